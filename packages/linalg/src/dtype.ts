@@ -1,0 +1,77 @@
+/**
+ * The six element types, and how each lies in memory. JavaScript has no array of booleans and Node 20 none of float16, so bool is a byte
+ * that is 0 or 1 and float16 is its 16 bits; everything else is the typed array of the same name.
+ */
+import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
+
+/** The name of an element type. */
+export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'uint32' | 'bool';
+
+/** What elements are stored in: `Uint16Array` holds float16 bits, `Uint8Array` holds bools. */
+export type TypedArray =
+  | Float32Array<ArrayBufferLike>
+  | Float64Array<ArrayBufferLike>
+  | Uint16Array<ArrayBufferLike>
+  | Int32Array<ArrayBufferLike>
+  | Uint32Array<ArrayBufferLike>
+  | Uint8Array<ArrayBufferLike>;
+
+/** What is known of an element type. */
+export interface DTypeInfo {
+  /** bytes per element */
+  readonly bytes: number;
+  /** whether it holds fractions, infinities and NaN */
+  readonly isFloat: boolean;
+  /** the typed array that stores it */
+  readonly constructor: new (length: number) => TypedArray;
+}
+
+/** The facts of each element type, in one place. */
+export const DTYPES: { readonly [K in DType]: DTypeInfo } = {
+  float32: { bytes: 4, isFloat: true, constructor: Float32Array },
+  float64: { bytes: 8, isFloat: true, constructor: Float64Array },
+  float16: { bytes: 2, isFloat: true, constructor: Uint16Array },
+  int32: { bytes: 4, isFloat: false, constructor: Int32Array },
+  uint32: { bytes: 4, isFloat: false, constructor: Uint32Array },
+  bool: { bytes: 1, isFloat: false, constructor: Uint8Array },
+};
+
+/** Storage for `length` elements, all zero. */
+export function allocate(dtype: DType, length: number): TypedArray {
+  return new DTYPES[dtype].constructor(length);
+}
+
+/**
+ * How a number becomes an element of each type, before storing. Floats round when stored; float → integer truncates toward zero and
+ * saturates (NaN → 0); bool is `!= 0`; float16 becomes its bits.
+ */
+export const encode: { readonly [K in DType]: (value: number) => number } = {
+  float32: (value) => value,
+  float64: (value) => value,
+  float16: toFloat16Bits,
+  int32: (value) => (value >= 2147483647 ? 2147483647 : value <= -2147483648 ? -2147483648 : Math.trunc(value)),
+  uint32: (value) => (value >= 4294967295 ? 4294967295 : value <= 0 ? 0 : Math.trunc(value)),
+  bool: (value) => (value !== 0 ? 1 : 0),
+};
+
+/** The number that a stored element stands for: itself, except for float16 bits. */
+export function decode(dtype: DType, stored: number): number {
+  return dtype === 'float16' ? fromFloat16Bits(stored) : stored;
+}
+
+/**
+ * Converts stored elements to another type: float → integer truncates and saturates, int32 ↔ uint32 keeps the 32 bits (wraps), anything → bool is `!= 0`.
+ * @returns new storage of the same length
+ */
+export function convert(source: TypedArray, from: DType, to: DType): TypedArray {
+  const result = allocate(to, source.length);
+  const wraps = (from === 'int32' && to === 'uint32') || (from === 'uint32' && to === 'int32');
+  const plain = from !== 'float16' && (to === 'float32' || to === 'float64');
+  if (from === to || plain || wraps) {
+    result.set(source); // typed-array assignment rounds to float, and reduces integers modulo 2³²
+    return result;
+  }
+  const write = encode[to];
+  for (let i = 0; i < source.length; i++) result[i] = write(decode(from, source[i]!));
+  return result;
+}

@@ -1,0 +1,7 @@
+/** Eager n-dimensional arrays on typed arrays: the public names of the package, and nothing else. */
+export { DTypeError, FirsthandError, ShapeError } from './errors.ts';
+export { allocate, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
+export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
+export { broadcastShapes, formatShape, rowMajorStrides, sizeOf, type Shape } from './shape.ts';
+export { NDArray, type SliceRange } from './ndarray.ts';
+export type { Nested } from './format.ts';

@@ -1,0 +1,307 @@
+/**
+ * The n-dimensional array: a typed array and a rule for finding element (i₀, …, iₙ₋₁) in it, offset + Σ iₖ·strideₖ.
+ * Indexing, slicing, reshaping, transposing and flipping change the rule and share the data; only `contiguous`, `astype` and a reshape that no strides can say copy it.
+ */
+import { convert, decode, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
+import { ShapeError } from './errors.ts';
+import { formatArray, nest, type Nested } from './format.ts';
+import { pack, type Strided } from './loops.ts';
+import {
+  broadcastStrides,
+  checkShape,
+  equalShapes,
+  formatShape,
+  normalizeAxes,
+  normalizeAxis,
+  normalizeIndex,
+  reshapeStrides,
+  rowMajorStrides,
+  sizeOf,
+  type Shape,
+} from './shape.ts';
+
+/**
+ * Which indices of one axis a slice keeps, as in Python: from `start` up to, not including, `stop`, every `step`-th. Negative bounds count from
+ * the end; bounds beyond the axis are clipped; a negative step walks backwards. `null` in place of a range keeps the whole axis.
+ */
+export interface SliceRange {
+  readonly start?: number;
+  readonly stop?: number;
+  readonly step?: number;
+}
+
+/**
+ * An n-dimensional array.
+ * @example
+ * ```ts
+ * import { arange } from '@firsthand/linalg';
+ * const x = arange(6).reshape([2, 3]);
+ * x.transpose().set(10, 0, 1); // a view: writes through to x
+ * console.log(x.get(1, 0), x.at(1).toArray()); // 10 [ 10, 4, 5 ]
+ * ```
+ */
+export class NDArray implements Strided {
+  /** the storage, possibly shared with other arrays and possibly larger than this one */
+  readonly data: TypedArray;
+  /** sizes of the axes */
+  readonly shape: Shape;
+  /** elements of `data` between neighbours along each axis; negative in a flipped one, 0 in a broadcast one */
+  readonly strides: readonly number[];
+  /** position in `data` of the first element */
+  readonly offset: number;
+  /** element type */
+  readonly dtype: DType;
+  /** number of elements */
+  readonly size: number;
+
+  /** @internal use {@link NDArray.fromParts} */
+  private constructor(data: TypedArray, shape: Shape, strides: readonly number[], offset: number, dtype: DType) {
+    this.data = data;
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+    this.dtype = dtype;
+    this.size = sizeOf(shape);
+  }
+
+  /**
+   * An array over existing storage, which it shares.
+   * @throws ShapeError if an element would lie outside `data`, or `data` is not the storage of `dtype`
+   */
+  static fromParts(
+    data: TypedArray,
+    shape: Shape,
+    strides: readonly number[] = rowMajorStrides(shape),
+    offset = 0,
+    dtype: DType = 'float32',
+  ): NDArray {
+    checkShape('fromParts', shape);
+    if (strides.length !== shape.length) {
+      throw new ShapeError(`fromParts: ${strides.length} strides for ${shape.length} axes of ${formatShape(shape)}`);
+    }
+    if (!(data instanceof DTYPES[dtype].constructor)) {
+      throw new ShapeError(`fromParts: ${dtype} is stored in a ${DTYPES[dtype].constructor.name}, not in a ${data.constructor.name}`);
+    }
+    let low = offset;
+    let high = offset;
+    shape.forEach((length, axis) => {
+      const reach = (length - 1) * strides[axis]!;
+      if (reach < 0) low += reach;
+      else high += reach;
+    });
+    if (!shape.includes(0) && !(low >= 0 && high < data.length)) {
+      throw new ShapeError(
+        `fromParts: shape ${formatShape(shape)} with strides ${formatShape(strides)} and offset ${offset} reaches elements ${low} to ${high} of ${data.length}`,
+      );
+    }
+    return new NDArray(data, shape, strides, offset, dtype);
+  }
+
+  /** number of axes */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** Whether `data` holds exactly these elements, packed in row-major order. */
+  get isContiguous(): boolean {
+    if (this.offset !== 0 || this.data.length !== this.size) return false;
+    let stride = 1;
+    for (let axis = this.ndim - 1; axis >= 0; axis--) {
+      if (this.shape[axis] !== 1 && this.strides[axis] !== stride) return this.size === 0;
+      stride *= this.shape[axis]!;
+    }
+    return true;
+  }
+
+  /** This array if it {@link isContiguous}, else a packed copy of it: `.data` of the result is the elements in row-major order. */
+  contiguous(): NDArray {
+    return this.isContiguous ? this : this.copy();
+  }
+
+  /** A packed copy with storage of its own. */
+  copy(): NDArray {
+    return new NDArray(pack(this), this.shape, rowMajorStrides(this.shape), 0, this.dtype);
+  }
+
+  /**
+   * The elements in another type, packed; this array itself if it already has the type.
+   * Float → integer truncates toward zero, saturates, and takes NaN to 0; int32 ↔ uint32 keeps the bits; → bool is `!= 0`.
+   */
+  astype(dtype: DType): NDArray {
+    if (dtype === this.dtype) return this;
+    const data = convert(this.contiguous().data, this.dtype, dtype);
+    return new NDArray(data, this.shape, rowMajorStrides(this.shape), 0, dtype);
+  }
+
+  /**
+   * One element; a bool as 0 or 1. Negative indices count from the end.
+   * @param indices one per axis
+   * @throws ShapeError if there are too few or too many, or one is out of range
+   */
+  get(...indices: number[]): number {
+    return decode(this.dtype, this.data[this.position('get', indices)]!);
+  }
+
+  /**
+   * Overwrites one element, in this array and in every one that shares its data. The value is converted as by {@link astype}.
+   * @throws ShapeError as {@link get}
+   */
+  set(value: number, ...indices: number[]): void {
+    this.data[this.position('set', indices)] = encode[this.dtype](value);
+  }
+
+  private position(operation: string, indices: readonly number[]): number {
+    if (indices.length !== this.ndim) {
+      throw new ShapeError(`${operation}: ${indices.length} indices for an array of shape ${formatShape(this.shape)}; give ${this.ndim}`);
+    }
+    return this.lead(operation, indices);
+  }
+
+  /** The offset of the sub-array at the given leading indices. */
+  private lead(operation: string, indices: readonly number[]): number {
+    let position = this.offset;
+    indices.forEach((index, axis) => {
+      position += normalizeIndex(operation, index, this.shape[axis]!, axis) * this.strides[axis]!;
+    });
+    return position;
+  }
+
+  private view(shape: Shape, strides: readonly number[], offset: number): NDArray {
+    return new NDArray(this.data, shape, strides, offset, this.dtype);
+  }
+
+  /**
+   * The sub-array at the given leading indices, as a view: of a matrix, `at(i)` is row i. Negative indices count from the end.
+   * @throws ShapeError if there are more indices than axes, or one is out of range
+   */
+  at(...indices: number[]): NDArray {
+    if (indices.length > this.ndim) {
+      throw new ShapeError(`at: ${indices.length} indices for an array of shape ${formatShape(this.shape)}; give at most ${this.ndim}`);
+    }
+    return this.view(this.shape.slice(indices.length), this.strides.slice(indices.length), this.lead('at', indices));
+  }
+
+  /**
+   * The part of the array that lies in the given ranges, as a view. Axes without a range are kept whole.
+   * @param ranges one per leading axis
+   * @throws ShapeError if there are more ranges than axes, a bound is not a whole number, or a step is 0
+   * @example
+   * ```ts
+   * import { arange } from '@firsthand/linalg';
+   * const x = arange(12).reshape([3, 4]);
+   * console.log(x.slice({ start: 1 }, { step: -2 }).toArray()); // [ [ 7, 5 ], [ 11, 9 ] ]
+   * ```
+   */
+  slice(...ranges: (SliceRange | null)[]): NDArray {
+    if (ranges.length > this.ndim) {
+      throw new ShapeError(`slice: ${ranges.length} ranges for an array of shape ${formatShape(this.shape)}; give at most ${this.ndim}`);
+    }
+    const shape = [...this.shape];
+    const strides = [...this.strides];
+    let offset = this.offset;
+    ranges.forEach((range, axis) => {
+      const { first, count, step } = resolveRange(range ?? {}, shape[axis]!);
+      if (count > 0) offset += first * strides[axis]!;
+      shape[axis] = count;
+      strides[axis] = strides[axis]! * step;
+    });
+    return this.view(shape, strides, offset);
+  }
+
+  /**
+   * The same elements in row-major order under another shape: a view where strides can say it, else a packed copy.
+   * @param shape sizes; at most one may be -1 and is inferred
+   * @throws ShapeError if the number of elements differs
+   */
+  reshape(shape: Shape): NDArray {
+    const target = [...shape];
+    const unknown = target.indexOf(-1);
+    if (unknown >= 0) {
+      target[unknown] = 1;
+      const known = sizeOf(target);
+      target[unknown] = known === 0 ? 0 : this.size / known;
+      if (known === 0 || !Number.isInteger(target[unknown])) {
+        throw new ShapeError(`reshape: ${formatShape(this.shape)} has ${this.size} elements, so no size fits -1 in ${formatShape(shape)}`);
+      }
+    }
+    checkShape('reshape', target);
+    if (sizeOf(target) !== this.size) {
+      throw new ShapeError(
+        `reshape: ${formatShape(this.shape)} has ${this.size} elements, ${formatShape(shape)} has ${sizeOf(target)} (${this.size} ≠ ${sizeOf(target)})`,
+      );
+    }
+    const strides = reshapeStrides(this.shape, this.strides, target);
+    if (strides !== null) return this.view(target, strides, this.offset);
+    return new NDArray(pack(this), target, rowMajorStrides(target), 0, this.dtype);
+  }
+
+  /**
+   * The axes in another order, as a view: axis k of the result is axis `axes[k]` of this array.
+   * @throws ShapeError unless every axis is named once
+   */
+  permute(axes: readonly number[]): NDArray {
+    const order = normalizeAxes('permute', axes, this.ndim);
+    if (order.length !== this.ndim) {
+      throw new ShapeError(`permute: axes ${formatShape(axes)} must name each axis of ${formatShape(this.shape)} once`);
+    }
+    const shape = order.map((axis) => this.shape[axis]!);
+    const strides = order.map((axis) => this.strides[axis]!);
+    return this.view(shape, strides, this.offset);
+  }
+
+  /**
+   * Two axes exchanged, as a view; by default the last two, which transposes a matrix or each matrix of a batch.
+   * @throws ShapeError if an axis is out of range, which the defaults are for fewer than two axes
+   */
+  transpose(first = -2, second = -1): NDArray {
+    const a = normalizeAxis('transpose', first, this.ndim);
+    const b = normalizeAxis('transpose', second, this.ndim);
+    const order = normalizeAxes('transpose', undefined, this.ndim);
+    order[a] = b;
+    order[b] = a;
+    return this.permute(order);
+  }
+
+  /**
+   * The given axes (all, if none are given) walked backwards, as a view.
+   * @throws ShapeError if an axis is out of range or named twice
+   */
+  flip(axes?: number | readonly number[]): NDArray {
+    const flipped = normalizeAxes('flip', axes, this.ndim);
+    return this.slice(...this.shape.map((_, axis) => (flipped.includes(axis) ? { step: -1 } : null)));
+  }
+
+  /**
+   * This array repeated to a broader shape, as a view with stride 0 along the repeated axes. Writing to one element of it writes to all that repeat it.
+   * @throws ShapeError if it does not broadcast to `shape`
+   */
+  broadcastTo(shape: Shape): NDArray {
+    if (equalShapes(shape, this.shape)) return this;
+    const target = [...checkShape('broadcastTo', shape)];
+    return this.view(target, broadcastStrides('broadcastTo', this.shape, this.strides, target), this.offset);
+  }
+
+  /** Nested arrays of numbers, or of booleans for bool; a plain number or boolean for a scalar. */
+  toArray(): Nested {
+    return nest(this.contiguous().data, this.shape, this.dtype);
+  }
+
+  /** The elements as numpy prints them, with an ellipsis where an array has more than 1000. */
+  toString(): string {
+    return formatArray(this, this.dtype);
+  }
+}
+
+/** The first index, the number of indices and the step of a range over an axis of the given length. */
+function resolveRange(range: SliceRange, length: number): { first: number; count: number; step: number } {
+  const step = range.step ?? 1;
+  const bounds = [range.start ?? 0, range.stop ?? 0, step];
+  if (step === 0 || !bounds.every(Number.isInteger)) {
+    throw new ShapeError(`slice: bounds and step are whole numbers and a step is not 0: ${JSON.stringify(range)}`);
+  }
+  const lowest = step > 0 ? 0 : -1; // walking backwards, -1 is the position before the first element
+  const clip = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + length : bound, lowest), length + lowest);
+  const first = range.start === undefined ? (step > 0 ? 0 : length - 1) : clip(range.start);
+  const stop = range.stop === undefined ? (step > 0 ? length : -1) : clip(range.stop);
+  return { first, count: Math.max(0, Math.ceil((stop - first) / step)), step };
+}
