@@ -1,3 +1,3 @@
-import { testConfig } from '../vitest.shared.ts';
+import { testConfigFor } from '../vitest.shared.ts';
 
-export default testConfig;
+export default testConfigFor('*.test.ts');

@@ -1,0 +1,83 @@
+// `npm test`: everything that must hold, stage by stage, with what each took; a stage that fails does not keep the next from being run.
+// The last line counts tests as the runners' own reports do; a stage that fails without a failed test to show for it counts as one.
+// Words name the only stages to run. `--full` adds the long tests (FIRSTHAND_FULL=1): test files read the variable to raise their number of runs.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { install, pnpm } from './workspace.mjs';
+
+const reports = mkdtempSync(join(tmpdir(), 'firsthand-test-'));
+const env = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: '1',
+  ...(process.argv.includes('--full') ? { FIRSTHAND_FULL: '1' } : {}),
+};
+
+/**
+ * Runs a tool that is installed in the root.
+ * @param {...string} args
+ */
+const tool = (...args) => pnpm(['exec', ...args], { env }) === 0;
+
+/**
+ * Runs vitest, leaving its report where the count below finds it.
+ * @param {string} name of the report
+ * @param {...string} args
+ */
+const vitest = (name, ...args) =>
+  tool('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${join(reports, `${name}.json`)}`, ...args);
+
+const turbo = ['turbo', 'run', '--output-logs=errors-only', '--ui=stream'];
+
+/** @type {readonly { name: string, check: () => boolean }[]} */
+const stages = [
+  { name: 'install', check: () => install() },
+  { name: 'lint', check: () => tool('oxlint', '--type-aware') },
+  { name: 'format', check: () => tool('oxfmt', '--check') },
+  { name: 'unused', check: () => tool('knip') },
+  { name: 'typecheck', check: () => tool(...turbo, 'typecheck') },
+  { name: 'build', check: () => tool(...turbo, 'build') },
+  { name: 'test', check: () => vitest('test') },
+  { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
+];
+
+/** The tests that passed, failed and were skipped, by a stage's report; none where it wrote no report. */
+const counts = (/** @type {string} */ name) => {
+  const path = join(reports, `${name}.json`);
+  const report = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+  return {
+    passed: report.numPassedTests ?? 0,
+    failed: report.numFailedTests ?? 0,
+    skipped: (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0),
+  };
+};
+
+const chosen = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const unknown = chosen.filter((word) => !stages.some(({ name }) => name === word));
+if (unknown.length > 0) throw new Error(`no such stage: ${unknown.join(', ')}; there are ${stages.map(({ name }) => name).join(', ')}`);
+
+const results = [];
+for (const { name, check } of stages.filter((stage) => chosen.length === 0 || chosen.includes(stage.name))) {
+  console.log(`\n━━ ${name}`);
+  const start = performance.now();
+  const ok = check();
+  const count = counts(name);
+  results.push({ name, ok, seconds: (performance.now() - start) / 1000, ...count, failed: ok ? count.failed : Math.max(1, count.failed) });
+  if (name === 'install' && !ok) break;
+}
+rmSync(reports, { recursive: true });
+
+const sum = (/** @type {(result: typeof results[number]) => number} */ part) => results.reduce((total, result) => total + part(result), 0);
+console.log('');
+for (const { name, ok, seconds } of results) console.log(`${ok ? '✓' : '✗'} ${name.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s`);
+console.log(
+  `  ${'in all'.padEnd(10)} ${sum((result) => result.seconds)
+    .toFixed(1)
+    .padStart(6)} s`,
+);
+const skipped = sum((result) => result.skipped);
+if (skipped > 0) console.log(`\n!! ${skipped} tests were SKIPPED: see above`);
+const failed = sum((result) => result.failed);
+console.log(`\n${sum((result) => result.passed)} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,82 @@
+// The house stands: imports between packages go down only, no package holds a cycle, and a package's manifest names what it imports.
+// Each rule is first shown to fail on a made-up repository that breaks it.
+import { posix } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+
+import { cycles, floors, forbidden, type Import } from './support/imports.ts';
+import { filesUnder, importsOf, publicPackages, read } from './support/repository.ts';
+
+const importsByPackage = new Map<string, Import[]>(
+  publicPackages.map(({ folder, manifest }) => {
+    const from = manifest.name.replace('@firsthand/', '');
+    return [
+      from,
+      filesUnder(`${folder}/src`, '.ts').flatMap((file) => importsOf(file, read(file)).map((specifier) => ({ from, file, specifier }))),
+    ];
+  }),
+);
+
+const edgesWithin = (imports: readonly Import[]): Map<string, string[]> => {
+  const edges = new Map<string, string[]>();
+  for (const { file, specifier } of imports) {
+    const targets = edges.get(file) ?? [];
+    if (specifier.startsWith('.')) targets.push(posix.join(posix.dirname(file), specifier));
+    edges.set(file, targets);
+  }
+  return edges;
+};
+
+describe('the rules can fail', () => {
+  const wrong: readonly [string, string, string][] = [
+    ['linalg', '@firsthand/graph', 'linalg (floor 0) imports graph (floor 1)'],
+    ['nn', '@firsthand/optim', 'nn (floor 3) imports optim (floor 3)'],
+    ['graph', '@firsthand/graph', 'graph (floor 1) imports graph (floor 1)'],
+    ['graph', '@firsthand/linalg/src/shape.ts', "is not this package's own"],
+    ['graph', 'lodash', "is not this package's own"],
+    ['graph', 'fs', "is not this package's own"],
+    ['graph', 'node:fs', 'must run in a web page'],
+    ['graph', './node', 'does not end in .ts'],
+    ['attic', '@firsthand/linalg', 'attic has no floor'],
+  ];
+  test.each(wrong)('%s may not import %s', (from, specifier, reason) => {
+    expect(forbidden([{ from, file: 'a.ts', specifier }])).toEqual([expect.stringContaining(reason)]);
+  });
+
+  test('a floor below, a file beside and, for files, Node are allowed', () => {
+    const right = ['@firsthand/linalg', './idx.ts', 'node:fs'].map((specifier) => ({ from: 'data', file: 'a.ts', specifier }));
+    expect(forbidden(right)).toEqual([]);
+  });
+
+  test('a cycle is found, through types and re-exports too, and a diamond is none', () => {
+    const a = importsOf('a.ts', "import type { B } from './b.ts';\n// import './c.ts'\nexport const a = 1;");
+    const b = importsOf('b.ts', "export { c } from './c.ts';\nexport * from './d.ts';");
+    const c = importsOf('c.ts', "export const load = () => import('./a.ts');");
+    expect([a, b, c]).toEqual([['./b.ts'], ['./c.ts', './d.ts'], ['./a.ts']]);
+    const imports = Object.entries({ 'a.ts': a, 'b.ts': b, 'c.ts': c }).flatMap(([file, list]) =>
+      list.map((specifier) => ({ from: 'x', file, specifier })),
+    );
+    expect(cycles(edgesWithin(imports))).toEqual(['a.ts → b.ts → c.ts → a.ts']);
+    expect(cycles(new Map(Object.entries({ a: ['b', 'c'], b: ['d'], c: ['d'], d: [] })))).toEqual([]);
+    expect(cycles(new Map([['a', ['a']]]))).toEqual(['a → a']);
+  });
+});
+
+describe.each([...importsByPackage])('%s', (name, imports) => {
+  test('has a floor, and imports what is below it', () => {
+    expect(floors[name]).toBeTypeOf('number');
+    expect(forbidden(imports)).toEqual([]);
+  });
+
+  test('holds no import cycle', () => {
+    expect(cycles(edgesWithin(imports))).toEqual([]);
+  });
+
+  test('names every package that it imports in its manifest', () => {
+    const imported = [...new Set(imports.map(({ specifier }) => specifier).filter((specifier) => specifier.startsWith('@firsthand/')))];
+    const declared = Object.keys(
+      publicPackages.find(({ manifest }) => manifest.name === `@firsthand/${name}`)?.manifest.dependencies ?? {},
+    );
+    expect(declared).toEqual(expect.arrayContaining(imported));
+  });
+});

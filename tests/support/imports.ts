@@ -1,0 +1,69 @@
+// Two questions about who imports whom, answered on plain data, so that the tests can ask them of this repository and of made-up ones that break the rules.
+
+/** The house: each package's floor. An import goes to a lower floor, never to its own or above. */
+export const floors: Readonly<Record<string, number>> = {
+  linalg: 0,
+  graph: 1,
+  autograd: 2,
+  compiler: 2,
+  wasm: 3,
+  webgpu: 3,
+  nn: 3,
+  optim: 3,
+  data: 3,
+  train: 4,
+  inspect: 5,
+  transformer: 5,
+  firsthand: 6,
+};
+
+/** The packages that read and write files; all others run in a web page as they are. */
+const usesNode: ReadonlySet<string> = new Set(['data', 'train']);
+
+/** One import statement: the package that holds it, the file, and the specifier. */
+export interface Import {
+  readonly from: string;
+  readonly file: string;
+  readonly specifier: string;
+}
+
+/**
+ * The imports that a package may not make: of its own floor or above, past another package's entry point, of its own entry point, of Node
+ * where the package must run in a web page, or of anything else.
+ * @returns one line for each, empty where all is well
+ */
+export function forbidden(imports: readonly Import[]): string[] {
+  return imports.flatMap(({ from, file, specifier }) => {
+    if (specifier.startsWith('./') || specifier.startsWith('../'))
+      return specifier.endsWith('.ts') ? [] : [`${file}: '${specifier}' does not end in .ts`];
+    if (specifier.startsWith('node:')) return usesNode.has(from) ? [] : [`${file}: '${specifier}': ${from} must run in a web page`];
+    const target = /^@firsthand\/([^/]+)$/.exec(specifier)?.[1];
+    if (target === undefined) return [`${file}: '${specifier}' is not this package's own, a floor below's, or Node's`];
+    const [own, other] = [floors[from], floors[target]];
+    if (own === undefined || other === undefined)
+      return [`${file}: '${specifier}': ${own === undefined ? from : target} has no floor in the table`];
+    return other < own ? [] : [`${file}: ${from} (floor ${own}) imports ${target} (floor ${other})`];
+  });
+}
+
+/**
+ * Cycles in a graph of imports, by depth-first search: an edge to a file that is still being visited closes one.
+ * @param edges each file with the files that it imports
+ * @returns each cycle found as `a → b → a`; empty if and only if there is none
+ */
+export function cycles(edges: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string): void => {
+    const start = path.indexOf(file);
+    if (start >= 0) found.push([...path.slice(start), file].join(' → '));
+    if (start >= 0 || finished.has(file)) return;
+    path.push(file);
+    for (const next of edges.get(file) ?? []) visit(next);
+    path.pop();
+    finished.add(file);
+  };
+  for (const file of edges.keys()) visit(file);
+  return found;
+}
