@@ -75,3 +75,12 @@ export function convert(source: TypedArray, from: DType, to: DType): TypedArray 
   for (let i = 0; i < source.length; i++) result[i] = write(decode(from, source[i]!));
   return result;
 }
+
+/**
+ * The same memory as plain words of equal width. To move elements is to move bits, whatever they mean; kernels that only move see one
+ * array type per width, which keeps their loops fast.
+ */
+export function wordsOf(data: TypedArray): TypedArray {
+  if (data instanceof Float32Array || data instanceof Uint32Array) return new Int32Array(data.buffer, data.byteOffset, data.length);
+  return data;
+}

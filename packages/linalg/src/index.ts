@@ -5,3 +5,7 @@ export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
 export { broadcastShapes, formatShape, rowMajorStrides, sizeOf, type Shape } from './shape.ts';
 export { NDArray, type SliceRange } from './ndarray.ts';
 export type { Nested } from './format.ts';
+export type { Operand } from './operands.ts';
+export * from './unary.ts';
+export * from './binary.ts';
+export { arange, array, concatenate, eye, full, iota, linspace, ones, pad, stack, zeros, type ArrayOptions, type TypedData } from './create.ts';

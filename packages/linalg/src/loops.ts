@@ -2,8 +2,8 @@
  * How every kernel walks its arrays. Axes that lie evenly spaced in all operands at once merge into one, so that a contiguous array of any shape
  * becomes a single row; what remains is an inner row with one stride per operand, which the kernel runs, and an odometer over the outer axes.
  */
-import type { TypedArray } from './dtype.ts';
-import type { Shape } from './shape.ts';
+import { wordsOf, type TypedArray } from './dtype.ts';
+import { rowMajorStrides, sizeOf, type Shape } from './shape.ts';
 
 /** Where an array's elements lie: what a kernel needs to know of it. */
 export interface Strided {
@@ -90,23 +90,25 @@ export function forEachRow(
   forEachIndex(walk.shape.slice(0, inner), walk.strides, starts, (offsets) => row(length, offsets, steps));
 }
 
-/** The elements in row-major order, in new storage of the same kind. */
-export function pack(x: Strided): TypedArray {
-  const { data, shape, strides, offset } = x;
-  let position = 0;
-  let size = 1;
-  for (const length of shape) size *= length;
-  const result = new (data.constructor as new (length: number) => TypedArray)(size);
-  forEachRow(shape, [strides], [offset], (length, offsets, steps) => {
-    const start = offsets[0]!;
-    const step = steps[0]!;
-    if (step === 1) result.set(data.subarray(start, start + length), position);
-    else copyRow(data, start, step, result, position, length);
-    position += length;
+/** Copies the elements of one array over those of another of the same shape and type. */
+export function copyInto(target: Strided, source: Strided): void {
+  const to = wordsOf(target.data);
+  const from = wordsOf(source.data);
+  forEachRow(source.shape, [source.strides, target.strides], [source.offset, target.offset], (length, offsets, steps) => {
+    const [i, o] = offsets as [number, number];
+    const [s, t] = steps as [number, number];
+    if (s === 1 && t === 1) to.set(from.subarray(i, i + length), o);
+    else copyRow(length, from, i, s, to, o, t);
   });
-  return result;
 }
 
-function copyRow(source: TypedArray, start: number, step: number, target: TypedArray, position: number, length: number): void {
-  for (let i = 0, at = start; i < length; i++, at += step) target[position + i] = source[at]!;
+function copyRow(n: number, x: TypedArray, i: number, s: number, y: TypedArray, o: number, t: number): void {
+  for (let k = 0; k < n; k++, i += s, o += t) y[o] = x[i]!;
+}
+
+/** The elements in row-major order, in new storage of the same kind. */
+export function pack(x: Strided): TypedArray {
+  const data = new (x.data.constructor as new (length: number) => TypedArray)(sizeOf(x.shape));
+  copyInto({ data, shape: x.shape, strides: rowMajorStrides(x.shape), offset: 0 }, x);
+  return data;
 }

@@ -71,9 +71,9 @@ export class NDArray implements Strided {
   static fromParts(
     data: TypedArray,
     shape: Shape,
-    strides: readonly number[] = rowMajorStrides(shape),
-    offset = 0,
-    dtype: DType = 'float32',
+    strides: readonly number[],
+    offset: number,
+    dtype: DType,
   ): NDArray {
     checkShape('fromParts', shape);
     if (strides.length !== shape.length) {
@@ -95,6 +95,14 @@ export class NDArray implements Strided {
       );
     }
     return new NDArray(data, shape, strides, offset, dtype);
+  }
+
+  /**
+   * An array over storage that holds exactly its elements in row-major order; it shares the storage.
+   * @throws ShapeError as {@link fromParts}
+   */
+  static packed(data: TypedArray, shape: Shape, dtype: DType): NDArray {
+    return NDArray.fromParts(data, shape, rowMajorStrides(shape), 0, dtype);
   }
 
   /** number of axes */
@@ -120,7 +128,7 @@ export class NDArray implements Strided {
 
   /** A packed copy with storage of its own. */
   copy(): NDArray {
-    return new NDArray(pack(this), this.shape, rowMajorStrides(this.shape), 0, this.dtype);
+    return NDArray.packed(pack(this), this.shape, this.dtype);
   }
 
   /**
@@ -130,7 +138,7 @@ export class NDArray implements Strided {
   astype(dtype: DType): NDArray {
     if (dtype === this.dtype) return this;
     const data = convert(this.contiguous().data, this.dtype, dtype);
-    return new NDArray(data, this.shape, rowMajorStrides(this.shape), 0, dtype);
+    return NDArray.packed(data, this.shape, dtype);
   }
 
   /**
@@ -232,7 +240,7 @@ export class NDArray implements Strided {
     }
     const strides = reshapeStrides(this.shape, this.strides, target);
     if (strides !== null) return this.view(target, strides, this.offset);
-    return new NDArray(pack(this), target, rowMajorStrides(target), 0, this.dtype);
+    return NDArray.packed(pack(this), target, this.dtype);
   }
 
   /**

@@ -1,0 +1,211 @@
+/**
+ * Elementwise functions of two arrays, z[i] = f(x[i], y[i]), with broadcasting, and `where`. One table holds them all, each entry its own loop
+ * (`unary.ts` says why). Integer results wrap modulo 2³² by being stored; division by an integer zero gives 0.
+ */
+import { allocate, DTYPES, wordsOf, type TypedArray } from './dtype.ts';
+import { DTypeError } from './errors.ts';
+import { forEachRow } from './loops.ts';
+import { NDArray } from './ndarray.ts';
+import { checkDomain, matchOperands, widen, type Domain, type Operand } from './operands.ts';
+import { broadcastShapes, broadcastStrides, sizeOf } from './shape.ts';
+
+/** The names of the elementwise functions of two arrays. */
+export type BinaryKind =
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'pow'
+  | 'mod'
+  | 'maximum'
+  | 'minimum'
+  | 'eq'
+  | 'ne'
+  | 'lt'
+  | 'le'
+  | 'gt'
+  | 'ge'
+  | 'logicalAnd'
+  | 'logicalOr';
+
+/** For `n` elements: z[o + k] = f(x[i + k·s], y[j + k·t]). */
+export type BinaryLoop = (n: number, x: TypedArray, i: number, s: number, y: TypedArray, j: number, t: number, z: TypedArray, o: number) => void;
+
+interface BinaryRule {
+  readonly takes: Domain;
+  /** the result's type: the operands', or bool */
+  readonly gives: 'same' | 'bool';
+  readonly loop: BinaryLoop;
+  /** the loop for int32 and uint32, where double arithmetic would not be exact */
+  readonly integerLoop?: BinaryLoop;
+}
+
+const numeric = (loop: BinaryLoop): BinaryRule => ({ takes: 'number', gives: 'same', loop });
+const ordered = (loop: BinaryLoop): BinaryRule => ({ takes: 'any', gives: 'same', loop });
+const predicate = (loop: BinaryLoop): BinaryRule => ({ takes: 'any', gives: 'bool', loop });
+
+// prettier-ignore
+const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
+  add: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! + y[j]!; }),
+  sub: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! - y[j]!; }),
+  mul: {
+    ...numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! * y[j]!; }),
+    integerLoop: (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.imul(x[i]!, y[j]!); },
+  },
+  div: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! / y[j]!; }),
+  pow: {
+    ...numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = powerOf(x[i]!, y[j]!); }),
+    integerLoop: (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = integerPowerOf(x[i]!, y[j]!); },
+  },
+  mod: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = remainderOf(x[i]!, y[j]!); }),
+  maximum: ordered((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.max(x[i]!, y[j]!); }),
+  minimum: ordered((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.min(x[i]!, y[j]!); }),
+  eq: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! === y[j]! ? 1 : 0; }),
+  ne: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! !== y[j]! ? 1 : 0; }),
+  lt: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! < y[j]! ? 1 : 0; }),
+  le: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! <= y[j]! ? 1 : 0; }),
+  gt: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! > y[j]! ? 1 : 0; }),
+  ge: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! >= y[j]! ? 1 : 0; }),
+  logicalAnd: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i] !== 0 && y[j] !== 0 ? 1 : 0; }),
+  logicalOr: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i] !== 0 || y[j] !== 0 ? 1 : 0; }),
+};
+
+/** xʸ as IEEE 754 has it; JavaScript alone makes 1^NaN and (±1)^±∞ NaN. */
+function powerOf(x: number, y: number): number {
+  return x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);
+}
+
+/** xʸ modulo 2³² by squaring; for y < 0 it is 1/x^|y| truncated, which is 0 unless x is ±1 (and for x = 0, as for division). */
+function integerPowerOf(x: number, y: number): number {
+  if (y < 0) return x === 1 ? 1 : x === -1 ? (y % 2 === 0 ? 1 : -1) : 0;
+  let power = 1;
+  for (let base = x, rest = y; rest > 0; rest = Math.floor(rest / 2), base = Math.imul(base, base)) {
+    if (rest % 2 === 1) power = Math.imul(power, base);
+  }
+  return power;
+}
+
+/** x − y·⌊x/y⌋: what is left has the divisor's sign, as in Python and PyTorch. */
+function remainderOf(x: number, y: number): number {
+  const rest = x % y;
+  return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
+}
+
+/** The row loop of a function for floats, or for integers. */
+export function binaryLoop(kind: BinaryKind, isFloat: boolean): BinaryLoop {
+  const { loop, integerLoop } = BINARY[kind];
+  return isFloat ? loop : (integerLoop ?? loop);
+}
+
+/**
+ * Applies an elementwise function of two operands.
+ * @param kind which function
+ * @param a array of any shape, or a number
+ * @param b array whose shape broadcasts with a's, or a number
+ * @returns a packed array of the broadcast shape; of the operands' type, or bool for comparisons and logic
+ * @throws ShapeError if the shapes do not broadcast
+ * @throws DTypeError if the types differ, or arithmetic meets bool
+ * @example
+ * ```ts
+ * import { array, binary } from '@firsthand/linalg';
+ * const column = array([[1], [2]]);
+ * console.log(binary('mul', column, array([1, 10, 100])).toArray()); // [ [ 1, 10, 100 ], [ 2, 20, 200 ] ]
+ * ```
+ */
+export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
+  const [left, right] = matchOperands(kind, a, b);
+  const { takes, gives } = BINARY[kind];
+  checkDomain(kind, left.dtype, takes);
+  const x = widen(left);
+  const y = widen(right);
+  const shape = broadcastShapes(kind, x.shape, y.shape);
+  const strides = [broadcastStrides(kind, x.shape, x.strides, shape), broadcastStrides(kind, y.shape, y.strides, shape)];
+  const dtype = gives === 'bool' ? 'bool' : x.dtype;
+  const result = NDArray.packed(allocate(dtype, sizeOf(shape)), shape, dtype);
+  const loop = binaryLoop(kind, DTYPES[x.dtype].isFloat);
+  let position = 0;
+  forEachRow(shape, strides, [x.offset, y.offset], (length, offsets, steps) => {
+    loop(length, x.data, offsets[0]!, steps[0]!, y.data, offsets[1]!, steps[1]!, result.data, position);
+    position += length;
+  });
+  return gives === 'bool' ? result : result.astype(left.dtype);
+}
+
+/**
+ * Takes from `a` where the condition holds and from `b` where it does not; all three broadcast.
+ * @param condition bool
+ * @param a array, or a number taken in b's type
+ * @param b array of a's type, or a number taken in a's type
+ * @returns a packed array of the broadcast shape
+ * @throws ShapeError if the shapes do not broadcast
+ * @throws DTypeError if the condition is not bool, or the types of a and b differ
+ */
+export function where(condition: NDArray, a: Operand, b: Operand): NDArray {
+  if (condition.dtype !== 'bool') {
+    throw new DTypeError(`where: the condition is ${condition.dtype}, not bool; compare, or use astype('bool')`);
+  }
+  const [x, y] = matchOperands('where', a, b);
+  const operands = [condition, x, y];
+  const shape = broadcastShapes('where', ...operands.map((operand) => operand.shape));
+  const strides = operands.map((operand) => broadcastStrides('where', operand.shape, operand.strides, shape));
+  const data = allocate(x.dtype, sizeOf(shape));
+  const words = [condition.data, wordsOf(x.data), wordsOf(y.data), wordsOf(data)] as const;
+  let position = 0;
+  forEachRow(shape, strides, offsetsOf(operands), (length, offsets, steps) => {
+    selectRow(length, words, offsets, steps, position);
+    position += length;
+  });
+  return NDArray.packed(data, shape, x.dtype);
+}
+
+function offsetsOf(arrays: readonly NDArray[]): number[] {
+  return arrays.map((array) => array.offset);
+}
+
+function selectRow(
+  n: number,
+  [condition, x, y, z]: readonly [TypedArray, TypedArray, TypedArray, TypedArray],
+  offsets: readonly number[],
+  steps: readonly number[],
+  o: number,
+): void {
+  let [h, i, j] = offsets as [number, number, number];
+  const [r, s, t] = steps as [number, number, number];
+  for (let k = 0; k < n; k++, h += r, i += s, j += t) z[o + k] = condition[h] !== 0 ? x[i]! : y[j]!;
+}
+
+/** A function of two operands, element by element, with broadcasting; see {@link binary}. */
+export type BinaryFunction = (a: Operand, b: Operand) => NDArray;
+
+/** a + b. */
+export const add: BinaryFunction = (a, b) => binary('add', a, b);
+/** a − b. */
+export const sub: BinaryFunction = (a, b) => binary('sub', a, b);
+/** a · b. */
+export const mul: BinaryFunction = (a, b) => binary('mul', a, b);
+/** a / b; for integers truncated toward zero, and 0 where b is 0. */
+export const div: BinaryFunction = (a, b) => binary('div', a, b);
+/** aᵇ; 1 wherever a is 1 or b is 0, as IEEE 754 has it. For integers modulo 2³², and a negative exponent truncates to 0 unless a is ±1. */
+export const pow: BinaryFunction = (a, b) => binary('pow', a, b);
+/** a − b·⌊a/b⌋, with b's sign; NaN where b is 0, for integers 0. */
+export const mod: BinaryFunction = (a, b) => binary('mod', a, b);
+/** The larger of the two; NaN if either is. */
+export const maximum: BinaryFunction = (a, b) => binary('maximum', a, b);
+/** The smaller of the two; NaN if either is. */
+export const minimum: BinaryFunction = (a, b) => binary('minimum', a, b);
+/** a = b, as bool; NaN equals nothing. */
+export const eq: BinaryFunction = (a, b) => binary('eq', a, b);
+/** a ≠ b, as bool. */
+export const ne: BinaryFunction = (a, b) => binary('ne', a, b);
+/** a < b, as bool. */
+export const lt: BinaryFunction = (a, b) => binary('lt', a, b);
+/** a ≤ b, as bool. */
+export const le: BinaryFunction = (a, b) => binary('le', a, b);
+/** a > b, as bool. */
+export const gt: BinaryFunction = (a, b) => binary('gt', a, b);
+/** a ≥ b, as bool. */
+export const ge: BinaryFunction = (a, b) => binary('ge', a, b);
+/** Whether both differ from 0, as bool. */
+export const logicalAnd: BinaryFunction = (a, b) => binary('logicalAnd', a, b);
+/** Whether at least one differs from 0, as bool. */
+export const logicalOr: BinaryFunction = (a, b) => binary('logicalOr', a, b);

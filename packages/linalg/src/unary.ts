@@ -1,0 +1,148 @@
+/**
+ * Elementwise functions of one array: y[i] = f(x[i]). One table holds them all, and each entry is its own loop, because V8 compiles a function
+ * literal once for the types it meets: a loop shared by all kinds that calls f would call it through memory, several times slower.
+ * Floats are computed in double precision and rounded once, when stored.
+ */
+import { allocate, type TypedArray } from './dtype.ts';
+import { erf as erfOf } from './erf.ts';
+import { roundHalfEven } from './float16.ts';
+import { forEachRow } from './loops.ts';
+import { NDArray } from './ndarray.ts';
+import { checkDomain, widen, type Domain } from './operands.ts';
+
+/** The names of the elementwise functions of one array. */
+export type UnaryKind =
+  | 'neg'
+  | 'abs'
+  | 'sign'
+  | 'exp'
+  | 'expm1'
+  | 'log'
+  | 'log1p'
+  | 'sqrt'
+  | 'rsqrt'
+  | 'reciprocal'
+  | 'sin'
+  | 'cos'
+  | 'tan'
+  | 'tanh'
+  | 'erf'
+  | 'sigmoid'
+  | 'floor'
+  | 'ceil'
+  | 'round'
+  | 'logicalNot'
+  | 'isNaN';
+
+/** For `n` elements: y[o + k] = f(x[i + k·s]). */
+type UnaryLoop = (n: number, x: TypedArray, i: number, s: number, y: TypedArray, o: number) => void;
+
+interface UnaryRule {
+  readonly takes: Domain;
+  /** the result's type: the operand's, or bool */
+  readonly gives: 'same' | 'bool';
+  readonly loop: UnaryLoop;
+}
+
+const numeric = (loop: UnaryLoop): UnaryRule => ({ takes: 'number', gives: 'same', loop });
+const float = (loop: UnaryLoop): UnaryRule => ({ takes: 'float', gives: 'same', loop });
+const predicate = (loop: UnaryLoop): UnaryRule => ({ takes: 'any', gives: 'bool', loop });
+
+// prettier-ignore
+const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
+  neg:        numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = -x[i]!; }),
+  abs:        numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.abs(x[i]!); }),
+  sign:       numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sign(x[i]!); }),
+  exp:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.exp(x[i]!); }),
+  expm1:        float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.expm1(x[i]!); }),
+  log:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.log(x[i]!); }),
+  log1p:        float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.log1p(x[i]!); }),
+  sqrt:         float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sqrt(x[i]!); }),
+  rsqrt:        float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = 1 / Math.sqrt(x[i]!); }),
+  reciprocal:   float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = 1 / x[i]!; }),
+  sin:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sin(x[i]!); }),
+  cos:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.cos(x[i]!); }),
+  tan:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tan(x[i]!); }),
+  tanh:         float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tanh(x[i]!); }),
+  erf:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = erfOf(x[i]!); }),
+  sigmoid:      float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = sigmoidOf(x[i]!); }),
+  floor:      numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.floor(x[i]!); }),
+  ceil:       numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.ceil(x[i]!); }),
+  round:      numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = roundHalfEven(x[i]!); }),
+  logicalNot: predicate((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = x[i] === 0 ? 1 : 0; }),
+  isNaN:      predicate((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = x[i] === x[i] ? 0 : 1; }),
+};
+
+/** 1/(1 + e⁻ˣ), written so that the exponential never overflows. */
+function sigmoidOf(x: number): number {
+  const e = Math.exp(-Math.abs(x));
+  return (x < 0 ? e : 1) / (1 + e);
+}
+
+/**
+ * Applies an elementwise function.
+ * @param kind which function
+ * @param x any shape
+ * @returns a packed array of x's shape; of x's type, or bool for `logicalNot` and `isNaN`
+ * @throws DTypeError if the function takes floats and x holds integers, or takes numbers and x holds bools
+ */
+export function unary(kind: UnaryKind, x: NDArray): NDArray {
+  const { takes, gives, loop } = UNARY[kind];
+  checkDomain(kind, x.dtype, takes);
+  const source = widen(x);
+  const dtype = gives === 'bool' ? 'bool' : source.dtype;
+  const data = allocate(dtype, x.size);
+  let position = 0;
+  forEachRow(source.shape, [source.strides], [source.offset], (length, offsets, steps) => {
+    loop(length, source.data, offsets[0]!, steps[0]!, data, position);
+    position += length;
+  });
+  const result = NDArray.packed(data, x.shape, dtype);
+  return gives === 'bool' ? result : result.astype(x.dtype);
+}
+
+/** A function of one array, element by element; see {@link unary}. */
+export type UnaryFunction = (x: NDArray) => NDArray;
+
+/** −x; wraps for uint32 and for the lowest int32. */
+export const neg: UnaryFunction = (x) => unary('neg', x);
+/** |x|. */
+export const abs: UnaryFunction = (x) => unary('abs', x);
+/** −1, 0 or 1; zeros keep their sign and NaN stays NaN. */
+export const sign: UnaryFunction = (x) => unary('sign', x);
+/** eˣ. Floats only. */
+export const exp: UnaryFunction = (x) => unary('exp', x);
+/** eˣ − 1, exact near 0. Floats only. */
+export const expm1: UnaryFunction = (x) => unary('expm1', x);
+/** The natural logarithm; −∞ at 0, NaN below. Floats only. */
+export const log: UnaryFunction = (x) => unary('log', x);
+/** ln(1 + x), exact near 0. Floats only. */
+export const log1p: UnaryFunction = (x) => unary('log1p', x);
+/** √x; NaN below 0. Floats only. */
+export const sqrt: UnaryFunction = (x) => unary('sqrt', x);
+/** 1/√x. Floats only. */
+export const rsqrt: UnaryFunction = (x) => unary('rsqrt', x);
+/** 1/x. Floats only. */
+export const reciprocal: UnaryFunction = (x) => unary('reciprocal', x);
+/** Sine of an angle in radians. Floats only. */
+export const sin: UnaryFunction = (x) => unary('sin', x);
+/** Cosine of an angle in radians. Floats only. */
+export const cos: UnaryFunction = (x) => unary('cos', x);
+/** Tangent of an angle in radians. Floats only. */
+export const tan: UnaryFunction = (x) => unary('tan', x);
+/** Hyperbolic tangent. Floats only. */
+export const tanh: UnaryFunction = (x) => unary('tanh', x);
+/** The error function, 2/√π ∫₀ˣ e^(−t²) dt. Floats only. */
+export const erf: UnaryFunction = (x) => unary('erf', x);
+/** 1/(1 + e⁻ˣ). Floats only. */
+export const sigmoid: UnaryFunction = (x) => unary('sigmoid', x);
+/** The largest integer ≤ x. */
+export const floor: UnaryFunction = (x) => unary('floor', x);
+/** The smallest integer ≥ x. */
+export const ceil: UnaryFunction = (x) => unary('ceil', x);
+/** The nearest integer, ties to the even one, as numpy and PyTorch round. */
+export const round: UnaryFunction = (x) => unary('round', x);
+/** Whether x is 0, as bool; NaN is not. */
+export const logicalNot: UnaryFunction = (x) => unary('logicalNot', x);
+/** Whether x is NaN, as bool; integers never are. */
+export const isNaN: UnaryFunction = (x) => unary('isNaN', x);
