@@ -61,19 +61,26 @@ export function decode(dtype: DType, stored: number): number {
 
 /**
  * Converts stored elements to another type: float → integer truncates and saturates, int32 ↔ uint32 keeps the 32 bits (wraps), anything → bool is `!= 0`.
+ * @param source stored elements of type `from`
  * @returns new storage of the same length
  */
 export function convert(source: TypedArray, from: DType, to: DType): TypedArray {
   const result = allocate(to, source.length);
-  const wraps = (from === 'int32' && to === 'uint32') || (from === 'uint32' && to === 'int32');
-  const plain = from !== 'float16' && (to === 'float32' || to === 'float64');
-  if (from === to || plain || wraps) {
-    result.set(source); // typed-array assignment rounds to float, and reduces integers modulo 2³²
-    return result;
-  }
-  const write = encode[to];
-  for (let i = 0; i < source.length; i++) result[i] = write(decode(from, source[i]!));
+  if (from === to) result.set(source);
+  else if (from === 'float16') return convert(Float32Array.from(source, fromFloat16Bits), 'float32', to);
+  else if (to === 'float16') encodeAll(source, result, toFloat16Bits);
+  else if (to === 'bool') truthAll(source, result);
+  else if (DTYPES[from].isFloat && !DTYPES[to].isFloat) encodeAll(source, result, encode[to]);
+  else result.set(source); // typed-array assignment rounds to float32, and reduces integers modulo 2³²
   return result;
+}
+
+function encodeAll(source: TypedArray, result: TypedArray, write: (value: number) => number): void {
+  for (let i = 0; i < source.length; i++) result[i] = write(source[i]!);
+}
+
+function truthAll(source: TypedArray, result: TypedArray): void {
+  for (let i = 0; i < source.length; i++) result[i] = source[i] !== 0 ? 1 : 0;
 }
 
 /**

@@ -1,0 +1,199 @@
+/**
+ * Reductions: many elements along some axes become one. Sums of floats are pairwise: a run of at most 128 is added left to right in double
+ * precision, longer ones are halved, so that rounding errors grow with log n, not n; a float32 result is rounded once, at the end.
+ * Rows that lie side by side in memory are combined whole, by the elementwise loops.
+ */
+import { allocate, DTYPES, type TypedArray } from './dtype.ts';
+import { ShapeError } from './errors.ts';
+import { binaryLoop, type BinaryKind } from './binary.ts';
+import { forEachIndex } from './loops.ts';
+import { NDArray } from './ndarray.ts';
+import { checkDomain, widen } from './operands.ts';
+import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from './shape.ts';
+
+/** The names of the reductions. */
+export type ReduceKind = 'sum' | 'prod' | 'max' | 'min';
+
+/** f(x[i], x[i + s], …) over n elements, n ≥ 1. */
+type RowFold = (n: number, x: TypedArray, i: number, s: number) => number;
+
+interface ReduceRule {
+  /** what one step does, as an elementwise function */
+  readonly step: BinaryKind;
+  /** the value of no elements, or null if there is none */
+  readonly identity: number | null;
+  readonly float: RowFold;
+  /** wraps modulo 2³² where it must */
+  readonly integer: RowFold;
+}
+
+const PAIRWISE_RUN = 128;
+
+const maxRow: RowFold = (n, x, i, s) => {
+  let value = x[i]!;
+  for (let k = 1; k < n; k++) value = Math.max(value, x[(i += s)]!);
+  return value;
+};
+
+const minRow: RowFold = (n, x, i, s) => {
+  let value = x[i]!;
+  for (let k = 1; k < n; k++) value = Math.min(value, x[(i += s)]!);
+  return value;
+};
+
+const REDUCE: { readonly [K in ReduceKind]: ReduceRule } = {
+  sum: {
+    step: 'add',
+    identity: 0,
+    float: sumRow,
+    integer: (n, x, i, s) => {
+      let value = 0;
+      for (let k = 0; k < n; k++, i += s) value = (value + x[i]!) | 0;
+      return value;
+    },
+  },
+  prod: {
+    step: 'mul',
+    identity: 1,
+    float: (n, x, i, s) => {
+      let value = 1;
+      for (let k = 0; k < n; k++, i += s) value *= x[i]!;
+      return value;
+    },
+    integer: (n, x, i, s) => {
+      let value = 1;
+      for (let k = 0; k < n; k++, i += s) value = Math.imul(value, x[i]!);
+      return value;
+    },
+  },
+  max: { step: 'maximum', identity: null, float: maxRow, integer: maxRow },
+  min: { step: 'minimum', identity: null, float: minRow, integer: minRow },
+};
+
+function sumRow(n: number, x: TypedArray, i: number, s: number): number {
+  if (n > PAIRWISE_RUN) {
+    const half = n >> 1;
+    return sumRow(half, x, i, s) + sumRow(n - half, x, i + half * s, s);
+  }
+  let value = 0;
+  for (let k = 0; k < n; k++, i += s) value += x[i]!;
+  return value;
+}
+
+/** An array arranged for reducing: kept axes in front as they were, all reduced elements along one last axis. */
+interface Arranged {
+  readonly source: NDArray;
+  /** the kept axes' sizes */
+  readonly kept: readonly number[];
+  /** the result's shape */
+  readonly shape: readonly number[];
+}
+
+function arrange(x: NDArray, reduced: readonly number[], keepDims: boolean): Arranged {
+  const keptAxes = x.shape.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
+  const kept = keptAxes.map((axis) => x.shape[axis]!);
+  const count = sizeOf(reduced.map((axis) => x.shape[axis]!));
+  const ascending = [...reduced].sort((a, b) => a - b);
+  const source = x.permute([...keptAxes, ...ascending]).reshape([...kept, count]);
+  return { source, kept, shape: keepDims ? x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length)) : kept };
+}
+
+/**
+ * Reduces some axes with a function of many elements.
+ * @param kind sum, prod, max or min; NaN anywhere makes max and min NaN
+ * @param axes which axes; an empty list leaves x as it is
+ * @param keepDims whether reduced axes stay, with size 1
+ * @returns a packed array of x's type; integers wrap modulo 2³²
+ * @throws ShapeError if an axis is out of range or named twice, or for max and min if no elements meet
+ * @throws DTypeError for sum and prod of bool
+ */
+export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], keepDims = false): NDArray {
+  const rule = REDUCE[kind];
+  checkDomain(kind, x.dtype, kind === 'sum' || kind === 'prod' ? 'number' : 'any');
+  const { source, kept, shape } = arrange(widen(x), normalizeAxes(kind, axes, x.ndim), keepDims);
+  const count = source.shape.at(-1)!;
+  const data = allocate(source.dtype, sizeOf(kept));
+  if (count === 0 && data.length > 0) {
+    if (rule.identity === null) throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axes ${formatShape(axes)}`);
+    data.fill(rule.identity);
+  } else {
+    const isFloat = DTYPES[source.dtype].isFloat;
+    const width = source.shape.at(-2) ?? 1;
+    const sideBySide = width > 1 && Math.abs(source.strides.at(-2)!) < Math.abs(source.strides.at(-1)!);
+    if (sideBySide) foldColumns(source, count, width, data, rule, isFloat);
+    else foldRows(source, kept, count, data, isFloat ? rule.float : rule.integer);
+  }
+  return NDArray.packed(data, shape, source.dtype).astype(x.dtype);
+}
+
+function foldRows(source: NDArray, kept: readonly number[], count: number, data: TypedArray, fold: RowFold): void {
+  const step = source.strides.at(-1)!;
+  let position = 0;
+  forEachIndex(kept, [source.strides], [source.offset], ([start]) => {
+    data[position++] = fold(count, source.data, start!, step);
+  });
+}
+
+/** Reduces `width` columns at once: the accumulators are a row, and each row of the source is combined into it. */
+function foldColumns(source: NDArray, count: number, width: number, data: TypedArray, rule: ReduceRule, isFloat: boolean): void {
+  const loop = binaryLoop(rule.step, isFloat);
+  const [across, down] = [source.strides.at(-2)!, source.strides.at(-1)!];
+  const scratch: TypedArray[] = [];
+  const fold = (depth: number, start: number, rows: number): TypedArray => {
+    const row = (scratch[depth] ??= isFloat ? new Float64Array(width) : allocate(source.dtype, width));
+    if (rule.step === 'add' && rows > PAIRWISE_RUN) {
+      const half = rows >> 1;
+      fold(depth + 1, start, half); // its row is scratch[depth + 1], which the second half would overwrite
+      row.set(scratch[depth + 1]!);
+      loop(width, row, 0, 1, fold(depth + 1, start + half * down, rows - half), 0, 1, row, 0);
+      return row;
+    }
+    for (let k = 0; k < width; k++) row[k] = source.data[start + k * across]!;
+    for (let r = 1; r < rows; r++) loop(width, row, 0, 1, source.data, start + r * down, across, row, 0);
+    return row;
+  };
+  let position = 0;
+  forEachIndex(source.shape.slice(0, -2), [source.strides], [source.offset], ([start]) => {
+    data.set(fold(0, start!, count), position);
+    position += width;
+  });
+}
+
+/**
+ * The index of the largest or smallest element along an axis: the first of equals, and the first NaN if there is one.
+ * @returns int32
+ * @throws ShapeError if the axis is out of range, or empty while the result is not
+ */
+export function argReduce(kind: 'argmax' | 'argmin', x: NDArray, axis: number, keepDims = false): NDArray {
+  const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, x.ndim)], keepDims);
+  const count = source.shape.at(-1)!;
+  const data = new Int32Array(sizeOf(kept));
+  if (count === 0 && data.length > 0) throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axis ${axis}`);
+  const find = kind === 'argmax' ? largest : smallest;
+  const step = source.strides.at(-1)!;
+  let position = 0;
+  forEachIndex(kept, [source.strides], [source.offset], ([start]) => {
+    data[position++] = find(count, source.data, start!, step);
+  });
+  return NDArray.packed(data, shape, 'int32');
+}
+
+function largest(n: number, x: TypedArray, i: number, s: number): number {
+  let best = 0;
+  let value = x[i]!;
+  for (let k = 1; k < n && value === value; k++) {
+    const candidate = x[i + k * s]!;
+    if (!(candidate <= value)) [best, value] = [k, candidate]; // larger, or NaN
+  }
+  return best;
+}
+
+function smallest(n: number, x: TypedArray, i: number, s: number): number {
+  let best = 0;
+  let value = x[i]!;
+  for (let k = 1; k < n && value === value; k++) {
+    const candidate = x[i + k * s]!;
+    if (!(candidate >= value)) [best, value] = [k, candidate]; // smaller, or NaN
+  }
+  return best;
+}
