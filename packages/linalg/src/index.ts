@@ -2,7 +2,17 @@
 export { DTypeError, FirsthandError, ShapeError } from './errors.ts';
 export { allocate, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
 export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
-export { broadcastShapes, formatShape, rowMajorStrides, sizeOf, type Shape } from './shape.ts';
+export {
+  broadcastShapes,
+  checkShape,
+  equalShapes,
+  formatShape,
+  normalizeAxes,
+  normalizeAxis,
+  rowMajorStrides,
+  sizeOf,
+  type Shape,
+} from './shape.ts';
 export { NDArray, type SliceRange } from './ndarray.ts';
 export type { Nested } from './format.ts';
 export type { Operand } from './operands.ts';
