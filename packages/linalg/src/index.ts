@@ -23,3 +23,8 @@ export { argReduce, reduce, type ReduceKind } from './reduce.ts';
 export { argmax, argmin, cumsum, max, mean, min, prod, std, sum, variance, type ArgReduceOptions, type ReduceOptions, type VarianceOptions } from './statistics.ts';
 export { gather, scatter, take } from './gather.ts';
 export { argsort, sort, type SortOptions } from './sort.ts';
+export { matmul } from './matmul.ts';
+export { diagonal, dot, kron, norm, outer, tensordot, trace, type NormOptions } from './products.ts';
+export { einsum } from './einsum.ts';
+export { philox4x32, randomBits } from './philox.ts';
+export { Generator, type GeneratorState } from './generator.ts';

@@ -1,0 +1,173 @@
+/**
+ * Random numbers as a stream: a Philox key that never changes and a 64-bit counter of blocks of four words. Drawing reads the blocks from the counter on and
+ * moves it past them, so key and counter are the whole state, and equal states give equal numbers for ever.
+ */
+import { allocate, encode, type DType } from './dtype.ts';
+import { FirsthandError } from './errors.ts';
+import { NDArray } from './ndarray.ts';
+import { checkDomain } from './operands.ts';
+import { philox4x32, randomBits } from './philox.ts';
+import { checkShape, sizeOf, type Shape } from './shape.ts';
+
+/** All there is to a generator, fit for JSON. */
+export interface GeneratorState {
+  /** the Philox key, two unsigned 32-bit words */
+  readonly key: readonly [number, number];
+  /** the next unused block of four words, as [low, high] 32-bit words */
+  readonly counter: readonly [number, number];
+}
+
+const TWO_32 = 2 ** 32;
+const isWord = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < TWO_32;
+
+/**
+ * A stream of random numbers that its seed determines.
+ * @example
+ * ```ts
+ * import { Generator } from '@firsthand/linalg';
+ * const random = new Generator(42);
+ * const saved = random.state;
+ * const x = random.normal([2, 3]);
+ * random.state = saved;
+ * console.log(String(random.normal([2, 3])) === String(x)); // true
+ * ```
+ */
+export class Generator {
+  private key: readonly [number, number];
+  private counter: readonly [number, number] = [0, 0];
+
+  /**
+   * @param seed a whole number from 0 to 2⁵³ − 1, or a bigint from 0 to 2⁶⁴ − 1: the Philox key
+   * @throws FirsthandError for another seed
+   */
+  constructor(seed: number | bigint) {
+    const valid = typeof seed === 'bigint' ? seed >= 0n && seed < 1n << 64n : Number.isSafeInteger(seed) && seed >= 0;
+    if (!valid) throw new FirsthandError(`Generator: seed ${seed} is not a whole number from 0 to 2^53 - 1, nor a bigint below 2^64`);
+    const wide = BigInt(seed);
+    this.key = [Number(wide & 0xffffffffn), Number(wide >> 32n)];
+  }
+
+  /** Key and counter; setting it continues from there. */
+  get state(): GeneratorState {
+    return { key: this.key, counter: this.counter };
+  }
+
+  /** @throws FirsthandError unless key and counter are pairs of unsigned 32-bit words */
+  set state(state: GeneratorState) {
+    for (const words of [state.key, state.counter]) {
+      if (words.length !== 2 || !words.every(isWord)) throw new FirsthandError(`Generator: ${JSON.stringify(state)} is not a state`);
+    }
+    this.key = [state.key[0], state.key[1]];
+    this.counter = [state.counter[0], state.counter[1]];
+  }
+
+  /**
+   * Sets blocks aside for a caller that computes their numbers itself.
+   * @param blocks how many blocks of four words, a whole number below 2⁵³
+   * @returns the counter before, as [low, high]: the first of the blocks
+   */
+  advance(blocks: number): readonly [number, number] {
+    const before = this.counter;
+    const low = before[0] + (blocks % TWO_32);
+    this.counter = [low >>> 0, (before[1] + Math.floor(blocks / TWO_32) + Math.floor(low / TWO_32)) >>> 0];
+    return before;
+  }
+
+  /** A new generator, independent of this one's later numbers: its key is the first two words of the next block. */
+  split(): Generator {
+    const [low, high] = this.advance(1);
+    const [first, second] = philox4x32([low, high, 0, 0], [this.key[0], this.key[1]]);
+    const child = new Generator(0);
+    child.state = { key: [first, second], counter: [0, 0] };
+    return child;
+  }
+
+  private words(count: number): Uint32Array {
+    return randomBits(this.key, this.advance(Math.ceil(count / 4)), count);
+  }
+
+  /** `count` numbers in [0, 1): 24 bits of one word each for float32, 53 bits of two words each (high, low) for float64. */
+  private units(count: number, wide: boolean): Float64Array {
+    const words = this.words(wide ? 2 * count : count);
+    const units = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      units[i] = wide ? ((words[2 * i]! >>> 5) * 2 ** 26 + (words[2 * i + 1]! >>> 6)) * 2 ** -53 : (words[i]! >>> 8) * 2 ** -24;
+    }
+    return units;
+  }
+
+  /**
+   * Uniform numbers in [low, high); rounding to the type may give `high` where the interval is not [0, 1).
+   * @param options.low 0 if not given
+   * @param options.high 1 if not given
+   * @param options.dtype float32 if not given
+   */
+  uniform(shape: Shape, options: { low?: number | undefined; high?: number | undefined; dtype?: DType | undefined } = {}): NDArray {
+    const { low = 0, high = 1, dtype = 'float32' } = options;
+    checkDomain('uniform', dtype, 'float');
+    const units = this.units(sizeOf(checkShape('uniform', shape)), dtype === 'float64');
+    return store(units.map((u) => low + (high - low) * u), shape, dtype);
+  }
+
+  /**
+   * Normally distributed numbers, by the method of Box and Muller: two uniforms u, v give √(−2 ln(1 − u)) · cos 2πv and · sin 2πv,
+   * the elements 2i and 2i + 1; 1 − u is never 0.
+   * @param options.mean 0 if not given
+   * @param options.std the standard deviation, 1 if not given
+   * @param options.dtype float32 if not given
+   */
+  normal(shape: Shape, options: { mean?: number | undefined; std?: number | undefined; dtype?: DType | undefined } = {}): NDArray {
+    const { mean = 0, std = 1, dtype = 'float32' } = options;
+    checkDomain('normal', dtype, 'float');
+    const count = sizeOf(checkShape('normal', shape));
+    const units = this.units(2 * Math.ceil(count / 2), dtype === 'float64');
+    const values = new Float64Array(count);
+    for (let i = 0; i < count; i += 2) {
+      const radius = std * Math.sqrt(-2 * Math.log(1 - units[i]!));
+      const angle = 2 * Math.PI * units[i + 1]!;
+      values[i] = mean + radius * Math.cos(angle);
+      values[i + 1] = mean + radius * Math.sin(angle); // dropped beyond an odd count
+    }
+    return store(values, shape, dtype);
+  }
+
+  /**
+   * Whole numbers from low up to, not including, high, each equally likely: words beyond the last full multiple of the range are drawn again.
+   * @param options.shape [] if not given
+   * @param options.dtype int32 if not given, or uint32
+   * @throws FirsthandError if the range is empty or wider than 2³², or the type cannot hold it
+   */
+  integers(low: number, high: number, options: { shape?: Shape | undefined; dtype?: 'int32' | 'uint32' | undefined } = {}): NDArray {
+    const { shape = [], dtype = 'int32' } = options;
+    const range = high - low;
+    const holds = encode[dtype](low) === low && encode[dtype](high - 1) === high - 1;
+    if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || !holds) {
+      throw new FirsthandError(`integers: [${low}, ${high}) is not a range of ${dtype} values`);
+    }
+    const limit = TWO_32 - (TWO_32 % range);
+    const data = allocate(dtype, sizeOf(checkShape('integers', shape)));
+    for (let filled = 0; filled < data.length; ) {
+      for (const word of this.words(data.length - filled)) {
+        if (word < limit) data[filled++] = low + (word % range);
+      }
+    }
+    return NDArray.packed(data, [...shape], dtype);
+  }
+
+  /**
+   * The numbers 0 … n − 1 in random order, every order equally likely (Fisher and Yates).
+   * @returns int32, shape [n]
+   */
+  permutation(n: number): NDArray {
+    const order = Int32Array.from({ length: sizeOf(checkShape('permutation', [n])) }, (_, i) => i);
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.integers(0, i + 1).get();
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return NDArray.packed(order, [n], 'int32');
+  }
+}
+
+function store(values: Float64Array, shape: Shape, dtype: DType): NDArray {
+  return NDArray.packed(values, [...shape], 'float64').astype(dtype);
+}
