@@ -17,32 +17,31 @@ export const floors: Readonly<Record<string, number>> = {
   firsthand: 6,
 };
 
-/** The packages that read and write files; all others run in a web page as they are. */
-const usesNode: ReadonlySet<string> = new Set(['data', 'train']);
-
-/** One import statement: the package that holds it, the file, and the specifier. */
+/** One import statement: the package that holds it, the file, whether that file is a package's `./node` entry point, and the specifier. */
 export interface Import {
   readonly from: string;
   readonly file: string;
+  readonly isNodeEntry: boolean;
   readonly specifier: string;
 }
 
 /**
- * The imports that a package may not make: of its own floor or above, past another package's entry point, of its own entry point, of Node
- * where the package must run in a web page, or of anything else.
+ * The imports that a package may not make: of its own floor or above, past another package's entry points, of Node outside its own `./node` entry
+ * point (all else must run in a web page), or of anything else.
  * @returns one line for each, empty where all is well
  */
 export function forbidden(imports: readonly Import[]): string[] {
-  return imports.flatMap(({ from, file, specifier }) => {
-    if (specifier.startsWith('./') || specifier.startsWith('../'))
-      return specifier.endsWith('.ts') ? [] : [`${file}: '${specifier}' does not end in .ts`];
-    if (specifier.startsWith('node:')) return usesNode.has(from) ? [] : [`${file}: '${specifier}': ${from} must run in a web page`];
-    const target = /^@firsthand\/([^/]+)$/.exec(specifier)?.[1];
-    if (target === undefined) return [`${file}: '${specifier}' is not this package's own, a floor below's, or Node's`];
+  return imports.flatMap(({ from, file, isNodeEntry, specifier }) => {
+    const refused = (reason: string): string[] => [`${file}: '${specifier}' ${reason}`];
+    if (specifier.startsWith('./') || specifier.startsWith('../')) return specifier.endsWith('.ts') ? [] : refused('does not end in .ts');
+    const [, target, subpath] = /^@firsthand\/([^/]+)(\/node)?$/.exec(specifier) ?? [];
+    const needsNode = specifier.startsWith('node:') || subpath !== undefined;
+    if (needsNode && !isNodeEntry) return refused(`needs Node: only the ./node entry point of ${from} may`);
+    if (specifier.startsWith('node:')) return [];
+    if (target === undefined) return refused("is not this package's own, a floor below's, or Node's");
     const [own, other] = [floors[from], floors[target]];
-    if (own === undefined || other === undefined)
-      return [`${file}: '${specifier}': ${own === undefined ? from : target} has no floor in the table`];
-    return other < own ? [] : [`${file}: ${from} (floor ${own}) imports ${target} (floor ${other})`];
+    if (own === undefined || other === undefined) return refused(`: ${own === undefined ? from : target} has no floor in the table`);
+    return other < own ? [] : refused(`goes from ${from} (floor ${own}) to ${target} (floor ${other})`);
   });
 }
 

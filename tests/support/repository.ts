@@ -8,6 +8,13 @@ import { parseSync } from 'oxc-parser';
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Where one entry point of a package is found: its source, its built declarations, its built JavaScript. */
+export interface Entry {
+  readonly '@firsthand/source': string;
+  readonly types: string;
+  readonly default: string;
+}
+
 /** The part of a package.json that the tests look at. */
 export interface Manifest {
   readonly name: string;
@@ -19,7 +26,7 @@ export interface Manifest {
   readonly sideEffects?: boolean;
   readonly files?: readonly string[];
   readonly engines?: Readonly<Record<string, string>>;
-  readonly exports?: unknown;
+  readonly exports?: Readonly<Record<string, Entry | './package.json'>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -45,6 +52,10 @@ export function workspaces(group: 'packages' | 'apps'): Workspace[] {
 
 /** The packages that the registry gets. */
 export const publicPackages: readonly Workspace[] = workspaces('packages').filter(({ manifest }) => manifest.private !== true);
+
+/** The entry points of a package by their subpath, `.` and perhaps `./node`. */
+export const entriesOf = ({ exports: map = {} }: Manifest): Readonly<Record<string, Entry>> =>
+  Object.fromEntries(Object.entries(map).flatMap(([subpath, entry]) => (typeof entry === 'string' ? [] : [[subpath, entry] as const])));
 
 /** Every file under a folder (named from the root, as the results are) whose name ends in `ending`; none where the folder does not exist. */
 export function filesUnder(folder: string, ending: string): string[] {
