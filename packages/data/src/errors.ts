@@ -1,0 +1,31 @@
+/**
+ * The error of files. Bytes from outside are hostile until parsed, so a reader checks lengths, offsets and overlaps before it believes them,
+ * and says where the first thing is that cannot be true.
+ */
+import { FirsthandError } from '@firsthand/linalg';
+
+/** Where in a file something is wrong: `offset` in bytes from its start, `line` counted from 1 (text formats only). */
+export interface FormatErrorPlace {
+  readonly offset?: number;
+  readonly line?: number;
+}
+
+/** A file, or a state that was saved to one, that does not say what its format requires. */
+export class FormatError extends FirsthandError {
+  /** bytes from the start of the file to what is wrong, or null where no single place is */
+  readonly offset: number | null;
+  /** the line of a text file, counted from 1, or null */
+  readonly line: number | null;
+
+  /**
+   * @param message operation, what is wrong, and what was expected; the place is appended
+   * @param place where in the file
+   */
+  constructor(message: string, place: FormatErrorPlace = {}) {
+    const { offset = null, line = null } = place;
+    const at = [...(line === null ? [] : [`line ${line}`]), ...(offset === null ? [] : [`byte ${offset}`])].join(', ');
+    super(at === '' ? message : `${message} (at ${at})`);
+    this.offset = offset;
+    this.line = line;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * An array as a file holds it: shape, packed elements, and the element type that the file names, of which there are more than an `NDArray`
+ * has. One table says for each what it takes in a file, what stores it here, and which of linalg's types holds it.
+ * Typed arrays have no bfloat16 and no numeric int64: those are stored as float32 and int32, and the name is kept, so that writing restores them.
+ */
+import { allocate, type DType, DTypeError, formatShape, NDArray, type Shape, ShapeError, sizeOf, type TypedArray } from '@firsthand/linalg';
+
+/** The element types of files. */
+export type FileDType = DType | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int64' | 'uint64' | 'bfloat16';
+
+/** What elements read from a file are stored in. */
+export type FileData = TypedArray | Int8Array<ArrayBufferLike> | Int16Array<ArrayBufferLike>;
+
+/** An array read from a file, or to be written to one. */
+export interface FileArray {
+  /** the element type in the file */
+  readonly dtype: FileDType;
+  /** sizes of the axes, outermost first; `[]` is one element */
+  readonly shape: Shape;
+  /** the elements, row-major, in the storage that {@link FILE_DTYPES} names */
+  readonly data: FileData;
+}
+
+/** What is known of an element type of files. */
+export interface FileDTypeInfo {
+  /** bytes per element in a file */
+  readonly bytes: number;
+  /** what stores the elements once read; its own bytes per element differ from `bytes` where reading converts */
+  readonly constructor: {
+    new (length: number): FileData;
+    new (buffer: ArrayBufferLike, byteOffset: number, length: number): FileData;
+    readonly BYTES_PER_ELEMENT: number;
+  };
+  /** linalg's type of the same values: the narrowest that has them all, within the range that reading checks for 64-bit integers */
+  readonly memory: DType;
+}
+
+/** The facts of each element type of files, in one place. */
+export const FILE_DTYPES: { readonly [K in FileDType]: FileDTypeInfo } = {
+  float64: { bytes: 8, constructor: Float64Array, memory: 'float64' },
+  float32: { bytes: 4, constructor: Float32Array, memory: 'float32' },
+  float16: { bytes: 2, constructor: Uint16Array, memory: 'float16' },
+  bfloat16: { bytes: 2, constructor: Float32Array, memory: 'float32' },
+  int64: { bytes: 8, constructor: Int32Array, memory: 'int32' },
+  uint64: { bytes: 8, constructor: Uint32Array, memory: 'uint32' },
+  int32: { bytes: 4, constructor: Int32Array, memory: 'int32' },
+  uint32: { bytes: 4, constructor: Uint32Array, memory: 'uint32' },
+  int16: { bytes: 2, constructor: Int16Array, memory: 'int32' },
+  uint16: { bytes: 2, constructor: Uint16Array, memory: 'int32' },
+  int8: { bytes: 1, constructor: Int8Array, memory: 'int32' },
+  uint8: { bytes: 1, constructor: Uint8Array, memory: 'int32' },
+  bool: { bytes: 1, constructor: Uint8Array, memory: 'bool' },
+};
+
+/**
+ * A file's array as an `NDArray`. Types that linalg has share their data; narrower integers are widened to int32 in a copy.
+ * @throws ShapeError or DTypeError if shape, dtype and data contradict each other
+ * @example
+ * ```ts
+ * import { toNDArray } from '@firsthand/data';
+ * const array = toNDArray({ dtype: 'uint8', shape: [2, 2], data: Uint8Array.of(1, 2, 3, 255) });
+ * console.log(array.dtype, array.toArray()); // int32 [ [ 1, 2 ], [ 3, 255 ] ]
+ * ```
+ */
+export function toNDArray(array: FileArray): NDArray {
+  const { shape, dtype, data } = checkFileArray('toNDArray', array);
+  const { memory } = FILE_DTYPES[dtype];
+  return NDArray.packed(widen(data, memory), shape, memory);
+}
+
+/** The elements in the storage of a linalg type that has all their values: the same storage where it is that already. */
+function widen(data: FileData, dtype: DType): TypedArray {
+  if (isStorageOf(data, dtype)) return data;
+  const widened = allocate(dtype, data.length);
+  widened.set(data);
+  return widened;
+}
+
+function isStorageOf(data: FileData, dtype: DType): data is TypedArray {
+  return data instanceof FILE_DTYPES[dtype].constructor;
+}
+
+/**
+ * What a writer writes: an `NDArray` packed row by row (copied only if it is not yet), a {@link FileArray} as it is.
+ * @param operation names the writer in errors
+ * @throws ShapeError if the data's length is not the product of the shape, DTypeError if the data is not the storage of its dtype
+ */
+export function toFileArray(operation: string, array: FileArray | NDArray): FileArray {
+  if (!('contiguous' in array)) return checkFileArray(operation, array);
+  const { dtype, shape, data } = array.contiguous();
+  return { dtype, shape, data };
+}
+
+function checkFileArray(operation: string, array: FileArray): FileArray {
+  const { dtype, shape, data } = array;
+  if (!Object.hasOwn(FILE_DTYPES, dtype)) {
+    throw new DTypeError(`${operation}: no element type ${String(dtype)}; there are ${Object.keys(FILE_DTYPES).join(', ')}`);
+  }
+  const { constructor } = FILE_DTYPES[dtype];
+  if (!(data instanceof constructor)) {
+    throw new DTypeError(`${operation}: ${dtype} is held in a ${constructor.name}, not in a ${data.constructor.name}`);
+  }
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || sizeOf(shape) !== data.length) {
+    throw new ShapeError(`${operation}: shape ${formatShape(shape)} does not describe ${data.length} elements`);
+  }
+  return array;
+}

@@ -1,0 +1,83 @@
+/**
+ * The idx format, in which MNIST is kept: two zero bytes, a type code, the number of axes, each axis's length as a big-endian uint32, and then
+ * the elements, row-major and big-endian. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section FILE FORMATS.
+ */
+import type { NDArray } from '@firsthand/linalg';
+import { DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
+import { elementCount, readElements, writeElements } from './elements.ts';
+import { FormatError } from './errors.ts';
+import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
+
+/** The third byte of a file, and what it says of the elements. */
+const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
+  [0x08, 'uint8'],
+  [0x09, 'int8'],
+  [0x0b, 'int16'],
+  [0x0c, 'int32'],
+  [0x0d, 'float32'],
+  [0x0e, 'float64'],
+]);
+
+/**
+ * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of `bytes`, and shows later changes to them.
+ * @param bytes the whole file, unzipped
+ * @returns shape, element type and elements; `toNDArray` makes an `NDArray` of it
+ * @throws FormatError with the byte offset of the first thing that is not as the format says
+ * @example
+ * ```ts
+ * import { readIdx } from '@firsthand/data';
+ * const file = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4); // uint8, one axis of three: three labels
+ * const labels = readIdx(file);
+ * console.log(labels.dtype, labels.shape, labels.data); // uint8 [ 3 ] Uint8Array(3) [ 5, 0, 4 ]
+ * ```
+ */
+export function readIdx(bytes: Uint8Array): FileArray {
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new FormatError('readIdx: this is a gzip file; unzip it first', { offset: 0 });
+  if (bytes.length < 4) throw new FormatError(`readIdx: the header takes 4 bytes, the file has ${bytes.length}`, { offset: bytes.length });
+  if (bytes[0] !== 0 || bytes[1] !== 0) throw new FormatError('readIdx: an idx file begins with two zero bytes', { offset: 0 });
+  const code = bytes[2]!;
+  const dtype = TYPE_CODES.get(code);
+  if (dtype === undefined) {
+    const known = [...TYPE_CODES].map(([known, name]) => `${known} (${name})`).join(', ');
+    throw new FormatError(`readIdx: type code ${code} is none of ${known}`, { offset: 2 });
+  }
+  const axes = bytes[3]!;
+  const begin = 4 + 4 * axes;
+  if (bytes.length < begin) {
+    throw new FormatError(`readIdx: ${axes} axes take a header of ${begin} bytes, the file has ${bytes.length}`, { offset: bytes.length });
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, begin);
+  const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
+  const count = elementCount(shape);
+  const expected = count === null ? Infinity : begin + count * FILE_DTYPES[dtype].bytes;
+  if (count === null || bytes.length !== expected) {
+    const needs = count === null ? 'more bytes than can be counted' : `${expected} bytes`;
+    const message = `readIdx: ${dtype} of shape ${formatShape(shape)} takes ${needs}, the file has ${bytes.length}`;
+    throw new FormatError(message, { offset: Math.min(bytes.length, expected) });
+  }
+  return { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'big', subject: 'readIdx' }) };
+}
+
+/**
+ * Writes an idx file.
+ * @param array of uint8, int8, int16, int32, float32 or float64, with at most 255 axes of less than 2³² each
+ * @returns the whole file; the same array gives the same bytes
+ * @throws DTypeError if the format lacks the element type, ShapeError if it lacks room for the shape
+ */
+export function writeIdx(array: FileArray | NDArray): Uint8Array {
+  const packed = toFileArray('writeIdx', array);
+  const { dtype, shape, data } = packed;
+  const code = [...TYPE_CODES].find(([, name]) => name === dtype)?.[0];
+  if (code === undefined) throw new DTypeError(`writeIdx: idx has no ${dtype}; it has ${[...TYPE_CODES.values()].join(', ')}`);
+  if (shape.length > 255 || shape.some((size) => size >= 2 ** 32)) {
+    throw new ShapeError(`writeIdx: idx holds at most 255 axes of less than 2³² each, not ${formatShape(shape)}`);
+  }
+  const begin = 4 + 4 * shape.length;
+  const bytes = new Uint8Array(begin + data.length * FILE_DTYPES[dtype].bytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(2, code);
+  view.setUint8(3, shape.length);
+  shape.forEach((size, axis) => view.setUint32(4 + 4 * axis, size));
+  writeElements(bytes, begin, packed, 'big');
+  return bytes;
+}

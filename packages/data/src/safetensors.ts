@@ -1,0 +1,206 @@
+/**
+ * The safetensors format: the length of a header as a little-endian uint64, the header as a JSON object that maps each tensor's name to dtype,
+ * shape and begin and end in the data, and then the data, little-endian, without gaps. Nothing in it is executed, which is why it is trusted
+ * with weights; this reader still believes no length, offset or shape before it has checked it against the bytes that are there.
+ * Source: https://github.com/huggingface/safetensors, section "Format"; the writer's order is the reference implementation's.
+ */
+import { FirsthandError, formatShape, type NDArray } from '@firsthand/linalg';
+import { elementCount, readElements, writeElements } from './elements.ts';
+import { FormatError } from './errors.ts';
+import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
+import { JsonCursor } from './json-cursor.ts';
+
+/** What a safetensors file holds. */
+export interface Safetensors {
+  /** by name, in the order of the header; writing the same entries restores the same dtypes */
+  readonly tensors: Map<string, FileArray>;
+  /** free text by key, such as `format: pt` */
+  readonly metadata: Map<string, string>;
+}
+
+/** The format's names of element types, in the order in which the reference implementation lays tensors out: the last first. */
+const DTYPE_NAMES: { readonly [K in FileDType]: string } = {
+  bool: 'BOOL',
+  uint8: 'U8',
+  int8: 'I8',
+  int16: 'I16',
+  uint16: 'U16',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int32: 'I32',
+  uint32: 'U32',
+  float32: 'F32',
+  float64: 'F64',
+  int64: 'I64',
+  uint64: 'U64',
+};
+const DTYPES_IN_ORDER = Object.keys(DTYPE_NAMES) as FileDType[];
+
+const LENGTH_BYTES = 8;
+const HEADER_LIMIT = 100_000_000; // bytes; the format's own cap
+const RANK_LIMIT = 64; // axes; no more than any array library has
+const METADATA_KEY = '__metadata__';
+
+/** A tensor as the header describes it. Offsets count from the start of the file. */
+interface Entry {
+  readonly name: string;
+  readonly dtype: FileDType;
+  readonly shape: readonly number[];
+  readonly count: number;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Reads a safetensors file. Data is not copied where it can be used as it lies: an entry's `data` is then a view of `bytes`, and shows later
+ * changes to them. bfloat16 becomes float32 (twice the bytes), and int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype`
+ * stays the file's. float16 stays as its bits.
+ * @param bytes the whole file
+ * @throws FormatError with the byte offset of the first thing that is not as the format says, or that has a dtype this reader lacks (8-bit floats and smaller)
+ * @example
+ * ```ts
+ * import { array } from '@firsthand/linalg';
+ * import { readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
+ * const file = writeSafetensors(new Map([['bias', array([0.5, -1])]]), new Map([['step', '100']]));
+ * const { tensors, metadata } = readSafetensors(file);
+ * console.log(toNDArray(tensors.get('bias')).toArray(), metadata.get('step')); // [ 0.5, -1 ] 100
+ * ```
+ */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
+  const dataBegin = LENGTH_BYTES + headerLength(bytes);
+  const metadata = new Map<string, string>();
+  const entries: Entry[] = [];
+  const cursor = new JsonCursor('readSafetensors', bytes, LENGTH_BYTES, dataBegin);
+  cursor.object((name, offset) => {
+    if (name === METADATA_KEY) cursor.object((key) => metadata.set(key, cursor.string()));
+    else entries.push(readEntry(cursor, name, offset, dataBegin, bytes.length));
+  });
+  cursor.expectEnd();
+  checkLayout(entries, dataBegin, bytes.length);
+  const tensors = new Map<string, FileArray>();
+  for (const { name, dtype, shape, count, begin } of entries) {
+    const subject = `readSafetensors: tensor ${JSON.stringify(name)}`;
+    tensors.set(name, { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'little', subject }) });
+  }
+  return { tensors, metadata };
+}
+
+function headerLength(bytes: Uint8Array): number {
+  if (bytes.length < LENGTH_BYTES) {
+    throw new FormatError(`readSafetensors: the header's length takes 8 bytes, the file has ${bytes.length}`, { offset: bytes.length });
+  }
+  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  const limit = Math.min(bytes.length - LENGTH_BYTES, HEADER_LIMIT);
+  if (length > limit) {
+    const reason = limit === HEADER_LIMIT ? `the format allows ${limit}` : `${limit} follow`;
+    throw new FormatError(`readSafetensors: the header claims ${length} bytes, but ${reason}`, { offset: 0 });
+  }
+  if (bytes[LENGTH_BYTES] !== 0x7b || length === 0n) {
+    throw new FormatError('readSafetensors: the header is a JSON object and begins with {', { offset: LENGTH_BYTES });
+  }
+  return Number(length);
+}
+
+/** Reads `{ "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }` and checks it against itself and the file's length. */
+function readEntry(cursor: JsonCursor, name: string, headerOffset: number, dataBegin: number, fileLength: number): Entry {
+  const found: { dtype?: string; shape?: number[]; offsets?: number[] } = {};
+  cursor.object((key, offset) => {
+    if (key === 'dtype') found.dtype = cursor.string();
+    else if (key === 'shape') found.shape = cursor.wholeNumbers(RANK_LIMIT);
+    else if (key === 'data_offsets') found.offsets = cursor.wholeNumbers(2);
+    else throw cursor.error(`a tensor has dtype, shape and data_offsets, not ${JSON.stringify(key)}`, offset);
+  });
+
+  const fail = (problem: string): FormatError => cursor.error(`tensor ${JSON.stringify(name)} ${problem}`, headerOffset);
+  const { shape, offsets } = found;
+  if (found.dtype === undefined || shape === undefined || offsets === undefined) throw fail('lacks dtype, shape or data_offsets');
+  const dtype = DTYPES_IN_ORDER.find((candidate) => DTYPE_NAMES[candidate] === found.dtype);
+  if (dtype === undefined)
+    throw fail(`has dtype ${JSON.stringify(found.dtype)}, which is none of ${Object.values(DTYPE_NAMES).join(', ')}`);
+  const [from, to] = offsets;
+  if (from === undefined || to === undefined) throw fail('has data_offsets that are not two numbers');
+  const available = fileLength - dataBegin;
+  if (from > to || to > available)
+    throw fail(`has data_offsets [${from}, ${to}], outside the ${available} bytes of data or in the wrong order`);
+  const count = elementCount(shape);
+  if (count === null || count * FILE_DTYPES[dtype].bytes !== to - from) {
+    const needs = count === null ? 'more bytes than can be counted' : `${count * FILE_DTYPES[dtype].bytes} bytes`;
+    throw fail(`of ${found.dtype} and shape ${formatShape(shape)} takes ${needs}, its data_offsets hold ${to - from}`);
+  }
+  return { name, dtype, shape, count, begin: dataBegin + from, end: dataBegin + to };
+}
+
+/** Demands that the tensors cover the data exactly: each begins where the one before it ends. */
+function checkLayout(entries: readonly Entry[], dataBegin: number, fileLength: number): void {
+  let covered = dataBegin;
+  for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== covered) {
+      const problem = begin < covered ? 'overlaps the one before it' : `leaves ${begin - covered} bytes unused before it`;
+      throw new FormatError(`readSafetensors: tensor ${JSON.stringify(name)} ${problem}`, { offset: Math.min(begin, covered) });
+    }
+    covered = end;
+  }
+  if (covered !== fileLength) {
+    throw new FormatError(`readSafetensors: ${fileLength - covered} bytes after the last tensor belong to none`, { offset: covered });
+  }
+}
+
+/**
+ * Writes a safetensors file. The bytes depend on the contents alone, not on the order of the maps: metadata by key, tensors by dtype (widest first,
+ * so that all are aligned) and then name. A file of the reference implementation that is read and written again comes out the same, byte for byte,
+ * up to the order of several metadata keys.
+ * @param tensors by name; an `NDArray` is written in its own dtype, a {@link FileArray} in the dtype that it names
+ * @param metadata free text by key
+ * @returns the whole file
+ * @throws ShapeError or DTypeError if a tensor contradicts itself; FirsthandError if one has the reserved name `__metadata__`, or the header
+ *   would exceed the format's 100 MB
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, FileArray | NDArray>,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): Uint8Array {
+  if (tensors.has(METADATA_KEY)) throw new FirsthandError(`writeSafetensors: the name ${METADATA_KEY} is reserved; rename the tensor`);
+  const entries = [...tensors].map(([name, array]) => {
+    const packed = toFileArray(`writeSafetensors: tensor ${JSON.stringify(name)}`, array);
+    return {
+      name,
+      array: packed,
+      rank: DTYPES_IN_ORDER.indexOf(packed.dtype),
+      bytes: packed.data.length * FILE_DTYPES[packed.dtype].bytes,
+    };
+  });
+  entries.sort((a, b) => b.rank - a.rank || compareText(a.name, b.name));
+
+  let size = 0;
+  const members = entries.map(({ name, array, bytes }) => {
+    const description = { dtype: DTYPE_NAMES[array.dtype], shape: array.shape, data_offsets: [size, (size += bytes)] };
+    return `${JSON.stringify(name)}:${JSON.stringify(description)}`;
+  });
+  if (metadata.size > 0) {
+    const pairs = [...metadata]
+      .sort(([a], [b]) => compareText(a, b))
+      .map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`);
+    members.unshift(`${JSON.stringify(METADATA_KEY)}:{${pairs.join(',')}}`);
+  }
+  const header = new TextEncoder().encode(`{${members.join(',')}}`);
+  const paddedLength = Math.ceil(header.length / 8) * 8; // so that the data begins at a multiple of 8
+  if (paddedLength > HEADER_LIMIT)
+    throw new FirsthandError(`writeSafetensors: the header takes ${paddedLength} bytes, the format allows ${HEADER_LIMIT}`);
+
+  const dataBegin = LENGTH_BYTES + paddedLength;
+  const bytes = new Uint8Array(dataBegin + size);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(paddedLength), true);
+  bytes.set(header, LENGTH_BYTES);
+  bytes.fill(0x20, LENGTH_BYTES + header.length, dataBegin);
+  let begin = dataBegin;
+  for (const entry of entries) {
+    writeElements(bytes, begin, entry.array, 'little');
+    begin += entry.bytes;
+  }
+  return bytes;
+}
+
+/** By UTF-16 code units: the same on every machine, whatever its language. */
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
