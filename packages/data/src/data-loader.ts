@@ -42,9 +42,9 @@ export interface DataLoaderState {
  * import { arange, Generator } from '@firsthand/linalg';
  * import { ArrayDataset, DataLoader } from '@firsthand/data';
  * const loader = new DataLoader(new ArrayDataset({ x: arange(10) }), { batchSize: 4, shuffle: new Generator(1) });
- * for (let epoch = 0; epoch < 2; epoch++) {
- *   for await (const { x } of loader) console.log(loader.epoch, x.toArray()); // 4, 4 and 2 numbers, in another order each epoch
- * }
+ * const sizes = [];
+ * for await (const { x } of loader) sizes.push(x.size);
+ * console.log(sizes, loader.epoch); // [ 4, 4, 2 ] 1
  * ```
  */
 export class DataLoader<Name extends string> implements AsyncIterable<Fields<Name>> {

@@ -63,7 +63,8 @@ interface Entry {
  * import { readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
  * const file = writeSafetensors(new Map([['bias', array([0.5, -1])]]), new Map([['step', '100']]));
  * const { tensors, metadata } = readSafetensors(file);
- * console.log(toNDArray(tensors.get('bias')).toArray(), metadata.get('step')); // [ 0.5, -1 ] 100
+ * console.log([...tensors].map(([name, tensor]) => [name, toNDArray(tensor).toArray()])); // [ [ 'bias', [ 0.5, -1 ] ] ]
+ * console.log(metadata.get('step')); // 100
  * ```
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
