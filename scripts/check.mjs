@@ -28,7 +28,7 @@ const tool = (...args) => pnpm(['exec', ...args], { env }) === 0;
 const vitest = (name, ...args) =>
   tool('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${join(reports, `${name}.json`)}`, ...args);
 
-const turbo = ['turbo', 'run', '--output-logs=errors-only', '--ui=stream'];
+const turbo = ['turbo', 'run', '--output-logs=errors-only', '--ui=stream', '--continue'];
 
 /** @type {readonly { name: string, check: () => boolean }[]} */
 const stages = [
@@ -42,15 +42,15 @@ const stages = [
   { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
 ];
 
-/** The tests that passed, failed and were skipped, by a stage's report; none where it wrote no report. */
-const counts = (/** @type {string} */ name) => {
+/** The tests that a stage's report counts, and the names of those that it skipped; none where it wrote no report. */
+const reportOf = (/** @type {string} */ name) => {
   const path = join(reports, `${name}.json`);
-  const report = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
-  return {
-    passed: report.numPassedTests ?? 0,
-    failed: report.numFailedTests ?? 0,
-    skipped: (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0),
-  };
+  const report = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : { testResults: [] };
+  const tests = report.testResults.flatMap((/** @type {any} */ file) => file.assertionResults);
+  const skipped = tests
+    .filter((/** @type {any} */ test) => !['passed', 'failed'].includes(test.status))
+    .map((/** @type {any} */ test) => test.fullName);
+  return { passed: report.numPassedTests ?? 0, failed: report.numFailedTests ?? 0, skipped };
 };
 
 const chosen = process.argv.slice(2).filter((word) => !word.startsWith('--'));
@@ -62,7 +62,7 @@ for (const { name, check } of stages.filter((stage) => chosen.length === 0 || ch
   console.log(`\n━━ ${name}`);
   const start = performance.now();
   const ok = check();
-  const count = counts(name);
+  const count = reportOf(name);
   results.push({ name, ok, seconds: (performance.now() - start) / 1000, ...count, failed: ok ? count.failed : Math.max(1, count.failed) });
   if (name === 'install' && !ok) break;
 }
@@ -76,8 +76,9 @@ console.log(
     .toFixed(1)
     .padStart(6)} s`,
 );
-const skipped = sum((result) => result.skipped);
-if (skipped > 0) console.log(`\n!! ${skipped} tests were SKIPPED: see above`);
+const skipped = results.flatMap((result) => result.skipped);
+if (skipped.length > 0)
+  console.log(`\n!! ${skipped.length} SKIPPED:\n${skipped.map((/** @type {string} */ name) => `!!   ${name}`).join('\n')}`);
 const failed = sum((result) => result.failed);
 console.log(`\n${sum((result) => result.passed)} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

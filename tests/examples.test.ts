@@ -1,11 +1,11 @@
 // Every example in the documentation runs against the source, type-checks, prints what it says, and imports nothing but its own package and the
 // floors below: the READMEs' blocks, the docstrings' `@example`s. The programs lie in tests/.examples while they are tested.
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, test } from 'vitest';
 
+import { command, tool } from './support/command.ts';
 import { checked, claimsIn, type Example, examplesOfMarkdown, examplesOfSource } from './support/examples.ts';
 import { filesUnder, importsOf, publicPackages, read, root } from './support/repository.ts';
 
@@ -78,11 +78,10 @@ describe.each(examplesByPackage)('$name', ({ name, allowed, examples }) => {
 test('every example type-checks', () => {
   const config = { extends: '../../tsconfig.check.json', compilerOptions: { noUnusedLocals: false }, include: ['*.ts'] };
   writeFileSync(join(home, 'tsconfig.json'), JSON.stringify(config));
-  const compile = (): string =>
-    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', home], { encoding: 'utf8' });
+  const compile = (): string => command(home, tool('tsc'), '-p', '.');
   expect(compile).not.toThrow();
   const wrong = join(home, 'wrong.ts');
   writeFileSync(wrong, "export const x: number = 'a';\n");
-  expect(compile).toThrow();
+  expect(compile).toThrow('wrong.ts(1,14): error TS2322');
   rmSync(wrong);
 });

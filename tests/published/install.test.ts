@@ -1,6 +1,5 @@
 // A stranger installs one package: in an empty folder, with plain npm, from the packed files of it and of the floors below it and from nowhere else.
 // Then the first example of its README runs in plain Node and prints what it says, and it type-checks against the published declarations.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -8,6 +7,7 @@ import { join, relative } from 'node:path';
 import { transform } from 'esbuild';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 
+import { command, tool } from '../support/command.ts';
 import { checked, claimsIn, examplesOfMarkdown } from '../support/examples.ts';
 import { publicPackages, read, root } from '../support/repository.ts';
 
@@ -31,12 +31,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true }));
 
-const inHome = (command: string, ...args: string[]): string => execFileSync(command, args, { cwd: home, encoding: 'utf8', stdio: 'pipe' });
-
 test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder] as const))('%s', async (name, folder) => {
   const needed = withAllBelow(name);
   writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }');
-  inHome('npm', 'install', '--offline', '--no-audit', '--no-fund', '--loglevel=error', ...needed.map((each) => tarballs[each]!));
+  command(home, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--loglevel=error', ...needed.map((each) => tarballs[each]!));
   expect(readdirSync(join(home, 'node_modules')).filter((entry) => !entry.startsWith('.'))).toEqual(['@firsthand']);
   expect(readdirSync(join(home, 'node_modules/@firsthand')).map((entry) => `@firsthand/${entry}`)).toEqual(needed);
   expect(
@@ -48,7 +46,7 @@ test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder] a
   const [example] = examplesOfMarkdown(`${folder}/README.md`, read(`${folder}/README.md`));
   expect(claimsIn(example!), 'the first example prints something and says what').toBeGreaterThan(0);
   writeFileSync(join(home, 'example.js'), (await transform(checked(example!), { loader: 'ts', target: 'node20' })).code);
-  inHome(process.execPath, 'example.js');
+  command(home, process.execPath, 'example.js');
 
   writeFileSync(join(home, 'example.ts'), example!.code);
   const compilerOptions = {
@@ -60,5 +58,5 @@ test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder] a
     typeRoots: [join(root, 'node_modules/@types')],
   };
   writeFileSync(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['example.ts'] }));
-  inHome(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', '.');
+  command(home, tool('tsc'), '-p', '.');
 });

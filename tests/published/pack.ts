@@ -1,12 +1,12 @@
 // Before the tests of the packages as published: every public package is packed once, from its built files, as the registry would get it.
 // Whoever imports `tarballs` gets the paths of the packed files by package name.
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { TestProject } from 'vitest/node';
 
+import { command } from '../support/command.ts';
 import { publicPackages, read, root } from '../support/repository.ts';
 
 declare module 'vitest' {
@@ -22,10 +22,7 @@ export function setup(project: TestProject): () => void {
   const tarballs: Record<string, string> = {};
   for (const { folder, manifest } of publicPackages) {
     if (!existsSync(join(root, folder, 'dist/index.js'))) throw new Error(`${manifest.name} is not built: run \`npm run build\` first`);
-    execFileSync('npx', ['--yes', '--loglevel=error', packageManager, 'pack', '--pack-destination', destination], {
-      cwd: join(root, folder),
-      stdio: 'pipe',
-    });
+    command(join(root, folder), 'npx', '--yes', '--loglevel=error', packageManager, 'pack', '--pack-destination', destination);
     tarballs[manifest.name] = join(destination, `${manifest.name.slice(1).replace('/', '-')}-${manifest.version}.tgz`);
   }
   project.provide('tarballs', tarballs);
