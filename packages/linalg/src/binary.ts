@@ -29,7 +29,7 @@ export type BinaryKind =
   | 'logicalOr';
 
 /** For `n` elements: z[o + k] = f(x[i + k·s], y[j + k·t]). */
-export type BinaryLoop = (n: number, x: TypedArray, i: number, s: number, y: TypedArray, j: number, t: number, z: TypedArray, o: number) => void;
+type BinaryLoop = (n: number, x: TypedArray, i: number, s: number, y: TypedArray, j: number, t: number, z: TypedArray, o: number) => void;
 
 interface BinaryRule {
   readonly takes: Domain;
@@ -91,12 +91,6 @@ function remainderOf(x: number, y: number): number {
   return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
 }
 
-/** The row loop of a function for floats, or for integers. */
-export function binaryLoop(kind: BinaryKind, isFloat: boolean): BinaryLoop {
-  const { loop, integerLoop } = BINARY[kind];
-  return isFloat ? loop : (integerLoop ?? loop);
-}
-
 /**
  * Applies an elementwise function of two operands.
  * @param kind which function
@@ -114,7 +108,7 @@ export function binaryLoop(kind: BinaryKind, isFloat: boolean): BinaryLoop {
  */
 export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
   const [left, right] = matchOperands(kind, a, b);
-  const { takes, gives } = BINARY[kind];
+  const { takes, gives, loop, integerLoop } = BINARY[kind];
   checkDomain(kind, left.dtype, takes);
   const x = widen(left);
   const y = widen(right);
@@ -122,10 +116,10 @@ export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
   const strides = [broadcastStrides(kind, x.shape, x.strides, shape), broadcastStrides(kind, y.shape, y.strides, shape)];
   const dtype = gives === 'bool' ? 'bool' : x.dtype;
   const result = NDArray.packed(allocate(dtype, sizeOf(shape)), shape, dtype);
-  const loop = binaryLoop(kind, DTYPES[x.dtype].isFloat);
+  const run = DTYPES[x.dtype].isFloat ? loop : (integerLoop ?? loop);
   let position = 0;
   forEachRow(shape, strides, [x.offset, y.offset], (length, offsets, steps) => {
-    loop(length, x.data, offsets[0]!, steps[0]!, y.data, offsets[1]!, steps[1]!, result.data, position);
+    run(length, x.data, offsets[0]!, steps[0]!, y.data, offsets[1]!, steps[1]!, result.data, position);
     position += length;
   });
   return gives === 'bool' ? result : result.astype(left.dtype);

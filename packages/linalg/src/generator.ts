@@ -2,7 +2,7 @@
  * Random numbers as a stream: a Philox key that never changes and a 64-bit counter of blocks of four words. Drawing reads the blocks from the counter on and
  * moves it past them, so key and counter are the whole state, and equal states give equal numbers for ever.
  */
-import { allocate, encode, type DType } from './dtype.ts';
+import { encode, type DType } from './dtype.ts';
 import { FirsthandError } from './errors.ts';
 import { NDArray } from './ndarray.ts';
 import { checkDomain } from './operands.ts';
@@ -132,7 +132,7 @@ export class Generator {
   }
 
   /**
-   * Whole numbers from low up to, not including, high, each equally likely: words beyond the last full multiple of the range are drawn again.
+   * Whole numbers from low up to, not including, high, each equally likely.
    * @param options.shape [] if not given
    * @param options.dtype int32 if not given, or uint32
    * @throws FirsthandError if the range is empty or wider than 2³², or the type cannot hold it
@@ -144,14 +144,20 @@ export class Generator {
     if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || !holds) {
       throw new FirsthandError(`integers: [${low}, ${high}) is not a range of ${dtype} values`);
     }
-    const limit = TWO_32 - (TWO_32 % range);
-    const data = allocate(dtype, sizeOf(checkShape('integers', shape)));
-    for (let filled = 0; filled < data.length; ) {
-      for (const word of this.words(data.length - filled)) {
-        if (word < limit) data[filled++] = low + (word % range);
+    const values = this.below(sizeOf(checkShape('integers', shape)), () => range);
+    return store(values.map((value) => low + value), shape, dtype);
+  }
+
+  /** `count` whole numbers, the i-th of them below range(i) ≤ 2³²; words beyond the last full multiple of the range are drawn again. */
+  private below(count: number, range: (i: number) => number): Float64Array {
+    const values = new Float64Array(count);
+    for (let filled = 0; filled < count; ) {
+      for (const word of this.words(count - filled)) {
+        const bound = range(filled);
+        if (word < TWO_32 - (TWO_32 % bound)) values[filled++] = word % bound;
       }
     }
-    return NDArray.packed(data, [...shape], dtype);
+    return values;
   }
 
   /**
@@ -160,10 +166,11 @@ export class Generator {
    */
   permutation(n: number): NDArray {
     const order = Int32Array.from({ length: sizeOf(checkShape('permutation', [n])) }, (_, i) => i);
-    for (let i = n - 1; i > 0; i--) {
-      const j = this.integers(0, i + 1).get();
-      [order[i], order[j]] = [order[j]!, order[i]!];
-    }
+    const partners = this.below(Math.max(0, n - 1), (i) => n - i);
+    partners.forEach((partner, i) => {
+      const last = n - 1 - i;
+      [order[last], order[partner]] = [order[partner]!, order[last]!];
+    });
     return NDArray.packed(order, [n], 'int32');
   }
 }

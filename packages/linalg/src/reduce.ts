@@ -1,11 +1,10 @@
 /**
  * Reductions: many elements along some axes become one. Sums of floats are pairwise: a run of at most 128 is added left to right in double
  * precision, longer ones are halved, so that rounding errors grow with log n, not n; a float32 result is rounded once, at the end.
- * Rows that lie side by side in memory are combined whole, by the elementwise loops.
+ * Columns that lie side by side in memory are reduced together, row upon row.
  */
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';
 import { ShapeError } from './errors.ts';
-import { binaryLoop, type BinaryKind } from './binary.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
 import { checkDomain, widen } from './operands.ts';
@@ -17,57 +16,88 @@ export type ReduceKind = 'sum' | 'prod' | 'max' | 'min';
 /** f(x[i], x[i + s], …) over n elements, n ≥ 1. */
 type RowFold = (n: number, x: TypedArray, i: number, s: number) => number;
 
+/** For n columns at once: y[k] = f(y[k], x[i + k·s]). */
+type ColumnFold = (n: number, y: TypedArray, x: TypedArray, i: number, s: number) => void;
+
 interface ReduceRule {
-  /** what one step does, as an elementwise function */
-  readonly step: BinaryKind;
   /** the value of no elements, or null if there is none */
   readonly identity: number | null;
-  readonly float: RowFold;
+  readonly float: Folds;
   /** wraps modulo 2³² where it must */
-  readonly integer: RowFold;
+  readonly integer: Folds;
+}
+
+interface Folds {
+  readonly row: RowFold;
+  readonly column: ColumnFold;
 }
 
 const PAIRWISE_RUN = 128;
 
-const maxRow: RowFold = (n, x, i, s) => {
-  let value = x[i]!;
-  for (let k = 1; k < n; k++) value = Math.max(value, x[(i += s)]!);
-  return value;
+const sumColumn: ColumnFold = (n, y, x, i, s) => {
+  for (let k = 0; k < n; k++, i += s) y[k]! += x[i]!; // wraps by itself where y holds integers
 };
 
-const minRow: RowFold = (n, x, i, s) => {
-  let value = x[i]!;
-  for (let k = 1; k < n; k++) value = Math.min(value, x[(i += s)]!);
-  return value;
+const largestOf: Folds = {
+  row: (n, x, i, s) => {
+    let value = x[i]!;
+    for (let k = 1; k < n; k++) value = Math.max(value, x[(i += s)]!);
+    return value;
+  },
+  column: (n, y, x, i, s) => {
+    for (let k = 0; k < n; k++, i += s) y[k] = Math.max(y[k]!, x[i]!);
+  },
+};
+
+const smallestOf: Folds = {
+  row: (n, x, i, s) => {
+    let value = x[i]!;
+    for (let k = 1; k < n; k++) value = Math.min(value, x[(i += s)]!);
+    return value;
+  },
+  column: (n, y, x, i, s) => {
+    for (let k = 0; k < n; k++, i += s) y[k] = Math.min(y[k]!, x[i]!);
+  },
 };
 
 const REDUCE: { readonly [K in ReduceKind]: ReduceRule } = {
   sum: {
-    step: 'add',
     identity: 0,
-    float: sumRow,
-    integer: (n, x, i, s) => {
-      let value = 0;
-      for (let k = 0; k < n; k++, i += s) value = (value + x[i]!) | 0;
-      return value;
+    float: { row: sumRow, column: sumColumn },
+    integer: {
+      row: (n, x, i, s) => {
+        let value = 0;
+        for (let k = 0; k < n; k++, i += s) value = (value + x[i]!) | 0;
+        return value;
+      },
+      column: sumColumn,
     },
   },
   prod: {
-    step: 'mul',
     identity: 1,
-    float: (n, x, i, s) => {
-      let value = 1;
-      for (let k = 0; k < n; k++, i += s) value *= x[i]!;
-      return value;
+    float: {
+      row: (n, x, i, s) => {
+        let value = 1;
+        for (let k = 0; k < n; k++, i += s) value *= x[i]!;
+        return value;
+      },
+      column: (n, y, x, i, s) => {
+        for (let k = 0; k < n; k++, i += s) y[k]! *= x[i]!;
+      },
     },
-    integer: (n, x, i, s) => {
-      let value = 1;
-      for (let k = 0; k < n; k++, i += s) value = Math.imul(value, x[i]!);
-      return value;
+    integer: {
+      row: (n, x, i, s) => {
+        let value = 1;
+        for (let k = 0; k < n; k++, i += s) value = Math.imul(value, x[i]!);
+        return value;
+      },
+      column: (n, y, x, i, s) => {
+        for (let k = 0; k < n; k++, i += s) y[k] = Math.imul(y[k]!, x[i]!);
+      },
     },
   },
-  max: { step: 'maximum', identity: null, float: maxRow, integer: maxRow },
-  min: { step: 'minimum', identity: null, float: minRow, integer: minRow },
+  max: { identity: null, float: largestOf, integer: largestOf },
+  min: { identity: null, float: smallestOf, integer: smallestOf },
 };
 
 function sumRow(n: number, x: TypedArray, i: number, s: number): number {
@@ -117,11 +147,11 @@ export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], ke
     if (rule.identity === null) throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axes ${formatShape(axes)}`);
     data.fill(rule.identity);
   } else {
-    const isFloat = DTYPES[source.dtype].isFloat;
+    const { row, column } = DTYPES[source.dtype].isFloat ? rule.float : rule.integer;
     const width = source.shape.at(-2) ?? 1;
     const sideBySide = width > 1 && Math.abs(source.strides.at(-2)!) < Math.abs(source.strides.at(-1)!);
-    if (sideBySide) foldColumns(source, count, width, data, rule, isFloat);
-    else foldRows(source, kept, count, data, isFloat ? rule.float : rule.integer);
+    if (sideBySide) foldColumns(source, count, width, data, column);
+    else foldRows(source, kept, count, data, row);
   }
   return NDArray.packed(data, shape, source.dtype).astype(x.dtype);
 }
@@ -134,27 +164,25 @@ function foldRows(source: NDArray, kept: readonly number[], count: number, data:
   });
 }
 
-/** Reduces `width` columns at once: the accumulators are a row, and each row of the source is combined into it. */
-function foldColumns(source: NDArray, count: number, width: number, data: TypedArray, rule: ReduceRule, isFloat: boolean): void {
-  const loop = binaryLoop(rule.step, isFloat);
+/** Reduces `width` columns at once: each row of the source is folded into a row of accumulators, in runs that are halved as in a row. */
+function foldColumns(source: NDArray, count: number, width: number, data: TypedArray, column: ColumnFold): void {
   const [across, down] = [source.strides.at(-2)!, source.strides.at(-1)!];
-  const scratch: TypedArray[] = [];
-  const fold = (depth: number, start: number, rows: number): TypedArray => {
-    const row = (scratch[depth] ??= isFloat ? new Float64Array(width) : allocate(source.dtype, width));
-    if (rule.step === 'add' && rows > PAIRWISE_RUN) {
+  const isFloat = DTYPES[source.dtype].isFloat;
+  const fold = (start: number, rows: number): TypedArray => {
+    if (rows > PAIRWISE_RUN) {
       const half = rows >> 1;
-      fold(depth + 1, start, half); // its row is scratch[depth + 1], which the second half would overwrite
-      row.set(scratch[depth + 1]!);
-      loop(width, row, 0, 1, fold(depth + 1, start + half * down, rows - half), 0, 1, row, 0);
-      return row;
+      const top = fold(start, half);
+      column(width, top, fold(start + half * down, rows - half), 0, 1);
+      return top;
     }
-    for (let k = 0; k < width; k++) row[k] = source.data[start + k * across]!;
-    for (let r = 1; r < rows; r++) loop(width, row, 0, 1, source.data, start + r * down, across, row, 0);
-    return row;
+    const result = isFloat ? new Float64Array(width) : allocate(source.dtype, width);
+    for (let k = 0; k < width; k++) result[k] = source.data[start + k * across]!;
+    for (let r = 1; r < rows; r++) column(width, result, source.data, start + r * down, across);
+    return result;
   };
   let position = 0;
   forEachIndex(source.shape.slice(0, -2), [source.strides], [source.offset], ([start]) => {
-    data.set(fold(0, start!, count), position);
+    data.set(fold(start!, count), position);
     position += width;
   });
 }
