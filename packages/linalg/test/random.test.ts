@@ -1,0 +1,125 @@
+/** Philox against the vectors that its authors publish (Random123, kat_vectors), and the generator's streams against its definition and against statistics. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { argsort, FirsthandError, Generator, mean, norm, philox4x32, randomBits, std, sub, variance } from '../src/index.ts';
+import { elements } from './helpers.ts';
+
+const hex = (words: ArrayLike<number>): string => Array.from(words, (word) => word.toString(16).padStart(8, '0')).join(' ');
+
+describe('philox4x32-10', () => {
+  test('published vectors', () => {
+    const ones = 0xffffffff;
+    expect(hex(philox4x32([0, 0, 0, 0], [0, 0]))).toBe('6627e8d5 e169c58d bc57ac4c 9b00dbd8');
+    expect(hex(philox4x32([ones, ones, ones, ones], [ones, ones]))).toBe('408f276d 41c83b0e a20bc7c6 6d5451fd');
+    expect(hex(philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]))).toBe('d16cfe09 94fdcceb 5001e420 24126ea1');
+  });
+
+  test('randomBits is word i mod 4 of block ⌊i/4⌋, over the carry into the high word too', () => {
+    const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+    const low = fc.oneof(word, fc.integer({ min: 2 ** 32 - 4, max: 2 ** 32 - 1 }));
+    fc.assert(fc.property(word, word, low, word, fc.nat(23), (k0, k1, c0, c1, length) => {
+      const bits = randomBits([k0, k1], [c0, c1], length);
+      expect(bits).toHaveLength(length);
+      bits.forEach((value, i) => {
+        const block = (BigInt(c0) + (BigInt(c1) << 32n) + BigInt(i >> 2)) & (2n ** 64n - 1n);
+        expect(value).toBe(philox4x32([Number(block & 0xffffffffn), Number(block >> 32n), 0, 0], [k0, k1])[i % 4]);
+      });
+    }));
+  });
+});
+
+describe('Generator', () => {
+  test('uniform float32 is the top 24 bits of each word, float64 the top 53 of two', () => {
+    const bits = randomBits([42, 0], [0, 0], 8);
+    expect(elements(new Generator(42).uniform([5]))).toEqual(Array.from(bits.slice(0, 5), (word) => (word >>> 8) / 2 ** 24));
+    const wide = [0, 1, 2].map((i) => Number(((BigInt(bits[2 * i]!) >> 5n) << 26n) | (BigInt(bits[2 * i + 1]!) >> 6n)) / 2 ** 53);
+    expect(elements(new Generator(42).uniform([3], { dtype: 'float64' }))).toEqual(wide);
+    expect(elements(new Generator(42).uniform([3], { low: -2, high: 2, dtype: 'float64' }))).toEqual(wide.map((u) => -2 + 4 * u));
+  });
+
+  test('the state is key and counter, and drawing moves the counter by whole blocks', () => {
+    const random = new Generator(2 ** 40 + 7);
+    expect(random.state).toEqual({ key: [7, 256], counter: [0, 0] });
+    random.uniform([5]);
+    expect(random.state.counter).toEqual([2, 0]);
+    const saved = JSON.parse(JSON.stringify(random.state));
+    const first = elements(random.normal([7], { dtype: 'float64' }));
+    random.state = saved;
+    expect(elements(random.normal([7], { dtype: 'float64' }))).toEqual(first);
+    expect(random.state.counter).toEqual([6, 0]);
+    expect(random.advance(2 ** 33 + 1)).toEqual([6, 0]);
+    expect(random.state.counter).toEqual([7, 2]);
+    random.state = { key: [0, 0], counter: [2 ** 32 - 1, 2 ** 32 - 1] };
+    random.advance(1);
+    expect(random.state.counter).toEqual([0, 0]);
+  });
+
+  test('seeds', () => {
+    expect(new Generator(2n ** 64n - 1n).state.key).toEqual([2 ** 32 - 1, 2 ** 32 - 1]);
+    for (const seed of [-1, 0.5, NaN, 2 ** 53, 2n ** 64n, -1n]) expect(() => new Generator(seed)).toThrow(FirsthandError);
+    expect(() => (new Generator(0).state = { key: [0, -1], counter: [0, 0] })).toThrow('is not a state');
+  });
+
+  test('split gives streams that differ from each other and from the parent', () => {
+    const parent = new Generator(3);
+    const streams = [parent.split(), parent.split(), parent].map((random) => String(random.uniform([8])));
+    expect(new Set(streams).size).toBe(3);
+    expect(String(new Generator(3).split().uniform([8]))).toBe(streams[0]);
+  });
+
+  // Bounds are six standard deviations of each statistic; seeds are fixed, so a pass is for ever.
+  test('normals have the moments and the pairs of the normal distribution', () => {
+    const n = 1 << 18;
+    for (const dtype of ['float32', 'float64'] as const) {
+      const x = new Generator(7).normal([n], { mean: 3, std: 2, dtype });
+      expect(Math.abs(mean(x).get() - 3)).toBeLessThan((6 * 2) / Math.sqrt(n));
+      expect(Math.abs(std(x).get() - 2)).toBeLessThan((6 * 2) / Math.sqrt(2 * n));
+      const z = elements(x).map((value) => (value - 3) / 2);
+      const fourth = z.reduce((sum, value) => sum + value ** 4, 0) / n;
+      expect(Math.abs(fourth - 3)).toBeLessThan(6 * Math.sqrt(96 / n));
+      const within = z.filter((value) => Math.abs(value) < 1).length / n;
+      expect(Math.abs(within - 0.6826894921370859)).toBeLessThan(6 * Math.sqrt((0.683 * 0.317) / n));
+      const correlation = z.reduce((sum, value, i) => sum + (i % 2 === 0 ? value * z[i + 1]! : 0), 0) / (n / 2);
+      expect(Math.abs(correlation)).toBeLessThan(6 / Math.sqrt(n / 2));
+    }
+    expect(new Generator(1).normal([3], { dtype: 'float64' }).toArray()).toEqual(new Generator(1).normal([4], { dtype: 'float64' }).slice({ stop: 3 }).toArray());
+  });
+
+  test('integers cover their range evenly and without bias', () => {
+    const n = 60000;
+    const counts = new Array<number>(6).fill(0);
+    for (const value of elements(new Generator(11).integers(-2, 4, { shape: [n] }))) counts[value + 2]!++;
+    const chiSquared = counts.reduce((sum, count) => sum + (count - n / 6) ** 2 / (n / 6), 0);
+    expect(chiSquared).toBeLessThan(30); // five degrees of freedom: 30 is beyond the 99.998th percentile
+    // 3·2³⁰ leaves a quarter of all words over; without redrawing, the lowest third would be twice as likely.
+    const wide = elements(new Generator(5).integers(0, 3 * 2 ** 30, { shape: [30000], dtype: 'uint32' }));
+    expect(wide.filter((value) => value < 2 ** 30).length / 30000).toBeCloseTo(1 / 3, 1);
+    expect(elements(new Generator(5).integers(0, 2 ** 32, { shape: [4], dtype: 'uint32' }))).toEqual([...randomBits([5, 0], [0, 0], 4)]);
+    for (const [low, high] of [[0, 0], [1, 0], [0, 0.5], [0, 2 ** 31 + 1]]) expect(() => new Generator(0).integers(low!, high!)).toThrow(FirsthandError);
+    expect(new Generator(0).integers(4, 5).get()).toBe(4);
+  });
+
+  test('permutations: each order of three equally likely, and all elements once', () => {
+    const random = new Generator(9);
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 6000; i++) {
+      const order = String(random.permutation(3));
+      counts.set(order, (counts.get(order) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(6);
+    expect([...counts.values()].reduce((sum, count) => sum + (count - 1000) ** 2 / 1000, 0)).toBeLessThan(30);
+    const order = new Generator(1).permutation(1000);
+    expect(elements(order).sort((a, b) => a - b)).toEqual([...Array(1000).keys()]);
+    expect(String(argsort(order)) === String(order)).toBe(false);
+    expect(new Generator(0).permutation(0).shape).toEqual([0]);
+  });
+
+  test('normals are finite in float16, and differ between seeds', () => {
+    const x = new Generator(2).normal([1000], { dtype: 'float16' });
+    expect(elements(x).every(Number.isFinite)).toBe(true);
+    expect(Math.abs(variance(x).get() - 1)).toBeLessThan(0.3);
+    const y = new Generator(2).normal([1000], { dtype: 'float64' });
+    expect(norm(sub(y, new Generator(3).normal([1000], { dtype: 'float64' }))).get()).toBeGreaterThan(1);
+    expect(() => new Generator(0).uniform([1], { dtype: 'int32' })).toThrow('uniform: int32 elements, but it takes floats');
+  });
+});
