@@ -44,7 +44,7 @@ const numeric = (loop: BinaryLoop): BinaryRule => ({ takes: 'number', gives: 'sa
 const ordered = (loop: BinaryLoop): BinaryRule => ({ takes: 'any', gives: 'same', loop });
 const predicate = (loop: BinaryLoop): BinaryRule => ({ takes: 'any', gives: 'bool', loop });
 
-// prettier-ignore
+// oxfmt-ignore
 const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
   add: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! + y[j]!; }),
   sub: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! - y[j]!; }),

@@ -49,7 +49,8 @@ function fromTyped(data: TypedData, dtype: DType | undefined): NDArray {
     throw new DTypeError("array: a Uint16Array may hold float16 bits or whole numbers; say which with dtype: 'float16' or 'int32'");
   }
   if (data instanceof Uint16Array && dtype === 'float16') return NDArray.packed(data.slice(), [data.length], 'float16');
-  const own = data instanceof Float32Array ? 'float32' : data instanceof Float64Array ? 'float64' : data instanceof Uint32Array ? 'uint32' : 'int32';
+  const own =
+    data instanceof Float32Array ? 'float32' : data instanceof Float64Array ? 'float64' : data instanceof Uint32Array ? 'uint32' : 'int32';
   const copy = allocate(own, data.length);
   copy.set(data);
   return NDArray.packed(dtype === undefined || dtype === own ? copy : convert(copy, own, dtype), [data.length], dtype ?? own);
@@ -141,7 +142,7 @@ export function linspace(start: number, stop: number, count: number, dtype: DTyp
 export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): NDArray {
   const along = normalizeAxis('iota', axis, checkShape('iota', shape).length);
   const single = shape.map((length, k) => (k === along ? length : 1));
-  return arange(0, shape[along]!, 1, dtype).reshape(single).broadcastTo(shape);
+  return arange(0, shape[along], 1, dtype).reshape(single).broadcastTo(shape);
 }
 
 /**

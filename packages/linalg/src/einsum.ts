@@ -24,7 +24,7 @@ const ELLIPSIS = '…';
 
 /** One label per axis; the ellipsis stays as one. */
 function parseLabels(equation: string, text: string): string[] {
-  const labels = [...text.replaceAll(' ', '').replace('...', ELLIPSIS)];
+  const labels = text.replaceAll(' ', '').replace('...', ELLIPSIS).split('');
   if (!labels.every((label) => /^[A-Za-z…]$/.test(label))) {
     throw new ShapeError(`einsum: cannot read '${text}' in '${equation}': axes are named by single letters, with at most one ...`);
   }
@@ -41,7 +41,9 @@ function parse(equation: string, arrays: readonly NDArray[]): Equation {
   const spans = inputs.map((labels, k) => {
     const span = labels.includes(ELLIPSIS) ? arrays[k]!.ndim - (labels.length - 1) : 0;
     if (span < 0 || (!labels.includes(ELLIPSIS) && labels.length !== arrays[k]!.ndim)) {
-      throw new ShapeError(`einsum: '${labels.join('')}' names ${labels.length} axes of operand ${k}, whose shape is ${formatShape(arrays[k]!.shape)}`);
+      throw new ShapeError(
+        `einsum: '${labels.join('')}' names ${labels.length} axes of operand ${k}, whose shape is ${formatShape(arrays[k]!.shape)}`,
+      );
     }
     return span;
   });
@@ -108,7 +110,12 @@ function contract(a: Term, b: Term, needed: ReadonlySet<string>): Term {
   const leftOnly = left.labels.filter((label) => !shared.includes(label));
   const rightOnly = right.labels.filter((label) => !shared.includes(label));
   const lengths = (term: Term, wanted: readonly string[]): number[] => wanted.map((label) => term.array.shape[term.labels.indexOf(label)]!);
-  const [batchShape, leftShape, rightShape, summedShape] = [lengths(left, batch), lengths(left, leftOnly), lengths(right, rightOnly), lengths(left, summed)];
+  const [batchShape, leftShape, rightShape, summedShape] = [
+    lengths(left, batch),
+    lengths(left, leftOnly),
+    lengths(right, rightOnly),
+    lengths(left, summed),
+  ];
   const labels = [...batch, ...leftOnly, ...rightOnly];
   const x = order(left, [...batch, ...leftOnly, ...summed]);
   const y = order(right, [...batch, ...summed, ...rightOnly]);

@@ -21,7 +21,9 @@ function checkIndex(operation: string, x: NDArray, index: NDArray, axis: number)
     throw new DTypeError(`${operation}: the index holds ${index.dtype} elements; use astype('int32')`);
   }
   if (index.ndim !== x.ndim || !index.shape.every((length, k) => k === along || length === x.shape[k])) {
-    throw new ShapeError(`${operation}: index ${formatShape(index.shape)} must have the shape ${formatShape(x.shape)} beside axis ${along}`);
+    throw new ShapeError(
+      `${operation}: index ${formatShape(index.shape)} must have the shape ${formatShape(x.shape)} beside axis ${along}`,
+    );
   }
   return along;
 }
@@ -55,7 +57,17 @@ export function gather(x: NDArray, index: NDArray, axis: number): NDArray {
 }
 
 function gatherRow(
-  n: number, x: TypedArray, i: number, s: number, length: number, index: TypedArray, j: number, t: number, y: TypedArray, o: number, u: number,
+  n: number,
+  x: TypedArray,
+  i: number,
+  s: number,
+  length: number,
+  index: TypedArray,
+  j: number,
+  t: number,
+  y: TypedArray,
+  o: number,
+  u: number,
 ): void {
   for (let k = 0; k < n; k++, j += t, o += u) {
     const at = index[j]!;

@@ -13,6 +13,12 @@ export interface MatrixView {
   readonly columnStep: number;
 }
 
+/** Where a product goes: row-major and dense, from `offset`. */
+export interface Target {
+  readonly data: TypedArray;
+  readonly offset: number;
+}
+
 /** Side of the register tile. */
 const TILE = 4;
 /** Depth of a panel: a strip of A and a panel of B, 8 KiB each, stay in the first-level cache. */
@@ -25,9 +31,8 @@ const COLUMNS = 256;
  * @param rows rows of A and C
  * @param columns columns of B and C
  * @param inner columns of A, rows of B; if 0, C is zeros
- * @param c row-major and dense, from `c.offset`
  */
-export function gemm(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: { data: TypedArray; offset: number }): void {
+export function gemm(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
   if (columns < TILE) return multiplyByFewColumns(rows, columns, inner, a, b, c);
   if (rows < TILE) return multiplyFewRows(rows, columns, inner, a, b, c);
   const paddedRows = Math.ceil(rows / TILE) * TILE;
@@ -56,7 +61,16 @@ export function gemm(rows: number, columns: number, inner: number, a: MatrixView
 }
 
 /** Packs `depth` groups of 4 neighbours; beyond `available` neighbours, zeros, whose products land outside C. */
-function packTile(depth: number, available: number, x: TypedArray, start: number, along: number, across: number, packed: Float64Array, o: number): void {
+function packTile(
+  depth: number,
+  available: number,
+  x: TypedArray,
+  start: number,
+  along: number,
+  across: number,
+  packed: Float64Array,
+  o: number,
+): void {
   if (available >= TILE) {
     for (let k = 0; k < depth; k++, start += along, o += TILE) {
       packed[o] = x[start]!;
@@ -72,6 +86,7 @@ function packTile(depth: number, available: number, x: TypedArray, start: number
 }
 
 /** Adds the product of a 4×depth strip of A and a depth×4 panel of B to a 4×4 tile of the sums. */
+// oxfmt-ignore
 function multiplyTile(depth: number, a: Float64Array, b: Float64Array, j: number, c: Float64Array, o: number, width: number): void {
   let c00 = 0, c01 = 0, c02 = 0, c03 = 0;
   let c10 = 0, c11 = 0, c12 = 0, c13 = 0;
@@ -98,10 +113,18 @@ function multiplyTile(depth: number, a: Float64Array, b: Float64Array, j: number
 }
 
 /** Matrix times vector, or a few: packing would cost as much as the work. One dot product per element of C. */
-function multiplyByFewColumns(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: { data: TypedArray; offset: number }): void {
+function multiplyByFewColumns(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
-      c.data[c.offset + i * columns + j] = dotRow(inner, a.data, a.offset + i * a.rowStep, a.columnStep, b.data, b.offset + j * b.columnStep, b.rowStep);
+      c.data[c.offset + i * columns + j] = dotRow(
+        inner,
+        a.data,
+        a.offset + i * a.rowStep,
+        a.columnStep,
+        b.data,
+        b.offset + j * b.columnStep,
+        b.rowStep,
+      );
     }
   }
 }
@@ -113,7 +136,7 @@ function dotRow(n: number, x: TypedArray, i: number, s: number, y: TypedArray, j
 }
 
 /** Vector times matrix, or a few: each row of C gathers multiples of B's rows, which are read front to back. */
-function multiplyFewRows(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: { data: TypedArray; offset: number }): void {
+function multiplyFewRows(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
   const sums = new Float64Array(columns);
   for (let i = 0; i < rows; i++) {
     sums.fill(0);
@@ -129,7 +152,7 @@ function addMultiple(n: number, factor: number, x: TypedArray, i: number, s: num
 }
 
 /** Writes A·B over C for int32 and uint32, modulo 2³². */
-export function integerGemm(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: { data: TypedArray; offset: number }): void {
+export function integerGemm(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
   const sums = new Int32Array(columns);
   for (let i = 0; i < rows; i++) {
     sums.fill(0);

@@ -106,7 +106,11 @@ export class Generator {
     const { low = 0, high = 1, dtype = 'float32' } = options;
     checkDomain('uniform', dtype, 'float');
     const units = this.units(sizeOf(checkShape('uniform', shape)), dtype === 'float64');
-    return store(units.map((u) => low + (high - low) * u), shape, dtype);
+    return store(
+      units.map((u) => low + (high - low) * u),
+      shape,
+      dtype,
+    );
   }
 
   /**
@@ -145,13 +149,17 @@ export class Generator {
       throw new FirsthandError(`integers: [${low}, ${high}) is not a range of ${dtype} values`);
     }
     const values = this.below(sizeOf(checkShape('integers', shape)), () => range);
-    return store(values.map((value) => low + value), shape, dtype);
+    return store(
+      values.map((value) => low + value),
+      shape,
+      dtype,
+    );
   }
 
   /** `count` whole numbers, the i-th of them below range(i) ≤ 2³²; words beyond the last full multiple of the range are drawn again. */
   private below(count: number, range: (i: number) => number): Float64Array {
     const values = new Float64Array(count);
-    for (let filled = 0; filled < count; ) {
+    for (let filled = 0; filled < count;) {
       for (const word of this.words(count - filled)) {
         const bound = range(filled);
         if (word < TWO_32 - (TWO_32 % bound)) values[filled++] = word % bound;

@@ -18,9 +18,37 @@ export type { Nested } from './format.ts';
 export type { Operand } from './operands.ts';
 export * from './unary.ts';
 export * from './binary.ts';
-export { arange, array, concatenate, eye, full, iota, linspace, ones, pad, stack, zeros, type ArrayOptions, type TypedData } from './create.ts';
+export {
+  arange,
+  array,
+  concatenate,
+  eye,
+  full,
+  iota,
+  linspace,
+  ones,
+  pad,
+  stack,
+  zeros,
+  type ArrayOptions,
+  type TypedData,
+} from './create.ts';
 export { argReduce, reduce, type ReduceKind } from './reduce.ts';
-export { argmax, argmin, cumsum, max, mean, min, prod, std, sum, variance, type ArgReduceOptions, type ReduceOptions, type VarianceOptions } from './statistics.ts';
+export {
+  argmax,
+  argmin,
+  cumsum,
+  max,
+  mean,
+  min,
+  prod,
+  std,
+  sum,
+  variance,
+  type ArgReduceOptions,
+  type ReduceOptions,
+  type VarianceOptions,
+} from './statistics.ts';
 export { gather, scatter, take } from './gather.ts';
 export { argsort, sort, type SortOptions } from './sort.ts';
 export { matmul } from './matmul.ts';

@@ -26,7 +26,8 @@ import { broadcastShapes, broadcastStrides, formatShape, rowMajorStrides, sizeOf
  */
 export function matmul(a: NDArray, b: NDArray): NDArray {
   const pair = `${formatShape(a.shape)} · ${formatShape(b.shape)}`;
-  if (a.dtype !== b.dtype) throw new DTypeError(`matmul: element types differ: ${a.dtype} and ${b.dtype}; convert one with astype('${a.dtype}')`);
+  if (a.dtype !== b.dtype)
+    throw new DTypeError(`matmul: element types differ: ${a.dtype} and ${b.dtype}; convert one with astype('${a.dtype}')`);
   checkDomain('matmul', a.dtype, 'number');
   if (a.ndim === 0 || b.ndim === 0) throw new ShapeError(`matmul: a scalar has no axis to sum over: ${pair}; use mul`);
   const left = widen(a.ndim === 1 ? a.reshape([1, a.size]) : a);

@@ -68,13 +68,7 @@ export class NDArray implements Strided {
    * An array over existing storage, which it shares.
    * @throws ShapeError if an element would lie outside `data`, or `data` is not the storage of `dtype`
    */
-  static fromParts(
-    data: TypedArray,
-    shape: Shape,
-    strides: readonly number[],
-    offset: number,
-    dtype: DType,
-  ): NDArray {
+  static fromParts(data: TypedArray, shape: Shape, strides: readonly number[], offset: number, dtype: DType): NDArray {
     checkShape('fromParts', shape);
     if (strides.length !== shape.length) {
       throw new ShapeError(`fromParts: ${strides.length} strides for ${shape.length} axes of ${formatShape(shape)}`);

@@ -44,7 +44,10 @@ function writeBlock(c0: number, c1: number, c2: number, c3: number, k0: number, 
  * @param counter four unsigned 32-bit words, least significant first
  * @param key two unsigned 32-bit words
  */
-export function philox4x32(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox4x32(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   const words = new Uint32Array(4);
   writeBlock(...counter, ...key, words, 0);
   return [...words] as [number, number, number, number];

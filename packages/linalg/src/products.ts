@@ -27,7 +27,8 @@ function checkVectors(operation: string, a: NDArray, b: NDArray): void {
  */
 export function dot(a: NDArray, b: NDArray): NDArray {
   checkVectors('dot', a, b);
-  if (a.size !== b.size) throw new ShapeError(`dot: sizes differ: ${formatShape(a.shape)} · ${formatShape(b.shape)} (${a.size} ≠ ${b.size})`);
+  if (a.size !== b.size)
+    throw new ShapeError(`dot: sizes differ: ${formatShape(a.shape)} · ${formatShape(b.shape)} (${a.size} ≠ ${b.size})`);
   return matmul(a, b);
 }
 
@@ -96,7 +97,13 @@ export function diagonal(x: NDArray): NDArray {
   if (x.ndim < 2) throw new ShapeError(`diagonal: ${formatShape(x.shape)} is not a matrix; it has fewer than two axes`);
   const [rows, columns] = x.shape.slice(-2) as [number, number];
   const step = x.strides.at(-2)! + x.strides.at(-1)!;
-  return NDArray.fromParts(x.data, [...x.shape.slice(0, -2), Math.min(rows, columns)], [...x.strides.slice(0, -2), step], x.offset, x.dtype);
+  return NDArray.fromParts(
+    x.data,
+    [...x.shape.slice(0, -2), Math.min(rows, columns)],
+    [...x.strides.slice(0, -2), step],
+    x.offset,
+    x.dtype,
+  );
 }
 
 /**
@@ -133,5 +140,7 @@ export function norm(x: NDArray, options: NormOptions = {}): NDArray {
   const usable = binary('logicalAnd', binary('gt', largest, 0), binary('lt', largest, Infinity));
   const scale = where(usable, largest, scalar('norm', 1, 'float64'));
   const powers = reduce('sum', binary('pow', binary('div', magnitudes, scale), order), axes, true);
-  return binary('mul', scale, binary('pow', powers, 1 / order)).reshape(shape).astype(x.dtype);
+  return binary('mul', scale, binary('pow', powers, 1 / order))
+    .reshape(shape)
+    .astype(x.dtype);
 }

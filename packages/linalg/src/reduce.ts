@@ -144,7 +144,8 @@ export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], ke
   const count = source.shape.at(-1)!;
   const data = allocate(source.dtype, sizeOf(kept));
   if (count === 0 && data.length > 0) {
-    if (rule.identity === null) throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axes ${formatShape(axes)}`);
+    if (rule.identity === null)
+      throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axes ${formatShape(axes)}`);
     data.fill(rule.identity);
   } else {
     const { row, column } = DTYPES[source.dtype].isFloat ? rule.float : rule.integer;
@@ -196,7 +197,8 @@ export function argReduce(kind: 'argmax' | 'argmin', x: NDArray, axis: number, k
   const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, x.ndim)], keepDims);
   const count = source.shape.at(-1)!;
   const data = new Int32Array(sizeOf(kept));
-  if (count === 0 && data.length > 0) throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axis ${axis}`);
+  if (count === 0 && data.length > 0)
+    throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axis ${axis}`);
   const find = kind === 'argmax' ? largest : smallest;
   const step = source.strides.at(-1)!;
   let position = 0;

@@ -48,7 +48,7 @@ const numeric = (loop: UnaryLoop): UnaryRule => ({ takes: 'number', gives: 'same
 const float = (loop: UnaryLoop): UnaryRule => ({ takes: 'float', gives: 'same', loop });
 const predicate = (loop: UnaryLoop): UnaryRule => ({ takes: 'any', gives: 'bool', loop });
 
-// prettier-ignore
+// oxfmt-ignore
 const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
   neg:        numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = -x[i]!; }),
   abs:        numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.abs(x[i]!); }),

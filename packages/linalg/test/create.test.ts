@@ -1,24 +1,44 @@
 /** Arrays from data and from nothing, and how they print; the printed forms were recorded from numpy 2.4. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { arange, array, eye, FirsthandError, full, iota, linspace, NDArray, ones, ShapeError, zeros, type Nested } from '../src/index.ts';
+import {
+  arange,
+  array,
+  eye,
+  FirsthandError,
+  full,
+  iota,
+  linspace,
+  type NDArray,
+  ones,
+  ShapeError,
+  zeros,
+  type Nested,
+} from '../src/index.ts';
 import { indicesOf, shapes } from './helpers.ts';
 
 describe('array', () => {
   test('toArray and array are inverse', () => {
-    fc.assert(fc.property(shapes.filter((shape) => !shape.slice(0, -1).includes(0)), (shape) => {
-      const x = arange(indicesOf(shape).length).reshape(shape);
-      const again = array(x.toArray());
-      expect([again.shape, again.toArray()]).toEqual([x.shape, x.toArray()]);
-    }));
+    fc.assert(
+      fc.property(
+        shapes.filter((shape) => !shape.slice(0, -1).includes(0)),
+        (shape) => {
+          const x = arange(indicesOf(shape).length).reshape(shape);
+          const again = array(x.toArray());
+          expect([again.shape, again.toArray()]).toEqual([x.shape, x.toArray()]);
+        },
+      ),
+    );
     expect(array(true).toArray()).toBe(true);
     expect(array([[true], [false]]).toArray()).toEqual([[true], [false]]);
   });
 
   test('types by default', () => {
-    expect([1, [true], [1, true], [], new Float64Array(1), new Int8Array(1), new Uint8Array(1), new Uint32Array(1)].map((data) => array(data as Nested).dtype)).toEqual([
-      'float32', 'bool', 'float32', 'float32', 'float64', 'int32', 'int32', 'uint32',
-    ]);
+    expect(
+      [1, [true], [1, true], [], new Float64Array(1), new Int8Array(1), new Uint8Array(1), new Uint32Array(1)].map(
+        (data) => array(data as Nested).dtype,
+      ),
+    ).toEqual(['float32', 'bool', 'float32', 'float32', 'float64', 'int32', 'int32', 'uint32']);
     expect(array(new Uint8Array([0, 7]), { dtype: 'bool' }).toArray()).toEqual([false, true]);
     expect(array(new Uint8Array([0, 255]), { dtype: 'float32' }).toArray()).toEqual([0, 255]);
     expect(array(new Uint16Array([0x3c00]), { dtype: 'float16' }).toArray()).toEqual([1]);
@@ -48,7 +68,10 @@ test('arrays from nothing', () => {
   expect(zeros([2], 'int32').toArray()).toEqual([0, 0]);
   expect(ones([1, 2]).toArray()).toEqual([[1, 1]]);
   expect(full([2], 1, 'bool').toArray()).toEqual([true, true]);
-  expect(eye(2, 3).toArray()).toEqual([[1, 0, 0], [0, 1, 0]]);
+  expect(eye(2, 3).toArray()).toEqual([
+    [1, 0, 0],
+    [0, 1, 0],
+  ]);
   expect(arange(3).toArray()).toEqual([0, 1, 2]);
   expect(arange(5, 0, -2, 'int32').toArray()).toEqual([5, 3, 1]);
   expect(arange(3, 1).size).toBe(0);
@@ -57,15 +80,35 @@ test('arrays from nothing', () => {
   expect(linspace(3, 4, 1).toArray()).toEqual([3]);
   const ends = linspace(0.1, 0.7, 7, 'float64');
   expect([ends.get(0), ends.get(-1)]).toEqual([0.1, 0.7]);
-  expect(iota([2, 3], 1).toArray()).toEqual([[0, 1, 2], [0, 1, 2]]);
-  expect(iota([2, 2], 0, 'float32').toArray()).toEqual([[0, 0], [1, 1]]);
+  expect(iota([2, 3], 1).toArray()).toEqual([
+    [0, 1, 2],
+    [0, 1, 2],
+  ]);
+  expect(iota([2, 2], 0, 'float32').toArray()).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
 });
 
 describe('toString, as numpy prints', () => {
   const float64 = (data: Nested): NDArray => array(data, { dtype: 'float64' });
   test.each<[string, NDArray, string]>([
-    ['whole floats', float64([[1, 2], [3, 4]]), '[[1. 2.]\n [3. 4.]]'],
-    ['fractions aligned', float64([[1.5, 2], [3, -0.004]]), '[[ 1.5    2.   ]\n [ 3.    -0.004]]'],
+    [
+      'whole floats',
+      float64([
+        [1, 2],
+        [3, 4],
+      ]),
+      '[[1. 2.]\n [3. 4.]]',
+    ],
+    [
+      'fractions aligned',
+      float64([
+        [1.5, 2],
+        [3, -0.004],
+      ]),
+      '[[ 1.5    2.   ]\n [ 3.    -0.004]]',
+    ],
     ['float32 digits', array([0.1, 1 / 3]), '[0.1        0.33333334]'],
     ['float16 digits', array([0.1, 2], { dtype: 'float16' }), '[0.1 2. ]'],
     ['float64 digits', float64([0.1, 1 / 3]), '[0.1        0.33333333]'],
@@ -73,15 +116,37 @@ describe('toString, as numpy prints', () => {
     ['large', array([1e9, -2.5e8]), '[ 1.0e+09 -2.5e+08]'],
     ['non-finite', float64([NaN, Infinity, -Infinity, 1.25]), '[ nan  inf -inf 1.25]'],
     ['only NaN', float64([NaN]), '[nan]'],
-    ['integers', array([[1, -20], [300, 4]], { dtype: 'int32' }), '[[  1 -20]\n [300   4]]'],
+    [
+      'integers',
+      array(
+        [
+          [1, -20],
+          [300, 4],
+        ],
+        { dtype: 'int32' },
+      ),
+      '[[  1 -20]\n [300   4]]',
+    ],
     ['bools', array([true, false]), '[ True False]'],
     ['scalar', float64(2.5), '2.5'],
     ['three axes', arange(8).reshape([2, 2, 2]), '[[[0. 1.]\n  [2. 3.]]\n\n [[4. 5.]\n  [6. 7.]]]'],
     ['empty', zeros([0]), '[]'],
-    ['long rows wrap', arange(40), '[ 0.  1.  2.  3.  4.  5.  6.  7.  8.  9. 10. 11. 12. 13. 14. 15. 16. 17.\n 18. 19. 20. 21. 22. 23. 24. 25. 26. 27. 28. 29. 30. 31. 32. 33. 34. 35.\n 36. 37. 38. 39.]'],
-    ['long integers wrap in two axes', arange(60).reshape([2, 30]).astype('int32'), '[[ 0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n  24 25 26 27 28 29]\n [30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53\n  54 55 56 57 58 59]]'],
+    [
+      'long rows wrap',
+      arange(40),
+      '[ 0.  1.  2.  3.  4.  5.  6.  7.  8.  9. 10. 11. 12. 13. 14. 15. 16. 17.\n 18. 19. 20. 21. 22. 23. 24. 25. 26. 27. 28. 29. 30. 31. 32. 33. 34. 35.\n 36. 37. 38. 39.]',
+    ],
+    [
+      'long integers wrap in two axes',
+      arange(60).reshape([2, 30]).astype('int32'),
+      '[[ 0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n  24 25 26 27 28 29]\n [30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53\n  54 55 56 57 58 59]]',
+    ],
     ['summarized vector', arange(2000, undefined, 1, 'int32'), '[   0    1    2 ... 1997 1998 1999]'],
-    ['summarized matrix', arange(4000).reshape([100, 40]).astype('int32'), '[[   0    1    2 ...   37   38   39]\n [  40   41   42 ...   77   78   79]\n [  80   81   82 ...  117  118  119]\n ...\n [3880 3881 3882 ... 3917 3918 3919]\n [3920 3921 3922 ... 3957 3958 3959]\n [3960 3961 3962 ... 3997 3998 3999]]'],
+    [
+      'summarized matrix',
+      arange(4000).reshape([100, 40]).astype('int32'),
+      '[[   0    1    2 ...   37   38   39]\n [  40   41   42 ...   77   78   79]\n [  80   81   82 ...  117  118  119]\n ...\n [3880 3881 3882 ... 3917 3918 3919]\n [3920 3921 3922 ... 3957 3958 3959]\n [3960 3961 3962 ... 3997 3998 3999]]',
+    ],
     ['summarized floats', arange(2000), '[0.000e+00 1.000e+00 2.000e+00 ... 1.997e+03 1.998e+03 1.999e+03]'],
   ])('%s', (_, x, text) => {
     expect(String(x)).toBe(text);

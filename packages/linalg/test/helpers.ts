@@ -1,6 +1,6 @@
 /** Oracles and generators that the tests share: naive index arithmetic, and arrays of random shape, type and layout. */
 import fc from 'fast-check';
-import { array, NDArray, type DType, type Shape, type SliceRange } from '../src/index.ts';
+import { array, type NDArray, type DType, type Shape, type SliceRange } from '../src/index.ts';
 
 /** Every index of a shape, in row-major order. */
 export function indicesOf(shape: Shape): number[][] {
@@ -30,7 +30,10 @@ export function layouts(shape: Shape, dtype: DType = 'float64'): fc.Arbitrary<ND
     .map(({ order, steps }) => {
       const stored = order.map((axis) => shape[axis]! * 2);
       const size = stored.reduce((product, length) => product * length, 1);
-      const base = array(Float64Array.from({ length: size }, (_, i) => i), { shape: stored, dtype });
+      const base = array(
+        Float64Array.from({ length: size }, (_, i) => i),
+        { shape: stored, dtype },
+      );
       const inverse = shape.map((_, axis) => order.indexOf(axis));
       return base.permute(inverse).slice(...shape.map((length, axis) => cut(length, steps[axis]!)));
     });

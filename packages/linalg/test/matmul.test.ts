@@ -2,7 +2,27 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  add, array, arange, diagonal, dot, DTypeError, einsum, eye, full, Generator, kron, matmul, mul, NDArray, norm, outer, reduce, ShapeError, tensordot, trace, zeros,
+  add,
+  array,
+  arange,
+  diagonal,
+  dot,
+  DTypeError,
+  einsum,
+  eye,
+  full,
+  Generator,
+  kron,
+  matmul,
+  mul,
+  type NDArray,
+  norm,
+  outer,
+  reduce,
+  ShapeError,
+  tensordot,
+  trace,
+  zeros,
 } from '../src/index.ts';
 import { elements, fromIndices, indicesOf, layouts } from './helpers.ts';
 
@@ -30,12 +50,29 @@ function expectClose(c: NDArray, a: NDArray, b: NDArray): void {
 describe('matmul', () => {
   // Rows, inner, columns: below, at and beyond the tile (4), the depth (256) and the column block (256).
   const sizes: [number, number, number][] = [
-    [1, 1, 1], [1, 7, 9], [3, 5, 8], [8, 5, 3], [9, 7, 1], [4, 4, 4], [5, 3, 6], [13, 17, 11], [8, 256, 8], [7, 257, 9], [6, 520, 5], [5, 3, 256], [6, 5, 261],
+    [1, 1, 1],
+    [1, 7, 9],
+    [3, 5, 8],
+    [8, 5, 3],
+    [9, 7, 1],
+    [4, 4, 4],
+    [5, 3, 6],
+    [13, 17, 11],
+    [8, 256, 8],
+    [7, 257, 9],
+    [6, 520, 5],
+    [5, 3, 256],
+    [6, 5, 261],
   ];
   test.each(sizes)('[%i, %i] · [·, %i], plain and transposed, float32 and float64', (rows, inner, columns) => {
     const random = new Generator(rows * 1000 + inner);
     for (const dtype of ['float32', 'float64'] as const) {
-      for (const [left, right] of [[false, false], [true, false], [false, true], [true, true]]) {
+      for (const [left, right] of [
+        [false, false],
+        [true, false],
+        [false, true],
+        [true, true],
+      ]) {
         const a = left ? random.normal([inner, rows], { dtype }).transpose() : random.normal([rows, inner], { dtype });
         const b = right ? random.normal([columns, inner], { dtype }).transpose() : random.normal([inner, columns], { dtype });
         const c = matmul(a, b);
@@ -47,26 +84,47 @@ describe('matmul', () => {
 
   test('any layout, exactly on whole numbers, in every numeric type', () => {
     const size = fc.integer({ min: 0, max: 9 });
-    const cases = fc.tuple(size, size, size, fc.constantFrom('float64', 'float32', 'int32', 'uint32')).chain(([m, k, n, dtype]) =>
-      fc.tuple(layouts([m, k], dtype), layouts([k, n], dtype)),
+    const cases = fc
+      .tuple(size, size, size, fc.constantFrom('float64', 'float32', 'int32', 'uint32'))
+      .chain(([m, k, n, dtype]) => fc.tuple(layouts([m, k], dtype), layouts([k, n], dtype)));
+    fc.assert(
+      fc.property(cases, ([a, b]) => {
+        const c = matmul(a, b);
+        expect(c.shape).toEqual([a.shape[0], b.shape[1]]);
+        expect(elements(c)).toEqual(naive(a, b).value);
+      }),
     );
-    fc.assert(fc.property(cases, ([a, b]) => {
-      const c = matmul(a, b);
-      expect(c.shape).toEqual([a.shape[0], b.shape[1]]);
-      expect(elements(c)).toEqual(naive(a, b).value);
-    }));
   });
 
   test('batches broadcast', () => {
-    const lead = fc.constantFrom([[], [3]], [[3], []], [[2, 3], [3]], [[2, 1], [1, 3]], [[0], [0]], [[2, 3], []], [[1, 3], [2, 3]]);
-    fc.assert(fc.property(lead.chain(([p, q]) => fc.tuple(layouts([...p!, 5, 4]), layouts([...q!, 4, 6]))), ([a, b]) => {
-      const c = matmul(a, b);
-      const shape = c.shape.slice(0, -2);
-      for (const index of indicesOf(shape)) {
-        const pick = (x: NDArray): NDArray => x.broadcastTo([...shape, ...x.shape.slice(-2)]).at(...index);
-        expect(elements(c.at(...index))).toEqual(naive(pick(a), pick(b)).value);
-      }
-    }));
+    const lead = fc.constantFrom(
+      [[], [3]],
+      [[3], []],
+      [[2, 3], [3]],
+      [
+        [2, 1],
+        [1, 3],
+      ],
+      [[0], [0]],
+      [[2, 3], []],
+      [
+        [1, 3],
+        [2, 3],
+      ],
+    );
+    fc.assert(
+      fc.property(
+        lead.chain(([p, q]) => fc.tuple(layouts([...p, 5, 4]), layouts([...q, 4, 6]))),
+        ([a, b]) => {
+          const c = matmul(a, b);
+          const shape = c.shape.slice(0, -2);
+          for (const index of indicesOf(shape)) {
+            const pick = (x: NDArray): NDArray => x.broadcastTo([...shape, ...x.shape.slice(-2)]).at(...index);
+            expect(elements(c.at(...index))).toEqual(naive(pick(a), pick(b)).value);
+          }
+        },
+      ),
+    );
   });
 
   test('vectors lose their axis', () => {
@@ -78,7 +136,10 @@ describe('matmul', () => {
   });
 
   test('no inner elements give zeros, integers wrap, NaN stays in its row', () => {
-    expect(matmul(zeros([2, 0]), zeros([0, 3])).toArray()).toEqual([[0, 0, 0], [0, 0, 0]]);
+    expect(matmul(zeros([2, 0]), zeros([0, 3])).toArray()).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
     const big = full([5, 5], 2 ** 30, 'int32');
     expect(matmul(big, full([5, 5], 3, 'int32')).get(0, 0)).toBe(Number(BigInt.asIntN(32, 15n * 2n ** 30n)));
     const x = eye(5);
@@ -103,31 +164,70 @@ describe('einsum', () => {
     const [left, output] = equation.split('->') as [string, string];
     const inputs = left.split(',');
     const sizes = new Map<string, number>();
-    inputs.forEach((labels, k) => [...labels].forEach((label, axis) => sizes.set(label, arrays[k]!.shape[axis]!)));
+    inputs.forEach((labels, k) => labels.split('').forEach((label, axis) => sizes.set(label, arrays[k]!.shape[axis]!)));
     const summed = [...sizes.keys()].filter((label) => !output.includes(label));
-    return fromIndices([...output].map((label) => sizes.get(label)!), 'float64', (outer) => {
-      let total = 0;
-      for (const inner of indicesOf(summed.map((label) => sizes.get(label)!))) {
-        const at = (label: string): number => (output.includes(label) ? outer[output.indexOf(label)]! : inner[summed.indexOf(label)]!);
-        total += arrays.reduce((product, x, k) => product * x.get(...[...inputs[k]!].map(at)), 1);
-      }
-      return total;
-    });
+    return fromIndices(
+      output.split('').map((label) => sizes.get(label)!),
+      'float64',
+      (outer) => {
+        let total = 0;
+        for (const inner of indicesOf(summed.map((label) => sizes.get(label)!))) {
+          const at = (label: string): number => (output.includes(label) ? outer[output.indexOf(label)]! : inner[summed.indexOf(label)]!);
+          total += arrays.reduce((product, x, k) => product * x.get(...inputs[k]!.split('').map(at)), 1);
+        }
+        return total;
+      },
+    );
   }
 
   const equations = [
-    'ij,jk->ik', 'ij,jk->ki', 'bij,bjk->bik', 'bij,bkj->bik', 'i,i->', 'i,j->ij', 'i,i->i', 'ij,ij->i', 'ij->ji', 'ij->', 'ii->', 'ii->i', 'iij->j', 'ij,j->i',
-    'ij,kl->ijkl', 'ij,jk,kl->il', 'ijk,ilm,njm,nlk->', 'ab,cb,dc->ad', 'bhqd,bhkd->bhqk', 'ij,ik->jk', 'ij,kl->i', 'i->i', 'ijkj->ki', ',i->i', 'abc,abd,ab->dc',
+    'ij,jk->ik',
+    'ij,jk->ki',
+    'bij,bjk->bik',
+    'bij,bkj->bik',
+    'i,i->',
+    'i,j->ij',
+    'i,i->i',
+    'ij,ij->i',
+    'ij->ji',
+    'ij->',
+    'ii->',
+    'ii->i',
+    'iij->j',
+    'ij,j->i',
+    'ij,kl->ijkl',
+    'ij,jk,kl->il',
+    'ijk,ilm,njm,nlk->',
+    'ab,cb,dc->ad',
+    'bhqd,bhkd->bhqk',
+    'ij,ik->jk',
+    'ij,kl->i',
+    'i->i',
+    'ijkj->ki',
+    ',i->i',
+    'abc,abd,ab->dc',
   ];
   test.each(equations)('%s', (equation) => {
-    const lengths = fc.record(Object.fromEntries([...new Set(equation.replace(/[^a-z]/g, ''))].map((label) => [label, fc.integer({ min: 1, max: 3 })])));
-    const operands = lengths.chain((sizes) => fc.tuple(...equation.split('->')[0]!.split(',').map((labels) => layouts([...labels].map((label) => sizes[label]!)))));
-    fc.assert(fc.property(operands, (arrays) => {
-      const expected = loops(equation, arrays);
-      const got = einsum(equation, ...arrays);
-      expect(got.shape).toEqual(expected.shape);
-      expect(elements(got)).toEqual(elements(expected));
-    }), { numRuns: 25 });
+    const lengths = fc.record(
+      Object.fromEntries([...new Set(equation.replace(/[^a-z]/g, ''))].map((label) => [label, fc.integer({ min: 1, max: 3 })])),
+    );
+    const operands = lengths.chain((sizes) =>
+      fc.tuple(
+        ...equation
+          .split('->')[0]!
+          .split(',')
+          .map((labels) => layouts(labels.split('').map((label) => sizes[label]!))),
+      ),
+    );
+    fc.assert(
+      fc.property(operands, (arrays) => {
+        const expected = loops(equation, arrays);
+        const got = einsum(equation, ...arrays);
+        expect(got.shape).toEqual(expected.shape);
+        expect(elements(got)).toEqual(elements(expected));
+      }),
+      { numRuns: 25 },
+    );
   });
 
   test('implicit output is alphabetical, and an ellipsis broadcasts', () => {
@@ -145,7 +245,11 @@ describe('einsum', () => {
 
   test('several operands take the cheap order: the result of a long chain is the same', () => {
     const random = new Generator(1);
-    const chain = [[2, 30], [30, 3], [3, 20]].map((shape) => random.normal(shape, { dtype: 'float64' })) as [NDArray, NDArray, NDArray];
+    const chain = [
+      [2, 30],
+      [30, 3],
+      [3, 20],
+    ].map((shape) => random.normal(shape, { dtype: 'float64' })) as [NDArray, NDArray, NDArray];
     const direct = matmul(chain[0], matmul(chain[1], chain[2]));
     const difference = reduce('max', add(einsum('ij,jk,kl->il', ...chain), mul(direct, -1)), [0, 1]).get();
     expect(Math.abs(difference)).toBeLessThan(1e-12);
@@ -168,14 +272,24 @@ describe('einsum', () => {
 describe('products', () => {
   test('dot and outer', () => {
     expect(dot(array([1, 2, 3]), array([4, 5, 6])).get()).toBe(32);
-    expect(outer(array([1, 2]), array([3, 4, 5])).toArray()).toEqual([[3, 4, 5], [6, 8, 10]]);
+    expect(outer(array([1, 2]), array([3, 4, 5])).toArray()).toEqual([
+      [3, 4, 5],
+      [6, 8, 10],
+    ]);
     expect(() => dot(zeros([2]), zeros([3]))).toThrow('dot: sizes differ: [2] · [3] (2 ≠ 3)');
     expect(() => outer(zeros([2, 1]), zeros([3]))).toThrow('outer: takes two vectors, not [2, 1] and [3]');
   });
 
   test('tensordot is the einsum over its pairs', () => {
     const [x, y] = [arange(24).reshape([2, 3, 4]), arange(24).reshape([4, 3, 2])];
-    expect(elements(tensordot(x, y, [[1, 2], [1, 0]]))).toEqual(elements(einsum('ijk,kjl->il', x, y)));
+    expect(
+      elements(
+        tensordot(x, y, [
+          [1, 2],
+          [1, 0],
+        ]),
+      ),
+    ).toEqual(elements(einsum('ijk,kjl->il', x, y)));
     expect(elements(tensordot(x, y, 1))).toEqual(elements(einsum('ijk,klm->ijlm', x, y)));
     expect(tensordot(x, y, 0).shape).toEqual([2, 3, 4, 4, 3, 2]);
     expect(() => tensordot(x, y, 2)).toThrow('tensordot: paired sizes differ: [3, 4] and [4, 3]');
@@ -183,8 +297,14 @@ describe('products', () => {
   });
 
   test('kron, diagonal, trace', () => {
-    expect(kron(eye(2), array([[1, 2]])).toArray()).toEqual([[1, 2, 0, 0], [0, 0, 1, 2]]);
-    expect(kron(array([1, 2]), array([[1], [3]])).toArray()).toEqual([[1, 2], [3, 6]]);
+    expect(kron(eye(2), array([[1, 2]])).toArray()).toEqual([
+      [1, 2, 0, 0],
+      [0, 0, 1, 2],
+    ]);
+    expect(kron(array([1, 2]), array([[1], [3]])).toArray()).toEqual([
+      [1, 2],
+      [3, 6],
+    ]);
     const x = arange(6).reshape([2, 3]);
     expect(diagonal(x).toArray()).toEqual([0, 4]);
     expect(trace(x).get()).toBe(4);
@@ -196,7 +316,15 @@ describe('products', () => {
 
   test('norm neither overflows nor vanishes', () => {
     expect(norm(array([3, 4])).get()).toBe(5);
-    expect(norm(array([[3, 4], [0, 5]]), { axis: 1 }).toArray()).toEqual([5, 5]);
+    expect(
+      norm(
+        array([
+          [3, 4],
+          [0, 5],
+        ]),
+        { axis: 1 },
+      ).toArray(),
+    ).toEqual([5, 5]);
     expect(norm(array([[3, -4]]), { order: 1, axis: 1, keepDims: true }).toArray()).toEqual([[7]]);
     expect(norm(array([3, -4]), { order: Infinity }).get()).toBe(4);
     expect(norm(array([3e200, 4e200], { dtype: 'float64' })).get() / 5e200).toBeCloseTo(1, 14);

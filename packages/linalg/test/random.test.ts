@@ -11,20 +11,24 @@ describe('philox4x32-10', () => {
     const ones = 0xffffffff;
     expect(hex(philox4x32([0, 0, 0, 0], [0, 0]))).toBe('6627e8d5 e169c58d bc57ac4c 9b00dbd8');
     expect(hex(philox4x32([ones, ones, ones, ones], [ones, ones]))).toBe('408f276d 41c83b0e a20bc7c6 6d5451fd');
-    expect(hex(philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]))).toBe('d16cfe09 94fdcceb 5001e420 24126ea1');
+    expect(hex(philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]))).toBe(
+      'd16cfe09 94fdcceb 5001e420 24126ea1',
+    );
   });
 
   test('randomBits is word i mod 4 of block ⌊i/4⌋, over the carry into the high word too', () => {
     const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
     const low = fc.oneof(word, fc.integer({ min: 2 ** 32 - 4, max: 2 ** 32 - 1 }));
-    fc.assert(fc.property(word, word, low, word, fc.nat(23), (k0, k1, c0, c1, length) => {
-      const bits = randomBits([k0, k1], [c0, c1], length);
-      expect(bits).toHaveLength(length);
-      bits.forEach((value, i) => {
-        const block = (BigInt(c0) + (BigInt(c1) << 32n) + BigInt(i >> 2)) & (2n ** 64n - 1n);
-        expect(value).toBe(philox4x32([Number(block & 0xffffffffn), Number(block >> 32n), 0, 0], [k0, k1])[i % 4]);
-      });
-    }));
+    fc.assert(
+      fc.property(word, word, low, word, fc.nat(23), (k0, k1, c0, c1, length) => {
+        const bits = randomBits([k0, k1], [c0, c1], length);
+        expect(bits).toHaveLength(length);
+        bits.forEach((value, i) => {
+          const block = (BigInt(c0) + (BigInt(c1) << 32n) + BigInt(i >> 2)) & (2n ** 64n - 1n);
+          expect(value).toBe(philox4x32([Number(block & 0xffffffffn), Number(block >> 32n), 0, 0], [k0, k1])[i % 4]);
+        });
+      }),
+    );
   });
 });
 
@@ -82,7 +86,9 @@ describe('Generator', () => {
       const correlation = z.reduce((sum, value, i) => sum + (i % 2 === 0 ? value * z[i + 1]! : 0), 0) / (n / 2);
       expect(Math.abs(correlation)).toBeLessThan(6 / Math.sqrt(n / 2));
     }
-    expect(new Generator(1).normal([3], { dtype: 'float64' }).toArray()).toEqual(new Generator(1).normal([4], { dtype: 'float64' }).slice({ stop: 3 }).toArray());
+    expect(new Generator(1).normal([3], { dtype: 'float64' }).toArray()).toEqual(
+      new Generator(1).normal([4], { dtype: 'float64' }).slice({ stop: 3 }).toArray(),
+    );
   });
 
   test('integers cover their range evenly and without bias', () => {
@@ -95,7 +101,13 @@ describe('Generator', () => {
     const wide = elements(new Generator(5).integers(0, 3 * 2 ** 30, { shape: [30000], dtype: 'uint32' }));
     expect(wide.filter((value) => value < 2 ** 30).length / 30000).toBeCloseTo(1 / 3, 1);
     expect(elements(new Generator(5).integers(0, 2 ** 32, { shape: [4], dtype: 'uint32' }))).toEqual([...randomBits([5, 0], [0, 0], 4)]);
-    for (const [low, high] of [[0, 0], [1, 0], [0, 0.5], [0, 2 ** 31 + 1]]) expect(() => new Generator(0).integers(low!, high!)).toThrow(FirsthandError);
+    for (const [low, high] of [
+      [0, 0],
+      [1, 0],
+      [0, 0.5],
+      [0, 2 ** 31 + 1],
+    ])
+      expect(() => new Generator(0).integers(low!, high!)).toThrow(FirsthandError);
     expect(new Generator(0).integers(4, 5).get()).toBe(4);
   });
 

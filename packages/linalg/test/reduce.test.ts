@@ -2,12 +2,36 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  argmax, argmin, argReduce, array, arange, cumsum, DTypeError, full, linspace, max, mean, min, NDArray, prod, reduce, ShapeError, std, sum, variance, zeros,
+  argmax,
+  argmin,
+  argReduce,
+  array,
+  arange,
+  cumsum,
+  DTypeError,
+  full,
+  linspace,
+  max,
+  mean,
+  min,
+  type NDArray,
+  prod,
+  reduce,
+  ShapeError,
+  std,
+  sum,
+  variance,
+  zeros,
   type ReduceKind,
 } from '../src/index.ts';
 import { elements, fullShapes, indicesOf, layouts } from './helpers.ts';
 
-const STEP: Record<ReduceKind, (a: number, b: number) => number> = { sum: (a, b) => a + b, prod: (a, b) => a * b, max: Math.max, min: Math.min };
+const STEP: Record<ReduceKind, (a: number, b: number) => number> = {
+  sum: (a, b) => a + b,
+  prod: (a, b) => a * b,
+  max: Math.max,
+  min: Math.min,
+};
 const START: Record<ReduceKind, number> = { sum: 0, prod: 1, max: -Infinity, min: Infinity };
 
 /** Folds in index order into a map from kept indices; small whole numbers make every order exact. */
@@ -24,17 +48,26 @@ function naive(kind: ReduceKind, x: NDArray, axes: number[]): number[] {
 describe('reduce', () => {
   test.each(['sum', 'prod', 'max', 'min'] as const)('%s over any axes of any layout and type', (kind) => {
     const cases = fullShapes.chain((shape) =>
-      fc.tuple(fc.constantFrom('float64', 'float32', 'int32', 'uint32').chain((dtype) => layouts(shape, dtype)), fc.subarray([...shape.keys()]), fc.boolean()),
+      fc.tuple(
+        fc.constantFrom('float64', 'float32', 'int32', 'uint32').chain((dtype) => layouts(shape, dtype)),
+        fc.subarray([...shape.keys()]),
+        fc.boolean(),
+      ),
     );
-    fc.assert(fc.property(cases, ([wide, axes, keepDims]) => {
-      const x = array(elements(wide).map((value) => (value * 7) % 3), { shape: wide.shape, dtype: wide.dtype });
-      wide.data.set(Array.from(wide.data, (value) => (value * 7) % 3)); // the same numbers in the odd layout
-      const y = reduce(kind, wide, axes, keepDims);
-      expect(y.dtype).toBe(x.dtype);
-      expect(y.shape).toEqual(x.shape.flatMap((length, axis) => (!axes.includes(axis) ? [length] : keepDims ? [1] : [])));
-      if (kind !== 'prod' || x.dtype === 'float64') expect(elements(y)).toEqual(naive(kind, x, axes));
-      else expect(elements(y)).toEqual(elements(reduce(kind, x, axes)));
-    }));
+    fc.assert(
+      fc.property(cases, ([wide, axes, keepDims]) => {
+        const x = array(
+          elements(wide).map((value) => (value * 7) % 3),
+          { shape: wide.shape, dtype: wide.dtype },
+        );
+        wide.data.set(Array.from(wide.data, (value) => (value * 7) % 3)); // the same numbers in the odd layout
+        const y = reduce(kind, wide, axes, keepDims);
+        expect(y.dtype).toBe(x.dtype);
+        expect(y.shape).toEqual(x.shape.flatMap((length, axis) => (!axes.includes(axis) ? [length] : keepDims ? [1] : [])));
+        if (kind !== 'prod' || x.dtype === 'float64') expect(elements(y)).toEqual(naive(kind, x, axes));
+        else expect(elements(y)).toEqual(elements(reduce(kind, x, axes)));
+      }),
+    );
   });
 
   test('the order of axes does not matter, negative ones count from the end', () => {
@@ -83,7 +116,10 @@ describe('reduce', () => {
   });
 
   test('NaN wins in max and min, along rows and columns', () => {
-    const x = array([[1, NaN], [3, 2]]);
+    const x = array([
+      [1, NaN],
+      [3, 2],
+    ]);
     expect(max(x, { axis: 0 }).toArray()).toEqual([3, NaN]);
     expect(min(x, { axis: 1 }).toArray()).toEqual([NaN, 2]);
     expect(max(x.transpose(), { axis: 0 }).toArray()).toEqual([NaN, 3]);
@@ -105,17 +141,47 @@ describe('argmax and argmin', () => {
     expect(argmin(array([1, 0, 0])).get()).toBe(1);
     expect(argmax(array([1, NaN, 5, NaN])).get()).toBe(1);
     expect(argmin(array([NaN, -Infinity])).get()).toBe(0);
-    expect(argmax(array([[1, 9], [8, 2]]), { axis: 0 }).toArray()).toEqual([1, 0]);
-    expect(argmax(array([[1, 9], [8, 2]])).get()).toBe(1);
-    expect(argReduce('argmin', array([[1, 9], [8, 2]]), 1, true).toArray()).toEqual([[0], [1]]);
+    expect(
+      argmax(
+        array([
+          [1, 9],
+          [8, 2],
+        ]),
+        { axis: 0 },
+      ).toArray(),
+    ).toEqual([1, 0]);
+    expect(
+      argmax(
+        array([
+          [1, 9],
+          [8, 2],
+        ]),
+      ).get(),
+    ).toBe(1);
+    expect(
+      argReduce(
+        'argmin',
+        array([
+          [1, 9],
+          [8, 2],
+        ]),
+        1,
+        true,
+      ).toArray(),
+    ).toEqual([[0], [1]]);
     expect(argmax(array([[1, 2]]), { keepDims: true }).shape).toEqual([1, 1]);
   });
 
   test('point at the largest of any layout', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 3 }).chain((n) => layouts([n, 4])), (x) => {
-      const index = argmax(x, { axis: 1 });
-      for (let i = 0; i < x.shape[0]!; i++) expect(x.get(i, index.get(i))).toBe(Math.max(...elements(x.at(i))));
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3 }).chain((n) => layouts([n, 4])),
+        (x) => {
+          const index = argmax(x, { axis: 1 });
+          for (let i = 0; i < x.shape[0]!; i++) expect(x.get(i, index.get(i))).toBe(Math.max(...elements(x.at(i))));
+        },
+      ),
+    );
   });
 });
 
@@ -125,20 +191,41 @@ describe('mean, variance, cumsum', () => {
     expect(variance(x).get()).toBe(22.5);
     expect(variance(x, { correction: 1 }).get()).toBe(30);
     expect(std(x, { correction: 1 }).get()).toBe(Math.sqrt(30));
-    expect(variance(array([[1, 3], [2, 6]]), { axis: 1, keepDims: true }).toArray()).toEqual([[1], [4]]);
+    expect(
+      variance(
+        array([
+          [1, 3],
+          [2, 6],
+        ]),
+        { axis: 1, keepDims: true },
+      ).toArray(),
+    ).toEqual([[1], [4]]);
     expect(variance(array([1]), { correction: 1 }).get()).toBeNaN();
-    expect(mean(array([[1, 3], [2, 6]]), { axis: -1 }).toArray()).toEqual([2, 4]);
+    expect(
+      mean(
+        array([
+          [1, 3],
+          [2, 6],
+        ]),
+        { axis: -1 },
+      ).toArray(),
+    ).toEqual([2, 4]);
     expect(mean(full([100], 60000, 'float16')).get()).toBe(60000); // the sum would overflow float16
   });
 
   test('cumsum runs along an axis', () => {
-    fc.assert(fc.property(fullShapes.filter((shape) => shape.length > 0).chain((shape) => fc.tuple(layouts(shape), fc.nat(shape.length - 1))), ([x, axis]) => {
-      const y = cumsum(x, { axis });
-      for (const index of indicesOf(x.shape)) {
-        const before = Array.from({ length: index[axis]! + 1 }, (_, i) => x.get(...index.map((k, a) => (a === axis ? i : k))));
-        expect(y.get(...index)).toBe(before.reduce((a, b) => a + b, 0));
-      }
-    }));
+    fc.assert(
+      fc.property(
+        fullShapes.filter((shape) => shape.length > 0).chain((shape) => fc.tuple(layouts(shape), fc.nat(shape.length - 1))),
+        ([x, axis]) => {
+          const y = cumsum(x, { axis });
+          for (const index of indicesOf(x.shape)) {
+            const before = Array.from({ length: index[axis]! + 1 }, (_, i) => x.get(...index.map((k, a) => (a === axis ? i : k))));
+            expect(y.get(...index)).toBe(before.reduce((a, b) => a + b, 0));
+          }
+        },
+      ),
+    );
     expect(cumsum(arange(4).reshape([2, 2])).toArray()).toEqual([0, 1, 3, 6]);
     expect(cumsum(full([3], 2 ** 31 - 1, 'int32')).toArray()).toEqual([2147483647, -2, 2147483645]);
     expect(cumsum(zeros([0, 2]), { axis: 0 }).shape).toEqual([0, 2]);

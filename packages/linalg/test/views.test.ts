@@ -11,10 +11,13 @@ const sharesData = (a: NDArray, b: NDArray): boolean => a.data === b.data;
 describe('layouts', () => {
   test('the generated views have the shape asked for and distinct elements', () => {
     fc.assert(
-      fc.property(shapes.chain((shape) => layouts(shape).map((x) => ({ shape, x }))), ({ shape, x }) => {
-        expect(x.shape).toEqual(shape);
-        expect(new Set(elements(x)).size).toBe(x.size);
-      }),
+      fc.property(
+        shapes.chain((shape) => layouts(shape).map((x) => ({ shape, x }))),
+        ({ shape, x }) => {
+          expect(x.shape).toEqual(shape);
+          expect(new Set(elements(x)).size).toBe(x.size);
+        },
+      ),
     );
   });
 
@@ -64,13 +67,16 @@ describe('movement', () => {
 
   test('flip', () => {
     fc.assert(
-      fc.property(nonEmpty.chain((x) => fc.tuple(fc.constant(x), fc.subarray([...x.shape.keys()]))), ([x, axes]) => {
-        const y = x.flip(axes);
-        expect(sharesData(x, y)).toBe(true);
-        for (const index of indicesOf(x.shape)) {
-          expect(y.get(...index)).toBe(x.get(...index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i))));
-        }
-      }),
+      fc.property(
+        nonEmpty.chain((x) => fc.tuple(fc.constant(x), fc.subarray([...x.shape.keys()]))),
+        ([x, axes]) => {
+          const y = x.flip(axes);
+          expect(sharesData(x, y)).toBe(true);
+          for (const index of indicesOf(x.shape)) {
+            expect(y.get(...index)).toBe(x.get(...index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i))));
+          }
+        },
+      ),
     );
   });
 
@@ -150,7 +156,11 @@ function factorizations(size: number): fc.Arbitrary<number[]> {
   const divisors = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
   return fc
     .constantFrom(...divisors(size))
-    .chain((a) => fc.constantFrom(...divisors(size / a)).chain((b) => fc.constantFrom(...divisors(size / a / b)).map((c) => [a, b, c, size / a / b / c])));
+    .chain((a) =>
+      fc
+        .constantFrom(...divisors(size / a))
+        .chain((b) => fc.constantFrom(...divisors(size / a / b)).map((c) => [a, b, c, size / a / b / c])),
+    );
 }
 
 function isAffine(x: NDArray, shape: number[]): boolean {
@@ -170,7 +180,10 @@ describe('fromParts', () => {
 });
 
 describe('errors name the operation, the operand and the remedy', () => {
-  const x = array([[1, 2, 3], [4, 5, 6]]);
+  const x = array([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
   test.each<[string, () => unknown, string]>([
     ['get', () => x.get(0), 'get: 1 indices for an array of shape [2, 3]; give 2'],
     ['get', () => x.get(0, 3), 'get: index 3 is out of range for axis 1 of size 3'],
