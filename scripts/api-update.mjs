@@ -4,5 +4,5 @@ import { install, pnpm } from './workspace.mjs';
 const done =
   install() &&
   pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--ui=stream']) === 0 &&
-  pnpm(['exec', 'vitest', 'run', '--root', 'tests/published', 'api.test.ts', '--update']) === 0;
+  pnpm(['exec', 'vitest', 'run', '--root', 'tests/api', '--update']) === 0;
 process.exitCode = done ? 0 : 1;

@@ -39,6 +39,7 @@ const stages = [
   { name: 'typecheck', check: () => tool(...turbo, 'typecheck') },
   { name: 'build', check: () => tool(...turbo, 'build') },
   { name: 'test', check: () => vitest('test') },
+  { name: 'api', check: () => vitest('api', '--root', 'tests/api') },
   { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
 ];
 
