@@ -1,0 +1,53 @@
+/**
+ * What a checkpoint remembers: for the node at its end, the part of the graph between its inputs and that node. The copy that
+ * the backward pass differentiates is built when it is first asked for, behind barriers, so that no optimisation merges the
+ * two and the first one's intermediates need not be kept (Chen et al. 2016, "sublinear memory cost").
+ */
+import { node as build, postOrder, reapply, withGradient, outputsOf, call } from '@firsthand/graph';
+import type { Node, NodeOf } from '@firsthand/graph';
+
+interface CheckpointRecord {
+  readonly inputs: readonly Node[];
+  readonly value: Node;
+  clone: Node | null;
+}
+
+const records = /* @__PURE__ */ new WeakMap<Node, CheckpointRecord>();
+let barriers = 0;
+
+/** A node with the value of `value`, whose gradient recomputes everything between `inputs` and `value`. */
+export function recordCheckpoint(inputs: readonly Node[], value: Node): Node {
+  const end = build('movement', { kind: 'reshape', shape: value.shape }, [value]);
+  records.set(end, { inputs, value, clone: null });
+  return end;
+}
+
+/** The recomputed copy of a checkpointed value; null for other nodes. */
+export function checkpointedClone(node: Node): Node | null {
+  if (node.op !== 'movement') return null;
+  const record = records.get(node);
+  if (record === undefined) return null;
+  record.clone ??= withGradient(true, () => cloneBehindBarriers(record));
+  return record.clone;
+}
+
+function cloneBehindBarriers({ inputs, value }: CheckpointRecord): Node {
+  const id = ++barriers;
+  const copies = new Map<Node, Node>(inputs.map((input) => [input, build('movement', { kind: 'barrier', id }, [input])]));
+  for (const node of postOrder([value], (each) => (copies.has(each) ? [] : each.inputs))) {
+    if (copies.has(node)) continue;
+    copies.set(node, node.op === 'leaf' || node.inputs.length === 0 ? node : copy(node, copies));
+  }
+  return copies.get(value)!;
+}
+
+function copy(node: Node, copies: Map<Node, Node>): Node {
+  const inputs = node.inputs.map((input) => copies.get(input)!);
+  if (inputs.every((input, index) => input === node.inputs[index])) return node;
+  if (node.op === 'call') {
+    const values = call(node.attrs.composite, node.attrs.attrs, ...inputs);
+    return values[0]!.inputs[0]!;
+  }
+  if (node.op === 'output') return outputsOf(inputs[0] as NodeOf<'call'>)[node.attrs.index]!;
+  return reapply(node, inputs);
+}

@@ -1,0 +1,185 @@
+/**
+ * Tensors from nothing or from host data. Data is copied to the device at once; constants, ranges and random numbers are nodes
+ * that the device makes when a program needs them.
+ */
+import {
+  add,
+  boxMuller,
+  cast,
+  constant,
+  eq,
+  expand,
+  getDefaultDevice,
+  hostLeaf,
+  iota,
+  leaf,
+  mul,
+  node,
+  random,
+  reshape,
+  runtimeOf,
+  shrink,
+} from '@firsthand/graph';
+import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
+import { array, Generator, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
+import type { Nested, TypedData } from '@firsthand/linalg';
+import { Tensor } from './tensor.ts';
+import { currentTrace } from './trace.ts';
+import { upload } from './value.ts';
+
+export interface CreateOptions {
+  /** float32 by default, or what the data's own type says. */
+  readonly dtype?: DType;
+  /** The default device, unless another is named. */
+  readonly device?: Device;
+  /** Whether `backward` accumulates a gradient in this tensor. */
+  readonly requiresGrad?: boolean;
+  /** What error messages call it. */
+  readonly name?: string;
+}
+
+/**
+ * A tensor with a copy of the data: a number, nested arrays, or a typed array with a shape. Numbers become float32, booleans
+ * bool, typed arrays keep their type (bytes become int32); `dtype` converts.
+ * @throws ShapeError for ragged nesting or a shape that does not fit, DTypeError if the device lacks the dtype
+ * @example
+ * ```ts
+ * import { tensor } from '@firsthand/autograd';
+ * const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
+ * x.mul(x).sum().backward();
+ * console.log(await x.grad?.toArray()); // [ [ 2, 4 ], [ 6, 8 ] ]
+ * ```
+ */
+export function tensor(data: Nested | TypedData, options: CreateOptions & { readonly shape?: Shape } = {}): Tensor {
+  const { dtype, shape } = options;
+  const values = array(data, { ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }) });
+  return stored(values, options);
+}
+
+/** A tensor with a copy of an array's elements; views are packed. */
+export function fromArray(values: NDArray, options: CreateOptions = {}): Tensor {
+  return stored(options.dtype === undefined ? values : values.astype(options.dtype), options);
+}
+
+function stored(values: NDArray, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+  return new Tensor(storedLeaf(values, device, requiresGrad, name ?? null), name ?? null).owned();
+}
+
+/** A leaf with a copy of the elements on the device. */
+export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
+  const { shape, dtype } = values;
+  const created = leaf({ role: 'stored', name, shape: [...shape], dtype, host: null, sample: null }, device, { requiresGrad });
+  const packed = values.contiguous();
+  const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
+  created.cell = upload(elements, dtype, device);
+  return created;
+}
+
+/**
+ * A variable whose updates overwrite its storage at once, without keeping the generation before: what optimizers keep.
+ * It has its value from the start, so that compiled steps find it.
+ */
+export function stateVariable(values: NDArray, { device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
+  return new Tensor(storedLeaf(values, device, false, name ?? null), name ?? null, true);
+}
+
+/** A lazy value; as a leaf with storage if it requires a gradient. */
+function lazy(value: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+  if (!device.supports(value.dtype)) upload(new Float64Array(0), value.dtype, device);
+  if (!requiresGrad) return new Tensor(value, name ?? null);
+  const { shape, dtype } = value;
+  runtimeOf(device).realize([value]);
+  const created = leaf({ role: 'stored', name: name ?? null, shape, dtype, host: null, sample: null }, device, { requiresGrad });
+  created.cell = value.cell;
+  return new Tensor(created, name ?? null).owned();
+}
+
+/** Every element is `value`. */
+export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
+  return lazy(constant(value, shape, options.dtype ?? 'float32'), options);
+}
+export const zeros = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 0, options);
+export const ones = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 1, options);
+
+/** start, start + step, … before stop; with one bound, from 0 to it. */
+export function arange(
+  start: number,
+  stop?: number,
+  { step = 1, dtype = 'float32', ...options }: CreateOptions & { readonly step?: number } = {},
+): Tensor {
+  const from = stop === undefined ? 0 : start;
+  const count = Math.max(0, Math.ceil(((stop ?? start) - from) / step));
+  if (!Number.isFinite(count)) throw new ShapeError(`arange: from ${from} to ${stop ?? start} in steps of ${step} has no end`);
+  const indices = cast(iota([count], 0), dtype);
+  return lazy(add(mul(indices, step), from), options);
+}
+
+/** `count` numbers at equal distances, both ends included. */
+export function linspace(start: number, stop: number, count: number, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+  const step = count > 1 ? (stop - start) / (count - 1) : 0;
+  return lazy(add(mul(cast(iota([count], 0), dtype), step), start), options);
+}
+
+/** Ones on the diagonal. */
+export function eye(rows: number, columns: number = rows, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+  const shape = [rows, columns];
+  return lazy(cast(eq(iota(shape, 0), iota(shape, 1)), dtype), options);
+}
+
+// ---- random numbers
+
+let generator: Generator | null = null;
+
+/** The generator that random tensors and initialisers draw from. */
+export function defaultGenerator(): Generator {
+  generator ??= new Generator(0);
+  return generator;
+}
+
+/** Starts the default generator anew: the same seed gives the same numbers, on every device. */
+export function manualSeed(seed: number): void {
+  generator = new Generator(seed);
+}
+
+/**
+ * A host value as a leaf, sampled now; inside `compile` it is sampled again at every call. It is part of no program's key.
+ */
+export function hostNode(sample: () => HostValue, dtype: DType, device: Device): Leaf {
+  const created = hostLeaf(sample, dtype, device);
+  currentTrace()?.addHost(created);
+  return created;
+}
+
+/** Philox4x32-10 (Salmon et al. 2011): a pure function of a key and a counter, both host values. One block gives four words. */
+function randomNode(shape: Shape, dtype: 'uint32' | 'float32', device: Device): Node {
+  const blocks = Math.ceil(sizeOf(shape) / 4);
+  const key = hostNode(() => [...defaultGenerator().state.key], 'uint32', device);
+  const counter = hostNode(() => [...defaultGenerator().advance(blocks)], 'uint32', device);
+  return random(key, counter, shape, dtype);
+}
+
+/** Uniform in [0, 1). */
+export function rand(shape: Shape, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+  const device = options.device ?? getDefaultDevice();
+  return lazy(cast(randomNode(shape, 'float32', device), dtype), options);
+}
+
+/** Standard normal. */
+export function randn(shape: Shape, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+  const device = options.device ?? getDefaultDevice();
+  const count = sizeOf(shape);
+  const pairs = randomNode([2, count], 'float32', device);
+  const row = (index: number): Node => reshape(shrink(pairs, [index, 0], [index + 1, count]), shape);
+  return lazy(cast(boxMuller(row(0), row(1)), dtype), options);
+}
+
+/** Whole numbers in [low, high), int32. The modulo bias is below (high − low)·2⁻³². */
+export function randint(low: number, high: number, shape: Shape, { dtype = 'int32', ...options }: CreateOptions = {}): Tensor {
+  const range = high - low;
+  if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || range > 2 ** 31) {
+    throw new ShapeError(`randint: [${low}, ${high}) is no range of whole numbers with 1 to 2³¹ of them`);
+  }
+  const bits = randomNode(shape, 'uint32', options.device ?? getDefaultDevice());
+  const offset = node('binary', { kind: 'mod' }, [bits, expand(constant(range, [], 'uint32'), shape)]);
+  return lazy(cast(add(cast(offset, 'int32'), low), dtype), options);
+}

@@ -1,0 +1,110 @@
+/** Operations on several tensors, or with several results. */
+import { attention as attentionNode, concatenate, gather, argsort, log, neg, slice, stack as stackNodes, topk as topkNodes, argReduce, expand, reshape } from '@firsthand/graph';
+import { normalizeAxis, ShapeError } from '@firsthand/linalg';
+import { rand } from './create.ts';
+import { Tensor } from './tensor.ts';
+
+/** Joins tensors along an axis. They share a dtype, and all sizes but that axis's. @throws ShapeError, DTypeError */
+export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
+  return new Tensor(
+    concatenate(
+      tensors.map((each) => each.read()),
+      axis,
+    ),
+  );
+}
+
+/** Joins tensors of one shape along a new axis. @throws ShapeError, DTypeError */
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  return new Tensor(
+    stackNodes(
+      tensors.map((each) => each.read()),
+      axis,
+    ),
+  );
+}
+
+/** Pieces of the given sizes along an axis. @throws ShapeError unless the sizes add up to the axis */
+export function split(tensor: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
+  const along = normalizeAxis('split', axis, tensor.ndim);
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  if (total !== tensor.shape[along]) throw new ShapeError(`split: sizes ${sizes.join(' + ')} are ${total}, axis ${axis} has ${tensor.shape[along]}`);
+  let start = 0;
+  return sizes.map((size) => {
+    const piece = tensor.narrow(along, start, size);
+    start += size;
+    return piece;
+  });
+}
+
+/** At most `count` pieces of equal size along an axis; the last one may be smaller. */
+export function chunk(tensor: Tensor, count: number, axis = 0): Tensor[] {
+  const along = normalizeAxis('chunk', axis, tensor.ndim);
+  if (!Number.isInteger(count) || count < 1) throw new ShapeError(`chunk: needs a whole number of pieces, 1 or more, got ${count}`);
+  const extent = tensor.shape[along]!;
+  const size = Math.max(1, Math.ceil(extent / count));
+  const sizes: number[] = [];
+  for (let start = 0; start < extent; start += size) sizes.push(Math.min(size, extent - start));
+  return split(tensor, sizes.length === 0 ? [0] : sizes, along);
+}
+
+/** condition ? a : b, element by element, broadcast against each other. condition: bool. */
+export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  if (a instanceof Tensor) return a.where(condition, b);
+  if (b instanceof Tensor) return b.where(condition.logicalNot(), a);
+  throw new ShapeError('where: at least one branch must be a tensor');
+}
+
+/**
+ * Scaled dot-product attention. q: (…, T, D), k: (…, S, D), v: (…, S, E), mask: (…, T, S), bool (true attends) or added to the
+ * scores. Result: (…, T, E). Rows without any key give 0. scale: 1/√D by default.
+ */
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  { mask, causal = false, scale }: { readonly mask?: Tensor; readonly causal?: boolean; readonly scale?: number } = {},
+): Tensor {
+  return new Tensor(
+    attentionNode(q.read(), k.read(), v.read(), {
+      causal,
+      ...(mask === undefined ? {} : { mask: mask.read() }),
+      ...(scale === undefined ? {} : { scale }),
+    }),
+  );
+}
+
+/** The elements in order along an axis, stable, NaN last, with their int32 positions. */
+export function sort(tensor: Tensor, axis = -1, descending = false): { readonly values: Tensor; readonly indices: Tensor } {
+  const x = tensor.read();
+  const indices = argsort(x, axis, descending);
+  return { values: new Tensor(gather(x, indices, axis)), indices: new Tensor(indices) };
+}
+
+/** The `count` largest (or smallest) elements along an axis, in order, with their int32 positions. */
+export function topk(tensor: Tensor, count: number, axis = -1, largest = true): { readonly values: Tensor; readonly indices: Tensor } {
+  const { values, indices } = topkNodes(tensor.read(), count, axis, largest);
+  return { values: new Tensor(values), indices: new Tensor(indices) };
+}
+
+/**
+ * Draws positions with probability proportional to the weights, by the Gumbel-max trick (Gumbel 1954; Kool et al. 2019): the
+ * largest of ln w − ln(−ln u). weights: (…, K), not negative. Result: (…, count), int32.
+ * @throws ShapeError if more are drawn without replacement than there are
+ */
+export function multinomial(weights: Tensor, count: number, { replacement = false }: { readonly replacement?: boolean } = {}): Tensor {
+  const w = weights.read();
+  const classes = w.shape.at(-1) ?? 0;
+  const rows = w.shape.slice(0, -1);
+  if (classes === 0 || (!replacement && count > classes)) {
+    throw new ShapeError(`multinomial: cannot draw ${count} of ${classes} ${replacement ? 'with' : 'without'} replacement`);
+  }
+  const draws = replacement ? count : 1;
+  const shape = [...rows, draws, classes];
+  const logits = new Tensor(expand(reshape(log(w), [...rows, 1, classes]), shape));
+  const uniform = rand(shape, { dtype: weights.dtype, device: weights.device }).mul(-1).add(1);
+  const scores = logits.sub(new Tensor(log(neg(log(uniform.read())))));
+  if (replacement) return new Tensor(argReduce('argmax', scores.read(), { axis: -1 }));
+  const order = argsort(scores.reshape(...rows, classes).read(), -1, true);
+  return new Tensor(slice(order, -1, 0, count));
+}

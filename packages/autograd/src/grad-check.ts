@@ -1,0 +1,83 @@
+/**
+ * Gradients against central differences, (f(x + ε) − f(x − ε)) / 2ε, element by element, in float64. A result with several
+ * elements is weighted with fixed unequal weights first, so that no two errors cancel.
+ */
+import { DTypeError, ShapeError } from '@firsthand/linalg';
+import { tensor } from './create.ts';
+import { realize } from './realize.ts';
+import { withoutStatistics } from './statistics.ts';
+import { Tensor } from './tensor.ts';
+import { vjp } from './functional.ts';
+
+export interface GradCheckOptions {
+  /** Half the distance of the two points. */
+  readonly eps?: number;
+  readonly rtol?: number;
+  readonly atol?: number;
+}
+
+export interface GradCheckMismatch {
+  /** Which input, and which of its elements in row-major order. */
+  readonly input: number;
+  readonly element: number;
+  readonly analytic: number;
+  readonly numeric: number;
+}
+
+export interface GradCheckReport {
+  readonly ok: boolean;
+  /** Elements compared. */
+  readonly checked: number;
+  /** Largest |analytic − numeric| / (atol + rtol·|numeric|): above 1 is a mismatch. */
+  readonly worst: number;
+  readonly mismatches: readonly GradCheckMismatch[];
+}
+
+/**
+ * Compares the gradients of `f` at the inputs with central differences.
+ * @throws DTypeError unless all inputs are float64
+ */
+export async function gradCheck(
+  f: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  { eps = 1e-6, rtol = 1e-5, atol = 1e-7 }: GradCheckOptions = {},
+): Promise<GradCheckReport> {
+  for (const input of inputs) {
+    if (input.dtype !== 'float64') throw new DTypeError(`gradCheck: needs float64 inputs, got ${input.dtype}; use cast('float64')`);
+  }
+  const weighted = (...args: Tensor[]): Tensor => {
+    const value = f(...args);
+    if (value.dtype !== 'float64') throw new DTypeError(`gradCheck: the function gave ${value.dtype}; it must stay in float64`);
+    const weights = Float64Array.from({ length: value.size }, (_, index) => 1 + 0.37 * Math.sin(index + 1));
+    return value.mul(tensor(weights, { shape: value.shape, device: value.device })).sum();
+  };
+  const [value, pull] = vjp(weighted, ...inputs);
+  if (value.size !== 1) throw new ShapeError('gradCheck: the weighted result must be one number');
+  const gradients = pull(tensor(1, { dtype: 'float64', device: value.device }));
+  await realize(...gradients);
+  const analytic = await Promise.all(gradients.map((each) => each.data()));
+  const points = await Promise.all(inputs.map((input) => input.data()));
+  const at = (input: number, element: number, shift: number): Promise<number> => {
+    const args = points.map((point, index) => {
+      const moved = Float64Array.from(point);
+      if (index === input) moved[element] = moved[element]! + shift;
+      return tensor(moved, { shape: inputs[index]!.shape, device: inputs[index]!.device });
+    });
+    return withoutStatistics(() => weighted(...args)).item();
+  };
+  let worst = 0;
+  let checked = 0;
+  const mismatches: GradCheckMismatch[] = [];
+  for (const [input, point] of points.entries()) {
+    for (let element = 0; element < point.length; element++) {
+      const numeric = ((await at(input, element, eps)) - (await at(input, element, -eps))) / (2 * eps);
+      const exact = analytic[input]![element]!;
+      const error = Math.abs(exact - numeric) / (atol + rtol * Math.abs(numeric));
+      checked++;
+      // A NaN on either side is a mismatch.
+      if (!(error <= 1)) mismatches.push({ input, element, analytic: exact, numeric });
+      worst = error > worst || Number.isNaN(error) ? error : worst;
+    }
+  }
+  return { ok: mismatches.length === 0, checked, worst, mismatches };
+}

@@ -1,0 +1,143 @@
+/**
+ * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each node's rule, add
+ * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
+ */
+import { add, constant, describe, GradientError, outputsOf, postOrder, walk } from '@firsthand/graph';
+import type { Node, NodeOf, Op } from '@firsthand/graph';
+import { checkpointedClone } from './checkpoint-record.ts';
+import { VJPS } from './rules.ts';
+
+const NONE: readonly Node[] = [];
+
+/** Where gradients flow on from a node: to its inputs, or to the recomputed copy of a checkpointed value. */
+function sources(node: Node): readonly Node[] {
+  const clone = checkpointedClone(node);
+  return clone === null ? node.inputs : [clone];
+}
+
+function differentiableSources(node: Node): readonly Node[] {
+  return node.requiresGrad && node.op !== 'leaf' ? sources(node) : NONE;
+}
+
+function accumulate(sums: (Node | null)[], place: number, gradient: Node | null | undefined): void {
+  if (gradient === null || gradient === undefined) return;
+  const sum = sums[place];
+  sums[place] = sum === null || sum === undefined ? gradient : add(sum, gradient);
+}
+
+/**
+ * The gradients of Σ seed·root with respect to the targets that root depends on. `boundary` targets end the walk: what lies
+ * below them is not visited.
+ * @throws GradientError where the path has been released by an earlier `backward`, or leaves a compiled function
+ */
+export function gradient(root: Node, seed: Node, targets: readonly Node[], boundary = false): Map<Node, Node> {
+  const wanted = new Set(targets);
+  const order = postOrder([root], (node) => (boundary && wanted.has(node) ? NONE : differentiableSources(node)));
+  const places = order.map((node) => (boundary && wanted.has(node) ? [] : differentiableSources(node).map((source) => source.slot)));
+  const leadsToTarget = order.map(() => false);
+  order.forEach((node, place) => {
+    leadsToTarget[place] = wanted.has(node) || places[place]!.some((source) => leadsToTarget[source]!);
+  });
+  const sums: (Node | null)[] = order.map(() => null);
+  const ofOutputs = new Map<number, (Node | null)[]>();
+  sums[order.length - 1] = seed;
+  const result = new Map<Node, Node>();
+  for (let place = order.length - 1; place >= 0; place--) {
+    const node = order[place]!;
+    const outputs = ofOutputs.get(place);
+    const g = sums[place] ?? null;
+    if (!leadsToTarget[place] || (g === null && outputs === undefined)) continue;
+    if (wanted.has(node) && g !== null) result.set(node, g);
+    const inputs = places[place]!;
+    if (inputs.length === 0) continue;
+    if (node.closed !== null) throw new GradientError(node.closed);
+    if (node.op === 'output' && g !== null) {
+      const call = inputs[0]!;
+      const list = ofOutputs.get(call) ?? outputsOf(node.inputs[0] as NodeOf<'call'>).map(() => null);
+      accumulate(list, node.attrs.index, g);
+      ofOutputs.set(call, list);
+    } else {
+      const rule = outputs !== undefined && node.op === 'call' ? callRule(outputs, node) : g === null ? [] : primitiveRule(g, node);
+      inputs.forEach((source, index) => {
+        if (leadsToTarget[source]) accumulate(sums, source, rule[index]);
+      });
+    }
+  }
+  return result;
+}
+
+function primitiveRule(g: Node, node: Node): readonly (Node | null)[] {
+  if (node.op === 'leaf' || node.op === 'call' || node.op === 'output') return [];
+  return (VJPS[node.op] as (g: Node, out: Node) => readonly (Node | null)[])(g, node);
+}
+
+/** A composite's own rule, or the derivative of its body. */
+function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly (Node | null)[] {
+  const { composite, attrs } = call.attrs;
+  if (composite.vjp !== undefined) return composite.vjp(gs, outputsOf(call), attrs, ...call.inputs);
+  const targets = [...new Set(call.inputs)].filter((input) => input.requiresGrad);
+  const sums: (Node | null)[] = targets.map(() => null);
+  composite.body(attrs, ...call.inputs).forEach((value, index) => {
+    const g = gs[index] ?? null;
+    if (g === null || !value.requiresGrad) return;
+    const gradients = gradient(value, g, targets, true);
+    targets.forEach((target, place) => accumulate(sums, place, gradients.get(target)));
+  });
+  // An operand that occurs twice has one gradient, which is counted at its first place.
+  return call.inputs.map((input, index) => (call.inputs.indexOf(input) === index ? (sums[targets.indexOf(input)] ?? null) : null));
+}
+
+function ownedLeaves(root: Node): readonly Node[] {
+  return postOrder([root], differentiableSources).filter((node) => node.owner !== null && node.requiresGrad);
+}
+
+/**
+ * The variables whose gradient `backward` accumulates: owned nodes that require it, reachable from `root`.
+ * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled function
+ */
+export function backwardTargets(root: Node): readonly Node[] {
+  for (const node of postOrder([root], differentiableSources)) {
+    if (node.closed !== null) throw new GradientError(node.closed);
+  }
+  const leaves = ownedLeaves(root);
+  if (leaves.length === 0) {
+    throw new GradientError(`backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`);
+  }
+  return leaves;
+}
+
+/**
+ * The values that must be kept so that the derivative of `root` needs no second forward pass: what its gradient graph reads
+ * of the forward graph. Movements are replaced by what they move; constants, random numbers and what follows from those alone
+ * are cheaper to compute again.
+ */
+export function savedSet(root: Node): readonly Node[] {
+  const targets = ownedLeaves(root);
+  if (targets.length === 0) return NONE;
+  const gradients = gradient(root, constant(1, root.shape, root.dtype), targets);
+  const forwardOrder = postOrder([root], sources);
+  const forward = new Set(forwardOrder);
+  const free = new Set<Node>();
+  for (const node of forwardOrder) if (isFree(node, free)) free.add(node);
+  // Another output of a forward call (a row's mean, say) is a forward value too.
+  const isForward = (node: Node): boolean => forward.has(node) || (node.op === 'output' && forward.has(node.inputs[0]!));
+  const saved = new Set<Node>();
+  for (const read of postOrder([...gradients.values()], (node) => (isForward(node) ? NONE : node.inputs))) {
+    if (!isForward(read) || read.op === 'call') continue;
+    walk(read, (node) => {
+      if (node.op === 'movement' && node.cell === null) return node.inputs;
+      if (node.cell === null && node.op !== 'leaf' && !free.has(node)) saved.add(node);
+      return NONE;
+    });
+  }
+  return [...saved];
+}
+
+const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['movement', 'unary', 'binary', 'cast', 'where']);
+
+/** Constants, indices and random numbers, and elementwise functions of these alone, need no storage. */
+function isFree(node: Node, free: ReadonlySet<Node>): boolean {
+  if (node.op === 'const' || node.op === 'iota' || node.op === 'random') return true;
+  if (node.op === 'leaf') return node.attrs.role === 'host';
+  return ELEMENTWISE.has(node.op) && node.inputs.every((input) => free.has(input));
+}

@@ -1,0 +1,40 @@
+/** Tensors with gradients: the public names of the package, and nothing else. */
+export { DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
+export type { Nested } from '@firsthand/linalg';
+export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, setDefaultDevice, StaleError } from '@firsthand/graph';
+export type { Attrs, Composite, Device, DType, ReduceOptions, Shape, TypedArray } from '@firsthand/graph';
+export { Tensor } from './tensor.ts';
+export type { ArgReduceOptions } from './tensor.ts';
+export type { BackwardOptions } from './value.ts';
+export {
+  arange,
+  defaultGenerator,
+  eye,
+  fromArray,
+  full,
+  hostNode,
+  linspace,
+  manualSeed,
+  ones,
+  rand,
+  randint,
+  randn,
+  stateVariable,
+  tensor,
+  zeros,
+} from './create.ts';
+export type { CreateOptions } from './create.ts';
+export { attention, cat, chunk, multinomial, sort, split, stack, topk, where } from './functions.ts';
+export { einsum } from './einsum.ts';
+export { realize } from './realize.ts';
+export { grad, hessian, hvp, jacobian, jvp, noGrad, valueAndGrad, vjp, vmap } from './functional.ts';
+export { checkpoint } from './checkpoint.ts';
+export { compile } from './compile.ts';
+export type { CompileOptions } from './compile.ts';
+export { guard } from './trace.ts';
+export { defineOp } from './define-op.ts';
+export { gradCheck } from './grad-check.ts';
+export type { GradCheckMismatch, GradCheckOptions, GradCheckReport } from './grad-check.ts';
+export { updateStatistic, withoutStatistics } from './statistics.ts';
+export { gradient } from './gradient.ts';
+export type { VJPs } from './rules.ts';

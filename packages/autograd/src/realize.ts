@@ -1,0 +1,19 @@
+/** Several values as one program. */
+import { DeviceError, runtimeOf } from '@firsthand/graph';
+import type { Device } from '@firsthand/graph';
+import type { Tensor } from './tensor.ts';
+import { currentTrace } from './trace.ts';
+import { savedSetOf } from './value.ts';
+
+/**
+ * Gives the tensors their values, those that share work in one program, and waits until they exist.
+ * @throws the failure of any of them; DeviceError inside `compile`
+ */
+export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+  if (currentTrace() !== null) throw new DeviceError('realize: values do not exist inside compile; return the tensors and await them outside');
+  const byDevice = new Map<Device, Tensor[]>();
+  for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
+  const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.read());
+  for (const [device, list] of byDevice) runtimeOf(device).realize(nodesOf(list), savedSetOf);
+  await Promise.all([...byDevice].map(([device, list]) => runtimeOf(device).finish(nodesOf(list))));
+}

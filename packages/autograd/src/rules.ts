@@ -1,0 +1,256 @@
+/**
+ * The derivative of every primitive. A rule takes the gradient `g` of the result and the node `out`, and gives the gradient of
+ * each input as new nodes: graph in, graph out, so derivatives of any order exist. The line above a rule is its derivation;
+ * y is the result, x (or a, b) the inputs, and dx the gradient of x.
+ */
+import {
+  add,
+  binary,
+  cast,
+  constant,
+  cumsum,
+  div,
+  eq,
+  exp,
+  expand,
+  flip,
+  gather,
+  ge,
+  gt,
+  iota,
+  log,
+  lt,
+  mul,
+  neg,
+  node,
+  pad,
+  permute,
+  pow,
+  reshape,
+  scatter,
+  shrink,
+  sub,
+  sum,
+  sumTo,
+  unary,
+  where,
+} from '@firsthand/graph';
+import type { BinaryKind, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
+
+/** The primitives with a rule: leaves end a path, and a call's rule is its composite's. */
+type Ruled = Exclude<Op, 'leaf' | 'call' | 'output'>;
+export type VJPs = { readonly [K in Ruled]: (g: Node, out: NodeOf<K>) => readonly (Node | null)[] };
+
+function input(out: Node, index: number): Node {
+  const found = out.inputs[index];
+  if (found === undefined) throw new TypeError(`${out.op} has no input ${index}`);
+  return found;
+}
+
+const none = (): null => null;
+/** 2/√π */
+const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
+
+type UnaryRule = (g: Node, x: Node, y: Node) => Node | null;
+const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
+  // y = −x: dx = −g
+  neg: (g) => neg(g),
+  // y = |x|: dx = g·sign(x), with |·|′(0) = 0
+  abs: (g, x) => mul(g, unary('sign', x)),
+  // piecewise constant
+  sign: none,
+  floor: none,
+  ceil: none,
+  round: none,
+  logicalNot: none,
+  isNaN: none,
+  // y = eˣ: dx = g·y
+  exp: (g, _, y) => mul(g, y),
+  // y = eˣ − 1: dx = g·eˣ = g·(y + 1)
+  expm1: (g, _, y) => mul(g, add(y, 1)),
+  // y = ln x: dx = g/x
+  log: (g, x) => div(g, x),
+  // y = ln(1 + x): dx = g/(1 + x)
+  log1p: (g, x) => div(g, add(x, 1)),
+  // y = √x: dx = g/(2y), ∞ at 0
+  sqrt: (g, _, y) => div(g, mul(y, 2)),
+  // y = x^(−1/2): dx = −g·y³/2
+  rsqrt: (g, _, y) => mul(g, mul(mul(y, mul(y, y)), -0.5)),
+  // y = 1/x: dx = −g·y²
+  reciprocal: (g, _, y) => neg(mul(g, mul(y, y))),
+  // y = sin x: dx = g·cos x
+  sin: (g, x) => mul(g, unary('cos', x)),
+  // y = cos x: dx = −g·sin x
+  cos: (g, x) => neg(mul(g, unary('sin', x))),
+  // y = tan x: dx = g·(1 + y²)
+  tan: (g, _, y) => mul(g, add(mul(y, y), 1)),
+  // y = tanh x: dx = g·(1 − y²)
+  tanh: (g, _, y) => mul(g, sub(1, mul(y, y))),
+  // y = erf x: dx = g·(2/√π)·e^(−x²)
+  erf: (g, x) => mul(g, mul(exp(neg(mul(x, x))), TWO_OVER_SQRT_PI)),
+  // y = 1/(1 + e⁻ˣ): dx = g·y·(1 − y)
+  sigmoid: (g, _, y) => mul(g, mul(y, sub(1, y))),
+};
+
+/** Ties share equally: 1 where a wins, ½ where a = b, 0 where b wins. */
+function share(wins: Node, ties: Node, g: Node): Node {
+  return where(wins, g, where(ties, mul(g, 0.5), 0));
+}
+
+type BinaryRule = (g: Node, a: Node, b: Node, y: Node) => readonly [Node | null, Node | null];
+const constantRule: BinaryRule = () => [null, null];
+const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
+  // y = a + b
+  add: (g) => [g, g],
+  // y = a − b
+  sub: (g) => [g, neg(g)],
+  // y = a·b: da = g·b, db = g·a
+  mul: (g, a, b) => [mul(g, b), mul(g, a)],
+  // y = a/b: da = g/b, db = −g·a/b² = −g·y/b
+  div: (g, _a, b, y) => [div(g, b), neg(div(mul(g, y), b))],
+  // y = aᵇ: da = g·b·a^(b−1), 0 where b = 0; db = g·y·ln a, 0 where a = 0 and b ≥ 0
+  pow: (g, a, b, y) => {
+    const slope = mul(b, pow(a, sub(b, 1)));
+    const still = binary('logicalAnd', eq(a, 0), ge(b, 0));
+    return [mul(g, where(eq(b, 0), 0, slope)), mul(g, where(still, 0, mul(y, log(where(still, 1, a)))))];
+  },
+  // y = a − b·⌊a/b⌋: da = g, db = −g·⌊a/b⌋
+  mod: (g, a, b) => [g, neg(mul(g, unary('floor', div(a, b))))],
+  // y = max(a, b)
+  maximum: (g, a, b) => [share(gt(a, b), eq(a, b), g), share(gt(b, a), eq(a, b), g)],
+  // y = min(a, b)
+  minimum: (g, a, b) => [share(lt(a, b), eq(a, b), g), share(lt(b, a), eq(a, b), g)],
+  eq: constantRule,
+  ne: constantRule,
+  lt: constantRule,
+  le: constantRule,
+  gt: constantRule,
+  ge: constantRule,
+  logicalAnd: constantRule,
+  logicalOr: constantRule,
+};
+
+/** y = the extreme value: elements that equal it share the gradient equally (as PyTorch's amax and amin). */
+function extremeRule(g: Node, x: Node, y: Node, axes: readonly number[]): Node {
+  const winners = cast(eq(x, expand(y, x.shape)), x.dtype);
+  const each = div(g, sum(winners, { axis: axes, keepDims: true }));
+  return mul(winners, expand(each, x.shape));
+}
+
+/**
+ * The product along one axis as a tree of pairwise products: dividing y by x would fail where x = 0. For y = l·r, dl = g·r and
+ * dr = g·l, from the root to the leaves.
+ */
+function productGradient(g: Node, x: Node, axis: number): Node {
+  const extent = x.shape[axis]!;
+  if (extent <= 1) return expand(g, x.shape);
+  const middle = extent >> 1;
+  const part = (from: number, to: number): Node =>
+    shrink(
+      x,
+      x.shape.map((_, each) => (each === axis ? from : 0)),
+      x.shape.map((size, each) => (each === axis ? to : size)),
+    );
+  const widen = (piece: Node, before: number, after: number): Node =>
+    pad(
+      piece,
+      x.shape.map((_, each) => (each === axis ? before : 0)),
+      x.shape.map((_, each) => (each === axis ? after : 0)),
+    );
+  const product = (piece: Node): Node => node('reduce', { kind: 'prod', axes: [axis] }, [piece]);
+  const left = part(0, middle);
+  const right = part(middle, extent);
+  const first = productGradient(mul(g, product(right)), left, axis);
+  const second = productGradient(mul(g, product(left)), right, axis);
+  return add(widen(first, 0, extent - middle), widen(second, middle, 0));
+}
+
+const REDUCE: { readonly [K in ReduceKind]: (g: Node, x: Node, y: Node, axes: readonly number[]) => Node } = {
+  // y = Σ x: dx = g, repeated
+  sum: (g, x) => expand(g, x.shape),
+  max: extremeRule,
+  min: extremeRule,
+  // y = Π x over one axis after another
+  prod: (g, x, _, axes) => {
+    const chain = [x];
+    for (const axis of axes) chain.push(node('reduce', { kind: 'prod', axes: [axis] }, [chain.at(-1)!]));
+    return axes.reduceRight((gradient, axis, index) => productGradient(gradient, chain[index]!, axis), g);
+  },
+};
+
+type MovementRule<K extends Movement['kind']> = (g: Node, movement: Extract<Movement, { kind: K }>, x: Node) => Node;
+const MOVEMENT: { readonly [K in Movement['kind']]: MovementRule<K> } = {
+  // The inverse rewrite; what was repeated is summed, what was cut off had no influence.
+  reshape: (g, _, x) => reshape(g, x.shape),
+  permute: (g, { axes }) => {
+    const inverse = axes.map((_, axis) => axes.indexOf(axis));
+    return permute(g, inverse);
+  },
+  expand: (g, _, x) => sumTo(g, x.shape),
+  pad: (g, { before }, x) =>
+    shrink(
+      g,
+      before,
+      x.shape.map((extent, axis) => before[axis]! + extent),
+    ),
+  shrink: (g, { begin, end }, x) =>
+    pad(
+      g,
+      begin,
+      x.shape.map((extent, axis) => extent - end[axis]!),
+    ),
+  flip: (g, { axes }) => flip(g, axes),
+  barrier: (g) => g,
+};
+
+/** One rule per primitive: a missing one does not compile. */
+export const VJPS: VJPs = {
+  const: () => [],
+  iota: () => [],
+  random: () => [null, null],
+  // y = x in another precision: dx = g in x's
+  cast: (g, out) => [cast(g, input(out, 0).dtype)],
+  unary: (g, out) => [UNARY[out.attrs.kind](g, input(out, 0), out)],
+  binary: (g, out) => BINARY[out.attrs.kind](g, input(out, 0), input(out, 1), out),
+  // y = c ? a : b: da = c ? g : 0, db = c ? 0 : g
+  where: (g, out) => [null, where(input(out, 0), g, 0), where(input(out, 0), 0, g)],
+  reduce: (g, out) => [REDUCE[out.attrs.kind](g, input(out, 0), out, out.attrs.axes)],
+  argReduce: () => [null],
+  // yᵢ = Σ_{j ≤ i} xⱼ: dxⱼ = Σ_{i ≥ j} gᵢ, the running sum from the end
+  prefixScan: (g, { attrs: { axis } }) => [flip(cumsum(flip(g, axis), axis), axis)],
+  movement: (g, out) => [(MOVEMENT[out.attrs.kind] as MovementRule<Movement['kind']>)(g, out.attrs, input(out, 0))],
+  // yᵢ = x[indexᵢ]: dx[j] = Σ_{i: indexᵢ = j} gᵢ
+  gather: (g, out) => {
+    const x = input(out, 0);
+    return [scatter('add', constant(0, x.shape, x.dtype), input(out, 1), g, out.attrs.axis), null];
+  },
+  scatter: (g, out) => SCATTER[out.attrs.mode](g, out),
+  sort: () => [null],
+};
+
+const SCATTER: { readonly [K in 'add' | 'set']: (g: Node, out: NodeOf<'scatter'>) => readonly (Node | null)[] } = {
+  // y = base + Σ source at index: dbase = g, dsource = g[index], 0 where the index was dropped
+  add: (g, out) => {
+    const index = input(out, 1);
+    return [g, null, keepInRange(gather(g, index, out.attrs.axis), index, out)];
+  },
+  // y = source where it was the last one written, base elsewhere: who wrote last is found by scattering positions
+  set: (g, out) => {
+    const { axis } = out.attrs;
+    const index = input(out, 1);
+    const source = input(out, 2);
+    const count = source.shape.reduce((size, extent) => size * extent, 1);
+    const position = reshape(iota([count], 0), source.shape);
+    const writer = scatter('set', constant(-1, out.shape, 'int32'), index, position, axis);
+    const won = eq(gather(writer, index, axis), position);
+    const taken = keepInRange(gather(g, index, axis), index, out);
+    return [where(lt(writer, 0), g, 0), null, where(won, taken, 0)];
+  },
+};
+
+/** The gathered gradient, 0 where the index is out of range: nothing was written there. */
+function keepInRange(gathered: Node, index: Node, out: NodeOf<'scatter'>): Node {
+  const position = cast(index, 'int32');
+  const inside = binary('logicalAnd', ge(position, 0), lt(position, out.shape[out.attrs.axis]!));
+  return where(inside, gathered, 0);
+}

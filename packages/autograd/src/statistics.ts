@@ -1,0 +1,28 @@
+/**
+ * Running statistics: variables that a forward pass updates on its way (batch normalisation's mean). They stay as they are while a
+ * function is differentiated or examined, which may call it any number of times.
+ */
+import { assignVariable } from './value.ts';
+import type { Tensor } from './tensor.ts';
+
+let suppressed = false;
+
+/** Rebinds a running statistic, unless statistics are suppressed. The new value is a constant for differentiation. */
+export function updateStatistic(statistic: Tensor, value: Tensor): void {
+  if (!suppressed) assignVariable(statistic, value.read(), 'stat');
+}
+
+export function areStatisticsSuppressed(): boolean {
+  return suppressed;
+}
+
+/** Runs `fn` without updates of running statistics. */
+export function withoutStatistics<T>(fn: () => T): T {
+  const outer = suppressed;
+  suppressed = true;
+  try {
+    return fn();
+  } finally {
+    suppressed = outer;
+  }
+}

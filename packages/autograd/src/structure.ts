@@ -1,0 +1,60 @@
+/**
+ * Tensors inside arrays and plain objects: what a compiled function takes and gives. `flatten` lists the tensors and describes
+ * the rest by value, `rebuild` puts other tensors in their places.
+ */
+import { Tensor } from './tensor.ts';
+
+export interface Flat {
+  /** Distinct tensors, in order of first occurrence. */
+  readonly tensors: readonly Tensor[];
+  /** Everything else: equal for structures that differ in nothing but their tensors' values. */
+  readonly signature: string;
+}
+
+const identities = /* @__PURE__ */ new WeakMap<object, number>();
+let count = 0;
+
+/** A number that stands for an object that is not plain data: the same object, the same number. */
+function identityOf(object: object): number {
+  const known = identities.get(object) ?? ++count;
+  identities.set(object, known);
+  return known;
+}
+
+function isPlain(value: object): value is { readonly [key: string]: unknown } {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+export function flatten(value: unknown): Flat {
+  const tensors: Tensor[] = [];
+  const describe = (part: unknown): string => {
+    if (part instanceof Tensor) {
+      const known = tensors.indexOf(part);
+      if (known >= 0) return `#${known}`;
+      tensors.push(part);
+      return `#${tensors.length - 1}:${part.dtype}[${part.shape.join(',')}]@${identityOf(part.device)}${part.node.requiresGrad ? 'g' : ''}`;
+    }
+    if (Array.isArray(part)) return `[${part.map(describe).join(',')}]`;
+    if (typeof part === 'object' && part !== null) {
+      if (!isPlain(part)) return `@${identityOf(part)}`;
+      return `{${Object.entries(part)
+        .map(([key, each]) => `${JSON.stringify(key)}:${describe(each)}`)
+        .join(',')}}`;
+    }
+    if (typeof part === 'function') return `@${identityOf(part)}`;
+    return typeof part === 'string' ? JSON.stringify(part) : Object.is(part, -0) ? '-0' : `${typeof part}:${String(part)}`;
+  };
+  const signature = describe(value);
+  return { tensors, signature };
+}
+
+/** The same structure with each tensor replaced. */
+export function rebuild(value: unknown, replace: (tensor: Tensor) => Tensor): unknown {
+  if (value instanceof Tensor) return replace(value);
+  if (Array.isArray(value)) return value.map((each) => rebuild(each, replace));
+  if (typeof value === 'object' && value !== null && isPlain(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, rebuild(each, replace)]));
+  }
+  return value;
+}

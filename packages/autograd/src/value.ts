@@ -1,0 +1,340 @@
+/**
+ * What every tensor can do besides arithmetic: say what it is, give its values, accumulate gradients, be rebound. A tensor is a
+ * handle on a node; reading its value runs the graph, everything else only builds it.
+ */
+import {
+  add,
+  constant,
+  describe,
+  DeviceError,
+  effectGroup,
+  getDefaultDevice,
+  GradientError,
+  Handle,
+  identity,
+  isFloat,
+  leaf,
+  requireAssignable,
+  runtimeOf,
+  StaleError,
+  withGradient,
+} from '@firsthand/graph';
+import type { Device, DType, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
+import { DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
+import type { Nested } from '@firsthand/linalg';
+import { backwardTargets, gradient, savedSet } from './gradient.ts';
+import { currentTrace } from './trace.ts';
+import type { GradientOwner, Trace } from './trace.ts';
+
+/** Options of `backward`. */
+export interface BackwardOptions {
+  /** Keep the graph, so that `backward` may be called through it again. */
+  readonly retainGraph?: boolean;
+}
+
+const CONSUMED =
+  'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
+
+export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
+  /** The gradient handle itself; `grad` is how it is read. */
+  gradient: Handle | null = null;
+  /** The trace in which this handle was made, null outside of `compile`. */
+  readonly #birth: Trace | null = currentTrace();
+  #disposed = false;
+
+  /** A tensor on another node; with `inPlace`, one whose updates overwrite its storage. */
+  protected abstract wrap(node: Node, name?: string | null, inPlace?: boolean): T;
+
+  createGradient(value: Node): T {
+    return this.wrap(value, this.name === null ? null : `${this.name}.grad`, true);
+  }
+
+  /** Makes this handle the one in which the gradient of its leaf accumulates. */
+  owned(): this {
+    this.node.owner = this;
+    return this;
+  }
+
+  /** The node that this tensor stands for now: how operations read their operands. @throws StaleError */
+  read(): Node {
+    if (this.#disposed) throw new StaleError(`${this.toString()} was disposed; make a new tensor`);
+    const trace = currentTrace();
+    if (trace !== this.#birth) {
+      if (trace !== null) trace.adopt(this);
+      if (this.#birth?.ended === true) {
+        throw new StaleError('this tensor was made inside compile and is no result of it; return it from the compiled function');
+      }
+    }
+    return this.node;
+  }
+
+  // ---- what it is
+
+  get shape(): Shape {
+    return this.node.shape;
+  }
+  get dtype(): DType {
+    return this.node.dtype;
+  }
+  get ndim(): number {
+    return this.node.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.node.shape);
+  }
+  get device(): Device {
+    return this.node.device ?? getDefaultDevice();
+  }
+  get requiresGrad(): boolean {
+    currentTrace()?.guard(this, 'requiresGrad', this.node.requiresGrad);
+    return this.node.requiresGrad;
+  }
+  /** Freezes or unfreezes a leaf. @throws GradientError for a value that was computed */
+  set requiresGrad(value: boolean) {
+    if (currentTrace() !== null) throw new GradientError('requiresGrad cannot be set inside compile; set it before the call');
+    const { node } = this;
+    if (node.requiresGrad === value) return;
+    if (node.op !== 'leaf') throw new GradientError('requiresGrad can be set on leaves only; use detach() for a computed value');
+    this.rebindLeaf(node, value);
+  }
+
+  private rebindLeaf(node: Node & { readonly op: 'leaf' }, requiresGrad: boolean): void {
+    const pending = node.cell === null ? { pending: node, after: node.after } : {};
+    const copy = leaf(node.attrs, this.device, { requiresGrad, ...pending });
+    copy.cell = node.cell;
+    copy.owner = this;
+    this.node = copy;
+  }
+
+  // ---- values
+
+  private runtime(): Runtime {
+    return runtimeOf(this.device);
+  }
+
+  private forValue(operation: string): Node {
+    if (currentTrace() !== null) {
+      throw new DeviceError(`${operation}: values do not exist inside compile; return the tensor and read it outside`);
+    }
+    return this.read();
+  }
+
+  /** A copy of the elements in row-major order. Runs the pending effects first. float16 comes as its bits. */
+  async data(): Promise<TypedArray> {
+    return this.runtime().read(this.forValue('data'), savedSetOf);
+  }
+
+  /** The only element. @throws ShapeError if there are several */
+  async item(): Promise<number> {
+    this.requireSingle();
+    return this.decode(await this.runtime().read(this.forValue('item'), savedSetOf));
+  }
+
+  /** The elements as nested arrays; booleans for bool. */
+  async toArray(): Promise<Nested> {
+    return this.toNDArray(await this.data()).toArray();
+  }
+
+  /** As `data`, at once. @throws DeviceError where the device cannot block */
+  dataSync(): TypedArray {
+    return this.runtime().readSync(this.forValue('dataSync'), savedSetOf);
+  }
+
+  /** As `item`, at once. @throws DeviceError where the device cannot block */
+  itemSync(): number {
+    this.requireSingle();
+    return this.decode(this.dataSync());
+  }
+
+  private requireSingle(): void {
+    if (this.size !== 1) throw new ShapeError(`item: needs one element, got ${describe(this.node)}; use data() or toArray()`);
+  }
+
+  private decode(data: TypedArray): number {
+    return this.dtype === 'float16' ? fromFloat16Bits(data[0]!) : data[0]!;
+  }
+
+  private toNDArray(data: TypedArray): NDArray {
+    return NDArray.packed(data, this.shape, this.dtype);
+  }
+
+  /** A copy on another device (this tensor, if it is there already), without history. */
+  async to(device: Device): Promise<T> {
+    if (this.device === device) return this as unknown as T;
+    const { shape, dtype, name, requiresGrad } = this;
+    const storage = upload(await this.data(), dtype, device);
+    const moved = leaf({ role: 'stored', name, shape, dtype, host: null, sample: null }, device, { requiresGrad });
+    moved.cell = storage;
+    const tensor = this.wrap(moved, name);
+    if (requiresGrad) moved.owner = tensor;
+    return tensor;
+  }
+
+  // ---- gradients
+
+  /** The accumulated gradient, or null. `backward` adds to it; setting null drops it. */
+  get grad(): T | null {
+    currentTrace()?.adoptGradient(this);
+    return this.gradient as T | null;
+  }
+  set grad(value: T | null) {
+    currentTrace()?.adoptGradient(this);
+    if (value !== null) requireAssignable(this, value.read());
+    const { gradient } = this;
+    if (value === null && gradient !== null && currentTrace() === null) this.runtime().abandon(gradient);
+    this.gradient = value;
+  }
+
+  /**
+   * Adds the gradient of this value with respect to every leaf that requires one to that leaf's `grad`.
+   * @param seed the gradient of what follows with respect to this value; 1 for a single element
+   * @throws GradientError if nothing here requires a gradient, or the graph was released by an earlier `backward`
+   */
+  backward(seed?: T, { retainGraph = false }: BackwardOptions = {}): void {
+    const root = this.read();
+    const start = seedNode(root, seed?.read());
+    const trace = currentTrace();
+    if (trace === null) this.runtime().enqueueBefore(root);
+    const leaves = backwardTargets(root);
+    const gradients = withGradient(false, () => gradient(root, start, leaves));
+    if (!retainGraph && root.op !== 'leaf') root.closed = CONSUMED;
+    effectGroup(() => {
+      if (trace === null) this.keepAsRoot(root, retainGraph);
+      for (const [node, value] of gradients) (node.owner as Value<T>).addGradient(value);
+    });
+  }
+
+  private keepAsRoot(root: Node, retainGraph: boolean): void {
+    const runtime = this.runtime();
+    runtime.keepRoot(root, () => {
+      if (retainGraph) return;
+      if (root.cell !== null && root.op !== 'leaf') root.inputs = [];
+      runtime.releaseSaved(root);
+    });
+  }
+
+  private addGradient(value: Node): void {
+    const trace = currentTrace();
+    if (trace !== null) {
+      trace.requireVariable(this);
+      trace.adoptGradient(this);
+      if (this.gradient === null) this.gradient = this.createGradient(value);
+      else trace.assign(this.gradient, withGradient(false, () => add(this.gradient!.node, value)));
+      return;
+    }
+    const runtime = this.runtime();
+    if (this.gradient === null) {
+      this.gradient = this.createGradient(value);
+      runtime.assign(this.gradient, value, 'grad');
+    } else {
+      runtime.enqueueGradient(this.gradient);
+      runtime.assign(
+        this.gradient,
+        withGradient(false, () => add(this.gradient!.node, value)),
+        'grad',
+      );
+    }
+  }
+
+  /** Makes `backward` keep the gradient of this computed value in `grad`, as it does for leaves. */
+  retainGrad(): void {
+    const node = this.read();
+    if (!node.requiresGrad) throw new GradientError(`retainGrad: ${describe(node)} has no gradient`);
+    node.owner = this;
+  }
+
+  /** The same value without history. It shares the storage of a stored tensor. */
+  detach(): T {
+    const node = this.read();
+    if (node.op !== 'leaf' || node.cell === null) return this.wrap(withGradient(false, () => identity(node)));
+    const copy = leaf(node.attrs, this.device);
+    copy.cell = node.cell;
+    return this.wrap(copy);
+  }
+
+  // ---- rebinding
+
+  /** Gives this tensor another value; readers built earlier keep the old one. @throws ShapeError, DTypeError, DeviceError */
+  assign(value: T): this {
+    assignVariable(this, value.read(), 'update');
+    return this;
+  }
+
+  /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */
+  dispose(): void {
+    if (this.#disposed) return;
+    const { cell, hasReaders } = this.node;
+    if (cell !== null) {
+      cell.owners--;
+      if (cell.owners === 0 && !hasReaders) this.runtime().release(cell);
+    }
+    this.#disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  // ---- printing
+
+  /** Shape, dtype, device, and the values when they are at hand; never computes. */
+  override toString(): string {
+    const name = this.name === null ? '' : ` "${this.name}"`;
+    const head = `Tensor${name} ${this.dtype} ${formatShape(this.shape)} on ${this.device.name}`;
+    if (this.#disposed) return `${head} (disposed)`;
+    const { cell } = this.node;
+    const { device } = this;
+    if (cell === null) return `${head} (not computed)`;
+    if (cell.flight !== null || cell.failure !== null || cell.stale !== null || device.readSync === undefined) return `${head} (on the device)`;
+    return `${head}\n${this.toNDArray(device.readSync(cell.storage)).toString()}`;
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
+  /** JavaScript has no operators for tensors. @throws TypeError always */
+  [Symbol.toPrimitive](): never {
+    throw new TypeError('a tensor is no number: write a.add(b) for a + b, and await t.item() for its value');
+  }
+}
+
+/** What keeps the forward pass of a value from being computed twice (rule 13). */
+export function savedSetOf(root: Node): readonly Node[] {
+  if (!root.requiresGrad || root.closed !== null || root.op === 'leaf') return [];
+  return withGradient(false, () => savedSet(root));
+}
+
+/** Rebinds a variable, in the trace or in the queue. */
+export function assignVariable(handle: Handle, value: Node, kind: 'update' | 'stat'): void {
+  const trace = currentTrace();
+  if (trace === null) {
+    runtimeOf(handle.node.device ?? getDefaultDevice()).assign(handle, value, kind);
+    return;
+  }
+  trace.adopt(handle);
+  requireAssignable(handle, value);
+  trace.assign(handle, value);
+}
+
+/** Copies host data to a device. @throws DTypeError if the device lacks the dtype */
+export function upload(data: TypedArray, dtype: DType, device: Device): NonNullable<Node['cell']> {
+  if (!device.supports(dtype)) throw new DTypeError(`the ${device.name} device has no ${dtype}; use float32, or another device`);
+  return runtimeOf(device).adopt(device.upload(data, dtype));
+}
+
+/** @throws ShapeError, DTypeError unless the seed fits the root */
+export function seedNode(root: Node, seed: Node | undefined): Node {
+  if (seed === undefined) {
+    if (sizeOf(root.shape) !== 1) {
+      throw new ShapeError(`backward: ${describe(root)} has several elements; reduce it to one, or pass a seed of that shape`);
+    }
+    if (!isFloat(root.dtype)) throw new DTypeError(`backward: ${describe(root)} has no gradient; cast to float32 first`);
+    return constant(1, root.shape, root.dtype);
+  }
+  if (seed.dtype !== root.dtype || !equalShapes(seed.shape, root.shape)) {
+    throw new ShapeError(`backward: the seed ${describe(seed)} must be like ${describe(root)}`);
+  }
+  return seed;
+}

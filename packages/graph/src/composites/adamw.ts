@@ -1,0 +1,49 @@
+/**
+ * One AdamW update (Loshchilov & Hutter 2019, algorithm 2) as one operation, so that a parameter's update is one node. With t the
+ * new step count: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − η·λ·p − η·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε).
+ * 1 − βᵗ is −expm1(t·ln β): in float32 the plain form loses four digits at t = 1.
+ */
+import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { call } from '../node.ts';
+import { add, div, mul, neg, sqrt, sub, unary } from '../ops.ts';
+import type { Attrs, Composite, Node } from '../types.ts';
+import { describe, requireFloat, requireSameDType } from '../shapes.ts';
+
+export interface AdamWAttrs extends Attrs {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+}
+
+export const adamWComposite: Composite<AdamWAttrs> = {
+  name: 'adamW',
+  infer(_, parameter, gradient, mean, square, step, rate) {
+    for (const each of [gradient!, mean!, square!]) {
+      requireFloat('adamW', each);
+      requireSameDType('adamW', parameter!, each);
+      if (!equalShapes(parameter!.shape, each.shape)) throw new ShapeError(`adamW: ${describe(each)} does not fit ${describe(parameter!)}`);
+    }
+    for (const scalar of [step!, rate!]) {
+      if (scalar.shape.length > 0) throw new ShapeError(`adamW: the step and the learning rate are scalars, got ${describe(scalar)}`);
+      requireSameDType('adamW', parameter!, scalar);
+    }
+    const { shape, dtype } = parameter!;
+    return [{ shape, dtype }, { shape, dtype }, { shape, dtype }, { shape: [], dtype }];
+  },
+  body({ beta1, beta2, epsilon, weightDecay }, parameter, gradient, mean, square, step, rate) {
+    const count = add(step!, 1);
+    const correction = (beta: number): Node => neg(unary('expm1', mul(count, Math.log(beta))));
+    const newMean = add(mul(mean!, beta1), mul(gradient!, 1 - beta1));
+    const newSquare = add(mul(square!, beta2), mul(mul(gradient!, gradient!), 1 - beta2));
+    const size = add(div(sqrt(newSquare), sqrt(correction(beta2))), epsilon);
+    const decayed = weightDecay === 0 ? parameter! : mul(parameter!, sub(1, mul(rate!, weightDecay)));
+    const updated = sub(decayed, mul(div(newMean, size), div(rate!, correction(beta1))));
+    return [updated, newMean, newSquare, count];
+  },
+};
+
+/** The new parameter, first moment, second moment and step count. step and rate: scalars of the parameter's dtype. */
+export function adamW(parameter: Node, gradient: Node, mean: Node, square: Node, step: Node, rate: Node, attrs: AdamWAttrs): readonly Node[] {
+  return call(adamWComposite, attrs, parameter, gradient, mean, square, step, rate);
+}

@@ -1,0 +1,41 @@
+/**
+ * Cross-entropy of integer labels against unnormalised log-probabilities, one value per row:
+ * loss[n] = −log softmax(logits[n])[label[n]]. A label outside [0, classes) gives NaN.
+ */
+import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { oneHot } from '../derived.ts';
+import { call } from '../node.ts';
+import { gather, mul, neg, reshape, sub } from '../ops.ts';
+import type { Composite, Node } from '../types.ts';
+import { logSoftmax, softmax } from './softmax.ts';
+import { describe, requireFloat, requireIndex } from '../shapes.ts';
+
+export const crossEntropyComposite: Composite = {
+  name: 'crossEntropy',
+  infer(_, logits, labels) {
+    requireFloat('crossEntropy', logits!);
+    requireIndex('crossEntropy', labels!);
+    if (logits!.shape.length < 1 || !equalShapes(logits!.shape.slice(0, -1), labels!.shape)) {
+      throw new ShapeError(
+        `crossEntropy: logits ${describe(logits!)} need labels of shape [${logits!.shape.slice(0, -1).join(', ')}], got ${describe(labels!)}`,
+      );
+    }
+    if (logits!.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: no classes in ${describe(logits!)}`);
+    return [{ shape: labels!.shape, dtype: logits!.dtype }];
+  },
+  body(_, logits, labels) {
+    const picked = gather(logSoftmax(logits!), reshape(labels!, [...labels!.shape, 1]), -1); // (…, 1)
+    return [reshape(neg(picked), labels!.shape)];
+  },
+  // ∂(lse(x) − x_label)/∂x = softmax(x) − onehot(label)
+  vjp([g], _outs, _attrs, logits, labels) {
+    if (g === null || g === undefined) return [null, null];
+    const target = oneHot(labels!, logits!.shape.at(-1)!, logits!.dtype);
+    return [mul(sub(softmax(logits!), target), reshape(g, [...g.shape, 1])), null];
+  },
+};
+
+/** logits: (…, classes); labels: (…) int32. Result: (…), the loss of each row. */
+export function crossEntropy(logits: Node, labels: Node): Node {
+  return call(crossEntropyComposite, {}, logits, labels)[0]!;
+}

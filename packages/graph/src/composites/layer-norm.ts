@@ -1,0 +1,55 @@
+/**
+ * Layer normalisation (Ba, Kiros & Hinton 2016) over the last axes: y = (x − μ)·r·w + b with μ the mean, r = 1/√(σ² + ε) and
+ * σ² the biased variance of each row. μ and r are outputs too, so that the gradient need not compute them again.
+ */
+import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { mean, sumTo, variance } from '../derived.ts';
+import { call } from '../node.ts';
+import { add, mul, rsqrt, sub } from '../ops.ts';
+import type { Attrs, Composite, Node } from '../types.ts';
+import { describe, requireFloat, requireSameDType } from '../shapes.ts';
+
+interface LayerNormAttrs extends Attrs {
+  readonly epsilon: number;
+}
+
+const rowAxes = (x: { readonly shape: readonly number[] }, weight: { readonly shape: readonly number[] }): number[] =>
+  weight.shape.map((_, axis) => x.shape.length - weight.shape.length + axis);
+
+export const layerNormComposite: Composite<LayerNormAttrs> = {
+  name: 'layerNorm',
+  infer(_, x, weight, bias) {
+    requireFloat('layerNorm', x!);
+    requireSameDType('layerNorm', x!, weight!);
+    requireSameDType('layerNorm', x!, bias!);
+    const rank = weight!.shape.length;
+    if (rank === 0 || !equalShapes(x!.shape.slice(x!.shape.length - rank), weight!.shape) || !equalShapes(weight!.shape, bias!.shape)) {
+      throw new ShapeError(`layerNorm: weight ${describe(weight!)} and bias ${describe(bias!)} must have the last axes of ${describe(x!)}`);
+    }
+    const axes = rowAxes(x!, weight!);
+    const statistics = { shape: x!.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: x!.dtype };
+    return [{ shape: x!.shape, dtype: x!.dtype }, statistics, statistics];
+  },
+  body({ epsilon }, x, weight, bias) {
+    const axis = rowAxes(x!, weight!);
+    const centre = mean(x!, { axis, keepDims: true });
+    const scale = rsqrt(add(variance(x!, { axis, keepDims: true, correction: 0 }), epsilon));
+    return [add(mul(mul(sub(x!, centre), scale), weight!), bias!), centre, scale];
+  },
+  // With n = (x − μ)·r and h = g·w: dx = r·(h − mean(h) − n·mean(h·n)), dw = Σ g·n, db = Σ g over rows.
+  // μ and r are internal: nothing outside reads them, so they have no gradient of their own.
+  vjp([g], outs, _attrs, x, weight) {
+    if (g === null || g === undefined) return [null, null, null];
+    const axis = rowAxes(x!, weight!);
+    const scale = outs[2]!;
+    const normal = mul(sub(x!, outs[1]!), scale);
+    const h = mul(g, weight!);
+    const inner = sub(sub(h, mean(h, { axis, keepDims: true })), mul(normal, mean(mul(h, normal), { axis, keepDims: true })));
+    return [mul(scale, inner), sumTo(mul(g, normal), weight!.shape), sumTo(g, weight!.shape)];
+  },
+};
+
+/** x: (…, normalised axes); weight, bias: (normalised axes). */
+export function layerNorm(x: Node, weight: Node, bias: Node, epsilon = 1e-5): Node {
+  return call(layerNormComposite, { epsilon }, x, weight, bias)[0]!;
+}

@@ -1,0 +1,63 @@
+/**
+ * Matrix product over the last two axes: C[…, m, n] = Σₖ A[…, m, k]·B[…, k, n]; leading axes broadcast. The body is the
+ * definition; every device is expected to bring a kernel.
+ */
+import { broadcastShapes, formatShape, ShapeError } from '@firsthand/linalg';
+import { sumTo } from '../derived.ts';
+import { call } from '../node.ts';
+import { expand, mul, reshape, sum, transpose } from '../ops.ts';
+import type { Composite, Node, Spec } from '../types.ts';
+import { describe, requireSameDType } from '../shapes.ts';
+
+function inferMatmul(a: Spec, b: Spec): Spec {
+  requireSameDType('matmul', a, b);
+  if (a.dtype === 'bool') throw new ShapeError(`matmul: needs numbers, got ${describe(a)}`);
+  if (a.shape.length < 2 || b.shape.length < 2) {
+    throw new ShapeError(`matmul: needs two axes or more: ${describe(a)} · ${describe(b)}`);
+  }
+  const inner = a.shape.at(-1)!;
+  const other = b.shape.at(-2)!;
+  if (inner !== other) {
+    throw new ShapeError(`matmul: inner sizes differ: ${describe(a)} · ${describe(b)} (${inner} ≠ ${other})`);
+  }
+  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return { shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!], dtype: a.dtype };
+}
+
+export const matmulComposite: Composite = {
+  name: 'matmul',
+  infer: (_, a, b) => [inferMatmul(a!, b!)],
+  body(_, a, b) {
+    const [first, second] = [a!, b!];
+    const { shape } = inferMatmul(first, second);
+    const inner = first.shape.at(-1)!;
+    const full = [...shape.slice(0, -1), inner, shape.at(-1)!]; // (…, m, k, n)
+    const left = expand(reshape(first, [...first.shape, 1]), full);
+    const aligned = [...second.shape.slice(0, -2), 1, ...second.shape.slice(-2)];
+    return [sum(mul(left, expand(reshape(second, aligned), full)), { axis: -2 })];
+  },
+  // C = A B: dA = G Bᵀ, dB = Aᵀ G, summed over broadcast axes.
+  vjp([g], _outs, _attrs, a, b) {
+    if (g === null || g === undefined) return [null, null];
+    return [
+      a!.requiresGrad ? sumTo(matmul(g, transpose(b!)), a!.shape) : null,
+      b!.requiresGrad ? sumTo(matmul(transpose(a!), g), b!.shape) : null,
+    ];
+  },
+};
+
+/** Matrix product; one-dimensional operands act as a row on the left and as a column on the right, and lose that axis again. */
+export function matmul(a: Node, b: Node): Node {
+  if (a.shape.length === 0 || b.shape.length === 0) {
+    throw new ShapeError(`matmul: scalars have no inner axis: ${formatShape(a.shape)} · ${formatShape(b.shape)}; use mul`);
+  }
+  const left = a.shape.length === 1 ? reshape(a, [1, a.shape[0]!]) : a;
+  const right = b.shape.length === 1 ? reshape(b, [b.shape[0]!, 1]) : b;
+  const product = call(matmulComposite, {}, left, right)[0]!;
+  if (left === a && right === b) return product;
+  const drop = [...(left === a ? [] : [product.shape.length - 2]), ...(right === b ? [] : [product.shape.length - 1])];
+  return reshape(
+    product,
+    product.shape.filter((_, axis) => !drop.includes(axis)),
+  );
+}

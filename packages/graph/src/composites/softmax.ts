@@ -1,0 +1,107 @@
+/**
+ * Softmax, its logarithm and log-sum-exp, over one axis. All three subtract the row's largest finite value first, so that
+ * nothing overflows; a row that is −∞ throughout (fully masked) has softmax 0, log-softmax −∞ and log-sum-exp −∞.
+ */
+import { normalizeAxis } from '@firsthand/linalg';
+import { add, div, dropAxes, eq, exp, log, lt, max, mul, permute, reshape, sub, sum, unary, where } from '../ops.ts';
+import { stopGradient } from '../derived.ts';
+import { call } from '../node.ts';
+import type { Attrs, Composite, Node, Spec } from '../types.ts';
+import { requireFloat } from '../shapes.ts';
+
+interface AxisAttrs extends Attrs {
+  readonly axis: number;
+}
+
+/** e^(x − m), its sum, and the shift m: the row's maximum, or 0 where that is not finite. */
+function exponentials(x: Node, axis: number): { shifted: Node; powers: Node; total: Node; shift: Node } {
+  const largest = stopGradient(max(x, { axis, keepDims: true }));
+  const shift = where(lt(unary('abs', largest), Infinity), largest, 0);
+  const shifted = sub(x, shift);
+  const powers = exp(shifted);
+  return { shifted, powers, total: sum(powers, { axis, keepDims: true }), shift };
+}
+
+/** A sum that is 0 only in fully masked rows becomes 1 there. */
+const orOne = (total: Node): Node => where(eq(total, 0), 1, total);
+
+function sameSpec(name: string): (attrs: AxisAttrs, x?: Spec) => readonly Spec[] {
+  return (_, x) => {
+    requireFloat(name, x!);
+    return [{ shape: x!.shape, dtype: x!.dtype }];
+  };
+}
+
+export const softmaxComposite: Composite<AxisAttrs> = {
+  name: 'softmax',
+  infer: sameSpec('softmax'),
+  body({ axis }, x) {
+    const { powers, total } = exponentials(x!, axis);
+    return [div(powers, orOne(total))];
+  },
+  // y = softmax(x): dyᵢ/dxⱼ = yᵢ(δᵢⱼ − yⱼ), so dx = y·(g − Σ g·y).
+  vjp([g], [y], { axis }) {
+    if (g === null || g === undefined) return [null];
+    return [mul(y!, sub(g, sum(mul(g, y!), { axis, keepDims: true })))];
+  },
+};
+
+export const logSoftmaxComposite: Composite<AxisAttrs> = {
+  name: 'logSoftmax',
+  infer: sameSpec('logSoftmax'),
+  body({ axis }, x) {
+    const { shifted, total } = exponentials(x!, axis);
+    return [sub(shifted, log(orOne(total)))];
+  },
+  // y = x − lse(x): dx = g − softmax(x)·Σ g, and softmax(x) = eʸ.
+  vjp([g], [y], { axis }) {
+    if (g === null || g === undefined) return [null];
+    return [sub(g, mul(exp(y!), sum(g, { axis, keepDims: true })))];
+  },
+};
+
+export const logsumexpComposite: Composite<AxisAttrs> = {
+  name: 'logsumexp',
+  infer({ axis }, x) {
+    requireFloat('logsumexp', x!);
+    return [{ shape: x!.shape.map((extent, each) => (each === axis ? 1 : extent)), dtype: x!.dtype }];
+  },
+  body({ axis }, x) {
+    const { total, shift } = exponentials(x!, axis);
+    return [add(log(total), shift)];
+  },
+  // ∂lse/∂xⱼ = softmax(x)ⱼ
+  vjp([g], _outs, { axis }, x) {
+    if (g === null || g === undefined) return [null];
+    return [mul(softmax(x!, axis), g)];
+  },
+};
+
+export function softmax(x: Node, axis = -1): Node {
+  return call(softmaxComposite, { axis: normalizeAxis('softmax', axis, x.shape.length) }, x)[0]!;
+}
+
+export function logSoftmax(x: Node, axis = -1): Node {
+  return call(logSoftmaxComposite, { axis: normalizeAxis('logSoftmax', axis, x.shape.length) }, x)[0]!;
+}
+
+/** log Σ eˣ over one axis or several. */
+export function logsumexp(x: Node, axes: readonly number[], keepDims = false): Node {
+  if (axes.length === 0) return x;
+  const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  let rows = x;
+  let axis = axes[0]!;
+  if (axes.length > 1) {
+    // Several axes become one: move them to the end and merge.
+    const moved = [...kept, ...axes];
+    rows = reshape(permute(x, moved), [...kept.map((each) => x.shape[each]!), axes.reduce((size, each) => size * x.shape[each]!, 1)]);
+    axis = kept.length;
+  }
+  const reduced = dropAxes(call(logsumexpComposite, { axis }, rows)[0]!, [axis]);
+  return keepDims
+    ? reshape(
+        reduced,
+        x.shape.map((extent, each) => (axes.includes(each) ? 1 : extent)),
+      )
+    : reduced;
+}

@@ -1,0 +1,264 @@
+/**
+ * Operations derived from primitives, each written once. Where the plain formula overflows, or where its derivative at an
+ * edge would be 0·∞, the form here is the one that stays finite; ties and edges follow PyTorch.
+ */
+import { DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
+import { constant, withGradient } from './node.ts';
+import {
+  add,
+  argsort,
+  cast,
+  div,
+  eq,
+  exp,
+  expand,
+  gather,
+  gt,
+  identity,
+  iota,
+  le,
+  log,
+  lt,
+  max,
+  mul,
+  neg,
+  pad,
+  reduce,
+  reshape,
+  scatter,
+  shrink,
+  sqrt,
+  sub,
+  sum,
+  unary,
+  where,
+} from './ops.ts';
+import type { ReduceOptions } from './ops.ts';
+import type { Node, Shape } from './types.ts';
+import { reducedAxes, requireFloat, requireIndex } from './shapes.ts';
+
+/** The value of `x`, with no path for gradients. */
+export function stopGradient(x: Node): Node {
+  return withGradient(false, () => identity(x));
+}
+
+// ---- activations
+
+/** max(x, 0) with relu'(0) = 0; NaN stays NaN. */
+export const relu = (x: Node): Node => where(le(x, 0), 0, x);
+
+/** x for x > 0, else slope·x; the derivative at 0 is the slope. */
+export const leakyRelu = (x: Node, slope = 0.01): Node => where(gt(x, 0), x, mul(x, slope));
+
+/** x for x > 0, else α(eˣ − 1). */
+export function elu(x: Node, alpha = 1): Node {
+  const positive = gt(x, 0);
+  return where(positive, x, mul(unary('expm1', where(positive, 0, x)), alpha));
+}
+
+/** x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016). */
+export function gelu(x: Node, approximate: 'none' | 'tanh' = 'none'): Node {
+  if (approximate === 'none') return mul(mul(x, 0.5), add(unary('erf', mul(x, Math.SQRT1_2)), 1));
+  const inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI));
+  return mul(mul(x, 0.5), add(unary('tanh', inner), 1));
+}
+
+/** x·σ(x) */
+export const silu = (x: Node): Node => mul(x, unary('sigmoid', x));
+
+/** log(1 + eˣ), without overflow: x + log(1 + e⁻ˣ) for x > 0. */
+export function softplus(x: Node): Node {
+  const positive = gt(x, 0);
+  const above = add(x, unary('log1p', exp(neg(where(positive, x, 0)))));
+  return where(positive, above, unary('log1p', exp(where(positive, 0, x))));
+}
+
+/** x limited to [low, high]; the gradient passes at the bounds, NaN stays NaN. */
+export function clamp(x: Node, low: number | null, high: number | null): Node {
+  const raised = low === null ? x : where(lt(x, low), low, x);
+  return high === null ? raised : where(gt(raised, high), high, raised);
+}
+
+// ---- reductions
+
+/** The number of elements that a reduction folds into one. */
+export function reducedCount(x: Node, axis: ReduceOptions['axis'], operation: string): number {
+  return reducedAxes(operation, axis, x.shape.length).reduce((count, each) => count * x.shape[each]!, 1);
+}
+
+export function mean(x: Node, options: ReduceOptions = {}): Node {
+  requireFloat('mean', x);
+  return div(sum(x, options), reducedCount(x, options.axis, 'mean'));
+}
+
+/** Two-pass variance; divides by n − correction (1 gives the unbiased estimate). */
+export function variance(x: Node, options: ReduceOptions & { readonly correction?: number } = {}): Node {
+  requireFloat('var', x);
+  const { correction = 1, ...rest } = options;
+  const centred = sub(x, mean(x, { axis: rest.axis, keepDims: true }));
+  return div(sum(mul(centred, centred), rest), Math.max(0, reducedCount(x, rest.axis, 'var') - correction));
+}
+
+/** √x with derivative 0 where x = 0: the subgradient of a norm at the origin. */
+function sqrtAtOrigin(x: Node): Node {
+  const zero = eq(x, 0);
+  return where(zero, 0, sqrt(where(zero, 1, x)));
+}
+
+/** Sums over the axes that broadcasting has stretched from `shape`. */
+export function sumTo(x: Node, shape: Shape): Node {
+  const extra = x.shape.length - shape.length;
+  const axes = x.shape.map((_, axis) => axis).filter((axis) => axis < extra || (shape[axis - extra] === 1 && x.shape[axis] !== 1));
+  return axes.length === 0 ? x : reshape(sum(x, { axis: axes, keepDims: true }), shape);
+}
+
+/** The 1-, 2- or ∞-norm over the axes. */
+export function norm(x: Node, options: ReduceOptions & { readonly order?: number } = {}): Node {
+  requireFloat('norm', x);
+  const { order = 2, ...rest } = options;
+  if (order === 1) return sum(unary('abs', x), rest);
+  if (order === 2) return sqrtAtOrigin(sum(mul(x, x), rest));
+  if (order === Infinity) return max(unary('abs', x), rest);
+  throw new ShapeError(`norm: the order must be 1, 2 or Infinity, got ${order}`);
+}
+
+/** True where any element is; bool. */
+export const any = (x: Node, options?: ReduceOptions): Node => cast(reduce('max', cast(x, 'int32'), options), 'bool');
+/** True where all elements are; bool. */
+export const all = (x: Node, options?: ReduceOptions): Node => cast(reduce('min', cast(x, 'int32'), options), 'bool');
+
+// ---- joining and cutting
+
+function concatenatePair(a: Node, b: Node, axis: number): Node {
+  const first = a.shape[axis]!;
+  const second = b.shape[axis]!;
+  const none = a.shape.map(() => 0);
+  const at = (extent: number): number[] => a.shape.map((_, each) => (each === axis ? extent : 0));
+  const left = pad(a, none, at(second));
+  const right = pad(b, at(first), none);
+  return where(lt(iota(left.shape, axis), first), left, right);
+}
+
+/** Joins values along an axis, by halves. */
+export function concatenate(parts: readonly Node[], axis: number): Node {
+  const [first, ...rest] = parts;
+  if (first === undefined) throw new ShapeError('cat: needs at least one tensor');
+  const along = normalizeAxis('cat', axis, first.shape.length);
+  for (const part of rest) {
+    if (part.dtype !== first.dtype) throw new DTypeError(`cat: dtypes differ: ${first.dtype} and ${part.dtype}; cast one of them`);
+    const fits = part.shape.length === first.shape.length && part.shape.every((extent, each) => each === along || extent === first.shape[each]);
+    if (!fits) throw new ShapeError(`cat: ${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${along}`);
+  }
+  const join = (from: number, to: number): Node => {
+    if (to - from === 1) return parts[from]!;
+    const middle = (from + to) >> 1;
+    return concatenatePair(join(from, middle), join(middle, to), along);
+  };
+  return join(0, parts.length);
+}
+
+/** Joins equal shapes along a new axis. */
+export function stack(parts: readonly Node[], axis: number): Node {
+  const [first] = parts;
+  if (first === undefined) throw new ShapeError('stack: needs at least one tensor');
+  const along = normalizeAxis('stack', axis, first.shape.length + 1);
+  const shape = [...first.shape.slice(0, along), 1, ...first.shape.slice(along)];
+  const lifted = parts.map((part) => {
+    if (!equalShapes(part.shape, first.shape)) throw new ShapeError(`stack: shapes differ: ${formatShape(first.shape)} and ${formatShape(part.shape)}`);
+    return reshape(part, shape);
+  });
+  return concatenate(lifted, along);
+}
+
+/** Elements start, start + step, … before stop, along one axis. Negative bounds count from the end. step > 0. */
+export function slice(x: Node, axis: number, start: number, stop: number, step = 1): Node {
+  const along = normalizeAxis('slice', axis, x.shape.length);
+  if (!Number.isInteger(step) || step < 1) throw new ShapeError(`slice: the step must be a whole number, 1 or more, got ${step}; use flip to go backward`);
+  const extent = x.shape[along]!;
+  const bound = (value: number): number => Math.min(Math.max(value < 0 ? value + extent : value, 0), extent);
+  const from = bound(start);
+  const count = Math.max(0, bound(stop) - from);
+  const replace = (shape: Shape, extents: readonly number[]): number[] => [...shape.slice(0, along), ...extents, ...shape.slice(along + 1)];
+  const cut = shrink(x, replace(x.shape.map(() => 0), [from]), replace(x.shape, [from + count]));
+  if (step === 1) return cut;
+  // A stride is a reshape: pad to whole groups of `step`, keep the first of each group.
+  const groups = Math.ceil(count / step);
+  const none = x.shape.map(() => 0);
+  const whole = pad(cut, none, replace(none, [groups * step - count]));
+  const split = reshape(whole, replace(x.shape, [groups, step]));
+  const firsts = shrink(
+    split,
+    split.shape.map(() => 0),
+    split.shape.map((size, each) => (each === along + 1 ? Math.min(1, size) : size)),
+  );
+  return reshape(firsts, replace(x.shape, [groups]));
+}
+
+/** Whole slices of `x` at the given positions of one axis. index: any shape; its axes take the place of `axis`. */
+export function indexSelect(x: Node, index: Node, axis: number): Node {
+  requireIndex('indexSelect', index);
+  const along = normalizeAxis('indexSelect', axis, x.shape.length);
+  const count = sizeOf(index.shape);
+  const flat = reshape(
+    index,
+    x.shape.map((_, each) => (each === along ? count : 1)),
+  );
+  const shape = x.shape.map((extent, each) => (each === along ? count : extent));
+  const taken = gather(x, expand(flat, shape), along);
+  return reshape(taken, [...x.shape.slice(0, along), ...index.shape, ...x.shape.slice(along + 1)]);
+}
+
+/** Elements shifted along an axis; what leaves at one end enters at the other. */
+export function roll(x: Node, shift: number, axis: number): Node {
+  const along = normalizeAxis('roll', axis, x.shape.length);
+  const extent = x.shape[along]!;
+  const offset = extent === 0 ? 0 : ((shift % extent) + extent) % extent;
+  if (offset === 0) return x;
+  return concatenate([slice(x, along, extent - offset, extent), slice(x, along, 0, extent - offset)], along);
+}
+
+/** The lower triangle of the last two axes (column ≤ row + diagonal), zeros elsewhere. */
+export function tril(x: Node, diagonal = 0): Node {
+  return triangle(x, (row, column) => le(column, add(row, diagonal)));
+}
+
+/** The upper triangle of the last two axes (column ≥ row + diagonal), zeros elsewhere. */
+export function triu(x: Node, diagonal = 0): Node {
+  return triangle(x, (row, column) => le(add(row, diagonal), column));
+}
+
+function triangle(x: Node, keep: (row: Node, column: Node) => Node): Node {
+  const rank = x.shape.length;
+  if (rank < 2) throw new ShapeError(`tril/triu: needs two axes or more, got ${formatShape(x.shape)}`);
+  const plane = x.shape.slice(-2);
+  return where(keep(iota(plane, 0), iota(plane, 1)), x, constant(0, [], x.dtype));
+}
+
+/** The largest (or smallest) `count` elements along an axis, in order, with their indices. */
+export function topk(x: Node, count: number, axis: number, largest = true): { readonly values: Node; readonly indices: Node } {
+  const along = normalizeAxis('topk', axis, x.shape.length);
+  if (!(count >= 0 && count <= x.shape[along]!)) {
+    throw new ShapeError(`topk: ${count} elements of an axis with ${x.shape[along]} in ${formatShape(x.shape)}`);
+  }
+  const indices = slice(argsort(x, along, largest), along, 0, count);
+  return { values: gather(x, indices, along), indices };
+}
+
+// ---- random numbers and labels
+
+/** Standard normal values from two uniforms each, by Box & Muller (1958): √(−2 ln u₁)·cos 2πu₂ with u₁ in (0, 1]. */
+export function boxMuller(first: Node, second: Node): Node {
+  const radius = sqrt(mul(log(sub(1, first)), -2));
+  return mul(radius, unary('cos', mul(second, 2 * Math.PI)));
+}
+
+/** 1 where the class is the label, else 0. labels: (…) integers; result: (…, classes). */
+export function oneHot(labels: Node, classes: number, dtype: Node['dtype']): Node {
+  requireIndex('oneHot', labels);
+  const shape = [...labels.shape, classes];
+  const column = expand(reshape(cast(labels, 'int32'), [...labels.shape, 1]), shape);
+  return cast(eq(iota(shape, shape.length - 1), column), dtype);
+}
+
+/** Adds `source` into a copy of `base` along one axis. */
+export const scatterAdd = (base: Node, index: Node, source: Node, axis: number): Node => scatter('add', base, index, source, axis);

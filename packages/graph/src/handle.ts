@@ -1,0 +1,43 @@
+/**
+ * A handle is a mutable reference to a node: what a tensor, a parameter or an optimizer's state is. Updating one rebinds it;
+ * readers built earlier keep the node that they read.
+ */
+import type { Node, Variable } from './types.ts';
+
+/** Why a handle is rebound: a gradient accumulates, a running statistic moves, a parameter or its optimizer state is updated. */
+export type EffectKind = 'grad' | 'stat' | 'update';
+
+/** A rebinding that has been asked for and has not run. A `root` is the value that `backward` started from: it is kept, not rebound. */
+export interface PendingEffect {
+  readonly sequence: number;
+  /** Effects of one group are never separated. */
+  readonly group: number;
+  readonly kind: EffectKind | 'root';
+  readonly handle: Handle | null;
+  /** The node that receives the value's storage. */
+  readonly target: Node;
+  readonly value: Node;
+  readonly previous: Node | null;
+  /** False once nobody can ask for the value any more: it is used, and never stored. */
+  keep: boolean;
+  /** Called when the run is enqueued. */
+  readonly enqueued: (() => void) | null;
+}
+
+export class Handle implements Variable {
+  node: Node;
+  name: string | null;
+  /** Whether an update may overwrite the storage at once (optimizer state, gradients), or keeps one previous generation. */
+  readonly inPlace: boolean;
+  /** The generation before the present one. */
+  previous: Node['cell'] = null;
+  pending: PendingEffect | null = null;
+  pendingCount = 0;
+
+  constructor(node: Node, name: string | null = null, inPlace = false) {
+    this.node = node;
+    this.name = name;
+    this.inPlace = inPlace;
+    if (node.cell !== null) node.cell.owners++;
+  }
+}

@@ -1,0 +1,27 @@
+/** What to compute, and where: the public names of the package, and nothing else. */
+export * from './types.ts';
+export { DeviceError, GradientError, NonFiniteError, StaleError } from './errors.ts';
+export { argumentLeaf, call, constant, hostLeaf, isGradientEnabled, leaf, node, outputsOf, reapply, tracked, withGradient } from './node.ts';
+export { nextStamp, postOrder, unstored, walk } from './traverse.ts';
+export type { Follow } from './traverse.ts';
+export { describe, isFloat, keptShape, reducedAxes, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
+export { BINARY_RULES, PRIMITIVES, UNARY_RULES } from './primitives.ts';
+export * from './ops.ts';
+export * from './derived.ts';
+export { adamW, adamWComposite } from './composites/adamw.ts';
+export type { AdamWAttrs } from './composites/adamw.ts';
+export { attention, attentionComposite } from './composites/attention.ts';
+export { crossEntropy, crossEntropyComposite } from './composites/cross-entropy.ts';
+export { layerNorm, layerNormComposite } from './composites/layer-norm.ts';
+export { matmul, matmulComposite } from './composites/matmul.ts';
+export { logSoftmax, logSoftmaxComposite, logsumexp, logsumexpComposite, softmax, softmaxComposite } from './composites/softmax.ts';
+export { createCell, failedCell, releaseCell, requireReadable } from './cell.ts';
+export { Handle } from './handle.ts';
+export type { EffectKind } from './handle.ts';
+export { closeProgram, keyOf } from './key.ts';
+export type { Keyed, Request } from './key.ts';
+export { effectGroup, replaceGeneration, requireAssignable, Runtime, runtimeOf } from './runtime.ts';
+export type { Counters, SavedSet } from './runtime.ts';
+export { getDefaultDevice, setDefaultDevice } from './default-device.ts';
+export { createReference } from './reference/device.ts';
+export type { ReferenceOptions } from './reference/device.ts';

@@ -1,0 +1,174 @@
+/**
+ * Building nodes. `node(op, attrs, inputs)` checks shape, dtype and device at once, so that an error points at the
+ * caller's line, and computes nothing. A node records whether a gradient may flow through it, and the latest update it reads.
+ */
+import { DTypeError } from '@firsthand/linalg';
+import { DeviceError } from './errors.ts';
+import { differentiable, PRIMITIVES } from './primitives.ts';
+import type { Attributes, Attrs, Composite, Device, DType, HostValue, Leaf, Node, NodeOf, Op, Shape, Spec } from './types.ts';
+import { describe, requireFloat } from './shapes.ts';
+
+let gradientMode = true;
+
+/** True while operations record what is needed to differentiate them. */
+export function isGradientEnabled(): boolean {
+  return gradientMode;
+}
+
+/** Runs `fn` with gradient recording switched on or off, and restores the mode afterwards. */
+export function withGradient<T>(enabled: boolean, fn: () => T): T {
+  const outer = gradientMode;
+  gradientMode = enabled;
+  try {
+    return fn();
+  } finally {
+    gradientMode = outer;
+  }
+}
+
+/** All nodes have the same fields in the same order, so that traversals stay fast. */
+function create<K extends Op>(
+  op: K,
+  attrs: Attributes[K],
+  inputs: readonly Node[],
+  spec: Spec,
+  device: Device | null,
+  requiresGrad: boolean,
+  after: number,
+): NodeOf<K> {
+  const created = {
+    op,
+    attrs,
+    shape: spec.shape,
+    dtype: spec.dtype,
+    device,
+    requiresGrad,
+    after,
+    inputs,
+    cell: null,
+    hasReaders: false,
+    computed: false,
+    owner: null,
+    closed: null,
+    stamp: 0,
+    slot: 0,
+  };
+  return created as unknown as NodeOf<K>;
+}
+
+function nameOf(op: Op, attrs: unknown): string {
+  if (typeof attrs === 'object' && attrs !== null) {
+    if ('kind' in attrs && typeof attrs.kind === 'string') return attrs.kind;
+    if ('composite' in attrs) return (attrs.composite as Composite).name;
+  }
+  return op;
+}
+
+/** The device of an operation's operands. @throws DeviceError if they are on several. */
+function commonDevice(op: Op, attrs: unknown, inputs: readonly Node[]): Device | null {
+  let device: Device | null = null;
+  for (const input of inputs) {
+    if (input.device === null || input.device === device) continue;
+    if (device !== null) {
+      const list = inputs.map((each) => `${describe(each)} on ${each.device?.name ?? 'any device'}`).join(', ');
+      throw new DeviceError(`${nameOf(op, attrs)}: operands are on different devices: ${list}; move them with to(device)`);
+    }
+    device = input.device;
+  }
+  return device;
+}
+
+/** Builds one node. @throws ShapeError, DTypeError, DeviceError */
+export function node<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node[]): NodeOf<K> {
+  const spec = PRIMITIVES[op].infer(attrs, inputs);
+  return derive(op, attrs, inputs, spec);
+}
+
+function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node[], spec: Spec): NodeOf<K> {
+  let after = 0;
+  let requiresGrad = false;
+  for (const input of inputs) {
+    input.hasReaders = true;
+    if (input.after > after) after = input.after;
+    if (input.requiresGrad) requiresGrad = true;
+  }
+  requiresGrad = requiresGrad && gradientMode && (op === 'call' || differentiable(spec.dtype));
+  const device = commonDevice(op, attrs, inputs);
+  if (device !== null && !device.supports(spec.dtype)) {
+    throw new DTypeError(`${nameOf(op, attrs)}: the ${device.name} device has no ${spec.dtype}; cast to float32, or move to another device`);
+  }
+  return create(op, attrs, inputs, spec, device, requiresGrad, after);
+}
+
+/** A call of a composite: its outputs as nodes. */
+export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): NodeOf<'output'>[] {
+  const outputs = composite.infer(attrs, ...inputs);
+  const erased = composite as unknown as Composite;
+  const called = derive('call', { composite: erased, attrs, outputs }, inputs, outputs[0] ?? { shape: [], dtype: 'float32' });
+  const values = outputs.map((spec, index) => derive('output', { index }, [called], spec));
+  outputNodes.set(called, values);
+  return values;
+}
+
+const outputNodes = /* @__PURE__ */ new WeakMap<Node, readonly NodeOf<'output'>[]>();
+
+/** The values of a call that `call` has built, in order. */
+export function outputsOf(called: NodeOf<'call'>): readonly NodeOf<'output'>[] {
+  return outputNodes.get(called) ?? [];
+}
+
+/** A value from outside the graph. `pending` is the node that will give its value, for a variable with an update under way. */
+export function leaf(
+  attrs: Attributes['leaf'],
+  device: Device,
+  options: { readonly requiresGrad?: boolean; readonly pending?: Node; readonly after?: number } = {},
+): Leaf {
+  const { requiresGrad = false, pending, after = 0 } = options;
+  if (requiresGrad && !differentiable(attrs.dtype)) {
+    throw new DTypeError(`requiresGrad: only floating-point values have gradients, got ${attrs.dtype}; use cast('float32')`);
+  }
+  if (pending !== undefined) pending.hasReaders = true;
+  return create('leaf', attrs, pending === undefined ? [] : [pending], attrs, device, requiresGrad, after);
+}
+
+/**
+ * A number, or a short list of numbers, that is sampled now, and again at each call of a compiled function.
+ * It is no part of a program's key: a learning rate may change without compiling anything.
+ */
+export function hostLeaf(sample: () => HostValue, dtype: DType, device: Device): Leaf {
+  const host = sample();
+  const shape: Shape = typeof host === 'number' ? [] : [host.length];
+  return leaf({ role: 'host', name: null, shape, dtype, host, sample }, device);
+}
+
+/** Every element is `value`. */
+export function constant(value: number, shape: Shape, dtype: DType): Node {
+  return node('const', { value, shape, dtype }, []);
+}
+
+/** The leaf of a closed program that stands for `source`. */
+export function argumentLeaf(source: Node): Leaf {
+  const { shape, dtype } = source;
+  const attrs: Attributes['leaf'] =
+    source.op === 'leaf'
+      ? { ...source.attrs, host: null, sample: null }
+      : { role: 'stored', name: null, shape, dtype, host: null, sample: null };
+  return create('leaf', attrs, [], attrs, null, false, 0);
+}
+
+/** The same value as a node of its own that requires a gradient: what a functional transform differentiates with respect to. */
+export function tracked(x: Node): Node {
+  requireFloat('grad', x);
+  return create('movement', { kind: 'reshape', shape: x.shape }, [x], x, x.device, true, x.after);
+}
+
+/** The same operation on other inputs, without checks: they have the shapes and dtypes of the old ones. */
+export function rebuild(original: Node, inputs: readonly Node[], device: Device | null = original.device): Node {
+  const copy = create(original.op, original.attrs as never, inputs, original, device, false, 0);
+  return copy as Node;
+}
+
+/** The same operation on other inputs that may require gradients. */
+export function reapply(original: Node, inputs: readonly Node[]): Node {
+  return derive(original.op, original.attrs as never, inputs, original) as Node;
+}

@@ -1,0 +1,195 @@
+/**
+ * The operations as functions on nodes: operands are broadcast and JavaScript numbers become constants of the other
+ * operand's dtype. Each is one primitive; operations derived from several stand in `derived.ts`.
+ */
+import { broadcastShapes, DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
+import { constant, node } from './node.ts';
+import type { BinaryKind, DType, Node, ReduceKind, ArgReduceKind, Shape, UnaryKind } from './types.ts';
+import { isFloat, reducedAxes, requireSameDType } from './shapes.ts';
+
+/** A node, or a number that takes the other operand's dtype. */
+export type Operand = Node | number;
+
+export interface ReduceOptions {
+  /** Axes to reduce; all of them by default. Negative axes count from the end. */
+  readonly axis?: number | readonly number[] | undefined;
+  /** Keep reduced axes with size 1. */
+  readonly keepDims?: boolean;
+}
+
+// ---- movement
+
+export function reshape(x: Node, shape: Shape): Node {
+  return equalShapes(x.shape, shape) ? x : node('movement', { kind: 'reshape', shape }, [x]);
+}
+
+export function permute(x: Node, axes: readonly number[]): Node {
+  const normalized = axes.map((axis) => normalizeAxis('permute', axis, x.shape.length));
+  return node('movement', { kind: 'permute', axes: normalized }, [x]);
+}
+
+/** Exchanges two axes. */
+export function transpose(x: Node, first = -2, second = -1): Node {
+  const a = normalizeAxis('transpose', first, x.shape.length);
+  const b = normalizeAxis('transpose', second, x.shape.length);
+  const axes = x.shape.map((_, axis) => (axis === a ? b : axis === b ? a : axis));
+  return permute(x, axes);
+}
+
+/** Stretches axes of size 1, and adds leading axes, to reach `shape`. */
+export function expand(x: Node, shape: Shape): Node {
+  if (equalShapes(x.shape, shape)) return x;
+  const missing = shape.length - x.shape.length;
+  if (missing < 0) throw new ShapeError(`expand: ${formatShape(x.shape)} has more axes than ${formatShape(shape)}`);
+  const aligned = missing === 0 ? x : reshape(x, [...Array.from({ length: missing }, () => 1), ...x.shape]);
+  return equalShapes(aligned.shape, shape) ? aligned : node('movement', { kind: 'expand', shape }, [aligned]);
+}
+
+/** Zeros (false for bool) before and after each axis. */
+export function pad(x: Node, before: readonly number[], after: readonly number[]): Node {
+  return node('movement', { kind: 'pad', before, after }, [x]);
+}
+
+/** The box from `begin` (inclusive) to `end` (exclusive). */
+export function shrink(x: Node, begin: readonly number[], end: readonly number[]): Node {
+  return node('movement', { kind: 'shrink', begin, end }, [x]);
+}
+
+export function flip(x: Node, axis?: number | readonly number[]): Node {
+  return node('movement', { kind: 'flip', axes: reducedAxes('flip', axis, x.shape.length) }, [x]);
+}
+
+/** The same value as a node of its own. */
+export function identity(x: Node): Node {
+  return node('movement', { kind: 'reshape', shape: x.shape }, [x]);
+}
+
+// ---- elementwise
+
+/** A constant with the dtype of `like`, fit to broadcast against it. */
+function operand(value: Operand, like: Node): Node {
+  if (typeof value !== 'number') return value;
+  if (like.dtype === 'bool') throw new DTypeError(`a number cannot meet a bool operand; use cast('float32')`);
+  if (!isFloat(like.dtype) && !Number.isInteger(value)) {
+    throw new DTypeError(`${value} is no ${like.dtype}; cast the tensor to float32 first`);
+  }
+  return constant(value, like.shape, like.dtype);
+}
+
+export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
+  if (typeof a === 'number' && typeof b === 'number') throw new DTypeError(`${kind}: at least one operand must be a node`);
+  const left = typeof a === 'number' ? operand(a, b as Node) : a;
+  const right = typeof b === 'number' ? operand(b, left) : b;
+  requireSameDType(kind, left, right);
+  if (equalShapes(left.shape, right.shape)) return node('binary', { kind }, [left, right]);
+  const shape = broadcastShapes(kind, left.shape, right.shape);
+  return node('binary', { kind }, [expand(left, shape), expand(right, shape)]);
+}
+
+export function unary(kind: UnaryKind, x: Node): Node {
+  return node('unary', { kind }, [x]);
+}
+
+export const add = (a: Operand, b: Operand): Node => binary('add', a, b);
+export const sub = (a: Operand, b: Operand): Node => binary('sub', a, b);
+export const mul = (a: Operand, b: Operand): Node => binary('mul', a, b);
+export const div = (a: Operand, b: Operand): Node => binary('div', a, b);
+export const pow = (a: Operand, b: Operand): Node => binary('pow', a, b);
+export const maximum = (a: Operand, b: Operand): Node => binary('maximum', a, b);
+export const minimum = (a: Operand, b: Operand): Node => binary('minimum', a, b);
+export const eq = (a: Operand, b: Operand): Node => binary('eq', a, b);
+export const ne = (a: Operand, b: Operand): Node => binary('ne', a, b);
+export const lt = (a: Operand, b: Operand): Node => binary('lt', a, b);
+export const le = (a: Operand, b: Operand): Node => binary('le', a, b);
+export const gt = (a: Operand, b: Operand): Node => binary('gt', a, b);
+export const ge = (a: Operand, b: Operand): Node => binary('ge', a, b);
+
+export const neg = (x: Node): Node => unary('neg', x);
+export const exp = (x: Node): Node => unary('exp', x);
+export const log = (x: Node): Node => unary('log', x);
+export const sqrt = (x: Node): Node => unary('sqrt', x);
+export const rsqrt = (x: Node): Node => unary('rsqrt', x);
+export const reciprocal = (x: Node): Node => unary('reciprocal', x);
+export const logicalNot = (x: Node): Node => unary('logicalNot', x);
+
+/** condition ? a : b, broadcast against each other; a number takes the other branch's dtype. */
+export function where(condition: Node, a: Operand, b: Operand): Node {
+  const like = typeof a === 'number' ? b : a;
+  if (typeof like === 'number') throw new DTypeError('where: at least one branch must be a node');
+  const scalar = (value: Operand): Node => (typeof value === 'number' ? constant(value, [], like.dtype) : value);
+  const left = scalar(a);
+  const right = scalar(b);
+  const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', left.shape, right.shape));
+  return node('where', {}, [expand(condition, shape), expand(left, shape), expand(right, shape)]);
+}
+
+/** Float to integer truncates toward zero and saturates; to bool it asks `≠ 0`. */
+export function cast(x: Node, dtype: DType): Node {
+  return x.dtype === dtype ? x : node('cast', { dtype }, [x]);
+}
+
+// ---- reductions
+
+export function reduce(kind: ReduceKind, x: Node, { axis, keepDims = false }: ReduceOptions = {}): Node {
+  const axes = reducedAxes(kind, axis, x.shape.length);
+  const reduced = axes.length === 0 ? x : node('reduce', { kind, axes }, [x]);
+  return keepDims ? reduced : dropAxes(reduced, axes);
+}
+
+/** The shape without the named axes, which have size 1. */
+export function dropAxes(x: Node, axes: readonly number[]): Node {
+  return axes.length === 0
+    ? x
+    : reshape(
+        x,
+        x.shape.filter((_, axis) => !axes.includes(axis)),
+      );
+}
+
+export const sum = (x: Node, options?: ReduceOptions): Node => reduce('sum', x, options);
+export const max = (x: Node, options?: ReduceOptions): Node => reduce('max', x, options);
+
+/** int32 index of the first extreme element; over all elements, in row-major order, when no axis is named. */
+export function argReduce(
+  kind: ArgReduceKind,
+  x: Node,
+  { axis, keepDims = false }: { readonly axis?: number | undefined; readonly keepDims?: boolean } = {},
+): Node {
+  if (axis === undefined) {
+    const flat = reshape(x, [x.shape.reduce((size, extent) => size * extent, 1)]);
+    const index = node('argReduce', { kind, axis: 0 }, [flat]);
+    return reshape(index, keepDims ? x.shape.map(() => 1) : []);
+  }
+  const normalized = normalizeAxis(kind, axis, x.shape.length);
+  const index = node('argReduce', { kind, axis: normalized }, [x]);
+  return keepDims ? index : dropAxes(index, [normalized]);
+}
+
+export function cumsum(x: Node, axis: number): Node {
+  return node('prefixScan', { axis: normalizeAxis('cumsum', axis, x.shape.length) }, [x]);
+}
+
+// ---- indexing
+
+/** 0, 1, 2, … along `axis` of `shape`, int32. */
+export function iota(shape: Shape, axis: number): Node {
+  return node('iota', { shape, axis: normalizeAxis('iota', axis, shape.length) }, []);
+}
+
+export function gather(x: Node, index: Node, axis: number): Node {
+  return node('gather', { axis: normalizeAxis('gather', axis, x.shape.length) }, [x, index]);
+}
+
+export function scatter(mode: 'add' | 'set', base: Node, index: Node, source: Node, axis: number): Node {
+  return node('scatter', { axis: normalizeAxis(`scatter ${mode}`, axis, base.shape.length), mode }, [base, index, source]);
+}
+
+/** The permutation that sorts along `axis`. */
+export function argsort(x: Node, axis: number, descending = false): Node {
+  return node('sort', { axis: normalizeAxis('sort', axis, x.shape.length), descending }, [x]);
+}
+
+/** Random uint32 bits or float32 uniforms in [0, 1), a pure function of key and counter. */
+export function random(key: Node, counter: Node, shape: Shape, dtype: 'uint32' | 'float32'): Node {
+  return node('random', { shape, dtype }, [key, counter]);
+}

@@ -1,0 +1,437 @@
+/**
+ * One device's runtime: the queue of pending effects, the programs made of them, the runs under way. Everything is enqueued
+ * without waiting, first in, first out; only reading waits. The rules are those of docs/semantics.md, cited by number.
+ */
+import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { ProgramCache } from './cache.ts';
+import type { Prepared } from './cache.ts';
+import { createCell, failedCell, releaseCell, requireReadable, retireCell } from './cell.ts';
+import { closePrefix, components } from './components.ts';
+import type { Component } from './components.ts';
+import { DeviceError } from './errors.ts';
+import type { EffectKind, Handle, PendingEffect } from './handle.ts';
+import type { Request } from './key.ts';
+import { leaf } from './node.ts';
+import type { Arg, Cell, Device, Executable, Flight, Node, Storage, TypedArray } from './types.ts';
+import { describe, requireSameDType } from './shapes.ts';
+
+/** What the tests count. */
+export interface Counters {
+  /** Programs that the device had to compile. */
+  compilations: number;
+  /** Programs that were run. */
+  programs: number;
+  /** Nodes that were computed a second time because their first value had not been kept. */
+  recomputed: number;
+}
+
+/** One variable's pending updates before everything is enqueued (rule 7b). */
+const PENDING_LIMIT = 16;
+/** Runs under way before the next await waits (rule 8). */
+const FLIGHT_LIMIT = 8;
+/** Bytes of new storage after which an await gives the event loop a turn, so that finalizers run (rule 27). */
+const YIELD_BYTES = 64 * 2 ** 20;
+
+let sequence = 0;
+let groups = 0;
+let openGroup: { readonly id: number; readonly first: number } | null = null;
+
+/** Runs `fn`; the effects that it enqueues are never separated (rule 5). */
+export function effectGroup<T>(fn: () => T): T {
+  if (openGroup !== null) return fn();
+  openGroup = { id: ++groups, first: sequence + 1 };
+  try {
+    return fn();
+  } finally {
+    openGroup = null;
+  }
+}
+
+/** What an asked value needs besides itself: nodes to keep for its derivative, released with it (rule 13). */
+export type SavedSet = (root: Node) => readonly Node[];
+
+export class Runtime {
+  readonly device: Device;
+  readonly counters: Counters = { compilations: 0, programs: 0, recomputed: 0 };
+  #queue: PendingEffect[] = [];
+  /** Sequence number of the last effect that was enqueued on the device. */
+  #enqueued = 0;
+  #flights: Flight[] = [];
+  #fresh = 0;
+  #warned = false;
+  readonly #cache: ProgramCache;
+  readonly #saved = new WeakMap<Node, readonly Node[]>();
+
+  constructor(device: Device) {
+    this.device = device;
+    this.#cache = new ProgramCache(device, () => this.counters.compilations++);
+  }
+
+  // ---- effects
+
+  /** Rebinds `handle` to `value` (rule 5). @throws ShapeError, DTypeError, DeviceError */
+  assign(handle: Handle, value: Node, kind: EffectKind): void {
+    requireAssignable(handle, value);
+    if (kind === 'update') this.enqueueBefore(value);
+    const previous = handle.node;
+    const number = ++sequence;
+    const target = leaf(variableAttributes(handle), this.device, {
+      requiresGrad: previous.requiresGrad,
+      pending: value,
+      after: kind === 'update' ? number : 0,
+    });
+    const effect: PendingEffect = {
+      sequence: number,
+      group: openGroup?.id ?? ++groups,
+      kind,
+      handle,
+      target,
+      value,
+      previous,
+      keep: true,
+      enqueued: null,
+    };
+    this.#queue.push(effect);
+    target.owner = handle;
+    handle.node = target;
+    handle.pending = effect;
+    if (++handle.pendingCount >= PENDING_LIMIT) this.#enqueue(this.#queue.length, [], null);
+  }
+
+  /** `root` is what a `backward` starts from: it becomes an output of the program that computes its gradients (rule 9). */
+  keepRoot(root: Node, enqueued: () => void): void {
+    const group = openGroup?.id ?? ++groups;
+    this.#queue.push({
+      sequence: ++sequence,
+      group,
+      kind: 'root',
+      handle: null,
+      target: root,
+      value: root,
+      previous: null,
+      keep: true,
+      enqueued,
+    });
+  }
+
+  /** Nobody can ask for the pending value of `handle` any more: it is used, but not stored (rule 15). */
+  abandon(handle: Handle): void {
+    if (handle.pending !== null && handle.pending.target === handle.node) handle.pending.keep = false;
+  }
+
+  /** Enqueues the updates that `value` reads, unless they belong to the open group (rule 7a). */
+  enqueueBefore(value: Node): void {
+    if (value.after <= this.#enqueued || (openGroup !== null && value.after >= openGroup.first)) return;
+    this.#enqueueThrough(value.after);
+  }
+
+  /** Enqueues a gradient that is pending, before another is added to it (rule 7a). */
+  enqueueGradient(handle: Handle): void {
+    if (handle.pending !== null && handle.node.cell === null) this.#enqueueThrough(handle.pending.sequence);
+  }
+
+  #enqueueThrough(number: number): void {
+    const end = this.#queue.findIndex((effect) => effect.sequence > number);
+    const count = end < 0 ? this.#queue.length : end;
+    if (count > 0) this.#enqueue(closePrefix(this.#queue, count), [], null);
+  }
+
+  // ---- values
+
+  /** Enqueues all pending effects and the programs that give `nodes` their values (rule 6). @throws the failure of any of them */
+  realize(nodes: readonly Node[], saved: SavedSet | null = null): void {
+    const asked = [...new Set(nodes)].filter((node) => node.cell === null);
+    const failures = this.#enqueue(this.#queue.length, asked, saved);
+    for (const node of nodes) {
+      const failure = failures.get(node);
+      if (failure !== undefined) throw failure;
+      requireReadable(node.cell!);
+    }
+  }
+
+  /** A copy of a node's value. It is read in the queue, after what was enqueued before. */
+  async read(node: Node, saved: SavedSet | null = null): Promise<TypedArray> {
+    this.realize([node], saved);
+    const cell = node.cell!;
+    const { flight } = cell;
+    const reading = this.device.read(cell.storage);
+    // The run's failure says more than the failure to read what it never wrote.
+    const outcome = reading.catch((error: unknown) => (cell.failure === null ? Promise.reject(asError(error)) : null));
+    if (flight !== null) await flight.settled;
+    const value = await outcome;
+    if (cell.failure !== null || value === null) throw cell.failure ?? new DeviceError('read: no value');
+    await this.#breathe();
+    return value;
+  }
+
+  /** @throws DeviceError where the device cannot block */
+  readSync(node: Node, saved: SavedSet | null = null): TypedArray {
+    if (this.device.readSync === undefined) {
+      throw new DeviceError(`dataSync: the ${this.device.name} device cannot wait; use await data()`);
+    }
+    this.realize([node], saved);
+    return this.device.readSync(requireReadable(node.cell!).storage);
+  }
+
+  /** Waits until the values of `nodes` exist. */
+  async finish(nodes: readonly Node[]): Promise<void> {
+    await Promise.all(nodes.map((node) => node.cell?.flight?.settled));
+    for (const node of nodes) if (node.cell !== null) requireReadable(node.cell);
+    await this.#breathe();
+  }
+
+  /** Enqueues everything that is pending. */
+  flush(): void {
+    this.#enqueue(this.#queue.length, [], null);
+  }
+
+  async #breathe(): Promise<void> {
+    while (this.#flights.length > FLIGHT_LIMIT) await this.#flights[0]!.settled;
+    if (this.#fresh < YIELD_BYTES) return;
+    this.#fresh = 0;
+    await macrotask();
+  }
+
+  /** The executable for a request, compiled or from the cache. */
+  prepare(request: Request): Prepared {
+    return this.#cache.prepare(request);
+  }
+
+  /** A cell for a storage that the host has filled. */
+  adopt(storage: Storage): Cell {
+    this.#fresh += storage.bytes;
+    return createCell(storage, this.device);
+  }
+
+  /** Frees the storage of a handle that was dropped. */
+  release(cell: Cell): void {
+    releaseCell(cell, 'a disposed tensor');
+  }
+
+  // ---- programs
+
+  #enqueue(count: number, asked: readonly Node[], saved: SavedSet | null): ReadonlyMap<Node, Error> {
+    const effects = this.#queue.slice(0, count);
+    this.#queue = this.#queue.slice(count);
+    const failures = new Map<Node, Error>();
+    const last = effects.at(-1);
+    if (last !== undefined) this.#enqueued = last.sequence;
+    if (effects.length + asked.length === 0) return failures;
+    for (const component of components(effects, asked)) {
+      try {
+        this.#launch(component, saved);
+      } catch (error) {
+        const failure = asError(error);
+        for (const effect of component.effects) this.#fail(effect, failure);
+        for (const node of component.asked) failures.set(node, failure);
+      }
+    }
+    return failures;
+  }
+
+  #launch({ effects, asked }: Component, saved: SavedSet | null): void {
+    const keptRoots = effects.filter((effect) => effect.kind === 'root' && effect.target.cell === null).map((effect) => effect.target);
+    const values = [...new Set([...keptRoots, ...asked])];
+    const savedSets = saved === null ? [] : asked.map((node) => saved(node).filter((each) => each.cell === null));
+    const extra = [...new Set(savedSets.flat())].filter((node) => !values.includes(node));
+    const written = effects.filter((effect) => effect.handle !== null && effect.keep);
+    if (written.length + values.length > 0) {
+      const outputs = this.#run(written, [...values, ...extra]);
+      written.forEach((effect, index) => this.#rebind(effect, outputs[index]!));
+      [...values, ...extra].forEach((node, index) => {
+        node.cell = outputs[written.length + index]!;
+      });
+    }
+    for (const effect of effects) {
+      if (!effect.keep) this.#settle(effect);
+      effect.enqueued?.();
+    }
+    asked.forEach((node, index) => {
+      if (!node.requiresGrad) node.inputs = [];
+      if (savedSets[index] !== undefined && savedSets[index].length > 0) this.#saved.set(node, savedSets[index]);
+    });
+  }
+
+  #run(written: readonly PendingEffect[], values: readonly Node[]): readonly Cell[] {
+    // The last update of a variable may overwrite it; values in between, and shared storages, get storages of their own.
+    const request = {
+      effects: written.map((effect) => ({ node: effect.value, into: overwritable(effect) ? effect.previous : null })),
+      roots: values,
+    };
+    const { executable, args, order } = this.#cache.prepare(request);
+    const inputs = args.map((node) => (node.cell === null ? node : requireReadable(node.cell)));
+    this.#countRecomputed(order, values);
+    return this.submit(
+      executable,
+      inputs.map((input) => ('storage' in input ? input : hostValue(input))),
+      request.effects.map(({ into }) => into?.cell ?? null),
+    );
+  }
+
+  /**
+   * Enqueues one run: arguments in, cells of the outputs out. `overwrites` names, for each effect, the cell whose storage the
+   * device was allowed to overwrite. A failure of this run, or of one that it reads from, is written into the cells (rule 26).
+   */
+  submit(executable: Executable, args: readonly (Cell | Exclude<Arg, object> | readonly number[])[], overwrites: readonly (Cell | null)[]): Cell[] {
+    const cells = args.filter((arg): arg is Cell => typeof arg === 'object' && 'storage' in arg);
+    const completion = executable.run(args.map((arg) => (typeof arg === 'object' && 'storage' in arg ? arg.storage : arg)));
+    this.counters.programs++;
+    const writes = completion.outputs.map((storage, index) => {
+      const old = overwrites[index] ?? null;
+      if (old !== null && old.storage === storage) retireCell(old, 'a variable');
+      this.#fresh += storage.bytes;
+      return createCell(storage, this.device);
+    });
+    const flight: Flight = {
+      reads: cells,
+      writes,
+      settled: completion.done.then(
+        () => this.#land(flight, null),
+        (error: unknown) => this.#land(flight, asError(error)),
+      ),
+    };
+    for (const cell of writes) cell.flight = flight;
+    this.#flights.push(flight);
+    return writes;
+  }
+
+  #land(flight: Flight, failure: Error | null): void {
+    const position = this.#flights.indexOf(flight);
+    const cause = failure ?? flight.reads.find((cell) => cell.failure !== null)?.failure ?? null;
+    if (position >= 0) this.#flights.splice(position, 1);
+    for (const cell of flight.writes) {
+      cell.flight = null;
+      if (cause !== null) cell.failure = cause;
+    }
+  }
+
+  /** Counts the nodes of a program that an earlier one has computed and not kept, and warns once (rule 9). */
+  #countRecomputed(order: readonly Node[], kept: readonly Node[]): void {
+    let repeated = 0;
+    for (const node of order) {
+      if (node.cell !== null || FREE[node.op] === true) continue;
+      if (node.computed) repeated++;
+      node.computed = true;
+    }
+    for (const node of kept) node.computed = true;
+    this.counters.recomputed += repeated;
+    if (repeated > 0 && !this.#warned) {
+      this.#warned = true;
+      console.warn(
+        `firsthand: computed ${repeated} operations a second time, because a value was read after the program that computed it had run. ` +
+          'Ask for it together with the others: realize(a, b).',
+      );
+    }
+  }
+
+  // ---- bookkeeping of one effect
+
+  #settle(effect: PendingEffect): void {
+    const { handle } = effect;
+    if (handle === null) return;
+    handle.pendingCount--;
+    if (handle.pending === effect) handle.pending = null;
+  }
+
+  #rebind(effect: PendingEffect, cell: Cell): void {
+    const { handle, target, previous } = effect;
+    target.cell = cell;
+    target.inputs = [];
+    this.#settle(effect);
+    if (handle !== null) replaceGeneration(handle, previous?.cell ?? null, cell);
+  }
+
+  #fail(effect: PendingEffect, failure: Error): void {
+    this.#settle(effect);
+    if (effect.target.cell === null) effect.target.cell = failedCell(failure, this.device, effect.target.dtype);
+  }
+
+  /** Frees what was kept for the derivative of `root`. */
+  releaseSaved(root: Node): void {
+    for (const node of this.#saved.get(root) ?? []) {
+      const { cell } = node;
+      if (cell === null || cell.owners > 0) continue;
+      node.cell = null;
+      releaseCell(cell, 'a value kept for backward()');
+    }
+    this.#saved.delete(root);
+  }
+}
+
+/** Computing these again costs nothing worth counting. */
+const FREE: { readonly [op: string]: boolean } = { leaf: true, const: true, iota: true, movement: true, output: true };
+
+function overwritable({ handle, previous }: PendingEffect): boolean {
+  const cell = previous?.cell ?? null;
+  return handle !== null && handle.inPlace && cell !== null && cell.owners <= 1 && cell.failure === null && cell.stale === null;
+}
+
+/**
+ * A handle's storage gives way to a new one. Overwritten or private storage is gone at once; a parameter's stays readable
+ * until the next update (rule 10).
+ */
+export function replaceGeneration(handle: Handle, old: Cell | null, cell: Cell): void {
+  cell.owners++;
+  if (old === null || old === cell) return;
+  old.owners--;
+  const name = handle.name === null ? 'a variable' : `"${handle.name}"`;
+  if (old.stale !== null) {
+    old.stale = name;
+    return;
+  }
+  if (handle.inPlace) {
+    if (old.owners === 0) releaseCell(old, name);
+    return;
+  }
+  if (handle.previous !== null && handle.previous.owners === 0) releaseCell(handle.previous, name);
+  handle.previous = old;
+}
+
+function variableAttributes({ node, name }: Handle): Parameters<typeof leaf>[0] {
+  return { role: 'stored', name, shape: node.shape, dtype: node.dtype, host: null, sample: null };
+}
+
+/** @throws ShapeError, DTypeError, DeviceError unless the value fits the variable */
+export function requireAssignable(handle: Handle, value: Node): void {
+  requireSameDType('assign', handle.node, value);
+  if (!equalShapes(handle.node.shape, value.shape)) {
+    throw new ShapeError(`assign: ${describe(value)} does not fit ${describe(handle.node)}; reshape or expand it`);
+  }
+  if (value.device !== null && value.device !== handle.node.device) {
+    throw new DeviceError(
+      `assign: ${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device?.name ?? 'no device'}; move it with to(device)`,
+    );
+  }
+}
+
+function hostValue(node: Node): number | readonly number[] {
+  if (node.op === 'leaf' && node.attrs.host !== null) return node.attrs.host;
+  throw new DeviceError(`${describe(node)} has no value`);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new DeviceError(String(error));
+}
+
+/** One turn of the event loop, in Node and in browsers. */
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+const runtimes = /* @__PURE__ */ new WeakMap<Device, Runtime>();
+
+/** The runtime of a device: one per device, made on first use. */
+export function runtimeOf(device: Device): Runtime {
+  const known = runtimes.get(device);
+  if (known !== undefined) return known;
+  const runtime = new Runtime(device);
+  runtimes.set(device, runtime);
+  return runtime;
+}
