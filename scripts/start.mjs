@@ -1,13 +1,20 @@
 // `npm start`: installs what one app needs, and nothing else, then runs it from its source. `node scripts/start.mjs <app> [arguments]`.
-import { install, readJson } from './workspace.mjs';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { install, readJson, root } from './workspace.mjs';
 
 const [app = 'mnist', ...rest] = process.argv.slice(2);
 const args = rest[0] === '--' ? rest.slice(1) : rest;
+const apps = readdirSync(join(root, 'apps'));
+if (!apps.includes(app)) throw new Error(`no app named ${app}; there are ${apps.toSorted().join(', ')}`);
+
 const folder = `apps/${app}`;
-if (install({ folder, filter: `${readJson(`${folder}/package.json`).name}...` })) {
+const { name, main } = readJson(`${folder}/package.json`);
+if (install({ folder, filter: `${name}...` })) {
   const { runTypeScript } = await import('./typescript.mjs');
-  await runTypeScript(folder, readJson(`${folder}/package.json`).main, args);
+  await runTypeScript(folder, main, args);
 } else {
-  console.error(`The installation failed; nothing was started. Repair the cause above and run the command again.`);
+  console.error('The installation failed; nothing was started. Repair the cause above and run the command again.');
   process.exitCode = 1;
 }
