@@ -2,7 +2,7 @@
  * What the host does for one training step of the network 784-128-10 (forward, backward, AdamW), apart from the arithmetic: building
  * the graph, keying it and finding its program, and replaying a compiled step. The device here computes nothing.
  */
-import { adamW, effectGroup, keyOf, runtimeOf, Runtime } from '@firsthand/graph';
+import { adamW, effectGroup, runtimeOf } from '@firsthand/graph';
 import type { Device, Executable, Node, Program, Storage } from '@firsthand/graph';
 import { NDArray } from '@firsthand/linalg';
 import { compile, defaultGenerator, fromArray, hostNode, stateVariable, Tensor, tensor } from '../src/index.ts';

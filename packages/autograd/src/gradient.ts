@@ -2,8 +2,8 @@
  * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each node's rule, add
  * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
  */
-import { add, constant, describe, GradientError, outputsOf, postOrder, walk } from '@firsthand/graph';
-import type { Node, NodeOf, Op } from '@firsthand/graph';
+import { add, constant, describe, GradientError, isFree, outputsOf, postOrder, walk } from '@firsthand/graph';
+import type { Node, NodeOf } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
 
@@ -126,18 +126,9 @@ export function savedSet(root: Node): readonly Node[] {
     if (!isForward(read) || read.op === 'call') continue;
     walk(read, (node) => {
       if (node.op === 'movement' && node.cell === null) return node.inputs;
-      if (node.cell === null && node.op !== 'leaf' && !free.has(node)) saved.add(node);
+      if (node.op !== 'leaf' && !free.has(node)) saved.add(node);
       return NONE;
     });
   }
   return [...saved];
-}
-
-const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['movement', 'unary', 'binary', 'cast', 'where']);
-
-/** Constants, indices and random numbers, and elementwise functions of these alone, need no storage. */
-function isFree(node: Node, free: ReadonlySet<Node>): boolean {
-  if (node.op === 'const' || node.op === 'iota' || node.op === 'random') return true;
-  if (node.op === 'leaf') return node.attrs.role === 'host';
-  return ELEMENTWISE.has(node.op) && node.inputs.every((input) => free.has(input));
 }

@@ -264,12 +264,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */
   dispose(): void {
     if (this.#disposed) return;
-    const { cell, hasReaders } = this.node;
-    if (cell !== null) {
-      cell.owners--;
-      if (cell.owners === 0 && !hasReaders) this.runtime().release(cell);
-    }
     this.#disposed = true;
+    this.hold(null);
+    const { cell, hasReaders } = this.node;
+    if (cell !== null && cell.owners === 0 && !hasReaders) this.runtime().release(cell);
   }
 
   [Symbol.dispose](): void {

@@ -34,10 +34,20 @@ export class Handle implements Variable {
   pending: PendingEffect | null = null;
   pendingCount = 0;
 
+  /** The cell that counts this handle among its owners. */
+  held: Node['cell'] = null;
+
   constructor(node: Node, name: string | null = null, inPlace = false) {
     this.node = node;
     this.name = name;
     this.inPlace = inPlace;
-    if (node.cell !== null) node.cell.owners++;
+    if (node.cell !== null) this.hold(node.cell);
+  }
+
+  /** Becomes an owner of `cell`, and of no other. */
+  hold(cell: Node['cell']): void {
+    if (this.held !== null) this.held.owners--;
+    if (cell !== null) cell.owners++;
+    this.held = cell;
   }
 }

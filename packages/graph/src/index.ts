@@ -2,7 +2,7 @@
 export * from './types.ts';
 export { DeviceError, GradientError, NonFiniteError, StaleError } from './errors.ts';
 export { argumentLeaf, call, constant, hostLeaf, isGradientEnabled, leaf, node, outputsOf, reapply, tracked, withGradient } from './node.ts';
-export { nextStamp, postOrder, unstored, walk } from './traverse.ts';
+export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';
 export type { Follow } from './traverse.ts';
 export { describe, isFloat, keptShape, reducedAxes, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
 export { BINARY_RULES, PRIMITIVES, UNARY_RULES } from './primitives.ts';
@@ -20,7 +20,8 @@ export { Handle } from './handle.ts';
 export type { EffectKind } from './handle.ts';
 export { closeProgram, keyOf } from './key.ts';
 export type { Keyed, Request } from './key.ts';
-export { effectGroup, replaceGeneration, requireAssignable, Runtime, runtimeOf } from './runtime.ts';
+export { replaceGeneration, requireAssignable } from './generation.ts';
+export { effectGroup, Runtime, runtimeOf } from './runtime.ts';
 export type { Counters, SavedSet } from './runtime.ts';
 export { getDefaultDevice, setDefaultDevice } from './default-device.ts';
 export { createReference } from './reference/device.ts';

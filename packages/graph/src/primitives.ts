@@ -3,7 +3,7 @@
  * its attributes distinguish it in a program's key. Shape and dtype are in every key; they need not be repeated here.
  */
 import { checkShape, DTypeError, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
-import type { Attributes, BinaryKind, DType, Movement, Op, Shape, Spec, UnaryKind } from './types.ts';
+import type { Attributes, Attrs, BinaryKind, DType, Movement, Op, Shape, Spec, UnaryKind } from './types.ts';
 import { describe, isFloat, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
 
 interface Primitive<K extends Op> {
@@ -91,6 +91,18 @@ function writeDouble(value: number, write: (value: number) => void): void {
   double[0] = value;
   write(words[0]! | 0);
   write(words[1]! | 0);
+}
+
+/** One attribute of a composite. Numbers are written bit for bit: JSON would write NaN and the infinities alike. */
+function encodeValue(value: Attrs[string], write: (value: number) => void, intern: (value: object | string) => number): void {
+  if (typeof value === 'number') {
+    writeDouble(value, write);
+  } else if (typeof value === 'object' && value !== null) {
+    write(value.length);
+    for (const each of value) writeDouble(each, write);
+  } else {
+    write(intern(`${typeof value} ${String(value)}`));
+  }
 }
 
 type MovementRule<K extends Movement['kind']> = {
@@ -340,7 +352,10 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
     infer: ({ outputs }) => outputs[0] ?? { shape: [], dtype: 'float32' },
     encode: ({ composite, attrs }, write, intern) => {
       write(intern(composite));
-      write(intern(JSON.stringify(attrs)));
+      for (const [name, value] of Object.entries(attrs)) {
+        write(intern(name));
+        encodeValue(value, write, intern);
+      }
     },
   },
   output: {

@@ -2,18 +2,20 @@
  * One device's runtime: the queue of pending effects, the programs made of them, the runs under way. Everything is enqueued
  * without waiting, first in, first out; only reading waits. The rules are those of docs/semantics.md, cited by number.
  */
-import { equalShapes, ShapeError } from '@firsthand/linalg';
 import { ProgramCache } from './cache.ts';
 import type { Prepared } from './cache.ts';
 import { createCell, failedCell, releaseCell, requireReadable, retireCell } from './cell.ts';
 import { closePrefix, components } from './components.ts';
 import type { Component } from './components.ts';
 import { DeviceError } from './errors.ts';
+import { overwritable, replaceGeneration, requireAssignable, variableAttributes } from './generation.ts';
 import type { EffectKind, Handle, PendingEffect } from './handle.ts';
+import { KeptValues } from './kept.ts';
 import type { Request } from './key.ts';
 import { leaf } from './node.ts';
+import { describe } from './shapes.ts';
+import { isFree } from './traverse.ts';
 import type { Arg, Cell, Device, Executable, Flight, Node, Storage, TypedArray } from './types.ts';
-import { describe, requireSameDType } from './shapes.ts';
 
 /** What the tests count. */
 export interface Counters {
@@ -60,7 +62,7 @@ export class Runtime {
   #fresh = 0;
   #warned = false;
   readonly #cache: ProgramCache;
-  readonly #saved = new WeakMap<Node, readonly Node[]>();
+  readonly #kept = new KeptValues();
 
   constructor(device: Device) {
     this.device = device;
@@ -232,8 +234,8 @@ export class Runtime {
   #launch({ effects, asked }: Component, saved: SavedSet | null): void {
     const keptRoots = effects.filter((effect) => effect.kind === 'root' && effect.target.cell === null).map((effect) => effect.target);
     const values = [...new Set([...keptRoots, ...asked])];
-    const savedSets = saved === null ? [] : asked.map((node) => saved(node).filter((each) => each.cell === null));
-    const extra = [...new Set(savedSets.flat())].filter((node) => !values.includes(node));
+    const savedSets = saved === null ? [] : asked.map((node) => saved(node));
+    const extra = [...new Set(savedSets.flat())].filter((node) => node.cell === null && !values.includes(node));
     const written = effects.filter((effect) => effect.handle !== null && effect.keep);
     if (written.length + values.length > 0) {
       const outputs = this.#run(written, [...values, ...extra]);
@@ -242,13 +244,14 @@ export class Runtime {
         node.cell = outputs[written.length + index]!;
       });
     }
+    for (const root of keptRoots) this.#kept.add(root, []);
     for (const effect of effects) {
       if (!effect.keep) this.#settle(effect);
       effect.enqueued?.();
     }
     asked.forEach((node, index) => {
+      this.#kept.add(node, savedSets[index] ?? []);
       if (!node.requiresGrad) node.inputs = [];
-      if (savedSets[index] !== undefined && savedSets[index].length > 0) this.#saved.set(node, savedSets[index]);
     });
   }
 
@@ -260,7 +263,7 @@ export class Runtime {
     };
     const { executable, args, order } = this.#cache.prepare(request);
     const inputs = args.map((node) => (node.cell === null ? node : requireReadable(node.cell)));
-    this.#countRecomputed(order, values);
+    this.#countRecomputed(order);
     return this.submit(
       executable,
       inputs.map((input) => ('storage' in input ? input : hostValue(input))),
@@ -306,14 +309,16 @@ export class Runtime {
   }
 
   /** Counts the nodes of a program that an earlier one has computed and not kept, and warns once (rule 9). */
-  #countRecomputed(order: readonly Node[], kept: readonly Node[]): void {
+  #countRecomputed(order: readonly Node[]): void {
     let repeated = 0;
+    const free = new Set<Node>();
     for (const node of order) {
-      if (node.cell !== null || FREE[node.op] === true) continue;
-      if (node.computed) repeated++;
-      node.computed = true;
+      if (isFree(node, free)) free.add(node);
+      else if (node.cell === null && VIEWS[node.op] !== true) {
+        if (node.computed) repeated++;
+        node.computed = true;
+      }
     }
-    for (const node of kept) node.computed = true;
     this.counters.recomputed += repeated;
     if (repeated > 0 && !this.#warned) {
       this.#warned = true;
@@ -322,6 +327,11 @@ export class Runtime {
           'Ask for it together with the others: realize(a, b).',
       );
     }
+  }
+
+  /** Frees what was kept for the derivative of `root`, and of no other root (rule 13). */
+  releaseSaved(root: Node): void {
+    this.#kept.release(root);
   }
 
   // ---- bookkeeping of one effect
@@ -345,64 +355,10 @@ export class Runtime {
     this.#settle(effect);
     if (effect.target.cell === null) effect.target.cell = failedCell(failure, this.device, effect.target.dtype);
   }
-
-  /** Frees what was kept for the derivative of `root`. */
-  releaseSaved(root: Node): void {
-    for (const node of this.#saved.get(root) ?? []) {
-      const { cell } = node;
-      if (cell === null || cell.owners > 0) continue;
-      node.cell = null;
-      releaseCell(cell, 'a value kept for backward()');
-    }
-    this.#saved.delete(root);
-  }
 }
 
-/** Computing these again costs nothing worth counting. */
-const FREE: { readonly [op: string]: boolean } = { leaf: true, const: true, iota: true, movement: true, output: true };
-
-function overwritable({ handle, previous }: PendingEffect): boolean {
-  const cell = previous?.cell ?? null;
-  return handle !== null && handle.inPlace && cell !== null && cell.owners <= 1 && cell.failure === null && cell.stale === null;
-}
-
-/**
- * A handle's storage gives way to a new one. Overwritten or private storage is gone at once; a parameter's stays readable
- * until the next update (rule 10).
- */
-export function replaceGeneration(handle: Handle, old: Cell | null, cell: Cell): void {
-  cell.owners++;
-  if (old === null || old === cell) return;
-  old.owners--;
-  const name = handle.name === null ? 'a variable' : `"${handle.name}"`;
-  if (old.stale !== null) {
-    old.stale = name;
-    return;
-  }
-  if (handle.inPlace) {
-    if (old.owners === 0) releaseCell(old, name);
-    return;
-  }
-  if (handle.previous !== null && handle.previous.owners === 0) releaseCell(handle.previous, name);
-  handle.previous = old;
-}
-
-function variableAttributes({ node, name }: Handle): Parameters<typeof leaf>[0] {
-  return { role: 'stored', name, shape: node.shape, dtype: node.dtype, host: null, sample: null };
-}
-
-/** @throws ShapeError, DTypeError, DeviceError unless the value fits the variable */
-export function requireAssignable(handle: Handle, value: Node): void {
-  requireSameDType('assign', handle.node, value);
-  if (!equalShapes(handle.node.shape, value.shape)) {
-    throw new ShapeError(`assign: ${describe(value)} does not fit ${describe(handle.node)}; reshape or expand it`);
-  }
-  if (value.device !== null && value.device !== handle.node.device) {
-    throw new DeviceError(
-      `assign: ${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device?.name ?? 'no device'}; move it with to(device)`,
-    );
-  }
-}
+/** Names for values that are computed elsewhere. */
+const VIEWS: { readonly [op: string]: boolean } = { leaf: true, movement: true, output: true };
 
 function hostValue(node: Node): number | readonly number[] {
   if (node.op === 'leaf' && node.attrs.host !== null) return node.attrs.host;

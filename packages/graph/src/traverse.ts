@@ -2,7 +2,7 @@
  * Walking the graph without recursion: a chain of 100,000 nodes is an ordinary graph. Visited nodes carry the number of the
  * traversal (`stamp`) instead of being kept in a set; traversals run to their end one after another, never interleaved.
  */
-import type { Node } from './types.ts';
+import type { Node, Op } from './types.ts';
 
 let stamp = 0;
 
@@ -65,4 +65,16 @@ export function walk(root: Node, visit: Follow): void {
     const inputs = visit(next);
     for (let index = inputs.length - 1; index >= 0; index--) stack.push(inputs[index]!);
   }
+}
+
+const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['movement', 'unary', 'binary', 'cast', 'where']);
+
+/**
+ * True for what costs less to compute again than to keep: constants, indices and random numbers, and elementwise functions of these
+ * alone. `free` holds the inputs that are.
+ */
+export function isFree(node: Node, free: ReadonlySet<Node>): boolean {
+  if (node.op === 'const' || node.op === 'iota' || node.op === 'random') return true;
+  if (node.op === 'leaf') return node.attrs.role === 'host';
+  return ELEMENTWISE.has(node.op) && node.inputs.length > 0 && node.inputs.every((input) => free.has(input));
 }
