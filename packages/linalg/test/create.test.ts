@@ -78,8 +78,12 @@ test('arrays from nothing', () => {
   expect(() => arange(0, 1, 0)).toThrow(FirsthandError);
   expect(linspace(0, 1, 5).toArray()).toEqual([0, 0.25, 0.5, 0.75, 1]);
   expect(linspace(3, 4, 1).toArray()).toEqual([3]);
-  const ends = linspace(0.1, 0.7, 7, 'float64');
-  expect([ends.get(0), ends.get(-1)]).toEqual([0.1, 0.7]);
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), fc.double({ noNaN: true, min: -1e9, max: 1e9 }), (first, last) => {
+      const x = linspace(first, last, 7, 'float64');
+      expect([x.get(0) - first, x.get(-1) - last]).toEqual([0, 0]);
+    }),
+  );
   expect(iota([2, 3], 1).toArray()).toEqual([
     [0, 1, 2],
     [0, 1, 2],

@@ -41,6 +41,18 @@ describe('Generator', () => {
     expect(elements(new Generator(42).uniform([3], { low: -2, high: 2, dtype: 'float64' }))).toEqual(wide.map((u) => -2 + 4 * u));
   });
 
+  test('normals are Box and Muller’s pairs of those uniforms', () => {
+    for (const [dtype, round] of [
+      ['float64', (x: number) => x],
+      ['float32', Math.fround],
+    ] as const) {
+      const [u, v] = elements(new Generator(8).uniform([2], { dtype })) as [number, number];
+      const radius = Math.sqrt(-2 * Math.log(1 - u));
+      const pair = [radius * Math.cos(2 * Math.PI * v), radius * Math.sin(2 * Math.PI * v)];
+      expect(elements(new Generator(8).normal([2], { dtype }))).toEqual(pair.map(round));
+    }
+  });
+
   test('the state is key and counter, and drawing moves the counter by whole blocks', () => {
     const random = new Generator(2 ** 40 + 7);
     expect(random.state).toEqual({ key: [7, 256], counter: [0, 0] });

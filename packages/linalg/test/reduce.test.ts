@@ -85,6 +85,16 @@ describe('reduce', () => {
     expect(elements(sum(full([n / 4, 4], 0.1), { axis: 0 }))).toEqual(new Array(4).fill(Math.fround(Math.fround(0.1) * (n / 4))));
   });
 
+  test('long rows and columns are halved without losing or repeating an element', () => {
+    for (const n of [127, 128, 129, 257, 1000]) {
+      const x = arange(3 * n, undefined, 1, 'float64');
+      const columns = [0, 1, 2].map((j) => (3 * n * (n - 1)) / 2 + j * n);
+      expect(sum(x).get()).toBe((3 * n * (3 * n - 1)) / 2);
+      expect(sum(x.reshape([n, 3]), { axis: 0 }).toArray()).toEqual(columns);
+      expect(sum(x.reshape([n, 3]).astype('int32'), { axis: 0 }).toArray()).toEqual(columns);
+    }
+  });
+
   test('a float64 sum is pairwise: its error stays below log₂(n)·ε, where a running sum’s does not', () => {
     const n = 1 << 20;
     const x = full([n], 0.1, 'float64');
