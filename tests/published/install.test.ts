@@ -1,5 +1,6 @@
 // A stranger installs one package: in an empty folder, with plain npm, from the packed files of it and of the floors below it and from nowhere else.
-// Then the first example of its README runs in plain Node and prints what it says, and it type-checks against the published declarations.
+// Then the first example of its README runs in plain Node and prints what it says, and it type-checks against the published declarations, in a project
+// that knows nothing of Node, as a web page's.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -9,7 +10,7 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 
 import { command, tool } from '../support/command.ts';
 import { checked, claimsIn, examplesOfMarkdown } from '../support/examples.ts';
-import { publicPackages, read, root } from '../support/repository.ts';
+import { publicPackages, read } from '../support/repository.ts';
 
 const tarballs = inject('tarballs');
 
@@ -54,8 +55,7 @@ test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder] a
     noEmit: true,
     target: 'ES2023',
     module: 'NodeNext',
-    types: ['node'],
-    typeRoots: [join(root, 'node_modules/@types')],
+    types: [],
   };
   writeFileSync(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['example.ts'] }));
   command(home, tool('tsc'), '-p', '.');
