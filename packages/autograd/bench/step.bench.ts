@@ -2,11 +2,10 @@
  * What the host does for one training step of the network 784-128-10 (forward, backward, AdamW), apart from the arithmetic: building
  * the graph, keying it and finding its program, and replaying a compiled step. The device here computes nothing.
  */
-import { adamW, effectGroup, runtimeOf } from '@firsthand/graph';
+import { adamW, crossEntropy, effectGroup, runtimeOf } from '@firsthand/graph';
 import type { Device, Executable, Node, Program, Storage } from '@firsthand/graph';
 import { NDArray } from '@firsthand/linalg';
 import { compile, defaultGenerator, fromArray, hostNode, stateVariable, Tensor, tensor } from '../src/index.ts';
-import { crossEntropy } from '@firsthand/graph';
 
 /** A device whose programs give storages and do no work. */
 function createIdle(): Device {
@@ -32,7 +31,8 @@ function createIdle(): Device {
 const device = createIdle();
 const batch = 64;
 const parameter = (shape: readonly number[]): Tensor => fromArray(defaultGenerator().normal(shape), { requiresGrad: true, device });
-const state = (shape: readonly number[]): Tensor => stateVariable(NDArray.packed(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape, 'float32'), { device });
+const state = (shape: readonly number[]): Tensor =>
+  stateVariable(NDArray.packed(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape, 'float32'), { device });
 const parameters = [parameter([128, 784]), parameter([128]), parameter([10, 128]), parameter([10])];
 const moments = parameters.map(({ shape }) => ({ mean: state(shape), square: state(shape), step: state([]) }));
 const attrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
@@ -83,7 +83,11 @@ for (let index = 0; index < 600; index++) {
   building.push(built - start);
   enqueueing.push(performance.now() - built);
 }
-const middle = (times: readonly number[]): string => times.slice(200).sort((a, b) => a - b)[200]!.toFixed(3);
+const middle = (times: readonly number[]): string =>
+  times
+    .slice(200)
+    .sort((a, b) => a - b)[200]!
+    .toFixed(3);
 console.log(`building the graph of one step        ${middle(building)} ms`);
 console.log(`enqueueing it (components, key, run)  ${middle(enqueueing)} ms`);
 const compiled = compile(step);

@@ -33,7 +33,10 @@ export interface CompileOptions {
  * console.log(await step(tensor([1, 1])).item()); // 2.799999952316284
  * ```
  */
-export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, { maxBytes = 2 ** 28 }: CompileOptions = {}): (...args: A) => R {
+export function compile<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  { maxBytes = 2 ** 28 }: CompileOptions = {},
+): (...args: A) => R {
   /** In order of use. */
   const plans = new Map<string, Plan[]>();
   let bytes = 0;

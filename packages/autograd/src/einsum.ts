@@ -60,13 +60,17 @@ function parse(equation: string, count: number): { readonly terms: readonly (rea
 /** A letter that occurs twice in one operand names its diagonal: mask the rest with zeros, and sum one of the two axes. */
 function takeDiagonals(equation: string, { labels, node }: Labelled): Labelled {
   if (labels.length !== node.shape.length) {
-    throw new ShapeError(`einsum: "${labels.join('')}" in "${equation}" names ${labels.length} axes, the operand is ${formatShape(node.shape)}`);
+    throw new ShapeError(
+      `einsum: "${labels.join('')}" in "${equation}" names ${labels.length} axes, the operand is ${formatShape(node.shape)}`,
+    );
   }
   const second = labels.findIndex((label, axis) => labels.indexOf(label) < axis);
   if (second < 0) return { labels, node };
   const first = labels.indexOf(labels[second]!);
   if (node.shape[first] !== node.shape[second]) {
-    throw new ShapeError(`einsum: axis "${labels[second]}" has sizes ${node.shape[first]} and ${node.shape[second]} in ${formatShape(node.shape)}`);
+    throw new ShapeError(
+      `einsum: axis "${labels[second]}" has sizes ${node.shape[first]} and ${node.shape[second]} in ${formatShape(node.shape)}`,
+    );
   }
   const onDiagonal = eq(iota(node.shape, first), iota(node.shape, second));
   const masked = where(onDiagonal, node, constant(0, [], node.dtype));

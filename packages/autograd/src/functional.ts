@@ -69,7 +69,8 @@ export function vjp(f: TensorFunction, ...primals: Tensor[]): [Tensor, (cotangen
  * is J·v: two reverse passes need no forward-mode rules.
  */
 export function jvp(f: TensorFunction, primals: readonly Tensor[], tangents: readonly Tensor[]): [Tensor, Tensor] {
-  if (primals.length !== tangents.length) throw new ShapeError(`jvp: ${primals.length} primals need as many tangents, got ${tangents.length}`);
+  if (primals.length !== tangents.length)
+    throw new ShapeError(`jvp: ${primals.length} primals need as many tangents, got ${tangents.length}`);
   const { inputs, value } = linearize(f, primals);
   const tangent = withGradient(true, () => {
     const u = tracked(constant(0, value.shape, value.dtype));
@@ -116,7 +117,9 @@ export function vmap(f: TensorFunction, { axis = 0 }: { readonly axis?: number }
       if (extent === undefined || extent === 0 || extents.some((each) => each !== extent)) {
         throw new ShapeError(`vmap: the arguments have ${extents.join(', ')} slices along axis ${axis}; they must agree, and be 1 or more`);
       }
-      const results = Array.from({ length: extent }, (_, index) => f(...args.map((arg) => arg.slice(axis, index, index + 1).squeeze(axis))));
+      const results = Array.from({ length: extent }, (_, index) =>
+        f(...args.map((arg) => arg.slice(axis, index, index + 1).squeeze(axis))),
+      );
       return stack(results, axis);
     });
 }
@@ -125,7 +128,9 @@ export function vmap(f: TensorFunction, { axis = 0 }: { readonly axis?: number }
 export function noGrad<T>(fn: () => T): T {
   const result = withGradient(false, fn);
   if (result instanceof Promise) {
-    throw new TypeError('noGrad: the function is asynchronous, and the part after its first await would be recorded; build values inside, await them outside');
+    throw new TypeError(
+      'noGrad: the function is asynchronous, and the part after its first await would be recorded; build values inside, await them outside',
+    );
   }
   return result;
 }

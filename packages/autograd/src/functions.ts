@@ -1,5 +1,18 @@
 /** Operations on several tensors, or with several results. */
-import { attention as attentionNode, concatenate, gather, argsort, log, neg, slice, stack as stackNodes, topk as topkNodes, argReduce, expand, reshape } from '@firsthand/graph';
+import {
+  attention as attentionNode,
+  concatenate,
+  gather,
+  argsort,
+  log,
+  neg,
+  slice,
+  stack as stackNodes,
+  topk as topkNodes,
+  argReduce,
+  expand,
+  reshape,
+} from '@firsthand/graph';
 import { normalizeAxis, ShapeError } from '@firsthand/linalg';
 import { rand } from './create.ts';
 import { Tensor } from './tensor.ts';
@@ -28,7 +41,8 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 export function split(tensor: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const along = normalizeAxis('split', axis, tensor.ndim);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total !== tensor.shape[along]) throw new ShapeError(`split: sizes ${sizes.join(' + ')} are ${total}, axis ${axis} has ${tensor.shape[along]}`);
+  if (total !== tensor.shape[along])
+    throw new ShapeError(`split: sizes ${sizes.join(' + ')} are ${total}, axis ${axis} has ${tensor.shape[along]}`);
   let start = 0;
   return sizes.map((size) => {
     const piece = tensor.narrow(along, start, size);

@@ -6,7 +6,7 @@ import { DTypeError, ShapeError } from '@firsthand/linalg';
 import { tensor } from './create.ts';
 import { realize } from './realize.ts';
 import { withoutStatistics } from './statistics.ts';
-import { Tensor } from './tensor.ts';
+import { type Tensor } from './tensor.ts';
 import { vjp } from './functional.ts';
 
 export interface GradCheckOptions {

@@ -101,7 +101,9 @@ export function backwardTargets(root: Node): readonly Node[] {
   }
   const leaves = ownedLeaves(root);
   if (leaves.length === 0) {
-    throw new GradientError(`backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`);
+    throw new GradientError(
+      `backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`,
+    );
   }
   return leaves;
 }

@@ -44,7 +44,10 @@ interface Variant {
   readonly sources: readonly Source[];
 }
 
-type Result = { readonly kind: 'output'; readonly index: number; readonly closed: string | null } | { readonly kind: 'argument'; readonly index: number } | { readonly kind: 'handle'; readonly tensor: Tensor };
+type Result =
+  | { readonly kind: 'output'; readonly index: number; readonly closed: string | null }
+  | { readonly kind: 'argument'; readonly index: number }
+  | { readonly kind: 'handle'; readonly tensor: Tensor };
 
 export interface Plan {
   readonly device: Device;
@@ -171,7 +174,8 @@ function collectResults(
   return { results, roots };
 }
 
-const OUTSIDE = 'backward: this value comes out of a compiled function, which keeps no graph; call backward inside the function, or do not compile it';
+const OUTSIDE =
+  'backward: this value comes out of a compiled function, which keeps no graph; call backward inside the function, or do not compile it';
 
 /** Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null. */
 export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly HostValue[] | null): unknown {
@@ -245,7 +249,10 @@ function sourceFor({ sourceOf }: Plan, node: Node): Source {
 }
 
 function rebind(target: Target, cell: Cell, device: Device): void {
-  const handle = target.kind === 'handle' ? target.handle : (target.owner.gradient ??= target.owner.createGradient(placeholderFor(target.owner, device)));
+  const handle =
+    target.kind === 'handle'
+      ? target.handle
+      : (target.owner.gradient ??= target.owner.createGradient(placeholderFor(target.owner, device)));
   const { shape, dtype, cell: old } = handle.node;
   const requiresGrad = target.kind === 'handle' && target.requiresGrad;
   const next = leaf({ role: 'stored', name: handle.name, shape, dtype, host: null, sample: null }, device, { requiresGrad });

@@ -1,4 +1,4 @@
-/** Several values as one program. */
+/** Several values at once: those that share work become one program, and nothing is computed twice. */
 import { DeviceError, runtimeOf } from '@firsthand/graph';
 import type { Device } from '@firsthand/graph';
 import type { Tensor } from './tensor.ts';
@@ -10,7 +10,8 @@ import { savedSetOf } from './value.ts';
  * @throws the failure of any of them; DeviceError inside `compile`
  */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
-  if (currentTrace() !== null) throw new DeviceError('realize: values do not exist inside compile; return the tensors and await them outside');
+  if (currentTrace() !== null)
+    throw new DeviceError('realize: values do not exist inside compile; return the tensors and await them outside');
   const byDevice = new Map<Device, Tensor[]>();
   for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
   const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.read());

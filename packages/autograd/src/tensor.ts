@@ -84,7 +84,8 @@ export class Tensor extends Elementwise<Tensor> {
   /** Without the named axes of size 1; without all of them by default. */
   squeeze(...axes: readonly number[]): Tensor {
     return this.derive((x) => {
-      const ones = axes.length > 0 ? reducedAxes('squeeze', axes, x.shape.length) : x.shape.flatMap((size, axis) => (size === 1 ? [axis] : []));
+      const ones =
+        axes.length > 0 ? reducedAxes('squeeze', axes, x.shape.length) : x.shape.flatMap((size, axis) => (size === 1 ? [axis] : []));
       const wide = ones.find((axis) => x.shape[axis] !== 1);
       if (wide !== undefined) throw new ShapeError(`squeeze: axis ${wide} of ${formatShape(x.shape)} has size ${x.shape[wide]}, not 1`);
       return reshape(

@@ -38,6 +38,13 @@ export function currentTrace(): Trace | null {
   return current;
 }
 
+/** Makes `trace` the current one, and gives the one before. */
+function enter(trace: Trace | null): Trace | null {
+  const outer = current;
+  current = trace;
+  return outer;
+}
+
 /** Reads `object[key]`; inside `compile`, another value next time means another trace. */
 export function guard<T extends object, K extends keyof T>(object: T, key: K): T[K] {
   const value = object[key];
@@ -46,8 +53,8 @@ export function guard<T extends object, K extends keyof T>(object: T, key: K): T
 }
 
 export class Trace {
-  readonly handles = new Map<Handle, TracedHandle>();
-  readonly gradients = new Map<GradientOwner, TracedGradient>();
+  readonly handles: Map<Handle, TracedHandle> = new Map();
+  readonly gradients: Map<GradientOwner, TracedGradient> = new Map();
   readonly guards: Guard[] = [];
   readonly hosts: Leaf[] = [];
   /** Handles that stand for the function's arguments. */
@@ -56,12 +63,11 @@ export class Trace {
 
   /** Runs the function's body; every handle is restored, whatever happens. */
   run<T>(body: () => T): T {
-    const outer = current;
-    current = this;
+    const outer = enter(this);
     try {
       return body();
     } finally {
-      current = outer;
+      enter(outer);
       this.#restore();
     }
   }
@@ -83,7 +89,9 @@ export class Trace {
   /** @throws GradientError if a gradient would accumulate in an argument: it lives for one call only */
   requireVariable(handle: Handle): void {
     if (this.#arguments.has(handle)) {
-      throw new GradientError('backward: inside compile, a gradient would accumulate in an argument; use grad(f), or make it a captured variable');
+      throw new GradientError(
+        'backward: inside compile, a gradient would accumulate in an argument; use grad(f), or make it a captured variable',
+      );
     }
   }
 
@@ -117,13 +125,16 @@ export class Trace {
   /** Rebinds a handle for the rest of the trace. */
   assign(handle: Handle, value: Node): void {
     const { shape, dtype, device, requiresGrad } = handle.node;
-    const target = leaf({ role: 'stored', name: handle.name, shape, dtype, host: null, sample: null }, device!, { requiresGrad, pending: value });
+    const target = leaf({ role: 'stored', name: handle.name, shape, dtype, host: null, sample: null }, device!, {
+      requiresGrad,
+      pending: value,
+    });
     target.owner = handle;
     handle.node = target;
   }
 
   /** What the handles held when the body ended, by handle; before they are restored. */
-  readonly rebound = new Map<Handle, Node>();
+  readonly rebound: Map<Handle, Node> = new Map();
 
   #restore(): void {
     for (const { handle, before, placeholder } of this.handles.values()) {
@@ -142,4 +153,3 @@ function captured(handle: Handle): string {
   const name = handle.name === null ? 'a tensor' : `"${handle.name}"`;
   return `backward: inside compile, the gradient would flow into ${name}, which was computed outside; compute it inside, or pass detach()`;
 }
-

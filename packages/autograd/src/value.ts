@@ -35,6 +35,9 @@ export interface BackwardOptions {
 const CONSUMED =
   'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
 
+/** How Node's console asks an object for its text. */
+const inspect: unique symbol = Symbol.for('nodejs.util.inspect.custom');
+
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */
   gradient: Handle | null = null;
@@ -220,7 +223,11 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
       trace.requireVariable(this);
       trace.adoptGradient(this);
       if (this.gradient === null) this.gradient = this.createGradient(value);
-      else trace.assign(this.gradient, withGradient(false, () => add(this.gradient!.node, value)));
+      else
+        trace.assign(
+          this.gradient,
+          withGradient(false, () => add(this.gradient!.node, value)),
+        );
       return;
     }
     const runtime = this.runtime();
@@ -284,11 +291,12 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const { cell } = this.node;
     const { device } = this;
     if (cell === null) return `${head} (not computed)`;
-    if (cell.flight !== null || cell.failure !== null || cell.stale !== null || device.readSync === undefined) return `${head} (on the device)`;
+    if (cell.flight !== null || cell.failure !== null || cell.stale !== null || device.readSync === undefined)
+      return `${head} (on the device)`;
     return `${head}\n${this.toNDArray(device.readSync(cell.storage)).toString()}`;
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
+  [inspect](): string {
     return this.toString();
   }
 

@@ -37,7 +37,9 @@ export function retireCell(cell: Cell, variable: string): void {
 export function requireReadable(cell: Cell): Cell {
   if (cell.failure !== null) throw cell.failure;
   if (cell.stale !== null) {
-    throw new StaleError(`this value needs an earlier value of ${cell.stale}, which has been updated since; read it before the update, or keep a copy`);
+    throw new StaleError(
+      `this value needs an earlier value of ${cell.stale}, which has been updated since; read it before the update, or keep a copy`,
+    );
   }
   return cell;
 }

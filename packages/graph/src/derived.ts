@@ -146,7 +146,8 @@ export function concatenate(parts: readonly Node[], axis: number): Node {
   const along = normalizeAxis('cat', axis, first.shape.length);
   for (const part of rest) {
     if (part.dtype !== first.dtype) throw new DTypeError(`cat: dtypes differ: ${first.dtype} and ${part.dtype}; cast one of them`);
-    const fits = part.shape.length === first.shape.length && part.shape.every((extent, each) => each === along || extent === first.shape[each]);
+    const fits =
+      part.shape.length === first.shape.length && part.shape.every((extent, each) => each === along || extent === first.shape[each]);
     if (!fits) throw new ShapeError(`cat: ${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${along}`);
   }
   const join = (from: number, to: number): Node => {
@@ -164,7 +165,8 @@ export function stack(parts: readonly Node[], axis: number): Node {
   const along = normalizeAxis('stack', axis, first.shape.length + 1);
   const shape = [...first.shape.slice(0, along), 1, ...first.shape.slice(along)];
   const lifted = parts.map((part) => {
-    if (!equalShapes(part.shape, first.shape)) throw new ShapeError(`stack: shapes differ: ${formatShape(first.shape)} and ${formatShape(part.shape)}`);
+    if (!equalShapes(part.shape, first.shape))
+      throw new ShapeError(`stack: shapes differ: ${formatShape(first.shape)} and ${formatShape(part.shape)}`);
     return reshape(part, shape);
   });
   return concatenate(lifted, along);
@@ -173,13 +175,21 @@ export function stack(parts: readonly Node[], axis: number): Node {
 /** Elements start, start + step, … before stop, along one axis. Negative bounds count from the end. step > 0. */
 export function slice(x: Node, axis: number, start: number, stop: number, step = 1): Node {
   const along = normalizeAxis('slice', axis, x.shape.length);
-  if (!Number.isInteger(step) || step < 1) throw new ShapeError(`slice: the step must be a whole number, 1 or more, got ${step}; use flip to go backward`);
+  if (!Number.isInteger(step) || step < 1)
+    throw new ShapeError(`slice: the step must be a whole number, 1 or more, got ${step}; use flip to go backward`);
   const extent = x.shape[along]!;
   const bound = (value: number): number => Math.min(Math.max(value < 0 ? value + extent : value, 0), extent);
   const from = bound(start);
   const count = Math.max(0, bound(stop) - from);
   const replace = (shape: Shape, extents: readonly number[]): number[] => [...shape.slice(0, along), ...extents, ...shape.slice(along + 1)];
-  const cut = shrink(x, replace(x.shape.map(() => 0), [from]), replace(x.shape, [from + count]));
+  const cut = shrink(
+    x,
+    replace(
+      x.shape.map(() => 0),
+      [from],
+    ),
+    replace(x.shape, [from + count]),
+  );
   if (step === 1) return cut;
   // A stride is a reshape: pad to whole groups of `step`, keep the first of each group.
   const groups = Math.ceil(count / step);

@@ -1,7 +1,19 @@
 /** What to compute, and where: the public names of the package, and nothing else. */
 export * from './types.ts';
 export { DeviceError, GradientError, NonFiniteError, StaleError } from './errors.ts';
-export { argumentLeaf, call, constant, hostLeaf, isGradientEnabled, leaf, node, outputsOf, reapply, tracked, withGradient } from './node.ts';
+export {
+  argumentLeaf,
+  call,
+  constant,
+  hostLeaf,
+  isGradientEnabled,
+  leaf,
+  node,
+  outputsOf,
+  reapply,
+  tracked,
+  withGradient,
+} from './node.ts';
 export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';
 export type { Follow } from './traverse.ts';
 export { describe, isFloat, keptShape, reducedAxes, requireFloat, requireIndex, requireSameDType } from './shapes.ts';

@@ -53,7 +53,7 @@ function create<K extends Op>(
     stamp: 0,
     slot: 0,
   };
-  return created as unknown as NodeOf<K>;
+  return created;
 }
 
 function nameOf(op: Op, attrs: unknown): string {
@@ -95,7 +95,9 @@ function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node
   requiresGrad = requiresGrad && gradientMode && (op === 'call' || differentiable(spec.dtype));
   const device = commonDevice(op, attrs, inputs);
   if (device !== null && !device.supports(spec.dtype)) {
-    throw new DTypeError(`${nameOf(op, attrs)}: the ${device.name} device has no ${spec.dtype}; cast to float32, or move to another device`);
+    throw new DTypeError(
+      `${nameOf(op, attrs)}: the ${device.name} device has no ${spec.dtype}; cast to float32, or move to another device`,
+    );
   }
   return create(op, attrs, inputs, spec, device, requiresGrad, after);
 }
@@ -165,7 +167,7 @@ export function tracked(x: Node): Node {
 /** The same operation on other inputs, without checks: they have the shapes and dtypes of the old ones. */
 export function rebuild(original: Node, inputs: readonly Node[], device: Device | null = original.device): Node {
   const copy = create(original.op, original.attrs as never, inputs, original, device, false, 0);
-  return copy as Node;
+  return copy;
 }
 
 /** The same operation on other inputs that may require gradients. */

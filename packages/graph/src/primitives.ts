@@ -230,7 +230,8 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const rule = UNARY_RULES[kind];
       if (rule === 'float' || rule === 'test') requireFloat(kind, x);
       if (rule === 'number' && x.dtype === 'bool') throw new DTypeError(`${kind}: needs numbers, got ${describe(x)}; use cast('float32')`);
-      if (rule === 'bool' && x.dtype !== 'bool') throw new DTypeError(`${kind}: needs bool, got ${describe(x)}; compare first, or cast('bool')`);
+      if (rule === 'bool' && x.dtype !== 'bool')
+        throw new DTypeError(`${kind}: needs bool, got ${describe(x)}; compare first, or cast('bool')`);
       return { shape: x.shape, dtype: rule === 'test' ? 'bool' : x.dtype };
     },
     encode: ({ kind }, write) => write(UNARY_CODES[kind]),
@@ -240,9 +241,11 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const a = input(inputs, 0);
       const b = input(inputs, 1);
       requireSameDType(kind, a, b);
-      if (!equalShapes(a.shape, b.shape)) throw new ShapeError(`${kind}: shapes differ: ${describe(a)} and ${describe(b)}; broadcast first`);
+      if (!equalShapes(a.shape, b.shape))
+        throw new ShapeError(`${kind}: shapes differ: ${describe(a)} and ${describe(b)}; broadcast first`);
       const rule = BINARY_RULES[kind];
-      if (rule === 'logic' && a.dtype !== 'bool') throw new DTypeError(`${kind}: needs bool, got ${describe(a)}; compare first, or cast('bool')`);
+      if (rule === 'logic' && a.dtype !== 'bool')
+        throw new DTypeError(`${kind}: needs bool, got ${describe(a)}; compare first, or cast('bool')`);
       if (rule === 'arithmetic' && a.dtype === 'bool') {
         throw new DTypeError(`${kind}: needs numbers, got ${describe(a)}; use cast('float32') or a logical operation`);
       }
@@ -330,7 +333,8 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       requireIndex(name, index);
       requireSameDType(name, base, source);
       if (mode === 'add' && base.dtype === 'bool') throw new DTypeError(`${name}: needs numbers, got ${describe(base)}; use cast('int32')`);
-      if (!equalShapes(index.shape, source.shape)) throw new ShapeError(`${name}: index ${describe(index)} and source ${describe(source)} differ in shape`);
+      if (!equalShapes(index.shape, source.shape))
+        throw new ShapeError(`${name}: index ${describe(index)} and source ${describe(source)} differ in shape`);
       if (!equalShapes(withAxis(base.shape, axis, 0), withAxis(index.shape, axis, 0))) {
         throw new ShapeError(`${name}: index ${describe(index)} must have the shape of ${describe(base)} but for axis ${axis}`);
       }

@@ -177,7 +177,7 @@ export class Runtime {
 
   /** Waits until the values of `nodes` exist. */
   async finish(nodes: readonly Node[]): Promise<void> {
-    await Promise.all(nodes.map((node) => node.cell?.flight?.settled));
+    await Promise.all(nodes.map((node) => node.cell?.flight?.settled ?? Promise.resolve()));
     for (const node of nodes) if (node.cell !== null) requireReadable(node.cell);
     await this.#breathe();
   }
@@ -275,7 +275,11 @@ export class Runtime {
    * Enqueues one run: arguments in, cells of the outputs out. `overwrites` names, for each effect, the cell whose storage the
    * device was allowed to overwrite. A failure of this run, or of one that it reads from, is written into the cells (rule 26).
    */
-  submit(executable: Executable, args: readonly (Cell | Exclude<Arg, object> | readonly number[])[], overwrites: readonly (Cell | null)[]): Cell[] {
+  submit(
+    executable: Executable,
+    args: readonly (Cell | Exclude<Arg, object> | readonly number[])[],
+    overwrites: readonly (Cell | null)[],
+  ): Cell[] {
     const cells = args.filter((arg): arg is Cell => typeof arg === 'object' && 'storage' in arg);
     const completion = executable.run(args.map((arg) => (typeof arg === 'object' && 'storage' in arg ? arg.storage : arg)));
     this.counters.programs++;
@@ -322,6 +326,7 @@ export class Runtime {
     this.counters.recomputed += repeated;
     if (repeated > 0 && !this.#warned) {
       this.#warned = true;
+      // oxlint-disable-next-line no-console -- said once, to the person who reads values one after the other
       console.warn(
         `firsthand: computed ${repeated} operations a second time, because a value was read after the program that computed it had run. ` +
           'Ask for it together with the others: realize(a, b).',

@@ -19,31 +19,44 @@ export interface AdamWAttrs extends Attrs {
 export const adamWComposite: Composite<AdamWAttrs> = {
   name: 'adamW',
   infer(_, parameter, gradient, mean, square, step, rate) {
-    for (const each of [gradient!, mean!, square!]) {
+    for (const each of [gradient, mean, square]) {
       requireFloat('adamW', each);
-      requireSameDType('adamW', parameter!, each);
-      if (!equalShapes(parameter!.shape, each.shape)) throw new ShapeError(`adamW: ${describe(each)} does not fit ${describe(parameter!)}`);
+      requireSameDType('adamW', parameter, each);
+      if (!equalShapes(parameter.shape, each.shape)) throw new ShapeError(`adamW: ${describe(each)} does not fit ${describe(parameter)}`);
     }
-    for (const scalar of [step!, rate!]) {
+    for (const scalar of [step, rate]) {
       if (scalar.shape.length > 0) throw new ShapeError(`adamW: the step and the learning rate are scalars, got ${describe(scalar)}`);
-      requireSameDType('adamW', parameter!, scalar);
+      requireSameDType('adamW', parameter, scalar);
     }
-    const { shape, dtype } = parameter!;
-    return [{ shape, dtype }, { shape, dtype }, { shape, dtype }, { shape: [], dtype }];
+    const { shape, dtype } = parameter;
+    return [
+      { shape, dtype },
+      { shape, dtype },
+      { shape, dtype },
+      { shape: [], dtype },
+    ];
   },
   body({ beta1, beta2, epsilon, weightDecay }, parameter, gradient, mean, square, step, rate) {
-    const count = add(step!, 1);
+    const count = add(step, 1);
     const correction = (beta: number): Node => neg(unary('expm1', mul(count, Math.log(beta))));
-    const newMean = add(mul(mean!, beta1), mul(gradient!, 1 - beta1));
-    const newSquare = add(mul(square!, beta2), mul(mul(gradient!, gradient!), 1 - beta2));
+    const newMean = add(mul(mean, beta1), mul(gradient, 1 - beta1));
+    const newSquare = add(mul(square, beta2), mul(mul(gradient, gradient), 1 - beta2));
     const size = add(div(sqrt(newSquare), sqrt(correction(beta2))), epsilon);
-    const decayed = weightDecay === 0 ? parameter! : mul(parameter!, sub(1, mul(rate!, weightDecay)));
-    const updated = sub(decayed, mul(div(newMean, size), div(rate!, correction(beta1))));
+    const decayed = weightDecay === 0 ? parameter : mul(parameter, sub(1, mul(rate, weightDecay)));
+    const updated = sub(decayed, mul(div(newMean, size), div(rate, correction(beta1))));
     return [updated, newMean, newSquare, count];
   },
 };
 
 /** The new parameter, first moment, second moment and step count. step and rate: scalars of the parameter's dtype. */
-export function adamW(parameter: Node, gradient: Node, mean: Node, square: Node, step: Node, rate: Node, attrs: AdamWAttrs): readonly Node[] {
+export function adamW(
+  parameter: Node,
+  gradient: Node,
+  mean: Node,
+  square: Node,
+  step: Node,
+  rate: Node,
+  attrs: AdamWAttrs,
+): readonly Node[] {
   return call(adamWComposite, attrs, parameter, gradient, mean, square, step, rate);
 }

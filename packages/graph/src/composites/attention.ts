@@ -54,19 +54,19 @@ function weights({ causal, scale }: AttentionAttrs, q: Node, k: Node, mask: Node
 
 export const attentionComposite: Composite<AttentionAttrs> = {
   name: 'attention',
-  infer: (_, q, k, v, mask) => [inferAttention(q!, k!, v!, mask)],
-  body: (attrs, q, k, v, mask) => [matmul(weights(attrs, q!, k!, mask), v!)],
+  infer: (_, q, k, v, mask) => [inferAttention(q, k, v, mask)],
+  body: (attrs, q, k, v, mask) => [matmul(weights(attrs, q, k, mask), v)],
   // o = P v, P = softmax(S): dv = Pᵀ g, dP = g vᵀ, dS = P·(dP − Σ dP·P), dq = dS k·scale, dk = dSᵀ q·scale. P is computed again.
   vjp([g], _outs, attrs, q, k, v, mask) {
     if (g === null || g === undefined) return [null, null, null, null];
-    const p = weights(attrs, q!, k!, mask);
-    const dp = matmul(g, transpose(v!));
+    const p = weights(attrs, q, k, mask);
+    const dp = matmul(g, transpose(v));
     const ds = mul(p, sub(dp, sum(mul(dp, p), { axis: -1, keepDims: true })));
     const scaled = mul(ds, attrs.scale);
     return [
-      sumTo(matmul(scaled, k!), q!.shape),
-      sumTo(matmul(transpose(scaled), q!), k!.shape),
-      sumTo(matmul(transpose(p), g), v!.shape),
+      sumTo(matmul(scaled, k), q.shape),
+      sumTo(matmul(transpose(scaled), q), k.shape),
+      sumTo(matmul(transpose(p), g), v.shape),
       mask === undefined || mask.dtype === 'bool' ? null : sumTo(ds, mask.shape),
     ];
   },

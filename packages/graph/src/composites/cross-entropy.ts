@@ -13,25 +13,25 @@ import { describe, requireFloat, requireIndex } from '../shapes.ts';
 export const crossEntropyComposite: Composite = {
   name: 'crossEntropy',
   infer(_, logits, labels) {
-    requireFloat('crossEntropy', logits!);
-    requireIndex('crossEntropy', labels!);
-    if (logits!.shape.length < 1 || !equalShapes(logits!.shape.slice(0, -1), labels!.shape)) {
+    requireFloat('crossEntropy', logits);
+    requireIndex('crossEntropy', labels);
+    if (logits.shape.length < 1 || !equalShapes(logits.shape.slice(0, -1), labels.shape)) {
       throw new ShapeError(
-        `crossEntropy: logits ${describe(logits!)} need labels of shape [${logits!.shape.slice(0, -1).join(', ')}], got ${describe(labels!)}`,
+        `crossEntropy: logits ${describe(logits)} need labels of shape [${logits.shape.slice(0, -1).join(', ')}], got ${describe(labels)}`,
       );
     }
-    if (logits!.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: no classes in ${describe(logits!)}`);
-    return [{ shape: labels!.shape, dtype: logits!.dtype }];
+    if (logits.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: no classes in ${describe(logits)}`);
+    return [{ shape: labels.shape, dtype: logits.dtype }];
   },
   body(_, logits, labels) {
-    const picked = gather(logSoftmax(logits!), reshape(labels!, [...labels!.shape, 1]), -1); // (…, 1)
-    return [reshape(neg(picked), labels!.shape)];
+    const picked = gather(logSoftmax(logits), reshape(labels, [...labels.shape, 1]), -1); // (…, 1)
+    return [reshape(neg(picked), labels.shape)];
   },
   // ∂(lse(x) − x_label)/∂x = softmax(x) − onehot(label)
   vjp([g], _outs, _attrs, logits, labels) {
     if (g === null || g === undefined) return [null, null];
-    const target = oneHot(labels!, logits!.shape.at(-1)!, logits!.dtype);
-    return [mul(sub(softmax(logits!), target), reshape(g, [...g.shape, 1])), null];
+    const target = oneHot(labels, logits.shape.at(-1)!, logits.dtype);
+    return [mul(sub(softmax(logits), target), reshape(g, [...g.shape, 1])), null];
   },
 };
 

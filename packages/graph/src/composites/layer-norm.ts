@@ -19,33 +19,33 @@ const rowAxes = (x: { readonly shape: readonly number[] }, weight: { readonly sh
 export const layerNormComposite: Composite<LayerNormAttrs> = {
   name: 'layerNorm',
   infer(_, x, weight, bias) {
-    requireFloat('layerNorm', x!);
-    requireSameDType('layerNorm', x!, weight!);
-    requireSameDType('layerNorm', x!, bias!);
-    const rank = weight!.shape.length;
-    if (rank === 0 || !equalShapes(x!.shape.slice(x!.shape.length - rank), weight!.shape) || !equalShapes(weight!.shape, bias!.shape)) {
-      throw new ShapeError(`layerNorm: weight ${describe(weight!)} and bias ${describe(bias!)} must have the last axes of ${describe(x!)}`);
+    requireFloat('layerNorm', x);
+    requireSameDType('layerNorm', x, weight);
+    requireSameDType('layerNorm', x, bias);
+    const rank = weight.shape.length;
+    if (rank === 0 || !equalShapes(x.shape.slice(x.shape.length - rank), weight.shape) || !equalShapes(weight.shape, bias.shape)) {
+      throw new ShapeError(`layerNorm: weight ${describe(weight)} and bias ${describe(bias)} must have the last axes of ${describe(x)}`);
     }
-    const axes = rowAxes(x!, weight!);
-    const statistics = { shape: x!.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: x!.dtype };
-    return [{ shape: x!.shape, dtype: x!.dtype }, statistics, statistics];
+    const axes = rowAxes(x, weight);
+    const statistics = { shape: x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: x.dtype };
+    return [{ shape: x.shape, dtype: x.dtype }, statistics, statistics];
   },
   body({ epsilon }, x, weight, bias) {
-    const axis = rowAxes(x!, weight!);
-    const centre = mean(x!, { axis, keepDims: true });
-    const scale = rsqrt(add(variance(x!, { axis, keepDims: true, correction: 0 }), epsilon));
-    return [add(mul(mul(sub(x!, centre), scale), weight!), bias!), centre, scale];
+    const axis = rowAxes(x, weight);
+    const centre = mean(x, { axis, keepDims: true });
+    const scale = rsqrt(add(variance(x, { axis, keepDims: true, correction: 0 }), epsilon));
+    return [add(mul(mul(sub(x, centre), scale), weight), bias), centre, scale];
   },
   // With n = (x − μ)·r and h = g·w: dx = r·(h − mean(h) − n·mean(h·n)), dw = Σ g·n, db = Σ g over rows.
   // μ and r are internal: nothing outside reads them, so they have no gradient of their own.
   vjp([g], outs, _attrs, x, weight) {
     if (g === null || g === undefined) return [null, null, null];
-    const axis = rowAxes(x!, weight!);
+    const axis = rowAxes(x, weight);
     const scale = outs[2]!;
-    const normal = mul(sub(x!, outs[1]!), scale);
-    const h = mul(g, weight!);
+    const normal = mul(sub(x, outs[1]!), scale);
+    const h = mul(g, weight);
     const inner = sub(sub(h, mean(h, { axis, keepDims: true })), mul(normal, mean(mul(h, normal), { axis, keepDims: true })));
-    return [mul(scale, inner), sumTo(mul(g, normal), weight!.shape), sumTo(g, weight!.shape)];
+    return [mul(scale, inner), sumTo(mul(g, normal), weight.shape), sumTo(g, weight.shape)];
   },
 };
 

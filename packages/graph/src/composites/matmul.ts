@@ -26,22 +26,20 @@ function inferMatmul(a: Spec, b: Spec): Spec {
 
 export const matmulComposite: Composite = {
   name: 'matmul',
-  infer: (_, a, b) => [inferMatmul(a!, b!)],
+  infer: (_, a, b) => [inferMatmul(a, b)],
   body(_, a, b) {
-    const [first, second] = [a!, b!];
-    const { shape } = inferMatmul(first, second);
-    const inner = first.shape.at(-1)!;
-    const full = [...shape.slice(0, -1), inner, shape.at(-1)!]; // (…, m, k, n)
-    const left = expand(reshape(first, [...first.shape, 1]), full);
-    const aligned = [...second.shape.slice(0, -2), 1, ...second.shape.slice(-2)];
-    return [sum(mul(left, expand(reshape(second, aligned), full)), { axis: -2 })];
+    const { shape } = inferMatmul(a, b);
+    const full = [...shape.slice(0, -1), a.shape.at(-1)!, shape.at(-1)!]; // (…, m, k, n)
+    const left = reshape(a, [...a.shape, 1]); // (…, m, k, 1)
+    const right = reshape(b, [...b.shape.slice(0, -2), 1, ...b.shape.slice(-2)]); // (…, 1, k, n)
+    return [sum(mul(expand(left, full), expand(right, full)), { axis: -2 })];
   },
   // C = A B: dA = G Bᵀ, dB = Aᵀ G, summed over broadcast axes.
   vjp([g], _outs, _attrs, a, b) {
     if (g === null || g === undefined) return [null, null];
     return [
-      a!.requiresGrad ? sumTo(matmul(g, transpose(b!)), a!.shape) : null,
-      b!.requiresGrad ? sumTo(matmul(transpose(a!), g), b!.shape) : null,
+      a.requiresGrad ? sumTo(matmul(g, transpose(b)), a.shape) : null,
+      b.requiresGrad ? sumTo(matmul(transpose(a), g), b.shape) : null,
     ];
   },
 };

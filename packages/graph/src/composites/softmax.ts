@@ -36,7 +36,7 @@ export const softmaxComposite: Composite<AxisAttrs> = {
   name: 'softmax',
   infer: sameSpec('softmax'),
   body({ axis }, x) {
-    const { powers, total } = exponentials(x!, axis);
+    const { powers, total } = exponentials(x, axis);
     return [div(powers, orOne(total))];
   },
   // y = softmax(x): dyᵢ/dxⱼ = yᵢ(δᵢⱼ − yⱼ), so dx = y·(g − Σ g·y).
@@ -50,7 +50,7 @@ export const logSoftmaxComposite: Composite<AxisAttrs> = {
   name: 'logSoftmax',
   infer: sameSpec('logSoftmax'),
   body({ axis }, x) {
-    const { shifted, total } = exponentials(x!, axis);
+    const { shifted, total } = exponentials(x, axis);
     return [sub(shifted, log(orOne(total)))];
   },
   // y = x − lse(x): dx = g − softmax(x)·Σ g, and softmax(x) = eʸ.
@@ -63,17 +63,17 @@ export const logSoftmaxComposite: Composite<AxisAttrs> = {
 export const logsumexpComposite: Composite<AxisAttrs> = {
   name: 'logsumexp',
   infer({ axis }, x) {
-    requireFloat('logsumexp', x!);
-    return [{ shape: x!.shape.map((extent, each) => (each === axis ? 1 : extent)), dtype: x!.dtype }];
+    requireFloat('logsumexp', x);
+    return [{ shape: x.shape.map((extent, each) => (each === axis ? 1 : extent)), dtype: x.dtype }];
   },
   body({ axis }, x) {
-    const { total, shift } = exponentials(x!, axis);
+    const { total, shift } = exponentials(x, axis);
     return [add(log(total), shift)];
   },
   // ∂lse/∂xⱼ = softmax(x)ⱼ
   vjp([g], _outs, { axis }, x) {
     if (g === null || g === undefined) return [null];
-    return [mul(softmax(x!, axis), g)];
+    return [mul(softmax(x, axis), g)];
   },
 };
 

@@ -47,22 +47,22 @@ export const EVALUATE: { readonly [K in Evaluated]: Evaluator<K> } = {
   iota: ({ shape, attrs }) => iota(shape, attrs.axis),
   random: ({ shape, dtype }, key, counter) => {
     const words = (x: NDArray): readonly [number, number] => [x.get(0), x.get(1)];
-    const bits = randomBits(words(key!), words(counter!), sizeOf(shape));
+    const bits = randomBits(words(key), words(counter), sizeOf(shape));
     // 24 random bits make a float32 in [0, 1): bits·2⁻²⁴ is exact.
     const data = dtype === 'uint32' ? bits : Float32Array.from(bits, (word) => (word >>> 8) * 2 ** -24);
     return NDArray.packed(data, shape, dtype);
   },
-  cast: ({ dtype }, x) => x!.astype(dtype),
-  unary: ({ attrs }, x) => unary(attrs.kind, x!),
-  binary: ({ attrs }, a, b) => binary(attrs.kind, a!, b!),
-  where: (_, condition, a, b) => where(condition!, a!, b!),
-  reduce: ({ attrs }, x) => reduce(attrs.kind, x!, attrs.axes, true),
-  argReduce: ({ attrs }, x) => argReduce(attrs.kind, x!, attrs.axis, true),
-  prefixScan: ({ attrs }, x) => cumsum(x!, { axis: attrs.axis }),
-  movement: ({ attrs }, x) => (MOVE[attrs.kind] as Mover<Movement['kind']>)(attrs, x!),
-  gather: ({ attrs }, x, index) => gather(x!, index!, attrs.axis),
-  scatter: ({ attrs }, base, index, source) => scatter(attrs.mode, base!, index!, source!, attrs.axis),
-  sort: ({ attrs }, x) => argsort(x!, { axis: attrs.axis, descending: attrs.descending }),
+  cast: ({ dtype }, x) => x.astype(dtype),
+  unary: ({ attrs }, x) => unary(attrs.kind, x),
+  binary: ({ attrs }, a, b) => binary(attrs.kind, a, b),
+  where: (_, condition, a, b) => where(condition, a, b),
+  reduce: ({ attrs }, x) => reduce(attrs.kind, x, attrs.axes, true),
+  argReduce: ({ attrs }, x) => argReduce(attrs.kind, x, attrs.axis, true),
+  prefixScan: ({ attrs }, x) => cumsum(x, { axis: attrs.axis }),
+  movement: ({ attrs }, x) => (MOVE[attrs.kind] as Mover<Movement['kind']>)(attrs, x),
+  gather: ({ attrs }, x, index) => gather(x, index, attrs.axis),
+  scatter: ({ attrs }, base, index, source) => scatter(attrs.mode, base, index, source, attrs.axis),
+  sort: ({ attrs }, x) => argsort(x, { axis: attrs.axis, descending: attrs.descending }),
 };
 
 /** A composite computed whole instead of through its body. */
@@ -70,5 +70,5 @@ export type ReferenceKernel = (attrs: Attrs, ...inputs: NDArray[]) => readonly N
 
 /** Only the matrix product has a kernel: its body would hold every product of elements at once. */
 export const REFERENCE_KERNELS: ReadonlyMap<Composite, ReferenceKernel> = /* @__PURE__ */ new Map<Composite, ReferenceKernel>([
-  [matmulComposite, (_, a, b) => [matmul(a!, b!)]],
+  [matmulComposite, (_, a, b) => [matmul(a, b)]],
 ]);
