@@ -2,7 +2,7 @@
  * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each node's rule, add
  * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
  */
-import { add, constant, describe, GradientError, isFree, outputsOf, postOrder, walk } from '@firsthand/graph';
+import { add, constant, describe, GradientError, isFree, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
 import type { Node, NodeOf } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
@@ -77,7 +77,9 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
   if (composite.vjp !== undefined) return composite.vjp(gs, outputsOf(call), attrs, ...call.inputs);
   const targets = [...new Set(call.inputs)].filter((input) => input.requiresGrad);
   const sums: (Node | null)[] = targets.map(() => null);
-  composite.body(attrs, ...call.inputs).forEach((value, index) => {
+  // The body is differentiated at once, whatever the mode in which the gradient's own nodes are built.
+  const body = withGradient(true, () => composite.body(attrs, ...call.inputs));
+  body.forEach((value, index) => {
     const g = gs[index] ?? null;
     if (g === null || !value.requiresGrad) return;
     const gradients = gradient(value, g, targets, true);

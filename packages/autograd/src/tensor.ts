@@ -26,7 +26,7 @@ import {
   scatterAdd,
   slice,
   softmax,
-  sqrt,
+  standardDeviation,
   transpose,
   tril,
   triu,
@@ -189,9 +189,9 @@ export class Tensor extends Elementwise<Tensor> {
   var(options?: ReduceOptions & { readonly correction?: number }): Tensor {
     return this.derive((x) => variance(x, options));
   }
-  /** √var */
+  /** √var, with derivative 0 where all elements are equal. */
   std(options?: ReduceOptions & { readonly correction?: number }): Tensor {
-    return this.derive((x) => sqrt(variance(x, options)));
+    return this.derive((x) => standardDeviation(x, options));
   }
   /** The 1-, 2- (default) or ∞-norm; derivative 0 at the origin. */
   norm(options?: ReduceOptions & { readonly order?: number }): Tensor {

@@ -105,6 +105,11 @@ function sqrtAtOrigin(x: Node): Node {
   return where(zero, 0, sqrt(where(zero, 1, x)));
 }
 
+/** √variance, with derivative 0 where all elements are equal. */
+export function standardDeviation(x: Node, options?: ReduceOptions & { readonly correction?: number }): Node {
+  return sqrtAtOrigin(variance(x, options));
+}
+
 /** Sums over the axes that broadcasting has stretched from `shape`. */
 export function sumTo(x: Node, shape: Shape): Node {
   const extra = x.shape.length - shape.length;
@@ -122,10 +127,12 @@ export function norm(x: Node, options: ReduceOptions & { readonly order?: number
   throw new ShapeError(`norm: the order must be 1, 2 or Infinity, got ${order}`);
 }
 
-/** True where any element is; bool. */
-export const any = (x: Node, options?: ReduceOptions): Node => cast(reduce('max', cast(x, 'int32'), options), 'bool');
-/** True where all elements are; bool. */
-export const all = (x: Node, options?: ReduceOptions): Node => cast(reduce('min', cast(x, 'int32'), options), 'bool');
+/** 1 where an element differs from 0, else 0; int32. */
+const truth = (x: Node): Node => cast(cast(x, 'bool'), 'int32');
+/** True where any element differs from 0 (of none, false); bool. */
+export const any = (x: Node, options?: ReduceOptions): Node => cast(reduce('sum', truth(x), options), 'bool');
+/** True where all elements differ from 0 (of none, true); bool. */
+export const all = (x: Node, options?: ReduceOptions): Node => cast(reduce('prod', truth(x), options), 'bool');
 
 // ---- joining and cutting
 

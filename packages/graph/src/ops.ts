@@ -69,11 +69,14 @@ export function identity(x: Node): Node {
 /** A constant with the dtype of `like`, fit to broadcast against it. */
 function operand(value: Operand, like: Node): Node {
   if (typeof value !== 'number') return value;
-  if (like.dtype === 'bool') throw new DTypeError(`a number cannot meet a bool operand; use cast('float32')`);
-  if (!isFloat(like.dtype) && !Number.isInteger(value)) {
-    throw new DTypeError(`${value} is no ${like.dtype}; cast the tensor to float32 first`);
-  }
-  return constant(value, like.shape, like.dtype);
+  return numberLike(value, like.shape, like.dtype);
+}
+
+/** @throws DTypeError for a number that the dtype cannot hold */
+function numberLike(value: number, shape: Shape, dtype: DType): Node {
+  if (dtype === 'bool') throw new DTypeError(`a number cannot meet a bool operand; use cast('float32')`);
+  if (!isFloat(dtype) && !Number.isInteger(value)) throw new DTypeError(`${value} is no ${dtype}; cast the tensor to float32 first`);
+  return constant(value, shape, dtype);
 }
 
 export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
@@ -116,7 +119,7 @@ export const logicalNot = (x: Node): Node => unary('logicalNot', x);
 export function where(condition: Node, a: Operand, b: Operand): Node {
   const like = typeof a === 'number' ? b : a;
   if (typeof like === 'number') throw new DTypeError('where: at least one branch must be a node');
-  const scalar = (value: Operand): Node => (typeof value === 'number' ? constant(value, [], like.dtype) : value);
+  const scalar = (value: Operand): Node => (typeof value === 'number' ? numberLike(value, [], like.dtype) : value);
   const left = scalar(a);
   const right = scalar(b);
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', left.shape, right.shape));

@@ -165,7 +165,7 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     code: 4,
     shape({ begin, end }, from) {
       const bad = from.some((extent, axis) => !(begin[axis]! >= 0 && begin[axis]! <= end[axis]! && end[axis]! <= extent));
-      if (begin.length !== from.length || end.length !== from.length || bad) {
+      if (begin.length !== from.length || end.length !== from.length || bad || ![...begin, ...end].every(Number.isInteger)) {
         throw new ShapeError(`shrink: ${formatShape(begin)} to ${formatShape(end)} is not a range of ${formatShape(from)}`);
       }
       return from.map((_, axis) => end[axis]! - begin[axis]!);

@@ -2,7 +2,7 @@
  * Scaled dot-product attention (Vaswani et al. 2017, section 3.2.1): softmax(q kᵀ·scale + mask) v. A row with every key masked
  * gives 0. A bool mask keeps where it is true; a float mask is added to the scores.
  */
-import { broadcastShapes, DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
+import { broadcastShapes, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { sumTo } from '../derived.ts';
 import { call } from '../node.ts';
 import { add, iota, le, mul, sub, sum, transpose, where } from '../ops.ts';
@@ -29,8 +29,8 @@ function inferAttention(q: Spec, k: Spec, v: Spec, mask: Spec | undefined): Spec
   const batch = [q, k, v].map((each) => each.shape.slice(0, -2)).reduce((a, b) => broadcastShapes('attention', a, b));
   if (mask !== undefined) {
     const scores = [...batch, q.shape.at(-2)!, k.shape.at(-2)!];
-    if (broadcastShapes('attention mask', mask.shape, scores).length !== scores.length) {
-      throw new ShapeError(`attention: mask ${describe(mask)} has more axes than the scores ${formatShape(scores)}`);
+    if (!equalShapes(broadcastShapes('attention mask', mask.shape, scores), scores)) {
+      throw new ShapeError(`attention: mask ${describe(mask)} does not broadcast to the scores ${formatShape(scores)}`);
     }
     if (mask.dtype !== 'bool' && mask.dtype !== q.dtype) {
       throw new DTypeError(`attention: the mask must be bool or ${q.dtype}, got ${describe(mask)}`);

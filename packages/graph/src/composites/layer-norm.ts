@@ -2,10 +2,10 @@
  * Layer normalisation (Ba, Kiros & Hinton 2016) over the last axes: y = (x − μ)·r·w + b with μ the mean, r = 1/√(σ² + ε) and
  * σ² the biased variance of each row. μ and r are outputs too, so that the gradient need not compute them again.
  */
-import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { equalShapes, ShapeError, sizeOf } from '@firsthand/linalg';
 import { mean, sumTo, variance } from '../derived.ts';
 import { call } from '../node.ts';
-import { add, mul, rsqrt, sub } from '../ops.ts';
+import { add, div, expand, mul, rsqrt, sub } from '../ops.ts';
 import type { Attrs, Composite, Node } from '../types.ts';
 import { describe, requireFloat, requireSameDType } from '../shapes.ts';
 
@@ -36,16 +36,24 @@ export const layerNormComposite: Composite<LayerNormAttrs> = {
     const scale = rsqrt(add(variance(x, { axis, keepDims: true, correction: 0 }), epsilon));
     return [add(mul(mul(sub(x, centre), scale), weight), bias), centre, scale];
   },
-  // With n = (x − μ)·r and h = g·w: dx = r·(h − mean(h) − n·mean(h·n)), dw = Σ g·n, db = Σ g over rows.
-  // μ and r are internal: nothing outside reads them, so they have no gradient of their own.
-  vjp([g], outs, _attrs, x, weight) {
-    if (g === null || g === undefined) return [null, null, null];
+  // With n = (x − μ)·r, h = g·w and N elements in a row: dx = r·(h − mean(h) − n·mean(h·n)), dw = Σ g·n, db = Σ g over rows.
+  // This rule reads μ and r, so second derivatives reach them: dx += gμ/N, and dx −= gr·r²·n/N since ∂r/∂x = −r²·n/N.
+  vjp([g, centreGradient, scaleGradient], outs, _attrs, x, weight) {
     const axis = rowAxes(x, weight);
     const scale = outs[2]!;
     const normal = mul(sub(x, outs[1]!), scale);
-    const h = mul(g, weight);
-    const inner = sub(sub(h, mean(h, { axis, keepDims: true })), mul(normal, mean(mul(h, normal), { axis, keepDims: true })));
-    return [mul(scale, inner), sumTo(mul(g, normal), weight.shape), sumTo(g, weight.shape)];
+    const count = sizeOf(weight.shape);
+    const terms: Node[] = [];
+    if (g !== null && g !== undefined) {
+      const h = mul(g, weight);
+      const inner = sub(sub(h, mean(h, { axis, keepDims: true })), mul(normal, mean(mul(h, normal), { axis, keepDims: true })));
+      terms.push(mul(scale, inner));
+    }
+    if (centreGradient !== null && centreGradient !== undefined) terms.push(expand(div(centreGradient, count), x.shape));
+    if (scaleGradient !== null && scaleGradient !== undefined) terms.push(mul(normal, div(mul(scaleGradient, mul(scale, scale)), -count)));
+    const dx = terms.length === 0 ? null : terms.reduce((a, b) => add(a, b));
+    if (g === null || g === undefined) return [dx, null, null];
+    return [dx, sumTo(mul(g, normal), weight.shape), sumTo(g, weight.shape)];
   },
 };
 

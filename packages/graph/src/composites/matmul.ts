@@ -2,7 +2,7 @@
  * Matrix product over the last two axes: C[…, m, n] = Σₖ A[…, m, k]·B[…, k, n]; leading axes broadcast. The body is the
  * definition; every device is expected to bring a kernel.
  */
-import { broadcastShapes, formatShape, ShapeError } from '@firsthand/linalg';
+import { broadcastShapes, DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
 import { sumTo } from '../derived.ts';
 import { call } from '../node.ts';
 import { expand, mul, reshape, sum, transpose } from '../ops.ts';
@@ -11,7 +11,7 @@ import { describe, requireSameDType } from '../shapes.ts';
 
 function inferMatmul(a: Spec, b: Spec): Spec {
   requireSameDType('matmul', a, b);
-  if (a.dtype === 'bool') throw new ShapeError(`matmul: needs numbers, got ${describe(a)}`);
+  if (a.dtype === 'bool') throw new DTypeError(`matmul: needs numbers, got ${describe(a)}; use cast('float32')`);
   if (a.shape.length < 2 || b.shape.length < 2) {
     throw new ShapeError(`matmul: needs two axes or more: ${describe(a)} · ${describe(b)}`);
   }

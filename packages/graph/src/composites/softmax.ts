@@ -5,9 +5,9 @@
 import { normalizeAxis } from '@firsthand/linalg';
 import { add, div, dropAxes, eq, exp, log, lt, max, mul, permute, reshape, sub, sum, unary, where } from '../ops.ts';
 import { stopGradient } from '../derived.ts';
-import { call } from '../node.ts';
+import { call, constant } from '../node.ts';
 import type { Attrs, Composite, Node, Spec } from '../types.ts';
-import { requireFloat } from '../shapes.ts';
+import { keptShape, requireFloat } from '../shapes.ts';
 
 interface AxisAttrs extends Attrs {
   readonly axis: number;
@@ -15,11 +15,17 @@ interface AxisAttrs extends Attrs {
 
 /** e^(x − m), its sum, and the shift m: the row's maximum, or 0 where that is not finite. */
 function exponentials(x: Node, axis: number): { shifted: Node; powers: Node; total: Node; shift: Node } {
-  const largest = stopGradient(max(x, { axis, keepDims: true }));
-  const shift = where(lt(unary('abs', largest), Infinity), largest, 0);
+  const shift = shiftOf(x, axis);
   const shifted = sub(x, shift);
   const powers = exp(shifted);
   return { shifted, powers, total: sum(powers, { axis, keepDims: true }), shift };
+}
+
+/** The row's largest element where that is finite, else 0; an empty row has none. */
+function shiftOf(x: Node, axis: number): Node {
+  if (x.shape[axis] === 0) return constant(0, keptShape(x.shape, [axis]), x.dtype);
+  const largest = stopGradient(max(x, { axis, keepDims: true }));
+  return where(lt(unary('abs', largest), Infinity), largest, 0);
 }
 
 /** A sum that is 0 only in fully masked rows becomes 1 there. */
