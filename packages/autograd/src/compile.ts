@@ -20,12 +20,12 @@ export interface CompileOptions {
  * traced, which is once per structure of the arguments and state it depends on. Asking for a value inside is an error.
  * @example
  * ```ts
- * import { compile, tensor } from '@firsthand/autograd';
+ * import { compile, type Tensor, tensor } from '@firsthand/autograd';
  * const w = tensor([1, 2], { requiresGrad: true });
- * const step = compile((x) => {
+ * const step = compile((x: Tensor) => {
  *   const loss = w.mul(x).sum();
  *   loss.backward();
- *   w.assign(w.sub(w.grad.mul(0.1)));
+ *   w.assign(w.sub(w.grad!.mul(0.1)));
  *   w.grad = null; // last: the gradient is used here, and never stored
  *   return loss;
  * });

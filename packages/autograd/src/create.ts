@@ -21,8 +21,7 @@ import {
   shrink,
 } from '@firsthand/graph';
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
-import { array, Generator, type NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
-import type { Nested, TypedData } from '@firsthand/linalg';
+import { array, Generator, type NDArray, type Nested, ShapeError, sizeOf, type TypedData } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
 import { upload } from './value.ts';

@@ -12,10 +12,10 @@ import { Tensor } from './tensor.ts';
  * ```ts
  * import { defineOp, tensor } from '@firsthand/autograd';
  * import { exp, mul, neg } from '@firsthand/graph';
- * const bump = defineOp({
+ * const bump = defineOp<{ readonly width: number }>({
  *   name: 'bump',
- *   infer: (_, x) => [{ shape: x!.shape, dtype: x!.dtype }],
- *   body: ({ width }, x) => [exp(neg(mul(mul(x!, x!), width)))],
+ *   infer: (_, x) => [x],
+ *   body: ({ width }, x) => [exp(neg(mul(mul(x, x), width)))],
  * });
  * const [y] = bump({ width: 2 }, tensor([0, 1]));
  * console.log(await y!.toArray()); // [ 1, 0.1353352814912796 ]

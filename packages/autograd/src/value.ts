@@ -35,9 +35,6 @@ export interface BackwardOptions {
 const CONSUMED =
   'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
 
-/** How Node's console asks an object for its text. */
-const inspect: unique symbol = Symbol.for('nodejs.util.inspect.custom');
-
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */
   gradient: Handle | null = null;
@@ -296,8 +293,9 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return `${head}\n${this.toNDArray(device.readSync(cell.storage)).toString()}`;
   }
 
-  [inspect](): string {
-    return this.toString();
+  static {
+    // How Node's console asks an object for its text; declarations cannot spell a registered symbol.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: this.prototype.toString });
   }
 
   /** JavaScript has no operators for tensors. @throws TypeError always */
