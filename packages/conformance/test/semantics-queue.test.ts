@@ -1,4 +1,4 @@
-import { Tensor, tensor } from '@firsthand/autograd';
+import { tensor } from '@firsthand/autograd';
 import { add, constant, createReference, DeviceError, leaf } from '@firsthand/graph';
 import type { Program } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
@@ -67,7 +67,7 @@ describe('the queued test device', () => {
 
   test('holds and resumes; cannot block', async () => {
     const queue = createQueued(createReference());
-    const x: Tensor = tensor([1, 2], { device: queue });
+    const x = tensor([1, 2], { device: queue });
     queue.hold();
     const reading = x.add(1).data();
     await new Promise((resolve) => setTimeout(resolve, 5));

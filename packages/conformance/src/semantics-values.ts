@@ -1,0 +1,207 @@
+/**
+ * Rules 1 to 4: nodes are immutable and checked when they are built, tensors are handles, leaves are no part of a program's key,
+ * and a composite means what its body means.
+ */
+import {
+  arange,
+  DeviceError,
+  defineOp,
+  DTypeError,
+  hostNode,
+  randn,
+  realize,
+  ShapeError,
+  StaleError,
+  Tensor,
+  tensor,
+} from '@firsthand/autograd';
+import { add, createReference, mul } from '@firsthand/graph';
+import type { Composite } from '@firsthand/graph';
+import { describe, expect, test } from 'vitest';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
+import type { CreateDevice } from './semantics-world.ts';
+
+export function describeValues(createDevice: CreateDevice): void {
+  describe('rule 1: a node computes nothing and checks everything', () => {
+    test('building, differentiating and printing run no program', async () => {
+      const device = await freshDevice(createDevice);
+      const work = await counted(device, () => {
+        const network = new Network();
+        const loss = network.loss(batch(5, 1));
+        loss.backward();
+        new Momentum(network.parameters).step();
+        expect(`${loss.toString()}`).toContain('not computed');
+      });
+      expect(work).toEqual({ compilations: 0, programs: 0, recomputed: 0 });
+    });
+
+    test('errors come at the call', async () => {
+      await freshDevice(createDevice);
+      const a = tensor([[1, 2, 3]]);
+      expect(() => a.matmul(tensor([[1, 2]]))).toThrow(ShapeError);
+      expect(() => a.add(tensor([[1, 2]]))).toThrow(ShapeError);
+      expect(() => a.add(tensor([1, 2, 3], { dtype: 'int32' }))).toThrow(DTypeError);
+      expect(() => tensor([1], { dtype: 'int32', requiresGrad: true })).toThrow(DTypeError);
+    });
+
+    test('devices do not mix', async () => {
+      await freshDevice(createDevice);
+      const here = tensor([1, 2], { name: 'here' });
+      const there = tensor([1, 2], { device: createReference(), name: 'there' });
+      expect(() => here.add(there)).toThrow(DeviceError);
+      expect(() => here.assign(there)).toThrow(DeviceError);
+      expect(() => here.add(there)).toThrow(/there/);
+      const moved = await there.to(here.device);
+      expect(await here.add(moved).toArray()).toEqual([2, 4]);
+    });
+
+    test('a model lives on a device that is not the default one', async () => {
+      const device = await freshDevice(createDevice);
+      await freshDevice(() => createReference());
+      const w = tensor([1, 2], { device, requiresGrad: true });
+      w.sum().backward();
+      w.assign(w.sub(w.grad!));
+      expect(await w.toArray()).toEqual([0, 1]);
+    });
+  });
+
+  describe('rule 2: a tensor is a handle', () => {
+    test('readers keep the node that they read', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([1, 2]);
+      const doubled = w.mul(2);
+      w.assign(w.add(10));
+      const after = w.mul(2);
+      expect(await doubled.toArray()).toEqual([2, 4]);
+      expect(await after.toArray()).toEqual([22, 24]);
+    });
+
+    test('data goes in and comes out as copies', async () => {
+      await freshDevice(createDevice);
+      const source = new Float32Array([1, 2]);
+      const t = tensor(source);
+      source[0] = 99;
+      const first = await t.data();
+      first[1] = 99;
+      expect(await t.toArray()).toEqual([1, 2]);
+      expect([...first]).toEqual([1, 99]);
+    });
+
+    test('a disposed handle throws; its storage outlives its readers', async () => {
+      await freshDevice(createDevice);
+      const t = tensor([1, 2], { name: 't' });
+      const reader = t.add(1);
+      t.dispose();
+      expect(() => t.add(1)).toThrow(StaleError);
+      expect(() => t.add(1)).toThrow(/disposed/);
+      await expect(t.data()).rejects.toThrow(StaleError);
+      expect(await reader.toArray()).toEqual([2, 3]);
+    });
+
+    test('disposing frees what nobody reads, uploaded or computed', async () => {
+      const device = await freshDevice(createDevice);
+      const x = tensor(new Float32Array(1024));
+      const before = device.memory().live;
+      const uploaded = tensor(new Float32Array(1024));
+      uploaded.dispose();
+      const computed = x.add(1);
+      await realize(computed);
+      expect(device.memory().live).toBe(before + 4096);
+      const same = computed.reshape(1024);
+      computed.dispose();
+      expect((await same.data())[0]).toBe(1);
+      same.dispose();
+      await x.data();
+      expect(device.memory().live).toBe(before);
+    });
+  });
+
+  describe('rule 3: leaves are no part of a key', () => {
+    test('a training loop compiles once, over a ragged last batch twice', async () => {
+      const device = await freshDevice(createDevice);
+      const network = new Network();
+      const optimizer = new Momentum(network.parameters);
+      const train = async (rows: number, seed: number): Promise<void> => {
+        optimizer.rate = 0.1 / seed;
+        await trainingStep(network, optimizer, batch(rows, seed)).item();
+      };
+      expect(
+        await counted(device, async () => {
+          for (let step = 1; step <= 5; step++) await train(6, step);
+        }),
+      ).toEqual({ compilations: 1, programs: 5, recomputed: 0 });
+      expect(await counted(device, () => train(2, 6))).toMatchObject({ compilations: 1, programs: 1 });
+      expect(
+        await counted(device, async () => {
+          await train(6, 7);
+          await train(2, 8);
+        }),
+      ).toMatchObject({ compilations: 0, programs: 2 });
+    });
+
+    test('a host leaf is sampled when its node is built', async () => {
+      const device = await freshDevice(createDevice);
+      const setting = { value: 2 };
+      const x = tensor([1, 2]);
+      const host = (): Tensor => new Tensor(hostNode(() => setting.value, 'float32', device));
+      const first = x.mul(host());
+      setting.value = 3;
+      const second = x.mul(host());
+      setting.value = 4;
+      const work = await counted(device, async () => {
+        expect(await first.toArray()).toEqual([2, 4]);
+        expect(await second.toArray()).toEqual([3, 6]);
+      });
+      expect(work).toMatchObject({ compilations: 1, programs: 2 });
+    });
+
+    test('random numbers share a program', async () => {
+      const device = await freshDevice(createDevice);
+      const work = await counted(device, async () => {
+        const [a, b] = [await randn([8]).data(), await randn([8]).data()];
+        expect([...a]).not.toEqual([...b]);
+      });
+      expect(work).toMatchObject({ compilations: 1, programs: 2 });
+    });
+
+    test('a constant, a shape and an attribute are part of the key', async () => {
+      const device = await freshDevice(createDevice);
+      const x = tensor([1, 2, 3, 4]);
+      const work = await counted(device, async () => {
+        expect(await x.add(1).toArray()).toEqual([2, 3, 4, 5]);
+        expect(await x.add(2).toArray()).toEqual([3, 4, 5, 6]);
+        expect(await x.slice(0, 0, 2).toArray()).toEqual([1, 2]);
+        expect(await x.slice(0, 2, 4).toArray()).toEqual([3, 4]);
+        expect(await x.slice(0, 1, 4).toArray()).toEqual([2, 3, 4]);
+        expect(await x.add(x).toArray()).toEqual([2, 4, 6, 8]);
+        expect(await x.add(arange(4)).toArray()).toEqual([1, 3, 5, 7]);
+      });
+      expect(work).toMatchObject({ compilations: 7, programs: 7 });
+    });
+  });
+
+  describe('rule 4: a composite means its body', () => {
+    const scaledSum: Composite<{ readonly factor: number }> = {
+      name: 'scaledSum',
+      infer: (_, a) => [a!, a!],
+      body: ({ factor }, a, b) => [mul(add(a!, b!), factor), mul(a!, b!)],
+    };
+
+    test('several outputs, attributes in the key, derivative of the body', async () => {
+      const device = await freshDevice(createDevice);
+      const op = defineOp(scaledSum);
+      const a = tensor([1, 2], { requiresGrad: true });
+      const b = tensor([3, 4], { requiresGrad: true });
+      const [sum, product] = op({ factor: 2 }, a, b);
+      sum!.add(product!).sum().backward();
+      expect(await sum!.toArray()).toEqual([8, 12]);
+      expect(await a.grad!.toArray()).toEqual([5, 6]);
+      expect(await b.grad!.toArray()).toEqual([3, 4]);
+      const work = await counted(device, async () => {
+        expect(await op({ factor: 3 }, a.detach(), b.detach())[0]!.toArray()).toEqual([12, 18]);
+        expect(await op({ factor: 4 }, a.detach(), b.detach())[0]!.toArray()).toEqual([16, 24]);
+      });
+      expect(work.compilations).toBe(2);
+    });
+  });
+}

@@ -1,0 +1,14 @@
+/**
+ * The rules of docs/semantics.md as tests, one `describe` per rule, for any device. They count compilations, programs, recomputed
+ * nodes and live bytes, because most of the rules are about how often and where, and values alone cannot tell.
+ */
+import { describe } from 'vitest';
+import { describeValues } from './semantics-values.ts';
+import type { CreateDevice } from './semantics-world.ts';
+
+/** Declares the tests of all rules for the devices that `createDevice` makes: a device joins with one line. */
+export function describeSemantics(name: string, createDevice: CreateDevice): void {
+  describe(`semantics on ${name}`, () => {
+    describeValues(createDevice);
+  });
+}
