@@ -20,6 +20,7 @@ export {
   randint,
   randn,
   stateVariable,
+  storedLeaf,
   tensor,
   zeros,
 } from './create.ts';

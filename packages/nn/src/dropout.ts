@@ -1,0 +1,25 @@
+/** Dropout (Srivastava et al. 2014): in training, each element is zeroed with probability p and the others are scaled by 1/(1 − p). */
+import { rand, type Tensor } from '@firsthand/autograd';
+import { FirsthandError } from '@firsthand/linalg';
+import { Module } from './module.ts';
+
+/** Zeroes elements at random in training; does nothing in use. The mask is never stored: its random numbers are made again where they are needed. */
+export class Dropout extends Module {
+  readonly probability: number;
+
+  /** @throws FirsthandError unless 0 ≤ probability ≤ 1 */
+  constructor(probability = 0.5) {
+    super();
+    if (!(probability >= 0 && probability <= 1)) throw new FirsthandError(`Dropout: the probability is from 0 to 1, not ${probability}`);
+    this.probability = probability;
+  }
+
+  /** Any shape; the result has the same. */
+  forward(x: Tensor): Tensor {
+    const { probability } = this;
+    if (!this.training || probability === 0) return x;
+    const kept = rand(x.shape, { device: x.device }).ge(probability);
+    const scale = probability === 1 ? 0 : 1 / (1 - probability);
+    return x.mul(scale).where(kept, 0);
+  }
+}

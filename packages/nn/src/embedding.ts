@@ -1,0 +1,21 @@
+/** A table of vectors, one per token: y = W[i]. */
+import type { Tensor } from '@firsthand/autograd';
+import { normal } from './init.ts';
+import type { LayerOptions } from './layer.ts';
+import { Module } from './module.ts';
+import { Parameter } from './parameter.ts';
+
+/** Looks up rows of `weight`: (count, size), which begin standard normal, as torch's. */
+export class Embedding extends Module {
+  readonly weight: Parameter;
+
+  constructor(count: number, size: number, { dtype, device }: LayerOptions = {}) {
+    super();
+    this.weight = new Parameter(normal([count, size], { dtype }), device === undefined ? {} : { device });
+  }
+
+  /** index: (…), int32 or uint32. Result: (…, size). An index out of range gives NaN. @throws DTypeError for other indices */
+  forward(index: Tensor): Tensor {
+    return this.weight.indexSelect(0, index);
+  }
+}

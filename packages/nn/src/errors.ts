@@ -1,0 +1,33 @@
+/**
+ * The error of saved state that does not fit. It lists everything that is wrong at once, so that a wrong checkpoint is understood in
+ * one attempt, and it is thrown before anything has been loaded.
+ */
+import { FirsthandError } from '@firsthand/linalg';
+
+/** What differs between a model and a state dict. */
+export interface StateDictMismatch {
+  /** names that the model has and the state lacks */
+  readonly missing: readonly string[];
+  /** names that the state has and the model lacks */
+  readonly unexpected: readonly string[];
+  /** names whose shape, dtype or device differs, with both */
+  readonly mismatched: readonly string[];
+}
+
+/** A state dict that does not fit the model; the model is as it was. */
+export class StateDictError extends FirsthandError implements StateDictMismatch {
+  readonly missing: readonly string[];
+  readonly unexpected: readonly string[];
+  readonly mismatched: readonly string[];
+
+  constructor({ missing, unexpected, mismatched }: StateDictMismatch) {
+    const lists = Object.entries({ missing, unexpected, mismatched }).filter(([, names]) => names.length > 0);
+    const details = lists.map(([kind, names]) => `${kind}: ${names.join(', ')}`).join('; ');
+    const remedy =
+      mismatched.length > 0 ? 'build the model as the one that was saved' : 'build it so, or pass { strict: false } to load the rest';
+    super(`loadStateDict: the state does not fit the model: ${details}; ${remedy}`);
+    this.missing = missing;
+    this.unexpected = unexpected;
+    this.mismatched = mismatched;
+  }
+}

@@ -1,0 +1,14 @@
+/** Layers, initialisation and losses: the public names of the package, and nothing else. */
+export { ELU, Flatten, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from './activations.ts';
+export { ModuleList, Sequential } from './containers.ts';
+export { Dropout } from './dropout.ts';
+export { Embedding } from './embedding.ts';
+export { StateDictError, type StateDictMismatch } from './errors.ts';
+export * as init from './init.ts';
+export type { Layer, LayerOptions } from './layer.ts';
+export { LayerNorm, type LayerNormOptions } from './layer-norm.ts';
+export { Linear } from './linear.ts';
+export * as loss from './loss.ts';
+export { type ForwardHook, Module } from './module.ts';
+export { Parameter, parameter, type ParameterOptions } from './parameter.ts';
+export type { StateDict } from './state-dict.ts';

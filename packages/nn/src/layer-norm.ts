@@ -1,0 +1,42 @@
+/** Layer normalisation (Ba, Kiros & Hinton 2016): each row has mean 0 and variance 1, then a learned scale and shift. */
+import { Tensor } from '@firsthand/autograd';
+import { constant, layerNorm } from '@firsthand/graph';
+import type { Shape } from '@firsthand/linalg';
+import { ones, zeros } from './init.ts';
+import type { LayerOptions } from './layer.ts';
+import { Module } from './module.ts';
+import { Parameter } from './parameter.ts';
+
+/** Options of `LayerNorm`. */
+export interface LayerNormOptions extends LayerOptions {
+  /** added to the variance; 1e-5 if not given */
+  readonly epsilon?: number;
+  /** whether there is a learned scale, and a shift if `bias` says so; true if not given */
+  readonly affine?: boolean;
+  /** true if not given */
+  readonly bias?: boolean;
+}
+
+/** y = (x − μ)/√(σ² + ε)·w + b, with mean and biased variance over the last axes. weight, bias: the normalised shape, 1 and 0 at first. */
+export class LayerNorm extends Module {
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+  readonly epsilon: number;
+  readonly shape: Shape;
+
+  /** @param shape the sizes of the last axes, or of the last axis, over which to normalise */
+  constructor(shape: number | Shape, { epsilon = 1e-5, affine = true, bias = true, dtype, device }: LayerNormOptions = {}) {
+    super();
+    const where = device === undefined ? {} : { device };
+    this.shape = typeof shape === 'number' ? [shape] : [...shape];
+    this.epsilon = epsilon;
+    this.weight = affine ? new Parameter(ones(this.shape, { dtype }), where) : null;
+    this.bias = affine && bias ? new Parameter(zeros(this.shape, { dtype }), where) : null;
+  }
+
+  /** x: (…, normalised shape). Result: the same. @throws ShapeError if the last axes differ */
+  forward(x: Tensor): Tensor {
+    const filled = (own: Parameter | null, value: number) => own?.read() ?? constant(value, this.shape, x.dtype);
+    return new Tensor(layerNorm(x.read(), filled(this.weight, 1), filled(this.bias, 0), this.epsilon));
+  }
+}

@@ -1,0 +1,37 @@
+/** The fully connected layer: y = x·Wᵀ + b. */
+import type { Tensor } from '@firsthand/autograd';
+import { kaimingUniform, uniform } from './init.ts';
+import { Module } from './module.ts';
+import { Parameter } from './parameter.ts';
+import type { LayerOptions } from './layer.ts';
+
+/**
+ * y = x·Wᵀ + b over the last axis. weight: (out, in), bias: (out).
+ * Both begin uniform in ±1/√in, as torch's (its kaiming_uniform with a = √5 comes to the same).
+ * @example
+ * ```ts
+ * import { zeros } from '@firsthand/autograd';
+ * import { Linear } from '@firsthand/nn';
+ * const layer = new Linear(3, 2);
+ * console.log(layer.forward(zeros([5, 3])).shape); // [ 5, 2 ]
+ * ```
+ */
+export class Linear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  /** @param options.bias whether there is a bias, true if not given */
+  constructor(inputs: number, outputs: number, { bias = true, dtype, device }: LayerOptions & { readonly bias?: boolean } = {}) {
+    super();
+    const where = device === undefined ? {} : { device };
+    const bound = inputs === 0 ? 0 : 1 / Math.sqrt(inputs);
+    this.weight = new Parameter(kaimingUniform([outputs, inputs], { slope: Math.sqrt(5), dtype }), where);
+    this.bias = bias ? new Parameter(uniform([outputs], { low: -bound, high: bound, dtype }), where) : null;
+  }
+
+  /** x: (…, in). Result: (…, out). */
+  forward(x: Tensor): Tensor {
+    const y = x.matmul(this.weight.transpose()); // (…, out)
+    return this.bias === null ? y : y.add(this.bias);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * A module is an object whose fields are its parameters, buffers and modules: nothing is registered, they are found by walking its own
+ * fields in the order of their definition. Names are paths through the fields, `fc1.weight`, as in torch's state dicts.
+ */
+import { type Device, guard, Tensor } from '@firsthand/autograd';
+import type { StateDictMismatch } from './errors.ts';
+import { moveInPlace } from './move.ts';
+import { Parameter } from './parameter.ts';
+import { assignStateDict, compareStateDict, type StateDict } from './state-dict.ts';
+import { formatSummary } from './summary.ts';
+
+/** What `onForward` calls after each `forward`, with the module, its inputs and its output. */
+export type ForwardHook<M extends Module> = (module: M, inputs: Parameters<M['forward']>, output: ReturnType<M['forward']>) => void;
+
+type Forward = (...inputs: unknown[]) => unknown;
+
+/**
+ * The base of layers and models. Fields that hold a {@link Parameter}, another tensor (a buffer: saved, not trained), a module, or an
+ * array of these belong to it; private `#fields` do not.
+ * @example
+ * ```ts
+ * import type { Tensor } from '@firsthand/autograd';
+ * import { Linear, Module } from '@firsthand/nn';
+ * class Net extends Module {
+ *   hidden = new Linear(2, 8);
+ *   output = new Linear(8, 1);
+ *   forward(x: Tensor): Tensor {
+ *     return this.output.forward(this.hidden.forward(x).tanh()); // (N, 2) → (N, 1)
+ *   }
+ * }
+ * console.log([...new Net().namedParameters().keys()].join()); // hidden.weight,hidden.bias,output.weight,output.bias
+ * ```
+ */
+export abstract class Module {
+  /** Read through `guard`, so that a compiled function is traced again when the mode changes. */
+  readonly #mode = { training: true };
+  readonly #hooks = new Set<Forward>();
+
+  /** The module's function. Call it directly: hooks fire on it. */
+  abstract forward(...inputs: never[]): unknown;
+
+  /** The fields among which members are sought. Containers whose members are named by number say so here. */
+  protected fields(): Iterable<readonly [string, unknown]> {
+    return Object.entries(this);
+  }
+
+  // ---- members
+
+  /** This module and all members below it with their paths, shared ones at each of their places. A field that refers back to a module above is no member. */
+  *#walk(path: string, above: readonly Module[]): Generator<readonly [string, Module | Tensor]> {
+    yield [path, this];
+    const line = [...above, this];
+    const visit = function* (place: string, value: unknown): Generator<readonly [string, Module | Tensor]> {
+      if (value instanceof Tensor) yield [place, value];
+      else if (value instanceof Module && !line.includes(value)) yield* value.#walk(place, line);
+      else if (Array.isArray(value)) for (const [index, each] of value.entries()) yield* visit(`${place}.${index}`, each);
+    };
+    for (const [name, value] of this.fields()) yield* visit(path === '' ? name : `${path}.${name}`, value);
+  }
+
+  /** Tensors at all their places. Parameters learn their paths here, which error messages then show. */
+  #tensors(): [string, Tensor][] {
+    const found: [string, Tensor][] = [];
+    for (const [path, member] of this.#walk('', [])) {
+      if (member instanceof Module) continue;
+      if (member.name === null || path.endsWith(`.${member.name}`)) member.name = path;
+      found.push([path, member]);
+    }
+    return found;
+  }
+
+  /** This module (path '') and all modules below it, by path; one that is shared, by its first. */
+  namedModules(): Map<string, Module> {
+    const modules = new Map<string, Module>();
+    const seen = new Set<Module>();
+    for (const [path, member] of this.#walk('', [])) {
+      if (member instanceof Tensor || seen.has(member)) continue;
+      seen.add(member);
+      modules.set(path, member);
+    }
+    return modules;
+  }
+
+  /** All parameters by path, `fc1.weight`; one that is shared, by its first. */
+  namedParameters(): Map<string, Parameter> {
+    const parameters = new Map<string, Parameter>();
+    const seen = new Set<Tensor>();
+    for (const [path, tensor] of this.#tensors()) {
+      if (!(tensor instanceof Parameter) || seen.has(tensor)) continue;
+      seen.add(tensor);
+      parameters.set(path, tensor);
+    }
+    return parameters;
+  }
+
+  /** All parameters, each once: what an optimizer takes. */
+  parameters(): Parameter[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** All buffers, each once: tensors that are part of the state but not trained. */
+  buffers(): Tensor[] {
+    return [...new Set(this.#tensors().map(([, tensor]) => tensor))].filter((tensor) => !(tensor instanceof Parameter));
+  }
+
+  /** Calls `fn` with every module below this one, and then with this one. */
+  apply(fn: (module: Module) => void): this {
+    for (const module of [...this.namedModules().values()].toReversed()) fn(module);
+    return this;
+  }
+
+  // ---- state
+
+  /** Parameters and buffers by path: the tensors themselves, which go on changing. A shared one stands under each of its paths. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.#tensors());
+  }
+
+  /**
+   * Checks that a state fits, and changes nothing.
+   * @throws StateDictError as `loadStateDict`
+   */
+  checkStateDict(state: StateDict, { strict = true }: { readonly strict?: boolean } = {}): StateDictMismatch {
+    return compareStateDict(this.stateDict(), state, strict);
+  }
+
+  /**
+   * Gives parameters and buffers the values of a state dict; floating-point values convert to their dtype. All or nothing.
+   * @param options.strict whether missing and left-over names are errors, true if not given
+   * @returns the names that were missing and left over
+   * @throws StateDictError listing every name that is missing, left over, or differs in shape, dtype or device
+   */
+  loadStateDict(state: StateDict, options: { readonly strict?: boolean } = {}): StateDictMismatch {
+    const result = this.checkStateDict(state, options);
+    assignStateDict(this.stateDict(), state);
+    return result;
+  }
+
+  /**
+   * Moves parameters, buffers and gradients to another device. The tensors stay the same objects; an optimizer made before keeps its state where
+   * it was, so make it afterwards. Await it before anything else uses the module.
+   * @throws DTypeError if the device lacks a dtype; everything is then where it was
+   */
+  async to(device: Device): Promise<this> {
+    await moveInPlace([...new Set(this.stateDict().values())], device);
+    return this;
+  }
+
+  // ---- mode
+
+  /** Whether the module is being trained (dropout drops) or used (it does not). A compiled function that reads it follows it. */
+  get training(): boolean {
+    return guard(this.#mode, 'training');
+  }
+
+  /** Sets this module and all below it to training, or with `false` to use. */
+  train(training = true): this {
+    for (const module of this.namedModules().values()) module.#mode.training = training;
+    return this;
+  }
+
+  /** `train(false)` */
+  eval(): this {
+    return this.train(false);
+  }
+
+  // ---- looking in
+
+  /**
+   * Calls `hook` after each `forward` of this module. Inside `compile` that is while the function is traced: subscribe before its first call.
+   *
+   * Models call `layer.forward(x)` directly, so the hook must be on `forward` itself: while there are hooks, this object has a `forward`
+   * of its own in front of its class's. A module without hooks pays nothing, and a subclass has nothing to remember.
+   * @returns ends the subscription
+   */
+  onForward<M extends Module>(this: M, hook: ForwardHook<M>): () => void {
+    const own = Object.getOwnPropertyDescriptor(this, 'forward');
+    if (this.#hooks.size === 0) {
+      const plain = this.forward as unknown as Forward;
+      const hooked: Forward = (...inputs) => {
+        const output = plain.apply(this, inputs);
+        for (const each of this.#hooks) each(this, inputs, output);
+        return output;
+      };
+      Object.defineProperty(this, 'forward', { value: hooked, configurable: true, enumerable: false, writable: true });
+      this.#unhook = () => {
+        if (own === undefined) Reflect.deleteProperty(this, 'forward');
+        else Object.defineProperty(this, 'forward', own);
+      };
+    }
+    const entry = (...call: unknown[]): void => hook(...(call as unknown as Parameters<ForwardHook<M>>));
+    this.#hooks.add(entry);
+    return () => {
+      if (this.#hooks.delete(entry) && this.#hooks.size === 0) this.#unhook();
+    };
+  }
+
+  #unhook: () => void = () => {};
+
+  /** A table of the parameters: name, shape, number of elements. */
+  summary(): string {
+    return formatSummary([...this.namedParameters()].map(([name, { shape, requiresGrad }]) => ({ name, shape, requiresGrad })));
+  }
+}

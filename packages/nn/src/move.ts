@@ -1,0 +1,31 @@
+/**
+ * Moving tensors to another device in place: the handles stay the same, so that a module's fields and an optimizer's groups still mean
+ * the same parameters. All values are copied before the first handle is rebound.
+ */
+import { storedLeaf, type Device, type Tensor } from '@firsthand/autograd';
+import { replaceGeneration } from '@firsthand/graph';
+import { NDArray } from '@firsthand/linalg';
+
+/**
+ * Rebinds each tensor to a copy of its value, and of its gradient if it has one, on `device`.
+ * @throws DTypeError if the device lacks a dtype; all tensors are then where they were
+ */
+export async function moveInPlace(tensors: readonly Tensor[], device: Device): Promise<void> {
+  const moving = tensors.filter((tensor) => tensor.device !== device);
+  const copies = await Promise.all(
+    moving.map(async (tensor) => {
+      const { shape, dtype, requiresGrad, name } = tensor;
+      const [data, grad] = await Promise.all([tensor.data(), tensor.grad?.to(device) ?? null]);
+      return { tensor, grad, leaf: storedLeaf(NDArray.packed(data, shape, dtype), device, requiresGrad, name) };
+    }),
+  );
+  for (const { tensor, grad, leaf } of copies) {
+    const old = tensor.node.cell;
+    leaf.owner = tensor;
+    tensor.grad = null;
+    tensor.node = leaf;
+    replaceGeneration(tensor, old, leaf.cell!);
+    tensor.previous = null; // readers built earlier hold the old value; once they are gone, the collector frees it
+    tensor.grad = grad;
+  }
+}

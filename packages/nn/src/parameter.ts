@@ -1,0 +1,49 @@
+/**
+ * A parameter is a tensor that training changes: a leaf with a gradient. Modules find theirs by this class, which tells them from
+ * buffers (other tensors, which are saved but not trained).
+ */
+import {
+  type CreateOptions,
+  type DType,
+  getDefaultDevice,
+  type Nested,
+  type Shape,
+  storedLeaf,
+  Tensor,
+  type TypedArray,
+} from '@firsthand/autograd';
+import { array, NDArray } from '@firsthand/linalg';
+
+/** A tensor that training changes. */
+export class Parameter extends Tensor {
+  /** A copy of `values` on a device. `requiresGrad: false` freezes it. @throws DTypeError if the device lacks the dtype, or it has no gradients */
+  constructor(values: NDArray, { device = getDefaultDevice(), requiresGrad = true, name = null }: ParameterOptions = {}) {
+    super(storedLeaf(values, device, requiresGrad, name), name);
+    this.owned();
+  }
+}
+
+/** Where a parameter lives and what it is called; a module names its parameters by their path if they have no name. */
+export interface ParameterOptions {
+  readonly device?: CreateOptions['device'] & {};
+  readonly requiresGrad?: boolean;
+  readonly name?: string | null;
+}
+
+/**
+ * A parameter with a copy of the data: an array, nested numbers, or a typed array with a shape.
+ * @throws ShapeError for ragged nesting or a shape that does not fit
+ * @example
+ * ```ts
+ * import { parameter } from '@firsthand/nn';
+ * const scale = parameter([1, 2, 3]);
+ * console.log(scale.requiresGrad, scale.shape); // true [ 3 ]
+ * ```
+ */
+export function parameter(
+  data: NDArray | Nested | TypedArray,
+  { dtype, shape, ...options }: ParameterOptions & { readonly dtype?: DType; readonly shape?: Shape } = {},
+): Parameter {
+  if (data instanceof NDArray) return new Parameter(dtype === undefined ? data : data.astype(dtype), options);
+  return new Parameter(array(data, { ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }) }), options);
+}

@@ -1,0 +1,50 @@
+/**
+ * Loading saved values into tensors: everything is compared first, then everything is assigned, so that a model is never half loaded.
+ */
+import { fromArray, Tensor } from '@firsthand/autograd';
+import { effectGroup, isFloat } from '@firsthand/graph';
+import { equalShapes, formatShape, type NDArray } from '@firsthand/linalg';
+import { StateDictError, type StateDictMismatch } from './errors.ts';
+
+/** Values by name, as `stateDict` gives them or a file holds them. */
+export type StateDict = ReadonlyMap<string, Tensor | NDArray>;
+
+/** The mismatch of one value with its place, or null. Floating-point values convert to the place's dtype, others must have it. */
+function mismatch(name: string, own: Tensor, given: Tensor | NDArray): string | null {
+  if (!equalShapes(own.shape, given.shape)) return `${name} (${formatShape(own.shape)}, the state has ${formatShape(given.shape)})`;
+  if (own.dtype !== given.dtype && !(isFloat(own.dtype) && isFloat(given.dtype)))
+    return `${name} (${own.dtype}, the state has ${given.dtype})`;
+  if (given instanceof Tensor && given.device !== own.device)
+    return `${name} (on ${own.device.name}, the state's is on ${given.device.name})`;
+  return null;
+}
+
+/**
+ * Compares a state with the tensors it is for.
+ * @throws StateDictError if a shape, dtype or device differs; with `strict`, also if names are missing or left over
+ */
+export function compareStateDict(own: ReadonlyMap<string, Tensor>, state: StateDict, strict: boolean): StateDictMismatch {
+  const result = {
+    missing: [...own.keys()].filter((name) => !state.has(name)),
+    unexpected: [...state.keys()].filter((name) => !own.has(name)),
+    mismatched: [...state].flatMap(([name, given]) => {
+      const place = own.get(name);
+      return place === undefined ? [] : (mismatch(name, place, given) ?? []);
+    }),
+  };
+  const { missing, unexpected, mismatched } = result;
+  if (mismatched.length > 0 || (strict && missing.length + unexpected.length > 0)) throw new StateDictError(result);
+  return result;
+}
+
+/** Assigns to each tensor the value of its name, all of them together; the state has been compared. */
+export function assignStateDict(own: ReadonlyMap<string, Tensor>, state: StateDict): void {
+  effectGroup(() => {
+    for (const [name, target] of own) {
+      const given = state.get(name);
+      if (given === undefined) continue;
+      const value = given instanceof Tensor ? given : fromArray(given, { device: target.device, dtype: target.dtype });
+      target.assign(value.cast(target.dtype).detach());
+    }
+  });
+}
