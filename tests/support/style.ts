@@ -41,5 +41,9 @@ export function headerFaults(path: string, text: string): string[] {
   const body = text.replace(/^#!.*\n/, '');
   const header = /^(?:\/\/[^\n]*\n)+|^\/\*[\s\S]*?\*\//.exec(body)?.[0] ?? '';
   const words = header.split(/\s+/).filter((word) => /\p{L}{2}/u.test(word));
-  return words.length >= 8 && header.includes('.') ? [] : [`${path}: opens without a comment that states its idea in a sentence or more`];
+  return words.length >= 4 && header.includes('.')
+    ? []
+    : [
+        `${path}: opens without a comment that states its idea in a sentence or more: what it is, and a formula or a source where there is one`,
+      ];
 }
