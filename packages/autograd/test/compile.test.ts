@@ -1,0 +1,175 @@
+/** `compile(f)` gives what `f` gives, once per structure; the conformance package holds it to every rule on every device. */
+import { createReference, runtimeOf } from '@firsthand/graph';
+import { expect, test } from 'vitest';
+
+import {
+  compile,
+  DeviceError,
+  GradientError,
+  guard,
+  hostNode,
+  manualSeed,
+  rand,
+  StaleError,
+  Tensor,
+  tensor,
+  updateStatistic,
+} from '../src/index.ts';
+
+/** A small training problem with momentum, dropout, a schedule and a running statistic, on a device of its own. */
+function problem() {
+  const device = createReference();
+  const weight = tensor(
+    [
+      [0.5, -0.25],
+      [0.125, 1],
+    ],
+    { requiresGrad: true, device, name: 'weight' },
+  );
+  const velocity = tensor(
+    [
+      [0, 0],
+      [0, 0],
+    ],
+    { device },
+  );
+  const seen = tensor(0, { device });
+  const schedule = { rate: 0.1 };
+  const step = (x: Tensor, scale: number): Tensor => {
+    const keep = rand(x.shape, { device }).lt(0.75).cast('float32');
+    updateStatistic(seen, seen.add(x.mean()));
+    const loss = x.mul(keep).matmul(weight).tanh().square().sum().mul(scale);
+    loss.backward();
+    const rate = new Tensor(hostNode(() => schedule.rate, 'float32', device));
+    velocity.assign(velocity.mul(0.9).add(weight.grad!));
+    weight.assign(weight.sub(velocity.mul(rate)));
+    weight.grad = null;
+    return loss;
+  };
+  return { device, weight, seen, schedule, step };
+}
+
+async function train(compiled: boolean) {
+  manualSeed(11);
+  const { device, weight, seen, schedule, step } = problem();
+  const run = compiled ? compile(step) : step;
+  const losses: Tensor[] = [];
+  for (let i = 0; i < 12; i++) {
+    schedule.rate = 0.1 / (1 + i);
+    const rows = i % 4 === 3 ? 1 : 3;
+    const x = tensor(
+      Float32Array.from({ length: 2 * rows }, (_, k) => Math.sin(i + k)),
+      { shape: [rows, 2], device },
+    );
+    losses.push(run(x, 2));
+  }
+  const values: number[] = [];
+  for (const loss of losses) values.push(await loss.item());
+  return { values, weight: await weight.toArray(), seen: await seen.item(), counters: { ...runtimeOf(device).counters } };
+}
+
+test('values, effects and random numbers are those of the plain function; a ragged batch compiles a second time', async () => {
+  const plain = await train(false);
+  const compiled = await train(true);
+  expect(compiled.values).toEqual(plain.values);
+  expect(compiled.weight).toEqual(plain.weight);
+  expect(compiled.seen).toBe(plain.seen);
+  expect(compiled.counters.compilations).toBe(2);
+  expect(compiled.counters.programs).toBe(12);
+});
+
+test('non-tensor arguments, guards, gradient mode and frozen parameters are part of the plan', async () => {
+  let traces = 0;
+  const w = tensor([1], { requiresGrad: true });
+  const layer = { training: true };
+  const f = compile((x: Tensor, options: { scale: number }) => {
+    traces++;
+    return x
+      .mul(w)
+      .mul(options.scale)
+      .add(guard(layer, 'training') ? 1 : 0);
+  });
+  const x = tensor([2]);
+  expect(await f(x, { scale: 3 }).item()).toBe(7);
+  expect(await f(x, { scale: 3 }).item()).toBe(7);
+  expect(traces).toBe(1);
+  expect(await f(x, { scale: 4 }).item()).toBe(9);
+  layer.training = false;
+  expect(await f(x, { scale: 3 }).item()).toBe(6);
+  w.requiresGrad = false;
+  expect(await f(x, { scale: 3 }).item()).toBe(6);
+  expect(traces).toBe(4);
+  w.requiresGrad = true;
+  layer.training = true;
+  expect(await f(x, { scale: 3 }).item()).toBe(7);
+  expect(traces).toBe(4);
+});
+
+test('gradients accumulate across calls, from null on', async () => {
+  const w = tensor([1, 2], { requiresGrad: true });
+  const f = compile((x: Tensor) => {
+    w.mul(x).sum().backward();
+  });
+  for (let i = 0; i < 3; i++) f(tensor([1, 10]));
+  expect(await w.grad!.toArray()).toEqual([3, 30]);
+  w.grad = null;
+  f(tensor([1, 1]));
+  expect(await w.grad!.toArray()).toEqual([1, 1]);
+});
+
+test('results: nested structures, arguments and variables themselves, plain values', async () => {
+  const w = tensor([1]);
+  const f = compile((x: Tensor) => ({ sum: x.add(w), list: [x, w, 7] as const, none: null }));
+  const x = tensor([2]);
+  const result = f(x);
+  expect(await result.sum.item()).toBe(3);
+  expect(result.list[0]).toBe(x);
+  expect(result.list[1]).toBe(w);
+  expect(result.list[2]).toBe(7);
+  expect(result.none).toBeNull();
+});
+
+test('what cannot be compiled says so, and leaves every handle as it was', async () => {
+  const w = tensor([1], { requiresGrad: true, name: 'w' });
+  let escaped: Tensor | null = null;
+  const failing = compile(() => {
+    w.assign(w.mul(2));
+    throw new RangeError('no');
+  });
+  expect(failing).toThrow(RangeError);
+  expect(await w.item()).toBe(1);
+  expect(() => compile(() => w.mul(2).itemSync())()).toThrow(DeviceError);
+  expect(() => compile(async () => w)()).toThrow('compile: the function is asynchronous');
+  compile((x: Tensor) => {
+    escaped = x.mul(w);
+  })(tensor([1]));
+  expect(() => escaped!.add(1)).toThrow(StaleError);
+  const forward = compile((x: Tensor) => x.mul(w));
+  expect(() =>
+    forward(tensor([1]))
+      .sum()
+      .backward(),
+  ).toThrow(GradientError);
+  const captured = w.mul(3);
+  expect(() => compile(() => captured.sum().backward())()).toThrow('it was computed outside'.slice(3));
+  expect(() => compile((x: Tensor) => x.sum().backward())(tensor([1], { requiresGrad: true }))).toThrow('would accumulate in an argument');
+});
+
+test('updates are in place while the variable is the only owner', async () => {
+  const device = createReference();
+  const w = tensor(new Float32Array(1000), { device });
+  const f = compile(() => {
+    w.assign(w.add(1));
+  });
+  f();
+  const { live } = device.memory();
+  const old = w.node.cell!.storage;
+  f();
+  expect(w.node.cell!.storage).toBe(old);
+  expect(device.memory().live).toBe(live);
+  const kept = w.detach();
+  f();
+  expect(w.node.cell!.storage).not.toBe(old);
+  expect((await kept.data())[0]).toBe(2);
+  expect((await w.data())[0]).toBe(3);
+});

@@ -1,0 +1,288 @@
+/** What a tensor is and does besides arithmetic: creation, reading, printing, gradients that accumulate, errors at the call. */
+import { describe, expect, test } from 'vitest';
+
+import {
+  arange,
+  cat,
+  chunk,
+  DeviceError,
+  DTypeError,
+  einsum,
+  eye,
+  full,
+  GradientError,
+  linspace,
+  manualSeed,
+  multinomial,
+  noGrad,
+  ones,
+  rand,
+  randint,
+  randn,
+  ShapeError,
+  sort,
+  split,
+  StaleError,
+  type Tensor,
+  tensor,
+  topk,
+  zeros,
+} from '../src/index.ts';
+
+describe('creation', () => {
+  test('takes numbers, booleans, nested and typed arrays', async () => {
+    expect(tensor([1, 2]).dtype).toBe('float32');
+    expect(tensor([true, false]).dtype).toBe('bool');
+    expect(tensor(Int32Array.of(1)).dtype).toBe('int32');
+    expect(tensor(Float64Array.of(1)).dtype).toBe('float64');
+    expect(tensor(Uint8Array.of(255)).dtype).toBe('int32');
+    expect(await tensor(Uint8Array.of(255), { dtype: 'float32' }).item()).toBe(255);
+    expect(tensor(5).shape).toEqual([]);
+    expect(tensor(new Float32Array(6), { shape: [2, 3] }).shape).toEqual([2, 3]);
+    expect(() => tensor([[1], [2, 3]])).toThrow(ShapeError);
+    expect(() => tensor(new Float32Array(5), { shape: [2, 3] })).toThrow(ShapeError);
+  });
+
+  test('copies its data, and gives copies', async () => {
+    const data = Float32Array.of(1, 2);
+    const x = tensor(data);
+    data[0] = 9;
+    const read = await x.data();
+    read[1] = 9;
+    expect(await x.toArray()).toEqual([1, 2]);
+  });
+
+  test('makes constants, ranges and the identity', async () => {
+    expect(await zeros([2]).toArray()).toEqual([0, 0]);
+    expect(await ones([2], { dtype: 'int32' }).toArray()).toEqual([1, 1]);
+    expect(await full([2], 0.5).toArray()).toEqual([0.5, 0.5]);
+    expect(await arange(3).toArray()).toEqual([0, 1, 2]);
+    expect(await arange(1, 2, { step: 0.25 }).toArray()).toEqual([1, 1.25, 1.5, 1.75]);
+    expect(await arange(2, 0, { step: -1, dtype: 'int32' }).toArray()).toEqual([2, 1]);
+    expect(await linspace(0, 1, 5).toArray()).toEqual([0, 0.25, 0.5, 0.75, 1]);
+    expect(await eye(2, 3).toArray()).toEqual([
+      [1, 0, 0],
+      [0, 1, 0],
+    ]);
+    expect(await zeros([0, 3]).sum().item()).toBe(0);
+  });
+
+  test('the same seed gives the same numbers, another one others', async () => {
+    const draw = async (seed: number): Promise<unknown> => {
+      manualSeed(seed);
+      return [await rand([3]).toArray(), await randn([3]).toArray(), await randint(0, 10, [5]).toArray()];
+    };
+    expect(await draw(3)).toEqual(await draw(3));
+    expect(await draw(3)).not.toEqual(await draw(4));
+  });
+
+  test('random numbers have the moments of their distribution', async () => {
+    manualSeed(5);
+    const n = 40_000;
+    const uniform = rand([n]);
+    const normal = randn([n]);
+    const dice = randint(1, 7, [n]).cast('float32');
+    // Four standard errors of the mean: σ/√n·4.
+    expect(Math.abs((await uniform.mean().item()) - 0.5)).toBeLessThan((4 * Math.sqrt(1 / 12)) / Math.sqrt(n));
+    expect(Math.abs(await normal.mean().item())).toBeLessThan(4 / Math.sqrt(n));
+    expect(Math.abs((await normal.square().mean().item()) - 1)).toBeLessThan((4 * Math.sqrt(2)) / Math.sqrt(n));
+    expect(Math.abs((await dice.mean().item()) - 3.5)).toBeLessThan((4 * Math.sqrt(35 / 12)) / Math.sqrt(n));
+    expect(await dice.min().item()).toBe(1);
+    expect(await dice.max().item()).toBe(6);
+  });
+
+  test('multinomial draws in proportion, and without replacement each position once', async () => {
+    manualSeed(6);
+    const weights = tensor([0, 1, 3]);
+    const drawn = [...(await multinomial(weights, 4000, { replacement: true }).data())];
+    expect(drawn.filter((each) => each === 0)).toHaveLength(0);
+    const share = drawn.filter((each) => each === 2).length / 4000;
+    expect(Math.abs(share - 0.75)).toBeLessThan(4 * Math.sqrt((0.75 * 0.25) / 4000));
+    expect([...(await multinomial(tensor([[1, 1, 1, 1]]), 4).data())].sort()).toEqual([0, 1, 2, 3]);
+    expect(() => multinomial(weights, 4)).toThrow('multinomial: cannot draw 4 of 3 without replacement');
+  });
+});
+
+describe('operations', () => {
+  const x = tensor([
+    [3, 1, 2],
+    [6, 5, 4],
+  ]);
+
+  test('indexing, joining, cutting', async () => {
+    expect(await cat([x, x.slice(1, 0, 1)], 1).toArray()).toEqual([
+      [3, 1, 2, 3],
+      [6, 5, 4, 6],
+    ]);
+    expect(await Promise.all(split(x, [1, 2], 1).map((each) => each.toArray()))).toEqual([
+      [[3], [6]],
+      [
+        [1, 2],
+        [5, 4],
+      ],
+    ]);
+    expect(chunk(x, 2, 1).map(({ shape }) => shape)).toEqual([
+      [2, 2],
+      [2, 1],
+    ]);
+    expect(await x.slice(1, -2).toArray()).toEqual([
+      [1, 2],
+      [5, 4],
+    ]);
+    expect(await x.slice(1, 0, 3, 2).toArray()).toEqual([
+      [3, 2],
+      [6, 4],
+    ]);
+    expect(await x.roll(1, 1).toArray()).toEqual([
+      [2, 3, 1],
+      [4, 6, 5],
+    ]);
+    expect(await x.tril().toArray()).toEqual([
+      [3, 0, 0],
+      [6, 5, 0],
+    ]);
+    expect(await x.indexSelect(1, tensor([2, 2], { dtype: 'int32' })).toArray()).toEqual([
+      [2, 2],
+      [4, 4],
+    ]);
+    expect(await x.argmax({ axis: 1 }).toArray()).toEqual([0, 0]);
+    expect(await x.argmin().item()).toBe(1);
+    expect(await sort(x, 1).values.toArray()).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    expect(await topk(x, 2, 1).indices.toArray()).toEqual([
+      [0, 2],
+      [0, 1],
+    ]);
+    expect(await x.gt(2).any({ axis: 0 }).toArray()).toEqual([true, true, true]);
+    expect(await x.gt(2).all({ axis: 0 }).toArray()).toEqual([true, false, false]);
+    expect(await x.gt(2).sum().item()).toBe(4);
+  });
+
+  test('einsum', async () => {
+    expect(await einsum('ij->ji', x).toArray()).toEqual([
+      [3, 6],
+      [1, 5],
+      [2, 4],
+    ]);
+    expect(await einsum('ij,ij->i', x, x).toArray()).toEqual([14, 77]);
+    expect(await einsum('ij,kj', x, x).toArray()).toEqual([
+      [14, 31],
+      [31, 77],
+    ]);
+    expect(await einsum('i,j->ij', tensor([1, 2]), tensor([3, 4])).toArray()).toEqual([
+      [3, 4],
+      [6, 8],
+    ]);
+    expect(() => einsum('ij,jk->ik', x, x)).toThrow('einsum: axis "j" of "ij,jk->ik" has sizes 3 and 2');
+    expect(() => einsum('ij->ik', x)).toThrow('einsum: the result of "ij->ik"');
+  });
+
+  test('a row without any finite score gives softmax 0 and log-sum-exp −∞', async () => {
+    const masked = tensor([
+      [-Infinity, -Infinity],
+      [1e4, 1e4],
+    ]);
+    expect(await masked.softmax().toArray()).toEqual([
+      [0, 0],
+      [0.5, 0.5],
+    ]);
+    expect(await masked.logSoftmax().slice(0, 0, 1).toArray()).toEqual([[-Infinity, -Infinity]]);
+    expect(await masked.logsumexp({ axis: 1 }).slice(0, 0, 1).toArray()).toEqual([-Infinity]);
+  });
+});
+
+describe('gradients', () => {
+  test('accumulate, and are dropped by null', async () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    for (let i = 0; i < 3; i++) w.square().sum().backward();
+    expect(await w.grad!.toArray()).toEqual([6, 12]);
+    w.grad = null;
+    w.sum().backward();
+    expect(await w.grad!.toArray()).toEqual([1, 1]);
+  });
+
+  test('reach every leaf, through detach not at all, and retained values', async () => {
+    const a = tensor([2], { requiresGrad: true });
+    const b = tensor([3], { requiresGrad: true });
+    const hidden = a.mul(b);
+    hidden.retainGrad();
+    hidden.mul(b.detach()).sum().backward();
+    expect([await a.grad!.item(), await b.grad!.item(), await hidden.grad!.item()]).toEqual([9, 6, 3]);
+  });
+
+  test('take a seed', async () => {
+    const a = tensor([1, 2], { requiresGrad: true });
+    a.square().backward(tensor([1, 10]));
+    expect(await a.grad!.toArray()).toEqual([2, 40]);
+    expect(() => a.square().backward()).toThrow('backward: float32 [2] has several elements');
+    expect(() => a.square().backward(tensor([1]))).toThrow(ShapeError);
+  });
+
+  test('stop at frozen leaves and under noGrad', () => {
+    const a = tensor([1], { requiresGrad: true });
+    a.requiresGrad = false;
+    expect(() => a.mul(2).backward()).toThrow(GradientError);
+    a.requiresGrad = true;
+    expect(noGrad(() => a.mul(2)).requiresGrad).toBe(false);
+    expect(() => noGrad(async () => a)).toThrow('noGrad: the function is asynchronous');
+    expect(() => {
+      a.mul(2).requiresGrad = false;
+    }).toThrow('requiresGrad can be set on leaves only');
+  });
+
+  test('a gradient that is assigned must fit', () => {
+    const a = tensor([1, 2], { requiresGrad: true });
+    expect(() => {
+      a.grad = tensor([1]);
+    }).toThrow(ShapeError);
+    expect(() => a.assign(tensor([1, 2], { dtype: 'int32' }))).toThrow(DTypeError);
+  });
+});
+
+describe('handles', () => {
+  test('a disposed tensor throws when used; what reads it still works', async () => {
+    const x = tensor([1, 2], { name: 'x' });
+    const y = x.mul(2);
+    x.dispose();
+    expect(() => x.add(1)).toThrow(StaleError);
+    expect(await y.toArray()).toEqual([2, 4]);
+  });
+
+  test('print their shape, and values only when they are at hand', async () => {
+    const x = tensor([1, 2], { name: 'x' });
+    expect(String(x.toString())).toBe('Tensor "x" float32 [2] on reference\n[1. 2.]');
+    const y = x.add(1);
+    expect(y.toString()).toBe('Tensor float32 [2] on reference (not computed)');
+    await y.data();
+    expect(y.toString()).toContain('[2. 3.]');
+  });
+
+  test('are no numbers', () => {
+    const x = tensor([1]) as unknown as number;
+    expect(() => x + x).toThrow('write a.add(b) for a + b');
+    expect(() => `${x}`).toThrow(TypeError);
+  });
+
+  test('item needs one element', async () => {
+    await expect(tensor([1, 2]).item()).rejects.toThrow('item: needs one element, got float32 [2]');
+    expect(tensor([4]).itemSync()).toBe(4);
+  });
+
+  test('a long chain builds, differentiates and runs', async () => {
+    const x = tensor([1], { requiresGrad: true });
+    let y: Tensor = x;
+    for (let i = 0; i < 100_000; i++) y = y.mul(1);
+    y.sum().backward();
+    expect(await x.grad!.item()).toBe(1);
+  });
+
+  test('values cannot be read on a device that is gone', async () => {
+    const { createReference } = await import('@firsthand/graph');
+    const device = createReference();
+    const x = tensor([1], { device });
+    device.dispose();
+    await expect(x.add(1).data()).rejects.toThrow(DeviceError);
+  });
+});
