@@ -1,0 +1,51 @@
+/** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
+import { noGrad, Tensor, zeros } from '@firsthand/autograd';
+import { requireAtLeast } from './settings.ts';
+
+/** The gradients that are there, with their parameters. */
+function gradientsOf(parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[] {
+  return [...parameters].flatMap((parameter) => {
+    const { grad } = parameter;
+    return grad === null ? [] : [[parameter, grad] as const];
+  });
+}
+
+/**
+ * Scales all gradients by one factor, so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al. 2013): by
+ * min(1, maxNorm/(norm + 1e-6)), as torch. Nothing is computed here; the scaling runs with the step.
+ * @param parameters those without a gradient are left alone
+ * @returns the norm before, a scalar; 0 without gradients
+ * @throws FirsthandError unless maxNorm ≥ 0
+ * @example
+ * ```ts
+ * import { tensor } from '@firsthand/autograd';
+ * import { clipGradNorm } from '@firsthand/optim';
+ * const w = tensor([3, 4], { requiresGrad: true });
+ * w.square().sum().backward();
+ * const norm = clipGradNorm([w], 5);
+ * console.log(await norm.item(), (await w.grad?.norm().item())?.toFixed(4)); // 10 5.0000
+ * ```
+ */
+export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Tensor {
+  requireAtLeast('clipGradNorm', 'maxNorm', maxNorm, 0);
+  return noGrad(() => {
+    const gradients = gradientsOf(parameters);
+    const [first, ...rest] = gradients.map(([, gradient]) => gradient.square().sum());
+    if (first === undefined) return zeros([]);
+    const norm = rest.reduce((total, each) => total.add(each.cast(first.dtype)), first).sqrt();
+    const factor = norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1);
+    for (const [parameter, gradient] of gradients) parameter.grad = gradient.mul(factor.cast(gradient.dtype));
+    return norm;
+  });
+}
+
+/**
+ * Limits each element of each gradient to [−limit, limit].
+ * @throws FirsthandError unless limit ≥ 0
+ */
+export function clipGradValue(parameters: Iterable<Tensor>, limit: number): void {
+  requireAtLeast('clipGradValue', 'limit', limit, 0);
+  noGrad(() => {
+    for (const [parameter, gradient] of gradientsOf(parameters)) parameter.grad = gradient.clamp(-limit, limit);
+  });
+}

@@ -1,0 +1,176 @@
+/**
+ * What optimizers share: groups of parameters with settings of their own, state that exists from construction, and one step that is never
+ * split. A step is graph like everything else, so that it runs in one program with the forward and backward passes before it.
+ */
+import { fromArray, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
+import { effectGroup, type Leaf } from '@firsthand/graph';
+import { equalShapes, FirsthandError, formatShape, type NDArray, ShapeError, type Shape, zeros } from '@firsthand/linalg';
+import type { Schedule } from './schedule.ts';
+import { requireAtLeast } from './settings.ts';
+
+/** Parameters with settings that differ from the optimizer's own. */
+export type GroupOptions<Settings> = Partial<Settings> & { readonly parameters: Iterable<Tensor> };
+
+/** Parameters that are updated alike. `lr` may be set between steps, compiled ones too; the other settings are fixed. */
+export type ParameterGroup<Settings> = Readonly<Settings> & {
+  readonly parameters: readonly Tensor[];
+  /** The learning rate of the next step. */
+  lr: number;
+  /** The learning rate that the group was made with, which schedules scale. */
+  readonly baseLr: number;
+};
+
+/** What an optimizer remembers: its tensors by name (`0.momentum` is of the first parameter), and each group's learning rate. */
+export interface OptimizerState {
+  readonly tensors: ReadonlyMap<string, Tensor | NDArray>;
+  readonly learningRates: readonly number[];
+}
+
+/** The tensors that an optimizer keeps for one parameter, by name. */
+export type StateTensors = { readonly [slot: string]: Tensor };
+
+/** Their shapes; they begin at 0 and have the parameter's dtype and device. */
+export type StateShapes<State> = { readonly [K in keyof State]: Shape };
+
+const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
+
+/** The base of optimizers: a subclass says what it keeps per parameter, and how one parameter is updated. */
+export abstract class Optimizer<Settings extends { readonly lr: number }, State extends { readonly [K in keyof State]?: Tensor }> {
+  readonly groups: readonly ParameterGroup<Settings>[];
+  readonly #state = new Map<Tensor, State>();
+
+  /**
+   * @param parameters what to update: tensors, or groups of tensors with settings of their own
+   * @param settings of the groups that do not say otherwise
+   * @param shapes of the state of one parameter
+   * @throws FirsthandError if there are none, one stands in two groups or was computed, or a learning rate is no number from 0 on
+   */
+  constructor(
+    parameters: Iterable<Tensor> | Iterable<GroupOptions<Settings>>,
+    settings: Settings,
+    shapes: (group: Settings, parameter: Tensor) => StateShapes<State>,
+  ) {
+    const operation = new.target.name;
+    const entries: readonly (Tensor | GroupOptions<Settings>)[] = [...parameters];
+    const groups = entries.every(isTensor) ? [{ parameters: entries }] : entries;
+    this.groups = groups.map((group) => {
+      if (isTensor(group))
+        throw new FirsthandError(`${operation}: give tensors or groups of tensors, not both; put the tensors in a group`);
+      const merged: Settings = { ...settings, ...group };
+      requireAtLeast(operation, 'lr', merged.lr, 0);
+      return { ...merged, parameters: [...group.parameters], baseLr: merged.lr };
+    });
+    for (const group of this.groups) {
+      for (const parameter of group.parameters) {
+        this.#state.set(parameter, this.#create(operation, parameter, shapes(group, parameter)));
+      }
+    }
+    if (this.#state.size === 0) throw new FirsthandError(`${operation}: no parameters; pass model.parameters()`);
+  }
+
+  #create(operation: string, parameter: Tensor, shapes: StateShapes<State>): State {
+    const label = parameter.name ?? `parameter ${this.#state.size}`;
+    if (this.#state.has(parameter)) throw new FirsthandError(`${operation}: ${label} stands in the groups twice; list it once`);
+    if (parameter.node.op !== 'leaf') {
+      throw new FirsthandError(
+        `${operation}: ${label} was computed; only leaves can be updated, such as tensors made with requiresGrad: true`,
+      );
+    }
+    const { dtype, device } = parameter;
+    const tensors = Object.entries<Shape>(shapes).map(([slot, shape]) => [
+      slot,
+      stateVariable(zeros(shape, dtype), { device, name: `${label}.${slot}` }),
+    ]);
+    return Object.fromEntries(tensors) as State;
+  }
+
+  /** The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. */
+  protected abstract update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: State, group: ParameterGroup<Settings>): void;
+
+  /** Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked for. */
+  step(): void {
+    noGrad(() =>
+      effectGroup(() => {
+        for (const group of this.groups) this.#stepGroup(group);
+      }),
+    );
+  }
+
+  #stepGroup(group: ParameterGroup<Settings>): void {
+    const rates: Leaf[] = [];
+    for (const parameter of group.parameters) {
+      const { grad } = parameter;
+      if (grad === null) continue;
+      const { dtype, device } = parameter;
+      let rate = rates.find((each) => each.dtype === dtype && each.device === device);
+      if (rate === undefined) rates.push((rate = hostNode(() => group.lr, dtype, device)));
+      this.update(parameter, grad, new Tensor(rate), this.#state.get(parameter)!, group);
+    }
+  }
+
+  /** Drops all gradients. Call it last in a step: gradients that nobody can ask for any more are used, and never stored. */
+  zeroGrad(): void {
+    for (const { parameters } of this.groups) for (const parameter of parameters) parameter.grad = null;
+  }
+
+  /** Sets each group's learning rate to its base rate times the schedule's factor for this step, counted from 0. */
+  follow(schedule: Schedule, step: number): void {
+    for (const group of this.groups) group.lr = group.baseLr * schedule(step);
+  }
+
+  // ---- state
+
+  #named(): Map<string, Tensor> {
+    const states = [...this.#state.values()];
+    return new Map(
+      states.flatMap((state, index) => Object.entries<Tensor>(state as StateTensors).map(([slot, tensor]) => [`${index}.${slot}`, tensor])),
+    );
+  }
+
+  /** What the optimizer remembers: the tensors themselves, which go on changing, and the learning rates of now. */
+  stateDict(): OptimizerState {
+    return { tensors: this.#named(), learningRates: this.groups.map(({ lr }) => lr) };
+  }
+
+  /** Checks that a state fits, and changes nothing. @throws FirsthandError, ShapeError as `loadStateDict` */
+  checkStateDict({ tensors, learningRates }: OptimizerState): void {
+    const own = this.#named();
+    const missing = [...own.keys()].filter((name) => !tensors.has(name));
+    const unexpected = [...tensors.keys()].filter((name) => !own.has(name));
+    if (missing.length + unexpected.length > 0) {
+      throw new FirsthandError(
+        `loadStateDict: the state is of another optimizer or other parameters: missing ${missing.join(', ') || 'none'}, unexpected ${unexpected.join(', ') || 'none'}`,
+      );
+    }
+    if (learningRates.length !== this.groups.length || !learningRates.every(Number.isFinite)) {
+      throw new FirsthandError(
+        `loadStateDict: ${this.groups.length} groups need as many learning rates, got [${learningRates.join(', ')}]`,
+      );
+    }
+    for (const [name, tensor] of own) {
+      const given = tensors.get(name)!;
+      if (!equalShapes(given.shape, tensor.shape) || given.dtype !== tensor.dtype) {
+        throw new ShapeError(
+          `loadStateDict: ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}, the state has ${given.dtype} ${formatShape(given.shape)}`,
+        );
+      }
+    }
+  }
+
+  /**
+   * Goes back to a state, exactly. Settings other than the learning rates are the program's, and are not part of it. All or nothing.
+   * @throws FirsthandError if names or the number of groups differ, ShapeError if a shape or dtype does
+   */
+  loadStateDict(state: OptimizerState): void {
+    this.checkStateDict(state);
+    effectGroup(() => {
+      for (const [name, tensor] of this.#named()) {
+        const given = state.tensors.get(name)!;
+        tensor.assign(given instanceof Tensor ? given.detach() : fromArray(given, { device: tensor.device }));
+      }
+    });
+    this.groups.forEach((group, index) => {
+      group.lr = state.learningRates[index]!;
+    });
+  }
+}
