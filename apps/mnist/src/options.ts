@@ -1,0 +1,155 @@
+/**
+ * What a run is asked to do, from the command line. Settings that shape the numbers are kept apart from the rest: they go into the checkpoint,
+ * and a resumed run takes them from there, since under others it would not be the same run.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { DEVICES, type DeviceName } from './devices.ts';
+import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
+
+/** All that determines a run's numbers. */
+export interface Settings {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly optimizer: OptimizerName;
+  /** The highest of the run's learning rates. */
+  readonly learningRate: number;
+  readonly seed: number;
+  /** Units of the hidden layer. */
+  readonly hidden: number;
+  /** Learn from the first so many images only. */
+  readonly examples: number;
+}
+
+export interface Options {
+  readonly settings: Settings;
+  readonly device: DeviceName;
+  /** Where the checkpoint goes. */
+  readonly out: string;
+  /** The checkpoint to go on from; then `settings` has only what was given explicitly. */
+  readonly resume: string | null;
+  /** The settings that the command line names. */
+  readonly given: ReadonlySet<keyof Settings>;
+}
+
+export const TRAINING_IMAGES = 60_000;
+
+export const DEFAULTS: Omit<Settings, 'learningRate'> & { readonly out: string; readonly device: DeviceName } = {
+  epochs: 5,
+  batchSize: 128,
+  optimizer: 'adamw',
+  seed: 42,
+  hidden: 128,
+  examples: TRAINING_IMAGES,
+  out: 'mnist.safetensors',
+  device: 'reference',
+};
+
+/** The command line is wrong, or asks for a text instead of a run. */
+export class UsageError extends Error {
+  readonly exitCode: number;
+
+  /** @param exitCode 0 if the text (help, version) was asked for, else 2 */
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+const whole =
+  (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
+    const upper = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`It takes a whole number ${upper}.`);
+  };
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('It takes a number greater than 0.');
+}
+
+function filePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It takes the path of a file.');
+  return text;
+}
+
+const names = <Name extends string>(table: Record<Name, unknown>): Name[] => Object.keys(table) as Name[];
+
+function command(): Command {
+  const rates = names(OPTIMIZERS).map((name) => `${OPTIMIZERS[name].learningRate} for ${name}`);
+  const { epochs, batchSize, optimizer, seed, hidden, examples, out, device } = DEFAULTS;
+  return new Command('npm start --')
+    .description('Trains a neural network to read the handwritten digits of MNIST.')
+    .addOption(new Option('-e, --epochs <n>', 'times to go through the training images').default(epochs).argParser(whole(1)))
+    .addOption(new Option('-b, --batch-size <n>', 'images per step').default(batchSize).argParser(whole(1)))
+    .addOption(new Option('-o, --optimizer <name>', 'how gradients change parameters').default(optimizer).choices(names(OPTIMIZERS)))
+    .addOption(new Option('-l, --learning-rate <x>', `highest step size (default: ${rates.join(', ')})`).argParser(positive))
+    .addOption(new Option('-s, --seed <n>', 'of all random numbers').default(seed).argParser(whole(0)))
+    .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(whole(1)))
+    .addOption(new Option('--examples <n>', 'learn from the first n images only').default(examples).argParser(whole(1, TRAINING_IMAGES)))
+    .addOption(new Option('-d, --device <name>', 'what computes').default(device).choices(names(DEVICES)))
+    .addOption(new Option('--out <file>', 'where the checkpoint goes (default: the resumed one)').default(out).argParser(filePath))
+    .addOption(new Option('--resume <file>', 'go on from a checkpoint, with its settings').argParser(filePath))
+    .allowExcessArguments(false)
+    .exitOverride();
+}
+
+interface Parsed extends Omit<Settings, 'learningRate'> {
+  readonly learningRate?: number;
+  readonly device: DeviceName;
+  readonly out: string;
+  readonly resume?: string;
+}
+
+const SETTING_FLAGS: { readonly [K in keyof Settings]: string } = {
+  epochs: '--epochs',
+  batchSize: '--batch-size',
+  optimizer: '--optimizer',
+  learningRate: '--learning-rate',
+  seed: '--seed',
+  hidden: '--hidden',
+  examples: '--examples',
+};
+
+/**
+ * Reads the arguments that follow the program's name.
+ * @throws UsageError with one line that says what is wrong and what would be right; with the help text if that was asked for
+ */
+export function parseOptions(args: readonly string[]): Options {
+  const program = command();
+  let text = '';
+  const collect = (part: string): void => {
+    text += part;
+  };
+  program.configureOutput({ writeOut: collect, writeErr: collect });
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) throw new UsageError(text.trimEnd(), 0);
+    throw new UsageError(text.trim().replaceAll(/\s*\n\s*/g, ' '), 2);
+  }
+  const { device, out, resume, ...rest } = program.opts<Parsed>();
+  const isGiven = (name: string): boolean => program.getOptionValueSource(name) === 'cli';
+  return {
+    settings: { ...rest, learningRate: rest.learningRate ?? OPTIMIZERS[rest.optimizer].learningRate },
+    device,
+    out: resume !== undefined && !isGiven('out') ? resume : out,
+    resume: resume ?? null,
+    given: new Set((Object.keys(SETTING_FLAGS) as (keyof Settings)[]).filter(isGiven)),
+  };
+}
+
+/**
+ * Refuses settings that differ from those of the run that is resumed.
+ * @throws UsageError that names the option
+ */
+export function requireSameSettings({ settings, given }: Pick<Options, 'settings' | 'given'>, saved: Settings): void {
+  for (const name of given) {
+    if (settings[name] === saved[name]) continue;
+    const message = `error: ${SETTING_FLAGS[name]} ${settings[name]} does not fit the resumed run, which has ${saved[name]}; leave the option out, or start anew`;
+    throw new UsageError(message, 2);
+  }
+}
