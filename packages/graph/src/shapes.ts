@@ -8,8 +8,8 @@ export function isFloat(dtype: DType): boolean {
 
 /** `float32 [32, 64] "fc1.weight"` */
 export function describe(value: Spec | Node): string {
-  const name = 'op' in value && value.op === 'leaf' && value.attrs.name !== null ? ` "${value.attrs.name}"` : '';
-  return `${value.dtype} ${formatShape(value.shape)}${name}`;
+  const name = 'op' in value && value.op === 'leaf' ? (value.owner?.name ?? value.attrs.name) : null;
+  return `${value.dtype} ${formatShape(value.shape)}${name === null ? '' : ` "${name}"`}`;
 }
 
 /** Axes to reduce, ascending; all of them when none is named. */
