@@ -41,6 +41,8 @@ export class Handle implements Variable {
     this.node = node;
     this.name = name;
     this.inPlace = inPlace;
+    if (node.hasHandle) node.hasReaders = true;
+    node.hasHandle = true;
     if (node.cell !== null) this.hold(node.cell);
   }
 

@@ -47,6 +47,7 @@ function create<K extends Op>(
     inputs,
     cell: null,
     hasReaders: false,
+    hasHandle: false,
     computed: false,
     owner: null,
     closed: null,

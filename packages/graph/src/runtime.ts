@@ -233,10 +233,13 @@ export class Runtime {
 
   #launch({ effects, asked }: Component, saved: SavedSet | null): void {
     const keptRoots = effects.filter((effect) => effect.kind === 'root' && effect.target.cell === null).map((effect) => effect.target);
-    const values = [...new Set([...keptRoots, ...asked])];
-    const savedSets = saved === null ? [] : asked.map((node) => saved(node));
-    const extra = [...new Set(savedSets.flat())].filter((node) => node.cell === null && !values.includes(node));
     const written = effects.filter((effect) => effect.handle !== null && effect.keep);
+    // A variable gets its value by being rebound, here or by an earlier component.
+    const rebound = new Set(written.map((effect) => effect.target));
+    const wanted = asked.filter((node) => node.cell === null && !rebound.has(node));
+    const values = [...new Set([...keptRoots, ...wanted])];
+    const savedSets = saved === null ? [] : wanted.map((node) => saved(node));
+    const extra = [...new Set(savedSets.flat())].filter((node) => node.cell === null && !values.includes(node));
     if (written.length + values.length > 0) {
       const outputs = this.#run(written, [...values, ...extra]);
       written.forEach((effect, index) => this.#rebind(effect, outputs[index]!));
@@ -249,7 +252,7 @@ export class Runtime {
       if (!effect.keep) this.#settle(effect);
       effect.enqueued?.();
     }
-    asked.forEach((node, index) => {
+    wanted.forEach((node, index) => {
       this.#kept.add(node, savedSets[index] ?? []);
       if (!node.requiresGrad) node.inputs = [];
     });

@@ -89,8 +89,10 @@ export interface NodeBase<K extends Op> extends Spec {
   inputs: readonly Node[];
   /** The stored value, set when the program that computes it is enqueued. A node with a cell is a leaf of later programs. */
   cell: Cell | null;
-  /** True once another node reads this one. */
+  /** True once another node reads this one, or a second handle stands for it. */
   hasReaders: boolean;
+  /** True once a handle stands for this node. */
+  hasHandle: boolean;
   /** True once a program has computed this node without keeping it: computing it again is counted. */
   computed: boolean;
   /** The handle that this leaf is the value of: where its gradient accumulates. */
