@@ -3,6 +3,8 @@
  * nodes and live bytes, because most of the rules are about how often and where, and values alone cannot tell.
  */
 import { describe } from 'vitest';
+import { describeEffects } from './semantics-effects.ts';
+import { describeLifetime } from './semantics-lifetime.ts';
 import { describeValues } from './semantics-values.ts';
 import type { CreateDevice } from './semantics-world.ts';
 
@@ -10,5 +12,7 @@ import type { CreateDevice } from './semantics-world.ts';
 export function describeSemantics(name: string, createDevice: CreateDevice): void {
   describe(`semantics on ${name}`, () => {
     describeValues(createDevice);
+    describeEffects(createDevice);
+    describeLifetime(createDevice);
   });
 }
