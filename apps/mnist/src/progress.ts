@@ -80,7 +80,11 @@ function lines(output: Output, title: string, images: number, now: () => number)
   };
 }
 
-function describe(title: string, { images, loss, accuracy, imagesPerSecond, secondsLeft }: Standing, total: number): Record<string, string> {
+function describe(
+  title: string,
+  { images, loss, accuracy, imagesPerSecond, secondsLeft }: Standing,
+  total: number,
+): Record<string, string> {
   return {
     title,
     percent: `${Math.floor((100 * images) / total)} %`.padStart(5),

@@ -39,3 +39,8 @@ export function paint(output: Pick<Output, 'colors'>, style: 'bold' | 'dim' | 'g
   const [on, off] = inspect.colors[style]!;
   return `\u001b[${on}m${text}\u001b[${off}m`;
 }
+
+/** Undoes what a progress bar does to the cursor, before the program ends in the middle of one. */
+export function showCursor(output: Output): void {
+  if (output.redraws) output.stream.write('\u001b[?25h\n');
+}

@@ -19,7 +19,10 @@ test('the first few are the same images and labels', () => {
 });
 
 test('the network gets pixels of mean 0 and deviation 1, and labels as integers', async () => {
-  const { image, label } = await loadBatch(toDataset(train), Array.from({ length: 6000 }, (_, i) => 10 * i));
+  const { image, label } = await loadBatch(
+    toDataset(train),
+    Array.from({ length: 6000 }, (_, i) => 10 * i),
+  );
   expect([image.dtype, image.shape, label.dtype, label.shape]).toEqual(['float32', [6000, PIXELS], 'int32', [6000]]);
   expect(mean(image).get()).toBeCloseTo(0, 1);
   expect(std(image).get()).toBeCloseTo(1, 1);

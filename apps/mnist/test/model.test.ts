@@ -11,7 +11,12 @@ import { Network } from '../src/model.ts';
 test('activation, gradient and update of each layer', async () => {
   const model = new Sequential(new Linear(2, 2), new ReLU());
   const [weight, bias] = model.parameters() as [Tensor, Tensor];
-  weight.assign(tensor([[3, 0], [0, 4]]));
+  weight.assign(
+    tensor([
+      [3, 0],
+      [0, 4],
+    ]),
+  );
   bias.assign(tensor([0, -5]));
   const before = await snapshot(model);
   bias.assign(tensor([0, -10])); // ‖Δw‖ = 5, ‖w₀‖ = √(9 + 16 + 25)
@@ -20,7 +25,12 @@ test('activation, gradient and update of each layer', async () => {
   const q = 1 / (1 + Math.exp(3));
   const layers = await measureLayers(model, { image: tensor([[1, 2]]), label: tensor([0], { dtype: 'int32' }) }, before);
   expect(layers).toEqual([
-    { name: '0', activation: expect.closeTo(Math.sqrt((9 + 4) / 2), 5), gradient: expect.closeTo(q, 5), update: expect.closeTo(5 / Math.sqrt(50), 5) },
+    {
+      name: '0',
+      activation: expect.closeTo(Math.sqrt((9 + 4) / 2), 5),
+      gradient: expect.closeTo(q, 5),
+      update: expect.closeTo(5 / Math.sqrt(50), 5),
+    },
     { name: '1', activation: expect.closeTo(3 / Math.SQRT2, 5), gradient: null, update: null },
   ]);
   expect([weight.grad, bias.grad]).toEqual([null, null]);
@@ -29,7 +39,11 @@ test('activation, gradient and update of each layer', async () => {
 test('every layer of the network is measured, and only parameters have gradients', async () => {
   const model = new Network(8);
   const before = await snapshot(model);
-  const layers = await measureLayers(model, { image: tensor(new Float32Array(2 * 784).fill(1), { shape: [2, 784] }), label: tensor([3, 4], { dtype: 'int32' }) }, before);
+  const layers = await measureLayers(
+    model,
+    { image: tensor(new Float32Array(2 * 784).fill(1), { shape: [2, 784] }), label: tensor([3, 4], { dtype: 'int32' }) },
+    before,
+  );
   expect(layers.map(({ name, gradient, update }) => [name, gradient === null, update])).toEqual([
     ['fc1', false, 0],
     ['relu', true, null],
@@ -41,7 +55,10 @@ test('every layer of the network is measured, and only parameters have gradients
 class Echo extends Module {
   forward(x: Tensor): Tensor {
     const digit = x.slice(1, 0, 1); // (N, 1)
-    return digit.eq(tensor([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]])).cast('float32').mul(Math.log(81)); // (N, 10)
+    return digit
+      .eq(tensor([[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]]))
+      .cast('float32')
+      .mul(Math.log(81)); // (N, 10)
   }
 }
 

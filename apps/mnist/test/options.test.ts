@@ -40,7 +40,10 @@ test('a resumed run goes on in its own file, unless another is named', () => {
 
 test('a resumed run keeps its settings', () => {
   const saved = parseOptions([]).settings;
-  const refuse = (...args: string[]) => () => requireSameSettings(parseOptions(args), saved);
+  const refuse =
+    (...args: string[]) =>
+    () =>
+      requireSameSettings(parseOptions(args), saved);
   expect(refuse('--resume', 'a', '--epochs', '5')).not.toThrow();
   expect(refuse('--resume', 'a', '--batch-size', '64')).toThrow(
     new UsageError('error: --batch-size 64 does not fit the resumed run, which has 128; leave the option out, or start anew', 2),

@@ -10,7 +10,7 @@ import { paint, plainOutput, type Output } from '../src/terminal.ts';
 
 const plain = plainOutput(new PassThrough());
 const colored: Output = { ...plain, redraws: true, colors: true };
-const control = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/;
+const control = /\p{Cc}/u;
 
 test('numbers', () => {
   expect(formatCount(60_000)).toBe('60,000');
@@ -70,7 +70,12 @@ describe('a digit', () => {
   test('as many cards stand in a row as there is room for', () => {
     const cards = Array.from({ length: 5 }, () => reading(3));
     const height = drawCard(reading(3), plain).length;
-    for (const [columns, perRow] of [[20, 1], [80, 2], [93, 3], [400, 5]] as const) {
+    for (const [columns, perRow] of [
+      [20, 1],
+      [80, 2],
+      [93, 3],
+      [400, 5],
+    ] as const) {
       const lines = drawCards(cards, { ...plain, columns }).split('\n');
       expect(lines.length).toBe(Math.ceil(5 / perRow) * (height + 1) - 1);
       expect(lines[0]?.match(/✓/g)?.length).toBe(perRow);

@@ -1,0 +1,37 @@
+/** What a run says at its end: how many unseen digits were read rightly, which were taken for which, and a few of them as they were read. */
+import { drawCards, likeliest, type Reading } from './digit-card.ts';
+import type { Evaluation } from './evaluate.ts';
+import { CLASSES, type Digits, PIXELS } from './mnist.ts';
+import { formatCount, formatPercent } from './numbers.ts';
+import { confusionTable } from './tables.ts';
+import { type Output, paint, writeLine } from './terminal.ts';
+
+const SHOWN_RIGHT = 2;
+const SHOWN_WRONG = 4;
+
+/** The first few digits that were read rightly, and those that were read wrongly with the greatest conviction. */
+export function chooseReadings({ count, pixels, labels }: Digits, { probabilities }: Evaluation): Reading[] {
+  const readings = Array.from({ length: count }, (_, index): Reading => ({
+    pixels: pixels.subarray(index * PIXELS, (index + 1) * PIXELS),
+    label: labels[index]!,
+    probabilities: probabilities.subarray(index * CLASSES, (index + 1) * CLASSES),
+  }));
+  const isRight = ({ label, probabilities: given }: Reading): boolean => likeliest(given) === label;
+  const conviction = ({ probabilities: given }: Reading): number => given[likeliest(given)]!;
+  const wrong = readings.filter((reading) => !isRight(reading)).toSorted((a, b) => conviction(b) - conviction(a));
+  return [...readings.filter(isRight).slice(0, SHOWN_RIGHT), ...wrong.slice(0, SHOWN_WRONG)];
+}
+
+/** Prints the whole of it. */
+export function reportEvaluation(output: Output, digits: Digits, evaluation: Evaluation): void {
+  const right = Math.round(evaluation.accuracy * digits.count);
+  const share = paint(output, 'bold', formatPercent(evaluation.accuracy));
+  writeLine(output, `test accuracy ${share}: ${formatCount(right)} of ${formatCount(digits.count)} digits that it never saw`);
+  writeLine(output);
+  writeLine(output, 'Row: the digit that was written. Column: what it was read as.');
+  writeLine(output, confusionTable(evaluation.confusion, output));
+  writeLine(output);
+  writeLine(output, 'Some it read rightly, and those of its mistakes that it was surest of:');
+  writeLine(output);
+  writeLine(output, drawCards(chooseReadings(digits, evaluation), output));
+}
