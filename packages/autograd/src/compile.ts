@@ -10,6 +10,7 @@ import { flatten } from './structure.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
 import { currentTrace } from './trace.ts';
 
+/** Options of `compile`. */
 export interface CompileOptions {
   /** Bytes that the plans and the constants they captured may hold; the least recently used go first. */
   readonly maxBytes?: number;

@@ -26,6 +26,7 @@ import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
 import { upload } from './value.ts';
 
+/** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
   /** float32 by default, or what the data's own type says. */
   readonly dtype?: DType;
@@ -97,7 +98,9 @@ function lazy(value: Node, { device = getDefaultDevice(), requiresGrad = false, 
 export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
   return lazy(constant(value, shape, options.dtype ?? 'float32'), options);
 }
+/** Every element is 0. */
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 0, options);
+/** Every element is 1. */
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 1, options);
 
 /** start, start + step, … before stop; with one bound, from 0 to it. */

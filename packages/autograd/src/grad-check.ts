@@ -9,6 +9,7 @@ import { withoutStatistics } from './statistics.ts';
 import { type Tensor } from './tensor.ts';
 import { vjp } from './functional.ts';
 
+/** The step of the differences, and how far the two derivatives may be apart. */
 export interface GradCheckOptions {
   /** Half the distance of the two points. */
   readonly eps?: number;
@@ -16,6 +17,7 @@ export interface GradCheckOptions {
   readonly atol?: number;
 }
 
+/** One element whose two derivatives disagree. */
 export interface GradCheckMismatch {
   /** Which input, and which of its elements in row-major order. */
   readonly input: number;
@@ -24,6 +26,7 @@ export interface GradCheckMismatch {
   readonly numeric: number;
 }
 
+/** What `gradCheck` found. */
 export interface GradCheckReport {
   readonly ok: boolean;
   /** Elements compared. */

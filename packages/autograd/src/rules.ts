@@ -39,6 +39,7 @@ import type { BinaryKind, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } fr
 
 /** The primitives with a rule: leaves end a path, and a call's rule is its composite's. */
 type Ruled = Exclude<Op, 'leaf' | 'call' | 'output'>;
+/** One derivative rule per primitive: from the gradient of the result to the gradients of the inputs. */
 export type VJPs = { readonly [K in Ruled]: (g: Node, out: NodeOf<K>) => readonly (Node | null)[] };
 
 function input(out: Node, index: number): Node {

@@ -42,6 +42,7 @@ export interface ArgReduceOptions {
   readonly keepDims?: boolean;
 }
 
+/** An n-dimensional array that is described before it is computed; made by `tensor`, `zeros`, `randn` and their like. */
 export class Tensor extends Elementwise<Tensor> {
   protected wrap(node: Node, name: string | null = null, inPlace = false): Tensor {
     return new Tensor(node, name, inPlace);

@@ -2,6 +2,7 @@
  * What every tensor can do besides arithmetic: say what it is, give its values, accumulate gradients, be rebound. A tensor is a
  * handle on a node; reading its value runs the graph, everything else only builds it.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import {
   add,
   constant,

@@ -4,6 +4,7 @@ import type { Device } from './types.ts';
 
 let chosen: Device | null = null;
 
+/** The device chosen last, or the reference device. */
 export function getDefaultDevice(): Device {
   chosen ??= createReference();
   return chosen;

@@ -86,6 +86,7 @@ export function reducedCount(x: Node, axis: ReduceOptions['axis'], operation: st
   return reducedAxes(operation, axis, x.shape.length).reduce((count, each) => count * x.shape[each]!, 1);
 }
 
+/** Σ x / n over the axes. @throws DTypeError for integers */
 export function mean(x: Node, options: ReduceOptions = {}): Node {
   requireFloat('mean', x);
   return div(sum(x, options), reducedCount(x, options.axis, 'mean'));

@@ -24,6 +24,7 @@ export interface PendingEffect {
   readonly enqueued: (() => void) | null;
 }
 
+/** A mutable reference to a node, with what the runtime must know of its updates. */
 export class Handle implements Variable {
   node: Node;
   name: string | null;

@@ -13,6 +13,7 @@ export interface Request {
   readonly roots: readonly Node[];
 }
 
+/** A key, its hash, and what was found on the way. */
 export interface Keyed {
   readonly key: Int32Array;
   readonly hash: number;

@@ -10,6 +10,7 @@ import { isFloat, reducedAxes, requireSameDType } from './shapes.ts';
 /** A node, or a number that takes the other operand's dtype. */
 export type Operand = Node | number;
 
+/** Which axes a reduction folds, and whether they stay. */
 export interface ReduceOptions {
   /** Axes to reduce; all of them by default. Negative axes count from the end. */
   readonly axis?: number | readonly number[] | undefined;
@@ -19,10 +20,12 @@ export interface ReduceOptions {
 
 // ---- movement
 
+/** The same elements in another shape. @throws ShapeError */
 export function reshape(x: Node, shape: Shape): Node {
   return equalShapes(x.shape, shape) ? x : node('movement', { kind: 'reshape', shape }, [x]);
 }
 
+/** The axes in another order. @throws ShapeError */
 export function permute(x: Node, axes: readonly number[]): Node {
   const normalized = axes.map((axis) => normalizeAxis('permute', axis, x.shape.length));
   return node('movement', { kind: 'permute', axes: normalized }, [x]);
@@ -55,6 +58,7 @@ export function shrink(x: Node, begin: readonly number[], end: readonly number[]
   return node('movement', { kind: 'shrink', begin, end }, [x]);
 }
 
+/** Elements in reverse order along the axes; along all by default. */
 export function flip(x: Node, axis?: number | readonly number[]): Node {
   return node('movement', { kind: 'flip', axes: reducedAxes('flip', axis, x.shape.length) }, [x]);
 }
@@ -79,6 +83,7 @@ function numberLike(value: number, shape: Shape, dtype: DType): Node {
   return constant(value, shape, dtype);
 }
 
+/** An elementwise operation on two operands, broadcast against each other. @throws ShapeError, DTypeError */
 export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
   if (typeof a === 'number' && typeof b === 'number') throw new DTypeError(`${kind}: at least one operand must be a node`);
   const left = typeof a === 'number' ? operand(a, b as Node) : a;
@@ -89,30 +94,51 @@ export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
   return node('binary', { kind }, [expand(left, shape), expand(right, shape)]);
 }
 
+/** An elementwise function of one operand. @throws DTypeError */
 export function unary(kind: UnaryKind, x: Node): Node {
   return node('unary', { kind }, [x]);
 }
 
+/** a + b */
 export const add = (a: Operand, b: Operand): Node => binary('add', a, b);
+/** a − b */
 export const sub = (a: Operand, b: Operand): Node => binary('sub', a, b);
+/** a · b, element by element. */
 export const mul = (a: Operand, b: Operand): Node => binary('mul', a, b);
+/** a / b; integers truncate, and give 0 for a division by zero. */
 export const div = (a: Operand, b: Operand): Node => binary('div', a, b);
+/** a to the power of b. */
 export const pow = (a: Operand, b: Operand): Node => binary('pow', a, b);
+/** The larger of two elements; NaN wins. */
 export const maximum = (a: Operand, b: Operand): Node => binary('maximum', a, b);
+/** The smaller of two elements; NaN wins. */
 export const minimum = (a: Operand, b: Operand): Node => binary('minimum', a, b);
+/** a = b, bool. */
 export const eq = (a: Operand, b: Operand): Node => binary('eq', a, b);
+/** a ≠ b, bool. */
 export const ne = (a: Operand, b: Operand): Node => binary('ne', a, b);
+/** a < b, bool. */
 export const lt = (a: Operand, b: Operand): Node => binary('lt', a, b);
+/** a ≤ b, bool. */
 export const le = (a: Operand, b: Operand): Node => binary('le', a, b);
+/** a > b, bool. */
 export const gt = (a: Operand, b: Operand): Node => binary('gt', a, b);
+/** a ≥ b, bool. */
 export const ge = (a: Operand, b: Operand): Node => binary('ge', a, b);
 
+/** −x */
 export const neg = (x: Node): Node => unary('neg', x);
+/** eˣ */
 export const exp = (x: Node): Node => unary('exp', x);
+/** ln x */
 export const log = (x: Node): Node => unary('log', x);
+/** √x */
 export const sqrt = (x: Node): Node => unary('sqrt', x);
+/** 1/√x */
 export const rsqrt = (x: Node): Node => unary('rsqrt', x);
+/** 1/x */
 export const reciprocal = (x: Node): Node => unary('reciprocal', x);
+/** ¬x, for bool. */
 export const logicalNot = (x: Node): Node => unary('logicalNot', x);
 
 /** condition ? a : b, broadcast against each other; a number takes the other branch's dtype. */
@@ -133,6 +159,7 @@ export function cast(x: Node, dtype: DType): Node {
 
 // ---- reductions
 
+/** A reduction over axes, all of them by default. @throws ShapeError, DTypeError */
 export function reduce(kind: ReduceKind, x: Node, { axis, keepDims = false }: ReduceOptions = {}): Node {
   const axes = reducedAxes(kind, axis, x.shape.length);
   const reduced = axes.length === 0 ? x : node('reduce', { kind, axes }, [x]);
@@ -149,7 +176,9 @@ export function dropAxes(x: Node, axes: readonly number[]): Node {
       );
 }
 
+/** Σ x over the axes. */
 export const sum = (x: Node, options?: ReduceOptions): Node => reduce('sum', x, options);
+/** The largest element over the axes; NaN wins. */
 export const max = (x: Node, options?: ReduceOptions): Node => reduce('max', x, options);
 
 /** int32 index of the first extreme element; over all elements, in row-major order, when no axis is named. */
@@ -168,6 +197,7 @@ export function argReduce(
   return keepDims ? index : dropAxes(index, [normalized]);
 }
 
+/** Running sums along an axis. */
 export function cumsum(x: Node, axis: number): Node {
   return node('prefixScan', { axis: normalizeAxis('cumsum', axis, x.shape.length) }, [x]);
 }
@@ -179,10 +209,12 @@ export function iota(shape: Shape, axis: number): Node {
   return node('iota', { shape, axis: normalizeAxis('iota', axis, shape.length) }, []);
 }
 
+/** out[…, i, …] = x[…, index[…, i, …], …]; index has the shape of x but for `axis`. */
 export function gather(x: Node, index: Node, axis: number): Node {
   return node('gather', { axis: normalizeAxis('gather', axis, x.shape.length) }, [x, index]);
 }
 
+/** A copy of `base` with `source` added or set at `index` along one axis. */
 export function scatter(mode: 'add' | 'set', base: Node, index: Node, source: Node, axis: number): Node {
   return node('scatter', { axis: normalizeAxis(`scatter ${mode}`, axis, base.shape.length), mode }, [base, index, source]);
 }

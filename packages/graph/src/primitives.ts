@@ -15,6 +15,7 @@ interface Primitive<K extends Op> {
 
 /** What a unary function accepts: floats only, any number, or bool only; and whether it gives bool. */
 type UnaryRule = 'float' | 'number' | 'bool' | 'test';
+/** What each unary function accepts and gives. */
 export const UNARY_RULES: { readonly [K in UnaryKind]: UnaryRule } = {
   neg: 'number',
   abs: 'number',
@@ -41,6 +42,7 @@ export const UNARY_RULES: { readonly [K in UnaryKind]: UnaryRule } = {
 
 /** Arithmetic keeps its dtype, comparisons give bool, logic takes and gives bool. */
 type BinaryRule = 'arithmetic' | 'compare' | 'logic';
+/** What each binary operation accepts and gives. */
 export const BINARY_RULES: { readonly [K in BinaryKind]: BinaryRule } = {
   add: 'arithmetic',
   sub: 'arithmetic',

@@ -52,6 +52,7 @@ export function effectGroup<T>(fn: () => T): T {
 /** What an asked value needs besides itself: nodes to keep for its derivative, released with it (rule 13). */
 export type SavedSet = (root: Node) => readonly Node[];
 
+/** The queue of one device; got by `runtimeOf(device)`. */
 export class Runtime {
   readonly device: Device;
   readonly counters: Counters = { compilations: 0, programs: 0, recomputed: 0 };

@@ -5,7 +5,9 @@
 import type { BinaryKind, DType, Shape, TypedArray, UnaryKind } from '@firsthand/linalg';
 
 export type { BinaryKind, DType, Shape, TypedArray, UnaryKind } from '@firsthand/linalg';
+/** Reductions that give a value. */
 export type ReduceKind = 'sum' | 'prod' | 'max' | 'min';
+/** Reductions that give an index. */
 export type ArgReduceKind = 'argmax' | 'argmin';
 
 /** Shape and dtype: all that is known of a value before it exists. */
@@ -20,6 +22,7 @@ export type HostValue = number | readonly number[];
 /** A leaf's origin: a variable or an earlier result, a call's argument, or a host value sampled when the leaf is built. */
 export type LeafRole = 'stored' | 'argument' | 'host';
 
+/** What is known of a leaf. */
 export interface LeafAttributes extends Spec {
   readonly role: LeafRole;
   readonly name: string | null;
@@ -73,6 +76,7 @@ export interface Attributes {
   output: { readonly index: number };
 }
 
+/** The names of the primitives. */
 export type Op = keyof Attributes;
 
 /** One node. Operation, attributes, shape and dtype never change; the fields below the line belong to the runtime. */
@@ -108,8 +112,11 @@ export interface Variable {
   node: Node;
   name: string | null;
 }
+/** A node of one operation. */
 export type NodeOf<K extends Op> = { [P in K]: NodeBase<P> }[K];
+/** A node of any operation. */
 export type Node = NodeOf<Op>;
+/** A value from outside the graph. */
 export type Leaf = NodeOf<'leaf'>;
 
 /**
@@ -171,6 +178,7 @@ export interface Program {
   readonly roots: readonly Node[];
 }
 
+/** What a run is given for one argument: a storage, or a host value. */
 export type Arg = Storage | HostValue;
 
 /** The order of `outputs` is the program's: effects, then roots. */
@@ -186,6 +194,7 @@ export interface PlanReport {
   /** Largest number of bytes alive at once during a run, besides the arguments. */
   readonly peakBytes: number;
 }
+/** One kernel of a program. */
 export interface KernelReport {
   readonly name: string;
   readonly nodes: readonly string[];
@@ -196,6 +205,7 @@ export interface KernelReport {
   readonly source: string;
 }
 
+/** A compiled program. */
 export interface Executable {
   /** Enqueues one run. First in, first out per device; never waits. */
   run(args: readonly Arg[]): Completion;

@@ -9,6 +9,7 @@ import { add, div, mul, neg, sqrt, sub, unary } from '../ops.ts';
 import type { Attrs, Composite, Node } from '../types.ts';
 import { describe, requireFloat, requireSameDType } from '../shapes.ts';
 
+/** The decay rates of the two moments, the term that keeps the quotient finite, and the weight decay λ. */
 export interface AdamWAttrs extends Attrs {
   readonly beta1: number;
   readonly beta2: number;
@@ -16,6 +17,7 @@ export interface AdamWAttrs extends Attrs {
   readonly weightDecay: number;
 }
 
+/** AdamW as an operation with four outputs; called through `adamW`. */
 export const adamWComposite: Composite<AdamWAttrs> = {
   name: 'adamW',
   infer(_, parameter, gradient, mean, square, step, rate) {

@@ -52,6 +52,7 @@ function weights({ causal, scale }: AttentionAttrs, q: Node, k: Node, mask: Node
   return softmax(scores);
 }
 
+/** Attention as an operation; called through `attention`. */
 export const attentionComposite: Composite<AttentionAttrs> = {
   name: 'attention',
   infer: (_, q, k, v, mask) => [inferAttention(q, k, v, mask)],

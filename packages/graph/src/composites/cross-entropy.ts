@@ -10,6 +10,7 @@ import type { Composite, Node } from '../types.ts';
 import { logSoftmax, softmax } from './softmax.ts';
 import { describe, requireFloat, requireIndex } from '../shapes.ts';
 
+/** Cross-entropy as an operation; called through `crossEntropy`. */
 export const crossEntropyComposite: Composite = {
   name: 'crossEntropy',
   infer(_, logits, labels) {

@@ -16,6 +16,7 @@ interface LayerNormAttrs extends Attrs {
 const rowAxes = (x: { readonly shape: readonly number[] }, weight: { readonly shape: readonly number[] }): number[] =>
   weight.shape.map((_, axis) => x.shape.length - weight.shape.length + axis);
 
+/** Layer normalisation as an operation with its statistics as further outputs; called through `layerNorm`. */
 export const layerNormComposite: Composite<LayerNormAttrs> = {
   name: 'layerNorm',
   infer(_, x, weight, bias) {

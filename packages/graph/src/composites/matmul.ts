@@ -24,6 +24,7 @@ function inferMatmul(a: Spec, b: Spec): Spec {
   return { shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!], dtype: a.dtype };
 }
 
+/** The matrix product as an operation; called through `matmul`. */
 export const matmulComposite: Composite = {
   name: 'matmul',
   infer: (_, a, b) => [inferMatmul(a, b)],

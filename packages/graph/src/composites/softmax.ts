@@ -38,6 +38,7 @@ function sameSpec(name: string): (attrs: AxisAttrs, x?: Spec) => readonly Spec[]
   };
 }
 
+/** Softmax as an operation; called through `softmax`. */
 export const softmaxComposite: Composite<AxisAttrs> = {
   name: 'softmax',
   infer: sameSpec('softmax'),
@@ -52,6 +53,7 @@ export const softmaxComposite: Composite<AxisAttrs> = {
   },
 };
 
+/** Log-softmax as an operation; called through `logSoftmax`. */
 export const logSoftmaxComposite: Composite<AxisAttrs> = {
   name: 'logSoftmax',
   infer: sameSpec('logSoftmax'),
@@ -66,6 +68,7 @@ export const logSoftmaxComposite: Composite<AxisAttrs> = {
   },
 };
 
+/** Log-sum-exp over one axis as an operation; called through `logsumexp`. */
 export const logsumexpComposite: Composite<AxisAttrs> = {
   name: 'logsumexp',
   infer({ axis }, x) {
@@ -83,10 +86,12 @@ export const logsumexpComposite: Composite<AxisAttrs> = {
   },
 };
 
+/** eˣ / Σ eˣ over one axis; a row that is −∞ throughout gives 0. */
 export function softmax(x: Node, axis = -1): Node {
   return call(softmaxComposite, { axis: normalizeAxis('softmax', axis, x.shape.length) }, x)[0]!;
 }
 
+/** ln softmax over one axis. */
 export function logSoftmax(x: Node, axis = -1): Node {
   return call(logSoftmaxComposite, { axis: normalizeAxis('logSoftmax', axis, x.shape.length) }, x)[0]!;
 }

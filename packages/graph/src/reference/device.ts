@@ -11,6 +11,7 @@ import { EVALUATE, REFERENCE_KERNELS } from './evaluate.ts';
 import type { ReferenceKernel } from './evaluate.ts';
 import { inlineComposites } from './lower.ts';
 
+/** Options of `createReference`. */
 export interface ReferenceOptions {
   /** Composites computed whole; all others through their bodies. The matrix product by default. */
   readonly kernels?: ReadonlyMap<Composite, ReferenceKernel>;
