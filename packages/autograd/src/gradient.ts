@@ -117,9 +117,11 @@ export function backwardTargets(root: Node): readonly Node[] {
  */
 export function savedSet(root: Node): readonly Node[] {
   const targets = ownedLeaves(root);
-  if (targets.length === 0) return NONE;
+  // Nobody can differentiate through a consumed root: there is nothing to keep.
+  if (targets.length === 0 || postOrder([root], differentiableSources).some((node) => node.closed !== null)) return NONE;
   const gradients = gradient(root, constant(1, root.shape, root.dtype), targets);
-  const forwardOrder = postOrder([root], sources);
+  // A checkpoint's copy is no forward value: it is there to be computed again.
+  const forwardOrder = postOrder([root], (node) => node.inputs);
   const forward = new Set(forwardOrder);
   const free = new Set<Node>();
   for (const node of forwardOrder) if (isFree(node, free)) free.add(node);

@@ -20,7 +20,7 @@ import {
   StaleError,
   withGradient,
 } from '@firsthand/graph';
-import type { Device, DType, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
+import type { Device, DType, EffectKind, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
 import { DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { Nested } from '@firsthand/linalg';
 import { backwardTargets, gradient, savedSet } from './gradient.ts';
@@ -47,7 +47,9 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   protected abstract wrap(node: Node, name?: string | null, inPlace?: boolean): T;
 
   createGradient(value: Node): T {
-    return this.wrap(value, this.name === null ? null : `${this.name}.grad`, true);
+    const created = this.wrap(value, this.name === null ? null : `${this.name}.grad`, true);
+    created.isGradient = true;
+    return created;
   }
 
   /** Makes this handle the one in which the gradient of its leaf accumulates. */
@@ -183,7 +185,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     currentTrace()?.adoptGradient(this);
     if (value !== null) requireAssignable(this, value.read());
     const { gradient } = this;
-    if (value === null && gradient !== null && currentTrace() === null) this.runtime().abandon(gradient);
+    if (gradient !== null && gradient !== value && currentTrace() === null) this.runtime().abandon(gradient);
     this.gradient = value;
   }
 
@@ -199,20 +201,27 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (trace === null) this.runtime().enqueueBefore(root);
     const leaves = backwardTargets(root);
     const gradients = withGradient(false, () => gradient(root, start, leaves));
+    const kept = retainGraph && trace === null ? savedSetOf(root) : [];
     if (!retainGraph && root.op !== 'leaf') root.closed = CONSUMED;
+    // Gradients that are pending run first, before this root could be drawn into their program (rule 7a).
+    if (trace === null) for (const node of gradients.keys()) (node.owner as Value<T>).enqueueGradient();
     effectGroup(() => {
-      if (trace === null) this.keepAsRoot(root, retainGraph);
+      if (trace === null) this.keepAsRoot(root, retainGraph, kept);
       for (const [node, value] of gradients) (node.owner as Value<T>).addGradient(value);
     });
   }
 
-  private keepAsRoot(root: Node, retainGraph: boolean): void {
+  private keepAsRoot(root: Node, retainGraph: boolean, kept: readonly Node[]): void {
     const runtime = this.runtime();
-    runtime.keepRoot(root, () => {
+    runtime.keepRoot(root, kept, () => {
       if (retainGraph) return;
       if (root.cell !== null && root.op !== 'leaf') root.inputs = [];
       runtime.releaseSaved(root);
     });
+  }
+
+  private enqueueGradient(): void {
+    if (this.gradient !== null) this.runtime().enqueueGradient(this.gradient);
   }
 
   private addGradient(value: Node): void {
@@ -233,7 +242,6 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
       this.gradient = this.createGradient(value);
       runtime.assign(this.gradient, value, 'grad');
     } else {
-      runtime.enqueueGradient(this.gradient);
       runtime.assign(
         this.gradient,
         withGradient(false, () => add(this.gradient!.node, value)),
@@ -262,7 +270,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** Gives this tensor another value; readers built earlier keep the old one. @throws ShapeError, DTypeError, DeviceError */
   assign(value: T): this {
-    assignVariable(this, value.read(), 'update');
+    assignVariable(this, value.read(), this.isGradient ? 'grad' : 'update');
     return this;
   }
 
@@ -312,7 +320,7 @@ export function savedSetOf(root: Node): readonly Node[] {
 }
 
 /** Rebinds a variable, in the trace or in the queue. */
-export function assignVariable(handle: Handle, value: Node, kind: 'update' | 'stat'): void {
+export function assignVariable(handle: Handle, value: Node, kind: EffectKind): void {
   const trace = currentTrace();
   if (trace === null) {
     runtimeOf(handle.node.device ?? getDefaultDevice()).assign(handle, value, kind);

@@ -20,6 +20,8 @@ export interface PendingEffect {
   readonly previous: Node | null;
   /** False once nobody can ask for the value any more: it is used, and never stored. */
   keep: boolean;
+  /** What a root needs to be differentiated again: kept with it. */
+  readonly saved: readonly Node[];
   /** Called when the run is enqueued. */
   readonly enqueued: (() => void) | null;
 }
@@ -30,6 +32,8 @@ export class Handle implements Variable {
   name: string | null;
   /** Whether an update may overwrite the storage at once (optimizer state, gradients), or keeps one previous generation. */
   readonly inPlace: boolean;
+  /** Whether it holds a gradient: replacing that belongs to the step in which it is used, and starts nothing. */
+  isGradient = false;
   /** The generation before the present one. */
   previous: Node['cell'] = null;
   pending: PendingEffect | null = null;

@@ -92,6 +92,7 @@ export class Runtime {
       value,
       previous,
       keep: true,
+      saved: [],
       enqueued: null,
     };
     this.#queue.push(effect);
@@ -101,8 +102,11 @@ export class Runtime {
     if (++handle.pendingCount >= PENDING_LIMIT) this.#enqueue(this.#queue.length, [], null);
   }
 
-  /** `root` is what a `backward` starts from: it becomes an output of the program that computes its gradients (rule 9). */
-  keepRoot(root: Node, enqueued: () => void): void {
+  /**
+   * `root` is what a `backward` starts from: it becomes an output of the program that computes its gradients (rule 9), and so
+   * does what is `saved` for another `backward`.
+   */
+  keepRoot(root: Node, saved: readonly Node[], enqueued: () => void): void {
     const group = openGroup?.id ?? ++groups;
     this.#queue.push({
       sequence: ++sequence,
@@ -113,13 +117,16 @@ export class Runtime {
       value: root,
       previous: null,
       keep: true,
+      saved,
       enqueued,
     });
   }
 
   /** Nobody can ask for the pending value of `handle` any more: it is used, but not stored (rule 15). */
   abandon(handle: Handle): void {
-    if (handle.pending !== null && handle.pending.target === handle.node) handle.pending.keep = false;
+    if (handle.pending === null || handle.pending.target !== handle.node) return;
+    handle.pending.keep = false;
+    if (handle.pendingCount > 1) for (const effect of this.#queue) if (effect.handle === handle) effect.keep = false;
   }
 
   /** Enqueues the updates that `value` reads, unless they belong to the open group (rule 7a). */
@@ -233,14 +240,16 @@ export class Runtime {
   }
 
   #launch({ effects, asked }: Component, saved: SavedSet | null): void {
-    const keptRoots = effects.filter((effect) => effect.kind === 'root' && effect.target.cell === null).map((effect) => effect.target);
+    const roots = effects.filter((effect) => effect.kind === 'root' && effect.target.cell === null);
     const written = effects.filter((effect) => effect.handle !== null && effect.keep);
     // A variable gets its value by being rebound, here or by an earlier component.
     const rebound = new Set(written.map((effect) => effect.target));
     const wanted = asked.filter((node) => node.cell === null && !rebound.has(node));
-    const values = [...new Set([...keptRoots, ...wanted])];
-    const savedSets = saved === null ? [] : wanted.map((node) => saved(node));
-    const extra = [...new Set(savedSets.flat())].filter((node) => node.cell === null && !values.includes(node));
+    // Each value with what its derivative needs (rule 13).
+    const savedSets = new Map(wanted.map((node) => [node, saved?.(node) ?? []]));
+    for (const root of roots) savedSets.set(root.target, root.saved);
+    const values = [...savedSets.keys()];
+    const extra = [...new Set([...savedSets.values()].flat())].filter((node) => node.cell === null && !savedSets.has(node));
     if (written.length + values.length > 0) {
       const outputs = this.#run(written, [...values, ...extra]);
       written.forEach((effect, index) => this.#rebind(effect, outputs[index]!));
@@ -248,15 +257,12 @@ export class Runtime {
         node.cell = outputs[written.length + index]!;
       });
     }
-    for (const root of keptRoots) this.#kept.add(root, []);
+    for (const [node, kept] of savedSets) this.#kept.add(node, kept);
     for (const effect of effects) {
       if (!effect.keep) this.#settle(effect);
       effect.enqueued?.();
     }
-    wanted.forEach((node, index) => {
-      this.#kept.add(node, savedSets[index] ?? []);
-      if (!node.requiresGrad) node.inputs = [];
-    });
+    for (const node of wanted) if (!node.requiresGrad) node.inputs = [];
   }
 
   #run(written: readonly PendingEffect[], values: readonly Node[]): readonly Cell[] {

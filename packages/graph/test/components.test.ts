@@ -21,6 +21,7 @@ function effect(handle: Handle, value: Node, options: { kind?: EffectKind; group
     value,
     previous: handle.node,
     keep: true,
+    saved: [],
     enqueued: null,
   };
   handle.node = target;
