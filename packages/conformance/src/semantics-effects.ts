@@ -2,7 +2,8 @@
  * Rules 5 to 8: what an effect is, which pending effects and values become one program, and when they are enqueued without anybody
  * asking: a loop that never awaits runs one program per step, and a batch in pieces keeps gradients, not forward passes.
  */
-import { noGrad, realize, Tensor, tensor, updateStatistic } from '@firsthand/autograd';
+import { noGrad, realize, tensor, updateStatistic } from '@firsthand/autograd';
+import type { Tensor } from '@firsthand/autograd';
 import { effectGroup, runtimeOf } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 import { createQueued } from './queued-device.ts';

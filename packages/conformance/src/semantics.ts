@@ -4,6 +4,7 @@
  */
 import { describe } from 'vitest';
 import { describeEffects } from './semantics-effects.ts';
+import { describeGradients } from './semantics-gradients.ts';
 import { describeLifetime } from './semantics-lifetime.ts';
 import { describeValues } from './semantics-values.ts';
 import type { CreateDevice } from './semantics-world.ts';
@@ -14,5 +15,6 @@ export function describeSemantics(name: string, createDevice: CreateDevice): voi
     describeValues(createDevice);
     describeEffects(createDevice);
     describeLifetime(createDevice);
+    describeGradients(createDevice);
   });
 }

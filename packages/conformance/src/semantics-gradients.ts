@@ -1,0 +1,303 @@
+/**
+ * Rules 12 to 17: gradients are nodes of the same graph; what a forward pass keeps for them and when it is released; how they
+ * accumulate; and what they are where a function has no derivative.
+ */
+import { checkpoint, grad, GradientError, rand, realize, tensor } from '@firsthand/autograd';
+import type { Tensor } from '@firsthand/autograd';
+import { describe, expect, test } from 'vitest';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
+import type { CreateDevice } from './semantics-world.ts';
+
+export function describeGradients(createDevice: CreateDevice): void {
+  describe('rule 12: gradients are nodes', () => {
+    test('derivatives of any order exist', async () => {
+      await freshDevice(createDevice);
+      const first = grad((x) => x.pow(4).sum());
+      const second = grad((x) => first(x).sum());
+      const third = grad((x) => second(x).sum());
+      const x = tensor([2]);
+      expect([await first(x).item(), await second(x).item(), await third(x).item()]).toEqual([32, 48, 48]);
+    });
+
+    test('a gradient may be used before anything has run', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      w.mul(w).sum().backward();
+      const work = await counted(device, async () => expect(await w.grad!.mul(2).item()).toBe(12));
+      expect(work.programs).toBe(1);
+    });
+  });
+
+  describe('rule 13: the forward pass is not computed twice', () => {
+    test('not when a loss is read before backward', async () => {
+      const device = await freshDevice(createDevice);
+      const network = new Network();
+      const optimizer = new Momentum(network.parameters);
+      const step = async (seed: number): Promise<void> => {
+        const loss = network.loss(batch(5, seed));
+        await loss.item();
+        loss.backward();
+        optimizer.step();
+        optimizer.zeroGrad();
+        await network.w1.data();
+      };
+      expect(await counted(device, () => step(1))).toEqual({ compilations: 2, programs: 2, recomputed: 0 });
+      expect(await counted(device, () => step(2))).toEqual({ compilations: 0, programs: 2, recomputed: 0 });
+    });
+
+    test('not through composites, reductions and indexing', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor(
+        [
+          [1, 2, 3],
+          [3, 1, 2],
+        ],
+        { requiresGrad: true },
+      );
+      const index = tensor([[0], [2]], { dtype: 'int32' });
+      const loss = w
+        .softmax()
+        .log()
+        .gather(1, index)
+        .max({ axis: 0 })
+        .prod()
+        .add(w.logsumexp({ axis: 1 }).std());
+      const work = await counted(device, async () => {
+        await loss.sum().item();
+        await loss.sum().item();
+      });
+      expect(work.recomputed).toBe(0);
+      const total = loss.sum();
+      const after = await counted(device, async () => {
+        await total.item();
+        total.backward();
+        await w.grad!.data();
+      });
+      expect(after.recomputed).toBe(0);
+    });
+
+    test("backward's run releases what was kept; what was asked for stays", async () => {
+      const device = await freshDevice(createDevice);
+      const x = tensor(new Float32Array(1024).fill(0.5), { requiresGrad: true });
+      const hidden = x.tanh();
+      const loss = hidden.exp().sum();
+      const start = device.memory().live;
+      await loss.item();
+      expect(device.memory().live - start).toBeGreaterThanOrEqual(4096);
+      expect((await hidden.data())[0]).toBeCloseTo(Math.tanh(0.5));
+      loss.backward();
+      await x.grad!.data();
+      // The loss, the gradient, and the value that was read.
+      expect(device.memory().live - start).toBeLessThanOrEqual(4 + 2 * 4096);
+      x.assign(x.detach().mul(0));
+      await x.data();
+      x.assign(x.detach().mul(0));
+      await x.data();
+      expect((await hidden.data())[0]).toBeCloseTo(Math.tanh(0.5));
+    });
+
+    test('neither movements nor random numbers are kept, nor anything under noGrad', async () => {
+      const device = await freshDevice(createDevice);
+      const x = tensor(new Float32Array(1024).fill(0.5), { requiresGrad: true });
+      const mask = rand([1024]).gt(0.5).cast('float32');
+      const loss = x.reshape(32, 32).transpose().flatten().mul(mask).sum();
+      const { live } = device.memory();
+      await loss.item();
+      expect(device.memory().live - live).toBe(4);
+    });
+
+    test('a value after a consumed root can still be read', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      const loss = w.mul(w).sum();
+      loss.backward();
+      expect(await loss.mul(2).item()).toBe(18);
+      expect(await loss.add(1).item()).toBe(10);
+      expect(() => loss.add(1).backward()).toThrow(GradientError);
+    });
+
+    test('two roots over one trunk', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor([0.5, 0.25], { requiresGrad: true });
+      const trunk = w.tanh();
+      const [first, second] = [trunk.exp().sum(), trunk.square().sum()];
+      const work = await counted(device, async () => {
+        await realize(first, second);
+        first.backward();
+        await w.grad!.data();
+        second.backward();
+        await w.grad!.data();
+      });
+      expect(work.recomputed).toBe(0);
+      const [t0, t1] = [Math.tanh(0.5), Math.tanh(0.25)];
+      const expected = [t0, t1].map((t) => (Math.exp(t) + 2 * t) * (1 - t * t));
+      (await w.grad!.data()).forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 5));
+    });
+
+    test('checkpoint recomputes, with the same random numbers', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor(new Float32Array(1024).fill(0.5), { requiresGrad: true });
+      const block = (x: Tensor): Tensor =>
+        x
+          .mul(rand([1024]).gt(0.5).cast('float32').mul(2))
+          .tanh()
+          .exp()
+          .tanh()
+          .exp();
+      const loss = checkpoint(block)(w).sum();
+      const start = device.memory().live;
+      await loss.item();
+      expect(device.memory().live - start).toBe(4);
+      const kept = await counted(device, async () => {
+        loss.backward();
+        await w.grad!.data();
+      });
+      expect(kept.programs).toBe(1);
+      const g = await w.grad!.data();
+      const f = (x: number): number => Math.exp(Math.tanh(Math.exp(Math.tanh(x))));
+      const slope = (f(1 + 1e-5) - f(1 - 1e-5)) / 2e-5;
+      const active = [...g].filter((value) => value !== 0);
+      expect(active.length).toBeGreaterThan(400);
+      for (const value of active) expect(value).toBeCloseTo(2 * slope, 2);
+      // The gradient flows exactly where the forward pass let the value through.
+      const through = await loss.item();
+      expect(active.length * f(1) + (1024 - active.length) * f(0)).toBeCloseTo(through, 0);
+    });
+  });
+
+  describe('rule 14: a graph is differentiated once, unless it is retained', () => {
+    test.each([false, true])('a second backward throws, read in between: %s', async (read) => {
+      await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      const loss = w.mul(w).sum();
+      loss.backward();
+      if (read) await realize(loss, w.grad!);
+      expect(() => loss.backward()).toThrow(GradientError);
+      expect(() => loss.backward()).toThrow(/retainGraph/);
+      expect(await w.grad!.item()).toBe(6);
+    });
+
+    test.each([false, true])('retainGraph allows it, read in between: %s', async (read) => {
+      const device = await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      const work = await counted(device, async () => {
+        const loss = w.tanh().exp().sum();
+        loss.backward(undefined, { retainGraph: true });
+        if (read) await realize(loss, w.grad!);
+        loss.backward();
+        await w.grad!.item();
+        expect(() => loss.backward()).toThrow(GradientError);
+      });
+      const t = Math.tanh(3);
+      expect(await w.grad!.item()).toBeCloseTo(2 * Math.exp(t) * (1 - t * t), 5);
+      expect(work.recomputed).toBe(0);
+    });
+
+    test('what does not require a gradient says so', async () => {
+      await freshDevice(createDevice);
+      expect(() => tensor([1]).sum().backward()).toThrow(GradientError);
+      expect(() => tensor([1, 2], { requiresGrad: true }).backward()).toThrow(/seed/);
+    });
+  });
+
+  describe('rule 15: gradients add up, until they are dropped', () => {
+    test('backward adds; null drops', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      w.mul(w).sum().backward();
+      w.mul(5).sum().backward();
+      expect(await w.grad!.item()).toBe(11);
+      w.grad = null;
+      expect(w.grad).toBeNull();
+      w.mul(7).sum().backward();
+      expect(await w.grad!.item()).toBe(7);
+    });
+
+    test('gradients used and dropped in one step never become buffers', async () => {
+      const measure = async (dropped: boolean): Promise<number> => {
+        const device = await freshDevice(createDevice);
+        const network = new Network();
+        const optimizer = new Momentum(network.parameters);
+        for (let step = 0; step < 3; step++) {
+          const loss = network.loss(batch(2, 1));
+          loss.backward();
+          optimizer.step();
+          if (dropped) optimizer.zeroGrad();
+          await loss.item();
+        }
+        return device.memory().live;
+      };
+      const gradients = 4 * (4 * 8 + 8 * 3);
+      expect((await measure(false)) - (await measure(true))).toBe(gradients);
+    });
+
+    test('replaced gradients (clipping) never become buffers either, and stay in the step', async () => {
+      const run = async (clip: (w: Tensor) => void): Promise<void> => {
+        const device = await freshDevice(createDevice);
+        const w = tensor(new Float32Array(256).fill(1), { requiresGrad: true, name: 'w' });
+        const optimizer = new Momentum([w]);
+        const step = (): Tensor => {
+          const loss = w.mul(w).sum();
+          loss.backward();
+          clip(w);
+          optimizer.step();
+          optimizer.zeroGrad();
+          return loss;
+        };
+        await step().item();
+        await step().item();
+        const { live } = device.memory();
+        const work = await counted(device, () => step().item());
+        expect(work).toEqual({ compilations: 0, programs: 1, recomputed: 0 });
+        expect(device.memory().live - live).toBeLessThanOrEqual(4);
+      };
+      await run((w) => {
+        w.grad = w.grad!.mul(0.5);
+      });
+      await run((w) => {
+        w.grad!.assign(w.grad!.mul(0.5));
+      });
+    });
+
+    test('a gradient that somebody kept is still there after the step', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      w.mul(w).sum().backward();
+      const kept = w.grad!;
+      await kept.data();
+      w.grad = null;
+      expect(await kept.item()).toBe(6);
+    });
+  });
+
+  describe('rule 16: values let go of what made them', () => {
+    test('a variable and a consumed root drop their inputs', async () => {
+      await freshDevice(createDevice);
+      const network = new Network();
+      const loss = trainingStep(network, new Momentum(network.parameters), batch(2, 1));
+      await loss.item();
+      expect(loss.node.inputs).toEqual([]);
+      expect(network.w1.node.inputs).toEqual([]);
+    });
+  });
+
+  describe('rule 17: ties and edges', () => {
+    const slopes = async (f: (x: Tensor) => Tensor, at: readonly number[]): Promise<unknown> => {
+      const x = tensor([...at], { requiresGrad: true });
+      f(x).sum().backward();
+      return x.grad!.toArray();
+    };
+    test('they are what PyTorch gives', async () => {
+      await freshDevice(createDevice);
+      expect(await slopes((x) => x.relu(), [0, -1, 2])).toEqual([0, 0, 1]);
+      expect(await slopes((x) => x.abs(), [0, -1, 2])).toEqual([0, -1, 1]);
+      expect(await slopes((x) => x.sqrt(), [0, 4])).toEqual([Infinity, 0.25]);
+      expect(await slopes((x) => x.clamp(-1, 1), [-1, 1, 0, 3])).toEqual([1, 1, 1, 0]);
+      expect(await slopes((x) => x.max(), [2, 5, 5])).toEqual([0, 0.5, 0.5]);
+      expect(await slopes((x) => x.maximum(tensor([5, 5, 5])), [2, 5, 7])).toEqual([0, 0.5, 1]);
+      expect(await slopes((x) => x.leakyRelu(0.1).mul(10), [0, 2])).toEqual([1, 10]);
+      expect(await slopes((x) => x.norm(), [0, 0])).toEqual([0, 0]);
+      expect(await slopes((x) => x.prod(), [0, 2, 3])).toEqual([6, 0, 0]);
+    });
+  });
+}
