@@ -1,0 +1,2 @@
+/** What a device has to pass: the public names of the package, and nothing else. */
+export { describeConformance } from './suite.ts';

@@ -1,0 +1,66 @@
+/**
+ * The conformance suite: what every device must give, as one call. A device joins by one line in a test file,
+ * `describeConformance('name', createDevice)`; an operation gets its cases in the table that the type checker says it is missing from.
+ */
+import { getDefaultDevice, setDefaultDevice } from '@firsthand/autograd';
+import type { Device } from '@firsthand/autograd';
+import type { Op } from '@firsthand/graph';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { describeBinary, describeWhere } from './cases/binary.ts';
+import { describeCall, describeOutput } from './cases/composites.ts';
+import { describeGather, describeScatter } from './cases/indexing.ts';
+import { describeMovement } from './cases/movement.ts';
+import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
+import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
+import { describeUnary } from './cases/unary.ts';
+
+/** The device under test; it exists while the suite's tests run. */
+export type GetDevice = () => Device;
+type Section = (device: GetDevice) => void;
+
+/** The tests of every primitive: one without a section does not compile. */
+const PRIMITIVES: { readonly [K in Op]: Section } = {
+  leaf: describeLeaf,
+  const: describeConstant,
+  iota: describeIota,
+  random: describeRandom,
+  cast: describeCast,
+  unary: describeUnary,
+  binary: describeBinary,
+  where: describeWhere,
+  reduce: describeReduce,
+  argReduce: describeArgReduce,
+  prefixScan: describeScan,
+  movement: describeMovement,
+  gather: describeGather,
+  scatter: describeScatter,
+  sort: describeSort,
+  call: describeCall,
+  output: describeOutput,
+};
+
+/** Declares the whole suite for one device, which is made before its first test and disposed after the last. */
+export function describeConformance(name: string, createDevice: () => Device | Promise<Device>): void {
+  describe(name, () => {
+    let current: Device | null = null;
+    let outer: Device | null = null;
+    const device: GetDevice = () => {
+      if (current === null) throw new Error('the device exists only while tests run');
+      return current;
+    };
+    beforeAll(async () => {
+      outer = getDefaultDevice();
+      current = await createDevice();
+      setDefaultDevice(current);
+    });
+    afterAll(() => {
+      if (outer !== null) setDefaultDevice(outer);
+      current?.dispose();
+    });
+    for (const [title, declare] of Object.entries(PRIMITIVES)) {
+      describe(title, () => {
+        declare(device);
+      });
+    }
+  });
+}

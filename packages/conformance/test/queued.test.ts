@@ -1,0 +1,6 @@
+/** The reference device behind an asynchronous queue: the same answers, whenever the work is done. */
+import { createReference } from '@firsthand/graph';
+import { createQueued } from '../src/queued-device.ts';
+import { describeConformance } from '../src/suite.ts';
+
+describeConformance('queued', () => createQueued(createReference()));

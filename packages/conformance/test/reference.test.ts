@@ -1,0 +1,5 @@
+/** The reference device, against independent values. */
+import { createReference } from '@firsthand/graph';
+import { describeConformance } from '../src/suite.ts';
+
+describeConformance('reference', () => createReference());
