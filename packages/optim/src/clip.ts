@@ -1,5 +1,5 @@
 /** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
-import { noGrad, Tensor, zeros } from '@firsthand/autograd';
+import { noGrad, type Tensor, zeros } from '@firsthand/autograd';
 import { requireAtLeast } from './settings.ts';
 
 /** The gradients that are there, with their parameters. */

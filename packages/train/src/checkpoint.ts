@@ -1,0 +1,172 @@
+/**
+ * Checkpoints: everything from which training goes on bit for bit, as one safetensors file. Tensors are `model.<name>` and
+ * `optimizer.<index>.<slot>`; counters, random states and the loader's place are JSON in the file's metadata. The file is bytes: in Node,
+ * `writeFileAtomic` of `@firsthand/data/node` writes them so that an interruption never destroys the checkpoint before.
+ */
+import { defaultGenerator, type Tensor } from '@firsthand/autograd';
+import { type DataLoaderState, FormatError, readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
+import { type GeneratorState, NDArray } from '@firsthand/linalg';
+import type { Module } from '@firsthand/nn';
+import type { OptimizerState } from '@firsthand/optim';
+import { hasShape, isCount, isFiniteNumber, isList, parseJson, writeJson } from './json.ts';
+import type { Progress, ProgressState } from './progress.ts';
+
+/** What a checkpoint holds: the same objects that `fit` is given. All but the model are optional. */
+export interface CheckpointContents {
+  readonly model: Module;
+  readonly optimizer?: {
+    stateDict(): OptimizerState;
+    checkStateDict(state: OptimizerState): void;
+    loadStateDict(state: OptimizerState): void;
+  };
+  readonly data?: { state: DataLoaderState };
+  /** with it, the default generator's state is loaded too */
+  readonly progress?: Progress;
+}
+
+/** The part of a checkpoint that is not tensors. */
+interface Header {
+  readonly version: number;
+  readonly generator: GeneratorState;
+  readonly learningRates: readonly number[] | null;
+  readonly data: DataLoaderState | null;
+  readonly progress: ProgressState | null;
+}
+
+const VERSION = 1;
+const HEADER_KEY = 'firsthand.checkpoint';
+const MODEL = 'model.';
+const OPTIMIZER = 'optimizer.';
+
+/** The tensors' values of now: what is read is fixed at the call. */
+async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor | NDArray>): Promise<[string, NDArray][]> {
+  const entries = [...tensors].map(async ([name, tensor]): Promise<[string, NDArray]> => {
+    const { shape, dtype } = tensor;
+    return [`${prefix}${name}`, tensor instanceof NDArray ? tensor : NDArray.packed(await tensor.data(), shape, dtype)];
+  });
+  return Promise.all(entries);
+}
+
+/**
+ * Everything that is given, and the default generator's state, as the bytes of a safetensors file.
+ * Call it between two steps, as from a callback, and let no step begin before it is done.
+ * @param contents what to save
+ * @param metadata text of your own, by key, which `loadCheckpoint` gives back
+ * @example
+ * ```ts
+ * import { Linear } from '@firsthand/nn';
+ * import { AdamW } from '@firsthand/optim';
+ * import { loadCheckpoint, saveCheckpoint } from '@firsthand/train';
+ * const model = new Linear(2, 1);
+ * const optimizer = new AdamW(model.parameters());
+ * const bytes = await saveCheckpoint({ model, optimizer }, new Map([['note', 'a start']]));
+ * const metadata = loadCheckpoint(bytes, { model, optimizer });
+ * console.log(metadata.get('note')); // a start
+ * ```
+ */
+export async function saveCheckpoint(
+  { model, optimizer, data, progress }: CheckpointContents,
+  metadata: ReadonlyMap<string, string> = new Map(),
+): Promise<Uint8Array> {
+  const optimizerState = optimizer?.stateDict();
+  const generator = defaultGenerator().state;
+  const place = data?.state ?? null;
+  const [ofModel, ofOptimizer, ofProgress] = await Promise.all([
+    valuesOf(MODEL, model.stateDict()),
+    valuesOf(OPTIMIZER, optimizerState?.tensors ?? new Map()),
+    progress?.state() ?? null,
+  ]);
+  const header: Header = {
+    version: VERSION,
+    generator,
+    learningRates: optimizerState?.learningRates ?? null,
+    data: place,
+    progress: ofProgress,
+  };
+  return writeSafetensors(new Map([...ofModel, ...ofOptimizer]), new Map([...metadata, [HEADER_KEY, writeJson(header)]]));
+}
+
+/**
+ * Goes back to a checkpoint: the objects given take the state that they had when it was saved, all or none of them.
+ * What the file has and is not asked for is left alone: give only the model to use one that was trained.
+ * @param bytes the whole file; it is copied
+ * @param contents what to load into, made as what was saved
+ * @returns the metadata that was given to `saveCheckpoint`
+ * @throws FormatError if the bytes are no checkpoint or lack a part that is asked for; StateDictError or ShapeError if the model or the optimizer is
+ *   another than was saved
+ */
+export function loadCheckpoint(bytes: Uint8Array, { model, optimizer, data, progress }: CheckpointContents): Map<string, string> {
+  const { tensors, metadata } = readSafetensors(bytes);
+  const text = metadata.get(HEADER_KEY);
+  if (text === undefined)
+    throw new FormatError(`loadCheckpoint: the file's metadata has no ${HEADER_KEY}; it was not written by saveCheckpoint`);
+  metadata.delete(HEADER_KEY);
+  const header = readHeader(text);
+  const withPrefix = (prefix: string): Map<string, NDArray> =>
+    new Map([...tensors].flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), toNDArray(array)]] : [])));
+
+  // Everything is checked before anything changes; the loader's state checks itself when it is assigned.
+  const modelState = withPrefix(MODEL);
+  model.checkStateDict(modelState);
+  const optimizerState = { tensors: withPrefix(OPTIMIZER), learningRates: header.learningRates ?? [] };
+  if (optimizer !== undefined) {
+    if (header.learningRates === null) throw lacks('optimizer');
+    optimizer.checkStateDict(optimizerState);
+  }
+  if (progress !== undefined && header.progress === null) throw lacks('progress');
+  if (data !== undefined) {
+    if (header.data === null) throw lacks('data');
+    data.state = header.data;
+  }
+  model.loadStateDict(modelState);
+  optimizer?.loadStateDict(optimizerState);
+  if (progress !== undefined && header.progress !== null) {
+    progress.restore(header.progress);
+    defaultGenerator().state = header.generator;
+  }
+  return metadata;
+}
+
+const lacks = (part: string): FormatError =>
+  new FormatError(`loadCheckpoint: the checkpoint was saved without ${part}; do not ask for it, or take another file`);
+
+/** @throws FormatError unless the text is the JSON of a header */
+function readHeader(text: string): Header {
+  const header = parseJson('loadCheckpoint', text);
+  if (!hasShape(header, { version: isCount })) throw new FormatError('loadCheckpoint: the checkpoint names no version');
+  const { version } = header as { readonly version: number };
+  if (version !== VERSION)
+    throw new FormatError(`loadCheckpoint: the checkpoint has version ${version}, this program reads version ${VERSION}`);
+  if (!isHeader(header)) throw new FormatError(`loadCheckpoint: the metadata ${HEADER_KEY} is not what saveCheckpoint writes`);
+  return header;
+}
+
+const orNull = (check: (value: unknown) => boolean) => (value: unknown) => value === null || check(value);
+const isNumber = (value: unknown): boolean => typeof value === 'number';
+const isMetrics = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.values(value).every(isNumber);
+const isWord = (value: unknown): boolean => isCount(value) && (value as number) < 2 ** 32;
+const isWords = (value: unknown): boolean => isList(isWord)(value) && (value as readonly number[]).length === 2;
+const isGenerator = (value: unknown): boolean => hasShape(value, { key: isWords, counter: isWords });
+const isReport = (value: unknown): boolean =>
+  hasShape(value, {
+    epoch: isCount,
+    step: isCount,
+    training: isMetrics,
+    validation: orNull(isMetrics),
+    learningRates: isList(isNumber),
+    seconds: isNumber,
+    examplesPerSecond: isNumber,
+  });
+const isTotals = (value: unknown): boolean => hasShape(value, { sums: isMetrics, weight: isNumber });
+
+function isHeader(value: unknown): value is Header {
+  return hasShape(value, {
+    version: isCount,
+    generator: isGenerator,
+    learningRates: orNull(isList(isFiniteNumber)),
+    data: orNull((state) =>
+      hasShape(state, { epoch: isCount, position: isCount, examples: isCount, batchSize: isCount, generator: orNull(isGenerator) }),
+    ),
+    progress: orNull((state) => hasShape(state, { step: isCount, history: isList(isReport), totals: isTotals })),
+  });
+}
