@@ -99,6 +99,7 @@ export function buildPlan(
     const replaced = rebuild(args, (tensor) => placeholders.get(tensor)!) as readonly unknown[];
     const result = fn(...replaced);
     if (result instanceof Promise) {
+      result.catch(() => {});
       throw new DeviceError('compile: the function is asynchronous; values do not exist inside, return the tensors and await them outside');
     }
     // Results are read while their handles still hold what the function left in them.
@@ -180,6 +181,7 @@ const OUTSIDE =
 /** Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null. */
 export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly HostValue[] | null): unknown {
   const runtime = runtimeOf(plan.device);
+  requireDistinct(plan, tensors);
   runtime.flush();
   const sampled = hosts ?? plan.samples.map((sample) => sample());
   const argumentCells = tensors.map((tensor) => cellOf(runtime, tensor));
@@ -190,12 +192,23 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   plan.rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, plan.device));
   for (const owner of plan.cleared) owner.gradient = null;
   const outputs = cells.slice(plan.rebindings.length);
-  return rebuild(plan.value, (tensor) => {
-    const result = plan.results.get(tensor)!;
-    if (result.kind === 'argument') return tensors[result.index]!;
-    if (result.kind === 'handle') return result.tensor;
-    return new Tensor(storedResult(plan.roots[result.index]!, outputs[result.index]!, result.closed, plan.device));
-  });
+  const values = new Map([...plan.results].map(([tensor, result]) => [tensor, resultOf(plan, result, tensors, outputs)]));
+  return rebuild(plan.value, (tensor) => values.get(tensor)!);
+}
+
+function resultOf(plan: Plan, result: Result, tensors: readonly Tensor[], outputs: readonly Cell[]): Tensor {
+  if (result.kind === 'argument') return tensors[result.index]!;
+  if (result.kind === 'handle') return result.tensor;
+  return new Tensor(storedResult(plan.roots[result.index]!, outputs[result.index]!, result.closed, plan.device));
+}
+
+/** @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before and after */
+function requireDistinct({ rebindings }: Plan, tensors: readonly Tensor[]): void {
+  for (const { target } of rebindings) {
+    if (target.kind !== 'handle' || !tensors.some((tensor) => tensor === target.handle)) continue;
+    const name = target.handle.name === null ? 'an argument' : `"${target.handle.name}"`;
+    throw new DeviceError(`compile: ${name} is also a variable that the function assigns to; capture it, or pass it, not both`);
+  }
 }
 
 /** The cell of a handle's value; a value that has not been computed is enqueued first. */

@@ -2,6 +2,7 @@
  * Tensors inside arrays and plain objects: what a compiled function takes and gives. `flatten` lists the tensors and describes
  * the rest by value, `rebuild` puts other tensors in their places.
  */
+import { NDArray } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 
 export interface Flat {
@@ -26,6 +27,7 @@ function isPlain(value: object): value is { readonly [key: string]: unknown } {
   return prototype === Object.prototype || prototype === null;
 }
 
+/** @throws TypeError for bare data, whose elements are no part of the description */
 export function flatten(value: unknown): Flat {
   const tensors: Tensor[] = [];
   const describe = (part: unknown): string => {
@@ -37,6 +39,9 @@ export function flatten(value: unknown): Flat {
     }
     if (Array.isArray(part)) return `[${part.map(describe).join(',')}]`;
     if (typeof part === 'object' && part !== null) {
+      if (ArrayBuffer.isView(part) || part instanceof NDArray) {
+        throw new TypeError(`compile: the elements of a ${part.constructor.name} would be frozen into the program; pass tensor(data)`);
+      }
       if (!isPlain(part)) return `@${identityOf(part)}`;
       return `{${Object.entries(part)
         .map(([key, each]) => `${JSON.stringify(key)}:${describe(each)}`)

@@ -2,7 +2,7 @@
  * Tracing: while a compiled function's body runs for the first time, the handles it reads get placeholders, and what it rebinds
  * is only noted. At the end every handle is as it was before; the trace knows which state goes in, and which comes out.
  */
-import { getDefaultDevice, GradientError, leaf } from '@firsthand/graph';
+import { DeviceError, getDefaultDevice, GradientError, leaf } from '@firsthand/graph';
 import type { Handle, Leaf, Node } from '@firsthand/graph';
 
 /** A handle that may have a gradient: a tensor, seen from here. */
@@ -92,6 +92,13 @@ export class Trace {
       throw new GradientError(
         'backward: inside compile, a gradient would accumulate in an argument; use grad(f), or make it a captured variable',
       );
+    }
+  }
+
+  /** @throws DeviceError for an argument: it lives for one call only */
+  requireRebindable(handle: Handle): void {
+    if (this.#arguments.has(handle)) {
+      throw new DeviceError('assign: inside compile, an argument cannot be given another value; return the value, or capture the variable');
     }
   }
 

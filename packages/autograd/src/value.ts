@@ -185,8 +185,14 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     currentTrace()?.adoptGradient(this);
     if (value !== null) requireAssignable(this, value.read());
     const { gradient } = this;
-    if (gradient !== null && gradient !== value && currentTrace() === null) this.runtime().abandon(gradient);
     this.gradient = value;
+    if (gradient === value || currentTrace() !== null) return;
+    if (gradient !== null) this.runtime().abandon(gradient);
+    // A gradient given by hand (clipped, say) is stored by the program that computes it, as one from backward is.
+    if (value !== null && value.node.cell === null && value.pending === null && !value.requiresGrad) {
+      value.isGradient = true;
+      this.runtime().assign(value, value.node, 'grad');
+    }
   }
 
   /**
@@ -320,13 +326,14 @@ export function savedSetOf(root: Node): readonly Node[] {
 }
 
 /** Rebinds a variable, in the trace or in the queue. */
-export function assignVariable(handle: Handle, value: Node, kind: EffectKind): void {
+export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node, kind: EffectKind): void {
+  handle.read();
   const trace = currentTrace();
   if (trace === null) {
     runtimeOf(handle.node.device ?? getDefaultDevice()).assign(handle, value, kind);
     return;
   }
-  trace.adopt(handle);
+  trace.requireRebindable(handle);
   requireAssignable(handle, value);
   trace.assign(handle, value);
 }
