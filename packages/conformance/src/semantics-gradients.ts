@@ -259,6 +259,22 @@ export function describeGradients(createDevice: CreateDevice): void {
       });
     });
 
+    test('a clipped gradient that is not dropped is stored with the step', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor([3], { requiresGrad: true });
+      const optimizer = new Momentum([w]);
+      const work = await counted(device, async () => {
+        w.tanh().mul(w).sum().backward();
+        w.grad = w.grad!.mul(0).add(0.25);
+        optimizer.step();
+        await w.data();
+        expect(await w.grad.item()).toBe(0.25);
+        w.mul(2).sum().backward();
+        expect(await w.grad.item()).toBe(2.25);
+      });
+      expect(work).toMatchObject({ programs: 2, recomputed: 0 });
+    });
+
     test('a gradient that somebody kept is still there after the step', async () => {
       await freshDevice(createDevice);
       const w = tensor([3], { requiresGrad: true });

@@ -3,9 +3,11 @@
  * nodes and live bytes, because most of the rules are about how often and where, and values alone cannot tell.
  */
 import { describe } from 'vitest';
+import { describeCompile } from './semantics-compile.ts';
 import { describeEffects } from './semantics-effects.ts';
 import { describeGradients } from './semantics-gradients.ts';
 import { describeLifetime } from './semantics-lifetime.ts';
+import { describeTrace } from './semantics-trace.ts';
 import { describeValues } from './semantics-values.ts';
 import type { CreateDevice } from './semantics-world.ts';
 
@@ -16,5 +18,7 @@ export function describeSemantics(name: string, createDevice: CreateDevice): voi
     describeEffects(createDevice);
     describeLifetime(createDevice);
     describeGradients(createDevice);
+    describeCompile(createDevice);
+    describeTrace(createDevice);
   });
 }
