@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { drawCard, drawCards, drawDigit, drawProbabilities, likeliest, type Reading } from '../src/digit-card.ts';
 import { formatClock, formatCount, formatMagnitude, formatPercent, formatPlural, formatSeconds } from '../src/numbers.ts';
-import { startProgress } from '../src/progress.ts';
+import { startDisplay } from '../src/display.ts';
 import { confusionTable, layerTable } from '../src/tables.ts';
 import { paint, plainOutput, type Output } from '../src/terminal.ts';
 
@@ -121,12 +121,12 @@ describe('progress', () => {
   const told = (output: Omit<Output, 'stream'>, times: readonly number[]): string => {
     const stream = Object.assign(new PassThrough(), { isTTY: output.redraws });
     let now = 0;
-    const progress = startProgress({ ...output, stream }, 'epoch 2/5', 1000, () => now);
+    const display = startDisplay({ ...output, stream }, 'epoch 2/5', 1000, () => now);
     for (const time of times) {
       now = time;
-      progress.update(standing);
+      display.update(standing);
     }
-    progress.stop();
+    display.stop();
     return String(stream.read() ?? '');
   };
 

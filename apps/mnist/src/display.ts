@@ -20,7 +20,7 @@ export interface Standing {
 }
 
 /** One epoch's display. */
-export interface Progress {
+export interface Display {
   update(standing: Standing): void;
   /** Removes what is drawn over itself, so that a line can take its place. */
   stop(): void;
@@ -30,7 +30,7 @@ export interface Progress {
  * The display of an epoch of `images` images that the output is fit for.
  * @param now the time in seconds
  */
-export function startProgress(output: Output, title: string, images: number, now: () => number = secondsNow): Progress {
+export function startDisplay(output: Output, title: string, images: number, now: () => number = secondsNow): Display {
   return output.redraws ? bar(output, title, images) : lines(output, title, images, now);
 }
 
@@ -42,7 +42,7 @@ const TEXT = '{title} {bar} {percent}  {loss}  {accuracy}  {speed}  {left}';
 /** What a line holds besides the bar. */
 const TEXT_WIDTH = 74;
 
-function bar(output: Output, title: string, images: number): Progress {
+function bar(output: Output, title: string, images: number): Display {
   const single = new SingleBar({
     stream: output.stream,
     format: TEXT,
@@ -67,7 +67,7 @@ function bar(output: Output, title: string, images: number): Progress {
 
 const SECONDS_BETWEEN_LINES = 5;
 
-function lines(output: Output, title: string, images: number, now: () => number): Progress {
+function lines(output: Output, title: string, images: number, now: () => number): Display {
   let next = now() + SECONDS_BETWEEN_LINES;
   return {
     update(standing) {

@@ -1,0 +1,90 @@
+/**
+ * The run's file: a checkpoint of `@firsthand/train` with the run's settings beside it, so that `--resume` needs nothing but the file. It is
+ * written atomically: an interruption leaves the one before.
+ */
+import { access, constants, readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { FormatError, readSafetensors } from '@firsthand/data';
+import { writeFileAtomic } from '@firsthand/data/node';
+import { type CheckpointContents, saveCheckpoint } from '@firsthand/train';
+import { type Settings, UsageError } from './options.ts';
+import { OPTIMIZERS } from './optimizers.ts';
+
+const SETTINGS_KEY = 'mnist.settings';
+
+/** Writes everything from which the run can go on. */
+export async function writeCheckpoint(path: string, contents: CheckpointContents, settings: Settings): Promise<void> {
+  await writeFileAtomic(path, await saveCheckpoint(contents, new Map([[SETTINGS_KEY, JSON.stringify(settings)]])));
+}
+
+/**
+ * Checks, before any work is done, that a checkpoint can be written.
+ * @throws UsageError that names the path
+ */
+export async function requireWritable(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`error: --out ${path}: the folder ${dirname(path)} cannot be written to (${codeOf(error)})`, 2);
+  }
+  const existing = await stat(path).catch(() => null);
+  if (existing?.isDirectory() === true) throw new UsageError(`error: --out ${path} is a folder; name a file in it`, 2);
+}
+
+/** A checkpoint's bytes, and the settings of the run that wrote it. */
+export interface SavedRun {
+  readonly bytes: Uint8Array;
+  readonly settings: Settings;
+}
+
+/**
+ * Reads the file that a run goes on from.
+ * @throws UsageError if there is none, or it is not of this program
+ */
+export async function readCheckpoint(path: string): Promise<SavedRun> {
+  try {
+    const bytes = await readFile(path);
+    return { bytes, settings: parseSettings(readSafetensors(bytes).metadata.get(SETTINGS_KEY)) };
+  } catch (error) {
+    if (error instanceof FormatError) throw new UsageError(`error: --resume ${path}: ${error.message}`, 2);
+    throw new UsageError(`error: --resume ${path} cannot be read (${codeOf(error)})`, 2);
+  }
+}
+
+/** What each setting has to be. */
+const CHECKS: { readonly [K in keyof Settings]: (value: unknown) => boolean } = {
+  epochs: isCount,
+  batchSize: isCount,
+  optimizer: (value) => typeof value === 'string' && Object.hasOwn(OPTIMIZERS, value),
+  learningRate: (value) => Number.isFinite(value) && (value as number) > 0,
+  seed: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  hidden: isCount,
+  examples: isCount,
+};
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+/** @throws FormatError unless the text is what `writeCheckpoint` writes */
+function parseSettings(text: string | undefined): Settings {
+  if (text === undefined) throw new FormatError(`the file's metadata has no ${SETTINGS_KEY}; it is no checkpoint of this program`);
+  let settings: unknown;
+  try {
+    settings = JSON.parse(text);
+  } catch {
+    throw new FormatError(`the metadata ${SETTINGS_KEY} is no JSON`);
+  }
+  if (!isSettings(settings)) throw new FormatError(`the metadata ${SETTINGS_KEY} lacks a setting, or has one out of range`);
+  return settings;
+}
+
+function isSettings(value: unknown): value is Settings {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(CHECKS).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error) return String(error.code);
+  throw error;
+}

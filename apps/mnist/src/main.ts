@@ -1,0 +1,53 @@
+/**
+ * The program: reads its arguments, runs, and says how it ended by its exit code. 0: done; 1: something failed; 2: the arguments are wrong;
+ * 130 or 143: stopped by Ctrl-C or by a request to terminate, after the step that was under way, with everything saved.
+ */
+import { FirsthandError } from '@firsthand/autograd';
+import { DEVICES } from './devices.ts';
+import { loadDigits } from './mnist.ts';
+import { parseOptions, UsageError } from './options.ts';
+import { run } from './run.ts';
+import { outputOf, paint, showCursor, writeLine } from './terminal.ts';
+
+/** Signals that stop the run, and the exit codes that shells expect then. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+/** Programs between the terminal and this one pass a signal on, so that one Ctrl-C may come here several times: within this time it counts as one. */
+const SAME_SIGNAL_MILLISECONDS = 300;
+
+const output = outputOf(process.stdout);
+const stop = new AbortController();
+let exitCode = 0;
+let stoppedAt = 0;
+for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
+  process.on(signal, () => {
+    if (!stop.signal.aborted) {
+      exitCode = SIGNALS[signal];
+      stoppedAt = performance.now();
+      stop.abort();
+    } else if (performance.now() - stoppedAt > SAME_SIGNAL_MILLISECONDS) {
+      showCursor(output);
+      process.exit(SIGNALS[signal]);
+    }
+  });
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  const [device, train, test] = await Promise.all([DEVICES[options.device](), loadDigits('train'), loadDigits('test')]);
+  await run(options, { device, train, test, output, signal: stop.signal });
+} catch (error) {
+  exitCode = report(error);
+}
+process.exitCode = exitCode;
+
+/** Says what went wrong: in a line where the cause lies outside of the program, with the stack where it is the program's own. */
+function report(error: unknown): number {
+  const errors = outputOf(process.stderr);
+  if (error instanceof UsageError) {
+    writeLine(error.exitCode === 0 ? output : errors, error.message);
+    return error.exitCode;
+  }
+  const outside = error instanceof FirsthandError || (error instanceof Error && 'syscall' in error);
+  writeLine(errors, outside ? paint(errors, 'red', `error: ${error.message}`) : String(error instanceof Error ? error.stack : error));
+  return 1;
+}

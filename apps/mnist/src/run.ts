@@ -1,0 +1,132 @@
+/**
+ * One run: make the network or take it from a checkpoint, train it, save it, and report how it reads digits that it has not seen. All that
+ * determines the numbers is in the settings; a run that was stopped and resumed gives the same bits as one that was not.
+ */
+import { type Device, fromArray, manualSeed, setDefaultDevice } from '@firsthand/autograd';
+import { DataLoader, loadBatch } from '@firsthand/data';
+import { Generator } from '@firsthand/linalg';
+import { loss } from '@firsthand/nn';
+import { type AdamW, schedule, type SGD } from '@firsthand/optim';
+import { accuracy, fit, loadCheckpoint, Progress } from '@firsthand/train';
+import { readCheckpoint, requireWritable, writeCheckpoint } from './checkpoint.ts';
+import { evaluate } from './evaluate.ts';
+import type { Batch } from './layers.ts';
+import { CLASSES, type Digits, firstDigits, PIXELS, toDataset } from './mnist.ts';
+import { Network } from './model.ts';
+import { Narrator } from './narrator.ts';
+import { formatCount } from './numbers.ts';
+import { type Options, requireSameSettings, type Settings } from './options.ts';
+import { OPTIMIZERS } from './optimizers.ts';
+import { reportEvaluation } from './report.ts';
+import { type Output, paint, writeLine } from './terminal.ts';
+
+/** Where a run takes place. */
+export interface Surroundings {
+  readonly device: Device;
+  /** What there is to learn from, and what is kept apart for the test. */
+  readonly train: Digits;
+  readonly test: Digits;
+  readonly output: Output;
+  /** Stops the run after the step under way. */
+  readonly signal: AbortSignal;
+}
+
+/** Steps over which the learning rate rises; a tenth of a short run. */
+const WARMUP = 100;
+/** Images of the batch on which layers are measured. */
+const PROBE = 256;
+
+/** All that changes while a run lasts. */
+interface Training {
+  readonly model: Network;
+  readonly optimizer: AdamW | SGD;
+  readonly data: DataLoader<'image' | 'label'>;
+  readonly progress: Progress;
+}
+
+/** What a run begins with: all random numbers come from the seed. */
+function begin({ hidden, optimizer, learningRate, batchSize, seed }: Settings, digits: Digits): Training {
+  manualSeed(seed);
+  const model = new Network(hidden);
+  return {
+    model,
+    optimizer: OPTIMIZERS[optimizer].create(model.parameters(), learningRate),
+    data: new DataLoader(toDataset(digits), { batchSize, shuffle: new Generator(seed).split() }),
+    progress: new Progress(),
+  };
+}
+
+/**
+ * Runs from the first step, or from where a checkpoint was saved, to the report, or until the signal.
+ * @returns whether it came to its end
+ * @throws UsageError if files or settings do not fit, FirsthandError if the loss is no number any more
+ */
+export async function run(options: Options, { device, train, test, output, signal }: Surroundings): Promise<boolean> {
+  const { out, resume } = options;
+  const saved = resume === null ? null : await readCheckpoint(resume);
+  if (saved !== null) requireSameSettings(options, saved.settings);
+  await requireWritable(out);
+  const settings = saved?.settings ?? options.settings;
+  setDefaultDevice(device);
+  const digits = firstDigits(train, settings.examples);
+  const training = begin(settings, digits);
+  if (saved !== null) loadCheckpoint(saved.bytes, training);
+  const save = async (): Promise<void> => writeCheckpoint(out, training, settings);
+
+  introduce(output, training, settings, { device, digits, test });
+  const steps = settings.epochs * training.data.length;
+  const narrator = await Narrator.create(output, { model: training.model, probe: await probeOf(digits), settings, images: digits.count });
+  const { stopped } = await fit({
+    ...training,
+    epochs: settings.epochs,
+    loss: (model, { image, label }) => {
+      const logits = model.forward(image); // (N, 10)
+      return { loss: loss.crossEntropy(logits, label), accuracy: accuracy(logits, label) };
+    },
+    schedule: schedule.cosine({ steps, warmup: Math.min(WARMUP, Math.floor(steps / 10)) }),
+    callbacks: [narrator, { onEpoch: save }],
+    signal,
+  }).finally(() => narrator.stop());
+  if (stopped) {
+    await save();
+    const { step, epoch } = training.progress;
+    writeLine(
+      output,
+      `stopped after step ${formatCount(step)}, in epoch ${epoch + 1} of ${settings.epochs}; everything is saved in ${out}`,
+    );
+    writeLine(output, `to go on: ${paint(output, 'bold', `npm start -- --resume ${out}`)}`);
+    return false;
+  }
+  writeLine(output, `saved in ${out}`);
+  reportEvaluation(output, test, await evaluate(training.model, toDataset(test)));
+  return true;
+}
+
+/** The first few images: as good as any to see what layers make of images. */
+async function probeOf(digits: Digits): Promise<Batch> {
+  const few = firstDigits(digits, PROBE);
+  const { image, label } = await loadBatch(
+    toDataset(few),
+    Array.from({ length: few.count }, (_, index) => index),
+  );
+  return { image: fromArray(image), label: fromArray(label) };
+}
+
+/** Says what is going to happen. */
+function introduce(
+  output: Output,
+  { model, progress, data }: Training,
+  settings: Settings,
+  { device, digits, test }: { readonly device: Device; readonly digits: Digits; readonly test: Digits },
+): void {
+  const { hidden, optimizer, learningRate, batchSize, seed, epochs } = settings;
+  const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
+  writeLine(output, `MNIST: ${formatCount(digits.count)} handwritten digits to learn from, ${formatCount(test.count)} to be tested on`);
+  writeLine(output, `network: ${PIXELS} → ${hidden} → ${CLASSES}, ${formatCount(parameters)} parameters, on the ${device.name} device`);
+  writeLine(output, `training: ${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, seed ${seed}, epochs: ${epochs}`);
+  if (progress.step > 0) {
+    const place = progress.epoch === epochs ? 'its end' : `step ${formatCount(progress.step)} of ${formatCount(epochs * data.length)}`;
+    writeLine(output, `resumed after ${place}`);
+  }
+  writeLine(output);
+}
