@@ -3,7 +3,7 @@
  * the backward pass differentiates is built when it is first asked for, behind barriers, so that no optimisation merges the
  * two and the first one's intermediates need not be kept (Chen et al. 2016, "sublinear memory cost").
  */
-import { node as build, postOrder, reapply, withGradient, outputsOf, call } from '@firsthand/graph';
+import { node as build, reapply, withGradient, outputsOf, call } from '@firsthand/graph';
 import type { Node, NodeOf } from '@firsthand/graph';
 
 interface CheckpointRecord {
@@ -34,9 +34,16 @@ export function checkpointedClone(node: Node): Node | null {
 function cloneBehindBarriers({ inputs, value }: CheckpointRecord): Node {
   const id = ++barriers;
   const copies = new Map<Node, Node>(inputs.map((input) => [input, build('movement', { kind: 'barrier', id }, [input])]));
-  for (const node of postOrder([value], (each) => (copies.has(each) ? [] : each.inputs))) {
-    if (copies.has(node)) continue;
-    copies.set(node, node.op === 'leaf' || node.inputs.length === 0 ? node : copy(node, copies));
+  // A copy is made when another traversal first comes to its checkpoint: the marks on the nodes are that traversal's.
+  const path = [value];
+  for (let node = path.at(-1); node !== undefined; node = path.at(-1)) {
+    const missing = copies.has(node) || node.op === 'leaf' ? [] : node.inputs.filter((input) => !copies.has(input));
+    if (missing.length > 0) {
+      path.push(...missing);
+      continue;
+    }
+    path.pop();
+    if (!copies.has(node)) copies.set(node, node.op === 'leaf' ? node : copy(node, copies));
   }
   return copies.get(value)!;
 }

@@ -13,10 +13,11 @@ import { describeMovement } from './cases/movement.ts';
 import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
+import { describeRandomGraphs } from './random/graphs.ts';
 
 /** The device under test; it exists while the suite's tests run. */
 export type GetDevice = () => Device;
-type Section = (device: GetDevice) => void;
+type Section = (device: GetDevice, randomPrograms: number) => void;
 
 /** The tests of every primitive: one without a section does not compile. */
 const PRIMITIVES: { readonly [K in Op]: Section } = {
@@ -39,8 +40,22 @@ const PRIMITIVES: { readonly [K in Op]: Section } = {
   output: describeOutput,
 };
 
+/** The tests of what spans several operations. */
+const ACROSS: { readonly [title: string]: Section } = {
+  'random graphs': describeRandomGraphs,
+};
+
+export interface ConformanceOptions {
+  /** 10,000 random programs of each kind instead of 200. */
+  readonly full?: boolean;
+}
+
 /** Declares the whole suite for one device, which is made before its first test and disposed after the last. */
-export function describeConformance(name: string, createDevice: () => Device | Promise<Device>): void {
+export function describeConformance(
+  name: string,
+  createDevice: () => Device | Promise<Device>,
+  { full = false }: ConformanceOptions = {},
+): void {
   describe(name, () => {
     let current: Device | null = null;
     let outer: Device | null = null;
@@ -57,9 +72,9 @@ export function describeConformance(name: string, createDevice: () => Device | P
       if (outer !== null) setDefaultDevice(outer);
       current?.dispose();
     });
-    for (const [title, declare] of Object.entries(PRIMITIVES)) {
+    for (const [title, declare] of Object.entries({ ...PRIMITIVES, ...ACROSS })) {
       describe(title, () => {
-        declare(device);
+        declare(device, full ? 10_000 : 200);
       });
     }
   });

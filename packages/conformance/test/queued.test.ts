@@ -3,4 +3,4 @@ import { createReference } from '@firsthand/graph';
 import { createQueued } from '../src/queued-device.ts';
 import { describeConformance } from '../src/suite.ts';
 
-describeConformance('queued', () => createQueued(createReference()));
+describeConformance('queued', () => createQueued(createReference()), { full: process.env['FIRSTHAND_FULL'] === '1' });

@@ -2,4 +2,4 @@
 import { createReference } from '@firsthand/graph';
 import { describeConformance } from '../src/suite.ts';
 
-describeConformance('reference', () => createReference());
+describeConformance('reference', () => createReference(), { full: process.env['FIRSTHAND_FULL'] === '1' });
