@@ -2,7 +2,8 @@
  * Rules 18 to 21: a compiled function gives what the function gives. Each program below is run plain and compiled, from the same
  * start, and must end with the same numbers everywhere; the counters tell how often it was compiled.
  */
-import { compile, guard, manualSeed, noGrad, rand, Tensor, tensor, updateStatistic } from '@firsthand/autograd';
+import { compile, guard, manualSeed, noGrad, rand, tensor, updateStatistic } from '@firsthand/autograd';
+import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { batch, counted, freshDevice, Momentum, Network, sample } from './semantics-world.ts';
 import type { CreateDevice } from './semantics-world.ts';
@@ -218,7 +219,7 @@ async function run(make: () => Subject, compiled: boolean, awaits: boolean): Pro
   }
   const values = await Promise.all(losses.map((loss) => loss.item()));
   const ends = await Promise.all(state.map((each) => each.toArray()));
-  const gradients = await Promise.all(state.map((each) => each.grad?.toArray() ?? null));
+  const gradients = await Promise.all(state.map((each) => (each.grad === null ? Promise.resolve(null) : each.grad.toArray())));
   return { values, ends, gradients, random: await rand([2]).toArray() };
 }
 

@@ -2,7 +2,8 @@
  * The edges of rules 18 and 19: what a trace leaves behind when it throws, what may not be asked inside, what the state of a
  * compiled function is, and that nothing is ever silently without a gradient.
  */
-import { compile, DeviceError, GradientError, realize, StaleError, Tensor, tensor } from '@firsthand/autograd';
+import { compile, DeviceError, GradientError, realize, StaleError, tensor } from '@firsthand/autograd';
+import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
 import type { CreateDevice } from './semantics-world.ts';

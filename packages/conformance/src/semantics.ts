@@ -5,8 +5,11 @@
 import { describe } from 'vitest';
 import { describeCompile } from './semantics-compile.ts';
 import { describeEffects } from './semantics-effects.ts';
+import { describeFailure } from './semantics-failure.ts';
 import { describeGradients } from './semantics-gradients.ts';
 import { describeLifetime } from './semantics-lifetime.ts';
+import { describeMachine } from './semantics-machine.ts';
+import { describeNumbers } from './semantics-numbers.ts';
 import { describeTrace } from './semantics-trace.ts';
 import { describeValues } from './semantics-values.ts';
 import type { CreateDevice } from './semantics-world.ts';
@@ -20,5 +23,8 @@ export function describeSemantics(name: string, createDevice: CreateDevice): voi
     describeGradients(createDevice);
     describeCompile(createDevice);
     describeTrace(createDevice);
+    describeNumbers(createDevice);
+    describeFailure(createDevice);
+    describeMachine(createDevice);
   });
 }
