@@ -120,13 +120,13 @@ function stepFunction<M extends Module, Name extends string>(
  * ```ts
  * import { manualSeed } from '@firsthand/autograd';
  * import { ArrayDataset, DataLoader } from '@firsthand/data';
- * import { Generator } from '@firsthand/linalg';
+ * import { Generator, sum } from '@firsthand/linalg';
  * import { Linear, loss } from '@firsthand/nn';
  * import { SGD } from '@firsthand/optim';
  * import { fit } from '@firsthand/train';
  * manualSeed(0);
  * const x = new Generator(1).normal([64, 2]);
- * const data = new DataLoader(new ArrayDataset({ x, y: x.slice([0, 64], [0, 1]) }), { batchSize: 16 });
+ * const data = new DataLoader(new ArrayDataset({ x, y: sum(x, { axis: 1, keepDims: true }) }), { batchSize: 16 });
  * const model = new Linear(2, 1);
  * const { epochs } = await fit({
  *   model,
