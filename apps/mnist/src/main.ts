@@ -1,6 +1,7 @@
 /**
  * The program: reads its arguments, runs, and says how it ended by its exit code. 0: done; 1: something failed; 2: the arguments are wrong;
- * 130 or 143: stopped by Ctrl-C or by a request to terminate, after the step that was under way, with everything saved.
+ * 130, 143 or 141: stopped by Ctrl-C, by a request to terminate, or because nobody reads the output any more; after the step that was under way,
+ * with everything saved.
  */
 import { FirsthandError } from '@firsthand/autograd';
 import { DEVICES } from './devices.ts';
@@ -9,8 +10,9 @@ import { parseOptions, UsageError } from './options.ts';
 import { run } from './run.ts';
 import { outputOf, paint, showCursor, writeLine } from './terminal.ts';
 
-/** Signals that stop the run, and the exit codes that shells expect then. */
+/** Signals that stop the run, and the exit codes that shells expect then: 128 and the signal's number. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+const EPIPE_EXIT_CODE = 141;
 /** Programs between the terminal and this one pass a signal on, so that one Ctrl-C may come here several times: within this time it counts as one. */
 const SAME_SIGNAL_MILLISECONDS = 300;
 
@@ -30,6 +32,12 @@ for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
     }
   });
 }
+// Nobody reads any more, as with `| head`: the run is over, and what it has learned is kept.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  exitCode = EPIPE_EXIT_CODE;
+  stop.abort();
+});
 
 try {
   const options = parseOptions(process.argv.slice(2));

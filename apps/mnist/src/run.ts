@@ -73,7 +73,7 @@ export async function run(options: Options, { device, train, test, output, signa
   if (saved !== null) loadCheckpoint(saved.bytes, training);
   const save = async (): Promise<void> => writeCheckpoint(out, training, settings);
 
-  introduce(output, training, settings, { device, digits, test });
+  introduce(output, training, settings, { device, digits, test, isResumed: saved !== null });
   const steps = settings.epochs * training.data.length;
   const narrator = await Narrator.create(output, { model: training.model, probe: await probeOf(digits), settings, images: digits.count });
   const { stopped } = await fit({
@@ -117,14 +117,14 @@ function introduce(
   output: Output,
   { model, progress, data }: Training,
   settings: Settings,
-  { device, digits, test }: { readonly device: Device; readonly digits: Digits; readonly test: Digits },
+  { device, digits, test, isResumed }: Pick<Surroundings, 'device' | 'test'> & { readonly digits: Digits; readonly isResumed: boolean },
 ): void {
   const { hidden, optimizer, learningRate, batchSize, seed, epochs } = settings;
   const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
   writeLine(output, `MNIST: ${formatCount(digits.count)} handwritten digits to learn from, ${formatCount(test.count)} to be tested on`);
   writeLine(output, `network: ${PIXELS} → ${hidden} → ${CLASSES}, ${formatCount(parameters)} parameters, on the ${device.name} device`);
   writeLine(output, `training: ${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, seed ${seed}, epochs: ${epochs}`);
-  if (progress.step > 0) {
+  if (isResumed) {
     const place = progress.epoch === epochs ? 'its end' : `step ${formatCount(progress.step)} of ${formatCount(epochs * data.length)}`;
     writeLine(output, `resumed after ${place}`);
   }

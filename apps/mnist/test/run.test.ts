@@ -1,0 +1,203 @@
+// The whole program, started as a user starts it, on a small part of the data: what it prints and saves, that it can be stopped at any moment and
+// goes on with the same bits, and how it ends when something is wrong.
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, type Readable } from 'node:stream';
+import type { Device } from '@firsthand/autograd';
+import { type DataLoaderState, readSafetensors } from '@firsthand/data';
+import { createReference } from '@firsthand/graph';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { firstDigits, loadDigits } from '../src/mnist.ts';
+import { parseOptions } from '../src/options.ts';
+import { run } from '../src/run.ts';
+import { plainOutput } from '../src/terminal.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'firsthand-mnist-'));
+afterAll(() => rmSync(home, { recursive: true }));
+
+const appFolder = join(import.meta.dirname, '..');
+let program = '';
+beforeAll(async () => {
+  const { bundle } = (await import(join(appFolder, '../../scripts/typescript.mjs'))) as {
+    bundle: (folder: string, file: string) => Promise<string>;
+  };
+  program = await bundle('apps/mnist', 'src/main.ts');
+});
+
+interface Ending {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+const launch = (args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> =>
+  spawn(process.execPath, [program, ...args], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
+
+/** Runs the program to its end; `watch` is told all of its output so far whenever there is more. */
+async function start(args: readonly string[], watch: (out: string, child: ReturnType<typeof launch>) => void = () => {}): Promise<Ending> {
+  const child = launch(args);
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+    watch(out, child);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+/** A checkpoint without what the clock says: tensors, bit for bit, and the rest of the metadata. */
+function contents(file: string): { readonly tensors: Record<string, unknown>; readonly metadata: Readonly<Record<string, unknown>> } {
+  const { tensors, metadata } = readSafetensors(readFileSync(join(home, file)));
+  const text = Object.fromEntries(metadata);
+  const withoutTimes = (key: string, value: unknown): unknown => (key === 'seconds' || key === 'examplesPerSecond' ? undefined : value);
+  return {
+    tensors: Object.fromEntries(
+      [...tensors].map(([name, { dtype, shape, data }]) => [
+        name,
+        { dtype, shape, bytes: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex') },
+      ]),
+    ),
+    metadata: Object.fromEntries(Object.entries(text).map(([key, value]) => [key, JSON.parse(value, withoutTimes) as unknown])),
+  };
+}
+
+/** A device that tells when it has been given so many arrays. */
+function afterUploads(count: number, tell: () => void): Device {
+  let uploads = 0;
+  return new Proxy(createReference(), {
+    get(device, key) {
+      const member: unknown = Reflect.get(device, key, device);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]): unknown => {
+        if (key === 'upload' && ++uploads === count) tell();
+        return Reflect.apply(member, device, args) as unknown;
+      };
+    },
+  });
+}
+
+const SMALL = ['--examples', '700', '--epochs', '3', '--batch-size', '32', '--hidden', '16'];
+
+describe('a small run', () => {
+  let ending: Ending;
+  beforeAll(async () => {
+    ending = await start([...SMALL, '--out', 'whole.safetensors']);
+  });
+
+  test('ends well, without a control character in a pipe', () => {
+    expect(ending).toMatchObject({ code: 0, err: '' });
+    expect(ending.out.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+  });
+
+  test('tells each epoch with its layers, the accuracy, the confusion and some digits', () => {
+    const { out } = ending;
+    expect(out).toContain('700 handwritten digits to learn from, 10,000 to be tested on');
+    expect(out).toContain('784 → 16 → 10, 12,730 parameters, on the reference device');
+    const epochs = [...out.matchAll(/^epoch (\d)\/3 {2}loss (\S+) {2}accuracy (\S+) %/gm)].map(([, ...numbers]) => numbers.map(Number));
+    expect(epochs.map(([epoch]) => epoch)).toEqual([1, 2, 3]);
+    expect(epochs[2]![1]).toBeLessThan(epochs[0]![1]!);
+    for (const layer of ['fc1', 'relu', 'fc2']) expect(out.match(new RegExp(`│ ${layer} `, 'g'))).toHaveLength(3);
+    const [, share, right] = /test accuracy (\S+) %: (\S+) of 10,000/.exec(out)!;
+    expect(Number(share)).toBeGreaterThan(65);
+    expect(Number(right!.replace(',', ''))).toBeCloseTo(Number(share) * 100, 5);
+    const rows = [...out.matchAll(/^│ (\d) │(.*)│ +\S+ % │$/gm)].map(([, digit, cells]) => [Number(digit), sum(cells!)]);
+    expect(rows).toEqual([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009].map((count, digit) => [digit, count]));
+    expect([out.match(/✓ read as/g)?.length, out.match(/✗ read as/g)?.length]).toEqual([2, 4]);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('stopped by %s and resumed, it gives the same bits', async (signal, code) => {
+    const stopped = await start([...SMALL, '--out', `${signal}.safetensors`], (out, child) => {
+      if (out.includes('training:') && !child.killed) child.kill(signal);
+    });
+    expect(stopped).toMatchObject({ code, err: '' });
+    expect(stopped.out).toMatch(/^stopped after step \d+, in epoch 1 of 3; everything is saved in SIG/m);
+    const [, resume] = /npm start -- (--resume .*)$/m.exec(stopped.out)!;
+    const resumed = await start(resume!.split(' '));
+    expect(resumed).toMatchObject({ code: 0, err: '' });
+    expect(resumed.out).toMatch(/^resumed after step \d+ of 66$/m);
+    expect(contents(`${signal}.safetensors`)).toEqual(contents('whole.safetensors'));
+    expect(afterTraining(resumed.out)).toBe(afterTraining(ending.out));
+  });
+
+  test('stopped in the middle of an epoch and resumed, it gives the same bits', async () => {
+    const stop = new AbortController();
+    const [train, digits] = [await loadDigits('train'), firstDigits(await loadDigits('test'), 100)];
+    const output = plainOutput(new PassThrough());
+    const go = async (device: Device, signal: AbortSignal, ...args: string[]): Promise<boolean> =>
+      run(parseOptions(args), { device, train, test: digits, output, signal });
+    const out = join(home, 'middle.safetensors');
+    const stopping = afterUploads(2 * 40, () => stop.abort()); // images and labels of each batch, and a little more
+    expect(await go(stopping, stop.signal, ...SMALL, '--out', out)).toBe(false);
+    const { data } = contents('middle.safetensors').metadata['firsthand.checkpoint'] as { data: DataLoaderState };
+    expect([data.epoch, data.position > 0 && data.position < 22]).toEqual([1, true]);
+    expect(await go(createReference(), new AbortController().signal, '--resume', out)).toBe(true);
+    expect(contents('middle.safetensors')).toEqual(contents('whole.safetensors'));
+  });
+
+  test('stops and saves when nobody reads its output any more: code 141', async () => {
+    const { code, err } = await start([...SMALL, '--out', 'unread.safetensors'], (_, child) => child.stdout.destroy());
+    expect({ code, err }).toEqual({ code: 141, err: '' });
+    expect((await start(['--resume', 'unread.safetensors'])).code).toBe(0);
+    expect(contents('unread.safetensors')).toEqual(contents('whole.safetensors'));
+  });
+
+  test('a finished one can be looked at again', async () => {
+    const again = await start(['--resume', 'whole.safetensors', '--out', 'again.safetensors']);
+    expect(again.code).toBe(0);
+    expect(again.out).toContain('resumed after its end');
+    expect(afterTraining(again.out)).toBe(afterTraining(ending.out));
+  });
+});
+
+const sum = (cells: string): number => (cells.match(/\d+/g) ?? []).reduce((total, count) => total + Number(count), 0);
+const afterTraining = (out: string): string => out.slice(out.indexOf('test accuracy'));
+
+describe('an error is one line', () => {
+  const line = expect.stringMatching(/^error: [^\n]+\n$/);
+
+  test('a wrong option: code 2', async () => {
+    expect(await start(['--epochs', 'many'])).toEqual({ code: 2, out: '', err: line });
+  });
+
+  test('a file that is missing, or no checkpoint, or of another program: code 2', async () => {
+    writeFileSync(join(home, 'noise'), 'no safetensors');
+    for (const [file, reason] of [
+      ['missing', 'ENOENT'],
+      ['noise', 'readSafetensors'],
+    ] as const) {
+      expect(await start(['--resume', file])).toEqual({
+        code: 2,
+        out: '',
+        err: expect.stringMatching(new RegExp(`^error: --resume ${file}.*${reason}.*\\n$`)),
+      });
+    }
+  });
+
+  test('a place that cannot be written to, before any work is done: code 2', async () => {
+    mkdirSync(join(home, 'folder'));
+    expect(await start(['--out', 'nowhere/a.safetensors'])).toEqual({ code: 2, out: '', err: line });
+    expect(await start(['--out', 'folder'])).toEqual({ code: 2, out: '', err: line });
+  });
+
+  test('a loss that is no number any more: code 1', async () => {
+    const { code, err } = await start([...SMALL, '--learning-rate', '1e30', '--optimizer', 'sgd', '--out', 'diverged.safetensors']);
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: expect.stringMatching(/^error: training: the loss is \S+ at step \d+; try a --learning-rate below 1e\+30\n$/),
+    });
+  });
+});
+
+test('help goes to the standard output', async () => {
+  expect(await start(['--help'])).toEqual({ code: 0, out: expect.stringContaining('Usage: npm start -- [options]'), err: '' });
+});
