@@ -25,7 +25,7 @@ export interface Options {
   readonly device: DeviceName;
   /** Where the checkpoint goes. */
   readonly out: string;
-  /** The checkpoint to go on from; then `settings` has only what was given explicitly. */
+  /** The checkpoint to go on from, with the settings that are saved in it. */
   readonly resume: string | null;
   /** The settings that the command line names. */
   readonly given: ReadonlySet<keyof Settings>;
@@ -90,7 +90,7 @@ function command(): Command {
     .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(whole(1)))
     .addOption(new Option('--examples <n>', 'learn from the first n images only').default(examples).argParser(whole(1, TRAINING_IMAGES)))
     .addOption(new Option('-d, --device <name>', 'what computes').default(device).choices(names(DEVICES)))
-    .addOption(new Option('--out <file>', 'where the checkpoint goes (default: the resumed one)').default(out).argParser(filePath))
+    .addOption(new Option('--out <file>', 'where the checkpoint goes').default(out, `${out}, or the resumed one`).argParser(filePath))
     .addOption(new Option('--resume <file>', 'go on from a checkpoint, with its settings').argParser(filePath))
     .allowExcessArguments(false)
     .exitOverride();

@@ -90,10 +90,8 @@ export async function run(options: Options, { device, train, test, output, signa
   if (stopped) {
     await save();
     const { step, epoch } = training.progress;
-    writeLine(
-      output,
-      `stopped after step ${formatCount(step)}, in epoch ${epoch + 1} of ${settings.epochs}; everything is saved in ${out}`,
-    );
+    writeLine(output, `stopped after step ${formatCount(step)}, in epoch ${epoch + 1} of ${settings.epochs}`);
+    writeLine(output, `saved in ${out}`);
     writeLine(output, `to go on: ${paint(output, 'bold', `npm start -- --resume ${out}`)}`);
     return false;
   }

@@ -120,7 +120,7 @@ describe('a small run', () => {
       if (out.includes('training:') && !child.killed) child.kill(signal);
     });
     expect(stopped).toMatchObject({ code, err: '' });
-    expect(stopped.out).toMatch(/^stopped after step \d+, in epoch 1 of 3; everything is saved in SIG/m);
+    expect(stopped.out).toMatch(/^stopped after step \d+, in epoch 1 of 3\nsaved in SIG/m);
     const [, resume] = /npm start -- (--resume .*)$/m.exec(stopped.out)!;
     const resumed = await start(resume!.split(' '));
     expect(resumed).toMatchObject({ code: 0, err: '' });
