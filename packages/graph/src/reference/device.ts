@@ -260,7 +260,8 @@ function lastReaders(inputs: readonly (readonly number[])[], outputs: readonly n
     for (const input of list) last.set(input, place);
   });
   const dead: number[][] = inputs.map(() => []);
-  for (const [value, place] of last) if (!outputs.includes(value)) dead[place]!.push(value);
+  const kept = new Set(outputs);
+  for (const [value, place] of last) if (!kept.has(value)) dead[place]!.push(value);
   return dead;
 }
 
