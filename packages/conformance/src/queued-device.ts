@@ -268,18 +268,15 @@ class Queued implements QueuedDevice {
     if (this.#running || this.#held || this.#jobs.length === 0) return;
     this.#running = true;
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
+    const turn = async (): Promise<void> => {
+      if (!this.#held) await this.#jobs.shift()!();
+      if (!this.#held && this.#jobs.length > 0) return port2.postMessage(null);
+      // An open port would keep the process alive.
       port1.close();
-      void this.#turn();
+      this.#running = false;
     };
+    port1.onmessage = () => void turn();
     port2.postMessage(null);
-  }
-
-  async #turn(): Promise<void> {
-    const job = this.#held ? undefined : this.#jobs.shift();
-    if (job !== undefined) await job();
-    this.#running = false;
-    this.#start();
   }
 
   #measure(): void {

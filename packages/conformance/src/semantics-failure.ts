@@ -2,6 +2,7 @@
  * Rule 26: failures. The device under test is wrapped in the queue that fails on demand: a failed run poisons the variables that
  * it should have written, and those of queued runs that read them, until they are assigned from healthy values.
  */
+import process from 'node:process';
 import { compile, DeviceError, noGrad, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { runtimeOf } from '@firsthand/graph';
