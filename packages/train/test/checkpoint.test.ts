@@ -1,0 +1,162 @@
+// Checkpoints: what they hold and give back, and that a wrong or torn file changes nothing.
+import { defaultGenerator, manualSeed } from '@firsthand/autograd';
+import { ArrayDataset, DataLoader, FormatError, readSafetensors, writeSafetensors } from '@firsthand/data';
+import { array, FirsthandError, Generator } from '@firsthand/linalg';
+import { Linear, loss, StateDictError } from '@firsthand/nn';
+import { AdamW, SGD } from '@firsthand/optim';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { fit, loadCheckpoint, Progress, saveCheckpoint } from '../src/index.ts';
+
+const runs = process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 300;
+const x = new Generator(5).normal([6, 2]);
+
+function make(seed: number, size = 2) {
+  manualSeed(seed);
+  const model = new Linear(size, size);
+  return {
+    model,
+    optimizer: new AdamW(model.parameters(), { lr: 0.1 }),
+    data: new DataLoader(new ArrayDataset({ x }), { batchSize: 2, shuffle: new Generator(seed) }),
+    progress: new Progress(),
+  };
+}
+type Training = ReturnType<typeof make>;
+
+async function trained(seed: number): Promise<Training> {
+  const training = make(seed);
+  await fit({ ...training, loss: (net, batch) => loss.mse(net.forward(batch.x), batch.x), epochs: 2 });
+  return training;
+}
+
+/** Everything that a checkpoint is about, as plain values. */
+async function everything({ model, optimizer, data, progress }: Training) {
+  const { tensors, learningRates } = optimizer.stateDict();
+  const values = [...model.stateDict(), ...tensors].map(async ([name, tensor]) => [name, await tensor.toArray()]);
+  return {
+    values: await Promise.all(values),
+    learningRates,
+    place: data.state,
+    progress: await progress.state(),
+    generator: defaultGenerator().state,
+  };
+}
+
+test('gives back everything, with the metadata of its writer', async () => {
+  const source = await trained(1);
+  source.optimizer.groups[0]!.lr = 0.025;
+  const bytes = await saveCheckpoint(source, new Map([['dataset', 'three points']]));
+  const expected = await everything(source);
+  const target = make(2);
+  expect(await everything(target)).not.toEqual(expected);
+  expect(loadCheckpoint(bytes, target)).toEqual(new Map([['dataset', 'three points']]));
+  expect(await everything(target)).toEqual(expected);
+});
+
+test('is a safetensors file with readable names', async () => {
+  const { tensors, metadata } = readSafetensors(await saveCheckpoint(await trained(1)));
+  expect([...tensors.keys()].toSorted()).toEqual([
+    'model.bias',
+    'model.weight',
+    'optimizer.0.mean',
+    'optimizer.0.square',
+    'optimizer.0.step',
+    'optimizer.1.mean',
+    'optimizer.1.square',
+    'optimizer.1.step',
+  ]);
+  expect([...metadata.keys()]).toEqual(['firsthand.checkpoint']);
+});
+
+test('gives only the model to whoever asks for no more, and leaves the generator alone', async () => {
+  const source = await trained(1);
+  const bytes = await saveCheckpoint(source);
+  const { model } = make(2);
+  const { state } = defaultGenerator();
+  loadCheckpoint(bytes, { model });
+  expect(await model.weight.data()).toEqual(await source.model.weight.data());
+  expect(defaultGenerator().state).toEqual(state);
+});
+
+test('keeps a diverged history: NaN and infinities survive', async () => {
+  const source = make(1);
+  const report = {
+    epoch: 0,
+    step: 3,
+    training: { loss: NaN, best: -Infinity },
+    validation: null,
+    learningRates: [0.1],
+    seconds: 1,
+    examplesPerSecond: Infinity,
+  };
+  source.progress.completeEpoch(report);
+  const target = make(2);
+  loadCheckpoint(await saveCheckpoint(source), target);
+  expect(target.progress.history).toEqual([report]);
+});
+
+describe('a file that does not fit changes nothing', () => {
+  const expectRefused = async (bytes: Uint8Array, target: Training, error: new (...args: never[]) => Error, message: string): Promise<void> => {
+    const before = await everything(target);
+    const load = (): unknown => loadCheckpoint(bytes, target);
+    expect(load).toThrow(error);
+    expect(load).toThrow(message);
+    expect(await everything(target)).toEqual(before);
+  };
+
+  test('another model, optimizer or data set', async () => {
+    const source = await trained(1);
+    const bytes = await saveCheckpoint(source);
+    await expectRefused(bytes, make(2, 3), StateDictError, 'weight ([3, 3], the state has [2, 2])');
+    const base = make(2);
+    const other = { ...base, optimizer: new SGD(base.model.parameters(), { lr: 1, momentum: 0.9 }) } as unknown as Training;
+    await expectRefused(bytes, other, FirsthandError, 'missing 0.momentum');
+    const longer = {
+      ...make(2),
+      data: new DataLoader(new ArrayDataset({ x: new Generator(5).normal([8, 2]) }), { batchSize: 2, shuffle: new Generator(1) }),
+    };
+    await expectRefused(bytes, longer, FormatError, 'the state is of 6 examples');
+  });
+
+  test('parts that were not saved', async () => {
+    const { model, optimizer, data } = await trained(1);
+    await expectRefused(await saveCheckpoint({ model }), make(2), FormatError, 'saved without optimizer');
+    await expectRefused(await saveCheckpoint({ model, optimizer, data }), make(2), FormatError, 'saved without progress');
+    await expectRefused(await saveCheckpoint({ model, optimizer, progress: new Progress() }), make(2), FormatError, 'saved without data');
+  });
+
+  test('no checkpoint, another version, a header that is no header', async () => {
+    const withHeader = (text: string): Uint8Array =>
+      writeSafetensors(new Map([['a', array([1])]]), new Map([['firsthand.checkpoint', text]]));
+    await expectRefused(writeSafetensors(new Map([['a', array([1])]])), make(2), FormatError, 'not written by saveCheckpoint');
+    await expectRefused(withHeader('{'), make(2), FormatError, 'no JSON');
+    await expectRefused(withHeader('[]'), make(2), FormatError, 'names no version');
+    await expectRefused(withHeader('{"version":2}'), make(2), FormatError, 'version 2');
+    await expectRefused(withHeader('{"version":1}'), make(2), FormatError, 'not what saveCheckpoint writes');
+  });
+
+  test('bytes that were cut off or changed are a typed error, or a checkpoint', async () => {
+    const bytes = await saveCheckpoint(await trained(1));
+    const target = make(2);
+    const mutation = fc.record({
+      at: fc.nat(bytes.length - 1),
+      value: fc.nat(255),
+      length: fc.oneof(fc.constant(bytes.length), fc.nat(bytes.length)),
+    });
+    let refusals = 0;
+    fc.assert(
+      fc.property(mutation, ({ at, value, length }) => {
+        const mutated = bytes.slice(0, length);
+        if (at < length) mutated[at] = value;
+        try {
+          loadCheckpoint(mutated, target);
+        } catch (error) {
+          refusals++;
+          expect(error).toBeInstanceOf(FirsthandError);
+        }
+      }),
+      { numRuns: runs, seed: 6 },
+    );
+    expect(refusals).toBeGreaterThan(runs / 4);
+  });
+});
