@@ -7,8 +7,8 @@ import { dirname } from 'node:path';
 import { FormatError, readSafetensors } from '@firsthand/data';
 import { writeFileAtomic } from '@firsthand/data/node';
 import { type CheckpointContents, saveCheckpoint } from '@firsthand/train';
-import { type Settings, UsageError } from './options.ts';
-import { OPTIMIZERS } from './optimizers.ts';
+import { UsageError } from './options.ts';
+import { isSettings, type Settings } from './settings.ts';
 
 const SETTINGS_KEY = 'mnist.settings';
 
@@ -51,21 +51,6 @@ export async function readCheckpoint(path: string): Promise<SavedRun> {
   }
 }
 
-/** What each setting has to be. */
-const CHECKS: { readonly [K in keyof Settings]: (value: unknown) => boolean } = {
-  epochs: isCount,
-  batchSize: isCount,
-  optimizer: (value) => typeof value === 'string' && Object.hasOwn(OPTIMIZERS, value),
-  learningRate: (value) => Number.isFinite(value) && (value as number) > 0,
-  seed: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
-  hidden: isCount,
-  examples: isCount,
-};
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) > 0;
-}
-
 /** @throws FormatError unless the text is what `writeCheckpoint` writes */
 function parseSettings(text: string | undefined): Settings {
   if (text === undefined) throw new FormatError(`the file's metadata has no ${SETTINGS_KEY}; it is no checkpoint of this program`);
@@ -77,11 +62,6 @@ function parseSettings(text: string | undefined): Settings {
   }
   if (!isSettings(settings)) throw new FormatError(`the metadata ${SETTINGS_KEY} lacks a setting, or has one out of range`);
   return settings;
-}
-
-function isSettings(value: unknown): value is Settings {
-  if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(CHECKS).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 }
 
 function codeOf(error: unknown): string {

@@ -5,7 +5,7 @@ import type { Callbacks, EpochReport, StepReport } from '@firsthand/train';
 import { type Display, startDisplay } from './display.ts';
 import { type Batch, measureLayers, type Snapshot, snapshot } from './layers.ts';
 import { formatCount, formatPercent, formatSeconds } from './numbers.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './settings.ts';
 import { layerTable } from './tables.ts';
 import { type Output, paint, writeLine } from './terminal.ts';
 

@@ -1,24 +1,8 @@
-/**
- * What a run is asked to do, from the command line. Settings that shape the numbers are kept apart from the rest: they go into the checkpoint,
- * and a resumed run takes them from there, since under others it would not be the same run.
- */
+/** What a run is asked to do, from the command line: settings, and where the numbers are computed and kept. What is wrong is said in one line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { DEVICES, type DeviceName } from './devices.ts';
-import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
-
-/** All that determines a run's numbers. */
-export interface Settings {
-  readonly epochs: number;
-  readonly batchSize: number;
-  readonly optimizer: OptimizerName;
-  /** The highest of the run's learning rates. */
-  readonly learningRate: number;
-  readonly seed: number;
-  /** Units of the hidden layer. */
-  readonly hidden: number;
-  /** Learn from the first so many images only. */
-  readonly examples: number;
-}
+import { OPTIMIZERS } from './optimizers.ts';
+import { type Count, isInRange, isLearningRate, RANGES, type Settings, TRAINING_IMAGES } from './settings.ts';
 
 export interface Options {
   readonly settings: Settings;
@@ -30,8 +14,6 @@ export interface Options {
   /** The settings that the command line names. */
   readonly given: ReadonlySet<keyof Settings>;
 }
-
-export const TRAINING_IMAGES = 60_000;
 
 export const DEFAULTS: Omit<Settings, 'learningRate'> & { readonly out: string; readonly device: DeviceName } = {
   epochs: 5,
@@ -55,18 +37,19 @@ export class UsageError extends Error {
   }
 }
 
-const whole =
-  (least: number, most: number = Number.MAX_SAFE_INTEGER) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
-    const upper = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
-    throw new InvalidArgumentError(`It takes a whole number ${upper}.`);
+/** A parser of one of the settings that are whole numbers. */
+function count(name: Count): (text: string) => number {
+  return (text) => {
+    if (text.trim() !== '' && isInRange(name, Number(text))) return Number(text);
+    const [least, most] = RANGES[name];
+    throw new InvalidArgumentError(
+      `It takes a whole number ${most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`}.`,
+    );
   };
+}
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+function learningRateOf(text: string): number {
+  if (text.trim() !== '' && isLearningRate(Number(text))) return Number(text);
   throw new InvalidArgumentError('It takes a number greater than 0.');
 }
 
@@ -82,13 +65,13 @@ function command(): Command {
   const { epochs, batchSize, optimizer, seed, hidden, examples, out, device } = DEFAULTS;
   return new Command('npm start --')
     .description('Trains a neural network to read the handwritten digits of MNIST.')
-    .addOption(new Option('-e, --epochs <n>', 'times to go through the training images').default(epochs).argParser(whole(1)))
-    .addOption(new Option('-b, --batch-size <n>', 'images per step').default(batchSize).argParser(whole(1)))
+    .addOption(new Option('-e, --epochs <n>', 'times to go through the training images').default(epochs).argParser(count('epochs')))
+    .addOption(new Option('-b, --batch-size <n>', 'images per step').default(batchSize).argParser(count('batchSize')))
     .addOption(new Option('-o, --optimizer <name>', 'how gradients change parameters').default(optimizer).choices(names(OPTIMIZERS)))
-    .addOption(new Option('-l, --learning-rate <x>', `highest step size (default: ${rates.join(', ')})`).argParser(positive))
-    .addOption(new Option('-s, --seed <n>', 'of all random numbers').default(seed).argParser(whole(0)))
-    .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(whole(1)))
-    .addOption(new Option('--examples <n>', 'learn from the first n images only').default(examples).argParser(whole(1, TRAINING_IMAGES)))
+    .addOption(new Option('-l, --learning-rate <x>', `highest step size (default: ${rates.join(', ')})`).argParser(learningRateOf))
+    .addOption(new Option('-s, --seed <n>', 'of all random numbers').default(seed).argParser(count('seed')))
+    .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(count('hidden')))
+    .addOption(new Option('--examples <n>', 'learn from the first n images only').default(examples).argParser(count('examples')))
     .addOption(new Option('-d, --device <name>', 'what computes').default(device).choices(names(DEVICES)))
     .addOption(new Option('--out <file>', 'where the checkpoint goes').default(out, `${out}, or the resumed one`).argParser(filePath))
     .addOption(new Option('--resume <file>', 'go on from a checkpoint, with its settings').argParser(filePath))

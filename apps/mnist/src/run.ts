@@ -15,9 +15,10 @@ import { CLASSES, type Digits, firstDigits, PIXELS, toDataset } from './mnist.ts
 import { Network } from './model.ts';
 import { Narrator } from './narrator.ts';
 import { formatCount } from './numbers.ts';
-import { type Options, requireSameSettings, type Settings } from './options.ts';
+import { type Options, requireSameSettings } from './options.ts';
 import { OPTIMIZERS } from './optimizers.ts';
 import { reportEvaluation } from './report.ts';
+import type { Settings } from './settings.ts';
 import { type Output, paint, writeLine } from './terminal.ts';
 
 /** Where a run takes place. */

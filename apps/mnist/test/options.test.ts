@@ -1,6 +1,7 @@
 // The command line: what each option means, and that a wrong one gets one clear line and exit code 2.
 import { describe, expect, test } from 'vitest';
 import { DEFAULTS, parseOptions, requireSameSettings, UsageError } from '../src/options.ts';
+import { isSettings } from '../src/settings.ts';
 
 const usage = (...args: string[]): UsageError => {
   try {
@@ -60,7 +61,8 @@ describe('a wrong option', () => {
     ['--learning-rate', 'NaN', 'a number greater than 0'],
     ['--learning-rate', 'Infinity', 'a number greater than 0'],
     ['--seed', '-1', 'a whole number of at least 0'],
-    ['--hidden', '0', 'a whole number of at least 1'],
+    ['--hidden', '0', 'a whole number from 1 to 16384'],
+    ['--hidden', '1e9', 'a whole number from 1 to 16384'],
     ['--examples', '60001', 'a whole number from 1 to 60000'],
     ['--optimizer', 'magic', 'Allowed choices are adamw, sgd.'],
     ['--device', 'abacus', 'Allowed choices are reference.'],
@@ -92,4 +94,16 @@ test('help names every option and its default', () => {
   }
   expect(message).toContain('0.003 for adamw, 0.1 for sgd');
   expect(message).toContain('mnist.safetensors');
+});
+
+test('settings from a file are what the command line would take, or none', () => {
+  const { settings } = parseOptions([]);
+  expect(isSettings(JSON.parse(JSON.stringify(settings)))).toBe(true);
+  const wrong = { epochs: 0, batchSize: 0.5, optimizer: 'toString', learningRate: null, seed: -1, hidden: 2 ** 40, examples: 60_001 };
+  for (const [name, value] of Object.entries(wrong)) {
+    expect([name, isSettings({ ...settings, [name]: value })]).toEqual([name, false]);
+    const { [name as keyof typeof settings]: _, ...rest } = settings;
+    expect([name, isSettings(rest)]).toEqual([name, false]);
+  }
+  expect([null, 'text', 3, []].map(isSettings)).toEqual([false, false, false, false]);
 });

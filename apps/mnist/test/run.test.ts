@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import type { Device } from '@firsthand/autograd';
-import { type DataLoaderState, readSafetensors } from '@firsthand/data';
+import { type DataLoaderState, readSafetensors, writeSafetensors } from '@firsthand/data';
 import { createReference } from '@firsthand/graph';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { firstDigits, loadDigits } from '../src/mnist.ts';
@@ -171,9 +171,11 @@ describe('an error is one line', () => {
 
   test('a file that is missing, or no checkpoint, or of another program: code 2', async () => {
     writeFileSync(join(home, 'noise'), 'no safetensors');
+    writeFileSync(join(home, 'other'), writeSafetensors(new Map()));
     for (const [file, reason] of [
       ['missing', 'ENOENT'],
       ['noise', 'readSafetensors'],
+      ['other', 'no checkpoint of this program'],
     ] as const) {
       expect(await start(['--resume', file])).toEqual({
         code: 2,

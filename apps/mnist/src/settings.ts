@@ -1,0 +1,54 @@
+/**
+ * What determines a run's numbers, kept apart from the other options: settings go into the checkpoint, and a resumed run takes them from there,
+ * since under others it would not be the same run. One table says what each may be, on the command line and in a file alike.
+ */
+import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
+
+export interface Settings {
+  readonly epochs: number;
+  /** Images per step. */
+  readonly batchSize: number;
+  readonly optimizer: OptimizerName;
+  /** The highest of the run's learning rates. */
+  readonly learningRate: number;
+  readonly seed: number;
+  /** Units of the hidden layer. */
+  readonly hidden: number;
+  /** Learn from the first so many images only. */
+  readonly examples: number;
+}
+
+/** The whole numbers among the settings. */
+export type Count = 'epochs' | 'batchSize' | 'seed' | 'hidden' | 'examples';
+
+export const TRAINING_IMAGES = 60_000;
+
+/** The least and the most that each may be. More hidden units would not fit into memory with their optimizer's state. */
+export const RANGES: { readonly [K in Count]: readonly [number, number] } = {
+  epochs: [1, Number.MAX_SAFE_INTEGER],
+  batchSize: [1, Number.MAX_SAFE_INTEGER],
+  seed: [0, Number.MAX_SAFE_INTEGER],
+  hidden: [1, 16_384],
+  examples: [1, TRAINING_IMAGES],
+};
+
+export function isInRange(name: Count, value: unknown): boolean {
+  const [least, most] = RANGES[name];
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+export function isLearningRate(value: unknown): boolean {
+  return Number.isFinite(value) && (value as number) > 0;
+}
+
+/** Whether a value from outside is a run's settings. */
+export function isSettings(value: unknown): value is Settings {
+  if (typeof value !== 'object' || value === null) return false;
+  const settings = value as Readonly<Record<string, unknown>>;
+  return (
+    (Object.keys(RANGES) as Count[]).every((name) => isInRange(name, settings[name])) &&
+    isLearningRate(settings['learningRate']) &&
+    typeof settings['optimizer'] === 'string' &&
+    Object.hasOwn(OPTIMIZERS, settings['optimizer'])
+  );
+}
