@@ -243,48 +243,45 @@ describe('step', () => {
     expect([p.requiresGrad, p.node.op, p.node.inputs.length]).toEqual([true, 'leaf', 0]);
   });
 
-  test.each(['SGD', 'AdamW'])(
-    '%s: one program per training step, one compilation, and the same bits compiled',
-    async (kind) => {
-      const device = getDefaultDevice();
-      const train = async (compiled: boolean) => {
-        const [w, b] = [
-          tensor(
-            [
-              [0.5, -0.2],
-              [0.1, 0.3],
-            ],
-            { requiresGrad: true },
-          ),
-          tensor([0, 0], { requiresGrad: true }),
-        ];
-        const optimizer = kind === 'SGD' ? new SGD([w, b], { lr: 0.1, momentum: 0.9, weightDecay: 0.01 }) : new AdamW([w, b], { lr: 0.1 });
-        const plain = (x: Tensor): Tensor => {
-          const loss = x.matmul(w).add(b).tanh().square().mean();
-          loss.backward();
-          optimizer.step();
-          optimizer.zeroGrad();
-          return loss;
-        };
-        const step = compiled ? compile(plain) : plain;
-        const x = tensor([
-          [1, 2],
-          [3, -4],
-          [0.5, 0],
-        ]);
-        const losses = [await step(x).item()];
-        const { counters } = runtimeOf(device);
-        const before = { ...counters };
-        for (let i = 0; i < 20; i++) losses.push(await step(x).item());
-        expect([counters.programs - before.programs, counters.recomputed - before.recomputed]).toEqual([20, 0]);
-        expect(counters.compilations - before.compilations).toBeLessThanOrEqual(1); // the second step may overwrite what the first could not
-        return { losses, w: await w.data(), b: await b.data() };
+  test.each(['SGD', 'AdamW'])('%s: one program per training step, one compilation, and the same bits compiled', async (kind) => {
+    const device = getDefaultDevice();
+    const train = async (compiled: boolean) => {
+      const [w, b] = [
+        tensor(
+          [
+            [0.5, -0.2],
+            [0.1, 0.3],
+          ],
+          { requiresGrad: true },
+        ),
+        tensor([0, 0], { requiresGrad: true }),
+      ];
+      const optimizer = kind === 'SGD' ? new SGD([w, b], { lr: 0.1, momentum: 0.9, weightDecay: 0.01 }) : new AdamW([w, b], { lr: 0.1 });
+      const plain = (x: Tensor): Tensor => {
+        const loss = x.matmul(w).add(b).tanh().square().mean();
+        loss.backward();
+        optimizer.step();
+        optimizer.zeroGrad();
+        return loss;
       };
-      const eager = await train(false);
-      expect(await train(true)).toEqual(eager);
-      expect(eager.losses.at(-1)).toBeLessThan(eager.losses[0]! / 2);
-    },
-  );
+      const step = compiled ? compile(plain) : plain;
+      const x = tensor([
+        [1, 2],
+        [3, -4],
+        [0.5, 0],
+      ]);
+      const losses = [await step(x).item()];
+      const { counters } = runtimeOf(device);
+      const before = { ...counters };
+      for (let i = 0; i < 20; i++) losses.push(await step(x).item());
+      expect([counters.programs - before.programs, counters.recomputed - before.recomputed]).toEqual([20, 0]);
+      expect(counters.compilations - before.compilations).toBeLessThanOrEqual(1); // the second step may overwrite what the first could not
+      return { losses, w: await w.data(), b: await b.data() };
+    };
+    const eager = await train(false);
+    expect(await train(true)).toEqual(eager);
+    expect(eager.losses.at(-1)).toBeLessThan(eager.losses[0]! / 2);
+  });
 });
 
 describe('state', () => {

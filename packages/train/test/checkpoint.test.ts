@@ -96,7 +96,12 @@ test('keeps a diverged history: NaN and infinities survive', async () => {
 });
 
 describe('a file that does not fit changes nothing', () => {
-  const expectRefused = async (bytes: Uint8Array, target: Training, error: new (...args: never[]) => Error, message: string): Promise<void> => {
+  const expectRefused = async (
+    bytes: Uint8Array,
+    target: Training,
+    error: new (...args: never[]) => Error,
+    message: string,
+  ): Promise<void> => {
     const before = await everything(target);
     const load = (): unknown => loadCheckpoint(bytes, target);
     expect(load).toThrow(error);
