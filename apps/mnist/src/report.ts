@@ -10,7 +10,7 @@ const SHOWN_RIGHT = 2;
 const SHOWN_WRONG = 4;
 
 /** The first few digits that were read rightly, and those that were read wrongly with the greatest conviction. */
-export function chooseReadings({ count, pixels, labels }: Digits, { probabilities }: Evaluation): Reading[] {
+export function chooseReadings({ count, pixels, labels }: Digits, { probabilities }: Pick<Evaluation, 'probabilities'>): Reading[] {
   const readings = Array.from({ length: count }, (_, index): Reading => ({
     pixels: pixels.subarray(index * PIXELS, (index + 1) * PIXELS),
     label: labels[index]!,

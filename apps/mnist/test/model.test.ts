@@ -5,8 +5,10 @@ import { array } from '@firsthand/linalg';
 import { Linear, Module, Sequential, ReLU } from '@firsthand/nn';
 import { expect, test } from 'vitest';
 import { evaluate } from '../src/evaluate.ts';
+import { CLASSES, PIXELS } from '../src/mnist.ts';
 import { measureLayers, snapshot } from '../src/layers.ts';
 import { Network } from '../src/model.ts';
+import { chooseReadings } from '../src/report.ts';
 
 test('activation, gradient and update of each layer', async () => {
   const model = new Sequential(new Linear(2, 2), new ReLU());
@@ -73,4 +75,17 @@ test('accuracy, confusion and probabilities of readings, the last batch a part o
   expect(confusion.filter((times) => times > 0)).toHaveLength(11);
   expect(confusion.reduce((sum, times) => sum + times)).toBe(count);
   expect(probabilities[1002 * 10 + 2]).toBeCloseTo(0.9, 5);
+});
+
+test('shown are the first readings that are right, and the wrong ones of greatest conviction', () => {
+  const convictions = [0.3, 0.9, 0.5, 0.6, 0.7, 0.4, 0.95, 0.8];
+  const count = convictions.length;
+  const probabilities = new Float32Array(count * CLASSES);
+  for (const [i, conviction] of convictions.entries()) probabilities[i * CLASSES + 5] = conviction;
+  const labels = Uint8Array.of(3, 5, 3, 3, 5, 3, 5, 3); // all are read as 5
+  const pixels = Uint8Array.from({ length: count * PIXELS }, (_, i) => Math.floor(i / PIXELS));
+  const chosen = chooseReadings({ count, pixels, labels }, { probabilities });
+  expect(chosen.map(({ pixels: image }) => image[0])).toEqual([1, 4, 7, 3, 2, 5]);
+  expect(chosen.map(({ label }) => label)).toEqual([5, 5, 3, 3, 3, 3]);
+  expect(chosen.map((reading) => [reading.pixels.length, reading.probabilities.length])).toEqual(chosen.map(() => [PIXELS, CLASSES]));
 });
