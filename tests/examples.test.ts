@@ -1,5 +1,5 @@
 // Every example in the documentation runs against the source, type-checks, prints what it says, and imports nothing but its own package and the
-// floors below: the READMEs' blocks, the docstrings' `@example`s. The programs lie in tests/.examples while they are tested.
+// floors below: the READMEs' blocks, the docstrings' `@example`s; so does every example of the pages in docs/. The programs lie in tests/.examples while they are tested.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -24,10 +24,12 @@ const examplesByPackage = publicPackages.map(({ folder, manifest }) => ({
   ],
 }));
 
+const examplesOfPages = filesUnder('docs', '.md').flatMap((file) => examplesOfMarkdown(file, read(file)));
+
 beforeAll(() => {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
-  for (const { examples } of examplesByPackage) for (const example of examples) write(example);
+  for (const example of [...examplesByPackage.flatMap(({ examples }) => examples), ...examplesOfPages]) write(example);
 });
 
 describe('the extraction can fail', () => {
@@ -61,16 +63,27 @@ describe('the extraction can fail', () => {
   });
 });
 
+/** What an example imports besides the named packages and Node's modules. */
+const foreignTo = (allowed: readonly string[], example: Example): string[] =>
+  importsOf(programOf(example), example.code).filter(
+    (specifier) => !allowed.includes(specifier.replace(/\/node$/, '')) && !specifier.startsWith('node:'),
+  );
+
 describe.each(examplesByPackage)('$name', ({ name, allowed, examples }) => {
   test('has an example in its README', () => {
     expect(examples.filter(({ file }) => file.endsWith('README.md'))).not.toEqual([]);
   });
 
   test.each(examples)('$file:$line', async (example) => {
-    const foreign = importsOf(programOf(example), example.code).filter(
-      (specifier) => !allowed.includes(specifier.replace(/\/node$/, '')) && !specifier.startsWith('node:'),
-    );
-    expect(foreign, `an example of ${name} may import ${allowed.join(', ')}`).toEqual([]);
+    expect(foreignTo(allowed, example), `an example of ${name} may import ${allowed.join(', ')}`).toEqual([]);
+    await import(programOf(example));
+  });
+});
+
+describe('docs', () => {
+  const published = publicPackages.map(({ manifest }) => manifest.name);
+  test.each(examplesOfPages)('$file:$line', async (example) => {
+    expect(foreignTo(published, example), 'an example of a page may import published packages').toEqual([]);
     await import(programOf(example));
   });
 });
