@@ -13,6 +13,7 @@ import { describeMovement } from './cases/movement.ts';
 import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
+import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 
 /** The device under test; it exists while the suite's tests run. */
@@ -43,6 +44,7 @@ const PRIMITIVES: { readonly [K in Op]: Section } = {
 /** The tests of what spans several operations. */
 const ACROSS: { readonly [title: string]: Section } = {
   'random graphs': describeRandomGraphs,
+  'random effects': describeRandomEffects,
 };
 
 export interface ConformanceOptions {

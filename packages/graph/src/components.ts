@@ -5,7 +5,7 @@
  */
 import type { PendingEffect } from './handle.ts';
 import { nextStamp, walk } from './traverse.ts';
-import type { Cell, Node } from './types.ts';
+import type { Node } from './types.ts';
 
 /** A set of units (indices into effects, then asked values) that become one program. */
 export interface Component {
@@ -42,13 +42,16 @@ interface Connection {
 
 /**
  * Unites effects of one group, and units that share an unrealised interior node. With `storages`, also the updates of one
- * variable, and an update with those who still read the storage that it replaces.
+ * variable, and an update with those who still read a storage that it replaces or frees.
  */
 function connect(effects: readonly PendingEffect[], asked: readonly Node[], storages: boolean): Connection {
   const partition = new Partition(effects.length + asked.length);
   const reads: [number, number][] = [];
   const writers = new Map<Node, number>();
   const groups = new Map<unknown, number>();
+  /** Updates that a later one of the same variable follows: their values live only within the program. */
+  const superseded = new Set<number>();
+  const newest = new Map<unknown, number>();
   const mark = nextStamp();
   const uniteBy = (key: unknown, unit: number): void => {
     const other = groups.get(key);
@@ -60,10 +63,14 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], stor
     uniteBy(effect.group, unit);
     if (!storages || effect.handle === null) return;
     uniteBy(effect.handle, unit);
-    const replaced: Cell | null = effect.previous?.cell ?? null;
-    if (replaced !== null) {
-      replaced.stamp = mark;
-      replaced.slot = unit;
+    const older = newest.get(effect.handle);
+    if (older !== undefined) superseded.add(older);
+    newest.set(effect.handle, unit);
+    // The update replaces one storage, and frees the generation before it: who still reads either must not come later.
+    for (const outgoing of [effect.previous?.cell ?? null, effect.handle.previous]) {
+      if (outgoing === null) continue;
+      outgoing.stamp = mark;
+      outgoing.slot = unit;
     }
   });
   const visit = (unit: number, node: Node): readonly Node[] => {
@@ -74,7 +81,7 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], stor
     if (node.op === 'const' || node.op === 'iota' || (node.op === 'leaf' && node.inputs.length === 0)) return NONE;
     const writer = node.op === 'leaf' ? writers.get(node) : undefined;
     if (writer !== undefined && effects[writer]!.target === node) {
-      if (effects[writer]!.kind === 'grad') partition.unite(unit, writer);
+      if (effects[writer]!.kind === 'grad' || superseded.has(writer)) partition.unite(unit, writer);
       else reads.push([unit, writer]);
       return NONE;
     }
