@@ -1,7 +1,7 @@
+// Every rule of docs/semantics.md names its tests, and every test of a rule is named: neither can drift away from the other.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
-/** Every rule of the page names its tests, and every test of a rule is named: neither can drift away from the other. */
 const here = new URL('.', import.meta.url);
 const page = readFileSync(new URL('../../../docs/semantics.md', here), 'utf8');
 const sources = [new URL('../src/', here), here].flatMap((folder) =>

@@ -1,3 +1,4 @@
+// Rule 28 in processes of their own: Node ends by itself when nothing is under way, and not before.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// The queue that stands in for a GPU: it must run later, in order, fail on demand, and notice every use of freed storage.
 import { tensor } from '@firsthand/autograd';
 import { add, constant, createReference, DeviceError, leaf } from '@firsthand/graph';
 import type { Program } from '@firsthand/graph';
