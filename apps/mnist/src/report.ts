@@ -6,10 +6,10 @@ import { formatCount, formatPercent } from './numbers.ts';
 import { confusionTable } from './tables.ts';
 import { type Output, paint, writeLine } from './terminal.ts';
 
-const SHOWN_RIGHT = 2;
-const SHOWN_WRONG = 4;
+/** How many are shown of each kind: right, wrong with conviction, wrong in doubt. */
+const SHOWN = 2;
 
-/** The first few digits that were read rightly, and those that were read wrongly with the greatest conviction. */
+/** The first few digits that were read rightly, the mistakes of the greatest conviction, and those of the least; fewer where there are not as many. */
 export function chooseReadings({ count, pixels, labels }: Digits, { probabilities }: Pick<Evaluation, 'probabilities'>): Reading[] {
   const readings = Array.from({ length: count }, (_, index): Reading => ({
     pixels: pixels.subarray(index * PIXELS, (index + 1) * PIXELS),
@@ -19,7 +19,7 @@ export function chooseReadings({ count, pixels, labels }: Digits, { probabilitie
   const isRight = ({ label, probabilities: given }: Reading): boolean => likeliest(given) === label;
   const conviction = ({ probabilities: given }: Reading): number => given[likeliest(given)]!;
   const wrong = readings.filter((reading) => !isRight(reading)).toSorted((a, b) => conviction(b) - conviction(a));
-  return [...readings.filter(isRight).slice(0, SHOWN_RIGHT), ...wrong.slice(0, SHOWN_WRONG)];
+  return [...readings.filter(isRight).slice(0, SHOWN), ...wrong.slice(0, SHOWN), ...wrong.slice(SHOWN).slice(-SHOWN)];
 }
 
 /** Prints the whole of it. */
@@ -31,7 +31,7 @@ export function reportEvaluation(output: Output, digits: Digits, evaluation: Eva
   writeLine(output, 'Row: the digit that was written. Column: what it was read as.');
   writeLine(output, confusionTable(evaluation.confusion, output));
   writeLine(output);
-  writeLine(output, 'Some it read rightly, and those of its mistakes that it was surest of:');
+  writeLine(output, 'Some that it read rightly, mistakes that it was sure of, and mistakes in doubt:');
   writeLine(output);
   writeLine(output, drawCards(chooseReadings(digits, evaluation), output));
 }

@@ -77,6 +77,7 @@ export async function run(options: Options, { device, train, test, output, signa
   introduce(output, training, settings, { device, digits, test, isResumed: saved !== null });
   const steps = settings.epochs * training.data.length;
   const narrator = await Narrator.create(output, { model: training.model, probe: await probeOf(digits), settings, images: digits.count });
+  const first = training.progress.step;
   const { stopped } = await fit({
     ...training,
     epochs: settings.epochs,
@@ -96,7 +97,7 @@ export async function run(options: Options, { device, train, test, output, signa
     writeLine(output, `to go on: ${paint(output, 'bold', `npm start -- --resume ${out}`)}`);
     return false;
   }
-  writeLine(output, `saved in ${out}`);
+  if (training.progress.step > first) writeLine(output, `saved in ${out}`);
   reportEvaluation(output, test, await evaluate(training.model, toDataset(test)));
   return true;
 }

@@ -77,7 +77,7 @@ test('accuracy, confusion and probabilities of readings, the last batch a part o
   expect(probabilities[1002 * 10 + 2]).toBeCloseTo(0.9, 5);
 });
 
-test('shown are the first readings that are right, and the wrong ones of greatest conviction', () => {
+test('shown are the first readings that are right, and the wrong ones of greatest and of least conviction', () => {
   const convictions = [0.3, 0.9, 0.5, 0.6, 0.7, 0.4, 0.95, 0.8];
   const count = convictions.length;
   const probabilities = new Float32Array(count * CLASSES);
@@ -85,7 +85,9 @@ test('shown are the first readings that are right, and the wrong ones of greates
   const labels = Uint8Array.of(3, 5, 3, 3, 5, 3, 5, 3); // all are read as 5
   const pixels = Uint8Array.from({ length: count * PIXELS }, (_, i) => Math.floor(i / PIXELS));
   const chosen = chooseReadings({ count, pixels, labels }, { probabilities });
-  expect(chosen.map(({ pixels: image }) => image[0])).toEqual([1, 4, 7, 3, 2, 5]);
+  expect(chosen.map(({ pixels: image }) => image[0])).toEqual([1, 4, 7, 3, 5, 0]);
   expect(chosen.map(({ label }) => label)).toEqual([5, 5, 3, 3, 3, 3]);
   expect(chosen.map((reading) => [reading.pixels.length, reading.probabilities.length])).toEqual(chosen.map(() => [PIXELS, CLASSES]));
+  const one = chooseReadings({ count: 1, pixels, labels }, { probabilities });
+  expect(one.map(({ label }) => label)).toEqual([3]); // each is shown once
 });

@@ -1,7 +1,7 @@
 // The whole program, started as a user starts it, on a small part of the data: what it prints and saves, that it can be stopped at any moment and
 // goes on with the same bits, and how it ends when something is wrong.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
@@ -155,6 +155,7 @@ describe('a small run', () => {
     const again = await start(['--resume', 'whole.safetensors', '--out', 'again.safetensors']);
     expect(again.code).toBe(0);
     expect(again.out).toContain('resumed after its end');
+    expect([again.out.includes('saved'), existsSync(join(home, 'again.safetensors'))]).toEqual([false, false]); // nothing was learned
     expect(afterTraining(again.out)).toBe(afterTraining(ending.out));
   });
 });
