@@ -8,6 +8,7 @@ import { FirsthandError } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import { clipGradNorm, type Schedule } from '@firsthand/optim';
 import { type Batch, type BatchSource, countExamples, grouped, toTensors } from './batch.ts';
+import { Pace, turnTaker } from './clock.ts';
 import { AHEAD, detached, evaluator, type LossFunction, type StepValues, stepValues } from './evaluate.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
 import { type EpochReport, Progress } from './progress.ts';
@@ -78,19 +79,6 @@ export interface FitOptions<M extends Module, Name extends string> {
   readonly compile?: boolean;
   /** where to go on from; from the beginning if not given */
   readonly progress?: Progress;
-}
-
-/** Between turns of the event loop, in milliseconds: signals, timers and pages are kept waiting no longer. */
-const TURN = 50;
-
-/** Lets the event loop turn if it has not for a while. */
-function turnTaker(): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < TURN) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    last = performance.now();
-  };
 }
 
 /** One batch: gradients of its loss times `weight` are added up; with `update`, the parameters follow them. */
@@ -177,27 +165,22 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
   /** One epoch, or what is left of it. False if it was stopped. */
   const runEpoch = async (): Promise<boolean> => {
     const { epoch } = progress;
-    const began = performance.now();
-    const first = data.position ?? 0;
-    let [position, examples] = [first, 0];
-    const pace = (): number => (1000 * examples) / Math.max(performance.now() - began, 1e-3);
-    const remaining = data.length === undefined ? undefined : data.length - first;
-    for await (const group of grouped(data, accumulate, remaining)) {
+    const pace = new Pace();
+    const { length, position: first = 0 } = data;
+    for await (const group of grouped(data, accumulate, length === undefined ? undefined : length - first)) {
       const total = group.reduce((sum, fields) => sum + countExamples(fields), 0);
       const values = takeStep(group, total);
-      position += group.length;
-      examples += total;
+      pace.count(group.length, total);
       await progress.running.settle(AHEAD);
-      const { length } = data;
-      const left = length === undefined ? null : length * (epochs - epoch) - position;
+      const position = first + pace.batches;
       const report: StepReport = {
         epoch,
         step: progress.step,
         position,
         batches: length ?? null,
         learningRates: learningRates(),
-        examplesPerSecond: pace(),
-        secondsLeft: left === null ? null : (left * (performance.now() - began)) / 1000 / (position - first),
+        examplesPerSecond: pace.examplesPerSecond,
+        secondsLeft: length === undefined ? null : pace.secondsFor(length * (epochs - epoch) - position),
         means: progress.running.means(),
         values: async () => {
           await values.settle();
@@ -209,18 +192,10 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
       if (signal?.aborted === true) return false;
     }
     await progress.running.settle();
-    const seconds = (performance.now() - began) / 1000;
+    const { seconds, examplesPerSecond } = pace;
     const training = progress.running.means();
     const validation = validate === null ? null : await validate();
-    const report: EpochReport = {
-      epoch,
-      step: progress.step,
-      training,
-      validation,
-      learningRates: learningRates(),
-      seconds,
-      examplesPerSecond: examples / Math.max(seconds, 1e-6),
-    };
+    const report = { epoch, step: progress.step, training, validation, learningRates: learningRates(), seconds, examplesPerSecond };
     progress.completeEpoch(report);
     for (const callback of callbacks) await callback.onEpoch?.(report);
     return true;

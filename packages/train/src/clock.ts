@@ -1,0 +1,44 @@
+/** Time in a training: how fast an epoch goes, when it will be over, and when the event loop had its last turn. */
+
+/** Counts batches and examples against the clock, from its making on. */
+export class Pace {
+  readonly #began = performance.now();
+  #batches = 0;
+  #examples = 0;
+
+  /** Counts batches with so many examples in all. */
+  count(batches: number, examples: number): void {
+    this.#batches += batches;
+    this.#examples += examples;
+  }
+
+  get batches(): number {
+    return this.#batches;
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#began) / 1000;
+  }
+
+  get examplesPerSecond(): number {
+    return this.#examples / Math.max(this.seconds, 1e-6);
+  }
+
+  /** What so many more batches will take, at the pace so far. */
+  secondsFor(batches: number): number {
+    return (batches * this.seconds) / this.#batches;
+  }
+}
+
+/** Between turns of the event loop, in milliseconds: signals, timers and pages are kept waiting no longer. */
+const TURN = 50;
+
+/** A function that lets the event loop turn if it has not for a while. */
+export function turnTaker(): () => Promise<void> {
+  let last = performance.now();
+  return async () => {
+    if (performance.now() - last < TURN) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    last = performance.now();
+  };
+}
