@@ -13,12 +13,12 @@ export interface QueuedOptions {
 }
 
 /** One finished job, in the order of execution. Runs are numbered in the order of their enqueuing, from 1. */
-export type QueuedJob =
+type QueuedJob =
   | { readonly kind: 'run'; readonly run: number; readonly failed: boolean }
   | { readonly kind: 'read' }
   | { readonly kind: 'free'; readonly bytes: number };
 
-export interface QueuedProbe {
+interface QueuedProbe {
   /** Runs enqueued and not finished. */
   readonly inFlight: number;
   readonly peakInFlight: number;
