@@ -44,7 +44,7 @@ export function assignStateDict(own: ReadonlyMap<string, Tensor>, state: StateDi
       const given = state.get(name);
       if (given === undefined) continue;
       const value = given instanceof Tensor ? given : fromArray(given, { device: target.device, dtype: target.dtype });
-      target.assign(value.cast(target.dtype).detach());
+      target.assign(value.cast(target.dtype));
     }
   });
 }

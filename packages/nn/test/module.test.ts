@@ -219,6 +219,20 @@ describe('moving', () => {
     expect(await scale.toArray()).toEqual([2, 2]);
   });
 
+  test('copies a shared parameter once', async () => {
+    class Tied extends Module {
+      first: Parameter = parameter([[1, 2]]);
+      second: Parameter = this.first;
+      forward(): Tensor {
+        return this.first.add(this.second);
+      }
+    }
+    const device = createReference();
+    const tied = await new Tied().to(device);
+    expect(device.memory().live).toBe(8);
+    expect(await tied.forward().toArray()).toEqual([[2, 4]]);
+  });
+
   test('to a device that lacks a dtype changes nothing', async () => {
     const device: Device = { ...bound(createReference()), supports: (dtype) => dtype !== 'float64' };
     const model = new Sequential(new Linear(1, 1), new Linear(1, 1, { dtype: 'float64' }));

@@ -166,7 +166,7 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
     effectGroup(() => {
       for (const [name, tensor] of this.#named()) {
         const given = state.tensors.get(name)!;
-        tensor.assign(given instanceof Tensor ? given.detach() : fromArray(given, { device: tensor.device }));
+        tensor.assign(given instanceof Tensor ? given : fromArray(given, { device: tensor.device }));
       }
     });
     this.groups.forEach((group, index) => {
