@@ -27,7 +27,7 @@ export interface OptimizerState {
 }
 
 /** The tensors that an optimizer keeps for one parameter, by name. */
-export type StateTensors = { readonly [slot: string]: Tensor };
+type StateTensors = { readonly [slot: string]: Tensor };
 
 /** Their shapes; they begin at 0 and have the parameter's dtype and device. */
 export type StateShapes<State> = { readonly [K in keyof State]: Shape };
