@@ -17,6 +17,8 @@ import { plainOutput } from '../src/terminal.ts';
 const home = mkdtempSync(join(tmpdir(), 'firsthand-mnist-'));
 afterAll(() => rmSync(home, { recursive: true }));
 
+/** Milliseconds that a busy machine may take for what is prepared. */
+const PATIENCE = 60_000;
 const appFolder = join(import.meta.dirname, '..');
 let program = '';
 beforeAll(async () => {
@@ -24,7 +26,7 @@ beforeAll(async () => {
     bundle: (folder: string, file: string) => Promise<string>;
   };
   program = await bundle('apps/mnist', 'src/main.ts');
-});
+}, PATIENCE);
 
 interface Ending {
   readonly code: number | null;
@@ -89,7 +91,7 @@ describe('a small run', () => {
   let ending: Ending;
   beforeAll(async () => {
     ending = await start([...SMALL, '--out', 'whole.safetensors']);
-  });
+  }, PATIENCE);
 
   test('ends well, without a control character in a pipe', () => {
     expect(ending).toMatchObject({ code: 0, err: '' });
