@@ -19,6 +19,7 @@ import {
   reshape,
   runtimeOf,
   shrink,
+  tracked,
 } from '@firsthand/graph';
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
 import { array, Generator, type NDArray, type Nested, ShapeError, sizeOf, type TypedData } from '@firsthand/linalg';
@@ -87,6 +88,8 @@ export function stateVariable(values: NDArray, { device = getDefaultDevice(), na
 function lazy(value: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
   if (!device.supports(value.dtype)) upload(new Float64Array(0), value.dtype, device);
   if (!requiresGrad) return new Tensor(value, name ?? null);
+  // Inside compile each call makes the value anew.
+  if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).owned();
   const { shape, dtype } = value;
   runtimeOf(device).realize([value]);
   const created = leaf({ role: 'stored', name: name ?? null, shape, dtype, host: null, sample: null }, device, { requiresGrad });

@@ -116,7 +116,7 @@ export function buildPlan(
   const order = postOrder(outputs, (node) => (node.cell === null ? node.inputs : []));
   const captured = order.reduce((bytes, node) => bytes + (node.cell?.storage.bytes ?? 0), 0);
   const plan: Plan = {
-    device: order.find((node) => node.device !== null)?.device ?? getDefaultDevice(),
+    device: deviceOf([...order, ...[...trace.handles.keys(), ...tensors].map(({ node }) => node)]),
     guards: trace.guards,
     handles: [...trace.handles.keys()],
     gradients: [...trace.gradients.values()],
@@ -131,6 +131,11 @@ export function buildPlan(
     bytes: order.length * BYTES_PER_NODE + captured,
   };
   return { plan, hosts: trace.hosts.map((host) => host.attrs.host ?? 0) };
+}
+
+/** The device of the first node that is on one. */
+function deviceOf(nodes: readonly Node[]): Device {
+  return nodes.find(({ device }) => device !== null)?.device ?? getDefaultDevice();
 }
 
 function readResults(result: unknown): ReadonlyMap<Tensor, Node> {

@@ -330,7 +330,7 @@ export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node
   handle.read();
   const trace = currentTrace();
   if (trace === null) {
-    runtimeOf(handle.node.device ?? getDefaultDevice()).assign(handle, value, kind);
+    runtimeOf(handle.node.device ?? value.device ?? getDefaultDevice()).assign(handle, value, kind);
     return;
   }
   trace.requireRebindable(handle);

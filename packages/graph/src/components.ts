@@ -41,10 +41,10 @@ interface Connection {
 }
 
 /**
- * Unites effects of one group, and units that share an unrealised interior node. With `storages`, also the updates of one
- * variable, and an update with those who still read a storage that it replaces or frees.
+ * Unites effects of one group, units that share an unrealised interior node, and an update with those who still read a storage
+ * that it replaces or frees. With `updates`, also the updates of one variable.
  */
-function connect(effects: readonly PendingEffect[], asked: readonly Node[], storages: boolean): Connection {
+function connect(effects: readonly PendingEffect[], asked: readonly Node[], updates: boolean): Connection {
   const partition = new Partition(effects.length + asked.length);
   const reads: [number, number][] = [];
   const writers = new Map<Node, number>();
@@ -61,11 +61,13 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], stor
   effects.forEach((effect, unit) => {
     writers.set(effect.target, unit);
     uniteBy(effect.group, unit);
-    if (!storages || effect.handle === null) return;
-    uniteBy(effect.handle, unit);
-    const older = newest.get(effect.handle);
-    if (older !== undefined) superseded.add(older);
-    newest.set(effect.handle, unit);
+    if (effect.handle === null) return;
+    if (updates) {
+      uniteBy(effect.handle, unit);
+      const older = newest.get(effect.handle);
+      if (older !== undefined) superseded.add(older);
+      newest.set(effect.handle, unit);
+    }
     // The update replaces one storage, and frees the generation before it: who still reads either must not come later.
     for (const outgoing of [effect.previous?.cell ?? null, effect.handle.previous]) {
       if (outgoing === null) continue;
@@ -75,7 +77,7 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], stor
   });
   const visit = (unit: number, node: Node): readonly Node[] => {
     if (node.cell !== null) {
-      if (storages && node.cell.stamp === mark) partition.unite(unit, node.cell.slot);
+      if (node.cell.stamp === mark) partition.unite(unit, node.cell.slot);
       return NONE;
     }
     if (node.op === 'const' || node.op === 'iota' || (node.op === 'leaf' && node.inputs.length === 0)) return NONE;

@@ -46,9 +46,10 @@ export function requireAssignable(handle: Handle, value: Node): void {
   if (!equalShapes(handle.node.shape, value.shape)) {
     throw new ShapeError(`assign: ${describe(value)} does not fit ${describe(handle.node)}; reshape or expand it`);
   }
-  if (value.device !== null && value.device !== handle.node.device) {
+  // A variable that began as a constant is on no device yet.
+  if (value.device !== null && handle.node.device !== null && value.device !== handle.node.device) {
     throw new DeviceError(
-      `assign: ${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device?.name ?? 'no device'}; move it with to(device)`,
+      `assign: ${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device.name}; move it with to(device)`,
     );
   }
 }
