@@ -6,6 +6,7 @@ import { getDefaultDevice, setDefaultDevice } from '@firsthand/autograd';
 import type { Device } from '@firsthand/autograd';
 import type { Op } from '@firsthand/graph';
 import { afterAll, beforeAll, describe } from 'vitest';
+import recorded from '../fixtures/torch.json' with { type: 'json' };
 import { describeBinary, describeWhere } from './cases/binary.ts';
 import { describeCall, describeOutput } from './cases/composites.ts';
 import { describeGather, describeScatter } from './cases/indexing.ts';
@@ -13,8 +14,12 @@ import { describeMovement } from './cases/movement.ts';
 import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
+import { describeFixtures } from './fixtures.ts';
+import type { RecordedCase } from './fixtures.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
+import { describeTrainingFixtures } from './training-fixtures.ts';
+import type { TrainingFixtures } from './training-fixtures.ts';
 
 /** The device under test; it exists while the suite's tests run. */
 export type GetDevice = () => Device;
@@ -41,8 +46,13 @@ const PRIMITIVES: { readonly [K in Op]: Section } = {
   output: describeOutput,
 };
 
+/** Written by fixtures/record_fixtures.py; the types say what it writes. */
+const FIXTURES = recorded as unknown as TrainingFixtures & { readonly cases: readonly RecordedCase[] };
+
 /** The tests of what spans several operations. */
 const ACROSS: { readonly [title: string]: Section } = {
+  'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
+  'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),
   'random graphs': describeRandomGraphs,
   'random effects': describeRandomEffects,
 };
