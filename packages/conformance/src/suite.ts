@@ -10,10 +10,12 @@ import recorded from '../fixtures/torch.json' with { type: 'json' };
 import { describeBinary, describeWhere } from './cases/binary.ts';
 import { describeCall, describeOutput } from './cases/composites.ts';
 import { describeGather, describeScatter } from './cases/indexing.ts';
+import { describeMethods } from './cases/methods.ts';
 import { describeMovement } from './cases/movement.ts';
 import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
+import { describeFunctional } from './functional.ts';
 import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
 import { describeRandomEffects } from './random/effects.ts';
@@ -51,6 +53,8 @@ const FIXTURES = recorded as unknown as TrainingFixtures & { readonly cases: rea
 
 /** The tests of what spans several operations. */
 const ACROSS: { readonly [title: string]: Section } = {
+  methods: describeMethods,
+  functional: describeFunctional,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
   'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),
   'random graphs': describeRandomGraphs,
