@@ -2,9 +2,10 @@
  * Rules 5 to 8: what an effect is, which pending effects and values become one program, and when they are enqueued without anybody
  * asking: a loop that never awaits runs one program per step, and a batch in pieces keeps gradients, not forward passes.
  */
-import { noGrad, realize, tensor, updateStatistic } from '@firsthand/autograd';
+import { noGrad, realize, stateVariable, tensor, updateStatistic } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { effectGroup, runtimeOf } from '@firsthand/graph';
+import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createQueued } from './queued-device.ts';
 import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
@@ -47,6 +48,46 @@ export function describeEffects(createDevice: CreateDevice): void {
         b.assign(x);
       });
       expect([await a.item(), await b.item()]).toEqual([2, 1]);
+    });
+
+    test('a value of optimizer state that was read before its update is used after it', async () => {
+      await freshDevice(createDevice);
+      const [first, second] = ['first', 'second'].map((name) => stateVariable(array([1, 2]), { name }));
+      const early = first!.mul(10);
+      first!.assign(first!.add(1));
+      second!.assign(early);
+      // This update starts the one before it, which overwrites what `early` reads.
+      first!.assign(first!.add(1));
+      expect(await second!.toArray()).toEqual([10, 20]);
+      expect(await first!.toArray()).toEqual([3, 4]);
+    });
+
+    test('statistics, losses and updates in a loop that never awaits', async () => {
+      await freshDevice(createDevice);
+      const statistic = tensor([0], { name: 'statistic' });
+      const w = tensor([1], { requiresGrad: true, name: 'w' });
+      const losses = Array.from({ length: 40 }, () => {
+        const shifted = w.mul(2).add(statistic);
+        updateStatistic(statistic, statistic.add(1));
+        const loss = shifted.sum();
+        loss.backward();
+        noGrad(() => w.assign(w.add(w.grad!)));
+        w.grad = null;
+        return loss;
+      });
+      expect(await Promise.all(losses.map((loss) => loss.item()))).toEqual(losses.map((_, step) => 2 * (1 + 2 * step) + step));
+    });
+
+    test('an exception leaves the effects before it', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([1]);
+      const failing = (): void =>
+        effectGroup(() => {
+          w.assign(w.add(1));
+          throw new Error('inside');
+        });
+      expect(failing).toThrow('inside');
+      expect(await w.item()).toBe(2);
     });
 
     test('the effects of one step are never separated', async () => {

@@ -275,6 +275,32 @@ export function describeGradients(createDevice: CreateDevice): void {
       expect(work).toMatchObject({ programs: 2, recomputed: 0 });
     });
 
+    test('a computed value has a gradient when it is asked for', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([1, 2], { requiresGrad: true });
+      const doubled = w.mul(2);
+      doubled.retainGrad();
+      doubled.mul(doubled).sum().backward();
+      expect(await doubled.grad!.toArray()).toEqual([4, 8]);
+      expect(await w.grad!.toArray()).toEqual([8, 16]);
+    });
+
+    test('a gradient handle follows later accumulation, a detached one does not', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([1, 2], { requiresGrad: true });
+      w.mul(3).sum().backward();
+      const kept = w.grad!;
+      await kept.data();
+      const snapshot = kept.detach();
+      for (let pass = 0; pass < 2; pass++) {
+        w.mul(3).sum().backward();
+        await kept.data();
+      }
+      expect(w.grad).toBe(kept);
+      expect(await kept.toArray()).toEqual([9, 9]);
+      expect(await snapshot.toArray()).toEqual([3, 3]);
+    });
+
     test('a gradient that somebody kept is still there after the step', async () => {
       await freshDevice(createDevice);
       const w = tensor([3], { requiresGrad: true });

@@ -2,7 +2,19 @@
  * The edges of rules 18 and 19: what a trace leaves behind when it throws, what may not be asked inside, what the state of a
  * compiled function is, and that nothing is ever silently without a gradient.
  */
-import { compile, DeviceError, GradientError, realize, StaleError, tensor } from '@firsthand/autograd';
+import {
+  checkpoint,
+  compile,
+  DeviceError,
+  GradientError,
+  hvp,
+  manualSeed,
+  rand,
+  randn,
+  realize,
+  StaleError,
+  tensor,
+} from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
@@ -167,6 +179,49 @@ export function describeTrace(createDevice: CreateDevice): void {
       const [first, second] = [f(), f()];
       for (const each of first) expect((await each.toArray()) as unknown[]).toEqual(each.ndim === 2 ? [[2, 2]] : [2, 2]);
       for (const each of second) expect((await each.toArray()) as unknown[]).toEqual(each.ndim === 2 ? [[4, 4]] : [4, 4]);
+    });
+
+    test('an argument that shares the storage of a variable keeps its value', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([1, 2], { name: 'w' });
+      const alias = w.detach();
+      const f = compile((x: Tensor) => {
+        w.assign(w.add(1));
+        return x.mul(2);
+      });
+      for (let call = 0; call < 2; call++) expect(await f(alias).toArray()).toEqual([2, 4]);
+      expect(await w.toArray()).toEqual([3, 4]);
+    });
+
+    test('transforms, checkpoints, kept gradients and fresh leaves inside', async () => {
+      await freshDevice(createDevice);
+      const w = tensor([1, 2], { requiresGrad: true });
+      const f = (x: Tensor): readonly Tensor[] => {
+        const curvature = hvp((t) => t.pow(3).sum(), x, x);
+        const loss = checkpoint((t) =>
+          t
+            .mul(rand([2]))
+            .tanh()
+            .exp(),
+        )(w).sum();
+        loss.backward();
+        const noise = randn([2], { requiresGrad: true });
+        noise.square().sum().backward();
+        const gradient = w.grad!.add(noise.grad!);
+        w.grad = null;
+        return [curvature, loss, gradient];
+      };
+      const run = async (g: typeof f): Promise<unknown> => {
+        manualSeed(1);
+        const values: unknown[] = [];
+        for (const start of [2, 3]) {
+          const results = g(tensor([start, 1]));
+          await realize(...results);
+          for (const result of results) values.push(await result.toArray());
+        }
+        return values;
+      };
+      expect(await run(compile(f))).toEqual(await run(f));
     });
 
     test('a compiled function inside a compiled function is part of it', async () => {

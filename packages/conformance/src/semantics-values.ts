@@ -4,8 +4,9 @@
  */
 import {
   arange,
-  DeviceError,
+  compile,
   defineOp,
+  DeviceError,
   DTypeError,
   hostNode,
   randn,
@@ -14,6 +15,7 @@ import {
   StaleError,
   Tensor,
   tensor,
+  zeros,
 } from '@firsthand/autograd';
 import { add, createReference, mul } from '@firsthand/graph';
 import type { Composite } from '@firsthand/graph';
@@ -62,6 +64,14 @@ export function describeValues(createDevice: CreateDevice): void {
       w.sum().backward();
       w.assign(w.sub(w.grad!));
       expect(await w.toArray()).toEqual([0, 1]);
+      let traces = 0;
+      const accumulate = compile(() => {
+        traces++;
+        w.sum().backward();
+      });
+      for (let call = 0; call < 3; call++) accumulate();
+      expect(await w.grad!.toArray()).toEqual([4, 4]);
+      expect(traces).toBe(1);
     });
   });
 
@@ -74,6 +84,21 @@ export function describeValues(createDevice: CreateDevice): void {
       const after = w.mul(2);
       expect(await doubled.toArray()).toEqual([2, 4]);
       expect(await after.toArray()).toEqual([22, 24]);
+    });
+
+    test('a constant may become a variable, a variable may be frozen while its update is pending', async () => {
+      await freshDevice(createDevice);
+      const total = zeros([]);
+      for (let step = 1; step < 4; step++) total.assign(total.add(tensor([step, 1]).sum()));
+      expect(await total.item()).toBe(9);
+      const w = tensor([1], { requiresGrad: true, name: 'w' });
+      for (let step = 0; step < 4; step++) {
+        w.assign(w.detach().add(1));
+        w.requiresGrad = step % 2 !== 0;
+        w.assign(w.detach().add(1));
+      }
+      w.mul(2).sum().backward();
+      expect([await w.item(), await w.grad!.item()]).toEqual([9, 2]);
     });
 
     test('data goes in and comes out as copies', async () => {
