@@ -102,12 +102,19 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     this.rebindLeaf(node, value);
   }
 
-  private rebindLeaf(node: Node & { readonly op: 'leaf' }, requiresGrad: boolean): void {
-    const pending = node.cell === null ? { pending: node, after: node.after } : {};
+  /** Another leaf with the same value, stored or pending. */
+  private copyLeaf(node: Node & { readonly op: 'leaf' }, requiresGrad: boolean): Node {
+    const pending = node.cell === null && node.inputs.length > 0 ? { pending: node, after: node.after } : {};
     const copy = leaf(node.attrs, this.device, { requiresGrad, ...pending });
     copy.cell = node.cell;
+    return copy;
+  }
+
+  private rebindLeaf(node: Node & { readonly op: 'leaf' }, requiresGrad: boolean): void {
+    const copy = this.copyLeaf(node, requiresGrad);
     copy.owner = this;
     this.node = copy;
+    this.shareWith(this, copy);
   }
 
   // ---- values
@@ -263,13 +270,14 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     node.owner = this;
   }
 
-  /** The same value without history. It shares the storage of a stored tensor. */
+  /** The same value without history. It shares the storage of a variable, which later updates leave alone. */
   detach(): T {
     const node = this.read();
-    if (node.op !== 'leaf' || node.cell === null) return this.wrap(withGradient(false, () => identity(node)));
-    const copy = leaf(node.attrs, this.device);
-    copy.cell = node.cell;
-    return this.wrap(copy);
+    const pending = this.pending?.target === node;
+    if (node.op !== 'leaf' || (node.cell === null && !pending)) return this.wrap(withGradient(false, () => identity(node)));
+    const detached = this.wrap(this.copyLeaf(node, false));
+    this.shareWith(detached, detached.node);
+    return detached;
   }
 
   // ---- rebinding

@@ -22,6 +22,8 @@ export interface PendingEffect {
   keep: boolean;
   /** What a root needs to be differentiated again: kept with it. */
   readonly saved: readonly Node[];
+  /** Leaves made of `target` while it was pending, with their handles: they will share its storage, and own it. */
+  readonly sharers: { readonly node: Node; readonly handle: Handle }[];
   /** Called when the run is enqueued. */
   readonly enqueued: (() => void) | null;
 }
@@ -49,6 +51,11 @@ export class Handle implements Variable {
     if (node.hasHandle) node.hasReaders = true;
     node.hasHandle = true;
     if (node.cell !== null) this.hold(node.cell);
+  }
+
+  /** A pending value will give its storage to `node` too, a leaf made of it; `handle` becomes an owner. */
+  shareWith(handle: Handle, node: Node): void {
+    if (this.pending !== null && node.inputs[0] === this.pending.target) this.pending.sharers.push({ node, handle });
   }
 
   /** Becomes an owner of `cell`, and of no other. */

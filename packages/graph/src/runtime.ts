@@ -93,6 +93,7 @@ export class Runtime {
       previous,
       keep: true,
       saved: [],
+      sharers: [],
       enqueued: null,
     };
     this.#queue.push(effect);
@@ -118,6 +119,7 @@ export class Runtime {
       previous: null,
       keep: true,
       saved,
+      sharers: [],
       enqueued,
     });
   }
@@ -363,6 +365,11 @@ export class Runtime {
     target.cell = cell;
     target.inputs = [];
     this.#settle(effect);
+    for (const sharer of effect.sharers) {
+      sharer.node.cell = cell;
+      sharer.node.inputs = [];
+      if (sharer.handle.node === sharer.node) sharer.handle.hold(cell);
+    }
     if (handle !== null) replaceGeneration(handle, previous?.cell ?? null, cell);
   }
 

@@ -22,6 +22,7 @@ function effect(handle: Handle, value: Node, options: { kind?: EffectKind; group
     previous: handle.node,
     keep: true,
     saved: [],
+    sharers: [],
     enqueued: null,
   };
   handle.node = target;
