@@ -131,6 +131,28 @@ export function describeLifetime(createDevice: CreateDevice): void {
       expect(await state.toArray()).toEqual([5, 6]);
     });
 
+    test('a snapshot of a variable whose update is pending is one too', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor([0], { requiresGrad: true, name: 'w' });
+      const state = stateVariable(array([0]), { name: 'moment' });
+      const snapshots: Tensor[] = [];
+      const work = await counted(device, async () => {
+        for (let step = 1; step <= 5; step++) {
+          noGrad(() => w.assign(w.add(1)));
+          state.assign(state.add(w.detach()));
+          snapshots.push(w.detach(), state.detach());
+        }
+        await realize(w, state);
+      });
+      expect(work.recomputed).toBe(0);
+      const before = await counted(device, async () => {
+        expect(await Promise.all(snapshots.map((each) => each.item()))).toEqual([1, 1, 2, 3, 3, 6, 4, 10, 5, 15]);
+      });
+      expect(before.programs).toBe(0);
+      w.detach().dispose();
+      expect(await w.item()).toBe(5);
+    });
+
     test('the choice is part of the key', async () => {
       const device = await freshDevice(createDevice);
       const state = stateVariable(array([1, 2]));
