@@ -59,7 +59,8 @@ export class Runtime {
   #queue: PendingEffect[] = [];
   /** Sequence number of the last effect that was enqueued on the device. */
   #enqueued = 0;
-  #flights: Flight[] = [];
+  /** Runs under way, in order. */
+  readonly #flights = new Set<Flight>();
   #fresh = 0;
   #warned = false;
   readonly #cache: ProgramCache;
@@ -198,7 +199,10 @@ export class Runtime {
   }
 
   async #breathe(): Promise<void> {
-    while (this.#flights.length > FLIGHT_LIMIT) await this.#flights[0]!.settled;
+    for (const flight of this.#flights) {
+      if (this.#flights.size <= FLIGHT_LIMIT) break;
+      await flight.settled;
+    }
     if (this.#fresh < YIELD_BYTES) return;
     this.#fresh = 0;
     await macrotask();
@@ -310,14 +314,13 @@ export class Runtime {
       ),
     };
     for (const cell of writes) cell.flight = flight;
-    this.#flights.push(flight);
+    this.#flights.add(flight);
     return writes;
   }
 
   #land(flight: Flight, failure: Error | null): void {
-    const position = this.#flights.indexOf(flight);
     const cause = failure ?? flight.reads.find((cell) => cell.failure !== null)?.failure ?? null;
-    if (position >= 0) this.#flights.splice(position, 1);
+    this.#flights.delete(flight);
     for (const cell of flight.writes) {
       cell.flight = null;
       if (cause !== null) cell.failure = cause;
