@@ -300,12 +300,16 @@ function describeStability(): void {
 }
 
 export function describeFunctional(device: GetDevice): void {
-  describe('transforms', describeTransforms);
+  describe('transforms', () => {
+    describeTransforms();
+  });
   describe('checkpoint', () => {
     describeCheckpoint(device);
   });
   describe('joining', () => {
     describeJoining(device);
   });
-  describe('stability', describeStability);
+  describe('stability', () => {
+    describeStability();
+  });
 }

@@ -7,6 +7,7 @@ import type { Device } from '@firsthand/autograd';
 import type { Op } from '@firsthand/graph';
 import { afterAll, beforeAll, describe } from 'vitest';
 import recorded from '../fixtures/torch.json' with { type: 'json' };
+import { describeBadInput } from './bad-input.ts';
 import { describeBinary, describeWhere } from './cases/binary.ts';
 import { describeCall, describeOutput } from './cases/composites.ts';
 import { describeGather, describeScatter } from './cases/indexing.ts';
@@ -55,6 +56,7 @@ const FIXTURES = recorded as unknown as TrainingFixtures & { readonly cases: rea
 const ACROSS: { readonly [title: string]: Section } = {
   methods: describeMethods,
   functional: describeFunctional,
+  'bad input': describeBadInput,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
   'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),
   'random graphs': describeRandomGraphs,
@@ -62,15 +64,15 @@ const ACROSS: { readonly [title: string]: Section } = {
 };
 
 export interface ConformanceOptions {
-  /** 10,000 random programs of each kind instead of 200. */
-  readonly full?: boolean;
+  /** How many random programs of each kind to run. */
+  readonly randomPrograms?: number;
 }
 
 /** Declares the whole suite for one device, which is made before its first test and disposed after the last. */
 export function describeConformance(
   name: string,
   createDevice: () => Device | Promise<Device>,
-  { full = false }: ConformanceOptions = {},
+  { randomPrograms = 200 }: ConformanceOptions = {},
 ): void {
   describe(name, () => {
     let current: Device | null = null;
@@ -90,7 +92,7 @@ export function describeConformance(
     });
     for (const [title, declare] of Object.entries({ ...PRIMITIVES, ...ACROSS })) {
       describe(title, () => {
-        declare(device, full ? 10_000 : 200);
+        declare(device, randomPrograms);
       });
     }
   });

@@ -3,4 +3,6 @@ import { createReference } from '@firsthand/graph';
 import { createQueued } from '../src/queued-device.ts';
 import { describeConformance } from '../src/suite.ts';
 
-describeConformance('queued', () => createQueued(createReference()), { full: process.env['FIRSTHAND_FULL'] === '1' });
+describeConformance('queued', () => createQueued(createReference()), {
+  randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 100,
+});

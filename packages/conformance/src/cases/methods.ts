@@ -7,11 +7,12 @@ import type { ArgReduceKind, BinaryKind, ReduceKind, UnaryKind } from '@firsthan
 import { describe, test } from 'vitest';
 import { expectValues, toTensor } from '../compare.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
-import type { Dense } from '../oracle/dense.ts';
-import { along, at, broadcast, dense, fold, map, matmul, permute, placeOf, reshape, softmaxOf, sum, vector } from '../oracle/dense.ts';
-import { samples } from '../oracle/samples.ts';
+import { along, at, dense, fold, map, placeOf, softmaxOf, sum, vector } from '../oracle/dense.ts';
 import { erf } from '../oracle/special.ts';
 import type { GetDevice } from '../suite.ts';
+import { cube, elementwise, example, matrix } from './method-example.ts';
+import type { Example } from './method-example.ts';
+import { MOVING_METHODS } from './moving-methods.ts';
 
 type GivesTensor<T> = T extends (...args: never[]) => infer R ? (R extends Tensor ? true : false) : false;
 /** Elsewhere: primitives, indexing, and what belongs to variables (semantics). */
@@ -30,33 +31,10 @@ type Elsewhere =
   | 'owned';
 type Method = Exclude<{ [K in keyof Tensor & string]: GivesTensor<Tensor[K]> extends true ? K : never }[keyof Tensor & string], Elsewhere>;
 
-interface Example {
-  readonly title: string;
-  readonly input: Dense;
-  readonly tensor: (x: Tensor) => Tensor;
-  readonly oracle: (x: Dense) => Dense;
-  /** False where there is nothing to differentiate. */
-  readonly smooth: boolean;
-}
-
-const matrix = samples([3, 4], -2, 2);
-const cube = samples([2, 3, 4], -2, 2);
-
-function example(title: string, tensor: (x: Tensor) => Tensor, oracle: (x: Dense) => Dense, input: Dense = matrix, smooth = true): Example {
-  return { title, input, tensor, oracle, smooth };
-}
-function elementwise(tensor: (x: Tensor) => Tensor, f: (x: number) => number, title = ''): Example {
-  return example(title, tensor, (x) => map(x, f));
-}
-
 const mean = (values: readonly number[]): number => sum(values) / values.length;
 const spread = (values: readonly number[], correction = 1): number =>
   sum(values.map((value) => (value - mean(values)) ** 2)) / (values.length - correction);
 const logSumExp = (values: readonly number[]): number => Math.log(sum(values.map(Math.exp)));
-const triangle = (keep: (row: number, column: number) => boolean) => (x: Dense) =>
-  dense(x.shape, (index) => (keep(index.at(-2)!, index.at(-1)!) ? at(x, index) : 0));
-const cut = (axis: number, places: readonly number[]) => (x: Dense) =>
-  dense(x.shape.with(axis, places.length), (index) => at(x, index.with(axis, places[index[axis]!]!)));
 const zeroed = map(matrix, (value) => (value > 0.5 ? value : 0));
 
 const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
@@ -133,205 +111,7 @@ const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
       'below only',
     ),
   ],
-  matmul: [
-    example(
-      'a matrix',
-      (x) => x.matmul(toTensor(samples([4, 2], -1, 1), x.dtype, { device: x.device })),
-      (x) => matmul(x, samples([4, 2], -1, 1)),
-    ),
-    example(
-      'a vector',
-      (x) => x.matmul(toTensor(samples([4], -1, 1), x.dtype, { device: x.device })),
-      (x) => reshape(matmul(x, samples([4, 1], -1, 1)), [3]),
-    ),
-    example(
-      'itself transposed',
-      (x) => x.matmul(x.transpose()),
-      (x) => matmul(x, permute(x, [1, 0])),
-    ),
-  ],
-  transpose: [
-    example(
-      '',
-      (x) => x.transpose(),
-      (x) => permute(x, [1, 0]),
-    ),
-    example(
-      'outer axes',
-      (x) => x.transpose(0, -1),
-      (x) => permute(x, [2, 1, 0]),
-      cube,
-    ),
-  ],
-  permute: [
-    example(
-      '',
-      (x) => x.permute(-1, 0, 1),
-      (x) => permute(x, [2, 0, 1]),
-      cube,
-    ),
-  ],
-  reshape: [
-    example(
-      '',
-      (x) => x.reshape(2, 6),
-      (x) => reshape(x, [2, 6]),
-    ),
-    example(
-      'one size inferred',
-      (x) => x.reshape(4, -1, 1),
-      (x) => reshape(x, [4, 3, 1]),
-    ),
-  ],
-  flatten: [
-    example(
-      '',
-      (x) => x.flatten(),
-      (x) => reshape(x, [24]),
-      cube,
-    ),
-    example(
-      'from an axis',
-      (x) => x.flatten(1),
-      (x) => reshape(x, [2, 12]),
-      cube,
-    ),
-    example(
-      'a scalar',
-      (x) => x.flatten(),
-      (x) => reshape(x, [1]),
-      samples([], 1, 2),
-    ),
-  ],
-  squeeze: [
-    example(
-      'all',
-      (x) => x.squeeze(),
-      (x) => reshape(x, [3]),
-      samples([1, 3, 1], -2, 2),
-    ),
-    example(
-      'one axis',
-      (x) => x.squeeze(-1),
-      (x) => reshape(x, [1, 3]),
-      samples([1, 3, 1], -2, 2),
-    ),
-  ],
-  unsqueeze: [
-    example(
-      '',
-      (x) => x.unsqueeze(-1),
-      (x) => reshape(x, [3, 4, 1]),
-    ),
-    example(
-      'in front',
-      (x) => x.unsqueeze(0),
-      (x) => reshape(x, [1, 3, 4]),
-    ),
-  ],
-  expand: [
-    example(
-      '',
-      (x) => x.expand(2, 3, 4),
-      (x) => broadcast(x, [2, 3, 4]),
-    ),
-    example(
-      'an axis of size 1',
-      (x) => x.expand(3, 5),
-      (x) => broadcast(x, [3, 5]),
-      samples([3, 1], -2, 2),
-    ),
-  ],
-  flip: [
-    example(
-      '',
-      (x) => x.flip(),
-      (x) => dense(x.shape, ([i, j]) => at(x, [2 - i!, 3 - j!])),
-    ),
-    example(
-      'one axis',
-      (x) => x.flip(-1),
-      (x) => dense(x.shape, ([i, j]) => at(x, [i!, 3 - j!])),
-    ),
-  ],
-  pad: [
-    example(
-      '',
-      (x) =>
-        x.pad([
-          [1, 0],
-          [0, 2],
-        ]),
-      (x) => dense([4, 6], ([i, j]) => (i! > 0 && j! < 4 ? at(x, [i! - 1, j!]) : 0)),
-    ),
-  ],
-  slice: [
-    example('', (x) => x.slice(1, 1, 3), cut(1, [1, 2])),
-    example('negative bounds', (x) => x.slice(1, -3, -1), cut(1, [1, 2])),
-    example('steps', (x) => x.slice(1, 0, 4, 3), cut(1, [0, 3])),
-    example('steps past the end', (x) => x.slice(0, 1, Infinity, 5), cut(0, [1])),
-    example('nothing', (x) => x.slice(0, 2, 1), cut(0, [])),
-  ],
-  narrow: [example('', (x) => x.narrow(1, 1, 2), cut(1, [1, 2])), example('nothing', (x) => x.narrow(0, 3, 0), cut(0, []))],
-  roll: [
-    example('', (x) => x.roll(1, 1), cut(1, [3, 0, 1, 2])),
-    example('back, more than once around', (x) => x.roll(-5, 1), cut(1, [1, 2, 3, 0])),
-  ],
-  tril: [
-    example(
-      '',
-      (x) => x.tril(),
-      triangle((i, j) => j <= i),
-    ),
-    example(
-      'below',
-      (x) => x.tril(-1),
-      triangle((i, j) => j <= i - 1),
-      cube,
-    ),
-  ],
-  triu: [
-    example(
-      '',
-      (x) => x.triu(),
-      triangle((i, j) => j >= i),
-    ),
-    example(
-      'above',
-      (x) => x.triu(2),
-      triangle((i, j) => j >= i + 2),
-      cube,
-    ),
-  ],
-  indexSelect: [
-    example('', (x) => x.indexSelect(1, toTensor(vector(3, 0, 3), 'int32', { device: x.device })), cut(1, [3, 0, 3])),
-    example(
-      'an index with two axes',
-      (x) =>
-        x.indexSelect(
-          0,
-          toTensor(
-            dense([2, 2], ([i, j]) => i! + j!),
-            'int32',
-            { device: x.device },
-          ),
-        ),
-      (x) => dense([2, 2, 4], ([i, j, k]) => at(x, [i! + j!, k!])),
-    ),
-    example(
-      'a scalar index',
-      (x) =>
-        x.indexSelect(
-          0,
-          toTensor(
-            dense([], () => 2),
-            'int32',
-            { device: x.device },
-          ),
-        ),
-      (x) => dense([4], ([k]) => at(x, [2, k!])),
-    ),
-  ],
+  ...MOVING_METHODS,
   mean: [
     example(
       '',

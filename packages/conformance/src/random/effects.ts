@@ -172,6 +172,6 @@ export function describeRandomEffects(device: GetDevice, runs: number): void {
       }),
       { numRuns: runs },
     );
-    expect(losses, 'losses compared').toBeGreaterThan(runs);
+    expect(losses, 'losses compared').toBeGreaterThan(runs / 10);
   });
 }

@@ -147,6 +147,6 @@ export function describeRandomGraphs(device: GetDevice, runs: number): void {
         compared += await expectGradient(program, way, dtype(), device());
       });
     await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
-    expect(compared, 'elements compared').toBeGreaterThan(5 * runs);
+    expect(compared, 'elements compared').toBeGreaterThan(runs);
   });
 }

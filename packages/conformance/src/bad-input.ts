@@ -1,0 +1,300 @@
+/**
+ * Bad input: the typed error, at the call, with a message that names the operation, the operands and the remedy. What is defined
+ * instead of an error (indices out of range, empty tensors) stands with the operations.
+ */
+import {
+  attention,
+  cat,
+  chunk,
+  DeviceError,
+  DTypeError,
+  einsum,
+  FirsthandError,
+  grad,
+  GradientError,
+  jvp,
+  multinomial,
+  noGrad,
+  randint,
+  ShapeError,
+  split,
+  stack,
+  StaleError,
+  tensor,
+  topk,
+  vmap,
+  where,
+} from '@firsthand/autograd';
+import type { Tensor } from '@firsthand/autograd';
+import { createReference, crossEntropy, layerNorm } from '@firsthand/graph';
+import { describe, expect, test } from 'vitest';
+import { toTensor } from './compare.ts';
+import { dense } from './oracle/dense.ts';
+
+type ErrorClass = new (...args: never[]) => FirsthandError;
+
+interface BadCall {
+  /** What is done, and what the message has to say. */
+  readonly title: string;
+  readonly call: () => unknown;
+  readonly error: ErrorClass;
+  readonly says: readonly (string | RegExp)[];
+}
+
+const floats = (...shape: readonly number[]): Tensor =>
+  toTensor(
+    dense(shape, () => 1),
+    'float32',
+  );
+const whole = (...shape: readonly number[]): Tensor =>
+  toTensor(
+    dense(shape, () => 1),
+    'int32',
+  );
+const bools = (...shape: readonly number[]): Tensor =>
+  toTensor(
+    dense(shape, () => 1),
+    'bool',
+  );
+
+const SHAPES: readonly BadCall[] = [
+  { title: 'add', call: () => floats(2, 3).add(floats(2)), error: ShapeError, says: ['add', '[2, 3]', '[2]'] },
+  {
+    title: 'matmul',
+    call: () => floats(32, 64).matmul(floats(128, 10)),
+    error: ShapeError,
+    says: ['matmul: inner sizes differ', '[32, 64]', '[128, 10]', '64 ≠ 128'],
+  },
+  { title: 'matmul of a scalar', call: () => floats().matmul(floats(2)), error: ShapeError, says: ['matmul', 'use mul'] },
+  { title: 'matmul of batches', call: () => floats(2, 1, 1).matmul(floats(3, 1, 1)), error: ShapeError, says: ['matmul'] },
+  { title: 'reshape', call: () => floats(2, 3).reshape(4), error: ShapeError, says: ['reshape', '[2, 3]', '[4]'] },
+  { title: 'reshape with −1', call: () => floats(2, 3).reshape(-1, 4), error: ShapeError, says: ['reshape', '−1'] },
+  { title: 'permute', call: () => floats(2, 3).permute(0, 0), error: ShapeError, says: ['permute'] },
+  { title: 'expand', call: () => floats(2).expand(3), error: ShapeError, says: ['expand', '[2]', '[3]'] },
+  { title: 'squeeze', call: () => floats(2, 1).squeeze(0), error: ShapeError, says: ['squeeze', 'axis 0'] },
+  { title: 'narrow', call: () => floats(3).narrow(0, 2, 2), error: ShapeError, says: ['narrow'] },
+  { title: 'narrow between elements', call: () => floats(3).narrow(0, 0.5, 1), error: ShapeError, says: ['[0.5]'] },
+  { title: 'slice by a negative step', call: () => floats(3).slice(0, 2, 0, -1), error: ShapeError, says: ['slice', 'flip'] },
+  { title: 'tril of a vector', call: () => floats(3).tril(), error: ShapeError, says: ['tril', '[3]'] },
+  { title: 'pad with a negative width', call: () => floats(3).pad([[-1, 0]]), error: ShapeError, says: ['pad'] },
+  { title: 'where', call: () => where(bools(2), floats(3), 0), error: ShapeError, says: ['where'] },
+  { title: 'cat', call: () => cat([floats(2, 3), floats(3, 2)]), error: ShapeError, says: [/concatenate|cat/] },
+  { title: 'cat of nothing', call: () => cat([]), error: ShapeError, says: ['at least one'] },
+  { title: 'stack', call: () => stack([floats(2), floats(3)]), error: ShapeError, says: ['stack', '[2]', '[3]'] },
+  { title: 'split', call: () => split(floats(5), [2, 2]), error: ShapeError, says: ['split', '2 + 2'] },
+  { title: 'chunk', call: () => chunk(floats(5), 0), error: ShapeError, says: ['chunk'] },
+  { title: 'gather', call: () => floats(2, 3).gather(1, whole(3, 3)), error: ShapeError, says: ['gather', '[2, 3]', '[3, 3]'] },
+  {
+    title: 'scatterAdd',
+    call: () => floats(2, 3).scatterAdd(1, whole(2, 2), floats(2, 1)),
+    error: ShapeError,
+    says: ['scatter', '[2, 2]', '[2, 1]'],
+  },
+  { title: 'topk', call: () => topk(floats(3), 4), error: ShapeError, says: ['topk', '4'] },
+  { title: 'topk of a fraction', call: () => topk(floats(3), 1.5), error: ShapeError, says: ['1.5'] },
+  { title: 'einsum of another rank', call: () => einsum('ij->i', floats(3)), error: ShapeError, says: ['einsum', '[3]'] },
+  {
+    title: 'einsum of other sizes',
+    call: () => einsum('i,i->', floats(3), floats(2)),
+    error: ShapeError,
+    says: ['einsum', 'sizes 3 and 2'],
+  },
+  { title: 'einsum without sense', call: () => einsum('i->j', floats(3)), error: ShapeError, says: ['einsum'] },
+  {
+    title: 'crossEntropy',
+    call: () => crossEntropy(floats(2, 3).read(), whole(3).read()),
+    error: ShapeError,
+    says: ['crossEntropy', '[2, 3]', '[3]'],
+  },
+  {
+    title: 'crossEntropy without classes',
+    call: () => crossEntropy(floats(2, 0).read(), whole(2).read()),
+    error: ShapeError,
+    says: ['crossEntropy', 'no classes'],
+  },
+  {
+    title: 'layerNorm',
+    call: () => layerNorm(floats(2, 3).read(), floats(2).read(), floats(2).read()),
+    error: ShapeError,
+    says: ['layerNorm', '[2, 3]', '[2]'],
+  },
+  {
+    title: 'attention',
+    call: () => attention(floats(2, 3), floats(2, 4), floats(2, 3)),
+    error: ShapeError,
+    says: ['attention', '[2, 3]', '[2, 4]'],
+  },
+  {
+    title: 'attention with a wide mask',
+    call: () => attention(floats(1, 2, 3), floats(1, 2, 3), floats(1, 2, 3), { mask: bools(4, 2, 2) }),
+    error: ShapeError,
+    says: ['attention', 'mask', '[4, 2, 2]'],
+  },
+  { title: 'max of nothing', call: () => floats(0).max(), error: ShapeError, says: ['max', 'empty', '[0]'] },
+  { title: 'argmax of nothing', call: () => floats(2, 0).argmax({ axis: 1 }), error: ShapeError, says: ['argmax', 'empty', '[2, 0]'] },
+  { title: 'item of several', call: () => floats(2).itemSync(), error: ShapeError, says: ['item', '[2]'] },
+  {
+    title: 'backward of several',
+    call: () =>
+      toTensor(
+        dense([2], () => 1),
+        'float32',
+        { requiresGrad: true },
+      ).backward(),
+    error: ShapeError,
+    says: ['backward', '[2]', 'seed'],
+  },
+  { title: 'vmap', call: () => vmap((a, b) => a.add(b))(floats(2), floats(3)), error: ShapeError, says: ['vmap', '2, 3'] },
+  { title: 'jvp', call: () => jvp((x) => x, [floats(2)], []), error: ShapeError, says: ['jvp'] },
+  { title: 'grad of several', call: () => grad((x) => x)(floats(2)), error: ShapeError, says: ['[2]'] },
+  { title: 'ragged nesting', call: () => tensor([[1, 2], [3]]), error: ShapeError, says: ['rows differ in length'] },
+  { title: 'data of another size', call: () => tensor(Float32Array.of(1, 2), { shape: [3] }), error: ShapeError, says: ['[3]'] },
+  { title: 'randint', call: () => randint(3, 3, [1]), error: ShapeError, says: ['randint', '[3, 3)'] },
+  { title: 'multinomial', call: () => multinomial(floats(2), 3), error: ShapeError, says: ['multinomial', '3 of 2'] },
+  { title: 'norm of a strange order', call: () => floats(2).norm({ order: 3 }), error: ShapeError, says: ['norm', '3'] },
+];
+
+const AXIS_CALLS: { readonly [name: string]: (x: Tensor) => unknown } = {
+  sum: (x) => x.sum({ axis: 2 }),
+  'sum, twice the same': (x) => x.sum({ axis: [0, -2] }),
+  mean: (x) => x.mean({ axis: -3 }),
+  argmax: (x) => x.argmax({ axis: 2 }),
+  cumsum: (x) => x.cumsum(2),
+  softmax: (x) => x.softmax(2),
+  logSoftmax: (x) => x.logSoftmax(-3),
+  logsumexp: (x) => x.logsumexp({ axis: 2 }),
+  transpose: (x) => x.transpose(0, 2),
+  flip: (x) => x.flip(2),
+  unsqueeze: (x) => x.unsqueeze(4),
+  flatten: (x) => x.flatten(0, 2),
+  slice: (x) => x.slice(2, 0, 1),
+  roll: (x) => x.roll(1, 2),
+  gather: (x) => x.gather(2, whole(2, 3)),
+  indexSelect: (x) => x.indexSelect(2, whole(1)),
+  'half an axis': (x) => x.sum({ axis: 0.5 }),
+};
+const AXES: readonly BadCall[] = Object.entries(AXIS_CALLS).map(([title, call]) => ({
+  title,
+  call: () => call(floats(2, 3)),
+  error: ShapeError,
+  says: [/axis|axes/],
+}));
+
+const DTYPES: readonly BadCall[] = [
+  { title: 'different dtypes', call: () => floats(2).add(whole(2)), error: DTypeError, says: ['add', 'float32 [2]', 'int32 [2]', 'cast'] },
+  { title: 'exp of integers', call: () => whole(2).exp(), error: DTypeError, says: ['exp', 'int32 [2]', 'cast'] },
+  { title: 'neg of bools', call: () => bools(2).neg(), error: DTypeError, says: ['neg', 'bool [2]', 'cast'] },
+  { title: 'logicalAnd of floats', call: () => floats(2).logicalAnd(floats(2)), error: DTypeError, says: ['logicalAnd', 'float32 [2]'] },
+  { title: 'matmul of bools', call: () => bools(2, 2).matmul(bools(2, 2)), error: DTypeError, says: ['matmul', 'bool [2, 2]'] },
+  { title: 'a fraction with integers', call: () => whole(2).mul(0.5), error: DTypeError, says: ['0.5', 'int32'] },
+  { title: 'where with a fraction and integers', call: () => where(bools(2), whole(2), 0.5), error: DTypeError, says: ['0.5', 'int32'] },
+  { title: 'a number with bools', call: () => bools(2).eq(1), error: DTypeError, says: ['bool'] },
+  { title: 'a condition of floats', call: () => where(floats(2), floats(2), 0), error: DTypeError, says: [/where|logicalNot/, 'bool'] },
+  { title: 'mean of integers', call: () => whole(2).mean(), error: DTypeError, says: ['mean', 'int32 [2]'] },
+  { title: 'softmax of integers', call: () => whole(2).softmax(), error: DTypeError, says: ['softmax', 'int32 [2]'] },
+  {
+    title: 'an index of floats',
+    call: () => floats(2).gather(0, floats(2)),
+    error: DTypeError,
+    says: ['gather', 'indices', 'float32 [2]'],
+  },
+  {
+    title: 'labels of floats',
+    call: () => crossEntropy(floats(2, 3).read(), floats(2).read()),
+    error: DTypeError,
+    says: ['crossEntropy', 'indices'],
+  },
+  {
+    title: 'an attention mask of integers',
+    call: () => attention(floats(2, 2), floats(2, 2), floats(2, 2), { mask: whole(2, 2) }),
+    error: DTypeError,
+    says: ['attention', 'mask'],
+  },
+  {
+    title: 'a gradient of integers',
+    call: () =>
+      toTensor(
+        dense([1], () => 1),
+        'int32',
+        { requiresGrad: true },
+      ),
+    error: DTypeError,
+    says: ['requiresGrad', 'int32'],
+  },
+  { title: 'grad with respect to integers', call: () => grad((x) => x.sum())(whole(1)), error: DTypeError, says: ['grad', 'int32'] },
+  { title: 'assign', call: () => floats(2).assign(whole(2)), error: DTypeError, says: ['assign', 'float32 [2]', 'int32 [2]'] },
+  { title: 'cat', call: () => cat([floats(2), whole(2)]), error: DTypeError, says: ['float32', 'int32'] },
+];
+
+const elsewhere = (): Tensor => tensor([1, 2], { device: createReference(), name: 'elsewhere' });
+const disposed = (): Tensor => {
+  const x = toTensor(
+    dense([2], () => 1),
+    'float32',
+  );
+  x.dispose();
+  return x;
+};
+const HANDLES: readonly BadCall[] = [
+  {
+    title: 'operands on two devices',
+    call: () => floats(2).add(elsewhere()),
+    error: DeviceError,
+    says: ['add', 'float32 [2]', '"elsewhere"', 'to(device)'],
+  },
+  {
+    title: 'a matrix product on two devices',
+    call: () => floats(2, 2).matmul(elsewhere()),
+    error: DeviceError,
+    says: ['matmul', 'float32 [2, 2]', 'to(device)'],
+  },
+  { title: 'assign from another device', call: () => floats(2).assign(elsewhere()), error: DeviceError, says: ['assign', 'to(device)'] },
+  { title: 'a disposed operand', call: () => disposed().add(1), error: StaleError, says: ['disposed'] },
+  { title: 'a disposed operand on the right', call: () => floats(2).mul(disposed()), error: StaleError, says: ['disposed'] },
+  { title: 'reading a disposed tensor', call: () => disposed().dataSync(), error: StaleError, says: ['disposed'] },
+  { title: 'assigning a disposed tensor', call: () => floats(2).assign(disposed()), error: StaleError, says: ['disposed'] },
+  {
+    title: 'backward without anything to differentiate',
+    call: () => floats().backward(),
+    error: GradientError,
+    says: ['backward', 'requiresGrad'],
+  },
+  {
+    title: 'backward of a value built without recording',
+    call: () =>
+      noGrad(() =>
+        toTensor(
+          dense([], () => 1),
+          'float32',
+          { requiresGrad: true },
+        ).mul(2),
+      ).backward(),
+    error: GradientError,
+    says: ['backward'],
+  },
+  {
+    title: 'requiresGrad of a computed value',
+    call: () => Object.assign(floats(2).add(1), { requiresGrad: true }),
+    error: GradientError,
+    says: ['requiresGrad', 'leaves'],
+  },
+  { title: 'retainGrad without a gradient', call: () => floats(2).retainGrad(), error: GradientError, says: ['retainGrad'] },
+];
+
+export function describeBadInput(): void {
+  const groups = { shapes: SHAPES, axes: AXES, dtypes: DTYPES, handles: HANDLES };
+  describe.each(Object.entries(groups))('%s', (_, calls) => {
+    test.each(calls.map((each) => [each.title, each] as const))('%s', (__, { call, error, says }) => {
+      let thrown: unknown = null;
+      try {
+        call();
+      } catch (caught) {
+        thrown = caught;
+      }
+      expect(thrown).toBeInstanceOf(error);
+      expect(thrown).toBeInstanceOf(FirsthandError);
+      for (const part of says) expect((thrown as Error).message).toMatch(part);
+      expect((thrown as Error).name).toBe(error.name);
+    });
+  });
+}
