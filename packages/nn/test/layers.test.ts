@@ -93,7 +93,8 @@ describe('LayerNorm', () => {
   };
 
   test('gives each row mean 0 and variance 1, then scale and shift', async () => {
-    const number = fc.double({ min: -1e3, max: 1e3, noNaN: true });
+    // Decimal fractions: fc.double draws bit patterns, of which nearly all are tiny numbers.
+    const number = fc.integer({ min: -100_000, max: 100_000 }).map((n) => n / 100);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(number, number, number), { minLength: 1, maxLength: 4 }), async (rows) => {
         const layer = new LayerNorm(3, float64);

@@ -54,7 +54,11 @@ describe('mse', () => {
 
 describe('crossEntropy', () => {
   test('is −ln of the softmax at the label, for any logits', async () => {
-    const row = fc.array(fc.double({ min: -30, max: 30, noNaN: true }), { minLength: 3, maxLength: 3 });
+    // Decimal fractions: fc.double draws bit patterns, of which nearly all are tiny numbers.
+    const row = fc.array(
+      fc.integer({ min: -300, max: 300 }).map((n) => n / 10),
+      { minLength: 3, maxLength: 3 },
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(row, fc.nat(2)), { minLength: 1, maxLength: 5 }), async (examples) => {
         const expected = examples.map(([x, label]) => Math.log(x.reduce((sum, each) => sum + Math.exp(each - x[label]!), 0)));

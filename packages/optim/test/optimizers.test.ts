@@ -40,8 +40,9 @@ function adamWByHand(p: number, gradients: readonly number[], { lr, betas, epsil
   return p;
 }
 
-const number = fc.double({ min: -5, max: 5, noNaN: true });
-const unit = fc.double({ min: 0, max: 0.95, noNaN: true });
+// Decimal fractions: fc.double draws bit patterns, of which nearly all are tiny numbers.
+const number = fc.integer({ min: -500, max: 500 }).map((n) => n / 100);
+const unit = fc.integer({ min: 0, max: 95 }).map((n) => n / 100);
 const gradients = fc.array(fc.tuple(number, number), { minLength: 1, maxLength: 6 });
 const start = [0.7, -1.3] as const;
 
