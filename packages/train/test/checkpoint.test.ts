@@ -140,6 +140,35 @@ describe('a file that does not fit changes nothing', () => {
     await expectRefused(withHeader('{"version":1}'), make(2), FormatError, 'not what saveCheckpoint writes');
   });
 
+  test('a header with any part missing, or of another type', async () => {
+    const { tensors, metadata } = readSafetensors(await saveCheckpoint(await trained(1)));
+    type Json = { [key: string]: unknown };
+    const header = JSON.parse(metadata.get('firsthand.checkpoint')!) as Json;
+    /** Every path to a value in the header. */
+    const paths = (value: unknown, path: string[] = []): string[][] => [
+      path,
+      ...(typeof value === 'object' && value !== null ? Object.entries(value).flatMap(([key, each]) => paths(each, [...path, key])) : []),
+    ];
+    const at = (root: Json, path: readonly string[]): Json => path.reduce((value, key) => value[key] as Json, root);
+    const all = paths(header).slice(1);
+    expect(all.length).toBeGreaterThan(40);
+    const target = make(2);
+    const before = await everything(target);
+    for (const path of all) {
+      const [parent, key] = [path.slice(0, -1), path.at(-1)!];
+      const wrong: (string | undefined)[] = Array.isArray(at(header, parent)) ? ['wrong'] : [undefined, 'wrong'];
+      if (parent.at(-1) === 'training' || parent.at(-1) === 'sums') wrong.shift(); // a metric less is no error
+      for (const value of wrong) {
+        const copy = structuredClone(header);
+        if (value === undefined) Reflect.deleteProperty(at(copy, parent), key);
+        else at(copy, parent)[key] = value;
+        const bytes = writeSafetensors(tensors, new Map([['firsthand.checkpoint', JSON.stringify(copy)]]));
+        expect(() => loadCheckpoint(bytes, target), `${path.join('.')}: ${value}`).toThrow(FormatError);
+      }
+    }
+    expect(await everything(target)).toEqual(before);
+  });
+
   test('bytes that were cut off or changed are a typed error, or a checkpoint', async () => {
     const bytes = await saveCheckpoint(await trained(1));
     const target = make(2);

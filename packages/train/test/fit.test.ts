@@ -1,12 +1,12 @@
 // The loop: what it computes against a loop written out by hand, what it reports, and how it stops and fails.
 import { manualSeed, type Tensor, tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader } from '@firsthand/data';
-import { runtimeOf, getDefaultDevice } from '@firsthand/graph';
+import { createReference, type Device, getDefaultDevice, runtimeOf } from '@firsthand/graph';
 import { array, FirsthandError, Generator } from '@firsthand/linalg';
 import { Dropout, Linear, loss, type Module, Sequential } from '@firsthand/nn';
 import { SGD } from '@firsthand/optim';
 import { describe, expect, test, vi } from 'vitest';
-import { accuracy, type EpochReport, evaluate, fit, Progress, RunningMeans, type StepReport } from '../src/index.ts';
+import { accuracy, type EpochReport, evaluate, fit, Progress, RunningMeans, type StepReport, type StepValues } from '../src/index.ts';
 
 const float64 = { dtype: 'float64' } as const;
 const random = new Generator(3);
@@ -121,6 +121,43 @@ describe.each([true, false])('compiled: %s', (compile) => {
     });
     expect([counters.programs - before.programs, counters.recomputed - before.recomputed]).toEqual([6, 0]);
   });
+});
+
+test('stores what was asked for, and nothing for a derivative that nobody will take', async () => {
+  const reference = createReference();
+  const outputs: number[] = [];
+  const device: Device = {
+    name: 'counting',
+    supports: (dtype) => reference.supports(dtype),
+    prepare(program) {
+      outputs.push(program.effects.length + program.roots.length);
+      return reference.prepare(program);
+    },
+    upload: (data, dtype) => reference.upload(data, dtype),
+    read: (storage) => reference.read(storage),
+    memory: () => reference.memory(),
+    dispose: () => reference.dispose(),
+  };
+  manualSeed(1);
+  const model = new Linear(2, 1, { ...float64, device });
+  const withMetric = (net: Linear, batch: { readonly x: Tensor; readonly y: Tensor }): StepValues => {
+    const prediction = net.forward(batch.x).tanh();
+    return { loss: loss.mse(prediction, batch.y), largest: prediction.exp().max() };
+  };
+  await evaluate({ model, loss: withMetric, data: loader(10), compile: false });
+  expect(outputs.splice(0)).toEqual([2]); // loss, largest
+  const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+  await fit({ model, loss: withMetric, optimizer, data: loader(5), epochs: 1, accumulate: 2, compile: false });
+  // Two gradients, the root of backward, loss and largest; then two parameters instead of the gradients.
+  expect(outputs).toEqual([5, 5]);
+});
+
+test('a model is trained in training mode, in whichever it was', async () => {
+  const model = start().eval();
+  const modes: boolean[] = [];
+  model.onForward((module) => modes.push(module.training));
+  await fit({ model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data: loader(10), epochs: 1 });
+  expect(modes).toEqual([true]);
 });
 
 describe('reports', () => {
@@ -253,7 +290,11 @@ describe('reports', () => {
     await means.settle();
     expect(means.means()).toEqual({ a: 2 });
     means.add(Promise.reject(new FirsthandError('no value')), 1);
+    await new Promise((resolve) => setTimeout(resolve, 0)); // nobody waits for it yet, which is no unhandled rejection
     await expect(means.settle()).rejects.toThrow('no value');
+    means.totals = { sums: { a: 6 }, weight: 2 }; // forgets what has not come
+    await means.settle();
+    expect(means.means()).toEqual({ a: 3 });
   });
 });
 

@@ -37,7 +37,7 @@ function training(kind: Kind, seed: number) {
       : new SGD(model.parameters(), { lr: 0.05, momentum: 0.9, dampening: 0.1 });
   const data = new DataLoader(dataset, { batchSize: 4, shuffle: new Generator(seed) });
   const progress = new Progress();
-  const run = (signal?: AbortSignal, onStep?: (step: number) => void): Promise<History> =>
+  const run = (signal?: AbortSignal, onStep?: (step: number) => void | Promise<void>): Promise<History> =>
     fit({
       model,
       optimizer,
@@ -81,7 +81,9 @@ describe.each(kinds)('$name', (kind) => {
     for (let stop = 1; stop < steps; stop++) {
       const first = training(kind, 1);
       const controller = new AbortController();
-      const history = await first.run(controller.signal, (step) => step === stop && controller.abort());
+      const history = await first.run(controller.signal, (step) => {
+        if (step === stop) controller.abort();
+      });
       expect(history.stopped).toBe(true);
       expect(first.progress.step).toBe(stop);
       const bytes = await saveCheckpoint(first);
@@ -89,6 +91,36 @@ describe.each(kinds)('$name', (kind) => {
       loadCheckpoint(bytes, second);
       expect(await outcome(second, await second.run()), `stopped after step ${stop}`).toEqual(expected);
     }
+  });
+
+  test('saved by a callback at every step, and resumed from any of these files while values were still on their way', async () => {
+    const whole = training(kind, 1);
+    const files: Uint8Array[] = [];
+    const save = async (): Promise<void> => void files.push(await saveCheckpoint(whole));
+    const expected = await outcome(whole, await whole.run(undefined, save));
+    expect(files).toHaveLength(steps);
+    for (const bytes of files) {
+      const second = training(kind, 99);
+      loadCheckpoint(bytes, second);
+      expect(await outcome(second, await second.run())).toEqual(expected);
+    }
+  });
+
+  test('stopped after every step', async () => {
+    const whole = training(kind, 1);
+    const expected = await outcome(whole, await whole.run());
+    let bytes = await saveCheckpoint(training(kind, 1));
+    for (let step = 1; step < steps; step++) {
+      const part = training(kind, 100 + step);
+      loadCheckpoint(bytes, part);
+      const controller = new AbortController();
+      await part.run(controller.signal, () => controller.abort());
+      expect(part.progress.step).toBe(step);
+      bytes = await saveCheckpoint(part);
+    }
+    const last = training(kind, 99);
+    loadCheckpoint(bytes, last);
+    expect(await outcome(last, await last.run())).toEqual(expected);
   });
 
   test('another seed gives something else, so that the comparison means something', async () => {
