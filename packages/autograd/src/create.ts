@@ -122,7 +122,10 @@ export function arange(
 /** `count` numbers at equal distances, both ends included. */
 export function linspace(start: number, stop: number, count: number, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
   const step = count > 1 ? (stop - start) / (count - 1) : 0;
-  return lazy(add(mul(cast(iota([count], 0), dtype), step), start), options);
+  const index = iota([count], 0);
+  const line = add(mul(cast(index, dtype), step), start);
+  // Rounding may miss the last one by a little.
+  return lazy(where(eq(index, count - 1), count > 1 ? stop : start, line), options);
 }
 
 /** Ones on the diagonal. */

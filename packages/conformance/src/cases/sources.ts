@@ -84,6 +84,7 @@ export function describeIota(): void {
     await expectValues(arange(3, 3), vector());
     await expectValues(linspace(-1, 1, 5), vector(-1, -0.5, 0, 0.5, 1));
     await expectValues(linspace(3, 7, 1), vector(3));
+    for (const count of [50, 98, 99]) expect((await linspace(0, 1, count).data()).at(-1), 'the end itself').toBe(1);
     await expectValues(
       eye(2, 3),
       dense([2, 3], ([i, j]) => (i === j ? 1 : 0)),
