@@ -20,6 +20,7 @@ import {
   runtimeOf,
   shrink,
   tracked,
+  where,
 } from '@firsthand/graph';
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
 import { array, Generator, type NDArray, type Nested, ShapeError, sizeOf, type TypedData } from '@firsthand/linalg';
