@@ -3,6 +3,7 @@
  * with derivatives by hand. The oracle does every statement at once, on plain vectors of two numbers.
  */
 import fc from 'fast-check';
+import { philoxWords } from '../oracle/philox.ts';
 
 export type Vector = readonly [number, number];
 export type Parameter = 'w' | 'v';
@@ -17,6 +18,7 @@ export type Statement =
   | { readonly do: 'momentum'; readonly rate: number }
   | { readonly do: 'mix' }
   | { readonly do: 'statistic' }
+  | { readonly do: 'noise' }
   | { readonly do: 'zeroGrad'; readonly parameter: Parameter }
   | { readonly do: 'read'; readonly what: 'parameter' | 'loss' | 'gradient' | 'statistic' };
 
@@ -32,6 +34,7 @@ export const statements: fc.Arbitrary<readonly Statement[]> = fc.array(
     { weight: 1, arbitrary: fc.record({ do: fc.constant('momentum' as const), rate }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('mix' as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('statistic' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('noise' as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('zeroGrad' as const), parameter }) },
     {
       weight: 2,
@@ -96,6 +99,8 @@ export interface Machine<Loss> {
   mix(): void;
   /** s ← 0.9·s + 0.1·w */
   statistic(): void;
+  /** s ← 0.5·s + 0.1·u, with u uniform: the next block of the default generator. */
+  noise(): void;
   zeroGrad(parameter: Parameter): void;
 }
 
@@ -153,6 +158,10 @@ export function* execute<Loss>(list: readonly Statement[], machine: Machine<Loss
         machine.statistic();
         versions.s++;
         break;
+      case 'noise':
+        machine.noise();
+        versions.s++;
+        break;
       case 'zeroGrad':
         machine.zeroGrad(statement.parameter);
         break;
@@ -177,6 +186,13 @@ interface OracleLoss extends Derivatives {
 export class Oracle implements Machine<OracleLoss> {
   readonly state: { w: Vector; v: Vector; m: Vector; s: Vector } = { ...START };
   readonly gradients: { [K in Parameter]: Vector | null } = { w: null, v: null };
+  readonly #key: readonly [number, number];
+  #draws = 0;
+
+  /** @param key of the default generator, whose counter is at 0 */
+  constructor(key: readonly [number, number]) {
+    this.#key = key;
+  }
 
   forward(kind: LossKind): OracleLoss {
     return { kind, ...LOSSES[kind](this.state.w, this.state.v, this.state.s, DATA) };
@@ -203,6 +219,10 @@ export class Oracle implements Machine<OracleLoss> {
   }
   statistic(): void {
     this.state.s = zip(this.state.s, this.state.w, (a, b) => 0.9 * a + 0.1 * b);
+  }
+  noise(): void {
+    const [first, second] = philoxWords([this.#draws++, 0], this.#key, 2).map((word) => Math.floor(word / 256) / 2 ** 24);
+    this.state.s = zip(this.state.s, [first!, second!], (a, u) => 0.5 * a + 0.1 * u);
   }
   zeroGrad(name: Parameter): void {
     this.gradients[name] = null;
