@@ -4,10 +4,11 @@
  */
 import { ProgramCache } from './cache.ts';
 import type { Prepared } from './cache.ts';
-import { createCell, failedCell, releaseCell, requireReadable, retireCell } from './cell.ts';
+import { failedCell, releaseCell, requireReadable } from './cell.ts';
 import { closePrefix, components } from './components.ts';
 import type { Component } from './components.ts';
 import { DeviceError } from './errors.ts';
+import { asError, Flights } from './flights.ts';
 import { overwritable, replaceGeneration, requireAssignable, variableAttributes } from './generation.ts';
 import type { EffectKind, Handle, PendingEffect } from './handle.ts';
 import { KeptValues } from './kept.ts';
@@ -15,7 +16,7 @@ import type { Request } from './key.ts';
 import { leaf } from './node.ts';
 import { describe } from './shapes.ts';
 import { isFree } from './traverse.ts';
-import type { Arg, Cell, Device, Executable, Flight, Node, Storage, TypedArray } from './types.ts';
+import type { Cell, Device, Executable, HostValue, Node, Storage, TypedArray } from './types.ts';
 
 /** What the tests count. */
 export interface Counters {
@@ -29,10 +30,6 @@ export interface Counters {
 
 /** One variable's pending updates before everything is enqueued (rule 7b). */
 const PENDING_LIMIT = 16;
-/** Runs under way before the next await waits (rule 8). */
-const FLIGHT_LIMIT = 8;
-/** Bytes of new storage after which an await gives the event loop a turn, so that finalizers run (rule 27). */
-const YIELD_BYTES = 64 * 2 ** 20;
 
 let sequence = 0;
 let groups = 0;
@@ -59,16 +56,15 @@ export class Runtime {
   #queue: PendingEffect[] = [];
   /** Sequence number of the last effect that was enqueued on the device. */
   #enqueued = 0;
-  /** Runs under way, in order. */
-  readonly #flights = new Set<Flight>();
-  #fresh = 0;
   #warned = false;
   readonly #cache: ProgramCache;
+  readonly #flights: Flights;
   readonly #kept = new KeptValues();
 
   constructor(device: Device) {
     this.device = device;
     this.#cache = new ProgramCache(device, () => this.counters.compilations++);
+    this.#flights = new Flights(device);
   }
 
   // ---- effects
@@ -173,7 +169,7 @@ export class Runtime {
     if (flight !== null) await flight.settled;
     const value = await outcome;
     if (cell.failure !== null || value === null) throw cell.failure ?? new DeviceError('read: no value');
-    await this.#breathe();
+    await this.#flights.breathe();
     return value;
   }
 
@@ -190,22 +186,12 @@ export class Runtime {
   async finish(nodes: readonly Node[]): Promise<void> {
     await Promise.all(nodes.map((node) => node.cell?.flight?.settled ?? Promise.resolve()));
     for (const node of nodes) if (node.cell !== null) requireReadable(node.cell);
-    await this.#breathe();
+    await this.#flights.breathe();
   }
 
   /** Enqueues everything that is pending. */
   flush(): void {
     this.#enqueue(this.#queue.length, [], null);
-  }
-
-  async #breathe(): Promise<void> {
-    for (const flight of this.#flights) {
-      if (this.#flights.size <= FLIGHT_LIMIT) break;
-      await flight.settled;
-    }
-    if (this.#fresh < YIELD_BYTES) return;
-    this.#fresh = 0;
-    await macrotask();
   }
 
   /** The executable for a request, compiled or from the cache. */
@@ -215,8 +201,7 @@ export class Runtime {
 
   /** A cell for a storage that the host has filled. */
   adopt(storage: Storage): Cell {
-    this.#fresh += storage.bytes;
-    return createCell(storage, this.device);
+    return this.#flights.adopt(storage);
   }
 
   /** Frees the storage of a handle that was dropped. */
@@ -287,44 +272,10 @@ export class Runtime {
     );
   }
 
-  /**
-   * Enqueues one run: arguments in, cells of the outputs out. `overwrites` names, for each effect, the cell whose storage the
-   * device was allowed to overwrite. A failure of this run, or of one that it reads from, is written into the cells (rule 26).
-   */
-  submit(
-    executable: Executable,
-    args: readonly (Cell | Exclude<Arg, object> | readonly number[])[],
-    overwrites: readonly (Cell | null)[],
-  ): Cell[] {
-    const cells = args.filter((arg): arg is Cell => typeof arg === 'object' && 'storage' in arg);
-    const completion = executable.run(args.map((arg) => (typeof arg === 'object' && 'storage' in arg ? arg.storage : arg)));
+  /** Enqueues one run of a program that `prepare` has given; see `Flights.submit`. */
+  submit(executable: Executable, args: readonly (Cell | HostValue)[], overwrites: readonly (Cell | null)[]): Cell[] {
     this.counters.programs++;
-    const writes = completion.outputs.map((storage, index) => {
-      const old = overwrites[index] ?? null;
-      if (old !== null && old.storage === storage) retireCell(old, 'a variable');
-      this.#fresh += storage.bytes;
-      return createCell(storage, this.device);
-    });
-    const flight: Flight = {
-      reads: cells,
-      writes,
-      settled: completion.done.then(
-        () => this.#land(flight, null),
-        (error: unknown) => this.#land(flight, asError(error)),
-      ),
-    };
-    for (const cell of writes) cell.flight = flight;
-    this.#flights.add(flight);
-    return writes;
-  }
-
-  #land(flight: Flight, failure: Error | null): void {
-    const cause = failure ?? flight.reads.find((cell) => cell.failure !== null)?.failure ?? null;
-    this.#flights.delete(flight);
-    for (const cell of flight.writes) {
-      cell.flight = null;
-      if (cause !== null) cell.failure = cause;
-    }
+    return this.#flights.submit(executable, args, overwrites);
   }
 
   /** Counts the nodes of a program that an earlier one has computed and not kept, and warns once (rule 9). */
@@ -388,22 +339,6 @@ const VIEWS: { readonly [op: string]: boolean } = { leaf: true, movement: true, 
 function hostValue(node: Node): number | readonly number[] {
   if (node.op === 'leaf' && node.attrs.host !== null) return node.attrs.host;
   throw new DeviceError(`${describe(node)} has no value`);
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new DeviceError(String(error));
-}
-
-/** One turn of the event loop, in Node and in browsers. */
-function macrotask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }
 
 const runtimes = /* @__PURE__ */ new WeakMap<Device, Runtime>();
