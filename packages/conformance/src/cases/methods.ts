@@ -262,7 +262,7 @@ export function describeMethods(device: GetDevice): void {
   });
   test('the oracle counts places in row-major order', async () => {
     await expectValues(
-      toTensor(cube)
+      toTensor(cube, 'float32')
         .reshape(-1)
         .narrow(0, placeOf([2, 3, 4], [1, 2, 3]), 1),
       vector(at(cube, [1, 2, 3])),

@@ -119,10 +119,6 @@ export const ELEMENTWISE: { readonly [name: string]: Operation } = {
     (a) => checkpoint((x) => x.tanh().mul(x).add(x))(a),
     (x) => Math.tanh(x) * x + x,
   ),
-  cast: elementwise(
-    (a) => a.cast('float64').cast(a.dtype),
-    (x) => x,
-  ),
   add: pairwise(
     (a, b) => a.add(b),
     (x, y) => x + y,
