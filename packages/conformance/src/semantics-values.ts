@@ -191,6 +191,22 @@ export function describeValues(createDevice: CreateDevice): void {
       expect(work).toMatchObject({ compilations: 1, programs: 2 });
     });
 
+    test('what is asked for, and in which order, is part of the key', async () => {
+      const device = await freshDevice(createDevice);
+      const ask = async (choose: (sum: Tensor, product: Tensor) => readonly Tensor[]): Promise<readonly number[]> => {
+        const sum = tensor([1]).add(1);
+        const asked = choose(sum, sum.mul(10));
+        await realize(...asked);
+        return Promise.all(asked.map((each) => each.item()));
+      };
+      const work = await counted(device, async () => {
+        expect(await ask((_, product) => [product])).toEqual([20]);
+        expect(await ask((sum, product) => [sum, product])).toEqual([2, 20]);
+        expect(await ask((sum, product) => [product, sum])).toEqual([20, 2]);
+      });
+      expect(work).toMatchObject({ compilations: 3, programs: 3 });
+    });
+
     test('a constant, a shape and an attribute are part of the key', async () => {
       const device = await freshDevice(createDevice);
       const x = tensor([1, 2, 3, 4]);
