@@ -274,8 +274,9 @@ export class Runtime {
 
   /** Enqueues one run of a program that `prepare` has given; see `Flights.submit`. */
   submit(executable: Executable, args: readonly (Cell | HostValue)[], overwrites: readonly (Cell | null)[]): Cell[] {
+    const cells = this.#flights.submit(executable, args, overwrites);
     this.counters.programs++;
-    return this.#flights.submit(executable, args, overwrites);
+    return cells;
   }
 
   /** Counts the nodes of a program that an earlier one has computed and not kept, and warns once (rule 9). */
