@@ -168,6 +168,34 @@ async function check(list: readonly Statement[], way: Way, dtype: DType): Promis
   return losses.length;
 }
 
+/** Programs that failed once: an update freed a value that a program after it still had to read. */
+const KNOWN: readonly (readonly Statement[])[] = [
+  [
+    { do: 'mix' },
+    { do: 'forward', slot: 0, kind: 0 },
+    { do: 'momentum', rate: 0.1 },
+    { do: 'statistic' },
+    { do: 'backward', slot: 0, retain: false },
+  ],
+  [
+    { do: 'forward', slot: 0, kind: 1 },
+    { do: 'zeroGrad', parameter: 'w' },
+    { do: 'statistic' },
+    { do: 'zeroGrad', parameter: 'v' },
+    { do: 'backward', slot: 0, retain: false },
+  ],
+  [{ do: 'forward', slot: 0, kind: 1 }, { do: 'backward', slot: 0, retain: false }, { do: 'statistic' }, { do: 'statistic' }],
+  [
+    { do: 'statistic' },
+    { do: 'forward', slot: 1, kind: 1 },
+    { do: 'backward', slot: 1, retain: false },
+    { do: 'statistic' },
+    { do: 'statistic' },
+    { do: 'forward', slot: 0, kind: 0 },
+    { do: 'zeroGrad', parameter: 'w' },
+  ],
+];
+
 export function describeRandomEffects(device: GetDevice, runs: number): void {
   test.each(Object.entries(WAYS))(`${runs} random programs of updates, gradients and reads: %s`, async (_, way) => {
     let losses = 0;
@@ -175,7 +203,7 @@ export function describeRandomEffects(device: GetDevice, runs: number): void {
       fc.asyncProperty(statements, async (list) => {
         losses += await check(list, way, device().supports('float64') ? 'float64' : 'float32');
       }),
-      { numRuns: runs },
+      { numRuns: runs, examples: KNOWN.map((list) => [list]) },
     );
     expect(losses, 'losses compared').toBeGreaterThan(runs / 10);
   });
