@@ -210,8 +210,9 @@ function resultOf(plan: Plan, result: Result, tensors: readonly Tensor[], output
 /** @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before and after */
 function requireDistinct({ rebindings }: Plan, tensors: readonly Tensor[]): void {
   for (const { target } of rebindings) {
-    if (target.kind !== 'handle' || !tensors.some((tensor) => tensor === target.handle)) continue;
-    const name = target.handle.name === null ? 'an argument' : `"${target.handle.name}"`;
+    const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
+    if (handle === null || !tensors.some((tensor) => tensor === handle)) continue;
+    const name = handle.name === null ? 'an argument' : `"${handle.name}"`;
     throw new DeviceError(`compile: ${name} is also a variable that the function assigns to; capture it, or pass it, not both`);
   }
 }

@@ -12,9 +12,14 @@ export class KeptValues {
   /** Nodes whose values somebody has asked for: they stay as long as the node does. */
   readonly #asked = new WeakSet<Node>();
 
+  /** Somebody has asked for the value of `node`: no backward pass takes it away. */
+  ask(node: Node): void {
+    this.#asked.add(node);
+  }
+
   /** `root` has been asked for, and `saved` has been stored for its derivative. */
   add(root: Node, saved: readonly Node[]): void {
-    this.#asked.add(root);
+    this.ask(root);
     if (saved.length === 0) return;
     this.#ofRoot.set(root, saved);
     for (const node of saved) this.#roots.set(node, (this.#roots.get(node) ?? 0) + 1);

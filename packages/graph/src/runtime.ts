@@ -154,6 +154,7 @@ export class Runtime {
     for (const node of nodes) {
       const failure = failures.get(node);
       if (failure !== undefined) throw failure;
+      this.#kept.ask(node);
       requireReadable(node.cell!);
     }
   }
