@@ -141,6 +141,14 @@ export function describeTrace(createDevice: CreateDevice): void {
       expect(await f(tensor([5])).item()).toBe(10);
       expect(() => f(w)).toThrow(/"w"/);
       expect(await w.item()).toBe(2);
+      const v = tensor([1], { requiresGrad: true, name: 'v' });
+      const accumulate = compile((gradient: Tensor) => {
+        v.mul(3).sum().backward();
+        return gradient.mul(1);
+      });
+      v.mul(2).sum().backward();
+      expect(() => accumulate(v.grad!)).toThrow(/"v.grad"/);
+      expect(await v.grad!.item()).toBe(2);
     });
   });
 
