@@ -66,7 +66,10 @@ beforeAll(() => {
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 test('a new kind of elementwise function is missed by name, in every table', () => {
-  const [inLinalg, elsewhere] = [insertions.filter(({ file }) => file.includes('linalg')), insertions.filter(({ file }) => !file.includes('linalg'))];
+  const [inLinalg, elsewhere] = [
+    insertions.filter(({ file }) => file.includes('linalg')),
+    insertions.filter(({ file }) => !file.includes('linalg')),
+  ];
   inLinalg.forEach(insert);
   let complaint = '';
   try {
@@ -87,8 +90,19 @@ test('five files are touched, the ones that CONTRIBUTING.md names', () => {
 });
 
 test('the conformance suite holds the new operation to its values and derivatives', () => {
-  const report = command(join(copy, 'packages/conformance'), tool('vitest'), 'run', 'test/reference.test.ts', '-t', 'cosh', '--reporter=json');
-  const { numPassedTests, numFailedTests } = JSON.parse(report.slice(report.indexOf('{'))) as { numPassedTests: number; numFailedTests: number };
+  const report = command(
+    join(copy, 'packages/conformance'),
+    tool('vitest'),
+    'run',
+    'test/reference.test.ts',
+    '-t',
+    'cosh',
+    '--reporter=json',
+  );
+  const { numPassedTests, numFailedTests } = JSON.parse(report.slice(report.indexOf('{'))) as {
+    numPassedTests: number;
+    numFailedTests: number;
+  };
   expect(numFailedTests).toBe(0);
   expect(numPassedTests).toBeGreaterThan(3);
 }, 120_000);

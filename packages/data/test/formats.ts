@@ -5,7 +5,7 @@ import { FILE_DTYPES, type FileArray, type FileData, type FileDType } from '../s
 export const RUNS: number = process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 500;
 
 /** The bytes of the elements in memory. */
-export function bytesOf(data: FileData): Uint8Array {
+function bytesOf(data: FileData): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

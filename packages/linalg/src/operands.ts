@@ -10,7 +10,7 @@ import { NDArray } from './ndarray.ts';
 export type Operand = NDArray | number;
 
 /** The type that a kernel computes in. */
-export function computeType(dtype: DType): DType {
+function computeType(dtype: DType): DType {
   return dtype === 'float16' ? 'float32' : dtype === 'bool' ? 'int32' : dtype;
 }
 
