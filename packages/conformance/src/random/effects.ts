@@ -194,6 +194,22 @@ const KNOWN: readonly (readonly Statement[])[] = [
     { do: 'forward', slot: 0, kind: 0 },
     { do: 'zeroGrad', parameter: 'w' },
   ],
+  [
+    { do: 'forward', slot: 0, kind: 2 },
+    { do: 'mix' },
+    { do: 'statistic' },
+    { do: 'backward', slot: 0, retain: false },
+    { do: 'backward', slot: 0, retain: false },
+  ],
+  [
+    { do: 'statistic' },
+    { do: 'mix' },
+    { do: 'forward', slot: 1, kind: 0 },
+    { do: 'mix' },
+    { do: 'read', what: 'parameter' },
+    { do: 'noise' },
+    { do: 'backward', slot: 1, retain: false },
+  ],
 ];
 
 export function describeRandomEffects(device: GetDevice, runs: number): void {
