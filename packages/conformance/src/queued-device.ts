@@ -92,7 +92,7 @@ class QueuedExecutable implements Executable {
     const done = this.#device.enqueueRun(() => {
       const { outputs: values, done: finished } = this.compile().run(own.map((arg) => (arg instanceof QueuedStorage ? arg.inner! : arg)));
       values.forEach((value, index) => this.#device.fulfil(outputs[index]!, value));
-      return finished;
+      return finished ?? Promise.resolve();
     }, outputs);
     return { outputs, done };
   }

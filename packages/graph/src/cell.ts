@@ -5,12 +5,12 @@
 import { StaleError } from './errors.ts';
 import type { Cell, Device, DType, Storage } from './types.ts';
 
-const unreachable = /* @__PURE__ */ new FinalizationRegistry<Storage>((storage) => storage.dispose());
+const unreachable = /* @__PURE__ */ new FinalizationRegistry<() => void>((finalize) => finalize());
 
 /** A cell for a storage that the caller owns; when nothing reaches it any more, the storage is freed. */
 export function createCell(storage: Storage, device: Device): Cell {
   const cell: Cell = { storage, device, owners: 0, flight: null, failure: null, stale: null, stamp: 0, slot: 0 };
-  unreachable.register(cell, storage, cell);
+  unreachable.register(cell, storage.finalize ?? ((): void => storage.dispose()), cell);
   return cell;
 }
 

@@ -43,8 +43,13 @@ export class Flights {
       if (old !== null && old.storage === storage) retireCell(old, 'a variable');
       return this.adopt(storage);
     });
+    if (done !== null) this.#takeOff(args.filter(isCell), writes, done);
+    return writes;
+  }
+
+  #takeOff(reads: readonly Cell[], writes: readonly Cell[], done: Promise<void>): void {
     const flight: Flight = {
-      reads: args.filter(isCell),
+      reads,
       writes,
       settled: done.then(
         () => this.#land(flight, null),
@@ -53,7 +58,6 @@ export class Flights {
     };
     for (const cell of writes) cell.flight = flight;
     this.#underWay.add(flight);
-    return writes;
   }
 
   /** Runs settle in order, so the cells that a run has read know by now whether they hold anything. */

@@ -141,6 +141,11 @@ export interface Storage {
   readonly bytes: number;
   /** Frees the memory once every run that was enqueued before has finished. */
   dispose(): void;
+  /**
+   * Does what `dispose` does, for a storage that the collector has taken: it must not hold on to the memory itself, so that a loop
+   * which never yields to the event loop keeps nothing alive. Without it the storage lives until it is disposed of.
+   */
+  readonly finalize?: () => void;
 }
 
 /** A storage with its owners: what nodes and handles share. `failure` and `stale` say why it cannot be read any more. */
@@ -184,7 +189,8 @@ export type Arg = Storage | HostValue;
 /** The order of `outputs` is the program's: effects, then roots. */
 export interface Completion {
   readonly outputs: readonly Storage[];
-  readonly done: Promise<void>;
+  /** Settles when the outputs exist; null if they do already, as on a device that works while `run` lasts. */
+  readonly done: Promise<void> | null;
 }
 
 /** What a compiled program does: filled in as far as the device knows. */

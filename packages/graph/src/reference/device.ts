@@ -39,16 +39,21 @@ class Memory {
 
 class ReferenceStorage implements Storage {
   readonly dtype: DType;
-  readonly #memory: Memory;
-  #data: TypedArray | null;
   readonly length: number;
+  /** Gives the bytes back to the count, once; it knows nothing of the elements. */
+  readonly finalize: () => void;
+  #data: TypedArray | null;
 
   constructor(data: TypedArray, dtype: DType, memory: Memory) {
     this.#data = data;
     this.dtype = dtype;
     this.length = data.length;
-    this.#memory = memory;
-    memory.change(data.byteLength);
+    let held = data.byteLength;
+    memory.change(held);
+    this.finalize = () => {
+      memory.change(-held);
+      held = 0;
+    };
   }
   get bytes(): number {
     return this.length * DTYPES[this.dtype].bytes;
@@ -62,9 +67,8 @@ class ReferenceStorage implements Storage {
     this.#data = data;
   }
   dispose(): void {
-    if (this.#data === null) return;
     this.#data = null;
-    this.#memory.change(-this.bytes);
+    this.finalize();
   }
 }
 
@@ -170,7 +174,7 @@ class Interpreter implements Executable {
     for (const value of values) if (value !== null) buffers.drop(value);
     const outputs = arrays.map((data, index) => this.#store(data, index, args));
     this.#peak = Math.max(this.#peak, this.#memory.peak - live);
-    return { outputs, done: Promise.resolve() };
+    return { outputs, done: null };
   }
 
   #store(data: TypedArray, index: number, args: readonly Arg[]): Storage {
