@@ -108,8 +108,11 @@ export function hessian(f: TensorFunction): TensorFunction {
   return jacobian(grad(f));
 }
 
-/** Applies `f` to each slice of its arguments along `axis`, and stacks the results along it. */
-export function vmap(f: TensorFunction, { axis = 0 }: { readonly axis?: number } = {}): TensorFunction {
+/** Applies `f` to each slice of its arguments along `axis`, and stacks the results along `outAxis`, the first by default. */
+export function vmap(
+  f: TensorFunction,
+  { axis = 0, outAxis = 0 }: { readonly axis?: number; readonly outAxis?: number } = {},
+): TensorFunction {
   return (...args) =>
     withoutStatistics(() => {
       const extents = args.map((arg) => arg.shape[normalizeAxis('vmap', axis, arg.ndim)]!);
@@ -120,7 +123,7 @@ export function vmap(f: TensorFunction, { axis = 0 }: { readonly axis?: number }
       const results = Array.from({ length: extent }, (_, index) =>
         f(...args.map((arg) => arg.slice(axis, index, index + 1).squeeze(axis))),
       );
-      return stack(results, axis);
+      return stack(results, outAxis);
     });
 }
 

@@ -93,9 +93,9 @@ const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
   sigmoid: (g, _, y) => mul(g, mul(y, sub(1, y))),
 };
 
-/** Ties share equally: 1 where a wins, ½ where a = b, 0 where b wins. */
-function share(wins: Node, ties: Node, g: Node): Node {
-  return where(wins, g, where(ties, mul(g, 0.5), 0));
+/** Ties share equally: nothing where the operand loses, ½ where both are equal, all of it elsewhere, NaN included. */
+function share(loses: Node, ties: Node, g: Node): Node {
+  return where(loses, 0, where(ties, mul(g, 0.5), g));
 }
 
 type BinaryRule = (g: Node, a: Node, b: Node, y: Node) => readonly [Node | null, Node | null];
@@ -118,9 +118,9 @@ const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
   // y = a − b·⌊a/b⌋: da = g, db = −g·⌊a/b⌋
   mod: (g, a, b) => [g, neg(mul(g, unary('floor', div(a, b))))],
   // y = max(a, b)
-  maximum: (g, a, b) => [share(gt(a, b), eq(a, b), g), share(gt(b, a), eq(a, b), g)],
+  maximum: (g, a, b) => [share(lt(a, b), eq(a, b), g), share(lt(b, a), eq(a, b), g)],
   // y = min(a, b)
-  minimum: (g, a, b) => [share(lt(a, b), eq(a, b), g), share(lt(b, a), eq(a, b), g)],
+  minimum: (g, a, b) => [share(gt(a, b), eq(a, b), g), share(gt(b, a), eq(a, b), g)],
   eq: constantRule,
   ne: constantRule,
   lt: constantRule,

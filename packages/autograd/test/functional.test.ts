@@ -82,7 +82,17 @@ test('vmap maps slices and stacks results', async () => {
     [3, 4],
   ]);
   expect(await vmap((row) => row.sum())(rows).toArray()).toEqual([3, 7]);
-  expect(await vmap((a, b) => a.mul(b), { axis: 1 })(rows, rows).toArray()).toEqual([
+  expect(await vmap((a) => a.sum(), { axis: 1 })(rows).toArray()).toEqual([4, 6]);
+  const squares = [
+    [1, 9],
+    [4, 16],
+  ];
+  expect(await vmap((a, b) => a.mul(b), { axis: 1 })(rows, rows).toArray()).toEqual(squares);
+  expect(
+    await vmap((a, b) => a.mul(b), { axis: 0, outAxis: 1 })(rows, rows)
+      .transpose()
+      .toArray(),
+  ).toEqual([
     [1, 4],
     [9, 16],
   ]);

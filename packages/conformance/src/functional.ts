@@ -128,7 +128,7 @@ function describeTransforms(): void {
     const mapped = vmap((row) => layer(row));
     await expectValues(mapped(toTensor(rows, float)), permute(matmul(A, permute(map(rows, Math.tanh), [1, 0])), [1, 0]), tolerance);
     await expectValues(
-      vmap((each) => each.cumsum(0), { axis: 1 })(toTensor(rows, float)),
+      vmap((each) => each.cumsum(0), { axis: 1, outAxis: 1 })(toTensor(rows, float)),
       along(rows, 0, (line) => line.map((_, place) => line.slice(0, place + 1).reduce((sum, each) => sum + each, 0))),
       tolerance,
     );
