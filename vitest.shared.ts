@@ -12,7 +12,8 @@ export const testConfigFor = (...include: string[]): ViteUserConfig =>
   defineConfig({
     resolve: { conditions },
     ssr: { resolve: { conditions } },
-    test: { include, testTimeout: process.env['FIRSTHAND_FULL'] === '1' ? 15 * minute : minute / 3 },
+    // Every core has a worker: vitest leaves one for itself, which on two cores is half of them.
+    test: { include, maxWorkers: '100%', testTimeout: process.env['FIRSTHAND_FULL'] === '1' ? 15 * minute : minute / 3 },
   });
 
 export const testConfig: ViteUserConfig = testConfigFor('test/**/*.test.ts');

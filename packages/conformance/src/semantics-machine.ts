@@ -85,7 +85,7 @@ export function describeMachine(createDevice: CreateDevice): void {
       const device = await freshDevice(createDevice);
       const w = tensor(new Float32Array(16), { requiresGrad: true, name: 'w' });
       const optimizer = new Momentum([w], 1e-3);
-      const data = new Float32Array(64 * 1024);
+      const data = new Float32Array(256 * 1024);
       const plain = (x: Tensor): Tensor => {
         const loss = x.slice(0, 0, 16).sub(w).square().sum();
         loss.backward();
@@ -95,8 +95,8 @@ export function describeMachine(createDevice: CreateDevice): void {
       };
       const step = how === 'plain' ? plain : compile(plain);
       let highest = 0;
-      // Each batch is 256 KiB: 500 MiB in all.
-      for (let index = 0; index < 2000; index++) {
+      // Each batch is 1 MiB: 500 MiB in all.
+      for (let index = 0; index < 500; index++) {
         await step(tensor(data)).item();
         highest = Math.max(highest, device.memory().live);
       }
@@ -141,7 +141,7 @@ export function describeMachine(createDevice: CreateDevice): void {
       const w = tensor([1], { requiresGrad: true });
       const deep = (x: Tensor): Tensor => {
         let y = x;
-        for (let index = 0; index < DEPTH / 10; index++) y = y.mul(w).tanh().add(w);
+        for (let index = 0; index < DEPTH / 30; index++) y = y.mul(w).tanh().add(w);
         return y.sum();
       };
       const saved = deep(w);

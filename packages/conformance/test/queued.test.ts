@@ -4,5 +4,5 @@ import { createQueued } from '../src/queued-device.ts';
 import { describeConformance } from '../src/suite.ts';
 
 describeConformance('queued', () => createQueued(createReference()), {
-  randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 100,
+  randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 20,
 });
