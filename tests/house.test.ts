@@ -93,3 +93,16 @@ describe.each([...importsByPackage])('%s', (name, imports) => {
     expect(declared).toEqual(expect.arrayContaining(imported));
   });
 });
+
+describe.each(['packages/conformance', 'apps/by-hand', 'apps/mnist'])('%s, which nobody imports', (folder) => {
+  test('holds no import cycle', () => {
+    const edges = new Map(
+      filesUnder(`${folder}/src`, '.ts').map((file) => [
+        file,
+        importsOf(file, read(file)).flatMap((specifier) => (specifier.startsWith('.') ? [posix.join(posix.dirname(file), specifier)] : [])),
+      ]),
+    );
+    expect(edges.size).toBeGreaterThan(0);
+    expect(cycles(edges)).toEqual([]);
+  });
+});

@@ -8,7 +8,7 @@ import { crossEntropy, layerNorm } from '@firsthand/graph';
 import { expect, test } from 'vitest';
 import { expectValues, toTensor } from './compare.ts';
 import type { Dense } from './oracle/dense.ts';
-import type { GetDevice } from './suite.ts';
+import type { GetDevice } from './get-device.ts';
 
 type Recorded = number | 'NaN' | 'Infinity' | '-Infinity';
 export interface RecordedArray {

@@ -27,7 +27,7 @@ import { expectExact, expectValues, toTensor } from './compare.ts';
 import type { Dense } from './oracle/dense.ts';
 import { along, at, dense, map, matmul, permute, reshape, vector } from './oracle/dense.ts';
 import { samples } from './oracle/samples.ts';
-import type { GetDevice } from './suite.ts';
+import type { GetDevice } from './get-device.ts';
 import { expectGradients, expectSecondDerivatives } from './gradients.ts';
 
 const point = samples([3], -1, 1);

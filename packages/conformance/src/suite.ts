@@ -19,13 +19,12 @@ import { describeUnary } from './cases/unary.ts';
 import { describeFunctional } from './functional.ts';
 import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
+import type { GetDevice } from './get-device.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 import { describeTrainingFixtures } from './training-fixtures.ts';
 import type { TrainingFixtures } from './training-fixtures.ts';
 
-/** The device under test; it exists while the suite's tests run. */
-export type GetDevice = () => Device;
 type Section = (device: GetDevice, randomPrograms: number) => void;
 
 /** The tests of every primitive: one without a section does not compile. */

@@ -11,7 +11,7 @@ import { expectValues, toTensor } from './compare.ts';
 import type { Tolerance } from './compare.ts';
 import { denseOf } from './fixtures.ts';
 import type { RecordedArray } from './fixtures.ts';
-import type { GetDevice } from './suite.ts';
+import type { GetDevice } from './get-device.ts';
 
 interface OptimizerRun {
   readonly name: string;

@@ -12,7 +12,7 @@ import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import type { Dense } from '../oracle/dense.ts';
 import { map, scalar, vector, zip } from '../oracle/dense.ts';
 import { samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 interface BinaryCase {
   readonly f: (a: number, b: number) => number;

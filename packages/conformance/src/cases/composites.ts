@@ -27,7 +27,7 @@ import {
   zip,
 } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 /** The names that graph exports as `<name>Composite`: a new one has to have cases here. */
 type CompositeName = { [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never }[keyof typeof graph];

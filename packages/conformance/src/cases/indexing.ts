@@ -12,7 +12,7 @@ import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import type { Dense } from '../oracle/dense.ts';
 import { at, dense, indicesOf, map, placeOf, vector } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 type Mode = Attributes['scatter']['mode'];
 const { NaN: nan } = Number;

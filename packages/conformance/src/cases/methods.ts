@@ -9,7 +9,7 @@ import { expectValues, toTensor } from '../compare.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import { along, at, dense, fold, map, placeOf, softmaxOf, sum, vector } from '../oracle/dense.ts';
 import { erf } from '../oracle/special.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 import { cube, elementwise, example, matrix } from './method-example.ts';
 import type { Example } from './method-example.ts';
 import { MOVING_METHODS } from './moving-methods.ts';

@@ -8,7 +8,7 @@ import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import type { Dense } from '../oracle/dense.ts';
 import { at, broadcast, dense, permute, reshape, sizeOf } from '../oracle/dense.ts';
 import { samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 interface MovementCase<M extends Movement> {
   readonly examples: readonly (readonly [readonly number[], M])[];

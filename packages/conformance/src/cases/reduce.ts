@@ -10,7 +10,7 @@ import { expectExact, expectValues, toTensor } from '../compare.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import { along, dense, fold, map, permute, sum, vector } from '../oracle/dense.ts';
 import { samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 interface ReduceCase {
   readonly f: (values: readonly number[]) => number;

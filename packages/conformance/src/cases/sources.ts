@@ -7,7 +7,7 @@ import { expectExact, expectValues, numbersOf, toTensor } from '../compare.ts';
 import { dense, filled, map, sum, vector } from '../oracle/dense.ts';
 import { philox, philoxWords } from '../oracle/philox.ts';
 import { samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 const { NaN: nan } = Number;
 const inf = Infinity;

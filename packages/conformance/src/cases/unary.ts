@@ -13,7 +13,7 @@ import type { Dense } from '../oracle/dense.ts';
 import { at, dense, map, reshape, sizeOf, vector } from '../oracle/dense.ts';
 import { erf } from '../oracle/special.ts';
 import { samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 
 interface UnaryCase {
   readonly f: (x: number) => number;

@@ -8,7 +8,7 @@ import { array } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { expectValues, toTensor } from '../compare.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 import { DATA, execute, Oracle, START, statements } from './effect-oracle.ts';
 import type { LossKind, Machine, Parameter, Reading, Statement } from './effect-oracle.ts';
 

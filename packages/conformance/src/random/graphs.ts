@@ -10,7 +10,7 @@ import { expect, test } from 'vitest';
 import { expectValues, toTensor } from '../compare.ts';
 import type { Dense } from '../oracle/dense.ts';
 import { samples } from '../oracle/samples.ts';
-import type { GetDevice } from '../suite.ts';
+import type { GetDevice } from '../get-device.ts';
 import type { RandomProgram } from './program.ts';
 import { describeProgram, evaluate, programs, run } from './program.ts';
 
