@@ -24,6 +24,7 @@ interface QueuedProbe {
   readonly peakInFlight: number;
   /** Runs enqueued since the device was made. */
   readonly enqueued: number;
+  /** The latest jobs: at least as many as any test looks back on. */
   readonly log: readonly QueuedJob[];
   /** Uses of storages after `dispose`, and second disposals: each has also thrown where it happened. */
   readonly violations: readonly string[];
@@ -41,6 +42,9 @@ export interface QueuedDevice extends Device {
   /** Waits until the queue is empty. */
   idle(): Promise<void>;
 }
+
+/** Jobs that the log holds at the least, once there have been so many. */
+const LOG_LENGTH = 10_000;
 
 /** Wraps `inner` in an asynchronous first-in-first-out queue. It cannot block: there is no `readSync`. */
 export function createQueued(inner: Device, options: QueuedOptions = {}): QueuedDevice {
@@ -153,7 +157,7 @@ class Queued implements QueuedDevice {
     const own = this.own(storage, 'read');
     return new Promise((resolve, reject) => {
       this.#enqueue(async () => {
-        this.probe.log.push({ kind: 'read' });
+        this.#record({ kind: 'read' });
         await this.inner.read(own.inner!).then(resolve, reject);
       });
     });
@@ -216,9 +220,15 @@ class Queued implements QueuedDevice {
     if (storage.disposed) this.#violate(`a storage of ${storage.length} × ${storage.dtype} was freed twice`);
     storage.disposed = true;
     this.#enqueue(async () => {
-      this.probe.log.push({ kind: 'free', bytes: storage.bytes });
+      this.#record({ kind: 'free', bytes: storage.bytes });
       storage.inner!.dispose();
     });
+  }
+
+  #record(job: QueuedJob): void {
+    const { log } = this.probe;
+    log.push(job);
+    if (log.length >= 2 * LOG_LENGTH) log.splice(0, LOG_LENGTH);
   }
 
   // ---- the queue
@@ -244,7 +254,7 @@ class Queued implements QueuedDevice {
           for (const output of outputs) this.#spoil(output);
         }
         probe.inFlight--;
-        probe.log.push({ kind: 'run', run, failed: failed !== null });
+        this.#record({ kind: 'run', run, failed: failed !== null });
         this.#measure();
         if (failed === null) resolve();
         else reject(failed);
