@@ -19,6 +19,7 @@ import {
   reshape,
   runtimeOf,
   shrink,
+  storedAttributes,
   tracked,
   where,
 } from '@firsthand/graph';
@@ -26,7 +27,7 @@ import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/gra
 import { array, Generator, type NDArray, type Nested, ShapeError, sizeOf, type TypedData } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
-import { upload } from './value.ts';
+import { requireSupport, upload } from './value.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
@@ -70,7 +71,7 @@ function stored(values: NDArray, { device = getDefaultDevice(), requiresGrad = f
 /** A leaf with a copy of the elements on the device. */
 export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
   const { shape, dtype } = values;
-  const created = leaf({ role: 'stored', name, shape: [...shape], dtype, host: null, sample: null }, device, { requiresGrad });
+  const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
   const packed = values.contiguous();
   const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
   created.cell = upload(elements, dtype, device);
@@ -87,13 +88,12 @@ export function stateVariable(values: NDArray, { device = getDefaultDevice(), na
 
 /** A lazy value; as a leaf with storage if it requires a gradient. */
 function lazy(value: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
-  if (!device.supports(value.dtype)) upload(new Float64Array(0), value.dtype, device);
+  requireSupport(device, value.dtype);
   if (!requiresGrad) return new Tensor(value, name ?? null);
   // Inside compile each call makes the value anew.
   if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).owned();
-  const { shape, dtype } = value;
   runtimeOf(device).realize([value]);
-  const created = leaf({ role: 'stored', name: name ?? null, shape, dtype, host: null, sample: null }, device, { requiresGrad });
+  const created = leaf(storedAttributes(value, name ?? null), device, { requiresGrad });
   created.cell = value.cell;
   return new Tensor(created, name ?? null).owned();
 }

@@ -89,8 +89,13 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
   return call.inputs.map((input, index) => (call.inputs.indexOf(input) === index ? (sums[targets.indexOf(input)] ?? null) : null));
 }
 
-function ownedLeaves(root: Node): readonly Node[] {
-  return postOrder([root], differentiableSources).filter((node) => node.owner !== null && node.requiresGrad);
+/** What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned leaves that it reaches. */
+function reach(root: Node): { readonly closed: string | null; readonly leaves: readonly Node[] } {
+  const order = postOrder([root], differentiableSources);
+  return {
+    closed: order.find((node) => node.closed !== null)?.closed ?? null,
+    leaves: order.filter((node) => node.owner !== null && node.requiresGrad),
+  };
 }
 
 /**
@@ -98,10 +103,8 @@ function ownedLeaves(root: Node): readonly Node[] {
  * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled function
  */
 export function backwardTargets(root: Node): readonly Node[] {
-  for (const node of postOrder([root], differentiableSources)) {
-    if (node.closed !== null) throw new GradientError(node.closed);
-  }
-  const leaves = ownedLeaves(root);
+  const { closed, leaves } = reach(root);
+  if (closed !== null) throw new GradientError(closed);
   if (leaves.length === 0) {
     throw new GradientError(
       `backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`,
@@ -116,10 +119,10 @@ export function backwardTargets(root: Node): readonly Node[] {
  * are cheaper to compute again.
  */
 export function savedSet(root: Node): readonly Node[] {
-  const targets = ownedLeaves(root);
+  const { closed, leaves } = reach(root);
   // Nobody can differentiate through a consumed root: there is nothing to keep.
-  if (targets.length === 0 || postOrder([root], differentiableSources).some((node) => node.closed !== null)) return NONE;
-  const gradients = gradient(root, constant(1, root.shape, root.dtype), targets);
+  if (closed !== null || leaves.length === 0) return NONE;
+  const gradients = gradient(root, constant(1, root.shape, root.dtype), leaves);
   // A checkpoint's copy is no forward value: it is there to be computed again.
   const forwardOrder = postOrder([root], (node) => node.inputs);
   const forward = new Set(forwardOrder);

@@ -6,11 +6,13 @@ import {
   DeviceError,
   getDefaultDevice,
   GradientError,
+  isExclusive,
   leaf,
   postOrder,
   replaceGeneration,
   requireReadable,
   runtimeOf,
+  storedAttributes,
 } from '@firsthand/graph';
 import type { Cell, Device, Executable, Handle, HostValue, Leaf, Node, Runtime } from '@firsthand/graph';
 import { rebuild } from './structure.ts';
@@ -244,7 +246,7 @@ function overwritable({ target, before }: Rebinding, args: readonly Cell[]): Cel
   if (before === null) return null;
   const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
   const cell = handle?.node.cell ?? null;
-  return cell !== null && cell.owners <= 1 && cell.failure === null && cell.stale === null && !args.includes(cell) ? cell : null;
+  return cell !== null && isExclusive(cell) && !args.includes(cell) ? cell : null;
 }
 
 function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (Cell | null)[]): Variant {
@@ -272,21 +274,21 @@ function rebind(target: Target, cell: Cell, device: Device): void {
     target.kind === 'handle'
       ? target.handle
       : (target.owner.gradient ??= target.owner.createGradient(placeholderFor(target.owner, device)));
-  const { shape, dtype, cell: old } = handle.node;
+  const before = handle.node;
   const requiresGrad = target.kind === 'handle' && target.requiresGrad;
-  const next = leaf({ role: 'stored', name: handle.name, shape, dtype, host: null, sample: null }, device, { requiresGrad });
+  const next = leaf(storedAttributes(before, handle.name), device, { requiresGrad });
   next.cell = cell;
   next.owner = handle;
   handle.node = next;
-  replaceGeneration(handle, old, cell);
+  replaceGeneration(handle, before.cell, cell);
 }
 
-function placeholderFor({ node: { shape, dtype } }: GradientOwner, device: Device): Leaf {
-  return leaf({ role: 'stored', name: null, shape, dtype, host: null, sample: null }, device);
+function placeholderFor({ node }: GradientOwner, device: Device): Leaf {
+  return leaf(storedAttributes(node, null), device);
 }
 
-function storedResult({ shape, dtype }: Node, cell: Cell, closed: string | null, device: Device): Leaf {
-  const result = leaf({ role: 'stored', name: null, shape, dtype, host: null, sample: null }, device, { requiresGrad: closed !== null });
+function storedResult(root: Node, cell: Cell, closed: string | null, device: Device): Leaf {
+  const result = leaf(storedAttributes(root, null), device, { requiresGrad: closed !== null });
   result.cell = cell;
   result.closed = closed;
   return result;

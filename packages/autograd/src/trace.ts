@@ -2,7 +2,7 @@
  * Tracing: while a compiled function's body runs for the first time, the handles it reads get placeholders, and what it rebinds
  * is only noted. At the end every handle is as it was before; the trace knows which state goes in, and which comes out.
  */
-import { DeviceError, getDefaultDevice, GradientError, leaf } from '@firsthand/graph';
+import { DeviceError, getDefaultDevice, GradientError, leaf, storedAttributes } from '@firsthand/graph';
 import type { Handle, Leaf, Node } from '@firsthand/graph';
 
 /** A handle that may have a gradient: a tensor, seen from here. */
@@ -76,10 +76,9 @@ export class Trace {
   adopt(handle: Handle): void {
     if (this.handles.has(handle) || this.#arguments.has(handle)) return;
     const before = handle.node;
-    const { shape, dtype, device, requiresGrad } = before;
+    const { device, requiresGrad } = before;
     this.guard(handle, 'requiresGrad', requiresGrad);
-    const attrs = { role: 'stored', name: handle.name, shape, dtype, host: null, sample: null } as const;
-    const placeholder = leaf(attrs, device ?? getDefaultDevice(), { requiresGrad });
+    const placeholder = leaf(storedAttributes(before, handle.name), device ?? getDefaultDevice(), { requiresGrad });
     if (before.op === 'leaf') placeholder.owner = handle;
     else if (requiresGrad) placeholder.closed = captured(handle);
     this.handles.set(handle, { handle, before, placeholder });
@@ -114,8 +113,7 @@ export class Trace {
       this.gradients.set(owner, { owner, before, placeholder: null, after: null });
       return;
     }
-    const { shape, dtype, device } = before.node;
-    const placeholder = leaf({ role: 'stored', name: before.name, shape, dtype, host: null, sample: null }, device!);
+    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device!);
     this.gradients.set(owner, { owner, before, placeholder, after: null });
     owner.gradient = owner.createGradient(placeholder);
   }
@@ -131,11 +129,8 @@ export class Trace {
 
   /** Rebinds a handle for the rest of the trace. */
   assign(handle: Handle, value: Node): void {
-    const { shape, dtype, device, requiresGrad } = handle.node;
-    const target = leaf({ role: 'stored', name: handle.name, shape, dtype, host: null, sample: null }, device!, {
-      requiresGrad,
-      pending: value,
-    });
+    const { device, requiresGrad } = handle.node;
+    const target = leaf(storedAttributes(handle.node, handle.name), device!, { requiresGrad, pending: value });
     target.owner = handle;
     handle.node = target;
   }

@@ -18,6 +18,7 @@ import {
   requireAssignable,
   runtimeOf,
   StaleError,
+  storedAttributes,
   withGradient,
 } from '@firsthand/graph';
 import type { Device, DType, EffectKind, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
@@ -174,7 +175,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (this.device === device) return this as unknown as T;
     const { shape, dtype, name, requiresGrad } = this;
     const storage = upload(await this.data(), dtype, device);
-    const moved = leaf({ role: 'stored', name, shape, dtype, host: null, sample: null }, device, { requiresGrad });
+    const moved = leaf(storedAttributes({ shape, dtype }, name), device, { requiresGrad });
     moved.cell = storage;
     const tensor = this.wrap(moved, name);
     if (requiresGrad) moved.owner = tensor;
@@ -242,25 +243,12 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (trace !== null) {
       trace.requireVariable(this);
       trace.adoptGradient(this);
-      if (this.gradient === null) this.gradient = this.createGradient(value);
-      else
-        trace.assign(
-          this.gradient,
-          withGradient(false, () => add(this.gradient!.node, value)),
-        );
-      return;
     }
-    const runtime = this.runtime();
-    if (this.gradient === null) {
-      this.gradient = this.createGradient(value);
-      runtime.assign(this.gradient, value, 'grad');
-    } else {
-      runtime.assign(
-        this.gradient,
-        withGradient(false, () => add(this.gradient!.node, value)),
-        'grad',
-      );
-    }
+    const { gradient } = this;
+    const total = gradient === null ? value : withGradient(false, () => add(gradient.node, value));
+    this.gradient ??= this.createGradient(value);
+    if (trace === null) this.runtime().assign(this.gradient, total, 'grad');
+    else if (gradient !== null) trace.assign(gradient, total);
   }
 
   /** Makes `backward` keep the gradient of this computed value in `grad`, as it does for leaves. */
@@ -346,9 +334,14 @@ export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node
   trace.assign(handle, value);
 }
 
+/** @throws DTypeError if the device lacks the dtype */
+export function requireSupport(device: Device, dtype: DType): void {
+  if (!device.supports(dtype)) throw new DTypeError(`the ${device.name} device has no ${dtype}; use float32, or another device`);
+}
+
 /** Copies host data to a device. @throws DTypeError if the device lacks the dtype */
 export function upload(data: TypedArray, dtype: DType, device: Device): NonNullable<Node['cell']> {
-  if (!device.supports(dtype)) throw new DTypeError(`the ${device.name} device has no ${dtype}; use float32, or another device`);
+  requireSupport(device, dtype);
   return runtimeOf(device).adopt(device.upload(data, dtype));
 }
 

@@ -44,3 +44,8 @@ export function requireReadable(cell: Cell): Cell {
   }
   return cell;
 }
+
+/** True if one handle at most holds the cell and its storage can be used: then an update may write over it. */
+export function isExclusive({ owners, failure, stale }: Cell): boolean {
+  return owners <= 1 && failure === null && stale === null;
+}

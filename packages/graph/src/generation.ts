@@ -3,16 +3,16 @@
  * stays readable for one more update, so that `await loss.item(); await logits.data()` works.
  */
 import { equalShapes, ShapeError } from '@firsthand/linalg';
-import { releaseCell } from './cell.ts';
+import { isExclusive, releaseCell } from './cell.ts';
 import { DeviceError } from './errors.ts';
 import type { Handle, PendingEffect } from './handle.ts';
 import { describe, requireSameDType } from './shapes.ts';
-import type { Attributes, Cell, Node } from './types.ts';
+import type { Cell, Node } from './types.ts';
 
 /** True if the update may write over the old value: nobody else holds it, and its handle keeps no generation. */
 export function overwritable({ handle, previous }: PendingEffect): boolean {
   const cell = previous?.cell ?? null;
-  return handle !== null && handle.inPlace && cell !== null && cell.owners <= 1 && cell.failure === null && cell.stale === null;
+  return handle !== null && handle.inPlace && cell !== null && isExclusive(cell);
 }
 
 /**
@@ -33,11 +33,6 @@ export function replaceGeneration(handle: Handle, old: Cell | null, cell: Cell):
   }
   if (handle.previous !== null && handle.previous.owners === 0) releaseCell(handle.previous, name);
   handle.previous = old;
-}
-
-/** A variable's leaf, but for its value. */
-export function variableAttributes({ node, name }: Handle): Attributes['leaf'] {
-  return { role: 'stored', name, shape: node.shape, dtype: node.dtype, host: null, sample: null };
 }
 
 /** @throws ShapeError, DTypeError, DeviceError unless the value fits the variable */

@@ -11,6 +11,7 @@ export {
   node,
   outputsOf,
   reapply,
+  storedAttributes,
   tracked,
   withGradient,
 } from './node.ts';
@@ -27,7 +28,7 @@ export { crossEntropy, crossEntropyComposite } from './composites/cross-entropy.
 export { layerNorm, layerNormComposite } from './composites/layer-norm.ts';
 export { matmul, matmulComposite } from './composites/matmul.ts';
 export { logSoftmax, logSoftmaxComposite, logsumexp, logsumexpComposite, softmax, softmaxComposite } from './composites/softmax.ts';
-export { createCell, failedCell, releaseCell, requireReadable } from './cell.ts';
+export { createCell, failedCell, isExclusive, releaseCell, requireReadable } from './cell.ts';
 export { Handle } from './handle.ts';
 export type { EffectKind } from './handle.ts';
 export { closeProgram, keyOf } from './key.ts';

@@ -120,6 +120,11 @@ export function outputsOf(called: NodeOf<'call'>): readonly NodeOf<'output'>[] {
   return outputNodes.get(called) ?? [];
 }
 
+/** What a leaf is that holds a variable or an earlier result. */
+export function storedAttributes({ shape, dtype }: Spec, name: string | null): Attributes['leaf'] {
+  return { role: 'stored', name, shape, dtype, host: null, sample: null };
+}
+
 /** A value from outside the graph. `pending` is the node that will give its value, for a variable with an update under way. */
 export function leaf(
   attrs: Attributes['leaf'],
@@ -151,11 +156,7 @@ export function constant(value: number, shape: Shape, dtype: DType): Node {
 
 /** The leaf of a closed program that stands for `source`. */
 export function argumentLeaf(source: Node): Leaf {
-  const { shape, dtype } = source;
-  const attrs: Attributes['leaf'] =
-    source.op === 'leaf'
-      ? { ...source.attrs, host: null, sample: null }
-      : { role: 'stored', name: null, shape, dtype, host: null, sample: null };
+  const attrs = source.op === 'leaf' ? { ...source.attrs, host: null, sample: null } : storedAttributes(source, null);
   return create('leaf', attrs, [], attrs, null, false, 0);
 }
 

@@ -9,11 +9,11 @@ import { closePrefix, components } from './components.ts';
 import type { Component } from './components.ts';
 import { DeviceError } from './errors.ts';
 import { asError, Flights } from './flights.ts';
-import { overwritable, replaceGeneration, requireAssignable, variableAttributes } from './generation.ts';
+import { overwritable, replaceGeneration, requireAssignable } from './generation.ts';
 import type { EffectKind, Handle, PendingEffect } from './handle.ts';
 import { KeptValues } from './kept.ts';
 import type { Request } from './key.ts';
-import { leaf } from './node.ts';
+import { leaf, storedAttributes } from './node.ts';
 import { describe } from './shapes.ts';
 import { isFree } from './traverse.ts';
 import type { Cell, Device, Executable, HostValue, Node, Storage, TypedArray } from './types.ts';
@@ -75,7 +75,7 @@ export class Runtime {
     if (kind === 'update') this.enqueueBefore(value);
     const previous = handle.node;
     const number = ++sequence;
-    const target = leaf(variableAttributes(handle), this.device, {
+    const target = leaf(storedAttributes(previous, handle.name), this.device, {
       requiresGrad: previous.requiresGrad,
       pending: value,
       after: kind === 'update' ? number : 0,
