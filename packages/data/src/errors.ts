@@ -12,6 +12,7 @@ export interface FormatErrorPlace {
 
 /** A file, or a state that was saved to one, that does not say what its format requires. */
 export class FormatError extends FirsthandError {
+  override readonly name: string = 'FormatError';
   /** bytes from the start of the file to what is wrong, or null where no single place is */
   readonly offset: number | null;
   /** the line of a text file, counted from 1, or null */

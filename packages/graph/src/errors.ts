@@ -5,13 +5,21 @@
 import { FirsthandError } from '@firsthand/linalg';
 
 /** A device cannot do what was asked: mixed devices, a disposed device or handle, a failed kernel. */
-export class DeviceError extends FirsthandError {}
+export class DeviceError extends FirsthandError {
+  override readonly name: string = 'DeviceError';
+}
 
 /** A value was asked for whose inputs have been overwritten or dropped since. The message names the variable that moved on. */
-export class StaleError extends FirsthandError {}
+export class StaleError extends FirsthandError {
+  override readonly name: string = 'StaleError';
+}
 
 /** A value that must be finite is not. */
-export class NonFiniteError extends FirsthandError {}
+export class NonFiniteError extends FirsthandError {
+  override readonly name: string = 'NonFiniteError';
+}
 
 /** A gradient was asked for that does not exist: a second pass through a released graph, or a path that was cut. */
-export class GradientError extends FirsthandError {}
+export class GradientError extends FirsthandError {
+  override readonly name: string = 'GradientError';
+}

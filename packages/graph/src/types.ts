@@ -205,6 +205,11 @@ export interface KernelReport {
   readonly name: string;
   readonly nodes: readonly string[];
   readonly flops: number;
+  /** Elements that it reads, as often as it reads them. */
+  readonly loads: number;
+  /** Elements that it writes. */
+  readonly stores: number;
+  /** Memory that it reads, and memory that it writes: each element of an array once. */
   readonly bytes: number;
   /** Why it was not fused with its neighbours. */
   readonly boundary: string;

@@ -5,14 +5,16 @@
 
 /** The base class of every error that a Firsthand package throws on purpose. */
 export class FirsthandError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  // Written out in each class: bundlers shorten the names of classes.
+  override readonly name: string = 'FirsthandError';
 }
 
 /** Shapes, axes or indices that do not fit the operation. */
-export class ShapeError extends FirsthandError {}
+export class ShapeError extends FirsthandError {
+  override readonly name: string = 'ShapeError';
+}
 
 /** An element type that the operation does not take, or two that do not match. */
-export class DTypeError extends FirsthandError {}
+export class DTypeError extends FirsthandError {
+  override readonly name: string = 'DTypeError';
+}

@@ -16,6 +16,7 @@ export interface StateDictMismatch {
 
 /** A state dict that does not fit the model; the model is as it was. */
 export class StateDictError extends FirsthandError implements StateDictMismatch {
+  override readonly name: string = 'StateDictError';
   readonly missing: readonly string[];
   readonly unexpected: readonly string[];
   readonly mismatched: readonly string[];

@@ -2,7 +2,7 @@
  * The reference device: interprets a program node by node with `linalg`, frees each intermediate after its last reader, and
  * finishes every run before `run` returns. It is the slowest device, and the one that all others must agree with.
  */
-import { allocate, DTYPES, NDArray, sizeOf } from '@firsthand/linalg';
+import { allocate, array, DTYPES, NDArray, sizeOf } from '@firsthand/linalg';
 import type { DType, TypedArray } from '@firsthand/linalg';
 import { DeviceError } from '../errors.ts';
 import { postOrder } from '../traverse.ts';
@@ -203,6 +203,8 @@ class Interpreter implements Executable {
           name,
           nodes: [name],
           flops: flopsOf(step),
+          loads: step.inputs.reduce((elements, input) => elements + sizeOf(input.shape), 0),
+          stores: sizeOf(step.shape),
           bytes: read + bytesOf(step),
           boundary: 'the reference device computes one node at a time',
           source: `linalg ${name}`,
@@ -252,9 +254,7 @@ function argument(leaf: Program['args'][number], arg: Arg | undefined): NDArray 
   const { shape, dtype } = leaf;
   if (arg === undefined) throw new DeviceError('reference: an argument is missing');
   if (typeof arg === 'object' && 'bytes' in arg) return NDArray.packed(own(arg).data, shape, dtype);
-  const data = allocate(dtype, sizeOf(shape));
-  data.set(typeof arg === 'number' ? [arg] : arg);
-  return NDArray.packed(data, shape, dtype);
+  return array(typeof arg === 'number' ? arg : [...arg], { shape, dtype });
 }
 
 /** For each step, the places whose last reader it is; outputs are never released. */
