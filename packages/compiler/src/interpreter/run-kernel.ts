@@ -1,0 +1,199 @@
+/**
+ * Kernels in plain loops: what each kind means, said as briefly as it can be. Sums and products of floats are kept in double precision and rounded once;
+ * integers wrap at every step. Nothing is reordered, blocked or hoisted.
+ */
+import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
+import { DTYPES } from '@firsthand/linalg';
+import type { Kernel, KernelKind, Reduction } from '../kernel.ts';
+import { bodiesOf } from '../scalars.ts';
+import { binaryFunction, ROUND } from './arithmetic.ts';
+import { Compiler, indexFunction, type Evaluate, type Frame } from './expression.ts';
+
+/**
+ * Runs a kernel once.
+ * @param arrays one per operand: float16 as bits, bool as bytes 0 and 1
+ * @throws DeviceError where it touches an element that an operand does not have, or not in the way that the operand's access says
+ */
+export function runKernel(kernel: Kernel, arrays: readonly TypedArray[]): void {
+  prepareKernel(kernel)(arrays);
+}
+
+/** A kernel as a function of its arrays. */
+export function prepareKernel(kernel: Kernel): (arrays: readonly TypedArray[]) => void {
+  const bodies = bodiesOf(kernel);
+  const axes = bodies.reduce((most, { extents }) => Math.max(most, extents.length), 0);
+  const place = Array.from({ length: axes }, () => NaN);
+  const frame: Frame = { arrays: [], place, iteration: 0, reduced: [], total: NaN };
+  const compiler = new Compiler(
+    kernel.operands,
+    bodies.flatMap(({ values }) => values),
+  );
+  const run = (PREPARE[kernel.kind] as Prepare<KernelKind>)(kernel, compiler, frame);
+  return (arrays) => {
+    frame.arrays = arrays;
+    run();
+    frame.arrays = [];
+  };
+}
+
+/** Calls `visit` at every place of a few axes in row-major order; afterwards their variables are NaN. */
+function forEachPlace(frame: Frame, first: number, extents: readonly number[], visit: () => void): void {
+  const { place } = frame;
+  for (let k = 0; k < extents.length; k++) place[first + k] = 0;
+  for (let axis = 0; axis >= 0;) {
+    frame.iteration++;
+    visit();
+    for (axis = extents.length - 1; axis >= 0 && ++place[first + axis]! === extents[axis]; axis--) place[first + axis] = 0;
+  }
+  for (let k = 0; k < extents.length; k++) place[first + k] = NaN;
+}
+
+/** A reduction under way. */
+interface Fold {
+  add(value: number): void;
+  result(): number;
+}
+
+/** What becomes of a sum at each step: an integer wraps, a float stays the double that it is. */
+function wrapOf(dtype: DType): (x: number) => number {
+  return DTYPES[dtype].isFloat ? ROUND.float64 : ROUND[dtype];
+}
+
+/** What is added up: a double until the end, or an integer that wraps. */
+function folding(start: number, step: (sum: number, value: number) => number, dtype: DType): Fold {
+  const round = ROUND[dtype];
+  const wrap = wrapOf(dtype);
+  let sum = start;
+  return {
+    add: (value) => (sum = wrap(step(sum, value))),
+    result: () => round(sum),
+  };
+}
+
+/** The position of the first value that no earlier one is as good as; nothing is better than NaN. */
+function finding(isBetter: (value: number, best: number) => boolean): Fold {
+  let [position, best, found] = [-1, NaN, 0];
+  return {
+    add: (value) => {
+      position++;
+      if (position > 0 && (Number.isNaN(best) || !(Number.isNaN(value) || isBetter(value, best)))) return;
+      [best, found] = [value, position];
+    },
+    result: () => found,
+  };
+}
+
+const FOLD: { readonly [K in ReduceKind | ArgReduceKind]: (dtype: DType) => Fold } = {
+  sum: (dtype) => folding(0, (sum, value) => sum + value, dtype),
+  prod: (dtype) => folding(1, binaryFunction('mul', dtype), dtype),
+  max: (dtype) => folding(-Infinity, Math.max, dtype),
+  min: (dtype) => folding(Infinity, Math.min, dtype),
+  argmax: () => finding((value, best) => value > best),
+  argmin: () => finding((value, best) => value < best),
+};
+
+type Prepare<K extends KernelKind> = (kernel: Extract<Kernel, { readonly kind: K }>, compiler: Compiler, frame: Frame) => () => void;
+const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
+  loop: ({ rows, columns, reductions, passes, rowStores }, compiler, frame) => {
+    const sweeps = passes.map((pass) => ({
+      folds: pass.reductions.map((number) => prepareFold(number, reductions[number]!, compiler)),
+      store: compiler.stores(pass.stores),
+    }));
+    const storeRow = compiler.stores(rowStores);
+    return () =>
+      forEachPlace(frame, 0, rows, () => {
+        frame.reduced.fill(NaN);
+        for (const { folds, store } of sweeps) {
+          const under = folds.map(({ begin }) => begin());
+          forEachPlace(frame, rows.length, columns, () => {
+            for (let k = 0; k < folds.length; k++) under[k]!.add(folds[k]!.value(frame));
+            store(frame);
+          });
+          folds.forEach(({ number }, k) => (frame.reduced[number] = under[k]!.result()));
+        }
+        frame.iteration++;
+        storeRow(frame);
+      });
+  },
+
+  contract: ({ batch, m, n, k, dtype, a, b, stores }, compiler, frame) => {
+    const extents = [...batch, m, n];
+    const [left, right] = [a, b].map(({ operand, index }) => compiler.operands.loader(operand, indexFunction(index))) as [
+      Evaluate,
+      Evaluate,
+    ];
+    const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
+    const wrap = wrapOf(dtype);
+    const store = compiler.stores(stores);
+    return () =>
+      forEachPlace(frame, 0, extents, () => {
+        let sum = 0;
+        for (let inner = 0; inner < k; inner++) {
+          frame.place[extents.length] = inner;
+          sum = wrap(sum + multiply(left(frame), right(frame)));
+        }
+        frame.place[extents.length] = NaN;
+        frame.total = round(sum);
+        store(frame);
+      });
+  },
+
+  scan: ({ rows, count, dtype, value, stores }, compiler, frame) => {
+    const evaluate = compiler.evaluator(value);
+    const store = compiler.stores(stores);
+    return () =>
+      forEachPlace(frame, 0, rows, () => {
+        const fold = FOLD.sum(dtype);
+        forEachPlace(frame, rows.length, [count], () => {
+          fold.add(evaluate(frame));
+          frame.total = fold.result();
+          store(frame);
+        });
+      });
+  },
+
+  scatter: ({ operands, extents, mode, target, index, position, stride, extent, value }, compiler, frame) => {
+    const round = ROUND[operands[target]!.dtype];
+    const [choose, evaluate, locate] = [compiler.evaluator(position), compiler.evaluator(value), indexFunction(index)];
+    let element = NaN;
+    const load = mode === 'add' ? compiler.operands.loader(target, () => element) : null;
+    const write = compiler.operands.storer(target);
+    return () =>
+      forEachPlace(frame, 0, extents, () => {
+        const chosen = choose(frame);
+        if (!(chosen >= 0 && chosen < extent)) return;
+        element = locate(frame.place) + chosen * stride;
+        write(frame, element, load === null ? evaluate(frame) : round(load(frame) + evaluate(frame)));
+      });
+  },
+
+  sort: ({ rows, count, descending, value, target }, compiler, frame) => {
+    const [evaluate, locate] = [compiler.evaluator(value), indexFunction(target.index)];
+    const write = compiler.operands.storer(target.operand);
+    return () =>
+      forEachPlace(frame, 0, rows, () => {
+        const values: number[] = [];
+        forEachPlace(frame, rows.length, [count], () => values.push(evaluate(frame)));
+        const order = values.map((_, position) => position).sort((a, b) => compare(values[a]!, values[b]!, descending));
+        forEachPlace(frame, rows.length, [count], () => write(frame, locate(frame.place), order[frame.place[rows.length]!]!));
+      });
+  },
+};
+
+/** NaN is last in both directions, −0 equals 0. */
+function compare(a: number, b: number, descending: boolean): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  if (a === b) return 0;
+  return a < b === descending ? 1 : -1;
+}
+
+/** A reduction of a sweep: its number, what it folds, and a new fold for each row. */
+interface Folding {
+  readonly number: number;
+  readonly value: Evaluate;
+  readonly begin: () => Fold;
+}
+
+function prepareFold(number: number, { kind, dtype, value }: Reduction, compiler: Compiler): Folding {
+  return { number, value: compiler.evaluator(value), begin: () => FOLD[kind](dtype) };
+}

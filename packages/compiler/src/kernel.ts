@@ -1,0 +1,220 @@
+/**
+ * The vocabulary of kernels: a program becomes a list of loop nests over scalar expressions. A kernel names its arrays by operand number,
+ * so that two kernels with the same body are the same code whatever they are given; which buffer is which operand is said beside the body.
+ * A scalar expression is a graph: an object that occurs twice is computed once.
+ */
+import type { ArgReduceKind, BinaryKind, DType, ReduceKind, UnaryKind } from '@firsthand/graph';
+import type { Index } from './index-expression.ts';
+
+/** What one iteration of a kernel computes. Axes are numbered from the outermost loop to the innermost. */
+export type Scalar =
+  | { readonly op: 'const'; readonly dtype: DType; readonly value: number }
+  /** The element of an operand. Loads under a guard (`where` on `inside`) may point anywhere where the guard is false. */
+  | { readonly op: 'load'; readonly dtype: DType; readonly operand: number; readonly index: Index }
+  /** The integer that an index expression gives. */
+  | { readonly op: 'index'; readonly dtype: 'int32'; readonly index: Index }
+  /** low ≤ index < high */
+  | { readonly op: 'inside'; readonly dtype: 'bool'; readonly index: Index; readonly low: number; readonly high: number }
+  /**
+   * The element at index + position·stride of an operand, for 0 ≤ position < extent; elsewhere NaN, or 0 for integers and bool.
+   * `position` is int32 or uint32.
+   */
+  | {
+      readonly op: 'gather';
+      readonly dtype: DType;
+      readonly operand: number;
+      readonly index: Index;
+      readonly position: Scalar;
+      readonly stride: number;
+      readonly extent: number;
+    }
+  /** Word `index` of the Philox stream: block counter + ⌊index/4⌋, word index mod 4; float32 is (word >>> 8)·2⁻²⁴. All four inputs are uint32. */
+  | {
+      readonly op: 'random';
+      readonly dtype: 'uint32' | 'float32';
+      readonly key: readonly [Scalar, Scalar];
+      readonly counter: readonly [Scalar, Scalar];
+      readonly index: Index;
+    }
+  /** float16 results are computed in float32 and rounded to float16 by every operation. */
+  | { readonly op: 'unary'; readonly dtype: DType; readonly kind: UnaryKind; readonly x: Scalar }
+  /** `dtype` is the result's: bool for comparisons. The operands share one dtype. */
+  | { readonly op: 'binary'; readonly dtype: DType; readonly kind: BinaryKind; readonly a: Scalar; readonly b: Scalar }
+  | { readonly op: 'where'; readonly dtype: DType; readonly condition: Scalar; readonly a: Scalar; readonly b: Scalar }
+  | { readonly op: 'cast'; readonly dtype: DType; readonly x: Scalar }
+  /** The result of a reduction of an earlier pass: one value per row. */
+  | { readonly op: 'reduced'; readonly dtype: DType; readonly reduction: number }
+  /** In a contract kernel the finished sum, in a scan kernel the running sum that includes this element. */
+  | { readonly op: 'total'; readonly dtype: DType };
+
+/** The names of scalar operations. */
+export type ScalarOp = Scalar['op'];
+
+/** One array that a kernel touches. */
+export interface Operand {
+  readonly dtype: DType;
+  /** Elements. */
+  readonly length: number;
+  readonly access: 'read' | 'write' | 'update';
+}
+
+/** operand[index] = value. In one iteration all values are computed before any is stored. */
+export interface Store {
+  readonly operand: number;
+  readonly index: Index;
+  readonly value: Scalar;
+}
+
+/** A reduction over all columns of a row. argmax and argmin give the position among the columns (in row-major order) of the first extreme, or of the first NaN. */
+export interface Reduction {
+  readonly kind: ReduceKind | ArgReduceKind;
+  /** The result's dtype: that of `value`, int32 for argmax and argmin. */
+  readonly dtype: DType;
+  readonly value: Scalar;
+}
+
+/** One sweep over the columns of a row: reductions by number, and stores of whole rows. */
+export interface Pass {
+  /** Numbers in `LoopKernel.reductions`; a pass reads results of earlier passes only. */
+  readonly reductions: readonly number[];
+  readonly stores: readonly Store[];
+}
+
+/**
+ * for each row { for each pass { for each column … }; row stores }. A map has one pass without reductions, and its innermost axis as column;
+ * a reduce has one pass, and stores per row; softmax has three passes. Every extent is at least 1.
+ */
+export interface LoopKernel {
+  readonly kind: 'loop';
+  readonly operands: readonly Operand[];
+  /** Extents of the kept axes: axes 0 to rows.length − 1. */
+  readonly rows: readonly number[];
+  /** Extents of the swept axes: axes rows.length and up. At least one. */
+  readonly columns: readonly number[];
+  readonly reductions: readonly Reduction[];
+  readonly passes: readonly Pass[];
+  /** Once per row, after the last pass: indices over the row axes only. */
+  readonly rowStores: readonly Store[];
+}
+
+/**
+ * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n.
+ * The dtype of both operands is that of the total: float32, float64, int32 or uint32.
+ */
+export interface ContractKernel {
+  readonly kind: 'contract';
+  readonly operands: readonly Operand[];
+  readonly batch: readonly number[];
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly dtype: DType;
+  readonly a: { readonly operand: number; readonly index: Index };
+  readonly b: { readonly operand: number; readonly index: Index };
+  readonly stores: readonly Store[];
+}
+
+/** Running sums of `value` along the columns of each row; stores at every column, whose values contain `total`. Floats add up in float64. */
+export interface ScanKernel {
+  readonly kind: 'scan';
+  readonly operands: readonly Operand[];
+  readonly rows: readonly number[];
+  /** Extent of the last axis. */
+  readonly count: number;
+  readonly dtype: DType;
+  readonly value: Scalar;
+  readonly stores: readonly Store[];
+}
+
+/**
+ * For each index in row-major order: where 0 ≤ position < extent, target[index + position·stride] is set to `value`, or has it added.
+ * The target holds the base already. So the last `set` wins, and sums have one order.
+ */
+export interface ScatterKernel {
+  readonly kind: 'scatter';
+  readonly operands: readonly Operand[];
+  readonly extents: readonly number[];
+  readonly mode: 'add' | 'set';
+  readonly target: number;
+  readonly index: Index;
+  readonly position: Scalar;
+  readonly stride: number;
+  readonly extent: number;
+  readonly value: Scalar;
+}
+
+/** The int32 permutation that sorts `value` along the last axis of each row: stable, −0 equal to 0, NaN last in both directions. */
+export interface SortKernel {
+  readonly kind: 'sort';
+  readonly operands: readonly Operand[];
+  readonly rows: readonly number[];
+  readonly count: number;
+  readonly descending: boolean;
+  /** Over the rows and the sorted axis. */
+  readonly value: Scalar;
+  /** Where the permutation goes: over the rows and the sorted axis. */
+  readonly target: { readonly operand: number; readonly index: Index };
+}
+
+/** A loop nest. */
+export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | SortKernel;
+/** The kinds of kernels. */
+export type KernelKind = Kernel['kind'];
+
+/** Where a buffer lies. Offsets are bytes in the arena, multiples of `ALIGNMENT`. */
+export type Place =
+  | { readonly kind: 'argument'; readonly argument: number }
+  | { readonly kind: 'output'; readonly output: number }
+  | { readonly kind: 'arena'; readonly offset: number };
+
+/** Bytes to which arena offsets are rounded: one cache line. */
+export const ALIGNMENT = 64;
+
+/** One array of a plan. */
+export interface PlanBuffer {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly place: Place;
+}
+
+/** One kernel of a plan, with the buffers that are its operands. */
+export interface PlannedKernel {
+  readonly kernel: Kernel;
+  /** Numbers in `Plan.buffers`, one per operand. */
+  readonly buffers: readonly number[];
+  /** Bytes that the target asked for, and where they lie in the arena. */
+  readonly scratch: { readonly bytes: number; readonly offset: number };
+  /** What it computes, in the words of the graph: `softmax`, `matmul + add + relu`. */
+  readonly name: string;
+  readonly nodes: readonly string[];
+  /** Why it was not fused with its neighbours. */
+  readonly boundary: string;
+}
+
+/** An output of a program: the argument whose storage it overwrites, or null for a storage of its own. */
+export interface PlanOutput {
+  readonly buffer: number;
+  readonly dtype: DType;
+  readonly length: number;
+  readonly into: number | null;
+}
+
+/** An executable plan: kernels in order, and where every array lies. */
+export interface Plan {
+  readonly buffers: readonly PlanBuffer[];
+  readonly kernels: readonly PlannedKernel[];
+  /** In the order of the program: effects, then roots. */
+  readonly outputs: readonly PlanOutput[];
+  /** Bytes of the arena. */
+  readonly arenaBytes: number;
+  /** The largest number of bytes of intermediates (and scratch) alive at once: no arena is smaller. */
+  readonly liveBytes: number;
+}
+
+/** What a device tells the compiler of itself. */
+export interface Target {
+  /** Bytes of working memory that a kernel needs while it runs. */
+  scratch(kernel: Kernel): number;
+  /** Whether sums of scattered elements may be kept in float64. */
+  readonly float64: boolean;
+}

@@ -1,0 +1,63 @@
+/**
+ * Loops that run over neighbouring memory as one: two adjacent axes a (outer) and b (inner, b of them) merge where every index expression contains them only as
+ * factor·(extent·a + b). Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
+ */
+import { type Index, type Term } from '../index-expression.ts';
+
+/** Which axes become which: for each old axis its new one, with the factor of the old outer axis lost in the merge. */
+export interface Coalesced {
+  /** New extents. */
+  readonly extents: readonly number[];
+  /** For each new axis how many of the first class of axes there are (rows), so that the caller can tell them apart. */
+  readonly rows: number;
+  readonly rewrite: (index: Index) => Index;
+}
+
+/** Whether an expression sees the two axes as one. */
+function fits({ terms }: Index, outer: number, inner: number, extent: number): boolean {
+  let [outerFactor, innerFactor] = [0, 0];
+  for (const { factor, atom } of terms) {
+    if (atom.kind !== 'axis') {
+      if (!fits(atom.of, outer, inner, extent)) return false;
+    } else if (atom.axis === outer) outerFactor = factor;
+    else if (atom.axis === inner) innerFactor = factor;
+  }
+  return outerFactor === innerFactor * extent;
+}
+
+/** Drops the outer axis of a merged pair: its part is in the inner one, which has its number afterwards. */
+function renumber({ offset, terms }: Index, dropped: number): Index {
+  const kept: Term[] = [];
+  for (const { factor, atom } of terms) {
+    if (atom.kind !== 'axis') kept.push({ factor, atom: { ...atom, of: renumber(atom.of, dropped) } });
+    else if (atom.axis !== dropped) kept.push({ factor, atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis } });
+  }
+  return { offset, terms: kept };
+}
+
+/**
+ * Merges what can be merged among the axes 0 to rows − 1, and among the others.
+ * @param indices every index expression of the kernel
+ * @param mergeable whether an axis may merge with the one after it; all by default
+ */
+export function coalesce(
+  extents: readonly number[],
+  rows: number,
+  indices: readonly Index[],
+  mergeable: (outer: number) => boolean = () => true,
+): Coalesced {
+  let current = [...indices];
+  let lengths = [...extents];
+  let rowCount = rows;
+  const dropped: number[] = [];
+  for (let outer = lengths.length - 2; outer >= 0; outer--) {
+    const inner = outer + 1;
+    if (inner === rowCount || !mergeable(outer)) continue;
+    if (!current.every((index) => fits(index, outer, inner, lengths[inner]!))) continue;
+    current = current.map((index) => renumber(index, outer));
+    lengths = [...lengths.slice(0, outer), lengths[outer]! * lengths[inner]!, ...lengths.slice(inner + 1)];
+    if (inner < rowCount) rowCount--;
+    dropped.push(outer);
+  }
+  return { extents: lengths, rows: rowCount, rewrite: (index) => dropped.reduce(renumber, index) };
+}

@@ -1,0 +1,209 @@
+/**
+ * The kernels of matrix products, running sums, scattering and sorting. Each is one loop nest of a fixed form; what goes in and comes out of it is expressed as
+ * elsewhere, so that a bias, an activation or a residual is the last step of a matrix product.
+ */
+import type { Node, NodeOf } from '@firsthand/graph';
+import { rowMajorStrides } from '@firsthand/linalg';
+import { Body } from './body.ts';
+import { coalesce } from './coalesce.ts';
+import type { Group, GroupKind } from '../schedule/groups.ts';
+import { axisIndex, constantIndex, type Index } from '../index-expression.ts';
+import type { ContractKernel, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
+import { axesOfSpace, loopsOf, lowerCopy, lowerLoop, overLoops, storeOf, type LoweredKernel, type LoweringContext } from './lower.ts';
+import { flatten, pull, unflatten as unflattenShape, type Coordinates, type Space } from '../movement.ts';
+import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
+
+type Lower = (group: Group, nodes: readonly Node[], context: LoweringContext) => readonly LoweredKernel[];
+
+/** How each kind of group becomes kernels. */
+export const LOWER: { readonly [K in GroupKind]: Lower } = {
+  loop: (group, nodes, context) => [lowerLoop(group, nodes, context)],
+  contract: lowerContract,
+  scan: lowerScan,
+  scatter: lowerScatter,
+  sort: lowerSort,
+};
+
+/** Where a matrix product reads an operand: through movements, from what is stored. */
+function operandPlace(
+  operand: Node,
+  at: Coordinates,
+  space: Space,
+  context: LoweringContext,
+): { readonly node: Node; readonly index: Index } {
+  let [node, place] = [operand, at];
+  while (node.op === 'movement' && !context.owners.has(node)) {
+    place = pull(node, place, space, []);
+    node = node.inputs[0]!;
+  }
+  return { node, index: flatten(place, node.shape) };
+}
+
+function lowerContract(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+  const output = group.members[0] as NodeOf<'output'>;
+  const [left, right] = output.inputs[0]!.inputs as [Node, Node];
+  const { shape } = output;
+  const batchShape = shape.slice(0, -2);
+  const batchAxes = axesOfSpace(batchShape, []);
+  const [m, n, k] = [shape.at(-2)!, shape.at(-1)!, left.shape.at(-1)!];
+  const matrix = [
+    { extent: m, isFolded: false },
+    { extent: n, isFolded: false },
+  ];
+  const lowered = overLoops(
+    [...batchAxes, ...matrix],
+    // Rows and columns of the product stay whole.
+    ({ rows }, axis) => axis < rows - 2,
+    (loops, splits) => {
+      const { extents, fullPlace } = loops;
+      const batchCount = extents.length - 2;
+      const space: Space = { extents: [...extents, k], splits };
+      const body = new Body({ space, group, fullPlace, rowPlace: fullPlace }, context.owners, null);
+      const at = (operand: Node, row: Index, column: Index): Coordinates => {
+        const missing = batchShape.length - (operand.shape.length - 2);
+        const batch = unflattenBatch(batchShape, extents.slice(0, batchCount), space);
+        return [
+          ...operand.shape.slice(0, -2).map((extent, axis) => (extent === 1 ? constantIndex(0) : batch[axis + missing]!)),
+          row,
+          column,
+        ];
+      };
+      const inner = axisIndex(extents.length);
+      const a = operandPlace(left, at(left, axisIndex(batchCount), inner), space, context);
+      const b = operandPlace(right, at(right, inner, axisIndex(batchCount + 1)), space, context);
+      const operands = { a: body.operand(a.node, 'read'), b: body.operand(b.node, 'read') };
+      const stores = nodes.map((node) => storeOf(node, body, 'full').store);
+      const indices = [a.index, b.index, ...indicesIn([], stores)];
+      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all: m is batchCount.
+      const merged = coalesce([...extents, k], extents.length, indices, (outer) => outer < batchCount);
+      const rewrite = scalarRewriter(merged.rewrite);
+      const counts = merged.extents.length - 3;
+      const kernel: ContractKernel = {
+        kind: 'contract',
+        operands: body.operands,
+        batch: merged.extents.slice(0, counts),
+        m: merged.extents[counts]!,
+        n,
+        k,
+        dtype: output.dtype,
+        a: { operand: operands.a, index: merged.rewrite(a.index) },
+        b: { operand: operands.b, index: merged.rewrite(b.index) },
+        stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+      };
+      return { kernel, operands: body.operandNodes, nodes: body.computed() };
+    },
+  );
+  return [lowered];
+}
+
+/** The coordinates of the batch axes; those of extent 1 have no loop. */
+function unflattenBatch(shape: readonly number[], loops: readonly number[], space: Space): Coordinates {
+  const { fullPlace } = loopsOf(loops.map((extent) => ({ extent, isFolded: false })));
+  return unflattenShape(fullPlace, shape, space);
+}
+
+function lowerScan(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+  const node = group.members[0] as NodeOf<'prefixScan'>;
+  const { axis } = node.attrs;
+  const extent = node.shape[axis]!;
+  const axes = node.shape.flatMap((each, position) =>
+    each === 1 && position !== axis ? [] : [{ extent: each, isFolded: position === axis }],
+  );
+  const lowered = overLoops(
+    axes,
+    ({ rows }, split) => split < rows,
+    (loops, splits) => {
+      const { extents, fullPlace, rowPlace, rows } = loops;
+      const space: Space = { extents, splits };
+      const body = new Body({ space, group, fullPlace, rowPlace }, context.owners, null);
+      const value = body.at(node.inputs[0]!, unflattenShape(fullPlace, node.shape, space));
+      const stores = nodes.map((stored) => storeOf(stored, body, 'full').store);
+      const merged = coalesce(extents, rows, indicesIn([value], stores));
+      const rewrite = scalarRewriter(merged.rewrite);
+      const kernel: ScanKernel = {
+        kind: 'scan',
+        operands: body.operands,
+        rows: merged.extents.slice(0, merged.rows),
+        count: extent,
+        dtype: node.dtype,
+        value: rewrite(value),
+        stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+      };
+      return { kernel, operands: body.operandNodes, nodes: body.computed() };
+    },
+  );
+  return [lowered];
+}
+
+function lowerScatter(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+  const node = group.members[0] as NodeOf<'scatter'>;
+  const [base, positions, source] = node.inputs as [Node, Node, Node];
+  const { axis, mode } = node.attrs;
+  const start = lowerCopy(node, base, context);
+  if (positions.shape.some((extent) => extent === 0)) return [start];
+  const scatter = overLoops(
+    axesOfSpace(positions.shape, []),
+    () => true,
+    (loops, splits) => {
+      const { extents, fullPlace, rowPlace } = loops;
+      const space: Space = { extents, splits };
+      const body = new Body({ space, group: null, fullPlace, rowPlace }, context.owners, null);
+      const at = unflattenShape(fullPlace, positions.shape, space);
+      const target = body.operand(node, 'update');
+      const position = body.at(positions, at);
+      const value = body.at(source, at);
+      const index = flatten(
+        at.map((each, position_) => (position_ === axis ? constantIndex(0) : each)),
+        node.shape,
+      );
+      const merged = coalesce(extents, extents.length, [index, ...indicesIn([position, value], [])]);
+      const rewrite = scalarRewriter(merged.rewrite);
+      const kernel: ScatterKernel = {
+        kind: 'scatter',
+        operands: body.operands,
+        extents: merged.extents,
+        mode,
+        target,
+        index: merged.rewrite(index),
+        position: rewrite(position),
+        stride: rowMajorStrides(node.shape)[axis]!,
+        extent: node.shape[axis]!,
+        value: rewrite(value),
+      };
+      return { kernel, operands: body.operandNodes, nodes: body.computed() };
+    },
+  );
+  return [start, scatter];
+}
+
+function lowerSort(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+  const node = group.members[0] as NodeOf<'sort'>;
+  const { axis, descending } = node.attrs;
+  const extent = node.shape[axis]!;
+  const axes = node.shape.flatMap((each, position) =>
+    each === 1 && position !== axis ? [] : [{ extent: each, isFolded: position === axis }],
+  );
+  const lowered = overLoops(
+    axes,
+    ({ rows }, split) => split < rows,
+    (loops, splits) => {
+      const { extents, fullPlace, rowPlace, rows } = loops;
+      const space: Space = { extents, splits };
+      const body = new Body({ space, group: null, fullPlace, rowPlace }, context.owners, null);
+      const value = body.at(node.inputs[0]!, unflattenShape(fullPlace, node.shape, space));
+      const target = body.operand(nodes[0]!, 'write');
+      const merged = coalesce(extents, rows, [fullPlace, ...indicesIn([value], [])]);
+      const kernel: SortKernel = {
+        kind: 'sort',
+        operands: body.operands,
+        rows: merged.extents.slice(0, merged.rows),
+        count: extent,
+        descending,
+        value: scalarRewriter(merged.rewrite)(value),
+        target: { operand: target, index: merged.rewrite(fullPlace) },
+      };
+      return { kernel, operands: body.operandNodes, nodes: body.computed() };
+    },
+  );
+  return [lowered];
+}

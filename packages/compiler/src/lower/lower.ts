@@ -1,0 +1,220 @@
+/**
+ * From a group of nodes to its kernel: the loops are the axes of the group's space, kept ones outside and folded ones inside, and each stored value is an expression
+ * over them. Where an expression has to divide a loop variable, the loop is cut in two and everything is expressed again; loops over neighbouring memory merge.
+ */
+import type { Node } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import { Body } from './body.ts';
+import { coalesce } from './coalesce.ts';
+import type { Group } from '../schedule/groups.ts';
+import { addIndices, axisIndex, scaleIndex, type Index } from '../index-expression.ts';
+import type { Kernel, LoopKernel, Pass, Scalar, Store } from '../kernel.ts';
+import { flatten, movementsOf, push, unflatten, type Coordinates } from '../movement.ts';
+import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
+import { inputsOf } from '../scalars.ts';
+import type { Owner } from '../schedule/storing.ts';
+
+/** A kernel with the stored nodes that are its operands. */
+export interface LoweredKernel {
+  readonly kernel: Kernel;
+  readonly operands: readonly Node[];
+  /** The nodes that it computes. */
+  readonly nodes: readonly Node[];
+}
+
+/** Kernels that run one after the other and write the same stored nodes. */
+export interface Unit {
+  readonly kernels: readonly LoweredKernel[];
+  readonly reads: readonly Node[];
+  readonly writes: readonly Node[];
+  /** Why it is a kernel of its own. */
+  readonly boundary: string;
+}
+
+/** What lowering needs to know of the whole program. */
+export interface LoweringContext {
+  readonly owners: ReadonlyMap<Node, Owner>;
+}
+
+/** One loop of a kernel in the making. */
+interface Axis {
+  readonly extent: number;
+  readonly isFolded: boolean;
+}
+
+/** The loops of a kernel, and the two places that they stand for. */
+export interface Loops {
+  readonly axes: readonly Axis[];
+  /** Extents by kernel axis: kept ones first. */
+  readonly extents: readonly number[];
+  readonly rows: number;
+  readonly fullPlace: Index;
+  readonly rowPlace: Index;
+}
+
+/** Numbers the axes of a space, kept ones before folded ones, leaving out those of extent 1. */
+export function loopsOf(axes: readonly Axis[]): Loops {
+  const rows = axes.filter(({ isFolded }) => !isFolded).length;
+  let [nextRow, nextColumn] = [0, rows];
+  const numbers = axes.map(({ isFolded }) => (isFolded ? nextColumn++ : nextRow++));
+  const place = (includes: (axis: Axis) => boolean): Index => {
+    const parts: Index[] = [];
+    let stride = 1;
+    for (let position = axes.length - 1; position >= 0; position--) {
+      if (!includes(axes[position]!)) continue;
+      parts.push(scaleIndex(axisIndex(numbers[position]!), stride));
+      stride *= axes[position]!.extent;
+    }
+    return addIndices(...parts);
+  };
+  const extents: number[] = [];
+  axes.forEach(({ extent }, position) => {
+    extents[numbers[position]!] = extent;
+  });
+  return { axes, extents, rows, fullPlace: place(() => true), rowPlace: place(({ isFolded }) => !isFolded) };
+}
+
+export function axesOfSpace(space: readonly number[], folded: readonly number[]): readonly Axis[] {
+  return space.flatMap((extent, axis) => (extent === 1 ? [] : [{ extent, isFolded: folded.includes(axis) }]));
+}
+
+/** Cuts the loops that `splits` names: axis → extent of the inner part. */
+function splitAxes({ axes, rows }: Loops, splits: ReadonlyMap<number, number>): readonly Axis[] {
+  let [nextRow, nextColumn] = [0, rows];
+  return axes.flatMap(({ extent, isFolded }) => {
+    const inner = splits.get(isFolded ? nextColumn++ : nextRow++);
+    return inner === undefined
+      ? [{ extent, isFolded }]
+      : [
+          { extent: extent / inner, isFolded },
+          { extent: inner, isFolded },
+        ];
+  });
+}
+
+/** The largest number of times that loops are cut. */
+const SPLIT_ROUNDS = 8;
+
+/** Expresses something over loops, and again over finer ones as long as that gets rid of a division. */
+export function overLoops<T>(
+  axes: readonly Axis[],
+  canSplit: (loops: Loops, axis: number) => boolean,
+  express: (loops: Loops, splits: Map<number, number>) => T,
+): T {
+  let current = axes;
+  for (let round = 0; ; round++) {
+    const loops = loopsOf(current);
+    const splits = new Map<number, number>();
+    const result = express(loops, splits);
+    const allowed = new Map([...splits].filter(([axis]) => axis < loops.extents.length && canSplit(loops, axis)));
+    if (allowed.size === 0 || round === SPLIT_ROUNDS) return result;
+    current = splitAxes(loops, allowed);
+  }
+}
+
+/** A store of a node in a body: its value and where it goes, and whether once per element or once per row. */
+export interface StoredValue {
+  readonly store: Store;
+  readonly isRow: boolean;
+}
+
+/** The store of `node`: a member of the group, or a rearrangement of one, which is written where it belongs. */
+export function storeOf(node: Node, body: Body, level: 'full' | 'row'): StoredValue {
+  const { frame } = body;
+  const place = level === 'row' ? frame.rowPlace : frame.fullPlace;
+  const { chain, base } = frame.group?.levels.has(node) === true ? { chain: [], base: node } : movementsOf(node);
+  let at: Coordinates = unflatten(place, base.shape, frame.space);
+  const value = body.at(base, at);
+  for (const movement of chain.toReversed()) at = push(movement, at, frame.space);
+  return { store: { operand: body.operand(node, 'write'), index: flatten(at, node.shape), value }, isRow: level === 'row' };
+}
+
+/** The level of a stored node in its group. */
+function levelOf(group: Group, node: Node): 'full' | 'row' {
+  return group.levels.get(node) ?? group.levels.get(movementsOf(node).base)!;
+}
+
+/** The pass in which a scalar can be computed: after those of the reductions that it reads. */
+function passesOf(body: Body): (scalar: Scalar) => number {
+  const known = new Map<Scalar, number>();
+  const ofReduction: number[] = [];
+  const passOf = (scalar: Scalar): number => {
+    const found = known.get(scalar);
+    if (found !== undefined) return found;
+    let pass = scalar.op === 'reduced' ? ofReduction[scalar.reduction]! + 1 : 0;
+    for (const operand of inputsOf(scalar)) pass = Math.max(pass, passOf(operand));
+    known.set(scalar, pass);
+    return pass;
+  };
+  body.reductions.forEach(({ value }, number) => {
+    ofReduction[number] = passOf(value);
+  });
+  return passOf;
+}
+
+/** A loop kernel for the stored nodes of a group. */
+export function lowerLoop(group: Group, nodes: readonly Node[], { owners }: LoweringContext): LoweredKernel {
+  return overLoops(
+    axesOfSpace(group.space, group.reduced ?? []),
+    () => true,
+    (loops, splits) => {
+      const { extents, fullPlace, rowPlace } = loops;
+      const body = new Body({ space: { extents, splits }, group, fullPlace, rowPlace }, owners, null);
+      const stored = nodes.map((node) => storeOf(node, body, levelOf(group, node)));
+      return finishLoop(loops, body, stored);
+    },
+  );
+}
+
+/** A kernel that writes the elements of `source` to the storage of `target`: the same node, or one that is begun with them. */
+export function lowerCopy(target: Node, source: Node, { owners }: LoweringContext): LoweredKernel {
+  return overLoops(
+    axesOfSpace(target.shape, []),
+    () => true,
+    (loops, splits) => {
+      const { extents, fullPlace, rowPlace } = loops;
+      const space = { extents, splits };
+      const body = new Body({ space, group: null, fullPlace, rowPlace }, owners, target);
+      const value = body.at(source, unflatten(fullPlace, source.shape, space));
+      const store = { operand: body.operand(target, 'write'), index: fullPlace, value };
+      return finishLoop(loops, body, [{ store, isRow: false }]);
+    },
+  );
+}
+
+function finishLoop({ extents, rows }: Loops, body: Body, stored: readonly StoredValue[]): LoweredKernel {
+  const passOf = passesOf(body);
+  const values = body.reductions.map(({ value }) => value);
+  const stores = stored.map(({ store }) => store);
+  const merged = coalesce(extents, rows, indicesIn(values, stores));
+  const rewrite = scalarRewriter(merged.rewrite);
+  const rewriteStore = ({ operand, index, value }: Store): Store => ({ operand, index: merged.rewrite(index), value: rewrite(value) });
+  const count = Math.max(
+    1,
+    ...values.map((value) => passOf(value) + 1),
+    ...stored.map(({ store, isRow }) => (isRow ? 1 : passOf(store.value) + 1)),
+  );
+  const passes = Array.from({ length: count }, (_, pass): Pass => ({
+    reductions: values.flatMap((value, number) => (passOf(value) === pass ? [number] : [])),
+    stores: stored.flatMap(({ store, isRow }) => (!isRow && passOf(store.value) === pass ? [rewriteStore(store)] : [])),
+  }));
+  const [kept, folded] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
+  // A map sweeps its innermost axis. A reduction over axes of extent 1 sweeps one element.
+  const isMap = folded.length === 0;
+  const swept = isMap && kept.length > 0 && values.length === 0 ? [kept.pop()!] : isMap ? [1] : folded;
+  const kernel: LoopKernel = {
+    kind: 'loop',
+    operands: body.operands,
+    rows: kept,
+    columns: swept,
+    reductions: body.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
+    passes: passes.filter(({ reductions, stores: inPass }) => reductions.length + inPass.length > 0),
+    rowStores: stored.flatMap(({ store, isRow }) => (isRow ? [rewriteStore(store)] : [])),
+  };
+  return { kernel, operands: body.operandNodes, nodes: body.computed() };
+}
+
+/** Whether a node has elements: what has none needs no kernel. */
+export function hasElements(node: Node): boolean {
+  return sizeOf(node.shape) > 0;
+}

@@ -1,0 +1,54 @@
+/** A copy of scalar expressions with every index expression rewritten; what was shared stays shared. */
+import type { Index } from '../index-expression.ts';
+import type { Scalar, Store } from '../kernel.ts';
+import { scalarsIn } from '../scalars.ts';
+
+type Rewrite<K extends Scalar['op']> = (
+  scalar: Extract<Scalar, { op: K }>,
+  index: (index: Index) => Index,
+  scalar_: (scalar: Scalar) => Scalar,
+) => Scalar;
+
+const REWRITE: { readonly [K in Scalar['op']]: Rewrite<K> } = {
+  const: (scalar) => scalar,
+  load: (scalar, index) => ({ ...scalar, index: index(scalar.index) }),
+  index: (scalar, index) => ({ ...scalar, index: index(scalar.index) }),
+  inside: (scalar, index) => ({ ...scalar, index: index(scalar.index) }),
+  gather: (scalar, index, of) => ({ ...scalar, index: index(scalar.index), position: of(scalar.position) }),
+  random: (scalar, index, of) => ({
+    ...scalar,
+    key: [of(scalar.key[0]), of(scalar.key[1])],
+    counter: [of(scalar.counter[0]), of(scalar.counter[1])],
+    index: index(scalar.index),
+  }),
+  unary: (scalar, _, of) => ({ ...scalar, x: of(scalar.x) }),
+  binary: (scalar, _, of) => ({ ...scalar, a: of(scalar.a), b: of(scalar.b) }),
+  where: (scalar, _, of) => ({ ...scalar, condition: of(scalar.condition), a: of(scalar.a), b: of(scalar.b) }),
+  cast: (scalar, _, of) => ({ ...scalar, x: of(scalar.x) }),
+  reduced: (scalar) => scalar,
+  total: (scalar) => scalar,
+};
+
+/** A function that rewrites scalars, each once. */
+export function scalarRewriter(index: (index: Index) => Index): (scalar: Scalar) => Scalar {
+  const done = new Map<Scalar, Scalar>();
+  const rewrite = (scalar: Scalar): Scalar => {
+    const known = done.get(scalar);
+    if (known !== undefined) return known;
+    const result = (REWRITE[scalar.op] as Rewrite<Scalar['op']>)(scalar, index, rewrite);
+    done.set(scalar, result);
+    return result;
+  };
+  return rewrite;
+}
+
+/** The index expression of a scalar, if it has one. */
+function ownIndex(scalar: Scalar): Index | null {
+  return 'index' in scalar ? scalar.index : null;
+}
+
+/** Every index expression in the scalars and stores. */
+export function indicesIn(scalars: readonly Scalar[], stores: readonly Store[]): readonly Index[] {
+  const all = scalarsIn([...scalars, ...stores.map(({ value }) => value)]);
+  return [...stores.map(({ index }) => index), ...all.flatMap((scalar) => ownIndex(scalar) ?? [])];
+}

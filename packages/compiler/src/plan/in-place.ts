@@ -1,0 +1,102 @@
+/**
+ * Updates that overwrite what they update. A program may say that a variable's storage can be given up: then the kernel that computes the new value writes over the old one,
+ * if all others that read it run before, and if it reads itself, element by element, no other place than it writes.
+ */
+import type { Node, Program } from '@firsthand/graph';
+import { equalIndex, type Index } from '../index-expression.ts';
+import type { Kernel, Scalar, Store } from '../kernel.ts';
+import type { LoweredKernel, Unit } from '../lower/lower.ts';
+import { bodiesOf, scalarsIn } from '../scalars.ts';
+
+/** The order to run in, and for each output the argument that it overwrites, or null. */
+export interface Overwriting {
+  readonly units: readonly Unit[];
+  readonly into: readonly (number | null)[];
+}
+
+/** For each loop body of a kernel, the places at which it reads each operand; null for a gathered one. */
+type Reads = readonly ReadonlyMap<number, readonly (Index | null)[]>[];
+
+/** Decides which outputs overwrite arguments. Updates may move behind the last reader of what they overwrite. */
+export function overwrittenArguments(program: Program, units: readonly Unit[], outputs: readonly Node[]): Overwriting {
+  let order = units;
+  const known = new Map<Kernel, Reads>();
+  const readsOf = (kernel: Kernel): Reads => {
+    const reads = known.get(kernel) ?? bodiesOf(kernel).map(({ values }) => placesRead(values));
+    known.set(kernel, reads);
+    return reads;
+  };
+  const numbers = new Map<Node, number>(program.args.map((argument, number) => [argument, number]));
+  const seen = new Set<Node>();
+  /** What each unit overwrites already. */
+  const overwritten = new Map<Unit, Node[]>();
+  const writers = new Map(units.flatMap((unit) => unit.writes.map((node) => [node, unit])));
+  const into = outputs.map((node, output): number | null => {
+    const old = program.effects[output]?.into ?? null;
+    const writer = writers.get(node);
+    if (old === null || writer === undefined || seen.has(node)) return null;
+    seen.add(node);
+    if (!overwritesSafely(writer, node, old, readsOf)) return null;
+    const moved = behindReaders(order, writer, old, overwritten);
+    if (moved === null) return null;
+    order = moved;
+    overwritten.set(writer, [...(overwritten.get(writer) ?? []), old]);
+    return numbers.get(old)!;
+  });
+  return { units: order, into };
+}
+
+/**
+ * The order with `writer` after all other readers of `old`; null if one of them needs what the writer gives, or overwrites what the writer reads.
+ */
+function behindReaders(
+  order: readonly Unit[],
+  writer: Unit,
+  old: Node,
+  overwritten: ReadonlyMap<Unit, readonly Node[]>,
+): readonly Unit[] | null {
+  const place = order.indexOf(writer);
+  const last = order.findLastIndex((unit) => unit !== writer && unit.reads.includes(old));
+  if (last < place) return order;
+  const between = order.slice(place + 1, last + 1);
+  if (between.some(({ reads }) => reads.some((node) => writer.writes.includes(node)))) return null;
+  if (between.some((unit) => overwritten.get(unit)?.some((node) => writer.reads.includes(node)) === true)) return null;
+  return [...order.slice(0, place), ...between, writer, ...order.slice(last + 1)];
+}
+
+/** Whether a unit that writes `node` over `old` reads `old` only where it writes, and not after it has written. */
+function overwritesSafely({ kernels, reads }: Unit, node: Node, old: Node, readsOf: (kernel: Kernel) => Reads): boolean {
+  if (!reads.includes(old)) return true;
+  if (kernels.length !== 1) return false;
+  const [{ kernel, operands }] = kernels as [LoweredKernel];
+  const [target, source] = [operands.indexOf(node), operands.indexOf(old)];
+  const bodies = readsOf(kernel);
+  if (kernel.kind === 'contract') {
+    return kernel.a.operand !== source && kernel.b.operand !== source && isWritten(bodies, kernel.stores, target, source);
+  }
+  if (kernel.kind !== 'loop') return false;
+  const { passes, rowStores } = kernel;
+  const writing = passes.findIndex(({ stores }) => stores.some(({ operand }) => operand === target));
+  // Once per row: the columns of other rows may read what this one overwrites. In a pass: later passes would read new values.
+  const forbidden = writing < 0 ? bodies.slice(0, passes.length) : bodies.slice(writing + 1);
+  if (forbidden.some((body) => body.has(source))) return false;
+  return isWritten(bodies, [...passes.flatMap(({ stores }) => stores), ...rowStores], target, source);
+}
+
+/** Whether every place of `source` that is read is the place of `target` that is written. */
+function isWritten(bodies: Reads, stores: readonly Store[], target: number, source: number): boolean {
+  const written = stores.find(({ operand }) => operand === target)!.index;
+  return bodies.every((body) => (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, written)));
+}
+
+function placesRead(body: readonly Scalar[]): ReadonlyMap<number, readonly (Index | null)[]> {
+  const places = new Map<number, (Index | null)[]>();
+  for (const scalar of scalarsIn(body)) {
+    if (scalar.op !== 'load' && scalar.op !== 'gather') continue;
+    const place = scalar.op === 'load' ? scalar.index : null;
+    const list = places.get(scalar.operand);
+    if (list === undefined) places.set(scalar.operand, [place]);
+    else list.push(place);
+  }
+  return places;
+}

@@ -1,0 +1,120 @@
+/**
+ * Kernels as text: loops, and what they compute, with arrays named a, b, … in the order of the operands. The text leaves nothing out: kernels with equal
+ * texts compute the same bits from the same arrays, so that it serves as a key for compiled code as well as for reading.
+ */
+import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
+import type { Kernel, KernelKind, LoopKernel, Operand, Store } from '../kernel.ts';
+
+type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
+
+/**
+ * A kernel as text.
+ * @returns lines without a final line break
+ */
+export function printKernel(kernel: Kernel): string {
+  const text = new Text();
+  (PRINT[kernel.kind] as (kernel: Kernel, expressions: Expressions, text: Text) => void)(kernel, new Expressions(kernel), text);
+  return text.toString();
+}
+
+/** Lines, indented by the loops around them. */
+class Text {
+  readonly #lines: string[] = [];
+  #depth = 0;
+
+  header(title: string, operands: readonly Operand[]): void {
+    const list = operands.map(({ dtype, length, access }, operand) => `${operandName(operand)}: ${dtype}[${length}] ${access}`);
+    this.line(`${title} (${list.join(', ')})`);
+  }
+  line(line: string): void {
+    this.#lines.push('  '.repeat(this.#depth) + line);
+  }
+  /** A loop over the axes from `first` on; without axes its body stands where the loop would. */
+  loop(extents: readonly number[], first: number, body: () => void): void {
+    if (extents.length === 0) return body();
+    this.line(`for ${extents.map((extent, k) => range(first + k, extent)).join(', ')}`);
+    this.#depth++;
+    body();
+    this.#depth--;
+  }
+  toString(): string {
+    return this.#lines.join('\n');
+  }
+}
+
+function range(axis: number, extent: number): string {
+  return `${axisName(axis)} in 0..${extent}`;
+}
+
+function stored({ operand, index }: Store, value: string): string {
+  return `${operandName(operand)}[${printIndex(index)}] = ${value}`;
+}
+
+function printStores(stores: readonly Store[], expressions: Expressions, text: Text): void {
+  const { lines, texts } = expressions.print(stores.map(({ value }) => value));
+  for (const line of lines) text.line(line);
+  stores.forEach((store, place) => text.line(stored(store, texts[place]!)));
+}
+
+/** What a reader calls a loop kernel: without reductions a map, with one sweep a reduction, with several a row kernel. */
+function titleOf({ reductions, passes }: LoopKernel): string {
+  return reductions.length === 0 ? 'map' : passes.length === 1 ? 'reduce' : 'row';
+}
+
+const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Expressions, text: Text) => void } = {
+  loop: (kernel, expressions, text) => {
+    const { operands, rows, columns, reductions, passes, rowStores } = kernel;
+    text.header(titleOf(kernel), operands);
+    text.loop(rows, 0, () => {
+      for (const pass of passes) {
+        text.loop(columns, rows.length, () => {
+          const folded = pass.reductions.map((number) => reductions[number]!);
+          const { lines, texts } = expressions.print([...folded, ...pass.stores].map(({ value }) => value));
+          for (const line of lines) text.line(line);
+          pass.reductions.forEach((number, place) => {
+            const { kind, dtype, value } = reductions[number]!;
+            const expected = kind === 'argmax' || kind === 'argmin' ? 'int32' : value.dtype;
+            text.line(`r${number}${dtype === expected ? '' : `: ${dtype}`} = ${kind} ${texts[place]}`);
+          });
+          pass.stores.forEach((store, place) => text.line(stored(store, texts[folded.length + place]!)));
+        });
+      }
+      printStores(rowStores, expressions, text);
+    });
+  },
+  contract: ({ operands, batch, m, n, k, dtype, a, b, stores }, expressions, text) => {
+    const extents = [...batch, m, n];
+    text.header('contract', operands);
+    text.loop(extents, 0, () => {
+      const product = [a, b].map(({ operand, index }) => `${operandName(operand)}[${printIndex(index)}]`).join(' · ');
+      text.line(`total: ${dtype} = sum over ${range(extents.length, k)} of ${product}`);
+      printStores(stores, expressions, text);
+    });
+  },
+  scan: ({ operands, rows, count, dtype, value, stores }, expressions, text) => {
+    text.header('scan', operands);
+    text.loop([...rows, count], 0, () => {
+      const { lines, texts } = expressions.print([value]);
+      for (const line of lines) text.line(line);
+      text.line(`total: ${dtype} += ${texts[0]}`);
+      printStores(stores, expressions, text);
+    });
+  },
+  scatter: ({ operands, extents, mode, target, index, position, stride, extent, value }, expressions, text) => {
+    text.header(`scatter ${mode}`, operands);
+    text.loop(extents, 0, () => {
+      const { lines, texts } = expressions.print([position, value]);
+      for (const line of lines) text.line(line);
+      const place = printPosition(index, stride, texts[0]!, extent);
+      text.line(`${operandName(target)}[${place}] ${mode === 'add' ? '+=' : '='} ${texts[1]}`);
+    });
+  },
+  sort: ({ operands, rows, count, descending, value, target }, expressions, text) => {
+    text.header(`sort ${descending ? 'descending' : 'ascending'}`, operands);
+    text.loop([...rows, count], 0, () => {
+      const { lines, texts } = expressions.print([value]);
+      for (const line of lines) text.line(line);
+      text.line(`${operandName(target.operand)}[${printIndex(target.index)}] = position of ${texts[0]}`);
+    });
+  },
+};

@@ -1,0 +1,95 @@
+/**
+ * Walking scalar expressions without recursion: what each operation is made of, everything below some expressions, and where the expressions of a
+ * kernel are. An expression is a graph, so that what occurs twice is visited once.
+ */
+import type { Kernel, KernelKind, Scalar, ScalarOp, Store } from './kernel.ts';
+
+/** A scalar expression of one operation. */
+export type ScalarOf<K extends ScalarOp> = Extract<Scalar, { readonly op: K }>;
+type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
+
+const none = (): readonly Scalar[] => [];
+const INPUTS: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>) => readonly Scalar[] } = {
+  const: none,
+  load: none,
+  index: none,
+  inside: none,
+  gather: ({ position }) => [position],
+  random: ({ key, counter }) => [...key, ...counter],
+  unary: ({ x }) => [x],
+  binary: ({ a, b }) => [a, b],
+  where: ({ condition, a, b }) => [condition, a, b],
+  cast: ({ x }) => [x],
+  reduced: none,
+  total: none,
+};
+
+/** The expressions that an expression is made of, in order. */
+export function inputsOf(scalar: Scalar): readonly Scalar[] {
+  return (INPUTS[scalar.op] as (scalar: Scalar) => readonly Scalar[])(scalar);
+}
+
+/** Everything that occurs in `roots`, once each, inputs before what they are inputs of. Those that `isDone` holds for are left out, with all below them. */
+export function scalarsIn(roots: readonly Scalar[], isDone: (scalar: Scalar) => boolean = () => false): Scalar[] {
+  const order: Scalar[] = [];
+  const seen = new Set<Scalar>();
+  const stack = roots.toReversed();
+  for (let scalar = stack.at(-1); scalar !== undefined; scalar = stack.at(-1)) {
+    const missing = seen.has(scalar) || isDone(scalar) ? [] : inputsOf(scalar).filter((input) => !seen.has(input) && !isDone(input));
+    if (missing.length > 0) {
+      stack.push(...missing.toReversed());
+      continue;
+    }
+    stack.pop();
+    if (seen.has(scalar) || isDone(scalar)) continue;
+    seen.add(scalar);
+    order.push(scalar);
+  }
+  return order;
+}
+
+/** The innermost of some loops of a kernel. */
+export interface LoopBody {
+  /** Extents of the loops around it. */
+  readonly extents: readonly number[];
+  /** What is evaluated at each place, in order: what is folded, then what is stored. */
+  readonly values: readonly Scalar[];
+  /** Operations at each place besides those of the values: a reduction folds one element, a contraction multiplies and adds. */
+  readonly folds: number;
+  /** The operands that are stored to, once for each store. */
+  readonly targets: readonly number[];
+}
+
+function bodyOf(extents: readonly number[], values: readonly Scalar[], folds: number, stores: readonly Store[]): LoopBody {
+  return { extents, values: [...values, ...stores.map(({ value }) => value)], folds, targets: stores.map(({ operand }) => operand) };
+}
+
+const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly LoopBody[] } = {
+  loop: ({ rows, columns, passes, reductions, rowStores }) => [
+    ...passes.map((pass) => {
+      const values = pass.reductions.map((number) => reductions[number]!.value);
+      return bodyOf([...rows, ...columns], values, values.length, pass.stores);
+    }),
+    bodyOf(rows, [], 0, rowStores),
+  ],
+  contract: ({ batch, m, n, k, dtype, a, b, stores }) => [
+    bodyOf(
+      [...batch, m, n, k],
+      [
+        { op: 'load', dtype, ...a },
+        { op: 'load', dtype, ...b },
+      ],
+      2,
+      [],
+    ),
+    bodyOf([...batch, m, n], [], 0, stores),
+  ],
+  scan: ({ rows, count, value, stores }) => [bodyOf([...rows, count], [value], 1, stores)],
+  scatter: ({ extents, position, value, target }) => [{ extents, values: [position, value], folds: 1, targets: [target] }],
+  sort: ({ rows, count, value, target }) => [{ extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] }],
+};
+
+/** The bodies of a kernel's loops, in the order in which they run. */
+export function bodiesOf(kernel: Kernel): readonly LoopBody[] {
+  return (BODIES[kernel.kind] as (kernel: Kernel) => readonly LoopBody[])(kernel);
+}

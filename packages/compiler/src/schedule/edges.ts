@@ -1,0 +1,84 @@
+/**
+ * What a node reads, seen past movements and past values that are computed anew wherever they are needed: for each operand the node that gives the value, and
+ * how its places relate to those of the reader.
+ */
+import { isFloat, type Node, type NodeOf, type Op, type UnaryKind, type BinaryKind } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import { axisIndex, equalIndex, type Index } from '../index-expression.ts';
+import { flatten, movementsOf, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+
+/** A read of `base` by some node. */
+export interface Edge {
+  /** What is read, through the movements. */
+  readonly operand: Node;
+  readonly base: Node;
+  /** Whether element i of the base is read at element i of the reader. */
+  readonly isSame: boolean;
+  /** The element of the base that is read, over the axes of the reader's space; null where padding hides some. */
+  readonly place: Index | null;
+}
+
+/** A space of its own, with one loop per axis. */
+export function spaceOf(extents: readonly number[]): Space {
+  return { extents, splits: new Map() };
+}
+
+/** The loop variables themselves. */
+export function identityCoordinates(extents: readonly number[]): Coordinates {
+  return extents.map((_, axis) => axisIndex(axis));
+}
+
+/** The read of `operand` by a node whose places are those of `operand`. */
+export function edgeTo(operand: Node): Edge {
+  const { chain, base } = movementsOf(operand);
+  if (chain.length === 0) return { operand, base, isSame: true, place: null };
+  const extents = operand.shape;
+  const space = spaceOf(extents);
+  const guards: Guard[] = [];
+  let at = identityCoordinates(extents);
+  for (const movement of chain) at = pull(movement, at, space, guards);
+  if (guards.length > 0) return { operand, base, isSame: false, place: null };
+  const place = flatten(at, base.shape);
+  const isSame = sizeOf(base.shape) === sizeOf(extents) && equalIndex(place, flatten(identityCoordinates(extents), extents));
+  return { operand, base, isSame, place };
+}
+
+/** For a reader with axes `shape`: the row of the space that each of its places lies in. The space has as many elements as the reader. */
+export function rowPlace(shape: readonly number[], space: readonly number[], reduced: readonly number[]): Index {
+  const full = flatten(identityCoordinates(shape), shape);
+  const at = unflatten(full, space, spaceOf(shape));
+  const kept = space.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
+  return flatten(
+    kept.map((axis) => at[axis]!),
+    kept.map((axis) => space[axis]!),
+  );
+}
+
+const EXPENSIVE_UNARY: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set([
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'erf',
+  'sigmoid',
+] as const);
+const EXPENSIVE_BINARY: ReadonlySet<BinaryKind> = /* @__PURE__ */ new Set(['pow', 'mod'] as const);
+
+/** Operations that work element by element. */
+const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['unary', 'binary', 'where', 'cast']);
+
+/** Whether a node computes each element from the elements of its operands at the same place. */
+export function isElementwise(node: Node): node is NodeOf<'unary' | 'binary' | 'where' | 'cast'> {
+  return ELEMENTWISE.has(node.op);
+}
+
+/** Whether computing an element costs less than storing it and loading it again. */
+export function isCheap(node: Node): boolean {
+  if (node.op === 'unary') return !EXPENSIVE_UNARY.has(node.attrs.kind);
+  if (node.op === 'binary') return !EXPENSIVE_BINARY.has(node.attrs.kind) && (node.attrs.kind !== 'div' || isFloat(node.dtype));
+  return node.op === 'where' || node.op === 'cast';
+}

@@ -1,0 +1,176 @@
+/**
+ * Groups of nodes that will be one kernel each, and which groups need which. Groups merge, so they are numbered once and found by union; what a group needs,
+ * directly or through others, is a bit set, so that a fusion that would close a cycle is refused at once.
+ */
+import { sizeOf } from '@firsthand/linalg';
+import type { Node } from '@firsthand/graph';
+
+/** The kernel that a group becomes. */
+export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort';
+
+/** Where a member stands in its group: an element of the full space, or one of a row. */
+export type Level = 'full' | 'row';
+
+/** Nodes that will be one kernel. */
+export interface Group {
+  readonly id: number;
+  readonly kind: GroupKind;
+  /** In topological order. */
+  members: Node[];
+  readonly levels: Map<Node, Level>;
+  /** The shape over which the kernel loops. */
+  space: readonly number[];
+  /** Axes of the space that reductions fold; null while there is no reduction. */
+  reduced: readonly number[] | null;
+  /** Groups that a member reads at other places than its own: they must be stored before. */
+  readonly blocked: Set<number>;
+  /** Why the first member did not join what it reads. */
+  readonly reason: string;
+}
+
+/** The number of rows of a group's space. */
+export function rowsOf({ space, reduced }: Group): number {
+  return space.reduce((size, extent, axis) => (reduced?.includes(axis) === true ? size : size * extent), 1);
+}
+
+/** Runs of kept and of folded axes, as extents; kept ones positive, folded ones negative. */
+export function signatureOf(space: readonly number[], reduced: readonly number[]): string {
+  const runs: number[] = [];
+  space.forEach((extent, axis) => {
+    if (extent === 1) return;
+    const signed = reduced.includes(axis) ? -extent : extent;
+    const last = runs.at(-1);
+    if (last !== undefined && last < 0 === signed < 0) runs[runs.length - 1] = Math.sign(signed) * Math.abs(last * signed);
+    else runs.push(signed);
+  });
+  return runs.join();
+}
+
+/** All groups of a program. */
+export class Groups {
+  readonly #groups: Group[] = [];
+  readonly #parent: number[] = [];
+  /** Whether some group needs a group: as long as none does, its own needs may grow unnoticed. */
+  readonly #isNeeded: boolean[] = [];
+  /** For each group the set of groups that it needs, as bits. */
+  readonly #needs: Uint32Array[] = [];
+  readonly #words: number;
+  readonly #of = new Map<Node, number>();
+
+  /** @param capacity the largest number of groups */
+  constructor(capacity: number) {
+    this.#words = (capacity >> 5) + 1;
+  }
+
+  create(kind: GroupKind, space: readonly number[], reason: string): Group {
+    const id = this.#groups.length;
+    const group: Group = { id, kind, members: [], levels: new Map(), space, reduced: null, blocked: new Set(), reason };
+    this.#groups.push(group);
+    this.#parent.push(id);
+    this.#needs.push(new Uint32Array(this.#words));
+    this.#isNeeded.push(false);
+    return group;
+  }
+
+  #find(id: number): number {
+    let root = id;
+    while (this.#parent[root] !== root) root = this.#parent[root]!;
+    this.#parent[id] = root;
+    return root;
+  }
+
+  /** The group that a node belongs to, or null for a node that belongs to none. */
+  of(node: Node): Group | null {
+    const id = this.#of.get(node);
+    return id === undefined ? null : this.#groups[this.#find(id)]!;
+  }
+
+  /** Whether `group` needs `other`, directly or through others. */
+  needs(group: Group, other: Group): boolean {
+    return this.#has(group.id, other.id);
+  }
+
+  #has(id: number, other: number): boolean {
+    return ((this.#needs[id]![other >> 5]! >>> (other & 31)) & 1) === 1;
+  }
+
+  isBlocked(group: Group, by: Group): boolean {
+    for (const id of group.blocked) if (this.#find(id) === by.id) return true;
+    return false;
+  }
+
+  /** Adds a node to a group. `reads` are the groups of its operands. */
+  join(group: Group, node: Node, level: Level, reads: readonly Group[]): void {
+    group.members.push(node);
+    group.levels.set(node, level);
+    this.#of.set(node, group.id);
+    for (const read of reads) if (read !== group) this.#require(group.id, read.id);
+  }
+
+  #require(id: number, other: number): void {
+    if (this.#has(id, other)) return;
+    const needs = this.#needs[id]!;
+    const addition = this.#needs[other]!;
+    this.#isNeeded[other] = true;
+    for (let word = 0; word < this.#words; word++) needs[word]! |= addition[word]!;
+    needs[other >> 5]! |= 1 << (other & 31);
+    if (!this.#isNeeded[id]!) return;
+    this.#groups.forEach((_, each) => {
+      if (each === id || this.#parent[each] !== each || !this.#has(each, id)) return;
+      const theirs = this.#needs[each]!;
+      for (let word = 0; word < this.#words; word++) theirs[word]! |= needs[word]!;
+    });
+  }
+
+  /** Whether some third group lies between the two: they could not run at once. */
+  #isBetween(first: number, second: number): boolean {
+    const needs = this.#needs[second]!;
+    for (let word = 0; word < this.#words; word++) {
+      for (let bits = needs[word]!; bits !== 0; bits &= bits - 1) {
+        const between = this.#find((word << 5) + 31 - Math.clz32(bits & -bits));
+        if (between !== first && between !== second && this.#has(between, first)) return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether two groups could be one, as far as what needs what is concerned. */
+  areIndependent(a: Group, b: Group): boolean {
+    return !this.isBlocked(a, b) && !this.isBlocked(b, a) && !this.#isBetween(a.id, b.id) && !this.#isBetween(b.id, a.id);
+  }
+
+  /** Makes two groups one, which takes `kept`'s number; `levelOf` says where the other's members stand. */
+  merge(kept: Group, gone: Group, levelOf: (node: Node) => Level): void {
+    for (const node of gone.members) kept.levels.set(node, levelOf(node));
+    kept.members.push(...gone.members);
+    for (const id of gone.blocked) kept.blocked.add(id);
+    this.#parent[gone.id] = kept.id;
+    const [ours, theirs] = [this.#needs[kept.id]!, this.#needs[gone.id]!];
+    for (let word = 0; word < this.#words; word++) ours[word]! |= theirs[word]!;
+    const clear = (needs: Uint32Array, id: number): void => {
+      needs[id >> 5]! &= ~(1 << (id & 31));
+    };
+    clear(ours, kept.id);
+    clear(ours, gone.id);
+    if (!this.#isNeeded[kept.id]! && !this.#isNeeded[gone.id]!) return;
+    this.#isNeeded[kept.id] = true;
+    this.#groups.forEach((_, each) => {
+      if (each === kept.id || this.#parent[each] !== each) return;
+      if (!this.#has(each, kept.id) && !this.#has(each, gone.id)) return;
+      const needs = this.#needs[each]!;
+      for (let word = 0; word < this.#words; word++) needs[word]! |= ours[word]!;
+      needs[kept.id >> 5]! |= 1 << (kept.id & 31);
+      clear(needs, gone.id);
+    });
+  }
+
+  /** The groups that are left, in the order of their creation. */
+  all(): readonly Group[] {
+    return this.#groups.filter(({ id }) => this.#parent[id] === id);
+  }
+}
+
+/** The number of elements of a group's space. */
+export function elementsOfSpace({ space }: Group): number {
+  return sizeOf(space);
+}

@@ -1,0 +1,332 @@
+/**
+ * Which nodes become one kernel. Nodes are placed in topological order: each joins the kernel of what it reads where it runs over the same elements, or over the
+ * rows of a reduction, and nothing between the two must run in the middle; else it begins a kernel of its own. So softmax, layer normalisation, cross-entropy and
+ * their gradients become one kernel each, and a bias or an activation becomes the last step of a matrix product, by these rules and by no name.
+ */
+import { postOrder, type ArgReduceKind, type Node, type NodeOf, type ReduceKind } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './edges.ts';
+import { elementsOfSpace, Groups, rowsOf, signatureOf, type Group, type GroupKind, type Level } from './groups.ts';
+import { equalIndex } from '../index-expression.ts';
+
+/** Members of one kernel before fusion stops: code that is longer is compiled slowly and runs no faster. */
+const MEMBER_LIMIT = 160;
+/** The same for kernels of single numbers, which are straight code that runs once. */
+const SINGLE_LIMIT = 1024;
+/** Cost of an expression of constants, indices, random numbers and single numbers that is computed anew wherever it is needed. */
+const FREE_COST = 48;
+/** The same for an expression of arguments, which costs loads too. */
+const LIGHT_COST = 8;
+/** Elements of a row for one value that is computed beside it. */
+const ROW_LENGTH = 8;
+const EXPENSIVE = 12;
+const RANDOM_COST = 20;
+const LOAD_COST = 2;
+
+/** The nodes of a program in kernels to be. */
+export interface Schedule {
+  readonly order: readonly Node[];
+  readonly groups: Groups;
+  /** What each placed node reads; gathered, multiplied, sorted and scattered operands too. */
+  readonly edges: ReadonlyMap<Node, readonly Edge[]>;
+  /** Whether a node is computed wherever it is needed, and belongs to no kernel. */
+  isFree(node: Node): boolean;
+}
+
+/** Places the nodes that `roots` need. */
+export function scheduleNodes(roots: readonly Node[]): Schedule {
+  const order = postOrder(roots, (node) => node.inputs);
+  const scheduler = new Scheduler(order, new Set(roots));
+  for (const node of order) scheduler.place(node);
+  scheduler.mergeNeighbours();
+  return { order, groups: scheduler.groups, edges: scheduler.edges, isFree: (node) => scheduler.isFree(node) };
+}
+
+const NO_EDGES: readonly Edge[] = [];
+
+interface Cost {
+  readonly operations: number;
+  /** Whether arguments of several elements are read. */
+  readonly isLight: boolean;
+}
+
+class Scheduler {
+  readonly groups: Groups;
+  readonly edges = new Map<Node, readonly Edge[]>();
+  /** Cost of the nodes that are free, and whether they read arguments. */
+  readonly #free = new Map<Node, Cost>();
+  readonly #roots: ReadonlySet<Node>;
+  /** The kernel of all single numbers that are asked for and depend on arguments alone (the step counts of optimizers). */
+  #singles: Group | null = null;
+  /** How many nodes read a node, through movements. */
+  readonly #readers = new Map<Node, number>();
+  readonly #bases = new Map<Node, Node>();
+
+  constructor(order: readonly Node[], roots: ReadonlySet<Node>) {
+    this.#roots = roots;
+    this.groups = new Groups(order.length);
+    for (const node of order) {
+      const below = node.op === 'movement' ? this.#bases.get(node.inputs[0]!)! : node;
+      this.#bases.set(node, below);
+      if (node.op === 'movement') continue;
+      for (const input of node.inputs) {
+        const base = this.#bases.get(input)!;
+        this.#readers.set(base, (this.#readers.get(base) ?? 0) + 1);
+      }
+    }
+  }
+
+  isFree(node: Node): boolean {
+    return this.#free.has(node);
+  }
+
+  place(node: Node): void {
+    if (node.op === 'leaf' || node.op === 'movement' || node.op === 'call') return;
+    const cost = this.#freeCost(node);
+    const isRoot = this.#roots.has(node) && isElementwise(node);
+    if (cost !== null && !isRoot && cost.operations <= (cost.isLight ? LIGHT_COST : FREE_COST)) {
+      this.#free.set(node, cost);
+      return;
+    }
+    if (cost !== null && isRoot && sizeOf(node.shape) === 1 && cost.operations <= FREE_COST) {
+      const isFull = this.#singles === null || isCrowded(this.#singles);
+      if (isFull) this.#singles = this.groups.create('loop', [], 'it computes the single numbers that depend on arguments alone');
+      this.#join(this.#singles!, node, 'full', NO_EDGES, NO_EDGES);
+      return;
+    }
+    if (isElementwise(node)) this.#placeElementwise(node, node.inputs.map(edgeTo), NO_EDGES);
+    else if (node.op === 'gather') this.#placeElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
+    else if (node.op === 'reduce' || node.op === 'argReduce') this.#placeReduction(node);
+    else if (node.op === 'output')
+      this.#begin(node, 'contract', node.shape, node.inputs[0]!.inputs.map(edgeTo), 'a matrix product begins a kernel');
+    else if (node.op === 'prefixScan') this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a running sum begins a kernel');
+    else if (node.op === 'scatter')
+      this.#begin(node, 'scatter', node.inputs[1]!.shape, node.inputs.map(edgeTo), 'scattering begins a kernel');
+    else if (node.op === 'sort') this.#begin(node, 'sort', node.shape, node.inputs.map(edgeTo), 'sorting begins a kernel');
+  }
+
+  /** What it costs to compute an element of a node that depends on no other kernel; null for other nodes. */
+  #freeCost(node: Node): Cost | null {
+    if (node.op === 'const' || node.op === 'iota') return { operations: 0, isLight: false };
+    if (node.op === 'random') return { operations: RANDOM_COST, isLight: false };
+    if (!isElementwise(node)) return null;
+    const isSingle = sizeOf(node.shape) === 1;
+    let operations = isCheap(node) ? 1 : EXPENSIVE;
+    let isLight = false;
+    for (const input of node.inputs) {
+      const base = this.#bases.get(input)!;
+      if (base.op === 'leaf') {
+        if (sizeOf(base.shape) === 1 && isSingle) continue;
+        operations += LOAD_COST;
+        isLight = true;
+        continue;
+      }
+      const below = this.#free.get(base);
+      if (below === undefined) return null;
+      operations += below.operations;
+      isLight ||= below.isLight;
+    }
+    return { operations, isLight };
+  }
+
+  /** Groups of the nodes that the edges read, without repetition, the latest first. */
+  #groupsOf(edges: readonly Edge[]): readonly Group[] {
+    const found = new Set<Group>();
+    for (const { base } of edges) {
+      const group = this.groups.of(base);
+      if (group !== null) found.add(group);
+    }
+    return [...found].sort((a, b) => b.id - a.id);
+  }
+
+  #begin(node: Node, kind: GroupKind, space: readonly number[], edges: readonly Edge[], reason: string): Group {
+    const group = this.groups.create(kind, space, reason);
+    this.#join(group, node, 'full', edges, edges);
+    return group;
+  }
+
+  #join(group: Group, node: Node, level: Level, edges: readonly Edge[], elsewhere: readonly Edge[]): void {
+    this.edges.set(node, edges);
+    for (const { base } of elsewhere) {
+      const read = this.groups.of(base);
+      if (read !== null && read !== group) group.blocked.add(read.id);
+    }
+    this.groups.join(group, node, level, this.#groupsOf(edges));
+  }
+
+  // ---- elementwise nodes, and gathers by their index
+
+  #placeElementwise(node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): void {
+    const edges = [...aligned, ...elsewhere];
+    const candidates = this.#groupsOf(aligned);
+    const reasons: string[] = [];
+    for (const group of candidates) {
+      const level = this.#levelIn(group, node, aligned, elsewhere);
+      if (typeof level === 'object') {
+        reasons.push(level.refusal);
+        continue;
+      }
+      const others = edges.filter(({ base, isSame }) => !isSame || elsewhere.some((edge) => edge.base === base));
+      this.#join(
+        group,
+        node,
+        level,
+        edges,
+        others.filter(({ base }) => this.groups.of(base) !== group),
+      );
+      for (const other of candidates) if (other !== group) this.#tryMerge(this.groups.of(node)!, other);
+      return;
+    }
+    const group = this.groups.create('loop', node.shape, reasons[0] ?? 'it reads arguments only');
+    const others = edges.filter(({ base, isSame }) => !isSame || elsewhere.some((edge) => edge.base === base));
+    this.#join(group, node, 'full', edges, others);
+  }
+
+  /** Where a node would stand in a group, or why it cannot join. */
+  #levelIn(group: Group, node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): Level | { readonly refusal: string } {
+    if (group.kind === 'scatter' || group.kind === 'sort') return { refusal: `nothing joins a ${group.kind} kernel` };
+    if (isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
+    const inside = aligned.filter(({ base }) => this.groups.of(base) === group);
+    for (const { base } of [...aligned, ...elsewhere]) {
+      const read = this.groups.of(base);
+      if (read !== null && read !== group && this.groups.needs(read, group)) {
+        return { refusal: 'it also needs a value that is computed from the kernel before it' };
+      }
+    }
+    if (elsewhere.some(({ base }) => this.groups.of(base) === group))
+      return { refusal: 'it picks elements of a value that must exist whole' };
+    const same = inside.find(({ isSame }) => isSame);
+    const level = same === undefined ? 'full' : group.levels.get(same.base)!;
+    if (same === undefined && sizeOf(node.shape) !== elementsOfSpace(group)) return { refusal: 'it runs over other elements' };
+    for (const { base, isSame, place } of inside) {
+      const theirs = group.levels.get(base)!;
+      if (isSame && theirs === level) continue;
+      const isOfRow =
+        level === 'full' && theirs === 'row' && place !== null && equalIndex(place, rowPlace(node.shape, group.space, group.reduced!));
+      if (!isOfRow) return { refusal: 'it reads elements of another place (a transposition, a cut, padding or repetition)' };
+    }
+    return level;
+  }
+
+  // ---- reductions
+
+  #placeReduction(node: NodeOf<'reduce'> | NodeOf<'argReduce'>): void {
+    const operand = node.inputs[0]!;
+    const edge = edgeTo(operand);
+    const axes = axesOf(node.attrs);
+    const group = this.groups.of(edge.base);
+    const refusal = group === null ? 'it reads arguments only' : this.#refuseReduction(group, edge, operand.shape, axes);
+    if (group !== null && refusal === null) {
+      this.#shape(group, operand.shape, axes);
+      this.#join(group, node, 'row', [edge], []);
+      return;
+    }
+    const created = this.groups.create('loop', operand.shape, refusal ?? '');
+    this.#shape(created, operand.shape, axes);
+    this.#join(created, node, 'row', [edge], [edge]);
+  }
+
+  /** The first reduction of a group says what its rows are. */
+  #shape(group: Group, space: readonly number[], reduced: readonly number[]): void {
+    if (group.reduced !== null) return;
+    group.space = space;
+    group.reduced = reduced;
+  }
+
+  #refuseReduction(group: Group, { base, isSame, place }: Edge, space: readonly number[], axes: readonly number[]): string | null {
+    if (group.kind !== 'loop') return `a reduction does not join a ${group.kind} kernel`;
+    if (isCrowded(group)) return `the kernel before it has ${group.members.length} operations already`;
+    const level = group.levels.get(base)!;
+    if (group.reduced === null) {
+      if (!isSame) return 'it reads elements of another place (a transposition, a cut, padding or repetition)';
+      return areTrailing(space, axes) || this.#readers.get(base) === 1 ? null : 'a sum over columns sweeps in another order';
+    }
+    if (signatureOf(group.space, group.reduced) !== signatureOf(space, axes)) return 'it folds other axes than the kernel before it';
+    if (isSame && level === 'full') return null;
+    const isOfRow = level === 'row' && place !== null && equalIndex(place, rowPlace(space, group.space, group.reduced));
+    return isOfRow ? null : 'it reads elements of another place (a transposition, a cut, padding or repetition)';
+  }
+
+  // ---- merging
+
+  /** Kernels over the same elements that read the same arrays become one, where nothing must run between them. */
+  mergeNeighbours(): void {
+    const readers = new Map<Node, Node[]>();
+    for (const node of this.edges.keys()) {
+      for (const base of this.#arraysBehind(node)) {
+        const list = readers.get(base);
+        if (list === undefined) readers.set(base, [node]);
+        else if (list.length < 64) list.push(node);
+      }
+    }
+    for (const list of readers.values()) {
+      for (let index = 1; index < list.length; index++) {
+        for (let before = Math.max(0, index - 4); before < index; before++) {
+          const [first, second] = [this.groups.of(list[before]!)!, this.groups.of(list[index]!)!];
+          if (first !== second) this.#tryMerge(first, second);
+        }
+      }
+    }
+  }
+
+  /** The arrays that a node reads, directly or through a few cheap operations that may be computed anew. */
+  #arraysBehind(node: Node): ReadonlySet<Node> {
+    const found = new Set<Node>();
+    const own = this.groups.of(node);
+    const collect = (bases: readonly Node[], depth: number): void => {
+      for (const base of bases) {
+        if (sizeOf(base.shape) === 1 || found.has(base)) continue;
+        const free = this.#free.get(base);
+        if (free === undefined) found.add(base);
+        if (depth === 3 || (free === undefined ? !isElementwise(base) || !isCheap(base) || this.groups.of(base) === own : !free.isLight))
+          continue;
+        collect(
+          base.inputs.map((input) => this.#bases.get(input)!),
+          depth + 1,
+        );
+      }
+    };
+    collect(
+      this.edges.get(node)!.map(({ base }) => base),
+      0,
+    );
+    return found;
+  }
+
+  #tryMerge(a: Group, b: Group): void {
+    if (a.kind !== 'loop' || b.kind !== 'loop' || a.members.length + b.members.length > MEMBER_LIMIT) return;
+    const [kept, gone] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
+    const level = levelOfMap(kept, gone);
+    if (level === null || !this.groups.areIndependent(kept, gone)) return;
+    this.groups.merge(kept, gone, (node) => (level === 'same' ? gone.levels.get(node)! : level));
+  }
+}
+
+/** Whether a kernel has as many operations as one should have. */
+function isCrowded(group: Group): boolean {
+  return group.members.length >= (elementsOfSpace(group) === 1 ? SINGLE_LIMIT : MEMBER_LIMIT);
+}
+
+/** Where the members of one group would stand in another: as they do, or on one level; null where the two do not fit. */
+function levelOfMap(kept: Group, gone: Group): Level | 'same' | null {
+  if (gone.reduced !== null) return signatureOf(kept.space, kept.reduced!) === signatureOf(gone.space, gone.reduced) ? 'same' : null;
+  const size = elementsOfSpace(gone);
+  if (kept.reduced === null) return size === elementsOfSpace(kept) ? 'full' : null;
+  if (size === elementsOfSpace(kept)) return areTrailing(kept.space, kept.reduced) ? 'full' : null;
+  // What is done once per row is done one by one: rows must be few beside their elements.
+  return size === rowsOf(kept) && size * ROW_LENGTH <= elementsOfSpace(kept) ? 'row' : null;
+}
+
+/** Whether rows lie one after the other: no kept axis longer than 1 follows a folded one. */
+function areTrailing(space: readonly number[], axes: readonly number[]): boolean {
+  const first = space.findIndex((extent, axis) => extent > 1 && axes.includes(axis));
+  if (first < 0) return true;
+  return space.every((extent, axis) => axis < first || extent === 1 || axes.includes(axis));
+}
+
+/** The axes that a reduction folds. */
+function axesOf(
+  attrs: { readonly kind: ReduceKind; readonly axes: readonly number[] } | { readonly kind: ArgReduceKind; readonly axis: number },
+): readonly number[] {
+  return 'axes' in attrs ? attrs.axes : [attrs.axis];
+}

@@ -1,0 +1,154 @@
+/**
+ * Which values exist in memory. What leaves its kernel is stored, unless computing it anew from values that are stored anyway costs less than storing it and loading it
+ * again (½x of a gelu whose x is kept; the mask of a relu is kept as bool). Rearranged values that a matrix product or a caller wants are stored as they are wanted.
+ */
+import { identity, type Node, type NodeOf } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
+import type { Group } from './groups.ts';
+import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
+import { flatten, isRearrangement, movementsOf, pull, type Coordinates, type Guard } from '../movement.ts';
+import type { Schedule } from './schedule.ts';
+
+/** Operations that are computed again rather than stored, at most. */
+const RECOMPUTED = 12;
+/** A value that is so much smaller than what is computed from it costs nothing to store. */
+const SMALL = 8;
+
+/** Who stores a value: the kernel of a group, or a kernel that does nothing else. */
+export type Owner = Group | 'copy';
+
+/** The values that exist in memory. */
+export interface Storing {
+  /** Stored nodes (members of groups, movements on top of them, free values) with who stores them. */
+  readonly owners: ReadonlyMap<Node, Owner>;
+  /** For each root the node whose storage is the output's. */
+  readonly outputs: readonly Node[];
+}
+
+/** Decides for a program's roots and schedule. */
+export function decideStoring(roots: readonly Node[], schedule: Schedule): Storing {
+  const owners = new Map<Node, Owner>();
+  const { groups, edges, order } = schedule;
+
+  const storeMember = (node: Node): void => {
+    owners.set(node, groups.of(node)!);
+  };
+  /** Stores exactly this node: through the kernel of what it rearranges, or by a copy. */
+  const materialize = (node: Node): void => {
+    if (owners.has(node)) return;
+    const { chain, base } = movementsOf(node);
+    const group = groups.of(base);
+    const canStore = group !== null && chain.every(isRearrangement) && group.kind !== 'scatter' && group.kind !== 'sort';
+    owners.set(node, canStore ? group : 'copy');
+    if (!canStore && group !== null) storeMember(base);
+  };
+  const provide = (operand: Node, isDirect: (chain: readonly NodeOf<'movement'>[]) => boolean): void => {
+    const { chain, base } = movementsOf(operand);
+    const isStored = base.op === 'leaf' || groups.of(base) !== null;
+    if (!isStored || !isDirect(chain)) materialize(operand);
+    else if (base.op !== 'leaf') storeMember(base);
+  };
+
+  for (const node of order) {
+    if (node.op === 'gather') {
+      provide(node.inputs[0]!, (chain) => isGatherable(node, chain));
+    } else if (node.op === 'call') {
+      for (const operand of node.inputs) provide(operand, (chain) => isMatrix(operand, chain));
+    }
+  }
+  const outputs = chooseOutputs(roots, schedule, owners, storeMember, materialize);
+
+  // Values that another kernel reads: expensive ones are stored, cheap ones where their operands are not.
+  const wanted = new Set<Node>();
+  for (const [node, list] of edges) {
+    const own = groups.of(node);
+    for (const { base } of list) {
+      const group = groups.of(base);
+      if (group !== null && group !== own) wanted.add(base);
+    }
+  }
+  for (const node of wanted) if (!isElementwise(node) || !isCheap(node)) storeMember(node);
+  for (const node of order) {
+    if (!wanted.has(node) || owners.has(node)) continue;
+    const small = canRecompute(node, schedule, owners);
+    if (small === null) storeMember(node);
+    else for (const each of small) storeMember(each);
+  }
+  return { owners, outputs };
+}
+
+/**
+ * Whether a cheap value can be computed anew from values that are in memory; then the small ones that must be stored for it, else null.
+ */
+function canRecompute(node: Node, { groups, isFree }: Schedule, owners: ReadonlyMap<Node, Owner>): readonly Node[] | null {
+  const small: Node[] = [];
+  const pending = [node];
+  const seen = new Set<Node>();
+  const large = new Set<Node>();
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if (seen.size > RECOMPUTED) return null;
+    for (const input of next.inputs) {
+      const { chain, base } = movementsOf(input);
+      if (isFree(base)) continue;
+      if (base.op === 'leaf' || owners.has(base) || chain.some((movement) => owners.has(movement))) {
+        if (sizeOf(base.shape) * SMALL > sizeOf(node.shape)) large.add(base);
+      } else if (isElementwise(base) && isCheap(base)) {
+        pending.push(base);
+      } else if (sizeOf(base.shape) * SMALL <= sizeOf(node.shape) && groups.of(base) !== null) {
+        small.push(base);
+      } else {
+        return null;
+      }
+    }
+  }
+  return large.size <= 2 ? small : null;
+}
+
+/** The storages of the outputs: each root has one of its own. */
+function chooseOutputs(
+  roots: readonly Node[],
+  { groups }: Schedule,
+  owners: ReadonlyMap<Node, Owner>,
+  storeMember: (node: Node) => void,
+  materialize: (node: Node) => void,
+): readonly Node[] {
+  const claimed = new Set<Node>();
+  return roots.map((root) => {
+    const { chain, base } = movementsOf(root);
+    if (groups.of(base) !== null && chain.every((movement) => movement.attrs.kind === 'reshape' || movement.attrs.kind === 'barrier')) {
+      if (!claimed.has(base)) {
+        claimed.add(base);
+        if (!owners.has(base)) storeMember(base);
+        return base;
+      }
+    }
+    // A root that is asked for twice, or an argument: a copy of its own.
+    const own = claimed.has(root) || root.op === 'leaf' || groups.of(root) !== null ? identity(root) : root;
+    claimed.add(own);
+    materialize(own);
+    return own;
+  });
+}
+
+/** Whether a matrix product can read an operand through these movements: one stride for each axis. */
+function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
+  const guards: Guard[] = [];
+  const space = spaceOf(operand.shape);
+  let at = identityCoordinates(operand.shape);
+  for (const movement of chain) at = pull(movement, at, space, guards);
+  return guards.length === 0 && isAffine(flatten(at, chain.at(-1)?.inputs[0]!.shape ?? operand.shape));
+}
+
+/** Whether elements can be picked through these movements: the picked axis has one stride, and nothing is padded. */
+function isGatherable({ attrs, inputs, shape }: NodeOf<'gather'>, chain: readonly NodeOf<'movement'>[]): boolean {
+  const source = inputs[0]!;
+  const picked = shape.length;
+  const guards: Guard[] = [];
+  const space = spaceOf([...shape, source.shape[attrs.axis]!]);
+  let at: Coordinates = identityCoordinates(shape).map((index, axis) => (axis === attrs.axis ? axisIndex(picked) : index));
+  for (const movement of chain) at = pull(movement, at, space, guards);
+  return guards.length === 0 && factorOf(flatten(at, chain.at(-1)?.inputs[0]!.shape ?? source.shape), picked) !== null;
+}

@@ -1,0 +1,189 @@
+/**
+ * Gathering late is computing little: gather(f(a, b), i) = f(gather(a, i), gather(b, i)), so that of a row that is normalised and then asked for one element, such as
+ * log softmax at the label, only that element is normalised. An index out of range reads NaN; f must pass it on, and one of its operands must still be gathered.
+ */
+import type { BinaryKind, DType, Node, NodeOf, Shape, UnaryKind } from '@firsthand/graph';
+import { isFloat } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import type { Rewriter, Rule } from './rewrite.ts';
+import { constantOf, isConstant, type Move, moveRule, movedBy, type MoveKind, rule } from './rewrite-rule.ts';
+import { axesBefore } from './reshape.ts';
+
+/** How many times fewer elements the gathered value must have. */
+const GAIN = 4;
+/** How many operations a gather looks through. */
+const REACH = 64;
+/** What gives NaN for NaN: not a power (x⁰ = 1), a comparison, or a test. */
+const PASSES_NAN_UNARY: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set<UnaryKind>([
+  'neg',
+  'abs',
+  'sign',
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'sqrt',
+  'rsqrt',
+  'reciprocal',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'erf',
+  'sigmoid',
+  'floor',
+  'ceil',
+  'round',
+]);
+const PASSES_NAN_BINARY: ReadonlySet<BinaryKind> = /* @__PURE__ */ new Set<BinaryKind>([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'mod',
+  'maximum',
+  'minimum',
+]);
+
+/** Whether a node is float arithmetic that gives NaN where any operand is NaN. */
+function passesNaN(node: Node): boolean {
+  if (node.op === 'unary') return PASSES_NAN_UNARY.has(node.attrs.kind) && isFloat(node.dtype);
+  if (node.op === 'binary') return PASSES_NAN_BINARY.has(node.attrs.kind) && isFloat(node.dtype);
+  return node.op === 'cast' && isFloat(node.dtype) && isFloat(node.inputs[0]!.dtype);
+}
+
+/** What is repeated along an axis, or null for other nodes. */
+function repeatedAlong(node: Node, axis: number): Node | null {
+  const source = movedBy(node, 'expand')?.source ?? null;
+  return source !== null && source.shape[axis] === 1 && node.shape[axis] !== 1 ? source : null;
+}
+
+/** Whether a node is the result of a matrix product, moved or not. */
+function isProduct(node: Node): boolean {
+  let below = node;
+  while (below.op === 'movement') below = below.inputs[0]!;
+  return below.op === 'output';
+}
+
+/**
+ * Whether a gather gains by looking through arithmetic: where that needs a number per row, which must be known before any element of the row is. Otherwise
+ * the arithmetic may well be the last step of a matrix product, and is better gathered than done twice.
+ */
+function isWorthLookingThrough(x: Node, axis: number): boolean {
+  const seen = new Set<Node>([x]);
+  let isOfProduct = false;
+  for (const node of seen) {
+    if (isProduct(node)) isOfProduct = true;
+    if (!passesNaN(node)) continue;
+    for (const input of node.inputs) {
+      if (repeatedAlong(input, axis) !== null) return true;
+      if (seen.size < REACH) seen.add(input);
+    }
+  }
+  return !isOfProduct;
+}
+
+const gatherRule = (
+  statement: readonly [string, string],
+  apply: (x: Node, index: Node, axis: number, make: Rewriter, node: NodeOf<'gather'>) => Node | null,
+): Rule => rule('gather', statement, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, node.attrs.axis, make, node));
+
+const withAxis = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
+
+/** What an index out of range reads. */
+const missing = (dtype: DType): number => (isFloat(dtype) ? NaN : 0);
+
+const GATHER_RULES: readonly Rule[] = [
+  gatherRule(['gather from nothing', 'every index is out of range: NaN, or 0 for integers'], (x, _, __, make, { shape, dtype }) =>
+    sizeOf(x.shape) === 0 ? make.constant(missing(dtype), shape, dtype) : null,
+  ),
+  gatherRule(['gather(c, i) = c where c is what is missing', '0 for integers, NaN for floats'], (x, _, __, make, { shape, dtype }) => {
+    return isConstant(x, missing(dtype)) ? make.constant(missing(dtype), shape, dtype) : null;
+  }),
+  gatherRule(['gather(x, k) is a part of x', 'one place is read for all, known now'], (x, index, axis, make, { shape, dtype }) => {
+    const place = constantOf(index);
+    if (place === null) return null;
+    if (!(place >= 0 && place < x.shape[axis]!)) return make.constant(missing(dtype), shape, dtype);
+    const begin = x.shape.map((_, each) => (each === axis ? place : 0));
+    return make.expand(make.shrink(x, begin, withAxis(x.shape, axis, place + 1)), shape);
+  }),
+  gatherRule(['gather(x, 0, 1, 2, …) is the beginning of x', 'each place is read where it is'], (x, index, axis, make, { shape }) => {
+    if (index.op !== 'iota' || index.attrs.axis !== axis || shape[axis]! > x.shape[axis]!) return null;
+    const begin = x.shape.map(() => 0);
+    return make.shrink(x, begin, shape);
+  }),
+  gatherRule(
+    ['gather(reshape(x), i) = reshape(gather(x, reshape(i)))', 'where the axis is one of x'],
+    (x, index, axis, make, { shape }) => {
+      const reshaped = movedBy(x, 'reshape');
+      if (reshaped === null) return null;
+      const { source } = reshaped;
+      const along = axesBefore(source.shape, x.shape)[axis]!;
+      if (along < 0) return null;
+      const places = make.reshape(index, withAxis(source.shape, along, shape[axis]!));
+      return make.reshape(make.make('gather', { axis: along }, [source, places]), shape);
+    },
+  ),
+  gatherRule(
+    [
+      'gather(f(a, b), i) = f(gather(a, i), gather(b, i))',
+      'f gives NaN for NaN, which an index out of range reads; where fewer elements are computed',
+    ],
+    (x, index, axis, make, { shape }) => {
+      if (!passesNaN(x) || sizeOf(x.shape) < GAIN * sizeOf(shape) || !isWorthLookingThrough(x, axis)) return null;
+      const isGathered = (input: Node): boolean => input.op !== 'const' && repeatedAlong(input, axis) === null;
+      if (!x.inputs.some(isGathered)) return null;
+      const operands = x.inputs.map((input) => {
+        if (input.op === 'const') return make.constant(input.attrs.value, shape, input.dtype);
+        const repeated = repeatedAlong(input, axis);
+        return repeated === null ? make.make('gather', { axis }, [input, index]) : make.expand(repeated, shape);
+      });
+      return make.like(x, operands);
+    },
+  ),
+];
+
+const OTHER_RULES: readonly Rule[] = [
+  rule('scatter', ['scatter of nothing', 'nothing is written'], ({ inputs: [base, , source] }) =>
+    sizeOf(source!.shape) === 0 ? base! : null,
+  ),
+  rule('argReduce', ['argmax of equal elements is 0', 'the first of equals'], ({ attrs, inputs: [x], shape }, make) =>
+    x!.op === 'const' || x!.shape[attrs.axis] === 1 ? make.constant(0, shape, 'int32') : null,
+  ),
+  rule('sort', ['equal elements stay in their order', 'sorting is stable'], ({ attrs, inputs: [x], shape }, make) =>
+    x!.op === 'const' || x!.shape[attrs.axis] === 1 ? make.make('iota', { shape, axis: attrs.axis }, []) : null,
+  ),
+  rule('iota', ['indices along an axis of extent 1 are 0', 'there is one'], ({ attrs, shape }, make) =>
+    shape[attrs.axis] === 1 ? make.constant(0, shape, 'int32') : null,
+  ),
+];
+
+/** Indices count along one axis wherever it goes: null where the movement makes them something else. */
+function iotaRule<K extends MoveKind>(kind: K, because: string, axisAfter: (move: Move<K>, shape: Shape, axis: number) => number): Rule {
+  return moveRule(kind, [`${kind} of indices`, because], (move, x, make, { shape }) => {
+    if (x.op !== 'iota') return null;
+    const axis = axisAfter(move, x.shape, x.attrs.axis);
+    return axis < 0 ? null : make.make('iota', { shape, axis }, []);
+  });
+}
+
+const IOTA_RULES: readonly Rule[] = [
+  iotaRule('reshape', 'where their axis stays an axis', ({ shape }, from, axis) => axesBefore(from, shape).indexOf(axis)),
+  iotaRule('permute', 'their axis moves', ({ axes }, _, axis) => axes.indexOf(axis)),
+  iotaRule('expand', 'other axes repeat them', (_, __, axis) => axis),
+  iotaRule('shrink', 'their axis keeps its beginning', ({ begin }, _, axis) => (begin[axis] === 0 ? axis : -1)),
+  iotaRule('flip', 'other axes repeat them', ({ axes }, _, axis) => (axes.includes(axis) ? -1 : axis)),
+];
+
+/** Sums of many scattered floats, kept in float64 as the reference keeps them. */
+export const SCATTER_IN_FLOAT64: Rule = rule(
+  'scatter',
+  ['scatter add in float64', 'sums of many are then rounded once, as in the reference'],
+  ({ attrs, inputs: [base, index, source], dtype }, make) => {
+    if (attrs.mode !== 'add' || (dtype !== 'float32' && dtype !== 'float16')) return null;
+    return make.cast(make.make('scatter', attrs, [make.cast(base!, 'float64'), index!, make.cast(source!, 'float64')]), dtype);
+  },
+);
+
+/** Rules about indices. */
+export const INDEX_RULES: readonly Rule[] = [...GATHER_RULES, ...OTHER_RULES, ...IOTA_RULES];

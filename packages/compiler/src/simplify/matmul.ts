@@ -1,0 +1,116 @@
+/**
+ * Matrix products in the form that kernels like: one tall product and not a batch with a common factor, one long inner sum and not a sum of products, no transposition
+ * of the result; and for products without much of a matrix in them, a sum of products that fuses with its neighbours.
+ */
+import type { Node, NodeOf } from '@firsthand/graph';
+import { equalShapes, sizeOf } from '@firsthand/linalg';
+import { isMatmul } from './inline.ts';
+import type { Rewriter, Rule } from './rewrite.ts';
+import { inexact, movedBy, moveRule, reduceRule, rule } from './rewrite-rule.ts';
+
+/**
+ * Whether a call is a matrix product that deserves a kernel of its own. A row times a matrix, a matrix times a column, and sums of one or two products are
+ * better written as a reduction. float16 never is: its products are float32.
+ */
+export function isContract(node: Node): boolean {
+  if (!isMatmul(node) || node.dtype === 'float16') return false;
+  const [rows, columns] = node.shape.slice(-2);
+  const inner = node.inputs[0]!.shape.at(-1)!;
+  return rows! > 1 && columns! > 1 && inner > 2;
+}
+
+/** The operands of a matrix product, or null for other nodes. */
+function factorsOf(node: Node): readonly [Node, Node] | null {
+  const called = node.op === 'output' ? node.inputs[0]! : node;
+  return isMatmul(called) ? [called.inputs[0]!, called.inputs[1]!] : null;
+}
+
+function productRule(
+  statement: readonly [string, string],
+  apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'output'>) => Node | null,
+): Rule {
+  return rule('output', statement, (node, make) => {
+    const factors = factorsOf(node);
+    return factors === null ? null : apply(factors[0], factors[1], make, node);
+  });
+}
+
+const isBatched = (x: Node): boolean => sizeOf(x.shape.slice(0, -2)) > 1;
+/** (…, r, c) as (…·r, c) */
+const stacked = (x: Node, make: Rewriter): Node => make.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+
+function transposed(x: Node, make: Rewriter): Node {
+  const rank = x.shape.length;
+  const axes = x.shape.map((_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+  return make.permute(x, axes);
+}
+
+/** Whether all axes but the last lie one after the other in what is below the movements, as far as that can be seen: then stacking them costs nothing. */
+function stacksFreely(x: Node): boolean {
+  const permuted = movedBy(x, 'permute');
+  if (permuted === null) return movedBy(x, 'expand') === null;
+  const rows = permuted.move.axes.slice(0, -1).filter((axis) => permuted.source.shape[axis] !== 1);
+  const [first = 0] = rows;
+  const between = permuted.source.shape.map((_, axis) => axis).filter((axis) => axis >= first && permuted.source.shape[axis] !== 1);
+  return rows.every((axis, place) => axis === between[place]);
+}
+
+/** Elements to be copied before a value can be stacked. */
+const copied = (x: Node): number => (stacksFreely(x) ? 0 : sizeOf(x.shape));
+
+/** What is repeated along batch axes only, or the node itself: a product repeats its operands by itself. */
+function withoutRepetition(x: Node): Node {
+  const source = movedBy(x, 'expand')?.source;
+  return source !== undefined && equalShapes(source.shape.slice(-2), x.shape.slice(-2)) ? source : x;
+}
+
+/** Rules about matrix products. */
+export const MATMUL_RULES: readonly Rule[] = [
+  productRule(['float16 products are float32', 'products and sums are rounded once, when they are stored'], (a, b, make, { dtype }) =>
+    dtype === 'float16' ? make.cast(make.matmul(make.cast(a, 'float32'), make.cast(b, 'float32')), dtype) : null,
+  ),
+  productRule(['expand(a)·b = expand(a·b)', 'batches broadcast by themselves'], (a, b, make, { shape }) => {
+    const [left, right] = [withoutRepetition(a), withoutRepetition(b)];
+    return left === a && right === b ? null : make.expand(make.matmul(left, right), shape);
+  }),
+  productRule(['a batch of aᵢ·b is one product', 'each row of the result is a row of some aᵢ times b'], (a, b, make, { shape }) => {
+    if (isBatched(b) || a.shape.length + b.shape.length === 4 || !stacksFreely(a)) return null;
+    return make.reshape(make.matmul(stacked(a, make), stacked(b, make)), shape);
+  }),
+  inexact(
+    productRule(['a·b ≈ Σ aₖ·bₖ', 'the definition, whose products are rounded before they are added'], (a, b, make, node) => {
+      const called = node.inputs[0] as NodeOf<'call'>;
+      return isContract(called) ? null : make.adopt(called.attrs.composite.body(called.attrs.attrs, a, b), [a, b])[0]!;
+    }),
+  ),
+];
+
+/** Rules that would compute a product twice if anything else read it: they apply where nothing does. */
+export const SINGLE_READER_RULES: readonly Rule[] = [
+  inexact(
+    reduceRule(
+      ['sum'],
+      ['Σᵢ aᵢ·bᵢ ≈ [a₁ a₂ …]·[b₁; b₂; …]', 'the same products, added in one sum and not by batches'],
+      (x, axes, make, { shape }) => {
+        const factors = factorsOf(x);
+        if (factors === null || make.readersOf(x) !== 1) return null;
+        const [a, b] = factors;
+        const batch = x.shape.slice(0, -2);
+        const isWhole = axes.every((axis) => axis < batch.length) && batch.every((extent, axis) => extent === 1 || axes.includes(axis));
+        const areSame = [a, b].every((factor) => sizeOf(factor.shape.slice(0, -2)) === sizeOf(batch));
+        const turned = transposed(a, make);
+        if (!isWhole || !areSame || copied(turned) + copied(b) > sizeOf(x.shape)) return null;
+        return make.reshape(make.matmul(transposed(stacked(turned, make), make), stacked(b, make)), shape);
+      },
+    ),
+  ),
+  inexact(
+    moveRule('permute', ['(a·b)ᵀ ≈ bᵀ·aᵀ', 'the same products; partial sums may be formed in another order'], ({ axes }, x, make) => {
+      const factors = factorsOf(x);
+      if (factors === null || make.readersOf(x) !== 1) return null;
+      const rank = axes.length;
+      const isTransposition = axes.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
+      return isTransposition ? make.matmul(transposed(factors[1], make), transposed(factors[0], make)) : null;
+    }),
+  ),
+];

@@ -1,0 +1,219 @@
+/**
+ * Chains of movements in a normal form: two of a kind become one, those that move nothing vanish, and the others are ordered as far as they pass each other. From the
+ * value outwards: shrink, pad, flip, permute, reshape, expand. What is cut is cut early, and what is repeated is repeated late.
+ */
+import type { Node, Shape } from '@firsthand/graph';
+import { equalShapes } from '@firsthand/linalg';
+import type { Rewriter, Rule } from './rewrite.ts';
+import { type Move, type MoveKind, moveRule, movedBy } from './rewrite-rule.ts';
+import { axesBefore, axisGroups, isSqueeze } from './reshape.ts';
+
+/** The axes of a value that is permuted, for a list over the axes of the result. */
+function unpermuted<T>(list: readonly T[], axes: readonly number[]): T[] {
+  const result = list.slice();
+  axes.forEach((axis, place) => {
+    result[axis] = list[place]!;
+  });
+  return result;
+}
+
+/** `expand(reshape(source))` for `reshape(expand(source))`, or null where a repeated axis and another become one. */
+function reshapeBelow(source: Shape, expanded: Shape, to: Shape): Shape | null {
+  const inner = to.map(() => 1);
+  for (const group of axisGroups(expanded, to)) {
+    const repeated = group.from.filter((axis) => source[axis] === 1).length;
+    if (repeated === group.from.length) continue;
+    if (repeated > 0) return null;
+    for (const axis of group.to) inner[axis] = to[axis]!;
+  }
+  return inner;
+}
+
+/** Whether a permutation leaves the axes longer than 1 in their order. */
+function movesOnlyOnes(axes: readonly number[], shape: Shape): boolean {
+  const longer = axes.filter((axis) => shape[axis] !== 1);
+  return longer.every((axis, place) => place === 0 || axis > longer[place - 1]!);
+}
+
+const NEUTRAL: readonly Rule[] = [
+  moveRule('reshape', ['reshape to the same shape', 'moves nothing'], ({ shape }, x) => (equalShapes(shape, x.shape) ? x : null)),
+  moveRule('expand', ['expand to the same shape', 'repeats nothing'], ({ shape }, x) => (equalShapes(shape, x.shape) ? x : null)),
+  moveRule('permute', ['permute of axes of extent 1', 'is a reshape: the elements stay in their order'], ({ axes }, x, make, { shape }) =>
+    movesOnlyOnes(axes, x.shape) ? make.reshape(x, shape) : null,
+  ),
+  moveRule('pad', ['pad by nothing', 'moves nothing'], (_, x, __, { shape }) => (equalShapes(shape, x.shape) ? x : null)),
+  moveRule('shrink', ['shrink to all of it', 'moves nothing'], (_, x, __, { shape }) => (equalShapes(shape, x.shape) ? x : null)),
+  moveRule('flip', ['flip of axes of extent 1', 'moves nothing'], ({ axes }, x, make) => {
+    const longer = axes.filter((axis) => x.shape[axis] !== 1);
+    if (longer.length === axes.length && axes.length > 0) return null;
+    return longer.length === 0 ? x : make.flip(x, longer);
+  }),
+];
+
+/** What may be written for `move` after `inner`, both given: null where they don't pass each other. */
+type Pair<K extends MoveKind, L extends MoveKind> = (
+  move: Move<K>,
+  inner: Move<L>,
+  source: Node,
+  make: Rewriter,
+  shapes: { readonly between: Shape; readonly to: Shape },
+) => Node | null;
+
+function nameOfPair(kind: MoveKind, innerKind: MoveKind): string {
+  return kind === innerKind ? `two of ${kind} are one` : `${kind}(${innerKind}) = ${innerKind}(${kind})`;
+}
+
+function pairRule<K extends MoveKind, L extends MoveKind>(kind: K, innerKind: L, because: string, apply: Pair<K, L>): Rule {
+  return moveRule(kind, [nameOfPair(kind, innerKind), because], (move, x, make, { shape }) => {
+    const below = movedBy(x, innerKind);
+    return below === null ? null : apply(move, below.move, below.source, make, { between: x.shape, to: shape });
+  });
+}
+
+const COMPOSED: readonly Rule[] = [
+  pairRule('reshape', 'reshape', 'the order of the elements never changes', ({ shape }, _, source, make) => make.reshape(source, shape)),
+  pairRule('permute', 'permute', 'permutations are a group', ({ axes }, inner, source, make) =>
+    make.permute(
+      source,
+      axes.map((axis) => inner.axes[axis]!),
+    ),
+  ),
+  pairRule('expand', 'expand', 'what is repeated is the same', ({ shape }, _, source, make) => make.expand(source, shape)),
+  pairRule('pad', 'pad', 'zeros around zeros', ({ before, after }, inner, source, make) =>
+    make.pad(
+      source,
+      before.map((width, axis) => width + inner.before[axis]!),
+      after.map((width, axis) => width + inner.after[axis]!),
+    ),
+  ),
+  pairRule('shrink', 'shrink', 'the inner box moves the outer one', ({ begin, end }, inner, source, make) =>
+    make.shrink(
+      source,
+      begin.map((start, axis) => start + inner.begin[axis]!),
+      end.map((stop, axis) => stop + inner.begin[axis]!),
+    ),
+  ),
+  pairRule('flip', 'flip', 'an axis that is turned twice stays', ({ axes }, inner, source, make) => {
+    const once = [...axes.filter((axis) => !inner.axes.includes(axis)), ...inner.axes.filter((axis) => !axes.includes(axis))];
+    return make.flip(
+      source,
+      once.sort((a, b) => a - b),
+    );
+  }),
+];
+
+const CUT_EARLY: readonly Rule[] = [
+  pairRule('shrink', 'pad', 'what is left of the value, and of the zeros on either side', ({ begin, end }, inner, source, make) => {
+    const { shape } = source;
+    const at = (place: number, axis: number): number => Math.min(Math.max(place - inner.before[axis]!, 0), shape[axis]!);
+    const after = shape.map((extent, axis) => Math.max(end[axis]! - Math.max(inner.before[axis]! + extent, begin[axis]!), 0));
+    const from = begin.map(at);
+    const until = end.map(at);
+    const kept = make.shrink(source, from, until);
+    return make.pad(
+      kept,
+      begin.map((start, axis) => end[axis]! - start - after[axis]! - (until[axis]! - from[axis]!)),
+      after,
+    );
+  }),
+  pairRule('shrink', 'flip', 'the box is turned with the axis', ({ begin, end }, { axes }, source, make) => {
+    const turned = (list: readonly number[], other: readonly number[]): number[] =>
+      list.map((place, axis) => (axes.includes(axis) ? source.shape[axis]! - other[axis]! : place));
+    return make.flip(make.shrink(source, turned(begin, end), turned(end, begin)), axes);
+  }),
+  pairRule('shrink', 'permute', 'the box is permuted with the axes', ({ begin, end }, { axes }, source, make) =>
+    make.permute(make.shrink(source, unpermuted(begin, axes), unpermuted(end, axes)), axes),
+  ),
+  pairRule(
+    'shrink',
+    'reshape',
+    'where each axis that is cut is an axis of the value',
+    ({ begin, end }, _, source, make, { between, to }) => {
+      const before = axesBefore(source.shape, between);
+      const [from, until] = [source.shape.map(() => 0), source.shape.slice()];
+      for (const [axis, extent] of between.entries()) {
+        if (to[axis] === extent) continue;
+        const old = before[axis]!;
+        if (old < 0) return null;
+        from[old] = begin[axis]!;
+        until[old] = end[axis]!;
+      }
+      return make.reshape(make.shrink(source, from, until), to);
+    },
+  ),
+  pairRule(
+    'shrink',
+    'expand',
+    'of what is repeated, fewer copies; an axis of extent 1 stays',
+    ({ begin, end }, _, source, make, { between, to }) => {
+      const isRepeated = (axis: number): boolean => source.shape[axis] !== between[axis];
+      const kept = make.shrink(
+        source,
+        begin.map((start, axis) => (isRepeated(axis) ? 0 : start)),
+        end.map((stop, axis) => (isRepeated(axis) ? 1 : stop)),
+      );
+      return make.expand(kept, to);
+    },
+  ),
+  pairRule('pad', 'flip', 'the zeros are turned with the axis', ({ before, after }, { axes }, source, make) => {
+    const turned = (list: readonly number[], other: readonly number[]): number[] =>
+      list.map((width, axis) => (axes.includes(axis) ? other[axis]! : width));
+    return make.flip(make.pad(source, turned(before, after), turned(after, before)), axes);
+  }),
+  pairRule('pad', 'permute', 'the zeros are permuted with the axes', ({ before, after }, { axes }, source, make) =>
+    make.permute(make.pad(source, unpermuted(before, axes), unpermuted(after, axes)), axes),
+  ),
+  pairRule(
+    'pad',
+    'reshape',
+    'where each axis that is padded is an axis of the value',
+    ({ before, after }, _, source, make, { between, to }) => {
+      const old = axesBefore(source.shape, between);
+      const [front, back] = [source.shape.map(() => 0), source.shape.map(() => 0)];
+      for (const [axis, extent] of between.entries()) {
+        if (to[axis] === extent) continue;
+        if (old[axis]! < 0) return null;
+        front[old[axis]!] = before[axis]!;
+        back[old[axis]!] = after[axis]!;
+      }
+      return make.reshape(make.pad(source, front, back), to);
+    },
+  ),
+  pairRule('pad', 'expand', 'where no axis that is padded is a repeated one', ({ before, after }, _, source, make, { between, to }) => {
+    const isMixed = between.some((extent, axis) => extent !== to[axis] && source.shape[axis] !== extent);
+    return isMixed ? null : make.expand(make.pad(source, before, after), to);
+  }),
+];
+
+const REPEAT_LATE: readonly Rule[] = [
+  pairRule('flip', 'permute', 'the turned axes are permuted', ({ axes }, inner, source, make) => {
+    const turned = axes.map((axis) => inner.axes[axis]!).sort((a, b) => a - b);
+    return make.permute(make.flip(source, turned), inner.axes);
+  }),
+  pairRule('flip', 'reshape', 'where each axis that is turned is an axis of the value', ({ axes }, _, source, make, { between, to }) => {
+    const before = axesBefore(source.shape, between);
+    const turned = axes.map((axis) => before[axis]!).sort((a, b) => a - b);
+    return turned.includes(-1) ? null : make.reshape(make.flip(source, turned), to);
+  }),
+  pairRule('flip', 'expand', 'copies are alike in any order', ({ axes }, _, source, make, { between, to }) => {
+    const turned = axes.filter((axis) => source.shape[axis] === between[axis]);
+    return make.expand(make.flip(source, turned), to);
+  }),
+  pairRule('permute', 'reshape', 'where the reshape only adds and drops axes of extent 1', ({ axes }, _, source, make, { between, to }) => {
+    if (!isSqueeze(source.shape, between)) return null;
+    const before = axesBefore(source.shape, between);
+    const order = axes.map((axis) => before[axis]!).filter((axis) => axis >= 0);
+    const ones = [...source.shape.keys()].filter((axis) => source.shape[axis] === 1);
+    return make.reshape(make.permute(source, [...order, ...ones]), to);
+  }),
+  pairRule('permute', 'expand', 'copies of permuted elements', ({ axes }, _, source, make, { to }) =>
+    make.expand(make.permute(source, axes), to),
+  ),
+  pairRule('reshape', 'expand', 'where no repeated axis becomes one with another', (_, __, source, make, { between, to }) => {
+    const inner = reshapeBelow(source.shape, between, to);
+    return inner === null ? null : make.expand(make.reshape(source, inner), to);
+  }),
+];
+
+/** Rules about movements of movements. A barrier is none of them: nothing passes it. */
+export const MOVEMENT_RULES: readonly Rule[] = [...NEUTRAL, ...COMPOSED, ...CUT_EARLY, ...REPEAT_LATE];

@@ -1,0 +1,109 @@
+/**
+ * Reductions that fold less, or nothing: axes of extent 1, axes that only repeat, and axes that a movement has made. The elements are folded in the order in which they
+ * were, so that sums round as before; only the sign of a zero may differ, since a sum of −0 alone is −0 or 0 depending on where it starts.
+ */
+import type { Node, ReduceKind, Shape } from '@firsthand/graph';
+import { isFloat, keptShape } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import type { Rewriter, Rule } from './rewrite.ts';
+import { inexact, movedBy, reduceRule, rule } from './rewrite-rule.ts';
+import { axisGroups } from './reshape.ts';
+
+const ALL: readonly ReduceKind[] = ['sum', 'prod', 'max', 'min'];
+const ORDER_FREE: readonly ReduceKind[] = ['max', 'min'];
+/** How many copies may become n·x: below, n is a number of the dtype and no partial sum of the reference rounds. */
+const LARGEST_COUNT = { float16: 2 ** 11, float32: 2 ** 24, float64: 2, int32: 2 ** 31 - 1, uint32: 2 ** 31 - 1, bool: 0 } as const;
+
+/** The axes of the value below a reshape that hold what the reduced axes hold, or null where only parts of them do. */
+function axesBelow(from: Shape, to: Shape, axes: readonly number[]): readonly number[] | null {
+  const below: number[] = [];
+  for (const group of axisGroups(from, to)) {
+    const reduced = group.to.filter((axis) => axes.includes(axis)).length;
+    if (reduced === group.to.length) below.push(...group.from);
+    else if (reduced > 0) return null;
+  }
+  return below;
+}
+
+const ascending = (axes: readonly number[]): number[] => [...axes].sort((a, b) => a - b);
+const isRepeated = (source: Node, to: Node, axis: number): boolean => source.shape[axis] !== to.shape[axis];
+
+function withoutOnes(kind: ReduceKind, x: Node, axes: readonly number[], make: Rewriter): Node | null {
+  const longer = axes.filter((axis) => x.shape[axis] !== 1);
+  if (longer.length === axes.length) return null;
+  return longer.length === 0 ? x : make.reduce(kind, x, longer);
+}
+
+/** Rules about reductions. */
+export const REDUCE_RULES: readonly Rule[] = [
+  reduceRule(
+    ['prod', 'max', 'min'],
+    ['fold over axes of extent 1', 'there is one element, which is the result'],
+    (x, axes, make, { attrs }) => withoutOnes(attrs.kind, x, axes, make),
+  ),
+  reduceRule(['sum'], ['sum over axes of extent 1', 'other axes remain, and their elements in their order'], (x, axes, make) =>
+    axes.every((axis) => x.shape[axis] === 1) ? null : withoutOnes('sum', x, axes, make),
+  ),
+  inexact(
+    reduceRule(['sum'], ['Σ x ≈ x for one x', 'but for the sign of zero: a sum of −0 may start from 0'], (x, axes) =>
+      axes.every((axis) => x.shape[axis] === 1) ? x : null,
+    ),
+  ),
+  reduceRule(ALL, ['fold(expand(x)) = expand(fold(x))', 'copies of a row have equal folds'], (x, axes, make, { attrs, shape }) => {
+    const repeated = movedBy(x, 'expand');
+    if (repeated === null) return null;
+    const { source } = repeated;
+    const inner = x.shape.map((extent, axis) => (axes.includes(axis) ? extent : source.shape[axis]!));
+    if (sizeOf(inner) === sizeOf(x.shape)) return null;
+    return make.expand(make.reduce(attrs.kind, make.expand(source, inner), axes), shape);
+  }),
+  reduceRule(ORDER_FREE, ['max of copies = max', 'a copy is no larger'], (x, axes, make, { attrs, shape }) => {
+    const repeated = movedBy(x, 'expand');
+    if (repeated === null || !axes.some((axis) => isRepeated(repeated.source, x, axis))) return null;
+    return make.expand(make.reduce(attrs.kind, repeated.source, axes), shape);
+  }),
+  reduceRule(['sum'], ['Σ of n equal terms = n·x', 'for integers modulo 2³²'], (x, axes, make) =>
+    isFloat(x.dtype) ? null : sumOfCopies(x, axes, make),
+  ),
+  inexact(
+    reduceRule(['sum'], ['Σ of n equal terms ≈ n·x', 'but for the sign of zero: the partial sums are exact in float64'], (x, axes, make) =>
+      isFloat(x.dtype) ? sumOfCopies(x, axes, make) : null,
+    ),
+  ),
+  reduceRule(
+    ALL,
+    ['fold(reshape(x)) = reshape(fold(x))', 'whole axes are folded, in the same order'],
+    (x, axes, make, { attrs, shape }) => {
+      const reshaped = movedBy(x, 'reshape');
+      if (reshaped === null) return null;
+      const below = axesBelow(reshaped.source.shape, x.shape, axes);
+      return below === null || below.length === 0 ? null : make.reshape(make.reduce(attrs.kind, reshaped.source, below), shape);
+    },
+  ),
+  reduceRule(
+    ALL,
+    ['fold(permute(x)) = permute(fold(x))', 'the folded axes keep their order, or their order has no influence'],
+    (x, axes, make, { attrs }) => {
+      const permuted = movedBy(x, 'permute');
+      if (permuted === null) return null;
+      const below = ascending(axes).map((axis) => permuted.move.axes[axis]!);
+      const isOrdered = below.every((axis, place) => place === 0 || axis > below[place - 1]!);
+      if (!isOrdered && isFloat(x.dtype) && !ORDER_FREE.includes(attrs.kind)) return null;
+      return make.permute(make.reduce(attrs.kind, permuted.source, ascending(below)), permuted.move.axes);
+    },
+  ),
+  rule('prefixScan', ['running sum along an axis of extent 1', 'of integers; a float −0 would become 0'], ({ attrs, inputs, dtype }) => {
+    const x = inputs[0]!;
+    return x.shape[attrs.axis] === 1 && !isFloat(dtype) ? x : null;
+  }),
+];
+
+/** n·x, where all reduced axes are copies; where it has the value of the sum. */
+function sumOfCopies(x: Node, axes: readonly number[], make: Rewriter): Node | null {
+  const repeated = movedBy(x, 'expand');
+  if (repeated === null || !axes.every((axis) => isRepeated(repeated.source, x, axis))) return null;
+  const shape = keptShape(x.shape, axes);
+  const count = sizeOf(x.shape) / sizeOf(shape);
+  if (count > LARGEST_COUNT[x.dtype]) return null;
+  return make.binary('mul', make.expand(repeated.source, shape), make.constant(count, shape, x.dtype));
+}

@@ -1,0 +1,53 @@
+/**
+ * The same values from fewer nodes. What nobody needs is not built, equal work is done once, and each rule of one table replaces a node by something smaller, earlier or
+ * equal. A rule states its equation and why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
+ */
+import type { Node } from '@firsthand/graph';
+import { countReaders, rewrite, type Rule } from './rewrite.ts';
+import { ARITHMETIC_RULES } from './arithmetic.ts';
+import { CONSTANT_RULES } from './constants.ts';
+import { HOIST_RULES } from './hoist.ts';
+import { INDEX_RULES, SCATTER_IN_FLOAT64 } from './indexing.ts';
+import { LOGIC_AND_CAST_RULES } from './logic.ts';
+import { MATMUL_RULES, SINGLE_READER_RULES } from './matmul.ts';
+import { MOVEMENT_RULES } from './movement.ts';
+import { REDUCE_RULES } from './reduce.ts';
+
+/** All rules. Of those for one operation the first that applies is taken. */
+export const RULES: readonly Rule[] = [
+  ...CONSTANT_RULES,
+  ...SINGLE_READER_RULES,
+  ...ARITHMETIC_RULES,
+  ...LOGIC_AND_CAST_RULES,
+  ...MOVEMENT_RULES,
+  ...HOIST_RULES,
+  ...REDUCE_RULES,
+  ...INDEX_RULES,
+  ...MATMUL_RULES,
+  SCATTER_IN_FLOAT64,
+];
+
+/** Options of `simplify`. */
+export interface SimplifyOptions {
+  /** Keeps sums of scattered floats in float64, for targets that have it. */
+  readonly scatterInFloat64?: boolean;
+  /** The rules that may be applied; all of them by default. */
+  readonly rules?: readonly Rule[];
+  /** Called at each application of a rule. */
+  readonly onRewrite?: (rule: Rule) => void;
+}
+
+/**
+ * Rewrites a closed program.
+ * @param roots nodes over leaves that are arguments; composites are inlined, but for `matmul`
+ * @returns one node for each root, with its shape and dtype. It may be a leaf or a constant, and two roots may be one node
+ */
+export function simplify(
+  roots: readonly Node[],
+  { scatterInFloat64 = false, rules = RULES, onRewrite }: SimplifyOptions = {},
+): readonly Node[] {
+  const allowed = rules.filter((rule) => scatterInFloat64 || rule !== SCATTER_IN_FLOAT64);
+  // Readers are counted where equal work is one node already.
+  const shared = rewrite(roots, { rules: [] });
+  return rewrite(shared, { rules: allowed, onRewrite, readers: countReaders(shared) });
+}
