@@ -1,0 +1,68 @@
+/** Loops over ranges that are cut into blocks. Where a range is one block its bounds stay constants, and where a loop has one round there is no loop. */
+import type { Code, Local } from '../assembler/code.ts';
+import { emitCount, type Count } from './address.ts';
+
+/** for (; counter < end; counter += step), where there is at least one round. */
+export function emitLoop(code: Code, counter: Local, end: Count, step: number, body: () => void): void {
+  code.loop((again) => {
+    body();
+    code.get(counter).i32(step).op('i32.add').tee(counter);
+    emitCount(code, end);
+    code.op('i32.lt_s').branchIf(again);
+  });
+}
+
+/** for (counter = from; counter < to; counter += step), where there is at least one round. */
+export function emitRange(code: Code, counter: Local, from: Count, to: Count, step: number, body: () => void): void {
+  if (typeof from === 'number' && typeof to === 'number') {
+    code.repeat(counter, from, to, step, body);
+    return;
+  }
+  emitCount(code, from);
+  code.set(counter);
+  emitLoop(code, counter, to, step, body);
+}
+
+/** Calls `body` with the bounds of blocks of `step` between `from` and `to`; the last may be shorter. */
+export function emitBlocks(code: Code, from: number, to: number, step: number, body: (from: Count, to: Count) => void): void {
+  if (to - from <= step) {
+    body(from, to);
+    return;
+  }
+  const [first, end] = [code.local('i32'), code.local('i32')];
+  code.i32(from).set(first);
+  emitLoop(code, first, to, step, () => {
+    code.get(first).i32(step).op('i32.add');
+    emitMinimum(code, end, to);
+    body(first, end);
+  });
+  code.release(first, end);
+}
+
+/** Calls `body` with the first of each group of `size` values, and with how many there are in it. A count that is not a constant is a multiple of the size. */
+export function emitGroups(code: Code, count: Count, size: number, body: (first: Local, size: number) => void): void {
+  const first = code.local('i32');
+  if (typeof count === 'number') {
+    const whole = count - (count % size);
+    code.repeat(first, 0, whole, size, () => body(first, size));
+    if (whole < count) {
+      code.i32(whole).set(first);
+      body(first, count - whole);
+    }
+  } else {
+    code.i32(0).set(first);
+    emitLoop(code, first, count, size, () => body(first, size));
+  }
+  code.release(first);
+}
+
+/** target = min(the number on the stack, bound) */
+export function emitMinimum(code: Code, target: Local, bound: number): void {
+  code.tee(target).i32(bound).op('i32.gt_s');
+  code.if(() => code.i32(bound).set(target));
+}
+
+/** Full vectors, then one with what is left. */
+export function lanesOf(count: number, lanes: number): readonly number[] {
+  return Array.from({ length: Math.ceil(count / lanes) }, (_, vector) => Math.min(lanes, count - vector * lanes));
+}

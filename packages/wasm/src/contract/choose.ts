@@ -1,0 +1,82 @@
+/**
+ * Which register tile is fastest depends on the engine's compiler and on the processor's latencies, so it is found out once, by a race. All tiles give the same bits: the
+ * choice is a matter of time alone.
+ */
+import type { ContractKernel, Index } from '@firsthand/compiler';
+import { Module } from '../assembler/module.ts';
+import type { Features } from '../features.ts';
+import { contractScratch, emitContract } from './contract.ts';
+import type { Tile } from './tile.ts';
+import { tilesFor } from './tiles.ts';
+
+/** Milliseconds after which a race ends. */
+const LIMIT = 10;
+/** A tile must be so much faster than the first to be preferred: less is noise. */
+const MARGIN = 1.05;
+/** What runs so much slower than the fastest has not been optimized yet. */
+const UNOPTIMIZED = 1.6;
+
+/** The shape of the race: a multiple of all tiles, small enough for a first-level cache. */
+const RACE = { m: 60, n: 48, k: 64 };
+
+/** The fastest tile here, found in less than 20 ms; the likeliest where the engine's optimizing compiler is not done by then. */
+export function chooseTile(features: Features): Tile {
+  const tiles = tilesFor(features);
+  const runs = raceOf(tiles, features);
+  const best = tiles.map(() => Infinity);
+  const until = performance.now() + LIMIT;
+  for (let now = performance.now(); now < until;) {
+    runs.forEach((run, index) => {
+      run();
+      const end = performance.now();
+      best[index] = Math.min(best[index]!, end - now);
+      now = end;
+    });
+  }
+  const fastest = Math.min(...best);
+  if (best[0]! < fastest * MARGIN || best[0]! > fastest * UNOPTIMIZED) return tiles[0]!;
+  return tiles[best.indexOf(fastest)]!;
+}
+
+/** The same product by each tile. */
+function raceOf(tiles: readonly Tile[], features: Features): readonly (() => void)[] {
+  const { m, n, k } = RACE;
+  const index = (...factors: readonly number[]): Index => {
+    return { offset: 0, terms: factors.flatMap((factor, axis) => (factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }])) };
+  };
+  const lengths = [m * k, k * n, m * n];
+  const kernel: ContractKernel = {
+    kind: 'contract',
+    operands: lengths.map((length, operand) => ({ dtype: 'float32', length, access: operand === 2 ? 'write' : 'read' })),
+    batch: [],
+    m,
+    n,
+    k,
+    dtype: 'float32',
+    a: { operand: 0, index: index(k, 0, 1) },
+    b: { operand: 1, index: index(0, 1, n) },
+    stores: [{ operand: 2, index: index(n, 1), value: { op: 'total', dtype: 'float32' } }],
+  };
+  const addresses = [0, 0, 0];
+  let end = 0;
+  lengths.forEach((length, operand) => {
+    addresses[operand] = end;
+    end += 4 * length;
+  });
+  const bytes = end + contractScratch(kernel);
+  const pages = Math.ceil(bytes / 65536);
+  const module = new Module({ initial: pages, maximum: pages, shared: false });
+  const tools = { features, functions: new Map() };
+  tiles.forEach((tile, number) => {
+    const params = new Array<'i32'>(lengths.length + 1).fill('i32');
+    module.function(`tile${number}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile), {
+      exported: true,
+    });
+  });
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), { env: { memory } });
+  return tiles.map((_, number) => {
+    const run = exports[`tile${number}`] as (...addresses: number[]) => void;
+    return () => run(...addresses, end);
+  });
+}

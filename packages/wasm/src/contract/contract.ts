@@ -1,0 +1,338 @@
+/**
+ * The loops around the register tiles. Blocks of columns, then of rows and of k where k is long; in each, the columns of b are packed once and used for all rows; the rows
+ * of a tile are packed once, if at all, and used for all columns. Batch axes along which b does not change run inside the packing. A tile is finished as soon as it has its
+ * last block of k.
+ */
+import type { ContractKernel } from '@firsthand/compiler';
+import type { Code, Local } from '../assembler/code.ts';
+import type { Tools } from '../scalar/functions.ts';
+import { emitAddProduct, emitAddress, emitAdvance, emitCount, offsetsOf, type Count, type View } from './address.ts';
+import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
+import { emitBlocks, emitGroups, emitLoop, emitMinimum, emitRange, lanesOf } from './blocks.ts';
+import { emitDots, type DotSource } from './dot.ts';
+import { isStoredPlainly, PlainFinish, ScalarFinish } from './finish.ts';
+import { emitCopyRows, emitPack, type Lines } from './pack.ts';
+import { planContract, type ContractPlan, type RowRange } from './plan.ts';
+import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
+import { TILES, tileFor } from './tiles.ts';
+
+/** Values of k that are packed at a time where columns are contiguous. */
+const PACKED_ROWS = 4;
+
+/** Bytes of working memory that a kernel needs while it runs, with any of `TILES`. */
+export function contractScratch(kernel: ContractKernel): number {
+  return Math.max(...TILES.map((tile) => planContract(kernel, tile).scratch.bytes));
+}
+
+/**
+ * Writes the body of a function that computes a matrix product of fixed shape.
+ * @param params the addresses of the operands, then that of the working memory
+ * @param fastest the register tile that is fastest for float32, one of `TILES`
+ */
+export function emitContract(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, fastest: Tile): void {
+  new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest)).emit();
+}
+
+/** Columns from `from` to `to` in whole tiles; then the rest, if `to` is where whole tiles end. */
+interface Columns {
+  readonly from: Count;
+  readonly to: Count;
+}
+
+/** Rows in tiles of one height. */
+interface Rows {
+  readonly from: Count;
+  readonly to: Count;
+  readonly height: number;
+}
+
+/** Values of k from `first`; the sums of earlier ones at `sums`, if k is blocked. */
+interface Block {
+  readonly first: Count;
+  readonly count: Count;
+  readonly sums: Local | null;
+}
+
+class ContractEmitter {
+  readonly #code: Code;
+  readonly #kernel: ContractKernel;
+  readonly #params: readonly Local[];
+  readonly #arithmetic: Arithmetic;
+  readonly #plan: ContractPlan;
+  readonly #a: View;
+  readonly #b: View;
+  /** Loop counters: the batch axes, then m and n of the current tile, then the first k of the current block. */
+  readonly #places: readonly Local[];
+  readonly #plain: PlainFinish | null;
+  readonly #scalar: ScalarFinish | null;
+
+  constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile) {
+    this.#code = code;
+    this.#kernel = kernel;
+    this.#params = params;
+    this.#arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
+    this.#plan = planContract(kernel, tile);
+    const { bytes } = this.#arithmetic;
+    const { strides, axes, kBlocks } = this.#plan;
+    this.#a = { operand: params[kernel.a.operand]!, offset: kernel.a.index.offset * bytes, strides: strides.a };
+    this.#b = { operand: params[kernel.b.operand]!, offset: kernel.b.index.offset * bytes, strides: strides.b };
+    this.#places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
+    const outer = this.#places.slice(0, axes.k);
+    const isPlain = kBlocks === 1 && isStoredPlainly(kernel);
+    this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
+    this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, this.#plan, params, outer, tools);
+  }
+
+  emit(): void {
+    const { packsB, kBlocks, ranges, axes } = this.#plan;
+    const shares = (axis: number): boolean => packsB && kBlocks === 1 && this.#b.strides[axis] === 0;
+    const batch = Array.from({ length: axes.m }, (_, axis) => axis);
+    this.#overBatch(
+      batch.filter((axis) => !shares(axis)),
+      () =>
+        this.#overColumnBlocks((columns) => {
+          if (kBlocks > 1) {
+            for (const range of ranges) this.#overRowBlocks(range, (rows) => this.#blocksOfK(rows, columns));
+            return;
+          }
+          const k = { first: 0, count: this.#kernel.k, sums: null };
+          if (packsB) this.#packColumns(columns, k);
+          this.#overBatch(batch.filter(shares), () => {
+            for (const range of ranges) this.#rows(range, columns, k);
+          });
+        }),
+    );
+  }
+
+  // ---- loops
+
+  #overBatch(axes: readonly number[], body: () => void): void {
+    const [axis, ...inner] = axes;
+    if (axis === undefined) body();
+    else this.#code.repeat(this.#places[axis]!, 0, this.#kernel.batch[axis]!, 1, () => this.#overBatch(inner, body));
+  }
+
+  #overColumnBlocks(body: (columns: Columns) => void): void {
+    const { columnBlock, wholeColumns } = this.#plan;
+    emitBlocks(this.#code, 0, wholeColumns, columnBlock, (from, to) => body({ from, to }));
+  }
+
+  #overRowBlocks({ from, to, height }: RowRange, body: (rows: Rows) => void): void {
+    const step = Math.max(1, Math.floor(this.#plan.rowBlock / height)) * height;
+    emitBlocks(this.#code, from, to, step, (first, end) => body({ from: first, to: end, height }));
+  }
+
+  /** The tiles across a block of columns, given how many columns each has; n is the first of them. */
+  #across({ from, to }: Columns, tile: (count: number) => void): void {
+    const code = this.#code;
+    const { axes, columns, wholeColumns, restColumns } = this.#plan;
+    const n = this.#places[axes.n]!;
+    if (wholeColumns > 0) emitRange(code, n, from, to, columns, () => tile(columns));
+    if (restColumns === 0) return;
+    const rest = (): void => {
+      code.i32(wholeColumns).set(n);
+      tile(restColumns);
+    };
+    if (typeof to === 'number') rest();
+    else code.get(to).i32(wholeColumns).op('i32.eq').if(rest);
+  }
+
+  // ---- what is done in them
+
+  /** All blocks of k for some rows and columns. Their sums meet in the working memory. */
+  #blocksOfK(rows: Rows, columns: Columns): void {
+    const code = this.#code;
+    const { axes, scratch, kBlock, packsB } = this.#plan;
+    const first = this.#places[axes.k]!;
+    const [count, sums] = [code.local('i32'), code.local('i32')];
+    this.#scratch(scratch.sums)
+      .i32(0)
+      .i32(scratch.tile - scratch.sums)
+      .memoryFill()
+      .i32(0)
+      .set(first);
+    emitLoop(code, first, this.#kernel.k, kBlock, () => {
+      code.i32(this.#kernel.k).get(first).op('i32.sub');
+      emitMinimum(code, count, kBlock);
+      const k = { first, count, sums };
+      if (packsB) this.#packColumns(columns, k);
+      this.#scratch(scratch.sums).set(sums);
+      this.#rows(rows, columns, k);
+    });
+    code.release(count, sums);
+  }
+
+  #packColumns(columns: Columns, k: Block): void {
+    const code = this.#code;
+    const { axes, strides } = this.#plan;
+    const [lineStride, kStride] = [strides.b[axes.n]!, strides.b[axes.k]!];
+    const linesOf = (lines: number): Lines => ({
+      lanes: lanesOf(lines, this.#arithmetic.lanes),
+      lineStride,
+      kStride,
+      packedStep: this.#panelStep,
+      padded: true,
+    });
+    const [source, target] = [code.local('i32'), code.local('i32')];
+    const places = (first: Count): void => {
+      emitAddress(code, source, this.#b, [...this.#batch(), [axes.k, first], [axes.n, this.#places[axes.n]!]]);
+    };
+    if (lineStride !== this.#arithmetic.bytes) {
+      this.#across(columns, (count) => {
+        places(k.first);
+        this.#panel(columns, k);
+        code.set(target);
+        emitPack(code, this.#arithmetic, linesOf(count), source, target, k.count);
+      });
+    } else {
+      // What is left of k in the last block alone would need code of its own: then all values go one by one.
+      const group = typeof k.count === 'number' || this.#kernel.k % PACKED_ROWS === 0 ? PACKED_ROWS : 1;
+      emitGroups(code, k.count, group, (first, ks) => {
+        this.#across(columns, (count) => {
+          places(k.first);
+          code.get(source);
+          emitAddProduct(code, first, kStride);
+          code.set(source);
+          this.#panel(columns, k);
+          emitAddProduct(code, first, this.#panelStep);
+          code.set(target);
+          emitCopyRows(code, this.#arithmetic, linesOf(count), source, target, ks);
+        });
+      });
+    }
+    code.release(source, target);
+  }
+
+  /** Bytes of packed columns per k. All tiles have as many, even if the last has fewer columns. */
+  get #panelStep(): number {
+    return Math.ceil(this.#plan.columns / this.#arithmetic.lanes) * 16;
+  }
+
+  /** Pushes the address of the current tile's packed columns. */
+  #panel({ from }: Columns, { count }: Block): void {
+    const code = this.#code;
+    const { axes, scratch } = this.#plan;
+    this.#scratch(scratch.b).get(this.#places[axes.n]!);
+    if (typeof from !== 'number') code.get(from).op('i32.sub');
+    emitCount(code, count);
+    code.op('i32.mul').i32(this.#arithmetic.bytes).op('i32.mul').op('i32.add');
+  }
+
+  /** All tiles of some rows and columns, for one block of k. */
+  #rows({ from, to, height }: Rows, columns: Columns, k: Block): void {
+    const code = this.#code;
+    const { axes, strides, packsB, isDot, unrolls } = this.#plan;
+    const [rowStart, columnStart, a, b] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
+    if (!packsB) emitAddress(code, columnStart, this.#b, [...this.#batch(), [axes.k, k.first]]);
+    emitRange(code, this.#places[axes.m]!, from, to, height, () => {
+      const rows = this.#rowSource(rowStart, height, k);
+      this.#across(columns, (count) => {
+        code.get(rowStart).set(a);
+        if (packsB) {
+          this.#panel(columns, k);
+        } else {
+          code.get(columnStart);
+          emitAddProduct(code, this.#places[axes.n]!, strides.b[axes.n]!);
+        }
+        code.set(b);
+        if (isDot) {
+          this.#dots({ pointer: a, offsets: rows.offsets }, b, count);
+        } else {
+          const lanes = lanesOf(count, this.#arithmetic.lanes);
+          const sums = tileSums(code, height, lanes.length);
+          const step = packsB ? this.#panelStep : strides.b[axes.k]!;
+          emitSums(code, this.#arithmetic, sums, { pointer: a, ...rows }, { pointer: b, lanes, step }, k.count, unrolls);
+          this.#finish(sums, count, k);
+          code.release(...sums.map(({ sum }) => sum));
+        }
+      });
+    });
+    code.release(rowStart, columnStart, a, b);
+  }
+
+  /** Sets `start` to where a tile's rows of a begin, packed or in place, and says how they lie there. */
+  #rowSource(start: Local, height: number, k: Block): { readonly offsets: readonly number[]; readonly step: number } {
+    const code = this.#code;
+    const { axes, strides, scratch, packsA } = this.#plan;
+    const { bytes, lanes } = this.#arithmetic;
+    const [lineStride, kStride] = [strides.a[axes.m]!, strides.a[axes.k]!];
+    emitAddress(code, start, this.#a, [...this.#batch(), [axes.m, this.#places[axes.m]!], [axes.k, k.first]]);
+    if (!packsA) return { offsets: offsetsOf(code, start, height, lineStride), step: kStride };
+    const target = code.local('i32');
+    this.#scratch(scratch.a).set(target);
+    const lines = { lanes: lanesOf(height, lanes), lineStride, kStride, packedStep: height * bytes, padded: false };
+    emitPack(code, this.#arithmetic, lines, start, target, k.count);
+    this.#scratch(scratch.a).set(start);
+    code.release(target);
+    return { offsets: offsetsOf(code, start, height, bytes), step: height * bytes };
+  }
+
+  #dots(a: DotSource, pointer: Local, columns: number): void {
+    const code = this.#code;
+    const lanes = lanesOf(columns, this.#arithmetic.lanes);
+    const { axes, strides, scratch } = this.#plan;
+    const b = { pointer, offsets: offsetsOf(code, pointer, columns, strides.b[axes.n]!) };
+    const partial = code.local('i32');
+    this.#scratch(scratch.tile).set(partial);
+    const each = (finish: (row: number, vector: number, total: Local) => void): void =>
+      emitDots(code, this.#arithmetic, a, b, this.#kernel.k, partial, finish);
+    if (this.#plain !== null) {
+      this.#plain.store((put) => each((row, vector, total) => put(row, vector, total, lanes[vector]!)));
+    } else {
+      // The totals take the place of partial sums that have been added already.
+      each((row, vector, total) =>
+        code
+          .get(partial)
+          .get(total)
+          .memory('v128.store', 16 * (row * lanes.length + vector)),
+      );
+      this.#scalar!.emit(partial, a.offsets.length, columns);
+    }
+    code.release(partial);
+  }
+
+  /** Stores a tile's sums; or keeps them for the next block of k. */
+  #finish(sums: readonly TileSum[], columns: number, { first, sums: earlier }: Block): void {
+    const code = this.#code;
+    const lanes = lanesOf(columns, this.#arithmetic.lanes);
+    if (this.#plain !== null) {
+      this.#plain.store((put) => {
+        for (const { row, column, sum } of sums) put(row, column, sum, lanes[column]!);
+      });
+      return;
+    }
+    const height = sums.length / lanes.length;
+    const tile = code.local('i32');
+    this.#scratch(this.#plan.scratch.tile).set(tile);
+    const offset = ({ row, column }: TileSum): number => 16 * (row * lanes.length + column);
+    for (const sum of sums) code.get(tile).get(sum.sum).memory('v128.store', offset(sum));
+    if (earlier === null) {
+      this.#scalar!.emit(tile, height, columns);
+    } else {
+      for (const sum of sums) {
+        code.get(earlier).get(tile).memory('v128.load', offset(sum)).get(earlier).memory('v128.load', offset(sum));
+        code.op(this.#arithmetic.add).memory('v128.store', offset(sum));
+      }
+      code
+        .get(first as Local)
+        .i32(this.#kernel.k - this.#plan.kBlock)
+        .op('i32.ge_s');
+      code.if(() => this.#scalar!.emit(earlier, height, columns));
+      emitAdvance(code, earlier, 16 * sums.length);
+    }
+    code.release(tile);
+  }
+
+  // ---- places
+
+  /** Pushes an address in the working memory. */
+  #scratch(offset: number): Code {
+    this.#code.get(this.#params.at(-1)!);
+    emitAddProduct(this.#code, 1, offset);
+    return this.#code;
+  }
+
+  #batch(): readonly (readonly [number, Local])[] {
+    return this.#kernel.batch.map((_, axis) => [axis, this.#places[axis]!] as const);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * How a matrix product is cut into pieces that fit the machine: register tiles, blocks of k whose sums are added up, blocks of columns whose packed form stays in the second-level
+ * cache, blocks of rows whose partial sums do. All of it follows from the shape and the strides alone. Blocks of k are the same for all tiles, since they decide the order of
+ * additions. Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
+ */
+import type { ContractKernel } from '@firsthand/compiler';
+import { stridesOf } from './address.ts';
+import { arithmeticOf } from './arithmetic.ts';
+import type { Tile } from './tile.ts';
+
+/** The longest sum in one run, in elements: longer ones are split into blocks, whose sums are added. */
+const LONGEST_RUN = 1024;
+/** Bytes of b that are packed at a time: half of a small second-level cache, which a's rows and the results pass through too. */
+const PACKED_BYTES = 256 * 1024;
+/** Bytes of b that are read in place however many rows there are: half of a first-level cache. */
+const CACHED_BYTES = 16 * 1024;
+/** Tiles of rows for which it doesn't pay to pack what lies in the second-level cache. */
+const FEW_TILES = 12;
+/** Rows of b that are so far apart, or a multiple of it, drive each other out of a first-level cache. */
+const CONFLICTING_BYTES = 4096;
+/** Rows whose partial sums are kept at a time. */
+const ROW_BLOCK = 512;
+/** Vectors across a tile, by the number of rows, where a product has fewer rows than the tile. */
+const WIDEST: readonly number[] = [0, 8, 5, 3, 2];
+/** Rows of a tile, by the number of vectors across, where a product has so few. */
+const HIGHEST: readonly (number | undefined)[] = [undefined, 8, undefined, 3];
+/** Up to so many rows, products of operands that are contiguous along k are taken along k. */
+const DOT_ROWS = 8;
+const DOT_SUMS = 9;
+
+/** Rows from `from` to `to`, in tiles of `height` rows. */
+export interface RowRange {
+  readonly from: number;
+  readonly to: number;
+  readonly height: number;
+}
+
+/** The pieces of one kernel. */
+export interface ContractPlan {
+  readonly axes: { readonly m: number; readonly n: number; readonly k: number };
+  /** Bytes between neighbours, by axis. */
+  readonly strides: { readonly a: readonly number[]; readonly b: readonly number[] };
+  readonly ranges: readonly RowRange[];
+  /** Whether vectors run along k. */
+  readonly isDot: boolean;
+  readonly unrolls: boolean;
+  /** Columns of a tile, those that whole tiles cover, and how many are left over. */
+  readonly columns: number;
+  readonly wholeColumns: number;
+  readonly restColumns: number;
+  readonly packsA: boolean;
+  readonly packsB: boolean;
+  /** Values of k in a block, and blocks; the last may be shorter. */
+  readonly kBlock: number;
+  readonly kBlocks: number;
+  /** Columns in a block of columns: whole tiles. */
+  readonly columnBlock: number;
+  /** Rows in a block of rows, where k is blocked. */
+  readonly rowBlock: number;
+  /** Offsets of the parts of the working memory: packed columns of b, packed rows of a, partial sums, a tile; and its size. */
+  readonly scratch: { readonly b: number; readonly a: number; readonly sums: number; readonly tile: number; readonly bytes: number };
+}
+
+/** The plan for a kernel with tiles of at most a given shape. */
+export function planContract(kernel: ContractKernel, tile: Tile): ContractPlan {
+  const { batch, m, n, k } = kernel;
+  const arithmetic = arithmeticOf(kernel.dtype, false);
+  const { lanes, bytes } = arithmetic;
+  const axes = { m: batch.length, n: batch.length + 1, k: batch.length + 2 };
+  const strides = { a: stridesOf(kernel.a.index, axes.k + 1, bytes), b: stridesOf(kernel.b.index, axes.k + 1, bytes) };
+  const [ak, bk, bn] = [strides.a[axes.k]!, strides.b[axes.k]!, strides.b[axes.n]!];
+  const isDot = ak === bytes && bk === bytes && k >= 8 * lanes && k <= lanes * LONGEST_RUN && (m <= DOT_ROWS || n <= 2);
+  const shape = isDot ? dotTile(m, n) : fitted(m, n, lanes, tile);
+  const columns = isDot ? shape.columns : shape.columns * lanes;
+  const ranges = rowRanges(m, shape.rows);
+  const tallest = Math.max(...ranges.map(({ height }) => height));
+  const restColumns = n % columns;
+  const wholeColumns = n - restColumns;
+  const kBlock = isDot ? k : Math.min(k, Math.ceil(k / Math.ceil(k / LONGEST_RUN) / 4) * 4);
+  const kBlocks = Math.ceil(k / kBlock);
+
+  const readable = bn === bytes && bk > 0;
+  const rowTiles = Math.ceil(m / shape.rows);
+  const bytesOfB = (k - 1) * bk + n * bytes;
+  const staysCached = bytesOfB <= CACHED_BYTES || (bytesOfB <= PACKED_BYTES && rowTiles <= FEW_TILES && bk % CONFLICTING_BYTES !== 0);
+  const packsB = !isDot && !(readable && (rowTiles <= 1 || staysCached));
+  const packsA = !isDot && ak !== bytes && k > 1 && n > 3 * columns;
+
+  const width = (count: number): number => Math.ceil(count / lanes) * 16;
+  const packable = Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns;
+  const columnBlock = packsB ? Math.min(Math.max(columns, packable), wholeColumns) : wholeColumns;
+  const across = width(columnBlock) + (restColumns > 0 ? width(columns) : 0);
+  const rowBlock = kBlocks > 1 ? Math.max(tallest, Math.min(m, ROW_BLOCK)) : m;
+  const scratch = placed({
+    b: packsB ? across * kBlock : 0,
+    a: packsA ? tallest * bytes * kBlock : 0,
+    sums: kBlocks > 1 ? across * rowBlock : 0,
+    tile: isDot ? 16 * tallest * columns : tallest * width(columns),
+  });
+  return {
+    axes,
+    strides,
+    ranges,
+    isDot,
+    unrolls: tile.unrolls && shape.rows === tile.rows && columns === tile.vectors * lanes,
+    columns,
+    wholeColumns,
+    restColumns,
+    packsA,
+    packsB,
+    kBlock,
+    kBlocks,
+    columnBlock,
+    rowBlock,
+    scratch,
+  };
+}
+
+/** Parts of working memory one after the other, from one cache line on each. */
+function placed<K extends string>(sizes: { readonly [P in K]: number }): { readonly [P in K | 'bytes']: number } {
+  let bytes = 0;
+  const offsets = Object.entries<number>(sizes).map(([part, size]) => {
+    const offset = bytes;
+    bytes += Math.ceil(size / 64) * 64;
+    return [part, offset] as const;
+  });
+  return { ...Object.fromEntries(offsets), bytes } as { readonly [P in K | 'bytes']: number };
+}
+
+interface TileShape {
+  readonly rows: number;
+  /** In vectors, or, where vectors run along k, in columns. */
+  readonly columns: number;
+}
+
+/** The tile for a shape. Fewer rows than a tile has make room for more columns, which are shared out evenly; few columns make room for more rows. */
+function fitted(m: number, n: number, lanes: number, { rows, vectors }: Tile): TileShape {
+  const all = Math.ceil(n / lanes);
+  if (m < rows) {
+    const widest = Math.max(WIDEST[m] ?? 0, vectors);
+    return { rows: m, columns: Math.ceil(all / Math.ceil(all / widest)) };
+  }
+  const highest = HIGHEST[all];
+  return highest === undefined ? { rows, columns: vectors } : { rows: highest, columns: all };
+}
+
+function dotTile(m: number, n: number): TileShape {
+  const columns = m === 1 && n >= 8 ? 8 : Math.min(4, n);
+  return { rows: Math.floor(DOT_SUMS / columns), columns };
+}
+
+/** As few tiles as there can be, of two heights that differ by one row: 64 rows in tiles of at most 6 are 9 of 6 and 2 of 5. */
+export function rowRanges(m: number, rows: number): readonly RowRange[] {
+  const tiles = Math.ceil(m / rows);
+  const height = Math.floor(m / tiles);
+  const taller = (m - tiles * height) * (height + 1);
+  const ranges = [
+    { from: 0, to: taller, height: height + 1 },
+    { from: taller, to: m, height },
+  ];
+  return ranges.filter(({ from, to }) => from < to);
+}

@@ -1,0 +1,59 @@
+/**
+ * What the engine can do, found out by asking it whether it accepts tiny modules: WebAssembly itself, SIMD, which is required, and relaxed SIMD
+ * (fused multiply-add), which is used where it exists. Whether the page's policy allows compiling at all only compiling shows.
+ */
+import { DeviceError } from '@firsthand/graph';
+import type { Code, Local } from './assembler/code.ts';
+import { Module } from './assembler/module.ts';
+
+/** What kernels may use. Kernels for other features are other code, with other bits (rule 24). */
+export interface Features {
+  /** Fused multiply-add: `f32x4.relaxed_madd`. */
+  readonly relaxedSimd: boolean;
+}
+
+const INSTEAD = 'createReference() of @firsthand/graph runs everywhere';
+
+/**
+ * The features to generate code for.
+ * @param relaxedSimd `'auto'` takes what the engine has, `false` does without, `true` insists
+ * @throws DeviceError if the engine lacks WebAssembly or SIMD, or relaxed SIMD where it was insisted on, and if the page forbids to compile
+ */
+export function detectFeatures(relaxedSimd: boolean | 'auto' = 'auto'): Features {
+  if (typeof WebAssembly === 'undefined') {
+    throw new DeviceError(`wasm: this JavaScript engine has no WebAssembly, or it has been switched off; ${INSTEAD}`);
+  }
+  const simd = probe((code, x) => code.get(x).get(x).op('f32x4.add').set(x));
+  if (!WebAssembly.validate(simd)) {
+    throw new DeviceError(
+      `wasm: this engine has no WebAssembly SIMD (Chrome and Edge 91, Firefox 89, Safari 16.4, Node 16 have it); ${INSTEAD}`,
+    );
+  }
+  requirePermission(simd);
+  const relaxed = WebAssembly.validate(probe((code, x) => code.get(x).get(x).get(x).op('f32x4.relaxed_madd').set(x)));
+  if (relaxedSimd === true && !relaxed) {
+    throw new DeviceError(
+      'wasm: this engine has no relaxed SIMD (Chrome and Edge 114 and Node 22 have it, Node 20 with --experimental-wasm-relaxed-simd); leave the option out to do without',
+    );
+  }
+  return { relaxedSimd: relaxed && relaxedSimd !== false };
+}
+
+/** A module with one function that does something with a vector. */
+function probe(build: (code: Code, x: Local) => void): Uint8Array<ArrayBuffer> {
+  const module = new Module({ initial: 0, maximum: 1, shared: false });
+  module.function('probe', { params: ['v128'], results: [] }, (code, [x]) => build(code, x!));
+  return module.toBytes();
+}
+
+/** @throws DeviceError if a module that the engine accepts may not be compiled */
+function requirePermission(bytes: Uint8Array<ArrayBuffer>): void {
+  try {
+    void new WebAssembly.Module(bytes);
+  } catch (cause) {
+    throw new DeviceError(
+      `wasm: compiling WebAssembly is forbidden here; a page's Content-Security-Policy must allow it: script-src 'self' 'wasm-unsafe-eval'`,
+      { cause },
+    );
+  }
+}

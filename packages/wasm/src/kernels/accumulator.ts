@@ -1,0 +1,79 @@
+/**
+ * What every reduction in registers has in common: it begins, takes vector after vector, and gives its result, one for a row or, where each lane is a row, one for each lane.
+ */
+import type { Reduction } from '@firsthand/compiler';
+import type { DType } from '@firsthand/linalg';
+import type { Code, Local } from '../assembler/code.ts';
+import type { Instruction } from '../assembler/instructions.ts';
+
+/** A reduction in the making. */
+export interface Accumulator {
+  /** Whether it is a sum of floats, whose accumulators must be emptied from time to time. */
+  readonly isLongSum: boolean;
+  /** Sets the accumulators to their start. */
+  begin(): void;
+  /** Takes one vector of the block into account, its first `lanes` lanes. */
+  add(vector: number, value: Local, lanes: number): void;
+  /** Empties the accumulators of a long sum; for other reductions nothing. */
+  flush(): void;
+  /** The results: one per vector of the block where lanes are rows, else one, in all lanes. They are valid until `release`. */
+  finish(): readonly Local[];
+  /** Gives the locals back. */
+  release(): void;
+}
+
+/** How a reduction is accumulated. */
+export interface AccumulatorOptions {
+  readonly code: Code;
+  readonly reduction: Reduction;
+  /** The number of vectors of a block. */
+  readonly vectors: number;
+  /** Whether each lane is a row of its own, so that lanes are never put together. */
+  readonly lanesAreRows: boolean;
+  /** Whether `flush` is called during the loops; where lanes are rows, after the last addition too. */
+  readonly isLong: boolean;
+  /** Leaves the positions of a vector's elements among the columns, as i32x4, on the stack. */
+  readonly putPositions: (vector: number) => void;
+}
+
+/** Lanes that a register has for a dtype. */
+function lanesOf(dtype: DType): 2 | 4 {
+  return dtype === 'float64' ? 2 : 4;
+}
+
+/** Leaves a mask of the first lanes on the stack. */
+export function putLaneMask(code: Code, dtype: DType, lanes: number): void {
+  const bytes = 16 / lanesOf(dtype);
+  code.v128(Array.from({ length: 16 }, (_, byte) => (byte < lanes * bytes ? 255 : 0)));
+}
+
+/** Whether a vector with so many lanes leaves some of the register unused, which must then not count. */
+export function isPartial({ reduction, lanesAreRows }: AccumulatorOptions, lanes: number): boolean {
+  return !lanesAreRows && lanes < lanesOf(reduction.value.dtype);
+}
+
+/** Puts all lanes together; the result is in all lanes. `combine` takes two registers from the stack. */
+export function acrossLanes(code: Code, dtype: DType, value: Local, combine: Instruction): void {
+  if (dtype !== 'float64') code.get(value).get(value).get(value).shuffle32([2, 3, 0, 1]).op(combine).set(value);
+  const neighbour = dtype === 'float64' ? ([2, 3, 0, 1] as const) : ([1, 0, 3, 2] as const);
+  code.get(value).get(value).get(value).shuffle32(neighbour).op(combine).set(value);
+}
+
+/** So many new locals for registers. */
+export function newLocals(code: Code, count: number): readonly Local[] {
+  return Array.from({ length: count }, () => code.local('v128'));
+}
+
+const LIMITS: { readonly [K in DType]: readonly [least: number, largest: number] } = {
+  float32: [-Infinity, Infinity],
+  float64: [-Infinity, Infinity],
+  float16: [-Infinity, Infinity],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  bool: [0, 1],
+};
+
+/** The smallest and the largest number that a dtype has. */
+export function limitsOf(dtype: DType): readonly [least: number, largest: number] {
+  return LIMITS[dtype];
+}

@@ -1,0 +1,68 @@
+/**
+ * What scalar expressions cost, in vector instructions: rough numbers, that decide how often a loop body is repeated, along which axis the lanes lie, and what is worth keeping.
+ */
+import { factorOf, scalarsIn, type Index, type Scalar, type ScalarOf, type ScalarOp, type Store } from '@firsthand/compiler';
+import type { BinaryKind, UnaryKind } from '@firsthand/graph';
+import { isFunction } from '../scalar/functions.ts';
+
+const CHEAP = 1;
+const DIVISION = 5;
+const FUNCTION = 20;
+const POWER = 50;
+/** An access of one lane after the other. */
+const SCATTERED = 5;
+const RANDOM = 40;
+
+const UNARY: { readonly [K in UnaryKind]?: number } = { sqrt: DIVISION, rsqrt: 2 * DIVISION, reciprocal: DIVISION };
+const BINARY: { readonly [K in BinaryKind]?: number } = { div: DIVISION, pow: POWER, mod: POWER };
+
+const COSTS: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>) => number } = {
+  const: () => 0,
+  load: () => CHEAP,
+  index: () => CHEAP,
+  inside: () => CHEAP,
+  gather: () => 2 * SCATTERED,
+  random: () => RANDOM,
+  unary: ({ kind }) => (isFunction(kind) ? FUNCTION : (UNARY[kind] ?? CHEAP)),
+  binary: ({ kind }) => BINARY[kind] ?? CHEAP,
+  where: () => CHEAP,
+  cast: () => CHEAP,
+  reduced: () => 0,
+  total: () => 0,
+};
+
+/** The cost of an operation, without its inputs. */
+function costOf(scalar: Scalar): number {
+  return (COSTS[scalar.op] as (scalar: Scalar) => number)(scalar);
+}
+
+/** The cost of everything in some expressions, each counted once. */
+export function costOfAll(roots: readonly Scalar[]): number {
+  return scalarsIn(roots).reduce((sum, scalar) => sum + costOf(scalar), 0);
+}
+
+/** The cost of an expression with all that it is made of. */
+export function costOfTree(scalar: Scalar): number {
+  return costOfAll([scalar]);
+}
+
+/** What the loads and stores of some expressions cost if the lanes lie along an axis: side by side, all the same, or each by itself. */
+export function accessCost(roots: readonly Scalar[], stores: readonly Store[], axis: number): number {
+  const costOfAccess = (index: Index): number => {
+    const step = factorOf(index, axis);
+    return step === 1 ? CHEAP : step === 0 ? CHEAP / 4 : SCATTERED;
+  };
+  let cost = 0;
+  for (const scalar of scalarsIn(roots)) {
+    if (scalar.op === 'load') cost += costOfAccess(scalar.index);
+    // Where the position changes from lane to lane, each lane has an address of its own anyway.
+    if (scalar.op === 'gather') cost += dependsOnAxis(scalar.position, axis) ? SCATTERED : costOfAccess(scalar.index);
+  }
+  for (const { index } of stores) cost += factorOf(index, axis) === 1 ? CHEAP : SCATTERED;
+  return cost;
+}
+
+/** Whether an expression changes along an axis. */
+function dependsOnAxis(scalar: Scalar, axis: number): boolean {
+  return scalarsIn([scalar]).some((each) => 'index' in each && factorOf(each.index, axis) !== 0);
+}

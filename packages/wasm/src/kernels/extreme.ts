@@ -1,0 +1,116 @@
+/**
+ * The position of the first largest or smallest element of a row, or of its first NaN. Each lane remembers the best value that it has seen, and where; a later element replaces
+ * it only if it is better. Of lanes with equal values the one that saw its value first is right.
+ */
+import type { ArgReduceKind, DType } from '@firsthand/graph';
+import { isPartial, limitsOf, newLocals, putLaneMask, type Accumulator, type AccumulatorOptions } from './accumulator.ts';
+import type { Code, Local } from '../assembler/code.ts';
+import type { Instruction } from '../assembler/instructions.ts';
+import { widenMask, narrowMask } from '../scalar/convert.ts';
+import { putConstant, REGISTERS, type Register } from '../scalar/registers.ts';
+
+/** The position of a lane in which nothing was better than the worst there is: all of them are the worst, and the first is at 0. */
+const NOWHERE = 2 ** 31 - 1;
+
+/** For integers whether a is better than b; for floats whether a is not better than b, which is false where a is NaN. */
+const COMPARE: { readonly [K in ArgReduceKind]: { readonly [R in Register]: Instruction } } = {
+  argmax: { f32: 'f32x4.le', f64: 'f64x2.le', i32: 'i32x4.gt_s', u32: 'i32x4.gt_u', mask: 'i32x4.gt_u' },
+  argmin: { f32: 'f32x4.ge', f64: 'f64x2.ge', i32: 'i32x4.lt_s', u32: 'i32x4.lt_u', mask: 'i32x4.lt_u' },
+};
+
+/** A candidate: values, and positions in lanes as wide. */
+interface Best {
+  readonly value: Local;
+  readonly position: Local;
+}
+
+/** Leaves a mask on the stack: where a is better than b, or NaN while b is not. */
+function putBetter(code: Code, kind: ArgReduceKind, dtype: DType, a: Local, b: Local): void {
+  const register = REGISTERS[dtype];
+  code.get(a).get(b).op(COMPARE[kind][register]);
+  if (register !== 'f32' && register !== 'f64') return;
+  code
+    .op('v128.not')
+    .get(b)
+    .get(b)
+    .op(register === 'f32' ? 'f32x4.eq' : 'f64x2.eq')
+    .op('v128.and');
+}
+
+/** Leaves a mask on the stack: where a and b are equal, or both NaN. */
+function putEqual(code: Code, dtype: DType, a: Local, b: Local): void {
+  const register = REGISTERS[dtype];
+  if (register !== 'f32' && register !== 'f64') {
+    code.get(a).get(b).op('i32x4.eq');
+    return;
+  }
+  const shape = register === 'f32' ? 'f32x4' : 'f64x2';
+  code.get(a).get(b).op(`${shape}.eq`);
+  code.get(a).get(a).op(`${shape}.ne`).get(b).get(b).op(`${shape}.ne`).op('v128.and').op('v128.or');
+}
+
+/** The accumulator of argmax and argmin. */
+export function extremePosition(options: AccumulatorOptions, kind: ArgReduceKind): Accumulator {
+  const { code, reduction, vectors, lanesAreRows, putPositions } = options;
+  const { dtype } = reduction.value;
+  const bests = newLocals(code, vectors).map((value): Best => ({ value, position: code.local('v128') }));
+  const [mask, other] = [code.local('v128'), { value: code.local('v128'), position: code.local('v128') }];
+  const worst = limitsOf(dtype)[kind === 'argmax' ? 0 : 1];
+
+  /** Takes values and positions where the mask on the stack is set. */
+  const replace = (best: Best, value: Local, putPosition: () => void): void => {
+    code.set(mask);
+    code.get(value).get(best.value).get(mask).op('v128.bitselect').set(best.value);
+    putPosition();
+    code.get(best.position).get(mask).op('v128.bitselect').set(best.position);
+  };
+  const merge = (best: Best, next: Best): void => {
+    putBetter(code, kind, dtype, next.value, best.value);
+    putEqual(code, dtype, next.value, best.value);
+    code.get(next.position).get(best.position).op('i32x4.lt_s').op('v128.and').op('v128.or');
+    replace(best, next.value, () => code.get(next.position));
+  };
+  const mergeRotated = (best: Best, lanes: readonly [number, number, number, number]): void => {
+    code.get(best.value).get(best.value).shuffle32(lanes).set(other.value);
+    code.get(best.position).get(best.position).shuffle32(lanes).set(other.position);
+    merge(best, other);
+  };
+
+  return {
+    isLongSum: false,
+    begin: () => {
+      for (const { value, position } of bests) {
+        putConstant(code, dtype, worst);
+        code.set(value).i32x4(NOWHERE).set(position);
+      }
+    },
+    add: (vector, value, lanes) => {
+      const best = bests[vector]!;
+      putBetter(code, kind, dtype, value, best.value);
+      if (isPartial(options, lanes)) {
+        putLaneMask(code, dtype, lanes);
+        code.op('v128.and');
+      }
+      replace(best, value, () => {
+        putPositions(vector);
+        if (dtype === 'float64') widenMask(code);
+      });
+    },
+    flush: () => {},
+    finish: () => {
+      if (!lanesAreRows) {
+        const [first, ...rest] = bests;
+        for (const next of rest) merge(first!, next);
+        mergeRotated(first!, [2, 3, 0, 1]);
+        if (dtype !== 'float64') mergeRotated(first!, [1, 0, 3, 2]);
+      }
+      return (lanesAreRows ? bests : bests.slice(0, 1)).map(({ position }) => {
+        code.get(position).get(position).i32x4(NOWHERE).op('i32x4.ne').op('v128.and');
+        if (dtype === 'float64') narrowMask(code);
+        code.set(position);
+        return position;
+      });
+    },
+    release: () => code.release(mask, other.value, other.position, ...bests.flatMap(({ value, position }) => [value, position])),
+  };
+}

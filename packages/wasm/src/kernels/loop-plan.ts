@@ -1,0 +1,130 @@
+/**
+ * How a loop kernel becomes vector code: along which axis the lanes of registers lie, and how many vectors one loop body computes. Lanes along the innermost column axis sweep
+ * contiguous rows (softmax, layer norm, maps); lanes along a row axis compute neighbouring rows at once (sums over the columns of a matrix).
+ */
+import { canBeTogether, isFunction } from '../scalar/functions.ts';
+import { bodiesOf, factorOf, scalarsIn, type Kernel, type LoopKernel, type Pass, type Scalar } from '@firsthand/compiler';
+import { accessCost, costOfAll } from './cost.ts';
+import { rootsOf, withRowCache } from './row-cache.ts';
+
+/** The decisions for one kernel. */
+export interface LoopPlan {
+  /** With the caches of rows among its operands. */
+  readonly kernel: LoopKernel;
+  /** For each operand that is a cache, bytes from the start of the working memory. */
+  readonly cacheOffsets: readonly number[];
+  readonly scratchBytes: number;
+  /** Lanes of a register that are used: 2 in a kernel in which float64 occurs. */
+  readonly width: 4 | 2;
+  readonly laneAxis: number;
+  /** Whether each lane is a row. */
+  readonly lanesAreRows: boolean;
+  /**
+   * In a map whose accesses do not agree on which axis is contiguous (a transposition), the axis that should run inside the lanes, a few of its values at a time: so that
+   * a cache line that was loaded for the first of them is still there for the others.
+   */
+  readonly tileAxis: number | null;
+  /** For each pass the vectors of one loop body; where lanes are rows, all passes have the same. */
+  readonly vectors: readonly number[];
+}
+
+/** Vectors per body, while the body stays shorter than so many instructions. */
+const BODY = 40;
+const MOST_VECTORS = 4;
+/** The same for what is stored once per row, which is outside of the innermost loops, but takes its time to compile. */
+const ROW_BODY = 400;
+/** Reductions of one pass where each lane is a row. */
+const MOST_REDUCTIONS = 3;
+/** Putting the lanes of a register together at the end of a row, in vector instructions. */
+const ACROSS = 12;
+
+/** The lanes that registers have in a kernel. */
+export function widthOf(kernel: Kernel): 4 | 2 {
+  const roots = bodiesOf(kernel).flatMap(({ values }) => values);
+  return scalarsIn(roots).some(({ dtype }) => dtype === 'float64') || kernel.operands.some(({ dtype }) => dtype === 'float64') ? 2 : 4;
+}
+
+/** Lanes that are fewer elements apart are near enough. */
+const FAR = 32;
+/** An axis must be so long to be worth cutting. */
+const LONG = 16;
+
+/** Decides. */
+export function planLoop(given: LoopKernel): LoopPlan {
+  const width = widthOf(given);
+  const { axis: laneAxis, lanesAreRows } = chooseLanes(given, width);
+  const { kernel, offsets, bytes } = lanesAreRows ? { kernel: splitPasses(given), offsets: [], bytes: 0 } : withRowCache(given);
+  const extent = [...kernel.rows, ...kernel.columns][laneAxis]!;
+  const inPasses = kernel.passes.map((pass) => Math.min(vectorsOf(kernel, pass, lanesAreRows ? 2 : 1), Math.ceil(extent / width)));
+  const tileAxis = isMap(kernel) ? chooseTileAxis(kernel, laneAxis) : null;
+  if (lanesAreRows) {
+    const rowCost = costOfAll(kernel.rowStores.map(({ value }) => value)) + kernel.rowStores.length;
+    inPasses.push(Math.max(1, Math.floor(ROW_BODY / rowCost)));
+  }
+  const vectors = lanesAreRows ? inPasses.map(() => Math.min(...inPasses)) : tileAxis === null ? inPasses : [1];
+  return { kernel, cacheOffsets: offsets, scratchBytes: bytes, width, laneAxis, lanesAreRows, tileAxis, vectors };
+}
+
+/** An axis along which elements lie side by side that are far apart along the lanes. */
+function chooseTileAxis({ rows, columns, passes }: LoopKernel, laneAxis: number): number | null {
+  const [{ stores }] = passes as [Pass];
+  const loads = scalarsIn(stores.map(({ value }) => value)).flatMap((scalar) => (scalar.op === 'load' ? [scalar.index] : []));
+  const far = [...loads, ...stores.map(({ index }) => index)].filter((index) => Math.abs(factorOf(index, laneAxis) ?? 0) >= FAR);
+  const axis = [...rows, ...columns].findIndex(
+    (extent, each) => each !== laneAxis && extent >= LONG && far.some((index) => Math.abs(factorOf(index, each) ?? 0) === 1),
+  );
+  return axis < 0 ? null : axis;
+}
+
+/** The kernel with passes of a few reductions each, so that the accumulators of several vectors find room in registers. What a pass stores it stores at its end. */
+function splitPasses(kernel: LoopKernel): LoopKernel {
+  const passes = kernel.passes.flatMap((pass) => {
+    const parts = Math.max(1, Math.ceil(pass.reductions.length / MOST_REDUCTIONS));
+    return Array.from({ length: parts }, (_, part): Pass => ({
+      reductions: pass.reductions.slice(part * MOST_REDUCTIONS, (part + 1) * MOST_REDUCTIONS),
+      stores: part === parts - 1 ? pass.stores : [],
+    }));
+  });
+  return { ...kernel, passes };
+}
+
+/** How many vectors make a loop body that is neither too long nor too short. */
+function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
+  const roots = rootsOf(kernel, pass);
+  // Random words come sixteen at a time, and several vectors of a function are computed together.
+  if (scalarsIn(roots).some((scalar) => scalar.op === 'random' || isTogether(scalar))) return MOST_VECTORS;
+  const wanted = Math.floor(BODY / Math.max(1, costOfAll(roots) + pass.stores.length));
+  return wanted >= MOST_VECTORS ? MOST_VECTORS : wanted >= 2 ? 2 : least;
+}
+
+function isTogether(scalar: Scalar): boolean {
+  return scalar.op === 'unary' && scalar.dtype === 'float32' && isFunction(scalar.kind) && canBeTogether(scalar.kind);
+}
+
+/** Whether a kernel only computes each element of one index space by itself: then its axes may run in any order. */
+export function isMap({ passes, rowStores, reductions }: LoopKernel): boolean {
+  return passes.length === 1 && rowStores.length === 0 && reductions.length === 0;
+}
+
+/** The cheapest axis for the lanes, by what is side by side in memory. */
+function chooseLanes(kernel: LoopKernel, width: number): { readonly axis: number; readonly lanesAreRows: boolean } {
+  const { rows, columns, passes } = kernel;
+  const extents = [...rows, ...columns];
+  const innermost = extents.length - 1;
+  const count = columns.reduce((product, extent) => product * extent, 1);
+  const inPasses = passes.flatMap((pass) => rootsOf(kernel, pass));
+  const stores = passes.flatMap((pass) => pass.stores);
+  const inRows = kernel.rowStores.map(({ value }): Scalar => value);
+  // per element, in units of one lane
+  const costOfAxis = (axis: number): number => {
+    const perVector = accessCost(inPasses, stores, axis) + accessCost(inRows, kernel.rowStores, axis) / count;
+    const across = axis < rows.length ? 0 : (kernel.reductions.length * ACROSS) / Math.ceil(count / width);
+    return (perVector + across) / Math.min(width, extents[axis]!);
+  };
+  let best = innermost;
+  for (let axis = innermost - 1; axis >= 0; axis--) {
+    if (axis >= rows.length && !isMap(kernel)) continue;
+    if (costOfAxis(axis) < 0.9 * costOfAxis(best)) best = axis;
+  }
+  return { axis: best, lanesAreRows: best < rows.length && !isMap(kernel) };
+}

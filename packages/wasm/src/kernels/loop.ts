@@ -1,0 +1,202 @@
+/**
+ * Loop kernels: for each row, for each pass, for each column. Either the columns of a row lie along the lanes, or rows do, a block of them at a time; maps, which have no rows, sweep
+ * whichever axis suits them.
+ */
+import type { LoopKernel, Pass, Scalar, Store } from '@firsthand/compiler';
+import type { Accumulator } from './accumulator.ts';
+import { accumulatorOf } from './accumulators.ts';
+import type { Code, Local } from '../assembler/code.ts';
+import type { Tools } from '../scalar/functions.ts';
+import { isMap, planLoop, type LoopPlan } from './loop-plan.ts';
+import { Loops, type Body, type Chunk } from './loops.ts';
+import type { Vector } from '../scalar/nest.ts';
+import { rowMajor } from './row-cache.ts';
+
+/** Additions to one accumulator before it is emptied. */
+const LONGEST_SUM = 64;
+
+/** How many values of an axis run inside the lanes, where that axis is cut. */
+const TILE = 8;
+
+/** Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another is kept. */
+export function loopScratch(kernel: LoopKernel): number {
+  return kernel.passes.length < 2 ? 0 : planLoop(kernel).scratchBytes;
+}
+
+/** Emits a loop kernel. `params` are the addresses of its operands, then that of its working memory. */
+export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[], tools: Tools): void {
+  new LoopEmitter(code, planLoop(kernel), params, tools).emit();
+}
+
+/** Runs a body over all columns. */
+type Sweep = (body: Body, accumulators: readonly Accumulator[], chunks: readonly (Chunk | null)[]) => void;
+
+class LoopEmitter {
+  readonly #code: Code;
+  readonly #plan: LoopPlan;
+  readonly #loops: Loops;
+  readonly #extents: readonly number[];
+  /** Every expression and store: what is hoisted out of the outer loops. */
+  readonly #all: Body;
+
+  constructor(code: Code, plan: LoopPlan, params: readonly Local[], tools: Tools) {
+    const { kernel, laneAxis, width } = plan;
+    const { rows, columns, operands, passes, rowStores } = kernel;
+    this.#code = code;
+    this.#plan = plan;
+    this.#extents = [...rows, ...columns];
+    this.#all = {
+      scalars: passes.flatMap((pass) => pass.reductions.map((number) => kernel.reductions[number]!.value)),
+      stores: [...passes.flatMap(({ stores }) => stores), ...rowStores],
+    };
+    const addresses = this.#addresses(params);
+    this.#loops = new Loops({
+      code,
+      tools,
+      operands,
+      addresses,
+      extents: this.#extents,
+      rows: rows.length,
+      laneAxis,
+      width,
+      all: this.#all,
+    });
+  }
+
+  /** The parameters, and the places of caches in the working memory. */
+  #addresses(params: readonly Local[]): readonly Local[] {
+    const { kernel, cacheOffsets } = this.#plan;
+    const own = kernel.operands.length - cacheOffsets.length;
+    const caches = cacheOffsets.map((offset) => {
+      const address = this.#code.local('i32');
+      this.#code.get(params[own]!).i32(offset).op('i32.add').set(address);
+      return address;
+    });
+    return [...params.slice(0, own), ...caches];
+  }
+
+  emit(): void {
+    const { kernel, laneAxis, lanesAreRows } = this.#plan;
+    if (isMap(kernel)) {
+      this.#map();
+      return;
+    }
+    const outer = kernel.rows.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
+    this.#loops.over(outer, this.#all, () => (lanesAreRows ? this.#rowsInLanes() : this.#rowInColumns()));
+  }
+
+  #map(): void {
+    const { laneAxis, tileAxis, vectors } = this.#plan;
+    const all = this.#all;
+    const outer = this.#extents.map((_, axis) => axis).filter((axis) => axis !== laneAxis && axis !== tileAxis);
+    this.#loops.over(outer, all, () => {
+      if (tileAxis === null) {
+        this.#loops.blocks(vectors[0]!, all, (block) => this.#block(block, all, []));
+        return;
+      }
+      this.#loops.tiles(tileAxis, TILE, (values) => {
+        this.#loops.blocks(vectors[0]!, all, (block) => {
+          this.#loops.emitter.block = block;
+          this.#loops.hoist(all);
+          values(() => this.#block(block, all, []));
+        });
+      });
+    });
+  }
+
+  /** The innermost body: for each vector of the block what is reduced, and what is stored. */
+  #block(vectors: readonly Vector[], body: Body, accumulators: readonly Accumulator[]): void {
+    const { emitter } = this.#loops;
+    this.#loops.each(vectors, body, (vector, lanes) => {
+      emitter.withLocals(body.scalars, vector, (...values) => {
+        accumulators.forEach((accumulator, number) => accumulator.add(vector, values[number]!, lanes));
+      });
+      emitter.storeAll(body.stores, vector);
+    });
+  }
+
+  /** A row whose columns lie along the lanes. */
+  #rowInColumns(): void {
+    const { kernel, vectors, width, laneAxis } = this.#plan;
+    const outer = kernel.columns.map((_, column) => kernel.rows.length + column).filter((axis) => axis !== laneAxis);
+    const finished = kernel.passes.map((pass, number) => {
+      const inBlock = vectors[number]!;
+      const rounds = [...outer.map((axis) => this.#extents[axis]!), Math.ceil(this.#extents[laneAxis]! / (inBlock * width))];
+      return this.#pass(pass, inBlock, rounds, (body, accumulators, chunks) => {
+        const lanes = (): void => this.#loops.blocks(inBlock, body, (block) => this.#block(block, body, accumulators), chunks.at(-1));
+        this.#loops.over(outer, body, lanes, chunks);
+      });
+    });
+    this.#finishRow([{ shift: 0, lanes: 1 }], finished.flat());
+  }
+
+  /** Rows that lie along the lanes, a block of them at a time. */
+  #rowsInLanes(): void {
+    const { kernel, vectors } = this.#plan;
+    const columns = kernel.columns.map((_, column) => kernel.rows.length + column);
+    this.#loops.blocks(vectors[0]!, this.#all, (block) => {
+      this.#loops.emitter.block = block;
+      this.#loops.hoist(this.#all);
+      const finished = kernel.passes.map((pass) =>
+        this.#pass(pass, block.length, kernel.columns, (body, accumulators, chunks) => {
+          this.#loops.over(columns, body, () => this.#block(block, body, accumulators), chunks);
+        }),
+      );
+      this.#finishRow(block, finished.flat());
+    });
+  }
+
+  /** One pass over the columns; its results are bound until the row is finished. */
+  #pass(pass: Pass, vectors: number, rounds: readonly number[], sweep: Sweep): readonly Accumulator[] {
+    const { kernel, lanesAreRows } = this.#plan;
+    const { emitter } = this.#loops;
+    const positions = rowMajor(kernel.rows.length, kernel.columns);
+    const putPositions = (vector: number): void => emitter.putIndices(positions, emitter.block[vector]!);
+    const reductions = pass.reductions.map((number) => kernel.reductions[number]!);
+    const isLong = rounds.reduce((product, count) => product * count, 1) > LONGEST_SUM;
+    const accumulators = reductions.map((reduction) =>
+      accumulatorOf({ code: this.#code, reduction, vectors, lanesAreRows, isLong, putPositions }),
+    );
+    const body = { scalars: reductions.map(({ value }): Scalar => value), stores: pass.stores };
+    this.#loops.hoist(body);
+    for (const accumulator of accumulators) accumulator.begin();
+    sweep(
+      body,
+      accumulators,
+      chunksOf(
+        rounds,
+        accumulators.filter(({ isLongSum }) => isLongSum),
+      ),
+    );
+    accumulators.forEach((accumulator, position) => emitter.bindReduced(pass.reductions[position]!, accumulator.finish()));
+    return accumulators;
+  }
+
+  #finishRow(vectors: readonly Vector[], accumulators: readonly Accumulator[]): void {
+    const stores: readonly Store[] = this.#plan.kernel.rowStores;
+    const { emitter } = this.#loops;
+    this.#loops.each(vectors, { scalars: [], stores }, (vector) => emitter.storeAll(stores, vector));
+    emitter.unbindReduced();
+    for (const accumulator of accumulators) accumulator.release();
+  }
+}
+
+/** Where in a nest of loops the accumulators of long sums are emptied: for each loop, how often, or not at all. */
+function chunksOf(rounds: readonly number[], accumulators: readonly Accumulator[]): readonly (Chunk | null)[] {
+  const chunks = rounds.map((): Chunk | null => null);
+  if (accumulators.length === 0) return chunks;
+  let additions = 1;
+  for (let loop = rounds.length - 1; loop >= 0; loop--) {
+    if (additions * rounds[loop]! > LONGEST_SUM) {
+      chunks[loop] = {
+        rounds: Math.max(1, Math.floor(LONGEST_SUM / additions)),
+        after: () => {
+          for (const accumulator of accumulators) accumulator.flush();
+        },
+      };
+      break;
+    }
+    additions *= rounds[loop]!;
+  }
+  return chunks;
+}

@@ -1,0 +1,74 @@
+/**
+ * Writing by computed positions, in row-major order, so that sums have one order and the last `set` wins. Where the position is the same for a whole row of elements (the
+ * gradient of an embedding) the row is added vector by vector: its elements have different targets. Else each element goes by itself.
+ */
+import { factorOf, scalarsIn, type Scalar, type ScatterKernel } from '@firsthand/compiler';
+import { emitBinary } from '../scalar/arithmetic.ts';
+import type { Code, Local } from '../assembler/code.ts';
+import type { Tools } from '../scalar/functions.ts';
+import { widthOf } from './loop-plan.ts';
+import { Loops } from './loops.ts';
+import { axesOf } from '../scalar/indices.ts';
+import { bytesOf } from '../scalar/registers.ts';
+
+const VECTORS = 2;
+
+/** Emits a scatter kernel. `params` are the addresses of its operands, then that of its working memory. */
+export function emitScatter(code: Code, kernel: ScatterKernel, params: readonly Local[], tools: Tools): void {
+  const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
+  if (extent === 0) return;
+  const { dtype, length } = operands[target]!;
+  const width = widthOf(kernel);
+  const innermost = extents.length - 1;
+  const hasRows = innermost >= 0 && !changesAlong(position, innermost) && (factorOf(index, innermost) ?? 0) > 0;
+  const laneAxis = hasRows ? innermost : null;
+  const all = { scalars: [position, value], stores: [] };
+  const vectors = hasRows ? Math.min(VECTORS, Math.ceil(extents[innermost]! / width)) : 1;
+  const loops = new Loops({ code, tools, operands, addresses: params, extents, rows: 0, laneAxis, width, all });
+  const { emitter, nest } = loops;
+  const [place, address] = [code.local('i32'), code.local('i32')];
+  // So many elements follow the picked position.
+  const picked = { operand: { dtype, length: length - (extent - 1) * stride, access: 'update' as const }, address };
+  const outer = extents.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
+  loops.over(outer, all, () => {
+    emitter.block = [{ shift: 0, lanes: 1 }];
+    emitter.emit(position, 0);
+    code.lane('i32x4.extract_lane', 0).tee(place).i32(extent).op('i32.lt_u');
+    code.if(() => {
+      code
+        .get(place)
+        .i32(stride * bytesOf(dtype))
+        .op('i32.mul')
+        .get(params[target]!)
+        .op('i32.add')
+        .set(address);
+      const body = { scalars: [value], stores: [] };
+      const rows = (): void =>
+        loops.blocks(vectors, body, (block) => {
+          emitter.access.prepare(picked, index);
+          loops.each(block, body, (vector) => {
+            emitter.withLocals([value], vector, (element) => {
+              if (mode === 'set') {
+                emitter.access.store(picked, index, block[vector]!, element);
+                return;
+              }
+              const sum = code.local('v128');
+              emitter.access.load(picked, index, block[vector]!);
+              code.set(sum);
+              emitBinary(code, 'add', dtype, sum, element, tools);
+              code.set(sum);
+              emitter.access.store(picked, index, block[vector]!, sum);
+              code.release(sum);
+            });
+          });
+        });
+      nest.enter([], rows);
+    });
+  });
+  code.release(place, address);
+}
+
+/** Whether an expression changes along an axis. */
+function changesAlong(scalar: Scalar, axis: number): boolean {
+  return scalarsIn([scalar]).some((each) => 'index' in each && ((axesOf(each.index) >>> axis) & 1) === 1);
+}

@@ -1,0 +1,30 @@
+/**
+ * Parts of an axis in which no guard changes. A padded or concatenated array is guarded by comparisons of a loop variable with constants: between these the loop needs no
+ * comparison, and what a guard excludes is not computed at all.
+ */
+import type { Guard } from '../scalar/indices.ts';
+
+/** from ≤ loop variable < to */
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The parts of 0 … extent, in order; one part if there would be more than `most`. */
+export function segmentsOf(guards: readonly Guard[], axis: number, extent: number, most: number): readonly Segment[] {
+  const breaks = new Set<number>();
+  for (const { index, low, high } of guards) {
+    const [term] = index.terms;
+    if (index.terms.length !== 1 || term!.atom.kind !== 'axis' || term!.atom.axis !== axis) continue;
+    const { factor } = term!;
+    for (const bound of [low, high]) {
+      // The first value at which factor·value + offset has reached the bound, or has fallen below it.
+      const at = (bound - index.offset) / factor;
+      const first = factor > 0 ? Math.ceil(at) : Math.floor(at) + 1;
+      if (first > 0 && first < extent) breaks.add(first);
+    }
+  }
+  if (breaks.size >= most) return [{ from: 0, to: extent }];
+  const ends = [...breaks].sort((a, b) => a - b);
+  return [...ends, extent].map((to, index) => ({ from: ends[index - 1] ?? 0, to }));
+}

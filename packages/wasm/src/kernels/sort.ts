@@ -1,0 +1,211 @@
+/**
+ * Sorting: each value becomes an integer that orders as the values do (its bits, with those of negative numbers turned round; NaN the largest), with its position beside it, and
+ * these words are merged, runs of 1, 2, 4, … into runs twice as long, between two halves of the working memory. Merging takes the left of equals, so the order is stable.
+ */
+import type { SortKernel } from '@firsthand/compiler';
+import type { DType } from '@firsthand/linalg';
+import type { Code, Local } from '../assembler/code.ts';
+import type { Tools } from '../scalar/functions.ts';
+import { widthOf } from './loop-plan.ts';
+import { Loops } from './loops.ts';
+import { REGISTERS } from '../scalar/registers.ts';
+
+/** Bytes of a key with its position: 32 bits each, or 64 bits each for float64. */
+function wordBytes({ value }: SortKernel): 8 | 16 {
+  return value.dtype === 'float64' ? 16 : 8;
+}
+
+/** Bytes of each half of the working memory: the words, and one more that merging may read but never takes. */
+function halfBytes(kernel: SortKernel): number {
+  return (kernel.count + 1) * wordBytes(kernel);
+}
+
+/** Bytes of working memory that a sort kernel needs. */
+export function sortScratch(kernel: SortKernel): number {
+  return 2 * halfBytes(kernel);
+}
+
+/** Emits a sort kernel. `params` are the addresses of its operands, then that of its working memory. */
+export function emitSort(code: Code, kernel: SortKernel, params: readonly Local[], tools: Tools): void {
+  const { rows, count, operands, value, target, descending } = kernel;
+  const scratch = params[operands.length]!;
+  const axis = rows.length;
+  const width = widthOf(kernel);
+  const all = { scalars: [value], stores: [] };
+  const loops = new Loops({ code, tools, operands, addresses: params, extents: [...rows, count], rows: axis, laneAxis: axis, width, all });
+  const { emitter, nest } = loops;
+  const size = wordBytes(kernel);
+  const place = code.local('i32');
+  /** Sets `place` to the word of the first lane, in the half of the memory that begins at `from`. */
+  const locate = (from: Local): void => {
+    const counter = nest.axes[axis]!;
+    if (typeof counter === 'number') code.i32(counter * size);
+    else code.get(counter).i32(Math.log2(size)).op('i32.shl');
+    code.get(from).op('i32.add').set(place);
+  };
+  const outer = rows.map((_, each) => each);
+  loops.over(outer, all, () => {
+    loops.blocks(1, all, (block) => {
+      loops.each(block, all, (vector, lanes) => {
+        emitter.withLocals([value], vector, (element) => {
+          const [keys, positions] = [code.local('v128'), code.local('v128')];
+          putKeys(code, value.dtype, descending, element);
+          code.set(keys);
+          emitter.putIndices({ offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis } }] }, block[vector]!);
+          code.set(positions);
+          locate(scratch);
+          storeWords(code, size, place, keys, positions, lanes);
+          code.release(keys, positions);
+        });
+      });
+    });
+    const sorted = merge(code, scratch, halfBytes(kernel), count * size, size);
+    const array = { operand: operands[target.operand]!, address: params[target.operand]! };
+    loops.blocks(1, all, (block) => {
+      emitter.block = block;
+      emitter.access.prepare(array, target.index);
+      block.forEach((vector) => {
+        const positions = code.local('v128');
+        locate(sorted);
+        loadPositions(code, size, place, vector.lanes);
+        code.set(positions);
+        emitter.access.store(array, target.index, vector, positions);
+        code.release(positions);
+      });
+    });
+    code.release(sorted);
+  });
+  code.release(place);
+}
+
+/** Leaves keys on the stack: as signed integers they are in the order of the values. */
+function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void {
+  const register = REGISTERS[dtype];
+  if (register === 'f32' || register === 'f64') {
+    const [shape, integers, bits] = register === 'f32' ? (['f32x4', 'i32x4', 31] as const) : (['f64x2', 'i64x2', 63] as const);
+    const key = code.local('v128');
+    // Adding 0 makes 0 of −0.
+    code
+      .get(x)
+      .v128([0])
+      .op(`${shape}.add`)
+      .tee(key)
+      .get(key)
+      .i32(bits)
+      .op(`${integers}.shr_s`)
+      .i32(1)
+      .op(`${integers}.shr_u`)
+      .op('v128.xor');
+    if (descending) code.op('v128.not');
+    code.set(key);
+    const largest = register === 'f32' ? [255, 255, 255, 127] : [255, 255, 255, 255, 255, 255, 255, 127];
+    code.v128(largest).get(key).get(x).get(x).op(`${shape}.ne`).op('v128.bitselect').release(key);
+    return;
+  }
+  code.get(x);
+  if (register === 'u32') code.i32x4(0x80000000).op('v128.xor');
+  // A mask is −1 where it is true, and true comes after false.
+  if ((register === 'mask') !== descending) code.op('v128.not');
+}
+
+/** Stores keys with their positions, the key in the upper half of each word so that it decides. */
+function storeWords(code: Code, size: 8 | 16, place: Local, keys: Local, positions: Local, lanes: number): void {
+  const word = code.local('v128');
+  if (size === 8) {
+    [0, 1].forEach((half) => {
+      const present = lanes - 2 * half;
+      if (present <= 0) return;
+      code
+        .get(positions)
+        .get(keys)
+        .shuffle32([2 * half, 2 * half + 4, 2 * half + 1, 2 * half + 5] as [number, number, number, number])
+        .set(word);
+      if (present > 1)
+        code
+          .get(place)
+          .get(word)
+          .memory('v128.store', 16 * half);
+      else
+        code
+          .get(place)
+          .get(word)
+          .laneMemory('v128.store64_lane', 0, 16 * half);
+    });
+  } else {
+    for (let lane = 0; lane < lanes; lane++) {
+      code
+        .get(keys)
+        .get(positions)
+        .shuffle32([2 * lane, 2 * lane + 1, 4 + lane, 4 + lane])
+        .set(word);
+      code
+        .get(place)
+        .get(word)
+        .memory('v128.store', 16 * lane);
+    }
+  }
+  code.release(word);
+}
+
+/** Leaves the positions of so many words on the stack, as i32x4. */
+function loadPositions(code: Code, size: 8 | 16, place: Local, lanes: number): void {
+  const at = size === 8 ? 0 : 8;
+  for (let lane = lanes - 1; lane > 0; lane--) code.get(place);
+  code.get(place).memory('v128.load32_zero', at);
+  for (let lane = 1; lane < lanes; lane++) code.laneMemory('v128.load32_lane', lane, at + lane * size);
+}
+
+/**
+ * Sorts the words at the start of the working memory.
+ * @param half bytes between the two halves
+ * @param bytes of all words
+ * @returns a local with the address of the half in which they lie sorted; the caller releases it
+ */
+function merge(code: Code, scratch: Local, half: number, bytes: number, size: 8 | 16): Local {
+  const names = ['from', 'to', 'run', 'end', 'left', 'right', 'leftEnd', 'rightEnd', 'out', 'isLeft', 'swap'] as const;
+  const local = Object.fromEntries(names.map((name) => [name, code.local('i32')])) as Record<(typeof names)[number], Local>;
+  const { from, to, run, end, left, right, leftEnd, rightEnd, out, isLeft, swap } = local;
+  /** start + run, but not beyond `end` */
+  const advance = (start: Local, result: Local): void => {
+    code.get(start).get(run).op('i32.add').get(end).get(run).get(end).get(start).op('i32.sub').op('i32.lt_u').op('select').set(result);
+  };
+  code.get(scratch).set(from).get(scratch).i32(half).op('i32.add').set(to).i32(size).set(run);
+  code.block((done) => {
+    code.loop((again) => {
+      code.get(run).i32(bytes).op('i32.ge_u').branchIf(done);
+      code.get(from).i32(bytes).op('i32.add').set(end).get(from).set(rightEnd).get(to).set(out);
+      code.loop((nextRuns) => {
+        code.get(rightEnd).set(left);
+        advance(left, leftEnd);
+        code.get(leftEnd).set(right);
+        advance(right, rightEnd);
+        code.loop((nextWord) => {
+          // The left word comes first if there is one, and either no right one or a larger or equal one.
+          code
+            .get(left)
+            .memory('i64.load')
+            .get(right)
+            .memory('i64.load')
+            .op('i64.le_s')
+            .get(right)
+            .get(rightEnd)
+            .op('i32.ge_u')
+            .op('i32.or');
+          code.get(left).get(leftEnd).op('i32.lt_u').op('i32.and').set(isLeft);
+          code.get(out).get(left).get(right).get(isLeft).op('select');
+          if (size === 8) code.memory('i64.load').memory('i64.store');
+          else code.memory('v128.load').memory('v128.store');
+          code.get(left).get(isLeft).i32(Math.log2(size)).op('i32.shl').op('i32.add').set(left);
+          code.get(right).i32(size).get(isLeft).i32(Math.log2(size)).op('i32.shl').op('i32.sub').op('i32.add').set(right);
+          code.get(out).i32(size).op('i32.add').set(out);
+          code.get(left).get(leftEnd).op('i32.lt_u').get(right).get(rightEnd).op('i32.lt_u').op('i32.or').branchIf(nextWord);
+        });
+        code.get(rightEnd).get(end).op('i32.lt_u').branchIf(nextRuns);
+      });
+      code.get(from).set(swap).get(to).set(from).get(swap).set(to);
+      code.get(run).i32(1).op('i32.shl').set(run).branch(again);
+    });
+  });
+  code.release(to, run, end, left, right, leftEnd, rightEnd, out, isLeft, swap);
+  return from;
+}

@@ -1,0 +1,83 @@
+/**
+ * Functions made of exponentials, in float32: e to the x is 2 to the k times e to the r, where k is an integer and r is small (Cody and Waite, "Software
+ * Manual for the Elementary Functions", 1980). Polynomials are minimax: found by Remez's exchange for the relative error of the function that they serve, in
+ * 120-bit arithmetic, with coefficients rounded to float32 one after the other, lowest first, and the rest fitted anew each time.
+ */
+import type { Local } from '../assembler/code.ts';
+import { BIAS, EXPONENT_BIT, LN2, ROUNDER32, SIGN_BIT } from './float-format.ts';
+import { straightFunction, type Formula, type Term, type VectorFunction } from './formula.ts';
+
+/** Leaves the nearest integer plus BIAS in the lowest bits: the exponent of a float, once shifted. */
+const ROUNDER = ROUNDER32 + BIAS;
+
+/** 2·ln 2 in two parts. The first has 17 bits, so that its product with an integer below 2⁷ is exact. */
+const TWO_LN2 = [90852 * 2 ** -16, 2.85721369e-6] as const;
+
+/** (eʳ − 1 − r)/r² for |r| ≤ ln 2, to 2⁻²⁵ of eʳ, and to 2⁻²⁷ for |r| > 0.6, where roundings weigh most. */
+const WIDE = [0.500000477, 0.166665807, 0.0416600406, 0.00833720341, 0.0014125274, 0.000195323461] as const;
+/** (eʳ − 1 − r)/r² for |r| ≤ ½ ln 2, to 2⁻²⁶ of eʳ − 1. */
+export const NARROW: readonly number[] = [0.49999997, 0.16666539, 0.0416677445, 0.00836705789, 0.00138393568];
+
+/**
+ * eˣ = (1 + (r + r²·p(r)))·2ʲ·2ʲ. Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float; subnormals are
+ * rounded once, by the last multiplication. Beyond ±170 every result is 0 or ∞, and 2ʲ still a float. At most 1.7 units in the last place.
+ */
+export const exp: VectorFunction = straightFunction((f, x) => {
+  const bounded = f.keep(f.max(f.min(x, 170), -170));
+  const rounded = f.keep(f.multiplyAdd(bounded, 0.5 / Math.LN2, ROUNDER));
+  const j = f.keep(f.sub(rounded, ROUNDER));
+  const r = f.keep(f.multiplyAdd(j, -TWO_LN2[1], f.multiplyAdd(j, -TWO_LN2[0], bounded)));
+  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT));
+  const square = f.keep(f.mul(r, r));
+  const fraction = f.add(f.multiplyAdd(square, f.twoPolynomials(r, square, WIDE), r), 1);
+  return f.mul(f.mul(fraction, power), power);
+});
+
+/**
+ * e^(±x) = (1 ± change)·2^(±k), where `change` = ±(e^(±r) − 1) = r ± r²·p(±r) is relatively exact near 0.
+ * @returns change, and `rounded` with k + BIAS in its lowest bits, for k from −126 to 127
+ */
+function nearExponential(f: Formula, x: Local, sign: 1 | -1): { readonly change: Term; readonly rounded: Local } {
+  const rounded = f.keep(f.multiplyAdd(x, 1 / Math.LN2, ROUNDER));
+  const k = f.keep(f.sub(rounded, ROUNDER));
+  const r = f.keep(f.multiplyAdd(k, -LN2[1], f.multiplyAdd(k, -LN2[0], x)));
+  const square = f.keep(f.mul(r, r));
+  const signed = NARROW.map((c, i) => c * sign ** (i + 1));
+  return { change: f.multiplyAdd(square, f.twoPolynomials(r, square, signed), r), rounded };
+}
+
+/** eˣ − 1 = change·2ᵏ + (2ᵏ − 1). At most 1.9 units in the last place. */
+export const expm1: VectorFunction = straightFunction((f, x) => {
+  const bounded = f.keep(f.max(f.min(x, 89), -20)); // e⁻²⁰ is less than half a unit of 1, e⁸⁹ overflows
+  const { change, rounded } = nearExponential(f, bounded, 1);
+  const large = f.keep(f.compare('gt', x, 80)); // where 2ᵏ may be 2¹²⁸, half the result is computed, and doubled
+  const power = f.keep(f.shift('shl', f.op('i32x4.add', rounded, large), EXPONENT_BIT)); // a mask is −1
+  const result = f.keep(f.multiplyAdd(change, power, f.sub(power, 1)));
+  return f.or(f.add(result, f.and(result, large)), f.and(x, f.bits(SIGN_BIT))); // −0 stays −0
+});
+
+/**
+ * Hyperbolic tangent: (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, times 2ᵏ above and below, = (2ᵏ − 1 + change)/(2ᵏ + 1 − change), with the sign of x.
+ * At most 2 units in the last place.
+ */
+export const tanh: VectorFunction = straightFunction((f, x) => {
+  const sign = f.keep(f.and(x, f.bits(SIGN_BIT)));
+  const magnitude = f.keep(f.min(f.xor(x, sign), 10)); // tanh 10 rounds to 1
+  const { change, rounded } = nearExponential(f, f.keep(f.add(magnitude, magnitude)), -1);
+  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT));
+  const kept = f.keep(change);
+  return f.or(f.div(f.add(f.sub(power, 1), kept), f.sub(f.add(power, 1), kept)), sign);
+});
+
+/**
+ * 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + 1 − change). The smaller of 2ᵏ and 1 meets `change` first, so that only the last sum is rounded noticeably. Where results may be
+ * subnormal, k is taken 64 too high, and 2⁻⁶⁴ multiplied last. At most 2 units in the last place.
+ */
+export const sigmoid: VectorFunction = straightFunction((f, x) => {
+  const bounded = f.keep(f.max(f.min(x, 87), -110)); // the results beyond are 1 and 0
+  const { change, rounded } = nearExponential(f, bounded, -1);
+  const low = f.keep(f.compare('lt', x, -80));
+  const power = f.keep(f.shift('shl', f.op('i32x4.add', rounded, f.and(low, f.bits(64))), EXPONENT_BIT));
+  const denominator = f.add(f.sub(f.min(power, 1), change), f.max(power, 1));
+  return f.mul(f.div(power, denominator), f.select(low, 2 ** -64, 1));
+});

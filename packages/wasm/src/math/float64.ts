@@ -1,0 +1,86 @@
+/**
+ * Functions that modules import: of one float64 or two, with the meaning that they have in @firsthand/linalg. Code in float64 calls them lane by lane, and
+ * float32 code where vector code does not reach.
+ */
+import type { Callee, Code, Local } from '../assembler/code.ts';
+
+/** How many float64 each imported function takes. All give one. */
+export const FLOAT64_IMPORTS = {
+  exp: 1,
+  expm1: 1,
+  log: 1,
+  log1p: 1,
+  sin: 1,
+  cos: 1,
+  tan: 1,
+  tanh: 1,
+  erf: 1,
+  sigmoid: 1,
+  pow: 2,
+  mod: 2,
+} as const;
+/** The names of the functions that modules import from `env`. */
+export type Float64Import = keyof typeof FLOAT64_IMPORTS;
+/** The functions of one number that are more than a few instructions. */
+export type FunctionKind = Exclude<Float64Import, 'pow' | 'mod'>;
+
+/** A function of numbers that a module imports. */
+export type ScalarFunction = (x: number, y: number) => number;
+
+/** The functions themselves, for the import object's `env`. */
+export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction } {
+  return {
+    exp: Math.exp,
+    expm1: Math.expm1,
+    log: Math.log,
+    log1p: Math.log1p,
+    sin: Math.sin,
+    cos: Math.cos,
+    tan: Math.tan,
+    tanh: Math.tanh,
+    erf: errorFunction,
+    sigmoid: (x) => {
+      const e = Math.exp(-Math.abs(x)); // never overflows
+      return (x < 0 ? e : 1) / (1 + e);
+    },
+    pow: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y)),
+    mod: (x, y) => {
+      const rest = x % y;
+      return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
+    },
+  };
+}
+
+/** How many terms of the fraction below are more than enough from 2 on. */
+const FRACTION_TERMS = 80;
+
+/**
+ * erf(x), to a few units in the last place: below 2 by the series 2/√π·e^(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, in which nothing cancels, and from there as 1 − erfc(x) by
+ * Laplace's continued fraction √π·e^(x²)·erfc(x) = 1/(x + ½/(x + 1/(x + 3/2/(x + …)))). Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.6 and
+ * 7.1.14.
+ */
+function errorFunction(x: number): number {
+  const magnitude = Math.abs(x);
+  if (!(magnitude < 6)) return Math.sign(x);
+  const decay = Math.exp(-x * x) / Math.sqrt(Math.PI);
+  if (magnitude < 2) {
+    let sum = x;
+    for (let term = x, n = 1; sum + term !== sum; n++) sum += term *= (2 * x * x) / (2 * n + 1);
+    return 2 * decay * sum;
+  }
+  let rest = 0;
+  for (let k = FRACTION_TERMS; k > 0; k--) rest = k / 2 / (magnitude + rest);
+  return Math.sign(x) * (1 - decay / (magnitude + rest));
+}
+
+/**
+ * Leaves f(operands) on the stack, lane by lane.
+ * @param operands one or two vectors of two float64, not changed
+ */
+export function emitFloat64(code: Code, callee: Callee, operands: readonly Local[]): void {
+  code.f64x2(0);
+  for (let lane = 0; lane < 2; lane++) {
+    for (const operand of operands) code.get(operand).lane('f64x2.extract_lane', lane);
+    code.call(callee).lane('f64x2.replace_lane', lane);
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * From bytes to functions: compiling and instantiating at once, since `run` must be able to start right after `prepare`. What browsers forbid becomes an error
+ * that says what to do.
+ */
+import { DeviceError } from '@firsthand/graph';
+
+/**
+ * Bytes of a module beyond which it is split. Chromium compiles up to 8 MiB on a page's main thread without a promise (since version 114; 4 KiB before that),
+ * other engines have no limit.
+ */
+export const MODULE_BYTES: number = 4 * 2 ** 20;
+
+/** Compiles a module and gives its exports; all imports come from the module `env`. @throws DeviceError if the engine or the page refuses */
+export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports): WebAssembly.Exports {
+  try {
+    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
+  } catch (cause) {
+    const refused = cause instanceof RangeError;
+    throw new DeviceError(
+      refused
+        ? `wasm: this browser does not compile ${bytes.length} bytes of WebAssembly on the main thread of a page (Chromium did not before version 114); create the device in a worker`
+        : `wasm: a module of ${bytes.length} bytes does not compile: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}

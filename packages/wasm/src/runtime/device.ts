@@ -1,0 +1,42 @@
+/** The device itself: programs compiled by `@firsthand/compiler` and assembled here, storages on the host and in linear memory, runs that are over when `run` returns. */
+import { compileProgram, type Target } from '@firsthand/compiler';
+import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
+import { WasmExecutable } from './executable.ts';
+import { scratchOf } from '../kernels/kernel-code.ts';
+import type { Session } from './session.ts';
+
+const TARGET: Target = { scratch: scratchOf, float64: true };
+
+/** A device over a session. */
+export class WasmDevice implements Device {
+  readonly name = 'wasm';
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  supports(): boolean {
+    return true;
+  }
+  prepare(program: Program): Executable {
+    this.#session.requireOpen();
+    return new WasmExecutable(compileProgram(program, TARGET), this.#session);
+  }
+  upload(data: TypedArray, dtype: DType): Storage {
+    return this.#session.parts.storages.upload(data, dtype);
+  }
+  readSync(storage: Storage): TypedArray {
+    const { storages } = this.#session.parts;
+    return storages.read(storages.own(storage));
+  }
+  async read(storage: Storage): Promise<TypedArray> {
+    return this.readSync(storage);
+  }
+  memory(): { live: number; peak: number } {
+    return this.#session.memory;
+  }
+  dispose(): void {
+    this.#session.close();
+  }
+}

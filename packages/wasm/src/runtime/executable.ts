@@ -1,0 +1,166 @@
+/**
+ * A compiled program on linear memory. A run checks its arguments, finds room for everything before it changes anything, hands WebAssembly a table of addresses,
+ * and makes storages of the outputs: one step of JavaScript per argument and output, however many kernels there are.
+ */
+import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
+import { DeviceError } from '@firsthand/graph';
+import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Storage } from '@firsthand/graph';
+import { toFloat16Bits } from '@firsthand/linalg';
+import { blockSize, type Block } from './heap.ts';
+import { bytesOf, layoutOf, type ArraySpec, type Layout } from './layout.ts';
+import { assembleRun } from './run-module.ts';
+import type { Session } from './session.ts';
+import { WasmStorage } from './storage.ts';
+import type { Storages } from './storages.ts';
+
+/** How a number of the host becomes an element; what typed arrays do by themselves is left to them. */
+const ELEMENT: { readonly [K in DType]: (value: number) => number } = {
+  float32: (value) => value,
+  float64: (value) => value,
+  float16: toFloat16Bits,
+  int32: (value) => value,
+  uint32: (value) => value,
+  bool: (value) => (value === 0 ? 0 : 1),
+};
+
+/** Arguments that were copied for one run, in bytes, beyond which the next one, which may move them to linear memory, gets the working region's room. */
+const LARGE_BYTES = 16 * 2 ** 20;
+
+/** What a run has been given for an argument, or null for what it does not read. */
+type Input = WasmStorage | HostValue | null;
+/** What an output is made of: a block, the argument that it overwrites, or null for elements in the working region. */
+type Target = Block | WasmStorage | null;
+
+/** A plan with its code. */
+export class WasmExecutable implements Executable {
+  readonly #plan: Plan;
+  readonly #layout: Layout;
+  readonly #session: Session;
+  /** Whether an argument is the target of an output: it must lie in linear memory then. */
+  readonly #overwritten: readonly boolean[];
+
+  constructor(plan: Plan, session: Session) {
+    const { storages, library, code } = session.parts;
+    this.#plan = plan;
+    this.#layout = layoutOf(plan);
+    this.#session = session;
+    this.#overwritten = this.#layout.arguments.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
+    code.set(this, assembleRun(plan, this.#layout, library.require(plan.kernels), storages.memory));
+  }
+
+  run(args: readonly Arg[]): Completion {
+    const { storages, code } = this.#session.parts;
+    storages.run++;
+    const inputs = this.#layout.arguments.map((spec, index) => (spec === null ? null : accept(storages, spec, args[index], index)));
+    const targets: Target[] = [];
+    let [base, copied] = [0, 0];
+    try {
+      this.#makeRoom(storages, inputs, targets);
+      copied = this.#bytesToCopy(inputs);
+      base = storages.reserve(this.#layout.bytes + copied);
+      this.#fill(storages, inputs, targets, base);
+      code.get(this)!(base);
+    } catch (cause) {
+      for (const target of targets) if (target !== null && !isOwn(target)) storages.memory.free(target);
+      if (cause instanceof DeviceError) throw cause;
+      throw new DeviceError(`wasm: a run has failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    }
+    const outputs = targets.map((target, output) => this.#output(storages, target, output, base));
+    storages.measure(this.#plan.arenaBytes);
+    if (copied > LARGE_BYTES) storages.giveBack();
+    return { outputs, done: null };
+  }
+
+  report(): PlanReport {
+    return reportOf(this.#plan, 'wasm', ({ kernel }) => printKernel(kernel));
+  }
+
+  /** Moves what must lie in linear memory there, and finds a target for each output. @throws DeviceError if there is no room */
+  #makeRoom(storages: Storages, inputs: readonly Input[], targets: Target[]): void {
+    inputs.forEach((input, index) => {
+      if (isOwn(input) && (input.uses > 1 || this.#overwritten[index]!)) storages.promote(input);
+    });
+    this.#plan.outputs.forEach((spec, output) => {
+      const input = spec.into === null ? null : inputs[spec.into]!;
+      // An argument that is passed in another place too keeps its elements: the output gets a copy of them to work on.
+      if (isOwn(input) && !input.repeated) targets.push(input);
+      else targets.push(this.#layout.small[output] === null ? storages.allocate(bytesOf(spec)) : null);
+    });
+  }
+
+  /** Bytes in the working region for the arguments that lie on the host. */
+  #bytesToCopy(inputs: readonly Input[]): number {
+    let bytes = 0;
+    inputs.forEach((input, index) => {
+      if (input !== null && blockOf(input) === null) bytes += blockSize(bytesOf(this.#layout.arguments[index]!));
+    });
+    return bytes;
+  }
+
+  /** Fills the working region: addresses, and elements from the host. */
+  #fill(storages: Storages, inputs: readonly Input[], targets: readonly Target[], base: number): void {
+    const { arguments: specs, small, bytes } = this.#layout;
+    const table = storages.memory.views.uint32;
+    const first = base / 4;
+    let free = base + bytes;
+    inputs.forEach((input, index) => {
+      if (input === null) return;
+      const block = blockOf(input);
+      table[first + index] = block?.address ?? free;
+      if (block !== null) return;
+      const spec = specs[index]!;
+      storages.copyIn(free, isOwn(input) ? input.content.data! : elementsOf(input, spec.dtype), spec.dtype);
+      free += blockSize(bytesOf(spec));
+    });
+    targets.forEach((target, output) => {
+      const address = target === null ? base + small[output]! : blockOf(target)!.address;
+      table[first + inputs.length + output] = address;
+      const { into } = this.#plan.outputs[output]!;
+      if (into === null || isOwn(target)) return;
+      storages.memory.copy(address, table[first + into]!, bytesOf(specs[into]!));
+      table[first + into] = address;
+    });
+  }
+
+  #output(storages: Storages, target: Target, output: number, base: number): Storage {
+    if (isOwn(target)) return target;
+    const spec = this.#plan.outputs[output]!;
+    if (target !== null) return storages.place(target, spec.dtype, spec.length);
+    return storages.adopt(storages.copyOut(base + this.#layout.small[output]!, spec), spec.dtype);
+  }
+}
+
+/** What a run reads for an argument. @throws DeviceError unless it is what the plan was compiled for */
+function accept(storages: Storages, { dtype, length }: ArraySpec, arg: Arg | undefined, index: number): WasmStorage | HostValue {
+  if (arg === undefined) throw new DeviceError(`wasm: argument ${index} of a run is missing`);
+  const given = isStorage(arg) ? storages.own(arg) : arg;
+  const found = typeof given === 'number' ? 1 : given.length;
+  if (found !== length || (isOwn(given) && given.dtype !== dtype)) {
+    const type = isOwn(given) ? `${given.dtype} ` : '';
+    throw new DeviceError(`wasm: argument ${index} of a run is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
+  }
+  if (isOwn(given)) {
+    given.repeated = given.lease.lastRun === storages.run;
+    given.lease.lastRun = storages.run;
+    given.uses++;
+  }
+  return given;
+}
+
+function isStorage(arg: Arg): arg is Storage {
+  return typeof arg === 'object' && 'bytes' in arg;
+}
+
+function isOwn(value: Input | Target): value is WasmStorage {
+  return value instanceof WasmStorage;
+}
+
+/** Where a value lies in linear memory; null for what lies on the host. */
+function blockOf(value: WasmStorage | Block | HostValue): Block | null {
+  if (isOwn(value)) return value.lease.block;
+  return typeof value === 'object' && 'address' in value ? value : null;
+}
+
+function elementsOf(value: HostValue, dtype: DType): readonly number[] {
+  return (typeof value === 'number' ? [value] : value).map(ELEMENT[dtype]);
+}

@@ -1,0 +1,60 @@
+/**
+ * Where a run finds what it works on. All runs share one working region, and nothing in it lives longer than the run:
+ *
+ * ```text
+ * table of addresses | small outputs | the plan's arena | arguments that lie on the host, copied for this run
+ * ```
+ *
+ * The table has the addresses of the arguments, then those of the outputs.
+ */
+import type { Plan } from '@firsthand/compiler';
+import { DTYPES } from '@firsthand/linalg';
+import type { DType } from '@firsthand/linalg';
+import { blockSize } from './heap.ts';
+
+/** Outputs of at most so many bytes are moved to the host when a run ends: no finalizer has to free them. */
+const SMALL_BYTES = 256;
+
+/** An array before it exists. */
+export interface ArraySpec {
+  readonly dtype: DType;
+  readonly length: number;
+}
+
+/** Offsets in the working region, in bytes. */
+export interface Layout {
+  /** What the plan knows of each argument; null for those that it does not read. */
+  readonly arguments: readonly (ArraySpec | null)[];
+  /** For each output where its elements stand until the run ends; null for those that have a block of their own. */
+  readonly small: readonly (number | null)[];
+  readonly arena: number;
+  /** Bytes before the arguments that a run copies. */
+  readonly bytes: number;
+}
+
+/** The bytes of an array's elements. */
+export function bytesOf({ dtype, length }: ArraySpec): number {
+  return length * DTYPES[dtype].bytes;
+}
+
+/** The layout of a plan's working region. */
+export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layout {
+  const read = new Set(kernels.flatMap((planned) => planned.buffers));
+  const specs: (ArraySpec | null)[] = [];
+  const note = (argument: number, { dtype, length }: ArraySpec): void => {
+    while (specs.length <= argument) specs.push(null);
+    specs[argument] ??= { dtype, length };
+  };
+  buffers.forEach((buffer, number) => {
+    if (buffer.place.kind === 'argument' && read.has(number)) note(buffer.place.argument, buffer);
+  });
+  for (const output of outputs) if (output.into !== null) note(output.into, output);
+  let at = blockSize(4 * (specs.length + outputs.length));
+  const small = outputs.map((output) => {
+    if (output.into !== null || bytesOf(output) > SMALL_BYTES) return null;
+    const start = at;
+    at += blockSize(bytesOf(output));
+    return start;
+  });
+  return { arguments: specs, small, arena: at, bytes: at + blockSize(arenaBytes) };
+}

@@ -1,0 +1,45 @@
+/** What a device is made of while it is open. Everything is reached through here, so that closing lets go of the memory, whoever still holds a program or a storage. */
+import { DeviceError } from '@firsthand/graph';
+import type { KernelLibrary } from './kernel-library.ts';
+import type { RunFunction } from './run-module.ts';
+import type { Storages } from './storages.ts';
+
+/** The parts of an open device. */
+export interface Parts {
+  readonly storages: Storages;
+  readonly library: KernelLibrary;
+  /** The code of each executable. */
+  readonly code: WeakMap<object, RunFunction>;
+}
+
+/** A device's parts, until it is closed. */
+export class Session {
+  readonly #storages: Storages;
+  #parts: Parts | null;
+
+  constructor(parts: Parts) {
+    this.#storages = parts.storages;
+    this.#parts = parts;
+  }
+
+  /** @throws DeviceError once the device has been disposed of */
+  get parts(): Parts {
+    if (this.#parts === null) throw new DeviceError('wasm: the device has been disposed; create another with createWasm()');
+    return this.#parts;
+  }
+  /** @throws DeviceError once the device has been disposed of */
+  requireOpen(): void {
+    void this.parts;
+  }
+
+  /** Bytes that storages hold, and the most that they and a run's intermediates have held. */
+  get memory(): { live: number; peak: number } {
+    const { live, peak } = this.#storages;
+    return { live, peak };
+  }
+
+  close(): void {
+    this.#storages.close();
+    this.#parts = null;
+  }
+}

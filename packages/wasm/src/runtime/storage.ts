@@ -1,0 +1,72 @@
+/**
+ * A storage lies on the host, in a typed array that the collector owns, or in linear memory, in a block. What its finalizer gives back, the lease, knows
+ * nothing of the elements: so the collector can take them while no finalizer may run, as in a loop that never yields (rule 27).
+ */
+import { DeviceError } from '@firsthand/graph';
+import type { DType, Storage, TypedArray } from '@firsthand/graph';
+import { DTYPES } from '@firsthand/linalg';
+import type { Block } from './heap.ts';
+
+/** The elements, while they lie on the host. Only the storage leads here, and the lease of a block that may have to be given up. */
+export interface Content {
+  data: TypedArray | null;
+}
+
+/** What a storage takes: bytes in the count, and a block if it lies in linear memory. */
+export interface Lease {
+  readonly dtype: DType;
+  readonly length: number;
+  /** Bytes in the count of live bytes; 0 once they have been given back. */
+  held: number;
+  block: Block | null;
+  /** Where the elements go when the block is given up; null without a block. */
+  content: Content | null;
+  /** Number of the last run that used the storage. */
+  lastRun: number;
+}
+
+/** What storages need of those who keep them. */
+export interface StorageKeeper {
+  /** Gives back what a lease holds, once. */
+  release(lease: Lease): void;
+}
+
+/** An array of a wasm device. */
+export class WasmStorage implements Storage {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly finalize: () => void;
+  readonly keeper: StorageKeeper;
+  readonly content: Content;
+  readonly lease: Lease;
+  /** Runs that have had it as an argument. */
+  uses = 0;
+  /** Whether the last run had it as an argument more than once. */
+  repeated = false;
+  /** Where the last run found its elements. */
+  address = 0;
+
+  constructor(keeper: StorageKeeper, content: Content, lease: Lease) {
+    this.dtype = lease.dtype;
+    this.length = lease.length;
+    this.keeper = keeper;
+    this.content = content;
+    this.lease = lease;
+    this.finalize = (): void => keeper.release(lease);
+  }
+
+  get bytes(): number {
+    return this.length * DTYPES[this.dtype].bytes;
+  }
+
+  dispose(): void {
+    this.content.data = null;
+    this.finalize();
+  }
+
+  /** @throws DeviceError once the storage has been freed */
+  requireAlive(): void {
+    if (this.content.data !== null || this.lease.block !== null) return;
+    throw new DeviceError(`wasm: a storage of ${this.dtype} [${this.length}] is used after it has been freed`);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The functions that are more than a few instructions, for each shape of floats: float32 by the formulas of `math`, float64 lane by lane by imported functions.
+ */
+import type { Scalar } from '@firsthand/compiler';
+import type { UnaryKind } from '@firsthand/graph';
+import { DTYPES } from '@firsthand/linalg';
+import type { Callee, Code, Local } from '../assembler/code.ts';
+import type { Features } from '../features.ts';
+import { FLOAT32_FUNCTIONS, FLOAT32_IMPORTS } from '../math/float32.ts';
+import { emitFloat64, type Float64Import, type FunctionKind } from '../math/float64.ts';
+import type { MathFeatures } from '../math/formula.ts';
+import { emitPow32 } from '../math/power.ts';
+
+export type { FunctionKind } from '../math/float64.ts';
+
+/** What operations may call upon. */
+export interface Tools {
+  readonly features: Features;
+  /** The imported functions that the kernel needs. */
+  readonly functions: ReadonlyMap<Float64Import, Callee>;
+}
+
+/** The shapes of floats in registers. */
+export type FloatShape = 'f32x4' | 'f64x2';
+
+/** Whether a kind is one of the functions here. */
+export function isFunction(kind: UnaryKind): kind is FunctionKind {
+  return kind in FLOAT32_FUNCTIONS;
+}
+
+/** The functions that a module must import for an expression, without what it is made of; for most there are none. */
+export function importsOf(scalar: Scalar): readonly Float64Import[] {
+  if (scalar.op === 'unary' && isFunction(scalar.kind)) return scalar.dtype === 'float64' ? [scalar.kind] : FLOAT32_IMPORTS[scalar.kind];
+  if (scalar.op !== 'binary' || !DTYPES[scalar.dtype].isFloat) return [];
+  if (scalar.kind === 'mod') return ['mod'];
+  return scalar.kind === 'pow' && scalar.dtype === 'float64' ? ['pow'] : [];
+}
+
+function calleeOf({ functions }: Tools, name: Float64Import): Callee {
+  const callee = functions.get(name);
+  if (callee === undefined) throw new Error(`wasm: the function ${name} has not been imported`);
+  return callee;
+}
+
+function mathFeatures(tools: Tools): MathFeatures {
+  return { relaxed: tools.features.relaxedSimd, imported: (name) => calleeOf(tools, name) };
+}
+
+/** Leaves f(x) on the stack. */
+export function emitFunction(code: Code, kind: FunctionKind, shape: FloatShape, x: Local, tools: Tools): void {
+  if (shape === 'f32x4') FLOAT32_FUNCTIONS[kind](code, x, mathFeatures(tools));
+  else emitFloat64(code, calleeOf(tools, kind), [x]);
+}
+
+/** Whether a function of float32 can be emitted for several vectors at once. */
+export function canBeTogether(kind: FunctionKind): boolean {
+  return FLOAT32_FUNCTIONS[kind].together !== undefined;
+}
+
+/** Computes f of several vectors of float32 into locals. @throws Error unless `canBeTogether` */
+export function emitTogether(code: Code, kind: FunctionKind, xs: readonly Local[], results: readonly Local[], tools: Tools): void {
+  const { together } = FLOAT32_FUNCTIONS[kind];
+  if (together === undefined) throw new Error(`wasm: ${kind} takes one vector at a time`);
+  together(code, xs, results, mathFeatures(tools));
+}
+
+/** Leaves aᵇ on the stack. */
+export function emitPower(code: Code, shape: FloatShape, a: Local, b: Local, tools: Tools): void {
+  if (shape === 'f32x4') emitPow32(code, a, b, mathFeatures(tools));
+  else emitFloat64(code, calleeOf(tools, 'pow'), [a, b]);
+}
+
+/** Leaves the remainder of a/b, which has b's sign, on the stack. That of float32 numbers is exact in float64. */
+export function emitRemainder(code: Code, shape: FloatShape, a: Local, b: Local, tools: Tools): void {
+  const callee = calleeOf(tools, 'mod');
+  if (shape === 'f64x2') {
+    emitFloat64(code, callee, [a, b]);
+    return;
+  }
+  code.f32x4(0);
+  for (let lane = 0; lane < 4; lane++) {
+    for (const operand of [a, b]) code.get(operand).lane('f32x4.extract_lane', lane).op('f64.promote_f32');
+    code.call(callee).op('f32.demote_f64').lane('f32x4.replace_lane', lane);
+  }
+}

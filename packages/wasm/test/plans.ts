@@ -1,0 +1,94 @@
+/** Plans written by hand, for tests of what runs them: float32 maps over one axis, small enough to check on paper. */
+import type { Index, LoopKernel, Place, Plan, PlanBuffer, PlannedKernel, Scalar, Store } from '@firsthand/compiler';
+import { TILES } from '../src/contract/tiles.ts';
+import { LinearMemory } from '../src/runtime/memory.ts';
+import { KernelLibrary } from '../src/runtime/kernel-library.ts';
+import { Session, type Parts } from '../src/runtime/session.ts';
+import { Storages } from '../src/runtime/storages.ts';
+
+/** i, the only loop variable. */
+const I: Index = { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis: 0 } }] };
+const FIRST: Index = { offset: 0, terms: [] };
+
+export function constant(value: number): Scalar {
+  return { op: 'const', dtype: 'float32', value };
+}
+/** operand[i] */
+export function element(operand: number): Scalar {
+  return { op: 'load', dtype: 'float32', operand, index: I };
+}
+/** operand[0] */
+export function single(operand: number): Scalar {
+  return { op: 'load', dtype: 'float32', operand, index: FIRST };
+}
+export function add(a: Scalar, b: Scalar): Scalar {
+  return { op: 'binary', dtype: 'float32', kind: 'add', a, b };
+}
+export function mul(a: Scalar, b: Scalar): Scalar {
+  return { op: 'binary', dtype: 'float32', kind: 'mul', a, b };
+}
+
+/** For each i below `length`: target[i] = value, where the target is the last operand. */
+export function map(length: number, operands: readonly number[], value: Scalar): LoopKernel {
+  const store: Store = { operand: operands.length, index: I, value };
+  return {
+    kind: 'loop',
+    operands: [
+      ...operands.map((size) => ({ dtype: 'float32', length: size, access: 'read' }) as const),
+      { dtype: 'float32', length, access: 'write' },
+    ],
+    rows: [],
+    columns: [length],
+    reductions: [],
+    passes: [{ reductions: [], stores: [store] }],
+    rowStores: [],
+  };
+}
+
+export function buffer(length: number, place: Place): PlanBuffer {
+  return { dtype: 'float32', length, place };
+}
+export function argument(number: number): Place {
+  return { kind: 'argument', argument: number };
+}
+export function output(number: number): Place {
+  return { kind: 'output', output: number };
+}
+
+/** A kernel of a plan, with the buffers that are its operands. */
+export function planned(kernel: LoopKernel, buffers: readonly number[], name = 'map'): PlannedKernel {
+  return { kernel, buffers, scratch: { bytes: 0, offset: 0 }, name, nodes: [name], boundary: 'made by hand' };
+}
+
+/** A plan whose outputs are buffers by number, each a storage of its own, or `into` an argument. */
+export function plan(
+  buffers: readonly PlanBuffer[],
+  kernels: readonly PlannedKernel[],
+  outputs: readonly { readonly buffer: number; readonly into?: number }[],
+  arenaBytes = 0,
+): Plan {
+  return {
+    buffers,
+    kernels,
+    outputs: outputs.map(({ buffer: number, into = null }) => {
+      const { dtype, length } = buffers[number]!;
+      return { buffer: number, dtype, length, into };
+    }),
+    arenaBytes,
+    liveBytes: arenaBytes,
+  };
+}
+
+/** A device without a compiler: its parts, and what closes it. */
+export function openSession({
+  maxBytes = 2 ** 32,
+  moduleBytes = 2 ** 22,
+}: { readonly maxBytes?: number; readonly moduleBytes?: number } = {}): Parts & { readonly session: Session } {
+  const memory = new LinearMemory(maxBytes);
+  const parts: Parts = {
+    storages: new Storages(memory),
+    library: new KernelLibrary(memory, { relaxedSimd: false }, TILES[0]!, moduleBytes),
+    code: new WeakMap(),
+  };
+  return { ...parts, session: new Session(parts) };
+}

@@ -1,0 +1,124 @@
+// Running sums against the interpreter: every dtype, rows in lanes and one by one, stores made of the sum, and long rows.
+import type { ScanKernel, Scalar } from '@firsthand/compiler';
+import { DTYPES, type DType } from '@firsthand/linalg';
+import { expect, test } from 'vitest';
+import { affine, constant, EVERY_DTYPE, filled, load, operandsOf, scattered, SPECIAL } from './support/build.ts';
+import { expectSame, runCompiled } from './support/kernels.ts';
+
+function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[]): ScanKernel {
+  const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
+  const length = rows.reduce((product, extent) => product * extent, count);
+  return {
+    kind: 'scan',
+    operands: operandsOf([
+      [dtype, length],
+      [dtype, length],
+    ]),
+    rows,
+    count,
+    dtype,
+    value: load(0, dtype, index),
+    stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
+  };
+}
+
+const numeric = EVERY_DTYPE.filter((dtype) => dtype !== 'bool');
+
+test.each(numeric)('of %s', (dtype) => {
+  // Sums of float32 and float16 in float64 are the same whoever adds; so are integers.
+  for (const kernel of [
+    scan(dtype, [], 1, [1]),
+    scan(dtype, [], 37, [1]),
+    scan(dtype, [2], 9, [9, 1]),
+    scan(dtype, [7], 5, [5, 1]),
+    scan(dtype, [23], 5, [1, 23]),
+    scan(dtype, [3, 6], 4, [24, 1, 6]),
+    scan(dtype, [1, 4], 4, [0, 4, 1]),
+  ]) {
+    const { length } = kernel.operands[0]!;
+    expectSame(kernel, [filled(dtype, scattered(length, dtype === 'uint32' ? 0 : -50, 50)), filled(dtype, [0], length)]);
+    const numbers = DTYPES[dtype].isFloat ? SPECIAL[dtype].filter((value) => Math.abs(value) < 1e6) : SPECIAL[dtype];
+    expectSame(kernel, [filled(dtype, numbers, length), filled(dtype, [0], length)]);
+  }
+});
+
+test('infinities and NaN stay', () => {
+  expectSame(scan('float32', [], 6, [1]), [filled('float32', [1, Infinity, 2, -Infinity, 3, 4]), filled('float32', [0], 6)]);
+  expectSame(scan('float32', [5], 6, [1, 5]), [filled('float32', [1, NaN, Infinity, -Infinity, 3], 30), filled('float32', [0], 30)]);
+});
+
+test('values and stores are expressions; a store may be of another dtype', () => {
+  for (const factors of [
+    [40, 1],
+    [1, 6],
+  ]) {
+    const index = affine(0, [0, factors[0]!], [1, factors[1]!]);
+    const x = load(0, 'float32', index);
+    const row = load(1, 'float32', affine(0, [0, 1]));
+    const total: Scalar = { op: 'total', dtype: 'float32' };
+    const product: Scalar = { op: 'binary', dtype: 'float32', kind: 'mul', a: x, b: row };
+    const kernel: ScanKernel = {
+      kind: 'scan',
+      operands: operandsOf(
+        [
+          ['float32', 240],
+          ['float32', 6],
+          ['float32', 240],
+          ['int32', 240],
+        ],
+        2,
+      ),
+      rows: [6],
+      count: 40,
+      dtype: 'float32',
+      value: product,
+      stores: [
+        { operand: 2, index, value: { op: 'binary', dtype: 'float32', kind: 'sub', a: total, b: product } },
+        {
+          operand: 3,
+          index: affine(239, [0, -40], [1, -1]),
+          value: { op: 'cast', dtype: 'int32', x: { op: 'binary', dtype: 'float32', kind: 'mul', a: total, b: constant('float32', 10) } },
+        },
+      ],
+    };
+    expectSame(kernel, [
+      filled('float32', scattered(240)),
+      filled('float32', scattered(6)),
+      filled('float32', [0], 240),
+      filled('int32', [0], 240),
+    ]);
+  }
+});
+
+test('a long running sum is as exact as its end', () => {
+  const n = 100_000;
+  const [, sums] = runCompiled(scan('float32', [], n, [1]), [filled('float32', [0.1], n), filled('float32', [0], n)]);
+  expect(sums![n - 1]).toBe(Math.fround(Math.fround(0.1) * n));
+});
+
+test('what is stored follows the sum of its own element, in every segment that a guard cuts the loop into', () => {
+  const inside: Scalar = { op: 'inside', dtype: 'bool', index: affine(-1, [0, 1]), low: 0, high: 3 };
+  const padded: Scalar = {
+    op: 'where',
+    dtype: 'float32',
+    condition: inside,
+    a: load(0, 'float32', affine(-1, [0, 1])),
+    b: constant('float32', 0),
+  };
+  const kernel: ScanKernel = {
+    kind: 'scan',
+    operands: operandsOf([
+      ['float32', 3],
+      ['float32', 4],
+    ]),
+    rows: [],
+    count: 4,
+    dtype: 'float32',
+    value: padded,
+    stores: [
+      { operand: 1, index: affine(0, [0, 1]), value: { op: 'unary', dtype: 'float32', kind: 'neg', x: { op: 'total', dtype: 'float32' } } },
+    ],
+  };
+  const [, sums] = runCompiled(kernel, [filled('float32', [1, 2, 3]), filled('float32', [0], 4)]);
+  expect([...sums!]).toEqual([-0, -1, -3, -6]);
+});

@@ -1,0 +1,210 @@
+/** Storages: counted wherever they lie, moved between host and linear memory without anybody noticing, freed once. */
+import { createReference, DeviceError } from '@firsthand/graph';
+import { DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
+import { array, assert, constantFrom, integer, nat, property, record } from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { LinearMemory } from '../src/runtime/memory.ts';
+import type { WasmStorage } from '../src/runtime/storage.ts';
+import { Storages } from '../src/runtime/storages.ts';
+
+const MEBIBYTE = 2 ** 20;
+
+function create(maxBytes = 2 ** 32): Storages {
+  return new Storages(new LinearMemory(maxBytes));
+}
+
+/** A storage that lies in linear memory, filled with a number. */
+function resident(storages: Storages, length: number, value: number): WasmStorage {
+  const storage = storages.upload(new Float32Array(length).fill(value), 'float32');
+  storages.promote(storage);
+  return storage;
+}
+
+/** Whether every element of a storage of so many elements is `value`. */
+function holds(storages: Storages, storage: WasmStorage, length: number, value: number): boolean {
+  const data = storages.read(storage);
+  return data.length === length && data.every((each) => each === value);
+}
+
+const SAMPLES: { readonly [K in DType]: TypedArray } = {
+  float32: Float32Array.of(1.5, -0, NaN, Infinity),
+  float64: Float64Array.of(0.1, -0, NaN, 1e300),
+  float16: Uint16Array.of(0x3e00, 0x8000, 0x7e00, 1),
+  int32: Int32Array.of(-1, 2 ** 31 - 1, -(2 ** 31)),
+  uint32: Uint32Array.of(0, 2 ** 32 - 1),
+  bool: Uint8Array.of(1, 0, 1),
+};
+
+describe('a storage', () => {
+  test.each(Object.keys(DTYPES) as DType[])('of %s reads the same wherever it lies, and is a copy on the way in and out', (dtype) => {
+    const storages = create();
+    const data = SAMPLES[dtype].slice();
+    const storage = storages.upload(data, dtype);
+    data.fill(0);
+    for (const move of [(): void => {}, (): void => storages.promote(storage), (): void => storages.promote(storage)]) {
+      move();
+      const read = storages.read(storage);
+      expect(read).toEqual(SAMPLES[dtype]);
+      read.fill(0);
+    }
+    expect(storages.resident).toBe(1);
+  });
+
+  test('counts its own bytes, on the host and in linear memory', () => {
+    const storages = create();
+    const storage = storages.upload(new Float64Array(100), 'float64');
+    expect(storage.bytes).toBe(800);
+    expect([storages.live, storages.peak]).toEqual([800, 800]);
+    storages.promote(storage);
+    expect([storages.live, storages.peak]).toEqual([800, 800]);
+    storages.measure(50);
+    expect([storages.live, storages.peak]).toEqual([800, 850]);
+    storage.dispose();
+    expect([storages.live, storages.peak]).toEqual([0, 850]);
+  });
+
+  test.each(['host', 'linear memory'] as const)('on the %s is freed once, by dispose or by its finalizer', (where) => {
+    const storages = create();
+    const { used } = storages.memory;
+    for (const free of [(each: WasmStorage): void => each.dispose(), (each: WasmStorage): void => each.finalize()]) {
+      const kept = storages.upload(new Float32Array(10), 'float32');
+      const storage = storages.upload(new Float32Array(1000), 'float32');
+      if (where === 'linear memory') storages.promote(storage);
+      free(storage);
+      free(storage);
+      storage.finalize();
+      expect(storages.live).toBe(40);
+      expect(storages.memory.used).toBe(used);
+      expect(storages.resident).toBe(0);
+      kept.dispose();
+    }
+  });
+
+  test('that has been freed, or is another device’s, is refused', () => {
+    const storages = create();
+    const freed = storages.upload(new Float32Array(3), 'float32');
+    freed.dispose();
+    expect(() => storages.own(freed)).toThrow(DeviceError);
+    expect(() => storages.own(freed)).toThrow(/float32 \[3\] is used after it has been freed/);
+    for (const other of [create().upload(new Float32Array(1), 'float32'), createReference().upload(new Float32Array(1), 'float32')]) {
+      expect(() => storages.own(other)).toThrow(DeviceError);
+      expect(() => storages.own(other)).toThrow(/another device/);
+    }
+  });
+
+  test('without elements is one like any other', () => {
+    const storages = create();
+    const storage = storages.upload(new Int32Array(0), 'int32');
+    storages.promote(storage);
+    expect(storages.read(storages.own(storage))).toEqual(new Int32Array(0));
+    storage.dispose();
+    expect(storages.live).toBe(0);
+  });
+});
+
+describe('a full memory', () => {
+  test('is an error that names sizes and remedies, and changes nothing', () => {
+    const storages = create(8 * MEBIBYTE);
+    const storage = resident(storages, MEBIBYTE, 3);
+    storages.run = 1;
+    storage.lease.lastRun = 1;
+    const { live, peak } = storages;
+    const { used } = storages.memory;
+    const large = storages.upload(new Float32Array(MEBIBYTE), 'float32');
+    expect(() => storages.promote(large)).toThrow(DeviceError);
+    expect(() => storages.promote(large)).toThrow(/no room for an array of 4\.0 MiB.*at most 8\.0 MiB.*dispose/);
+    expect(holds(storages, large, MEBIBYTE, 0)).toBe(true);
+    large.dispose();
+    expect([storages.live, storages.peak, storages.memory.used]).toEqual([live, peak + 4 * MEBIBYTE, used]);
+    expect(holds(storages, storage, MEBIBYTE, 3)).toBe(true);
+  });
+
+  test('gives up what no run under way uses, the longest unused first', () => {
+    const storages = create(8 * MEBIBYTE);
+    const arrays = [1, 2, 3].map((value) => resident(storages, MEBIBYTE / 2, value)); // 2 MiB each
+    storages.run = 3;
+    [2, 3, 1].forEach((run, index) => {
+      arrays[index]!.lease.lastRun = run;
+    });
+    const { live } = storages;
+    storages.allocate(2 * MEBIBYTE);
+    // Those of runs 1 and 2 have gone to the host: run 3 is under way, and at least 8 MiB are given up at once.
+    expect(arrays.map(({ lease }) => lease.block === null)).toEqual([true, false, true]);
+    expect(storages.live).toBe(live);
+    arrays.forEach((array, index) => expect(holds(storages, array, MEBIBYTE / 2, index + 1)).toBe(true));
+    arrays[0]!.dispose();
+    expect(storages.live).toBe(live - 2 * MEBIBYTE);
+    storages.promote(arrays[2]!);
+    expect(holds(storages, arrays[2]!, MEBIBYTE / 2, 3)).toBe(true);
+  });
+
+  test('gives up the working region last, and takes it anew', () => {
+    const storages = create(8 * MEBIBYTE);
+    storages.reserve(4 * MEBIBYTE);
+    const block = storages.allocate(5 * MEBIBYTE);
+    expect(() => storages.reserve(4 * MEBIBYTE)).toThrow(/no room/);
+    storages.memory.free(block);
+    expect(storages.reserve(4 * MEBIBYTE)).toBeGreaterThan(0);
+  });
+
+  test('is not reached by arrays that nobody uses any more, even if no finalizer runs', () => {
+    const storages = create();
+    for (let step = 0; step < 300; step++) {
+      storages.run++;
+      resident(storages, MEBIBYTE / 4, step); // 1 MiB, dropped at once
+    }
+    expect(storages.live).toBe(300 * MEBIBYTE);
+    expect(storages.memory.size).toBeLessThan(130 * MEBIBYTE);
+  });
+});
+
+describe('the working region', () => {
+  test('is one, as large as the largest run needs', () => {
+    const storages = create();
+    const first = storages.reserve(1000);
+    const { used } = storages.memory;
+    expect(storages.reserve(500)).toBe(first);
+    expect(storages.memory.used).toBe(used);
+    storages.reserve(5000);
+    expect(storages.memory.used).toBeLessThan(used + 4200);
+  });
+});
+
+test('random uploads, moves, runs and disposals in a small memory: every array keeps its elements, and the count is exact', () => {
+  const step = record({
+    kind: constantFrom('upload', 'promote', 'promote', 'run', 'dispose'),
+    which: nat(1000),
+    length: integer({ min: 0, max: 60_000 }),
+  });
+  assert(
+    property(array(step, { maxLength: 60, size: 'max' }), (steps) => {
+      const storages = create(MEBIBYTE);
+      const held: { readonly storage: WasmStorage; readonly value: number; readonly length: number }[] = [];
+      let value = 0;
+      for (const { kind, which, length } of steps) {
+        const chosen = held[which % Math.max(1, held.length)];
+        if (kind === 'run') storages.run++;
+        if (kind === 'upload') held.push({ storage: storages.upload(new Float32Array(length).fill(++value), 'float32'), value, length });
+        if (chosen !== undefined && kind === 'dispose') {
+          chosen.storage.dispose();
+          held.splice(held.indexOf(chosen), 1);
+        }
+        if (chosen !== undefined && kind === 'promote') {
+          chosen.storage.lease.lastRun = storages.run;
+          const pinned = held.filter(({ storage }) => storage.lease.block !== null && storage.lease.lastRun === storages.run);
+          try {
+            storages.promote(chosen.storage);
+          } catch (error) {
+            // Only arrays of the run under way cannot give way.
+            expect(error).toBeInstanceOf(DeviceError);
+            expect(pinned.length).toBeGreaterThan(0);
+          }
+        }
+        expect(storages.live).toBe(held.reduce((sum, { storage }) => sum + storage.bytes, 0));
+        expect(storages.resident).toBe(held.filter(({ storage }) => storage.lease.block !== null).length);
+      }
+      expect(held.every((each) => holds(storages, each.storage, each.length, each.value))).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
+});
