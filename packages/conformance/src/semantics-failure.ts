@@ -2,7 +2,7 @@
  * Rule 26: failures. The device under test is wrapped in the queue that fails on demand: a failed run poisons the variables that
  * it should have written, and those of queued runs that read them, until they are assigned from healthy values.
  */
-import process from 'node:process';
+import { engine } from '#engine';
 import { compile, DeviceError, noGrad, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { runtimeOf } from '@firsthand/graph';
@@ -148,18 +148,13 @@ export function describeFailure(createDevice: CreateDevice): void {
     test('a failure that nobody asks about is nobody’s unhandled rejection', async () => {
       const device = await queued();
       const w = tensor([1]);
-      const seen: unknown[] = [];
-      const listen = (reason: unknown): void => void seen.push(reason);
-      process.on('unhandledRejection', listen);
-      try {
+      const seen = await engine.unhandledRejections(async () => {
         w.assign(w.add(1));
         device.failNext(new DeviceError('lost'));
         runtimeOf(device).flush();
         await device.idle();
         await new Promise((resolve) => setTimeout(resolve, 0));
-      } finally {
-        process.off('unhandledRejection', listen);
-      }
+      });
       expect(seen).toEqual([]);
       await expect(realize(w)).rejects.toThrow('lost');
     });

@@ -14,8 +14,13 @@ import { describeTrace } from './semantics-trace.ts';
 import { describeValues } from './semantics-values.ts';
 import type { CreateDevice } from './semantics-world.ts';
 
+export interface SemanticsOptions {
+  /** How many steps the loop of tiny steps takes, whose memory must stay flat. */
+  readonly tinySteps?: number;
+}
+
 /** Declares the tests of all rules for the devices that `createDevice` makes: a device joins with one line. */
-export function describeSemantics(name: string, createDevice: CreateDevice): void {
+export function describeSemantics(name: string, createDevice: CreateDevice, { tinySteps = 4000 }: SemanticsOptions = {}): void {
   describe(`semantics on ${name}`, () => {
     describeValues(createDevice);
     describeEffects(createDevice);
@@ -25,6 +30,6 @@ export function describeSemantics(name: string, createDevice: CreateDevice): voi
     describeTrace(createDevice);
     describeNumbers(createDevice);
     describeFailure(createDevice);
-    describeMachine(createDevice);
+    describeMachine(createDevice, tinySteps);
   });
 }

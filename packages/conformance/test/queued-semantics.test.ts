@@ -3,4 +3,6 @@ import { createReference } from '@firsthand/graph';
 import { createQueued } from '../src/queued-device.ts';
 import { describeSemantics } from '../src/semantics.ts';
 
-describeSemantics('an asynchronous queue', () => createQueued(createReference()));
+describeSemantics('an asynchronous queue', () => createQueued(createReference()), {
+  tinySteps: process.env['FIRSTHAND_FULL'] === '1' ? 1_000_000 : 4000,
+});
