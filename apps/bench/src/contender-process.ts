@@ -1,0 +1,82 @@
+/** A contender from outside: a child process that is asked one thing at a time. A child that dies or hangs fails the request and every later one. */
+import { type ChildProcess, fork } from 'node:child_process';
+import type { ContenderName, ContenderOptions } from './contender.ts';
+import type { Reply, Request } from './protocol.ts';
+
+/** Someone to ask, whether in a process of its own or, in tests, here. */
+export interface Asked {
+  ask(request: Request): Promise<Reply>;
+  stop(): void;
+}
+
+/** The word that tells the program to be a contender; its name and its device follow. */
+export const CONTENDER_WORD = '--contender';
+
+/** Longer than anything takes that is worth waiting for, in milliseconds. */
+const PATIENCE = 180_000;
+
+/** Set for contenders, so that one that is started wrongly, and takes itself for the program, does not start contenders in its turn. */
+export const CONTENDER_MARK = 'FIRSTHAND_BENCH_CONTENDER';
+
+/** Of the flags that Node was started with, those about WebAssembly. Others may hold a program, which is not the contender's, or a value in the next word. */
+export function engineFlags(flags: readonly string[]): string[] {
+  return flags.filter((flag) => /^--[\w-]*(wasm|liftoff)/.test(flag));
+}
+
+/**
+ * Starts a contender.
+ * @param program the file of this program, which the child runs with other words
+ */
+export function startContender(program: string, name: ContenderName, { device }: ContenderOptions): Asked {
+  const child = fork(program, [CONTENDER_WORD, name, device], {
+    execArgv: [...engineFlags(process.execArgv), '--expose-gc'],
+    env: { ...process.env, [CONTENDER_MARK]: '1' },
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let words = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    words = (words + chunk.toString()).slice(-2000);
+  });
+  let ended: string | null = null;
+  const end = (reason: string): void => {
+    const lines = words.trim().split('\n');
+    ended ??= [reason, lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1)!].filter((part) => part !== '').join(': ');
+  };
+  child.once('error', (error) => end(error.message));
+  child.once('close', (code, signal) => end(`the process ended with ${signal ?? `exit code ${code}`}`));
+  return {
+    async ask(request) {
+      if (ended === null) {
+        const reply = await sendAndWait(child, request);
+        if (reply !== null) return reply;
+        if (child.connected) end(`no answer in ${PATIENCE / 1000} s`);
+        child.kill('SIGKILL');
+      }
+      return { kind: 'failed', message: ended ?? 'the process ended' };
+    },
+    stop() {
+      if (child.connected) child.disconnect();
+    },
+  };
+}
+
+/** The reply, or null if there will be none. */
+function sendAndWait(child: ChildProcess, request: Request): Promise<Reply | null> {
+  return new Promise((resolve) => {
+    const finish = (reply: Reply | null): void => {
+      clearTimeout(timer);
+      child.off('message', receive);
+      child.off('close', close);
+      resolve(reply);
+    };
+    const receive = (reply: unknown): void => finish(reply as Reply);
+    const close = (): void => finish(null);
+    const timer = setTimeout(close, PATIENCE);
+    child.once('message', receive);
+    child.once('close', close);
+    child.send(request, (error) => {
+      if (error !== null) close();
+    });
+  });
+}

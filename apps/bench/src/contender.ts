@@ -1,0 +1,64 @@
+/**
+ * The seam between the benchmark and what it compares: a contender takes a task and gives back something that can be run again and again.
+ * Each lives in a process of its own, so that no two share an engine's heap, code or garbage collection.
+ */
+import type { Task } from './tasks.ts';
+
+/** Numbers beside the times, by name, such as the milliseconds that went into compiling. */
+export type Notes = Readonly<Record<string, number>>;
+
+/** A task ready to run. */
+export interface Prepared {
+  /** Does the work once, to its end. A promise only where the contender's own interface is asynchronous. */
+  run(): void | Promise<void>;
+  /** What was computed: the results of an operation by its last run, or the losses of all training steps so far. */
+  outputs(): Promise<readonly Float32Array[]>;
+  /** What there is to note so far. */
+  notes?(): Notes;
+  /** Gives the memory back. */
+  release(): void;
+}
+
+export interface Contender {
+  /** @returns null for a task that it cannot do */
+  prepare(work: Task['work']): Promise<Prepared | null>;
+}
+
+export type DeviceName = 'wasm' | 'reference';
+
+/** What a contender can be told. */
+export interface ContenderOptions {
+  /** Where this project's own tensors live. */
+  readonly device: DeviceName;
+}
+
+export const CONTENDERS = ['firsthand', 'uncompiled', 'mul-add', 'madd', 'tfjs-wasm', 'jax-js', 'ort-web', 'loops'] as const;
+
+export type ContenderName = (typeof CONTENDERS)[number];
+
+/** The one that the others are compared with. */
+export const OWN: ContenderName = 'firsthand';
+
+/** The one whose results are right by definition. */
+export const ORACLE: ContenderName = 'loops';
+
+/** How each is shown, and what it is. */
+export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: string; readonly text: string } } = {
+  firsthand: { title: 'firsthand', text: 'this project, compiled' },
+  uncompiled: { title: 'uncompiled', text: 'this project, the same training step without compile' },
+  'mul-add': {
+    title: 'mul+add',
+    text: 'nothing but f32x4 multiplications and additions in registers, as many as the task has: the ceiling',
+  },
+  madd: { title: 'madd', text: 'the same with relaxed_madd, where the engine has it' },
+  'tfjs-wasm': { title: 'tfjs-wasm', text: '@tensorflow/tfjs-backend-wasm, one thread' },
+  'jax-js': { title: 'jax-js', text: '@jax-js/jax on its wasm device, jit' },
+  'ort-web': { title: 'ort-web', text: 'onnxruntime-web, wasm, one thread; a run copies its inputs and outputs' },
+  loops: { title: 'loops', text: 'plain loops over typed arrays; they say what is right' },
+};
+
+/** Those that compute nothing: what others can be compared with is only their time. */
+export const CEILINGS: ReadonlySet<ContenderName> = new Set(['mul-add', 'madd']);
+
+/** Those that come from a registry. */
+export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'jax-js', 'ort-web']);

@@ -1,0 +1,20 @@
+/** Every contender by name, and how to start it in this process. */
+import type { Contender, ContenderName, ContenderOptions } from '../contender.ts';
+import { DEVICES } from '../devices.ts';
+import { createFirsthand } from './firsthand.ts';
+import { createJax } from './jax.ts';
+import { createLoops } from './loops.ts';
+import { createOrt } from './ort.ts';
+import { createProbe } from './probe.ts';
+import { createTfjs } from './tfjs.ts';
+
+export const STARTERS: { readonly [K in ContenderName]: (options: ContenderOptions) => Promise<Contender> } = {
+  firsthand: async ({ device }) => createFirsthand(await DEVICES[device](), { compiled: true }),
+  uncompiled: async ({ device }) => createFirsthand(await DEVICES[device](), { compiled: false }),
+  'mul-add': () => createProbe('mul-add'),
+  madd: () => createProbe('madd'),
+  'tfjs-wasm': createTfjs,
+  'jax-js': createJax,
+  'ort-web': createOrt,
+  loops: async () => createLoops(),
+};

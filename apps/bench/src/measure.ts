@@ -1,0 +1,149 @@
+/**
+ * One task, all contenders. Each makes it ready and shows its results, which are compared with those of the plain loops; who is right warms
+ * up; then they take turns, round by round, so that what else the machine does falls on all alike. The order turns too.
+ */
+import { firstDifference } from './compare.ts';
+import { CEILINGS, type ContenderName, type Notes, ORACLE, OWN } from './contender.ts';
+import type { Asked } from './contender-process.ts';
+import type { Reply, Request } from './protocol.ts';
+import { factor, type Summary, summarize } from './statistics.ts';
+import type { Task } from './tasks.ts';
+
+/** How much time a measurement takes. */
+export interface Effort {
+  readonly rounds: number;
+  /** Of one contender in one round, in milliseconds. */
+  readonly round: number;
+  /** Before the first round, in milliseconds. */
+  readonly warmUp: number;
+  /** A contender that is slower has fewer rounds, so that all of its together take no longer, in milliseconds. */
+  readonly most: number;
+}
+
+export const EFFORTS: { readonly full: Effort; readonly quick: Effort } = {
+  full: { rounds: 9, round: 120, warmUp: 300, most: 10_000 },
+  quick: { rounds: 3, round: 25, warmUp: 50, most: 1500 },
+};
+
+/** How a contender did at a task. */
+export type Outcome =
+  | { readonly kind: 'unable' }
+  | { readonly kind: 'failed'; readonly message: string }
+  /** It computed something else than the plain loops, and was not timed. */
+  | { readonly kind: 'wrong'; readonly message: string }
+  | Timed;
+
+export interface Timed {
+  readonly kind: 'timed';
+  /** Milliseconds of the first run, with compiling. */
+  readonly firstRun: number;
+  /** Milliseconds of a run. */
+  readonly time: Summary;
+  /** Milliseconds of the runs, by round. */
+  readonly rounds: readonly (readonly number[])[];
+  /** How many times as long it takes as this project; null where this project was not timed. */
+  readonly factor: number | null;
+  /** What there was to note after the first run. */
+  readonly firstNotes: Notes;
+  /** What there was to note in the end. */
+  readonly notes: Notes;
+}
+
+export type Outcomes = ReadonlyMap<ContenderName, Outcome>;
+
+/**
+ * How often a task is run before its results are compared, so that the last run has no compiling in it. An operation that takes longer than all of its
+ * rounds may is run once. Training is compared by its losses, and the second one depends on gradients and update.
+ */
+const RUNS = 2;
+
+/** @param tell is called before everything that takes time */
+export async function measure(
+  task: Task,
+  contenders: ReadonlyMap<ContenderName, Asked>,
+  effort: Effort,
+  tell: (name: ContenderName, what: string) => void,
+): Promise<Outcomes> {
+  const outcomes = new Map<ContenderName, Outcome>();
+  const ready: Ready[] = [];
+  let expected: readonly Float32Array[] | null = null;
+  const enough = task.work.kind === 'training' ? Number.POSITIVE_INFINITY : effort.most;
+  for (const [name, asked] of oracleFirst(contenders)) {
+    tell(name, 'check');
+    const reply = await asked.ask({ kind: 'prepare', task: task.id, runs: RUNS, enough });
+    if (reply.kind !== 'prepared') {
+      outcomes.set(name, reply.kind === 'unable' ? reply : { kind: 'failed', message: messageOf(reply) });
+      continue;
+    }
+    if (name === ORACLE) expected = reply.outputs;
+    const difference = expected === null || CEILINGS.has(name) ? null : firstDifference(reply.outputs, expected);
+    if (difference === null) ready.push({ name, asked, first: reply, rounds: [], failure: null });
+    else outcomes.set(name, { kind: 'wrong', message: difference });
+  }
+  for (const each of ready) await warmUp(each, effort, tell);
+  for (let round = 0; round < effort.rounds; round++) {
+    const turn = round % Math.max(1, ready.length);
+    for (const each of [...ready.slice(turn), ...ready.slice(0, turn)]) {
+      if (each.failure !== null || round >= roundsOf(each, effort)) continue;
+      tell(each.name, `round ${round + 1} of ${effort.rounds}`);
+      const reply = await each.asked.ask({ kind: 'time', milliseconds: effort.round });
+      if (reply.kind === 'times') each.rounds.push(reply.times);
+      else each.failure = messageOf(reply);
+    }
+  }
+  const own = ready.find(({ name }) => name === OWN);
+  for (const each of ready) outcomes.set(each.name, await outcomeOf(each, own));
+  for (const [name, asked] of contenders) if (!ready.some((each) => each.name === name)) await asked.ask({ kind: 'release' });
+  return new Map([...contenders.keys()].map((name) => [name, outcomes.get(name)!]));
+}
+
+/** A contender whose results are right. */
+interface Ready {
+  readonly name: ContenderName;
+  readonly asked: Asked;
+  /** Milliseconds of the runs that made the compared results, and notes. */
+  readonly first: { readonly times: readonly number[]; readonly notes: Notes };
+  readonly rounds: (readonly number[])[];
+  failure: string | null;
+}
+
+function oracleFirst(contenders: ReadonlyMap<ContenderName, Asked>): (readonly [ContenderName, Asked])[] {
+  return [...contenders].toSorted(([a], [b]) => Number(b === ORACLE) - Number(a === ORACLE));
+}
+
+/** How often it gets its turn: as often as the others, unless it is very slow; perhaps never. */
+function roundsOf({ first }: Ready, { rounds, most }: Effort): number {
+  return Math.min(rounds, Math.floor(most / first.times.at(-1)!));
+}
+
+async function warmUp(ready: Ready, effort: Effort, tell: (name: ContenderName, what: string) => void): Promise<void> {
+  if (roundsOf(ready, effort) === 0 || ready.first.times.at(-1)! > effort.warmUp) return;
+  tell(ready.name, 'warm-up');
+  const request: Request = { kind: 'warmUp', milliseconds: effort.warmUp };
+  const reply = await ready.asked.ask(request);
+  if (reply.kind !== 'done') ready.failure = messageOf(reply);
+}
+
+async function outcomeOf(ready: Ready, own: Ready | undefined): Promise<Outcome> {
+  const released = await ready.asked.ask({ kind: 'release' });
+  if (ready.failure !== null) return { kind: 'failed', message: ready.failure };
+  const rounds = timesOf(ready);
+  return {
+    kind: 'timed',
+    firstRun: ready.first.times[0]!,
+    time: summarize(rounds.flat()),
+    rounds,
+    factor: own === undefined || own.failure !== null ? null : factor(timesOf(own), rounds),
+    firstNotes: ready.first.notes,
+    notes: released.kind === 'done' ? released.notes : {},
+  };
+}
+
+/** The times by round; those of the first runs for a contender that was too slow for any. */
+function timesOf({ rounds, first }: Ready): readonly (readonly number[])[] {
+  return rounds.length > 0 ? rounds : [first.times.slice(-1)];
+}
+
+function messageOf(reply: Reply): string {
+  return reply.kind === 'failed' ? reply.message : `an answer that was not asked for: ${reply.kind}`;
+}

@@ -1,0 +1,65 @@
+/** A whole comparison as data: what the table, the chart and the JSON file are made from. */
+import { type ContenderName, DESCRIPTIONS } from './contender.ts';
+import type { Effort, Outcome, Outcomes } from './measure.ts';
+import { median, spread } from './statistics.ts';
+import { flopsOf, type Group, type Task } from './tasks.ts';
+
+/** Where and how it was measured. */
+export interface Setting {
+  readonly node: string;
+  readonly flags: readonly string[];
+  readonly processor: string;
+  readonly cores: number;
+  readonly device: string;
+  readonly effort: Effort;
+  /** Versions of the libraries, by name. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface Row {
+  readonly task: Task;
+  readonly outcomes: Outcomes;
+}
+
+export interface Results {
+  readonly setting: Setting;
+  readonly rows: readonly Row[];
+}
+
+export interface Unit {
+  readonly name: string;
+  /** The number in this unit, from the milliseconds of a run. */
+  of(milliseconds: number, task: Task): number;
+}
+
+const MILLISECONDS: Unit = { name: 'ms', of: (milliseconds) => milliseconds };
+
+/** What each group of tasks is measured in. */
+export const UNITS: { readonly [K in Group]: Unit } = {
+  matmul: { name: 'GFLOP/s', of: (milliseconds, { work }) => flopsOf(work)! / milliseconds / 1e6 },
+  elementwise: MILLISECONDS,
+  training: MILLISECONDS,
+};
+
+export const GROUP_TITLES: { readonly [K in Group]: string } = {
+  matmul: 'products, GFLOP/s',
+  elementwise: 'elementwise and by rows, ms',
+  training: 'training step, ms',
+};
+
+/** The results as plain JSON: times in milliseconds, `factor` as in `Timed`, medians of the rounds for whoever wants to look closer. */
+export function toJson({ setting, rows }: Results): string {
+  const outcomeOf = (task: Task, name: ContenderName, outcome: Outcome): object => {
+    const contender = DESCRIPTIONS[name].title;
+    if (outcome.kind !== 'timed') return { contender, ...outcome };
+    const { time, rounds, ...rest } = outcome;
+    return { contender, rate: UNITS[task.group].of(time.median, task), ...time, spread: spread(time), rounds: rounds.map(median), ...rest };
+  };
+  const tasks = rows.map(({ task, outcomes }) => ({
+    id: task.id,
+    unit: UNITS[task.group].name,
+    flops: flopsOf(task.work),
+    outcomes: [...outcomes].map(([name, outcome]) => outcomeOf(task, name, outcome)),
+  }));
+  return `${JSON.stringify({ setting, tasks }, null, 2)}\n`;
+}

@@ -1,0 +1,158 @@
+/**
+ * What is timed. A task says what to compute and nothing about how; every contender gets the same one with the same numbers. Products are
+ * reckoned by their floating-point operations, everything else by the milliseconds that it takes.
+ */
+
+/** Y = op(A)·op(B), with op a transposition or nothing; perhaps many at once, or one after the other. */
+export interface MatmulTask {
+  readonly kind: 'matmul';
+  /** How many independent products; 1 is none but one, of matrices without a batch axis. */
+  readonly batch: number;
+  /** Y is (m, n). */
+  readonly m: number;
+  /** A is (m, k) and B (k, n), or transposed (k, m) and (n, k). */
+  readonly k: number;
+  readonly n: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** How often the result is multiplied with B: ((A·B)·B)·…; 1 is a single product. */
+  readonly chain: number;
+}
+
+export type MapName = 'add' | 'exp' | 'gelu' | 'softmax' | 'layerNorm' | 'sum';
+
+/**
+ * An elementwise function, or one along the rows, of x: (rows, columns); or its gradient: from x and the gradient g of the result, that of x.
+ * - `add`: a + b of one shape. Its gradient is that of a bias, x: (rows, columns) + b: (columns), for b, since for equal shapes there is nothing to do.
+ * - `gelu`: x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
+ * - `layerNorm`: with weight and bias, ε = 1e-5. Its gradient is that of x, weight and bias.
+ * - `sum`: of all elements. Its gradient is g, a scalar, in the shape of x.
+ */
+export interface MapTask {
+  readonly kind: 'map';
+  readonly map: MapName;
+  readonly gradient: boolean;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The sizes of a GPT, as in nanoGPT's: T positions, C channels, vocabulary V. */
+export interface GPTConfig {
+  readonly vocabulary: number;
+  readonly positions: number;
+  readonly channels: number;
+  readonly layers: number;
+  readonly heads: number;
+}
+
+/** A step: a batch goes in as typed arrays, the loss comes out as a number, the parameters have moved. */
+export type TrainingTask = { readonly kind: 'training'; readonly batch: number } & (
+  | { readonly model: 'mlp'; readonly inputs: number; readonly hidden: number; readonly classes: number }
+  | { readonly model: 'gpt'; readonly config: GPTConfig }
+);
+
+export type Group = 'matmul' | 'elementwise' | 'training';
+
+/** A task by name. */
+export interface Task {
+  /** As it is chosen on the command line. */
+  readonly id: string;
+  /** As it is shown. */
+  readonly title: string;
+  readonly group: Group;
+  readonly work: MatmulTask | MapTask | TrainingTask;
+}
+
+/** Adam with decoupled weight decay, in the GPT's step; the MLP's has none. */
+export const ADAM = { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+export const WEIGHT_DECAY: { readonly [K in TrainingTask['model']]: number } = { mlp: 0, gpt: 0.01 };
+
+export const LAYER_NORM_EPSILON = 1e-5;
+
+const product = (m: number, k: number, n: number): MatmulTask => ({
+  kind: 'matmul',
+  batch: 1,
+  m,
+  k,
+  n,
+  transposeA: false,
+  transposeB: false,
+  chain: 1,
+});
+
+const matmul = (id: string, title: string, work: MatmulTask): Task => ({ id: `matmul/${id}`, title, group: 'matmul', work });
+
+const MATMULS: readonly Task[] = [
+  ...[64, 128, 256, 512, 1024].map((size) => matmul(`${size}`, `${size}³`, product(size, size, size))),
+  matmul('64-chain', '64³, 16 in a row', { ...product(64, 64, 64), chain: 16 }),
+  matmul('256x384x1536', '256×384×1536', product(256, 384, 1536)),
+  matmul('batched', '32 × (64×64×256)', { ...product(64, 64, 256), batch: 32 }),
+  matmul('512-AtB', 'AᵀB 512³', { ...product(512, 512, 512), transposeA: true }),
+  matmul('512-ABt', 'ABᵀ 512³', { ...product(512, 512, 512), transposeB: true }),
+  matmul('512-AtBt', 'AᵀBᵀ 512³', { ...product(512, 512, 512), transposeA: true, transposeB: true }),
+];
+
+const MAP_TITLES: readonly (readonly [MapName, string, number, number])[] = [
+  ['add', 'add', 1000, 1000],
+  ['exp', 'exp', 1000, 1000],
+  ['gelu', 'gelu (tanh)', 1000, 1000],
+  ['softmax', 'softmax', 512, 1024],
+  ['layerNorm', 'layer norm', 512, 768],
+  ['sum', 'sum', 1000, 1000],
+];
+
+const MAPS: readonly Task[] = MAP_TITLES.flatMap(([map, name, rows, columns]) => {
+  const size = rows === 1000 ? '1M' : `${rows}×${columns}`;
+  const task = (gradient: boolean): Task => ({
+    id: `elementwise/${map}${gradient ? '-gradient' : ''}`,
+    title: gradient ? `  its gradient` : `${name} ${size}`,
+    group: 'elementwise',
+    work: { kind: 'map', map, gradient, rows, columns },
+  });
+  return [task(false), task(true)];
+});
+
+const TRAINING: readonly Task[] = [
+  {
+    id: 'training/mlp',
+    title: 'MLP 784-128-10',
+    group: 'training',
+    work: { kind: 'training', model: 'mlp', batch: 64, inputs: 784, hidden: 128, classes: 10 },
+  },
+  {
+    id: 'training/gpt',
+    title: 'GPT, 818k',
+    group: 'training',
+    work: {
+      kind: 'training',
+      model: 'gpt',
+      batch: 8,
+      config: { vocabulary: 65, positions: 64, channels: 128, layers: 4, heads: 4 },
+    },
+  },
+];
+
+export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...TRAINING];
+
+/** Floating-point operations of the products in a task; null where products are not what it consists of. */
+export function flopsOf(work: Task['work']): number | null {
+  switch (work.kind) {
+    case 'matmul':
+      return 2 * work.batch * work.m * work.k * work.n * work.chain;
+    case 'map':
+      return null;
+    case 'training':
+      return work.model === 'mlp' ? mlpFlops(work) : gptFlops(work.batch, work.config);
+  }
+}
+
+/** Forward, and twice as much backward, without the gradient of the images. */
+function mlpFlops({ batch, inputs, hidden, classes }: Extract<TrainingTask, { model: 'mlp' }>): number {
+  return 2 * batch * (2 * inputs * hidden + 3 * hidden * classes);
+}
+
+function gptFlops(batch: number, { vocabulary, positions, channels, layers }: GPTConfig): number {
+  const weights = layers * 12 * channels * channels + channels * vocabulary;
+  const attention = layers * 2 * positions * channels; // for one token: q·k for all keys, and the weighted sum of their values
+  return 3 * 2 * batch * positions * (weights + attention);
+}

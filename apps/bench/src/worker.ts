@@ -1,0 +1,93 @@
+/** A contender's side of the conversation: it gets ready, runs, and times itself, so that no message lies between the clock and the work. */
+import type { Contender, Notes, Prepared } from './contender.ts';
+import type { Reply, Request } from './protocol.ts';
+import { TASKS } from './tasks.ts';
+
+/** The least that is worth a look at the clock, in milliseconds. */
+const LEAST = 2;
+
+/** Answers requests for one contender. */
+export class Worker {
+  readonly #contender: Contender;
+  readonly #now: () => number;
+  #prepared: Prepared | null = null;
+  /** Of a run, in milliseconds, as last seen. */
+  #estimate = 0;
+
+  /** @param now the time in milliseconds */
+  constructor(contender: Contender, now: () => number = () => performance.now()) {
+    this.#contender = contender;
+    this.#now = now;
+  }
+
+  /** Never rejects: what goes wrong is a reply too. */
+  async answer(request: Request): Promise<Reply> {
+    try {
+      switch (request.kind) {
+        case 'prepare':
+          return await this.#prepare(request);
+        case 'warmUp':
+          await this.#time(request.milliseconds);
+          return { kind: 'done', notes: {} };
+        case 'time':
+          return { kind: 'times', times: await this.#time(request.milliseconds) };
+        case 'release':
+          return this.#release();
+      }
+    } catch (error) {
+      return { kind: 'failed', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+    }
+  }
+
+  async #prepare({ task: id, runs, enough }: Extract<Request, { kind: 'prepare' }>): Promise<Reply> {
+    const task = TASKS.find((each) => each.id === id);
+    if (task === undefined) throw new RangeError(`there is no task ${id}`);
+    this.#prepared = await this.#contender.prepare(task.work);
+    if (this.#prepared === null) return { kind: 'unable' };
+    const times: number[] = [];
+    let notes: Notes = {};
+    while (times.length < runs && (times.at(-1) ?? 0) <= enough) {
+      const start = this.#now();
+      await this.#prepared.run();
+      times.push(this.#now() - start);
+      if (times.length === 1) notes = this.#prepared.notes?.() ?? {};
+    }
+    this.#estimate = times.at(-1)!;
+    return { kind: 'prepared', outputs: await this.#prepared.outputs(), times, notes };
+  }
+
+  async #time(milliseconds: number): Promise<number[]> {
+    if (this.#prepared === null) throw new Error('no task is prepared');
+    globalThis.gc?.();
+    const times: number[] = [];
+    for (let left = milliseconds; left > 0 || times.length === 0;) {
+      const together = Math.max(1, Math.ceil(LEAST / Math.max(this.#estimate, 1e-4)));
+      const start = this.#now();
+      for (let run = 0; run < together; run++) {
+        const running = this.#prepared.run();
+        if (running !== undefined) await running;
+      }
+      const passed = this.#now() - start;
+      this.#estimate = passed / together;
+      times.push(this.#estimate);
+      left -= passed;
+      await new Promise(setImmediate); // finalizers and other tasks of the engine get their turn, as in any program
+    }
+    return times;
+  }
+
+  #release(): Reply {
+    const notes = this.#prepared?.notes?.() ?? {};
+    this.#prepared?.release();
+    this.#prepared = null;
+    return { kind: 'done', notes };
+  }
+}
+
+/** Lets a contender answer to the process that forked this one. */
+export function serve(contender: Contender): void {
+  const worker = new Worker(contender);
+  process.on('message', (request: Request) => {
+    void worker.answer(request).then((reply) => process.send?.(reply));
+  });
+}

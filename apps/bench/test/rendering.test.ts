@@ -1,0 +1,168 @@
+// What comes out, from fixed results: tables, JSON, chart, and the progress of a run that nobody watches.
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { renderChart } from '../src/chart.ts';
+import { EFFORTS, type Outcome, type Timed } from '../src/measure.ts';
+import { formatFactor, formatNumber, formatPercent } from '../src/numbers.ts';
+import { startProgress } from '../src/progress.ts';
+import { type Results, toJson } from '../src/results.ts';
+import { summarize } from '../src/statistics.ts';
+import { renderTables } from '../src/table.ts';
+import { TASKS } from '../src/tasks.ts';
+
+const timed = (rounds: readonly (readonly number[])[], factor: number | null, more: Partial<Timed> = {}): Timed => ({
+  kind: 'timed',
+  firstRun: 100,
+  time: summarize(rounds.flat()),
+  rounds,
+  factor,
+  firstNotes: {},
+  notes: {},
+  ...more,
+});
+
+const row = (
+  id: string,
+  outcomes: ConstructorParameters<typeof Map<'firsthand' | 'mul-add' | 'jax-js' | 'ort-web' | 'loops', Outcome>>[0],
+) => ({
+  task: TASKS.find((task) => task.id === id)!,
+  outcomes: new Map(outcomes),
+});
+
+const results: Results = {
+  setting: {
+    node: '20.20.2',
+    flags: [],
+    processor: 'some processor',
+    cores: 2,
+    device: 'wasm',
+    effort: EFFORTS.quick,
+    versions: { 'a-library': '1.2.3' },
+  },
+  rows: [
+    row('matmul/512', [
+      ['firsthand', timed([[8, 10, 12]], 1)],
+      ['mul-add', timed([[9, 9, 9]], 0.9)],
+      ['ort-web', timed([[20, 20, 20]], 2)],
+      ['loops', timed([[400]], 40)],
+    ]),
+    row('elementwise/exp', [
+      ['firsthand', timed([[1, 1, 1]], 1)],
+      ['mul-add', { kind: 'unable' }],
+      ['jax-js', { kind: 'wrong', message: 'output 0, element 1 is 3 instead of 2' }],
+      ['ort-web', { kind: 'failed', message: 'the process ended' }],
+    ]),
+    row('elementwise/exp-gradient', [
+      ['firsthand', timed([[2, 2]], 1)],
+      ['ort-web', { kind: 'unable' }],
+    ]),
+    row('training/mlp', [
+      ['firsthand', timed([[3]], 1, { firstNotes: { plans: 2, planMilliseconds: 41.4 }, notes: { plans: 2 } })],
+      ['mul-add', timed([[1]], 0.3)],
+      ['jax-js', timed([[6]], 2)],
+    ]),
+  ],
+};
+
+test('numbers have three digits', () => {
+  expect([1139, 27.123, 0.4567, 0.01612, 9.999].map(formatNumber)).toEqual(['1139', '27.1', '0.46', '0.016', '10.00']);
+  expect([0.034, 1].map(formatPercent)).toEqual(['3 %', '100 %']);
+  expect([0.314, 2, 12.345, 271.8].map(formatFactor)).toEqual(['0.31×', '2.00×', '12.3×', '272×']);
+});
+
+test('the tables', () => {
+  expect(renderTables(results).split('\n')).toEqual([
+    '┌───────────────────┬────────────┬───────────┬───────────┬───────┐',
+    '│ products, GFLOP/s │  firsthand │   mul+add │   ort-web │ loops │',
+    '├───────────────────┼────────────┼───────────┼───────────┼───────┤',
+    '│ 512³              │ 26.8 ±10 % │ 29.8 ±0 % │ 13.4 ±0 % │  0.67 │',
+    '│                   │            │     0.90× │     2.00× │ 40.0× │',
+    '└───────────────────┴────────────┴───────────┴───────────┴───────┘',
+    '┌─────────────────────────────┬───────────┬────────┬─────────┐',
+    '│ elementwise and by rows, ms │ firsthand │ jax-js │ ort-web │',
+    '├─────────────────────────────┼───────────┼────────┼─────────┤',
+    '│ exp 1M                      │ 1.00 ±0 % │  WRONG │  FAILED │',
+    '│   its gradient              │ 2.00 ±0 % │      – │       – │',
+    '└─────────────────────────────┴───────────┴────────┴─────────┘',
+    '┌───────────────────┬───────────┬─────────┬────────┐',
+    '│ training step, ms │ firsthand │ mul+add │ jax-js │',
+    '├───────────────────┼───────────┼─────────┼────────┤',
+    '│ MLP 784-128-10    │      3.00 │    1.00 │   6.00 │',
+    '│                   │           │   0.30× │  2.00× │',
+    '└───────────────────┴───────────┴─────────┴────────┘',
+    'elementwise/exp, jax-js: wrong: output 0, element 1 is 3 instead of 2',
+    'elementwise/exp, ort-web: failed: the process ended',
+    'training/mlp, firsthand: first step 100 ms, 41.4 ms of it for 2 plans; later 0 more',
+    'training/mlp, jax-js: first step 100 ms',
+  ]);
+});
+
+test('the JSON has everything', () => {
+  const { setting, tasks } = JSON.parse(toJson(results)) as { setting: object; tasks: { id: string; outcomes: object[] }[] };
+  expect(setting).toEqual(results.setting);
+  expect(tasks.map(({ id }) => id)).toEqual(['matmul/512', 'elementwise/exp', 'elementwise/exp-gradient', 'training/mlp']);
+  expect(tasks[0]).toMatchObject({ unit: 'GFLOP/s', flops: 2 * 512 ** 3 });
+  expect(tasks[0]!.outcomes[0]).toEqual({
+    contender: 'firsthand',
+    kind: 'timed',
+    rate: (2 * 512 ** 3) / 10 / 1e6,
+    median: 10,
+    low: 9,
+    high: 11,
+    count: 3,
+    spread: 0.1,
+    rounds: [10],
+    factor: 1,
+    firstRun: 100,
+    firstNotes: {},
+    notes: {},
+  });
+  expect(tasks[1]!.outcomes[2]).toEqual({ contender: 'jax-js', kind: 'wrong', message: 'output 0, element 1 is 3 instead of 2' });
+});
+
+describe('the chart', () => {
+  const chart = renderChart(results);
+
+  test('is one SVG document with a row for each task and a colour for each contender', async () => {
+    const svg = await chart;
+    expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"[^]*<\/svg>$/);
+    for (const text of [
+      '512³',
+      'exp 1M',
+      'exp, gradient',
+      'MLP 784-128-10',
+      'mul+add',
+      'loops',
+      'Node 20.20.2, some processor, one thread',
+    ]) {
+      expect(svg).toContain(`>${text}<`);
+    }
+  });
+
+  test('has a dot for each time, and none for what is wrong', async () => {
+    const dots = [...(await chart).matchAll(/aria-roledescription="point"/g)].length;
+    const times = results.rows.flatMap(({ outcomes }) => [...outcomes.values()]).filter(({ kind }) => kind === 'timed');
+    expect(dots).toBe(times.length);
+  });
+
+  test('puts what takes twice as long further to the right', async () => {
+    const places = new Map(
+      [...(await chart).matchAll(/aria-label="[^"]*task: 512³; contender: ([^";]+)"[^>]*transform="translate\(([\d.]+),/g)].map(
+        ([, contender, x]) => [contender, Number(x)],
+      ),
+    );
+    const [ceiling, own, other] = ['mul+add', 'firsthand', 'ort-web'].map((name) => places.get(name)!) as [number, number, number];
+    expect(ceiling).toBeLessThan(own);
+    expect(own).toBeLessThan(other);
+  });
+});
+
+test('in a pipe progress is a line for each task', async () => {
+  const stream = new PassThrough();
+  const progress = startProgress(stream as unknown as NodeJS.WriteStream, 12);
+  progress.begin('a');
+  progress.tell('loops, check');
+  progress.complete('a: loops 1.00');
+  progress.stop();
+  expect(String(stream.read())).toBe(' 1/12  a: loops 1.00\n');
+});
