@@ -1,9 +1,11 @@
 /** The devices that a run can choose from: a name, and how to make one. Another device is another line. */
 import type { Device } from '@firsthand/autograd';
 import { createReference } from '@firsthand/graph';
+import { createWasm } from '@firsthand/wasm';
 
-export type DeviceName = 'reference';
+export type DeviceName = 'wasm' | 'reference';
 
 export const DEVICES: { readonly [K in DeviceName]: () => Promise<Device> } = {
+  wasm: async () => createWasm(),
   reference: async () => createReference(),
 };

@@ -23,7 +23,7 @@ export const DEFAULTS: Omit<Settings, 'learningRate'> & { readonly out: string; 
   hidden: 128,
   examples: TRAINING_IMAGES,
   out: 'mnist.safetensors',
-  device: 'reference',
+  device: 'wasm',
 };
 
 /** The command line is wrong, or asks for a text instead of a run. */

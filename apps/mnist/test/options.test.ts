@@ -65,7 +65,7 @@ describe('a wrong option', () => {
     ['--hidden', '1e9', 'a whole number from 1 to 16384'],
     ['--examples', '60001', 'a whole number from 1 to 60000'],
     ['--optimizer', 'magic', 'Allowed choices are adamw, sgd.'],
-    ['--device', 'abacus', 'Allowed choices are reference.'],
+    ['--device', 'abacus', 'Allowed choices are wasm, reference.'],
     ['--out', '', 'the path of a file'],
     ['--resume', '', 'the path of a file'],
   ])('%s %s', (option, value, reason) => {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import type { Device } from '@firsthand/autograd';
 import { type DataLoaderState, readSafetensors, writeSafetensors } from '@firsthand/data';
-import { createReference } from '@firsthand/graph';
+import { createWasm } from '@firsthand/wasm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { firstDigits, loadDigits } from '../src/mnist.ts';
 import { parseOptions } from '../src/options.ts';
@@ -71,9 +71,9 @@ function contents(file: string): { readonly tensors: Record<string, unknown>; re
 }
 
 /** A device that tells when it has been given so many arrays. */
-function afterUploads(count: number, tell: () => void): Device {
+function afterUploads(inner: Device, count: number, tell: () => void): Device {
   let uploads = 0;
-  return new Proxy(createReference(), {
+  return new Proxy(inner, {
     get(device, key) {
       const member: unknown = Reflect.get(device, key, device);
       if (typeof member !== 'function') return member;
@@ -101,7 +101,7 @@ describe('a small run', () => {
   test('tells each epoch with its layers, the accuracy, the confusion and some digits', () => {
     const { out } = ending;
     expect(out).toContain('700 handwritten digits to learn from, 10,000 to be tested on');
-    expect(out).toContain('784 → 16 → 10, 12,730 parameters, on the reference device');
+    expect(out).toContain('784 → 16 → 10, 12,730 parameters, on the wasm device');
     const epochs = [...out.matchAll(/^epoch (\d)\/3 {2}loss (\S+) {2}accuracy (\S+) %/gm)].map(([, ...numbers]) => numbers.map(Number));
     expect(epochs.map(([epoch]) => epoch)).toEqual([1, 2, 3]);
     expect(epochs[2]![1]).toBeLessThan(epochs[0]![1]!);
@@ -138,11 +138,11 @@ describe('a small run', () => {
     const go = async (device: Device, signal: AbortSignal, ...args: string[]): Promise<boolean> =>
       run(parseOptions(args), { device, train, test: digits, output, signal });
     const out = join(home, 'middle.safetensors');
-    const stopping = afterUploads(2 * 40, () => stop.abort()); // images and labels of each batch, and a little more
+    const stopping = afterUploads(await createWasm(), 2 * 40, () => stop.abort()); // images and labels of each batch, and a little more
     expect(await go(stopping, stop.signal, ...SMALL, '--out', out)).toBe(false);
     const { data } = contents('middle.safetensors').metadata['firsthand.checkpoint'] as { data: DataLoaderState };
     expect([data.epoch, data.position > 0 && data.position < 22]).toEqual([1, true]);
-    expect(await go(createReference(), new AbortController().signal, '--resume', out)).toBe(true);
+    expect(await go(await createWasm(), new AbortController().signal, '--resume', out)).toBe(true);
     expect(contents('middle.safetensors')).toEqual(contents('whole.safetensors'));
   });
 
