@@ -2,18 +2,21 @@
 // vitest runs test files through vite's server pipeline, hence the condition stands twice.
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const conditions = ['@firsthand/source', 'module', 'node', 'development|production'];
 const minute = 60_000;
 
-/**
- * The configuration for the tests that `include` names, relative to the package. `FIRSTHAND_FULL=1` asks for the long tests, which have more time.
- */
+/** The conditions by which the packages are found as source, for tests that run in Node or in a page. */
+export const sourceConditions = (host: 'node' | 'browser'): string[] => ['@firsthand/source', 'module', host, 'development|production'];
+
+/** How long one test may take, ms: `FIRSTHAND_FULL=1` asks for the long ones. */
+export const testTimeout: number = process.env['FIRSTHAND_FULL'] === '1' ? 15 * minute : minute / 3;
+
+/** The configuration for the tests that `include` names, relative to the package. */
 export const testConfigFor = (...include: string[]): ViteUserConfig =>
   defineConfig({
-    resolve: { conditions },
-    ssr: { resolve: { conditions } },
+    resolve: { conditions: sourceConditions('node') },
+    ssr: { resolve: { conditions: sourceConditions('node') } },
     // Every core has a worker: vitest leaves one for itself, which on two cores is half of them.
-    test: { include, maxWorkers: '100%', testTimeout: process.env['FIRSTHAND_FULL'] === '1' ? 15 * minute : minute / 3 },
+    test: { include, maxWorkers: '100%', testTimeout },
   });
 
 export const testConfig: ViteUserConfig = testConfigFor('test/**/*.test.ts');

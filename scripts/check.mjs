@@ -1,18 +1,16 @@
 // `npm test`: everything that must hold, stage by stage, with what each took; a stage that fails does not keep the next from being run.
 // The last line counts tests as the runners' own reports do; a stage that fails without a failed test to show for it counts as one.
-// Words name the only stages to run. `--full` adds the long tests (FIRSTHAND_FULL=1): test files read the variable to raise their number of runs.
+// Words name the only stages to run. `--full` adds the long tests (FIRSTHAND_FULL=1): test files read the variable to raise their number of runs; and the
+// stages that are long as a whole.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { install, pnpm } from './workspace.mjs';
+import { install, pnpm, run } from './workspace.mjs';
 
 const reports = mkdtempSync(join(tmpdir(), 'firsthand-test-'));
-const env = {
-  ...process.env,
-  TURBO_TELEMETRY_DISABLED: '1',
-  ...(process.argv.includes('--full') ? { FIRSTHAND_FULL: '1' } : {}),
-};
+const full = process.argv.includes('--full');
+const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', ...(full ? { FIRSTHAND_FULL: '1' } : {}) };
 
 /**
  * Runs a tool that is installed in the root.
@@ -21,16 +19,33 @@ const env = {
 const tool = (...args) => pnpm(['exec', ...args], { env }) === 0;
 
 /**
- * Runs vitest, leaving its report where the count below finds it.
+ * What vitest runs with: once, leaving its report where the count below finds it.
+ * @param {string} name of the report
+ */
+const vitestRun = (name) => ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${join(reports, `${name}.json`)}`];
+
+/**
+ * Runs vitest.
  * @param {string} name of the report
  * @param {...string} args
  */
-const vitest = (name, ...args) =>
-  tool('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${join(reports, `${name}.json`)}`, ...args);
+const vitest = (name, ...args) => tool('vitest', ...vitestRun(name), ...args);
+
+/**
+ * Runs vitest in another Node, which npx brings.
+ * @param {number} version of Node
+ * @param {string} name of the report
+ * @param {...string} args
+ */
+const vitestInNode = (version, name, ...args) =>
+  run('npx', ['--yes', '--loglevel=error', `node@${version}`, 'node_modules/vitest/vitest.mjs', ...vitestRun(name), ...args], {
+    env,
+    shell: process.platform === 'win32',
+  }) === 0;
 
 const turbo = ['turbo', 'run', '--output-logs=errors-only', '--ui=stream', '--continue'];
 
-/** @type {readonly { name: string, check: () => boolean }[]} */
+/** @type {readonly { name: string, long?: true, check: () => boolean }[]} */
 const stages = [
   { name: 'install', check: () => install() },
   { name: 'lint', check: () => tool('oxlint', '--type-aware') },
@@ -39,6 +54,12 @@ const stages = [
   { name: 'typecheck', check: () => tool(...turbo, 'typecheck') },
   { name: 'build', check: () => tool(...turbo, 'build') },
   { name: 'test', check: () => vitest('test') },
+  { name: 'browser', check: () => vitest('browser', '--root', 'tests/browser') },
+  {
+    name: 'node24',
+    long: true,
+    check: () => vitestInNode(24, 'node24', 'packages/wasm/', 'packages/conformance/test/wasm', 'packages/conformance/relaxed/wasm'),
+  },
   { name: 'api', check: () => vitest('api', '--root', 'tests/api') },
   { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
 ];
@@ -59,7 +80,7 @@ const unknown = chosen.filter((word) => !stages.some(({ name }) => name === word
 if (unknown.length > 0) throw new Error(`no such stage: ${unknown.join(', ')}; there are ${stages.map(({ name }) => name).join(', ')}`);
 
 const results = [];
-for (const { name, check } of stages.filter((stage) => chosen.length === 0 || chosen.includes(stage.name))) {
+for (const { name, check } of stages.filter(({ name, long }) => (chosen.length === 0 ? full || long !== true : chosen.includes(name)))) {
   console.log(`\n━━ ${name}`);
   const start = performance.now();
   const ok = check();

@@ -3,11 +3,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { setDefaultDevice } from '@firsthand/autograd';
+import { createReference } from '@firsthand/graph';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { command, tool } from './support/command.ts';
 import { checked, claimsIn, type Example, examplesOfMarkdown, examplesOfSource } from './support/examples.ts';
-import { filesUnder, importsOf, publicPackages, read, root } from './support/repository.ts';
+import { besides, filesUnder, importsOf, publicPackages, read, root } from './support/repository.ts';
 
 const home = join(root, 'tests/.examples');
 const programOf = ({ file, line }: Example): string => join(home, `${file.replaceAll(/[/.]/g, '-')}-${line}.ts`);
@@ -15,7 +17,7 @@ const write = (example: Example): void => writeFileSync(programOf(example), chec
 
 const examplesByPackage = publicPackages.map(({ folder, manifest }) => ({
   name: manifest.name,
-  allowed: [manifest.name, ...Object.keys(manifest.dependencies ?? {})],
+  allowed: [manifest.name, ...besides(manifest)],
   examples: [
     ...filesUnder(folder, 'README.md')
       .filter((file) => file === `${folder}/README.md`)
@@ -31,6 +33,9 @@ beforeAll(() => {
   mkdirSync(home, { recursive: true });
   for (const example of [...examplesByPackage.flatMap(({ examples }) => examples), ...examplesOfPages]) write(example);
 });
+
+// All examples share this process; each is written for the device that is there without a choice.
+beforeEach(() => setDefaultDevice(createReference()));
 
 describe('the extraction can fail', () => {
   const page = (body: string): Example[] => examplesOfMarkdown('made-up.md', body);

@@ -94,7 +94,7 @@ describe.each([...importsByPackage])('%s', (name, imports) => {
   });
 });
 
-describe.each(['packages/conformance', 'apps/by-hand', 'apps/mnist'])('%s, which nobody imports', (folder) => {
+describe.each(['packages/conformance', 'apps/bench', 'apps/by-hand', 'apps/mnist'])('%s, which nobody imports', (folder) => {
   test('holds no import cycle', () => {
     const edges = new Map(
       filesUnder(`${folder}/src`, '.ts').map((file) => [

@@ -27,6 +27,7 @@ export interface Manifest {
   readonly files?: readonly string[];
   readonly engines?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, Entry | './package.json'>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -77,3 +78,7 @@ export function importsOf(path: string, text: string): string[] {
   );
   return [...new Set([...module.staticImports.map(({ moduleRequest }) => moduleRequest.value), ...reexported, ...dynamic.flat()])];
 }
+
+/** The packages of this repository that the examples of a package import besides its own: what it depends on, and what its README says to install beside it. */
+export const besides = ({ dependencies = {}, devDependencies = {} }: Manifest): string[] =>
+  Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name.startsWith('@firsthand/'));

@@ -1,0 +1,36 @@
+// The conformance suite and the semantic rules in a real page of a headless Chromium: vitest serves the sources, and the tests run in the page.
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig } from 'vitest/config';
+
+import { sourceConditions, testTimeout } from '../../vitest.shared.ts';
+import { chromium } from '../support/chromium.ts';
+
+const { executablePath, args, env } = chromium();
+// What the rules about memory ask of the engine: packages/conformance/src/engine/browser.ts.
+const launchOptions = { executablePath, env, args: [...args, '--js-flags=--expose-gc', '--enable-precise-memory-info'] };
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Whether the long tests are asked for. */
+    readonly full: boolean;
+  }
+}
+
+export default defineConfig({
+  resolve: { conditions: sourceConditions('browser') },
+  // Named here, since a dependency that vite finds only while tests run makes it start them again.
+  optimizeDeps: { include: ['fast-check'] },
+  test: {
+    include: ['*.test.ts'],
+    testTimeout,
+    maxWorkers: '100%',
+    provide: { full: process.env['FIRSTHAND_FULL'] === '1' },
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({ launchOptions }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+});
