@@ -50,6 +50,12 @@ function lowerAll({ groups }: Schedule, { owners, outputs }: Storing): readonly 
     for (const node of reads) if (node.op !== 'leaf') needed.add(node);
     units.push({ kernels, reads, writes, boundary });
   };
+  const stored = new Map<Owner, Node[]>();
+  for (const [node, owner] of owners) {
+    const list = stored.get(owner);
+    if (list === undefined) stored.set(owner, [node]);
+    else list.push(node);
+  }
   const copied = new Set<Node>();
   const copyNeeded = (): void => {
     for (const node of stored.get('copy') ?? []) {
@@ -58,12 +64,6 @@ function lowerAll({ groups }: Schedule, { owners, outputs }: Storing): readonly 
       emit([lowerCopy(node, node, context)], [node], 'it stores a value in the arrangement in which it is wanted');
     }
   };
-  const stored = new Map<Owner, Node[]>();
-  for (const [node, owner] of owners) {
-    const list = stored.get(owner);
-    if (list === undefined) stored.set(owner, [node]);
-    else list.push(node);
-  }
   copyNeeded();
   for (const group of latestFirst(groups.all(), (a, b) => groups.needs(a, b))) {
     const nodes = (stored.get(group) ?? []).filter((node) => needed.has(node));

@@ -126,3 +126,16 @@ export function movementsOf(node: Node): { readonly chain: readonly NodeOf<'move
   }
   return { chain, base };
 }
+
+/** From coordinates in the result of movements (outermost first) to coordinates in the array below them, `operand` being the outermost. */
+export function pullThrough(
+  operand: Node,
+  chain: readonly NodeOf<'movement'>[],
+  at: Coordinates,
+  space: Space,
+): { readonly place: Index; readonly isGuarded: boolean } {
+  const guards: Guard[] = [];
+  let coordinates = at;
+  for (const movement of chain) coordinates = pull(movement, coordinates, space, guards);
+  return { place: flatten(coordinates, chain.at(-1)?.inputs[0]!.shape ?? operand.shape), isGuarded: guards.length > 0 };
+}

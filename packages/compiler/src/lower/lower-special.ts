@@ -8,8 +8,18 @@ import { Body } from './body.ts';
 import { coalesce } from './coalesce.ts';
 import type { Group, GroupKind } from '../schedule/groups.ts';
 import { axisIndex, constantIndex, type Index } from '../index-expression.ts';
-import type { ContractKernel, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
-import { axesOfSpace, loopsOf, lowerCopy, lowerLoop, overLoops, storeOf, type LoweredKernel, type LoweringContext } from './lower.ts';
+import type { ContractKernel, Kernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
+import {
+  axesOfSpace,
+  loopsOf,
+  lowerCopy,
+  lowerLoop,
+  overLoops,
+  storeOf,
+  type Loops,
+  type LoweredKernel,
+  type LoweringContext,
+} from './lower.ts';
 import { flatten, pull, unflatten as unflattenShape, type Coordinates, type Space } from '../movement.ts';
 import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
 
@@ -102,36 +112,48 @@ function unflattenBatch(shape: readonly number[], loops: readonly number[], spac
   return unflattenShape(fullPlace, shape, space);
 }
 
-function lowerScan(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
-  const node = group.members[0] as NodeOf<'prefixScan'>;
+/**
+ * Loops over the lines of `node` along an axis, which stays one loop whatever its extent, and what the elements of the node's operand are over them.
+ * @param express makes the kernel of a body, over the loops as they are; `value` is the element of the operand
+ */
+function overLines(
+  node: NodeOf<'prefixScan'> | NodeOf<'sort'>,
+  group: Group | null,
+  context: LoweringContext,
+  express: (body: Body, loops: Loops, value: Scalar) => Kernel,
+): LoweredKernel {
   const { axis } = node.attrs;
-  const extent = node.shape[axis]!;
-  const axes = node.shape.flatMap((each, position) =>
-    each === 1 && position !== axis ? [] : [{ extent: each, isFolded: position === axis }],
-  );
-  const lowered = overLoops(
+  const axes = node.shape.flatMap((extent, each) => (extent === 1 && each !== axis ? [] : [{ extent, isFolded: each === axis }]));
+  return overLoops(
     axes,
     ({ rows }, split) => split < rows,
     (loops, splits) => {
-      const { extents, fullPlace, rowPlace, rows } = loops;
+      const { extents, fullPlace, rowPlace } = loops;
       const space: Space = { extents, splits };
       const body = new Body({ space, group, fullPlace, rowPlace }, context.owners, null);
       const value = body.at(node.inputs[0]!, unflattenShape(fullPlace, node.shape, space));
-      const stores = nodes.map((stored) => storeOf(stored, body, 'full').store);
-      const merged = coalesce(extents, rows, indicesIn([value], stores));
-      const rewrite = scalarRewriter(merged.rewrite);
-      const kernel: ScanKernel = {
-        kind: 'scan',
-        operands: body.operands,
-        rows: merged.extents.slice(0, merged.rows),
-        count: extent,
-        dtype: node.dtype,
-        value: rewrite(value),
-        stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
-      };
+      const kernel = express(body, loops, value);
       return { kernel, operands: body.operandNodes, nodes: body.computed() };
     },
   );
+}
+
+function lowerScan(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+  const node = group.members[0] as NodeOf<'prefixScan'>;
+  const lowered = overLines(node, group, context, (body, { extents, rows }, value): ScanKernel => {
+    const stores = nodes.map((stored) => storeOf(stored, body, 'full').store);
+    const merged = coalesce(extents, rows, indicesIn([value], stores));
+    const rewrite = scalarRewriter(merged.rewrite);
+    return {
+      kind: 'scan',
+      operands: body.operands,
+      rows: merged.extents.slice(0, merged.rows),
+      count: node.shape[node.attrs.axis]!,
+      dtype: node.dtype,
+      value: rewrite(value),
+      stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+    };
+  });
   return [lowered];
 }
 
@@ -176,34 +198,20 @@ function lowerScatter(group: Group, _: readonly Node[], context: LoweringContext
   return [start, scatter];
 }
 
-function lowerSort(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerSort(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'sort'>;
-  const { axis, descending } = node.attrs;
-  const extent = node.shape[axis]!;
-  const axes = node.shape.flatMap((each, position) =>
-    each === 1 && position !== axis ? [] : [{ extent: each, isFolded: position === axis }],
-  );
-  const lowered = overLoops(
-    axes,
-    ({ rows }, split) => split < rows,
-    (loops, splits) => {
-      const { extents, fullPlace, rowPlace, rows } = loops;
-      const space: Space = { extents, splits };
-      const body = new Body({ space, group: null, fullPlace, rowPlace }, context.owners, null);
-      const value = body.at(node.inputs[0]!, unflattenShape(fullPlace, node.shape, space));
-      const target = body.operand(nodes[0]!, 'write');
-      const merged = coalesce(extents, rows, [fullPlace, ...indicesIn([value], [])]);
-      const kernel: SortKernel = {
-        kind: 'sort',
-        operands: body.operands,
-        rows: merged.extents.slice(0, merged.rows),
-        count: extent,
-        descending,
-        value: scalarRewriter(merged.rewrite)(value),
-        target: { operand: target, index: merged.rewrite(fullPlace) },
-      };
-      return { kernel, operands: body.operandNodes, nodes: body.computed() };
-    },
-  );
+  const lowered = overLines(node, null, context, (body, { extents, rows, fullPlace }, value): SortKernel => {
+    const target = body.operand(node, 'write');
+    const merged = coalesce(extents, rows, [fullPlace, ...indicesIn([value], [])]);
+    return {
+      kind: 'sort',
+      operands: body.operands,
+      rows: merged.extents.slice(0, merged.rows),
+      count: node.shape[node.attrs.axis]!,
+      descending: node.attrs.descending,
+      value: scalarRewriter(merged.rewrite)(value),
+      target: { operand: target, index: merged.rewrite(fullPlace) },
+    };
+  });
   return [lowered];
 }

@@ -5,7 +5,7 @@
 import { isFloat, type Node, type NodeOf, type Op, type UnaryKind, type BinaryKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { axisIndex, equalIndex, type Index } from '../index-expression.ts';
-import { flatten, movementsOf, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+import { flatten, movementsOf, pullThrough, unflatten, type Coordinates, type Space } from '../movement.ts';
 
 /** A read of `base` by some node. */
 export interface Edge {
@@ -33,12 +33,8 @@ export function edgeTo(operand: Node): Edge {
   const { chain, base } = movementsOf(operand);
   if (chain.length === 0) return { operand, base, isSame: true, place: null };
   const extents = operand.shape;
-  const space = spaceOf(extents);
-  const guards: Guard[] = [];
-  let at = identityCoordinates(extents);
-  for (const movement of chain) at = pull(movement, at, space, guards);
-  if (guards.length > 0) return { operand, base, isSame: false, place: null };
-  const place = flatten(at, base.shape);
+  const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(extents), spaceOf(extents));
+  if (isGuarded) return { operand, base, isSame: false, place: null };
   const isSame = sizeOf(base.shape) === sizeOf(extents) && equalIndex(place, flatten(identityCoordinates(extents), extents));
   return { operand, base, isSame, place };
 }

@@ -158,6 +158,7 @@ class Scheduler {
 
   #placeElementwise(node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): void {
     const edges = [...aligned, ...elsewhere];
+    const apart = [...aligned.filter(({ isSame }) => !isSame), ...elsewhere];
     const candidates = this.#groupsOf(aligned);
     const reasons: string[] = [];
     for (const group of candidates) {
@@ -166,20 +167,12 @@ class Scheduler {
         reasons.push(level.refusal);
         continue;
       }
-      const others = edges.filter(({ base, isSame }) => !isSame || elsewhere.some((edge) => edge.base === base));
-      this.#join(
-        group,
-        node,
-        level,
-        edges,
-        others.filter(({ base }) => this.groups.of(base) !== group),
-      );
+      this.#join(group, node, level, edges, apart);
       for (const other of candidates) if (other !== group) this.#tryMerge(this.groups.of(node)!, other);
       return;
     }
     const group = this.groups.create('loop', node.shape, reasons[0] ?? 'it reads arguments only');
-    const others = edges.filter(({ base, isSame }) => !isSame || elsewhere.some((edge) => edge.base === base));
-    this.#join(group, node, 'full', edges, others);
+    this.#join(group, node, 'full', edges, apart);
   }
 
   /** Where a node would stand in a group, or why it cannot join. */

@@ -7,7 +7,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
 import type { Group } from './groups.ts';
 import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
-import { flatten, isRearrangement, movementsOf, pull, type Coordinates, type Guard } from '../movement.ts';
+import { isRearrangement, movementsOf, pullThrough } from '../movement.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Operations that are computed again rather than stored, at most. */
@@ -135,20 +135,15 @@ function chooseOutputs(
 
 /** Whether a matrix product can read an operand through these movements: one stride for each axis. */
 function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
-  const guards: Guard[] = [];
-  const space = spaceOf(operand.shape);
-  let at = identityCoordinates(operand.shape);
-  for (const movement of chain) at = pull(movement, at, space, guards);
-  return guards.length === 0 && isAffine(flatten(at, chain.at(-1)?.inputs[0]!.shape ?? operand.shape));
+  const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(operand.shape), spaceOf(operand.shape));
+  return !isGuarded && isAffine(place);
 }
 
 /** Whether elements can be picked through these movements: the picked axis has one stride, and nothing is padded. */
 function isGatherable({ attrs, inputs, shape }: NodeOf<'gather'>, chain: readonly NodeOf<'movement'>[]): boolean {
   const source = inputs[0]!;
   const picked = shape.length;
-  const guards: Guard[] = [];
-  const space = spaceOf([...shape, source.shape[attrs.axis]!]);
-  let at: Coordinates = identityCoordinates(shape).map((index, axis) => (axis === attrs.axis ? axisIndex(picked) : index));
-  for (const movement of chain) at = pull(movement, at, space, guards);
-  return guards.length === 0 && factorOf(flatten(at, chain.at(-1)?.inputs[0]!.shape ?? source.shape), picked) !== null;
+  const at = identityCoordinates(shape).map((index, axis) => (axis === attrs.axis ? axisIndex(picked) : index));
+  const { place, isGuarded } = pullThrough(source, chain, at, spaceOf([...shape, source.shape[attrs.axis]!]));
+  return !isGuarded && factorOf(place, picked) !== null;
 }

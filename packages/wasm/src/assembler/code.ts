@@ -13,7 +13,6 @@ import {
   LANE_MEMORY,
   MEMORY,
   PLAIN,
-  SATURATING,
   VECTOR,
   VECTOR_MEMORY,
   type Instruction,
@@ -163,8 +162,7 @@ export class Code {
 
   op(name: Instruction): this {
     if (name in PLAIN) this.#body.byte(PLAIN[name as keyof typeof PLAIN]);
-    else if (name in VECTOR) this.#body.byte(SIMD).unsigned(VECTOR[name as keyof typeof VECTOR]);
-    else this.#body.byte(0xfc).unsigned(SATURATING[name as keyof typeof SATURATING]);
+    else this.#body.byte(SIMD).unsigned(VECTOR[name as keyof typeof VECTOR]);
     return this;
   }
 

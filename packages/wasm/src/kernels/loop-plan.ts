@@ -2,7 +2,7 @@
  * How a loop kernel becomes vector code: along which axis the lanes of registers lie, and how many vectors one loop body computes. Lanes along the innermost column axis sweep
  * contiguous rows (softmax, layer norm, maps); lanes along a row axis compute neighbouring rows at once (sums over the columns of a matrix).
  */
-import { canBeTogether, isFunction } from '../scalar/functions.ts';
+import { togetherKind } from '../scalar/functions.ts';
 import { bodiesOf, factorOf, scalarsIn, type Kernel, type LoopKernel, type Pass, type Scalar } from '@firsthand/compiler';
 import { accessCost, costOfAll } from './cost.ts';
 import { rootsOf, withRowCache } from './row-cache.ts';
@@ -92,13 +92,9 @@ function splitPasses(kernel: LoopKernel): LoopKernel {
 function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
   const roots = rootsOf(kernel, pass);
   // Random words come sixteen at a time, and several vectors of a function are computed together.
-  if (scalarsIn(roots).some((scalar) => scalar.op === 'random' || isTogether(scalar))) return MOST_VECTORS;
+  if (scalarsIn(roots).some((scalar) => scalar.op === 'random' || togetherKind(scalar) !== null)) return MOST_VECTORS;
   const wanted = Math.floor(BODY / Math.max(1, costOfAll(roots) + pass.stores.length));
   return wanted >= MOST_VECTORS ? MOST_VECTORS : wanted >= 2 ? 2 : least;
-}
-
-function isTogether(scalar: Scalar): boolean {
-  return scalar.op === 'unary' && scalar.dtype === 'float32' && isFunction(scalar.kind) && canBeTogether(scalar.kind);
 }
 
 /** Whether a kernel only computes each element of one index space by itself: then its axes may run in any order. */

@@ -52,12 +52,13 @@ export function emitFunction(code: Code, kind: FunctionKind, shape: FloatShape, 
   else emitFloat64(code, calleeOf(tools, kind), [x]);
 }
 
-/** Whether a function of float32 can be emitted for several vectors at once. */
-export function canBeTogether(kind: FunctionKind): boolean {
-  return FLOAT32_FUNCTIONS[kind].together !== undefined;
+/** The kind of a function of float32 that can be emitted for several vectors at once; null for all other expressions. */
+export function togetherKind(scalar: Scalar): FunctionKind | null {
+  if (scalar.op !== 'unary' || scalar.dtype !== 'float32' || !isFunction(scalar.kind)) return null;
+  return FLOAT32_FUNCTIONS[scalar.kind].together === undefined ? null : scalar.kind;
 }
 
-/** Computes f of several vectors of float32 into locals. @throws Error unless `canBeTogether` */
+/** Computes f of several vectors of float32 into locals. `kind` is one that `togetherKind` gives. */
 export function emitTogether(code: Code, kind: FunctionKind, xs: readonly Local[], results: readonly Local[], tools: Tools): void {
   const { together } = FLOAT32_FUNCTIONS[kind];
   if (together === undefined) throw new Error(`wasm: ${kind} takes one vector at a time`);

@@ -12,7 +12,7 @@ import { Access, type ArrayAt } from './access.ts';
 import { emitBinary, emitBound, emitUnary } from './arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import { convert, widenMask } from './convert.ts';
-import { canBeTogether, emitTogether, isFunction, type Tools } from './functions.ts';
+import { emitTogether, togetherKind, type Tools } from './functions.ts';
 import { Gathers } from './gathers.ts';
 import { Guards } from './guards.ts';
 import { axesOf, shiftIndex } from './indices.ts';
@@ -294,10 +294,9 @@ export class ScalarEmitter {
   /** A function of float32 for all vectors of a block, where its formula can be emitted for several at once. */
   #prepareFunction(scalar: ScalarOf<'unary'>): void {
     const { code, nest, block } = this;
-    const { kind, x } = scalar;
-    if (!isFunction(kind) || x.dtype !== 'float32' || !canBeTogether(kind) || block.length === 1) return;
-    if (nest.find(this.#key(scalar, 0)) !== undefined) return;
-    const operands = block.map((_, vector) => this.#keep(x, vector));
+    const kind = togetherKind(scalar);
+    if (kind === null || block.length === 1 || nest.find(this.#key(scalar, 0)) !== undefined) return;
+    const operands = block.map((_, vector) => this.#keep(scalar.x, vector));
     const results = block.map((_, vector) => nest.keep(this.#key(scalar, vector), 'v128'));
     emitTogether(code, kind, operands, results, this.#tools);
   }
