@@ -86,22 +86,27 @@ function inOrder(units: readonly Unit[], outputs: readonly Node[]): readonly Uni
   for (const unit of units) for (const node of unit.writes) writer.set(node, unit);
   const order: Unit[] = [];
   const visited = new Set<Unit>();
+  const underWay = new Set<Unit>();
   for (const output of outputs) {
     const first = writer.get(output);
     if (first === undefined || visited.has(first)) continue;
     const path: { readonly unit: Unit; next: number }[] = [{ unit: first, next: 0 }];
     visited.add(first);
+    underWay.add(first);
     while (path.length > 0) {
       const top = path.at(-1)!;
       const read = top.unit.reads[top.next++];
       if (read === undefined) {
         order.push(top.unit);
+        underWay.delete(top.unit);
         path.pop();
         continue;
       }
       const needed = writer.get(read);
+      if (needed !== undefined && underWay.has(needed)) throw new Error('compileProgram: two kernels need each other');
       if (needed === undefined || visited.has(needed)) continue;
       visited.add(needed);
+      underWay.add(needed);
       path.push({ unit: needed, next: 0 });
     }
   }

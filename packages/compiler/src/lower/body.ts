@@ -7,7 +7,7 @@ import { full, sizeOf } from '@firsthand/linalg';
 import type { Group } from '../schedule/groups.ts';
 import { addIndices, axisIndex, boundsOf, constantIndex, equalIndex, factorOf, scaleIndex, type Index } from '../index-expression.ts';
 import type { Operand, Reduction, Scalar } from '../kernel.ts';
-import { flatten, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+import { flatten, movementsOf, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
 import type { Owner } from '../schedule/storing.ts';
 
 /** The kernel that an expression belongs to: its loops and what they stand for. */
@@ -109,7 +109,9 @@ export class Body {
   #isStoredElsewhere(node: Node): boolean {
     if (node.op === 'leaf') return true;
     const owner = this.#owners.get(node);
-    return owner !== undefined && node !== this.#copied && (owner === 'copy' || owner !== this.frame.group);
+    if (owner === undefined || node === this.#copied) return false;
+    // A copy of what this kernel computes is made after it has run: here the value itself is at hand.
+    return owner === 'copy' ? this.frame.group?.levels.has(movementsOf(node).base) !== true : owner !== this.frame.group;
   }
 
   /** The element of `node` at a place. */

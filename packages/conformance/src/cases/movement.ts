@@ -1,5 +1,5 @@
 /** Movements: which element stands where afterwards, by index arithmetic; their gradients move back, sum what was repeated, drop nothing. */
-import { Tensor } from '@firsthand/autograd';
+import { realize, Tensor } from '@firsthand/autograd';
 import { node } from '@firsthand/graph';
 import type { Movement } from '@firsthand/graph';
 import { describe, test } from 'vitest';
@@ -137,5 +137,14 @@ export function describeMovement(device: GetDevice): void {
       { shape: moved.shape, data: moved.data },
     );
     await expectGradients(device(), (each) => chain(each, (t) => t.sin()), [x]);
+  });
+  test('a repeated sum that is asked for beside what is computed from it', async () => {
+    const x = toTensor({ shape: [3], data: [1, 2, 4] }, 'float32');
+    const total = x.neg().sum(0);
+    const repeated = total.unsqueeze(0).expand(3);
+    const shifted = x.add(total);
+    await realize(total, repeated, shifted);
+    await expectExact(repeated, { shape: [3], data: [-7, -7, -7] });
+    await expectExact(shifted, { shape: [3], data: [-6, -5, -3] });
   });
 }
