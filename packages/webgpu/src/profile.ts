@@ -1,0 +1,19 @@
+/** What kernels are chosen by: the facts about an adapter that change which WGSL is fast, or allowed. */
+
+/** Facts about an adapter. */
+export interface AdapterProfile {
+  /** What it calls itself: `nvidia ampere`, `google swiftshader`. */
+  readonly name: string;
+  /** Whether it computes on the CPU: lanes are a vector register, barriers are slow, and there is no memory that is faster than the caches. */
+  readonly isSoftware: boolean;
+  /** Invocations that run in step, at the least and at the most; null where shaders may not use subgroups. */
+  readonly subgroups: { readonly least: number; readonly most: number } | null;
+  /** Storage buffers that one shader may bind. */
+  readonly maxBindings: number;
+  /** Invocations per workgroup. */
+  readonly maxInvocations: number;
+  /** Bytes of workgroup memory. */
+  readonly workgroupBytes: number;
+  /** Workgroups along one dimension of a dispatch. */
+  readonly maxWorkgroups: number;
+}
