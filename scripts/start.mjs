@@ -1,4 +1,5 @@
-// `npm start`: installs what one app needs, and nothing else, then runs it from its source. `node scripts/start.mjs <app> [arguments]`.
+// `npm start`: installs what one app needs, and nothing else, then runs it from its source, in Node or, where its `main` is a page, served to a browser.
+// `node scripts/start.mjs <app> [arguments]`.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -13,7 +14,8 @@ const folder = `apps/${app}`;
 const { name, main } = readJson(`${folder}/package.json`);
 if (install({ folder, filter: `${name}...` })) {
   const { runTypeScript } = await import('./typescript.mjs');
-  await runTypeScript(folder, main, args);
+  const { servePage } = await import('./page.mjs');
+  await (main.endsWith('.html') ? servePage(folder, args) : runTypeScript(folder, main, args));
 } else {
   console.error('The installation failed; nothing was started. Repair the cause above and run the command again.');
   process.exitCode = 1;

@@ -1,3 +1,6 @@
 import { testConfig } from '../../vitest.shared.ts';
+import { softwareGPU } from '../../tests/support/chromium.ts';
+
+softwareGPU();
 
 export default testConfig;

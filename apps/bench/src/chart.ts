@@ -2,8 +2,8 @@
  * The results as a picture: a row for each task, a dot for each contender, as far to the right as it takes longer than this project, on a logarithmic
  * axis. Vega-Lite describes it, Vega draws it as SVG without a browser.
  */
-import { CONTENDERS, DESCRIPTIONS, OWN } from './contender.ts';
-import { GROUP_TITLES, type Results, type Row } from './results.ts';
+import { DESCRIPTIONS, OWN } from './contender.ts';
+import { GROUP_TITLES, placeOf, type Results, type Row } from './results.ts';
 import type { Group } from './tasks.ts';
 
 interface Dot {
@@ -56,7 +56,7 @@ function groupView(group: Group, rows: readonly Row[], contenders: readonly stri
 export async function renderChart({ rows, setting }: Results): Promise<string> {
   const vega = await import('vega');
   const { compile } = await import('vega-lite');
-  const names = CONTENDERS.filter((name) => rows.some(({ outcomes }) => outcomes.get(name)?.kind === 'timed'));
+  const names = [...new Set(rows.flatMap(({ outcomes }) => [...outcomes].flatMap(([name, { kind }]) => (kind === 'timed' ? [name] : []))))];
   const contenders = names.map((name) => DESCRIPTIONS[name].title);
   const groups = [...new Set(rows.map(({ task }) => task.group))];
   const views = groups.map((group) =>
@@ -71,7 +71,7 @@ export async function renderChart({ rows, setting }: Results): Promise<string> {
     background: 'white',
     title: {
       text: 'Time relative to firsthand: to the right is slower',
-      subtitle: `Node ${setting.node}, ${setting.processor}, one thread`,
+      subtitle: placeOf(setting),
     },
     vconcat: views,
     resolve: { scale: { color: 'shared', x: 'shared' } },

@@ -1,6 +1,6 @@
 /** A contender from outside: a child process that is asked one thing at a time. A child that dies or hangs fails the request and every later one. */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { ContenderName, ContenderOptions } from './contender.ts';
+import type { ContenderOptions, ProcessContender } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
 
 /** Someone to ask, whether in a process of its own or, in tests, here. */
@@ -27,7 +27,7 @@ export function engineFlags(flags: readonly string[]): string[] {
  * Starts a contender.
  * @param program the file of this program, which the child runs with other words
  */
-export function startContender(program: string, name: ContenderName, { device }: ContenderOptions): Asked {
+export function startContender(program: string, name: ProcessContender, { device }: ContenderOptions): Asked {
   const child = fork(program, [CONTENDER_WORD, name, device], {
     execArgv: [...engineFlags(process.execArgv), '--expose-gc'],
     env: { ...process.env, [CONTENDER_MARK]: '1' },

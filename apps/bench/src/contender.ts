@@ -1,6 +1,7 @@
 /**
  * The seam between the benchmark and what it compares: a contender takes a task and gives back something that can be run again and again.
- * Each lives in a process of its own, so that no two share an engine's heap, code or garbage collection.
+ * On the processor each lives in a process of its own, so that no two share an engine's heap, code or garbage collection; on the GPU all
+ * live in one page, so that they share its adapter.
  */
 import type { Task } from './tasks.ts';
 
@@ -9,7 +10,10 @@ export type Notes = Readonly<Record<string, number>>;
 
 /** A task ready to run. */
 export interface Prepared {
-  /** Does the work once, to its end. A promise only where the contender's own interface is asynchronous. */
+  /**
+   * Does the work once, to its end; on a GPU, all of it is handed over, and a wait for its end may be left to the caller. A promise only where
+   * the contender's own interface is asynchronous.
+   */
   run(): void | Promise<void>;
   /** What was computed: the results of an operation by its last run, or the losses of all training steps so far. */
   outputs(): Promise<readonly Float32Array[]>;
@@ -32,15 +36,21 @@ export interface ContenderOptions {
   readonly device: DeviceName;
 }
 
+/** Those of the comparison on the processor. */
 export const CONTENDERS = ['firsthand', 'uncompiled', 'mul-add', 'madd', 'tfjs-wasm', 'jax-js', 'ort-web', 'loops'] as const;
 
-export type ContenderName = (typeof CONTENDERS)[number];
+/** Those of the comparison on the GPU. */
+export const PAGE_CONTENDERS = ['firsthand', 'tfjs-webgpu', 'jax-js'] as const;
+
+export type ProcessContender = (typeof CONTENDERS)[number];
+export type PageContender = (typeof PAGE_CONTENDERS)[number];
+export type ContenderName = ProcessContender | PageContender;
 
 /** The one that the others are compared with. */
-export const OWN: ContenderName = 'firsthand';
+export const OWN = 'firsthand';
 
 /** The one whose results are right by definition. */
-export const ORACLE: ContenderName = 'loops';
+export const ORACLE = 'loops';
 
 /** How each is shown, and what it is. */
 export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: string; readonly text: string } } = {
@@ -52,7 +62,8 @@ export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: st
   },
   madd: { title: 'madd', text: 'the same with relaxed_madd, where the engine has it' },
   'tfjs-wasm': { title: 'tfjs-wasm', text: '@tensorflow/tfjs-backend-wasm, one thread' },
-  'jax-js': { title: 'jax-js', text: '@jax-js/jax on its wasm device, jit' },
+  'tfjs-webgpu': { title: 'tfjs-webgpu', text: '@tensorflow/tfjs-backend-webgpu' },
+  'jax-js': { title: 'jax-js', text: '@jax-js/jax, everything inside jit' },
   'ort-web': { title: 'ort-web', text: 'onnxruntime-web, wasm, one thread; a run copies its inputs and outputs' },
   loops: { title: 'loops', text: 'plain loops over typed arrays; they say what is right' },
 };
@@ -61,4 +72,4 @@ export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: st
 export const CEILINGS: ReadonlySet<ContenderName> = new Set(['mul-add', 'madd']);
 
 /** Those that come from a registry. */
-export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'jax-js', 'ort-web']);
+export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'tfjs-webgpu', 'jax-js', 'ort-web']);

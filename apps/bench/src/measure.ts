@@ -20,9 +20,20 @@ export interface Effort {
   readonly most: number;
 }
 
-export const EFFORTS: { readonly full: Effort; readonly quick: Effort } = {
+interface Efforts {
+  readonly full: Effort;
+  readonly quick: Effort;
+}
+
+export const EFFORTS: Efforts = {
   full: { rounds: 9, round: 120, warmUp: 300, most: 10_000 },
   quick: { rounds: 3, round: 25, warmUp: 50, most: 1500 },
+};
+
+/** Where the processor plays the GPU, a run takes seconds. */
+export const PAGE_EFFORTS: Efforts = {
+  full: { rounds: 9, round: 120, warmUp: 300, most: 20_000 },
+  quick: { rounds: 3, round: 25, warmUp: 50, most: 6000 },
 };
 
 /** How a contender did at a task. */
@@ -57,17 +68,25 @@ export type Outcomes = ReadonlyMap<ContenderName, Outcome>;
  */
 const RUNS = 2;
 
-/** @param tell is called before everything that takes time */
+/** Milliseconds that nothing takes; infinity is no number in JSON. */
+const NEVER = Number.MAX_VALUE;
+
+/**
+ * @param tell is called before everything that takes time
+ * @param judge the plain loops, where they say what is right and take no turn
+ */
 export async function measure(
   task: Task,
   contenders: ReadonlyMap<ContenderName, Asked>,
   effort: Effort,
   tell: (name: ContenderName, what: string) => void,
+  judge: Asked | null = null,
 ): Promise<Outcomes> {
   const outcomes = new Map<ContenderName, Outcome>();
   const ready: Ready[] = [];
-  let expected: readonly Float32Array[] | null = null;
-  const enough = task.work.kind === 'training' ? Number.POSITIVE_INFINITY : effort.most;
+  if (judge !== null) tell(ORACLE, 'check');
+  let expected = judge === null ? null : await judgement(task, judge);
+  const enough = task.work.kind === 'training' ? NEVER : effort.most;
   for (const [name, asked] of oracleFirst(contenders)) {
     tell(name, 'check');
     const reply = await asked.ask({ kind: 'prepare', task: task.id, runs: RUNS, enough });
@@ -95,6 +114,15 @@ export async function measure(
   for (const each of ready) outcomes.set(each.name, await outcomeOf(each, own));
   for (const [name, asked] of contenders) if (!ready.some((each) => each.name === name)) await asked.ask({ kind: 'release' });
   return new Map([...contenders.keys()].map((name) => [name, outcomes.get(name)!]));
+}
+
+/** What is right. An operation need be computed once only. */
+async function judgement(task: Task, judge: Asked): Promise<readonly Float32Array[]> {
+  const runs = task.work.kind === 'training' ? RUNS : 1;
+  const reply = await judge.ask({ kind: 'prepare', task: task.id, runs, enough: NEVER });
+  if (reply.kind !== 'prepared') throw new Error(`${task.id}: the plain loops do not say what is right: ${messageOf(reply)}`);
+  await judge.ask({ kind: 'release' });
+  return reply.outputs;
 }
 
 /** A contender whose results are right. */

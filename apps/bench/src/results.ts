@@ -14,6 +14,26 @@ export interface Setting {
   readonly effort: Effort;
   /** Versions of the libraries, by name. */
   readonly versions: Readonly<Record<string, string>>;
+  /** What the page said that it was measured in; null on the processor. */
+  readonly page: PageSetting | null;
+}
+
+/** A page, and the GPU that it computes on. */
+export interface PageSetting {
+  /** As the browser names itself. */
+  readonly browser: string;
+  /** The adapter's vendor, architecture and so on, as far as the browser tells. */
+  readonly adapter: string;
+  /** Whether it is no GPU but the processor that plays one. */
+  readonly software: boolean;
+  /** Of the adapter. */
+  readonly features: readonly string[];
+}
+
+/** Where it was measured, in a line. */
+export function placeOf({ node, processor, page }: Setting): string {
+  if (page === null) return `Node ${node}, ${processor}, one thread`;
+  return `WebGPU on ${page.adapter}${page.software ? ', a GPU IN SOFTWARE' : ''}`;
 }
 
 export interface Row {

@@ -3,7 +3,7 @@
  * times as long the contender takes as this project: more than 1 means that this project is faster.
  */
 import Table from 'cli-table3';
-import { CEILINGS, type ContenderName, CONTENDERS, DESCRIPTIONS, OWN } from './contender.ts';
+import { CEILINGS, type ContenderName, DESCRIPTIONS, OWN } from './contender.ts';
 import type { Outcome } from './measure.ts';
 import { formatFactor, formatNumber, formatPercent } from './numbers.ts';
 import { GROUP_TITLES, type Results, type Row, UNITS } from './results.ts';
@@ -23,7 +23,8 @@ function cell(task: Task, name: ContenderName, outcome: Outcome | undefined): st
 /** The contenders that did, or should have done, one of the tasks. */
 function columnsOf(rows: readonly Row[]): ContenderName[] {
   const takesPart = ({ outcomes }: Row, name: ContenderName): boolean => (outcomes.get(name)?.kind ?? 'unable') !== 'unable';
-  return CONTENDERS.filter((name) => rows.some((row) => takesPart(row, name)));
+  const names = new Set(rows.flatMap(({ outcomes }) => [...outcomes.keys()]));
+  return [...names].filter((name) => rows.some((row) => takesPart(row, name)));
 }
 
 function groupTable(group: Group, rows: readonly Row[]): string {

@@ -134,6 +134,15 @@ const TRAINING: readonly Task[] = [
 
 export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...TRAINING];
 
+/** Those of the comparison on the GPU: large enough to have something to do there. */
+const ON_THE_GPU: ReadonlySet<string> = new Set([
+  ...['256', '512', '1024', '256x384x1536', 'batched'].map((name) => `matmul/${name}`),
+  ...['gelu', 'softmax', 'layerNorm'].map((name) => `elementwise/${name}`),
+  ...['mlp', 'gpt'].map((name) => `training/${name}`),
+]);
+
+export const PAGE_TASKS: readonly Task[] = TASKS.filter(({ id }) => ON_THE_GPU.has(id));
+
 /** Floating-point operations of the products in a task; null where products are not what it consists of. */
 export function flopsOf(work: Task['work']): number | null {
   switch (work.kind) {

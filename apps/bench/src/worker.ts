@@ -6,18 +6,25 @@ import { TASKS } from './tasks.ts';
 /** The least that is worth a look at the clock, in milliseconds. */
 const LEAST = 2;
 
+/** What the place that a contender lives in has to offer. */
+export interface Place {
+  /** The time in milliseconds. */
+  now(): number;
+  /** Gives finalizers and other tasks of the engine their turn, as in any program. */
+  pause(): Promise<void>;
+}
+
 /** Answers requests for one contender. */
 export class Worker {
   readonly #contender: Contender;
-  readonly #now: () => number;
+  readonly #place: Place;
   #prepared: Prepared | null = null;
   /** Of a run, in milliseconds, as last seen. */
   #estimate = 0;
 
-  /** @param now the time in milliseconds */
-  constructor(contender: Contender, now: () => number = () => performance.now()) {
+  constructor(contender: Contender, place: Place) {
     this.#contender = contender;
-    this.#now = now;
+    this.#place = place;
   }
 
   /** Never rejects: what goes wrong is a reply too. */
@@ -47,9 +54,9 @@ export class Worker {
     const times: number[] = [];
     let notes: Notes = {};
     while (times.length < runs && (times.at(-1) ?? 0) <= enough) {
-      const start = this.#now();
+      const start = this.#place.now();
       await this.#prepared.run();
-      times.push(this.#now() - start);
+      times.push(this.#place.now() - start);
       if (times.length === 1) notes = this.#prepared.notes?.() ?? {};
     }
     this.#estimate = times.at(-1)!;
@@ -62,16 +69,16 @@ export class Worker {
     const times: number[] = [];
     for (let left = milliseconds; left > 0 || times.length === 0;) {
       const together = Math.max(1, Math.ceil(LEAST / Math.max(this.#estimate, 1e-4)));
-      const start = this.#now();
+      const start = this.#place.now();
       for (let run = 0; run < together; run++) {
         const running = this.#prepared.run();
         if (running !== undefined) await running;
       }
-      const passed = this.#now() - start;
+      const passed = this.#place.now() - start;
       this.#estimate = passed / together;
       times.push(this.#estimate);
       left -= passed;
-      await new Promise(setImmediate); // finalizers and other tasks of the engine get their turn, as in any program
+      await this.#place.pause();
     }
     return times;
   }
@@ -82,12 +89,4 @@ export class Worker {
     this.#prepared = null;
     return { kind: 'done', notes };
   }
-}
-
-/** Lets a contender answer to the process that forked this one. */
-export function serve(contender: Contender): void {
-  const worker = new Worker(contender);
-  process.on('message', (request: Request) => {
-    void worker.answer(request).then((reply) => process.send?.(reply));
-  });
 }

@@ -28,11 +28,13 @@ function scripted(log: string[], name: ContenderName, answers: Partial<Record<Re
 
 async function run(
   script: Partial<Record<ContenderName, Partial<Record<Request['kind'], Reply>>>>,
+  judge?: Partial<Record<Request['kind'], Reply>>,
 ): Promise<{ outcomes: ReadonlyMap<ContenderName, Outcome>; log: string[] }> {
   const log: string[] = [];
   const names = Object.keys(script) as ContenderName[];
   const contenders = new Map(names.map((name) => [name, scripted(log, name, script[name]!)]));
-  return { outcomes: await measure(task!, contenders, effort, () => {}), log };
+  const asked = judge === undefined ? null : scripted(log, 'loops', judge);
+  return { outcomes: await measure(task!, contenders, effort, () => {}, asked), log };
 }
 
 test('contenders take turns, in an order that turns too', async () => {
@@ -105,6 +107,24 @@ describe('who is not timed', () => {
   test('is not the ceiling, which computes nothing', async () => {
     const { outcomes } = await run({ 'mul-add': { prepare: { kind: 'prepared', outputs: [], times: [8, 4], notes: {} } }, loops: {} });
     expect(outcomes.get('mul-add')).toMatchObject({ kind: 'timed' });
+  });
+});
+
+describe('plain loops that take no turn', () => {
+  test('say what is right, and have no outcome', async () => {
+    const wrong: Reply = { kind: 'prepared', outputs: [Float32Array.of(1, 3)], times: [8, 4], notes: {} };
+    const { outcomes, log } = await run({ firsthand: {}, 'jax-js': { prepare: wrong } }, {});
+    expect(log.slice(0, 3)).toEqual(['loops prepare', 'loops release', 'firsthand prepare']);
+    expect(log.filter((line) => line.startsWith('loops')).length).toBe(2);
+    expect([...outcomes].map(([name, { kind }]) => [name, kind])).toEqual([
+      ['firsthand', 'timed'],
+      ['jax-js', 'wrong'],
+    ]);
+  });
+
+  test('end the comparison if they fail', async () => {
+    const failing = run({ firsthand: {} }, { prepare: { kind: 'failed', message: 'gone' } });
+    await expect(failing).rejects.toThrow('matmul/64: the plain loops do not say what is right: gone');
   });
 });
 

@@ -1,13 +1,13 @@
 // The command line: what each option means, and that a wrong one gets one clear line and exit code 2.
-import { describe, expect, test } from 'vitest';
-import { CONTENDERS } from '../src/contender.ts';
-import { EFFORTS } from '../src/measure.ts';
-import { parseOptions, UsageError } from '../src/options.ts';
-import { TASKS } from '../src/tasks.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { CONTENDERS, PAGE_CONTENDERS } from '../src/contender.ts';
+import { EFFORTS, PAGE_EFFORTS } from '../src/measure.ts';
+import { parseOptions, parsePageOptions, UsageError } from '../src/options.ts';
+import { PAGE_TASKS, TASKS } from '../src/tasks.ts';
 
-const usage = (...args: string[]): UsageError => {
+const usage = (args: readonly string[], parse: (args: readonly string[]) => unknown = parseOptions): UsageError => {
   try {
-    parseOptions(args);
+    parse(args);
   } catch (error) {
     if (error instanceof UsageError) return error;
     throw error;
@@ -41,7 +41,7 @@ test('every option has its effect', () => {
 });
 
 test('help is a text, not an error, and names every task and contender', () => {
-  const { message, exitCode } = usage('--help');
+  const { message, exitCode } = usage(['--help']);
   expect(exitCode).toBe(0);
   for (const name of [...TASKS.map(({ id }) => id), ...CONTENDERS]) expect(message).toContain(`  ${name}`);
 });
@@ -55,9 +55,44 @@ describe('a wrong option', () => {
     [['--fast'], "unknown option '--fast'"],
     [['attic'], 'too many arguments'],
   ])('%j is refused in a line', (args, reason) => {
-    const { message, exitCode } = usage(...args);
+    const { message, exitCode } = usage(args);
     expect(message).toContain(reason);
     expect(message).not.toContain('\n');
     expect(exitCode).toBe(2);
+  });
+});
+
+describe('on the GPU', () => {
+  beforeEach(() => vi.stubEnv('FIRSTHAND_CHROMIUM', undefined));
+  afterEach(() => vi.unstubAllEnvs());
+
+  test('without arguments, everything, in the browser of the user', () => {
+    expect(parsePageOptions([])).toEqual({
+      tasks: PAGE_TASKS,
+      contenders: PAGE_CONTENDERS,
+      effort: PAGE_EFFORTS.full,
+      chromium: null,
+      json: null,
+      svg: null,
+    });
+  });
+
+  test('every option has its effect', () => {
+    const options = parsePageOptions('--quick --chromium a/b --json a.json --contenders jax-js --only mlp batched'.split(' '));
+    expect(options.tasks.map(({ id }) => id)).toEqual(['matmul/batched', 'training/mlp']);
+    expect(options).toMatchObject({ contenders: ['jax-js'], effort: PAGE_EFFORTS.quick, chromium: 'a/b', json: 'a.json', svg: null });
+  });
+
+  test('the browser may be named by the environment', () => {
+    vi.stubEnv('FIRSTHAND_CHROMIUM', 'c/d');
+    expect(parsePageOptions([]).chromium).toBe('c/d');
+  });
+
+  test('help names every task and contender of it, and a wrong option is refused', () => {
+    const { message } = usage(['--help'], parsePageOptions);
+    for (const name of [...PAGE_TASKS.map(({ id }) => id), ...PAGE_CONTENDERS]) expect(message).toContain(`  ${name}`);
+    expect(message).not.toContain('ort-web');
+    expect(usage(['--contenders', 'ort-web'], parsePageOptions).message).toContain('Allowed choices are firsthand, tfjs-webgpu, jax-js');
+    expect(usage(['--only', 'matmul/64'], parsePageOptions).exitCode).toBe(2);
   });
 });

@@ -2,10 +2,11 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { renderChart } from '../src/chart.ts';
+import { renderCounts } from '../src/counts.ts';
 import { EFFORTS, type Outcome, type Timed } from '../src/measure.ts';
 import { formatFactor, formatNumber, formatPercent } from '../src/numbers.ts';
 import { startProgress } from '../src/progress.ts';
-import { type Results, toJson } from '../src/results.ts';
+import { placeOf, type Results, toJson } from '../src/results.ts';
 import { summarize } from '../src/statistics.ts';
 import { renderTables } from '../src/table.ts';
 import { TASKS } from '../src/tasks.ts';
@@ -38,6 +39,7 @@ const results: Results = {
     device: 'wasm',
     effort: EFFORTS.quick,
     versions: { 'a-library': '1.2.3' },
+    page: null,
   },
   rows: [
     row('matmul/512', [
@@ -95,6 +97,32 @@ test('the tables', () => {
     'training/mlp, firsthand: first step 100 ms, 41.4 ms of it for 2 plans; later 0 more',
     'training/mlp, jax-js: first step 100 ms',
   ]);
+});
+
+test('what was asked of WebGPU', () => {
+  const first = { buffers: 3, createdBytes: 4_190_000, longestBlock: 9.5 };
+  const later = { dispatches: 1, submits: 2, passes: 1, writes: 4, buffers: 0, javascript: 0.276 };
+  const rows = [
+    row('elementwise/softmax', [
+      ['firsthand', timed([[8, 10, 12]], 1, { firstNotes: first, notes: later })],
+      ['jax-js', { kind: 'failed', message: 'lost' }],
+    ]),
+  ];
+  expect(renderCounts(rows).split('\n').slice(1, 7)).toEqual([
+    '│ asked of WebGPU, a run │ dispatches │ submits │ passes │ write- │     buffers │  MB made │   first │ its longest │      Java- │',
+    '│                        │            │         │        │ Buffer │ first/later │ by first │ run, ms │   block, ms │ Script, ms │',
+    '├────────────────────────┼────────────┼─────────┼────────┼────────┼─────────────┼──────────┼─────────┼─────────────┼────────────┤',
+    '│ softmax 512×1024       │            │         │        │        │             │          │         │             │            │',
+    '│   firsthand            │          1 │       2 │      1 │      4 │       3 / 0 │     4.19 │     100 │        9.50 │       0.28 │',
+    '└────────────────────────┴────────────┴─────────┴────────┴────────┴─────────────┴──────────┴─────────┴─────────────┴────────────┘',
+  ]);
+});
+
+test('the place names the adapter, and shouts if it is none', () => {
+  const page = { browser: 'a browser', adapter: 'a vendor', software: true, features: [] };
+  expect(placeOf(results.setting)).toBe('Node 20.20.2, some processor, one thread');
+  expect(placeOf({ ...results.setting, page })).toBe('WebGPU on a vendor, a GPU IN SOFTWARE');
+  expect(placeOf({ ...results.setting, page: { ...page, software: false } })).toBe('WebGPU on a vendor');
 });
 
 test('the JSON has everything', () => {

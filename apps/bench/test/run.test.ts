@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chromium } from '../../../tests/support/chromium.ts';
 import { CONTENDER_MARK, engineFlags, startContender } from '../src/contender-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firsthand-bench-'));
@@ -42,6 +43,36 @@ test(
     expect(readFileSync(svg, 'utf8')).toContain('</svg>');
   },
   PATIENCE,
+);
+
+test(
+  'a comparison in a page, on a GPU in software',
+  () => {
+    const json = join(folder, 'b.json');
+    const { executablePath, env } = chromium();
+    const args = [program, 'webgpu', '--quick', '--chromium', executablePath, '--contenders', 'firsthand', '--only', 'matmul/256x'];
+    const output = execFileSync(process.execPath, [...args, '--json', json], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
+    expect(output).toContain('adapter: google, swiftshader');
+    expect(output.match(/THIS IS A GPU IN SOFTWARE/g)).toHaveLength(2);
+    expect(output).toMatch(/│ 256×384×1536 .*\d/);
+    const { setting, tasks } = JSON.parse(readFileSync(json, 'utf8')) as {
+      setting: { page: { software: boolean } };
+      tasks: { outcomes: { kind: string; factor: number; notes: Record<string, number> }[] }[];
+    };
+    expect(setting.page.software).toBe(true);
+    expect(tasks.map(({ outcomes }) => outcomes)).toEqual([
+      [
+        expect.objectContaining({
+          kind: 'timed',
+          factor: 1,
+          firstNotes: expect.objectContaining({ dispatches: expect.any(Number), createdBytes: expect.any(Number) }),
+          notes: expect.objectContaining({ submits: expect.any(Number), javascript: expect.any(Number) }),
+        }),
+      ],
+    ]);
+    expect(tasks[0]!.outcomes[0]!.notes['dispatches']).toBeGreaterThan(0);
+  },
+  2 * PATIENCE,
 );
 
 test('a contender that dies is a failure, then and later', async () => {

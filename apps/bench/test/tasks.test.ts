@@ -2,13 +2,28 @@
 import { describe, expect, test } from 'vitest';
 import { asInputsFirst } from '../src/contenders/layout.ts';
 import { generator, mapInputs, matmulInputs, parameterSpecs, startingParameters, trainingBatches, uniform } from '../src/inputs.ts';
-import { flopsOf, type MapTask, TASKS, type TrainingTask } from '../src/tasks.ts';
+import { flopsOf, type MapTask, PAGE_TASKS, TASKS, type TrainingTask } from '../src/tasks.ts';
 
 const workOf = (id: string) => TASKS.find((task) => task.id === id)!.work;
 const training = (id: string): TrainingTask => workOf(id) as TrainingTask;
 
 test('tasks have names of their own', () => {
   expect(new Set(TASKS.map(({ id }) => id)).size).toBe(TASKS.length);
+});
+
+test('ten of them are for the GPU', () => {
+  expect(PAGE_TASKS.map(({ id }) => id)).toEqual([
+    'matmul/256',
+    'matmul/512',
+    'matmul/1024',
+    'matmul/256x384x1536',
+    'matmul/batched',
+    'elementwise/gelu',
+    'elementwise/softmax',
+    'elementwise/layerNorm',
+    'training/mlp',
+    'training/gpt',
+  ]);
 });
 
 describe('operations', () => {

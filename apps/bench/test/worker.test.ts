@@ -1,10 +1,10 @@
 // A contender's side: what it answers, and how it times. The clock here moves only when the contender runs.
 import { describe, expect, test } from 'vitest';
 import type { Contender } from '../src/contender.ts';
-import { Worker } from '../src/worker.ts';
+import { type Place, Worker } from '../src/worker.ts';
 
 /** A contender whose every run takes so many milliseconds of `now`'s time, and the first ten more. */
-function createSlow(milliseconds: number): { readonly contender: Contender; readonly now: () => number; readonly log: string[] } {
+function createSlow(milliseconds: number): { readonly contender: Contender; readonly place: Place; readonly log: string[] } {
   let time = 0;
   let runs = 0;
   const log: string[] = [];
@@ -24,12 +24,12 @@ function createSlow(milliseconds: number): { readonly contender: Contender; read
       };
     },
   };
-  return { contender, now: () => time, log };
+  return { contender, place: { now: () => time, pause: async () => {} }, log };
 }
 
 test('a task is prepared, run and shown; the first run is slower', async () => {
-  const { contender, now } = createSlow(3);
-  expect(await new Worker(contender, now).answer({ kind: 'prepare', task: 'matmul/64', runs: 2, enough: 100 })).toEqual({
+  const { contender, place } = createSlow(3);
+  expect(await new Worker(contender, place).answer({ kind: 'prepare', task: 'matmul/64', runs: 2, enough: 100 })).toEqual({
     kind: 'prepared',
     outputs: [Float32Array.of(2)],
     times: [13, 3],
@@ -38,15 +38,15 @@ test('a task is prepared, run and shown; the first run is slower', async () => {
 });
 
 test('a long run is the last', async () => {
-  const { contender, now } = createSlow(3);
-  const reply = await new Worker(contender, now).answer({ kind: 'prepare', task: 'matmul/64', runs: 5, enough: 12 });
+  const { contender, place } = createSlow(3);
+  const reply = await new Worker(contender, place).answer({ kind: 'prepare', task: 'matmul/64', runs: 5, enough: 12 });
   expect(reply).toMatchObject({ times: [13] });
 });
 
 describe('timing', () => {
   const timesOf = async (milliseconds: number, budget: number): Promise<readonly number[]> => {
-    const { contender, now } = createSlow(milliseconds);
-    const worker = new Worker(contender, now);
+    const { contender, place } = createSlow(milliseconds);
+    const worker = new Worker(contender, place);
     await worker.answer({ kind: 'prepare', task: 'matmul/64', runs: 2, enough: 100 });
     const reply = await worker.answer({ kind: 'time', milliseconds: budget });
     if (reply.kind !== 'times') throw new Error(reply.kind);
@@ -67,8 +67,8 @@ describe('timing', () => {
 });
 
 test('what it cannot do, what fails and what is not there are replies', async () => {
-  const { contender, now, log } = createSlow(1);
-  const worker = new Worker(contender, now);
+  const { contender, place, log } = createSlow(1);
+  const worker = new Worker(contender, place);
   expect(await worker.answer({ kind: 'time', milliseconds: 1 })).toEqual({ kind: 'failed', message: 'Error: no task is prepared' });
   expect(await worker.answer({ kind: 'prepare', task: 'training/mlp', runs: 1, enough: 100 })).toEqual({ kind: 'unable' });
   expect(await worker.answer({ kind: 'prepare', task: 'elementwise/exp', runs: 1, enough: 100 })).toEqual({

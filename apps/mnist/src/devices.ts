@@ -9,3 +9,5 @@ export const DEVICES: { readonly [K in DeviceName]: () => Promise<Device> } = {
   wasm: async () => createWasm(),
   reference: async () => createReference(),
 };
+
+export const DEFAULT_DEVICE: DeviceName = 'wasm';

@@ -3,6 +3,7 @@
  * above the other: with colours the upper half block ▀ has one grey for each, without them a shade stands for their mean. Below the picture, a
  * column of blocks for each class is as high as its probability.
  */
+import { likeliest } from './evaluate.ts';
 import { formatPercent } from './numbers.ts';
 import { paint, type Output } from './terminal.ts';
 
@@ -58,13 +59,6 @@ export function drawProbabilities(probabilities: ArrayLike<number>): string[] {
 /** How much of one character's height is filled. */
 function block(filled: number): string {
   return EIGHTHS[Math.round(Math.min(1, Math.max(0, filled)) * (EIGHTHS.length - 1))]!;
-}
-
-/** The class with the highest probability, the first of several. */
-export function likeliest(probabilities: ArrayLike<number>): number {
-  let best = 0;
-  for (let digit = 1; digit < probabilities.length; digit++) if (probabilities[digit]! > probabilities[best]!) best = digit;
-  return best;
 }
 
 /** Heading, image and probabilities, as lines of one width. */

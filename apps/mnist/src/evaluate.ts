@@ -1,8 +1,8 @@
 /** How well the model reads digits that it has not seen: the probabilities that it gives, and how often each digit was taken for which. */
 import { compile, noGrad, tensor, type Tensor } from '@firsthand/autograd';
 import { type Dataset, loadBatch } from '@firsthand/data';
+import type { NDArray } from '@firsthand/linalg';
 import type { Layer } from '@firsthand/nn';
-import { likeliest } from './digit-card.ts';
 import { CLASSES } from './mnist.ts';
 
 export interface Evaluation {
@@ -16,17 +16,30 @@ export interface Evaluation {
 
 const BATCH = 500;
 
+/** The class with the highest probability, the first of several. */
+export function likeliest(probabilities: ArrayLike<number>): number {
+  let best = 0;
+  for (let digit = 1; digit < probabilities.length; digit++) if (probabilities[digit]! > probabilities[best]!) best = digit;
+  return best;
+}
+
+/** A function that reads images, (n, 784), with the model as it is when it is called: the probabilities of the digits, (n · 10), image by image. */
+export function reader(model: Layer): (images: NDArray) => Promise<Float32Array> {
+  const predict = compile((image: Tensor) => noGrad(() => model.forward(image).softmax()));
+  return async (images) => (await predict(tensor(images.contiguous().data, { shape: images.shape })).data()) as Float32Array;
+}
+
 /** Reads every image of the dataset. */
 export async function evaluate(model: Layer, dataset: Dataset<'image' | 'label'>): Promise<Evaluation> {
   model.eval();
-  const predict = compile((image: Tensor) => noGrad(() => model.forward(image).softmax()));
+  const probabilitiesOf = reader(model);
   const probabilities = new Float32Array(dataset.length * CLASSES);
   const confusion = new Int32Array(CLASSES * CLASSES);
   let right = 0;
   for (let first = 0; first < dataset.length; first += BATCH) {
     const indices = Array.from({ length: Math.min(BATCH, dataset.length - first) }, (_, i) => first + i);
     const { image, label } = await loadBatch(dataset, indices);
-    probabilities.set(await predict(tensor(image.contiguous().data, { shape: image.shape })).data(), first * CLASSES);
+    probabilities.set(await probabilitiesOf(image), first * CLASSES);
     for (const [i, index] of indices.entries()) {
       const written = label.get(i);
       const read = likeliest(probabilities.subarray(index * CLASSES, (index + 1) * CLASSES));

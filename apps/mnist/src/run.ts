@@ -1,25 +1,21 @@
 /**
- * One run: make the network or take it from a checkpoint, train it, save it, and report how it reads digits that it has not seen. All that
- * determines the numbers is in the settings; a run that was stopped and resumed gives the same bits as one that was not.
+ * One run: make the network or take it from a checkpoint, train it, save it, and report how it reads digits that it has not seen. A run that
+ * was stopped and resumed gives the same bits as one that was not.
  */
-import { type Device, fromArray, manualSeed, setDefaultDevice } from '@firsthand/autograd';
-import { DataLoader, loadBatch } from '@firsthand/data';
-import { Generator } from '@firsthand/linalg';
-import { loss } from '@firsthand/nn';
-import { type AdamW, schedule, type SGD } from '@firsthand/optim';
-import { accuracy, fit, loadCheckpoint, Progress } from '@firsthand/train';
+import { type Device, fromArray, setDefaultDevice } from '@firsthand/autograd';
+import { loadBatch } from '@firsthand/data';
+import { loadCheckpoint } from '@firsthand/train';
 import { readCheckpoint, requireWritable, writeCheckpoint } from './checkpoint.ts';
 import { evaluate } from './evaluate.ts';
 import type { Batch } from './layers.ts';
 import { CLASSES, type Digits, firstDigits, PIXELS, toDataset } from './mnist.ts';
-import { Network } from './model.ts';
 import { Narrator } from './narrator.ts';
 import { formatCount } from './numbers.ts';
 import { type Options, requireSameSettings } from './options.ts';
-import { OPTIMIZERS } from './optimizers.ts';
 import { reportEvaluation } from './report.ts';
 import type { Settings } from './settings.ts';
 import { type Output, paint, writeLine } from './terminal.ts';
+import { begin, learn, stepsOf, type Training } from './training.ts';
 
 /** Where a run takes place. */
 export interface Surroundings {
@@ -32,30 +28,8 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
-/** Steps over which the learning rate rises; a tenth of a short run. */
-const WARMUP = 100;
 /** Images of the batch on which layers are measured. */
 const PROBE = 256;
-
-/** All that changes while a run lasts. */
-interface Training {
-  readonly model: Network;
-  readonly optimizer: AdamW | SGD;
-  readonly data: DataLoader<'image' | 'label'>;
-  readonly progress: Progress;
-}
-
-/** What a run begins with: all random numbers come from the seed. */
-function begin({ hidden, optimizer, learningRate, batchSize, seed }: Settings, digits: Digits): Training {
-  manualSeed(seed);
-  const model = new Network(hidden);
-  return {
-    model,
-    optimizer: OPTIMIZERS[optimizer].create(model.parameters(), learningRate),
-    data: new DataLoader(toDataset(digits), { batchSize, shuffle: new Generator(seed).split() }),
-    progress: new Progress(),
-  };
-}
 
 /**
  * Runs from the first step, or from where a checkpoint was saved, to the report, or until the signal.
@@ -75,20 +49,9 @@ export async function run(options: Options, { device, train, test, output, signa
   const save = async (): Promise<void> => writeCheckpoint(out, training, settings);
 
   introduce(output, training, settings, { device, digits, test, isResumed: saved !== null });
-  const steps = settings.epochs * training.data.length;
   const narrator = await Narrator.create(output, { model: training.model, probe: await probeOf(digits), settings, images: digits.count });
   const first = training.progress.step;
-  const { stopped } = await fit({
-    ...training,
-    epochs: settings.epochs,
-    loss: (model, { image, label }) => {
-      const logits = model.forward(image); // (N, 10)
-      return { loss: loss.crossEntropy(logits, label), accuracy: accuracy(logits, label) };
-    },
-    schedule: schedule.cosine({ steps, warmup: Math.min(WARMUP, Math.floor(steps / 10)) }),
-    callbacks: [narrator, { onEpoch: save }],
-    signal,
-  }).finally(() => narrator.stop());
+  const { stopped } = await learn(training, settings, { callbacks: [narrator, { onEpoch: save }], signal }).finally(() => narrator.stop());
   if (stopped) {
     await save();
     const { step, epoch } = training.progress;
@@ -115,17 +78,19 @@ async function probeOf(digits: Digits): Promise<Batch> {
 /** Says what is going to happen. */
 function introduce(
   output: Output,
-  { model, progress, data }: Training,
+  training: Training,
   settings: Settings,
   { device, digits, test, isResumed }: Pick<Surroundings, 'device' | 'test'> & { readonly digits: Digits; readonly isResumed: boolean },
 ): void {
   const { hidden, optimizer, learningRate, batchSize, seed, epochs } = settings;
+  const { model, progress } = training;
   const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
   writeLine(output, `MNIST: ${formatCount(digits.count)} handwritten digits to learn from, ${formatCount(test.count)} to be tested on`);
   writeLine(output, `network: ${PIXELS} → ${hidden} → ${CLASSES}, ${formatCount(parameters)} parameters, on the ${device.name} device`);
   writeLine(output, `training: ${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, seed ${seed}, epochs: ${epochs}`);
   if (isResumed) {
-    const place = progress.epoch === epochs ? 'its end' : `step ${formatCount(progress.step)} of ${formatCount(epochs * data.length)}`;
+    const place =
+      progress.epoch === epochs ? 'its end' : `step ${formatCount(progress.step)} of ${formatCount(stepsOf(training, settings))}`;
     writeLine(output, `resumed after ${place}`);
   }
   writeLine(output);

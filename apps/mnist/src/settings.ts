@@ -23,6 +23,16 @@ export type Count = 'epochs' | 'batchSize' | 'seed' | 'hidden' | 'examples';
 
 export const TRAINING_IMAGES = 60_000;
 
+/** What a run is like unless it is told otherwise; the learning rate is the optimizer's own. */
+export const DEFAULTS: Omit<Settings, 'learningRate'> = {
+  epochs: 5,
+  batchSize: 128,
+  optimizer: 'adamw',
+  seed: 42,
+  hidden: 128,
+  examples: TRAINING_IMAGES,
+};
+
 /** The least and the most that each may be. More hidden units would not fit into memory with their optimizer's state. */
 export const RANGES: { readonly [K in Count]: readonly [number, number] } = {
   epochs: [1, Number.MAX_SAFE_INTEGER],

@@ -2,7 +2,8 @@
 import { loadBatch } from '@firsthand/data';
 import { mean, std } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
-import { firstDigits, loadDigits, PIXELS, toDataset } from '../src/mnist.ts';
+import { loadDigits } from '../src/digit-files.ts';
+import { firstDigits, PIXELS, toDataset } from '../src/mnist.ts';
 
 const [train, tests] = await Promise.all([loadDigits('train'), loadDigits('test')]);
 

@@ -30,7 +30,7 @@ import { decideStoring, type Owner, type Storing } from './schedule/storing.ts';
  */
 export function compileProgram(program: Program, target: Target): Plan {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
-  const roots = simplify(inline(wanted), { scatterInFloat64: target.float64 });
+  const roots = simplify(inline(wanted, (composite) => target.isOwn?.(composite) === true), { scatterInFloat64: target.float64 });
   const schedule = scheduleNodes(roots);
   const storing = decideStoring(roots, schedule);
   const units = inOrder(lowerAll(schedule, storing), storing.outputs);
@@ -115,8 +115,8 @@ function inOrder(units: readonly Unit[], outputs: readonly Node[]): readonly Uni
 
 // ---- places
 
-function bytesOf(node: Node): number {
-  return sizeOf(node.shape) * DTYPES[node.dtype].bytes;
+function bytesOf(node: Node, { elementBytes }: Target): number {
+  return sizeOf(node.shape) * (elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes);
 }
 
 function planOf(program: Program, ordered: readonly Unit[], outputs: readonly Node[], target: Target): Plan {
@@ -147,8 +147,8 @@ function planOf(program: Program, ordered: readonly Unit[], outputs: readonly No
     }
     requests.push({ bytes: target.scratch(kernel), first: place, last: place });
   });
-  for (const [node, life] of lives) requests.push({ bytes: bytesOf(node), ...life });
-  const { offsets, arenaBytes, liveBytes } = planMemory(requests);
+  for (const [node, life] of lives) requests.push({ bytes: bytesOf(node, target), ...life });
+  const { offsets, arenaBytes, liveBytes } = planMemory(requests, target.alignment);
   [...lives.keys()].forEach((node, index) => add(node, { kind: 'arena', offset: offsets[kernels.length + index]! }));
   const planned = kernels.map(({ kernel, operands, nodes, boundary }, place): PlannedKernel => ({
     kernel,

@@ -1,10 +1,11 @@
 /** How to compute it: the public names of the package, and nothing else. */
 export * from './kernel.ts';
-export { dependsOn, evaluateIndex, factorOf, isAffine } from './index-expression.ts';
+export { boundsOf, dependsOn, evaluateIndex, factorOf, isAffine } from './index-expression.ts';
 export type { Atom, Index, Term } from './index-expression.ts';
 export { compileProgram } from './compile.ts';
 export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './scalars.ts';
 export { printKernel } from './report/print.ts';
+export { axisName, operandName } from './report/print-expression.ts';
 export { planMemory, type MemoryPlan, type MemoryRequest } from './plan/memory-plan.ts';
 export { trafficOf, type Traffic } from './report/traffic.ts';
 export { reportOf } from './report/report.ts';

@@ -3,7 +3,7 @@
  * so that two kernels with the same body are the same code whatever they are given; which buffer is which operand is said beside the body.
  * A scalar expression is a graph: an object that occurs twice is computed once.
  */
-import type { ArgReduceKind, BinaryKind, DType, ReduceKind, UnaryKind } from '@firsthand/graph';
+import type { ArgReduceKind, Attrs, BinaryKind, Composite, DType, ReduceKind, Shape, UnaryKind } from '@firsthand/graph';
 import type { Index } from './index-expression.ts';
 
 /** What one iteration of a kernel computes. Axes are numbered from the outermost loop to the innermost. */
@@ -156,8 +156,24 @@ export interface SortKernel {
   readonly target: { readonly operand: number; readonly index: Index };
 }
 
-/** A loop nest. */
-export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | SortKernel;
+/** An array that a kernel reads or writes whole, packed in row-major order. */
+export interface WholeArray {
+  readonly operand: number;
+  readonly shape: Shape;
+}
+
+/** A composite for which the target has code of its own. An array that is passed twice is one operand. */
+export interface OwnKernel {
+  readonly kind: 'own';
+  readonly operands: readonly Operand[];
+  readonly composite: Composite;
+  readonly attrs: Attrs;
+  readonly inputs: readonly WholeArray[];
+  readonly outputs: readonly WholeArray[];
+}
+
+/** A loop nest, or what stands for one. */
+export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | SortKernel | OwnKernel;
 /** The kinds of kernels. */
 export type KernelKind = Kernel['kind'];
 
@@ -217,4 +233,10 @@ export interface Target {
   scratch(kernel: Kernel): number;
   /** Whether sums of scattered elements may be kept in float64. */
   readonly float64: boolean;
+  /** Whether the target has code of its own for a composite; by default it has none but for matrix products. */
+  isOwn?(composite: Composite): boolean;
+  /** Bytes of an element in memory; by default those of its dtype. */
+  elementBytes?(dtype: DType): number;
+  /** Bytes to which offsets in the arena are rounded, a multiple of `ALIGNMENT`, which is the default. */
+  readonly alignment?: number;
 }

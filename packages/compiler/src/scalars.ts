@@ -2,6 +2,8 @@
  * Walking scalar expressions without recursion: what each operation is made of, everything below some expressions, and where the expressions of a
  * kernel are. An expression is a graph, so that what occurs twice is visited once.
  */
+import { sizeOf } from '@firsthand/linalg';
+import { axisIndex } from './index-expression.ts';
 import type { Kernel, KernelKind, Scalar, ScalarOp, Store } from './kernel.ts';
 
 /** A scalar expression of one operation. */
@@ -87,6 +89,13 @@ const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly Lo
   scan: ({ rows, count, value, stores }) => [bodyOf([...rows, count], [value], 1, stores)],
   scatter: ({ extents, position, value, target }) => [{ extents, values: [position, value], folds: 1, targets: [target] }],
   sort: ({ rows, count, value, target }) => [{ extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] }],
+  own: ({ operands, inputs, outputs }) => [
+    ...inputs.map(({ operand, shape }): LoopBody => {
+      const value: Scalar = { op: 'load', dtype: operands[operand]!.dtype, operand, index: axisIndex(0) };
+      return { extents: [sizeOf(shape)], values: [value], folds: 0, targets: [] };
+    }),
+    ...outputs.map(({ operand, shape }): LoopBody => ({ extents: [sizeOf(shape)], values: [], folds: 0, targets: [operand] })),
+  ],
 };
 
 /** The bodies of a kernel's loops, in the order in which they run. */

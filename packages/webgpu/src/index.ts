@@ -1,2 +1,6 @@
 /** The GPU device: the public names of the package, and nothing else. */
-export {};
+export { createWebGPU, type WebGPUOptions } from './create-webgpu.ts';
+export { defineKernel, type KernelDefinition, type KernelSource, type KernelSpec } from './kernels/own.ts';
+export type { AdapterProfile } from './profile.ts';
+export type { WebGPUDevice } from './runtime/device.ts';
+export type { Progress } from './runtime/pipelines.ts';

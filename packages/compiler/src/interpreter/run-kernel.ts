@@ -178,6 +178,10 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
         forEachPlace(frame, rows.length, [count], () => write(frame, locate(frame.place), order[frame.place[rows.length]!]!));
       });
   },
+
+  own: ({ composite }) => {
+    throw new Error(`${composite.name}: a target that says isOwn runs the kernel itself`);
+  },
 };
 
 /** NaN is last in both directions, −0 equals 0. */

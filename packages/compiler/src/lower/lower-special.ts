@@ -2,13 +2,13 @@
  * The kernels of matrix products, running sums, scattering and sorting. Each is one loop nest of a fixed form; what goes in and comes out of it is expressed as
  * elsewhere, so that a bias, an activation or a residual is the last step of a matrix product.
  */
-import type { Node, NodeOf } from '@firsthand/graph';
+import { node as createNode, type Node, type NodeOf } from '@firsthand/graph';
 import { rowMajorStrides } from '@firsthand/linalg';
 import { Body } from './body.ts';
 import { coalesce } from './coalesce.ts';
 import type { Group, GroupKind } from '../schedule/groups.ts';
 import { axisIndex, constantIndex, type Index } from '../index-expression.ts';
-import type { ContractKernel, Kernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
+import type { ContractKernel, Kernel, OwnKernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
 import {
   axesOfSpace,
   loopsOf,
@@ -32,6 +32,7 @@ export const LOWER: { readonly [K in GroupKind]: Lower } = {
   scan: lowerScan,
   scatter: lowerScatter,
   sort: lowerSort,
+  own: lowerOwn,
 };
 
 /** Where a matrix product reads an operand: through movements, from what is stored. */
@@ -214,4 +215,23 @@ function lowerSort(group: Group, _: readonly Node[], context: LoweringContext): 
     };
   });
   return [lowered];
+}
+
+/** A composite that the target computes itself: it reads and writes whole arrays, also those outputs that nobody reads. */
+function lowerOwn(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+  const called = group.members[0]!.inputs[0] as NodeOf<'call'>;
+  const { composite, attrs, outputs } = called.attrs;
+  const space: Space = { extents: [], splits: new Map() };
+  const body = new Body({ space, group, fullPlace: constantIndex(0), rowPlace: constantIndex(0) }, context.owners, null);
+  const inputs = called.inputs.map((operand) => {
+    let node = operand;
+    while (node.op === 'movement' && !context.owners.has(node)) node = node.inputs[0]!;
+    return { operand: body.operand(node, 'read'), shape: operand.shape };
+  });
+  const results = outputs.map(({ shape }, index) => {
+    const member = group.members.find((each) => each.op === 'output' && each.attrs.index === index);
+    return { operand: body.operand(member ?? createNode('output', { index }, [called]), 'write'), shape };
+  });
+  const kernel: OwnKernel = { kind: 'own', operands: body.operands, composite, attrs, inputs, outputs: results };
+  return [{ kernel, operands: body.operandNodes, nodes: group.members }];
 }

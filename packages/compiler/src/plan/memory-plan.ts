@@ -14,9 +14,9 @@ export interface MemoryRequest {
 
 /** Places in one arena. */
 export interface MemoryPlan {
-  /** Bytes from the start of the arena, one per request: multiples of `ALIGNMENT`. */
+  /** Bytes from the start of the arena, one per request: multiples of the alignment. */
   readonly offsets: readonly number[];
-  /** Bytes of the arena, a multiple of `ALIGNMENT`. */
+  /** Bytes of the arena, a multiple of the alignment. */
   readonly arenaBytes: number;
   /** The largest sum of bytes alive at one kernel: no arena is smaller. */
   readonly liveBytes: number;
@@ -25,9 +25,10 @@ export interface MemoryPlan {
 /**
  * Finds each request a place such that no two that are alive at one kernel share a byte.
  * @param requests in any order; a request of 0 bytes lies at 0
+ * @param alignment bytes to which offsets are rounded
  */
-export function planMemory(requests: readonly MemoryRequest[]): MemoryPlan {
-  const lives = livesOf(requests);
+export function planMemory(requests: readonly MemoryRequest[], alignment: number = ALIGNMENT): MemoryPlan {
+  const lives = livesOf(requests, alignment);
   const least = mostAlive(lives, lives.sizes);
   let best: Placement = { offsets: new Int32Array(), size: Infinity };
   for (const order of Object.values(ORDERS)) {
@@ -36,8 +37,8 @@ export function planMemory(requests: readonly MemoryRequest[]): MemoryPlan {
     if (best.size === least) break;
   }
   return {
-    offsets: Array.from(best.offsets, (offset) => offset * ALIGNMENT),
-    arenaBytes: best.size * ALIGNMENT,
+    offsets: Array.from(best.offsets, (offset) => offset * alignment),
+    arenaBytes: best.size * alignment,
     liveBytes: mostAlive(
       lives,
       Float64Array.from(requests, ({ bytes }) => bytes),
@@ -45,16 +46,16 @@ export function planMemory(requests: readonly MemoryRequest[]): MemoryPlan {
   };
 }
 
-/** The requests as columns; sizes are in units of `ALIGNMENT`, rounded up. */
+/** The requests as columns; sizes are in units of the alignment, rounded up. */
 interface Lives {
   readonly sizes: Int32Array;
   readonly firsts: Int32Array;
   readonly lasts: Int32Array;
 }
 
-function livesOf(requests: readonly MemoryRequest[]): Lives {
+function livesOf(requests: readonly MemoryRequest[], alignment: number): Lives {
   return {
-    sizes: Int32Array.from(requests, ({ bytes }) => Math.ceil(bytes / ALIGNMENT)),
+    sizes: Int32Array.from(requests, ({ bytes }) => Math.ceil(bytes / alignment)),
     firsts: Int32Array.from(requests, ({ first }) => first),
     lasts: Int32Array.from(requests, ({ last }) => last),
   };

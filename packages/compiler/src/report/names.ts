@@ -1,5 +1,5 @@
 /** What nodes and kernels are called in reports and profiles: operations in the order of the graph, and the sizes of the loops. */
-import { matmulComposite, type Node } from '@firsthand/graph';
+import type { Node } from '@firsthand/graph';
 import type { Kernel } from '../kernel.ts';
 
 /** Operations that a kernel's name lists before it says that there are more. */
@@ -11,7 +11,8 @@ export function describeNode(node: Node): string {
   if (node.op === 'prefixScan') return 'cumsum';
   if (node.op === 'scatter') return `scatter ${node.attrs.mode}`;
   if (node.op === 'cast') return `cast ${node.dtype}`;
-  if (node.op === 'output' || node.op === 'call') return matmulComposite.name;
+  if (node.op === 'output') return describeNode(node.inputs[0]!);
+  if (node.op === 'call') return node.attrs.composite.name;
   return node.op;
 }
 
@@ -19,6 +20,7 @@ function sizesOf(kernel: Kernel): readonly number[] {
   if (kernel.kind === 'contract') return [...kernel.batch, kernel.m, kernel.k, kernel.n];
   if (kernel.kind === 'loop') return [...kernel.rows, ...kernel.columns];
   if (kernel.kind === 'scatter') return kernel.extents;
+  if (kernel.kind === 'own') return kernel.outputs[0]?.shape ?? [];
   return [...kernel.rows, kernel.count];
 }
 

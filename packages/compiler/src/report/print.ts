@@ -3,7 +3,7 @@
  * texts compute the same bits from the same arrays, so that it serves as a key for compiled code as well as for reading.
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
-import type { Kernel, KernelKind, LoopKernel, Operand, Store } from '../kernel.ts';
+import type { Kernel, KernelKind, LoopKernel, Operand, Store, WholeArray } from '../kernel.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -116,5 +116,11 @@ const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Ex
       for (const line of lines) text.line(line);
       text.line(`${operandName(target.operand)}[${printIndex(target.index)}] = position of ${texts[0]}`);
     });
+  },
+  own: ({ operands, composite, attrs, inputs, outputs }, _, text) => {
+    text.header('own', operands);
+    const list = (arrays: readonly WholeArray[]): string =>
+      arrays.map(({ operand, shape }) => `${operandName(operand)}[${shape.join(', ')}]`).join(', ');
+    text.line(`${list(outputs)} = ${composite.name} ${JSON.stringify(attrs)} of ${list(inputs)}`);
   },
 };

@@ -6,7 +6,7 @@ import { sizeOf } from '@firsthand/linalg';
 import type { Node } from '@firsthand/graph';
 
 /** The kernel that a group becomes. */
-export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort';
+export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort' | 'own';
 
 /** Where a member stands in its group: an element of the full space, or one of a row. */
 export type Level = 'full' | 'row';

@@ -8,6 +8,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './edges.ts';
 import { elementsOfSpace, Groups, rowsOf, signatureOf, type Group, type GroupKind, type Level } from './groups.ts';
 import { equalIndex } from '../index-expression.ts';
+import { isMatmul } from '../simplify/inline.ts';
 
 /** Members of one kernel before fusion stops: code that is longer is compiled slowly and runs no faster. */
 const MEMBER_LIMIT = 160;
@@ -61,6 +62,8 @@ class Scheduler {
   /** How many nodes read a node, through movements. */
   readonly #readers = new Map<Node, number>();
   readonly #bases = new Map<Node, Node>();
+  /** The kernels of composites that the target computes itself. */
+  readonly #ofCall = new Map<Node, Group>();
 
   constructor(order: readonly Node[], roots: ReadonlySet<Node>) {
     this.#roots = roots;
@@ -97,12 +100,23 @@ class Scheduler {
     if (isElementwise(node)) this.#placeElementwise(node, node.inputs.map(edgeTo), NO_EDGES);
     else if (node.op === 'gather') this.#placeElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
     else if (node.op === 'reduce' || node.op === 'argReduce') this.#placeReduction(node);
-    else if (node.op === 'output')
-      this.#begin(node, 'contract', node.shape, node.inputs[0]!.inputs.map(edgeTo), 'a matrix product begins a kernel');
+    else if (node.op === 'output') this.#placeOutput(node);
     else if (node.op === 'prefixScan') this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a running sum begins a kernel');
     else if (node.op === 'scatter')
       this.#begin(node, 'scatter', node.inputs[1]!.shape, node.inputs.map(edgeTo), 'scattering begins a kernel');
     else if (node.op === 'sort') this.#begin(node, 'sort', node.shape, node.inputs.map(edgeTo), 'sorting begins a kernel');
+  }
+
+  #placeOutput(node: NodeOf<'output'>): void {
+    const called = node.inputs[0]!;
+    const edges = called.inputs.map(edgeTo);
+    if (isMatmul(called)) {
+      this.#begin(node, 'contract', node.shape, edges, 'a matrix product begins a kernel');
+      return;
+    }
+    const group = this.#ofCall.get(called);
+    if (group === undefined) this.#ofCall.set(called, this.#begin(node, 'own', node.shape, edges, 'the device has code of its own for it'));
+    else this.#join(group, node, 'full', edges, edges);
   }
 
   /** What it costs to compute an element of a node that depends on no other kernel; null for other nodes. */
@@ -177,7 +191,7 @@ class Scheduler {
 
   /** Where a node would stand in a group, or why it cannot join. */
   #levelIn(group: Group, node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): Level | { readonly refusal: string } {
-    if (group.kind === 'scatter' || group.kind === 'sort') return { refusal: `nothing joins a ${group.kind} kernel` };
+    if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own') return { refusal: `nothing joins a ${group.kind} kernel` };
     if (isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
     const inside = aligned.filter(({ base }) => this.groups.of(base) === group);
     for (const { base } of [...aligned, ...elsewhere]) {

@@ -5,15 +5,19 @@
 import { identity, type Node, type NodeOf } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
-import type { Group } from './groups.ts';
+import type { Group, GroupKind } from './groups.ts';
 import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
 import { isRearrangement, movementsOf, pullThrough } from '../movement.ts';
+import { isMatmul } from '../simplify/inline.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Operations that are computed again rather than stored, at most. */
 const RECOMPUTED = 12;
 /** A value that is so much smaller than what is computed from it costs nothing to store. */
 const SMALL = 8;
+
+/** Kernels that write their results as they are, and nothing else. */
+const WHOLE: ReadonlySet<GroupKind> = /* @__PURE__ */ new Set(['scatter', 'sort', 'own'] as const);
 
 /** Who stores a value: the kernel of a group, or a kernel that does nothing else. */
 export type Owner = Group | 'copy';
@@ -39,7 +43,7 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule): Stori
     if (owners.has(node)) return;
     const { chain, base } = movementsOf(node);
     const group = groups.of(base);
-    const canStore = group !== null && chain.every(isRearrangement) && group.kind !== 'scatter' && group.kind !== 'sort';
+    const canStore = group !== null && chain.every(isRearrangement) && !WHOLE.has(group.kind);
     owners.set(node, canStore ? group : 'copy');
     if (!canStore && group !== null) storeMember(base);
   };
@@ -54,7 +58,7 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule): Stori
     if (node.op === 'gather') {
       provide(node.inputs[0]!, (chain) => isGatherable(node, chain));
     } else if (node.op === 'call') {
-      for (const operand of node.inputs) provide(operand, (chain) => isMatrix(operand, chain));
+      for (const operand of node.inputs) provide(operand, (chain) => (isMatmul(node) ? isMatrix(operand, chain) : chain.every(isReshape)));
     }
   }
   const outputs = chooseOutputs(roots, schedule, owners, storeMember, materialize);
@@ -118,7 +122,7 @@ function chooseOutputs(
   const claimed = new Set<Node>();
   return roots.map((root) => {
     const { chain, base } = movementsOf(root);
-    if (groups.of(base) !== null && chain.every((movement) => movement.attrs.kind === 'reshape' || movement.attrs.kind === 'barrier')) {
+    if (groups.of(base) !== null && chain.every(isReshape)) {
       if (!claimed.has(base)) {
         claimed.add(base);
         if (!owners.has(base)) storeMember(base);
@@ -131,6 +135,11 @@ function chooseOutputs(
     materialize(own);
     return own;
   });
+}
+
+/** Whether a movement leaves the elements where they are. */
+function isReshape({ attrs }: NodeOf<'movement'>): boolean {
+  return attrs.kind === 'reshape' || attrs.kind === 'barrier';
 }
 
 /** Whether a matrix product can read an operand through these movements: one stride for each axis. */

@@ -2,19 +2,22 @@
  * Composites replaced by what they mean: each call becomes the nodes of its body, and the calls inside those become theirs, until nothing is left but primitives
  * and matrix products, which have a kernel of their own. Chains may be of any length; the recursion is as deep as composites are nested.
  */
-import { describe, matmulComposite, type Node, type NodeOf, postOrder, reapply, withGradient } from '@firsthand/graph';
+import { describe, matmulComposite, type Composite, type Node, type NodeOf, postOrder, reapply, withGradient } from '@firsthand/graph';
 import { equalShapes, ShapeError } from '@firsthand/linalg';
 
 const NONE: readonly Node[] = [];
 
+/** Composites that a target computes by code of its own: their calls stay. */
+export type IsOwn = (composite: Composite) => boolean;
+
 /**
- * The same values without calls, but for `matmul`.
+ * The same values without calls, but for `matmul` and what `isOwn` names.
  * @param roots nodes of a closed program: its leaves are arguments
  * @returns one node for each root
  * @throws ShapeError if a composite's body does not give what its `infer` promised
  */
-export function inline(roots: readonly Node[]): readonly Node[] {
-  return withGradient(false, () => expandCalls(roots, new Map()));
+export function inline(roots: readonly Node[], isOwn: IsOwn = () => false): readonly Node[] {
+  return withGradient(false, () => expandCalls(roots, new Map(), isOwn));
 }
 
 /** Whether a node is the call of a matrix product. */
@@ -23,7 +26,7 @@ export function isMatmul(node: Node): node is NodeOf<'call'> {
 }
 
 /** @param finished nodes with what stands in their place; the walk ends there */
-function expandCalls(roots: readonly Node[], finished: Map<Node, Node>): readonly Node[] {
+function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: IsOwn): readonly Node[] {
   const bodies = new Map<Node, readonly Node[]>();
   for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {
     if (finished.has(node)) continue;
@@ -32,8 +35,8 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>): readonl
     const body = node.op === 'output' ? bodies.get(node.inputs[0]!) : undefined;
     if (node.op === 'output' && body !== undefined) {
       finished.set(node, body[node.attrs.index]!);
-    } else if (node.op === 'call' && !isMatmul(node)) {
-      bodies.set(node, expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input]))));
+    } else if (node.op === 'call' && node.attrs.composite !== matmulComposite && !isOwn(node.attrs.composite)) {
+      bodies.set(node, expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isOwn));
       finished.set(node, node);
     } else {
       finished.set(node, inputs === node.inputs ? node : reapply(node, inputs));

@@ -33,6 +33,12 @@ const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
   scan: { scratch: none, emit: emitScan },
   scatter: { scratch: none, emit: emitScatter },
   sort: { scratch: sortScratch, emit: emitSort },
+  own: {
+    scratch: none,
+    emit: (_, { composite }) => {
+      throw new Error(`${composite.name}: this target has no code of its own for composites`);
+    },
+  },
 };
 
 /** Bytes of working memory that a kernel needs while it runs. */

@@ -1,0 +1,108 @@
+/**
+ * The page: it says what it computes on, does what it is asked, and shows how far it is. All contenders live in it, so that they share one adapter and
+ * take turns on it; each starts when it is asked for the first time.
+ */
+import type { PageContender } from '../contender.ts';
+import type { Reply, Request } from '../protocol.ts';
+import type { PageSetting } from '../results.ts';
+import { encodeWords, GONE_PATH, type Order, TALK_PATH, type Words } from '../wire.ts';
+import { type Place, Worker } from '../worker.ts';
+import { describePage } from './adapter.ts';
+import { Instrument } from './instrument.ts';
+import { Observed } from './observed.ts';
+import { STARTERS } from './starters.ts';
+
+/** How long a contender's JavaScript is measured after its turns, in milliseconds. */
+const CLOSELY = 200;
+
+const place: Place = {
+  now: () => performance.now(),
+  // Unlike a timer, a message comes at once.
+  pause: () =>
+    new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.addEventListener('message', () => {
+        port1.close();
+        resolve();
+      });
+      port1.start();
+      port2.postMessage(null);
+    }),
+};
+
+/** A contender that has started, and who answers for it. */
+interface Seat {
+  readonly observed: Observed;
+  readonly worker: Worker;
+}
+
+const instrument = new Instrument();
+const seats = new Map<PageContender, Promise<Seat>>();
+
+async function start(name: PageContender): Promise<Seat> {
+  const observed = new Observed(await STARTERS[name](), instrument);
+  return { observed, worker: new Worker(observed, place) };
+}
+
+/** Never rejects. Before a task is given back, its JavaScript is looked at closely. */
+async function answer(name: PageContender, request: Request): Promise<Reply> {
+  let seat = seats.get(name);
+  if (seat === undefined) seats.set(name, (seat = start(name)));
+  try {
+    const { observed, worker } = await seat;
+    if (request.kind === 'release') {
+      observed.closely = true;
+      await worker.answer({ kind: 'time', milliseconds: CLOSELY });
+      observed.closely = false;
+    }
+    return await worker.answer(request);
+  } catch (error) {
+    return { kind: 'failed', message: `it did not start: ${String(error)}` };
+  }
+}
+
+async function talk(words: Words): Promise<Order> {
+  const response = await fetch(TALK_PATH, { method: 'POST', body: encodeWords(words) });
+  return (await response.json()) as Order;
+}
+
+function element(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`the page has no element ${id}`);
+  return found;
+}
+
+function showSetting(setting: PageSetting | null): void {
+  element('adapter').textContent = setting?.adapter ?? 'none: this browser gives the page no WebGPU adapter';
+  element('software').hidden = setting?.software !== true;
+}
+
+/** What is being done, in words. */
+const DOING: { readonly [K in Request['kind']]: string } = {
+  prepare: 'checks',
+  warmUp: 'warms up',
+  time: 'is timed',
+  release: 'is measured',
+};
+
+function showOrder(order: Order): void {
+  element('results').append(...order.lines.map((line) => `${line}\n`));
+  element('state').textContent = order.kind === 'ask' ? `${order.contender} ${DOING[order.request.kind]}` : 'done';
+}
+
+async function main(): Promise<void> {
+  instrument.install(globalThis);
+  const setting = await describePage();
+  showSetting(setting);
+  addEventListener('pagehide', () => navigator.sendBeacon(GONE_PATH));
+  let order = await talk({ kind: 'hello', setting });
+  while (order.kind === 'ask') {
+    showOrder(order);
+    order = await talk({ kind: 'reply', reply: await answer(order.contender, order.request) });
+  }
+  showOrder(order);
+}
+
+main().catch((error: unknown) => {
+  element('state').textContent = `it ended: ${String(error)}`;
+});

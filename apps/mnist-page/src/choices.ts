@@ -1,0 +1,15 @@
+/** What the page says about each device: its name, what it is, and what to do where it cannot be had. */
+import type { PageDevice } from './protocol.ts';
+
+export interface Choice {
+  readonly about: string;
+  readonly remedy: string;
+}
+
+export const CHOICES: { readonly [K in PageDevice]: Choice } = {
+  reference: { about: 'plain loops, to check the others', remedy: 'Reload the page and try again.' },
+  wasm: {
+    about: 'kernels as WebAssembly SIMD',
+    remedy: 'Choose the reference device, which needs nothing, or open the page in a current browser.',
+  },
+};

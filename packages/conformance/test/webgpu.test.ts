@@ -1,0 +1,5 @@
+/** The GPU device in Node, through Dawn, on an adapter in software. */
+import { createWebGPU } from '@firsthand/webgpu';
+import { describeConformance } from '../src/suite.ts';
+
+describeConformance('webgpu', () => createWebGPU(), { randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 5_000 : 1_000 });

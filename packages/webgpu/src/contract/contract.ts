@@ -1,0 +1,10 @@
+/** Matrix products as shaders: which kind of tile, and how large, is chosen by the adapter and the shape. */
+import type { ContractKernel } from '@firsthand/compiler';
+import type { AdapterProfile } from '../profile.ts';
+import type { OperandLayout, Shader } from '../shader.ts';
+import { registerTileShader } from './register-tile.ts';
+
+/** The shaders of a matrix product. */
+export function contractShaders(kernel: ContractKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
+  return [registerTileShader(kernel, layout, { lanes: 'n', width: 4, rows: 8, columns: 4, unroll: 4, subgroups: profile.subgroups !== null })];
+}

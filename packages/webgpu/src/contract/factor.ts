@@ -1,0 +1,108 @@
+/**
+ * The two arrays of a product, a[batch, m, k] and b[batch, k, n], seen from a tile: each has an axis of its own, m or n, and shares k with the other. An index is linear in both
+ * as a rule: then positions along its own axis become addresses in front of the loop over k. Else a function says where an element lies.
+ */
+import { axisName, factorOf, type ContractKernel, type Index } from '@firsthand/compiler';
+import type { Block } from '../emit/block.ts';
+import { extentsOf, type Expressions } from '../emit/expressions.ts';
+import { indexText } from '../emit/indices.ts';
+import { sum, times } from './text.ts';
+
+/** One of the two arrays. */
+export interface Factor {
+  readonly name: 'left' | 'right';
+  readonly operand: number;
+  /** Elements from one position to the next, along its own axis and along k; null where the index is not linear in both. */
+  readonly steps: { readonly own: number; readonly inner: number } | null;
+  /** Where the batch begins, by the names of its axes; where the index is not linear, what the function that finds elements is called with first. */
+  readonly base: string;
+  /** That function. */
+  readonly declaration: string | null;
+}
+
+function factorFor(kernel: ContractKernel, name: Factor['name']): Factor {
+  const rank = kernel.batch.length;
+  const [{ operand, index }, axis] = name === 'left' ? [kernel.a, rank] : [kernel.b, rank + 1];
+  const [own, inner] = [factorOf(index, axis), factorOf(index, rank + 2)];
+  const extents = extentsOf(kernel);
+  if (own !== null && inner !== null) {
+    const rest: Index = { offset: index.offset, terms: index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank) };
+    return { name, operand, steps: { own, inner }, base: indexText(rest, extents), declaration: null };
+  }
+  const batch = kernel.batch.map((_, each) => axisName(each));
+  const parameters = [...batch, axisName(axis), axisName(rank + 2)].map((each) => `${each}: i32`).join(', ');
+  const declaration = `fn ${name}_place(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
+  return { name, operand, steps: null, base: batch.map((each) => `${each}, `).join(''), declaration };
+}
+
+/** The arrays of a kernel. */
+export function factorsOf(kernel: ContractKernel): readonly [left: Factor, right: Factor] {
+  return [factorFor(kernel, 'left'), factorFor(kernel, 'right')];
+}
+
+/** Positions along an axis: `first`, `first + step`, … Where there is an edge, those beyond it stand for the last one, whose elements are there to be loaded. */
+export interface Positions {
+  readonly first: string;
+  readonly step: number;
+  readonly count: number;
+  /** The last position of the axis, if some may lie beyond it. */
+  readonly last: number | null;
+}
+
+/** The text that loads the element at a position, by number, so many steps along k from where the loop is. */
+export type Load = (position: number, step?: number) => string;
+
+/** An address or a position: a name, and what is added to it. */
+interface Place {
+  readonly name: string;
+  readonly more: number;
+}
+
+/** The elements of a factor at some positions of its own axis. */
+export class Elements {
+  readonly #factor: Factor;
+  readonly #expressions: Expressions;
+  readonly #places: readonly Place[];
+
+  /** @param block in front of the loop over k */
+  constructor(factor: Factor, { first, step, count, last }: Positions, expressions: Expressions, block: Block) {
+    this.#factor = factor;
+    this.#expressions = expressions;
+    const { steps, base, name } = factor;
+    const own = steps?.own ?? 1;
+    const at = (position: string): string => (steps === null ? position : sum(base, times(own, position)));
+    const named = (text: string, number: number | null): string => {
+      const whole = `${name}${number ?? ''}`;
+      block.line(`let ${whole} = ${text};`);
+      return whole;
+    };
+    const isShared = last === null || own === 0;
+    const shared = isShared ? named(at(first), null) : '';
+    this.#places = Array.from({ length: count }, (_, each) =>
+      isShared
+        ? { name: shared, more: own * step * each }
+        : { name: named(at(`min(${sum(first, step * each)}, ${last})`), count === 1 ? null : each), more: 0 },
+    );
+  }
+
+  /** What some steps along k from `inner` on have in common is named in a block. */
+  along(block: Block, inner: string): Load {
+    const { steps, base, name: side, operand } = this.#factor;
+    const { operands } = this.#expressions;
+    if (steps === null) {
+      const places = this.#places.map(({ name, more }) => sum(name, more));
+      return (position, step = 0) => operands.load(operand, `${side}_place(${base}${places[position]!}, ${sum(inner, step)})`);
+    }
+    const names = new Map<string, string>();
+    for (const { name } of this.#places) {
+      if (names.has(name)) continue;
+      const text = sum(name, times(steps.inner, inner));
+      names.set(name, text === name ? name : `${name}_at`);
+      if (text !== name) block.line(`let ${name}_at = ${text};`);
+    }
+    return (position, step = 0) => {
+      const { name, more } = this.#places[position]!;
+      return operands.load(operand, sum(names.get(name)!, more + steps.inner * step));
+    };
+  }
+}

@@ -1,0 +1,39 @@
+/** What becomes of a finished sum: a function that is called with its axes and its value, so that the text is there once, however many sums an invocation has. */
+import { axisName, type ContractKernel } from '@firsthand/compiler';
+import { Block } from '../emit/block.ts';
+import { Expressions, extentsOf, Scope, type Surroundings } from '../emit/expressions.ts';
+import { Operands } from '../emit/operands.ts';
+import { range } from '../kernels/axes.ts';
+import { storeAll } from '../kernels/sweep.ts';
+import { elementType } from '../scalar/operations.ts';
+import type { OperandLayout } from '../shader.ts';
+
+/** The function `finish`, and the expressions of the shader that it is a part of. */
+export interface Finish {
+  readonly expressions: Expressions;
+  readonly declaration: string;
+  /** A call of it. */
+  call(row: string, column: string, total: string): string;
+}
+
+/** @param isGuarded whether it is called beyond the edges of the matrix too, and does nothing there */
+export function finishOf(kernel: ContractKernel, layout: OperandLayout, isGuarded: { readonly m: boolean; readonly n: boolean }): Finish {
+  const { batch, m, n, dtype, stores } = kernel;
+  const axes = range(batch.length + 2);
+  const body = new Block(1);
+  const scope = new Scope(body, axes);
+  const surroundings: Surroundings = { total: { name: 'total', scope } };
+  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), surroundings);
+  const [row, column] = [axisName(batch.length), axisName(batch.length + 1)];
+  const outside = [isGuarded.m ? `${row} >= ${m}` : '', isGuarded.n ? `${column} >= ${n}` : ''].filter((text) => text !== '');
+  if (outside.length > 0) body.nest(`if (${outside.join(' || ')})`).line('return;');
+  scope.block = body.slot();
+  storeAll(expressions, stores, scope);
+  const parameters = axes.map((axis) => `${axisName(axis)}: i32`).join(', ');
+  const first = batch.map((_, axis) => `${axisName(axis)}, `).join('');
+  return {
+    expressions,
+    declaration: `fn finish(${parameters}, total: ${elementType(dtype)}) {\n${body.toString()}}`,
+    call: (rowText, columnText, total) => `finish(${first}${rowText}, ${columnText}, ${total});`,
+  };
+}

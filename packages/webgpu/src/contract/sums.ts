@@ -1,0 +1,77 @@
+/** The sums of an invocation in named variables: one vector of up to four columns after another for each row, `sum0`, or `sum0_0`, `sum0_1`, where there are several. */
+import type { Block } from '../emit/block.ts';
+
+/** Summands of one running sum of floats, at most: longer sums are added up in blocks. */
+export const SUM_BLOCK = 512;
+
+/** A tile of sums. */
+export class Sums {
+  readonly rows: number;
+  readonly columns: number;
+  /** Columns of the vectors. */
+  readonly #widths: readonly number[];
+  readonly #type: string;
+
+  constructor(type: string, rows: number, columns: number) {
+    this.rows = rows;
+    this.columns = columns;
+    this.#type = type;
+    this.#widths = Array.from({ length: Math.ceil(columns / 4) }, (_, vector) => Math.min(4, columns - 4 * vector));
+  }
+
+  /** Every row's vectors, under a name of their own. */
+  #forEach(prefix: string, visit: (name: string, row: number, vector: number) => void): void {
+    for (let row = 0; row < this.rows; row++) this.#widths.forEach((_, vector) => visit(this.#name(prefix, row, vector), row, vector));
+  }
+
+  #name(prefix: string, row: number, vector: number): string {
+    return this.#widths.length === 1 ? `${prefix}${row}` : `${prefix}${row}_${vector}`;
+  }
+
+  declare(block: Block, prefix: string): void {
+    this.#forEach(prefix, (name, _, vector) => block.line(`var ${name} = ${this.#vector(this.#widths[vector]!)}();`));
+  }
+  /** Adds one tile to another. */
+  add(block: Block, prefix: string, other: string): void {
+    this.#forEach(prefix, (name, row, vector) => block.line(`${name} += ${this.#name(other, row, vector)};`));
+  }
+  /** Replaces every vector by a function of it. */
+  replace(block: Block, prefix: string, by: (name: string) => string): void {
+    this.#forEach(prefix, (name) => block.line(`${name} = ${by(name)};`));
+  }
+
+  /** One step along k: adds the products of a column of the left factor and a row of the right one. `step` tells the names of one loop's steps apart. */
+  addProducts(block: Block, prefix: string, step: number, left: (row: number) => string, right: (column: number) => string): void {
+    const rights = this.#widths.map((width, vector) => {
+      const name = `right_${this.#widths.length === 1 ? '' : `${vector}_`}${step}`;
+      const parts = Array.from({ length: width }, (_, part) => right(4 * vector + part));
+      block.line(`let ${name} = ${width === 1 ? parts[0]! : `${this.#vector(width)}(${parts.join(', ')})`};`);
+      return name;
+    });
+    for (let row = 0; row < this.rows; row++) {
+      let value = left(row);
+      if (rights.length > 1) {
+        block.line(`let left_${row}_${step} = ${value};`);
+        value = `left_${row}_${step}`;
+      }
+      rights.forEach((name, vector) => block.line(`${this.#name(prefix, row, vector)} += ${value} * ${name};`));
+    }
+  }
+
+  /** One sum. */
+  at(prefix: string, row: number, column: number): string {
+    const vector = column >> 2;
+    const name = this.#name(prefix, row, vector);
+    return this.#widths[vector] === 1 ? name : `${name}.${'xyzw'[column & 3]!}`;
+  }
+  /** The sum of a row at a column of the vector that holds a column, as an expression. */
+  chosen(prefix: string, row: number, column: number, place: string): string {
+    const vector = column >> 2;
+    const name = this.#name(prefix, row, vector);
+    return this.#widths[vector] === 1 ? name : `${name}[${place}]`;
+  }
+
+  #vector(width: number): string {
+    return width === 1 ? this.#type : `vec${width}<${this.#type}>`;
+  }
+}

@@ -1,0 +1,110 @@
+/** The entry point: finds an adapter, asks for what it can do, tests that it computes, and puts a device together. */
+import { DeviceError } from '@firsthand/graph';
+import type { KernelDefinition } from './kernels/own.ts';
+import type { AdapterProfile } from './profile.ts';
+import { SessionDevice, type WebGPUDevice } from './runtime/device.ts';
+import type { Progress } from './runtime/pipelines.ts';
+import { Session } from './runtime/session.ts';
+
+/** Options of `createWebGPU`. */
+export interface WebGPUOptions {
+  /** The adapter to use; by default the fastest that the platform offers. */
+  readonly adapter?: GPUAdapter;
+  /** A device of the caller's own, with the features and limits that it was asked for; it is not destroyed by `dispose()`. */
+  readonly device?: GPUDevice;
+  /** WGSL for composites of the user's own, made by `defineKernel`. */
+  readonly kernels?: readonly KernelDefinition[];
+  /** Is told how many shaders have been asked for, and how many are compiled. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** Limits that are raised to what the adapter has. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+/** Features that are used where the adapter has them. */
+const FEATURES = ['subgroups', 'timestamp-query'] as const;
+
+/**
+ * The GPU device, in browsers and in Node (with the package `webgpu` installed). Programs run asynchronously: values are awaited.
+ * @throws DeviceError (by rejecting) where there is no WebGPU or no adapter; the message says what to do
+ */
+export async function createWebGPU({ adapter, device, kernels = [], onProgress = () => {} }: WebGPUOptions = {}): Promise<WebGPUDevice> {
+  const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;
+  const gpu = device ?? (await requestDevice(chosen!));
+  const profile = profileOf(gpu);
+  const definitions = new Map(kernels.map((kernel) => [kernel.composite, kernel]));
+  return new SessionDevice(new Session({ gpu, profile, definitions, isOwn: device === undefined, onProgress }), []);
+}
+
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice({
+      label: 'firsthand',
+      requiredFeatures: FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
+    });
+  } catch (cause) {
+    throw new DeviceError(
+      `webgpu: the adapter gives no device: ${cause instanceof Error ? cause.message : String(cause)}; an adapter gives one device only: ask for a new one`,
+      { cause },
+    );
+  }
+}
+
+/** Node's GPU, once for the process: its devices end with it. */
+let nodeGPU: Promise<GPU> | null = null;
+
+/** What the platform calls WebGPU. */
+async function findGPU(): Promise<GPU> {
+  if (typeof navigator !== 'undefined' && navigator.gpu !== undefined) return navigator.gpu;
+  if (typeof process === 'undefined' || process.versions?.node === undefined) {
+    throw new DeviceError(
+      'webgpu: this browser has no WebGPU here: use a recent Chrome, Edge, Safari or Firefox on a page that is served by https or from localhost, or the wasm device',
+    );
+  }
+  nodeGPU ??= importGPU();
+  return nodeGPU;
+}
+
+async function importGPU(): Promise<GPU> {
+  // The name is not a literal, so that bundlers for browsers leave it alone.
+  const name = 'webgpu';
+  try {
+    const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { create: (options: readonly string[]) => GPU };
+    return create([]);
+  } catch (cause) {
+    nodeGPU = null;
+    throw new DeviceError('webgpu: Node has no WebGPU of its own: install the package that brings it, `npm install webgpu`', { cause });
+  }
+}
+
+async function findAdapter(): Promise<GPUAdapter> {
+  const gpu = await findGPU();
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter !== null) return adapter;
+  throw new DeviceError(
+    'webgpu: there is no adapter: the machine has no GPU that WebGPU can use, or its driver is too old (on Linux a Vulkan driver is needed); use the wasm device instead',
+  );
+}
+
+/** What is known of an adapter from its device. */
+function profileOf(gpu: GPUDevice): AdapterProfile {
+  const { vendor, architecture, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = gpu.adapterInfo;
+  const name = [vendor, architecture].filter((word) => word !== '').join(' ') || description || 'unknown adapter';
+  const { limits } = gpu;
+  return {
+    name,
+    isSoftware: isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${name} ${description}`),
+    subgroups: gpu.features.has('subgroups') ? { least: subgroupMinSize, most: subgroupMaxSize } : null,
+    maxBindings: limits.maxStorageBuffersPerShaderStage,
+    maxInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+    maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
+  };
+}

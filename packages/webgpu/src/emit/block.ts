@@ -1,0 +1,36 @@
+/** Lines of a program with blocks inside, so that a line can still be added in front of a loop while its body is being written. */
+
+/** A sequence of lines and blocks. */
+export class Block {
+  readonly #parts: (string | Block)[] = [];
+  readonly #depth: number;
+  readonly #closing: string | null;
+
+  constructor(depth: number, closing: string | null = null) {
+    this.#depth = depth;
+    this.#closing = closing;
+  }
+
+  line(...lines: readonly string[]): void {
+    this.#parts.push(...lines);
+  }
+  /** `opening { … }`, to be filled later. */
+  nest(opening: string): Block {
+    this.line(`${opening} {`);
+    const block = new Block(this.#depth + 1, '}');
+    this.#parts.push(block);
+    return block;
+  }
+  /** A place at this depth that lines can be added to later. */
+  slot(): Block {
+    const block = new Block(this.#depth);
+    this.#parts.push(block);
+    return block;
+  }
+
+  toString(): string {
+    const indent = '  '.repeat(this.#depth);
+    const inner = this.#parts.map((part) => (typeof part === 'string' ? `${indent}${part}\n` : part.toString())).join('');
+    return this.#closing === null ? inner : `${inner}${'  '.repeat(this.#depth - 1)}${this.#closing}\n`;
+  }
+}

@@ -1,0 +1,45 @@
+/** Index expressions as WGSL: i32 arithmetic on loop variables. Quotients round down, which truncating division does once its operand cannot be negative. */
+import { axisName, boundsOf, type Atom, type Index, type Term } from '@firsthand/compiler';
+
+/** An index expression as text. `extents` are those of all loop variables. */
+export function indexText({ offset, terms }: Index, extents: readonly number[]): string {
+  let text = '';
+  for (const { factor, atom } of terms) text += signed(text, factor, atomText(atom, extents));
+  return offset !== 0 || text === '' ? text + signed(text, offset, '') : text;
+}
+
+function signed(text: string, factor: number, atom: string): string {
+  const magnitude = Math.abs(factor);
+  const term = atom === '' ? String(magnitude) : magnitude === 1 ? atom : `${magnitude} * ${atom}`;
+  if (text === '') return factor < 0 ? `-${term}` : term;
+  return ` ${factor < 0 ? '-' : '+'} ${term}`;
+}
+
+function atomText(atom: Atom, extents: readonly number[]): string {
+  if (atom.kind === 'axis') return axisName(atom.axis);
+  const { of, by } = atom;
+  const [low] = boundsOf(of, extents);
+  // ⌊x/by⌋ = ⌊(x + s·by)/by⌋ − s
+  const shift = low < 0 ? Math.ceil(-low / by) : 0;
+  const text = indexText({ offset: of.offset + shift * by, terms: of.terms }, extents);
+  if (atom.kind === 'remainder') return `((${text}) % ${by})`;
+  return shift === 0 ? `((${text}) / ${by})` : `((${text}) / ${by} - ${shift})`;
+}
+
+/** An expression as the part that depends on some loop variables alone, and the rest. */
+export function splitIndex({ offset, terms }: Index, isOuter: (axis: number) => boolean): { readonly outer: Index; readonly inner: Index } {
+  const outer: Term[] = [];
+  const inner: Term[] = [];
+  for (const term of terms) (axesOf(term.atom).every(isOuter) ? outer : inner).push(term);
+  return { outer: { offset: outer.length > 0 ? offset : 0, terms: outer }, inner: { offset: outer.length > 0 ? 0 : offset, terms: inner } };
+}
+
+/** The loop variables in an atom. */
+function axesOf(atom: Atom): readonly number[] {
+  return atom.kind === 'axis' ? [atom.axis] : atom.of.terms.flatMap((term) => axesOf(term.atom));
+}
+
+/** The loop variables in an expression. */
+export function axesIn({ terms }: Index): readonly number[] {
+  return terms.flatMap(({ atom }) => axesOf(atom));
+}

@@ -1,0 +1,55 @@
+/** A module around a shader's statements: declarations of arrays and of the functions that are called, and which invocation is which. */
+import type { Block } from './block.ts';
+import type { Expressions } from './expressions.ts';
+import { declarationsOf } from '../scalar/operations.ts';
+import type { Shader } from '../shader.ts';
+
+/** Workgroups along one dimension, at most: more are laid out in rows. */
+export const GROUP_ROW = 65535;
+
+/** What a module is made of. */
+export interface ModuleParts {
+  readonly expressions: Expressions;
+  /** Invocations of a workgroup. */
+  readonly size: number;
+  readonly workgroups: number;
+  /** Statements of `main`. `group` is the number of the workgroup, `lane` that of the invocation in it, both i32. */
+  readonly body: Block;
+  /** What it computes, as comment lines at the top. */
+  readonly header?: readonly string[];
+  /** Declarations in front of `main`: workgroup memory, further functions. */
+  readonly declarations?: readonly string[];
+  /** Extensions, such as `subgroups`. */
+  readonly enable?: readonly string[];
+  /** Further built-in parameters of `main`, such as `@builtin(subgroup_size) subgroup_size: u32`. */
+  readonly parameters?: readonly string[];
+}
+
+/** A shader from its parts. */
+export function shaderOf({ expressions, size, workgroups, body, header = [], declarations = [], enable = [], parameters = [] }: ModuleParts): Shader {
+  const { lines, bindings } = expressions.operands.declare();
+  const isFolded = workgroups > GROUP_ROW;
+  const text = [
+    ...header.map((line) => `${line}\n`),
+    ...enable.map((name) => `enable ${name};\n`),
+    ...[...lines, ...declarations].map((line) => `${line}\n`),
+    declarationsOf(expressions.needs),
+    `\n@compute @workgroup_size(${size})\nfn main(${[
+      '@builtin(workgroup_id) workgroup: vec3u',
+      ...(isFolded ? ['@builtin(num_workgroups) workgroups: vec3u'] : []),
+      '@builtin(local_invocation_index) invocation: u32',
+      ...parameters,
+    ].join(', ')}) {\n`,
+    `  let group = i32(${isFolded ? 'workgroup.x + workgroup.y * workgroups.x' : 'workgroup.x'});\n`,
+    '  let lane = i32(invocation);\n',
+    body.toString(),
+    '}\n',
+  ];
+  return { wgsl: text.join(''), bindings, workgroups };
+}
+
+/** The extents of a dispatch with so many workgroups: at least as many, in rows of at most `GROUP_ROW`. */
+export function dispatchOf(workgroups: number): readonly [number, number] {
+  const rows = Math.ceil(workgroups / GROUP_ROW);
+  return [Math.ceil(workgroups / rows), rows];
+}

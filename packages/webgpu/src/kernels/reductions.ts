@@ -1,0 +1,144 @@
+/**
+ * Reductions in WGSL: an accumulator for each, how an element is folded in, and how two accumulators become one. Sums of floats are added up in blocks, so that the
+ * rounding errors of n summands grow like √n and not like n (Higham, "The accuracy of floating point summation", 1993).
+ */
+import type { Reduction } from '@firsthand/compiler';
+import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
+import type { Block } from '../emit/block.ts';
+import type { Expressions } from '../emit/expressions.ts';
+import { binaryExpression, castExpression, reduceExpression, reduceIdentity, unaryExpression, valueType } from '../scalar/operations.ts';
+
+/** The position of nothing: behind every column. */
+const NOWHERE = '2147483647';
+
+/** One reduction under way. */
+export interface Accumulator {
+  /** Declares and resets the variables. */
+  begin(block: Block): void;
+  /** Folds an element in. `column` is its position in the row. */
+  add(block: Block, value: string, column: string): void;
+  /** A block of columns begins, and ends. */
+  beginBlock(block: Block): void;
+  endBlock(block: Block): void;
+  /** The variables whose values are the state, as words in memory, and their types. */
+  readonly state: readonly { readonly name: string; readonly type: string }[];
+  /** Folds another state in. */
+  combine(block: Block, other: readonly string[]): void;
+  /** The result. */
+  result(): string;
+}
+
+/** The accumulator of reduction `number`. */
+export function accumulatorOf({ kind, value }: Reduction, number: number, expressions: Expressions): Accumulator {
+  return kind === 'argmax' || kind === 'argmin'
+    ? new Extreme(kind, value.dtype, number, expressions)
+    : new Fold(kind, value.dtype, number, expressions);
+}
+
+/** Half precision is kept in single precision until the end. */
+function kept(dtype: DType): DType {
+  return dtype === 'float16' ? 'float32' : dtype;
+}
+
+class Fold implements Accumulator {
+  readonly state: readonly { readonly name: string; readonly type: string }[];
+  readonly #kind: ReduceKind;
+  readonly #dtype: DType;
+  readonly #total: string;
+  readonly #part: string;
+  readonly #expressions: Expressions;
+  readonly #isBlocked: boolean;
+  #isInBlock = false;
+
+  constructor(kind: ReduceKind, dtype: DType, number: number, expressions: Expressions) {
+    this.#kind = kind;
+    this.#dtype = kept(dtype);
+    this.#total = `total${number}`;
+    this.#part = `part${number}`;
+    this.#expressions = expressions;
+    this.#isBlocked = kind === 'sum' && this.#dtype === 'float32';
+    this.state = [{ name: this.#total, type: valueType(this.#dtype) }];
+    this.#source = dtype;
+  }
+  readonly #source: DType;
+
+  #identity(): string {
+    return this.#expressions.use(reduceIdentity(this.#kind, this.#dtype));
+  }
+  #folded(a: string, b: string): string {
+    return this.#expressions.use(reduceExpression(this.#kind, this.#dtype, a, b));
+  }
+  begin(block: Block): void {
+    block.line(`var ${this.#total} = ${this.#identity()};`);
+  }
+  beginBlock(block: Block): void {
+    this.#isInBlock = this.#isBlocked;
+    if (this.#isBlocked) block.line(`var ${this.#part} = ${this.#identity()};`);
+  }
+  add(block: Block, value: string): void {
+    const name = this.#isInBlock ? this.#part : this.#total;
+    block.line(`${name} = ${this.#folded(name, value)};`);
+  }
+  endBlock(block: Block): void {
+    if (this.#isBlocked) block.line(`${this.#total} = ${this.#folded(this.#total, this.#part)};`);
+    this.#isInBlock = false;
+  }
+  combine(block: Block, [other]: readonly string[]): void {
+    block.line(`${this.#total} = ${this.#folded(this.#total, other!)};`);
+  }
+  result(): string {
+    return this.#source === this.#dtype ? this.#total : this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));
+  }
+}
+
+/** The place of the first extreme, or of the first NaN. */
+class Extreme implements Accumulator {
+  readonly state: readonly { readonly name: string; readonly type: string }[];
+  readonly #kind: ArgReduceKind;
+  readonly #dtype: DType;
+  readonly #source: DType;
+  readonly #best: string;
+  readonly #at: string;
+  readonly #expressions: Expressions;
+
+  constructor(kind: ArgReduceKind, dtype: DType, number: number, expressions: Expressions) {
+    this.#kind = kind;
+    this.#source = dtype;
+    this.#dtype = dtype === 'bool' ? 'int32' : kept(dtype);
+    this.#best = `best${number}`;
+    this.#at = `at${number}`;
+    this.#expressions = expressions;
+    this.state = [
+      { name: this.#best, type: valueType(this.#dtype) },
+      { name: this.#at, type: 'i32' },
+    ];
+  }
+
+  #isBetter(x: string, y: string): string {
+    const { use } = { use: (expression: Parameters<Expressions['use']>[0]) => this.#expressions.use(expression) };
+    const isBeyond = use(binaryExpression(this.#kind === 'argmax' ? 'gt' : 'lt', this.#dtype, x, y));
+    if (this.#dtype !== 'float32') return isBeyond;
+    const [xIsNaN, yIsNaN] = [x, y].map((each) => use(unaryExpression('isNaN', 'float32', each)));
+    return `(${isBeyond} || (${xIsNaN!} && !${yIsNaN!}))`;
+  }
+  begin(block: Block): void {
+    block.line(`var ${this.#best}: ${valueType(this.#dtype)};`, `var ${this.#at} = ${NOWHERE};`);
+  }
+  beginBlock(): void {}
+  endBlock(): void {}
+  add(block: Block, value: string, column: string): void {
+    const x = this.#source === 'bool' ? this.#expressions.use(castExpression('bool', 'int32', value)) : value;
+    const inner = block.nest(`if (${this.#at} == ${NOWHERE} || ${this.#isBetter(x, this.#best)})`);
+    inner.line(`${this.#best} = ${x};`, `${this.#at} = ${column};`);
+  }
+  combine(block: Block, [best, at]: readonly string[]): void {
+    const isFirst = `(${at!} < ${this.#at} && !${this.#isBetter(this.#best, best!)})`;
+    const inner = block.nest(
+      `if (${at!} != ${NOWHERE} && (${this.#at} == ${NOWHERE} || ${this.#isBetter(best!, this.#best)} || ${isFirst}))`,
+    );
+    inner.line(`${this.#best} = ${best!};`, `${this.#at} = ${at!};`);
+  }
+  result(): string {
+    return this.#at;
+  }
+}

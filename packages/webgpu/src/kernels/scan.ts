@@ -1,0 +1,212 @@
+/**
+ * Running sums. A row is swept by one invocation; or by a workgroup, each of whose invocations has a stretch of columns, and scans the sums of the stretches in workgroup
+ * memory (Hillis and Steele, "Data parallel algorithms", 1986). Where rows are few they are cut in parts besides, whose sums a shader of its own leaves in working memory.
+ * Long stretches add up in blocks, so that the rounding errors of n summands grow like √n.
+ */
+import type { ScanKernel } from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
+import { declareAxes, range } from './axes.ts';
+import { Block } from '../emit/block.ts';
+import { Expressions, extentsOf, Scope, type Surroundings } from '../emit/expressions.ts';
+import { GROUP_ROW, shaderOf } from '../emit/module.ts';
+import { Operands } from '../emit/operands.ts';
+import { declarePiece, workgroupsFor, type Workgroups } from './invocations.ts';
+import type { AdapterProfile } from '../profile.ts';
+import { castExpression, reduceExpression, reduceIdentity, valueType } from '../scalar/operations.ts';
+import type { OperandLayout, Shader } from '../shader.ts';
+import { storeAll } from './sweep.ts';
+
+/** Columns that are added up without blocks. */
+const BLOCK = 32;
+/** Rows that keep an adapter busy when each has one invocation. */
+const ENOUGH_ROWS = { software: 32, hardware: 8192 } as const;
+/** Columns of a part at the least, where an invocation has it. */
+const PART_COLUMNS = 256;
+/** Columns of a row that are worth a workgroup, and those that each of its invocations should have, at the least and at the most. */
+const GROUP_COLUMNS = 64;
+const STRETCH = { least: 4, most: 16 } as const;
+
+/** How a row is shared out: in parts, each of which one invocation has, or a workgroup. */
+interface ScanPlan {
+  readonly parts: number;
+  /** Invocations of a part. */
+  readonly lanes: number;
+}
+
+function planOf({ rows, count }: ScanKernel, { isSoftware, maxInvocations }: AdapterProfile): ScanPlan {
+  const rowCount = sizeOf(rows);
+  if (rowCount >= ENOUGH_ROWS[isSoftware ? 'software' : 'hardware']) return { parts: 1, lanes: 1 };
+  if (isSoftware) return { parts: cut(count / PART_COLUMNS, (2 * ENOUGH_ROWS.software) / rowCount), lanes: 1 };
+  if (count < GROUP_COLUMNS) return { parts: 1, lanes: 1 };
+  const lanes = Math.min(maxInvocations, 256, Math.max(32, 2 ** Math.ceil(Math.log2(count / STRETCH.least))));
+  return { parts: cut(count / (lanes * STRETCH.most), 1024 / rowCount), lanes };
+}
+
+/** As many parts as the columns suffice for, but no more than are of use. */
+function cut(possible: number, useful: number): number {
+  return Math.max(1, Math.min(Math.floor(possible), Math.ceil(useful)));
+}
+
+/** Words of working memory that a kernel needs: the sum of each part. */
+export function scanScratchWords(kernel: ScanKernel, profile: AdapterProfile): number {
+  const { parts } = planOf(kernel, profile);
+  return parts === 1 ? 0 : parts * sizeOf(kernel.rows);
+}
+
+/** The shaders of a scan kernel. */
+export function scanShaders(kernel: ScanKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
+  const plan = planOf(kernel, profile);
+  const writers = Array.from({ length: plan.parts === 1 ? 1 : 2 }, () => new ScanWriter(kernel, layout, plan));
+  return writers.map((writer, place) => (place === writers.length - 1 ? writer.scan() : writer.sumParts()));
+}
+
+/** One shader of a scan. */
+class ScanWriter {
+  readonly #kernel: ScanKernel;
+  readonly #plan: ScanPlan;
+  readonly #workgroups: Workgroups;
+  readonly #body = new Block(1);
+  /** The row's. */
+  readonly #scope: Scope;
+  readonly #surroundings: { total?: NonNullable<Surroundings['total']> } = {};
+  readonly #expressions: Expressions;
+  readonly #declarations: string[] = [];
+  /** Columns of the invocation: at most so many, and their bounds. */
+  readonly #columns: number;
+  readonly #first: string;
+  readonly #end: string;
+
+  constructor(kernel: ScanKernel, layout: OperandLayout, plan: ScanPlan) {
+    const { rows, count, operands } = kernel;
+    const { parts, lanes } = plan;
+    const pieces = sizeOf(rows) * parts;
+    const body = this.#body;
+    this.#kernel = kernel;
+    this.#plan = plan;
+    if (lanes === 1) {
+      this.#workgroups = workgroupsFor(pieces);
+      declarePiece(body, 'piece', pieces, this.#workgroups);
+    } else {
+      this.#workgroups = { size: lanes, workgroups: pieces };
+      body.line('let piece = group;');
+      if (pieces > GROUP_ROW) body.nest(`if (piece >= ${pieces})`).line('return;');
+    }
+    body.line(`let row = piece / ${parts};`, `let part = piece % ${parts};`);
+    declareAxes(body, 0, rows, 'row');
+    this.#scope = new Scope(body.slot(), range(rows.length));
+    this.#expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel), this.#surroundings);
+    const width = Math.ceil(count / parts);
+    this.#columns = Math.ceil(width / lanes);
+    const isWhole = parts === 1 && lanes === 1;
+    this.#first = isWhole ? '0' : 'first';
+    this.#end = isWhole ? String(count) : 'end';
+    if (isWhole) return;
+    body.line(`let first = part * ${width}${lanes === 1 ? '' : ` + lane * ${this.#columns}`};`);
+    body.line(`let end = min(${lanes === 1 ? `first + ${width}` : `min(first + ${this.#columns}, part * ${width} + ${width})`}, ${count});`);
+  }
+
+  /** Leaves the sum of each part in working memory. */
+  sumParts(): Shader {
+    const body = this.#body;
+    body.line(`var sum = ${this.#zero()};`);
+    this.#sweep(false);
+    const scratch = this.#expressions.operands.scratch();
+    if (this.#plan.lanes > 1) this.#foldLanes('whole');
+    const store = this.#plan.lanes === 1 ? body : body.nest('if (lane == 0)');
+    store.line(`${scratch}[piece] = bitcast<u32>(${this.#plan.lanes === 1 ? 'sum' : 'whole'});`);
+    return this.#shader();
+  }
+
+  /** Stores what has the running sums. */
+  scan(): Shader {
+    const { parts, lanes } = this.#plan;
+    const body = this.#body;
+    body.line(`var sum = ${this.#zero()};`);
+    if (parts > 1) {
+      const loop = body.nest(`for (var other = ${lanes === 1 ? '0' : 'lane'}; other < part; other += ${lanes})`);
+      const word = `${this.#expressions.operands.scratch()}[piece - part + other]`;
+      loop.line(`sum = ${this.#plus('sum', `bitcast<${valueType(this.#kernel.dtype)}>(${word})`)};`);
+    }
+    if (lanes > 1) {
+      if (parts > 1) {
+        this.#foldLanes('before');
+        body.line('workgroupBarrier();', `sum = ${this.#zero()};`);
+      }
+      this.#sweep(false);
+      this.#scanLanes();
+      body.line(`sum = ${parts > 1 ? 'before' : this.#zero()};`);
+      body.nest('if (lane > 0)').line(`sum = ${this.#plus('sum', 'sums[lane - 1]')};`);
+    }
+    this.#sweep(true);
+    return this.#shader();
+  }
+
+  /** Adds the columns of the invocation to `sum`. */
+  #sweep(isStoring: boolean): void {
+    const { rows, count, dtype, value, stores } = this.#kernel;
+    const axis = rows.length;
+    const columns = this.#columns;
+    const perBlock = valueType(dtype) === 'f32' && columns > BLOCK ? 2 ** Math.ceil(Math.log2(columns) / 2) : 0;
+    this.#scope.block = this.#body.slot();
+    const outer =
+      perBlock === 0 ? null : this.#body.nest(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
+    outer?.line(`var recent = ${this.#zero()};`);
+    const [begin, end] = outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
+    const inner = (outer ?? this.#body).nest(`for (var column = ${begin}; column < ${end}; column++)`);
+    declareAxes(inner, axis, [count], 'column');
+    const scope = new Scope(inner.slot(), [axis], this.#scope);
+    const name = outer === null ? 'sum' : 'recent';
+    const [text] = this.#expressions.write([value], scope);
+    scope.block.line(`${name} = ${this.#plus(name, text!)};`);
+    if (isStoring) {
+      const running = outer === null ? 'sum' : this.#plus('sum', 'recent');
+      scope.block.line(
+        `let total = ${dtype === 'float16' ? this.#expressions.use(castExpression('float32', 'float16', running)) : running};`,
+      );
+      this.#surroundings.total = { name: 'total', scope };
+      storeAll(this.#expressions, stores, scope);
+    }
+    outer?.line(`sum = ${this.#plus('sum', 'recent')};`);
+  }
+
+  /** Folds the `sum` of all invocations of the workgroup into a name. */
+  #foldLanes(name: string): void {
+    const body = this.#body;
+    this.#share();
+    const loop = body.nest(`for (var width = ${this.#plan.lanes / 2}; width > 0; width /= 2)`);
+    loop.nest('if (lane < width)').line(`sums[lane] = ${this.#plus('sums[lane]', 'sums[lane + width]')};`);
+    loop.line('workgroupBarrier();');
+    body.line(`let ${name} = sums[0];`);
+  }
+
+  /** Makes the `sums` of the invocations running sums. */
+  #scanLanes(): void {
+    const body = this.#body;
+    this.#share();
+    const loop = body.nest(`for (var width = 1; width < ${this.#plan.lanes}; width *= 2)`);
+    loop.line(`var left = ${this.#zero()};`);
+    loop.nest('if (lane >= width)').line('left = sums[lane - width];');
+    loop.line('workgroupBarrier();', `sums[lane] = ${this.#plus('left', 'sums[lane]')};`, 'workgroupBarrier();');
+  }
+
+  /** Shows each `sum` to the other invocations. */
+  #share(): void {
+    const declaration = `var<workgroup> sums: array<${valueType(this.#kernel.dtype)}, ${this.#plan.lanes}>;`;
+    if (this.#declarations.length === 0) this.#declarations.push(declaration);
+    this.#body.line('sums[lane] = sum;', 'workgroupBarrier();');
+  }
+
+  #zero(): string {
+    return this.#expressions.use(reduceIdentity('sum', this.#kept()));
+  }
+  #plus(a: string, b: string): string {
+    return this.#expressions.use(reduceExpression('sum', this.#kept(), a, b));
+  }
+  /** Half precision is kept in single precision until it is stored. */
+  #kept(): ScanKernel['dtype'] {
+    return this.#kernel.dtype === 'float16' ? 'float32' : this.#kernel.dtype;
+  }
+  #shader(): Shader {
+    return shaderOf({ expressions: this.#expressions, ...this.#workgroups, body: this.#body, declarations: this.#declarations });
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * How the rows of a reduction are shared out, and the long ones: rows that are too few to keep an adapter busy are cut in parts, which one shader folds into working
+ * memory and another folds into results.
+ */
+import type { LoopKernel } from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
+import { declareAxes, range } from './axes.ts';
+import { Block } from '../emit/block.ts';
+import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { shaderOf } from '../emit/module.ts';
+import { Operands } from '../emit/operands.ts';
+import { accumulatorOf, type Accumulator } from './reductions.ts';
+import type { AdapterProfile } from '../profile.ts';
+import type { OperandLayout, Shader } from '../shader.ts';
+import { storeAll, sweep, writePass } from './sweep.ts';
+
+/** Invocations of a workgroup where nothing else asks for a number. */
+export const WORKGROUP = 64;
+
+/** Who folds a row: one invocation, one workgroup, or several invocations in two steps. */
+export type RowStrategy =
+  | { readonly kind: 'invocation' }
+  | { readonly kind: 'workgroup'; readonly size: number }
+  | { readonly kind: 'split'; readonly parts: number };
+
+/** Rows that keep an adapter busy when each has one invocation: in software a few vectors for each core. */
+const ENOUGH_ROWS = { software: 32, hardware: 8192 } as const;
+/** Columns of a part, at the least. */
+const PART_COLUMNS = { software: 256, hardware: 64 } as const;
+/** Parts of a row, at the most. */
+const MOST_PARTS = { software: 64, hardware: 1024 } as const;
+/** Columns of a row that are worth a workgroup. */
+const GROUP_COLUMNS = 32;
+
+/** Chooses the strategy for a kernel that has rows. */
+export function rowStrategy(kernel: LoopKernel, { isSoftware, maxInvocations }: AdapterProfile): RowStrategy {
+  const [rows, columns] = [sizeOf(kernel.rows), sizeOf(kernel.columns)];
+  const adapter = isSoftware ? 'software' : 'hardware';
+  if (rows >= ENOUGH_ROWS[adapter] || columns < 2 * GROUP_COLUMNS) return { kind: 'invocation' };
+  const isOnePass = kernel.passes.length === 1 && kernel.passes[0]!.stores.length === 0;
+  const parts = Math.min(MOST_PARTS[adapter], Math.floor(columns / PART_COLUMNS[adapter]), Math.ceil((2 * ENOUGH_ROWS[adapter]) / rows));
+  if (isOnePass && parts > 1 && (isSoftware || rows < 64)) return { kind: 'split', parts };
+  const wanted = isSoftware ? WORKGROUP : 2 ** Math.ceil(Math.log2(columns / 4));
+  return { kind: 'workgroup', size: Math.min(maxInvocations, 256, Math.max(32, wanted)) };
+}
+
+/** Words of working memory that a kernel needs. */
+export function loopScratchWords(kernel: LoopKernel, profile: AdapterProfile): number {
+  if (kernel.reductions.length === 0) return 0;
+  const strategy = rowStrategy(kernel, profile);
+  if (strategy.kind !== 'split') return 0;
+  const states = kernel.reductions.reduce((sum, { kind }) => sum + (kind === 'argmax' || kind === 'argmin' ? 2 : 1), 0);
+  return states * sizeOf(kernel.rows) * strategy.parts;
+}
+
+/** A word of working memory as a value, and a value as a word. */
+function fromWord(type: string, word: string): string {
+  return type === 'bool' ? `(${word} != 0u)` : type === 'u32' ? word : `bitcast<${type}>(${word})`;
+}
+function toWord(type: string, value: string): string {
+  return type === 'bool' ? `select(0u, 1u, ${value})` : type === 'u32' ? value : `bitcast<u32>(${value})`;
+}
+
+/** The state of part `part` of row `row` in working memory: reductions after each other, then rows, then parts. */
+function statePlaces(accumulators: readonly Accumulator[], rows: number, parts: number): readonly (readonly { readonly place: string; readonly type: string }[])[] {
+  let next = 0;
+  return accumulators.map(({ state }) =>
+    state.map(({ type }) => {
+      const first = next++ * rows * parts;
+      return { place: first === 0 ? `row * ${parts} + part` : `${first} + row * ${parts} + part`, type };
+    }),
+  );
+}
+
+/** The two shaders of a reduction whose rows are cut in parts. */
+export function splitShaders(kernel: LoopKernel, layout: OperandLayout, parts: number): readonly Shader[] {
+  return [foldParts(kernel, layout, parts), foldRows(kernel, layout, parts)];
+}
+
+function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
+  const { rows, columns, reductions, passes } = kernel;
+  const [rowCount, columnCount] = [sizeOf(rows), sizeOf(columns)];
+  const size = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(rowCount * parts)));
+  const body = new Block(1);
+  body.line(`let place = group * ${size} + lane;`);
+  if ((rowCount * parts) % size !== 0) body.nest(`if (place >= ${rowCount * parts})`).line('return;');
+  body.line(`let row = place / ${parts};`, `let part = place % ${parts};`);
+  declareAxes(body, 0, rows, 'row');
+  const scope = new Scope(body.slot(), range(rows.length));
+  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel));
+  const pass = passes[0]!;
+  const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
+  for (const accumulator of accumulators) accumulator.begin(body);
+  const own = { first: 'part', step: parts, count: Math.ceil(columnCount / parts) };
+  sweep(body, columns, rows.length, own, accumulators, (inner) =>
+    writePass(kernel, pass, accumulators, expressions, new Scope(inner, range(columns.length, rows.length), scope)),
+  );
+  const scratch = expressions.operands.scratch();
+  statePlaces(accumulators, rowCount, parts).forEach((places, which) =>
+    places.forEach(({ place, type }, word) => body.line(`${scratch}[${place}] = ${toWord(type, accumulators[which]!.state[word]!.name)};`)),
+  );
+  return shaderOf({ expressions, size, workgroups: Math.ceil((rowCount * parts) / size), body });
+}
+
+function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
+  const { rows, reductions, passes, rowStores } = kernel;
+  const count = sizeOf(rows);
+  const size = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(count)));
+  const body = new Block(1);
+  body.line(`let row = group * ${size} + lane;`);
+  if (count % size !== 0) body.nest(`if (row >= ${count})`).line('return;');
+  declareAxes(body, 0, rows, 'row');
+  const scope = new Scope(body.slot(), range(rows.length));
+  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
+  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced });
+  const numbers = passes[0]!.reductions;
+  const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
+  for (const accumulator of accumulators) accumulator.begin(body);
+  const loop = body.nest(`for (var part = 0; part < ${parts}; part++)`);
+  const scratch = expressions.operands.scratch();
+  statePlaces(accumulators, count, parts).forEach((places, which) => {
+    const names = places.map(({ place, type }, word) => {
+      const name = `${accumulators[which]!.state[word]!.name}_part`;
+      loop.line(`let ${name} = ${fromWord(type, `${scratch}[${place}]`)};`);
+      return name;
+    });
+    accumulators[which]!.combine(loop, names);
+  });
+  numbers.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
+  scope.block = body.slot();
+  storeAll(expressions, rowStores, scope);
+  return shaderOf({ expressions, size, workgroups: Math.ceil(count / size), body });
+}

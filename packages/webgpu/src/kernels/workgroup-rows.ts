@@ -1,0 +1,113 @@
+/**
+ * A workgroup for each row: its invocations share out the columns, and fold what each has found by a tree in workgroup memory; where the adapter has subgroups, the lowest
+ * levels of the tree are shuffles between registers. Every invocation ends with the result, so that the next pass can use it.
+ */
+import type { LoopKernel } from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
+import { declareAxes, range } from './axes.ts';
+import { Block } from '../emit/block.ts';
+import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { shaderOf } from '../emit/module.ts';
+import { Operands } from '../emit/operands.ts';
+import { accumulatorOf, type Accumulator } from './reductions.ts';
+import type { AdapterProfile } from '../profile.ts';
+import type { OperandLayout, Shader } from '../shader.ts';
+import { storeAll, sweep, writePass } from './sweep.ts';
+
+/** The shader of a kernel with a workgroup of `size` invocations for each row. */
+export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile, size: number): Shader {
+  const { rows, columns, reductions, passes, rowStores } = kernel;
+  const body = new Block(1);
+  declareAxes(body, 0, rows, 'group');
+  const scope = new Scope(body.slot(), range(rows.length));
+  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
+  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced });
+  const declarations: string[] = [];
+  const count = sizeOf(columns);
+  for (const pass of passes) {
+    const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
+    scope.block = body.slot();
+    for (const accumulator of accumulators) accumulator.begin(body);
+    const own = { first: 'lane', step: size, count: Math.ceil(count / size) };
+    sweep(body, columns, rows.length, own, accumulators, (inner) =>
+      writePass(kernel, pass, accumulators, expressions, new Scope(inner, range(columns.length, rows.length), scope)),
+    );
+    accumulators.forEach((accumulator) => {
+      if (canShuffle(accumulator, profile)) foldBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
+      else foldByTree(body, accumulator, size, declarations);
+    });
+    pass.reductions.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
+  }
+  if (rowStores.length > 0) {
+    const first = body.nest('if (lane == 0)');
+    storeAll(expressions, rowStores, new Scope(first.slot(), [], scope));
+  }
+  scope.block = body.slot();
+  const isShuffling = reductions.some((reduction, number) => canShuffle(accumulatorOf(reduction, number, expressions), profile));
+  return shaderOf({
+    expressions,
+    size,
+    workgroups: sizeOf(rows),
+    body,
+    declarations,
+    ...(isShuffling
+      ? {
+          enable: ['subgroups'],
+          parameters: [
+            '@builtin(subgroup_size) subgroup_size: u32',
+            '@builtin(subgroup_invocation_id) subgroup_lane: u32',
+          ],
+        }
+      : {}),
+  });
+}
+
+/** Registers of bools are not shuffled. */
+function canShuffle({ state }: Accumulator, { subgroups }: AdapterProfile): boolean {
+  return subgroups !== null && state.every(({ type }) => type !== 'bool');
+}
+
+/** Workgroup memory for the state of an accumulator. */
+function shareState({ state }: Accumulator, count: number, declarations: string[]): readonly string[] {
+  return state.map(({ name, type }) => {
+    const shared = `shared_${name}`;
+    declarations.push(`var<workgroup> ${shared}: array<${type}, ${count}>;`);
+    return shared;
+  });
+}
+
+function foldByTree(body: Block, accumulator: Accumulator, size: number, declarations: string[]): void {
+  const shared = shareState(accumulator, size, declarations);
+  accumulator.state.forEach(({ name }, word) => body.line(`${shared[word]!}[lane] = ${name};`));
+  body.line('workgroupBarrier();');
+  const loop = body.nest(`for (var width = ${size / 2}; width > 0; width /= 2)`);
+  const half = loop.nest('if (lane < width)');
+  accumulator.combine(
+    half,
+    shared.map((name) => `${name}[lane + width]`),
+  );
+  accumulator.state.forEach(({ name }, word) => half.line(`${shared[word]!}[lane] = ${name};`));
+  loop.line('workgroupBarrier();');
+  accumulator.state.forEach(({ name }, word) => body.line(`${name} = ${shared[word]!}[0];`));
+}
+
+/** Shuffles inside each subgroup; then every invocation folds what the subgroups have found, in one order. */
+function foldBySubgroups(body: Block, accumulator: Accumulator, size: number, most: number, declarations: string[]): void {
+  const shared = shareState(accumulator, most, declarations);
+  const shuffle = body.nest('for (var width = subgroup_size / 2u; width > 0u; width /= 2u)');
+  const others = accumulator.state.map(({ name }) => {
+    const other = `other_${name}`;
+    shuffle.line(`let ${other} = subgroupShuffleXor(${name}, width);`);
+    return other;
+  });
+  accumulator.combine(shuffle, others);
+  const first = body.nest('if (subgroup_lane == 0u)');
+  accumulator.state.forEach(({ name }, word) => first.line(`${shared[word]!}[invocation / subgroup_size] = ${name};`));
+  body.line('workgroupBarrier();');
+  accumulator.state.forEach(({ name }, word) => body.line(`${name} = ${shared[word]!}[0];`));
+  const rest = body.nest(`for (var each = 1u; each < ${size}u / subgroup_size; each++)`);
+  accumulator.combine(
+    rest,
+    shared.map((name) => `${name}[each]`),
+  );
+}

@@ -1,0 +1,99 @@
+/**
+ * GPU buffers that are used again: taking one and giving it back are steps of the same queue as the programs, so a buffer can be handed out as soon as it has been given
+ * back, whatever the GPU has still to do. In a steady loop no buffer is created.
+ */
+import { DeviceError } from '@firsthand/graph';
+
+/** A GPU buffer with a number that no other ever has. */
+export interface PooledBuffer {
+  readonly id: number;
+  readonly buffer: GPUBuffer;
+  /** Its size. */
+  readonly bytes: number;
+}
+
+/** Free bytes beyond which the pool gives back to the driver what has lain longest. */
+const MOST_FREE = 256 * 2 ** 20;
+/** Offsets and sizes of bindings are multiples of this on every adapter. */
+export const BUFFER_UNIT = 256;
+
+/** Bytes of the buffer that holds `bytes`: at most an eighth more, so that similar sizes share buffers. */
+export function bufferBytes(bytes: number): number {
+  const least = Math.max(bytes, 4);
+  const step = Math.max(BUFFER_UNIT, 2 ** (Math.floor(Math.log2(least)) - 3));
+  return Math.ceil(least / step) * step;
+}
+
+let created = 0;
+
+/** Buffers of one usage. */
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #usage: number;
+  readonly #label: string;
+  readonly #failed: (error: DeviceError) => void;
+  /** By size, the latest last. */
+  readonly #free = new Map<number, PooledBuffer[]>();
+  #freeBytes = 0;
+
+  /** @param failed is told when the GPU has no memory for a buffer that has been handed out */
+  constructor(device: GPUDevice, usage: number, label: string, failed: (error: DeviceError) => void) {
+    this.#device = device;
+    this.#usage = usage;
+    this.#label = label;
+    this.#failed = failed;
+  }
+
+  /** A buffer with room for `bytes`, with anything in it. */
+  take(bytes: number): PooledBuffer {
+    const size = bufferBytes(bytes);
+    const list = this.#free.get(size);
+    const known = list?.pop();
+    if (known === undefined) return this.#create(size);
+    if (list!.length === 0) this.#free.delete(size);
+    this.#freeBytes -= size;
+    return known;
+  }
+
+  give(buffer: PooledBuffer): void {
+    const list = this.#free.get(buffer.bytes) ?? [];
+    list.push(buffer);
+    // The list moves to the end: those of sizes that nobody asks for any more go first.
+    this.#free.delete(buffer.bytes);
+    this.#free.set(buffer.bytes, list);
+    this.#freeBytes += buffer.bytes;
+    while (this.#freeBytes > MOST_FREE) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const [size, list] = this.#free.entries().next().value!;
+    const oldest = list.shift()!;
+    if (list.length === 0) this.#free.delete(size);
+    this.#freeBytes -= size;
+    oldest.buffer.destroy();
+  }
+
+  /** Gives everything that is free back to the driver. */
+  clear(): void {
+    for (const list of this.#free.values()) for (const { buffer } of list) buffer.destroy();
+    this.#free.clear();
+    this.#freeBytes = 0;
+  }
+
+  #create(size: number): PooledBuffer {
+    this.#device.pushErrorScope('out-of-memory');
+    const buffer = this.#device.createBuffer({ label: `${this.#label} ${size}`, size, usage: this.#usage });
+    void this.#device.popErrorScope().then(
+      (error) => {
+        if (error === null) return;
+        this.#failed(
+          new DeviceError(
+            `webgpu: the GPU has no memory for ${(size / 2 ** 20).toFixed(1)} MiB more: ${error.message}; dispose of tensors that are no longer needed, or use smaller batches`,
+          ),
+        );
+      },
+      () => {}, // the device has been lost, which everybody is told in another way
+    );
+    return { id: ++created, buffer, bytes: size };
+  }
+}

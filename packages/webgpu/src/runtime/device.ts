@@ -1,0 +1,60 @@
+/** The device itself: programs compiled by `@firsthand/compiler`, written as WGSL here, and run in the GPU's queue. */
+import { compileProgram, type Target } from '@firsthand/compiler';
+import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
+import { BUFFER_UNIT } from './buffer-pool.ts';
+import { WORD } from './elements.ts';
+import { WebGPUExecutable } from './executable.ts';
+import type { Session } from './session.ts';
+import { scratchBytes } from '../kernels/kernel-shaders.ts';
+import type { AdapterProfile } from '../profile.ts';
+
+/** A device on a GPU, with what it has found out about it. */
+export interface WebGPUDevice extends Device {
+  /** What kernels are chosen by. */
+  readonly profile: AdapterProfile;
+  /** What the self-test has switched off, and why; empty on a sound adapter. */
+  readonly findings: readonly string[];
+}
+
+/** A device over a session. */
+export class SessionDevice implements WebGPUDevice {
+  readonly name = 'webgpu';
+  readonly findings: readonly string[];
+  readonly #session: Session;
+  readonly #target: Target;
+
+  constructor(session: Session, findings: readonly string[]) {
+    this.#session = session;
+    this.findings = findings;
+    this.#target = {
+      scratch: (kernel) => scratchBytes(kernel, session.profile),
+      float64: false,
+      isOwn: (composite) => session.definitions.has(composite),
+      elementBytes: () => WORD,
+      alignment: BUFFER_UNIT,
+    };
+  }
+
+  get profile(): AdapterProfile {
+    return this.#session.profile;
+  }
+  supports(dtype: DType): boolean {
+    return dtype !== 'float64';
+  }
+  prepare(program: Program): Executable {
+    this.#session.requireOpen();
+    return new WebGPUExecutable(compileProgram(program, this.#target), program.args, this.#session);
+  }
+  upload(data: TypedArray, dtype: DType): Storage {
+    return this.#session.upload(data, dtype);
+  }
+  async read(storage: Storage): Promise<TypedArray> {
+    return this.#session.read(this.#session.own(storage));
+  }
+  memory(): { live: number; peak: number } {
+    return this.#session.memory;
+  }
+  dispose(): void {
+    this.#session.close();
+  }
+}

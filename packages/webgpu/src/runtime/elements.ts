@@ -1,0 +1,49 @@
+/** Elements between the host and the GPU, where each is one 32-bit word: bools are 0 and 1, half precision is single precision. */
+import type { DType, HostValue, TypedArray } from '@firsthand/graph';
+import { allocate, fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
+
+/** Bytes of an element on the GPU. */
+export const WORD = 4;
+
+type Words = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+interface Conversion {
+  /** Elements of the host as words, without a copy where they are words already. */
+  readonly toWords: (data: TypedArray) => Words;
+  /** Words as elements of the host, in an array of their own. */
+  readonly fromWords: (bytes: ArrayBuffer) => TypedArray;
+}
+
+const CONVERSIONS: { readonly [K in Exclude<DType, 'float64'>]: Conversion } = {
+  float32: { toWords: (data) => data as Words, fromWords: (bytes) => new Float32Array(bytes) },
+  int32: { toWords: (data) => data as Words, fromWords: (bytes) => new Int32Array(bytes) },
+  uint32: { toWords: (data) => data as Words, fromWords: (bytes) => new Uint32Array(bytes) },
+  float16: {
+    toWords: (data) => Float32Array.from(data, fromFloat16Bits),
+    fromWords: (bytes) => narrowed('float16', new Float32Array(bytes), toFloat16Bits),
+  },
+  bool: {
+    toWords: (data) => Uint32Array.from(data),
+    fromWords: (bytes) => narrowed('bool', new Uint32Array(bytes), (word) => (word === 0 ? 0 : 1)),
+  },
+};
+
+function narrowed(dtype: DType, words: Float32Array | Uint32Array, element: (word: number) => number): TypedArray {
+  const data = allocate(dtype, words.length);
+  words.forEach((word, place) => (data[place] = element(word)));
+  return data;
+}
+
+/** The conversion of a dtype that the GPU has. */
+export function conversionOf(dtype: DType): Conversion {
+  return CONVERSIONS[dtype as Exclude<DType, 'float64'>];
+}
+
+/** Writes a host value as words of a dtype. */
+export function writeHostValue(value: HostValue, dtype: DType, words: DataView, offset: number): void {
+  (typeof value === 'number' ? [value] : value).forEach((each, place) => {
+    const at = offset + place * WORD;
+    if (dtype === 'float32' || dtype === 'float16') words.setFloat32(at, dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(each)) : each, true);
+    else words.setUint32(at, dtype === 'bool' ? Number(each !== 0) : each, true);
+  });
+}

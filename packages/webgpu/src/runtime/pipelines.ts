@@ -1,0 +1,74 @@
+/** Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress. */
+import { DeviceError } from '@firsthand/graph';
+
+/** How many pipelines have been asked for, and how many are there. */
+export interface Progress {
+  readonly ready: number;
+  readonly total: number;
+}
+
+/** A pipeline, or the promise of one. */
+export interface PipelineEntry {
+  pipeline: GPUComputePipeline | null;
+  layout: GPUBindGroupLayout | null;
+  ready: Promise<void>;
+}
+
+/** The pipelines of a device. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #progress: (progress: Progress) => void;
+  readonly #entries = new Map<string, PipelineEntry>();
+  #ready = 0;
+
+  constructor(device: GPUDevice, progress: (progress: Progress) => void) {
+    this.#device = device;
+    this.#progress = progress;
+  }
+
+  /**
+   * The pipeline of a text.
+   * @param title lines of comment in front of it: what it computes for whom asked first
+   * @param describe says what is being computed, if compiling fails
+   */
+  require(wgsl: string, title: string, describe: () => string): PipelineEntry {
+    const known = this.#entries.get(wgsl);
+    if (known !== undefined) return known;
+    const entry: PipelineEntry = { pipeline: null, layout: null, ready: Promise.resolve() };
+    entry.ready = this.#compile(entry, wgsl, title, describe);
+    this.#entries.set(wgsl, entry);
+    entry.ready.catch(() => this.#entries.delete(wgsl));
+    this.#report();
+    return entry;
+  }
+
+  async #compile(entry: PipelineEntry, wgsl: string, title: string, describe: () => string): Promise<void> {
+    const label = title.split('\n', 1)[0]!.replace(/^\/\/ /, '');
+    const module = this.#device.createShaderModule({ label, code: title + wgsl });
+    try {
+      const pipeline = await this.#device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+      entry.pipeline = pipeline;
+      entry.layout = pipeline.getBindGroupLayout(0);
+    } catch (cause) {
+      throw new DeviceError(`webgpu: ${describe()} does not compile: ${await messagesOf(module, cause)}`, { cause });
+    }
+    this.#ready++;
+    this.#report();
+  }
+
+  #report(): void {
+    this.#progress({ ready: this.#ready, total: this.#entries.size });
+  }
+}
+
+/** What the compiler says of a module, with lines. */
+async function messagesOf(module: GPUShaderModule, cause: unknown): Promise<string> {
+  const fallback = cause instanceof Error ? cause.message : String(cause);
+  try {
+    const { messages } = await module.getCompilationInfo();
+    const errors = messages.filter(({ type }) => type === 'error');
+    return errors.length === 0 ? fallback : errors.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
+  } catch {
+    return fallback; // the device is gone
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * An open device: the GPU's device with the pools, pipelines and shared buffers of this one, and the count of bytes. Everything goes through here, so that a device that is
+ * lost or closed says so to everybody in the same words.
+ */
+import { DeviceError } from '@firsthand/graph';
+import type { DType, Storage, TypedArray } from '@firsthand/graph';
+import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
+import { conversionOf, WORD } from './elements.ts';
+import { Pipelines, type Progress } from './pipelines.ts';
+import { Readback } from './readback.ts';
+import { WebGPUStorage, type Lease, type StorageKeeper } from './storage.ts';
+import { Timeline } from './timeline.ts';
+import { BUFFER_USAGE } from './usage.ts';
+import type { Definitions } from '../kernels/kernel-shaders.ts';
+import type { AdapterProfile } from '../profile.ts';
+
+/** Live bytes beyond which the collector is made to feel each storage: below, there is no hurry. */
+const BALLAST_FROM = 64 * 2 ** 20;
+/** Storages that are too small to be felt. */
+const BALLAST_LEAST = 65536;
+
+const STORAGE_USAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
+
+/** The limits of a device that arrays run into. */
+export interface Limits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+}
+
+/** What a session is opened with. */
+export interface SessionParts {
+  readonly gpu: GPUDevice;
+  readonly profile: AdapterProfile;
+  readonly definitions: Definitions;
+  /** Whether the GPU's device is destroyed with the session. */
+  readonly isOwn: boolean;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** What a device is made of. */
+export class Session implements StorageKeeper {
+  readonly gpu: GPUDevice;
+  readonly profile: AdapterProfile;
+  /** Kernels of the user's own. */
+  readonly definitions: Definitions;
+  readonly limits: Limits;
+  readonly timeline: Timeline = new Timeline();
+  readonly pipelines: Pipelines;
+  readonly storagePool: BufferPool;
+  readonly readback: Readback;
+  readonly #isOwn: boolean;
+  readonly #mapPool: BufferPool;
+  #arena: PooledBuffer | null = null;
+  #packed: PooledBuffer | null = null;
+  #hosts: PooledBuffer | null = null;
+  #failure: DeviceError | null = null;
+  #live = 0;
+  #peak = 0;
+  /** Number of the latest run. */
+  run = 0;
+
+  constructor({ gpu, profile, definitions, isOwn, onProgress }: SessionParts) {
+    this.gpu = gpu;
+    this.profile = profile;
+    this.definitions = definitions;
+    this.limits = { maxBufferSize: gpu.limits.maxBufferSize, maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize };
+    this.#isOwn = isOwn;
+    this.pipelines = new Pipelines(gpu, onProgress);
+    const failed = (error: DeviceError): void => void (this.#failure ??= error);
+    this.storagePool = new BufferPool(gpu, STORAGE_USAGE, 'storage', failed);
+    this.#mapPool = new BufferPool(gpu, BUFFER_USAGE.mapRead | BUFFER_USAGE.copyTarget, 'readback', failed);
+    this.readback = new Readback(this.#mapPool);
+    void gpu.lost.then(({ reason, message }) => {
+      this.#failure ??= new DeviceError(
+        `webgpu: the GPU device has been lost (${reason === 'destroyed' ? 'destroyed' : message || 'unknown reason'}), and all arrays on it; ` +
+          'create another with createWebGPU() and load a checkpoint, or move the model from what the host still holds',
+      );
+    });
+  }
+
+  // ---- state
+
+  /** @throws DeviceError once the device is lost or closed, or memory has run out */
+  requireOpen(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+  /** What an error of the GPU's API really is: the loss of the device, if it is lost. */
+  async explain(error: unknown): Promise<Error> {
+    // A loss is announced in a task of its own, after what it made fail.
+    await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
+    if (this.#failure !== null) return this.#failure;
+    return error instanceof DeviceError ? error : new DeviceError(`webgpu: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+
+  /** Bytes on the GPU that storages hold, and the most that they and a run's intermediates have held. */
+  get memory(): { live: number; peak: number } {
+    return { live: this.#live, peak: this.#peak };
+  }
+  /** Counts a run's intermediates. */
+  measure(intermediates: number): void {
+    this.#peak = Math.max(this.#peak, this.#live + intermediates);
+  }
+
+  close(): void {
+    this.#failure ??= new DeviceError('webgpu: the device has been disposed; create another with createWebGPU()');
+    this.#live = 0;
+    this.storagePool.clear();
+    this.#mapPool.clear();
+    for (const shared of [this.#arena, this.#packed, this.#hosts]) shared?.buffer.destroy();
+    if (this.#isOwn) this.gpu.destroy();
+  }
+
+  // ---- storages
+
+  /** A storage with anything in it. @throws DeviceError if no buffer may be as large */
+  allocate(dtype: DType, length: number): WebGPUStorage {
+    this.requireOpen();
+    this.requireSize(length * WORD, `an array of ${dtype} [${length}]`);
+    const buffer = this.storagePool.take(length * WORD);
+    const held = length * WORD;
+    this.#live += held;
+    this.measure(0);
+    const isFelt = held >= BALLAST_LEAST && this.#live > BALLAST_FROM;
+    return new WebGPUStorage(this, dtype, length, { buffer, held, staged: null }, isFelt ? new ArrayBuffer(held) : null);
+  }
+
+  /** A storage with a copy of `data`. */
+  upload(data: TypedArray, dtype: DType): WebGPUStorage {
+    const storage = this.allocate(dtype, data.length);
+    if (data.length > 0) this.gpu.queue.writeBuffer(storage.buffer.buffer, 0, conversionOf(dtype).toWords(data));
+    return storage;
+  }
+
+  release(lease: Lease): void {
+    const { buffer, staged } = lease;
+    if (buffer === null || this.#failure !== null) return;
+    lease.buffer = null;
+    lease.staged = null;
+    this.#live -= lease.held;
+    if (staged !== null) this.readback.release(staged);
+    // Runs that were asked for before may still have to be handed to the GPU.
+    this.timeline.add(null, () => this.storagePool.give(buffer), () => {});
+  }
+
+  /** @throws DeviceError unless it is a storage of this device */
+  own(storage: Storage): WebGPUStorage {
+    if (!(storage instanceof WebGPUStorage) || storage.keeper !== this) {
+      throw new DeviceError('webgpu: this storage belongs to another device; copy it with to(device)');
+    }
+    return storage;
+  }
+
+  /** A copy of the elements, after all runs that were asked for before. */
+  read(storage: WebGPUStorage): Promise<TypedArray> {
+    this.requireOpen();
+    const { dtype, length, lease } = storage;
+    const bytes = length * WORD;
+    const { buffer } = storage;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => void this.explain(error).then(reject);
+      this.timeline.add(
+        null,
+        () => {
+          const content =
+            lease.staged === null ? this.readback.read(this.gpu, buffer, bytes) : this.readback.readStaged(lease.staged, bytes);
+          content.then((words) => resolve(conversionOf(dtype).fromWords(words)), fail);
+        },
+        fail,
+      );
+    });
+  }
+
+  /** @throws DeviceError if a buffer of so many bytes cannot be made, or not be bound */
+  requireSize(bytes: number, what: string): void {
+    for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize'] as const) {
+      if (bytes <= this.limits[limit]) continue;
+      throw new DeviceError(
+        `webgpu: ${what} takes ${bytes} bytes, and ${limit} of this adapter is ${this.limits[limit]}; use smaller batches, or split the array`,
+      );
+    }
+  }
+
+  // ---- buffers that all programs share: their runs are in order
+
+  /** Intermediates. */
+  arena(bytes: number): PooledBuffer {
+    return (this.#arena = this.#grown(this.#arena, bytes));
+  }
+  /** Arrays side by side. */
+  packed(bytes: number): PooledBuffer {
+    return (this.#packed = this.#grown(this.#packed, bytes));
+  }
+  /** Values from the host. */
+  hosts(bytes: number): PooledBuffer {
+    return (this.#hosts = this.#grown(this.#hosts, bytes));
+  }
+
+  #grown(shared: PooledBuffer | null, bytes: number): PooledBuffer {
+    if (shared !== null && shared.bytes >= bytes) return shared;
+    if (shared !== null) this.storagePool.give(shared);
+    return this.storagePool.take(bytes);
+  }
+}

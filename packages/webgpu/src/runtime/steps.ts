@@ -1,0 +1,129 @@
+/**
+ * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run fills. Arrays of the arena are parts of one buffer; a kernel with
+ * more arrays than a shader may bind has the smallest of them copied side by side into one.
+ */
+import type { Operand, Plan, PlannedKernel } from '@firsthand/compiler';
+import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
+import { dispatchOf } from '../emit/module.ts';
+import type { AdapterProfile } from '../profile.ts';
+import type { Access, OperandLayout } from '../shader.ts';
+import { bufferBytes, BUFFER_UNIT } from './buffer-pool.ts';
+import { WORD } from './elements.ts';
+import type { PipelineEntry, Pipelines } from './pipelines.ts';
+
+/** A part of a buffer: which one a run has to look up, or the arena, or the buffer of packed arrays. */
+export interface Range {
+  readonly slot: Slot;
+  readonly offset: number;
+  readonly bytes: number;
+}
+/** Arguments and outputs by number; −1 and −2 for the buffers that all programs share. */
+export type Slot = { readonly kind: 'argument' | 'output'; readonly number: number } | { readonly kind: 'arena' } | { readonly kind: 'packed' };
+
+/** One thing for the GPU to do. */
+export type Step =
+  | {
+      readonly kind: 'dispatch';
+      readonly kernel: number;
+      readonly wgsl: string;
+      readonly pipeline: PipelineEntry;
+      readonly ranges: readonly Range[];
+      readonly groups: readonly [number, number];
+    }
+  | { readonly kind: 'copy'; readonly from: Range; readonly to: Range };
+
+/** The steps of a plan, and the bytes that its packed arrays take at most. */
+export interface Steps {
+  readonly list: readonly Step[];
+  readonly packedBytes: number;
+}
+
+/** Plans the steps, and asks for the pipelines. */
+export function stepsOf(plan: Plan, profile: AdapterProfile, definitions: Definitions, pipelines: Pipelines): Steps {
+  const list: Step[] = [];
+  let packedBytes = 0;
+  plan.kernels.forEach((planned, kernel) => {
+    const { layout, bytes, order } = layoutOf(plan, planned, profile);
+    packedBytes = Math.max(packedBytes, bytes);
+    const own = (operand: number): Range => rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
+    const packed = (operand: number): Range => ({
+      slot: { kind: 'packed' },
+      offset: layout.packed.get(operand)! * WORD,
+      bytes: planned.kernel.operands[operand]!.length * WORD,
+    });
+    for (const operand of order) list.push({ kind: 'copy', from: own(operand), to: packed(operand) });
+    for (const shader of kernelShaders(planned.kernel, layout, profile, definitions)) {
+      const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
+      const ranges = shader.bindings.map((binding): Range => {
+        if (binding.kind === 'operand') return own(binding.operand);
+        if (binding.kind === 'packed') return { slot: { kind: 'packed' }, offset: 0, bytes };
+        return { slot: { kind: 'arena' }, offset: planned.scratch.offset, bytes: planned.scratch.bytes };
+      });
+      list.push({ kind: 'dispatch', kernel, wgsl: shader.wgsl, pipeline, ranges, groups: dispatchOf(shader.workgroups) });
+    }
+    for (const operand of order) {
+      if (planned.kernel.operands[operand]!.access !== 'read' || isOverwritten(layout, planned, operand)) {
+        list.push({ kind: 'copy', from: packed(operand), to: own(operand) });
+      }
+    }
+  });
+  return { list, packedBytes };
+}
+
+/** Whether another operand that shares this one's memory is written. */
+function isOverwritten({ shares }: OperandLayout, { kernel }: PlannedKernel, operand: number): boolean {
+  return kernel.operands.some(({ access }, other) => shares[other] === operand && access !== 'read');
+}
+
+/** Comment lines: what a kernel computes. */
+export function titleOf({ name, nodes }: PlannedKernel): string {
+  return `// ${name}\n// ${nodes.join(', ')}\n`;
+}
+
+function describe({ name, kernel }: PlannedKernel): string {
+  return `kernel "${name}" on ${kernel.operands.map(({ dtype, length }) => `${dtype}[${length}]`).join(', ')}`;
+}
+
+function rangeOf(plan: Plan, buffer: number, { length }: Operand): Range {
+  const { place } = plan.buffers[buffer]!;
+  const bytes = Math.max(length, 1) * WORD;
+  if (place.kind === 'arena') return { slot: { kind: 'arena' }, offset: place.offset, bytes };
+  const number = place.kind === 'argument' ? place.argument : place.output;
+  return { slot: { kind: place.kind, number }, offset: 0, bytes };
+}
+
+interface KernelLayout {
+  readonly layout: OperandLayout;
+  /** Bytes of the packed buffer. */
+  readonly bytes: number;
+  /** The operands that are packed. */
+  readonly order: readonly number[];
+}
+
+function layoutOf(plan: Plan, { kernel, buffers, scratch }: PlannedKernel, { maxBindings }: AdapterProfile): KernelLayout {
+  const { operands } = kernel;
+  const places = buffers.map((buffer) => plan.buffers[buffer]!.place);
+  // An argument that is overwritten is two operands, what is read and what is written, and one array.
+  const shares = places.map((place, operand) => {
+    if (place.kind !== 'argument') return operand;
+    const writer = places.findIndex(
+      (other, each) => other.kind === 'argument' && other.argument === place.argument && operands[each]!.access !== 'read',
+    );
+    return writer < 0 ? operand : writer;
+  });
+  const access = places.map(
+    (place, operand): Access => (place.kind === 'arena' || operands[operand]!.access !== 'read' ? 'read_write' : 'read'),
+  );
+  const distinct = [...new Set(shares)];
+  const room = maxBindings - (scratch.bytes > 0 ? 1 : 0);
+  if (distinct.length <= room) return { layout: { shares, access, packed: new Map() }, bytes: 0, order: [] };
+  const bySize = distinct.toSorted((a, b) => operands[a]!.length - operands[b]!.length || a - b);
+  const order = bySize.slice(0, distinct.length - room + 1).sort((a, b) => a - b);
+  const packed = new Map<number, number>();
+  let words = 0;
+  for (const operand of order) {
+    packed.set(operand, words);
+    words += operands[operand]!.length;
+  }
+  return { layout: { shares, access, packed }, bytes: bufferBytes(Math.max(words * WORD, BUFFER_UNIT)), order };
+}

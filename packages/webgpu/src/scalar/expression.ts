@@ -1,0 +1,74 @@
+/**
+ * Expressions in WGSL: their text, and the functions of this library that it calls. They are made from forms, which are WGSL too, with the operands called a, b
+ * and c: `(a + b)`, `exp_f32(a)`.
+ */
+import { DTypeError, type DType } from '@firsthand/linalg';
+import { FUNCTIONS, type FunctionName } from './functions.ts';
+
+/** An expression in WGSL, with the functions of this library that it calls. Its text is a name, a literal, a call, or stands in parentheses. */
+export interface Expression {
+  readonly text: string;
+  readonly needs: readonly FunctionName[];
+}
+
+/** The types of values in registers. */
+export type ValueType = 'f32' | 'i32' | 'u32' | 'bool';
+
+/** The types of values by dtype; null for what WGSL has no type for. */
+const VALUE_TYPES: { readonly [K in DType]: ValueType | null } = {
+  float32: 'f32',
+  float64: null,
+  float16: 'f32',
+  int32: 'i32',
+  uint32: 'u32',
+  bool: 'bool',
+};
+
+/**
+ * The type of a value in registers: float32 and float16 f32 (float16 values are f32 that are binary16 numbers), int32 i32, uint32 u32, bool bool.
+ * @throws DTypeError for float64
+ */
+export function valueType(dtype: DType): ValueType {
+  const type = VALUE_TYPES[dtype];
+  if (type === null) throw new DTypeError(`webgpu: WGSL has no ${dtype}; convert with astype('float32'), or use the wasm device`);
+  return type;
+}
+
+/**
+ * The type of one element in memory, which is one word of 32 bits: f32 (float32, float16), i32, u32 (uint32; bool as 0 and 1).
+ * @throws DTypeError for float64
+ */
+export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
+  const type = valueType(dtype);
+  return type === 'bool' ? 'u32' : type;
+}
+
+function isFunction(name: string): name is FunctionName {
+  return Object.hasOwn(FUNCTIONS, name);
+}
+
+const OPERANDS = ['a', 'b', 'c'];
+
+/** The expression that a form is with these operands. */
+export function expressionOf(form: string, ...operands: readonly string[]): Expression {
+  const names: readonly string[] = form.match(/\w+(?=\()/g) ?? [];
+  return { text: form.replaceAll(/\b[abc]\b/g, (name) => operands[OPERANDS.indexOf(name)]!), needs: names.filter(isFunction) };
+}
+
+/** The expression that a form is whose first operand is an expression. */
+export function around(form: string, { text, needs }: Expression, ...rest: readonly string[]): Expression {
+  const outer = expressionOf(form, text, ...rest);
+  return { text: outer.text, needs: [...needs, ...outer.needs] };
+}
+
+/** Functions that give their operand back, by its type. */
+const RUNTIME: { readonly [K in ValueType]: string } = { f32: 'runtime_f32(a)', i32: 'runtime_i32(a)', u32: 'runtime_u32(a)', bool: 'a' };
+
+/**
+ * The expression that a form is where not all operands are literals: WGSL computes with literals while it compiles, and calls what overflows an error.
+ * @param type the operands'
+ */
+export function runtimeExpression(form: string, type: ValueType, first: string, ...rest: readonly string[]): Expression {
+  const literals = [first, ...rest].every((text) => /^-?\d|^i32\(-\d+\)$/.test(text));
+  return literals ? around(form, expressionOf(RUNTIME[type], first), ...rest) : expressionOf(form, first, ...rest);
+}

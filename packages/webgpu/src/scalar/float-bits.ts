@@ -1,0 +1,114 @@
+/**
+ * Floats by their bits. WGSL lets compilers assume that there is neither NaN nor infinity, forbids constants that are, loses the sign of the literal −0.0 and
+ * may take subnormal numbers for 0; integers know no such freedom. Shifts, `round`, `min` and conversions to integers are slow on software adapters, where
+ * `select`, `floor` and products of integers are fast.
+ */
+import type { Declarations } from './declaration.ts';
+
+/** The functions of this file. */
+export type FloatBitsName =
+  | 'f32_of_bits'
+  | 'runtime_f32'
+  | 'runtime_i32'
+  | 'runtime_u32'
+  | 'is_nan'
+  | 'is_true'
+  | 'sign_f32'
+  | 'max_f32'
+  | 'min_f32'
+  | 'to_half';
+
+/** Floats by their bits. */
+export const FLOAT_BITS: Declarations<FloatBitsName, FloatBitsName> = {
+  f32_of_bits: {
+    needs: [],
+    code: `
+// The float with these bits. A parameter is no constant, so that NaN and infinity are allowed.
+fn f32_of_bits(bits: u32) -> f32 {
+  return bitcast<f32>(bits);
+}`,
+  },
+  runtime_f32: {
+    needs: [],
+    code: `
+// x, but not as a constant: constants that overflow are errors.
+fn runtime_f32(x: f32) -> f32 {
+  return x;
+}`,
+  },
+  runtime_i32: {
+    needs: [],
+    code: `
+fn runtime_i32(x: i32) -> i32 {
+  return x;
+}`,
+  },
+  runtime_u32: {
+    needs: [],
+    code: `
+fn runtime_u32(x: u32) -> u32 {
+  return x;
+}`,
+  },
+  is_nan: {
+    needs: [],
+    code: `
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}`,
+  },
+  is_true: {
+    needs: [],
+    code: `
+// x ≠ 0, for NaN and subnormal numbers too.
+fn is_true(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) != 0u;
+}`,
+  },
+  sign_f32: {
+    needs: [],
+    code: `
+// 1 with the sign of x; x itself if it is 0, −0 or NaN, which are those below 1 and above ∞ in their bits less 1.
+fn sign_f32(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let kept = (bits & 0x7fffffffu) - 1u >= 0x7f800000u;
+  return select(bitcast<f32>((bits & 0x80000000u) | 0x3f800000u), x, kept);
+}`,
+  },
+  max_f32: {
+    needs: ['is_nan'],
+    code: `
+// The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
+fn max_f32(a: f32, b: f32) -> f32 {
+  let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
+  let larger = select(select(b, a, a > b), equal, a == b);
+  return select(larger, a, is_nan(a));
+}`,
+  },
+  min_f32: {
+    needs: ['is_nan'],
+    code: `
+// The smaller one, −0 being smaller than 0; NaN if one is.
+fn min_f32(a: f32, b: f32) -> f32 {
+  let equal = bitcast<f32>(bitcast<u32>(a) | bitcast<u32>(b));
+  let smaller = select(select(b, a, a < b), equal, a == b);
+  return select(smaller, a, is_nan(a));
+}`,
+  },
+  to_half: {
+    needs: [],
+    code: `
+// The binary16 number nearest to x, ties to even. From 2⁻¹⁴ on 13 bits of the mantissa are rounded off, a carry runs into the exponent, and from 65520 on the
+// result is ∞. Below, all numbers are multiples of 2⁻²⁴, which is the unit of the sum |x| + ½: it rounds as wanted, and the difference of the bits counts units.
+fn to_half(x: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let magnitude = bits & 0x7fffffffu;
+  let rounded = (magnitude + select(0xfffu, 0x1000u, (magnitude & 0x2000u) != 0u)) & 0xffffe000u;
+  let bounded = select(rounded, 0x7f800000u, rounded >= 0x47800000u);
+  let normal = select(bounded, magnitude, magnitude > 0x7f800000u);
+  let units = bitcast<i32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000;
+  let small = bitcast<u32>(f32(units) * 0x1p-24);
+  return bitcast<f32>(select(normal, small, magnitude < 0x38800000u) | (bits & 0x80000000u));
+}`,
+  },
+};

@@ -1,0 +1,110 @@
+// Kernels as shaders, beside the compiler's interpreter, which evaluates the same kernel in plain loops and double precision; and short ways to write kernels down by hand.
+import { printKernel, runKernel, type Index, type Kernel, type Operand, type Plan, type Scalar, type Term } from '@firsthand/compiler';
+import { compileProgram } from '@firsthand/compiler';
+import { Tensor, tensor } from '@firsthand/autograd';
+import { closeProgram, keyOf } from '@firsthand/graph';
+import { allocate, fromFloat16Bits, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
+import { expect } from 'vitest';
+import { kernelShaders, scratchBytes } from '../../src/kernels/kernel-shaders.ts';
+import type { AdapterProfile } from '../../src/profile.ts';
+import { plainLayout, runShaders } from './run-shader.ts';
+
+const LIMITS = { maxBindings: 8, maxInvocations: 256, workgroupBytes: 16384, maxWorkgroups: 65535 } as const;
+/** Adapters that kernels are chosen for. What is written for either runs on any. */
+export const PROFILES: { readonly [K in 'software' | 'hardware']: AdapterProfile } = {
+  software: { name: 'software', isSoftware: true, subgroups: null, ...LIMITS },
+  hardware: { name: 'hardware', isSoftware: false, subgroups: null, ...LIMITS },
+};
+
+/** Every dtype that WGSL has. */
+export const DTYPES_OF_WGSL: readonly DType[] = ['float32', 'float16', 'int32', 'uint32', 'bool'];
+
+/** By how much results may differ from the interpreter's: relative to its result, and at least so much. */
+export interface Tolerance {
+  readonly relative: number;
+  readonly absolute: number;
+}
+
+const EXACT: Tolerance = { relative: 0, absolute: 0 };
+
+/** The numbers that an array stands for. */
+function numbersOf(array: TypedArray, dtype: DType): number[] {
+  return Array.from(array, (stored) => (dtype === 'float16' ? fromFloat16Bits(stored) : stored));
+}
+
+function differs(actual: number, expected: number, { relative, absolute }: Tolerance): boolean {
+  if (Number.isNaN(expected)) return !Number.isNaN(actual);
+  return actual !== expected && !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected));
+}
+
+/** Runs the shaders of a kernel on copies of arrays, one per operand. */
+export function runOnGPU(kernel: Kernel, arrays: readonly TypedArray[], profile: AdapterProfile): Promise<TypedArray[]> {
+  const shaders = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map());
+  return runShaders(shaders, kernel.operands, arrays, scratchBytes(kernel, profile) / 4);
+}
+
+/** Runs a kernel as shaders for each profile and in the interpreter, and compares all arrays; without a tolerance they must be equal, but for signs of zeros. */
+export async function expectSame(
+  kernel: Kernel,
+  arrays: readonly TypedArray[],
+  tolerance: Tolerance = EXACT,
+  profiles: readonly AdapterProfile[] = Object.values(PROFILES),
+): Promise<void> {
+  const expected = arrays.map((array) => array.slice());
+  runKernel(kernel, expected);
+  for (const profile of profiles) {
+    const actual = await runOnGPU(kernel, arrays, profile);
+    kernel.operands.forEach(({ dtype }, operand) => {
+      const [got, wanted] = [numbersOf(actual[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
+      const wrong = wanted.findIndex((value, place) => differs(got[place]!, value, tolerance));
+      if (wrong < 0) return;
+      const text = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map()).map(({ wgsl }) => wgsl);
+      expect.fail(
+        [`${profile.name}: operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}`, printKernel(kernel), ...text].join('\n'),
+      );
+    });
+  }
+}
+
+/** The plan of the program that gives these values, over inputs of some shapes and dtypes. */
+export function planOf(build: (...inputs: Tensor[]) => readonly Tensor[], ...inputs: readonly (readonly [DType, readonly number[]])[]): Plan {
+  const tensors = inputs.map(([dtype, shape]) => tensor(allocate(dtype, shape.reduce((a, b) => a * b, 1)), { shape, dtype }));
+  const request = { effects: [], roots: build(...tensors).map((value) => value.read()) };
+  return compileProgram(closeProgram(request, keyOf(request)), { float64: false, scratch: () => 0 });
+}
+
+/** offset + Σ factor·axis */
+export function affine(offset: number, ...terms: readonly (readonly [axis: number, factor: number])[]): Index {
+  return { offset, terms: terms.map(([axis, factor]): Term => ({ factor, atom: { kind: 'axis', axis } })) };
+}
+
+/** The element of an operand. */
+export function load(operand: number, dtype: DType, index: Index): Scalar {
+  return { op: 'load', dtype, operand, index };
+}
+
+/** The operands of kernels: all but the last `written` are read. */
+export function operandsOf(specs: readonly (readonly [DType, number])[], written = 1): Operand[] {
+  return specs.map(([dtype, length], place) => ({ dtype, length, access: place < specs.length - written ? 'read' : 'write' }));
+}
+
+/** The place in row-major order of an array with these extents. */
+export function rowMajor(extents: readonly number[], offset = 0): Index {
+  const terms = extents.map((_, axis): [number, number] => [axis, extents.slice(axis + 1).reduce((a, b) => a * b, 1)]);
+  return affine(offset, ...terms);
+}
+
+/** An array of a dtype with numbers in it, repeated as often as needed; of bool, whether they are odd. */
+export function filled(dtype: DType, numbers: readonly number[], length: number = numbers.length): TypedArray {
+  const array = allocate(dtype, length);
+  for (let place = 0; place < length; place++) {
+    const value = numbers[place % numbers.length]!;
+    array[place] = dtype === 'float16' ? toFloat16Bits(value) : dtype === 'bool' ? Math.trunc(value) & 1 : value;
+  }
+  return array;
+}
+
+/** Numbers that look random: an even sequence, scaled. */
+export function scattered(length: number, low = -2, high = 2, seed = 1): number[] {
+  return Array.from({ length }, (_, place) => low + (high - low) * (((place + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1));
+}
