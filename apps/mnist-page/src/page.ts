@@ -92,6 +92,7 @@ export class Page {
   #fail({ stage, message }: Pick<Extract<Report, { kind: 'failed' }>, 'stage' | 'message'>): void {
     const phase = PHASE_AFTER[stage];
     if (phase !== null) this.#controls.phase = phase;
+    if (phase === 'ready') this.#refresh();
     this.#status.fail(stage, message);
   }
 

@@ -6,8 +6,8 @@ import type { DeviceName } from 'mnist/devices';
 import type { Digits } from 'mnist/mnist';
 import type { Settings } from 'mnist/settings';
 
-/** The devices that the page offers. */
-export type PageDevice = DeviceName;
+/** The devices that the page offers: the terminal's, and the GPU. */
+export type PageDevice = DeviceName | 'webgpu';
 
 /** What was under way when something failed. */
 export type Stage = 'loading' | 'opening' | 'training' | 'reading';

@@ -61,8 +61,8 @@ export class Status {
   /** @param loss the mean over the last steps */
   advance({ epoch, step, examplesPerSecond }: Advance, loss: number | null): void {
     this.#progress.value = step / this.#steps;
-    this.#set('epoch', `${formatCount(epoch + 1)} of ${formatCount(this.#epochs)}`);
-    this.#set('step', `${formatCount(step)} of ${formatCount(this.#steps)}`);
+    this.#set('epoch', `${formatCount(epoch + 1)} / ${formatCount(this.#epochs)}`);
+    this.#set('step', `${formatCount(step)} / ${formatCount(this.#steps)}`);
     this.#set('pace', formatCount(examplesPerSecond));
     if (loss !== null) this.#set('loss', loss.toFixed(4));
   }

@@ -30,6 +30,7 @@ export class Trainer {
   #device: Device | null = null;
   #read: ReturnType<typeof reader> | null = null;
   #stop: AbortController = new AbortController();
+  #isTraining = false;
 
   constructor(tell: (report: Report) => void, data: Promise<Data>) {
     this.#tell = tell;
@@ -39,6 +40,7 @@ export class Trainer {
   /** Trains a new network, from the first step to the last or until `stop`. What fails is told, and nothing is thrown. */
   async start(name: PageDevice, settings: Settings): Promise<void> {
     this.#stop = new AbortController();
+    this.#isTraining = true;
     let stage: Stage = 'opening';
     try {
       const { train, test } = await this.#data;
@@ -53,7 +55,7 @@ export class Trainer {
       this.#read = reader(training.model);
       const parameters = training.model.parameters().reduce((sum, { size }) => sum + size, 0);
       this.#tell({ kind: 'began', beginning: { device: device.name, hardware, parameters, steps: stepsOf(training, settings) } });
-      const reporter = new Reporter(this.#tell, settings);
+      const reporter = new Reporter(this.#tell);
       const { stopped } = await learn(training, settings, {
         validation: new DataLoader(toDataset(test), { batchSize: TEST_BATCH }),
         callbacks: [reporter],
@@ -62,7 +64,10 @@ export class Trainer {
       reporter.advance();
       this.#tell({ kind: 'ended', stopped });
     } catch (error) {
+      this.#read = null;
       this.#tell({ kind: 'failed', stage, message: describe(error) });
+    } finally {
+      this.#isTraining = false;
     }
   }
 
@@ -83,8 +88,8 @@ export class Trainer {
         probabilities = await read(image);
       }
     } catch (error) {
-      // A device that was replaced meanwhile is no failure.
-      if (read === this.#read) this.#tell({ kind: 'failed', stage: 'reading', message: describe(error) });
+      // What fails here while training goes on fails there too, and is told once, as its failure.
+      if (read === this.#read && !this.#isTraining) this.#tell({ kind: 'failed', stage: 'reading', message: describe(error) });
     }
     this.#tell({ kind: 'readings', id, probabilities });
   }
@@ -93,26 +98,17 @@ export class Trainer {
 /** Tells the page about a training, a few times a second. */
 class Reporter implements Callbacks {
   readonly #tell: (report: Report) => void;
-  readonly #settings: Settings;
   #place: Pick<StepReport, 'epoch' | 'step' | 'examplesPerSecond'> = { epoch: 0, step: 0, examplesPerSecond: 0 };
   #steps: number[] = [];
   #losses: number[] = [];
   #last = -Infinity;
 
-  constructor(tell: (report: Report) => void, settings: Settings) {
+  constructor(tell: (report: Report) => void) {
     this.#tell = tell;
-    this.#settings = settings;
   }
 
-  /** @throws FirsthandError if the loss is no number any more: what follows would be none either */
   onStep(report: StepReport): void {
-    const { epoch, step, examplesPerSecond, means } = report;
-    if (means['loss'] !== undefined && !Number.isFinite(means['loss'])) {
-      const { learningRate } = this.#settings;
-      throw new FirsthandError(
-        `The loss is ${means['loss']} at step ${step}: the steps are too large. Try a learning rate below ${learningRate}.`,
-      );
-    }
+    const { epoch, step, examplesPerSecond } = report;
     this.#place = { epoch, step, examplesPerSecond };
     // Not awaited: the device works on while the loss is on its way. If it fails, training fails and says so.
     void report.values().then(

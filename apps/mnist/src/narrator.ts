@@ -1,5 +1,4 @@
 /** Tells a training as it goes on: how far the epoch is, and at its end what it came to and what went through each layer. */
-import { FirsthandError } from '@firsthand/linalg';
 import type { Layer } from '@firsthand/nn';
 import type { Callbacks, EpochReport, StepReport } from '@firsthand/train';
 import { type Display, startDisplay } from './display.ts';
@@ -37,14 +36,10 @@ export class Narrator implements Callbacks {
     return new Narrator(output, subject, await snapshot(subject.model));
   }
 
-  /** @throws FirsthandError if the loss is no number any more: what follows would be none either */
-  onStep({ epoch, step, position, means, examplesPerSecond, secondsLeft }: StepReport): void {
+  onStep({ epoch, position, means, examplesPerSecond, secondsLeft }: StepReport): void {
     const { images, settings } = this.#subject;
     const { loss, accuracy } = means;
     if (loss === undefined || accuracy === undefined) return; // the first steps' values are still on their way
-    if (!Number.isFinite(loss)) {
-      throw new FirsthandError(`training: the loss is ${loss} at step ${step}; try a --learning-rate below ${settings.learningRate}`);
-    }
     this.#display ??= startDisplay(this.#output, this.#title(epoch), images);
     this.#display.update({
       images: Math.min(position * settings.batchSize, images),

@@ -4,10 +4,10 @@
  */
 import { manualSeed } from '@firsthand/autograd';
 import { DataLoader } from '@firsthand/data';
-import { Generator } from '@firsthand/linalg';
+import { FirsthandError, Generator } from '@firsthand/linalg';
 import { loss } from '@firsthand/nn';
 import { type AdamW, schedule, type SGD } from '@firsthand/optim';
-import { accuracy, fit, type FitOptions, type History, Progress } from '@firsthand/train';
+import { accuracy, type Callbacks, fit, type FitOptions, type History, type Metrics, Progress } from '@firsthand/train';
 import { type Digits, toDataset } from './mnist.ts';
 import { Network } from './model.ts';
 import { OPTIMIZERS } from './optimizers.ts';
@@ -41,16 +41,33 @@ export function stepsOf({ data }: Pick<Training, 'data'>, { epochs }: Pick<Setti
   return epochs * data.length;
 }
 
-/** Trains from the first step, or from where `progress` says, to the last, or until the signal. */
+/**
+ * Trains from the first step, or from where `progress` says, to the last, or until the signal.
+ * @throws FirsthandError if the loss is no number any more: what follows would be none either
+ */
 export async function learn(
   training: Training,
-  settings: Pick<Settings, 'epochs'>,
-  surroundings: Pick<FitOptions<Network, 'image' | 'label'>, 'callbacks' | 'signal' | 'validation'>,
+  settings: Pick<Settings, 'epochs' | 'learningRate'>,
+  {
+    callbacks,
+    ...surroundings
+  }: Pick<FitOptions<Network, 'image' | 'label'>, 'signal' | 'validation'> & { readonly callbacks: readonly Callbacks[] },
 ): Promise<History> {
   const steps = stepsOf(training, settings);
+  const requireFinite = (step: number, { loss: mean }: Metrics): void => {
+    if (mean === undefined || Number.isFinite(mean)) return; // the first steps' values are still on their way
+    throw new FirsthandError(
+      `training: the loss is ${mean} at step ${step}; the steps are too large: try a learning rate below ${settings.learningRate}`,
+    );
+  };
+  const check: Callbacks = {
+    onStep: ({ step, means }) => requireFinite(step, means),
+    onEpoch: ({ step, training: means }) => requireFinite(step, means),
+  };
   return fit({
     ...training,
     ...surroundings,
+    callbacks: [check, ...callbacks],
     epochs: settings.epochs,
     loss: (model, { image, label }) => {
       const logits = model.forward(image); // (N, 10)

@@ -195,11 +195,25 @@ describe('an error is one line', () => {
     expect(await start(['--out', 'folder'])).toEqual({ code: 2, out: '', err: line });
   });
 
-  test('a loss that is no number any more: code 1', async () => {
-    const { code, err } = await start([...SMALL, '--learning-rate', '1e30', '--optimizer', 'sgd', '--out', 'diverged.safetensors']);
+  test.each([
+    ['in the middle of an epoch', []],
+    ['in an epoch of a few steps', ['--batch-size', '200']],
+  ])('a loss that is no number any more, %s: code 1', async (_, more) => {
+    const { code, err } = await start([
+      ...SMALL,
+      ...more,
+      '--learning-rate',
+      '1e30',
+      '--optimizer',
+      'sgd',
+      '--out',
+      'diverged.safetensors',
+    ]);
     expect({ code, err }).toEqual({
       code: 1,
-      err: expect.stringMatching(/^error: training: the loss is \S+ at step \d+; try a --learning-rate below 1e\+30\n$/),
+      err: expect.stringMatching(
+        /^error: training: the loss is \S+ at step \d+; the steps are too large: try a learning rate below 1e\+30\n$/,
+      ),
     });
   });
 });

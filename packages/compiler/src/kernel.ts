@@ -235,6 +235,8 @@ export interface Target {
   readonly float64: boolean;
   /** Whether the target has code of its own for a composite; by default it has none but for matrix products. */
   isOwn?(composite: Composite): boolean;
+  /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
+  readonly singleLimit?: number;
   /** Bytes of an element in memory; by default those of its dtype. */
   elementBytes?(dtype: DType): number;
   /** Bytes to which offsets in the arena are rounded, a multiple of `ALIGNMENT`, which is the default. */

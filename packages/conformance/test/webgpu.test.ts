@@ -2,4 +2,4 @@
 import { createWebGPU } from '@firsthand/webgpu';
 import { describeConformance } from '../src/suite.ts';
 
-describeConformance('webgpu', () => createWebGPU(), { randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 5_000 : 1_000 });
+describeConformance('webgpu', () => createWebGPU(), { randomPrograms: Number(process.env['N'] ?? 30) });

@@ -35,9 +35,9 @@ export interface Schedule {
 }
 
 /** Places the nodes that `roots` need. */
-export function scheduleNodes(roots: readonly Node[]): Schedule {
+export function scheduleNodes(roots: readonly Node[], singleLimit: number = SINGLE_LIMIT): Schedule {
   const order = postOrder(roots, (node) => node.inputs);
-  const scheduler = new Scheduler(order, new Set(roots));
+  const scheduler = new Scheduler(order, new Set(roots), singleLimit);
   for (const node of order) scheduler.place(node);
   scheduler.mergeNeighbours();
   return { order, groups: scheduler.groups, edges: scheduler.edges, isFree: (node) => scheduler.isFree(node) };
@@ -57,6 +57,7 @@ class Scheduler {
   /** Cost of the nodes that are free, and whether they read arguments. */
   readonly #free = new Map<Node, Cost>();
   readonly #roots: ReadonlySet<Node>;
+  readonly #singleLimit: number;
   /** The kernel of all single numbers that are asked for and depend on arguments alone (the step counts of optimizers). */
   #singles: Group | null = null;
   /** How many nodes read a node, through movements. */
@@ -65,8 +66,9 @@ class Scheduler {
   /** The kernels of composites that the target computes itself. */
   readonly #ofCall = new Map<Node, Group>();
 
-  constructor(order: readonly Node[], roots: ReadonlySet<Node>) {
+  constructor(order: readonly Node[], roots: ReadonlySet<Node>, singleLimit: number) {
     this.#roots = roots;
+    this.#singleLimit = singleLimit;
     this.groups = new Groups(order.length);
     for (const node of order) {
       const below = node.op === 'movement' ? this.#bases.get(node.inputs[0]!)! : node;
@@ -92,7 +94,7 @@ class Scheduler {
       return;
     }
     if (cost !== null && isRoot && sizeOf(node.shape) === 1 && cost.operations <= FREE_COST) {
-      const isFull = this.#singles === null || isCrowded(this.#singles);
+      const isFull = this.#singles === null || this.#isCrowded(this.#singles);
       if (isFull) this.#singles = this.groups.create('loop', [], 'it computes the single numbers that depend on arguments alone');
       this.#join(this.#singles!, node, 'full', NO_EDGES, NO_EDGES);
       return;
@@ -141,6 +143,11 @@ class Scheduler {
       isLight ||= below.isLight;
     }
     return { operations, isLight };
+  }
+
+  /** Whether a kernel has as many operations as one should have. */
+  #isCrowded(group: Group): boolean {
+    return group.members.length >= (elementsOfSpace(group) === 1 ? this.#singleLimit : MEMBER_LIMIT);
   }
 
   /** Groups of the nodes that the edges read, without repetition, the latest first. */
@@ -192,7 +199,7 @@ class Scheduler {
   /** Where a node would stand in a group, or why it cannot join. */
   #levelIn(group: Group, node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): Level | { readonly refusal: string } {
     if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own') return { refusal: `nothing joins a ${group.kind} kernel` };
-    if (isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
+    if (this.#isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
     const inside = aligned.filter(({ base }) => this.groups.of(base) === group);
     for (const { base } of [...aligned, ...elsewhere]) {
       const read = this.groups.of(base);
@@ -242,7 +249,7 @@ class Scheduler {
 
   #refuseReduction(group: Group, { base, isSame, place }: Edge, space: readonly number[], axes: readonly number[]): string | null {
     if (group.kind !== 'loop') return `a reduction does not join a ${group.kind} kernel`;
-    if (isCrowded(group)) return `the kernel before it has ${group.members.length} operations already`;
+    if (this.#isCrowded(group)) return `the kernel before it has ${group.members.length} operations already`;
     const level = group.levels.get(base)!;
     if (group.reduced === null) {
       if (!isSame) return 'it reads elements of another place (a transposition, a cut, padding or repetition)';
@@ -307,11 +314,6 @@ class Scheduler {
     if (level === null || !this.groups.areIndependent(kept, gone)) return;
     this.groups.merge(kept, gone, (node) => (level === 'same' ? gone.levels.get(node)! : level));
   }
-}
-
-/** Whether a kernel has as many operations as one should have. */
-function isCrowded(group: Group): boolean {
-  return group.members.length >= (elementsOfSpace(group) === 1 ? SINGLE_LIMIT : MEMBER_LIMIT);
 }
 
 /** Where the members of one group would stand in another: as they do, or on one level; null where the two do not fit. */

@@ -60,19 +60,23 @@ interface Place {
 
 /** The elements of a factor at some positions of its own axis. */
 export class Elements {
+  readonly name: Factor['name'];
+  readonly count: number;
   readonly #factor: Factor;
   readonly #expressions: Expressions;
   readonly #places: readonly Place[];
 
   /** @param block in front of the loop over k */
   constructor(factor: Factor, { first, step, count, last }: Positions, expressions: Expressions, block: Block) {
+    this.name = factor.name;
+    this.count = count;
     this.#factor = factor;
     this.#expressions = expressions;
-    const { steps, base, name } = factor;
+    const { steps, base } = factor;
     const own = steps?.own ?? 1;
     const at = (position: string): string => (steps === null ? position : sum(base, times(own, position)));
     const named = (text: string, number: number | null): string => {
-      const whole = `${name}${number ?? ''}`;
+      const whole = `${factor.name}${number ?? ''}`;
       block.line(`let ${whole} = ${text};`);
       return whole;
     };

@@ -16,8 +16,8 @@ export interface Finish {
   call(row: string, column: string, total: string): string;
 }
 
-/** @param isGuarded whether it is called beyond the edges of the matrix too, and does nothing there */
-export function finishOf(kernel: ContractKernel, layout: OperandLayout, isGuarded: { readonly m: boolean; readonly n: boolean }): Finish {
+/** @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does nothing */
+export function finishOf(kernel: ContractKernel, layout: OperandLayout, isEdged: { readonly rows: boolean; readonly columns: boolean }): Finish {
   const { batch, m, n, dtype, stores } = kernel;
   const axes = range(batch.length + 2);
   const body = new Block(1);
@@ -25,7 +25,7 @@ export function finishOf(kernel: ContractKernel, layout: OperandLayout, isGuarde
   const surroundings: Surroundings = { total: { name: 'total', scope } };
   const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), surroundings);
   const [row, column] = [axisName(batch.length), axisName(batch.length + 1)];
-  const outside = [isGuarded.m ? `${row} >= ${m}` : '', isGuarded.n ? `${column} >= ${n}` : ''].filter((text) => text !== '');
+  const outside = [isEdged.rows ? `${row} >= ${m}` : '', isEdged.columns ? `${column} >= ${n}` : ''].filter((text) => text !== '');
   if (outside.length > 0) body.nest(`if (${outside.join(' || ')})`).line('return;');
   scope.block = body.slot();
   storeAll(expressions, stores, scope);

@@ -4,7 +4,7 @@ import type { Block } from '../emit/block.ts';
 /** Summands of one running sum of floats, at most: longer sums are added up in blocks. */
 export const SUM_BLOCK = 512;
 
-/** A tile of sums. */
+/** A tile of sums: up to three columns, or a multiple of four. */
 export class Sums {
   readonly rows: number;
   readonly columns: number;
@@ -35,11 +35,6 @@ export class Sums {
   add(block: Block, prefix: string, other: string): void {
     this.#forEach(prefix, (name, row, vector) => block.line(`${name} += ${this.#name(other, row, vector)};`));
   }
-  /** Replaces every vector by a function of it. */
-  replace(block: Block, prefix: string, by: (name: string) => string): void {
-    this.#forEach(prefix, (name) => block.line(`${name} = ${by(name)};`));
-  }
-
   /** One step along k: adds the products of a column of the left factor and a row of the right one. `step` tells the names of one loop's steps apart. */
   addProducts(block: Block, prefix: string, step: number, left: (row: number) => string, right: (column: number) => string): void {
     const rights = this.#widths.map((width, vector) => {
@@ -58,17 +53,16 @@ export class Sums {
     }
   }
 
-  /** One sum. */
-  at(prefix: string, row: number, column: number): string {
-    const vector = column >> 2;
-    const name = this.#name(prefix, row, vector);
-    return this.#widths[vector] === 1 ? name : `${name}.${'xyzw'[column & 3]!}`;
-  }
-  /** The sum of a row at a column of the vector that holds a column, as an expression. */
-  chosen(prefix: string, row: number, column: number, place: string): string {
-    const vector = column >> 2;
-    const name = this.#name(prefix, row, vector);
-    return this.#widths[vector] === 1 ? name : `${name}[${place}]`;
+  /** Does the same with every sum, in a loop: what it is may be long. */
+  forEach(block: Block, visit: (row: string, column: string, sum: string) => string): void {
+    const [first] = this.#widths as [number];
+    const names: string[] = [];
+    this.#forEach('sum', (name) => names.push(name));
+    if (names.length === 1 && first === 1) return block.line(visit('0', '0', names[0]!));
+    block.line(`var sums = array<${this.#vector(first)}, ${names.length}>(${names.join(', ')});`);
+    const loop = block.nest(`for (var each = 0; each < ${this.rows * this.columns}; each++)`);
+    const [row, column] = this.columns === 1 ? ['each', '0'] : this.rows === 1 ? ['0', 'each'] : [`each / ${this.columns}`, `each % ${this.columns}`];
+    loop.line(visit(row, column, first === 1 ? 'sums[each]' : `sums[each / ${first}][each % ${first}]`));
   }
 
   #vector(width: number): string {

@@ -19,6 +19,8 @@ export interface ModuleParts {
   readonly header?: readonly string[];
   /** Declarations in front of `main`: workgroup memory, further functions. */
   readonly declarations?: readonly string[];
+  /** The built-in number that is an invocation's `lane`: where workgroups are subgroups, that in the subgroup. */
+  readonly lane?: 'local_invocation_index' | 'subgroup_invocation_id';
   /** Extensions, such as `subgroups`. */
   readonly enable?: readonly string[];
   /** Further built-in parameters of `main`, such as `@builtin(subgroup_size) subgroup_size: u32`. */
@@ -26,7 +28,7 @@ export interface ModuleParts {
 }
 
 /** A shader from its parts. */
-export function shaderOf({ expressions, size, workgroups, body, header = [], declarations = [], enable = [], parameters = [] }: ModuleParts): Shader {
+export function shaderOf({ expressions, size, workgroups, body, header = [], declarations = [], lane = 'local_invocation_index', enable = [], parameters = [] }: ModuleParts): Shader {
   const { lines, bindings } = expressions.operands.declare();
   const isFolded = workgroups > GROUP_ROW;
   const text = [
@@ -37,7 +39,7 @@ export function shaderOf({ expressions, size, workgroups, body, header = [], dec
     `\n@compute @workgroup_size(${size})\nfn main(${[
       '@builtin(workgroup_id) workgroup: vec3u',
       ...(isFolded ? ['@builtin(num_workgroups) workgroups: vec3u'] : []),
-      '@builtin(local_invocation_index) invocation: u32',
+      `@builtin(${lane}) invocation: u32`,
       ...parameters,
     ].join(', ')}) {\n`,
     `  let group = i32(${isFolded ? 'workgroup.x + workgroup.y * workgroups.x' : 'workgroup.x'});\n`,

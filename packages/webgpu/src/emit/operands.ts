@@ -1,8 +1,13 @@
 /** The arrays of one kernel in WGSL: how they are declared, and how an element is loaded and stored wherever it lies. Every element is one 32-bit word. */
-import { operandName, type Operand } from '@firsthand/compiler';
+import { operandName as letterOf, type Operand } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
 import { elementType } from '../scalar/operations.ts';
 import type { Binding, OperandLayout } from '../shader.ts';
+
+/** The name of an array: its letter; where letters come again, with a number that cannot make a type of it, such as `f32`. */
+export function operandName(operand: number): string {
+  return letterOf(operand).replace(/\d+$/, '_$&');
+}
 
 /** The arrays of a kernel, and which of them its shader has touched. */
 export class Operands {

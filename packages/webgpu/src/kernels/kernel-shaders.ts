@@ -6,7 +6,7 @@ import { loopShaders } from './loop.ts';
 import { ownShaders, type KernelDefinition } from './own.ts';
 import { loopScratchWords } from './split.ts';
 import { scanScratchWords, scanShaders } from './scan.ts';
-import { scatterShaders } from './scatter.ts';
+import { scatterScratchWords, scatterShaders } from './scatter.ts';
 import { sortScratchWords, sortShaders } from './sort.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
@@ -26,7 +26,7 @@ const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
   loop: { shaders: loopShaders, scratchWords: loopScratchWords },
   contract: { shaders: contractShaders, scratchWords: none },
   scan: { shaders: scanShaders, scratchWords: scanScratchWords },
-  scatter: { shaders: scatterShaders, scratchWords: none },
+  scatter: { shaders: scatterShaders, scratchWords: scatterScratchWords },
   sort: { shaders: sortShaders, scratchWords: sortScratchWords },
   own: { shaders: ownShaders, scratchWords: none },
 };

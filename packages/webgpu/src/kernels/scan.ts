@@ -8,7 +8,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from './axes.ts';
 import { Block } from '../emit/block.ts';
 import { Expressions, extentsOf, Scope, type Surroundings } from '../emit/expressions.ts';
-import { GROUP_ROW, shaderOf } from '../emit/module.ts';
+import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
 import { declarePiece, workgroupsFor, type Workgroups } from './invocations.ts';
 import type { AdapterProfile } from '../profile.ts';
@@ -83,26 +83,29 @@ class ScanWriter {
     const body = this.#body;
     this.#kernel = kernel;
     this.#plan = plan;
+    const piece = parts === 1 ? 'row' : 'piece';
     if (lanes === 1) {
       this.#workgroups = workgroupsFor(pieces);
-      declarePiece(body, 'piece', pieces, this.#workgroups);
+      declarePiece(body, piece, pieces, this.#workgroups);
     } else {
+      // Fewer than a dispatch has along one dimension.
       this.#workgroups = { size: lanes, workgroups: pieces };
-      body.line('let piece = group;');
-      if (pieces > GROUP_ROW) body.nest(`if (piece >= ${pieces})`).line('return;');
+      body.line(`let ${piece} = group;`);
     }
-    body.line(`let row = piece / ${parts};`, `let part = piece % ${parts};`);
+    if (parts > 1) body.line(`let row = piece / ${parts};`, `let part = piece % ${parts};`);
     declareAxes(body, 0, rows, 'row');
     this.#scope = new Scope(body.slot(), range(rows.length));
     this.#expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel), this.#surroundings);
     const width = Math.ceil(count / parts);
     this.#columns = Math.ceil(width / lanes);
-    const isWhole = parts === 1 && lanes === 1;
-    this.#first = isWhole ? '0' : 'first';
-    this.#end = isWhole ? String(count) : 'end';
-    if (isWhole) return;
-    body.line(`let first = part * ${width}${lanes === 1 ? '' : ` + lane * ${this.#columns}`};`);
-    body.line(`let end = min(${lanes === 1 ? `first + ${width}` : `min(first + ${this.#columns}, part * ${width} + ${width})`}, ${count});`);
+    const isCut = parts * lanes > 1;
+    this.#first = isCut ? 'first' : '0';
+    this.#end = isCut ? 'end' : String(count);
+    if (!isCut) return;
+    const [start, own] = [`part * ${width}`, `lane * ${this.#columns}`];
+    body.line(`let first = ${[...(parts > 1 ? [start] : []), ...(lanes > 1 ? [own] : [])].join(' + ')};`);
+    const ends = [...(lanes > 1 ? [`first + ${this.#columns}`] : []), ...(parts > 1 ? [`${start} + ${width}`] : []), String(count)];
+    body.line(`let end = ${ends.reduce((a, b) => `min(${a}, ${b})`)};`);
   }
 
   /** Leaves the sum of each part in working memory. */

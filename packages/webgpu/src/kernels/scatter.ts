@@ -1,144 +1,222 @@
 /**
- * Writing by computed positions, without atomics, so that sums have one order and the last `set` wins. For each place of the axes that the target's index depends on the
- * targets are others: these places go to different invocations, which walk the remaining axes in order. Where they are few, the targets of each place are dealt out besides:
- * an invocation looks at all positions and takes those of its own targets, and if that is one target, adds up in a register.
+ * Writing by computed positions, without atomics, so that sums have one order and the last `set` wins. Places of the axes that the target's index depends on have different
+ * targets: they go to different invocations, which walk the steps, the places of the remaining axes, in order. Where they are few, the targets of a place are dealt out
+ * besides, each invocation taking those of its hand; and the steps are cut in parts, which leave in working memory their sums, or the last steps that set.
  */
-import { axisName, isAffine, type ScatterKernel } from '@firsthand/compiler';
+import { axisName, type ScatterKernel } from '@firsthand/compiler';
+import type { DType } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { Block } from '../emit/block.ts';
 import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
-import { axesIn } from '../emit/indices.ts';
 import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
-import { range } from './axes.ts';
-import { declarePiece, workgroupsFor } from './invocations.ts';
+import { declarePiece, workgroupsFor, type Workgroups } from './invocations.ts';
 import type { AdapterProfile } from '../profile.ts';
 import { binaryExpression, castExpression, reduceExpression, reduceIdentity, valueType } from '../scalar/operations.ts';
+import { scatterPlan, type ScatterPlan } from './scatter-plan.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 
-/** Invocations that run at a time, and what an update of memory costs them, in looks at a position. */
-const IN_FLIGHT = { software: 8, hardware: 16384 } as const;
-const UPDATE = { software: 3, hardware: 20 } as const;
 /** Steps whose values are added up without blocks. */
 const BLOCK = 32;
 
-/** Who writes what. */
-interface ScatterPlan {
-  /** Axes whose places have targets of their own, and the others. */
-  readonly kept: readonly number[];
-  readonly walked: readonly number[];
-  /** Among how many invocations the targets of one place are dealt out: a power of two, or as many as there are targets. */
-  readonly hands: number;
-}
-
-function planOf(kernel: ScatterKernel, { isSoftware }: AdapterProfile): ScatterPlan {
-  const { extents, index, extent } = kernel;
-  const axes = range(extents.length);
-  if (!isInjective(kernel)) return { kept: [], walked: axes, hands: 1 };
-  const used = new Set(axesIn(index));
-  const [kept, walked] = [axes.filter((axis) => used.has(axis)), axes.filter((axis) => !used.has(axis))];
-  const [places, steps] = [kept, walked].map((some) => sizeOf(some.map((axis) => extents[axis]!))) as [number, number];
-  const adapter = isSoftware ? 'software' : 'hardware';
-  /** Each step is a look at a position; one that finds it updates memory, or a register. */
-  const cost = (hands: number): number =>
-    Math.max(1, (places * hands) / IN_FLIGHT[adapter]) * (steps + (steps / hands) * (hands === extent ? 1 : UPDATE[adapter]));
-  let best = extent;
-  for (let hands = 1; hands < extent; hands *= 2) if (cost(hands) < cost(best)) best = hands;
-  return { kept, walked, hands: best };
-}
-
-/** Whether index + position·stride is another number for each place of the index's axes and each position: every step is larger than all smaller ones reach. */
-function isInjective({ extents, index, stride, extent }: ScatterKernel): boolean {
-  if (!isAffine(index)) return false;
-  const steps = index.terms.map(({ factor }, term) => ({ size: Math.abs(factor), count: extents[axesIn(index)[term]!]! }));
-  let reach = 0;
-  for (const { size, count } of [...steps, { size: stride, count: extent }].toSorted((a, b) => a.size - b.size)) {
-    if (count > 1 && size <= reach) return false;
-    reach += size * (count - 1);
-  }
-  return true;
+/** Words of working memory that a kernel needs: one for each target and part. */
+export function scatterScratchWords(kernel: ScatterKernel, profile: AdapterProfile): number {
+  if (kernel.extent === 0) return 0;
+  const { places, parts } = scatterPlan(kernel, profile);
+  return parts === 1 ? 0 : parts * places * kernel.extent;
 }
 
 /** The shaders of a scatter kernel: none where there is nowhere to write to. */
 export function scatterShaders(kernel: ScatterKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
-  return kernel.extent === 0 ? [] : [scatterShader(kernel, layout, planOf(kernel, profile))];
+  if (kernel.extent === 0) return [];
+  const plan = scatterPlan(kernel, profile);
+  const walk = new ScatterWriter(kernel, layout, plan).walk();
+  return plan.parts === 1 ? [walk] : [walk, new ScatterWriter(kernel, layout, plan).finish()];
 }
 
-function scatterShader(kernel: ScatterKernel, layout: OperandLayout, { kept, walked, hands }: ScatterPlan): Shader {
-  const { operands, extents, target, index, position, stride, extent } = kernel;
-  const places = sizeOf(kept.map((axis) => extents[axis]!));
-  const expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel));
-  const workgroups = workgroupsFor(places * hands);
-  const body = new Block(1);
-  declarePiece(body, 'piece', places * hands, workgroups);
-  // Neighbours write to neighbours, where they can.
-  const [place, hand] = stride === 1 ? ['/', '%'].map((symbol) => `piece ${symbol} ${hands}`) : ['%', '/'].map((symbol) => `piece ${symbol} ${places}`);
-  body.line(`let place = ${place!};`, `let hand = ${hand!};`);
-  declareEach(body, kept, extents, 'place');
-  const scope = new Scope(body.slot(), kept);
-  const isOwn = hands === extent;
-  const element = (position_: string): string => {
-    const rest = expressions.place(index, scope);
-    return `${rest === '0' ? '' : `${rest} + `}${stride === 1 ? '' : `${stride} * `}${position_}`;
-  };
-  /** The position of a step, where it is one of this invocation. */
-  const look = (loop: Block): { readonly inner: Block; readonly chosen: string; readonly scope: Scope } => {
-    declareEach(loop, walked, extents, 'step');
-    const each = new Scope(loop.slot(), walked, scope);
-    const [text] = expressions.write([position], each);
-    const chosen = expressions.name(`u32(${text!})`, each);
-    // A negative position is, as uint32, beyond every extent.
-    const dealt = hands === 1 ? '' : ` && (${chosen} & ${hands - 1}u) == u32(hand)`;
-    const inner = loop.nest(`if (${isOwn ? `${chosen} == u32(hand)` : `${chosen} < ${extent}u${dealt}`})`);
-    return { inner, chosen, scope: new Scope(inner.slot(), walked, each) };
-  };
-  const steps = sizeOf(walked.map((axis) => extents[axis]!));
-  if (isOwn) {
-    gatherSteps(kernel, expressions, body, steps, element('hand'), (loop) => look(loop).scope);
-  } else {
-    const { chosen, scope: inner } = look(body.nest(`for (var step = 0; step < ${steps}; step++)`));
-    const at = expressions.name(element(`i32(${chosen})`), inner);
-    const [value] = expressions.write([kernel.value], inner);
-    const { dtype } = operands[target]!;
-    const sum = (): string => expressions.use(binaryExpression('add', dtype, expressions.operands.load(target, at), value!));
-    inner.block.line(expressions.operands.store(target, at, kernel.mode === 'set' ? value! : sum()));
+/** One shader of a scatter. */
+class ScatterWriter {
+  readonly #kernel: ScatterKernel;
+  readonly #plan: ScatterPlan;
+  readonly #expressions: Expressions;
+  readonly #body = new Block(1);
+  /** The target's dtype, and that in which sums are kept. */
+  readonly #dtype: DType;
+  readonly #kept: DType;
+
+  constructor(kernel: ScatterKernel, layout: OperandLayout, plan: ScatterPlan) {
+    this.#kernel = kernel;
+    this.#plan = plan;
+    this.#expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel));
+    this.#dtype = kernel.operands[kernel.target]!.dtype;
+    this.#kept = this.#dtype === 'float16' ? 'float32' : this.#dtype;
   }
-  return shaderOf({ expressions, ...workgroups, body });
-}
 
-/** An invocation for one target: what belongs there is found in a register, and stored once. */
-function gatherSteps(
-  { operands, target, mode, value }: ScatterKernel,
-  expressions: Expressions,
-  body: Block,
-  steps: number,
-  element: string,
-  look: (loop: Block) => Scope,
-): void {
-  const { dtype } = operands[target]!;
-  const kept = dtype === 'float16' ? 'float32' : dtype;
-  const plus = (a: string, b: string): string => expressions.use(reduceExpression('sum', kept, a, b));
-  body.line(`let element = ${element};`, `var found = ${expressions.operands.load(target, 'element')};`);
-  const perBlock = mode === 'add' && valueType(dtype) === 'f32' && steps > BLOCK ? 2 ** Math.ceil(Math.log2(steps) / 2) : 0;
-  const outer = perBlock === 0 ? null : body.nest(`for (var begin = 0; begin < ${steps}; begin += ${perBlock})`);
-  outer?.line(`var recent = ${expressions.use(reduceIdentity('sum', kept))};`);
-  const [first, end] = outer === null ? ['0', String(steps)] : ['begin', `min(begin + ${perBlock}, ${steps})`];
-  const scope = look((outer ?? body).nest(`for (var step = ${first}; step < ${end}; step++)`));
-  const [text] = expressions.write([value], scope);
-  const name = outer === null ? 'found' : 'recent';
-  scope.block.line(`${name} = ${mode === 'set' ? text! : plus(name, text!)};`);
-  outer?.line(`found = ${plus('found', 'recent')};`);
-  const result = dtype === 'float16' ? expressions.use(castExpression('float32', 'float16', 'found')) : 'found';
-  body.line(expressions.operands.store(target, 'element', result));
-}
+  /** Looks at all positions. */
+  walk(): Shader {
+    const { extent } = this.#kernel;
+    const { places, steps, hands, parts } = this.#plan;
+    const body = this.#body;
+    const workgroups = workgroupsFor(places * hands * parts);
+    declarePiece(body, 'piece', places * hands * parts, workgroups);
+    if (parts > 1) body.line(`let part = piece / ${places * hands};`);
+    const scope = this.#declarePlace(parts > 1 ? `piece % ${places * hands}` : 'piece', hands, 'hand');
+    const width = Math.ceil(steps / parts);
+    if (parts > 1) body.line(`let start = part * ${width};`, `let stop = min(start + ${width}, ${steps});`);
+    const range = parts > 1 ? { first: 'start', end: 'stop', count: width } : { first: '0', end: String(steps), count: steps };
+    if (hands === extent) this.#findOne(range, scope);
+    else this.#updateMany(range, scope);
+    return this.#shader(workgroups);
+  }
 
-/** Declares some loop variables at element `place` of their space in row-major order. */
-function declareEach(block: Block, axes: readonly number[], extents: readonly number[], place: string): void {
-  let stride = sizeOf(axes.map((axis) => extents[axis]!));
-  axes.forEach((axis, which) => {
-    const extent = extents[axis]!;
-    stride /= extent;
-    const whole = stride === 1 ? place : `${place} / ${stride}`;
-    block.line(`let ${axisName(axis)} = ${which === 0 ? whole : `${whole} % ${extent}`};`);
-  });
+  /** Puts together what the parts have found, target by target. */
+  finish(): Shader {
+    const { target, extent, mode, value, stride, index } = this.#kernel;
+    const { places, walked, parts } = this.#plan;
+    const body = this.#body;
+    const workgroups = workgroupsFor(places * extent);
+    declarePiece(body, 'piece', places * extent, workgroups);
+    const scope = this.#declarePlace('piece', extent, 'position');
+    const element = this.#expressions.name(this.#element(index, stride, 'position', scope), scope);
+    const word = `${this.#expressions.operands.scratch()}[piece + part * ${places * extent}]`;
+    const loop = `for (var part = 0; part < ${parts}; part++)`;
+    if (mode === 'add') {
+      body.line(`var found = ${this.#expressions.operands.load(target, element)};`);
+      body.nest(loop).line(`found = ${this.#plus('found', this.#fromWord(word))};`);
+      body.line(this.#expressions.operands.store(target, element, this.#rounded('found')));
+    } else {
+      body.line('var last = 0u;');
+      body.nest(loop).line(`last = max(last, ${word});`);
+      const inner = body.nest('if (last > 0u)');
+      inner.line('let step = i32(last) - 1;');
+      this.#declareAxes(inner, walked, 'step');
+      const each = new Scope(inner.slot(), walked, scope);
+      const [text] = this.#expressions.write([value], each);
+      each.block.line(this.#expressions.operands.store(target, element, text!));
+    }
+    return this.#shader(workgroups);
+  }
+
+  /** Declares the loop variables of a place, and the number of what is dealt out at it. Neighbours write to neighbours where they can. */
+  #declarePlace(piece: string, count: number, name: string): Scope {
+    const { places, kept } = this.#plan;
+    const [place, rest] = this.#kernel.stride === 1 ? [count === 1 ? '' : ` / ${count}`, ` % ${count}`] : [` % ${places}`, ` / ${places}`];
+    const grouped = piece.includes('%') ? `(${piece})` : piece;
+    if (places > 1) this.#body.line(`let place = ${grouped}${count === 1 ? '' : place};`);
+    if (count > 1 || name === 'position') this.#body.line(`let ${name} = ${places === 1 ? piece : `${grouped}${rest}`};`);
+    this.#declareAxes(this.#body, kept, 'place');
+    return new Scope(this.#body.slot(), kept);
+  }
+
+  /** An invocation for one target: what belongs there is found in a register, and stored once. */
+  #findOne({ first, end, count }: { readonly first: string; readonly end: string; readonly count: number }, scope: Scope): void {
+    const { target, mode, value, extent, index, stride } = this.#kernel;
+    const { parts } = this.#plan;
+    const body = this.#body;
+    const { operands } = this.#expressions;
+    const hand = extent === 1 ? '0' : 'hand';
+    const element = parts > 1 ? '' : this.#expressions.name(this.#element(index, stride, hand, scope), scope);
+    const isSum = mode === 'add';
+    body.line(`var found = ${parts === 1 ? operands.load(target, element) : isSum ? this.#zero() : '0u'};`);
+    const perBlock = isSum && valueType(this.#kept) === 'f32' && count > BLOCK ? 2 ** Math.ceil(Math.log2(count) / 2) : 0;
+    const outer = perBlock === 0 ? null : body.nest(`for (var begin = ${first}; begin < ${end}; begin += ${perBlock})`);
+    outer?.line(`var recent = ${this.#zero()};`);
+    const [from, to] = outer === null ? [first, end] : ['begin', `min(begin + ${perBlock}, ${end})`];
+    const loop = (outer ?? body).nest(`for (var step = ${from}; step < ${to}; step++)`);
+    const { scope: inner } = this.#look(loop, scope, (chosen) => `${chosen} == u32(${hand})`);
+    if (!isSum && parts > 1) {
+      inner.block.line('found = u32(step) + 1u;');
+    } else {
+      const [text] = this.#expressions.write([value], inner);
+      const name = outer === null ? 'found' : 'recent';
+      inner.block.line(`${name} = ${isSum ? this.#plus(name, text!) : text!};`);
+    }
+    outer?.line(`found = ${this.#plus('found', 'recent')};`);
+    if (parts === 1) body.line(operands.store(target, element, isSum ? this.#rounded('found') : 'found'));
+    else body.line(`${operands.scratch()}[piece] = ${isSum ? this.#toWord('found') : 'found'};`);
+  }
+
+  /** An invocation for several targets, in memory. */
+  #updateMany({ first, end }: { readonly first: string; readonly end: string }, scope: Scope): void {
+    const { target, mode, value, extent, index, stride } = this.#kernel;
+    const { places, hands, parts } = this.#plan;
+    const body = this.#body;
+    const { operands } = this.#expressions;
+    /** The word of a position in working memory: targets are in the order in which the second shader finishes them. */
+    const word = (position: string): string => {
+      const base = `part * ${places * extent}`;
+      if (places === 1) return `${operands.scratch()}[${base} + ${position}]`;
+      return `${operands.scratch()}[${base} + ${stride === 1 ? `place * ${extent} + ${position}` : `${position} * ${places} + place`}]`;
+    };
+    if (parts > 1) {
+      const clear = body.nest(`for (var position = ${hands === 1 ? '0' : 'hand'}; position < ${extent}; position += ${hands})`);
+      clear.line(`${word('position')} = 0u;`);
+    }
+    const loop = body.nest(`for (var step = ${first}; step < ${end}; step++)`);
+    const { chosen, scope: inner } = this.#look(loop, scope, (name) => {
+      const isThere = `${name} < ${extent}u`;
+      return hands === 1 ? isThere : `${isThere} && (${name} & ${hands - 1}u) == u32(hand)`;
+    });
+    if (parts > 1) {
+      const place = word(`i32(${chosen})`);
+      if (mode === 'set') {
+        inner.block.line(`${place} = u32(step) + 1u;`);
+        return;
+      }
+      const [text] = this.#expressions.write([value], inner);
+      inner.block.line(`${place} = ${this.#toWord(this.#plus(this.#fromWord(place), text!))};`);
+      return;
+    }
+    const [text] = this.#expressions.write([value], inner);
+    const element = this.#expressions.name(this.#element(index, stride, `i32(${chosen})`, inner), inner);
+    const sum = (): string => this.#expressions.use(binaryExpression('add', this.#dtype, operands.load(target, element), text!));
+    inner.block.line(operands.store(target, element, mode === 'set' ? text! : sum()));
+  }
+
+  /** Begins what is done at a step whose position is one of the invocation's. A negative position is, as uint32, beyond every extent. */
+  #look(loop: Block, scope: Scope, isOwn: (chosen: string) => string): { readonly chosen: string; readonly scope: Scope } {
+    const { walked } = this.#plan;
+    this.#declareAxes(loop, walked, 'step');
+    const each = new Scope(loop.slot(), walked, scope);
+    const [text] = this.#expressions.write([this.#kernel.position], each);
+    const chosen = this.#expressions.name(`u32(${text!})`, each);
+    return { chosen, scope: new Scope(loop.nest(`if (${isOwn(chosen)})`).slot(), walked, each) };
+  }
+
+  #element(index: ScatterKernel['index'], stride: number, position: string, scope: Scope): string {
+    const rest = this.#expressions.place(index, scope);
+    const step = stride === 1 ? position : `${stride} * ${position}`;
+    return rest === '0' ? step : `${rest} + ${step}`;
+  }
+
+  /** Declares some loop variables at element `place` of their space in row-major order. */
+  #declareAxes(block: Block, axes: readonly number[], place: string): void {
+    const extents = axes.map((axis) => this.#kernel.extents[axis]!);
+    let stride = sizeOf(extents);
+    axes.forEach((axis, which) => {
+      const extent = extents[which]!;
+      stride /= extent;
+      const whole = stride === 1 ? place : `${place} / ${stride}`;
+      block.line(`let ${axisName(axis)} = ${extent === 1 ? '0' : which === 0 ? whole : `${whole} % ${extent}`};`);
+    });
+  }
+
+  #zero(): string {
+    return this.#expressions.use(reduceIdentity('sum', this.#kept));
+  }
+  #plus(a: string, b: string): string {
+    return this.#expressions.use(reduceExpression('sum', this.#kept, a, b));
+  }
+  #rounded(sum: string): string {
+    return this.#dtype === this.#kept ? sum : this.#expressions.use(castExpression(this.#kept, this.#dtype, sum));
+  }
+  #fromWord(word: string): string {
+    return `bitcast<${valueType(this.#kept)}>(${word})`;
+  }
+  #toWord(value: string): string {
+    return `bitcast<u32>(${value})`;
+  }
+  #shader(workgroups: Workgroups): Shader {
+    return shaderOf({ expressions: this.#expressions, ...workgroups, body: this.#body });
+  }
 }

@@ -1,9 +1,10 @@
 /**
- * Sorting: a value becomes an integer that orders as the values do (its bits, with those of negative numbers turned round; NaN the largest). An element's place in a short
- * run is the number of those before it. Longer rows are runs in working memory, of which two and two are merged until one is left: an invocation finds by binary search what
- * its outputs are made of, and merges these (Green, McColl and Bader, "GPU Merge Path", 2012). The left of equals comes first, so the order is stable.
+ * Sorting: a value becomes an integer that orders as the values do (its bits, with those of negative numbers turned round; NaN the largest), with its position beside it. Short
+ * runs are sorted in registers, by a network of comparisons (Batcher, "Sorting networks and their applications", 1968). Longer rows are runs in working memory, of which two
+ * and two are merged until one is left: an invocation finds by binary search what its outputs are made of (Green, McColl and Bader, "GPU merge path", 2012).
  */
 import { axisName, type SortKernel } from '@firsthand/compiler';
+import type { DType } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from './axes.ts';
 import { Block } from '../emit/block.ts';
@@ -15,16 +16,16 @@ import type { AdapterProfile } from '../profile.ts';
 import { valueType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 
-/** Elements of a row that is sorted by ranks alone, and of a run of a longer one. */
-const SHORT = 64;
-const RUN = 32;
-/** Elements that an invocation merges, a divisor of a run: hardware wants many invocations first. */
-const MERGED = { software: 32, hardware: 8 } as const;
-const ENOUGH_ELEMENTS = 2 ** 17;
+/** Elements of a run that is sorted in registers. */
+const RUN = 16;
+/** Elements that an invocation merges, where there are many: hardware wants many invocations first. */
+const MERGED = { software: 128, hardware: 8 } as const;
+/** Invocations that keep an adapter busy. */
+const ENOUGH = { software: 64, hardware: 16384 } as const;
 
 /** Passes that merge runs. */
 function mergesOf({ count }: SortKernel): number {
-  return count <= SHORT ? 0 : Math.ceil(Math.log2(count / RUN));
+  return Math.max(0, Math.ceil(Math.log2(count / RUN)));
 }
 
 /** Elements in all rows. */
@@ -41,58 +42,68 @@ export function sortScratchWords(kernel: SortKernel): number {
 export function sortShaders(kernel: SortKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
   const merges = mergesOf(kernel);
   return [
-    rankShader(kernel, layout, merges === 0),
+    runShader(kernel, layout, merges === 0),
     ...range(merges).map((pass) => mergeShader(kernel, layout, profile, pass, pass === merges - 1)),
   ];
 }
 
-/** Sorts each run, or each row, by counting for each element the ones before it. */
-function rankShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean): Shader {
+/** The comparisons that sort so many elements: the smaller of two comes to the first place. The network is that of the next power of two, without what is not there. */
+export function comparisons(count: number): readonly (readonly [number, number])[] {
+  const pairs: (readonly [number, number])[] = [];
+  for (let merged = 1; merged < count; merged *= 2) {
+    for (let apart = merged; apart >= 1; apart /= 2) {
+      for (let place = apart % merged; place + apart < count; place += 2 * apart) {
+        for (let each = place; each < place + apart && each + apart < count; each++) {
+          if (Math.floor(each / (2 * merged)) === Math.floor((each + apart) / (2 * merged))) pairs.push([each, each + apart]);
+        }
+      }
+    }
+  }
+  return pairs;
+}
+
+/** Sorts each run in registers. A row that is one run is done with that. */
+function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean): Shader {
   const { rows, count, operands, value, descending } = kernel;
-  const elements = elementsOf(kernel);
   const axis = rows.length;
+  const perRow = Math.ceil(count / RUN);
+  const pieces = sizeOf(rows) * perRow;
   const expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel));
-  const workgroups = workgroupsFor(elements);
+  const workgroups = workgroupsFor(pieces);
   const body = new Block(1);
-  declarePiece(body, 'piece', elements, workgroups);
-  body.line(`let row = piece / ${count};`, `let position = piece % ${count};`);
+  declarePiece(body, isWhole ? 'row' : 'piece', pieces, workgroups);
+  if (!isWhole) body.line(`let row = piece / ${perRow};`, `let first = piece % ${perRow} * ${RUN};`);
   declareAxes(body, 0, rows, 'row');
   const scope = new Scope(body.slot(), range(axis));
-  /** The value at a column, in a block of its own. */
-  const valueAt = (block: Block, column: string): { readonly text: string; readonly scope: Scope } => {
-    block.line(`let ${axisName(axis)} = ${column};`);
-    const inner = new Scope(block.slot(), [axis], scope);
-    return { text: expressions.write([value], inner)[0]!, scope: inner };
-  };
-  body.line('var key: u32;');
-  const own = valueAt(body.nest(''), 'position');
-  own.scope.block.line(`key = sort_key(${own.text});`);
-  const [begin, end] = isWhole ? ['0', String(count)] : ['begin', `min(begin + ${RUN}, ${count})`];
-  if (!isWhole) body.line(`let begin = position / ${RUN} * ${RUN};`);
-  body.line(`var rank = ${begin};`);
-  const loop = body.nest(`for (var column = ${begin}; column < ${end}; column++)`);
-  const each = valueAt(loop, 'column');
-  each.scope.block.line(`let other = sort_key(${each.text});`);
-  each.scope.block.line('rank += select(0, 1, other < key || (other == key && column < position));');
-  if (isWhole) {
-    storePosition(kernel, expressions, body.nest(''), scope, 'rank', 'position');
-  } else {
-    const scratch = expressions.operands.scratch();
-    body.line(`let place = row * ${count} + rank;`);
-    body.line(`${scratch}[place] = key;`, `${scratch}[${elements} + place] = u32(position);`);
+  const elements = range(isWhole ? count : RUN);
+  const columnOf = (element: number): string => (isWhole ? String(element) : `first + ${element}`);
+  for (const element of elements) {
+    // What is behind the end of the row is larger than all else.
+    body.line(`var e${element} = vec2u(0xffffffffu, u32(${columnOf(element)}));`);
+    const inner = body.nest(`if (${columnOf(element)} < ${count})`);
+    inner.line(`let ${axisName(axis)} = ${columnOf(element)};`);
+    const each = new Scope(inner.slot(), [axis], scope);
+    const [text] = expressions.write([value], each);
+    each.block.line(`e${element}.x = sort_key(${text!});`);
+  }
+  const pairs = comparisons(elements.length);
+  if (pairs.length > 0) body.line('var is_after: bool;', 'var smaller: vec2u;');
+  for (const [a, b] of pairs) {
+    body.line(`is_after = e${a}.x > e${b}.x || (e${a}.x == e${b}.x && e${a}.y > e${b}.y);`);
+    body.line(`smaller = select(e${a}, e${b}, is_after);`, `e${b} = select(e${b}, e${a}, is_after);`, `e${a} = smaller;`);
+  }
+  const scratch = isWhole ? '' : expressions.operands.scratch();
+  if (!isWhole) body.line(`let place = 2 * (row * ${count} + first);`);
+  for (const element of elements) {
+    const inner = body.nest(`if (${columnOf(element)} < ${count})`);
+    if (isWhole) storePosition(kernel, expressions, inner, scope, columnOf(element), `i32(e${element}.y)`);
+    else ['x', 'y'].forEach((half, word) => inner.line(`${scratch}[place + ${2 * element + word}] = e${element}.${half};`));
   }
   return shaderOf({ expressions, ...workgroups, body, declarations: [keyFunction(value.dtype, descending)] });
 }
 
 /** Stores where the element at a column of the sorted row is. */
-function storePosition(
-  { rows, target }: SortKernel,
-  expressions: Expressions,
-  block: Block,
-  scope: Scope,
-  column: string,
-  position: string,
-): void {
+function storePosition({ rows, target }: SortKernel, expressions: Expressions, block: Block, scope: Scope, column: string, position: string): void {
   block.line(`let ${axisName(rows.length)} = ${column};`);
   const inner = new Scope(block.slot(), [rows.length], scope);
   const place = expressions.place(target.index, inner);
@@ -100,7 +111,7 @@ function storePosition(
 }
 
 /** The function that makes keys of values. */
-function keyFunction(dtype: SortKernel['value']['dtype'], descending: boolean): string {
+function keyFunction(dtype: DType, descending: boolean): string {
   const type = valueType(dtype);
   const turned = (key: string): string => (descending ? `~(${key})` : key);
   if (type !== 'f32') {
@@ -118,15 +129,22 @@ function keyFunction(dtype: SortKernel['value']['dtype'], descending: boolean): 
   ].join('\n');
 }
 
+/** Elements that an invocation of a merging pass writes: a power of two, and no more than both runs have. */
+function mergedOf(elements: number, run: number, isSoftware: boolean): number {
+  const adapter = isSoftware ? 'software' : 'hardware';
+  const shared = 2 ** Math.floor(Math.log2(Math.max(1, elements / ENOUGH[adapter])));
+  return Math.min(2 * run, MERGED[adapter], shared);
+}
+
 /** Merges runs of `RUN`·2^pass elements two and two, from one half of the working memory to the other; the last pass stores positions. */
 function mergeShader(kernel: SortKernel, layout: OperandLayout, { isSoftware }: AdapterProfile, pass: number, isLast: boolean): Shader {
   const { rows, count, operands } = kernel;
   const elements = elementsOf(kernel);
   const run = RUN * 2 ** pass;
-  const merged = isSoftware ? MERGED.software : elements < ENOUGH_ELEMENTS ? 1 : MERGED.hardware;
+  const merged = mergedOf(elements, run, isSoftware);
   const perRow = Math.ceil(count / merged);
   const pieces = sizeOf(rows) * perRow;
-  const [from, to] = pass % 2 === 0 ? [0, 2 * elements] : [2 * elements, 0];
+  const [from, to] = pass % 2 === 0 ? [0, elements] : [elements, 0];
   const expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel));
   const scratch = expressions.operands.scratch();
   const workgroups = workgroupsFor(pieces);
@@ -135,30 +153,35 @@ function mergeShader(kernel: SortKernel, layout: OperandLayout, { isSoftware }: 
   body.line(`let row = piece / ${perRow};`, `let first = piece % ${perRow} * ${merged};`);
   declareAxes(body, 0, rows, 'row');
   const scope = new Scope(body.slot(), range(rows.length));
+  const key = (element: string): string => `${scratch}[2 * (${element})]`;
   body.line(
-    `let keys = ${from} + row * ${count};`,
-    `let begin = first / ${2 * run} * ${2 * run};`,
-    `let middle = min(begin + ${run}, ${count});`,
-    `let end = min(begin + ${2 * run}, ${count});`,
-    '// So many elements of the left run are among those before the first.',
-    'let before = first - begin;',
+    `let origin = ${from === 0 ? '' : `${from} + `}row * ${count};`,
+    `let begin = origin + first / ${2 * run} * ${2 * run};`,
+    `let middle = min(begin + ${run}, origin + ${count});`,
+    `let end = min(begin + ${2 * run}, origin + ${count});`,
+    '// Before the first output come so many elements, of which `low` will be of the left run: all that are not larger than their partner of the right run.',
+    'let before = origin + first - begin;',
     'var low = max(0, before - (end - middle));',
     'var high = min(before, middle - begin);',
   );
   const search = body.nest('while (low < high)');
   search.line('let half = (low + high) / 2;');
-  search.nest(`if (${scratch}[keys + begin + half] <= ${scratch}[keys + middle + before - half - 1])`).line('low = half + 1;');
-  search.nest('else').line('high = half;');
+  search.line(`let is_left = ${key('begin + half')} <= ${key('middle + before - half - 1')};`);
+  search.line('low = select(low, half + 1, is_left);', 'high = select(half, high, is_left);');
   body.line('var left = begin + low;', 'var right = middle + before - low;');
-  const loop = body.nest(`for (var column = first; column < min(first + ${merged}, end); column++)`);
-  loop.line(`let is_left = left < middle && (right >= end || ${scratch}[keys + left] <= ${scratch}[keys + right]);`);
-  loop.line('let source = keys + select(right, left, is_left);');
-  const position = `${scratch}[${elements} + source]`;
-  if (isLast) storePosition(kernel, expressions, loop, scope, 'column', `i32(${position})`);
-  else {
-    loop.line(`let place = ${to} + row * ${count} + column;`);
-    loop.line(`${scratch}[place] = ${scratch}[source];`, `${scratch}[${elements} + place] = ${position};`);
+  // What is behind the end of a run is read, and not used.
+  body.line(`var left_key = ${key('left')};`, `var right_key = ${key('right')};`);
+  const loop = body.nest(`for (var column = first; column < min(first + ${merged}, end - origin); column++)`);
+  loop.line('let is_left = left < middle && (right >= end || left_key <= right_key);');
+  const position = `${scratch}[2 * select(right, left, is_left) + 1]`;
+  if (isLast) {
+    storePosition(kernel, expressions, loop, scope, 'column', `i32(${position})`);
+  } else {
+    loop.line(`let place = 2 * (${to === 0 ? '' : `${to} + `}row * ${count} + column);`);
+    loop.line(`${scratch}[place + 1] = ${position};`, `${scratch}[place] = select(right_key, left_key, is_left);`);
   }
   loop.line('left += select(0, 1, is_left);', 'right += select(1, 0, is_left);');
+  loop.line(`let next = ${key('select(right, left, is_left)')};`);
+  loop.line('left_key = select(left_key, next, is_left);', 'right_key = select(next, right_key, is_left);');
   return shaderOf({ expressions, ...workgroups, body });
 }

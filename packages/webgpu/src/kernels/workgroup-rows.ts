@@ -39,10 +39,10 @@ export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile
     pass.reductions.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
   }
   if (rowStores.length > 0) {
+    scope.block = body.slot();
     const first = body.nest('if (lane == 0)');
     storeAll(expressions, rowStores, new Scope(first.slot(), [], scope));
   }
-  scope.block = body.slot();
   const isShuffling = reductions.some((reduction, number) => canShuffle(accumulatorOf(reduction, number, expressions), profile));
   return shaderOf({
     expressions,

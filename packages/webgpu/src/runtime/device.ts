@@ -8,6 +8,9 @@ import type { Session } from './session.ts';
 import { scratchBytes } from '../kernels/kernel-shaders.ts';
 import type { AdapterProfile } from '../profile.ts';
 
+/** Shaders are compiled slowly, and many that are short and alike are one pipeline. */
+const SINGLE_LIMIT = 96;
+
 /** A device on a GPU, with what it has found out about it. */
 export interface WebGPUDevice extends Device {
   /** What kernels are chosen by. */
@@ -29,6 +32,7 @@ export class SessionDevice implements WebGPUDevice {
     this.#target = {
       scratch: (kernel) => scratchBytes(kernel, session.profile),
       float64: false,
+      singleLimit: SINGLE_LIMIT,
       isOwn: (composite) => session.definitions.has(composite),
       elementBytes: () => WORD,
       alignment: BUFFER_UNIT,

@@ -138,13 +138,18 @@ export class WebGPUExecutable implements Executable {
     outputBuffers: readonly PooledBuffer[],
     copies: readonly { readonly from: PooledBuffer; readonly to: WebGPUStorage; readonly argument: number }[],
   ): Promise<void> {
-    const { gpu, readback } = this.#session;
+    const session = this.#session;
+    const { gpu, readback } = session;
     const buffers = this.#buffersOf(inputs, stored, outputBuffers, copies);
     const hadAll = this.#groups.every((cache) => cache === null || cache.latest !== null);
     if (!hadAll) gpu.pushErrorScope('validation');
     const encoder = gpu.createCommandEncoder();
     for (const { from, to } of copies) encoder.copyBufferToBuffer(from.buffer, 0, to.buffer.buffer, 0, to.length * WORD);
     this.#encode(encoder, buffers);
+    // What is overwritten is not what was on its way to the host.
+    this.#plan.outputs.forEach(({ into }, output) => {
+      if (into !== null) session.unstage(outputs[output]!.lease);
+    });
     const small = outputs.filter(({ length }, output) => length > 0 && length * WORD <= SMALL_OUTPUT && this.#plan.outputs[output]!.into === null);
     const staged = readback.stage(
       encoder,
@@ -195,7 +200,7 @@ export class WebGPUExecutable implements Executable {
       if (!(input instanceof WebGPUStorage)) writeHostValue(input, this.#leaves[index]!.dtype, words, this.#hostOffsets[index]!);
     });
     const hosts = this.#session.hosts(bytes);
-    this.#session.gpu.queue.writeBuffer(hosts.buffer, 0, words);
+    this.#session.gpu.queue.writeBuffer(hosts.buffer, 0, words.buffer);
     return hosts;
   }
 

@@ -132,14 +132,19 @@ export class Session implements StorageKeeper {
   }
 
   release(lease: Lease): void {
-    const { buffer, staged } = lease;
+    const { buffer } = lease;
     if (buffer === null || this.#failure !== null) return;
     lease.buffer = null;
-    lease.staged = null;
     this.#live -= lease.held;
-    if (staged !== null) this.readback.release(staged);
+    this.unstage(lease);
     // Runs that were asked for before may still have to be handed to the GPU.
     this.timeline.add(null, () => this.storagePool.give(buffer), () => {});
+  }
+
+  /** A copy that is on its way to the host is not wanted any more. */
+  unstage(lease: Lease): void {
+    if (lease.staged !== null) this.readback.release(lease.staged);
+    lease.staged = null;
   }
 
   /** @throws DeviceError unless it is a storage of this device */

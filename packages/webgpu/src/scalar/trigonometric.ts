@@ -9,41 +9,69 @@ import type { FloatBitsName } from './float-bits.ts';
 import type { PhiloxName } from './philox.ts';
 
 /** The functions of this file. */
-export type TrigonometricName = 'sin_f32' | 'cos_f32' | 'tan_f32' | 'reduce_angle' | 'reduce_large_angle' | 'sin_quadrant';
+export type TrigonometricName = 'sin_f32' | 'cos_f32' | 'tan_f32' | 'pick_word' | 'reduce_angle' | 'reduce_large_angle' | 'sin_quadrant';
 
 /** Sine, cosine and tangent. */
 export const TRIGONOMETRIC: Declarations<TrigonometricName, TrigonometricName | FloatBitsName | PhiloxName> = {
-  reduce_large_angle: {
-    needs: ['f32_of_bits', 'multiply_high'],
+  pick_word: {
+    needs: [],
     code: `
-// For |x| ≥ 2¹³: (quadrant, high, low) as reduce_angle has them; NaN if x is NaN or infinite. |x| is m·2ᵉ, and m times 96 bits of 2/π, beginning with the bit of
-// weight 2^(1 − e), is |x|·2/π modulo 4: two bits of quadrant, and the fraction.
+// The word of a table of 16 whose number is in bits 26 to 29. Arrays are slow on software adapters.
+fn pick_word(number: u32, a: vec4u, b: vec4u, c: vec4u, d: vec4u) -> u32 {
+  let high = (number & 0x10000000u) != 0u;
+  let row = select(select(a, b, high), select(c, d, high), (number & 0x20000000u) != 0u);
+  let pair = select(row.xz, row.yw, (number & 0x4000000u) != 0u);
+  return select(pair.x, pair.y, (number & 0x8000000u) != 0u);
+}`,
+  },
+  reduce_large_angle: {
+    needs: ['f32_of_bits', 'multiply_high', 'pick_word'],
+    code: `
+// (quadrant, high, low) as reduce_angle has them, for |x| ≥ 2¹²; NaN if x is NaN or infinite. |x| is m·2ᵉ, and m times some 90 bits of 2/π, beginning with the bit
+// of weight 2^(1 − e), is |x|·2/π modulo 4: two bits of quadrant, and the fraction. The tables have the bits of 2/π from every eighth on; m makes up for the rest.
 fn reduce_large_angle(x: f32) -> vec3f {
-  const two_over_pi = array(0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu);
   let bits = bitcast<u32>(x) & 0x7fffffffu;
-  let m = (bits & 0x7fffffu) | 0x800000u;
-  let position = min((bits >> 23u) - 120u, 134u); // of the first bit, in the table, whose bit 32 has weight ½
-  let word = position >> 5u;
-  let shift = position & 31u;
-  let t = array(two_over_pi[word], two_over_pi[word + 1u], two_over_pi[word + 2u], two_over_pi[word + 3u]);
-  let w0 = (t[0] << shift) | ((t[1] >> 1u) >> (31u - shift));
-  let w1 = (t[1] << shift) | ((t[2] >> 1u) >> (31u - shift));
-  let w2 = (t[2] << shift) | ((t[3] >> 1u) >> (31u - shift));
-  let middle = m * w1 + multiply_high(m, w2);
-  let carry = select(0u, 1u, middle < m * w1);
-  let top = m * w0 + multiply_high(m, w1) + carry;
-  let fraction = vec2u((top << 2u) | (middle >> 30u), (middle << 2u) | ((m * w2) >> 30u));
-  let above = fraction.x >= 0x80000000u; // the next multiple is nearer
-  let distance = select(fraction, ~fraction, vec2(above));
-  let a = f32(distance.x >> 20u) * 0x1p-12;
-  let b = f32(distance.x & 0xfffffu) * 0x1p-32 + f32(distance.y) * 0x1p-64;
-  let rest = a * 0x1.922p0 + (b * 1.57079633 - a * 4.4544551e-6);
-  let low = (a * 0x1.922p0 - rest) + (b * 1.57079633 - a * 4.4544551e-6);
-  let quadrant = (top >> 30u) + select(0u, 1u, above);
-  let sign = select(1.0, -1.0, above != (x < 0.0));
+  let place = bits - 0x44000000u; // the number of the first bit, less 16 and times 2²³
+  let m2 = ((bits & 0x7fffffu) | 0x800000u) * select(1u, 2u, (place & 0x800000u) != 0u);
+  let m = m2 * select(1u, 4u, (place & 0x1000000u) != 0u) * select(1u, 16u, (place & 0x2000000u) != 0u);
+  let w0 = pick_word(
+    place,
+    vec4u(0xa2f9u, 0xa2f983u, 0xa2f9836eu, 0xf9836e4eu),
+    vec4u(0x836e4e44u, 0x6e4e4415u, 0x4e441529u, 0x441529fcu),
+    vec4u(0x1529fc27u, 0x29fc2757u, 0xfc2757d1u, 0x2757d1f5u),
+    vec4u(0x57d1f534u, 0xd1f534ddu, 0xf534ddc0u, 0x34ddc0dbu),
+  );
+  let w1 = pick_word(
+    place,
+    vec4u(0x836e4e44u, 0x6e4e4415u, 0x4e441529u, 0x441529fcu),
+    vec4u(0x1529fc27u, 0x29fc2757u, 0xfc2757d1u, 0x2757d1f5u),
+    vec4u(0x57d1f534u, 0xd1f534ddu, 0xf534ddc0u, 0x34ddc0dbu),
+    vec4u(0xddc0db62u, 0xc0db6295u, 0xdb629599u, 0x6295993cu),
+  );
+  let w2 = pick_word( // without the last 8 bits
+    place,
+    vec4u(0x1529fcu, 0x29fc27u, 0xfc2757u, 0x2757d1u),
+    vec4u(0x57d1f5u, 0xd1f534u, 0xf534ddu, 0x34ddc0u),
+    vec4u(0xddc0dbu, 0xc0db62u, 0xdb6295u, 0x629599u),
+    vec4u(0x95993cu, 0x993c43u, 0x3c4390u, 0x439041u),
+  );
+  // m·(w0 + w1·2⁻³² + w2·2⁻⁵⁶), with ¼ as the upper bit of the first word
+  let second = m * w1;
+  let first = m * w0 + multiply_high(m, w1);
+  let third = f32(m) * 0x1p-24 * f32(w2);
+  let quadrant = f32(bitcast<i32>((first + 0x20000000u) & 0xc0000000u)) * 0x1p-30; // rounded, from −2 to 1
+  let fraction = first * 4u;
+  let negative = fraction >= 0x80000000u;
+  let magnitude = select(fraction, 0u - fraction, negative);
+  let side = select(1.0, -1.0, negative);
+  let a = f32(magnitude & 0xfff00000u) * 0x1p-32; // 12 bits
+  let b = f32(magnitude & 0xfffffu) * 0x1p-32 + side * (f32(second) + third) * 0x1p-62;
+  let product = a * 0x1.922p0; // 12 bits of π/2: exact
+  let small = b * 1.57079633 - a * 4.4544551e-6;
+  let high = product + small;
+  let sign = select(1.0, -1.0, x < 0.0);
   let valid = bits < 0x7f800000u;
-  let signed_quadrant = f32(select(quadrant, (4u - quadrant) & 3u, x < 0.0));
-  return vec3f(signed_quadrant, select(f32_of_bits(0x7fc00000u), rest * sign, valid), low * sign);
+  return vec3f(quadrant * sign, select(f32_of_bits(0x7fc00000u), side * sign * high, valid), side * sign * ((product - high) + small));
 }`,
   },
   reduce_angle: {
@@ -52,7 +80,7 @@ fn reduce_large_angle(x: f32) -> vec3f {
 // (quadrant, high, low): x = quadrant·π/2 + high + low modulo 2π, where |high| ≤ π/4 and quadrant is an integer, as a float.
 fn reduce_angle(x: f32) -> vec3f {
   if ((bitcast<u32>(x) & 0x7fffffffu) >= 0x46400000u) {
-    return reduce_large_angle(x);
+    return reduce_large_angle(x); // software adapters compute it in any case
   }
   let k = floor(x * 0.63661977 + 0.5);
   let near = fma(-k, 0x1.fb4p-12, fma(-k, 0x1.92p0, x));

@@ -1,9 +1,18 @@
 // Kernels as shaders, beside the compiler's interpreter, which evaluates the same kernel in plain loops and double precision; and short ways to write kernels down by hand.
-import { printKernel, runKernel, type Index, type Kernel, type Operand, type Plan, type Scalar, type Term } from '@firsthand/compiler';
-import { compileProgram } from '@firsthand/compiler';
-import { Tensor, tensor } from '@firsthand/autograd';
+import { tensor, type Tensor } from '@firsthand/autograd';
+import {
+  compileProgram,
+  printKernel,
+  runKernel,
+  type Index,
+  type Kernel,
+  type KernelKind,
+  type Operand,
+  type Scalar,
+  type Term,
+} from '@firsthand/compiler';
 import { closeProgram, keyOf } from '@firsthand/graph';
-import { allocate, fromFloat16Bits, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
+import { allocate, fromFloat16Bits, sizeOf, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 import { expect } from 'vitest';
 import { kernelShaders, scratchBytes } from '../../src/kernels/kernel-shaders.ts';
 import type { AdapterProfile } from '../../src/profile.ts';
@@ -34,7 +43,8 @@ function numbersOf(array: TypedArray, dtype: DType): number[] {
 
 function differs(actual: number, expected: number, { relative, absolute }: Tolerance): boolean {
   if (Number.isNaN(expected)) return !Number.isNaN(actual);
-  return actual !== expected && !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected));
+  if (actual === expected) return false;
+  return !Number.isFinite(expected) || !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected));
 }
 
 /** Runs the shaders of a kernel on copies of arrays, one per operand. */
@@ -66,11 +76,16 @@ export async function expectSame(
   }
 }
 
-/** The plan of the program that gives these values, over inputs of some shapes and dtypes. */
-export function planOf(build: (...inputs: Tensor[]) => readonly Tensor[], ...inputs: readonly (readonly [DType, readonly number[]])[]): Plan {
-  const tensors = inputs.map(([dtype, shape]) => tensor(allocate(dtype, shape.reduce((a, b) => a * b, 1)), { shape, dtype }));
+/** The kernels of one kind in the plan of a program that gives `build`'s values, over inputs of some dtypes and shapes. */
+export function kernelsOf<K extends KernelKind>(
+  kind: K,
+  build: (...inputs: Tensor[]) => readonly Tensor[],
+  ...inputs: readonly (readonly [DType, readonly number[]])[]
+): readonly Extract<Kernel, { readonly kind: K }>[] {
+  const tensors = inputs.map(([dtype, shape]) => tensor(allocate(dtype, sizeOf(shape)), { shape, dtype }));
   const request = { effects: [], roots: build(...tensors).map((value) => value.read()) };
-  return compileProgram(closeProgram(request, keyOf(request)), { float64: false, scratch: () => 0 });
+  const { kernels } = compileProgram(closeProgram(request, keyOf(request)), { float64: false, scratch: () => 0 });
+  return kernels.flatMap(({ kernel }) => (kernel.kind === kind ? [kernel as Extract<Kernel, { readonly kind: K }>] : []));
 }
 
 /** offset + Σ factor·axis */
