@@ -37,7 +37,7 @@ test('an error points to the line of the source', () => {
 
 test('an unknown app or stage is refused by name', () => {
   expect(() => command(root, process.execPath, join('scripts', 'start.mjs'), 'attic')).toThrow(
-    'no app named attic; there are bench, by-hand, mnist',
+    'no app named attic; there are bench, by-hand, mnist, mnist-page',
   );
   expect(() => command(root, process.execPath, join('scripts', 'check.mjs'), 'attic')).toThrow(
     'no such stage: attic; there are install, lint',

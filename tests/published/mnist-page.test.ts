@@ -8,7 +8,7 @@ import { type Browser, chromium as playwright, type Page } from 'playwright';
 import { build, preview, type PreviewServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
-import { chromium } from '../support/chromium.ts';
+import { chromium, webgpuArgs } from '../support/chromium.ts';
 import { root } from '../support/repository.ts';
 
 const app = join(root, 'apps/mnist-page');
@@ -114,7 +114,7 @@ describe('in a browser without a GPU', () => {
   test('it learns on wasm: the loss falls, the accuracy rises, a drawn digit and the test digits are read', async () => {
     const page = await open(browser());
     await drawZero(page);
-    await page.getByText('There is no network yet').waitFor();
+    await page.getByText('There is no network').waitFor();
     await start(page, 'wasm', { epochs: 2, 'training images': 10_000, 'images per step': 64 });
     await said(page, 'Done.');
     expect(await page.locator('#tile-device').textContent()).toBe('wasm');
@@ -177,26 +177,20 @@ describe('in a browser without a GPU', () => {
     await said(page, 'Stopped.');
   });
 
-  test('without WebGPU it says so and what to do, and goes on with another device', async () => {
+  test('what is wrong is said, with what to do: no WebGPU, steps that are too large, a setting that cannot be', async () => {
     const page = await open(browser());
-    await start(page, 'webgpu', { epochs: 1, 'training images': 1000 });
     const alert = page.getByRole('alert');
+    await start(page, 'webgpu', { epochs: 1, 'training images': 1000 });
     await alert.getByText('The webgpu device cannot be used here').waitFor();
     expect(await alert.textContent()).toMatch(/webgpu: .*Choose the wasm device/s);
-    await start(page, 'wasm', {});
+    await start(page, 'wasm', { 'learning rate': 1e30 });
+    await alert.getByText('try a learning rate below 1e+30').waitFor();
+    await start(page, 'wasm', { epochs: 0 });
+    expect(await page.getByLabel('epochs').evaluate((input) => input.matches(':invalid:focus'))).toBe(true);
+    await page.getByLabel('learning rate').clear();
+    await start(page, 'wasm', { epochs: 1 });
     await said(page, 'Done.');
     expect(await alert.isVisible()).toBe(false);
-  });
-
-  test('steps that are too large are named, and a setting that cannot be is refused', async () => {
-    const page = await open(browser());
-    await start(page, 'wasm', { 'learning rate': 1e30, 'training images': 1000 });
-    await page.getByRole('alert').getByText('Try a learning rate below 1e+30').waitFor();
-    await page.getByText('Settings').click();
-    await page.getByLabel('learning rate').evaluate((input: HTMLInputElement) => (input.value = ''));
-    await page.getByLabel('epochs').evaluate((input: HTMLInputElement) => (input.value = '0'));
-    await page.getByRole('button', { name: 'Start' }).click();
-    expect(await page.getByLabel('epochs').evaluate((input: HTMLInputElement) => input.matches(':invalid:focus'))).toBe(true);
   });
 
   test('400 pixels are wide enough, and a finger draws without scrolling the page', async () => {
@@ -214,11 +208,43 @@ describe('in a browser without a GPU', () => {
     await touch('touchStart', 0.2);
     for (let share = 0.25; share < 0.8; share += 0.05) await touch('touchMove', share);
     await touch('touchEnd');
-    const inked = await page.locator('#seen').evaluate((canvas: HTMLCanvasElement) => {
-      const { data } = canvas.getContext('2d')!.getImageData(0, 0, 28, 28);
+    const inked = await page.locator('#seen').evaluate(async (image: HTMLImageElement) => {
+      await image.decode();
+      const context = new OffscreenCanvas(28, 28).getContext('2d')!;
+      context.drawImage(image, 0, 0);
+      const { data } = context.getImageData(0, 0, 28, 28);
       return Array.from({ length: 28 }, (_, row) => data[4 * (28 * row + 14) + 3]! > 128).filter(Boolean).length;
     });
     expect(inked).toBe(20);
     expect(await page.evaluate(() => scrollY)).toBe(scrolled);
+  });
+});
+
+describe('in a browser with a GPU', () => {
+  const browser = browserWith(...webgpuArgs);
+
+  test('it learns on webgpu, says so when the GPU is lost, and begins anew', async () => {
+    const page = await open(browser());
+    const alert = page.getByRole('alert');
+    await drawZero(page);
+    await start(page, 'webgpu', { epochs: 1, 'training images': 3000, 'images per step': 64 });
+    await said(page, 'Done.');
+    expect(await alert.isVisible()).toBe(false);
+    expect(await page.locator('#tile-device').textContent()).toContain('webgpu, google swiftshader');
+    expect(await tile(page, 'test accuracy')).toBeGreaterThan(80);
+    await page.getByText('It reads 0').waitFor();
+    expect(sum(await probabilities(page))).toBeCloseTo(1, 5);
+
+    await start(page, 'webgpu', { epochs: 100 });
+    await page.getByText('It reads').waitFor();
+    // The process that is lost does not answer.
+    void (await browser().newBrowserCDPSession()).send('Browser.crashGpuProcess').catch(() => {});
+    await alert.getByText('The training ended').waitFor();
+    expect(await alert.textContent()).toMatch(/webgpu: the GPU device has been lost.*Press Start/s);
+    await start(page, 'webgpu', {});
+    await page.getByText('It reads').waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await said(page, 'Stopped.');
+    expect(await alert.isVisible()).toBe(false);
   });
 });

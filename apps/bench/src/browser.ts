@@ -21,7 +21,9 @@ export async function openPage(executablePath: string, url: string, fail: (messa
   browser.once('disconnected', () => fail('the browser ended'));
   const page = await browser.newPage();
   page.once('crash', () => fail('the page crashed'));
-  page.once('pageerror', (error) => fail(`the page failed: ${error.message}`));
+  const tellError = ({ message }: Error): void => fail(`the page failed: ${message}`);
+  page.on('pageerror', tellError);
   await page.goto(url);
+  page.off('pageerror', tellError); // once it runs, errors are its own to tell
   return browser;
 }

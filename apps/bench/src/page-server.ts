@@ -17,35 +17,32 @@ const PATIENCE = 900_000;
 /** They isolate the page from all others, in return for which its clock is precise. */
 const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
-/** A thing to do, before what there is to show is added. */
-type Task = Order extends infer Each ? (Each extends Order ? Omit<Each, 'lines'> : never) : never;
+/** What there is to do, before what there is to show is added. */
+type Instruction = Order extends infer Each ? (Each extends Order ? Omit<Each, 'lines'> : never) : never;
 
-/** What to do with a reply that is waited for. */
-type Receive = (reply: Reply) => void;
+/** Someone who waits for something. */
+interface Waiting<T> {
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
 
 export class PageServer {
-  /** What the page says about itself, once it is there; null where it has no WebGPU. */
-  readonly setting: Promise<PageSetting | null>;
   readonly #server: Server;
-  readonly #greet: (setting: PageSetting | null) => void;
-  #greeted = false;
+  readonly #lines: string[] = [];
+  /** What the page has said about itself; undefined while it is not there. */
+  #setting: PageSetting | null | undefined;
+  #welcome: Waiting<PageSetting | null> | null = null;
   /** The page's request, while there is nothing to do. */
-  #waiting: ServerResponse | null = null;
-  #next: Task | null = null;
-  #lines: string[] = [];
-  #receive: Receive | null = null;
+  #request: ServerResponse | null = null;
+  #next: Instruction | null = null;
+  #asking: Waiting<Reply> | null = null;
   #failure: string | null = null;
 
   constructor(files: PageFiles) {
-    const { promise, resolve } = withResolver<PageSetting | null>();
-    this.setting = promise;
-    this.#greet = resolve;
     this.#server = createServer((request, response) => {
       if (request.method === 'POST' && request.url === TALK_PATH) void this.#hear(request, response);
-      else if (request.method === 'POST' && request.url === GONE_PATH) {
-        response.end();
-        this.fail('the page was closed, or loaded again');
-      } else {
+      else if (request.method === 'POST' && request.url === GONE_PATH) void this.#miss(request, response);
+      else {
         const file = files.get(request.url ?? '');
         response.writeHead(file === undefined ? 404 : 200, { 'Content-Type': file?.type ?? 'text/plain', ...ISOLATION });
         response.end(file?.body);
@@ -60,26 +57,43 @@ export class PageServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
 
+  /**
+   * What the page says about itself, once it is there; null where it has no WebGPU.
+   * @throws Error (by rejecting) if it will not come
+   */
+  async hello(): Promise<PageSetting | null> {
+    if (this.#failure !== null) throw new Error(this.#failure);
+    if (this.#setting !== undefined) return this.#setting;
+    return new Promise((resolve, reject) => {
+      this.#welcome = { resolve, reject };
+    });
+  }
+
+  /** Has the page load itself again, so that nothing is left of what was done in it. */
+  async reload(): Promise<void> {
+    if (this.#failure !== null) return;
+    this.#setting = undefined;
+    this.#order({ kind: 'reload' });
+    await this.hello().catch(() => {}); // whoever is asked next says why
+  }
+
   /** One of the contenders in the page. */
   contender(name: PageContender): Asked {
     return {
-      ask: (request) => {
-        if (this.#failure !== null) return Promise.resolve({ kind: 'failed', message: this.#failure });
-        return new Promise((resolve) => {
-          const timer = setTimeout(() => this.fail(`no answer in ${PATIENCE / 1000} s`), PATIENCE);
-          this.#receive = (reply) => {
-            clearTimeout(timer);
-            this.#receive = null;
-            resolve(reply);
-          };
-          this.#order({ kind: 'ask', contender: name, request });
+      ask: async (request) => {
+        if (this.#failure !== null) return { kind: 'failed', message: this.#failure };
+        const timer = setTimeout(() => this.fail(`no answer in ${PATIENCE / 1000} s`), PATIENCE);
+        const reply = new Promise<Reply>((resolve, reject) => {
+          this.#asking = { resolve, reject };
         });
+        this.#order({ kind: 'ask', contender: name, request });
+        return reply.catch((error: Error): Reply => ({ kind: 'failed', message: error.message })).finally(() => clearTimeout(timer));
       },
       stop() {},
     };
   }
 
-  /** Something that the page shall show, with the next thing that it is asked. */
+  /** Something that the page shall show, from the next time on that it is told something. */
   tell(line: string): void {
     this.#lines.push(line);
   }
@@ -87,7 +101,8 @@ export class PageServer {
   /** Nothing more will come of the page. */
   fail(message: string): void {
     this.#failure ??= message;
-    this.#receive?.({ kind: 'failed', message: this.#failure });
+    for (const each of [this.#welcome, this.#asking]) each?.reject(new Error(this.#failure));
+    [this.#welcome, this.#asking] = [null, null];
   }
 
   /** Tells the page that all is done. */
@@ -100,45 +115,47 @@ export class PageServer {
     });
   }
 
-  #order(task: Task): void {
-    this.#next = task;
+  #order(instruction: Instruction): void {
+    this.#next = instruction;
     this.#send();
   }
 
   /** Answers the page, if it waits and there is something to do. */
   #send(): void {
-    if (this.#waiting === null || this.#next === null) return;
-    const order = { ...this.#next, lines: this.#lines } as Order;
-    const response = this.#waiting;
-    [this.#waiting, this.#next, this.#lines] = [null, null, []];
-    response.setHeader('Content-Type', 'application/json');
-    response.end(JSON.stringify(order));
+    if (this.#request === null || this.#next === null) return;
+    this.#request.setHeader('Content-Type', 'application/json');
+    this.#request.end(JSON.stringify({ ...this.#next, lines: this.#lines } satisfies Order));
+    [this.#request, this.#next] = [null, null];
   }
 
   async #hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const words: Words = decodeWords(Buffer.concat(chunks));
-    if (words.kind === 'hello') {
-      if (this.#greeted) {
-        response.end(JSON.stringify({ kind: 'end', lines: ['Another page is at it. Start the command again.'] } satisfies Order));
-        return;
-      }
-      this.#greeted = true;
-      this.#waiting = response;
-      this.#greet(words.setting);
+    const words: Words = decodeWords(await bodyOf(request));
+    if (words.kind === 'hello' && this.#setting !== undefined) {
+      response.end(JSON.stringify({ kind: 'end', lines: ['Another page is at it. Start the command again.'] } satisfies Order));
       return;
     }
-    this.#waiting = response;
-    this.#receive?.(words.reply);
+    this.#request = response;
+    if (words.kind === 'hello') {
+      this.#setting = words.setting;
+      this.#welcome?.resolve(words.setting);
+      this.#welcome = null;
+    } else {
+      const asking = this.#asking;
+      this.#asking = null;
+      asking?.resolve(words.reply);
+    }
     this.#send();
+  }
+
+  async #miss(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const reason = (await bodyOf(request)).toString();
+    response.end();
+    this.fail(reason);
   }
 }
 
-function withResolver<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }

@@ -1,18 +1,20 @@
 /**
  * The comparison on the GPU, from beginning to end: a page is built and served, opened in the user's browser or in one that is started for it, and all
- * contenders take turns in it, on one adapter. The plain loops, in a process of their own, say what is right.
+ * contenders take turns in it, on one adapter. The plain loops, in a process of their own, say what is right. Each task begins in a page that is new, so that
+ * what it costs at first does not depend on the tasks before.
  */
 import { openPage } from './browser.ts';
-import { describeMachine, goThrough, publish, requirePeers } from './comparison.ts';
+import { describeMachine, goThrough, publish, requirePeers, type Tell } from './comparison.ts';
 import { ORACLE, PAGE_CONTENDERS } from './contender.ts';
 import { startContender } from './contender-process.ts';
 import { renderCounts } from './counts.ts';
-import { measure } from './measure.ts';
+import { measure, type Outcomes } from './measure.ts';
 import { type PageOptions, UsageError } from './options.ts';
 import { buildPage } from './page-build.ts';
 import { PageServer } from './page-server.ts';
 import type { PageSetting, Results, Row } from './results.ts';
 import { renderTables } from './table.ts';
+import type { Task } from './tasks.ts';
 
 /** Said before the tables and after them. */
 const SOFTWARE_NOTE = [
@@ -36,7 +38,9 @@ export async function benchmarkWebGPU(options: PageOptions, program: string): Pr
   const shown = options.chromium === null ? null : await openPage(options.chromium, url, (message) => server.fail(message));
   if (shown === null) console.log(`open this page in a browser with WebGPU, and keep it in front: ${url}`);
   try {
-    const page = await server.setting;
+    const page = await server.hello().catch((error: Error) => {
+      throw new UsageError(`error: ${error.message}`, 1);
+    });
     if (page === null) throw new UsageError('error: the browser gives the page no WebGPU adapter', 1);
     introduce(page);
     const rows = await measureAll(options, server, program);
@@ -61,11 +65,11 @@ async function measureAll({ tasks, contenders: names, effort }: PageOptions, ser
   const contenders = new Map(names.map((name) => [name, server.contender(name)]));
   const judge = startContender(program, ORACLE, { device: 'reference' });
   try {
-    return await goThrough(
-      tasks,
-      (task, tell) => measure(task, contenders, effort, tell, judge),
-      (line) => server.tell(line),
-    );
+    const measureOne = async (task: Task, tell: Tell): Promise<Outcomes> => {
+      if (task !== tasks[0]) await server.reload();
+      return measure(task, contenders, effort, tell, judge);
+    };
+    return await goThrough(tasks, measureOne, (line) => server.tell(line));
   } finally {
     judge.stop();
   }

@@ -9,7 +9,7 @@ import type { PageSetting } from './results.ts';
 /** Where the page posts its words. */
 export const TALK_PATH = '/talk';
 
-/** Where it says that it is being closed. */
+/** Where it says, in words, why nothing more will come of it. */
 export const GONE_PATH = '/gone';
 
 /** What a page says. */
@@ -17,9 +17,11 @@ export type Words =
   /** The first words; `setting` is null where the browser has no WebGPU. */
   { readonly kind: 'hello'; readonly setting: PageSetting | null } | { readonly kind: 'reply'; readonly reply: Reply };
 
-/** What it is told, with what there is to show since the last time. */
+/** What it is told, with the lines that it is to show. */
 export type Order = { readonly lines: readonly string[] } & (
   | { readonly kind: 'ask'; readonly contender: PageContender; readonly request: Request }
+  /** To load itself again, and say hello again. */
+  | { readonly kind: 'reload' }
   /** There is no more to do. */
   | { readonly kind: 'end' }
 );

@@ -26,7 +26,7 @@ test('files are served to an isolated page, and nothing else is', async () => {
 
 test('a page is asked, answers, sees what there is to show, and is told that all is done', async () => {
   const first = say({ kind: 'hello', setting });
-  expect(await server.setting).toEqual(setting);
+  expect(await server.hello()).toEqual(setting);
   const asked = server.contender('jax-js').ask({ kind: 'warmUp', milliseconds: 5 });
   expect(await first).toEqual({ kind: 'ask', contender: 'jax-js', request: { kind: 'warmUp', milliseconds: 5 }, lines: [] });
   const second = say({ kind: 'reply', reply: { kind: 'done', notes: { dispatches: 7 } } });
@@ -36,21 +36,40 @@ test('a page is asked, answers, sees what there is to show, and is told that all
   expect(await second).toEqual({ kind: 'end', lines: ['a line'] });
 });
 
+test('a page that is told to load itself again says hello again', async () => {
+  const first = say({ kind: 'hello', setting });
+  await server.hello();
+  const reloaded = server.reload();
+  expect(await first).toEqual({ kind: 'reload', lines: [] });
+  const second = say({ kind: 'hello', setting });
+  await reloaded;
+  void server.contender('firsthand').ask({ kind: 'release' });
+  expect(await second).toMatchObject({ kind: 'ask', contender: 'firsthand' });
+});
+
 describe('a page that goes away', () => {
-  const failed = { kind: 'failed', message: 'the page was closed, or loaded again' };
+  const failed = { kind: 'failed', message: 'the page was closed' };
 
   test('fails what it was asked, and what it is asked later', async () => {
     void say({ kind: 'hello', setting }).catch(() => {});
-    await server.setting;
+    await server.hello();
     const asked = server.contender('firsthand').ask({ kind: 'release' });
-    await post(GONE_PATH, new Blob());
+    await post(GONE_PATH, new Blob(['the page was closed']));
+    await server.reload();
     expect(await asked).toEqual(failed);
     expect(await server.contender('firsthand').ask({ kind: 'release' })).toEqual(failed);
   });
 
+  test('or never comes, is not waited for', async () => {
+    const hello = server.hello();
+    server.fail('the browser ended');
+    await expect(hello).rejects.toThrow('the browser ended');
+    await expect(server.hello()).rejects.toThrow('the browser ended');
+  });
+
   test('is not replaced by another one', async () => {
     void say({ kind: 'hello', setting }).catch(() => {});
-    await server.setting;
+    await server.hello();
     expect(await say({ kind: 'hello', setting })).toMatchObject({ kind: 'end' });
   });
 });

@@ -76,10 +76,10 @@ export class Gallery {
   #frame(digits: Digits, index: number): Frame {
     const pixels = digits.pixels.subarray(index * PIXELS, (index + 1) * PIXELS);
     const label = digits.labels[index]!;
-    const canvas = Object.assign(make('canvas', { className: 'ink' }), { width: 28, height: 28 });
-    showImage(canvas, pixels);
+    const image = Object.assign(make('img', { className: 'ink' }), { alt: '' });
+    showImage(image, pixels);
     const reading = make('span', { textContent: '·' });
-    const button = make('button', { title: `is ${label}` }, make('span', { className: 'paper' }, canvas), reading);
+    const button = make('button', { title: `is ${label}` }, make('span', { className: 'paper' }, image), reading);
     button.type = 'button';
     button.ariaLabel = `A ${label}`;
     const frame = { pixels, label, button, reading };

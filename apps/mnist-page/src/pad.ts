@@ -8,7 +8,7 @@ const PEN = 0.075;
 export class Pad {
   readonly #canvas: HTMLCanvasElement = element('pad', HTMLCanvasElement);
   readonly #hint: HTMLSpanElement = element('pad-hint', HTMLSpanElement);
-  readonly #context: CanvasRenderingContext2D = this.#canvas.getContext('2d', { willReadFrequently: true })!;
+  readonly #context: CanvasRenderingContext2D = this.#canvas.getContext('2d')!;
   readonly #onChange: (strokes: readonly Stroke[]) => void;
   #strokes: Point[][] = [];
   /** The pointer that draws; others are not looked at. */
@@ -33,6 +33,8 @@ export class Pad {
     const lift = ({ pointerId }: PointerEvent): void => {
       if (pointerId === this.#pointer) this.#pointer = null;
     };
+    // Browsers keep large canvases on the GPU, which may be lost.
+    canvas.addEventListener('contextrestored', () => this.#drawAgain());
     canvas.addEventListener('pointerup', lift);
     canvas.addEventListener('pointercancel', lift);
   }
@@ -54,6 +56,10 @@ export class Pad {
     }
     this.#hint.hidden = true;
     this.#onChange(this.#strokes);
+  }
+
+  #drawAgain(): void {
+    for (const stroke of this.#strokes) for (const [index, point] of stroke.entries()) this.#line(stroke[index - 1] ?? point, point);
   }
 
   #line(from: Point, to: Point): void {

@@ -24,7 +24,7 @@ export class Page {
   readonly #status: Status;
   readonly #chart: Chart = new Chart();
   readonly #bars: Bars = new Bars();
-  readonly #seen: HTMLCanvasElement = element('seen', HTMLCanvasElement);
+  readonly #seen: HTMLImageElement = element('seen', HTMLImageElement);
   readonly #pad: Pad = new Pad((strokes) => this.#show(rasterize(strokes)));
   readonly #gallery: Gallery = new Gallery(({ pixels }) => {
     this.#pad.clear();
@@ -113,7 +113,7 @@ export class Page {
     const probabilities = await this.#client.read(pixels);
     if (probabilities === null) {
       this.#gallery.blank();
-      this.#bars.blank(this.#shown === null ? INVITATION : 'There is no network yet to read it: press Start.');
+      this.#bars.blank(this.#shown === null ? INVITATION : 'There is no network to read it: press Start.');
       return;
     }
     const own = image === null ? 0 : CLASSES;

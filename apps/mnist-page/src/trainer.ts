@@ -18,21 +18,21 @@ const INTERVAL = 60;
 /** Test images that are read at once. */
 const TEST_BATCH = 500;
 
-/** Both parts of the data. */
+/** Both parts of the data, on their way. */
 export interface Data {
-  readonly train: Digits;
-  readonly test: Digits;
+  readonly train: Promise<Digits>;
+  readonly test: Promise<Digits>;
 }
 
 export class Trainer {
   readonly #tell: (report: Report) => void;
-  readonly #data: Promise<Data>;
+  readonly #data: Data;
   #device: Device | null = null;
   #read: ReturnType<typeof reader> | null = null;
   #stop: AbortController = new AbortController();
   #isTraining = false;
 
-  constructor(tell: (report: Report) => void, data: Promise<Data>) {
+  constructor(tell: (report: Report) => void, data: Data) {
     this.#tell = tell;
     this.#data = data;
   }
@@ -41,9 +41,10 @@ export class Trainer {
   async start(name: PageDevice, settings: Settings): Promise<void> {
     this.#stop = new AbortController();
     this.#isTraining = true;
-    let stage: Stage = 'opening';
+    let stage: Stage = 'loading';
     try {
-      const { train, test } = await this.#data;
+      const [train, test] = await Promise.all([this.#data.train, this.#data.test]);
+      stage = 'opening';
       this.#read = null;
       this.#device?.dispose();
       this.#device = null;

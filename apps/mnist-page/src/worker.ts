@@ -1,16 +1,11 @@
-/** The worker's entry point: loads the digits, and then does what the page asks for. */
+/** The worker's entry point: loads the digits, and does what the page asks for. */
 import { loadDigits } from './digit-files.ts';
 import { deliver, type Handlers, type Report, type Request } from './protocol.ts';
 import { type Data, describe, Trainer } from './trainer.ts';
 
 const tell = (report: Report): void => postMessage(report);
 
-async function load(): Promise<Data> {
-  const [train, test] = await Promise.all([loadDigits('train'), loadDigits('test')]);
-  return { train, test };
-}
-
-const data = load();
+const data: Data = { train: loadDigits('train'), test: loadDigits('test') };
 const trainer = new Trainer(tell, data);
 
 const handlers: Handlers<Request> = {
@@ -20,7 +15,7 @@ const handlers: Handlers<Request> = {
 };
 addEventListener('message', ({ data: request }: MessageEvent<Request>) => deliver(handlers, request));
 
-data.then(
-  ({ test }) => tell({ kind: 'loaded', test }),
-  (error: unknown) => tell({ kind: 'failed', stage: 'loading', message: describe(error) }),
-);
+const fail = (error: unknown): void => tell({ kind: 'failed', stage: 'loading', message: describe(error) });
+// The test digits are there first, being fewer; training waits for the others.
+data.test.then((test) => tell({ kind: 'loaded', test }), fail);
+data.train.catch(fail);

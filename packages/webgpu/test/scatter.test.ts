@@ -103,22 +103,21 @@ function wayOf(kernel: ScatterKernel, profile: 'software' | 'hardware'): string 
 describe('targets are dealt out', () => {
   test.each<[string, 'software' | 'hardware', number, number, number]>([
     ['one, whole', 'software', 50, 2, 5],
-    ['all, whole', 'software', 60, 70, 5],
     ['several, whole', 'software', 200, 2, 30],
-    ['all, cut', 'software', 20000, 2, 5],
-    ['several, cut', 'software', 20000, 3, 5],
+    ['all, whole', 'software', 60, 70, 5],
+    ['one, cut', 'software', 3000, 1, 1],
+    ['several, cut', 'software', 10000, 1, 1001],
+    ['all, cut', 'software', 10000, 2, 5],
+    ['one, whole', 'hardware', 30, 300, 5],
+    ['several, whole', 'hardware', 50, 20, 1001],
     ['one, cut', 'hardware', 3000, 3, 7],
-    ['several, cut', 'hardware', 6000, 2, 3001],
-    ['several, whole', 'hardware', 100, 40, 3001],
-    ['all, whole', 'hardware', 5, 20000, 3],
+    ['several, cut', 'hardware', 3000, 1, 1001],
   ])('%s (%s, %i steps, %i places, %i targets of each)', async (way, profile, steps, places, extent) => {
     for (const isTurned of [false, true]) {
       for (const mode of ['add', 'set'] as const) {
-        for (const dtype of ['float32', 'int32'] as const) {
-          const kernel = tableKernel(dtype, mode, steps, places, extent, isTurned);
-          expect(wayOf(kernel, profile)).toBe(way);
-          await expectSame(kernel, tableArrays(kernel), undefined, [PROFILES[profile]]);
-        }
+        const kernel = tableKernel(isTurned ? 'int32' : 'float32', mode, steps, places, extent, isTurned);
+        expect(wayOf(kernel, profile)).toBe(way);
+        await expectSame(kernel, tableArrays(kernel), undefined, [PROFILES[profile]]);
       }
     }
   });
@@ -128,20 +127,35 @@ test('of every size', async () => {
   const size = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
   const modes = fc.constantFrom('add' as const, 'set' as const);
   await fc.assert(
-    fc.asyncProperty(size(3000), size(9), size(40), modes, fc.constantFrom(...DTYPES_OF_WGSL), fc.boolean(), async (steps, places, extent, mode, dtype, isTurned) => {
-      const kernel = tableKernel(dtype === 'bool' && mode === 'add' ? 'uint32' : dtype, mode, steps, places, extent, isTurned);
-      // Sums of half precision are rounded once here, and at every step there.
-      await expectSame(kernel, tableArrays(kernel), dtype === 'float16' && mode === 'add' ? { relative: 0.02, absolute: 0 } : undefined);
-    }),
+    fc.asyncProperty(
+      size(3000),
+      size(9),
+      size(40),
+      modes,
+      fc.constantFrom(...DTYPES_OF_WGSL),
+      fc.boolean(),
+      async (steps, places, extent, mode, dtype, isTurned) => {
+        const kernel = tableKernel(dtype === 'bool' && mode === 'add' ? 'uint32' : dtype, mode, steps, places, extent, isTurned);
+        // Sums of half precision are rounded once here, and at every step there.
+        await expectSame(kernel, tableArrays(kernel), dtype === 'float16' && mode === 'add' ? { relative: 0.02, absolute: 0 } : undefined);
+      },
+    ),
     { numRuns: 12 },
   );
 });
 
 test('infinities and NaN are set and added as they are', async () => {
   for (const mode of ['add', 'set'] as const) {
-    for (const [steps, extent] of [[20, 4], [4000, 4]] as const) {
+    for (const [steps, extent] of [
+      [20, 4],
+      [4000, 4],
+    ] as const) {
       const kernel = tableKernel('float32', mode, steps, 1, extent, false);
-      const arrays = [filled('int32', [0, 1, 1, 2], steps), filled('float32', [NaN, Infinity, -Infinity, Infinity], steps), filled('float32', [0, 0, 0, NaN], extent)];
+      const arrays = [
+        filled('int32', [0, 1, 1, 2], steps),
+        filled('float32', [NaN, Infinity, -Infinity, Infinity], steps),
+        filled('float32', [0, 0, 0, NaN], extent),
+      ];
       await expectSame(kernel, arrays);
     }
   }
@@ -159,32 +173,57 @@ test('sums of many keep their digits', async () => {
 });
 
 test('more places than a dispatch has workgroups along one dimension', async () => {
-  const rows = 64 * 65536 + 3;
+  const rows = 64 * 65537;
   const kernel: ScatterKernel = { ...tableKernel('int32', 'add', 1, rows, 1, false), position: { op: 'const', dtype: 'int32', value: 0 } };
-  for (const profile of Object.values(PROFILES)) {
-    const [, , sums] = await runOnGPU(kernel, [filled('int32', [0], 1), filled('int32', [1, 2, 3], rows), filled('int32', [5, 7], rows)], profile);
-    expect(sums!.findIndex((sum, place) => sum !== 1 + (place % 3) + (place % 2 === 0 ? 5 : 7))).toBe(-1);
-  }
+  const arrays = [filled('int32', [0], 1), filled('int32', [1, 2, 3], rows), filled('int32', [5, 7], rows)];
+  const [, , sums] = await runOnGPU(kernel, arrays, PROFILES.software);
+  expect(sums!.findIndex((sum, place) => sum !== 1 + (place % 3) + (place % 2 === 0 ? 5 : 7))).toBe(-1);
 });
 
 describe('as the compiler has it', () => {
   const f = 'float32';
   const i = 'int32';
   test.each<[string, () => readonly ScatterKernel[]]>([
-    ['rows added to a table', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at.reshape(20, 1).expand(20, 6), x)], [f, [9, 6]], [i, [20]], [f, [20, 6]])],
+    [
+      'rows added to a table',
+      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at.reshape(20, 1).expand(20, 6), x)], [f, [9, 6]], [i, [20]], [f, [20, 6]]),
+    ],
     ['along the last axis', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(1, at, x)], [f, [5, 7]], [i, [5, 11]], [f, [5, 11]])],
-    ['along a middle axis', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(1, at, x)], [f, [3, 5, 4]], [i, [3, 8, 4]], [f, [3, 8, 4]])],
+    [
+      'along a middle axis',
+      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(1, at, x)], [f, [3, 5, 4]], [i, [3, 8, 4]], [f, [3, 8, 4]]),
+    ],
     ['of integers', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at, x)], [i, [6]], [i, [500]], [i, [500]])],
-    ['the gradient of gather', () => kernelsOf('scatter', (x, at) => [grad((each) => each.gather(1, at).square().sum())(x)], [f, [4, 9]], [i, [4, 3]])],
+    [
+      'the gradient of gather',
+      () => kernelsOf('scatter', (x, at) => [grad((each) => each.gather(1, at).square().sum())(x)], [f, [4, 9]], [i, [4, 3]]),
+    ],
     [
       'the gradient of an embedding',
-      () => kernelsOf('scatter', (w, at, y) => [grad((each) => each.indexSelect(0, at).mul(y).sum())(w)], [f, [11, 8]], [i, [3, 5]], [f, [3, 5, 8]]),
+      () =>
+        kernelsOf(
+          'scatter',
+          (w, at, y) => [grad((each) => each.indexSelect(0, at).mul(y).sum())(w)],
+          [f, [11, 8]],
+          [i, [3, 5]],
+          [f, [3, 5, 8]],
+        ),
     ],
     [
       'the gradient of a transposed table',
-      () => kernelsOf('scatter', (w, at, y) => [grad((each) => each.transpose().indexSelect(1, at).mul(y).sum())(w)], [f, [11, 8]], [i, [6]], [f, [8, 6]]),
+      () =>
+        kernelsOf(
+          'scatter',
+          (w, at, y) => [grad((each) => each.transpose().indexSelect(1, at).mul(y).sum())(w)],
+          [f, [11, 8]],
+          [i, [6]],
+          [f, [8, 6]],
+        ),
     ],
-    ['of a transpose', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at, x.transpose())], [f, [5, 4]], [i, [7, 4]], [f, [4, 7]])],
+    [
+      'of a transpose',
+      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at, x.transpose())], [f, [5, 4]], [i, [7, 4]], [f, [4, 7]]),
+    ],
   ])('%s', async (_, kernels) => {
     const found = kernels();
     expect(found.length).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ import { Observed } from './observed.ts';
 import { STARTERS } from './starters.ts';
 
 /** How long a contender's JavaScript is measured after its turns, in milliseconds. */
-const CLOSELY = 200;
+const CLOSELY = 500;
 
 const place: Place = {
   now: () => performance.now(),
@@ -86,23 +86,31 @@ const DOING: { readonly [K in Request['kind']]: string } = {
 };
 
 function showOrder(order: Order): void {
-  element('results').append(...order.lines.map((line) => `${line}\n`));
+  element('results').textContent = order.lines.join('\n');
   element('state').textContent = order.kind === 'ask' ? `${order.contender} ${DOING[order.request.kind]}` : 'done';
+}
+
+function sayClosed(): void {
+  navigator.sendBeacon(GONE_PATH, 'the page was closed, or loaded again');
 }
 
 async function main(): Promise<void> {
   instrument.install(globalThis);
   const setting = await describePage();
   showSetting(setting);
-  addEventListener('pagehide', () => navigator.sendBeacon(GONE_PATH));
+  addEventListener('pagehide', sayClosed);
   let order = await talk({ kind: 'hello', setting });
   while (order.kind === 'ask') {
     showOrder(order);
     order = await talk({ kind: 'reply', reply: await answer(order.contender, order.request) });
   }
-  showOrder(order);
+  removeEventListener('pagehide', sayClosed);
+  if (order.kind === 'reload') location.reload();
+  else showOrder(order);
 }
 
 main().catch((error: unknown) => {
-  element('state').textContent = `it ended: ${String(error)}`;
+  const text = `the page failed: ${String(error)}`;
+  element('state').textContent = text;
+  navigator.sendBeacon(GONE_PATH, text);
 });

@@ -1,6 +1,7 @@
 /**
- * Which register tile is fastest: costs are counted as measured on SwiftShader, in nanoseconds of one core, and the tile that costs least is taken. That is a table of a few costs instead
- * of one of many shapes.
+ * Which register tile is the fastest: the one that costs least, as counted from the costs of what it does. They are nanoseconds of one core of a busy machine, fitted to 90 runs of
+ * shapes and tiles on SwiftShader (all within a quarter, most within a tenth); only their ratios matter. A larger tile has fewer loads, a smaller one wastes less at the edges
+ * and is compiled sooner.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../profile.ts';
@@ -9,31 +10,39 @@ import { workgroupsOf, type RegisterTile } from './register-tile.ts';
 const ROWS = [1, 2, 3, 4, 6, 8, 12, 16] as const;
 const COLUMNS = [1, 2, 3, 4, 8] as const;
 
+/** Of a vector of lanes each: a multiplication and addition, a load, a sum that is stored; then what a turn and a workgroup cost beside them. */
+const NANOSECONDS = { product: 2.3, load: 18, store: 50, turn: 10, workgroup: 350 } as const;
+/** Compiling a tile, by the products and the loads in its text. */
+const COMPILING = { product: 250_000, load: 1_250_000 } as const;
+/** So often will a shader run, as if it were known: compiling counts as this part of a run. */
+const RUNS = 300;
+/** Cores that a machine has, as if it were known: fewer workgroups leave some without work. */
+const CORES = 4;
+
 /** The tile for a product. */
-export function chooseTile(kernel: ContractKernel, profile: AdapterProfile): RegisterTile {
-  const tiles = candidates(profile);
-  return tiles.reduce((best, tile) => (costOf(kernel, tile) < costOf(kernel, best) ? tile : best));
+export function chooseRegisterTile(kernel: ContractKernel, profile: AdapterProfile): RegisterTile {
+  const costs = registerTiles(profile).map((tile) => ({ tile, cost: costOf(kernel, tile) }));
+  return costs.reduce((best, other) => (other.cost < best.cost ? other : best)).tile;
 }
 
-/** Every tile that there is. */
-export function candidates({ subgroups }: AdapterProfile): readonly RegisterTile[] {
-  const tells = subgroups !== null && subgroups.least === subgroups.most;
-  const width = tells ? subgroups.least : 4;
+/** All tiles for an adapter. Lanes can tell each other what they have loaded where it is known how many run in step. */
+export function registerTiles({ subgroups }: AdapterProfile): readonly RegisterTile[] {
+  const inStep = subgroups !== null && subgroups.least === subgroups.most ? subgroups.least : null;
+  const width = inStep ?? 4;
+  const unroll = Math.max(4, width);
   return (['n', 'm'] as const).flatMap((lanes) =>
-    ROWS.flatMap((rows) => COLUMNS.map((columns) => ({ lanes, width, rows, columns, unroll: Math.max(4, width), tells }))),
+    ROWS.flatMap((rows) => COLUMNS.map((columns) => ({ lanes, width, rows, columns, unroll, tells: inStep !== null }))),
   );
 }
 
-const NANOSECONDS = { product: 1.2, load: 15, store: 30, workgroup: 1000 } as const;
-const CORES = 4;
-
-/** Nanoseconds that a tile takes for a product, as far as can be told. */
+/** Nanoseconds that a product takes with a tile, and that compiling adds. */
 export function costOf(kernel: ContractKernel, tile: RegisterTile): number {
-  const workgroups = workgroupsOf(kernel, tile);
-  const { rows, columns, lanes } = tile;
-  const { product, load, store, workgroup } = NANOSECONDS;
-  const told = tile.tells ? 1 / tile.width : 1;
-  const step = rows * columns * product + rows * load * (lanes === 'n' ? told : 1) + columns * load * (lanes === 'm' ? told : 1);
-  const each = kernel.k * step + rows * columns * store + workgroup;
-  return Math.ceil(workgroups / CORES) * each;
+  const { lanes, width, rows, columns, unroll, tells } = tile;
+  const [shared, own] = lanes === 'n' ? [rows, columns] : [columns, rows];
+  const [products, loads] = [rows * columns, own + (tells ? shared / width : shared)];
+  const { product, load, store, turn, workgroup } = NANOSECONDS;
+  const step = products * product + loads * load + turn / unroll;
+  const rounds = Math.ceil(workgroupsOf(kernel, tile) / CORES);
+  const compiling = unroll * (products * COMPILING.product + loads * COMPILING.load);
+  return rounds * (kernel.k * step + products * store + workgroup) + compiling / RUNS / CORES;
 }

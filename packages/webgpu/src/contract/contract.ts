@@ -3,9 +3,9 @@ import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { registerTileShader } from './register-tile.ts';
-import { chooseTile } from './choose.ts';
+import { chooseRegisterTile } from './choose.ts';
 
 /** The shaders of a matrix product. */
 export function contractShaders(kernel: ContractKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
-  return [registerTileShader(kernel, layout, chooseTile(kernel, profile))];
+  return [registerTileShader(kernel, layout, chooseRegisterTile(kernel, profile))];
 }

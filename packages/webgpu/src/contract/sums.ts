@@ -1,5 +1,6 @@
 /** The sums of an invocation in named variables: one vector of up to four columns after another for each row, `sum0`, or `sum0_0`, `sum0_1`, where there are several. */
 import type { Block } from '../emit/block.ts';
+import { sum, times } from './text.ts';
 
 /** Summands of one running sum of floats, at most: longer sums are added up in blocks. */
 export const SUM_BLOCK = 512;
@@ -53,16 +54,23 @@ export class Sums {
     }
   }
 
-  /** Does the same with every sum, in a loop: what it is may be long. */
-  forEach(block: Block, visit: (row: string, column: string, sum: string) => string): void {
-    const [first] = this.#widths as [number];
+  /** Writes a statement for every sum, in a loop over rows: what it does may be long. */
+  forEach(block: Block, write: (row: string, column: string, sum: string) => string): void {
     const names: string[] = [];
     this.#forEach('sum', (name) => names.push(name));
-    if (names.length === 1 && first === 1) return block.line(visit('0', '0', names[0]!));
-    block.line(`var sums = array<${this.#vector(first)}, ${names.length}>(${names.join(', ')});`);
-    const loop = block.nest(`for (var each = 0; each < ${this.rows * this.columns}; each++)`);
-    const [row, column] = this.columns === 1 ? ['each', '0'] : this.rows === 1 ? ['0', 'each'] : [`each / ${this.columns}`, `each % ${this.columns}`];
-    loop.line(visit(row, column, first === 1 ? 'sums[each]' : `sums[each / ${first}][each % ${first}]`));
+    const writeRow = (row: Block, at: string, vectors: readonly string[]): void => {
+      for (let column = 0; column < this.columns; column++) {
+        const vector = vectors[column >> 2]!;
+        row.line(write(at, String(column), this.columns === 1 ? vector : `${vector}.${'xyzw'[column & 3]!}`));
+      }
+    };
+    if (this.rows === 1) return writeRow(block, '0', names);
+    const count = this.#widths.length;
+    block.line(`var sums = array<${this.#vector(this.#widths[0]!)}, ${names.length}>(${names.join(', ')});`);
+    const loop = block.nest(`for (var each = 0; each < ${this.rows}; each++)`);
+    const vectors = this.#widths.map((_, vector) => (count === 1 ? 'total' : `total${vector}`));
+    vectors.forEach((name, vector) => loop.line(`let ${name} = sums[${sum(times(count, 'each'), vector)}];`));
+    writeRow(loop, 'each', vectors);
   }
 
   #vector(width: number): string {

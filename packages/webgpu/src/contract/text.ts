@@ -12,5 +12,6 @@ export function sum(left: string, right: string | number): string {
 export function times(factor: number, text: string): string {
   if (factor === 0 || text === '0') return '0';
   if (factor === 1) return text;
+  if (/^\d+$/.test(text)) return String(factor * Number(text));
   return `${factor} * ${/^[\w.]+(\([^()]*\))?$/.test(text) ? text : `(${text})`}`;
 }

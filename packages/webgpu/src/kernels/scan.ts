@@ -151,8 +151,7 @@ class ScanWriter {
     const columns = this.#columns;
     const perBlock = valueType(dtype) === 'f32' && columns > BLOCK ? 2 ** Math.ceil(Math.log2(columns) / 2) : 0;
     this.#scope.block = this.#body.slot();
-    const outer =
-      perBlock === 0 ? null : this.#body.nest(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
+    const outer = perBlock === 0 ? null : this.#body.nest(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
     outer?.line(`var recent = ${this.#zero()};`);
     const [begin, end] = outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
     const inner = (outer ?? this.#body).nest(`for (var column = ${begin}; column < ${end}; column++)`);

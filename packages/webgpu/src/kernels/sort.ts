@@ -1,7 +1,8 @@
 /**
  * Sorting: a value becomes an integer that orders as the values do (its bits, with those of negative numbers turned round; NaN the largest), with its position beside it. Short
- * runs are sorted in registers, by a network of comparisons (Batcher, "Sorting networks and their applications", 1968). Longer rows are runs in working memory, of which two
- * and two are merged until one is left: an invocation finds by binary search what its outputs are made of (Green, McColl and Bader, "GPU merge path", 2012).
+ * runs are sorted in registers, where neighbours change places if the left one is larger. Longer rows are runs in working memory, of which two and two are merged until one
+ * is left: an invocation finds by binary search what its outputs are made of (Green, McColl and Bader, "GPU merge path", 2012). The left of equals comes first, so the order
+ * is stable.
  */
 import { axisName, type SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -16,8 +17,8 @@ import type { AdapterProfile } from '../profile.ts';
 import { valueType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 
-/** Elements of a run that is sorted in registers. */
-const RUN = 16;
+/** Elements of a run that is sorted in registers: longer ones would be one pass less, and a shader that takes five times as long to compile. */
+const RUN = 8;
 /** Elements that an invocation merges, where there are many: hardware wants many invocations first. */
 const MERGED = { software: 128, hardware: 8 } as const;
 /** Invocations that keep an adapter busy. */
@@ -47,21 +48,6 @@ export function sortShaders(kernel: SortKernel, layout: OperandLayout, profile: 
   ];
 }
 
-/** The comparisons that sort so many elements: the smaller of two comes to the first place. The network is that of the next power of two, without what is not there. */
-export function comparisons(count: number): readonly (readonly [number, number])[] {
-  const pairs: (readonly [number, number])[] = [];
-  for (let merged = 1; merged < count; merged *= 2) {
-    for (let apart = merged; apart >= 1; apart /= 2) {
-      for (let place = apart % merged; place + apart < count; place += 2 * apart) {
-        for (let each = place; each < place + apart && each + apart < count; each++) {
-          if (Math.floor(each / (2 * merged)) === Math.floor((each + apart) / (2 * merged))) pairs.push([each, each + apart]);
-        }
-      }
-    }
-  }
-  return pairs;
-}
-
 /** Sorts each run in registers. A row that is one run is done with that. */
 function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean): Shader {
   const { rows, count, operands, value, descending } = kernel;
@@ -86,11 +72,13 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
     const [text] = expressions.write([value], each);
     each.block.line(`e${element}.x = sort_key(${text!});`);
   }
-  const pairs = comparisons(elements.length);
-  if (pairs.length > 0) body.line('var is_after: bool;', 'var smaller: vec2u;');
-  for (const [a, b] of pairs) {
-    body.line(`is_after = e${a}.x > e${b}.x || (e${a}.x == e${b}.x && e${a}.y > e${b}.y);`);
-    body.line(`smaller = select(e${a}, e${b}, is_after);`, `e${b} = select(e${b}, e${a}, is_after);`, `e${a} = smaller;`);
+  if (elements.length > 1) body.line('var is_after: bool;', 'var smaller: vec2u;');
+  for (const last of elements) {
+    for (let right = last; right > 0; right--) {
+      const [a, b] = [`e${right - 1}`, `e${right}`];
+      body.line(`is_after = ${a}.x > ${b}.x;`, `smaller = select(${a}, ${b}, is_after);`);
+      body.line(`${b} = select(${b}, ${a}, is_after);`, `${a} = smaller;`);
+    }
   }
   const scratch = isWhole ? '' : expressions.operands.scratch();
   if (!isWhole) body.line(`let place = 2 * (row * ${count} + first);`);
@@ -103,7 +91,14 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
 }
 
 /** Stores where the element at a column of the sorted row is. */
-function storePosition({ rows, target }: SortKernel, expressions: Expressions, block: Block, scope: Scope, column: string, position: string): void {
+function storePosition(
+  { rows, target }: SortKernel,
+  expressions: Expressions,
+  block: Block,
+  scope: Scope,
+  column: string,
+  position: string,
+): void {
   block.line(`let ${axisName(rows.length)} = ${column};`);
   const inner = new Scope(block.slot(), [rows.length], scope);
   const place = expressions.place(target.index, inner);

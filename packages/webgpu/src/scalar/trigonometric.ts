@@ -9,56 +9,34 @@ import type { FloatBitsName } from './float-bits.ts';
 import type { PhiloxName } from './philox.ts';
 
 /** The functions of this file. */
-export type TrigonometricName = 'sin_f32' | 'cos_f32' | 'tan_f32' | 'pick_word' | 'reduce_angle' | 'reduce_large_angle' | 'sin_quadrant';
+export type TrigonometricName = 'sin_f32' | 'cos_f32' | 'tan_f32' | 'reduce_angle' | 'reduce_large_angle' | 'sin_quadrant';
 
 /** Sine, cosine and tangent. */
 export const TRIGONOMETRIC: Declarations<TrigonometricName, TrigonometricName | FloatBitsName | PhiloxName> = {
-  pick_word: {
-    needs: [],
-    code: `
-// The word of a table of 16 whose number is in bits 26 to 29. Arrays are slow on software adapters.
-fn pick_word(number: u32, a: vec4u, b: vec4u, c: vec4u, d: vec4u) -> u32 {
-  let high = (number & 0x10000000u) != 0u;
-  let row = select(select(a, b, high), select(c, d, high), (number & 0x20000000u) != 0u);
-  let pair = select(row.xz, row.yw, (number & 0x4000000u) != 0u);
-  return select(pair.x, pair.y, (number & 0x8000000u) != 0u);
-}`,
-  },
   reduce_large_angle: {
-    needs: ['f32_of_bits', 'multiply_high', 'pick_word'],
+    needs: ['f32_of_bits', 'multiply_high'],
     code: `
 // (quadrant, high, low) as reduce_angle has them, for |x| ≥ 2¹²; NaN if x is NaN or infinite. |x| is m·2ᵉ, and m times some 90 bits of 2/π, beginning with the bit
-// of weight 2^(1 − e), is |x|·2/π modulo 4: two bits of quadrant, and the fraction. The tables have the bits of 2/π from every eighth on; m makes up for the rest.
+// of weight 2^(1 − e), is |x|·2/π modulo 4: two bits of quadrant, and the fraction. Each of the words begins 8 bits after the one before it; m makes up for what
+// is between.
 fn reduce_large_angle(x: f32) -> vec3f {
+  const words = array(
+    0x0000a2f9u, 0x00a2f983u, 0xa2f9836eu, 0xf9836e4eu, 0x836e4e44u, 0x6e4e4415u, 0x4e441529u, 0x441529fcu,
+    0x1529fc27u, 0x29fc2757u, 0xfc2757d1u, 0x2757d1f5u, 0x57d1f534u, 0xd1f534ddu, 0xf534ddc0u, 0x34ddc0dbu,
+    0xddc0db62u, 0xc0db6295u, 0xdb629599u, 0x6295993cu, 0x95993c43u, 0x993c4390u, 0x3c439041u, 0x439041feu,
+  );
   let bits = bitcast<u32>(x) & 0x7fffffffu;
   let place = bits - 0x44000000u; // the number of the first bit, less 16 and times 2²³
   let m2 = ((bits & 0x7fffffu) | 0x800000u) * select(1u, 2u, (place & 0x800000u) != 0u);
   let m = m2 * select(1u, 4u, (place & 0x1000000u) != 0u) * select(1u, 16u, (place & 0x2000000u) != 0u);
-  let w0 = pick_word(
-    place,
-    vec4u(0xa2f9u, 0xa2f983u, 0xa2f9836eu, 0xf9836e4eu),
-    vec4u(0x836e4e44u, 0x6e4e4415u, 0x4e441529u, 0x441529fcu),
-    vec4u(0x1529fc27u, 0x29fc2757u, 0xfc2757d1u, 0x2757d1f5u),
-    vec4u(0x57d1f534u, 0xd1f534ddu, 0xf534ddc0u, 0x34ddc0dbu),
-  );
-  let w1 = pick_word(
-    place,
-    vec4u(0x836e4e44u, 0x6e4e4415u, 0x4e441529u, 0x441529fcu),
-    vec4u(0x1529fc27u, 0x29fc2757u, 0xfc2757d1u, 0x2757d1f5u),
-    vec4u(0x57d1f534u, 0xd1f534ddu, 0xf534ddc0u, 0x34ddc0dbu),
-    vec4u(0xddc0db62u, 0xc0db6295u, 0xdb629599u, 0x6295993cu),
-  );
-  let w2 = pick_word( // without the last 8 bits
-    place,
-    vec4u(0x1529fcu, 0x29fc27u, 0xfc2757u, 0x2757d1u),
-    vec4u(0x57d1f5u, 0xd1f534u, 0xf534ddu, 0x34ddc0u),
-    vec4u(0xddc0dbu, 0xc0db62u, 0xdb6295u, 0x629599u),
-    vec4u(0x95993cu, 0x993c43u, 0x3c4390u, 0x439041u),
-  );
+  let number = (place >> 26u) & 15u;
+  let w0 = words[number];
+  let w1 = words[number + 4u];
+  let w2 = words[number + 8u] >> 8u;
   // m·(w0 + w1·2⁻³² + w2·2⁻⁵⁶), with ¼ as the upper bit of the first word
   let second = m * w1;
   let first = m * w0 + multiply_high(m, w1);
-  let third = f32(m) * 0x1p-24 * f32(w2);
+  let third = f32(bitcast<i32>(m)) * 0x1p-24 * f32(bitcast<i32>(w2));
   let quadrant = f32(bitcast<i32>((first + 0x20000000u) & 0xc0000000u)) * 0x1p-30; // rounded, from −2 to 1
   let fraction = first * 4u;
   let negative = fraction >= 0x80000000u;

@@ -70,7 +70,9 @@ export async function expectSame(
       if (wrong < 0) return;
       const text = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map()).map(({ wgsl }) => wgsl);
       expect.fail(
-        [`${profile.name}: operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}`, printKernel(kernel), ...text].join('\n'),
+        [`${profile.name}: operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}`, printKernel(kernel), ...text].join(
+          '\n',
+        ),
       );
     });
   }

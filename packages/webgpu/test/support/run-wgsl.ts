@@ -1,6 +1,6 @@
 /**
- * Runs functions written in WGSL over arrays, on the adapter that the machine has: in Node, SwiftShader unless FIRSTHAND_GPU=hardware. Expressions of one shape share a
- * device, and several of them a shader, because what takes long is to compile.
+ * Expressions in WGSL computed for every element of arrays, on the adapter that the machine has: in Node that is SwiftShader, unless FIRSTHAND_GPU=hardware. All of
+ * them are one shader, because what takes long is to compile.
  */
 import { create } from 'webgpu';
 
@@ -24,65 +24,61 @@ async function open(): Promise<GPUDevice> {
   return adapter.requestDevice();
 }
 
-/** Compiles and runs a shader. @throws Error with the compiler's message, or the device's */
-export async function runShader(
+/**
+ * Runs a shader whose bindings are the inputs, then the output.
+ * @param length words of the output
+ * @throws Error with what the compiler or the device has to say, and the shader
+ */
+async function runShader(
   code: string,
-  inputs: readonly Uint32Array[],
-  outputLengths: readonly number[],
+  inputs: readonly Uint32Array<ArrayBuffer>[],
+  length: number,
   workgroups: number,
-): Promise<readonly Uint32Array[]> {
+): Promise<Uint32Array> {
   opened ??= open();
   const device = await opened;
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
   const errors = messages.filter(({ type }) => type === 'error').map(({ lineNum, message }) => `line ${lineNum}: ${message}`);
-  if (errors.length > 0) throw new Error(`${errors.join('\n')}\n${code}`);
   const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
-  const buffers = [
-    ...inputs.map((data) => {
-      const buffer = device.createBuffer({ size: data.byteLength, usage: USAGE.storage | USAGE.copyTarget });
-      device.queue.writeBuffer(buffer, 0, data as Uint32Array<ArrayBuffer>);
-      return buffer;
-    }),
-    ...outputLengths.map((length) => device.createBuffer({ size: 4 * length, usage: USAGE.storage | USAGE.copySource })),
-  ];
-  const outputs = buffers.slice(inputs.length);
-  const readable = outputs.map(({ size }) => device.createBuffer({ size, usage: USAGE.copyTarget | USAGE.mapRead }));
+  const arrays = inputs.map((data) => {
+    const buffer = device.createBuffer({ size: data.byteLength, usage: USAGE.storage | USAGE.copyTarget });
+    device.queue.writeBuffer(buffer, 0, data);
+    return buffer;
+  });
+  const output = device.createBuffer({ size: 4 * length, usage: USAGE.storage | USAGE.copySource });
+  const readable = device.createBuffer({ size: 4 * length, usage: USAGE.copyTarget | USAGE.mapRead });
+  const entries = [...arrays, output].map((buffer, binding) => ({ binding, resource: { buffer } }));
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);
-  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
   pass.dispatchWorkgroups(workgroups);
   pass.end();
-  outputs.forEach((buffer, i) => encoder.copyBufferToBuffer(buffer, 0, readable[i]!, 0, buffer.size));
+  encoder.copyBufferToBuffer(output, 0, readable, 0, 4 * length);
   device.queue.submit([encoder.finish()]);
   const error = await device.popErrorScope();
-  if (error !== null) throw new Error(`${error.message}\n${code}`);
-  const results: Uint32Array[] = [];
-  for (const buffer of readable) {
-    await buffer.mapAsync(MAP_READ);
-    results.push(new Uint32Array(buffer.getMappedRange().slice(0)));
-  }
-  for (const buffer of [...buffers, ...readable]) buffer.destroy();
-  return results;
+  if (error !== null) throw new Error([...errors, error.message, code].join('\n'));
+  await readable.mapAsync(MAP_READ);
+  const words = new Uint32Array(readable.getMappedRange().slice(0));
+  for (const buffer of [...arrays, output, readable]) buffer.destroy();
+  return words;
 }
 
 /** Arrays of words, and what is computed from each of their elements. */
 export interface Elementwise {
-  /** As many declarations as the statements need. */
   readonly declarations: string;
-  /** Words of 32 bits; statements see those of one element as the u32 x0, x1, … */
-  readonly inputs: readonly Uint32Array[];
-  /** u32 expressions over x0, x1, …, each of which gives an array. */
-  readonly results: readonly string[];
+  /** Of one length; expressions see the words of an element as the u32 x0, x1, … */
+  readonly inputs: readonly Uint32Array<ArrayBuffer>[];
+  /** u32 expressions, each of which gives an array. */
+  readonly expressions: readonly string[];
 }
 
-/** Computes expressions for every element of arrays of one length. */
-export function mapWords({ declarations, inputs, results }: Elementwise): Promise<readonly Uint32Array[]> {
-  const length = inputs[0]!.length;
-  const arrays = [...inputs.map((_, i) => `var<storage, read> in${i}`), ...results.map((_, i) => `var<storage, read_write> out${i}`)];
+/** Computes expressions for every element of arrays. */
+export async function mapWords({ declarations, inputs, expressions }: Elementwise): Promise<readonly Uint32Array[]> {
+  const { length } = inputs[0]!;
+  const arrays = [...inputs.map((_, i) => `var<storage, read> in${i}`), 'var<storage, read_write> out'];
   const workgroups = Math.ceil(length / (WORKGROUP * STRIP));
   const code = `
 ${arrays.map((array, binding) => `@group(0) @binding(${binding}) ${array}: array<u32>;`).join('\n')}
@@ -90,13 +86,9 @@ ${declarations}
 @compute @workgroup_size(${WORKGROUP}) fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var i = id.x; i < ${length}u; i += ${workgroups * WORKGROUP}u) {
 ${inputs.map((_, k) => `    let x${k} = in${k}[i];`).join('\n')}
-${results.map((result, k) => `    out${k}[i] = ${result};`).join('\n')}
+${expressions.map((expression, k) => `    out[i + ${k * length}u] = ${expression};`).join('\n')}
   }
 }`;
-  return runShader(
-    code,
-    inputs,
-    results.map(() => length),
-    workgroups,
-  );
+  const words = await runShader(code, inputs, length * expressions.length, workgroups);
+  return expressions.map((_, k) => words.subarray(k * length, (k + 1) * length));
 }

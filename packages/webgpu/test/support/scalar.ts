@@ -6,6 +6,12 @@ import type { DType } from '@firsthand/linalg';
 import { declarationsOf, valueType, type Expression } from '../../src/scalar/operations.ts';
 import { mapWords } from './run-wgsl.ts';
 
+/** Whether the long sweeps are asked for. */
+export const FULL: boolean = process.env['FIRSTHAND_FULL'] === '1';
+
+/** The dtypes that WGSL has values for. */
+export const DTYPES_OF_WGSL: readonly DType[] = ['float32', 'float16', 'int32', 'uint32', 'bool'];
+
 const FROM_WORD = {
   f32: (word: string) => `bitcast<f32>(${word})`,
   i32: (word: string) => `bitcast<i32>(${word})`,
@@ -21,7 +27,7 @@ const TO_WORD = {
 } as const;
 
 /** Numbers as words of 32 bits. */
-export function wordsOf(dtype: DType, numbers: readonly number[] | Float32Array): Uint32Array {
+export function wordsOf(dtype: DType, numbers: readonly number[]): Uint32Array<ArrayBuffer> {
   return valueType(dtype) === 'f32' ? new Uint32Array(Float32Array.from(numbers).buffer) : Uint32Array.from(numbers);
 }
 
@@ -29,8 +35,7 @@ export function wordsOf(dtype: DType, numbers: readonly number[] | Float32Array)
 export function numbersOf(dtype: DType, words: Uint32Array): number[] {
   const type = valueType(dtype);
   if (type === 'f32') return [...new Float32Array(words.buffer, words.byteOffset, words.length)];
-  if (type === 'i32') return [...new Int32Array(words.buffer, words.byteOffset, words.length)];
-  return [...words];
+  return type === 'i32' ? Array.from(words, (word) => word | 0) : [...words];
 }
 
 /** An expression of operands, and the dtype of its value. */
@@ -39,68 +44,79 @@ export interface Case {
   readonly result: DType;
 }
 
-/** The words of several expressions of the same operands, for each of their elements. */
-export function evaluateWords(dtypes: readonly DType[], inputs: readonly Uint32Array[], cases: readonly Case[]): Promise<readonly Uint32Array[]> {
+/** The values of several expressions of the same operands. */
+export async function evaluate(
+  dtypes: readonly DType[],
+  inputs: readonly Uint32Array<ArrayBuffer>[],
+  cases: readonly Case[],
+): Promise<number[][]> {
   const operands = dtypes.map((dtype, i) => FROM_WORD[valueType(dtype)](`x${i}`));
   const expressions = cases.map(({ expression }) => expression(...operands));
-  return mapWords({
+  const results = await mapWords({
     declarations: declarationsOf(expressions.flatMap(({ needs }) => needs)),
     inputs,
-    results: expressions.map(({ text }, i) => TO_WORD[valueType(cases[i]!.result)](text)),
+    expressions: expressions.map(({ text }, i) => TO_WORD[valueType(cases[i]!.result)](text)),
   });
+  return results.map((words, i) => numbersOf(cases[i]!.result, words));
 }
 
-/** The values of several expressions of the same operands. */
-export async function evaluate(dtypes: readonly DType[], inputs: readonly (readonly number[])[], cases: readonly Case[]): Promise<number[][]> {
-  const words = inputs.map((numbers, i) => wordsOf(dtypes[i]!, numbers));
-  const results = await evaluateWords(dtypes, words, cases);
-  return results.map((result, i) => numbersOf(cases[i]!.result, result));
+/** All pairs of numbers: the first of each, and the second of each. */
+export function pairsOf(numbers: readonly number[]): [number[], number[]] {
+  return [numbers.flatMap((a) => numbers.map(() => a)), numbers.flatMap(() => numbers)];
+}
+
+/** Words that no pattern is in. */
+export function randomWords(length: number, seed: number): Uint32Array<ArrayBuffer> {
+  let state = seed;
+  return Uint32Array.from({ length }, () => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return (state ^ (state >>> 12)) >>> 0;
+  });
 }
 
 /** The smallest positive float32 that is not subnormal. */
 const SMALLEST_NORMAL = 2 ** -126;
+const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < SMALLEST_NORMAL;
+/** x, or the zero that an adapter may take for it. */
+const flushed = (x: number): number => (isSubnormal(x) ? x * 0 : x);
+
+/** What an adapter may make of an exact result: it, and others where operands or result are subnormal. */
+function acceptable(exact: (...operands: readonly number[]) => number, at: readonly number[]): number[] {
+  const results = at.some(isSubnormal) ? [exact(...at), exact(...at.map(flushed))] : [exact(...at)];
+  return [...results, ...results.filter(isSubnormal).map(flushed)];
+}
+
+const pair = new Float32Array(1);
+const bits = new Uint32Array(pair.buffer);
+
+/** How far a float32 is from an exact number in units of its last place; ∞ if one is NaN, 0 or infinite and the other is not, or the signs differ. */
+function distance(got: number, exact: number): number {
+  const rounded = Math.fround(exact);
+  if (got === 0 || rounded === 0 || !Number.isFinite(got) || !Number.isFinite(rounded)) return Object.is(got, rounded) ? 0 : Infinity;
+  if (got < 0 !== rounded < 0) return Infinity;
+  pair[0] = rounded;
+  return Math.abs(got - exact) / 2 ** (Math.max((bits[0]! >>> 23) & 255, 1) - 150);
+}
 
 /** How far results are from what they should be. */
 export interface Errors {
-  /** In units of the last place, and the operands where it is. */
-  worst: number;
-  at: readonly number[];
-  /** Operands of results that are NaN, zero or infinite and should not be, or the other way round, or have the wrong sign; the first few. */
-  readonly different: string[];
+  /** In units of the last place. */
+  readonly worst: number;
+  /** Operands, the result and what it should be, where it is worst. */
+  readonly where: string;
 }
 
-export const noErrors = (): Errors => ({ worst: 0, at: [], different: [] });
-
-const pair = new Float32Array(2);
-const bits = new Uint32Array(pair.buffer);
-
-/** The unit in the last place of a float32. */
-function unitOf(rounded: number): number {
-  pair[0] = rounded;
-  return 2 ** (Math.max((bits[0]! >>> 23) & 255, 1) - 150);
-}
-
-/** x, and the zero for which an adapter may take it. */
-const flushed = (x: number): number => (Math.abs(x) < SMALLEST_NORMAL ? x * 0 : x);
-
-/** Adds the error of one result to the others. */
-export function compare(errors: Errors, got: number, exact: (...operands: readonly number[]) => number, at: readonly number[]): void {
-  const expected = exact(...at);
-  const candidates = [expected];
-  if (Math.abs(expected) < SMALLEST_NORMAL) candidates.push(expected * 0);
-  if (at.some((x) => x !== 0 && Math.abs(x) < SMALLEST_NORMAL)) candidates.push(exact(...at.map(flushed)));
-  let least = Infinity;
-  for (const candidate of candidates) {
-    const rounded = Math.fround(candidate);
-    if (Object.is(got, rounded)) least = Math.min(least, Number.isFinite(got) && got !== 0 ? Math.abs(got - candidate) / unitOf(rounded) : 0);
-    else if (got !== 0 && rounded !== 0 && Number.isFinite(got) && Number.isFinite(rounded) && got < 0 === rounded < 0) {
-      least = Math.min(least, Math.abs(got - candidate) / unitOf(rounded));
-    }
-  }
-  if (least === Infinity) {
-    if (errors.different.length < 5) errors.different.push(`f(${at.join(', ')}) = ${got}, not ${expected}`);
-  } else if (least > errors.worst) {
-    errors.worst = least;
-    errors.at = [...at];
-  }
+/** The largest error of float32 results. */
+export function errorsOf(
+  results: readonly number[],
+  exact: (...operands: readonly number[]) => number,
+  ...inputs: readonly (readonly number[])[]
+): Errors {
+  let errors: Errors = { worst: 0, where: '' };
+  results.forEach((got, i) => {
+    const at = inputs.map((input) => input[i]!);
+    const error = Math.min(...acceptable(exact, at).map((expected) => distance(got, expected)));
+    if (error > errors.worst) errors = { worst: error, where: `f(${at.join(', ')}) = ${got}, not ${exact(...at)}` };
+  });
+  return errors;
 }
