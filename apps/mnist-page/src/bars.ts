@@ -1,6 +1,5 @@
 /** The probabilities of the ten digits as bars, the likeliest in colour, and what they come to in words. */
-import { likeliest } from 'mnist/evaluate';
-import { CLASSES } from 'mnist/mnist';
+import { CLASSES, likeliest } from 'mnist/digits';
 import { formatPercent } from 'mnist/numbers';
 import { element, make } from './dom.ts';
 

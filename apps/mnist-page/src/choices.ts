@@ -17,3 +17,5 @@ export const CHOICES: { readonly [K in PageDevice]: Choice } = {
     remedy: 'Choose the wasm device here: it learns the same, on the CPU.',
   },
 };
+
+export const DEFAULT_DEVICE: PageDevice = 'wasm';

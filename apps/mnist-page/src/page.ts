@@ -1,5 +1,5 @@
 /** Joins the form, the curve, the drawing and the test digits with the worker that trains. */
-import { CLASSES, PIXELS } from 'mnist/mnist';
+import { CLASSES, PIXELS } from 'mnist/digits';
 import { formatCount } from 'mnist/numbers';
 import { Bars } from './bars.ts';
 import { Chart } from './chart.ts';

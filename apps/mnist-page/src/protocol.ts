@@ -3,7 +3,7 @@
  * and would hold up every frame of the page; the page draws, and sends images to be read.
  */
 import type { DeviceName } from 'mnist/devices';
-import type { Digits } from 'mnist/mnist';
+import type { Digits } from 'mnist/digits';
 import type { Settings } from 'mnist/settings';
 
 /** The devices that the page offers: the terminal's, and the GPU. */

@@ -1,7 +1,6 @@
 /** What is said of a training in words and numbers: a line, the tiles, a table with a row for each epoch, and what went wrong. */
-import { DEFAULT_DEVICE } from 'mnist/devices';
 import { formatCount, formatPercent, formatSeconds } from 'mnist/numbers';
-import { CHOICES } from './choices.ts';
+import { CHOICES, DEFAULT_DEVICE } from './choices.ts';
 import { element, make } from './dom.ts';
 import type { Advance, Beginning, EpochResult, PageDevice, Stage } from './protocol.ts';
 

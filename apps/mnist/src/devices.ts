@@ -9,5 +9,3 @@ export const DEVICES: { readonly [K in DeviceName]: () => Promise<Device> } = {
   wasm: async () => createWasm(),
   reference: async () => createReference(),
 };
-
-export const DEFAULT_DEVICE: DeviceName = 'wasm';

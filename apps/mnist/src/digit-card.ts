@@ -3,7 +3,7 @@
  * above the other: with colours the upper half block ▀ has one grey for each, without them a shade stands for their mean. Below the picture, a
  * column of blocks for each class is as high as its probability.
  */
-import { likeliest } from './evaluate.ts';
+import { likeliest } from './digits.ts';
 import { formatPercent } from './numbers.ts';
 import { paint, type Output } from './terminal.ts';
 

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type Digits, parseDigits } from './mnist.ts';
+import type { Digits } from './digits.ts';
+import { parseDigits } from './mnist.ts';
 
 /** One of the two parts. */
 export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {

@@ -3,7 +3,7 @@ import { compile, noGrad, tensor, type Tensor } from '@firsthand/autograd';
 import { type Dataset, loadBatch } from '@firsthand/data';
 import type { NDArray } from '@firsthand/linalg';
 import type { Layer } from '@firsthand/nn';
-import { CLASSES } from './mnist.ts';
+import { CLASSES, likeliest } from './digits.ts';
 
 export interface Evaluation {
   /** Share of the images that were read rightly. */
@@ -15,13 +15,6 @@ export interface Evaluation {
 }
 
 const BATCH = 500;
-
-/** The class with the highest probability, the first of several. */
-export function likeliest(probabilities: ArrayLike<number>): number {
-  let best = 0;
-  for (let digit = 1; digit < probabilities.length; digit++) if (probabilities[digit]! > probabilities[best]!) best = digit;
-  return best;
-}
 
 /** A function that reads images, (n, 784), with the model as it is when it is called: the probabilities of the digits, (n · 10), image by image. */
 export function reader(model: Layer): (images: NDArray) => Promise<Float32Array> {

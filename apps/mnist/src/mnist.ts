@@ -4,19 +4,7 @@
  */
 import { ArrayDataset, type Dataset, mapDataset, readIdx } from '@firsthand/data';
 import { NDArray } from '@firsthand/linalg';
-
-/** Images and the digits that they show. */
-export interface Digits {
-  readonly count: number;
-  /** (count · 28 · 28) bytes: 0 is background, 255 is ink. */
-  readonly pixels: Uint8Array;
-  /** (count) */
-  readonly labels: Uint8Array;
-}
-
-export const CLASSES = 10;
-/** Pixels of an image, 28 · 28. */
-export const PIXELS = 784;
+import { type Digits, PIXELS } from './digits.ts';
 
 /**
  * The digits in two files of one part.

@@ -1,8 +1,7 @@
 /** What a run is asked to do, from the command line: settings, and where the numbers are computed and kept. What is wrong is said in one line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_DEVICE, DEVICES, type DeviceName } from './devices.ts';
-import { OPTIMIZERS } from './optimizers.ts';
-import { type Count, DEFAULTS, isInRange, isLearningRate, RANGES, type Settings } from './settings.ts';
+import { DEVICES, type DeviceName } from './devices.ts';
+import { type Count, DEFAULTS, isInRange, isLearningRate, LEARNING_RATES, RANGES, type Settings } from './settings.ts';
 
 export interface Options {
   readonly settings: Settings;
@@ -15,6 +14,7 @@ export interface Options {
   readonly given: ReadonlySet<keyof Settings>;
 }
 
+const DEFAULT_DEVICE: DeviceName = 'wasm';
 const DEFAULT_FILE = 'mnist.safetensors';
 
 /** The command line is wrong, or asks for a text instead of a run. */
@@ -52,13 +52,13 @@ function filePath(text: string): string {
 const names = <Name extends string>(table: Record<Name, unknown>): Name[] => Object.keys(table) as Name[];
 
 function command(): Command {
-  const rates = names(OPTIMIZERS).map((name) => `${OPTIMIZERS[name].learningRate} for ${name}`);
+  const rates = names(LEARNING_RATES).map((name) => `${LEARNING_RATES[name]} for ${name}`);
   const { epochs, batchSize, optimizer, seed, hidden, examples } = DEFAULTS;
   return new Command('npm start --')
     .description('Trains a neural network to read the handwritten digits of MNIST.')
     .addOption(new Option('-e, --epochs <n>', 'times to go through the training images').default(epochs).argParser(count('epochs')))
     .addOption(new Option('-b, --batch-size <n>', 'images per step').default(batchSize).argParser(count('batchSize')))
-    .addOption(new Option('-o, --optimizer <name>', 'how gradients change parameters').default(optimizer).choices(names(OPTIMIZERS)))
+    .addOption(new Option('-o, --optimizer <name>', 'how gradients change parameters').default(optimizer).choices(names(LEARNING_RATES)))
     .addOption(new Option('-l, --learning-rate <x>', `highest step size (default: ${rates.join(', ')})`).argParser(learningRateOf))
     .addOption(new Option('-s, --seed <n>', 'of all random numbers').default(seed).argParser(count('seed')))
     .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(count('hidden')))
@@ -112,7 +112,7 @@ export function parseOptions(args: readonly string[]): Options {
   const { device, out, resume, ...rest } = program.opts<Parsed>();
   const isGiven = (name: string): boolean => program.getOptionValueSource(name) === 'cli';
   return {
-    settings: { ...rest, learningRate: rest.learningRate ?? OPTIMIZERS[rest.optimizer].learningRate },
+    settings: { ...rest, learningRate: rest.learningRate ?? LEARNING_RATES[rest.optimizer] },
     device,
     out: resume !== undefined && !isGiven('out') ? resume : out,
     resume: resume ?? null,

@@ -1,7 +1,7 @@
 /** What a run says at its end: how many unseen digits were read rightly, which were taken for which, and a few of them as they were read. */
 import { drawCards, type Reading } from './digit-card.ts';
-import { type Evaluation, likeliest } from './evaluate.ts';
-import { CLASSES, type Digits, PIXELS } from './mnist.ts';
+import { CLASSES, type Digits, likeliest, PIXELS } from './digits.ts';
+import type { Evaluation } from './evaluate.ts';
 import { formatCount, formatPercent } from './numbers.ts';
 import { confusionTable } from './tables.ts';
 import { type Output, paint, writeLine } from './terminal.ts';

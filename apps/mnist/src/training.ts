@@ -8,7 +8,8 @@ import { FirsthandError, Generator } from '@firsthand/linalg';
 import { loss } from '@firsthand/nn';
 import { type AdamW, schedule, type SGD } from '@firsthand/optim';
 import { accuracy, type Callbacks, fit, type FitOptions, type History, type Metrics, Progress } from '@firsthand/train';
-import { type Digits, toDataset } from './mnist.ts';
+import type { Digits } from './digits.ts';
+import { toDataset } from './mnist.ts';
 import { Network } from './model.ts';
 import { OPTIMIZERS } from './optimizers.ts';
 import type { Settings } from './settings.ts';
@@ -30,7 +31,7 @@ export function begin({ hidden, optimizer, learningRate, batchSize, seed }: Sett
   const model = new Network(hidden);
   return {
     model,
-    optimizer: OPTIMIZERS[optimizer].create(model.parameters(), learningRate),
+    optimizer: OPTIMIZERS[optimizer](model.parameters(), learningRate),
     data: new DataLoader(toDataset(digits), { batchSize, shuffle: new Generator(seed).split() }),
     progress: new Progress(),
   };

@@ -3,7 +3,8 @@ import { loadBatch } from '@firsthand/data';
 import { mean, std } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
 import { loadDigits } from '../src/digit-files.ts';
-import { firstDigits, PIXELS, toDataset } from '../src/mnist.ts';
+import { PIXELS } from '../src/digits.ts';
+import { firstDigits, toDataset } from '../src/mnist.ts';
 
 const [train, tests] = await Promise.all([loadDigits('train'), loadDigits('test')]);
 

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { drawCard, drawCards, drawDigit, drawProbabilities, type Reading } from '../src/digit-card.ts';
-import { likeliest } from '../src/evaluate.ts';
+import { likeliest } from '../src/digits.ts';
 import { formatClock, formatCount, formatMagnitude, formatPercent, formatPlural, formatSeconds } from '../src/numbers.ts';
 import { startDisplay } from '../src/display.ts';
 import { confusionTable, layerTable } from '../src/tables.ts';

@@ -9,9 +9,11 @@ const HALVES = Array.from({ length: 65536 }, (_, bits) => fromFloat16Bits(bits))
 
 /** float32 words rounded to float16. */
 async function roundedOf(words: Uint32Array<ArrayBuffer>): Promise<number[]> {
-  const [results] = await evaluate(['float32'], [words], [
-    { expression: (x) => castExpression('float32', 'float16', x!), result: 'float16' },
-  ]);
+  const [results] = await evaluate(
+    ['float32'],
+    [words],
+    [{ expression: (x) => castExpression('float32', 'float16', x!), result: 'float16' }],
+  );
   return results!;
 }
 
@@ -37,7 +39,11 @@ test('any float32', async () => {
 test('operations round once, from float32', async () => {
   const count = 2 ** 16;
   const [a, b] = [7, 8].map((seed) => Array.from(randomWords(count, seed), (word) => HALVES[word >>> 16]!));
-  const binary = { add: (x: number, y: number) => x + y, mul: (x: number, y: number) => x * y, sub: (x: number, y: number) => x - y } as const;
+  const binary = {
+    add: (x: number, y: number) => x + y,
+    mul: (x: number, y: number) => x * y,
+    sub: (x: number, y: number) => x - y,
+  } as const;
   const kinds = Object.keys(binary) as (keyof typeof binary)[];
   const results = await evaluate(
     ['float16', 'float16'],
@@ -54,9 +60,11 @@ test('operations round once, from float32', async () => {
 });
 
 test('results are binary16 numbers, or the neighbour of the nearest where float32 is not exact', async () => {
-  const [results] = await evaluate(['float16'], [wordsOf('float16', HALVES)], [
-    { expression: (x) => unaryExpression('exp', 'float16', x!), result: 'float16' },
-  ]);
+  const [results] = await evaluate(
+    ['float16'],
+    [wordsOf('float16', HALVES)],
+    [{ expression: (x) => unaryExpression('exp', 'float16', x!), result: 'float16' }],
+  );
   expect(results!.map(half)).toEqual(results);
   const far = HALVES.filter((x, i) => Math.abs(toFloat16Bits(results![i]!) - toFloat16Bits(half(Math.exp(x)))) > 1);
   expect(far).toEqual([]);

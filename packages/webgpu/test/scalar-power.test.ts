@@ -19,13 +19,37 @@ async function errors(
   x: Uint32Array<ArrayBuffer>,
   y: Uint32Array<ArrayBuffer>,
 ): Promise<Errors> {
-  const [results] = await evaluate(['float32', 'float32'], [x, y], [
-    { expression: (a, b) => binaryExpression(kind, 'float32', a!, b!), result: 'float32' },
-  ]);
+  const [results] = await evaluate(
+    ['float32', 'float32'],
+    [x, y],
+    [{ expression: (a, b) => binaryExpression(kind, 'float32', a!, b!), result: 'float32' }],
+  );
   return errorsOf(results!, exact, numbersOf('float32', x), numbersOf('float32', y));
 }
 
-const SPECIAL = [0, 0.3, 0.5, 1, 1.5, 2, 3, 4, 7, 8388609, 16777215, 2 ** 24, 2 ** 31, 1e20, 3.4028234e38, 2 ** -126, 2 ** -140, 1 + 2 ** -23, 1 - 2 ** -24, Infinity, NaN];
+const SPECIAL = [
+  0,
+  0.3,
+  0.5,
+  1,
+  1.5,
+  2,
+  3,
+  4,
+  7,
+  8388609,
+  16777215,
+  2 ** 24,
+  2 ** 31,
+  1e20,
+  3.4028234e38,
+  2 ** -126,
+  2 ** -140,
+  1 + 2 ** -23,
+  1 - 2 ** -24,
+  Infinity,
+  NaN,
+];
 const [FIRST, SECOND] = pairsOf(SPECIAL.flatMap((x) => [x, -x]));
 
 /** Numbers between two bounds. */
@@ -63,7 +87,10 @@ test.each([
   const exponents = between(Math.log2(low), Math.log2(high), 5).map((e, i) => (low === 0 ? (100 * i) / COUNT : 2 ** e));
   const powers = between(-range, range, 6);
   const x = wordsOf('float32', exponents);
-  const y = wordsOf('float32', powers.map((power, i) => power / Math.log2(exponents[i]!)));
+  const y = wordsOf(
+    'float32',
+    powers.map((power, i) => power / Math.log2(exponents[i]!)),
+  );
   const { worst, where } = await errors('pow', pow, x, y);
   if (FULL) console.log(`pow: ${worst.toFixed(2)} units in the last place, ${where}`);
   expect(worst, where).toBeLessThanOrEqual(2);

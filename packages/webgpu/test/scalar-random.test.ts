@@ -19,12 +19,25 @@ async function streamAt(
 }
 
 test.each([
-  [[0, 0], [0, 0]],
-  [[0x12345678, 0x9abcdef0], [0xffffff00, 7]],
-  [[0xffffffff, 0xffffffff], [0xfffffff0, 0xffffffff]],
+  [
+    [0, 0],
+    [0, 0],
+  ],
+  [
+    [0x12345678, 0x9abcdef0],
+    [0xffffff00, 7],
+  ],
+  [
+    [0xffffffff, 0xffffffff],
+    [0xfffffff0, 0xffffffff],
+  ],
 ] as const)('key %j, counter %j', async (key, counter) => {
   const length = 20000;
-  const [words, uniforms] = await streamAt(key, counter, Uint32Array.from({ length }, (_, i) => i));
+  const [words, uniforms] = await streamAt(
+    key,
+    counter,
+    Uint32Array.from({ length }, (_, i) => i),
+  );
   const expected = [...randomBits(key, counter, length)];
   expect(words).toEqual(expected);
   expect(uniforms).toEqual(expected.map((word) => (word >>> 8) * 2 ** -24));

@@ -12,11 +12,12 @@ import { sum, times } from './text.ts';
 export interface Factor {
   readonly name: 'left' | 'right';
   readonly operand: number;
+  readonly index: Index;
   /** Elements from one position to the next, along its own axis and along k; null where the index is not linear in both. */
   readonly steps: { readonly own: number; readonly inner: number } | null;
-  /** Where the batch begins, by the names of its axes; where the index is not linear, what the function that finds elements is called with first. */
-  readonly base: string;
-  /** That function. */
+  /** Where an element lies, by its positions along both; the axes of the batch have their names. */
+  readonly at: (own: string, inner: string) => string;
+  /** The function that `at` calls, if it does. */
   readonly declaration: string | null;
 }
 
@@ -26,13 +27,16 @@ function factorFor(kernel: ContractKernel, name: Factor['name']): Factor {
   const [own, inner] = [factorOf(index, axis), factorOf(index, rank + 2)];
   const extents = extentsOf(kernel);
   if (own !== null && inner !== null) {
-    const rest: Index = { offset: index.offset, terms: index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank) };
-    return { name, operand, steps: { own, inner }, base: indexText(rest, extents), declaration: null };
+    const ofBatch = index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank);
+    const base = indexText({ offset: index.offset, terms: ofBatch }, extents);
+    const at: Factor['at'] = (ownText, innerText) => sum(sum(base, times(own, ownText)), times(inner, innerText));
+    return { name, operand, index, steps: { own, inner }, at, declaration: null };
   }
   const batch = kernel.batch.map((_, each) => axisName(each));
   const parameters = [...batch, axisName(axis), axisName(rank + 2)].map((each) => `${each}: i32`).join(', ');
+  const at: Factor['at'] = (...positions) => `${name}_place(${[...batch, ...positions].join(', ')})`;
   const declaration = `fn ${name}_place(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
-  return { name, operand, steps: null, base: batch.map((each) => `${each}, `).join(''), declaration };
+  return { name, operand, index, steps: null, at, declaration };
 }
 
 /** The arrays of a kernel. */
@@ -72,9 +76,8 @@ export class Elements {
     this.count = count;
     this.#factor = factor;
     this.#expressions = expressions;
-    const { steps, base } = factor;
-    const own = steps?.own ?? 1;
-    const at = (position: string): string => (steps === null ? position : sum(base, times(own, position)));
+    const own = factor.steps?.own ?? 1;
+    const at = (position: string): string => (factor.steps === null ? position : factor.at(position, '0'));
     const named = (text: string, number: number | null): string => {
       const whole = `${factor.name}${number ?? ''}`;
       block.line(`let ${whole} = ${text};`);
@@ -91,11 +94,11 @@ export class Elements {
 
   /** What some steps along k from `inner` on have in common is named in a block. */
   along(block: Block, inner: string): Load {
-    const { steps, base, name: side, operand } = this.#factor;
+    const { steps, at, operand } = this.#factor;
     const { operands } = this.#expressions;
     if (steps === null) {
       const places = this.#places.map(({ name, more }) => sum(name, more));
-      return (position, step = 0) => operands.load(operand, `${side}_place(${base}${places[position]!}, ${sum(inner, step)})`);
+      return (position, step = 0) => operands.load(operand, at(places[position]!, sum(inner, step)));
     }
     const names = new Map<string, string>();
     for (const { name } of this.#places) {

@@ -16,7 +16,7 @@ import type { OperandLayout, Shader } from '../shader.ts';
 import { Elements, factorsOf, type Load } from './factor.ts';
 import { finishOf } from './finish.ts';
 import { headerOf } from './header.ts';
-import { SUM_BLOCK, Sums } from './sums.ts';
+import { SUM_BLOCK, Sums, vectorText } from './sums.ts';
 import { sum, times } from './text.ts';
 
 /** How the work is shared out. */
@@ -115,10 +115,12 @@ function toldBy(elements: Elements, width: number): Source {
 /** The loops over k. */
 function addUp(body: Block, { k, dtype }: ContractKernel, unroll: number, sums: Sums, sources: readonly [Source, Source]): void {
   const whole = k - (k % unroll);
+  const type = elementType(dtype);
   const writeSteps = (block: Block, prefix: string, steps: number): void => {
     const [left, right] = sources.map((source) => source(block, 'inner', steps)) as [Load, Load];
     for (let step = 0; step < steps; step++) {
-      sums.addProducts(block, prefix, step, (row) => left(row, step), (column) => right(column, step));
+      const rights = (column: number, width: number): string => vectorText(type, range(width).map((each) => right(column + each, step)));
+      sums.addProducts(block, prefix, step, (row) => left(row, step), rights);
     }
   };
   sums.declare(body, 'sum');

@@ -30,30 +30,36 @@ export class Sums {
   }
 
   declare(block: Block, prefix: string): void {
-    this.#forEach(prefix, (name, _, vector) => block.line(`var ${name} = ${this.#vector(this.#widths[vector]!)}();`));
+    this.#forEach(prefix, (name, _, vector) => block.line(`var ${name} = ${this.#vectorType(this.#widths[vector]!)}();`));
   }
   /** Adds one tile to another. */
   add(block: Block, prefix: string, other: string): void {
     this.#forEach(prefix, (name, row, vector) => block.line(`${name} += ${this.#name(other, row, vector)};`));
   }
-  /** One step along k: adds the products of a column of the left factor and a row of the right one. `step` tells the names of one loop's steps apart. */
-  addProducts(block: Block, prefix: string, step: number, left: (row: number) => string, right: (column: number) => string): void {
-    const rights = this.#widths.map((width, vector) => {
-      const name = `right_${this.#widths.length === 1 ? '' : `${vector}_`}${step}`;
-      const parts = Array.from({ length: width }, (_, part) => right(4 * vector + part));
-      block.line(`let ${name} = ${width === 1 ? parts[0]! : `${this.#vector(width)}(${parts.join(', ')})`};`);
-      return name;
-    });
+
+  /**
+   * One step along k: adds the products of a column of the left factor and a row of the right one, of which `right` gives as many columns as a vector has.
+   * @param step tells the names of one loop's steps apart
+   */
+  addProducts(block: Block, prefix: string, step: number, left: (row: number) => string, right: (column: number, width: number) => string): void {
+    const several = this.#widths.length > 1;
+    const named = (name: string, text: string): string => {
+      if (/^\w+$/.test(text)) return text;
+      block.line(`let ${name}_${step} = ${text};`);
+      return `${name}_${step}`;
+    };
+    const rights = this.#widths.map((width, vector) => named(several ? `right_${vector}` : 'right', right(4 * vector, width)));
     for (let row = 0; row < this.rows; row++) {
-      let value = left(row);
-      if (rights.length > 1) {
-        block.line(`let left_${row}_${step} = ${value};`);
-        value = `left_${row}_${step}`;
-      }
+      const value = several ? named(`left_${row}`, left(row)) : left(row);
       rights.forEach((name, vector) => block.line(`${this.#name(prefix, row, vector)} += ${value} * ${name};`));
     }
   }
 
+  /** One of the sums. */
+  at(row: number, column: number): string {
+    const name = this.#name('sum', row, column >> 2);
+    return this.columns === 1 ? name : `${name}.${'xyzw'[column & 3]!}`;
+  }
   /** Writes a statement for every sum, in a loop over rows: what it does may be long. */
   forEach(block: Block, write: (row: string, column: string, sum: string) => string): void {
     const names: string[] = [];
@@ -66,14 +72,23 @@ export class Sums {
     };
     if (this.rows === 1) return writeRow(block, '0', names);
     const count = this.#widths.length;
-    block.line(`var sums = array<${this.#vector(this.#widths[0]!)}, ${names.length}>(${names.join(', ')});`);
+    block.line(`var sums = array<${this.#vectorType(this.#widths[0]!)}, ${names.length}>(${names.join(', ')});`);
     const loop = block.nest(`for (var each = 0; each < ${this.rows}; each++)`);
     const vectors = this.#widths.map((_, vector) => (count === 1 ? 'total' : `total${vector}`));
     vectors.forEach((name, vector) => loop.line(`let ${name} = sums[${sum(times(count, 'each'), vector)}];`));
     writeRow(loop, 'each', vectors);
   }
 
-  #vector(width: number): string {
-    return width === 1 ? this.#type : `vec${width}<${this.#type}>`;
+  #vectorType(width: number): string {
+    return vectorType(this.#type, width);
   }
+}
+
+/** The type of so many numbers. */
+export function vectorType(type: string, width: number): string {
+  return width === 1 ? type : `vec${width}<${type}>`;
+}
+/** A vector of some numbers. */
+export function vectorText(type: string, parts: readonly string[]): string {
+  return parts.length === 1 ? parts[0]! : `${vectorType(type, parts.length)}(${parts.join(', ')})`;
 }

@@ -43,13 +43,16 @@ export class Scope {
 export interface Surroundings {
   readonly reduced?: (reduction: number) => { readonly name: string; readonly scope: Scope };
   readonly total?: { readonly name: string; readonly scope: Scope };
+  /** An element that is in a register already, or null. */
+  readonly load?: (operand: number, index: Index) => string | null;
 }
 
 type Write<K extends ScalarOp> = (writer: Expressions, scalar: ScalarOf<K>, inputs: readonly string[], scope: Scope) => string;
 
 const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   const: (writer, { dtype, value }) => writer.use(literal(dtype, value)),
-  load: (writer, { operand, index }, _, scope) => writer.operands.load(operand, writer.place(index, scope)),
+  load: (writer, { operand, index }, _, scope) =>
+    writer.surroundings.load?.(operand, index) ?? writer.operands.load(operand, writer.place(index, scope)),
   index: (writer, { index }, _, scope) => `(${writer.place(index, scope)})`,
   inside: (writer, { index, low, high }, _, scope) => {
     const place = writer.place(index, scope);

@@ -35,16 +35,17 @@ export class Operands {
     const { dtype } = this.#operands[operand]!;
     const element = toElement(dtype, value);
     const word = this.#layout.packed.has(this.#layout.shares[operand]!) && elementType(dtype) !== 'u32' ? `bitcast<u32>(${element})` : element;
-    return `${this.#place(operand, index)} = ${word};`;
+    return `${this.place(operand, index)} = ${word};`;
   }
 
   #element(operand: number, index: string): string {
     const type = elementType(this.#operands[operand]!.dtype);
-    const place = this.#place(operand, index);
+    const place = this.place(operand, index);
     return this.#layout.packed.has(this.#layout.shares[operand]!) && type !== 'u32' ? `bitcast<${type}>(${place})` : place;
   }
 
-  #place(operand: number, index: string): string {
+  /** The element as it stands in memory. */
+  place(operand: number, index: string): string {
     const shared = this.#layout.shares[operand]!;
     this.#used.add(shared);
     const first = this.#layout.packed.get(shared);

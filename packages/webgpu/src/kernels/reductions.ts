@@ -84,7 +84,7 @@ class Fold implements Accumulator {
     this.#isInBlock = false;
   }
   combine(block: Block, [other]: readonly string[]): void {
-    block.line(`${this.#total} = ${this.#folded(this.#total, other!)};`);
+    this.add(block, other!);
   }
   result(): string {
     return this.#source === this.#dtype ? this.#total : this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));

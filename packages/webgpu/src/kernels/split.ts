@@ -9,13 +9,14 @@ import { Block } from '../emit/block.ts';
 import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
 import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
+import { declarePiece, workgroupsFor } from './invocations.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { storeAll, sweep, writePass } from './sweep.ts';
 
-/** Invocations of a workgroup where nothing else asks for a number. */
-export const WORKGROUP = 64;
+/** Invocations of a workgroup that folds a row in software. */
+const WORKGROUP = 64;
 
 /** Who folds a row: one invocation, one workgroup, or several invocations in two steps. */
 export type RowStrategy =
@@ -29,6 +30,8 @@ const ENOUGH_ROWS = { software: 32, hardware: 8192 } as const;
 const PART_COLUMNS = { software: 256, hardware: 64 } as const;
 /** Parts of a row, at the most. */
 const MOST_PARTS = { software: 64, hardware: 1024 } as const;
+/** Parts above which their results are added up in blocks of so many. */
+const PART_BLOCK = 32;
 /** Columns of a row that are worth a workgroup. */
 const GROUP_COLUMNS = 32;
 
@@ -80,10 +83,9 @@ export function splitShaders(kernel: LoopKernel, layout: OperandLayout, parts: n
 function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
   const { rows, columns, reductions, passes } = kernel;
   const [rowCount, columnCount] = [sizeOf(rows), sizeOf(columns)];
-  const size = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(rowCount * parts)));
+  const workgroups = workgroupsFor(rowCount * parts);
   const body = new Block(1);
-  body.line(`let place = group * ${size} + lane;`);
-  if ((rowCount * parts) % size !== 0) body.nest(`if (place >= ${rowCount * parts})`).line('return;');
+  declarePiece(body, 'place', rowCount * parts, workgroups);
   body.line(`let row = place / ${parts};`, `let part = place % ${parts};`);
   declareAxes(body, 0, rows, 'row');
   const scope = new Scope(body.slot(), range(rows.length));
@@ -99,16 +101,15 @@ function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Sh
   statePlaces(accumulators, rowCount, parts).forEach((places, which) =>
     places.forEach(({ place, type }, word) => body.line(`${scratch}[${place}] = ${toWord(type, accumulators[which]!.state[word]!.name)};`)),
   );
-  return shaderOf({ expressions, size, workgroups: Math.ceil((rowCount * parts) / size), body });
+  return shaderOf({ expressions, ...workgroups, body });
 }
 
 function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
   const { rows, reductions, passes, rowStores } = kernel;
   const count = sizeOf(rows);
-  const size = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(count)));
+  const workgroups = workgroupsFor(count);
   const body = new Block(1);
-  body.line(`let row = group * ${size} + lane;`);
-  if (count % size !== 0) body.nest(`if (row >= ${count})`).line('return;');
+  declarePiece(body, 'row', count, workgroups);
   declareAxes(body, 0, rows, 'row');
   const scope = new Scope(body.slot(), range(rows.length));
   const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
@@ -116,7 +117,11 @@ function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Sha
   const numbers = passes[0]!.reductions;
   const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
   for (const accumulator of accumulators) accumulator.begin(body);
-  const loop = body.nest(`for (var part = 0; part < ${parts}; part++)`);
+  const isBlocked = parts > PART_BLOCK;
+  const outer = isBlocked ? body.nest(`for (var begin = 0; begin < ${parts}; begin += ${PART_BLOCK})`) : body;
+  if (isBlocked) for (const accumulator of accumulators) accumulator.beginBlock(outer);
+  const [first, end] = isBlocked ? ['begin', `min(begin + ${PART_BLOCK}, ${parts})`] : ['0', String(parts)];
+  const loop = outer.nest(`for (var part = ${first}; part < ${end}; part++)`);
   const scratch = expressions.operands.scratch();
   statePlaces(accumulators, count, parts).forEach((places, which) => {
     const names = places.map(({ place, type }, word) => {
@@ -126,8 +131,9 @@ function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Sha
     });
     accumulators[which]!.combine(loop, names);
   });
+  if (isBlocked) for (const accumulator of accumulators) accumulator.endBlock(outer);
   numbers.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
   scope.block = body.slot();
   storeAll(expressions, rowStores, scope);
-  return shaderOf({ expressions, size, workgroups: Math.ceil(count / size), body });
+  return shaderOf({ expressions, ...workgroups, body });
 }

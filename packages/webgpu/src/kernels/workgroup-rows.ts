@@ -7,7 +7,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from './axes.ts';
 import { Block } from '../emit/block.ts';
 import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
-import { shaderOf } from '../emit/module.ts';
+import { GROUP_ROW, shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../profile.ts';
@@ -18,6 +18,7 @@ import { storeAll, sweep, writePass } from './sweep.ts';
 export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile, size: number): Shader {
   const { rows, columns, reductions, passes, rowStores } = kernel;
   const body = new Block(1);
+  if (sizeOf(rows) > GROUP_ROW) body.nest(`if (group >= ${sizeOf(rows)})`).line('return;');
   declareAxes(body, 0, rows, 'group');
   const scope = new Scope(body.slot(), range(rows.length));
   const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });

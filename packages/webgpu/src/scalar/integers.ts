@@ -3,10 +3,18 @@ import type { Declarations } from './declaration.ts';
 import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
-export type IntegerName = 'f32_to_i32' | 'f32_to_u32' | 'div_i32' | 'div_u32' | 'mod_i32' | 'mod_u32' | 'pow_i32' | 'pow_u32';
+export type IntegerName = 'u32_to_f32' | 'f32_to_i32' | 'f32_to_u32' | 'div_i32' | 'div_u32' | 'mod_i32' | 'mod_u32' | 'pow_i32' | 'pow_u32';
 
 /** Functions between floats and integers, and of integers. */
 export const INTEGERS: Declarations<IntegerName, IntegerName | FloatBitsName> = {
+  u32_to_f32: {
+    needs: [],
+    code: `
+// The nearest float, ties to even: both halves are exact, and their sum is rounded. WGSL's conversion may give the other neighbour.
+fn u32_to_f32(x: u32) -> f32 {
+  return f32(x & 0xffff0000u) + f32(x & 0xffffu);
+}`,
+  },
   f32_to_i32: {
     needs: ['is_nan'],
     code: `

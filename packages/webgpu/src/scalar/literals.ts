@@ -5,12 +5,14 @@ import { expressionOf, valueType, type Expression, type ValueType } from './expr
 /** The smallest positive float32 that is not subnormal. */
 const SMALLEST_NORMAL = 2 ** -126;
 
-/** The fewest digits that round to a float32. */
+/** The largest float32. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+/** A float32 with the fewest digits that round to it and are no larger than all floats are; integers as they are. */
 function digitsOf(value: number): string {
-  for (let count = 1; ; count++) {
-    const digits = String(Number(value.toPrecision(count)));
-    if (Math.fround(Number(digits)) === value) return digits;
-  }
+  if (Number.isSafeInteger(value)) return String(value);
+  const rounded = Array.from({ length: 17 }, (_, i) => Number(value.toPrecision(i + 1)));
+  return String(rounded.find((x) => Math.fround(x) === value && Math.abs(x) <= LARGEST));
 }
 
 /** A float32; NaN, infinities, −0 and subnormal numbers by their bits, because WGSL has no literals for them, or may take them for 0. */

@@ -68,7 +68,7 @@ const BINARY: { readonly [K in BinaryKind]: Rule } = {
 const CAST: { readonly [From in ValueType]: { readonly [To in ValueType]: string } } = {
   f32: { f32: 'a', i32: 'f32_to_i32(a)', u32: 'f32_to_u32(a)', bool: 'is_true(a)' },
   i32: { f32: 'f32(a)', i32: 'a', u32: 'bitcast<u32>(a)', bool: '(a != 0i)' },
-  u32: { f32: 'f32(a)', i32: 'bitcast<i32>(a)', u32: 'a', bool: '(a != 0u)' },
+  u32: { f32: 'u32_to_f32(a)', i32: 'bitcast<i32>(a)', u32: 'a', bool: '(a != 0u)' },
   bool: { f32: 'f32(a)', i32: 'i32(a)', u32: 'u32(a)', bool: 'a' },
 };
 

@@ -19,28 +19,31 @@ fn upper_12(x: f32) -> f32 {
   log2_split: {
     needs: ['upper_12'],
     code: `
-// log₂ x for finite x > 0 in two floats, the first of 12 bits, to 2⁻³³ of it or 2⁻³⁶. x = 2ᵏ·m with m from √½ to √2, s = (m − 1)/(m + 1), and
-// log₂ m = s·(2/ln 2 + s²·p(s²)): s in two floats, and 2/ln 2 too, as in fdlibm's e_pow.c (Ng, 1993). A subnormal number is 2⁻¹⁴⁹ times the integer that its bits are.
+// log₂ x for finite x > 0 in two floats, the first of 12 bits, to about 2⁻³⁴ of it. x = 2ᵏ·c·(1 + s)/(1 − s) with c = 1 or 3/2 and |s| ≤ 0.1011, so that
+// log₂ x = k + log₂ c + s·(2/ln 2 + s²·p(s²)). log₂ c, s and 2/ln 2 are two floats each, as in fdlibm's e_pow.c (1993); p is minimax, to 2⁻³⁶.
+// A subnormal number is 2⁻¹⁴⁹ times the integer that its bits are.
 fn log2_split(x: f32) -> vec2f {
   let bits = bitcast<i32>(x);
   let subnormal = bits < 0x800000;
   let normal = select(bits, bitcast<i32>(f32(bits)), subnormal);
-  let exponent = (normal - 0x3f3504f3) & -0x800000; // k·2²³
-  let k = f32(exponent) * 0x1p-23 - select(0.0, 149.0, subnormal);
+  let exponent = (normal - 0x3f5db3d7) & -0x800000; // k·2²³, for m from √¾ to √3
   let m = bitcast<f32>(normal - exponent);
-  let f = m - 1.0;
-  let d = m + 1.0;
+  let upper = m > 1.22474487;
+  let c = select(1.0, 1.5, upper);
+  let whole = f32(exponent) * 0x1p-23 - select(0.0, 149.0, subnormal) + select(0.0, 0.5849609375, upper); // 12 bits of log₂ c
+  let f = m - c;
+  let d = m + c;
   let d_high = upper_12(d);
-  let d_low = m - (d_high - 1.0);
+  let d_low = m - (d_high - c);
   let s_high = upper_12(f / d);
   let s_low = ((f - s_high * d_high) - s_high * d_low) / d;
   let s = s_high + s_low;
   let z = s * s;
-  let p = z * (0.961796701 + z * (0.577078819 + z * (0.411927313 + z * 0.336488336)));
+  let p = z * (0.961796761 + z * (0.577039063 + z * 0.418657094));
   let product = s_high * 2.8857421875; // 12 bits of 2/ln 2
-  let small = s_high * -0.000352105722 + (s_low * 2.88539008 + s * p);
-  let high = upper_12((k + product) + small);
-  return vec2f(high, ((k - high) + product) + small);
+  let small = s_high * -0.000352105722 + (s_low * 2.88539008 + (s * p + select(0.0, 1.56322116e-6, upper)));
+  let high = upper_12((whole + product) + small);
+  return vec2f(high, ((whole - high) + product) + small);
 }`,
   },
   pow_positive: {
@@ -86,32 +89,31 @@ fn pow_f32(x: f32, y: f32) -> f32 {
   mod_f32: {
     needs: ['f32_of_bits'],
     code: `
-// x − y·⌊x/y⌋, which has the sign of y: the remainder of |x|/|y|, with the sign of x, plus y if it is the wrong one. The remainder is exact: it is that of the
-// mantissas as integers, of which eight more bits are divided at a time.
+// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the place of the last bit of y, and so is the remainder, which is
+// exact: eight more bits of x are divided at a time.
 fn mod_f32(x: f32, y: f32) -> f32 {
-  let magnitude = bitcast<u32>(x) & 0x7fffffffu;
+  let dividend = bitcast<u32>(x) & 0x7fffffffu;
   let divisor = bitcast<u32>(y) & 0x7fffffffu;
-  let invalid = magnitude >= 0x7f800000u || divisor == 0u || divisor > 0x7f800000u;
-  let exponent = max(divisor >> 23u, 1u);
-  let m = (divisor & 0x7fffffu) | select(0u, 0x800000u, divisor >= 0x800000u);
-  let divides = !invalid && magnitude >= divisor;
-  var rest = (magnitude & 0x7fffffu) | select(0u, 0x800000u, magnitude >= 0x800000u);
-  var places = select(0u, max(magnitude >> 23u, 1u) - exponent, divides);
-  rest %= max(m, 1u);
-  while (places > 0u) {
+  let valid = dividend < 0x7f800000u && divisor != 0u && divisor <= 0x7f800000u;
+  let divides = valid && dividend >= divisor;
+  let opposite = ((bitcast<u32>(x) ^ bitcast<u32>(y)) & 0x80000000u) != 0u;
+  let e = max(divisor >> 23u, 1u);
+  let m = max((divisor & 0x7fffffu) + select(0u, 0x800000u, divisor >= 0x800000u), 1u);
+  var rest = ((dividend & 0x7fffffu) + select(0u, 0x800000u, dividend >= 0x800000u)) % m;
+  var places = select(0u, max(dividend >> 23u, 1u) - e, divides);
+  while (places != 0u) {
     let step = min(places, 8u);
     rest = (rest << step) % m;
     places -= step;
   }
-  // rest·2^(exponent − 150)
-  let normal = bitcast<u32>(f32(rest)) + ((exponent - 150u) << 23u);
-  let subnormal = rest << (exponent - 1u);
-  let is_normal = (bitcast<u32>(f32(rest)) >> 23u) + exponent > 150u && rest != 0u;
-  let quotient_rest = select(subnormal, normal, is_normal);
-  let signed = select(magnitude, quotient_rest, divides) | (bitcast<u32>(x) & 0x80000000u);
-  let wrong = (signed & 0x7fffffffu) != 0u && ((signed ^ bitcast<u32>(y)) & 0x80000000u) != 0u;
-  let result = select(bitcast<f32>(signed), bitcast<f32>(signed) + y, wrong);
-  return select(result, f32_of_bits(0x7fc00000u), invalid);
+  let wrong = opposite && rest != 0u;
+  let integer = select(rest, m - rest, wrong);
+  // integer·2^(e − 150): the exponent grows by e − 150, or the bits of a subnormal number are moved
+  let float = bitcast<u32>(f32(integer));
+  let exact = select(integer << (e - 1u), float + ((e - 150u) << 23u), (float >> 23u) + e > 150u && integer != 0u);
+  let sign = bitcast<u32>(select(x, y, wrong)) & 0x80000000u;
+  let smaller = select(x, x + y, opposite && dividend != 0u); // where |x| < |y|
+  return select(f32_of_bits(0x7fc00000u), select(smaller, bitcast<f32>(exact | sign), divides), valid);
 }`,
   },
 };

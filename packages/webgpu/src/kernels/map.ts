@@ -1,0 +1,136 @@
+/**
+ * Maps: kernels whose elements do not depend on one another. On a software adapter an invocation computes elements that lie a workgroup apart, so that neighbours touch
+ * neighbours in memory; on hardware it computes four that lie side by side, and loads and stores them as one vector.
+ */
+import { axisName, factorOf, scalarsIn, type Index, type LoopKernel, type Scalar } from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
+import { declareAxes, range } from './axes.ts';
+import { Block } from '../emit/block.ts';
+import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { indexText } from '../emit/indices.ts';
+import { GROUP_ROW, shaderOf } from '../emit/module.ts';
+import { fromElement, Operands, toElement } from '../emit/operands.ts';
+import { declarePiece } from './invocations.ts';
+import type { AdapterProfile } from '../profile.ts';
+import { elementType } from '../scalar/operations.ts';
+import type { OperandLayout, Shader } from '../shader.ts';
+import { storeAll } from './sweep.ts';
+
+/** Elements that one invocation computes, where there are many. */
+const PER_INVOCATION = 4;
+/** Elements from which on there are many. */
+const MANY = 4096;
+const SIZE = 64;
+const LANES = 4;
+
+/** The shader of a kernel without reductions. */
+export function mapShader(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile): Shader {
+  const vectors = profile.isSoftware ? null : vectorOperands(kernel, layout);
+  return vectors === null ? scalarMap(kernel, layout) : vectorMap(kernel, layout, vectors);
+}
+
+function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
+  const extents = extentsOf(kernel);
+  const total = sizeOf(extents);
+  const perInvocation = total >= MANY ? PER_INVOCATION : 1;
+  const workgroups = Math.ceil(total / (SIZE * perInvocation));
+  const expressions = new Expressions(new Operands(kernel.operands, layout), extents);
+  const body = new Block(1);
+  const inner = perInvocation === 1 ? body : body.nest(`for (var step = 0; step < ${perInvocation}; step++)`);
+  const first = perInvocation === 1 ? 'group' : `(group * ${perInvocation} + step)`;
+  inner.line(`let place = ${first} * ${SIZE} + lane;`);
+  if (total % (SIZE * perInvocation) !== 0 || workgroups > GROUP_ROW) inner.nest(`if (place >= ${total})`).line('return;');
+  declareAxes(inner, 0, extents, 'place');
+  const scope = new Scope(inner.slot(), range(extents.length));
+  for (const { stores } of kernel.passes) storeAll(expressions, stores, scope);
+  return shaderOf({ expressions, size: SIZE, workgroups, body });
+}
+
+// ---- four at a time
+
+/** How an access moves with the innermost loop: side by side, or not at all. */
+type Motion = 'vector' | 'still';
+
+/** The operands that are accessed four at a time; null where some access is neither that nor the same for all four. */
+function vectorOperands(kernel: LoopKernel, { shares, packed }: OperandLayout): ReadonlySet<number> | null {
+  const extents = extentsOf(kernel);
+  const inner = extents.length - 1;
+  if (extents[inner]! % LANES !== 0 || packed.size > 0 || kernel.passes.length !== 1) return null;
+  const { stores } = kernel.passes[0]!;
+  const motions = new Map<number, Motion>();
+  const note = (operand: number, motion: Motion | null): boolean => {
+    const shared = shares[operand]!;
+    if (motion === null || (motions.get(shared) ?? motion) !== motion) return false;
+    if (motion === 'vector' && kernel.operands[shared]!.length % LANES !== 0) return false;
+    motions.set(shared, motion);
+    return true;
+  };
+  for (const scalar of scalarsIn(stores.map(({ value }) => value))) {
+    if (scalar.op === 'gather' && !note(scalar.operand, 'still')) return null;
+    if (scalar.op === 'load' && !note(scalar.operand, motionOf(scalar.index, inner))) return null;
+  }
+  if (!stores.every(({ operand, index }) => motionOf(index, inner) === 'vector' && note(operand, 'vector'))) return null;
+  return new Set([...motions].flatMap(([operand, motion]) => (motion === 'vector' ? [operand] : [])));
+}
+
+/** How an access moves; null if four neighbours are not one aligned vector. */
+function motionOf(index: Index, inner: number): Motion | null {
+  const factor = factorOf(index, inner);
+  if (factor === 0) return 'still';
+  if (factor !== 1 || index.offset % LANES !== 0) return null;
+  return index.terms.every((term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.factor % LANES === 0)) ? 'vector' : null;
+}
+
+/** The index of the vector that an aligned access belongs to, over the same loops with the innermost one counting vectors. */
+function vectorIndex({ offset, terms }: Index, inner: number): Index {
+  return {
+    offset: offset / LANES,
+    terms: terms.map(({ factor, atom }) => ({ factor: atom.kind === 'axis' && atom.axis === inner ? factor : factor / LANES, atom })),
+  };
+}
+
+function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlySet<number>): Shader {
+  const extents = extentsOf(kernel);
+  const inner = extents.length - 1;
+  const quads = extents.with(inner, extents[inner]! / LANES);
+  const pieces = sizeOf(quads);
+  const workgroups = { size: SIZE, workgroups: Math.ceil(pieces / SIZE) };
+  const operands = new Operands(kernel.operands, layout, vectors);
+  const { stores } = kernel.passes[0]!;
+  const body = new Block(1);
+  declarePiece(body, 'quad', pieces, workgroups);
+  // The innermost loop counts vectors here, and elements in the loop over lanes.
+  declareAxes(body, 0, quads, 'quad');
+  const vectorText = (index: Index): string => indexText(vectorIndex(index, inner), quads);
+  const loaded = new Map<string, string>();
+  const loads = scalarsIn(stores.map(({ value }) => value)).filter((scalar): scalar is Extract<Scalar, { op: 'load' }> => scalar.op === 'load');
+  for (const { operand, index } of loads) {
+    if (!vectors.has(layout.shares[operand]!)) continue;
+    const place = operands.place(operand, vectorText(index));
+    if (loaded.has(place)) continue;
+    loaded.set(place, `v${loaded.size}`);
+    body.line(`let ${loaded.get(place)!} = ${place};`);
+  }
+  const results = stores.map(({ operand }, store) => {
+    body.line(`var result${store}: vec4<${elementType(kernel.operands[operand]!.dtype)}>;`);
+    return `result${store}`;
+  });
+  const lanes = body.nest(`for (var element = 0; element < ${LANES}; element++)`);
+  const column = axisName(inner);
+  body.line(...stores.map(({ operand, index }, store) => `${operands.place(operand, vectorText(index))} = ${results[store]!};`));
+  const load = (operand: number, index: Index): string | null => {
+    if (!vectors.has(layout.shares[operand]!)) return null;
+    return fromElement(kernel.operands[operand]!.dtype, `${loaded.get(operands.place(operand, vectorText(index)))!}[element]`);
+  };
+  const expressions = new Expressions(operands, extents, { load });
+  lanes.line(`let ${column} = ${LANES} * ${column} + element;`);
+  const scope = new Scope(lanes.slot(), range(extents.length));
+  const values = expressions.write(
+    stores.map(({ value }) => value),
+    scope,
+  );
+  stores.forEach(({ operand }, store) =>
+    scope.block.line(`${results[store]!}[element] = ${toElement(kernel.operands[operand]!.dtype, values[store]!)};`),
+  );
+  return shaderOf({ expressions, ...workgroups, body });
+}
