@@ -22,6 +22,15 @@ export class Chart {
     new ResizeObserver(() => this.#plot.setSize({ width: this.#home.clientWidth, height: HEIGHT })).observe(this.#home);
   }
 
+  /** Shows no curve. */
+  clear(): void {
+    this.#curve = null;
+    this.#steps = EMPTY.steps;
+    this.#hint.hidden = false;
+    this.#home.ariaLabel = 'Training loss by step: nothing yet';
+    this.update();
+  }
+
   /** Begins a curve. @param steps that the training will take */
   begin(curve: Curve, steps: number): void {
     this.#curve = curve;

@@ -77,6 +77,7 @@ export class Page {
 
   #start({ device, settings }: Order): void {
     this.#curve = new Curve();
+    this.#chart.clear();
     this.#controls.phase = 'training';
     this.#status.clear(device, settings.epochs);
     this.#status.say(`Preparing ${formatCount(settings.examples)} images on ${device}…`);

@@ -214,6 +214,10 @@ export interface KernelReport {
   /** Why it was not fused with its neighbours. */
   readonly boundary: string;
   readonly source: string;
+  /** How long it took when it last ran, s, where the device measures. */
+  readonly seconds?: number;
+  /** Its share of what the device reaches at best, from 0 to 1: of arithmetic or of memory, whichever it uses more of. */
+  readonly share?: number;
 }
 
 /** A compiled program. */

@@ -5,6 +5,8 @@ import type { AdapterProfile } from './profile.ts';
 import { SessionDevice, type WebGPUDevice } from './runtime/device.ts';
 import type { Progress } from './runtime/pipelines.ts';
 import { Session } from './runtime/session.ts';
+import { measureRoofline } from './runtime/timer.ts';
+import { selfTest } from './self-test.ts';
 
 /** Options of `createWebGPU`. */
 export interface WebGPUOptions {
@@ -12,6 +14,8 @@ export interface WebGPUOptions {
   readonly adapter?: GPUAdapter;
   /** A device of the caller's own, with the features and limits that it was asked for; it is not destroyed by `dispose()`. */
   readonly device?: GPUDevice;
+  /** Whether kernels are timed, for `report()`: each becomes a pass of its own then. Needs an adapter with timestamps. */
+  readonly timings?: boolean;
   /** WGSL for composites of the user's own, made by `defineKernel`. */
   readonly kernels?: readonly KernelDefinition[];
   /** Is told how many shaders have been asked for, and how many are compiled. */
@@ -34,12 +38,16 @@ const FEATURES = ['subgroups', 'timestamp-query'] as const;
  * The GPU device, in browsers and in Node (with the package `webgpu` installed). Programs run asynchronously: values are awaited.
  * @throws DeviceError (by rejecting) where there is no WebGPU or no adapter; the message says what to do
  */
-export async function createWebGPU({ adapter, device, kernels = [], onProgress = () => {} }: WebGPUOptions = {}): Promise<WebGPUDevice> {
+export async function createWebGPU({ adapter, device, kernels = [], timings = false, onProgress = () => {} }: WebGPUOptions = {}): Promise<WebGPUDevice> {
   const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;
   const gpu = device ?? (await requestDevice(chosen!));
-  const profile = profileOf(gpu);
+  const { profile, findings } = await selfTest(gpu, profileOf(gpu));
+  if (timings && !gpu.features.has('timestamp-query')) {
+    throw new DeviceError(`webgpu: timings were asked for, and ${profile.name} has no timestamps; leave the option out`);
+  }
+  const roofline = timings ? await measureRoofline(gpu) : null;
   const definitions = new Map(kernels.map((kernel) => [kernel.composite, kernel]));
-  return new SessionDevice(new Session({ gpu, profile, definitions, isOwn: device === undefined, onProgress }), []);
+  return new SessionDevice(new Session({ gpu, profile, definitions, roofline, isOwn: device === undefined, onProgress }), findings);
 }
 
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {

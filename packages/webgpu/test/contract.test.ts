@@ -1,31 +1,10 @@
-// Matrix products of every shape, layout and dtype against the interpreter, by the tiles that are chosen for each kind of adapter.
+// Matrix products of every shape, layout and dtype against the interpreter, by the register tiles that are chosen for software adapters, with and without subgroups.
 import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
-import type { DType, TypedArray } from '@firsthand/linalg';
+import type { DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { AdapterProfile } from '../src/profile.ts';
-import { affine, expectSame, filled, kernelsOf, load, PROFILES, scattered } from './support/kernels.ts';
-import { productKernel, type Product } from './support/products.ts';
-
-const profiles: readonly AdapterProfile[] = [
-  ...Object.values(PROFILES),
-  { ...PROFILES.software, name: 'software with subgroups', subgroups: { least: 4, most: 4 } },
-];
-
-/** Numbers for every operand: of both signs, whole ones for integers. */
-function arraysFor({ operands }: ContractKernel): TypedArray[] {
-  return operands.map(({ dtype, length }, operand) => {
-    const numbers = scattered(length, -1, 1, operand + 1);
-    if (dtype === 'float32') return filled(dtype, numbers);
-    return filled(dtype, numbers.map((each) => (dtype === 'uint32' ? Math.floor((each + 1) * 2 ** 31) : Math.floor(each * 2 ** 31))));
-  });
-}
-
-/** All profiles agree with the interpreter: exactly for integers, up to the roundings of k summands for floats. */
-async function expectProduct(kernel: ContractKernel): Promise<void> {
-  const absolute = kernel.dtype === 'float32' ? 1e-6 * Math.sqrt(kernel.k) + 1e-7 * kernel.k ** 0.5 : 0;
-  await expectSame(kernel, arraysFor(kernel), { relative: kernel.dtype === 'float32' ? 1e-5 : 0, absolute }, profiles);
-}
+import { affine, kernelsOf, load } from './support/kernels.ts';
+import { arraysFor, expectProduct, productKernel, products, withQuotients } from './support/products.ts';
 
 describe.each(['', 'a', 'b', 'ab'])('transposed: %s', (transposed) => {
   test.each([
@@ -66,37 +45,7 @@ test('lines that lie apart, from somewhere on', async () => {
 });
 
 test('indices that are not linear', async () => {
-  // a is read from the end in pairs of rows, b by quotients and remainders along k and n.
-  const linear = productKernel({ batch: [2], m: 11, k: 15, n: 21 });
-  const row = { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis: 1 } }] } as const;
-  const inner = { offset: 2, terms: [{ factor: 1, atom: { kind: 'axis', axis: 3 } }] } as const;
-  const column = { offset: -4, terms: [{ factor: 1, atom: { kind: 'axis', axis: 2 } }] } as const;
-  const kernel: ContractKernel = {
-    ...linear,
-    a: {
-      operand: 0,
-      index: {
-        offset: 30,
-        terms: [
-          { factor: 1, atom: { kind: 'axis', axis: 3 } },
-          { factor: 15, atom: { kind: 'quotient', of: row, by: 2 } },
-          { factor: 7, atom: { kind: 'remainder', of: row, by: 2 } },
-        ],
-      },
-    },
-    b: {
-      operand: 1,
-      index: {
-        offset: 40,
-        terms: [
-          { factor: 3, atom: { kind: 'axis', axis: 0 } },
-          { factor: 5, atom: { kind: 'quotient', of: inner, by: 4 } },
-          { factor: 8, atom: { kind: 'quotient', of: column, by: 3 } },
-        ],
-      },
-    },
-  };
-  await expectProduct(kernel);
+  await expectProduct(withQuotients());
 });
 
 test('what is done with sums: bias and ReLU, a residual, two results of which one is transposed', async () => {
@@ -132,10 +81,10 @@ test('a result that is written over the residual', async () => {
 
 test('NaN and infinities stay in their rows and columns', async () => {
   const kernel = productKernel({ m: 9, k: 11, n: 13 });
-  const [a, b, c] = arraysFor(kernel) as [TypedArray, TypedArray, TypedArray];
+  const [a, b, c] = arraysFor(kernel) as [Float32Array, Float32Array, Float32Array];
   a[4 * 11 + 3] = NaN;
   b[5 * 13 + 12] = Infinity;
-  await expectSame(kernel, [a, b, c], { relative: 1e-5, absolute: 1e-5 }, profiles);
+  await expectProduct(kernel, { arrays: [a, b, c] });
 });
 
 test('what the compiler makes of a linear layer and its gradients', async () => {
@@ -151,20 +100,8 @@ test('what the compiler makes of a linear layer and its gradients', async () => 
 });
 
 test('products of any extents and layouts', async () => {
-  const extent = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 70 }));
-  const product: fc.Arbitrary<Product> = fc.record({
-    batch: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }),
-    m: extent,
-    n: extent,
-    k: extent,
-    dtype: fc.constantFrom<DType>('float32', 'float32', 'int32', 'uint32'),
-    transposed: fc.constantFrom('', 'a', 'b', 'ab', 'c', 'bc'),
-    shared: fc.constantFrom('', '', 'a', 'b'),
-    offset: fc.nat({ max: 4 }),
-    gap: fc.constantFrom(0, 0, 1, 4),
-  });
   await fc.assert(
-    fc.asyncProperty(product, async (p) => expectProduct(productKernel(p))),
+    fc.asyncProperty(products, async (p) => expectProduct(productKernel(p))),
     { numRuns: 25 },
   );
 });

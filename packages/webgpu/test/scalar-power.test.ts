@@ -22,7 +22,7 @@ async function errors(
   const [results] = await evaluate(
     ['float32', 'float32'],
     [x, y],
-    [{ expression: (a, b) => binaryExpression(kind, 'float32', a!, b!), result: 'float32' }],
+    [{ expression: (a, b) => binaryExpression(kind, 'float32', a, b), result: 'float32' }],
   );
   return errorsOf(results!, exact, numbersOf('float32', x), numbersOf('float32', y));
 }

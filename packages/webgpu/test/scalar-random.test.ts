@@ -14,7 +14,7 @@ async function streamAt(
   return evaluate(
     ['uint32'],
     [index],
-    (['uint32', 'float32'] as const).map((dtype) => ({ expression: (i) => randomExpression(dtype, ...literals, i!), result: dtype })),
+    (['uint32', 'float32'] as const).map((dtype) => ({ expression: (i) => randomExpression(dtype, ...literals, i), result: dtype })),
   );
 }
 

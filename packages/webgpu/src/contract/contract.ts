@@ -2,10 +2,15 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
+import { chooseRegisterTile } from './choose-register.ts';
+import { chooseWorkgroupTile } from './choose-workgroup.ts';
+import { matrixVectorShader } from './matrix-vector.ts';
 import { registerTileShader } from './register-tile.ts';
-import { chooseRegisterTile } from './choose.ts';
+import { workgroupTileShader } from './workgroup-tile.ts';
 
 /** The shaders of a matrix product. */
 export function contractShaders(kernel: ContractKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
-  return [registerTileShader(kernel, layout, chooseRegisterTile(kernel, profile))];
+  const tile = profile.isSoftware ? null : chooseWorkgroupTile(kernel, profile);
+  if (tile === null) return [registerTileShader(kernel, layout, chooseRegisterTile(kernel, profile))];
+  return [kernel.m === 1 || kernel.n === 1 ? matrixVectorShader(kernel, layout) : workgroupTileShader(kernel, layout, tile)];
 }

@@ -16,14 +16,14 @@ export interface Finish {
   call(row: string, column: string, total: string): string;
 }
 
-/** @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does nothing */
-export function finishOf(kernel: ContractKernel, layout: OperandLayout, isEdged: { readonly rows: boolean; readonly columns: boolean }): Finish {
+/** @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does nothing @param vectors arrays that are declared as vectors of four */
+export function finishOf(kernel: ContractKernel, layout: OperandLayout, isEdged: { readonly rows: boolean; readonly columns: boolean }, vectors?: ReadonlySet<number>): Finish {
   const { batch, m, n, dtype, stores } = kernel;
   const axes = range(batch.length + 2);
   const body = new Block(1);
   const scope = new Scope(body, axes);
   const surroundings: Surroundings = { total: { name: 'total', scope } };
-  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), surroundings);
+  const expressions = new Expressions(new Operands(kernel.operands, layout, vectors), extentsOf(kernel), surroundings);
   const [row, column] = [axisName(batch.length), axisName(batch.length + 1)];
   const outside = [isEdged.rows ? `${row} >= ${m}` : '', isEdged.columns ? `${column} >= ${n}` : ''].filter((text) => text !== '');
   if (outside.length > 0) body.nest(`if (${outside.join(' || ')})`).line('return;');

@@ -55,11 +55,6 @@ export class Sums {
     }
   }
 
-  /** One of the sums. */
-  at(row: number, column: number): string {
-    const name = this.#name('sum', row, column >> 2);
-    return this.columns === 1 ? name : `${name}.${'xyzw'[column & 3]!}`;
-  }
   /** Writes a statement for every sum, in a loop over rows: what it does may be long. */
   forEach(block: Block, write: (row: string, column: string, sum: string) => string): void {
     const names: string[] = [];

@@ -5,19 +5,20 @@ import { allocate, fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 /** Bytes of an element on the GPU. */
 export const WORD = 4;
 
-type Words = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+/** Elements as they lie on the GPU. */
+export type Words = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 interface Conversion {
-  /** Elements of the host as words, without a copy where they are words already. */
+  /** Elements of the host as words, in an array of their own. */
   readonly toWords: (data: TypedArray) => Words;
   /** Words as elements of the host, in an array of their own. */
   readonly fromWords: (bytes: ArrayBuffer) => TypedArray;
 }
 
 const CONVERSIONS: { readonly [K in Exclude<DType, 'float64'>]: Conversion } = {
-  float32: { toWords: (data) => data as Words, fromWords: (bytes) => new Float32Array(bytes) },
-  int32: { toWords: (data) => data as Words, fromWords: (bytes) => new Int32Array(bytes) },
-  uint32: { toWords: (data) => data as Words, fromWords: (bytes) => new Uint32Array(bytes) },
+  float32: { toWords: (data) => data.slice() as Words, fromWords: (bytes) => new Float32Array(bytes) },
+  int32: { toWords: (data) => data.slice() as Words, fromWords: (bytes) => new Int32Array(bytes) },
+  uint32: { toWords: (data) => data.slice() as Words, fromWords: (bytes) => new Uint32Array(bytes) },
   float16: {
     toWords: (data) => Float32Array.from(data, fromFloat16Bits),
     fromWords: (bytes) => narrowed('float16', new Float32Array(bytes), toFloat16Bits),

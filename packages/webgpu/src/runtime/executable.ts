@@ -7,17 +7,22 @@ import { DeviceError } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, Leaf, PlanReport, Storage } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { BUFFER_UNIT, type PooledBuffer } from './buffer-pool.ts';
-import { WORD, writeHostValue } from './elements.ts';
+import { WORD, writeHostValue, type Words } from './elements.ts';
 import { SMALL_OUTPUT } from './readback.ts';
 import type { Session } from './session.ts';
 import { stepsOf, titleOf, type Range, type Step, type Steps } from './steps.ts';
 import { WebGPUStorage } from './storage.ts';
+import { MOST_STAMPS, Stamps } from './timer.ts';
 
+/** Arguments on the host that are larger are given a buffer when they are first used. */
+const LARGE_BYTES = 16 * 2 ** 20;
 /** Bind groups of one dispatch that are kept. */
 const MOST_GROUPS = 16;
 
 /** What a run has been given for an argument. */
 type Input = WebGPUStorage | HostValue;
+/** Where an argument's elements are when its run is handed over: in a buffer, or on the host, to be written with the run. */
+type Source = PooledBuffer | Words | HostValue;
 
 /** The buffers of one run, by slot. */
 interface Buffers {
@@ -26,6 +31,13 @@ interface Buffers {
   readonly outputs: readonly PooledBuffer[];
   readonly arena: PooledBuffer | null;
   readonly packed: PooledBuffer | null;
+}
+
+/** A copy of an argument that is to be overwritten, and must not be. */
+interface Copy {
+  readonly from: Source;
+  readonly to: WebGPUStorage;
+  readonly argument: number;
 }
 
 /** The bind groups of one dispatch: the latest, and others by the numbers of their buffers. */
@@ -42,8 +54,10 @@ export class WebGPUExecutable implements Executable {
   readonly #leaves: readonly { readonly dtype: DType; readonly length: number; readonly name: string | null }[];
   readonly #steps: Steps;
   readonly #groups: readonly (GroupCache | null)[];
-  /** Bytes for values from the host, and the offset of each argument in them. */
-  readonly #hostOffsets: readonly number[];
+  /** Whether an argument is the target of an output: it must lie in a buffer then. */
+  readonly #isOverwritten: readonly boolean[];
+  /** Seconds that each kernel took in the latest run that was measured. */
+  #seconds: readonly number[] | null = null;
   /** Resolves when all pipelines are there; null from then on. */
   #ready: Promise<void> | null;
 
@@ -57,12 +71,7 @@ export class WebGPUExecutable implements Executable {
     this.#groups = this.#steps.list.map((step) =>
       step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
     );
-    let hostBytes = 0;
-    this.#hostOffsets = this.#leaves.map(({ length }) => {
-      const offset = hostBytes;
-      hostBytes += Math.ceil((length * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
-      return offset;
-    });
+    this.#isOverwritten = this.#leaves.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
     const waiting = this.#steps.list.flatMap((step) => (step.kind === 'dispatch' && step.pipeline.pipeline === null ? [step.pipeline.ready] : []));
     this.#ready = waiting.length === 0 ? null : Promise.all(waiting).then(() => void (this.#ready = null));
     // Whoever runs the program is told.
@@ -75,26 +84,26 @@ export class WebGPUExecutable implements Executable {
     session.run++;
     const repeated = new Set<WebGPUStorage>();
     const inputs = this.#leaves.map((_, index) => this.#accept(args[index], index, repeated));
-    const copies: { readonly from: PooledBuffer; readonly to: WebGPUStorage; readonly argument: number }[] = [];
+    const sources = inputs.map((input, index) => this.#sourceOf(input, index));
+    const copies: Copy[] = [];
     const outputs = this.#plan.outputs.map(({ into, dtype, length }) => {
       if (into === null) return session.allocate(dtype, length);
       const input = inputs[into]!;
       if (input instanceof WebGPUStorage && !repeated.has(input)) return input;
       // What is passed in another place too keeps its elements, and so does a value of the host.
       const copy = session.allocate(dtype, length);
-      if (input instanceof WebGPUStorage) copies.push({ from: input.buffer, to: copy, argument: into });
+      copies.push({ from: sources[into]!, to: copy, argument: into });
       return copy;
     });
     session.measure(this.#plan.arenaBytes);
+    const outputBuffers = outputs.map(({ lease }) => lease.buffer!);
     const done = new Promise<void>((resolve, reject) => {
       const fail = (error: unknown): void => void session.explain(error).then(reject);
-      const buffersOfRun = inputs.map((input) => (input instanceof WebGPUStorage ? input.buffer : null));
-      const outputBuffers = outputs.map(({ buffer }) => buffer);
       session.timeline.add(
         this.#ready,
         () => {
           session.requireOpen();
-          this.#submit(inputs, buffersOfRun, outputs, outputBuffers, copies).then(resolve, fail);
+          this.#submit(sources, outputs, outputBuffers, copies).then(resolve, fail);
         },
         fail,
       );
@@ -102,12 +111,29 @@ export class WebGPUExecutable implements Executable {
     return { outputs, done };
   }
 
+  /** Where an argument is now. One that is used again, or overwritten, moves into a buffer. */
+  #sourceOf(input: Input, index: number): Source {
+    if (!(input instanceof WebGPUStorage)) return input;
+    const { words, uses, length } = input;
+    const isMoving = words === null || uses > 1 || this.#isOverwritten[index]! || length * WORD > LARGE_BYTES;
+    return isMoving ? this.#session.promote(input) : words;
+  }
+
   report(): PlanReport {
     const sources = new Map<number, string[]>();
     for (const step of this.#steps.list) {
       if (step.kind === 'dispatch') sources.set(step.kernel, [...(sources.get(step.kernel) ?? []), step.wgsl]);
     }
-    return reportOf(this.#plan, 'webgpu', (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'));
+    const report = reportOf(this.#plan, 'webgpu', (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'));
+    const { roofline } = this.#session;
+    if (roofline === null || this.#seconds === null) return report;
+    const seconds = this.#seconds;
+    const kernels = report.kernels.map((kernel, place) => {
+      const taken = seconds[place]!;
+      const share = Math.max(kernel.flops / roofline.flopsPerSecond, kernel.bytes / roofline.bytesPerSecond) / taken;
+      return { ...kernel, seconds: taken, ...(taken > 0 ? { share } : {}) };
+    });
+    return { ...report, kernels };
   }
 
   /** @throws DeviceError unless the argument is what the program was compiled for */
@@ -122,7 +148,8 @@ export class WebGPUExecutable implements Executable {
       throw new DeviceError(`webgpu: ${title} is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
     }
     if (given instanceof WebGPUStorage) {
-      void given.buffer;
+      given.requireAlive();
+      given.uses++;
       if (given.lastRun === this.#session.run) repeated.add(given);
       given.lastRun = this.#session.run;
     }
@@ -132,20 +159,23 @@ export class WebGPUExecutable implements Executable {
   // ---- the GPU's part
 
   async #submit(
-    inputs: readonly Input[],
-    stored: readonly (PooledBuffer | null)[],
+    sources: readonly Source[],
     outputs: readonly WebGPUStorage[],
     outputBuffers: readonly PooledBuffer[],
-    copies: readonly { readonly from: PooledBuffer; readonly to: WebGPUStorage; readonly argument: number }[],
+    copies: readonly Copy[],
   ): Promise<void> {
     const session = this.#session;
     const { gpu, readback } = session;
-    const buffers = this.#buffersOf(inputs, stored, outputBuffers, copies);
+    const buffers = this.#buffersOf(sources, outputBuffers, copies);
     const hadAll = this.#groups.every((cache) => cache === null || cache.latest !== null);
     if (!hadAll) gpu.pushErrorScope('validation');
     const encoder = gpu.createCommandEncoder();
-    for (const { from, to } of copies) encoder.copyBufferToBuffer(from.buffer, 0, to.buffer.buffer, 0, to.length * WORD);
-    this.#encode(encoder, buffers);
+    for (const { from, to } of copies) {
+      if (isBuffer(from)) encoder.copyBufferToBuffer(from.buffer, 0, to.lease.buffer!.buffer, 0, to.length * WORD);
+    }
+    const stamps = this.#stamps();
+    this.#encode(encoder, buffers, stamps);
+    const readStamps = stamps?.resolve(encoder);
     // What is overwritten is not what was on its way to the host.
     this.#plan.outputs.forEach(({ into }, output) => {
       if (into !== null) session.unstage(outputs[output]!.lease);
@@ -167,45 +197,85 @@ export class WebGPUExecutable implements Executable {
       if (error !== null) throw new DeviceError(`webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`);
     }
     await finished;
+    if (readStamps !== undefined) this.#seconds = this.#perKernel(await readStamps());
     this.#session.requireOpen();
   }
 
-  #buffersOf(
-    inputs: readonly Input[],
-    stored: readonly (PooledBuffer | null)[],
-    outputs: readonly PooledBuffer[],
-    copies: readonly { readonly to: WebGPUStorage; readonly argument: number }[],
-  ): Buffers {
+  #buffersOf(sources: readonly Source[], outputs: readonly PooledBuffer[], copies: readonly Copy[]): Buffers {
     const session = this.#session;
     const { arenaBytes } = this.#plan;
     const { packedBytes } = this.#steps;
-    const hosts = this.#writeHosts(inputs);
-    const ofArguments = stored.map((buffer, index) => copies.find(({ argument }) => argument === index)?.to.buffer ?? buffer ?? hosts!);
+    const offsets = sources.map(() => 0);
+    const placed = sources.map((source) => (isBuffer(source) ? source : null));
+    for (const { to, argument, from } of copies) {
+      placed[argument] = to.lease.buffer!;
+      if (!isBuffer(from)) this.#write(to.lease.buffer!, 0, from, argument);
+    }
+    let bytes = 0;
+    sources.forEach((_, index) => {
+      if (placed[index] !== null) return;
+      offsets[index] = bytes;
+      bytes += Math.ceil((Math.max(this.#leaves[index]!.length, 1) * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
+    });
+    const hosts = bytes > 0 ? session.hosts(bytes) : null;
+    this.#writeHosts(hosts, sources, placed, offsets);
     return {
-      arguments: ofArguments,
-      argumentOffsets: ofArguments.map((buffer, index) => (buffer === hosts ? this.#hostOffsets[index]! : 0)),
+      arguments: placed.map((buffer) => buffer ?? hosts!),
+      argumentOffsets: offsets,
       outputs,
       arena: arenaBytes > 0 ? session.arena(arenaBytes) : null,
       packed: packedBytes > 0 ? session.packed(packedBytes) : null,
     };
   }
 
-  /** All values of the host in one write; null if there are none. */
-  #writeHosts(inputs: readonly Input[]): PooledBuffer | null {
-    const last = inputs.findLastIndex((input) => !(input instanceof WebGPUStorage));
-    if (last < 0) return null;
-    const bytes = this.#hostOffsets[last]! + Math.ceil((this.#leaves[last]!.length * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
-    const words = new DataView(new ArrayBuffer(bytes));
-    inputs.forEach((input, index) => {
-      if (!(input instanceof WebGPUStorage)) writeHostValue(input, this.#leaves[index]!.dtype, words, this.#hostOffsets[index]!);
+  /** Writes what lies on the host: arrays as they are, and all single values that follow one another at once. */
+  #writeHosts(hosts: PooledBuffer | null, sources: readonly Source[], placed: readonly (PooledBuffer | null)[], offsets: readonly number[]): void {
+    const values = sources.map((source, index) => (placed[index] === null && isHostValue(source) ? index : -1)).filter((index) => index >= 0);
+    sources.forEach((source, index) => {
+      if (placed[index] === null && !isHostValue(source)) this.#write(hosts!, offsets[index]!, source, index);
     });
-    const hosts = this.#session.hosts(bytes);
-    this.#session.gpu.queue.writeBuffer(hosts.buffer, 0, words.buffer);
-    return hosts;
+    for (let first = 0; first < values.length;) {
+      let end = first + 1;
+      while (end < values.length && values[end] === values[end - 1]! + 1) end++;
+      const [start, last] = [offsets[values[first]!]!, values[end - 1]!];
+      const words = new DataView(new ArrayBuffer(offsets[last]! + this.#leaves[last]!.length * WORD - start));
+      for (const index of values.slice(first, end)) {
+        writeHostValue(sources[index] as HostValue, this.#leaves[index]!.dtype, words, offsets[index]! - start);
+      }
+      this.#session.gpu.queue.writeBuffer(hosts!.buffer, start, words.buffer);
+      first = end;
+    }
   }
 
-  #encode(encoder: GPUCommandEncoder, buffers: Buffers): void {
+  #write(target: PooledBuffer, offset: number, source: Source, index: number): void {
+    const { queue } = this.#session.gpu;
+    if (!isHostValue(source)) {
+      if (!isBuffer(source) && source.length > 0) queue.writeBuffer(target.buffer, offset, source);
+      return;
+    }
+    const words = new DataView(new ArrayBuffer(this.#leaves[index]!.length * WORD));
+    writeHostValue(source, this.#leaves[index]!.dtype, words, 0);
+    queue.writeBuffer(target.buffer, offset, words.buffer);
+  }
+
+  /** Timestamps for a run, if it is to be measured and is not too long for that. */
+  #stamps(): Stamps | null {
+    const dispatches = this.#steps.list.filter(({ kind }) => kind === 'dispatch').length;
+    const isMeasured = this.#session.roofline !== null && dispatches > 0 && 2 * dispatches <= MOST_STAMPS;
+    return isMeasured ? new Stamps(this.#session.gpu, dispatches) : null;
+  }
+
+  /** The times of dispatches as times of kernels. */
+  #perKernel(times: readonly number[]): readonly number[] {
+    const seconds = this.#plan.kernels.map(() => 0);
+    let dispatch = 0;
+    for (const step of this.#steps.list) if (step.kind === 'dispatch') seconds[step.kernel]! += times[dispatch++]!;
+    return seconds;
+  }
+
+  #encode(encoder: GPUCommandEncoder, buffers: Buffers, stamps: Stamps | null): void {
     let pass: GPUComputePassEncoder | null = null;
+    let dispatch = 0;
     this.#steps.list.forEach((step, place) => {
       if (step.kind === 'copy') {
         pass?.end();
@@ -219,6 +289,10 @@ export class WebGPUExecutable implements Executable {
         );
         return;
       }
+      if (stamps !== null) {
+        pass?.end();
+        pass = encoder.beginComputePass(stamps.pass(dispatch++));
+      }
       pass ??= encoder.beginComputePass();
       pass.setPipeline(step.pipeline.pipeline!);
       pass.setBindGroup(0, this.#group(step, this.#groups[place]!, buffers));
@@ -231,7 +305,8 @@ export class WebGPUExecutable implements Executable {
     const { ids } = cache;
     let isLatest = cache.latest !== null;
     step.ranges.forEach((range, binding) => {
-      const { id } = bufferOf(range, buffers);
+      // Numbers of buffers are small, and offsets are below 2³².
+      const id = bufferOf(range, buffers).id * 2 ** 32 + offsetOf(range, buffers);
       if (ids[binding] !== id) isLatest = false;
       ids[binding] = id;
     });
@@ -260,4 +335,12 @@ function bufferOf({ slot }: Range, buffers: Buffers): PooledBuffer {
 
 function offsetOf({ slot, offset }: Range, buffers: Buffers): number {
   return slot.kind === 'argument' ? buffers.argumentOffsets[slot.number]! : offset;
+}
+
+function isBuffer(source: Source): source is PooledBuffer {
+  return typeof source === 'object' && 'buffer' in source && 'id' in source;
+}
+
+function isHostValue(source: Source): source is HostValue {
+  return typeof source === 'number' || Array.isArray(source);
 }

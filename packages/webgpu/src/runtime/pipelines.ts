@@ -44,7 +44,10 @@ export class Pipelines {
 
   async #compile(entry: PipelineEntry, wgsl: string, title: string, describe: () => string): Promise<void> {
     const label = title.split('\n', 1)[0]!.replace(/^\/\/ /, '');
+    // What is wrong with it is told when its pipeline fails.
+    this.#device.pushErrorScope('validation');
     const module = this.#device.createShaderModule({ label, code: title + wgsl });
+    this.#device.popErrorScope().catch(() => {});
     try {
       const pipeline = await this.#device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
       entry.pipeline = pipeline;

@@ -5,11 +5,12 @@
 import { DeviceError } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
-import { conversionOf, WORD } from './elements.ts';
+import { conversionOf, WORD, type Words } from './elements.ts';
 import { Pipelines, type Progress } from './pipelines.ts';
 import { Readback } from './readback.ts';
 import { WebGPUStorage, type Lease, type StorageKeeper } from './storage.ts';
 import { Timeline } from './timeline.ts';
+import type { Roofline } from './timer.ts';
 import { BUFFER_USAGE } from './usage.ts';
 import type { Definitions } from '../kernels/kernel-shaders.ts';
 import type { AdapterProfile } from '../profile.ts';
@@ -32,6 +33,8 @@ export interface SessionParts {
   readonly gpu: GPUDevice;
   readonly profile: AdapterProfile;
   readonly definitions: Definitions;
+  /** What the adapter reaches at best, if kernels are to be timed; else null. */
+  readonly roofline: Roofline | null;
   /** Whether the GPU's device is destroyed with the session. */
   readonly isOwn: boolean;
   readonly onProgress: (progress: Progress) => void;
@@ -43,6 +46,8 @@ export class Session implements StorageKeeper {
   readonly profile: AdapterProfile;
   /** Kernels of the user's own. */
   readonly definitions: Definitions;
+  /** What measured kernels are put beside; null where none are measured. */
+  readonly roofline: Roofline | null;
   readonly limits: Limits;
   readonly timeline: Timeline = new Timeline();
   readonly pipelines: Pipelines;
@@ -59,8 +64,9 @@ export class Session implements StorageKeeper {
   /** Number of the latest run. */
   run = 0;
 
-  constructor({ gpu, profile, definitions, isOwn, onProgress }: SessionParts) {
+  constructor({ gpu, profile, definitions, roofline, isOwn, onProgress }: SessionParts) {
     this.gpu = gpu;
+    this.roofline = roofline;
     this.profile = profile;
     this.definitions = definitions;
     this.limits = { maxBufferSize: gpu.limits.maxBufferSize, maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize };
@@ -70,6 +76,9 @@ export class Session implements StorageKeeper {
     this.storagePool = new BufferPool(gpu, STORAGE_USAGE, 'storage', failed);
     this.#mapPool = new BufferPool(gpu, BUFFER_USAGE.mapRead | BUFFER_USAGE.copyTarget, 'readback', failed);
     this.readback = new Readback(this.#mapPool);
+    gpu.addEventListener('uncapturederror', ({ error }) => {
+      failed(new DeviceError(`webgpu: the GPU has refused what it was told to do, and results are lost: ${error.message}`));
+    });
     void gpu.lost.then(({ reason, message }) => {
       this.#failure ??= new DeviceError(
         `webgpu: the GPU device has been lost (${reason === 'destroyed' ? 'destroyed' : message || 'unknown reason'}), and all arrays on it; ` +
@@ -112,32 +121,57 @@ export class Session implements StorageKeeper {
 
   // ---- storages
 
-  /** A storage with anything in it. @throws DeviceError if no buffer may be as large */
+  /** A storage in a buffer, with anything in it. @throws DeviceError if no buffer may be as large */
   allocate(dtype: DType, length: number): WebGPUStorage {
-    this.requireOpen();
-    this.requireSize(length * WORD, `an array of ${dtype} [${length}]`);
-    const buffer = this.storagePool.take(length * WORD);
-    const held = length * WORD;
-    this.#live += held;
-    this.measure(0);
-    const isFelt = held >= BALLAST_LEAST && this.#live > BALLAST_FROM;
-    return new WebGPUStorage(this, dtype, length, { buffer, held, staged: null }, isFelt ? new ArrayBuffer(held) : null);
-  }
-
-  /** A storage with a copy of `data`. */
-  upload(data: TypedArray, dtype: DType): WebGPUStorage {
-    const storage = this.allocate(dtype, data.length);
-    if (data.length > 0) this.gpu.queue.writeBuffer(storage.buffer.buffer, 0, conversionOf(dtype).toWords(data));
+    const storage = this.#open(dtype, length, null);
+    this.#settle(storage);
     return storage;
   }
 
+  /** A storage with a copy of `data`, on the host for now. @throws DeviceError if no buffer may be as large */
+  upload(data: TypedArray, dtype: DType): WebGPUStorage {
+    return this.#open(dtype, data.length, conversionOf(dtype).toWords(data));
+  }
+
+  /** Moves the elements from the host into a buffer. */
+  promote(storage: WebGPUStorage): PooledBuffer {
+    const { lease, words } = storage;
+    if (lease.buffer !== null) return lease.buffer;
+    const buffer = this.#settle(storage);
+    if (words!.length > 0) this.gpu.queue.writeBuffer(buffer.buffer, 0, words!);
+    storage.words = null;
+    return buffer;
+  }
+
+  #open(dtype: DType, length: number, words: Words | null): WebGPUStorage {
+    this.requireOpen();
+    const held = length * WORD;
+    this.requireSize(held, `an array of ${dtype} [${length}]`);
+    this.#live += held;
+    this.measure(0);
+    return new WebGPUStorage(this, dtype, length, { buffer: null, held, staged: null }, words);
+  }
+
+  #settle(storage: WebGPUStorage): PooledBuffer {
+    const { lease } = storage;
+    lease.buffer = this.storagePool.take(lease.held);
+    if (lease.held >= BALLAST_LEAST && this.#live > BALLAST_FROM) storage.ballast = new ArrayBuffer(lease.held);
+    return lease.buffer;
+  }
+
   release(lease: Lease): void {
-    const { buffer } = lease;
-    if (buffer === null || this.#failure !== null) return;
-    lease.buffer = null;
+    if (this.#failure !== null) return;
     this.#live -= lease.held;
+    lease.held = 0;
+    this.#leave(lease);
+  }
+
+  /** Gives the buffer back, behind the runs that were asked for before. */
+  #leave(lease: Lease): void {
+    const { buffer } = lease;
+    if (buffer === null) return;
+    lease.buffer = null;
     this.unstage(lease);
-    // Runs that were asked for before may still have to be handed to the GPU.
     this.timeline.add(null, () => this.storagePool.give(buffer), () => {});
   }
 
@@ -156,22 +190,39 @@ export class Session implements StorageKeeper {
   }
 
   /** A copy of the elements, after all runs that were asked for before. */
-  read(storage: WebGPUStorage): Promise<TypedArray> {
+  async read(storage: WebGPUStorage): Promise<TypedArray> {
     this.requireOpen();
-    const { dtype, length, lease } = storage;
+    storage.requireAlive();
+    const { dtype, length, lease, words } = storage;
+    const conversion = conversionOf(dtype);
+    if (words !== null) return conversion.fromWords(words.slice().buffer);
+    const buffer = lease.buffer!;
     const bytes = length * WORD;
-    const { buffer } = storage;
+    const { promise, isStaged } = await this.#readBuffer(buffer, lease, bytes);
+    const content = await promise;
+    // A small result that nobody overwrites needs its buffer no longer.
+    if (isStaged && lease.buffer === buffer && lease.staged !== null) {
+      storage.words = new Uint32Array(content.slice(0));
+      this.#leave(lease);
+    }
+    return conversion.fromWords(content);
+  }
+
+  /** Asks for the bytes in the order of the runs. */
+  #readBuffer(buffer: PooledBuffer, lease: Lease, bytes: number): Promise<{ readonly promise: Promise<ArrayBuffer>; readonly isStaged: boolean }> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => void this.explain(error).then(reject);
-      this.timeline.add(
-        null,
-        () => {
-          const content =
-            lease.staged === null ? this.readback.read(this.gpu, buffer, bytes) : this.readback.readStaged(lease.staged, bytes);
-          content.then((words) => resolve(conversionOf(dtype).fromWords(words)), fail);
-        },
-        fail,
-      );
+      const ask = (): void => {
+        const isStaged = lease.staged !== null;
+        const content = isStaged ? this.readback.readStaged(lease.staged!, bytes) : this.readback.read(this.gpu, buffer, bytes);
+        resolve({
+          promise: content.catch(async (error: unknown) => {
+            throw await this.explain(error);
+          }),
+          isStaged,
+        });
+      };
+      this.timeline.add(null, ask, fail);
     });
   }
 

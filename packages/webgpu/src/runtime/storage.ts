@@ -1,15 +1,19 @@
-/** An array on the GPU: a buffer of words, until it is freed. */
+/**
+ * An array of the device. It lies in a GPU buffer, or on the host: what has been uploaded stays there until it is used a second time, and a small result goes there once it has
+ * been read. So a loop that makes new arguments and results in each step needs no new buffers, and waits for no finalizer (rule 27).
+ */
 import { DeviceError } from '@firsthand/graph';
 import type { DType, Storage } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { PooledBuffer } from './buffer-pool.ts';
+import type { Words } from './elements.ts';
 import type { Staged } from './readback.ts';
 
 /** What a storage holds, and what its finalizer gives back. */
 export interface Lease {
   buffer: PooledBuffer | null;
-  /** Bytes in the count of live bytes. */
-  readonly held: number;
+  /** Bytes in the count of live bytes; 0 once they have been given back. */
+  held: number;
   /** A copy that is on its way to the host, or null. */
   staged: Staged | null;
 }
@@ -26,17 +30,20 @@ export class WebGPUStorage implements Storage {
   readonly keeper: StorageKeeper;
   readonly lease: Lease;
   readonly finalize: () => void;
+  /** The elements while they lie on the host. */
+  words: Words | null;
   /** Host memory of the same size that nobody touches: it makes the collector feel what it would free (rule 27). */
-  readonly ballast: ArrayBuffer | null;
-  /** Number of the last run that it was an argument of. */
+  ballast: ArrayBuffer | null = null;
+  /** Number of the last run that it was an argument of, and how many there have been. */
   lastRun = 0;
+  uses = 0;
 
-  constructor(keeper: StorageKeeper, dtype: DType, length: number, lease: Lease, ballast: ArrayBuffer | null) {
+  constructor(keeper: StorageKeeper, dtype: DType, length: number, lease: Lease, words: Words | null) {
     this.keeper = keeper;
     this.dtype = dtype;
     this.length = length;
     this.lease = lease;
-    this.ballast = ballast;
+    this.words = words;
     this.finalize = (): void => keeper.release(lease);
   }
 
@@ -44,11 +51,12 @@ export class WebGPUStorage implements Storage {
     return this.length * DTYPES[this.dtype].bytes;
   }
   /** @throws DeviceError once the storage has been freed */
-  get buffer(): PooledBuffer {
-    if (this.lease.buffer !== null) return this.lease.buffer;
+  requireAlive(): void {
+    if (this.words !== null || this.lease.buffer !== null) return;
     throw new DeviceError(`webgpu: a storage of ${this.dtype} [${this.length}] is used after it has been freed`);
   }
   dispose(): void {
+    this.words = null;
     this.finalize();
   }
 }

@@ -3,7 +3,16 @@ import type { Declarations } from './declaration.ts';
 import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
-export type IntegerName = 'u32_to_f32' | 'f32_to_i32' | 'f32_to_u32' | 'div_i32' | 'div_u32' | 'mod_i32' | 'mod_u32' | 'pow_i32' | 'pow_u32';
+export type IntegerName =
+  | 'u32_to_f32'
+  | 'f32_to_i32'
+  | 'f32_to_u32'
+  | 'div_i32'
+  | 'div_u32'
+  | 'mod_i32'
+  | 'mod_u32'
+  | 'pow_i32'
+  | 'pow_u32';
 
 /** Functions between floats and integers, and of integers. */
 export const INTEGERS: Declarations<IntegerName, IntegerName | FloatBitsName> = {

@@ -38,9 +38,9 @@ export function numbersOf(dtype: DType, words: Uint32Array): number[] {
   return type === 'i32' ? Array.from(words, (word) => word | 0) : [...words];
 }
 
-/** An expression of operands, and the dtype of its value. */
+/** An expression of up to three operands, and the dtype of its value. */
 export interface Case {
-  readonly expression: (...operands: readonly string[]) => Expression;
+  readonly expression: (a: string, b: string, c: string) => Expression;
   readonly result: DType;
 }
 
@@ -50,8 +50,8 @@ export async function evaluate(
   inputs: readonly Uint32Array<ArrayBuffer>[],
   cases: readonly Case[],
 ): Promise<number[][]> {
-  const operands = dtypes.map((dtype, i) => FROM_WORD[valueType(dtype)](`x${i}`));
-  const expressions = cases.map(({ expression }) => expression(...operands));
+  const [a = '', b = '', c = ''] = dtypes.map((dtype, i) => FROM_WORD[valueType(dtype)](`x${i}`));
+  const expressions = cases.map(({ expression }) => expression(a, b, c));
   const results = await mapWords({
     declarations: declarationsOf(expressions.flatMap(({ needs }) => needs)),
     inputs,
@@ -78,7 +78,7 @@ export function randomWords(length: number, seed: number): Uint32Array<ArrayBuff
 const SMALLEST_NORMAL = 2 ** -126;
 const isSubnormal = (x: number): boolean => x !== 0 && Math.abs(x) < SMALLEST_NORMAL;
 /** x, or the zero that an adapter may take for it. */
-const flushed = (x: number): number => (isSubnormal(x) ? x * 0 : x);
+const flushed = (x: number): number => (isSubnormal(x) ? (x < 0 ? -0 : 0) : x);
 
 /** What an adapter may make of operands: them, and others where some are subnormal. */
 function acceptable(exact: (...operands: readonly number[]) => number, at: readonly number[]): number[] {

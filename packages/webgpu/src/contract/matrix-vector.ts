@@ -1,0 +1,94 @@
+/**
+ * Products of a vector and a matrix, m = 1 or n = 1, on hardware: nothing can be used twice but the vector, so all that matters is that neighbouring invocations load neighbours, along the
+ * matrix's own axis or along k. A workgroup shares out positions and steps along k; the sums of one position are added up by a tree in workgroup memory.
+ */
+import type { ContractKernel } from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
+import { Block } from '../emit/block.ts';
+import { GROUP_ROW, shaderOf } from '../emit/module.ts';
+import { declareAxes } from '../kernels/axes.ts';
+import { elementType } from '../scalar/operations.ts';
+import type { OperandLayout, Shader } from '../shader.ts';
+import { Elements, factorsOf } from './factor.ts';
+import { finishOf } from './finish.ts';
+import { headerOf } from './header.ts';
+import { liesAlongK } from './slab.ts';
+import { SUM_BLOCK } from './sums.ts';
+import { sum, times } from './text.ts';
+
+/** Invocations of a workgroup, and those that lie along k: few where the matrix is contiguous along its own axis, many where it is along k. */
+const SIZE = 256;
+const SLICES = { own: 4, inner: 64 } as const;
+
+/** Powers of two that are as large as a number, but not larger than `most`. */
+function power(number: number, most: number): number {
+  return Math.min(most, 2 ** Math.ceil(Math.log2(number)));
+}
+
+/** The shader of a product with m = 1 or n = 1. */
+export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout): Shader {
+  const { batch, m, n, k, dtype } = kernel;
+  const [left, right] = factorsOf(kernel);
+  const [vector, matrix, extent] = m === 1 ? [left, right, n] : [right, left, m];
+  const alongK = liesAlongK(matrix);
+  const wanted = power(k, alongK ? SLICES.inner : SLICES.own);
+  const positions = power(extent, SIZE / wanted);
+  const slices = power(k, SIZE / positions);
+  const size = positions * slices;
+  const groups = Math.ceil(extent / positions);
+  const workgroups = sizeOf(batch) * groups;
+  const hasEdge = extent % positions !== 0;
+  const finish = finishOf(kernel, layout, { rows: hasEdge && m > 1, columns: hasEdge && m === 1 });
+  const { expressions } = finish;
+  const type = elementType(dtype);
+
+  const body = new Block(1);
+  if (workgroups > GROUP_ROW) body.nest(`if (group >= ${workgroups})`).line('return;');
+  if (batch.length > 0) {
+    body.line(`let matrix = group / ${groups};`);
+    declareAxes(body, 0, batch, 'matrix');
+  }
+  const [slice, place] = alongK ? [`lane % ${slices}`, `lane / ${slices}`] : [`lane / ${positions}`, `lane % ${positions}`];
+  const first = groups === 1 ? '0' : times(positions, `group % ${groups}`);
+  body.line(`let slice = ${slice};`, `let position = ${sum(first, place)};`);
+  const at = { step: 1, count: 1 };
+  const elements = new Elements(matrix, { ...at, first: 'position', last: hasEdge ? extent - 1 : null }, expressions, body);
+  const factors = new Elements(vector, { ...at, first: '0', last: null }, expressions, body);
+  const addTo = (block: Block, total: string): void => {
+    const [element, factor] = [elements, factors].map((each) => each.along(block, 'inner')(0));
+    block.line(`${total} += ${factor!} * ${element!};`);
+  };
+  body.line(`var sum = ${type}();`);
+  const perBlock = SUM_BLOCK * slices;
+  if (k > perBlock && dtype === 'float32') {
+    const outer = body.nest(`for (var begin = slice; begin < ${k}; begin += ${perBlock})`);
+    outer.line(`var part = ${type}();`);
+    addTo(outer.nest(`for (var inner = begin; inner < min(begin + ${perBlock}, ${k}); inner += ${slices})`), 'part');
+    outer.line('sum += part;');
+  } else {
+    addTo(body.nest(`for (var inner = slice; inner < ${k}; inner += ${slices})`), 'sum');
+  }
+  const distance = alongK ? 1 : positions;
+  if (slices > 1) {
+    body.line('parts[lane] = sum;');
+    const tree = body.nest(`for (var half = ${slices / 2}; half > 0; half /= 2)`);
+    tree.line('workgroupBarrier();');
+    tree.nest('if (slice < half)').line(`parts[lane] += parts[lane + ${times(distance, 'half')}];`);
+  }
+  const last = slices === 1 ? body : body.nest('if (slice == 0)');
+  const total = slices === 1 ? 'sum' : 'parts[lane]';
+  last.line(m === 1 ? finish.call('0', 'position', total) : finish.call('position', '0', total));
+
+  return shaderOf({
+    expressions,
+    size,
+    workgroups,
+    body,
+    header: headerOf(kernel, `a workgroup has ${positions} sums, each of which ${slices} invocations add up`),
+    declarations: [
+      ...[left, right].flatMap(({ declaration }) => declaration ?? []),
+      ...(slices > 1 ? [`var<workgroup> parts: array<${type}, ${size}>;`] : []),
+      finish.declaration,
+    ],
+  });
+}

@@ -1,0 +1,155 @@
+/**
+ * The part of a factor that a workgroup multiplies next, in workgroup memory: so many positions along its own axis, and so many steps along k, as vectors of four neighbours. They are
+ * neighbours in memory too, along k or along the own axis; where every vector of memory is one of the array's, it is loaded at once.
+ *
+ *   along the own axis: vector (step, position / 4) lies at step·(size / 4) + position / 4;
+ *   along k: vector (position, step / 4) lies among those of its position, exchanged so that invocations at neighbouring positions read from different banks.
+ */
+import { axisName, type ContractKernel } from '@firsthand/compiler';
+import { Block } from '../emit/block.ts';
+import type { Expressions } from '../emit/expressions.ts';
+import { range } from '../kernels/axes.ts';
+import type { Factor } from './factor.ts';
+import { vectorText } from './sums.ts';
+import { sum, times } from './text.ts';
+
+/** What a slab is cut from, and how. */
+export interface SlabParts {
+  readonly kernel: ContractKernel;
+  readonly factor: Factor;
+  /** Whether the array is declared as vectors. */
+  readonly isVector: boolean;
+  readonly expressions: Expressions;
+  /** The type of an element. */
+  readonly type: string;
+  /** Positions along the own axis, and steps along k. */
+  readonly size: number;
+  readonly inner: number;
+  /** Positions of an invocation, and the number that says which invocation along the axis it is. */
+  readonly count: number;
+  readonly place: string;
+}
+
+/** Whether vectors lie along k in memory, and not along the factor's own axis. */
+export function liesAlongK({ steps }: Factor): boolean {
+  return steps !== null && steps.inner === 1 && steps.own !== 1;
+}
+
+/** Banks of workgroup memory, in vectors. */
+const BANKS = 8;
+
+/** A slab. */
+export class Slab {
+  /** Vectors in it. */
+  readonly vectors: number;
+  readonly #parts: SlabParts;
+  readonly #alongK: boolean;
+  /** Vectors from one line to the next: of a position along k, or of a step along the own axis. */
+  readonly #line: number;
+  /** Invocations along the own axis. */
+  readonly #across: number;
+
+  constructor(parts: SlabParts) {
+    const { size, inner, count, factor } = parts;
+    this.#parts = parts;
+    this.vectors = (size * inner) / 4;
+    this.#alongK = liesAlongK(factor);
+    this.#line = (this.#alongK ? inner : size) / 4;
+    this.#across = size / count;
+  }
+
+  get name(): Factor['name'] {
+    return this.#parts.factor.name;
+  }
+
+  /** The position of an invocation, by a number or its name, from the first of the workgroup's on. */
+  position(each: number | string): string {
+    const { place, count } = this.#parts;
+    if (this.#alongK) return sum(place, typeof each === 'number' ? this.#across * each : times(this.#across, each));
+    if (typeof each === 'number') return sum(times(4, place), (each % 4) + 4 * this.#across * Math.floor(each / 4));
+    return sum(times(4, place), count === 4 ? each : `${each} % 4 + ${times(4 * this.#across, `${each} / 4`)}`);
+  }
+
+  /** Workgroup memory for so many slabs, and functions that load a vector and say where it goes. */
+  declarations(buffers: number): readonly string[] {
+    const { type } = this.#parts;
+    return [
+      `var<workgroup> ${this.name}_slab: array<vec4<${type}>, ${buffers * this.vectors}>;`,
+      ...(this.#alongK ? [this.#slotFunction()] : []),
+      this.#loadFunction(),
+    ];
+  }
+
+  #slotFunction(): string {
+    const turned = this.#line === 1 ? 'quad' : `(quad ^ (position / ${BANKS / this.#line} % ${this.#line}))`;
+    return `fn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${sum(times(this.#line, 'position'), turned)};\n}`;
+  }
+
+  #loadFunction(): string {
+    const { kernel, factor, size, inner, type, isVector, expressions } = this.#parts;
+    const extent = factor.name === 'left' ? kernel.m : kernel.n;
+    const [hasEdge, hasTail] = [extent % size !== 0, kernel.k % inner !== 0];
+    const [across, along] = [`vector / ${this.#line}`, times(4, `vector % ${this.#line}`)];
+    const body = new Block(1);
+    body.line(`let position = first + ${this.#alongK ? across : along};`, `let step = inner + ${this.#alongK ? along : across};`);
+    const within = (text: string, last: number, isClamped: boolean): string => (isClamped ? `min(${text}, ${last})` : text);
+    const element = (part: number): string => {
+      const [down, right] = this.#alongK ? [0, part] : [part, 0];
+      const lost = isVector ? 4 : 1;
+      const own = within(sum('position', down), extent - (this.#alongK ? 1 : lost), hasEdge);
+      const index = factor.at(own, within(sum('step', right), kernel.k - (this.#alongK ? lost : 1), hasTail));
+      const value = expressions.operands.load(factor.operand, isVector ? `(${index}) / 4` : index);
+      const zero = isVector ? `vec4<${type}>()` : `${type}()`;
+      return hasTail ? `select(${zero}, ${value}, ${sum('step', right)} < ${kernel.k})` : value;
+    };
+    if (isVector) body.line(`return ${element(0)};`);
+    else {
+      range(4).forEach((part) => body.line(`let part${part} = ${element(part)};`));
+      body.line(`return ${vectorText(type, range(4).map((part) => `part${part}`))};`);
+    }
+    const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector'].map((name) => `${name}: i32`).join(', ');
+    return `fn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
+  }
+
+  /** A vector of the slab whose corner is at some position and step. */
+  load(first: string, inner: string, vector: string): string {
+    const axes = this.#parts.kernel.batch.map((_, axis) => `${axisName(axis)}, `).join('');
+    return `${this.name}_vector(${axes}${first}, ${inner}, ${vector})`;
+  }
+  /** A statement that puts a vector in its place in the slab that begins at `begin`. */
+  store(begin: string, vector: string, value: string): string {
+    const whole = /^\w+$/.test(vector) ? vector : `(${vector})`;
+    const place = this.#alongK ? `${this.name}_slot(${whole} / ${this.#line}, ${whole} % ${this.#line})` : vector;
+    return `${this.name}_slab[${sum(begin, place)}] = ${value};`;
+  }
+
+  /** Names the vectors of an invocation at four steps along k, the `quad`th four of the slab that begins at `begin`. */
+  read(block: Block, begin: string, quad: string): SlabReads {
+    const { count, type } = this.#parts;
+    const at = (name: string, place: string): string => {
+      block.line(`let ${name} = ${this.name}_slab[${sum(begin, place)}];`);
+      return name;
+    };
+    if (this.#alongK) {
+      const names = range(count).map((each) => at(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`));
+      const one: SlabReads['one'] = (each, step) => `${names[each]!}.${'xyzw'[step]!}`;
+      return { one, four: (each, step) => vectorText(type, range(4).map((part) => one(each + part, step))) };
+    }
+    const names = range(4).map((step) =>
+      range(count / 4).map((four) => {
+        const line = times(this.#line, step === 0 ? `4 * ${quad}` : `4 * ${quad} + ${step}`);
+        return at(`${this.name}${four}_at${step}`, sum(sum(line, this.#parts.place), this.#across * four));
+      }),
+    );
+    return {
+      one: (each, step) => `${names[step]![each >> 2]!}.${'xyzw'[each & 3]!}`,
+      four: (each, step) => names[step]![each >> 2]!,
+    };
+  }
+}
+
+/** Elements at the positions of an invocation, by number, and at one of four steps. */
+export interface SlabReads {
+  one(each: number, step: number): string;
+  four(each: number, step: number): string;
+}

@@ -1,0 +1,114 @@
+/**
+ * How long kernels take on the GPU. While a device measures, each dispatch is a pass of its own between two timestamps, which costs a little: so it is asked for. Times are
+ * put beside the roofline of the adapter (Williams and others, "Roofline", 2009): what it reaches on multiply-adds in registers, and on a copy from memory to memory.
+ */
+import { BUFFER_USAGE, MAP_READ } from './usage.ts';
+
+/** What an adapter reaches at best. */
+export interface Roofline {
+  readonly flopsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** Bytes of a timestamp, which is in nanoseconds. */
+const STAMP = 8;
+/** The largest query set that every device allows. */
+export const MOST_STAMPS = 4096;
+
+/** The timestamps of one run. */
+export class Stamps {
+  readonly #gpu: GPUDevice;
+  readonly #set: GPUQuerySet;
+  readonly #count: number;
+
+  /** @param dispatches at most half of `MOST_STAMPS` */
+  constructor(gpu: GPUDevice, dispatches: number) {
+    this.#gpu = gpu;
+    this.#count = 2 * dispatches;
+    this.#set = gpu.createQuerySet({ label: 'kernel times', type: 'timestamp', count: this.#count });
+  }
+
+  /** What the pass of a dispatch begins with. */
+  pass(dispatch: number): GPUComputePassDescriptor {
+    return {
+      timestampWrites: { querySet: this.#set, beginningOfPassWriteIndex: 2 * dispatch, endOfPassWriteIndex: 2 * dispatch + 1 },
+    };
+  }
+
+  /** Copies the timestamps, at the end of the run's encoder. The result, once the run has been submitted: seconds for each dispatch. */
+  resolve(encoder: GPUCommandEncoder): () => Promise<readonly number[]> {
+    const size = this.#count * STAMP;
+    const { queryResolve, copySource, copyTarget, mapRead } = BUFFER_USAGE;
+    const resolved = this.#gpu.createBuffer({ label: 'kernel times', size, usage: queryResolve | copySource });
+    const result = this.#gpu.createBuffer({ label: 'kernel times', size, usage: mapRead | copyTarget });
+    encoder.resolveQuerySet(this.#set, 0, this.#count, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, result, 0, size);
+    return async () => {
+      await result.mapAsync(MAP_READ);
+      const stamps = new BigUint64Array(result.getMappedRange().slice(0));
+      for (const owned of [resolved, result]) owned.destroy();
+      this.#set.destroy();
+      return Array.from({ length: this.#count / 2 }, (_, dispatch) => Number(stamps[2 * dispatch + 1]! - stamps[2 * dispatch]!) * 1e-9);
+    };
+  }
+}
+
+const THREADS = 65536;
+const ROUNDS = 256;
+const CHAINS = 8;
+
+/** Multiply-adds of independent chains in registers: `CHAINS` at a time, `ROUNDS` times. */
+const ARITHMETIC = `@group(0) @binding(0) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let x = f32(id.x) * 1e-9 + 0.999;
+${Array.from({ length: CHAINS }, (_, chain) => `  var c${chain} = x * ${chain + 1}f;`).join('\n')}
+  for (var round = 0; round < ${ROUNDS}; round++) {
+${Array.from({ length: CHAINS }, (_, chain) => `    c${chain} = c${chain} * x + 0.5f;`).join('\n')}
+  }
+  out[id.x] = ${Array.from({ length: CHAINS }, (_, chain) => `c${chain}`).join(' + ')};
+}
+`;
+
+const COPIED = 4 * 2 ** 20;
+
+/** A copy from one array to another, far larger than the caches of a GPU. */
+const COPY = `@group(0) @binding(0) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read> given: array<f32>;
+
+@compute @workgroup_size(128)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  out[id.x] = given[id.x];
+}
+`;
+
+/** Measures what an adapter reaches: the best of a few runs. */
+export async function measureRoofline(gpu: GPUDevice): Promise<Roofline> {
+  const arithmetic = await fastest(gpu, ARITHMETIC, [4 * THREADS], THREADS / 64);
+  const copy = await fastest(gpu, COPY, [4 * COPIED, 4 * COPIED], COPIED / 128);
+  return { flopsPerSecond: (2 * THREADS * ROUNDS * CHAINS) / arithmetic, bytesPerSecond: (8 * COPIED) / copy };
+}
+
+async function fastest(gpu: GPUDevice, code: string, sizes: readonly number[], workgroups: number): Promise<number> {
+  const pipeline = await gpu.createComputePipelineAsync({ layout: 'auto', compute: { module: gpu.createShaderModule({ code }), entryPoint: 'main' } });
+  const buffers = sizes.map((size) => gpu.createBuffer({ label: 'roofline', size, usage: BUFFER_USAGE.storage }));
+  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+  const group = gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+  let best = Infinity;
+  for (let attempt = 0; attempt < 4; attempt++) {
+    const stamps = new Stamps(gpu, 1);
+    const encoder = gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass(stamps.pass(0));
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(workgroups);
+    pass.end();
+    const read = stamps.resolve(encoder);
+    gpu.queue.submit([encoder.finish()]);
+    const [seconds] = await read();
+    if (seconds! > 0) best = Math.min(best, seconds!);
+  }
+  for (const buffer of buffers) buffer.destroy();
+  return best;
+}

@@ -1,0 +1,158 @@
+/**
+ * Whether an adapter computes what its language promises, asked once when a device is made: drivers differ in what they make of NaN and infinity, which WGSL lets them
+ * assume away, and in which invocations make a subgroup. What fails is switched off where there is another way, and said in words where there is none.
+ */
+import type { BinaryKind, UnaryKind } from '@firsthand/graph';
+import type { AdapterProfile } from './profile.ts';
+import { binaryExpression, castExpression, declarationsOf, unaryExpression, type Expression } from './scalar/operations.ts';
+import { BUFFER_USAGE, MAP_READ } from './runtime/usage.ts';
+
+/** What the test has found. */
+export interface SelfTest {
+  /** The profile without what does not work. */
+  readonly profile: AdapterProfile;
+  /** A sentence for each fault. */
+  readonly findings: readonly string[];
+}
+
+/** One computation with a known result. */
+interface Check {
+  readonly title: string;
+  readonly expression: (x: string, y: string) => Expression;
+  readonly x: number;
+  readonly y: number;
+  readonly expected: number;
+}
+
+const unary = (kind: UnaryKind, x: number, expected: number): Check => ({
+  title: `${kind}(${x})`,
+  expression: (text) => unaryExpression(kind, 'float32', text),
+  x,
+  y: 0,
+  expected,
+});
+const binary = (kind: BinaryKind, x: number, y: number, expected: number): Check => ({
+  title: `${kind}(${x}, ${y})`,
+  expression: (a, b) => binaryExpression(kind, 'float32', a, b),
+  x,
+  y,
+  expected,
+});
+const compared = (kind: BinaryKind, x: number, y: number, expected: boolean): Check => ({
+  ...binary(kind, x, y, Number(expected)),
+  expression: (a, b) => {
+    const { text, needs } = binaryExpression(kind, 'float32', a, b);
+    return { text: `select(0f, 1f, ${text})`, needs };
+  },
+});
+
+const checks = (): readonly Check[] => [
+  compared('ne', NaN, NaN, true),
+  compared('eq', NaN, NaN, false),
+  compared('lt', NaN, 1, false),
+  compared('ge', NaN, 1, false),
+  binary('maximum', NaN, 1, NaN),
+  binary('minimum', 1, NaN, NaN),
+  binary('div', 1, 0, Infinity),
+  binary('sub', Infinity, Infinity, NaN),
+  binary('mul', Infinity, 0, NaN),
+  binary('add', 1e38, 3e38, Infinity),
+  unary('exp', 100, Infinity),
+  unary('exp', -200, 0),
+  unary('exp', NaN, NaN),
+  unary('exp', 1, Math.E),
+  unary('tanh', 1e4, 1),
+  unary('tanh', -50, -1),
+  unary('tanh', 1e-4, Math.tanh(1e-4)),
+  unary('log', 0, -Infinity),
+  unary('log', -1, NaN),
+  unary('erf', 10, 1),
+  unary('sigmoid', -200, 0),
+  unary('sin', 1e5, Math.sin(1e5)),
+  { title: 'float16(65520)', expression: (x) => castExpression('float32', 'float16', x), x: 65520, y: 0, expected: Infinity },
+  { title: 'float16(0.1)', expression: (x) => castExpression('float32', 'float16', x), x: 0.1, y: 0, expected: 0.0999755859375 },
+];
+
+/** Relative errors that no check stays below if anything is wrong. */
+const TOLERANCE = 1e-5;
+
+/** Tests a device. */
+export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise<SelfTest> {
+  const arithmetic = testArithmetic(gpu);
+  const subgroups = profile.subgroups === null ? null : testSubgroups(gpu);
+  const findings = [...(await arithmetic)];
+  const working = subgroups === null || (await subgroups);
+  if (!working) findings.push('subgroups do not shuffle as they should: kernels fold by workgroup memory instead');
+  return { profile: working ? profile : { ...profile, subgroups: null }, findings };
+}
+
+async function testArithmetic(gpu: GPUDevice): Promise<readonly string[]> {
+  const list = checks();
+  const needs = new Set<Expression['needs'][number]>();
+  const lines = list.map(({ expression }, place) => {
+    const { text, needs: own } = expression(`given[${2 * place}]`, `given[${2 * place + 1}]`);
+    for (const name of own) needs.add(name);
+    return `  found[${place}] = ${text};`;
+  });
+  const wgsl = `@group(0) @binding(0) var<storage, read> given: array<f32>;
+@group(0) @binding(1) var<storage, read_write> found: array<f32>;
+${declarationsOf(needs)}
+@compute @workgroup_size(1)
+fn main() {
+${lines.join('\n')}
+}
+`;
+  const found = await compute(gpu, 'self-test', wgsl, Float32Array.from(list.flatMap(({ x, y }) => [x, y])), list.length);
+  if (found === null) return ['the self-test does not run on this adapter: results may be wrong'];
+  return list.flatMap(({ title, expected }, place) => {
+    const actual = found[place]!;
+    const isRight = Object.is(actual, expected) || Math.abs(actual - expected) <= TOLERANCE * Math.abs(expected);
+    return isRight ? [] : [`${title} gives ${actual} on this adapter, not ${expected}`];
+  });
+}
+
+/** Whether neighbouring invocations are the subgroups that kernels take them for, and can read each other's registers. */
+async function testSubgroups(gpu: GPUDevice): Promise<boolean> {
+  const size = 32;
+  const wgsl = `enable subgroups;
+@group(0) @binding(0) var<storage, read> given: array<f32>;
+@group(0) @binding(1) var<storage, read_write> found: array<f32>;
+
+@compute @workgroup_size(${size})
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(subgroup_size) size: u32, @builtin(subgroup_invocation_id) own: u32) {
+  let neighbour = subgroupShuffleXor(given[lane], 1u);
+  found[lane] = select(-1f, neighbour, own == lane % size);
+}
+`;
+  const given = Float32Array.from({ length: size }, (_, lane) => 3 * lane + 1);
+  const found = await compute(gpu, 'self-test of subgroups', wgsl, given, size);
+  return found !== null && given.every((_, lane) => found[lane] === given[lane ^ 1]);
+}
+
+/** Runs a shader once; null if it is not valid here. */
+async function compute(gpu: GPUDevice, label: string, code: string, given: Float32Array<ArrayBuffer>, length: number): Promise<Float32Array | null> {
+  const { storage, copySource, copyTarget, mapRead } = BUFFER_USAGE;
+  gpu.pushErrorScope('validation');
+  const input = gpu.createBuffer({ label, size: given.byteLength, usage: storage | copyTarget });
+  const output = gpu.createBuffer({ label, size: 4 * length, usage: storage | copySource });
+  const result = gpu.createBuffer({ label, size: 4 * length, usage: mapRead | copyTarget });
+  try {
+    gpu.queue.writeBuffer(input, 0, given);
+    const module = gpu.createShaderModule({ label, code });
+    const pipeline = gpu.createComputePipeline({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+    const entries = [input, output].map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const encoder = gpu.createCommandEncoder({ label });
+    const pass = encoder.beginComputePass({ label });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, gpu.createBindGroup({ label, layout: pipeline.getBindGroupLayout(0), entries }));
+    pass.dispatchWorkgroups(1);
+    pass.end();
+    encoder.copyBufferToBuffer(output, 0, result, 0, 4 * length);
+    gpu.queue.submit([encoder.finish()]);
+    if ((await gpu.popErrorScope()) !== null) return null;
+    await result.mapAsync(MAP_READ);
+    return new Float32Array(result.getMappedRange().slice(0));
+  } finally {
+    for (const buffer of [input, output, result]) buffer.destroy();
+  }
+}
