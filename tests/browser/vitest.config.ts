@@ -3,11 +3,11 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
 import { sourceConditions, testTimeout } from '../../vitest.shared.ts';
-import { chromium } from '../support/chromium.ts';
+import { chromium, webgpuArgs } from '../support/chromium.ts';
 
 const { executablePath, args, env } = chromium();
 // What the rules about memory ask of the engine: packages/conformance/src/engine/browser.ts.
-const launchOptions = { executablePath, env, args: [...args, '--js-flags=--expose-gc', '--enable-precise-memory-info'] };
+const launchOptions = { executablePath, env, args: [...args, ...webgpuArgs, '--js-flags=--expose-gc', '--enable-precise-memory-info'] };
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -238,13 +238,13 @@ describe('in a browser with a GPU', () => {
     expect(sum(await probabilities(page))).toBeCloseTo(1, 5);
 
     await start(page, 'webgpu', { epochs: 100 });
-    await page.getByText('It reads').waitFor();
+    await page.locator('#bars .likeliest').waitFor();
     // The process that is lost does not answer.
     void (await browser().newBrowserCDPSession()).send('Browser.crashGpuProcess').catch(() => {});
     await alert.getByText('The training ended').waitFor();
     expect(await alert.textContent()).toMatch(/webgpu: the GPU device has been lost.*Press Start/s);
     await start(page, 'webgpu', {});
-    await page.getByText('It reads').waitFor();
+    await page.locator('#bars .likeliest').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
     await said(page, 'Stopped.');
     expect(await alert.isVisible()).toBe(false);

@@ -78,6 +78,7 @@ export class Page {
   #start({ device, settings }: Order): void {
     this.#curve = new Curve();
     this.#chart.clear();
+    this.#blank('The network is about to be made.');
     this.#controls.phase = 'training';
     this.#status.clear(device, settings.epochs);
     this.#status.say(`Preparing ${formatCount(settings.examples)} images on ${device}…`);
@@ -105,6 +106,12 @@ export class Page {
     else this.#refresh();
   }
 
+  /** Takes all readings away. @param reason that there is none of the image on show */
+  #blank(reason: string): void {
+    this.#gallery.blank();
+    this.#bars.blank(this.#shown === null ? INVITATION : reason);
+  }
+
   /** Has the image on show and the test digits read by the network as it is now. */
   readonly #refresh: () => void = latestOnly(async () => {
     const [image, exhibits] = [this.#shown, this.#gallery.exhibits];
@@ -113,8 +120,7 @@ export class Page {
     for (const [index, each] of images.entries()) pixels.set(each, index * PIXELS);
     const probabilities = await this.#client.read(pixels);
     if (probabilities === null) {
-      this.#gallery.blank();
-      this.#bars.blank(this.#shown === null ? INVITATION : 'There is no network to read it: press Start.');
+      this.#blank('There is no network to read it: press Start.');
       return;
     }
     const own = image === null ? 0 : CLASSES;

@@ -37,6 +37,14 @@ const FEATURES = ['subgroups', 'timestamp-query'] as const;
 /**
  * The GPU device, in browsers and in Node (with the package `webgpu` installed). Programs run asynchronously: values are awaited.
  * @throws DeviceError (by rejecting) where there is no WebGPU or no adapter; the message says what to do
+ * @example
+ * ```ts
+ * import { tensor } from '@firsthand/autograd';
+ * import { createWebGPU } from '@firsthand/webgpu';
+ * const device = await createWebGPU();
+ * console.log(device.name, device.supports('float64')); // webgpu false
+ * console.log(await tensor([1, 2, 3], { device }).square().toArray()); // [ 1, 4, 9 ]
+ * ```
  */
 export async function createWebGPU({ adapter, device, kernels = [], timings = false, onProgress = () => {} }: WebGPUOptions = {}): Promise<WebGPUDevice> {
   const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;

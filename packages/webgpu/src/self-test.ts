@@ -2,7 +2,7 @@
  * Whether an adapter computes what its language promises, asked once when a device is made: drivers differ in what they make of NaN and infinity, which WGSL lets them
  * assume away, and in which invocations make a subgroup. What fails is switched off where there is another way, and said in words where there is none.
  */
-import type { BinaryKind, UnaryKind } from '@firsthand/graph';
+import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import type { AdapterProfile } from './profile.ts';
 import { binaryExpression, castExpression, declarationsOf, unaryExpression, type Expression } from './scalar/operations.ts';
 import { BUFFER_USAGE, MAP_READ } from './runtime/usage.ts';
@@ -76,12 +76,10 @@ const checks = (): readonly Check[] => [
 /** Relative errors that no check stays below if anything is wrong. */
 const TOLERANCE = 1e-5;
 
-/** Tests a device. */
+/** Tests a device. @throws DeviceError (by rejecting) if it is lost before it has been tested */
 export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise<SelfTest> {
-  const arithmetic = testArithmetic(gpu);
-  const subgroups = profile.subgroups === null ? null : testSubgroups(gpu);
-  const findings = [...(await arithmetic)];
-  const working = subgroups === null || (await subgroups);
+  const [faults, working] = await Promise.all([testArithmetic(gpu), profile.subgroups === null || testSubgroups(gpu)]);
+  const findings = [...faults];
   if (!working) findings.push('subgroups do not shuffle as they should: kernels fold by workgroup memory instead');
   return { profile: working ? profile : { ...profile, subgroups: null }, findings };
 }
@@ -152,6 +150,8 @@ async function compute(gpu: GPUDevice, label: string, code: string, given: Float
     if ((await gpu.popErrorScope()) !== null) return null;
     await result.mapAsync(MAP_READ);
     return new Float32Array(result.getMappedRange().slice(0));
+  } catch (cause) {
+    throw new DeviceError(`webgpu: the GPU device was lost while it was being tested: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   } finally {
     for (const buffer of [input, output, result]) buffer.destroy();
   }

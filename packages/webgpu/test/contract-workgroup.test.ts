@@ -6,13 +6,13 @@ import { chooseWorkgroupTile, WORKGROUP_TILES } from '../src/contract/choose-wor
 import { SUM_BLOCK } from '../src/contract/sums.ts';
 import { bytesOf, invocationsOf, workgroupTileShader, type WorkgroupTile } from '../src/contract/workgroup-tile.ts';
 import { affine, load, PROFILES } from './support/kernels.ts';
-import { chosenFor, expectProduct, productKernel, products, withQuotients, type Way } from './support/products.ts';
+import { chosenFor, expectProduct, products, withQuotients, type Way } from './support/products.ts';
+import { productKernel } from './support/product-kernel.ts';
 import { plainLayout } from './support/run-shader.ts';
 
 const small: WorkgroupTile = { rows: 16, columns: 16, inner: 8, own: { rows: 4, columns: 4 }, buffers: 2, vectors: true };
 const wide: WorkgroupTile = { rows: 8, columns: 32, inner: 4, own: { rows: 4, columns: 8 }, buffers: 1, vectors: true };
-const by =
-  (...tiles: readonly WorkgroupTile[]): readonly Way[] =>
+const by = (...tiles: readonly WorkgroupTile[]): readonly Way[] =>
   tiles.map((tile) => (kernel, layout) => [workgroupTileShader(kernel, layout, tile)]);
 
 describe.each(['', 'a', 'b', 'ab'])('transposed: %s', (transposed) => {
@@ -46,7 +46,13 @@ test('indices that are not linear', async () => {
 test('an array that is both factors, and one that is added to the result as well', async () => {
   const squared = productKernel({ m: 16, k: 16, n: 16 });
   await expectProduct({ ...squared, b: { operand: 0, index: affine(0, [1, 1], [2, 16]) } }, { ways: by(small) });
-  const value = { op: 'binary', dtype: 'float32', kind: 'add', a: { op: 'total', dtype: 'float32' }, b: load(1, 'float32', affine(3, [0, 16], [1, 1])) } as const;
+  const value = {
+    op: 'binary',
+    dtype: 'float32',
+    kind: 'add',
+    a: { op: 'total', dtype: 'float32' },
+    b: load(1, 'float32', affine(3, [0, 16], [1, 1])),
+  } as const;
   const added: ContractKernel = { ...squared, stores: squared.stores.map((store) => ({ ...store, value })) };
   const longer = added.operands.map((operand, place) => (place === 1 ? { ...operand, length: 260 } : operand));
   await expectProduct({ ...added, operands: longer }, { ways: by(small) });
@@ -77,11 +83,177 @@ test('large products have large tiles, small and narrow ones small and narrow on
     const { rows, columns } = chooseWorkgroupTile(productKernel({ m, k: 64, n }), PROFILES.hardware)!;
     return `${rows} × ${columns}`;
   };
-  expect([tileFor(4096, 4096), tileFor(512, 512), tileFor(64, 64), tileFor(8, 4096), tileFor(4096, 10)]).toMatchInlineSnapshot();
+  expect([tileFor(4096, 4096), tileFor(512, 512), tileFor(64, 64), tileFor(8, 4096), tileFor(4096, 10)]).toMatchInlineSnapshot(`
+    [
+      "128 × 128",
+      "32 × 64",
+      "16 × 16",
+      "32 × 32",
+      "32 × 32",
+    ]
+  `);
 });
 
 test('an adapter without room for a tile has register tiles', () => {
   const kernel = productKernel({ m: 64, k: 64, n: 64 });
   const [shader] = chosenFor({ ...PROFILES.hardware, workgroupBytes: 1024 })(kernel, plainLayout(kernel.operands));
   expect(shader!.wgsl).not.toContain('var<workgroup>');
+});
+
+test('a small kernel as text', () => {
+  const kernel = productKernel({ m: 40, k: 12, n: 32, transposed: 'b' });
+  const tile = { ...small, rows: 8, columns: 8, inner: 4 };
+  expect(workgroupTileShader(kernel, plainLayout(kernel.operands), tile).wgsl).toMatchInlineSnapshot(`
+    "// contract (a: float32[480] read, b: float32[384] read, c: float32[1280] write)
+    // for i in 0..40, j in 0..32
+    //   total: float32 = sum over k in 0..12 of a[12·i + k] · b[12·j + k]
+    //   c[32·i + j] = total
+    // a workgroup has 8 × 8 sums, an invocation 4 × 4; 4 steps along k are in workgroup memory
+    @group(0) @binding(0) var<storage, read> a: array<vec4<f32>, 120>;
+    @group(0) @binding(1) var<storage, read> b: array<vec4<f32>, 96>;
+    @group(0) @binding(2) var<storage, read_write> c: array<f32, 1280>;
+    var<workgroup> left_slab: array<vec4<f32>, 16>;
+    fn left_slot(position: i32, quad: i32) -> i32 {
+      return position + quad;
+    }
+    fn left_vector(first: i32, inner: i32, vector: i32) -> vec4<f32> {
+      let position = first + vector / 1;
+      let step = inner + 4 * (vector % 1);
+      return a[(12 * position + step) / 4];
+    }
+    var<workgroup> right_slab: array<vec4<f32>, 16>;
+    fn right_slot(position: i32, quad: i32) -> i32 {
+      return position + quad;
+    }
+    fn right_vector(first: i32, inner: i32, vector: i32) -> vec4<f32> {
+      let position = first + vector / 1;
+      let step = inner + 4 * (vector % 1);
+      return b[(12 * position + step) / 4];
+    }
+    fn finish(i: i32, j: i32, total: f32) {
+      c[32 * i + j] = total;
+    }
+
+    @compute @workgroup_size(4)
+    fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) invocation: u32) {
+      let group = i32(workgroup.x);
+      let lane = i32(invocation);
+      let row = 8 * (group / 4 % 5);
+      let column = 8 * (group % 4);
+      let down = lane / 2;
+      let across = lane % 2;
+      var sum0 = vec4<f32>();
+      var sum1 = vec4<f32>();
+      var sum2 = vec4<f32>();
+      var sum3 = vec4<f32>();
+      var buffer = 0;
+      left_slab[8 * buffer + left_slot(lane / 1, lane % 1)] = left_vector(row, 0, lane);
+      left_slab[8 * buffer + left_slot((lane + 4) / 1, (lane + 4) % 1)] = left_vector(row, 0, lane + 4);
+      right_slab[8 * buffer + right_slot(lane / 1, lane % 1)] = right_vector(column, 0, lane);
+      right_slab[8 * buffer + right_slot((lane + 4) / 1, (lane + 4) % 1)] = right_vector(column, 0, lane + 4);
+      workgroupBarrier();
+      for (var inner = 0; inner < 12; inner += 4) {
+        var left_next0: vec4<f32>;
+        var left_next1: vec4<f32>;
+        var right_next0: vec4<f32>;
+        var right_next1: vec4<f32>;
+        if (inner + 4 < 12) {
+          left_next0 = left_vector(row, inner + 4, lane);
+          left_next1 = left_vector(row, inner + 4, lane + 4);
+          right_next0 = right_vector(column, inner + 4, lane);
+          right_next1 = right_vector(column, inner + 4, lane + 4);
+        }
+        for (var quad = 0; quad < 1; quad++) {
+          let left0 = left_slab[8 * buffer + left_slot(down, quad)];
+          let left1 = left_slab[8 * buffer + left_slot(down + 2, quad)];
+          let left2 = left_slab[8 * buffer + left_slot(down + 4, quad)];
+          let left3 = left_slab[8 * buffer + left_slot(down + 6, quad)];
+          let right0 = right_slab[8 * buffer + right_slot(across, quad)];
+          let right1 = right_slab[8 * buffer + right_slot(across + 2, quad)];
+          let right2 = right_slab[8 * buffer + right_slot(across + 4, quad)];
+          let right3 = right_slab[8 * buffer + right_slot(across + 6, quad)];
+          let right_0 = vec4<f32>(right0.x, right1.x, right2.x, right3.x);
+          sum0 = fma(vec4(left0.x), right_0, sum0);
+          sum1 = fma(vec4(left1.x), right_0, sum1);
+          sum2 = fma(vec4(left2.x), right_0, sum2);
+          sum3 = fma(vec4(left3.x), right_0, sum3);
+          let right_1 = vec4<f32>(right0.y, right1.y, right2.y, right3.y);
+          sum0 = fma(vec4(left0.y), right_1, sum0);
+          sum1 = fma(vec4(left1.y), right_1, sum1);
+          sum2 = fma(vec4(left2.y), right_1, sum2);
+          sum3 = fma(vec4(left3.y), right_1, sum3);
+          let right_2 = vec4<f32>(right0.z, right1.z, right2.z, right3.z);
+          sum0 = fma(vec4(left0.z), right_2, sum0);
+          sum1 = fma(vec4(left1.z), right_2, sum1);
+          sum2 = fma(vec4(left2.z), right_2, sum2);
+          sum3 = fma(vec4(left3.z), right_2, sum3);
+          let right_3 = vec4<f32>(right0.w, right1.w, right2.w, right3.w);
+          sum0 = fma(vec4(left0.w), right_3, sum0);
+          sum1 = fma(vec4(left1.w), right_3, sum1);
+          sum2 = fma(vec4(left2.w), right_3, sum2);
+          sum3 = fma(vec4(left3.w), right_3, sum3);
+        }
+        buffer = 1 - buffer;
+        left_slab[8 * buffer + left_slot(lane / 1, lane % 1)] = left_next0;
+        left_slab[8 * buffer + left_slot((lane + 4) / 1, (lane + 4) % 1)] = left_next1;
+        right_slab[8 * buffer + right_slot(lane / 1, lane % 1)] = right_next0;
+        right_slab[8 * buffer + right_slot((lane + 4) / 1, (lane + 4) % 1)] = right_next1;
+        workgroupBarrier();
+      }
+      var sums = array<vec4<f32>, 4>(sum0, sum1, sum2, sum3);
+      for (var each = 0; each < 4; each++) {
+        let total = sums[each];
+        finish(row + down + 2 * each, column + across, total.x);
+        finish(row + down + 2 * each, column + across + 2, total.y);
+        finish(row + down + 2 * each, column + across + 4, total.z);
+        finish(row + down + 2 * each, column + across + 6, total.w);
+      }
+    }
+    "
+  `);
+});
+
+test('a vector and a matrix as text', () => {
+  const kernel = productKernel({ m: 1, k: 100, n: 200, transposed: 'b' });
+  expect(chosenFor(PROFILES.hardware)(kernel, plainLayout(kernel.operands))[0]!.wgsl).toMatchInlineSnapshot(`
+    "// contract (a: float32[100] read, b: float32[20000] read, c: float32[200] write)
+    // for i in 0..1, j in 0..200
+    //   total: float32 = sum over k in 0..100 of a[100·i + k] · b[100·j + k]
+    //   c[200·i + j] = total
+    // a workgroup has 4 sums, each of which 64 invocations add up
+    @group(0) @binding(0) var<storage, read> a: array<f32, 100>;
+    @group(0) @binding(1) var<storage, read> b: array<f32, 20000>;
+    @group(0) @binding(2) var<storage, read_write> c: array<f32, 200>;
+    var<workgroup> parts: array<f32, 256>;
+    fn finish(i: i32, j: i32, total: f32) {
+      c[200 * i + j] = total;
+    }
+
+    @compute @workgroup_size(256)
+    fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) invocation: u32) {
+      let group = i32(workgroup.x);
+      let lane = i32(invocation);
+      let slice = lane % 64;
+      let position = 4 * (group % 50) + lane / 64;
+      let right = 100 * position;
+      let left = 0;
+      var sum = f32();
+      for (var inner = slice; inner < 100; inner += 64) {
+        let right_at = right + inner;
+        let left_at = left + inner;
+        sum += a[left_at] * b[right_at];
+      }
+      parts[lane] = sum;
+      for (var half = 32; half > 0; half /= 2) {
+        workgroupBarrier();
+        if (slice < half) {
+          parts[lane] += parts[lane + half];
+        }
+      }
+      if (slice == 0) {
+        finish(0, position, parts[lane]);
+      }
+    }
+    "
+  `);
 });

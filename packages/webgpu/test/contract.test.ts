@@ -3,8 +3,12 @@ import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { affine, kernelsOf, load } from './support/kernels.ts';
-import { arraysFor, expectProduct, productKernel, products, withQuotients } from './support/products.ts';
+import { chooseRegisterTile } from '../src/contract/choose-register.ts';
+import { registerTileShader, type RegisterTile } from '../src/contract/register-tile.ts';
+import { affine, kernelsOf, load, PROFILES } from './support/kernels.ts';
+import { plainLayout } from './support/run-shader.ts';
+import { arraysFor, expectProduct, products, withQuotients } from './support/products.ts';
+import { productKernel, type Product } from './support/product-kernel.ts';
 
 describe.each(['', 'a', 'b', 'ab'])('transposed: %s', (transposed) => {
   test.each([
@@ -73,7 +77,13 @@ test('what is done with sums: bias and ReLU, a residual, two results of which on
 
 test('a result that is written over the residual', async () => {
   const [m, n] = [21, 9];
-  const value: Scalar = { op: 'binary', dtype: 'float32', kind: 'add', a: { op: 'total', dtype: 'float32' }, b: load(2, 'float32', affine(0, [0, n], [1, 1])) };
+  const value: Scalar = {
+    op: 'binary',
+    dtype: 'float32',
+    kind: 'add',
+    a: { op: 'total', dtype: 'float32' },
+    b: load(2, 'float32', affine(0, [0, n], [1, 1])),
+  };
   const kernel = productKernel({ m, n, k: 10 }, (index) => [{ operand: 2, index, value }]);
   const [a, b, c] = kernel.operands as [ContractKernel['operands'][0], ContractKernel['operands'][0], ContractKernel['operands'][0]];
   await expectProduct({ ...kernel, operands: [a, b, { ...c, access: 'update' }] });
@@ -104,4 +114,128 @@ test('products of any extents and layouts', async () => {
     fc.asyncProperty(products, async (p) => expectProduct(productKernel(p))),
     { numRuns: 25 },
   );
+});
+
+test('a small kernel as text', () => {
+  const relu: Scalar = {
+    op: 'binary',
+    dtype: 'float32',
+    kind: 'maximum',
+    a: { op: 'total', dtype: 'float32' },
+    b: { op: 'const', dtype: 'float32', value: 0 },
+  };
+  const kernel = productKernel({ batch: [2], m: 30, k: 6, n: 8, transposed: 'b' }, (index) => [{ operand: 2, index, value: relu }]);
+  const tile: RegisterTile = { lanes: 'n', width: 4, rows: 4, columns: 2, unroll: 4, tells: true };
+  expect(registerTileShader(kernel, plainLayout(kernel.operands), tile).wgsl).toMatchInlineSnapshot(`
+    "// contract (a: float32[360] read, b: float32[96] read, c: float32[480] write)
+    // for i in 0..2, j in 0..30, k in 0..8
+    //   total: float32 = sum over l in 0..6 of a[180·i + 6·j + l] · b[48·i + 6·k + l]
+    //   c[240·i + 8·j + k] = max(total, 0)
+    // an invocation has 4 × 2 sums; 4 lanes lie along n
+    enable subgroups;
+    @group(0) @binding(0) var<storage, read> a: array<f32, 360>;
+    @group(0) @binding(1) var<storage, read> b: array<f32, 96>;
+    @group(0) @binding(2) var<storage, read_write> c: array<f32, 480>;
+    fn finish(i: i32, j: i32, k: i32, total: f32) {
+      if (j >= 30) {
+        return;
+      }
+      c[240 * i + 8 * j + k] = max_f32(total, 0f);
+    }
+    fn either_nan(a: f32, b: f32) -> bool {
+      return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
+    }
+
+    // The float with these bits. A parameter is no constant, so that NaN and infinity are allowed.
+    fn f32_of_bits(bits: u32) -> f32 {
+      return bitcast<f32>(bits);
+    }
+
+    // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
+    fn max_f32(a: f32, b: f32) -> f32 {
+      let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
+      let larger = select(select(b, a, a > b), equal, a == b);
+      return select(larger, f32_of_bits(0x7fc00000u), either_nan(a, b));
+    }
+    @compute @workgroup_size(4)
+    fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
+      let group = i32(workgroup.x);
+      let lane = i32(invocation);
+      let matrix = group / 8;
+      let i = matrix;
+      let row = 4 * (group / 1 % 8);
+      let column = lane;
+      let left0 = 180 * i + 6 * min(row, 29);
+      let left1 = 180 * i + 6 * min(row + 1, 29);
+      let left2 = 180 * i + 6 * min(row + 2, 29);
+      let left3 = 180 * i + 6 * min(row + 3, 29);
+      let right = 48 * i + 6 * column;
+      var sum0 = vec2<f32>();
+      var sum1 = vec2<f32>();
+      var sum2 = vec2<f32>();
+      var sum3 = vec2<f32>();
+      for (var inner = 0; inner < 4; inner += 4) {
+        let left0_at = left0 + inner + lane;
+        let left1_at = left1 + inner + lane;
+        let left2_at = left2 + inner + lane;
+        let left3_at = left3 + inner + lane;
+        let left_told0 = a[left0_at];
+        let left_told1 = a[left1_at];
+        let left_told2 = a[left2_at];
+        let left_told3 = a[left3_at];
+        let right_at = right + inner;
+        let right_0 = vec2<f32>(b[right_at], b[right_at + 24]);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 0)), right_0, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 0)), right_0, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 0)), right_0, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 0)), right_0, sum3);
+        let right_1 = vec2<f32>(b[right_at + 1], b[right_at + 25]);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 1)), right_1, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 1)), right_1, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 1)), right_1, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 1)), right_1, sum3);
+        let right_2 = vec2<f32>(b[right_at + 2], b[right_at + 26]);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 2)), right_2, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 2)), right_2, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 2)), right_2, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 2)), right_2, sum3);
+        let right_3 = vec2<f32>(b[right_at + 3], b[right_at + 27]);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 3)), right_3, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 3)), right_3, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 3)), right_3, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 3)), right_3, sum3);
+      }
+      for (var inner = 4; inner < 6; inner++) {
+        let left0_at = left0 + inner;
+        let left1_at = left1 + inner;
+        let left2_at = left2 + inner;
+        let left3_at = left3 + inner;
+        let right_at = right + inner;
+        let right_0 = vec2<f32>(b[right_at], b[right_at + 24]);
+        sum0 = fma(vec2(a[left0_at]), right_0, sum0);
+        sum1 = fma(vec2(a[left1_at]), right_0, sum1);
+        sum2 = fma(vec2(a[left2_at]), right_0, sum2);
+        sum3 = fma(vec2(a[left3_at]), right_0, sum3);
+      }
+      var sums = array<vec2<f32>, 4>(sum0, sum1, sum2, sum3);
+      for (var each = 0; each < 4; each++) {
+        let total = sums[each];
+        finish(i, row + each, column, total.x);
+        finish(i, row + each, column + 4, total.y);
+      }
+    }
+    "
+  `);
+});
+
+test.each<[string, Product, string]>([
+  ['a large square', { m: 512, k: 512, n: 512 }, ''],
+  ['a few rows', { m: 3, k: 512, n: 512 }, ''],
+  ['a few columns', { m: 512, k: 512, n: 2 }, ''],
+  ['a matrix and a vector', { m: 512, k: 512, n: 1 }, ''],
+  ['a small one', { m: 16, k: 16, n: 16 }, ''],
+  ['many small ones', { batch: [1000], m: 4, k: 4, n: 4 }, ''],
+])('the tile for %s', (_, product, expected) => {
+  const { lanes, rows, columns } = chooseRegisterTile(productKernel(product), { ...PROFILES.software, subgroups: { least: 4, most: 4 } });
+  expect(`${rows} × ${columns}, lanes along ${lanes}`).toBe(expected);
 });

@@ -31,10 +31,10 @@ const CASES = {
   log1p: { exact: Math.log1p, bound: 1.8, edges: [-1, -1 / 3, 1 / 3, 1, 2 ** 24, 2 ** 100, 2 ** 127, 3.4e38] },
   tanh: { exact: Math.tanh, bound: 2.1, edges: [9.010913, 10, ...halves.map((x) => x / 2)] },
   erf: { exact: erf, bound: 2.3, edges: [1, 3.919206, 4] },
-  sigmoid: { exact: sigmoid, bound: 2, edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)] },
-  sin: { exact: Math.sin, bound: 1.8, edges: angles },
-  cos: { exact: Math.cos, bound: 1.8, edges: angles },
-  tan: { exact: Math.tan, bound: 2.1, edges: angles },
+  sigmoid: { exact: sigmoid, bound: 2.5, edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)] },
+  sin: { exact: Math.sin, bound: 2, edges: angles },
+  cos: { exact: Math.cos, bound: 2, edges: angles },
+  tan: { exact: Math.tan, bound: 2.4, edges: angles },
   // Those of the language, within its bounds.
   sqrt: { exact: Math.sqrt, bound: 3, edges: [1, 4] },
   rsqrt: { exact: (x) => 1 / Math.sqrt(x), bound: 3.5, edges: [1, 4] },
@@ -58,7 +58,8 @@ function pointsOf(edges: readonly number[], count: number): Uint32Array<ArrayBuf
 }
 
 test.each(Object.entries<Case>(CASES))('%s', async (kind, { exact, bound, edges }) => {
-  const points = pointsOf(edges, FULL ? 2 ** 22 : 2 ** 18);
+  const count = FULL ? 2 ** 22 : 2 ** 18;
+  const points = pointsOf(edges, kind === 'erf' ? count / 8 : count); // whose exact values take long
   const [results] = await evaluate(
     ['float32'],
     [points],

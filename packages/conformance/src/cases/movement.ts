@@ -140,7 +140,7 @@ export function describeMovement(device: GetDevice): void {
   });
   test('a repeated sum that is asked for beside what is computed from it', async () => {
     const x = toTensor({ shape: [3], data: [1, 2, 4] }, 'float32');
-    const total = x.neg().sum(0);
+    const total = x.neg().sum({ axis: 0 });
     const repeated = total.unsqueeze(0).expand(3);
     const shifted = x.add(total);
     await realize(total, repeated, shifted);

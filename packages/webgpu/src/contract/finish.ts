@@ -17,7 +17,12 @@ export interface Finish {
 }
 
 /** @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does nothing @param vectors arrays that are declared as vectors of four */
-export function finishOf(kernel: ContractKernel, layout: OperandLayout, isEdged: { readonly rows: boolean; readonly columns: boolean }, vectors?: ReadonlySet<number>): Finish {
+export function finishOf(
+  kernel: ContractKernel,
+  layout: OperandLayout,
+  isEdged: { readonly rows: boolean; readonly columns: boolean },
+  vectors?: ReadonlySet<number>,
+): Finish {
   const { batch, m, n, dtype, stores } = kernel;
   const axes = range(batch.length + 2);
   const body = new Block(1);

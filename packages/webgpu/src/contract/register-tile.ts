@@ -89,8 +89,14 @@ function declarePlace(body: Block, { batch, m, n }: ContractKernel, tile: Regist
     body.line(`let matrix = group / ${down * across};`);
     declareAxes(body, 0, batch, 'matrix');
   }
-  const [row, column] = [times(rows, down === 1 ? '0' : `group / ${across} % ${down}`), times(columns, across === 1 ? '0' : `group % ${across}`)];
-  body.line(`let row = ${tile.lanes === 'm' ? sum(row, 'lane') : row};`, `let column = ${tile.lanes === 'n' ? sum(column, 'lane') : column};`);
+  const [row, column] = [
+    times(rows, down === 1 ? '0' : `group / ${across} % ${down}`),
+    times(columns, across === 1 ? '0' : `group % ${across}`),
+  ];
+  body.line(
+    `let row = ${tile.lanes === 'm' ? sum(row, 'lane') : row};`,
+    `let column = ${tile.lanes === 'n' ? sum(column, 'lane') : column};`,
+  );
 }
 
 /** The elements of a factor for so many steps along k from `inner` on. */
@@ -119,7 +125,11 @@ function addUp(body: Block, { k, dtype }: ContractKernel, unroll: number, sums: 
   const writeSteps = (block: Block, prefix: string, steps: number): void => {
     const [left, right] = sources.map((source) => source(block, 'inner', steps)) as [Load, Load];
     for (let step = 0; step < steps; step++) {
-      const rights = (column: number, width: number): string => vectorText(type, range(width).map((each) => right(column + each, step)));
+      const rights = (column: number, width: number): string =>
+        vectorText(
+          type,
+          range(width).map((each) => right(column + each, step)),
+        );
       sums.addProducts(block, prefix, step, (row) => left(row, step), rights);
     }
   };

@@ -105,9 +105,16 @@ export class Slab {
     if (isVector) body.line(`return ${element(0)};`);
     else {
       range(4).forEach((part) => body.line(`let part${part} = ${element(part)};`));
-      body.line(`return ${vectorText(type, range(4).map((part) => `part${part}`))};`);
+      body.line(
+        `return ${vectorText(
+          type,
+          range(4).map((part) => `part${part}`),
+        )};`,
+      );
     }
-    const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector'].map((name) => `${name}: i32`).join(', ');
+    const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector']
+      .map((name) => `${name}: i32`)
+      .join(', ');
     return `fn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
   }
 
@@ -133,7 +140,14 @@ export class Slab {
     if (this.#alongK) {
       const names = range(count).map((each) => at(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`));
       const one: SlabReads['one'] = (each, step) => `${names[each]!}.${'xyzw'[step]!}`;
-      return { one, four: (each, step) => vectorText(type, range(4).map((part) => one(each + part, step))) };
+      return {
+        one,
+        four: (each, step) =>
+          vectorText(
+            type,
+            range(4).map((part) => one(each + part, step)),
+          ),
+      };
     }
     const names = range(4).map((step) =>
       range(count / 4).map((four) => {

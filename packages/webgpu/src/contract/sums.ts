@@ -41,7 +41,13 @@ export class Sums {
    * One step along k: adds the products of a column of the left factor and a row of the right one, of which `right` gives as many columns as a vector has.
    * @param step tells the names of one loop's steps apart
    */
-  addProducts(block: Block, prefix: string, step: number, left: (row: number) => string, right: (column: number, width: number) => string): void {
+  addProducts(
+    block: Block,
+    prefix: string,
+    step: number,
+    left: (row: number) => string,
+    right: (column: number, width: number) => string,
+  ): void {
     const several = this.#widths.length > 1;
     const named = (name: string, text: string): string => {
       if (/^\w+$/.test(text)) return text;
@@ -51,8 +57,14 @@ export class Sums {
     const rights = this.#widths.map((width, vector) => named(several ? `right_${vector}` : 'right', right(4 * vector, width)));
     for (let row = 0; row < this.rows; row++) {
       const value = several ? named(`left_${row}`, left(row)) : left(row);
-      rights.forEach((name, vector) => block.line(`${this.#name(prefix, row, vector)} += ${value} * ${name};`));
+      rights.forEach((right, vector) => block.line(this.#addProduct(this.#name(prefix, row, vector), value, right, this.#widths[vector]!)));
     }
+  }
+
+  /** Floats are multiplied and added in one instruction where there is one. */
+  #addProduct(name: string, left: string, right: string, width: number): string {
+    if (this.#type !== 'f32') return `${name} += ${left} * ${right};`;
+    return `${name} = fma(${width === 1 ? left : `vec${width}(${left})`}, ${right}, ${name});`;
   }
 
   /** Writes a statement for every sum, in a loop over rows: what it does may be long. */

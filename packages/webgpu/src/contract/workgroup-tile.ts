@@ -131,7 +131,12 @@ function addUp(body: Block, { k, dtype }: ContractKernel, tile: WorkgroupTile, s
   const firsts = ['row', 'column'] as const;
   /** Every vector that an invocation loads: of which slab, from which corner, and which. */
   const loads = slabs.flatMap((slab, side) =>
-    range(Math.ceil(slab.vectors / size)).map((each) => ({ slab, first: firsts[side]!, vector: sum('lane', size * each), name: `${slab.name}_next${each}` })),
+    range(Math.ceil(slab.vectors / size)).map((each) => ({
+      slab,
+      first: firsts[side]!,
+      vector: sum('lane', size * each),
+      name: `${slab.name}_next${each}`,
+    })),
   );
   const begin = (slab: Slab): string => (buffers === 1 ? '0' : times(slab.vectors, 'buffer'));
   const fill = (block: Block, step: string): void => {
@@ -160,7 +165,14 @@ function addUp(body: Block, { k, dtype }: ContractKernel, tile: WorkgroupTile, s
   }
   const quads = loop.nest(`for (var quad = 0; quad < ${inner / 4}; quad++)`);
   const [left, right] = slabs.map((slab) => slab.read(quads, begin(slab), 'quad'));
-  for (const step of range(4)) sums.addProducts(quads, prefix, step, (row) => left!.one(row, step), (column) => right!.four(column, step));
+  for (const step of range(4))
+    sums.addProducts(
+      quads,
+      prefix,
+      step,
+      (row) => left!.one(row, step),
+      (column) => right!.four(column, step),
+    );
   if (buffers === 2) {
     loop.line('buffer = 1 - buffer;');
     for (const { slab, vector, name } of loads) loop.line(slab.store(begin(slab), vector, name));

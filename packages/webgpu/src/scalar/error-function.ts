@@ -4,19 +4,19 @@
  * error of erf x, with coefficients rounded to float32 one after the other, lowest first, and the rest fitted anew each time: to 2⁻²⁴ and to 2⁻²⁵.
  */
 import type { Declarations } from './declaration.ts';
+import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
 export type ErrorFunctionName = 'erf_f32';
 
 /** The error function. */
-export const ERROR_FUNCTION: Declarations<ErrorFunctionName, never> = {
+export const ERROR_FUNCTION: Declarations<ErrorFunctionName, FloatBitsName> = {
   erf_f32: {
-    needs: [],
+    needs: ['bounded_by'],
     code: `
 // erf x: x·p(x²) where |x| < 1, else 1 − q(x)⁴, with the sign of x.
 fn erf_f32(x: f32) -> f32 {
-  let magnitude = abs(x);
-  let a = select(magnitude, 4.0, magnitude > 4.0);
+  let a = bounded_by(abs(x), 4.0);
   let s = a * a;
   let p = 1.12837911 + s * (-0.376122475 + s * (0.112795763 + s * (-0.0266945455 + s * (0.00489836233 + s * -0.000555436302))));
   let high = -0.0400578231 + a * (0.0603962801 + a * (-0.0203675739 + a * (0.00291104498 + a * -0.000155804504)));

@@ -1,16 +1,18 @@
 /**
  * Functions made of exponentials: e to the x is 2 to the k times e to the r, where k is an integer and r is small (Cody and Waite, "Software Manual for the
- * Elementary Functions", 1980). Polynomials are minimax, those of @firsthand/wasm. Products that are subtracted from x are exact, and stand in `fma` lest a
- * compiler that may reorder sums adds the two parts of ln 2 first. The bits of k + 1.5·2²³ end in those of k, and a product with 2²³ moves them to the exponent:
- * a shift, and faster than one on software adapters. There is no branch. NaN comes through because sums and products keep it.
+ * Elementary Functions", 1980). Polynomials are minimax, those of @firsthand/wasm. There is no branch.
+ *
+ * The bits of k + 1.5·2²³ end in those of k, and a product with 2²³ moves them to the exponent. WGSL lets compilers reorder sums, and some do: where that would lose
+ * digits, `fma` and `abs` are in the way; the products in `fma` are exact, so that it does not matter whether it rounds them.
  */
 import type { Declarations } from './declaration.ts';
+import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
 export type ExponentialName = 'exp_f32' | 'expm1_f32' | 'tanh_f32' | 'sigmoid_f32' | 'exp_rest' | 'exp_split' | 'power_of_2';
 
 /** Functions made of exponentials. */
-export const EXPONENTIAL: Declarations<ExponentialName, ExponentialName> = {
+export const EXPONENTIAL: Declarations<ExponentialName, ExponentialName | FloatBitsName> = {
   power_of_2: {
     needs: [],
     code: `
@@ -40,12 +42,12 @@ fn exp_split(x: f32) -> vec2f {
 }`,
   },
   exp_f32: {
-    needs: ['power_of_2'],
+    needs: ['bounded_by', 'power_of_2'],
     code: `
 // eˣ = (1 + (r + r²·p(r)))·2ʲ·2ʲ with |r| ≤ ln 2. Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float;
 // subnormal results are rounded once, by the last product. Beyond ±170 every result is 0 or ∞, and 2ʲ still a float.
 fn exp_f32(x: f32) -> f32 {
-  let bounded = select(select(x, -170.0, x < -170.0), 170.0, x > 170.0);
+  let bounded = bounded_by(x, 170.0);
   let j = floor(bounded * 0.72134752 + 0.5);
   let r = fma(j, -2.85721369e-6, fma(j, -1.3862915, bounded));
   let square = r * r;
@@ -56,44 +58,35 @@ fn exp_f32(x: f32) -> f32 {
 }`,
   },
   expm1_f32: {
-    needs: ['exp_split', 'power_of_2'],
+    needs: ['is_nan', 'exp_split', 'power_of_2'],
     code: `
 // eˣ − 1 = (eʳ − 1)·2ᵏ + (2ᵏ − 1). From 80 on half of it is computed, and doubled: 2ᵏ may be 2¹²⁸. −0 stays −0.
 fn expm1_f32(x: f32) -> f32 {
-  let bounded = select(select(x, -20.0, x < -20.0), 89.0, x > 89.0);
-  let split = exp_split(bounded);
+  let split = exp_split(select(select(x, -20.0, x < -20.0), 89.0, x > 89.0));
   let large = x > 80.0;
   let power = power_of_2(split.x - select(0.0, 1.0, large));
-  let result = (split.y * power + (power - 1.0)) * select(1.0, 2.0, large);
-  return bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u));
+  let result = fma(split.y, power, power - 1.0) * select(1.0, 2.0, large);
+  return select(bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u)), x, is_nan(x));
 }`,
   },
   tanh_f32: {
-    needs: ['exp_split', 'power_of_2'],
+    needs: ['bounded_by', 'exp_split', 'power_of_2'],
     code: `
-// (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, times 2ᵏ above and below, with the sign of x. tanh 10 rounds to 1.
+// (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, times 2ᵏ above and below, with the sign of x. tanh 10 rounds to 1. 2ᵏ ≥ 1, and where it is 1, it must vanish before the rest is added.
 fn tanh_f32(x: f32) -> f32 {
-  let magnitude = abs(x);
-  let bounded = select(magnitude, 10.0, magnitude > 10.0);
-  let split = exp_split(-2.0 * bounded);
+  let split = exp_split(-2.0 * bounded_by(abs(x), 10.0));
   let power = power_of_2(-split.x);
-  let result = ((power - 1.0) - split.y) / ((power + 1.0) + split.y);
+  let result = (abs(power - 1.0) - split.y) / ((power + 1.0) + split.y);
   return bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u));
 }`,
   },
   sigmoid_f32: {
-    needs: ['exp_split', 'power_of_2'],
+    needs: ['exp_f32'],
     code: `
-// 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + e⁻ʳ). The smaller of 2ᵏ and 1 meets e⁻ʳ − 1 first, so that only the last sum is rounded noticeably. Where results may be subnormal, k
-// is taken 64 too high, and 2⁻⁶⁴ multiplied last. The results beyond −110 and 87 are 0 and 1.
+// 1/(1 + e⁻ˣ), which is eˣ/(1 + eˣ), so that no exponential is larger than 1.
 fn sigmoid_f32(x: f32) -> f32 {
-  let bounded = select(select(x, -110.0, x < -110.0), 87.0, x > 87.0);
-  let split = exp_split(-bounded);
-  let low = x < -80.0;
-  let power = power_of_2(select(0.0, 64.0, low) - split.x);
-  let above = power > 1.0;
-  let denominator = (select(power, 1.0, above) + split.y) + select(1.0, power, above);
-  return (power / denominator) * select(1.0, 0x1p-64, low);
+  let e = exp_f32(-abs(x));
+  return select(1.0, e, x < 0.0) / (1.0 + e);
 }`,
   },
 };

@@ -12,7 +12,9 @@ export type FloatBitsName =
   | 'runtime_i32'
   | 'runtime_u32'
   | 'is_nan'
+  | 'either_nan'
   | 'is_true'
+  | 'bounded_by'
   | 'sign_f32'
   | 'max_f32'
   | 'min_f32'
@@ -57,12 +59,30 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }`,
   },
+  either_nan: {
+    needs: [],
+    code: `
+fn either_nan(a: f32, b: f32) -> bool {
+  return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
+}`,
+  },
   is_true: {
     needs: [],
     code: `
 // x ≠ 0, for NaN and subnormal numbers too.
 fn is_true(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) != 0u;
+}`,
+  },
+  bounded_by: {
+    needs: [],
+    code: `
+// x, or bound > 0 with the sign of x where |x| is larger; NaN stays, which it might not if floats were compared.
+fn bounded_by(x: f32, bound: f32) -> f32 {
+  let bits = bitcast<u32>(x);
+  let limit = bitcast<u32>(bound);
+  let larger = (bits & 0x7fffffffu) - limit <= 0x7f800000u - limit;
+  return select(x, bitcast<f32>((bits & 0x80000000u) | limit), larger);
 }`,
   },
   sign_f32: {
@@ -76,23 +96,23 @@ fn sign_f32(x: f32) -> f32 {
 }`,
   },
   max_f32: {
-    needs: ['is_nan'],
+    needs: ['either_nan', 'f32_of_bits'],
     code: `
 // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
 fn max_f32(a: f32, b: f32) -> f32 {
   let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
   let larger = select(select(b, a, a > b), equal, a == b);
-  return select(larger, a, is_nan(a));
+  return select(larger, f32_of_bits(0x7fc00000u), either_nan(a, b));
 }`,
   },
   min_f32: {
-    needs: ['is_nan'],
+    needs: ['either_nan', 'f32_of_bits'],
     code: `
 // The smaller one, −0 being smaller than 0; NaN if one is.
 fn min_f32(a: f32, b: f32) -> f32 {
   let equal = bitcast<f32>(bitcast<u32>(a) | bitcast<u32>(b));
   let smaller = select(select(b, a, a < b), equal, a == b);
-  return select(smaller, a, is_nan(a));
+  return select(smaller, f32_of_bits(0x7fc00000u), either_nan(a, b));
 }`,
   },
   to_half: {

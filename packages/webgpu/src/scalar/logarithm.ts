@@ -54,7 +54,7 @@ fn log1p_f32(x: f32) -> f32 {
   let exponent = (bitcast<i32>(scaled + 1.0) - 0x3f2aaaab) & -0x800000;
   let power = bitcast<f32>(0x3f800000 - exponent);
   let k = f32(exponent) * 0x1p-23 + select(0.0, 64.0, huge);
-  let result = log_sum(k, scaled * power + (power - 1.0));
+  let result = log_sum(k, fma(scaled, power, power - 1.0));
   let signed = bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u));
   let bits = bitcast<u32>(x);
   let finite = bits < 0x7f800000u || (bits >= 0x80000000u && bits < 0xbf800000u);

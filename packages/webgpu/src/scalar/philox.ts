@@ -38,7 +38,7 @@ fn multiply_high(a: u32, b: u32) -> u32 {
 fn philox_block(first_key: vec2u, counter: vec4u) -> vec4u {
   var key = first_key;
   var c = counter;
-  for (var round = 0; round < 10; round++) {
+  for (var i = 0; i < 10; i++) {
     let high = vec2u(multiply_high(c.x, 0xd2511f53u), multiply_high(c.z, 0xcd9e8d57u));
     let low = vec2u(c.x * 0xd2511f53u, c.z * 0xcd9e8d57u);
     c = vec4u(high.y ^ c.y ^ key.x, low.y, high.x ^ c.w ^ key.y, low.x);

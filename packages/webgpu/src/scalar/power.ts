@@ -36,14 +36,14 @@ fn log2_split(x: f32) -> vec2f {
   let d_high = upper_12(d);
   let d_low = m - (d_high - c);
   let s_high = upper_12(f / d);
-  let s_low = ((f - s_high * d_high) - s_high * d_low) / d;
+  let s_low = fma(-s_high, d_low, fma(-s_high, d_high, f)) / d;
   let s = s_high + s_low;
   let z = s * s;
   let p = z * (0.961796761 + z * (0.577039063 + z * 0.418657094));
   let product = s_high * 2.8857421875; // 12 bits of 2/ln 2
   let small = s_high * -0.000352105722 + (s_low * 2.88539008 + (s * p + select(0.0, 1.56322116e-6, upper)));
   let high = upper_12((whole + product) + small);
-  return vec2f(high, ((whole - high) + product) + small);
+  return vec2f(high, fma(s_high, 2.8857421875, whole - high) + small);
 }`,
   },
   pow_positive: {
@@ -59,7 +59,7 @@ fn pow_positive(x: f32, y: f32) -> f32 {
   let power = product + small;
   let usual = abs(power) < 200.0;
   let n = floor(select(select(-200.0, 200.0, power > 0.0), power, usual) + 0.5);
-  let rest = select(0.0, (product - n) + small, usual);
+  let rest = select(0.0, fma(y_high, log2.x, -n) + small, usual);
   let half = floor(n * 0.5);
   let first = power_of_2(half);
   return fma(exp_rest(rest * 0.693147181), first, first) * power_of_2(n - half);
