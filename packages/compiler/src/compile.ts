@@ -30,7 +30,10 @@ import { decideStoring, type Owner, type Storing } from './schedule/storing.ts';
  */
 export function compileProgram(program: Program, target: Target): Plan {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
-  const roots = simplify(inline(wanted, (composite) => target.isOwn?.(composite) === true), { scatterInFloat64: target.float64 });
+  const roots = simplify(
+    inline(wanted, (composite) => target.isOwn?.(composite) === true),
+    { scatterInFloat64: target.float64 },
+  );
   const schedule = scheduleNodes(roots, target.singleLimit);
   const storing = decideStoring(roots, schedule);
   const units = inOrder(lowerAll(schedule, storing), storing.outputs);

@@ -57,7 +57,10 @@ const TRAININGS: { readonly [name: string]: Training } = {
   'a perceptron': {
     create: () => new Perceptron(),
     batch: (step) => [
-      tensor(Float32Array.from({ length: 8 * 20 }, (_, place) => Math.sin(place * (step + 1))), { shape: [8, 20] }),
+      tensor(
+        Float32Array.from({ length: 8 * 20 }, (_, place) => Math.sin(place * (step + 1))),
+        { shape: [8, 20] },
+      ),
       tensor(integers(8, 10, step)),
     ],
   },

@@ -46,7 +46,13 @@ const FEATURES = ['subgroups', 'timestamp-query'] as const;
  * console.log(await tensor([1, 2, 3], { device }).square().toArray()); // [ 1, 4, 9 ]
  * ```
  */
-export async function createWebGPU({ adapter, device, kernels = [], timings = false, onProgress = () => {} }: WebGPUOptions = {}): Promise<WebGPUDevice> {
+export async function createWebGPU({
+  adapter,
+  device,
+  kernels = [],
+  timings = false,
+  onProgress = () => {},
+}: WebGPUOptions = {}): Promise<WebGPUDevice> {
   const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;
   const gpu = device ?? (await requestDevice(chosen!));
   const { profile, findings } = await selfTest(gpu, profileOf(gpu));
@@ -73,19 +79,14 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   }
 }
 
-/** Node's GPU, once for the process: its devices end with it. */
-let nodeGPU: Promise<GPU> | null = null;
+/** The GPU of the package `webgpu`, once for the process: its devices end with it. */
+let imported: Promise<GPU> | null = null;
 
 /** What the platform calls WebGPU. */
 async function findGPU(): Promise<GPU> {
   if (typeof navigator !== 'undefined' && navigator.gpu !== undefined) return navigator.gpu;
-  if (typeof process === 'undefined' || process.versions?.node === undefined) {
-    throw new DeviceError(
-      'webgpu: this browser has no WebGPU here: use a recent Chrome, Edge, Safari or Firefox on a page that is served by https or from localhost, or the wasm device',
-    );
-  }
-  nodeGPU ??= importGPU();
-  return nodeGPU;
+  imported ??= importGPU();
+  return imported;
 }
 
 async function importGPU(): Promise<GPU> {
@@ -95,8 +96,12 @@ async function importGPU(): Promise<GPU> {
     const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { create: (options: readonly string[]) => GPU };
     return create([]);
   } catch (cause) {
-    nodeGPU = null;
-    throw new DeviceError('webgpu: Node has no WebGPU of its own: install the package that brings it, `npm install webgpu`', { cause });
+    imported = null;
+    throw new DeviceError(
+      'webgpu: there is no WebGPU here: in Node, install the package that brings it, `npm install webgpu`; in a browser, use a recent Chrome, Edge, Safari or Firefox, ' +
+        'on a page that is served by https or from localhost; or use the wasm device',
+      { cause },
+    );
   }
 }
 

@@ -128,7 +128,13 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(subgroup_size) size
 }
 
 /** Runs a shader once; null if it is not valid here. */
-async function compute(gpu: GPUDevice, label: string, code: string, given: Float32Array<ArrayBuffer>, length: number): Promise<Float32Array | null> {
+async function compute(
+  gpu: GPUDevice,
+  label: string,
+  code: string,
+  given: Float32Array<ArrayBuffer>,
+  length: number,
+): Promise<Float32Array | null> {
   const { storage, copySource, copyTarget, mapRead } = BUFFER_USAGE;
   gpu.pushErrorScope('validation');
   const input = gpu.createBuffer({ label, size: given.byteLength, usage: storage | copyTarget });
@@ -151,7 +157,10 @@ async function compute(gpu: GPUDevice, label: string, code: string, given: Float
     await result.mapAsync(MAP_READ);
     return new Float32Array(result.getMappedRange().slice(0));
   } catch (cause) {
-    throw new DeviceError(`webgpu: the GPU device was lost while it was being tested: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new DeviceError(
+      `webgpu: the GPU device was lost while it was being tested: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   } finally {
     for (const buffer of [input, output, result]) buffer.destroy();
   }

@@ -112,24 +112,32 @@ test('a small kernel as text', () => {
     @group(0) @binding(0) var<storage, read> a: array<vec4<f32>, 120>;
     @group(0) @binding(1) var<storage, read> b: array<vec4<f32>, 96>;
     @group(0) @binding(2) var<storage, read_write> c: array<f32, 1280>;
+
     var<workgroup> left_slab: array<vec4<f32>, 16>;
+    // The place of a vector.
     fn left_slot(position: i32, quad: i32) -> i32 {
       return position + quad;
     }
+    // A vector of the slab that begins at \`first\` and \`inner\`, by number.
     fn left_vector(first: i32, inner: i32, vector: i32) -> vec4<f32> {
-      let position = first + vector / 1;
-      let step = inner + 4 * (vector % 1);
+      let position = first + vector;
+      let step = inner;
       return a[(12 * position + step) / 4];
     }
+
     var<workgroup> right_slab: array<vec4<f32>, 16>;
+    // The place of a vector.
     fn right_slot(position: i32, quad: i32) -> i32 {
       return position + quad;
     }
+    // A vector of the slab that begins at \`first\` and \`inner\`, by number.
     fn right_vector(first: i32, inner: i32, vector: i32) -> vec4<f32> {
-      let position = first + vector / 1;
-      let step = inner + 4 * (vector % 1);
+      let position = first + vector;
+      let step = inner;
       return b[(12 * position + step) / 4];
     }
+
+    // What becomes of a sum.
     fn finish(i: i32, j: i32, total: f32) {
       c[32 * i + j] = total;
     }
@@ -147,10 +155,10 @@ test('a small kernel as text', () => {
       var sum2 = vec4<f32>();
       var sum3 = vec4<f32>();
       var buffer = 0;
-      left_slab[8 * buffer + left_slot(lane / 1, lane % 1)] = left_vector(row, 0, lane);
-      left_slab[8 * buffer + left_slot((lane + 4) / 1, (lane + 4) % 1)] = left_vector(row, 0, lane + 4);
-      right_slab[8 * buffer + right_slot(lane / 1, lane % 1)] = right_vector(column, 0, lane);
-      right_slab[8 * buffer + right_slot((lane + 4) / 1, (lane + 4) % 1)] = right_vector(column, 0, lane + 4);
+      left_slab[8 * buffer + left_slot(lane, 0)] = left_vector(row, 0, lane);
+      left_slab[8 * buffer + left_slot(lane + 4, 0)] = left_vector(row, 0, lane + 4);
+      right_slab[8 * buffer + right_slot(lane, 0)] = right_vector(column, 0, lane);
+      right_slab[8 * buffer + right_slot(lane + 4, 0)] = right_vector(column, 0, lane + 4);
       workgroupBarrier();
       for (var inner = 0; inner < 12; inner += 4) {
         var left_next0: vec4<f32>;
@@ -194,10 +202,10 @@ test('a small kernel as text', () => {
           sum3 = fma(vec4(left3.w), right_3, sum3);
         }
         buffer = 1 - buffer;
-        left_slab[8 * buffer + left_slot(lane / 1, lane % 1)] = left_next0;
-        left_slab[8 * buffer + left_slot((lane + 4) / 1, (lane + 4) % 1)] = left_next1;
-        right_slab[8 * buffer + right_slot(lane / 1, lane % 1)] = right_next0;
-        right_slab[8 * buffer + right_slot((lane + 4) / 1, (lane + 4) % 1)] = right_next1;
+        left_slab[8 * buffer + left_slot(lane, 0)] = left_next0;
+        left_slab[8 * buffer + left_slot(lane + 4, 0)] = left_next1;
+        right_slab[8 * buffer + right_slot(lane, 0)] = right_next0;
+        right_slab[8 * buffer + right_slot(lane + 4, 0)] = right_next1;
         workgroupBarrier();
       }
       var sums = array<vec4<f32>, 4>(sum0, sum1, sum2, sum3);
@@ -225,6 +233,8 @@ test('a vector and a matrix as text', () => {
     @group(0) @binding(1) var<storage, read> b: array<f32, 20000>;
     @group(0) @binding(2) var<storage, read_write> c: array<f32, 200>;
     var<workgroup> parts: array<f32, 256>;
+
+    // What becomes of a sum.
     fn finish(i: i32, j: i32, total: f32) {
       c[200 * i + j] = total;
     }
@@ -233,8 +243,10 @@ test('a vector and a matrix as text', () => {
     fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) invocation: u32) {
       let group = i32(workgroup.x);
       let lane = i32(invocation);
+      let row = 0;
+      let column = 4 * (group % 50);
       let slice = lane % 64;
-      let position = 4 * (group % 50) + lane / 64;
+      let position = column + lane / 64;
       let right = 100 * position;
       let left = 0;
       var sum = f32();
@@ -251,7 +263,7 @@ test('a vector and a matrix as text', () => {
         }
       }
       if (slice == 0) {
-        finish(0, position, parts[lane]);
+        finish(row, position, parts[lane]);
       }
     }
     "

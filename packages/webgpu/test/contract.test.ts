@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { chooseRegisterTile } from '../src/contract/choose-register.ts';
 import { registerTileShader, type RegisterTile } from '../src/contract/register-tile.ts';
+import type { AdapterProfile } from '../src/profile.ts';
 import { affine, kernelsOf, load, PROFILES } from './support/kernels.ts';
 import { plainLayout } from './support/run-shader.ts';
 import { arraysFor, expectProduct, products, withQuotients } from './support/products.ts';
@@ -136,6 +137,8 @@ test('a small kernel as text', () => {
     @group(0) @binding(0) var<storage, read> a: array<f32, 360>;
     @group(0) @binding(1) var<storage, read> b: array<f32, 96>;
     @group(0) @binding(2) var<storage, read_write> c: array<f32, 480>;
+
+    // What becomes of a sum.
     fn finish(i: i32, j: i32, k: i32, total: f32) {
       if (j >= 30) {
         return;
@@ -163,7 +166,7 @@ test('a small kernel as text', () => {
       let lane = i32(invocation);
       let matrix = group / 8;
       let i = matrix;
-      let row = 4 * (group / 1 % 8);
+      let row = 4 * (group % 8);
       let column = lane;
       let left0 = 180 * i + 6 * min(row, 29);
       let left1 = 180 * i + 6 * min(row + 1, 29);
@@ -228,14 +231,29 @@ test('a small kernel as text', () => {
   `);
 });
 
-test.each<[string, Product, string]>([
-  ['a large square', { m: 512, k: 512, n: 512 }, ''],
-  ['a few rows', { m: 3, k: 512, n: 512 }, ''],
-  ['a few columns', { m: 512, k: 512, n: 2 }, ''],
-  ['a matrix and a vector', { m: 512, k: 512, n: 1 }, ''],
-  ['a small one', { m: 16, k: 16, n: 16 }, ''],
-  ['many small ones', { batch: [1000], m: 4, k: 4, n: 4 }, ''],
-])('the tile for %s', (_, product, expected) => {
-  const { lanes, rows, columns } = chooseRegisterTile(productKernel(product), { ...PROFILES.software, subgroups: { least: 4, most: 4 } });
-  expect(`${rows} × ${columns}, lanes along ${lanes}`).toBe(expected);
+test('tiles are large where there is much to do, and their lanes lie where there is room', () => {
+  const profile: AdapterProfile = { ...PROFILES.software, subgroups: { least: 4, most: 4 } };
+  const tileFor = (product: Product): string => {
+    const { lanes, rows, columns } = chooseRegisterTile(productKernel(product), profile);
+    return `${rows} × ${columns} along ${lanes}`;
+  };
+  expect({
+    'a large square': tileFor({ m: 512, k: 512, n: 512 }),
+    'a few rows': tileFor({ m: 3, k: 512, n: 512 }),
+    'a few columns': tileFor({ m: 512, k: 512, n: 2 }),
+    'a matrix and a vector': tileFor({ m: 512, k: 512, n: 1 }),
+    'a small one': tileFor({ m: 16, k: 16, n: 16 }),
+    'a layer with ten outputs': tileFor({ m: 64, k: 128, n: 10 }),
+    'many small ones': tileFor({ batch: [1000], m: 4, k: 4, n: 4 }),
+  }).toMatchInlineSnapshot(`
+    {
+      "a few columns": "8 × 2 along m",
+      "a few rows": "3 × 8 along n",
+      "a large square": "16 × 8 along n",
+      "a layer with ten outputs": "8 × 1 along n",
+      "a matrix and a vector": "4 × 1 along m",
+      "a small one": "2 × 1 along n",
+      "many small ones": "4 × 1 along n",
+    }
+  `);
 });

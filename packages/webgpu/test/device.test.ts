@@ -58,9 +58,19 @@ describe('a training step', () => {
     const raw = await rawDevice();
     const device = await createWebGPU({ device: raw });
     setDefaultDevice(device);
-    const w = tensor([[0.3, -0.2], [0.5, 0.1]], { requiresGrad: true });
+    const w = tensor(
+      [
+        [0.3, -0.2],
+        [0.5, 0.1],
+      ],
+      { requiresGrad: true },
+    );
     const train = step(w);
-    const batch = (): Tensor => tensor([[1, 2], [3, 4]]);
+    const batch = (): Tensor =>
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]);
     const first = await train(batch()).item();
     for (let index = 0; index < 3; index++) await train(batch()).item();
     const submit = vi.spyOn(raw.queue, 'submit');
@@ -78,12 +88,24 @@ describe('a training step', () => {
   test('goes on after the device is lost, on a fresh one, from what the host holds', async () => {
     const run = async (steps: number, from: readonly (readonly number[])[], device: Device): Promise<number[][]> => {
       setDefaultDevice(device);
-      const w = tensor(from.map((row) => [...row]), { requiresGrad: true });
+      const w = tensor(
+        from.map((row) => [...row]),
+        { requiresGrad: true },
+      );
       const train = step(w);
-      for (let index = 0; index < steps; index++) await train(tensor([[1, 2], [3, 4]])).item();
+      for (let index = 0; index < steps; index++)
+        await train(
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+        ).item();
       return (await w.detach().toArray()) as number[][];
     };
-    const start = [[0.3, -0.2], [0.5, 0.1]];
+    const start = [
+      [0.3, -0.2],
+      [0.5, 0.1],
+    ];
     const straight = await run(6, start, await createWebGPU());
     const raw = await rawDevice();
     const doomed = await createWebGPU({ device: raw });
@@ -110,8 +132,8 @@ describe('a kernel of the user’s own', () => {
   /** x·sigmoid(x)·y */
   const swiglu: Composite<{ readonly beta: number }> = {
     name: 'swiglu',
-    infer: (_, x) => [x!],
-    body: ({ beta }, x, y) => [mul(mul(x!, unary('sigmoid', mul(x!, beta))), y!)],
+    infer: (_, x) => [x],
+    body: ({ beta }, x, y) => [mul(mul(x, unary('sigmoid', mul(x, beta))), y)],
   };
   const kernel = defineKernel(swiglu, ({ outputs, attrs }) => {
     const size = outputs[0]!.shape.reduce((product, extent) => product * extent, 1);

@@ -198,7 +198,8 @@ class Scheduler {
 
   /** Where a node would stand in a group, or why it cannot join. */
   #levelIn(group: Group, node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): Level | { readonly refusal: string } {
-    if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own') return { refusal: `nothing joins a ${group.kind} kernel` };
+    if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own')
+      return { refusal: `nothing joins a ${group.kind} kernel` };
     if (this.#isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
     const inside = aligned.filter(({ base }) => this.groups.of(base) === group);
     for (const { base } of [...aligned, ...elsewhere]) {

@@ -1,21 +1,22 @@
 /**
- * Which register tile is the fastest: the one that costs least, as counted from the costs of what it does. They are nanoseconds of one core of a busy machine, fitted to 90 runs of
- * shapes and tiles on SwiftShader (all within a quarter, most within a tenth); only their ratios matter. A larger tile has fewer loads, a smaller one wastes less at the edges
+ * Which register tile is the fastest: the one that costs least, as counted from the costs of what it does. They are nanoseconds of one core of a busy machine, fitted to 67 runs of
+ * shapes and tiles on SwiftShader (half of them within 4 %, all within a quarter); only their ratios matter. A larger tile has fewer loads, a smaller one wastes less at the edges
  * and is compiled sooner.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../profile.ts';
-import { workgroupsOf, type RegisterTile } from './register-tile.ts';
+import { extentOf, type RegisterTile } from './register-tile.ts';
+import { tilesOf } from './tiles.ts';
 
 const ROWS = [1, 2, 3, 4, 6, 8, 12, 16] as const;
 const COLUMNS = [1, 2, 3, 4, 8] as const;
 
 /** Of a vector of lanes each: a multiplication and addition, a load, a sum that is stored; then what a turn and a workgroup cost beside them. */
-const NANOSECONDS = { product: 2.3, load: 18, store: 50, turn: 10, workgroup: 350 } as const;
+const NANOSECONDS = { product: 2.25, load: 17, store: 54, turn: 13, workgroup: 480 } as const;
 /** Compiling a tile, by the products and the loads in its text. */
-const COMPILING = { product: 250_000, load: 1_250_000 } as const;
+const COMPILING = { product: 460_000, load: 850_000 } as const;
 /** So often will a shader run, as if it were known: compiling counts as this part of a run. */
-const RUNS = 300;
+const RUNS = 500;
 /** Cores that a machine has, as if it were known: fewer workgroups leave some without work. */
 const CORES = 4;
 
@@ -42,7 +43,7 @@ export function costOf(kernel: ContractKernel, tile: RegisterTile): number {
   const [products, loads] = [rows * columns, own + (tells ? shared / width : shared)];
   const { product, load, store, turn, workgroup } = NANOSECONDS;
   const step = products * product + loads * load + turn / unroll;
-  const rounds = Math.ceil(workgroupsOf(kernel, tile) / CORES);
+  const rounds = Math.ceil(tilesOf(kernel, extentOf(tile)) / CORES);
   const compiling = unroll * (products * COMPILING.product + loads * COMPILING.load);
   return rounds * (kernel.k * step + products * store + workgroup) + compiling / RUNS / CORES;
 }

@@ -4,7 +4,8 @@
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../profile.ts';
-import { bytesOf, invocationsOf, workgroupsOf, type WorkgroupTile } from './workgroup-tile.ts';
+import { tilesOf } from './tiles.ts';
+import { bytesOf, invocationsOf, type WorkgroupTile } from './workgroup-tile.ts';
 
 const COMMON = { buffers: 2, vectors: true } as const;
 /** From the largest to the smallest, with what an invocation of each does in a time, compared with the first. */
@@ -28,7 +29,7 @@ export function chooseWorkgroupTile(kernel: ContractKernel, { maxInvocations, wo
   let least = Infinity;
   for (const { tile, rate } of WORKGROUP_TILES) {
     if (invocationsOf(tile) > maxInvocations || bytesOf(tile) > workgroupBytes) continue;
-    const workgroups = workgroupsOf(kernel, tile);
+    const workgroups = tilesOf(kernel, tile);
     const cost = (Math.max(workgroups, ENOUGH) * tile.rows * tile.columns) / rate;
     if (cost < least) [best, least] = [tile, cost];
   }

@@ -35,7 +35,7 @@ function factorFor(kernel: ContractKernel, name: Factor['name']): Factor {
   const batch = kernel.batch.map((_, each) => axisName(each));
   const parameters = [...batch, axisName(axis), axisName(rank + 2)].map((each) => `${each}: i32`).join(', ');
   const at: Factor['at'] = (...positions) => `${name}_place(${[...batch, ...positions].join(', ')})`;
-  const declaration = `fn ${name}_place(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
+  const declaration = `\n// Where an element lies.\nfn ${name}_place(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
   return { name, operand, index, steps: null, at, declaration };
 }
 

@@ -38,7 +38,7 @@ export function finishOf(
   const first = batch.map((_, axis) => `${axisName(axis)}, `).join('');
   return {
     expressions,
-    declaration: `fn finish(${parameters}, total: ${elementType(dtype)}) {\n${body.toString()}}`,
+    declaration: `\n// What becomes of a sum.\nfn finish(${parameters}, total: ${elementType(dtype)}) {\n${body.toString()}}`,
     call: (rowText, columnText, total) => `finish(${first}${rowText}, ${columnText}, ${total});`,
   };
 }

@@ -3,10 +3,8 @@
  * matrix's own axis or along k. A workgroup shares out positions and steps along k; the sums of one position are added up by a tree in workgroup memory.
  */
 import type { ContractKernel } from '@firsthand/compiler';
-import { sizeOf } from '@firsthand/linalg';
 import { Block } from '../emit/block.ts';
-import { GROUP_ROW, shaderOf } from '../emit/module.ts';
-import { declareAxes } from '../kernels/axes.ts';
+import { shaderOf } from '../emit/module.ts';
 import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { Elements, factorsOf } from './factor.ts';
@@ -14,7 +12,8 @@ import { finishOf } from './finish.ts';
 import { headerOf } from './header.ts';
 import { liesAlongK } from './slab.ts';
 import { SUM_BLOCK } from './sums.ts';
-import { sum, times } from './text.ts';
+import { over, rest, sum, times } from './text.ts';
+import { declareTile, edgesOf, tilesOf } from './tiles.ts';
 
 /** Invocations of a workgroup, and those that lie along k: few where the matrix is contiguous along its own axis, many where it is along k. */
 const SIZE = 256;
@@ -27,7 +26,7 @@ function power(number: number, most: number): number {
 
 /** The shader of a product with m = 1 or n = 1. */
 export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout): Shader {
-  const { batch, m, n, k, dtype } = kernel;
+  const { m, n, k, dtype } = kernel;
   const [left, right] = factorsOf(kernel);
   const [vector, matrix, extent] = m === 1 ? [left, right, n] : [right, left, m];
   const alongK = liesAlongK(matrix);
@@ -35,24 +34,22 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   const positions = power(extent, SIZE / wanted);
   const slices = power(k, SIZE / positions);
   const size = positions * slices;
-  const groups = Math.ceil(extent / positions);
-  const workgroups = sizeOf(batch) * groups;
-  const hasEdge = extent % positions !== 0;
-  const finish = finishOf(kernel, layout, { rows: hasEdge && m > 1, columns: hasEdge && m === 1 });
+  const tile = m === 1 ? { rows: 1, columns: positions } : { rows: positions, columns: 1 };
+  const finish = finishOf(kernel, layout, edgesOf(kernel, tile));
   const { expressions } = finish;
   const type = elementType(dtype);
 
   const body = new Block(1);
-  if (workgroups > GROUP_ROW) body.nest(`if (group >= ${workgroups})`).line('return;');
-  if (batch.length > 0) {
-    body.line(`let matrix = group / ${groups};`);
-    declareAxes(body, 0, batch, 'matrix');
-  }
-  const [slice, place] = alongK ? [`lane % ${slices}`, `lane / ${slices}`] : [`lane / ${positions}`, `lane % ${positions}`];
-  const first = groups === 1 ? '0' : times(positions, `group % ${groups}`);
-  body.line(`let slice = ${slice};`, `let position = ${sum(first, place)};`);
+  declareTile(body, kernel, tile);
+  const [slice, place] = alongK ? [rest('lane', slices), over('lane', slices)] : [over('lane', positions), rest('lane', positions)];
+  body.line(`let slice = ${slice};`, `let position = ${sum(m === 1 ? 'column' : 'row', place)};`);
   const at = { step: 1, count: 1 };
-  const elements = new Elements(matrix, { ...at, first: 'position', last: hasEdge ? extent - 1 : null }, expressions, body);
+  const elements = new Elements(
+    matrix,
+    { ...at, first: 'position', last: extent % positions === 0 ? null : extent - 1 },
+    expressions,
+    body,
+  );
   const factors = new Elements(vector, { ...at, first: '0', last: null }, expressions, body);
   const addTo = (block: Block, total: string): void => {
     const [element, factor] = [elements, factors].map((each) => each.along(block, 'inner')(0));
@@ -77,12 +74,12 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   }
   const last = slices === 1 ? body : body.nest('if (slice == 0)');
   const total = slices === 1 ? 'sum' : 'parts[lane]';
-  last.line(m === 1 ? finish.call('0', 'position', total) : finish.call('position', '0', total));
+  last.line(m === 1 ? finish.call('row', 'position', total) : finish.call('position', 'column', total));
 
   return shaderOf({
     expressions,
     size,
-    workgroups,
+    workgroups: tilesOf(kernel, tile),
     body,
     header: headerOf(kernel, `a workgroup has ${positions} sums, each of which ${slices} invocations add up`),
     declarations: [

@@ -7,17 +7,17 @@
  * are large, and elements that all lanes need are loaded by one lane each, for as many steps along k as there are lanes, and told to the others.
  */
 import type { ContractKernel } from '@firsthand/compiler';
-import { sizeOf } from '@firsthand/linalg';
 import { Block } from '../emit/block.ts';
-import { GROUP_ROW, shaderOf } from '../emit/module.ts';
-import { declareAxes, range } from '../kernels/axes.ts';
+import { shaderOf } from '../emit/module.ts';
+import { range } from '../kernels/axes.ts';
 import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { Elements, factorsOf, type Load } from './factor.ts';
 import { finishOf } from './finish.ts';
 import { headerOf } from './header.ts';
-import { SUM_BLOCK, Sums, vectorText } from './sums.ts';
+import { sumInBlocks, Sums, vectorText } from './sums.ts';
 import { sum, times } from './text.ts';
+import { declareTile, edgesOf, tilesOf, type TileExtent } from './tiles.ts';
 
 /** How the work is shared out. */
 export interface RegisterTile {
@@ -35,14 +35,8 @@ export interface RegisterTile {
 }
 
 /** Rows and columns of a workgroup. */
-export function extentOf({ lanes, width, rows, columns }: RegisterTile): { readonly rows: number; readonly columns: number } {
+export function extentOf({ lanes, width, rows, columns }: RegisterTile): TileExtent {
   return lanes === 'm' ? { rows: rows * width, columns } : { rows, columns: columns * width };
-}
-
-/** Workgroups of a product. */
-export function workgroupsOf({ batch, m, n }: ContractKernel, tile: RegisterTile): number {
-  const { rows, columns } = extentOf(tile);
-  return sizeOf(batch) * Math.ceil(m / rows) * Math.ceil(n / columns);
 }
 
 /** The shader of a product. */
@@ -50,13 +44,11 @@ export function registerTileShader(kernel: ContractKernel, layout: OperandLayout
   const { m, n, dtype } = kernel;
   const { lanes, width, rows, columns, tells } = tile;
   const extent = extentOf(tile);
-  const isEdged = { rows: m % extent.rows !== 0, columns: n % extent.columns !== 0 };
+  const isEdged = edgesOf(kernel, extent);
   const finish = finishOf(kernel, layout, isEdged);
   const { expressions } = finish;
-  const workgroups = workgroupsOf(kernel, tile);
   const body = new Block(1);
-  if (workgroups > GROUP_ROW) body.nest(`if (group >= ${workgroups})`).line('return;');
-  declarePlace(body, kernel, tile);
+  declareTile(body, kernel, extent, lanes);
 
   const [left, right] = factorsOf(kernel);
   const rowsOf = { first: 'row', step: lanes === 'm' ? width : 1, count: rows, last: isEdged.rows ? m - 1 : null };
@@ -73,30 +65,12 @@ export function registerTileShader(kernel: ContractKernel, layout: OperandLayout
   return shaderOf({
     expressions,
     size: width,
-    workgroups,
+    workgroups: tilesOf(kernel, extent),
     body,
     header: headerOf(kernel, `an invocation has ${rows} × ${columns} sums; ${width} lanes lie along ${lanes}`),
     declarations: [...[left, right].flatMap(({ declaration }) => declaration ?? []), finish.declaration],
     ...(tells ? { enable: ['subgroups'], lane: 'subgroup_invocation_id' } : {}),
   });
-}
-
-/** Declares the axes of the batch, and the first row and column of an invocation. */
-function declarePlace(body: Block, { batch, m, n }: ContractKernel, tile: RegisterTile): void {
-  const { rows, columns } = extentOf(tile);
-  const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
-  if (batch.length > 0) {
-    body.line(`let matrix = group / ${down * across};`);
-    declareAxes(body, 0, batch, 'matrix');
-  }
-  const [row, column] = [
-    times(rows, down === 1 ? '0' : `group / ${across} % ${down}`),
-    times(columns, across === 1 ? '0' : `group % ${across}`),
-  ];
-  body.line(
-    `let row = ${tile.lanes === 'm' ? sum(row, 'lane') : row};`,
-    `let column = ${tile.lanes === 'n' ? sum(column, 'lane') : column};`,
-  );
 }
 
 /** The elements of a factor for so many steps along k from `inner` on. */
@@ -134,14 +108,6 @@ function addUp(body: Block, { k, dtype }: ContractKernel, unroll: number, sums: 
     }
   };
   sums.declare(body, 'sum');
-  if (whole > SUM_BLOCK && dtype === 'float32') {
-    const outer = body.nest(`for (var begin = 0; begin < ${whole}; begin += ${SUM_BLOCK})`);
-    sums.declare(outer, 'part');
-    const end = whole % SUM_BLOCK === 0 ? `begin + ${SUM_BLOCK}` : `min(begin + ${SUM_BLOCK}, ${whole})`;
-    writeSteps(outer.nest(`for (var inner = begin; inner < ${end}; inner += ${unroll})`), 'part', unroll);
-    sums.add(outer, 'sum', 'part');
-  } else if (whole > 0) {
-    writeSteps(body.nest(`for (var inner = 0; inner < ${whole}; inner += ${unroll})`), 'sum', unroll);
-  }
+  if (whole > 0) sumInBlocks(body, whole, unroll, sums, (loop, prefix) => writeSteps(loop, prefix, unroll));
   if (whole < k) writeSteps(body.nest(`for (var inner = ${whole}; inner < ${k}; inner++)`), 'sum', 1);
 }

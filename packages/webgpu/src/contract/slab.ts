@@ -11,7 +11,7 @@ import type { Expressions } from '../emit/expressions.ts';
 import { range } from '../kernels/axes.ts';
 import type { Factor } from './factor.ts';
 import { vectorText } from './sums.ts';
-import { sum, times } from './text.ts';
+import { over, rest, sum, times } from './text.ts';
 
 /** What a slab is cut from, and how. */
 export interface SlabParts {
@@ -74,7 +74,7 @@ export class Slab {
   declarations(buffers: number): readonly string[] {
     const { type } = this.#parts;
     return [
-      `var<workgroup> ${this.name}_slab: array<vec4<${type}>, ${buffers * this.vectors}>;`,
+      `\nvar<workgroup> ${this.name}_slab: array<vec4<${type}>, ${buffers * this.vectors}>;`,
       ...(this.#alongK ? [this.#slotFunction()] : []),
       this.#loadFunction(),
     ];
@@ -82,16 +82,19 @@ export class Slab {
 
   #slotFunction(): string {
     const turned = this.#line === 1 ? 'quad' : `(quad ^ (position / ${BANKS / this.#line} % ${this.#line}))`;
-    return `fn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${sum(times(this.#line, 'position'), turned)};\n}`;
+    return `// The place of a vector.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${sum(times(this.#line, 'position'), turned)};\n}`;
   }
 
   #loadFunction(): string {
     const { kernel, factor, size, inner, type, isVector, expressions } = this.#parts;
     const extent = factor.name === 'left' ? kernel.m : kernel.n;
     const [hasEdge, hasTail] = [extent % size !== 0, kernel.k % inner !== 0];
-    const [across, along] = [`vector / ${this.#line}`, times(4, `vector % ${this.#line}`)];
+    const [across, along] = [over('vector', this.#line), times(4, rest('vector', this.#line))];
     const body = new Block(1);
-    body.line(`let position = first + ${this.#alongK ? across : along};`, `let step = inner + ${this.#alongK ? along : across};`);
+    body.line(
+      `let position = ${sum('first', this.#alongK ? across : along)};`,
+      `let step = ${sum('inner', this.#alongK ? along : across)};`,
+    );
     const within = (text: string, last: number, isClamped: boolean): string => (isClamped ? `min(${text}, ${last})` : text);
     const element = (part: number): string => {
       const [down, right] = this.#alongK ? [0, part] : [part, 0];
@@ -115,7 +118,7 @@ export class Slab {
     const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector']
       .map((name) => `${name}: i32`)
       .join(', ');
-    return `fn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
+    return `// A vector of the slab that begins at \`first\` and \`inner\`, by number.\nfn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
   }
 
   /** A vector of the slab whose corner is at some position and step. */
@@ -125,8 +128,7 @@ export class Slab {
   }
   /** A statement that puts a vector in its place in the slab that begins at `begin`. */
   store(begin: string, vector: string, value: string): string {
-    const whole = /^\w+$/.test(vector) ? vector : `(${vector})`;
-    const place = this.#alongK ? `${this.name}_slot(${whole} / ${this.#line}, ${whole} % ${this.#line})` : vector;
+    const place = this.#alongK ? `${this.name}_slot(${over(vector, this.#line)}, ${rest(vector, this.#line)})` : vector;
     return `${this.name}_slab[${sum(begin, place)}] = ${value};`;
   }
 

@@ -29,6 +29,10 @@ export class Sums {
     return this.#widths.length === 1 ? `${prefix}${row}` : `${prefix}${row}_${vector}`;
   }
 
+  get isFloat(): boolean {
+    return this.#type === 'f32';
+  }
+
   declare(block: Block, prefix: string): void {
     this.#forEach(prefix, (name, _, vector) => block.line(`var ${name} = ${this.#vectorType(this.#widths[vector]!)}();`));
   }
@@ -63,7 +67,7 @@ export class Sums {
 
   /** Floats are multiplied and added in one instruction where there is one. */
   #addProduct(name: string, left: string, right: string, width: number): string {
-    if (this.#type !== 'f32') return `${name} += ${left} * ${right};`;
+    if (!this.isFloat) return `${name} += ${left} * ${right};`;
     return `${name} = fma(${width === 1 ? left : `vec${width}(${left})`}, ${right}, ${name});`;
   }
 
@@ -89,6 +93,22 @@ export class Sums {
   #vectorType(width: number): string {
     return vectorType(this.#type, width);
   }
+}
+
+/**
+ * A loop over k from 0 to `end` in steps of `step`, whose body adds to the sums that it is given the prefix of. Where many floats are added up, sums of blocks are.
+ * @param step divides `SUM_BLOCK`
+ */
+export function sumInBlocks(body: Block, end: number, step: number, sums: Sums, write: (loop: Block, prefix: string) => void): void {
+  if (end <= SUM_BLOCK || !sums.isFloat) {
+    write(body.nest(`for (var inner = 0; inner < ${end}; inner += ${step})`), 'sum');
+    return;
+  }
+  const outer = body.nest(`for (var begin = 0; begin < ${end}; begin += ${SUM_BLOCK})`);
+  sums.declare(outer, 'part');
+  const stop = end % SUM_BLOCK === 0 ? `begin + ${SUM_BLOCK}` : `min(begin + ${SUM_BLOCK}, ${end})`;
+  write(outer.nest(`for (var inner = begin; inner < ${stop}; inner += ${step})`), 'part');
+  sums.add(outer, 'sum', 'part');
 }
 
 /** The type of so many numbers. */

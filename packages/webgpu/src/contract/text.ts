@@ -1,4 +1,4 @@
-/** Sums and products as text, without what adds nothing. */
+/** Sums, products and quotients as text, without what changes nothing. */
 
 /** `left + right` */
 export function sum(left: string, right: string | number): string {
@@ -8,10 +8,22 @@ export function sum(left: string, right: string | number): string {
   return added.startsWith('-') ? `${left} - ${added.slice(1)}` : `${left} + ${added}`;
 }
 
+/** Whether an operator can follow a text without parentheses. */
+const WHOLE = /^[\w.]+(\([^()]*\))?$/;
+
 /** `factor * text` */
 export function times(factor: number, text: string): string {
   if (factor === 0 || text === '0') return '0';
   if (factor === 1) return text;
   if (/^\d+$/.test(text)) return String(factor * Number(text));
-  return `${factor} * ${/^[\w.]+(\([^()]*\))?$/.test(text) ? text : `(${text})`}`;
+  return `${factor} * ${WHOLE.test(text) ? text : `(${text})`}`;
+}
+
+/** `text / by`, rounded down where nothing is negative. */
+export function over(text: string, by: number): string {
+  return by === 1 ? text : `${WHOLE.test(text) ? text : `(${text})`} / ${by}`;
+}
+/** `text % by` */
+export function rest(text: string, by: number): string {
+  return by === 1 ? '0' : `${WHOLE.test(text) || /^\w+ \/ \d+$/.test(text) ? text : `(${text})`} % ${by}`;
 }

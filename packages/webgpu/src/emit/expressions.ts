@@ -110,10 +110,14 @@ export class Expressions {
       const home = this.#homeOf(scalar, scope, homes);
       homes.set(scalar, home);
       const inputs = inputsOf(scalar).map((input) => lookup(home, input)!);
-      const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar as never, inputs, home);
+      const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar, inputs, home);
       const isNamed =
         !PLAIN.has(scalar.op) &&
-        (scalar.op === 'load' || scalar.op === 'gather' || uses.get(scalar)! > 1 || text.length > LONG || (home !== scope && inputs.length > 0));
+        (scalar.op === 'load' ||
+          scalar.op === 'gather' ||
+          uses.get(scalar)! > 1 ||
+          text.length > LONG ||
+          (home !== scope && inputs.length > 0));
       home.known.set(scalar, isNamed ? this.name(text, home) : text);
     }
     return values.map((value) => lookup(scope, value)!);
@@ -155,7 +159,8 @@ export class Expressions {
       if (depthOf(other) > depthOf(home)) home = other;
     };
     for (const input of inputsOf(scalar)) within(homes.get(input) ?? scopeOf(scope, input));
-    for (const axis of axesOfScalar(scalar)) for (let each: Scope | null = scope; each !== null; each = each.outer) if (each.axes.has(axis)) within(each);
+    for (const axis of axesOfScalar(scalar))
+      for (let each: Scope | null = scope; each !== null; each = each.outer) if (each.axes.has(axis)) within(each);
     if (scalar.op === 'reduced') within(this.surroundings.reduced!(scalar.reduction).scope);
     if (scalar.op === 'total') within(this.surroundings.total!.scope);
     return home;

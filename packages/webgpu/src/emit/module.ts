@@ -28,7 +28,17 @@ export interface ModuleParts {
 }
 
 /** A shader from its parts. */
-export function shaderOf({ expressions, size, workgroups, body, header = [], declarations = [], lane = 'local_invocation_index', enable = [], parameters = [] }: ModuleParts): Shader {
+export function shaderOf({
+  expressions,
+  size,
+  workgroups,
+  body,
+  header = [],
+  declarations = [],
+  lane = 'local_invocation_index',
+  enable = [],
+  parameters = [],
+}: ModuleParts): Shader {
   const { lines, bindings } = expressions.operands.declare();
   const isFolded = workgroups > GROUP_ROW;
   const text = [

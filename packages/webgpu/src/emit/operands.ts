@@ -5,7 +5,7 @@ import { elementType } from '../scalar/operations.ts';
 import type { Binding, OperandLayout } from '../shader.ts';
 
 /** The name of an array: its letter; where letters come again, with a number that cannot make a type of it, such as `f32`. */
-export function operandName(operand: number): string {
+function operandName(operand: number): string {
   return letterOf(operand).replace(/\d+$/, '_$&');
 }
 
@@ -34,7 +34,8 @@ export class Operands {
   store(operand: number, index: string, value: string): string {
     const { dtype } = this.#operands[operand]!;
     const element = toElement(dtype, value);
-    const word = this.#layout.packed.has(this.#layout.shares[operand]!) && elementType(dtype) !== 'u32' ? `bitcast<u32>(${element})` : element;
+    const word =
+      this.#layout.packed.has(this.#layout.shares[operand]!) && elementType(dtype) !== 'u32' ? `bitcast<u32>(${element})` : element;
     return `${this.place(operand, index)} = ${word};`;
   }
 

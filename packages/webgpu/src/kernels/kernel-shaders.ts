@@ -33,10 +33,10 @@ const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
 
 /** The dispatches of a kernel, in order. */
 export function kernelShaders(kernel: Kernel, layout: OperandLayout, profile: AdapterProfile, definitions: Definitions): readonly Shader[] {
-  return (KINDS[kernel.kind] as Kind<KernelKind>).shaders(kernel as never, layout, profile, definitions);
+  return (KINDS[kernel.kind] as Kind<KernelKind>).shaders(kernel, layout, profile, definitions);
 }
 
 /** Bytes of working memory that a kernel needs while it runs. */
 export function scratchBytes(kernel: Kernel, profile: AdapterProfile): number {
-  return 4 * (KINDS[kernel.kind] as Kind<KernelKind>).scratchWords(kernel as never, profile);
+  return 4 * (KINDS[kernel.kind] as Kind<KernelKind>).scratchWords(kernel, profile);
 }

@@ -16,10 +16,12 @@ import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { storeAll } from './sweep.ts';
 
-/** Elements that one invocation computes, where there are many. */
-const PER_INVOCATION = 4;
-/** Elements from which on there are many. */
-const MANY = 4096;
+/** Elements of a map, the least first, from which on invocations compute several each, and in what workgroups: the start of one costs as much as some elements. */
+const SHARES = [
+  { from: 0, size: 64, perInvocation: 1 },
+  { from: 4096, size: 64, perInvocation: 4 },
+  { from: 65536, size: 256, perInvocation: 16 },
+] as const;
 const SIZE = 64;
 const LANES = 4;
 
@@ -32,18 +34,18 @@ export function mapShader(kernel: LoopKernel, layout: OperandLayout, profile: Ad
 function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
   const extents = extentsOf(kernel);
   const total = sizeOf(extents);
-  const perInvocation = total >= MANY ? PER_INVOCATION : 1;
-  const workgroups = Math.ceil(total / (SIZE * perInvocation));
+  const { size, perInvocation } = SHARES.findLast(({ from }) => total >= from)!;
+  const workgroups = Math.ceil(total / (size * perInvocation));
   const expressions = new Expressions(new Operands(kernel.operands, layout), extents);
   const body = new Block(1);
   const inner = perInvocation === 1 ? body : body.nest(`for (var step = 0; step < ${perInvocation}; step++)`);
   const first = perInvocation === 1 ? 'group' : `(group * ${perInvocation} + step)`;
-  inner.line(`let place = ${first} * ${SIZE} + lane;`);
-  if (total % (SIZE * perInvocation) !== 0 || workgroups > GROUP_ROW) inner.nest(`if (place >= ${total})`).line('return;');
+  inner.line(`let place = ${first} * ${size} + lane;`);
+  if (total % (size * perInvocation) !== 0 || workgroups > GROUP_ROW) inner.nest(`if (place >= ${total})`).line('return;');
   declareAxes(inner, 0, extents, 'place');
   const scope = new Scope(inner.slot(), range(extents.length));
   for (const { stores } of kernel.passes) storeAll(expressions, stores, scope);
-  return shaderOf({ expressions, size: SIZE, workgroups, body });
+  return shaderOf({ expressions, size, workgroups, body });
 }
 
 // ---- four at a time
@@ -78,7 +80,9 @@ function motionOf(index: Index, inner: number): Motion | null {
   const factor = factorOf(index, inner);
   if (factor === 0) return 'still';
   if (factor !== 1 || index.offset % LANES !== 0) return null;
-  return index.terms.every((term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.factor % LANES === 0)) ? 'vector' : null;
+  return index.terms.every((term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.factor % LANES === 0))
+    ? 'vector'
+    : null;
 }
 
 /** The index of the vector that an aligned access belongs to, over the same loops with the innermost one counting vectors. */
@@ -103,7 +107,9 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
   declareAxes(body, 0, quads, 'quad');
   const vectorText = (index: Index): string => indexText(vectorIndex(index, inner), quads);
   const loaded = new Map<string, string>();
-  const loads = scalarsIn(stores.map(({ value }) => value)).filter((scalar): scalar is Extract<Scalar, { op: 'load' }> => scalar.op === 'load');
+  const loads = scalarsIn(stores.map(({ value }) => value)).filter(
+    (scalar): scalar is Extract<Scalar, { op: 'load' }> => scalar.op === 'load',
+  );
   for (const { operand, index } of loads) {
     if (!vectors.has(layout.shares[operand]!)) continue;
     const place = operands.place(operand, vectorText(index));

@@ -39,7 +39,7 @@ export interface KernelDefinition {
  * @param build from shapes, dtypes and attributes to WGSL: a pure function, called once for each program that contains the composite
  */
 export function defineKernel<A extends Attrs>(composite: Composite<A>, build: (spec: KernelSpec<A>) => KernelSource): KernelDefinition {
-  return { composite: composite as unknown as Composite, build: build as unknown as KernelDefinition['build'] };
+  return { composite: composite, build: build as unknown as KernelDefinition['build'] };
 }
 
 /** The shader of a composite's own kernel. @throws DeviceError if it asks for no workgroups */
@@ -50,8 +50,13 @@ export function ownShaders(
   definitions: ReadonlyMap<Composite, KernelDefinition>,
 ): readonly Shader[] {
   const { operands, composite, attrs, inputs, outputs } = kernel;
-  const specOf = ({ operand, shape }: { readonly operand: number; readonly shape: readonly number[] }): Spec => ({ shape, dtype: operands[operand]!.dtype });
-  const { wgsl, workgroups } = definitions.get(composite)!.build({ attrs, inputs: inputs.map(specOf), outputs: outputs.map(specOf), profile });
+  const specOf = ({ operand, shape }: { readonly operand: number; readonly shape: readonly number[] }): Spec => ({
+    shape,
+    dtype: operands[operand]!.dtype,
+  });
+  const { wgsl, workgroups } = definitions
+    .get(composite)!
+    .build({ attrs, inputs: inputs.map(specOf), outputs: outputs.map(specOf), profile });
   if (!(Number.isInteger(workgroups) && workgroups > 0)) {
     throw new DeviceError(`webgpu: the kernel of ${composite.name} asks for ${workgroups} workgroups; it must be a whole number above 0`);
   }
@@ -67,7 +72,9 @@ export function ownShaders(
       return;
     }
     declared.set(operand, name);
-    lines.push(`@group(0) @binding(${bindings.length}) var<storage, ${access[operand]!}> ${name}: array<${elementType(operands[operand]!.dtype)}>;`);
+    lines.push(
+      `@group(0) @binding(${bindings.length}) var<storage, ${access[operand]!}> ${name}: array<${elementType(operands[operand]!.dtype)}>;`,
+    );
     bindings.push({ kind: 'operand', operand, access: access[operand]! });
   };
   inputs.forEach(({ operand }, place) => declare(operand, `x${place}`));

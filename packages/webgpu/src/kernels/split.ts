@@ -65,7 +65,11 @@ function toWord(type: string, value: string): string {
 }
 
 /** The state of part `part` of row `row` in working memory: reductions after each other, then rows, then parts. */
-function statePlaces(accumulators: readonly Accumulator[], rows: number, parts: number): readonly (readonly { readonly place: string; readonly type: string }[])[] {
+function statePlaces(
+  accumulators: readonly Accumulator[],
+  rows: number,
+  parts: number,
+): readonly (readonly { readonly place: string; readonly type: string }[])[] {
   let next = 0;
   return accumulators.map(({ state }) =>
     state.map(({ type }) => {

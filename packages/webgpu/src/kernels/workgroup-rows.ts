@@ -54,10 +54,7 @@ export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile
     ...(isShuffling
       ? {
           enable: ['subgroups'],
-          parameters: [
-            '@builtin(subgroup_size) subgroup_size: u32',
-            '@builtin(subgroup_invocation_id) subgroup_lane: u32',
-          ],
+          parameters: ['@builtin(subgroup_size) subgroup_size: u32', '@builtin(subgroup_invocation_id) subgroup_lane: u32'],
         }
       : {}),
   });

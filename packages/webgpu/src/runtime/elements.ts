@@ -44,7 +44,8 @@ export function conversionOf(dtype: DType): Conversion {
 export function writeHostValue(value: HostValue, dtype: DType, words: DataView, offset: number): void {
   (typeof value === 'number' ? [value] : value).forEach((each, place) => {
     const at = offset + place * WORD;
-    if (dtype === 'float32' || dtype === 'float16') words.setFloat32(at, dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(each)) : each, true);
+    if (dtype === 'float32' || dtype === 'float16')
+      words.setFloat32(at, dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(each)) : each, true);
     else words.setUint32(at, dtype === 'bool' ? Number(each !== 0) : each, true);
   });
 }

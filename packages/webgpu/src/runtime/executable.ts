@@ -4,7 +4,7 @@
  */
 import { reportOf, type Plan } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
-import type { Arg, Completion, DType, Executable, HostValue, Leaf, PlanReport, Storage } from '@firsthand/graph';
+import type { Arg, Completion, DType, Executable, HostValue, Leaf, PlanReport } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { BUFFER_UNIT, type PooledBuffer } from './buffer-pool.ts';
 import { WORD, writeHostValue, type Words } from './elements.ts';
@@ -23,6 +23,8 @@ const MOST_GROUPS = 16;
 type Input = WebGPUStorage | HostValue;
 /** Where an argument's elements are when its run is handed over: in a buffer, or on the host, to be written with the run. */
 type Source = PooledBuffer | Words | HostValue;
+
+type Dispatch = Extract<Step, { kind: 'dispatch' }>;
 
 /** The buffers of one run, by slot. */
 interface Buffers {
@@ -72,7 +74,9 @@ export class WebGPUExecutable implements Executable {
       step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
     );
     this.#isOverwritten = this.#leaves.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
-    const waiting = this.#steps.list.flatMap((step) => (step.kind === 'dispatch' && step.pipeline.pipeline === null ? [step.pipeline.ready] : []));
+    const waiting = this.#steps.list.flatMap((step) =>
+      step.kind === 'dispatch' && step.pipeline.pipeline === null ? [step.pipeline.ready] : [],
+    );
     this.#ready = waiting.length === 0 ? null : Promise.all(waiting).then(() => void (this.#ready = null));
     // Whoever runs the program is told.
     this.#ready?.catch(() => {});
@@ -124,7 +128,11 @@ export class WebGPUExecutable implements Executable {
     for (const step of this.#steps.list) {
       if (step.kind === 'dispatch') sources.set(step.kernel, [...(sources.get(step.kernel) ?? []), step.wgsl]);
     }
-    const report = reportOf(this.#plan, 'webgpu', (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'));
+    const report = reportOf(
+      this.#plan,
+      'webgpu',
+      (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'),
+    );
     const { roofline } = this.#session;
     if (roofline === null || this.#seconds === null) return report;
     const seconds = this.#seconds;
@@ -141,7 +149,7 @@ export class WebGPUExecutable implements Executable {
     const { dtype, length, name } = this.#leaves[index]!;
     const title = `argument ${index}${name === null ? '' : ` (${name})`} of a run`;
     if (arg === undefined) throw new DeviceError(`webgpu: ${title} is missing`);
-    const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.own(arg as Storage) : (arg as HostValue);
+    const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.own(arg) : arg;
     const found = typeof given === 'number' ? 1 : given.length;
     if (found !== length || (given instanceof WebGPUStorage && given.dtype !== dtype)) {
       const type = given instanceof WebGPUStorage ? `${given.dtype} ` : '';
@@ -167,8 +175,7 @@ export class WebGPUExecutable implements Executable {
     const session = this.#session;
     const { gpu, readback } = session;
     const buffers = this.#buffersOf(sources, outputBuffers, copies);
-    const hadAll = this.#groups.every((cache) => cache === null || cache.latest !== null);
-    if (!hadAll) gpu.pushErrorScope('validation');
+    const isNew = this.#bind(buffers);
     const encoder = gpu.createCommandEncoder();
     for (const { from, to } of copies) {
       if (isBuffer(from)) encoder.copyBufferToBuffer(from.buffer, 0, to.lease.buffer!.buffer, 0, to.length * WORD);
@@ -180,7 +187,9 @@ export class WebGPUExecutable implements Executable {
     this.#plan.outputs.forEach(({ into }, output) => {
       if (into !== null) session.unstage(outputs[output]!.lease);
     });
-    const small = outputs.filter(({ length }, output) => length > 0 && length * WORD <= SMALL_OUTPUT && this.#plan.outputs[output]!.into === null);
+    const small = outputs.filter(
+      ({ length }, output) => length > 0 && length * WORD <= SMALL_OUTPUT && this.#plan.outputs[output]!.into === null,
+    );
     const staged = readback.stage(
       encoder,
       small.map((output) => ({ buffer: outputBuffers[outputs.indexOf(output)]!, bytes: output.length * WORD })),
@@ -192,9 +201,10 @@ export class WebGPUExecutable implements Executable {
     });
     gpu.queue.submit([encoder.finish()]);
     const finished = gpu.queue.onSubmittedWorkDone();
-    if (!hadAll) {
+    if (isNew) {
       const error = await gpu.popErrorScope();
-      if (error !== null) throw new DeviceError(`webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`);
+      if (error !== null)
+        throw new DeviceError(`webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`);
     }
     await finished;
     if (readStamps !== undefined) this.#seconds = this.#perKernel(await readStamps());
@@ -229,8 +239,15 @@ export class WebGPUExecutable implements Executable {
   }
 
   /** Writes what lies on the host: arrays as they are, and all single values that follow one another at once. */
-  #writeHosts(hosts: PooledBuffer | null, sources: readonly Source[], placed: readonly (PooledBuffer | null)[], offsets: readonly number[]): void {
-    const values = sources.map((source, index) => (placed[index] === null && isHostValue(source) ? index : -1)).filter((index) => index >= 0);
+  #writeHosts(
+    hosts: PooledBuffer | null,
+    sources: readonly Source[],
+    placed: readonly (PooledBuffer | null)[],
+    offsets: readonly number[],
+  ): void {
+    const values = sources
+      .map((source, index) => (placed[index] === null && isHostValue(source) ? index : -1))
+      .filter((index) => index >= 0);
     sources.forEach((source, index) => {
       if (placed[index] === null && !isHostValue(source)) this.#write(hosts!, offsets[index]!, source, index);
     });
@@ -260,9 +277,9 @@ export class WebGPUExecutable implements Executable {
 
   /** Timestamps for a run, if it is to be measured and is not too long for that. */
   #stamps(): Stamps | null {
+    if (this.#session.roofline === null) return null;
     const dispatches = this.#steps.list.filter(({ kind }) => kind === 'dispatch').length;
-    const isMeasured = this.#session.roofline !== null && dispatches > 0 && 2 * dispatches <= MOST_STAMPS;
-    return isMeasured ? new Stamps(this.#session.gpu, dispatches) : null;
+    return dispatches > 0 && 2 * dispatches <= MOST_STAMPS ? new Stamps(this.#session.gpu, dispatches) : null;
   }
 
   /** The times of dispatches as times of kernels. */
@@ -295,13 +312,26 @@ export class WebGPUExecutable implements Executable {
       }
       pass ??= encoder.beginComputePass();
       pass.setPipeline(step.pipeline.pipeline!);
-      pass.setBindGroup(0, this.#group(step, this.#groups[place]!, buffers));
+      pass.setBindGroup(0, this.#groups[place]!.latest);
       pass.dispatchWorkgroups(step.groups[0], step.groups[1]);
     });
     (pass as GPUComputePassEncoder | null)?.end();
   }
 
-  #group(step: Extract<Step, { kind: 'dispatch' }>, cache: GroupCache, buffers: Buffers): GPUBindGroup {
+  /** Brings the bind groups up to date. Whether some had to be made: then an error scope is open, which looks at them and at what follows. */
+  #bind(buffers: Buffers): boolean {
+    let isNew = false;
+    this.#steps.list.forEach((step, place) => {
+      if (step.kind === 'copy' || this.#isBound(step, this.#groups[place]!, buffers)) return;
+      if (!isNew) this.#session.gpu.pushErrorScope('validation');
+      isNew = true;
+      this.#makeGroup(step, this.#groups[place]!, buffers);
+    });
+    return isNew;
+  }
+
+  /** Finds the bind group of a dispatch among those that are kept. */
+  #isBound(step: Dispatch, cache: GroupCache, buffers: Buffers): boolean {
     const { ids } = cache;
     let isLatest = cache.latest !== null;
     step.ranges.forEach((range, binding) => {
@@ -310,10 +340,13 @@ export class WebGPUExecutable implements Executable {
       if (ids[binding] !== id) isLatest = false;
       ids[binding] = id;
     });
-    if (isLatest) return cache.latest!;
-    const key = ids.join();
-    const known = cache.others.get(key);
-    if (known !== undefined) return (cache.latest = known);
+    if (isLatest) return true;
+    const known = cache.others.get(ids.join());
+    if (known !== undefined) cache.latest = known;
+    return known !== undefined;
+  }
+
+  #makeGroup(step: Dispatch, cache: GroupCache, buffers: Buffers): void {
     const group = this.#session.gpu.createBindGroup({
       layout: step.pipeline.layout!,
       entries: step.ranges.map((range, binding) => ({
@@ -322,8 +355,8 @@ export class WebGPUExecutable implements Executable {
       })),
     });
     if (cache.others.size >= MOST_GROUPS) cache.others.clear();
-    cache.others.set(key, group);
-    return (cache.latest = group);
+    cache.others.set(cache.ids.join(), group);
+    cache.latest = group;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress. */
 import { DeviceError } from '@firsthand/graph';
+import type { Shader } from '../shader.ts';
 
 /** How many pipelines have been asked for, and how many are there. */
 export interface Progress {
@@ -19,11 +20,21 @@ export class Pipelines {
   readonly #device: GPUDevice;
   readonly #progress: (progress: Progress) => void;
   readonly #entries = new Map<string, PipelineEntry>();
+  readonly #shaders = new Map<string, readonly Shader[]>();
   #ready = 0;
 
   constructor(device: GPUDevice, progress: (progress: Progress) => void) {
     this.#device = device;
     this.#progress = progress;
+  }
+
+  /** The shaders of a kernel, written once for all kernels with the same text. */
+  shadersOf(text: string, write: () => readonly Shader[]): readonly Shader[] {
+    const known = this.#shaders.get(text);
+    if (known !== undefined) return known;
+    const shaders = write();
+    this.#shaders.set(text, shaders);
+    return shaders;
   }
 
   /**

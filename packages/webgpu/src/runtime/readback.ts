@@ -36,7 +36,10 @@ export class Readback {
   }
 
   /** Copies of small buffers by the encoder of the run that fills them; null where too many wait already. */
-  stage(encoder: GPUCommandEncoder, sources: readonly { readonly buffer: PooledBuffer; readonly bytes: number }[]): readonly Staged[] | null {
+  stage(
+    encoder: GPUCommandEncoder,
+    sources: readonly { readonly buffer: PooledBuffer; readonly bytes: number }[],
+  ): readonly Staged[] | null {
     if (sources.length === 0 || this.#waiting >= MOST_WAITING) return null;
     const sheet: Sheet = { buffer: this.#pool.take(sources.length * BUFFER_UNIT), open: sources.length, content: null };
     this.#waiting++;
@@ -59,7 +62,11 @@ export class Readback {
     this.#waiting--;
     // A buffer that is being mapped is free when that is over.
     if (sheet.content === null) this.#pool.give(sheet.buffer);
-    else void sheet.content.then(() => this.#pool.give(sheet.buffer), () => {});
+    else
+      void sheet.content.then(
+        () => this.#pool.give(sheet.buffer),
+        () => {},
+      );
   }
 
   /** The first bytes of a buffer, after everything that has been submitted. */

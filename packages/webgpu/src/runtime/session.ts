@@ -98,7 +98,9 @@ export class Session implements StorageKeeper {
     // A loss is announced in a task of its own, after what it made fail.
     await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
     if (this.#failure !== null) return this.#failure;
-    return error instanceof DeviceError ? error : new DeviceError(`webgpu: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    return error instanceof DeviceError
+      ? error
+      : new DeviceError(`webgpu: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 
   /** Bytes on the GPU that storages hold, and the most that they and a run's intermediates have held. */
@@ -172,7 +174,11 @@ export class Session implements StorageKeeper {
     if (buffer === null) return;
     lease.buffer = null;
     this.unstage(lease);
-    this.timeline.add(null, () => this.storagePool.give(buffer), () => {});
+    this.timeline.add(
+      null,
+      () => this.storagePool.give(buffer),
+      () => {},
+    );
   }
 
   /** A copy that is on its way to the host is not wanted any more. */
@@ -209,7 +215,11 @@ export class Session implements StorageKeeper {
   }
 
   /** Asks for the bytes in the order of the runs. */
-  #readBuffer(buffer: PooledBuffer, lease: Lease, bytes: number): Promise<{ readonly promise: Promise<ArrayBuffer>; readonly isStaged: boolean }> {
+  #readBuffer(
+    buffer: PooledBuffer,
+    lease: Lease,
+    bytes: number,
+  ): Promise<{ readonly promise: Promise<ArrayBuffer>; readonly isStaged: boolean }> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => void this.explain(error).then(reject);
       const ask = (): void => {

@@ -2,7 +2,7 @@
  * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run fills. Arrays of the arena are parts of one buffer; a kernel with
  * more arrays than a shader may bind has the smallest of them copied side by side into one.
  */
-import type { Operand, Plan, PlannedKernel } from '@firsthand/compiler';
+import { printKernel, type Kernel, type Operand, type Plan, type PlannedKernel } from '@firsthand/compiler';
 import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
 import { dispatchOf } from '../emit/module.ts';
 import type { AdapterProfile } from '../profile.ts';
@@ -17,8 +17,8 @@ export interface Range {
   readonly offset: number;
   readonly bytes: number;
 }
-/** Arguments and outputs by number; −1 and −2 for the buffers that all programs share. */
-export type Slot = { readonly kind: 'argument' | 'output'; readonly number: number } | { readonly kind: 'arena' } | { readonly kind: 'packed' };
+/** Arguments and outputs by number, and the buffers that all programs share. */
+type Slot = { readonly kind: 'argument' | 'output'; readonly number: number } | { readonly kind: 'arena' } | { readonly kind: 'packed' };
 
 /** One thing for the GPU to do. */
 export type Step =
@@ -52,7 +52,9 @@ export function stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defini
       bytes: planned.kernel.operands[operand]!.length * WORD,
     });
     for (const operand of order) list.push({ kind: 'copy', from: own(operand), to: packed(operand) });
-    for (const shader of kernelShaders(planned.kernel, layout, profile, definitions)) {
+    for (const shader of pipelines.shadersOf(textOf(planned.kernel, layout), () =>
+      kernelShaders(planned.kernel, layout, profile, definitions),
+    )) {
       const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
       const ranges = shader.bindings.map((binding): Range => {
         if (binding.kind === 'operand') return own(binding.operand);
@@ -68,6 +70,11 @@ export function stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defini
     }
   });
   return { list, packedBytes };
+}
+
+/** A text that is the same for kernels with the same shaders. */
+function textOf(kernel: Kernel, { shares, access, packed }: OperandLayout): string {
+  return `${printKernel(kernel)}\n${shares.join()} ${access.join()} ${[...packed].join()}`;
 }
 
 /** Whether another operand that shares this one's memory is written. */
@@ -111,8 +118,8 @@ function layoutOf(plan: Plan, { kernel, buffers, scratch }: PlannedKernel, { max
     );
     return writer < 0 ? operand : writer;
   });
-  const access = places.map(
-    (place, operand): Access => (place.kind === 'arena' || operands[operand]!.access !== 'read' ? 'read_write' : 'read'),
+  const access = places.map((place, operand): Access =>
+    place.kind === 'arena' || operands[operand]!.access !== 'read' ? 'read_write' : 'read',
   );
   const distinct = [...new Set(shares)];
   const room = maxBindings - (scratch.bytes > 0 ? 1 : 0);

@@ -91,7 +91,10 @@ export async function measureRoofline(gpu: GPUDevice): Promise<Roofline> {
 }
 
 async function fastest(gpu: GPUDevice, code: string, sizes: readonly number[], workgroups: number): Promise<number> {
-  const pipeline = await gpu.createComputePipelineAsync({ layout: 'auto', compute: { module: gpu.createShaderModule({ code }), entryPoint: 'main' } });
+  const pipeline = await gpu.createComputePipelineAsync({
+    layout: 'auto',
+    compute: { module: gpu.createShaderModule({ code }), entryPoint: 'main' },
+  });
   const buffers = sizes.map((size) => gpu.createBuffer({ label: 'roofline', size, usage: BUFFER_USAGE.storage }));
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const group = gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
