@@ -42,6 +42,11 @@ const insertions: readonly Insertion[] = [
     text: '  cosh: { f: Math.cosh, domain: [-3, 3], slope: Math.sinh, edges: [[-0, 1, 0], [-Infinity, Infinity, -Infinity]] },',
   },
   { file: 'packages/compiler/src/interpreter/arithmetic.ts', before: '  tan: ', text: '  cosh: Math.cosh,' },
+  {
+    file: 'packages/webgpu/src/scalar/operations.ts',
+    before: '  tan: ',
+    text: "  cosh: { f32: '(0.5 * (exp_f32(a) + exp_f32(-a)))', rounds: true },",
+  },
   { file: 'packages/wasm/src/math/float64.ts', before: '  tan: 1', text: '  cosh: 1,' },
   { file: 'packages/wasm/src/math/float64.ts', before: '    tan: ', text: '    cosh: Math.cosh,' },
   {
@@ -63,6 +68,7 @@ const tables = [
   'packages/autograd/src/rules.ts',
   'packages/conformance/src/cases/unary.ts',
   'packages/compiler/src/interpreter/arithmetic.ts',
+  'packages/webgpu/src/scalar/operations.ts',
 ];
 
 function insert({ file, before, text }: Insertion): void {
@@ -79,7 +85,7 @@ beforeAll(() => {
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
   const wanted = (path: string): boolean => !/\/(?:dist|\.turbo|\.vite|\.cache|bench)(?:\/|$)/.test(path.slice(root.length));
-  for (const part of ['packages', 'tsconfig.base.json', 'tsconfig.check.json', 'vitest.shared.ts']) {
+  for (const part of ['packages', 'tests/support', 'tsconfig.base.json', 'tsconfig.check.json', 'vitest.shared.ts']) {
     cpSync(join(root, part), join(copy, part), { recursive: true, verbatimSymlinks: true, filter: wanted });
   }
 });
@@ -102,10 +108,10 @@ test('a new kind of elementwise function is missed by name, in every table', () 
   expect(typecheck).not.toThrow();
 }, 120_000);
 
-test('five files are touched, one of the interpreter and two of the WebAssembly device: the ones that CONTRIBUTING.md names', () => {
+test('five files are touched, one of the interpreter, one of the GPU device and two of the WebAssembly device: the ones that CONTRIBUTING.md names', () => {
   const files = [...new Set(insertions.map(({ file }) => file))];
-  expect(files.filter((file) => !/^packages\/(compiler|wasm)\//.test(file))).toHaveLength(5);
-  expect(files).toHaveLength(8);
+  expect(files.filter((file) => !/^packages\/(compiler|wasm|webgpu)\//.test(file))).toHaveLength(5);
+  expect(files).toHaveLength(9);
   const guide = read('CONTRIBUTING.md');
   for (const file of files) expect(guide).toContain(file);
 });
@@ -118,6 +124,7 @@ test('the conformance suite holds the new operation to its values and derivative
     'test/reference.test.ts',
     'test/interpreter.test.ts',
     'test/wasm.test.ts',
+    'test/webgpu.test.ts',
     '-t',
     'cosh',
     '--reporter=json',
@@ -127,5 +134,5 @@ test('the conformance suite holds the new operation to its values and derivative
     numFailedTests: number;
   };
   expect(numFailedTests).toBe(0);
-  expect(numPassedTests).toBeGreaterThan(3 * 3);
+  expect(numPassedTests).toBeGreaterThan(4 * 3);
 }, 120_000);

@@ -60,10 +60,11 @@ const softwareAdapter = (folder: string): { readonly [name: string]: string } =>
 
 /**
  * Gives the processes that this one starts a GPU in software, for the `webgpu` package: a vitest configuration calls it before its workers are forked.
- * With `FIRSTHAND_GPU=hardware` the machine's own GPU is used.
+ * With `FIRSTHAND_GPU=hardware` the machine's own GPU is used, and a driver that is named already stays.
  */
 export function softwareGPU(): void {
-  if (process.env['FIRSTHAND_GPU'] !== 'hardware') Object.assign(process.env, softwareAdapter(unpackedFolder()));
+  if (process.env['FIRSTHAND_GPU'] === 'hardware' || process.env['VK_ICD_FILENAMES'] !== undefined) return;
+  Object.assign(process.env, softwareAdapter(unpackedFolder()));
 }
 
 /**

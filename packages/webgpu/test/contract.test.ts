@@ -42,6 +42,8 @@ test('batches, and operands that they share', async () => {
   await expectProduct(productKernel({ batch: [2, 1, 3], m: 4, k: 4, n: 4, transposed: 'b' }));
   await expectProduct(productKernel({ batch: [3, 2], m: 20, k: 6, n: 17, shared: 'a' }));
   await expectProduct(productKernel({ batch: [5], m: 3, k: 9, n: 33, shared: 'b', transposed: 'c' }));
+  // More workgroups than fit in one row.
+  await expectProduct(productKernel({ batch: [300, 250], m: 1, k: 2, n: 3 }));
 });
 
 test('lines that lie apart, from somewhere on', async () => {
