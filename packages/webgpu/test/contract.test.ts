@@ -162,6 +162,7 @@ test('a small kernel as text', () => {
       let larger = select(select(b, a, a > b), equal, a == b);
       return select(larger, f32_of_bits(0x7fc00000u), either_nan(a, b));
     }
+
     @compute @workgroup_size(4)
     fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
       let group = i32(workgroup.x);
@@ -252,9 +253,9 @@ test('tiles are large where there is much to do, and their lanes lie where there
       "a few columns": "8 × 2 along m",
       "a few rows": "3 × 8 along n",
       "a large square": "16 × 8 along n",
-      "a layer with ten outputs": "8 × 1 along n",
-      "a matrix and a vector": "4 × 1 along m",
-      "a small one": "2 × 1 along n",
+      "a layer with ten outputs": "8 × 3 along n",
+      "a matrix and a vector": "8 × 1 along m",
+      "a small one": "4 × 1 along n",
       "many small ones": "4 × 1 along n",
     }
   `);

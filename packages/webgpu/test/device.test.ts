@@ -209,7 +209,7 @@ describe('timings', () => {
     await x.matmul(x).softmax().data();
     const { kernels } = prepared.at(-1)!.report();
     expect(kernels.map(({ seconds }) => seconds! > 0)).toEqual(kernels.map(() => true));
-    expect(kernels.every(({ share }) => share! > 0 && share! < 2)).toBe(true);
+    expect(kernels.every(({ share }) => share! > 0 && Number.isFinite(share))).toBe(true);
     expect(kernels[0]!.source).toContain('fn main');
   });
 });

@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { expectValues, toTensor } from '../compare.ts';
 import type { GetDevice } from '../get-device.ts';
+import { timeoutOf } from './graphs.ts';
 import { DATA, execute, Oracle, START, statements } from './effect-oracle.ts';
 import type { LossKind, Machine, Parameter, Reading, Statement } from './effect-oracle.ts';
 
@@ -213,14 +214,18 @@ const KNOWN: readonly (readonly Statement[])[] = [
 ];
 
 export function describeRandomEffects(device: GetDevice, runs: number): void {
-  test.each(Object.entries(WAYS))(`${runs} random programs of updates, gradients and reads: %s`, async (_, way) => {
-    let losses = 0;
-    await fc.assert(
-      fc.asyncProperty(statements, async (list) => {
-        losses += await check(list, way, device().supports('float64') ? 'float64' : 'float32');
-      }),
-      { numRuns: runs, examples: KNOWN.map((list) => [list]) },
-    );
-    expect(losses, 'losses compared').toBeGreaterThan(runs / 10);
-  });
+  test.each(Object.entries(WAYS))(
+    `${runs} random programs of updates, gradients and reads: %s`,
+    { timeout: timeoutOf(runs) },
+    async (_, way) => {
+      let losses = 0;
+      await fc.assert(
+        fc.asyncProperty(statements, async (list) => {
+          losses += await check(list, way, device().supports('float64') ? 'float64' : 'float32');
+        }),
+        { numRuns: runs, examples: KNOWN.map((list) => [list]) },
+      );
+      expect(losses, 'losses compared').toBeGreaterThan(runs / 10);
+    },
+  );
 }

@@ -119,12 +119,15 @@ async function explained(program: RandomProgram, fn: () => Promise<void>): Promi
   }
 }
 
+/** How long so many programs may take, ms: a GPU in software compiles shaders for each. */
+export const timeoutOf = (runs: number): number => 60_000 + 1000 * runs;
+
 export function describeRandomGraphs(device: GetDevice, runs: number): void {
   const dtype = (): DType => (device().supports('float64') ? 'float64' : 'float32');
   const tolerance = (): { relative: number; absolute: number } =>
     dtype() === 'float64' ? { relative: 1e-9, absolute: 1e-9 } : { relative: 1e-3, absolute: 1e-4 };
 
-  test(`the values of ${runs} random programs, together, one by one, and without recording`, async () => {
+  test(`the values of ${runs} random programs, together, one by one, and without recording`, { timeout: timeoutOf(runs) }, async () => {
     const check = (program: RandomProgram): Promise<void> =>
       explained(program, async () => {
         const { values } = evaluate(program, program.inputs);
@@ -140,7 +143,7 @@ export function describeRandomGraphs(device: GetDevice, runs: number): void {
     await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
   });
 
-  test.each(Object.entries(WAYS))(`the gradients of ${runs} random programs: %s`, async (_, way) => {
+  test.each(Object.entries(WAYS))(`the gradients of ${runs} random programs: %s`, { timeout: timeoutOf(runs) }, async (_, way) => {
     let compared = 0;
     const check = (program: RandomProgram): Promise<void> =>
       explained(program, async () => {

@@ -27,7 +27,7 @@ export function chooseRegisterTile(kernel: ContractKernel, profile: AdapterProfi
 }
 
 /** All tiles for an adapter. Lanes can tell each other what they have loaded where it is known how many run in step. */
-export function registerTiles({ subgroups }: AdapterProfile): readonly RegisterTile[] {
+function registerTiles({ subgroups }: AdapterProfile): readonly RegisterTile[] {
   const inStep = subgroups !== null && subgroups.least === subgroups.most ? subgroups.least : null;
   const width = inStep ?? 4;
   const unroll = Math.max(4, width);
@@ -37,7 +37,7 @@ export function registerTiles({ subgroups }: AdapterProfile): readonly RegisterT
 }
 
 /** Nanoseconds that a product takes with a tile, and that compiling adds. */
-export function costOf(kernel: ContractKernel, tile: RegisterTile): number {
+function costOf(kernel: ContractKernel, tile: RegisterTile): number {
   const { lanes, width, rows, columns, unroll, tells } = tile;
   const [shared, own] = lanes === 'n' ? [rows, columns] : [columns, rows];
   const [products, loads] = [rows * columns, own + (tells ? shared / width : shared)];

@@ -19,7 +19,7 @@ import { declareTile, edgesOf, tilesOf } from './tiles.ts';
 const SIZE = 256;
 const SLICES = { own: 4, inner: 64 } as const;
 
-/** Powers of two that are as large as a number, but not larger than `most`. */
+/** The least power of two that is not below a number, or `most`. */
 function power(number: number, most: number): number {
   return Math.min(most, 2 ** Math.ceil(Math.log2(number)));
 }

@@ -112,7 +112,7 @@ export function sumInBlocks(body: Block, end: number, step: number, sums: Sums, 
 }
 
 /** The type of so many numbers. */
-export function vectorType(type: string, width: number): string {
+function vectorType(type: string, width: number): string {
   return width === 1 ? type : `vec${width}<${type}>`;
 }
 /** A vector of some numbers. */

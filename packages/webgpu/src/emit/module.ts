@@ -45,7 +45,7 @@ export function shaderOf({
     ...header.map((line) => `${line}\n`),
     ...enable.map((name) => `enable ${name};\n`),
     ...[...lines, ...declarations].map((line) => `${line}\n`),
-    declarationsOf(expressions.needs),
+    withBreak(declarationsOf(expressions.needs)),
     `\n@compute @workgroup_size(${size})\nfn main(${[
       '@builtin(workgroup_id) workgroup: vec3u',
       ...(isFolded ? ['@builtin(num_workgroups) workgroups: vec3u'] : []),
@@ -64,4 +64,8 @@ export function shaderOf({
 export function dispatchOf(workgroups: number): readonly [number, number] {
   const rows = Math.ceil(workgroups / GROUP_ROW);
   return [Math.ceil(workgroups / rows), rows];
+}
+
+function withBreak(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }

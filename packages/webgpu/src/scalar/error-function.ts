@@ -22,7 +22,8 @@ fn erf_f32(x: f32) -> f32 {
   let high = -0.0400578231 + a * (0.0603962801 + a * (-0.0203675739 + a * (0.00291104498 + a * -0.000155804504)));
   let root = 1.00391698 + a * (-0.30230996 + a * (-0.0745636076 + a * high));
   let square = root * root;
-  let result = select(a * p, 1.0 - square * square, a >= 1.0);
+  let complement = select(square * square, 0.0, a >= 3.9);
+  let result = select(a * p, 1.0 - complement, a >= 1.0);
   return bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u));
 }`,
   },
