@@ -34,7 +34,7 @@ export function compileProgram(program: Program, target: Target): Plan {
     inline(wanted, (composite) => target.isOwn?.(composite) === true),
     { scatterInFloat64: target.float64 },
   );
-  const schedule = scheduleNodes(roots, target.singleLimit);
+  const schedule = scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule);
   const units = inOrder(lowerAll(schedule, storing), storing.outputs);
   return planOf(program, units, storing.outputs, target);

@@ -237,6 +237,8 @@ export interface Target {
   isOwn?(composite: Composite): boolean;
   /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
   readonly singleLimit?: number;
+  /** Arrays of a kernel beyond which it is not joined with its neighbours; without a limit by default. */
+  readonly arrayLimit?: number;
   /** Bytes of an element in memory; by default those of its dtype. */
   elementBytes?(dtype: DType): number;
   /** Bytes to which offsets in the arena are rounded, a multiple of `ALIGNMENT`, which is the default. */

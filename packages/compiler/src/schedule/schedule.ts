@@ -8,6 +8,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './edges.ts';
 import { elementsOfSpace, Groups, rowsOf, signatureOf, type Group, type GroupKind, type Level } from './groups.ts';
 import { equalIndex } from '../index-expression.ts';
+import type { Target } from '../kernel.ts';
 import { isMatmul } from '../simplify/inline.ts';
 
 /** Members of one kernel before fusion stops: code that is longer is compiled slowly and runs no faster. */
@@ -35,15 +36,20 @@ export interface Schedule {
 }
 
 /** Places the nodes that `roots` need. */
-export function scheduleNodes(roots: readonly Node[], singleLimit: number = SINGLE_LIMIT): Schedule {
+export function scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}): Schedule {
   const order = postOrder(roots, (node) => node.inputs);
-  const scheduler = new Scheduler(order, new Set(roots), singleLimit);
+  const scheduler = new Scheduler(order, new Set(roots), limits);
   for (const node of order) scheduler.place(node);
   scheduler.mergeNeighbours();
   return { order, groups: scheduler.groups, edges: scheduler.edges, isFree: (node) => scheduler.isFree(node) };
 }
 
+/** Where a target wants fusion to stop. */
+export type FusionLimits = Pick<Target, 'singleLimit' | 'arrayLimit'>;
+
 const NO_EDGES: readonly Edge[] = [];
+/** Arrays of an update that single numbers are for: what is read, what is written, and what is computed from it. */
+const SINGLE_ARRAYS = 3;
 
 interface Cost {
   readonly operations: number;
@@ -58,6 +64,9 @@ class Scheduler {
   readonly #free = new Map<Node, Cost>();
   readonly #roots: ReadonlySet<Node>;
   readonly #singleLimit: number;
+  readonly #arrayLimit: number;
+  /** The nodes that read a node, through movements, of those that have been placed. */
+  readonly #placedReaders = new Map<Node, Node[]>();
   /** The kernel of all single numbers that are asked for and depend on arguments alone (the step counts of optimizers). */
   #singles: Group | null = null;
   /** How many nodes read a node, through movements. */
@@ -66,9 +75,10 @@ class Scheduler {
   /** The kernels of composites that the target computes itself. */
   readonly #ofCall = new Map<Node, Group>();
 
-  constructor(order: readonly Node[], roots: ReadonlySet<Node>, singleLimit: number) {
+  constructor(order: readonly Node[], roots: ReadonlySet<Node>, { singleLimit = SINGLE_LIMIT, arrayLimit = Infinity }: FusionLimits) {
     this.#roots = roots;
     this.#singleLimit = singleLimit;
+    this.#arrayLimit = arrayLimit;
     this.groups = new Groups(order.length);
     for (const node of order) {
       const below = node.op === 'movement' ? this.#bases.get(node.inputs[0]!)! : node;
@@ -94,7 +104,8 @@ class Scheduler {
       return;
     }
     if (cost !== null && isRoot && sizeOf(node.shape) === 1 && cost.operations <= FREE_COST) {
-      const isFull = this.#singles === null || this.#isCrowded(this.#singles);
+      const isFull =
+        this.#singles === null || this.#isCrowded(this.#singles) || this.#singles.members.length * SINGLE_ARRAYS >= this.#arrayLimit;
       if (isFull) this.#singles = this.groups.create('loop', [], 'it computes the single numbers that depend on arguments alone');
       this.#join(this.#singles!, node, 'full', NO_EDGES, NO_EDGES);
       return;
@@ -173,6 +184,11 @@ class Scheduler {
       if (read !== null && read !== group) group.blocked.add(read.id);
     }
     this.groups.join(group, node, level, this.#groupsOf(edges));
+    for (const { base } of edges) {
+      const readers = this.#placedReaders.get(base);
+      if (readers === undefined) this.#placedReaders.set(base, [node]);
+      else readers.push(node);
+    }
   }
 
   // ---- elementwise nodes, and gathers by their index
@@ -308,11 +324,30 @@ class Scheduler {
     return found;
   }
 
+  /** The arrays that some groups would touch as one kernel: what they read of others, and what others, or callers, read of them. */
+  #arraysOf(together: readonly Group[]): ReadonlySet<Node> {
+    const arrays = new Set<Node>();
+    const isInside = (node: Node): boolean => together.includes(this.groups.of(node)!);
+    const read = (base: Node): void => {
+      if (this.#free.has(base)) for (const input of base.inputs) read(this.#bases.get(input)!);
+      else if (base.op === 'leaf' || (this.groups.of(base) !== null && !isInside(base))) arrays.add(base);
+    };
+    for (const { members } of together) {
+      for (const node of members) {
+        for (const { base } of this.edges.get(node)!) read(base);
+        const isRead = this.#placedReaders.get(node)?.some((reader) => !isInside(reader)) === true;
+        if (isRead || this.#roots.has(node)) arrays.add(node);
+      }
+    }
+    return arrays;
+  }
+
   #tryMerge(a: Group, b: Group): void {
     if (a.kind !== 'loop' || b.kind !== 'loop' || a.members.length + b.members.length > MEMBER_LIMIT) return;
     const [kept, gone] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
     const level = levelOfMap(kept, gone);
     if (level === null || !this.groups.areIndependent(kept, gone)) return;
+    if (this.#arrayLimit < Infinity && this.#arraysOf([a, b]).size > this.#arrayLimit) return;
     this.groups.merge(kept, gone, (node) => (level === 'same' ? gone.levels.get(node)! : level));
   }
 }

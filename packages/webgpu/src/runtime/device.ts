@@ -33,6 +33,8 @@ export class SessionDevice implements WebGPUDevice {
       scratch: (kernel) => scratchBytes(kernel, session.profile),
       float64: false,
       singleLimit: SINGLE_LIMIT,
+      // What overwrites an argument is counted twice.
+      arrayLimit: session.profile.maxBindings + 4,
       isOwn: (composite) => session.definitions.has(composite),
       elementBytes: () => WORD,
       alignment: BUFFER_UNIT,

@@ -215,22 +215,31 @@ export class WebGPUExecutable implements Executable {
     const session = this.#session;
     const { arenaBytes } = this.#plan;
     const { packedBytes } = this.#steps;
-    const offsets = sources.map(() => 0);
-    const placed = sources.map((source) => (isBuffer(source) ? source : null));
-    for (const { to, argument, from } of copies) {
-      placed[argument] = to.lease.buffer!;
-      if (!isBuffer(from)) this.#write(to.lease.buffer!, 0, from, argument);
-    }
+    const placed: (PooledBuffer | null)[] = [];
+    const offsets: number[] = [];
+    // Few arguments lie on the host: their places in the buffer that all runs share.
+    const hosted: number[] = [];
     let bytes = 0;
-    sources.forEach((_, index) => {
-      if (placed[index] !== null) return;
+    for (let index = 0; index < sources.length; index++) {
+      const source = sources[index]!;
+      offsets.push(0);
+      placed.push(isBuffer(source) ? source : null);
+      if (isBuffer(source)) continue;
+      const copy = copies.find(({ argument }) => argument === index);
+      if (copy !== undefined) {
+        this.#write(copy.to.lease.buffer!, 0, source, index);
+        continue;
+      }
+      hosted.push(index);
       offsets[index] = bytes;
       bytes += Math.ceil((Math.max(this.#leaves[index]!.length, 1) * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
-    });
+    }
+    for (const { to, argument } of copies) placed[argument] = to.lease.buffer!;
     const hosts = bytes > 0 ? session.hosts(bytes) : null;
-    this.#writeHosts(hosts, sources, placed, offsets);
+    for (const index of hosted) placed[index] = hosts;
+    this.#writeHosts(hosts, sources, hosted, offsets);
     return {
-      arguments: placed.map((buffer) => buffer ?? hosts!),
+      arguments: placed as PooledBuffer[],
       argumentOffsets: offsets,
       outputs,
       arena: arenaBytes > 0 ? session.arena(arenaBytes) : null,
@@ -239,28 +248,22 @@ export class WebGPUExecutable implements Executable {
   }
 
   /** Writes what lies on the host: arrays as they are, and all single values that follow one another at once. */
-  #writeHosts(
-    hosts: PooledBuffer | null,
-    sources: readonly Source[],
-    placed: readonly (PooledBuffer | null)[],
-    offsets: readonly number[],
-  ): void {
-    const values = sources
-      .map((source, index) => (placed[index] === null && isHostValue(source) ? index : -1))
-      .filter((index) => index >= 0);
-    sources.forEach((source, index) => {
-      if (placed[index] === null && !isHostValue(source)) this.#write(hosts!, offsets[index]!, source, index);
-    });
-    for (let first = 0; first < values.length;) {
-      let end = first + 1;
-      while (end < values.length && values[end] === values[end - 1]! + 1) end++;
-      const [start, last] = [offsets[values[first]!]!, values[end - 1]!];
+  #writeHosts(hosts: PooledBuffer | null, sources: readonly Source[], hosted: readonly number[], offsets: readonly number[]): void {
+    for (let first = 0; first < hosted.length;) {
+      let end = first;
+      while (end < hosted.length && isHostValue(sources[hosted[end]!]!)) end++;
+      if (end === first) {
+        const index = hosted[first++]!;
+        this.#write(hosts!, offsets[index]!, sources[index]!, index);
+        continue;
+      }
+      const [start, last] = [offsets[hosted[first]!]!, hosted[end - 1]!];
       const words = new DataView(new ArrayBuffer(offsets[last]! + this.#leaves[last]!.length * WORD - start));
-      for (const index of values.slice(first, end)) {
+      for (; first < end; first++) {
+        const index = hosted[first]!;
         writeHostValue(sources[index] as HostValue, this.#leaves[index]!.dtype, words, offsets[index]! - start);
       }
       this.#session.gpu.queue.writeBuffer(hosts!.buffer, start, words.buffer);
-      first = end;
     }
   }
 
@@ -321,12 +324,12 @@ export class WebGPUExecutable implements Executable {
   /** Brings the bind groups up to date. Whether some had to be made: then an error scope is open, which looks at them and at what follows. */
   #bind(buffers: Buffers): boolean {
     let isNew = false;
-    this.#steps.list.forEach((step, place) => {
-      if (step.kind === 'copy' || this.#isBound(step, this.#groups[place]!, buffers)) return;
+    for (const [place, step] of this.#steps.list.entries()) {
+      if (step.kind === 'copy' || this.#isBound(step, this.#groups[place]!, buffers)) continue;
       if (!isNew) this.#session.gpu.pushErrorScope('validation');
       isNew = true;
       this.#makeGroup(step, this.#groups[place]!, buffers);
-    });
+    }
     return isNew;
   }
 
@@ -334,12 +337,13 @@ export class WebGPUExecutable implements Executable {
   #isBound(step: Dispatch, cache: GroupCache, buffers: Buffers): boolean {
     const { ids } = cache;
     let isLatest = cache.latest !== null;
-    step.ranges.forEach((range, binding) => {
+    for (let binding = 0; binding < step.ranges.length; binding++) {
+      const range = step.ranges[binding]!;
       // Numbers of buffers are small, and offsets are below 2³².
       const id = bufferOf(range, buffers).id * 2 ** 32 + offsetOf(range, buffers);
       if (ids[binding] !== id) isLatest = false;
       ids[binding] = id;
-    });
+    }
     if (isLatest) return true;
     const known = cache.others.get(ids.join());
     if (known !== undefined) cache.latest = known;
