@@ -14,7 +14,7 @@ let gpu: GPU | null = null;
 let device: Promise<GPUDevice> | null = null;
 
 /** The device of this test file. */
-export function testDevice(): Promise<GPUDevice> {
+function testDevice(): Promise<GPUDevice> {
   device ??= (async (): Promise<GPUDevice> => {
     gpu = create([]);
     const adapter = await gpu.requestAdapter();
