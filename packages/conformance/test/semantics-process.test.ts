@@ -2,14 +2,14 @@
 // under way, and not before.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-const folder = mkdtempSync(join(tmpdir(), 'firsthand-semantics-'));
 const src = fileURLToPath(new URL('../src/', import.meta.url));
+// Inside the package, so that what is not bundled is found.
+const folder = mkdtempSync(join(src, '../node_modules/.semantics-'));
 
 /** A program on the queued device, ending with `code`. */
 const PROGRAMS = {
@@ -21,6 +21,12 @@ const PROGRAMS = {
     device.failNext(new Error('lost'));
     runtimeOf(device).flush();
     console.log(2);`,
+} as const;
+
+/** The same on the GPU device. The package that brings WebGPU to Node is found from here. */
+const GPU_PROGRAMS = {
+  'a value of the GPU': `setDefaultDevice(await createWebGPU()); console.log(await tensor([1]).add(1).item());`,
+  'work under way on the GPU': `setDefaultDevice(await createWebGPU()); tensor([1]).add(1).item().then((value) => console.log(value));`,
 } as const;
 
 /** 1,200 steps with 400 kB of arguments each, and not one turn of the event loop: prints by how many MiB the process has grown. */
@@ -47,11 +53,12 @@ async function compileProgram(name: string, code: string): Promise<void> {
   const contents = `
     import { setDefaultDevice, tensor } from '@firsthand/autograd';
     import { createReference, runtimeOf } from '@firsthand/graph';
+    import { createWebGPU } from '@firsthand/webgpu';
     import { createQueued } from './queued-device.ts';
     const device = createQueued(createReference());
     setDefaultDevice(device);
     ${code}
-    export { runtimeOf };`;
+    export { createWebGPU, runtimeOf };`;
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: src, loader: 'ts' },
     bundle: true,
@@ -90,10 +97,10 @@ describe('rule 27: a loop that never yields', () => {
 
 describe('rule 28: processes', () => {
   beforeAll(async () => {
-    for (const [name, code] of Object.entries(PROGRAMS)) await compileProgram(name, code);
+    for (const [name, code] of Object.entries({ ...PROGRAMS, ...GPU_PROGRAMS })) await compileProgram(name, code);
   });
 
-  test.each(Object.keys(PROGRAMS))('%s: prints its value and ends', (name) => {
+  test.each([...Object.keys(PROGRAMS), ...Object.keys(GPU_PROGRAMS)])('%s: prints its value and ends', (name) => {
     expect(runProgram(name)).toEqual({ status: 0, signal: null, stdout: '2\n', stderr: '' });
   });
 });

@@ -178,6 +178,22 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   });
 });
 
+describe('more arrays than a shader may bind', () => {
+  test('are packed: read, written, and both', async () => {
+    const device = await createWebGPU();
+    setDefaultDevice(device);
+    const count = 3 * device.profile.maxBindings;
+    const inputs = Array.from({ length: count }, (_, place) => tensor([place, 1]));
+    const total = inputs.reduce((sum, each) => sum.add(each));
+    expect(await total.toArray()).toEqual([(count * (count - 1)) / 2, count]);
+    const counters = Array.from({ length: count }, (_, place) => tensor([place], { name: `counter ${place}` }));
+    for (const counter of counters) counter.assign(counter.add(total.slice(0, 1, 2)));
+    const values = await Promise.all(counters.map((counter) => counter.item()));
+    expect(values).toEqual(counters.map((_, place) => place + count));
+    device.dispose();
+  });
+});
+
 describe('bad input', () => {
   test('float64', async () => {
     const device = await createWebGPU();
