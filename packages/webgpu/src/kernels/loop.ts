@@ -4,18 +4,17 @@
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { declareAxes, range } from './axes.ts';
+import { range } from './axes.ts';
 import { Block } from '../emit/block.ts';
-import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { Scope } from '../emit/expressions.ts';
 import { shaderOf } from '../emit/module.ts';
-import { Operands } from '../emit/operands.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { mapShader } from './map.ts';
 import { rowStrategy, splitShaders } from './split.ts';
 import { workgroupRows } from './workgroup-rows.ts';
 import { declarePiece, workgroupsFor } from './invocations.ts';
-import { storeAll, sweep, writePass } from './sweep.ts';
+import { openRow, storeAll, sweep, writePass } from './sweep.ts';
 import { accumulatorOf } from './reductions.ts';
 
 /** The shaders of a loop kernel. */
@@ -34,10 +33,7 @@ function invocationRows(kernel: LoopKernel, layout: OperandLayout): Shader {
   const workgroups = workgroupsFor(count);
   const body = new Block(1);
   declarePiece(body, 'row', count, workgroups);
-  declareAxes(body, 0, rows, 'row');
-  const scope = new Scope(body.slot(), range(rows.length));
-  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
-  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced });
+  const { scope, expressions } = openRow(kernel, layout, body, 'row');
   for (const pass of passes) {
     const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
     scope.block = body.slot();

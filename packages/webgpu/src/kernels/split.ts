@@ -4,16 +4,15 @@
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { declareAxes, range } from './axes.ts';
+import { range } from './axes.ts';
 import { Block } from '../emit/block.ts';
-import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { Scope } from '../emit/expressions.ts';
 import { shaderOf } from '../emit/module.ts';
-import { Operands } from '../emit/operands.ts';
 import { declarePiece, workgroupsFor } from './invocations.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
-import { storeAll, sweep, writePass } from './sweep.ts';
+import { openRow, storeAll, sweep, writePass } from './sweep.ts';
 
 /** Invocations of a workgroup that folds a row in software. */
 const WORKGROUP = 64;
@@ -91,9 +90,7 @@ function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Sh
   const body = new Block(1);
   declarePiece(body, 'place', rowCount * parts, workgroups);
   body.line(`let row = place / ${parts};`, `let part = place % ${parts};`);
-  declareAxes(body, 0, rows, 'row');
-  const scope = new Scope(body.slot(), range(rows.length));
-  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel));
+  const { scope, expressions } = openRow(kernel, layout, body, 'row');
   const pass = passes[0]!;
   const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
   for (const accumulator of accumulators) accumulator.begin(body);
@@ -114,10 +111,7 @@ function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Sha
   const workgroups = workgroupsFor(count);
   const body = new Block(1);
   declarePiece(body, 'row', count, workgroups);
-  declareAxes(body, 0, rows, 'row');
-  const scope = new Scope(body.slot(), range(rows.length));
-  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
-  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced });
+  const { scope, expressions } = openRow(kernel, layout, body, 'row');
   const numbers = passes[0]!.reductions;
   const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
   for (const accumulator of accumulators) accumulator.begin(body);

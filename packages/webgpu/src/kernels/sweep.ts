@@ -1,10 +1,12 @@
 /** One pass over the columns of a row: the loop, the elements that are folded, the elements that are stored. */
 import type { LoopKernel, Pass, Store } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { declareAxes } from './axes.ts';
+import { declareAxes, range } from './axes.ts';
 import type { Block } from '../emit/block.ts';
-import type { Expressions, Scope } from '../emit/expressions.ts';
+import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { Operands } from '../emit/operands.ts';
 import type { Accumulator } from './reductions.ts';
+import type { OperandLayout } from '../shader.ts';
 
 /** Which columns an invocation takes: from `first` on, every `step`th, at most `count` in all. */
 export interface Columns {
@@ -43,6 +45,19 @@ export function sweep(
   const limit = isEven ? `begin + ${width}` : `min(begin + ${width}, ${stop})`;
   inBody(outer.nest(`for (var column = begin; column < ${limit}; ${next})`));
   for (const accumulator of accumulators) accumulator.endBlock(outer);
+}
+
+/** The expressions of a kernel's rows, and the scope of one of them, whose number is `row`. The result of reduction n is called rn there. */
+export function openRow(
+  kernel: LoopKernel,
+  layout: OperandLayout,
+  body: Block,
+  row: string,
+): { readonly scope: Scope; readonly expressions: Expressions } {
+  declareAxes(body, 0, kernel.rows, row);
+  const scope = new Scope(body.slot(), range(kernel.rows.length));
+  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
+  return { scope, expressions: new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced }) };
 }
 
 /** What a pass does at one column. */

@@ -4,25 +4,21 @@
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { declareAxes, range } from './axes.ts';
+import { range } from './axes.ts';
 import { Block } from '../emit/block.ts';
-import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { Scope } from '../emit/expressions.ts';
 import { GROUP_ROW, shaderOf } from '../emit/module.ts';
-import { Operands } from '../emit/operands.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
-import { storeAll, sweep, writePass } from './sweep.ts';
+import { openRow, storeAll, sweep, writePass } from './sweep.ts';
 
 /** The shader of a kernel with a workgroup of `size` invocations for each row. */
 export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile, size: number): Shader {
   const { rows, columns, reductions, passes, rowStores } = kernel;
   const body = new Block(1);
   if (sizeOf(rows) > GROUP_ROW) body.nest(`if (group >= ${sizeOf(rows)})`).line('return;');
-  declareAxes(body, 0, rows, 'group');
-  const scope = new Scope(body.slot(), range(rows.length));
-  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
-  const expressions = new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced });
+  const { scope, expressions } = openRow(kernel, layout, body, 'group');
   const declarations: string[] = [];
   const count = sizeOf(columns);
   for (const pass of passes) {
