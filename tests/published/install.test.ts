@@ -2,7 +2,7 @@
 // installs beside it, and from nowhere else.
 // Then the first example of its README runs in plain Node and prints what it says, and it type-checks against the published declarations, in a project
 // that knows nothing of Node, as a web page's.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
@@ -11,7 +11,7 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 
 import { command, tool } from '../support/command.ts';
 import { checked, claimsIn, examplesOfMarkdown } from '../support/examples.ts';
-import { besides, publicPackages, read } from '../support/repository.ts';
+import { besides, publicPackages, read, root } from '../support/repository.ts';
 
 const tarballs = inject('tarballs');
 
@@ -46,6 +46,12 @@ test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder, m
         (file) => !/^(LICENSE|README\.md|package\.json|src\/.*\.ts|dist\/.*\.(js|d\.ts)(\.map)?)$/.test(file),
       ),
     ).toEqual([]);
+
+    // What the platform may lack, and the README installs beside the package.
+    for (const peer of Object.keys(manifest.peerDependenciesMeta ?? {})) {
+      expect(read(`${folder}/README.md`)).toContain(`npm install ${peer}`);
+      symlinkSync(join(root, 'tests/node_modules', peer), join(home, 'node_modules', peer));
+    }
 
     const [example] = examplesOfMarkdown(`${folder}/README.md`, read(`${folder}/README.md`));
     expect(claimsIn(example!), 'the first example prints something and says what').toBeGreaterThan(0);
