@@ -126,6 +126,5 @@ function profileOf(gpu: GPUDevice): AdapterProfile {
     maxBindings: limits.maxStorageBuffersPerShaderStage,
     maxInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
     workgroupBytes: limits.maxComputeWorkgroupStorageSize,
-    maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
   };
 }

@@ -14,6 +14,4 @@ export interface AdapterProfile {
   readonly maxInvocations: number;
   /** Bytes of workgroup memory. */
   readonly workgroupBytes: number;
-  /** Workgroups along one dimension of a dispatch. */
-  readonly maxWorkgroups: number;
 }

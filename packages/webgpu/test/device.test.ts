@@ -170,6 +170,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     expect(body.names.join()).not.toContain('swiglu');
   });
 
+  test('that asks for more workgroups than a dispatch can have, or for none, is an error', async () => {
+    for (const workgroups of [65_536 ** 2, 0]) {
+      const device = await createWebGPU({ kernels: [defineKernel(swiglu, () => ({ workgroups, wgsl: '' }))] });
+      const x = tensor([1, 2], { device });
+      await expect(apply(x, x).data()).rejects.toThrow(/swiglu.*workgroups/);
+    }
+  });
+
   test('that does not compile is an error with the line', async () => {
     const broken = defineKernel(swiglu, () => ({ workgroups: 1, wgsl: '@compute @workgroup_size(1)\nfn main() { y0[0] = nonsense; }' }));
     const device = await createWebGPU({ kernels: [broken] });

@@ -50,7 +50,6 @@ export async function openDevice(): Promise<{ readonly device: GPUDevice; readon
     maxBindings: 8,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: 16384,
-    maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
   };
   return { device, profile };
 }

@@ -3,8 +3,9 @@
  * more arrays than a shader may bind has the smallest of them copied side by side into one.
  */
 import { printKernel, type Kernel, type Operand, type Plan, type PlannedKernel } from '@firsthand/compiler';
+import { DeviceError } from '@firsthand/graph';
 import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
-import { dispatchOf } from '../emit/module.ts';
+import { dispatchOf, GROUP_ROW } from '../emit/module.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { Access, OperandLayout } from '../shader.ts';
 import { bufferBytes, BUFFER_UNIT } from './buffer-pool.ts';
@@ -55,13 +56,19 @@ export function stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defini
     for (const shader of pipelines.shadersOf(textOf(planned.kernel, layout), () =>
       kernelShaders(planned.kernel, layout, profile, definitions),
     )) {
+      const groups = dispatchOf(shader.workgroups);
+      if (groups[1] > GROUP_ROW) {
+        throw new DeviceError(
+          `webgpu: ${describe(planned)} needs ${shader.workgroups} workgroups, and a dispatch has ${GROUP_ROW ** 2} at most; split the arrays`,
+        );
+      }
       const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
       const ranges = shader.bindings.map((binding): Range => {
         if (binding.kind === 'operand') return own(binding.operand);
         if (binding.kind === 'packed') return { slot: { kind: 'packed' }, offset: 0, bytes };
         return { slot: { kind: 'arena' }, offset: planned.scratch.offset, bytes: planned.scratch.bytes };
       });
-      list.push({ kind: 'dispatch', kernel, wgsl: shader.wgsl, pipeline, ranges, groups: dispatchOf(shader.workgroups) });
+      list.push({ kind: 'dispatch', kernel, wgsl: shader.wgsl, pipeline, ranges, groups });
     }
     for (const operand of order) {
       if (planned.kernel.operands[operand]!.access !== 'read' || isOverwritten(layout, planned, operand)) {

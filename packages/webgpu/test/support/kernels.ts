@@ -18,7 +18,7 @@ import { kernelShaders, scratchBytes } from '../../src/kernels/kernel-shaders.ts
 import type { AdapterProfile } from '../../src/profile.ts';
 import { plainLayout, runShaders } from './run-shader.ts';
 
-const LIMITS = { maxBindings: 8, maxInvocations: 256, workgroupBytes: 16384, maxWorkgroups: 65535 } as const;
+const LIMITS = { maxBindings: 8, maxInvocations: 256, workgroupBytes: 16384 } as const;
 /** Adapters that kernels are chosen for. What is written for either runs on any. */
 export const PROFILES: { readonly [K in 'software' | 'hardware']: AdapterProfile } = {
   software: { name: 'software', isSoftware: true, subgroups: null, ...LIMITS },
