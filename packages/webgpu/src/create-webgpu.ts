@@ -1,6 +1,7 @@
 /** The entry point: finds an adapter, asks for what it can do, tests that it computes, and puts a device together. */
 import { DeviceError } from '@firsthand/graph';
 import type { KernelDefinition } from './kernels/own.ts';
+import { messageOf } from './message.ts';
 import type { AdapterProfile } from './profile.ts';
 import { SessionDevice, type WebGPUDevice } from './runtime/device.ts';
 import type { Progress } from './runtime/pipelines.ts';
@@ -72,10 +73,9 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
       requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
   } catch (cause) {
-    throw new DeviceError(
-      `webgpu: the adapter gives no device: ${cause instanceof Error ? cause.message : String(cause)}; an adapter gives one device only: ask for a new one`,
-      { cause },
-    );
+    throw new DeviceError(`webgpu: the adapter gives no device: ${messageOf(cause)}; an adapter gives one device only: ask for a new one`, {
+      cause,
+    });
   }
 }
 

@@ -3,6 +3,7 @@
  * assume away, and in which invocations make a subgroup. What fails is switched off where there is another way, and said in words where there is none.
  */
 import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
+import { messageOf } from './message.ts';
 import type { AdapterProfile } from './profile.ts';
 import { binaryExpression, castExpression, declarationsOf, unaryExpression, type Expression } from './scalar/operations.ts';
 import { BUFFER_USAGE, MAP_READ } from './runtime/usage.ts';
@@ -157,10 +158,7 @@ async function compute(
     await result.mapAsync(MAP_READ);
     return new Float32Array(result.getMappedRange().slice(0));
   } catch (cause) {
-    throw new DeviceError(
-      `webgpu: the GPU device was lost while it was being tested: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new DeviceError(`webgpu: the GPU device was lost while it was being tested: ${messageOf(cause)}`, { cause });
   } finally {
     for (const buffer of [input, output, result]) buffer.destroy();
   }

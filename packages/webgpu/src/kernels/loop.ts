@@ -4,9 +4,7 @@
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { range } from './axes.ts';
 import { Block } from '../emit/block.ts';
-import { Scope } from '../emit/expressions.ts';
 import { shaderOf } from '../emit/module.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
@@ -14,8 +12,7 @@ import { mapShader } from './map.ts';
 import { rowStrategy, splitShaders } from './split.ts';
 import { workgroupRows } from './workgroup-rows.ts';
 import { declarePiece, workgroupsFor } from './invocations.ts';
-import { openRow, storeAll, sweep, writePass } from './sweep.ts';
-import { accumulatorOf } from './reductions.ts';
+import { openRow, storeAll, sweepPass } from './sweep.ts';
 
 /** The shaders of a loop kernel. */
 export function loopShaders(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
@@ -28,19 +25,15 @@ export function loopShaders(kernel: LoopKernel, layout: OperandLayout, profile: 
 
 /** An invocation for each row. */
 function invocationRows(kernel: LoopKernel, layout: OperandLayout): Shader {
-  const { rows, columns, reductions, passes, rowStores } = kernel;
+  const { rows, columns, passes, rowStores } = kernel;
   const count = sizeOf(rows);
   const workgroups = workgroupsFor(count);
   const body = new Block(1);
   declarePiece(body, 'row', count, workgroups);
-  const { scope, expressions } = openRow(kernel, layout, body, 'row');
+  const row = openRow(kernel, layout, body, 'row');
+  const { scope, expressions } = row;
   for (const pass of passes) {
-    const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
-    scope.block = body.slot();
-    for (const accumulator of accumulators) accumulator.begin(body);
-    sweep(body, columns, rows.length, { first: '0', step: 1, count: sizeOf(columns) }, accumulators, (inner) =>
-      writePass(kernel, pass, accumulators, expressions, new Scope(inner, range(columns.length, rows.length), scope)),
-    );
+    const accumulators = sweepPass(kernel, pass, row, body, { first: '0', step: 1, count: sizeOf(columns) });
     pass.reductions.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
   }
   scope.block = body.slot();

@@ -44,6 +44,7 @@ class Fold implements Accumulator {
   readonly state: readonly { readonly name: string; readonly type: string }[];
   readonly #kind: ReduceKind;
   readonly #dtype: DType;
+  readonly #source: DType;
   readonly #total: string;
   readonly #part: string;
   readonly #expressions: Expressions;
@@ -52,15 +53,14 @@ class Fold implements Accumulator {
 
   constructor(kind: ReduceKind, dtype: DType, number: number, expressions: Expressions) {
     this.#kind = kind;
+    this.#source = dtype;
     this.#dtype = kept(dtype);
     this.#total = `total${number}`;
     this.#part = `part${number}`;
     this.#expressions = expressions;
     this.#isBlocked = kind === 'sum' && this.#dtype === 'float32';
     this.state = [{ name: this.#total, type: valueType(this.#dtype) }];
-    this.#source = dtype;
   }
-  readonly #source: DType;
 
   #identity(): string {
     return this.#expressions.use(reduceIdentity(this.#kind, this.#dtype));
@@ -115,10 +115,9 @@ class Extreme implements Accumulator {
   }
 
   #isBetter(x: string, y: string): string {
-    const { use } = { use: (expression: Parameters<Expressions['use']>[0]) => this.#expressions.use(expression) };
-    const isBeyond = use(binaryExpression(this.#kind === 'argmax' ? 'gt' : 'lt', this.#dtype, x, y));
+    const isBeyond = this.#expressions.use(binaryExpression(this.#kind === 'argmax' ? 'gt' : 'lt', this.#dtype, x, y));
     if (this.#dtype !== 'float32') return isBeyond;
-    const [xIsNaN, yIsNaN] = [x, y].map((each) => use(unaryExpression('isNaN', 'float32', each)));
+    const [xIsNaN, yIsNaN] = [x, y].map((each) => this.#expressions.use(unaryExpression('isNaN', 'float32', each)));
     return `(${isBeyond} || (${xIsNaN!} && !${yIsNaN!}))`;
   }
   begin(block: Block): void {

@@ -4,15 +4,13 @@
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { range } from './axes.ts';
 import { Block } from '../emit/block.ts';
-import { Scope } from '../emit/expressions.ts';
 import { shaderOf } from '../emit/module.ts';
 import { declarePiece, workgroupsFor } from './invocations.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
-import { openRow, storeAll, sweep, writePass } from './sweep.ts';
+import { openRow, storeAll, sweepPass } from './sweep.ts';
 
 /** Invocations of a workgroup that folds a row in software. */
 const WORKGROUP = 64;
@@ -84,20 +82,19 @@ export function splitShaders(kernel: LoopKernel, layout: OperandLayout, parts: n
 }
 
 function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
-  const { rows, columns, reductions, passes } = kernel;
-  const [rowCount, columnCount] = [sizeOf(rows), sizeOf(columns)];
+  const { rows, columns, passes } = kernel;
+  const rowCount = sizeOf(rows);
   const workgroups = workgroupsFor(rowCount * parts);
   const body = new Block(1);
   declarePiece(body, 'place', rowCount * parts, workgroups);
   body.line(`let row = place / ${parts};`, `let part = place % ${parts};`);
-  const { scope, expressions } = openRow(kernel, layout, body, 'row');
-  const pass = passes[0]!;
-  const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
-  for (const accumulator of accumulators) accumulator.begin(body);
-  const own = { first: 'part', step: parts, count: Math.ceil(columnCount / parts) };
-  sweep(body, columns, rows.length, own, accumulators, (inner) =>
-    writePass(kernel, pass, accumulators, expressions, new Scope(inner, range(columns.length, rows.length), scope)),
-  );
+  const opened = openRow(kernel, layout, body, 'row');
+  const { expressions } = opened;
+  const accumulators = sweepPass(kernel, passes[0]!, opened, body, {
+    first: 'part',
+    step: parts,
+    count: Math.ceil(sizeOf(columns) / parts),
+  });
   const scratch = expressions.operands.scratch();
   statePlaces(accumulators, rowCount, parts).forEach((places, which) =>
     places.forEach(({ place, type }, word) => body.line(`${scratch}[${place}] = ${toWord(type, accumulators[which]!.state[word]!.name)};`)),

@@ -5,75 +5,72 @@ import { declareAxes, range } from './axes.ts';
 import type { Block } from '../emit/block.ts';
 import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
 import { Operands } from '../emit/operands.ts';
-import type { Accumulator } from './reductions.ts';
+import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { OperandLayout } from '../shader.ts';
+
+/** The expressions of a kernel, and the scope of the row under way. */
+export interface Row {
+  readonly scope: Scope;
+  readonly expressions: Expressions;
+}
 
 /** Which columns an invocation takes: from `first` on, every `step`th, at most `count` in all. */
 export interface Columns {
   readonly first: string;
   readonly step: number;
   readonly count: number;
-  /** The column to stop at, where it is not the end of the row. */
-  readonly end?: string;
 }
 
 /** Summands above which sums are added up in blocks. */
 const BLOCK = 32;
 
-/** Loops over columns, in blocks where there are many. `write` writes the body, with the column's axes declared; `column` is the position in the row. */
-export function sweep(
-  block: Block,
-  extents: readonly number[],
-  firstAxis: number,
-  { first, step, count, end }: Columns,
-  accumulators: readonly Accumulator[],
-  write: (inner: Block) => void,
-): void {
-  const total = sizeOf(extents);
-  const stop = end ?? String(total);
-  const perBlock = accumulators.length > 0 && count > BLOCK ? 2 ** Math.ceil(Math.log2(Math.sqrt(count))) : 0;
-  const inBody = (inner: Block): void => {
-    declareAxes(inner, firstAxis, extents, 'column');
-    write(inner.slot());
-  };
+/**
+ * One pass over some columns of a row: resets the accumulators of its reductions, loops over the columns, in blocks where there are many, and folds and stores at each.
+ * @returns the accumulators, which hold what these columns have given
+ */
+export function sweepPass(
+  kernel: LoopKernel,
+  { reductions: numbers, stores }: Pass,
+  { scope, expressions }: Row,
+  body: Block,
+  { first, step, count }: Columns,
+): readonly Accumulator[] {
+  const { rows, columns, reductions } = kernel;
+  const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
+  // What does not change with the column is computed in front of the loop.
+  scope.block = body.slot();
+  for (const accumulator of accumulators) accumulator.begin(body);
+  const total = sizeOf(columns);
   const next = step === 1 ? 'column++' : `column += ${step}`;
-  if (perBlock === 0) return inBody(block.nest(`for (var column = ${first}; column < ${stop}; ${next})`));
-  const width = perBlock * step;
-  const outer = block.nest(`for (var begin = ${first}; begin < ${stop}; begin += ${width})`);
+  const write = (loop: Block): void => {
+    declareAxes(loop, rows.length, columns, 'column');
+    const inner = new Scope(loop.slot(), range(columns.length, rows.length), scope);
+    const values = expressions.write([...numbers.map((number) => reductions[number]!.value), ...stores.map(({ value }) => value)], inner);
+    const places = stores.map(({ index }) => expressions.place(index, inner));
+    accumulators.forEach((accumulator, place) => accumulator.add(inner.block, values[place]!, 'column'));
+    stores.forEach(({ operand }, place) =>
+      inner.block.line(expressions.operands.store(operand, places[place]!, values[numbers.length + place]!)),
+    );
+  };
+  if (accumulators.length === 0 || count <= BLOCK) {
+    write(body.nest(`for (var column = ${first}; column < ${total}; ${next})`));
+    return accumulators;
+  }
+  const width = 2 ** Math.ceil(Math.log2(Math.sqrt(count))) * step;
+  const outer = body.nest(`for (var begin = ${first}; begin < ${total}; begin += ${width})`);
   for (const accumulator of accumulators) accumulator.beginBlock(outer);
-  const isEven = end === undefined && first === '0' && total % width === 0;
-  const limit = isEven ? `begin + ${width}` : `min(begin + ${width}, ${stop})`;
-  inBody(outer.nest(`for (var column = begin; column < ${limit}; ${next})`));
+  const limit = first === '0' && total % width === 0 ? `begin + ${width}` : `min(begin + ${width}, ${total})`;
+  write(outer.nest(`for (var column = begin; column < ${limit}; ${next})`));
   for (const accumulator of accumulators) accumulator.endBlock(outer);
+  return accumulators;
 }
 
-/** The expressions of a kernel's rows, and the scope of one of them, whose number is `row`. The result of reduction n is called rn there. */
-export function openRow(
-  kernel: LoopKernel,
-  layout: OperandLayout,
-  body: Block,
-  row: string,
-): { readonly scope: Scope; readonly expressions: Expressions } {
+/** Begins a row, whose number is `row`. The result of reduction n is called rn there. */
+export function openRow(kernel: LoopKernel, layout: OperandLayout, body: Block, row: string): Row {
   declareAxes(body, 0, kernel.rows, row);
   const scope = new Scope(body.slot(), range(kernel.rows.length));
   const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
   return { scope, expressions: new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced }) };
-}
-
-/** What a pass does at one column. */
-export function writePass(
-  { reductions }: LoopKernel,
-  { reductions: numbers, stores }: Pass,
-  accumulators: readonly Accumulator[],
-  expressions: Expressions,
-  scope: Scope,
-): void {
-  const values = expressions.write([...numbers.map((number) => reductions[number]!.value), ...stores.map(({ value }) => value)], scope);
-  const places = stores.map(({ index }) => expressions.place(index, scope));
-  accumulators.forEach((accumulator, place) => accumulator.add(scope.block, values[place]!, 'column'));
-  stores.forEach(({ operand }, place) =>
-    scope.block.line(expressions.operands.store(operand, places[place]!, values[numbers.length + place]!)),
-  );
 }
 
 /** Stores at the place of a scope. */

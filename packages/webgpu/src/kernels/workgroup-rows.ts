@@ -4,31 +4,24 @@
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { range } from './axes.ts';
 import { Block } from '../emit/block.ts';
 import { Scope } from '../emit/expressions.ts';
 import { GROUP_ROW, shaderOf } from '../emit/module.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../profile.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
-import { openRow, storeAll, sweep, writePass } from './sweep.ts';
+import { openRow, storeAll, sweepPass } from './sweep.ts';
 
 /** The shader of a kernel with a workgroup of `size` invocations for each row. */
 export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile, size: number): Shader {
   const { rows, columns, reductions, passes, rowStores } = kernel;
   const body = new Block(1);
   if (sizeOf(rows) > GROUP_ROW) body.nest(`if (group >= ${sizeOf(rows)})`).line('return;');
-  const { scope, expressions } = openRow(kernel, layout, body, 'group');
+  const row = openRow(kernel, layout, body, 'group');
+  const { scope, expressions } = row;
   const declarations: string[] = [];
-  const count = sizeOf(columns);
   for (const pass of passes) {
-    const accumulators = pass.reductions.map((number) => accumulatorOf(reductions[number]!, number, expressions));
-    scope.block = body.slot();
-    for (const accumulator of accumulators) accumulator.begin(body);
-    const own = { first: 'lane', step: size, count: Math.ceil(count / size) };
-    sweep(body, columns, rows.length, own, accumulators, (inner) =>
-      writePass(kernel, pass, accumulators, expressions, new Scope(inner, range(columns.length, rows.length), scope)),
-    );
+    const accumulators = sweepPass(kernel, pass, row, body, { first: 'lane', step: size, count: Math.ceil(sizeOf(columns) / size) });
     accumulators.forEach((accumulator) => {
       if (canShuffle(accumulator, profile)) foldBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
       else foldByTree(body, accumulator, size, declarations);

@@ -38,7 +38,8 @@ interface Buffers {
 /** A copy of an argument that is to be overwritten, and must not be. */
 interface Copy {
   readonly from: Source;
-  readonly to: WebGPUStorage;
+  readonly to: PooledBuffer;
+  readonly bytes: number;
   readonly argument: number;
 }
 
@@ -58,6 +59,9 @@ export class WebGPUExecutable implements Executable {
   readonly #groups: readonly (GroupCache | null)[];
   /** Whether an argument is the target of an output: it must lie in a buffer then. */
   readonly #isOverwritten: readonly boolean[];
+  /** Outputs that overwrite an argument, and small ones that do not, by number. */
+  readonly #overwriting: readonly number[];
+  readonly #small: readonly number[];
   /** Seconds that each kernel took in the latest run that was measured. */
   #seconds: readonly number[] | null = null;
   /** Resolves when all pipelines are there; null from then on. */
@@ -74,6 +78,12 @@ export class WebGPUExecutable implements Executable {
       step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
     );
     this.#isOverwritten = this.#leaves.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
+    const numbers = plan.outputs.map((_, output) => output);
+    this.#overwriting = numbers.filter((output) => plan.outputs[output]!.into !== null);
+    this.#small = numbers.filter((output) => {
+      const { into, length } = plan.outputs[output]!;
+      return into === null && length > 0 && length * WORD <= SMALL_OUTPUT;
+    });
     const waiting = this.#steps.list.flatMap((step) =>
       step.kind === 'dispatch' && step.pipeline.pipeline === null ? [step.pipeline.ready] : [],
     );
@@ -96,7 +106,7 @@ export class WebGPUExecutable implements Executable {
       if (input instanceof WebGPUStorage && !repeated.has(input)) return input;
       // What is passed in another place too keeps its elements, and so does a value of the host.
       const copy = session.allocate(dtype, length);
-      copies.push({ from: sources[into]!, to: copy, argument: into });
+      copies.push({ from: sources[into]!, to: copy.lease.buffer!, bytes: length * WORD, argument: into });
       return copy;
     });
     session.measure(this.#plan.arenaBytes);
@@ -146,14 +156,13 @@ export class WebGPUExecutable implements Executable {
 
   /** @throws DeviceError unless the argument is what the program was compiled for */
   #accept(arg: Arg | undefined, index: number, repeated: Set<WebGPUStorage>): Input {
-    const { dtype, length, name } = this.#leaves[index]!;
-    const title = `argument ${index}${name === null ? '' : ` (${name})`} of a run`;
-    if (arg === undefined) throw new DeviceError(`webgpu: ${title} is missing`);
+    const { dtype, length } = this.#leaves[index]!;
+    if (arg === undefined) throw new DeviceError(`webgpu: ${this.#titleOf(index)} is missing`);
     const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.own(arg) : arg;
     const found = typeof given === 'number' ? 1 : given.length;
     if (found !== length || (given instanceof WebGPUStorage && given.dtype !== dtype)) {
       const type = given instanceof WebGPUStorage ? `${given.dtype} ` : '';
-      throw new DeviceError(`webgpu: ${title} is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
+      throw new DeviceError(`webgpu: ${this.#titleOf(index)} is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
     }
     if (given instanceof WebGPUStorage) {
       given.requireAlive();
@@ -162,6 +171,12 @@ export class WebGPUExecutable implements Executable {
       given.lastRun = this.#session.run;
     }
     return given;
+  }
+
+  /** An argument in an error. */
+  #titleOf(index: number): string {
+    const { name } = this.#leaves[index]!;
+    return `argument ${index}${name === null ? '' : ` (${name})`} of a run`;
   }
 
   // ---- the GPU's part
@@ -177,25 +192,20 @@ export class WebGPUExecutable implements Executable {
     const buffers = this.#buffersOf(sources, outputBuffers, copies);
     const isNew = this.#bind(buffers);
     const encoder = gpu.createCommandEncoder();
-    for (const { from, to } of copies) {
-      if (isBuffer(from)) encoder.copyBufferToBuffer(from.buffer, 0, to.lease.buffer!.buffer, 0, to.length * WORD);
+    for (const { from, to, bytes } of copies) {
+      if (isBuffer(from)) encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, bytes);
     }
     const stamps = this.#stamps();
     this.#encode(encoder, buffers, stamps);
     const readStamps = stamps?.resolve(encoder);
     // What is overwritten is not what was on its way to the host.
-    this.#plan.outputs.forEach(({ into }, output) => {
-      if (into !== null) session.unstage(outputs[output]!.lease);
-    });
-    const small = outputs.filter(
-      ({ length }, output) => length > 0 && length * WORD <= SMALL_OUTPUT && this.#plan.outputs[output]!.into === null,
-    );
+    for (const output of this.#overwriting) session.unstage(outputs[output]!.lease);
     const staged = readback.stage(
       encoder,
-      small.map((output) => ({ buffer: outputBuffers[outputs.indexOf(output)]!, bytes: output.length * WORD })),
+      this.#small.map((output) => ({ buffer: outputBuffers[output]!, bytes: outputs[output]!.length * WORD })),
     );
     staged?.forEach((place, index) => {
-      const { lease } = small[index]!;
+      const { lease } = outputs[this.#small[index]!]!;
       if (lease.buffer === null) readback.release(place);
       else lease.staged = place;
     });
@@ -227,14 +237,14 @@ export class WebGPUExecutable implements Executable {
       if (isBuffer(source)) continue;
       const copy = copies.find(({ argument }) => argument === index);
       if (copy !== undefined) {
-        this.#write(copy.to.lease.buffer!, 0, source, index);
+        this.#write(copy.to, 0, source, index);
         continue;
       }
       hosted.push(index);
       offsets[index] = bytes;
       bytes += Math.ceil((Math.max(this.#leaves[index]!.length, 1) * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
     }
-    for (const { to, argument } of copies) placed[argument] = to.lease.buffer!;
+    for (const { to, argument } of copies) placed[argument] = to;
     const hosts = bytes > 0 ? session.hosts(bytes) : null;
     for (const index of hosted) placed[index] = hosts;
     this.#writeHosts(hosts, sources, hosted, offsets);

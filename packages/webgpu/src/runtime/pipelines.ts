@@ -1,5 +1,6 @@
 /** Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress. */
 import { DeviceError } from '@firsthand/graph';
+import { messageOf } from '../message.ts';
 import type { Shader } from '../shader.ts';
 
 /** How many pipelines have been asked for, and how many are there. */
@@ -77,7 +78,7 @@ export class Pipelines {
 
 /** What the compiler says of a module, with lines. */
 async function messagesOf(module: GPUShaderModule, cause: unknown): Promise<string> {
-  const fallback = cause instanceof Error ? cause.message : String(cause);
+  const fallback = messageOf(cause);
   try {
     const { messages } = await module.getCompilationInfo();
     const errors = messages.filter(({ type }) => type === 'error');

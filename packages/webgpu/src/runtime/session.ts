@@ -13,6 +13,7 @@ import { Timeline } from './timeline.ts';
 import type { Roofline } from './timer.ts';
 import { BUFFER_USAGE } from './usage.ts';
 import type { Definitions } from '../kernels/kernel-shaders.ts';
+import { messageOf } from '../message.ts';
 import type { AdapterProfile } from '../profile.ts';
 
 /** Live bytes beyond which the collector is made to feel each storage: below, there is no hurry. */
@@ -98,9 +99,7 @@ export class Session implements StorageKeeper {
     // A loss is announced in a task of its own, after what it made fail.
     await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
     if (this.#failure !== null) return this.#failure;
-    return error instanceof DeviceError
-      ? error
-      : new DeviceError(`webgpu: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    return error instanceof DeviceError ? error : new DeviceError(`webgpu: ${messageOf(error)}`, { cause: error });
   }
 
   /** Bytes on the GPU that storages hold, and the most that they and a run's intermediates have held. */
