@@ -2,5 +2,5 @@
 import { createWasm } from '@firsthand/wasm';
 import { describeConformance } from '../src/suite.ts';
 
-const create = () => createWasm({ relaxedSimd: true });
+const create = () => createWasm({ relaxedSimd: true, threads: 1 });
 describeConformance('wasm, relaxed SIMD', create, { randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 50 });

@@ -2,5 +2,5 @@
 import { createWasm } from '@firsthand/wasm';
 import { describeConformance } from '../src/suite.ts';
 
-const create = () => createWasm({ relaxedSimd: false });
+const create = () => createWasm({ relaxedSimd: false, threads: 1 });
 describeConformance('wasm', create, { randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 100 });

@@ -45,7 +45,7 @@ function assemble(kernels: readonly LoopKernel[]): {
     module.function(
       `kernel${number}`,
       { params, results: [] },
-      (code, locals) => emitKernel(code, kernel, locals, { features, functions, tile: TILES[0]! }),
+      (code, locals) => emitKernel(code, kernel, locals, { features, functions, tile: TILES[0]! }, null),
       {
         exported: true,
       },

@@ -8,11 +8,28 @@ import { KernelLibrary } from './runtime/kernel-library.ts';
 import { LinearMemory } from './runtime/memory.ts';
 import { Session } from './runtime/session.ts';
 import { Storages } from './runtime/storages.ts';
+import { idealThreads, mayWait } from './threads/host.ts';
+import { Team } from './threads/team.ts';
+
+/** How the work of kernels is shared. */
+export interface ThreadOptions {
+  /** Threads, the one that runs programs included; by default what `'auto'` stands for. */
+  readonly count?: number | 'auto';
+  /** Work from which a kernel is divided, in vector instructions: less would take longer to hand out than to do. 0 divides whatever can be; 16,384 by default. */
+  readonly divideFrom?: number;
+  /**
+   * Whether runs wait until all workers have a program. By default (false) the first thread runs it alone until then, with the same bits, so that nothing waits for workers to start.
+   */
+  readonly wait?: boolean;
+}
 
 /** Options of `createWasm`. */
 export interface WasmOptions {
-  /** Workers that share the work of a kernel: one. */
-  readonly threads?: 1;
+  /**
+   * Threads that share the work of a kernel, the one that runs programs included; the bits of results do not depend on it. `'auto'`, the default, takes one for each core, up to 8, and
+   * one alone where memory cannot be shared or this thread may not wait: in a page that is not cross-origin isolated, and on a page's main thread.
+   */
+  readonly threads?: number | 'auto' | ThreadOptions;
   /**
    * Whether kernels may use relaxed SIMD, which has a fused multiply-add. By default they do where the engine has it; `true` insists on it, and `false` gives the bits of an
    * engine without it.
@@ -32,12 +49,37 @@ export interface WasmOptions {
  * console.log(device.name, device.supports('float64')); // wasm true
  * ```
  */
-export async function createWasm({ threads = 1, relaxedSimd = 'auto', maxBytes = 2 ** 32 }: WasmOptions = {}): Promise<Device> {
-  if (threads !== 1) throw new DeviceError(`wasm: ${String(threads)} threads were asked for; leave the option out, or give 1`);
+export async function createWasm({ threads = 'auto', relaxedSimd = 'auto', maxBytes = 2 ** 32 }: WasmOptions = {}): Promise<Device> {
+  const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = typeof threads === 'object' ? threads : { count: threads };
+  const count = threadsFor(wanted);
   const features = detectFeatures(relaxedSimd);
-  const memory = new LinearMemory(maxBytes);
-  const storages = new Storages(memory);
-  return new WasmDevice(new Session({ storages, library: new KernelLibrary(memory, features, tileFor(features)), code: new WeakMap() }));
+  const memory = new LinearMemory(maxBytes, count > 1);
+  const team = count > 1 ? new Team(memory, count, wait) : null;
+  const library = new KernelLibrary(memory, { features, tile: tileFor(features), divideFrom: team === null ? Infinity : divideFrom });
+  const device = new WasmDevice(new Session({ storages: new Storages(memory), library, code: new WeakMap(), team }));
+  if (team !== null) forgotten.register(device, team);
+  return device;
+}
+
+/** Vector instructions: some microseconds, several times what waiting for each other takes. */
+const DIVIDE_FROM = 16_384;
+
+/** A device that nobody has disposed of, and nobody can use any more. */
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Team>((team) => team.stop());
+
+/** @throws DeviceError if there cannot be as many threads as were asked for */
+function threadsFor(wanted: number | 'auto'): number {
+  if (wanted === 'auto') return mayWait() ? idealThreads() : 1;
+  if (!Number.isInteger(wanted) || wanted < 1) {
+    throw new DeviceError(`wasm: threads is ${String(wanted)}; give a number from 1 on, or 'auto'`);
+  }
+  if (wanted > 1 && !mayWait()) {
+    throw new DeviceError(
+      `wasm: ${wanted} threads need memory that is shared, and a thread that may wait: a page must be cross-origin isolated (the headers ` +
+        `Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp), and the device be created in a worker; give threads: 1, or 'auto'`,
+    );
+  }
+  return wanted;
 }
 
 /** The fastest register tiles, with relaxed SIMD and without: the race is run once. */

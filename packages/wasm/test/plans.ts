@@ -5,6 +5,7 @@ import { LinearMemory } from '../src/runtime/memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';
 import { Session, type Parts } from '../src/runtime/session.ts';
 import { Storages } from '../src/runtime/storages.ts';
+import { Team } from '../src/threads/team.ts';
 
 /** i, the only loop variable. */
 const I: Index = { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis: 0 } }] };
@@ -83,12 +84,20 @@ export function plan(
 export function openSession({
   maxBytes = 2 ** 32,
   moduleBytes = 2 ** 22,
-}: { readonly maxBytes?: number; readonly moduleBytes?: number } = {}): Parts & { readonly session: Session } {
-  const memory = new LinearMemory(maxBytes);
+  threads = 1,
+  divideFrom = Infinity,
+}: {
+  readonly maxBytes?: number;
+  readonly moduleBytes?: number;
+  readonly threads?: number;
+  readonly divideFrom?: number;
+} = {}): Parts & { readonly session: Session } {
+  const memory = new LinearMemory(maxBytes, threads > 1);
   const parts: Parts = {
     storages: new Storages(memory),
-    library: new KernelLibrary(memory, { relaxedSimd: false }, TILES[0]!, moduleBytes),
+    library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom, moduleBytes }),
     code: new WeakMap(),
+    team: threads > 1 ? new Team(memory, threads, false) : null,
   };
   return { ...parts, session: new Session(parts) };
 }

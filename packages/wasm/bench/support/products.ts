@@ -89,7 +89,7 @@ export function buildProducts(
   const tools = { features, functions: new Map() };
   kernels.forEach((kernel, index) => {
     const params = new Array<'i32'>(kernel.operands.length + 1).fill('i32');
-    module.function(`product${index}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile), {
+    module.function(`product${index}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), {
       exported: true,
     });
   });

@@ -9,12 +9,14 @@
  */
 import { Bytes } from './bytes.ts';
 import {
+  ATOMIC,
   LANE,
   LANE_MEMORY,
   MEMORY,
   PLAIN,
   VECTOR,
   VECTOR_MEMORY,
+  type AtomicInstruction,
   type Instruction,
   type LaneInstruction,
   type LaneMemoryInstruction,
@@ -45,6 +47,9 @@ export interface Callee {
 const scratch = /* @__PURE__ */ new DataView(new ArrayBuffer(4));
 
 const SIMD = 0xfd;
+const ATOMIC_PREFIX = 0xfe;
+/** log₂ of 4 bytes: unlike that of other accesses, the alignment of atomic ones is checked. */
+const WORD_ALIGNMENT = 2;
 const NO_RESULT = 0x40;
 
 /** Parameters, locals and instructions of one function. */
@@ -171,6 +176,12 @@ export class Code {
     if (name in MEMORY) this.#body.byte(MEMORY[name as keyof typeof MEMORY]);
     else this.#body.byte(SIMD).unsigned(VECTOR_MEMORY[name as keyof typeof VECTOR_MEMORY]);
     this.#body.byte(0).unsigned(offset); // alignment is a hint that engines ignore
+    return this;
+  }
+
+  /** Works on the word at the address on the stack plus `offset`, as one step for all threads. */
+  atomic(name: AtomicInstruction, offset = 0): this {
+    this.#body.append([ATOMIC_PREFIX, ATOMIC[name], WORD_ALIGNMENT]).unsigned(offset);
     return this;
   }
 

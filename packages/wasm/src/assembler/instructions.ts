@@ -71,6 +71,7 @@ export const PLAIN = {
   'f64.max': 0xa5,
   'f32.demote_f64': 0xb6,
   'f64.promote_f32': 0xbb,
+  unreachable: 0x00,
   drop: 0x1a,
   select: 0x1b,
 } as const;
@@ -238,6 +239,15 @@ export const LANE_MEMORY = {
   'v128.store64_lane': 0x5b,
 } as const;
 
+/** Instructions on memory that other threads use too, on 32-bit words: prefix 0xfe. WebAssembly threads proposal. */
+export const ATOMIC = {
+  'memory.atomic.notify': 0x00,
+  'memory.atomic.wait32': 0x01,
+  'i32.atomic.load': 0x10,
+  'i32.atomic.store': 0x17,
+  'i32.atomic.rmw.add': 0x1e,
+} as const;
+
 /** Lane access: prefix 0xfd, and the lane's number. */
 export const LANE = {
   'i32x4.extract_lane': 0x1b,
@@ -252,6 +262,8 @@ export const LANE = {
 export type Instruction = keyof typeof PLAIN | keyof typeof VECTOR;
 /** Names of loads and stores. */
 export type MemoryInstruction = keyof typeof MEMORY | keyof typeof VECTOR_MEMORY;
+/** Names of instructions on shared words. */
+export type AtomicInstruction = keyof typeof ATOMIC;
 /** Names of loads and stores of one lane. */
 export type LaneMemoryInstruction = keyof typeof LANE_MEMORY;
 /** Names of instructions that read or write one lane. */

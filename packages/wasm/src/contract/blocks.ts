@@ -23,14 +23,15 @@ export function emitRange(code: Code, counter: Local, from: Count, to: Count, st
   emitLoop(code, counter, to, step, body);
 }
 
-/** Calls `body` with the bounds of blocks of `step` between `from` and `to`; the last may be shorter. */
-export function emitBlocks(code: Code, from: number, to: number, step: number, body: (from: Count, to: Count) => void): void {
-  if (to - from <= step) {
+/** Calls `body` with the bounds of blocks of `step` between `from` and `to`, where there is at least one; the last may be shorter. */
+export function emitBlocks(code: Code, from: Count, to: Count, step: number, body: (from: Count, to: Count) => void): void {
+  if (typeof from === 'number' && typeof to === 'number' && to - from <= step) {
     body(from, to);
     return;
   }
   const [first, end] = [code.local('i32'), code.local('i32')];
-  code.i32(from).set(first);
+  emitCount(code, from);
+  code.set(first);
   emitLoop(code, first, to, step, () => {
     code.get(first).i32(step).op('i32.add');
     emitMinimum(code, end, to);
@@ -57,9 +58,13 @@ export function emitGroups(code: Code, count: Count, size: number, body: (first:
 }
 
 /** target = min(the number on the stack, bound) */
-export function emitMinimum(code: Code, target: Local, bound: number): void {
-  code.tee(target).i32(bound).op('i32.gt_s');
-  code.if(() => code.i32(bound).set(target));
+export function emitMinimum(code: Code, target: Local, bound: Count): void {
+  code.tee(target);
+  emitCount(code, bound);
+  code.op('i32.gt_s').if(() => {
+    emitCount(code, bound);
+    code.set(target);
+  });
 }
 
 /** Full vectors, then one with what is left. */

@@ -69,7 +69,7 @@ function raceOf(tiles: readonly Tile[], features: Features): readonly (() => voi
   const tools = { features, functions: new Map() };
   tiles.forEach((tile, number) => {
     const params = new Array<'i32'>(lengths.length + 1).fill('i32');
-    module.function(`tile${number}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile), {
+    module.function(`tile${number}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), {
       exported: true,
     });
   });

@@ -12,9 +12,10 @@ import { emitBlocks, emitGroups, emitLoop, emitMinimum, emitRange, lanesOf } fro
 import { emitDots, type DotSource } from './dot.ts';
 import { isStoredPlainly, PlainFinish, ScalarFinish } from './finish.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
-import { planContract, type ContractPlan, type RowRange } from './plan.ts';
+import { planContract, type ContractPlan } from './plan.ts';
 import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
 import { TILES, tileFor } from './tiles.ts';
+import { divide, emitPart, evenest, type Division, type Part } from '../threads/division.ts';
 
 /** Values of k that are packed at a time where columns are contiguous. */
 const PACKED_ROWS = 4;
@@ -28,9 +29,32 @@ export function contractScratch(kernel: ContractKernel): number {
  * Writes the body of a function that computes a matrix product of fixed shape.
  * @param params the addresses of the operands, then that of the working memory
  * @param fastest the register tile that is fastest for float32, one of `TILES`
+ * @param part the part of the loop of `divideContract` to run, or null for all of it
  */
-export function emitContract(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, fastest: Tile): void {
-  new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest)).emit();
+export function emitContract(
+  code: Code,
+  kernel: ContractKernel,
+  params: readonly Local[],
+  tools: Tools,
+  fastest: Tile,
+  part: Part | null,
+): void {
+  new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest), part).emit();
+}
+
+/**
+ * The loop that threads share: over independent products if there are enough of them; else over columns, each packed by the thread that uses it, or over rows, whichever packs
+ * less in every thread.
+ */
+export function divideContract(kernel: ContractKernel, fastest: Tile): Division | null {
+  const plan = planContract(kernel, tileFor(kernel.dtype, fastest));
+  const { axes, columns, wholeColumns, ranges, packsA, packsB, sharedAxes } = plan;
+  const { m, n, k } = kernel;
+  const batch = kernel.batch.map((extent, axis) => (sharedAxes.includes(axis) ? null : divide(axis, extent, 1)));
+  const byColumns = divide(axes.n, wholeColumns, columns);
+  const byRows = divide(axes.m, m, ranges[0]!.height);
+  const isDearByColumns = (packsA ? m * k : 0) > (packsB ? n * k : 0);
+  return evenest([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
 }
 
 /** Columns from `from` to `to` in whole tiles; then the rest, if `to` is where whole tiles end. */
@@ -39,7 +63,7 @@ interface Columns {
   readonly to: Count;
 }
 
-/** Rows in tiles of one height. */
+/** Rows in tiles of one height, at least one. */
 interface Rows {
   readonly from: Count;
   readonly to: Count;
@@ -65,9 +89,11 @@ class ContractEmitter {
   readonly #places: readonly Local[];
   readonly #plain: PlainFinish | null;
   readonly #scalar: ScalarFinish | null;
+  readonly #part: Part | null;
 
-  constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile) {
+  constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile, part: Part | null) {
     this.#code = code;
+    this.#part = part;
     this.#kernel = kernel;
     this.#params = params;
     this.#arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
@@ -84,23 +110,18 @@ class ContractEmitter {
   }
 
   emit(): void {
-    const { packsB, kBlocks, ranges, axes } = this.#plan;
-    const shares = (axis: number): boolean => packsB && kBlocks === 1 && this.#b.strides[axis] === 0;
-    const batch = Array.from({ length: axes.m }, (_, axis) => axis);
-    this.#overBatch(
-      batch.filter((axis) => !shares(axis)),
-      () =>
-        this.#overColumnBlocks((columns) => {
-          if (kBlocks > 1) {
-            for (const range of ranges) this.#overRowBlocks(range, (rows) => this.#blocksOfK(rows, columns));
-            return;
-          }
-          const k = { first: 0, count: this.#kernel.k, sums: null };
-          if (packsB) this.#packColumns(columns, k);
-          this.#overBatch(batch.filter(shares), () => {
-            for (const range of ranges) this.#rows(range, columns, k);
-          });
-        }),
+    const { packsB, kBlocks, sharedAxes } = this.#plan;
+    const own = this.#kernel.batch.map((_, axis) => axis).filter((axis) => !sharedAxes.includes(axis));
+    this.#overBatch(own, () =>
+      this.#overColumnBlocks((columns) => {
+        if (kBlocks > 1) {
+          this.#overRows((all) => this.#overRowBlocks(all, (rows) => this.#blocksOfK(rows, columns)));
+          return;
+        }
+        const k = { first: 0, count: this.#kernel.k, sums: null };
+        if (packsB) this.#packColumns(columns, k);
+        this.#overBatch(sharedAxes, () => this.#overRows((rows) => this.#rows(rows, columns, k)));
+      }),
     );
   }
 
@@ -108,18 +129,37 @@ class ContractEmitter {
 
   #overBatch(axes: readonly number[], body: () => void): void {
     const [axis, ...inner] = axes;
-    if (axis === undefined) body();
-    else this.#code.repeat(this.#places[axis]!, 0, this.#kernel.batch[axis]!, 1, () => this.#overBatch(inner, body));
+    if (axis === undefined) {
+      body();
+      return;
+    }
+    this.#overPart(axis, 0, this.#kernel.batch[axis]!, 1, (from, to) =>
+      emitRange(this.#code, this.#places[axis]!, from, to, 1, () => this.#overBatch(inner, body)),
+    );
   }
 
   #overColumnBlocks(body: (columns: Columns) => void): void {
-    const { columnBlock, wholeColumns } = this.#plan;
-    emitBlocks(this.#code, 0, wholeColumns, columnBlock, (from, to) => body({ from, to }));
+    const { axes, columns, columnBlock, wholeColumns } = this.#plan;
+    this.#overPart(axes.n, 0, wholeColumns, columns, (start, stop) =>
+      emitBlocks(this.#code, start, stop, columnBlock, (from, to) => body({ from, to })),
+    );
   }
 
-  #overRowBlocks({ from, to, height }: RowRange, body: (rows: Rows) => void): void {
+  #overRows(body: (rows: Rows) => void): void {
+    for (const { from: first, to: end, height } of this.#plan.ranges) {
+      this.#overPart(this.#plan.axes.m, first, end, height, (from, to) => body({ from, to, height }));
+    }
+  }
+
+  #overRowBlocks({ from, to, height }: Rows, body: (rows: Rows) => void): void {
     const step = Math.max(1, Math.floor(this.#plan.rowBlock / height)) * height;
     emitBlocks(this.#code, from, to, step, (first, end) => body({ from: first, to: end, height }));
+  }
+
+  /** The bounds of a loop: those of this call's part, if it is the loop that is divided. */
+  #overPart(axis: number, from: number, to: number, step: number, body: (from: Count, to: Count) => void): void {
+    if (this.#part?.axis === axis) emitPart(this.#code, this.#part, from, to, step, body);
+    else body(from, to);
   }
 
   /** The tiles across a block of columns, given how many columns each has; n is the first of them. */

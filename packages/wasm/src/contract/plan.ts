@@ -50,6 +50,8 @@ export interface ContractPlan {
   readonly restColumns: number;
   readonly packsA: boolean;
   readonly packsB: boolean;
+  /** The batch axes along which packed columns of b are used again. */
+  readonly sharedAxes: readonly number[];
   /** Values of k in a block, and blocks; the last may be shorter. */
   readonly kBlock: number;
   readonly kBlocks: number;
@@ -108,6 +110,7 @@ export function planContract(kernel: ContractKernel, tile: Tile): ContractPlan {
     restColumns,
     packsA,
     packsB,
+    sharedAxes: batch.flatMap((_, axis) => (packsB && kBlocks === 1 && strides.b[axis] === 0 ? [axis] : [])),
     kBlock,
     kBlocks,
     columnBlock,

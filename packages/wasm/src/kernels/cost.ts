@@ -1,7 +1,18 @@
 /**
  * What scalar expressions cost, in vector instructions: rough numbers, that decide how often a loop body is repeated, along which axis the lanes lie, and what is worth keeping.
  */
-import { factorOf, scalarsIn, type Index, type Scalar, type ScalarOf, type ScalarOp, type Store } from '@firsthand/compiler';
+import {
+  bodiesOf,
+  factorOf,
+  scalarsIn,
+  type Index,
+  type Kernel,
+  type Scalar,
+  type ScalarOf,
+  type ScalarOp,
+  type Store,
+} from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
 import type { BinaryKind, UnaryKind } from '@firsthand/graph';
 import { isFunction } from '../scalar/functions.ts';
 
@@ -44,6 +55,16 @@ export function costOfAll(roots: readonly Scalar[]): number {
 /** The cost of an expression with all that it is made of. */
 export function costOfTree(scalar: Scalar): number {
   return costOfAll([scalar]);
+}
+
+/** Lanes of a register: of float32, which most kernels compute with. */
+const LANES = 4;
+
+/** What a whole kernel costs. */
+export function workOf(kernel: Kernel): number {
+  return bodiesOf(kernel).reduce((sum, { extents, values, folds, targets }) => {
+    return sum + (sizeOf(extents) / LANES) * (costOfAll(values) + folds + targets.length);
+  }, 0);
 }
 
 /** What the loads and stores of some expressions cost if the lanes lie along an axis: side by side, all the same, or each by itself. */

@@ -3,14 +3,15 @@
  */
 import { bodiesOf, scalarsIn, type Kernel, type KernelKind } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
-import { contractScratch, emitContract } from '../contract/contract.ts';
+import { contractScratch, divideContract, emitContract } from '../contract/contract.ts';
 import type { Tile } from '../contract/tile.ts';
 import { importsOf, type Tools } from '../scalar/functions.ts';
-import { emitLoop, loopScratch } from './loop.ts';
+import type { Division, Part } from '../threads/division.ts';
+import { divideLoop, emitLoop, loopScratch } from './loop.ts';
 import type { Float64Import } from '../math/float64.ts';
-import { emitScan } from './scan.ts';
-import { emitScatter } from './scatter.ts';
-import { emitSort, sortScratch } from './sort.ts';
+import { divideScan, emitScan } from './scan.ts';
+import { divideScatter, emitScatter } from './scatter.ts';
+import { divideSort, emitSort, sortScratch } from './sort.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -23,18 +24,25 @@ export interface KernelTools extends Tools {
 interface Emitter<K extends KernelKind> {
   /** Bytes. */
   scratch(kernel: KernelOf<K>): number;
-  emit(code: Code, kernel: KernelOf<K>, params: readonly Local[], tools: KernelTools): void;
+  /** The loop that threads may share. */
+  divide(kernel: KernelOf<K>, tile: Tile): Division | null;
+  emit(code: Code, kernel: KernelOf<K>, params: readonly Local[], tools: KernelTools, part: Part | null): void;
 }
 
 const none = (): number => 0;
 const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
-  loop: { scratch: loopScratch, emit: emitLoop },
-  contract: { scratch: contractScratch, emit: (code, kernel, params, tools) => emitContract(code, kernel, params, tools, tools.tile) },
-  scan: { scratch: none, emit: emitScan },
-  scatter: { scratch: none, emit: emitScatter },
-  sort: { scratch: sortScratch, emit: emitSort },
+  loop: { scratch: loopScratch, divide: divideLoop, emit: emitLoop },
+  contract: {
+    scratch: contractScratch,
+    divide: divideContract,
+    emit: (code, kernel, params, tools, part) => emitContract(code, kernel, params, tools, tools.tile, part),
+  },
+  scan: { scratch: none, divide: divideScan, emit: emitScan },
+  scatter: { scratch: none, divide: divideScatter, emit: emitScatter },
+  sort: { scratch: sortScratch, divide: divideSort, emit: emitSort },
   own: {
     scratch: none,
+    divide: () => null,
     emit: (_, { composite }) => {
       throw new Error(`${composite.name}: this target has no code of its own for composites`);
     },
@@ -46,9 +54,19 @@ export function scratchOf(kernel: Kernel): number {
   return (EMITTERS[kernel.kind] as Emitter<KernelKind>).scratch(kernel);
 }
 
-/** Emits the body of a kernel's function. `params` are the addresses of the operands, then that of the working memory. */
-export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[], tools: KernelTools): void {
-  (EMITTERS[kernel.kind] as Emitter<KernelKind>).emit(code, kernel, params, tools);
+/** The loop of a kernel that threads share; null where there is none. */
+export function divisionOf(kernel: Kernel, tile: Tile): Division | null {
+  return (EMITTERS[kernel.kind] as Emitter<KernelKind>).divide(kernel, tile);
+}
+
+/**
+ * Emits the body of a kernel's function. `params` are the addresses of the operands, then that of the working memory; if the kernel is divided, then the first value of the part
+ * to compute, and the end of it.
+ */
+export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[], tools: KernelTools, division: Division | null): void {
+  const own = kernel.operands.length + 1;
+  const part = division === null ? null : { axis: division.axis, first: params[own]!, end: params[own + 1]! };
+  (EMITTERS[kernel.kind] as Emitter<KernelKind>).emit(code, kernel, params.slice(0, own), tools, part);
 }
 
 /** The functions that a kernel's module must import. */

@@ -9,6 +9,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { isMap, planLoop, type LoopPlan } from './loop-plan.ts';
 import { Loops, type Body, type Chunk } from './loops.ts';
+import { divide, evenest, type Division, type Part } from '../threads/division.ts';
 import type { Vector } from '../scalar/nest.ts';
 import { rowMajor } from './row-cache.ts';
 
@@ -23,9 +24,19 @@ export function loopScratch(kernel: LoopKernel): number {
   return kernel.passes.length < 2 ? 0 : planLoop(kernel).scratchBytes;
 }
 
+/** The loop of a kernel that threads share: the outermost that is long enough, of those whose rounds do not wait for each other. */
+export function divideLoop(kernel: LoopKernel): Division | null {
+  const { kernel: planned, laneAxis, lanesAreRows, tileAxis, vectors, width } = planLoop(kernel);
+  const extents = [...planned.rows, ...planned.columns];
+  const axes = extents.map((_, axis) => axis).filter((axis) => axis !== tileAxis && (isMap(planned) || axis < planned.rows.length));
+  const outer = axes.filter((axis) => axis !== laneAxis).map((axis) => divide(axis, extents[axis]!, 1));
+  const lanes = isMap(planned) || lanesAreRows ? [divide(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
+  return evenest([...outer, ...lanes]);
+}
+
 /** Emits a loop kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[], tools: Tools): void {
-  new LoopEmitter(code, planLoop(kernel), params, tools).emit();
+export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+  new LoopEmitter(code, planLoop(kernel), params, tools, part).emit();
 }
 
 /** Runs a body over all columns. */
@@ -39,7 +50,7 @@ class LoopEmitter {
   /** Every expression and store: what is hoisted out of the outer loops. */
   readonly #all: Body;
 
-  constructor(code: Code, plan: LoopPlan, params: readonly Local[], tools: Tools) {
+  constructor(code: Code, plan: LoopPlan, params: readonly Local[], tools: Tools, part: Part | null) {
     const { kernel, laneAxis, width } = plan;
     const { rows, columns, operands, passes, rowStores } = kernel;
     this.#code = code;
@@ -59,6 +70,7 @@ class LoopEmitter {
       rows: rows.length,
       laneAxis,
       width,
+      part,
       all: this.#all,
     });
   }

@@ -8,6 +8,7 @@ import type { Tools } from '../scalar/functions.ts';
 import { greatestCommonDivisor } from '../scalar/indices.ts';
 import { Nest, type Vector } from '../scalar/nest.ts';
 import { ScalarEmitter } from '../scalar/scalar-emitter.ts';
+import { emitPart, type Part } from '../threads/division.ts';
 import { segmentsOf } from './segments.ts';
 
 /** The lane axis has at most so many parts, in which guards are constant; beyond, guards are tested. */
@@ -41,6 +42,8 @@ export interface LoopsOptions {
   readonly laneAxis: number | null;
   /** The lanes of a register. */
   readonly width: 4 | 2;
+  /** The part of one axis over which the loops run; null for all of it. */
+  readonly part?: Part | null;
   /** All that is computed inside. */
   readonly all: Body;
 }
@@ -142,6 +145,14 @@ export class Loops {
     const inside = (): void => this.nest.enter([axis], body);
     if (typeof counter === 'number') {
       inside();
+    } else if (this.#options.part?.axis === axis) {
+      emitPart(code, this.#options.part, from, to, step, (start, stop) => {
+        code.get(start).set(counter);
+        code.loop((again) => {
+          inside();
+          code.get(counter).i32(step).op('i32.add').tee(counter).get(stop).op('i32.lt_s').branchIf(again);
+        });
+      });
     } else if (chunk === null || (to - from) / step <= chunk.rounds) {
       code.repeat(counter, from, to, step, inside);
     } else {

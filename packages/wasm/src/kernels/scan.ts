@@ -11,6 +11,7 @@ import { accessCost } from './cost.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
+import { divide, evenest, type Division, type Part } from '../threads/division.ts';
 import type { Vector } from '../scalar/nest.ts';
 
 /** Waiting for the addition before, in vector instructions. */
@@ -24,15 +25,31 @@ interface Running {
   readonly total: Local;
 }
 
-/** Emits a scan kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitScan(code: Code, kernel: ScanKernel, params: readonly Local[], tools: Tools): void {
-  const { rows, count, operands, value, stores } = kernel;
+interface ScanPlan {
+  readonly width: 4 | 2;
+  readonly laneAxis: number | null;
+  readonly vectors: number;
+}
+
+function planScan(kernel: ScanKernel): ScanPlan {
   const width = widthOf(kernel);
-  const last = rows.length;
   const laneAxis = chooseLanes(kernel, width);
-  const vectors = laneAxis === null ? 1 : Math.min(VECTORS, Math.ceil(rows[laneAxis]! / width));
+  return { width, laneAxis, vectors: laneAxis === null ? 1 : Math.min(VECTORS, Math.ceil(kernel.rows[laneAxis]! / width)) };
+}
+
+/** The rows that threads share. */
+export function divideScan(kernel: ScanKernel): Division | null {
+  const { width, laneAxis, vectors } = planScan(kernel);
+  return evenest(kernel.rows.map((extent, axis) => divide(axis, extent, axis === laneAxis ? vectors * width : 1)));
+}
+
+/** Emits a scan kernel. `params` are the addresses of its operands, then that of its working memory. */
+export function emitScan(code: Code, kernel: ScanKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+  const { rows, count, operands, value, stores } = kernel;
+  const last = rows.length;
+  const { width, laneAxis, vectors } = planScan(kernel);
   const all = { scalars: [value], stores };
-  const loops = new Loops({ code, tools, operands, addresses: params, extents: [...rows, count], rows: last, laneAxis, width, all });
+  const loops = new Loops({ code, tools, operands, addresses: params, extents: [...rows, count], rows: last, laneAxis, width, part, all });
   const { emitter } = loops;
   const row = (block: readonly Vector[]): void => {
     emitter.block = block;

@@ -8,23 +8,42 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
+import { divide, type Division, type Part } from '../threads/division.ts';
 import { axesOf } from '../scalar/indices.ts';
 import { bytesOf } from '../scalar/registers.ts';
 
 const VECTORS = 2;
 
-/** Emits a scatter kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitScatter(code: Code, kernel: ScatterKernel, params: readonly Local[], tools: Tools): void {
-  const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
-  if (extent === 0) return;
-  const { dtype, length } = operands[target]!;
+interface ScatterPlan {
+  readonly width: 4 | 2;
+  /** The innermost axis, where a row of elements has one position; else null. */
+  readonly laneAxis: number | null;
+  readonly vectors: number;
+}
+
+function planScatter(kernel: ScatterKernel): ScatterPlan {
+  const { extents, index, position } = kernel;
   const width = widthOf(kernel);
   const innermost = extents.length - 1;
   const hasRows = innermost >= 0 && !changesAlong(position, innermost) && (factorOf(index, innermost) ?? 0) > 0;
-  const laneAxis = hasRows ? innermost : null;
+  if (!hasRows) return { width, laneAxis: null, vectors: 1 };
+  return { width, laneAxis: innermost, vectors: Math.min(VECTORS, Math.ceil(extents[innermost]! / width)) };
+}
+
+/** What threads share: the elements of a row, whose targets differ. Rows may have one target and stay in order. */
+export function divideScatter(kernel: ScatterKernel): Division | null {
+  const { laneAxis, vectors, width } = planScatter(kernel);
+  return laneAxis === null ? null : divide(laneAxis, kernel.extents[laneAxis]!, vectors * width);
+}
+
+/** Emits a scatter kernel. `params` are the addresses of its operands, then that of its working memory. */
+export function emitScatter(code: Code, kernel: ScatterKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+  const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
+  if (extent === 0) return;
+  const { dtype, length } = operands[target]!;
+  const { width, laneAxis, vectors } = planScatter(kernel);
   const all = { scalars: [position, value], stores: [] };
-  const vectors = hasRows ? Math.min(VECTORS, Math.ceil(extents[innermost]! / width)) : 1;
-  const loops = new Loops({ code, tools, operands, addresses: params, extents, rows: 0, laneAxis, width, all });
+  const loops = new Loops({ code, tools, operands, addresses: params, extents, rows: 0, laneAxis, width, part, all });
   const { emitter, nest } = loops;
   const [place, address] = [code.local('i32'), code.local('i32')];
   // So many elements follow the picked position.

@@ -8,6 +8,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
+import { divide, evenest, type Division, type Part } from '../threads/division.ts';
 import { REGISTERS } from '../scalar/registers.ts';
 
 /** Bytes of a key with its position: 32 bits each, or 64 bits each for float64. */
@@ -25,14 +26,20 @@ export function sortScratch(kernel: SortKernel): number {
   return 2 * halfBytes(kernel);
 }
 
+/** The rows that threads share. */
+export function divideSort({ rows }: SortKernel): Division | null {
+  return evenest(rows.map((extent, axis) => divide(axis, extent, 1)));
+}
+
 /** Emits a sort kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitSort(code: Code, kernel: SortKernel, params: readonly Local[], tools: Tools): void {
+export function emitSort(code: Code, kernel: SortKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
   const { rows, count, operands, value, target, descending } = kernel;
   const scratch = params[operands.length]!;
   const axis = rows.length;
   const width = widthOf(kernel);
   const all = { scalars: [value], stores: [] };
-  const loops = new Loops({ code, tools, operands, addresses: params, extents: [...rows, count], rows: axis, laneAxis: axis, width, all });
+  const extents = [...rows, count];
+  const loops = new Loops({ code, tools, operands, addresses: params, extents, rows: axis, laneAxis: axis, width, part, all });
   const { emitter, nest } = loops;
   const size = wordBytes(kernel);
   const place = code.local('i32');

@@ -27,7 +27,7 @@ export type FunctionKind = Exclude<Float64Import, 'pow' | 'mod'>;
 /** A function of numbers that a module imports. */
 export type ScalarFunction = (x: number, y: number) => number;
 
-/** The functions themselves, for the import object's `env`. */
+/** The functions themselves, for the import object's `env`. They refer to nothing outside of themselves: workers get them as text. */
 export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction } {
   return {
     exp: Math.exp,
@@ -51,9 +51,6 @@ export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction
   };
 }
 
-/** How many terms of the fraction below are more than enough from 2 on. */
-const FRACTION_TERMS = 80;
-
 /**
  * erf(x), to a few units in the last place: below 2 by the series 2/√π·e^(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, in which nothing cancels, and from there as 1 − erfc(x) by
  * Laplace's continued fraction √π·e^(x²)·erfc(x) = 1/(x + ½/(x + 1/(x + 3/2/(x + …)))). Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.6 and
@@ -69,7 +66,8 @@ function errorFunction(x: number): number {
     return 2 * decay * sum;
   }
   let rest = 0;
-  for (let k = FRACTION_TERMS; k > 0; k--) rest = k / 2 / (magnitude + rest);
+  // 80 terms of the fraction are more than enough from 2 on.
+  for (let k = 80; k > 0; k--) rest = k / 2 / (magnitude + rest);
   return Math.sign(x) * (1 - decay / (magnitude + rest));
 }
 

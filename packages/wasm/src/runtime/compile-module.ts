@@ -10,10 +10,17 @@ import { DeviceError } from '@firsthand/graph';
  */
 export const MODULE_BYTES: number = 4 * 2 ** 20;
 
-/** Compiles a module and gives its exports; all imports come from the module `env`. @throws DeviceError if the engine or the page refuses */
-export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports): WebAssembly.Exports {
+/** A module, and what its instance here exports. */
+export interface Compiled {
+  readonly module: WebAssembly.Module;
+  readonly exports: WebAssembly.Exports;
+}
+
+/** Compiles a module and instantiates it; all imports come from the module `env`. @throws DeviceError if the engine or the page refuses */
+export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports): Compiled {
   try {
-    return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
+    const module = new WebAssembly.Module(bytes);
+    return { module, exports: new WebAssembly.Instance(module, { env }).exports };
   } catch (cause) {
     const refused = cause instanceof RangeError;
     throw new DeviceError(

@@ -5,15 +5,16 @@ import { WasmExecutable } from './executable.ts';
 import { scratchOf } from '../kernels/kernel-code.ts';
 import type { Session } from './session.ts';
 
-const TARGET: Target = { scratch: scratchOf, float64: true };
-
 /** A device over a session. */
 export class WasmDevice implements Device {
   readonly name = 'wasm';
   readonly #session: Session;
+  readonly #target: Target;
 
   constructor(session: Session) {
+    const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
+    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true };
   }
 
   supports(): boolean {
@@ -21,7 +22,7 @@ export class WasmDevice implements Device {
   }
   prepare(program: Program): Executable {
     this.#session.requireOpen();
-    return new WasmExecutable(compileProgram(program, TARGET), this.#session);
+    return new WasmExecutable(compileProgram(program, this.#target), this.#session);
   }
   upload(data: TypedArray, dtype: DType): Storage {
     return this.#session.parts.storages.upload(data, dtype);

@@ -31,6 +31,9 @@ type Input = WasmStorage | HostValue | null;
 /** What an output is made of: a block, the argument that it overwrites, or null for elements in the working region. */
 type Target = Block | WasmStorage | null;
 
+/** Workers forget the plans that nobody can run any more. */
+const unused = /* @__PURE__ */ new FinalizationRegistry<() => void>((forget) => forget());
+
 /** A plan with its code. */
 export class WasmExecutable implements Executable {
   readonly #plan: Plan;
@@ -40,12 +43,14 @@ export class WasmExecutable implements Executable {
   readonly #overwritten: readonly boolean[];
 
   constructor(plan: Plan, session: Session) {
-    const { storages, library, code } = session.parts;
+    const { storages, library, code, team } = session.parts;
     this.#plan = plan;
     this.#layout = layoutOf(plan);
     this.#session = session;
     this.#overwritten = this.#layout.arguments.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
-    code.set(this, assembleRun(plan, this.#layout, library.require(plan.kernels), storages.memory));
+    const { run, forget } = assembleRun(plan, this.#layout, library.require(plan.kernels), storages.memory, team);
+    code.set(this, run);
+    if (forget !== null) unused.register(this, forget);
   }
 
   run(args: readonly Arg[]): Completion {

@@ -7,7 +7,9 @@ import type { Callee } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES } from './compile-module.ts';
 import type { Features } from '../features.ts';
-import { emitKernel, functionsOf } from '../kernels/kernel-code.ts';
+import { divisionOf, emitKernel, functionsOf } from '../kernels/kernel-code.ts';
+import type { Division } from '../threads/division.ts';
+import { workOf } from '../kernels/cost.ts';
 import type { Tile } from '../contract/tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
 import type { LinearMemory } from './memory.ts';
@@ -19,27 +21,40 @@ const CAPACITY = 4096;
 /** A kernel by its text. */
 type Entry = readonly [text: string, planned: PlannedKernel];
 
+/** A compiled kernel. */
+export interface KernelFunction {
+  /** The name that it is exported by, which no other kernel of the device has. */
+  readonly name: string;
+  readonly value: WebAssembly.ExportValue;
+  readonly module: WebAssembly.Module;
+  /** The loop that threads share: the function then takes the part to compute. */
+  readonly division: Division | null;
+}
+
+/** What a library compiles for. */
+export interface LibraryOptions {
+  readonly features: Features;
+  /** The register tile of matrix products. */
+  readonly tile: Tile;
+  /** Kernels of at least so much work, in vector instructions, are divided among threads; none is where it is infinite. */
+  readonly divideFrom: number;
+  /** The size beyond which a module is split. */
+  readonly moduleBytes?: number;
+}
+
 /** Compiled kernels over one memory. */
 export class KernelLibrary {
   readonly #memory: LinearMemory;
-  readonly #features: Features;
-  readonly #tile: Tile;
-  readonly #moduleBytes: number;
+  readonly #options: Required<LibraryOptions>;
   readonly #imports = scalarImports();
   /** In order of use. */
-  readonly #kernels = new Map<string, WebAssembly.ExportValue>();
+  readonly #kernels = new Map<string, KernelFunction>();
   #compiled = 0;
   #modules = 0;
 
-  /**
-   * @param tile the register tile of matrix products
-   * @param moduleBytes the size beyond which a module is split
-   */
-  constructor(memory: LinearMemory, features: Features, tile: Tile, moduleBytes: number = MODULE_BYTES) {
+  constructor(memory: LinearMemory, options: LibraryOptions) {
     this.#memory = memory;
-    this.#features = features;
-    this.#tile = tile;
-    this.#moduleBytes = moduleBytes;
+    this.#options = { moduleBytes: MODULE_BYTES, ...options };
   }
 
   /** How many kernels have been compiled, and into how many modules. */
@@ -48,7 +63,7 @@ export class KernelLibrary {
   }
 
   /** The functions of a plan's kernels, in order. @throws DeviceError if the engine refuses to compile one */
-  require(planned: readonly PlannedKernel[]): readonly WebAssembly.ExportValue[] {
+  require(planned: readonly PlannedKernel[]): readonly KernelFunction[] {
     const texts = planned.map(({ kernel }) => printKernel(kernel));
     const missing = new Map(texts.flatMap((text, number): Entry[] => (this.#kernels.has(text) ? [] : [[text, planned[number]!]])));
     if (missing.size > 0) this.#compile([...missing]);
@@ -60,7 +75,7 @@ export class KernelLibrary {
     return functions;
   }
 
-  #use(text: string): WebAssembly.ExportValue {
+  #use(text: string): KernelFunction {
     const compiled = this.#kernels.get(text)!;
     this.#kernels.delete(text);
     this.#kernels.set(text, compiled);
@@ -68,33 +83,34 @@ export class KernelLibrary {
   }
 
   #compile(entries: readonly Entry[]): void {
+    const { features, tile, divideFrom, moduleBytes } = this.#options;
+    const divisions = entries.map(([, { kernel }]) => (workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile)));
     // Exports need distinct names; profilers show them.
     const names = entries.map(([, { name }], index) => `${name} #${this.#compiled + index + 1}`);
-    const bytes = this.#assemble(entries, names);
-    if (bytes.length > this.#moduleBytes && entries.length > 1) {
-      const half = entries.length >>> 1;
-      this.#compile(entries.slice(0, half));
-      this.#compile(entries.slice(half));
-      return;
-    }
-    const exports = instantiate(bytes, { memory: this.#memory.memory, ...this.#imports });
-    entries.forEach(([text], index) => this.#kernels.set(text, exports[names[index]!]!));
-    this.#compiled += entries.length;
-    this.#modules++;
-  }
-
-  #assemble(entries: readonly Entry[], names: readonly string[]): Uint8Array<ArrayBuffer> {
     const module = new Module(this.#memory.declaration);
     const functions = new Map<Float64Import, Callee>();
     for (const name of new Set(entries.flatMap(([, { kernel }]) => [...functionsOf(kernel)]))) {
       functions.set(name, module.importFunction(name, { params: new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64'), results: ['f64'] }));
     }
-    const tools = { features: this.#features, functions, tile: this.#tile };
+    const tools = { features, functions, tile };
     entries.forEach(([, { kernel }], index) => {
-      module.function(names[index]!, kernelSignature(kernel.operands.length), (code, params) => emitKernel(code, kernel, params, tools), {
-        exported: true,
-      });
+      const division = divisions[index]!;
+      const signature = kernelSignature(kernel.operands.length, division !== null);
+      module.function(names[index]!, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });
     });
-    return module.toBytes();
+    const bytes = module.toBytes();
+    if (bytes.length > moduleBytes && entries.length > 1) {
+      const half = entries.length >>> 1;
+      this.#compile(entries.slice(0, half));
+      this.#compile(entries.slice(half));
+      return;
+    }
+    const compiled = instantiate(bytes, { memory: this.#memory.memory, ...this.#imports });
+    entries.forEach(([text], index) => {
+      const name = names[index]!;
+      this.#kernels.set(text, { name, value: compiled.exports[name]!, module: compiled.module, division: divisions[index]! });
+    });
+    this.#compiled += entries.length;
+    this.#modules++;
   }
 }

@@ -39,18 +39,21 @@ export class LinearMemory {
   readonly memory: WebAssembly.Memory;
   /** The largest size, in pages. */
   readonly maximum: number;
+  readonly #isShared: boolean;
   readonly #heap = new Heap(PAGE);
   #views: Views;
 
   /**
    * @param maxBytes bytes that the memory may take at most; less where the engine refuses to reserve them
+   * @param isShared whether several threads use it
    * @throws DeviceError if the limit makes no sense, or the engine has no memory to give
    */
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, isShared = false) {
     if (!(maxBytes >= 2 * PAGE)) throw new DeviceError(`wasm: maxBytes is ${maxBytes}; a device needs at least ${2 * PAGE}`);
     const limit = Math.min(Math.floor(maxBytes / PAGE), MAXIMUM_PAGES);
-    this.memory = reserve(limit);
+    this.memory = reserve(limit, isShared);
     this.maximum = limit;
+    this.#isShared = isShared;
     this.#views = viewsOf(this.memory.buffer);
     this.#heap.extend(this.memory.buffer.byteLength);
   }
@@ -61,7 +64,7 @@ export class LinearMemory {
   }
   /** How modules declare it when they import it. */
   get declaration(): MemoryImport {
-    return { initial: 1, maximum: this.maximum, shared: false };
+    return { initial: 1, maximum: this.maximum, shared: this.#isShared };
   }
   /** Bytes that the memory has grown to. */
   get size(): number {
@@ -110,10 +113,10 @@ export class LinearMemory {
 }
 
 /** A memory that may grow to `limit` pages, or to half of that, and so on, where the engine does not reserve as much. */
-function reserve(limit: number): WebAssembly.Memory {
+function reserve(limit: number, shared: boolean): WebAssembly.Memory {
   for (let maximum = limit; ; maximum = Math.floor(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({ initial: Math.min(INITIAL_PAGES, maximum), maximum });
+      return new WebAssembly.Memory({ initial: Math.min(INITIAL_PAGES, maximum), maximum, shared });
     } catch (cause) {
       if (maximum / 2 >= LEAST_PAGES) continue;
       throw new DeviceError('wasm: the engine has no memory left for a device; close what holds some, or dispose of other devices', {

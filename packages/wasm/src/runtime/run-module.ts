@@ -1,58 +1,111 @@
 /**
  * The function that runs a plan: it calls the plan's kernels in order, with addresses that are constants beyond the base of the working region or stand in the
- * table there. It is a module of its own that imports the kernels, since kernels outlive the plan that they were compiled for.
+ * table there. It is a module of its own that imports the kernels, since kernels outlive the plan that they were compiled for. Each thread of a team calls it: of a kernel that is
+ * divided every thread computes its part, any other is left to one of them.
  */
 import type { Place, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
+import { waitsOf } from '../threads/stages.ts';
+import type { RunFunction, Team } from '../threads/team.ts';
 import { instantiate } from './compile-module.ts';
+import type { KernelFunction } from './kernel-library.ts';
 import type { Layout } from './layout.ts';
 import type { LinearMemory } from './memory.ts';
 
 /** Calls in one function: more are split, so that no function becomes larger than engines take. */
 const CALLS = 4096;
-const RUN: Signature = { params: ['i32'], results: [] };
+const RUN: Signature = { params: ['i32', 'i32', 'i32'], results: [] };
 
-/** Code of a plan: its one parameter is the base of the working region. */
-export type RunFunction = (base: number) => void;
+/** Runs a plan whose working region is at an address. */
+export type Runner = (base: number) => void;
 
-/** The parameters of a kernel with so many operands: an address for each, and one for its scratch memory. */
-export function kernelSignature(operands: number): Signature {
-  return { params: new Array<'i32'>(operands + 1).fill('i32'), results: [] };
+/** The parameters of a kernel with so many operands: an address for each, one for its scratch memory, and the bounds of its part, if it is divided. */
+export function kernelSignature(operands: number, isDivided: boolean): Signature {
+  return { params: new Array<'i32'>(operands + (isDivided ? 3 : 1)).fill('i32'), results: [] };
 }
 
 /**
  * Assembles and compiles the code of a plan.
  * @param kernels the plan's kernels in order, compiled; equal ones may be one function
+ * @param team runs plans in which there is a kernel to divide; null for a device of one thread
  * @throws DeviceError if the engine refuses
  */
-export function assembleRun(plan: Plan, layout: Layout, kernels: readonly WebAssembly.ExportValue[], memory: LinearMemory): RunFunction {
+export function assembleRun(
+  plan: Plan,
+  layout: Layout,
+  kernels: readonly KernelFunction[],
+  memory: LinearMemory,
+  team: Team | null,
+): { readonly run: Runner; readonly forget: (() => void) | null } {
+  const shared = kernels.some(({ division }) => division !== null) ? team : null;
   const module = new Module(memory.declaration);
   const env: WebAssembly.ModuleImports = { memory: memory.memory };
-  const callees = new Map<WebAssembly.ExportValue, Callee>();
-  kernels.forEach((compiled, number) => {
-    if (callees.has(compiled)) return;
-    const name = `kernel ${callees.size}`;
-    env[name] = compiled;
-    callees.set(compiled, module.importFunction(name, kernelSignature(plan.kernels[number]!.kernel.operands.length)));
-  });
+  const callees = new Map<string, Callee>();
+  for (const [number, { name, value, division }] of kernels.entries()) {
+    if (callees.has(name)) continue;
+    env[name] = value;
+    callees.set(name, module.importFunction(name, kernelSignature(plan.kernels[number]!.kernel.operands.length, division !== null)));
+  }
+  let barrier: Callee | null = null;
+  if (shared !== null) {
+    env['barrier'] = shared.barrier;
+    barrier = module.importFunction('barrier', { params: ['i32'], results: [] });
+  }
+  const waits = shared === null ? [] : waitsOf(plan);
+  /** The place of a kernel among those that one thread computes, since the last wait. */
+  let whole = 0;
+  const emitCall = (code: Code, number: number, [base, thread, threads]: readonly [Local, Local, Local]): void => {
+    const { buffers, scratch } = plan.kernels[number]!;
+    const { name, division } = kernels[number]!;
+    if (barrier !== null && waits[number] === true) {
+      code.get(threads).call(barrier);
+      whole = 0;
+    }
+    const call = (): void => {
+      for (const buffer of buffers) pushAddress(code, base, plan.buffers[buffer]!.place, layout);
+      pushAddress(code, base, { kind: 'arena', offset: scratch.offset }, layout);
+      if (division !== null && shared !== null) {
+        // Each thread has working memory of its own.
+        code
+          .get(thread)
+          .i32(scratch.bytes / shared.threads)
+          .op('i32.mul')
+          .op('i32.add');
+        pushShare(code, division.units, division.grain, thread, 0, threads);
+        pushShare(code, division.units, division.grain, thread, 1, threads);
+      }
+      code.call(callees.get(name)!);
+    };
+    if (division !== null || shared === null) call();
+    else code.get(thread).i32(whole++).get(threads).op('i32.rem_u').op('i32.eq').if(call);
+  };
   const parts: Callee[] = [];
   for (let start = 0; start < kernels.length; start += CALLS) {
-    const part = module.function(`run ${parts.length}`, RUN, (code, [base]) => {
+    const part = module.function(`run ${parts.length}`, RUN, (code, params) => {
       for (let number = start; number < Math.min(start + CALLS, kernels.length); number++) {
-        const { buffers, scratch } = plan.kernels[number]!;
-        for (const buffer of buffers) pushAddress(code, base!, plan.buffers[buffer]!.place, layout);
-        pushAddress(code, base!, { kind: 'arena', offset: scratch.offset }, layout);
-        code.call(callees.get(kernels[number]!)!);
+        emitCall(code, number, params as readonly [Local, Local, Local]);
       }
     });
     parts.push(part);
   }
-  const callParts = (code: Code, [base]: readonly Local[]): void => {
-    for (const part of parts) code.get(base!).call(part);
+  const callParts = (code: Code, [base, thread, threads]: readonly Local[]): void => {
+    for (const part of parts) code.get(base!).get(thread!).get(threads!).call(part);
+    if (barrier !== null) code.get(threads!).call(barrier);
   };
   module.function('run', RUN, callParts, { exported: true });
-  return instantiate(module.toBytes(), env)['run'] as RunFunction;
+  const compiled = instantiate(module.toBytes(), env);
+  const run = compiled.exports['run'] as RunFunction;
+  if (shared === null) return { run: (base) => run(base, 0, 1), forget: null };
+  const number = shared.add([...new Set(kernels.map((kernel) => kernel.module))], compiled.module);
+  return { run: (base) => shared.run(number, run, base), forget: () => shared.forget(number) };
+}
+
+/** Leaves ⌊units·(thread + next)/threads⌋·grain on the stack: where a thread's part begins, or the next one's. */
+function pushShare(code: Code, units: number, grain: number, thread: Local, next: 0 | 1, threads: Local): void {
+  code.get(thread);
+  if (next > 0) code.i32(next).op('i32.add');
+  code.i32(units).op('i32.mul').get(threads).op('i32.div_u').i32(grain).op('i32.mul');
 }
 
 /** Leaves the address of a place on the stack. */

@@ -1,7 +1,8 @@
 /** What a device is made of while it is open. Everything is reached through here, so that closing lets go of the memory, whoever still holds a program or a storage. */
 import { DeviceError } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';
-import type { RunFunction } from './run-module.ts';
+import type { Team } from '../threads/team.ts';
+import type { Runner } from './run-module.ts';
 import type { Storages } from './storages.ts';
 
 /** The parts of an open device. */
@@ -9,7 +10,9 @@ export interface Parts {
   readonly storages: Storages;
   readonly library: KernelLibrary;
   /** The code of each executable. */
-  readonly code: WeakMap<object, RunFunction>;
+  readonly code: WeakMap<object, Runner>;
+  /** The device's threads; null where it has but the one that runs programs. */
+  readonly team: Team | null;
 }
 
 /** A device's parts, until it is closed. */
@@ -39,6 +42,7 @@ export class Session {
   }
 
   close(): void {
+    this.#parts?.team?.stop();
     this.#storages.close();
     this.#parts = null;
   }

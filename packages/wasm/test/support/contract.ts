@@ -3,13 +3,15 @@ import type { ContractKernel, Index, Operand, Store } from '@firsthand/compiler'
 import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import { setFlagsFromString } from 'node:v8';
 import { expect } from 'vitest';
+import type { Code, Local } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
-import { contractScratch, emitContract } from '../../src/contract/contract.ts';
+import { contractScratch, divideContract, emitContract } from '../../src/contract/contract.ts';
 import type { Tile } from '../../src/contract/tile.ts';
 import { TILES } from '../../src/contract/tiles.ts';
 import { detectFeatures } from '../../src/features.ts';
 import { functionsOf } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports } from '../../src/math/float64.ts';
+import { expectSameByParts } from './parts.ts';
 
 const PAGE = 65536;
 const GUARD = 0xa5;
@@ -156,7 +158,17 @@ export function runContract(kernel: ContractKernel, arrays: readonly TypedArray[
   );
   const params = Array.from({ length: count + 1 }, () => 'i32' as const);
   const tools = { features: { relaxedSimd }, functions };
-  module.function('kernel', { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile), { exported: true });
+  const exported = { exported: true };
+  module.function('kernel', { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), exported);
+  const division = divideContract(kernel, tile);
+  if (division !== null) {
+    const { axis } = division;
+    const build = (code: Code, locals: readonly Local[]): void => {
+      const part = { axis, first: locals[count + 1]!, end: locals[count + 2]! };
+      emitContract(code, kernel, locals.slice(0, count + 1), tools, tile, part);
+    };
+    module.function('part', { params: [...params, 'i32', 'i32'], results: [] }, build, exported);
+  }
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const compiled = new WebAssembly.Module(module.toBytes());
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory, ...(functions.size > 0 ? scalarImports() : {}) } });
@@ -165,7 +177,12 @@ export function runContract(kernel: ContractKernel, arrays: readonly TypedArray[
   const bytesOf = (array: TypedArray): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   arrays.forEach((array, operand) => bytes.set(bytesOf(array), addresses[operand]));
   const expected = bytes.slice();
+  const before = bytes.slice();
   (exports['kernel'] as (...addresses: number[]) => void)(...addresses, scratchAt);
+  if (division !== null) {
+    const run = exports['part'] as (...addresses: readonly number[]) => void;
+    expectSameByParts(run, division, [...addresses, scratchAt], { memory: bytes, before, scratch: [scratchAt, scratchAt + scratch] });
+  }
   const results = arrays.map((array, operand) => {
     const result = array.slice() as TypedArray;
     bytesOf(result).set(bytes.subarray(addresses[operand], addresses[operand]! + array.byteLength));

@@ -5,17 +5,21 @@ import { expect } from 'vitest';
 import type { Callee } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
 import { TILES } from '../../src/contract/tiles.ts';
-import { emitKernel, functionsOf, scratchOf } from '../../src/kernels/kernel-code.ts';
+import { divisionOf, emitKernel, functionsOf, scratchOf } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
+import { kernelSignature } from '../../src/runtime/run-module.ts';
+import type { Division } from '../../src/threads/division.ts';
+import { expectSameByParts } from './parts.ts';
 
 const PAGE = 65536;
 const GUARD = 0xa5;
 /** Bytes that no kernel may change, between arrays. */
 const GAP = 64;
 
-/** A kernel's function over a memory. */
+/** A kernel's function over a memory, and that of its parts, if it can be divided. */
 interface CompiledKernel {
-  instantiate(memory: WebAssembly.Memory): (...addresses: readonly number[]) => void;
+  readonly division: Division | null;
+  instantiate(memory: WebAssembly.Memory): { readonly [name in 'kernel' | 'part']: (...addresses: readonly number[]) => void };
 }
 
 /** Compiles a kernel; what the engine says about a module that is not valid becomes the error, with the kernel. */
@@ -27,15 +31,15 @@ function compileKernel(kernel: Kernel): CompiledKernel {
       return [name, module.importFunction(name, { params, results: ['f64'] })];
     }),
   );
-  const params = Array.from({ length: kernel.operands.length + 1 }, () => 'i32' as const);
-  module.function(
-    'kernel',
-    { params, results: [] },
-    (code, locals) => {
-      emitKernel(code, kernel, locals, { features: { relaxedSimd: false }, functions, tile: TILES[0]! });
-    },
-    { exported: true },
-  );
+  const tile = TILES[0]!;
+  const tools = { features: { relaxedSimd: false }, functions, tile };
+  const emit = (name: string, division: Division | null): void => {
+    const signature = kernelSignature(kernel.operands.length, division !== null);
+    module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });
+  };
+  const division = divisionOf(kernel, tile);
+  emit('kernel', null);
+  if (division !== null) emit('part', division);
   const bytes = module.toBytes();
   let compiled: WebAssembly.Module;
   try {
@@ -44,9 +48,10 @@ function compileKernel(kernel: Kernel): CompiledKernel {
     throw new Error(`${String(cause)}\n${printKernel(kernel)}`, { cause });
   }
   return {
+    division,
     instantiate: (memory) => {
       const { exports } = new WebAssembly.Instance(compiled, { env: { memory, ...scalarImports() } });
-      return exports['kernel'] as (...addresses: readonly number[]) => void;
+      return exports as ReturnType<CompiledKernel['instantiate']>;
     },
   };
 }
@@ -88,7 +93,14 @@ export function runCompiled(kernel: Kernel, arrays: readonly TypedArray[], alias
   arrays.forEach((array, operand) => {
     if (!aliases.has(operand)) viewOf(operand).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   });
-  compileKernel(kernel).instantiate(memory)(...places);
+  const before = all.slice();
+  const { division, instantiate } = compileKernel(kernel);
+  const run = instantiate(memory);
+  run.kernel(...places);
+  if (division !== null) {
+    const start = places.at(-1)!;
+    expectSameByParts(run.part, division, places, { memory: all, before, scratch: [start, start + scratch] });
+  }
   const results = arrays.map((array, operand) => {
     const copy = array.slice();
     new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength).set(viewOf(operand));

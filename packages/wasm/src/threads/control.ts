@@ -1,0 +1,122 @@
+/**
+ * How threads wait for each other: code of a module that every thread of a team has an instance of, on a few words in the first page of the shared memory. Whoever waits looks at
+ * a word for some microseconds, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and Scott, "Algorithms for Scalable Synchronization on
+ * Shared-Memory Multiprocessors", 1991: a central barrier, whose sense is a counter.
+ */
+import type { Code, Local } from '../assembler/code.ts';
+import { Module, type MemoryImport } from '../assembler/module.ts';
+
+/** Addresses of the words, each on a cache line of its own but for those that are written together. */
+export const WORDS = {
+  /** Counts jobs; a new number wakes the workers. */
+  job: 64,
+  /** Threads that sleep until there is one. */
+  idle: 128,
+  /** The plan to run, or −1: there are messages. And where its working region is. */
+  plan: 192,
+  base: 196,
+  /** Threads that have come to the barrier, how often all have, and those that sleep there. */
+  arrived: 256,
+  phase: 320,
+  sleeping: 384,
+  /** Not 0 once a worker has crashed. */
+  failed: 448,
+  /** Messages that every worker has been sent. */
+  sent: 512,
+  /** Why: the number of characters, and a word for each. */
+  reason: 16384,
+  /** For each thread, at 64 bytes from one to the next from here: the messages that it has taken. */
+  taken: 576,
+} as const;
+
+/** Looks at a word before a thread goes to sleep: some 20 µs at a barrier, and a few times as much between two jobs. */
+const LOOKS = { barrier: 10_000, job: 50_000 } as const;
+/** Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads sleep until they are woken. */
+const PATIENCE = 100_000_000n;
+const FOREVER = -1n;
+
+/** The functions of the module. */
+export interface Control {
+  /** Returns when `threads` threads have called it. Traps if one of them has crashed. */
+  barrier(threads: number): void;
+  /** Returns the number of the job once it is another than `seen`. */
+  next(seen: number): number;
+  /** Makes a job known, and wakes who sleeps. */
+  start(plan: number, base: number): void;
+  /** A worker has crashed: all who wait at the barrier trap. */
+  fail(): void;
+}
+
+/** The bytes of the module. */
+export function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
+  const module = new Module(memory);
+  const exported = { exported: true };
+  module.function('barrier', { params: ['i32'], results: [] }, barrier, exported);
+  module.function('next', { params: ['i32'], results: ['i32'] }, next, exported);
+  module.function('start', { params: ['i32', 'i32'], results: [] }, start, exported);
+  module.function('fail', { params: [], results: [] }, fail, exported);
+  return module.toBytes();
+}
+
+function barrier(code: Code, [threads]: readonly Local[]): void {
+  const phase = code.local('i32');
+  load(code, WORDS.phase).set(phase);
+  code.i32(0).i32(1).atomic('i32.atomic.rmw.add', WORDS.arrived).i32(1).op('i32.add').get(threads!).op('i32.ge_s');
+  code.if(
+    () => {
+      code.i32(0).i32(0).atomic('i32.atomic.store', WORDS.arrived);
+      advance(code, WORDS.phase, WORDS.sleeping);
+    },
+    () =>
+      waitWhile(code, WORDS.phase, phase, WORDS.sleeping, LOOKS.barrier, PATIENCE, () => {
+        load(code, WORDS.failed).if(() => code.op('unreachable'));
+      }),
+  );
+}
+
+function next(code: Code, [seen]: readonly Local[]): void {
+  waitWhile(code, WORDS.job, seen!, WORDS.idle, LOOKS.job, FOREVER, () => {});
+  load(code, WORDS.job);
+}
+
+function start(code: Code, [plan, base]: readonly Local[]): void {
+  code.i32(0).get(plan!).atomic('i32.atomic.store', WORDS.plan);
+  code.i32(0).get(base!).atomic('i32.atomic.store', WORDS.base);
+  advance(code, WORDS.job, WORDS.idle);
+}
+
+function fail(code: Code): void {
+  code.i32(0).i32(1).atomic('i32.atomic.store', WORDS.failed);
+  wake(code, WORDS.phase);
+}
+
+function load(code: Code, word: number): Code {
+  return code.i32(0).atomic('i32.atomic.load', word);
+}
+
+/** Adds one to a word, and wakes those who wait for it. Who is about to sleep has said so before it looks at the word for the last time. */
+function advance(code: Code, word: number, sleepers: number): void {
+  code.i32(0).i32(1).atomic('i32.atomic.rmw.add', word).op('drop');
+  load(code, sleepers).if(() => wake(code, word));
+}
+
+function wake(code: Code, word: number): void {
+  code.i32(0).i32(-1).atomic('memory.atomic.notify', word).op('drop');
+}
+
+/** Waits while a word is `value`; `check` runs before each sleep. */
+function waitWhile(code: Code, word: number, value: Local, sleepers: number, looks: number, patience: bigint, check: () => void): void {
+  const left = code.local('i32');
+  code.i32(looks).set(left);
+  code.block((done) => {
+    code.loop((again) => {
+      load(code, word).get(value).op('i32.ne').branchIf(done);
+      code.get(left).i32(1).op('i32.sub').tee(left).branchIf(again);
+      check();
+      code.i32(0).i32(1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
+      code.i32(0).get(value).i64(patience).atomic('memory.atomic.wait32', word).op('drop');
+      code.i32(0).i32(-1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
+      code.i32(1).set(left).branch(again);
+    });
+  });
+}

@@ -1,0 +1,88 @@
+/** Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing once they are not needed. */
+import { manualSeed, randn, sort, tensor } from '@firsthand/autograd';
+import { DeviceError, type Device } from '@firsthand/graph';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Module } from '../src/assembler/module.ts';
+import { WasmDevice } from '../src/runtime/device.ts';
+import { createWasm } from '../src/index.ts';
+import { bundle, runProgram } from './bundle.ts';
+import { openSession } from './plans.ts';
+
+const devices: Device[] = [];
+afterEach(() => {
+  for (const device of devices.splice(0)) device.dispose();
+});
+
+/** A device whose every kernel is divided among so many threads, once they are up. */
+function threaded(threads: number): { readonly device: Device; readonly ready: () => Promise<void>; readonly crash: () => void } {
+  const { session, team } = openSession({ threads, divideFrom: 0 });
+  const device = new WasmDevice(session);
+  devices.push(device);
+  return {
+    device,
+    ready: async () => {
+      while (!team!.isReady) await new Promise((resolve) => setTimeout(resolve, 1));
+    },
+    crash: () => {
+      const module = new Module({ initial: 1, maximum: 65535, shared: true });
+      module.importFunction('what no worker has', { params: [], results: [] });
+      team!.add([], new WebAssembly.Module(module.toBytes()));
+    },
+  };
+}
+
+/** A little of everything: a product with an epilogue, rows, sums, scattering, running sums, and their gradients. */
+async function compute(device: Device): Promise<readonly (readonly number[])[]> {
+  manualSeed(7);
+  const x = await randn([37, 50]).to(device);
+  const w = await randn([50, 45]).to(device);
+  x.requiresGrad = true;
+  w.requiresGrad = true;
+  const y = x.matmul(w).add(1).gelu().softmax(-1);
+  const z = y
+    .cumsum(0)
+    .sum({ axis: 1 })
+    .add(sort(y, 1).values.max({ axis: 1 }));
+  z.square().sum().backward();
+  return Promise.all([y, z, x.grad!, w.grad!].map(async (each) => Array.from(await each.data())));
+}
+
+describe('threads', () => {
+  test('give the bits of one thread, before they are up and after', async () => {
+    const expected = await compute(await createWasm({ threads: 1, relaxedSimd: false }));
+    for (const threads of [2, 3, 5]) {
+      const { device, ready } = threaded(threads);
+      expect(await compute(device)).toEqual(expected);
+      await ready();
+      for (let run = 0; run < 3; run++) expect(await compute(device)).toEqual(expected);
+    }
+  });
+
+  test('a worker that crashes is a typed error, then and later', async () => {
+    const { device, ready, crash } = threaded(2);
+    const x = tensor(new Float32Array(100), { device });
+    await x.exp().data();
+    await ready();
+    crash();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await expect(x.exp().add(1).data()).rejects.toThrow(DeviceError);
+    await expect(x.exp().add(2).data()).rejects.toThrow(/worker thread has crashed/);
+  });
+
+  test.each([0, -1, 1.5, NaN])('refuses %d of them', async (threads) => {
+    await expect(createWasm({ threads })).rejects.toThrow(DeviceError);
+  });
+
+  test('hold no process, idle or asleep', async () => {
+    const program = `
+      import { tensor } from '@firsthand/autograd';
+      import { createWasm } from '@firsthand/wasm';
+      const x = tensor(new Float32Array(2 ** 20).fill(1), { device: await createWasm({ threads: 2 }) });
+      for (let run = 0; run < 20; run++) {
+        await x.exp().sum().item();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      console.log('done');`;
+    expect(runProgram(await bundle(program))).toBe('done\n');
+  });
+});
