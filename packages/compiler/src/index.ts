@@ -9,5 +9,6 @@ export { axisName, operandName } from './report/print-expression.ts';
 export { planMemory, type MemoryPlan, type MemoryRequest } from './plan/memory-plan.ts';
 export { trafficOf, type Traffic } from './report/traffic.ts';
 export { reportOf } from './report/report.ts';
+export { withTimes, type Roofline } from './report/roofline.ts';
 export { createInterpreter } from './interpreter/device.ts';
 export { prepareKernel, runKernel } from './interpreter/run-kernel.ts';

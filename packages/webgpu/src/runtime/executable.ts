@@ -2,7 +2,7 @@
  * A compiled program on the GPU. A run checks its arguments, finds buffers for its outputs, and encodes all dispatches in one pass of one submission; bind groups are kept for as long
  * as the buffers are the same, so that in a steady loop a step costs the encoder's own calls and little else.
  */
-import { reportOf, type Plan } from '@firsthand/compiler';
+import { reportOf, withTimes, type Plan } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, Leaf, PlanReport } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -144,14 +144,7 @@ export class WebGPUExecutable implements Executable {
       (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'),
     );
     const { roofline } = this.#session;
-    if (roofline === null || this.#seconds === null) return report;
-    const seconds = this.#seconds;
-    const kernels = report.kernels.map((kernel, place) => {
-      const taken = seconds[place]!;
-      const share = Math.max(kernel.flops / roofline.flopsPerSecond, kernel.bytes / roofline.bytesPerSecond) / taken;
-      return { ...kernel, seconds: taken, ...(taken > 0 ? { share } : {}) };
-    });
-    return { ...report, kernels };
+    return roofline === null || this.#seconds === null ? report : withTimes(report, this.#seconds, roofline);
   }
 
   /** @throws DeviceError unless the argument is what the program was compiled for */

@@ -2,6 +2,7 @@
  * An open device: the GPU's device with the pools, pipelines and shared buffers of this one, and the count of bytes. Everything goes through here, so that a device that is
  * lost or closed says so to everybody in the same words.
  */
+import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
@@ -10,7 +11,6 @@ import { Pipelines, type Progress } from './pipelines.ts';
 import { Readback } from './readback.ts';
 import { WebGPUStorage, type Lease, type StorageKeeper } from './storage.ts';
 import { Timeline } from './timeline.ts';
-import type { Roofline } from './timer.ts';
 import { BUFFER_USAGE } from './usage.ts';
 import type { Definitions } from '../kernels/kernel-shaders.ts';
 import { messageOf } from '../message.ts';

@@ -2,13 +2,8 @@
  * How long kernels take on the GPU. While a device measures, each dispatch is a pass of its own between two timestamps, which costs a little: so it is asked for. Times are
  * put beside the roofline of the adapter (Williams and others, "Roofline", 2009): what it reaches on multiply-adds in registers, and on a copy from memory to memory.
  */
+import type { Roofline } from '@firsthand/compiler';
 import { BUFFER_USAGE, MAP_READ } from './usage.ts';
-
-/** What an adapter reaches at best. */
-export interface Roofline {
-  readonly flopsPerSecond: number;
-  readonly bytesPerSecond: number;
-}
 
 /** Bytes of a timestamp, which is in nanoseconds. */
 const STAMP = 8;
