@@ -1,5 +1,6 @@
 /** What to compute, and where: the public names of the package, and nothing else. */
 export * from './types.ts';
+export { reportTable } from './report-table.ts';
 export { DeviceError, GradientError, NonFiniteError, StaleError } from './errors.ts';
 export {
   argumentLeaf,

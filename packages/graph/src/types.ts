@@ -216,7 +216,10 @@ export interface KernelReport {
   readonly source: string;
   /** How long it took when it last ran, s, where the device measures. */
   readonly seconds?: number;
-  /** Its share of what the device reaches at best, from 0 to 1: of arithmetic or of memory, whichever it uses more of. */
+  /**
+   * Its share of what the device reaches at best, of arithmetic or of memory, whichever it uses more of: 1 is as fast as can be. It is more where the kernel's arrays lie in
+   * caches, which are faster than memory.
+   */
   readonly share?: number;
 }
 

@@ -1,0 +1,99 @@
+/** What a program's kernels do, as a table for people: the slowest first where the device has measured them, else in order. */
+import type { KernelReport, PlanReport } from './types.ts';
+
+/** Characters of a kernel's name. A longer one loses some before its last word, the sizes, which tell kernels apart. */
+const NAME_WIDTH = 48;
+const GAP = '  ';
+/** Stands for a number that is not known. */
+const UNKNOWN = '–';
+
+/** Kernels of one name, as one row. */
+interface Row {
+  readonly name: string;
+  readonly calls: number;
+  readonly flops: number;
+  readonly bytes: number;
+  /** Seconds of all calls; NaN where they are not measured. */
+  readonly seconds: number;
+  /** Seconds that the device would take at best: each call's seconds times its share. NaN where that is not known. */
+  readonly least: number;
+}
+
+interface Column {
+  readonly title: string;
+  readonly cell: (row: Row, total: Row) => string;
+}
+
+const NAME: Column = { title: 'kernel', cell: ({ name }) => shorten(name) };
+const CALLS: Column = { title: 'calls', cell: ({ calls }) => String(calls) };
+const WORK: readonly Column[] = [
+  { title: 'MFLOP', cell: ({ flops }) => rounded(flops / 1e6, 3) },
+  { title: 'MB', cell: ({ bytes }) => rounded(bytes / 1e6, 3) },
+];
+const TIMES: readonly Column[] = [
+  { title: 'ms', cell: ({ seconds }) => rounded(seconds * 1e3, 3) },
+  { title: 'of time', cell: ({ seconds }, total) => percent(seconds / total.seconds) },
+  { title: 'GFLOP/s', cell: ({ flops, seconds }) => rounded(flops / seconds / 1e9, 1) },
+  { title: 'GB/s', cell: ({ bytes, seconds }) => rounded(bytes / seconds / 1e9, 1) },
+  { title: 'of roofline', cell: ({ seconds, least }) => percent(least / seconds) },
+];
+
+/**
+ * The kernels of a program as a table, with a line for the whole of it. Kernels of one name are one row, with the number of its calls. Where the device has measured times (its option
+ * `timings`), rows are sorted by theirs, and show how fast they compute, how fast they move data, and their share of what the device reaches at best; else they are in order, and show
+ * operations and bytes.
+ * @example
+ * ```ts
+ * import { createReference, leaf, matmul, reportTable, runtimeOf } from '@firsthand/graph';
+ * const device = createReference();
+ * const x = leaf({ role: 'stored', name: 'x', shape: [64, 64], dtype: 'float32', host: null, sample: null }, device);
+ * const { executable } = runtimeOf(device).prepare({ effects: [], roots: [matmul(x, x)] });
+ * console.log(reportTable(executable.report())); // kernel MFLOP MB matmul 0.524 0.049 total 0.524 0.049
+ * ```
+ */
+export function reportTable({ kernels }: PlanReport): string {
+  const rows = mergedByName(kernels);
+  const total = merge('total', kernels);
+  const isTimed = kernels.length > 0 && kernels.every(({ seconds }) => seconds !== undefined);
+  if (isTimed) rows.sort((a, b) => b.seconds - a.seconds);
+  const columns = [NAME, ...(rows.some(({ calls }) => calls > 1) ? [CALLS] : []), ...(isTimed ? TIMES : WORK)];
+  const lines = [columns.map(({ title }) => title), ...[...rows, total].map((row) => columns.map(({ cell }) => cell(row, total)))];
+  const widths = columns.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
+  return lines
+    .map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join(GAP))
+    .join('\n');
+}
+
+/** Rows in the order in which their names come first. */
+function mergedByName(kernels: readonly KernelReport[]): Row[] {
+  const named = new Map<string, KernelReport[]>();
+  for (const kernel of kernels) named.set(kernel.name, [...(named.get(kernel.name) ?? []), kernel]);
+  return [...named].map(([name, each]) => merge(name, each));
+}
+
+function merge(name: string, kernels: readonly KernelReport[]): Row {
+  const sum = (of: (kernel: KernelReport) => number): number => kernels.reduce((total, kernel) => total + of(kernel), 0);
+  return {
+    name,
+    calls: kernels.length,
+    flops: sum(({ flops }) => flops),
+    bytes: sum(({ bytes }) => bytes),
+    seconds: sum(({ seconds = Number.NaN }) => seconds),
+    // A time of 0 has no share, and adds nothing.
+    least: sum(({ seconds = Number.NaN, share = Number.NaN }) => (seconds === 0 ? 0 : seconds * share)),
+  };
+}
+
+function shorten(name: string): string {
+  if (name.length <= NAME_WIDTH) return name;
+  const end = name.slice(name.lastIndexOf(' ')).slice(-NAME_WIDTH / 2);
+  return `${name.slice(0, NAME_WIDTH - 1 - end.length)}…${end}`;
+}
+
+function rounded(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : UNKNOWN;
+}
+
+function percent(share: number): string {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : UNKNOWN;
+}
