@@ -3,8 +3,8 @@
  * calls with the same structure copy arguments in, sample host values, and run. Everything the trace read or rebound is state:
  * it is read from the handles at each call and rebound after it.
  */
-import { isGradientEnabled } from '@firsthand/graph';
-import { buildPlan, planFits, replay } from './plan.ts';
+import { isGradientEnabled, type PlanReport } from '@firsthand/graph';
+import { buildPlan, executablesOf, planFits, replay } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { flatten } from './structure.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
@@ -16,9 +16,30 @@ export interface CompileOptions {
   readonly maxBytes?: number;
 }
 
+/** What `compile` gives: a function like the one that was compiled, which knows the programs it has become. */
+export interface CompiledFunction<A extends readonly unknown[], R> {
+  (...args: A): R;
+  /**
+   * What the device runs, a report for each program that the function has been compiled to and still keeps, the most recently used last. There is more than one where calls differ in
+   * structure, or in which variables may be updated in place. Empty before the first call, and for a function that has been called inside others only, whose programs it is part of.
+   * @example
+   * ```ts
+   * import { compile, reportTable, type Tensor, tensor } from '@firsthand/autograd';
+   * const double = compile((x: Tensor) => x.mul(2));
+   * double(tensor([1, 2]));
+   * double(tensor([1, 2, 3]));
+   * double(tensor([4, 5]));
+   * console.log(double.reports().map(({ kernels }) => kernels.at(-1)!.stores)); // [ 3, 2 ]
+   * console.log(reportTable(double.reports().at(-1)!).split('\n')[0]); // kernel MFLOP MB
+   * ```
+   */
+  reports(): readonly PlanReport[];
+}
+
 /**
  * A function with the values, effects and random numbers of `fn`. JavaScript side effects of `fn` happen only while it is
- * traced, which is once per structure of the arguments and state it depends on. Asking for a value inside is an error.
+ * traced, which is once per structure of the arguments and state it depends on. Asking for a value inside is an error. What the device
+ * makes of it is in its `reports()`.
  * @example
  * ```ts
  * import { compile, type Tensor, tensor } from '@firsthand/autograd';
@@ -37,7 +58,7 @@ export interface CompileOptions {
 export function compile<A extends readonly unknown[], R>(
   fn: (...args: A) => R,
   { maxBytes = 2 ** 28 }: CompileOptions = {},
-): (...args: A) => R {
+): CompiledFunction<A, R> {
   /** In order of use. */
   const plans = new Map<string, Plan[]>();
   let bytes = 0;
@@ -48,7 +69,7 @@ export function compile<A extends readonly unknown[], R>(
       for (const plan of list) bytes -= plan.bytes;
     }
   };
-  return (...args) => {
+  const run = (...args: A): R => {
     // Inside another trace the function is part of it.
     if (currentTrace() !== null) return fn(...args);
     const { tensors, signature } = flatten(args);
@@ -64,4 +85,5 @@ export function compile<A extends readonly unknown[], R>(
     trim();
     return replay(plan, tensors, hosts) as R;
   };
+  return Object.assign(run, { reports: () => executablesOf([...plans.values()].flat()).map((executable) => executable.report()) });
 }

@@ -1,8 +1,8 @@
 /** Tensors with gradients: the public names of the package, and nothing else. */
 export { DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
 export type { Nested } from '@firsthand/linalg';
-export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, setDefaultDevice, StaleError } from '@firsthand/graph';
-export type { Attrs, Composite, Device, DType, ReduceOptions, Shape, TypedArray } from '@firsthand/graph';
+export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, reportTable, setDefaultDevice, StaleError } from '@firsthand/graph';
+export type { Attrs, Composite, Device, DType, KernelReport, PlanReport, ReduceOptions, Shape, TypedArray } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
 export type { ArgReduceOptions } from './tensor.ts';
 export type { BackwardOptions } from './value.ts';
@@ -31,7 +31,7 @@ export { realize } from './realize.ts';
 export { grad, hessian, hvp, jacobian, jvp, noGrad, valueAndGrad, vjp, vmap } from './functional.ts';
 export { checkpoint } from './checkpoint.ts';
 export { compile } from './compile.ts';
-export type { CompileOptions } from './compile.ts';
+export type { CompiledFunction, CompileOptions } from './compile.ts';
 export { guard } from './trace.ts';
 export { defineOp } from './define-op.ts';
 export { gradCheck } from './grad-check.ts';

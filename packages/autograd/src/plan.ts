@@ -44,6 +44,8 @@ interface Rebinding {
 interface Variant {
   readonly executable: Executable;
   readonly sources: readonly Source[];
+  /** The number of its latest run, among all runs of plans. */
+  lastRun: number;
 }
 
 type Result =
@@ -70,6 +72,8 @@ export interface Plan {
 }
 
 const BYTES_PER_NODE = 256;
+
+let runs = 0;
 
 /** True while everything that the trace depended on is as it was. */
 export function planFits({ guards, handles, gradients, device }: Plan): boolean {
@@ -193,9 +197,11 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   const sampled = hosts ?? plan.samples.map((sample) => sample());
   const argumentCells = tensors.map((tensor) => cellOf(runtime, tensor));
   const overwrites = plan.rebindings.map((rebinding) => overwritable(rebinding, argumentCells));
-  const { executable, sources } = variantFor(plan, runtime, overwrites);
+  const variant = variantFor(plan, runtime, overwrites);
+  const { executable, sources } = variant;
   const inputs = sources.map((source) => inputFrom(runtime, source, argumentCells, sampled));
   const cells = runtime.submit(executable, inputs, overwrites);
+  variant.lastRun = ++runs;
   plan.rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, plan.device));
   for (const owner of plan.cleared) owner.gradient = null;
   const outputs = cells.slice(plan.rebindings.length);
@@ -217,6 +223,12 @@ function requireDistinct({ rebindings }: Plan, tensors: readonly Tensor[]): void
     const name = handle.name === null ? 'an argument' : `"${handle.name}"`;
     throw new DeviceError(`compile: ${name} is also a variable that the function assigns to; capture it, or pass it, not both`);
   }
+}
+
+/** The programs of plans, each once, the one that ran last at the end. */
+export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
+  const variants = plans.flatMap((plan) => [...plan.variants.values()]).toSorted((a, b) => b.lastRun - a.lastRun);
+  return [...new Set(variants.map(({ executable }) => executable))].toReversed();
 }
 
 /** The cell of a handle's value; a value that has not been computed is enqueued first. */
@@ -257,7 +269,7 @@ function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (Cell | n
     effects: plan.rebindings.map(({ value, before }, index) => ({ node: value, into: overwrites[index] === null ? null : before })),
     roots: plan.roots,
   });
-  const variant: Variant = { executable, sources: args.map((node) => sourceFor(plan, node)) };
+  const variant: Variant = { executable, sources: args.map((node) => sourceFor(plan, node)), lastRun: 0 };
   plan.variants.set(key, variant);
   return variant;
 }

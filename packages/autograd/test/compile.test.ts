@@ -173,3 +173,54 @@ test('updates are in place while the variable is the only owner', async () => {
   expect((await kept.data())[0]).toBe(2);
   expect((await w.data())[0]).toBe(3);
 });
+
+test('reports() has a report for each program that a function has become, the most recently used last', async () => {
+  const device = createReference();
+  const total = tensor([0, 0], { device });
+  const step = compile((x: Tensor) => {
+    total.assign(total.add(x.sum()));
+    return x.mul(2);
+  });
+  expect(step.reports()).toEqual([]);
+  /** The elements of what the latest program writes. */
+  const latest = (): number =>
+    Math.max(
+      ...step
+        .reports()
+        .at(-1)!
+        .kernels.map(({ stores }) => stores),
+    );
+  const call = async (length: number): Promise<void> => void (await step(tensor(new Float32Array(length), { device })).data());
+
+  await call(3);
+  const first = step.reports();
+  expect(first).toHaveLength(1);
+  expect(first[0]).toMatchObject({ device: 'reference', peakBytes: expect.any(Number) });
+  expect(first[0]!.kernels.map(({ name }) => name)).toContain('reduce');
+  await call(5);
+  await call(7);
+  expect(latest()).toBe(7);
+  const programs = step.reports().length;
+  await call(5);
+  expect(latest()).toBe(5);
+  await call(3);
+  expect(latest()).toBe(3);
+  // Nothing was compiled anew, and nothing is there twice.
+  expect(step.reports()).toHaveLength(programs);
+  expect(runtimeOf(device).counters.compilations).toBe(programs);
+});
+
+test('reports() is empty for a function that is part of others', () => {
+  const double = compile((x: Tensor) => x.mul(2));
+  const outer = compile((x: Tensor) => double(x).add(1));
+  expect(outer(tensor([1, 2], { device: createReference() })).shape).toEqual([2]);
+  expect(double.reports()).toEqual([]);
+  expect(outer.reports()).toHaveLength(1);
+});
+
+test('reports() leaves out the programs that had to go', async () => {
+  const device = createReference();
+  const double = compile((x: Tensor) => x.mul(2), { maxBytes: 1 });
+  for (const length of [2, 3, 4]) await double(tensor(new Float32Array(length), { device })).data();
+  expect(double.reports().map(({ kernels }) => kernels.at(-1)!.stores)).toEqual([4]);
+});
