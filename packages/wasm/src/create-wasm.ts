@@ -6,6 +6,7 @@ import { WasmDevice } from './runtime/device.ts';
 import { detectFeatures, type Features } from './features.ts';
 import { KernelLibrary } from './runtime/kernel-library.ts';
 import { LinearMemory } from './runtime/memory.ts';
+import { rooflineOf } from './profile/roofline.ts';
 import { Session } from './runtime/session.ts';
 import { Storages } from './runtime/storages.ts';
 import { idealThreads, mayWait } from './threads/host.ts';
@@ -37,6 +38,11 @@ export interface WasmOptions {
   readonly relaxedSimd?: boolean | 'auto';
   /** Bytes to which linear memory may grow: 4 GiB by default, which is WebAssembly's own limit. */
   readonly maxBytes?: number;
+  /**
+   * Whether kernels are timed, for `report()`. Threads wait for each other before and after each kernel then, so that programs are a little slower, and what the processor reaches at
+   * best is measured when the first such device is made, in some 0.1 s.
+   */
+  readonly timings?: boolean;
 }
 
 /**
@@ -49,14 +55,20 @@ export interface WasmOptions {
  * console.log(device.name, device.supports('float64')); // wasm true
  * ```
  */
-export async function createWasm({ threads = 'auto', relaxedSimd = 'auto', maxBytes = 2 ** 32 }: WasmOptions = {}): Promise<Device> {
+export async function createWasm({
+  threads = 'auto',
+  relaxedSimd = 'auto',
+  maxBytes = 2 ** 32,
+  timings = false,
+}: WasmOptions = {}): Promise<Device> {
   const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = typeof threads === 'object' ? threads : { count: threads };
   const count = threadsFor(wanted);
   const features = detectFeatures(relaxedSimd);
+  const roofline = timings ? rooflineOf(features, count) : null;
   const memory = new LinearMemory(maxBytes, count > 1);
   const team = count > 1 ? new Team(memory, count, wait) : null;
   const library = new KernelLibrary(memory, { features, tile: tileFor(features), divideFrom: team === null ? Infinity : divideFrom });
-  const device = new WasmDevice(new Session({ storages: new Storages(memory), library, code: new WeakMap(), team }));
+  const device = new WasmDevice(new Session({ storages: new Storages(memory), library, code: new WeakMap(), team, roofline }));
   if (team !== null) forgotten.register(device, team);
   return device;
 }

@@ -1,5 +1,5 @@
 /** Plans written by hand, for tests of what runs them: float32 maps over one axis, small enough to check on paper. */
-import type { Index, LoopKernel, Place, Plan, PlanBuffer, PlannedKernel, Scalar, Store } from '@firsthand/compiler';
+import type { Index, LoopKernel, Place, Plan, PlanBuffer, PlannedKernel, Roofline, Scalar, Store } from '@firsthand/compiler';
 import { TILES } from '../src/contract/tiles.ts';
 import { LinearMemory } from '../src/runtime/memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';
@@ -86,11 +86,13 @@ export function openSession({
   moduleBytes = 2 ** 22,
   threads = 1,
   divideFrom = Infinity,
+  roofline = null,
 }: {
   readonly maxBytes?: number;
   readonly moduleBytes?: number;
   readonly threads?: number;
   readonly divideFrom?: number;
+  readonly roofline?: Roofline | null;
 } = {}): Parts & { readonly session: Session } {
   const memory = new LinearMemory(maxBytes, threads > 1);
   const parts: Parts = {
@@ -98,6 +100,7 @@ export function openSession({
     library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom, moduleBytes }),
     code: new WeakMap(),
     team: threads > 1 ? new Team(memory, threads, false) : null,
+    roofline,
   };
   return { ...parts, session: new Session(parts) };
 }

@@ -6,6 +6,7 @@ import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Storage } from '@firsthand/graph';
 import { toFloat16Bits } from '@firsthand/linalg';
+import { KernelTimes } from '../profile/kernel-times.ts';
 import { blockSize, type Block } from './heap.ts';
 import { bytesOf, layoutOf, type ArraySpec, type Layout } from './layout.ts';
 import { assembleRun } from './run-module.ts';
@@ -41,14 +42,18 @@ export class WasmExecutable implements Executable {
   readonly #session: Session;
   /** Whether an argument is the target of an output: it must lie in linear memory then. */
   readonly #overwritten: readonly boolean[];
+  /** The times of the kernels; null where they are not measured. */
+  readonly #times: KernelTimes | null;
 
   constructor(plan: Plan, session: Session) {
-    const { storages, library, code, team } = session.parts;
+    const { storages, library, code, team, roofline } = session.parts;
     this.#plan = plan;
     this.#layout = layoutOf(plan);
     this.#session = session;
     this.#overwritten = this.#layout.arguments.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
-    const { run, forget } = assembleRun(plan, this.#layout, library.require(plan.kernels), storages.memory, team);
+    this.#times = roofline === null ? null : new KernelTimes(roofline, plan.kernels.length);
+    const kernels = library.require(plan.kernels);
+    const { run, forget } = assembleRun(plan, this.#layout, kernels, storages.memory, team, this.#times?.stamp ?? null);
     code.set(this, run);
     if (forget !== null) unused.register(this, forget);
   }
@@ -77,7 +82,8 @@ export class WasmExecutable implements Executable {
   }
 
   report(): PlanReport {
-    return reportOf(this.#plan, 'wasm', ({ kernel }) => printKernel(kernel));
+    const report = reportOf(this.#plan, 'wasm', ({ kernel }) => printKernel(kernel));
+    return this.#times?.addTo(report) ?? report;
   }
 
   /** Moves what must lie in linear memory there, and finds a target for each output. @throws DeviceError if there is no room */

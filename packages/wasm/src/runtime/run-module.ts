@@ -17,6 +17,11 @@ import type { LinearMemory } from './memory.ts';
 const CALLS = 4096;
 const RUN: Signature = { params: ['i32', 'i32', 'i32'], results: [] };
 
+/** Stands for the number of a kernel where the next one begins. */
+const BEGINS = -1;
+/** Is told by the first thread that a kernel is done, by its number in the plan; −1 says that the next one begins. */
+export type Stamp = (kernel: number) => void;
+
 /** Runs a plan whose working region is at an address. */
 export type Runner = (base: number) => void;
 
@@ -29,6 +34,7 @@ export function kernelSignature(operands: number, isDivided: boolean): Signature
  * Assembles and compiles the code of a plan.
  * @param kernels the plan's kernels in order, compiled; equal ones may be one function
  * @param team runs plans in which there is a kernel to divide; null for a device of one thread
+ * @param stamp if kernels are timed: all threads wait for each other before and after each kernel then, so that its time is its own; else null
  * @throws DeviceError if the engine refuses
  */
 export function assembleRun(
@@ -37,6 +43,7 @@ export function assembleRun(
   kernels: readonly KernelFunction[],
   memory: LinearMemory,
   team: Team | null,
+  stamp: Stamp | null,
 ): { readonly run: Runner; readonly forget: (() => void) | null } {
   const shared = kernels.some(({ division }) => division !== null) ? team : null;
   const module = new Module(memory.declaration);
@@ -52,7 +59,12 @@ export function assembleRun(
     env['barrier'] = shared.barrier;
     barrier = module.importFunction('barrier', { params: ['i32'], results: [] });
   }
-  const waits = shared === null ? [] : waitsOf(plan);
+  let stamped: Callee | null = null;
+  if (stamp !== null) {
+    env['stamp'] = stamp;
+    stamped = module.importFunction('stamp', { params: ['i32'], results: [] });
+  }
+  const waits = shared === null || stamped !== null ? [] : waitsOf(plan);
   /** The place of a kernel among those that one thread computes, since the last wait. */
   let whole = 0;
   const emitCall = (code: Code, number: number, [base, thread, threads]: readonly [Local, Local, Local]): void => {
@@ -80,11 +92,27 @@ export function assembleRun(
     if (division !== null || shared === null) call();
     else code.get(thread).i32(whole++).get(threads).op('i32.rem_u').op('i32.eq').if(call);
   };
+  const emitStamp = (code: Code, number: number, [, thread, threads]: readonly [Local, Local, Local]): void => {
+    if (stamped === null) return;
+    if (barrier !== null) {
+      code.get(threads).call(barrier);
+      // Who has slept at a barrier may not be awake yet when it opens, but is once it has come to the next.
+      if (number === BEGINS) code.get(threads).call(barrier);
+      whole = 0;
+    }
+    code
+      .get(thread)
+      .op('i32.eqz')
+      .if(() => code.i32(number).call(stamped));
+  };
   const parts: Callee[] = [];
   for (let start = 0; start < kernels.length; start += CALLS) {
     const part = module.function(`run ${parts.length}`, RUN, (code, params) => {
+      const locals = params as readonly [Local, Local, Local];
       for (let number = start; number < Math.min(start + CALLS, kernels.length); number++) {
-        emitCall(code, number, params as readonly [Local, Local, Local]);
+        emitStamp(code, BEGINS, locals);
+        emitCall(code, number, locals);
+        emitStamp(code, number, locals);
       }
     });
     parts.push(part);

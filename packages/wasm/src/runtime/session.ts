@@ -1,4 +1,5 @@
 /** What a device is made of while it is open. Everything is reached through here, so that closing lets go of the memory, whoever still holds a program or a storage. */
+import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';
 import type { Team } from '../threads/team.ts';
@@ -13,6 +14,8 @@ export interface Parts {
   readonly code: WeakMap<object, Runner>;
   /** The device's threads; null where it has but the one that runs programs. */
   readonly team: Team | null;
+  /** What kernels that are timed are put beside; null where none are timed. */
+  readonly roofline: Roofline | null;
 }
 
 /** A device's parts, until it is closed. */

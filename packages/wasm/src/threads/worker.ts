@@ -22,7 +22,7 @@ export type Message =
 export function workerSource(): string {
   const imports = Object.entries(scalarImports()).map(([name, value]) => `${name}: ${sourceOf(name, value)}`);
   return `'use strict';
-const env = { ${imports.join(', ')} };
+const env = { ${imports.join(', ')}, stamp() {} };
 const plans = new Map();
 let words, control, thread, threads;
 let seen = 0;

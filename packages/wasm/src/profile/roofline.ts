@@ -1,0 +1,152 @@
+/**
+ * What the processor reaches at best with the instructions that kernels use: multiply-adds in registers, and a copy from memory to memory. Both are code of this
+ * package's own assembler, so that what the engine's compiler costs is in the ceiling too.
+ */
+import type { Roofline } from '@firsthand/compiler';
+import { DeviceError } from '@firsthand/graph';
+import type { Code, Local } from '../assembler/code.ts';
+import { Module } from '../assembler/module.ts';
+import { arithmeticOf, type Arithmetic } from '../contract/arithmetic.ts';
+import type { Features } from '../features.ts';
+import { instantiate } from '../runtime/compile-module.ts';
+import { PAGE } from '../runtime/memory.ts';
+
+/** Milliseconds after which a measurement ends, with the call that is under way. */
+const LIMIT = 15;
+/** The same while the engine's optimizing compiler is not done, as on a machine that is busy. */
+const PATIENCE = 200;
+/** How many times as fast arithmetic is once it is: before, every operand goes through memory. */
+const OPTIMIZED = 1.5;
+
+/**
+ * Sums, each a chain of dependent instructions: enough to hide the latency of two units, and few enough to stay, with the two operands that they share, in the 16 registers of x86-64.
+ */
+const CHAINS = 12;
+const ROUNDS = 2 ** 18;
+/** A few calls of so few rounds are no reason to optimize the code yet. */
+const FEW_ROUNDS = 2 ** 9;
+const FEW_CALLS = 4;
+
+/** Bytes of the arrays that are copied, far more than caches hold. */
+const COPIED = 24 * 2 ** 20;
+/** Bytes of one call: many calls, so that the engine has occasion to go over to its optimized code. */
+const CHUNK = 2 ** 20;
+const VECTOR = 16;
+/** Vectors that one round of the copy's loop moves. */
+const UNROLLED = 4;
+
+/** What one thread reaches, with relaxed SIMD and without: measured once. */
+const measured = /* @__PURE__ */ new Map<boolean, Roofline>();
+
+/**
+ * What a device with these features and so many threads reaches at best, in float32. It takes some 0.1 s the first time, and 48 MiB, which are let go.
+ *
+ * The ceiling of arithmetic is that of one thread, times the number of threads; that of memory is what one thread's copy reaches, since threads share memory. It is that of
+ * memory alone: a kernel whose arrays lie in caches, as those of small networks do, may exceed it, and its share is then more than 1. It is left so: a share cut off at 1
+ * would say that nothing is left to gain.
+ * @throws DeviceError if the engine has not got the memory
+ */
+export function rooflineOf(features: Features, threads: number): Roofline {
+  const { flopsPerSecond, bytesPerSecond } = measured.get(features.relaxedSimd) ?? measure(features.relaxedSimd);
+  return { flopsPerSecond: threads * flopsPerSecond, bytesPerSecond };
+}
+
+function measure(relaxedSimd: boolean): Roofline {
+  const arithmetic = arithmeticOf('float32', relaxedSimd);
+  const pages = (2 * COPIED) / PAGE;
+  const module = new Module({ initial: pages, maximum: pages, shared: false });
+  const exported = { exported: true };
+  module.function(
+    'multiplyAdd',
+    { params: ['i32'], results: [] },
+    (code, [rounds]) => emitMultiplyAdds(code, arithmetic, rounds!),
+    exported,
+  );
+  module.function('copy', { params: ['i32', 'i32'], results: [] }, emitCopy, exported);
+  const memory = allocate(pages);
+  const { exports } = instantiate(module.toBytes(), { memory });
+  const { multiplyAdd, copy } = exports as {
+    readonly multiplyAdd: (rounds: number) => void;
+    readonly copy: (from: number, to: number) => void;
+  };
+  const before = Math.min(...Array.from({ length: FEW_CALLS }, () => secondsOf(() => multiplyAdd(FEW_ROUNDS))));
+  // A clock that is too coarse for it says nothing.
+  const enough = before > 0 ? (before * (ROUNDS / FEW_ROUNDS)) / OPTIMIZED : Infinity;
+  const flopsPerSecond = (2 * CHAINS * arithmetic.lanes * ROUNDS) / fastest(() => multiplyAdd(ROUNDS), enough);
+  // Memory that nobody has written yet is a page of zeros that stays in a cache, or none at all.
+  new Uint8Array(memory.buffer).fill(1);
+  const copied = fastest(() => {
+    for (let from = 0; from < COPIED; from += CHUNK) copy(from, COPIED + from);
+  }, Infinity);
+  const roofline = { flopsPerSecond, bytesPerSecond: (2 * COPIED) / copied };
+  measured.set(relaxedSimd, roofline);
+  return roofline;
+}
+
+function allocate(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new DeviceError(`wasm: timings are put beside a copy of large arrays, and there is no room for its ${pages * PAGE} bytes`, {
+      cause,
+    });
+  }
+}
+
+/** Each sum becomes sum·½ + 1, as often as asked: it stays below 2, so that no number becomes subnormal. */
+function emitMultiplyAdds(code: Code, { multiply, add, fused }: Arithmetic, rounds: Local): void {
+  const sums = Array.from({ length: CHAINS }, () => code.local('v128'));
+  const [factor, summand] = [code.local('v128'), code.local('v128')];
+  code.f32x4(0.5).set(factor).f32x4(1).set(summand);
+  for (const sum of sums) code.get(summand).set(sum);
+  code.loop((again) => {
+    for (const sum of sums) {
+      if (fused === null) code.get(sum).get(factor).op(multiply).get(summand).op(add).set(sum);
+      else code.get(sum).get(factor).get(summand).op(fused).set(sum);
+    }
+    code.get(rounds).i32(1).op('i32.sub').tee(rounds).branchIf(again);
+  });
+  // What nobody reads need not be computed.
+  sums.forEach((sum, chain) =>
+    code
+      .i32(0)
+      .get(sum)
+      .memory('v128.store', VECTOR * chain),
+  );
+}
+
+/** Copies `CHUNK` bytes. */
+function emitCopy(code: Code, [from, to]: readonly Local[]): void {
+  const counter = code.local('i32');
+  code.repeat(counter, 0, CHUNK, UNROLLED * VECTOR, () => {
+    for (let offset = 0; offset < UNROLLED * VECTOR; offset += VECTOR) {
+      code.get(to!).get(from!).memory('v128.load', offset).memory('v128.store', offset);
+    }
+    for (const address of [from!, to!]) {
+      code
+        .get(address)
+        .i32(UNROLLED * VECTOR)
+        .op('i32.add')
+        .set(address);
+    }
+  });
+}
+
+/** Seconds of the fastest call. While none takes less than `enough`, the engine's optimizing compiler is waited for. */
+function fastest(run: () => void, enough: number): number {
+  const start = performance.now();
+  const since = (): number => performance.now() - start;
+  let best = Infinity;
+  while (since() < LIMIT || (best > enough && since() < PATIENCE)) {
+    const seconds = secondsOf(run);
+    // The clock of a page may stand still.
+    if (seconds > 0) best = Math.min(best, seconds);
+  }
+  return best;
+}
+
+function secondsOf(run: () => void): number {
+  const start = performance.now();
+  run();
+  return (performance.now() - start) / 1000;
+}
