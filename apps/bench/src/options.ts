@@ -24,7 +24,10 @@ export interface Choices<Name extends ContenderName> {
   readonly svg: string | null;
 }
 
-export type Options = Choices<ProcessContender> & ContenderOptions;
+export interface Options extends Choices<ProcessContender>, ContenderOptions {
+  /** Whether this project's own kernels are timed, and nobody is compared. */
+  readonly profile: boolean;
+}
 
 export interface PageOptions extends Choices<PageContender> {
   /** The browser to start; null for the user's own. */
@@ -128,9 +131,15 @@ export function parseOptions(args: readonly string[]): Options {
     PROCESS_MENU,
     'npm run bench:peers --',
     'Times this project beside other libraries and plain loops, all taking turns, each in a process of its own.',
-  ).addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices));
-  const parsed = parse<Parsed<ProcessContender> & ContenderOptions>(program, args);
-  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device };
+  )
+    .addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices))
+    .addOption(
+      new Option('--profile', "compare nobody: time each kernel of this project's own, on its wasm device")
+        .default(false)
+        .conflicts(['contenders', 'device', 'json', 'svg']),
+    );
+  const parsed = parse<Parsed<ProcessContender> & ContenderOptions & { readonly profile: boolean }>(program, args);
+  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device, profile: parsed.profile };
 }
 
 /**

@@ -21,6 +21,7 @@ test('without arguments, everything', () => {
     contenders: CONTENDERS,
     effort: EFFORTS.full,
     device: 'wasm',
+    profile: false,
     json: null,
     svg: null,
   });
@@ -40,6 +41,12 @@ test('every option has its effect', () => {
   });
 });
 
+test('a profile is of some tasks, at some effort', () => {
+  const options = parseOptions('--profile --quick --only mlp'.split(' '));
+  expect(options.tasks.map(({ id }) => id)).toEqual(['training/mlp']);
+  expect(options).toMatchObject({ profile: true, effort: EFFORTS.quick, device: 'wasm' });
+});
+
 test('help is a text, not an error, and names every task and contender', () => {
   const { message, exitCode } = usage(['--help']);
   expect(exitCode).toBe(0);
@@ -52,6 +59,9 @@ describe('a wrong option', () => {
     [['--contenders', 'attic'], 'Allowed choices are firsthand, uncompiled, '],
     [['--device', 'attic'], 'Allowed choices are wasm, reference'],
     [['--json', ''], 'It takes the path of a file.'],
+    [['--profile', '--device', 'wasm'], "option '--profile' cannot be used with option '--device <name>'"],
+    [['--profile', '--contenders', 'loops'], "option '--profile' cannot be used with option '--contenders <name...>'"],
+    [['--json', 'a.json', '--profile'], "option '--profile' cannot be used with option '--json <file>'"],
     [['--fast'], "unknown option '--fast'"],
     [['attic'], 'too many arguments'],
   ])('%j is refused in a line', (args, reason) => {

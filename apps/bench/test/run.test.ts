@@ -46,6 +46,26 @@ test(
 );
 
 test(
+  'a profile',
+  () => {
+    const args = [program, '--profile', '--quick', '--only', 'training/mlp', 'elementwise/exp'];
+    const output = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const tables = output.split('\n\n').slice(1);
+    expect(tables.map((table) => /^(.*): .* ms, .* of them in kernels; the fastest of 3 runs\n/.exec(table)?.[1])).toEqual([
+      'elementwise/exp',
+      'elementwise/exp-gradient',
+      'training/mlp',
+    ]);
+    for (const table of tables) {
+      expect(table).toMatch(/\nkernel .* ms +of time +GFLOP\/s +GB\/s +of roofline\n/);
+      expect(table).toMatch(/\ntotal .* 100\.0 %.* %\s*$/);
+    }
+    expect(tables[2]).toMatch(/\n.*matmul.* 64×784×128 .* %\n/);
+  },
+  PATIENCE,
+);
+
+test(
   'a comparison in a page, on a GPU in software',
   () => {
     const json = join(folder, 'b.json');

@@ -2,7 +2,7 @@
  * This project, used as its README says. Operations and training steps are compiled functions; the same training step is there uncompiled too,
  * which builds its graph anew at every step and finds the program that it had.
  */
-import { compile, type Device, realize, setDefaultDevice, Tensor, tensor, vjp } from '@firsthand/autograd';
+import { compile, type Device, type PlanReport, realize, setDefaultDevice, Tensor, tensor, vjp } from '@firsthand/autograd';
 import { layerNorm } from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
 import { loss, type Module } from '@firsthand/nn';
@@ -11,7 +11,36 @@ import type { Contender, Notes, Prepared } from '../contender.ts';
 import { GPT } from '../gpt.ts';
 import { mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
 import { MLP } from '../mlp.ts';
-import { ADAM, LAYER_NORM_EPSILON, type MapName, type MapTask, type MatmulTask, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
+import {
+  ADAM,
+  LAYER_NORM_EPSILON,
+  type MapName,
+  type MapTask,
+  type MatmulTask,
+  type Task,
+  type TrainingTask,
+  WEIGHT_DECAY,
+} from '../tasks.ts';
+
+/** A task as compiled functions, which say what the device runs for it. */
+export interface PreparedPrograms extends Prepared {
+  /** The program that ran last is at the end. */
+  reports(): readonly PlanReport[];
+}
+
+/** Makes a task ready on the default device, compiled. */
+export function preparePrograms(work: Task['work']): PreparedPrograms {
+  switch (work.kind) {
+    case 'matmul':
+      return prepareMatmul(work);
+    case 'map':
+      return prepareMap(work);
+    case 'training': {
+      const step = compile(plainStep(work));
+      return { ...prepareTraining(work, step), reports: () => step.reports() };
+    }
+  }
+}
 
 /** @param options.compiled whether everything is compiled, or there are training steps only and these are not */
 export function createFirsthand(device: Device, { compiled }: { readonly compiled: boolean }): Contender {
@@ -25,9 +54,8 @@ export function createFirsthand(device: Device, { compiled }: { readonly compile
         planMilliseconds: made.milliseconds - before.milliseconds,
         peakBytes: device.memory().peak,
       });
-      if (work.kind === 'training') return { ...prepareTraining(work, compiled), notes };
-      if (!compiled) return null;
-      return { ...(work.kind === 'matmul' ? prepareMatmul(work) : prepareMap(work)), notes };
+      if (compiled) return { ...preparePrograms(work), notes };
+      return work.kind === 'training' ? { ...prepareTraining(work, plainStep(work)), notes } : null;
     },
   };
 }
@@ -47,7 +75,7 @@ function observePlans(device: Device): { plans: number; milliseconds: number } {
 }
 
 /** An operation on tensors that are there already. What it gives is freed before it is computed again. */
-function prepareOperation(operation: (...operands: Tensor[]) => readonly Tensor[], operands: readonly Tensor[]): Prepared {
+function prepareOperation(operation: (...operands: Tensor[]) => readonly Tensor[], operands: readonly Tensor[]): PreparedPrograms {
   const compiled = compile(operation);
   let last: readonly Tensor[] = [];
   const free = (): void => {
@@ -61,6 +89,7 @@ function prepareOperation(operation: (...operands: Tensor[]) => readonly Tensor[
       return realize(...last);
     },
     outputs: () => Promise.all(last.map(async (each) => Float32Array.from(await each.data()))),
+    reports: () => compiled.reports(),
     release() {
       free();
       for (const each of operands) each.dispose();
@@ -68,7 +97,7 @@ function prepareOperation(operation: (...operands: Tensor[]) => readonly Tensor[
   };
 }
 
-function prepareMatmul(task: MatmulTask): Prepared {
+function prepareMatmul(task: MatmulTask): PreparedPrograms {
   const { batch, m, k, n, transposeA, transposeB, chain } = task;
   const [a, b] = matmulInputs(task);
   const batched = (rows: number, columns: number): number[] => (batch === 1 ? [rows, columns] : [batch, rows, columns]);
@@ -95,7 +124,7 @@ const MAPS: { readonly [K in MapName]: MapFunction } = {
   sum: (x) => x.sum(),
 };
 
-function prepareMap(task: MapTask): Prepared {
+function prepareMap(task: MapTask): PreparedPrograms {
   const { operands, upstream } = mapInputs(task);
   const tensors = operands.map(({ values, shape }) => tensor(values, { shape }));
   const map = MAPS[task.map];
@@ -130,9 +159,12 @@ export function createStep(network: Network, task: TrainingTask): (x: Tensor, y:
   };
 }
 
-function prepareTraining(task: TrainingTask, compiled: boolean): Prepared {
-  const plain = createStep(createNetwork(task), task);
-  const step = compiled ? compile(plain) : plain;
+/** A step on a network of its own, which is not compiled. */
+function plainStep(task: TrainingTask): (x: Tensor, y: Tensor) => Tensor {
+  return createStep(createNetwork(task), task);
+}
+
+function prepareTraining(task: TrainingTask, step: (x: Tensor, y: Tensor) => Tensor): Prepared {
   const xShape = task.model === 'mlp' ? [task.batch, task.inputs] : [task.batch, task.config.positions];
   const yShape = task.model === 'mlp' ? [task.batch] : xShape;
   const batches = trainingBatches(task);
