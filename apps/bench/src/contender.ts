@@ -37,7 +37,7 @@ export interface ContenderOptions {
 }
 
 /** Those of the comparison on the processor. */
-export const CONTENDERS = ['firsthand', 'uncompiled', 'mul-add', 'madd', 'tfjs-wasm', 'jax-js', 'ort-web', 'loops'] as const;
+export const CONTENDERS = ['firsthand', 'two-threads', 'uncompiled', 'mul-add', 'madd', 'tfjs-wasm', 'jax-js', 'ort-web', 'loops'] as const;
 
 /** Those of the comparison on the GPU. */
 export const PAGE_CONTENDERS = ['firsthand', 'tfjs-webgpu', 'jax-js'] as const;
@@ -54,7 +54,8 @@ export const ORACLE = 'loops';
 
 /** How each is shown, and what it is. */
 export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: string; readonly text: string } } = {
-  firsthand: { title: 'firsthand', text: 'this project, compiled' },
+  firsthand: { title: 'firsthand', text: 'this project, compiled, one thread' },
+  'two-threads': { title: 'two threads', text: 'this project, compiled, with two threads' },
   uncompiled: { title: 'uncompiled', text: 'this project, the same training step without compile' },
   'mul-add': {
     title: 'mul+add',

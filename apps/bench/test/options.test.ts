@@ -49,7 +49,7 @@ test('help is a text, not an error, and names every task and contender', () => {
 describe('a wrong option', () => {
   test.each([
     [['--only', 'attic'], '--only attic names no task; there are matmul/64, '],
-    [['--contenders', 'attic'], 'Allowed choices are firsthand, uncompiled, '],
+    [['--contenders', 'attic'], 'Allowed choices are firsthand, two-threads, uncompiled, '],
     [['--device', 'attic'], 'Allowed choices are wasm, reference'],
     [['--json', ''], 'It takes the path of a file.'],
     [['--fast'], "unknown option '--fast'"],

@@ -9,8 +9,9 @@ import { createProbe } from './probe.ts';
 import { createTfjs } from './tfjs.ts';
 
 export const STARTERS: { readonly [K in ProcessContender]: (options: ContenderOptions) => Promise<Contender> } = {
-  firsthand: async ({ device }) => createFirsthand(await DEVICES[device](), { compiled: true }),
-  uncompiled: async ({ device }) => createFirsthand(await DEVICES[device](), { compiled: false }),
+  firsthand: async ({ device }) => createFirsthand(await DEVICES[device](1), { compiled: true }),
+  'two-threads': async ({ device }) => createFirsthand(await DEVICES[device](2), { compiled: true }),
+  uncompiled: async ({ device }) => createFirsthand(await DEVICES[device](1), { compiled: false }),
   'mul-add': () => createProbe('mul-add'),
   madd: () => createProbe('madd'),
   'tfjs-wasm': createTfjs,
