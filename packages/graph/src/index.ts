@@ -23,7 +23,13 @@ export * from './ops.ts';
 export * from './derived.ts';
 export { adamW, adamWComposite } from './composites/adamw.ts';
 export type { AdamWAttrs } from './composites/adamw.ts';
-export { attention, attentionComposite } from './composites/attention.ts';
+export {
+  attention,
+  attentionComposite,
+  attentionKeyGradientComposite,
+  attentionQueryGradientComposite,
+  type AttentionAttrs,
+} from './composites/attention.ts';
 export { crossEntropy, crossEntropyComposite } from './composites/cross-entropy.ts';
 export { layerNorm, layerNormComposite } from './composites/layer-norm.ts';
 export { matmul, matmulComposite } from './composites/matmul.ts';

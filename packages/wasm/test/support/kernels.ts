@@ -32,7 +32,10 @@ function compileKernel(kernel: Kernel): CompiledKernel {
     }),
   );
   const tile = TILES[0]!;
-  const tools = { features: { relaxedSimd: false }, functions, tile };
+  const define = (): Callee => {
+    throw new Error('only composites are made of other kernels');
+  };
+  const tools = { features: { relaxedSimd: false }, functions, tile, define };
   const emit = (name: string, division: Division | null): void => {
     const signature = kernelSignature(kernel.operands.length, division !== null);
     module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });
