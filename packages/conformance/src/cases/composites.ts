@@ -28,41 +28,20 @@ import {
 } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
 import type { GetDevice } from '../get-device.ts';
+import { type Example, erase, float } from './composite-case.ts';
+import type { CompositeCase, CompositeExample, Operand } from './composite-case.ts';
+import { SPATIAL_COMPOSITES } from './spatial-composites.ts';
 
 /** The names that graph exports as `<name>Composite`: a new one has to have cases here. */
 type CompositeName = { [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never }[keyof typeof graph];
 
-interface Operand {
-  readonly value: Dense;
-  /** Floats are differentiated, in the dtype of the test. */
-  readonly dtype: 'float' | 'int32' | 'bool';
-}
-
-interface Example {
-  readonly attrs: Attrs;
-  readonly operands: readonly Operand[];
-}
-
-interface CompositeCase {
-  readonly composite: Composite;
-  readonly examples: readonly Example[];
-  readonly define: (attrs: Attrs, ...inputs: readonly Dense[]) => readonly Dense[];
-  /** The outputs that have a meaning outside of the composite, and are differentiated. */
-  readonly outputs: number;
-}
-
-const float = (shape: readonly number[], seed = 1, low = -2, high = 2): Operand => ({
-  value: samples(shape, low, high, seed),
-  dtype: 'float',
-});
 const labels = (shape: readonly number[], classes: number): Operand => ({ value: integers(shape, 0, classes), dtype: 'int32' });
 const mask = (shape: readonly number[]): Operand => ({
   value: dense(shape, (index) => ((sum(index) + 1) % 3 === 0 ? 0 : 1)),
   dtype: 'bool',
 });
-const erase = <A extends Attrs>(composite: Composite<A>): Composite => composite;
 
-const rowExamples: readonly Example[] = [
+const rowExamples: readonly CompositeExample[] = [
   { attrs: { axis: 0 }, operands: [float([4])] },
   { attrs: { axis: 1 }, operands: [float([2, 3])] },
   { attrs: { axis: 0 }, operands: [float([3, 2], 2)] },
@@ -152,7 +131,7 @@ function adamW({ beta1, beta2, epsilon, weightDecay }: Attrs, ...inputs: readonl
   return [zip(parameter, ratio, (p, r) => p - lr * (weightDecay as number) * p - lr * r), m, v, scalar(count)];
 }
 
-const adamWExample = (weightDecay: number, step: number): Example => ({
+const adamWExample = (weightDecay: number, step: number): CompositeExample => ({
   attrs: { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay },
   operands: [
     float([3]),
@@ -295,18 +274,19 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     define: (attrs, q, k, v, g) => attentionGradients(attrs, q, k, v, g).slice(1),
   },
   adamW: { composite: erase(graph.adamWComposite), outputs: 3, examples: [adamWExample(0, 0), adamWExample(0.1, 4)], define: adamW },
+  ...SPATIAL_COMPOSITES,
 };
 
-function apply(composite: Composite, { attrs }: Example, inputs: readonly Tensor[]): Tensor[] {
+function apply(composite: Composite, { attrs }: CompositeExample, inputs: readonly Tensor[]): Tensor[] {
   return graph.call(composite, attrs, ...inputs.map((input) => input.read())).map((output) => new Tensor(output));
 }
 
-function tensorsOf(example: Example, dtype: DType): Tensor[] {
+function tensorsOf(example: CompositeExample, dtype: DType): Tensor[] {
   return example.operands.map(({ value, dtype: kind }) => toTensor(value, kind === 'float' ? dtype : kind));
 }
 
 /** A function of the float operands alone: Σ over outputs of weights·output. */
-function asFunction(composite: Composite, example: Example, outputs: number): (...floats: Tensor[]) => Tensor {
+function asFunction(composite: Composite, example: CompositeExample, outputs: number): (...floats: Tensor[]) => Tensor {
   return (...floats) => {
     let next = 0;
     const inputs = example.operands.map(({ value, dtype }) =>
@@ -320,7 +300,7 @@ function asFunction(composite: Composite, example: Example, outputs: number): (.
   };
 }
 
-const floatsOf = (example: Example): Dense[] => example.operands.flatMap(({ value, dtype }) => (dtype === 'float' ? [value] : []));
+const floatsOf = (example: CompositeExample): Dense[] => example.operands.flatMap(({ value, dtype }) => (dtype === 'float' ? [value] : []));
 
 export function describeCall(device: GetDevice): void {
   describe.each(Object.keys(COMPOSITE_CASES) as CompositeName[])('%s', (name) => {

@@ -110,17 +110,17 @@ const specOf = ({ shape, dtype }: Spec): Spec => ({ shape, dtype });
  */
 export const attentionQueryGradientComposite: Composite<AttentionAttrs> = {
   name: 'attentionQueryGradient',
-  infer: (_, q) => [specOf(q!)],
-  body: (attrs, q, k, v, g) => [queryGradient(attrs, scoreGradients(attrs, q!, k!, v!, g!).ds, q!, k!)],
+  infer: (_, q) => [specOf(q)],
+  body: (attrs, q, k, v, g) => [queryGradient(attrs, scoreGradients(attrs, q, k, v, g).ds, q, k)],
 };
 
 /** dk and dv of attention without a mask, from what `attentionQueryGradientComposite` takes. */
 export const attentionKeyGradientComposite: Composite<AttentionAttrs> = {
   name: 'attentionKeyGradient',
-  infer: (_, _q, k, v) => [specOf(k!), specOf(v!)],
+  infer: (_, _q, k, v) => [specOf(k), specOf(v)],
   body(attrs, q, k, v, g) {
-    const { p, ds } = scoreGradients(attrs, q!, k!, v!, g!);
-    return [keyGradient(attrs, ds, q!, k!), valueGradient(p, g!, v!)];
+    const { p, ds } = scoreGradients(attrs, q, k, v, g);
+    return [keyGradient(attrs, ds, q, k), valueGradient(p, g, v)];
   },
 };
 
