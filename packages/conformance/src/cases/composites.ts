@@ -12,14 +12,13 @@ import type { Dense } from '../oracle/dense.ts';
 import {
   along,
   at,
-  broadcast,
   broadcastShape,
   dense,
   fold,
   indicesOf,
+  logSumExp,
   map,
   matmul,
-  permute,
   scalar,
   softmaxOf,
   sum,
@@ -28,7 +27,8 @@ import {
 } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
 import type { GetDevice } from '../get-device.ts';
-import { type Example, erase, float } from './composite-case.ts';
+import { ATTENTION_COMPOSITES } from './attention-composites.ts';
+import { erase, float } from './composite-case.ts';
 import type { CompositeCase, CompositeExample, Operand } from './composite-case.ts';
 import { SPATIAL_COMPOSITES } from './spatial-composites.ts';
 
@@ -36,11 +36,6 @@ import { SPATIAL_COMPOSITES } from './spatial-composites.ts';
 type CompositeName = { [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never }[keyof typeof graph];
 
 const labels = (shape: readonly number[], classes: number): Operand => ({ value: integers(shape, 0, classes), dtype: 'int32' });
-const mask = (shape: readonly number[]): Operand => ({
-  value: dense(shape, (index) => ((sum(index) + 1) % 3 === 0 ? 0 : 1)),
-  dtype: 'bool',
-});
-
 const rowExamples: readonly CompositeExample[] = [
   { attrs: { axis: 0 }, operands: [float([4])] },
   { attrs: { axis: 1 }, operands: [float([2, 3])] },
@@ -48,77 +43,6 @@ const rowExamples: readonly CompositeExample[] = [
   { attrs: { axis: 1 }, operands: [float([2, 3, 2], 3)] },
 ];
 const axisOf = ({ axis }: Attrs): number => axis as number;
-const logSumExp = (line: readonly number[]): number => {
-  const largest = Math.max(...line);
-  return Number.isFinite(largest) ? largest + Math.log(sum(line.map((value) => Math.exp(value - largest)))) : largest;
-};
-
-const transpose = (x: Dense): Dense =>
-  permute(
-    x,
-    x.shape.map((_, axis) => (axis < x.shape.length - 2 ? axis : 2 * x.shape.length - 3 - axis)),
-  );
-
-function scores({ causal, scale }: Attrs, q: Dense, k: Dense, given?: Dense): Dense {
-  const products = map(matmul(q, transpose(k)), (product) => product * (scale as number));
-  const [queries, keys] = products.shape.slice(-2) as [number, number];
-  return dense(products.shape, (index) => {
-    const [query, key] = index.slice(-2) as [number, number];
-    const hidden =
-      (causal === true && key > query + keys - queries) || (given !== undefined && at(broadcast(given, products.shape), index) === 0);
-    return hidden ? -Infinity : at(products, index);
-  });
-}
-
-/** The result, and log Σ exp of each row of scores. */
-function attention(attrs: Attrs, q: Dense, k: Dense, v: Dense, given?: Dense): readonly Dense[] {
-  const rows = scores(attrs, q, k, given);
-  const last = rows.shape.length - 1;
-  const result = matmul(along(rows, last, softmaxOf), v);
-  const logTotals = fold(rows, [last], true, logSumExp);
-  return [result, broadcast(logTotals, [...result.shape.slice(0, -1), 1])];
-}
-
-/** dq, dk and dv: dS = P·(dP − Σ dP·P) with dP = g vᵀ. */
-function attentionGradients(attrs: Attrs, q: Dense, k: Dense, v: Dense, g: Dense): readonly [Dense, Dense, Dense] {
-  const rows = scores(attrs, q, k);
-  const last = rows.shape.length - 1;
-  const p = along(rows, last, softmaxOf);
-  const dp = matmul(g, transpose(v));
-  const ds = zip(
-    p,
-    zip(
-      dp,
-      fold(
-        zip(dp, p, (a, b) => a * b),
-        [last],
-        true,
-        sum,
-      ),
-      (a, b) => a - b,
-    ),
-    (a, b) => a * b * (attrs['scale'] as number),
-  );
-  return [matmul(ds, k), matmul(transpose(ds), q), matmul(transpose(p), g)];
-}
-
-/** What the gradients of attention take, with what they are told of the forward computation. */
-function attentionGradientExample(attrs: Attrs, q: Operand, k: Operand, v: Operand): Example {
-  const [result, logTotals] = attention(attrs, q.value, k.value, v.value) as [Dense, Dense];
-  const g = float(result.shape, 5);
-  const dot = fold(
-    zip(g.value, result, (a, b) => a * b),
-    [result.shape.length - 1],
-    true,
-    sum,
-  );
-  return { attrs, operands: [q, k, v, g, { value: logTotals, dtype: 'float' }, { value: dot, dtype: 'float' }] };
-}
-
-const attentionGradientExamples: readonly Example[] = [
-  attentionGradientExample({ causal: false, scale: 0.5 }, float([3, 2]), float([4, 2], 2), float([4, 3], 3)),
-  attentionGradientExample({ causal: true, scale: 1 }, float([2, 3, 2]), float([2, 3, 2], 2), float([2, 3, 2], 3)),
-];
 
 function adamW({ beta1, beta2, epsilon, weightDecay }: Attrs, ...inputs: readonly Dense[]): readonly Dense[] {
   const [b1, b2] = [beta1 as number, beta2 as number];
@@ -248,31 +172,7 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
       ),
     ],
   },
-  attention: {
-    composite: erase(graph.attentionComposite),
-    outputs: 1,
-    examples: [
-      { attrs: { causal: false, scale: 0.5 }, operands: [float([3, 2]), float([4, 2], 2), float([4, 3], 3)] },
-      { attrs: { causal: true, scale: 1 }, operands: [float([3, 2]), float([3, 2], 2), float([3, 2], 3)] },
-      { attrs: { causal: true, scale: 0.7 }, operands: [float([2, 2]), float([4, 2], 2), float([4, 1], 3)] },
-      { attrs: { causal: false, scale: 1 }, operands: [float([2, 2, 2]), float([3, 2], 2), float([1, 3, 2], 3), mask([2, 3])] },
-      // Queries 0 and 1 of 4 see no key at all.
-      { attrs: { causal: true, scale: 1 }, operands: [float([4, 2]), float([2, 2], 2), float([2, 2], 3)] },
-    ],
-    define: attention,
-  },
-  attentionQueryGradient: {
-    composite: erase(graph.attentionQueryGradientComposite),
-    outputs: 1,
-    examples: attentionGradientExamples,
-    define: (attrs, q, k, v, g) => [attentionGradients(attrs, q, k, v, g)[0]],
-  },
-  attentionKeyGradient: {
-    composite: erase(graph.attentionKeyGradientComposite),
-    outputs: 2,
-    examples: attentionGradientExamples,
-    define: (attrs, q, k, v, g) => attentionGradients(attrs, q, k, v, g).slice(1),
-  },
+  ...ATTENTION_COMPOSITES,
   adamW: { composite: erase(graph.adamWComposite), outputs: 3, examples: [adamWExample(0, 0), adamWExample(0.1, 4)], define: adamW },
   ...SPATIAL_COMPOSITES,
 };
