@@ -58,12 +58,14 @@ const MILLISECONDS: Unit = { name: 'ms', of: (milliseconds) => milliseconds };
 export const UNITS: { readonly [K in Group]: Unit } = {
   matmul: { name: 'GFLOP/s', of: (milliseconds, { work }) => flopsOf(work)! / milliseconds / 1e6 },
   elementwise: MILLISECONDS,
+  attention: MILLISECONDS,
   training: MILLISECONDS,
 };
 
 export const GROUP_TITLES: { readonly [K in Group]: string } = {
   matmul: 'products, GFLOP/s',
   elementwise: 'elementwise and by rows, ms',
+  attention: 'attention, both ways, ms',
   training: 'training step, ms',
 };
 
