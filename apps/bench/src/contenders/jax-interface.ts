@@ -8,6 +8,8 @@ export interface JaxArray {
   sub(other: JaxArray | number): JaxArray;
   mul(other: JaxArray | number): JaxArray;
   div(other: JaxArray | number): JaxArray;
+  /** For each axis nothing, or where the part begins and ends; further axes stay. */
+  slice(...parts: readonly (readonly [] | readonly [number, number])[]): JaxArray;
   reshape(shape: readonly number[]): JaxArray;
   transpose(permutation?: readonly number[]): JaxArray;
   data(): Promise<Float32Array>;
@@ -38,9 +40,6 @@ export interface Jax {
     logSoftmax(x: JaxArray, axis: number): JaxArray;
     oneHot(index: JaxArray, classes: number): JaxArray;
   };
-  lax: {
-    conv(x: JaxArray, weight: JaxArray, strides: readonly number[], padding: 'SAME'): JaxArray;
-  };
   numpy: {
     array(values: Float32Array | Int32Array, options: { readonly shape: readonly number[] }): JaxArray;
     matmul(a: JaxArray, b: JaxArray): JaxArray;
@@ -52,6 +51,7 @@ export interface Jax {
     sum(x: JaxArray): JaxArray;
     max(x: JaxArray, axes: readonly number[]): JaxArray;
     mean(x: JaxArray, axis: number, options: { readonly keepdims: boolean }): JaxArray;
+    pad(x: JaxArray, widths: readonly (readonly [number, number])[]): JaxArray;
     split(x: JaxArray, parts: number, axis: number): JaxArray[];
     take(x: JaxArray, index: JaxArray, axis: number): JaxArray;
   };

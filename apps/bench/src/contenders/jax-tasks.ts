@@ -1,15 +1,16 @@
 /**
  * The tasks in jax-js, on whichever of its devices is the default: everything inside `jit`, gradients by `vjp` and `valueAndGrad`, AdamW written out (its library of optimizers
- * is not in the registry). Weights of linear layers are (in, out), as JAX has them.
+ * is not in the registry). Weights of linear layers are (in, out), as JAX has them, and images have their
+ * channels last.
  *
  * AᵀBᵀ is written as (BA)ᵀ, which its compiler takes to the fast product; both factors transposed it does not.
  */
 import type { Contender, Prepared } from '../contender.ts';
-import { attentionInputs, batchShapes, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
+import { attentionInputs, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
 import { ADAM, type AttentionTask, type MapName, type MapTask, type MatmulTask, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
 import type { Jax, JaxArray, Tree } from './jax-interface.ts';
 import { layerNorm, logitsOf } from './jax-networks.ts';
-import { asInputsFirst } from './layout.ts';
+import { asChannelsLast } from './layout.ts';
 
 export function jaxContender(jax: Jax): Contender {
   return {
@@ -131,14 +132,26 @@ interface AdamState {
   readonly squares: Tree;
 }
 
+/** Images have their channel last, and all rows of a text are one axis. */
+function shapeOfInputs(task: TrainingTask): readonly number[] {
+  switch (task.model) {
+    case 'mlp':
+      return [task.batch, task.inputs];
+    case 'cnn':
+      return [task.batch, task.size, task.size, 1];
+    case 'gpt':
+      return [task.batch * task.config.positions];
+  }
+}
+
 function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
   const { numpy: np, nn } = jax;
   const { rate, beta1, beta2, epsilon } = ADAM;
   const kept = 1 - rate * WEIGHT_DECAY[task.model];
   const logits = logitsOf(jax, task);
   const classes = task.model === 'gpt' ? task.config.vocabulary : task.classes;
-  const [xShape, yShape] = batchShapes(task);
-  const rows = yShape.reduce((product, extent) => product * extent, 1);
+  const xShape = shapeOfInputs(task);
+  const rows = task.model === 'gpt' ? task.batch * task.config.positions : task.batch;
 
   const lossOf = (parameters: Tree, x: JaxArray, y: JaxArray): JaxArray => {
     const logs = nn.logSoftmax(logits(parameters, x), -1); // (rows, classes)
@@ -166,7 +179,7 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
     return [loss, next];
   });
 
-  const starting = startingParameters(task).map(asInputsFirst);
+  const starting = startingParameters(task).map((parameter) => asChannelsLast(parameter, task));
   const arrays = (valuesOf: (values: Float32Array) => Float32Array): Tree =>
     Object.fromEntries(starting.map(({ name, shape, values }) => [name, np.array(valuesOf(values), { shape })]));
   const zeros = (values: Float32Array): Float32Array => new Float32Array(values.length);
@@ -180,7 +193,7 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
       const correction = (beta: number): JaxArray => np.array(Float32Array.of(1 / (1 - beta ** count)), { shape: [] });
       const [loss, next] = step(
         state,
-        np.array(x, { shape: task.model === 'gpt' ? [rows] : xShape }),
+        np.array(x, { shape: xShape }),
         np.array(y, { shape: [rows] }),
         correction(beta1),
         correction(beta2),
