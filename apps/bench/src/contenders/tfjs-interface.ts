@@ -46,11 +46,9 @@ export interface Tf {
   transpose(x: TfTensor, permutation?: readonly number[]): TfTensor;
   reshape(x: TfTensor, shape: readonly number[]): TfTensor;
   split(x: TfTensor, parts: number, axis: number): TfTensor[];
-  concat(tensors: readonly TfTensor[], axis: number): TfTensor;
-  slice(x: TfTensor, begin: readonly number[], size: readonly number[]): TfTensor;
   pad(x: TfTensor, paddings: readonly (readonly [number, number])[]): TfTensor;
   reverse(x: TfTensor, axes: readonly number[]): TfTensor;
-  conv2d(x: TfTensor, filter: TfTensor, strides: number, padding: 'same'): TfTensor;
+  conv2d(x: TfTensor, filter: TfTensor, strides: number, padding: 'same' | 'valid'): TfTensor;
   maxPool(x: TfTensor, size: number, strides: number, padding: 'valid'): TfTensor;
   oneHot(index: TfTensor, depth: number): TfTensor;
   losses: { softmaxCrossEntropy(oneHot: TfTensor, logits: TfTensor): TfTensor };

@@ -47,11 +47,10 @@ export function mlpLogits(tf: Tf, get: Parameters, x: TfTensor): TfTensor {
 }
 
 /** x: (batch, S, S, 1). Result: (batch, classes). */
-export function cnnLogits(tf: Tf, get: Parameters, { batch, size, channels: [first, second] }: CNNTask, x: TfTensor): TfTensor {
+export function cnnLogits(tf: Tf, get: Parameters, { batch, size, channels: [, second] }: CNNTask, x: TfTensor): TfTensor {
   const layer = (name: string, convolved: TfTensor): TfTensor => tf.maxPool(tf.relu(tf.add(convolved, get(`${name}.bias`))), 2, 2, 'valid');
-  const narrow = layer('conv1', convolveImages(tf, x, get('conv1.weight'), { batch, channels: 1, size, outputs: first }));
-  const sizes = { batch, channels: first, size: size / 2, outputs: second };
-  const deep = layer('conv2', convolve(tf, narrow, get('conv2.weight'), sizes)); // (batch, S/4, S/4, second)
+  const narrow = layer('conv1', convolveImages(tf, x, get('conv1.weight')));
+  const deep = layer('conv2', convolve(tf, narrow, get('conv2.weight'))); // (batch, S/4, S/4, second)
   return linear(tf, get, 'fc', tf.reshape(deep, [batch, second * (size / 4) ** 2]));
 }
 

@@ -4,7 +4,7 @@
  *
  * Some things are written the way that is fast there: a transposed factor is transposed first, since the transposing product is a plain
  * loop on the WebAssembly backend; embeddings are products with one-hot rows, since that backend lacks the kernel for the gradient of a lookup; the
- * gradients of a convolution are products and convolutions, since it lacks the kernel for that of a filter (`tfjs-convolution.ts`); and AdamW is Adam after
+ * gradients of a convolution are convolutions, since it lacks the kernel for that of a filter (`tfjs-convolution.ts`); and AdamW is Adam after
  * the decay, since there is no AdamW.
  */
 import type { Contender, Prepared } from '../contender.ts';
