@@ -2,6 +2,7 @@
 import { describeMachine, goThrough, publish, requirePeers } from './comparison.ts';
 import { CONTENDERS } from './contender.ts';
 import { startContender } from './contender-process.ts';
+import { writeDocs } from './docs.ts';
 import { measure } from './measure.ts';
 import type { Options } from './options.ts';
 import type { Results } from './results.ts';
@@ -22,5 +23,7 @@ export async function benchmark(options: Options, program: string): Promise<bool
     for (const asked of contenders.values()) asked.stop();
   });
   const results: Results = { setting, rows };
-  return publish(results, renderTables(results), options);
+  const done = await publish(results, renderTables(results), options);
+  if (options.docs !== null) for (const file of await writeDocs(results, options.docs)) console.log(`written: ${file}`);
+  return done;
 }
