@@ -1,12 +1,14 @@
 /** The comparison on the processor, from beginning to end: everyone starts, each in a process of its own, and the tasks are gone through. */
-import { describeMachine, goThrough, publish, requirePeers } from './comparison.ts';
-import { CONTENDERS } from './contender.ts';
-import { startContender } from './contender-process.ts';
+import { describeMachine, goThrough, publish, requirePeers, type Tell } from './comparison.ts';
+import { CONTENDERS, type ProcessContender } from './contender.ts';
+import { type Asked, startContender } from './contender-process.ts';
 import { writeDocs } from './docs.ts';
-import { measure } from './measure.ts';
+import { type FootprintSetting, measureFootprint } from './footprint.ts';
+import { measure, type Outcomes } from './measure.ts';
 import type { Options } from './options.ts';
 import type { Results } from './results.ts';
 import { renderTables } from './table.ts';
+import type { Task } from './tasks.ts';
 
 /**
  * @param program the file of this program
@@ -18,8 +20,12 @@ export async function benchmark(options: Options, program: string): Promise<bool
   const setting = { ...describeMachine(), device, effort, page: null };
   console.log(`Node ${setting.node} ${setting.flags.join(' ')}`.trimEnd());
   console.log(`${setting.processor}, ${setting.cores} cores, everyone on one thread; firsthand on the ${device} device`);
-  const contenders = new Map(options.contenders.map((name) => [name, startContender(program, name, options)]));
-  const rows = await goThrough(tasks, (task, tell) => measure(task, contenders, effort, tell)).finally(() => {
+  const start = (name: ProcessContender): Asked => startContender(program, name, options);
+  const contenders = new Map(options.contenders.map((name) => [name, start(name)]));
+  const footprint: FootprintSetting = { contenders: options.contenders, effort, start };
+  const measureOne = (task: Task, tell: Tell): Promise<Outcomes> =>
+    task.work.kind === 'footprint' ? measureFootprint(task.work, footprint, tell) : measure(task, contenders, effort, tell);
+  const rows = await goThrough(tasks, measureOne).finally(() => {
     for (const asked of contenders.values()) asked.stop();
   });
   const results: Results = { setting, rows };

@@ -3,7 +3,7 @@
  * On the processor each lives in a process of its own, so that no two share an engine's heap, code or garbage collection; on the GPU all
  * live in one page, so that they share its adapter.
  */
-import type { Task } from './tasks.ts';
+import type { Work } from './tasks.ts';
 
 /** Numbers beside the times, by name, such as the milliseconds that went into compiling. */
 export type Notes = Readonly<Record<string, number>>;
@@ -25,7 +25,7 @@ export interface Prepared {
 
 export interface Contender {
   /** @returns null for a task that it cannot do */
-  prepare(work: Task['work']): Promise<Prepared | null>;
+  prepare(work: Work): Promise<Prepared | null>;
 }
 
 export type DeviceName = 'wasm' | 'reference';

@@ -6,7 +6,7 @@ import Table from 'cli-table3';
 import { CEILINGS, type ContenderName, DESCRIPTIONS, OWN } from './contender.ts';
 import type { Outcome } from './measure.ts';
 import { formatFactor, formatNumber, formatPercent } from './numbers.ts';
-import { GROUP_TITLES, type Results, type Row, UNITS } from './results.ts';
+import { GROUP_TITLES, type Results, type Row, unitOf } from './results.ts';
 import { spread } from './statistics.ts';
 import type { Group, Task } from './tasks.ts';
 
@@ -16,7 +16,7 @@ export function cellLines(task: Task, name: ContenderName, outcome: Outcome | un
   if (outcome.kind === 'wrong') return ['WRONG'];
   if (outcome.kind === 'failed') return ['FAILED'];
   const { time, factor } = outcome;
-  const rate = formatNumber(UNITS[task.group].of(time.median, task));
+  const rate = formatNumber(unitOf(task).of(time.median));
   const first = time.count > 1 ? `${rate} ±${formatPercent(spread(time))}` : rate;
   return name === OWN || factor === null ? [first] : [first, formatFactor(factor)];
 }
@@ -58,6 +58,8 @@ export function remarks(rows: readonly Row[]): string[] {
 
 function remarkOn(task: Task, name: ContenderName, outcome: Outcome): string | null {
   if (outcome.kind === 'wrong' || outcome.kind === 'failed') return `${outcome.kind}: ${outcome.message}`;
+  if (outcome.kind === 'timed' && outcome.notes['minifiedBytes'] !== undefined)
+    return `${formatNumber(outcome.notes['minifiedBytes'] / 1e3)} kB before gzip`;
   if (outcome.kind !== 'timed' || task.group !== 'training' || CEILINGS.has(name)) return null;
   const { firstRun, firstNotes, notes } = outcome;
   const first = `first step ${formatNumber(firstRun)} ms`;

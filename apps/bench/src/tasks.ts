@@ -76,7 +76,24 @@ export interface CNNConfig {
   readonly classes: number;
 }
 
-export type Group = 'matmul' | 'elementwise' | 'attention' | 'training';
+/** The step of the network with one hidden layer. */
+export type MLPTask = Extract<TrainingTask, { model: 'mlp' }>;
+
+/**
+ * What a contender costs besides the time of a step; it is found out about it, and not asked of it.
+ * - `coldStart`: milliseconds from the start of a process to the first loss of the MLP, imports and compiling included.
+ * - `bundle`: kilobytes, after gzip, that a page loads to train the MLP.
+ * - `memory`: megabytes that a process has held at most after some steps of the GPT.
+ */
+export interface FootprintTask {
+  readonly kind: 'footprint';
+  readonly of: 'coldStart' | 'bundle' | 'memory';
+}
+
+/** What a contender is asked to do. */
+export type Work = MatmulTask | MapTask | AttentionTask | TrainingTask;
+
+export type Group = 'matmul' | 'elementwise' | 'attention' | 'training' | 'footprint';
 
 /** A task by name. */
 export interface Task {
@@ -85,7 +102,7 @@ export interface Task {
   /** As it is shown. */
   readonly title: string;
   readonly group: Group;
-  readonly work: MatmulTask | MapTask | AttentionTask | TrainingTask;
+  readonly work: Work | FootprintTask;
 }
 
 /** Adam with decoupled weight decay, in the GPT's step; the others have none. */
@@ -170,7 +187,13 @@ const TRAINING: readonly Task[] = [
   },
 ];
 
-export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...ATTENTIONS, ...TRAINING];
+const FOOTPRINTS: readonly Task[] = [
+  { id: 'footprint/cold-start', title: 'start to first loss, ms', group: 'footprint', work: { kind: 'footprint', of: 'coldStart' } },
+  { id: 'footprint/bundle', title: 'page that trains, kB gzip', group: 'footprint', work: { kind: 'footprint', of: 'bundle' } },
+  { id: 'footprint/memory', title: 'memory of the GPT, MB', group: 'footprint', work: { kind: 'footprint', of: 'memory' } },
+];
+
+export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...ATTENTIONS, ...TRAINING, ...FOOTPRINTS];
 
 /** Those of the comparison on the GPU: large enough to have something to do there. */
 const ON_THE_GPU: ReadonlySet<string> = new Set([
@@ -187,6 +210,7 @@ export function flopsOf(work: Task['work']): number | null {
     case 'matmul':
       return 2 * work.batch * work.m * work.k * work.n * work.chain;
     case 'map':
+    case 'footprint':
       return null;
     case 'attention':
       return 3 * 2 * 2 * work.batch * work.heads * work.positions ** 2 * work.size; // two products forward, four backward

@@ -103,6 +103,18 @@ test('the tables', () => {
   ]);
 });
 
+test('a footprint is in a unit of its own, and tells what gzip makes of it', () => {
+  const rows = [
+    row('footprint/bundle', [
+      ['firsthand', timed([[113]], 1, { notes: { minifiedBytes: 326_000 } })],
+      ['jax-js', timed([[226]], 2)],
+    ]),
+  ];
+  expect(renderTables({ ...results, rows })).toContain('│ page that trains, kB gzip │       113 │    226 │');
+  expect(renderTables({ ...results, rows })).toContain('footprint/bundle, firsthand: 326 kB before gzip');
+  expect(JSON.parse(toJson({ ...results, rows }))).toMatchObject({ tasks: [{ unit: 'kB', flops: null }] });
+});
+
 test('what was asked of WebGPU', () => {
   const first = { buffers: 3, createdBytes: 4_190_000, longestBlock: 9.5 };
   const later = { dispatches: 1, submits: 2, passes: 1, writes: 4, buffers: 0, javascript: 0.276 };
