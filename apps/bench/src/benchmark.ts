@@ -26,7 +26,7 @@ export async function benchmark(options: Options, program: string): Promise<bool
   const versions = torch === null ? machine.versions : { ...machine.versions, torch };
   const setting = { ...machine, versions, device, effort, page: null };
   console.log(`Node ${setting.node} ${setting.flags.join(' ')}`.trimEnd());
-  console.log(`${setting.processor}, ${setting.cores} cores, everyone on one thread; firsthand on the ${device} device`);
+  console.log(`${setting.processor}, ${setting.cores} cores, one thread where nothing else is said; firsthand on the ${device} device`);
   const start = (name: ProcessContender): Asked => (isTorch(name) ? startTorch(name) : startContender(program, name, options));
   const contenders = new Map(names.map((name) => [name, start(name)]));
   const footprint: FootprintSetting = { contenders: names, effort, start };
