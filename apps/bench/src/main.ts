@@ -3,7 +3,7 @@
  * codes: 0 done; 1 something failed, or a contender did; 2 the arguments are wrong.
  */
 import { benchmark } from './benchmark.ts';
-import type { DeviceName, ProcessContender } from './contender.ts';
+import type { DeviceName, NodeContender } from './contender.ts';
 import { CONTENDER_MARK, CONTENDER_WORD } from './contender-process.ts';
 import { STARTERS } from './contenders/table.ts';
 import { parseOptions, parsePageOptions, UsageError } from './options.ts';
@@ -14,7 +14,7 @@ const [program, ...args] = process.argv.slice(1) as [string, ...string[]];
 
 try {
   if (args[0] === CONTENDER_WORD) {
-    const [, name, device] = args as [string, ProcessContender, DeviceName];
+    const [, name, device] = args as [string, NodeContender, DeviceName];
     serve(await STARTERS[name]({ device }));
   } else {
     if (CONTENDER_MARK in process.env) throw new UsageError('error: a contender cannot start a comparison', 2);

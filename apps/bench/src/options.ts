@@ -24,7 +24,10 @@ export interface Choices<Name extends ContenderName> {
   readonly svg: string | null;
 }
 
-export type Options = Choices<ProcessContender> & ContenderOptions;
+export interface Options extends Choices<ProcessContender>, ContenderOptions {
+  /** The folder where the page of the documentation goes, with its charts. */
+  readonly docs: string | null;
+}
 
 export interface PageOptions extends Choices<PageContender> {
   /** The browser to start; null for the user's own. */
@@ -44,6 +47,11 @@ export class UsageError extends Error {
 
 function filePath(text: string): string {
   if (text === '') throw new InvalidArgumentError('It takes the path of a file.');
+  return text;
+}
+
+function folderPath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It takes the path of a folder.');
   return text;
 }
 
@@ -128,9 +136,11 @@ export function parseOptions(args: readonly string[]): Options {
     PROCESS_MENU,
     'npm run bench:peers --',
     'Times this project beside other libraries and plain loops, all taking turns, each in a process of its own.',
-  ).addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices));
-  const parsed = parse<Parsed<ProcessContender> & ContenderOptions>(program, args);
-  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device };
+  )
+    .addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices))
+    .addOption(new Option('--docs <folder>', 'write benchmarks.md and its charts into a folder').argParser(folderPath));
+  const parsed = parse<Parsed<ProcessContender> & ContenderOptions & { readonly docs?: string }>(program, args);
+  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device, docs: parsed.docs ?? null };
 }
 
 /**

@@ -21,6 +21,7 @@ test('without arguments, everything', () => {
     contenders: CONTENDERS,
     effort: EFFORTS.full,
     device: 'wasm',
+    docs: null,
     json: null,
     svg: null,
   });
@@ -28,13 +29,14 @@ test('without arguments, everything', () => {
 
 test('every option has its effect', () => {
   const options = parseOptions(
-    '--quick --device reference --json a.json --svg a.svg --contenders loops firsthand --only MLP exp'.split(' '),
+    '--quick --device reference --docs a/docs --json a.json --svg a.svg --contenders loops firsthand --only MLP exp'.split(' '),
   );
   expect(options.tasks.map(({ id }) => id)).toEqual(['elementwise/exp', 'elementwise/exp-gradient', 'training/mlp']);
   expect(options).toMatchObject({
     contenders: ['firsthand', 'loops'],
     effort: EFFORTS.quick,
     device: 'reference',
+    docs: 'a/docs',
     json: 'a.json',
     svg: 'a.svg',
   });
@@ -52,6 +54,7 @@ describe('a wrong option', () => {
     [['--contenders', 'attic'], 'Allowed choices are firsthand, two-threads, uncompiled, '],
     [['--device', 'attic'], 'Allowed choices are wasm, reference'],
     [['--json', ''], 'It takes the path of a file.'],
+    [['--docs', ''], 'It takes the path of a folder.'],
     [['--fast'], "unknown option '--fast'"],
     [['attic'], 'too many arguments'],
   ])('%j is refused in a line', (args, reason) => {
