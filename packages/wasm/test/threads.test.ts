@@ -1,7 +1,7 @@
 /** Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing once they are not needed. */
 import { manualSeed, randn, sort, tensor } from '@firsthand/autograd';
 import { DeviceError, type Device } from '@firsthand/graph';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
 import { WasmDevice } from '../src/runtime/device.ts';
 import { createWasm } from '../src/index.ts';
@@ -71,6 +71,19 @@ describe('threads', () => {
 
   test.each([0, -1, 1.5, NaN])('refuses %d of them', async (threads) => {
     await expect(createWasm({ threads })).rejects.toThrow(DeviceError);
+  });
+
+  test('are one where memory cannot be shared', async () => {
+    vi.stubGlobal('SharedArrayBuffer', undefined);
+    try {
+      await expect(createWasm({ threads: 2 })).rejects.toThrow(DeviceError);
+      await expect(createWasm({ threads: { count: 2 } })).rejects.toThrow(/cross-origin isolated/);
+      const device = await createWasm();
+      devices.push(device);
+      expect(device.readSync).toBeDefined();
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test('hold no process, idle or asleep', async () => {

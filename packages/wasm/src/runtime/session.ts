@@ -1,9 +1,9 @@
 /** What a device is made of while it is open. Everything is reached through here, so that closing lets go of the memory, whoever still holds a program or a storage. */
 import { DeviceError } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';
-import type { Team } from '../threads/team.ts';
 import type { Runner } from './run-module.ts';
 import type { Storages } from './storages.ts';
+import type { Threads } from '../threads/threads.ts';
 
 /** The parts of an open device. */
 export interface Parts {
@@ -12,7 +12,7 @@ export interface Parts {
   /** The code of each executable. */
   readonly code: WeakMap<object, Runner>;
   /** The device's threads; null where it has but the one that runs programs. */
-  readonly team: Team | null;
+  readonly team: Threads | null;
 }
 
 /** A device's parts, until it is closed. */
