@@ -77,7 +77,7 @@ function sizesOf(count: number, block: number): readonly number[] {
 }
 
 /** The plan, with blocks of a given size. */
-export function makePlan(
+function makePlan(
   kernel: OwnKernel,
   scratchOf: (kernel: Kernel) => number,
   block: { readonly rows: number; readonly columns: number },

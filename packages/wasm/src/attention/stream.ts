@@ -34,7 +34,7 @@ import {
 import { equalShapes, sizeOf } from '@firsthand/linalg';
 
 /** What a step works on: (block, width) of each array of the rows and of the columns, and what is kept of the rows. */
-export interface Blocks {
+interface Blocks {
   readonly rows: readonly Node[];
   readonly columns: readonly Node[];
   readonly state: readonly Node[];

@@ -3,6 +3,7 @@
  */
 import { bodiesOf, scalarsIn, type Kernel, type KernelKind, type OwnKernel } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
+import type { Signature } from '../assembler/module.ts';
 import { divideStream, emitStream } from '../attention/attention.ts';
 import { kernelsOf, planStream, type StreamPlan } from '../attention/stream-plan.ts';
 import { contractScratch, divideContract, emitContract } from '../contract/contract.ts';
@@ -74,6 +75,11 @@ export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[],
   const own = kernel.operands.length + 1;
   const part = division === null ? null : { axis: division.axis, first: params[own]!, end: params[own + 1]! };
   (EMITTERS[kernel.kind] as Emitter<KernelKind>).emit(code, kernel, params.slice(0, own), tools, part);
+}
+
+/** The parameters of a kernel with so many operands: an address for each, one for its scratch memory, and the bounds of its part, if it is divided. */
+export function kernelSignature(operands: number, isDivided: boolean): Signature {
+  return { params: new Array<'i32'>(operands + (isDivided ? 3 : 1)).fill('i32'), results: [] };
 }
 
 /** The functions that a kernel's module must import. */

@@ -7,13 +7,12 @@ import type { Callee } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES } from './compile-module.ts';
 import type { Features } from '../features.ts';
-import { divisionOf, emitKernel, functionsOf, type KernelTools } from '../kernels/kernel-code.ts';
+import { divisionOf, emitKernel, functionsOf, kernelSignature, type KernelTools } from '../kernels/kernel-code.ts';
 import type { Division } from '../threads/division.ts';
 import { workOf } from '../kernels/cost.ts';
 import type { Tile } from '../contract/tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
 import type { LinearMemory } from './memory.ts';
-import { kernelSignature } from './run-module.ts';
 
 /** Kernels that are kept for plans to come; plans that are in use keep their own. */
 const CAPACITY = 4096;

@@ -6,6 +6,7 @@
 import type { Place, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
+import { kernelSignature } from '../kernels/kernel-code.ts';
 import { waitsOf } from '../threads/stages.ts';
 import type { RunFunction, Threads } from '../threads/threads.ts';
 import { instantiate } from './compile-module.ts';
@@ -19,11 +20,6 @@ const RUN: Signature = { params: ['i32', 'i32', 'i32'], results: [] };
 
 /** Runs a plan whose working region is at an address. Null if it has run, else a promise of that. */
 export type Runner = (base: number) => Promise<void> | null;
-
-/** The parameters of a kernel with so many operands: an address for each, one for its scratch memory, and the bounds of its part, if it is divided. */
-export function kernelSignature(operands: number, isDivided: boolean): Signature {
-  return { params: new Array<'i32'>(operands + (isDivided ? 3 : 1)).fill('i32'), results: [] };
-}
 
 /**
  * Assembles and compiles the code of a plan.

@@ -5,9 +5,8 @@ import { expect } from 'vitest';
 import type { Callee } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
 import { TILES } from '../../src/contract/tiles.ts';
-import { divisionOf, emitKernel, functionsOf, scratchOf } from '../../src/kernels/kernel-code.ts';
+import { divisionOf, emitKernel, functionsOf, kernelSignature, scratchOf } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
-import { kernelSignature } from '../../src/runtime/run-module.ts';
 import type { Division } from '../../src/threads/division.ts';
 import { expectSameByParts } from './parts.ts';
 
