@@ -5,6 +5,7 @@
 import { instantiate } from '../runtime/compile-module.ts';
 import type { LinearMemory } from '../runtime/memory.ts';
 import { controlModule, WORDS, type Control } from './control.ts';
+import { Pace } from './pace.ts';
 import { startWorker, type WorkerThread } from './host.ts';
 import { crash, type RunFunction, type Threads } from './threads.ts';
 import { workerSource, type Message } from './worker.ts';
@@ -21,6 +22,7 @@ export class Team implements Threads {
   #workers: readonly WorkerThread[] = [];
   #sent = 0;
   #plans = 0;
+  readonly #paces = new Map<number, Pace>();
   #failure: string | null = null;
 
   /**
@@ -58,11 +60,13 @@ export class Team implements Threads {
   add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module): number {
     if (this.#workers.length === 0) this.#start();
     const plan = this.#plans++;
+    this.#paces.set(plan, new Pace());
     this.#send(() => ({ action: 'plan', plan, kernels, run, threads: this.threads }));
     return plan;
   }
 
   forget(plan: number): void {
+    this.#paces.delete(plan);
     if (this.#workers.length > 0) this.#send(() => ({ action: 'forget', plan }));
   }
 
@@ -77,6 +81,18 @@ export class Team implements Threads {
       run(base, 0, 1);
       return null;
     }
+    if (this.#waits) {
+      this.#runTogether(plan, run, base);
+      return null;
+    }
+    this.#paces.get(plan)!.run(
+      () => this.#runTogether(plan, run, base),
+      () => run(base, 0, 1),
+    );
+    return null;
+  }
+
+  #runTogether(plan: number, run: RunFunction, base: number): void {
     this.#control.start(plan, base);
     try {
       run(base, 0, this.threads);
@@ -85,7 +101,6 @@ export class Team implements Threads {
       this.#control.fail();
       this.#requireHealth(cause);
     }
-    return null;
   }
 
   stop(): void {
