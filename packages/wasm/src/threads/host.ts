@@ -73,10 +73,11 @@ export function startWorker(
   if (modules !== null) {
     const { Worker: Thread } = modules.getBuiltinModule('node:worker_threads');
     const worker = new Thread(source, { eval: true });
-    worker.unref();
     worker.on('message', hear);
     worker.on('error', (error) => fail(String(error)));
     worker.on('exit', (code) => fail(`it has ended with code ${String(code)}`));
+    // Last, since who listens for messages holds the process.
+    worker.unref();
     return {
       postMessage: (message) => worker.postMessage(message),
       terminate: () => {

@@ -32,13 +32,14 @@ export interface Answer {
   readonly failure: string | null;
 }
 
-/** The source of a worker: a classic script that runs in browsers and in Node. */
+/** The source of a worker: a script that runs in browsers and in Node, there as a module too. */
 export function workerSource(): string {
   const imports = Object.entries(scalarImports()).map(([name, value]) => `${name}: ${sourceOf(name, value)}`);
   return `'use strict';
 const env = { ${imports.join(', ')} };
 const plans = new Map();
-const port = typeof require === 'function' ? require('node:worker_threads').parentPort : globalThis;
+const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+const port = node === undefined ? globalThis : node.parentPort;
 let words, control, thread, isAsleep;
 let seen = 0;
 let taken = 0;
@@ -90,8 +91,8 @@ function receive(message) {
   }
 }
 
-if (typeof require === 'function') port.on('message', receive);
-else onmessage = ({ data }) => receive(data);
+if (node === undefined) port.onmessage = ({ data }) => receive(data);
+else port.on('message', receive);
 `;
 }
 
