@@ -20,6 +20,8 @@ export default defineConfig({
   resolve: { conditions: sourceConditions('browser') },
   // Named here, since a dependency that vite finds only while tests run makes it start them again.
   optimizeDeps: { include: ['fast-check'] },
+  // The page is cross-origin isolated: it may share memory among threads.
+  server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
   test: {
     include: ['*.test.ts'],
     testTimeout,

@@ -45,7 +45,7 @@ function groupView(group: Group, rows: readonly Row[], contenders: readonly stri
         field: 'factor',
         type: 'quantitative',
         scale: { type: 'log', nice: false, padding: 8 },
-        title: 'time, relative to firsthand',
+        title: group === 'footprint' ? 'relative to firsthand' : 'time, relative to firsthand',
         axis: { format: '~g' },
       },
     },
@@ -70,7 +70,9 @@ export async function renderChart({ rows, setting }: Results): Promise<string> {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     background: 'white',
     title: {
-      text: 'Time relative to firsthand: to the right is slower',
+      text: groups.includes('footprint')
+        ? 'Relative to firsthand: to the right is slower, or more'
+        : 'Time relative to firsthand: to the right is slower',
       subtitle: placeOf(setting),
     },
     vconcat: views,

@@ -9,7 +9,7 @@ import { formatNumber } from './numbers.ts';
 import { type Choices, UsageError } from './options.ts';
 import { arePeersInstalled, installPeers, peersFolder, peerVersions } from './peers.ts';
 import { startProgress } from './progress.ts';
-import { type Results, type Row, type Setting, toJson, UNITS } from './results.ts';
+import { type Results, type Row, type Setting, toJson, unitOf } from './results.ts';
 import type { Task } from './tasks.ts';
 
 /** Hears what is going on in a task. */
@@ -43,11 +43,11 @@ export async function goThrough(
 
 /** A task's results in a line. */
 function lineOf({ task, outcomes }: Row): string {
-  const unit = UNITS[task.group];
+  const unit = unitOf(task);
   const parts = [...outcomes].flatMap(([name, outcome]) => {
     if (outcome.kind === 'unable') return [];
     const { title } = DESCRIPTIONS[name];
-    return [`${title} ${outcome.kind === 'timed' ? formatNumber(unit.of(outcome.time.median, task)) : outcome.kind.toUpperCase()}`];
+    return [`${title} ${outcome.kind === 'timed' ? formatNumber(unit.of(outcome.time.median)) : outcome.kind.toUpperCase()}`];
   });
   return `${task.id} (${unit.name}): ${parts.join(', ')}`;
 }

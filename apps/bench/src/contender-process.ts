@@ -1,12 +1,22 @@
 /** A contender from outside: a child process that is asked one thing at a time. A child that dies or hangs fails the request and every later one. */
 import { type ChildProcess, fork } from 'node:child_process';
-import type { ContenderOptions, ProcessContender } from './contender.ts';
+import type { ContenderOptions, NodeContender } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
 
 /** Someone to ask, whether in a process of its own or, in tests, here. */
 export interface Asked {
   ask(request: Request): Promise<Reply>;
   stop(): void;
+}
+
+/** How a child hears requests and gives replies. */
+export interface Channel {
+  /** @param fail is called where the request does not reach the child */
+  send(request: Request, fail: () => void): void;
+  /** @returns a function that ends it */
+  listen(receive: (reply: Reply) => void): () => void;
+  /** There will be no more requests; the child ends by itself. */
+  close(): void;
 }
 
 /** The word that tells the program to be a contender; its name and its device follow. */
@@ -24,16 +34,35 @@ export function engineFlags(flags: readonly string[]): string[] {
 }
 
 /**
- * Starts a contender.
+ * Starts a contender that runs in Node.
  * @param program the file of this program, which the child runs with other words
  */
-export function startContender(program: string, name: ProcessContender, { device }: ContenderOptions): Asked {
+export function startContender(program: string, name: NodeContender, { device }: ContenderOptions): Asked {
   const child = fork(program, [CONTENDER_WORD, name, device], {
     execArgv: [...engineFlags(process.execArgv), '--expose-gc'],
     env: { ...process.env, [CONTENDER_MARK]: '1' },
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+  return askThrough(child, {
+    send(request, fail) {
+      child.send(request, (error) => {
+        if (error !== null) fail();
+      });
+    },
+    listen(receive) {
+      const hear = (reply: unknown): void => receive(reply as Reply);
+      child.on('message', hear);
+      return () => child.off('message', hear);
+    },
+    close() {
+      if (child.connected) child.disconnect();
+    },
+  });
+}
+
+/** Someone to ask, from a child whose errors go into a pipe. */
+export function askThrough(child: ChildProcess, channel: Channel): Asked {
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     words = (words + chunk.toString()).slice(-2000);
@@ -48,35 +77,32 @@ export function startContender(program: string, name: ProcessContender, { device
   return {
     async ask(request) {
       if (ended === null) {
-        const reply = await sendAndWait(child, request);
+        const reply = await sendAndWait(child, channel, request);
         if (reply !== null) return reply;
-        if (child.connected) end(`no answer in ${PATIENCE / 1000} s`);
+        end(`no answer in ${PATIENCE / 1000} s`);
         child.kill('SIGKILL');
       }
       return { kind: 'failed', message: ended ?? 'the process ended' };
     },
     stop() {
-      if (child.connected) child.disconnect();
+      channel.close();
     },
   };
 }
 
 /** The reply, or null if there will be none. */
-function sendAndWait(child: ChildProcess, request: Request): Promise<Reply | null> {
+function sendAndWait(child: ChildProcess, channel: Channel, request: Request): Promise<Reply | null> {
   return new Promise((resolve) => {
     const finish = (reply: Reply | null): void => {
       clearTimeout(timer);
-      child.off('message', receive);
+      deafen();
       child.off('close', close);
       resolve(reply);
     };
-    const receive = (reply: unknown): void => finish(reply as Reply);
     const close = (): void => finish(null);
     const timer = setTimeout(close, PATIENCE);
-    child.once('message', receive);
+    const deafen = channel.listen(finish);
     child.once('close', close);
-    child.send(request, (error) => {
-      if (error !== null) close();
-    });
+    channel.send(request, () => child.kill('SIGKILL')); // its end says what was wrong
   });
 }

@@ -3,7 +3,7 @@
  * On the processor each lives in a process of its own, so that no two share an engine's heap, code or garbage collection; on the GPU all
  * live in one page, so that they share its adapter.
  */
-import type { Task } from './tasks.ts';
+import type { Work } from './tasks.ts';
 
 /** Numbers beside the times, by name, such as the milliseconds that went into compiling. */
 export type Notes = Readonly<Record<string, number>>;
@@ -25,7 +25,7 @@ export interface Prepared {
 
 export interface Contender {
   /** @returns null for a task that it cannot do */
-  prepare(work: Task['work']): Promise<Prepared | null>;
+  prepare(work: Work): Promise<Prepared | null>;
 }
 
 export type DeviceName = 'wasm' | 'reference';
@@ -37,12 +37,28 @@ export interface ContenderOptions {
 }
 
 /** Those of the comparison on the processor. */
-export const CONTENDERS = ['firsthand', 'uncompiled', 'mul-add', 'madd', 'tfjs-wasm', 'jax-js', 'ort-web', 'loops'] as const;
+export const CONTENDERS = [
+  'firsthand',
+  'two-threads',
+  'uncompiled',
+  'mul-add',
+  'madd',
+  'tfjs-wasm',
+  'jax-js',
+  'ort-web',
+  'torch-1',
+  'torch-2',
+  'loops',
+] as const;
 
 /** Those of the comparison on the GPU. */
 export const PAGE_CONTENDERS = ['firsthand', 'tfjs-webgpu', 'jax-js'] as const;
 
 export type ProcessContender = (typeof CONTENDERS)[number];
+/** Those that run in Python. */
+export type TorchContender = Extract<ProcessContender, `torch-${number}`>;
+/** Those that run in Node. */
+export type NodeContender = Exclude<ProcessContender, TorchContender>;
 export type PageContender = (typeof PAGE_CONTENDERS)[number];
 export type ContenderName = ProcessContender | PageContender;
 
@@ -54,7 +70,8 @@ export const ORACLE = 'loops';
 
 /** How each is shown, and what it is. */
 export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: string; readonly text: string } } = {
-  firsthand: { title: 'firsthand', text: 'this project, compiled' },
+  firsthand: { title: 'firsthand', text: 'this project, compiled, one thread' },
+  'two-threads': { title: 'two threads', text: 'this project, compiled, with two threads' },
   uncompiled: { title: 'uncompiled', text: 'this project, the same training step without compile' },
   'mul-add': {
     title: 'mul+add',
@@ -65,11 +82,16 @@ export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: st
   'tfjs-webgpu': { title: 'tfjs-webgpu', text: '@tensorflow/tfjs-backend-webgpu' },
   'jax-js': { title: 'jax-js', text: '@jax-js/jax, everything inside jit' },
   'ort-web': { title: 'ort-web', text: 'onnxruntime-web, wasm, one thread; a run copies its inputs and outputs' },
+  'torch-1': { title: 'torch', text: 'PyTorch in eager mode, native code, one thread; only where Python has it' },
+  'torch-2': { title: 'torch, 2', text: 'the same with two threads' },
   loops: { title: 'loops', text: 'plain loops over typed arrays; they say what is right' },
 };
 
 /** Those that compute nothing: what others can be compared with is only their time. */
 export const CEILINGS: ReadonlySet<ContenderName> = new Set(['mul-add', 'madd']);
 
-/** Those that come from a registry. */
+/** Whether it runs in Python. */
+export const isTorch = (name: ProcessContender): name is TorchContender => name.startsWith('torch-');
+
+/** Those that come from the registry of npm. */
 export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'tfjs-webgpu', 'jax-js', 'ort-web']);

@@ -4,7 +4,8 @@ import { createReference } from '@firsthand/graph';
 import { createWasm } from '@firsthand/wasm';
 import type { DeviceName } from './contender.ts';
 
-export const DEVICES: { readonly [K in DeviceName]: () => Promise<Device> } = {
-  wasm: () => createWasm(),
+/** Of so many threads, where there can be several. */
+export const DEVICES: { readonly [K in DeviceName]: (threads: number) => Promise<Device> } = {
+  wasm: (threads) => createWasm({ threads }),
   reference: async () => createReference(),
 };

@@ -2,7 +2,7 @@
  * The numbers that go in: the same for every contender, in whichever process, since each task's come from a generator with a seed of its own.
  * The generator belongs to this program (mulberry32), so that nothing of what is measured takes part.
  */
-import type { GPTConfig, MapTask, MatmulTask, TrainingTask } from './tasks.ts';
+import type { AttentionTask, CNNConfig, GPTConfig, MapTask, MatmulTask, TrainingTask } from './tasks.ts';
 
 /** Numbers in [0, 1). */
 export function generator(seed: number): () => number {
@@ -28,7 +28,7 @@ export function matmulInputs({ batch, m, k, n, chain }: MatmulTask): readonly [a
   return [uniform(1, batch * m * k), uniform(2, batch * k * n, chain > 1 ? Math.sqrt(3 / k) : 1)];
 }
 
-/** What a map gets: one or more arguments, and the gradient of its result. */
+/** What a map, or attention, gets: one or more arguments, and the gradient of its result. */
 export interface MapInputs {
   /** x: (rows, columns), and a second argument as large, or weight and bias: (columns). */
   readonly operands: readonly { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> }[];
@@ -51,7 +51,17 @@ export function mapInputs({ map, gradient, rows, columns }: MapTask): MapInputs 
   return { operands, upstream: map === 'sum' ? { shape: [], values: Float32Array.of(0.5) } : full(9) };
 }
 
-/** A parameter's shape and how it begins: uniform in ±bound, or with a constant. Weights of linear layers are (out, in). */
+/** Queries, keys and values, and the gradient of the result, all (batch, heads, T, D). Scores have a standard deviation of 4/3. */
+export function attentionInputs({ batch, heads, positions, size }: AttentionTask): MapInputs {
+  const shape = [batch, heads, positions, size];
+  const values = (seed: number, bound: number): MapInputs['upstream'] => ({
+    shape,
+    values: uniform(seed, batch * heads * positions * size, bound),
+  });
+  return { operands: [1, 2, 3].map((seed) => values(seed, 2)), upstream: values(9, 1) };
+}
+
+/** A parameter's shape and how it begins: uniform in ±bound, or with a constant. Weights of linear layers are (out, in), of convolutions (out, in, 3, 3). */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -66,6 +76,18 @@ function linear(name: string, inputs: number, outputs: number): ParameterSpec[] 
     { name: `${name}.weight`, shape: [outputs, inputs], start: { bound: 1 / Math.sqrt(inputs) } },
     { name: `${name}.bias`, shape: [outputs], start: ZEROS },
   ];
+}
+
+function convolution(name: string, inputs: number, outputs: number): ParameterSpec[] {
+  return [
+    { name: `${name}.weight`, shape: [outputs, inputs, 3, 3], start: { bound: 1 / Math.sqrt(9 * inputs) } },
+    { name: `${name}.bias`, shape: [outputs], start: ZEROS },
+  ];
+}
+
+/** The parameters of the convolutional network, by the names that its modules give them in `cnn.ts`. */
+function cnnSpecs({ size, channels: [first, second], classes }: CNNConfig): ParameterSpec[] {
+  return [...convolution('conv1', 1, first), ...convolution('conv2', first, second), ...linear('fc', second * (size / 4) ** 2, classes)];
 }
 
 /** The parameters of the GPT, by the names that its modules give them in `gpt.ts`. */
@@ -94,6 +116,7 @@ function gptSpecs({ vocabulary, positions, channels, layers }: GPTConfig): Param
 
 export function parameterSpecs(task: TrainingTask): readonly ParameterSpec[] {
   if (task.model === 'gpt') return gptSpecs(task.config);
+  if (task.model === 'cnn') return cnnSpecs(task);
   return [...linear('fc1', task.inputs, task.hidden), ...linear('fc2', task.hidden, task.classes)];
 }
 
@@ -111,10 +134,25 @@ export function startingParameters(task: TrainingTask): readonly StartingParamet
   });
 }
 
-/** One batch. MLP: x (batch, inputs), y (batch). GPT: x and y (batch, positions), the token that follows each. */
+/** One batch. MLP: x (batch, inputs), y (batch). CNN: x (batch, 1, size, size), y (batch). GPT: x and y (batch, positions), the token that follows each. */
 export interface TrainingBatch {
   readonly x: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
   readonly y: Int32Array<ArrayBuffer>;
+}
+
+/** The shapes of x and y in a batch. */
+export function batchShapes(task: TrainingTask): readonly [x: readonly number[], y: readonly number[]] {
+  switch (task.model) {
+    case 'mlp':
+      return [[task.batch, task.inputs], [task.batch]];
+    case 'cnn':
+      return [[task.batch, 1, task.size, task.size], [task.batch]];
+    case 'gpt':
+      return [
+        [task.batch, task.config.positions],
+        [task.batch, task.config.positions],
+      ];
+  }
 }
 
 const BATCHES = 4;
@@ -124,8 +162,9 @@ export function trainingBatches(task: TrainingTask): readonly TrainingBatch[] {
   return Array.from({ length: BATCHES }, (_, index): TrainingBatch => {
     const next = generator(1000 + index);
     const integers = (size: number, limit: number) => Int32Array.from({ length: size }, () => Math.floor(next() * limit));
-    if (task.model === 'mlp') {
-      return { x: uniform(2000 + index, task.batch * task.inputs), y: integers(task.batch, task.classes) };
+    if (task.model !== 'gpt') {
+      const size = batchShapes(task)[0].reduce((product, extent) => product * extent, 1);
+      return { x: uniform(2000 + index, size), y: integers(task.batch, task.classes) };
     }
     const { vocabulary, positions } = task.config;
     const text = integers(task.batch * (positions + 1), vocabulary);

@@ -3,7 +3,7 @@
  * comparison starts. Exit codes: 0 done; 1 something failed, or a contender did; 2 the arguments are wrong.
  */
 import { benchmark } from './benchmark.ts';
-import type { DeviceName, ProcessContender } from './contender.ts';
+import type { DeviceName, NodeContender } from './contender.ts';
 import { CONTENDER_MARK, CONTENDER_WORD } from './contender-process.ts';
 import { STARTERS } from './contenders/table.ts';
 import { parseOptions, parsePageOptions, UsageError } from './options.ts';
@@ -22,7 +22,7 @@ async function run([word, ...rest]: readonly string[]): Promise<boolean> {
 
 try {
   if (args[0] === CONTENDER_WORD) {
-    const [, name, device] = args as [string, ProcessContender, DeviceName];
+    const [, name, device] = args as [string, NodeContender, DeviceName];
     serve(await STARTERS[name]({ device }));
   } else {
     if (CONTENDER_MARK in process.env) throw new UsageError('error: a contender cannot start a comparison', 2);

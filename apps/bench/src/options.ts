@@ -27,6 +27,8 @@ export interface Choices<Name extends ContenderName> {
 export interface Options extends Choices<ProcessContender>, ContenderOptions {
   /** Whether this project's own kernels are timed, and nobody is compared. */
   readonly profile: boolean;
+  /** The folder where the page of the documentation goes, with its charts. */
+  readonly docs: string | null;
 }
 
 export interface PageOptions extends Choices<PageContender> {
@@ -47,6 +49,11 @@ export class UsageError extends Error {
 
 function filePath(text: string): string {
   if (text === '') throw new InvalidArgumentError('It takes the path of a file.');
+  return text;
+}
+
+function folderPath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It takes the path of a folder.');
   return text;
 }
 
@@ -133,13 +140,14 @@ export function parseOptions(args: readonly string[]): Options {
     'Times this project beside other libraries and plain loops, all taking turns, each in a process of its own.',
   )
     .addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices))
+    .addOption(new Option('--docs <folder>', 'write benchmarks.md and its charts into a folder').argParser(folderPath))
     .addOption(
       new Option('--profile', "compare nobody: time each kernel of this project's own, on its wasm device")
         .default(false)
-        .conflicts(['contenders', 'device', 'json', 'svg']),
+        .conflicts(['contenders', 'device', 'json', 'svg', 'docs']),
     );
-  const parsed = parse<Parsed<ProcessContender> & ContenderOptions & { readonly profile: boolean }>(program, args);
-  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device, profile: parsed.profile };
+  const parsed = parse<Parsed<ProcessContender> & ContenderOptions & { readonly profile: boolean; readonly docs?: string }>(program, args);
+  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device, profile: parsed.profile, docs: parsed.docs ?? null };
 }
 
 /**

@@ -22,6 +22,7 @@ export async function profile({ tasks, effort }: Options): Promise<boolean> {
   console.log(`Node ${node} ${flags.join(' ')}`.trimEnd());
   console.log(`${processor}, ${cores} cores; firsthand on the wasm device, which times its kernels`);
   for (const { id, work } of tasks) {
+    if (work.kind === 'footprint') continue; // not of kernels
     const prepared = preparePrograms(work);
     const { report, milliseconds } = await fastestRun(prepared, effort);
     prepared.release();

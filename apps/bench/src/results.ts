@@ -2,7 +2,7 @@
 import { type ContenderName, DESCRIPTIONS } from './contender.ts';
 import type { Effort, Outcome, Outcomes } from './measure.ts';
 import { median, spread } from './statistics.ts';
-import { flopsOf, type Group, type Task } from './tasks.ts';
+import { flopsOf, type FootprintTask, type Group, type Task } from './tasks.ts';
 
 /** Where and how it was measured. */
 export interface Setting {
@@ -46,25 +46,27 @@ export interface Results {
   readonly rows: readonly Row[];
 }
 
-export interface Unit {
+interface Unit {
   readonly name: string;
   /** The number in this unit, from the milliseconds of a run. */
-  of(milliseconds: number, task: Task): number;
+  of(milliseconds: number): number;
 }
 
 const MILLISECONDS: Unit = { name: 'ms', of: (milliseconds) => milliseconds };
+const FOOTPRINT_UNITS: { readonly [K in FootprintTask['of']]: string } = { coldStart: 'ms', bundle: 'kB', memory: 'MB' };
 
-/** What each group of tasks is measured in. */
-export const UNITS: { readonly [K in Group]: Unit } = {
-  matmul: { name: 'GFLOP/s', of: (milliseconds, { work }) => flopsOf(work)! / milliseconds / 1e6 },
-  elementwise: MILLISECONDS,
-  training: MILLISECONDS,
-};
+/** What a task is measured in. A footprint's numbers are in its unit already. */
+export function unitOf({ group, work }: Task): Unit {
+  if (work.kind === 'footprint') return { name: FOOTPRINT_UNITS[work.of], of: (value) => value };
+  return group === 'matmul' ? { name: 'GFLOP/s', of: (milliseconds) => flopsOf(work)! / milliseconds / 1e6 } : MILLISECONDS;
+}
 
 export const GROUP_TITLES: { readonly [K in Group]: string } = {
   matmul: 'products, GFLOP/s',
   elementwise: 'elementwise and by rows, ms',
+  attention: 'attention, both ways, ms',
   training: 'training step, ms',
+  footprint: 'start, size and memory',
 };
 
 /** The results as plain JSON: times in milliseconds, `factor` as in `Timed`, medians of the rounds for whoever wants to look closer. */
@@ -73,11 +75,11 @@ export function toJson({ setting, rows }: Results): string {
     const contender = DESCRIPTIONS[name].title;
     if (outcome.kind !== 'timed') return { contender, ...outcome };
     const { time, rounds, ...rest } = outcome;
-    return { contender, rate: UNITS[task.group].of(time.median, task), ...time, spread: spread(time), rounds: rounds.map(median), ...rest };
+    return { contender, rate: unitOf(task).of(time.median), ...time, spread: spread(time), rounds: rounds.map(median), ...rest };
   };
   const tasks = rows.map(({ task, outcomes }) => ({
     id: task.id,
-    unit: UNITS[task.group].name,
+    unit: unitOf(task).name,
     flops: flopsOf(task.work),
     outcomes: [...outcomes].map(([name, outcome]) => outcomeOf(task, name, outcome)),
   }));

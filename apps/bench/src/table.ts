@@ -6,22 +6,23 @@ import Table from 'cli-table3';
 import { CEILINGS, type ContenderName, DESCRIPTIONS, OWN } from './contender.ts';
 import type { Outcome } from './measure.ts';
 import { formatFactor, formatNumber, formatPercent } from './numbers.ts';
-import { GROUP_TITLES, type Results, type Row, UNITS } from './results.ts';
+import { GROUP_TITLES, type Results, type Row, unitOf } from './results.ts';
 import { spread } from './statistics.ts';
 import type { Group, Task } from './tasks.ts';
 
-function cell(task: Task, name: ContenderName, outcome: Outcome | undefined): string {
-  if (outcome === undefined || outcome.kind === 'unable') return '–';
-  if (outcome.kind === 'wrong') return 'WRONG';
-  if (outcome.kind === 'failed') return 'FAILED';
+/** The median with its spread; below it, for the others, the factor. */
+export function cellLines(task: Task, name: ContenderName, outcome: Outcome | undefined): readonly string[] {
+  if (outcome === undefined || outcome.kind === 'unable') return ['–'];
+  if (outcome.kind === 'wrong') return ['WRONG'];
+  if (outcome.kind === 'failed') return ['FAILED'];
   const { time, factor } = outcome;
-  const rate = formatNumber(UNITS[task.group].of(time.median, task));
+  const rate = formatNumber(unitOf(task).of(time.median));
   const first = time.count > 1 ? `${rate} ±${formatPercent(spread(time))}` : rate;
-  return name === OWN || factor === null ? first : `${first}\n${formatFactor(factor)}`;
+  return name === OWN || factor === null ? [first] : [first, formatFactor(factor)];
 }
 
 /** The contenders that did, or should have done, one of the tasks. */
-function columnsOf(rows: readonly Row[]): ContenderName[] {
+export function columnsOf(rows: readonly Row[]): ContenderName[] {
   const takesPart = ({ outcomes }: Row, name: ContenderName): boolean => (outcomes.get(name)?.kind ?? 'unable') !== 'unable';
   const names = new Set(rows.flatMap(({ outcomes }) => [...outcomes.keys()]));
   return [...names].filter((name) => rows.some((row) => takesPart(row, name)));
@@ -34,12 +35,13 @@ function groupTable(group: Group, rows: readonly Row[]): string {
     colAligns: ['left', ...columns.map(() => 'right' as const)],
     style: { head: [], border: [], compact: true },
   });
-  for (const { task, outcomes } of rows) table.push([task.title, ...columns.map((name) => cell(task, name, outcomes.get(name)))]);
+  for (const { task, outcomes } of rows)
+    table.push([task.title, ...columns.map((name) => cellLines(task, name, outcomes.get(name)).join('\n'))]);
   return table.toString();
 }
 
 /** What the tables have no room for: first steps of training with the making of plans in them, and what went wrong, each thing once. */
-function remarks(rows: readonly Row[]): string[] {
+export function remarks(rows: readonly Row[]): string[] {
   const tasksByRemark = new Map<string, string[]>();
   for (const { task, outcomes } of rows) {
     for (const [name, outcome] of outcomes) {
@@ -56,6 +58,8 @@ function remarks(rows: readonly Row[]): string[] {
 
 function remarkOn(task: Task, name: ContenderName, outcome: Outcome): string | null {
   if (outcome.kind === 'wrong' || outcome.kind === 'failed') return `${outcome.kind}: ${outcome.message}`;
+  if (outcome.kind === 'timed' && outcome.notes['minifiedBytes'] !== undefined)
+    return `${formatNumber(outcome.notes['minifiedBytes'] / 1e3)} kB before gzip`;
   if (outcome.kind !== 'timed' || task.group !== 'training' || CEILINGS.has(name)) return null;
   const { firstRun, firstNotes, notes } = outcome;
   const first = `first step ${formatNumber(firstRun)} ms`;

@@ -45,13 +45,55 @@ export interface GPTConfig {
   readonly heads: number;
 }
 
+/**
+ * Y = softmax(Q·Kᵀ/√D)·V for each head, without a mask, and from the gradient of Y those of Q, K and V. All are (batch, heads, T, D).
+ */
+export interface AttentionTask {
+  readonly kind: 'attention';
+  readonly batch: number;
+  readonly heads: number;
+  /** T */
+  readonly positions: number;
+  /** D */
+  readonly size: number;
+}
+
 /** A step: a batch goes in as typed arrays, the loss comes out as a number, the parameters have moved. */
 export type TrainingTask = { readonly kind: 'training'; readonly batch: number } & (
   | { readonly model: 'mlp'; readonly inputs: number; readonly hidden: number; readonly classes: number }
+  | ({ readonly model: 'cnn' } & CNNConfig)
   | { readonly model: 'gpt'; readonly config: GPTConfig }
 );
 
-export type Group = 'matmul' | 'elementwise' | 'training';
+/**
+ * Square images of one channel go twice through a convolution (3×3, padding 1), relu and max-pooling (2×2), then through a dense layer to the classes.
+ */
+export interface CNNConfig {
+  /** Height and width of an image, a multiple of 4. */
+  readonly size: number;
+  /** Of the first and of the second convolution. */
+  readonly channels: readonly [number, number];
+  readonly classes: number;
+}
+
+/** The step of the network with one hidden layer. */
+export type MLPTask = Extract<TrainingTask, { model: 'mlp' }>;
+
+/**
+ * What a contender costs besides the time of a step; it is found out about it, and not asked of it.
+ * - `coldStart`: milliseconds from the start of a process to the first loss of the MLP, imports and compiling included.
+ * - `bundle`: kilobytes, after gzip, that a page loads to train the MLP.
+ * - `memory`: megabytes that a process has held at most after some steps of the GPT.
+ */
+export interface FootprintTask {
+  readonly kind: 'footprint';
+  readonly of: 'coldStart' | 'bundle' | 'memory';
+}
+
+/** What a contender is asked to do. */
+export type Work = MatmulTask | MapTask | AttentionTask | TrainingTask;
+
+export type Group = 'matmul' | 'elementwise' | 'attention' | 'training' | 'footprint';
 
 /** A task by name. */
 export interface Task {
@@ -60,12 +102,12 @@ export interface Task {
   /** As it is shown. */
   readonly title: string;
   readonly group: Group;
-  readonly work: MatmulTask | MapTask | TrainingTask;
+  readonly work: Work | FootprintTask;
 }
 
-/** Adam with decoupled weight decay, in the GPT's step; the MLP's has none. */
+/** Adam with decoupled weight decay, in the GPT's step; the others have none. */
 export const ADAM = { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
-export const WEIGHT_DECAY: { readonly [K in TrainingTask['model']]: number } = { mlp: 0, gpt: 0.01 };
+export const WEIGHT_DECAY: { readonly [K in TrainingTask['model']]: number } = { mlp: 0, cnn: 0, gpt: 0.01 };
 
 export const LAYER_NORM_EPSILON = 1e-5;
 
@@ -112,12 +154,25 @@ const MAPS: readonly Task[] = MAP_TITLES.flatMap(([map, name, rows, columns]) =>
   return [task(false), task(true)];
 });
 
+const ATTENTIONS: readonly Task[] = [64, 512, 2048].map((positions) => ({
+  id: `attention/${positions}`,
+  title: `T = ${positions}`,
+  group: 'attention',
+  work: { kind: 'attention', batch: 1, heads: 4, positions, size: 64 },
+}));
+
 const TRAINING: readonly Task[] = [
   {
     id: 'training/mlp',
     title: 'MLP 784-128-10',
     group: 'training',
     work: { kind: 'training', model: 'mlp', batch: 64, inputs: 784, hidden: 128, classes: 10 },
+  },
+  {
+    id: 'training/cnn',
+    title: 'CNN 1-16-32-10',
+    group: 'training',
+    work: { kind: 'training', model: 'cnn', batch: 32, size: 28, channels: [16, 32], classes: 10 },
   },
   {
     id: 'training/gpt',
@@ -132,7 +187,13 @@ const TRAINING: readonly Task[] = [
   },
 ];
 
-export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...TRAINING];
+const FOOTPRINTS: readonly Task[] = [
+  { id: 'footprint/cold-start', title: 'start to first loss, ms', group: 'footprint', work: { kind: 'footprint', of: 'coldStart' } },
+  { id: 'footprint/bundle', title: 'page that trains, kB gzip', group: 'footprint', work: { kind: 'footprint', of: 'bundle' } },
+  { id: 'footprint/memory', title: 'memory of the GPT, MB', group: 'footprint', work: { kind: 'footprint', of: 'memory' } },
+];
+
+export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...ATTENTIONS, ...TRAINING, ...FOOTPRINTS];
 
 /** Those of the comparison on the GPU: large enough to have something to do there. */
 const ON_THE_GPU: ReadonlySet<string> = new Set([
@@ -149,15 +210,35 @@ export function flopsOf(work: Task['work']): number | null {
     case 'matmul':
       return 2 * work.batch * work.m * work.k * work.n * work.chain;
     case 'map':
+    case 'footprint':
       return null;
+    case 'attention':
+      return 3 * 2 * 2 * work.batch * work.heads * work.positions ** 2 * work.size; // two products forward, four backward
     case 'training':
-      return work.model === 'mlp' ? mlpFlops(work) : gptFlops(work.batch, work.config);
+      return trainingFlops(work);
+  }
+}
+
+function trainingFlops(task: TrainingTask): number {
+  switch (task.model) {
+    case 'mlp':
+      return mlpFlops(task);
+    case 'cnn':
+      return cnnFlops(task.batch, task);
+    case 'gpt':
+      return gptFlops(task.batch, task.config);
   }
 }
 
 /** Forward, and twice as much backward, without the gradient of the images. */
 function mlpFlops({ batch, inputs, hidden, classes }: Extract<TrainingTask, { model: 'mlp' }>): number {
   return 2 * batch * (2 * inputs * hidden + 3 * hidden * classes);
+}
+
+/** The same: the second convolution has a quarter of the first one's places. */
+function cnnFlops(batch: number, { size, channels: [first, second], classes }: CNNConfig): number {
+  const [whole, half, quarter] = [size ** 2, (size / 2) ** 2, (size / 4) ** 2];
+  return 2 * batch * (2 * whole * first * 9 + 3 * half * second * first * 9 + 3 * quarter * second * classes);
 }
 
 function gptFlops(batch: number, { vocabulary, positions, channels, layers }: GPTConfig): number {

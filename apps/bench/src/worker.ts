@@ -12,6 +12,8 @@ export interface Place {
   now(): number;
   /** Gives finalizers and other tasks of the engine their turn, as in any program. */
   pause(): Promise<void>;
+  /** The most bytes that the process has held, where it has one of its own. */
+  peakMemory?(): number;
 }
 
 /** Answers requests for one contender. */
@@ -49,6 +51,7 @@ export class Worker {
   async #prepare({ task: id, runs, enough }: Extract<Request, { kind: 'prepare' }>): Promise<Reply> {
     const task = TASKS.find((each) => each.id === id);
     if (task === undefined) throw new RangeError(`there is no task ${id}`);
+    if (task.work.kind === 'footprint') return { kind: 'unable' };
     this.#prepared = await this.#contender.prepare(task.work);
     if (this.#prepared === null) return { kind: 'unable' };
     const times: number[] = [];
@@ -84,7 +87,8 @@ export class Worker {
   }
 
   #release(): Reply {
-    const notes = this.#prepared?.notes?.() ?? {};
+    const peak = this.#place.peakMemory?.();
+    const notes = { ...this.#prepared?.notes?.(), ...(peak !== undefined && { peakResidentBytes: peak }) };
     this.#prepared?.release();
     this.#prepared = null;
     return { kind: 'done', notes };

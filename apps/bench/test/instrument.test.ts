@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Prepared } from '../src/contender.ts';
 import { Instrument } from '../src/page/instrument.ts';
 import { Observed } from '../src/page/observed.ts';
-import { TASKS } from '../src/tasks.ts';
+import { TASKS, type Work } from '../src/tasks.ts';
 
 let time = 0;
 let waited = 0;
@@ -176,7 +176,7 @@ describe('a contender that is observed', () => {
 
   test('notes the first run, and the last', async () => {
     const observed = new Observed(createContender(), instrument);
-    const prepared = (await observed.prepare(TASKS[0]!.work))!;
+    const prepared = (await observed.prepare(TASKS[0]!.work as Work))!;
     await prepared.run();
     expect(prepared.notes!()).toEqual({
       runs: 1,

@@ -1,5 +1,7 @@
 // The plain loops say what is right, so they are checked against something simpler still: sums written out, and slopes by central differences.
 import { describe, expect, test } from 'vitest';
+import { attentionBothWays } from '../src/loops/attention.ts';
+import { convolution, maxPool } from '../src/loops/convolution.ts';
 import { mapInputs, startingParameters, trainingBatches, uniform } from '../src/inputs.ts';
 import { GRADIENTS, MAPS } from '../src/loops/maps.ts';
 import { multiply } from '../src/loops/matmul.ts';
@@ -16,7 +18,7 @@ import {
   Variable,
 } from '../src/loops/layers.ts';
 import { createStep } from '../src/loops/training.ts';
-import type { MapName, MapTask, MatmulTask, TrainingTask } from '../src/tasks.ts';
+import type { AttentionTask, MapName, MapTask, MatmulTask, TrainingTask } from '../src/tasks.ts';
 
 const task = (options: Partial<MatmulTask>): MatmulTask => ({
   kind: 'matmul',
@@ -140,6 +142,34 @@ describe('layers', () => {
     expect(after.subarray(2 * 4, 3 * 4)).not.toEqual(before.subarray(2 * 4, 3 * 4));
   });
 
+  test('convolution has its slopes, and gives each place the products around it', () => {
+    const [weight, bias] = [variable(1, 2 * 3 * 9), variable(2, 2)];
+    const [x, sizes] = [uniform(3, 2 * 3 * 16), { batch: 2, channels: 3, size: 4 }];
+    expectSlopes((images) => convolution(images, sizes, weight, bias), x, [weight, bias]);
+    const pixel = (n: number, c: number, row: number, column: number): number =>
+      row < 0 || row > 3 || column < 0 || column > 3 ? 0 : x[((n * 3 + c) * 4 + row) * 4 + column]!;
+    const { y } = convolution(x, sizes, weight, bias);
+    for (const [n, o, row, column] of [
+      [0, 0, 0, 0],
+      [1, 1, 2, 1],
+      [1, 0, 3, 3],
+    ] as const) {
+      let total = bias.value[o]!;
+      for (let at = 0; at < 27; at++) {
+        const [c, i, j] = [Math.floor(at / 9), Math.floor((at % 9) / 3), at % 3];
+        total += weight.value[o * 27 + at]! * pixel(n, c, row + i - 1, column + j - 1);
+      }
+      expect(y[((n * 2 + o) * 4 + row) * 4 + column]).toBeCloseTo(total, 5);
+    }
+  });
+
+  test('max-pooling takes the largest of each window, and gives it the gradient', () => {
+    const { y, backward } = maxPool(Float32Array.of(1, 5, 2, 2, 3, 4, 2, 2, 0, 0, 9, 8, 0, 7, 6, 5), 4);
+    expect([...y]).toEqual([5, 2, 7, 9]);
+    expect([...backward(Float32Array.of(1, 2, 3, 4))]).toEqual([0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0]);
+    expectSlopes((x) => maxPool(x, 4), uniform(1, 2 * 16), []);
+  });
+
   test('a lookup adds up the gradients of a row that is used twice', () => {
     const table = new Variable(Float32Array.of(1, 2, 3, 4));
     const { y, backward } = lookup(Int32Array.of(1, 0, 1), table, 2);
@@ -153,6 +183,19 @@ describe('layers', () => {
     expect(loss).toBeCloseTo(Math.log(4), 6);
     expect([...gradient]).toEqual([-0.375, 0.125, 0.125, 0.125, 0.125, 0.125, 0.125, -0.375]);
   });
+});
+
+test('attention without a mask: weights add up to 1, and gradients are slopes', () => {
+  const work: AttentionTask = { kind: 'attention', batch: 1, heads: 2, positions: 3, size: 4 };
+  const operands = [1, 2, 3].map((seed) => uniform(seed, 2 * 3 * 4));
+  const g = uniform(4, 2 * 3 * 4);
+  const [, ...gradients] = attentionBothWays(work, operands, g);
+  const value = (): number => weigh(attentionBothWays(work, operands, g)[0]!, g);
+  operands.forEach((x, index) => {
+    for (let i = 0; i < x.length; i++) expect(Math.abs(gradients[index]![i]! - slope(value, x, i))).toBeLessThan(2e-3);
+  });
+  operands[2]!.fill(7);
+  for (const each of attentionBothWays(work, operands, g)[0]!) expect(each).toBeCloseTo(7, 5);
 });
 
 test("Adam's first step moves parameters by the learning rate against the gradient's sign, after the decay", () => {

@@ -3,13 +3,16 @@
 import { compile, setDefaultDevice, tensor } from '@firsthand/autograd';
 import { createReference } from '@firsthand/graph';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createNetwork, createStep } from '../src/contenders/firsthand.ts';
-import { parameterSpecs, startingParameters, trainingBatches } from '../src/inputs.ts';
+import { firstDifference } from '../src/compare.ts';
+import { createFirsthand, createNetwork, createStep } from '../src/contenders/firsthand.ts';
+import { attentionInputs, batchShapes, parameterSpecs, startingParameters, trainingBatches } from '../src/inputs.ts';
+import { attentionBothWays } from '../src/loops/attention.ts';
 import { createStep as createPlainStep } from '../src/loops/training.ts';
-import { TASKS, type TrainingTask } from '../src/tasks.ts';
+import { type AttentionTask, TASKS, type TrainingTask } from '../src/tasks.ts';
 
 const TINY: readonly TrainingTask[] = [
   { kind: 'training', model: 'mlp', batch: 4, inputs: 6, hidden: 5, classes: 3 },
+  { kind: 'training', model: 'cnn', batch: 3, size: 8, channels: [2, 4], classes: 3 },
   {
     kind: 'training',
     model: 'gpt',
@@ -21,13 +24,7 @@ const TINY: readonly TrainingTask[] = [
 beforeAll(() => setDefaultDevice(createReference()));
 
 describe.each(TINY)('$model', (task) => {
-  const shapes =
-    task.model === 'mlp'
-      ? ([[task.batch, task.inputs], [task.batch]] as const)
-      : ([
-          [2, 5],
-          [2, 5],
-        ] as const);
+  const shapes = batchShapes(task);
   const [batch] = trainingBatches(task);
   const inputs = () => [tensor(batch!.x, { shape: shapes[0] }), tensor(batch!.y, { shape: shapes[1] })] as const;
   const steps = 12;
@@ -58,4 +55,17 @@ test('the large ones have the parameters by name and shape', () => {
     const parameters = [...createNetwork(work).namedParameters()].map(([name, { shape }]) => ({ name, shape }));
     expect(parameters).toEqual(parameterSpecs(work).map(({ name, shape }) => ({ name, shape })));
   }
+});
+
+test('attention and its gradients are those of the plain loops', async () => {
+  const work: AttentionTask = { kind: 'attention', batch: 2, heads: 2, positions: 5, size: 4 };
+  const prepared = (await createFirsthand(createReference(), { compiled: true }).prepare(work))!;
+  await prepared.run();
+  const { operands, upstream } = attentionInputs(work);
+  const expected = attentionBothWays(
+    work,
+    operands.map(({ values }) => values),
+    upstream.values,
+  );
+  expect(firstDifference(await prepared.outputs(), expected)).toBeNull();
 });

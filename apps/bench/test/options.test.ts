@@ -22,6 +22,7 @@ test('without arguments, everything', () => {
     effort: EFFORTS.full,
     device: 'wasm',
     profile: false,
+    docs: null,
     json: null,
     svg: null,
   });
@@ -29,13 +30,14 @@ test('without arguments, everything', () => {
 
 test('every option has its effect', () => {
   const options = parseOptions(
-    '--quick --device reference --json a.json --svg a.svg --contenders loops firsthand --only MLP exp'.split(' '),
+    '--quick --device reference --docs a/docs --json a.json --svg a.svg --contenders loops firsthand --only MLP exp'.split(' '),
   );
   expect(options.tasks.map(({ id }) => id)).toEqual(['elementwise/exp', 'elementwise/exp-gradient', 'training/mlp']);
   expect(options).toMatchObject({
     contenders: ['firsthand', 'loops'],
     effort: EFFORTS.quick,
     device: 'reference',
+    docs: 'a/docs',
     json: 'a.json',
     svg: 'a.svg',
   });
@@ -56,12 +58,13 @@ test('help is a text, not an error, and names every task and contender', () => {
 describe('a wrong option', () => {
   test.each([
     [['--only', 'attic'], '--only attic names no task; there are matmul/64, '],
-    [['--contenders', 'attic'], 'Allowed choices are firsthand, uncompiled, '],
+    [['--contenders', 'attic'], 'Allowed choices are firsthand, two-threads, uncompiled, '],
     [['--device', 'attic'], 'Allowed choices are wasm, reference'],
     [['--json', ''], 'It takes the path of a file.'],
     [['--profile', '--device', 'wasm'], "option '--profile' cannot be used with option '--device <name>'"],
     [['--profile', '--contenders', 'loops'], "option '--profile' cannot be used with option '--contenders <name...>'"],
     [['--json', 'a.json', '--profile'], "option '--profile' cannot be used with option '--json <file>'"],
+    [['--docs', ''], 'It takes the path of a folder.'],
     [['--fast'], "unknown option '--fast'"],
     [['attic'], 'too many arguments'],
   ])('%j is refused in a line', (args, reason) => {

@@ -1,8 +1,12 @@
 // What comes out, from fixed results: tables, JSON, chart, and the progress of a run that nobody watches.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { renderChart } from '../src/chart.ts';
 import { renderCounts } from '../src/counts.ts';
+import { renderDocs, writeDocs } from '../src/docs.ts';
 import { EFFORTS, type Outcome, type Timed } from '../src/measure.ts';
 import { formatFactor, formatNumber, formatPercent } from '../src/numbers.ts';
 import { startProgress } from '../src/progress.ts';
@@ -99,6 +103,18 @@ test('the tables', () => {
   ]);
 });
 
+test('a footprint is in a unit of its own, and tells what gzip makes of it', () => {
+  const rows = [
+    row('footprint/bundle', [
+      ['firsthand', timed([[113]], 1, { notes: { minifiedBytes: 326_000 } })],
+      ['jax-js', timed([[226]], 2)],
+    ]),
+  ];
+  expect(renderTables({ ...results, rows })).toContain('│ page that trains, kB gzip │       113 │    226 │');
+  expect(renderTables({ ...results, rows })).toContain('footprint/bundle, firsthand: 326 kB before gzip');
+  expect(JSON.parse(toJson({ ...results, rows }))).toMatchObject({ tasks: [{ unit: 'kB', flops: null }] });
+});
+
 test('what was asked of WebGPU', () => {
   const first = { buffers: 3, createdBytes: 4_190_000, longestBlock: 9.5 };
   const later = { dispatches: 1, submits: 2, passes: 1, writes: 4, buffers: 0, javascript: 0.276 };
@@ -182,6 +198,41 @@ describe('the chart', () => {
     const [ceiling, own, other] = ['mul+add', 'firsthand', 'ort-web'].map((name) => places.get(name)!) as [number, number, number];
     expect(ceiling).toBeLessThan(own);
     expect(own).toBeLessThan(other);
+  });
+});
+
+describe('the page of the documentation', () => {
+  const page = renderDocs(results);
+
+  test('says where it was measured, and with what', () => {
+    for (const line of ['| processor | some processor, 2 cores |', '| engine | Node 20.20.2 |', '| a-library | 1.2.3 |'])
+      expect(page).toContain(line);
+    expect(page).toContain('npm run bench:peers -- --docs docs');
+    expect(page).toContain('| loops | plain loops over typed arrays; they say what is right |');
+  });
+
+  test('has a table for each group, with medians, spreads and factors', () => {
+    const from = page.indexOf('## Products, GFLOP/s');
+    expect(page.slice(from).split('\n').slice(0, 7)).toEqual([
+      '## Products, GFLOP/s',
+      '',
+      '![products, GFLOP/s](benchmarks/matmul.svg)',
+      '',
+      '|  | firsthand | mul+add | ort-web | loops |',
+      '|---|--:|--:|--:|--:|',
+      '| 512³ | 26.8 ±10 % | 29.8 ±0 %<br>0.90× | 13.4 ±0 %<br>2.00× | 0.67<br>40.0× |',
+    ]);
+    expect(page).toContain('- training/mlp, jax-js: first step 100 ms\n');
+  });
+
+  test('is written with the charts that it shows', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firsthand-docs-'));
+    const files = await writeDocs(results, folder);
+    const charts = [...page.matchAll(/\]\((benchmarks\/\w+\.svg)\)/g)].map(([, path]) => join(folder, path!));
+    expect(files).toEqual([join(folder, 'benchmarks.md'), ...charts]);
+    expect(readFileSync(files[0]!, 'utf8')).toBe(page);
+    for (const chart of charts) expect(readFileSync(chart, 'utf8')).toMatch(/^<svg/);
+    rmSync(folder, { recursive: true });
   });
 });
 

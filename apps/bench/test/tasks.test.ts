@@ -1,7 +1,17 @@
 // What is timed: names, the count of operations, and the numbers that go in.
 import { describe, expect, test } from 'vitest';
-import { asInputsFirst } from '../src/contenders/layout.ts';
-import { generator, mapInputs, matmulInputs, parameterSpecs, startingParameters, trainingBatches, uniform } from '../src/inputs.ts';
+import { asChannelsLast, asInputsFirst } from '../src/contenders/layout.ts';
+import {
+  attentionInputs,
+  batchShapes,
+  generator,
+  mapInputs,
+  matmulInputs,
+  parameterSpecs,
+  startingParameters,
+  trainingBatches,
+  uniform,
+} from '../src/inputs.ts';
 import { flopsOf, type MapTask, PAGE_TASKS, TASKS, type TrainingTask } from '../src/tasks.ts';
 
 const workOf = (id: string) => TASKS.find((task) => task.id === id)!.work;
@@ -34,12 +44,18 @@ describe('operations', () => {
     expect(flopsOf(workOf('elementwise/exp'))).toBeNull();
   });
 
+  test('of attention: two products forward, and two for the gradients of each', () => {
+    expect(flopsOf(workOf('attention/512'))).toBe(6 * 2 * 4 * (512 * 512 * 64));
+  });
+
   test('of training steps: each product forward, and for both gradients, but for that of the images', () => {
     const products = [
       [64, 784, 128, 2],
       [64, 128, 10, 3],
     ] as const;
     expect(flopsOf(workOf('training/mlp'))).toBe(products.reduce((sum, [m, k, n, times]) => sum + 2 * m * k * n * times, 0));
+    const convolutions = 2 * 28 ** 2 * 16 * 9 + 3 * 14 ** 2 * 32 * 16 * 9;
+    expect(flopsOf(workOf('training/cnn'))).toBe(2 * 32 * (convolutions + 3 * 7 ** 2 * 32 * 10));
     const rows = 8 * 64;
     const linear = 4 * (128 * 384 + 128 * 128 + 2 * 128 * 512) + 128 * 65;
     const attention = 4 * 8 * 4 * 2 * (64 * 64 * 32); // layers, sequences, heads, two products
@@ -68,8 +84,8 @@ describe('numbers', () => {
       if (work.kind === 'matmul') {
         const [a, b] = matmulInputs(work);
         expect([a.length, b.length]).toEqual([work.batch * work.m * work.k, work.batch * work.k * work.n]);
-      } else if (work.kind === 'map') {
-        const { operands, upstream } = mapInputs(work);
+      } else if (work.kind === 'map' || work.kind === 'attention') {
+        const { operands, upstream } = work.kind === 'map' ? mapInputs(work) : attentionInputs(work);
         for (const { shape, values } of [...operands, upstream])
           expect(values.length).toBe(shape.reduce((size, extent) => size * extent, 1));
       }
@@ -82,6 +98,14 @@ describe('numbers', () => {
       [1000, 1000],
     ]);
     expect(mapInputs(workOf('elementwise/add-gradient') as MapTask).operands[1]!.shape).toEqual([1000]);
+  });
+
+  test('of a batch fit its shapes', () => {
+    for (const { work } of TASKS) {
+      if (work.kind !== 'training') continue;
+      const [x, y] = batchShapes(work).map((shape) => shape.reduce((size, extent) => size * extent, 1));
+      for (const batch of trainingBatches(work)) expect([batch.x.length, batch.y.length]).toEqual([x, y]);
+    }
   });
 
   test('of a text are followed by the next ones', () => {
@@ -105,4 +129,15 @@ test('weights of linear layers are transposed for those who have them so, tables
   expect(asInputsFirst(bias)).toBe(bias);
   const table = startingParameters(training('training/gpt'))[0]!;
   expect(asInputsFirst(table)).toBe(table);
+});
+
+test('filters and the dense layer behind them are turned for those who have the channels of images last', () => {
+  const work = training('training/cnn');
+  const [, , filter, , dense] = startingParameters(work);
+  const turned = asChannelsLast(filter!, work);
+  expect(turned.shape).toEqual([3, 3, 16, 32]);
+  expect(turned.values[((2 * 3 + 1) * 16 + 5) * 32 + 7]).toBe(filter!.values[((7 * 16 + 5) * 3 + 2) * 3 + 1]);
+  const rows = asChannelsLast(dense!, work);
+  expect(rows.shape).toEqual([7 * 7 * 32, 10]);
+  expect(rows.values[(11 * 32 + 5) * 10 + 3]).toBe(dense!.values[3 * 1568 + 5 * 49 + 11]);
 });

@@ -37,6 +37,19 @@ test('a task is prepared, run and shown; the first run is slower', async () => {
   });
 });
 
+test('a footprint is not asked of a contender', async () => {
+  const { contender, place } = createSlow(3);
+  const reply = await new Worker(contender, place).answer({ kind: 'prepare', task: 'footprint/bundle', runs: 1, enough: 1 });
+  expect(reply).toEqual({ kind: 'unable' });
+});
+
+test('a process of its own tells how much memory it has held', async () => {
+  const { contender, place } = createSlow(3);
+  const worker = new Worker(contender, { ...place, peakMemory: () => 5e6 });
+  await worker.answer({ kind: 'prepare', task: 'matmul/64', runs: 1, enough: 1 });
+  expect(await worker.answer({ kind: 'release' })).toEqual({ kind: 'done', notes: { runs: 1, peakResidentBytes: 5e6 } });
+});
+
 test('a long run is the last', async () => {
   const { contender, place } = createSlow(3);
   const reply = await new Worker(contender, place).answer({ kind: 'prepare', task: 'matmul/64', runs: 5, enough: 12 });

@@ -2,7 +2,22 @@
 export { DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
 export type { Nested } from '@firsthand/linalg';
 export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, reportTable, setDefaultDevice, StaleError } from '@firsthand/graph';
-export type { Attrs, Composite, Device, DType, KernelReport, PlanReport, ReduceOptions, Shape, TypedArray } from '@firsthand/graph';
+export type {
+  Attrs,
+  AvgPool2dOptions,
+  Composite,
+  Conv1dOptions,
+  Conv2dOptions,
+  ConvTranspose2dOptions,
+  Device,
+  DType,
+  KernelReport,
+  MaxPool2dOptions,
+  PlanReport,
+  ReduceOptions,
+  Shape,
+  TypedArray,
+} from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
 export type { ArgReduceOptions } from './tensor.ts';
 export type { BackwardOptions } from './value.ts';

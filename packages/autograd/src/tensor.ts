@@ -34,7 +34,7 @@ import {
 } from '@firsthand/graph';
 import type { Node, ReduceKind, ReduceOptions, Shape } from '@firsthand/graph';
 import { checkShape, formatShape, normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
-import { Elementwise } from './elementwise.ts';
+import { Spatial } from './spatial.ts';
 
 /** Options of `argmax` and `argmin`: one axis, or all elements in row-major order. */
 export interface ArgReduceOptions {
@@ -43,7 +43,7 @@ export interface ArgReduceOptions {
 }
 
 /** An n-dimensional array that is described before it is computed; made by `tensor`, `zeros`, `randn` and their like. */
-export class Tensor extends Elementwise<Tensor> {
+export class Tensor extends Spatial<Tensor> {
   protected wrap(node: Node, name: string | null = null, inPlace = false): Tensor {
     return new Tensor(node, name, inPlace);
   }

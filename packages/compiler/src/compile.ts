@@ -31,7 +31,7 @@ import { decideStoring, type Owner, type Storing } from './schedule/storing.ts';
 export function compileProgram(program: Program, target: Target): Plan {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const roots = simplify(
-    inline(wanted, (composite) => target.isOwn?.(composite) === true),
+    inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true),
     { scatterInFloat64: target.float64 },
   );
   const schedule = scheduleNodes(roots, target);

@@ -144,8 +144,14 @@ function atomBounds(atom: Atom, extents: readonly number[]): readonly [number, n
   return [Math.floor(low / atom.by), Math.floor(high / atom.by)];
 }
 
-/** x = by·whole + rest, with everything that `by` divides in `whole`. */
-function divide({ offset, terms }: Index, by: number): { readonly whole: Index; readonly rest: Index } {
+/** x = by·whole + rest */
+interface Divided {
+  readonly whole: Index;
+  readonly rest: Index;
+}
+
+/** With everything that `by` divides in `whole`. */
+function divide({ offset, terms }: Index, by: number): Divided {
   const divided = terms.filter(({ factor }) => factor % by === 0);
   const left = terms.filter(({ factor }) => factor % by !== 0);
   const shift = Math.floor(offset / by);
@@ -153,6 +159,24 @@ function divide({ offset, terms }: Index, by: number): { readonly whole: Index; 
     whole: { offset: shift, terms: divided.map(({ factor, atom }) => ({ factor: factor / by, atom })) },
     rest: { offset: offset - shift * by, terms: left },
   };
+}
+
+/** With as much as there can be of each factor in `whole`: 31·i + j is 30·i + (i + j). */
+function divideFactors({ offset, terms }: Index, by: number): Divided {
+  const part = (of: (factor: number) => number): readonly Term[] =>
+    terms.flatMap(({ factor, atom }) => (of(factor) === 0 ? [] : [{ factor: of(factor), atom }]));
+  const whole = { offset: Math.floor(offset / by), terms: part((factor) => Math.floor(factor / by)) };
+  return { whole, rest: { offset: offset - whole.offset * by, terms: part((factor) => factor - Math.floor(factor / by) * by) } };
+}
+
+/** The division whose rest is known to lie between 0 and by − 1; null where none is known. */
+function divideExactly(x: Index, by: number, extents: readonly number[]): Divided | null {
+  for (const way of [divide, divideFactors]) {
+    const divided = way(x, by);
+    const [low, high] = boundsOf(divided.rest, extents);
+    if (low >= 0 && high < by) return divided;
+  }
+  return null;
 }
 
 /** Splits wanted of loop variables, so that no quotients remain: axis → the extents of the inner parts. */
@@ -171,9 +195,9 @@ function wantSplit(rest: Index, by: number, extents: readonly number[], splits: 
 /** ⌊x/by⌋ */
 export function quotient(x: Index, by: number, extents: readonly number[], splits: Splits): Index {
   if (by === 1) return x;
+  const exact = divideExactly(x, by, extents);
+  if (exact !== null) return exact.whole;
   const { whole, rest } = divide(x, by);
-  const [low, high] = boundsOf(rest, extents);
-  if (low >= 0 && high < by) return whole;
   wantSplit(rest, by, extents, splits);
   return addIndices(whole, { offset: 0, terms: [{ factor: 1, atom: { kind: 'quotient', of: rest, by } }] });
 }
@@ -181,9 +205,9 @@ export function quotient(x: Index, by: number, extents: readonly number[], split
 /** x mod by, from 0 to by − 1 */
 export function remainder(x: Index, by: number, extents: readonly number[], splits: Splits): Index {
   if (by === 1) return ZERO;
+  const exact = divideExactly(x, by, extents);
+  if (exact !== null) return exact.rest;
   const { rest } = divide(x, by);
-  const [low, high] = boundsOf(rest, extents);
-  if (low >= 0 && high < by) return rest;
   wantSplit(rest, by, extents, splits);
   return { offset: 0, terms: [{ factor: 1, atom: { kind: 'remainder', of: rest, by } }] };
 }

@@ -3,7 +3,7 @@
  * so that two kernels with the same body are the same code whatever they are given; which buffer is which operand is said beside the body.
  * A scalar expression is a graph: an object that occurs twice is computed once.
  */
-import type { ArgReduceKind, Attrs, BinaryKind, Composite, DType, ReduceKind, Shape, UnaryKind } from '@firsthand/graph';
+import type { ArgReduceKind, Attrs, BinaryKind, Composite, DType, ReduceKind, Shape, Spec, UnaryKind } from '@firsthand/graph';
 import type { Index } from './index-expression.ts';
 
 /** What one iteration of a kernel computes. Axes are numbered from the outermost loop to the innermost. */
@@ -233,8 +233,8 @@ export interface Target {
   scratch(kernel: Kernel): number;
   /** Whether sums of scattered elements may be kept in float64. */
   readonly float64: boolean;
-  /** Whether the target has code of its own for a composite; by default it has none but for matrix products. */
-  isOwn?(composite: Composite): boolean;
+  /** Whether the target has code of its own for a call of a composite; by default it has none but for matrix products. */
+  isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
   /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
   readonly singleLimit?: number;
   /** Arrays of a kernel beyond which it is not joined with its neighbours; without a limit by default. */

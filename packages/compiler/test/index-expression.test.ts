@@ -164,6 +164,14 @@ describe('quotients and remainders', () => {
     }
   });
 
+  test('of windows vanish: rows that are one longer than the windows shift are taken apart', () => {
+    const [x, extents] = [addIndices(scaleIndex(axisIndex(0), 31), axisIndex(1)), [28, 3]];
+    expect(quotient(x, 30, extents, new Map())).toEqual(axisIndex(0));
+    expect(remainder(x, 30, extents, new Map())).toEqual(addIndices(axisIndex(0), axisIndex(1)));
+    // 31·27 + 3 is 30·27 + 30: there it is the next row.
+    expect(isAffine(quotient(x, 30, [28, 4], new Map()))).toBe(false);
+  });
+
   test('a loop that would be divided asks to be cut', () => {
     const splits = new Map<number, number>();
     expect(isAffine(quotient(axisIndex(0), 4, [12], splits))).toBe(false);

@@ -28,34 +28,11 @@ import {
 import type { Tensor } from '@firsthand/autograd';
 import { createReference, crossEntropy, layerNorm } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
+import { bools, floats, whole } from './bad-call.ts';
+import type { BadCall } from './bad-call.ts';
+import { WINDOWS } from './bad-windows.ts';
 import { toTensor } from './compare.ts';
 import { dense } from './oracle/dense.ts';
-
-type ErrorClass = new (...args: never[]) => FirsthandError;
-
-interface BadCall {
-  /** What is done, and what the message has to say. */
-  readonly title: string;
-  readonly call: () => unknown;
-  readonly error: ErrorClass;
-  readonly says: readonly (string | RegExp)[];
-}
-
-const floats = (...shape: readonly number[]): Tensor =>
-  toTensor(
-    dense(shape, () => 1),
-    'float32',
-  );
-const whole = (...shape: readonly number[]): Tensor =>
-  toTensor(
-    dense(shape, () => 1),
-    'int32',
-  );
-const bools = (...shape: readonly number[]): Tensor =>
-  toTensor(
-    dense(shape, () => 1),
-    'bool',
-  );
 
 const SHAPES: readonly BadCall[] = [
   { title: 'add', call: () => floats(2, 3).add(floats(2)), error: ShapeError, says: ['add', '[2, 3]', '[2]'] },
@@ -282,7 +259,7 @@ const HANDLES: readonly BadCall[] = [
 ];
 
 export function describeBadInput(): void {
-  const groups = { shapes: SHAPES, axes: AXES, dtypes: DTYPES, handles: HANDLES };
+  const groups = { shapes: SHAPES, axes: AXES, windows: WINDOWS, dtypes: DTYPES, handles: HANDLES };
   describe.each(Object.entries(groups))('%s', (_, calls) => {
     test.each(calls.map((each) => [each.title, each] as const))('%s', (__, { call, error, says }) => {
       let thrown: unknown = null;

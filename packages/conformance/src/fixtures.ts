@@ -16,6 +16,7 @@ export interface RecordedArray {
   readonly dtype: 'float64' | 'int32' | 'bool';
   readonly data: readonly Recorded[];
 }
+type PerAxis = number | readonly [number, number];
 interface Options {
   readonly axis?: number | readonly number[];
   readonly keepDims?: boolean;
@@ -29,6 +30,13 @@ interface Options {
   readonly equation?: string;
   readonly causal?: boolean;
   readonly scale?: number;
+  readonly kernel?: PerAxis;
+  readonly stride?: PerAxis;
+  readonly padding?: PerAxis;
+  readonly dilation?: PerAxis;
+  readonly outputPadding?: PerAxis;
+  readonly groups?: number;
+  readonly countIncludePad?: boolean;
 }
 export interface RecordedCase {
   readonly name: string;
@@ -81,6 +89,11 @@ const REPLAYS: { readonly [name: string]: Replay } = {
   flip: (_, x) => x.flip(),
   crossEntropy: (_, logits, labels) => new Tensor(crossEntropy(logits.read(), labels.read())),
   layerNorm: (_, x, weight, bias) => new Tensor(layerNorm(x.read(), weight.read(), bias.read())),
+  conv1d: ({ stride, padding }, x, weight, bias) => x.conv1d(weight, bias, { stride: stride as number, padding: padding as number }),
+  conv2d: (options, x, weight, bias) => x.conv2d(weight, bias, options),
+  convTranspose2d: (options, x, weight, bias) => x.convTranspose2d(weight, bias, options),
+  maxPool2d: ({ kernel, ...options }, x) => x.maxPool2d(kernel!, options),
+  avgPool2d: ({ kernel, ...options }, x) => x.avgPool2d(kernel!, options),
   attention: ({ causal = false, scale }, q, k, v, mask) =>
     attention(q, k, v, { causal, ...(scale === undefined ? {} : { scale }), ...(mask === undefined ? {} : { mask }) }),
 };

@@ -24,10 +24,27 @@ export * from './ops.ts';
 export * from './derived.ts';
 export { adamW, adamWComposite } from './composites/adamw.ts';
 export type { AdamWAttrs } from './composites/adamw.ts';
-export { attention, attentionComposite } from './composites/attention.ts';
+export {
+  attention,
+  attentionComposite,
+  attentionKeyGradientComposite,
+  attentionQueryGradientComposite,
+  type AttentionAttrs,
+} from './composites/attention.ts';
+export {
+  conv1d,
+  conv2d,
+  convolutionComposite,
+  convolutionWeightGradientComposite,
+  convTranspose2d,
+  transposedConvolutionComposite,
+} from './composites/convolution.ts';
+export type { Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions } from './composites/convolution.ts';
 export { crossEntropy, crossEntropyComposite } from './composites/cross-entropy.ts';
 export { layerNorm, layerNormComposite } from './composites/layer-norm.ts';
 export { matmul, matmulComposite } from './composites/matmul.ts';
+export { avgPool2d, maxPool2d, maxPoolComposite } from './composites/pooling.ts';
+export type { AvgPool2dOptions, MaxPool2dOptions } from './composites/pooling.ts';
 export { logSoftmax, logSoftmaxComposite, logsumexp, logsumexpComposite, softmax, softmaxComposite } from './composites/softmax.ts';
 export { createCell, failedCell, isExclusive, releaseCell, requireReadable } from './cell.ts';
 export { Handle } from './handle.ts';

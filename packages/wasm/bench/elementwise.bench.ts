@@ -28,6 +28,10 @@ import {
 
 const features = detectFeatures();
 
+const noParts = (): Callee => {
+  throw new Error('only composites are made of other kernels');
+};
+
 /** Kernels in one module, by name. */
 function assemble(kernels: readonly LoopKernel[]): {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -45,7 +49,7 @@ function assemble(kernels: readonly LoopKernel[]): {
     module.function(
       `kernel${number}`,
       { params, results: [] },
-      (code, locals) => emitKernel(code, kernel, locals, { features, functions, tile: TILES[0]! }, null),
+      (code, locals) => emitKernel(code, kernel, locals, { features, functions, tile: TILES[0]!, define: noParts }, null),
       {
         exported: true,
       },

@@ -7,19 +7,23 @@ import { detectFeatures, type Features } from './features.ts';
 import { KernelLibrary } from './runtime/kernel-library.ts';
 import { LinearMemory } from './runtime/memory.ts';
 import { rooflineOf } from './profile/roofline.ts';
+import { PageDevice } from './runtime/page-device.ts';
 import { Session } from './runtime/session.ts';
 import { Storages } from './runtime/storages.ts';
-import { idealThreads, mayWait } from './threads/host.ts';
+import { idealThreads, mayShare, mayWait } from './threads/host.ts';
+import { PageTeam } from './threads/page-team.ts';
 import { Team } from './threads/team.ts';
+import type { Threads } from './threads/threads.ts';
 
 /** How the work of kernels is shared. */
 export interface ThreadOptions {
-  /** Threads, the one that runs programs included; by default what `'auto'` stands for. */
+  /** How many there are, by default what `'auto'` stands for. On a page's main thread all are workers; elsewhere the thread that runs programs is one of them. */
   readonly count?: number | 'auto';
   /** Work from which a kernel is divided, in vector instructions: less would take longer to hand out than to do. 0 divides whatever can be; 16,384 by default. */
   readonly divideFrom?: number;
   /**
-   * Whether runs wait until all workers have a program. By default (false) the first thread runs it alone until then, with the same bits, so that nothing waits for workers to start.
+   * Whether `createWasm` waits until the workers are up, and runs until all have a program. By default (false) the first thread runs it alone until then, with the same bits, so that
+   * nothing waits for workers to start. On a page's main thread, which runs nothing, jobs always wait for their workers, in the queue.
    */
   readonly wait?: boolean;
 }
@@ -27,8 +31,8 @@ export interface ThreadOptions {
 /** Options of `createWasm`. */
 export interface WasmOptions {
   /**
-   * Threads that share the work of a kernel, the one that runs programs included; the bits of results do not depend on it. `'auto'`, the default, takes one for each core, up to 8, and
-   * one alone where memory cannot be shared or this thread may not wait: in a page that is not cross-origin isolated, and on a page's main thread.
+   * Threads that share the work of a kernel; the bits of results do not depend on how many. `'auto'`, the default, takes one for each core, up to 8, and one alone where memory cannot be
+   * shared: in a page that is not cross-origin isolated. More than one on a page's main thread, which may not wait, make the device asynchronous.
    */
   readonly threads?: number | 'auto' | ThreadOptions;
   /**
@@ -40,13 +44,14 @@ export interface WasmOptions {
   readonly maxBytes?: number;
   /**
    * Whether kernels are timed, for `report()`. Threads wait for each other before and after each kernel then, so that programs are a little slower, and what the processor reaches at
-   * best is measured when the first such device is made, in some 0.1 s.
+   * best is measured when the first such device is made, in some 0.1 s. Nothing is timed where all threads are workers, on a page's main thread.
    */
   readonly timings?: boolean;
 }
 
 /**
- * The fast CPU device: programs become WebAssembly SIMD. It works while `run` lasts, so values can be read synchronously.
+ * The fast CPU device: programs become WebAssembly SIMD. It works while `run` lasts, so values can be read synchronously; but with several threads on a page's main thread
+ * workers do all of the work, while the page goes on, and values are awaited.
  * @throws DeviceError (by rejecting) if the engine lacks WebAssembly SIMD, if the page's policy forbids compiling, or if there is no memory
  * @example
  * ```ts
@@ -64,31 +69,38 @@ export async function createWasm({
   const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = typeof threads === 'object' ? threads : { count: threads };
   const count = threadsFor(wanted);
   const features = detectFeatures(relaxedSimd);
-  const roofline = timings ? rooflineOf(features, count) : null;
+  const roofline = timings && (count === 1 || mayWait()) ? rooflineOf(features, count) : null;
   const memory = new LinearMemory(maxBytes, count > 1);
-  const team = count > 1 ? new Team(memory, count, wait) : null;
+  const team = teamOf(memory, count, wait);
   const library = new KernelLibrary(memory, { features, tile: tileFor(features), divideFrom: team === null ? Infinity : divideFrom });
-  const device = new WasmDevice(new Session({ storages: new Storages(memory), library, code: new WeakMap(), team, roofline }));
+  const session = new Session({ storages: new Storages(memory), library, code: new WeakMap(), team, roofline });
+  const device = team instanceof PageTeam ? new PageDevice(session) : new WasmDevice(session);
   if (team !== null) forgotten.register(device, team);
+  if (team instanceof Team && wait) await team.start();
   return device;
+}
+
+function teamOf(memory: LinearMemory, count: number, wait: boolean): Threads | null {
+  if (count === 1) return null;
+  return mayWait() ? new Team(memory, count, wait) : new PageTeam(memory, count);
 }
 
 /** Vector instructions: some microseconds, several times what waiting for each other takes. */
 const DIVIDE_FROM = 16_384;
 
 /** A device that nobody has disposed of, and nobody can use any more. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Team>((team) => team.stop());
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Threads>((team) => team.stop());
 
 /** @throws DeviceError if there cannot be as many threads as were asked for */
 function threadsFor(wanted: number | 'auto'): number {
-  if (wanted === 'auto') return mayWait() ? idealThreads() : 1;
+  if (wanted === 'auto') return idealThreads();
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new DeviceError(`wasm: threads is ${String(wanted)}; give a number from 1 on, or 'auto'`);
   }
-  if (wanted > 1 && !mayWait()) {
+  if (wanted > 1 && !mayShare()) {
     throw new DeviceError(
-      `wasm: ${wanted} threads need memory that is shared, and a thread that may wait: a page must be cross-origin isolated (the headers ` +
-        `Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp), and the device be created in a worker; give threads: 1, or 'auto'`,
+      `wasm: ${wanted} threads need memory that is shared: a page must be cross-origin isolated (the headers Cross-Origin-Opener-Policy: same-origin and ` +
+        `Cross-Origin-Embedder-Policy: require-corp); give threads: 1, or 'auto'`,
     );
   }
   return wanted;

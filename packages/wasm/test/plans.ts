@@ -5,6 +5,7 @@ import { LinearMemory } from '../src/runtime/memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';
 import { Session, type Parts } from '../src/runtime/session.ts';
 import { Storages } from '../src/runtime/storages.ts';
+import { PageTeam } from '../src/threads/page-team.ts';
 import { Team } from '../src/threads/team.ts';
 
 /** i, the only loop variable. */
@@ -93,14 +94,30 @@ export function openSession({
   readonly threads?: number;
   readonly divideFrom?: number;
   readonly roofline?: Roofline | null;
-} = {}): Parts & { readonly session: Session } {
+} = {}): Parts & { readonly session: Session; readonly team: Team | null } {
   const memory = new LinearMemory(maxBytes, threads > 1);
-  const parts: Parts = {
+  const parts = {
     storages: new Storages(memory),
     library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom, moduleBytes }),
     code: new WeakMap(),
     team: threads > 1 ? new Team(memory, threads, false) : null,
     roofline,
+  };
+  return { ...parts, session: new Session(parts) };
+}
+
+/** The same for a device on a page's main thread, which works in Node as well: all of its threads are workers. */
+export function openPageSession(
+  threads: number,
+  maxBytes: number = 2 ** 32,
+): Parts & { readonly session: Session; readonly team: PageTeam } {
+  const memory = new LinearMemory(maxBytes, true);
+  const parts = {
+    storages: new Storages(memory),
+    library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom: 0 }),
+    code: new WeakMap(),
+    team: new PageTeam(memory, threads),
+    roofline: null,
   };
   return { ...parts, session: new Session(parts) };
 }

@@ -1,7 +1,7 @@
 /** Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing once they are not needed. */
 import { manualSeed, randn, sort, tensor } from '@firsthand/autograd';
 import { DeviceError, type Device } from '@firsthand/graph';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
 import { WasmDevice } from '../src/runtime/device.ts';
 import { createWasm } from '../src/index.ts';
@@ -73,13 +73,27 @@ describe('threads', () => {
     await expect(createWasm({ threads })).rejects.toThrow(DeviceError);
   });
 
+  test('are one where memory cannot be shared', async () => {
+    vi.stubGlobal('SharedArrayBuffer', undefined);
+    try {
+      await expect(createWasm({ threads: 2 })).rejects.toThrow(DeviceError);
+      await expect(createWasm({ threads: { count: 2 } })).rejects.toThrow(/cross-origin isolated/);
+      const device = await createWasm();
+      devices.push(device);
+      expect(device.readSync).toBeDefined();
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
   test('hold no process, idle or asleep', async () => {
     const program = `
       import { tensor } from '@firsthand/autograd';
       import { createWasm } from '@firsthand/wasm';
-      const x = tensor(new Float32Array(2 ** 20).fill(1), { device: await createWasm({ threads: 2 }) });
+      globalThis.device = await createWasm({ threads: 2 }); // as long as the process lasts
+      const x = tensor(new Float32Array(2 ** 20).fill(1), { device });
       for (let run = 0; run < 20; run++) {
-        await x.exp().sum().item();
+        await x.exp().data();
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       console.log('done');`;

@@ -2,24 +2,26 @@
  * This project, used as its README says. Operations and training steps are compiled functions; the same training step is there uncompiled too,
  * which builds its graph anew at every step and finds the program that it had.
  */
-import { compile, type Device, type PlanReport, realize, setDefaultDevice, Tensor, tensor, vjp } from '@firsthand/autograd';
+import { attention, compile, type Device, type PlanReport, realize, setDefaultDevice, Tensor, tensor, vjp } from '@firsthand/autograd';
 import { layerNorm } from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
 import { loss, type Module } from '@firsthand/nn';
 import { AdamW } from '@firsthand/optim';
+import { CNN } from '../cnn.ts';
 import type { Contender, Notes, Prepared } from '../contender.ts';
 import { GPT } from '../gpt.ts';
-import { mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
+import { attentionInputs, batchShapes, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
 import { MLP } from '../mlp.ts';
 import {
   ADAM,
+  type AttentionTask,
   LAYER_NORM_EPSILON,
   type MapName,
   type MapTask,
   type MatmulTask,
-  type Task,
   type TrainingTask,
   WEIGHT_DECAY,
+  type Work,
 } from '../tasks.ts';
 
 /** A task as compiled functions, which say what the device runs for it. */
@@ -29,12 +31,14 @@ export interface PreparedPrograms extends Prepared {
 }
 
 /** Makes a task ready on the default device, compiled. */
-export function preparePrograms(work: Task['work']): PreparedPrograms {
+export function preparePrograms(work: Work): PreparedPrograms {
   switch (work.kind) {
     case 'matmul':
       return prepareMatmul(work);
     case 'map':
       return prepareMap(work);
+    case 'attention':
+      return prepareAttention(work);
     case 'training': {
       const step = compile(plainStep(work));
       return { ...prepareTraining(work, step), reports: () => step.reports() };
@@ -136,11 +140,34 @@ function prepareMap(task: MapTask): PreparedPrograms {
   return prepareOperation(gradient, [tensor(upstream.values, { shape: upstream.shape }), ...tensors]);
 }
 
+function prepareAttention(task: AttentionTask): PreparedPrograms {
+  const { operands, upstream } = attentionInputs(task);
+  const bothWays = (g: Tensor, ...given: Tensor[]): readonly Tensor[] => {
+    const [y, pull] = vjp((q: Tensor, k: Tensor, v: Tensor) => attention(q, k, v), ...(given as [Tensor, Tensor, Tensor]));
+    return [y, ...pull(g)];
+  };
+  return prepareOperation(
+    bothWays,
+    [upstream, ...operands].map(({ values, shape }) => tensor(values, { shape })),
+  );
+}
+
 type Network = Module & { forward(x: Tensor): Tensor };
+
+function emptyNetwork(task: TrainingTask): Network {
+  switch (task.model) {
+    case 'mlp':
+      return new MLP(task.inputs, task.hidden, task.classes);
+    case 'cnn':
+      return new CNN(task);
+    case 'gpt':
+      return new GPT(task.config);
+  }
+}
 
 /** The network with the values from which every contender begins. */
 export function createNetwork(task: TrainingTask): Network {
-  const network = task.model === 'mlp' ? new MLP(task.inputs, task.hidden, task.classes) : new GPT(task.config);
+  const network = emptyNetwork(task);
   network.loadStateDict(new Map(startingParameters(task).map(({ name, shape, values }) => [name, array(values, { shape })])));
   return network;
 }
@@ -165,8 +192,7 @@ function plainStep(task: TrainingTask): (x: Tensor, y: Tensor) => Tensor {
 }
 
 function prepareTraining(task: TrainingTask, step: (x: Tensor, y: Tensor) => Tensor): Prepared {
-  const xShape = task.model === 'mlp' ? [task.batch, task.inputs] : [task.batch, task.config.positions];
-  const yShape = task.model === 'mlp' ? [task.batch] : xShape;
+  const [xShape, yShape] = batchShapes(task);
   const batches = trainingBatches(task);
   let count = 0;
   const losses: number[] = [];

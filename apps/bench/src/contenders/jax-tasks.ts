@@ -1,75 +1,16 @@
 /**
  * The tasks in jax-js, on whichever of its devices is the default: everything inside `jit`, gradients by `vjp` and `valueAndGrad`, AdamW written out (its library of optimizers
- * is not in the registry). Weights of linear layers are (in, out), as JAX has them. An array that goes into a function is consumed; `.ref` keeps it.
+ * is not in the registry). Weights of linear layers are (in, out), as JAX has them, and images have their
+ * channels last.
  *
- * Embeddings are products with one-hot rows, since the gradient of a lookup is not to be had inside jit. AᵀBᵀ is written as (BA)ᵀ, which its compiler takes to the fast product; both factors transposed it does not.
+ * AᵀBᵀ is written as (BA)ᵀ, which its compiler takes to the fast product; both factors transposed it does not.
  */
 import type { Contender, Prepared } from '../contender.ts';
-import { mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
-import {
-  ADAM,
-  type GPTConfig,
-  LAYER_NORM_EPSILON,
-  type MapName,
-  type MapTask,
-  type MatmulTask,
-  type TrainingTask,
-  WEIGHT_DECAY,
-} from '../tasks.ts';
-import { asInputsFirst } from './layout.ts';
-
-interface JaxArray {
-  /** The same array, with one more owner. */
-  readonly ref: JaxArray;
-  readonly shape: readonly number[];
-  add(other: JaxArray | number): JaxArray;
-  sub(other: JaxArray | number): JaxArray;
-  mul(other: JaxArray | number): JaxArray;
-  div(other: JaxArray | number): JaxArray;
-  reshape(shape: readonly number[]): JaxArray;
-  transpose(permutation?: readonly number[]): JaxArray;
-  data(): Promise<Float32Array>;
-  dataSync(): Float32Array;
-  blockUntilReady(): Promise<unknown>;
-  dispose(): void;
-}
-
-/** Arrays by name, which JAX's functions take and give as they are. */
-type Tree = Readonly<Record<string, JaxArray>>;
-
-/** The part of the interface that is used here. */
-export interface Jax {
-  init(device: string): Promise<readonly string[]>;
-  defaultDevice(device: string): string;
-  jit<F>(fn: F): F;
-  vjp(
-    fn: (...operands: JaxArray[]) => JaxArray,
-    operands: readonly JaxArray[],
-  ): [JaxArray, ((g: JaxArray) => JaxArray[]) & { dispose(): void }];
-  valueAndGrad<A extends readonly unknown[]>(
-    fn: (parameters: Tree, ...rest: A) => JaxArray,
-  ): (parameters: Tree, ...rest: A) => [JaxArray, Tree];
-  nn: {
-    relu(x: JaxArray): JaxArray;
-    gelu(x: JaxArray, options: { readonly approximate: boolean }): JaxArray;
-    softmax(x: JaxArray, axis: number): JaxArray;
-    logSoftmax(x: JaxArray, axis: number): JaxArray;
-    oneHot(index: JaxArray, classes: number): JaxArray;
-  };
-  numpy: {
-    array(values: Float32Array | Int32Array, options: { readonly shape: readonly number[] }): JaxArray;
-    matmul(a: JaxArray, b: JaxArray): JaxArray;
-    matrixTranspose(x: JaxArray): JaxArray;
-    add(a: JaxArray, b: JaxArray): JaxArray;
-    exp(x: JaxArray): JaxArray;
-    sqrt(x: JaxArray): JaxArray;
-    square(x: JaxArray): JaxArray;
-    sum(x: JaxArray): JaxArray;
-    mean(x: JaxArray, axis: number, options: { readonly keepdims: boolean }): JaxArray;
-    split(x: JaxArray, parts: number, axis: number): JaxArray[];
-    take(x: JaxArray, index: JaxArray, axis: number): JaxArray;
-  };
-}
+import { attentionInputs, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
+import { ADAM, type AttentionTask, type MapName, type MapTask, type MatmulTask, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
+import type { Jax, JaxArray, Tree } from './jax-interface.ts';
+import { layerNorm, logitsOf } from './jax-networks.ts';
+import { asChannelsLast } from './layout.ts';
 
 export function jaxContender(jax: Jax): Contender {
   return {
@@ -79,6 +20,8 @@ export function jaxContender(jax: Jax): Contender {
           return prepareMatmul(jax, work);
         case 'map':
           return prepareMap(jax, work);
+        case 'attention':
+          return prepareAttention(jax, work);
         case 'training':
           return prepareTraining(jax, work);
       }
@@ -125,15 +68,6 @@ function prepareMatmul(jax: Jax, task: MatmulTask): Prepared {
   ]);
 }
 
-function layerNorm({ numpy }: Jax, x: JaxArray, weight: JaxArray, bias: JaxArray): JaxArray {
-  const centred = x.ref.sub(numpy.mean(x, -1, { keepdims: true }));
-  const variance = numpy.mean(numpy.square(centred.ref), -1, { keepdims: true });
-  return centred
-    .div(numpy.sqrt(variance.add(LAYER_NORM_EPSILON)))
-    .mul(weight)
-    .add(bias);
-}
-
 const MAPS: { readonly [K in MapName]: (jax: Jax, ...operands: JaxArray[]) => JaxArray } = {
   add: ({ numpy }, a, b) => numpy.add(a, b),
   exp: ({ numpy }, x) => numpy.exp(x),
@@ -150,10 +84,8 @@ function prepareMap(jax: Jax, task: MapTask): Prepared {
   const map = (...given: JaxArray[]): JaxArray => MAPS[task.map](jax, ...given);
   if (!task.gradient) return prepareOperation(jax, (...given) => [map(...given)], arrays);
   const pull = (fn: (...given: JaxArray[]) => JaxArray, at: readonly JaxArray[], g: JaxArray): JaxArray[] => {
-    const [value, backward] = jax.vjp(fn, at);
+    const [value, ...gradients] = valueAndGradients(jax, fn, at, g);
     value.dispose();
-    const gradients = backward(g);
-    backward.dispose();
     return gradients;
   };
   const gradient = (g: JaxArray, ...given: JaxArray[]): JaxArray[] => {
@@ -165,44 +97,33 @@ function prepareMap(jax: Jax, task: MapTask): Prepared {
   return prepareOperation(jax, gradient, [g, ...arrays]);
 }
 
-/** x: (rows, in). Result: (rows, out). */
-const linear = ({ numpy }: Jax, parameters: Tree, name: string, x: JaxArray): JaxArray =>
-  numpy.matmul(x, parameters[`${name}.weight`]!.ref).add(parameters[`${name}.bias`]!.ref);
-
-/** The logits of the network, of all rows: (rows, classes). Parameters are kept. */
-type Logits = (parameters: Tree, x: JaxArray) => JaxArray;
-
-function mlpLogits(jax: Jax): Logits {
-  return (parameters, x) => linear(jax, parameters, 'fc2', jax.nn.relu(linear(jax, parameters, 'fc1', x)));
+/** The value of a function, and from the gradient of that the gradients of its operands. */
+function valueAndGradients(
+  jax: Jax,
+  fn: (...given: JaxArray[]) => JaxArray,
+  at: readonly JaxArray[],
+  g: JaxArray,
+): [JaxArray, ...JaxArray[]] {
+  const [value, backward] = jax.vjp(fn, at);
+  const gradients = backward(g);
+  backward.dispose();
+  return [value, ...gradients];
 }
 
-function gptLogits(jax: Jax, batch: number, { positions: T, channels: C, layers, heads: H, vocabulary }: GPTConfig): Logits {
+function prepareAttention(jax: Jax, task: AttentionTask): Prepared {
   const { numpy: np, nn } = jax;
-  const maskValues = Float32Array.from({ length: T * T }, (_, at) => (at % T > Math.floor(at / T) ? -1e9 : 0));
-  const mask = np.array(maskValues, { shape: [T, T] });
-  const norm = (parameters: Tree, name: string, x: JaxArray): JaxArray =>
-    layerNorm(jax, x, parameters[`${name}.weight`]!.ref, parameters[`${name}.bias`]!.ref);
-  const attend = (parameters: Tree, name: string, x: JaxArray): JaxArray => {
-    const [q, k, v] = np.split(linear(jax, parameters, `${name}.qkv`, x), 3, -1).map((part) => part.reshape([batch, T, H, C / H])) as [
-      JaxArray,
-      JaxArray,
-      JaxArray,
-    ];
-    const scores = np.matmul(q.transpose([0, 2, 1, 3]), k.transpose([0, 2, 3, 1])).mul(1 / Math.sqrt(C / H)); // (B, H, T, T)
-    const y = np.matmul(nn.softmax(scores.add(mask.ref), -1), v.transpose([0, 2, 1, 3])); // (B, H, T, C/H)
-    return linear(jax, parameters, `${name}.projection`, y.transpose([0, 2, 1, 3]).reshape([batch * T, C])); // (B·T, C)
+  const { operands, upstream } = attentionInputs(task);
+  const attend = (q: JaxArray, k: JaxArray, v: JaxArray): JaxArray => {
+    const scores = np.matmul(q, np.matrixTranspose(k)).mul(1 / Math.sqrt(task.size)); // (batch, heads, T, T)
+    return np.matmul(nn.softmax(scores, -1), v);
   };
-  return (parameters, index) => {
-    const embedded = np.matmul(nn.oneHot(index, vocabulary), parameters['tokens.weight']!.ref).reshape([batch, T, C]);
-    let x = embedded.add(parameters['positions.weight']!.ref).reshape([batch * T, C]); // (B·T, C)
-    for (let layer = 0; layer < layers; layer++) {
-      const name = `blocks.${layer}`;
-      x = x.ref.add(attend(parameters, `${name}.attention`, norm(parameters, `${name}.norm1`, x)));
-      const wide = nn.gelu(linear(jax, parameters, `${name}.expand`, norm(parameters, `${name}.norm2`, x.ref)), { approximate: true });
-      x = x.add(linear(jax, parameters, `${name}.contract`, wide)); // (B·T, C)
-    }
-    return np.matmul(norm(parameters, 'norm', x), parameters['head.weight']!.ref); // (B·T, V)
-  };
+  const bothWays = (g: JaxArray, ...given: JaxArray[]): JaxArray[] =>
+    valueAndGradients(jax, (...[q, k, v]) => attend(q!, k!, v!), given, g);
+  return prepareOperation(
+    jax,
+    bothWays,
+    [upstream, ...operands].map(({ values, shape }) => np.array(values, { shape })),
+  );
 }
 
 interface AdamState {
@@ -211,16 +132,29 @@ interface AdamState {
   readonly squares: Tree;
 }
 
+/** Images have their channel last, and all rows of a text are one axis. */
+function shapeOfInputs(task: TrainingTask): readonly number[] {
+  switch (task.model) {
+    case 'mlp':
+      return [task.batch, task.inputs];
+    case 'cnn':
+      return [task.batch, task.size, task.size, 1];
+    case 'gpt':
+      return [task.batch * task.config.positions];
+  }
+}
+
 function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
   const { numpy: np, nn } = jax;
   const { rate, beta1, beta2, epsilon } = ADAM;
   const kept = 1 - rate * WEIGHT_DECAY[task.model];
-  const logitsOf = task.model === 'mlp' ? mlpLogits(jax) : gptLogits(jax, task.batch, task.config);
-  const classes = task.model === 'mlp' ? task.classes : task.config.vocabulary;
+  const logits = logitsOf(jax, task);
+  const classes = task.model === 'gpt' ? task.config.vocabulary : task.classes;
+  const xShape = shapeOfInputs(task);
+  const rows = task.model === 'gpt' ? task.batch * task.config.positions : task.batch;
 
   const lossOf = (parameters: Tree, x: JaxArray, y: JaxArray): JaxArray => {
-    const rows = task.model === 'mlp' ? task.batch : task.batch * task.config.positions;
-    const logs = nn.logSoftmax(logitsOf(parameters, x), -1); // (rows, classes)
+    const logs = nn.logSoftmax(logits(parameters, x), -1); // (rows, classes)
     for (const each of Object.values(parameters)) each.dispose();
     return np.sum(logs.mul(nn.oneHot(y, classes))).mul(-1 / rows);
   };
@@ -245,13 +179,12 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
     return [loss, next];
   });
 
-  const starting = startingParameters(task).map(asInputsFirst);
+  const starting = startingParameters(task).map((parameter) => asChannelsLast(parameter, task));
   const arrays = (valuesOf: (values: Float32Array) => Float32Array): Tree =>
     Object.fromEntries(starting.map(({ name, shape, values }) => [name, np.array(valuesOf(values), { shape })]));
   const zeros = (values: Float32Array): Float32Array => new Float32Array(values.length);
   let state: AdamState = { parameters: arrays((values) => values), means: arrays(zeros), squares: arrays(zeros) };
   const batches = trainingBatches(task);
-  const xShape = task.model === 'mlp' ? [task.batch, task.inputs] : [task.batch * task.config.positions];
   let count = 0;
   const losses: number[] = [];
   return {
@@ -261,7 +194,7 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
       const [loss, next] = step(
         state,
         np.array(x, { shape: xShape }),
-        np.array(y, { shape: [y.length] }),
+        np.array(y, { shape: [rows] }),
         correction(beta1),
         correction(beta2),
       );

@@ -1,7 +1,8 @@
 /** jax-js in Node, on its WebAssembly device. */
 import type { Contender } from '../contender.ts';
 import { loadPeer } from '../peers.ts';
-import { type Jax, jaxContender } from './jax-tasks.ts';
+import type { Jax } from './jax-interface.ts';
+import { jaxContender } from './jax-tasks.ts';
 
 export async function createJax(): Promise<Contender> {
   // The library asks the browser how many processors there are, which Node 20 cannot answer.

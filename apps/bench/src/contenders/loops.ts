@@ -1,10 +1,11 @@
 /** The contender that says what is right: plain loops, which anyone can check by reading. */
 import type { Contender, Prepared } from '../contender.ts';
-import { mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
+import { attentionInputs, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
+import { attentionBothWays } from '../loops/attention.ts';
 import { GRADIENTS, MAPS } from '../loops/maps.ts';
 import { multiply } from '../loops/matmul.ts';
 import { createStep } from '../loops/training.ts';
-import type { MapTask, MatmulTask, TrainingTask } from '../tasks.ts';
+import type { AttentionTask, MapTask, MatmulTask, TrainingTask } from '../tasks.ts';
 
 export function createLoops(): Contender {
   return {
@@ -14,6 +15,8 @@ export function createLoops(): Contender {
           return prepareMatmul(work);
         case 'map':
           return prepareMap(work);
+        case 'attention':
+          return prepareAttention(work);
         case 'training':
           return prepareTraining(work);
       }
@@ -51,6 +54,12 @@ function prepareMap(task: MapTask): Prepared {
   };
   const loop = (task.gradient ? GRADIENTS : MAPS)[task.map];
   return repeat(() => loop(given));
+}
+
+function prepareAttention(task: AttentionTask): Prepared {
+  const { operands, upstream } = attentionInputs(task);
+  const values = operands.map((operand) => operand.values);
+  return repeat(() => attentionBothWays(task, values, upstream.values));
 }
 
 function prepareTraining(task: TrainingTask): Prepared {

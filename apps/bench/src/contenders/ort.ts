@@ -35,7 +35,7 @@ export async function createOrt(): Promise<Contender> {
   return {
     async prepare(work) {
       if (work.kind === 'matmul') return prepareSession(ort, matmulGraph(work), matmulInputs(work));
-      if (work.kind === 'training' || work.gradient) return null;
+      if (work.kind !== 'map' || work.gradient) return null;
       const { operands } = mapInputs(work);
       const graph = mapGraph(
         work,

@@ -1,6 +1,7 @@
-/** The two networks in plain loops, put together from `layers.ts`: forward, backward and Adam. */
+/** The networks in plain loops, put together from `layers.ts` and `convolution.ts`: forward, backward and Adam. */
 import type { StartingParameter, TrainingBatch } from '../inputs.ts';
-import { type GPTConfig, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
+import { type CNNConfig, type GPTConfig, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
+import { convolution, maxPool } from './convolution.ts';
 import { adamStep, attention, crossEntropy, geluLayer, layerNorm, linear, lookup, relu, type Result, sum, Variable } from './layers.ts';
 
 /** Gradients by variable, and the loss. */
@@ -17,13 +18,24 @@ export function createStep(task: TrainingTask, parameters: readonly StartingPara
     if (found === undefined) throw new Error(`there is no parameter ${name}`);
     return found;
   };
-  const pass: Pass = task.model === 'mlp' ? mlpPass : gptPass(task.batch, task.config);
+  const pass = passOf(task);
   let steps = 0;
   return (batch) => {
     const loss = pass(variable, batch);
     adamStep(variables.values(), ++steps, WEIGHT_DECAY[task.model]);
     return loss;
   };
+}
+
+function passOf(task: TrainingTask): Pass {
+  switch (task.model) {
+    case 'mlp':
+      return mlpPass;
+    case 'cnn':
+      return cnnPass(task.batch, task);
+    case 'gpt':
+      return gptPass(task.batch, task.config);
+  }
 }
 
 const mlpPass: Pass = (variable, { x, y }) => {
@@ -50,6 +62,26 @@ const residual =
     const inner = sequence(x, ...layers);
     return { y: sum(x, inner.y), backward: (g) => sum(g, inner.backward(g)) };
   };
+
+function cnnPass(batch: number, { size, channels: [first] }: CNNConfig): Pass {
+  return (variable, { x, y }) => {
+    const convolve = (name: string, channels: number, side: number) => (h: Float32Array) =>
+      convolution(h, { batch, channels, size: side }, variable(`${name}.weight`), variable(`${name}.bias`));
+    const body = sequence(
+      x as Float32Array,
+      convolve('conv1', 1, size),
+      relu,
+      (h) => maxPool(h, size),
+      convolve('conv2', first, size / 2),
+      relu,
+      (h) => maxPool(h, size / 2),
+      (h) => linear(h, batch, variable('fc.weight'), variable('fc.bias')),
+    );
+    const { loss, gradient } = crossEntropy(body.y, y);
+    body.backward(gradient);
+    return loss;
+  };
+}
 
 function gptPass(batch: number, { positions, channels, layers, heads }: GPTConfig): Pass {
   const rows = batch * positions;

@@ -3,7 +3,7 @@
  * library that has not waited itself for the last of what it submitted is waited for, by its queue.
  */
 import type { Contender, Notes, Prepared } from '../contender.ts';
-import type { Task } from '../tasks.ts';
+import type { Work } from '../tasks.ts';
 import { median } from '../statistics.ts';
 import { watchBlocks } from './blocks.ts';
 import type { Counts, Instrument } from './instrument.ts';
@@ -20,7 +20,7 @@ export class Observed implements Contender {
     this.#instrument = instrument;
   }
 
-  async prepare(work: Task['work']): Promise<Prepared | null> {
+  async prepare(work: Work): Promise<Prepared | null> {
     const instrument = this.#instrument;
     const begin = instrument.counts;
     const prepared = await this.#contender.prepare(work);

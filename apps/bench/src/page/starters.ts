@@ -2,8 +2,10 @@
 import { createWebGPU } from '@firsthand/webgpu';
 import type { Contender, PageContender } from '../contender.ts';
 import { createFirsthand } from '../contenders/firsthand.ts';
-import { type Jax, jaxContender } from '../contenders/jax-tasks.ts';
-import { type Tf, tfjsContender } from '../contenders/tfjs-tasks.ts';
+import type { Jax } from '../contenders/jax-interface.ts';
+import { jaxContender } from '../contenders/jax-tasks.ts';
+import type { Tf } from '../contenders/tfjs-interface.ts';
+import { tfjsContender } from '../contenders/tfjs-tasks.ts';
 import { PEER_PATHS } from './peer-paths.ts';
 
 /** Its backend takes some commands down before it submits them. */

@@ -2,7 +2,7 @@
  * The kernels of matrix products, running sums, scattering and sorting. Each is one loop nest of a fixed form; what goes in and comes out of it is expressed as
  * elsewhere, so that a bias, an activation or a residual is the last step of a matrix product.
  */
-import { node as createNode, type Node, type NodeOf } from '@firsthand/graph';
+import { constant, type Node, type NodeOf } from '@firsthand/graph';
 import { rowMajorStrides } from '@firsthand/linalg';
 import { Body } from './body.ts';
 import { coalesce } from './coalesce.ts';
@@ -228,9 +228,10 @@ function lowerOwn(group: Group, _: readonly Node[], context: LoweringContext): r
     while (node.op === 'movement' && !context.owners.has(node)) node = node.inputs[0]!;
     return { operand: body.operand(node, 'read'), shape: operand.shape };
   });
-  const results = outputs.map(({ shape }, index) => {
+  const results = outputs.map(({ shape, dtype }, index) => {
     const member = group.members.find((each) => each.op === 'output' && each.attrs.index === index);
-    return { operand: body.operand(member ?? createNode('output', { index }, [called]), 'write'), shape };
+    // What nobody reads needs a place nevertheless.
+    return { operand: body.operand(member ?? constant(0, shape, dtype), 'write'), shape };
   });
   const kernel: OwnKernel = { kind: 'own', operands: body.operands, composite, attrs, inputs, outputs: results };
   return [{ kernel, operands: body.operandNodes, nodes: group.members }];

@@ -2,13 +2,13 @@
  * Composites replaced by what they mean: each call becomes the nodes of its body, and the calls inside those become theirs, until nothing is left but primitives
  * and matrix products, which have a kernel of their own. Chains may be of any length; the recursion is as deep as composites are nested.
  */
-import { describe, matmulComposite, type Composite, type Node, type NodeOf, postOrder, reapply, withGradient } from '@firsthand/graph';
+import { describe, matmulComposite, type Node, type NodeOf, postOrder, reapply, withGradient } from '@firsthand/graph';
 import { equalShapes, ShapeError } from '@firsthand/linalg';
 
 const NONE: readonly Node[] = [];
 
-/** Composites that a target computes by code of its own: their calls stay. */
-export type IsOwn = (composite: Composite) => boolean;
+/** Calls that a target computes by code of its own: they stay. */
+export type IsOwn = (call: NodeOf<'call'>) => boolean;
 
 /**
  * The same values without calls, but for `matmul` and what `isOwn` names.
@@ -35,7 +35,7 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: I
     const body = node.op === 'output' ? bodies.get(node.inputs[0]!) : undefined;
     if (node.op === 'output' && body !== undefined) {
       finished.set(node, body[node.attrs.index]!);
-    } else if (node.op === 'call' && node.attrs.composite !== matmulComposite && !isOwn(node.attrs.composite)) {
+    } else if (node.op === 'call' && node.attrs.composite !== matmulComposite && !isOwn(node)) {
       bodies.set(node, expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isOwn));
       finished.set(node, node);
     } else {

@@ -12,14 +12,13 @@ import type { Dense } from '../oracle/dense.ts';
 import {
   along,
   at,
-  broadcast,
   broadcastShape,
   dense,
   fold,
   indicesOf,
+  logSumExp,
   map,
   matmul,
-  permute,
   scalar,
   softmaxOf,
   sum,
@@ -28,72 +27,22 @@ import {
 } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
 import type { GetDevice } from '../get-device.ts';
+import { ATTENTION_COMPOSITES } from './attention-composites.ts';
+import { erase, float } from './composite-case.ts';
+import type { CompositeCase, CompositeExample, Operand } from './composite-case.ts';
+import { SPATIAL_COMPOSITES } from './spatial-composites.ts';
 
 /** The names that graph exports as `<name>Composite`: a new one has to have cases here. */
 type CompositeName = { [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never }[keyof typeof graph];
 
-interface Operand {
-  readonly value: Dense;
-  /** Floats are differentiated, in the dtype of the test. */
-  readonly dtype: 'float' | 'int32' | 'bool';
-}
-
-interface Example {
-  readonly attrs: Attrs;
-  readonly operands: readonly Operand[];
-}
-
-interface CompositeCase {
-  readonly composite: Composite;
-  readonly examples: readonly Example[];
-  readonly define: (attrs: Attrs, ...inputs: readonly Dense[]) => readonly Dense[];
-  /** The outputs that have a meaning outside of the composite, and are differentiated. */
-  readonly outputs: number;
-}
-
-const float = (shape: readonly number[], seed = 1, low = -2, high = 2): Operand => ({
-  value: samples(shape, low, high, seed),
-  dtype: 'float',
-});
 const labels = (shape: readonly number[], classes: number): Operand => ({ value: integers(shape, 0, classes), dtype: 'int32' });
-const mask = (shape: readonly number[]): Operand => ({
-  value: dense(shape, (index) => ((sum(index) + 1) % 3 === 0 ? 0 : 1)),
-  dtype: 'bool',
-});
-const erase = <A extends Attrs>(composite: Composite<A>): Composite => composite;
-
-const rowExamples: readonly Example[] = [
+const rowExamples: readonly CompositeExample[] = [
   { attrs: { axis: 0 }, operands: [float([4])] },
   { attrs: { axis: 1 }, operands: [float([2, 3])] },
   { attrs: { axis: 0 }, operands: [float([3, 2], 2)] },
   { attrs: { axis: 1 }, operands: [float([2, 3, 2], 3)] },
 ];
 const axisOf = ({ axis }: Attrs): number => axis as number;
-const logSumExp = (line: readonly number[]): number => {
-  const largest = Math.max(...line);
-  return Number.isFinite(largest) ? largest + Math.log(sum(line.map((value) => Math.exp(value - largest)))) : largest;
-};
-
-function attention({ causal, scale }: Attrs, q: Dense, k: Dense, v: Dense, given?: Dense): Dense {
-  const scores = map(
-    matmul(
-      q,
-      permute(
-        k,
-        k.shape.map((_, axis) => (axis < k.shape.length - 2 ? axis : 2 * k.shape.length - 3 - axis)),
-      ),
-    ),
-    (score) => score * (scale as number),
-  );
-  const [queries, keys] = scores.shape.slice(-2) as [number, number];
-  const masked = dense(scores.shape, (index) => {
-    const [query, key] = index.slice(-2) as [number, number];
-    const hidden =
-      (causal === true && key > query + keys - queries) || (given !== undefined && at(broadcast(given, scores.shape), index) === 0);
-    return hidden ? -Infinity : at(scores, index);
-  });
-  return matmul(along(masked, scores.shape.length - 1, softmaxOf), v);
-}
 
 function adamW({ beta1, beta2, epsilon, weightDecay }: Attrs, ...inputs: readonly Dense[]): readonly Dense[] {
   const [b1, b2] = [beta1 as number, beta2 as number];
@@ -106,7 +55,7 @@ function adamW({ beta1, beta2, epsilon, weightDecay }: Attrs, ...inputs: readonl
   return [zip(parameter, ratio, (p, r) => p - lr * (weightDecay as number) * p - lr * r), m, v, scalar(count)];
 }
 
-const adamWExample = (weightDecay: number, step: number): Example => ({
+const adamWExample = (weightDecay: number, step: number): CompositeExample => ({
   attrs: { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay },
   operands: [
     float([3]),
@@ -223,32 +172,21 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
       ),
     ],
   },
-  attention: {
-    composite: erase(graph.attentionComposite),
-    outputs: 1,
-    examples: [
-      { attrs: { causal: false, scale: 0.5 }, operands: [float([3, 2]), float([4, 2], 2), float([4, 3], 3)] },
-      { attrs: { causal: true, scale: 1 }, operands: [float([3, 2]), float([3, 2], 2), float([3, 2], 3)] },
-      { attrs: { causal: true, scale: 0.7 }, operands: [float([2, 2]), float([4, 2], 2), float([4, 1], 3)] },
-      { attrs: { causal: false, scale: 1 }, operands: [float([2, 2, 2]), float([3, 2], 2), float([1, 3, 2], 3), mask([2, 3])] },
-      // Queries 0 and 1 of 4 see no key at all.
-      { attrs: { causal: true, scale: 1 }, operands: [float([4, 2]), float([2, 2], 2), float([2, 2], 3)] },
-    ],
-    define: (attrs, q, k, v, given) => [attention(attrs, q, k, v, given)],
-  },
+  ...ATTENTION_COMPOSITES,
   adamW: { composite: erase(graph.adamWComposite), outputs: 3, examples: [adamWExample(0, 0), adamWExample(0.1, 4)], define: adamW },
+  ...SPATIAL_COMPOSITES,
 };
 
-function apply(composite: Composite, { attrs }: Example, inputs: readonly Tensor[]): Tensor[] {
+function apply(composite: Composite, { attrs }: CompositeExample, inputs: readonly Tensor[]): Tensor[] {
   return graph.call(composite, attrs, ...inputs.map((input) => input.read())).map((output) => new Tensor(output));
 }
 
-function tensorsOf(example: Example, dtype: DType): Tensor[] {
+function tensorsOf(example: CompositeExample, dtype: DType): Tensor[] {
   return example.operands.map(({ value, dtype: kind }) => toTensor(value, kind === 'float' ? dtype : kind));
 }
 
 /** A function of the float operands alone: Σ over outputs of weights·output. */
-function asFunction(composite: Composite, example: Example, outputs: number): (...floats: Tensor[]) => Tensor {
+function asFunction(composite: Composite, example: CompositeExample, outputs: number): (...floats: Tensor[]) => Tensor {
   return (...floats) => {
     let next = 0;
     const inputs = example.operands.map(({ value, dtype }) =>
@@ -262,7 +200,7 @@ function asFunction(composite: Composite, example: Example, outputs: number): (.
   };
 }
 
-const floatsOf = (example: Example): Dense[] => example.operands.flatMap(({ value, dtype }) => (dtype === 'float' ? [value] : []));
+const floatsOf = (example: CompositeExample): Dense[] => example.operands.flatMap(({ value, dtype }) => (dtype === 'float' ? [value] : []));
 
 export function describeCall(device: GetDevice): void {
   describe.each(Object.keys(COMPOSITE_CASES) as CompositeName[])('%s', (name) => {

@@ -13,6 +13,7 @@ import type { GetDevice } from '../get-device.ts';
 import { cube, elementwise, example, matrix } from './method-example.ts';
 import type { Example } from './method-example.ts';
 import { MOVING_METHODS } from './moving-methods.ts';
+import { SPATIAL_METHODS } from './spatial-methods.ts';
 
 type GivesTensor<T> = T extends (...args: never[]) => infer R ? (R extends Tensor ? true : false) : false;
 /** Elsewhere: primitives, indexing, and what belongs to variables (semantics). */
@@ -112,6 +113,7 @@ const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
     ),
   ],
   ...MOVING_METHODS,
+  ...SPATIAL_METHODS,
   mean: [
     example(
       '',

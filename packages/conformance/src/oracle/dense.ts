@@ -139,3 +139,9 @@ export function softmaxOf(line: readonly number[]): number[] {
   const powers = line.map((value) => Math.exp(value - shift));
   return powers.map((power) => power / sum(powers));
 }
+
+/** log Σ eˣ of a line. */
+export function logSumExp(line: readonly number[]): number {
+  const largest = Math.max(...line);
+  return Number.isFinite(largest) ? largest + Math.log(sum(line.map((value) => Math.exp(value - largest)))) : largest;
+}

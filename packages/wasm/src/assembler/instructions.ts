@@ -212,6 +212,7 @@ export const MEMORY = {
   'i64.load': 0x29,
   'f32.load': 0x2a,
   'f64.load': 0x2b,
+  'i32.store': 0x36,
   'i64.store': 0x37,
 } as const;
 

@@ -60,8 +60,9 @@ export function costOfTree(scalar: Scalar): number {
 /** Lanes of a register: of float32, which most kernels compute with. */
 const LANES = 4;
 
-/** What a whole kernel costs. */
+/** What a whole kernel costs; composites are only kept where there is much to do. */
 export function workOf(kernel: Kernel): number {
+  if (kernel.kind === 'own') return Infinity;
   return bodiesOf(kernel).reduce((sum, { extents, values, folds, targets }) => {
     return sum + (sizeOf(extents) / LANES) * (costOfAll(values) + folds + targets.length);
   }, 0);

@@ -1,8 +1,11 @@
 /**
  * From kernels to functions: for each kind of kernel who emits it, how much working memory it needs, and which functions it imports.
  */
-import { bodiesOf, scalarsIn, type Kernel, type KernelKind } from '@firsthand/compiler';
-import type { Code, Local } from '../assembler/code.ts';
+import { bodiesOf, scalarsIn, type Kernel, type KernelKind, type OwnKernel } from '@firsthand/compiler';
+import type { Callee, Code, Local } from '../assembler/code.ts';
+import type { Signature } from '../assembler/module.ts';
+import { divideStream, emitStream } from '../attention/attention.ts';
+import { kernelsOf, planStream, type StreamPlan } from '../attention/stream-plan.ts';
 import { contractScratch, divideContract, emitContract } from '../contract/contract.ts';
 import type { Tile } from '../contract/tile.ts';
 import { importsOf, type Tools } from '../scalar/functions.ts';
@@ -19,6 +22,8 @@ type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 export interface KernelTools extends Tools {
   /** The register tile of matrix products that is fastest here. */
   readonly tile: Tile;
+  /** The function of a kernel that another is made of. */
+  readonly define: (kernel: Kernel) => Callee;
 }
 
 interface Emitter<K extends KernelKind> {
@@ -41,13 +46,16 @@ const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
   scatter: { scratch: none, divide: divideScatter, emit: emitScatter },
   sort: { scratch: sortScratch, divide: divideSort, emit: emitSort },
   own: {
-    scratch: none,
-    divide: () => null,
-    emit: (_, { composite }) => {
-      throw new Error(`${composite.name}: this target has no code of its own for composites`);
-    },
+    scratch: (kernel) => streamPlanOf(kernel).scratch.bytes,
+    divide: (kernel) => divideStream(streamPlanOf(kernel)),
+    emit: (code, kernel, params, { define }, part) => emitStream(code, kernel, streamPlanOf(kernel), params, define, part),
   },
 };
+
+/** The only composites that this target has code of its own for are streams. */
+function streamPlanOf(kernel: OwnKernel): StreamPlan {
+  return planStream(kernel, scratchOf);
+}
 
 /** Bytes of working memory that a kernel needs while it runs. */
 export function scratchOf(kernel: Kernel): number {
@@ -69,7 +77,13 @@ export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[],
   (EMITTERS[kernel.kind] as Emitter<KernelKind>).emit(code, kernel, params.slice(0, own), tools, part);
 }
 
+/** The parameters of a kernel with so many operands: an address for each, one for its scratch memory, and the bounds of its part, if it is divided. */
+export function kernelSignature(operands: number, isDivided: boolean): Signature {
+  return { params: new Array<'i32'>(operands + (isDivided ? 3 : 1)).fill('i32'), results: [] };
+}
+
 /** The functions that a kernel's module must import. */
 export function functionsOf(kernel: Kernel): ReadonlySet<Float64Import> {
+  if (kernel.kind === 'own') return new Set(kernelsOf(streamPlanOf(kernel)).flatMap((each) => [...functionsOf(each)]));
   return new Set(scalarsIn(bodiesOf(kernel).flatMap(({ values }) => values)).flatMap(importsOf));
 }

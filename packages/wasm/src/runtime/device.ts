@@ -1,9 +1,11 @@
 /** The device itself: programs compiled by `@firsthand/compiler` and assembled here, storages on the host and in linear memory, runs that are over when `run` returns. */
 import { compileProgram, type Target } from '@firsthand/compiler';
-import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
+import type { Device, DType, Program, Storage, TypedArray } from '@firsthand/graph';
 import { WasmExecutable } from './executable.ts';
+import { isStream } from '../attention/stream.ts';
 import { scratchOf } from '../kernels/kernel-code.ts';
 import type { Session } from './session.ts';
+import type { WasmStorage } from './storage.ts';
 
 /** A device over a session. */
 export class WasmDevice implements Device {
@@ -14,17 +16,17 @@ export class WasmDevice implements Device {
   constructor(session: Session) {
     const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
-    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true };
+    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true, isOwn: isStream };
   }
 
   supports(): boolean {
     return true;
   }
-  prepare(program: Program): Executable {
+  prepare(program: Program): WasmExecutable {
     this.#session.requireOpen();
     return new WasmExecutable(compileProgram(program, this.#target), this.#session);
   }
-  upload(data: TypedArray, dtype: DType): Storage {
+  upload(data: TypedArray, dtype: DType): WasmStorage {
     return this.#session.parts.storages.upload(data, dtype);
   }
   readSync(storage: Storage): TypedArray {

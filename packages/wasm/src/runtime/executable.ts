@@ -32,6 +32,15 @@ type Input = WasmStorage | HostValue | null;
 /** What an output is made of: a block, the argument that it overwrites, or null for elements in the working region. */
 type Target = Block | WasmStorage | null;
 
+/** A run that has begun. */
+export interface Run {
+  readonly targets: readonly Target[];
+  /** Where its working region is. */
+  readonly base: number;
+  /** Bytes of arguments in there. */
+  readonly copied: number;
+}
+
 /** Workers forget the plans that nobody can run any more. */
 const unused = /* @__PURE__ */ new FinalizationRegistry<() => void>((forget) => forget());
 
@@ -59,26 +68,69 @@ export class WasmExecutable implements Executable {
   }
 
   run(args: readonly Arg[]): Completion {
-    const { storages, code } = this.#session.parts;
+    const run = this.begin(args);
+    try {
+      void this.compute(run);
+    } catch (cause) {
+      throw this.abandon(run.targets, cause);
+    }
+    return { outputs: this.finish(run), done: null };
+  }
+
+  // ---- the steps of a run, for a device that does something else meanwhile
+
+  /** What a run of these arguments will give: for each output the argument that it overwrites, or its dtype and length. @throws DeviceError unless they fit */
+  promise(args: readonly Arg[]): readonly (Storage | ArraySpec)[] {
+    const once = new Set<Arg>();
+    const repeated = new Set<Arg>();
+    this.#layout.arguments.forEach((spec, index) => {
+      if (spec === null) return;
+      const arg = requireFit(spec, args[index], index);
+      (once.has(arg) ? repeated : once).add(arg);
+    });
+    return this.#plan.outputs.map((spec) => {
+      const arg = spec.into === null ? null : args[spec.into]!;
+      return arg !== null && isStorage(arg) && !repeated.has(arg) ? arg : spec;
+    });
+  }
+
+  /** Checks the arguments, finds room for everything, and fills the working region. @throws DeviceError, with nothing changed */
+  begin(args: readonly Arg[]): Run {
+    const { storages } = this.#session.parts;
     storages.run++;
     const inputs = this.#layout.arguments.map((spec, index) => (spec === null ? null : accept(storages, spec, args[index], index)));
     const targets: Target[] = [];
-    let [base, copied] = [0, 0];
     try {
       this.#makeRoom(storages, inputs, targets);
-      copied = this.#bytesToCopy(inputs);
-      base = storages.reserve(this.#layout.bytes + copied);
+      const copied = this.#bytesToCopy(inputs);
+      const base = storages.reserve(this.#layout.bytes + copied);
       this.#fill(storages, inputs, targets, base);
-      code.get(this)!(base);
+      return { targets, base, copied };
     } catch (cause) {
-      for (const target of targets) if (target !== null && !isOwn(target)) storages.memory.free(target);
-      if (cause instanceof DeviceError) throw cause;
-      throw new DeviceError(`wasm: a run has failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      throw this.abandon(targets, cause);
     }
+  }
+
+  /** Runs the code: null if it has run, else a promise of that. */
+  compute({ base }: Run): Promise<void> | null {
+    return this.#session.parts.code.get(this)!(base);
+  }
+
+  /** Makes storages of what the code has written. */
+  finish({ targets, base, copied }: Run): readonly WasmStorage[] {
+    const { storages } = this.#session.parts;
     const outputs = targets.map((target, output) => this.#output(storages, target, output, base));
     storages.measure(this.#plan.arenaBytes);
     if (copied > LARGE_BYTES) storages.giveBack();
-    return { outputs, done: null };
+    return outputs;
+  }
+
+  /** Frees what a run that has failed was given. @returns why it has, as a typed error */
+  abandon(targets: readonly Target[], cause: unknown): DeviceError {
+    const { storages } = this.#session.parts;
+    for (const target of targets) if (target !== null && !isOwn(target)) storages.memory.free(target);
+    if (cause instanceof DeviceError) return cause;
+    return new DeviceError(`wasm: a run has failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 
   report(): PlanReport {
@@ -133,7 +185,7 @@ export class WasmExecutable implements Executable {
     });
   }
 
-  #output(storages: Storages, target: Target, output: number, base: number): Storage {
+  #output(storages: Storages, target: Target, output: number, base: number): WasmStorage {
     if (isOwn(target)) return target;
     const spec = this.#plan.outputs[output]!;
     if (target !== null) return storages.place(target, spec.dtype, spec.length);
@@ -142,14 +194,8 @@ export class WasmExecutable implements Executable {
 }
 
 /** What a run reads for an argument. @throws DeviceError unless it is what the plan was compiled for */
-function accept(storages: Storages, { dtype, length }: ArraySpec, arg: Arg | undefined, index: number): WasmStorage | HostValue {
-  if (arg === undefined) throw new DeviceError(`wasm: argument ${index} of a run is missing`);
-  const given = isStorage(arg) ? storages.own(arg) : arg;
-  const found = typeof given === 'number' ? 1 : given.length;
-  if (found !== length || (isOwn(given) && given.dtype !== dtype)) {
-    const type = isOwn(given) ? `${given.dtype} ` : '';
-    throw new DeviceError(`wasm: argument ${index} of a run is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
-  }
+function accept(storages: Storages, spec: ArraySpec, arg: Arg | undefined, index: number): WasmStorage | HostValue {
+  const given = requireFit(spec, arg !== undefined && isStorage(arg) ? storages.own(arg) : arg, index);
   if (isOwn(given)) {
     given.repeated = given.lease.lastRun === storages.run;
     given.lease.lastRun = storages.run;
@@ -158,7 +204,19 @@ function accept(storages: Storages, { dtype, length }: ArraySpec, arg: Arg | und
   return given;
 }
 
-function isStorage(arg: Arg): arg is Storage {
+/** @throws DeviceError unless an argument is what the plan was compiled for */
+function requireFit<T extends Arg>({ dtype, length }: ArraySpec, arg: T | undefined, index: number): T {
+  if (arg === undefined) throw new DeviceError(`wasm: argument ${index} of a run is missing`);
+  const found = typeof arg === 'number' ? 1 : arg.length;
+  if (found !== length || (isStorage(arg) && arg.dtype !== dtype)) {
+    const type = isStorage(arg) ? `${arg.dtype} ` : '';
+    throw new DeviceError(`wasm: argument ${index} of a run is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
+  }
+  return arg;
+}
+
+/** Whether an argument is an array of a device, and not a value of the host. */
+export function isStorage(arg: Arg): arg is Storage {
   return typeof arg === 'object' && 'bytes' in arg;
 }
 

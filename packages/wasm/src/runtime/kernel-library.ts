@@ -2,18 +2,17 @@
  * The kernels that a device has compiled, found by their text. A kernel names no buffers, so plans share it: what a training step and an evaluation have in common is
  * compiled, and warmed up by the engine, once. New kernels of a plan are one module, or several where that would be too large.
  */
-import { printKernel, type PlannedKernel } from '@firsthand/compiler';
+import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
 import type { Callee } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES } from './compile-module.ts';
 import type { Features } from '../features.ts';
-import { divisionOf, emitKernel, functionsOf } from '../kernels/kernel-code.ts';
+import { divisionOf, emitKernel, functionsOf, kernelSignature, type KernelTools } from '../kernels/kernel-code.ts';
 import type { Division } from '../threads/division.ts';
 import { workOf } from '../kernels/cost.ts';
 import type { Tile } from '../contract/tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
 import type { LinearMemory } from './memory.ts';
-import { kernelSignature } from './run-module.ts';
 
 /** Kernels that are kept for plans to come; plans that are in use keep their own. */
 const CAPACITY = 4096;
@@ -84,7 +83,9 @@ export class KernelLibrary {
 
   #compile(entries: readonly Entry[]): void {
     const { features, tile, divideFrom, moduleBytes } = this.#options;
-    const divisions = entries.map(([, { kernel }]) => (workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile)));
+    const divisions = entries.map(([, { kernel }]) =>
+      divideFrom === Infinity || workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile),
+    );
     // Exports need distinct names; profilers show them.
     const names = entries.map(([, { name }], index) => `${name} #${this.#compiled + index + 1}`);
     const module = new Module(this.#memory.declaration);
@@ -92,7 +93,18 @@ export class KernelLibrary {
     for (const name of new Set(entries.flatMap(([, { kernel }]) => [...functionsOf(kernel)]))) {
       functions.set(name, module.importFunction(name, { params: new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64'), results: ['f64'] }));
     }
-    const tools = { features, functions, tile };
+    const inner = new Map<string, Callee>();
+    const define = (kernel: Kernel): Callee => {
+      const text = printKernel(kernel);
+      const defined =
+        inner.get(text) ??
+        module.function(`${kernel.kind} of ${names[0]!}`, kernelSignature(kernel.operands.length, false), (code, params) =>
+          emitKernel(code, kernel, params, tools, null),
+        );
+      inner.set(text, defined);
+      return defined;
+    };
+    const tools: KernelTools = { features, functions, tile, define };
     entries.forEach(([, { kernel }], index) => {
       const division = divisions[index]!;
       const signature = kernelSignature(kernel.operands.length, division !== null);

@@ -6,8 +6,9 @@
 import type { Place, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
+import { kernelSignature } from '../kernels/kernel-code.ts';
 import { waitsOf } from '../threads/stages.ts';
-import type { RunFunction, Team } from '../threads/team.ts';
+import type { RunFunction, Threads } from '../threads/threads.ts';
 import { instantiate } from './compile-module.ts';
 import type { KernelFunction } from './kernel-library.ts';
 import type { Layout } from './layout.ts';
@@ -22,18 +23,13 @@ const BEGINS = -1;
 /** Is told by the first thread that a kernel is done, by its number in the plan; −1 says that the next one begins. */
 export type Stamp = (kernel: number) => void;
 
-/** Runs a plan whose working region is at an address. */
-export type Runner = (base: number) => void;
-
-/** The parameters of a kernel with so many operands: an address for each, one for its scratch memory, and the bounds of its part, if it is divided. */
-export function kernelSignature(operands: number, isDivided: boolean): Signature {
-  return { params: new Array<'i32'>(operands + (isDivided ? 3 : 1)).fill('i32'), results: [] };
-}
+/** Runs a plan whose working region is at an address. Null if it has run, else a promise of that. */
+export type Runner = (base: number) => Promise<void> | null;
 
 /**
  * Assembles and compiles the code of a plan.
  * @param kernels the plan's kernels in order, compiled; equal ones may be one function
- * @param team runs plans in which there is a kernel to divide; null for a device of one thread
+ * @param team runs plans in which there is a kernel to divide, or all; null for a device of one thread
  * @param stamp if kernels are timed: all threads wait for each other before and after each kernel then, so that its time is its own; else null
  * @throws DeviceError if the engine refuses
  */
@@ -42,10 +38,11 @@ export function assembleRun(
   layout: Layout,
   kernels: readonly KernelFunction[],
   memory: LinearMemory,
-  team: Team | null,
+  team: Threads | null,
   stamp: Stamp | null,
 ): { readonly run: Runner; readonly forget: (() => void) | null } {
-  const shared = kernels.some(({ division }) => division !== null) ? team : null;
+  const isDivided = kernels.some(({ division }) => division !== null);
+  const shared = isDivided || team?.runsAll === true ? team : null;
   const module = new Module(memory.declaration);
   const env: WebAssembly.ModuleImports = { memory: memory.memory };
   const callees = new Map<string, Callee>();
@@ -124,8 +121,14 @@ export function assembleRun(
   module.function('run', RUN, callParts, { exported: true });
   const compiled = instantiate(module.toBytes(), env);
   const run = compiled.exports['run'] as RunFunction;
-  if (shared === null) return { run: (base) => run(base, 0, 1), forget: null };
-  const number = shared.add([...new Set(kernels.map((kernel) => kernel.module))], compiled.module);
+  if (shared === null) {
+    const alone: Runner = (base) => {
+      run(base, 0, 1);
+      return null;
+    };
+    return { run: alone, forget: null };
+  }
+  const number = shared.add([...new Set(kernels.map((kernel) => kernel.module))], compiled.module, isDivided);
   return { run: (base) => shared.run(number, run, base), forget: () => shared.forget(number) };
 }
 

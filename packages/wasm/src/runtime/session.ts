@@ -2,9 +2,9 @@
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';
-import type { Team } from '../threads/team.ts';
 import type { Runner } from './run-module.ts';
 import type { Storages } from './storages.ts';
+import type { Threads } from '../threads/threads.ts';
 
 /** The parts of an open device. */
 export interface Parts {
@@ -13,7 +13,7 @@ export interface Parts {
   /** The code of each executable. */
   readonly code: WeakMap<object, Runner>;
   /** The device's threads; null where it has but the one that runs programs. */
-  readonly team: Team | null;
+  readonly team: Threads | null;
   /** What kernels that are timed are put beside; null where none are timed. */
   readonly roofline: Roofline | null;
 }

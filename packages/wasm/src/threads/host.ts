@@ -30,14 +30,18 @@ function node(): Required<NodeProcess> | null {
 
 /** How many threads there should be: one for each core, and no more than one where memory cannot be shared. */
 export function idealThreads(): number {
-  if (typeof SharedArrayBuffer === 'undefined') return 1;
+  if (!mayShare()) return 1;
   const cores = node()?.getBuiltinModule('node:os').availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   return Math.max(1, Math.min(cores, MOST));
 }
 
-/** Whether this thread may wait for another: the main thread of a page may not. */
+/** Whether memory can be shared: in a page, only if it is cross-origin isolated. */
+export function mayShare(): boolean {
+  return typeof SharedArrayBuffer !== 'undefined';
+}
+
+/** Whether this thread, which may share memory, may wait for another: the main thread of a page may not. */
 export function mayWait(): boolean {
-  if (typeof SharedArrayBuffer === 'undefined') return false;
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0);
     return true;
@@ -50,20 +54,30 @@ export function mayWait(): boolean {
  * Starts a worker that holds no process.
  * @param source a classic script
  * @param onFailure is called once it has ended for whatever reason but `terminate`
+ * @param onMessage is called with what it says until then
  * @throws DeviceError if the page's policy forbids it
  */
-export function startWorker(source: string, onFailure: (reason: string) => void): WorkerThread {
+export function startWorker(
+  source: string,
+  onFailure: (reason: string) => void,
+  onMessage: (message: unknown) => void = () => {},
+): WorkerThread {
   let isWanted = true;
   const fail = (reason: string): void => {
     if (isWanted) onFailure(reason);
+  };
+  const hear = (message: unknown): void => {
+    if (isWanted) onMessage(message);
   };
   const modules = node();
   if (modules !== null) {
     const { Worker: Thread } = modules.getBuiltinModule('node:worker_threads');
     const worker = new Thread(source, { eval: true });
-    worker.unref();
+    worker.on('message', hear);
     worker.on('error', (error) => fail(String(error)));
     worker.on('exit', (code) => fail(`it has ended with code ${String(code)}`));
+    // Last, since who listens for messages holds the process.
+    worker.unref();
     return {
       postMessage: (message) => worker.postMessage(message),
       terminate: () => {
@@ -75,6 +89,7 @@ export function startWorker(source: string, onFailure: (reason: string) => void)
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   try {
     const worker = new Worker(url);
+    worker.addEventListener('message', ({ data }) => hear(data));
     worker.addEventListener('error', ({ message }) =>
       fail(message || 'the page forbids it: its Content-Security-Policy must allow worker-src blob:'),
     );

@@ -2,20 +2,18 @@
  * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started with the first plan that has work for them; until they have taken it,
  * the first thread runs it alone, with the same bits, so nobody ever waits for a worker to come up.
  */
-import { DeviceError } from '@firsthand/graph';
 import { instantiate } from '../runtime/compile-module.ts';
 import type { LinearMemory } from '../runtime/memory.ts';
 import { controlModule, WORDS, type Control } from './control.ts';
+import { Pace } from './pace.ts';
 import { startWorker, type WorkerThread } from './host.ts';
+import { crash, type RunFunction, type Threads } from './threads.ts';
 import { workerSource, type Message } from './worker.ts';
 
-/** Code of a plan: the base of the working region, the number of the thread, and how many there are. */
-export type RunFunction = (base: number, thread: number, threads: number) => void;
-
-/** Threads over one memory. */
-export class Team {
-  /** Threads, the first one included. */
+/** Threads over one memory, of which the one that creates it is the first. */
+export class Team implements Threads {
   readonly threads: number;
+  readonly runsAll = false;
   readonly #memory: LinearMemory;
   readonly #waits: boolean;
   readonly #module: WebAssembly.Module;
@@ -24,6 +22,7 @@ export class Team {
   #workers: readonly WorkerThread[] = [];
   #sent = 0;
   #plans = 0;
+  readonly #paces = new Map<number, Pace>();
   #failure: string | null = null;
 
   /**
@@ -40,7 +39,6 @@ export class Team {
     this.#words = new Int32Array(memory.memory.buffer);
   }
 
-  /** What plans import to wait for each other. */
   get barrier(): (threads: number) => void {
     return this.#control.barrier;
   }
@@ -50,21 +48,30 @@ export class Team {
     return this.#workers.length > 0 && this.#workers.every((_, index) => this.#load(WORDS.taken + 64 * (index + 1)) === this.#sent);
   }
 
-  /** Gives a plan to the workers. @returns its number */
+  /** Starts the workers; resolves when they are up. @throws DeviceError (by rejecting) if one cannot be started */
+  async start(): Promise<void> {
+    this.#start();
+    while (!this.isReady) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      this.#requireHealth();
+    }
+  }
+
   add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module): number {
     if (this.#workers.length === 0) this.#start();
     const plan = this.#plans++;
-    this.#send(() => ({ action: 'plan', plan, kernels, run }));
+    this.#paces.set(plan, new Pace());
+    this.#send(() => ({ action: 'plan', plan, kernels, run, threads: this.threads }));
     return plan;
   }
 
-  /** The workers need a plan no longer. */
   forget(plan: number): void {
+    this.#paces.delete(plan);
     if (this.#workers.length > 0) this.#send(() => ({ action: 'forget', plan }));
   }
 
   /** Runs a plan, and returns when it has run. @throws DeviceError if a worker has crashed */
-  run(plan: number, run: RunFunction, base: number): void {
+  run(plan: number, run: RunFunction, base: number): null {
     this.#requireHealth();
     while (this.#waits && !this.isReady) {
       Atomics.wait(this.#words, WORDS.failed / 4, 0, 1);
@@ -72,8 +79,20 @@ export class Team {
     }
     if (!this.isReady) {
       run(base, 0, 1);
-      return;
+      return null;
     }
+    if (this.#waits) {
+      this.#runTogether(plan, run, base);
+      return null;
+    }
+    this.#paces.get(plan)!.run(
+      () => this.#runTogether(plan, run, base),
+      () => run(base, 0, 1),
+    );
+    return null;
+  }
+
+  #runTogether(plan: number, run: RunFunction, base: number): void {
     this.#control.start(plan, base);
     try {
       run(base, 0, this.threads);
@@ -84,7 +103,6 @@ export class Team {
     }
   }
 
-  /** Ends the workers. */
   stop(): void {
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
@@ -98,7 +116,7 @@ export class Team {
     };
     this.#workers = Array.from({ length: this.threads - 1 }, () => startWorker(source, fail));
     const { memory } = this.#memory;
-    this.#send((thread) => ({ action: 'begin', memory, control: this.#module, thread, threads: this.threads }));
+    this.#send((thread) => ({ action: 'begin', memory, control: this.#module, thread, isAsleep: true }));
   }
 
   /** The job that says so comes before the messages: so none is taken for a later one. */
@@ -121,6 +139,6 @@ export class Team {
   #requireHealth(cause?: unknown): void {
     if (this.#failure === null && this.#load(WORDS.failed) === 0) return;
     this.#failure ??= this.#reason();
-    throw new DeviceError(`wasm: a worker thread has crashed (${this.#failure}); create another device with createWasm()`, { cause });
+    throw crash(this.#failure, cause);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What a worker runs, as text, since the package has no file beside its JavaScript. A worker takes messages in its event loop until it has all, then it waits for jobs inside
- * WebAssembly, and comes back when a job says that there are messages.
+ * WebAssembly, and comes back when a job says that there are messages. On a page, jobs are messages as well.
  */
 import { scalarImports } from '../math/float64.ts';
 import { WORDS } from './control.ts';
@@ -12,34 +12,55 @@ export type Message =
       readonly memory: WebAssembly.Memory;
       readonly control: WebAssembly.Module;
       readonly thread: number;
+      /** Whether it waits for jobs inside WebAssembly, and so hears of messages only when a job says so. */
+      readonly isAsleep: boolean;
+    }
+  /** A plan: the modules of its kernels, the one that calls them, and how many threads run it. */
+  | {
+      readonly action: 'plan';
+      readonly plan: number;
+      readonly kernels: readonly WebAssembly.Module[];
+      readonly run: WebAssembly.Module;
       readonly threads: number;
     }
-  /** A plan: the modules of its kernels, and the one that calls them. */
-  | { readonly action: 'plan'; readonly plan: number; readonly kernels: readonly WebAssembly.Module[]; readonly run: WebAssembly.Module }
+  /** Runs a plan whose working region is at `base`. */
+  | { readonly action: 'run'; readonly plan: number; readonly base: number }
   | { readonly action: 'forget'; readonly plan: number };
 
-/** The source of a worker: a classic script that runs in browsers and in Node. */
+/** What a worker that is not asleep says: that the job is over, or why it has crashed. */
+export interface Answer {
+  readonly failure: string | null;
+}
+
+/** The source of a worker: a script that runs in browsers and in Node, there as a module too. */
 export function workerSource(): string {
   const imports = Object.entries(scalarImports()).map(([name, value]) => `${name}: ${sourceOf(name, value)}`);
   return `'use strict';
 const env = { ${imports.join(', ')}, stamp() {} };
 const plans = new Map();
-let words, control, thread, threads;
+const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+const port = node === undefined ? globalThis : node.parentPort;
+let words, control, thread, isAsleep;
 let seen = 0;
 let taken = 0;
 
 const instantiate = (module, env) => new WebAssembly.Instance(module, { env }).exports;
 const actions = {
   begin(message) {
-    ({ thread, threads } = message);
+    ({ thread, isAsleep } = message);
     env.memory = message.memory;
     words = new Int32Array(message.memory.buffer);
     control = instantiate(message.control, env);
     env.barrier = control.barrier;
   },
-  plan({ plan, kernels, run }) {
+  plan({ plan, kernels, run, threads }) {
     const own = Object.assign({}, env, ...kernels.map((module) => instantiate(module, env)));
-    plans.set(plan, instantiate(run, own).run);
+    plans.set(plan, { run: instantiate(run, own).run, threads });
+  },
+  run({ plan, base }) {
+    const { run, threads } = plans.get(plan);
+    if (thread < threads) run(base, thread, threads);
+    if (thread === 0 && !isAsleep) port.postMessage({ failure: null });
   },
   forget({ plan }) {
     plans.delete(plan);
@@ -50,24 +71,28 @@ const load = (address) => Atomics.load(words, address / 4);
 function receive(message) {
   try {
     actions[message.action](message);
+    if (!isAsleep) return;
     seen = load(${WORDS.job});
     Atomics.store(words, (${WORDS.taken} + 64 * thread) / 4, ++taken);
     while (taken === load(${WORDS.sent})) {
       seen = control.next(seen);
       const plan = load(${WORDS.plan});
-      if (plan >= 0) plans.get(plan)(load(${WORDS.base}), thread, threads);
+      if (plan >= 0) actions.run({ plan, base: load(${WORDS.base}) });
     }
   } catch (error) {
-    const reason = String(error).slice(0, 1000);
     if (control === undefined) throw error;
+    // What fails after another has crashed fails because of that.
+    if (load(${WORDS.failed}) !== 0) return;
+    const reason = String(error).slice(0, 1000);
     Array.from(reason, (character, index) => Atomics.store(words, ${WORDS.reason} / 4 + 1 + index, character.codePointAt(0)));
     Atomics.store(words, ${WORDS.reason} / 4, reason.length);
     control.fail();
+    if (!isAsleep) port.postMessage({ failure: reason });
   }
 }
 
-if (typeof require === 'function') require('node:worker_threads').parentPort.on('message', receive);
-else onmessage = ({ data }) => receive(data);
+if (node === undefined) port.onmessage = ({ data }) => receive(data);
+else port.on('message', receive);
 `;
 }
 

@@ -5,9 +5,8 @@ import { expect } from 'vitest';
 import type { Callee } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
 import { TILES } from '../../src/contract/tiles.ts';
-import { divisionOf, emitKernel, functionsOf, scratchOf } from '../../src/kernels/kernel-code.ts';
+import { divisionOf, emitKernel, functionsOf, kernelSignature, scratchOf } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
-import { kernelSignature } from '../../src/runtime/run-module.ts';
 import type { Division } from '../../src/threads/division.ts';
 import { expectSameByParts } from './parts.ts';
 
@@ -32,7 +31,10 @@ function compileKernel(kernel: Kernel): CompiledKernel {
     }),
   );
   const tile = TILES[0]!;
-  const tools = { features: { relaxedSimd: false }, functions, tile };
+  const define = (): Callee => {
+    throw new Error('only composites are made of other kernels');
+  };
+  const tools = { features: { relaxedSimd: false }, functions, tile, define };
   const emit = (name: string, division: Division | null): void => {
     const signature = kernelSignature(kernel.operands.length, division !== null);
     module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });

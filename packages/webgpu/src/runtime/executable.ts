@@ -204,6 +204,8 @@ export class WebGPUExecutable implements Executable {
     });
     gpu.queue.submit([encoder.finish()]);
     const finished = gpu.queue.onSubmittedWorkDone();
+    // Where what comes before its turn fails, the device has been lost, and nobody waits for this any more.
+    finished.catch(() => {});
     if (isNew) {
       const error = await gpu.popErrorScope();
       if (error !== null)

@@ -1,4 +1,4 @@
-/** Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress. */
+/** Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress; those that were used last are kept. */
 import { DeviceError } from '@firsthand/graph';
 import { messageOf } from '../message.ts';
 import type { Shader } from '../shader.ts';
@@ -16,12 +16,16 @@ export interface PipelineEntry {
   ready: Promise<void>;
 }
 
+/** Texts that are kept for programs to come; programs that are in use keep their own. A driver may take a few mappings of memory for each. */
+const CAPACITY = 1024;
+
 /** The pipelines of a device. */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #progress: (progress: Progress) => void;
   readonly #entries = new Map<string, PipelineEntry>();
   readonly #shaders = new Map<string, readonly Shader[]>();
+  #asked = 0;
   #ready = 0;
 
   constructor(device: GPUDevice, progress: (progress: Progress) => void) {
@@ -31,10 +35,8 @@ export class Pipelines {
 
   /** The shaders of a kernel, written once for all kernels with the same text. */
   shadersOf(text: string, write: () => readonly Shader[]): readonly Shader[] {
-    const known = this.#shaders.get(text);
-    if (known !== undefined) return known;
-    const shaders = write();
-    this.#shaders.set(text, shaders);
+    const shaders = this.#shaders.get(text) ?? write();
+    use(this.#shaders, text, shaders);
     return shaders;
   }
 
@@ -45,10 +47,14 @@ export class Pipelines {
    */
   require(wgsl: string, title: string, describe: () => string): PipelineEntry {
     const known = this.#entries.get(wgsl);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      use(this.#entries, wgsl, known);
+      return known;
+    }
     const entry: PipelineEntry = { pipeline: null, layout: null, ready: Promise.resolve() };
     entry.ready = this.#compile(entry, wgsl, title, describe);
-    this.#entries.set(wgsl, entry);
+    use(this.#entries, wgsl, entry);
+    this.#asked++;
     entry.ready.catch(() => this.#entries.delete(wgsl));
     this.#report();
     return entry;
@@ -72,7 +78,18 @@ export class Pipelines {
   }
 
   #report(): void {
-    this.#progress({ ready: this.#ready, total: this.#entries.size });
+    this.#progress({ ready: this.#ready, total: this.#asked });
+  }
+}
+
+/** Puts an entry last in the order of use, and lets go of what has not been used for longest. */
+function use<T>(entries: Map<string, T>, key: string, entry: T): void {
+  entries.delete(key);
+  entries.set(key, entry);
+  if (entries.size <= CAPACITY) return;
+  for (const first of entries.keys()) {
+    entries.delete(first);
+    return;
   }
 }
 

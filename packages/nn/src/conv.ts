@@ -1,0 +1,135 @@
+/**
+ * Convolutional layers: a tensor's method of the same name with a weight and a bias of its own. Names, defaults and layouts are those of torch.nn, so that state dicts
+ * are interchangeable; both parameters begin uniform in ±1/√(fan in), as torch's (its kaiming_uniform with a = √5 comes to the same).
+ */
+import type { Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Tensor } from '@firsthand/autograd';
+import { type Shape, ShapeError, sizeOf } from '@firsthand/linalg';
+import { kaimingUniform, uniform } from './init.ts';
+import type { LayerOptions } from './layer.ts';
+import { Module } from './module.ts';
+import { Parameter } from './parameter.ts';
+
+/** Options of every convolutional layer, besides those of the tensor's method. */
+export interface ConvOptions extends LayerOptions {
+  /** whether there is a bias, true if not given */
+  readonly bias?: boolean;
+}
+
+/** Height and width. */
+const bothAxes = (size: number | readonly [number, number]): readonly [number, number] => (typeof size === 'number' ? [size, size] : size);
+
+/** @throws ShapeError unless the groups divide the channels */
+function perGroup(layer: string, channels: number, groups: number): number {
+  if (channels % groups === 0) return channels / groups;
+  throw new ShapeError(`${layer}: ${groups} groups do not divide ${channels} channels; choose a divisor`);
+}
+
+function createWeight(shape: Shape, { dtype, device }: ConvOptions): Parameter {
+  return new Parameter(kaimingUniform(shape, { slope: Math.sqrt(5), dtype }), device === undefined ? {} : { device });
+}
+
+/** A bias for each output of a weight (…, fan in…). */
+function createBias(outputs: number, weight: Shape, { bias = true, dtype, device }: ConvOptions): Parameter | null {
+  if (!bias) return null;
+  const fanIn = sizeOf(weight.slice(1));
+  const bound = fanIn === 0 ? 0 : 1 / Math.sqrt(fanIn);
+  return new Parameter(uniform([outputs], { low: -bound, high: bound, dtype }), device === undefined ? {} : { device });
+}
+
+/**
+ * Convolution along one axis. weight: (out, in/groups, kernel), bias: (out).
+ * @example
+ * ```ts
+ * import { zeros } from '@firsthand/autograd';
+ * import { Conv1d } from '@firsthand/nn';
+ * const layer = new Conv1d(2, 4, 3, { padding: 1 });
+ * console.log(layer.forward(zeros([1, 2, 10])).shape); // [ 1, 4, 10 ]
+ * ```
+ */
+export class Conv1d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: Conv1dOptions;
+
+  /** @throws ShapeError unless the groups divide the channels */
+  constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dOptions & ConvOptions = {}) {
+    super();
+    const { groups = 1 } = options;
+    perGroup('Conv1d', outputs, groups);
+    this.options = options;
+    this.weight = createWeight([outputs, perGroup('Conv1d', inputs, groups), kernelSize], options);
+    this.bias = createBias(outputs, this.weight.shape, options);
+  }
+
+  /** x: (N, in, L). Result: (N, out, L′). @throws ShapeError if it does not fit */
+  forward(x: Tensor): Tensor {
+    return x.conv1d(this.weight, this.bias, this.options);
+  }
+}
+
+/**
+ * Convolution along two axes. weight: (out, in/groups, kernel height, kernel width), bias: (out).
+ * @example
+ * ```ts
+ * import { zeros } from '@firsthand/autograd';
+ * import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '@firsthand/nn';
+ * const model = new Sequential(new Conv2d(1, 8, 3, { padding: 1 }), new ReLU(), new MaxPool2d(2), new Flatten(), new Linear(8 * 14 * 14, 10));
+ * console.log(model.forward(zeros([5, 1, 28, 28])).shape); // [ 5, 10 ]
+ * ```
+ */
+export class Conv2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: Conv2dOptions;
+
+  /** @throws ShapeError unless the groups divide the channels */
+  constructor(inputs: number, outputs: number, kernelSize: number | readonly [number, number], options: Conv2dOptions & ConvOptions = {}) {
+    super();
+    const { groups = 1 } = options;
+    perGroup('Conv2d', outputs, groups);
+    this.options = options;
+    this.weight = createWeight([outputs, perGroup('Conv2d', inputs, groups), ...bothAxes(kernelSize)], options);
+    this.bias = createBias(outputs, this.weight.shape, options);
+  }
+
+  /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */
+  forward(x: Tensor): Tensor {
+    return x.conv2d(this.weight, this.bias, this.options);
+  }
+}
+
+/**
+ * The transpose of a convolution along two axes, which makes images larger. weight: (in, out/groups, kernel height, kernel width), bias: (out).
+ * @example
+ * ```ts
+ * import { zeros } from '@firsthand/autograd';
+ * import { ConvTranspose2d } from '@firsthand/nn';
+ * const layer = new ConvTranspose2d(4, 2, 2, { stride: 2 });
+ * console.log(layer.forward(zeros([1, 4, 7, 7])).shape); // [ 1, 2, 14, 14 ]
+ * ```
+ */
+export class ConvTranspose2d extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: ConvTranspose2dOptions;
+
+  /** @throws ShapeError unless the groups divide the channels */
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernelSize: number | readonly [number, number],
+    options: ConvTranspose2dOptions & ConvOptions = {},
+  ) {
+    super();
+    const { groups = 1 } = options;
+    perGroup('ConvTranspose2d', inputs, groups);
+    this.options = options;
+    this.weight = createWeight([inputs, perGroup('ConvTranspose2d', outputs, groups), ...bothAxes(kernelSize)], options);
+    this.bias = createBias(outputs, this.weight.shape, options);
+  }
+
+  /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */
+  forward(x: Tensor): Tensor {
+    return x.convTranspose2d(this.weight, this.bias, this.options);
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * The device on a page's main thread, which must never wait: the synchronous device, behind a queue. Runs, reads and disposals are done one after the other, first in, first out. A run's storages are
+ * promised when it is asked for, and made when it has run; meanwhile the workers compute, and the page goes on.
+ */
+import { DeviceError } from '@firsthand/graph';
+import type { Arg, Completion, Device, DType, Executable, HostValue, PlanReport, Program, Storage, TypedArray } from '@firsthand/graph';
+import { WasmDevice } from './device.ts';
+import { isStorage, type WasmExecutable } from './executable.ts';
+import { bytesOf, type ArraySpec } from './layout.ts';
+import type { Session } from './session.ts';
+import type { WasmStorage } from './storage.ts';
+
+/** A device whose threads are all workers. */
+export class PageDevice implements Device {
+  readonly name = 'wasm';
+  readonly #session: Session;
+  readonly #inner: WasmDevice;
+  /** Settles when all that has been asked for is done. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Bytes of storages that are promised and not made yet. */
+  #promised = 0;
+  #peak = 0;
+
+  /** @param session one whose threads run all plans */
+  constructor(session: Session) {
+    this.#session = session;
+    this.#inner = new WasmDevice(session);
+  }
+
+  supports(): boolean {
+    return true;
+  }
+  prepare(program: Program): Executable {
+    return new PageExecutable(this, this.#inner.prepare(program));
+  }
+  upload(data: TypedArray, dtype: DType): Storage {
+    this.requireOpen();
+    const storage = new PageStorage(this, { dtype, length: data.length });
+    storage.settle(this.#inner.upload(data, dtype));
+    return storage;
+  }
+  async read(storage: Storage): Promise<TypedArray> {
+    const own = this.own(storage);
+    return this.enqueue(() => this.#inner.readSync(own.inner));
+  }
+  memory(): { live: number; peak: number } {
+    const { live, peak } = this.#inner.memory();
+    return { live: live + this.#promised, peak: Math.max(peak, this.#peak) };
+  }
+  dispose(): void {
+    this.#inner.dispose();
+  }
+
+  // ---- for programs and storages
+
+  /** Does a job once all before it are done. */
+  enqueue<T>(job: () => T | Promise<T>): Promise<T> {
+    const result = this.#last.then(job);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** Bytes have been promised. */
+  promise(bytes: number): void {
+    this.#promised += bytes;
+    this.#peak = Math.max(this.#peak, this.#inner.memory().live + this.#promised);
+  }
+  /** Bytes that were promised are there, or will never be. */
+  settle(bytes: number): void {
+    this.#promised -= bytes;
+  }
+
+  /** @throws DeviceError once the device has been disposed of */
+  requireOpen(): void {
+    this.#session.requireOpen();
+  }
+
+  /** @throws DeviceError unless it is a storage of this device that has not been freed */
+  own(storage: Storage): PageStorage {
+    if (!(storage instanceof PageStorage) || storage.device !== this) {
+      throw new DeviceError('wasm: this storage belongs to another device; copy it with to(device)');
+    }
+    storage.requireAlive();
+    return storage;
+  }
+}
+
+/** An array that is there, or will be once the run that makes it has run. */
+class PageStorage implements Storage {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly device: PageDevice;
+  readonly finalize: () => void;
+  /** What its finalizer does in the end: it must not know the elements, which the inner storage may hold. */
+  readonly #last: { finalize: () => void } = { finalize: () => {} };
+  #inner: WasmStorage | null = null;
+  #failure: DeviceError | null = null;
+  #isDisposed = false;
+
+  constructor(device: PageDevice, { dtype, length }: ArraySpec) {
+    const last = this.#last;
+    this.dtype = dtype;
+    this.length = length;
+    this.device = device;
+    this.finalize = (): void => void device.enqueue(() => last.finalize());
+    device.promise(this.bytes);
+  }
+
+  get bytes(): number {
+    return bytesOf(this);
+  }
+
+  /** @throws DeviceError once it has been freed */
+  requireAlive(): void {
+    if (this.#isDisposed) throw new DeviceError(`wasm: a storage of ${this.dtype} [${this.length}] is used after it has been freed`);
+  }
+
+  /** What a job finds in it. @throws the failure of the run that should have made it */
+  get inner(): WasmStorage {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#inner!;
+  }
+
+  /** The run has made it, or overwritten it, or failed. */
+  settle(outcome: WasmStorage | DeviceError): void {
+    if (this.#inner !== null) return;
+    this.device.settle(this.bytes);
+    if (outcome instanceof DeviceError) {
+      this.#failure = outcome;
+      return;
+    }
+    this.#inner = outcome;
+    this.#last.finalize = outcome.finalize;
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    void this.device.enqueue(() => this.#inner?.dispose());
+  }
+}
+
+/** A program whose runs are jobs of the queue. */
+class PageExecutable implements Executable {
+  readonly #device: PageDevice;
+  readonly #inner: WasmExecutable;
+
+  constructor(device: PageDevice, inner: WasmExecutable) {
+    this.#device = device;
+    this.#inner = inner;
+  }
+
+  run(args: readonly Arg[]): Completion {
+    const device = this.#device;
+    device.requireOpen();
+    const given = args.map((arg) => (isStorage(arg) ? device.own(arg) : arg));
+    const outputs = this.#inner.promise(given).map((each) => (each instanceof PageStorage ? each : new PageStorage(device, each)));
+    return { outputs, done: device.enqueue(() => this.#execute(given, outputs)) };
+  }
+
+  report(): PlanReport {
+    return this.#inner.report();
+  }
+
+  async #execute(args: readonly (PageStorage | HostValue)[], outputs: readonly PageStorage[]): Promise<void> {
+    try {
+      const run = this.#inner.begin(args.map((arg) => (arg instanceof PageStorage ? arg.inner : arg)));
+      try {
+        await this.#inner.compute(run);
+      } catch (cause) {
+        throw this.#inner.abandon(run.targets, cause);
+      }
+      this.#inner.finish(run).forEach((made, output) => outputs[output]!.settle(made));
+    } catch (error) {
+      for (const output of outputs) output.settle(error as DeviceError);
+      throw error;
+    }
+  }
+}

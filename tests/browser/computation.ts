@@ -1,0 +1,25 @@
+// A little of everything, computed on a device in a page or in a worker of it: what two devices must agree on to the bit.
+import { manualSeed, randn } from '@firsthand/autograd';
+import type { Device } from '@firsthand/graph';
+
+/** The values of a product with an epilogue, rows and running sums, and of their gradients. */
+export type Values = readonly (readonly number[])[];
+
+/** What the worker in nested.ts says. */
+export interface Computed {
+  readonly isSynchronous: boolean;
+  readonly results: readonly Values[];
+}
+
+/** Computes them. */
+export async function compute(device: Device): Promise<Values> {
+  manualSeed(7);
+  const x = await randn([37, 50]).to(device);
+  const w = await randn([50, 45]).to(device);
+  x.requiresGrad = true;
+  w.requiresGrad = true;
+  const y = x.matmul(w).add(1).gelu().softmax(-1);
+  const z = y.cumsum(0).sum({ axis: 1 });
+  z.square().sum().backward();
+  return Promise.all([y, z, x.grad!, w.grad!].map(async (each) => Array.from(await each.data())));
+}
