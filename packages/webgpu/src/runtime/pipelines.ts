@@ -55,7 +55,10 @@ export class Pipelines {
     entry.ready = this.#compile(entry, wgsl, title, describe);
     use(this.#entries, wgsl, entry);
     this.#asked++;
-    entry.ready.catch(() => this.#entries.delete(wgsl));
+    entry.ready.catch(() => {
+      this.#entries.delete(wgsl);
+      this.#asked--;
+    });
     this.#report();
     return entry;
   }
