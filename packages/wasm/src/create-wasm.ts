@@ -10,6 +10,7 @@ import { rooflineOf } from './profile/roofline.ts';
 import { PageDevice } from './runtime/page-device.ts';
 import { Session } from './runtime/session.ts';
 import { Storages } from './runtime/storages.ts';
+import { MOST_THREADS } from './threads/control.ts';
 import { idealThreads, mayShare, mayWait } from './threads/host.ts';
 import { PageTeam } from './threads/page-team.ts';
 import { Team } from './threads/team.ts';
@@ -94,8 +95,8 @@ const forgotten = /* @__PURE__ */ new FinalizationRegistry<Threads>((team) => te
 /** @throws DeviceError if there cannot be as many threads as were asked for */
 function threadsFor(wanted: number | 'auto'): number {
   if (wanted === 'auto') return idealThreads();
-  if (!Number.isInteger(wanted) || wanted < 1) {
-    throw new DeviceError(`wasm: threads is ${String(wanted)}; give a number from 1 on, or 'auto'`);
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
+    throw new DeviceError(`wasm: threads is ${String(wanted)}; give a number from 1 to ${MOST_THREADS}, or 'auto'`);
   }
   if (wanted > 1 && !mayShare()) {
     throw new DeviceError(

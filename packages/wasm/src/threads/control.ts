@@ -5,6 +5,8 @@
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
+import { instantiate } from '../runtime/compile-module.ts';
+import { PAGE, type LinearMemory } from '../runtime/memory.ts';
 
 /** Addresses of the words, each on a cache line of its own but for those that are written together. */
 export const WORDS = {
@@ -21,13 +23,18 @@ export const WORDS = {
   sleeping: 384,
   /** Not 0 once a worker has crashed. */
   failed: 448,
+  /** Why: the number of characters, at most `REASON`, and a word for each. */
+  reason: 512,
   /** Messages that every worker has been sent. */
-  sent: 512,
-  /** Why: the number of characters, and a word for each. */
-  reason: 16384,
+  sent: 8128,
   /** For each thread, at 64 bytes from one to the next from here: the messages that it has taken. */
-  taken: 576,
+  taken: 8192,
 } as const;
+
+/** Characters of an error that a worker leaves. */
+export const REASON = 1000;
+/** More threads have no words in the first page. */
+export const MOST_THREADS: number = (PAGE - WORDS.taken) / 64;
 
 /** Looks at a word before a thread goes to sleep: some 20 µs at a barrier, and a few times as much between two jobs. */
 const LOOKS = { barrier: 10_000, job: 50_000 } as const;
@@ -47,8 +54,13 @@ export interface Control {
   fail(): void;
 }
 
-/** The bytes of the module. */
-export function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
+/** The module, for workers, and an instance of it for this thread. */
+export function controlOf(memory: LinearMemory): { readonly module: WebAssembly.Module; readonly control: Control } {
+  const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory });
+  return { module, control: exports as unknown as Control };
+}
+
+function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
   const module = new Module(memory);
   const exported = { exported: true };
   module.function('barrier', { params: ['i32'], results: [] }, barrier, exported);

@@ -3,9 +3,8 @@
  * and thread 0 says when a job is over.
  */
 import { DeviceError } from '@firsthand/graph';
-import { instantiate } from '../runtime/compile-module.ts';
 import type { LinearMemory } from '../runtime/memory.ts';
-import { controlModule, type Control } from './control.ts';
+import { controlOf, type Control } from './control.ts';
 import { startWorker, type WorkerThread } from './host.ts';
 import { crash, type RunFunction, type Threads } from './threads.ts';
 import { workerSource, type Answer, type Message } from './worker.ts';
@@ -32,9 +31,9 @@ export class PageTeam implements Threads {
   constructor(memory: LinearMemory, threads: number) {
     this.threads = threads;
     this.#memory = memory;
-    const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory });
+    const { module, control } = controlOf(memory);
     this.#module = module;
-    this.#control = exports as unknown as Control;
+    this.#control = control;
   }
 
   get barrier(): (threads: number) => void {

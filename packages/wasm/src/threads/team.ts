@@ -2,9 +2,8 @@
  * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started with the first plan that has work for them; until they have taken it,
  * the first thread runs it alone, with the same bits, so nobody ever waits for a worker to come up.
  */
-import { instantiate } from '../runtime/compile-module.ts';
 import type { LinearMemory } from '../runtime/memory.ts';
-import { controlModule, WORDS, type Control } from './control.ts';
+import { controlOf, WORDS, type Control } from './control.ts';
 import { Pace } from './pace.ts';
 import { startWorker, type WorkerThread } from './host.ts';
 import { crash, type RunFunction, type Threads } from './threads.ts';
@@ -33,9 +32,9 @@ export class Team implements Threads {
     this.threads = threads;
     this.#memory = memory;
     this.#waits = waits;
-    const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory });
+    const { module, control } = controlOf(memory);
     this.#module = module;
-    this.#control = exports as unknown as Control;
+    this.#control = control;
     this.#words = new Int32Array(memory.memory.buffer);
   }
 
@@ -77,18 +76,11 @@ export class Team implements Threads {
       Atomics.wait(this.#words, WORDS.failed / 4, 0, 1);
       this.#requireHealth();
     }
-    if (!this.isReady) {
-      run(base, 0, 1);
-      return null;
-    }
-    if (this.#waits) {
-      this.#runTogether(plan, run, base);
-      return null;
-    }
-    this.#paces.get(plan)!.run(
-      () => this.#runTogether(plan, run, base),
-      () => run(base, 0, 1),
-    );
+    const together = (): void => this.#runTogether(plan, run, base);
+    const alone = (): void => run(base, 0, 1);
+    if (!this.isReady) alone();
+    else if (this.#waits) together();
+    else this.#paces.get(plan)!.run(together, alone);
     return null;
   }
 

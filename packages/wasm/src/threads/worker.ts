@@ -3,7 +3,7 @@
  * WebAssembly, and comes back when a job says that there are messages. On a page, jobs are messages as well.
  */
 import { scalarImports } from '../math/float64.ts';
-import { WORDS } from './control.ts';
+import { REASON, WORDS } from './control.ts';
 
 /** What a worker is told. */
 export type Message =
@@ -68,7 +68,11 @@ const actions = {
 };
 const load = (address) => Atomics.load(words, address / 4);
 
+const hasFailed = () => control !== undefined && load(${WORDS.failed}) !== 0;
+
 function receive(message) {
+  // A job without one of the threads would be half done, and look whole.
+  if (hasFailed()) return;
   try {
     actions[message.action](message);
     if (!isAsleep) return;
@@ -82,12 +86,12 @@ function receive(message) {
   } catch (error) {
     if (control === undefined) throw error;
     // What fails after another has crashed fails because of that.
-    if (load(${WORDS.failed}) !== 0) return;
-    const reason = String(error).slice(0, 1000);
-    Array.from(reason, (character, index) => Atomics.store(words, ${WORDS.reason} / 4 + 1 + index, character.codePointAt(0)));
+    if (hasFailed()) return;
+    const reason = Array.from(String(error)).slice(0, ${REASON});
+    reason.forEach((character, index) => Atomics.store(words, ${WORDS.reason} / 4 + 1 + index, character.codePointAt(0)));
     Atomics.store(words, ${WORDS.reason} / 4, reason.length);
     control.fail();
-    if (!isAsleep) port.postMessage({ failure: reason });
+    if (!isAsleep) port.postMessage({ failure: reason.join('') });
   }
 }
 
