@@ -5,13 +5,11 @@
 import { compileProgram, type Kernel, type OwnKernel, type Plan } from '@firsthand/compiler';
 import { argumentLeaf, constant, type AttentionAttrs, type Leaf, type Node, type Program, type Shape } from '@firsthand/graph';
 import { DTYPES, sizeOf, type DType } from '@firsthand/linalg';
+import { blockSize } from '../runtime/heap.ts';
 import { hider, streamOf, type Stream } from './stream.ts';
 
 /** Rows and columns of a block: the scores between them and what they are made of stay in a second-level cache. */
 export const BLOCK: { readonly rows: number; readonly columns: number } = { rows: 128, columns: 128 };
-
-/** Readable bytes behind an array. */
-const SLACK = 64;
 
 /** An array that has a part for each row, or for each column: an operand, and elements per part. */
 export interface StreamArray {
@@ -42,7 +40,6 @@ export interface StreamPlan {
   readonly rowArrays: readonly StreamArray[];
   readonly columnArrays: readonly StreamArray[];
   readonly outputs: readonly StreamArray[];
-  readonly stateWidths: readonly number[];
   /** The large block first, then what is left over, if there is a rest. */
   readonly blocks: readonly RowBlock[];
   /** Offsets in a thread's working memory: the first row and column, the state, as it becomes, and what programs need. */
@@ -59,7 +56,7 @@ const known = /* @__PURE__ */ new WeakMap<OwnKernel, StreamPlan>();
 
 /** The plan of a kernel. @param scratchOf what a kernel of a step needs */
 export function planStream(kernel: OwnKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
-  const plan = known.get(kernel) ?? makePlan(kernel, scratchOf, BLOCK);
+  const plan = known.get(kernel) ?? makePlan(kernel, scratchOf);
   known.set(kernel, plan);
   return plan;
 }
@@ -76,12 +73,7 @@ function sizesOf(count: number, block: number): readonly number[] {
   return [block, count % block].filter((size) => size > 0 && size <= count);
 }
 
-/** The plan, with blocks of a given size. */
-function makePlan(
-  kernel: OwnKernel,
-  scratchOf: (kernel: Kernel) => number,
-  block: { readonly rows: number; readonly columns: number },
-): StreamPlan {
+function makePlan(kernel: OwnKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
   const stream = streamOf(kernel);
   const attrs = kernel.attrs as AttentionAttrs;
   const arrayOf = ({ operand, shape }: { readonly operand: number; readonly shape: Shape }): StreamArray => ({
@@ -98,7 +90,7 @@ function makePlan(
   const shift = attrs.causal ? keysBeyond : null;
   const state = stream.state(kernel.inputs.map(({ shape }) => shape.at(-1)!));
   const target = { scratch: scratchOf, float64: true };
-  const blocks = sizesOf(rows, block.rows).map((count): RowBlock => {
+  const blocks = sizesOf(rows, BLOCK.rows).map((count): RowBlock => {
     const states = (): Leaf[] => state.map(({ width }) => argument([count, width], dtype));
     const ending = states();
     return {
@@ -107,7 +99,7 @@ function makePlan(
         { args: [], effects: [], roots: state.map(({ width, initial }) => constant(initial, [count, width], dtype)) },
         target,
       ),
-      steps: sizesOf(columns, block.columns).map((across) => ({
+      steps: sizesOf(columns, BLOCK.columns).map((across) => ({
         columns: across,
         plan: compileProgram(
           stepProgram(stream, attrs, shift, count, across, { rowArrays, columnArrays, states: states(), dtype }),
@@ -118,11 +110,11 @@ function makePlan(
     };
   });
   const programs = blocks.flatMap(({ begin, steps, finish }) => [begin, ...steps.map(({ plan }) => plan), finish]);
-  const bytes = state.map(({ width }) => aligned(blocks[0]!.rows * width * DTYPES[dtype].bytes));
-  let end = aligned(8);
+  const bytes = state.map(({ width }) => blockSize(blocks[0]!.rows * width * DTYPES[dtype].bytes));
+  let end = blockSize(8);
   const place = (size: number): number => (end += size) - size;
   const scratch = { starts: 0, state: bytes.map(place), next: bytes.map(place) };
-  const arena = place(aligned(Math.max(...programs.map(({ arenaBytes }) => arenaBytes))));
+  const arena = place(blockSize(Math.max(...programs.map(({ arenaBytes }) => arenaBytes))));
   return {
     stream,
     dtype,
@@ -133,7 +125,6 @@ function makePlan(
     rowArrays,
     columnArrays,
     outputs: kernel.outputs.map(arrayOf),
-    stateWidths: state.map(({ width }) => width),
     blocks,
     scratch: { ...scratch, arena, bytes: end },
   };
@@ -168,8 +159,4 @@ function stepProgram(
 
 function argument(shape: Shape, dtype: DType): Leaf {
   return argumentLeaf(constant(0, shape, dtype));
-}
-
-function aligned(bytes: number): number {
-  return Math.ceil((bytes + SLACK) / 64) * 64;
 }

@@ -83,9 +83,7 @@ export class KernelLibrary {
 
   #compile(entries: readonly Entry[]): void {
     const { features, tile, divideFrom, moduleBytes } = this.#options;
-    const divisions = entries.map(([, { kernel }]) =>
-      divideFrom === Infinity || workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile),
-    );
+    const divisions = entries.map(([, { kernel }]) => (workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile)));
     // Exports need distinct names; profilers show them.
     const names = entries.map(([, { name }], index) => `${name} #${this.#compiled + index + 1}`);
     const module = new Module(this.#memory.declaration);

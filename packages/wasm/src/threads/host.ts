@@ -52,7 +52,7 @@ export function mayWait(): boolean {
 
 /**
  * Starts a worker that holds no process.
- * @param source a classic script
+ * @param source a script that imports nothing
  * @param onFailure is called once it has ended for whatever reason but `terminate`
  * @param onMessage is called with what it says until then
  * @throws DeviceError if the page's policy forbids it

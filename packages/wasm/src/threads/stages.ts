@@ -35,8 +35,8 @@ function rangesOf({ buffers }: Plan, { kernel, buffers: numbers, scratch }: Plan
     const isWritten = kernel.operands[operand]!.access !== 'read';
     const bytes = bytesOf(buffer);
     if (place.kind === 'arena') return { where: 'arena', start: place.offset, end: place.offset + bytes, isWritten };
-    const number_ = place.kind === 'argument' ? place.argument : place.output;
-    return { where: `${place.kind} ${number_}`, start: 0, end: bytes, isWritten };
+    const which = place.kind === 'argument' ? place.argument : place.output;
+    return { where: `${place.kind} ${which}`, start: 0, end: bytes, isWritten };
   });
   return [...ranges, { where: 'arena', start: scratch.offset, end: scratch.offset + scratch.bytes, isWritten: true }];
 }
