@@ -24,6 +24,12 @@ function perGroup(layer: string, channels: number, groups: number): number {
   throw new ShapeError(`${layer}: ${groups} groups do not divide ${channels} channels; choose a divisor`);
 }
 
+/** (first, second/groups, kernel…) @throws ShapeError unless the groups divide both channels */
+function weightShape(layer: string, first: number, second: number, kernel: Shape, { groups = 1 }: { readonly groups?: number }): Shape {
+  perGroup(layer, first, groups);
+  return [first, perGroup(layer, second, groups), ...kernel];
+}
+
 function createWeight(shape: Shape, { dtype, device }: ConvOptions): Parameter {
   return new Parameter(kaimingUniform(shape, { slope: Math.sqrt(5), dtype }), device === undefined ? {} : { device });
 }
@@ -36,6 +42,20 @@ function createBias(outputs: number, weight: Shape, { bias = true, dtype, device
   return new Parameter(uniform([outputs], { low: -bound, high: bound, dtype }), device === undefined ? {} : { device });
 }
 
+/** A weight, a bias for each output, and the options of the tensor's method. */
+abstract class Convolutional<O> extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+  readonly options: O;
+
+  constructor(weight: Shape, outputs: number, options: O & ConvOptions) {
+    super();
+    this.options = options;
+    this.weight = createWeight(weight, options);
+    this.bias = createBias(outputs, weight, options);
+  }
+}
+
 /**
  * Convolution along one axis. weight: (out, in/groups, kernel), bias: (out).
  * @example
@@ -46,19 +66,10 @@ function createBias(outputs: number, weight: Shape, { bias = true, dtype, device
  * console.log(layer.forward(zeros([1, 2, 10])).shape); // [ 1, 4, 10 ]
  * ```
  */
-export class Conv1d extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly options: Conv1dOptions;
-
+export class Conv1d extends Convolutional<Conv1dOptions> {
   /** @throws ShapeError unless the groups divide the channels */
   constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dOptions & ConvOptions = {}) {
-    super();
-    const { groups = 1 } = options;
-    perGroup('Conv1d', outputs, groups);
-    this.options = options;
-    this.weight = createWeight([outputs, perGroup('Conv1d', inputs, groups), kernelSize], options);
-    this.bias = createBias(outputs, this.weight.shape, options);
+    super(weightShape('Conv1d', outputs, inputs, [kernelSize], options), outputs, options);
   }
 
   /** x: (N, in, L). Result: (N, out, L′). @throws ShapeError if it does not fit */
@@ -77,19 +88,10 @@ export class Conv1d extends Module {
  * console.log(model.forward(zeros([5, 1, 28, 28])).shape); // [ 5, 10 ]
  * ```
  */
-export class Conv2d extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly options: Conv2dOptions;
-
+export class Conv2d extends Convolutional<Conv2dOptions> {
   /** @throws ShapeError unless the groups divide the channels */
   constructor(inputs: number, outputs: number, kernelSize: number | readonly [number, number], options: Conv2dOptions & ConvOptions = {}) {
-    super();
-    const { groups = 1 } = options;
-    perGroup('Conv2d', outputs, groups);
-    this.options = options;
-    this.weight = createWeight([outputs, perGroup('Conv2d', inputs, groups), ...bothAxes(kernelSize)], options);
-    this.bias = createBias(outputs, this.weight.shape, options);
+    super(weightShape('Conv2d', outputs, inputs, bothAxes(kernelSize), options), outputs, options);
   }
 
   /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */
@@ -108,11 +110,7 @@ export class Conv2d extends Module {
  * console.log(layer.forward(zeros([1, 4, 7, 7])).shape); // [ 1, 2, 14, 14 ]
  * ```
  */
-export class ConvTranspose2d extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
-  readonly options: ConvTranspose2dOptions;
-
+export class ConvTranspose2d extends Convolutional<ConvTranspose2dOptions> {
   /** @throws ShapeError unless the groups divide the channels */
   constructor(
     inputs: number,
@@ -120,12 +118,7 @@ export class ConvTranspose2d extends Module {
     kernelSize: number | readonly [number, number],
     options: ConvTranspose2dOptions & ConvOptions = {},
   ) {
-    super();
-    const { groups = 1 } = options;
-    perGroup('ConvTranspose2d', inputs, groups);
-    this.options = options;
-    this.weight = createWeight([inputs, perGroup('ConvTranspose2d', outputs, groups), ...bothAxes(kernelSize)], options);
-    this.bias = createBias(outputs, this.weight.shape, options);
+    super(weightShape('ConvTranspose2d', inputs, outputs, bothAxes(kernelSize), options), outputs, options);
   }
 
   /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */
