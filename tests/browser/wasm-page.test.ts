@@ -4,7 +4,7 @@ import type { Device } from '@firsthand/graph';
 import { createWasm } from '@firsthand/wasm';
 import { afterEach, expect, test } from 'vitest';
 
-import { compute, type Computed } from './computation.ts';
+import { compute, type Computed } from '../../packages/wasm/test/support/computation.ts';
 
 const opened: Device[] = [];
 const open = async (...options: Parameters<typeof createWasm>): Promise<Device> => {

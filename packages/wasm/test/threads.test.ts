@@ -1,5 +1,5 @@
 /** Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing once they are not needed. */
-import { manualSeed, randn, sort, tensor } from '@firsthand/autograd';
+import { tensor } from '@firsthand/autograd';
 import { DeviceError, type Device } from '@firsthand/graph';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
@@ -7,6 +7,7 @@ import { WasmDevice } from '../src/runtime/device.ts';
 import { createWasm } from '../src/index.ts';
 import { bundle, runProgram } from './bundle.ts';
 import { openSession } from './plans.ts';
+import { compute } from './support/computation.ts';
 
 const devices: Device[] = [];
 afterEach(() => {
@@ -31,22 +32,6 @@ function threaded(threads: number): { readonly device: Device; readonly ready: (
   };
 }
 
-/** A little of everything: a product with an epilogue, rows, sums, scattering, running sums, and their gradients. */
-async function compute(device: Device): Promise<readonly (readonly number[])[]> {
-  manualSeed(7);
-  const x = await randn([37, 50]).to(device);
-  const w = await randn([50, 45]).to(device);
-  x.requiresGrad = true;
-  w.requiresGrad = true;
-  const y = x.matmul(w).add(1).gelu().softmax(-1);
-  const z = y
-    .cumsum(0)
-    .sum({ axis: 1 })
-    .add(sort(y, 1).values.max({ axis: 1 }));
-  z.square().sum().backward();
-  return Promise.all([y, z, x.grad!, w.grad!].map(async (each) => Array.from(await each.data())));
-}
-
 describe('threads', () => {
   test('give the bits of one thread, before they are up and after', async () => {
     const expected = await compute(await createWasm({ threads: 1, relaxedSimd: false }));
@@ -69,7 +54,7 @@ describe('threads', () => {
     await expect(x.exp().add(2).data()).rejects.toThrow(/worker thread has crashed/);
   });
 
-  test.each([0, -1, 1.5, NaN])('refuses %d of them', async (threads) => {
+  test.each([0, -1, 1.5, NaN, 10_000])('refuses %d of them', async (threads) => {
     await expect(createWasm({ threads })).rejects.toThrow(DeviceError);
   });
 

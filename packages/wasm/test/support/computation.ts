@@ -1,11 +1,11 @@
-// A little of everything, computed on a device in a page or in a worker of it: what two devices must agree on to the bit.
-import { manualSeed, randn } from '@firsthand/autograd';
+// A little of everything, computed on a device, in a page and in a worker of it too: what two devices must agree on to the bit.
+import { manualSeed, randn, sort } from '@firsthand/autograd';
 import type { Device } from '@firsthand/graph';
 
-/** The values of a product with an epilogue, rows and running sums, and of their gradients. */
+/** The values of a product with an epilogue, rows, sums, sorting and running sums, and of their gradients. */
 export type Values = readonly (readonly number[])[];
 
-/** What the worker in nested.ts says. */
+/** What a worker says of its devices. */
 export interface Computed {
   readonly isSynchronous: boolean;
   readonly results: readonly Values[];
@@ -19,7 +19,10 @@ export async function compute(device: Device): Promise<Values> {
   x.requiresGrad = true;
   w.requiresGrad = true;
   const y = x.matmul(w).add(1).gelu().softmax(-1);
-  const z = y.cumsum(0).sum({ axis: 1 });
+  const z = y
+    .cumsum(0)
+    .sum({ axis: 1 })
+    .add(sort(y, 1).values.max({ axis: 1 }));
   z.square().sum().backward();
   return Promise.all([y, z, x.grad!, w.grad!].map(async (each) => Array.from(await each.data())));
 }
