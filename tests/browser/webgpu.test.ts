@@ -3,4 +3,4 @@ import { describeConformance } from '@firsthand/conformance';
 import { createWebGPU } from '@firsthand/webgpu';
 import { inject } from 'vitest';
 
-describeConformance('webgpu in a page', () => createWebGPU(), { randomPrograms: inject('full') ? 450 : 5 });
+describeConformance('webgpu in a page', () => createWebGPU(), { randomPrograms: inject('full') ? 455 : 5 });
