@@ -35,7 +35,7 @@ export function compileProgram(program: Program, target: Target): Plan {
     { scatterInFloat64: target.float64 },
   );
   const schedule = scheduleNodes(roots, target);
-  const storing = decideStoring(roots, schedule);
+  const storing = decideStoring(roots, schedule, target);
   const units = inOrder(lowerAll(schedule, storing), storing.outputs);
   return planOf(program, units, storing.outputs, target);
 }

@@ -248,3 +248,12 @@ export function dependsOn({ terms }: Index, axis: number): boolean {
 export function isAffine({ terms }: Index): boolean {
   return terms.every(({ atom }) => atom.kind === 'axis');
 }
+
+/** The expression with something else in place of each loop variable. */
+export function substitute({ offset, terms }: Index, of: (axis: number) => Index): Index {
+  const parts = terms.map(({ factor, atom }) => {
+    if (atom.kind === 'axis') return scaleIndex(of(atom.axis), factor);
+    return { offset: 0, terms: [{ factor, atom: { ...atom, of: substitute(atom.of, of) } }] };
+  });
+  return addIndices(constantIndex(offset), ...parts);
+}

@@ -3,6 +3,7 @@ export * from './kernel.ts';
 export { boundsOf, dependsOn, evaluateIndex, factorOf, isAffine } from './index-expression.ts';
 export type { Atom, Index, Term } from './index-expression.ts';
 export { compileProgram } from './compile.ts';
+export { cutFactor, type Pieces, type PiecewiseFactor } from './pieces.ts';
 export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './scalars.ts';
 export { printKernel } from './report/print.ts';
 export { axisName, operandName } from './report/print-expression.ts';

@@ -97,9 +97,26 @@ export interface LoopKernel {
   readonly rowStores: readonly Store[];
 }
 
+/** A matrix that lies in an operand. */
+export interface StoredFactor {
+  readonly operand: number;
+  readonly index: Index;
+}
+
+/**
+ * A matrix that lies nowhere: each element is computed where the product needs it (the windows of a convolution, a cast). Axes: the batch axes of the product, then those into
+ * which k is cut, then those into which n is cut.
+ */
+export interface ComputedFactor {
+  readonly value: Scalar;
+  /** Extents whose product is k, and extents whose product is n: at least one of each, outermost first. */
+  readonly inner: readonly number[];
+  readonly outer: readonly number[];
+}
+
 /**
  * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n.
- * The dtype of both operands is that of the total: float32, float64, int32 or uint32.
+ * The dtype of both matrices is that of the total: float32, float64, int32 or uint32.
  */
 export interface ContractKernel {
   readonly kind: 'contract';
@@ -109,8 +126,9 @@ export interface ContractKernel {
   readonly n: number;
   readonly k: number;
   readonly dtype: DType;
-  readonly a: { readonly operand: number; readonly index: Index };
-  readonly b: { readonly operand: number; readonly index: Index };
+  readonly a: StoredFactor;
+  /** Computed for targets that ask for it; stored for others. */
+  readonly b: StoredFactor | ComputedFactor;
   readonly stores: readonly Store[];
 }
 
@@ -235,6 +253,8 @@ export interface Target {
   readonly float64: boolean;
   /** Whether the target has code of its own for a call of a composite; by default it has none but for matrix products. */
   isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
+  /** Whether matrix products compute the elements of their right matrix where they need them, if that is cheaper than to store it first. */
+  readonly computesFactors?: boolean;
   /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
   readonly singleLimit?: number;
   /** Arrays of a kernel beyond which it is not joined with its neighbours; without a limit by default. */

@@ -4,7 +4,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import { axisIndex } from './index-expression.ts';
-import type { Kernel, KernelKind, Scalar, ScalarOp, Store } from './kernel.ts';
+import type { Kernel, KernelKind, Scalar, ScalarOp, Store, StoredFactor } from './kernel.ts';
 
 /** A scalar expression of one operation. */
 export type ScalarOf<K extends ScalarOp> = Extract<Scalar, { readonly op: K }>;
@@ -74,18 +74,12 @@ const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly Lo
     }),
     bodyOf(rows, [], 0, rowStores),
   ],
-  contract: ({ batch, m, n, k, dtype, a, b, stores }) => [
-    bodyOf(
-      [...batch, m, n, k],
-      [
-        { op: 'load', dtype, ...a },
-        { op: 'load', dtype, ...b },
-      ],
-      2,
-      [],
-    ),
-    bodyOf([...batch, m, n], [], 0, stores),
-  ],
+  contract: ({ batch, m, n, k, dtype, a, b, stores }) => {
+    const load = (factor: StoredFactor): Scalar => ({ op: 'load', dtype, ...factor });
+    const product = (factors: readonly StoredFactor[]): LoopBody => bodyOf([...batch, m, n, k], factors.map(load), 2, []);
+    const factors = 'value' in b ? [bodyOf([...batch, ...b.inner, ...b.outer], [b.value], 0, []), product([a])] : [product([a, b])];
+    return [...factors, bodyOf([...batch, m, n], [], 0, stores)];
+  },
   scan: ({ rows, count, value, stores }) => [bodyOf([...rows, count], [value], 1, stores)],
   scatter: ({ extents, position, value, target }) => [{ extents, values: [position, value], folds: 1, targets: [target] }],
   sort: ({ rows, count, value, target }) => [{ extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] }],

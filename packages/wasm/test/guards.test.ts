@@ -74,6 +74,14 @@ describe('segments', () => {
     expect(segmentsOf([], 0, 5, 8)).toEqual([{ from: 0, to: 5 }]);
   });
 
+  test('are single values where a guard changes along the lanes too, if they are few', () => {
+    const window = { index: affine(-1, [0, 1], [1, 1]), low: 0, high: 20 };
+    const ones = Array.from({ length: 3 }, (_, value) => ({ from: value, to: value + 1 }));
+    expect(segmentsOf([window], 0, 3, 8, 1)).toEqual(ones);
+    expect(segmentsOf([window], 0, 3, 8, 2)).toEqual([{ from: 0, to: 3 }]);
+    expect(segmentsOf([window], 0, 9, 8, 1)).toEqual([{ from: 0, to: 9 }]);
+  });
+
   test('hold guards that are constant in them', () => {
     fc.assert(
       fc.property(

@@ -11,8 +11,8 @@ import { printKernel } from '../report/print.ts';
 import { reportOf } from '../report/report.ts';
 import { poisoned, preparePlan, type RunPlan } from './run-plan.ts';
 
-/** No working memory, and sums of scattered elements in float64. */
-const TARGET: Target = { scratch: () => 0, float64: true };
+/** No working memory; all that a target may ask for. */
+const TARGET: Target = { scratch: () => 0, float64: true, computesFactors: true };
 
 /**
  * A device that interprets compiled kernels: slow, exact about bounds, and readable.

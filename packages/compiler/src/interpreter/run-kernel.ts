@@ -3,8 +3,8 @@
  * integers wrap at every step. Nothing is reordered, blocked or hoisted.
  */
 import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
-import { DTYPES } from '@firsthand/linalg';
-import type { Kernel, KernelKind, Reduction } from '../kernel.ts';
+import { DTYPES, sizeOf } from '@firsthand/linalg';
+import type { ComputedFactor, Kernel, KernelKind, Reduction, StoredFactor } from '../kernel.ts';
 import { bodiesOf } from '../scalars.ts';
 import { binaryFunction, ROUND } from './arithmetic.ts';
 import { Compiler, indexFunction, type Evaluate, type Frame } from './expression.ts';
@@ -117,24 +117,26 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
   },
 
   contract: ({ batch, m, n, k, dtype, a, b, stores }, compiler, frame) => {
-    const extents = [...batch, m, n];
-    const [left, right] = [a, b].map(({ operand, index }) => compiler.operands.loader(operand, indexFunction(index))) as [
-      Evaluate,
-      Evaluate,
-    ];
+    const first = batch.length;
+    const load = ({ operand, index }: StoredFactor): Evaluate => compiler.operands.loader(operand, indexFunction(index));
+    const left = load(a);
+    const { prepare, right } = 'value' in b ? computedFactor(b, compiler, frame, first) : { prepare: () => {}, right: load(b) };
     const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
     const wrap = wrapOf(dtype);
     const store = compiler.stores(stores);
     return () =>
-      forEachPlace(frame, 0, extents, () => {
-        let sum = 0;
-        for (let inner = 0; inner < k; inner++) {
-          frame.place[extents.length] = inner;
-          sum = wrap(sum + multiply(left(frame), right(frame)));
-        }
-        frame.place[extents.length] = NaN;
-        frame.total = round(sum);
-        store(frame);
+      forEachPlace(frame, 0, batch, () => {
+        prepare();
+        forEachPlace(frame, first, [m, n], () => {
+          let sum = 0;
+          for (let each = 0; each < k; each++) {
+            frame.place[first + 2] = each;
+            sum = wrap(sum + multiply(left(frame), right(frame)));
+          }
+          frame.place[first + 2] = NaN;
+          frame.total = round(sum);
+          store(frame);
+        });
       });
   },
 
@@ -189,6 +191,25 @@ function compare(a: number, b: number, descending: boolean): number {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
   if (a === b) return 0;
   return a < b === descending ? 1 : -1;
+}
+
+/** A matrix that lies nowhere: `prepare` computes all of it, at a place of the batch axes; `right` gives its elements at places of the product. */
+function computedFactor(
+  { value, inner, outer }: ComputedFactor,
+  compiler: Compiler,
+  frame: Frame,
+  first: number,
+): { readonly prepare: () => void; readonly right: Evaluate } {
+  const evaluate = compiler.evaluator(value);
+  const columns = sizeOf(outer);
+  let elements: number[] = [];
+  return {
+    prepare: () => {
+      elements = [];
+      forEachPlace(frame, first, [...inner, ...outer], () => elements.push(evaluate(frame)));
+    },
+    right: ({ place }) => elements[place[first + 2]! * columns + place[first + 1]!]!,
+  };
 }
 
 /** A reduction of a sweep: its number, what it folds, and a new fold for each row. */

@@ -68,22 +68,40 @@ function indexScalar(index: Index): Scalar {
   return index.terms.length === 0 ? { op: 'const', dtype: 'int32', value: index.offset } : { op: 'index', dtype: 'int32', index };
 }
 
-/** The expressions, operands and reductions of one kernel in the making. */
+/** The operands of one kernel in the making, with the stored node behind each. */
+export class Operands {
+  readonly nodes: Node[] = [];
+  readonly list: Operand[] = [];
+  readonly #numbers = new Map<Node, number>();
+
+  /** The number of the operand that holds a stored node. */
+  number(node: Node, access: Operand['access']): number {
+    const known = this.#numbers.get(node);
+    if (known !== undefined) {
+      if (this.list[known]!.access !== access) this.list[known] = { ...this.list[known]!, access: 'update' };
+      return known;
+    }
+    const number = this.list.push({ dtype: node.dtype, length: sizeOf(node.shape), access }) - 1;
+    this.nodes.push(node);
+    this.#numbers.set(node, number);
+    return number;
+  }
+}
+
+/** The expressions and reductions of one kernel in the making, or of a part of it that has loops of its own. */
 export class Body {
   readonly frame: Frame;
   readonly reductions: Reduction[] = [];
-  /** The stored node behind each operand. */
-  readonly operandNodes: Node[] = [];
-  readonly operands: Operand[] = [];
+  readonly operands: Operands;
   readonly #owners: ReadonlyMap<Node, Owner>;
-  readonly #operandOf = new Map<Node, number>();
   readonly #known = new Map<Node, { readonly at: Coordinates; readonly scalar: Scalar }[]>();
   readonly #reductionOf = new Map<Node, number>();
   /** The node that a copy stores: it is computed, not loaded. */
   readonly #copied: Node | null;
 
-  constructor(frame: Frame, owners: ReadonlyMap<Node, Owner>, copied: Node | null) {
+  constructor(frame: Frame, owners: ReadonlyMap<Node, Owner>, copied: Node | null, operands: Operands = new Operands()) {
     this.frame = frame;
+    this.operands = operands;
     this.#owners = owners;
     this.#copied = copied;
   }
@@ -91,19 +109,6 @@ export class Body {
   /** The nodes that are computed here: neither loaded nor moved. */
   computed(): readonly Node[] {
     return [...this.#known.keys()].filter((node) => node.op !== 'movement' && node.op !== 'const' && !this.#isStoredElsewhere(node));
-  }
-
-  /** The number of the operand that holds a stored node. */
-  operand(node: Node, access: Operand['access']): number {
-    const known = this.#operandOf.get(node);
-    if (known !== undefined) {
-      if (this.operands[known]!.access !== access) this.operands[known] = { ...this.operands[known]!, access: 'update' };
-      return known;
-    }
-    const number = this.operands.push({ dtype: node.dtype, length: sizeOf(node.shape), access }) - 1;
-    this.operandNodes.push(node);
-    this.#operandOf.set(node, number);
-    return number;
   }
 
   #isStoredElsewhere(node: Node): boolean {
@@ -126,7 +131,7 @@ export class Body {
 
   #load(node: Node, at: Coordinates): Scalar {
     if (sizeOf(node.shape) === 0) return constantOf(node.dtype, 0); // behind a guard that never holds
-    return { op: 'load', dtype: node.dtype, operand: this.operand(node, 'read'), index: flatten(at, node.shape) };
+    return { op: 'load', dtype: node.dtype, operand: this.operands.number(node, 'read'), index: flatten(at, node.shape) };
   }
 
   #express(node: Node, at: Coordinates): Scalar {
@@ -188,6 +193,6 @@ export class Body {
     const position = this.at(inputs[1]!, at);
     if (sizeOf(shape) === 0 || extent === 0) return constantOf(dtype, dtype.startsWith('float') ? NaN : 0);
     const rest = addIndices(index, scaleIndex(axisIndex(picked), -stride));
-    return { op: 'gather', dtype, operand: this.operand(node, 'read'), index: rest, position, stride, extent };
+    return { op: 'gather', dtype, operand: this.operands.number(node, 'read'), index: rest, position, stride, extent };
   }
 }

@@ -126,7 +126,7 @@ export function storeOf(node: Node, body: Body, level: 'full' | 'row'): StoredVa
   let at: Coordinates = unflatten(place, base.shape, frame.space);
   const value = body.at(base, at);
   for (const movement of chain.toReversed()) at = push(movement, at, frame.space);
-  return { store: { operand: body.operand(node, 'write'), index: flatten(at, node.shape), value }, isRow: level === 'row' };
+  return { store: { operand: body.operands.number(node, 'write'), index: flatten(at, node.shape), value }, isRow: level === 'row' };
 }
 
 /** The level of a stored node in its group. */
@@ -176,7 +176,7 @@ export function lowerCopy(target: Node, source: Node, { owners }: LoweringContex
       const space = { extents, splits };
       const body = new Body({ space, group: null, fullPlace, rowPlace }, owners, target);
       const value = body.at(source, unflatten(fullPlace, source.shape, space));
-      const store = { operand: body.operand(target, 'write'), index: fullPlace, value };
+      const store = { operand: body.operands.number(target, 'write'), index: fullPlace, value };
       return finishLoop(loops, body, [{ store, isRow: false }]);
     },
   );
@@ -204,14 +204,14 @@ function finishLoop({ extents, rows }: Loops, body: Body, stored: readonly Store
   const swept = isMap && kept.length > 0 && values.length === 0 ? [kept.pop()!] : isMap ? [1] : folded;
   const kernel: LoopKernel = {
     kind: 'loop',
-    operands: body.operands,
+    operands: body.operands.list,
     rows: kept,
     columns: swept,
     reductions: body.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: passes.filter(({ reductions, stores: inPass }) => reductions.length + inPass.length > 0),
     rowStores: stored.flatMap(({ store, isRow }) => (isRow ? [rewriteStore(store)] : [])),
   };
-  return { kernel, operands: body.operandNodes, nodes: body.computed() };
+  return { kernel, operands: body.operands.nodes, nodes: body.computed() };
 }
 
 /** Whether a node has elements: what has none needs no kernel. */

@@ -72,7 +72,7 @@ function overwritesSafely({ kernels, reads }: Unit, node: Node, old: Node, reads
   const [target, source] = [operands.indexOf(node), operands.indexOf(old)];
   const bodies = readsOf(kernel);
   if (kernel.kind === 'contract') {
-    return kernel.a.operand !== source && kernel.b.operand !== source && isWritten(bodies, kernel.stores, target, source);
+    return !bodies.slice(0, -1).some((body) => body.has(source)) && isWritten(bodies, kernel.stores, target, source);
   }
   if (kernel.kind !== 'loop') return false;
   const { passes, rowStores } = kernel;

@@ -3,7 +3,7 @@
  * texts compute the same bits from the same arrays, so that it serves as a key for compiled code as well as for reading.
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
-import type { Kernel, KernelKind, LoopKernel, Operand, Store, WholeArray } from '../kernel.ts';
+import type { Kernel, KernelKind, LoopKernel, Operand, Store, StoredFactor, WholeArray } from '../kernel.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -85,9 +85,17 @@ const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Ex
   contract: ({ operands, batch, m, n, k, dtype, a, b, stores }, expressions, text) => {
     const extents = [...batch, m, n];
     text.header('contract', operands);
+    const element = ({ operand, index }: StoredFactor): string => `${operandName(operand)}[${printIndex(index)}]`;
+    if ('value' in b) {
+      text.line(`right[${[...batch, k, n].join(', ')}]:`);
+      text.loop([...batch, ...b.inner, ...b.outer], 0, () => {
+        const { lines, texts } = expressions.print([b.value]);
+        for (const line of lines) text.line(line);
+        text.line(`right = ${texts[0]}`);
+      });
+    }
     text.loop(extents, 0, () => {
-      const product = [a, b].map(({ operand, index }) => `${operandName(operand)}[${printIndex(index)}]`).join(' · ');
-      text.line(`total: ${dtype} = sum over ${range(extents.length, k)} of ${product}`);
+      text.line(`total: ${dtype} = sum over ${range(extents.length, k)} of ${element(a)} · ${'value' in b ? 'right' : element(b)}`);
       printStores(stores, expressions, text);
     });
   },

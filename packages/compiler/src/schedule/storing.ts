@@ -9,6 +9,7 @@ import type { Group, GroupKind } from './groups.ts';
 import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
 import { isRearrangement, movementsOf, pullThrough } from '../movement.ts';
 import { isMatmul } from '../simplify/inline.ts';
+import type { Target } from '../kernel.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Operations that are computed again rather than stored, at most. */
@@ -30,10 +31,18 @@ export interface Storing {
   readonly outputs: readonly Node[];
 }
 
-/** Decides for a program's roots and schedule. */
-export function decideStoring(roots: readonly Node[], schedule: Schedule): Storing {
+/**
+ * Decides for a program's roots and schedule. Where the target computes factors, the right matrix of a product is not stored if it costs next to nothing (a cast, a scale), or
+ * shows elements that are stored several times or in other places (windows, picked rows).
+ */
+export function decideStoring(
+  roots: readonly Node[],
+  schedule: Schedule,
+  { computesFactors = false }: Pick<Target, 'computesFactors'>,
+): Storing {
   const owners = new Map<Node, Owner>();
   const { groups, edges, order } = schedule;
+  const picked = computesFactors ? pickedFactors(roots, schedule) : new Set<Node>();
 
   const storeMember = (node: Node): void => {
     owners.set(node, groups.of(node)!);
@@ -53,12 +62,20 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule): Stori
     if (!isStored || !isDirect(chain)) materialize(operand);
     else if (base.op !== 'leaf') storeMember(base);
   };
+  const provideFactors = ([left, right]: readonly [Node, Node]): void => {
+    provide(left, (chain) => isMatrix(left, chain));
+    const { base } = movementsOf(right);
+    if (computesFactors && (schedule.isFree(base) || picked.has(base))) return;
+    provide(right, (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)));
+  };
 
   for (const node of order) {
     if (node.op === 'gather') {
       provide(node.inputs[0]!, (chain) => isGatherable(node, chain));
     } else if (node.op === 'call') {
-      for (const operand of node.inputs) provide(operand, (chain) => (isMatmul(node) ? isMatrix(operand, chain) : chain.every(isReshape)));
+      const { inputs } = node;
+      if (isMatmul(node)) provideFactors(inputs as [Node, Node]);
+      else for (const operand of inputs) provide(operand, (chain) => chain.every(isReshape));
     }
   }
   const outputs = chooseOutputs(roots, schedule, owners, storeMember, materialize);
@@ -72,6 +89,7 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule): Stori
       if (group !== null && group !== own) wanted.add(base);
     }
   }
+  for (const node of picked) wanted.delete(node);
   for (const node of wanted) if (!isElementwise(node) || !isCheap(node)) storeMember(node);
   for (const node of order) {
     if (!wanted.has(node) || owners.has(node)) continue;
@@ -146,6 +164,27 @@ function isReshape({ attrs }: NodeOf<'movement'>): boolean {
 function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
   const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(operand.shape), spaceOf(operand.shape));
   return !isGuarded && isAffine(place);
+}
+
+/** Gathers that nothing reads but matrix products, as their right matrix: these pick the elements up themselves. */
+function pickedFactors(roots: readonly Node[], { groups, edges }: Schedule): ReadonlySet<Node> {
+  const isPick = (node: Node): boolean => {
+    if (node.op !== 'gather' || groups.of(node)?.members.length !== 1) return false;
+    const positions = movementsOf(node.inputs[1]!).base;
+    return positions.op === 'leaf' || groups.of(positions) !== null;
+  };
+  const picked = new Set<Node>();
+  const others = new Set<Node>(roots.map((root) => movementsOf(root).base));
+  for (const [node, list] of edges) {
+    const isProduct = node.op === 'output' && isMatmul(node.inputs[0]!);
+    list.forEach(({ base }, number) => (isProduct && number === 1 && isPick(base) ? picked : others).add(base));
+  }
+  return new Set([...picked].filter((node) => !others.has(node)));
+}
+
+/** Whether movements show elements more than once: where that makes no matrix, the elements are better picked up where they are needed than stored again. */
+function isRepeating(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
+  return chain.length > 0 && sizeOf(operand.shape) > sizeOf(chain.at(-1)!.inputs[0]!.shape);
 }
 
 /** Whether elements can be picked through these movements: the picked axis has one stride, and nothing is padded. */

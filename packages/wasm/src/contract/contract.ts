@@ -10,6 +10,7 @@ import { emitAddProduct, emitAddress, emitAdvance, emitCount, offsetsOf, type Co
 import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
 import { emitBlocks, emitGroups, emitLoop, emitMinimum, emitRange, lanesOf } from './blocks.ts';
 import { emitDots, type DotSource } from './dot.ts';
+import { emitFill, type FillContext } from './fill.ts';
 import { isStoredPlainly, PlainFinish, ScalarFinish } from './finish.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
 import { planContract, type ContractPlan } from './plan.ts';
@@ -48,12 +49,12 @@ export function emitContract(
  */
 export function divideContract(kernel: ContractKernel, fastest: Tile): Division | null {
   const plan = planContract(kernel, tileFor(kernel.dtype, fastest));
-  const { axes, columns, wholeColumns, ranges, packsA, packsB, sharedAxes } = plan;
+  const { axes, columns, wholeColumns, ranges, packsA, packsB, fill, sharedAxes } = plan;
   const { m, n, k } = kernel;
   const batch = kernel.batch.map((extent, axis) => (sharedAxes.includes(axis) ? null : divide(axis, extent, 1)));
   const byColumns = divide(axes.n, wholeColumns, columns);
   const byRows = divide(axes.m, m, ranges[0]!.height);
-  const isDearByColumns = (packsA ? m * k : 0) > (packsB ? n * k : 0);
+  const isDearByColumns = (packsA ? m * k : 0) > (packsB || fill !== null ? n * k : 0);
   return evenest([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
 }
 
@@ -85,6 +86,8 @@ class ContractEmitter {
   readonly #plan: ContractPlan;
   readonly #a: View;
   readonly #b: View;
+  /** What computes b, if it lies nowhere. */
+  readonly #filled: FillContext | null;
   /** Loop counters: the batch axes, then m and n of the current tile, then the first k of the current block. */
   readonly #places: readonly Local[];
   readonly #plain: PlainFinish | null;
@@ -99,11 +102,15 @@ class ContractEmitter {
     this.#arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
     this.#plan = planContract(kernel, tile);
     const { bytes } = this.#arithmetic;
-    const { strides, axes, kBlocks } = this.#plan;
+    const { strides, axes, kBlocks, fill } = this.#plan;
     this.#a = { operand: params[kernel.a.operand]!, offset: kernel.a.index.offset * bytes, strides: strides.a };
-    this.#b = { operand: params[kernel.b.operand]!, offset: kernel.b.index.offset * bytes, strides: strides.b };
     this.#places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
     const outer = this.#places.slice(0, axes.k);
+    const address = 'value' in kernel.b ? code.local('i32') : params[kernel.b.operand]!;
+    this.#b = { operand: address, offset: 'value' in kernel.b ? 0 : kernel.b.index.offset * bytes, strides: strides.b };
+    const filledStrides = { k: strides.b[axes.k]!, n: strides.b[axes.n]! };
+    const batch = this.#places.slice(0, axes.m);
+    this.#filled = fill === null ? null : { kernel, plan: fill, params, batch, tools, address, bytes, strides: filledStrides };
     const isPlain = kBlocks === 1 && isStoredPlainly(kernel);
     this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
     this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, this.#plan, params, outer, tools);
@@ -119,6 +126,7 @@ class ContractEmitter {
           return;
         }
         const k = { first: 0, count: this.#kernel.k, sums: null };
+        this.#fill(columns, k);
         if (packsB) this.#packColumns(columns, k);
         this.#overBatch(sharedAxes, () => this.#overRows((rows) => this.#rows(rows, columns, k)));
       }),
@@ -195,11 +203,32 @@ class ContractEmitter {
       code.i32(this.#kernel.k).get(first).op('i32.sub');
       emitMinimum(code, count, kBlock);
       const k = { first, count, sums };
+      this.#fill(columns, k);
       if (packsB) this.#packColumns(columns, k);
       this.#scratch(scratch.sums).set(sums);
       this.#rows(rows, columns, k);
     });
     code.release(count, sums);
+  }
+
+  /** Computes the block of b, if it lies nowhere. */
+  #fill({ from, to }: Columns, { first, count }: Block): void {
+    const code = this.#code;
+    const { scratch, wholeColumns } = this.#plan;
+    const { n, k } = this.#kernel;
+    if (this.#filled === null) return;
+    this.#scratch(scratch.fill).set(this.#b.operand);
+    const [end, last] = [code.local('i32'), code.local('i32')];
+    if (typeof first !== 'number')
+      code
+        .get(first)
+        .get(count as Local)
+        .op('i32.add')
+        .set(end);
+    if (typeof to !== 'number') code.i32(n).get(to).get(to).i32(wholeColumns).op('i32.eq').op('select').set(last);
+    const ofK = { from: first, to: typeof first === 'number' ? k : end };
+    emitFill(code, this.#filled, ofK, { from, to: typeof to === 'number' ? n : last });
+    code.release(end, last);
   }
 
   #packColumns(columns: Columns, k: Block): void {
@@ -226,7 +255,8 @@ class ContractEmitter {
       });
     } else {
       // What is left of k in the last block alone would need code of its own: then all values go one by one.
-      const group = typeof k.count === 'number' || this.#kernel.k % PACKED_ROWS === 0 ? PACKED_ROWS : 1;
+      const isGrouped = typeof k.count === 'number' || (this.#kernel.k % PACKED_ROWS === 0 && this.#plan.kBlock % PACKED_ROWS === 0);
+      const group = isGrouped ? PACKED_ROWS : 1;
       emitGroups(code, k.count, group, (first, ks) => {
         this.#across(columns, (count) => {
           places(k.first);

@@ -3,15 +3,21 @@
  * cache, blocks of rows whose partial sums do. All of it follows from the shape and the strides alone. Blocks of k are the same for all tiles, since they decide the order of
  * additions. Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
  */
-import type { ContractKernel } from '@firsthand/compiler';
+import { dependsOn, scalarsIn, type ComputedFactor, type ContractKernel } from '@firsthand/compiler';
 import { stridesOf } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
+import { planFill, type FillPlan } from './fill-plan.ts';
+import { greatestCommonDivisor } from '../scalar/indices.ts';
 import type { Tile } from './tile.ts';
 
 /** The longest sum in one run, in elements: longer ones are split into blocks, whose sums are added. */
 const LONGEST_RUN = 1024;
 /** Bytes of b that are packed at a time: half of a small second-level cache, which a's rows and the results pass through too. */
 const PACKED_BYTES = 256 * 1024;
+/** Bytes of b that are computed at a time, where it is computed. */
+const FILLED_BYTES = 256 * 1024;
+/** Columns of a piece of a computed b, at least. */
+const LEAST_COLUMNS = 16;
 /** Bytes of b that are read in place however many rows there are: half of a first-level cache. */
 const CACHED_BYTES = 16 * 1024;
 /** Tiles of rows for which it doesn't pay to pack what lies in the second-level cache. */
@@ -50,6 +56,8 @@ export interface ContractPlan {
   readonly restColumns: number;
   readonly packsA: boolean;
   readonly packsB: boolean;
+  /** How b is computed, a block of k and of columns at a time, if it lies nowhere. */
+  readonly fill: FillPlan | null;
   /** The batch axes along which packed columns of b are used again. */
   readonly sharedAxes: readonly number[];
   /** Values of k in a block, and blocks; the last may be shorter. */
@@ -59,8 +67,15 @@ export interface ContractPlan {
   readonly columnBlock: number;
   /** Rows in a block of rows, where k is blocked. */
   readonly rowBlock: number;
-  /** Offsets of the parts of the working memory: packed columns of b, packed rows of a, partial sums, a tile; and its size. */
-  readonly scratch: { readonly b: number; readonly a: number; readonly sums: number; readonly tile: number; readonly bytes: number };
+  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed rows of a, partial sums, a tile; and its size. */
+  readonly scratch: {
+    readonly fill: number;
+    readonly b: number;
+    readonly a: number;
+    readonly sums: number;
+    readonly tile: number;
+    readonly bytes: number;
+  };
 }
 
 /** The plan for a kernel with tiles of at most a given shape. */
@@ -69,39 +84,47 @@ export function planContract(kernel: ContractKernel, tile: Tile): ContractPlan {
   const arithmetic = arithmeticOf(kernel.dtype, false);
   const { lanes, bytes } = arithmetic;
   const axes = { m: batch.length, n: batch.length + 1, k: batch.length + 2 };
-  const strides = { a: stridesOf(kernel.a.index, axes.k + 1, bytes), b: stridesOf(kernel.b.index, axes.k + 1, bytes) };
-  const [ak, bk, bn] = [strides.a[axes.k]!, strides.b[axes.k]!, strides.b[axes.n]!];
-  const isDot = ak === bytes && bk === bytes && k >= 8 * lanes && k <= lanes * LONGEST_RUN && (m <= DOT_ROWS || n <= 2);
+  const a = stridesOf(kernel.a.index, axes.k + 1, bytes);
+  const fill = 'value' in kernel.b ? planFill(kernel, kernel.b, mostInPiece(k, bytes)) : null;
+  const kBlock = blockOfK(k, fill?.inPiece.k ?? 4);
+  const stored = 'value' in kernel.b ? null : stridesOf(kernel.b.index, axes.k + 1, bytes);
+  const isDot =
+    a[axes.k] === bytes && stored?.[axes.k] === bytes && k >= 8 * lanes && k <= lanes * LONGEST_RUN && (m <= DOT_ROWS || n <= 2);
   const shape = isDot ? dotTile(m, n) : fitted(m, n, lanes, tile);
   const columns = isDot ? shape.columns : shape.columns * lanes;
   const ranges = rowRanges(m, shape.rows);
   const tallest = Math.max(...ranges.map(({ height }) => height));
   const restColumns = n % columns;
   const wholeColumns = n - restColumns;
-  const kBlock = isDot ? k : Math.min(k, Math.ceil(k / Math.ceil(k / LONGEST_RUN) / 4) * 4);
-  const kBlocks = Math.ceil(k / kBlock);
+  const filled = fill === null ? null : filledBlock(fill, kBlock, { n, columns, restColumns, lanes, bytes });
+  const b = stored ?? [...batch.map(() => 0), 0, filled!.strides.n, filled!.strides.k];
+  const [bk, bn] = [b[axes.k]!, b[axes.n]!];
 
-  const readable = bn === bytes && bk > 0;
+  const isReadable = bn === bytes && bk > 0;
   const rowTiles = Math.ceil(m / shape.rows);
   const bytesOfB = (k - 1) * bk + n * bytes;
-  const staysCached = bytesOfB <= CACHED_BYTES || (bytesOfB <= PACKED_BYTES && rowTiles <= FEW_TILES && bk % CONFLICTING_BYTES !== 0);
-  const packsB = !isDot && !(readable && (rowTiles <= 1 || staysCached));
-  const packsA = !isDot && ak !== bytes && k > 1 && n > 3 * columns;
+  const isNear = filled !== null || bytesOfB <= PACKED_BYTES;
+  const staysCached = bytesOfB <= CACHED_BYTES || (isNear && rowTiles <= FEW_TILES && bk % CONFLICTING_BYTES !== 0);
+  const packsB = !isDot && !(isReadable && (rowTiles <= 1 || staysCached));
+  const packsA = !isDot && a[axes.k] !== bytes && k > 1 && n > 3 * columns;
 
   const width = (count: number): number => Math.ceil(count / lanes) * 16;
-  const packable = Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns;
-  const columnBlock = packsB ? Math.min(Math.max(columns, packable), wholeColumns) : wholeColumns;
+  const packable = packsB ? Math.max(columns, Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns) : Infinity;
+  const columnBlock = Math.min(packable, filled?.columnBlock ?? Infinity, wholeColumns);
+  const kBlocks = Math.ceil(k / (isDot ? k : kBlock));
   const across = width(columnBlock) + (restColumns > 0 ? width(columns) : 0);
   const rowBlock = kBlocks > 1 ? Math.max(tallest, Math.min(m, ROW_BLOCK)) : m;
   const scratch = placed({
+    fill: filled?.bytes ?? 0,
     b: packsB ? across * kBlock : 0,
     a: packsA ? tallest * bytes * kBlock : 0,
     sums: kBlocks > 1 ? across * rowBlock : 0,
     tile: isDot ? 16 * tallest * columns : tallest * width(columns),
   });
+  const isShared = (axis: number): boolean => ('value' in kernel.b ? !changesAlong(kernel.b, axis) : b[axis] === 0);
   return {
     axes,
-    strides,
+    strides: { a, b },
     ranges,
     isDot,
     unrolls: tile.unrolls && shape.rows === tile.rows && columns === tile.vectors * lanes,
@@ -110,13 +133,55 @@ export function planContract(kernel: ContractKernel, tile: Tile): ContractPlan {
     restColumns,
     packsA,
     packsB,
-    sharedAxes: batch.flatMap((_, axis) => (packsB && kBlocks === 1 && strides.b[axis] === 0 ? [axis] : [])),
-    kBlock,
+    fill,
+    sharedAxes: batch.flatMap((_, axis) => ((packsB || fill !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [])),
+    kBlock: isDot ? k : kBlock,
     kBlocks,
     columnBlock,
     rowBlock,
     scratch,
   };
+}
+
+/** Blocks of k as even as there can be, of whole `units`. */
+function blockOfK(k: number, unit: number): number {
+  if (k <= LONGEST_RUN) return k;
+  const units = Math.ceil(k / unit);
+  const blocks = Math.ceil(units / Math.max(1, Math.floor(LONGEST_RUN / unit)));
+  return Math.ceil(units / blocks) * unit;
+}
+
+// ---- b where it is computed
+
+/** Sizes of a piece: blocks of k and of columns should be made of whole ones. */
+function mostInPiece(k: number, bytes: number): { readonly k: number; readonly n: number } {
+  return { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytes * Math.min(k, LONGEST_RUN)))) };
+}
+
+/** A block of b in working memory: its columns, the strides in bytes, and its bytes. */
+function filledBlock(
+  { inPiece, alongK }: FillPlan,
+  kBlock: number,
+  sizes: { readonly n: number; readonly columns: number; readonly restColumns: number; readonly lanes: number; readonly bytes: number },
+): { readonly columnBlock: number; readonly strides: { readonly k: number; readonly n: number }; readonly bytes: number } {
+  const { n, columns, restColumns, lanes, bytes } = sizes;
+  const most = Math.floor(FILLED_BYTES / (kBlock * bytes));
+  // Blocks that begin with a piece compute nothing twice.
+  const aligned = (columns * inPiece.n) / greatestCommonDivisor(columns, inPiece.n);
+  const unit = aligned <= most ? aligned : columns;
+  const columnBlock = Math.max(1, Math.floor(most / unit)) * unit;
+  const across = Math.min(n, columnBlock + restColumns + 2 * (inPiece.n - 1));
+  // One vector more where lines would drive each other out of the cache.
+  const pitch = (count: number): number => {
+    const line = Math.ceil(count / lanes) * 16;
+    return line % CONFLICTING_BYTES === 0 ? line + 16 : line;
+  };
+  const strides = alongK ? { k: bytes, n: pitch(kBlock) } : { k: pitch(across), n: bytes };
+  return { columnBlock, strides, bytes: alongK ? across * strides.n : kBlock * strides.k };
+}
+
+function changesAlong({ value }: ComputedFactor, axis: number): boolean {
+  return scalarsIn([value]).some((scalar) => 'index' in scalar && dependsOn(scalar.index, axis));
 }
 
 /** Parts of working memory one after the other, from one cache line on each. */

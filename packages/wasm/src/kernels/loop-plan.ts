@@ -49,14 +49,17 @@ const FAR = 32;
 /** An axis must be so long to be worth cutting. */
 const LONG = 16;
 
-/** Decides. */
-export function planLoop(given: LoopKernel): LoopPlan {
+/**
+ * Decides.
+ * @param bound the number of axes, from the first, that have a value already and are no loops
+ */
+export function planLoop(given: LoopKernel, bound = 0): LoopPlan {
   const width = widthOf(given);
-  const { axis: laneAxis, lanesAreRows } = chooseLanes(given, width);
+  const { axis: laneAxis, lanesAreRows } = chooseLanes(given, width, bound);
   const { kernel, offsets, bytes } = lanesAreRows ? { kernel: splitPasses(given), offsets: [], bytes: 0 } : withRowCache(given);
   const extent = [...kernel.rows, ...kernel.columns][laneAxis]!;
   const inPasses = kernel.passes.map((pass) => Math.min(vectorsOf(kernel, pass, lanesAreRows ? 2 : 1), Math.ceil(extent / width)));
-  const tileAxis = isMap(kernel) ? chooseTileAxis(kernel, laneAxis) : null;
+  const tileAxis = isMap(kernel) ? chooseTileAxis(kernel, laneAxis, bound) : null;
   if (lanesAreRows) {
     const rowCost = costOfAll(kernel.rowStores.map(({ value }) => value)) + kernel.rowStores.length;
     inPasses.push(Math.max(1, Math.floor(ROW_BODY / rowCost)));
@@ -66,12 +69,13 @@ export function planLoop(given: LoopKernel): LoopPlan {
 }
 
 /** An axis along which elements lie side by side that are far apart along the lanes. */
-function chooseTileAxis({ rows, columns, passes }: LoopKernel, laneAxis: number): number | null {
+function chooseTileAxis({ rows, columns, passes }: LoopKernel, laneAxis: number, bound: number): number | null {
   const [{ stores }] = passes as [Pass];
   const loads = scalarsIn(stores.map(({ value }) => value)).flatMap((scalar) => (scalar.op === 'load' ? [scalar.index] : []));
   const far = [...loads, ...stores.map(({ index }) => index)].filter((index) => Math.abs(factorOf(index, laneAxis) ?? 0) >= FAR);
   const axis = [...rows, ...columns].findIndex(
-    (extent, each) => each !== laneAxis && extent >= LONG && far.some((index) => Math.abs(factorOf(index, each) ?? 0) === 1),
+    (extent, each) =>
+      each >= bound && each !== laneAxis && extent >= LONG && far.some((index) => Math.abs(factorOf(index, each) ?? 0) === 1),
   );
   return axis < 0 ? null : axis;
 }
@@ -103,7 +107,7 @@ export function isMap({ passes, rowStores, reductions }: LoopKernel): boolean {
 }
 
 /** The cheapest axis for the lanes, by what is side by side in memory. */
-function chooseLanes(kernel: LoopKernel, width: number): { readonly axis: number; readonly lanesAreRows: boolean } {
+function chooseLanes(kernel: LoopKernel, width: number, bound: number): { readonly axis: number; readonly lanesAreRows: boolean } {
   const { rows, columns, passes } = kernel;
   const extents = [...rows, ...columns];
   const innermost = extents.length - 1;
@@ -118,7 +122,7 @@ function chooseLanes(kernel: LoopKernel, width: number): { readonly axis: number
     return (perVector + across) / Math.min(width, extents[axis]!);
   };
   let best = innermost;
-  for (let axis = innermost - 1; axis >= 0; axis--) {
+  for (let axis = innermost - 1; axis >= bound; axis--) {
     if (axis >= rows.length && !isMap(kernel)) continue;
     if (costOfAxis(axis) < 0.9 * costOfAxis(best)) best = axis;
   }

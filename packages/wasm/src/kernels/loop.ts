@@ -36,7 +36,12 @@ export function divideLoop(kernel: LoopKernel): Division | null {
 
 /** Emits a loop kernel. `params` are the addresses of its operands, then that of its working memory. */
 export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
-  new LoopEmitter(code, planLoop(kernel), params, tools, part).emit();
+  new LoopEmitter(code, planLoop(kernel), params, tools, part, []).emit();
+}
+
+/** Emits a map inside of other loops, whose counters are the values of its first axes. It needs no working memory. */
+export function emitInnerMap(code: Code, kernel: LoopKernel, addresses: readonly Local[], tools: Tools, bound: readonly Local[]): void {
+  new LoopEmitter(code, planLoop(kernel, bound.length), addresses, tools, null, bound).emit();
 }
 
 /** Runs a body over all columns. */
@@ -47,15 +52,18 @@ class LoopEmitter {
   readonly #plan: LoopPlan;
   readonly #loops: Loops;
   readonly #extents: readonly number[];
+  /** The number of axes, from the first, that are no loops of this nest. */
+  readonly #bound: number;
   /** Every expression and store: what is hoisted out of the outer loops. */
   readonly #all: Body;
 
-  constructor(code: Code, plan: LoopPlan, params: readonly Local[], tools: Tools, part: Part | null) {
+  constructor(code: Code, plan: LoopPlan, params: readonly Local[], tools: Tools, part: Part | null, bound: readonly Local[]) {
     const { kernel, laneAxis, width } = plan;
     const { rows, columns, operands, passes, rowStores } = kernel;
     this.#code = code;
     this.#plan = plan;
     this.#extents = [...rows, ...columns];
+    this.#bound = bound.length;
     this.#all = {
       scalars: passes.flatMap((pass) => pass.reductions.map((number) => kernel.reductions[number]!.value)),
       stores: [...passes.flatMap(({ stores }) => stores), ...rowStores],
@@ -67,6 +75,7 @@ class LoopEmitter {
       operands,
       addresses,
       extents: this.#extents,
+      bound,
       rows: rows.length,
       laneAxis,
       width,
@@ -90,7 +99,8 @@ class LoopEmitter {
   emit(): void {
     const { kernel, laneAxis, lanesAreRows } = this.#plan;
     if (isMap(kernel)) {
-      this.#map();
+      const bound = Array.from({ length: this.#bound }, (_, axis) => axis);
+      this.#loops.nest.enter(bound, () => this.#map());
       return;
     }
     const outer = kernel.rows.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
@@ -100,7 +110,8 @@ class LoopEmitter {
   #map(): void {
     const { laneAxis, tileAxis, vectors } = this.#plan;
     const all = this.#all;
-    const outer = this.#extents.map((_, axis) => axis).filter((axis) => axis !== laneAxis && axis !== tileAxis);
+    const outer = this.#extents.map((_, axis) => axis).filter((axis) => axis >= this.#bound && axis !== laneAxis && axis !== tileAxis);
+    this.#loops.hoist(all);
     this.#loops.over(outer, all, () => {
       if (tileAxis === null) {
         this.#loops.blocks(vectors[0]!, all, (block) => this.#block(block, all, []));

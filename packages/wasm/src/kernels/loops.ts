@@ -36,6 +36,8 @@ export interface LoopsOptions {
   /** One per operand. */
   readonly addresses: readonly Local[];
   readonly extents: readonly number[];
+  /** The values of the first axes, where those are no loops of this nest. */
+  readonly bound?: readonly Local[];
   /** The number of axes, from the first, that `reduced` values depend on. */
   readonly rows: number;
   /** The axis along which the lanes lie; null for code that computes one element at a time. */
@@ -58,8 +60,8 @@ export class Loops {
   #segments = SEGMENTS;
 
   constructor(options: LoopsOptions) {
-    const { code, tools, operands, addresses, extents, rows, laneAxis, all } = options;
-    const axes = extents.map((extent) => (extent === 1 ? 0 : code.local('i32')));
+    const { code, tools, operands, addresses, extents, bound = [], rows, laneAxis, all } = options;
+    const axes = extents.map((extent, axis) => (extent === 1 ? 0 : (bound[axis] ?? code.local('i32'))));
     this.code = code;
     this.#options = options;
     this.nest = new Nest({ code, extents, axes, laneAxis });
@@ -81,7 +83,8 @@ export class Loops {
       body();
       return;
     }
-    const segments = segmentsOf(this.emitter.guards.all, axis, this.#options.extents[axis]!, this.#segments);
+    const { extents, laneAxis } = this.#options;
+    const segments = segmentsOf(this.emitter.guards.here(), axis, extents[axis]!, this.#segments, laneAxis);
     const left = this.#segments;
     this.#segments = Math.floor(left / segments.length);
     for (const { from, to } of segments) {
@@ -104,7 +107,7 @@ export class Loops {
       return;
     }
     const size = vectors * width;
-    for (const { from, to } of segmentsOf(this.emitter.guards.all, laneAxis, extents[laneAxis]!, LANE_SEGMENTS)) {
+    for (const { from, to } of segmentsOf(this.emitter.guards.here(), laneAxis, extents[laneAxis]!, LANE_SEGMENTS)) {
       this.nest.within({ from, to, alignment: greatestCommonDivisor(from, size) }, () => {
         this.hoist(hoisted);
         const whole = from + Math.floor((to - from) / size) * size;

@@ -10,17 +10,30 @@ export interface Segment {
   readonly to: number;
 }
 
-/** The parts of 0 … extent, in order; one part if there would be more than `most`. */
-export function segmentsOf(guards: readonly Guard[], axis: number, extent: number, most: number): readonly Segment[] {
+/**
+ * The parts of 0 … extent, in order; one part if there would be more than `most`. A guard that changes along another axis `beside` as well is decided there, for one value of this
+ * axis after the other.
+ */
+export function segmentsOf(
+  guards: readonly Guard[],
+  axis: number,
+  extent: number,
+  most: number,
+  beside: number | null = null,
+): readonly Segment[] {
   const breaks = new Set<number>();
   for (const { index, low, high } of guards) {
-    const [term] = index.terms;
-    if (index.terms.length !== 1 || term!.atom.kind !== 'axis' || term!.atom.axis !== axis) continue;
-    const { factor } = term!;
+    const own = index.terms.find(({ atom }) => atom.kind === 'axis' && atom.axis === axis);
+    const others = index.terms.filter((term) => term !== own);
+    if (own === undefined) continue;
+    if (others.length === 1 && others.every(({ atom }) => atom.kind === 'axis' && atom.axis === beside)) {
+      for (let value = 1; value < extent; value++) breaks.add(value);
+    }
+    if (others.length > 0) continue;
     for (const bound of [low, high]) {
       // The first value at which factor·value + offset has reached the bound, or has fallen below it.
-      const at = (bound - index.offset) / factor;
-      const first = factor > 0 ? Math.ceil(at) : Math.floor(at) + 1;
+      const at = (bound - index.offset) / own.factor;
+      const first = own.factor > 0 ? Math.ceil(at) : Math.floor(at) + 1;
       if (first > 0 && first < extent) breaks.add(first);
     }
   }

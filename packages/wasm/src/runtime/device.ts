@@ -16,7 +16,7 @@ export class WasmDevice implements Device {
   constructor(session: Session) {
     const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
-    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true, isOwn: isStream };
+    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true, computesFactors: true, isOwn: isStream };
   }
 
   supports(): boolean {

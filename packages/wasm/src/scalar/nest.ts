@@ -259,6 +259,19 @@ export class Nest {
     return resolved;
   }
 
+  /** The expression without the axes that have one value here. */
+  settle({ offset, terms }: Index): Index {
+    const single = ({ atom }: Term): number | null => {
+      if (atom.kind !== 'axis') return null;
+      const { from, to } = this.#known.parts[atom.axis]!;
+      return to - from === 1 ? from : null;
+    };
+    return {
+      offset: terms.reduce((sum, term) => sum + term.factor * (single(term) ?? 0), offset),
+      terms: terms.filter((term) => single(term) === null),
+    };
+  }
+
   /** By how much the value grows from lane to lane of a vector; null where the steps differ. */
   stepOf(index: Index, { shift, lanes }: Vector): number | null {
     const { laneAxis } = this;

@@ -23,7 +23,9 @@ export interface Factor {
 
 function factorFor(kernel: ContractKernel, name: Factor['name']): Factor {
   const rank = kernel.batch.length;
-  const [{ operand, index }, axis] = name === 'left' ? [kernel.a, rank] : [kernel.b, rank + 1];
+  const [factor, axis] = name === 'left' ? [kernel.a, rank] : [kernel.b, rank + 1];
+  if ('value' in factor) throw new Error('webgpu: a product reads its matrices from arrays; the target asks for no computed ones');
+  const { operand, index } = factor;
   const [own, inner] = [factorOf(index, axis), factorOf(index, rank + 2)];
   const extents = extentsOf(kernel);
   if (own !== null && inner !== null) {

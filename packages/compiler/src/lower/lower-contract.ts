@@ -1,0 +1,139 @@
+/**
+ * The kernel of a matrix product: three loops in a fixed form, between batch axes and the expressions of the stores, so that a bias, an activation or a residual is its last
+ * step. The right matrix need not exist: then the kernel says what its elements are, over loops of their own.
+ */
+import type { Node, NodeOf } from '@firsthand/graph';
+import { Body, Operands } from './body.ts';
+import { coalesce } from './coalesce.ts';
+import { axisIndex, constantIndex, isAffine, substitute, type Index, type Splits } from '../index-expression.ts';
+import type { ComputedFactor, StoredFactor } from '../kernel.ts';
+import { axesOfSpace, loopsOf, overLoops, storeOf, type LoweredKernel, type LoweringContext } from './lower.ts';
+import { flatten, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
+import type { Group } from '../schedule/groups.ts';
+
+/** The loops over rows, columns and k, in the numbering of a product's axes. */
+const MATRIX_AXES = 3;
+
+/** A computed matrix, with the nodes that it consists of. */
+interface Computed {
+  readonly factor: ComputedFactor;
+  readonly nodes: readonly Node[];
+}
+
+/** The kernel for the stored nodes of a group that begins with a matrix product. */
+export function lowerContract(group: Group, nodes: readonly Node[], context: LoweringContext): LoweredKernel {
+  const output = group.members[0] as NodeOf<'output'>;
+  const [left, right] = output.inputs[0]!.inputs as [Node, Node];
+  const batchShape = output.shape.slice(0, -2);
+  const [m, n, k] = [output.shape.at(-2)!, output.shape.at(-1)!, left.shape.at(-1)!];
+  const matrix = [m, n].map((extent) => ({ extent, isFolded: false }));
+  return overLoops(
+    [...axesOfSpace(batchShape, []), ...matrix],
+    // Rows and columns of the product stay whole.
+    ({ rows }, axis) => axis < rows - 2,
+    ({ extents, fullPlace }, splits) => {
+      const first = extents.length - 2;
+      const space: Space = { extents: [...extents, k], splits };
+      const operands = new Operands();
+      const body = new Body({ space, group, fullPlace, rowPlace: fullPlace }, context.owners, null, operands);
+      const [row, column, inner] = [axisIndex(first), axisIndex(first + 1), axisIndex(first + 2)];
+      const batch = batchPlace(batchShape, extents.slice(0, first), space);
+      const a = storedFactor(left, coordinatesIn(left, batch, row, inner), space, context, operands)!;
+      const b = storedFactor(right, coordinatesIn(right, batch, inner, column), space, context, operands);
+      const computed = b === null ? computeFactor(right, batchShape, extents.slice(0, first), splits, context, operands) : null;
+      const stores = nodes.map((node) => storeOf(node, body, 'full').store);
+
+      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all.
+      const own = computed === null ? [] : [...computed.factor.inner, ...computed.factor.outer];
+      const outside = scalarRewriter(shifted(first, MATRIX_AXES));
+      const value = computed === null ? null : outside(computed.factor.value);
+      const indices = [a.index, ...(b === null ? [] : [b.index]), ...indicesIn(value === null ? [] : [value], stores)];
+      const merged = coalesce([...extents, k, ...own], extents.length, indices, (outer) => outer < first);
+      const count = merged.rows - 2;
+      const rewrite = scalarRewriter(merged.rewrite);
+      const moved = (factor: StoredFactor): StoredFactor => ({ ...factor, index: merged.rewrite(factor.index) });
+      return {
+        kernel: {
+          kind: 'contract',
+          operands: operands.list,
+          batch: merged.extents.slice(0, count),
+          m: merged.extents[count]!,
+          n,
+          k,
+          dtype: output.dtype,
+          a: moved(a),
+          b:
+            computed === null
+              ? moved(b!)
+              : { ...computed.factor, value: scalarRewriter(shifted(count + MATRIX_AXES, -MATRIX_AXES))(rewrite(value!)) },
+          stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+        },
+        operands: operands.nodes,
+        nodes: [...(computed?.nodes ?? []), ...body.computed()],
+      };
+    },
+  );
+}
+
+/** The coordinates of the batch axes; those of extent 1 have no loop. */
+function batchPlace(shape: readonly number[], loops: readonly number[], space: Space): Coordinates {
+  const { fullPlace } = loopsOf(loops.map((extent) => ({ extent, isFolded: false })));
+  return unflatten(fullPlace, shape, space);
+}
+
+/** The coordinates of an element of an operand, whose batch axes are the last of the product's, or of extent 1. */
+function coordinatesIn({ shape }: Node, batch: Coordinates, row: Index, column: Index): Coordinates {
+  const missing = batch.length - (shape.length - 2);
+  return [...shape.slice(0, -2).map((extent, axis) => (extent === 1 ? constantIndex(0) : batch[axis + missing]!)), row, column];
+}
+
+/** A matrix that is read from what is stored, through movements; null where no array holds it. */
+function storedFactor(operand: Node, at: Coordinates, space: Space, { owners }: LoweringContext, operands: Operands): StoredFactor | null {
+  let [node, place] = [operand, at];
+  const guards: Guard[] = [];
+  while (node.op === 'movement' && !owners.has(node)) {
+    place = pull(node, place, space, guards);
+    node = node.inputs[0]!;
+  }
+  const index = flatten(place, node.shape);
+  const isStored = node.op === 'leaf' || owners.has(node);
+  return isStored && guards.length === 0 && isAffine(index) ? { operand: operands.number(node, 'read'), index } : null;
+}
+
+/** A matrix as what its elements are. Where that divides a batch axis, the product is asked to cut it. */
+function computeFactor(
+  right: Node,
+  batchShape: readonly number[],
+  batch: readonly number[],
+  splits: Splits,
+  { owners }: LoweringContext,
+  operands: Operands,
+): Computed {
+  const first = batch.length;
+  const [k, n] = right.shape.slice(-2) as [number, number];
+  return overLoops(
+    [...batch, k, n].map((extent) => ({ extent, isFolded: false })),
+    (_, axis) => axis >= first,
+    ({ extents, fullPlace }, own) => {
+      const space: Space = { extents, splits: own };
+      let cut = first + 1;
+      for (let rows = extents[first]!; rows < k; cut++) rows *= extents[cut]!;
+      const place = (from: number, to: number): Index =>
+        flatten(
+          extents.slice(from, to).map((_, axis) => axisIndex(from + axis)),
+          extents.slice(from, to),
+        );
+      const body = new Body({ space, group: null, fullPlace, rowPlace: fullPlace }, owners, null, operands);
+      const at = coordinatesIn(right, batchPlace(batchShape, batch, space), place(first, cut), place(cut, extents.length));
+      const value = body.at(right, at);
+      for (const [axis, extent] of own) if (axis < first) splits.set(axis, extent);
+      return { factor: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) }, nodes: body.computed() };
+    },
+  );
+}
+
+/** Axes from `first` on, renumbered. */
+function shifted(first: number, by: number): (index: Index) => Index {
+  return (index) => substitute(index, (axis) => axisIndex(axis < first ? axis : axis + by));
+}

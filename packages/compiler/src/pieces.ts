@@ -1,0 +1,78 @@
+/**
+ * A computed matrix in pieces: the innermost of the loops into which k and n are cut run inside a piece, where places are linear in them; the outer ones become two counters,
+ * the number of the piece along k and along n, from which their places follow by division, once for the whole piece.
+ */
+import { sizeOf } from '@firsthand/linalg';
+import { addIndices, axisIndex, scaleIndex, substitute, type Index } from './index-expression.ts';
+import type { ComputedFactor, Scalar } from './kernel.ts';
+import { scalarRewriter } from './lower/rewrite-scalar.ts';
+import { unflatten } from './movement.ts';
+
+/** A loop that is too long for a piece is cut into parts of at least so many values. */
+const SHORTEST = 16;
+
+/** The pieces of a computed matrix along one of its sides. */
+export interface Pieces {
+  /** How many there are. */
+  readonly count: number;
+  /** Extents of the loops inside of each; at least one. */
+  readonly inside: readonly number[];
+}
+
+/** A computed matrix whose value has the batch axes, then the numbers of the piece along k and along n, then the loops inside a piece: those of k, then those of n. */
+export interface PiecewiseFactor {
+  readonly value: Scalar;
+  readonly k: Pieces;
+  readonly n: Pieces;
+}
+
+interface Cut {
+  readonly outside: readonly number[];
+  readonly inside: readonly number[];
+}
+
+/** The innermost loops with at most so many values together. The last loop alone may be too long: then it is cut, or taken whole if no number divides it. */
+function cut(extents: readonly number[], most: number): Cut {
+  let first = extents.length;
+  for (let size = 1; first > 0 && size * extents[first - 1]! <= most; first--) size *= extents[first - 1]!;
+  if (first < extents.length) return { outside: extents.slice(0, first), inside: extents.slice(first) };
+  const [outside, last] = [extents.slice(0, -1), extents.at(-1)!];
+  let part = Math.floor(most);
+  while (part >= SHORTEST && last % part !== 0) part--;
+  return part < SHORTEST ? { outside, inside: [last] } : { outside: [...outside, last / part], inside: [part] };
+}
+
+/** The places of the loops of one side, given the counter of pieces and the loops inside. */
+function placesOf(loops: readonly number[], { outside, inside }: Cut, counter: number, first: number): readonly Index[] {
+  const count = sizeOf(outside);
+  const places = unflatten(axisIndex(counter), outside, {
+    extents: Array.from({ length: counter + 1 }, () => count),
+    splits: new Map(),
+  });
+  const inner = inside.map((_, axis) => axisIndex(first + axis));
+  if (outside.length + inside.length === loops.length) return [...places, ...inner];
+  return [...places.slice(0, -1), addIndices(scaleIndex(places.at(-1)!, inside[0]!), inner[0]!)];
+}
+
+/**
+ * Cuts a matrix that is computed inside of `batch` loops.
+ * @param most values of k, and of n, in a piece
+ */
+export function cutFactor(
+  { value, inner, outer }: ComputedFactor,
+  batch: number,
+  most: { readonly k: number; readonly n: number },
+): PiecewiseFactor {
+  const [k, n] = [cut(inner, most.k), cut(outer, most.n)];
+  const first = batch + 2;
+  const places = [
+    ...Array.from({ length: batch }, (_, axis) => axisIndex(axis)),
+    ...placesOf(inner, k, batch, first),
+    ...placesOf(outer, n, batch + 1, first + k.inside.length),
+  ];
+  return {
+    value: scalarRewriter((index) => substitute(index, (axis) => places[axis]!))(value),
+    k: { count: sizeOf(k.outside), inside: k.inside },
+    n: { count: sizeOf(n.outside), inside: n.inside },
+  };
+}
