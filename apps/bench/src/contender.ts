@@ -46,6 +46,7 @@ export const CONTENDERS = [
   'tfjs-wasm',
   'jax-js',
   'ort-web',
+  'ort-node',
   'torch-1',
   'torch-2',
   'loops',
@@ -82,6 +83,7 @@ export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: st
   'tfjs-webgpu': { title: 'tfjs-webgpu', text: '@tensorflow/tfjs-backend-webgpu' },
   'jax-js': { title: 'jax-js', text: '@jax-js/jax, everything inside jit' },
   'ort-web': { title: 'ort-web', text: 'onnxruntime-web, wasm, one thread; a run copies its inputs and outputs' },
+  'ort-node': { title: 'ort-node', text: 'onnxruntime-node, native code, one thread' },
   'torch-1': { title: 'torch', text: 'PyTorch in eager mode, native code, one thread; only where Python has it' },
   'torch-2': { title: 'torch, 2', text: 'the same with two threads' },
   loops: { title: 'loops', text: 'plain loops over typed arrays; they say what is right' },
@@ -94,4 +96,4 @@ export const CEILINGS: ReadonlySet<ContenderName> = new Set(['mul-add', 'madd'])
 export const isTorch = (name: ProcessContender): name is TorchContender => name.startsWith('torch-');
 
 /** Those that come from the registry of npm. */
-export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'tfjs-webgpu', 'jax-js', 'ort-web']);
+export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'tfjs-webgpu', 'jax-js', 'ort-web', 'ort-node']);

@@ -4,7 +4,7 @@ import { DEVICES } from '../devices.ts';
 import { createFirsthand } from './firsthand.ts';
 import { createJax } from './jax.ts';
 import { createLoops } from './loops.ts';
-import { createOrt } from './ort.ts';
+import { createOrtNode, createOrtWeb } from './ort.ts';
 import { createProbe } from './probe.ts';
 import { createTfjs } from './tfjs.ts';
 
@@ -16,6 +16,7 @@ export const STARTERS: { readonly [K in NodeContender]: (options: ContenderOptio
   madd: () => createProbe('madd'),
   'tfjs-wasm': createTfjs,
   'jax-js': createJax,
-  'ort-web': createOrt,
+  'ort-web': createOrtWeb,
+  'ort-node': createOrtNode,
   loops: async () => createLoops(),
 };
