@@ -31,6 +31,8 @@ export interface LoopPlan {
 /** Vectors per body, while the body stays shorter than so many instructions. */
 const BODY = 40;
 const MOST_VECTORS = 4;
+/** Vectors of a function that are computed together: its constants are loaded once for all of them, and there are registers for no more. */
+const FUNCTION_VECTORS = 6;
 /** The same for what is stored once per row, which is outside of the innermost loops, but takes its time to compile. */
 const ROW_BODY = 400;
 /** Reductions of one pass where each lane is a row. */
@@ -95,8 +97,10 @@ function splitPasses(kernel: LoopKernel): LoopKernel {
 /** How many vectors make a loop body that is neither too long nor too short. */
 function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
   const roots = rootsOf(kernel, pass);
-  // Random words come sixteen at a time, and several vectors of a function are computed together.
-  if (scalarsIn(roots).some((scalar) => scalar.op === 'random' || togetherKind(scalar) !== null)) return MOST_VECTORS;
+  const scalars = scalarsIn(roots);
+  // Random words come sixteen at a time.
+  if (scalars.some(({ op }) => op === 'random')) return MOST_VECTORS;
+  if (scalars.some((scalar) => togetherKind(scalar) !== null)) return FUNCTION_VECTORS;
   const wanted = Math.floor(BODY / Math.max(1, costOfAll(roots) + pass.stores.length));
   return wanted >= MOST_VECTORS ? MOST_VECTORS : wanted >= 2 ? 2 : least;
 }
