@@ -55,8 +55,8 @@ export interface CreateOptions {
  */
 export function tensor(data: Nested | TypedData, options: CreateOptions & { readonly shape?: Shape } = {}): Tensor {
   const { dtype, shape } = options;
-  const values = array(data, { ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }) });
-  return stored(values, options);
+  // The device copies what is uploaded.
+  return stored(array(data, { dtype, shape, copy: false }), options);
 }
 
 /** A tensor with a copy of an array's elements; views are packed. */

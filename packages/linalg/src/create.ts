@@ -1,6 +1,6 @@
 /**
- * Arrays from nothing and from JavaScript data. Nested arrays give their own shape, typed arrays are flat unless a shape is given; data is always
- * copied. Without a `dtype`: numbers become float32, booleans bool, and a typed array keeps its type where there is one for it.
+ * Arrays from nothing and from JavaScript data. Nested arrays give their own shape, typed arrays are flat unless a shape is given; data is
+ * copied unless told otherwise. Without a `dtype`: numbers become float32, booleans bool, and a typed array keeps its type where there is one for it.
  */
 import { allocate, convert, encode, type DType, type TypedArray } from './dtype.ts';
 import { DTypeError, FirsthandError, ShapeError } from './errors.ts';
@@ -12,17 +12,23 @@ import { checkShape, equalShapes, formatShape, normalizeAxis, sizeOf, type Shape
 /** Typed arrays that {@link array} reads: those that store a dtype, and the small integers, which become int32. */
 export type TypedData = TypedArray | Int8Array<ArrayBufferLike> | Int16Array<ArrayBufferLike> | Uint8ClampedArray<ArrayBufferLike>;
 
-/** What {@link array} and {@link arange} may be told. */
+/** What {@link arange} and the like may be told. */
 export interface ArrayOptions {
   readonly dtype?: DType | undefined;
   readonly shape?: Shape | undefined;
 }
 
+/** What {@link array} may be told. */
+export interface DataOptions extends ArrayOptions {
+  readonly copy?: boolean | undefined;
+}
+
 /**
- * An array with a copy of the given data.
+ * An array with a copy of the given data, or over the data itself.
  * @param data numbers or booleans, nested once per axis; or a typed array
  * @param options.dtype the element type; a `Uint16Array` needs one: with float16 it is read as bits, else as whole numbers
  * @param options.shape the shape to lay the elements out in, row by row
+ * @param options.copy false to copy nothing where the data is a typed array of the dtype: the array is a view of it then
  * @throws ShapeError if rows differ in length, or the shape does not hold as many elements
  * @throws DTypeError if a `Uint16Array` comes without a dtype
  * @example
@@ -32,8 +38,9 @@ export interface ArrayOptions {
  * console.log(array(new Int32Array(6), { shape: [2, 3] }).dtype); // int32
  * ```
  */
-export function array(data: Nested | TypedData, options: ArrayOptions = {}): NDArray {
-  const result = ArrayBuffer.isView(data) ? fromTyped(data, options.dtype) : fromNested(data, options.dtype);
+export function array(data: Nested | TypedData, options: DataOptions = {}): NDArray {
+  const { dtype, copy = true } = options;
+  const result = ArrayBuffer.isView(data) ? fromTyped(data, dtype, copy) : fromNested(data, dtype);
   return options.shape === undefined ? result : layOut(result, options.shape);
 }
 
@@ -44,16 +51,28 @@ function layOut(flat: NDArray, shape: Shape): NDArray {
   return flat.reshape([...shape]);
 }
 
-function fromTyped(data: TypedData, dtype: DType | undefined): NDArray {
+function fromTyped(data: TypedData, dtype: DType | undefined, copy: boolean): NDArray {
   if (data instanceof Uint16Array && dtype === undefined) {
     throw new DTypeError("array: a Uint16Array may hold float16 bits or whole numbers; say which with dtype: 'float16' or 'int32'");
   }
-  if (data instanceof Uint16Array && dtype === 'float16') return NDArray.packed(data.slice(), [data.length], 'float16');
-  const own =
-    data instanceof Float32Array ? 'float32' : data instanceof Float64Array ? 'float64' : data instanceof Uint32Array ? 'uint32' : 'int32';
-  const copy = allocate(own, data.length);
-  copy.set(data);
-  return NDArray.packed(dtype === undefined || dtype === own ? copy : convert(copy, own, dtype), [data.length], dtype ?? own);
+  const stored = storedDType(data, dtype);
+  if (stored !== null && (dtype === undefined || dtype === stored)) {
+    const elements = data as TypedArray;
+    return NDArray.packed(copy ? elements.slice() : elements, [data.length], stored);
+  }
+  const own = stored ?? 'int32';
+  const values = allocate(own, data.length);
+  values.set(data);
+  return NDArray.packed(dtype === undefined || dtype === own ? values : convert(values, own, dtype), [data.length], dtype ?? own);
+}
+
+/** The dtype whose elements a typed array holds as they are; null for small integers, which are read as int32. */
+function storedDType(data: TypedData, dtype: DType | undefined): DType | null {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof Float64Array) return 'float64';
+  if (data instanceof Uint32Array) return 'uint32';
+  if (data instanceof Int32Array) return 'int32';
+  return data instanceof Uint16Array && dtype === 'float16' ? 'float16' : null;
 }
 
 function fromNested(nested: Nested, dtype: DType | undefined): NDArray {

@@ -31,6 +31,7 @@ export {
   stack,
   zeros,
   type ArrayOptions,
+  type DataOptions,
   type TypedData,
 } from './create.ts';
 export { argReduce, reduce, type ReduceKind } from './reduce.ts';

@@ -39,6 +39,7 @@ describe('array', () => {
         (data) => array(data as Nested).dtype,
       ),
     ).toEqual(['float32', 'bool', 'float32', 'float32', 'float64', 'int32', 'int32', 'uint32']);
+    expect(array(new Uint32Array([7]), { dtype: 'int32' }).data).toBeInstanceOf(Int32Array);
     expect(array(new Uint8Array([0, 7]), { dtype: 'bool' }).toArray()).toEqual([false, true]);
     expect(array(new Uint8Array([0, 255]), { dtype: 'float32' }).toArray()).toEqual([0, 255]);
     expect(array(new Uint16Array([0x3c00]), { dtype: 'float16' }).toArray()).toEqual([1]);
@@ -53,6 +54,15 @@ describe('array', () => {
     expect(x.get(0)).toBe(0);
     const bits = new Uint16Array(1);
     expect(array(bits, { dtype: 'float16' }).data).not.toBe(bits);
+  });
+
+  test('is a view of its data where that is asked for, and the dtype allows it', () => {
+    const data = new Float32Array(6);
+    expect(array(data, { shape: [2, 3], copy: false }).data).toBe(data);
+    expect(array(data, { dtype: 'float64', copy: false }).data).toBeInstanceOf(Float64Array);
+    const bits = new Uint16Array(1);
+    expect(array(bits, { dtype: 'float16', copy: false }).data).toBe(bits);
+    expect(array(new Int8Array([-1]), { copy: false }).toArray()).toEqual([-1]);
   });
 
   test('errors', () => {

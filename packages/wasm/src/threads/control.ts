@@ -37,7 +37,7 @@ export const REASON = 1000;
 export const MOST_THREADS: number = (PAGE - WORDS.taken) / 64;
 
 /** Looks at a word before a thread goes to sleep: some 20 µs at a barrier, and a few times as much between two jobs. */
-const LOOKS = { barrier: 10_000, job: 50_000 } as const;
+const LOOKS = { barrier: 10_000, job: 250_000 } as const;
 /** Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads sleep until they are woken. */
 const PATIENCE = 100_000_000n;
 const FOREVER = -1n;
