@@ -29,6 +29,13 @@ test('one alone, where the cores are busy', () => {
   expect(together(new Pace(), 1000, { together: 9, alone: 1.8 })).toBeLessThan(30);
 });
 
+test('a run that something else has made slow changes nothing', () => {
+  const pace = new Pace();
+  together(pace, 500, { together: 1, alone: 1.8 });
+  together(pace, 1, { together: 6, alone: 1.8 });
+  expect(together(pace, 60, { together: 1, alone: 1.8 })).toBeGreaterThan(55);
+});
+
 test('both ways again, when that changes', () => {
   const pace = new Pace();
   together(pace, 500, { together: 9, alone: 1.8 });

@@ -36,7 +36,7 @@ export const REASON = 1000;
 /** More threads have no words in the first page. */
 export const MOST_THREADS: number = (PAGE - WORDS.taken) / 64;
 
-/** Looks at a word before a thread goes to sleep: some 20 µs at a barrier, and a few times as much between two jobs. */
+/** Looks at a word before a thread goes to sleep: some 20 µs at a barrier, and half a millisecond between two jobs, where a program like a training step comes again and again. */
 const LOOKS = { barrier: 10_000, job: 250_000 } as const;
 /** Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads sleep until they are woken. */
 const PATIENCE = 100_000_000n;
