@@ -1,8 +1,8 @@
 /**
- * The results as a page of the documentation: where and how they were measured, how to repeat it, and for each group of tasks a chart and a table. The page is
- * `benchmarks.md`, its charts lie beside it in `benchmarks/`.
+ * The results as pages of the documentation. Each engine has one in `benchmarks/`, with its charts in a folder of its name: where and how they were measured, how to repeat
+ * it, and for each group of tasks a chart and a table. `benchmarks.md` leads to all that are there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderChart } from './chart.ts';
 import { DESCRIPTIONS } from './contender.ts';
@@ -10,9 +10,12 @@ import { GROUP_TITLES, type Results, type Row, type Setting } from './results.ts
 import { cellLines, columnsOf, remarks } from './table.ts';
 import type { Group } from './tasks.ts';
 
-const PAGE = 'benchmarks.md';
-/** The folder of the charts. */
-const CHARTS = 'benchmarks';
+const INDEX = 'benchmarks.md';
+/** The folder of the pages. */
+const PAGES = 'benchmarks';
+
+/** What an engine's page and its folder of charts are called: its name and its major version. */
+const nameOf = ({ setting }: Results): string => `node-${setting.node.split('.')[0]}`;
 
 /** The group's results alone. */
 const ofGroup = ({ setting, rows }: Results, group: Group): Results => ({ setting, rows: rows.filter(({ task }) => task.group === group) });
@@ -46,10 +49,8 @@ function settingTable({ processor, cores, node, flags, device, effort, versions 
   return tableOf(['measured with', ''], rows, false);
 }
 
-const INTRODUCTION = `# Benchmarks
-
-How fast this project is beside other libraries and beside plain loops, with the same numbers going in, all taking turns in one run. [apps/bench](../apps/bench) says what
-exactly is timed, who the contenders are, and what makes it fair. This page is written by it; to repeat the run and write the page anew:
+const INTRODUCTION = `How fast this project is beside other libraries and beside plain loops, with the same numbers going in, all taking turns in one run. [apps/bench](../../apps/bench) says
+what exactly is timed, who the contenders are, and what makes it fair. This page is written by it; to repeat the run and write the page anew:
 
 \`\`\`sh
 npm run bench:peers -- --docs docs
@@ -63,23 +64,35 @@ export function renderDocs(results: Results): string {
   const sections = groupsOf(results).map((group) => {
     const { rows } = ofGroup(results, group);
     const title = GROUP_TITLES[group];
-    const parts = [`## ${title[0]!.toUpperCase()}${title.slice(1)}`, `![${title}](${CHARTS}/${group}.svg)`, resultsTable(rows)];
+    const parts = [`## ${title[0]!.toUpperCase()}${title.slice(1)}`, `![${title}](${nameOf(results)}/${group}.svg)`, resultsTable(rows)];
     const notes = remarks(rows).map((text) => `- ${text}`);
     return [...parts, ...(notes.length > 0 ? [notes.join('\n')] : [])].join('\n\n');
   });
   const who = columnsOf(results.rows).map((name) => [DESCRIPTIONS[name].title, DESCRIPTIONS[name].text]);
   const contenders = tableOf(['contender', 'what it is'], who, false);
-  return `${[INTRODUCTION, settingTable(results.setting), contenders, ...sections].join('\n\n')}\n`;
+  const title = `# Benchmarks on Node ${results.setting.node}`;
+  return `${[title, INTRODUCTION, settingTable(results.setting), contenders, ...sections].join('\n\n')}\n`;
+}
+
+/** The page that leads to those of the engines. */
+function renderIndex(names: readonly string[]): string {
+  const entries = names.map((name) => `- [${name.replace('node-', 'Node ')}](${PAGES}/${name}.md)`);
+  return `# Benchmarks\n\nThis project beside other libraries, measured in one run for each engine:\n\n${entries.join('\n')}\n`;
 }
 
 /**
- * Writes the page and its charts.
+ * Writes the page of this run's engine with its charts, and the page that leads to it.
  * @returns the files
  */
 export async function writeDocs(results: Results, folder: string): Promise<readonly string[]> {
-  mkdirSync(join(folder, CHARTS), { recursive: true });
-  const files = new Map([[join(folder, PAGE), renderDocs(results)]]);
-  for (const group of groupsOf(results)) files.set(join(folder, CHARTS, `${group}.svg`), await renderChart(ofGroup(results, group)));
+  const name = nameOf(results);
+  const pages = join(folder, PAGES);
+  mkdirSync(join(pages, name), { recursive: true });
+  const files = new Map([[join(pages, `${name}.md`), renderDocs(results)]]);
+  for (const group of groupsOf(results)) files.set(join(pages, name, `${group}.svg`), await renderChart(ofGroup(results, group)));
   for (const [file, text] of files) writeFileSync(file, text);
-  return [...files.keys()];
+  const names = readdirSync(pages).flatMap((file) => (file.endsWith('.md') ? [file.slice(0, -'.md'.length)] : []));
+  const index = join(folder, INDEX);
+  writeFileSync(index, renderIndex(names.sort()));
+  return [...files.keys(), index];
 }

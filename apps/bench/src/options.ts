@@ -140,7 +140,7 @@ export function parseOptions(args: readonly string[]): Options {
     'Times this project beside other libraries and plain loops, all taking turns, each in a process of its own.',
   )
     .addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices))
-    .addOption(new Option('--docs <folder>', 'write benchmarks.md and its charts into a folder').argParser(folderPath))
+    .addOption(new Option('--docs <folder>', 'write a page of benchmarks and its charts into a folder').argParser(folderPath))
     .addOption(
       new Option('--profile', "compare nobody: time each kernel of this project's own, on its wasm device")
         .default(false)

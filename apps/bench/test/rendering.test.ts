@@ -216,7 +216,7 @@ describe('the page of the documentation', () => {
     expect(page.slice(from).split('\n').slice(0, 7)).toEqual([
       '## Products, GFLOP/s',
       '',
-      '![products, GFLOP/s](benchmarks/matmul.svg)',
+      '![products, GFLOP/s](node-20/matmul.svg)',
       '',
       '|  | firsthand | mul+add | ort-web | loops |',
       '|---|--:|--:|--:|--:|',
@@ -228,10 +228,14 @@ describe('the page of the documentation', () => {
   test('is written with the charts that it shows', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firsthand-docs-'));
     const files = await writeDocs(results, folder);
-    const charts = [...page.matchAll(/\]\((benchmarks\/\w+\.svg)\)/g)].map(([, path]) => join(folder, path!));
-    expect(files).toEqual([join(folder, 'benchmarks.md'), ...charts]);
+    const charts = [...page.matchAll(/\]\((node-20\/\w+\.svg)\)/g)].map(([, path]) => join(folder, 'benchmarks', path!));
+    expect(charts).not.toEqual([]);
+    expect(files).toEqual([join(folder, 'benchmarks/node-20.md'), ...charts, join(folder, 'benchmarks.md')]);
     expect(readFileSync(files[0]!, 'utf8')).toBe(page);
     for (const chart of charts) expect(readFileSync(chart, 'utf8')).toMatch(/^<svg/);
+    await writeDocs({ ...results, setting: { ...results.setting, node: '24.1.0' } }, folder);
+    const index = readFileSync(join(folder, 'benchmarks.md'), 'utf8');
+    expect(index).toContain('- [Node 20](benchmarks/node-20.md)\n- [Node 24](benchmarks/node-24.md)\n');
     rmSync(folder, { recursive: true });
   });
 });
