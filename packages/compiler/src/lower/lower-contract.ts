@@ -15,9 +15,9 @@ import type { Group } from '../schedule/groups.ts';
 /** The loops over rows, columns and k, in the numbering of a product's axes. */
 const MATRIX_AXES = 3;
 
-/** A computed matrix, with the nodes that it consists of. */
-interface Computed {
-  readonly factor: ComputedFactor;
+/** The right matrix, with the nodes that are computed for it. */
+interface Right {
+  readonly factor: StoredFactor | ComputedFactor;
   readonly nodes: readonly Node[];
 }
 
@@ -40,18 +40,22 @@ export function lowerContract(group: Group, nodes: readonly Node[], context: Low
       const [row, column, inner] = [axisIndex(first), axisIndex(first + 1), axisIndex(first + 2)];
       const batch = batchPlace(batchShape, extents.slice(0, first), space);
       const a = storedFactor(left, coordinatesIn(left, batch, row, inner), space, context, operands)!;
-      const b = storedFactor(right, coordinatesIn(right, batch, inner, column), space, context, operands);
-      const computed = b === null ? computeFactor(right, batchShape, extents.slice(0, first), splits, context, operands) : null;
+      const stored = storedFactor(right, coordinatesIn(right, batch, inner, column), space, context, operands);
+      const { factor: b, nodes: computed } =
+        stored === null
+          ? computeFactor(right, batchShape, extents.slice(0, first), splits, context, operands)
+          : { factor: stored, nodes: [] };
       const stores = nodes.map((node) => storeOf(node, body, 'full').store);
 
-      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all.
-      const own = computed === null ? [] : [...computed.factor.inner, ...computed.factor.outer];
+      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all. The loops of a computed matrix come after those of the product.
+      const own = 'value' in b ? [...b.inner, ...b.outer] : [];
       const outside = scalarRewriter(shifted(first, MATRIX_AXES));
-      const value = computed === null ? null : outside(computed.factor.value);
-      const indices = [a.index, ...(b === null ? [] : [b.index]), ...indicesIn(value === null ? [] : [value], stores)];
-      const merged = coalesce([...extents, k, ...own], extents.length, indices, (outer) => outer < first);
+      const values = 'value' in b ? [outside(b.value)] : [];
+      const places = [a, ...('value' in b ? [] : [b])].map(({ index }) => index);
+      const merged = coalesce([...extents, k, ...own], extents.length, [...places, ...indicesIn(values, stores)], (outer) => outer < first);
       const count = merged.rows - 2;
       const rewrite = scalarRewriter(merged.rewrite);
+      const inside = scalarRewriter(shifted(count + MATRIX_AXES, -MATRIX_AXES));
       const moved = (factor: StoredFactor): StoredFactor => ({ ...factor, index: merged.rewrite(factor.index) });
       return {
         kernel: {
@@ -63,14 +67,11 @@ export function lowerContract(group: Group, nodes: readonly Node[], context: Low
           k,
           dtype: output.dtype,
           a: moved(a),
-          b:
-            computed === null
-              ? moved(b!)
-              : { ...computed.factor, value: scalarRewriter(shifted(count + MATRIX_AXES, -MATRIX_AXES))(rewrite(value!)) },
+          b: 'value' in b ? { ...b, value: inside(rewrite(values[0]!)) } : moved(b),
           stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
         },
         operands: operands.nodes,
-        nodes: [...(computed?.nodes ?? []), ...body.computed()],
+        nodes: [...computed, ...body.computed()],
       };
     },
   );
@@ -109,7 +110,7 @@ function computeFactor(
   splits: Splits,
   { owners }: LoweringContext,
   operands: Operands,
-): Computed {
+): Right {
   const first = batch.length;
   const [k, n] = right.shape.slice(-2) as [number, number];
   return overLoops(

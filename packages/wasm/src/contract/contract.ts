@@ -13,7 +13,7 @@ import { emitDots, type DotSource } from './dot.ts';
 import { emitFill, type FillContext } from './fill.ts';
 import { isStoredPlainly, PlainFinish, ScalarFinish } from './finish.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
-import { planContract, type ContractPlan } from './plan.ts';
+import { fillOf, planContract, type ContractPlan } from './plan.ts';
 import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
 import { TILES, tileFor } from './tiles.ts';
 import { divide, emitPart, evenest, type Division, type Part } from '../threads/division.ts';
@@ -23,7 +23,8 @@ const PACKED_ROWS = 4;
 
 /** Bytes of working memory that a kernel needs while it runs, with any of `TILES`. */
 export function contractScratch(kernel: ContractKernel): number {
-  return Math.max(...TILES.map((tile) => planContract(kernel, tile).scratch.bytes));
+  const fill = fillOf(kernel);
+  return Math.max(...TILES.map((tile) => planContract(kernel, tile, fill).scratch.bytes));
 }
 
 /**
@@ -108,9 +109,8 @@ class ContractEmitter {
     const outer = this.#places.slice(0, axes.k);
     const address = 'value' in kernel.b ? code.local('i32') : params[kernel.b.operand]!;
     this.#b = { operand: address, offset: 'value' in kernel.b ? 0 : kernel.b.index.offset * bytes, strides: strides.b };
-    const filledStrides = { k: strides.b[axes.k]!, n: strides.b[axes.n]! };
     const batch = this.#places.slice(0, axes.m);
-    this.#filled = fill === null ? null : { kernel, plan: fill, params, batch, tools, address, bytes, strides: filledStrides };
+    this.#filled = fill === null ? null : { kernel, plan: this.#plan, fill, params, batch, tools, address };
     const isPlain = kBlocks === 1 && isStoredPlainly(kernel);
     this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
     this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, this.#plan, params, outer, tools);
@@ -212,23 +212,10 @@ class ContractEmitter {
   }
 
   /** Computes the block of b, if it lies nowhere. */
-  #fill({ from, to }: Columns, { first, count }: Block): void {
-    const code = this.#code;
-    const { scratch, wholeColumns } = this.#plan;
-    const { n, k } = this.#kernel;
+  #fill(columns: Columns, k: Block): void {
     if (this.#filled === null) return;
-    this.#scratch(scratch.fill).set(this.#b.operand);
-    const [end, last] = [code.local('i32'), code.local('i32')];
-    if (typeof first !== 'number')
-      code
-        .get(first)
-        .get(count as Local)
-        .op('i32.add')
-        .set(end);
-    if (typeof to !== 'number') code.i32(n).get(to).get(to).i32(wholeColumns).op('i32.eq').op('select').set(last);
-    const ofK = { from: first, to: typeof first === 'number' ? k : end };
-    emitFill(code, this.#filled, ofK, { from, to: typeof to === 'number' ? n : last });
-    code.release(end, last);
+    this.#scratch(this.#plan.scratch.fill).set(this.#b.operand);
+    emitFill(this.#code, this.#filled, k, columns);
   }
 
   #packColumns(columns: Columns, k: Block): void {

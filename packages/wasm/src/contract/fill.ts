@@ -4,41 +4,49 @@ import type { Code, Local } from '../assembler/code.ts';
 import { emitInnerMap } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, emitCount, type Count } from './address.ts';
+import { arithmeticOf } from './arithmetic.ts';
 import { emitRange } from './blocks.ts';
 import { pieceKernel, type FillPlan } from './fill-plan.ts';
-
-/** Values of one side of a matrix: from ≤ value < to. */
-export interface Range {
-  readonly from: Count;
-  readonly to: Count;
-}
+import type { ContractPlan } from './plan.ts';
 
 /** What a fill is written for. */
 export interface FillContext {
   readonly kernel: ContractKernel;
-  readonly plan: FillPlan;
+  readonly plan: ContractPlan;
+  readonly fill: FillPlan;
   /** The addresses of the kernel's operands, and the counters of its batch axes. */
   readonly params: readonly Local[];
   readonly batch: readonly Local[];
   readonly tools: Tools;
   /** Where the block goes. It becomes the address of the element at k = 0 and n = 0, which need not be in the block. */
   readonly address: Local;
-  /** Bytes of an element, and between neighbours along k and along n. */
-  readonly bytes: number;
-  readonly strides: { readonly k: number; readonly n: number };
 }
 
-/** Computes the elements of ranges of k and n; that of k is made of whole pieces. */
-export function emitFill(code: Code, context: FillContext, k: Range, n: Range): void {
-  const { kernel, plan, params, batch, tools, address, bytes, strides } = context;
-  const { inPiece } = plan;
-  const piece = pieceKernel(kernel, plan, { k: strides.k / bytes, n: strides.n / bytes });
-  const [first, end] = [emitQuotient(code, k.from, inPiece.k, 0), emitQuotient(code, k.to, inPiece.k, 0)];
-  const [left, right] = [emitQuotient(code, n.from, inPiece.n, 0), emitQuotient(code, n.to, inPiece.n, inPiece.n - 1)];
+/**
+ * Computes the elements of a block.
+ * @param k its values of k: whole pieces; from a constant on, all there are
+ * @param columns its columns; where whole tiles end, or up to a constant, with all that are left over
+ */
+export function emitFill(
+  code: Code,
+  { kernel, plan, fill, params, batch, tools, address }: FillContext,
+  k: { readonly first: Count; readonly count: Count },
+  columns: { readonly from: Count; readonly to: Count },
+): void {
+  const { axes, wholeColumns } = plan;
+  const { inPiece } = fill;
+  const { bytes } = arithmeticOf(kernel.dtype, false);
+  const strides = { k: plan.strides.b[axes.k]!, n: plan.strides.b[axes.n]! };
+  const { to } = columns;
+  const endOfK = typeof k.first === 'number' ? kernel.k : (): Code => pushCount(code, k.first, k.count).op('i32.add');
+  const endOfN = typeof to === 'number' ? kernel.n : (): Code => pushCount(code, kernel.n, to, to, wholeColumns).op('i32.eq').op('select');
+  const [first, end] = [quotientOf(code, k.first, inPiece.k, 0), quotientOf(code, endOfK, inPiece.k, 0)];
+  const [left, right] = [quotientOf(code, columns.from, inPiece.n, 0), quotientOf(code, endOfN, inPiece.n, inPiece.n - 1)];
   code.get(address);
   emitAddProduct(code, first, -inPiece.k * strides.k);
   emitAddProduct(code, left, -inPiece.n * strides.n);
   code.set(address);
+  const piece = pieceKernel(kernel, fill, { k: strides.k / bytes, n: strides.n / bytes });
   const [row, column, at] = [code.local('i32'), code.local('i32'), code.local('i32')];
   emitRange(code, row, first, end, 1, () =>
     emitRange(code, column, left, right, 1, () => {
@@ -52,11 +60,17 @@ export function emitFill(code: Code, context: FillContext, k: Range, n: Range): 
   code.release(row, column, at, ...[first, end, left, right].filter((count) => typeof count !== 'number'));
 }
 
-/** ⌊(count + more)/by⌋ */
-function emitQuotient(code: Code, count: Count, by: number, more: number): Count {
-  if (typeof count === 'number') return Math.floor((count + more) / by);
+function pushCount(code: Code, ...counts: readonly Count[]): Code {
+  for (const count of counts) emitCount(code, count);
+  return code;
+}
+
+/** ⌊(value + more)/by⌋, of a count or of what code leaves on the stack. */
+function quotientOf(code: Code, value: Count | (() => Code), by: number, more: number): Count {
+  if (typeof value === 'number') return Math.floor((value + more) / by);
   const quotient = code.local('i32');
-  emitCount(code, count);
+  if (typeof value === 'function') value();
+  else code.get(value);
   emitAddProduct(code, 1, more);
   if (by > 1) code.i32(by).op('i32.div_u');
   code.set(quotient);

@@ -3,7 +3,8 @@
  * cache, blocks of rows whose partial sums do. All of it follows from the shape and the strides alone. Blocks of k are the same for all tiles, since they decide the order of
  * additions. Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
  */
-import { dependsOn, scalarsIn, type ComputedFactor, type ContractKernel } from '@firsthand/compiler';
+import type { ContractKernel } from '@firsthand/compiler';
+import { dependsOnAxis } from '../kernels/cost.ts';
 import { stridesOf } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
 import { planFill, type FillPlan } from './fill-plan.ts';
@@ -78,14 +79,16 @@ export interface ContractPlan {
   };
 }
 
-/** The plan for a kernel with tiles of at most a given shape. */
-export function planContract(kernel: ContractKernel, tile: Tile): ContractPlan {
+/**
+ * The plan for a kernel with tiles of at most a given shape.
+ * @param fill how b is computed: the same for all tiles
+ */
+export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan | null = fillOf(kernel)): ContractPlan {
   const { batch, m, n, k } = kernel;
   const arithmetic = arithmeticOf(kernel.dtype, false);
   const { lanes, bytes } = arithmetic;
   const axes = { m: batch.length, n: batch.length + 1, k: batch.length + 2 };
   const a = stridesOf(kernel.a.index, axes.k + 1, bytes);
-  const fill = 'value' in kernel.b ? planFill(kernel, kernel.b, mostInPiece(k, bytes)) : null;
   const kBlock = blockOfK(k, fill?.inPiece.k ?? 4);
   const stored = 'value' in kernel.b ? null : stridesOf(kernel.b.index, axes.k + 1, bytes);
   const isDot =
@@ -121,7 +124,7 @@ export function planContract(kernel: ContractKernel, tile: Tile): ContractPlan {
     sums: kBlocks > 1 ? across * rowBlock : 0,
     tile: isDot ? 16 * tallest * columns : tallest * width(columns),
   });
-  const isShared = (axis: number): boolean => ('value' in kernel.b ? !changesAlong(kernel.b, axis) : b[axis] === 0);
+  const isShared = (axis: number): boolean => ('value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0);
   return {
     axes,
     strides: { a, b },
@@ -153,9 +156,12 @@ function blockOfK(k: number, unit: number): number {
 
 // ---- b where it is computed
 
-/** Sizes of a piece: blocks of k and of columns should be made of whole ones. */
-function mostInPiece(k: number, bytes: number): { readonly k: number; readonly n: number } {
-  return { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytes * Math.min(k, LONGEST_RUN)))) };
+/** How b is computed, if it lies nowhere: in pieces of which blocks of k and of columns have several. */
+export function fillOf(kernel: ContractKernel): FillPlan | null {
+  const { b, k, dtype } = kernel;
+  if (!('value' in b)) return null;
+  const bytesPerColumn = arithmeticOf(dtype, false).bytes * Math.min(k, LONGEST_RUN);
+  return planFill(kernel, b, { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytesPerColumn))) });
 }
 
 /** A block of b in working memory: its columns, the strides in bytes, and its bytes. */
@@ -178,10 +184,6 @@ function filledBlock(
   };
   const strides = alongK ? { k: bytes, n: pitch(kBlock) } : { k: pitch(across), n: bytes };
   return { columnBlock, strides, bytes: alongK ? across * strides.n : kBlock * strides.k };
-}
-
-function changesAlong({ value }: ComputedFactor, axis: number): boolean {
-  return scalarsIn([value]).some((scalar) => 'index' in scalar && dependsOn(scalar.index, axis));
 }
 
 /** Parts of working memory one after the other, from one cache line on each. */

@@ -85,6 +85,6 @@ export function accessCost(roots: readonly Scalar[], stores: readonly Store[], a
 }
 
 /** Whether an expression changes along an axis. */
-function dependsOnAxis(scalar: Scalar, axis: number): boolean {
+export function dependsOnAxis(scalar: Scalar, axis: number): boolean {
   return scalarsIn([scalar]).some((each) => 'index' in each && factorOf(each.index, axis) !== 0);
 }

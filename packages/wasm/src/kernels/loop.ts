@@ -99,8 +99,7 @@ class LoopEmitter {
   emit(): void {
     const { kernel, laneAxis, lanesAreRows } = this.#plan;
     if (isMap(kernel)) {
-      const bound = Array.from({ length: this.#bound }, (_, axis) => axis);
-      this.#loops.nest.enter(bound, () => this.#map());
+      this.#map();
       return;
     }
     const outer = kernel.rows.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
@@ -111,7 +110,6 @@ class LoopEmitter {
     const { laneAxis, tileAxis, vectors } = this.#plan;
     const all = this.#all;
     const outer = this.#extents.map((_, axis) => axis).filter((axis) => axis >= this.#bound && axis !== laneAxis && axis !== tileAxis);
-    this.#loops.hoist(all);
     this.#loops.over(outer, all, () => {
       if (tileAxis === null) {
         this.#loops.blocks(vectors[0]!, all, (block) => this.#block(block, all, []));

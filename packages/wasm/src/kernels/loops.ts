@@ -64,7 +64,7 @@ export class Loops {
     const axes = extents.map((extent, axis) => (extent === 1 ? 0 : (bound[axis] ?? code.local('i32'))));
     this.code = code;
     this.#options = options;
-    this.nest = new Nest({ code, extents, axes, laneAxis });
+    this.nest = new Nest({ code, extents, axes, bound: bound.length, laneAxis });
     const arrays = operands.map((operand, number) => ({ operand, address: addresses[number]! }));
     const roots = [...all.scalars, ...all.stores.map(({ value }) => value)];
     this.emitter = new ScalarEmitter({ nest: this.nest, tools, arrays, rows, roots });

@@ -24,12 +24,13 @@ export function segmentsOf(
   const breaks = new Set<number>();
   for (const { index, low, high } of guards) {
     const own = index.terms.find(({ atom }) => atom.kind === 'axis' && atom.axis === axis);
-    const others = index.terms.filter((term) => term !== own);
     if (own === undefined) continue;
-    if (others.length === 1 && others.every(({ atom }) => atom.kind === 'axis' && atom.axis === beside)) {
-      for (let value = 1; value < extent; value++) breaks.add(value);
+    const [other, ...more] = index.terms.filter((term) => term !== own);
+    if (other !== undefined) {
+      const isBeside = more.length === 0 && other.atom.kind === 'axis' && other.atom.axis === beside;
+      for (let value = 1; isBeside && value < extent; value++) breaks.add(value);
+      continue;
     }
-    if (others.length > 0) continue;
     for (const bound of [low, high]) {
       // The first value at which factor·value + offset has reached the bound, or has fallen below it.
       const at = (bound - index.offset) / own.factor;

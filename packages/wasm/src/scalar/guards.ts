@@ -10,17 +10,19 @@ import type { Nest } from './nest.ts';
 export class Guards {
   readonly #nest: Nest;
   readonly #of: ReadonlyMap<Scalar, Guard>;
+  readonly #all: readonly Guard[];
 
   /** @param scalars all expressions of the kernel */
   constructor(nest: Nest, scalars: readonly Scalar[]) {
     const tests = scalars.filter((scalar) => scalar.op === 'inside');
     this.#nest = nest;
     this.#of = new Map(tests.map((test) => [test, coarseGuard(test, (index) => nest.rangeOf(index))]));
+    this.#all = [...this.#of.values()];
   }
 
   /** What all `inside` expressions test in the parts of the axes that code is emitted for, in as few loop variables as possible. */
   here(): readonly Guard[] {
-    return [...this.#of.values()].map((guard) => ({ ...guard, index: this.#nest.settle(guard.index) }));
+    return this.#all.map((guard) => ({ ...guard, index: this.#nest.settle(guard.index) }));
   }
 
   /** What an expression tests, in as few loop variables as possible. */
@@ -32,8 +34,7 @@ export class Guards {
   vary(): boolean {
     const { laneAxis } = this.#nest;
     return (
-      laneAxis !== null &&
-      [...this.#of.values()].some((guard) => ((axesOf(guard.index) >>> laneAxis) & 1) === 1 && this.#truthOfGuard(guard) === null)
+      laneAxis !== null && this.#all.some((guard) => ((axesOf(guard.index) >>> laneAxis) & 1) === 1 && this.#truthOfGuard(guard) === null)
     );
   }
 

@@ -44,6 +44,8 @@ export interface NestOptions {
   readonly extents: readonly number[];
   /** Of each axis: locals that loops set, or constants. */
   readonly axes: readonly AxisValue[];
+  /** The number of axes, from the first, whose locals have their values already: loops outside of the nest set them. */
+  readonly bound?: number;
   /** The axis along which the lanes of registers lie. */
   readonly laneAxis: number | null;
 }
@@ -59,7 +61,7 @@ export class Nest {
   #fixed = 0;
   readonly #scopes: Scope[] = [{ known: new Map(), locals: [] }];
 
-  constructor({ code, extents, axes, laneAxis }: NestOptions) {
+  constructor({ code, extents, axes, bound = 0, laneAxis }: NestOptions) {
     if (extents.length > 30) throw new Error(`wasm: a kernel has ${extents.length} axes, and at most 30 can be`);
     this.code = code;
     this.extents = extents;
@@ -68,7 +70,7 @@ export class Nest {
     const parts = axes.map((value, axis) => (typeof value === 'number' ? { from: value, to: value + 1 } : { from: 0, to: extents[axis]! }));
     this.#known = { parts, laneAlignment: 1, ranges: new Map(), resolved: new Map() };
     axes.forEach((value, axis) => {
-      if (typeof value === 'number') this.#fixed |= 1 << axis;
+      if (typeof value === 'number' || axis < bound) this.#fixed |= 1 << axis;
     });
   }
 
