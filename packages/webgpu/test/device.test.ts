@@ -44,6 +44,22 @@ describe('what a person is told', () => {
   });
 });
 
+// Where conditions are joined by && and ||, four powers in a loop take SwiftShader's compiler many minutes, and gigabytes.
+test.each([
+  ['pow', (a: number, b: number) => a ** b],
+  ['mod', (a: number, b: number) => a % b],
+] as const)('eight times %s in a loop compiles at once', async (name, apply) => {
+  const device = await createWebGPU();
+  const values = [1, 2, 3, 4, 5, 6];
+  const others = Array.from({ length: 8 }, (_, index) => 1 + index / 4);
+  const x = tensor([values], { device });
+  const sum = others.map((each) => x[name](tensor([each], { device }))).reduce((a, b) => a.add(b));
+  const expected = values.reduce((total, a) => total + others.reduce((part, b) => part + apply(a, b), 0), 0);
+  const [found] = await sum.sum({ axis: 1 }).data();
+  expect(Math.abs(found! / expected - 1)).toBeLessThan(1e-5);
+  device.dispose();
+});
+
 describe('a training step', () => {
   const step = (w: Tensor): ((x: Tensor) => Tensor) =>
     compile((x: Tensor) => {

@@ -22,6 +22,10 @@ test('each is declared once, after those that it calls', () => {
   });
 });
 
+test.each(NAMES)('%s joins conditions without branches', (name) => {
+  expect(codeOf(name)).not.toMatch(/&&|\|\|/);
+});
+
 test('what is not called is not declared', () => {
   expect(declarationsOf([])).toBe('');
   expect(declarationsOf(['sigmoid_f32']).match(/\bfn \w+/g)).toEqual(['fn bounded_by', 'fn power_of_2', 'fn exp_f32', 'fn sigmoid_f32']);

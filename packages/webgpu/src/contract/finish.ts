@@ -31,7 +31,8 @@ export function finishOf(
   const expressions = new Expressions(new Operands(kernel.operands, layout, vectors), extentsOf(kernel), surroundings);
   const [row, column] = [axisName(batch.length), axisName(batch.length + 1)];
   const outside = [isEdged.rows ? `${row} >= ${m}` : '', isEdged.columns ? `${column} >= ${n}` : ''].filter((text) => text !== '');
-  if (outside.length > 0) body.nest(`if (${outside.join(' || ')})`).line('return;');
+  if (outside.length > 0)
+    body.nest(`if (${outside.length === 1 ? outside[0]! : outside.map((text) => `(${text})`).join(' | ')})`).line('return;');
   scope.block = body.slot();
   storeAll(expressions, stores, scope);
   const parameters = axes.map((axis) => `${axisName(axis)}: i32`).join(', ');

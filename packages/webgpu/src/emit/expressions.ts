@@ -56,11 +56,11 @@ const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   index: (writer, { index }, _, scope) => `(${writer.place(index, scope)})`,
   inside: (writer, { index, low, high }, _, scope) => {
     const place = writer.place(index, scope);
-    return `(${place} >= ${low} && ${place} < ${high})`;
+    return `((${place} >= ${low}) & (${place} < ${high}))`;
   },
   gather: (writer, { dtype, operand, index, position, stride, extent }, [text], scope) => {
     const name = writer.name(`i32(${text!})`, scope);
-    const bounded = position.dtype === 'uint32' ? `${text!} < ${extent}u` : `${name} >= 0 && ${name} < ${extent}`;
+    const bounded = position.dtype === 'uint32' ? `${text!} < ${extent}u` : `(${name} >= 0) & (${name} < ${extent})`;
     const rest = writer.place(index, scope);
     const step = stride === 1 ? name : `${stride} * ${name}`;
     const element = writer.name(writer.operands.load(operand, rest === '0' ? step : `${rest} + ${step}`), scope);

@@ -1,4 +1,7 @@
-/** A module around a shader's statements: declarations of arrays and of the functions that are called, and which invocation is which. */
+/**
+ * A module around a shader's statements: declarations of arrays and of the functions that are called, and which invocation is which. Conditions are joined by `&` and `|`
+ * everywhere: `&&` and `||` are branches, and SwiftShader's compiler takes a time that is exponential in the number of branches that follow one another in a loop.
+ */
 import type { Block } from './block.ts';
 import type { Expressions } from './expressions.ts';
 import { declarationsOf } from '../scalar/operations.ts';

@@ -118,7 +118,7 @@ class Extreme implements Accumulator {
     const isBeyond = this.#expressions.use(binaryExpression(this.#kind === 'argmax' ? 'gt' : 'lt', this.#dtype, x, y));
     if (this.#dtype !== 'float32') return isBeyond;
     const [xIsNaN, yIsNaN] = [x, y].map((each) => this.#expressions.use(unaryExpression('isNaN', 'float32', each)));
-    return `(${isBeyond} || (${xIsNaN!} && !${yIsNaN!}))`;
+    return `(${isBeyond} | (${xIsNaN!} & !${yIsNaN!}))`;
   }
   begin(block: Block): void {
     block.line(`var ${this.#best}: ${valueType(this.#dtype)};`, `var ${this.#at} = ${NOWHERE};`);
@@ -127,13 +127,13 @@ class Extreme implements Accumulator {
   endBlock(): void {}
   add(block: Block, value: string, column: string): void {
     const x = this.#source === 'bool' ? this.#expressions.use(castExpression('bool', 'int32', value)) : value;
-    const inner = block.nest(`if (${this.#at} == ${NOWHERE} || ${this.#isBetter(x, this.#best)})`);
+    const inner = block.nest(`if ((${this.#at} == ${NOWHERE}) | ${this.#isBetter(x, this.#best)})`);
     inner.line(`${this.#best} = ${x};`, `${this.#at} = ${column};`);
   }
   combine(block: Block, [best, at]: readonly string[]): void {
-    const isFirst = `(${at!} < ${this.#at} && !${this.#isBetter(this.#best, best!)})`;
+    const isFirst = `((${at!} < ${this.#at}) & !${this.#isBetter(this.#best, best!)})`;
     const inner = block.nest(
-      `if (${at!} != ${NOWHERE} && (${this.#at} == ${NOWHERE} || ${this.#isBetter(best!, this.#best)} || ${isFirst}))`,
+      `if ((${at!} != ${NOWHERE}) & ((${this.#at} == ${NOWHERE}) | ${this.#isBetter(best!, this.#best)} | ${isFirst}))`,
     );
     inner.line(`${this.#best} = ${best!};`, `${this.#at} = ${at!};`);
   }

@@ -155,7 +155,7 @@ class ScatterWriter {
     const loop = body.nest(`for (var step = ${first}; step < ${end}; step++)`);
     const { chosen, scope: inner } = this.#look(loop, scope, (name) => {
       const isThere = `${name} < ${extent}u`;
-      return hands === 1 ? isThere : `${isThere} && (${name} & ${hands - 1}u) == u32(hand)`;
+      return hands === 1 ? isThere : `(${isThere}) & ((${name} & ${hands - 1}u) == u32(hand))`;
     });
     if (parts > 1) {
       const place = word(`i32(${chosen})`);

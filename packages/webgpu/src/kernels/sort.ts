@@ -167,7 +167,7 @@ function mergeShader(kernel: SortKernel, layout: OperandLayout, { isSoftware }: 
   // What is behind the end of a run is read, and not used.
   body.line(`var left_key = ${key('left')};`, `var right_key = ${key('right')};`);
   const loop = body.nest(`for (var column = first; column < min(first + ${merged}, end - origin); column++)`);
-  loop.line('let is_left = left < middle && (right >= end || left_key <= right_key);');
+  loop.line('let is_left = (left < middle) & ((right >= end) | (left_key <= right_key));');
   const position = `${scratch}[2 * select(right, left, is_left) + 1]`;
   if (isLast) {
     storePosition(kernel, expressions, loop, scope, 'column', `i32(${position})`);

@@ -60,7 +60,7 @@ fn div_u32(a: u32, b: u32) -> u32 {
 // a − b·⌊a/b⌋, which has the sign of b; 0 where b = 0.
 fn mod_i32(a: i32, b: i32) -> i32 {
   let rest = a % b;
-  let signed = select(rest, rest + b, rest != 0 && (rest < 0) != (b < 0));
+  let signed = select(rest, rest + b, (rest != 0) & ((rest < 0) != (b < 0)));
   return select(signed, 0, b == 0);
 }`,
   },

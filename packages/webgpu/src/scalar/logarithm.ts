@@ -57,7 +57,7 @@ fn log1p_f32(x: f32) -> f32 {
   let result = log_sum(k, fma(scaled, power, power - 1.0));
   let signed = bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u));
   let bits = bitcast<u32>(x);
-  let finite = bits < 0x7f800000u || (bits >= 0x80000000u && bits < 0xbf800000u);
+  let finite = (bits < 0x7f800000u) | ((bits >= 0x80000000u) & (bits < 0xbf800000u));
   return select(log_limit(1.0 + x), signed, finite);
 }`,
   },

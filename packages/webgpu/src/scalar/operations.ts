@@ -56,12 +56,12 @@ const BINARY: { readonly [K in BinaryKind]: Rule } = {
   minimum: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)' },
   eq: { f32: '(a == b)', i32: '(a == b)', u32: '(a == b)', bool: '(a == b)' },
   ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)' }, // WGSL's NaN != x is false where it becomes SPIR-V
-  lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a && b)' },
-  le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a || b)' },
-  gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a && !b)' },
-  ge: { f32: '(a >= b)', i32: '(a >= b)', u32: '(a >= b)', bool: '(a || !b)' },
-  logicalAnd: { bool: '(a && b)' },
-  logicalOr: { bool: '(a || b)' },
+  lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a & b)' },
+  le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a | b)' },
+  gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a & !b)' },
+  ge: { f32: '(a >= b)', i32: '(a >= b)', u32: '(a >= b)', bool: '(a | !b)' },
+  logicalAnd: { bool: '(a & b)' },
+  logicalOr: { bool: '(a | b)' },
 };
 
 /** By the type of the operand, then that of the result. */
@@ -81,19 +81,19 @@ interface Fold {
 const FOLDS: { readonly [K in ReduceKind]: Fold } = {
   sum: {
     identity: { f32: 0, i32: 0, u32: 0, bool: 0 },
-    step: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)', bool: '(a || b)' },
+    step: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)', bool: '(a | b)' },
   },
   prod: {
     identity: { f32: 1, i32: 1, u32: 1, bool: 1 },
-    step: { f32: '(a * b)', i32: '(a * b)', u32: '(a * b)', bool: '(a && b)' },
+    step: { f32: '(a * b)', i32: '(a * b)', u32: '(a * b)', bool: '(a & b)' },
   },
   max: {
     identity: { f32: -Infinity, i32: -(2 ** 31), u32: 0, bool: 0 },
-    step: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', bool: '(a || b)' },
+    step: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', bool: '(a | b)' },
   },
   min: {
     identity: { f32: Infinity, i32: 2 ** 31 - 1, u32: 2 ** 32 - 1, bool: 1 },
-    step: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', bool: '(a && b)' },
+    step: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', bool: '(a & b)' },
   },
 };
 

@@ -75,14 +75,14 @@ fn pow_f32(x: f32, y: f32) -> f32 {
   let infinite = magnitude == 0x7f800000u;
   let finite = pow_positive(bitcast<f32>(magnitude), y);
   let limit = select(0u, 0x7f800000u, infinite != (y < 0.0));
-  let result = select(bitcast<u32>(finite), limit, infinite || magnitude == 0u);
+  let result = select(bitcast<u32>(finite), limit, infinite | (magnitude == 0u));
   let whole = floor(y) == y;
-  let odd = whole && !(floor(y * 0.5) == y * 0.5);
+  let odd = whole & !(floor(y * 0.5) == y * 0.5);
   let negative = bits >= 0x80000000u;
-  let signed = result | select(0u, 0x80000000u, odd && negative);
-  let complex = negative && !whole && !infinite && magnitude != 0u;
-  let invalid = complex || magnitude > 0x7f800000u || (bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u;
-  let one = y == 0.0 || bits == 0x3f800000u;
+  let signed = result | select(0u, 0x80000000u, odd & negative);
+  let complex = negative & !whole & !infinite & (magnitude != 0u);
+  let invalid = complex | (magnitude > 0x7f800000u) | ((bitcast<u32>(y) & 0x7fffffffu) > 0x7f800000u);
+  let one = (y == 0.0) | (bits == 0x3f800000u);
   return f32_of_bits(select(select(signed, 0x7fc00000u, invalid), 0x3f800000u, one));
 }`,
   },
@@ -94,8 +94,8 @@ fn pow_f32(x: f32, y: f32) -> f32 {
 fn mod_f32(x: f32, y: f32) -> f32 {
   let dividend = bitcast<u32>(x) & 0x7fffffffu;
   let divisor = bitcast<u32>(y) & 0x7fffffffu;
-  let valid = dividend < 0x7f800000u && divisor != 0u && divisor <= 0x7f800000u;
-  let divides = valid && dividend >= divisor;
+  let valid = (dividend < 0x7f800000u) & (divisor != 0u) & (divisor <= 0x7f800000u);
+  let divides = valid & (dividend >= divisor);
   let opposite = ((bitcast<u32>(x) ^ bitcast<u32>(y)) & 0x80000000u) != 0u;
   let e = max(divisor >> 23u, 1u);
   let m = max((divisor & 0x7fffffu) + select(0u, 0x800000u, divisor >= 0x800000u), 1u);
@@ -106,13 +106,13 @@ fn mod_f32(x: f32, y: f32) -> f32 {
     rest = (rest << step) % m;
     places -= step;
   }
-  let wrong = opposite && rest != 0u;
+  let wrong = opposite & (rest != 0u);
   let integer = select(rest, m - rest, wrong);
   // integer·2^(e − 150): the exponent grows by e − 150, or the bits of a subnormal number are moved
   let float = bitcast<u32>(f32(integer));
-  let exact = select(integer << (e - 1u), float + ((e - 150u) << 23u), (float >> 23u) + e > 150u && integer != 0u);
+  let exact = select(integer << (e - 1u), float + ((e - 150u) << 23u), ((float >> 23u) + e > 150u) & (integer != 0u));
   let sign = bitcast<u32>(select(x, y, wrong)) & 0x80000000u;
-  let smaller = select(x, x + y, opposite && dividend != 0u); // where |x| < |y|
+  let smaller = select(x, x + y, opposite & (dividend != 0u)); // where |x| < |y|
   return select(f32_of_bits(0x7fc00000u), select(smaller, bitcast<f32>(exact | sign), divides), valid);
 }`,
   },
