@@ -20,14 +20,14 @@ import {
   where,
 } from '@firsthand/graph';
 import type { BinaryKind, DType, Node, UnaryKind } from '@firsthand/graph';
-import { Value } from './value.ts';
+import { operandNode, Value } from './value.ts';
 
 /** A tensor, or a number of the tensor's dtype. */
 export type TensorOperand<T> = T | number;
 
 export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   protected binary(kind: BinaryKind, other: TensorOperand<T>): T {
-    return this.wrap(binary(kind, this.read(), typeof other === 'number' ? other : other.read()));
+    return this.wrap(binary(kind, this.read(), typeof other === 'number' ? other : operandNode(other, `${kind}: the other operand`)));
   }
   protected unary(kind: UnaryKind): T {
     return this.wrap(unary(kind, this.read()));
@@ -209,7 +209,13 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
 
   /** this where the condition holds, other elsewhere. condition: bool, broadcasts. */
   where(condition: T, other: TensorOperand<T>): T {
-    return this.wrap(where(condition.read(), this.read(), typeof other === 'number' ? other : other.read()));
+    return this.wrap(
+      where(
+        operandNode(condition, 'where: the condition'),
+        this.read(),
+        typeof other === 'number' ? other : operandNode(other, 'where: the other operand'),
+      ),
+    );
   }
 
   /** The elements in another dtype: toward zero for integers, `≠ 0` for bool. */

@@ -5,11 +5,19 @@
 import { avgPool2d, conv1d, conv2d, convTranspose2d, maxPool2d } from '@firsthand/graph';
 import type { AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, MaxPool2dOptions, Node } from '@firsthand/graph';
 import { Elementwise } from './elementwise.ts';
+import { operandNode } from './value.ts';
 
 export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   /** A convolution of this with a weight and perhaps a bias. */
-  private convolve<O>(fn: (x: Node, weight: Node, bias: Node | null, options?: O) => Node, weight: T, bias: T | null, options?: O): T {
-    return this.wrap(fn(this.read(), weight.read(), bias === null ? null : bias.read(), options));
+  private convolve<O>(
+    name: string,
+    fn: (x: Node, weight: Node, bias: Node | null, options?: O) => Node,
+    weight: T,
+    bias: T | null,
+    options?: O,
+  ): T {
+    const added = bias === null ? null : operandNode(bias, `${name}: the bias (null where there is none, and the options after it)`);
+    return this.wrap(fn(this.read(), operandNode(weight, `${name}: the weight`), added, options));
   }
 
   /**
@@ -26,7 +34,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   conv1d(weight: T, bias: T | null = null, options?: Conv1dOptions): T {
-    return this.convolve(conv1d, weight, bias, options);
+    return this.convolve('conv1d', conv1d, weight, bias, options);
   }
 
   /**
@@ -43,7 +51,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   conv2d(weight: T, bias: T | null = null, options?: Conv2dOptions): T {
-    return this.convolve(conv2d, weight, bias, options);
+    return this.convolve('conv2d', conv2d, weight, bias, options);
   }
 
   /**
@@ -60,7 +68,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   convTranspose2d(weight: T, bias: T | null = null, options?: ConvTranspose2dOptions): T {
-    return this.convolve(convTranspose2d, weight, bias, options);
+    return this.convolve('convTranspose2d', convTranspose2d, weight, bias, options);
   }
 
   /**

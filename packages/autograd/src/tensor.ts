@@ -35,6 +35,7 @@ import {
 import type { Node, ReduceKind, ReduceOptions, Shape } from '@firsthand/graph';
 import { checkShape, formatShape, normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Spatial } from './spatial.ts';
+import { operandNode } from './value.ts';
 
 /** Options of `argmax` and `argmin`: one axis, or all elements in row-major order. */
 export interface ArgReduceOptions {
@@ -56,7 +57,7 @@ export class Tensor extends Spatial<Tensor> {
    * @throws ShapeError if the inner sizes differ
    */
   matmul(other: Tensor): Tensor {
-    return this.wrap(matmul(this.read(), other.read()));
+    return this.wrap(matmul(this.read(), operandNode(other, 'matmul: the other operand')));
   }
 
   // ---- movement: no elements are copied
@@ -151,15 +152,17 @@ export class Tensor extends Spatial<Tensor> {
 
   /** Whole slices at the given positions of one axis; the index's axes take that axis's place. index: integers. */
   indexSelect(axis: number, index: Tensor): Tensor {
-    return this.wrap(indexSelect(this.read(), index.read(), axis));
+    return this.wrap(indexSelect(this.read(), operandNode(index, 'indexSelect: the index'), axis));
   }
   /** out[…, i, …] = this[…, index[…, i, …], …]. index: this shape, but for `axis`. Out of range reads NaN, or 0 for integers. */
   gather(axis: number, index: Tensor): Tensor {
-    return this.wrap(gather(this.read(), index.read(), axis));
+    return this.wrap(gather(this.read(), operandNode(index, 'gather: the index'), axis));
   }
   /** A copy with `source` added at `index` along one axis; an index out of range is dropped. */
   scatterAdd(axis: number, index: Tensor, source: Tensor): Tensor {
-    return this.wrap(scatterAdd(this.read(), index.read(), source.read(), axis));
+    return this.wrap(
+      scatterAdd(this.read(), operandNode(index, 'scatterAdd: the index'), operandNode(source, 'scatterAdd: the source'), axis),
+    );
   }
 
   // ---- reductions: over all axes by default

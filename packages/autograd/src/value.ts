@@ -37,6 +37,13 @@ export interface BackwardOptions {
 const CONSUMED =
   'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
 
+/** The node of an operand. @throws DTypeError if it is no tensor, which calls from JavaScript can bring about */
+export function operandNode(operand: { read(): Node }, title: string): Node {
+  if (typeof (operand as Partial<typeof operand> | undefined)?.read === 'function') return operand.read();
+  const found = Array.isArray(operand) ? 'an array' : `of type ${operand === null ? 'null' : typeof operand}`;
+  throw new DTypeError(`${title} is ${found}, where a tensor is wanted; make one with tensor(…)`);
+}
+
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */
   gradient: Handle | null = null;

@@ -157,7 +157,24 @@ const AXES: readonly BadCall[] = Object.entries(AXIS_CALLS).map(([title, call]) 
   says: [/axis|axes/],
 }));
 
+/** What only JavaScript can pass. */
+const untyped = <T>(value: unknown): T => value as T;
+
 const DTYPES: readonly BadCall[] = [
+  {
+    title: 'options where a bias is wanted',
+    call: () => floats(1, 1, 3, 3).conv2d(floats(1, 1, 2, 2), untyped({ padding: 1 })),
+    error: DTypeError,
+    says: ['conv2d', 'bias', 'null', 'type object'],
+  },
+  {
+    title: 'matmul with an array',
+    call: () => floats(2, 2).matmul(untyped([[1]])),
+    error: DTypeError,
+    says: ['matmul', 'an array', 'tensor('],
+  },
+  { title: 'add of nothing', call: () => floats(2).add(untyped(undefined)), error: DTypeError, says: ['add', 'undefined', 'tensor('] },
+  { title: 'gather by a number', call: () => floats(2).gather(0, untyped(1)), error: DTypeError, says: ['gather', 'index', 'type number'] },
   { title: 'different dtypes', call: () => floats(2).add(whole(2)), error: DTypeError, says: ['add', 'float32 [2]', 'int32 [2]', 'cast'] },
   { title: 'exp of integers', call: () => whole(2).exp(), error: DTypeError, says: ['exp', 'int32 [2]', 'cast'] },
   { title: 'neg of bools', call: () => bools(2).neg(), error: DTypeError, says: ['neg', 'bool [2]', 'cast'] },

@@ -1,6 +1,7 @@
 // The device in Node: one submission per program, buffers that are used again, kernels that are timed, errors that say what to change.
-import { compile, setDefaultDevice, tensor, Tensor, type Device } from '@firsthand/autograd';
+import { compile, setDefaultDevice, stateVariable, tensor, Tensor, type Device } from '@firsthand/autograd';
 import { call, DeviceError, getDefaultDevice, mul, unary, type Composite, type Executable, type Program } from '@firsthand/graph';
+import { array } from '@firsthand/linalg';
 import { createWebGPU, defineKernel } from '@firsthand/webgpu';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { create } from 'webgpu';
@@ -142,6 +143,29 @@ describe('a training step', () => {
     raw.destroy();
     await expect(pending).rejects.toThrow(/webgpu: the GPU device has been lost/);
   });
+});
+
+test('a small value that is overwritten while it is on its way to the host is the new one from then on', async () => {
+  const raw = await rawDevice();
+  const device = await createWebGPU({ device: raw });
+  setDefaultDevice(device);
+  const w = stateVariable(array([1, 2]), { name: 'w' });
+  w.assign(w.detach().mul(3).add(1));
+  await w.add(0).data();
+  const first = w.data();
+  const compilePipeline = raw.createComputePipelineAsync.bind(raw);
+  // What overwrites it waits for its shader until the old value has been read.
+  vi.spyOn(raw, 'createComputePipelineAsync').mockImplementation(async (descriptor) => {
+    await first;
+    return compilePipeline(descriptor);
+  });
+  compile(() => {
+    w.assign(w.exp().tanh().sin().add(w));
+  })();
+  expect([...(await first)]).toEqual([4, 7]);
+  const second = [...(await w.data())];
+  [4, 7].forEach((each, index) => expect(second[index]).toBeCloseTo(Math.sin(Math.tanh(Math.exp(each))) + each, 4));
+  device.dispose();
 });
 
 describe('a kernel of the user’s own', () => {

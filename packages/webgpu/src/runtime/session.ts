@@ -198,15 +198,15 @@ export class Session implements StorageKeeper {
   async read(storage: WebGPUStorage): Promise<TypedArray> {
     this.requireOpen();
     storage.requireAlive();
-    const { dtype, length, lease, words } = storage;
+    const { dtype, length, lease, words, uses } = storage;
     const conversion = conversionOf(dtype);
     if (words !== null) return conversion.fromWords(words.slice().buffer);
     const buffer = lease.buffer!;
     const bytes = length * WORD;
     const { promise, isStaged } = await this.#readBuffer(buffer, lease, bytes);
     const content = await promise;
-    // A small result that nobody overwrites needs its buffer no longer.
-    if (isStaged && lease.buffer === buffer && lease.staged !== null) {
+    // A small result needs its buffer no longer, unless a run has been asked for meanwhile that uses it, and may overwrite it.
+    if (isStaged && lease.buffer === buffer && lease.staged !== null && storage.uses === uses) {
       storage.words = new Uint32Array(content.slice(0));
       this.#leave(lease);
     }
