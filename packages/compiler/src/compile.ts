@@ -4,6 +4,7 @@
  */
 import type { Leaf, Node, Program } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
+import { allParts, type InParts } from './in-parts.ts';
 import type { Group } from './schedule/groups.ts';
 import { overwrittenArguments } from './plan/in-place.ts';
 import { inline } from './simplify/inline.ts';
@@ -29,21 +30,27 @@ import { decideStoring, type Owner, type Storing } from './schedule/storing.ts';
  * ```
  */
 export function compileProgram(program: Program, target: Target): Plan {
+  return allParts(compileInParts(program, target));
+}
+
+/** The same in parts, for a target that must not hold up the page for as long as a large program takes. */
+export function* compileInParts(program: Program, target: Target): InParts<Plan> {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
-  const roots = simplify(
-    inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true),
-    { scatterInFloat64: target.float64 },
-  );
-  const schedule = scheduleNodes(roots, target);
+  const primitives = inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true);
+  yield;
+  const roots = simplify(primitives, { scatterInFloat64: target.float64 });
+  yield;
+  const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
-  const units = inOrder(lowerAll(schedule, storing), storing.outputs);
-  return planOf(program, units, storing.outputs, target);
+  yield;
+  const units = inOrder(yield* lowerAll(schedule, storing), storing.outputs);
+  return yield* planOf(program, units, storing.outputs, target);
 }
 
 // ---- lowering
 
 /** Lowers from the last kernel to the first: what a kernel stores is what later ones read. */
-function lowerAll({ groups }: Schedule, { owners, outputs }: Storing): readonly Unit[] {
+function* lowerAll({ groups }: Schedule, { owners, outputs }: Storing): InParts<readonly Unit[]> {
   const needed = new Set<Node>(outputs.filter(hasElements));
   const units: Unit[] = [];
   const context = { owners };
@@ -72,6 +79,7 @@ function lowerAll({ groups }: Schedule, { owners, outputs }: Storing): readonly 
     const nodes = (stored.get(group) ?? []).filter((node) => needed.has(node));
     if (nodes.length > 0) emit(LOWER[group.kind](group, nodes, context), nodes, group.reason);
     copyNeeded();
+    yield;
   }
   return units;
 }
@@ -122,8 +130,9 @@ function bytesOf(node: Node, { elementBytes }: Target): number {
   return sizeOf(node.shape) * (elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes);
 }
 
-function planOf(program: Program, ordered: readonly Unit[], outputs: readonly Node[], target: Target): Plan {
+function* planOf(program: Program, ordered: readonly Unit[], outputs: readonly Node[], target: Target): InParts<Plan> {
   const { units, into } = overwrittenArguments(program, ordered, outputs);
+  yield;
   const kernels = units.flatMap(({ kernels: list, boundary }) => list.map((lowered) => ({ ...lowered, boundary })));
   const numbers = new Map<Node, number>();
   const buffers: PlanBuffer[] = [];
@@ -151,7 +160,9 @@ function planOf(program: Program, ordered: readonly Unit[], outputs: readonly No
     requests.push({ bytes: target.scratch(kernel), first: place, last: place });
   });
   for (const [node, life] of lives) requests.push({ bytes: bytesOf(node, target), ...life });
+  yield;
   const { offsets, arenaBytes, liveBytes } = planMemory(requests, target.alignment);
+  yield;
   [...lives.keys()].forEach((node, index) => add(node, { kind: 'arena', offset: offsets[kernels.length + index]! }));
   const planned = kernels.map(({ kernel, operands, nodes, boundary }, place): PlannedKernel => ({
     kernel,

@@ -2,7 +2,8 @@
 export * from './kernel.ts';
 export { boundsOf, dependsOn, evaluateIndex, factorOf, isAffine } from './index-expression.ts';
 export type { Atom, Index, Term } from './index-expression.ts';
-export { compileProgram } from './compile.ts';
+export { compileInParts, compileProgram } from './compile.ts';
+export { allParts, type InParts } from './in-parts.ts';
 export { cutFactor, type Pieces, type PiecewiseFactor } from './pieces.ts';
 export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './scalars.ts';
 export { printKernel } from './report/print.ts';

@@ -8,6 +8,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './edges.ts';
 import { elementsOfSpace, Groups, rowsOf, signatureOf, type Group, type GroupKind, type Level } from './groups.ts';
 import { equalIndex } from '../index-expression.ts';
+import type { InParts } from '../in-parts.ts';
 import type { Target } from '../kernel.ts';
 import { isMatmul } from '../simplify/inline.ts';
 
@@ -36,11 +37,15 @@ export interface Schedule {
 }
 
 /** Places the nodes that `roots` need. */
-export function scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}): Schedule {
+export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}): InParts<Schedule> {
   const order = postOrder(roots, (node) => node.inputs);
   const scheduler = new Scheduler(order, new Set(roots), limits);
-  for (const node of order) scheduler.place(node);
+  for (const node of order) {
+    scheduler.place(node);
+    yield;
+  }
   scheduler.mergeNeighbours();
+  yield;
   return { order, groups: scheduler.groups, edges: scheduler.edges, isFree: (node) => scheduler.isFree(node) };
 }
 

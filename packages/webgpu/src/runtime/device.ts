@@ -1,5 +1,5 @@
 /** The device itself: programs compiled by `@firsthand/compiler`, written as WGSL here, and run in the GPU's queue. */
-import { compileProgram, type Target } from '@firsthand/compiler';
+import type { Target } from '@firsthand/compiler';
 import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
 import { BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
@@ -49,7 +49,7 @@ export class SessionDevice implements WebGPUDevice {
   }
   prepare(program: Program): Executable {
     this.#session.requireOpen();
-    return new WebGPUExecutable(compileProgram(program, this.#target), program.args, this.#session);
+    return new WebGPUExecutable(program, this.#target, this.#session);
   }
   upload(data: TypedArray, dtype: DType): Storage {
     return this.#session.upload(data, dtype);

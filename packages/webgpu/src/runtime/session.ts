@@ -5,11 +5,13 @@
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
+import { FirsthandError } from '@firsthand/linalg';
 import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { conversionOf, WORD, type Words } from './elements.ts';
 import { Pipelines, type Progress } from './pipelines.ts';
 import { Readback } from './readback.ts';
 import { WebGPUStorage, type Lease, type StorageKeeper } from './storage.ts';
+import { Slices } from './slices.ts';
 import { Timeline } from './timeline.ts';
 import { BUFFER_USAGE } from './usage.ts';
 import type { Definitions } from '../kernels/kernel-shaders.ts';
@@ -51,6 +53,7 @@ export class Session implements StorageKeeper {
   readonly roofline: Roofline | null;
   readonly limits: Limits;
   readonly timeline: Timeline = new Timeline();
+  readonly slices: Slices = new Slices();
   readonly pipelines: Pipelines;
   readonly storagePool: BufferPool;
   readonly readback: Readback;
@@ -99,7 +102,7 @@ export class Session implements StorageKeeper {
     // A loss is announced in a task of its own, after what it made fail.
     await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
     if (this.#failure !== null) return this.#failure;
-    return error instanceof DeviceError ? error : new DeviceError(`webgpu: ${messageOf(error)}`, { cause: error });
+    return error instanceof FirsthandError ? error : new DeviceError(`webgpu: ${messageOf(error)}`, { cause: error });
   }
 
   /** Bytes on the GPU that storages hold, and the most that they and a run's intermediates have held. */

@@ -2,7 +2,7 @@
  * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run fills. Arrays of the arena are parts of one buffer; a kernel with
  * more arrays than a shader may bind has the smallest of them copied side by side into one.
  */
-import { printKernel, type Kernel, type Operand, type Plan, type PlannedKernel } from '@firsthand/compiler';
+import { printKernel, type InParts, type Kernel, type Operand, type Plan, type PlannedKernel } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
 import { dispatchOf, GROUP_ROW } from '../emit/module.ts';
@@ -40,10 +40,10 @@ export interface Steps {
 }
 
 /** Plans the steps, and asks for the pipelines. */
-export function stepsOf(plan: Plan, profile: AdapterProfile, definitions: Definitions, pipelines: Pipelines): Steps {
+export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Definitions, pipelines: Pipelines): InParts<Steps> {
   const list: Step[] = [];
   let packedBytes = 0;
-  plan.kernels.forEach((planned, kernel) => {
+  for (const [kernel, planned] of plan.kernels.entries()) {
     const { layout, bytes, order } = layoutOf(plan, planned, profile);
     packedBytes = Math.max(packedBytes, bytes);
     const own = (operand: number): Range => rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
@@ -75,7 +75,8 @@ export function stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defini
         list.push({ kind: 'copy', from: packed(operand), to: own(operand) });
       }
     }
-  });
+    yield;
+  }
   return { list, packedBytes };
 }
 

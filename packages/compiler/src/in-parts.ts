@@ -1,0 +1,11 @@
+/** Long work as a generator: it yields wherever it may be interrupted for a while, so that a page can draw a frame in between. */
+
+/** Work that gives a `T` at its end. */
+export type InParts<T> = Generator<void, T>;
+
+/** Does all parts, one after the other. */
+export function allParts<T>(work: InParts<T>): T {
+  let part = work.next();
+  while (part.done !== true) part = work.next();
+  return part.value;
+}

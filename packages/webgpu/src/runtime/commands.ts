@@ -1,0 +1,340 @@
+/**
+ * A planned program as commands for the GPU: all dispatches in one pass of one submission. Bind groups are kept for as long as the buffers are the same, so that in a steady
+ * loop a run costs the encoder's own calls and little else.
+ */
+import { compileInParts, reportOf, withTimes, type InParts, type Plan, type Target } from '@firsthand/compiler';
+import { DeviceError } from '@firsthand/graph';
+import type { DType, HostValue, PlanReport, Program } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import { BUFFER_UNIT, type PooledBuffer } from './buffer-pool.ts';
+import { WORD, writeHostValue, type Words } from './elements.ts';
+import { SMALL_OUTPUT } from './readback.ts';
+import type { Session } from './session.ts';
+import { stepsOf, titleOf, type Range, type Step, type Steps } from './steps.ts';
+import type { WebGPUStorage } from './storage.ts';
+import { MOST_STAMPS, Stamps } from './timer.ts';
+
+/** Bind groups of one dispatch that are kept. */
+const MOST_GROUPS = 16;
+
+/** What a program is given for an argument. */
+export interface Parameter {
+  readonly dtype: DType;
+  readonly length: number;
+  readonly name: string | null;
+}
+/** Where an argument's elements are when its run is handed over: in a buffer, or on the host, to be written with the run. */
+export type Source = PooledBuffer | Words | HostValue;
+/** What a run writes. The storage may have been freed before its turn comes; its buffer is given back after that. */
+export interface Output {
+  readonly storage: WebGPUStorage;
+  readonly buffer: PooledBuffer;
+}
+
+type Dispatch = Extract<Step, { kind: 'dispatch' }>;
+
+/** The buffers of one run, by slot. */
+interface Buffers {
+  readonly arguments: readonly PooledBuffer[];
+  readonly argumentOffsets: readonly number[];
+  readonly outputs: readonly PooledBuffer[];
+  readonly arena: PooledBuffer | null;
+  readonly packed: PooledBuffer | null;
+}
+
+/** A copy of an argument into the output that the plan would have written over it. */
+interface Copy {
+  readonly from: Source;
+  readonly to: PooledBuffer;
+  readonly bytes: number;
+  readonly argument: number;
+}
+
+/** The bind groups of one dispatch: the latest, and others by the numbers of their buffers. */
+interface GroupCache {
+  latest: GPUBindGroup | null;
+  readonly ids: Float64Array;
+  readonly others: Map<string, GPUBindGroup>;
+}
+
+/** The parameters of a program. */
+export function parametersOf({ args }: Program): readonly Parameter[] {
+  return args.map(({ dtype, shape, attrs }) => ({ dtype, length: sizeOf(shape), name: attrs.name }));
+}
+
+/** Plans a program, and asks for its pipelines. @throws DeviceError if its intermediates are too large for a buffer, or it for a dispatch */
+export function* commandsOf(program: Program, target: Target, session: Session): InParts<Commands> {
+  const plan = yield* compileInParts(program, target);
+  session.requireSize(plan.arenaBytes, 'the intermediates of this program');
+  const steps = yield* stepsOf(plan, session.profile, session.definitions, session.pipelines);
+  return new Commands(plan, steps, parametersOf(program), session);
+}
+
+/** A plan with its pipelines. */
+export class Commands {
+  /** For each output the argument that it is written over, or null. */
+  readonly into: readonly (number | null)[];
+  /** Resolves when all pipelines are there; null from then on. */
+  ready: Promise<void> | null;
+  readonly #plan: Plan;
+  readonly #session: Session;
+  readonly #parameters: readonly Parameter[];
+  readonly #steps: Steps;
+  readonly #groups: readonly (GroupCache | null)[];
+  /** Outputs that overwrite an argument, and small ones that do not, by number. */
+  readonly #overwriting: readonly number[];
+  readonly #small: readonly number[];
+  /** Seconds that each kernel took in the latest run that was measured. */
+  #seconds: readonly number[] | null = null;
+
+  constructor(plan: Plan, steps: Steps, parameters: readonly Parameter[], session: Session) {
+    this.#plan = plan;
+    this.#steps = steps;
+    this.#parameters = parameters;
+    this.#session = session;
+    this.into = plan.outputs.map(({ into }) => into);
+    this.#groups = steps.list.map((step) =>
+      step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
+    );
+    const numbers = plan.outputs.map((_, output) => output);
+    this.#overwriting = numbers.filter((output) => this.into[output] !== null);
+    this.#small = numbers.filter((output) => {
+      const { into, length } = plan.outputs[output]!;
+      return into === null && length > 0 && length * WORD <= SMALL_OUTPUT;
+    });
+    const waiting = steps.list.flatMap((step) =>
+      step.kind === 'dispatch' && step.pipeline.pipeline === null ? [step.pipeline.ready] : [],
+    );
+    this.ready = waiting.length === 0 ? null : Promise.all(waiting).then(() => void (this.ready = null));
+    // Whoever runs the program is told.
+    this.ready?.catch(() => {});
+  }
+
+  report(): PlanReport {
+    const sources = new Map<number, string[]>();
+    for (const step of this.#steps.list) {
+      if (step.kind === 'dispatch') sources.set(step.kernel, [...(sources.get(step.kernel) ?? []), step.wgsl]);
+    }
+    const report = reportOf(
+      this.#plan,
+      'webgpu',
+      (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'),
+    );
+    const { roofline } = this.#session;
+    return roofline === null || this.#seconds === null ? report : withTimes(report, this.#seconds, roofline);
+  }
+
+  /** Hands one run to the GPU; resolves when it is done. An output that is not where its argument is begins as a copy of it. */
+  async submit(sources: readonly Source[], outputs: readonly Output[]): Promise<void> {
+    const session = this.#session;
+    const { gpu, readback } = session;
+    session.measure(this.#plan.arenaBytes);
+    const copies = this.#overwriting.flatMap((output): Copy[] => {
+      const [argument, { buffer: to }] = [this.into[output]!, outputs[output]!];
+      const from = sources[argument]!;
+      return from === to ? [] : [{ from, to, bytes: this.#plan.outputs[output]!.length * WORD, argument }];
+    });
+    const buffers = this.#buffersOf(sources, outputs, copies);
+    const isNew = this.#bind(buffers);
+    const encoder = gpu.createCommandEncoder();
+    for (const { from, to, bytes } of copies) {
+      if (isBuffer(from)) encoder.copyBufferToBuffer(from.buffer, 0, to.buffer, 0, bytes);
+    }
+    const stamps = this.#stamps();
+    this.#encode(encoder, buffers, stamps);
+    const readStamps = stamps?.resolve(encoder);
+    // What is overwritten is not what was on its way to the host.
+    for (const output of this.#overwriting) session.unstage(outputs[output]!.storage.lease);
+    const staged = readback.stage(
+      encoder,
+      this.#small.map((output) => ({ buffer: outputs[output]!.buffer, bytes: outputs[output]!.storage.length * WORD })),
+    );
+    staged?.forEach((place, index) => {
+      const { lease } = outputs[this.#small[index]!]!.storage;
+      if (lease.buffer === null) readback.release(place);
+      else lease.staged = place;
+    });
+    gpu.queue.submit([encoder.finish()]);
+    const finished = gpu.queue.onSubmittedWorkDone();
+    // Where what comes before its turn fails, the device has been lost, and nobody waits for this any more.
+    finished.catch(() => {});
+    if (isNew) {
+      const error = await gpu.popErrorScope();
+      if (error !== null)
+        throw new DeviceError(`webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`);
+    }
+    await finished;
+    if (readStamps !== undefined) this.#seconds = this.#perKernel(await readStamps());
+    session.requireOpen();
+  }
+
+  #buffersOf(sources: readonly Source[], outputs: readonly Output[], copies: readonly Copy[]): Buffers {
+    const session = this.#session;
+    const { arenaBytes } = this.#plan;
+    const { packedBytes } = this.#steps;
+    const placed: (PooledBuffer | null)[] = [];
+    const offsets: number[] = [];
+    // Few arguments lie on the host: their places in the buffer that all runs share.
+    const hosted: number[] = [];
+    let bytes = 0;
+    for (let index = 0; index < sources.length; index++) {
+      const source = sources[index]!;
+      offsets.push(0);
+      placed.push(isBuffer(source) ? source : null);
+      if (isBuffer(source)) continue;
+      const copy = copies.find(({ argument }) => argument === index);
+      if (copy !== undefined) {
+        this.#write(copy.to, 0, source, index);
+        continue;
+      }
+      hosted.push(index);
+      offsets[index] = bytes;
+      bytes += Math.ceil((Math.max(this.#parameters[index]!.length, 1) * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
+    }
+    for (const { to, argument } of copies) placed[argument] = to;
+    const hosts = bytes > 0 ? session.hosts(bytes) : null;
+    for (const index of hosted) placed[index] = hosts;
+    this.#writeHosts(hosts, sources, hosted, offsets);
+    return {
+      arguments: placed as PooledBuffer[],
+      argumentOffsets: offsets,
+      outputs: outputs.map(({ buffer }) => buffer),
+      arena: arenaBytes > 0 ? session.arena(arenaBytes) : null,
+      packed: packedBytes > 0 ? session.packed(packedBytes) : null,
+    };
+  }
+
+  /** Writes what lies on the host: arrays as they are, and all single values that follow one another at once. */
+  #writeHosts(hosts: PooledBuffer | null, sources: readonly Source[], hosted: readonly number[], offsets: readonly number[]): void {
+    for (let first = 0; first < hosted.length;) {
+      let end = first;
+      while (end < hosted.length && isHostValue(sources[hosted[end]!]!)) end++;
+      if (end === first) {
+        const index = hosted[first++]!;
+        this.#write(hosts!, offsets[index]!, sources[index]!, index);
+        continue;
+      }
+      const [start, last] = [offsets[hosted[first]!]!, hosted[end - 1]!];
+      const words = new DataView(new ArrayBuffer(offsets[last]! + this.#parameters[last]!.length * WORD - start));
+      for (; first < end; first++) {
+        const index = hosted[first]!;
+        writeHostValue(sources[index] as HostValue, this.#parameters[index]!.dtype, words, offsets[index]! - start);
+      }
+      this.#session.gpu.queue.writeBuffer(hosts!.buffer, start, words.buffer);
+    }
+  }
+
+  #write(target: PooledBuffer, offset: number, source: Source, index: number): void {
+    const { queue } = this.#session.gpu;
+    if (!isHostValue(source)) {
+      if (!isBuffer(source) && source.length > 0) queue.writeBuffer(target.buffer, offset, source);
+      return;
+    }
+    const words = new DataView(new ArrayBuffer(this.#parameters[index]!.length * WORD));
+    writeHostValue(source, this.#parameters[index]!.dtype, words, 0);
+    queue.writeBuffer(target.buffer, offset, words.buffer);
+  }
+
+  /** Timestamps for a run, if it is to be measured and is not too long for that. */
+  #stamps(): Stamps | null {
+    if (this.#session.roofline === null) return null;
+    const dispatches = this.#steps.list.filter(({ kind }) => kind === 'dispatch').length;
+    return dispatches > 0 && 2 * dispatches <= MOST_STAMPS ? new Stamps(this.#session.gpu, dispatches) : null;
+  }
+
+  /** The times of dispatches as times of kernels. */
+  #perKernel(times: readonly number[]): readonly number[] {
+    const seconds = this.#plan.kernels.map(() => 0);
+    let dispatch = 0;
+    for (const step of this.#steps.list) if (step.kind === 'dispatch') seconds[step.kernel]! += times[dispatch++]!;
+    return seconds;
+  }
+
+  #encode(encoder: GPUCommandEncoder, buffers: Buffers, stamps: Stamps | null): void {
+    let pass: GPUComputePassEncoder | null = null;
+    let dispatch = 0;
+    this.#steps.list.forEach((step, place) => {
+      if (step.kind === 'copy') {
+        pass?.end();
+        pass = null;
+        encoder.copyBufferToBuffer(
+          bufferOf(step.from, buffers).buffer,
+          offsetOf(step.from, buffers),
+          bufferOf(step.to, buffers).buffer,
+          offsetOf(step.to, buffers),
+          step.from.bytes,
+        );
+        return;
+      }
+      if (stamps !== null) {
+        pass?.end();
+        pass = encoder.beginComputePass(stamps.pass(dispatch++));
+      }
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(step.pipeline.pipeline!);
+      pass.setBindGroup(0, this.#groups[place]!.latest);
+      pass.dispatchWorkgroups(step.groups[0], step.groups[1]);
+    });
+    (pass as GPUComputePassEncoder | null)?.end();
+  }
+
+  /** Brings the bind groups up to date. Whether some had to be made: then an error scope is open, which looks at them and at what follows. */
+  #bind(buffers: Buffers): boolean {
+    let isNew = false;
+    for (const [place, step] of this.#steps.list.entries()) {
+      if (step.kind === 'copy' || this.#isBound(step, this.#groups[place]!, buffers)) continue;
+      if (!isNew) this.#session.gpu.pushErrorScope('validation');
+      isNew = true;
+      this.#makeGroup(step, this.#groups[place]!, buffers);
+    }
+    return isNew;
+  }
+
+  /** Finds the bind group of a dispatch among those that are kept. */
+  #isBound(step: Dispatch, cache: GroupCache, buffers: Buffers): boolean {
+    const { ids } = cache;
+    let isLatest = cache.latest !== null;
+    for (let binding = 0; binding < step.ranges.length; binding++) {
+      const range = step.ranges[binding]!;
+      // Numbers of buffers are small, and offsets are below 2³².
+      const id = bufferOf(range, buffers).id * 2 ** 32 + offsetOf(range, buffers);
+      if (ids[binding] !== id) isLatest = false;
+      ids[binding] = id;
+    }
+    if (isLatest) return true;
+    const known = cache.others.get(ids.join());
+    if (known !== undefined) cache.latest = known;
+    return known !== undefined;
+  }
+
+  #makeGroup(step: Dispatch, cache: GroupCache, buffers: Buffers): void {
+    const group = this.#session.gpu.createBindGroup({
+      layout: step.pipeline.layout!,
+      entries: step.ranges.map((range, binding) => ({
+        binding,
+        resource: { buffer: bufferOf(range, buffers).buffer, offset: offsetOf(range, buffers), size: range.bytes },
+      })),
+    });
+    if (cache.others.size >= MOST_GROUPS) cache.others.clear();
+    cache.others.set(cache.ids.join(), group);
+    cache.latest = group;
+  }
+}
+
+function bufferOf({ slot }: Range, buffers: Buffers): PooledBuffer {
+  if (slot.kind === 'argument') return buffers.arguments[slot.number]!;
+  if (slot.kind === 'output') return buffers.outputs[slot.number]!;
+  return slot.kind === 'arena' ? buffers.arena! : buffers.packed!;
+}
+
+function offsetOf({ slot, offset }: Range, buffers: Buffers): number {
+  return slot.kind === 'argument' ? buffers.argumentOffsets[slot.number]! : offset;
+}
+
+function isBuffer(source: Source): source is PooledBuffer {
+  return typeof source === 'object' && 'buffer' in source && 'id' in source;
+}
+
+function isHostValue(source: Source): source is HostValue {
+  return typeof source === 'number' || Array.isArray(source);
+}

@@ -1,0 +1,76 @@
+/**
+ * Long work in short slices, so that a page can draw frames while a program is being planned. What fits into the first slice is done at once; the rest is done in later
+ * turns of the event loop, one piece of work after the other.
+ */
+import type { InParts } from '@firsthand/compiler';
+
+/** Milliseconds of a slice: half a frame at 60 per second. */
+const SLICE = 8;
+
+/** Work that is under way, or done. */
+export class Sliced<T> {
+  readonly #work: InParts<T>;
+  #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
+  #settle: () => void = () => {};
+  /** Resolves when the work is done or has failed. */
+  readonly settled: Promise<void> = new Promise((resolve) => (this.#settle = resolve));
+
+  constructor(work: InParts<T>) {
+    this.#work = work;
+  }
+
+  get isDone(): boolean {
+    return this.#outcome !== null;
+  }
+
+  /** Works until a time, as `performance.now()` has it, or to the end. */
+  advance(until: number): void {
+    try {
+      while (this.#outcome === null) {
+        const part = this.#work.next();
+        if (part.done === true) this.#outcome = { value: part.value };
+        else if (performance.now() >= until) return;
+      }
+    } catch (error) {
+      this.#outcome = { error };
+    }
+    this.#settle();
+  }
+
+  /** What the work gives; whatever is left of it is done at once. @throws what the work throws */
+  finish(): T {
+    this.advance(Infinity);
+    if ('error' in this.#outcome!) throw this.#outcome.error;
+    return this.#outcome!.value;
+  }
+}
+
+/** The work of one device. */
+export class Slices {
+  readonly #waiting: Sliced<unknown>[] = [];
+
+  /** Begins a piece of work. @throws what it throws in its first slice */
+  start<T>(work: InParts<T>): Sliced<T> {
+    const sliced = new Sliced(work);
+    if (this.#waiting.length === 0) sliced.advance(performance.now() + SLICE);
+    if (sliced.isDone) {
+      sliced.finish();
+      return sliced;
+    }
+    if (this.#waiting.push(sliced) === 1) void this.#work();
+    return sliced;
+  }
+
+  async #work(): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      await new Promise((resolve) => {
+        port1.onmessage = resolve;
+        port2.postMessage(null);
+      });
+      first.advance(performance.now() + SLICE);
+      if (first.isDone) this.#waiting.shift();
+    }
+    port1.close();
+  }
+}
