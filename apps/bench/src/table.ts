@@ -65,7 +65,7 @@ function remarkOn(task: Task, name: ContenderName, outcome: Outcome): string | n
   const first = `first step ${formatNumber(firstRun)} ms`;
   const [plans, all, milliseconds] = [firstNotes['plans'], notes['plans'], firstNotes['planMilliseconds']];
   if (plans === undefined || all === undefined || milliseconds === undefined) return first;
-  return `${first}, ${formatNumber(milliseconds)} ms of it for ${plans} ${plans === 1 ? 'plan' : 'plans'}; later ${all - plans} more`;
+  return `${first}, ${formatNumber(milliseconds)} ms of it in prepare for ${plans} ${plans === 1 ? 'plan' : 'plans'}; later ${all - plans} more`;
 }
 
 /** All of it, as text of about a hundred columns. */

@@ -98,7 +98,7 @@ test('the tables', () => {
     '└───────────────────┴───────────┴─────────┴────────┘',
     'elementwise/exp, jax-js: wrong: output 0, element 1 is 3 instead of 2',
     'elementwise/exp, ort-web: failed: the process ended',
-    'training/mlp, firsthand: first step 100 ms, 41.4 ms of it for 2 plans; later 0 more',
+    'training/mlp, firsthand: first step 100 ms, 41.4 ms of it in prepare for 2 plans; later 0 more',
     'training/mlp, jax-js: first step 100 ms',
   ]);
 });

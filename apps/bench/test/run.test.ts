@@ -30,7 +30,7 @@ test(
     const output = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
     expect(output).toContain('firsthand on the reference device');
     expect(output).toMatch(/│ 64³ .*\d/);
-    expect(output).toMatch(/training\/mlp, firsthand: first step .* ms, .* ms of it for \d plans?; later 0 more/);
+    expect(output).toMatch(/training\/mlp, firsthand: first step .* ms, .* ms of it in prepare for \d plans?; later 0 more/);
     const { tasks } = JSON.parse(readFileSync(json, 'utf8')) as {
       tasks: { id: string; outcomes: { contender: string; kind: string }[] }[];
     };

@@ -38,8 +38,7 @@ export function* compileInParts(program: Program, target: Target): InParts<Plan>
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const primitives = inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true);
   yield;
-  const roots = simplify(primitives, { scatterInFloat64: target.float64 });
-  yield;
+  const roots = yield* simplify(primitives, { scatterInFloat64: target.float64 });
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;

@@ -1,6 +1,8 @@
 /** What the tests of simplification build on: arguments, programs run by the reference device, and nodes as text. */
 import { createReference, type Device, type DType, leaf, type Leaf, type Node, type Program } from '@firsthand/graph';
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
+import { allParts } from '../src/in-parts.ts';
+import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';
 import { RULES, simplify, type SimplifyOptions } from '../src/simplify/simplify.ts';
 
 const device: Device = createReference();
@@ -116,9 +118,14 @@ function movementText(movement: Extract<Node, { op: 'movement' }>['attrs'], shap
 /** The node simplified, and the names of the rules that were applied. */
 export function simplified(node: Node, options: SimplifyOptions = {}): { readonly node: Node; readonly applied: readonly string[] } {
   const applied: string[] = [];
-  const [result] = simplify([node], { ...options, onRewrite: (rule) => applied.push(rule.name) });
+  const [result] = allSimplified([node], { ...options, onRewrite: (rule) => applied.push(rule.name) });
   return { node: result!, applied };
 }
 
 /** All rules but those that change the rounding of a result. */
 export const EXACT_RULES: NonNullable<SimplifyOptions['rules']> = RULES.filter(({ exact }) => exact);
+
+/** `simplify` from beginning to end. */
+export const allSimplified = (roots: readonly Node[], options?: SimplifyOptions): readonly Node[] => allParts(simplify(roots, options));
+/** `rewrite` from beginning to end. */
+export const allRewritten = (roots: readonly Node[], options: RewriteOptions): readonly Node[] => allParts(rewrite(roots, options));

@@ -88,7 +88,7 @@ export function asError(error: unknown): Error {
 }
 
 /** One turn of the event loop, in Node and in browsers. */
-function macrotask(): Promise<void> {
+export function macrotask(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

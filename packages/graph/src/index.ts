@@ -47,6 +47,7 @@ export { avgPool2d, maxPool2d, maxPoolComposite } from './composites/pooling.ts'
 export type { AvgPool2dOptions, MaxPool2dOptions } from './composites/pooling.ts';
 export { logSoftmax, logSoftmaxComposite, logsumexp, logsumexpComposite, softmax, softmaxComposite } from './composites/softmax.ts';
 export { createCell, failedCell, isExclusive, releaseCell, requireReadable } from './cell.ts';
+export { macrotask } from './flights.ts';
 export { Handle } from './handle.ts';
 export type { EffectKind } from './handle.ts';
 export { closeProgram, keyOf } from './key.ts';

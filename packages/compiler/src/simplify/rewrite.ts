@@ -22,6 +22,7 @@ import {
   type UnaryKind,
   withGradient,
 } from '@firsthand/graph';
+import { allParts, type InParts } from '../in-parts.ts';
 import { KeyTable } from './rewrite-table.ts';
 
 /** Where a rule applies: an operation, or one kind of it. */
@@ -62,9 +63,9 @@ export interface RewriteOptions {
   readonly readers?: ReadonlyMap<Node, number> | undefined;
 }
 
-/** The graph of `roots`, rewritten. */
-export function rewrite(roots: readonly Node[], options: RewriteOptions): readonly Node[] {
-  return withGradient(false, () => new Rewriter(options).run(roots, new Map()));
+/** The graph of `roots`, rewritten node by node. */
+export function rewrite(roots: readonly Node[], options: RewriteOptions): InParts<readonly Node[]> {
+  return new Rewriter(options).run(roots, new Map());
 }
 
 /** How many nodes and roots read each node. */
@@ -106,17 +107,22 @@ export class Rewriter {
   }
 
   /** Rewrites a graph down to `finished` nodes, which it maps to what stands in their place. */
-  run(roots: readonly Node[], finished: Map<Node, Node>): readonly Node[] {
+  *run(roots: readonly Node[], finished: Map<Node, Node>): InParts<readonly Node[]> {
     for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {
       if (finished.has(node)) continue;
-      let { inputs } = node;
-      if (inputs.some((input) => finished.get(input) !== input)) inputs = inputs.map((input) => finished.get(input)!);
-      const result = this.finish(inputs === node.inputs ? node : reapply(node, inputs));
-      finished.set(node, result);
-      const readers = this.#given?.get(node);
-      if (readers !== undefined) this.#inheritReaders(result, inputs, readers);
+      withGradient(false, () => this.#replace(node, finished));
+      yield;
     }
     return roots.map((root) => finished.get(root)!);
+  }
+
+  #replace(node: Node, finished: Map<Node, Node>): void {
+    let { inputs } = node;
+    if (inputs.some((input) => finished.get(input) !== input)) inputs = inputs.map((input) => finished.get(input)!);
+    const result = this.finish(inputs === node.inputs ? node : reapply(node, inputs));
+    finished.set(node, result);
+    const readers = this.#given?.get(node);
+    if (readers !== undefined) this.#inheritReaders(result, inputs, readers);
   }
 
   /**
@@ -277,6 +283,6 @@ export class Rewriter {
   }
   /** Nodes built by others over finished nodes. */
   adopt(roots: readonly Node[], over: readonly Node[]): readonly Node[] {
-    return this.run(roots, new Map(over.map((node) => [node, node])));
+    return allParts(this.run(roots, new Map(over.map((node) => [node, node]))));
   }
 }

@@ -3,6 +3,7 @@
  * equal. A rule states its equation and why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
  */
 import type { Node } from '@firsthand/graph';
+import type { InParts } from '../in-parts.ts';
 import { countReaders, rewrite, type Rule } from './rewrite.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { CONSTANT_RULES } from './constants.ts';
@@ -42,12 +43,12 @@ export interface SimplifyOptions {
  * @param roots nodes over leaves that are arguments; composites are inlined, but for `matmul`
  * @returns one node for each root, with its shape and dtype. It may be a leaf or a constant, and two roots may be one node
  */
-export function simplify(
+export function* simplify(
   roots: readonly Node[],
   { scatterInFloat64 = false, rules = RULES, onRewrite }: SimplifyOptions = {},
-): readonly Node[] {
+): InParts<readonly Node[]> {
   const allowed = rules.filter((rule) => scatterInFloat64 || rule !== SCATTER_IN_FLOAT64);
   // Readers are counted where equal work is one node already.
-  const shared = rewrite(roots, { rules: [] });
-  return rewrite(shared, { rules: allowed, onRewrite, readers: countReaders(shared) });
+  const shared = yield* rewrite(roots, { rules: [] });
+  return yield* rewrite(shared, { rules: allowed, onRewrite, readers: countReaders(shared) });
 }

@@ -3,6 +3,7 @@
  * turns of the event loop, one piece of work after the other.
  */
 import type { InParts } from '@firsthand/compiler';
+import { macrotask } from '@firsthand/graph';
 
 /** Milliseconds of a slice: half a frame at 60 per second. */
 const SLICE = 8;
@@ -62,15 +63,10 @@ export class Slices {
   }
 
   async #work(): Promise<void> {
-    const { port1, port2 } = new MessageChannel();
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      await new Promise((resolve) => {
-        port1.onmessage = resolve;
-        port2.postMessage(null);
-      });
+      await macrotask();
       first.advance(performance.now() + SLICE);
       if (first.isDone) this.#waiting.shift();
     }
-    port1.close();
   }
 }
