@@ -25,11 +25,12 @@ const COLUMNS: readonly Column[] = [
   ['first\nrun, ms', ({ firstRun }) => formatNumber(firstRun)],
   ['its longest\nblock, ms', ({ firstNotes }) => milliseconds(firstNotes['longestBlock'])],
   ['Java-\nScript, ms', ({ notes }) => milliseconds(notes['javascript'])],
+  ['calls,\nms', ({ notes }) => milliseconds(notes['calls'])],
 ];
 
 const EXPLANATIONS = [
   'first run: with making kernels; its longest block: how long the page stands still in it; MB made: buffers created until it was over',
-  'JavaScript: of a run outside of the calls of WebGPU, until all is handed over',
+  'JavaScript: of a run outside of the calls of WebGPU, until all is handed over; calls: the time inside of them',
 ];
 
 /** @returns the table, and below it what some of its columns mean */

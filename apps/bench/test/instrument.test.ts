@@ -202,6 +202,7 @@ describe('a contender that is observed', () => {
       bytes: 0,
       pipelines: 0,
       javascript: 1,
+      calls: 4, // of dispatchWorkgroups and submit
     });
     expect(waited).toBe(2);
   });

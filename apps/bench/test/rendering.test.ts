@@ -117,7 +117,7 @@ test('a footprint is in a unit of its own, and tells what gzip makes of it', () 
 
 test('what was asked of WebGPU', () => {
   const first = { buffers: 3, createdBytes: 4_190_000, longestBlock: 9.5 };
-  const later = { dispatches: 1, submits: 2, passes: 1, writes: 4, buffers: 0, javascript: 0.276 };
+  const later = { dispatches: 1, submits: 2, passes: 1, writes: 4, buffers: 0, javascript: 0.276, calls: 0.4 };
   const rows = [
     row('elementwise/softmax', [
       ['firsthand', timed([[8, 10, 12]], 1, { firstNotes: first, notes: later })],
@@ -125,12 +125,12 @@ test('what was asked of WebGPU', () => {
     ]),
   ];
   expect(renderCounts(rows).split('\n').slice(1, 7)).toEqual([
-    '│ asked of WebGPU, a run │ dispatches │ submits │ passes │ write- │     buffers │  MB made │   first │ its longest │      Java- │',
-    '│                        │            │         │        │ Buffer │ first/later │ by first │ run, ms │   block, ms │ Script, ms │',
-    '├────────────────────────┼────────────┼─────────┼────────┼────────┼─────────────┼──────────┼─────────┼─────────────┼────────────┤',
-    '│ softmax 512×1024       │            │         │        │        │             │          │         │             │            │',
-    '│   firsthand            │          1 │       2 │      1 │      4 │       3 / 0 │     4.19 │     100 │        9.50 │       0.28 │',
-    '└────────────────────────┴────────────┴─────────┴────────┴────────┴─────────────┴──────────┴─────────┴─────────────┴────────────┘',
+    '│ asked of WebGPU, a run │ dispatches │ submits │ passes │ write- │     buffers │  MB made │   first │ its longest │      Java- │ calls, │',
+    '│                        │            │         │        │ Buffer │ first/later │ by first │ run, ms │   block, ms │ Script, ms │     ms │',
+    '├────────────────────────┼────────────┼─────────┼────────┼────────┼─────────────┼──────────┼─────────┼─────────────┼────────────┼────────┤',
+    '│ softmax 512×1024       │            │         │        │        │             │          │         │             │            │        │',
+    '│   firsthand            │          1 │       2 │      1 │      4 │       3 / 0 │     4.19 │     100 │        9.50 │       0.28 │   0.40 │',
+    '└────────────────────────┴────────────┴─────────┴────────┴────────┴─────────────┴──────────┴─────────┴─────────────┴────────────┴────────┘',
   ]);
 });
 

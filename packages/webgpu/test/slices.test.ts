@@ -27,7 +27,7 @@ test('what is long is done in turns of the event loop, one piece after the other
   const slices = new Slices();
   const log: string[] = [];
   const [first, second] = ['a', 'b'].map((name) => slices.start(count(20, (at) => log.push(`${name}${at}`))));
-  expect(log).toHaveLength(8);
+  expect(log).toHaveLength(4);
   expect([first!.isDone, second!.isDone]).toEqual([false, false]);
   await second!.settled;
   expect([first!.finish(), second!.finish()]).toEqual([20, 20]);

@@ -212,7 +212,11 @@ export class Watch {
     this.#closed = true;
   }
 
-  /** Milliseconds. */
+  /** Milliseconds inside of the calls of WebGPU. */
+  get calls(): number {
+    return this.#inside;
+  }
+  /** Milliseconds outside of them. */
   get javascript(): number {
     return this.#end - this.#start - this.#inside;
   }

@@ -6,7 +6,7 @@ import type { Contender, Notes, Prepared } from '../contender.ts';
 import type { Work } from '../tasks.ts';
 import { median } from '../statistics.ts';
 import { watchBlocks } from './blocks.ts';
-import type { Counts, Instrument } from './instrument.ts';
+import type { Counts, Instrument, Watch } from './instrument.ts';
 
 /** A contender that can be looked at. */
 export class Observed implements Contender {
@@ -25,7 +25,7 @@ export class Observed implements Contender {
     const begin = instrument.counts;
     const prepared = await this.#contender.prepare(work);
     if (prepared === null) return null;
-    const javascript: number[] = [];
+    const watches: Watch[] = [];
     let last: Notes = {};
     let runs = 0;
     const run = async (): Promise<void> => {
@@ -39,7 +39,7 @@ export class Observed implements Contender {
       } finally {
         instrument.unwatch();
       }
-      if (watch !== null) javascript.push(watch.javascript);
+      if (watch !== null) watches.push(watch);
       last = { ...difference(instrument.counts, before) };
     };
     return {
@@ -50,10 +50,16 @@ export class Observed implements Contender {
         last = { ...last, createdBytes: instrument.counts.bytes - begin.bytes, longestBlock: blocks.longest() };
       },
       outputs: () => prepared.outputs(),
-      notes: () => ({ ...prepared.notes?.(), ...last, ...(javascript.length > 0 ? { javascript: median(javascript) } : {}) }),
+      notes: () => ({ ...prepared.notes?.(), ...last, ...timesOf(watches) }),
       release: () => prepared.release(),
     };
   }
+}
+
+/** Medians of what was looked at. */
+function timesOf(watches: readonly Watch[]): Notes {
+  if (watches.length === 0) return {};
+  return { javascript: median(watches.map((each) => each.javascript)), calls: median(watches.map((each) => each.calls)) };
 }
 
 function difference(after: Counts, before: Counts): Counts {
