@@ -59,7 +59,8 @@ export function elu(x: Node, alpha = 1): Node {
 /** x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016). */
 export function gelu(x: Node, approximate: 'none' | 'tanh' = 'none'): Node {
   if (approximate === 'none') return mul(mul(x, 0.5), add(unary('erf', mul(x, Math.SQRT1_2)), 1));
-  const inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI));
+  const scale = Math.sqrt(2 / Math.PI);
+  const inner = mul(x, add(mul(mul(x, x), 0.044715 * scale), scale)); // √(2/π)·(x + 0.044715·x³)
   return mul(mul(x, 0.5), add(unary('tanh', inner), 1));
 }
 

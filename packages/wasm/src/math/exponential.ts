@@ -17,6 +17,8 @@ const TWO_LN2 = [90852 * 2 ** -16, 2.85721369e-6] as const;
 const WIDE = [0.500000477, 0.166665807, 0.0416600406, 0.00833720341, 0.0014125274, 0.000195323461] as const;
 /** (eʳ − 1 − r)/r² for |r| ≤ ½ ln 2, to 2⁻²⁶ of eʳ − 1. */
 export const NARROW: readonly number[] = [0.49999997, 0.16666539, 0.0416677445, 0.00836705789, 0.00138393568];
+/** The same for (½(1 − e⁻²ʳ) − r)/r². */
+const HALVED = /* @__PURE__ */ NARROW.map((c, i) => c * (-2) ** (i + 1));
 
 /**
  * eˣ = (1 + (r + r²·p(r)))·2ʲ·2ʲ. Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float; subnormals are
@@ -57,16 +59,19 @@ export const expm1: VectorFunction = straightFunction((f, x) => {
 });
 
 /**
- * Hyperbolic tangent: (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, times 2ᵏ above and below, = (2ᵏ − 1 + change)/(2ᵏ + 1 − change), with the sign of x.
- * At most 2 units in the last place.
+ * Hyperbolic tangent: (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, with the sign of x. Above and below it is multiplied by 2ᵏ⁻¹, where |x| = k·½ ln 2 + r: it is
+ * (2ᵏ⁻¹ − ½ + h)/(2ᵏ⁻¹ + ½ − h), where h = ½(1 − e⁻²ʳ) = r + r²·p(r). One float32 is ½ ln 2 enough: its error is 10⁻⁹, and where k times it is rounded
+ * noticeably, e⁻²ˣ is small. At most 2 units in the last place.
  */
 export const tanh: VectorFunction = straightFunction((f, x) => {
   const sign = f.keep(f.and(x, f.bits(SIGN_BIT)));
   const magnitude = f.keep(f.min(f.xor(x, sign), 10)); // tanh 10 rounds to 1
-  const { change, rounded } = nearExponential(f, f.keep(f.add(magnitude, magnitude)), -1);
-  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT));
-  const kept = f.keep(change);
-  return f.or(f.div(f.add(f.sub(power, 1), kept), f.sub(f.add(power, 1), kept)), sign);
+  const rounded = f.keep(f.multiplyAdd(magnitude, 2 / Math.LN2, ROUNDER - 1));
+  const r = f.keep(f.multiplyAdd(f.sub(rounded, ROUNDER - 1), -Math.LN2 / 2, magnitude));
+  const square = f.keep(f.mul(r, r));
+  const h = f.keep(f.multiplyAdd(square, f.twoPolynomials(r, square, HALVED), r));
+  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT)); // 2ᵏ⁻¹
+  return f.or(f.div(f.add(f.sub(power, 0.5), h), f.sub(f.add(power, 0.5), h)), sign);
 });
 
 /**
