@@ -46,6 +46,7 @@ export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction
     pow: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y)),
     mod: (x, y) => {
       const rest = x % y;
+      if (Number.isNaN(rest)) return NaN; // always with the same bits: those of the remainder change when the engine optimizes
       return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
     },
   };

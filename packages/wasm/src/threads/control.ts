@@ -1,9 +1,9 @@
 /**
  * How threads wait for each other: code of a module that every thread of a team has an instance of, on a few words in the first page of the shared memory. Whoever waits looks at
- * a word for some microseconds, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and Scott, "Algorithms for Scalable Synchronization on
+ * a word for as long as it takes to wake somebody, or longer, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and Scott, "Algorithms for Scalable Synchronization on
  * Shared-Memory Multiprocessors", 1991: a central barrier, whose sense is a counter.
  */
-import type { Code, Local } from '../assembler/code.ts';
+import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
 import { instantiate } from '../runtime/compile-module.ts';
 import { PAGE, type LinearMemory } from '../runtime/memory.ts';
@@ -36,8 +36,10 @@ export const REASON = 1000;
 /** More threads have no words in the first page. */
 export const MOST_THREADS: number = (PAGE - WORDS.taken) / 64;
 
-/** Looks at a word before a thread goes to sleep: some 20 µs at a barrier, and half a millisecond between two jobs, where a program like a training step comes again and again. */
-const LOOKS = { barrier: 10_000, job: 250_000 } as const;
+/** Milliseconds for which a thread looks at a word before it goes to sleep: longer between two jobs, where a program like a training step comes again and again. */
+const LOOKING = { barrier: 0.05, job: 1 } as const;
+/** Looks between two at the clock: less than a microsecond on a fast processor. */
+const LOOKS = 2000;
 /** Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads sleep until they are woken. */
 const PATIENCE = 100_000_000n;
 const FOREVER = -1n;
@@ -56,21 +58,22 @@ export interface Control {
 
 /** The module, for workers, and an instance of it for this thread. */
 export function controlOf(memory: LinearMemory): { readonly module: WebAssembly.Module; readonly control: Control } {
-  const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory });
+  const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory, now: () => performance.now() });
   return { module, control: exports as unknown as Control };
 }
 
 function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
   const module = new Module(memory);
   const exported = { exported: true };
-  module.function('barrier', { params: ['i32'], results: [] }, barrier, exported);
-  module.function('next', { params: ['i32'], results: ['i32'] }, next, exported);
+  const now = module.importFunction('now', { params: [], results: ['f64'] });
+  module.function('barrier', { params: ['i32'], results: [] }, (code, locals) => barrier(code, locals, now), exported);
+  module.function('next', { params: ['i32'], results: ['i32'] }, (code, locals) => next(code, locals, now), exported);
   module.function('start', { params: ['i32', 'i32'], results: [] }, start, exported);
   module.function('fail', { params: [], results: [] }, fail, exported);
   return module.toBytes();
 }
 
-function barrier(code: Code, [threads]: readonly Local[]): void {
+function barrier(code: Code, [threads]: readonly Local[], now: Callee): void {
   const phase = code.local('i32');
   load(code, WORDS.phase).set(phase);
   code.i32(0).i32(1).atomic('i32.atomic.rmw.add', WORDS.arrived).i32(1).op('i32.add').get(threads!).op('i32.ge_s');
@@ -80,14 +83,14 @@ function barrier(code: Code, [threads]: readonly Local[]): void {
       advance(code, WORDS.phase, WORDS.sleeping);
     },
     () =>
-      waitWhile(code, WORDS.phase, phase, WORDS.sleeping, LOOKS.barrier, PATIENCE, () => {
+      waitWhile(code, now, WORDS.phase, phase, WORDS.sleeping, LOOKING.barrier, PATIENCE, () => {
         load(code, WORDS.failed).if(() => code.op('unreachable'));
       }),
   );
 }
 
-function next(code: Code, [seen]: readonly Local[]): void {
-  waitWhile(code, WORDS.job, seen!, WORDS.idle, LOOKS.job, FOREVER, () => {});
+function next(code: Code, [seen]: readonly Local[], now: Callee): void {
+  waitWhile(code, now, WORDS.job, seen!, WORDS.idle, LOOKING.job, FOREVER, () => {});
   load(code, WORDS.job);
 }
 
@@ -117,18 +120,36 @@ function wake(code: Code, word: number): void {
 }
 
 /** Waits while a word is `value`; `check` runs before each sleep. */
-function waitWhile(code: Code, word: number, value: Local, sleepers: number, looks: number, patience: bigint, check: () => void): void {
-  const left = code.local('i32');
-  code.i32(looks).set(left);
+function waitWhile(
+  code: Code,
+  now: Callee,
+  word: number,
+  value: Local,
+  sleepers: number,
+  looking: number,
+  patience: bigint,
+  check: () => void,
+): void {
+  const [left, end] = [code.local('i32'), code.local('f64')];
+  code.f64(0).set(end);
   code.block((done) => {
     code.loop((again) => {
-      load(code, word).get(value).op('i32.ne').branchIf(done);
-      code.get(left).i32(1).op('i32.sub').tee(left).branchIf(again);
+      code.i32(LOOKS).set(left);
+      code.loop((look) => {
+        load(code, word).get(value).op('i32.ne').branchIf(done);
+        code.get(left).i32(1).op('i32.sub').tee(left).branchIf(look);
+      });
+      code
+        .get(end)
+        .f64(0)
+        .op('f64.eq')
+        .if(() => code.call(now).f64(looking).op('f64.add').set(end));
+      code.call(now).get(end).op('f64.lt').branchIf(again);
       check();
       code.i32(0).i32(1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
       code.i32(0).get(value).i64(patience).atomic('memory.atomic.wait32', word).op('drop');
       code.i32(0).i32(-1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
-      code.i32(1).set(left).branch(again);
+      code.branch(again);
     });
   });
 }

@@ -6,37 +6,59 @@
 /** After so many runs by the faster way the other is tried; and then after every so many. */
 const TRIALS: readonly number[] = [2, 4, 8, 16, 32];
 const TRIAL = 64;
-/** How much a slower run counts: other programs make some runs of any way slow. */
+/** Runs of a trial, of which the fastest counts: in the first, threads may have to be woken. */
+const TRIAL_RUNS = 3;
+/** A trial ends with a run that takes so many times as long as the faster way, and so many milliseconds more: that is no waking. */
+const HOPELESS = { times: 3, milliseconds: 1 } as const;
+/** How much a slower run counts, and how slow it may be at most: whatever else the machine does makes some runs of any way slow, and it is a row of them that tells. */
 const WEIGHT = 1 / 8;
+const SLOWEST = 2;
+
+type Way = 'together' | 'alone';
 
 /** What is known of one plan. */
 export class Pace {
   /** Milliseconds of late; infinite until it is known. */
-  #together = Infinity;
-  #alone = Infinity;
+  readonly #times: Record<Way, number> = { together: Infinity, alone: Infinity };
+  /** The way that was faster of late. */
+  #faster: Way = 'together';
   /** Runs since the faster way has become another. */
   #runs = 0;
+  /** Runs that are left of a trial, and the fastest of those that it has had. */
+  #left = 0;
+  #fastest = Infinity;
 
   /** Runs the faster way, or now and then the other. */
   run(together: () => void, alone: () => void): void {
-    const isTrial = TRIALS.includes(this.#runs) || (this.#runs > 0 && this.#runs % TRIAL === 0);
-    const before = this.#isTogetherFaster;
-    const isTogether = before !== isTrial;
+    if (this.#left === 0 && (TRIALS.includes(this.#runs) || (this.#runs > 0 && this.#runs % TRIAL === 0))) this.#left = TRIAL_RUNS;
+    const isTrial = this.#left > 0;
+    const way: Way = (this.#faster === 'together') !== isTrial ? 'together' : 'alone';
     const start = performance.now();
-    if (isTogether) together();
+    if (way === 'together') together();
     else alone();
     const taken = performance.now() - start;
-    if (isTogether) this.#together = blend(this.#together, taken);
-    else this.#alone = blend(this.#alone, taken);
-    this.#runs = this.#isTogetherFaster === before ? this.#runs + 1 : 0;
+    if (isTrial) this.#try(way, taken);
+    else this.#learn(way, taken);
   }
 
-  get #isTogetherFaster(): boolean {
-    return this.#together <= this.#alone;
+  #try(way: Way, taken: number): void {
+    this.#fastest = Math.min(this.#fastest, taken);
+    const isHopeless = taken > HOPELESS.times * this.#times[this.#faster] + HOPELESS.milliseconds;
+    this.#left = isHopeless ? 0 : this.#left - 1;
+    if (this.#left > 0) return;
+    this.#learn(way, this.#fastest);
+    this.#fastest = Infinity;
+  }
+
+  #learn(way: Way, taken: number): void {
+    this.#times[way] = blend(this.#times[way], taken);
+    const faster: Way = this.#times.together <= this.#times.alone ? 'together' : 'alone';
+    this.#runs = faster === this.#faster ? this.#runs + 1 : 0;
+    this.#faster = faster;
   }
 }
 
 /** A faster run counts at once: what was slower may have been the first, with code that the engine had not optimized. */
 function blend(earlier: number, now: number): number {
-  return now < earlier ? now : earlier + (now - earlier) * WEIGHT;
+  return now < earlier ? now : earlier + (Math.min(now, SLOWEST * earlier) - earlier) * WEIGHT;
 }

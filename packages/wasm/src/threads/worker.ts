@@ -36,7 +36,7 @@ export interface Answer {
 export function workerSource(): string {
   const imports = Object.entries(scalarImports()).map(([name, value]) => `${name}: ${sourceOf(name, value)}`);
   return `'use strict';
-const env = { ${imports.join(', ')}, stamp() {} };
+const env = { ${imports.join(', ')}, stamp() {}, now: () => performance.now() };
 const plans = new Map();
 const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
 const port = node === undefined ? globalThis : node.parentPort;
