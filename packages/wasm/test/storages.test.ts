@@ -35,6 +35,42 @@ const SAMPLES: { readonly [K in DType]: TypedArray } = {
   bool: Uint8Array.of(1, 0, 1),
 };
 
+describe('the array of a storage that has been disposed', () => {
+  test('is that of the next one of its kind, and of no other', () => {
+    const storages = create();
+    const first = storages.upload(new Float32Array(5000).fill(1), 'float32');
+    const { data } = first.content;
+    const read = storages.read(first);
+    first.dispose();
+    first.dispose();
+    const others = [storages.upload(new Float32Array(4999), 'float32'), storages.upload(new Int32Array(5000), 'int32')];
+    expect(others.every((other) => other.content.data !== data)).toBe(true);
+    const [second, third] = [2, 3].map((value) => storages.upload(new Float32Array(5000).fill(value), 'float32'));
+    expect(second!.content.data).toBe(data);
+    expect(third!.content.data).not.toBe(data);
+    expect(read.every((each) => each === 1)).toBe(true);
+    expect(holds(storages, second!, 5000, 2) && holds(storages, third!, 5000, 3)).toBe(true);
+    expect(() => first.requireAlive()).toThrow(DeviceError);
+  });
+
+  test('is kept only where it is neither small nor large, and with few others', () => {
+    const storages = create();
+    const arraysOf = (length: number, count: number): readonly (TypedArray | null)[] => {
+      const made = Array.from({ length: count }, () => storages.upload(new Float32Array(length), 'float32'));
+      const arrays = made.map(({ content }) => content.data);
+      for (const each of made) each.dispose();
+      return arrays;
+    };
+    const again = (length: number, count: number): number => {
+      const before = arraysOf(length, count);
+      return Array.from({ length: count }, () => storages.upload(new Float32Array(length), 'float32')).filter(({ content }) =>
+        before.includes(content.data),
+      ).length;
+    };
+    expect([again(1000, 3), again(2 ** 20 + 1, 3), again(2000, 3), again(3000, 20)]).toEqual([0, 0, 3, 8]);
+  });
+});
+
 describe('a storage', () => {
   test.each(Object.keys(DTYPES) as DType[])('of %s reads the same wherever it lies, and is a copy on the way in and out', (dtype) => {
     const storages = create();

@@ -29,6 +29,8 @@ export interface Lease {
 export interface StorageKeeper {
   /** Gives back what a lease holds, once. */
   release(lease: Lease): void;
+  /** Takes an array of the host that nobody needs any more. */
+  recycle(data: TypedArray): void;
 }
 
 /** An array of a wasm device. */
@@ -60,7 +62,9 @@ export class WasmStorage implements Storage {
   }
 
   dispose(): void {
+    const { data } = this.content;
     this.content.data = null;
+    if (data !== null) this.keeper.recycle(data);
     this.finalize();
   }
 

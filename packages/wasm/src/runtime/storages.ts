@@ -13,6 +13,8 @@ import { WasmStorage, type Lease, type StorageKeeper } from './storage.ts';
 const IDLE_RUNS = 16;
 /** Below this size memory grows without asking who is idle. */
 const SMALL_MEMORY = 64 * 2 ** 20;
+/** Arrays of the host that wait to be used again, so that loops which dispose of their batches leave the collector in peace: how many at most, and bytes of each. */
+const SPARES = { most: 8, leastBytes: 4096, mostBytes: 4 * 2 ** 20 } as const;
 /** Bytes that are given up at once at the least: each time costs a look at every block. */
 const EVICTION = 8 * 2 ** 20;
 
@@ -20,6 +22,8 @@ const EVICTION = 8 * 2 ** 20;
 export class Storages implements StorageKeeper {
   #memory: LinearMemory | null;
   readonly #resident = new Set<Lease>();
+  /** The latest last. */
+  readonly #spares: TypedArray[] = [];
   #work: Block | null = null;
   #live = 0;
   #peak = 0;
@@ -53,6 +57,7 @@ export class Storages implements StorageKeeper {
   close(): void {
     this.#memory = null;
     this.#resident.clear();
+    this.#spares.length = 0;
     this.#live = 0;
   }
 
@@ -65,9 +70,17 @@ export class Storages implements StorageKeeper {
 
   /** A storage on the host, with a copy of `data`. */
   upload(data: TypedArray, dtype: DType): WasmStorage {
-    const copy = allocate(dtype, data.length);
+    const { constructor } = DTYPES[dtype];
+    const place = this.#spares.findLastIndex((spare) => spare.length === data.length && spare instanceof constructor);
+    const copy = place < 0 ? allocate(dtype, data.length) : this.#spares.splice(place, 1)[0]!;
     copy.set(data);
     return this.adopt(copy, dtype);
+  }
+
+  recycle(data: TypedArray): void {
+    if (data.byteLength < SPARES.leastBytes || data.byteLength > SPARES.mostBytes) return;
+    this.#spares.push(data);
+    if (this.#spares.length > SPARES.most) this.#spares.shift();
   }
 
   /** A storage on the host, whose elements are `data` itself. */
