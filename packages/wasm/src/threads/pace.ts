@@ -8,8 +8,8 @@ const TRIALS: readonly number[] = [2, 4, 8, 16, 32];
 const TRIAL = 64;
 /** Runs of a trial, of which the fastest counts: in the first, threads may have to be woken. */
 const TRIAL_RUNS = 3;
-/** A trial ends with a run that takes so many times as long as the faster way, and so many milliseconds more: that is no waking. */
-const HOPELESS = { times: 3, milliseconds: 1 } as const;
+/** A trial ends with a run that takes so many milliseconds more than the faster way: waking takes less. */
+const WAKING = 1;
 /** How much a slower run counts, and how slow it may be at most: whatever else the machine does makes some runs of any way slow, and it is a row of them that tells. */
 const WEIGHT = 1 / 8;
 const SLOWEST = 2;
@@ -43,8 +43,7 @@ export class Pace {
 
   #try(way: Way, taken: number): void {
     this.#fastest = Math.min(this.#fastest, taken);
-    const isHopeless = taken > HOPELESS.times * this.#times[this.#faster] + HOPELESS.milliseconds;
-    this.#left = isHopeless ? 0 : this.#left - 1;
+    this.#left = taken > this.#times[this.#faster] + WAKING ? 0 : this.#left - 1;
     if (this.#left > 0) return;
     this.#learn(way, this.#fastest);
     this.#fastest = Infinity;
