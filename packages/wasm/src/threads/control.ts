@@ -1,7 +1,7 @@
 /**
  * How threads wait for each other: code of a module that every thread of a team has an instance of, on a few words in the first page of the shared memory. Whoever waits looks at
- * a word for as long as it takes to wake somebody, or longer, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and Scott, "Algorithms for Scalable Synchronization on
- * Shared-Memory Multiprocessors", 1991: a central barrier, whose sense is a counter.
+ * a word for as long as it takes to wake somebody, or longer, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and Scott, "Algorithms for Scalable
+ * Synchronization on Shared-Memory Multiprocessors", 1991: a central barrier, whose sense is a counter.
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';

@@ -15,13 +15,12 @@ const WEIGHT = 1 / 8;
 const SLOWEST = 2;
 
 type Way = 'together' | 'alone';
+const OTHER: { readonly [K in Way]: Way } = { together: 'alone', alone: 'together' };
 
 /** What is known of one plan. */
 export class Pace {
   /** Milliseconds of late; infinite until it is known. */
   readonly #times: Record<Way, number> = { together: Infinity, alone: Infinity };
-  /** The way that was faster of late. */
-  #faster: Way = 'together';
   /** Runs since the faster way has become another. */
   #runs = 0;
   /** Runs that are left of a trial, and the fastest of those that it has had. */
@@ -32,7 +31,7 @@ export class Pace {
   run(together: () => void, alone: () => void): void {
     if (this.#left === 0 && (TRIALS.includes(this.#runs) || (this.#runs > 0 && this.#runs % TRIAL === 0))) this.#left = TRIAL_RUNS;
     const isTrial = this.#left > 0;
-    const way: Way = (this.#faster === 'together') !== isTrial ? 'together' : 'alone';
+    const way = isTrial ? OTHER[this.#faster] : this.#faster;
     const start = performance.now();
     if (way === 'together') together();
     else alone();
@@ -50,10 +49,14 @@ export class Pace {
   }
 
   #learn(way: Way, taken: number): void {
+    const before = this.#faster;
     this.#times[way] = blend(this.#times[way], taken);
-    const faster: Way = this.#times.together <= this.#times.alone ? 'together' : 'alone';
-    this.#runs = faster === this.#faster ? this.#runs + 1 : 0;
-    this.#faster = faster;
+    this.#runs = this.#faster === before ? this.#runs + 1 : 0;
+  }
+
+  /** The way that was faster of late. */
+  get #faster(): Way {
+    return this.#times.together <= this.#times.alone ? 'together' : 'alone';
   }
 }
 

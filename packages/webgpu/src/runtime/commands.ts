@@ -63,17 +63,19 @@ export function parametersOf({ args }: Program): readonly Parameter[] {
 }
 
 /** Plans a program, and asks for its pipelines. @throws DeviceError if its intermediates are too large for a buffer, or it for a dispatch */
-export function* commandsOf(program: Program, target: Target, session: Session): InParts<Commands> {
+export function* commandsOf(program: Program, parameters: readonly Parameter[], target: Target, session: Session): InParts<Commands> {
   const plan = yield* compileInParts(program, target);
   session.requireSize(plan.arenaBytes, 'the intermediates of this program');
   const steps = yield* stepsOf(plan, session.profile, session.definitions, session.pipelines);
-  return new Commands(plan, steps, parametersOf(program), session);
+  return new Commands(plan, steps, parameters, session);
 }
 
 /** A plan with its pipelines. */
 export class Commands {
   /** For each output the argument that it is written over, or null. */
   readonly into: readonly (number | null)[];
+  /** For each argument whether an output is: it must lie in a buffer then. */
+  readonly isOverwritten: readonly boolean[];
   /** Resolves when all pipelines are there; null from then on. */
   ready: Promise<void> | null;
   readonly #plan: Plan;
@@ -93,6 +95,7 @@ export class Commands {
     this.#parameters = parameters;
     this.#session = session;
     this.into = plan.outputs.map(({ into }) => into);
+    this.isOverwritten = parameters.map((_, argument) => this.into.includes(argument));
     this.#groups = steps.list.map((step) =>
       step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
     );

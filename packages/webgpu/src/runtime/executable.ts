@@ -34,7 +34,7 @@ export class WebGPUExecutable implements Executable {
       length: sizeOf(shape),
     }));
     for (const { dtype, length } of this.#results) session.requireSize(length * WORD, `an output of ${dtype} [${length}]`);
-    this.#planning = session.slices.start(commandsOf(program, target, session));
+    this.#planning = session.slices.start(commandsOf(program, this.#parameters, target, session));
   }
 
   run(args: readonly Arg[]): Completion {
@@ -44,7 +44,7 @@ export class WebGPUExecutable implements Executable {
     const repeated = new Set<WebGPUStorage>();
     const inputs = this.#parameters.map((_, index) => this.#accept(args[index], index, repeated));
     const commands = this.#planning.isDone ? this.#planning.finish() : null;
-    const sources = inputs.map((input, index) => this.#sourceOf(input, commands?.into.includes(index) === true));
+    const sources = inputs.map((input, index) => this.#sourceOf(input, commands?.isOverwritten[index] === true));
     const outputs = this.#results.map(({ dtype, length }, output): Output => {
       const input = inputs[commands?.into[output] ?? -1];
       // What is passed in another place too keeps its elements, and so does a value of the host.
