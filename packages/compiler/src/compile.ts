@@ -9,6 +9,7 @@ import type { Group } from './schedule/groups.ts';
 import { overwrittenArguments } from './plan/in-place.ts';
 import { inline } from './simplify/inline.ts';
 import type { Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
+import { finishRows } from './lower/finish-rows.ts';
 import { hasElements, lowerCopy, type LoweredKernel, type Unit } from './lower/lower.ts';
 import { LOWER } from './lower/lower-special.ts';
 import { planMemory } from './plan/memory-plan.ts';
@@ -42,7 +43,7 @@ export function* compileInParts(program: Program, target: Target): InParts<Plan>
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;
-  const units = inOrder(yield* lowerAll(schedule, storing), storing.outputs);
+  const units = inOrder(finishRows(yield* lowerAll(schedule, storing), target), storing.outputs);
   return yield* planOf(program, units, storing.outputs, target);
 }
 

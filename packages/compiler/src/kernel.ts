@@ -80,21 +80,25 @@ export interface Pass {
   readonly stores: readonly Store[];
 }
 
-/**
- * for each row { for each pass { for each column … }; row stores }. A map has one pass without reductions, and its innermost axis as column;
- * a reduce has one pass, and stores per row; softmax has three passes. Every extent is at least 1.
- */
-export interface LoopKernel {
-  readonly kind: 'loop';
-  readonly operands: readonly Operand[];
-  /** Extents of the kept axes: axes 0 to rows.length − 1. */
-  readonly rows: readonly number[];
-  /** Extents of the swept axes: axes rows.length and up. At least one. */
+/** Sweeps over the columns of a row, one after the other, and what is stored behind the last of them. */
+export interface RowSweeps {
+  /** Extents of the swept axes, which come after those that say which row it is. At least one. */
   readonly columns: readonly number[];
   readonly reductions: readonly Reduction[];
   readonly passes: readonly Pass[];
   /** Once per row, after the last pass: indices over the row axes only. */
   readonly rowStores: readonly Store[];
+}
+
+/**
+ * for each row { for each pass { for each column … }; row stores }. A map has one pass without reductions, and its innermost axis as column;
+ * a reduce has one pass, and stores per row; softmax has three passes. Every extent is at least 1.
+ */
+export interface LoopKernel extends RowSweeps {
+  readonly kind: 'loop';
+  readonly operands: readonly Operand[];
+  /** Extents of the kept axes: axes 0 to rows.length − 1. */
+  readonly rows: readonly number[];
 }
 
 /** A matrix that lies in an operand. */
@@ -115,7 +119,7 @@ export interface ComputedFactor {
 }
 
 /**
- * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n.
+ * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores, and behind each row what finishes it. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n.
  * The dtype of both matrices is that of the total: float32, float64, int32 or uint32.
  */
 export interface ContractKernel {
@@ -130,6 +134,8 @@ export interface ContractKernel {
   /** Computed for targets that ask for it; stored for others. */
   readonly b: StoredFactor | ComputedFactor;
   readonly stores: readonly Store[];
+  /** What is done with a row of results as soon as it is whole, for targets that ask for it: its axes are the batch axes and m, then the columns. It loads what the stores of that row gave. */
+  readonly rowFinish: RowSweeps | null;
 }
 
 /** Running sums of `value` along the columns of each row; stores at every column, whose values contain `total`. Floats add up in float64. */
@@ -255,6 +261,8 @@ export interface Target {
   isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
   /** Whether matrix products compute the elements of their right matrix where they need them, if that is cheaper than to store it first. */
   readonly computesFactors?: boolean;
+  /** Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default no. */
+  finishesRows?(kernel: ContractKernel): boolean;
   /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
   readonly singleLimit?: number;
   /** Arrays of a kernel beyond which it is not joined with its neighbours; without a limit by default. */

@@ -4,7 +4,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import { axisIndex } from './index-expression.ts';
-import type { Kernel, KernelKind, Scalar, ScalarOp, Store, StoredFactor } from './kernel.ts';
+import type { Kernel, KernelKind, RowSweeps, Scalar, ScalarOp, Store, StoredFactor } from './kernel.ts';
 
 /** A scalar expression of one operation. */
 export type ScalarOf<K extends ScalarOp> = Extract<Scalar, { readonly op: K }>;
@@ -66,19 +66,23 @@ function bodyOf(extents: readonly number[], values: readonly Scalar[], folds: nu
   return { extents, values: [...values, ...stores.map(({ value }) => value)], folds, targets: stores.map(({ operand }) => operand) };
 }
 
+/** A body for each pass, and one for what is stored once per row. */
+function sweepBodies(rows: readonly number[], { columns, passes, reductions, rowStores }: RowSweeps): readonly LoopBody[] {
+  const swept = passes.map((pass) => {
+    const values = pass.reductions.map((number) => reductions[number]!.value);
+    return bodyOf([...rows, ...columns], values, values.length, pass.stores);
+  });
+  return [...swept, bodyOf(rows, [], 0, rowStores)];
+}
+
 const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly LoopBody[] } = {
-  loop: ({ rows, columns, passes, reductions, rowStores }) => [
-    ...passes.map((pass) => {
-      const values = pass.reductions.map((number) => reductions[number]!.value);
-      return bodyOf([...rows, ...columns], values, values.length, pass.stores);
-    }),
-    bodyOf(rows, [], 0, rowStores),
-  ],
-  contract: ({ batch, m, n, k, dtype, a, b, stores }) => {
+  loop: (kernel) => sweepBodies(kernel.rows, kernel),
+  contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }) => {
     const load = (factor: StoredFactor): Scalar => ({ op: 'load', dtype, ...factor });
     const product = (factors: readonly StoredFactor[]): LoopBody => bodyOf([...batch, m, n, k], factors.map(load), 2, []);
     const factors = 'value' in b ? [bodyOf([...batch, ...b.inner, ...b.outer], [b.value], 0, []), product([a])] : [product([a, b])];
-    return [...factors, bodyOf([...batch, m, n], [], 0, stores)];
+    const finish = rowFinish === null ? [] : sweepBodies([...batch, m], rowFinish);
+    return [...factors, bodyOf([...batch, m, n], [], 0, stores), ...finish];
   },
   scan: ({ rows, count, value, stores }) => [bodyOf([...rows, count], [value], 1, stores)],
   scatter: ({ extents, position, value, target }) => [{ extents, values: [position, value], folds: 1, targets: [target] }],

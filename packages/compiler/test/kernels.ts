@@ -95,6 +95,7 @@ export function contract(dtype: DType, batch: number, m: number, n: number, k: n
     a: { operand: 0, index: at([m * k, k, 0, 1]) },
     b: { operand: 1, index: at([0, 0, 1, n]) },
     stores: [store(2, at([m * n, n, 1]), value)],
+    rowFinish: null,
   };
 }
 

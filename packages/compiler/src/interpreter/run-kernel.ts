@@ -4,7 +4,7 @@
  */
 import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import type { ComputedFactor, Kernel, KernelKind, Reduction, StoredFactor } from '../kernel.ts';
+import type { ComputedFactor, Kernel, KernelKind, Reduction, RowSweeps, StoredFactor } from '../kernel.ts';
 import { bodiesOf } from '../scalars.ts';
 import { binaryFunction, ROUND } from './arithmetic.ts';
 import { Compiler, indexFunction, type Evaluate, type Frame } from './expression.ts';
@@ -94,29 +94,13 @@ const FOLD: { readonly [K in ReduceKind | ArgReduceKind]: (dtype: DType) => Fold
 
 type Prepare<K extends KernelKind> = (kernel: Extract<Kernel, { readonly kind: K }>, compiler: Compiler, frame: Frame) => () => void;
 const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
-  loop: ({ rows, columns, reductions, passes, rowStores }, compiler, frame) => {
-    const sweeps = passes.map((pass) => ({
-      folds: pass.reductions.map((number) => prepareFold(number, reductions[number]!, compiler)),
-      store: compiler.stores(pass.stores),
-    }));
-    const storeRow = compiler.stores(rowStores);
-    return () =>
-      forEachPlace(frame, 0, rows, () => {
-        frame.reduced.fill(NaN);
-        for (const { folds, store } of sweeps) {
-          const under = folds.map(({ begin }) => begin());
-          forEachPlace(frame, rows.length, columns, () => {
-            for (let k = 0; k < folds.length; k++) under[k]!.add(folds[k]!.value(frame));
-            store(frame);
-          });
-          folds.forEach(({ number }, k) => (frame.reduced[number] = under[k]!.result()));
-        }
-        frame.iteration++;
-        storeRow(frame);
-      });
+  loop: (kernel, compiler, frame) => {
+    const { rows } = kernel;
+    const sweep = prepareSweeps(rows.length, kernel, compiler, frame);
+    return () => forEachPlace(frame, 0, rows, sweep);
   },
 
-  contract: ({ batch, m, n, k, dtype, a, b, stores }, compiler, frame) => {
+  contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }, compiler, frame) => {
     const first = batch.length;
     const load = ({ operand, index }: StoredFactor): Evaluate => compiler.operands.loader(operand, indexFunction(index));
     const left = load(a);
@@ -124,18 +108,23 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
     const wrap = wrapOf(dtype);
     const store = compiler.stores(stores);
+    const finish = rowFinish === null ? () => {} : prepareSweeps(first + 1, rowFinish, compiler, frame);
+    const element = (): void => {
+      let sum = 0;
+      for (let each = 0; each < k; each++) {
+        frame.place[first + 2] = each;
+        sum = wrap(sum + multiply(left(frame), right(frame)));
+      }
+      frame.place[first + 2] = NaN;
+      frame.total = round(sum);
+      store(frame);
+    };
     return () =>
       forEachPlace(frame, 0, batch, () => {
         prepare();
-        forEachPlace(frame, first, [m, n], () => {
-          let sum = 0;
-          for (let each = 0; each < k; each++) {
-            frame.place[first + 2] = each;
-            sum = wrap(sum + multiply(left(frame), right(frame)));
-          }
-          frame.place[first + 2] = NaN;
-          frame.total = round(sum);
-          store(frame);
+        forEachPlace(frame, first, [m], () => {
+          forEachPlace(frame, first + 1, [n], element);
+          finish();
         });
       });
   },
@@ -185,6 +174,28 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     throw new Error(`${composite.name}: a target that says isOwn runs the kernel itself`);
   },
 };
+
+/** A function that sweeps over the columns of the row whose place is set, and stores what is stored once per row. */
+function prepareSweeps(first: number, { columns, reductions, passes, rowStores }: RowSweeps, compiler: Compiler, frame: Frame): () => void {
+  const sweeps = passes.map((pass) => ({
+    folds: pass.reductions.map((number) => prepareFold(number, reductions[number]!, compiler)),
+    store: compiler.stores(pass.stores),
+  }));
+  const storeRow = compiler.stores(rowStores);
+  return () => {
+    frame.reduced.fill(NaN);
+    for (const { folds, store } of sweeps) {
+      const under = folds.map(({ begin }) => begin());
+      forEachPlace(frame, first, columns, () => {
+        for (let k = 0; k < folds.length; k++) under[k]!.add(folds[k]!.value(frame));
+        store(frame);
+      });
+      folds.forEach(({ number }, k) => (frame.reduced[number] = under[k]!.result()));
+    }
+    frame.iteration++;
+    storeRow(frame);
+  };
+}
 
 /** NaN is last in both directions, −0 equals 0. */
 function compare(a: number, b: number, descending: boolean): number {

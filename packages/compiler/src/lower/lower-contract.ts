@@ -69,6 +69,7 @@ export function lowerContract(group: Group, nodes: readonly Node[], context: Low
           a: moved(a),
           b: 'value' in b ? { ...b, value: inside(rewrite(values[0]!)) } : moved(b),
           stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+          rowFinish: null,
         },
         operands: operands.nodes,
         nodes: [...computed, ...body.computed()],

@@ -1,4 +1,4 @@
-/** A copy of scalar expressions with every index expression rewritten; what was shared stays shared. */
+/** A copy of scalar expressions with every index expression rewritten, and operands renumbered; what was shared stays shared. */
 import type { Index } from '../index-expression.ts';
 import type { Scalar, Store } from '../kernel.ts';
 import { scalarsIn } from '../scalars.ts';
@@ -7,14 +7,20 @@ type Rewrite<K extends Scalar['op']> = (
   scalar: Extract<Scalar, { op: K }>,
   index: (index: Index) => Index,
   scalar_: (scalar: Scalar) => Scalar,
+  operand: (operand: number) => number,
 ) => Scalar;
 
 const REWRITE: { readonly [K in Scalar['op']]: Rewrite<K> } = {
   const: (scalar) => scalar,
-  load: (scalar, index) => ({ ...scalar, index: index(scalar.index) }),
+  load: (scalar, index, _, operand) => ({ ...scalar, operand: operand(scalar.operand), index: index(scalar.index) }),
   index: (scalar, index) => ({ ...scalar, index: index(scalar.index) }),
   inside: (scalar, index) => ({ ...scalar, index: index(scalar.index) }),
-  gather: (scalar, index, of) => ({ ...scalar, index: index(scalar.index), position: of(scalar.position) }),
+  gather: (scalar, index, of, operand) => ({
+    ...scalar,
+    operand: operand(scalar.operand),
+    index: index(scalar.index),
+    position: of(scalar.position),
+  }),
   random: (scalar, index, of) => ({
     ...scalar,
     key: [of(scalar.key[0]), of(scalar.key[1])],
@@ -29,13 +35,16 @@ const REWRITE: { readonly [K in Scalar['op']]: Rewrite<K> } = {
   total: (scalar) => scalar,
 };
 
-/** A function that rewrites scalars, each once. */
-export function scalarRewriter(index: (index: Index) => Index): (scalar: Scalar) => Scalar {
+/** A function that rewrites scalars, each once. Operands keep their numbers unless it is said which they get. */
+export function scalarRewriter(
+  index: (index: Index) => Index,
+  operand: (operand: number) => number = (number) => number,
+): (scalar: Scalar) => Scalar {
   const done = new Map<Scalar, Scalar>();
   const rewrite = (scalar: Scalar): Scalar => {
     const known = done.get(scalar);
     if (known !== undefined) return known;
-    const result = (REWRITE[scalar.op] as Rewrite<Scalar['op']>)(scalar, index, rewrite);
+    const result = (REWRITE[scalar.op] as Rewrite<Scalar['op']>)(scalar, index, rewrite, operand);
     done.set(scalar, result);
     return result;
   };

@@ -4,7 +4,7 @@
  */
 import type { Node, Program } from '@firsthand/graph';
 import { equalIndex, type Index } from '../index-expression.ts';
-import type { Kernel, Scalar, Store } from '../kernel.ts';
+import type { Kernel, RowSweeps, Scalar, Store } from '../kernel.ts';
 import type { LoweredKernel, Unit } from '../lower/lower.ts';
 import { bodiesOf, scalarsIn } from '../scalars.ts';
 
@@ -71,11 +71,18 @@ function overwritesSafely({ kernels, reads }: Unit, node: Node, old: Node, reads
   const [{ kernel, operands }] = kernels as [LoweredKernel];
   const [target, source] = [operands.indexOf(node), operands.indexOf(old)];
   const bodies = readsOf(kernel);
-  if (kernel.kind === 'contract') {
-    return !bodies.slice(0, -1).some((body) => body.has(source)) && isWritten(bodies, kernel.stores, target, source);
+  const isRead = (body: ReadonlyMap<number, unknown>): boolean => body.has(source);
+  if (kernel.kind === 'loop') return sweepsSafely(bodies, kernel, target, source);
+  if (kernel.kind !== 'contract') return false;
+  const { stores, rowFinish } = kernel;
+  const storing = bodies.length - 1 - (rowFinish === null ? 0 : rowFinish.passes.length + 1);
+  if (stores.some(({ operand }) => operand === target)) {
+    return !bodies.some((body, number) => number !== storing && isRead(body)) && isWritten(bodies, stores, target, source);
   }
-  if (kernel.kind !== 'loop') return false;
-  const { passes, rowStores } = kernel;
+  return rowFinish !== null && !bodies.slice(0, storing + 1).some(isRead) && sweepsSafely(bodies.slice(storing + 1), rowFinish, target, source);
+}
+
+function sweepsSafely(bodies: Reads, { passes, rowStores }: RowSweeps, target: number, source: number): boolean {
   const writing = passes.findIndex(({ stores }) => stores.some(({ operand }) => operand === target));
   // Once per row: the columns of other rows may read what this one overwrites. In a pass: later passes would read new values.
   const forbidden = writing < 0 ? bodies.slice(0, passes.length) : bodies.slice(writing + 1);

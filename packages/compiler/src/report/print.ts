@@ -3,7 +3,7 @@
  * texts compute the same bits from the same arrays, so that it serves as a key for compiled code as well as for reading.
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
-import type { Kernel, KernelKind, LoopKernel, Operand, Store, StoredFactor, WholeArray } from '../kernel.ts';
+import type { Kernel, KernelKind, LoopKernel, Operand, RowSweeps, Store, StoredFactor, WholeArray } from '../kernel.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -56,6 +56,24 @@ function printStores(stores: readonly Store[], expressions: Expressions, text: T
   stores.forEach((store, place) => text.line(stored(store, texts[place]!)));
 }
 
+/** What is done with a row. */
+function printSweeps(first: number, { columns, passes, reductions, rowStores }: RowSweeps, expressions: Expressions, text: Text): void {
+  for (const pass of passes) {
+    text.loop(columns, first, () => {
+      const folded = pass.reductions.map((number) => reductions[number]!);
+      const { lines, texts } = expressions.print([...folded, ...pass.stores].map(({ value }) => value));
+      for (const line of lines) text.line(line);
+      pass.reductions.forEach((number, place) => {
+        const { kind, dtype, value } = reductions[number]!;
+        const expected = kind === 'argmax' || kind === 'argmin' ? 'int32' : value.dtype;
+        text.line(`r${number}${dtype === expected ? '' : `: ${dtype}`} = ${kind} ${texts[place]}`);
+      });
+      pass.stores.forEach((store, place) => text.line(stored(store, texts[folded.length + place]!)));
+    });
+  }
+  printStores(rowStores, expressions, text);
+}
+
 /** What a reader calls a loop kernel: without reductions a map, with one sweep a reduction, with several a row kernel. */
 function titleOf({ reductions, passes }: LoopKernel): string {
   return reductions.length === 0 ? 'map' : passes.length === 1 ? 'reduce' : 'row';
@@ -63,27 +81,13 @@ function titleOf({ reductions, passes }: LoopKernel): string {
 
 const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Expressions, text: Text) => void } = {
   loop: (kernel, expressions, text) => {
-    const { operands, rows, columns, reductions, passes, rowStores } = kernel;
+    const { operands, rows } = kernel;
     text.header(titleOf(kernel), operands);
-    text.loop(rows, 0, () => {
-      for (const pass of passes) {
-        text.loop(columns, rows.length, () => {
-          const folded = pass.reductions.map((number) => reductions[number]!);
-          const { lines, texts } = expressions.print([...folded, ...pass.stores].map(({ value }) => value));
-          for (const line of lines) text.line(line);
-          pass.reductions.forEach((number, place) => {
-            const { kind, dtype, value } = reductions[number]!;
-            const expected = kind === 'argmax' || kind === 'argmin' ? 'int32' : value.dtype;
-            text.line(`r${number}${dtype === expected ? '' : `: ${dtype}`} = ${kind} ${texts[place]}`);
-          });
-          pass.stores.forEach((store, place) => text.line(stored(store, texts[folded.length + place]!)));
-        });
-      }
-      printStores(rowStores, expressions, text);
-    });
+    text.loop(rows, 0, () => printSweeps(rows.length, kernel, expressions, text));
   },
-  contract: ({ operands, batch, m, n, k, dtype, a, b, stores }, expressions, text) => {
-    const extents = [...batch, m, n];
+  contract: ({ operands, batch, m, n, k, dtype, a, b, stores, rowFinish }, expressions, text) => {
+    const rows = [...batch, m];
+    const inner = range(rows.length + 1, k);
     text.header('contract', operands);
     const element = ({ operand, index }: StoredFactor): string => `${operandName(operand)}[${printIndex(index)}]`;
     if ('value' in b) {
@@ -94,9 +98,17 @@ const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Ex
         text.line(`right = ${texts[0]}`);
       });
     }
-    text.loop(extents, 0, () => {
-      text.line(`total: ${dtype} = sum over ${range(extents.length, k)} of ${element(a)} · ${'value' in b ? 'right' : element(b)}`);
+    const total = (): void => {
+      text.line(`total: ${dtype} = sum over ${inner} of ${element(a)} · ${'value' in b ? 'right' : element(b)}`);
       printStores(stores, expressions, text);
+    };
+    if (rowFinish === null) {
+      text.loop([...rows, n], 0, total);
+      return;
+    }
+    text.loop(rows, 0, () => {
+      text.loop([n], rows.length, total);
+      printSweeps(rows.length, rowFinish, expressions, text);
     });
   },
   scan: ({ operands, rows, count, dtype, value, stores }, expressions, text) => {

@@ -21,7 +21,7 @@ export interface Traffic {
 
 /** Counts the work of one run. */
 export function trafficOf(kernel: Kernel): Traffic {
-  const rows = kernel.kind === 'loop' ? kernel.rows.length : 0;
+  const rows = kernel.kind === 'loop' ? kernel.rows.length : kernel.kind === 'contract' ? kernel.batch.length + 1 : 0;
   const reads = new Map<number, number>();
   const writes = new Map<number, number>();
   let [flops, loads, stores] = [0, 0, 0];

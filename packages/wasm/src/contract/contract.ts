@@ -5,6 +5,7 @@
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
+import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, emitAddress, emitAdvance, emitCount, offsetsOf, type Count, type View } from './address.ts';
 import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
@@ -15,8 +16,9 @@ import { isStoredPlainly, PlainFinish, ScalarFinish } from './finish.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
 import { fillOf, planContract, type ContractPlan } from './plan.ts';
 import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
+import { rowKernel } from './row-kernel.ts';
 import { TILES, tileFor } from './tiles.ts';
-import { divide, emitPart, evenest, type Division, type Part } from '../threads/division.ts';
+import { emitPart, type Part } from '../threads/division.ts';
 
 /** Values of k that are packed at a time where columns are contiguous. */
 const PACKED_ROWS = 4;
@@ -42,21 +44,6 @@ export function emitContract(
   part: Part | null,
 ): void {
   new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest), part).emit();
-}
-
-/**
- * The loop that threads share: over independent products if there are enough of them; else over columns, each packed by the thread that uses it, or over rows, whichever packs
- * less in every thread.
- */
-export function divideContract(kernel: ContractKernel, fastest: Tile): Division | null {
-  const plan = planContract(kernel, tileFor(kernel.dtype, fastest));
-  const { axes, columns, wholeColumns, ranges, packsA, packsB, fill, sharedAxes } = plan;
-  const { m, n, k } = kernel;
-  const batch = kernel.batch.map((extent, axis) => (sharedAxes.includes(axis) ? null : divide(axis, extent, 1)));
-  const byColumns = divide(axes.n, wholeColumns, columns);
-  const byRows = divide(axes.m, m, ranges[0]!.height);
-  const isDearByColumns = (packsA ? m * k : 0) > (packsB || fill !== null ? n * k : 0);
-  return evenest([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
 }
 
 /** Columns from `from` to `to` in whole tiles; then the rest, if `to` is where whole tiles end. */
@@ -94,10 +81,12 @@ class ContractEmitter {
   readonly #plain: PlainFinish | null;
   readonly #scalar: ScalarFinish | null;
   readonly #part: Part | null;
+  readonly #tools: Tools;
 
   constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile, part: Part | null) {
     this.#code = code;
     this.#part = part;
+    this.#tools = tools;
     this.#kernel = kernel;
     this.#params = params;
     this.#arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
@@ -303,8 +292,25 @@ class ContractEmitter {
           code.release(...sums.map(({ sum }) => sum));
         }
       });
+      this.#finishRows(height);
     });
     code.release(rowStart, columnStart, a, b);
+  }
+
+  /** What is done with the rows of a tile as soon as they are whole. */
+  #finishRows(height: number): void {
+    const sweeps = this.#kernel.rowFinish;
+    if (sweeps === null) return;
+    const code = this.#code;
+    const m = this.#places[this.#plan.axes.m]!;
+    const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
+    this.#scratch(this.#plan.scratch.row).set(scratch);
+    code.get(m).i32(height).op('i32.add').set(end);
+    emitRange(code, row, m, end, 1, () => {
+      const bound = [...this.#places.slice(0, this.#plan.axes.m), row];
+      emitInnerLoop(code, rowKernel(this.#kernel, sweeps), [...this.#params.slice(0, -1), scratch], this.#tools, bound);
+    });
+    code.release(row, end, scratch);
   }
 
   /** Sets `start` to where a tile's rows of a begin, packed or in place, and says how they lie there. */

@@ -1,7 +1,7 @@
 /** Computes a block of a matrix that lies nowhere: the pieces that it touches, one after the other. */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
-import { emitInnerMap } from '../kernels/loop.ts';
+import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, emitCount, type Count } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
@@ -54,7 +54,7 @@ export function emitFill(
       emitAddProduct(code, row, inPiece.k * strides.k);
       emitAddProduct(code, column, inPiece.n * strides.n);
       code.set(at);
-      emitInnerMap(code, piece, [...params.slice(0, kernel.operands.length), at], tools, [...batch, row, column]);
+      emitInnerLoop(code, piece, [...params.slice(0, kernel.operands.length), at], tools, [...batch, row, column]);
     }),
   );
   code.release(row, column, at, ...[first, end, left, right].filter((count) => typeof count !== 'number'));

@@ -9,6 +9,7 @@ import { stridesOf } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
 import { planFill, type FillPlan } from './fill-plan.ts';
 import { greatestCommonDivisor } from '../scalar/indices.ts';
+import { rowScratch } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
 
 /** The longest sum in one run, in elements: longer ones are split into blocks, whose sums are added. */
@@ -68,13 +69,14 @@ export interface ContractPlan {
   readonly columnBlock: number;
   /** Rows in a block of rows, where k is blocked. */
   readonly rowBlock: number;
-  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed rows of a, partial sums, a tile; and its size. */
+  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed rows of a, partial sums, a tile, and what finishing a row needs; and its size. */
   readonly scratch: {
     readonly fill: number;
     readonly b: number;
     readonly a: number;
     readonly sums: number;
     readonly tile: number;
+    readonly row: number;
     readonly bytes: number;
   };
 }
@@ -123,6 +125,7 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
     a: packsA ? tallest * bytes * kBlock : 0,
     sums: kBlocks > 1 ? across * rowBlock : 0,
     tile: isDot ? 16 * tallest * columns : tallest * width(columns),
+    row: rowScratch(kernel),
   });
   const isShared = (axis: number): boolean => ('value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0);
   return {

@@ -20,8 +20,8 @@ const LONGEST_SUM = 64;
 const TILE = 8;
 
 /** Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another is kept. */
-export function loopScratch(kernel: LoopKernel): number {
-  return kernel.passes.length < 2 ? 0 : planLoop(kernel).scratchBytes;
+export function loopScratch(kernel: LoopKernel, bound = 0): number {
+  return kernel.passes.length < 2 ? 0 : planLoop(kernel, bound).scratchBytes;
 }
 
 /** The loop of a kernel that threads share: the outermost that is long enough, of those whose rounds do not wait for each other. */
@@ -39,8 +39,11 @@ export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[
   new LoopEmitter(code, planLoop(kernel), params, tools, part, []).emit();
 }
 
-/** Emits a map inside of other loops, whose counters are the values of its first axes. It needs no working memory. */
-export function emitInnerMap(code: Code, kernel: LoopKernel, addresses: readonly Local[], tools: Tools, bound: readonly Local[]): void {
+/**
+ * Emits a kernel inside of other loops, whose counters are the values of its first axes.
+ * @param addresses of its operands, then that of its working memory: a map needs none
+ */
+export function emitInnerLoop(code: Code, kernel: LoopKernel, addresses: readonly Local[], tools: Tools, bound: readonly Local[]): void {
   new LoopEmitter(code, planLoop(kernel, bound.length), addresses, tools, null, bound).emit();
 }
 
@@ -102,7 +105,7 @@ class LoopEmitter {
       this.#map();
       return;
     }
-    const outer = kernel.rows.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
+    const outer = kernel.rows.map((_, axis) => axis).filter((axis) => axis >= this.#bound && axis !== laneAxis);
     this.#loops.over(outer, this.#all, () => (lanesAreRows ? this.#rowsInLanes() : this.#rowInColumns()));
   }
 

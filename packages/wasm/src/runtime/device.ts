@@ -2,6 +2,7 @@
 import { compileProgram, type Target } from '@firsthand/compiler';
 import type { Device, DType, Program, Storage, TypedArray } from '@firsthand/graph';
 import { WasmExecutable } from './executable.ts';
+import { finishesRows } from '../contract/division.ts';
 import { isStream } from '../attention/stream.ts';
 import { scratchOf } from '../kernels/kernel-code.ts';
 import type { Session } from './session.ts';
@@ -16,7 +17,7 @@ export class WasmDevice implements Device {
   constructor(session: Session) {
     const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
-    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true, computesFactors: true, isOwn: isStream };
+    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true, computesFactors: true, isOwn: isStream, finishesRows };
   }
 
   supports(): boolean {

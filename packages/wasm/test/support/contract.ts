@@ -5,7 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { expect } from 'vitest';
 import type { Code, Local } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
-import { contractScratch, divideContract, emitContract } from '../../src/contract/contract.ts';
+import { contractScratch, emitContract } from '../../src/contract/contract.ts';
+import { divideContract } from '../../src/contract/division.ts';
 import type { Tile } from '../../src/contract/tile.ts';
 import { TILES } from '../../src/contract/tiles.ts';
 import { detectFeatures } from '../../src/features.ts';
@@ -103,6 +104,7 @@ export function kernelOf(p: Product, stores?: readonly Store[], more: readonly O
     a: { operand: 0, index: indexOf(p.a, [...outer, am, ak]) },
     b: { operand: 1, index: indexOf(p.b, [...outer, ak, an]) },
     stores: stores ?? [total],
+    rowFinish: null,
   };
 }
 

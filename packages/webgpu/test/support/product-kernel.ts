@@ -66,5 +66,6 @@ export function productKernel(p: Product, stores?: (c: Index) => readonly Store[
     a: { operand: 0, index: a.index },
     b: { operand: 1, index: b.index },
     stores: stores?.(c.index) ?? [{ operand: 2, index: c.index, value: { op: 'total', dtype } }],
+    rowFinish: null,
   };
 }
