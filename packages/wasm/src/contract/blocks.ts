@@ -2,6 +2,19 @@
 import type { Code, Local } from '../assembler/code.ts';
 import { emitCount, type Count } from './address.ts';
 
+/** Columns of a tile, those that whole tiles cover, and how many are left over. */
+export interface Tiling {
+  readonly columns: number;
+  readonly wholeColumns: number;
+  readonly restColumns: number;
+}
+
+/** Columns from `from` to `to` in whole tiles; then the rest, if `to` is where whole tiles end. */
+export interface Columns {
+  readonly from: Count;
+  readonly to: Count;
+}
+
 /** for (; counter < end; counter += step), where there is at least one round. */
 export function emitLoop(code: Code, counter: Local, end: Count, step: number, body: () => void): void {
   code.loop((again) => {
@@ -70,4 +83,22 @@ export function emitMinimum(code: Code, target: Local, bound: Count): void {
 /** Full vectors, then one with what is left. */
 export function lanesOf(count: number, lanes: number): readonly number[] {
   return Array.from({ length: Math.ceil(count / lanes) }, (_, vector) => Math.min(lanes, count - vector * lanes));
+}
+
+/** The tiles across some columns, given how many columns each has; n is the first of them. */
+export function emitTiles(
+  code: Code,
+  { columns, wholeColumns, restColumns }: Tiling,
+  n: Local,
+  { from, to }: Columns,
+  tile: (count: number) => void,
+): void {
+  if (wholeColumns > 0) emitRange(code, n, from, to, columns, () => tile(columns));
+  if (restColumns === 0) return;
+  const rest = (): void => {
+    code.i32(wholeColumns).set(n);
+    tile(restColumns);
+  };
+  if (typeof to === 'number') rest();
+  else code.get(to).i32(wholeColumns).op('i32.eq').if(rest);
 }

@@ -9,10 +9,11 @@ import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, emitAddress, emitAdvance, emitCount, offsetsOf, type Count, type View } from './address.ts';
 import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
-import { emitBlocks, emitGroups, emitLoop, emitMinimum, emitRange, lanesOf } from './blocks.ts';
+import { emitBlocks, emitGroups, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
 import { emitDots, type DotSource } from './dot.ts';
 import { emitFill, type FillContext } from './fill.ts';
-import { isStoredPlainly, PlainFinish, ScalarFinish } from './finish.ts';
+import { ScalarFinish } from './finish.ts';
+import { isStoredPlainly, PlainFinish } from './finish-plainly.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
 import { fillOf, planContract, type ContractPlan } from './plan.ts';
 import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
@@ -46,12 +47,6 @@ export function emitContract(
   new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest), part).emit();
 }
 
-/** Columns from `from` to `to` in whole tiles; then the rest, if `to` is where whole tiles end. */
-interface Columns {
-  readonly from: Count;
-  readonly to: Count;
-}
-
 /** Rows in tiles of one height, at least one. */
 interface Rows {
   readonly from: Count;
@@ -59,11 +54,10 @@ interface Rows {
   readonly height: number;
 }
 
-/** Values of k from `first`; the sums of earlier ones at `sums`, if k is blocked. */
+/** Values of k from `first`. */
 interface Block {
   readonly first: Count;
   readonly count: Count;
-  readonly sums: Local | null;
 }
 
 class ContractEmitter {
@@ -80,6 +74,8 @@ class ContractEmitter {
   readonly #places: readonly Local[];
   readonly #plain: PlainFinish | null;
   readonly #scalar: ScalarFinish | null;
+  /** Where the totals of the next tile go, or its sums so far, if they are not stored plainly. */
+  readonly #sums: Local;
   readonly #part: Part | null;
   readonly #tools: Tools;
 
@@ -102,6 +98,7 @@ class ContractEmitter {
     this.#filled = fill === null ? null : { kernel, plan: this.#plan, fill, params, batch, tools, address };
     const isPlain = kBlocks === 1 && isStoredPlainly(kernel);
     this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
+    this.#sums = code.local('i32');
     this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, this.#plan, params, outer, tools);
   }
 
@@ -114,7 +111,7 @@ class ContractEmitter {
           this.#overRows((all) => this.#overRowBlocks(all, (rows) => this.#blocksOfK(rows, columns)));
           return;
         }
-        const k = { first: 0, count: this.#kernel.k, sums: null };
+        const k = { first: 0, count: this.#kernel.k };
         this.#fill(columns, k);
         if (packsB) this.#packColumns(columns, k);
         this.#overBatch(sharedAxes, () => this.#overRows((rows) => this.#rows(rows, columns, k)));
@@ -159,21 +156,6 @@ class ContractEmitter {
     else body(from, to);
   }
 
-  /** The tiles across a block of columns, given how many columns each has; n is the first of them. */
-  #across({ from, to }: Columns, tile: (count: number) => void): void {
-    const code = this.#code;
-    const { axes, columns, wholeColumns, restColumns } = this.#plan;
-    const n = this.#places[axes.n]!;
-    if (wholeColumns > 0) emitRange(code, n, from, to, columns, () => tile(columns));
-    if (restColumns === 0) return;
-    const rest = (): void => {
-      code.i32(wholeColumns).set(n);
-      tile(restColumns);
-    };
-    if (typeof to === 'number') rest();
-    else code.get(to).i32(wholeColumns).op('i32.eq').if(rest);
-  }
-
   // ---- what is done in them
 
   /** All blocks of k for some rows and columns. Their sums meet in the working memory. */
@@ -181,7 +163,7 @@ class ContractEmitter {
     const code = this.#code;
     const { axes, scratch, kBlock, packsB } = this.#plan;
     const first = this.#places[axes.k]!;
-    const [count, sums] = [code.local('i32'), code.local('i32')];
+    const count = code.local('i32');
     this.#scratch(scratch.sums)
       .i32(0)
       .i32(scratch.tile - scratch.sums)
@@ -191,13 +173,13 @@ class ContractEmitter {
     emitLoop(code, first, this.#kernel.k, kBlock, () => {
       code.i32(this.#kernel.k).get(first).op('i32.sub');
       emitMinimum(code, count, kBlock);
-      const k = { first, count, sums };
+      const k = { first, count };
       this.#fill(columns, k);
       if (packsB) this.#packColumns(columns, k);
-      this.#scratch(scratch.sums).set(sums);
+      this.#scratch(scratch.sums).set(this.#sums);
       this.#rows(rows, columns, k);
     });
-    code.release(count, sums);
+    code.release(count);
   }
 
   /** Computes the block of b, if it lies nowhere. */
@@ -215,7 +197,7 @@ class ContractEmitter {
       lanes: lanesOf(lines, this.#arithmetic.lanes),
       lineStride,
       kStride,
-      packedStep: this.#panelStep,
+      packedStep: this.#plan.panelStep,
       padded: true,
     });
     const [source, target] = [code.local('i32'), code.local('i32')];
@@ -223,7 +205,7 @@ class ContractEmitter {
       emitAddress(code, source, this.#b, [...this.#batch(), [axes.k, first], [axes.n, this.#places[axes.n]!]]);
     };
     if (lineStride !== this.#arithmetic.bytes) {
-      this.#across(columns, (count) => {
+      emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
         places(k.first);
         this.#panel(columns, k);
         code.set(target);
@@ -234,24 +216,19 @@ class ContractEmitter {
       const isGrouped = typeof k.count === 'number' || (this.#kernel.k % PACKED_ROWS === 0 && this.#plan.kBlock % PACKED_ROWS === 0);
       const group = isGrouped ? PACKED_ROWS : 1;
       emitGroups(code, k.count, group, (first, ks) => {
-        this.#across(columns, (count) => {
+        emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
           places(k.first);
           code.get(source);
           emitAddProduct(code, first, kStride);
           code.set(source);
           this.#panel(columns, k);
-          emitAddProduct(code, first, this.#panelStep);
+          emitAddProduct(code, first, this.#plan.panelStep);
           code.set(target);
           emitCopyRows(code, this.#arithmetic, linesOf(count), source, target, ks);
         });
       });
     }
     code.release(source, target);
-  }
-
-  /** Bytes of packed columns per k. All tiles have as many, even if the last has fewer columns. */
-  get #panelStep(): number {
-    return Math.ceil(this.#plan.columns / this.#arithmetic.lanes) * 16;
   }
 
   /** Pushes the address of the current tile's packed columns. */
@@ -267,12 +244,14 @@ class ContractEmitter {
   /** All tiles of some rows and columns, for one block of k. */
   #rows({ from, to, height }: Rows, columns: Columns, k: Block): void {
     const code = this.#code;
-    const { axes, strides, packsB, isDot, unrolls } = this.#plan;
-    const [rowStart, columnStart, a, b] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
+    const { axes, strides, scratch, packsB, isDot, unrolls, kBlocks, panelStep } = this.#plan;
+    const [rowStart, columnStart, a, b, totals] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
     if (!packsB) emitAddress(code, columnStart, this.#b, [...this.#batch(), [axes.k, k.first]]);
     emitRange(code, this.#places[axes.m]!, from, to, height, () => {
       const rows = this.#rowSource(rowStart, height, k);
-      this.#across(columns, (count) => {
+      if (kBlocks === 1) this.#scratch(scratch.sums).set(this.#sums);
+      code.get(this.#sums).set(totals);
+      emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
         code.get(rowStart).set(a);
         if (packsB) {
           this.#panel(columns, k);
@@ -286,29 +265,40 @@ class ContractEmitter {
         } else {
           const lanes = lanesOf(count, this.#arithmetic.lanes);
           const sums = tileSums(code, height, lanes.length);
-          const step = packsB ? this.#panelStep : strides.b[axes.k]!;
+          const step = packsB ? panelStep : strides.b[axes.k]!;
           emitSums(code, this.#arithmetic, sums, { pointer: a, ...rows }, { pointer: b, lanes, step }, k.count, unrolls);
-          this.#finish(sums, count, k);
+          this.#keep(sums, lanes);
           code.release(...sums.map(({ sum }) => sum));
         }
+        if (this.#scalar !== null) emitAdvance(code, this.#sums, height * panelStep);
       });
-      this.#finishRows(height);
+      if (kBlocks === 1) {
+        this.#finish(totals, height, columns);
+        return;
+      }
+      code
+        .get(k.first as Local)
+        .i32(this.#kernel.k - this.#plan.kBlock)
+        .op('i32.ge_s');
+      code.if(() => this.#finish(totals, height, columns));
     });
-    code.release(rowStart, columnStart, a, b);
+    code.release(rowStart, columnStart, a, b, totals);
   }
 
-  /** What is done with the rows of a tile as soon as they are whole. */
-  #finishRows(height: number): void {
-    const sweeps = this.#kernel.rowFinish;
-    if (sweeps === null) return;
+  /** What is done with the rows of tiles as soon as their totals are there. */
+  #finish(totals: Local, height: number, columns: Columns): void {
     const code = this.#code;
+    const kernel = this.#kernel;
+    this.#scalar?.emit(totals, height, columns);
+    const { rowFinish } = kernel;
+    if (rowFinish === null) return;
     const m = this.#places[this.#plan.axes.m]!;
     const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
     this.#scratch(this.#plan.scratch.row).set(scratch);
     code.get(m).i32(height).op('i32.add').set(end);
     emitRange(code, row, m, end, 1, () => {
       const bound = [...this.#places.slice(0, this.#plan.axes.m), row];
-      emitInnerLoop(code, rowKernel(this.#kernel, sweeps), [...this.#params.slice(0, -1), scratch], this.#tools, bound);
+      emitInnerLoop(code, rowKernel(kernel, rowFinish), [...this.#params.slice(0, -1), scratch], this.#tools, bound);
     });
     code.release(row, end, scratch);
   }
@@ -333,57 +323,45 @@ class ContractEmitter {
   #dots(a: DotSource, pointer: Local, columns: number): void {
     const code = this.#code;
     const lanes = lanesOf(columns, this.#arithmetic.lanes);
-    const { axes, strides, scratch } = this.#plan;
+    const { axes, strides, scratch, panelStep } = this.#plan;
     const b = { pointer, offsets: offsetsOf(code, pointer, columns, strides.b[axes.n]!) };
     const partial = code.local('i32');
-    this.#scratch(scratch.tile).set(partial);
+    this.#scratch(scratch.dots).set(partial);
     const each = (finish: (row: number, vector: number, total: Local) => void): void =>
       emitDots(code, this.#arithmetic, a, b, this.#kernel.k, partial, finish);
     if (this.#plain !== null) {
       this.#plain.store((put) => each((row, vector, total) => put(row, vector, total, lanes[vector]!)));
     } else {
-      // The totals take the place of partial sums that have been added already.
       each((row, vector, total) =>
         code
-          .get(partial)
+          .get(this.#sums)
           .get(total)
-          .memory('v128.store', 16 * (row * lanes.length + vector)),
+          .memory('v128.store', row * panelStep + 16 * vector),
       );
-      this.#scalar!.emit(partial, a.offsets.length, columns);
     }
     code.release(partial);
   }
 
-  /** Stores a tile's sums; or keeps them for the next block of k. */
-  #finish(sums: readonly TileSum[], columns: number, { first, sums: earlier }: Block): void {
+  /** Stores a tile's sums, in their order: where they belong, or where they wait to be finished, added to those of earlier blocks of k. */
+  #keep(sums: readonly TileSum[], lanes: readonly number[]): void {
     const code = this.#code;
-    const lanes = lanesOf(columns, this.#arithmetic.lanes);
+    const { scratch, kBlocks, panelStep } = this.#plan;
     if (this.#plain !== null) {
       this.#plain.store((put) => {
         for (const { row, column, sum } of sums) put(row, column, sum, lanes[column]!);
       });
       return;
     }
-    const height = sums.length / lanes.length;
-    const tile = code.local('i32');
-    this.#scratch(this.#plan.scratch.tile).set(tile);
-    const offset = ({ row, column }: TileSum): number => 16 * (row * lanes.length + column);
-    for (const sum of sums) code.get(tile).get(sum.sum).memory('v128.store', offset(sum));
-    if (earlier === null) {
-      this.#scalar!.emit(tile, height, columns);
-    } else {
-      for (const sum of sums) {
-        code.get(earlier).get(tile).memory('v128.load', offset(sum)).get(earlier).memory('v128.load', offset(sum));
-        code.op(this.#arithmetic.add).memory('v128.store', offset(sum));
-      }
-      code
-        .get(first as Local)
-        .i32(this.#kernel.k - this.#plan.kBlock)
-        .op('i32.ge_s');
-      code.if(() => this.#scalar!.emit(earlier, height, columns));
-      emitAdvance(code, earlier, 16 * sums.length);
+    const offset = ({ row, column }: TileSum): number => row * panelStep + 16 * column;
+    const target = kBlocks === 1 ? this.#sums : code.local('i32');
+    if (kBlocks > 1) this.#scratch(scratch.tile).set(target);
+    for (const sum of sums) code.get(target).get(sum.sum).memory('v128.store', offset(sum));
+    if (kBlocks === 1) return;
+    for (const sum of sums) {
+      code.get(this.#sums).get(target).memory('v128.load', offset(sum)).get(this.#sums).memory('v128.load', offset(sum));
+      code.op(this.#arithmetic.add).memory('v128.store', offset(sum));
     }
-    code.release(tile);
+    code.release(target);
   }
 
   // ---- places

@@ -7,7 +7,9 @@ import type { ContractKernel } from '@firsthand/compiler';
 import { dependsOnAxis } from '../kernels/cost.ts';
 import { stridesOf } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
+import type { Tiling } from './blocks.ts';
 import { planFill, type FillPlan } from './fill-plan.ts';
+import { isStoredPlainly } from './finish-plainly.ts';
 import { greatestCommonDivisor } from '../scalar/indices.ts';
 import { rowScratch } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
@@ -26,6 +28,8 @@ const CACHED_BYTES = 16 * 1024;
 const FEW_TILES = 12;
 /** Rows of b that are so far apart, or a multiple of it, drive each other out of a first-level cache. */
 const CONFLICTING_BYTES = 4096;
+/** Bytes of totals that wait until a row is finished: half of a first-level cache. */
+const FINISHED_BYTES = 24 * 1024;
 /** Rows whose partial sums are kept at a time. */
 const ROW_BLOCK = 512;
 /** Vectors across a tile, by the number of rows, where a product has fewer rows than the tile. */
@@ -44,7 +48,7 @@ export interface RowRange {
 }
 
 /** The pieces of one kernel. */
-export interface ContractPlan {
+export interface ContractPlan extends Tiling {
   readonly axes: { readonly m: number; readonly n: number; readonly k: number };
   /** Bytes between neighbours, by axis. */
   readonly strides: { readonly a: readonly number[]; readonly b: readonly number[] };
@@ -52,10 +56,8 @@ export interface ContractPlan {
   /** Whether vectors run along k. */
   readonly isDot: boolean;
   readonly unrolls: boolean;
-  /** Columns of a tile, those that whole tiles cover, and how many are left over. */
-  readonly columns: number;
-  readonly wholeColumns: number;
-  readonly restColumns: number;
+  /** Bytes of packed columns per k, and of a row of a tile's totals. All tiles have as many, even if the last has fewer columns. */
+  readonly panelStep: number;
   readonly packsA: boolean;
   readonly packsB: boolean;
   /** How b is computed, a block of k and of columns at a time, if it lies nowhere. */
@@ -69,11 +71,12 @@ export interface ContractPlan {
   readonly columnBlock: number;
   /** Rows in a block of rows, where k is blocked. */
   readonly rowBlock: number;
-  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed rows of a, partial sums, a tile, and what finishing a row needs; and its size. */
+  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed rows of a, sums along k, totals (or sums of blocks of k so far) of tiles side by side, a tile, and what finishing a row needs; and its size. */
   readonly scratch: {
     readonly fill: number;
     readonly b: number;
     readonly a: number;
+    readonly dots: number;
     readonly sums: number;
     readonly tile: number;
     readonly row: number;
@@ -115,7 +118,8 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
 
   const width = (count: number): number => Math.ceil(count / lanes) * 16;
   const packable = packsB ? Math.max(columns, Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns) : Infinity;
-  const columnBlock = Math.min(packable, filled?.columnBlock ?? Infinity, wholeColumns);
+  const finishable = isStoredPlainly(kernel) ? Infinity : Math.floor(FINISHED_BYTES / (tallest * width(columns))) * columns;
+  const columnBlock = Math.min(packable, finishable, filled?.columnBlock ?? Infinity, wholeColumns);
   const kBlocks = Math.ceil(k / (isDot ? k : kBlock));
   const across = width(columnBlock) + (restColumns > 0 ? width(columns) : 0);
   const rowBlock = kBlocks > 1 ? Math.max(tallest, Math.min(m, ROW_BLOCK)) : m;
@@ -123,8 +127,9 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
     fill: filled?.bytes ?? 0,
     b: packsB ? across * kBlock : 0,
     a: packsA ? tallest * bytes * kBlock : 0,
-    sums: kBlocks > 1 ? across * rowBlock : 0,
-    tile: isDot ? 16 * tallest * columns : tallest * width(columns),
+    dots: isDot ? 16 * tallest * columns : 0,
+    sums: across * (kBlocks > 1 ? rowBlock : isStoredPlainly(kernel) ? 0 : tallest),
+    tile: kBlocks > 1 ? tallest * width(columns) : 0,
     row: rowScratch(kernel),
   });
   const isShared = (axis: number): boolean => ('value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0);
@@ -137,6 +142,7 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
     columns,
     wholeColumns,
     restColumns,
+    panelStep: width(columns),
     packsA,
     packsB,
     fill,
