@@ -91,6 +91,7 @@ export function decideStoring(
   }
   for (const node of picked) wanted.delete(node);
   for (const node of wanted) if (!isElementwise(node) || !isCheap(node)) storeMember(node);
+  for (const node of sharedBehind(wanted, schedule, owners)) storeMember(node);
   for (const node of order) {
     if (!wanted.has(node) || owners.has(node)) continue;
     const small = canRecompute(node, schedule, owners);
@@ -100,10 +101,28 @@ export function decideStoring(
   return { owners, outputs };
 }
 
+/** Expensive values on which several wanted cheap ones hang (1 + t and 1 − t² of a tanh): these are stored once, and the cheap ones computed anew. */
+function sharedBehind(wanted: ReadonlySet<Node>, schedule: Schedule, owners: ReadonlyMap<Node, Owner>): readonly Node[] {
+  const hanging = new Map<Node, number>();
+  for (const node of wanted) {
+    if (owners.has(node)) continue;
+    const expensive = new Set<Node>();
+    if (canRecompute(node, schedule, owners, expensive) === null || expensive.size !== 1) continue;
+    for (const each of expensive) hanging.set(each, (hanging.get(each) ?? 0) + 1);
+  }
+  return [...hanging].flatMap(([node, count]) => (count > 1 ? [node] : []));
+}
+
 /**
  * Whether a cheap value can be computed anew from values that are in memory; then the small ones that must be stored for it, else null.
+ * @param expensive takes the expensive values that would have to be in memory too; by default there must be none
  */
-function canRecompute(node: Node, { groups, isFree }: Schedule, owners: ReadonlyMap<Node, Owner>): readonly Node[] | null {
+function canRecompute(
+  node: Node,
+  { groups, isFree }: Schedule,
+  owners: ReadonlyMap<Node, Owner>,
+  expensive: Set<Node> | null = null,
+): readonly Node[] | null {
   const small: Node[] = [];
   const pending = [node];
   const seen = new Set<Node>();
@@ -119,6 +138,9 @@ function canRecompute(node: Node, { groups, isFree }: Schedule, owners: Readonly
         if (sizeOf(base.shape) * SMALL > sizeOf(node.shape)) large.add(base);
       } else if (isElementwise(base) && isCheap(base)) {
         pending.push(base);
+      } else if (isElementwise(base) && expensive !== null) {
+        expensive.add(base);
+        large.add(base);
       } else if (sizeOf(base.shape) * SMALL <= sizeOf(node.shape) && groups.of(base) !== null) {
         small.push(base);
       } else {
