@@ -109,11 +109,11 @@ export interface StoredFactor {
 
 /**
  * A matrix that lies nowhere: each element is computed where the product needs it (the windows of a convolution, a cast). Axes: the batch axes of the product, then those into
- * which k is cut, then those into which n is cut.
+ * which k is cut, then those into which m is cut, or n.
  */
 export interface ComputedFactor {
   readonly value: Scalar;
-  /** Extents whose product is k, and extents whose product is n: at least one of each, outermost first. */
+  /** Extents whose product is k, and extents whose product is m or n: at least one of each, outermost first. */
   readonly inner: readonly number[];
   readonly outer: readonly number[];
 }
@@ -130,8 +130,8 @@ export interface ContractKernel {
   readonly n: number;
   readonly k: number;
   readonly dtype: DType;
-  readonly a: StoredFactor;
-  /** Computed for targets that ask for it; stored for others. */
+  /** Stored; or computed, for targets that ask for it. */
+  readonly a: StoredFactor | ComputedFactor;
   readonly b: StoredFactor | ComputedFactor;
   readonly stores: readonly Store[];
   /** What is done with a row of results as soon as it is whole, for targets that ask for it: its axes are the batch axes and m, then the columns. It loads what the stores of that row gave. */
@@ -259,7 +259,7 @@ export interface Target {
   readonly float64: boolean;
   /** Whether the target has code of its own for a call of a composite; by default it has none but for matrix products. */
   isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
-  /** Whether matrix products compute the elements of their right matrix where they need them, if that is cheaper than to store it first. */
+  /** Whether matrix products compute the elements of their matrices where they need them, if that is cheaper than to store it first. */
   readonly computesFactors?: boolean;
   /** Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default no. */
   finishesRows?(kernel: ContractKernel): boolean;

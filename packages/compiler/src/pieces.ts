@@ -1,5 +1,5 @@
 /**
- * A computed matrix in pieces: the innermost of the loops into which k and n are cut run inside a piece, where places are linear in them; the outer ones become two counters,
+ * A computed matrix in pieces: the innermost of the loops into which k and n (or m) are cut run inside a piece, where places are linear in them; the outer ones become two counters,
  * the number of the piece along k and along n, from which their places follow by division, once for the whole piece.
  */
 import { sizeOf } from '@firsthand/linalg';
@@ -31,12 +31,13 @@ interface Cut {
   readonly inside: readonly number[];
 }
 
-/** The innermost loops with at most so many values together. The last loop alone may be too long: then it is cut, or taken whole if no number divides it. */
+/** The innermost loops with at most so many values together. The last loop alone may be too long: then it is cut, or taken whole if no number divides it; into single values, if they are asked for. */
 function cut(extents: readonly number[], most: number): Cut {
   let first = extents.length;
   for (let size = 1; first > 0 && size * extents[first - 1]! <= most; first--) size *= extents[first - 1]!;
   if (first < extents.length) return { outside: extents.slice(0, first), inside: extents.slice(first) };
   const [outside, last] = [extents.slice(0, -1), extents.at(-1)!];
+  if (most === 1) return { outside: extents, inside: [1] };
   let part = Math.floor(most);
   while (part >= SHORTEST && last % part !== 0) part--;
   return part < SHORTEST ? { outside, inside: [last] } : { outside: [...outside, last / part], inside: [part] };

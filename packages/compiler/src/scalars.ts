@@ -4,7 +4,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import { axisIndex } from './index-expression.ts';
-import type { Kernel, KernelKind, RowSweeps, Scalar, ScalarOp, Store, StoredFactor } from './kernel.ts';
+import type { Kernel, KernelKind, RowSweeps, Scalar, ScalarOp, Store } from './kernel.ts';
 
 /** A scalar expression of one operation. */
 export type ScalarOf<K extends ScalarOp> = Extract<Scalar, { readonly op: K }>;
@@ -78,9 +78,11 @@ function sweepBodies(rows: readonly number[], { columns, passes, reductions, row
 const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly LoopBody[] } = {
   loop: (kernel) => sweepBodies(kernel.rows, kernel),
   contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }) => {
-    const load = (factor: StoredFactor): Scalar => ({ op: 'load', dtype, ...factor });
-    const product = (factors: readonly StoredFactor[]): LoopBody => bodyOf([...batch, m, n, k], factors.map(load), 2, []);
-    const factors = 'value' in b ? [bodyOf([...batch, ...b.inner, ...b.outer], [b.value], 0, []), product([a])] : [product([a, b])];
+    const stored = [a, b].flatMap((factor): Scalar[] => ('value' in factor ? [] : [{ op: 'load', dtype, ...factor }]));
+    const computed = [a, b].flatMap((factor) =>
+      'value' in factor ? [bodyOf([...batch, ...factor.inner, ...factor.outer], [factor.value], 0, [])] : [],
+    );
+    const factors = [...computed, bodyOf([...batch, m, n, k], stored, 2, [])];
     const finish = rowFinish === null ? [] : sweepBodies([...batch, m], rowFinish);
     return [...factors, bodyOf([...batch, m, n], [], 0, stores), ...finish];
   },

@@ -1,5 +1,20 @@
-// Products whose right matrix lies nowhere: what becomes one, how it reads, what it costs, and how it is cut into pieces.
-import { add, cast, conv1d, createReference, exp, leaf, matmul, mul, type DType, type Leaf, type Node, type Shape } from '@firsthand/graph';
+// Products whose matrices lie nowhere: what becomes one, how it reads, what it costs, and how it is cut into pieces.
+import {
+  add,
+  cast,
+  conv1d,
+  createReference,
+  exp,
+  gather,
+  leaf,
+  matmul,
+  mul,
+  transpose,
+  type DType,
+  type Leaf,
+  type Node,
+  type Shape,
+} from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -38,9 +53,35 @@ describe('what becomes part of a product', () => {
     expect(kinds(plan([x, half], [matmul(x, exp(light)), exp(light)]))).toEqual(['loop', 'contract']);
   });
 
-  test('the left matrix is stored', () => {
+  test('on the left: rows that come out as rows', () => {
     const half = argument([5, 3], 'float16');
-    expect(kinds(plan([x, half], [matmul(cast(half, 'float32'), x)]))).toEqual(['loop', 'contract']);
+    expect(kinds(plan([x, half], [matmul(cast(half, 'float32'), x)]))).toEqual(['contract']);
+    expect(kinds(plan([x, half], [matmul(cast(half, 'float32'), x)], { float64: true, scratch: () => 0 }))).toEqual(['loop', 'contract']);
+    const columns = argument([3, 5], 'float16');
+    expect(kinds(plan([x, columns], [matmul(transpose(cast(columns, 'float32')), x)]))).toEqual(['loop', 'contract']);
+    const [table, rows] = [argument([40, 3]), argument([5, 3], 'int32')];
+    expect(kinds(plan([x, table, rows], [matmul(gather(table, rows, 0), x)]))).toEqual(['contract']);
+    const [wide, columns_] = [argument([5, 40]), argument([5, 3], 'int32')];
+    expect(kinds(plan([x, wide, columns_], [matmul(gather(wide, columns_, 1), x)]))).toEqual(['loop', 'contract']);
+  });
+
+  test('on both sides', () => {
+    const [left, right] = [argument([5, 3], 'float16'), argument([3, 8], 'int32')];
+    const [{ kernel }] = plan([left, right], [matmul(cast(left, 'float32'), cast(right, 'float32'))]).kernels as [Plan['kernels'][number]];
+    expect(printKernel(kernel)).toBe(
+      [
+        'contract (a: float16[15] read, b: int32[24] read, c: float32[40] write)',
+        'left[5, 3]:',
+        'for i in 0..3, j in 0..5',
+        '  left = float32(a[i + 3·j])',
+        'right[3, 8]:',
+        'for i in 0..3, j in 0..8',
+        '  right = float32(b[8·i + j])',
+        'for i in 0..5, j in 0..8',
+        '  total: float32 = sum over k in 0..3 of left · right',
+        '  c[8·i + j] = total',
+      ].join('\n'),
+    );
   });
 
   test('a kernel that reads what it overwrites writes elsewhere', () => {

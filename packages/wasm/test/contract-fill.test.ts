@@ -1,7 +1,8 @@
-// Products whose right matrix lies nowhere, against the interpreter, which computes all of it first: windows, casts, scales and picked rows, in one block and in many. Whole numbers
+// Products whose matrices lie nowhere, against the interpreter, which computes all of it first: windows, casts, scales and picked rows, in one block and in many. Whole numbers
 // that are small enough make every order of additions exact.
 import { compileProgram, printKernel, type ContractKernel } from '@firsthand/compiler';
 import {
+  add,
   call,
   cast,
   constant,
@@ -60,7 +61,7 @@ function wholeNumbers(dtype: DType, length: number, seed: number, count = 4): Ty
 }
 
 function expectComputed(kernel: ContractKernel, count?: number): void {
-  expect('value' in kernel.b, printKernel(kernel)).toBe(true);
+  expect('value' in kernel.a || 'value' in kernel.b, printKernel(kernel)).toBe(true);
   const arrays = kernel.operands.map(({ dtype, length }, operand) => wholeNumbers(dtype, length, operand + 1, count));
   expectSame(kernel, arrays, UP_TO_SIGNS);
 }
@@ -180,6 +181,70 @@ describe('picked rows', () => {
       { float64: true, scratch: () => 0, computesFactors: true },
     );
     expect(plan.kernels.map(({ kernel }) => kernel.kind)).toEqual(['loop', 'contract']);
+  });
+});
+
+describe('on the left', () => {
+  const expectOnLeft = (kernel: ContractKernel, count?: number): void => {
+    expect('value' in kernel.a, printKernel(kernel)).toBe(true);
+    expectComputed(kernel, count);
+  };
+
+  test.each(['float16', 'int32', 'bool'] as const)('a cast from %s', (dtype) => {
+    const [x, weight] = [argument([37, 40], dtype), argument([40, 30])];
+    expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), weight)));
+  });
+
+  test('long sums, in pieces and blocks, with few columns and with many', () => {
+    for (const [k, n] of [
+      [1500, 30],
+      [1009, 70],
+      [2018, 9],
+      [3001, 5],
+    ] as const) {
+      const [x, weight] = [argument([23, k], 'int32'), argument([k, n])];
+      expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), weight)));
+    }
+  });
+
+  test('for every product of a batch', () => {
+    const [x, weight] = [argument([3, 21, 50], 'int32'), argument([50, 30])];
+    const kernel = kernelOf([x, weight], matmul(cast(x, 'float32'), weight));
+    expectOnLeft(kernel);
+    const [several, own] = [argument([3, 21, 50], 'int32'), argument([3, 50, 30])];
+    expectOnLeft(kernelOf([several, own], matmul(cast(several, 'float32'), own)));
+  });
+
+  test('few rows of products along k', () => {
+    const [x, weight] = [argument([3, 64], 'int32'), argument([30, 64])];
+    expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), transpose(weight))));
+  });
+
+  test('scaled rows, with more done to the result', () => {
+    const [codes, scale, weight, bias] = [argument([33, 64], 'int32'), argument([33, 1]), argument([64, 20]), argument([33, 20])];
+    expectOnLeft(kernelOf([codes, scale, weight, bias], relu(add(matmul(mul(cast(codes, 'float32'), scale), weight), bias))));
+  });
+
+  test('picked rows of a table', () => {
+    const [table, rows, weight] = [argument([40, 12]), argument([25, 12], 'int32'), argument([12, 33])];
+    expectOnLeft(kernelOf([table, rows, weight], matmul(gather(table, rows, 0), weight)), 40);
+  });
+
+  test('and on the right', () => {
+    const [x, weight] = [argument([29, 1100], 'int32'), argument([1100, 31], 'float16')];
+    expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), cast(weight, 'float32'))));
+  });
+
+  test('of any shape', () => {
+    const size = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
+    fc.assert(
+      fc.property(fc.record({ m: size(40), k: size(80), n: size(60) }), fc.boolean(), ({ m, k, n }, transposed) => {
+        const [x, weight] = [argument([m, k], 'int32'), argument(transposed ? [n, k] : [k, n])];
+        for (const found of productsOf([x, weight], matmul(cast(x, 'float32'), transposed ? transpose(weight) : weight)))
+          if ('value' in found.a) expectComputed(found);
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 

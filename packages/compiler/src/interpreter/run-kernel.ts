@@ -102,9 +102,12 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
 
   contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }, compiler, frame) => {
     const first = batch.length;
-    const load = ({ operand, index }: StoredFactor): Evaluate => compiler.operands.loader(operand, indexFunction(index));
-    const left = load(a);
-    const { prepare, right } = 'value' in b ? computedFactor(b, compiler, frame, first) : { prepare: () => {}, right: load(b) };
+    const side = (factor: StoredFactor | ComputedFactor, axis: number): FactorElements =>
+      'value' in factor
+        ? computedFactor(factor, compiler, frame, { first, axis })
+        : { prepare: () => {}, element: compiler.operands.loader(factor.operand, indexFunction(factor.index)) };
+    const sides = [side(a, first), side(b, first + 1)] as const;
+    const [left, right] = [sides[0].element, sides[1].element];
     const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
     const wrap = wrapOf(dtype);
     const store = compiler.stores(stores);
@@ -121,7 +124,7 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     };
     return () =>
       forEachPlace(frame, 0, batch, () => {
-        prepare();
+        for (const { prepare } of sides) prepare();
         forEachPlace(frame, first, [m], () => {
           forEachPlace(frame, first + 1, [n], element);
           finish();
@@ -204,13 +207,19 @@ function compare(a: number, b: number, descending: boolean): number {
   return a < b === descending ? 1 : -1;
 }
 
-/** A matrix that lies nowhere: `prepare` computes all of it, at a place of the batch axes; `right` gives its elements at places of the product. */
+/** A matrix of a product: `prepare` computes all of it, at a place of the batch axes, if it lies nowhere; `element` gives its elements at places of the product. */
+interface FactorElements {
+  readonly prepare: () => void;
+  readonly element: Evaluate;
+}
+
+/** @param axes the first after the batch axes, and that which is not k */
 function computedFactor(
   { value, inner, outer }: ComputedFactor,
   compiler: Compiler,
   frame: Frame,
-  first: number,
-): { readonly prepare: () => void; readonly right: Evaluate } {
+  { first, axis }: { readonly first: number; readonly axis: number },
+): FactorElements {
   const evaluate = compiler.evaluator(value);
   const columns = sizeOf(outer);
   let elements: number[] = [];
@@ -219,7 +228,7 @@ function computedFactor(
       elements = [];
       forEachPlace(frame, first, [...inner, ...outer], () => elements.push(evaluate(frame)));
     },
-    right: ({ place }) => elements[place[first + 2]! * columns + place[first + 1]!]!,
+    element: ({ place }) => elements[place[first + 2]! * columns + place[axis]!]!,
   };
 }
 

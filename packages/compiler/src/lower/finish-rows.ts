@@ -67,7 +67,9 @@ function finished(product: LoweredKernel, { kernel: loop, operands, nodes }: Low
 
   const joined = [...new Set([...product.operands, ...operands])];
   const list = joined.map((node): Operand => {
-    const both = [kernel.operands[product.operands.indexOf(node)], loop.operands[operands.indexOf(node)]].filter((each) => each !== undefined);
+    const both = [kernel.operands[product.operands.indexOf(node)], loop.operands[operands.indexOf(node)]].filter(
+      (each) => each !== undefined,
+    );
     return both.every(({ access }) => access === both[0]!.access) ? both[0]! : { ...both[0]!, access: 'update' };
   });
   const renumbered = (operand: number): number => joined.indexOf(operands[operand]!);
@@ -110,8 +112,14 @@ function staysInRow({ batch, n, stores }: ContractKernel, { columns, reductions,
     if (index === undefined) return true;
     const stride = factorOf(index, first);
     if (stride === null) return false;
-    if (scalar.op === 'load') return equalIndex(scalar.index, substitute(index, (axis) => (axis === first ? column : axisIndex(axis))));
-    return scalar.stride === stride && scalar.extent <= n && equalIndex(addIndices(scalar.index, scaleIndex(axisIndex(first), stride)), index);
+    if (scalar.op === 'load')
+      return equalIndex(
+        scalar.index,
+        substitute(index, (axis) => (axis === first ? column : axisIndex(axis))),
+      );
+    return (
+      scalar.stride === stride && scalar.extent <= n && equalIndex(addIndices(scalar.index, scaleIndex(axisIndex(first), stride)), index)
+    );
   };
   const values = [...reductions, ...passes.flatMap((pass) => pass.stores), ...rowStores].map(({ value }) => value);
   return scalarsIn(values).every(isOwn);

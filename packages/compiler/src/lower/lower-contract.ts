@@ -1,6 +1,6 @@
 /**
  * The kernel of a matrix product: three loops in a fixed form, between batch axes and the expressions of the stores, so that a bias, an activation or a residual is its last
- * step. The right matrix need not exist: then the kernel says what its elements are, over loops of their own.
+ * step. The matrices need not exist: then the kernel says what their elements are, over loops of their own.
  */
 import type { Node, NodeOf } from '@firsthand/graph';
 import { Body, Operands } from './body.ts';
@@ -15,11 +15,14 @@ import type { Group } from '../schedule/groups.ts';
 /** The loops over rows, columns and k, in the numbering of a product's axes. */
 const MATRIX_AXES = 3;
 
-/** The right matrix, with the nodes that are computed for it. */
-interface Right {
+/** A matrix of a product, with the nodes that are computed for it. */
+interface Side {
   readonly factor: StoredFactor | ComputedFactor;
   readonly nodes: readonly Node[];
 }
+
+/** The coordinates in an operand of its element at a place along m or n, and along k. */
+type ElementAt = (batch: Coordinates, outer: Index, inner: Index) => Coordinates;
 
 /** The kernel for the stored nodes of a group that begins with a matrix product. */
 export function lowerContract(group: Group, nodes: readonly Node[], context: LoweringContext): LoweredKernel {
@@ -39,24 +42,42 @@ export function lowerContract(group: Group, nodes: readonly Node[], context: Low
       const body = new Body({ space, group, fullPlace, rowPlace: fullPlace }, context.owners, null, operands);
       const [row, column, inner] = [axisIndex(first), axisIndex(first + 1), axisIndex(first + 2)];
       const batch = batchPlace(batchShape, extents.slice(0, first), space);
-      const a = storedFactor(left, coordinatesIn(left, batch, row, inner), space, context, operands)!;
-      const stored = storedFactor(right, coordinatesIn(right, batch, inner, column), space, context, operands);
-      const { factor: b, nodes: computed } =
-        stored === null
-          ? computeFactor(right, batchShape, extents.slice(0, first), splits, context, operands)
-          : { factor: stored, nodes: [] };
+      const sideOf = (operand: Node, at: ElementAt, outer: Index, extent: number): Side => {
+        const stored = storedFactor(operand, at(batch, outer, inner), space, context, operands);
+        if (stored !== null) return { factor: stored, nodes: [] };
+        const sizes = { batchShape, batch: extents.slice(0, first), k, outer: extent };
+        return computeFactor(operand, at, sizes, splits, context, operands);
+      };
+      const sides = [
+        sideOf(left, (at, outer, along) => coordinatesIn(left, at, outer, along), row, m),
+        sideOf(right, (at, outer, along) => coordinatesIn(right, at, along, outer), column, n),
+      ] as const;
       const stores = nodes.map((node) => storeOf(node, body, 'full').store);
 
-      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all. The loops of a computed matrix come after those of the product.
-      const own = 'value' in b ? [...b.inner, ...b.outer] : [];
-      const outside = scalarRewriter(shifted(first, MATRIX_AXES));
-      const values = 'value' in b ? [outside(b.value)] : [];
-      const places = [a, ...('value' in b ? [] : [b])].map(({ index }) => index);
-      const merged = coalesce([...extents, k, ...own], extents.length, [...places, ...indicesIn(values, stores)], (outer) => outer < first);
+      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all and the left one is stored. The loops of computed matrices come
+      // after those of the product.
+      const owns = sides.map(({ factor }) => ('value' in factor ? [...factor.inner, ...factor.outer] : []));
+      const before = [MATRIX_AXES, MATRIX_AXES + owns[0]!.length];
+      const values = sides.map(({ factor }, side) =>
+        'value' in factor ? scalarRewriter(shifted(first, before[side]!))(factor.value) : null,
+      );
+      const places = sides.flatMap(({ factor }) => ('value' in factor ? [] : [factor.index]));
+      const indices = [
+        ...places,
+        ...indicesIn(
+          values.filter((value) => value !== null),
+          stores,
+        ),
+      ];
+      const mergeable = 'value' in sides[0].factor ? first - 1 : first;
+      const merged = coalesce([...extents, k, ...owns.flat()], extents.length, indices, (outer) => outer < mergeable);
       const count = merged.rows - 2;
       const rewrite = scalarRewriter(merged.rewrite);
-      const inside = scalarRewriter(shifted(count + MATRIX_AXES, -MATRIX_AXES));
-      const moved = (factor: StoredFactor): StoredFactor => ({ ...factor, index: merged.rewrite(factor.index) });
+      const [a, b] = sides.map(({ factor }, side): StoredFactor | ComputedFactor => {
+        if (!('value' in factor)) return { ...factor, index: merged.rewrite(factor.index) };
+        const inside = scalarRewriter(shifted(count + before[side]!, -before[side]!));
+        return { ...factor, value: inside(rewrite(values[side]!)) };
+      }) as [StoredFactor | ComputedFactor, StoredFactor | ComputedFactor];
       return {
         kernel: {
           kind: 'contract',
@@ -66,13 +87,13 @@ export function lowerContract(group: Group, nodes: readonly Node[], context: Low
           n,
           k,
           dtype: output.dtype,
-          a: moved(a),
-          b: 'value' in b ? { ...b, value: inside(rewrite(values[0]!)) } : moved(b),
+          a,
+          b,
           stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
           rowFinish: null,
         },
         operands: operands.nodes,
-        nodes: [...computed, ...body.computed()],
+        nodes: [...sides.flatMap((side) => side.nodes), ...body.computed()],
       };
     },
   );
@@ -105,17 +126,21 @@ function storedFactor(operand: Node, at: Coordinates, space: Space, { owners }: 
 
 /** A matrix as what its elements are. Where that divides a batch axis, the product is asked to cut it. */
 function computeFactor(
-  right: Node,
-  batchShape: readonly number[],
-  batch: readonly number[],
+  operand: Node,
+  elementAt: ElementAt,
+  {
+    batchShape,
+    batch,
+    k,
+    outer,
+  }: { readonly batchShape: readonly number[]; readonly batch: readonly number[]; readonly k: number; readonly outer: number },
   splits: Splits,
   { owners }: LoweringContext,
   operands: Operands,
-): Right {
+): Side {
   const first = batch.length;
-  const [k, n] = right.shape.slice(-2) as [number, number];
   return overLoops(
-    [...batch, k, n].map((extent) => ({ extent, isFolded: false })),
+    [...batch, k, outer].map((extent) => ({ extent, isFolded: false })),
     (_, axis) => axis >= first,
     ({ extents, fullPlace }, own) => {
       const space: Space = { extents, splits: own };
@@ -127,8 +152,7 @@ function computeFactor(
           extents.slice(from, to),
         );
       const body = new Body({ space, group: null, fullPlace, rowPlace: fullPlace }, owners, null, operands);
-      const at = coordinatesIn(right, batchPlace(batchShape, batch, space), place(first, cut), place(cut, extents.length));
-      const value = body.at(right, at);
+      const value = body.at(operand, elementAt(batchPlace(batchShape, batch, space), place(cut, extents.length), place(first, cut)));
       for (const [axis, extent] of own) if (axis < first) splits.set(axis, extent);
       return { factor: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) }, nodes: body.computed() };
     },

@@ -79,7 +79,9 @@ function overwritesSafely({ kernels, reads }: Unit, node: Node, old: Node, reads
   if (stores.some(({ operand }) => operand === target)) {
     return !bodies.some((body, number) => number !== storing && isRead(body)) && isWritten(bodies, stores, target, source);
   }
-  return rowFinish !== null && !bodies.slice(0, storing + 1).some(isRead) && sweepsSafely(bodies.slice(storing + 1), rowFinish, target, source);
+  return (
+    rowFinish !== null && !bodies.slice(0, storing + 1).some(isRead) && sweepsSafely(bodies.slice(storing + 1), rowFinish, target, source)
+  );
 }
 
 function sweepsSafely(bodies: Reads, { passes, rowStores }: RowSweeps, target: number, source: number): boolean {

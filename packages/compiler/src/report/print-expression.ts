@@ -4,7 +4,7 @@
  */
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type DType, type UnaryKind } from '@firsthand/graph';
 import type { Atom, Index } from '../index-expression.ts';
-import type { Kernel, Scalar, ScalarOp } from '../kernel.ts';
+import type { Kernel, RowSweeps, Scalar, ScalarOp } from '../kernel.ts';
 import { inputsOf, scalarsIn, type ScalarOf } from '../scalars.ts';
 
 /** How tightly an operator binds; operands that bind less tightly stand in parentheses. */
@@ -142,6 +142,11 @@ export function printPosition(index: Index, stride: number, position: string, ex
   return `${base === '0' ? '' : `${base} + `}${stride === 1 ? '' : `${stride}·`}{${position} in 0..${extent}}`;
 }
 
+/** What a kernel does with rows. */
+function sweepsOf(kernel: Kernel): RowSweeps | null {
+  return kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowFinish : null;
+}
+
 /** The dtype that a reader would expect; where an expression has another, the text says so. */
 const EXPECTED: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, kernel: Kernel) => DType | undefined } = {
   const: ({ dtype }) => dtype,
@@ -154,7 +159,7 @@ const EXPECTED: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, kernel: Kernel
   binary: ({ kind, a }) => (BINARY_RULES[kind] === 'arithmetic' ? a.dtype : 'bool'),
   where: ({ a }) => a.dtype,
   cast: ({ dtype }) => dtype,
-  reduced: ({ reduction }, kernel) => (kernel.kind === 'loop' ? kernel.reductions[reduction]?.dtype : undefined),
+  reduced: ({ reduction }, kernel) => sweepsOf(kernel)?.reductions[reduction]?.dtype,
   total: (_, kernel) => ('dtype' in kernel ? kernel.dtype : undefined),
 };
 

@@ -3,7 +3,7 @@
  * texts compute the same bits from the same arrays, so that it serves as a key for compiled code as well as for reading.
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
-import type { Kernel, KernelKind, LoopKernel, Operand, RowSweeps, Store, StoredFactor, WholeArray } from '../kernel.ts';
+import type { ComputedFactor, Kernel, KernelKind, LoopKernel, Operand, RowSweeps, Store, StoredFactor, WholeArray } from '../kernel.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -89,17 +89,22 @@ const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Ex
     const rows = [...batch, m];
     const inner = range(rows.length + 1, k);
     text.header('contract', operands);
-    const element = ({ operand, index }: StoredFactor): string => `${operandName(operand)}[${printIndex(index)}]`;
-    if ('value' in b) {
-      text.line(`right[${[...batch, k, n].join(', ')}]:`);
-      text.loop([...batch, ...b.inner, ...b.outer], 0, () => {
-        const { lines, texts } = expressions.print([b.value]);
+    const element = (factor: StoredFactor | ComputedFactor, name: string): string =>
+      'value' in factor ? name : `${operandName(factor.operand)}[${printIndex(factor.index)}]`;
+    for (const [factor, name, sizes] of [
+      [a, 'left', [m, k]],
+      [b, 'right', [k, n]],
+    ] as const) {
+      if (!('value' in factor)) continue;
+      text.line(`${name}[${[...batch, ...sizes].join(', ')}]:`);
+      text.loop([...batch, ...factor.inner, ...factor.outer], 0, () => {
+        const { lines, texts } = expressions.print([factor.value]);
         for (const line of lines) text.line(line);
-        text.line(`right = ${texts[0]}`);
+        text.line(`${name} = ${texts[0]}`);
       });
     }
     const total = (): void => {
-      text.line(`total: ${dtype} = sum over ${inner} of ${element(a)} · ${'value' in b ? 'right' : element(b)}`);
+      text.line(`total: ${dtype} = sum over ${inner} of ${element(a, 'left')} · ${element(b, 'right')}`);
       printStores(stores, expressions, text);
     };
     if (rowFinish === null) {

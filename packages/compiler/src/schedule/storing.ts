@@ -32,8 +32,8 @@ export interface Storing {
 }
 
 /**
- * Decides for a program's roots and schedule. Where the target computes factors, the right matrix of a product is not stored if it costs next to nothing (a cast, a scale), or
- * shows elements that are stored several times or in other places (windows, picked rows).
+ * Decides for a program's roots and schedule. Where the target computes factors, a matrix of a product is not stored if it costs next to nothing (a cast, a scale), or shows elements
+ * that are stored in other places (picked rows); the right one neither if it shows elements several times (windows), the left one only if its rows come out as rows.
  */
 export function decideStoring(
   roots: readonly Node[],
@@ -63,9 +63,9 @@ export function decideStoring(
     else if (base.op !== 'leaf') storeMember(base);
   };
   const provideFactors = ([left, right]: readonly [Node, Node]): void => {
-    provide(left, (chain) => isMatrix(left, chain));
-    const { base } = movementsOf(right);
-    if (computesFactors && (schedule.isFree(base) || picked.has(base))) return;
+    const isComputed = (base: Node): boolean => schedule.isFree(base) || picked.has(base);
+    if (!(computesFactors && isComputed(movementsOf(left).base) && isAlongRows(left))) provide(left, (chain) => isMatrix(left, chain));
+    if (computesFactors && isComputed(movementsOf(right).base)) return;
     provide(right, (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)));
   };
 
@@ -188,7 +188,7 @@ function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean 
   return !isGuarded && isAffine(place);
 }
 
-/** Gathers that nothing reads but matrix products, as their right matrix: these pick the elements up themselves. */
+/** Gathers that nothing reads but matrix products, which pick the elements up themselves. */
 function pickedFactors(roots: readonly Node[], { groups, edges }: Schedule): ReadonlySet<Node> {
   const isPick = (node: Node): boolean => {
     if (node.op !== 'gather' || groups.of(node)?.members.length !== 1) return false;
@@ -199,9 +199,20 @@ function pickedFactors(roots: readonly Node[], { groups, edges }: Schedule): Rea
   const others = new Set<Node>(roots.map((root) => movementsOf(root).base));
   for (const [node, list] of edges) {
     const isProduct = node.op === 'output' && isMatmul(node.inputs[0]!);
-    list.forEach(({ base }, number) => (isProduct && number === 1 && isPick(base) ? picked : others).add(base));
+    list.forEach(({ base, operand }, number) => {
+      const isFactor = isProduct && isPick(base) && (number === 1 || isAlongRows(operand));
+      (isFactor ? picked : others).add(base);
+    });
   }
   return new Set([...picked].filter((node) => !others.has(node)));
+}
+
+/** Whether elements that are neighbours along the last axis are neighbours in what is computed: in an array of its shape, or in that from which whole rows are picked. */
+function isAlongRows(operand: Node): boolean {
+  const { chain, base } = movementsOf(operand);
+  const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(operand.shape), spaceOf(operand.shape));
+  if (isGuarded || factorOf(place, operand.shape.length - 1) !== 1) return false;
+  return base.op !== 'gather' || (base.attrs.axis < base.shape.length - 1 && isAlongRows(base.inputs[0]!));
 }
 
 /** Whether movements show elements more than once: where that makes no matrix, the elements are better picked up where they are needed than stored again. */

@@ -7,27 +7,25 @@ import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
-import { emitAddProduct, emitAddress, emitAdvance, emitCount, offsetsOf, type Count, type View } from './address.ts';
-import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
-import { emitBlocks, emitGroups, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
-import { emitDots, type DotSource } from './dot.ts';
-import { emitFill, type FillContext } from './fill.ts';
-import { ScalarFinish } from './finish.ts';
-import { isStoredPlainly, PlainFinish } from './finish-plainly.ts';
-import { emitCopyRows, emitPack, type Lines } from './pack.ts';
-import { fillOf, planContract, type ContractPlan } from './plan.ts';
-import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
-import { rowKernel } from './row-kernel.ts';
-import { TILES, tileFor } from './tiles.ts';
 import { emitPart, type Part } from '../threads/division.ts';
-
-/** Values of k that are packed at a time where columns are contiguous. */
-const PACKED_ROWS = 4;
+import { emitAdvance, offsetsOf, type Count } from './address.ts';
+import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
+import { emitBlocks, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
+import { emitDots, type DotSource } from './dot.ts';
+import { isStoredPlainly, PlainFinish } from './finish-plainly.ts';
+import { ScalarFinish } from './finish.ts';
+import { LeftMatrix } from './left.ts';
+import { fillsOf, planContract, type ContractPlan } from './plan.ts';
+import { pushScratch, type Block, type ProductCode } from './product-code.ts';
+import { RightMatrix } from './right.ts';
+import { rowKernel } from './row-kernel.ts';
+import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
+import { TILES, tileFor } from './tiles.ts';
 
 /** Bytes of working memory that a kernel needs while it runs, with any of `TILES`. */
 export function contractScratch(kernel: ContractKernel): number {
-  const fill = fillOf(kernel);
-  return Math.max(...TILES.map((tile) => planContract(kernel, tile, fill).scratch.bytes));
+  const fills = fillsOf(kernel);
+  return Math.max(...TILES.map((tile) => planContract(kernel, tile, fills).scratch.bytes));
 }
 
 /**
@@ -54,56 +52,44 @@ interface Rows {
   readonly height: number;
 }
 
-/** Values of k from `first`. */
-interface Block {
-  readonly first: Count;
-  readonly count: Count;
-}
-
 class ContractEmitter {
+  readonly #product: ProductCode;
   readonly #code: Code;
   readonly #kernel: ContractKernel;
-  readonly #params: readonly Local[];
   readonly #arithmetic: Arithmetic;
   readonly #plan: ContractPlan;
-  readonly #a: View;
-  readonly #b: View;
-  /** What computes b, if it lies nowhere. */
-  readonly #filled: FillContext | null;
-  /** Loop counters: the batch axes, then m and n of the current tile, then the first k of the current block. */
+  readonly #left: LeftMatrix;
+  readonly #right: RightMatrix;
   readonly #places: readonly Local[];
   readonly #plain: PlainFinish | null;
   readonly #scalar: ScalarFinish | null;
   /** Where the totals of the next tile go, or its sums so far, if they are not stored plainly. */
   readonly #sums: Local;
   readonly #part: Part | null;
-  readonly #tools: Tools;
 
   constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile, part: Part | null) {
+    const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
+    const plan = planContract(kernel, tile);
+    const { axes, kBlocks } = plan;
+    const places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
+    this.#product = { code, kernel, plan, arithmetic, params, places, tools };
     this.#code = code;
-    this.#part = part;
-    this.#tools = tools;
     this.#kernel = kernel;
-    this.#params = params;
-    this.#arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
-    this.#plan = planContract(kernel, tile);
-    const { bytes } = this.#arithmetic;
-    const { strides, axes, kBlocks, fill } = this.#plan;
-    this.#a = { operand: params[kernel.a.operand]!, offset: kernel.a.index.offset * bytes, strides: strides.a };
-    this.#places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
-    const outer = this.#places.slice(0, axes.k);
-    const address = 'value' in kernel.b ? code.local('i32') : params[kernel.b.operand]!;
-    this.#b = { operand: address, offset: 'value' in kernel.b ? 0 : kernel.b.index.offset * bytes, strides: strides.b };
-    const batch = this.#places.slice(0, axes.m);
-    this.#filled = fill === null ? null : { kernel, plan: this.#plan, fill, params, batch, tools, address };
+    this.#arithmetic = arithmetic;
+    this.#plan = plan;
+    this.#places = places;
+    this.#part = part;
+    this.#left = new LeftMatrix(this.#product);
+    this.#right = new RightMatrix(this.#product);
+    const outer = places.slice(0, axes.k);
     const isPlain = kBlocks === 1 && isStoredPlainly(kernel);
     this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
+    this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, plan, params, outer, tools);
     this.#sums = code.local('i32');
-    this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, this.#plan, params, outer, tools);
   }
 
   emit(): void {
-    const { packsB, kBlocks, sharedAxes } = this.#plan;
+    const { kBlocks, sharedAxes } = this.#plan;
     const own = this.#kernel.batch.map((_, axis) => axis).filter((axis) => !sharedAxes.includes(axis));
     this.#overBatch(own, () =>
       this.#overColumnBlocks((columns) => {
@@ -112,8 +98,7 @@ class ContractEmitter {
           return;
         }
         const k = { first: 0, count: this.#kernel.k };
-        this.#fill(columns, k);
-        if (packsB) this.#packColumns(columns, k);
+        this.#right.prepare(columns, k);
         this.#overBatch(sharedAxes, () => this.#overRows((rows) => this.#rows(rows, columns, k)));
       }),
     );
@@ -161,10 +146,10 @@ class ContractEmitter {
   /** All blocks of k for some rows and columns. Their sums meet in the working memory. */
   #blocksOfK(rows: Rows, columns: Columns): void {
     const code = this.#code;
-    const { axes, scratch, kBlock, packsB } = this.#plan;
+    const { axes, scratch, kBlock } = this.#plan;
     const first = this.#places[axes.k]!;
     const count = code.local('i32');
-    this.#scratch(scratch.sums)
+    pushScratch(this.#product, scratch.sums)
       .i32(0)
       .i32(scratch.tile - scratch.sums)
       .memoryFill()
@@ -174,99 +159,32 @@ class ContractEmitter {
       code.i32(this.#kernel.k).get(first).op('i32.sub');
       emitMinimum(code, count, kBlock);
       const k = { first, count };
-      this.#fill(columns, k);
-      if (packsB) this.#packColumns(columns, k);
-      this.#scratch(scratch.sums).set(this.#sums);
+      this.#right.prepare(columns, k);
+      pushScratch(this.#product, scratch.sums).set(this.#sums);
       this.#rows(rows, columns, k);
     });
     code.release(count);
   }
 
-  /** Computes the block of b, if it lies nowhere. */
-  #fill(columns: Columns, k: Block): void {
-    if (this.#filled === null) return;
-    this.#scratch(this.#plan.scratch.fill).set(this.#b.operand);
-    emitFill(this.#code, this.#filled, k, columns);
-  }
-
-  #packColumns(columns: Columns, k: Block): void {
-    const code = this.#code;
-    const { axes, strides } = this.#plan;
-    const [lineStride, kStride] = [strides.b[axes.n]!, strides.b[axes.k]!];
-    const linesOf = (lines: number): Lines => ({
-      lanes: lanesOf(lines, this.#arithmetic.lanes),
-      lineStride,
-      kStride,
-      packedStep: this.#plan.panelStep,
-      padded: true,
-    });
-    const [source, target] = [code.local('i32'), code.local('i32')];
-    const places = (first: Count): void => {
-      emitAddress(code, source, this.#b, [...this.#batch(), [axes.k, first], [axes.n, this.#places[axes.n]!]]);
-    };
-    if (lineStride !== this.#arithmetic.bytes) {
-      emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
-        places(k.first);
-        this.#panel(columns, k);
-        code.set(target);
-        emitPack(code, this.#arithmetic, linesOf(count), source, target, k.count);
-      });
-    } else {
-      // What is left of k in the last block alone would need code of its own: then all values go one by one.
-      const isGrouped = typeof k.count === 'number' || (this.#kernel.k % PACKED_ROWS === 0 && this.#plan.kBlock % PACKED_ROWS === 0);
-      const group = isGrouped ? PACKED_ROWS : 1;
-      emitGroups(code, k.count, group, (first, ks) => {
-        emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
-          places(k.first);
-          code.get(source);
-          emitAddProduct(code, first, kStride);
-          code.set(source);
-          this.#panel(columns, k);
-          emitAddProduct(code, first, this.#plan.panelStep);
-          code.set(target);
-          emitCopyRows(code, this.#arithmetic, linesOf(count), source, target, ks);
-        });
-      });
-    }
-    code.release(source, target);
-  }
-
-  /** Pushes the address of the current tile's packed columns. */
-  #panel({ from }: Columns, { count }: Block): void {
-    const code = this.#code;
-    const { axes, scratch } = this.#plan;
-    this.#scratch(scratch.b).get(this.#places[axes.n]!);
-    if (typeof from !== 'number') code.get(from).op('i32.sub');
-    emitCount(code, count);
-    code.op('i32.mul').i32(this.#arithmetic.bytes).op('i32.mul').op('i32.add');
-  }
-
   /** All tiles of some rows and columns, for one block of k. */
   #rows({ from, to, height }: Rows, columns: Columns, k: Block): void {
     const code = this.#code;
-    const { axes, strides, scratch, packsB, isDot, unrolls, kBlocks, panelStep } = this.#plan;
-    const [rowStart, columnStart, a, b, totals] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
-    if (!packsB) emitAddress(code, columnStart, this.#b, [...this.#batch(), [axes.k, k.first]]);
+    const { axes, scratch, isDot, unrolls, kBlocks, panelStep } = this.#plan;
+    const [rowStart, a, b, totals] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
+    this.#right.begin(k);
     emitRange(code, this.#places[axes.m]!, from, to, height, () => {
-      const rows = this.#rowSource(rowStart, height, k);
-      if (kBlocks === 1) this.#scratch(scratch.sums).set(this.#sums);
+      const rows = this.#left.rows(rowStart, height, k);
+      if (kBlocks === 1) pushScratch(this.#product, scratch.sums).set(this.#sums);
       code.get(this.#sums).set(totals);
       emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
         code.get(rowStart).set(a);
-        if (packsB) {
-          this.#panel(columns, k);
-        } else {
-          code.get(columnStart);
-          emitAddProduct(code, this.#places[axes.n]!, strides.b[axes.n]!);
-        }
-        code.set(b);
+        this.#right.tile(b, columns, k);
         if (isDot) {
           this.#dots({ pointer: a, offsets: rows.offsets }, b, count);
         } else {
           const lanes = lanesOf(count, this.#arithmetic.lanes);
           const sums = tileSums(code, height, lanes.length);
-          const step = packsB ? panelStep : strides.b[axes.k]!;
-          emitSums(code, this.#arithmetic, sums, { pointer: a, ...rows }, { pointer: b, lanes, step }, k.count, unrolls);
+          emitSums(code, this.#arithmetic, sums, { pointer: a, ...rows }, { pointer: b, lanes, step: this.#right.step }, k.count, unrolls);
           this.#keep(sums, lanes);
           code.release(...sums.map(({ sum }) => sum));
         }
@@ -282,51 +200,34 @@ class ContractEmitter {
         .op('i32.ge_s');
       code.if(() => this.#finish(totals, height, columns));
     });
-    code.release(rowStart, columnStart, a, b, totals);
+    code.release(rowStart, a, b, totals);
   }
 
   /** What is done with the rows of tiles as soon as their totals are there. */
   #finish(totals: Local, height: number, columns: Columns): void {
     const code = this.#code;
-    const kernel = this.#kernel;
+    const { kernel, params, tools } = this.#product;
     this.#scalar?.emit(totals, height, columns);
     const { rowFinish } = kernel;
     if (rowFinish === null) return;
     const m = this.#places[this.#plan.axes.m]!;
     const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
-    this.#scratch(this.#plan.scratch.row).set(scratch);
+    pushScratch(this.#product, this.#plan.scratch.row).set(scratch);
     code.get(m).i32(height).op('i32.add').set(end);
     emitRange(code, row, m, end, 1, () => {
       const bound = [...this.#places.slice(0, this.#plan.axes.m), row];
-      emitInnerLoop(code, rowKernel(kernel, rowFinish), [...this.#params.slice(0, -1), scratch], this.#tools, bound);
+      emitInnerLoop(code, rowKernel(kernel, rowFinish), [...params.slice(0, -1), scratch], tools, bound);
     });
     code.release(row, end, scratch);
-  }
-
-  /** Sets `start` to where a tile's rows of a begin, packed or in place, and says how they lie there. */
-  #rowSource(start: Local, height: number, k: Block): { readonly offsets: readonly number[]; readonly step: number } {
-    const code = this.#code;
-    const { axes, strides, scratch, packsA } = this.#plan;
-    const { bytes, lanes } = this.#arithmetic;
-    const [lineStride, kStride] = [strides.a[axes.m]!, strides.a[axes.k]!];
-    emitAddress(code, start, this.#a, [...this.#batch(), [axes.m, this.#places[axes.m]!], [axes.k, k.first]]);
-    if (!packsA) return { offsets: offsetsOf(code, start, height, lineStride), step: kStride };
-    const target = code.local('i32');
-    this.#scratch(scratch.a).set(target);
-    const lines = { lanes: lanesOf(height, lanes), lineStride, kStride, packedStep: height * bytes, padded: false };
-    emitPack(code, this.#arithmetic, lines, start, target, k.count);
-    this.#scratch(scratch.a).set(start);
-    code.release(target);
-    return { offsets: offsetsOf(code, start, height, bytes), step: height * bytes };
   }
 
   #dots(a: DotSource, pointer: Local, columns: number): void {
     const code = this.#code;
     const lanes = lanesOf(columns, this.#arithmetic.lanes);
-    const { axes, strides, scratch, panelStep } = this.#plan;
-    const b = { pointer, offsets: offsetsOf(code, pointer, columns, strides.b[axes.n]!) };
+    const { scratch, panelStep } = this.#plan;
+    const b = { pointer, offsets: offsetsOf(code, pointer, columns, this.#right.columnStride) };
     const partial = code.local('i32');
-    this.#scratch(scratch.dots).set(partial);
+    pushScratch(this.#product, scratch.dots).set(partial);
     const each = (finish: (row: number, vector: number, total: Local) => void): void =>
       emitDots(code, this.#arithmetic, a, b, this.#kernel.k, partial, finish);
     if (this.#plain !== null) {
@@ -354,7 +255,7 @@ class ContractEmitter {
     }
     const offset = ({ row, column }: TileSum): number => row * panelStep + 16 * column;
     const target = kBlocks === 1 ? this.#sums : code.local('i32');
-    if (kBlocks > 1) this.#scratch(scratch.tile).set(target);
+    if (kBlocks > 1) pushScratch(this.#product, scratch.tile).set(target);
     for (const sum of sums) code.get(target).get(sum.sum).memory('v128.store', offset(sum));
     if (kBlocks === 1) return;
     for (const sum of sums) {
@@ -362,18 +263,5 @@ class ContractEmitter {
       code.op(this.#arithmetic.add).memory('v128.store', offset(sum));
     }
     code.release(target);
-  }
-
-  // ---- places
-
-  /** Pushes an address in the working memory. */
-  #scratch(offset: number): Code {
-    this.#code.get(this.#params.at(-1)!);
-    emitAddProduct(this.#code, 1, offset);
-    return this.#code;
-  }
-
-  #batch(): readonly (readonly [number, Local])[] {
-    return this.#kernel.batch.map((_, axis) => [axis, this.#places[axis]!] as const);
   }
 }

@@ -2,7 +2,7 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import { planLoop } from '../kernels/loop-plan.ts';
 import { divide, evenest, type Division } from '../threads/division.ts';
-import { fillOf, planContract } from './plan.ts';
+import { fillsOf, planContract } from './plan.ts';
 import { rowKernel } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
 import { tileFor, TILES } from './tiles.ts';
@@ -16,13 +16,13 @@ const LEAST_ROWS = 32;
  */
 export function divideContract(kernel: ContractKernel, fastest: Tile): Division | null {
   const plan = planContract(kernel, tileFor(kernel.dtype, fastest));
-  const { axes, columns, wholeColumns, ranges, packsA, packsB, fill, sharedAxes } = plan;
+  const { axes, columns, wholeColumns, ranges, packsA, packsB, fills, sharedAxes } = plan;
   const { m, n, k } = kernel;
   const batch = kernel.batch.map((extent, axis) => (sharedAxes.includes(axis) ? null : divide(axis, extent, 1)));
   const byRows = divide(axes.m, m, ranges[0]!.height);
   if (kernel.rowFinish !== null) return evenest([...batch, byRows]);
   const byColumns = divide(axes.n, wholeColumns, columns);
-  const isDearByColumns = (packsA ? m * k : 0) > (packsB || fill !== null ? n * k : 0);
+  const isDearByColumns = (packsA || fills.a !== null ? m * k : 0) > (packsB || fills.b !== null ? n * k : 0);
   return evenest([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
 }
 
@@ -33,9 +33,9 @@ export function divideContract(kernel: ContractKernel, fastest: Tile): Division 
 export function finishesRows(kernel: ContractKernel): boolean {
   const { m, rowFinish } = kernel;
   if (rowFinish === null || m < LEAST_ROWS || planLoop(rowKernel(kernel, rowFinish)).lanesAreRows) return false;
-  const fill = fillOf(kernel);
+  const fills = fillsOf(kernel);
   return TILES.every((tile) => {
-    const { kBlocks, columnBlock, wholeColumns } = planContract(kernel, tile, fill);
+    const { kBlocks, columnBlock, wholeColumns } = planContract(kernel, tile, fills);
     return kBlocks === 1 && columnBlock >= wholeColumns;
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Where the right matrix of a product lies nowhere (the windows of a convolution, a cast), a block of it at a time is computed into working memory, where the product finds it as
+ * Where a matrix of a product lies nowhere (the windows of a convolution, a cast), a block of it at a time is computed into working memory, where the product finds it as
  * it finds any matrix: implicit GEMM (Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014). A block is filled piece by piece.
  */
 import {
@@ -17,9 +17,9 @@ import { sizeOf } from '@firsthand/linalg';
 /** The pieces of a computed matrix. */
 export interface FillPlan {
   readonly factor: PiecewiseFactor;
-  /** Values of k, and of n, in a piece. */
+  /** Values of k, and of n (or m, in the left matrix), in a piece. */
   readonly inPiece: { readonly k: number; readonly n: number };
-  /** Whether neighbours along k are neighbours in working memory; else those along n are. */
+  /** Whether neighbours along k are better neighbours in working memory than those along n. */
   readonly alongK: boolean;
 }
 
@@ -27,8 +27,8 @@ export interface FillPlan {
  * Plans the pieces.
  * @param most values of k, and of n, that a piece should have at most
  */
-export function planFill({ batch }: ContractKernel, b: ComputedFactor, most: { readonly k: number; readonly n: number }): FillPlan {
-  const factor = cutFactor(b, batch.length, most);
+export function planFill({ batch }: ContractKernel, computed: ComputedFactor, most: { readonly k: number; readonly n: number }): FillPlan {
+  const factor = cutFactor(computed, batch.length, most);
   const first = batch.length + 2;
   const { k, n } = factor;
   const run = (axis: number, extent: number): number => (isContiguous(factor, axis) ? extent : 1);

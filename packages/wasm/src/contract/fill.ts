@@ -3,17 +3,17 @@ import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
-import { emitAddProduct, emitCount, type Count } from './address.ts';
+import { emitAddProduct, type Count } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
 import { emitRange } from './blocks.ts';
 import { pieceKernel, type FillPlan } from './fill-plan.ts';
-import type { ContractPlan } from './plan.ts';
 
 /** What a fill is written for. */
 export interface FillContext {
   readonly kernel: ContractKernel;
-  readonly plan: ContractPlan;
   readonly fill: FillPlan;
+  /** Bytes between neighbours in working memory. */
+  readonly strides: { readonly k: number; readonly n: number };
   /** The addresses of the kernel's operands, and the counters of its batch axes. */
   readonly params: readonly Local[];
   readonly batch: readonly Local[];
@@ -22,26 +22,25 @@ export interface FillContext {
   readonly address: Local;
 }
 
+/** Values from `first` to `end`: a count, or what code leaves on the stack. */
+export interface Extent {
+  readonly first: Count;
+  readonly end: Count | (() => void);
+}
+
 /**
- * Computes the elements of a block.
- * @param k its values of k: whole pieces; from a constant on, all there are
- * @param columns its columns; where whole tiles end, or up to a constant, with all that are left over
+ * Computes the elements of a block: all pieces that it touches.
+ * @param n columns of the right matrix, or rows of the left one
  */
 export function emitFill(
   code: Code,
-  { kernel, plan, fill, params, batch, tools, address }: FillContext,
-  k: { readonly first: Count; readonly count: Count },
-  columns: { readonly from: Count; readonly to: Count },
+  { kernel, fill, strides, params, batch, tools, address }: FillContext,
+  { k, n }: { readonly k: Extent; readonly n: Extent },
 ): void {
-  const { axes, wholeColumns } = plan;
   const { inPiece } = fill;
   const { bytes } = arithmeticOf(kernel.dtype, false);
-  const strides = { k: plan.strides.b[axes.k]!, n: plan.strides.b[axes.n]! };
-  const { to } = columns;
-  const endOfK = typeof k.first === 'number' ? kernel.k : (): Code => pushCount(code, k.first, k.count).op('i32.add');
-  const endOfN = typeof to === 'number' ? kernel.n : (): Code => pushCount(code, kernel.n, to, to, wholeColumns).op('i32.eq').op('select');
-  const [first, end] = [quotientOf(code, k.first, inPiece.k, 0), quotientOf(code, endOfK, inPiece.k, 0)];
-  const [left, right] = [quotientOf(code, columns.from, inPiece.n, 0), quotientOf(code, endOfN, inPiece.n, inPiece.n - 1)];
+  const [first, end] = [quotientOf(code, k.first, inPiece.k, 0), quotientOf(code, k.end, inPiece.k, inPiece.k - 1)];
+  const [left, right] = [quotientOf(code, n.first, inPiece.n, 0), quotientOf(code, n.end, inPiece.n, inPiece.n - 1)];
   code.get(address);
   emitAddProduct(code, first, -inPiece.k * strides.k);
   emitAddProduct(code, left, -inPiece.n * strides.n);
@@ -60,13 +59,8 @@ export function emitFill(
   code.release(row, column, at, ...[first, end, left, right].filter((count) => typeof count !== 'number'));
 }
 
-function pushCount(code: Code, ...counts: readonly Count[]): Code {
-  for (const count of counts) emitCount(code, count);
-  return code;
-}
-
 /** ⌊(value + more)/by⌋, of a count or of what code leaves on the stack. */
-function quotientOf(code: Code, value: Count | (() => Code), by: number, more: number): Count {
+function quotientOf(code: Code, value: Count | (() => void), by: number, more: number): Count {
   if (typeof value === 'number') return Math.floor((value + more) / by);
   const quotient = code.local('i32');
   if (typeof value === 'function') value();

@@ -47,6 +47,12 @@ export interface RowRange {
   readonly height: number;
 }
 
+/** How matrices are computed that lie nowhere: a, for a tile of rows and a block of k at a time; b, for a block of k and of columns. */
+export interface Fills {
+  readonly a: FillPlan | null;
+  readonly b: FillPlan | null;
+}
+
 /** The pieces of one kernel. */
 export interface ContractPlan extends Tiling {
   readonly axes: { readonly m: number; readonly n: number; readonly k: number };
@@ -60,8 +66,7 @@ export interface ContractPlan extends Tiling {
   readonly panelStep: number;
   readonly packsA: boolean;
   readonly packsB: boolean;
-  /** How b is computed, a block of k and of columns at a time, if it lies nowhere. */
-  readonly fill: FillPlan | null;
+  readonly fills: Fills;
   /** The batch axes along which packed columns of b are used again. */
   readonly sharedAxes: readonly number[];
   /** Values of k in a block, and blocks; the last may be shorter. */
@@ -71,7 +76,7 @@ export interface ContractPlan extends Tiling {
   readonly columnBlock: number;
   /** Rows in a block of rows, where k is blocked. */
   readonly rowBlock: number;
-  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed rows of a, sums along k, totals (or sums of blocks of k so far) of tiles side by side, a tile, and what finishing a row needs; and its size. */
+  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed or computed rows of a, sums along k, totals (or sums of blocks of k so far) of tiles side by side, a tile, and what finishing a row needs; and its size. */
   readonly scratch: {
     readonly fill: number;
     readonly b: number;
@@ -86,15 +91,15 @@ export interface ContractPlan extends Tiling {
 
 /**
  * The plan for a kernel with tiles of at most a given shape.
- * @param fill how b is computed: the same for all tiles
+ * @param fills how matrices are computed: the same for all tiles
  */
-export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan | null = fillOf(kernel)): ContractPlan {
+export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = fillsOf(kernel)): ContractPlan {
   const { batch, m, n, k } = kernel;
   const arithmetic = arithmeticOf(kernel.dtype, false);
   const { lanes, bytes } = arithmetic;
   const axes = { m: batch.length, n: batch.length + 1, k: batch.length + 2 };
-  const a = stridesOf(kernel.a.index, axes.k + 1, bytes);
-  const kBlock = blockOfK(k, fill?.inPiece.k ?? 4);
+  const kBlock = blockOfK(k, fills);
+  const a = 'value' in kernel.a ? [...batch.map(() => 0), pitchOf(kBlock, lanes), 0, bytes] : stridesOf(kernel.a.index, axes.k + 1, bytes);
   const stored = 'value' in kernel.b ? null : stridesOf(kernel.b.index, axes.k + 1, bytes);
   const isDot =
     a[axes.k] === bytes && stored?.[axes.k] === bytes && k >= 8 * lanes && k <= lanes * LONGEST_RUN && (m <= DOT_ROWS || n <= 2);
@@ -104,7 +109,7 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
   const tallest = Math.max(...ranges.map(({ height }) => height));
   const restColumns = n % columns;
   const wholeColumns = n - restColumns;
-  const filled = fill === null ? null : filledBlock(fill, kBlock, { n, columns, restColumns, lanes, bytes });
+  const filled = fills.b === null ? null : filledBlock(fills.b, kBlock, { n, columns, restColumns, lanes, bytes });
   const b = stored ?? [...batch.map(() => 0), 0, filled!.strides.n, filled!.strides.k];
   const [bk, bn] = [b[axes.k]!, b[axes.n]!];
 
@@ -126,7 +131,7 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
   const scratch = placed({
     fill: filled?.bytes ?? 0,
     b: packsB ? across * kBlock : 0,
-    a: packsA ? tallest * bytes * kBlock : 0,
+    a: fills.a !== null ? tallest * a[axes.m]! : packsA ? tallest * bytes * kBlock : 0,
     dots: isDot ? 16 * tallest * columns : 0,
     sums: across * (kBlocks > 1 ? rowBlock : isStoredPlainly(kernel) ? 0 : tallest),
     tile: kBlocks > 1 ? tallest * width(columns) : 0,
@@ -145,8 +150,8 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
     panelStep: width(columns),
     packsA,
     packsB,
-    fill,
-    sharedAxes: batch.flatMap((_, axis) => ((packsB || fill !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [])),
+    fills,
+    sharedAxes: batch.flatMap((_, axis) => ((packsB || fills.b !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [])),
     kBlock: isDot ? k : kBlock,
     kBlocks,
     columnBlock,
@@ -155,22 +160,33 @@ export function planContract(kernel: ContractKernel, tile: Tile, fill: FillPlan 
   };
 }
 
-/** Blocks of k as even as there can be, of whole `units`. */
-function blockOfK(k: number, unit: number): number {
+/** Blocks of k as even as there can be, of whole pieces of what is computed. */
+function blockOfK(k: number, { a, b }: Fills): number {
   if (k <= LONGEST_RUN) return k;
+  const [left, right] = [a?.inPiece.k ?? 1, b?.inPiece.k ?? (a === null ? 4 : 1)];
+  const unit = (left * right) / greatestCommonDivisor(left, right);
   const units = Math.ceil(k / unit);
   const blocks = Math.ceil(units / Math.max(1, Math.floor(LONGEST_RUN / unit)));
   return Math.ceil(units / blocks) * unit;
 }
 
-// ---- b where it is computed
+// ---- matrices that are computed
 
-/** How b is computed, if it lies nowhere: in pieces of which blocks of k and of columns have several. */
-export function fillOf(kernel: ContractKernel): FillPlan | null {
-  const { b, k, dtype } = kernel;
-  if (!('value' in b)) return null;
+/** How they are computed: b in pieces of which blocks of k and of columns have several, a row by row. */
+export function fillsOf(kernel: ContractKernel): Fills {
+  const { a, b, k, dtype } = kernel;
   const bytesPerColumn = arithmeticOf(dtype, false).bytes * Math.min(k, LONGEST_RUN);
-  return planFill(kernel, b, { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytesPerColumn))) });
+  const most = { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytesPerColumn))) };
+  return {
+    a: 'value' in a ? planFill(kernel, a, { k: LONGEST_RUN, n: 1 }) : null,
+    b: 'value' in b ? planFill(kernel, b, most) : null,
+  };
+}
+
+/** Bytes from one line of computed elements to the next: one vector more where lines would drive each other out of the cache. */
+function pitchOf(count: number, lanes: number): number {
+  const line = Math.ceil(count / lanes) * 16;
+  return line % CONFLICTING_BYTES === 0 ? line + 16 : line;
 }
 
 /** A block of b in working memory: its columns, the strides in bytes, and its bytes. */
@@ -186,12 +202,7 @@ function filledBlock(
   const unit = aligned <= most ? aligned : columns;
   const columnBlock = Math.max(1, Math.floor(most / unit)) * unit;
   const across = Math.min(n, columnBlock + restColumns + 2 * (inPiece.n - 1));
-  // One vector more where lines would drive each other out of the cache.
-  const pitch = (count: number): number => {
-    const line = Math.ceil(count / lanes) * 16;
-    return line % CONFLICTING_BYTES === 0 ? line + 16 : line;
-  };
-  const strides = alongK ? { k: bytes, n: pitch(kBlock) } : { k: pitch(across), n: bytes };
+  const strides = alongK ? { k: bytes, n: pitchOf(kBlock, lanes) } : { k: pitchOf(across, lanes), n: bytes };
   return { columnBlock, strides, bytes: alongK ? across * strides.n : kBlock * strides.k };
 }
 

@@ -17,7 +17,13 @@ export class WasmDevice implements Device {
   constructor(session: Session) {
     const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
-    this.#target = { scratch: (kernel) => threads * scratchOf(kernel), float64: true, computesFactors: true, isOwn: isStream, finishesRows };
+    this.#target = {
+      scratch: (kernel) => threads * scratchOf(kernel),
+      float64: true,
+      computesFactors: true,
+      isOwn: isStream,
+      finishesRows,
+    };
   }
 
   supports(): boolean {
