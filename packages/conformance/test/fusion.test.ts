@@ -30,6 +30,7 @@ describe('one kernel each', () => {
     ['softmax over a leading axis', (x) => [x.softmax(0)], [rows]],
     ['log-softmax', (x) => [x.logSoftmax()], [rows]],
     ['log-sum-exp', (x) => [x.logsumexp({ axis: -1 })], [rows]],
+    ['softmax of one head of one sequence', (x) => [x.softmax()], [[1, 1, 16, 10]]],
     ['layer norm', (x, w, b) => [new Tensor(layerNorm(x.read(), w.read(), b.read()))], [rows, [10], [10]]],
     ['RMS norm', (x, w) => [rmsNorm(x, w)], [rows, [10]]],
     ['cross-entropy', (x) => [losses(x)], [rows]],

@@ -1,6 +1,6 @@
 /** Attention of long sequences: no matrix of scores in the plan, and what the reference gives, with its gradients. */
 import { attention, grad, manualSeed, randn, realize, type Device, type Tensor } from '@firsthand/autograd';
-import { attention as attentionNode, createReference, leaf, runtimeOf } from '@firsthand/graph';
+import { attention as attentionNode, createReference, leaf, runtimeOf, type PlanReport } from '@firsthand/graph';
 import type { DType } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createWasm } from '../src/index.ts';
@@ -15,14 +15,14 @@ interface Case {
   readonly dtype: DType;
 }
 
-const base: Case = { batch: [], queries: 512, keys: 512, width: 8, values: 8, causal: false, dtype: 'float32' };
+const base: Case = { batch: [], queries: 1024, keys: 1024, width: 8, values: 8, causal: false, dtype: 'float32' };
 const CASES: readonly (readonly [string, Case])[] = [
   ['whole blocks', base],
   ['two batches, causal', { ...base, batch: [2], causal: true }],
-  ['blocks left over on both sides', { ...base, queries: 601, keys: 475, width: 5, values: 3 }],
-  ['more keys than queries, causal', { ...base, queries: 400, keys: 700, causal: true }],
-  ['queries that see no key', { ...base, queries: 700, keys: 400, causal: true }],
-  ['float64', { ...base, queries: 520, keys: 520, causal: true, dtype: 'float64' }],
+  ['blocks left over on both sides', { ...base, queries: 1201, keys: 875, width: 5, values: 3 }],
+  ['more keys than queries, causal', { ...base, queries: 800, keys: 1400, causal: true }],
+  ['queries that see no key', { ...base, queries: 1400, keys: 800, causal: true }],
+  ['float64', { ...base, queries: 1040, keys: 1040, causal: true, dtype: 'float64' }],
 ];
 
 async function compute(device: Device, { batch, queries, keys, width, values, causal, dtype }: Case): Promise<readonly Float64Array[]> {
@@ -66,22 +66,29 @@ describe('attention without its scores', () => {
     }
   });
 
-  test('the plan of a long sequence has no room for the scores', async () => {
-    const device = await createWasm({ threads: 1 });
-    const [T, C] = [2048, 64];
+  /** Attention of queries, keys and values of one shape, as it is planned. */
+  const planOf = (device: Device, shape: readonly number[]): PlanReport => {
     const [q, k, v] = ['q', 'k', 'v'].map((name) =>
-      leaf({ role: 'stored', name, shape: [1, 4, T, C], dtype: 'float32', host: null, sample: null }, device),
+      leaf({ role: 'stored', name, shape, dtype: 'float32', host: null, sample: null }, device),
     );
-    const { executable } = runtimeOf(device).prepare({ effects: [], roots: [attentionNode(q!, k!, v!, { causal: true })] });
-    const { kernels, peakBytes } = executable.report();
+    return runtimeOf(device)
+      .prepare({ effects: [], roots: [attentionNode(q!, k!, v!, { causal: true })] })
+      .executable.report();
+  };
+
+  test('the plan of a long sequence has no room for the scores', async () => {
+    const [T, C] = [2048, 64];
+    const { kernels, peakBytes } = planOf(await createWasm({ threads: 1 }), [1, 4, T, C]);
     expect(kernels).toHaveLength(1);
     expect(peakBytes).toBeLessThan(4 * (4 * T * C) + 2 ** 20);
   });
 
-  test('short sequences are computed as products and rows', async () => {
+  test('short sequences are computed as products and rows, unless they are very many', async () => {
     const device = await createWasm({ threads: 1 });
-    const q = leaf({ role: 'stored', name: 'q', shape: [8, 64, 32], dtype: 'float32', host: null, sample: null }, device);
-    const { executable } = runtimeOf(device).prepare({ effects: [], roots: [attentionNode(q, q, q)] });
-    expect(executable.report().kernels.length).toBeGreaterThan(1);
+    expect(planOf(device, [8, 64, 32]).kernels).toHaveLength(2);
+    expect(planOf(device, [63, 512, 32]).kernels).toHaveLength(2);
+    expect(planOf(device, [64, 512, 32]).kernels).toHaveLength(1);
+    expect(planOf(device, [400, 300, 32]).kernels).toHaveLength(2);
+    expect(planOf(device, [1024, 32]).kernels).toHaveLength(1);
   });
 });

@@ -89,7 +89,7 @@ describe('gives what the interpreter gives', () => {
     const sizes = fc.record({
       m: fc.integer({ min: 32, max: 80 }),
       k: fc.integer({ min: 4, max: 70 }),
-      n: fc.integer({ min: 8, max: 150 }),
+      n: fc.integer({ min: 24, max: 150 }),
     });
     fc.assert(
       fc.property(sizes, fc.option(fc.integer({ min: 2, max: 3 })), ({ m, k, n }, batch) => {

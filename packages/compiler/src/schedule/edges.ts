@@ -4,7 +4,7 @@
  */
 import { isFloat, type Node, type NodeOf, type Op, type UnaryKind, type BinaryKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { axisIndex, equalIndex, type Index } from '../index-expression.ts';
+import { axisIndex, constantIndex, equalIndex, type Index } from '../index-expression.ts';
 import { flatten, movementsOf, pullThrough, unflatten, type Coordinates, type Space } from '../movement.ts';
 
 /** A read of `base` by some node. */
@@ -23,9 +23,9 @@ export function spaceOf(extents: readonly number[]): Space {
   return { extents, splits: new Map() };
 }
 
-/** The loop variables themselves. */
+/** The loop variables themselves; along axes of extent 1 there is but one place. */
 export function identityCoordinates(extents: readonly number[]): Coordinates {
-  return extents.map((_, axis) => axisIndex(axis));
+  return extents.map((extent, axis) => (extent === 1 ? constantIndex(0) : axisIndex(axis)));
 }
 
 /** The read of `operand` by a node whose places are those of `operand`. */

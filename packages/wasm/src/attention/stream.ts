@@ -130,8 +130,11 @@ const STREAMS: ReadonlyMap<unknown, Stream> = /* @__PURE__ */ new Map<unknown, S
   [attentionKeyGradientComposite, keyGradient],
 ]);
 
-/** Scores beyond which they are not stored: a matrix of this size does not stay in a second-level cache. */
-const LARGE = 2 ** 18;
+/** Scores of one head beyond which they are never stored: the time that is saved by not computing them again is little then, and memory is not. */
+const LARGE = 2 ** 20;
+/** Scores of all heads beyond which those of a head are not stored that are so many themselves. */
+const MANY = 2 ** 24;
+const LARGE_OF_MANY = 2 ** 18;
 
 /** Whether a call is computed as a stream: attention without a mask, of long sequences, every one with queries, keys and values of its own. */
 export function isStream(composite: Composite, _: Attrs, inputs: readonly Spec[]): boolean {
@@ -139,7 +142,8 @@ export function isStream(composite: Composite, _: Attrs, inputs: readonly Spec[]
   if (stream === undefined || inputs.length !== stream.rows.length + stream.columns.length) return false;
   const batch = inputs[0]!.shape.slice(0, -2);
   if (inputs[0]!.dtype === 'float16' || !inputs.every(({ shape }) => equalShapes(shape.slice(0, -2), batch))) return false;
-  return sizeOf(batch) > 0 && inputs[0]!.shape.at(-2)! * inputs[1]!.shape.at(-2)! >= LARGE;
+  const [heads, scores] = [sizeOf(batch), inputs[0]!.shape.at(-2)! * inputs[1]!.shape.at(-2)!];
+  return heads > 0 && (scores >= LARGE || (scores >= LARGE_OF_MANY && heads * scores >= MANY));
 }
 
 /** The stream of a kernel. @throws Error if it is another composite's */
