@@ -39,7 +39,7 @@ export function* compileInParts(program: Program, target: Target): InParts<Plan>
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const primitives = inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true);
   yield;
-  const roots = yield* simplify(primitives, { scatterInFloat64: target.float64 });
+  const roots = yield* simplify(primitives, { scatterInFloat64: target.float64, foldsInParts: target.foldsInParts ?? false });
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;

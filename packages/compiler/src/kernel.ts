@@ -263,6 +263,8 @@ export interface Target {
   readonly computesFactors?: boolean;
   /** Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default no. */
   finishesRows?(kernel: ContractKernel): boolean;
+  /** Whether very many elements are folded into one in parts, which threads share; by default not. */
+  readonly foldsInParts?: boolean;
   /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
   readonly singleLimit?: number;
   /** Arrays of a kernel beyond which it is not joined with its neighbours; without a limit by default. */

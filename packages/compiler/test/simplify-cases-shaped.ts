@@ -137,6 +137,7 @@ const reductions: readonly Case[] = [
   ['max of copies = max', fold('min', expand(row, [4, 3]), 0, 1), 'min@1(r)'],
   ['Σ of n equal terms = n·x', fold('sum', expand(whole, [4, 3]), 0), 'mul(n, 4)'],
   ['Σ of n equal terms ≈ n·x', fold('sum', expand(row, [5, 3]), 0), 'mul(r, 5)'],
+  ['fold(x) ≈ fold(folds of parts)', sum(leaf('w', [514, 256])), 'reshape[](sum@0(sum@1(reshape[16, 8224](w))))'],
   ['fold(reshape(x)) = reshape(fold(x))', sum(reshape(cube, [6, 4]), { axis: 0 }), 'reshape[4](sum@0,1(x))'],
   ['fold(reshape(x)) = reshape(fold(x))', fold('max', reshape(cube, [6, 4]), 1), 'reshape[6, 1](max@2(x))'],
   ['fold(permute(x)) = permute(fold(x))', fold('sum', permute(cube, [2, 1, 0]), 1), 'permute[2, 1, 0](sum@1(x))'],

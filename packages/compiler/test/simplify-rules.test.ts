@@ -63,7 +63,10 @@ const usesProducts = (root: Node): boolean => postOrder([root], ({ inputs }) => 
 const exactness = new Map(RULES.map(({ name, exact }) => [name, exact]));
 
 describe.each(CASES)('%s', (rule, before, after) => {
-  const { node: result, applied } = simplified(before, { scatterInFloat64: rule.startsWith('scatter add') });
+  const { node: result, applied } = simplified(before, {
+    scatterInFloat64: rule.startsWith('scatter add'),
+    foldsInParts: rule.startsWith('fold(x)'),
+  });
 
   test(`becomes ${after}`, () => {
     expect(applied).toContain(rule);

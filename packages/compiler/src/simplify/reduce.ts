@@ -98,6 +98,28 @@ export const REDUCE_RULES: readonly Rule[] = [
   }),
 ];
 
+/** Elements that are folded into one, from which on that is done in parts. */
+const MANY = 2 ** 17;
+/** Parts at the most: a thread has several of them. */
+const MOST_PARTS = 16;
+
+/** For targets whose threads share rows: one row cannot be shared. The number of parts follows from the shape alone. */
+export const FOLD_IN_PARTS: Rule = inexact(
+  reduceRule(
+    ['sum', 'max', 'min'],
+    ['fold(x) ≈ fold(folds of parts)', 'for very many elements; sums are added up in another order'],
+    (x, _axes, make, { attrs, shape }) => {
+      const count = sizeOf(x.shape);
+      if (sizeOf(shape) !== 1 || count < MANY) return null;
+      let parts = MOST_PARTS;
+      while (count % parts !== 0) parts--;
+      if (parts === 1) return null;
+      const folded = make.reduce(attrs.kind, make.reshape(x, [parts, count / parts]), [1]);
+      return make.reshape(make.reduce(attrs.kind, folded, [0]), shape);
+    },
+  ),
+);
+
 /** n·x, where all reduced axes are copies; where it has the value of the sum. */
 function sumOfCopies(x: Node, axes: readonly number[], make: Rewriter): Node | null {
   const repeated = movedBy(x, 'expand');

@@ -12,7 +12,7 @@ import { INDEX_RULES, SCATTER_IN_FLOAT64 } from './indexing.ts';
 import { LOGIC_AND_CAST_RULES } from './logic.ts';
 import { MATMUL_RULES, SINGLE_READER_RULES } from './matmul.ts';
 import { MOVEMENT_RULES } from './movement.ts';
-import { REDUCE_RULES } from './reduce.ts';
+import { FOLD_IN_PARTS, REDUCE_RULES } from './reduce.ts';
 
 /** All rules. Of those for one operation the first that applies is taken. */
 export const RULES: readonly Rule[] = [
@@ -26,12 +26,15 @@ export const RULES: readonly Rule[] = [
   ...INDEX_RULES,
   ...MATMUL_RULES,
   SCATTER_IN_FLOAT64,
+  FOLD_IN_PARTS,
 ];
 
 /** Options of `simplify`. */
 export interface SimplifyOptions {
   /** Keeps sums of scattered floats in float64, for targets that have it. */
   readonly scatterInFloat64?: boolean;
+  /** Folds very many elements in parts, for targets whose threads share rows. */
+  readonly foldsInParts?: boolean;
   /** The rules that may be applied; all of them by default. */
   readonly rules?: readonly Rule[];
   /** Called at each application of a rule. */
@@ -45,9 +48,9 @@ export interface SimplifyOptions {
  */
 export function* simplify(
   roots: readonly Node[],
-  { scatterInFloat64 = false, rules = RULES, onRewrite }: SimplifyOptions = {},
+  { scatterInFloat64 = false, foldsInParts = false, rules = RULES, onRewrite }: SimplifyOptions = {},
 ): InParts<readonly Node[]> {
-  const allowed = rules.filter((rule) => scatterInFloat64 || rule !== SCATTER_IN_FLOAT64);
+  const allowed = rules.filter((rule) => (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (foldsInParts || rule !== FOLD_IN_PARTS));
   // Readers are counted where equal work is one node already.
   const shared = yield* rewrite(roots, { rules: [] });
   return yield* rewrite(shared, { rules: allowed, onRewrite, readers: countReaders(shared) });

@@ -23,6 +23,7 @@ export class WasmDevice implements Device {
       computesFactors: true,
       isOwn: isStream,
       finishesRows,
+      foldsInParts: true,
     };
   }
 
