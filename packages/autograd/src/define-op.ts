@@ -5,6 +5,7 @@
 import { call } from '@firsthand/graph';
 import type { Attrs, Composite } from '@firsthand/graph';
 import { Tensor } from './tensor.ts';
+import { operandNodes } from './value.ts';
 
 /**
  * The operation as a function on tensors; it gives as many as `infer` promises.
@@ -22,5 +23,5 @@ import { Tensor } from './tensor.ts';
  * ```
  */
 export function defineOp<A extends Attrs>(composite: Composite<A>): (attrs: A, ...operands: Tensor[]) => Tensor[] {
-  return (attrs, ...operands) => call(composite, attrs, ...operands.map((operand) => operand.read())).map((output) => new Tensor(output));
+  return (attrs, ...operands) => call(composite, attrs, ...operandNodes(operands, composite.name)).map((output) => new Tensor(output));
 }

@@ -6,6 +6,7 @@ import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul }
 import type { Node } from '@firsthand/graph';
 import { formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
+import { operandNodes } from './value.ts';
 
 interface Labelled {
   readonly labels: readonly string[];
@@ -24,7 +25,7 @@ interface Labelled {
  */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
   const { terms, result } = parse(equation, operands.length);
-  let work = operands.map((operand, index) => takeDiagonals(equation, { labels: terms[index]!, node: operand.read() }));
+  let work = operandNodes(operands, 'einsum').map((node, index) => takeDiagonals(equation, { labels: terms[index]!, node }));
   checkSizes(equation, work);
   while (work.length > 1) {
     const [first, second, ...rest] = work;

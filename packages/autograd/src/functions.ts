@@ -16,25 +16,16 @@ import {
 import { normalizeAxis, ShapeError } from '@firsthand/linalg';
 import { rand } from './create.ts';
 import { Tensor } from './tensor.ts';
+import { operandNode, operandNodes } from './value.ts';
 
 /** Joins tensors along an axis. They share a dtype, and all sizes but that axis's. @throws ShapeError, DTypeError */
 export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
-  return new Tensor(
-    concatenate(
-      tensors.map((each) => each.read()),
-      axis,
-    ),
-  );
+  return new Tensor(concatenate(operandNodes(tensors, 'cat'), axis));
 }
 
 /** Joins tensors of one shape along a new axis. @throws ShapeError, DTypeError */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  return new Tensor(
-    stackNodes(
-      tensors.map((each) => each.read()),
-      axis,
-    ),
-  );
+  return new Tensor(stackNodes(operandNodes(tensors, 'stack'), axis));
 }
 
 /** Pieces of the given sizes along an axis. @throws ShapeError unless the sizes add up to the axis */
@@ -65,6 +56,7 @@ export function chunk(tensor: Tensor, count: number, axis = 0): Tensor[] {
 /** condition ? a : b, element by element, broadcast against each other. condition: bool. */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   if (a instanceof Tensor) return a.where(condition, b);
+  operandNode(condition, 'where: the condition');
   if (b instanceof Tensor) return b.where(condition.logicalNot(), a);
   throw new ShapeError('where: at least one branch must be a tensor');
 }
@@ -80,9 +72,9 @@ export function attention(
   { mask, causal = false, scale }: { readonly mask?: Tensor; readonly causal?: boolean; readonly scale?: number } = {},
 ): Tensor {
   return new Tensor(
-    attentionNode(q.read(), k.read(), v.read(), {
+    attentionNode(operandNode(q, 'attention: q'), operandNode(k, 'attention: k'), operandNode(v, 'attention: v'), {
       causal,
-      ...(mask === undefined ? {} : { mask: mask.read() }),
+      ...(mask === undefined ? {} : { mask: operandNode(mask, 'attention: the mask') }),
       ...(scale === undefined ? {} : { scale }),
     }),
   );
@@ -90,14 +82,14 @@ export function attention(
 
 /** The elements in order along an axis, stable, NaN last, with their int32 positions. */
 export function sort(tensor: Tensor, axis = -1, descending = false): { readonly values: Tensor; readonly indices: Tensor } {
-  const x = tensor.read();
+  const x = operandNode(tensor, 'sort: the operand');
   const indices = argsort(x, axis, descending);
   return { values: new Tensor(gather(x, indices, axis)), indices: new Tensor(indices) };
 }
 
 /** The `count` largest (or smallest) elements along an axis, in order, with their int32 positions. */
 export function topk(tensor: Tensor, count: number, axis = -1, largest = true): { readonly values: Tensor; readonly indices: Tensor } {
-  const { values, indices } = topkNodes(tensor.read(), count, axis, largest);
+  const { values, indices } = topkNodes(operandNode(tensor, 'topk: the operand'), count, axis, largest);
   return { values: new Tensor(values), indices: new Tensor(indices) };
 }
 
@@ -107,7 +99,7 @@ export function topk(tensor: Tensor, count: number, axis = -1, largest = true): 
  * @throws ShapeError if more are drawn without replacement than there are
  */
 export function multinomial(weights: Tensor, count: number, { replacement = false }: { readonly replacement?: boolean } = {}): Tensor {
-  const w = weights.read();
+  const w = operandNode(weights, 'multinomial: the weights');
   const classes = w.shape.at(-1) ?? 0;
   const rows = w.shape.slice(0, -1);
   if (classes === 0 || (!replacement && count > classes)) {

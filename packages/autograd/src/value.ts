@@ -44,6 +44,12 @@ export function operandNode(operand: { read(): Node }, title: string): Node {
   throw new DTypeError(`${title} is ${found}, where a tensor is wanted; make one with tensor(…)`);
 }
 
+/** The nodes of operands. @throws DTypeError if they are no array, or one of them is no tensor */
+export function operandNodes(operands: readonly { read(): Node }[], name: string): Node[] {
+  if (!Array.isArray(operands)) throw new DTypeError(`${name}: wants an array of tensors, as in ${name}([a, b])`);
+  return operands.map((operand: { read(): Node }, number) => operandNode(operand, `${name}: operand ${number}`));
+}
+
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */
   gradient: Handle | null = null;
