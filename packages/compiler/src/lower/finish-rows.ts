@@ -24,7 +24,7 @@ export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishe
     const [lowered] = product.kernels;
     if (lowered?.kernel.kind !== 'contract') continue;
     for (const rows of new Set(product.writes.flatMap((node) => readers.get(node) ?? []))) {
-      const kernel = left.has(rows) ? finished(lowered, rows.kernels[0]!) : null;
+      const kernel = left.has(rows) && rows.kernels.length === 1 ? finished(lowered, rows.kernels[0]!) : null;
       if (kernel === null || !target.finishesRows(kernel.kernel) || needsOther(rows, product, writers)) continue;
       const reads = [...new Set([...product.reads, ...rows.reads])].filter((node) => !product.writes.includes(node));
       const joined: Unit = { kernels: [kernel], reads, writes: [...product.writes, ...rows.writes], boundary: product.boundary };
