@@ -1,7 +1,8 @@
 /**
  * One AdamW update (Loshchilov & Hutter 2019, algorithm 2) as one operation, so that a parameter's update is one node. With t the
  * new step count: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − η·λ·p − η·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε).
- * 1 − βᵗ is −expm1(t·ln β): in float32 the plain form loses four digits at t = 1.
+ * 1 − βᵗ is −expm1(t·ln β): in float32 the plain form loses four digits at t = 1. The root of 1−β₂ᵗ, a single number, is drawn out of the quotient, as in section 2 of Kingma & Ba
+ * 2015: with c = √(1−β₂ᵗ), (m/(1−β₁ᵗ)) / (√v/c + ε) = (c/(1−β₁ᵗ))·m / (√v + c·ε), which divides each element once and not twice.
  */
 import { equalShapes, ShapeError } from '@firsthand/linalg';
 import { call } from '../node.ts';
@@ -43,9 +44,10 @@ export const adamWComposite: Composite<AdamWAttrs> = {
     const correction = (beta: number): Node => neg(unary('expm1', mul(count, Math.log(beta))));
     const newMean = add(mul(mean, beta1), mul(gradient, 1 - beta1));
     const newSquare = add(mul(square, beta2), mul(mul(gradient, gradient), 1 - beta2));
-    const size = add(div(sqrt(newSquare), sqrt(correction(beta2))), epsilon);
+    const root = sqrt(correction(beta2));
+    const size = add(sqrt(newSquare), mul(root, epsilon));
     const decayed = weightDecay === 0 ? parameter : mul(parameter, sub(1, mul(rate, weightDecay)));
-    const updated = sub(decayed, mul(div(newMean, size), div(rate, correction(beta1))));
+    const updated = sub(decayed, mul(div(newMean, size), div(mul(rate, root), correction(beta1))));
     return [updated, newMean, newSquare, count];
   },
 };
