@@ -1,40 +1,28 @@
 // What is done with the rows of a product becomes part of it: which kernels do, how it reads, and what it must not be.
 import {
   add,
-  createReference,
   crossEntropy,
   flip,
   layerNorm,
-  leaf,
   matmul,
   mul,
   permute,
-  postOrder,
   reduce,
   relu,
   reshape,
   softmax,
   transpose,
-  type DType,
-  type Leaf,
   type Node,
-  type Shape,
 } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 import { compileProgram } from '../src/compile.ts';
 import type { Plan, Target } from '../src/kernel.ts';
 import { printKernel } from '../src/report/print.ts';
 import { trafficOf } from '../src/report/traffic.ts';
+import { argument, planOf } from './plans.ts';
 
-const device = createReference();
-const argument = (shape: Shape, dtype: DType = 'float32'): Leaf =>
-  leaf({ role: 'stored', name: null, shape, dtype, host: null, sample: null }, device);
 const TARGET: Target = { float64: true, scratch: () => 0, finishesRows: () => true };
-/** The plan of a program, whose arguments are in the order in which it reads them. */
-function plan(roots: readonly Node[], target: Target = TARGET): Plan {
-  const args = postOrder(roots, (node) => node.inputs).filter((node): node is Leaf => node.op === 'leaf');
-  return compileProgram({ args, effects: [], roots }, target);
-}
+const plan = (roots: readonly Node[], target: Target = TARGET): Plan => planOf(roots, target);
 /** The kinds of the kernels; a product that finishes its rows is called so. */
 const kinds = ({ kernels }: Plan): readonly string[] =>
   kernels.map(({ kernel }) => (kernel.kind === 'contract' && kernel.rowFinish !== null ? 'contract, rows' : kernel.kind));

@@ -1,6 +1,6 @@
 // Products whose matrices lie nowhere, against the interpreter, which computes all of it first: windows, casts, scales and picked rows, in one block and in many. Whole numbers
 // that are small enough make every order of additions exact.
-import { compileProgram, printKernel, type ContractKernel } from '@firsthand/compiler';
+import { printKernel, type ContractKernel } from '@firsthand/compiler';
 import {
   add,
   call,
@@ -10,15 +10,12 @@ import {
   conv2d,
   convTranspose2d,
   convolutionWeightGradientComposite,
-  createReference,
   gather,
-  leaf,
   matmul,
   mul,
   relu,
   reshape,
   transpose,
-  type Leaf,
   type Node,
 } from '@firsthand/graph';
 import { allocate, DTYPES, sizeOf, toFloat16Bits, type DType, type Shape, type TypedArray } from '@firsthand/linalg';
@@ -28,23 +25,19 @@ import { contractScratch } from '../src/contract/contract.ts';
 import { planContract } from '../src/contract/plan.ts';
 import { TILES } from '../src/contract/tiles.ts';
 import { expectSame } from './support/kernels.ts';
+import { argument, kernelsOf } from './support/programs.ts';
 
 /** What the order of additions leaves undecided: the sign of a zero. */
 const UP_TO_SIGNS = { relative: 0, absolute: 1e-9 };
 
-const device = createReference();
-const argument = (shape: Shape, dtype: DType = 'float32'): Leaf =>
-  leaf({ role: 'stored', name: null, shape, dtype, host: null, sample: null }, device);
-
 /** The kernels of the products of a program. */
-function productsOf(args: readonly Leaf[], ...roots: readonly Node[]): readonly ContractKernel[] {
-  const plan = compileProgram({ args, effects: [], roots }, { float64: true, scratch: () => 0, computesFactors: true });
-  return plan.kernels.flatMap(({ kernel }) => (kernel.kind === 'contract' ? [kernel] : []));
+function productsOf(...roots: readonly Node[]): readonly ContractKernel[] {
+  return kernelsOf(roots).filter((kernel) => kernel.kind === 'contract');
 }
 
 /** The kernel of a product that is the only one in a program. */
-function kernelOf(args: readonly Leaf[], root: Node): ContractKernel {
-  const products = productsOf(args, root);
+function kernelOf(root: Node): ContractKernel {
+  const products = productsOf(root);
   expect(products).toHaveLength(1);
   return products[0]!;
 }
@@ -70,14 +63,14 @@ type Settings = NonNullable<Parameters<typeof conv2d>[3]>;
 
 function convolution(x: Shape, weight: Shape, settings: Settings = {}, dtype: DType = 'float32'): ContractKernel {
   const args = [argument(x, dtype), argument(weight, dtype)] as const;
-  return kernelOf(args, conv2d(args[0], args[1], null, settings));
+  return kernelOf(conv2d(args[0], args[1], null, settings));
 }
 
 function weightGradient(x: Shape, g: Shape, kernel: readonly number[], padding: number): ContractKernel {
   const args = [argument(x), argument(g)] as const;
   const axes = kernel.map(() => 1);
   const attrs = { stride: axes, padding: axes.map(() => padding), dilation: axes, groups: 1, kernel };
-  return kernelOf(args, call(convolutionWeightGradientComposite, attrs, ...args)[0]!);
+  return kernelOf(call(convolutionWeightGradientComposite, attrs, ...args)[0]!);
 }
 
 describe('windows', () => {
@@ -110,14 +103,14 @@ describe('windows', () => {
 
   test('of a transposed convolution and of a signal', () => {
     const [x, weight] = [argument([2, 3, 5, 6]), argument([3, 4, 3, 3])];
-    expectComputed(kernelOf([x, weight], convTranspose2d(x, weight, null, { stride: 2, padding: 1 })));
+    expectComputed(kernelOf(convTranspose2d(x, weight, null, { stride: 2, padding: 1 })));
     const [signal, taps] = [argument([2, 3, 50]), argument([4, 3, 5])];
-    expectComputed(kernelOf([signal, taps], conv1d(signal, taps, null, { padding: 2, stride: 3 })));
+    expectComputed(kernelOf(conv1d(signal, taps, null, { padding: 2, stride: 3 })));
   });
 
   test('with more done to the result', () => {
     const [x, weight, bias] = [argument([2, 3, 6, 7]), argument([4, 3, 3, 3]), argument([4])];
-    expectComputed(kernelOf([x, weight, bias], relu(conv2d(x, weight, bias, { padding: 1 }))));
+    expectComputed(kernelOf(relu(conv2d(x, weight, bias, { padding: 1 }))));
   });
 
   test('of any convolution', () => {
@@ -129,7 +122,7 @@ describe('windows', () => {
       fc.property(shapes, settings, pair(14), ({ batch, groups, channels, outputs, kernel }, geometry, more) => {
         const extents = kernel.map((taps, axis) => (taps - 1) * geometry.dilation[axis]! + more[axis]!);
         const [x, weight] = [argument([batch, groups * channels, ...extents]), argument([groups * outputs, channels, ...kernel])];
-        for (const found of productsOf([x, weight], conv2d(x, weight, null, { ...geometry, groups }))) {
+        for (const found of productsOf(conv2d(x, weight, null, { ...geometry, groups }))) {
           // Where windows neither overlap nor leave the image they are a matrix already; where nothing is added up there is no product.
           if ('value' in found.b) expectComputed(found);
         }
@@ -142,45 +135,41 @@ describe('windows', () => {
 describe('what costs next to nothing', () => {
   test.each(['float16', 'int32', 'bool'] as const)('a cast from %s', (dtype) => {
     const [x, weight] = [argument([5, 40]), argument([30, 40], dtype)];
-    expectComputed(kernelOf([x, weight], matmul(x, transpose(cast(weight, 'float32')))));
+    expectComputed(kernelOf(matmul(x, transpose(cast(weight, 'float32')))));
   });
 
   test('a cast for every product of a batch, in blocks', () => {
     const [x, weight] = [argument([3, 7, 1100]), argument([1100, 300], 'float16')];
-    expectComputed(kernelOf([x, weight], matmul(x, cast(weight, 'float32'))));
+    expectComputed(kernelOf(matmul(x, cast(weight, 'float32'))));
     const [y, short] = [argument([3, 7, 50]), argument([50, 70], 'float16')];
-    const kernel = kernelOf([y, short], matmul(y, cast(short, 'float32')));
+    const kernel = kernelOf(matmul(y, cast(short, 'float32')));
     expectComputed(kernel);
     expect(kernel.batch, 'rows of all products are rows of one').toEqual([]);
   });
 
   test('numbers that stand for others', () => {
     const [x, codes, scale] = [argument([9, 64]), argument([20, 64], 'int32'), argument([20, 1])];
-    expectComputed(kernelOf([x, codes, scale], matmul(x, transpose(mul(cast(codes, 'float32'), scale)))));
+    expectComputed(kernelOf(matmul(x, transpose(mul(cast(codes, 'float32'), scale)))));
   });
 
   test('a constant matrix', () => {
     const x = argument([9, 20]);
-    expectComputed(kernelOf([x], matmul(x, constant(2, [20, 11], 'float32'))));
+    expectComputed(kernelOf(matmul(x, constant(2, [20, 11], 'float32'))));
   });
 });
 
 describe('picked rows', () => {
   test('of a table, and of matrices', () => {
     const [x, table, rows] = [argument([6, 12]), argument([40, 12]), argument([25, 12], 'int32')];
-    expectComputed(kernelOf([x, table, rows], matmul(x, transpose(gather(table, rows, 0)))), 40);
+    expectComputed(kernelOf(matmul(x, transpose(gather(table, rows, 0)))), 40);
     const [experts, which] = [argument([5, 12, 30]), argument([1, 12, 30], 'int32')];
-    expectComputed(kernelOf([x, experts, which], matmul(x, reshape(gather(experts, which, 0), [12, 30]))), 5);
+    expectComputed(kernelOf(matmul(x, reshape(gather(experts, which, 0), [12, 30]))), 5);
   });
 
   test('are stored where somebody else reads them', () => {
     const [x, experts, which] = [argument([6, 12]), argument([5, 12, 30]), argument([1, 12, 30], 'int32')];
     const expert = reshape(gather(experts, which, 0), [12, 30]);
-    const plan = compileProgram(
-      { args: [x, experts, which], effects: [], roots: [matmul(x, expert), expert] },
-      { float64: true, scratch: () => 0, computesFactors: true },
-    );
-    expect(plan.kernels.map(({ kernel }) => kernel.kind)).toEqual(['loop', 'contract']);
+    expect(kernelsOf([matmul(x, expert), expert]).map(({ kind }) => kind)).toEqual(['loop', 'contract']);
   });
 });
 
@@ -192,7 +181,7 @@ describe('on the left', () => {
 
   test.each(['float16', 'int32', 'bool'] as const)('a cast from %s', (dtype) => {
     const [x, weight] = [argument([37, 40], dtype), argument([40, 30])];
-    expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), weight)));
+    expectOnLeft(kernelOf(matmul(cast(x, 'float32'), weight)));
   });
 
   test('long sums, in pieces and blocks, with few columns and with many', () => {
@@ -203,36 +192,36 @@ describe('on the left', () => {
       [3001, 5],
     ] as const) {
       const [x, weight] = [argument([23, k], 'int32'), argument([k, n])];
-      expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), weight)));
+      expectOnLeft(kernelOf(matmul(cast(x, 'float32'), weight)));
     }
   });
 
   test('for every product of a batch', () => {
     const [x, weight] = [argument([3, 21, 50], 'int32'), argument([50, 30])];
-    const kernel = kernelOf([x, weight], matmul(cast(x, 'float32'), weight));
+    const kernel = kernelOf(matmul(cast(x, 'float32'), weight));
     expectOnLeft(kernel);
     const [several, own] = [argument([3, 21, 50], 'int32'), argument([3, 50, 30])];
-    expectOnLeft(kernelOf([several, own], matmul(cast(several, 'float32'), own)));
+    expectOnLeft(kernelOf(matmul(cast(several, 'float32'), own)));
   });
 
   test('few rows of products along k', () => {
     const [x, weight] = [argument([3, 64], 'int32'), argument([30, 64])];
-    expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), transpose(weight))));
+    expectOnLeft(kernelOf(matmul(cast(x, 'float32'), transpose(weight))));
   });
 
   test('scaled rows, with more done to the result', () => {
     const [codes, scale, weight, bias] = [argument([33, 64], 'int32'), argument([33, 1]), argument([64, 20]), argument([33, 20])];
-    expectOnLeft(kernelOf([codes, scale, weight, bias], relu(add(matmul(mul(cast(codes, 'float32'), scale), weight), bias))));
+    expectOnLeft(kernelOf(relu(add(matmul(mul(cast(codes, 'float32'), scale), weight), bias))));
   });
 
   test('picked rows of a table', () => {
     const [table, rows, weight] = [argument([40, 12]), argument([25, 12], 'int32'), argument([12, 33])];
-    expectOnLeft(kernelOf([table, rows, weight], matmul(gather(table, rows, 0), weight)), 40);
+    expectOnLeft(kernelOf(matmul(gather(table, rows, 0), weight)), 40);
   });
 
   test('and on the right', () => {
     const [x, weight] = [argument([29, 1100], 'int32'), argument([1100, 31], 'float16')];
-    expectOnLeft(kernelOf([x, weight], matmul(cast(x, 'float32'), cast(weight, 'float32'))));
+    expectOnLeft(kernelOf(matmul(cast(x, 'float32'), cast(weight, 'float32'))));
   });
 
   test('of any shape', () => {
@@ -240,7 +229,7 @@ describe('on the left', () => {
     fc.assert(
       fc.property(fc.record({ m: size(40), k: size(80), n: size(60) }), fc.boolean(), ({ m, k, n }, transposed) => {
         const [x, weight] = [argument([m, k], 'int32'), argument(transposed ? [n, k] : [k, n])];
-        for (const found of productsOf([x, weight], matmul(cast(x, 'float32'), transposed ? transpose(weight) : weight)))
+        for (const found of productsOf(matmul(cast(x, 'float32'), transposed ? transpose(weight) : weight)))
           if ('value' in found.a) expectComputed(found);
       }),
       { numRuns: 60 },

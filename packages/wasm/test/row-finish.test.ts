@@ -1,43 +1,20 @@
 // Rows of products that are finished as soon as they are whole, against the interpreter: softmax, normalisations, losses, sums. And for which products the device asks for that.
-import { compileProgram, printKernel, type ContractKernel } from '@firsthand/compiler';
-import {
-  add,
-  cast,
-  createReference,
-  crossEntropy,
-  gelu,
-  layerNorm,
-  leaf,
-  matmul,
-  permute,
-  postOrder,
-  reduce,
-  softmax,
-  transpose,
-  type Leaf,
-  type Node,
-} from '@firsthand/graph';
-import { allocate, DTYPES, type DType, type Shape, type TypedArray } from '@firsthand/linalg';
+import { printKernel, type ContractKernel } from '@firsthand/compiler';
+import { add, cast, crossEntropy, gelu, layerNorm, matmul, permute, reduce, softmax, transpose, type Node } from '@firsthand/graph';
+import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { divideContract, finishesRows } from '../src/contract/division.ts';
-import { planContract } from '../src/contract/plan.ts';
+import { isRowByRow, planContract } from '../src/contract/plan.ts';
 import { TILES } from '../src/contract/tiles.ts';
 import { expectSame } from './support/kernels.ts';
-
-const device = createReference();
-const argument = (shape: Shape, dtype: DType = 'float32'): Leaf =>
-  leaf({ role: 'stored', name: null, shape, dtype, host: null, sample: null }, device);
+import { argument, kernelsOf } from './support/programs.ts';
 
 /** The only kernel of a program, which is a product that finishes its rows. */
 function kernelOf(...roots: readonly Node[]): ContractKernel {
-  const args = postOrder(roots, (node) => node.inputs).filter((node): node is Leaf => node.op === 'leaf');
-  const { kernels } = compileProgram(
-    { args, effects: [], roots },
-    { float64: true, scratch: () => 0, computesFactors: true, finishesRows },
-  );
-  expect(kernels.map(({ kernel }) => kernel.kind)).toEqual(['contract']);
-  const kernel = kernels[0]!.kernel as ContractKernel;
+  const kernels = kernelsOf(roots, { finishesRows });
+  expect(kernels.map(({ kind }) => kind)).toEqual(['contract']);
+  const kernel = kernels[0] as ContractKernel;
   expect(kernel.rowFinish, printKernel(kernel)).not.toBe(null);
   return kernel;
 }
@@ -105,9 +82,7 @@ describe('is asked for', () => {
   /** The kernel that the compiler would make, if it were asked for always. */
   const offered = (root: Node): ContractKernel => {
     const kernels: ContractKernel[] = [];
-    const args = postOrder([root], (node) => node.inputs).filter((node): node is Leaf => node.op === 'leaf');
-    const target = { float64: true, scratch: () => 0, finishesRows: (kernel: ContractKernel) => kernels.push(kernel) > 0 };
-    compileProgram({ args, effects: [], roots: [root] }, target);
+    kernelsOf([root], { finishesRows: (kernel) => kernels.push(kernel) > 0 });
     return kernels[0]!;
   };
   test.each<[string, Node, boolean]>([
@@ -121,8 +96,7 @@ describe('is asked for', () => {
     expect(finishesRows(kernel)).toBe(expected);
     if (!expected) return;
     for (const tile of TILES) {
-      const { kBlocks, wholeColumns, columnBlock } = planContract(kernel, tile);
-      expect([kBlocks, columnBlock]).toEqual([1, wholeColumns]);
+      expect(isRowByRow(planContract(kernel, tile))).toBe(true);
       expect(divideContract(kernel, tile)!.axis, 'threads have whole rows').toBe(kernel.batch.length);
     }
   });

@@ -1,7 +1,7 @@
 /**
  * The loops around the register tiles. Blocks of columns, then of rows and of k where k is long; in each, the columns of b are packed once and used for all rows; the rows
- * of a tile are packed once, if at all, and used for all columns. Batch axes along which b does not change run inside the packing. A tile is finished as soon as it has its
- * last block of k.
+ * of a tile are packed once, if at all, and used for all columns. Batch axes along which b does not change run inside the packing. Tiles side by side are finished as soon as they
+ * have their last block of k, and rows that sweeps finish when those are all columns.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -15,7 +15,7 @@ import { emitDots, type DotSource } from './dot.ts';
 import { isStoredPlainly, PlainFinish } from './finish-plainly.ts';
 import { ScalarFinish } from './finish.ts';
 import { LeftMatrix } from './left.ts';
-import { fillsOf, planContract, type ContractPlan } from './plan.ts';
+import { fillsOf, isRowByRow, planContract, type ContractPlan } from './plan.ts';
 import { pushScratch, type Block, type ProductCode } from './product-code.ts';
 import { RightMatrix } from './right.ts';
 import { rowKernel } from './row-kernel.ts';
@@ -71,6 +71,8 @@ class ContractEmitter {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
     const plan = planContract(kernel, tile);
     const { axes, kBlocks } = plan;
+    if (kernel.rowFinish !== null && !isRowByRow(plan))
+      throw new Error('emitContract: rows that are finished must be whole; see finishesRows');
     const places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
     this.#product = { code, kernel, plan, arithmetic, params, places, tools };
     this.#code = code;

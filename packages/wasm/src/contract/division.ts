@@ -2,7 +2,7 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import { planLoop } from '../kernels/loop-plan.ts';
 import { divide, evenest, type Division } from '../threads/division.ts';
-import { fillsOf, planContract } from './plan.ts';
+import { fillsOf, isRowByRow, planContract } from './plan.ts';
 import { rowKernel } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
 import { tileFor, TILES } from './tiles.ts';
@@ -34,8 +34,5 @@ export function finishesRows(kernel: ContractKernel): boolean {
   const { m, rowFinish } = kernel;
   if (rowFinish === null || m < LEAST_ROWS || planLoop(rowKernel(kernel, rowFinish)).lanesAreRows) return false;
   const fills = fillsOf(kernel);
-  return TILES.every((tile) => {
-    const { kBlocks, columnBlock, wholeColumns } = planContract(kernel, tile, fills);
-    return kBlocks === 1 && columnBlock >= wholeColumns;
-  });
+  return TILES.every((tile) => isRowByRow(planContract(kernel, tile, fills)));
 }

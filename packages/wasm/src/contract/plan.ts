@@ -160,6 +160,11 @@ export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = 
   };
 }
 
+/** Whether a tile of rows is whole, in all columns and over all of k, before the next one begins. */
+export function isRowByRow({ kBlocks, columnBlock, wholeColumns }: ContractPlan): boolean {
+  return kBlocks === 1 && columnBlock >= wholeColumns;
+}
+
 /** Blocks of k as even as there can be, of whole pieces of what is computed. */
 function blockOfK(k: number, { a, b }: Fills): number {
   if (k <= LONGEST_RUN) return k;
