@@ -12,10 +12,10 @@ import { emitAdvance, offsetsOf, type Count } from './address.ts';
 import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
 import { emitBlocks, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
 import { emitDots, type DotSource } from './dot.ts';
-import { isStoredPlainly, PlainFinish } from './finish-plainly.ts';
+import { PlainFinish } from './finish-plainly.ts';
 import { ScalarFinish } from './finish.ts';
 import { LeftMatrix } from './left.ts';
-import { fillsOf, isRowByRow, planContract, type ContractPlan } from './plan.ts';
+import { commonPlan, isRowByRow, planContract, type ContractPlan } from './plan.ts';
 import { pushScratch, type Block, type ProductCode } from './product-code.ts';
 import { RightMatrix } from './right.ts';
 import { rowKernel } from './row-kernel.ts';
@@ -24,8 +24,8 @@ import { TILES, tileFor } from './tiles.ts';
 
 /** Bytes of working memory that a kernel needs while it runs, with any of `TILES`. */
 export function contractScratch(kernel: ContractKernel): number {
-  const fills = fillsOf(kernel);
-  return Math.max(...TILES.map((tile) => planContract(kernel, tile, fills).scratch.bytes));
+  const common = commonPlan(kernel);
+  return Math.max(...TILES.map((tile) => planContract(kernel, tile, common).scratch.bytes));
 }
 
 /**
@@ -70,7 +70,7 @@ class ContractEmitter {
   constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile, part: Part | null) {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
     const plan = planContract(kernel, tile);
-    const { axes, kBlocks } = plan;
+    const { axes, isPlain } = plan;
     if (kernel.rowFinish !== null && !isRowByRow(plan))
       throw new Error('emitContract: rows that are finished must be whole; see finishesRows');
     const places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
@@ -84,7 +84,6 @@ class ContractEmitter {
     this.#left = new LeftMatrix(this.#product);
     this.#right = new RightMatrix(this.#product);
     const outer = places.slice(0, axes.k);
-    const isPlain = kBlocks === 1 && isStoredPlainly(kernel);
     this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
     this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, plan, params, outer, tools);
     this.#sums = code.local('i32');

@@ -2,7 +2,7 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import { planLoop } from '../kernels/loop-plan.ts';
 import { divide, evenest, type Division } from '../threads/division.ts';
-import { fillsOf, isRowByRow, planContract } from './plan.ts';
+import { commonPlan, isRowByRow, planContract } from './plan.ts';
 import { rowKernel } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
 import { tileFor, TILES } from './tiles.ts';
@@ -33,6 +33,6 @@ export function divideContract(kernel: ContractKernel, fastest: Tile): Division 
 export function finishesRows(kernel: ContractKernel): boolean {
   const { m, rowFinish } = kernel;
   if (rowFinish === null || m < LEAST_ROWS || planLoop(rowKernel(kernel, rowFinish)).lanesAreRows) return false;
-  const fills = fillsOf(kernel);
-  return TILES.every((tile) => isRowByRow(planContract(kernel, tile, fills)));
+  const common = commonPlan(kernel);
+  return TILES.every((tile) => isRowByRow(planContract(kernel, tile, common)));
 }

@@ -48,9 +48,18 @@ export interface RowRange {
 }
 
 /** How matrices are computed that lie nowhere: a, for a tile of rows and a block of k at a time; b, for a block of k and of columns. */
-export interface Fills {
+interface Fills {
   readonly a: FillPlan | null;
   readonly b: FillPlan | null;
+}
+
+/** What the plans of a kernel for all tiles have in common. */
+interface CommonPlan {
+  readonly fills: Fills;
+  /** Whether all that is done with totals is to store them. */
+  readonly isPlain: boolean;
+  /** Bytes of working memory that finishing a row needs. */
+  readonly rowBytes: number;
 }
 
 /** The pieces of one kernel. */
@@ -67,6 +76,8 @@ export interface ContractPlan extends Tiling {
   readonly packsA: boolean;
   readonly packsB: boolean;
   readonly fills: Fills;
+  /** Whether totals go straight from the registers into the results. */
+  readonly isPlain: boolean;
   /** The batch axes along which packed columns of b are used again. */
   readonly sharedAxes: readonly number[];
   /** Values of k in a block, and blocks; the last may be shorter. */
@@ -91,9 +102,10 @@ export interface ContractPlan extends Tiling {
 
 /**
  * The plan for a kernel with tiles of at most a given shape.
- * @param fills how matrices are computed: the same for all tiles
+ * @param common what the plans for all tiles have in common
  */
-export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = fillsOf(kernel)): ContractPlan {
+export function planContract(kernel: ContractKernel, tile: Tile, common: CommonPlan = commonPlan(kernel)): ContractPlan {
+  const { fills, isPlain, rowBytes } = common;
   const { batch, m, n, k } = kernel;
   const arithmetic = arithmeticOf(kernel.dtype, false);
   const { lanes, bytes } = arithmetic;
@@ -123,7 +135,7 @@ export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = 
 
   const width = (count: number): number => Math.ceil(count / lanes) * 16;
   const packable = packsB ? Math.max(columns, Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns) : Infinity;
-  const finishable = isStoredPlainly(kernel) ? Infinity : Math.floor(FINISHED_BYTES / (tallest * width(columns))) * columns;
+  const finishable = isPlain ? Infinity : Math.floor(FINISHED_BYTES / (tallest * width(columns))) * columns;
   const columnBlock = Math.min(packable, finishable, filled?.columnBlock ?? Infinity, wholeColumns);
   const kBlocks = Math.ceil(k / (isDot ? k : kBlock));
   const across = width(columnBlock) + (restColumns > 0 ? width(columns) : 0);
@@ -133,9 +145,9 @@ export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = 
     b: packsB ? across * kBlock : 0,
     a: fills.a !== null ? tallest * a[axes.m]! : packsA ? tallest * bytes * kBlock : 0,
     dots: isDot ? 16 * tallest * columns : 0,
-    sums: across * (kBlocks > 1 ? rowBlock : isStoredPlainly(kernel) ? 0 : tallest),
+    sums: across * (kBlocks > 1 ? rowBlock : isPlain ? 0 : tallest),
     tile: kBlocks > 1 ? tallest * width(columns) : 0,
-    row: rowScratch(kernel),
+    row: rowBytes,
   });
   const isShared = (axis: number): boolean => ('value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0);
   return {
@@ -151,6 +163,7 @@ export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = 
     packsA,
     packsB,
     fills,
+    isPlain: isPlain && kBlocks === 1,
     sharedAxes: batch.flatMap((_, axis) => ((packsB || fills.b !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [])),
     kBlock: isDot ? k : kBlock,
     kBlocks,
@@ -158,6 +171,11 @@ export function planContract(kernel: ContractKernel, tile: Tile, fills: Fills = 
     rowBlock,
     scratch,
   };
+}
+
+/** Works out what all tiles have in common. */
+export function commonPlan(kernel: ContractKernel): CommonPlan {
+  return { fills: fillsOf(kernel), isPlain: isStoredPlainly(kernel), rowBytes: rowScratch(kernel) };
 }
 
 /** Whether a tile of rows is whole, in all columns and over all of k, before the next one begins. */
@@ -178,7 +196,7 @@ function blockOfK(k: number, { a, b }: Fills): number {
 // ---- matrices that are computed
 
 /** How they are computed: b in pieces of which blocks of k and of columns have several, a row by row. */
-export function fillsOf(kernel: ContractKernel): Fills {
+function fillsOf(kernel: ContractKernel): Fills {
   const { a, b, k, dtype } = kernel;
   const bytesPerColumn = arithmeticOf(dtype, false).bytes * Math.min(k, LONGEST_RUN);
   const most = { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytesPerColumn))) };

@@ -19,7 +19,10 @@ const LONGEST_SUM = 64;
 /** How many values of an axis run inside the lanes, where that axis is cut. */
 const TILE = 8;
 
-/** Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another is kept. */
+/**
+ * Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another is kept.
+ * @param bound the number of axes, from the first, that are no loops of it
+ */
 export function loopScratch(kernel: LoopKernel, bound = 0): number {
   return kernel.passes.length < 2 ? 0 : planLoop(kernel, bound).scratchBytes;
 }
