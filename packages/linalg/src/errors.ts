@@ -1,12 +1,71 @@
 /**
- * The errors of the whole house start here. A message names the operation, then the operands, then what to do:
- * `matmul: inner sizes differ: [32, 64] · [128, 10] (64 ≠ 128)`. Catch the class to tell one kind of mistake from another.
+ * The errors of the whole house start here. An error is data: the operation, the operands with their shapes and dtypes, what was expected.
+ * The message is composed of these fields once, in {@link messageOf}: `matmul: inner sizes differ: float32 [32, 64] · float32 [128, 10]; …`.
+ * Catch the class to tell one kind of mistake from another; show the fields where a message is not enough.
  */
+
+/** An operand as an error reports it: plain data, fit for JSON. */
+export interface ErrorOperand {
+  /** what the operand is called, null for one without a name */
+  readonly name: string | null;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+}
+
+/** What an error is told about a call that failed. */
+export interface ErrorFacts {
+  /** the operation that was called, as its user writes it; null where there is none */
+  readonly operation: string | null;
+  /** what is wrong, if it is more than that the operands are not what is expected */
+  readonly problem?: string | undefined;
+  /** the operands that do not fit */
+  readonly operands?: readonly (Omit<ErrorOperand, 'name'> & { readonly name?: string | null })[] | undefined;
+  /** what the operation takes, as a noun: `a floating-point operand`, `a whole number of at least 1` */
+  readonly expected?: string | undefined;
+  /** what to do instead, as an imperative: `use cast('float32')` */
+  readonly remedy?: string | undefined;
+}
+
+/** An operand as messages print it: `float32 [32, 64] "fc1.weight"`. */
+export function describeOperand({ name = null, shape, dtype }: Omit<ErrorOperand, 'name'> & { readonly name?: string | null }): string {
+  return `${dtype} [${shape.join(', ')}]${name === null ? '' : ` "${name}"`}`;
+}
+
+/** `operation: problem; needs expected; remedy`; without a problem, `operation: needs expected, got operands; remedy`. */
+function messageOf({ operation, problem, operands = [], expected, remedy }: ErrorFacts): string {
+  const needs = expected === undefined ? [] : [`needs ${expected}`];
+  const got = operands.length === 0 ? '' : `, got ${operands.map(describeOperand).join(' and ')}`;
+  const parts = problem === undefined ? [needs.join('') + got] : [problem, ...needs];
+  return `${operation === null ? '' : `${operation}: `}${[...parts, ...(remedy === undefined ? [] : [remedy])].join('; ')}`;
+}
 
 /** The base class of every error that a Firsthand package throws on purpose. */
 export class FirsthandError extends Error {
   // Written out in each class: bundlers shorten the names of classes.
   override readonly name: string = 'FirsthandError';
+  /** the operation that failed, as its user writes it, or null */
+  readonly operation: string | null;
+  /** the operands that did not fit; empty where it is not about operands */
+  readonly operands: readonly ErrorOperand[];
+  /** what was expected in their place, or null */
+  readonly expected: string | null;
+
+  /**
+   * @param facts the call that failed, of which the message is composed; or a whole message, for a failure that is not about a call
+   * @param options.cause the error behind this one
+   */
+  constructor(facts: ErrorFacts | string, options?: ErrorOptions) {
+    super(typeof facts === 'string' ? facts : messageOf(facts), options);
+    const { operation, operands = [], expected = null } = typeof facts === 'string' ? { operation: null } : facts;
+    this.operation = operation;
+    this.operands = operands.map(({ name = null, shape, dtype }) => ({ name, shape: [...shape], dtype }));
+    this.expected = expected;
+  }
+
+  /** The fields and the message as plain data: `JSON.stringify(error)` and messages between threads lose the message otherwise. */
+  toJSON(): object {
+    return Object.assign({}, this, { message: this.message });
+  }
 }
 
 /** Shapes, axes or indices that do not fit the operation. */
@@ -17,4 +76,9 @@ export class ShapeError extends FirsthandError {
 /** An element type that the operation does not take, or two that do not match. */
 export class DTypeError extends FirsthandError {
   override readonly name: string = 'DTypeError';
+}
+
+/** An option, a choice or an argument that the call does not take: `{ dim: 1 }`, `gelu('Tanh')`, `x.sum(1, true)`. */
+export class OptionError extends FirsthandError {
+  override readonly name: string = 'OptionError';
 }

@@ -1,5 +1,19 @@
 /** Eager n-dimensional arrays on typed arrays: the public names of the package, and nothing else. */
-export { DTypeError, FirsthandError, ShapeError } from './errors.ts';
+export { describeOperand, DTypeError, FirsthandError, OptionError, ShapeError, type ErrorFacts, type ErrorOperand } from './errors.ts';
+export { checkChoice, checkOptions, describeValue, type OptionKeys } from './options.ts';
+export {
+  axisOptions,
+  checkCount,
+  oneAxisOptions,
+  readShape,
+  readSizes,
+  REDUCE_KEYS,
+  type AxisArgument,
+  type AxisOptions,
+  type ReduceOptions,
+  type ShapeAndOptions,
+  type ShapeArguments,
+} from './arguments.ts';
 export { allocate, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
 export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
 export {
@@ -47,7 +61,6 @@ export {
   sum,
   variance,
   type ArgReduceOptions,
-  type ReduceOptions,
   type VarianceOptions,
 } from './statistics.ts';
 export { gather, scatter, take } from './gather.ts';

@@ -1,6 +1,7 @@
 /**
  * Products and sizes of vectors, matrices and tensors, each said in terms of matmul, an elementwise product or a reduction.
  */
+import type { ReduceOptions } from './arguments.ts';
 import { binary, where } from './binary.ts';
 import { zeros } from './create.ts';
 import { ShapeError } from './errors.ts';
@@ -9,7 +10,6 @@ import { NDArray } from './ndarray.ts';
 import { checkDomain, scalar, widen } from './operands.ts';
 import { reduce } from './reduce.ts';
 import { formatShape, normalizeAxes, sizeOf } from './shape.ts';
-import type { ReduceOptions } from './statistics.ts';
 import { unary } from './unary.ts';
 
 function checkVectors(operation: string, a: NDArray, b: NDArray): void {

@@ -3,6 +3,7 @@
  * The variance subtracts the mean first, Σ(x − x̄)²/(n − c), because Σx²/n − x̄² loses every digit where the mean is large.
  */
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';
+import type { ReduceOptions } from './arguments.ts';
 import { binary } from './binary.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
@@ -10,12 +11,6 @@ import { checkDomain, widen } from './operands.ts';
 import { argReduce, reduce } from './reduce.ts';
 import { normalizeAxes, normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
 import { sqrt } from './unary.ts';
-
-/** Which axes to reduce (all, if not given), and whether they stay with size 1 (they do not, if not given). */
-export interface ReduceOptions {
-  readonly axis?: number | readonly number[] | undefined;
-  readonly keepDims?: boolean | undefined;
-}
 
 /** As {@link ReduceOptions}, for one axis. Without it the index counts through all elements in row-major order. */
 export interface ArgReduceOptions {

@@ -1,0 +1,187 @@
+// The convention of calls itself: options, choices, axes, shapes, and what errors say.
+import { describe, expect, test } from 'vitest';
+import {
+  axisOptions,
+  checkChoice,
+  checkCount,
+  checkOptions,
+  FirsthandError,
+  oneAxisOptions,
+  OptionError,
+  readShape,
+  readSizes,
+  REDUCE_KEYS,
+  ShapeError,
+  DTypeError,
+} from '@firsthand/linalg';
+
+const thrown = (run: () => unknown): FirsthandError => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof FirsthandError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+};
+
+describe('options', () => {
+  const ask = (key: string, keys: Record<string, true>): string =>
+    thrown(() => checkOptions('f', { [key]: 1 }, keys as Record<never, true>)).message;
+
+  test.each([
+    ['dim', { axis: true, keepDims: true }, 'axis'],
+    ['dims', { axis: true, keepDims: true }, 'axis'],
+    ['axes', { axis: true, keepDims: true }, 'axis'],
+    ['Axis', { axis: true, keepDims: true }, 'axis'],
+    ['keepdim', { axis: true, keepDims: true }, 'keepDims'],
+    ['keepdims', { axis: true, keepDims: true }, 'keepDims'],
+    ['keep_dims', { axis: true, keepDims: true }, 'keepDims'],
+    ['epsilon', { eps: true, rtol: true }, 'eps'],
+    ['learningRate', { lr: true, eps: true }, 'lr'],
+    ['learning_rate', { lr: true, eps: true }, 'lr'],
+    ['weight_decay', { lr: true, weightDecay: true }, 'weightDecay'],
+    ['unbiased', { axis: true, correction: true }, 'correction'],
+    ['ddof', { axis: true, correction: true }, 'correction'],
+    ['size', { shape: true, dtype: true }, 'shape'],
+    ['strides', { stride: true, padding: true }, 'stride'],
+    ['pading', { stride: true, padding: true }, 'padding'],
+    ['dtpye', { dtype: true, device: true }, 'dtype'],
+    ['requires_grad', { dtype: true, requiresGrad: true }, 'requiresGrad'],
+  ])('%s is answered with the right key', (key, keys, right) => {
+    expect(ask(key, keys as unknown as Record<string, true>)).toContain(`f: there is no option '${key}'`);
+    expect(ask(key, keys as unknown as Record<string, true>)).toMatch(new RegExp(`; write ${right}$`));
+  });
+
+  test('a key that resembles none is to be left out, and all that there are stand in the message', () => {
+    expect(ask('colour', { axis: true, keepDims: true })).toBe(
+      "f: there is no option 'colour'; needs axis or keepDims; leave 'colour' out",
+    );
+  });
+
+  test.each([
+    [null, 'null'],
+    [1, '1'],
+    [true, 'true'],
+    ['int32', "'int32'"],
+    [[1], 'an array'],
+    [new Map(), 'a Map'],
+    [new Float32Array(1), 'a Float32Array'],
+    [() => 1, 'a function'],
+    [1n, '1n'],
+  ])('%s is no options object', (value, name) => {
+    const error = thrown(() => checkOptions('f', value as object, { dtype: true }));
+    expect(error).toBeInstanceOf(OptionError);
+    expect(error.message).toBe(`f: ${name} where options are wanted; needs an object with dtype; write { dtype: … }`);
+  });
+
+  test('options without a prototype are options, and none are none', () => {
+    expect(checkOptions<{ a?: number }>('f', Object.assign(Object.create(null), { a: 1 }) as { a: number }, { a: true }).a).toBe(1);
+    expect(checkOptions<{ a?: number }>('f', undefined, { a: true })).toEqual({});
+  });
+
+  test('a choice is one of the choices', () => {
+    const choices = ['none', 'tanh'] as const;
+    expect(checkChoice('gelu', 'approximate', 'tanh', choices)).toBe('tanh');
+    for (const wrong of ['tanh ', 'Tanh', 'TANH', 'tan']) {
+      expect(thrown(() => checkChoice('gelu', 'approximate', wrong as 'tanh', choices)).message).toBe(
+        `gelu: approximate is '${wrong}'; needs 'none' or 'tanh'; write 'tanh'`,
+      );
+    }
+    expect(thrown(() => checkChoice('gelu', 'approximate', true as never, choices)).message).toBe(
+      "gelu: approximate is true; needs 'none' or 'tanh'",
+    );
+  });
+
+  test('an argument too many is refused', () => {
+    checkCount('sum', 1, 1, 'x.sum({ axis, keepDims })');
+    expect(thrown(() => checkCount('sum', 2, 1, 'x.sum({ axis, keepDims })')).message).toBe(
+      'sum: 2 arguments; needs at most 1; write x.sum({ axis, keepDims })',
+    );
+  });
+});
+
+describe('axes and shapes', () => {
+  test('an axis is a number, an array or options', () => {
+    expect(axisOptions('sum', undefined, REDUCE_KEYS)).toEqual({});
+    expect(axisOptions('sum', -1, REDUCE_KEYS)).toEqual({ axis: -1 });
+    expect(axisOptions('sum', [0, 1], REDUCE_KEYS)).toEqual({ axis: [0, 1] });
+    expect(axisOptions('sum', { axis: [0], keepDims: true }, REDUCE_KEYS)).toEqual({ axis: [0], keepDims: true });
+    expect(oneAxisOptions('cumsum', [1], { axis: true })).toEqual({ axis: 1 });
+  });
+
+  test.each([['all'], ['1'], [true], [null], [1n], [new Int32Array(1)], [{ axis: '1' }], [{ axis: null }], [{ axis: [0, '1'] }], [['1']]])(
+    'what is no axis: %#',
+    (axis) => {
+      expect(thrown(() => axisOptions('sum', axis as never, REDUCE_KEYS))).toBeInstanceOf(OptionError);
+    },
+  );
+
+  test('keepDims is a boolean, and one axis is one', () => {
+    expect(thrown(() => axisOptions('sum', { keepDims: 1 } as never, REDUCE_KEYS)).message).toContain('keepDims is 1');
+    expect(thrown(() => oneAxisOptions('cumsum', [0, 1], { axis: true })).message).toBe('cumsum: 2 axes are given; needs one axis');
+  });
+
+  test('a shape is an array or numbers, with options behind', () => {
+    const keys = { dtype: true } as const;
+    type Options = { readonly dtype?: string };
+    const dtype = { dtype: 'bool' };
+    expect(readShape<Options>('zeros', [[2, 3]], keys)).toEqual({ shape: [2, 3], options: {} });
+    expect(readShape<Options>('zeros', [2, 3], keys)).toEqual({ shape: [2, 3], options: {} });
+    expect(readShape<Options>('zeros', [[2, 3], dtype], keys)).toEqual({ shape: [2, 3], options: dtype });
+    expect(readShape<Options>('zeros', [2, 3, dtype], keys)).toEqual({ shape: [2, 3], options: dtype });
+    expect(readShape<Options>('zeros', [[2, 3], undefined], keys)).toEqual({ shape: [2, 3], options: {} });
+    expect(readShape<Options>('zeros', [[]], keys)).toEqual({ shape: [], options: {} });
+    expect(readSizes('reshape', [2, -1])).toEqual([2, -1]);
+    expect(readSizes('reshape', [[2, -1]])).toEqual([2, -1]);
+  });
+
+  test.each([
+    [['2']],
+    [[undefined]],
+    [[2, '3', 4]],
+    [[[2, '3']]],
+    [[null]],
+    [[2n]],
+    [[[2, undefined]]],
+    [[1.5]],
+    [[NaN]],
+    [[-1]],
+    [[[2], 3]],
+    [[2, 3, 'int32']],
+    [[[2, 3], 'int32']],
+    [[[2], {}, {}]],
+  ])('what is no shape: %#', (args) => {
+    expect(thrown(() => readShape('zeros', args as never, { dtype: true }))).toBeInstanceOf(FirsthandError);
+  });
+});
+
+describe('errors', () => {
+  const left = { name: 'w', shape: [2, 3], dtype: 'float32' };
+  const right = { shape: [4], dtype: 'int32' };
+
+  test('the message is composed of the fields', () => {
+    expect(new DTypeError({ operation: 'exp', operands: [right], expected: 'floats', remedy: "use cast('float32')" }).message).toBe(
+      "exp: needs floats, got int32 [4]; use cast('float32')",
+    );
+    expect(new ShapeError({ operation: 'add', problem: 'sizes differ', operands: [left, right], expected: 'equal sizes' }).message).toBe(
+      'add: sizes differ; needs equal sizes',
+    );
+    expect(new ShapeError({ operation: null, operands: [left, right], expected: 'one shape' }).message).toBe(
+      'needs one shape, got float32 [2, 3] "w" and int32 [4]',
+    );
+  });
+
+  test('the fields are plain data', () => {
+    const error = new ShapeError({ operation: 'add', problem: 'sizes differ', operands: [left, right], expected: 'equal sizes' });
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'ShapeError',
+      message: 'add: sizes differ; needs equal sizes',
+      operation: 'add',
+      operands: [left, { name: null, ...right }],
+      expected: 'equal sizes',
+    });
+    const bare = new FirsthandError('lost', { cause: error });
+    expect([bare.operation, bare.operands, bare.expected, bare.cause]).toEqual([null, [], null, error]);
+  });
+});
