@@ -86,22 +86,36 @@ function isStorageOf(data: FileData, dtype: DType): data is TypedArray {
  * @throws ShapeError if the data's length is not the product of the shape, DTypeError if the data is not the storage of its dtype
  */
 export function toFileArray(operation: string, array: FileArray | NDArray): FileArray {
-  if (!('contiguous' in array)) return checkFileArray(operation, array);
+  if (typeof array !== 'object' || array === null || !('contiguous' in array)) return checkFileArray(operation, array);
   const { dtype, shape, data } = array.contiguous();
   return { dtype, shape, data };
 }
 
 function checkFileArray(operation: string, array: FileArray): FileArray {
+  if (typeof array !== 'object' || array === null || !('dtype' in array && 'shape' in array && 'data' in array)) {
+    throw new DTypeError(`${operation}: expected an NDArray or { dtype, shape, data }, got ${kindOf(array)}`);
+  }
   const { dtype, shape, data } = array;
   if (!Object.hasOwn(FILE_DTYPES, dtype)) {
     throw new DTypeError(`${operation}: no element type ${String(dtype)}; there are ${Object.keys(FILE_DTYPES).join(', ')}`);
   }
+  if (typeof data === 'function') {
+    throw new DTypeError(`${operation}: the elements are on a device; read them first: { dtype, shape, data: await tensor.data() }`);
+  }
   const { constructor } = FILE_DTYPES[dtype];
   if (!(data instanceof constructor)) {
-    throw new DTypeError(`${operation}: ${dtype} is held in a ${constructor.name}, not in a ${data.constructor.name}`);
+    throw new DTypeError(`${operation}: ${dtype} is held in ${withArticle(constructor.name)}, not in ${kindOf(data)}`);
   }
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || sizeOf(shape) !== data.length) {
     throw new ShapeError(`${operation}: shape ${formatShape(shape)} does not describe ${data.length} elements`);
   }
   return array;
 }
+
+/** What a value is, for an error: `a Float32Array`, `an Array`, `undefined`. */
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  return withArticle(typeof value === 'object' ? (value.constructor?.name ?? 'object') : typeof value);
+}
+
+const withArticle = (noun: string): string => `${/^[aeio]/i.test(noun) ? 'an' : 'a'} ${noun}`;

@@ -64,7 +64,7 @@ export function readIdx(bytes: Uint8Array): FileArray {
  * @returns the whole file; the same array gives the same bytes
  * @throws DTypeError if the format lacks the element type, ShapeError if it lacks room for the shape
  */
-export function writeIdx(array: FileArray | NDArray): Uint8Array {
+export function writeIdx(array: FileArray | NDArray): Uint8Array<ArrayBuffer> {
   const packed = toFileArray('writeIdx', array);
   const { dtype, shape, data } = packed;
   const code = [...TYPE_CODES].find(([, name]) => name === dtype)?.[0];

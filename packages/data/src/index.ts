@@ -1,6 +1,7 @@
 /** Datasets, batching loaders and file formats: the public names of the package that run anywhere. Those that need Node are in `@firsthand/data/node`. */
 export { DataLoader, type DataLoaderOptions, type DataLoaderState } from './data-loader.ts';
 export { ArrayDataset, type Dataset, type Fields, loadBatch, mapDataset } from './dataset.ts';
+export type { DeviceArray } from './device-array.ts';
 export { FormatError, type FormatErrorPlace } from './errors.ts';
 export { FILE_DTYPES, type FileArray, type FileData, type FileDType, type FileDTypeInfo, toNDArray } from './file-array.ts';
 export { readIdx, writeIdx } from './idx.ts';

@@ -5,6 +5,7 @@
  * Source: https://github.com/huggingface/safetensors, section "Format"; the writer's order is the reference implementation's.
  */
 import { FirsthandError, formatShape, type NDArray } from '@firsthand/linalg';
+import { type DeviceArray, isDeviceArray, readDeviceArrays } from './device-array.ts';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
@@ -150,16 +151,40 @@ function checkLayout(entries: readonly Entry[], dataBegin: number, fileLength: n
  * Writes a safetensors file. The bytes depend on the contents alone, not on the order of the maps: metadata by key, tensors by dtype (widest first,
  * so that all are aligned) and then name. A file of the reference implementation that is read and written again comes out the same, byte for byte,
  * up to the order of several metadata keys.
- * @param tensors by name; an `NDArray` is written in its own dtype, a {@link FileArray} in the dtype that it names
+ *
+ * Tensors of a device are taken too, such as a model's state dict: `await writeSafetensors(model.stateDict())`. Their values are those of the
+ * call; since a device answers later, what comes back is then a promise.
+ * @param tensors by name; an `NDArray` or tensor is written in its own dtype, a {@link FileArray} in the dtype that it names
  * @param metadata free text by key
- * @returns the whole file
+ * @returns the whole file; a promise of it if there is a tensor of a device
  * @throws ShapeError or DTypeError if a tensor contradicts itself; FirsthandError if one has the reserved name `__metadata__`, or the header
  *   would exceed the format's 100 MB
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, FileArray | NDArray>,
+  metadata?: ReadonlyMap<string, string>,
+): Uint8Array<ArrayBuffer>;
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, FileArray | NDArray | DeviceArray>,
+  metadata?: ReadonlyMap<string, string>,
+): Promise<Uint8Array<ArrayBuffer>>;
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, FileArray | NDArray | DeviceArray>,
   metadata: ReadonlyMap<string, string> = new Map(),
-): Uint8Array {
+): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof (tensors as Partial<typeof tensors> | null | undefined)?.entries !== 'function') {
+    throw new FirsthandError(
+      'writeSafetensors: expected a Map of arrays by name, such as model.stateDict() or new Map(Object.entries(arrays))',
+    );
+  }
+  const entries = [...tensors];
+  return entries.some(([, array]) => isDeviceArray(array))
+    ? readDeviceArrays(entries).then((arrays) => write(arrays, metadata))
+    : write(tensors as ReadonlyMap<string, FileArray | NDArray>, metadata);
+}
+
+/** Writes what is in memory. */
+function write(tensors: ReadonlyMap<string, FileArray | NDArray>, metadata: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
   if (tensors.has(METADATA_KEY)) throw new FirsthandError(`writeSafetensors: the name ${METADATA_KEY} is reserved; rename the tensor`);
   const entries = [...tensors].map(([name, array]) => {
     const packed = toFileArray(`writeSafetensors: tensor ${JSON.stringify(name)}`, array);

@@ -1,9 +1,17 @@
 /** safetensors: a file of the reference implementation, its exact bytes again on writing, round trips of every dtype, and headers that lie. */
 import { readFileSync } from 'node:fs';
-import { arange, array, DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
+import { arange, array, DTypeError, FirsthandError, type NDArray, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { type FileArray, FormatError, readSafetensors, toNDArray, writeSafetensors } from '../src/index.ts';
+import { describe, expect, expectTypeOf, it, vi } from 'vitest';
+import {
+  type DeviceArray,
+  type FileArray,
+  FormatError,
+  readSafetensors,
+  toNDArray,
+  type writeIdx,
+  writeSafetensors,
+} from '../src/index.ts';
 import { ALL_DTYPES, fileArray, inBits, RUNS } from './formats.ts';
 
 const reference = new Uint8Array(readFileSync(new URL('fixtures/reference.safetensors', import.meta.url)));
@@ -266,6 +274,64 @@ describe('writeSafetensors', () => {
       new DTypeError('writeSafetensors: tensor "w": float32 is held in a Float32Array, not in a Float64Array'),
     );
     expect(write({ dtype: 'toString' as 'bool', shape: [2], data: new Uint8Array(2) })).toThrow(DTypeError);
+  });
+
+  it('refuses what is no array, saying what it is', () => {
+    const refuses = (value: unknown, kind: string): void => {
+      expect(write(value as FileArray)).toThrow(
+        new DTypeError(`writeSafetensors: tensor "w": expected an NDArray or { dtype, shape, data }, got ${kind}`),
+      );
+    };
+    refuses(undefined, 'undefined');
+    refuses([1, 2], 'an Array');
+    refuses(3, 'a number');
+    expect(write({ dtype: 'float32', shape: [2], data: [1, 2] as unknown as Float32Array })).toThrow(
+      'tensor "w": float32 is held in a Float32Array, not in an Array',
+    );
+    expect(write({ dtype: 'int32', shape: [2], data: undefined as unknown as Int32Array })).toThrow(
+      'int32 is held in an Int32Array, not in undefined',
+    );
+  });
+
+  it.each([undefined, null, {}, { weight: array([1]) }, 3])('refuses what is no Map: %o', (value) => {
+    expect(() => writeSafetensors(value as unknown as Map<string, NDArray>)).toThrow(/^writeSafetensors: expected a Map of arrays by name/);
+  });
+
+  it('waits for tensors of a device, whose values are those of the call', async () => {
+    const elements = Float32Array.of(1, 2, 3, 4);
+    const tensor: DeviceArray = { dtype: 'float32', shape: [2, 2], data: vi.fn<() => Promise<Float32Array>>(async () => elements.slice()) };
+    const host = array([5], { dtype: 'int32' });
+    const metadata = new Map([['a', 'b']]);
+    const writing = writeSafetensors(
+      new Map<string, DeviceArray | NDArray>([
+        ['t', tensor],
+        ['h', host],
+      ]),
+      metadata,
+    );
+    expect(tensor.data).toHaveBeenCalledOnce();
+    const same = array([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(await writing).toEqual(
+      writeSafetensors(
+        new Map([
+          ['h', host],
+          ['t', same],
+        ]),
+        metadata,
+      ),
+    );
+    const failing: DeviceArray = { dtype: 'float32', shape: [], data: () => Promise.reject(new FirsthandError('device lost')) };
+    await expect(writeSafetensors(new Map([['t', failing]]))).rejects.toThrow('device lost');
+  });
+
+  it('gives bytes over an ArrayBuffer of their own, which is what a Blob and a request take', () => {
+    expectTypeOf(writeSafetensors(new Map([['w', array([1])]]))).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+    expectTypeOf<ReturnType<typeof writeIdx>>().toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+    const device = new Map<string, DeviceArray>();
+    expectTypeOf(() => writeSafetensors(device)).returns.toEqualTypeOf<Promise<Uint8Array<ArrayBuffer>>>();
   });
 
   it('refuses the reserved name', () => {

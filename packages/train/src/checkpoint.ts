@@ -1,11 +1,12 @@
 /**
- * Checkpoints: everything from which training goes on bit for bit, as one safetensors file. Tensors are `model.<name>` and
- * `optimizer.<index>.<slot>`; counters, random states and the loader's place are JSON in the file's metadata. The file is bytes: in Node,
- * `writeFileAtomic` of `@firsthand/data/node` writes them so that an interruption never destroys the checkpoint before.
+ * Checkpoints: everything from which training goes on bit for bit, as one safetensors file. The model's tensors have the names of its state dict,
+ * so that any reader of the format finds them; the optimizer's are `__optimizer__.<index>.<slot>`; counters, random states and the loader's
+ * position are JSON in the file's metadata. The file is bytes: in Node, `writeFileAtomic` of `@firsthand/data/node` writes them so that an
+ * interruption never destroys the checkpoint before.
  */
 import { defaultGenerator, type Tensor } from '@firsthand/autograd';
 import { type DataLoaderState, FormatError, readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
-import { type GeneratorState, NDArray } from '@firsthand/linalg';
+import { FirsthandError, type GeneratorState, NDArray } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import type { OptimizerState } from '@firsthand/optim';
 import { hasShape, isCount, isFiniteNumber, isList, parseJson, writeJson } from './json.ts';
@@ -33,10 +34,10 @@ interface Header {
   readonly progress: ProgressState | null;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_KEY = 'firsthand.checkpoint';
-const MODEL = 'model.';
-const OPTIMIZER = 'optimizer.';
+/** Before the names of the optimizer's tensors, as the format's own `__metadata__` stands beside names: no module has such a field. */
+const OPTIMIZER = '__optimizer__.';
 
 /** The tensors' values of now: what is read is fixed at the call. */
 async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor | NDArray>): Promise<[string, NDArray][]> {
@@ -49,6 +50,7 @@ async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor | ND
 
 /**
  * Everything that is given, and the default generator's state, as the bytes of a safetensors file.
+ * Python reads a model out of it by the same names: `model.load_state_dict(safetensors.torch.load_file(path), strict=False)`.
  * Call it between two steps, as from a callback, and let no step begin before it is done.
  * @param contents what to save
  * @param metadata text of your own, by key, which `loadCheckpoint` gives back
@@ -67,12 +69,16 @@ async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor | ND
 export async function saveCheckpoint(
   { model, optimizer, data, progress }: CheckpointContents,
   metadata: ReadonlyMap<string, string> = new Map(),
-): Promise<Uint8Array> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const optimizerState = optimizer?.stateDict();
+  const modelState = model.stateDict();
+  const reserved = [...modelState.keys()].find((name) => name.startsWith(OPTIMIZER));
+  if (reserved !== undefined)
+    throw new FirsthandError(`saveCheckpoint: ${reserved} of the model has a name that is reserved for the optimizer; rename the field`);
   const generator = defaultGenerator().state;
   const place = data?.state ?? null;
   const [ofModel, ofOptimizer, ofProgress] = await Promise.all([
-    valuesOf(MODEL, model.stateDict()),
+    valuesOf('', modelState),
     valuesOf(OPTIMIZER, optimizerState?.tensors ?? new Map()),
     progress?.state() ?? null,
   ]);
@@ -102,13 +108,16 @@ export function loadCheckpoint(bytes: Uint8Array, { model, optimizer, data, prog
     throw new FormatError(`loadCheckpoint: the file's metadata has no ${HEADER_KEY}; it was not written by saveCheckpoint`);
   metadata.delete(HEADER_KEY);
   const header = readHeader(text);
-  const withPrefix = (prefix: string): Map<string, NDArray> =>
-    new Map([...tensors].flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), toNDArray(array)]] : [])));
+  const modelState = new Map<string, NDArray>();
+  const slots = new Map<string, NDArray>();
+  for (const [name, array] of tensors) {
+    if (name.startsWith(OPTIMIZER)) slots.set(name.slice(OPTIMIZER.length), toNDArray(array));
+    else modelState.set(name, toNDArray(array));
+  }
 
   // Everything is checked before anything changes; the loader's state checks itself when it is assigned.
-  const modelState = withPrefix(MODEL);
   model.checkStateDict(modelState);
-  const optimizerState = { tensors: withPrefix(OPTIMIZER), learningRates: header.learningRates ?? [] };
+  const optimizerState = { tensors: slots, learningRates: header.learningRates ?? [] };
   if (optimizer !== undefined) {
     if (header.learningRates === null) throw lacks('optimizer');
     optimizer.checkStateDict(optimizerState);

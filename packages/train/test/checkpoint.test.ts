@@ -1,11 +1,11 @@
 // Checkpoints: what they hold and give back, and that a wrong or torn file changes nothing.
-import { defaultGenerator, manualSeed } from '@firsthand/autograd';
-import { ArrayDataset, DataLoader, FormatError, readSafetensors, writeSafetensors } from '@firsthand/data';
+import { defaultGenerator, manualSeed, type Tensor } from '@firsthand/autograd';
+import { ArrayDataset, DataLoader, FormatError, readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
 import { array, FirsthandError, Generator } from '@firsthand/linalg';
-import { Linear, loss, StateDictError } from '@firsthand/nn';
+import { Linear, loss, Module, StateDictError } from '@firsthand/nn';
 import { AdamW, SGD } from '@firsthand/optim';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import { fit, loadCheckpoint, Progress, saveCheckpoint } from '../src/index.ts';
 
 const runs = process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 300;
@@ -56,16 +56,50 @@ test('gives back everything, with the metadata of its writer', async () => {
 test('is a safetensors file with readable names', async () => {
   const { tensors, metadata } = readSafetensors(await saveCheckpoint(await trained(1)));
   expect([...tensors.keys()].toSorted()).toEqual([
-    'model.bias',
-    'model.weight',
-    'optimizer.0.mean',
-    'optimizer.0.square',
-    'optimizer.0.step',
-    'optimizer.1.mean',
-    'optimizer.1.square',
-    'optimizer.1.step',
+    '__optimizer__.0.mean',
+    '__optimizer__.0.square',
+    '__optimizer__.0.step',
+    '__optimizer__.1.mean',
+    '__optimizer__.1.square',
+    '__optimizer__.1.step',
+    'bias',
+    'weight',
   ]);
   expect([...metadata.keys()]).toEqual(['firsthand.checkpoint']);
+});
+
+test('of a model alone has the names of its state dict, and no others', async () => {
+  const { model } = await trained(1);
+  const { tensors } = readSafetensors(await saveCheckpoint({ model }));
+  expect([...tensors.keys()].toSorted()).toEqual([...model.stateDict().keys()].toSorted());
+});
+
+test('a state dict is written as it is, and gives a model its values again', async () => {
+  const { model } = await trained(1);
+  const bytes = await writeSafetensors(model.stateDict());
+  expectTypeOf(bytes).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+  const { tensors, metadata } = readSafetensors(bytes);
+  expect([[...tensors.keys()], metadata.size]).toEqual([['bias', 'weight'], 0]);
+  const other = make(2).model;
+  other.loadStateDict(new Map([...tensors].map(([name, tensor]) => [name, toNDArray(tensor)])));
+  expect(await other.weight.toArray()).toEqual(await model.weight.toArray());
+});
+
+test('refuses a model whose names are the optimizer’s', async () => {
+  class Odd extends Module {
+    readonly __optimizer__: Linear = new Linear(1, 1);
+    forward(input: Tensor): Tensor {
+      return this.__optimizer__.forward(input);
+    }
+  }
+  await expect(saveCheckpoint({ model: new Odd() })).rejects.toThrow('__optimizer__.weight of the model has a name that is reserved');
+});
+
+test('bytes are what a Blob and a request take: an array over an ArrayBuffer of its own', async () => {
+  const bytes = await saveCheckpoint({ model: new Linear(1, 1) });
+  expectTypeOf(bytes).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+  const part: BlobPart = bytes;
+  expect(new Uint8Array(await new Blob([part]).arrayBuffer())).toEqual(bytes);
 });
 
 test('gives only the model to whoever asks for no more, and leaves the generator alone', async () => {
@@ -136,8 +170,8 @@ describe('a file that does not fit changes nothing', () => {
     await expectRefused(writeSafetensors(new Map([['a', array([1])]])), make(2), FormatError, 'not written by saveCheckpoint');
     await expectRefused(withHeader('{'), make(2), FormatError, 'no JSON');
     await expectRefused(withHeader('[]'), make(2), FormatError, 'names no version');
-    await expectRefused(withHeader('{"version":2}'), make(2), FormatError, 'version 2');
-    await expectRefused(withHeader('{"version":1}'), make(2), FormatError, 'not what saveCheckpoint writes');
+    await expectRefused(withHeader('{"version":1}'), make(2), FormatError, 'version 1');
+    await expectRefused(withHeader('{"version":2}'), make(2), FormatError, 'not what saveCheckpoint writes');
   });
 
   test('a header with any part missing, or of another type', async () => {
