@@ -2,7 +2,7 @@
  * One run: make the network or take it from a checkpoint, train it, save it, and report how it reads digits that it has not seen. A run that
  * was stopped and resumed gives the same bits as one that was not.
  */
-import { type Device, fromArray, setDefaultDevice } from '@firsthand/autograd';
+import { type Device, setDefaultDevice, tensor } from '@firsthand/autograd';
 import { loadBatch } from '@firsthand/data';
 import { loadCheckpoint } from '@firsthand/train';
 import { readCheckpoint, requireWritable, writeCheckpoint } from './checkpoint.ts';
@@ -73,7 +73,7 @@ async function probeOf(digits: Digits): Promise<Batch> {
     toDataset(few),
     Array.from({ length: few.count }, (_, index) => index),
   );
-  return { image: fromArray(image), label: fromArray(label) };
+  return { image: tensor(image), label: tensor(label) };
 }
 
 /** Says what is going to happen. */

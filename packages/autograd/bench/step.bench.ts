@@ -5,7 +5,7 @@
 import { adamW, crossEntropy, effectGroup, runtimeOf } from '@firsthand/graph';
 import type { Device, Executable, Node, Program, Storage } from '@firsthand/graph';
 import { NDArray } from '@firsthand/linalg';
-import { compile, defaultGenerator, fromArray, hostNode, stateVariable, Tensor, tensor } from '../src/index.ts';
+import { compile, defaultGenerator, hostNode, stateVariable, Tensor, tensor } from '../src/index.ts';
 
 /** A device whose programs give storages and do no work. */
 function createIdle(): Device {
@@ -30,7 +30,7 @@ function createIdle(): Device {
 
 const device = createIdle();
 const batch = 64;
-const parameter = (shape: readonly number[]): Tensor => fromArray(defaultGenerator().normal(shape), { requiresGrad: true, device });
+const parameter = (shape: readonly number[]): Tensor => tensor(defaultGenerator().normal(shape), { requiresGrad: true, device });
 const state = (shape: readonly number[]): Tensor =>
   stateVariable(NDArray.packed(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape, 'float32'), { device });
 const parameters = [parameter([128, 784]), parameter([128]), parameter([10, 128]), parameter([10])];

@@ -7,6 +7,7 @@ import {
   boxMuller,
   cast,
   constant,
+  DeviceError,
   eq,
   expand,
   getDefaultDevice,
@@ -24,10 +25,10 @@ import {
   where,
 } from '@firsthand/graph';
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
-import { array, Generator, type NDArray, type Nested, ShapeError, sizeOf, type TypedData } from '@firsthand/linalg';
+import { array, type Data, DTypeError, Generator, type NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
-import { requireSupport, upload } from './value.ts';
+import { requireSupport, storedLeaf } from './value.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
@@ -42,40 +43,51 @@ export interface CreateOptions {
 }
 
 /**
- * A tensor with a copy of the data: a number, nested arrays, or a typed array with a shape. Numbers become float32, booleans
- * bool, typed arrays keep their type (bytes become int32); `dtype` converts.
- * @throws ShapeError for ragged nesting or a shape that does not fit, DTypeError if the device lacks the dtype
+ * A tensor with a copy of the data: numbers nested once per axis, a typed array, an `NDArray`, an array read from a file, or another
+ * tensor, of whose value it is a copy without history. Numbers become float32, booleans bool; arrays and tensors keep their dtype,
+ * of typed arrays `Float64Array` is float64 and small integers (bytes too) are int32; `dtype` converts. Another device's tensor has
+ * to be fetched first: `await x.to(device)`.
+ * @param options.shape the shape to lay the elements out in, row by row
+ * @throws ShapeError for ragged nesting or a shape that does not fit; DTypeError if the device lacks the dtype, or for what is no
+ *   data; DeviceError for a tensor of another device than the one that is named
  * @example
  * ```ts
  * import { tensor } from '@firsthand/autograd';
+ * import { array } from '@firsthand/linalg';
  * const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
  * x.mul(x).sum().backward();
  * console.log(await x.grad?.toArray()); // [ [ 2, 4 ], [ 6, 8 ] ]
+ * console.log(tensor(array([1, 2]), { dtype: 'int32' }).dtype, tensor(new Uint8Array(6), { shape: [2, 3] }).dtype); // int32 int32
+ * console.log(await tensor(x, { shape: [4] }).toArray()); // [ 1, 2, 3, 4 ]
  * ```
  */
-export function tensor(data: Nested | TypedData, options: CreateOptions & { readonly shape?: Shape } = {}): Tensor {
+export function tensor(data: Data | Tensor, options: CreateOptions & { readonly shape?: Shape | undefined } = {}): Tensor {
+  if (data instanceof Tensor) return copyOf(data, options);
+  if (Array.isArray(data) && data[0] instanceof Tensor) {
+    throw new DTypeError('tensor: an array of tensors is no data; join them with stack([…]) or cat([…])');
+  }
   const { dtype, shape } = options;
   // The device copies what is uploaded.
   return stored(array(data, { dtype, shape, copy: false }), options);
 }
 
-/** A tensor with a copy of an array's elements; views are packed. */
-export function fromArray(values: NDArray, options: CreateOptions = {}): Tensor {
-  return stored(options.dtype === undefined ? values : values.astype(options.dtype), options);
+/** The value of another tensor, without history. Its storage is shared until one of the two is updated. */
+function copyOf(
+  source: Tensor,
+  { shape, dtype, device = source.device, ...options }: CreateOptions & { readonly shape?: Shape | undefined },
+): Tensor {
+  if (device !== source.device) {
+    throw new DeviceError(`tensor: the data is a tensor on ${source.device.name}; fetch it with await x.to(device)`);
+  }
+  let value = source.detach();
+  if (dtype !== undefined && dtype !== value.dtype) value = value.cast(dtype);
+  if (shape !== undefined) value = value.reshape(...shape);
+  if (options.requiresGrad !== true && options.name === undefined) return value;
+  return lazy(value.read(), { ...options, device });
 }
 
 function stored(values: NDArray, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
   return new Tensor(storedLeaf(values, device, requiresGrad, name ?? null), name ?? null).owned();
-}
-
-/** A leaf with a copy of the elements on the device. */
-export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
-  const { shape, dtype } = values;
-  const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
-  const packed = values.contiguous();
-  const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
-  created.cell = upload(elements, dtype, device);
-  return created;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Tensors with gradients: the public names of the package, and nothing else. */
 export { DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
-export type { Nested } from '@firsthand/linalg';
+export type { ArrayData, Data, Nested } from '@firsthand/linalg';
 export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, reportTable, setDefaultDevice, StaleError } from '@firsthand/graph';
 export type {
   Attrs,
@@ -20,12 +20,12 @@ export type {
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
 export type { ArgReduceOptions } from './tensor.ts';
+export { storedLeaf } from './value.ts';
 export type { BackwardOptions } from './value.ts';
 export {
   arange,
   defaultGenerator,
   eye,
-  fromArray,
   full,
   hostNode,
   linspace,
@@ -35,7 +35,6 @@ export {
   randint,
   randn,
   stateVariable,
-  storedLeaf,
   tensor,
   zeros,
 } from './create.ts';

@@ -21,9 +21,9 @@ import {
   storedAttributes,
   withGradient,
 } from '@firsthand/graph';
-import type { Device, DType, EffectKind, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
-import { DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
-import type { Nested } from '@firsthand/linalg';
+import type { Device, DType, EffectKind, Leaf, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
+import { array, DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
+import type { Data, Nested } from '@firsthand/linalg';
 import { backwardTargets, gradient, savedSet } from './gradient.ts';
 import { currentTrace } from './trace.ts';
 import type { GradientOwner, Trace } from './trace.ts';
@@ -283,10 +283,21 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   // ---- rebinding
 
-  /** Gives this tensor another value; readers built earlier keep the old one. @throws ShapeError, DTypeError, DeviceError */
-  assign(value: T): this {
-    assignVariable(this, value.read(), this.isGradient ? 'grad' : 'update');
+  /**
+   * Gives this tensor another value; readers built earlier keep the old one. Data (numbers, a typed array, an `NDArray`) is
+   * converted to this dtype, and a typed array is laid out in this shape.
+   * @throws ShapeError, DTypeError, DeviceError
+   */
+  assign(value: T | Data): this {
+    const node = value instanceof Value ? value.read() : this.dataNode(value);
+    assignVariable(this, node, this.isGradient ? 'grad' : 'update');
     return this;
+  }
+
+  private dataNode(data: Data): Node {
+    const { dtype, device } = this;
+    const shape = ArrayBuffer.isView(data) ? this.shape : undefined;
+    return storedLeaf(array(data, { dtype, shape, copy: false }), device, false, null);
   }
 
   /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */
@@ -356,6 +367,16 @@ export function requireSupport(device: Device, dtype: DType): void {
 export function upload(data: TypedArray, dtype: DType, device: Device): NonNullable<Node['cell']> {
   requireSupport(device, dtype);
   return runtimeOf(device).adopt(device.upload(data, dtype));
+}
+
+/** A leaf with a copy of the elements on the device. @throws DTypeError if the device lacks the dtype */
+export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
+  const { shape, dtype } = values;
+  const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
+  const packed = values.contiguous();
+  const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
+  created.cell = upload(elements, dtype, device);
+  return created;
 }
 
 /** @throws ShapeError, DTypeError unless the seed fits the root */

@@ -7,7 +7,6 @@ import {
   checkpoint,
   defaultGenerator,
   einsum,
-  fromArray,
   grad,
   gradCheck,
   manualSeed,
@@ -21,9 +20,9 @@ import {
 
 manualSeed(7);
 /** Normal numbers, float64. */
-const normal = (...shape: number[]): Tensor => fromArray(defaultGenerator().normal(shape, { dtype: 'float64' }));
+const normal = (...shape: number[]): Tensor => tensor(defaultGenerator().normal(shape, { dtype: 'float64' }));
 /** Numbers in (0.5, 1.5), float64. */
-const positive = (...shape: number[]): Tensor => fromArray(defaultGenerator().uniform(shape, { low: 0.5, high: 1.5, dtype: 'float64' }));
+const positive = (...shape: number[]): Tensor => tensor(defaultGenerator().uniform(shape, { low: 0.5, high: 1.5, dtype: 'float64' }));
 
 type Case = readonly [string, (...inputs: Tensor[]) => Tensor, readonly Tensor[]];
 const index = tensor(

@@ -1,4 +1,6 @@
 /** What a tensor is and does besides arithmetic: creation, reading, printing, gradients that accumulate, errors at the call. */
+import { createReference } from '@firsthand/graph';
+import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -41,6 +43,84 @@ describe('creation', () => {
     expect(tensor(new Float32Array(6), { shape: [2, 3] }).shape).toEqual([2, 3]);
     expect(() => tensor([[1], [2, 3]])).toThrow(ShapeError);
     expect(() => tensor(new Float32Array(5), { shape: [2, 3] })).toThrow(ShapeError);
+  });
+
+  test('takes arrays of every kind', async () => {
+    const view = array([
+      [1, 2],
+      [3, 4],
+    ]).transpose();
+    expect(await tensor(view).toArray()).toEqual([
+      [1, 3],
+      [2, 4],
+    ]);
+    expect(tensor(array([1], { dtype: 'int32' })).dtype).toBe('int32');
+    expect(tensor(array([1]), { dtype: 'float64' }).dtype).toBe('float64');
+    expect(await tensor(view, { shape: [4] }).toArray()).toEqual([1, 3, 2, 4]);
+    const fromFile = { data: Uint8Array.of(0, 255), shape: [2, 1], dtype: 'uint8' } as const;
+    expect([tensor(fromFile).dtype, await tensor(fromFile).toArray()]).toEqual(['int32', [[0], [255]]]);
+    expect(await tensor({ data: Uint16Array.of(0x3c00), shape: [], dtype: 'float16' }).item()).toBe(1);
+    expect(await tensor([Float32Array.of(1, 2), Float32Array.of(3, 4)]).toArray()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    const { device } = zeros([]);
+    expect(() => tensor('1' as unknown as number, { device })).toThrow(DTypeError);
+  });
+
+  test('copies a tensor: its value of now, without history', async () => {
+    const w = tensor([1, 2], { requiresGrad: true, name: 'w' });
+    const copies = [
+      tensor(w),
+      tensor(w.mul(1)),
+      tensor(w, { requiresGrad: true, name: 'v' }),
+      tensor(w, { dtype: 'int32', shape: [2, 1] }),
+    ];
+    expect(copies.map(({ requiresGrad, name, dtype, shape }) => [requiresGrad, name, dtype, shape])).toEqual([
+      [false, null, 'float32', [2]],
+      [false, null, 'float32', [2]],
+      [true, 'v', 'float32', [2]],
+      [false, null, 'int32', [2, 1]],
+    ]);
+    w.assign(w.mul(10));
+    copies[2]!.assign([5, 6]);
+    w.assign(w.add(1));
+    expect(await w.toArray()).toEqual([11, 21]);
+    expect(await Promise.all(copies.map((copy) => copy.toArray()))).toEqual([
+      [1, 2],
+      [1, 2],
+      [5, 6],
+      [[1], [2]],
+    ]);
+    copies[2]!.square().sum().backward();
+    expect([await copies[2]!.grad!.toArray(), w.grad]).toEqual([[10, 12], null]);
+    expect(() => tensor(w, { device: createReference() })).toThrow(DeviceError);
+    expect(() => tensor([w, w] as unknown as number[])).toThrow('join them with stack');
+  });
+
+  test('assign takes data, in the dtype and shape of the tensor', async () => {
+    const w = zeros([2, 2]);
+    w.assign([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(await w.toArray()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    w.assign(Float64Array.of(5, 6, 7, 8));
+    expect([w.dtype, await w.toArray()]).toEqual([
+      'float32',
+      [
+        [5, 6],
+        [7, 8],
+      ],
+    ]);
+    w.assign(array([1, 2, 3, 4], { dtype: 'int32' }).reshape([2, 2]));
+    expect(await w.sum().item()).toBe(10);
+    expect(() => w.assign([1, 2])).toThrow(ShapeError);
+    expect(() => w.assign(Float32Array.of(1))).toThrow(ShapeError);
+    expect(await w.sum().item()).toBe(10);
   });
 
   test('copies its data, and gives copies', async () => {

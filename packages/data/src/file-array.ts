@@ -3,7 +3,17 @@
  * has. One table says for each what it takes in a file, what stores it here, and which of linalg's types holds it.
  * Typed arrays have no bfloat16 and no numeric int64: those are stored as float32 and int32, and the name is kept, so that writing restores them.
  */
-import { allocate, type DType, DTypeError, formatShape, NDArray, type Shape, ShapeError, sizeOf, type TypedArray } from '@firsthand/linalg';
+import {
+  type ArrayData,
+  type DType,
+  DTypeError,
+  formatShape,
+  type NDArray,
+  type Shape,
+  ShapeError,
+  sizeOf,
+  type TypedArray,
+} from '@firsthand/linalg';
 
 /** The element types of files. */
 export type FileDType = DType | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int64' | 'uint64' | 'bfloat16';
@@ -11,8 +21,8 @@ export type FileDType = DType | 'int8' | 'uint8' | 'int16' | 'uint16' | 'int64' 
 /** What elements read from a file are stored in. */
 export type FileData = TypedArray | Int8Array<ArrayBufferLike> | Int16Array<ArrayBufferLike>;
 
-/** An array read from a file, or to be written to one. */
-export interface FileArray {
+/** An array read from a file, or to be written to one: data that `array` of linalg and `tensor` of autograd read as it is. */
+export interface FileArray extends ArrayData {
   /** the element type in the file */
   readonly dtype: FileDType;
   /** sizes of the axes, outermost first; `[]` is one element */
@@ -51,34 +61,6 @@ export const FILE_DTYPES: { readonly [K in FileDType]: FileDTypeInfo } = {
   uint8: { bytes: 1, constructor: Uint8Array, memory: 'int32' },
   bool: { bytes: 1, constructor: Uint8Array, memory: 'bool' },
 };
-
-/**
- * A file's array as an `NDArray`. Types that linalg has share their data; narrower integers are widened to int32 in a copy.
- * @throws ShapeError or DTypeError if shape, dtype and data contradict each other
- * @example
- * ```ts
- * import { toNDArray } from '@firsthand/data';
- * const array = toNDArray({ dtype: 'uint8', shape: [2, 2], data: Uint8Array.of(1, 2, 3, 255) });
- * console.log(array.dtype, array.toArray()); // int32 [ [ 1, 2 ], [ 3, 255 ] ]
- * ```
- */
-export function toNDArray(array: FileArray): NDArray {
-  const { shape, dtype, data } = checkFileArray('toNDArray', array);
-  const { memory } = FILE_DTYPES[dtype];
-  return NDArray.packed(widen(data, memory), shape, memory);
-}
-
-/** The elements in the storage of a linalg type that has all their values: the same storage where it is that already. */
-function widen(data: FileData, dtype: DType): TypedArray {
-  if (isStorageOf(data, dtype)) return data;
-  const widened = allocate(dtype, data.length);
-  widened.set(data);
-  return widened;
-}
-
-function isStorageOf(data: FileData, dtype: DType): data is TypedArray {
-  return data instanceof FILE_DTYPES[dtype].constructor;
-}
 
 /**
  * What a writer writes: an `NDArray` packed row by row (copied only if it is not yet), a {@link FileArray} as it is.

@@ -21,7 +21,7 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
 /**
  * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of `bytes`, and shows later changes to them.
  * @param bytes the whole file, unzipped
- * @returns shape, element type and elements; `toNDArray` makes an `NDArray` of it
+ * @returns shape, element type and elements; which `array` and `tensor` read as they are
  * @throws FormatError with the byte offset of the first thing that is not as the format says
  * @example
  * ```ts

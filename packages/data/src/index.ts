@@ -3,6 +3,6 @@ export { DataLoader, type DataLoaderOptions, type DataLoaderState } from './data
 export { ArrayDataset, type Dataset, type Fields, loadBatch, mapDataset } from './dataset.ts';
 export type { DeviceArray } from './device-array.ts';
 export { FormatError, type FormatErrorPlace } from './errors.ts';
-export { FILE_DTYPES, type FileArray, type FileData, type FileDType, type FileDTypeInfo, toNDArray } from './file-array.ts';
+export { FILE_DTYPES, type FileArray, type FileData, type FileDType, type FileDTypeInfo } from './file-array.ts';
 export { readIdx, writeIdx } from './idx.ts';
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts';

@@ -61,10 +61,10 @@ interface Entry {
  * @example
  * ```ts
  * import { array } from '@firsthand/linalg';
- * import { readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
+ * import { readSafetensors, writeSafetensors } from '@firsthand/data';
  * const file = writeSafetensors(new Map([['bias', array([0.5, -1])]]), new Map([['step', '100']]));
  * const { tensors, metadata } = readSafetensors(file);
- * console.log([...tensors].map(([name, tensor]) => [name, toNDArray(tensor).toArray()])); // [ [ 'bias', [ 0.5, -1 ] ] ]
+ * console.log([...tensors].map(([name, tensor]) => [name, array(tensor).toArray()])); // [ [ 'bias', [ 0.5, -1 ] ] ]
  * console.log(metadata.get('step')); // 100
  * ```
  */

@@ -2,7 +2,7 @@
 import { arange, array, DTypeError, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FileDType, FormatError, readIdx, toNDArray, writeIdx } from '../src/index.ts';
+import { type FileDType, FormatError, readIdx, writeIdx } from '../src/index.ts';
 import { fileArray, inBits, RUNS } from './formats.ts';
 
 const IDX_DTYPES: FileDType[] = ['uint8', 'int8', 'int16', 'int32', 'float32', 'float64'];
@@ -94,7 +94,7 @@ describe('writeIdx', () => {
 
   it('writes an NDArray in row-major order, views included', () => {
     const x = arange(6).reshape([2, 3]).transpose();
-    expect(toNDArray(readIdx(writeIdx(x))).toArray()).toEqual([
+    expect(array(readIdx(writeIdx(x))).toArray()).toEqual([
       [0, 3],
       [1, 4],
       [2, 5],

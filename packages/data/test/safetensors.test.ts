@@ -3,15 +3,7 @@ import { readFileSync } from 'node:fs';
 import { arange, array, DTypeError, FirsthandError, type NDArray, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
-import {
-  type DeviceArray,
-  type FileArray,
-  FormatError,
-  readSafetensors,
-  toNDArray,
-  type writeIdx,
-  writeSafetensors,
-} from '../src/index.ts';
+import { type DeviceArray, type FileArray, FormatError, readSafetensors, type writeIdx, writeSafetensors } from '../src/index.ts';
 import { ALL_DTYPES, fileArray, inBits, RUNS } from './formats.ts';
 
 const reference = new Uint8Array(readFileSync(new URL('fixtures/reference.safetensors', import.meta.url)));
@@ -70,7 +62,7 @@ describe('a file of the reference implementation', () => {
   });
 
   it('becomes NDArrays', () => {
-    const arrays = Object.fromEntries([...tensors].map(([name, tensor]) => [name, toNDArray(tensor)]));
+    const arrays = Object.fromEntries([...tensors].map(([name, tensor]) => [name, array(tensor)]));
     expect(arrays['z.int64']?.toArray()).toEqual([
       [0, -1],
       [2 ** 31 - 1, -(2 ** 31)],
@@ -105,7 +97,7 @@ describe('round trips', () => {
 
   it('write views in row-major order', () => {
     const bytes = writeSafetensors(new Map([['x', arange(6).reshape([2, 3]).transpose().slice({ step: 2 })]]));
-    expect(toNDArray(readSafetensors(bytes).tensors.get('x')!).toArray()).toEqual([
+    expect(array(readSafetensors(bytes).tensors.get('x')!).toArray()).toEqual([
       [0, 3],
       [2, 5],
     ]);

@@ -1,16 +1,13 @@
 /**
- * Arrays from nothing and from JavaScript data. Nested arrays give their own shape, typed arrays are flat unless a shape is given; data is
- * copied unless told otherwise. Without a `dtype`: numbers become float32, booleans bool, and a typed array keeps its type where there is one for it.
+ * Arrays from nothing and from JavaScript data. Data is copied unless told otherwise; what it may be, and which
+ * dtype it gets, is in `data.ts`.
  */
-import { allocate, convert, encode, type DType, type TypedArray } from './dtype.ts';
+import { type ArrayData, type Elements, type NestedData, readData } from './data.ts';
+import { allocate, encode, type DType } from './dtype.ts';
 import { DTypeError, FirsthandError, ShapeError } from './errors.ts';
-import type { Nested } from './format.ts';
 import { copyInto } from './loops.ts';
 import { NDArray } from './ndarray.ts';
 import { checkShape, equalShapes, formatShape, normalizeAxis, sizeOf, type Shape } from './shape.ts';
-
-/** Typed arrays that {@link array} reads: those that store a dtype, and the small integers, which become int32. */
-export type TypedData = TypedArray | Int8Array<ArrayBufferLike> | Int16Array<ArrayBufferLike> | Uint8ClampedArray<ArrayBufferLike>;
 
 /** What {@link arange} and the like may be told. */
 export interface ArrayOptions {
@@ -23,84 +20,43 @@ export interface DataOptions extends ArrayOptions {
   readonly copy?: boolean | undefined;
 }
 
+/** Everything that can be read as an array. An `NDArray` is one, strided as it may be. */
+export type Data = NestedData | ArrayData;
+
 /**
  * An array with a copy of the given data, or over the data itself.
- * @param data numbers or booleans, nested once per axis; or a typed array
+ * @param data numbers or booleans, nested once per axis; a typed array; an `NDArray`; or a typed array with its shape, as files give it
  * @param options.dtype the element type; a `Uint16Array` needs one: with float16 it is read as bits, else as whole numbers
  * @param options.shape the shape to lay the elements out in, row by row
- * @param options.copy false to copy nothing where the data is a typed array of the dtype: the array is a view of it then
+ * @param options.copy false to copy nothing where the data is an `NDArray` or a typed array of the dtype: the result is a view of it then
  * @throws ShapeError if rows differ in length, or the shape does not hold as many elements
- * @throws DTypeError if a `Uint16Array` comes without a dtype
+ * @throws DTypeError if a `Uint16Array` comes without a dtype, or for what is no data
  * @example
  * ```ts
  * import { array } from '@firsthand/linalg';
  * console.log(array([[1, 2], [3, 4]]).shape); // [ 2, 2 ]
  * console.log(array(new Int32Array(6), { shape: [2, 3] }).dtype); // int32
+ * console.log(array({ data: Uint8Array.of(0, 255), shape: [2, 1], dtype: 'uint8' }).toArray()); // [ [ 0 ], [ 255 ] ]
  * ```
  */
-export function array(data: Nested | TypedData, options: DataOptions = {}): NDArray {
+export function array(data: Data, options: DataOptions = {}): NDArray {
   const { dtype, copy = true } = options;
-  const result = ArrayBuffer.isView(data) ? fromTyped(data, dtype, copy) : fromNested(data, dtype);
+  const result = data instanceof NDArray ? fromNDArray(data, dtype, copy) : fromElements(readData('array', data, { dtype, copy }));
   return options.shape === undefined ? result : layOut(result, options.shape);
 }
+
+function fromNDArray(x: NDArray, dtype: DType | undefined, copy: boolean): NDArray {
+  if (dtype !== undefined && dtype !== x.dtype) return x.astype(dtype);
+  return copy ? x.copy() : x;
+}
+
+const fromElements = ({ data, shape, dtype }: Elements): NDArray => NDArray.packed(data, shape, dtype);
 
 function layOut(flat: NDArray, shape: Shape): NDArray {
   if (sizeOf(checkShape('array', shape)) !== flat.size) {
     throw new ShapeError(`array: ${flat.size} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`);
   }
   return flat.reshape([...shape]);
-}
-
-function fromTyped(data: TypedData, dtype: DType | undefined, copy: boolean): NDArray {
-  if (data instanceof Uint16Array && dtype === undefined) {
-    throw new DTypeError("array: a Uint16Array may hold float16 bits or whole numbers; say which with dtype: 'float16' or 'int32'");
-  }
-  const stored = storedDType(data, dtype);
-  if (stored !== null && (dtype === undefined || dtype === stored)) {
-    const elements = data as TypedArray;
-    return NDArray.packed(copy ? elements.slice() : elements, [data.length], stored);
-  }
-  const own = stored ?? 'int32';
-  const values = allocate(own, data.length);
-  values.set(data);
-  return NDArray.packed(dtype === undefined || dtype === own ? values : convert(values, own, dtype), [data.length], dtype ?? own);
-}
-
-/** The dtype whose elements a typed array holds as they are; null for small integers, which are read as int32. */
-function storedDType(data: TypedData, dtype: DType | undefined): DType | null {
-  if (data instanceof Float32Array) return 'float32';
-  if (data instanceof Float64Array) return 'float64';
-  if (data instanceof Uint32Array) return 'uint32';
-  if (data instanceof Int32Array) return 'int32';
-  return data instanceof Uint16Array && dtype === 'float16' ? 'float16' : null;
-}
-
-function fromNested(nested: Nested, dtype: DType | undefined): NDArray {
-  const shape: number[] = [];
-  for (let level = nested; typeof level === 'object'; level = level[0]!) {
-    shape.push(level.length);
-    if (level.length === 0) break;
-  }
-  const values: (number | boolean)[] = [];
-  const collect = (level: Nested, axis: number): void => {
-    if (typeof level !== 'object') {
-      if (axis !== shape.length) throw raggedness(shape, axis, 'a single value');
-      values.push(level);
-      return;
-    }
-    if (level.length !== shape[axis]) throw raggedness(shape, axis, `${level.length} entries`);
-    for (const entry of level) collect(entry, axis + 1);
-  };
-  collect(nested, 0);
-  const type = dtype ?? (values.length > 0 && values.every((value) => typeof value === 'boolean') ? 'bool' : 'float32');
-  const data = allocate(type, values.length);
-  values.forEach((value, i) => (data[i] = encode[type](Number(value))));
-  return NDArray.packed(data, shape, type);
-}
-
-function raggedness(shape: Shape, axis: number, found: string): ShapeError {
-  const expected = axis < shape.length ? `${shape[axis]} entries` : 'a single value';
-  return new ShapeError(`array: rows differ in length: ${found} at depth ${axis}, where the first row has ${expected}`);
 }
 
 /** An array of one value, converted to the type. `dtype` is float32 unless given. */

@@ -15,6 +15,7 @@ export {
   type ShapeArguments,
 } from './arguments.ts';
 export { allocate, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
+export type { ArrayData, NestedData, TypedData } from './data.ts';
 export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
 export {
   broadcastShapes,
@@ -45,8 +46,8 @@ export {
   stack,
   zeros,
   type ArrayOptions,
+  type Data,
   type DataOptions,
-  type TypedData,
 } from './create.ts';
 export { argReduce, reduce, type ReduceKind } from './reduce.ts';
 export {

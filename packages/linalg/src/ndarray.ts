@@ -2,10 +2,11 @@
  * The n-dimensional array: a typed array and a rule for finding element (i₀, …, iₙ₋₁) in it, offset + Σ iₖ·strideₖ.
  * Indexing, slicing, reshaping, transposing and flipping change the rule and share the data; only `contiguous`, `astype` and a reshape that no strides can say copy it.
  */
+import { type ArrayData, type Elements, type NestedData, readData } from './data.ts';
 import { convert, decode, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
 import { ShapeError } from './errors.ts';
 import { formatArray, nest, type Nested } from './format.ts';
-import { pack, type Strided } from './loops.ts';
+import { copyInto, pack, type Strided } from './loops.ts';
 import {
   broadcastStrides,
   checkShape,
@@ -145,11 +146,29 @@ export class NDArray implements Strided {
   }
 
   /**
-   * Overwrites one element, in this array and in every one that shares its data. The value is converted as by {@link astype}.
-   * @throws ShapeError as {@link get}
+   * Overwrites one element, or the sub-array at leading indices, in this array and in every one that shares its data. Values are
+   * converted as by {@link astype}; an array broadcasts to the sub-array.
+   * @param value a number with an index per axis; or an array, nested numbers or a typed array
+   * @throws ShapeError as {@link get} and {@link at}, or if the value does not broadcast
+   * @example
+   * ```ts
+   * import { zeros } from '@firsthand/linalg';
+   * const x = zeros([2, 3]);
+   * x.set(7, 0, 0);
+   * x.set([1, 2, 3], 1);
+   * console.log(x.toArray()); // [ [ 7, 0, 0 ], [ 1, 2, 3 ] ]
+   * ```
    */
-  set(value: number, ...indices: number[]): void {
-    this.data[this.position('set', indices)] = encode[this.dtype](value);
+  set(value: NestedData | ArrayData, ...indices: number[]): void {
+    if (typeof value === 'number') {
+      this.data[this.position('set', indices)] = encode[this.dtype](value);
+      return;
+    }
+    const target = this.at(...indices);
+    const { dtype } = this;
+    let source = value instanceof NDArray ? value.astype(dtype) : packedOf(readData('set', value, { dtype, copy: false }));
+    if (source.data === this.data) source = source.copy(); // it may overlap
+    copyInto(target, source.broadcastTo(target.shape));
   }
 
   private position(operation: string, indices: readonly number[]): number {
@@ -293,6 +312,8 @@ export class NDArray implements Strided {
     return formatArray(this, this.dtype);
   }
 }
+
+const packedOf = ({ data, shape, dtype }: Elements): NDArray => NDArray.packed(data, shape, dtype);
 
 /** The first index, the number of indices and the step of a range over an axis of the given length. */
 function resolveRange(range: SliceRange, length: number): { first: number; count: number; step: number } {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   arange,
   array,
+  DTypeError,
   eye,
   FirsthandError,
   full,
@@ -45,6 +46,89 @@ describe('array', () => {
     expect(array(new Uint16Array([0x3c00]), { dtype: 'float16' }).toArray()).toEqual([1]);
     expect(array(new Uint16Array([60000]), { dtype: 'int32' }).toArray()).toEqual([60000]);
     expect(array([1.5, 70000], { dtype: 'float16' }).toArray()).toEqual([1.5, Infinity]);
+  });
+
+  test('takes arrays, rows of typed arrays, and data that brings its shape', () => {
+    const x = arange(6).reshape([2, 3]).transpose();
+    const copy = array(x);
+    expect([copy.toArray(), copy.dtype, copy.data === x.data]).toEqual([x.toArray(), 'float32', false]);
+    expect(array(x, { copy: false })).toBe(x);
+    expect(array(x, { dtype: 'int32', shape: [6] }).toArray()).toEqual([0, 3, 1, 4, 2, 5]);
+    expect(array(x, { dtype: 'int32' }).dtype).toBe('int32');
+    expect(array([Float64Array.of(1, 2), Float64Array.of(3, 4)]).dtype).toBe('float64');
+    expect(array([Uint8Array.of(1, 2), Int32Array.of(3, 4)]).dtype).toBe('int32');
+    expect(array([Float64Array.of(1, 2), [3, 4]]).dtype).toBe('float32');
+    expect(array([Float64Array.of(1, 2), [3, 4]]).toArray()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
+  test.each([
+    ['uint8', Uint8Array.of(1, 255), 'int32', [1, 255]],
+    ['uint16', Uint16Array.of(1, 65535), 'int32', [1, 65535]],
+    ['int8', Int8Array.of(1, -1), 'int32', [1, -1]],
+    ['int64', Int32Array.of(1, -1), 'int32', [1, -1]],
+    ['bfloat16', Float32Array.of(1, -1), 'float32', [1, -1]],
+    ['float16', Uint16Array.of(0x3c00, 0xbc00), 'float16', [1, -1]],
+    ['bool', Uint8Array.of(1, 0), 'bool', [true, false]],
+    ['float64', Float64Array.of(1, -1), 'float64', [1, -1]],
+  ] as const)('data that a file calls %s', (dtype, data, memory, values) => {
+    const x = array({ data, dtype, shape: [2, 1] });
+    expect([x.dtype, x.shape, x.toArray()]).toEqual([memory, [2, 1], values.map((value) => [value])]);
+    const numbers = values.map(Number);
+    expect(array({ data, dtype, shape: [2] }, { dtype: 'float32' }).toArray()).toEqual(numbers);
+    expect(array({ data, dtype, shape: [2] }, { dtype: 'float16' }).toArray()).toEqual(
+      numbers.map((value) => (value === 65535 ? Infinity : value)),
+    );
+    expect(array({ data, dtype, shape: [2] }, { copy: false }).toArray()).toEqual(values);
+  });
+
+  test('refuses what is no data', () => {
+    const wrong: unknown[] = [
+      '1',
+      ['1'],
+      [[1], ['2']],
+      null,
+      undefined,
+      [undefined],
+      {},
+      new Map(),
+      new BigInt64Array(1),
+      [[1n]],
+      new DataView(new ArrayBuffer(8)),
+    ];
+    for (const data of wrong) expect(() => array(data as Nested), String(data)).toThrow(DTypeError);
+    expect(() => array([[1], ['2']] as unknown as Nested)).toThrow(
+      'array: wants numbers, nested arrays of numbers, a typed array or an NDArray, not string "2"',
+    );
+    expect(() => array(new BigInt64Array(1) as unknown as Nested)).toThrow('a BigInt64Array has elements of no dtype');
+    expect(() => array({ data: Float32Array.of(1), shape: [2], dtype: 'float32' })).toThrow('1 elements do not fill shape [2]');
+    expect(() => array([Float32Array.of(1), Float32Array.of(1, 2)])).toThrow('rows differ in length');
+    expect(() => array([[[1]], Float32Array.of(1)])).toThrow(ShapeError);
+  });
+
+  test('set writes a number, or an array into a sub-array', () => {
+    const x = zeros([2, 3]);
+    x.set([1, 2, 3], 0);
+    x.set(Int32Array.of(4, 5, 6), -1);
+    x.set(9, 1, 0);
+    expect(x.toArray()).toEqual([
+      [1, 2, 3],
+      [9, 5, 6],
+    ]);
+    x.set(x.flip(1));
+    expect(x.toArray()).toEqual([
+      [3, 2, 1],
+      [6, 5, 9],
+    ]);
+    x.transpose().set(array([7, 8], { dtype: 'int32' }), 2);
+    expect(x.toArray()).toEqual([
+      [3, 2, 7],
+      [6, 5, 8],
+    ]);
+    expect(() => x.set([1, 2], 0)).toThrow(ShapeError);
+    expect(() => x.set(1, 0)).toThrow('set: 1 indices for an array of shape [2, 3]; give 2');
   });
 
   test('copies its data', () => {

@@ -2,23 +2,14 @@
  * A parameter is a tensor that training changes: a leaf with a gradient. Modules find theirs by this class, which tells them from
  * buffers (other tensors, which are saved but not trained).
  */
-import {
-  type CreateOptions,
-  type DType,
-  getDefaultDevice,
-  type Nested,
-  type Shape,
-  storedLeaf,
-  Tensor,
-  type TypedArray,
-} from '@firsthand/autograd';
-import { array, NDArray } from '@firsthand/linalg';
+import { type CreateOptions, type Data, type DType, getDefaultDevice, type Shape, storedLeaf, Tensor } from '@firsthand/autograd';
+import { array } from '@firsthand/linalg';
 
 /** A tensor that training changes. */
 export class Parameter extends Tensor {
   /** A copy of `values` on a device. `requiresGrad: false` freezes it. @throws DTypeError if the device lacks the dtype, or it has no gradients */
-  constructor(values: NDArray, { device = getDefaultDevice(), requiresGrad = true, name = null }: ParameterOptions = {}) {
-    super(storedLeaf(values, device, requiresGrad, name), name);
+  constructor(values: Data, { device = getDefaultDevice(), requiresGrad = true, name = null }: ParameterOptions = {}) {
+    super(storedLeaf(array(values, { copy: false }), device, requiresGrad, name), name);
     this.owned();
   }
 }
@@ -41,9 +32,8 @@ export interface ParameterOptions {
  * ```
  */
 export function parameter(
-  data: NDArray | Nested | TypedArray,
+  data: Data,
   { dtype, shape, ...options }: ParameterOptions & { readonly dtype?: DType; readonly shape?: Shape } = {},
 ): Parameter {
-  if (data instanceof NDArray) return new Parameter(dtype === undefined ? data : data.astype(dtype), options);
-  return new Parameter(array(data, { ...(dtype === undefined ? {} : { dtype }), ...(shape === undefined ? {} : { shape }) }), options);
+  return new Parameter(array(data, { dtype, shape, copy: false }), options);
 }

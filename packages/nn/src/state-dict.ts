@@ -1,16 +1,22 @@
 /**
  * Loading saved values into tensors: everything is compared first, then everything is assigned, so that a model is never half loaded.
  */
-import { fromArray, Tensor } from '@firsthand/autograd';
+import { type Data, Tensor } from '@firsthand/autograd';
 import { effectGroup, isFloat } from '@firsthand/graph';
-import { equalShapes, formatShape, type NDArray } from '@firsthand/linalg';
+import { array, equalShapes, formatShape, type NDArray } from '@firsthand/linalg';
 import { StateDictError, type StateDictMismatch } from './errors.ts';
 
-/** Values by name, as `stateDict` gives them or a file holds them. */
-export type StateDict = ReadonlyMap<string, Tensor | NDArray>;
+/** Values by name, as `stateDict` gives them, or as a file holds them; what a reader gives may be passed whole. */
+export type StateDict =
+  | ReadonlyMap<string, Tensor | Data>
+  | { readonly tensors: ReadonlyMap<string, Tensor | Data>; readonly metadata?: unknown };
+
+/** The map of a state dict. */
+const entriesOf = (state: StateDict): ReadonlyMap<string, Tensor | Data> => ('tensors' in state ? state.tensors : state);
 
 /** The mismatch of one value with its place, or null. Floating-point values convert to the place's dtype, others must have it. */
-function mismatch(name: string, own: Tensor, given: Tensor | NDArray): string | null {
+function mismatch(name: string, own: Tensor, value: Tensor | Data): string | null {
+  const given: Tensor | NDArray = value instanceof Tensor ? value : array(value, { copy: false });
   if (!equalShapes(own.shape, given.shape)) return `${name} (${formatShape(own.shape)}, the state has ${formatShape(given.shape)})`;
   if (own.dtype !== given.dtype && !(isFloat(own.dtype) && isFloat(given.dtype)))
     return `${name} (${own.dtype}, the state has ${given.dtype})`;
@@ -24,10 +30,11 @@ function mismatch(name: string, own: Tensor, given: Tensor | NDArray): string | 
  * @throws StateDictError if a shape, dtype or device differs; with `strict`, also if names are missing or left over
  */
 export function compareStateDict(own: ReadonlyMap<string, Tensor>, state: StateDict, strict: boolean): StateDictMismatch {
+  const values = entriesOf(state);
   const result = {
-    missing: [...own.keys()].filter((name) => !state.has(name)),
-    unexpected: [...state.keys()].filter((name) => !own.has(name)),
-    mismatched: [...state].flatMap(([name, given]) => {
+    missing: [...own.keys()].filter((name) => !values.has(name)),
+    unexpected: [...values.keys()].filter((name) => !own.has(name)),
+    mismatched: [...values].flatMap(([name, given]) => {
       const place = own.get(name);
       return place === undefined ? [] : (mismatch(name, place, given) ?? []);
     }),
@@ -39,12 +46,11 @@ export function compareStateDict(own: ReadonlyMap<string, Tensor>, state: StateD
 
 /** Assigns to each tensor the value of its name, all of them together; the state has been compared. */
 export function assignStateDict(own: ReadonlyMap<string, Tensor>, state: StateDict): void {
+  const values = entriesOf(state);
   effectGroup(() => {
     for (const [name, target] of own) {
-      const given = state.get(name);
-      if (given === undefined) continue;
-      const value = given instanceof Tensor ? given : fromArray(given, { device: target.device, dtype: target.dtype });
-      target.assign(value.cast(target.dtype));
+      const given = values.get(name);
+      if (given !== undefined) target.assign(given instanceof Tensor ? given.cast(target.dtype) : given);
     }
   });
 }

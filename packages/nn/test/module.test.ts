@@ -1,5 +1,5 @@
 // Modules: what they find in their fields and under which names, how they load, switch modes, move, and tell their hooks.
-import { compile, DTypeError, fromArray, manualSeed, rand, type Tensor, tensor, zeros } from '@firsthand/autograd';
+import { type ArrayData, compile, DTypeError, manualSeed, rand, type Tensor, tensor, zeros } from '@firsthand/autograd';
 import { createReference, type Device } from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
@@ -133,6 +133,22 @@ describe('state', () => {
     expect(await target.forward(tensor([[1, 0, 0]], { dtype: 'float64' })).toArray()).toEqual([[8, 12]]);
     expect(target.weight).toBeInstanceOf(Parameter);
     expect(target.weight.requiresGrad).toBe(true);
+  });
+
+  test('loads what a file holds: data with the names of its types, and the metadata beside it', async () => {
+    const layer = new Linear(2, 1, { dtype: 'float64' });
+    const tensors = new Map<string, ArrayData>([
+      ['weight', { data: Float32Array.of(1, 2), shape: [1, 2], dtype: 'bfloat16' }],
+      ['bias', { data: Uint16Array.of(0x3c00), shape: [1], dtype: 'float16' }],
+    ]);
+    const mismatch = layer.loadStateDict({ tensors, metadata: new Map([['format', 'pt']]) });
+    expect(mismatch).toEqual({ missing: [], unexpected: [], mismatched: [] });
+    expect([await layer.weight.toArray(), await layer.bias!.toArray()]).toEqual([[[1, 2]], [1]]);
+    layer.loadStateDict(new Map<string, ArrayData>([...tensors, ['bias', { data: Float64Array.of(3), shape: [1], dtype: 'float64' }]]));
+    expect(await layer.bias!.item()).toBe(3);
+    expect(() =>
+      layer.loadStateDict(new Map<string, ArrayData>([...tensors, ['bias', { data: Int32Array.of(3), shape: [1], dtype: 'int64' }]])),
+    ).toThrow('bias (float64, the state has int32)');
   });
 
   test('later changes to the source do not show', async () => {
@@ -334,9 +350,9 @@ describe('parameters', () => {
     expect(new ReLU().summary()).toContain('total');
   });
 
-  test('fromArray buffers are not parameters', () => {
+  test('buffers made of arrays are not parameters', () => {
     class WithBuffer extends Module {
-      mask: Tensor = fromArray(array([1, 0]));
+      mask: Tensor = tensor(array([1, 0]));
       forward(x: Tensor): Tensor {
         return x.mul(this.mask);
       }

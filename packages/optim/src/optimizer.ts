@@ -2,9 +2,9 @@
  * What optimizers share: groups of parameters with settings of their own, state that exists from construction, and one step that is never
  * split. A step is graph like everything else, so that it runs in one program with the forward and backward passes before it.
  */
-import { fromArray, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
+import { type Data, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
 import { effectGroup, type Leaf } from '@firsthand/graph';
-import { equalShapes, FirsthandError, formatShape, type NDArray, ShapeError, type Shape, zeros } from '@firsthand/linalg';
+import { array, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -20,10 +20,15 @@ export type ParameterGroup<Settings> = Readonly<Settings> & {
   readonly baseLr: number;
 };
 
-/** What an optimizer remembers: its tensors by name (`0.momentum` is of the first parameter), and each group's learning rate. */
-export interface OptimizerState {
-  readonly tensors: ReadonlyMap<string, Tensor | NDArray>;
+/** A state to go back to: an {@link OptimizerState}, or one whose values have been in a file. */
+export interface SavedOptimizerState {
+  readonly tensors: ReadonlyMap<string, Tensor | Data>;
   readonly learningRates: readonly number[];
+}
+
+/** What an optimizer remembers: its tensors by name (`0.momentum` is of the first parameter), and each group's learning rate. */
+export interface OptimizerState extends SavedOptimizerState {
+  readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
 /** The tensors that an optimizer keeps for one parameter, by name. */
@@ -133,7 +138,7 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
   }
 
   /** Checks that a state fits, and changes nothing. @throws FirsthandError, ShapeError as `loadStateDict` */
-  checkStateDict({ tensors, learningRates }: OptimizerState): void {
+  checkStateDict({ tensors, learningRates }: SavedOptimizerState): void {
     const own = this.#named();
     const missing = [...own.keys()].filter((name) => !tensors.has(name));
     const unexpected = [...tensors.keys()].filter((name) => !own.has(name));
@@ -148,7 +153,8 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
       );
     }
     for (const [name, tensor] of own) {
-      const given = tensors.get(name)!;
+      const value = tensors.get(name)!;
+      const given = value instanceof Tensor ? value : array(value, { copy: false });
       if (!equalShapes(given.shape, tensor.shape) || given.dtype !== tensor.dtype) {
         throw new ShapeError(
           `loadStateDict: ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}, the state has ${given.dtype} ${formatShape(given.shape)}`,
@@ -161,12 +167,12 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
    * Goes back to a state, exactly. Settings other than the learning rates are the program's, and are not part of it. All or nothing.
    * @throws FirsthandError if names or the number of groups differ, ShapeError if a shape or dtype does
    */
-  loadStateDict(state: OptimizerState): void {
+  loadStateDict(state: SavedOptimizerState): void {
     this.checkStateDict(state);
     effectGroup(() => {
       for (const [name, tensor] of this.#named()) {
         const given = state.tensors.get(name)!;
-        tensor.assign(given instanceof Tensor ? given : fromArray(given, { device: tensor.device }));
+        tensor.assign(given);
       }
     });
     this.groups.forEach((group, index) => {

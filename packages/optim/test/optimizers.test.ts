@@ -312,6 +312,16 @@ describe('state', () => {
     stepOf(fresh, make(kind, fresh));
     stepOf(p, optimizer);
     expect(await fresh.data()).not.toEqual(await p.data());
+    const { tensors, learningRates } = optimizer.stateDict();
+    const saved = await Promise.all(
+      [...tensors].map(async ([name, each]) => [name, { data: await each.data(), shape: each.shape, dtype: each.dtype }] as const),
+    );
+    const third = variable([...(await p.data())]);
+    const loaded = make(kind, third);
+    loaded.loadStateDict({ tensors: new Map(saved), learningRates });
+    stepOf(third, loaded);
+    stepOf(p, optimizer);
+    expect(await third.data()).toEqual(await p.data());
   });
 
   test('that does not fit is refused, and nothing changes', async () => {

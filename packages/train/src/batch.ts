@@ -1,5 +1,5 @@
 /** Batches on their way to the device: arrays by name as a loader delivers them, tensors by the same names as a model takes them. */
-import { type Device, fromArray, type Tensor } from '@firsthand/autograd';
+import { type Device, tensor, type Tensor } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
 import { FirsthandError } from '@firsthand/linalg';
 
@@ -17,7 +17,7 @@ export interface BatchSource<Name extends string> extends AsyncIterable<Fields<N
 /** A batch copied to a device. */
 export function toTensors<Name extends string>(fields: Fields<Name>, device: Device): Batch<Name> {
   const names = Object.keys(fields) as Name[];
-  return Object.fromEntries(names.map((name) => [name, fromArray(fields[name], { device })])) as Batch<Name>;
+  return Object.fromEntries(names.map((name) => [name, tensor(fields[name], { device })])) as Batch<Name>;
 }
 
 /** The number of examples in a batch. @throws FirsthandError if it has no fields, or one without axes */

@@ -5,10 +5,10 @@
  * interruption never destroys the checkpoint before.
  */
 import { defaultGenerator, type Tensor } from '@firsthand/autograd';
-import { type DataLoaderState, FormatError, readSafetensors, toNDArray, writeSafetensors } from '@firsthand/data';
+import { type DataLoaderState, type FileArray, FormatError, readSafetensors, writeSafetensors } from '@firsthand/data';
 import { FirsthandError, type GeneratorState, NDArray } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
-import type { OptimizerState } from '@firsthand/optim';
+import type { OptimizerState, SavedOptimizerState } from '@firsthand/optim';
 import { hasShape, isCount, isFiniteNumber, isList, parseJson, writeJson } from './json.ts';
 import type { Progress, ProgressState } from './progress.ts';
 
@@ -17,8 +17,8 @@ export interface CheckpointContents {
   readonly model: Module;
   readonly optimizer?: {
     stateDict(): OptimizerState;
-    checkStateDict(state: OptimizerState): void;
-    loadStateDict(state: OptimizerState): void;
+    checkStateDict(state: SavedOptimizerState): void;
+    loadStateDict(state: SavedOptimizerState): void;
   };
   readonly data?: { state: DataLoaderState };
   /** with it, the default generator's state is loaded too */
@@ -40,10 +40,10 @@ const HEADER_KEY = 'firsthand.checkpoint';
 const OPTIMIZER = '__optimizer__.';
 
 /** The tensors' values of now: what is read is fixed at the call. */
-async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor | NDArray>): Promise<[string, NDArray][]> {
+async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor>): Promise<[string, NDArray][]> {
   const entries = [...tensors].map(async ([name, tensor]): Promise<[string, NDArray]> => {
     const { shape, dtype } = tensor;
-    return [`${prefix}${name}`, tensor instanceof NDArray ? tensor : NDArray.packed(await tensor.data(), shape, dtype)];
+    return [`${prefix}${name}`, NDArray.packed(await tensor.data(), shape, dtype)];
   });
   return Promise.all(entries);
 }
@@ -108,11 +108,11 @@ export function loadCheckpoint(bytes: Uint8Array, { model, optimizer, data, prog
     throw new FormatError(`loadCheckpoint: the file's metadata has no ${HEADER_KEY}; it was not written by saveCheckpoint`);
   metadata.delete(HEADER_KEY);
   const header = readHeader(text);
-  const modelState = new Map<string, NDArray>();
-  const slots = new Map<string, NDArray>();
+  const modelState = new Map<string, FileArray>();
+  const slots = new Map<string, FileArray>();
   for (const [name, array] of tensors) {
-    if (name.startsWith(OPTIMIZER)) slots.set(name.slice(OPTIMIZER.length), toNDArray(array));
-    else modelState.set(name, toNDArray(array));
+    if (name.startsWith(OPTIMIZER)) slots.set(name.slice(OPTIMIZER.length), array);
+    else modelState.set(name, array);
   }
 
   // Everything is checked before anything changes; the loader's state checks itself when it is assigned.
