@@ -13,7 +13,9 @@ import {
   getDefaultDevice,
   hostLeaf,
   iota,
+  isFloat,
   leaf,
+  minimum,
   mul,
   node,
   random,
@@ -171,6 +173,11 @@ export function hostNode(sample: () => HostValue, dtype: DType, device: Device):
   return created;
 }
 
+/** @throws DTypeError for a dtype that is no float */
+function requireFloatType(operation: string, dtype: DType): void {
+  if (!isFloat(dtype)) throw new DTypeError(`${operation}: gives floats, not ${dtype}; use randint for whole numbers`);
+}
+
 /** Philox4x32-10 (Salmon et al. 2011): a pure function of a key and a counter, both host values. One block gives four words. */
 function randomNode(shape: Shape, dtype: 'uint32' | 'float32', device: Device): Node {
   const blocks = Math.ceil(sizeOf(shape) / 4);
@@ -179,14 +186,22 @@ function randomNode(shape: Shape, dtype: 'uint32' | 'float32', device: Device): 
   return random(key, counter, shape, dtype);
 }
 
-/** Uniform in [0, 1). */
+/** The largest float16 below 1. Uniforms that are nearer to 1 would be rounded to 1. */
+const LARGEST_HALF_BELOW_ONE = 1 - 2 ** -11;
+
+/**
+ * Uniform in [0, 1): 24 random bits times 2⁻²⁴, which float32 and float64 hold; rounded for float16, but never to 1.
+ * @throws DTypeError for a dtype that is no float
+ */
 export function rand(shape: Shape, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
-  const device = options.device ?? getDefaultDevice();
-  return lazy(cast(randomNode(shape, 'float32', device), dtype), options);
+  requireFloatType('rand', dtype);
+  const uniform = randomNode(shape, 'float32', options.device ?? getDefaultDevice());
+  return lazy(cast(dtype === 'float16' ? minimum(uniform, LARGEST_HALF_BELOW_ONE) : uniform, dtype), options);
 }
 
-/** Standard normal. */
+/** Standard normal, between ±5.8: √(−2 ln 2⁻²⁴). @throws DTypeError for a dtype that is no float */
 export function randn(shape: Shape, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+  requireFloatType('randn', dtype);
   const device = options.device ?? getDefaultDevice();
   const count = sizeOf(shape);
   const pairs = randomNode([2, count], 'float32', device);
@@ -194,13 +209,34 @@ export function randn(shape: Shape, { dtype = 'float32', ...options }: CreateOpt
   return lazy(cast(boxMuller(row(0), row(1)), dtype), options);
 }
 
-/** Whole numbers in [low, high), int32. The modulo bias is below (high − low)·2⁻³². */
+/** The whole numbers that each dtype holds, one and all: from the first to the last. */
+const WHOLE_NUMBERS: { readonly [K in DType]: readonly [number, number] } = {
+  float64: [-(2 ** 53), 2 ** 53],
+  float32: [-(2 ** 24), 2 ** 24],
+  float16: [-(2 ** 11), 2 ** 11],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  bool: [0, 1],
+};
+
+/**
+ * Whole numbers in [low, high), int32 if not said otherwise. The modulo bias is below (high − low)·2⁻³².
+ * @throws ShapeError unless low and high are whole numbers and there are 1 to 2³¹ of them; DTypeError if the dtype cannot hold each of them
+ */
 export function randint(low: number, high: number, shape: Shape, { dtype = 'int32', ...options }: CreateOptions = {}): Tensor {
   const range = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || range > 2 ** 31) {
     throw new ShapeError(`randint: [${low}, ${high}) is no range of whole numbers with 1 to 2³¹ of them`);
   }
+  const [first, last] = WHOLE_NUMBERS[dtype];
+  if (low < first || high - 1 > last) {
+    throw new DTypeError(
+      `randint: ${dtype} holds each whole number from ${first} to ${last}, not those of [${low}, ${high}); use another dtype`,
+    );
+  }
   const bits = randomNode(shape, 'uint32', options.device ?? getDefaultDevice());
   const offset = node('binary', { kind: 'mod' }, [bits, expand(constant(range, [], 'uint32'), shape)]);
-  return lazy(cast(add(cast(offset, 'int32'), low), dtype), options);
+  const holds = ([from, to]: readonly [number, number]): boolean => from <= low && high - 1 <= to;
+  const whole = holds(WHOLE_NUMBERS.int32) ? 'int32' : holds(WHOLE_NUMBERS.uint32) ? 'uint32' : dtype;
+  return lazy(cast(add(cast(offset, whole), low), dtype), options);
 }

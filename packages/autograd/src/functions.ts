@@ -1,17 +1,24 @@
 /** Operations on several tensors, or with several results. */
 import {
-  attention as attentionNode,
-  concatenate,
-  gather,
+  add,
+  argReduce,
   argsort,
+  attention as attentionNode,
+  cast,
+  concatenate,
+  expand,
+  gather,
+  gt,
   log,
+  maximum,
   neg,
+  requireFloat,
+  reshape,
   slice,
   stack as stackNodes,
+  sub,
   topk as topkNodes,
-  argReduce,
-  expand,
-  reshape,
+  where as whereNode,
 } from '@firsthand/graph';
 import { normalizeAxis, ShapeError } from '@firsthand/linalg';
 import { rand } from './create.ts';
@@ -93,24 +100,32 @@ export function topk(tensor: Tensor, count: number, axis = -1, largest = true): 
   return { values: new Tensor(values), indices: new Tensor(indices) };
 }
 
+/** The least −ln u of the Gumbel-max trick: half of what the largest u below 1 has, for u = 1, so that its logarithm is finite. */
+const LEAST_EXPONENTIAL = 2 ** -25;
+
 /**
  * Draws positions with probability proportional to the weights, by the Gumbel-max trick (Gumbel 1954; Kool et al. 2019): the
- * largest of ln w − ln(−ln u). weights: (…, K), not negative. Result: (…, count), int32.
- * @throws ShapeError if more are drawn without replacement than there are
+ * largest of ln w − ln(−ln u). A weight that is not positive (0, negative or NaN) is never drawn; where none is left, as in a row of zeros or without replacement
+ * beyond the positive weights, the position is −1. float16 weights are taken as float32. weights: (…, K). Result: (…, count), int32.
+ * @throws ShapeError if more are drawn without replacement than there are, DTypeError for weights that are no floats
  */
 export function multinomial(weights: Tensor, count: number, { replacement = false }: { readonly replacement?: boolean } = {}): Tensor {
-  const w = operandNode(weights, 'multinomial: the weights');
+  const given = operandNode(weights, 'multinomial: the weights');
+  requireFloat('multinomial', given);
+  const dtype = given.dtype === 'float16' ? 'float32' : given.dtype;
+  const w = cast(given, dtype);
   const classes = w.shape.at(-1) ?? 0;
   const rows = w.shape.slice(0, -1);
-  if (classes === 0 || (!replacement && count > classes)) {
+  if (classes === 0 || !Number.isInteger(count) || count < 0 || (!replacement && count > classes)) {
     throw new ShapeError(`multinomial: cannot draw ${count} of ${classes} ${replacement ? 'with' : 'without'} replacement`);
   }
-  const draws = replacement ? count : 1;
-  const shape = [...rows, draws, classes];
-  const logits = new Tensor(expand(reshape(log(w), [...rows, 1, classes]), shape));
-  const uniform = rand(shape, { dtype: weights.dtype, device: weights.device }).mul(-1).add(1);
-  const scores = logits.sub(new Tensor(log(neg(log(uniform.read())))));
-  if (replacement) return new Tensor(argReduce('argmax', scores.read(), { axis: -1 }));
-  const order = argsort(scores.reshape(...rows, classes).read(), -1, true);
-  return new Tensor(slice(order, -1, 0, count));
+  const shape = [...rows, replacement ? count : 1, classes];
+  const each = expand(reshape(w, [...rows, 1, classes]), shape);
+  const uniform = sub(1, rand(shape, { dtype, device: weights.device }).read()); // in (0, 1]
+  const gumbel = neg(log(maximum(neg(log(uniform)), LEAST_EXPONENTIAL))); // finite
+  const scores = whereNode(gt(each, 0), add(log(each), gumbel), -Infinity);
+  const drawn = replacement
+    ? argReduce('argmax', scores, { axis: -1 })
+    : slice(argsort(reshape(scores, [...rows, classes]), -1, true), -1, 0, count);
+  return new Tensor(whereNode(gt(gather(w, drawn, -1), 0), drawn, -1));
 }

@@ -20,6 +20,7 @@ import { describeFunctional } from './functional.ts';
 import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
 import type { GetDevice } from './get-device.ts';
+import { describeRandomEnds } from './random-ends.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 import { describeTrainingFixtures } from './training-fixtures.ts';
@@ -56,6 +57,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   methods: describeMethods,
   functional: describeFunctional,
   'bad input': describeBadInput,
+  'ends of random numbers': describeRandomEnds,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
   'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),
   'random graphs': describeRandomGraphs,

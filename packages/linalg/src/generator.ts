@@ -2,8 +2,10 @@
  * Random numbers as a stream: a Philox key that never changes and a 64-bit counter of blocks of four words. Drawing reads the blocks from the counter on and
  * moves it past them, so key and counter are the whole state, and equal states give equal numbers for ever.
  */
+import { maximum, minimum } from './binary.ts';
 import { encode, type DType } from './dtype.ts';
 import { FirsthandError } from './errors.ts';
+import { floatsWithin, roundToFloat, type FloatType } from './float-range.ts';
 import { NDArray } from './ndarray.ts';
 import { checkDomain } from './operands.ts';
 import { philox4x32, randomBits } from './philox.ts';
@@ -97,20 +99,23 @@ export class Generator {
   }
 
   /**
-   * Uniform numbers in [low, high); rounding to the type may give `high` where the interval is not [0, 1).
+   * Uniform numbers in [low, high), of which `high` never comes out: where rounding to the type would leave the interval, the number next to it inside takes its place.
    * @param options.low 0 if not given
-   * @param options.high 1 if not given
+   * @param options.high 1 if not given; where it equals `low`, all numbers are `low`
    * @param options.dtype float32 if not given
+   * @throws FirsthandError unless low ≤ high and both are in the type's range, or if the type has no number between them
    */
   uniform(shape: Shape, options: { low?: number | undefined; high?: number | undefined; dtype?: DType | undefined } = {}): NDArray {
     const { low = 0, high = 1, dtype = 'float32' } = options;
     checkDomain('uniform', dtype, 'float');
+    const { least, largest } = uniformEnds(low, high, dtype as FloatType);
     const units = this.units(sizeOf(checkShape('uniform', shape)), dtype === 'float64');
-    return store(
-      units.map((u) => low + (high - low) * u),
-      shape,
-      dtype,
-    );
+    const width = high - low;
+    const spread = Number.isFinite(width) ? (u: number) => low + width * u : (u: number) => low * (1 - u) + high * u;
+    const values = store(units.map(spread), shape, dtype);
+    // [0, 1) holds every float32 and float64 unit already.
+    if (low === 0 && high === 1 && dtype !== 'float16') return values;
+    return minimum(maximum(values, least), largest);
   }
 
   /**
@@ -181,6 +186,32 @@ export class Generator {
     });
     return NDArray.packed(order, [n], 'int32');
   }
+}
+
+/** The smallest and the largest number that `uniform` gives. @throws FirsthandError if there is none */
+function uniformEnds(low: number, high: number, dtype: FloatType): { readonly least: number; readonly largest: number } {
+  if (!(low <= high && Number.isFinite(low) && Number.isFinite(high))) {
+    throw new FirsthandError({
+      operation: 'uniform',
+      problem: `[${low}, ${high}) is no interval`,
+      expected: 'finite numbers with low ≤ high',
+    });
+  }
+  if (![low, high].every((bound) => Number.isFinite(roundToFloat(bound, dtype)))) {
+    throw new FirsthandError({
+      operation: 'uniform',
+      problem: `[${low}, ${high}) reaches beyond the range of ${dtype}`,
+      remedy: 'use a wider dtype',
+    });
+  }
+  if (low === high) return { least: low, largest: low };
+  const ends = floatsWithin(low, high, dtype, false);
+  if (ends !== null) return ends;
+  throw new FirsthandError({
+    operation: 'uniform',
+    problem: `there is no ${dtype} number in [${low}, ${high})`,
+    remedy: "use dtype: 'float32' or 'float64', or wider bounds",
+  });
 }
 
 function store(values: Float64Array, shape: Shape, dtype: DType): NDArray {

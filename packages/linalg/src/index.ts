@@ -17,6 +17,7 @@ export {
 export { allocate, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
 export type { ArrayData, NestedData, TypedData } from './data.ts';
 export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
+export { floatsWithin, type FloatType } from './float-range.ts';
 export {
   broadcastShapes,
   checkShape,

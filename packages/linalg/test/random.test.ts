@@ -1,7 +1,7 @@
 /** Philox against the vectors that its authors publish (Random123, kat_vectors), and the generator's streams against its definition and against statistics. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { argsort, FirsthandError, Generator, mean, norm, philox4x32, randomBits, std, sub, variance } from '../src/index.ts';
+import { argsort, FirsthandError, floatsWithin, Generator, mean, norm, philox4x32, randomBits, std, sub, variance } from '../src/index.ts';
 import { elements } from './helpers.ts';
 
 const hex = (words: ArrayLike<number>): string => Array.from(words, (word) => word.toString(16).padStart(8, '0')).join(' ');
@@ -39,6 +39,71 @@ describe('Generator', () => {
     const wide = [0, 1, 2].map((i) => Number(((BigInt(bits[2 * i]!) >> 5n) << 26n) | (BigInt(bits[2 * i + 1]!) >> 6n)) / 2 ** 53);
     expect(elements(new Generator(42).uniform([3], { dtype: 'float64' }))).toEqual(wide);
     expect(elements(new Generator(42).uniform([3], { low: -2, high: 2, dtype: 'float64' }))).toEqual(wide.map((u) => -2 + 4 * u));
+  });
+
+  test('uniform numbers are those of [low, high) in the type, the ends where rounding would give another', () => {
+    const bound = fc.oneof(fc.double({ min: -4, max: 4, noNaN: true }), fc.constantFrom(-1, 0, 0.1, 1, 1 + 2 ** -10, 1e-9, -65504, 60000));
+    for (const dtype of ['float16', 'float32', 'float64'] as const) {
+      fc.assert(
+        fc.property(bound, bound, fc.nat(1000), (a, b, seed) => {
+          const [low, high] = a < b ? [a, b] : [b, a];
+          fc.pre(low < high && floatsWithin(low, high, dtype, false) !== null);
+          const values = elements(new Generator(seed).uniform([64], { low, high, dtype }));
+          expect(values.filter((value) => !(value >= low && value < high))).toEqual([]);
+        }),
+      );
+    }
+  });
+
+  test('the upper end never comes out, whatever the generator draws', () => {
+    /** A generator that draws the largest unit there is: all bits of its words are 1. */
+    class Largest extends Generator {
+      constructor() {
+        super(0);
+        Object.assign(this, { words: (count: number) => new Uint32Array(count).fill(0xffffffff) });
+      }
+    }
+    const drawn = (low: number, high: number, dtype: 'float16' | 'float32' | 'float64'): number =>
+      new Largest().uniform([1], { low, high, dtype }).get(0);
+    expect(drawn(0, 1, 'float16')).toBe(1 - 2 ** -11);
+    expect(drawn(0, 1, 'float32')).toBe(1 - 2 ** -24);
+    expect(drawn(0, 1, 'float64')).toBe(1 - 2 ** -53);
+    expect(drawn(1, 2, 'float32')).toBe(2 - 2 ** -23); // 2 − 2⁻²⁴ is a tie, which rounds to 2
+    expect(drawn(-3, 5, 'float16')).toBe(5 - 2 ** -8);
+    expect(drawn(1, 1 + 2 ** -52, 'float64')).toBe(1);
+    expect(drawn(-1e308, 1.5e308, 'float64')).toBeLessThan(1.5e308); // high − low is no float64
+    expect(drawn(0, 0.1, 'float32')).toBeLessThan(0.1); // the float32 nearest to 0.1 is larger
+    expect(drawn(0, 0.1, 'float16')).toBeLessThan(0.0999755859375); // and the float16 nearest is less: it does not come out either
+    expect(drawn(0, 1e-9, 'float16')).toBe(0); // unless nothing else is there
+    expect(drawn(2, 2, 'float16')).toBe(2);
+    // The largest normal number that there can be: √(−2 ln 2⁻²⁴).
+    expect(new Largest().normal([1], { dtype: 'float16' }).get(0)).toBe(5.76953125);
+  });
+
+  test('bounds that are no interval, or hold no number of the type, are refused', () => {
+    const draw = (low: number, high: number, dtype: 'float16' | 'float64' = 'float64') =>
+      new Generator(0).uniform([1], { low, high, dtype });
+    for (const [low, high] of [
+      [1, 0],
+      [NaN, 1],
+      [0, Infinity],
+    ] as const) {
+      expect(() => draw(low, high)).toThrow(`uniform: [${low}, ${high}) is no interval; needs finite numbers with low ≤ high`);
+    }
+    expect(() => draw(1.0001, 1.0002, 'float16')).toThrow('uniform: there is no float16 number in [1.0001, 1.0002)');
+    expect(() => draw(0, 65520, 'float16')).toThrow('uniform: [0, 65520) reaches beyond the range of float16');
+  });
+
+  test('the numbers of a type in an interval', () => {
+    const tiny = 2 ** -24;
+    expect(floatsWithin(0, 1, 'float16', true)).toEqual({ least: 0, largest: 1 });
+    expect(floatsWithin(-Infinity, Infinity, 'float16', true)).toEqual({ least: -Infinity, largest: Infinity });
+    expect(floatsWithin(0.1, 0.3, 'float16', true)).toEqual({ least: 0.0999755859375 + 2 ** -14, largest: 0.300048828125 - 2 ** -12 });
+    expect(floatsWithin(tiny / 2, 3 * tiny, 'float16', false)).toEqual({ least: tiny, largest: 2 * tiny });
+    expect(floatsWithin(-tiny, 0, 'float16', false)).toEqual({ least: -tiny, largest: -tiny });
+    expect(floatsWithin(1, 2, 'float64', false)).toEqual({ least: 1, largest: 2 - 2 ** -52 });
+    expect(floatsWithin(-2, -1, 'float64', false)).toEqual({ least: -2, largest: -1 - 2 ** -52 });
+    expect(floatsWithin(1 + 2 ** -30, 1 + 2 ** -25, 'float32', true)).toBe(null);
   });
 
   test('normals are Box and Muller’s pairs of those uniforms', () => {

@@ -3,7 +3,10 @@ import { rand, type Tensor } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
 import { Module } from './module.ts';
 
-/** Zeroes elements at random in training; does nothing in use. The mask is never stored: its random numbers are made again where they are needed. */
+/**
+ * Zeroes elements at random in training; does nothing in use. The mask is never stored: its random numbers are made again where they are needed.
+ * They are multiples of 2⁻²⁴, and so is the probability in effect.
+ */
 export class Dropout extends Module {
   readonly probability: number;
 
@@ -20,6 +23,8 @@ export class Dropout extends Module {
     if (!this.training || probability === 0) return x;
     const kept = rand(x.shape, { device: x.device }).ge(probability);
     const scale = probability === 1 ? 0 : 1 / (1 - probability);
-    return x.mul(scale).where(kept, 0);
+    // float32 holds the scale of every probability; float16 has none above 65504, and a gradient of 0 times infinity would be NaN.
+    const scaled = x.dtype === 'float16' ? x.cast('float32').mul(scale) : x.mul(scale);
+    return scaled.where(kept, 0).cast(x.dtype);
   }
 }

@@ -4,7 +4,21 @@
  * (fan in) or gradients (fan out) keep their size from layer to layer.
  */
 import { defaultGenerator, type DType, type Shape } from '@firsthand/autograd';
-import { FirsthandError, formatShape, full, type Generator, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
+import {
+  DTypeError,
+  DTYPES,
+  FirsthandError,
+  floatsWithin,
+  type FloatType,
+  formatShape,
+  full,
+  type Generator,
+  maximum,
+  minimum,
+  NDArray,
+  ShapeError,
+  sizeOf,
+} from '@firsthand/linalg';
 
 /** Options of every initialiser. */
 export interface InitOptions {
@@ -72,7 +86,7 @@ const REACH = 8;
 /**
  * Normal, limited to [low, high] (by default ±2, not in units of `std`, as in torch): uniform proposals z, accepted with probability
  * e^((m² − z²)/2) where m is the point of the interval that is nearest to the mean (Robert 1995).
- * @throws FirsthandError unless low < high and std > 0
+ * @throws FirsthandError unless low < high and std > 0, or if the dtype has no number between them
  */
 export function truncNormal(
   shape: Shape,
@@ -86,6 +100,10 @@ export function truncNormal(
   }: InitOptions & { readonly mean?: number; readonly std?: number; readonly low?: number; readonly high?: number } = {},
 ): NDArray {
   if (!(low < high && std > 0)) throw new FirsthandError(`truncNormal: needs low < high and std > 0, got [${low}, ${high}] and ${std}`);
+  if (!DTYPES[dtype].isFloat) throw new DTypeError(`truncNormal: gives floats, not ${dtype}`);
+  const ends = floatsWithin(low, high, dtype as FloatType, true);
+  if (ends === null)
+    throw new FirsthandError(`truncNormal: there is no ${dtype} number in [${low}, ${high}]; use a wider dtype or other bounds`);
   const from = (low - mean) / std;
   const to = (high - mean) / std;
   const mode = Math.min(Math.max(0, from), to);
@@ -100,7 +118,8 @@ export function truncNormal(
       if (draws[i + 1]! < Math.exp((mode * mode - z * z) / 2)) values[filled++] = mean + std * z;
     }
   }
-  return NDArray.packed(values, shape, 'float64').astype(dtype);
+  const rounded = NDArray.packed(values, shape, 'float64').astype(dtype);
+  return minimum(maximum(rounded, ends.least), ends.largest);
 }
 
 /** Uniform with bound gain·√(6/(fan in + fan out)) (Glorot & Bengio 2010). gain: 1 if not given. */

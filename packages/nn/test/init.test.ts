@@ -77,6 +77,24 @@ describe('truncNormal', () => {
   });
 });
 
+test('values stay within their bounds when they are rounded to the dtype', () => {
+  for (const dtype of ['float16', 'float32'] as const) {
+    const within = (values: NDArray, least: number, largest: number): void => {
+      const list = values.astype('float64').data;
+      expect(list.every((value) => value >= least && value <= largest)).toBe(true);
+      expect(list.some((value) => value > 0.99 * largest)).toBe(true);
+    };
+    const options = { dtype, generator: new Generator(9) };
+    within(init.truncNormal([20_000], { mean: 0, std: 5, low: -0.3, high: 0.3, ...options }), -0.3, 0.3);
+    within(init.uniform([20_000], { low: -0.3, high: 0.3, ...options }), -0.3, 0.3);
+    within(init.kaimingUniform([200, 100], options), -Math.sqrt(6 / 100), Math.sqrt(6 / 100));
+  }
+  // A bound below the smallest float16 is no error: all are 0.
+  expect(new Set(init.uniform([50], { low: -1e-9, high: 1e-9, dtype: 'float16' }).astype('float32').data)).toEqual(new Set([0]));
+  expect(() => init.truncNormal([1], { low: 1.0001, high: 1.0002, dtype: 'float16' })).toThrow('there is no float16 number in');
+  expect(() => init.truncNormal([1], { dtype: 'int32' })).toThrow('gives floats, not int32');
+});
+
 test('the default generator decides, so a seed gives the same values', () => {
   const draw = (): unknown => init.kaimingNormal([3, 2]).toArray();
   manualSeed(6);
