@@ -21,6 +21,7 @@ import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
 import type { GetDevice } from './get-device.ts';
 import { describeRandomEnds } from './random-ends.ts';
+import { describeIEEE } from './ieee.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 import { describeTrainingFixtures } from './training-fixtures.ts';
@@ -58,6 +59,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   functional: describeFunctional,
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
+  'IEEE 754': describeIEEE,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
   'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),
   'random graphs': describeRandomGraphs,

@@ -5,7 +5,14 @@
 import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { messageOf } from './message.ts';
 import type { AdapterProfile } from './profile.ts';
-import { binaryExpression, castExpression, declarationsOf, unaryExpression, type Expression } from './scalar/operations.ts';
+import {
+  binaryExpression,
+  castExpression,
+  declarationsOf,
+  opaqueExpression,
+  unaryExpression,
+  type Expression,
+} from './scalar/operations.ts';
 import { BUFFER_USAGE, MAP_READ } from './runtime/usage.ts';
 
 /** What the test has found. */
@@ -47,6 +54,20 @@ const compared = (kind: BinaryKind, x: number, y: number, expected: boolean): Ch
   },
 });
 
+/** Two operations, the first of which the second must not be put together with; operands may be literals. */
+const chained = (title: string, first: BinaryKind, second: BinaryKind, x: number, y: string, z: string, expected: number): Check => ({
+  title,
+  expression: (a, b) => {
+    const operands = [y, z].map((text) => (text === 'y' ? { text: b, needs: [] } : opaqueExpression(text)));
+    const inner = binaryExpression(first, 'float32', a, operands[0]!.text);
+    const outer = binaryExpression(second, 'float32', opaqueExpression(inner.text).text, operands[1]!.text);
+    return { text: outer.text, needs: [...inner.needs, ...outer.needs, 'opaque_f32'] };
+  },
+  x,
+  y: 1e30,
+  expected,
+});
+
 const checks = (): readonly Check[] => [
   compared('ne', NaN, NaN, true),
   compared('eq', NaN, NaN, false),
@@ -58,6 +79,9 @@ const checks = (): readonly Check[] => [
   binary('sub', Infinity, Infinity, NaN),
   binary('mul', Infinity, 0, NaN),
   binary('add', 1e38, 3e38, Infinity),
+  chained('NaN · 0 + 1', 'mul', 'add', NaN, '0f', '1f', NaN),
+  chained('3e38 · 3 / 3', 'mul', 'div', 3e38, '3f', '3f', Infinity),
+  chained('1 + 1e30 − 1e30', 'add', 'sub', 1, 'y', 'y', 0),
   unary('exp', 100, Infinity),
   unary('exp', -200, 0),
   unary('exp', NaN, NaN),
@@ -97,7 +121,8 @@ async function testArithmetic(gpu: GPUDevice): Promise<readonly string[]> {
 @group(0) @binding(1) var<storage, read_write> found: array<f32>;
 ${declarationsOf(needs)}
 @compute @workgroup_size(1)
-fn main() {
+fn main(@builtin(workgroup_id) workgroup: vec3u) {
+  zero = workgroup.z;
 ${lines.join('\n')}
 }
 `;

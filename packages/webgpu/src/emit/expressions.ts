@@ -5,11 +5,13 @@
 import { inputsOf, scalarsIn, type Index, type Kernel, type Scalar, type ScalarOf, type ScalarOp } from '@firsthand/compiler';
 import type { Block } from './block.ts';
 import { axesIn, indexText, splitIndex } from './indices.ts';
+import { opaqueOperands } from './opaque.ts';
 import type { Operands } from './operands.ts';
 import {
   binaryExpression,
   castExpression,
   literal,
+  opaqueExpression,
   randomExpression,
   unaryExpression,
   whereExpression,
@@ -109,7 +111,11 @@ export class Expressions {
     for (const scalar of order) {
       const home = this.#homeOf(scalar, scope, homes);
       homes.set(scalar, home);
-      const inputs = inputsOf(scalar).map((input) => lookup(home, input)!);
+      const isOpaque = opaqueOperands(scalar);
+      const inputs = inputsOf(scalar).map((input, place) => {
+        const text = lookup(home, input)!;
+        return isOpaque[place]! ? this.use(opaqueExpression(text)) : text;
+      });
       const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar, inputs, home);
       const isNamed =
         !PLAIN.has(scalar.op) &&

@@ -57,6 +57,7 @@ export function shaderOf({
     ].join(', ')}) {\n`,
     `  let group = i32(${isFolded ? 'workgroup.x + workgroup.y * workgroups.x' : 'workgroup.x'});\n`,
     '  let lane = i32(invocation);\n',
+    expressions.needs.has('opaque_f32') ? '  zero = workgroup.z;\n' : '',
     body.toString(),
     '}\n',
   ];

@@ -6,7 +6,15 @@ import type { Reduction } from '@firsthand/compiler';
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
 import type { Block } from '../emit/block.ts';
 import type { Expressions } from '../emit/expressions.ts';
-import { binaryExpression, castExpression, reduceExpression, reduceIdentity, unaryExpression, valueType } from '../scalar/operations.ts';
+import {
+  binaryExpression,
+  castExpression,
+  opaqueExpression,
+  reduceExpression,
+  reduceIdentity,
+  unaryExpression,
+  valueType,
+} from '../scalar/operations.ts';
 
 /** The position of nothing: behind every column. */
 const NOWHERE = '2147483647';
@@ -87,7 +95,9 @@ class Fold implements Accumulator {
     this.add(block, other!);
   }
   result(): string {
-    return this.#source === this.#dtype ? this.#total : this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));
+    if (this.#source !== this.#dtype) return this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));
+    const isArithmetic = this.#dtype === 'float32' && (this.#kind === 'sum' || this.#kind === 'prod');
+    return isArithmetic ? this.#expressions.use(opaqueExpression(this.#total)) : this.#total;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Declarations } from './declaration.ts';
 
 /** The functions of this file. */
 export type FloatBitsName =
+  | 'opaque_f32'
   | 'f32_of_bits'
   | 'runtime_f32'
   | 'runtime_i32'
@@ -22,6 +23,17 @@ export type FloatBitsName =
 
 /** Floats by their bits. */
 export const FLOAT_BITS: Declarations<FloatBitsName, FloatBitsName> = {
+  opaque_f32: {
+    needs: [],
+    code: `
+// 0, which no compiler knows: \`main\` sets it to the z of its workgroup.
+var<private> zero: u32;
+
+// x, of which the compiler knows nothing, neither its value nor how it was computed.
+fn opaque_f32(x: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(x) ^ zero);
+}`,
+  },
   f32_of_bits: {
     needs: [],
     code: `

@@ -131,6 +131,11 @@ export function binaryExpression(kind: BinaryKind, dtype: DType, a: string, b: s
   return apply(kind, BINARY[kind], dtype, [a, b]);
 }
 
+/** A float that no compiler knows anything of: it is not put together with what it is computed from, or is computed from it. */
+export function opaqueExpression(x: string): Expression {
+  return { text: `opaque_f32${x.startsWith('(') ? x : `(${x})`}`, needs: ['opaque_f32'] };
+}
+
 /** An element of one dtype as one of another: floats are cut off and held within an integer's bounds, NaN becomes 0, integers wrap, bool is `≠ 0`. */
 export function castExpression(from: DType, to: DType, x: string): Expression {
   const [source, target] = [valueType(from), valueType(to)];
