@@ -10,6 +10,9 @@ import { flatten } from './structure.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
 import { currentTrace } from './trace.ts';
 
+/** Plans for arguments of one structure, which differ in what their traces have read; the least recently used go first. */
+const PLANS_PER_STRUCTURE = 16;
+
 /** Options of `compile`. */
 export interface CompileOptions {
   /** Bytes that the plans and the constants they captured may hold; the least recently used go first. */
@@ -37,9 +40,13 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
 }
 
 /**
- * A function with the values, effects and random numbers of `fn`. JavaScript side effects of `fn` happen only while it is
- * traced, which is once per structure of the arguments and state it depends on. Asking for a value inside is an error. What the device
- * makes of it is in its `reports()`.
+ * A function with the values, effects and random numbers of `fn`, which is traced once per structure of the arguments and the state that it
+ * reads, and replayed afterwards. Tensors, fields of modules and optimizers (`Guarded` objects) and arguments are followed, whatever
+ * becomes of them. **A variable that `fn` has captured is not**: after `let beta = 1; const f = compile((x) => x.mul(beta)); beta = 2` the function still
+ * multiplies by 1, and so it is with a captured list, or a captured tensor variable that stands for another tensor. Pass such a value as an argument, keep it
+ * in a field of a module, or, for a tensor, give it its new value with `assign`.
+ *
+ * JavaScript side effects of `fn` happen only while it is traced. Asking for a value inside is an error. What the device makes of it is in its `reports()`.
  * @example
  * ```ts
  * import { compile, type Tensor, tensor } from '@firsthand/autograd';
@@ -77,11 +84,16 @@ export function compile<A extends readonly unknown[], R>(
     const known = plans.get(key) ?? [];
     plans.delete(key);
     plans.set(key, known);
-    const fitting = known.find(planFits);
-    if (fitting !== undefined) return replay(fitting, tensors, null) as R;
+    const place = known.findIndex(planFits);
+    if (place >= 0) {
+      const [fitting] = place === 0 ? known : known.splice(place, 1);
+      if (place > 0) known.unshift(fitting!);
+      return replay(fitting!, tensors, null) as R;
+    }
     const { plan, hosts } = buildPlan(fn as (...args: readonly unknown[]) => unknown, args, tensors);
-    known.push(plan);
+    known.unshift(plan);
     bytes += plan.bytes;
+    if (known.length > PLANS_PER_STRUCTURE) bytes -= known.pop()!.bytes;
     trim();
     return replay(plan, tensors, hosts) as R;
   };

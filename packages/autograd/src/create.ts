@@ -30,7 +30,7 @@ import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/gra
 import { array, type Data, DTypeError, Generator, type NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
-import { requireSupport, storedLeaf } from './value.ts';
+import { guardData, requireSupport, storedLeaf } from './value.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
@@ -69,6 +69,7 @@ export function tensor(data: Data | Tensor, options: CreateOptions & { readonly 
     throw new DTypeError('tensor: an array of tensors is no data; join them with stack([…]) or cat([…])');
   }
   const { dtype, shape } = options;
+  guardData(data);
   // The device copies what is uploaded.
   return stored(array(data, { dtype, shape, copy: false }), options);
 }
@@ -168,8 +169,10 @@ export function manualSeed(seed: number): void {
  * A host value as a leaf, sampled now; inside `compile` it is sampled again at every call. It is part of no program's key.
  */
 export function hostNode(sample: () => HostValue, dtype: DType, device: Device): Leaf {
-  const created = hostLeaf(sample, dtype, device);
-  currentTrace()?.addHost(created);
+  const trace = currentTrace();
+  if (trace === null) return hostLeaf(sample, dtype, device);
+  const created = trace.guards.pause(() => hostLeaf(sample, dtype, device));
+  trace.addHost(created);
   return created;
 }
 

@@ -46,7 +46,7 @@ export { grad, hessian, hvp, jacobian, jvp, noGrad, valueAndGrad, vjp, vmap } fr
 export { checkpoint } from './checkpoint.ts';
 export { compile } from './compile.ts';
 export type { CompiledFunction, CompileOptions } from './compile.ts';
-export { guard } from './trace.ts';
+export { guard, guardContents, Guarded } from './guarded.ts';
 export { defineOp } from './define-op.ts';
 export { gradCheck } from './grad-check.ts';
 export type { GradCheckMismatch, GradCheckOptions, GradCheckReport } from './grad-check.ts';

@@ -18,7 +18,8 @@ import type { Cell, Device, Executable, Handle, HostValue, Leaf, Node, Runtime }
 import { rebuild } from './structure.ts';
 import { Tensor } from './tensor.ts';
 import { Trace } from './trace.ts';
-import type { GradientOwner, Guard, TracedGradient } from './trace.ts';
+import type { Guards } from './guards.ts';
+import type { GradientOwner } from './trace.ts';
 
 /** Where an argument of the program comes from. */
 type Source =
@@ -55,9 +56,9 @@ type Result =
 
 export interface Plan {
   readonly device: Device;
-  readonly guards: readonly Guard[];
-  readonly handles: readonly Handle[];
-  readonly gradients: readonly TracedGradient[];
+  readonly guards: Guards;
+  readonly handles: readonly { readonly handle: Handle; readonly requiresGrad: boolean }[];
+  readonly gradients: readonly { readonly owner: GradientOwner; readonly present: boolean }[];
   readonly rebindings: readonly Rebinding[];
   /** Owners whose gradient is null after the call. */
   readonly cleared: readonly GradientOwner[];
@@ -77,11 +78,12 @@ let runs = 0;
 
 /** True while everything that the trace depended on is as it was. */
 export function planFits({ guards, handles, gradients, device }: Plan): boolean {
-  return (
-    guards.every(({ object, key, value }) => Object.is(Reflect.get(object, key), value)) &&
-    handles.every(({ node }) => node.device === device || node.device === null) &&
-    gradients.every(({ owner, before }) => (owner.gradient === null) === (before === null))
-  );
+  for (const { handle, requiresGrad } of handles) {
+    const { node } = handle;
+    if (node.requiresGrad !== requiresGrad || (node.device !== device && node.device !== null)) return false;
+  }
+  for (const { owner, present } of gradients) if ((owner.gradient !== null) !== present) return false;
+  return guards.hold();
 }
 
 /** Traces `fn`, and gives the plan with the host values that the trace has sampled. */
@@ -124,8 +126,8 @@ export function buildPlan(
   const plan: Plan = {
     device: deviceOf([...order, ...[...trace.handles.keys(), ...tensors].map(({ node }) => node)]),
     guards: trace.guards,
-    handles: [...trace.handles.keys()],
-    gradients: [...trace.gradients.values()],
+    handles: [...trace.handles.values()].map(({ handle, before }) => ({ handle, requiresGrad: before.requiresGrad })),
+    gradients: [...trace.gradients.values()].map(({ owner, before }) => ({ owner, present: before !== null })),
     rebindings,
     cleared: [...trace.gradients.values()].flatMap(({ owner, after }) => (after === null ? [owner] : [])),
     roots,

@@ -3,6 +3,8 @@
  * the rest by value, `rebuild` puts other tensors in their places.
  */
 import { NDArray } from '@firsthand/linalg';
+import { Guarded } from './guarded.ts';
+import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
 
 export interface Flat {
@@ -22,11 +24,6 @@ function identityOf(object: object): number {
   return known;
 }
 
-function isPlain(value: object): value is { readonly [key: string]: unknown } {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 /** @throws TypeError for bare data, whose elements are no part of the description */
 export function flatten(value: unknown): Flat {
   const tensors: Tensor[] = [];
@@ -37,27 +34,40 @@ export function flatten(value: unknown): Flat {
       tensors.push(part);
       return `#${tensors.length - 1}:${part.dtype}[${part.shape.join(',')}]@${identityOf(part.device)}${part.node.requiresGrad ? 'g' : ''}`;
     }
-    if (Array.isArray(part)) return `[${part.map(describe).join(',')}]`;
-    if (typeof part === 'object' && part !== null) {
-      if (ArrayBuffer.isView(part) || part instanceof NDArray) {
-        throw new TypeError(`compile: the elements of a ${part.constructor.name} would be frozen into the program; pass tensor(data)`);
-      }
-      if (!isPlain(part)) return `@${identityOf(part)}`;
-      return `{${Object.entries(part)
-        .map(([key, each]) => `${JSON.stringify(key)}:${describe(each)}`)
-        .join(',')}}`;
+    if (typeof part !== 'object' || part === null) return describeLeaf(part);
+    if (ArrayBuffer.isView(part) || part instanceof NDArray) {
+      const kind = part instanceof NDArray ? 'an NDArray' : `a ${part.constructor.name}`;
+      throw new TypeError(`compile: an argument is ${kind}, whose elements would be frozen into the program; pass tensor(data)`);
     }
-    if (typeof part === 'function') return `@${identityOf(part)}`;
-    return typeof part === 'string' ? JSON.stringify(part) : Object.is(part, -0) ? '-0' : `${typeof part}:${String(part)}`;
+    if (Array.isArray(part)) return `[${part.map(describe).join(',')}]`;
+    if (part instanceof Map || part instanceof Set) return `${part.constructor.name}[${[...part].map(describe).join(',')}]`;
+    if (!isPlain(part)) return describeInstance(part);
+    return `{${Object.entries(part)
+      .map(([key, each]) => `${JSON.stringify(key)}:${describe(each)}`)
+      .join(',')}}`;
   };
   const signature = describe(value);
   return { tensors, signature };
+}
+
+/** A primitive by value, an object or a function by identity. */
+function describeLeaf(part: unknown): string {
+  if ((typeof part === 'object' && part !== null) || typeof part === 'function') return `@${identityOf(part)}`;
+  return typeof part === 'string' ? JSON.stringify(part) : Object.is(part, -0) ? '-0' : `${typeof part}:${String(part)}`;
+}
+
+/** An object of a class counts by identity and by its own fields, unless a trace guards those that it reads. */
+function describeInstance(part: object): string {
+  const fields = part instanceof Guarded ? [] : Object.entries(part).map(([key, each]) => `${key}:${describeLeaf(each)}`);
+  return `${describeLeaf(part)}{${fields.join(',')}}`;
 }
 
 /** The same structure with each tensor replaced. */
 export function rebuild(value: unknown, replace: (tensor: Tensor) => Tensor): unknown {
   if (value instanceof Tensor) return replace(value);
   if (Array.isArray(value)) return value.map((each) => rebuild(each, replace));
+  if (value instanceof Map) return new Map([...value].map(([key, each]) => [rebuild(key, replace), rebuild(each, replace)]));
+  if (value instanceof Set) return new Set([...value].map((each) => rebuild(each, replace)));
   if (typeof value === 'object' && value !== null && isPlain(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, rebuild(each, replace)]));
   }

@@ -4,6 +4,7 @@
  */
 import { DeviceError, getDefaultDevice, GradientError, leaf, storedAttributes } from '@firsthand/graph';
 import type { Handle, Leaf, Node } from '@firsthand/graph';
+import { Guards } from './guards.ts';
 
 /** A handle that may have a gradient: a tensor, seen from here. */
 export interface GradientOwner extends Handle {
@@ -25,13 +26,6 @@ export interface TracedGradient {
   /** The gradient's value when the trace ended, null if there was none. */
   after: Node | null;
 }
-/** A value on which the trace's course depended. */
-export interface Guard {
-  readonly object: object;
-  readonly key: PropertyKey;
-  readonly value: unknown;
-}
-
 let current: Trace | null = null;
 
 export function currentTrace(): Trace | null {
@@ -45,17 +39,10 @@ function enter(trace: Trace | null): Trace | null {
   return outer;
 }
 
-/** Reads `object[key]`; inside `compile`, another value next time means another trace. */
-export function guard<T extends object, K extends keyof T>(object: T, key: K): T[K] {
-  const value = object[key];
-  current?.guard(object, key, value);
-  return value;
-}
-
 export class Trace {
   readonly handles: Map<Handle, TracedHandle> = new Map();
   readonly gradients: Map<GradientOwner, TracedGradient> = new Map();
-  readonly guards: Guard[] = [];
+  readonly guards: Guards = new Guards();
   readonly hosts: Leaf[] = [];
   /** Handles that stand for the function's arguments. */
   readonly #arguments = new Set<Handle>();
@@ -77,7 +64,6 @@ export class Trace {
     if (this.handles.has(handle) || this.#arguments.has(handle)) return;
     const before = handle.node;
     const { device, requiresGrad } = before;
-    this.guard(handle, 'requiresGrad', requiresGrad);
     const placeholder = leaf(storedAttributes(before, handle.name), device ?? getDefaultDevice(), { requiresGrad });
     if (before.op === 'leaf') placeholder.owner = handle;
     else if (requiresGrad) placeholder.closed = captured(handle);
@@ -116,10 +102,6 @@ export class Trace {
     const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device!);
     this.gradients.set(owner, { owner, before, placeholder, after: null });
     owner.gradient = owner.createGradient(placeholder);
-  }
-
-  guard(object: object, key: PropertyKey, value: unknown): void {
-    if (!this.guards.some((each) => each.object === object && each.key === key)) this.guards.push({ object, key, value });
   }
 
   /** A host value is sampled again at every call, in the order in which the body asked for them. */

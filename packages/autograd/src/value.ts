@@ -15,6 +15,7 @@ import {
   identity,
   isFloat,
   leaf,
+  postOrder,
   requireAssignable,
   runtimeOf,
   StaleError,
@@ -54,7 +55,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** The gradient handle itself; `grad` is how it is read. */
   gradient: Handle | null = null;
   /** The trace in which this handle was made, null outside of `compile`. */
-  readonly #birth: Trace | null = currentTrace();
+  #birth: Trace | null = currentTrace();
   #disposed = false;
 
   /** A tensor on another node; with `inPlace`, one whose updates overwrite its storage. */
@@ -77,12 +78,18 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (this.#disposed) throw new StaleError(`${this.toString()} was disposed; make a new tensor`);
     const trace = currentTrace();
     if (trace !== this.#birth) {
+      if (this.#birth?.ended === true) this.outlive();
       if (trace !== null) trace.adopt(this);
-      if (this.#birth?.ended === true) {
-        throw new StaleError('this tensor was made inside compile and is no result of it; return it from the compiled function');
-      }
     }
     return this.node;
+  }
+
+  /** A tensor leaves the trace in which it was made: a table that a layer computes once and keeps in a field, say. @throws StaleError unless it depends on constants alone */
+  private outlive(): void {
+    if (this.requiresGrad || postOrder([this.node], ({ inputs }) => inputs).some(({ op }) => op === 'leaf')) {
+      throw new StaleError('this tensor was made inside compile and is no result of it; return it from the compiled function');
+    }
+    this.#birth = null;
   }
 
   // ---- what it is
@@ -104,7 +111,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return this.node.device ?? getDefaultDevice();
   }
   get requiresGrad(): boolean {
-    currentTrace()?.guard(this, 'requiresGrad', this.node.requiresGrad);
+    currentTrace()?.guards.value(this, 'requiresGrad', this.node.requiresGrad);
     return this.node.requiresGrad;
   }
   /** Freezes or unfreezes a leaf. @throws GradientError for a value that was computed */
@@ -296,6 +303,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   private dataNode(data: Data): Node {
     const { dtype, device } = this;
+    guardData(data);
     const shape = ArrayBuffer.isView(data) ? this.shape : undefined;
     return storedLeaf(array(data, { dtype, shape, copy: false }), device, false, null);
   }
@@ -367,6 +375,11 @@ export function requireSupport(device: Device, dtype: DType): void {
 export function upload(data: TypedArray, dtype: DType, device: Device): NonNullable<Node['cell']> {
   requireSupport(device, dtype);
   return runtimeOf(device).adopt(device.upload(data, dtype));
+}
+
+/** Host data becomes a part of a program: inside `compile`, other elements next time mean another trace. */
+export function guardData(data: Data): void {
+  currentTrace()?.guards.contents(typeof data === 'object' && 'data' in data ? data.data : data);
 }
 
 /** A leaf with a copy of the elements on the device. @throws DTypeError if the device lacks the dtype */

@@ -1,5 +1,5 @@
 /** Modules made of a list of modules, whose members are named by their numbers: `0.weight`. */
-import type { Tensor } from '@firsthand/autograd';
+import { guardContents, type Tensor } from '@firsthand/autograd';
 import { ShapeError } from '@firsthand/linalg';
 import type { Layer } from './layer.ts';
 import { Module } from './module.ts';
@@ -18,11 +18,15 @@ const numbered = (modules: readonly Module[]): [string, Module][] => modules.map
  * ```
  */
 export class Sequential extends Module {
-  readonly #layers: readonly Layer[];
+  readonly #list: readonly Layer[];
 
   constructor(...layers: readonly Layer[]) {
     super();
-    this.#layers = layers;
+    this.#list = layers;
+  }
+
+  get #layers(): readonly Layer[] {
+    return guardContents(this.#list);
   }
 
   protected override fields(): Iterable<readonly [string, unknown]> {
@@ -45,11 +49,16 @@ export class Sequential extends Module {
 
 /** A list of modules, to be called as its owner sees fit. */
 export class ModuleList<M extends Module> extends Module {
-  readonly #modules: M[];
+  readonly #list: M[];
 
   constructor(modules: Iterable<M> = []) {
     super();
-    this.#modules = [...modules];
+    this.#list = [...modules];
+  }
+
+  /** The list; a compiled function that reads it follows what is added. */
+  get #modules(): M[] {
+    return guardContents(this.#list);
   }
 
   protected override fields(): Iterable<readonly [string, unknown]> {

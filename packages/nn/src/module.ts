@@ -2,7 +2,7 @@
  * A module is an object whose fields are its parameters, buffers and modules: nothing is registered, they are found by walking its own
  * fields in the order of their definition. Names are paths through the fields, `fc1.weight`, as in torch's state dicts.
  */
-import { type Device, guard, Tensor } from '@firsthand/autograd';
+import { type Device, guard, guardContents, Guarded, Tensor } from '@firsthand/autograd';
 import type { StateDictMismatch } from './errors.ts';
 import { moveInPlace } from './move.ts';
 import { Parameter } from './parameter.ts';
@@ -31,7 +31,7 @@ type Forward = (...inputs: unknown[]) => unknown;
  * console.log([...new Net().namedParameters().keys()].join()); // hidden.weight,hidden.bias,output.weight,output.bias
  * ```
  */
-export abstract class Module {
+export abstract class Module extends Guarded {
   /** Read through `guard`, so that a compiled function is traced again when the mode changes. */
   readonly #mode = { training: true };
   readonly #hooks = new Set<Forward>();
@@ -179,7 +179,7 @@ export abstract class Module {
       const plain = this.forward as unknown as Forward;
       const hooked: Forward = (...inputs) => {
         const output = plain.apply(this, inputs);
-        for (const each of this.#hooks) each(this, inputs, output);
+        for (const each of guardContents(this.#hooks)) each(this, inputs, output);
         return output;
       };
       Object.defineProperty(this, 'forward', { value: hooked, configurable: true, enumerable: false, writable: true });

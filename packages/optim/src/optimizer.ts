@@ -2,7 +2,7 @@
  * What optimizers share: groups of parameters with settings of their own, state that exists from construction, and one step that is never
  * split. A step is graph like everything else, so that it runs in one program with the forward and backward passes before it.
  */
-import { type Data, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
+import { type Data, Guarded, guardContents, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
 import { effectGroup, type Leaf } from '@firsthand/graph';
 import { array, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
 import type { Schedule } from './schedule.ts';
@@ -11,14 +11,22 @@ import { requireAtLeast } from './settings.ts';
 /** Parameters with settings that differ from the optimizer's own. */
 export type GroupOptions<Settings> = Partial<Settings> & { readonly parameters: Iterable<Tensor> };
 
-/** Parameters that are updated alike. `lr` may be set between steps, compiled ones too; the other settings are fixed. */
-export type ParameterGroup<Settings> = Readonly<Settings> & {
+/** Parameters that are updated alike. Settings may be set between steps, and compiled steps follow them. */
+export type ParameterGroup<Settings> = { -readonly [K in keyof Settings]: Settings[K] } & {
   readonly parameters: readonly Tensor[];
   /** The learning rate of the next step. */
   lr: number;
   /** The learning rate that the group was made with, which schedules scale. */
   readonly baseLr: number;
 };
+
+/** A group whose settings tell a trace that they are read. */
+class Group extends Guarded {
+  constructor(settings: object) {
+    super();
+    Object.assign(this, settings);
+  }
+}
 
 /** A state to go back to: an {@link OptimizerState}, or one whose values have been in a file. */
 export interface SavedOptimizerState {
@@ -40,14 +48,19 @@ export type StateShapes<State> = { readonly [K in keyof State]: Shape };
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
 
 /** The base of optimizers: a subclass says what it keeps per parameter, and how one parameter is updated. */
-export abstract class Optimizer<Settings extends { readonly lr: number }, State extends { readonly [K in keyof State]?: Tensor }> {
-  readonly groups: readonly ParameterGroup<Settings>[];
+export abstract class Optimizer<
+  Settings extends { readonly lr: number },
+  State extends { readonly [K in keyof State]?: Tensor },
+> extends Guarded {
+  readonly #groups: ParameterGroup<Settings>[] = [];
   readonly #state = new Map<Tensor, State>();
+  readonly #settings: Settings;
+  readonly #shapes: (group: Settings, parameter: Tensor) => StateShapes<State>;
 
   /**
    * @param parameters what to update: tensors, or groups of tensors with settings of their own
    * @param settings of the groups that do not say otherwise
-   * @param shapes of the state of one parameter
+   * @param shapes of the state of one parameter; throws if a setting is out of range
    * @throws FirsthandError if there are none, one stands in two groups or was computed, or a learning rate is no number from 0 on
    */
   constructor(
@@ -55,38 +68,40 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
     settings: Settings,
     shapes: (group: Settings, parameter: Tensor) => StateShapes<State>,
   ) {
-    const operation = new.target.name;
+    super();
+    this.#settings = settings;
+    this.#shapes = shapes;
+    const operation = this.constructor.name;
     const entries: readonly (Tensor | GroupOptions<Settings>)[] = [...parameters];
     const groups = entries.every(isTensor) ? [{ parameters: entries }] : entries;
-    this.groups = groups.map((group) => {
-      if (isTensor(group))
-        throw new FirsthandError(`${operation}: give tensors or groups of tensors, not both; put the tensors in a group`);
-      const merged: Settings = { ...settings, ...group };
-      requireAtLeast(operation, 'lr', merged.lr, 0);
-      return { ...merged, parameters: [...group.parameters], baseLr: merged.lr };
-    });
-    for (const group of this.groups) {
-      for (const parameter of group.parameters) {
-        this.#state.set(parameter, this.#create(operation, parameter, shapes(group, parameter)));
-      }
-    }
+    if (groups.some(isTensor))
+      throw new FirsthandError(`${operation}: give tensors or groups of tensors, not both; put the tensors in a group`);
+    for (const group of groups) this.addGroup(group as GroupOptions<Settings>);
     if (this.#state.size === 0) throw new FirsthandError(`${operation}: no parameters; pass model.parameters()`);
   }
 
-  #create(operation: string, parameter: Tensor, shapes: StateShapes<State>): State {
-    const label = parameter.name ?? `parameter ${this.#state.size}`;
-    if (this.#state.has(parameter)) throw new FirsthandError(`${operation}: ${label} stands in the groups twice; list it once`);
-    if (parameter.node.op !== 'leaf') {
-      throw new FirsthandError(
-        `${operation}: ${label} was computed; only leaves can be updated, such as tensors made with requiresGrad: true`,
-      );
+  /** The groups of parameters with their settings, which may be set between steps. */
+  get groups(): readonly ParameterGroup<Settings>[] {
+    return guardContents(this.#groups);
+  }
+
+  /**
+   * Adds a group of parameters, a new layer's for instance; settings that it does not give are the optimizer's own.
+   * @throws FirsthandError if a parameter is in a group already or was computed, or a setting is out of range; nothing is added then
+   */
+  addGroup(group: GroupOptions<Settings>): void {
+    const operation = this.constructor.name;
+    const merged = { ...this.#settings, ...group, parameters: [...group.parameters] };
+    requireAtLeast(operation, 'lr', merged.lr, 0);
+    const states = new Map<Tensor, State>();
+    for (const parameter of merged.parameters) {
+      const label = parameter.name ?? `parameter ${this.#state.size + states.size}`;
+      if (this.#state.has(parameter) || states.has(parameter))
+        throw new FirsthandError(`${operation}: ${label} stands in the groups twice; list it once`);
+      states.set(parameter, createState(operation, label, parameter, this.#shapes(merged, parameter)));
     }
-    const { dtype, device } = parameter;
-    const tensors = Object.entries<Shape>(shapes).map(([slot, shape]) => [
-      slot,
-      stateVariable(zeros(shape, dtype), { device, name: `${label}.${slot}` }),
-    ]);
-    return Object.fromEntries(tensors) as State;
+    for (const [parameter, state] of states) this.#state.set(parameter, state);
+    this.#groups.push(new Group({ ...merged, baseLr: merged.lr }) as unknown as ParameterGroup<Settings>);
   }
 
   /** The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. */
@@ -103,6 +118,7 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
 
   #stepGroup(group: ParameterGroup<Settings>): void {
     const rates: Leaf[] = [];
+    this.#checkSettings(group);
     for (const parameter of group.parameters) {
       const { grad } = parameter;
       if (grad === null) continue;
@@ -111,6 +127,18 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
       if (rate === undefined) rates.push((rate = hostNode(() => group.lr, dtype, device)));
       this.update(parameter, grad, new Tensor(rate), this.#state.get(parameter)!, group);
     }
+  }
+
+  /** Settings may have been set since the last step: they must be in range, and ask for no state that is not there. */
+  #checkSettings(group: ParameterGroup<Settings>): void {
+    const [parameter] = group.parameters;
+    if (parameter === undefined) return;
+    const state: object = this.#state.get(parameter)!;
+    const missing = Object.keys(this.#shapes(group, parameter)).filter((slot) => !(slot in state));
+    if (missing.length === 0) return;
+    throw new FirsthandError(
+      `${this.constructor.name}: a setting needs the state ${missing.join(', ')}, which exists from construction or not at all; give the setting to the constructor`,
+    );
   }
 
   /** Drops all gradients. Call it last in a step: gradients that nobody can ask for any more are used, and never stored. */
@@ -179,4 +207,18 @@ export abstract class Optimizer<Settings extends { readonly lr: number }, State 
       group.lr = state.learningRates[index]!;
     });
   }
+}
+
+function createState<State>(operation: string, label: string, parameter: Tensor, shapes: StateShapes<State>): State {
+  if (parameter.node.op !== 'leaf') {
+    throw new FirsthandError(
+      `${operation}: ${label} was computed; only leaves can be updated, such as tensors made with requiresGrad: true`,
+    );
+  }
+  const { dtype, device } = parameter;
+  const tensors = Object.entries<Shape>(shapes).map(([slot, shape]) => [
+    slot,
+    stateVariable(zeros(shape, dtype), { device, name: `${label}.${slot}` }),
+  ]);
+  return Object.fromEntries(tensors) as State;
 }

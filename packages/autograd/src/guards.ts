@@ -1,0 +1,171 @@
+/**
+ * Guards: what a trace has read of JavaScript's own state, and whether that is still as it was. A plan whose guards all hold gives what the
+ * function would give; one that fails means another trace. Checking is linear in what was read, and objects that count their changes
+ * are skipped while their count stands still.
+ */
+
+/** An object that counts its changes: as long as `version` is the same, its fields are. */
+export interface Versioned {
+  version: number;
+}
+
+/** The fields of one object that a trace has read, has asked for, or has listed. */
+interface FieldGuards {
+  readonly versioned: Versioned;
+  readonly object: object;
+  /** A field's value, or its getter. */
+  readonly values: Map<PropertyKey, unknown>;
+  readonly presence: Map<PropertyKey, boolean>;
+  keys: readonly PropertyKey[] | null;
+  /** Fields that the function set before it read them: what they held before does not matter. */
+  readonly written: Set<PropertyKey>;
+  /** The version at which all of them were last as the trace read them; −1 before the first check. */
+  checked: number;
+}
+
+/** Arrays, typed arrays, maps, sets and plain objects: their elements are compared one by one. */
+type Collection = ArrayLike<unknown> | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | { readonly [key: string]: unknown };
+
+/** True for objects written as `{ … }`. */
+export function isPlain(value: object): value is { readonly [key: string]: unknown } {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function isCollection(value: unknown): value is Collection {
+  if (typeof value !== 'object' || value === null) return false;
+  return isList(value) || value instanceof Map || value instanceof Set || isPlain(value);
+}
+
+function isList(value: object): value is ArrayLike<unknown> & { slice(): ArrayLike<unknown> } {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
+}
+
+/** The elements of a collection in order; keys are elements too. */
+function elementsOf(collection: Exclude<Collection, ArrayLike<unknown>>): readonly unknown[] {
+  if (collection instanceof Map) return [...collection].flat(1);
+  return collection instanceof Set ? [...collection] : Object.entries(collection).flat(1);
+}
+
+function snapshot(collection: Collection): ArrayLike<unknown> {
+  return isList(collection) ? collection.slice() : elementsOf(collection as Exclude<Collection, ArrayLike<unknown>>);
+}
+
+function sameElements(collection: Collection, elements: ArrayLike<unknown>): boolean {
+  const now = isList(collection) ? collection : snapshot(collection);
+  if (now.length !== elements.length) return false;
+  for (let index = 0; index < now.length; index++) if (!Object.is(now[index], elements[index])) return false;
+  return true;
+}
+
+/** The value of a field, or its getter: reading it through the getter would be another read of other fields. */
+function lookUp(object: object, key: PropertyKey): unknown {
+  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
+    const property = Object.getOwnPropertyDescriptor(holder, key);
+    if (property !== undefined) return property.get ?? property.value;
+  }
+  return undefined;
+}
+
+/** Everything that one trace has read. */
+export class Guards {
+  readonly #fields = new Map<Versioned, FieldGuards>();
+  readonly #values = new Map<object, Map<PropertyKey, unknown>>();
+  readonly #contents = new Map<Collection, ArrayLike<unknown>>();
+  #paused = false;
+
+  /** Runs `fn`, whose reads need no guard: what it gives is asked for again at every call. */
+  pause<T>(fn: () => T): T {
+    const outer = this.#paused;
+    this.#paused = true;
+    try {
+      return fn();
+    } finally {
+      this.#paused = outer;
+    }
+  }
+
+  /** `object[key]` was read and gave `value`. */
+  value(object: object, key: PropertyKey, value: unknown): void {
+    if (this.#paused) return;
+    let values = this.#values.get(object);
+    if (values === undefined) this.#values.set(object, (values = new Map()));
+    if (values.has(key)) return;
+    values.set(key, value);
+    this.contents(value);
+  }
+
+  /** A field of an object that counts its changes was read. */
+  field(versioned: Versioned, object: object, key: PropertyKey): void {
+    if (this.#paused) return;
+    const { values, written } = this.#fieldsOf(versioned, object);
+    if (values.has(key) || written.has(key)) return;
+    const value = lookUp(object, key);
+    values.set(key, value);
+    this.contents(value);
+  }
+
+  /** Whether such an object has a field was asked. */
+  presence(versioned: Versioned, object: object, key: PropertyKey): void {
+    if (this.#paused) return;
+    const { presence, written } = this.#fieldsOf(versioned, object);
+    if (!presence.has(key) && !written.has(key)) presence.set(key, key in object);
+  }
+
+  /** The fields of such an object were listed. */
+  keys(versioned: Versioned, object: object): void {
+    if (this.#paused) return;
+    const fields = this.#fieldsOf(versioned, object);
+    fields.keys ??= Reflect.ownKeys(object);
+  }
+
+  /** The function sets a field of such an object. */
+  write(versioned: Versioned, object: object, key: PropertyKey): void {
+    const { values, presence, written } = this.#fieldsOf(versioned, object);
+    if (!values.has(key) && !presence.has(key)) written.add(key);
+  }
+
+  /** The elements of an array, a map, a set or a plain object may be read, and those of collections inside. */
+  contents(value: unknown): void {
+    if (this.#paused || !isCollection(value)) return;
+    const pending: Collection[] = [value];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (this.#contents.has(next)) continue;
+      const elements = snapshot(next);
+      this.#contents.set(next, elements);
+      if (ArrayBuffer.isView(next)) continue;
+      for (const element of elements as readonly unknown[]) if (isCollection(element)) pending.push(element);
+    }
+  }
+
+  #fieldsOf(versioned: Versioned, object: object): FieldGuards {
+    let fields = this.#fields.get(versioned);
+    if (fields === undefined) {
+      fields = { versioned, object, values: new Map(), presence: new Map(), keys: null, written: new Set(), checked: -1 };
+      this.#fields.set(versioned, fields);
+    }
+    return fields;
+  }
+
+  /** True while everything is as the trace read it. */
+  hold(): boolean {
+    for (const fields of this.#fields.values()) {
+      if (fields.checked === fields.versioned.version) continue;
+      if (!fieldsHold(fields)) return false;
+      fields.checked = fields.versioned.version;
+    }
+    for (const [object, values] of this.#values) {
+      for (const [key, value] of values) if (!Object.is(Reflect.get(object, key), value)) return false;
+    }
+    for (const [collection, elements] of this.#contents) if (!sameElements(collection, elements)) return false;
+    return true;
+  }
+}
+
+function fieldsHold({ object, values, presence, keys }: FieldGuards): boolean {
+  for (const [key, value] of values) if (!Object.is(lookUp(object, key), value)) return false;
+  for (const [key, present] of presence) if (key in object !== present) return false;
+  if (keys === null) return true;
+  const now = Reflect.ownKeys(object);
+  return now.length === keys.length && now.every((key, index) => key === keys[index]);
+}
