@@ -1,11 +1,13 @@
 /**
  * Batches of a dataset, epoch after epoch. A loader is a position in an endless stream: each `for await` runs to the end of the current epoch.
  * Position and random state are plain data, so a run that is saved in mid-epoch and resumed sees the same batches in the same order:
- * the order of an epoch is a pure function of the generator's state when the epoch began, and that is the state that is saved.
+ * the order of an epoch is a pure function of the generator's state when the epoch began, and that is the state that is saved. Random numbers of
+ * examples are a function of key, epoch and index, and need no state at all.
  */
-import { FirsthandError, type Generator, type GeneratorState } from '@firsthand/linalg';
+import { checkOptions, describeValue, FirsthandError, Generator, type GeneratorState, OptionError } from '@firsthand/linalg';
 import { type Dataset, type Fields, loadBatch } from './dataset.ts';
 import { FormatError } from './errors.ts';
+import { type Key, nextKey } from './example-random.ts';
 
 /** How a dataset is cut into batches. */
 export interface DataLoaderOptions {
@@ -13,6 +15,8 @@ export interface DataLoaderOptions {
   readonly batchSize: number;
   /** draws a new order for every epoch; without it, examples come in the dataset's order. The loader advances it: give it one of its own. */
   readonly shuffle?: Generator;
+  /** of the examples' random numbers, which transforms of `mapExamples` get; that of `shuffle` if not given, 0 without it */
+  readonly seed?: number | bigint;
   /** leave out a last batch that is not full; default false */
   readonly dropLast?: boolean;
   /** batches that are being loaded while one is worked on; default 2. Only datasets that wait for something (files, decoding) gain by it. */
@@ -27,6 +31,8 @@ export interface DataLoaderState {
   readonly position: number;
   /** the shuffling generator's state from which the current epoch's order is drawn, or null without shuffling */
   readonly generator: GeneratorState | null;
+  /** the Philox key of the examples' random numbers, two unsigned 32-bit words */
+  readonly key: Key;
   /** examples in the dataset and per batch: a position means nothing under others */
   readonly examples: number;
   readonly batchSize: number;
@@ -52,8 +58,10 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   readonly length: number;
   private readonly dataset: Dataset<Name>;
   private readonly batchSize: number;
+  private readonly examples: number;
   private readonly generator: Generator | null;
   private readonly prefetch: number;
+  private key: Key;
   private completedEpochs = 0;
   private deliveredBatches = 0;
   /** The running epoch's order and the generator's state that it was drawn from; null until the epoch begins. */
@@ -67,10 +75,26 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
    * @throws FirsthandError if a number is not a whole one in range, or there is not a single batch
    */
   constructor(dataset: Dataset<Name>, options: DataLoaderOptions) {
-    const { batchSize, shuffle, dropLast = false, prefetch = 2 } = options;
+    const { batchSize, shuffle, seed, dropLast = false, prefetch = 2 } = checkOptions('DataLoader', options, KEYS);
+    if (!isDataset(dataset)) {
+      throw new FirsthandError({
+        operation: 'DataLoader',
+        problem: `${describeValue(dataset)} where a dataset is wanted`,
+        expected: 'a length and get(index) or batch(indices)',
+        remedy: 'make one of arrays: new ArrayDataset({ x, y })',
+      });
+    }
     if (!isWhole(batchSize) || batchSize === 0)
       throw new FirsthandError(`DataLoader: batchSize is a whole number of at least 1, not ${batchSize}`);
     if (!isWhole(prefetch)) throw new FirsthandError(`DataLoader: prefetch is a whole number of at least 0, not ${prefetch}`);
+    if (shuffle !== undefined && typeof (shuffle as Partial<Generator> | null)?.permutation !== 'function') {
+      throw new OptionError({
+        operation: 'DataLoader',
+        problem: `shuffle is ${describeValue(shuffle)}`,
+        expected: 'a Generator',
+        remedy: "write shuffle: new Generator(42), or leave it out for the dataset's order",
+      });
+    }
     this.length = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
     if (this.length === 0) {
       const remedy = dataset.length === 0 ? 'give a dataset with examples' : 'lower batchSize or leave dropLast off';
@@ -78,8 +102,10 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
     }
     this.dataset = dataset;
     this.batchSize = batchSize;
+    this.examples = dataset.length;
     this.generator = shuffle ?? null;
     this.prefetch = prefetch;
+    this.key = seed === undefined ? (shuffle?.state.key ?? [0, 0]) : new Generator(seed).state.key;
   }
 
   /** epochs completed, which is also the number of the current one counted from 0 */
@@ -102,16 +128,17 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
       epoch: this.completedEpochs,
       position: this.deliveredBatches,
       generator: this.running === null ? (this.generator?.state ?? null) : this.running.drawnFrom,
-      examples: this.dataset.length,
+      key: this.key,
+      examples: this.examples,
       batchSize: this.batchSize,
     };
   }
 
   set state(state: DataLoaderState) {
-    const { epoch, position, generator, examples, batchSize } = state;
-    if (examples !== this.dataset.length || batchSize !== this.batchSize) {
+    const { epoch, position, generator, key, examples, batchSize } = state;
+    if (examples !== this.examples || batchSize !== this.batchSize) {
       throw new FormatError(
-        `DataLoader: the state is of ${examples} examples in batches of ${batchSize}, this loader has ${this.dataset.length} in batches of ${this.batchSize}`,
+        `DataLoader: the state is of ${examples} examples in batches of ${batchSize}, this loader has ${this.examples} in batches of ${this.batchSize}`,
       );
     }
     if (!isWhole(epoch) || !isWhole(position) || position > this.length) {
@@ -121,10 +148,21 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
       const [saved, own] = generator === null ? ['in order', 'shuffled'] : ['shuffled', 'in order'];
       throw new FormatError(`DataLoader: the state is of examples ${saved}, this loader's come ${own}`);
     }
+    restore(new Generator(0), { key, counter: [0, 0] }); // a key is checked as part of a state
     if (this.generator !== null && generator !== null) restore(this.generator, generator);
+    this.key = key;
     this.completedEpochs = epoch;
     this.deliveredBatches = position;
     this.running = null;
+    this.loop++;
+  }
+
+  /**
+   * Goes back to the beginning of the current epoch, whose batches come again in the same order; a loop that is running ends with an error.
+   * Training and evaluation begin with it, so that a loop that was left early costs them no examples.
+   */
+  restart(): void {
+    this.deliveredBatches = 0;
     this.loop++;
   }
 
@@ -152,6 +190,11 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   /** The order of an epoch that begins now. */
   private draw(): NonNullable<typeof this.running> {
     const { length } = this.dataset;
+    if (length !== this.examples) {
+      throw new FirsthandError(
+        `DataLoader: the dataset had ${this.examples} examples when the loader was made, and has ${length} now; make a new loader`,
+      );
+    }
     if (this.generator === null) return { order: Int32Array.from({ length }, (_, index) => index), drawnFrom: null };
     const drawnFrom = this.generator.state;
     return { order: this.generator.permutation(length).data, drawnFrom };
@@ -160,7 +203,7 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   private load(order: ArrayLike<number>, batch: number): Promise<Fields<Name>> {
     const begin = batch * this.batchSize;
     const indices = Array.from({ length: Math.min(this.batchSize, order.length - begin) }, (_, i) => order[begin + i]!);
-    const loading = loadBatch(this.dataset, indices);
+    const loading = loadBatch(this.dataset, indices, { epoch: this.completedEpochs, key: nextKey(this.key) });
     loading.catch(() => {}); // the loop reports it when it comes to this batch; a loop that ended earlier never does
     return loading;
   }
@@ -169,6 +212,15 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
     if (loop !== this.loop)
       throw new FirsthandError('DataLoader: another loop over this loader has begun, or its state was assigned; use one loader per loop');
   }
+}
+
+const KEYS = { batchSize: true, shuffle: true, seed: true, dropLast: true, prefetch: true } as const;
+
+/** Whether a value is a dataset, as far as can be seen without an example. */
+function isDataset(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { length, get, batch } = value as { readonly [K in keyof Dataset]?: unknown };
+  return isWhole(length as number) && (typeof get === 'function' || typeof batch === 'function');
 }
 
 function restore(generator: Generator, state: GeneratorState): void {

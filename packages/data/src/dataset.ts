@@ -2,7 +2,8 @@
  * Where examples come from. A dataset is a length and a way to get example i, a record of named arrays such as `{ image, label }`; one that can
  * gather many at once says so with `batch`. A batch is the same record with one more leading axis.
  */
-import { allocate, FirsthandError, formatShape, NDArray, ShapeError, sizeOf, stack } from '@firsthand/linalg';
+import { allocate, FirsthandError, formatShape, type Generator, NDArray, ShapeError, sizeOf, stack } from '@firsthand/linalg';
+import { type EpochContext, exampleGenerator, NO_EPOCH, nextKey } from './example-random.ts';
 import { FILE_DTYPES, type FileArray, toFileArray } from './file-array.ts';
 
 /** Arrays by name: of one example, or, with a leading axis that counts examples, of a batch. */
@@ -12,20 +13,31 @@ export type Fields<Name extends string = string> = { readonly [K in Name]: NDArr
 export interface Dataset<Name extends string = string> {
   /** number of examples */
   readonly length: number;
-  /** Example `index`, 0 ≤ index < length. May be asynchronous: a file to read, a picture to decode. */
-  get(index: number): Fields<Name> | Promise<Fields<Name>>;
+  /**
+   * Example `index`, 0 ≤ index < length. May be asynchronous: a file to read, a picture to decode.
+   * @param context the loader's epoch and key, for a dataset whose examples vary; see `mapExamples`
+   */
+  get(index: number, context?: EpochContext): Fields<Name> | Promise<Fields<Name>>;
   /** The examples at `indices`, in that order, stacked along a new first axis. Optional: what is lacking is stacked from `get`. */
-  batch?(indices: ArrayLike<number>): Fields<Name> | Promise<Fields<Name>>;
+  batch?(indices: ArrayLike<number>, context?: EpochContext): Fields<Name> | Promise<Fields<Name>>;
 }
 
 /**
  * The examples at `indices` of any dataset, as one batch: by its `batch` if it has one, else by stacking what `get` gives.
+ * @param context the epoch and the key of random numbers, which a `DataLoader` says; epoch 0 if not given
  * @returns arrays of shape (number of indices, …shape of the field)
  * @throws ShapeError if examples of one batch differ in shape, FirsthandError if there are no indices to take the shapes from
  */
-export async function loadBatch<Name extends string>(dataset: Dataset<Name>, indices: ArrayLike<number>): Promise<Fields<Name>> {
-  if (dataset.batch !== undefined) return dataset.batch(indices);
-  const examples = await Promise.all(Array.from(indices, async (index) => dataset.get(index)));
+export async function loadBatch<Name extends string>(
+  dataset: Dataset<Name>,
+  indices: ArrayLike<number>,
+  context: EpochContext = NO_EPOCH,
+): Promise<Fields<Name>> {
+  if (dataset.batch !== undefined) return dataset.batch(indices, context);
+  return stackExamples(await Promise.all(Array.from(indices, async (index) => dataset.get(index, context))));
+}
+
+function stackExamples<Name extends string>(examples: readonly Fields<Name>[]): Fields<Name> {
   const [first] = examples;
   if (first === undefined) throw new FirsthandError('loadBatch: a batch of no examples has no shapes; give at least one index');
   return mapFields(first, (_, name) => stack(examples.map((example) => example[name])));
@@ -94,10 +106,31 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
   }
 }
 
+/** What a transform of batches knows of the batch. */
+export interface BatchContext {
+  /** of the batch's examples in the dataset */
+  readonly indices: ArrayLike<number>;
+  /** of the loader, counted from 0 */
+  readonly epoch: number;
+  /** The random numbers of the example at a position of the batch, from their beginning: a function of the loader's seed, epoch and index. */
+  generator(position: number): Generator;
+}
+
+/** What a transform of examples knows of the example. */
+export interface ExampleContext {
+  /** of the example in the dataset */
+  readonly index: number;
+  /** of the loader, counted from 0 */
+  readonly epoch: number;
+  /** random numbers for this example in this epoch: a function of the loader's seed, epoch and index alone */
+  readonly generator: Generator;
+}
+
 /**
- * A dataset seen through a function of its batches: scaling, types, augmentation.
+ * A dataset seen through a function of its batches: scaling, types. For augmentation see `mapExamples`.
  * @param dataset what is seen
- * @param transform from a batch to a batch of as many examples; it must treat examples independently, since batches may be of any size
+ * @param transform from a batch to a batch of as many examples; it must treat examples independently, since batches may be of any size. Random
+ *   numbers come from its context: those of a generator of your own depend on which batches were prefetched, and do not resume exactly.
  * @returns a dataset of the same length
  * @example
  * ```ts
@@ -110,15 +143,54 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
  */
 export function mapDataset<From extends string, To extends string>(
   dataset: Dataset<From>,
-  transform: (batch: Fields<From>) => Fields<To> | Promise<Fields<To>>,
+  transform: (batch: Fields<From>, context: BatchContext) => Fields<To> | Promise<Fields<To>>,
 ): Required<Dataset<To>> {
-  const batch = async (indices: ArrayLike<number>): Promise<Fields<To>> => transform(await loadBatch(dataset, indices));
+  const batch = async (indices: ArrayLike<number>, context: EpochContext = NO_EPOCH): Promise<Fields<To>> =>
+    transform(await loadBatch(dataset, indices, below(context)), {
+      indices,
+      epoch: context.epoch,
+      generator: (position) => exampleGenerator(context, indices[position]!),
+    });
   return {
     length: dataset.length,
     batch,
-    get: async (index) => mapFields(await batch([index]), (array) => array.at(0)),
+    get: async (index, context) => mapFields(await batch([index], context), (array) => array.at(0)),
   };
 }
+
+/**
+ * A dataset seen through a function of its examples: augmentation, decoding. The random numbers of an example are a function of the loader's
+ * seed, the epoch and the index, so they are other ones in each epoch, and the same whatever was prefetched, shuffled or interrupted.
+ * @param dataset what is seen
+ * @param transform from an example and its context to an example; every example's fields have one shape
+ * @returns a dataset of the same length
+ * @example
+ * ```ts
+ * import { add, arange } from '@firsthand/linalg';
+ * import { ArrayDataset, DataLoader, mapExamples } from '@firsthand/data';
+ * const clean = new ArrayDataset({ x: arange(6).reshape([3, 2]) });
+ * const noisy = mapExamples(clean, ({ x }, { generator }) => ({ x: add(x, generator.normal(x.shape, { std: 0.1 })) }));
+ * const loader = new DataLoader(noisy, { batchSize: 2, seed: 7 });
+ * for await (const { x } of loader) console.log(x.shape);
+ * ```
+ */
+export function mapExamples<From extends string, To extends string>(
+  dataset: Dataset<From>,
+  transform: (example: Fields<From>, context: ExampleContext) => Fields<To> | Promise<Fields<To>>,
+): Required<Dataset<To>> {
+  return mapDataset(dataset, async (batch, { indices, epoch, generator }) => {
+    const examples = Array.from(indices, async (index, position) =>
+      transform(
+        mapFields(batch, (array) => array.at(position)),
+        { index, epoch, generator: generator(position) },
+      ),
+    );
+    return stackExamples(await Promise.all(examples));
+  });
+}
+
+/** The context for the dataset that another sees through: of the same epoch, with random numbers of its own. */
+const below = ({ epoch, key }: EpochContext): EpochContext => ({ epoch, key: nextKey(key) });
 
 /** The same record with every value replaced. */
 function mapFields<Name extends string, From, To>(

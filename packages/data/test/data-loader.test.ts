@@ -1,8 +1,17 @@
 /** Loaders: every example once per epoch, exact resume from any position, prefetching that changes nothing, errors, and states that do not fit. */
-import { arange, array, FirsthandError, Generator } from '@firsthand/linalg';
+import { arange, array, FirsthandError, Generator, stack } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ArrayDataset, DataLoader, type DataLoaderOptions, type Dataset, type DataLoaderState, FormatError } from '../src/index.ts';
+import {
+  ArrayDataset,
+  DataLoader,
+  type DataLoaderOptions,
+  type Dataset,
+  type DataLoaderState,
+  FormatError,
+  mapDataset,
+  mapExamples,
+} from '../src/index.ts';
 
 const dataset = (length: number): ArrayDataset<'x'> => new ArrayDataset({ x: arange(length, undefined, 1, 'int32') });
 
@@ -128,7 +137,14 @@ describe('state', () => {
     expect(await epoch(loader)).toEqual([[0, 1, 2, 3]]);
   });
 
-  const good: DataLoaderState = { epoch: 0, position: 1, generator: { key: [1, 2], counter: [0, 0] }, examples: 10, batchSize: 4 };
+  const good: DataLoaderState = {
+    epoch: 0,
+    position: 1,
+    generator: { key: [1, 2], counter: [0, 0] },
+    key: [1, 2],
+    examples: 10,
+    batchSize: 4,
+  };
 
   it.each<[string, Partial<DataLoaderState>, RegExp]>([
     ['another dataset', { examples: 11 }, /state is of 11 examples in batches of 4, this loader has 10 in batches of 4/],
@@ -139,6 +155,8 @@ describe('state', () => {
     ['no position', { position: undefined as unknown as number }, /position undefined/],
     ['no shuffling', { generator: null }, /examples in order, this loader's come shuffled/],
     ['a broken generator', { generator: { key: [1, -2], counter: [0, 0] } }, /is not a generator's state/],
+    ['no key', { key: undefined as unknown as DataLoaderState['key'] }, /is not a generator's state/],
+    ['a broken key', { key: [1, 2 ** 32] }, /is not a generator's state/],
     ['half a generator', { generator: { key: [1, 2] } as unknown as DataLoaderState['generator'] }, /is not a generator's state/],
   ])('of %s is refused and changes nothing', async (_, change, message) => {
     const loader = new DataLoader(dataset(10), { batchSize: 4, shuffle: new Generator(5) });
@@ -154,6 +172,96 @@ describe('state', () => {
   it('of shuffled examples is refused by a loader in order', () => {
     const loader = new DataLoader(dataset(10), { batchSize: 4 });
     expect(() => (loader.state = good)).toThrow(/shuffled, this loader's come in order/);
+  });
+});
+
+describe('random numbers of examples', () => {
+  /** Each example is its index and two numbers that were drawn for it. */
+  const random = (length: number): Dataset<'x'> =>
+    mapExamples(dataset(length), async ({ x }, { index, epoch: number, generator }) => {
+      expect(x.get()).toBe(index);
+      await new Promise((resolve) => setTimeout(resolve, index % 3));
+      return { x: stack([array(index), array(number), generator.uniform([])]) };
+    });
+  /** The numbers of the next epochs, by epoch and index. */
+  async function drawn(loader: DataLoader<'x'>, epochs = 2): Promise<Map<string, number>> {
+    const numbers = new Map<string, number>();
+    for (const last = loader.epoch + epochs; loader.epoch < last;) {
+      for await (const { x } of loader) {
+        for (let i = 0; i < x.shape[0]!; i++) numbers.set(`${x.get(i, 1)}.${x.get(i, 0)}`, x.get(i, 2));
+      }
+    }
+    return numbers;
+  }
+
+  it('depend on seed, epoch and index alone: not on order, batch size or prefetching', async () => {
+    const expected = await drawn(new DataLoader(random(11), { batchSize: 3, seed: 5 }));
+    expect(expected.size).toBe(22);
+    expect(new Set(expected.values()).size).toBe(22);
+    for (const batchSize of [1, 4, 11]) {
+      for (const prefetch of [0, 1, 5]) {
+        for (const shuffle of [new Generator(5), new Generator(8), undefined]) {
+          const options = { batchSize, prefetch, seed: 5, ...(shuffle === undefined ? {} : { shuffle }) };
+          const numbers = await drawn(new DataLoader(random(11), options));
+          expect(numbers).toEqual(expected);
+        }
+      }
+    }
+    expect(await drawn(new DataLoader(random(11), { batchSize: 3, seed: 6 }))).not.toEqual(expected);
+  });
+
+  it('are those of the shuffling generator’s seed where no other is given, and never its own numbers', async () => {
+    const shuffled = await drawn(new DataLoader(random(5), { batchSize: 2, shuffle: new Generator(5) }));
+    const seeded = await drawn(new DataLoader(random(5), { batchSize: 2, seed: 5n }));
+    expect(shuffled).toEqual(seeded);
+    const own = new Generator(5);
+    const streams = [own, own.split(), own.split()].map((stream) => stream.uniform([100]).toArray() as number[]).flat();
+    expect(streams.filter((number) => [...seeded.values()].includes(number))).toEqual([]);
+  });
+
+  it('are the same after a loop that was left early, and in a program that goes on from a state, whatever it was seeded with', async () => {
+    const make = (seed: number, prefetch: number): DataLoader<'x'> =>
+      new DataLoader(random(10), { batchSize: 3, prefetch, shuffle: new Generator(seed) });
+    const whole = await drawn(make(1, 2), 3);
+    for (const prefetch of [0, 1, 2, 7]) {
+      const numbers = new Map<string, number>();
+      let loader = make(1, prefetch);
+      let seed = 50;
+      for (let delivered = 0; loader.epoch < 3;) {
+        for await (const { x } of loader) {
+          for (let i = 0; i < x.shape[0]!; i++) numbers.set(`${x.get(i, 1)}.${x.get(i, 0)}`, x.get(i, 2));
+          if (++delivered % 2 === 1) break; // with batches prefetched that nobody will see
+        }
+        const { state } = loader;
+        loader = make(seed++, (prefetch + seed) % 5);
+        loader.state = JSON.parse(JSON.stringify(state)) as DataLoaderState;
+      }
+      expect(numbers).toEqual(whole);
+    }
+  });
+
+  it('of a dataset and of one that sees through it are different ones', async () => {
+    const inner = mapExamples(dataset(20), (_, { generator }) => ({ a: generator.uniform([]) }));
+    const outer = mapExamples(inner, ({ a }, { generator }) => ({ a, b: generator.uniform([]) }));
+    const batches = mapDataset(outer, ({ a, b }, { indices, generator }) => ({
+      a,
+      b,
+      c: stack(Array.from(indices, (_, position) => generator(position).uniform([]))),
+    }));
+    for await (const { a, b, c } of new DataLoader(batches, { batchSize: 20, seed: 3 })) {
+      expect(new Set([...a.data, ...b.data, ...c.data]).size).toBe(60);
+    }
+    // Outside of a loader too.
+    expect((await batches.get(4)).b.get()).toBe((await batches.batch([3, 4])).b.get(1));
+    expect((await batches.get(4, { epoch: 1, key: [0, 0] })).b.get()).not.toBe((await batches.get(4)).b.get());
+  });
+
+  it('are evenly spread over epochs and indices', async () => {
+    const numbers = [...(await drawn(new DataLoader(random(100), { batchSize: 50, seed: 0 }), 20)).values()];
+    const mean = numbers.reduce((a, b) => a + b) / 2000;
+    expect(Math.abs(mean - 0.5)).toBeLessThan(0.03); // 4.6 standard deviations of 0.289/√2000
+    const neighbours = numbers.slice(1).map((number, i) => (number - 0.5) * (numbers[i]! - 0.5));
+    expect(Math.abs(12 * (neighbours.reduce((a, b) => a + b) / 1999))).toBeLessThan(0.11); // of 1/√2000
   });
 });
 
@@ -223,7 +331,55 @@ describe('prefetch', () => {
   });
 });
 
+describe('beginning again', () => {
+  it('delivers the epoch from its first batch, in the same order, and ends a loop that runs', async () => {
+    const loader = new DataLoader(dataset(9), { batchSize: 2, shuffle: new Generator(4) });
+    const running = loader[Symbol.asyncIterator]();
+    const first = [...(await running.next()).value!.x.data];
+    await running.next();
+    loader.restart();
+    expect([loader.epoch, loader.position]).toEqual([0, 0]);
+    await expect(running.next()).rejects.toThrow(/another loop over this loader has begun/);
+    const again = await epoch(loader);
+    expect(again[0]).toEqual(first);
+    expect(again.flat().toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    const untouched = new DataLoader(dataset(9), { batchSize: 2, shuffle: new Generator(4) });
+    untouched.restart();
+    expect(await epoch(untouched)).toEqual(again);
+    expect(await epoch(untouched)).toEqual(await epoch(loader));
+  });
+});
+
 describe('misuse', () => {
+  it.each<[string, unknown, RegExp]>([
+    ['fields instead of a dataset', { x: arange(3) }, /an object where a dataset is wanted; needs a length and get.*new ArrayDataset/],
+    ['a list of examples', [{ x: array(1) }], /an array where a dataset is wanted/],
+    ['a dataset of unknown length', { get: () => ({}), length: undefined }, /where a dataset is wanted/],
+    ['a dataset of half an example', { get: () => ({}), length: 0.5 }, /where a dataset is wanted/],
+    ['nothing', undefined, /undefined where a dataset is wanted/],
+  ])('refuses %s', (_, value, message) => {
+    expect(() => new DataLoader(value as Dataset<'x'>, { batchSize: 1 })).toThrow(message);
+  });
+
+  it.each<[object, RegExp]>([
+    [{ batchSize: 1, batch: 2 }, /no option 'batch'/],
+    [{ batch_size: 1 }, /no option 'batch_size'.*write batchSize/],
+    [{ batchSize: 1, shuffle: true }, /shuffle is true; needs a Generator; write shuffle: new Generator\(42\)/],
+    [{ batchSize: 1, shuffle: null }, /shuffle is null/],
+    [{ batchSize: 1, seed: -1 }, /seed -1 is not a whole number/],
+    [{}, /batchSize is a whole number of at least 1, not undefined/],
+  ])('refuses the options %o', (options, message) => {
+    expect(() => new DataLoader(dataset(3), options as DataLoaderOptions)).toThrow(message);
+  });
+
+  it('notices a dataset that has grown, instead of leaving examples out', async () => {
+    const growing = { length: 2, get: (index: number) => ({ x: array(index) }) };
+    const loader = new DataLoader(growing, { batchSize: 1 });
+    await epoch(loader);
+    growing.length = 3;
+    await expect(epoch(loader)).rejects.toThrow('the dataset had 2 examples when the loader was made, and has 3 now');
+  });
+
   it('ends a loop that another has overtaken, instead of sharing batches out between them', async () => {
     const loader = new DataLoader(dataset(6), { batchSize: 2 });
     const first = loader[Symbol.asyncIterator]();

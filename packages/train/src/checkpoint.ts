@@ -21,6 +21,8 @@ export interface CheckpointContents {
     loadStateDict(state: SavedOptimizerState): void;
   };
   readonly data?: { state: DataLoaderState };
+  /** only matters if it shuffles or augments: sums in another order differ in their last bits */
+  readonly validation?: { state: DataLoaderState };
   /** with it, the default generator's state is loaded too */
   readonly progress?: Progress;
 }
@@ -31,6 +33,7 @@ interface Header {
   readonly generator: GeneratorState;
   readonly learningRates: readonly number[] | null;
   readonly data: DataLoaderState | null;
+  readonly validation: DataLoaderState | null;
   readonly progress: ProgressState | null;
 }
 
@@ -67,7 +70,7 @@ async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor>): P
  * ```
  */
 export async function saveCheckpoint(
-  { model, optimizer, data, progress }: CheckpointContents,
+  { model, optimizer, data, validation, progress }: CheckpointContents,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Promise<Uint8Array<ArrayBuffer>> {
   const optimizerState = optimizer?.stateDict();
@@ -76,7 +79,7 @@ export async function saveCheckpoint(
   if (reserved !== undefined)
     throw new FirsthandError(`saveCheckpoint: ${reserved} of the model has a name that is reserved for the optimizer; rename the field`);
   const generator = defaultGenerator().state;
-  const place = data?.state ?? null;
+  const loaders = { data: data?.state ?? null, validation: validation?.state ?? null };
   const [ofModel, ofOptimizer, ofProgress] = await Promise.all([
     valuesOf('', modelState),
     valuesOf(OPTIMIZER, optimizerState?.tensors ?? new Map()),
@@ -86,7 +89,7 @@ export async function saveCheckpoint(
     version: VERSION,
     generator,
     learningRates: optimizerState?.learningRates ?? null,
-    data: place,
+    ...loaders,
     progress: ofProgress,
   };
   return writeSafetensors(new Map([...ofModel, ...ofOptimizer]), new Map([...metadata, [HEADER_KEY, writeJson(header)]]));
@@ -101,7 +104,10 @@ export async function saveCheckpoint(
  * @throws FormatError if the bytes are no checkpoint or lack a part that is asked for; StateDictError or ShapeError if the model or the optimizer is
  *   another than was saved
  */
-export function loadCheckpoint(bytes: Uint8Array, { model, optimizer, data, progress }: CheckpointContents): Map<string, string> {
+export function loadCheckpoint(
+  bytes: Uint8Array,
+  { model, optimizer, data, validation, progress }: CheckpointContents,
+): Map<string, string> {
   const { tensors, metadata } = readSafetensors(bytes);
   const text = metadata.get(HEADER_KEY);
   if (text === undefined)
@@ -115,7 +121,7 @@ export function loadCheckpoint(bytes: Uint8Array, { model, optimizer, data, prog
     else modelState.set(name, array);
   }
 
-  // Everything is checked before anything changes; the loader's state checks itself when it is assigned.
+  // Everything is checked before anything changes; a loader's state checks itself when it is assigned.
   model.checkStateDict(modelState);
   const optimizerState = { tensors: slots, learningRates: header.learningRates ?? [] };
   if (optimizer !== undefined) {
@@ -123,9 +129,15 @@ export function loadCheckpoint(bytes: Uint8Array, { model, optimizer, data, prog
     optimizer.checkStateDict(optimizerState);
   }
   if (progress !== undefined && header.progress === null) throw lacks('progress');
-  if (data !== undefined) {
-    if (header.data === null) throw lacks('data');
-    data.state = header.data;
+  if (data !== undefined && header.data === null) throw lacks('data');
+  if (validation !== undefined && header.validation === null) throw lacks('validation');
+  const before = data?.state;
+  if (data !== undefined) data.state = header.data!;
+  try {
+    if (validation !== undefined) validation.state = header.validation!;
+  } catch (error) {
+    if (data !== undefined) data.state = before!;
+    throw error;
   }
   model.loadStateDict(modelState);
   optimizer?.loadStateDict(optimizerState);
@@ -166,6 +178,15 @@ const isReport = (value: unknown): boolean =>
     seconds: isNumber,
     examplesPerSecond: isNumber,
   });
+const isLoaderState = (value: unknown): boolean =>
+  hasShape(value, {
+    epoch: isCount,
+    position: isCount,
+    generator: orNull(isGenerator),
+    key: isWords,
+    examples: isCount,
+    batchSize: isCount,
+  });
 const isTotals = (value: unknown): boolean => hasShape(value, { sums: isMetrics, weight: isNumber });
 
 function isHeader(value: unknown): value is Header {
@@ -173,9 +194,8 @@ function isHeader(value: unknown): value is Header {
     version: isCount,
     generator: isGenerator,
     learningRates: orNull(isList(isFiniteNumber)),
-    data: orNull((state) =>
-      hasShape(state, { epoch: isCount, position: isCount, examples: isCount, batchSize: isCount, generator: orNull(isGenerator) }),
-    ),
+    data: orNull(isLoaderState),
+    validation: orNull(isLoaderState),
     progress: orNull((state) => hasShape(state, { step: isCount, history: isList(isReport), totals: isTotals })),
   });
 }

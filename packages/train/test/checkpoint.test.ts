@@ -171,9 +171,12 @@ describe('a file that does not fit changes nothing', () => {
 
   test('parts that were not saved', async () => {
     const { model, optimizer, data } = await trained(1);
-    await expectRefused(await saveCheckpoint({ model }), make(2), FormatError, 'saved without optimizer');
+    const bytes = await saveCheckpoint({ model });
+    await expectRefused(bytes, make(2), FormatError, 'saved without optimizer');
     await expectRefused(await saveCheckpoint({ model, optimizer, data }), make(2), FormatError, 'saved without progress');
     await expectRefused(await saveCheckpoint({ model, optimizer, progress: new Progress() }), make(2), FormatError, 'saved without data');
+    const { data: validation } = make(2);
+    expect(() => loadCheckpoint(bytes, { model, validation })).toThrow('saved without validation');
   });
 
   test('no checkpoint, another version, a header that is no header', async () => {

@@ -1,11 +1,11 @@
 // Interrupted and resumed is uninterrupted, bit for bit: parameters, metrics and random numbers, wherever the interruption falls.
 import { manualSeed, type Tensor } from '@firsthand/autograd';
-import { ArrayDataset, DataLoader } from '@firsthand/data';
-import { Generator } from '@firsthand/linalg';
+import { ArrayDataset, DataLoader, mapExamples } from '@firsthand/data';
+import { add, Generator } from '@firsthand/linalg';
 import { Dropout, Linear, loss, Module } from '@firsthand/nn';
 import { AdamW, schedule, SGD } from '@firsthand/optim';
 import { describe, expect, test } from 'vitest';
-import { accuracy, fit, type History, loadCheckpoint, Progress, saveCheckpoint } from '../src/index.ts';
+import { accuracy, fit, type History, loadCheckpoint, Progress, saveCheckpoint, type StepReport } from '../src/index.ts';
 
 class Net extends Module {
   hidden = new Linear(4, 8);
@@ -128,6 +128,63 @@ describe.each(kinds)('$name', (kind) => {
     const expected = await outcome(one, await one.run());
     const other = training(kind, 2);
     expect(await outcome(other, await other.run())).not.toEqual(expected);
+  });
+});
+
+describe('with augmentation', () => {
+  /** Each example is shifted by its own random numbers, slowly, so that batches are still loading when training is stopped. */
+  const shifted = (clean: typeof dataset) =>
+    mapExamples(clean, async ({ x, label }, { index, generator }) => {
+      await new Promise((resolve) => setTimeout(resolve, index % 2));
+      return { x: add(x, generator.normal(x.shape, { std: 0.5 })), label };
+    });
+
+  function augmented(seed: number, prefetch: number, shuffled = true) {
+    manualSeed(seed);
+    const model = new Net();
+    const order = (of: number): object => (shuffled ? { shuffle: new Generator(of) } : {});
+    return {
+      model,
+      optimizer: new AdamW(model.parameters(), { lr: 0.02 }),
+      data: new DataLoader(shifted(dataset), { batchSize: 4, prefetch, seed, ...order(seed) }),
+      validation: new DataLoader(shifted(unseen), { batchSize: 5, prefetch, seed: seed + 1, ...order(seed + 1) }),
+      progress: new Progress(),
+    };
+  }
+  const run = async (training: ReturnType<typeof augmented>, stop = Infinity): Promise<History> => {
+    const controller = new AbortController();
+    const onStep = ({ step }: StepReport): void => {
+      if (step === stop) controller.abort();
+    };
+    return fit({
+      ...training,
+      loss: (net, { x, label }) => loss.crossEntropy(net.forward(x), label),
+      epochs: 3,
+      signal: controller.signal,
+      callbacks: [{ onStep }],
+    });
+  };
+
+  test.each([
+    [0, 0, true],
+    [2, 2, true],
+    [5, 0, true],
+    [1, 7, true],
+    [3, 2, false],
+  ])('stopped with %i batches prefetched, and resumed with %i', async (before, after, shuffled) => {
+    const whole = augmented(1, 2, shuffled);
+    const expected = await outcome(whole, await run(whole));
+    expect(expected.epochs).toHaveLength(3);
+    for (let stop = 1; stop < 18; stop += 4) {
+      const first = augmented(1, before, shuffled);
+      expect((await run(first, stop)).stopped).toBe(true);
+      const bytes = await saveCheckpoint(first);
+      const second = augmented(99, after, shuffled);
+      loadCheckpoint(bytes, second);
+      expect(await outcome(second, await run(second)), `stopped after step ${stop}`).toEqual(expected);
+    }
+    const other = augmented(2, 2, shuffled);
+    expect(await outcome(other, await run(other))).not.toEqual(expected);
   });
 });
 
