@@ -54,11 +54,14 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   div(other: TensorOperand<T>): T {
     return this.binary('div', other);
   }
-  /** this to the power of other */
+  /**
+   * this to the power of other. Derivatives of every order are right at 0, those beyond a whole exponent being 0. The derivative with respect to the
+   * exponent is 0 at the base 0 (exponents ≥ 0), NaN for a negative base.
+   */
   pow(other: TensorOperand<T>): T {
     return this.binary('pow', other);
   }
-  /** The remainder with the sign of the divisor, as torch.remainder. */
+  /** The remainder with the sign of the divisor, as torch.remainder. Its derivative in the divisor is −n, where n is how often that went into this. */
   mod(other: TensorOperand<T>): T {
     return this.binary('mod', other);
   }
@@ -153,7 +156,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   leakyRelu(slope = 0.01): T {
     return this.derive((x) => leakyRelu(x, slope));
   }
-  /** x for x > 0, else α(eˣ − 1) */
+  /** x for x > 0, else α(eˣ − 1); at 0 the first derivative is α, all higher ones are 0 */
   elu(alpha = 1): T {
     return this.derive((x) => elu(x, alpha));
   }

@@ -19,6 +19,7 @@ import {
   gt,
   iota,
   log,
+  logicalNot,
   lt,
   mul,
   neg,
@@ -35,7 +36,7 @@ import {
   unary,
   where,
 } from '@firsthand/graph';
-import type { BinaryKind, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
+import type { BinaryKind, DType, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
 
 /** The primitives with a rule: leaves end a path, and a call's rule is its composite's. */
 type Ruled = Exclude<Op, 'leaf' | 'call' | 'output'>;
@@ -67,8 +68,8 @@ const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
   isNaN: none,
   // y = eˣ: dx = g·y
   exp: (g, _, y) => mul(g, y),
-  // y = eˣ − 1: dx = g·eˣ = g·(y + 1)
-  expm1: (g, _, y) => mul(g, add(y, 1)),
+  // y = eˣ − 1: dx = g·eˣ; y + 1 would have no digits left where eˣ is small
+  expm1: (g, x) => mul(g, exp(x)),
   // y = ln x: dx = g/x
   log: (g, x) => div(g, x),
   // y = ln(1 + x): dx = g/(1 + x)
@@ -98,6 +99,43 @@ function share(loses: Node, ties: Node, g: Node): Node {
   return where(loses, 0, where(ties, mul(g, 0.5), g));
 }
 
+/** da = g·b·a^(b−1) for one number b: 0 for b = 0, and g for b = 1, so that the derivatives beyond the order b are 0 for a = 0 too. */
+function constantPowerGradient(g: Node, a: Node, b: NodeOf<'const'>): Node | null {
+  const { value } = b.attrs;
+  if (value === 0) return null;
+  return value === 1 ? g : mul(g, mul(pow(a, constant(value - 1, b.shape, b.dtype)), b));
+}
+
+/** Bases down to which a⁻¹ … a⁻⁴ are finite numbers of a dtype: its largest number to the power of −1/4. */
+const LEAST_BASE: { readonly [K in DType]?: number } = { float16: 2 ** -4, float32: 2 ** -32, float64: 2 ** -256 };
+
+/**
+ * da = g·b·a^(b−1) for exponents that are known at run time only. Where b = 0 and a is so small (or NaN) that its negative powers are
+ * no numbers, da and its derivatives of every order are 0: the exponent is replaced there as well, since a branch that is not taken
+ * would give 0·∞. The derivative of da with respect to b, 1/a, is 0 there too: PyTorch's convention at a = 0.
+ */
+function powerGradient(g: Node, a: Node, b: Node): Node {
+  const isRegular = gt(unary('abs', a), LEAST_BASE[a.dtype] ?? 0);
+  const still = binary('logicalAnd', eq(b, 0), logicalNot(isRegular));
+  return mul(g, where(still, 0, mul(pow(a, sub(where(still, 1, b), 1)), b)));
+}
+
+/** db = g·y·ln a. At a = 0 it is 0 for b ≥ 0: the limit for b > 0, and PyTorch's convention for b = 0. */
+function exponentGradient(g: Node, a: Node, b: Node, y: Node): Node {
+  const still = binary('logicalAnd', eq(a, 0), ge(b, 0));
+  return mul(g, where(still, 0, mul(y, log(where(still, 1, a)))));
+}
+
+/**
+ * The n of y = a − b·n. The remainder y is exact, so that (a − y)/b is n but for the quotient's rounding; ⌊a/b⌋ would be another
+ * number where a/b rounds to a whole one. For b = 0 it is a/b; where −1 times b went into a small a of the other sign, y may be
+ * rounded to b, or be infinite as b is.
+ */
+function wholeQuotient(a: Node, b: Node, y: Node): Node {
+  const quotient = div(sub(a, where(eq(b, 0), 0, y)), b);
+  return where(eq(y, b), -1, unary('round', quotient));
+}
+
 type BinaryRule = (g: Node, a: Node, b: Node, y: Node) => readonly [Node | null, Node | null];
 const constantRule: BinaryRule = () => [null, null];
 const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
@@ -110,13 +148,9 @@ const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
   // y = a/b: da = g/b, db = −g·a/b² = −g·y/b
   div: (g, _a, b, y) => [div(g, b), neg(div(mul(g, y), b))],
   // y = aᵇ: da = g·b·a^(b−1), 0 where b = 0; db = g·y·ln a, 0 where a = 0 and b ≥ 0
-  pow: (g, a, b, y) => {
-    const slope = mul(b, pow(a, sub(b, 1)));
-    const still = binary('logicalAnd', eq(a, 0), ge(b, 0));
-    return [mul(g, where(eq(b, 0), 0, slope)), mul(g, where(still, 0, mul(y, log(where(still, 1, a)))))];
-  },
-  // y = a − b·⌊a/b⌋: da = g, db = −g·⌊a/b⌋
-  mod: (g, a, b) => [g, neg(mul(g, unary('floor', div(a, b))))],
+  pow: (g, a, b, y) => (b.op === 'const' ? [constantPowerGradient(g, a, b), null] : [powerGradient(g, a, b), exponentGradient(g, a, b, y)]),
+  // y = a − b·n: da = g, db = −g·n, where n is the whole number of times that b went into a
+  mod: (g, a, b, y) => [g, b.op === 'const' ? null : neg(mul(g, wholeQuotient(a, b, y)))],
   // y = max(a, b)
   maximum: (g, a, b) => [share(lt(a, b), eq(a, b), g), share(lt(b, a), eq(a, b), g)],
   // y = min(a, b)

@@ -235,6 +235,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (trace === null) this.runtime().enqueueBefore(root);
     const leaves = backwardTargets(root);
     const gradients = withGradient(false, () => gradient(root, start, leaves));
+    // A leaf that is reached through piecewise constant functions alone (round, sign) has the gradient 0.
+    for (const leaf of leaves) if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
     const kept = retainGraph && trace === null ? savedSetOf(root) : [];
     if (!retainGraph && root.op !== 'leaf') root.closed = CONSUMED;
     // Gradients that are pending run first, before this root could be drawn into their program (rule 7a).

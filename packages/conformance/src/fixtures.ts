@@ -17,10 +17,12 @@ export interface RecordedArray {
   readonly data: readonly Recorded[];
 }
 type PerAxis = number | readonly [number, number];
-interface Options {
+export interface Options {
   readonly axis?: number | readonly number[];
   readonly keepDims?: boolean;
   readonly correction?: number;
+  readonly alpha?: number;
+  readonly exponent?: number;
   readonly order?: number | 'Infinity';
   readonly approximate?: 'tanh';
   readonly low?: number;
@@ -62,6 +64,8 @@ type Replay = (options: Options, ...inputs: Tensor[]) => Tensor;
 /** How each recorded function is called here. Elementwise methods without options are called by their name. */
 const REPLAYS: { readonly [name: string]: Replay } = {
   gelu: ({ approximate }, x) => x.gelu(approximate),
+  elu: ({ alpha }, x) => x.elu(alpha),
+  pow: ({ exponent }, x, other) => x.pow(exponent ?? other!),
   clamp: ({ low, high }, x) => x.clamp(low!, high),
   sum: (options, x) => x.sum(reduction(options)),
   mean: (options, x) => x.mean(reduction(options)),
@@ -98,7 +102,7 @@ const REPLAYS: { readonly [name: string]: Replay } = {
     attention(q, k, v, { causal, ...(scale === undefined ? {} : { scale }), ...(mask === undefined ? {} : { mask }) }),
 };
 
-function replayOf(name: string): Replay {
+export function replayOf(name: string): Replay {
   const replay = REPLAYS[name];
   if (replay !== undefined) return replay;
   return (_, first, ...rest) => {

@@ -346,6 +346,21 @@ export function describeGradients(createDevice: CreateDevice): void {
       expect(await slopes((x) => x.leakyRelu(0.1).mul(10), [0, 2])).toEqual([1, 10]);
       expect(await slopes((x) => x.norm(), [0, 0])).toEqual([0, 0]);
       expect(await slopes((x) => x.prod(), [0, 2, 3])).toEqual([6, 0, 0]);
+      expect(await slopes((x) => x.elu(0.5), [0, 2])).toEqual([0.5, 1]);
+      expect(
+        await slopes(
+          grad((x) => x.elu(0.5).sum()),
+          [0, 2],
+        ),
+      ).toEqual([0, 0]);
+      expect(await slopes((x) => tensor([0, 0, 2]).pow(x), [0, 3, 0])).toEqual([0, 0, Math.fround(Math.LN2)]);
+    });
+    test('a piecewise constant function has the gradient 0', async () => {
+      await freshDevice(createDevice);
+      expect(await slopes((x) => x.round(), [0.5, 2])).toEqual([0, 0]);
+      expect(await slopes((x) => x.sign().mul(3), [0, 2])).toEqual([0, 0]);
+      expect(await slopes((x) => x.floor().add(x), [0, 2])).toEqual([1, 1]);
+      expect(await slopes((x) => x.gt(1).cast('float32').add(x.mul(2)), [0, 2])).toEqual([2, 2]);
     });
   });
 }

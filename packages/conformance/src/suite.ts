@@ -6,6 +6,7 @@ import { getDefaultDevice, setDefaultDevice } from '@firsthand/autograd';
 import type { Device } from '@firsthand/autograd';
 import type { Op } from '@firsthand/graph';
 import { afterAll, beforeAll, describe } from 'vitest';
+import recordedDerivatives from '../fixtures/derivatives.json' with { type: 'json' };
 import recorded from '../fixtures/torch.json' with { type: 'json' };
 import { describeBadInput } from './bad-input.ts';
 import { describeBinary, describeWhere } from './cases/binary.ts';
@@ -22,6 +23,8 @@ import type { RecordedCase } from './fixtures.ts';
 import type { GetDevice } from './get-device.ts';
 import { describeRandomEnds } from './random-ends.ts';
 import { describeIEEE } from './ieee.ts';
+import { describeHigherOrders } from './higher-orders.ts';
+import type { RecordedDerivatives } from './higher-orders.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 import { describeTrainingFixtures } from './training-fixtures.ts';
@@ -53,10 +56,14 @@ const PRIMITIVES: { readonly [K in Op]: Section } = {
 /** Written by fixtures/record_fixtures.py; the types say what it writes. */
 const FIXTURES = recorded as unknown as TrainingFixtures & { readonly cases: readonly RecordedCase[] };
 
+/** Written by fixtures/record_derivatives.py. */
+const DERIVATIVES = recordedDerivatives.cases as unknown as readonly RecordedDerivatives[];
+
 /** The tests of what spans several operations. */
 const ACROSS: { readonly [title: string]: Section } = {
   methods: describeMethods,
   functional: describeFunctional,
+  'derivatives of higher order': (device) => describeHigherOrders(device, DERIVATIVES),
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
   'IEEE 754': describeIEEE,

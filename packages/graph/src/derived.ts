@@ -13,6 +13,7 @@ import {
   exp,
   expand,
   gather,
+  ge,
   gt,
   identity,
   iota,
@@ -50,10 +51,14 @@ export const relu = (x: Node): Node => where(le(x, 0), 0, x);
 /** x for x > 0, else slope·x; the derivative at 0 is the slope. */
 export const leakyRelu = (x: Node, slope = 0.01): Node => where(gt(x, 0), x, mul(x, slope));
 
-/** x for x > 0, else α(eˣ − 1). */
+/**
+ * x for x > 0, else α(eˣ − 1). At 0 the first derivative is α, that of the left side, and all higher ones are 0, those of the
+ * right side: at 0 the function is αx.
+ */
 export function elu(x: Node, alpha = 1): Node {
-  const positive = gt(x, 0);
-  return where(positive, x, mul(unary('expm1', where(positive, 0, x)), alpha));
+  const straight = ge(x, 0);
+  const line = alpha === 1 ? x : where(gt(x, 0), x, mul(x, alpha));
+  return where(straight, line, mul(unary('expm1', where(straight, 0, x)), alpha));
 }
 
 /** x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016). */
