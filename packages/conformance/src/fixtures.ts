@@ -65,7 +65,7 @@ type Replay = (options: Options, ...inputs: Tensor[]) => Tensor;
 const REPLAYS: { readonly [name: string]: Replay } = {
   gelu: ({ approximate }, x) => x.gelu(approximate),
   elu: ({ alpha }, x) => x.elu(alpha),
-  pow: ({ exponent }, x, other) => x.pow(exponent ?? other!),
+  pow: ({ exponent }, x, other) => x.pow(exponent ?? other),
   clamp: ({ low, high }, x) => x.clamp(low!, high),
   sum: (options, x) => x.sum(reduction(options)),
   mean: (options, x) => x.mean(reduction(options)),
