@@ -145,8 +145,16 @@ test('a small kernel as text', () => {
       if (j >= 30) {
         return;
       }
-      c[240 * i + 8 * j + k] = max_f32(total, 0f);
+      c[240 * i + 8 * j + k] = max_f32(opaque_f32(total), 0f);
     }
+    // 0, which no compiler knows: \`main\` sets it to the z of its workgroup.
+    var<private> zero: u32;
+
+    // x, of which the compiler knows nothing, neither its value nor how it was computed.
+    fn opaque_f32(x: f32) -> f32 {
+      return bitcast<f32>(bitcast<u32>(x) ^ zero);
+    }
+
     fn either_nan(a: f32, b: f32) -> bool {
       return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
     }
@@ -167,6 +175,7 @@ test('a small kernel as text', () => {
     fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) invocation: u32) {
       let group = i32(workgroup.x);
       let lane = i32(invocation);
+      zero = workgroup.z;
       let matrix = group / 8;
       let i = matrix;
       let row = 4 * (group % 8);
