@@ -87,8 +87,11 @@ export function asError(error: unknown): Error {
   return error instanceof Error ? error : new DeviceError(String(error));
 }
 
-/** One turn of the event loop, in Node and in browsers. */
+/** One turn of the event loop, in Node and in browsers; of that of promises alone in a worklet, which has neither messages to itself nor timers. */
 export function macrotask(): Promise<void> {
+  if (typeof MessageChannel === 'undefined') {
+    return new Promise((resolve) => (typeof setTimeout === 'undefined' ? resolve() : void setTimeout(resolve, 0)));
+  }
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

@@ -11,7 +11,7 @@ import { PageDevice } from './runtime/page-device.ts';
 import { Session } from './runtime/session.ts';
 import { Storages } from './runtime/storages.ts';
 import { MOST_THREADS } from './threads/control.ts';
-import { idealThreads, mayShare, mayWait } from './threads/host.ts';
+import { idealThreads, mayShare, mayStart, mayWait } from './threads/host.ts';
 import { PageTeam } from './threads/page-team.ts';
 import { Team } from './threads/team.ts';
 import type { Threads } from './threads/threads.ts';
@@ -33,7 +33,8 @@ export interface ThreadOptions {
 export interface WasmOptions {
   /**
    * Threads that share the work of a kernel; the bits of results do not depend on how many. `'auto'`, the default, takes one for each core, up to 8, and one alone where memory cannot be
-   * shared: in a page that is not cross-origin isolated. More than one on a page's main thread, which may not wait, make the device asynchronous.
+   * shared, as in a page that is not cross-origin isolated, or no worker started, as in a service worker. A number that cannot be had there is a `DeviceError`. Where workers turn out not to start, since a Content-Security-Policy
+   * forbids them, say, `'auto'` goes on with one thread, and says so once on the console, and a number is a `DeviceError` of the run that finds out. More than one on a page's main thread, which may not wait, make the device asynchronous.
    */
   readonly threads?: number | 'auto' | ThreadOptions;
   /**
@@ -68,11 +69,10 @@ export async function createWasm({
   timings = false,
 }: WasmOptions = {}): Promise<Device> {
   const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = typeof threads === 'object' ? threads : { count: threads };
-  const count = threadsFor(wanted);
   const features = detectFeatures(relaxedSimd);
+  const { memory, team } = open(maxBytes, wanted, wait);
+  const count = team?.threads ?? 1;
   const roofline = timings && (count === 1 || mayWait()) ? rooflineOf(features, count) : null;
-  const memory = new LinearMemory(maxBytes, count > 1);
-  const team = teamOf(memory, count, wait);
   const library = new KernelLibrary(memory, { features, tile: tileFor(features), divideFrom: team === null ? Infinity : divideFrom });
   const session = new Session({ storages: new Storages(memory), library, code: new WeakMap(), team, roofline });
   const device = team instanceof PageTeam ? new PageDevice(session) : new WasmDevice(session);
@@ -81,9 +81,19 @@ export async function createWasm({
   return device;
 }
 
-function teamOf(memory: LinearMemory, count: number, wait: boolean): Threads | null {
-  if (count === 1) return null;
-  return mayWait() ? new Team(memory, count, wait) : new PageTeam(memory, count);
+/** Reserves the memory, and gathers the threads. @throws DeviceError if there is no memory, or there cannot be as many threads as were asked for */
+function open(maxBytes: number, wanted: number | 'auto', wait: boolean): { readonly memory: LinearMemory; readonly team: Threads | null } {
+  const count = { threads: threadsFor(wanted), isOptional: wanted === 'auto' };
+  if (count.threads > 1) {
+    try {
+      const memory = new LinearMemory(maxBytes, true);
+      return { memory, team: mayWait() ? new Team(memory, count, wait) : new PageTeam(memory, count) };
+    } catch (error) {
+      // There is less memory to share than for one thread alone, or the engine knows no threads.
+      if (!count.isOptional) throw error;
+    }
+  }
+  return { memory: new LinearMemory(maxBytes), team: null };
 }
 
 /** Vector instructions: some microseconds, several times what waiting for each other takes. */
@@ -102,6 +112,11 @@ function threadsFor(wanted: number | 'auto'): number {
     throw new DeviceError(
       `wasm: ${wanted} threads need memory that is shared: a page must be cross-origin isolated (the headers Cross-Origin-Opener-Policy: same-origin and ` +
         `Cross-Origin-Embedder-Policy: require-corp); give threads: 1, or 'auto'`,
+    );
+  }
+  if (wanted > 1 && !mayStart()) {
+    throw new DeviceError(
+      `wasm: ${wanted} threads need workers, and none can be started here, as in a service worker or a worklet; give threads: 1, or 'auto'`,
     );
   }
   return wanted;

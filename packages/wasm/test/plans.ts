@@ -100,7 +100,7 @@ export function openSession({
     storages: new Storages(memory),
     library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom, moduleBytes }),
     code: new WeakMap(),
-    team: threads > 1 ? new Team(memory, threads, false) : null,
+    team: threads > 1 ? new Team(memory, { threads, isOptional: false }, false) : null,
     roofline,
   };
   return { ...parts, session: new Session(parts) };
@@ -116,7 +116,7 @@ export function openPageSession(
     storages: new Storages(memory),
     library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom: 0 }),
     code: new WeakMap(),
-    team: new PageTeam(memory, threads),
+    team: new PageTeam(memory, { threads, isOptional: false }),
     roofline: null,
   };
   return { ...parts, session: new Session(parts) };

@@ -75,8 +75,7 @@ export class Bytes {
 
   /** A name: its UTF-8 bytes after their number. */
   text(value: string): this {
-    const bytes = new TextEncoder().encode(value);
-    return this.unsigned(bytes.length).append(bytes);
+    return this.sized(utf8(value));
   }
 
   /** A part that is preceded by its number of bytes. */
@@ -87,4 +86,20 @@ export class Bytes {
   view(): Uint8Array<ArrayBuffer> {
     return this.#data.subarray(0, this.length);
   }
+}
+
+/** What stands for half of a surrogate pair, which is no character. */
+const REPLACEMENT = 0xfffd;
+
+/** Text as UTF-8: a code point of more than 7 bits has a first byte that says how many follow, and 6 bits in each of those. Audio worklets have no `TextEncoder`. */
+function utf8(text: string): Bytes {
+  const bytes = new Bytes();
+  for (const character of text) {
+    const given = character.codePointAt(0)!;
+    const point = given >= 0xd800 && given <= 0xdfff ? REPLACEMENT : given;
+    const following = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+    bytes.byte(following === 0 ? point : ((0xf0 << (3 - following)) & 0xff) | (point >> (6 * following)));
+    for (let byte = following - 1; byte >= 0; byte--) bytes.byte(0x80 | ((point >> (6 * byte)) & 0x3f));
+  }
+  return bytes;
 }

@@ -1,6 +1,7 @@
 /** The times of a plan's kernels, taken down while it runs: a stamp where a kernel begins, and one where it is done. */
 import { withTimes, type Roofline } from '@firsthand/compiler';
 import type { PlanReport } from '@firsthand/graph';
+import { now } from '../clock.ts';
 
 /** The kernels of one plan, in its latest run. */
 export class KernelTimes {
@@ -19,9 +20,9 @@ export class KernelTimes {
 
   /** Takes down that a kernel is done; −1 says that the next one begins. */
   readonly stamp = (kernel: number): void => {
-    const now = performance.now();
-    if (kernel < 0) this.#start = now;
-    else this.#seconds[kernel] = (now - this.#start) / 1000;
+    const time = now();
+    if (kernel < 0) this.#start = time;
+    else this.#seconds[kernel] = (time - this.#start) / 1000;
     this.#isComplete = kernel === this.#seconds.length - 1;
   };
 

@@ -5,6 +5,7 @@
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
+import { now as time } from '../clock.ts';
 import { instantiate } from '../runtime/compile-module.ts';
 import { PAGE, type LinearMemory } from '../runtime/memory.ts';
 
@@ -58,7 +59,7 @@ export interface Control {
 
 /** The module, for workers, and an instance of it for this thread. */
 export function controlOf(memory: LinearMemory): { readonly module: WebAssembly.Module; readonly control: Control } {
-  const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory, now: () => performance.now() });
+  const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory, now: time });
   return { module, control: exports as unknown as Control };
 }
 

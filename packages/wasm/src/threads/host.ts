@@ -1,5 +1,4 @@
-/** What Node and browsers do differently: how a worker is started, how many are worth starting, and whether this thread may sleep. */
-import { DeviceError } from '@firsthand/graph';
+/** What Node, browsers and other places do differently: whether there are workers, how one is started, how many are worth starting, and whether this thread may sleep. */
 
 /** A thread that takes messages. */
 export interface WorkerThread {
@@ -15,29 +14,48 @@ interface NodeWorker {
   on(event: string, listener: (value: unknown) => void): void;
 }
 interface NodeProcess {
-  getBuiltinModule?(name: 'node:worker_threads'): { readonly Worker: new (source: string, options: { readonly eval: true }) => NodeWorker };
-  getBuiltinModule?(name: 'node:os'): { availableParallelism(): number };
+  getBuiltinModule?(name: 'node:worker_threads'): { readonly Worker?: NodeHost['Worker'] } | undefined;
+  getBuiltinModule?(name: 'node:os'): { availableParallelism(): number } | undefined;
 }
 
 /** More threads than this have not been seen to pay: they wait for each other after every kernel. */
 const MOST = 8;
 
-/** Node, if this is it: Deno and bundlers' stand-ins for `process` lack its modules. */
-function node(): Required<NodeProcess> | null {
-  const { process } = globalThis as { readonly process?: NodeProcess };
-  return process?.getBuiltinModule === undefined ? null : (process as Required<NodeProcess>);
+/** What is used of Node: its workers, and how many cores it has. */
+interface NodeHost {
+  readonly Worker: new (source: string, options: { readonly eval: true }) => NodeWorker;
+  readonly cores: number;
 }
 
-/** How many threads there should be: one for each core, and no more than one where memory cannot be shared. */
+/** Node, if this is it; bundlers' stand-ins for `process` lack its modules. */
+function node(): NodeHost | null {
+  const { process } = globalThis as { readonly process?: NodeProcess };
+  if (typeof process?.getBuiltinModule !== 'function') return null;
+  const Worker = process.getBuiltinModule('node:worker_threads')?.Worker;
+  return typeof Worker === 'function' ? { Worker, cores: process.getBuiltinModule('node:os')?.availableParallelism() ?? 1 } : null;
+}
+
+/** How many threads there should be: one for each core, and no more than one where memory cannot be shared, or nobody is there to share it. */
 export function idealThreads(): number {
-  if (!mayShare()) return 1;
-  const cores = node()?.getBuiltinModule('node:os').availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  if (!mayShare() || !mayStart()) return 1;
+  const cores = node()?.cores ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   return Math.max(1, Math.min(cores, MOST));
 }
 
 /** Whether memory can be shared: in a page, only if it is cross-origin isolated. */
 export function mayShare(): boolean {
-  return typeof SharedArrayBuffer !== 'undefined';
+  return typeof SharedArrayBuffer === 'function' && typeof Atomics === 'object' && globalThis.crossOriginIsolated !== false;
+}
+
+/** Whether there are workers to start, as far as can be known without starting one: service workers and worklets have none. */
+export function mayStart(): boolean {
+  if (node() !== null) return true;
+  const {
+    Worker: Thread,
+    Blob: File,
+    URL: Address,
+  } = globalThis as { Worker?: unknown; Blob?: unknown; URL?: { createObjectURL?: unknown } };
+  return [Thread, File, Address?.createObjectURL].every((each) => typeof each === 'function');
 }
 
 /** Whether this thread, which may share memory, may wait for another: the main thread of a page may not. */
@@ -55,7 +73,7 @@ export function mayWait(): boolean {
  * @param source a script that imports nothing
  * @param onFailure is called once it has ended for whatever reason but `terminate`
  * @param onMessage is called with what it says until then
- * @throws DeviceError if the page's policy forbids it
+ * @throws whatever the platform throws where it lets none be started
  */
 export function startWorker(
   source: string,
@@ -69,10 +87,9 @@ export function startWorker(
   const hear = (message: unknown): void => {
     if (isWanted) onMessage(message);
   };
-  const modules = node();
-  if (modules !== null) {
-    const { Worker: Thread } = modules.getBuiltinModule('node:worker_threads');
-    const worker = new Thread(source, { eval: true });
+  const host = node();
+  if (host !== null) {
+    const worker = new host.Worker(source, { eval: true });
     worker.on('message', hear);
     worker.on('error', (error) => fail(String(error)));
     worker.on('exit', (code) => fail(`it has ended with code ${String(code)}`));
@@ -93,6 +110,7 @@ export function startWorker(
     worker.addEventListener('error', ({ message }) =>
       fail(message || 'the page forbids it: its Content-Security-Policy must allow worker-src blob:'),
     );
+    worker.addEventListener('messageerror', () => fail('it cannot take memory that is shared'));
     return {
       postMessage: (message) => worker.postMessage(message),
       terminate: () => {
@@ -100,11 +118,6 @@ export function startWorker(
         worker.terminate();
       },
     };
-  } catch (cause) {
-    throw new DeviceError(
-      'wasm: the page forbids workers; its Content-Security-Policy must allow worker-src blob:, or create the device with threads: 1',
-      { cause },
-    );
   } finally {
     URL.revokeObjectURL(url);
   }

@@ -2,6 +2,7 @@
  * Whether a plan is run by all threads or by the first alone. Threads wait for each other after every few kernels, so where other programs keep the cores busy they may take many
  * times as long as one. Which is faster is found out while programs run, again and again; the bits are the same.
  */
+import { now } from '../clock.ts';
 
 type Way = 'together' | 'alone';
 const OTHER: { readonly [K in Way]: Way } = { together: 'alone', alone: 'together' };
@@ -33,10 +34,10 @@ export class Pace {
       this.#left = TRIAL_RUNS;
     const isTrial = this.#left > 0;
     const way = isTrial ? OTHER[this.#faster] : this.#faster;
-    const start = performance.now();
+    const start = now();
     if (way === 'together') together();
     else alone();
-    const taken = performance.now() - start;
+    const taken = now() - start;
     if (isTrial) this.#try(way, taken);
     else this.#learn(way, taken);
   }

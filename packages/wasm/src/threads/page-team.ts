@@ -1,12 +1,13 @@
 /**
  * The threads of a device on a page's main thread, which may not wait: all of them are workers. They take plans and jobs as messages, in order, wait for each other inside WebAssembly,
- * and thread 0 says when a job is over.
+ * and thread 0 says when a job is over. While workers are slow to come up, and if one does not start, the page's thread runs jobs itself, so that none waits for ever; where a
+ * number of threads was asked for, jobs fail if one does not start.
  */
 import { DeviceError } from '@firsthand/graph';
 import type { LinearMemory } from '../runtime/memory.ts';
 import { controlOf, type Control } from './control.ts';
 import { startWorker, type WorkerThread } from './host.ts';
-import { crash, type RunFunction, type Threads } from './threads.ts';
+import { crash, unstarted, type RunFunction, type ThreadCount, type Threads } from './threads.ts';
 import { workerSource, type Answer, type Message } from './worker.ts';
 
 /** Whoever waits for the job under way. */
@@ -14,6 +15,9 @@ interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: DeviceError) => void;
 }
+
+/** Milliseconds for which the first job waits for workers to come up: several times what they take. */
+const PATIENCE = 2000;
 
 /** Workers over one memory, started with the first plan. */
 export class PageTeam implements Threads {
@@ -26,10 +30,18 @@ export class PageTeam implements Threads {
   #plans = 0;
   #waiting: Waiting | null = null;
   #failure: DeviceError | null = null;
+  readonly #count: ThreadCount;
+  #isAlone = false;
+  /** Workers that have said that they are up: jobs are given to all or none. */
+  #up = 0;
+  /** Resolves when all are up, one has not started, or nobody is waited for any longer; then null. */
+  #coming: Promise<void> | null = null;
+  #come: () => void = () => {};
 
   /** @param memory one that is shared */
-  constructor(memory: LinearMemory, threads: number) {
-    this.threads = threads;
+  constructor(memory: LinearMemory, count: ThreadCount) {
+    this.threads = count.threads;
+    this.#count = count;
     this.#memory = memory;
     const { module, control } = controlOf(memory);
     this.#module = module;
@@ -41,7 +53,7 @@ export class PageTeam implements Threads {
   }
 
   add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module, isDivided: boolean): number {
-    if (this.#workers.length === 0 && this.#failure === null) this.#start();
+    if (this.#workers.length === 0 && this.#failure === null && !this.#isAlone) this.#start();
     const plan = this.#plans++;
     this.#send({ action: 'plan', plan, kernels, run, threads: isDivided ? this.threads : 1 });
     return plan;
@@ -52,9 +64,15 @@ export class PageTeam implements Threads {
   }
 
   /** Runs a plan, after the job before has been run. */
-  run(plan: number, _run: RunFunction, base: number): Promise<void> {
+  async run(plan: number, run: RunFunction, base: number): Promise<void> {
+    if (this.#coming !== null) {
+      const timer = setTimeout(() => this.#come(), PATIENCE);
+      await this.#coming;
+      clearTimeout(timer);
+    }
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#up < this.threads) return run(base, 0, 1);
     return new Promise((resolve, reject) => {
-      if (this.#failure !== null) return reject(this.#failure);
       this.#waiting = { resolve, reject };
       this.#send({ action: 'run', plan, base });
     });
@@ -67,27 +85,54 @@ export class PageTeam implements Threads {
   #start(): void {
     const source = workerSource();
     const { memory } = this.#memory;
+    this.#coming = new Promise<void>((resolve) => (this.#come = resolve)).then(() => void (this.#coming = null));
     try {
       for (let thread = 0; thread < this.threads; thread++) {
         const worker = startWorker(
           source,
-          (reason) => this.#fail(crash(reason)),
+          (reason) => this.#end(reason),
           (answer) => this.#hear(answer as Answer),
         );
         this.#workers.push(worker);
         worker.postMessage({ action: 'begin', memory, control: this.#module, thread, isAsleep: false } satisfies Message);
       }
-    } catch (error) {
-      this.#fail(error as DeviceError);
+    } catch (cause) {
+      this.#giveUp(String(cause));
     }
+  }
+
+  /** A worker has ended. Before all are up none has been given a job. */
+  #end(reason: string): void {
+    if (this.#up < this.threads) this.#giveUp(reason);
+    else this.#fail(crash(reason));
+  }
+
+  /** The page's thread is alone from here on, and goes on if that will do. */
+  #giveUp(reason: string): void {
+    if (this.#isAlone) return;
+    this.#isAlone = true;
+    this.#up = 0;
+    this.#terminate();
+    const failure = unstarted(reason, this.#count);
+    if (failure !== null) this.#failure ??= failure;
+    this.#come();
+  }
+
+  #terminate(): void {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
   }
 
   #send(message: Message): void {
     for (const worker of this.#workers) worker.postMessage(message);
   }
 
-  #hear({ failure }: Answer): void {
-    if (failure !== null) return this.#fail(crash(failure));
+  #hear(answer: Answer): void {
+    if (answer.says === 'crashed') return this.#end(answer.reason);
+    if (answer.says === 'up') {
+      if (++this.#up === this.threads) this.#come();
+      return;
+    }
     this.#waiting?.resolve();
     this.#waiting = null;
   }
@@ -95,9 +140,9 @@ export class PageTeam implements Threads {
   /** The workers are of no use without one of them. */
   #fail(failure: DeviceError): void {
     this.#failure ??= failure;
-    for (const worker of this.#workers) worker.terminate();
-    this.#workers = [];
+    this.#terminate();
     this.#waiting?.reject(this.#failure);
     this.#waiting = null;
+    this.#come();
   }
 }

@@ -1,13 +1,19 @@
 /**
  * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started with the first plan that has work for them; until they have taken it,
- * the first thread runs it alone, with the same bits, so nobody ever waits for a worker to come up.
+ * the first thread runs it alone, with the same bits, so nobody ever waits for a worker to come up. If one of them does not start, it goes on alone, or fails where a number of
+ * threads was asked for.
  */
+import type { DeviceError } from '@firsthand/graph';
+import { now } from '../clock.ts';
 import type { LinearMemory } from '../runtime/memory.ts';
 import { controlOf, WORDS, type Control } from './control.ts';
 import { Pace } from './pace.ts';
 import { startWorker, type WorkerThread } from './host.ts';
-import { crash, type RunFunction, type Threads } from './threads.ts';
+import { crash, unstarted, type RunFunction, type ThreadCount, type Threads } from './threads.ts';
 import { workerSource, type Message } from './worker.ts';
+
+/** Milliseconds after which a worker that does not answer never will. */
+const SILENCE = 20_000;
 
 /** Threads over one memory, of which the one that creates it is the first. */
 export class Team implements Threads {
@@ -23,13 +29,17 @@ export class Team implements Threads {
   #plans = 0;
   readonly #paces = new Map<number, Pace>();
   #failure: string | null = null;
+  readonly #count: ThreadCount;
+  #isAlone = false;
+  #unstarted: DeviceError | null = null;
 
   /**
    * @param memory one that is shared
    * @param waits whether runs wait until all workers have a plan
    */
-  constructor(memory: LinearMemory, threads: number, waits: boolean) {
-    this.threads = threads;
+  constructor(memory: LinearMemory, count: ThreadCount, waits: boolean) {
+    this.threads = count.threads;
+    this.#count = count;
     this.#memory = memory;
     this.#waits = waits;
     const { module, control } = controlOf(memory);
@@ -47,18 +57,22 @@ export class Team implements Threads {
     return this.#workers.length > 0 && this.#workers.every((_, index) => this.#load(WORDS.taken + 64 * (index + 1)) === this.#sent);
   }
 
-  /** Starts the workers; resolves when they are up. @throws DeviceError (by rejecting) if one cannot be started */
+  /** Starts the workers; resolves when they are up, or the first thread goes on alone. @throws DeviceError (by rejecting) if one does not start that was asked for */
   async start(): Promise<void> {
     this.#start();
-    while (!this.isReady) {
+    const until = now() + SILENCE;
+    while (!this.isReady && !this.#isAlone) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       this.#requireHealth();
+      if (now() > until) this.#giveUp('it does not answer');
     }
+    this.#requireHealth();
   }
 
   add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module): number {
-    if (this.#workers.length === 0) this.#start();
+    if (this.#workers.length === 0 && !this.#isAlone) this.#start();
     const plan = this.#plans++;
+    if (this.#isAlone) return plan;
     this.#paces.set(plan, new Pace());
     this.#send(() => ({ action: 'plan', plan, kernels, run, threads: this.threads }));
     return plan;
@@ -72,9 +86,11 @@ export class Team implements Threads {
   /** Runs a plan, and returns when it has run. @throws DeviceError if a worker has crashed */
   run(plan: number, run: RunFunction, base: number): null {
     this.#requireHealth();
-    while (this.#waits && !this.isReady) {
+    const until = this.#waits ? now() + SILENCE : 0;
+    while (this.#waits && !this.isReady && !this.#isAlone) {
       Atomics.wait(this.#words, WORDS.failed / 4, 0, 1);
       this.#requireHealth();
+      if (now() > until) throw crash((this.#failure = 'it does not answer'));
     }
     const together = (): void => this.#runTogether(plan, run, base);
     const alone = (): void => run(base, 0, 1);
@@ -102,13 +118,30 @@ export class Team implements Threads {
 
   #start(): void {
     const source = workerSource();
-    const fail = (reason: string): void => {
-      this.#failure ??= reason;
-      this.#control.fail();
-    };
-    this.#workers = Array.from({ length: this.threads - 1 }, () => startWorker(source, fail));
+    const workers: WorkerThread[] = [];
+    this.#workers = workers;
     const { memory } = this.#memory;
-    this.#send((thread) => ({ action: 'begin', memory, control: this.#module, thread, isAsleep: true }));
+    try {
+      for (let thread = 1; thread < this.threads; thread++) workers.push(startWorker(source, (reason) => this.#fail(thread, reason)));
+      this.#send((thread) => ({ action: 'begin', memory, control: this.#module, thread, isAsleep: true }));
+    } catch (cause) {
+      this.#giveUp(String(cause));
+    }
+  }
+
+  /** A worker has ended. One that has taken nothing has not started, and no job has been given to the others then. */
+  #fail(thread: number, reason: string): void {
+    if (this.#load(WORDS.taken + 64 * thread) === 0) return this.#giveUp(reason);
+    this.#failure ??= reason;
+    this.#control.fail();
+  }
+
+  /** The first thread is alone from here on, and goes on if that will do. */
+  #giveUp(reason: string): void {
+    if (this.#isAlone) return;
+    this.#isAlone = true;
+    this.stop();
+    this.#unstarted = unstarted(reason, this.#count);
   }
 
   /** The job that says so comes before the messages: so none is taken for a later one. */
@@ -129,6 +162,7 @@ export class Team implements Threads {
   }
 
   #requireHealth(cause?: unknown): void {
+    if (this.#unstarted !== null) throw this.#unstarted;
     if (this.#failure === null && this.#load(WORDS.failed) === 0) return;
     this.#failure ??= this.#reason();
     throw crash(this.#failure, cause);

@@ -27,10 +27,8 @@ export type Message =
   | { readonly action: 'run'; readonly plan: number; readonly base: number }
   | { readonly action: 'forget'; readonly plan: number };
 
-/** What a worker that is not asleep says: that the job is over, or why it has crashed. */
-export interface Answer {
-  readonly failure: string | null;
-}
+/** What a worker that is not asleep says: that it is up, that the job is over, or why it has crashed. */
+export type Answer = { readonly says: 'up' | 'done' } | { readonly says: 'crashed'; readonly reason: string };
 
 /** The source of a worker: a script that runs in browsers and in Node, there as a module too. */
 export function workerSource(): string {
@@ -52,6 +50,7 @@ const actions = {
     words = new Int32Array(message.memory.buffer);
     control = instantiate(message.control, env);
     env.barrier = control.barrier;
+    if (!isAsleep) port.postMessage({ says: 'up' });
   },
   plan({ plan, kernels, run, threads }) {
     const own = Object.assign({}, env, ...kernels.map((module) => instantiate(module, env)));
@@ -60,7 +59,7 @@ const actions = {
   run({ plan, base }) {
     const { run, threads } = plans.get(plan);
     if (thread < threads) run(base, thread, threads);
-    if (thread === 0 && !isAsleep) port.postMessage({ failure: null });
+    if (thread === 0 && !isAsleep) port.postMessage({ says: 'done' });
   },
   forget({ plan }) {
     plans.delete(plan);
@@ -91,7 +90,7 @@ function receive(message) {
     reason.forEach((character, index) => Atomics.store(words, ${WORDS.reason} / 4 + 1 + index, character.codePointAt(0)));
     Atomics.store(words, ${WORDS.reason} / 4, reason.length);
     control.fail();
-    if (!isAsleep) port.postMessage({ failure: reason.join('') });
+    if (!isAsleep) port.postMessage({ says: 'crashed', reason: reason.join('') });
   }
 }
 
