@@ -7,7 +7,7 @@ import { DataLoader } from '@firsthand/data';
 import { FirsthandError, Generator } from '@firsthand/linalg';
 import { loss } from '@firsthand/nn';
 import { type AdamW, schedule, type SGD } from '@firsthand/optim';
-import { accuracy, type Callbacks, fit, type FitOptions, type History, type Metrics, Progress } from '@firsthand/train';
+import { accuracy, fit, type FitOptions, type History, NonFiniteLossError, Progress } from '@firsthand/train';
 import type { Digits } from './digits.ts';
 import { toDataset } from './mnist.ts';
 import { Network } from './model.ts';
@@ -49,31 +49,26 @@ export function stepsOf({ data }: Pick<Training, 'data'>, { epochs }: Pick<Setti
 export async function learn(
   training: Training,
   settings: Pick<Settings, 'epochs' | 'learningRate'>,
-  {
-    callbacks,
-    ...surroundings
-  }: Pick<FitOptions<Network, 'image' | 'label'>, 'signal' | 'validation'> & { readonly callbacks: readonly Callbacks[] },
+  surroundings: Pick<FitOptions<Network, 'image' | 'label'>, 'signal' | 'validation' | 'callbacks'>,
 ): Promise<History> {
   const steps = stepsOf(training, settings);
-  const requireFinite = (step: number, { loss: mean }: Metrics): void => {
-    if (mean === undefined || Number.isFinite(mean)) return; // the first steps' values are still on their way
+  try {
+    return await fit({
+      ...training,
+      ...surroundings,
+      epochs: settings.epochs,
+      loss: (model, { image, label }) => {
+        const logits = model.forward(image); // (N, 10)
+        return { loss: loss.crossEntropy(logits, label), accuracy: accuracy(logits, label) };
+      },
+      schedule: schedule.cosine({ steps, warmup: Math.min(WARMUP, Math.floor(steps / 10)) }),
+    });
+  } catch (error) {
+    if (!(error instanceof NonFiniteLossError)) throw error;
+    // The images are finite, so that it is the steps.
     throw new FirsthandError(
-      `training: the loss is ${mean} at step ${step}; the steps are too large: try a learning rate below ${settings.learningRate}`,
+      `training: the loss is ${error.loss} at step ${error.step}; the steps are too large: try a learning rate below ${settings.learningRate}`,
+      { cause: error },
     );
-  };
-  const check: Callbacks = {
-    onStep: ({ step, means }) => requireFinite(step, means),
-    onEpoch: ({ step, training: means }) => requireFinite(step, means),
-  };
-  return fit({
-    ...training,
-    ...surroundings,
-    callbacks: [check, ...callbacks],
-    epochs: settings.epochs,
-    loss: (model, { image, label }) => {
-      const logits = model.forward(image); // (N, 10)
-      return { loss: loss.crossEntropy(logits, label), accuracy: accuracy(logits, label) };
-    },
-    schedule: schedule.cosine({ steps, warmup: Math.min(WARMUP, Math.floor(steps / 10)) }),
-  });
+  }
 }

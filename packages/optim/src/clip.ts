@@ -1,13 +1,32 @@
 /** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
 import { noGrad, type Tensor, zeros } from '@firsthand/autograd';
+import { FirsthandError } from '@firsthand/linalg';
 import { requireAtLeast } from './settings.ts';
 
-/** The gradients that are there, with their parameters. */
-function gradientsOf(parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[] {
-  return [...parameters].flatMap((parameter) => {
+/** First parameters of those for which it has been said that none has a gradient. */
+const knownIdle: WeakSet<Tensor> = /* @__PURE__ */ new WeakSet();
+
+/**
+ * The gradients that are there, with their parameters. Where there are none, nothing is limited, which a warning says once.
+ * @throws FirsthandError if there are no parameters, as after an iterator's end
+ */
+function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[] {
+  const all = [...parameters];
+  const [first] = all;
+  if (first === undefined) throw new FirsthandError(`${operation}: no parameters; pass model.parameters()`);
+  const gradients = all.flatMap((parameter) => {
     const { grad } = parameter;
     return grad === null ? [] : [[parameter, grad] as const];
   });
+  if (gradients.length === 0 && !knownIdle.has(first)) {
+    knownIdle.add(first);
+    // oxlint-disable-next-line no-console -- said once, to the person who relies on the limit
+    console.warn(
+      `${operation}: none of the ${all.length} parameters has a gradient, so that nothing is limited; ` +
+        'call it after backward(), and before step() and zeroGrad()',
+    );
+  }
+  return gradients;
 }
 
 /**
@@ -15,7 +34,7 @@ function gradientsOf(parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[
  * min(1, maxNorm/(norm + 1e-6)), as torch. Nothing is computed here; the scaling runs with the step.
  * @param parameters those without a gradient are left alone
  * @returns the norm before, a scalar; 0 without gradients
- * @throws FirsthandError unless maxNorm ≥ 0
+ * @throws FirsthandError unless maxNorm ≥ 0, or if there are no parameters
  * @example
  * ```ts
  * import { tensor } from '@firsthand/autograd';
@@ -29,7 +48,7 @@ function gradientsOf(parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Tensor {
   requireAtLeast('clipGradNorm', 'maxNorm', maxNorm, 0);
   return noGrad(() => {
-    const gradients = gradientsOf(parameters);
+    const gradients = gradientsOf('clipGradNorm', parameters);
     const [first, ...rest] = gradients.map(([, gradient]) => gradient.square().sum());
     if (first === undefined) return zeros([]);
     const norm = rest.reduce((total, each) => total.add(each.cast(first.dtype)), first).sqrt();
@@ -41,11 +60,11 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Ten
 
 /**
  * Limits each element of each gradient to [−limit, limit].
- * @throws FirsthandError unless limit ≥ 0
+ * @throws FirsthandError unless limit ≥ 0, or if there are no parameters
  */
 export function clipGradValue(parameters: Iterable<Tensor>, limit: number): void {
   requireAtLeast('clipGradValue', 'limit', limit, 0);
   noGrad(() => {
-    for (const [parameter, gradient] of gradientsOf(parameters)) parameter.grad = gradient.clamp(-limit, limit);
+    for (const [parameter, gradient] of gradientsOf('clipGradValue', parameters)) parameter.grad = gradient.clamp(-limit, limit);
   });
 }

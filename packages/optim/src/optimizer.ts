@@ -4,7 +4,7 @@
  */
 import { type Data, Guarded, guardContents, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
 import { effectGroup, type Leaf } from '@firsthand/graph';
-import { array, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
+import { array, describeValue, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -56,6 +56,8 @@ export abstract class Optimizer<
   readonly #state = new Map<Tensor, State>();
   readonly #settings: Settings;
   readonly #shapes: (group: Settings, parameter: Tensor) => StateShapes<State>;
+  /** Whether it has been said that a step without gradients updates nothing. */
+  #isIdleKnown = false;
 
   /**
    * @param parameters what to update: tensors, or groups of tensors with settings of their own
@@ -107,16 +109,33 @@ export abstract class Optimizer<
   /** The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. */
   protected abstract update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: State, group: ParameterGroup<Settings>): void;
 
-  /** Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked for. */
+  /**
+   * Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked for. Where no parameter has one,
+   * nothing can be updated, which a warning says once.
+   */
   step(): void {
+    let updates = 0;
     noGrad(() =>
       effectGroup(() => {
-        for (const group of this.groups) this.#stepGroup(group);
+        for (const group of this.groups) updates += this.#stepGroup(group);
       }),
+    );
+    if (updates === 0) this.#warnIdle();
+  }
+
+  #warnIdle(): void {
+    if (this.#isIdleKnown) return;
+    this.#isIdleKnown = true;
+    // oxlint-disable-next-line no-console -- said once, to the person who waits for the parameters to change
+    console.warn(
+      `${this.constructor.name}: step() updates nothing, since none of the ${this.#state.size} parameters has a gradient; ` +
+        'call backward() on a loss that depends on them before, and zeroGrad() after',
     );
   }
 
-  #stepGroup(group: ParameterGroup<Settings>): void {
+  /** Gives the number of parameters that are updated. */
+  #stepGroup(group: ParameterGroup<Settings>): number {
+    let updates = 0;
     const rates: Leaf[] = [];
     this.#checkSettings(group);
     for (const parameter of group.parameters) {
@@ -126,7 +145,9 @@ export abstract class Optimizer<
       let rate = rates.find((each) => each.dtype === dtype && each.device === device);
       if (rate === undefined) rates.push((rate = hostNode(() => group.lr, dtype, device)));
       this.update(parameter, grad, new Tensor(rate), this.#state.get(parameter)!, group);
+      updates++;
     }
+    return updates;
   }
 
   /** Settings may have been set since the last step: they must be in range, and ask for no state that is not there. */
@@ -146,9 +167,21 @@ export abstract class Optimizer<
     for (const { parameters } of this.groups) for (const parameter of parameters) parameter.grad = null;
   }
 
-  /** Sets each group's learning rate to its base rate times the schedule's factor for this step, counted from 0. */
+  /**
+   * Sets each group's learning rate to its base rate times the schedule's factor for this step, counted from 0.
+   * @throws FirsthandError unless the factor is a number from 0 on
+   */
   follow(schedule: Schedule, step: number): void {
-    for (const group of this.groups) group.lr = group.baseLr * schedule(step);
+    const factor: unknown = schedule(step);
+    if (typeof factor !== 'number' || !(factor >= 0 && factor < Infinity)) {
+      throw new FirsthandError({
+        operation: 'follow',
+        problem: `the schedule gives ${describeValue(factor)} at step ${step}`,
+        expected: 'a factor of the learning rate, a number from 0 on',
+        remedy: typeof factor === 'function' ? 'call it: schedule.cosine({ steps })' : undefined,
+      });
+    }
+    for (const group of this.groups) group.lr = group.baseLr * factor;
   }
 
   // ---- state

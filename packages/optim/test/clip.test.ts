@@ -3,7 +3,7 @@ import { compile, getDefaultDevice, type Tensor, tensor } from '@firsthand/autog
 import { runtimeOf } from '@firsthand/graph';
 import { FirsthandError } from '@firsthand/linalg';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { clipGradNorm, clipGradValue, type Schedule, schedule, SGD } from '../src/index.ts';
 
 const variable = (values: readonly number[]): Tensor => tensor([...values], { dtype: 'float64', requiresGrad: true });
@@ -38,6 +38,29 @@ describe('clipGradNorm', () => {
       ),
       { numRuns: 40, seed: 4 },
     );
+  });
+
+  test('without gradients nothing is limited, which is said once; without parameters it is an error', () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    try {
+      const parameters = [variable([1]), variable([2])];
+      for (let i = 0; i < 2; i++) clipGradNorm(parameters, 1);
+      expect(warn.mock.calls).toEqual([
+        [
+          'clipGradNorm: none of the 2 parameters has a gradient, so that nothing is limited; ' +
+            'call it after backward(), and before step() and zeroGrad()',
+        ],
+      ]);
+      clipGradValue([variable([1])], 1);
+      expect(warn.mock.calls[1]).toEqual([expect.stringMatching(/^clipGradValue: none of the 1 parameters has a gradient/)]);
+      parameters[0]!.square().sum().backward();
+      clipGradNorm(parameters, 1);
+      expect(warn).toHaveBeenCalledTimes(2);
+    } finally {
+      warn.mockRestore();
+    }
+    expect(() => clipGradNorm([], 1)).toThrow('clipGradNorm: no parameters; pass model.parameters()');
+    expect(() => clipGradValue(new Set<Tensor>().values(), 1)).toThrow('clipGradValue: no parameters');
   });
 
   test('without gradients the norm is 0; a norm that is not finite shows', async () => {

@@ -3,8 +3,8 @@ import { compile, getDefaultDevice, type Tensor, tensor } from '@firsthand/autog
 import { runtimeOf } from '@firsthand/graph';
 import { FirsthandError, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { AdamW, type AdamWSettings, SGD, type SGDSettings } from '../src/index.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { AdamW, type AdamWSettings, type SavedOptimizerState, type Schedule, schedule, SGD, type SGDSettings } from '../src/index.ts';
 
 const float64 = { dtype: 'float64' } as const;
 const variable = (values: readonly number[], name?: string): Tensor =>
@@ -220,6 +220,38 @@ describe('groups', () => {
 });
 
 describe('step', () => {
+  test.each([true, false])('says once that a step without gradients updates nothing; compiled: %s', (compiled) => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    try {
+      const [p, q] = [variable([1]), variable([2])];
+      const optimizer = new SGD([p, q], { lr: 1 });
+      const step = compiled ? compile(() => optimizer.step()) : () => optimizer.step();
+      for (let i = 0; i < 3; i++) step();
+      expect(warn.mock.calls).toEqual([
+        [
+          'SGD: step() updates nothing, since none of the 2 parameters has a gradient; ' +
+            'call backward() on a loss that depends on them before, and zeroGrad() after',
+        ],
+      ]);
+      const other = new AdamW([p, q]);
+      constantGradient(p, [1]);
+      other.step();
+      expect(warn).toHaveBeenCalledTimes(1);
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  test('a schedule must give a factor', () => {
+    const optimizer = new SGD([variable([1])], { lr: 1 });
+    const follow = (value: unknown) => () => optimizer.follow((() => value) as Schedule, 7);
+    expect(follow(schedule.constant)).toThrow(
+      'follow: the schedule gives a function at step 7; needs a factor of the learning rate, a number from 0 on; call it: schedule.cosine({ steps })',
+    );
+    for (const value of [NaN, -1, Infinity, undefined, '0.1']) expect(follow(value)).toThrow('follow: the schedule gives');
+    expect(optimizer.groups[0]!.lr).toBe(1);
+  });
+
   test('leaves parameters without a gradient alone, their state included', async () => {
     const [used, unused] = [variable([1]), variable([1])];
     const optimizer = new AdamW([used, unused], { lr: 0.1, weightDecay: 0.5 });
@@ -337,6 +369,19 @@ describe('state', () => {
     expect(() => optimizer.loadStateDict(new AdamW([tensor([1, 2], { requiresGrad: true })]).stateDict())).toThrow(
       'float64 [2], the state has float32 [2]',
     );
+    const named = (rename: (name: string) => string): SavedOptimizerState => ({
+      ...own,
+      tensors: new Map([...own.tensors].map(([name, each]) => [rename(name), each])),
+    });
+    expect(() => optimizer.loadStateDict(named((name) => name.replace('0', '1')))).toThrow(
+      'missing 0.mean, 0.square, 0.step, unexpected 1.mean, 1.square, 1.step',
+    );
+    const less = new Map([...own.tensors].filter(([name]) => name !== '0.square'));
+    expect(() => optimizer.loadStateDict({ ...own, tensors: less })).toThrow('missing 0.square, unexpected none');
+    const more = new Map([...own.tensors, ['0.third', tensor([1])]]);
+    expect(() => optimizer.loadStateDict({ ...own, tensors: more })).toThrow('missing none, unexpected 0.third');
+    expect(() => optimizer.loadStateDict({ tensors: new Map(), learningRates: [] })).toThrow('missing 0.mean, 0.square, 0.step');
+    expect(() => new SGD([p], { lr: 1 }).loadStateDict({ tensors: new Map(), learningRates: [] })).toThrow('as many learning rates');
     expect(() => optimizer.loadStateDict({ ...own, learningRates: [] })).toThrow('as many learning rates');
     expect(() => optimizer.loadStateDict({ ...own, learningRates: [NaN] })).toThrow('as many learning rates');
     expect(await (optimizer.stateDict().tensors.get('0.mean') as Tensor).data()).toEqual(before);

@@ -1,7 +1,7 @@
 /** Batches on their way to the device: arrays by name as a loader delivers them, tensors by the same names as a model takes them. */
 import { type Device, tensor, type Tensor } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
-import { FirsthandError } from '@firsthand/linalg';
+import { describeValue, FirsthandError } from '@firsthand/linalg';
 
 /** Tensors by name; the first axis of each counts examples. */
 export type Batch<Name extends string> = { readonly [K in Name]: Tensor };
@@ -12,6 +12,8 @@ export interface BatchSource<Name extends string> extends AsyncIterable<Fields<N
   readonly length?: number;
   /** batches already delivered in the epoch under way; 0 if not given */
   readonly position?: number;
+  /** Goes back to the beginning of the epoch under way. A source that can be left in mid-epoch has it. */
+  restart?(): void;
 }
 
 /** A batch copied to a device. */
@@ -20,12 +22,55 @@ export function toTensors<Name extends string>(fields: Fields<Name>, device: Dev
   return Object.fromEntries(names.map((name) => [name, tensor(fields[name], { device })])) as Batch<Name>;
 }
 
-/** The number of examples in a batch. @throws FirsthandError if it has no fields, or one without axes */
-export function countExamples(fields: Fields): number {
-  const [first] = Object.values(fields);
-  const count = first?.shape[0];
-  if (count === undefined) throw new FirsthandError('fit: a batch needs at least one field whose first axis counts examples');
+/** The number of examples in a batch. @throws FirsthandError if it has no fields, one without axes, or no examples */
+export function countExamples(operation: string, fields: Fields): number {
+  const [first] = Object.entries(fields);
+  const count = first?.[1].shape[0];
+  if (count === undefined) {
+    throw new FirsthandError(`${operation}: a batch needs at least one field whose first axis counts examples`);
+  }
+  if (count === 0)
+    throw new FirsthandError(`${operation}: a batch has no examples (${first![0]} is [${first![1].shape.join(', ')}]); leave it out`);
   return count;
+}
+
+/**
+ * Checks that a value is a source of batches, and one for several epochs if it has to be.
+ * @param option what it was given as: `data`, `validation`
+ * @param epochs how often it will be iterated
+ * @throws FirsthandError otherwise
+ */
+export function checkSource(operation: string, option: string, source: unknown, epochs: number): void {
+  const iterable = source as { readonly [Symbol.asyncIterator]?: unknown; readonly [Symbol.iterator]?: unknown } | null | undefined;
+  if (typeof (iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator]) !== 'function' || typeof source === 'string') {
+    const isDataset = typeof (source as { readonly get?: unknown } | null | undefined)?.get === 'function';
+    throw new FirsthandError({
+      operation,
+      problem: `${option} is ${describeValue(source)}, which gives no batches`,
+      expected: 'a DataLoader, or another async iterable of batches',
+      remedy: isDataset ? `write ${option}: new DataLoader(dataset, { batchSize: 32 })` : undefined,
+    });
+  }
+  const tag = Object.prototype.toString.call(source);
+  if (epochs > 1 && (tag === '[object AsyncGenerator]' || tag === '[object Generator]')) {
+    throw new FirsthandError({
+      operation,
+      problem: `${option} is a generator, which can be iterated once, and is needed for ${epochs} epochs`,
+      remedy: `write ${option}: { [Symbol.asyncIterator]: generatorFunction }, or give a DataLoader`,
+    });
+  }
+}
+
+/** The error that a source had nothing left. */
+export function noBatches(operation: string, option: string, epoch: number | null): FirsthandError {
+  const isLater = epoch !== null && epoch > 0;
+  return new FirsthandError({
+    operation,
+    problem: `${option} gave no batches${epoch === null ? '' : ` in epoch ${epoch}`}`,
+    remedy: isLater
+      ? 'it can be iterated once, it seems; give a DataLoader, or an object whose [Symbol.asyncIterator]() begins anew each time'
+      : 'give a source that has batches, and that nobody has read to its end before',
+  });
 }
 
 /**

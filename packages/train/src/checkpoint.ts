@@ -196,6 +196,8 @@ function isHeader(value: unknown): value is Header {
     learningRates: orNull(isList(isFiniteNumber)),
     data: orNull(isLoaderState),
     validation: orNull(isLoaderState),
-    progress: orNull((state) => hasShape(state, { step: isCount, history: isList(isReport), totals: isTotals })),
+    progress: orNull((state) =>
+      hasShape(state, { step: isCount, history: isList(isReport), position: isCount, seconds: isNumber, totals: isTotals }),
+    ),
   });
 }

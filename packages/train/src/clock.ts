@@ -3,8 +3,14 @@
 /** Counts batches and examples against the clock, from its making on. */
 export class Pace {
   readonly #began = performance.now();
+  readonly #secondsBefore: number;
   #batches = 0;
   #examples = 0;
+
+  /** @param secondsBefore that the epoch took before it was interrupted */
+  constructor(secondsBefore: number = 0) {
+    this.#secondsBefore = secondsBefore;
+  }
 
   /** Counts batches with so many examples in all. */
   count(batches: number, examples: number): void {
@@ -16,17 +22,23 @@ export class Pace {
     return this.#batches;
   }
 
+  /** that the epoch has taken, before an interruption and since */
   get seconds(): number {
+    return this.#secondsBefore + this.#elapsed;
+  }
+
+  get #elapsed(): number {
     return (performance.now() - this.#began) / 1000;
   }
 
+  /** since its making: an interruption does not slow it down */
   get examplesPerSecond(): number {
-    return this.#examples / Math.max(this.seconds, 1e-6);
+    return this.#examples / Math.max(this.#elapsed, 1e-6);
   }
 
   /** What so many more batches will take, at the pace so far. */
   secondsFor(batches: number): number {
-    return (batches * this.seconds) / this.#batches;
+    return (batches * this.#elapsed) / this.#batches;
   }
 }
 

@@ -1,27 +1,13 @@
 /** The loss and metrics of a model over a data set, without training it. */
-import { compile as compileFunction, getDefaultDevice, noGrad, Tensor } from '@firsthand/autograd';
+import { compile as compileFunction, getDefaultDevice, noGrad } from '@firsthand/autograd';
+import { checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
-import { type Batch, type BatchSource, countExamples, toTensors } from './batch.ts';
+import { type Batch, type BatchSource, checkSource, countExamples, noBatches, toTensors } from './batch.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
-
-/** A step's loss, a scalar to differentiate, and other scalars to report; means over the batch's examples. */
-export type StepValues = { readonly loss: Tensor; readonly [metric: string]: Tensor };
-
-/** From a model and a batch to the loss, alone or with metrics. */
-export type LossFunction<M extends Module, Name extends string> = (model: M, batch: Batch<Name>) => Tensor | StepValues;
+import { type LossFunction, type StepValues, stepValues } from './step-values.ts';
 
 /** Values that may be waited for: so many steps may run ahead of the one whose values are read. */
 export const AHEAD = 8;
-
-/** What a loss function gives, by name. */
-export function stepValues(result: Tensor | StepValues): StepValues {
-  return result instanceof Tensor ? { loss: result } : result;
-}
-
-/** The same values without their history, to be read. */
-export function detached(values: StepValues): StepValues {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.detach()])) as StepValues;
-}
 
 /** What `evaluate` needs. */
 export interface EvaluateOptions<M extends Module, Name extends string> {
@@ -43,31 +29,41 @@ async function inUse<T>(model: Module, fn: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A function that evaluates the model over `data` each time it is called. */
-export function evaluator<M extends Module, Name extends string>({
-  model,
-  loss,
-  data,
-  compile = true,
-}: EvaluateOptions<M, Name>): () => Promise<Metrics> {
-  const plain = (batch: Batch<Name>): StepValues => noGrad(() => stepValues(loss(model, batch)));
+/**
+ * A function that evaluates the model over `data` each time it is called.
+ * @param names what errors call the operation and the source
+ */
+export function evaluator<M extends Module, Name extends string>(
+  { model, loss, data, compile = true }: EvaluateOptions<M, Name>,
+  names: { readonly operation: string; readonly option: string },
+): () => Promise<Metrics> {
+  const { operation, option } = names;
+  const plain = (batch: Batch<Name>): StepValues => noGrad(() => stepValues(operation, loss(model, batch)));
   const step = compile ? compileFunction(plain) : plain;
   const device = model.parameters()[0]?.device ?? getDefaultDevice();
   return async () =>
     inUse(model, async () => {
       const means = new RunningMeans();
+      let batches = 0;
+      if ((data.position ?? 0) > 0) data.restart?.();
       for await (const fields of data) {
-        means.add(readScalars(step(toTensors(fields, device))), countExamples(fields));
+        batches++;
+        means.add(readScalars(step(toTensors(fields, device))), countExamples(operation, fields));
         await means.settle(AHEAD);
       }
+      if (batches === 0) throw noBatches(operation, option, null);
       await means.settle();
       return means.means();
     });
 }
 
+const KEYS: OptionKeys<EvaluateOptions<Module, string>> = { model: true, loss: true, data: true, compile: true };
+
 /**
- * The means of a model's loss and metrics over the examples of `data`, with the model in use: no dropout, no gradients.
+ * The means of a model's loss and metrics over the examples of `data`, with the model in use: no dropout, no gradients. A loader that was left in
+ * mid-epoch begins the epoch again.
  * @returns numbers by name
+ * @throws FirsthandError if there is nothing to evaluate on: no batches, or a batch without examples
  * @example
  * ```ts
  * import { manualSeed } from '@firsthand/autograd';
@@ -82,5 +78,7 @@ export function evaluator<M extends Module, Name extends string>({
  * ```
  */
 export async function evaluate<M extends Module, Name extends string>(options: EvaluateOptions<M, Name>): Promise<Metrics> {
-  return evaluator(options)();
+  const { data } = checkOptions('evaluate', options, KEYS as OptionKeys<EvaluateOptions<M, Name>>);
+  checkSource('evaluate', 'data', data, 1);
+  return evaluator(options, { operation: 'evaluate', option: 'data' })();
 }

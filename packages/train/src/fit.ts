@@ -2,51 +2,20 @@
  * The training loop, plainly: for every epoch, for every batch, compute the loss, its gradient, and the optimizer's step. Around it: groups of
  * batches whose gradients are added up, a schedule, clipping, metrics that do not stall the device, callbacks, and stopping between two steps.
  */
-import { compile as compileFunction, getDefaultDevice } from '@firsthand/autograd';
+import { compile as compileFunction, getDefaultDevice, type Tensor } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
 import { FirsthandError } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
-import { clipGradNorm, type Schedule } from '@firsthand/optim';
-import { type Batch, type BatchSource, countExamples, grouped, toTensors } from './batch.ts';
+import { clipGradNorm } from '@firsthand/optim';
+import { type Batch, type BatchSource, countExamples, grouped, noBatches, toTensors } from './batch.ts';
 import { Pace, turnTaker } from './clock.ts';
-import { AHEAD, detached, evaluator, type LossFunction, type StepValues, stepValues } from './evaluate.ts';
+import { AHEAD, evaluator } from './evaluate.ts';
+import { checkFit, type FitOptions, type StepReport } from './fit-options.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
+import { NonFiniteLossError, type StepPosition } from './non-finite.ts';
+import { compareParameters, inspectGradients, updatedTensors } from './parameters.ts';
 import { type EpochReport, Progress } from './progress.ts';
-
-/** What `fit` asks of an optimizer. */
-export interface FitOptimizer {
-  readonly groups: readonly { readonly lr: number }[];
-  step(): void;
-  zeroGrad(): void;
-  follow(schedule: Schedule, step: number): void;
-}
-
-/** What is known after a step. */
-export interface StepReport {
-  /** the epoch under way, counted from 0 */
-  readonly epoch: number;
-  /** optimizer steps since the training began */
-  readonly step: number;
-  /** batches used in this epoch, and in all of it, null if the data does not say */
-  readonly position: number;
-  readonly batches: number | null;
-  /** of each parameter group, in this step */
-  readonly learningRates: readonly number[];
-  /** examples per second in this epoch, since it began or was resumed */
-  readonly examplesPerSecond: number;
-  /** until the last epoch ends, at this pace; null if the data does not say how many batches it has */
-  readonly secondsLeft: number | null;
-  /** means over the epoch so far, without the last few steps, which may still run */
-  readonly means: Metrics;
-  /** The values of this step. Awaiting them waits for the device. */
-  values(): Promise<Metrics>;
-}
-
-/** What happens after each step and each epoch. Training waits for what they return. */
-export interface Callbacks {
-  onStep?(report: StepReport): void | Promise<void>;
-  onEpoch?(report: EpochReport): void | Promise<void>;
-}
+import { detached, type StepValues, stepValues } from './step-values.ts';
 
 /** What became of a training. */
 export interface History {
@@ -55,44 +24,54 @@ export interface History {
   readonly stopped: boolean;
 }
 
-/** What `fit` needs, and what it can do besides. */
-export interface FitOptions<M extends Module, Name extends string> {
-  readonly model: M;
-  /** the loss of a batch, a mean over its examples, alone or with metrics: `{ loss, accuracy }` */
-  readonly loss: LossFunction<M, Name>;
-  readonly optimizer: FitOptimizer;
-  readonly data: BatchSource<Name>;
-  /** evaluated after each epoch */
-  readonly validation?: BatchSource<Name>;
-  /** in all, those that `progress` has counted included */
-  readonly epochs: number;
-  /** the factor of the learning rates at each optimizer step */
-  readonly schedule?: Schedule;
-  /** the largest joint norm of the gradients; they are not clipped if not given */
-  readonly clip?: number;
-  /** batches whose gradients are added up for one step, weighted by their examples; 1 if not given */
-  readonly accumulate?: number;
-  readonly callbacks?: readonly Callbacks[];
-  /** stops training after the step under way: model, optimizer, data and progress then agree, ready to be saved or to go on */
-  readonly signal?: AbortSignal;
-  /** whether steps are compiled; true if not given. Numbers are the same either way. */
-  readonly compile?: boolean;
-  /** where to go on from; from the beginning if not given */
-  readonly progress?: Progress;
+/**
+ * Puts progress and data at the same batch: training that is resumed goes on where it was interrupted, any other begins an epoch anew.
+ * @throws FirsthandError if they stand at different batches of an epoch
+ */
+function align(progress: Progress, data: BatchSource<string>): void {
+  const { position } = data;
+  if (progress.position > 0 && position !== undefined) {
+    if (position === progress.position) return;
+    throw new FirsthandError({
+      operation: 'fit',
+      problem: `progress is ${progress.position} batches into epoch ${progress.epoch}, and data ${position}`,
+      remedy: 'load both from one checkpoint, or leave progress out to begin anew',
+    });
+  }
+  progress.restartEpoch();
+  if (position === undefined || position === 0) return;
+  if (data.restart === undefined) {
+    throw new FirsthandError({
+      operation: 'fit',
+      problem: `data is ${position} batches into an epoch and cannot begin it again`,
+      remedy: 'give the progress that belongs to it, or data with restart()',
+    });
+  }
+  data.restart();
 }
 
-/** One batch: gradients of its loss times `weight` are added up; with `update`, the parameters follow them. */
+/**
+ * One batch: gradients of its loss times `weight` are added up; with `update`, the parameters follow them.
+ * @param updated what the optimizer updates, as far as it says so
+ * @param inspect looks at the gradients of a step
+ */
 function stepFunction<M extends Module, Name extends string>(
-  options: FitOptions<M, Name>,
+  { model, loss, optimizer, clip }: FitOptions<M, Name>,
+  updated: ReadonlyMap<Tensor, string> | null,
+  inspect: () => void,
 ): (batch: Batch<Name>, weight: number, update: boolean) => StepValues {
-  const { model, loss, optimizer, clip } = options;
+  const clipped = updated === null ? model.parameters() : [...updated.keys()];
+  const others = updated === null ? [] : model.parameters().filter((parameter) => parameter.requiresGrad && !updated.has(parameter));
   return (batch, weight, update) => {
-    const values = stepValues(loss(model, batch));
+    const values = stepValues('fit', loss(model, batch));
     (weight === 1 ? values.loss : values.loss.mul(weight)).backward();
     if (update) {
-      if (clip !== undefined) clipGradNorm(model.parameters(), clip);
+      inspect();
+      if (clip !== undefined) clipGradNorm(clipped, clip);
       optimizer.step();
-      optimizer.zeroGrad(); // last: the gradients are used in this program, and never stored
+      // Last: the gradients are used in this program, and never stored.
+      optimizer.zeroGrad();
+      for (const parameter of others) parameter.grad = null;
     }
     return detached(values);
   };
@@ -103,7 +82,12 @@ function stepFunction<M extends Module, Name extends string>(
  *
  * The model is put into training mode. After each epoch it is evaluated on `validation`, and the callbacks are told.
  * Interrupted and resumed from a checkpoint, in the middle of an epoch too, training gives the same bits as without the interruption.
- * @throws FirsthandError if a number is out of range; whatever the loss, the data or a callback throws
+ * Without a `progress` that stands in the middle of an epoch, it begins an epoch anew, wherever a loop before has left the loader.
+ *
+ * What would train nothing is an error: data without batches, or that can be read only once; a model without parameters to train; an optimizer that
+ * was made for another model; a loss that depends on none of its parameters. If that holds for some of the parameters, a warning names them.
+ * @throws FirsthandError if an option does not exist or is out of range, or there is nothing to train; NonFiniteLossError if the loss is not finite;
+ *   whatever the loss, the data or a callback throws
  * @example
  * ```ts
  * import { manualSeed } from '@firsthand/autograd';
@@ -127,6 +111,7 @@ function stepFunction<M extends Module, Name extends string>(
  * ```
  */
 export async function fit<M extends Module, Name extends string>(options: FitOptions<M, Name>): Promise<History> {
+  checkFit(options);
   const {
     model,
     optimizer,
@@ -138,41 +123,83 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
     signal,
     compile = true,
     progress = new Progress(),
+    nonFinite = 'error',
   } = options;
-  if (!Number.isInteger(epochs) || epochs < 0) throw new FirsthandError(`fit: epochs is a whole number of at least 0, not ${epochs}`);
-  if (!Number.isInteger(accumulate) || accumulate < 1)
-    throw new FirsthandError(`fit: accumulate is a whole number of at least 1, not ${accumulate}`);
-  const validate = options.validation === undefined ? null : evaluator({ ...options, data: options.validation });
-  const step = compile ? compileFunction(stepFunction(options)) : stepFunction(options);
+  const warned = new Set<string>();
+  /** Prints a warning, one of each kind in a training. */
+  const warn = (kind: string, message: string): void => {
+    if (warned.has(kind)) return;
+    warned.add(kind);
+    // oxlint-disable-next-line no-console -- said once in a training, to the person who started it
+    console.warn(`fit: ${message}`);
+  };
+  const updated = updatedTensors(model, optimizer.groups);
+  if (updated !== null) for (const message of compareParameters(model, updated)) warn(message, message);
+  if (progress.epoch >= epochs) {
+    warn('done', `${progress.epoch} of ${epochs} epochs are done, so that nothing is left to train; raise epochs to go on`);
+  }
+  align(progress, data);
+  let inspected = updated === null;
+  const inspect = (): void => {
+    if (inspected) return;
+    const message = inspectGradients(updated!);
+    if (message !== null) warn('gradients', message);
+    inspected = true;
+  };
+  const validate =
+    options.validation === undefined
+      ? null
+      : evaluator({ model, loss: options.loss, data: options.validation, compile }, { operation: 'fit', option: 'validation' });
+  const plainStep = stepFunction(options, updated, inspect);
+  const step = compile ? compileFunction(plainStep) : plainStep;
   const device = model.parameters()[0]?.device ?? getDefaultDevice();
   const turn = turnTaker();
   const learningRates = (): number[] => optimizer.groups.map(({ lr }) => lr);
+
+  /** The values of a batch's step, once they are there and its loss is known to be finite. */
+  const checked = async (values: Promise<Metrics>, position: StepPosition, fields: Fields): Promise<Metrics> => {
+    const numbers = await values;
+    if (nonFinite === 'ignore' || Number.isFinite(numbers['loss'])) return numbers;
+    const error = new NonFiniteLossError(numbers['loss']!, position, fields);
+    if (nonFinite === 'error') throw error;
+    warn('nonFinite', error.message.replace(/^fit: /, '').replace(/, or go on with .*$/, ''));
+    return numbers;
+  };
 
   /** One optimizer step over a group of batches. Gives the values of the whole group. */
   const takeStep = (group: readonly Fields<Name>[], total: number): RunningMeans => {
     if (schedule !== undefined) optimizer.follow(schedule, progress.step);
     const values = new RunningMeans();
+    const position = {
+      epoch: progress.epoch,
+      step: progress.step + 1,
+      learningRate: Math.max(...optimizer.groups.map(({ lr, baseLr }) => baseLr ?? lr)),
+    };
     for (const [index, fields] of group.entries()) {
-      const count = countExamples(fields);
-      const read = readScalars(step(toTensors(fields, device), count / total, index === group.length - 1));
+      const count = countExamples('fit', fields);
+      const result = step(toTensors(fields, device), count / total, index === group.length - 1);
+      const read = checked(readScalars(result), position, fields);
       values.add(read, count);
       progress.running.add(read, count);
     }
-    progress.completeStep();
+    progress.completeStep(group.length);
     return values;
   };
 
   /** One epoch, or what is left of it. False if it was stopped. */
   const runEpoch = async (): Promise<boolean> => {
-    const { epoch } = progress;
-    const pace = new Pace();
-    const { length, position: first = 0 } = data;
+    const { epoch, position: first } = progress;
+    const pace = new Pace(progress.seconds);
+    const { length } = data;
+    let moves = schedule === undefined;
     for await (const group of grouped(data, accumulate, length === undefined ? undefined : length - first)) {
-      const total = group.reduce((sum, fields) => sum + countExamples(fields), 0);
+      const total = group.reduce((sum, fields) => sum + countExamples('fit', fields), 0);
       const values = takeStep(group, total);
       pace.count(group.length, total);
       await progress.running.settle(AHEAD);
-      const position = first + pace.batches;
+      progress.spend(pace.seconds);
+      const { position } = progress;
+      moves ||= learningRates().some((rate) => rate !== 0);
       const report: StepReport = {
         epoch,
         step: progress.step,
@@ -191,10 +218,16 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
       await turn();
       if (signal?.aborted === true) return false;
     }
+    if (progress.position === 0) throw noBatches('fit', 'data', epoch);
     await progress.running.settle();
+    if (first === 0 && !moves)
+      warn('schedule', `the schedule's learning rates are 0 in all of epoch ${epoch}, so that nothing is learned; let it end later`);
     const { seconds, examplesPerSecond } = pace;
     const training = progress.running.means();
     const validation = validate === null ? null : await validate();
+    if (nonFinite !== 'ignore' && validation !== null && !Number.isFinite(validation['loss'])) {
+      warn('validation', `the validation loss is ${validation['loss']} after epoch ${epoch}`);
+    }
     const report = { epoch, step: progress.step, training, validation, learningRates: learningRates(), seconds, examplesPerSecond };
     progress.completeEpoch(report);
     for (const callback of callbacks) await callback.onEpoch?.(report);
@@ -202,6 +235,7 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
   };
 
   model.train();
+  optimizer.zeroGrad(); // what was left of another training, or of a look at the gradients
   while (progress.epoch < epochs) {
     if (signal?.aborted === true || !(await runEpoch())) {
       await progress.running.settle();

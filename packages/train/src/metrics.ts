@@ -3,6 +3,7 @@
  * read some steps later than they are asked for: the loop stays ahead of the device and never waits for the step that it has just begun.
  */
 import { realize, type Tensor } from '@firsthand/autograd';
+import { FirsthandError, ShapeError } from '@firsthand/linalg';
 
 /** Numbers by name: `loss`, and whatever else the loss function gives. */
 export type Metrics = { readonly [name: string]: number };
@@ -12,6 +13,7 @@ export type Metrics = { readonly [name: string]: number };
  * @param logits (…, C)
  * @param labels (…), integers
  * @returns a float32 scalar from 0 to 1
+ * @throws ShapeError if there are no rows, whose share would be no number
  * @example
  * ```ts
  * import { tensor } from '@firsthand/autograd';
@@ -21,6 +23,17 @@ export type Metrics = { readonly [name: string]: number };
  * ```
  */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
+  if (labels.size === 0) {
+    throw new ShapeError({
+      operation: 'accuracy',
+      problem: 'there are no rows',
+      operands: [
+        { name: 'logits', shape: logits.shape, dtype: logits.dtype },
+        { name: 'labels', shape: labels.shape, dtype: labels.dtype },
+      ],
+      expected: 'at least one',
+    });
+  }
   const hits = logits.argmax({ axis: -1 }).eq(labels.cast('int32')); // (…)
   return hits.cast('float32').mean();
 }
@@ -44,8 +57,14 @@ export class RunningMeans {
   #weight = 0;
   readonly #waiting: { readonly values: Promise<Metrics>; readonly weight: number }[] = [];
 
-  /** Adds values with a weight, such as a batch's number of examples, once they are there. */
+  /**
+   * Adds values with a weight, such as a batch's number of examples, once they are there.
+   * @throws FirsthandError unless the weight is a number above 0: a mean over nothing is no number
+   */
   add(values: Promise<Metrics>, weight: number): void {
+    if (!(weight > 0 && weight < Infinity)) {
+      throw new FirsthandError(`RunningMeans: the weight of values is a number above 0, not ${weight}; leave a batch without examples out`);
+    }
     values.catch(() => {}); // reported where they are waited for
     this.#waiting.push({ values, weight });
   }

@@ -13,9 +13,9 @@ export interface EpochReport {
   readonly validation: Metrics | null;
   /** of each parameter group at the epoch's last step */
   readonly learningRates: readonly number[];
-  /** that the epoch took, validation excluded; since the resumption if it was interrupted */
+  /** that the epoch took, validation excluded; the parts of one that was interrupted are added up */
   readonly seconds: number;
-  /** examples per second of training */
+  /** examples per second of training, since the epoch began or was resumed */
   readonly examplesPerSecond: number;
 }
 
@@ -23,7 +23,9 @@ export interface EpochReport {
 export interface ProgressState {
   readonly step: number;
   readonly history: readonly EpochReport[];
-  /** of the epoch under way */
+  /** of the epoch under way: batches used, seconds taken, sums of losses and metrics */
+  readonly position: number;
+  readonly seconds: number;
   readonly totals: Totals;
 }
 
@@ -31,6 +33,8 @@ export interface ProgressState {
 export class Progress {
   #step = 0;
   #history: EpochReport[] = [];
+  #position = 0;
+  #seconds = 0;
   /** Means of the epoch under way. */
   readonly running: RunningMeans = new RunningMeans();
 
@@ -49,26 +53,60 @@ export class Progress {
     return this.#history;
   }
 
-  /** Counts an optimizer step. */
-  completeStep(): void {
-    this.#step++;
+  /** batches used in the epoch under way */
+  get position(): number {
+    return this.#position;
   }
 
-  /** Counts an epoch, and begins the means of the next. */
+  /** that the epoch under way has taken, up to its last step */
+  get seconds(): number {
+    return this.#seconds;
+  }
+
+  /**
+   * Counts an optimizer step.
+   * @param batches that were used for it
+   */
+  completeStep(batches: number = 1): void {
+    this.#step++;
+    this.#position += batches;
+  }
+
+  /** Notes how long the epoch under way has taken. */
+  spend(seconds: number): void {
+    this.#seconds = seconds;
+  }
+
+  /** Counts an epoch, and begins the next. */
   completeEpoch(report: EpochReport): void {
     this.#history = [...this.#history, report];
+    this.restartEpoch();
+  }
+
+  /** Begins the epoch under way from its first batch; the steps that were taken in it stay counted. */
+  restartEpoch(): void {
+    this.#position = 0;
+    this.#seconds = 0;
     this.running.totals = { sums: {}, weight: 0 };
   }
 
   /** The progress as data, once every value that has been asked for is there. */
   async state(): Promise<ProgressState> {
     await this.running.settle();
-    return { step: this.#step, history: this.#history, totals: this.running.totals };
+    return {
+      step: this.#step,
+      history: this.#history,
+      position: this.#position,
+      seconds: this.#seconds,
+      totals: this.running.totals,
+    };
   }
 
   /** Goes back to a state. */
-  restore({ step, history, totals }: ProgressState): void {
+  restore({ step, history, position, seconds, totals }: ProgressState): void {
     this.#step = step;
+    this.#position = position;
+    this.#seconds = seconds;
     this.#history = [...history];
     this.running.totals = totals;
   }

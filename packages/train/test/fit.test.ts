@@ -6,7 +6,20 @@ import { array, FirsthandError, Generator } from '@firsthand/linalg';
 import { Dropout, Linear, loss, type Module, Sequential } from '@firsthand/nn';
 import { SGD } from '@firsthand/optim';
 import { describe, expect, test, vi } from 'vitest';
-import { accuracy, type EpochReport, evaluate, fit, Progress, RunningMeans, type StepReport, type StepValues } from '../src/index.ts';
+import {
+  accuracy,
+  type BatchSource,
+  type Callbacks,
+  type EpochReport,
+  evaluate,
+  fit,
+  loadCheckpoint,
+  Progress,
+  RunningMeans,
+  saveCheckpoint,
+  type StepReport,
+  type StepValues,
+} from '../src/index.ts';
 
 const float64 = { dtype: 'float64' } as const;
 const random = new Generator(3);
@@ -334,6 +347,138 @@ describe('stopping', () => {
       callbacks: [{ onEpoch: () => controller.abort() }],
     });
     expect([history.stopped, history.epochs.length]).toEqual([false, 1]);
+  });
+});
+
+describe('after an interruption', () => {
+  const abortAt = (last: number): { readonly signal: AbortSignal; readonly callbacks: readonly Callbacks[] } => {
+    const controller = new AbortController();
+    return { signal: controller.signal, callbacks: [{ onStep: ({ step }) => (step === last ? controller.abort() : undefined) }] };
+  };
+
+  test.each([1, 2, 3])('a new training begins an epoch anew, though the loader was left after batch %i of 3', async (last) => {
+    const model = start();
+    const optimizer = new SGD(model.parameters(), { lr: 0 });
+    const data = new DataLoader(new ArrayDataset({ x, y }), { batchSize: 4, shuffle: new Generator(1) });
+    const stopped = await fit({ model, loss: squares, optimizer, data, epochs: 2, ...abortAt(last) });
+    expect([stopped.stopped, data.position]).toEqual([true, last]);
+    const progress = new Progress();
+    const { epochs } = await fit({ model, loss: squares, optimizer, data, epochs: 2, progress });
+    expect(epochs.map(({ step }) => step)).toEqual([3, 6]);
+    const whole = await evaluate({ model, loss: squares, data: loader(10) });
+    expect(epochs.map(({ training }) => training['loss'])).toEqual(epochs.map(() => expect.closeTo(whole['loss']!, 12)));
+  });
+
+  test('so does one after a loop that only looked at a batch, and evaluation', async () => {
+    const model = start();
+    const data = loader(4);
+    for await (const _ of data) break;
+    expect((await evaluate({ model, loss: squares, data }))['loss']).toBeCloseTo(
+      (await evaluate({ model, loss: squares, data: loader(10) }))['loss']!,
+      12,
+    );
+    for await (const _ of data) break;
+    const { epochs } = await fit({ model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data, epochs: 1 });
+    expect(epochs[0]!.step).toBe(3);
+  });
+
+  test('with its progress a training goes on in the epoch that was left', async () => {
+    const model = start();
+    const shared = { model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data: loader(4), epochs: 2 };
+    for (const last of [1, 3, 4]) {
+      const progress = new Progress();
+      await fit({ ...shared, progress, ...abortAt(last) });
+      const { epochs, stopped } = await fit({ ...shared, progress });
+      expect([stopped, epochs.map(({ step }) => step)]).toEqual([false, [3, 6]]);
+    }
+  });
+
+  test('progress and data that stand at different batches are refused', async () => {
+    const model = start();
+    const progress = new Progress();
+    const shared = { model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), epochs: 2 };
+    await fit({ ...shared, data: loader(4), progress, ...abortAt(2) });
+    await expect(fit({ ...shared, data: loader(4), progress })).rejects.toThrow(
+      'fit: progress is 2 batches into epoch 0, and data 0; load both from one checkpoint, or leave progress out to begin anew',
+    );
+  });
+
+  test('a source that cannot tell its position begins the epoch again, and one that cannot go back is refused', async () => {
+    const model = start();
+    const shared = { model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0 }), epochs: 1 };
+    const plain = (): BatchSource<'x' | 'y'> => ({
+      async *[Symbol.asyncIterator]() {
+        yield* loader(4);
+      },
+    });
+    const progress = new Progress();
+    const data = plain();
+    await fit({ ...shared, data, progress, ...abortAt(2) });
+    const { epochs } = await fit({ ...shared, data, progress });
+    expect([epochs[0]!.step, progress.step]).toEqual([5, 5]);
+    expect(epochs[0]!.training['loss']).toBeCloseTo((await evaluate({ model, loss: squares, data: loader(10) }))['loss']!, 12);
+    await expect(fit({ ...shared, data: Object.assign(plain(), { position: 2 }) })).rejects.toThrow(
+      'fit: data is 2 batches into an epoch and cannot begin it again',
+    );
+  });
+
+  test('seconds go on: an epoch that was interrupted has those of its parts', async () => {
+    const now = vi.spyOn(performance, 'now');
+    let milliseconds = 5000;
+    now.mockImplementation(() => milliseconds);
+    try {
+      const model = start();
+      const parts = {
+        model,
+        loss: squares,
+        optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+        data: loader(4),
+        progress: new Progress(),
+      };
+      const slow: Callbacks = { onStep: () => void (milliseconds += 2000) };
+      const taking = (ms: number, after?: number): { readonly data: BatchSource<'x' | 'y'> } => ({
+        data: {
+          get length() {
+            return parts.data.length;
+          },
+          get position() {
+            return parts.data.position;
+          },
+          async *[Symbol.asyncIterator]() {
+            for await (const batch of parts.data) {
+              milliseconds += ms; // that the batch takes to come
+              yield batch;
+            }
+            milliseconds += after ?? 0;
+          },
+        },
+      });
+      const { signal, callbacks } = abortAt(2);
+      const reports: StepReport[] = [];
+      await fit({
+        ...parts,
+        ...taking(1000),
+        epochs: 2,
+        signal,
+        callbacks: [...callbacks, { onStep: (report) => void reports.push(report) }],
+      });
+      // Each step has 4 examples and takes a second; 4 more batches will follow.
+      expect(reports.map(({ examplesPerSecond, secondsLeft }) => [examplesPerSecond, secondsLeft])).toEqual([
+        [4, 5],
+        [4, 4],
+      ]);
+      expect(parts.progress.seconds).toBe(2);
+      milliseconds += 1e6; // nobody trains
+      const bytes = await saveCheckpoint(parts);
+      const restored = { ...parts, progress: new Progress() };
+      loadCheckpoint(bytes, restored);
+      const { epochs } = await fit({ ...restored, ...taking(3000), epochs: 2, callbacks: [slow] });
+      // 2 · 1 s before, 3 s after, and what the callback took; then 3 · (3 + 2) s.
+      expect(epochs.map(({ seconds }) => seconds)).toEqual([2 + 3 + 2, 15]);
+      expect(epochs.map(({ examplesPerSecond }) => examplesPerSecond)).toEqual([2 / 5, 10 / 15]);
+    } finally {
+      now.mockRestore();
+    }
   });
 });
 
