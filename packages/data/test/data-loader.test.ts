@@ -13,7 +13,7 @@ import {
   mapExamples,
 } from '../src/index.ts';
 
-const dataset = (length: number): ArrayDataset<'x'> => new ArrayDataset({ x: arange(length, undefined, 1, 'int32') });
+const dataset = (length: number): ArrayDataset<'x'> => new ArrayDataset({ x: arange(length, { dtype: 'int32' }) });
 
 /** The examples of the batches that are left of the current epoch. */
 async function epoch(loader: DataLoader<'x'>): Promise<number[][]> {

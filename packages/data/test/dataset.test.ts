@@ -7,7 +7,7 @@ import { ALL_DTYPES, fileArray } from './formats.ts';
 
 describe('ArrayDataset', () => {
   const dataset = new ArrayDataset({
-    image: arange(24, undefined, 1, 'int32').reshape([4, 3, 2]),
+    image: arange(24, { dtype: 'int32' }).reshape([4, 3, 2]),
     label: { dtype: 'uint8', shape: [4], data: Uint8Array.of(5, 0, 4, 255) },
   });
 
@@ -98,7 +98,7 @@ describe('a dataset that only gets single examples', () => {
 
 describe('mapDataset', () => {
   const calls: number[] = [];
-  const base = new ArrayDataset({ x: arange(8).reshape([4, 2]), label: arange(4, undefined, 1, 'int32') });
+  const base = new ArrayDataset({ x: arange(8).reshape([4, 2]), label: arange(4, { dtype: 'int32' }) });
   const mapped = mapDataset(base, ({ x, label }): { first: NDArray; label: NDArray } => {
     calls.push(label.size);
     return { first: x.slice(null, { stop: 1 }), label };

@@ -50,7 +50,7 @@ describe('readIdx', () => {
   });
 
   it('reads at any alignment, as from inside a larger buffer', () => {
-    const file = writeIdx(arange(5, undefined, 1, 'float64'));
+    const file = writeIdx(arange(5, { dtype: 'float64' }));
     for (let shift = 0; shift < 9; shift++) {
       const larger = new Uint8Array(file.length + 16).fill(255);
       larger.set(file, shift);

@@ -11,7 +11,6 @@ export {
   leaf,
   node,
   outputsOf,
-  placed,
   reapply,
   storedAttributes,
   tracked,

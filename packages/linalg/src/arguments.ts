@@ -3,12 +3,17 @@
  * keepDims: true })`; a shape is an array or numbers, `zeros([2, 3])`, `zeros(2, 3)`. Each is read by one parser, which refuses what it would otherwise ignore.
  */
 import { OptionError, ShapeError } from './errors.ts';
-import { checkOptions, describeValue, type OptionKeys } from './options.ts';
+import { checkOptions, describeValue, isPlain, type OptionKeys } from './options.ts';
 import { checkShape, type Shape } from './shape.ts';
 
 /** Options among which is an axis. */
 export interface AxisOptions {
   readonly axis?: number | readonly number[] | undefined;
+}
+
+/** Options of an operation along one axis. */
+export interface OneAxis {
+  readonly axis?: number | undefined;
 }
 
 /** Which axes to reduce (all, if not given), and whether they stay with size 1 (they do not, if not given). */
@@ -20,7 +25,7 @@ export interface ReduceOptions extends AxisOptions {
 export type AxisArgument<O extends AxisOptions = ReduceOptions> = Exclude<O['axis'], undefined> | O;
 
 /** The options of a reduction, for {@link axisOptions}. */
-export const REDUCE_KEYS: OptionKeys<ReduceOptions> = { axis: true, keepDims: true };
+export const REDUCE_KEYS: OptionKeys<ReduceOptions> = { axis: true, keepDims: 'boolean' };
 
 /**
  * The options that an axis argument stands for: a number or an array is the axis.
@@ -36,14 +41,10 @@ export function axisOptions<O extends AxisOptions>(operation: string, argument: 
   if (argument === undefined) return {} as O;
   if (typeof argument === 'number') return { axis: argument } as unknown as O;
   if (Array.isArray(argument)) return { axis: checkAxes(operation, argument) } as unknown as O;
-  if (typeof argument !== 'object' || argument === null) throw noAxis(operation, argument);
+  if (!isPlain(argument)) throw noAxis(operation, argument);
   const options = checkOptions(operation, argument as O, keys);
   const { axis } = options;
   if (axis !== undefined && typeof axis !== 'number') checkAxes(operation, axis);
-  const { keepDims } = options as ReduceOptions;
-  if (keepDims !== undefined && typeof keepDims !== 'boolean') {
-    throw new OptionError({ operation, problem: `keepDims is ${describeValue(keepDims)}`, expected: 'true or false' });
-  }
   return options;
 }
 
@@ -63,17 +64,31 @@ function noAxis(operation: string, found: unknown): OptionError {
   });
 }
 
+/** The key of an operation whose only option is the axis. */
+export const AXIS_KEYS: OptionKeys<OneAxis> = { axis: true };
+
 /** As {@link axisOptions}, for an operation along one axis: an array of one number is that number. @throws OptionError for several */
-export function oneAxisOptions<O extends AxisOptions>(
-  operation: string,
-  argument: AxisArgument<O> | readonly number[] | undefined,
-  keys: OptionKeys<O>,
-): Omit<O, 'axis'> & { readonly axis?: number | undefined } {
-  const options = axisOptions(operation, argument as AxisArgument<O>, keys);
-  const { axis } = options;
-  if (axis === undefined || typeof axis === 'number') return options as O & { readonly axis?: number };
+export function oneAxisOptions<O extends OneAxis>(operation: string, argument: AxisArgument<O> | undefined, keys: OptionKeys<O>): O {
+  const options = axisOptions(operation, argument, keys);
+  const axis = options.axis as number | readonly number[] | undefined;
+  if (axis === undefined || typeof axis === 'number') return options;
   if (axis.length !== 1) throw new OptionError({ operation, problem: `${axis.length} axes are given`, expected: 'one axis' });
   return { ...options, axis: axis[0]! };
+}
+
+/**
+ * The two axes that a transposition exchanges, the last two if not given.
+ * @throws OptionError for an order of axes, as `transpose` takes elsewhere
+ */
+export function readExchange(operation: string, axes: readonly unknown[]): readonly [number, number] {
+  const [first = -2, second = -1, ...rest] = axes;
+  if (typeof first === 'number' && typeof second === 'number' && rest.length === 0) return [first, second];
+  throw new OptionError({
+    operation,
+    problem: `${rest.length > 0 ? `${rest.length + 2} axes` : describeValue(typeof first === 'number' ? second : first)} where two axes are exchanged`,
+    expected: 'two axes, or none for the last two',
+    remedy: `write ${operation}(0, 1), or permute(…) for an order of all axes`,
+  });
 }
 
 /** A shape as calls give it: one array, or its sizes. */
@@ -130,7 +145,7 @@ export function checkCount(operation: string, given: number, most: number, call:
   if (given <= most) return;
   throw new OptionError({
     operation,
-    problem: `${given} arguments`,
+    problem: `${given} ${given === 1 ? 'argument' : 'arguments'}`,
     expected: most === 0 ? 'none' : `at most ${most}`,
     remedy: `write ${call}`,
   });

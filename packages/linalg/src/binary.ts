@@ -2,12 +2,13 @@
  * Elementwise functions of two arrays, z[i] = f(x[i], y[i]), with broadcasting, and `where`. One table holds them all, each entry its own loop
  * (`unary.ts` says why). Integer results wrap modulo 2³² by being stored; division by an integer zero gives 0.
  */
+import { checkCount } from './arguments.ts';
 import { allocate, DTYPES, wordsOf, type TypedArray } from './dtype.ts';
 import { DTypeError } from './errors.ts';
 import { forEachRow } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { checkDomain, matchOperands, widen, type Domain, type Operand } from './operands.ts';
-import { broadcastShapes, broadcastStrides, sizeOf } from './shape.ts';
+import { broadcastArrays, checkDomain, matchOperands, requireArray, widen, type Domain, type Operand } from './operands.ts';
+import { broadcastStrides, sizeOf } from './shape.ts';
 
 /** The names of the elementwise functions of two arrays. */
 export type BinaryKind =
@@ -109,10 +110,10 @@ function remainderOf(x: number, y: number): number {
 export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
   const [left, right] = matchOperands(kind, a, b);
   const { takes, gives, loop, integerLoop } = BINARY[kind];
-  checkDomain(kind, left.dtype, takes);
+  checkDomain(kind, left, takes);
   const x = widen(left);
   const y = widen(right);
-  const shape = broadcastShapes(kind, x.shape, y.shape);
+  const shape = broadcastArrays(kind, [left, right]);
   const strides = [broadcastStrides(kind, x.shape, x.strides, shape), broadcastStrides(kind, y.shape, y.strides, shape)];
   const dtype = gives === 'bool' ? 'bool' : x.dtype;
   const result = NDArray.packed(allocate(dtype, sizeOf(shape)), shape, dtype);
@@ -135,12 +136,19 @@ export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
  * @throws DTypeError if the condition is not bool, or the types of a and b differ
  */
 export function where(condition: NDArray, a: Operand, b: Operand): NDArray {
-  if (condition.dtype !== 'bool') {
-    throw new DTypeError(`where: the condition is ${condition.dtype}, not bool; compare, or use astype('bool')`);
+  checkCount('where', arguments.length, 3, 'where(condition, a, b)');
+  if (requireArray('where', condition, 'the condition').dtype !== 'bool') {
+    throw new DTypeError({
+      operation: 'where',
+      problem: `the condition is ${condition.dtype}, not bool`,
+      operands: [condition],
+      expected: 'bool',
+      remedy: "compare, or use astype('bool')",
+    });
   }
   const [x, y] = matchOperands('where', a, b);
   const operands = [condition, x, y];
-  const shape = broadcastShapes('where', ...operands.map((operand) => operand.shape));
+  const shape = broadcastArrays('where', operands);
   const strides = operands.map((operand) => broadcastStrides('where', operand.shape, operand.strides, shape));
   const data = allocate(x.dtype, sizeOf(shape));
   const words = [condition.data, wordsOf(x.data), wordsOf(y.data), wordsOf(data)] as const;
@@ -171,35 +179,40 @@ function selectRow(
 /** A function of two operands, element by element, with broadcasting; see {@link binary}. */
 export type BinaryFunction = (a: Operand, b: Operand) => NDArray;
 
+function call(kind: BinaryKind, args: readonly [Operand, Operand]): NDArray {
+  checkCount(kind, args.length, 2, `${kind}(a, b)`);
+  return binary(kind, ...args);
+}
+
 /** a + b. */
-export const add: BinaryFunction = (a, b) => binary('add', a, b);
+export const add: BinaryFunction = (...args) => call('add', args);
 /** a − b. */
-export const sub: BinaryFunction = (a, b) => binary('sub', a, b);
+export const sub: BinaryFunction = (...args) => call('sub', args);
 /** a · b. */
-export const mul: BinaryFunction = (a, b) => binary('mul', a, b);
+export const mul: BinaryFunction = (...args) => call('mul', args);
 /** a / b; for integers truncated toward zero, and 0 where b is 0. */
-export const div: BinaryFunction = (a, b) => binary('div', a, b);
+export const div: BinaryFunction = (...args) => call('div', args);
 /** aᵇ; 1 wherever a is 1 or b is 0, as IEEE 754 has it. For integers modulo 2³², and a negative exponent truncates to 0 unless a is ±1. */
-export const pow: BinaryFunction = (a, b) => binary('pow', a, b);
+export const pow: BinaryFunction = (...args) => call('pow', args);
 /** a − b·⌊a/b⌋, with b's sign; NaN where b is 0, for integers 0. */
-export const mod: BinaryFunction = (a, b) => binary('mod', a, b);
+export const mod: BinaryFunction = (...args) => call('mod', args);
 /** The larger of the two; NaN if either is. */
-export const maximum: BinaryFunction = (a, b) => binary('maximum', a, b);
+export const maximum: BinaryFunction = (...args) => call('maximum', args);
 /** The smaller of the two; NaN if either is. */
-export const minimum: BinaryFunction = (a, b) => binary('minimum', a, b);
+export const minimum: BinaryFunction = (...args) => call('minimum', args);
 /** a = b, as bool; NaN equals nothing. */
-export const eq: BinaryFunction = (a, b) => binary('eq', a, b);
+export const eq: BinaryFunction = (...args) => call('eq', args);
 /** a ≠ b, as bool. */
-export const ne: BinaryFunction = (a, b) => binary('ne', a, b);
+export const ne: BinaryFunction = (...args) => call('ne', args);
 /** a < b, as bool. */
-export const lt: BinaryFunction = (a, b) => binary('lt', a, b);
+export const lt: BinaryFunction = (...args) => call('lt', args);
 /** a ≤ b, as bool. */
-export const le: BinaryFunction = (a, b) => binary('le', a, b);
+export const le: BinaryFunction = (...args) => call('le', args);
 /** a > b, as bool. */
-export const gt: BinaryFunction = (a, b) => binary('gt', a, b);
+export const gt: BinaryFunction = (...args) => call('gt', args);
 /** a ≥ b, as bool. */
-export const ge: BinaryFunction = (a, b) => binary('ge', a, b);
+export const ge: BinaryFunction = (...args) => call('ge', args);
 /** Whether both differ from 0, as bool. */
-export const logicalAnd: BinaryFunction = (a, b) => binary('logicalAnd', a, b);
+export const logicalAnd: BinaryFunction = (...args) => call('logicalAnd', args);
 /** Whether at least one differs from 0, as bool. */
-export const logicalOr: BinaryFunction = (a, b) => binary('logicalOr', a, b);
+export const logicalOr: BinaryFunction = (...args) => call('logicalOr', args);

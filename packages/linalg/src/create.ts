@@ -2,11 +2,23 @@
  * Arrays from nothing and from JavaScript data. Data is copied unless told otherwise; what it may be, and which
  * dtype it gets, is in `data.ts`.
  */
+import {
+  AXIS_KEYS,
+  checkCount,
+  oneAxisOptions,
+  readShape,
+  readSizes,
+  type AxisArgument,
+  type OneAxis,
+  type ShapeAndOptions,
+} from './arguments.ts';
 import { type ArrayData, type Elements, type NestedData, readData } from './data.ts';
-import { allocate, encode, type DType } from './dtype.ts';
-import { DTypeError, FirsthandError, ShapeError } from './errors.ts';
+import { allocate, checkDType, encode, type DType } from './dtype.ts';
+import { DTypeError, OptionError, ShapeError } from './errors.ts';
 import { copyInto } from './loops.ts';
 import { NDArray } from './ndarray.ts';
+import { requireArray, typesDiffer } from './operands.ts';
+import { checkOptions, describeValue, type OptionKeys } from './options.ts';
 import { checkShape, equalShapes, formatShape, normalizeAxis, sizeOf, type Shape } from './shape.ts';
 
 /** What {@link arange} and the like may be told. */
@@ -19,6 +31,8 @@ export interface ArrayOptions {
 export interface DataOptions extends ArrayOptions {
   readonly copy?: boolean | undefined;
 }
+
+const DATA_KEYS: OptionKeys<DataOptions> = { dtype: true, shape: true, copy: 'boolean' };
 
 /** Everything that can be read as an array. An `NDArray` is one, strided as it may be. */
 export type Data = NestedData | ArrayData;
@@ -39,10 +53,12 @@ export type Data = NestedData | ArrayData;
  * console.log(array({ data: Uint8Array.of(0, 255), shape: [2, 1], dtype: 'uint8' }).toArray()); // [ [ 0 ], [ 255 ] ]
  * ```
  */
-export function array(data: Data, options: DataOptions = {}): NDArray {
-  const { dtype, copy = true } = options;
+export function array(data: Data, options?: DataOptions): NDArray {
+  checkCount('array', arguments.length, 2, 'array(data, { dtype, shape })');
+  const { dtype, copy = true, shape } = checkOptions('array', options, DATA_KEYS);
+  if (dtype !== undefined) checkDType('array', dtype);
   const result = data instanceof NDArray ? fromNDArray(data, dtype, copy) : fromElements(readData('array', data, { dtype, copy }));
-  return options.shape === undefined ? result : layOut(result, options.shape);
+  return shape === undefined ? result : layOut(result, readSizes('array', [shape]));
 }
 
 function fromNDArray(x: NDArray, dtype: DType | undefined, copy: boolean): NDArray {
@@ -54,45 +70,144 @@ const fromElements = ({ data, shape, dtype }: Elements): NDArray => NDArray.pack
 
 function layOut(flat: NDArray, shape: Shape): NDArray {
   if (sizeOf(checkShape('array', shape)) !== flat.size) {
-    throw new ShapeError(`array: ${flat.size} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`);
+    throw new ShapeError({
+      operation: 'array',
+      problem: `${flat.size} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
+      operands: [flat],
+      expected: `${sizeOf(shape)} elements`,
+    });
   }
   return flat.reshape([...shape]);
 }
 
-/** An array of one value, converted to the type. `dtype` is float32 unless given. */
-export function full(shape: Shape, value: number, dtype: DType = 'float32'): NDArray {
-  const data = allocate(dtype, sizeOf(checkShape('full', shape)));
+/** Which type the elements of a new array have: float32, if not given. */
+export interface DTypeOptions {
+  readonly dtype?: DType | undefined;
+}
+
+const DTYPE_KEYS: OptionKeys<DTypeOptions> = { dtype: true };
+
+const dtypeOf = (operation: string, { dtype = 'float32' }: DTypeOptions): DType => checkDType(operation, dtype);
+
+function filled(operation: string, shape: Shape, value: number, options: DTypeOptions): NDArray {
+  const dtype = dtypeOf(operation, options);
+  const data = allocate(dtype, sizeOf(checkShape(operation, shape)));
   return NDArray.packed(data.fill(encode[dtype](value)), [...shape], dtype);
 }
 
-/** An array of zeros; `dtype` is float32 unless given. */
-export function zeros(shape: Shape, dtype: DType = 'float32'): NDArray {
-  return full(shape, 0, dtype);
+/**
+ * An array of one value, converted to the type.
+ * @param shape sizes, or the one size of a vector
+ * @throws ShapeError for what is no shape
+ */
+export function full(shape: Shape | number, value: number, options?: DTypeOptions): NDArray {
+  checkCount('full', arguments.length, 3, 'full([2, 3], value, { dtype })');
+  return filled('full', readSizes('full', [shape]), value, checkOptions('full', options, DTYPE_KEYS));
 }
 
-/** An array of ones; `dtype` is float32 unless given. */
-export function ones(shape: Shape, dtype: DType = 'float32'): NDArray {
-  return full(shape, 1, dtype);
+/**
+ * An array of zeros: `zeros([2, 3])` or `zeros(2, 3)`, with { dtype } behind.
+ * @throws ShapeError for what is no shape
+ * @example
+ * ```ts
+ * import { zeros } from '@firsthand/linalg';
+ * console.log(zeros(2, 3, { dtype: 'int32' }).toArray()); // [ [ 0, 0, 0 ], [ 0, 0, 0 ] ]
+ * ```
+ */
+export function zeros(...shapeAndOptions: ShapeAndOptions<DTypeOptions>): NDArray {
+  const { shape, options } = readShape('zeros', shapeAndOptions, DTYPE_KEYS);
+  return filled('zeros', shape, 0, options);
 }
 
-/** The matrix with ones on the diagonal and zeros elsewhere, of shape [rows, columns]. */
-export function eye(rows: number, columns: number = rows, dtype: DType = 'float32'): NDArray {
-  const result = zeros([rows, columns], dtype);
+/**
+ * An array of ones: `ones([2, 3])` or `ones(2, 3)`, with { dtype } behind.
+ * @throws ShapeError for what is no shape
+ */
+export function ones(...shapeAndOptions: ShapeAndOptions<DTypeOptions>): NDArray {
+  const { shape, options } = readShape('ones', shapeAndOptions, DTYPE_KEYS);
+  return filled('ones', shape, 1, options);
+}
+
+/**
+ * The matrix with ones on the diagonal and zeros elsewhere: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with { dtype } behind.
+ * @throws ShapeError unless one or two sizes are given
+ */
+export function eye(...shapeAndOptions: ShapeAndOptions<DTypeOptions>): NDArray {
+  const { shape, options } = readShape('eye', shapeAndOptions, DTYPE_KEYS);
+  if (shape.length !== 1 && shape.length !== 2) {
+    throw new ShapeError({ operation: 'eye', problem: `${formatShape(shape)} is no matrix`, expected: 'rows, and columns if they differ' });
+  }
+  const [rows, columns = rows] = shape as readonly [number, number?];
+  const result = filled('eye', [rows, columns], 0, options);
   for (let i = 0; i < Math.min(rows, columns); i++) result.set(1, i, i);
   return result;
 }
 
+/** What {@link arange} may be told besides its numbers. */
+export interface RangeOptions extends DTypeOptions {
+  /** the distance of neighbours, 1 if not given */
+  readonly step?: number | undefined;
+}
+
+const RANGE_KEYS: OptionKeys<RangeOptions> = { ...DTYPE_KEYS, step: 'number' };
+
+/** One number, which is where it stops, or two; a step, and options behind. */
+export type RangeArguments<O extends RangeOptions> =
+  | readonly [stop: number, options?: O | undefined]
+  | readonly [start: number, stop: number, options?: O | undefined]
+  | readonly [start: number, stop: number, step: number, options?: O | undefined];
+
 /**
- * start, start + step, …, up to and not including stop; with one number, 0, 1, …, stop − 1.
- * @returns shape [max(0, ⌈(stop − start)/step⌉)]
- * @throws FirsthandError if the step is 0 or a number is not finite
+ * What the arguments of a range mean.
+ * @throws ShapeError if the range has no end
+ * @throws OptionError for a key that does not exist
  */
-export function arange(start: number, stop?: number, step = 1, dtype: DType = 'float32'): NDArray {
-  const [first, end] = stop === undefined ? [0, start] : [start, stop];
-  if (step === 0 || ![first, end, step].every(Number.isFinite)) {
-    throw new FirsthandError(`arange: cannot count from ${first} to ${end} in steps of ${step}`);
+export function readRange<O extends RangeOptions>(
+  operation: string,
+  args: RangeArguments<O>,
+  keys: OptionKeys<O>,
+): { readonly start: number; readonly step: number; readonly count: number; readonly options: O } {
+  const list: readonly unknown[] = args;
+  const end = list.findIndex((each) => typeof each !== 'number');
+  const numbers = end < 0 ? list : list.slice(0, end);
+  const call = `${operation}(start, stop, { step, dtype })`;
+  checkCount(operation, list.length, Math.min(numbers.length, 3) + 1, call);
+  if (numbers.length === 0) {
+    throw new OptionError({
+      operation,
+      problem: `${describeValue(list[0])} where it stops`,
+      expected: 'a number',
+      remedy: `write ${call}`,
+    });
   }
-  const data = allocate(dtype, Math.max(0, Math.ceil((end - first) / step)));
+  const options = checkOptions(operation, list[numbers.length] as O | undefined, keys);
+  const [first, second, third] = numbers as readonly (number | undefined)[];
+  const [start, stop, step] = [second === undefined ? 0 : first, second ?? first, third ?? options.step ?? 1];
+  const count = Math.max(0, Math.ceil((stop! - start!) / step));
+  if (![start, stop, step].every(Number.isFinite) || step === 0) {
+    const problem = `cannot count from ${start} to ${stop} in steps of ${step}`;
+    throw new ShapeError({ operation, problem, expected: 'finite numbers, and a step that is not 0' });
+  }
+  return { start: start!, step, count, options };
+}
+
+/**
+ * Equally spaced numbers: `arange(stop)` counts 0, 1, …; `arange(start, stop)` and `arange(start, stop, step)` from start on; stop is not included. Options behind: { dtype, step }.
+ * @returns shape [max(0, ⌈(stop − start)/step⌉)]
+ * @throws ShapeError if the step is 0 or a number is not finite
+ * @example
+ * ```ts
+ * import { arange } from '@firsthand/linalg';
+ * console.log(arange(3).toArray(), arange(1, 2, 0.5, { dtype: 'float64' }).toArray()); // [ 0, 1, 2 ] [ 1, 1.5 ]
+ * ```
+ */
+export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): NDArray {
+  const { start, step, count, options } = readRange('arange', rangeAndOptions, RANGE_KEYS);
+  return counted(start, step, count, dtypeOf('arange', options));
+}
+
+function counted(first: number, step: number, count: number, dtype: DType): NDArray {
+  const data = allocate(dtype, count);
   for (let i = 0; i < data.length; i++) data[i] = encode[dtype](first + i * step);
   return NDArray.packed(data, [data.length], dtype);
 }
@@ -101,7 +216,9 @@ export function arange(start: number, stop?: number, step = 1, dtype: DType = 'f
  * `count` numbers evenly spaced from start to stop, both included.
  * @returns shape [count]
  */
-export function linspace(start: number, stop: number, count: number, dtype: DType = 'float32'): NDArray {
+export function linspace(start: number, stop: number, count: number, options?: DTypeOptions): NDArray {
+  checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
+  const dtype = dtypeOf('linspace', checkOptions('linspace', options, DTYPE_KEYS));
   const data = allocate(dtype, sizeOf(checkShape('linspace', [count])));
   for (let i = 0; i < count; i++) {
     const t = count === 1 ? 0 : i / (count - 1);
@@ -114,29 +231,42 @@ export function linspace(start: number, stop: number, count: number, dtype: DTyp
  * Each element's own index along one axis, as a view that repeats it along the others.
  * @throws ShapeError if the axis is out of range
  */
-export function iota(shape: Shape, axis: number, dtype: DType = 'int32'): NDArray {
+export function iota(shape: Shape, axis: number, options?: DTypeOptions): NDArray {
+  checkCount('iota', arguments.length, 3, 'iota(shape, axis, { dtype })');
+  const { dtype = 'int32' } = checkOptions('iota', options, DTYPE_KEYS);
   const along = normalizeAxis('iota', axis, checkShape('iota', shape).length);
   const single = shape.map((length, k) => (k === along ? length : 1));
-  return arange(0, shape[along], 1, dtype).reshape(single).broadcastTo(shape);
+  return counted(0, 1, shape[along]!, checkDType('iota', dtype)).reshape(single).broadcastTo(shape);
+}
+
+/** The first of the arrays to join. @throws ShapeError for none, DTypeError for what is no array */
+function firstOf(operation: string, arrays: readonly NDArray[]): NDArray {
+  if (!Array.isArray(arrays)) {
+    const problem = `${describeValue(arrays)} where arrays are wanted`;
+    throw new DTypeError({ operation, problem, expected: 'an array of NDArrays', remedy: `write ${operation}([a, b])` });
+  }
+  (arrays as readonly NDArray[]).forEach((x, k) => requireArray(operation, x, `operand ${k}`));
+  if (arrays[0] !== undefined) return arrays[0] as NDArray;
+  throw new ShapeError({ operation, problem: 'no arrays', expected: 'at least one array', remedy: 'give at least one' });
 }
 
 /**
  * Joins arrays end to end along an existing axis.
  * @param arrays at least one; equal types, and equal shapes but for that axis
+ * @param axis the axis as a number, 0 if not given, or { axis }
  * @throws ShapeError if there are none, or shapes do not fit
  * @throws DTypeError if types differ
  */
-export function concatenate(arrays: readonly NDArray[], axis = 0): NDArray {
-  const first = arrays[0];
-  if (first === undefined) throw new ShapeError('concatenate: no arrays; give at least one');
-  const along = normalizeAxis('concatenate', axis, first.ndim);
+export function concatenate(arrays: readonly NDArray[], axis?: AxisArgument<OneAxis>): NDArray {
+  checkCount('concatenate', arguments.length, 2, 'concatenate([a, b], axis)');
+  const first = firstOf('concatenate', arrays);
+  const along = normalizeAxis('concatenate', oneAxisOptions('concatenate', axis, AXIS_KEYS).axis ?? 0, first.ndim, arrays);
   const others = (shape: Shape): Shape => shape.filter((_, k) => k !== along);
   for (const x of arrays) {
-    if (x.dtype !== first.dtype) {
-      throw new DTypeError(`concatenate: element types differ: ${first.dtype} and ${x.dtype}; convert one with astype('${first.dtype}')`);
-    }
+    if (x.dtype !== first.dtype) throw typesDiffer('concatenate', first, x);
     if (x.ndim !== first.ndim || !equalShapes(others(x.shape), others(first.shape))) {
-      throw new ShapeError(`concatenate: shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ beside axis ${along}`);
+      const problem = `shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ beside axis ${along}`;
+      throw new ShapeError({ operation: 'concatenate', problem, operands: [first, x], expected: 'sizes that differ along one axis only' });
     }
   }
   const length = arrays.reduce((sum, x) => sum + x.shape[along]!, 0);
@@ -153,17 +283,19 @@ export function concatenate(arrays: readonly NDArray[], axis = 0): NDArray {
 
 /**
  * Joins arrays of one shape along a new axis.
+ * @param axis the new axis as a number, 0 if not given, or { axis }
  * @returns the arrays' shape with `arrays.length` inserted at `axis`
  * @throws ShapeError if there are none or shapes differ
  * @throws DTypeError if types differ
  */
-export function stack(arrays: readonly NDArray[], axis = 0): NDArray {
-  const first = arrays[0];
-  if (first === undefined) throw new ShapeError('stack: no arrays; give at least one');
-  const at = normalizeAxis('stack', axis, first.ndim + 1);
+export function stack(arrays: readonly NDArray[], axis?: AxisArgument<OneAxis>): NDArray {
+  checkCount('stack', arguments.length, 2, 'stack([a, b], axis)');
+  const first = firstOf('stack', arrays);
+  const at = normalizeAxis('stack', oneAxisOptions('stack', axis, AXIS_KEYS).axis ?? 0, first.ndim + 1, arrays);
   for (const x of arrays) {
     if (!equalShapes(x.shape, first.shape)) {
-      throw new ShapeError(`stack: shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ`);
+      const problem = `shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ`;
+      throw new ShapeError({ operation: 'stack', problem, operands: [first, x], expected: 'arrays of one shape' });
     }
   }
   const expanded = (x: NDArray): NDArray => x.reshape([...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
@@ -177,14 +309,18 @@ export function stack(arrays: readonly NDArray[], axis = 0): NDArray {
  * @throws ShapeError if there is not one pair per axis, or one is negative
  */
 export function pad(x: NDArray, widths: readonly (readonly [number, number])[], value = 0): NDArray {
-  if (widths.length !== x.ndim) {
-    throw new ShapeError(`pad: ${widths.length} pairs of widths for shape ${formatShape(x.shape)}; give one per axis`);
+  checkCount('pad', arguments.length, 3, 'pad(x, [[before, after], …], value)');
+  const isPairs = Array.isArray(widths) && widths.length === requireArray('pad', x).ndim && widths.every(Array.isArray);
+  if (!isPairs) {
+    const count = Array.isArray(widths) ? `${widths.length} pairs` : describeValue(widths);
+    const problem = `${count} of widths for shape ${formatShape(x.shape)}`;
+    throw new ShapeError({ operation: 'pad', problem, operands: [x], expected: 'one per axis', remedy: 'give one per axis' });
   }
   const shape = x.shape.map((length, axis) => {
     const [before, after] = checkShape('pad', widths[axis]!) as readonly [number, number];
     return before + length + after;
   });
-  const result = full(shape, value, x.dtype);
+  const result = full(shape, value, { dtype: x.dtype });
   const middle = result.slice(...x.shape.map((length, axis) => ({ start: widths[axis]![0], stop: widths[axis]![0] + length })));
   copyInto(middle, x);
   return result;

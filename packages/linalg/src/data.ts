@@ -5,6 +5,7 @@
  */
 import { allocate, convert, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
 import { DTypeError, ShapeError } from './errors.ts';
+import { describeValue } from './options.ts';
 import { formatShape, sizeOf, type Shape } from './shape.ts';
 
 /** Typed arrays that can be read: those that store a dtype, and the small integers, which become int32. */
@@ -60,7 +61,12 @@ function isArrayData(data: NestedData | ArrayData): data is ArrayData {
 
 function readArrayData(operation: string, { data, shape, dtype: named }: ArrayData, { dtype, copy }: ReadOptions): Elements {
   if (sizeOf(shape) !== data.length) {
-    throw new ShapeError(`${operation}: ${data.length} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`);
+    throw new ShapeError({
+      operation,
+      problem: `${data.length} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
+      operands: [{ shape, dtype: named }],
+      expected: `${sizeOf(shape)} elements`,
+    });
   }
   const own = Object.hasOwn(DTYPES, named) ? (named as DType) : data instanceof Uint16Array ? 'int32' : undefined;
   const read = readTyped(operation, data, { dtype: own, copy });
@@ -70,7 +76,12 @@ function readArrayData(operation: string, { data, shape, dtype: named }: ArrayDa
 function readTyped(operation: string, data: TypedData, { dtype, copy }: ReadOptions): Elements {
   const shape = [data.length];
   if (data instanceof Uint16Array && dtype === undefined) {
-    throw new DTypeError(`${operation}: a Uint16Array may hold float16 bits or whole numbers; say which with dtype: 'float16' or 'int32'`);
+    throw new DTypeError({
+      operation,
+      problem: 'a Uint16Array may hold float16 bits or whole numbers',
+      expected: 'a dtype beside a Uint16Array',
+      remedy: "say which with dtype: 'float16' or 'int32'",
+    });
   }
   const stored = storedDType(data, dtype);
   if (stored !== null && (dtype === undefined || dtype === stored)) {
@@ -79,7 +90,12 @@ function readTyped(operation: string, data: TypedData, { dtype, copy }: ReadOpti
   }
   const own = stored ?? 'int32';
   if (stored === null && !isSmallInteger(data)) {
-    throw new DTypeError(`${operation}: a ${nameOf(data)} has elements of no dtype; convert it, as with Float32Array.from(data, Number)`);
+    throw new DTypeError({
+      operation,
+      problem: `${describeValue(data)} has elements of no dtype`,
+      expected: 'elements of at most 32 bits, or float64',
+      remedy: 'convert it, as with Float32Array.from(data, Number)',
+    });
   }
   const values = allocate(own, data.length);
   values.set(data);
@@ -144,13 +160,11 @@ function readNested(operation: string, nested: NestedData, dtype: DType | undefi
 
 function raggedness(operation: string, shape: Shape, axis: number, found: string): ShapeError {
   const expected = axis < shape.length ? `${shape[axis]} entries` : 'a single value';
-  return new ShapeError(`${operation}: rows differ in length: ${found} at depth ${axis}, where the first row has ${expected}`);
+  const problem = `rows differ in length: ${found} at depth ${axis}, where the first row has ${expected}`;
+  return new ShapeError({ operation, problem, expected });
 }
 
 function notData(operation: string, value: unknown): DTypeError {
-  const found = typeof value === 'object' ? nameOf(value) : `${typeof value} ${typeof value === 'string' ? JSON.stringify(value) : ''}`;
-  return new DTypeError(`${operation}: wants numbers, nested arrays of numbers, a typed array or an NDArray, not ${found.trim()}`);
+  const expected = 'numbers, nested arrays of numbers, a typed array or an NDArray';
+  return new DTypeError({ operation, problem: `wants ${expected}, not ${describeValue(value)}`, expected });
 }
-
-/** What an object is called. */
-const nameOf = (value: object | null): string => (value === null ? 'null' : (value.constructor?.name ?? 'object'));

@@ -3,6 +3,7 @@
  * that is 0 or 1 and float16 is its 16 bits; everything else is the typed array of the same name.
  */
 import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
+import { checkChoice } from './options.ts';
 
 /** The name of an element type. */
 export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'uint32' | 'bool';
@@ -35,6 +36,16 @@ export const DTYPES: { readonly [K in DType]: DTypeInfo } = {
   uint32: { bytes: 4, isFloat: false, constructor: Uint32Array },
   bool: { bytes: 1, isFloat: false, constructor: Uint8Array },
 };
+
+const DTYPE_NAMES: readonly DType[] = ['float32', 'float64', 'float16', 'int32', 'uint32', 'bool'];
+
+/**
+ * Returns an element type if it is one.
+ * @throws OptionError otherwise, naming the nearest one
+ */
+export function checkDType(operation: string, dtype: DType): DType {
+  return Object.hasOwn(DTYPES, dtype) ? dtype : checkChoice(operation, 'dtype', dtype, DTYPE_NAMES);
+}
 
 /** Storage for `length` elements, all zero. */
 export function allocate(dtype: DType, length: number): TypedArray {

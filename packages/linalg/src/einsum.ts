@@ -6,8 +6,10 @@ import { binary } from './binary.ts';
 import { ShapeError } from './errors.ts';
 import { matmul } from './matmul.ts';
 import { NDArray } from './ndarray.ts';
+import { broadcastArrays, requireArray } from './operands.ts';
+import { describeValue } from './options.ts';
 import { reduce } from './reduce.ts';
-import { broadcastShapes, formatShape, sizeOf } from './shape.ts';
+import { formatShape, sizeOf } from './shape.ts';
 
 /** An operand whose axes have distinct names. */
 interface Term {
@@ -21,12 +23,16 @@ interface Equation {
 }
 
 const ELLIPSIS = '…';
+const EQUATION = "an equation like 'ij,jk->ik'";
+
+const fail = (problem: string, expected: string, operands: readonly NDArray[] = []): ShapeError =>
+  new ShapeError({ operation: 'einsum', problem, operands, expected });
 
 /** One label per axis; the ellipsis stays as one. */
 function parseLabels(equation: string, text: string): string[] {
   const labels = text.replaceAll(' ', '').replace('...', ELLIPSIS).split('');
   if (!labels.every((label) => /^[A-Za-z…]$/.test(label))) {
-    throw new ShapeError(`einsum: cannot read '${text}' in '${equation}': axes are named by single letters, with at most one ...`);
+    throw fail(`cannot read '${text}' in '${equation}': axes are named by single letters, with at most one ...`, EQUATION);
   }
   return labels;
 }
@@ -35,15 +41,18 @@ function parse(equation: string, arrays: readonly NDArray[]): Equation {
   const [left, right, ...rest] = equation.split('->') as [string, ...string[]];
   const inputs = left.split(',').map((text) => parseLabels(equation, text));
   if (rest.length > 0 || inputs.length !== arrays.length) {
-    throw new ShapeError(`einsum: '${equation}' describes ${inputs.length} operands; ${arrays.length} were given`);
+    throw fail(
+      `'${equation}' describes ${inputs.length} operands; ${arrays.length} were given`,
+      'as many operands as it describes',
+      arrays,
+    );
   }
   // What an ellipsis stands for: numbered from the last axis, so that shorter ones align with longer ones.
   const spans = inputs.map((labels, k) => {
     const span = labels.includes(ELLIPSIS) ? arrays[k]!.ndim - (labels.length - 1) : 0;
     if (span < 0 || (!labels.includes(ELLIPSIS) && labels.length !== arrays[k]!.ndim)) {
-      throw new ShapeError(
-        `einsum: '${labels.join('')}' names ${labels.length} axes of operand ${k}, whose shape is ${formatShape(arrays[k]!.shape)}`,
-      );
+      const problem = `'${labels.join('')}' names ${labels.length} axes of operand ${k}, whose shape is ${formatShape(arrays[k]!.shape)}`;
+      throw fail(problem, 'a letter for each axis', arrays);
     }
     return span;
   });
@@ -56,7 +65,8 @@ function parse(equation: string, arrays: readonly NDArray[]): Equation {
   for (const label of output) {
     const known = named.includes(label) || Number(label) <= longest;
     if (!known || output.indexOf(label) !== output.lastIndexOf(label)) {
-      throw new ShapeError(`einsum: output axis '${label}' of '${equation}' ${known ? 'appears twice' : 'is in no operand'}`);
+      const problem = `output axis '${label}' of '${equation}' ${known ? 'appears twice' : 'is in no operand'}`;
+      throw fail(problem, 'each letter of the output once, and only letters of the operands', arrays);
     }
   }
   return { inputs: inputs.map((labels, k) => expand(labels, spans[k]!)), output };
@@ -70,9 +80,9 @@ function measure(equation: string, inputs: readonly string[][], arrays: readonly
       const length = arrays[k]!.shape[axis]!;
       const known = sizes.get(label);
       if (known === undefined || /\d/.test(label)) {
-        sizes.set(label, broadcastShapes('einsum', [length], [known ?? 1])[0]!);
+        sizes.set(label, broadcastArrays('einsum', arrays, [[length], [known ?? 1]])[0]!);
       } else if (known !== length) {
-        throw new ShapeError(`einsum: axis '${label}' of '${equation}' has sizes ${known} and ${length}`);
+        throw fail(`axis '${label}' of '${equation}' has sizes ${known} and ${length}`, 'one size for each letter', arrays);
       }
     }),
   );
@@ -159,6 +169,8 @@ function cheapestPair(terms: readonly Term[], sizes: ReadonlyMap<string, number>
  * ```
  */
 export function einsum(equation: string, ...arrays: NDArray[]): NDArray {
+  if (typeof equation !== 'string') throw fail(`the equation is ${describeValue(equation)}`, EQUATION);
+  arrays.forEach((x, k) => requireArray('einsum', x, `operand ${k}`));
   const { inputs, output } = parse(equation, arrays);
   const sizes = measure(equation, inputs, arrays);
   let terms = arrays.map((array, k) => toTerm(array, inputs[k]!, sizes));

@@ -19,24 +19,45 @@ export interface ErrorFacts {
   /** what is wrong, if it is more than that the operands are not what is expected */
   readonly problem?: string | undefined;
   /** the operands that do not fit */
-  readonly operands?: readonly (Omit<ErrorOperand, 'name'> & { readonly name?: string | null })[] | undefined;
+  readonly operands?: readonly OperandFacts[] | undefined;
   /** what the operation takes, as a noun: `a floating-point operand`, `a whole number of at least 1` */
   readonly expected?: string | undefined;
   /** what to do instead, as an imperative: `use cast('float32')` */
   readonly remedy?: string | undefined;
 }
 
+/** An operand as an operation has it at hand. */
+export type OperandFacts = Omit<ErrorOperand, 'name'> & { readonly name?: string | null };
+
 /** An operand as messages print it: `float32 [32, 64] "fc1.weight"`. */
-export function describeOperand({ name = null, shape, dtype }: Omit<ErrorOperand, 'name'> & { readonly name?: string | null }): string {
+export function describeOperand({ name = null, shape, dtype }: OperandFacts): string {
   return `${dtype} [${shape.join(', ')}]${name === null ? '' : ` "${name}"`}`;
 }
 
-/** `operation: problem; needs expected; remedy`; without a problem, `operation: needs expected, got operands; remedy`. */
+/**
+ * `operation: problem; needs expected; remedy`. What is needed is left out where problem or remedy say it (`int32 elements, but it takes floats`); without a problem
+ * it is what the operands are not: `operation: needs expected, got operands; remedy`.
+ */
 function messageOf({ operation, problem, operands = [], expected, remedy }: ErrorFacts): string {
-  const needs = expected === undefined ? [] : [`needs ${expected}`];
+  const isSaid = expected === undefined || [problem, remedy].some((text) => text?.includes(expected.replace(/^an? /, '')));
+  const needs = isSaid ? [] : [`needs ${expected}`];
   const got = operands.length === 0 ? '' : `, got ${operands.map(describeOperand).join(' and ')}`;
   const parts = problem === undefined ? [needs.join('') + got] : [problem, ...needs];
   return `${operation === null ? '' : `${operation}: `}${[...parts, ...(remedy === undefined ? [] : [remedy])].join('; ')}`;
+}
+
+const plain = (operands: readonly OperandFacts[]): ErrorOperand[] =>
+  operands.map(({ name = null, shape, dtype }) => ({ name, shape: [...shape], dtype }));
+
+/**
+ * Tells an error its operands, if it was thrown where only their shapes were known.
+ * @returns the error
+ */
+export function withOperands(error: unknown, operands: readonly OperandFacts[]): unknown {
+  if (error instanceof FirsthandError && error.operands.length === 0) {
+    (error as { operands: readonly ErrorOperand[] }).operands = plain(operands);
+  }
+  return error;
 }
 
 /** The base class of every error that a Firsthand package throws on purpose. */
@@ -58,7 +79,7 @@ export class FirsthandError extends Error {
     super(typeof facts === 'string' ? facts : messageOf(facts), options);
     const { operation, operands = [], expected = null } = typeof facts === 'string' ? { operation: null } : facts;
     this.operation = operation;
-    this.operands = operands.map(({ name = null, shape, dtype }) => ({ name, shape: [...shape], dtype }));
+    this.operands = plain(operands);
     this.expected = expected;
   }
 
@@ -66,6 +87,17 @@ export class FirsthandError extends Error {
   toJSON(): object {
     return Object.assign({}, this, { message: this.message });
   }
+}
+
+/**
+ * The text of a value in a template string or `String(x)`.
+ * @param what what the value is, in the message
+ * @param remedy what to write for an operator
+ * @throws TypeError where JavaScript wants a number, as it does itself for what has none
+ */
+export function printable(what: string, remedy: string, hint: string, value: { toString(): string }): string {
+  if (hint === 'string') return value.toString();
+  throw new TypeError(`${what} is no number: write ${remedy}`);
 }
 
 /** Shapes, axes or indices that do not fit the operation. */

@@ -3,11 +3,13 @@
  * is x[index[i]], with all other coordinates its own; an index out of range reads NaN (0 for integers) or writes nothing, so that no device needs to check.
  * `take` is what people call, and it throws instead.
  */
+import { AXIS_KEYS, checkCount, oneAxisOptions, type AxisArgument, type OneAxis } from './arguments.ts';
 import { allocate, DTYPES, encode, wordsOf, type TypedArray } from './dtype.ts';
 import { DTypeError, ShapeError } from './errors.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { checkDomain, widen } from './operands.ts';
+import { checkDomain, requireArray, typesDiffer, widen } from './operands.ts';
+import { checkChoice } from './options.ts';
 import { formatShape, normalizeAxis, normalizeIndex, rowMajorStrides } from './shape.ts';
 
 /** What an index out of range reads. */
@@ -16,14 +18,24 @@ function missing(x: NDArray): number {
 }
 
 function checkIndex(operation: string, x: NDArray, index: NDArray, axis: number): number {
-  const along = normalizeAxis(operation, axis, x.ndim);
+  requireArray(operation, index, 'the index');
+  const along = normalizeAxis(operation, axis, requireArray(operation, x).ndim, [x, index]);
   if (index.dtype !== 'int32' && index.dtype !== 'uint32') {
-    throw new DTypeError(`${operation}: the index holds ${index.dtype} elements; use astype('int32')`);
+    throw new DTypeError({
+      operation,
+      problem: `the index holds ${index.dtype} elements`,
+      operands: [x, index],
+      expected: 'int32',
+      remedy: "use astype('int32')",
+    });
   }
   if (index.ndim !== x.ndim || !index.shape.every((length, k) => k === along || length === x.shape[k])) {
-    throw new ShapeError(
-      `${operation}: index ${formatShape(index.shape)} must have the shape ${formatShape(x.shape)} beside axis ${along}`,
-    );
+    throw new ShapeError({
+      operation,
+      problem: `index ${formatShape(index.shape)} must have the shape ${formatShape(x.shape)} beside axis ${along}`,
+      operands: [x, index],
+      expected: `an index of shape ${formatShape(x.shape)} beside axis ${along}`,
+    });
   }
   return along;
 }
@@ -41,6 +53,7 @@ function withoutAxis<T>(list: readonly T[], axis: number): T[] {
  * @throws DTypeError if the index does not hold integers
  */
 export function gather(x: NDArray, index: NDArray, axis: number): NDArray {
+  checkCount('gather', arguments.length, 3, 'gather(x, index, axis)');
   const along = checkIndex('gather', x, index, axis);
   const data = allocate(x.dtype, index.size);
   const strides = rowMajorStrides(index.shape);
@@ -85,13 +98,20 @@ function gatherRow(
  * @throws DTypeError if types do not fit, or bools would be added
  */
 export function scatter(mode: 'add' | 'set', base: NDArray, index: NDArray, source: NDArray, axis: number): NDArray {
+  checkCount('scatter', arguments.length, 5, 'scatter(mode, base, index, source, axis)');
+  checkChoice('scatter', 'mode', mode, ['add', 'set']);
   const along = checkIndex('scatter', base, index, axis);
-  if (source.dtype !== base.dtype) {
-    throw new DTypeError(`scatter: element types differ: ${base.dtype} and ${source.dtype}; convert one with astype('${base.dtype}')`);
+  if (requireArray('scatter', source, 'the source').dtype !== base.dtype) {
+    throw typesDiffer('scatter', base, source);
   }
-  if (mode === 'add') checkDomain('scatter add', base.dtype, 'number');
+  if (mode === 'add') checkDomain('scatter add', base, 'number');
   if (source.ndim !== index.ndim || !source.shape.every((length, k) => length === index.shape[k])) {
-    throw new ShapeError(`scatter: source ${formatShape(source.shape)} and index ${formatShape(index.shape)} must have one shape`);
+    throw new ShapeError({
+      operation: 'scatter',
+      problem: `source ${formatShape(source.shape)} and index ${formatShape(index.shape)} must have one shape`,
+      operands: [base, index, source],
+      expected: 'a source of the shape of the index',
+    });
   }
   const adds = mode === 'add';
   const wide = adds && DTYPES[base.dtype].isFloat ? 'float64' : base.dtype;
@@ -121,6 +141,7 @@ function setElement(y: TypedArray, o: number, value: number): void {
 /**
  * Whole slices of an array by index: of a matrix and axis 0, its rows in any order and as often as wanted.
  * @param indices whole numbers, or an int32 or uint32 array of any shape; negative ones count from the end
+ * @param axis the axis as a number, 0 if not given, or { axis }
  * @returns x's shape with the axis replaced by the indices' shape
  * @throws ShapeError if an index is out of range
  * @throws DTypeError if the index array does not hold integers
@@ -130,15 +151,24 @@ function setElement(y: TypedArray, o: number, value: number): void {
  * console.log(take(array([[1, 2], [3, 4]]), [1, 1, -2], 0).toArray()); // [ [ 3, 4 ], [ 3, 4 ], [ 1, 2 ] ]
  * ```
  */
-export function take(x: NDArray, indices: NDArray | readonly number[], axis = 0): NDArray {
-  const along = normalizeAxis('take', axis, x.ndim);
+export function take(x: NDArray, indices: NDArray | readonly number[], axis?: AxisArgument<OneAxis>): NDArray {
+  checkCount('take', arguments.length, 3, 'take(x, indices, axis)');
+  const given = oneAxisOptions('take', axis, AXIS_KEYS).axis ?? 0;
+  const along = normalizeAxis('take', given, requireArray('take', x).ndim, [x]);
+  if (!Array.isArray(indices)) requireArray('take', indices as NDArray, 'the indices');
   const shape = indices instanceof NDArray ? indices.shape : [indices.length];
   if (indices instanceof NDArray && indices.dtype !== 'int32' && indices.dtype !== 'uint32') {
-    throw new DTypeError(`take: the indices hold ${indices.dtype} elements; use astype('int32')`);
+    throw new DTypeError({
+      operation: 'take',
+      problem: `the indices hold ${indices.dtype} elements`,
+      operands: [x, indices],
+      expected: 'int32',
+      remedy: "use astype('int32')",
+    });
   }
   const list = indices instanceof NDArray ? indices.contiguous().data : indices;
   const length = x.shape[along]!;
-  const index = Int32Array.from(list, (at) => normalizeIndex('take', at, length, along));
+  const index = Int32Array.from(list, (at) => normalizeIndex('take', at, length, along, [x]));
   const spread = x.shape.map((_, k) => (k === along ? index.length : 1));
   const wanted = x.shape.map((size, k) => (k === along ? index.length : size));
   const rows = gather(x, NDArray.packed(index, spread, 'int32').broadcastTo(wanted), along);

@@ -2,12 +2,14 @@
  * Random numbers as a stream: a Philox key that never changes and a 64-bit counter of blocks of four words. Drawing reads the blocks from the counter on and
  * moves it past them, so key and counter are the whole state, and equal states give equal numbers for ever.
  */
+import { checkCount, readShape, readSizes, type ShapeAndOptions } from './arguments.ts';
 import { maximum, minimum } from './binary.ts';
-import { encode, type DType } from './dtype.ts';
+import { checkDType, encode, type DType } from './dtype.ts';
 import { FirsthandError } from './errors.ts';
 import { floatsWithin, roundToFloat, type FloatType } from './float-range.ts';
 import { NDArray } from './ndarray.ts';
 import { checkDomain } from './operands.ts';
+import { checkOptions, describeValue, type OptionKeys } from './options.ts';
 import { philox4x32, randomBits } from './philox.ts';
 import { checkShape, sizeOf, type Shape } from './shape.ts';
 
@@ -18,6 +20,30 @@ export interface GeneratorState {
   /** the next unused block of four words, as [low, high] 32-bit words */
   readonly counter: readonly [number, number];
 }
+
+/** What uniform numbers may be told: the interval [low, high), [0, 1) if not given, and the type. */
+export interface UniformOptions {
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
+  readonly dtype?: DType | undefined;
+}
+
+/** What normal numbers may be told: mean and standard deviation, 0 and 1 if not given, and the type. */
+export interface NormalOptions {
+  readonly mean?: number | undefined;
+  readonly std?: number | undefined;
+  readonly dtype?: DType | undefined;
+}
+
+/** What whole numbers may be told: how many, one if not given, and the type. */
+export interface IntegerOptions {
+  readonly shape?: Shape | number | undefined;
+  readonly dtype?: 'int32' | 'uint32' | undefined;
+}
+
+const UNIFORM_KEYS: OptionKeys<UniformOptions> = { low: 'number', high: 'number', dtype: true };
+const NORMAL_KEYS: OptionKeys<NormalOptions> = { mean: 'number', std: 'number', dtype: true };
+const INTEGER_KEYS: OptionKeys<IntegerOptions> = { shape: true, dtype: ['int32', 'uint32'] };
 
 const TWO_32 = 2 ** 32;
 const isWord = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < TWO_32;
@@ -43,8 +69,15 @@ export class Generator {
    * @throws FirsthandError for another seed
    */
   constructor(seed: number | bigint) {
+    checkCount('new Generator', arguments.length, 1, 'new Generator(seed)');
     const valid = typeof seed === 'bigint' ? seed >= 0n && seed < 1n << 64n : Number.isSafeInteger(seed) && seed >= 0;
-    if (!valid) throw new FirsthandError(`Generator: seed ${seed} is not a whole number from 0 to 2^53 - 1, nor a bigint below 2^64`);
+    if (!valid) {
+      throw new FirsthandError({
+        operation: 'new Generator',
+        problem: `seed ${describeValue(seed)} is not a whole number from 0 to 2^53 - 1, nor a bigint below 2^64`,
+        expected: 'a whole number from 0 to 2^53 - 1',
+      });
+    }
     const wide = BigInt(seed);
     this.key = [Number(wide & 0xffffffffn), Number(wide >> 32n)];
   }
@@ -57,7 +90,10 @@ export class Generator {
   /** @throws FirsthandError unless key and counter are pairs of unsigned 32-bit words */
   set state(state: GeneratorState) {
     for (const words of [state.key, state.counter]) {
-      if (words.length !== 2 || !words.every(isWord)) throw new FirsthandError(`Generator: ${JSON.stringify(state)} is not a state`);
+      if (words?.length !== 2 || !words.every(isWord)) {
+        const expected = 'a key and a counter, two unsigned 32-bit words each';
+        throw new FirsthandError({ operation: 'Generator', problem: `${JSON.stringify(state)} is not a state`, expected });
+      }
     }
     this.key = [state.key[0], state.key[1]];
     this.counter = [state.counter[0], state.counter[1]];
@@ -69,6 +105,7 @@ export class Generator {
    * @returns the counter before, as [low, high]: the first of the blocks
    */
   advance(blocks: number): readonly [number, number] {
+    checkCount('advance', arguments.length, 1, 'generator.advance(blocks)');
     const before = this.counter;
     const low = before[0] + (blocks % TWO_32);
     this.counter = [low >>> 0, (before[1] + Math.floor(blocks / TWO_32) + Math.floor(low / TWO_32)) >>> 0];
@@ -77,6 +114,7 @@ export class Generator {
 
   /** A new generator, independent of this one's later numbers: its key is the first two words of the next block. */
   split(): Generator {
+    checkCount('split', arguments.length, 0, 'generator.split()');
     const [low, high] = this.advance(1);
     const [first, second] = philox4x32([low, high, 0, 0], [this.key[0], this.key[1]]);
     const child = new Generator(0);
@@ -105,11 +143,12 @@ export class Generator {
    * @param options.dtype float32 if not given
    * @throws FirsthandError unless low ≤ high and both are in the type's range, or if the type has no number between them
    */
-  uniform(shape: Shape, options: { low?: number | undefined; high?: number | undefined; dtype?: DType | undefined } = {}): NDArray {
+  uniform(...shapeAndOptions: ShapeAndOptions<UniformOptions>): NDArray {
+    const { shape, options } = readShape('uniform', shapeAndOptions, UNIFORM_KEYS);
     const { low = 0, high = 1, dtype = 'float32' } = options;
-    checkDomain('uniform', dtype, 'float');
+    checkDomain('uniform', { shape, dtype: checkDType('uniform', dtype) }, 'float');
     const { least, largest } = uniformEnds(low, high, dtype as FloatType);
-    const units = this.units(sizeOf(checkShape('uniform', shape)), dtype === 'float64');
+    const units = this.units(sizeOf(shape), dtype === 'float64');
     const width = high - low;
     const spread = Number.isFinite(width) ? (u: number) => low + width * u : (u: number) => low * (1 - u) + high * u;
     const values = store(units.map(spread), shape, dtype);
@@ -125,10 +164,11 @@ export class Generator {
    * @param options.std the standard deviation, 1 if not given
    * @param options.dtype float32 if not given
    */
-  normal(shape: Shape, options: { mean?: number | undefined; std?: number | undefined; dtype?: DType | undefined } = {}): NDArray {
+  normal(...shapeAndOptions: ShapeAndOptions<NormalOptions>): NDArray {
+    const { shape, options } = readShape('normal', shapeAndOptions, NORMAL_KEYS);
     const { mean = 0, std = 1, dtype = 'float32' } = options;
-    checkDomain('normal', dtype, 'float');
-    const count = sizeOf(checkShape('normal', shape));
+    checkDomain('normal', { shape, dtype: checkDType('normal', dtype) }, 'float');
+    const count = sizeOf(shape);
     const units = this.units(2 * Math.ceil(count / 2), dtype === 'float64');
     const values = new Float64Array(count);
     for (let i = 0; i < count; i += 2) {
@@ -142,18 +182,21 @@ export class Generator {
 
   /**
    * Whole numbers from low up to, not including, high, each equally likely.
-   * @param options.shape [] if not given
+   * @param options.shape sizes, or one size; [] if not given
    * @param options.dtype int32 if not given, or uint32
    * @throws FirsthandError if the range is empty or wider than 2³², or the type cannot hold it
    */
-  integers(low: number, high: number, options: { shape?: Shape | undefined; dtype?: 'int32' | 'uint32' | undefined } = {}): NDArray {
-    const { shape = [], dtype = 'int32' } = options;
+  integers(low: number, high: number, options?: IntegerOptions): NDArray {
+    checkCount('integers', arguments.length, 3, 'integers(low, high, { shape })');
+    const { shape: sizes = [], dtype = 'int32' } = checkOptions('integers', options, INTEGER_KEYS);
+    const shape = checkShape('integers', readSizes('integers', [sizes]));
     const range = high - low;
     const holds = encode[dtype](low) === low && encode[dtype](high - 1) === high - 1;
     if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || !holds) {
-      throw new FirsthandError(`integers: [${low}, ${high}) is not a range of ${dtype} values`);
+      const expected = `whole numbers low < high that ${dtype} holds`;
+      throw new FirsthandError({ operation: 'integers', problem: `[${low}, ${high}) is not a range of ${dtype} values`, expected });
     }
-    const values = this.below(sizeOf(checkShape('integers', shape)), () => range);
+    const values = this.below(sizeOf(shape), () => range);
     return store(
       values.map((value) => low + value),
       shape,
@@ -178,6 +221,7 @@ export class Generator {
    * @returns int32, shape [n]
    */
   permutation(n: number): NDArray {
+    checkCount('permutation', arguments.length, 1, 'generator.permutation(n)');
     const order = Int32Array.from({ length: sizeOf(checkShape('permutation', [n])) }, (_, i) => i);
     const partners = this.below(Math.max(0, n - 1), (i) => n - i);
     partners.forEach((partner, i) => {

@@ -1,20 +1,34 @@
 /** Eager n-dimensional arrays on typed arrays: the public names of the package, and nothing else. */
-export { describeOperand, DTypeError, FirsthandError, OptionError, ShapeError, type ErrorFacts, type ErrorOperand } from './errors.ts';
+export {
+  describeOperand,
+  DTypeError,
+  FirsthandError,
+  OptionError,
+  printable,
+  ShapeError,
+  withOperands,
+  type ErrorFacts,
+  type ErrorOperand,
+  type OperandFacts,
+} from './errors.ts';
 export { checkChoice, checkOptions, describeValue, type OptionKeys } from './options.ts';
 export {
+  AXIS_KEYS,
   axisOptions,
   checkCount,
   oneAxisOptions,
+  readExchange,
   readShape,
   readSizes,
   REDUCE_KEYS,
   type AxisArgument,
   type AxisOptions,
+  type OneAxis,
   type ReduceOptions,
   type ShapeAndOptions,
   type ShapeArguments,
 } from './arguments.ts';
-export { allocate, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
+export { allocate, checkDType, DTYPES, type DType, type DTypeInfo, type TypedArray } from './dtype.ts';
 export type { ArrayData, NestedData, TypedData } from './data.ts';
 export { fromFloat16Bits, toFloat16Bits } from './float16.ts';
 export { floatsWithin, type FloatType } from './float-range.ts';
@@ -47,8 +61,12 @@ export {
   stack,
   zeros,
   type ArrayOptions,
+  readRange,
   type Data,
   type DataOptions,
+  type DTypeOptions,
+  type RangeArguments,
+  type RangeOptions,
 } from './create.ts';
 export { argReduce, reduce, type ReduceKind } from './reduce.ts';
 export {
@@ -71,4 +89,4 @@ export { matmul } from './matmul.ts';
 export { diagonal, dot, kron, norm, outer, tensordot, trace, type NormOptions } from './products.ts';
 export { einsum } from './einsum.ts';
 export { philox4x32, randomBits } from './philox.ts';
-export { Generator, type GeneratorState } from './generator.ts';
+export { Generator, type GeneratorState, type IntegerOptions, type NormalOptions, type UniformOptions } from './generator.ts';

@@ -2,13 +2,14 @@
  * The matrix product with the shape rules of numpy and PyTorch: the last two axes are matrices, the axes before them a batch that broadcasts,
  * and a vector is a row on the left or a column on the right whose axis then disappears. The arithmetic is in `gemm.ts`.
  */
+import { checkCount } from './arguments.ts';
 import { allocate, DTYPES } from './dtype.ts';
-import { DTypeError, ShapeError } from './errors.ts';
+import { ShapeError } from './errors.ts';
 import { gemm, integerGemm, type MatrixView } from './gemm.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { checkDomain, widen } from './operands.ts';
-import { broadcastShapes, broadcastStrides, formatShape, rowMajorStrides, sizeOf } from './shape.ts';
+import { broadcastArrays, checkDomain, requireArray, typesDiffer, widen } from './operands.ts';
+import { broadcastStrides, formatShape, rowMajorStrides, sizeOf } from './shape.ts';
 
 /**
  * The matrix product, Cᵢⱼ = Σₖ Aᵢₖ·Bₖⱼ. Any strides are read in place: `matmul(x.transpose(), y)` copies nothing.
@@ -25,17 +26,24 @@ import { broadcastShapes, broadcastStrides, formatShape, rowMajorStrides, sizeOf
  * ```
  */
 export function matmul(a: NDArray, b: NDArray): NDArray {
+  checkCount('matmul', arguments.length, 2, 'matmul(a, b)');
+  const operands = [requireArray('matmul', a, 'a'), requireArray('matmul', b, 'b')];
   const pair = `${formatShape(a.shape)} · ${formatShape(b.shape)}`;
-  if (a.dtype !== b.dtype)
-    throw new DTypeError(`matmul: element types differ: ${a.dtype} and ${b.dtype}; convert one with astype('${a.dtype}')`);
-  checkDomain('matmul', a.dtype, 'number');
-  if (a.ndim === 0 || b.ndim === 0) throw new ShapeError(`matmul: a scalar has no axis to sum over: ${pair}; use mul`);
+  if (a.dtype !== b.dtype) throw typesDiffer('matmul', a, b);
+  checkDomain('matmul', a, 'number');
+  if (a.ndim === 0 || b.ndim === 0) {
+    const [problem, expected] = [`a scalar has no axis to sum over: ${pair}`, 'an axis to sum over'];
+    throw new ShapeError({ operation: 'matmul', problem, operands, expected, remedy: 'use mul' });
+  }
   const left = widen(a.ndim === 1 ? a.reshape([1, a.size]) : a);
   const right = widen(b.ndim === 1 ? b.reshape([b.size, 1]) : b);
   const [rows, inner] = left.shape.slice(-2) as [number, number];
   const [rightInner, columns] = right.shape.slice(-2) as [number, number];
-  if (inner !== rightInner) throw new ShapeError(`matmul: inner sizes differ: ${pair} (${inner} ≠ ${rightInner})`);
-  const batch = broadcastShapes('matmul', left.shape.slice(0, -2), right.shape.slice(0, -2));
+  if (inner !== rightInner) {
+    const [problem, expected] = [`inner sizes differ: ${pair} (${inner} ≠ ${rightInner})`, 'a: (…, m, k) and b: (…, k, n)'];
+    throw new ShapeError({ operation: 'matmul', problem, operands, expected });
+  }
+  const batch = broadcastArrays('matmul', operands, [left.shape.slice(0, -2), right.shape.slice(0, -2)]);
   const data = allocate(left.dtype, sizeOf(batch) * rows * columns);
   if (right.ndim === 2 && left.ndim > 2) {
     multiplyBatch([], left.reshape([sizeOf(batch) * rows, inner]), right, data); // one tall product: B is packed once

@@ -2,11 +2,22 @@
  * The n-dimensional array: a typed array and a rule for finding element (i₀, …, iₙ₋₁) in it, offset + Σ iₖ·strideₖ.
  * Indexing, slicing, reshaping, transposing and flipping change the rule and share the data; only `contiguous`, `astype` and a reshape that no strides can say copy it.
  */
+import {
+  AXIS_KEYS,
+  axisOptions,
+  checkCount,
+  readExchange,
+  readSizes,
+  type AxisArgument,
+  type AxisOptions,
+  type ShapeArguments,
+} from './arguments.ts';
 import { type ArrayData, type Elements, type NestedData, readData } from './data.ts';
-import { convert, decode, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
-import { ShapeError } from './errors.ts';
+import { checkDType, convert, decode, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
+import { printable, ShapeError } from './errors.ts';
 import { formatArray, nest, type Nested } from './format.ts';
 import { copyInto, pack, type Strided } from './loops.ts';
+import { checkOptions, describeValue, type OptionKeys } from './options.ts';
 import {
   broadcastStrides,
   checkShape,
@@ -71,11 +82,14 @@ export class NDArray implements Strided {
    */
   static fromParts(data: TypedArray, shape: Shape, strides: readonly number[], offset: number, dtype: DType): NDArray {
     checkShape('fromParts', shape);
+    const fail = (problem: string, expected: string): ShapeError =>
+      new ShapeError({ operation: 'fromParts', problem, operands: [{ shape, dtype }], expected });
     if (strides.length !== shape.length) {
-      throw new ShapeError(`fromParts: ${strides.length} strides for ${shape.length} axes of ${formatShape(shape)}`);
+      throw fail(`${strides.length} strides for ${shape.length} axes of ${formatShape(shape)}`, 'a stride per axis');
     }
-    if (!(data instanceof DTYPES[dtype].constructor)) {
-      throw new ShapeError(`fromParts: ${dtype} is stored in a ${DTYPES[dtype].constructor.name}, not in a ${data.constructor.name}`);
+    const { constructor } = DTYPES[checkDType('fromParts', dtype)];
+    if (!(data instanceof constructor)) {
+      throw fail(`${dtype} is stored in a ${constructor.name}, not in ${describeValue(data)}`, `a ${constructor.name}`);
     }
     let low = offset;
     let high = offset;
@@ -85,9 +99,8 @@ export class NDArray implements Strided {
       else high += reach;
     });
     if (!shape.includes(0) && !(low >= 0 && high < data.length)) {
-      throw new ShapeError(
-        `fromParts: shape ${formatShape(shape)} with strides ${formatShape(strides)} and offset ${offset} reaches elements ${low} to ${high} of ${data.length}`,
-      );
+      const parts = `shape ${formatShape(shape)} with strides ${formatShape(strides)} and offset ${offset}`;
+      throw fail(`${parts} reaches elements ${low} to ${high} of ${data.length}`, 'elements that are all in the data');
     }
     return new NDArray(data, shape, strides, offset, dtype);
   }
@@ -118,11 +131,13 @@ export class NDArray implements Strided {
 
   /** This array if it {@link isContiguous}, else a packed copy of it: `.data` of the result is the elements in row-major order. */
   contiguous(): NDArray {
+    checkCount('contiguous', arguments.length, 0, 'x.contiguous()');
     return this.isContiguous ? this : this.copy();
   }
 
   /** A packed copy with storage of its own. */
   copy(): NDArray {
+    checkCount('copy', arguments.length, 0, 'x.copy()');
     return NDArray.packed(pack(this), this.shape, this.dtype);
   }
 
@@ -131,8 +146,9 @@ export class NDArray implements Strided {
    * Float → integer truncates toward zero, saturates, and takes NaN to 0; int32 ↔ uint32 keeps the bits; → bool is `!= 0`.
    */
   astype(dtype: DType): NDArray {
+    checkCount('astype', arguments.length, 1, `x.astype('float32')`);
     if (dtype === this.dtype) return this;
-    const data = convert(this.contiguous().data, this.dtype, dtype);
+    const data = convert(this.contiguous().data, this.dtype, checkDType('astype', dtype));
     return NDArray.packed(data, this.shape, dtype);
   }
 
@@ -173,16 +189,26 @@ export class NDArray implements Strided {
 
   private position(operation: string, indices: readonly number[]): number {
     if (indices.length !== this.ndim) {
-      throw new ShapeError(`${operation}: ${indices.length} indices for an array of shape ${formatShape(this.shape)}; give ${this.ndim}`);
+      throw this.countError(operation, indices.length, 'indices', `${this.ndim}`);
     }
     return this.lead(operation, indices);
+  }
+
+  private countError(operation: string, given: number, what: string, wanted: string): ShapeError {
+    return new ShapeError({
+      operation,
+      problem: `${given} ${what} for an array of shape ${formatShape(this.shape)}`,
+      operands: [this],
+      expected: wanted,
+      remedy: `give ${wanted}`,
+    });
   }
 
   /** The offset of the sub-array at the given leading indices. */
   private lead(operation: string, indices: readonly number[]): number {
     let position = this.offset;
     indices.forEach((index, axis) => {
-      position += normalizeIndex(operation, index, this.shape[axis]!, axis) * this.strides[axis]!;
+      position += normalizeIndex(operation, index, this.shape[axis]!, axis, [this]) * this.strides[axis]!;
     });
     return position;
   }
@@ -197,7 +223,7 @@ export class NDArray implements Strided {
    */
   at(...indices: number[]): NDArray {
     if (indices.length > this.ndim) {
-      throw new ShapeError(`at: ${indices.length} indices for an array of shape ${formatShape(this.shape)}; give at most ${this.ndim}`);
+      throw this.countError('at', indices.length, 'indices', `at most ${this.ndim}`);
     }
     return this.view(this.shape.slice(indices.length), this.strides.slice(indices.length), this.lead('at', indices));
   }
@@ -215,13 +241,13 @@ export class NDArray implements Strided {
    */
   slice(...ranges: (SliceRange | null)[]): NDArray {
     if (ranges.length > this.ndim) {
-      throw new ShapeError(`slice: ${ranges.length} ranges for an array of shape ${formatShape(this.shape)}; give at most ${this.ndim}`);
+      throw this.countError('slice', ranges.length, 'ranges', `at most ${this.ndim}`);
     }
     const shape = [...this.shape];
     const strides = [...this.strides];
     let offset = this.offset;
     ranges.forEach((range, axis) => {
-      const { first, count, step } = resolveRange(range ?? {}, shape[axis]!);
+      const { first, count, step } = resolveRange(checkOptions('slice', range ?? {}, RANGE_KEYS), shape[axis]!);
       if (count > 0) offset += first * strides[axis]!;
       shape[axis] = count;
       strides[axis] = strides[axis]! * step;
@@ -231,25 +257,32 @@ export class NDArray implements Strided {
 
   /**
    * The same elements in row-major order under another shape: a view where strides can say it, else a packed copy.
-   * @param shape sizes; at most one may be -1 and is inferred
+   * @param sizes an array or numbers: `reshape([3, 2])`, `reshape(3, 2)`; at most one may be -1 and is inferred
    * @throws ShapeError if the number of elements differs
    */
-  reshape(shape: Shape): NDArray {
+  reshape(...sizes: ShapeArguments): NDArray {
+    const shape = readSizes('reshape', sizes);
     const target = [...shape];
+    const fail = (problem: string, expected: string): ShapeError =>
+      new ShapeError({
+        operation: 'reshape',
+        problem: `${formatShape(this.shape)} has ${this.size} elements, ${problem}`,
+        operands: [this],
+        expected,
+      });
     const unknown = target.indexOf(-1);
     if (unknown >= 0) {
       target[unknown] = 1;
       const known = sizeOf(target);
       target[unknown] = known === 0 ? 0 : this.size / known;
       if (known === 0 || !Number.isInteger(target[unknown])) {
-        throw new ShapeError(`reshape: ${formatShape(this.shape)} has ${this.size} elements, so no size fits -1 in ${formatShape(shape)}`);
+        throw fail(`so no size fits -1 in ${formatShape(shape)}`, `other sizes whose product divides ${this.size}`);
       }
     }
     checkShape('reshape', target);
     if (sizeOf(target) !== this.size) {
-      throw new ShapeError(
-        `reshape: ${formatShape(this.shape)} has ${this.size} elements, ${formatShape(shape)} has ${sizeOf(target)} (${this.size} ≠ ${sizeOf(target)})`,
-      );
+      const problem = `${formatShape(shape)} has ${sizeOf(target)} (${this.size} ≠ ${sizeOf(target)})`;
+      throw fail(problem, `sizes whose product is ${this.size}`);
     }
     const strides = reshapeStrides(this.shape, this.strides, target);
     if (strides !== null) return this.view(target, strides, this.offset);
@@ -258,12 +291,15 @@ export class NDArray implements Strided {
 
   /**
    * The axes in another order, as a view: axis k of the result is axis `axes[k]` of this array.
+   * @param axes an array or numbers: `permute([2, 0, 1])`, `permute(2, 0, 1)`
    * @throws ShapeError unless every axis is named once
    */
-  permute(axes: readonly number[]): NDArray {
-    const order = normalizeAxes('permute', axes, this.ndim);
+  permute(...axes: ShapeArguments): NDArray {
+    const list = readSizes('permute', axes);
+    const order = normalizeAxes('permute', list, this.ndim, [this]);
     if (order.length !== this.ndim) {
-      throw new ShapeError(`permute: axes ${formatShape(axes)} must name each axis of ${formatShape(this.shape)} once`);
+      const problem = `axes ${formatShape(list)} must name each axis of ${formatShape(this.shape)} once`;
+      throw new ShapeError({ operation: 'permute', problem, operands: [this], expected: 'each axis once' });
     }
     const shape = order.map((axis) => this.shape[axis]!);
     const strides = order.map((axis) => this.strides[axis]!);
@@ -273,10 +309,12 @@ export class NDArray implements Strided {
   /**
    * Two axes exchanged, as a view; by default the last two, which transposes a matrix or each matrix of a batch.
    * @throws ShapeError if an axis is out of range, which the defaults are for fewer than two axes
+   * @throws OptionError for an order of axes, which is `permute`'s
    */
-  transpose(first = -2, second = -1): NDArray {
-    const a = normalizeAxis('transpose', first, this.ndim);
-    const b = normalizeAxis('transpose', second, this.ndim);
+  transpose(...axes: readonly [first?: number, second?: number]): NDArray {
+    const [first, second] = readExchange('transpose', axes);
+    const a = normalizeAxis('transpose', first, this.ndim, [this]);
+    const b = normalizeAxis('transpose', second, this.ndim, [this]);
     const order = normalizeAxes('transpose', undefined, this.ndim);
     order[a] = b;
     order[b] = a;
@@ -285,25 +323,30 @@ export class NDArray implements Strided {
 
   /**
    * The given axes (all, if none are given) walked backwards, as a view.
+   * @param axis a number, an array of numbers, or { axis }
    * @throws ShapeError if an axis is out of range or named twice
    */
-  flip(axes?: number | readonly number[]): NDArray {
-    const flipped = normalizeAxes('flip', axes, this.ndim);
+  flip(axis?: AxisArgument<AxisOptions>): NDArray {
+    checkCount('flip', arguments.length, 1, 'x.flip([0, 1])');
+    const flipped = normalizeAxes('flip', axisOptions<AxisOptions>('flip', axis, AXIS_KEYS).axis, this.ndim, [this]);
     return this.slice(...this.shape.map((_, axis) => (flipped.includes(axis) ? { step: -1 } : null)));
   }
 
   /**
    * This array repeated to a broader shape, as a view with stride 0 along the repeated axes. Writing to one element of it writes to all that repeat it.
+   * @param sizes an array or numbers: `broadcastTo([2, 3])`, `broadcastTo(2, 3)`
    * @throws ShapeError if it does not broadcast to `shape`
    */
-  broadcastTo(shape: Shape): NDArray {
+  broadcastTo(...sizes: ShapeArguments): NDArray {
+    const shape = readSizes('broadcastTo', sizes);
     if (equalShapes(shape, this.shape)) return this;
     const target = [...checkShape('broadcastTo', shape)];
-    return this.view(target, broadcastStrides('broadcastTo', this.shape, this.strides, target), this.offset);
+    return this.view(target, broadcastStrides('broadcastTo', this.shape, this.strides, target, [this]), this.offset);
   }
 
   /** Nested arrays of numbers, or of booleans for bool; a plain number or boolean for a scalar. */
   toArray(): Nested {
+    checkCount('toArray', arguments.length, 0, 'x.toArray()');
     return nest(this.contiguous().data, this.shape, this.dtype);
   }
 
@@ -311,16 +354,46 @@ export class NDArray implements Strided {
   toString(): string {
     return formatArray(this, this.dtype);
   }
+
+  /** What `JSON.stringify` writes: nested arrays, which {@link array} reads again. JSON has no NaN and no infinities, and writes null for them. */
+  toJSON(): Nested {
+    return this.toArray();
+  }
+
+  /** What bundlers cannot shorten: the name in error messages. */
+  get [Symbol.toStringTag](): string {
+    return 'NDArray';
+  }
+
+  /**
+   * Text is what {@link toString} gives. JavaScript has no operators for arrays.
+   * @throws TypeError where a number is wanted
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    return printable('an array', 'add(a, b) for a + b, and a.get() for the number in it', hint, this);
+  }
+
+  static {
+    // How Node's console asks an object for its text; declarations cannot spell a registered symbol.
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: NDArray) {
+        return `NDArray ${this.dtype} ${formatShape(this.shape)}\n${this.toString()}`;
+      },
+    });
+  }
 }
 
 const packedOf = ({ data, shape, dtype }: Elements): NDArray => NDArray.packed(data, shape, dtype);
+
+const RANGE_KEYS: OptionKeys<SliceRange> = { start: true, stop: true, step: true };
 
 /** The first index, the number of indices and the step of a range over an axis of the given length. */
 function resolveRange(range: SliceRange, length: number): { first: number; count: number; step: number } {
   const step = range.step ?? 1;
   const bounds = [range.start ?? 0, range.stop ?? 0, step];
   if (step === 0 || !bounds.every(Number.isInteger)) {
-    throw new ShapeError(`slice: bounds and step are whole numbers and a step is not 0: ${JSON.stringify(range)}`);
+    const problem = `bounds and step are whole numbers and a step is not 0: ${JSON.stringify(range)}`;
+    throw new ShapeError({ operation: 'slice', problem, expected: 'whole numbers, and a step that is not 0' });
   }
   const lowest = step > 0 ? 0 : -1; // walking backwards, -1 is the position before the first element
   const clip = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + length : bound, lowest), length + lowest);

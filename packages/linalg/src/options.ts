@@ -4,13 +4,20 @@
  */
 import { OptionError } from './errors.ts';
 
-/** The keys of an options object, each once: the type checker names one that is missing, or one too many. */
-export type OptionKeys<O extends object> = { readonly [K in keyof O]-?: true };
+/** What an option may be: one of these types, one of a list of strings, or true for what the operation itself checks. */
+type OptionKind = true | 'boolean' | 'number' | 'string' | 'function' | readonly string[];
 
-/** What other libraries call an option, in lower case without `_`; several candidates where it depends on the operation. */
+/** The keys of an options object, each once, and what each may be: the type checker names one that is missing, or one too many. */
+export type OptionKeys<O extends object> = { readonly [K in keyof O]-?: OptionKind };
+
+/** What other libraries call an option or a choice, in lower case without `_`; several candidates where it depends on the operation. */
 const SYNONYMS: { readonly [other: string]: readonly string[] } = {
+  average: ['mean'],
+  avg: ['mean'],
   axes: ['axis'],
+  begin: ['start'],
   biased: ['correction'],
+  boolean: ['bool'],
   ddof: ['correction'],
   decay: ['weightDecay', 'rate'],
   delta: ['eps'],
@@ -18,18 +25,25 @@ const SYNONYMS: { readonly [other: string]: readonly string[] } = {
   dimension: ['axis'],
   dimensions: ['axis', 'shape'],
   dims: ['axis', 'shape'],
+  double: ['float64'],
   dropoutp: ['probability'],
   end: ['stop'],
   epsilon: ['eps'],
   filters: ['kernel'],
+  float: ['float32'],
   from: ['low', 'start'],
+  half: ['float16'],
+  int64: ['int32'],
+  int: ['int32'],
+  integer: ['int32'],
   iscausal: ['causal'],
   keepdim: ['keepDims'],
   kernelsize: ['kernel'],
   l2: ['weightDecay'],
   learningrate: ['lr'],
-  maximum: ['high'],
+  long: ['int32'],
   max: ['high'],
+  maximum: ['high'],
   min: ['low'],
   minimum: ['low'],
   numthreads: ['threads'],
@@ -48,6 +62,7 @@ const SYNONYMS: { readonly [other: string]: readonly string[] } = {
   tolerance: ['atol'],
   trainable: ['requiresGrad'],
   type: ['dtype'],
+  uint: ['uint32'],
   unbiased: ['correction'],
   usebias: ['bias'],
   wd: ['weightDecay'],
@@ -94,10 +109,9 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (Array.isArray(value)) return 'an array';
   if (typeof value !== 'object' || value === null) return String(value);
-  const maker = (value as { readonly constructor?: unknown }).constructor;
-  const name = typeof maker === 'function' ? maker.name.replace(/^_/, '') : ''; // bundlers write _NDArray
-  if (name === '' || name === 'Object') return 'an object';
-  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+  const name = Object.prototype.toString.call(value).slice('[object '.length, -1); // a class's tag, which bundlers do not shorten
+  if (name === 'Object') return 'an object';
+  return `${/^([AEIOU]|ND)/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
 /** Choices as a message lists them: `'none', 'mean' or 'sum'`. */
@@ -109,27 +123,38 @@ function listed(words: readonly string[]): string {
  * Returns the options as they are, or an empty object for none.
  * @param operation whose options: `sum`, `new Conv2d`
  * @param options what the caller gave
- * @param keys all options that there are, as `{ axis: true, keepDims: true }`; `satisfies OptionKeys<…>` where the type cannot be inferred
- * @throws OptionError for a key that does not exist, or for what is no plain object of options
+ * @param keys all options that there are, and what each may be: `{ axis: true, keepDims: 'boolean', eps: 'number', reduction: ['mean', 'sum'] }`
+ * @throws OptionError for a key that does not exist, a value of another type, or for what is no plain object of options
  * @example
  * ```ts
  * import { checkOptions } from '@firsthand/linalg';
- * const { eps = 1e-5 } = checkOptions<{ eps?: number }>('normalize', { eps: 1e-3 }, { eps: true });
+ * const { eps = 1e-5 } = checkOptions<{ eps?: number }>('normalize', { eps: 1e-3 }, { eps: 'number' });
  * console.log(eps); // 0.001
  * ```
  */
 export function checkOptions<O extends object>(operation: string, options: O | undefined, keys: OptionKeys<O>): O {
   if (options === undefined) return {} as O; // every option is optional where the options are
-  const names = Object.keys(keys);
-  if (!isPlain(options)) throw noOptions(operation, options, names);
+  if (!isPlain(options)) throw noOptions(operation, options, Object.keys(keys));
   for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(keys, key)) throw unknownOption(operation, key, names);
+    if (!Object.hasOwn(keys, key)) throw unknownOption(operation, key, Object.keys(keys));
+    const kind: OptionKind = keys[key as keyof O];
+    const value: unknown = options[key as keyof O];
+    if (kind !== true && value !== undefined) checkKind(operation, key, value, kind);
   }
   return options;
 }
 
+const KINDS = { boolean: 'true or false', number: 'a number', string: 'a string', function: 'a function' } as const;
+
+function checkKind(operation: string, option: string, value: unknown, kind: Exclude<OptionKind, true>): void {
+  if (typeof kind !== 'string') checkChoice(operation, option, value as string, kind);
+  else if (typeof value !== kind) {
+    throw new OptionError({ operation, problem: `${option} is ${describeValue(value)}`, expected: KINDS[kind] });
+  }
+}
+
 /** Whether a value is `{ … }`, of whatever realm, and not an array, a tensor, a device. */
-function isPlain(value: unknown): boolean {
+export function isPlain(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -162,10 +187,7 @@ function unknownOption(operation: string, key: string, names: readonly string[])
 export function checkChoice<C extends string>(operation: string, option: string, value: C, choices: readonly C[]): C {
   if (choices.includes(value)) return value;
   const meant = typeof value === 'string' ? nearest(value, choices) : null;
-  throw new OptionError({
-    operation,
-    problem: `${option} is ${describeValue(value)}`,
-    expected: listed(choices.map((choice) => `'${choice}'`)),
-    ...(meant === null ? {} : { remedy: `write '${meant}'` }),
-  });
+  const expected = listed(choices.map((choice) => `'${choice}'`));
+  const remedy = meant === null ? undefined : `write '${meant}'`;
+  throw new OptionError({ operation, problem: `${option} is ${describeValue(value)}`, expected, remedy });
 }

@@ -7,7 +7,7 @@ import { allocate, DTYPES, type TypedArray } from './dtype.ts';
 import { ShapeError } from './errors.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { checkDomain, widen } from './operands.ts';
+import { checkDomain, requireArray, widen } from './operands.ts';
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from './shape.ts';
 
 /** The names of the reductions. */
@@ -139,13 +139,12 @@ function arrange(x: NDArray, reduced: readonly number[], keepDims: boolean): Arr
  */
 export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], keepDims = false): NDArray {
   const rule = REDUCE[kind];
-  checkDomain(kind, x.dtype, kind === 'sum' || kind === 'prod' ? 'number' : 'any');
-  const { source, kept, shape } = arrange(widen(x), normalizeAxes(kind, axes, x.ndim), keepDims);
+  checkDomain(kind, requireArray(kind, x), kind === 'sum' || kind === 'prod' ? 'number' : 'any');
+  const { source, kept, shape } = arrange(widen(x), normalizeAxes(kind, axes, x.ndim, [x]), keepDims);
   const count = source.shape.at(-1)!;
   const data = allocate(source.dtype, sizeOf(kept));
   if (count === 0 && data.length > 0) {
-    if (rule.identity === null)
-      throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axes ${formatShape(axes)}`);
+    if (rule.identity === null) throw noElements(kind, x, `axes ${formatShape(axes)}`);
     data.fill(rule.identity);
   } else {
     const { row, column } = DTYPES[source.dtype].isFloat ? rule.float : rule.integer;
@@ -155,6 +154,15 @@ export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], ke
     else foldRows(source, kept, count, data, row);
   }
   return NDArray.packed(data, shape, source.dtype).astype(x.dtype);
+}
+
+function noElements(kind: string, x: NDArray, axes: string): ShapeError {
+  return new ShapeError({
+    operation: kind,
+    problem: `${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, ${axes}`,
+    operands: [x],
+    expected: 'at least one element along the axes',
+  });
 }
 
 function foldRows(source: NDArray, kept: readonly number[], count: number, data: TypedArray, fold: RowFold): void {
@@ -194,11 +202,10 @@ function foldColumns(source: NDArray, count: number, width: number, data: TypedA
  * @throws ShapeError if the axis is out of range, or empty while the result is not
  */
 export function argReduce(kind: 'argmax' | 'argmin', x: NDArray, axis: number, keepDims = false): NDArray {
-  const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, x.ndim)], keepDims);
+  const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, requireArray(kind, x).ndim, [x])], keepDims);
   const count = source.shape.at(-1)!;
   const data = new Int32Array(sizeOf(kept));
-  if (count === 0 && data.length > 0)
-    throw new ShapeError(`${kind}: ${kind} of an empty axis has no value: shape ${formatShape(x.shape)}, axis ${axis}`);
+  if (count === 0 && data.length > 0) throw noElements(kind, x, `axis ${axis}`);
   const find = kind === 'argmax' ? largest : smallest;
   const step = source.strides.at(-1)!;
   let position = 0;

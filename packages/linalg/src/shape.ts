@@ -2,7 +2,8 @@
  * Arithmetic on shapes, with no array in sight. Element (i₀, …, iₙ₋₁) lies at offset + Σ iₖ·strideₖ; an axis of stride 0 repeats one element,
  * and broadcasting is nothing else: shapes align at their last axis, and an axis of size 1 takes the other's size with stride 0.
  */
-import { ShapeError } from './errors.ts';
+import { ShapeError, type ErrorFacts } from './errors.ts';
+import { describeValue } from './options.ts';
 
 /** The sizes of the axes, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -26,7 +27,11 @@ export function formatShape(shape: Shape): string {
 export function checkShape(operation: string, shape: Shape): Shape {
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
-      throw new ShapeError(`${operation}: ${formatShape(shape)} is not a shape: sizes are whole numbers of at least 0`);
+      throw new ShapeError({
+        operation,
+        problem: `${formatShape(shape)} is not a shape: sizes are whole numbers of at least 0`,
+        expected: 'sizes that are whole numbers of at least 0',
+      });
     }
   }
   return shape;
@@ -48,39 +53,67 @@ export function equalShapes(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
 
+/** Operands for the fields of an error. */
+type Operands = ErrorFacts['operands'];
+
 /**
  * An axis counted from the front; negative ones count from the end.
+ * @param operands whose axis it is, for the fields of the error
  * @throws ShapeError if there is no such axis
  */
-export function normalizeAxis(operation: string, axis: number, ndim: number): number {
+export function normalizeAxis(operation: string, axis: number, ndim: number, operands?: Operands): number {
   const normalized = axis < 0 ? axis + ndim : axis;
   if (!Number.isInteger(axis) || normalized < 0 || normalized >= ndim) {
-    throw new ShapeError(`${operation}: axis ${axis} is out of range for ${ndim} ${ndim === 1 ? 'axis' : 'axes'}`);
+    throw new ShapeError({
+      operation,
+      problem:
+        typeof axis === 'number'
+          ? `axis ${axis} is out of range for ${ndim} ${ndim === 1 ? 'axis' : 'axes'}`
+          : `the axis is ${describeValue(axis)}, not a number`,
+      operands,
+      expected: ndim === 0 ? 'no axis: there is none' : `a whole number from ${-ndim} to ${ndim - 1}`,
+    });
   }
   return normalized;
 }
 
 /**
  * Axes counted from the front, in the order given. `undefined` means all of them.
+ * @param operands whose axes they are, for the fields of the error
  * @throws ShapeError if one is out of range or appears twice
  */
-export function normalizeAxes(operation: string, axes: number | readonly number[] | undefined, ndim: number): number[] {
+export function normalizeAxes(
+  operation: string,
+  axes: number | readonly number[] | undefined,
+  ndim: number,
+  operands?: Operands,
+): number[] {
   if (axes === undefined) return Array.from({ length: ndim }, (_, axis) => axis);
-  const normalized = (typeof axes === 'number' ? [axes] : axes).map((axis) => normalizeAxis(operation, axis, ndim));
+  const list = typeof axes === 'number' ? [axes] : axes;
+  const normalized = list.map((axis) => normalizeAxis(operation, axis, ndim, operands));
   if (new Set(normalized).size !== normalized.length) {
-    throw new ShapeError(`${operation}: axes ${formatShape(typeof axes === 'number' ? [axes] : axes)} name one axis twice`);
+    throw new ShapeError({ operation, problem: `axes ${formatShape(list)} name one axis twice`, operands, expected: 'each axis once' });
   }
   return normalized;
 }
 
 /**
  * An index counted from the front; negative ones count from the end.
+ * @param operands whose index it is, for the fields of the error
  * @throws ShapeError if it is out of range
  */
-export function normalizeIndex(operation: string, index: number, length: number, axis: number): number {
+export function normalizeIndex(operation: string, index: number, length: number, axis: number, operands?: Operands): number {
   const normalized = index < 0 ? index + length : index;
   if (!Number.isInteger(index) || normalized < 0 || normalized >= length) {
-    throw new ShapeError(`${operation}: index ${index} is out of range for axis ${axis} of size ${length}`);
+    throw new ShapeError({
+      operation,
+      problem:
+        typeof index === 'number'
+          ? `index ${index} is out of range for axis ${axis} of size ${length}`
+          : `the index of axis ${axis} is ${describeValue(index)}, not a number`,
+      operands,
+      expected: length === 0 ? 'no index: the axis is empty' : `a whole number from ${-length} to ${length - 1}`,
+    });
   }
   return normalized;
 }
@@ -97,9 +130,11 @@ export function broadcastShapes(operation: string, ...shapes: Shape[]): number[]
       const length = shape[axis]!;
       if (length === 1 || length === result[target]) continue;
       if (result[target] !== 1) {
-        throw new ShapeError(
-          `${operation}: shapes ${shapes.map(formatShape).join(' and ')} do not broadcast: sizes ${result[target]} and ${length} meet, and neither is 1`,
-        );
+        throw new ShapeError({
+          operation,
+          problem: `shapes ${shapes.map(formatShape).join(' and ')} do not broadcast: sizes ${result[target]} and ${length} meet, and neither is 1`,
+          expected: 'sizes that are equal or 1, counted from the last axis',
+        });
       }
       result[target] = length;
     }
@@ -111,10 +146,23 @@ export function broadcastShapes(operation: string, ...shapes: Shape[]): number[]
  * The strides with which an array of one shape is read as another, broader one: stride 0 along every axis that repeats.
  * @throws ShapeError if it does not broadcast to the target
  */
-export function broadcastStrides(operation: string, shape: Shape, strides: readonly number[], target: Shape): number[] {
+export function broadcastStrides(
+  operation: string,
+  shape: Shape,
+  strides: readonly number[],
+  target: Shape,
+  operands?: Operands,
+): number[] {
   const lead = target.length - shape.length;
   const fits = lead >= 0 && shape.every((length, axis) => length === target[lead + axis] || length === 1);
-  if (!fits) throw new ShapeError(`${operation}: ${formatShape(shape)} does not broadcast to ${formatShape(target)}`);
+  if (!fits) {
+    throw new ShapeError({
+      operation,
+      problem: `${formatShape(shape)} does not broadcast to ${formatShape(target)}`,
+      operands,
+      expected: 'sizes that are equal or 1, counted from the last axis',
+    });
+  }
   return target.map((length, axis) => (axis < lead || shape[axis - lead] !== length ? 0 : strides[axis - lead]!));
 }
 

@@ -2,10 +2,13 @@
  * Sorting along an axis. One comparison defines the order: by value, −0 equal to 0, NaN after everything in both directions;
  * equal elements keep their order (JavaScript's sort is stable), so `argsort` is determined by its input alone.
  */
+import { checkCount, oneAxisOptions, type AxisArgument } from './arguments.ts';
 import { decode } from './dtype.ts';
 import { gather } from './gather.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
+import { requireArray } from './operands.ts';
+import type { OptionKeys } from './options.ts';
 import { normalizeAxis, rowMajorStrides } from './shape.ts';
 
 /** Along which axis (the last, if not given) and in which direction (ascending, if not given). */
@@ -14,13 +17,21 @@ export interface SortOptions {
   readonly descending?: boolean | undefined;
 }
 
+const SORT_KEYS: OptionKeys<SortOptions> = { axis: true, descending: 'boolean' };
+
 /**
  * The indices that sort an axis; stable, NaN last.
+ * @param axis the axis as a number, or { axis, descending }
  * @returns int32, of x's shape
  * @throws ShapeError if the axis is out of range
  */
-export function argsort(x: NDArray, options: SortOptions = {}): NDArray {
-  const axis = normalizeAxis('argsort', options.axis ?? -1, x.ndim);
+export function argsort(x: NDArray, axis?: AxisArgument<SortOptions>): NDArray {
+  checkCount('argsort', arguments.length, 2, 'argsort(x, { axis, descending })');
+  return argsortBy('argsort', x, oneAxisOptions('argsort', axis, SORT_KEYS));
+}
+
+function argsortBy(operation: string, x: NDArray, options: SortOptions): NDArray {
+  const axis = normalizeAxis(operation, options.axis ?? -1, requireArray(operation, x).ndim, [x]);
   const direction = options.descending === true ? -1 : 1;
   const data = new Int32Array(x.size);
   const strides = rowMajorStrides(x.shape);
@@ -43,9 +54,11 @@ export function argsort(x: NDArray, options: SortOptions = {}): NDArray {
 
 /**
  * The elements of an axis in order; NaN last.
+ * @param axis the axis as a number, or { axis, descending }
  * @throws ShapeError if the axis is out of range
  */
-export function sort(x: NDArray, options: SortOptions = {}): NDArray {
-  const axis = normalizeAxis('sort', options.axis ?? -1, x.ndim);
-  return gather(x, argsort(x, { ...options, axis }), axis);
+export function sort(x: NDArray, axis?: AxisArgument<SortOptions>): NDArray {
+  checkCount('sort', arguments.length, 2, 'sort(x, { axis, descending })');
+  const options = oneAxisOptions('sort', axis, SORT_KEYS);
+  return gather(x, argsortBy('sort', x, options), options.axis ?? -1);
 }

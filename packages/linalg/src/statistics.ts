@@ -2,13 +2,23 @@
  * Reductions as people call them: `sum(x)`, `mean(x, { axis: 0 })`. Without an axis all elements are reduced to a scalar array.
  * The variance subtracts the mean first, Σ(x − x̄)²/(n − c), because Σx²/n − x̄² loses every digit where the mean is large.
  */
+import {
+  AXIS_KEYS,
+  axisOptions,
+  checkCount,
+  oneAxisOptions,
+  REDUCE_KEYS,
+  type AxisArgument,
+  type OneAxis,
+  type ReduceOptions,
+} from './arguments.ts';
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';
-import type { ReduceOptions } from './arguments.ts';
 import { binary } from './binary.ts';
 import { forEachIndex } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { checkDomain, widen } from './operands.ts';
-import { argReduce, reduce } from './reduce.ts';
+import type { OptionKeys } from './options.ts';
+import { checkDomain, requireArray, widen } from './operands.ts';
+import { argReduce, reduce, type ReduceKind } from './reduce.ts';
 import { normalizeAxes, normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
 import { sqrt } from './unary.ts';
 
@@ -23,52 +33,76 @@ export interface VarianceOptions extends ReduceOptions {
   readonly correction?: number | undefined;
 }
 
+const VARIANCE_KEYS: OptionKeys<VarianceOptions> = { ...REDUCE_KEYS, correction: 'number' };
+
+/** What a reduction is called with: checked, its axes counted from the front. */
+function reduction<O extends ReduceOptions>(
+  operation: string,
+  x: NDArray,
+  axis: AxisArgument<O> | undefined,
+  keys: OptionKeys<O>,
+  given: number,
+): { readonly axes: readonly number[]; readonly options: O } {
+  checkCount(operation, given, 2, `${operation}(x, { ${Object.keys(keys).join(', ')} })`);
+  const options = axisOptions(operation, axis, keys);
+  return { axes: normalizeAxes(operation, options.axis, requireArray(operation, x).ndim, [x]), options };
+}
+
+function reduceBy(kind: ReduceKind, x: NDArray, axis: AxisArgument | undefined, given: number): NDArray {
+  const { axes, options } = reduction(kind, x, axis, REDUCE_KEYS, given);
+  return reduce(kind, kind === 'sum' && x.dtype === 'bool' ? x.astype('int32') : x, axes, options.keepDims);
+}
+
 /**
  * The sum; of bools, the int32 count of the true ones. Pairwise, in double precision.
+ * @param axis which axes, all if not given: a number, an array, or { axis, keepDims }
  * @example
  * ```ts
  * import { array, sum } from '@firsthand/linalg';
  * const x = array([[1, 2], [3, 4]]);
- * console.log(sum(x).get(), sum(x, { axis: 0 }).toArray()); // 10 [ 4, 6 ]
+ * console.log(sum(x).get(), sum(x, 0).toArray()); // 10 [ 4, 6 ]
+ * console.log(sum(x, { axis: 1, keepDims: true }).toArray()); // [ [ 3 ], [ 7 ] ]
  * ```
  */
-export function sum(x: NDArray, options: ReduceOptions = {}): NDArray {
-  const numbers = x.dtype === 'bool' ? x.astype('int32') : x;
-  return reduce('sum', numbers, normalizeAxes('sum', options.axis, x.ndim), options.keepDims);
+export function sum(x: NDArray, axis?: AxisArgument): NDArray {
+  return reduceBy('sum', x, axis, arguments.length);
 }
 
 /** The product; 1 of no elements. */
-export function prod(x: NDArray, options: ReduceOptions = {}): NDArray {
-  return reduce('prod', x, normalizeAxes('prod', options.axis, x.ndim), options.keepDims);
+export function prod(x: NDArray, axis?: AxisArgument): NDArray {
+  return reduceBy('prod', x, axis, arguments.length);
 }
 
 /**
  * The largest element; NaN if there is one.
  * @throws ShapeError of no elements
  */
-export function max(x: NDArray, options: ReduceOptions = {}): NDArray {
-  return reduce('max', x, normalizeAxes('max', options.axis, x.ndim), options.keepDims);
+export function max(x: NDArray, axis?: AxisArgument): NDArray {
+  return reduceBy('max', x, axis, arguments.length);
 }
 
 /**
  * The smallest element; NaN if there is one.
  * @throws ShapeError of no elements
  */
-export function min(x: NDArray, options: ReduceOptions = {}): NDArray {
-  return reduce('min', x, normalizeAxes('min', options.axis, x.ndim), options.keepDims);
+export function min(x: NDArray, axis?: AxisArgument): NDArray {
+  return reduceBy('min', x, axis, arguments.length);
 }
 
 /** Where the largest element is, as int32: the first of equals, and the first NaN if there is one. */
-export function argmax(x: NDArray, options: ArgReduceOptions = {}): NDArray {
-  return argWhole('argmax', x, options);
+export function argmax(x: NDArray, axis?: AxisArgument<ArgReduceOptions>): NDArray {
+  return argWhole('argmax', x, axis, arguments.length);
 }
 
 /** Where the smallest element is, as int32: the first of equals, and the first NaN if there is one. */
-export function argmin(x: NDArray, options: ArgReduceOptions = {}): NDArray {
-  return argWhole('argmin', x, options);
+export function argmin(x: NDArray, axis?: AxisArgument<ArgReduceOptions>): NDArray {
+  return argWhole('argmin', x, axis, arguments.length);
 }
 
-function argWhole(kind: 'argmax' | 'argmin', x: NDArray, { axis, keepDims }: ArgReduceOptions): NDArray {
+function argWhole(kind: 'argmax' | 'argmin', x: NDArray, argument: AxisArgument<ArgReduceOptions> | undefined, given: number): NDArray {
+  checkCount(kind, given, 2, `${kind}(x, { axis, keepDims })`);
+  const { axis, keepDims } = oneAxisOptions<ArgReduceOptions>(kind, argument, REDUCE_KEYS);
+  requireArray(kind, x);
   if (axis !== undefined) return argReduce(kind, x, axis, keepDims);
   const index = argReduce(kind, x.reshape([x.size]), 0);
   return keepDims === true ? index.reshape(x.shape.map(() => 1)) : index;
@@ -76,46 +110,58 @@ function argWhole(kind: 'argmax' | 'argmin', x: NDArray, { axis, keepDims }: Arg
 
 /**
  * The arithmetic mean; NaN of no elements.
+ * @param axis which axes, all if not given: a number, an array, or { axis, keepDims }
  * @throws DTypeError for integers and bools
  */
-export function mean(x: NDArray, options: ReduceOptions = {}): NDArray {
-  return averaged('mean', x, options, 0);
+export function mean(x: NDArray, axis?: AxisArgument): NDArray {
+  const { axes, options } = reduction('mean', x, axis, REDUCE_KEYS, arguments.length);
+  return averaged('mean', x, axes, options.keepDims, 0);
 }
 
 /** The sum over n − correction, in x's type but with float16 rounded only at the end. */
-function averaged(operation: string, x: NDArray, options: ReduceOptions, correction: number): NDArray {
-  checkDomain(operation, x.dtype, 'float');
-  const axes = normalizeAxes(operation, options.axis, x.ndim);
+function averaged(operation: string, x: NDArray, axes: readonly number[], keepDims: boolean | undefined, correction: number): NDArray {
+  checkDomain(operation, x, 'float');
   const count = sizeOf(axes.map((axis) => x.shape[axis]!));
-  return binary('div', reduce('sum', widen(x), axes, options.keepDims), Math.max(0, count - correction)).astype(x.dtype);
+  return binary('div', reduce('sum', widen(x), axes, keepDims), Math.max(0, count - correction)).astype(x.dtype);
 }
 
 /**
  * The variance, the mean squared distance from the mean.
+ * @param axis which axes, all if not given: a number, an array, or { axis, keepDims, correction }
  * @throws DTypeError for integers and bools
  */
-export function variance(x: NDArray, options: VarianceOptions = {}): NDArray {
-  checkDomain('variance', x.dtype, 'float');
+export function variance(x: NDArray, axis?: AxisArgument<VarianceOptions>): NDArray {
+  return varianceBy('variance', x, axis, arguments.length);
+}
+
+function varianceBy(operation: string, x: NDArray, axis: AxisArgument<VarianceOptions> | undefined, given: number): NDArray {
+  const { axes, options } = reduction<VarianceOptions>(operation, x, axis, VARIANCE_KEYS, given);
+  checkDomain(operation, x, 'float');
   const wide = widen(x);
-  const centered = binary('sub', wide, mean(wide, { axis: options.axis, keepDims: true }));
-  return averaged('variance', binary('mul', centered, centered), options, options.correction ?? 0).astype(x.dtype);
+  const centered = binary('sub', wide, averaged(operation, wide, axes, true, 0));
+  return averaged(operation, binary('mul', centered, centered), axes, options.keepDims, options.correction ?? 0).astype(x.dtype);
 }
 
 /** The standard deviation, the square root of the {@link variance}. */
-export function std(x: NDArray, options: VarianceOptions = {}): NDArray {
-  return sqrt(variance(x, options));
+export function std(x: NDArray, axis?: AxisArgument<VarianceOptions>): NDArray {
+  return sqrt(varianceBy('std', x, axis, arguments.length));
 }
 
 /**
  * Running sums along an axis: y[i] = x[0] + … + x[i], added left to right in double precision and rounded when stored; integers wrap.
- * @param options.axis which axis; without it the elements are taken in row-major order as one
+ * @param axis which axis, as a number or { axis }; without it the elements are taken in row-major order as one
  * @throws ShapeError if the axis is out of range
  * @throws DTypeError for bool
  */
-export function cumsum(x: NDArray, options: { readonly axis?: number | undefined } = {}): NDArray {
-  checkDomain('cumsum', x.dtype, 'number');
-  const source = options.axis === undefined ? widen(x).reshape([x.size]) : widen(x);
-  const axis = normalizeAxis('cumsum', options.axis ?? 0, source.ndim);
+export function cumsum(x: NDArray, axis?: AxisArgument<OneAxis>): NDArray {
+  checkCount('cumsum', arguments.length, 2, 'cumsum(x, axis)');
+  const given = oneAxisOptions('cumsum', axis, AXIS_KEYS).axis;
+  checkDomain('cumsum', requireArray('cumsum', x), 'number');
+  return cumsumAlong(x, given === undefined ? widen(x).reshape([x.size]) : widen(x), given ?? 0);
+}
+
+function cumsumAlong(x: NDArray, source: NDArray, given: number): NDArray {
+  const axis = normalizeAxis('cumsum', given, source.ndim, [x]);
   const data = allocate(source.dtype, source.size);
   const strides = rowMajorStrides(source.shape);
   const starts = source.shape.map((length, k) => (k === axis ? Math.min(length, 1) : length));

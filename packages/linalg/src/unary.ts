@@ -3,12 +3,13 @@
  * literal once for the types it meets: a loop shared by all kinds that calls f would call it through memory, several times slower.
  * Floats are computed in double precision and rounded once, when stored.
  */
+import { checkCount } from './arguments.ts';
 import { allocate, type TypedArray } from './dtype.ts';
 import { erf as erfOf } from './erf.ts';
 import { roundHalfEven } from './float16.ts';
 import { forEachRow } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { checkDomain, widen, type Domain } from './operands.ts';
+import { checkDomain, requireArray, widen, type Domain } from './operands.ts';
 
 /** The names of the elementwise functions of one array. */
 export type UnaryKind =
@@ -88,7 +89,7 @@ function sigmoidOf(x: number): number {
  */
 export function unary(kind: UnaryKind, x: NDArray): NDArray {
   const { takes, gives, loop } = UNARY[kind];
-  checkDomain(kind, x.dtype, takes);
+  checkDomain(kind, requireArray(kind, x), takes);
   const source = widen(x);
   const dtype = gives === 'bool' ? 'bool' : source.dtype;
   const data = allocate(dtype, x.size);
@@ -104,45 +105,50 @@ export function unary(kind: UnaryKind, x: NDArray): NDArray {
 /** A function of one array, element by element; see {@link unary}. */
 export type UnaryFunction = (x: NDArray) => NDArray;
 
+function call(kind: UnaryKind, args: readonly [NDArray]): NDArray {
+  checkCount(kind, args.length, 1, `${kind}(x)`);
+  return unary(kind, args[0]);
+}
+
 /** −x; wraps for uint32 and for the lowest int32. */
-export const neg: UnaryFunction = (x) => unary('neg', x);
+export const neg: UnaryFunction = (...args) => call('neg', args);
 /** |x|. */
-export const abs: UnaryFunction = (x) => unary('abs', x);
+export const abs: UnaryFunction = (...args) => call('abs', args);
 /** −1, 0 or 1; zeros keep their sign and NaN stays NaN. */
-export const sign: UnaryFunction = (x) => unary('sign', x);
+export const sign: UnaryFunction = (...args) => call('sign', args);
 /** eˣ. Floats only. */
-export const exp: UnaryFunction = (x) => unary('exp', x);
+export const exp: UnaryFunction = (...args) => call('exp', args);
 /** eˣ − 1, exact near 0. Floats only. */
-export const expm1: UnaryFunction = (x) => unary('expm1', x);
+export const expm1: UnaryFunction = (...args) => call('expm1', args);
 /** The natural logarithm; −∞ at 0, NaN below. Floats only. */
-export const log: UnaryFunction = (x) => unary('log', x);
+export const log: UnaryFunction = (...args) => call('log', args);
 /** ln(1 + x), exact near 0. Floats only. */
-export const log1p: UnaryFunction = (x) => unary('log1p', x);
+export const log1p: UnaryFunction = (...args) => call('log1p', args);
 /** √x; NaN below 0. Floats only. */
-export const sqrt: UnaryFunction = (x) => unary('sqrt', x);
+export const sqrt: UnaryFunction = (...args) => call('sqrt', args);
 /** 1/√x. Floats only. */
-export const rsqrt: UnaryFunction = (x) => unary('rsqrt', x);
+export const rsqrt: UnaryFunction = (...args) => call('rsqrt', args);
 /** 1/x. Floats only. */
-export const reciprocal: UnaryFunction = (x) => unary('reciprocal', x);
+export const reciprocal: UnaryFunction = (...args) => call('reciprocal', args);
 /** Sine of an angle in radians. Floats only. */
-export const sin: UnaryFunction = (x) => unary('sin', x);
+export const sin: UnaryFunction = (...args) => call('sin', args);
 /** Cosine of an angle in radians. Floats only. */
-export const cos: UnaryFunction = (x) => unary('cos', x);
+export const cos: UnaryFunction = (...args) => call('cos', args);
 /** Tangent of an angle in radians. Floats only. */
-export const tan: UnaryFunction = (x) => unary('tan', x);
+export const tan: UnaryFunction = (...args) => call('tan', args);
 /** Hyperbolic tangent. Floats only. */
-export const tanh: UnaryFunction = (x) => unary('tanh', x);
+export const tanh: UnaryFunction = (...args) => call('tanh', args);
 /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. Floats only. */
-export const erf: UnaryFunction = (x) => unary('erf', x);
+export const erf: UnaryFunction = (...args) => call('erf', args);
 /** 1/(1 + e⁻ˣ). Floats only. */
-export const sigmoid: UnaryFunction = (x) => unary('sigmoid', x);
+export const sigmoid: UnaryFunction = (...args) => call('sigmoid', args);
 /** The largest integer ≤ x. */
-export const floor: UnaryFunction = (x) => unary('floor', x);
+export const floor: UnaryFunction = (...args) => call('floor', args);
 /** The smallest integer ≥ x. */
-export const ceil: UnaryFunction = (x) => unary('ceil', x);
+export const ceil: UnaryFunction = (...args) => call('ceil', args);
 /** The nearest integer, ties to the even one, as numpy and PyTorch round. */
-export const round: UnaryFunction = (x) => unary('round', x);
+export const round: UnaryFunction = (...args) => call('round', args);
 /** Whether x is 0, as bool; NaN is not. */
-export const logicalNot: UnaryFunction = (x) => unary('logicalNot', x);
+export const logicalNot: UnaryFunction = (...args) => call('logicalNot', args);
 /** Whether x is NaN, as bool; integers never are. */
-export const isNaN: UnaryFunction = (x) => unary('isNaN', x);
+export const isNaN: UnaryFunction = (...args) => call('isNaN', args);

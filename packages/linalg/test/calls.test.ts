@@ -1,6 +1,23 @@
 // The convention of calls itself: options, choices, axes, shapes, and what errors say.
 import { describe, expect, test } from 'vitest';
 import {
+  add,
+  arange,
+  argmax,
+  array,
+  concatenate,
+  cumsum,
+  exp,
+  eye,
+  Generator,
+  matmul,
+  type NDArray,
+  sort,
+  stack,
+  sum,
+  take,
+  zeros,
+  AXIS_KEYS,
   axisOptions,
   checkChoice,
   checkCount,
@@ -13,7 +30,7 @@ import {
   REDUCE_KEYS,
   ShapeError,
   DTypeError,
-} from '@firsthand/linalg';
+} from '../src/index.ts';
 
 const thrown = (run: () => unknown): FirsthandError => {
   try {
@@ -107,7 +124,7 @@ describe('axes and shapes', () => {
     expect(axisOptions('sum', -1, REDUCE_KEYS)).toEqual({ axis: -1 });
     expect(axisOptions('sum', [0, 1], REDUCE_KEYS)).toEqual({ axis: [0, 1] });
     expect(axisOptions('sum', { axis: [0], keepDims: true }, REDUCE_KEYS)).toEqual({ axis: [0], keepDims: true });
-    expect(oneAxisOptions('cumsum', [1], { axis: true })).toEqual({ axis: 1 });
+    expect(oneAxisOptions('cumsum', [1] as never, AXIS_KEYS)).toEqual({ axis: 1 });
   });
 
   test.each([['all'], ['1'], [true], [null], [1n], [new Int32Array(1)], [{ axis: '1' }], [{ axis: null }], [{ axis: [0, '1'] }], [['1']]])(
@@ -119,7 +136,7 @@ describe('axes and shapes', () => {
 
   test('keepDims is a boolean, and one axis is one', () => {
     expect(thrown(() => axisOptions('sum', { keepDims: 1 } as never, REDUCE_KEYS)).message).toContain('keepDims is 1');
-    expect(thrown(() => oneAxisOptions('cumsum', [0, 1], { axis: true })).message).toBe('cumsum: 2 axes are given; needs one axis');
+    expect(thrown(() => oneAxisOptions('cumsum', [0, 1] as never, AXIS_KEYS)).message).toBe('cumsum: 2 axes are given; needs one axis');
   });
 
   test('a shape is an array or numbers, with options behind', () => {
@@ -153,6 +170,92 @@ describe('axes and shapes', () => {
     [[[2], {}, {}]],
   ])('what is no shape: %#', (args) => {
     expect(thrown(() => readShape('zeros', args as never, { dtype: true }))).toBeInstanceOf(FirsthandError);
+  });
+});
+
+describe('arrays', () => {
+  const x = array([[1, 2], [3, 4]]); // prettier-ignore
+  const loose = sum as unknown as (...args: unknown[]) => NDArray;
+
+  test('an axis and a shape are given in any form', () => {
+    expect([sum(x, 1), sum(x, [1]), sum(x, { axis: 1 }), sum(x, -1)].map((each) => each.toArray())).toEqual(new Array(4).fill([3, 7]));
+    expect(sum(x, { axis: [0, 1], keepDims: true }).toArray()).toEqual([[10]]);
+    expect(argmax(x, 1).toArray()).toEqual([1, 1]);
+    expect(cumsum(x, 0).toArray()).toEqual([[1, 2], [4, 6]]); // prettier-ignore
+    expect(sort(x, { axis: 0, descending: true }).toArray()).toEqual(sort(x, 0).flip(0).toArray());
+    expect(x.flip({ axis: 0 }).toArray()).toEqual(x.flip([0]).toArray());
+    expect([x.reshape(4), x.reshape([4]), x.reshape(-1)].map((each) => each.shape)).toEqual([[4], [4], [4]]);
+    expect([x.permute(1, 0), x.permute([1, 0])].map((each) => each.toArray())).toEqual(new Array(2).fill(x.transpose().toArray()));
+    expect([zeros(2, 3), zeros([2, 3]), zeros(2, 3, { dtype: 'int32' })].map((each) => each.shape)).toEqual(new Array(3).fill([2, 3]));
+    expect([eye(2, 3), eye([2, 3]), eye(2, 3, { dtype: 'bool' })].map((each) => each.shape)).toEqual(new Array(3).fill([2, 3]));
+    expect([arange(4), arange(0, 4), arange(0, 4, 1), arange(0, 4, { step: 1 })].map(String)).toEqual(new Array(4).fill('[0. 1. 2. 3.]'));
+    expect(new Generator(1).normal(2, 3, { std: 2 }).toArray()).toEqual(new Generator(1).normal([2, 3], { std: 2 }).toArray());
+  });
+
+  test('what other libraries write is refused where it means something else', () => {
+    const cases: [() => unknown, string][] = [
+      [() => loose(x, 1, true), 'sum: 3 arguments; needs at most 2; write sum(x, { axis, keepDims })'],
+      [() => loose(x, '1'), "sum: the axis is '1'; needs a number, an array of numbers or { axis }; write sum(1) or sum({ axis: 1 })"],
+      [() => loose(x, array(1)), 'sum: the axis is an NDArray; needs a number'],
+      [() => loose(x, { axis: 1n }), 'sum: the axis is 1n; needs a number'],
+      [() => loose(x, NaN), 'sum: axis NaN is out of range for 2 axes; needs a whole number from -2 to 1'],
+      [() => loose(x, [1.5]), 'sum: axis 1.5 is out of range for 2 axes'],
+      [() => loose([[1, 2]], 1), 'sum: the operand is an array; needs an NDArray; make one with array(…)'],
+      [
+        () => x.transpose([1, 0] as never),
+        'transpose: an array where two axes are exchanged; needs two axes, or none for the last two; write transpose(0, 1), or permute(…)',
+      ],
+      [() => x.transpose(...([2, 0, 1] as unknown as [number])), 'transpose: 3 axes where two axes are exchanged'],
+      [() => x.reshape('4' as never), "reshape: '4' is no size; needs an array of numbers or numbers"],
+      [() => x.slice(0 as never, 2 as never), 'slice: 0 where options are wanted; needs an object with start, stop or step'],
+      [() => x.astype('float' as never), "astype: dtype is 'float'; needs 'float32', "],
+      [() => x.at([0] as never), 'at: the index of axis 0 is an array, not a number'],
+      [() => zeros([2], 'int32' as never), "zeros: 'int32' where options are wanted; needs an object with dtype; write { dtype: … }"],
+      [() => add(x, true as never), 'add: b is true; needs an NDArray or a number; make one with array(…)'],
+      [() => add(undefined as never, x), 'add: a is undefined; needs an NDArray or a number'],
+      [
+        () => concatenate(x as never),
+        'concatenate: an NDArray where arrays are wanted; needs an array of NDArrays; write concatenate([a, b])',
+      ],
+      [
+        () => new Generator(1).uniform(0, 1, [2, 3] as never),
+        'uniform: an array where options are wanted; needs an object with low, high or dtype',
+      ],
+    ];
+    for (const [run, message] of cases) expect(thrown(run).message).toContain(message);
+  });
+
+  test('text is what toString gives, and operators throw', () => {
+    expect(`${x as unknown as string}`).toBe(x.toString());
+    expect(String(x)).toBe('[[1. 2.]\n [3. 4.]]');
+    expect(JSON.stringify({ x })).toBe('{"x":[[1,2],[3,4]]}');
+    expect(array(JSON.parse(JSON.stringify(x)) as number[][]).toArray()).toEqual(x.toArray());
+    const number = x as unknown as number;
+    for (const run of [() => number + 1, () => number * 2, () => +number, () => number < 1, () => number + '']) {
+      expect(run).toThrow('an array is no number: write add(a, b) for a + b');
+      expect(run).toThrow(TypeError);
+    }
+  });
+
+  test('errors carry their operands', () => {
+    const y = zeros([3], { dtype: 'float64' });
+    const kinds: [() => unknown, string, unknown[]][] = [
+      [() => add(x, zeros(3)), 'add', [x, zeros(3)]],
+      [() => add(x, y), 'add', [x, y]],
+      [() => matmul(x, zeros(3)), 'matmul', [x, zeros(3)]],
+      [() => sum(x, 2), 'sum', [x]],
+      [() => exp(array([1], { dtype: 'int32' })), 'exp', [array([1], { dtype: 'int32' })]],
+      [() => x.reshape(3), 'reshape', [x]],
+      [() => x.get(2, 0), 'get', [x]],
+      [() => take(x, [2]), 'take', [x]],
+      [() => stack([x, y]), 'stack', [x, y]],
+    ];
+    for (const [run, operation, operands] of kinds) {
+      const error = thrown(run);
+      expect(error.operation).toBe(operation);
+      expect(error.operands).toEqual((operands as NDArray[]).map(({ shape, dtype }) => ({ name: null, shape, dtype })));
+      expect(error.expected).toEqual(expect.any(String));
+    }
   });
 });
 

@@ -121,7 +121,7 @@ describe('unary', () => {
   });
 
   test('erf is within a few units in the last place of its series, on a fine grid', () => {
-    const x = linspace(-3, 3, 6001, 'float64');
+    const x = linspace(-3, 3, 6001, { dtype: 'float64' });
     elements(unary('erf', x)).forEach((value, i) =>
       expect(Math.abs(value - erfBySeries(x.get(i)))).toBeLessThanOrEqual(2e-15 * Math.abs(value)),
     );

@@ -79,7 +79,7 @@ describe('gather and scatter', () => {
 
   test('float32 adds accumulate in double precision', () => {
     const n = 10000;
-    const y = scatter('add', full([1], 0), full([n], 0, 'int32'), full([n], 0.1), 0);
+    const y = scatter('add', full([1], 0), full([n], 0, { dtype: 'int32' }), full([n], 0.1), 0);
     expect(y.get(0)).toBe(Math.fround(Math.fround(0.1) * n));
   });
 

@@ -140,21 +140,21 @@ describe('matmul', () => {
       [0, 0, 0],
       [0, 0, 0],
     ]);
-    const big = full([5, 5], 2 ** 30, 'int32');
-    expect(matmul(big, full([5, 5], 3, 'int32')).get(0, 0)).toBe(Number(BigInt.asIntN(32, 15n * 2n ** 30n)));
+    const big = full([5, 5], 2 ** 30, { dtype: 'int32' });
+    expect(matmul(big, full([5, 5], 3, { dtype: 'int32' })).get(0, 0)).toBe(Number(BigInt.asIntN(32, 15n * 2n ** 30n)));
     const x = eye(5);
     x.set(NaN, 1, 1);
     const y = matmul(x, full([5, 5], 1));
     expect(elements(y).map((value) => Number.isNaN(value))).toEqual(indicesOf([5, 5]).map(([i]) => i === 1));
-    expect(matmul(full([2, 300], 100, 'float16'), full([300, 2], 2, 'float16')).get(1, 1)).toBe(60000);
+    expect(matmul(full([2, 300], 100, { dtype: 'float16' }), full([300, 2], 2, { dtype: 'float16' })).get(1, 1)).toBe(60000);
   });
 
   test('errors name both shapes', () => {
     expect(() => matmul(zeros([32, 64]), zeros([128, 10]))).toThrow('matmul: inner sizes differ: [32, 64] · [128, 10] (64 ≠ 128)');
     expect(() => matmul(zeros([2, 4, 4]), zeros([3, 4, 4]))).toThrow(ShapeError);
     expect(() => matmul(zeros([]), zeros([2]))).toThrow('matmul: a scalar has no axis to sum over: [] · [2]; use mul');
-    expect(() => matmul(zeros([2, 2]), zeros([2, 2], 'int32'))).toThrow('matmul: element types differ: float32 and int32');
-    expect(() => matmul(zeros([2, 2], 'bool'), zeros([2, 2], 'bool'))).toThrow(DTypeError);
+    expect(() => matmul(zeros([2, 2]), zeros([2, 2], { dtype: 'int32' }))).toThrow('matmul: element types differ: float32 and int32');
+    expect(() => matmul(zeros([2, 2], { dtype: 'bool' }), zeros([2, 2], { dtype: 'bool' }))).toThrow(DTypeError);
   });
 });
 

@@ -87,7 +87,7 @@ describe('reduce', () => {
 
   test('long rows and columns are halved without losing or repeating an element', () => {
     for (const n of [127, 128, 129, 257, 1000]) {
-      const x = arange(3 * n, undefined, 1, 'float64');
+      const x = arange(3 * n, { dtype: 'float64' });
       const columns = [0, 1, 2].map((j) => (3 * n * (n - 1)) / 2 + j * n);
       expect(sum(x).get()).toBe((3 * n * (3 * n - 1)) / 2);
       expect(sum(x.reshape([n, 3]), { axis: 0 }).toArray()).toEqual(columns);
@@ -97,7 +97,7 @@ describe('reduce', () => {
 
   test('a float64 sum is pairwise: its error stays below log₂(n)·ε, where a running sum’s does not', () => {
     const n = 1 << 20;
-    const x = full([n], 0.1, 'float64');
+    const x = full([n], 0.1, { dtype: 'float64' });
     let running = 0;
     for (let i = 0; i < n; i++) running += 0.1;
     const relative = (value: number): number => Math.abs(value / (0.1 * n) - 1);
@@ -108,11 +108,11 @@ describe('reduce', () => {
   });
 
   test('integers wrap', () => {
-    const x = full([3, 2], 2 ** 30, 'int32');
+    const x = full([3, 2], 2 ** 30, { dtype: 'int32' });
     expect(sum(x, { axis: 0 }).toArray()).toEqual([-(2 ** 30), -(2 ** 30)]);
     expect(sum(x).get()).toBe(Number(BigInt.asIntN(32, 6n * 2n ** 30n)));
-    expect(prod(full([2, 3], 70000, 'int32')).get()).toBe(Number(BigInt.asIntN(32, 70000n ** 6n)));
-    expect(prod(full([3, 2], 70000, 'int32'), { axis: 0 }).get(1)).toBe(Number(BigInt.asIntN(32, 70000n ** 3n)));
+    expect(prod(full([2, 3], 70000, { dtype: 'int32' })).get()).toBe(Number(BigInt.asIntN(32, 70000n ** 6n)));
+    expect(prod(full([3, 2], 70000, { dtype: 'int32' }), { axis: 0 }).get(1)).toBe(Number(BigInt.asIntN(32, 70000n ** 3n)));
   });
 
   test('empty axes give the identity, or an error where there is none', () => {
@@ -220,7 +220,7 @@ describe('mean, variance, cumsum', () => {
         { axis: -1 },
       ).toArray(),
     ).toEqual([2, 4]);
-    expect(mean(full([100], 60000, 'float16')).get()).toBe(60000); // the sum would overflow float16
+    expect(mean(full([100], 60000, { dtype: 'float16' })).get()).toBe(60000); // the sum would overflow float16
   });
 
   test('cumsum runs along an axis', () => {
@@ -237,7 +237,7 @@ describe('mean, variance, cumsum', () => {
       ),
     );
     expect(cumsum(arange(4).reshape([2, 2])).toArray()).toEqual([0, 1, 3, 6]);
-    expect(cumsum(full([3], 2 ** 31 - 1, 'int32')).toArray()).toEqual([2147483647, -2, 2147483645]);
+    expect(cumsum(full([3], 2 ** 31 - 1, { dtype: 'int32' })).toArray()).toEqual([2147483647, -2, 2147483645]);
     expect(cumsum(zeros([0, 2]), { axis: 0 }).shape).toEqual([0, 2]);
     expect(cumsum(linspace(0, 1, 3), { axis: -1 }).toArray()).toEqual([0, 0.5, 1.5]);
   });

@@ -72,12 +72,12 @@ export function normal(
 
 /** All 0. */
 export function zeros(shape: Shape, { dtype = 'float32' }: { readonly dtype?: DType | undefined } = {}): NDArray {
-  return full(shape, 0, dtype);
+  return full(shape, 0, { dtype });
 }
 
 /** All 1. */
 export function ones(shape: Shape, { dtype = 'float32' }: { readonly dtype?: DType | undefined } = {}): NDArray {
-  return full(shape, 1, dtype);
+  return full(shape, 1, { dtype });
 }
 
 /** Beyond so many standard deviations from the point of highest density lies nothing that these numbers could show. */

@@ -251,7 +251,7 @@ function createState<State>(operation: string, label: string, parameter: Tensor,
   const { dtype, device } = parameter;
   const tensors = Object.entries<Shape>(shapes).map(([slot, shape]) => [
     slot,
-    stateVariable(zeros(shape, dtype), { device, name: `${label}.${slot}` }),
+    stateVariable(zeros(shape, { dtype }), { device, name: `${label}.${slot}` }),
   ]);
   return Object.fromEntries(tensors) as State;
 }

@@ -61,7 +61,7 @@ const EXPRESS: { readonly [K in Expressed]: Express<K> } = {
 
 /** A constant as its dtype holds it. */
 function constantOf(dtype: Node['dtype'], value: number): Scalar {
-  return { op: 'const', dtype, value: full([], value, dtype).get() };
+  return { op: 'const', dtype, value: full([], value, { dtype }).get() };
 }
 
 function indexScalar(index: Index): Scalar {

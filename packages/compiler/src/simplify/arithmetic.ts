@@ -26,7 +26,7 @@ const NORMAL: { readonly [K in DType]: number } = {
 function exactReciprocal(node: Node): number | null {
   const value = constantOf(node);
   if (value === null || !isFloat(node.dtype) || !(Math.abs(value) >= NORMAL[node.dtype])) return null;
-  const inverse = reciprocal(full([], value, node.dtype)).get();
+  const inverse = reciprocal(full([], value, { dtype: node.dtype })).get();
   const isPower = 2 ** Math.round(Math.log2(Math.abs(value))) === Math.abs(value);
   return isPower && Math.abs(inverse) >= NORMAL[node.dtype] ? inverse : null;
 }

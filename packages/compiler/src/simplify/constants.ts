@@ -7,7 +7,7 @@ import { binary, full, type NDArray, sizeOf, unary } from '@firsthand/linalg';
 import type { Rule } from './rewrite.ts';
 import { binaryRule, constantOf, moveRule, reduceRule, rule } from './rewrite-rule.ts';
 
-const scalar = (value: number, dtype: DType): NDArray => full([], value, dtype);
+const scalar = (value: number, dtype: DType): NDArray => full([], value, { dtype });
 
 /** A number as the dtype holds it. */
 function rounded(value: number, dtype: DType): number {

@@ -21,7 +21,7 @@ const not = (x: Node, make: Rewriter): Node => make.unary('logicalNot', x);
 
 /** a ∘ b for two numbers of a dtype. */
 function holds(kind: BinaryKind, a: number, b: number, dtype: DType): boolean {
-  return binary(kind, full([], a, dtype), full([], b, dtype)).get() === 1;
+  return binary(kind, full([], a, { dtype }), full([], b, { dtype })).get() === 1;
 }
 
 /** The truth value that a node is, or that it holds as 0 or 1. */

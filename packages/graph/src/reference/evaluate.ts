@@ -43,7 +43,7 @@ const MOVE: { readonly [K in Movement['kind']]: Mover<K> } = {
 };
 
 export const EVALUATE: { readonly [K in Evaluated]: Evaluator<K> } = {
-  const: ({ shape, dtype, attrs }) => full([], attrs.value, dtype).broadcastTo(shape),
+  const: ({ shape, dtype, attrs }) => full([], attrs.value, { dtype }).broadcastTo(shape),
   iota: ({ shape, attrs }) => iota(shape, attrs.axis),
   random: ({ shape, dtype }, key, counter) => {
     const words = (x: NDArray): readonly [number, number] => [x.get(0), x.get(1)];
