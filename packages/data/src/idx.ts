@@ -7,6 +7,7 @@ import { DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
+import { bytesOf, sniffed } from './sniff.ts';
 
 /** The third byte of a file, and what it says of the elements. */
 const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
@@ -18,11 +19,14 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
   [0x0e, 'float64'],
 ]);
 
+/** What the table of other files calls this one. */
+const OWN = 'an idx file (MNIST)';
+
 /**
- * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of `bytes`, and shows later changes to them.
- * @param bytes the whole file, unzipped
+ * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of the file's bytes, and shows later changes to them.
+ * @param file the whole file, unzipped
  * @returns shape, element type and elements; which `array` and `tensor` read as they are
- * @throws FormatError with the byte offset of the first thing that is not as the format says
+ * @throws FormatError with the byte offset of the first thing that is not as the format says; of a file of another kind it says which
  * @example
  * ```ts
  * import { readIdx } from '@firsthand/data';
@@ -31,15 +35,20 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
  * console.log(labels.dtype, labels.shape, labels.data); // uint8 [ 3 ] Uint8Array(3) [ 5, 0, 4 ]
  * ```
  */
-export function readIdx(bytes: Uint8Array): FileArray {
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) throw new FormatError('readIdx: this is a gzip file; unzip it first', { offset: 0 });
-  if (bytes.length < 4) throw new FormatError(`readIdx: the header takes 4 bytes, the file has ${bytes.length}`, { offset: bytes.length });
-  if (bytes[0] !== 0 || bytes[1] !== 0) throw new FormatError('readIdx: an idx file begins with two zero bytes', { offset: 0 });
+export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
+  const bytes = bytesOf('readIdx', file);
+  if (bytes.length < 4) {
+    const message = `readIdx: the header takes 4 bytes, the file has ${bytes.length}${sniffed(bytes, OWN)}`;
+    throw new FormatError(message, { offset: bytes.length });
+  }
+  if (bytes[0] !== 0 || bytes[1] !== 0) {
+    throw new FormatError(`readIdx: an idx file begins with two zero bytes${sniffed(bytes, OWN)}`, { offset: 0 });
+  }
   const code = bytes[2]!;
   const dtype = TYPE_CODES.get(code);
   if (dtype === undefined) {
     const known = [...TYPE_CODES].map(([known, name]) => `${known} (${name})`).join(', ');
-    throw new FormatError(`readIdx: type code ${code} is none of ${known}`, { offset: 2 });
+    throw new FormatError(`readIdx: type code ${code} is none of ${known}${sniffed(bytes, OWN)}`, { offset: 2 });
   }
   const axes = bytes[3]!;
   const begin = 4 + 4 * axes;
@@ -52,7 +61,8 @@ export function readIdx(bytes: Uint8Array): FileArray {
   const expected = count === null ? Infinity : begin + count * FILE_DTYPES[dtype].bytes;
   if (count === null || bytes.length !== expected) {
     const needs = count === null ? 'more bytes than can be counted' : `${expected} bytes`;
-    const message = `readIdx: ${dtype} of shape ${formatShape(shape)} takes ${needs}, the file has ${bytes.length}`;
+    const guess = bytes.length < expected ? '; the file is cut off: write or download it again' : '';
+    const message = `readIdx: ${dtype} of shape ${formatShape(shape)} takes ${needs}, the file has ${bytes.length}${guess}`;
     throw new FormatError(message, { offset: Math.min(bytes.length, expected) });
   }
   return { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'big', subject: 'readIdx' }) };

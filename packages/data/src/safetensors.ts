@@ -10,6 +10,7 @@ import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
 import { JsonCursor } from './json-cursor.ts';
+import { bytesOf, sniffed } from './sniff.ts';
 
 /** What a safetensors file holds. */
 export interface Safetensors {
@@ -41,6 +42,8 @@ const LENGTH_BYTES = 8;
 const HEADER_LIMIT = 100_000_000; // bytes; the format's own cap
 const RANK_LIMIT = 64; // axes; no more than any array library has
 const METADATA_KEY = '__metadata__';
+/** What the table of other files calls this one. */
+const OWN = 'a safetensors file';
 
 /** A tensor as the header describes it. Offsets count from the start of the file. */
 interface Entry {
@@ -53,11 +56,12 @@ interface Entry {
 }
 
 /**
- * Reads a safetensors file. Data is not copied where it can be used as it lies: an entry's `data` is then a view of `bytes`, and shows later
- * changes to them. bfloat16 becomes float32 (twice the bytes), and int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype`
+ * Reads a safetensors file. Data is not copied where it can be used as it lies: an entry's `data` is then a view of the file's bytes, and shows
+ * later changes to them. bfloat16 becomes float32 (twice the bytes), and int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype`
  * stays the file's. float16 stays as its bits.
- * @param bytes the whole file
- * @throws FormatError with the byte offset of the first thing that is not as the format says, or that has a dtype this reader lacks (8-bit floats and smaller)
+ * @param file the whole file
+ * @throws FormatError with the byte offset of the first thing that is not as the format says, or that has a dtype this reader lacks (8-bit floats and smaller);
+ *   of a file of another kind, such as one of torch.save, it says which
  * @example
  * ```ts
  * import { array } from '@firsthand/linalg';
@@ -68,7 +72,8 @@ interface Entry {
  * console.log(metadata.get('step')); // 100
  * ```
  */
-export function readSafetensors(bytes: Uint8Array): Safetensors {
+export function readSafetensors(file: Uint8Array | ArrayBuffer): Safetensors {
+  const bytes = bytesOf('readSafetensors', file);
   const dataBegin = LENGTH_BYTES + headerLength(bytes);
   const metadata = new Map<string, string>();
   const entries: Entry[] = [];
@@ -89,16 +94,20 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
 
 function headerLength(bytes: Uint8Array): number {
   if (bytes.length < LENGTH_BYTES) {
-    throw new FormatError(`readSafetensors: the header's length takes 8 bytes, the file has ${bytes.length}`, { offset: bytes.length });
+    throw new FormatError(`readSafetensors: the header's length takes 8 bytes, the file has ${bytes.length}${sniffed(bytes, OWN)}`, {
+      offset: bytes.length,
+    });
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   const limit = Math.min(bytes.length - LENGTH_BYTES, HEADER_LIMIT);
   if (length > limit) {
     const reason = limit === HEADER_LIMIT ? `the format allows ${limit}` : `${limit} follow`;
-    throw new FormatError(`readSafetensors: the header claims ${length} bytes, but ${reason}`, { offset: 0 });
+    const isCutOff = length <= HEADER_LIMIT && bytes[LENGTH_BYTES] === 0x7b;
+    const guess = isCutOff ? '; the file is cut off: write or download it again' : sniffed(bytes, OWN);
+    throw new FormatError(`readSafetensors: the header claims ${length} bytes, but ${reason}${guess}`, { offset: 0 });
   }
   if (bytes[LENGTH_BYTES] !== 0x7b || length === 0n) {
-    throw new FormatError('readSafetensors: the header is a JSON object and begins with {', { offset: LENGTH_BYTES });
+    throw new FormatError(`readSafetensors: the header is a JSON object and begins with {${sniffed(bytes, OWN)}`, { offset: LENGTH_BYTES });
   }
   return Number(length);
 }
@@ -122,8 +131,9 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number, dataB
   const [from, to] = offsets;
   if (from === undefined || to === undefined) throw fail('has data_offsets that are not two numbers');
   const available = fileLength - dataBegin;
-  if (from > to || to > available)
-    throw fail(`has data_offsets [${from}, ${to}], outside the ${available} bytes of data or in the wrong order`);
+  if (from > to) throw fail(`has data_offsets [${from}, ${to}] in the wrong order`);
+  if (to > available)
+    throw fail(`has data_offsets [${from}, ${to}], outside the ${available} bytes of data: the file is cut off, or its header is wrong`);
   const count = elementCount(shape);
   if (count === null || count * FILE_DTYPES[dtype].bytes !== to - from) {
     const needs = count === null ? 'more bytes than can be counted' : `${count * FILE_DTYPES[dtype].bytes} bytes`;
