@@ -7,7 +7,7 @@ import { DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
-import { bytesOf, sniffed } from './sniff.ts';
+import { bytesOf, notOfKind } from './sniff.ts';
 
 /** The third byte of a file, and what it says of the elements. */
 const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
@@ -18,9 +18,6 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
   [0x0d, 'float32'],
   [0x0e, 'float64'],
 ]);
-
-/** What the table of other files calls this one. */
-const OWN = 'an idx file (MNIST)';
 
 /**
  * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of the file's bytes, and shows later changes to them.
@@ -37,18 +34,14 @@ const OWN = 'an idx file (MNIST)';
  */
 export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
   const bytes = bytesOf('readIdx', file);
-  if (bytes.length < 4) {
-    const message = `readIdx: the header takes 4 bytes, the file has ${bytes.length}${sniffed(bytes, OWN)}`;
-    throw new FormatError(message, { offset: bytes.length });
-  }
-  if (bytes[0] !== 0 || bytes[1] !== 0) {
-    throw new FormatError(`readIdx: an idx file begins with two zero bytes${sniffed(bytes, OWN)}`, { offset: 0 });
-  }
+  const notIdx = (problem: string, offset: number): FormatError => notOfKind('readIdx', 'an idx file (MNIST)', bytes, problem, offset);
+  if (bytes.length < 4) throw notIdx(`the header takes 4 bytes, the file has ${bytes.length}`, bytes.length);
+  if (bytes[0] !== 0 || bytes[1] !== 0) throw notIdx('an idx file begins with two zero bytes', 0);
   const code = bytes[2]!;
   const dtype = TYPE_CODES.get(code);
   if (dtype === undefined) {
     const known = [...TYPE_CODES].map(([known, name]) => `${known} (${name})`).join(', ');
-    throw new FormatError(`readIdx: type code ${code} is none of ${known}${sniffed(bytes, OWN)}`, { offset: 2 });
+    throw notIdx(`type code ${code} is none of ${known}`, 2);
   }
   const axes = bytes[3]!;
   const begin = 4 + 4 * axes;

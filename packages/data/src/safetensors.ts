@@ -10,7 +10,7 @@ import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
 import { JsonCursor } from './json-cursor.ts';
-import { bytesOf, sniffed } from './sniff.ts';
+import { bytesOf, notOfKind } from './sniff.ts';
 
 /** What a safetensors file holds. */
 export interface Safetensors {
@@ -42,8 +42,6 @@ const LENGTH_BYTES = 8;
 const HEADER_LIMIT = 100_000_000; // bytes; the format's own cap
 const RANK_LIMIT = 64; // axes; no more than any array library has
 const METADATA_KEY = '__metadata__';
-/** What the table of other files calls this one. */
-const OWN = 'a safetensors file';
 
 /** A tensor as the header describes it. Offsets count from the start of the file. */
 interface Entry {
@@ -93,22 +91,18 @@ export function readSafetensors(file: Uint8Array | ArrayBuffer): Safetensors {
 }
 
 function headerLength(bytes: Uint8Array): number {
-  if (bytes.length < LENGTH_BYTES) {
-    throw new FormatError(`readSafetensors: the header's length takes 8 bytes, the file has ${bytes.length}${sniffed(bytes, OWN)}`, {
-      offset: bytes.length,
-    });
-  }
+  const notSafetensors = (problem: string, offset: number): FormatError =>
+    notOfKind('readSafetensors', 'a safetensors file', bytes, problem, offset);
+  if (bytes.length < LENGTH_BYTES) throw notSafetensors(`the header's length takes 8 bytes, the file has ${bytes.length}`, bytes.length);
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   const limit = Math.min(bytes.length - LENGTH_BYTES, HEADER_LIMIT);
   if (length > limit) {
     const reason = limit === HEADER_LIMIT ? `the format allows ${limit}` : `${limit} follow`;
-    const isCutOff = length <= HEADER_LIMIT && bytes[LENGTH_BYTES] === 0x7b;
-    const guess = isCutOff ? '; the file is cut off: write or download it again' : sniffed(bytes, OWN);
-    throw new FormatError(`readSafetensors: the header claims ${length} bytes, but ${reason}${guess}`, { offset: 0 });
+    const problem = `the header claims ${length} bytes, but ${reason}`;
+    if (length > HEADER_LIMIT || bytes[LENGTH_BYTES] !== 0x7b) throw notSafetensors(problem, 0);
+    throw new FormatError(`readSafetensors: ${problem}; the file is cut off: write or download it again`, { offset: 0 });
   }
-  if (bytes[LENGTH_BYTES] !== 0x7b || length === 0n) {
-    throw new FormatError(`readSafetensors: the header is a JSON object and begins with {${sniffed(bytes, OWN)}`, { offset: LENGTH_BYTES });
-  }
+  if (bytes[LENGTH_BYTES] !== 0x7b || length === 0n) throw notSafetensors('the header is a JSON object and begins with {', LENGTH_BYTES);
   return Number(length);
 }
 

@@ -3,6 +3,7 @@
  * not begin as its format says, so that a person learns which file was picked up, and what to do with it.
  */
 import { describeValue, FirsthandError } from '@firsthand/linalg';
+import { FormatError } from './errors.ts';
 
 /** A kind of file, and what to do with it instead. */
 interface Kind {
@@ -57,7 +58,7 @@ const DOWNLOAD = 'the download gave a page instead of the file: check its addres
 const SIGNATURES: readonly Signature[] = [
   {
     name: 'a zip of torch.save (.pt, .pth)',
-    matches: zip(/^(?:.*\/)?(?:data\.pkl|\.format_version|\.storage_alignment|byteorder)$/),
+    matches: zip(/^(?:.*\/)?(?:data\.pkl|data\/\d+|constants\.pkl|\.format_version|\.storage_alignment|byteorder)$/),
     remedy: `load it with torch.load; ${IN_PYTHON}`,
   },
   {
@@ -119,9 +120,9 @@ const SIGNATURES: readonly Signature[] = [
     remedy: 'read it with readSafetensors',
   },
   {
-    name: 'a Git LFS pointer, not the file itself',
+    name: 'a Git LFS pointer',
     matches: text(/^version https:\/\/git-lfs/),
-    remedy: 'get the file: git lfs pull, or the download link of the hub',
+    remedy: 'get the file itself: git lfs pull, or the download link of the hub',
   },
   { name: 'an HTML page', matches: text(/^(?:<!doctype html|<html|<head|<body|<script)/i), remedy: DOWNLOAD },
   { name: 'an XML document', matches: text(/^<(?:\?xml|Error>|[a-z][\w:-]*[\s>])/i), remedy: DOWNLOAD },
@@ -137,31 +138,42 @@ const SIGNATURES: readonly Signature[] = [
   },
 ];
 
-/** Printable text, tabs and line breaks. */
-const isText = (bytes: Uint8Array): boolean =>
-  bytes.subarray(0, TEXT_BYTES).every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d));
-
 /** As much of a text as a message shows. */
 const SHOWN = 40;
 
-function textKind(bytes: Uint8Array): Kind {
-  const line = beginning(bytes).split('\n', 1)[0]!.trimEnd();
-  const shown = new TextDecoder().decode(Uint8Array.from(line, (character) => character.charCodeAt(0)));
+/** A kind of its own for every text, which shows by its first line; null for what is no text in UTF-8. */
+function textKind(bytes: Uint8Array): Kind | null {
+  const start = bytes.subarray(0, TEXT_BYTES);
+  if (start.some((byte) => byte < 0x20 && !(byte >= 0x09 && byte <= 0x0d))) return null;
+  let line: string;
+  try {
+    // As a stream, since the last character may be cut.
+    line = new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: true }).trimStart().split('\n', 1)[0]!.trimEnd();
+  } catch {
+    return null;
+  }
   return {
-    name: `text that begins with ${JSON.stringify(shown.length > SHOWN ? `${shown.slice(0, SHOWN)}…` : shown)}`,
+    name: `text that begins with ${JSON.stringify(line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line)}`,
     remedy: 'check which file was meant, and whether a download gave a message instead of the file',
   };
 }
 
+/** What the readers call what they read, as the table of signatures does. */
+export type OwnKind = 'an idx file (MNIST)' | 'a safetensors file';
+
 /**
- * What a file seems to be, for the end of a message: `; this is a gzip file: unzip it first`. Empty if nobody knows.
- * @param bytes the whole file, or its beginning
- * @param own the kind that the reader reads, which it does not take the file for
+ * The error that a file does not begin as its format says.
+ * @param operation the reader
+ * @param own the kind that it reads
+ * @param problem what is wrong with the file if it is of that kind, which is said where nobody knows another
  */
-export function sniffed(bytes: Uint8Array, own: 'an idx file (MNIST)' | 'a safetensors file'): string {
-  if (bytes.length === 0) return '; the file is empty: the download failed, or it was never written';
-  const found = SIGNATURES.find(({ name, matches }) => name !== own && matches(bytes)) ?? (isText(bytes) ? textKind(bytes) : null);
-  return found === null ? '' : `; this is ${found.name}: ${found.remedy}`;
+export function notOfKind(operation: string, own: OwnKind, bytes: Uint8Array, problem: string, offset: number): FormatError {
+  if (bytes.length === 0) {
+    return new FormatError(`${operation}: ${problem}: it is empty; the download failed, or it was never written`, { offset });
+  }
+  const found = SIGNATURES.find(({ name, matches }) => name !== own && matches(bytes)) ?? textKind(bytes);
+  const message = found === null ? problem : `this is ${found.name}, not ${own}; ${found.remedy}`;
+  return new FormatError(`${operation}: ${message}`, { offset });
 }
 
 /**

@@ -364,7 +364,7 @@ describe('misuse', () => {
   it.each<[object, RegExp]>([
     [{ batchSize: 1, batch: 2 }, /no option 'batch'/],
     [{ batch_size: 1 }, /no option 'batch_size'.*write batchSize/],
-    [{ batchSize: 1, shuffle: true }, /shuffle is true; needs a Generator; write shuffle: new Generator\(42\)/],
+    [{ batchSize: 1, shuffle: true }, /shuffle is true; write shuffle: new Generator\(42\)/],
     [{ batchSize: 1, shuffle: null }, /shuffle is null/],
     [{ batchSize: 1, seed: -1 }, /seed -1 is not a whole number/],
     [{}, /batchSize is a whole number of at least 1, not undefined/],

@@ -23,19 +23,20 @@ const FILES: readonly (readonly [string, Uint8Array, RegExp])[] = [
   [
     'torch.save',
     zip('archive/data.pkl'),
-    /; this is a zip of torch\.save \(\.pt, \.pth\): load it with torch\.load; in Python, safetensors\.torch\.save_file/,
+    /: this is a zip of torch\.save \(\.pt, \.pth\), not an? .*; load it with torch\.load; in Python, safetensors\.torch\.save_file/,
   ],
   ['torch.save of an archive named otherwise', zip('my model/data.pkl'), /a zip of torch\.save/],
-  ['npz', zip('weight.npy'), /a NumPy archive \(\.npz\): load it with numpy\.load/],
+  ['npz', zip('weight.npy'), /a NumPy archive \(\.npz\), not an? .*; load it with numpy\.load/],
   ['keras', zip('metadata.json'), /a Keras model \(\.keras\)/],
-  ['another zip', zip('readme.txt'), /a zip file: unzip it first/],
+  ['TorchScript', zip('jit/data/0'), /a zip of torch\.save/],
+  ['another zip', zip('readme.txt'), /a zip file, not an? .*; unzip it first/],
   ['an empty zip', latin1(`PK\x05\x06${'\0'.repeat(18)}`), /a zip file/],
-  ['gzip', gzipSync('weights and biases'), /a gzip file: unzip it first/],
+  ['gzip', gzipSync('weights and biases'), /a gzip file, not an? .*; unzip it first/],
   ['zstd', latin1('\x28\xb5\x2f\xfd\x24\x00\x01\x00\x00abc'), /a Zstandard file/],
   ['xz', latin1('\xfd7zXZ\0\0\x04abc'), /an xz file/],
   ['bzip2', latin1('BZh91AY&SYabc'), /a bzip2 file/],
-  ['tar', tar, /a tar archive: unpack it first/],
-  ['GGUF', latin1('GGUF\x03\0\0\0\x23\x01\0\0\0\0\0\0'), /a GGUF file: take the safetensors files of the same model/],
+  ['tar', tar, /a tar archive, not an? .*; unpack it first/],
+  ['GGUF', latin1('GGUF\x03\0\0\0\x23\x01\0\0\0\0\0\0'), /a GGUF file, not an? .*; take the safetensors files of the same model/],
   ['GGML', latin1('tjgg\x03\0\0\0\0\x7d\0\0'), /a GGML file/],
   ['HDF5', latin1('\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0'), /an HDF5 file \(Keras \.h5\)/],
   ['npy', latin1("\x93NUMPY\x01\0\x76\0{'descr': '<f4'"), /a NumPy array \(\.npy\)/],
@@ -50,26 +51,30 @@ const FILES: readonly (readonly [string, Uint8Array, RegExp])[] = [
   [
     'a Git LFS pointer',
     latin1('version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90868376\n'),
-    /a Git LFS pointer, not the file itself: get the file: git lfs pull/,
+    /a Git LFS pointer, not an? .*; get the file itself: git lfs pull/,
   ],
-  ['HTML', latin1('<!DOCTYPE html>\n<html><body>Sign in</body></html>'), /an HTML page: the download gave a page instead of the file/],
+  [
+    'HTML',
+    latin1('<!DOCTYPE html>\n<html><body>Sign in</body></html>'),
+    /an HTML page, not an? .*; the download gave a page instead of the file/,
+  ],
   ['HTML after white space and a byte order mark', latin1('\xef\xbb\xbf\n\n<html lang="en">'), /an HTML page/],
   [
     'an error of object storage',
     latin1('<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>'),
-    /an XML document: the download gave a page/,
+    /an XML document, not an? .*; the download gave a page/,
   ],
   [
     'an index',
     latin1('{\n  "metadata": {"total_size": 3},\n  "weight_map": {"a": "model-00001.safetensors"}\n}'),
-    /an index of a model in several safetensors files: read each/,
+    /an index of a model in several safetensors files, not an? .*; read each/,
   ],
-  ['JSON', latin1('{"error": "Repository not found"}'), /JSON: check which file was meant/],
+  ['JSON', latin1('{"error": "Repository not found"}'), /JSON, not an? .*; check which file was meant/],
   ['a list in JSON', latin1('[ 1, 2, 3, 4 ]'), /JSON/],
-  ['a message', latin1('Entry not found'), /text that begins with "Entry not found": check which file was meant/],
+  ['a message', latin1('Entry not found'), /text that begins with "Entry not found", not an? .*; check which file was meant/],
   ['a long text', new TextEncoder().encode(`Überlänge ${'x'.repeat(100)}\nnext`), /text that begins with "Überlänge x{30}…"/],
   ['a csv', latin1('x,y\n1,2\n3,4\n'), /text that begins with "x,y"/],
-  ['nothing', new Uint8Array(0), /; the file is empty: the download failed, or it was never written/],
+  ['nothing', new Uint8Array(0), /: it is empty; the download failed, or it was never written/],
 ];
 
 const thrown = (run: () => unknown): Error => {
@@ -100,8 +105,8 @@ describe.each([
   it('names the other’s file', () => {
     const [other, message] =
       read === readIdx
-        ? [safetensors, /a safetensors file: read it with readSafetensors/]
-        : [idx, /an idx file \(MNIST\): read it with readIdx/];
+        ? [safetensors, /a safetensors file, not an idx file \(MNIST\); read it with readSafetensors/]
+        : [idx, /an idx file \(MNIST\), not a safetensors file; read it with readIdx/];
     expect(thrown(() => read(other)).message).toMatch(message);
   });
 

@@ -46,7 +46,7 @@ export function checkSource(operation: string, option: string, source: unknown, 
     const isDataset = typeof (source as { readonly get?: unknown } | null | undefined)?.get === 'function';
     throw new FirsthandError({
       operation,
-      problem: `${option} is ${describeValue(source)}, which gives no batches`,
+      problem: `${option} is ${isDataset ? 'a dataset' : describeValue(source)}, which gives no batches`,
       expected: 'a DataLoader, or another async iterable of batches',
       remedy: isDataset ? `write ${option}: new DataLoader(dataset, { batchSize: 32 })` : undefined,
     });

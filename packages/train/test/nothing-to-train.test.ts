@@ -80,7 +80,7 @@ describe('no batches', () => {
     [
       'a dataset',
       dataset,
-      'fit: data is an ArrayDataset, which gives no batches; needs a DataLoader, or another async iterable of batches; write data: new DataLoader(dataset',
+      'fit: data is a dataset, which gives no batches; needs a DataLoader, or another async iterable of batches; write data: new DataLoader(dataset',
     ],
     ['a record of arrays', { x, y }, 'fit: data is an object, which gives no batches'],
     ['nothing', undefined, 'fit: data is undefined, which gives no batches'],
