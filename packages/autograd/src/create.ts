@@ -18,6 +18,7 @@ import {
   minimum,
   mul,
   node,
+  placed,
   random,
   reshape,
   runtimeOf,
@@ -102,8 +103,9 @@ export function stateVariable(values: NDArray, { device = getDefaultDevice(), na
 }
 
 /** A lazy value; as a leaf with storage if it requires a gradient. */
-function lazy(value: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
-  requireSupport(device, value.dtype);
+function lazy(made: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+  requireSupport(device, made.dtype);
+  const value = device === getDefaultDevice() ? made : placed(made, device);
   if (!requiresGrad) return new Tensor(value, name ?? null);
   // Inside compile each call makes the value anew.
   if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).owned();
@@ -121,6 +123,35 @@ export function full(shape: Shape, value: number, options: CreateOptions = {}): 
 export const zeros = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 0, options);
 /** Every element is 1. */
 export const ones = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 1, options);
+
+// ---- like another tensor: its shape, dtype and device, unless options say otherwise
+
+const likeOptions = <O extends CreateOptions>({ dtype, device }: Tensor, options: O): O => ({ dtype, device, ...options });
+
+/** Every element is `value`; shape, dtype and device are those of `like`. */
+export const fullLike = (like: Tensor, value: number, options: CreateOptions = {}): Tensor =>
+  full(like.shape, value, likeOptions(like, options));
+/** Every element is 0; shape, dtype and device are those of `like`. */
+export const zerosLike = (like: Tensor, options?: CreateOptions): Tensor => fullLike(like, 0, options);
+/** Every element is 1; shape, dtype and device are those of `like`. */
+export const onesLike = (like: Tensor, options?: CreateOptions): Tensor => fullLike(like, 1, options);
+/** Uniform in [0, 1); shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
+export const randLike = (like: Tensor, options: CreateOptions = {}): Tensor =>
+  rand(like.shape, randomLike('randLike', likeOptions(like, options)));
+/** Standard normal; shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
+export const randnLike = (like: Tensor, options: CreateOptions = {}): Tensor =>
+  randn(like.shape, randomLike('randnLike', likeOptions(like, options)));
+
+function randomLike(operation: string, options: CreateOptions): CreateOptions {
+  const { dtype = 'float32' } = options;
+  if (isFloat(dtype)) return options;
+  throw new DTypeError({
+    operation,
+    problem: `${dtype} holds no fractions`,
+    expected: 'a floating-point dtype',
+    remedy: "write { dtype: 'float32' }",
+  });
+}
 
 /** start, start + step, … before stop; with one bound, from 0 to it. */
 export function arange(

@@ -2,135 +2,296 @@
  * Derivatives as functions of functions. Each transform gives nodes of the same graph, so transforms nest: `hessian` is the
  * `jacobian` of `grad`. Running statistics are not updated inside a transform.
  */
-import { constant, mul, oneHot, reshape, sum, tracked, withGradient, stack as stackNodes } from '@firsthand/graph';
+import { add, constant, isGradientEnabled, mul, oneHot, reshape, stack, sum, tracked, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
-import { normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
-import { stack } from './functions.ts';
-import { gradient } from './gradient.ts';
-import { withoutStatistics } from './statistics.ts';
+import { checkOptions, describeValue, DTypeError, equalShapes, type OptionKeys, ShapeError, sizeOf } from '@firsthand/linalg';
+import { type DerivativesOf, differentiate } from './grad.ts';
+import {
+  type Argnums,
+  type ArgnumsOptions,
+  hasHistory,
+  linearize,
+  pullBack,
+  released,
+  resultNodes,
+  splitAux,
+  type TransformOptions,
+  withResults,
+} from './linearize.ts';
 import { Tensor } from './tensor.ts';
+import { isPlain, mapTree, type TensorsOf, tensorsOf } from './tree.ts';
 import { seedNode } from './value.ts';
 
-type TensorFunction = (...args: Tensor[]) => Tensor;
+/** A function of tensors. */
+type TensorFunction<R = Tensor> = (...args: Tensor[]) => R;
 
-/** Runs `f` on copies of the arguments that require gradients. */
-function linearize(f: TensorFunction, args: readonly Tensor[]): { readonly inputs: readonly Node[]; readonly value: Node } {
-  return withGradient(true, () =>
-    withoutStatistics(() => {
-      const inputs = args.map((arg) => tracked(arg.read()));
-      return { inputs, value: f(...inputs.map((input) => new Tensor(input))).read() };
-    }),
+/** The tensor beside each of a structure's, as `operation` is given it. @throws DTypeError naming the place without one */
+function besideEach(operation: string, noun: string, tree: unknown, beside: unknown): (Tensor | null)[] {
+  const found: (Tensor | null)[] = [];
+  mapTree(
+    tree,
+    (leaf, path, other) => {
+      if (leaf instanceof Tensor) found.push(tensorOrNull(operation, noun, other, path));
+    },
+    beside,
   );
+  return found;
 }
 
-/** Gradients with respect to the inputs; zeros for those that the value does not depend on. */
-function pullBack(value: Node, seed: Node, inputs: readonly Node[]): readonly Node[] {
-  return withGradient(true, () => {
-    const gradients = gradient(value, seed, inputs);
-    return inputs.map((input) => gradients.get(input) ?? constant(0, input.shape, input.dtype));
+function tensorOrNull(operation: string, noun: string, value: unknown, path: string): Tensor | null {
+  if (value instanceof Tensor || value === null) return value;
+  throw new DTypeError({
+    operation,
+    problem: `the ${noun}${path === '' ? '' : ` at ${path}`} is ${describeValue(value)}`,
+    expected: `a tensor for each tensor, or null where the ${noun} is zero`,
   });
 }
 
-/** `value` and the gradient of `f`, a function with one element, with respect to its first argument. */
-export function valueAndGrad(f: TensorFunction): (...args: Tensor[]) => [Tensor, Tensor] {
-  return (...args) => {
-    const [first, ...rest] = args;
-    if (first === undefined) throw new ShapeError('grad: the function has no argument to differentiate');
-    const { inputs, value } = linearize((x) => f(x, ...rest), [first]);
-    const [gradientOfFirst] = pullBack(value, seedNode(value, undefined), inputs);
-    return [new Tensor(value), new Tensor(gradientOfFirst!)];
-  };
+/** Options of {@link vjp}, after the function's arguments. */
+export type VjpOptions = TransformOptions;
+
+/** Whether the last argument is options, and none of the function's own: it has only their keys, and no tensors. */
+function isVjpOptions(value: unknown): value is VjpOptions {
+  const keys: OptionKeys<VjpOptions> = { argnums: true, hasAux: true };
+  if (!isPlain(value)) return false;
+  const names = Object.keys(value);
+  return names.length > 0 && names.every((name) => Object.hasOwn(keys, name)) && tensorsOf(value).length === 0;
 }
 
 /**
- * The gradient of `f`, a function with one element, with respect to its first argument.
- * @throws ShapeError if the result has several elements
+ * The value of `f`, and the function that takes a gradient of the value to gradients of the arguments: g ↦ gᵀJ. The value may be a
+ * structure of tensors; its gradient has that structure, with null for zero. Structures of arguments are as for `grad`.
+ * @param rest the arguments, and after them perhaps `{ argnums, hasAux }`; without `argnums` all arguments are differentiated.
+ *   With `hasAux`, the function gives `[value, auxiliary]`, and this one `[value, pull, auxiliary]`
+ * @throws DTypeError for an argument that has no derivative, or a result that is no tensor
  * @example
  * ```ts
- * import { grad, tensor } from '@firsthand/autograd';
- * const cube = grad((x) => x.pow(3).sum());
- * console.log(await cube(tensor([2])).item()); // 12
- * console.log(await grad((x) => cube(x).sum())(tensor([2])).item()); // 12
+ * import { tensor, vjp } from '@firsthand/autograd';
+ * const [value, pull] = vjp((a, b) => a.mul(b), tensor([1, 2]), tensor([3, 4]));
+ * const [da, db] = pull(tensor([1, 10]));
+ * console.log(await value.toArray(), await da!.toArray(), await db!.toArray()); // [ 3, 8 ] [ 3, 40 ] [ 1, 20 ]
  * ```
  */
-export function grad(f: TensorFunction): TensorFunction {
-  const both = valueAndGrad(f);
-  return (...args) => both(...args)[1];
-}
-
-/** The value of `f`, and the function that takes a gradient of the value to gradients of the arguments: g ↦ gᵀJ. */
-export function vjp(f: TensorFunction, ...primals: Tensor[]): [Tensor, (cotangent: Tensor) => Tensor[]] {
-  const { inputs, value } = linearize(f, primals);
-  return [new Tensor(value), (cotangent) => pullBack(value, seedNode(value, cotangent.read()), inputs).map((each) => new Tensor(each))];
+export function vjp(f: TensorFunction, ...rest: Tensor[]): [Tensor, (cotangent: Tensor) => Tensor[]];
+export function vjp<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  ...rest: A
+): [R, (cotangent: TensorsOf<R>) => { -readonly [I in keyof A]: TensorsOf<A[I]> }];
+export function vjp<A extends readonly unknown[], R, Aux, const N extends Argnums>(
+  f: (...args: A) => readonly [R, Aux],
+  ...rest: [...A, { readonly argnums: N; readonly hasAux: true }]
+): [R, (cotangent: TensorsOf<R>) => DerivativesOf<A, N>, Aux];
+export function vjp<A extends readonly unknown[], R, Aux>(
+  f: (...args: A) => readonly [R, Aux],
+  ...rest: [...A, { readonly hasAux: true }]
+): [R, (cotangent: TensorsOf<R>) => { -readonly [I in keyof A]: TensorsOf<A[I]> }, Aux];
+export function vjp<A extends readonly unknown[], R, const N extends Argnums>(
+  f: (...args: A) => R,
+  ...rest: [...A, { readonly argnums: N; readonly hasAux?: false }]
+): [R, (cotangent: TensorsOf<R>) => DerivativesOf<A, N>];
+export function vjp(f: (...args: never[]) => unknown, ...rest: unknown[]): unknown[] {
+  const last = rest.at(-1);
+  const hasOptions = isVjpOptions(last);
+  const args = hasOptions ? rest.slice(0, -1) : rest;
+  const { argnums = args.map((_, index) => index), hasAux = false } = hasOptions ? last : {};
+  const { value: result, inputs, structure } = linearize('vjp', f, args, argnums);
+  const [value, aux] = hasAux ? splitAux('vjp', result) : [result, null];
+  const nodes = resultNodes('vjp', value);
+  const others = tensorsOf(aux).map((tensor) => tensor.read());
+  const outside = hasHistory([...nodes, ...others], inputs);
+  const shown = released([...nodes, ...others], outside);
+  const pull = (cotangent: unknown): unknown => {
+    const seeds = besideEach('vjp', 'cotangent', value, cotangent).map((seed, index) =>
+      seed === null ? null : seedNode('vjp', nodes[index]!, seed.read()),
+    );
+    const history = isGradientEnabled() && (outside || seeds.some((seed) => seed?.requiresGrad === true));
+    return structure(pullBack(nodes, seeds, inputs, history).map((node) => new Tensor(node)));
+  };
+  const visible = withResults(value, shown);
+  return hasAux ? [visible, pull, withResults(aux, shown.slice(nodes.length))] : [visible, pull];
 }
 
 /**
  * The value of `f` and its directional derivative J·v. The map u ↦ uᵀJ is linear in u, so its own gradient in the direction v
  * is J·v: two reverse passes need no forward-mode rules.
+ * @param primals the arguments, structures as for `grad`; the value may be a structure of tensors too
+ * @param tangents one for each argument, of its structure (a map by path for a module); null where the direction is zero
+ * @throws ShapeError if the tangents do not fit the arguments, DTypeError if something in their place is no tensor
+ * @example
+ * ```ts
+ * import { jvp, tensor } from '@firsthand/autograd';
+ * const [value, tangent] = jvp((a, b) => a.mul(b), [tensor([1, 2]), tensor([3, 4])], [tensor([1, 1]), null]);
+ * console.log(await value.toArray(), await tangent.toArray()); // [ 3, 8 ] [ 3, 4 ]
+ * ```
  */
-export function jvp(f: TensorFunction, primals: readonly Tensor[], tangents: readonly Tensor[]): [Tensor, Tensor] {
-  if (primals.length !== tangents.length)
-    throw new ShapeError(`jvp: ${primals.length} primals need as many tangents, got ${tangents.length}`);
-  const { inputs, value } = linearize(f, primals);
-  const tangent = withGradient(true, () => {
-    const u = tracked(constant(0, value.shape, value.dtype));
-    const rows = pullBack(value, u, inputs);
-    const products = rows.map((row, index) => sum(mul(row, tangents[index]!.read())));
-    const total = products.reduce((a, b) => new Tensor(a).add(new Tensor(b)).read());
-    return pullBack(total, constant(1, [], total.dtype), [u])[0]!;
-  });
-  return [new Tensor(value), new Tensor(tangent)];
-}
-
-/** Hessian of `f` (one element) times v, without forming the Hessian: the gradient of ∇f·v (Pearlmutter 1994). */
-export function hvp(f: TensorFunction, primal: Tensor, vector: Tensor): Tensor {
-  return grad((x) => grad(f)(x).mul(vector).sum())(primal);
-}
-
-/** All derivatives of the elements of `f` with respect to its first argument. Result: (…shape of the value, …shape of the argument). */
-export function jacobian(f: TensorFunction): TensorFunction {
-  return (...args) => {
-    const [first, ...rest] = args;
-    if (first === undefined) throw new ShapeError('jacobian: the function has no argument to differentiate');
-    const { inputs, value } = linearize((x) => f(x, ...rest), [first]);
-    const count = sizeOf(value.shape);
-    if (count === 0) return new Tensor(constant(0, [...value.shape, ...first.shape], value.dtype));
-    const rows = Array.from({ length: count }, (_, element) => {
-      const seed = reshape(oneHot(constant(element, [], 'int32'), count, value.dtype), value.shape);
-      return pullBack(value, seed, inputs)[0]!;
+export function jvp(f: TensorFunction, primals: readonly Tensor[], tangents: readonly (Tensor | null)[]): [Tensor, Tensor];
+export function jvp<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  primals: readonly [...A],
+  tangents: { readonly [I in keyof A]: TensorsOf<A[I]> | null },
+): [R, TensorsOf<R>];
+export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[], tangents: readonly unknown[]): [unknown, unknown] {
+  if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
+    throw new ShapeError({
+      operation: 'jvp',
+      problem: Array.isArray(primals) && Array.isArray(tangents) ? `${primals.length} primals and ${tangents.length} tangents` : undefined,
+      expected: 'an array of primals and an array with a tangent for each',
+      remedy: 'write jvp(f, [x, y], [dx, dy])',
     });
-    return new Tensor(reshape(stackNodes(rows, 0), [...value.shape, ...first.shape]));
+  }
+  const moving = tangents.flatMap((tangent, index) => (tangent === null ? [] : [index]));
+  if (moving.length === 0)
+    throw new ShapeError({ operation: 'jvp', problem: 'all tangents are null', expected: 'a direction for one argument' });
+  const { value, variables, inputs } = linearize(
+    'jvp',
+    f,
+    primals,
+    moving,
+    moving.map((index) => tangents[index] as unknown),
+  );
+  const nodes = resultNodes('jvp', value);
+  const directions = variables.map(({ beside, path, tensor }) => {
+    const tangent = tensorOrNull('jvp', 'tangent', beside, path);
+    if (tangent === null || (equalShapes(tangent.shape, tensor.shape) && tangent.dtype === tensor.dtype)) return tangent?.read() ?? null;
+    throw new ShapeError({
+      operation: 'jvp',
+      problem: 'a tangent differs from its primal',
+      operands: [tangent, tensor].map(({ shape, dtype }) => ({ shape, dtype })),
+    });
+  });
+  const outside = hasHistory(nodes, inputs);
+  const history = isGradientEnabled() && (outside || directions.some((direction) => direction?.requiresGrad === true));
+  const results = withGradient(true, () => {
+    const seeds = nodes.map((node) => tracked(constant(0, node.shape, node.dtype)));
+    const rows = pullBack(nodes, seeds, inputs);
+    /** Σ row·direction, by dtype. */
+    const totals = new Map<string, Node>();
+    rows.forEach((row, index) => {
+      const direction = directions[index];
+      if (direction === null || direction === undefined) return;
+      const product = sum(mul(row, direction));
+      const total = totals.get(product.dtype);
+      totals.set(product.dtype, total === undefined ? product : add(total, product));
+    });
+    const scalars = [...totals.values()];
+    return pullBack(
+      scalars,
+      scalars.map(({ dtype }) => constant(1, [], dtype)),
+      seeds,
+      history,
+    );
+  });
+  return [withResults(value, released(nodes, outside)), withResults(value, results)];
+}
+
+/**
+ * The Hessian of `f` (one element) times v, without forming the Hessian: the gradient of ∇f·v (Pearlmutter 1994).
+ * @param primal the argument, a structure as for `grad`
+ * @param vector of its structure
+ */
+export function hvp(f: TensorFunction, primal: Tensor, vector: Tensor): Tensor;
+export function hvp<T>(f: (x: T) => Tensor, primal: T, vector: TensorsOf<T>): TensorsOf<T>;
+export function hvp(f: (x: never) => Tensor, primal: unknown, vector: unknown): unknown {
+  const directional = (x: unknown): Tensor => {
+    const slope = differentiate('hvp', f, [x], {}).gradients;
+    const products: Tensor[] = [];
+    mapTree(
+      slope,
+      (leaf, path, other) => {
+        const direction = leaf instanceof Tensor ? tensorOrNull('hvp', 'vector', other, path) : null;
+        if (direction !== null) products.push((leaf as Tensor).mul(direction).sum());
+      },
+      vector,
+    );
+    const [first, ...rest] = products;
+    if (first === undefined) throw new DTypeError({ operation: 'hvp', problem: 'the vector has no tensor' });
+    return rest.reduce((total, each) => total.add(each.cast(total.dtype)), first);
+  };
+  return differentiate('hvp', directional, [primal], {}).gradients;
+}
+
+/** All derivatives of a result, in its structure, each part in that of the arguments. */
+type JacobianOf<R, A extends readonly unknown[], N extends Argnums> = R extends Tensor
+  ? DerivativesOf<A, N>
+  : R extends ReadonlyMap<infer K, infer V>
+    ? Map<K, JacobianOf<V, A, N>>
+    : { -readonly [K in keyof R]: JacobianOf<R[K], A, N> };
+
+const ARGNUMS_KEYS: OptionKeys<ArgnumsOptions> = { argnums: true };
+
+function argnumsOf(operation: string, options: Argnums | ArgnumsOptions | undefined): Argnums {
+  if (typeof options === 'number' || Array.isArray(options)) return options as Argnums;
+  return checkOptions(operation, options as ArgnumsOptions, ARGNUMS_KEYS).argnums ?? 0;
+}
+
+/**
+ * All derivatives of the elements of `f` with respect to an argument, the first if not given: (…shape of the value, …shape of the
+ * argument). Structures and `argnums` are as for `grad`; the value may be a structure of tensors too, and each of its tensors
+ * then has the structure of derivatives in its place.
+ * @throws DTypeError for an argument that has no derivative, or a result that is no tensor
+ */
+export function jacobian(f: TensorFunction): TensorFunction;
+export function jacobian<const N extends Argnums>(
+  f: TensorFunction,
+  options: N | ArgnumsOptions<N>,
+): (...args: Tensor[]) => DerivativesOf<Tensor[], N>;
+export function jacobian<A extends readonly unknown[], R, const N extends Argnums = 0>(
+  f: (...args: A) => R,
+  options?: N | ArgnumsOptions<N>,
+): (...args: A) => JacobianOf<R, A, N>;
+export function jacobian(f: (...args: never[]) => unknown, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
+  const argnums = argnumsOf('jacobian', options);
+  return (...args: readonly unknown[]) => {
+    const { value, inputs, structure } = linearize('jacobian', f, args, argnums);
+    const nodes = resultNodes('jacobian', value);
+    const history = hasHistory(nodes, inputs);
+    let next = 0;
+    return mapTree(value, (leaf) => (leaf instanceof Tensor ? structure(jacobianOf(nodes[next++]!, inputs, history)) : leaf));
   };
 }
 
-/** Second derivatives of `f` (one element) with respect to its first argument: (…shape, …shape). */
-export function hessian(f: TensorFunction): TensorFunction {
-  return jacobian(grad(f));
+/** The derivatives of one value's elements with respect to each input. */
+function jacobianOf(value: Node, inputs: readonly Node[], history: boolean): Tensor[] {
+  const count = sizeOf(value.shape);
+  const rows = Array.from({ length: count }, (_, element) => {
+    const seed = reshape(oneHot(constant(element, [], 'int32'), count, value.dtype), value.shape);
+    return pullBack([value], [seed], inputs, history);
+  });
+  return inputs.map(({ shape, dtype }, index) => {
+    const whole = [...value.shape, ...shape];
+    if (count === 0) return new Tensor(constant(0, whole, dtype));
+    return new Tensor(
+      reshape(
+        stack(
+          rows.map((row) => row[index]!),
+          0,
+        ),
+        whole,
+      ),
+    );
+  });
 }
 
-/** Applies `f` to each slice of its arguments along `axis`, and stacks the results along `outAxis`, the first by default. */
-export function vmap(
-  f: TensorFunction,
-  { axis = 0, outAxis = 0 }: { readonly axis?: number; readonly outAxis?: number } = {},
-): TensorFunction {
-  return (...args) =>
-    withoutStatistics(() => {
-      const extents = args.map((arg) => arg.shape[normalizeAxis('vmap', axis, arg.ndim)]!);
-      const [extent] = extents;
-      if (extent === undefined || extent === 0 || extents.some((each) => each !== extent)) {
-        throw new ShapeError(`vmap: the arguments have ${extents.join(', ')} slices along axis ${axis}; they must agree, and be 1 or more`);
-      }
-      const results = Array.from({ length: extent }, (_, index) =>
-        f(...args.map((arg) => arg.slice(axis, index, index + 1).squeeze(axis))),
-      );
-      return stack(results, outAxis);
-    });
+/**
+ * Second derivatives of `f` (one element) with respect to an argument, the first if not given: (…shape, …shape). For a structure of
+ * tensors, or several `argnums`, it is the structure of `grad` with that structure again in place of each tensor.
+ */
+export function hessian(f: TensorFunction): TensorFunction;
+export function hessian<A extends readonly unknown[], const N extends Argnums = 0>(
+  f: (...args: A) => Tensor,
+  options?: N | ArgnumsOptions<N>,
+): (...args: A) => JacobianOf<DerivativesOf<A, N>, A, N>;
+export function hessian(f: (...args: never[]) => Tensor, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
+  const argnums = argnumsOf('hessian', options);
+  const slope = (...args: readonly unknown[]): unknown => differentiate('hessian', f, args, { argnums }).gradients;
+  return jacobian(slope as (...args: never[]) => unknown, argnums);
 }
 
 /** Runs `fn` without recording for gradients. @throws TypeError for an asynchronous function */
 export function noGrad<T>(fn: () => T): T {
   const result = withGradient(false, fn);
   if (result instanceof Promise) {
+    result.catch(() => {});
     throw new TypeError(
       'noGrad: the function is asynchronous, and the part after its first await would be recorded; build values inside, await them outside',
     );

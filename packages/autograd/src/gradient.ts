@@ -19,6 +19,25 @@ function differentiableSources(node: Node): readonly Node[] {
   return node.requiresGrad && node.op !== 'leaf' ? sources(node) : NONE;
 }
 
+/**
+ * Whether a gradient of the roots reaches something else than `known` nodes: a leaf that requires one, or a copy that another
+ * transform differentiates with respect to. Gradients go on through known nodes to what they are copies of.
+ */
+export function hasOrigin(roots: readonly Node[], known: ReadonlySet<Node>): boolean {
+  const seen = new Set<Node>(roots);
+  const stack = roots.filter(({ requiresGrad }) => requiresGrad);
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    const next = differentiableSources(node).filter(({ requiresGrad }) => requiresGrad);
+    if (next.length === 0 && !known.has(node)) return true;
+    for (const source of next) {
+      if (seen.has(source)) continue;
+      seen.add(source);
+      stack.push(source);
+    }
+  }
+  return false;
+}
+
 function accumulate(sums: (Node | null)[], place: number, gradient: Node | null | undefined): void {
   if (gradient === null || gradient === undefined) return;
   const sum = sums[place];
@@ -96,6 +115,11 @@ function reach(root: Node): { readonly closed: string | null; readonly leaves: r
     closed: order.find((node) => node.closed !== null)?.closed ?? null,
     leaves: order.filter((node) => node.owner !== null && node.requiresGrad),
   };
+}
+
+/** The owned nodes that a gradient of `root` reaches: leaves of variables as they were when it was computed. */
+export function ownedSources(root: Node): readonly Node[] {
+  return reach(root).leaves;
 }
 
 /**

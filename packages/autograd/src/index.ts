@@ -1,5 +1,5 @@
 /** Tensors with gradients: the public names of the package, and nothing else. */
-export { DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
+export { DTypeError, FirsthandError, OptionError, ShapeError } from '@firsthand/linalg';
 export type { ArrayData, Data, Nested } from '@firsthand/linalg';
 export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, reportTable, setDefaultDevice, StaleError } from '@firsthand/graph';
 export type {
@@ -27,22 +27,34 @@ export {
   defaultGenerator,
   eye,
   full,
+  fullLike,
   hostNode,
   linspace,
   manualSeed,
   ones,
+  onesLike,
   rand,
   randint,
+  randLike,
   randn,
+  randnLike,
   stateVariable,
   tensor,
   zeros,
+  zerosLike,
 } from './create.ts';
 export type { CreateOptions } from './create.ts';
 export { attention, cat, chunk, multinomial, sort, split, stack, topk, where } from './functions.ts';
 export { einsum } from './einsum.ts';
 export { realize } from './realize.ts';
-export { grad, hessian, hvp, jacobian, jvp, noGrad, valueAndGrad, vjp, vmap } from './functional.ts';
+export { grad, gradients, valueAndGrad } from './grad.ts';
+export type { DerivativesOf, GradientsOptions } from './grad.ts';
+export { hessian, hvp, jacobian, jvp, noGrad, vjp } from './functional.ts';
+export type { VjpOptions } from './functional.ts';
+export type { Argnums, ArgnumsOptions, TransformOptions } from './linearize.ts';
+export type { ParameterOwner, TensorsOf } from './tree.ts';
+export { vmap } from './vmap.ts';
+export type { MappedAxes, VmapOptions } from './vmap.ts';
 export { checkpoint } from './checkpoint.ts';
 export { compile } from './compile.ts';
 export type { CompiledFunction, CompileOptions } from './compile.ts';

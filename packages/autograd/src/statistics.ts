@@ -3,13 +3,17 @@
  * function is differentiated or examined, which may call it any number of times.
  */
 import { assignVariable } from './value.ts';
+import { isSubstituted } from './substitute.ts';
 import type { Tensor } from './tensor.ts';
 
 let suppressed = false;
 
-/** Rebinds a running statistic, unless statistics are suppressed. The new value is a constant for differentiation. */
+/**
+ * Rebinds a running statistic, unless statistics are suppressed, or another value has been given in its place. The new value is a
+ * constant for differentiation.
+ */
 export function updateStatistic(statistic: Tensor, value: Tensor): void {
-  if (!suppressed) assignVariable(statistic, value.read(), 'stat');
+  if (!suppressed && !isSubstituted(statistic)) assignVariable(statistic, value.read(), 'stat');
 }
 
 export function areStatisticsSuppressed(): boolean {

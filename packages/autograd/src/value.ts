@@ -26,6 +26,8 @@ import type { Device, DType, EffectKind, Leaf, Node, Runtime, Shape, TypedArray 
 import { array, DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { Data, Nested } from '@firsthand/linalg';
 import { backwardTargets, gradient, savedSet } from './gradient.ts';
+import { requireOwnValue } from './substitute.ts';
+import { withCompanions } from './together.ts';
 import { currentTrace } from './trace.ts';
 import type { GradientOwner, Trace } from './trace.ts';
 
@@ -117,6 +119,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** Freezes or unfreezes a leaf. @throws GradientError for a value that was computed */
   set requiresGrad(value: boolean) {
     if (currentTrace() !== null) throw new GradientError('requiresGrad cannot be set inside compile; set it before the call');
+    requireOwnValue(this, 'requiresGrad');
     const { node } = this;
     if (node.requiresGrad === value) return;
     if (node.op !== 'leaf') throw new GradientError('requiresGrad can be set on leaves only; use detach() for a computed value');
@@ -148,7 +151,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (currentTrace() !== null) {
       throw new DeviceError(`${operation}: values do not exist inside compile; return the tensor and read it outside`);
     }
-    return this.read();
+    const node = this.read();
+    const nodes = withCompanions([node]);
+    if (nodes.length > 1) this.runtime().realize(nodes, savedSetOf);
+    return node;
   }
 
   /** A copy of the elements in row-major order. Runs the pending effects first. float16 comes as its bits. */
@@ -230,7 +236,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
    */
   backward(seed?: T, { retainGraph = false }: BackwardOptions = {}): void {
     const root = this.read();
-    const start = seedNode(root, seed?.read());
+    const start = seedNode('backward', root, seed?.read());
     const trace = currentTrace();
     if (trace === null) this.runtime().enqueueBefore(root);
     const leaves = backwardTargets(root);
@@ -358,6 +364,7 @@ export function savedSetOf(root: Node): readonly Node[] {
 /** Rebinds a variable, in the trace or in the queue. */
 export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node, kind: EffectKind): void {
   handle.read();
+  requireOwnValue(handle, 'assign');
   const trace = currentTrace();
   if (trace === null) {
     runtimeOf(handle.node.device ?? value.device ?? getDefaultDevice()).assign(handle, value, kind);
@@ -395,16 +402,16 @@ export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolea
 }
 
 /** @throws ShapeError, DTypeError unless the seed fits the root */
-export function seedNode(root: Node, seed: Node | undefined): Node {
+export function seedNode(operation: string, root: Node, seed: Node | undefined): Node {
   if (seed === undefined) {
     if (sizeOf(root.shape) !== 1) {
-      throw new ShapeError(`backward: ${describe(root)} has several elements; reduce it to one, or pass a seed of that shape`);
+      throw new ShapeError(`${operation}: ${describe(root)} has several elements; reduce it to one, or pass a seed of that shape`);
     }
-    if (!isFloat(root.dtype)) throw new DTypeError(`backward: ${describe(root)} has no gradient; cast to float32 first`);
+    if (!isFloat(root.dtype)) throw new DTypeError(`${operation}: ${describe(root)} has no gradient; cast to float32 first`);
     return constant(1, root.shape, root.dtype);
   }
   if (seed.dtype !== root.dtype || !equalShapes(seed.shape, root.shape)) {
-    throw new ShapeError(`backward: the seed ${describe(seed)} must be like ${describe(root)}`);
+    throw new ShapeError(`${operation}: the seed ${describe(seed)} must be like ${describe(root)}`);
   }
   return seed;
 }

@@ -12,15 +12,19 @@ import {
   einsum,
   eye,
   full,
+  fullLike,
   GradientError,
   linspace,
   manualSeed,
   multinomial,
   noGrad,
   ones,
+  onesLike,
   rand,
   randint,
+  randLike,
   randn,
+  randnLike,
   ShapeError,
   sort,
   split,
@@ -29,6 +33,7 @@ import {
   tensor,
   topk,
   zeros,
+  zerosLike,
 } from '../src/index.ts';
 
 describe('creation', () => {
@@ -145,6 +150,22 @@ describe('creation', () => {
       [0, 1, 0],
     ]);
     expect(await zeros([0, 3]).sum().item()).toBe(0);
+  });
+
+  test('like another tensor: its shape, dtype and device, or what options say', async () => {
+    const like = tensor([[1, 2]], { dtype: 'float64', requiresGrad: true });
+    for (const make of [zerosLike, onesLike, randLike, randnLike]) {
+      expect([make(like).shape, make(like).dtype, make(like).requiresGrad]).toEqual([[1, 2], 'float64', false]);
+      expect(make(like, { dtype: 'float32', requiresGrad: true })).toMatchObject({ dtype: 'float32', requiresGrad: true });
+    }
+    expect(await fullLike(like, 3).toArray()).toEqual([[3, 3]]);
+    expect(await onesLike(tensor([1, 2], { dtype: 'int32' })).toArray()).toEqual([1, 1]);
+    expect(() => randnLike(tensor([1], { dtype: 'int32' }))).toThrow('randnLike: int32 holds no fractions; needs a floating-point dtype');
+    const elsewhere = createReference();
+    expect(zerosLike(tensor([1], { device: elsewhere })).device).toBe(elsewhere);
+    const made = [zeros([2], { device: elsewhere }), arange(0, 2, { device: elsewhere }), eye(2, 2, { device: elsewhere })];
+    expect(made.map(({ device }) => device)).toEqual([elsewhere, elsewhere, elsewhere]);
+    expect(await made[0]!.add(ones([2])).toArray()).toEqual([1, 1]);
   });
 
   test('the same seed gives the same numbers, another one others', async () => {

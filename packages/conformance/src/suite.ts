@@ -21,6 +21,7 @@ import { describeFunctional } from './functional.ts';
 import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
 import type { GetDevice } from './get-device.ts';
+import { describeTrees } from './trees.ts';
 import { describeRandomEnds } from './random-ends.ts';
 import { describeIEEE } from './ieee.ts';
 import { describeHigherOrders } from './higher-orders.ts';
@@ -64,6 +65,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   methods: describeMethods,
   functional: describeFunctional,
   'derivatives of higher order': (device) => describeHigherOrders(device, DERIVATIVES),
+  structures: describeTrees,
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
   'IEEE 754': describeIEEE,

@@ -11,6 +11,7 @@ export {
   leaf,
   node,
   outputsOf,
+  placed,
   reapply,
   storedAttributes,
   tracked,

@@ -172,6 +172,13 @@ export function rebuild(original: Node, inputs: readonly Node[], device: Device 
   return copy;
 }
 
+/** A value that every device can make, as one of a device that is named. */
+export function placed(value: Node, device: Device): Node {
+  return value.device === null
+    ? create(value.op, value.attrs as never, value.inputs, value, device, value.requiresGrad, value.after)
+    : value;
+}
+
 /** The same operation on other inputs that may require gradients. */
 export function reapply(original: Node, inputs: readonly Node[]): Node {
   return derive(original.op, original.attrs as never, inputs, original) as Node;

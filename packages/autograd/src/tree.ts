@@ -1,0 +1,122 @@
+/**
+ * Nested structures of tensors ("pytrees"): arrays, plain objects and maps hold parts, everything else is a leaf. The variables of
+ * a structure are its tensors, and of a module in it the parameters that are not frozen; a derivative has the structure of what
+ * it is taken with respect to.
+ */
+import { Tensor } from './tensor.ts';
+
+/** What is differentiated through its parameters: a module of nn. */
+export interface ParameterOwner {
+  namedParameters(): ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * The structure of `T` with a tensor in place of each tensor, a map by path in place of each module, and null in place of what has
+ * no derivative (numbers, strings, functions).
+ */
+export type TensorsOf<T> = T extends Tensor
+  ? Tensor
+  : T extends ParameterOwner
+    ? Map<string, Tensor>
+    : T extends ReadonlyMap<infer K, infer V>
+      ? Map<K, TensorsOf<V>>
+      : T extends ((...args: never[]) => unknown) | ArrayBufferView
+        ? null
+        : T extends object
+          ? { -readonly [K in keyof T]: TensorsOf<T[K]> }
+          : null;
+
+function isParameterOwner(value: unknown): value is ParameterOwner {
+  return typeof value === 'object' && value !== null && 'namedParameters' in value && typeof value.namedParameters === 'function';
+}
+
+/** Whether an object is `{ … }`, and no instance of a class. */
+export function isPlain(value: unknown): value is { readonly [key: string]: unknown } {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * The same structure with its leaves replaced. A leaf's path is made of the keys that lead to it, `layers.0.weight`.
+ * @param beside another structure, whose parts are given beside the leaves that have the same keys; a leaf of it stands beside all
+ *   that is below its place
+ */
+export function mapTree(
+  tree: unknown,
+  replace: (leaf: unknown, path: string, beside: unknown) => unknown,
+  beside?: unknown,
+  path = '',
+): unknown {
+  const below = (part: unknown, key: unknown): unknown =>
+    mapTree(part, replace, isNode(beside) ? partOf(beside, key) : beside, path === '' ? String(key) : `${path}.${String(key)}`);
+  if (Array.isArray(tree)) return tree.map(below);
+  if (tree instanceof Map) return new Map([...tree].map(([key, part]) => [key as unknown, below(part, key)]));
+  if (isPlain(tree)) return Object.fromEntries(Object.entries(tree).map(([key, part]) => [key, below(part, key)]));
+  return replace(tree, path, beside);
+}
+
+const isNode = (tree: unknown): tree is object => Array.isArray(tree) || tree instanceof Map || isPlain(tree);
+
+function partOf(tree: object, key: unknown): unknown {
+  if (tree instanceof Map) return tree.get(key);
+  return Object.hasOwn(tree, key as PropertyKey) ? Reflect.get(tree, key as PropertyKey) : undefined;
+}
+
+/** The tensors of a structure, in order; those of modules are not among them. */
+export function tensorsOf(tree: unknown): Tensor[] {
+  const found: Tensor[] = [];
+  mapTree(tree, (leaf) => (leaf instanceof Tensor ? found.push(leaf) : 0));
+  return found;
+}
+
+/** A tensor with respect to which is differentiated. */
+export interface TreeVariable {
+  readonly tensor: Tensor;
+  readonly path: string;
+  /** Whether a module has it, which is not rebuilt: the tensor then stands for another value while the function runs. */
+  readonly isOwned: boolean;
+  readonly beside: unknown;
+}
+
+/** The parameters of a module that are not frozen. */
+const trainable = (owner: ParameterOwner): [string, Tensor][] =>
+  [...owner.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
+
+/** The variables of a structure, in order, each with what another structure has in its place. */
+export function variablesOf(tree: unknown, beside?: unknown): TreeVariable[] {
+  const found: TreeVariable[] = [];
+  mapTree(
+    tree,
+    (leaf, path, other) => {
+      if (leaf instanceof Tensor) found.push({ tensor: leaf, path, isOwned: false, beside: other });
+      if (!isParameterOwner(leaf)) return;
+      for (const [name, tensor] of trainable(leaf)) {
+        const part = isNode(other) ? partOf(other, name) : other;
+        found.push({ tensor, path: path === '' ? name : `${path}.${name}`, isOwned: true, beside: part });
+      }
+    },
+    beside,
+  );
+  return found;
+}
+
+/** The structure with `parts`, one for each variable, in place of the tensors. Modules and other leaves stay. */
+export function withVariables(tree: unknown, parts: readonly unknown[]): unknown {
+  let next = 0;
+  return mapTree(tree, (leaf) => {
+    if (leaf instanceof Tensor) return parts[next++];
+    if (isParameterOwner(leaf)) next += trainable(leaf).length;
+    return leaf;
+  });
+}
+
+/** The structure of a derivative: `parts`, one for each variable, a map by path for a module, and null for other leaves. */
+export function derivativeOf(tree: unknown, parts: readonly unknown[]): unknown {
+  let next = 0;
+  return mapTree(tree, (leaf) => {
+    if (leaf instanceof Tensor) return parts[next++];
+    if (!isParameterOwner(leaf)) return null;
+    return new Map(trainable(leaf).map(([name]) => [name, parts[next++]]));
+  });
+}

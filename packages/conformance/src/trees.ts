@@ -1,0 +1,401 @@
+/**
+ * Transforms over structures of tensors and over several arguments, against derivatives written by hand: of
+ * f(p, x) = Σ tanh(x·w + b)², p = { w, layers: [{ b }] }, and of bilinear forms. Gradients of values, `gradients`, in and out of
+ * compile; the errors that say what a function to differentiate must give.
+ */
+import {
+  compile,
+  DTypeError,
+  type FirsthandError,
+  getDefaultDevice,
+  grad,
+  GradientError,
+  gradients,
+  hessian,
+  hvp,
+  jacobian,
+  jvp,
+  noGrad,
+  ones,
+  OptionError,
+  ShapeError,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+  vjp,
+  vmap,
+  zeros,
+} from '@firsthand/autograd';
+import { runtimeOf } from '@firsthand/graph';
+import { describe, expect, test } from 'vitest';
+import { expectValues, toTensor } from './compare.ts';
+import { at, dense, type Dense, map, vector } from './oracle/dense.ts';
+import { samples } from './oracle/samples.ts';
+
+const tolerance = { relative: 2e-5, absolute: 2e-6 };
+const X = samples([4, 3], -1, 1);
+const W = samples([3, 2], -1, 1, 2);
+const B = samples([2], -1, 1, 3);
+
+/** The parameters of a layer, with a number and a name among them that have no derivative. */
+interface Params {
+  readonly w: Tensor;
+  readonly scale: number;
+  readonly layers: readonly { readonly b: Tensor; readonly name: string }[];
+}
+
+const params = (): Params => ({ w: toTensor(W, 'float32'), scale: 2, layers: [{ b: toTensor(B, 'float32'), name: 'first' }] });
+const f = ({ w, scale, layers }: Params, x: Tensor): Tensor => x.matmul(w).add(layers[0]!.b).tanh().square().mul(scale).sum();
+
+const pre = dense([4, 2], ([n, o]) => [0, 1, 2].reduce((sum, i) => sum + at(X, [n!, i]) * at(W, [i, o!]), B.data[o!]!));
+const value = pre.data.reduce((sum, each) => sum + 2 * Math.tanh(each) ** 2, 0);
+/** ∂f/∂pre = 2·2·tanh·(1 − tanh²) */
+const slope = map(pre, (each) => 4 * Math.tanh(each) * (1 - Math.tanh(each) ** 2));
+const rows = [0, 1, 2, 3];
+const gradW = dense([3, 2], ([i, o]) => rows.reduce((sum, n) => sum + at(X, [n, i!]) * at(slope, [n, o!]), 0));
+const gradB = dense([2], ([o]) => rows.reduce((sum, n) => sum + at(slope, [n, o!]), 0));
+const gradX = dense([4, 3], ([n, i]) => [0, 1].reduce((sum, o) => sum + at(slope, [n!, o]) * at(W, [i!, o]), 0));
+const scalar = (number: number): Dense => dense([], () => number);
+
+function describeStructures(): void {
+  const x = (): Tensor => toTensor(X, 'float32');
+  test('grad has the structure of its argument, null where there is no derivative', async () => {
+    const g = grad(f)(params(), x());
+    await expectValues(g.w, gradW, tolerance);
+    await expectValues(g.layers[0]!.b, gradB, tolerance);
+    expect([g.scale, g.layers[0]!.name]).toEqual([null, null]);
+  });
+  test('argnums: several, negative, and as an option', async () => {
+    const [gp, gx] = grad(f, [0, -1])(params(), x());
+    await expectValues(gp.w, gradW, tolerance);
+    await expectValues(gx, gradX, tolerance);
+    await expectValues(grad(f, 1)(params(), x()), gradX, tolerance);
+    await expectValues(grad(f, -1)(params(), x()), gradX, tolerance);
+    const [v, [only]] = valueAndGrad(f, { argnums: [1] })(params(), x());
+    await expectValues(only, gradX, tolerance);
+    await expectValues(v, scalar(value), tolerance);
+  });
+  test('hasAux: only the value is differentiated, the rest is passed on', async () => {
+    const withAux = (p: Params, input: Tensor): [Tensor, { readonly pre: Tensor; readonly size: number }] => [
+      f(p, input),
+      { pre: input.matmul(p.w).add(p.layers[0]!.b), size: input.size },
+    ];
+    const [[v, aux], g] = valueAndGrad(withAux, { hasAux: true })(params(), x());
+    await expectValues(v, scalar(value), tolerance);
+    await expectValues(aux.pre, pre, tolerance);
+    expect([aux.size, aux.pre.requiresGrad]).toEqual([12, false]);
+    await expectValues(g.w, gradW, tolerance);
+    const [gx, again] = grad(withAux, { argnums: 1, hasAux: true })(params(), x());
+    await expectValues(gx, gradX, tolerance);
+    await expectValues(again.pre, pre, tolerance);
+  });
+  test('maps', async () => {
+    const g = grad((p: ReadonlyMap<string, Tensor>) => f({ ...params(), w: p.get('w')! }, x()))(new Map([['w', params().w]]));
+    expect([...g.keys()]).toEqual(['w']);
+    await expectValues(g.get('w')!, gradW, tolerance);
+  });
+  test('vjp and jvp: uᵀ(J·v) = (uᵀJ)·v for structures on both sides', async () => {
+    const g = (p: { readonly a: Tensor; readonly bs: readonly Tensor[] }, c: Tensor) => ({
+      product: p.a.mul(p.bs[0]!),
+      more: [p.bs[0]!.sin(), p.a.sum().mul(c)],
+    });
+    const [a, b, c] = [samples([3], -1, 1), samples([3], -1, 1, 2), samples([2], -1, 1, 3)];
+    const t = (data: Dense): Tensor => toTensor(data, 'float32');
+    const [da, dc] = [samples([3], -1, 1, 4), samples([2], -1, 1, 5)];
+    const primals = [{ a: t(a), bs: [t(b)] }, t(c)] as const;
+    const [out, tangent] = jvp(g, primals, [{ a: t(da), bs: [null as unknown as Tensor] }, t(dc)]);
+    await expectValues(
+      out.product,
+      dense([3], ([i]) => a.data[i!]! * b.data[i!]!),
+      tolerance,
+    );
+    await expectValues(
+      tangent.product,
+      dense([3], ([i]) => da.data[i!]! * b.data[i!]!),
+      tolerance,
+    );
+    await expectValues(tangent.more[0]!, vector(0, 0, 0), tolerance);
+    const [sum, change] = [a, da].map(({ data }) => data.reduce((total, each) => total + each, 0)) as [number, number];
+    await expectValues(
+      tangent.more[1]!,
+      dense([2], ([i]) => change * c.data[i!]! + sum * dc.data[i!]!),
+      tolerance,
+    );
+    const [, pull] = vjp(g, ...primals);
+    const [gp, gc] = pull({ product: t(b), more: [null as unknown as Tensor, t(dc)] });
+    const inner = dc.data.reduce((total, each, i) => total + each * c.data[i]!, 0);
+    await expectValues(
+      gp.a,
+      dense([3], ([i]) => b.data[i!]! ** 2 + inner),
+      tolerance,
+    );
+    await expectValues(
+      gp.bs[0],
+      dense([3], ([i]) => b.data[i!]! * a.data[i!]!),
+      tolerance,
+    );
+    await expectValues(
+      gc,
+      dense([2], ([i]) => sum * dc.data[i!]!),
+      tolerance,
+    );
+    const [, pullOne] = vjp(g, ...primals, { argnums: 1 });
+    await expectValues(
+      pullOne({ product: t(b), more: [t(b), t(dc)] }),
+      dense([2], ([i]) => sum * dc.data[i!]!),
+      tolerance,
+    );
+  });
+  test('jacobian and hessian: of x·w·y, with respect to one, to both and to a structure', async () => {
+    const [p, q] = [samples([2], -1, 1), samples([3], -1, 1, 2)];
+    const m = samples([2, 3], -1, 1, 3);
+    const t = (data: Dense): Tensor => toTensor(data, 'float32');
+    const form = (u: Tensor, v: Tensor): Tensor => u.matmul(t(m)).matmul(v);
+    const [[uu, uv], [vu, vv]] = hessian(form, [0, 1])(t(p), t(q));
+    await expectValues(
+      uu,
+      dense([2, 2], () => 0),
+    );
+    await expectValues(uv, m, tolerance);
+    await expectValues(
+      vu,
+      dense([3, 2], ([j, i]) => at(m, [i!, j!])),
+      tolerance,
+    );
+    await expectValues(
+      vv,
+      dense([3, 3], () => 0),
+    );
+    const blocks = hessian((both: { readonly u: Tensor; readonly v: Tensor }) => form(both.u, both.v))({ u: t(p), v: t(q) });
+    await expectValues(
+      blocks.v.u,
+      dense([3, 2], ([j, i]) => at(m, [i!, j!])),
+      tolerance,
+    );
+    const [ju, jv] = jacobian((u, v) => u.matmul(t(m)).mul(v), [0, -1])(t(p), t(q));
+    await expectValues(
+      ju,
+      dense([3, 2], ([j, i]) => at(m, [i!, j!]) * q.data[j!]!),
+      tolerance,
+    );
+    await expectValues(
+      jv,
+      dense([3, 3], ([i, j]) => (i === j ? p.data[0]! * at(m, [0, i!]) + p.data[1]! * at(m, [1, i!]) : 0)),
+      tolerance,
+    );
+    const both = { u: t(p), v: t(q) };
+    const product = hvp(({ u, v }: typeof both) => form(u, v), both, { u: t(p), v: t(q) });
+    await expectValues(
+      product.u,
+      dense([2], ([i]) => [0, 1, 2].reduce((total, j) => total + at(m, [i!, j]) * q.data[j]!, 0)),
+      tolerance,
+    );
+  });
+  test('vmap: structures, and arguments that are not mapped', async () => {
+    const each = vmap(grad(f), { axis: [null, 0] })(params(), x().unsqueeze(1)); // a gradient for each example
+    await expectValues(
+      each.w,
+      dense([4, 3, 2], ([n, i, o]) => at(X, [n!, i!]) * at(slope, [n!, o!])),
+      tolerance,
+    );
+    await expectValues(each.layers[0]!.b, slope, tolerance);
+    const stacked = {
+      w: toTensor(
+        dense([2, 3, 2], ([k, i, o]) => (k! + 1) * at(W, [i!, o!])),
+        'float32',
+      ),
+      shift: 1,
+    };
+    const results = vmap((p: typeof stacked, input: Tensor) => ({ y: input.matmul(p.w).add(p.shift) }), { axis: [0, null], outAxis: -1 })(
+      stacked,
+      x(),
+    );
+    await expectValues(
+      results.y,
+      dense([4, 2, 2], ([n, o, k]) => (k! + 1) * (at(pre, [n!, o!]) - B.data[o!]!) + 1),
+      tolerance,
+    );
+    const mixed = vmap((p: { readonly a: Tensor; readonly b: Tensor }) => p.a.mul(p.b), { axis: [{ a: 0, b: null }] });
+    await expectValues(
+      mixed({ a: tensor([1, 2]), b: tensor([3, 4]) }),
+      dense([2, 2], ([k, i]) => (k! + 1) * (i! + 3)),
+    );
+  });
+  test('compiled, with structures as arguments and results: the same values, one program', async () => {
+    const step = compile((p: Params, input: Tensor) => {
+      const [v, g] = valueAndGrad(f)(p, input);
+      return { v, w: p.w.sub(g.w.mul(0.1)), g };
+    });
+    for (let run = 0; run < 2; run++) {
+      const { v, w, g } = step(params(), x());
+      await expectValues(v, scalar(value), tolerance);
+      await expectValues(
+        w,
+        dense([3, 2], (index) => at(W, index) - 0.1 * at(gradW, index)),
+        tolerance,
+      );
+      await expectValues(g.layers[0]!.b, gradB, tolerance);
+    }
+    expect(step.reports()).toHaveLength(1);
+  });
+  test('results have no history unless something outside requires a gradient, and are computed once', async () => {
+    const { counters } = runtimeOf(getDefaultDevice());
+    const [v, g] = valueAndGrad(f)(params(), x());
+    expect([v.requiresGrad, g.w.requiresGrad]).toEqual([false, false]);
+    const before = { ...counters };
+    await expectValues(v, scalar(value), tolerance);
+    await expectValues(g.w, gradW, tolerance);
+    await expectValues(g.layers[0]!.b, gradB, tolerance);
+    expect([counters.programs - before.programs, counters.recomputed - before.recomputed]).toEqual([1, 0]);
+    const leaf = toTensor(X, 'float32', { requiresGrad: true });
+    const [outer, inner] = valueAndGrad(f)(params(), leaf);
+    expect([outer.requiresGrad, inner.w.requiresGrad, leaf.grad]).toEqual([true, true, null]);
+    outer.backward();
+    await expectValues(leaf.grad!, gradX, tolerance);
+    expect(noGrad(() => grad(f)(params(), leaf)).w.requiresGrad).toBe(false);
+  });
+}
+
+function describeGradients(): void {
+  const points = vector(0.3, -0.7, 1.1);
+  const cube = map(points, (each) => 3 * each * each);
+  const sixfold = map(points, (each) => 6 * each);
+  test('of values, of any order, without touching .grad', async () => {
+    const x = toTensor(points, 'float32', { requiresGrad: true });
+    const u = x.pow(3);
+    const ux = gradients(u, x, { seed: ones([3]) });
+    const uxx = gradients(ux.sum(), [x])[0];
+    await expectValues(ux, cube, tolerance);
+    await expectValues(uxx, sixfold, tolerance);
+    await expectValues(gradients(uxx.sum(), { x }).x, vector(6, 6, 6), tolerance);
+    expect(x.grad).toBeNull();
+    ux.square().sum().backward();
+    await expectValues(
+      x.grad!,
+      map(points, (each) => 36 * each ** 3),
+      tolerance,
+    );
+  });
+  test('with respect to a value on the way, and to one that nothing depends on', async () => {
+    const x = toTensor(points, 'float32', { requiresGrad: true });
+    const y = x.sin();
+    const z = y.mul(y).sum();
+    const other = tensor([1], { requiresGrad: true });
+    const [gy, gx, none] = gradients(z, [y, x, other]);
+    await expectValues(
+      gy,
+      map(points, (each) => 2 * Math.sin(each)),
+      tolerance,
+    );
+    await expectValues(
+      gx,
+      map(points, (each) => Math.sin(2 * each)),
+      tolerance,
+    );
+    await expectValues(none, vector(0));
+  });
+  test('with respect to a variable that has been updated since', async () => {
+    const w = toTensor(points, 'float32', { requiresGrad: true });
+    const loss = w.pow(3).sum();
+    w.assign(w.mul(2));
+    await expectValues(gradients(loss, w), cube, tolerance);
+    await expectValues(
+      gradients(w.pow(3).sum(), w),
+      map(points, (each) => 12 * each * each),
+      tolerance,
+    );
+  });
+  test('inside compile: a residual uₜ − uₓₓ of a network, trained through its derivatives', async () => {
+    const run = (wrap: typeof compile | null): Promise<readonly number[][]> => {
+      const w = tensor([[0.5, -0.25, 1]], { requiresGrad: true });
+      const v = tensor([[1], [-1], [0.5]], { requiresGrad: true });
+      const step = (input: Tensor): Tensor => {
+        const x = tensor(input, { requiresGrad: true });
+        const u = x.matmul(w).tanh().matmul(v); // (N, 1)
+        const ux = gradients(u.sum(), x);
+        const uxx = gradients(ux.sum(), x);
+        const loss = uxx.add(u).square().mean();
+        loss.backward();
+        w.assign(w.sub(w.grad!.mul(0.1)));
+        [w.grad, v.grad] = [null, null];
+        return loss;
+      };
+      const f2 = wrap === null ? step : wrap(step);
+      const losses = [f2(tensor([[0.1], [0.2]])), f2(tensor([[0.1], [0.2]]))];
+      return Promise.all([...losses.map(async (each) => [await each.item()]), w.data().then((data) => [...data])]);
+    };
+    const [plain, compiled] = [await run(null), await run(compile)];
+    plain.forEach((list, index) => list.forEach((each, place) => expect(compiled[index]![place]).toBeCloseTo(each, 5)));
+    expect(plain[1]![0]).toBeLessThan(plain[0]![0]!);
+  });
+  test('errors', () => {
+    const x = tensor([1, 2], { requiresGrad: true });
+    expect(() => gradients(x.square(), x)).toThrow('gradients: float32 [2] has several elements; reduce it to one, or pass a seed');
+    expect(() => gradients(x.sum(), tensor([1, 2]))).toThrow('float32 [2] requires no gradient; make it with requiresGrad: true');
+    expect(() => gradients(x.sum(), [x, zeros([1])])).toThrow(GradientError);
+    expect(() => gradients(x.sum(), [])).toThrow('there is no tensor to differentiate with respect to');
+    expect(() => gradients(x.sum(), x, { seed: ones([2]) })).toThrow(ShapeError);
+    expect(() => gradients(x.sum(), x, { sed: ones([]) } as never)).toThrow(OptionError);
+  });
+}
+
+/** What a caller from JavaScript, or a mistake, can bring about. */
+function describeErrors(): void {
+  const x = (): Tensor => tensor([1, 2]);
+  const wrong: readonly [string, unknown, typeof FirsthandError, RegExp][] = [
+    ['returns nothing', () => {}, DTypeError, /^grad: the function returned undefined; needs a tensor; add a return statement/],
+    ['returns a number', () => 3, DTypeError, /the function returned 3; needs a tensor; return the tensor itself, not its value/],
+    ['returns an array', (t: Tensor) => [t.sum()], DTypeError, /the function returned an array; needs a tensor/],
+    ['is asynchronous', async (t: Tensor) => Promise.resolve(t.sum()), DTypeError, /the function is asynchronous; .*await values outside/],
+    ['rejects', () => Promise.reject(new Error('later')), DTypeError, /asynchronous/],
+    ['has several elements', (t: Tensor) => t.mul(2), ShapeError, /float32 \[2\], which has several elements; .*sum\(\) or mean\(\)/],
+    ['gives an index', (t: Tensor) => t.argmax(), DTypeError, /int32 \[\], which has no derivative/],
+    ['is no function', tensor(1), OptionError, /a Tensor where a function is wanted; write gradients\(/],
+  ];
+  test.each(wrong)('a function that %s', (_, fn, error, message) => {
+    const call = (): unknown => grad(fn as typeof f)(x() as never, x());
+    expect(call).toThrow(error);
+    expect(call).toThrow(message);
+  });
+  const arguments_: readonly [string, readonly unknown[], object | number | undefined, typeof FirsthandError, RegExp][] = [
+    ['no arguments', [], undefined, OptionError, /there is no argument 0: the function was called with 0/],
+    ['too few', [x()], 1, OptionError, /no argument 1: .*argnums from -1 to 0/],
+    ['twice the same', [x(), x()], { argnums: [0, -2] }, OptionError, /argnums are \[0, -2\]; needs one or more arguments, each once/],
+    ['none', [x()], [], OptionError, /argnums are \[\]/],
+    ['a number', [3], undefined, DTypeError, /argument 0 is 3, without a tensor .*pass tensor\(3\)/],
+    ['integers', [tensor([1], { dtype: 'int32' })], undefined, DTypeError, /argument 0 is int32 \[1\], which has no derivative; use cast/],
+    ['integers inside', [{ a: { ids: tensor([true]) } }], undefined, DTypeError, /argument 0, a.ids, is bool \[1\]/],
+    ['nothing inside', [{ a: 1 }], undefined, DTypeError, /argument 0 is an object, without a tensor/],
+    ['a wrong option', [x()], { argnum: 0 }, OptionError, /argnums/],
+  ];
+  test.each(arguments_)('arguments: %s', (_, args, options, error, message) => {
+    const call = (): unknown =>
+      (grad as (...all: unknown[]) => (...all: readonly unknown[]) => unknown)((t: Tensor) => t, options)(...args);
+    expect(call).toThrow(error);
+    expect(call).toThrow(message);
+  });
+  test('tangents, cotangents and axes that do not fit', () => {
+    expect(() => jvp((t) => t, [x()], [])).toThrow('1 primals and 0 tangents');
+    expect(() => jvp((t) => t, [x()], [tensor([1])])).toThrow(ShapeError);
+    expect(() => jvp((p: { readonly a: Tensor }) => p.a, [{ a: x() }], [{} as never])).toThrow('the tangent at a is undefined');
+    expect(() => vjp((t) => t, x())[1](tensor([1]))).toThrow(ShapeError);
+    expect(() => vjp((t) => ({ t }), x())[1](x() as never)).not.toThrow();
+    expect(() => vmap((a, b) => a.add(b), { axis: [0] })(x(), x())).toThrow('axis has 1 entries for 2 arguments');
+    expect(() => vmap((a) => a, { axis: [null] })(x())).toThrow('no argument is mapped');
+    expect(() => vmap((a, b) => a.add(b))(x(), tensor([1, 2, 3]))).toThrow(ShapeError);
+    expect(() => vmap(() => 3 as never)(x())).toThrow('vmap: the function returned 3');
+    expect(() => vmap((a) => a, { inAxes: 0 } as never)(x())).toThrow(OptionError);
+  });
+}
+
+export function describeTrees(): void {
+  describe('structures', () => {
+    describeStructures();
+  });
+  describe('gradients of values', () => {
+    describeGradients();
+  });
+  describe('errors', () => {
+    describeErrors();
+  });
+}
