@@ -18,8 +18,9 @@ import {
   type TransformOptions,
   withResults,
 } from './linearize.ts';
+import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
-import { isPlain, mapTree, type TensorsOf, tensorsOf } from './tree.ts';
+import { mapTree, type TensorsOf, tensorsOf } from './tree.ts';
 import { seedNode } from './value.ts';
 
 /** A function of tensors. */

@@ -27,7 +27,8 @@ interface FieldGuards {
 type Collection = ArrayLike<unknown> | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | { readonly [key: string]: unknown };
 
 /** True for objects written as `{ … }`. */
-export function isPlain(value: object): value is { readonly [key: string]: unknown } {
+export function isPlain(value: unknown): value is { readonly [key: string]: unknown } {
+  if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }

@@ -62,6 +62,7 @@ export { guard, guardContents, Guarded } from './guarded.ts';
 export { defineOp } from './define-op.ts';
 export { gradCheck } from './grad-check.ts';
 export type { GradCheckMismatch, GradCheckOptions, GradCheckReport } from './grad-check.ts';
+export { substitute } from './substitute.ts';
 export { updateStatistic, withoutStatistics } from './statistics.ts';
 export { gradient } from './gradient.ts';
 export type { VJPs } from './rules.ts';

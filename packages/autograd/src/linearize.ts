@@ -7,7 +7,7 @@ import type { Node } from '@firsthand/graph';
 import { checkOptions, describeValue, DTypeError, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
 import { gradient, hasOrigin } from './gradient.ts';
 import { withoutStatistics } from './statistics.ts';
-import { substituteNodes } from './substitute.ts';
+import { substituteNodes } from './lent.ts';
 import { Tensor } from './tensor.ts';
 import { derivativeOf, mapTree, type TreeVariable, variablesOf, withVariables } from './tree.ts';
 
@@ -141,7 +141,7 @@ function requireDifferentiable(operation: string, position: number, arg: unknown
 }
 
 /** @throws GradientError for a promise: the function's values would come too late */
-function refuseAsynchronous(operation: string, value: unknown): void {
+export function refuseAsynchronous(operation: string, value: unknown): void {
   if (!(value instanceof Promise)) return;
   value.catch(() => {});
   throw new DTypeError({

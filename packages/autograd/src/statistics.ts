@@ -3,7 +3,7 @@
  * function is differentiated or examined, which may call it any number of times.
  */
 import { assignVariable } from './value.ts';
-import { isSubstituted } from './substitute.ts';
+import { isSubstituted } from './lent.ts';
 import type { Tensor } from './tensor.ts';
 
 let suppressed = false;

@@ -1,46 +1,24 @@
+/** Calling a function whose tensors stand for other values: how a model runs with parameters that are not its own. */
+import { substituteNodes } from './lent.ts';
+import { refuseAsynchronous } from './linearize.ts';
+import type { Tensor } from './tensor.ts';
+
 /**
- * Tensors that stand for other values while a function runs: how a model is called with parameters that are not its own, and how
- * it is differentiated with respect to them. The handle is lent: it is read as usual, and cannot be given a value meanwhile.
+ * Runs `fn` while each tensor (key) stands for the value of another; afterwards, whatever happens, each is what it was. Gradients
+ * flow into the values. Meanwhile the tensors cannot be assigned to, and running statistics among them are not updated.
+ * @throws DTypeError for an asynchronous function, which would go on with the tensors' own values
+ * @example
+ * ```ts
+ * import { grad, substitute, tensor } from '@firsthand/autograd';
+ * const w = tensor([1, 2]);
+ * const loss = () => w.square().sum();
+ * const slope = grad((value) => substitute(new Map([[w, value]]), loss));
+ * console.log(await slope(tensor([3, 4])).toArray(), await loss().item()); // [ 6, 8 ] 5
+ * ```
  */
-import { GradientError, type Handle, type Node } from '@firsthand/graph';
-
-/** A tensor, seen from here. */
-interface Readable extends Handle {
-  read(): Node;
-}
-
-const lent = /* @__PURE__ */ new Set<Handle>();
-
-/** Whether a handle stands for another value at the moment. */
-export function isSubstituted(handle: Handle): boolean {
-  return lent.has(handle);
-}
-
-/** @throws GradientError if the handle stands for another value: it would lose the one that it is given */
-export function requireOwnValue(handle: Handle, operation: string): void {
-  if (!lent.has(handle)) return;
-  throw new GradientError({
-    operation,
-    problem: `${handle.name === null ? 'the tensor' : `"${handle.name}"`} stands for another value in this call`,
-    remedy: 'return the new value, and assign it outside',
-  });
-}
-
-/** Runs `fn` while each tensor stands for the node beside it; afterwards, whatever happens, each is what it was. */
-export function substituteNodes<T>(values: ReadonlyMap<Readable, Node>, fn: () => T): T {
-  const before: { readonly handle: Readable; readonly node: Node; readonly wasLent: boolean }[] = [];
-  try {
-    for (const [handle, value] of values) {
-      // Inside compile, reading makes the handle state of the trace.
-      before.push({ handle, node: handle.read(), wasLent: lent.has(handle) });
-      lent.add(handle);
-      handle.node = value;
-    }
-    return fn();
-  } finally {
-    for (const { handle, node, wasLent } of before.toReversed()) {
-      handle.node = node;
-      if (!wasLent) lent.delete(handle);
-    }
-  }
+export function substitute<T>(values: ReadonlyMap<Tensor, Tensor>, fn: () => T): T {
+  const nodes = new Map([...values].map(([tensor, value]) => [tensor, value.read()]));
+  const result = substituteNodes(nodes, fn);
+  refuseAsynchronous('substitute', result);
+  return result;
 }

@@ -3,6 +3,7 @@
  * a structure are its tensors, and of a module in it the parameters that are not frozen; a derivative has the structure of what
  * it is taken with respect to.
  */
+import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
 
 /** What is differentiated through its parameters: a module of nn. */
@@ -28,13 +29,6 @@ export type TensorsOf<T> = T extends Tensor
 
 function isParameterOwner(value: unknown): value is ParameterOwner {
   return typeof value === 'object' && value !== null && 'namedParameters' in value && typeof value.namedParameters === 'function';
-}
-
-/** Whether an object is `{ … }`, and no instance of a class. */
-export function isPlain(value: unknown): value is { readonly [key: string]: unknown } {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 /**

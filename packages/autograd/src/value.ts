@@ -26,7 +26,7 @@ import type { Device, DType, EffectKind, Leaf, Node, Runtime, Shape, TypedArray 
 import { array, DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { Data, Nested } from '@firsthand/linalg';
 import { backwardTargets, gradient, savedSet } from './gradient.ts';
-import { requireOwnValue } from './substitute.ts';
+import { requireOwnValue } from './lent.ts';
 import { withCompanions } from './together.ts';
 import { currentTrace } from './trace.ts';
 import type { GradientOwner, Trace } from './trace.ts';

@@ -27,6 +27,7 @@ import {
   zeros,
 } from '@firsthand/autograd';
 import { runtimeOf } from '@firsthand/graph';
+import { functionalCall, Linear, Module } from '@firsthand/nn';
 import { describe, expect, test } from 'vitest';
 import { expectValues, toTensor } from './compare.ts';
 import { at, dense, type Dense, map, vector } from './oracle/dense.ts';
@@ -339,6 +340,56 @@ function describeGradients(): void {
   });
 }
 
+/** A model as a function of its parameters: y = tanh(x·Wᵀ + b)·vᵀ, as above with v = (1, 1). */
+function describeModules(): void {
+  class Net extends Module {
+    readonly hidden: Linear = new Linear(3, 2);
+    readonly output: Linear = new Linear(2, 1, { bias: false });
+    forward(input: Tensor): Tensor {
+      return this.output.forward(this.hidden.forward(input).tanh());
+    }
+  }
+  const build = (): Net => {
+    const net = new Net();
+    const weight = dense([2, 3], ([o, i]) => at(W, [i!, o!]));
+    const state: readonly (readonly [string, Dense])[] = [
+      ['hidden.weight', weight],
+      ['hidden.bias', B],
+      ['output.weight', dense([1, 2], () => 1)],
+    ];
+    net.loadStateDict(new Map(state.map(([name, { data, shape }]) => [name, { data: Float32Array.from(data), shape, dtype: 'float32' }])));
+    return net;
+  };
+  const x = (): Tensor => toTensor(X, 'float32');
+  const bent = map(pre, (each) => 1 - Math.tanh(each) ** 2);
+  const perExample = dense([4, 2, 3], ([n, o, i]) => at(bent, [n!, o!]) * at(X, [n!, i!]));
+  const total = dense([2, 3], ([o, i]) => rows.reduce((sum, n) => sum + at(perExample, [n, o!, i!]), 0));
+  test('gradients with respect to a module, eager and compiled', async () => {
+    const net = build();
+    const slopes = grad((model: Net, input: Tensor) => model.forward(input).sum());
+    for (const run of [slopes, compile(slopes)]) {
+      const g = run(net, x());
+      expect([...g.keys()]).toEqual(['hidden.weight', 'hidden.bias', 'output.weight']);
+      await expectValues(g.get('hidden.weight')!, total, tolerance);
+    }
+    expect(net.hidden.weight.grad).toBeNull();
+  });
+  test('functionalCall: per-example gradients, eager and compiled', async () => {
+    const net = build();
+    const objective = (p: ReadonlyMap<string, Tensor>, input: Tensor): Tensor => functionalCall(net, p, input).sum();
+    const each = vmap(grad(objective), { axis: [null, 0] });
+    for (const run of [each, compile(each)]) {
+      await expectValues(run(net.namedParameters(), x()).get('hidden.weight')!, perExample, tolerance);
+    }
+    const zero = { hidden: { weight: zeros([2, 3]), bias: zeros([2]) }, output: { weight: zeros([1, 2]) } };
+    await expectValues(
+      functionalCall(net, zero, x()),
+      dense([4, 1], () => 0),
+    );
+    await expectValues(net.hidden.bias!, B, tolerance);
+  });
+}
+
 /** What a caller from JavaScript, or a mistake, can bring about. */
 function describeErrors(): void {
   const x = (): Tensor => tensor([1, 2]);
@@ -391,6 +442,9 @@ function describeErrors(): void {
 export function describeTrees(): void {
   describe('structures', () => {
     describeStructures();
+  });
+  describe('modules', () => {
+    describeModules();
   });
   describe('gradients of values', () => {
     describeGradients();

@@ -21,12 +21,20 @@ export class StateDictError extends FirsthandError implements StateDictMismatch 
   readonly unexpected: readonly string[];
   readonly mismatched: readonly string[];
 
-  constructor({ missing, unexpected, mismatched }: StateDictMismatch) {
+  /** @param message what does not fit what, and what to do, if it is not about a state dict that is loaded */
+  constructor(
+    { missing, unexpected, mismatched }: StateDictMismatch,
+    operation = 'loadStateDict',
+    message?: { readonly subject: string; readonly remedy: string },
+  ) {
     const lists = Object.entries({ missing, unexpected, mismatched }).filter(([, names]) => names.length > 0);
     const details = lists.map(([kind, names]) => `${kind}: ${names.join(', ')}`).join('; ');
-    const remedy =
-      mismatched.length > 0 ? 'build the model as the one that was saved' : 'build it so, or pass { strict: false } to load the rest';
-    super(`loadStateDict: the state does not fit the model: ${details}; ${remedy}`);
+    const { subject, remedy } = message ?? {
+      subject: 'the state does not fit the model',
+      remedy:
+        mismatched.length > 0 ? 'build the model as the one that was saved' : 'build it so, or pass { strict: false } to load the rest',
+    };
+    super({ operation, problem: `${subject}: ${details}`, remedy });
     this.missing = missing;
     this.unexpected = unexpected;
     this.mismatched = mismatched;

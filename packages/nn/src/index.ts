@@ -5,6 +5,7 @@ export { Conv1d, Conv2d, type ConvOptions, ConvTranspose2d } from './conv.ts';
 export { Dropout } from './dropout.ts';
 export { Embedding } from './embedding.ts';
 export { StateDictError, type StateDictMismatch } from './errors.ts';
+export { functionalCall, type ParameterValues } from './functional-call.ts';
 export * as init from './init.ts';
 export type { Layer, LayerOptions } from './layer.ts';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts';

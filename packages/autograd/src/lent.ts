@@ -1,0 +1,46 @@
+/**
+ * Tensors that stand for other values while a function runs. Such a handle is lent: it is read as usual, and cannot be given a
+ * value meanwhile.
+ */
+import { GradientError, type Handle, type Node } from '@firsthand/graph';
+
+/** A tensor, seen from here. */
+interface Readable extends Handle {
+  read(): Node;
+}
+
+const lent = /* @__PURE__ */ new Set<Handle>();
+
+/** Whether a handle stands for another value at the moment. */
+export function isSubstituted(handle: Handle): boolean {
+  return lent.has(handle);
+}
+
+/** @throws GradientError if the handle stands for another value: it would lose the one that it is given */
+export function requireOwnValue(handle: Handle, operation: string): void {
+  if (!lent.has(handle)) return;
+  throw new GradientError({
+    operation,
+    problem: `${handle.name === null ? 'the tensor' : `"${handle.name}"`} stands for another value in this call`,
+    remedy: 'return the new value, and assign it outside',
+  });
+}
+
+/** Runs `fn` while each tensor stands for the node beside it; afterwards, whatever happens, each is what it was. */
+export function substituteNodes<T>(values: ReadonlyMap<Readable, Node>, fn: () => T): T {
+  const before: { readonly handle: Readable; readonly node: Node; readonly wasLent: boolean }[] = [];
+  try {
+    for (const [handle, value] of values) {
+      // Inside compile, reading makes the handle state of the trace.
+      before.push({ handle, node: handle.read(), wasLent: lent.has(handle) });
+      lent.add(handle);
+      handle.node = value;
+    }
+    return fn();
+  } finally {
+    for (const { handle, node, wasLent } of before.toReversed()) {
+      handle.node = node;
+      if (!wasLent) lent.delete(handle);
+    }
+  }
+}
