@@ -74,9 +74,12 @@ export function linearize(
   beside: readonly unknown[] = [],
 ): Linearized {
   if (typeof f !== 'function') {
-    const remedy =
-      (f as unknown) instanceof Tensor ? 'write gradients(u, [x, t]) for gradients of a tensor' : `write ${operation}((x) => …)`;
-    throw new OptionError({ operation, problem: `${describeValue(f)} where a function is wanted`, remedy });
+    const isTensor = (f as unknown) instanceof Tensor;
+    throw new OptionError({
+      operation,
+      problem: `${isTensor ? 'a tensor' : describeValue(f)} where a function is wanted`,
+      remedy: isTensor ? 'write gradients(u, [x, t]) for the gradients of a tensor' : `write ${operation}((x) => …)`,
+    });
   }
   const positions = positionsOf(operation, argnums, args.length);
   const groups = positions.map((position, index) => {

@@ -20,6 +20,7 @@ import { describeUnary } from './cases/unary.ts';
 import { describeFunctional } from './functional.ts';
 import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
+import { describeGradientsOfValues } from './gradients-of-values.ts';
 import type { GetDevice } from './get-device.ts';
 import { describeTrees } from './trees.ts';
 import { describeRandomEnds } from './random-ends.ts';
@@ -66,6 +67,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   functional: describeFunctional,
   'derivatives of higher order': (device) => describeHigherOrders(device, DERIVATIVES),
   structures: describeTrees,
+  'gradients of values': describeGradientsOfValues,
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
   'IEEE 754': describeIEEE,
