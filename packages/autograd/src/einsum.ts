@@ -2,7 +2,7 @@
  * Einstein summation: `einsum('bij,bjk->bik', a, b)`. Letters name axes; a letter that is missing in the result is summed. Two
  * operands at a time become one matrix product: letters of both and of the result are batch axes, letters of both only are summed.
  */
-import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul } from '@firsthand/graph';
+import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul, widened } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import { formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
@@ -25,7 +25,12 @@ interface Labelled {
  */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
   const { terms, result } = parse(equation, operands.length);
-  let work = operandNodes(operands, 'einsum').map((node, index) => takeDiagonals(equation, { labels: terms[index]!, node }));
+  const nodes = operandNodes(operands, 'einsum');
+  return new Tensor(widened((...wide) => contractAll(equation, terms, result, wide), ...nodes));
+}
+
+function contractAll(equation: string, terms: readonly (readonly string[])[], result: readonly string[], nodes: readonly Node[]): Node {
+  let work: Labelled[] = nodes.map((node, index) => takeDiagonals(equation, { labels: terms[index]!, node }));
   checkSizes(equation, work);
   while (work.length > 1) {
     const [first, second, ...rest] = work;
@@ -33,11 +38,9 @@ export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor
     work = [contract(first!, second!, needed), ...rest];
   }
   const final = sumOut(work[0]!, new Set(result));
-  return new Tensor(
-    permute(
-      final.node,
-      result.map((label) => final.labels.indexOf(label)),
-    ),
+  return permute(
+    final.node,
+    result.map((label) => final.labels.indexOf(label)),
   );
 }
 

@@ -137,9 +137,14 @@ export function backwardTargets(root: Node): readonly Node[] {
   return leaves;
 }
 
+/** Whether a node only moves its operand, or widens it: nothing is lost, and its own value is larger. */
+function isExact({ op, dtype, inputs }: Node): boolean {
+  return op === 'movement' || (op === 'cast' && dtype === 'float32' && inputs[0]?.dtype === 'float16');
+}
+
 /**
  * The values that must be kept so that the derivative of `root` needs no second forward pass: what its gradient graph reads
- * of the forward graph. Movements are replaced by what they move; constants, random numbers and what follows from those alone
+ * of the forward graph. Movements are replaced by what they move, and float16 numbers as float32 by themselves; constants, random numbers and what follows from those alone
  * are cheaper to compute again.
  */
 export function savedSet(root: Node): readonly Node[] {
@@ -158,7 +163,7 @@ export function savedSet(root: Node): readonly Node[] {
   for (const read of postOrder([...gradients.values()], (node) => (isForward(node) ? NONE : node.inputs))) {
     if (!isForward(read) || read.op === 'call') continue;
     walk(read, (node) => {
-      if (node.op === 'movement' && node.cell === null) return node.inputs;
+      if (isExact(node) && node.cell === null) return node.inputs;
       if (node.op !== 'leaf' && !free.has(node)) saved.add(node);
       return NONE;
     });

@@ -60,6 +60,7 @@ export { compile } from './compile.ts';
 export type { CompiledFunction, CompileOptions } from './compile.ts';
 export { guard, guardContents, Guarded } from './guarded.ts';
 export { defineOp } from './define-op.ts';
+export { widened } from './widened.ts';
 export { gradCheck } from './grad-check.ts';
 export type { GradCheckMismatch, GradCheckOptions, GradCheckReport } from './grad-check.ts';
 export { substitute } from './substitute.ts';

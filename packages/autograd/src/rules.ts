@@ -35,6 +35,7 @@ import {
   sumTo,
   unary,
   where,
+  widen,
 } from '@firsthand/graph';
 import type { BinaryKind, DType, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
 
@@ -238,6 +239,21 @@ const MOVEMENT: { readonly [K in Movement['kind']]: MovementRule<K> } = {
   barrier: (g) => g,
 };
 
+type Computed = NodeOf<'unary' | 'binary' | 'reduce'>;
+type Rule = (g: Node, operands: readonly Node[], y: Node) => readonly (Node | null)[];
+
+/**
+ * A rule, which of float16 computes in float32 and rounds its gradients once: 1 − y² of a rounded y would keep no digits, and a sum of ties may leave the range. The result
+ * of an elementwise function is computed again from the operands, without rounding. Extreme values are exact in float16, and other reductions do not read theirs.
+ */
+function inFloat32(g: Node, out: Computed, rule: Rule): readonly (Node | null)[] {
+  if (out.dtype !== 'float16' || (out.op === 'reduce' && out.attrs.kind === 'sum')) return rule(g, out.inputs, out);
+  const operands = out.inputs.map(widen);
+  const wide = widen(g);
+  const y = out.op === 'reduce' ? widen(out) : node(out.op, out.attrs, operands);
+  return rule(wide, operands, y).map((each) => (each === null ? null : each === wide ? g : cast(each, 'float16')));
+}
+
 /** One rule per primitive: a missing one does not compile. */
 export const VJPS: VJPs = {
   const: () => [],
@@ -245,11 +261,11 @@ export const VJPS: VJPs = {
   random: () => [null, null],
   // y = x in another precision: dx = g in x's
   cast: (g, out) => [cast(g, input(out, 0).dtype)],
-  unary: (g, out) => [UNARY[out.attrs.kind](g, input(out, 0), out)],
-  binary: (g, out) => BINARY[out.attrs.kind](g, input(out, 0), input(out, 1), out),
+  unary: (g, out) => inFloat32(g, out, (dy, [x], y) => [UNARY[out.attrs.kind](dy, x!, y)]),
+  binary: (g, out) => inFloat32(g, out, (dy, [a, b], y) => BINARY[out.attrs.kind](dy, a!, b!, y)),
   // y = c ? a : b: da = c ? g : 0, db = c ? 0 : g
   where: (g, out) => [null, where(input(out, 0), g, 0), where(input(out, 0), 0, g)],
-  reduce: (g, out) => [REDUCE[out.attrs.kind](g, input(out, 0), out, out.attrs.axes)],
+  reduce: (g, out) => inFloat32(g, out, (dy, [x], y) => [REDUCE[out.attrs.kind](dy, x!, y, out.attrs.axes)]),
   argReduce: () => [null],
   // yᵢ = Σ_{j ≤ i} xⱼ: dxⱼ = Σ_{i ≥ j} gᵢ, the running sum from the end
   prefixScan: (g, { attrs: { axis } }) => [flip(cumsum(flip(g, axis), axis), axis)],

@@ -43,17 +43,17 @@ export function* compileInParts(program: Program, target: Target): InParts<Plan>
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;
-  const units = inOrder(finishRows(yield* lowerAll(schedule, storing), target), storing.outputs);
+  const units = inOrder(finishRows(yield* lowerAll(schedule, storing, target), target), storing.outputs);
   return yield* planOf(program, units, storing.outputs, target);
 }
 
 // ---- lowering
 
 /** Lowers from the last kernel to the first: what a kernel stores is what later ones read. */
-function* lowerAll({ groups }: Schedule, { owners, outputs }: Storing): InParts<readonly Unit[]> {
+function* lowerAll({ groups }: Schedule, { owners, outputs }: Storing, { storesHalvesAsFloats = false }: Target): InParts<readonly Unit[]> {
   const needed = new Set<Node>(outputs.filter(hasElements));
   const units: Unit[] = [];
-  const context = { owners };
+  const context = { owners, storesHalvesAsFloats };
   const emit = (kernels: readonly LoweredKernel[], writes: readonly Node[], boundary: string): void => {
     const written = new Set(writes);
     const reads = [...new Set(kernels.flatMap(({ operands }) => operands))].filter((node) => !written.has(node));

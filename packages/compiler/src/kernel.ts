@@ -261,6 +261,8 @@ export interface Target {
   isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
   /** Whether matrix products compute the elements of their matrices where they need them, if that is cheaper than to store it first. */
   readonly computesFactors?: boolean;
+  /** Whether products that compute their elements widen float16 in a left matrix whose rows do not come out as rows: element by element, but without another array. */
+  readonly widensColumns?: boolean;
   /** Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default no. */
   finishesRows?(kernel: ContractKernel): boolean;
   /** Whether very many elements are folded into one in parts, which threads share; by default not. */
@@ -271,6 +273,8 @@ export interface Target {
   readonly arrayLimit?: number;
   /** Bytes of an element in memory; by default those of its dtype. */
   elementBytes?(dtype: DType): number;
+  /** Whether a float16 element is stored as the float32 that it is: a matrix product reads such an array without a cast before it. By default not. */
+  readonly storesHalvesAsFloats?: boolean;
   /** Bytes to which offsets in the arena are rounded, a multiple of `ALIGNMENT`, which is the default. */
   readonly alignment?: number;
 }

@@ -127,6 +127,19 @@ export function movementsOf(node: Node): { readonly chain: readonly NodeOf<'move
   return { chain, base };
 }
 
+/** Whether a node widens float16 to float32, which changes no number. */
+export function isWidening({ op, dtype, inputs }: Node): boolean {
+  return op === 'cast' && dtype === 'float32' && inputs[0]!.dtype === 'float16';
+}
+
+/** As `movementsOf`, past values that are widened too: where halves are stored as floats, nothing has to be done for it. */
+export function movementsBelowWidening(node: Node): { readonly chain: readonly NodeOf<'movement'>[]; readonly base: Node } {
+  const { chain, base } = movementsOf(node);
+  if (!isWidening(base)) return { chain, base };
+  const below = movementsOf(base.inputs[0]!);
+  return { chain: [...chain, ...below.chain], base: below.base };
+}
+
 /** From coordinates in the result of movements (outermost first) to coordinates in the array below them, `operand` being the outermost. */
 export function pullThrough(
   operand: Node,

@@ -1,5 +1,5 @@
 // Products whose matrices lie nowhere: what becomes one, how it reads, what it costs, and how it is cut into pieces.
-import { add, cast, conv1d, exp, gather, matmul, mul, transpose, type Node } from '@firsthand/graph';
+import { add, cast, conv1d, exp, gather, matmul, mul, pad, transpose, type Node } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -45,6 +45,39 @@ describe('what becomes part of a product', () => {
     expect(kinds(plan([matmul(gather(table, rows, 0), x)]))).toEqual(['contract']);
     const [wide, columns_] = [argument([5, 40]), argument([5, 3], 'int32')];
     expect(kinds(plan([matmul(gather(wide, columns_, 1), x)]))).toEqual(['loop', 'contract']);
+  });
+
+  test('columns of float16 on the left, where the target widens them', () => {
+    const product = matmul(transpose(cast(argument([3, 5], 'float16'), 'float32')), x);
+    expect(kinds(plan([product], { ...TARGET, widensColumns: true }))).toEqual(['contract']);
+    expect(kinds(plan([product], { ...TARGET, computesFactors: false, widensColumns: true }))).toEqual(['loop', 'contract']);
+    const others = matmul(transpose(mul(argument([3, 5]), argument([1, 5]))), x);
+    expect(kinds(plan([others], { ...TARGET, widensColumns: true }))).toEqual(['loop', 'contract']);
+  });
+
+  test('float16 as it is, where it is stored as float32', () => {
+    const target: Target = { float64: false, scratch: () => 0, storesHalvesAsFloats: true };
+    const [left, right] = [argument([3, 5], 'float16'), argument([3, 8], 'float16')];
+    const product = matmul(transpose(cast(left, 'float32')), cast(right, 'float32'));
+    const [{ kernel }] = plan([product], target).kernels as [Plan['kernels'][number]];
+    expect(printKernel(kernel)).toBe(
+      [
+        'contract (a: float16[15] read, b: float16[24] read, c: float32[40] write)',
+        'for i in 0..5, j in 0..8',
+        '  total: float32 = sum over k in 0..3 of a[i + 5·k] · b[j + 8·k]',
+        '  c[8·i + j] = total',
+      ].join('\n'),
+    );
+    // What is rounded to float16 on the way is stored as that, and whatever is more than a cast before.
+    const rounded = matmul(cast(cast(exp(argument([5, 3])), 'float16'), 'float32'), cast(right, 'float32'));
+    expect(plan([rounded], target).kernels.map(({ kernel: { operands } }) => operands.map(({ dtype }) => dtype))).toEqual([
+      ['float32', 'float16'],
+      ['float16', 'float16', 'float32'],
+    ]);
+    expect(kinds(plan([matmul(mul(cast(left, 'float32'), 3), argument([5, 8]))], target))).toEqual(['loop', 'contract']);
+    // Padding hides elements: then there is an array of float32.
+    const padded = matmul(pad(cast(right, 'float32'), [0, 0], [2, 0]), argument([8, 4]));
+    expect(kinds(plan([padded], target))).toEqual(['loop', 'contract']);
   });
 
   test('on both sides', () => {

@@ -138,6 +138,11 @@ const reductions: readonly Case[] = [
   ['Σ of n equal terms = n·x', fold('sum', expand(whole, [4, 3]), 0), 'mul(n, 4)'],
   ['Σ of n equal terms ≈ n·x', fold('sum', expand(row, [5, 3]), 0), 'mul(r, 5)'],
   ['fold(x) ≈ fold(folds of parts)', sum(leaf('w', [514, 256])), 'reshape[](sum@0(sum@1(reshape[16, 8224](w))))'],
+  [
+    'fold(x) ≈ fold(folds of parts)',
+    sum(leaf('w', [514, 256], 'float16')),
+    'reshape[](float16(sum@0(sum@1(reshape[16, 8224](float32(w))))))',
+  ],
   ['fold(reshape(x)) = reshape(fold(x))', sum(reshape(cube, [6, 4]), { axis: 0 }), 'reshape[4](sum@0,1(x))'],
   ['fold(reshape(x)) = reshape(fold(x))', fold('max', reshape(cube, [6, 4]), 1), 'reshape[6, 1](max@2(x))'],
   ['fold(permute(x)) = permute(fold(x))', fold('sum', permute(cube, [2, 1, 0]), 1), 'permute[2, 1, 0](sum@1(x))'],
@@ -180,11 +185,6 @@ const left = leaf('p', [4, 3, 5]);
 const right = leaf('q', [4, 5, 6]);
 const weight = leaf('w', [5, 6]);
 const products: readonly Case[] = [
-  [
-    'float16 products are float32',
-    matmul(leaf('p', [3, 5], 'float16'), leaf('q', [5, 6], 'float16')),
-    'float16(matmul(float32(p), float32(q)))',
-  ],
   ['expand(a)·b = expand(a·b)', matmul(left, expand(weight, [4, 5, 6])), 'reshape[4, 3, 6](matmul(reshape[12, 5](p), w))'],
   ['a batch of aᵢ·b is one product', matmul(left, weight), 'reshape[4, 3, 6](matmul(reshape[12, 5](p), w))'],
   ['a·b ≈ Σ aₖ·bₖ', matmul(leaf('p', [3, 5]), leaf('v', [5])), 'reshape[3](sum@1(mul(p, expand[3, 5](reshape[1, 5](v)))))'],

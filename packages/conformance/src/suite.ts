@@ -18,6 +18,7 @@ import { describeArgReduce, describeReduce, describeScan, describeSort } from '.
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
 import { describeFunctional } from './functional.ts';
+import { describeHalf } from './half.ts';
 import { describeFixtures } from './fixtures.ts';
 import type { RecordedCase } from './fixtures.ts';
 import { describeGradientsOfValues } from './gradients-of-values.ts';
@@ -70,6 +71,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   'gradients of values': describeGradientsOfValues,
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
+  float16: describeHalf,
   'IEEE 754': describeIEEE,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
   'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),

@@ -1,9 +1,9 @@
 /**
  * Operations derived from primitives, each written once. Where the plain formula overflows, or where its derivative at an
- * edge would be 0·∞, the form here is the one that stays finite; ties and edges follow PyTorch.
+ * edge would be 0·∞, the form here is the one that stays finite; ties and edges follow PyTorch. Of float16 they are computed in float32 and rounded once.
  */
 import { DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
-import { constant, withGradient } from './node.ts';
+import { constant, widened, withGradient } from './node.ts';
 import {
   add,
   argsort,
@@ -49,34 +49,43 @@ export function stopGradient(x: Node): Node {
 export const relu = (x: Node): Node => where(le(x, 0), 0, x);
 
 /** x for x > 0, else slope·x; the derivative at 0 is the slope. */
-export const leakyRelu = (x: Node, slope = 0.01): Node => where(gt(x, 0), x, mul(x, slope));
+export const leakyRelu = (x: Node, slope = 0.01): Node => widened((wide) => where(gt(wide, 0), wide, mul(wide, slope)), x);
 
 /**
  * x for x > 0, else α(eˣ − 1). At 0 the first derivative is α, that of the left side, and all higher ones are 0, those of the
  * right side: at 0 the function is αx.
  */
 export function elu(x: Node, alpha = 1): Node {
-  const straight = ge(x, 0);
-  const line = alpha === 1 ? x : where(gt(x, 0), x, mul(x, alpha));
-  return where(straight, line, mul(unary('expm1', where(straight, 0, x)), alpha));
+  return widened((wide) => {
+    const straight = ge(wide, 0);
+    const line = alpha === 1 ? wide : where(gt(wide, 0), wide, mul(wide, alpha));
+    return where(straight, line, mul(unary('expm1', where(straight, 0, wide)), alpha));
+  }, x);
 }
 
 /** x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016). */
 export function gelu(x: Node, approximate: 'none' | 'tanh' = 'none'): Node {
-  if (approximate === 'none') return mul(mul(x, 0.5), add(unary('erf', mul(x, Math.SQRT1_2)), 1));
+  return widened(approximate === 'none' ? exactGelu : tanhGelu, x);
+}
+
+const exactGelu = (x: Node): Node => mul(mul(x, 0.5), add(unary('erf', mul(x, Math.SQRT1_2)), 1));
+
+function tanhGelu(x: Node): Node {
   const scale = Math.sqrt(2 / Math.PI);
   const inner = mul(x, add(mul(mul(x, x), 0.044715 * scale), scale)); // √(2/π)·(x + 0.044715·x³)
   return mul(mul(x, 0.5), add(unary('tanh', inner), 1));
 }
 
 /** x·σ(x) */
-export const silu = (x: Node): Node => mul(x, unary('sigmoid', x));
+export const silu = (x: Node): Node => widened((wide) => mul(wide, unary('sigmoid', wide)), x);
 
 /** log(1 + eˣ), without overflow: x + log(1 + e⁻ˣ) for x > 0. */
 export function softplus(x: Node): Node {
-  const positive = gt(x, 0);
-  const above = add(x, unary('log1p', exp(neg(where(positive, x, 0)))));
-  return where(positive, above, unary('log1p', exp(where(positive, 0, x))));
+  return widened((wide) => {
+    const positive = gt(wide, 0);
+    const above = add(wide, unary('log1p', exp(neg(where(positive, wide, 0)))));
+    return where(positive, above, unary('log1p', exp(where(positive, 0, wide))));
+  }, x);
 }
 
 /** x limited to [low, high]; the gradient passes at the bounds, NaN stays NaN. */
@@ -95,15 +104,17 @@ export function reducedCount(x: Node, axis: ReduceOptions['axis'], operation: st
 /** Σ x / n over the axes. @throws DTypeError for integers */
 export function mean(x: Node, options: ReduceOptions = {}): Node {
   requireFloat('mean', x);
-  return div(sum(x, options), reducedCount(x, options.axis, 'mean'));
+  return widened((wide) => div(sum(wide, options), reducedCount(x, options.axis, 'mean')), x);
 }
 
 /** Two-pass variance; divides by n − correction (1 gives the unbiased estimate). */
 export function variance(x: Node, options: ReduceOptions & { readonly correction?: number } = {}): Node {
   requireFloat('var', x);
   const { correction = 1, ...rest } = options;
-  const centred = sub(x, mean(x, { axis: rest.axis, keepDims: true }));
-  return div(sum(mul(centred, centred), rest), Math.max(0, reducedCount(x, rest.axis, 'var') - correction));
+  return widened((wide) => {
+    const centred = sub(wide, mean(wide, { axis: rest.axis, keepDims: true }));
+    return div(sum(mul(centred, centred), rest), Math.max(0, reducedCount(x, rest.axis, 'var') - correction));
+  }, x);
 }
 
 /** √x with derivative 0 where x = 0: the subgradient of a norm at the origin. */
@@ -114,7 +125,7 @@ function sqrtAtOrigin(x: Node): Node {
 
 /** √variance, with derivative 0 where all elements are equal. */
 export function standardDeviation(x: Node, options?: ReduceOptions & { readonly correction?: number }): Node {
-  return sqrtAtOrigin(variance(x, options));
+  return widened((wide) => sqrtAtOrigin(variance(wide, options)), x);
 }
 
 /** Sums over the axes that broadcasting has stretched from `shape`. */
@@ -129,7 +140,7 @@ export function norm(x: Node, options: ReduceOptions & { readonly order?: number
   requireFloat('norm', x);
   const { order = 2, ...rest } = options;
   if (order === 1) return sum(unary('abs', x), rest);
-  if (order === 2) return sqrtAtOrigin(sum(mul(x, x), rest));
+  if (order === 2) return widened((wide) => sqrtAtOrigin(sum(mul(wide, wide), rest)), x);
   if (order === Infinity) return max(unary('abs', x), rest);
   throw new ShapeError(`norm: the order must be 1, 2 or Infinity, got ${order}`);
 }

@@ -5,6 +5,7 @@ export { DeviceError, GradientError, NonFiniteError, StaleError } from './errors
 export {
   argumentLeaf,
   call,
+  callNode,
   constant,
   hostLeaf,
   isGradientEnabled,
@@ -15,6 +16,8 @@ export {
   reapply,
   storedAttributes,
   tracked,
+  widen,
+  widened,
   withGradient,
 } from './node.ts';
 export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';

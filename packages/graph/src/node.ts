@@ -103,14 +103,41 @@ function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node
   return create(op, attrs, inputs, spec, device, requiresGrad, after);
 }
 
-/** A call of a composite: its outputs as nodes. */
-export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): NodeOf<'output'>[] {
+/** A call of a composite on its operands as they are: its outputs as nodes. */
+export function callNode<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): NodeOf<'output'>[] {
   const outputs = composite.infer(attrs, ...inputs);
   const erased = composite as unknown as Composite;
   const called = derive('call', { composite: erased, attrs, outputs }, inputs, outputs[0] ?? { shape: [], dtype: 'float32' });
   const values = outputs.map((spec, index) => derive('output', { index }, [called], spec));
   outputNodes.set(called, values);
   return values;
+}
+
+/** x in float32 if it is float16, which is storage and not arithmetic; else x itself. */
+export function widen(x: Node): Node {
+  return x.dtype === 'float16' ? node('cast', { dtype: 'float32' }, [x]) : x;
+}
+
+/** What float32 arithmetic has found, rounded to the dtype of the operands. */
+function rounded(x: Node, dtype: DType): Node {
+  return dtype === 'float16' && x.dtype === 'float32' ? node('cast', { dtype }, [x]) : x;
+}
+
+/** A call of a composite: its outputs. Of float16 operands it is computed in float32, and what `infer` says to be float16 is rounded once. */
+export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): Node[] {
+  if (!inputs.some(({ dtype }) => dtype === 'float16')) return callNode(composite, attrs, ...inputs);
+  const promised = composite.infer(attrs, ...inputs);
+  return callNode(composite, attrs, ...inputs.map(widen)).map((value, index) => rounded(value, promised[index]!.dtype));
+}
+
+/**
+ * What `compute` makes of its operands; of float16 operands as float32, and what it gives is rounded to float16 once. For operations of several primitives, whose
+ * intermediates may leave the range of float16 where the result does not. Operands of several floating-point dtypes stay as they are: to refuse them is the operation's task.
+ */
+export function widened(compute: (...operands: Node[]) => Node, ...operands: Node[]): Node {
+  const isNarrow =
+    operands.some(({ dtype }) => dtype === 'float16') && !operands.some(({ dtype }) => dtype === 'float32' || dtype === 'float64');
+  return isNarrow ? rounded(compute(...operands.map(widen)), 'float16') : compute(...operands);
 }
 
 const outputNodes = /* @__PURE__ */ new WeakMap<Node, readonly NodeOf<'output'>[]>();

@@ -6,7 +6,7 @@ import { binary } from './binary.ts';
 import { ShapeError } from './errors.ts';
 import { matmul } from './matmul.ts';
 import { NDArray } from './ndarray.ts';
-import { broadcastArrays, requireArray } from './operands.ts';
+import { broadcastArrays, requireArray, widen } from './operands.ts';
 import { describeValue } from './options.ts';
 import { reduce } from './reduce.ts';
 import { formatShape, sizeOf } from './shape.ts';
@@ -173,12 +173,15 @@ export function einsum(equation: string, ...arrays: NDArray[]): NDArray {
   arrays.forEach((x, k) => requireArray('einsum', x, `operand ${k}`));
   const { inputs, output } = parse(equation, arrays);
   const sizes = measure(equation, inputs, arrays);
-  let terms = arrays.map((array, k) => toTerm(array, inputs[k]!, sizes));
+  // Of float16, what several operands give on the way is float32; operands of several types are refused where they meet.
+  const isHalf = arrays.every((array) => array.dtype === 'float16');
+  let terms = arrays.map((array, k) => toTerm(isHalf ? widen(array) : array, inputs[k]!, sizes));
   while (terms.length > 1) {
     const pair = cheapestPair(terms, sizes);
     const others = terms.filter((_, k) => !pair.includes(k));
     const needed = new Set([...output, ...others.flatMap((term) => term.labels)]);
     terms = [...others, contract(terms[pair[0]]!, terms[pair[1]]!, needed)];
   }
-  return order(sumOut(terms[0]!, new Set(output)), output).copy();
+  const result = order(sumOut(terms[0]!, new Set(output)), output).copy();
+  return isHalf ? result.astype('float16') : result;
 }

@@ -131,20 +131,28 @@ function averaged(operation: string, x: NDArray, axes: readonly number[], keepDi
  * @throws DTypeError for integers and bools
  */
 export function variance(x: NDArray, axis?: AxisArgument<VarianceOptions>): NDArray {
-  return varianceBy('variance', x, axis, arguments.length);
+  return varianceBy('variance', x, axis, arguments.length, widen).astype(x.dtype);
 }
 
-function varianceBy(operation: string, x: NDArray, axis: AxisArgument<VarianceOptions> | undefined, given: number): NDArray {
+/** The variance in the type to which `widening` takes the elements. */
+function varianceBy(
+  operation: string,
+  x: NDArray,
+  axis: AxisArgument<VarianceOptions> | undefined,
+  given: number,
+  widening: (x: NDArray) => NDArray,
+): NDArray {
   const { axes, options } = reduction<VarianceOptions>(operation, x, axis, VARIANCE_KEYS, given);
   checkDomain(operation, x, 'float');
-  const wide = widen(x);
+  const wide = widening(x);
   const centered = binary('sub', wide, averaged(operation, wide, axes, true, 0));
-  return averaged(operation, binary('mul', centered, centered), axes, options.keepDims, options.correction ?? 0).astype(x.dtype);
+  return averaged(operation, binary('mul', centered, centered), axes, options.keepDims, options.correction ?? 0);
 }
 
-/** The standard deviation, the square root of the {@link variance}. */
+/** The standard deviation, the square root of the {@link variance}, which is kept in double precision: it may leave the range of x's type. */
 export function std(x: NDArray, axis?: AxisArgument<VarianceOptions>): NDArray {
-  return sqrt(varianceBy('std', x, axis, arguments.length));
+  const wide = varianceBy('std', x, axis, arguments.length, (each) => each.astype('float64'));
+  return sqrt(wide).astype(x.dtype);
 }
 
 /**

@@ -159,6 +159,14 @@ describe('matmul', () => {
 });
 
 describe('einsum', () => {
+  test('of float16, what several operands give on the way is float32', () => {
+    const wide = full([2, 100], 300, { dtype: 'float16' });
+    const small = full([2, 2], 2 ** -10, { dtype: 'float16' });
+    const result = einsum('ik,jk,jl->il', wide, wide, small); // 100·300² is beyond float16
+    expect([result.dtype, ...elements(result)]).toEqual(['float16', 17584, 17584, 17584, 17584]);
+    expect(() => einsum('i,i->', zeros([2], { dtype: 'float16' }), zeros([2]))).toThrow(DTypeError);
+  });
+
   /** Loops over every assignment of labels; knows nothing of pairs or matmul. */
   function loops(equation: string, arrays: NDArray[]): NDArray {
     const [left, output] = equation.split('->') as [string, string];

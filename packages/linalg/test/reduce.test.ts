@@ -223,6 +223,13 @@ describe('mean, variance, cumsum', () => {
     expect(mean(full([100], 60000, { dtype: 'float16' })).get()).toBe(60000); // the sum would overflow float16
   });
 
+  test('a standard deviation fits where its square does not', () => {
+    expect(std(array([300, -300, 600, -600], { dtype: 'float16' })).get()).toBe(474.25); // √225000 = 474.34, between 474.25 and 474.5
+    expect(std(array([1e30, -1e30], { dtype: 'float32' })).get()).toBe(Math.fround(1e30));
+    expect(variance(array([300, -300, 600, -600], { dtype: 'float16' })).get()).toBe(Infinity);
+    expect(() => std(array([1, 2], { dtype: 'int32' }))).toThrow('std: ');
+  });
+
   test('cumsum runs along an axis', () => {
     fc.assert(
       fc.property(

@@ -1,5 +1,5 @@
 /** The fully connected layer: y = x·Wᵀ + b. */
-import type { Tensor } from '@firsthand/autograd';
+import { type Tensor, widened } from '@firsthand/autograd';
 import { kaimingUniform, uniform } from './init.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
@@ -31,7 +31,8 @@ export class Linear extends Module {
 
   /** x: (…, in). Result: (…, out). */
   forward(x: Tensor): Tensor {
-    const y = x.matmul(this.weight.transpose()); // (…, out)
-    return this.bias === null ? y : y.add(this.bias);
+    const { weight, bias } = this;
+    if (bias === null) return x.matmul(weight.transpose()); // (…, out)
+    return widened((input, w, b) => input.matmul(w.transpose()).add(b), x, weight, bias);
   }
 }

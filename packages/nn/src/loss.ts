@@ -1,8 +1,8 @@
 /**
  * Losses: how far a prediction is from what it should be, as a tensor to call `backward` on. Each gives one value per example and then
- * reduces them: to their mean (as torch does by default), to their sum, or not at all.
+ * reduces them: to their mean (as torch does by default), to their sum, or not at all. Of float16 all of this is float32, rounded once.
  */
-import { Tensor } from '@firsthand/autograd';
+import { Tensor, widened } from '@firsthand/autograd';
 import { crossEntropy as crossEntropyNode, type Node } from '@firsthand/graph';
 import { equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 
@@ -31,7 +31,7 @@ export function mse(prediction: Tensor, target: Tensor, { reduction = 'mean' }: 
       `mse: the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} differ in shape; reshape one of them`,
     );
   }
-  return REDUCTIONS[reduction](prediction.sub(target).square());
+  return widened((y, wanted) => REDUCTIONS[reduction](y.sub(wanted).square()), prediction, target);
 }
 
 /**
@@ -52,9 +52,10 @@ export function mse(prediction: Tensor, target: Tensor, { reduction = 'mean' }: 
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
   const classes = labels.read();
-  const values = new Tensor(crossEntropyNode(logits.read(), classes)); // (…)
+  const values = (x: Tensor): Tensor => new Tensor(crossEntropyNode(x.read(), classes)); // (…)
+  const loss = widened((x) => REDUCTIONS[reduction](values(x)), logits);
   requireLabelsInRange(classes, logits.shape.at(-1)!);
-  return REDUCTIONS[reduction](values);
+  return loss;
 }
 
 /** Checks the labels if that costs no more than copying them: nothing is computed, no queue is waited for. */

@@ -12,7 +12,14 @@ import { reportOf } from '../report/report.ts';
 import { poisoned, preparePlan, type RunPlan } from './run-plan.ts';
 
 /** No working memory; all that a target may ask for. */
-const TARGET: Target = { scratch: () => 0, float64: true, computesFactors: true, finishesRows: () => true, foldsInParts: true };
+const TARGET: Target = {
+  scratch: () => 0,
+  float64: true,
+  computesFactors: true,
+  widensColumns: true,
+  finishesRows: () => true,
+  foldsInParts: true,
+};
 
 /**
  * A device that interprets compiled kernels: slow, exact about bounds, and readable.

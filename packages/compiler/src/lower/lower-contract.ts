@@ -8,7 +8,7 @@ import { coalesce } from './coalesce.ts';
 import { axisIndex, constantIndex, isAffine, substitute, type Index, type Splits } from '../index-expression.ts';
 import type { ComputedFactor, StoredFactor } from '../kernel.ts';
 import { axesOfSpace, loopsOf, overLoops, storeOf, type LoweredKernel, type LoweringContext } from './lower.ts';
-import { flatten, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+import { flatten, isWidening, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
 import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
 import type { Group } from '../schedule/groups.ts';
 
@@ -112,11 +112,17 @@ function coordinatesIn({ shape }: Node, batch: Coordinates, row: Index, column: 
 }
 
 /** A matrix that is read from what is stored, through movements; null where no array holds it. */
-function storedFactor(operand: Node, at: Coordinates, space: Space, { owners }: LoweringContext, operands: Operands): StoredFactor | null {
+function storedFactor(
+  operand: Node,
+  at: Coordinates,
+  space: Space,
+  { owners, storesHalvesAsFloats }: LoweringContext,
+  operands: Operands,
+): StoredFactor | null {
   let [node, place] = [operand, at];
   const guards: Guard[] = [];
-  while (node.op === 'movement' && !owners.has(node)) {
-    place = pull(node, place, space, guards);
+  while (!owners.has(node) && (node.op === 'movement' || (storesHalvesAsFloats && isWidening(node)))) {
+    if (node.op === 'movement') place = pull(node, place, space, guards);
     node = node.inputs[0]!;
   }
   const index = flatten(place, node.shape);

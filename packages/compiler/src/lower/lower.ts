@@ -34,6 +34,8 @@ export interface Unit {
 /** What lowering needs to know of the whole program. */
 export interface LoweringContext {
   readonly owners: ReadonlyMap<Node, Owner>;
+  /** Whether float16 arrays may be read as float32. */
+  readonly storesHalvesAsFloats: boolean;
 }
 
 /** One loop of a kernel in the making. */

@@ -7,7 +7,7 @@ import { sizeOf } from '@firsthand/linalg';
 import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
 import type { Group, GroupKind } from './groups.ts';
 import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
-import { isRearrangement, movementsOf, pullThrough } from '../movement.ts';
+import { isRearrangement, isWidening, movementsBelowWidening, movementsOf, pullThrough } from '../movement.ts';
 import { isMatmul } from '../simplify/inline.ts';
 import type { Target } from '../kernel.ts';
 import type { Schedule } from './schedule.ts';
@@ -38,7 +38,7 @@ export interface Storing {
 export function decideStoring(
   roots: readonly Node[],
   schedule: Schedule,
-  { computesFactors = false }: Pick<Target, 'computesFactors'>,
+  { computesFactors = false, widensColumns = false, storesHalvesAsFloats = false }: Target,
 ): Storing {
   const owners = new Map<Node, Owner>();
   const { groups, edges, order } = schedule;
@@ -56,17 +56,20 @@ export function decideStoring(
     owners.set(node, canStore ? group : 'copy');
     if (!canStore && group !== null) storeMember(base);
   };
-  const provide = (operand: Node, isDirect: (chain: readonly NodeOf<'movement'>[]) => boolean): void => {
-    const { chain, base } = movementsOf(operand);
+  const provide = (operand: Node, isDirect: (chain: readonly NodeOf<'movement'>[]) => boolean, below = movementsOf): void => {
+    const { chain, base } = below(operand);
     const isStored = base.op === 'leaf' || groups.of(base) !== null;
     if (!isStored || !isDirect(chain)) materialize(operand);
     else if (base.op !== 'leaf') storeMember(base);
   };
+  const belowFactor = storesHalvesAsFloats ? movementsBelowWidening : movementsOf;
   const provideFactors = ([left, right]: readonly [Node, Node]): void => {
     const isComputed = (base: Node): boolean => schedule.isFree(base) || picked.has(base);
-    if (!(computesFactors && isComputed(movementsOf(left).base) && isAlongRows(left))) provide(left, (chain) => isMatrix(left, chain));
+    const { base } = movementsOf(left);
+    const suits = (widensColumns && isWidening(base)) || isAlongRows(left);
+    if (!(computesFactors && isComputed(base) && suits)) provide(left, (chain) => isMatrix(left, chain), belowFactor);
     if (computesFactors && isComputed(movementsOf(right).base)) return;
-    provide(right, (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)));
+    provide(right, (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)), belowFactor);
   };
 
   for (const node of order) {

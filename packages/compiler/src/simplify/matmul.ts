@@ -10,10 +10,10 @@ import { inexact, movedBy, moveRule, reduceRule, rule } from './rewrite-rule.ts'
 
 /**
  * Whether a call is a matrix product that deserves a kernel of its own. A row times a matrix, a matrix times a column, and sums of one or two products are
- * better written as a reduction. float16 never is: its products are float32.
+ * better written as a reduction.
  */
 export function isContract(node: Node): boolean {
-  if (!isMatmul(node) || node.dtype === 'float16') return false;
+  if (!isMatmul(node)) return false;
   const [rows, columns] = node.shape.slice(-2);
   const inner = node.inputs[0]!.shape.at(-1)!;
   return rows! > 1 && columns! > 1 && inner > 2;
@@ -66,9 +66,6 @@ function withoutRepetition(x: Node): Node {
 
 /** Rules about matrix products. */
 export const MATMUL_RULES: readonly Rule[] = [
-  productRule(['float16 products are float32', 'products and sums are rounded once, when they are stored'], (a, b, make, { dtype }) =>
-    dtype === 'float16' ? make.cast(make.matmul(make.cast(a, 'float32'), make.cast(b, 'float32')), dtype) : null,
-  ),
   productRule(['expand(a)·b = expand(a·b)', 'batches broadcast by themselves'], (a, b, make, { shape }) => {
     const [left, right] = [withoutRepetition(a), withoutRepetition(b)];
     return left === a && right === b ? null : make.expand(make.matmul(left, right), shape);

@@ -108,14 +108,16 @@ export const FOLD_IN_PARTS: Rule = inexact(
   reduceRule(
     ['sum', 'max', 'min'],
     ['fold(x) ≈ fold(folds of parts)', 'for very many elements; sums are added up in another order'],
-    (x, _axes, make, { attrs, shape }) => {
+    (x, _axes, make, { attrs, shape, dtype }) => {
       const count = sizeOf(x.shape);
       if (sizeOf(shape) !== 1 || count < MANY) return null;
       let parts = MOST_PARTS;
       while (count % parts !== 0) parts--;
       if (parts === 1) return null;
-      const folded = make.reduce(attrs.kind, make.reshape(x, [parts, count / parts]), [1]);
-      return make.reshape(make.reduce(attrs.kind, folded, [0]), shape);
+      // Sums of float16 are float32 until the last: those of the parts may leave its range.
+      const wide = attrs.kind === 'sum' && dtype === 'float16' ? make.cast(x, 'float32') : x;
+      const folded = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
+      return make.cast(make.reshape(make.reduce(attrs.kind, folded, [0]), shape), dtype);
     },
   ),
 );

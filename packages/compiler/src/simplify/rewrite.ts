@@ -6,7 +6,7 @@
 import {
   type Attributes,
   type BinaryKind,
-  call,
+  callNode,
   constant,
   type DType,
   matmulComposite,
@@ -278,7 +278,7 @@ export class Rewriter {
     return this.move({ kind: 'flip', axes }, x);
   }
   matmul(a: Node, b: Node): Node {
-    const product = call(matmulComposite, {}, a, b)[0]!;
+    const product = callNode(matmulComposite, {}, a, b)[0]!;
     return this.finish(reapply(product, [this.finish(product.inputs[0]!)]));
   }
   /** Nodes built by others over finished nodes. */

@@ -4,7 +4,7 @@
  * transposed convolution of g, three operations of which each one's gradients are the other two. Geometry: Dumoulin & Visin 2016.
  */
 import { equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
-import { call } from '../node.ts';
+import { call, widened } from '../node.ts';
 import { add, flip, permute, reshape } from '../ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
 import { describe, requireFloat, requireSameDType } from '../shapes.ts';
@@ -295,22 +295,37 @@ function attrsOf(operation: string, axes: number, { stride = 1, padding = 0, dil
   };
 }
 
-/** y + b, a number for each channel. */
-function addBias(operation: string, y: Node, bias: Node | null): Node {
-  if (bias === null) return y;
+/** @throws ShapeError, DTypeError unless the bias is a number for each channel of the result */
+function checkBias(operation: string, y: Spec, bias: Node): void {
   requireSameDType(operation, y, bias);
   const channels = y.shape[1]!;
-  if (!equalShapes(bias.shape, [channels])) {
-    throw new ShapeError(
-      `${operation}: bias must be [${channels}], a number for each channel of the result ${formatShape(y.shape)}, got ${describe(bias)}`,
-    );
-  }
-  return add(y, reshape(bias, [channels, ...spatialOf(y).map(() => 1)]));
+  if (equalShapes(bias.shape, [channels])) return;
+  throw new ShapeError(
+    `${operation}: bias must be [${channels}], a number for each channel of the result ${formatShape(y.shape)}, got ${describe(bias)}`,
+  );
+}
+
+/** A convolution, plus its bias if it has one; in float16 both are rounded as one. */
+function withBias<A extends ConvolutionAttrs>(
+  operation: string,
+  composite: Composite<A>,
+  attrs: A,
+  x: Node,
+  weight: Node,
+  bias: Node | null,
+): Node {
+  if (bias === null) return call(composite, attrs, x, weight)[0]!;
+  checkBias(operation, composite.infer(attrs, x, weight)[0]!, bias);
+  const compute = (...[input, kernel, shift]: Node[]): Node => {
+    const y = call(composite, attrs, input!, kernel!)[0]!;
+    return add(y, reshape(shift!, [y.shape[1]!, ...spatialOf(y).map(() => 1)]));
+  };
+  return widened(compute, x, weight, bias);
 }
 
 function convolve(axes: number, x: Node, weight: Node, bias: Node | null, options: AnyOptions): Node {
   const attrs = attrsOf(`conv${axes}d`, axes, options);
-  return addBias(nameOf(attrs), call(convolutionComposite, attrs, x, weight)[0]!, bias);
+  return withBias(nameOf(attrs), convolutionComposite, attrs, x, weight, bias);
 }
 
 /** x: (N, C, L), weight: (O, C/groups, K), bias: (O). Result: (N, O, ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1). */
@@ -340,6 +355,5 @@ export function convTranspose2d(x: Node, weight: Node, bias: Node | null = null,
   // Whole strides of it are zeros behind x, which change nothing but the size.
   const longer = outputPadding.reduce((value, width, axis) => extendAxis(value, 2 + axis, 0, Math.floor(width / stride[axis]!)), x);
   const rest = outputPadding.map((width, axis) => width % stride[axis]!);
-  const y = call(transposedConvolutionComposite, { ...attrs, outputPadding: rest }, longer, weight)[0]!;
-  return addBias('convTranspose2d', y, bias);
+  return withBias('convTranspose2d', transposedConvolutionComposite, { ...attrs, outputPadding: rest }, longer, weight, bias);
 }

@@ -3,7 +3,7 @@
  * element passes its gradient to the first of equals in row-major order, as PyTorch's; the position of each is an output, which nobody computes who does not differentiate.
  */
 import { ShapeError, sizeOf } from '@firsthand/linalg';
-import { call, constant } from '../node.ts';
+import { call, constant, widened } from '../node.ts';
 import { argReduce, div, eq, expand, iota, max, reshape, sum, where } from '../ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
 import { describe, requireFloat } from '../shapes.ts';
@@ -126,8 +126,10 @@ function windowSums(x: Node, padding: readonly number[], windows: Windows): Node
 export function avgPool2d(x: Node, kernel: Pair, { countIncludePad = true, ...options }: AvgPool2dOptions = {}): Node {
   const attrs = attrsOf('avgPool2d', kernel, options);
   inferPool('avgPool2d', attrs, x);
-  const sums = windowSums(x, attrs.padding, attrs);
-  if (countIncludePad) return div(sums, sizeOf(attrs.kernel));
-  const ones = constant(1, [1, 1, ...spatialOf(x)], x.dtype);
-  return div(sums, windowSums(ones, attrs.padding, attrs));
+  return widened((wide) => {
+    const sums = windowSums(wide, attrs.padding, attrs);
+    if (countIncludePad) return div(sums, sizeOf(attrs.kernel));
+    const ones = constant(1, [1, 1, ...spatialOf(x)], wide.dtype);
+    return div(sums, windowSums(ones, attrs.padding, attrs));
+  }, x);
 }

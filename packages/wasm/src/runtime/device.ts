@@ -21,6 +21,7 @@ export class WasmDevice implements Device {
       scratch: (kernel) => threads * scratchOf(kernel),
       float64: true,
       computesFactors: true,
+      widensColumns: true,
       isOwn: isStream,
       finishesRows,
       foldsInParts: true,

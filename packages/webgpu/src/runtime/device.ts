@@ -37,6 +37,7 @@ export class SessionDevice implements WebGPUDevice {
       arrayLimit: session.profile.maxBindings + 4,
       isOwn: (composite) => session.definitions.has(composite),
       elementBytes: () => WORD,
+      storesHalvesAsFloats: true,
       alignment: BUFFER_UNIT,
     };
   }

@@ -1,0 +1,22 @@
+/** float16 is storage: an operation of several steps takes it as float32, and rounds its result once. */
+import { widened as widenedNodes } from '@firsthand/graph';
+import type { Node } from '@firsthand/graph';
+import { Tensor } from './tensor.ts';
+import { operandNodes } from './value.ts';
+
+/**
+ * What `compute` makes of the operands; of float16 operands as float32, rounded to float16 once. Sums, squares and exponentials on the way may then leave the range of
+ * float16. Operands of several floating-point dtypes stay as they are, so that `compute` refuses them.
+ * @example
+ * ```ts
+ * import { tensor, widened } from '@firsthand/autograd';
+ * const x = tensor([300, 400], { dtype: 'float16' });
+ * console.log(await x.square().sum().sqrt().item()); // Infinity
+ * console.log(await widened((wide) => wide.square().sum().sqrt(), x).item()); // 500
+ * ```
+ */
+export function widened(compute: (...operands: Tensor[]) => Tensor, ...operands: Tensor[]): Tensor {
+  if (!operands.some(({ dtype }) => dtype === 'float16')) return compute(...operands);
+  const onNodes = (...nodes: Node[]): Node => compute(...nodes.map((node) => new Tensor(node))).read();
+  return new Tensor(widenedNodes(onNodes, ...operandNodes(operands, 'widened')));
+}
