@@ -5,6 +5,7 @@ import {
   argsort,
   attention as attentionNode,
   cast,
+  computeDType,
   concatenate,
   expand,
   gather,
@@ -112,7 +113,7 @@ const LEAST_EXPONENTIAL = 2 ** -25;
 export function multinomial(weights: Tensor, count: number, { replacement = false }: { readonly replacement?: boolean } = {}): Tensor {
   const given = operandNode(weights, 'multinomial: the weights');
   requireFloat('multinomial', given);
-  const dtype = given.dtype === 'float16' ? 'float32' : given.dtype;
+  const dtype = computeDType(given.dtype);
   const w = cast(given, dtype);
   const classes = w.shape.at(-1) ?? 0;
   const rows = w.shape.slice(0, -1);
