@@ -8,6 +8,7 @@ import {
   binary,
   cast,
   constant,
+  cumprod,
   cumsum,
   div,
   eq,
@@ -18,6 +19,7 @@ import {
   ge,
   gt,
   iota,
+  linearRecurrence,
   log,
   logicalNot,
   lt,
@@ -37,7 +39,8 @@ import {
   where,
   widen,
 } from '@firsthand/graph';
-import type { BinaryKind, DType, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
+import type { BinaryKind, DType, Movement, Node, NodeOf, Op, ReduceKind, ScanKind, UnaryKind } from '@firsthand/graph';
+import { fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 
 /** The primitives with a rule: leaves end a path, and a call's rule is its composite's. */
 type Ruled = Exclude<Op, 'leaf' | 'call' | 'output'>;
@@ -173,32 +176,42 @@ function extremeRule(g: Node, x: Node, y: Node, axes: readonly number[]): Node {
   return mul(winners, expand(each, x.shape));
 }
 
+/** True at the first index of an axis. */
+const isFirst = (x: Node, axis: number): Node => lt(iota(x.shape, axis), 1);
+
+/** Each element one position later along an axis: 0 comes in at the front, the last element leaves. */
+function shifted(x: Node, axis: number): Node {
+  if (x.shape[axis] === 0) return x;
+  const none = x.shape.map(() => 0);
+  const front = none.with(axis, 1);
+  return pad(shrink(x, none, x.shape.with(axis, x.shape[axis]! - 1)), front, none);
+}
+
+/** Running products of the elements before each one: 1 at the first. */
+const productBefore = (x: Node, axis: number): Node => cumprod(where(isFirst(x, axis), 1, shifted(x, axis)), axis);
+
+/** A scan from the last element to the first. */
+const fromTheEnd = (scan: (x: Node, axis: number) => Node, x: Node, axis: number): Node => flip(scan(flip(x, axis), axis), axis);
+
 /**
- * The product along one axis as a tree of pairwise products: dividing y by x would fail where x = 0. For y = l·r, dl = g·r and
- * dr = g·l, from the root to the leaves.
+ * y = Π x: dxᵢ = g·(Πⱼ﹤ᵢ xⱼ)·(Πⱼ﹥ᵢ xⱼ), the running products from both ends. Dividing y by xᵢ would fail at 0. Several axes are moved
+ * to the end and merged into one.
  */
-function productGradient(g: Node, x: Node, axis: number): Node {
-  const extent = x.shape[axis]!;
-  if (extent <= 1) return expand(g, x.shape);
-  const middle = extent >> 1;
-  const part = (from: number, to: number): Node =>
-    shrink(
-      x,
-      x.shape.map((_, each) => (each === axis ? from : 0)),
-      x.shape.map((size, each) => (each === axis ? to : size)),
-    );
-  const widen = (piece: Node, before: number, after: number): Node =>
-    pad(
-      piece,
-      x.shape.map((_, each) => (each === axis ? before : 0)),
-      x.shape.map((_, each) => (each === axis ? after : 0)),
-    );
-  const product = (piece: Node): Node => node('reduce', { kind: 'prod', axes: [axis] }, [piece]);
-  const left = part(0, middle);
-  const right = part(middle, extent);
-  const first = productGradient(mul(g, product(right)), left, axis);
-  const second = productGradient(mul(g, product(left)), right, axis);
-  return add(widen(first, 0, extent - middle), widen(second, middle, 0));
+function productGradient(g: Node, x: Node, axes: readonly number[]): Node {
+  const parallel = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const order = [...parallel, ...axes];
+  const moved = permute(x, order);
+  const extents = parallel.map((axis) => x.shape[axis]!);
+  const count = axes.reduce((size, axis) => size * x.shape[axis]!, 1);
+  if (count <= 1) return expand(g, x.shape);
+  const rows = reshape(moved, [...extents, count]);
+  const axis = extents.length;
+  const others = mul(productBefore(rows, axis), fromTheEnd(productBefore, rows, axis));
+  const slopes = mul(expand(reshape(g, [...extents, 1]), rows.shape), others);
+  return permute(
+    reshape(slopes, moved.shape),
+    order.map((_, each) => order.indexOf(each)),
+  );
 }
 
 const REDUCE: { readonly [K in ReduceKind]: (g: Node, x: Node, y: Node, axes: readonly number[]) => Node } = {
@@ -206,13 +219,30 @@ const REDUCE: { readonly [K in ReduceKind]: (g: Node, x: Node, y: Node, axes: re
   sum: (g, x) => expand(g, x.shape),
   max: extremeRule,
   min: extremeRule,
-  // y = Π x over one axis after another
-  prod: (g, x, _, axes) => {
-    const chain = [x];
-    for (const axis of axes) chain.push(node('reduce', { kind: 'prod', axes: [axis] }, [chain.at(-1)!]));
-    return axes.reduceRight((gradient, axis, index) => productGradient(gradient, chain[index]!, axis), g);
+  prod: (g, x, _, axes) => productGradient(g, x, axes),
+};
+
+type ScanRule = (g: Node, out: NodeOf<'prefixScan'>) => readonly (Node | null)[];
+const SCAN: { readonly [K in ScanKind]: ScanRule } = {
+  // yᵢ = Σ_{j ≤ i} xⱼ: dxⱼ = Σ_{i ≥ j} gᵢ, the running sum from the end
+  sum: (g, { attrs: { axis } }) => [fromTheEnd(cumsum, g, axis)],
+  // yᵢ = xᵢ·yᵢ₋₁ with y₋₁ = 1: dxᵢ = λᵢ·yᵢ₋₁, where λ is what reaches yᵢ
+  prod: (g, out) => {
+    const { axis } = out.attrs;
+    return [mul(adjointOf(g, input(out, 0), axis), where(isFirst(out, axis), 1, shifted(out, axis)))];
+  },
+  // yᵢ = aᵢ·yᵢ₋₁ + bᵢ with y₋₁ = 0: daᵢ = λᵢ·yᵢ₋₁, dbᵢ = λᵢ
+  linear: (g, out) => {
+    const { axis } = out.attrs;
+    const adjoint = adjointOf(g, input(out, 0), axis);
+    return [mul(adjoint, shifted(out, axis)), adjoint];
   },
 };
+
+/** λᵢ = gᵢ + aᵢ₊₁·λᵢ₊₁: all that reaches the i-th value of a recurrence with factors a. Another linear recurrence, from the end. */
+function adjointOf(g: Node, factors: Node, axis: number): Node {
+  return flip(linearRecurrence(shifted(flip(factors, axis), axis), flip(g, axis), axis), axis);
+}
 
 type MovementRule<K extends Movement['kind']> = (g: Node, movement: Extract<Movement, { kind: K }>, x: Node) => Node;
 const MOVEMENT: { readonly [K in Movement['kind']]: MovementRule<K> } = {
@@ -239,16 +269,21 @@ const MOVEMENT: { readonly [K in Movement['kind']]: MovementRule<K> } = {
   barrier: (g) => g,
 };
 
-type Computed = NodeOf<'unary' | 'binary' | 'reduce'>;
+type Computed = NodeOf<'unary' | 'binary' | 'reduce' | 'prefixScan'>;
 type Rule = (g: Node, operands: readonly Node[], y: Node) => readonly (Node | null)[];
+
+/** In float32; a constant stays one, as rules look at exponents. */
+function widenOperand(x: Node): Node {
+  return x.op === 'const' ? constant(fromFloat16Bits(toFloat16Bits(x.attrs.value)), x.shape, 'float32') : widen(x);
+}
 
 /**
  * A rule, which of float16 computes in float32 and rounds its gradients once: 1 − y² of a rounded y would keep no digits, and a sum of ties may leave the range. The result
- * of an elementwise function is computed again from the operands, without rounding. Extreme values are exact in float16, and other reductions do not read theirs.
+ * of an elementwise function or a scan is computed again from the operands, without rounding. Extreme values are exact in float16, and other reductions do not read theirs.
  */
 function inFloat32(g: Node, out: Computed, rule: Rule): readonly (Node | null)[] {
-  if (out.dtype !== 'float16' || (out.op === 'reduce' && out.attrs.kind === 'sum')) return rule(g, out.inputs, out);
-  const operands = out.inputs.map(widen);
+  if (out.dtype !== 'float16' || out.attrs.kind === 'sum') return rule(g, out.inputs, out);
+  const operands = out.inputs.map(widenOperand);
   const wide = widen(g);
   const y = out.op === 'reduce' ? widen(out) : node(out.op, out.attrs, operands);
   return rule(wide, operands, y).map((each) => (each === null ? null : each === wide ? g : cast(each, 'float16')));
@@ -267,8 +302,7 @@ export const VJPS: VJPs = {
   where: (g, out) => [null, where(input(out, 0), g, 0), where(input(out, 0), 0, g)],
   reduce: (g, out) => inFloat32(g, out, (dy, [x], y) => [REDUCE[out.attrs.kind](dy, x!, y, out.attrs.axes)]),
   argReduce: () => [null],
-  // yᵢ = Σ_{j ≤ i} xⱼ: dxⱼ = Σ_{i ≥ j} gᵢ, the running sum from the end
-  prefixScan: (g, { attrs: { axis } }) => [flip(cumsum(flip(g, axis), axis), axis)],
+  prefixScan: (g, out) => inFloat32(g, out, (dy, _, y) => SCAN[out.attrs.kind](dy, y as NodeOf<'prefixScan'>)),
   movement: (g, out) => [(MOVEMENT[out.attrs.kind] as MovementRule<Movement['kind']>)(g, out.attrs, input(out, 0))],
   // yᵢ = x[indexᵢ]: dx[j] = Σ_{i: indexᵢ = j} gᵢ
   gather: (g, out) => {

@@ -6,7 +6,7 @@ import {
   all,
   any,
   argReduce,
-  cast,
+  cumprod,
   cumsum,
   expand,
   flip,
@@ -165,24 +165,24 @@ export class Tensor extends Spatial<Tensor> {
     );
   }
 
-  // ---- reductions: over all axes by default
+  // ---- reductions: over all axes by default; a tensor of no axes has an axis 0, or −1, of one element
 
   private reduce(kind: ReduceKind, options?: ReduceOptions): Tensor {
-    return this.derive((x) => reduce(kind, x.dtype === 'bool' ? cast(x, 'int32') : x, options));
+    return this.derive((x) => reduce(kind, x, options));
   }
   /** Σ x; a bool counts (int32). */
   sum(options?: ReduceOptions): Tensor {
     return this.reduce('sum', options);
   }
-  /** Π x */
+  /** Π x; of a bool, int32 */
   prod(options?: ReduceOptions): Tensor {
     return this.reduce('prod', options);
   }
-  /** The largest element; NaN wins. Ties share the gradient equally. @throws ShapeError for an empty axis */
+  /** The largest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for an empty axis */
   max(options?: ReduceOptions): Tensor {
     return this.reduce('max', options);
   }
-  /** The smallest element; NaN wins. Ties share the gradient equally. @throws ShapeError for an empty axis */
+  /** The smallest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for an empty axis */
   min(options?: ReduceOptions): Tensor {
     return this.reduce('min', options);
   }
@@ -217,7 +217,11 @@ export class Tensor extends Spatial<Tensor> {
   all(options?: ReduceOptions): Tensor {
     return this.derive((x) => all(x, options));
   }
-  /** Running sums along an axis. */
+  /** Running products along an axis: y[i] = x[0] · … · x[i]; of a bool, int32. Derivatives of every order are exact at zeros, too. */
+  cumprod(axis: number): Tensor {
+    return this.derive((x) => cumprod(x, axis));
+  }
+  /** Running sums along an axis; a bool counts (int32). */
   cumsum(axis: number): Tensor {
     return this.derive((x) => cumsum(x, axis));
   }

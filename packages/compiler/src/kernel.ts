@@ -3,7 +3,7 @@
  * so that two kernels with the same body are the same code whatever they are given; which buffer is which operand is said beside the body.
  * A scalar expression is a graph: an object that occurs twice is computed once.
  */
-import type { ArgReduceKind, Attrs, BinaryKind, Composite, DType, ReduceKind, Shape, Spec, UnaryKind } from '@firsthand/graph';
+import type { ArgReduceKind, Attrs, BinaryKind, Composite, DType, ReduceKind, ScanKind, Shape, Spec, UnaryKind } from '@firsthand/graph';
 import type { Index } from './index-expression.ts';
 
 /** What one iteration of a kernel computes. Axes are numbered from the outermost loop to the innermost. */
@@ -138,15 +138,21 @@ export interface ContractKernel {
   readonly rowFinish: RowSweeps | null;
 }
 
-/** Running sums of `value` along the columns of each row; stores at every column, whose values contain `total`. Floats add up in float64. */
+/**
+ * A scan along the columns of each row: running sums of `value`, running products of it, or total = factor·total + value. Stores at every column, whose values contain
+ * `total`. Floats are folded in float64 where the target has it.
+ */
 export interface ScanKernel {
   readonly kind: 'scan';
+  readonly fold: ScanKind;
   readonly operands: readonly Operand[];
   readonly rows: readonly number[];
   /** Extent of the last axis. */
   readonly count: number;
   readonly dtype: DType;
   readonly value: Scalar;
+  /** The factors of the linear recurrence; null for sums and products. */
+  readonly factor: Scalar | null;
   readonly stores: readonly Store[];
 }
 

@@ -86,7 +86,9 @@ const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly Lo
     const finish = rowFinish === null ? [] : sweepBodies([...batch, m], rowFinish);
     return [...factors, bodyOf([...batch, m, n], [], 0, stores), ...finish];
   },
-  scan: ({ rows, count, value, stores }) => [bodyOf([...rows, count], [value], 1, stores)],
+  scan: ({ rows, count, value, factor, stores }) => [
+    factor === null ? bodyOf([...rows, count], [value], 1, stores) : bodyOf([...rows, count], [value, factor], 2, stores),
+  ],
   scatter: ({ extents, position, value, target }) => [{ extents, values: [position, value], folds: 1, targets: [target] }],
   sort: ({ rows, count, value, target }) => [{ extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] }],
   own: ({ operands, inputs, outputs }) => [

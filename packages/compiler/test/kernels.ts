@@ -1,6 +1,6 @@
 // Kernels by hand: short names for index expressions, scalars and operands, and one kernel of each kind that the tests share.
 import { BINARY_RULES } from '@firsthand/graph';
-import type { BinaryKind, DType, UnaryKind } from '@firsthand/graph';
+import type { BinaryKind, DType, ScanKind, UnaryKind } from '@firsthand/graph';
 import type { Index } from '../src/index-expression.ts';
 import type { ContractKernel, LoopKernel, Operand, Scalar, ScanKernel, ScatterKernel, SortKernel, Store } from '../src/kernel.ts';
 
@@ -99,16 +99,18 @@ export function contract(dtype: DType, batch: number, m: number, n: number, k: n
   };
 }
 
-/** Running sums of each row. */
-export function scan(dtype: DType, rows: number, count: number): ScanKernel {
+/** A scan of each row; the factors of a linear recurrence are its terms in another order. */
+export function scan(dtype: DType, rows: number, count: number, fold: ScanKind = 'sum'): ScanKernel {
   const place = at([count, 1]);
   return {
     kind: 'scan',
+    fold,
     operands: [reads(dtype, rows * count), writes(dtype, rows * count)],
     rows: [rows],
     count,
     dtype,
     value: load(0, place, dtype),
+    factor: fold === 'linear' ? load(0, at([1, rows]), dtype) : null,
     stores: [store(1, place, total(dtype))],
   };
 }

@@ -62,6 +62,18 @@ test('a scan', () => {
       total: int32 += a[10·i + j]
       b[10·i + j] = total"
   `);
+  expect(printKernel(scan('float32', 4, 10, 'prod'))).toMatchInlineSnapshot(`
+    "scan (a: float32[40] read, b: float32[40] write)
+    for i in 0..4, j in 0..10
+      total: float32 ·= a[10·i + j]
+      b[10·i + j] = total"
+  `);
+  expect(printKernel(scan('float32', 4, 10, 'linear'))).toMatchInlineSnapshot(`
+    "scan (a: float32[40] read, b: float32[40] write)
+    for i in 0..4, j in 0..10
+      total: float32 = a[i + 4·j] · total + a[10·i + j]
+      b[10·i + j] = total"
+  `);
 });
 test('scatters', () => {
   expect(printKernel(scatter('add', 'float32', 8, 4, 10))).toMatchInlineSnapshot(`
@@ -203,6 +215,7 @@ const OTHER: { readonly [value: string]: string } = {
   sin: 'cos',
   isNaN: 'sign',
   logicalNot: 'floor',
+  linear: 'sum',
   quotient: 'remainder',
   remainder: 'quotient',
 };
@@ -231,6 +244,7 @@ test('whatever is changed in a kernel changes its text', () => {
     reduceRows('float16', 4, 8, ['sum', 'argmax']),
     contract('float32', 2, 3, 4, 5, true),
     scan('int32', 4, 10),
+    scan('float32', 4, 10, 'linear'),
     scatter('set', 'float32', 8, 4, 10),
     sort('float32', 4, 10, true),
   ];

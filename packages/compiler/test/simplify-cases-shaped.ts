@@ -5,6 +5,7 @@ import {
   argsort,
   cast,
   constant,
+  cumprod,
   cumsum,
   type DType,
   exp,
@@ -12,6 +13,7 @@ import {
   flip,
   gather,
   iota,
+  linearRecurrence,
   log,
   matmul,
   mul,
@@ -147,7 +149,9 @@ const reductions: readonly Case[] = [
   ['fold(reshape(x)) = reshape(fold(x))', fold('max', reshape(cube, [6, 4]), 1), 'reshape[6, 1](max@2(x))'],
   ['fold(permute(x)) = permute(fold(x))', fold('sum', permute(cube, [2, 1, 0]), 1), 'permute[2, 1, 0](sum@1(x))'],
   ['fold(permute(x)) = permute(fold(x))', fold('max', permute(cube, [2, 1, 0]), 0, 1), 'reshape[1, 1, 2](max@1,2(x))'],
-  ['running sum along an axis of extent 1', cumsum(whole, 0), 'n'],
+  ['scan along an axis of extent 1', cumsum(whole, 0), 'n'],
+  ['scan along an axis of extent 1', cumprod(row, 0), 'r'],
+  ['scan along an axis of extent 1', linearRecurrence(leaf('m', [1, 3], 'int32'), whole, 0), 'n'],
 ];
 
 const scale = expand(column, [2, 8]);

@@ -12,6 +12,7 @@ import {
   flip,
   gather,
   iota,
+  linearRecurrence,
   log,
   matmul,
   mul,
@@ -144,6 +145,7 @@ export const REFUSALS: readonly (readonly [why: string, node: Node])[] = [
   ],
   ['3ⁿ rounds', reduce('prod', constant(3, [40], 'float32'), { axis: 0, keepDims: true })],
   ['a running sum of −0 is 0', cumsum(row, 0)],
+  ['0·∞ before the first term is NaN', linearRecurrence(argument('f', [1, 3]), row, 0)],
   ['an argument may hold NaN first', argReduce('argmax', a, { axis: 1, keepDims: true })],
 
   ['an index may be out of range', gather(expand(column, [2, 8]), index, 1)],

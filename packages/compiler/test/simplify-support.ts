@@ -1,5 +1,5 @@
 /** What the tests of simplification build on: arguments, programs run by the reference device, and nodes as text. */
-import { createReference, type Device, type DType, leaf, type Leaf, type Node, type Program } from '@firsthand/graph';
+import { createReference, type Device, type DType, leaf, type Leaf, type Node, type Program, SCAN_NAMES } from '@firsthand/graph';
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
 import { allParts } from '../src/in-parts.ts';
 import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';
@@ -81,6 +81,7 @@ export function textOf(node: Node): string {
     case 'argReduce':
       return `${node.attrs.kind}@${node.attrs.axis}(${operands})`;
     case 'prefixScan':
+      return `${SCAN_NAMES[node.attrs.kind]}@${node.attrs.axis}(${operands})`;
     case 'gather':
     case 'sort':
       return `${node.op}@${node.attrs.axis}(${operands})`;

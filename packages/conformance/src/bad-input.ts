@@ -137,6 +137,7 @@ const AXIS_CALLS: { readonly [name: string]: (x: Tensor) => unknown } = {
   mean: (x) => x.mean({ axis: -3 }),
   argmax: (x) => x.argmax({ axis: 2 }),
   cumsum: (x) => x.cumsum(2),
+  cumprod: (x) => x.cumprod(2),
   softmax: (x) => x.softmax(2),
   logSoftmax: (x) => x.logSoftmax(-3),
   logsumexp: (x) => x.logsumexp({ axis: 2 }),

@@ -77,6 +77,7 @@ const REPLAYS: { readonly [name: string]: Replay } = {
   norm: (options, x) => x.norm({ ...reduction(options), order: Number(options.order ?? 2) }),
   logsumexp: (options, x) => x.logsumexp(reduction(options)),
   cumsum: (options, x) => x.cumsum(single(options)),
+  cumprod: (options, x) => x.cumprod(single(options)),
   softmax: (options, x) => x.softmax(single(options)),
   logSoftmax: (options, x) => x.logSoftmax(single(options)),
   sort: (options, x) => sort(x, single(options)).values,

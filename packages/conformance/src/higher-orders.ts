@@ -204,6 +204,22 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
     );
   });
 
+  test('powers of float16 end at 0 beyond their degree', async () => {
+    const x = vector(-1.5, 0, 0.015625, 2);
+    for (const p of [0, 1, 2, 3]) {
+      for (const f of [(each: Tensor): Tensor => each.pow(p), (each: Tensor): Tensor => each.pow(like(each, p))]) {
+        let order = f;
+        for (const n of [0, 1, 2, 3, 4] as const) {
+          await expectValues(
+            order(toTensor(x, 'float16')),
+            map(x, (each) => powerOf(p)(each)[n]),
+          );
+          order = derivativeOf(order);
+        }
+      }
+    }
+  });
+
   test('the 2-norm and the standard deviation at 0: derivatives of every order are 0', async () => {
     for (const dtype of dtypesOf(device())) {
       for (const f of [(x: Tensor): Tensor => x.norm(), (x: Tensor): Tensor => x.std(), (x: Tensor): Tensor => x.std({ correction: 0 })]) {

@@ -15,6 +15,7 @@ import { describeGather, describeScatter } from './cases/indexing.ts';
 import { describeMethods } from './cases/methods.ts';
 import { describeMovement } from './cases/movement.ts';
 import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
+import { describeScalars } from './cases/scalars.ts';
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
 import { describeFunctional } from './functional.ts';
@@ -67,6 +68,7 @@ const DERIVATIVES = recordedDerivatives.cases as unknown as readonly RecordedDer
 const ACROSS: { readonly [title: string]: Section } = {
   methods: describeMethods,
   functional: describeFunctional,
+  'scalars and truth values': describeScalars,
   'derivatives of higher order': (device) => describeHigherOrders(device, DERIVATIVES),
   structures: describeTrees,
   'gradients of values': describeGradientsOfValues,

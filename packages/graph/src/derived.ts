@@ -232,6 +232,7 @@ export function slice(x: Node, axis: number, start: number, stop: number, step =
 /** Whole slices of `x` at the given positions of one axis. index: any shape; its axes take the place of `axis`. */
 export function indexSelect(x: Node, index: Node, axis: number): Node {
   requireIndex('indexSelect', index);
+  if (x.shape.length === 0) return indexSelect(reshape(x, [1]), index, axis);
   const along = normalizeAxis('indexSelect', axis, x.shape.length);
   const count = sizeOf(index.shape);
   const flat = reshape(

@@ -24,7 +24,7 @@ export {
 export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';
 export type { Follow } from './traverse.ts';
 export { describe, isFloat, keptShape, reducedAxes, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
-export { BINARY_RULES, PRIMITIVES, UNARY_RULES } from './primitives.ts';
+export { BINARY_RULES, PRIMITIVES, SCAN_NAMES, UNARY_RULES } from './primitives.ts';
 export * from './ops.ts';
 export * from './derived.ts';
 export { adamW, adamWComposite } from './composites/adamw.ts';

@@ -89,6 +89,10 @@ export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
   const left = typeof a === 'number' ? operand(a, b as Node) : a;
   const right = typeof b === 'number' ? operand(b, left) : b;
   requireSameDType(kind, left, right);
+  // The larger of two truth values is true where either is.
+  if (left.dtype === 'bool' && (kind === 'maximum' || kind === 'minimum')) {
+    return binary(kind === 'maximum' ? 'logicalOr' : 'logicalAnd', left, right);
+  }
   if (equalShapes(left.shape, right.shape)) return node('binary', { kind }, [left, right]);
   const shape = broadcastShapes(kind, left.shape, right.shape);
   return node('binary', { kind }, [expand(left, shape), expand(right, shape)]);
@@ -159,12 +163,31 @@ export function cast(x: Node, dtype: DType): Node {
 
 // ---- reductions
 
-/** A reduction over axes, all of them by default. @throws ShapeError, DTypeError */
-export function reduce(kind: ReduceKind, x: Node, { axis, keepDims = false }: ReduceOptions = {}): Node {
+/**
+ * A reduction over axes, all of them by default. Of bools, sums and products are int32 and extremes are bools.
+ * @throws ShapeError, DTypeError
+ */
+export function reduce(kind: ReduceKind, x: Node, options: ReduceOptions = {}): Node {
+  if (x.dtype === 'bool') {
+    const reduced = reduce(kind, cast(x, 'int32'), options);
+    return kind === 'max' || kind === 'min' ? cast(reduced, 'bool') : reduced;
+  }
+  const { axis, keepDims = false } = options;
   const axes = reducedAxes(kind, axis, x.shape.length);
   const reduced = axes.length === 0 ? x : node('reduce', { kind, axes }, [x]);
   return keepDims ? reduced : dropAxes(reduced, axes);
 }
+
+/** An operation along an axis that keeps the shape: a scalar counts as one row of one element, whose axis is 0, or −1. */
+export function alongAxis(operation: string, axis: number, operands: readonly Node[], f: (axis: number, ...rows: Node[]) => Node): Node {
+  const rank = operands[0]!.shape.length;
+  const along = normalizeAxis(operation, axis, Math.max(rank, 1));
+  if (operands.some(({ shape }) => shape.length > 0)) return f(normalizeAxis(operation, axis, rank), ...operands);
+  return reshape(f(along, ...operands.map((each) => reshape(each, [1]))), []);
+}
+
+/** Truth values as numbers. */
+const counted = (x: Node): Node => (x.dtype === 'bool' ? cast(x, 'int32') : x);
 
 /** The shape without the named axes, which have size 1. */
 export function dropAxes(x: Node, axes: readonly number[]): Node {
@@ -188,18 +211,29 @@ export function argReduce(
   { axis, keepDims = false }: { readonly axis?: number | undefined; readonly keepDims?: boolean } = {},
 ): Node {
   if (axis === undefined) {
-    const flat = reshape(x, [x.shape.reduce((size, extent) => size * extent, 1)]);
+    const flat = reshape(counted(x), [x.shape.reduce((size, extent) => size * extent, 1)]);
     const index = node('argReduce', { kind, axis: 0 }, [flat]);
     return reshape(index, keepDims ? x.shape.map(() => 1) : []);
   }
-  const normalized = normalizeAxis(kind, axis, x.shape.length);
-  const index = node('argReduce', { kind, axis: normalized }, [x]);
-  return keepDims ? index : dropAxes(index, [normalized]);
+  return alongAxis(kind, axis, [counted(x)], (along, rows) => {
+    const index = node('argReduce', { kind, axis: along }, [rows]);
+    return keepDims || x.shape.length === 0 ? index : dropAxes(index, [along]);
+  });
 }
 
-/** Running sums along an axis. */
+/** Running sums along an axis; bools count, as int32. */
 export function cumsum(x: Node, axis: number): Node {
-  return node('prefixScan', { axis: normalizeAxis('cumsum', axis, x.shape.length) }, [x]);
+  return alongAxis('cumsum', axis, [counted(x)], (along, rows) => node('prefixScan', { kind: 'sum', axis: along }, [rows]));
+}
+
+/** Running products along an axis; of bools, int32. */
+export function cumprod(x: Node, axis: number): Node {
+  return alongAxis('cumprod', axis, [counted(x)], (along, rows) => node('prefixScan', { kind: 'prod', axis: along }, [rows]));
+}
+
+/** yᵢ = factorᵢ·yᵢ₋₁ + termᵢ along an axis, with 0 before the first. factor, term: one shape. */
+export function linearRecurrence(factor: Node, term: Node, axis: number): Node {
+  return alongAxis('linearRecurrence', axis, [term, factor], (along, b, a) => node('prefixScan', { kind: 'linear', axis: along }, [a, b]));
 }
 
 // ---- indexing
@@ -211,17 +245,17 @@ export function iota(shape: Shape, axis: number): Node {
 
 /** out[…, i, …] = x[…, index[…, i, …], …]; index has the shape of x but for `axis`. */
 export function gather(x: Node, index: Node, axis: number): Node {
-  return node('gather', { axis: normalizeAxis('gather', axis, x.shape.length) }, [x, index]);
+  return alongAxis('gather', axis, [x, index], (along, ...rows) => node('gather', { axis: along }, rows));
 }
 
 /** A copy of `base` with `source` added or set at `index` along one axis. */
 export function scatter(mode: 'add' | 'set', base: Node, index: Node, source: Node, axis: number): Node {
-  return node('scatter', { axis: normalizeAxis(`scatter ${mode}`, axis, base.shape.length), mode }, [base, index, source]);
+  return alongAxis(`scatter ${mode}`, axis, [base, index, source], (along, ...rows) => node('scatter', { axis: along, mode }, rows));
 }
 
 /** The permutation that sorts along `axis`. */
 export function argsort(x: Node, axis: number, descending = false): Node {
-  return node('sort', { axis: normalizeAxis('sort', axis, x.shape.length), descending }, [x]);
+  return alongAxis('sort', axis, [x], (along, rows) => node('sort', { axis: along, descending }, [rows]));
 }
 
 /** Random uint32 bits or float32 uniforms in [0, 1), a pure function of key and counter. */

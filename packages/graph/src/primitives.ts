@@ -3,7 +3,7 @@
  * its attributes distinguish it in a program's key. Shape and dtype are in every key; they need not be repeated here.
  */
 import { checkShape, DTypeError, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
-import type { Attributes, Attrs, BinaryKind, DType, Movement, Op, Shape, Spec, UnaryKind } from './types.ts';
+import type { Attributes, Attrs, BinaryKind, DType, Movement, Op, ScanKind, Shape, Spec, UnaryKind } from './types.ts';
 import { describe, isFloat, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
 
 interface Primitive<K extends Op> {
@@ -61,6 +61,9 @@ export const BINARY_RULES: { readonly [K in BinaryKind]: BinaryRule } = {
   logicalAnd: 'logic',
   logicalOr: 'logic',
 };
+
+/** What a scan is called. */
+export const SCAN_NAMES: { readonly [K in ScanKind]: string } = { sum: 'cumsum', prod: 'cumprod', linear: 'linearRecurrence' };
 
 const UNARY_CODES = codes(UNARY_RULES);
 const BINARY_CODES = codes(BINARY_RULES);
@@ -296,12 +299,23 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
     },
   },
   prefixScan: {
-    infer: (_, inputs) => {
+    infer: ({ kind }, inputs) => {
       const x = input(inputs, 0);
-      if (x.dtype === 'bool') throw new DTypeError(`cumsum: needs numbers, got ${describe(x)}; use cast('int32')`);
+      const name = SCAN_NAMES[kind];
+      if (x.dtype === 'bool') throw new DTypeError(`${name}: needs numbers, got ${describe(x)}; use cast('int32')`);
+      if (kind === 'linear') {
+        const term = input(inputs, 1);
+        requireSameDType(name, x, term);
+        if (!equalShapes(x.shape, term.shape)) {
+          throw new ShapeError(`${name}: factors ${describe(x)} and terms ${describe(term)} differ in shape`);
+        }
+      }
       return { shape: x.shape, dtype: x.dtype };
     },
-    encode: ({ axis }, write) => write(axis),
+    encode: ({ kind, axis }, write, intern) => {
+      write(intern(kind));
+      write(axis);
+    },
   },
   movement: {
     infer: (movement, inputs) => {

@@ -10,6 +10,9 @@ export type ReduceKind = 'sum' | 'prod' | 'max' | 'min';
 /** Reductions that give an index. */
 export type ArgReduceKind = 'argmax' | 'argmin';
 
+/** Scans: running sums, running products, and the linear recurrence yᵢ = aᵢ·yᵢ₋₁ + bᵢ. */
+export type ScanKind = 'sum' | 'prod' | 'linear';
+
 /** Shape and dtype: all that is known of a value before it exists. */
 export interface Spec {
   readonly shape: Shape;
@@ -62,8 +65,8 @@ export interface Attributes {
   /** Reduced axes stay, with size 1. */
   reduce: { readonly kind: ReduceKind; readonly axes: readonly number[] };
   argReduce: { readonly kind: ArgReduceKind; readonly axis: number };
-  /** Running sum along `axis`. */
-  prefixScan: { readonly axis: number };
+  /** A scan of x along `axis`; the inputs of the linear recurrence are its factors a and its terms b. */
+  prefixScan: { readonly kind: ScanKind; readonly axis: number };
   movement: Movement;
   /** out[…, i, …] = x[…, index[…, i, …], …]; an index out of range reads NaN, or 0 for integers. */
   gather: { readonly axis: number };

@@ -40,6 +40,9 @@ function checkIndex(operation: string, x: NDArray, index: NDArray, axis: number)
   return along;
 }
 
+/** Scalars count as rows of one element: their axis is 0, or −1. */
+const areScalars = (...arrays: readonly NDArray[]): boolean => arrays.every((x) => x instanceof NDArray && x.ndim === 0);
+
 /** A shape with its axis set aside, so that loops over the others can walk it by themselves. */
 function withoutAxis<T>(list: readonly T[], axis: number): T[] {
   return list.filter((_, k) => k !== axis);
@@ -54,6 +57,7 @@ function withoutAxis<T>(list: readonly T[], axis: number): T[] {
  */
 export function gather(x: NDArray, index: NDArray, axis: number): NDArray {
   checkCount('gather', arguments.length, 3, 'gather(x, index, axis)');
+  if (areScalars(x, index)) return gather(x.reshape([1]), index.reshape([1]), axis).reshape([]);
   const along = checkIndex('gather', x, index, axis);
   const data = allocate(x.dtype, index.size);
   const strides = rowMajorStrides(index.shape);
@@ -100,6 +104,9 @@ function gatherRow(
 export function scatter(mode: 'add' | 'set', base: NDArray, index: NDArray, source: NDArray, axis: number): NDArray {
   checkCount('scatter', arguments.length, 5, 'scatter(mode, base, index, source, axis)');
   checkChoice('scatter', 'mode', mode, ['add', 'set']);
+  if (areScalars(base, index, source)) {
+    return scatter(mode, base.reshape([1]), index.reshape([1]), source.reshape([1]), axis).reshape([]);
+  }
   const along = checkIndex('scatter', base, index, axis);
   if (requireArray('scatter', source, 'the source').dtype !== base.dtype) {
     throw typesDiffer('scatter', base, source);
@@ -154,6 +161,7 @@ function setElement(y: TypedArray, o: number, value: number): void {
 export function take(x: NDArray, indices: NDArray | readonly number[], axis?: AxisArgument<OneAxis>): NDArray {
   checkCount('take', arguments.length, 3, 'take(x, indices, axis)');
   const given = oneAxisOptions('take', axis, AXIS_KEYS).axis ?? 0;
+  if (areScalars(x)) return take(x.reshape([1]), indices, given);
   const along = normalizeAxis('take', given, requireArray('take', x).ndim, [x]);
   if (!Array.isArray(indices)) requireArray('take', indices as NDArray, 'the indices');
   const shape = indices instanceof NDArray ? indices.shape : [indices.length];

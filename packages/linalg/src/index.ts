@@ -69,20 +69,8 @@ export {
   type RangeOptions,
 } from './create.ts';
 export { argReduce, reduce, type ReduceKind } from './reduce.ts';
-export {
-  argmax,
-  argmin,
-  cumsum,
-  max,
-  mean,
-  min,
-  prod,
-  std,
-  sum,
-  variance,
-  type ArgReduceOptions,
-  type VarianceOptions,
-} from './statistics.ts';
+export { argmax, argmin, max, mean, min, prod, std, sum, variance, type ArgReduceOptions, type VarianceOptions } from './statistics.ts';
+export { cumprod, cumsum, linearRecurrence } from './scan.ts';
 export { gather, scatter, take } from './gather.ts';
 export { argsort, sort, type SortOptions } from './sort.ts';
 export { matmul } from './matmul.ts';

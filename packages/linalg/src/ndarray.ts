@@ -297,7 +297,7 @@ export class NDArray implements Strided {
   permute(...axes: ShapeArguments): NDArray {
     const list = readSizes('permute', axes);
     const order = normalizeAxes('permute', list, this.ndim, [this]);
-    if (order.length !== this.ndim) {
+    if (list.length !== this.ndim) {
       const problem = `axes ${formatShape(list)} must name each axis of ${formatShape(this.shape)} once`;
       throw new ShapeError({ operation: 'permute', problem, operands: [this], expected: 'each axis once' });
     }

@@ -202,7 +202,8 @@ function foldColumns(source: NDArray, count: number, width: number, data: TypedA
  * @throws ShapeError if the axis is out of range, or empty while the result is not
  */
 export function argReduce(kind: 'argmax' | 'argmin', x: NDArray, axis: number, keepDims = false): NDArray {
-  const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, requireArray(kind, x).ndim, [x])], keepDims);
+  if (requireArray(kind, x).ndim === 0) return argReduce(kind, x.reshape([1]), axis);
+  const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, x.ndim, [x])], keepDims);
   const count = source.shape.at(-1)!;
   const data = new Int32Array(sizeOf(kept));
   if (count === 0 && data.length > 0) throw noElements(kind, x, `axis ${axis}`);

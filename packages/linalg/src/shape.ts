@@ -78,7 +78,8 @@ export function normalizeAxis(operation: string, axis: number, ndim: number, ope
 }
 
 /**
- * Axes counted from the front, in the order given. `undefined` means all of them.
+ * Axes counted from the front, in the order given. `undefined` means all of them. A scalar counts as one row of one element: it has an axis 0, or −1, along which
+ * there is nothing to do, so that the result is empty.
  * @param operands whose axes they are, for the fields of the error
  * @throws ShapeError if one is out of range or appears twice
  */
@@ -90,11 +91,11 @@ export function normalizeAxes(
 ): number[] {
   if (axes === undefined) return Array.from({ length: ndim }, (_, axis) => axis);
   const list = typeof axes === 'number' ? [axes] : axes;
-  const normalized = list.map((axis) => normalizeAxis(operation, axis, ndim, operands));
+  const normalized = list.map((axis) => normalizeAxis(operation, axis, Math.max(ndim, 1), operands));
   if (new Set(normalized).size !== normalized.length) {
     throw new ShapeError({ operation, problem: `axes ${formatShape(list)} name one axis twice`, operands, expected: 'each axis once' });
   }
-  return normalized;
+  return ndim === 0 ? [] : normalized;
 }
 
 /**

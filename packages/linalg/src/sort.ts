@@ -31,7 +31,8 @@ export function argsort(x: NDArray, axis?: AxisArgument<SortOptions>): NDArray {
 }
 
 function argsortBy(operation: string, x: NDArray, options: SortOptions): NDArray {
-  const axis = normalizeAxis(operation, options.axis ?? -1, requireArray(operation, x).ndim, [x]);
+  if (requireArray(operation, x).ndim === 0) return argsortBy(operation, x.reshape([1]), options).reshape([]);
+  const axis = normalizeAxis(operation, options.axis ?? -1, x.ndim, [x]);
   const direction = options.descending === true ? -1 : 1;
   const data = new Int32Array(x.size);
   const strides = rowMajorStrides(x.shape);

@@ -1,25 +1,15 @@
 /**
- * Reductions as people call them: `sum(x)`, `mean(x, { axis: 0 })`. Without an axis all elements are reduced to a scalar array.
+ * Reductions as people call them: `sum(x)`, `mean(x, { axis: 0 })`. Without an axis all elements are reduced to a scalar array; a scalar array has an axis 0, or −1, of
+ * one element. Of bools, sums and products are int32 and extremes are bools, as in numpy and PyTorch (whose integers have 64 bits).
  * The variance subtracts the mean first, Σ(x − x̄)²/(n − c), because Σx²/n − x̄² loses every digit where the mean is large.
  */
-import {
-  AXIS_KEYS,
-  axisOptions,
-  checkCount,
-  oneAxisOptions,
-  REDUCE_KEYS,
-  type AxisArgument,
-  type OneAxis,
-  type ReduceOptions,
-} from './arguments.ts';
-import { allocate, DTYPES, type TypedArray } from './dtype.ts';
+import { axisOptions, checkCount, oneAxisOptions, REDUCE_KEYS, type AxisArgument, type ReduceOptions } from './arguments.ts';
 import { binary } from './binary.ts';
-import { forEachIndex } from './loops.ts';
-import { NDArray } from './ndarray.ts';
+import type { NDArray } from './ndarray.ts';
 import type { OptionKeys } from './options.ts';
 import { checkDomain, requireArray, widen } from './operands.ts';
 import { argReduce, reduce, type ReduceKind } from './reduce.ts';
-import { normalizeAxes, normalizeAxis, rowMajorStrides, sizeOf } from './shape.ts';
+import { normalizeAxes, sizeOf } from './shape.ts';
 import { sqrt } from './unary.ts';
 
 /** As {@link ReduceOptions}, for one axis. Without it the index counts through all elements in row-major order. */
@@ -50,7 +40,9 @@ function reduction<O extends ReduceOptions>(
 
 function reduceBy(kind: ReduceKind, x: NDArray, axis: AxisArgument | undefined, given: number): NDArray {
   const { axes, options } = reduction(kind, x, axis, REDUCE_KEYS, given);
-  return reduce(kind, kind === 'sum' && x.dtype === 'bool' ? x.astype('int32') : x, axes, options.keepDims);
+  // The extremes of truth values are truth values, their sums and products are numbers.
+  const counts = x.dtype === 'bool' && (kind === 'sum' || kind === 'prod');
+  return reduce(kind, counts ? x.astype('int32') : x, axes, options.keepDims);
 }
 
 /**
@@ -68,13 +60,13 @@ export function sum(x: NDArray, axis?: AxisArgument): NDArray {
   return reduceBy('sum', x, axis, arguments.length);
 }
 
-/** The product; 1 of no elements. */
+/** The product; 1 of no elements; of bools, int32. */
 export function prod(x: NDArray, axis?: AxisArgument): NDArray {
   return reduceBy('prod', x, axis, arguments.length);
 }
 
 /**
- * The largest element; NaN if there is one.
+ * The largest element; NaN if there is one; of bools a bool, whether any is true.
  * @throws ShapeError of no elements
  */
 export function max(x: NDArray, axis?: AxisArgument): NDArray {
@@ -82,7 +74,7 @@ export function max(x: NDArray, axis?: AxisArgument): NDArray {
 }
 
 /**
- * The smallest element; NaN if there is one.
+ * The smallest element; NaN if there is one; of bools a bool, whether all are true.
  * @throws ShapeError of no elements
  */
 export function min(x: NDArray, axis?: AxisArgument): NDArray {
@@ -153,40 +145,4 @@ function varianceBy(
 export function std(x: NDArray, axis?: AxisArgument<VarianceOptions>): NDArray {
   const wide = varianceBy('std', x, axis, arguments.length, (each) => each.astype('float64'));
   return sqrt(wide).astype(x.dtype);
-}
-
-/**
- * Running sums along an axis: y[i] = x[0] + … + x[i], added left to right in double precision and rounded when stored; integers wrap.
- * @param axis which axis, as a number or { axis }; without it the elements are taken in row-major order as one
- * @throws ShapeError if the axis is out of range
- * @throws DTypeError for bool
- */
-export function cumsum(x: NDArray, axis?: AxisArgument<OneAxis>): NDArray {
-  checkCount('cumsum', arguments.length, 2, 'cumsum(x, axis)');
-  const given = oneAxisOptions('cumsum', axis, AXIS_KEYS).axis;
-  checkDomain('cumsum', requireArray('cumsum', x), 'number');
-  return cumsumAlong(x, given === undefined ? widen(x).reshape([x.size]) : widen(x), given ?? 0);
-}
-
-function cumsumAlong(x: NDArray, source: NDArray, given: number): NDArray {
-  const axis = normalizeAxis('cumsum', given, source.ndim, [x]);
-  const data = allocate(source.dtype, source.size);
-  const strides = rowMajorStrides(source.shape);
-  const starts = source.shape.map((length, k) => (k === axis ? Math.min(length, 1) : length));
-  const scan = DTYPES[source.dtype].isFloat ? scanFloat : scanInteger;
-  forEachIndex(starts, [source.strides, strides], [source.offset, 0], (offsets) => {
-    const [i, o] = offsets as [number, number];
-    scan(source.shape[axis]!, source.data, i, source.strides[axis]!, data, o, strides[axis]!);
-  });
-  return NDArray.packed(data, source.shape, source.dtype).astype(x.dtype);
-}
-
-function scanFloat(n: number, x: TypedArray, i: number, s: number, y: TypedArray, o: number, t: number): void {
-  let total = 0;
-  for (let k = 0; k < n; k++, i += s, o += t) y[o] = total += x[i]!;
-}
-
-function scanInteger(n: number, x: TypedArray, i: number, s: number, y: TypedArray, o: number, t: number): void {
-  let total = 0;
-  for (let k = 0; k < n; k++, i += s, o += t) y[o] = total = (total + x[i]!) | 0;
 }

@@ -70,6 +70,8 @@ const TABLE: CallTable = {
   std: reduce('std', { ...reduction, correction: 'unbiased' }),
   norm: reduce('norm', { ...reduction, order: 'p' }),
   cumsum: reduce('cumsum', { axis: 'dim' }),
+  cumprod: reduce('cumprod', { axis: 'dim' }),
+  linearRecurrence: { call: (...more) => loose(linalg.linearRecurrence)(x, x, 0, ...more) },
   sort: reduce('sort', { axis: 'dim', descending: 'reverse' }),
   argsort: reduce('argsort', { axis: 'dim', descending: 'decsending' }),
   gather: { call: (...more) => linalg.gather(x, index, 0, ...(more as [])) },

@@ -135,11 +135,11 @@ describe('reduce', () => {
     expect(max(x.transpose(), { axis: 0 }).toArray()).toEqual([NaN, 3]);
   });
 
-  test('bools count and compare, but do not multiply', () => {
+  test('bools count and compare, and multiply as int32', () => {
     const x = array([true, false, true]);
     expect([sum(x).dtype, sum(x).get()]).toEqual(['int32', 2]);
     expect(max(x).toArray()).toBe(true);
-    expect(() => prod(x)).toThrow(DTypeError);
+    expect([prod(x).dtype, prod(x).get(), prod(array([true, true])).get()]).toEqual(['int32', 0, 1]);
     expect(() => reduce('sum', x, [0])).toThrow(DTypeError);
     expect(() => mean(array([1], { dtype: 'int32' }))).toThrow("mean: int32 elements, but it takes floats; use astype('float32')");
   });

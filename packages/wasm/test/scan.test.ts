@@ -1,15 +1,20 @@
-// Running sums against the interpreter: every dtype, rows in lanes and one by one, stores made of the sum, and long rows.
+// Running sums, products and linear recurrences against the interpreter: every dtype, rows in lanes and one by one, stores made of the sum, and long rows.
 import type { ScanKernel, Scalar } from '@firsthand/compiler';
+import type { ScanKind } from '@firsthand/graph';
 import { DTYPES, type DType } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
 import { affine, constant, EVERY_DTYPE, filled, load, operandsOf, scattered, SPECIAL } from './support/build.ts';
 import { expectSame, runCompiled } from './support/kernels.ts';
 
-function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[]): ScanKernel {
+function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[], fold: ScanKind = 'sum'): ScanKernel {
   const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
   const length = rows.reduce((product, extent) => product * extent, count);
+  // The factors of a linear recurrence are its terms, from the last to the first.
+  const last = [...rows, count].reduce((sum, extent, axis) => sum + (extent - 1) * factors[axis]!, 0);
+  const backwards = affine(last, ...factors.map((factor, axis) => [axis, -factor] as const));
   return {
     kind: 'scan',
+    fold,
     operands: operandsOf([
       [dtype, length],
       [dtype, length],
@@ -18,22 +23,24 @@ function scan(dtype: DType, rows: readonly number[], count: number, factors: rea
     count,
     dtype,
     value: load(0, dtype, index),
+    factor: fold === 'linear' ? load(0, dtype, backwards) : null,
     stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
   };
 }
 
+const FOLDS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
 const numeric = EVERY_DTYPE.filter((dtype) => dtype !== 'bool');
 
-test.each(numeric)('of %s', (dtype) => {
-  // Sums of float32 and float16 in float64 are the same whoever adds; so are integers.
+test.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))('%s of %s', (fold, dtype) => {
+  // Folds of float32 and float16 in float64 are the same whoever folds; so are integers.
   for (const kernel of [
-    scan(dtype, [], 1, [1]),
-    scan(dtype, [], 37, [1]),
-    scan(dtype, [2], 9, [9, 1]),
-    scan(dtype, [7], 5, [5, 1]),
-    scan(dtype, [23], 5, [1, 23]),
-    scan(dtype, [3, 6], 4, [24, 1, 6]),
-    scan(dtype, [1, 4], 4, [0, 4, 1]),
+    scan(dtype, [], 1, [1], fold),
+    scan(dtype, [], 37, [1], fold),
+    scan(dtype, [2], 9, [9, 1], fold),
+    scan(dtype, [7], 5, [5, 1], fold),
+    scan(dtype, [23], 5, [1, 23], fold),
+    scan(dtype, [3, 6], 4, [24, 1, 6], fold),
+    scan(dtype, [1, 4], 4, [0, 4, 1], fold),
   ]) {
     const { length } = kernel.operands[0]!;
     expectSame(kernel, [filled(dtype, scattered(length, dtype === 'uint32' ? 0 : -50, 50)), filled(dtype, [0], length)]);
@@ -42,9 +49,9 @@ test.each(numeric)('of %s', (dtype) => {
   }
 });
 
-test('infinities and NaN stay', () => {
-  expectSame(scan('float32', [], 6, [1]), [filled('float32', [1, Infinity, 2, -Infinity, 3, 4]), filled('float32', [0], 6)]);
-  expectSame(scan('float32', [5], 6, [1, 5]), [filled('float32', [1, NaN, Infinity, -Infinity, 3], 30), filled('float32', [0], 30)]);
+test.each(FOLDS)('%s: infinities and NaN stay', (fold) => {
+  expectSame(scan('float32', [], 6, [1], fold), [filled('float32', [1, Infinity, 2, -Infinity, 3, 4]), filled('float32', [0], 6)]);
+  expectSame(scan('float32', [5], 6, [1, 5], fold), [filled('float32', [1, NaN, Infinity, -Infinity, 3], 30), filled('float32', [0], 30)]);
 });
 
 test('values and stores are expressions; a store may be of another dtype', () => {
@@ -59,6 +66,7 @@ test('values and stores are expressions; a store may be of another dtype', () =>
     const product: Scalar = { op: 'binary', dtype: 'float32', kind: 'mul', a: x, b: row };
     const kernel: ScanKernel = {
       kind: 'scan',
+      fold: 'sum',
       operands: operandsOf(
         [
           ['float32', 240],
@@ -72,6 +80,7 @@ test('values and stores are expressions; a store may be of another dtype', () =>
       count: 40,
       dtype: 'float32',
       value: product,
+      factor: null,
       stores: [
         { operand: 2, index, value: { op: 'binary', dtype: 'float32', kind: 'sub', a: total, b: product } },
         {
@@ -96,6 +105,15 @@ test('a long running sum is as exact as its end', () => {
   expect(sums![n - 1]).toBe(Math.fround(Math.fround(0.1) * n));
 });
 
+test('a long running product stays in range as long as its total does', () => {
+  // Partial products beyond float32's range, whose total comes back.
+  const [, products] = runCompiled(scan('float32', [], 6, [1], 'prod'), [
+    filled('float32', [1e30, -1e30, 1e-30, 1e-30, 4, 0]),
+    filled('float32', [0], 6),
+  ]);
+  expect([...products!]).toEqual([1e30, -Infinity, -1e30, -1, -4, -0].map(Math.fround));
+});
+
 test('what is stored follows the sum of its own element, in every segment that a guard cuts the loop into', () => {
   const inside: Scalar = { op: 'inside', dtype: 'bool', index: affine(-1, [0, 1]), low: 0, high: 3 };
   const padded: Scalar = {
@@ -107,6 +125,7 @@ test('what is stored follows the sum of its own element, in every segment that a
   };
   const kernel: ScanKernel = {
     kind: 'scan',
+    fold: 'sum',
     operands: operandsOf([
       ['float32', 3],
       ['float32', 4],
@@ -115,6 +134,7 @@ test('what is stored follows the sum of its own element, in every segment that a
     count: 4,
     dtype: 'float32',
     value: padded,
+    factor: null,
     stores: [
       { operand: 1, index: affine(0, [0, 1]), value: { op: 'unary', dtype: 'float32', kind: 'neg', x: { op: 'total', dtype: 'float32' } } },
     ],

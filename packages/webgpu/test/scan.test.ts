@@ -1,6 +1,7 @@
-// Running sums against the interpreter: every dtype, rows long and short, few and many, in parts and whole, and what the compiler makes of cumsum.
+// Running sums, products and linear recurrences against the interpreter: every dtype, rows long and short, few and many, in parts and whole, and what the compiler makes of cumsum.
 import { grad } from '@firsthand/autograd';
 import type { Scalar, ScanKernel } from '@firsthand/compiler';
+import type { ScanKind } from '@firsthand/graph';
 import { sizeOf, type DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,11 +10,15 @@ import { affine, expectSame, filled, kernelsOf, load, operandsOf, PROFILES, runO
 import { plainLayout } from './support/run-shader.ts';
 
 /** A scan whose operands lie as `factors` say: of the row axes, then of the columns. */
-function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[]): ScanKernel {
+function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[], fold: ScanKind = 'sum'): ScanKernel {
   const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
   const length = sizeOf(rows) * count;
+  // The factors of a linear recurrence are its terms, from the last to the first.
+  const last = [...rows, count].reduce((sum, extent, axis) => sum + (extent - 1) * factors[axis]!, 0);
+  const backwards = affine(last, ...factors.map((factor, axis) => [axis, -factor] as const));
   return {
     kind: 'scan',
+    fold,
     operands: operandsOf([
       [dtype, length],
       [dtype, length],
@@ -22,15 +27,26 @@ function scan(dtype: DType, rows: readonly number[], count: number, factors: rea
     count,
     dtype,
     value: load(0, dtype, index),
+    factor: fold === 'linear' ? load(0, dtype, backwards) : null,
     stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
   };
 }
 
+const FOLDS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
 const numeric: readonly DType[] = ['float32', 'float16', 'int32', 'uint32'];
 /** Whole numbers, so that sums of floats are exact in every order. */
 const whole = (length: number, low = -3, high = 4): number[] => scattered(length, low, high).map(Math.floor);
 
-describe.each(numeric)('of %s', (dtype) => {
+/** Numbers whose folds are exact in every order; those of integers wrap. */
+function numbersFor(fold: ScanKind, dtype: DType, length: number): number[] {
+  if (dtype === 'uint32') return whole(length, 0, 9).map((each) => (each === 7 ? 2 ** 32 - 1 : each));
+  if (fold === 'sum' || dtype === 'int32') return whole(length);
+  if (fold === 'linear') return whole(length, -1, 2);
+  // Powers of two whose products leave no range, and now and then a 0 that ends them all.
+  return whole(length, 0, 100).map((each, place) => (each === 0 && place % 7 === 0 ? 0 : [2, -0.5, 1, -1][place % 4]!));
+}
+
+describe.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))('%s of %s', (fold, dtype) => {
   test.each<[string, readonly number[], number, readonly number[]]>([
     ['one element', [], 1, [1]],
     ['one short row', [], 37, [1]],
@@ -40,10 +56,9 @@ describe.each(numeric)('of %s', (dtype) => {
     ['several row axes', [3, 1, 6], 70, [420, 0, 1, 6]],
     ['more rows than invocations', [70], 40, [40, 1]],
   ])('%s', async (_, rows, count, factors) => {
-    const kernel = scan(dtype, rows, count, factors);
+    const kernel = scan(dtype, rows, count, factors, fold);
     const { length } = kernel.operands[0]!;
-    // Sums of integers wrap.
-    const numbers = dtype === 'uint32' ? whole(length, 0, 9).map((each) => (each === 7 ? 2 ** 32 - 1 : each)) : whole(length);
+    const numbers = numbersFor(fold, dtype, length);
     await expectSame(kernel, [filled(dtype, numbers), filled(dtype, [0], length)]);
   });
 });
@@ -98,6 +113,7 @@ test('values and stores are expressions; a store may be of another dtype, and el
     const product: Scalar = { op: 'binary', dtype: 'float32', kind: 'mul', a: x, b: load(1, 'float32', affine(0, [0, 1])) };
     const kernel: ScanKernel = {
       kind: 'scan',
+      fold: 'sum',
       operands: operandsOf(
         [
           ['float32', 6 * count],
@@ -111,6 +127,7 @@ test('values and stores are expressions; a store may be of another dtype, and el
       count,
       dtype: 'float32',
       value: product,
+      factor: null,
       stores: [
         { operand: 2, index, value: { op: 'binary', dtype: 'float32', kind: 'sub', a: total, b: product } },
         { operand: 3, index: affine(6 * count - 1, [0, -count], [1, -1]), value: { op: 'cast', dtype: 'int32', x: total } },

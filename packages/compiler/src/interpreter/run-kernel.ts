@@ -70,6 +70,12 @@ function folding(start: number, step: (sum: number, value: number) => number, dt
   };
 }
 
+/** The linear recurrence total = factor·total + value. */
+function recurring(dtype: DType, factor: () => number): Fold {
+  const multiply = binaryFunction('mul', dtype);
+  return folding(0, (total, value) => multiply(factor(), total) + value, dtype);
+}
+
 /** The position of the first value that no earlier one is as good as; nothing is better than NaN. */
 function finding(isBetter: (value: number, best: number) => boolean): Fold {
   let [position, best, found] = [-1, NaN, 0];
@@ -132,12 +138,13 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
       });
   },
 
-  scan: ({ rows, count, dtype, value, stores }, compiler, frame) => {
+  scan: ({ fold: kind, rows, count, dtype, value, factor, stores }, compiler, frame) => {
     const evaluate = compiler.evaluator(value);
+    const multiplier = factor === null ? null : compiler.evaluator(factor);
     const store = compiler.stores(stores);
     return () =>
       forEachPlace(frame, 0, rows, () => {
-        const fold = FOLD.sum(dtype);
+        const fold = kind === 'linear' ? recurring(dtype, () => multiplier!(frame)) : FOLD[kind](dtype);
         forEachPlace(frame, rows.length, [count], () => {
           fold.add(evaluate(frame));
           frame.total = fold.result();

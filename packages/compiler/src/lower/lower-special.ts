@@ -25,13 +25,13 @@ export const LOWER: { readonly [K in GroupKind]: Lower } = {
 
 /**
  * Loops over the lines of `node` along an axis, which stays one loop whatever its extent, and what the elements of the node's operand are over them.
- * @param express makes the kernel of a body, over the loops as they are; `value` is the element of the operand
+ * @param express makes the kernel of a body, over the loops as they are; `values` are the elements of the operands
  */
 function overLines(
   node: NodeOf<'prefixScan'> | NodeOf<'sort'>,
   group: Group | null,
   context: LoweringContext,
-  express: (body: Body, loops: Loops, value: Scalar) => Kernel,
+  express: (body: Body, loops: Loops, values: readonly Scalar[]) => Kernel,
 ): LoweredKernel {
   const { axis } = node.attrs;
   const axes = node.shape.flatMap((extent, each) => (extent === 1 && each !== axis ? [] : [{ extent, isFolded: each === axis }]));
@@ -42,8 +42,9 @@ function overLines(
       const { extents, fullPlace, rowPlace } = loops;
       const space: Space = { extents, splits };
       const body = new Body({ space, group, fullPlace, rowPlace }, context.owners, null);
-      const value = body.at(node.inputs[0]!, unflatten(fullPlace, node.shape, space));
-      const kernel = express(body, loops, value);
+      const place = unflatten(fullPlace, node.shape, space);
+      const values = node.inputs.map((input) => body.at(input, place));
+      const kernel = express(body, loops, values);
       return { kernel, operands: body.operands.nodes, nodes: body.computed() };
     },
   );
@@ -51,17 +52,21 @@ function overLines(
 
 function lowerScan(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'prefixScan'>;
-  const lowered = overLines(node, group, context, (body, { extents, rows }, value): ScanKernel => {
+  const lowered = overLines(node, group, context, (body, { extents, rows }, values): ScanKernel => {
     const stores = nodes.map((stored) => storeOf(stored, body, 'full').store);
-    const merged = coalesce(extents, rows, indicesIn([value], stores));
+    const merged = coalesce(extents, rows, indicesIn(values, stores));
     const rewrite = scalarRewriter(merged.rewrite);
+    // The inputs of the linear recurrence are its factors, then its terms.
+    const [first, second] = values.map(rewrite) as [Scalar, Scalar?];
     return {
       kind: 'scan',
+      fold: node.attrs.kind,
       operands: body.operands.list,
       rows: merged.extents.slice(0, merged.rows),
       count: node.shape[node.attrs.axis]!,
       dtype: node.dtype,
-      value: rewrite(value),
+      value: second ?? first,
+      factor: second === undefined ? null : first,
       stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
     };
   });
@@ -111,16 +116,16 @@ function lowerScatter(group: Group, _: readonly Node[], context: LoweringContext
 
 function lowerSort(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'sort'>;
-  const lowered = overLines(node, null, context, (body, { extents, rows, fullPlace }, value): SortKernel => {
+  const lowered = overLines(node, null, context, (body, { extents, rows, fullPlace }, values): SortKernel => {
     const target = body.operands.number(node, 'write');
-    const merged = coalesce(extents, rows, [fullPlace, ...indicesIn([value], [])]);
+    const merged = coalesce(extents, rows, [fullPlace, ...indicesIn(values, [])]);
     return {
       kind: 'sort',
       operands: body.operands.list,
       rows: merged.extents.slice(0, merged.rows),
       count: node.shape[node.attrs.axis]!,
       descending: node.attrs.descending,
-      value: scalarRewriter(merged.rewrite)(value),
+      value: scalarRewriter(merged.rewrite)(values[0]!),
       target: { operand: target, index: merged.rewrite(fullPlace) },
     };
   });

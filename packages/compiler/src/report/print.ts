@@ -116,12 +116,13 @@ const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Ex
       printSweeps(rows.length, rowFinish, expressions, text);
     });
   },
-  scan: ({ operands, rows, count, dtype, value, stores }, expressions, text) => {
+  scan: ({ fold, operands, rows, count, dtype, value, factor, stores }, expressions, text) => {
     text.header('scan', operands);
     text.loop([...rows, count], 0, () => {
-      const { lines, texts } = expressions.print([value]);
+      const { lines, texts } = expressions.print(factor === null ? [value] : [value, factor]);
       for (const line of lines) text.line(line);
-      text.line(`total: ${dtype} += ${texts[0]}`);
+      const step = fold === 'linear' ? `= ${texts[1]} · total + ${texts[0]}` : `${fold === 'sum' ? '+=' : '·='} ${texts[0]}`;
+      text.line(`total: ${dtype} ${step}`);
       printStores(stores, expressions, text);
     });
   },

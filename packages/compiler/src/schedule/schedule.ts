@@ -119,7 +119,7 @@ class Scheduler {
     else if (node.op === 'gather') this.#placeElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
     else if (node.op === 'reduce' || node.op === 'argReduce') this.#placeReduction(node);
     else if (node.op === 'output') this.#placeOutput(node);
-    else if (node.op === 'prefixScan') this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a running sum begins a kernel');
+    else if (node.op === 'prefixScan') this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a scan begins a kernel');
     else if (node.op === 'scatter')
       this.#begin(node, 'scatter', node.inputs[1]!.shape, node.inputs.map(edgeTo), 'scattering begins a kernel');
     else if (node.op === 'sort') this.#begin(node, 'sort', node.shape, node.inputs.map(edgeTo), 'sorting begins a kernel');

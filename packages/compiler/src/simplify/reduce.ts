@@ -92,10 +92,14 @@ export const REDUCE_RULES: readonly Rule[] = [
       return make.permute(make.reduce(attrs.kind, permuted.source, ascending(below)), permuted.move.axes);
     },
   ),
-  rule('prefixScan', ['running sum along an axis of extent 1', 'of integers; a float −0 would become 0'], ({ attrs, inputs, dtype }) => {
-    const x = inputs[0]!;
-    return x.shape[attrs.axis] === 1 && !isFloat(dtype) ? x : null;
-  }),
+  rule(
+    'prefixScan',
+    ['scan along an axis of extent 1', 'products, and sums of integers; a float −0 would become 0, and 0 times a factor may be NaN'],
+    ({ attrs: { kind, axis }, inputs, dtype, shape }) => {
+      if (shape[axis] !== 1 || (kind !== 'prod' && isFloat(dtype))) return null;
+      return inputs.at(-1)!;
+    },
+  ),
 ];
 
 /** Elements that are folded into one, from which on that is done in parts. */

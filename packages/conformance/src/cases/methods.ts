@@ -27,6 +27,7 @@ type Elsewhere =
   | 'gather'
   | 'scatterAdd'
   | 'cumsum'
+  | 'cumprod'
   | 'assign'
   | 'createGradient'
   | 'owned';

@@ -113,6 +113,13 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a, _, detail) => a.cumsum(axisOf(a.shape, detail)),
     oracle: (a, _, detail) => along(a, axisOf(a.shape, detail), (line) => line.map((__, place) => sum(line.slice(0, place + 1)))),
   },
+  cumprod: {
+    operands: 1,
+    fits: hasAxis,
+    tensor: (a, _, detail) => a.cumprod(axisOf(a.shape, detail)),
+    oracle: (a, _, detail) =>
+      along(a, axisOf(a.shape, detail), (line) => line.map((__, place) => line.slice(0, place + 1).reduce((x, y) => x * y, 1))),
+  },
   sort: {
     operands: 1,
     fits: hasAxis,

@@ -2,8 +2,7 @@
  * Softmax, its logarithm and log-sum-exp, over one axis. All three subtract the row's largest finite value first, so that
  * nothing overflows; a row that is −∞ throughout (fully masked) has softmax 0, log-softmax −∞ and log-sum-exp −∞.
  */
-import { normalizeAxis } from '@firsthand/linalg';
-import { add, div, dropAxes, eq, exp, log, lt, max, mul, permute, reshape, sub, sum, unary, where } from '../ops.ts';
+import { add, alongAxis, div, dropAxes, eq, exp, log, lt, max, mul, permute, reshape, sub, sum, unary, where } from '../ops.ts';
 import { stopGradient } from '../derived.ts';
 import { call, constant } from '../node.ts';
 import type { Attrs, Composite, Node, Spec } from '../types.ts';
@@ -88,12 +87,12 @@ export const logsumexpComposite: Composite<AxisAttrs> = {
 
 /** eˣ / Σ eˣ over one axis; a row that is −∞ throughout gives 0. */
 export function softmax(x: Node, axis = -1): Node {
-  return call(softmaxComposite, { axis: normalizeAxis('softmax', axis, x.shape.length) }, x)[0]!;
+  return alongAxis('softmax', axis, [x], (along, rows) => call(softmaxComposite, { axis: along }, rows)[0]!);
 }
 
 /** ln softmax over one axis. */
 export function logSoftmax(x: Node, axis = -1): Node {
-  return call(logSoftmaxComposite, { axis: normalizeAxis('logSoftmax', axis, x.shape.length) }, x)[0]!;
+  return alongAxis('logSoftmax', axis, [x], (along, rows) => call(logSoftmaxComposite, { axis: along }, rows)[0]!);
 }
 
 /** log Σ eˣ over one axis or several. */

@@ -1,8 +1,9 @@
 /**
- * Running sums. Lanes are rows, where there are rows enough, since the elements of one row wait for each other; else a row is swept element by element. Floats add up in
- * float64, so that each sum is rounded once, however long it has become.
+ * Running sums, products and linear recurrences. Lanes are rows, where there are rows enough, since the elements of one row wait for each other; else a row is swept element
+ * by element. Floats are folded in float64, so that each total is rounded once, however long the row has become.
  */
-import type { ScanKernel } from '@firsthand/compiler';
+import type { Scalar, ScanKernel } from '@firsthand/compiler';
+import type { DType } from '@firsthand/linalg';
 import { newLocals } from './accumulator.ts';
 import { instructionOf } from '../scalar/arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
@@ -14,14 +15,14 @@ import { Loops } from './loops.ts';
 import { divide, evenest, type Division, type Part } from '../threads/division.ts';
 import type { Vector } from '../scalar/nest.ts';
 
-/** Waiting for the addition before, in vector instructions. */
+/** Waiting for the operation before, in vector instructions. */
 const WAITING = 6;
 const VECTORS = 4;
 
-/** The running sum of one vector: two registers of float64 for float32 and float16, else one of the dtype. */
+/** The running total of one vector: two registers of float64 for float32 and float16, else one of the dtype. */
 interface Running {
-  readonly sums: readonly Local[];
-  /** The sum as its dtype. */
+  readonly wide: readonly Local[];
+  /** The total as its dtype. */
   readonly total: Local;
 }
 
@@ -45,10 +46,11 @@ export function divideScan(kernel: ScanKernel): Division | null {
 
 /** Emits a scan kernel. `params` are the addresses of its operands, then that of its working memory. */
 export function emitScan(code: Code, kernel: ScanKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
-  const { rows, count, operands, value, stores } = kernel;
+  const { rows, count, operands, stores } = kernel;
   const last = rows.length;
   const { width, laneAxis, vectors } = planScan(kernel);
-  const all = { scalars: [value], stores };
+  const inputs = inputsOf(kernel);
+  const all = { scalars: inputs, stores };
   const loops = new Loops({ code, tools, operands, addresses: params, extents: [...rows, count], rows: last, laneAxis, width, part, all });
   const { emitter } = loops;
   const row = (block: readonly Vector[]): void => {
@@ -57,49 +59,78 @@ export function emitScan(code: Code, kernel: ScanKernel, params: readonly Local[
     const running = block.map(() => begin(code, kernel));
     loops.over([last], all, () => {
       loops.each(block, all, (vector) => {
-        const sum = running[vector]!;
-        emitter.withLocals([value], vector, (element) => add(code, kernel, sum, element));
-        // Known between the addition and the stores only: what depends on it is computed nowhere else, not even before the loop over the next segment.
+        const state = running[vector]!;
+        emitter.withLocals(inputs, vector, (element, factor) => advance(code, kernel, state, element, factor));
+        // Known between the fold and the stores only: what depends on it is computed nowhere else, not even before the loop over the next segment.
         emitter.bindTotal(running.map(({ total }) => total));
         emitter.storeAll(stores, vector);
         emitter.bindTotal(null);
       });
     });
-    for (const { sums, total } of running) code.release(...sums, total);
+    for (const { wide, total } of running) code.release(...wide, total);
   };
   const outer = rows.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
   loops.over(outer, all, () => loops.blocks(vectors, all, row));
 }
 
 /** The row axis whose elements suit the lanes best, or null if sweeping one row by itself costs less. */
-function chooseLanes({ rows, value, stores }: ScanKernel, width: number): number | null {
-  let [best, least] = [null as number | null, accessCost([value], stores, -1) + WAITING];
+function chooseLanes(kernel: ScanKernel, width: number): number | null {
+  const { rows, stores } = kernel;
+  const inputs = inputsOf(kernel);
+  let [best, least] = [null as number | null, accessCost(inputs, stores, -1) + WAITING];
   rows.forEach((extent, axis) => {
-    const cost = (accessCost([value], stores, axis) + WAITING) / Math.min(width, extent);
+    const cost = (accessCost(inputs, stores, axis) + WAITING) / Math.min(width, extent);
     if (cost < least) [best, least] = [axis, cost];
   });
   return best;
 }
 
+const inputsOf = ({ value, factor }: ScanKernel): readonly Scalar[] => (factor === null ? [value] : [value, factor]);
 const isWide = ({ dtype }: ScanKernel): boolean => dtype === 'float32' || dtype === 'float16';
 
 function begin(code: Code, kernel: ScanKernel): Running {
-  const sums = newLocals(code, isWide(kernel) ? 2 : 1);
-  for (const sum of sums) code.v128([0]).set(sum);
-  return { sums, total: code.local('v128') };
+  const wide = newLocals(code, isWide(kernel) ? 2 : 1);
+  const start = kernel.fold === 'prod' ? 1 : 0;
+  for (const local of wide) {
+    if (isWide(kernel) || kernel.dtype === 'float64') code.f64x2(start).set(local);
+    else code.i32x4(start).set(local);
+  }
+  return { wide, total: code.local('v128') };
 }
 
-/** Adds an element, and sets the total. */
-function add(code: Code, kernel: ScanKernel, { sums, total }: Running, element: Local): void {
+/** Folds an element into the total: total + element, total · element, or factor · total + element. */
+function advance(code: Code, kernel: ScanKernel, { wide, total }: Running, element: Local, factor: Local | undefined): void {
   const { dtype } = kernel;
-  const [low, high] = sums as [Local, Local];
+  const [low, high] = wide as [Local, Local];
   if (!isWide(kernel)) {
-    code.get(low).get(element).op(instructionOf('add', dtype)).tee(low).set(total);
+    fold(code, kernel, low, dtype, () => code.get(element), factor === undefined ? null : () => code.get(factor));
+    code.tee(low).set(total);
     return;
   }
-  code.get(low).get(element).op('f64x2.promote_low_f32x4').op('f64x2.add').tee(low).op('f32x4.demote_f64x2_zero');
-  code.get(high).get(element).get(element).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4').op('f64x2.add').tee(high);
-  code.op('f32x4.demote_f64x2_zero').shuffle32([0, 1, 4, 5]);
+  const promoteLow = (x: Local) => (): unknown => code.get(x).op('f64x2.promote_low_f32x4');
+  const promoteHigh = (x: Local) => (): unknown => code.get(x).get(x).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4');
+  fold(code, kernel, low, 'float64', promoteLow(element), factor === undefined ? null : promoteLow(factor));
+  code.tee(low).op('f32x4.demote_f64x2_zero');
+  fold(code, kernel, high, 'float64', promoteHigh(element), factor === undefined ? null : promoteHigh(factor));
+  code.tee(high).op('f32x4.demote_f64x2_zero').shuffle32([0, 1, 4, 5]);
   if (dtype === 'float16') convert(code, 'float32', 'float16');
   code.set(total);
+}
+
+/** Leaves the next total of one register on the stack. */
+function fold(
+  code: Code,
+  kernel: ScanKernel,
+  total: Local,
+  dtype: DType,
+  putElement: () => unknown,
+  putFactor: (() => unknown) | null,
+): void {
+  code.get(total);
+  if (putFactor !== null) {
+    putFactor();
+    code.op(instructionOf('mul', dtype));
+  }
+  putElement();
+  code.op(instructionOf(kernel.fold === 'prod' ? 'mul' : 'add', dtype));
 }

@@ -1,7 +1,8 @@
 /**
- * Running sums. A row is swept by one invocation; or by a workgroup, each of whose invocations has a stretch of columns, and scans the sums of the stretches in workgroup
+ * Running sums and products, and linear recurrences. A row is swept by one invocation; or by a workgroup, each of whose invocations has a stretch of columns, and scans the sums of the stretches in workgroup
  * memory (Hillis and Steele, "Data parallel algorithms", 1986). Where rows are few they are cut in parts besides, whose sums a shader of its own leaves in working memory.
- * Long stretches add up in blocks, so that the rounding errors of n summands grow like √n.
+ * Long stretches add up in blocks, so that the rounding errors of n summands grow like √n. A linear recurrence is swept by one invocation always: what a stretch makes of
+ * the total before it would overflow where the recurrence itself does not.
  */
 import type { ScanKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -33,7 +34,8 @@ interface ScanPlan {
   readonly lanes: number;
 }
 
-function planOf({ rows, count }: ScanKernel, { isSoftware, maxInvocations }: AdapterProfile): ScanPlan {
+function planOf({ fold, rows, count }: ScanKernel, { isSoftware, maxInvocations }: AdapterProfile): ScanPlan {
+  if (fold === 'linear') return { parts: 1, lanes: 1 };
   const rowCount = sizeOf(rows);
   if (rowCount >= ENOUGH_ROWS[isSoftware ? 'software' : 'hardware']) return { parts: 1, lanes: 1 };
   if (isSoftware) return { parts: cut(count / PART_COLUMNS, (2 * ENOUGH_ROWS.software) / rowCount), lanes: 1 };
@@ -47,7 +49,7 @@ function cut(possible: number, useful: number): number {
   return Math.max(1, Math.min(Math.floor(possible), Math.ceil(useful)));
 }
 
-/** Words of working memory that a kernel needs: the sum of each part. */
+/** Words of working memory that a kernel needs: the total of each part. */
 export function scanScratchWords(kernel: ScanKernel, profile: AdapterProfile): number {
   const { parts } = planOf(kernel, profile);
   return parts === 1 ? 0 : parts * sizeOf(kernel.rows);
@@ -57,7 +59,7 @@ export function scanScratchWords(kernel: ScanKernel, profile: AdapterProfile): n
 export function scanShaders(kernel: ScanKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
   const plan = planOf(kernel, profile);
   const writers = Array.from({ length: plan.parts === 1 ? 1 : 2 }, () => new ScanWriter(kernel, layout, plan));
-  return writers.map((writer, place) => (place === writers.length - 1 ? writer.scan() : writer.sumParts()));
+  return writers.map((writer, place) => (place === writers.length - 1 ? writer.scan() : writer.foldParts()));
 }
 
 /** One shader of a scan. */
@@ -108,10 +110,10 @@ class ScanWriter {
     body.line(`let end = ${ends.reduce((a, b) => `min(${a}, ${b})`)};`);
   }
 
-  /** Leaves the sum of each part in working memory. */
-  sumParts(): Shader {
+  /** Leaves the total of each part in working memory. */
+  foldParts(): Shader {
     const body = this.#body;
-    body.line(`var sum = ${this.#zero()};`);
+    body.line(`var sum = ${this.#start()};`);
     this.#sweep(false);
     const scratch = this.#expressions.operands.scratch();
     if (this.#plan.lanes > 1) this.#foldLanes('whole');
@@ -120,55 +122,56 @@ class ScanWriter {
     return this.#shader();
   }
 
-  /** Stores what has the running sums. */
+  /** Stores what has the running totals. */
   scan(): Shader {
     const { parts, lanes } = this.#plan;
     const body = this.#body;
-    body.line(`var sum = ${this.#zero()};`);
+    body.line(`var sum = ${this.#start()};`);
     if (parts > 1) {
       const loop = body.nest(`for (var other = ${lanes === 1 ? '0' : 'lane'}; other < part; other += ${lanes})`);
       const word = `${this.#expressions.operands.scratch()}[piece - part + other]`;
-      loop.line(`sum = ${this.#plus('sum', `bitcast<${valueType(this.#kernel.dtype)}>(${word})`)};`);
+      loop.line(`sum = ${this.#fold('sum', `bitcast<${valueType(this.#kernel.dtype)}>(${word})`)};`);
     }
     if (lanes > 1) {
       if (parts > 1) {
         this.#foldLanes('before');
-        body.line('workgroupBarrier();', `sum = ${this.#zero()};`);
+        body.line('workgroupBarrier();', `sum = ${this.#start()};`);
       }
       this.#sweep(false);
       this.#scanLanes();
-      body.line(`sum = ${parts > 1 ? 'before' : this.#zero()};`);
-      body.nest('if (lane > 0)').line(`sum = ${this.#plus('sum', 'sums[lane - 1]')};`);
+      body.line(`sum = ${parts > 1 ? 'before' : this.#start()};`);
+      body.nest('if (lane > 0)').line(`sum = ${this.#fold('sum', 'sums[lane - 1]')};`);
     }
     this.#sweep(true);
     return this.#shader();
   }
 
-  /** Adds the columns of the invocation to `sum`. */
+  /** Folds the columns of the invocation into `sum`. */
   #sweep(isStoring: boolean): void {
-    const { rows, count, dtype, value, stores } = this.#kernel;
+    const { fold, rows, count, dtype, value, factor, stores } = this.#kernel;
     const axis = rows.length;
     const columns = this.#columns;
-    const perBlock = valueType(dtype) === 'f32' && columns > BLOCK ? 2 ** Math.ceil(Math.log2(columns) / 2) : 0;
+    const perBlock = fold === 'sum' && valueType(dtype) === 'f32' && columns > BLOCK ? 2 ** Math.ceil(Math.log2(columns) / 2) : 0;
     this.#scope.block = this.#body.slot();
     const outer = perBlock === 0 ? null : this.#body.nest(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
-    outer?.line(`var recent = ${this.#zero()};`);
+    outer?.line(`var recent = ${this.#start()};`);
     const [begin, end] = outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
     const inner = (outer ?? this.#body).nest(`for (var column = ${begin}; column < ${end}; column++)`);
     declareAxes(inner, axis, [count], 'column');
     const scope = new Scope(inner.slot(), [axis], this.#scope);
     const name = outer === null ? 'sum' : 'recent';
-    const [text] = this.#expressions.write([value], scope);
-    scope.block.line(`${name} = ${this.#plus(name, text!)};`);
+    const [text, multiplier] = this.#expressions.write(factor === null ? [value] : [value, factor], scope);
+    const before = multiplier === undefined ? name : this.#expressions.use(reduceExpression('prod', this.#kept(), name, multiplier));
+    scope.block.line(`${name} = ${this.#fold(before, text!)};`);
     if (isStoring) {
-      const running = outer === null ? 'sum' : this.#plus('sum', 'recent');
+      const running = outer === null ? 'sum' : this.#fold('sum', 'recent');
       scope.block.line(
         `let total = ${dtype === 'float16' ? this.#expressions.use(castExpression('float32', 'float16', running)) : running};`,
       );
       this.#surroundings.total = { name: 'total', scope };
       storeAll(this.#expressions, stores, scope);
     }
-    outer?.line(`sum = ${this.#plus('sum', 'recent')};`);
+    outer?.line(`sum = ${this.#fold('sum', 'recent')};`);
   }
 
   /** Folds the `sum` of all invocations of the workgroup into a name. */
@@ -176,7 +179,7 @@ class ScanWriter {
     const body = this.#body;
     this.#share();
     const loop = body.nest(`for (var width = ${this.#plan.lanes / 2}; width > 0; width /= 2)`);
-    loop.nest('if (lane < width)').line(`sums[lane] = ${this.#plus('sums[lane]', 'sums[lane + width]')};`);
+    loop.nest('if (lane < width)').line(`sums[lane] = ${this.#fold('sums[lane]', 'sums[lane + width]')};`);
     loop.line('workgroupBarrier();');
     body.line(`let ${name} = sums[0];`);
   }
@@ -186,9 +189,9 @@ class ScanWriter {
     const body = this.#body;
     this.#share();
     const loop = body.nest(`for (var width = 1; width < ${this.#plan.lanes}; width *= 2)`);
-    loop.line(`var left = ${this.#zero()};`);
+    loop.line(`var left = ${this.#start()};`);
     loop.nest('if (lane >= width)').line('left = sums[lane - width];');
-    loop.line('workgroupBarrier();', `sums[lane] = ${this.#plus('left', 'sums[lane]')};`, 'workgroupBarrier();');
+    loop.line('workgroupBarrier();', `sums[lane] = ${this.#fold('left', 'sums[lane]')};`, 'workgroupBarrier();');
   }
 
   /** Shows each `sum` to the other invocations. */
@@ -198,11 +201,15 @@ class ScanWriter {
     this.#body.line('sums[lane] = sum;', 'workgroupBarrier();');
   }
 
-  #zero(): string {
-    return this.#expressions.use(reduceIdentity('sum', this.#kept()));
+  #start(): string {
+    return this.#expressions.use(reduceIdentity(this.#kind(), this.#kept()));
   }
-  #plus(a: string, b: string): string {
-    return this.#expressions.use(reduceExpression('sum', this.#kept(), a, b));
+  #fold(a: string, b: string): string {
+    return this.#expressions.use(reduceExpression(this.#kind(), this.#kept(), a, b));
+  }
+  /** How two totals become one; a linear recurrence adds its terms. */
+  #kind(): 'sum' | 'prod' {
+    return this.#kernel.fold === 'prod' ? 'prod' : 'sum';
   }
   /** Half precision is kept in single precision until it is stored. */
   #kept(): ScanKernel['dtype'] {
