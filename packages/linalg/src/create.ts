@@ -213,18 +213,33 @@ function counted(first: number, step: number, count: number, dtype: DType): NDAr
 }
 
 /**
- * `count` numbers evenly spaced from start to stop, both included.
+ * `count` numbers evenly spaced from start to stop, both included: start + i·(stop − start)/(count − 1), counted from the nearer end, so that the ends are exact and the
+ * numbers of two opposite intervals are opposite. Computed in double precision and rounded once; integer types truncate toward zero.
  * @returns shape [count]
+ * @example
+ * ```ts
+ * import { linspace } from '@firsthand/linalg';
+ * console.log(linspace(0, 1, 5).toArray()); // [ 0, 0.25, 0.5, 0.75, 1 ]
+ * console.log(linspace(-10, 10, 4, { dtype: 'int32' }).toArray()); // [ -10, -3, 3, 10 ]
+ * ```
  */
 export function linspace(start: number, stop: number, count: number, options?: DTypeOptions): NDArray {
   checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
   const dtype = dtypeOf('linspace', checkOptions('linspace', options, DTYPE_KEYS));
   const data = allocate(dtype, sizeOf(checkShape('linspace', [count])));
-  for (let i = 0; i < count; i++) {
-    const t = count === 1 ? 0 : i / (count - 1);
-    data[i] = encode[dtype](start * (1 - t) + stop * t); // exact at both ends
-  }
+  const last = count - 1;
+  for (let i = 0; i < count; i++)
+    data[i] = encode[dtype](2 * i <= last ? spaced(start, stop, i, last) : spaced(stop, start, last - i, last));
   return NDArray.packed(data, [count], dtype);
+}
+
+/** The number that lies i of `last` equal steps from one end of an interval toward the other. */
+function spaced(from: number, to: number, i: number, last: number): number {
+  if (i === 0) return from;
+  // Multiplied first: whole numbers stay exact.
+  const distance = ((to - from) * i) / last;
+  // Intervals longer than the largest double.
+  return Number.isFinite(distance) ? from + distance : from * (1 - i / last) + to * (i / last);
 }
 
 /**
