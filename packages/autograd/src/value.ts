@@ -112,6 +112,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   get device(): Device {
     return this.node.device ?? getDefaultDevice();
   }
+  /** Whether it is data and no computed value: what `tensor` and its like make, a parameter, an optimizer's state. */
+  get isLeaf(): boolean {
+    return this.node.op === 'leaf';
+  }
   get requiresGrad(): boolean {
     currentTrace()?.guards.value(this, 'requiresGrad', this.node.requiresGrad);
     return this.node.requiresGrad;

@@ -70,6 +70,8 @@ export class FirsthandError extends Error {
   readonly operands: readonly ErrorOperand[];
   /** what was expected in their place, or null */
   readonly expected: string | null;
+  /** the part of a model in which it happened, `blocks.0.fc1 (Linear)`, or null; the message begins with it */
+  scope: string | null = null;
 
   /**
    * @param facts the call that failed, of which the message is composed; or a whole message, for a failure that is not about a call
@@ -81,6 +83,14 @@ export class FirsthandError extends Error {
     this.operation = operation;
     this.operands = plain(operands);
     this.expected = expected;
+  }
+
+  /** Says in which part of a model it happened, in the message and in the stack as well; a later call replaces an earlier one. */
+  locate(scope: string): void {
+    const { message, stack } = this; // the stack first: engines write the message into it when it is read, and only once
+    this.message = `${scope}: ${this.scope === null ? message : message.slice(`${this.scope}: `.length)}`;
+    this.scope = scope;
+    if (stack !== undefined) this.stack = stack.replace(message, () => this.message);
   }
 
   /** The fields and the message as plain data: `JSON.stringify(error)` and messages between threads lose the message otherwise. */

@@ -279,6 +279,7 @@ describe('errors', () => {
     const error = new ShapeError({ operation: 'add', problem: 'sizes differ', operands: [left, right], expected: 'equal sizes' });
     expect(JSON.parse(JSON.stringify(error))).toEqual({
       name: 'ShapeError',
+      scope: null,
       message: 'add: sizes differ; needs equal sizes',
       operation: 'add',
       operands: [left, { name: null, ...right }],

@@ -44,8 +44,8 @@ function createBias(outputs: number, weight: Shape, { bias = true, dtype, device
 
 /** A weight, a bias for each output, and the options of the tensor's method. */
 abstract class Convolutional<O> extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
   readonly options: O;
 
   constructor(weight: Shape, outputs: number, options: O & ConvOptions) {

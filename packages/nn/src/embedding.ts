@@ -7,7 +7,7 @@ import { Parameter } from './parameter.ts';
 
 /** Looks up rows of `weight`: (count, size), which begin standard normal, as torch's. */
 export class Embedding extends Module {
-  readonly weight: Parameter;
+  weight: Parameter;
 
   constructor(count: number, size: number, { dtype, device }: LayerOptions = {}) {
     super();

@@ -19,8 +19,8 @@ export interface LayerNormOptions extends LayerOptions {
 
 /** y = (x − μ)/√(σ² + ε)·w + b, with mean and biased variance over the last axes. weight, bias: the normalised shape, 1 and 0 at first. */
 export class LayerNorm extends Module {
-  readonly weight: Parameter | null;
-  readonly bias: Parameter | null;
+  weight: Parameter | null;
+  bias: Parameter | null;
   readonly epsilon: number;
   readonly shape: Shape;
 

@@ -12,3 +12,6 @@ export interface LayerOptions {
 
 /** A module from one tensor to one tensor. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
+
+/** What `Sequential` holds: a layer, or a plain function of one tensor, `(x) => x.relu()`. */
+export type LayerFunction = (x: Tensor) => Tensor;

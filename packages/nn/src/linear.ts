@@ -17,8 +17,8 @@ import type { LayerOptions } from './layer.ts';
  * ```
  */
 export class Linear extends Module {
-  readonly weight: Parameter;
-  readonly bias: Parameter | null;
+  weight: Parameter;
+  bias: Parameter | null;
 
   /** @param options.bias whether there is a bias, true if not given */
   constructor(inputs: number, outputs: number, { bias = true, dtype, device }: LayerOptions & { readonly bias?: boolean } = {}) {

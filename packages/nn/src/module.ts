@@ -3,7 +3,9 @@
  * fields in the order of their definition. Names are paths through the fields, `fc1.weight`, as in torch's state dicts.
  */
 import { type Device, guard, guardContents, Guarded, Tensor } from '@firsthand/autograd';
+import { FirsthandError } from '@firsthand/linalg';
 import type { StateDictMismatch } from './errors.ts';
+import { kindOf, locateErrors } from './located.ts';
 import { moveInPlace } from './move.ts';
 import { Parameter } from './parameter.ts';
 import { assignStateDict, compareStateDict, type StateDict } from './state-dict.ts';
@@ -14,9 +16,34 @@ export type ForwardHook<M extends Module> = (module: M, inputs: Parameters<M['fo
 
 type Forward = (...inputs: unknown[]) => unknown;
 
+/** Whether training changes a tensor: a frozen parameter is one still. */
+const isParameter = (tensor: Tensor): boolean => tensor instanceof Parameter || tensor.requiresGrad;
+
+/** Whether a tensor is a module's own: not a value that was computed from parameters, which has its history and no state. */
+const isState = (tensor: Tensor): boolean => tensor.isLeaf || !tensor.requiresGrad;
+
+/** The elements of an array, a map, a set or a plain object, by what stands for them in a path; none of anything else. */
+function elementsOf(value: unknown): Iterable<readonly [string | number, unknown]> {
+  if (Array.isArray(value)) return value.entries();
+  if (value instanceof Set) return [...value].entries();
+  if (value instanceof Map) {
+    return [...value].map(([key, each]: [unknown, unknown], index) => [
+      typeof key === 'string' ? key : typeof key === 'number' ? key : index,
+      each,
+    ]);
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null ? Object.entries(value) : [];
+}
+
 /**
- * The base of layers and models. Fields that hold a {@link Parameter}, another tensor (a buffer: saved, not trained), a module, or an
- * array of these belong to it; private `#fields` do not.
+ * The base of layers and models. What its fields hold belongs to it: modules, parameters (a {@link Parameter}, or a leaf tensor with
+ * `requiresGrad`), buffers (other tensors: saved, not trained), and arrays, maps, sets and plain objects of these, nested as one likes.
+ * Private `#fields` do not: nobody but the class can see them, so give what is to be trained a public field, or override `fields()`.
+ * Nor do values that were computed from parameters, such as an activation that is kept to be looked at.
+ *
+ * An error inside a `forward` names the module by its path: `blocks.0.fc1 (Linear): matmul: …`.
  * @example
  * ```ts
  * import type { Tensor } from '@firsthand/autograd';
@@ -36,6 +63,11 @@ export abstract class Module extends Guarded {
   readonly #mode = { training: true };
   readonly #hooks = new Set<Forward>();
 
+  constructor() {
+    super();
+    locateErrors(Module.prototype, new.target.prototype);
+  }
+
   /** The module's function. Call it directly: hooks fire on it. */
   abstract forward(...inputs: never[]): unknown;
 
@@ -46,25 +78,39 @@ export abstract class Module extends Guarded {
 
   // ---- members
 
-  /** This module and all members below it with their paths, shared ones at each of their places. A field that refers back to a module above is no member. */
+  /** This module and all members below it with their paths, a shared one under each of them. A field that refers back to a module above is no member. */
   *#walk(path: string, above: readonly Module[]): Generator<readonly [string, Module | Tensor]> {
     yield [path, this];
     const line = [...above, this];
-    const visit = function* (place: string, value: unknown): Generator<readonly [string, Module | Tensor]> {
-      if (value instanceof Tensor) yield [place, value];
-      else if (value instanceof Module && !line.includes(value)) yield* value.#walk(place, line);
-      else if (Array.isArray(value)) for (const [index, each] of value.entries()) yield* visit(`${place}.${index}`, each);
+    const visit = function* (name: string, value: unknown, around: readonly unknown[]): Generator<readonly [string, Module | Tensor]> {
+      if (value instanceof Tensor) {
+        if (isState(value)) yield [name, value];
+      } else if (value instanceof Module) {
+        if (!line.includes(value)) yield* value.#walk(name, line);
+      } else if (!around.includes(value)) {
+        for (const [key, each] of elementsOf(value)) yield* visit(`${name}.${key}`, each, [...around, value]);
+      }
     };
-    for (const [name, value] of this.fields()) yield* visit(path === '' ? name : `${path}.${name}`, value);
+    for (const [name, value] of this.fields()) yield* visit(path === '' ? name : `${path}.${name}`, value, []);
   }
 
-  /** Tensors at all their places. Parameters learn their paths here, which error messages then show. */
-  #tensors(): [string, Tensor][] {
-    const found: [string, Tensor][] = [];
+  /**
+   * Tensors by all their paths. Parameters learn their paths here, which error messages then show.
+   * @throws FirsthandError if two tensors have one path, as in maps whose keys are 1 and '1'
+   */
+  #tensors(): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
     for (const [path, member] of this.#walk('', [])) {
       if (member instanceof Module) continue;
+      if ((found.get(path) ?? member) !== member) {
+        throw new FirsthandError({
+          operation: kindOf(this),
+          problem: `two tensors have the path ${path}`,
+          remedy: 'give their keys other names',
+        });
+      }
       if (member.name === null || path.endsWith(`.${member.name}`)) member.name = path;
-      found.push([path, member]);
+      found.set(path, member);
     }
     return found;
   }
@@ -82,11 +128,11 @@ export abstract class Module extends Guarded {
   }
 
   /** All parameters by path, `fc1.weight`; one that is shared, by its first. */
-  namedParameters(): Map<string, Parameter> {
-    const parameters = new Map<string, Parameter>();
+  namedParameters(): Map<string, Tensor> {
+    const parameters = new Map<string, Tensor>();
     const seen = new Set<Tensor>();
     for (const [path, tensor] of this.#tensors()) {
-      if (!(tensor instanceof Parameter) || seen.has(tensor)) continue;
+      if (!isParameter(tensor) || seen.has(tensor)) continue;
       seen.add(tensor);
       parameters.set(path, tensor);
     }
@@ -94,13 +140,13 @@ export abstract class Module extends Guarded {
   }
 
   /** All parameters, each once: what an optimizer takes. */
-  parameters(): Parameter[] {
+  parameters(): Tensor[] {
     return [...this.namedParameters().values()];
   }
 
   /** All buffers, each once: tensors that are part of the state but not trained. */
   buffers(): Tensor[] {
-    return [...new Set(this.#tensors().map(([, tensor]) => tensor))].filter((tensor) => !(tensor instanceof Parameter));
+    return [...new Set(this.#tensors().values())].filter((tensor) => !isParameter(tensor));
   }
 
   /** Calls `fn` with every module below this one, and then with this one. */
@@ -113,7 +159,7 @@ export abstract class Module extends Guarded {
 
   /** Parameters and buffers by path: the tensors themselves, which go on changing. A shared one stands under each of its paths. */
   stateDict(): Map<string, Tensor> {
-    return new Map(this.#tensors());
+    return this.#tensors();
   }
 
   /**

@@ -247,7 +247,7 @@ export abstract class Optimizer<
 }
 
 function createState<State>(operation: string, label: string, parameter: Tensor, shapes: StateShapes<State>): State {
-  if (parameter.node.op !== 'leaf') {
+  if (!parameter.isLeaf) {
     throw new FirsthandError(
       `${operation}: ${label} was computed; only leaves can be updated, such as tensors made with requiresGrad: true`,
     );
