@@ -18,6 +18,7 @@ import {
   minimum,
   mul,
   node,
+  operandOf,
   placed,
   random,
   reshape,
@@ -28,21 +29,65 @@ import {
   where,
 } from '@firsthand/graph';
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
-import { array, type Data, DTypeError, Generator, type NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
+import {
+  array,
+  checkCount,
+  checkDType,
+  checkOptions,
+  describeValue,
+  DTypeError,
+  formatShape,
+  Generator,
+  OptionError,
+  readRange,
+  readShape,
+  readSizes,
+  ShapeError,
+  sizeOf,
+} from '@firsthand/linalg';
+import type { Data, NDArray, OptionKeys, RangeArguments, ShapeAndOptions } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
-import { guardData, requireSupport, storedLeaf } from './value.ts';
+import { checkDevice, guardData, operandNode, requireSupport, storedLeaf } from './value.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
   /** float32 by default, or what the data's own type says. */
-  readonly dtype?: DType;
+  readonly dtype?: DType | undefined;
   /** The default device, unless another is named. */
-  readonly device?: Device;
+  readonly device?: Device | undefined;
   /** Whether `backward` accumulates a gradient in this tensor. */
-  readonly requiresGrad?: boolean;
+  readonly requiresGrad?: boolean | undefined;
   /** What error messages call it. */
-  readonly name?: string;
+  readonly name?: string | undefined;
+}
+
+/** As {@link CreateOptions}, with a shape to lay the data out in. */
+export interface DataOptions extends CreateOptions {
+  readonly shape?: Shape | undefined;
+}
+
+/** As {@link CreateOptions}, with the distance of neighbours: 1 by default. */
+export interface RangeOptions extends CreateOptions {
+  readonly step?: number | undefined;
+}
+
+const CREATE_KEYS: OptionKeys<CreateOptions> = { dtype: true, device: true, requiresGrad: 'boolean', name: 'string' };
+const DATA_KEYS: OptionKeys<DataOptions> = { ...CREATE_KEYS, shape: true };
+const RANGE_KEYS: OptionKeys<RangeOptions> = { ...CREATE_KEYS, step: 'number' };
+
+/** Checks what options alone cannot say: that the dtype is one and the device is a device. @throws OptionError */
+function checkCreate<O extends CreateOptions>(operation: string, options: O): O {
+  const { dtype, device } = options;
+  if (dtype !== undefined) checkDType(operation, dtype);
+  if (device !== undefined) checkDevice(operation, device);
+  return options;
+}
+
+/** The shape and the options of a call: `zeros([2, 3], { dtype })`, `zeros(2, 3, { dtype })`. */
+function readCreate(operation: string, args: ShapeAndOptions<CreateOptions>): { readonly shape: Shape; readonly options: CreateOptions } {
+  const { shape, options } = readShape(operation, args, CREATE_KEYS);
+  return { shape, options: checkCreate(operation, options) };
 }
 
 /**
@@ -64,10 +109,16 @@ export interface CreateOptions {
  * console.log(await tensor(x, { shape: [4] }).toArray()); // [ 1, 2, 3, 4 ]
  * ```
  */
-export function tensor(data: Data | Tensor, options: CreateOptions & { readonly shape?: Shape | undefined } = {}): Tensor {
+export function tensor(data: Data | Tensor, options?: DataOptions): Tensor {
+  checkCount('tensor', arguments.length, 2, "tensor(data, { dtype: 'float32', requiresGrad: true })");
+  return tensorOf(data, checkCreate('tensor', checkOptions('tensor', options, DATA_KEYS)));
+}
+
+function tensorOf(data: Data | Tensor, options: DataOptions): Tensor {
   if (data instanceof Tensor) return copyOf(data, options);
   if (Array.isArray(data) && data[0] instanceof Tensor) {
-    throw new DTypeError('tensor: an array of tensors is no data; join them with stack([…]) or cat([…])');
+    const remedy = 'join them with stack([…]) or cat([…])';
+    throw new DTypeError({ operation: 'tensor', problem: 'an array of tensors is no data', expected: 'numbers', remedy });
   }
   const { dtype, shape } = options;
   guardData(data);
@@ -76,16 +127,19 @@ export function tensor(data: Data | Tensor, options: CreateOptions & { readonly 
 }
 
 /** The value of another tensor, without history. Its storage is shared until one of the two is updated. */
-function copyOf(
-  source: Tensor,
-  { shape, dtype, device = source.device, ...options }: CreateOptions & { readonly shape?: Shape | undefined },
-): Tensor {
+function copyOf(source: Tensor, { shape, dtype, device = source.device, ...options }: DataOptions): Tensor {
   if (device !== source.device) {
-    throw new DeviceError(`tensor: the data is a tensor on ${source.device.name}; fetch it with await x.to(device)`);
+    throw new DeviceError({
+      operation: 'tensor',
+      problem: `the data is a tensor on ${source.device.name}`,
+      operands: [operandOf(source.read())],
+      expected: `a tensor on ${device.name}`,
+      remedy: 'fetch it with await x.to(device)',
+    });
   }
   let value = source.detach();
   if (dtype !== undefined && dtype !== value.dtype) value = value.cast(dtype);
-  if (shape !== undefined) value = value.reshape(...shape);
+  if (shape !== undefined) value = value.reshape(shape);
   if (options.requiresGrad !== true && options.name === undefined) return value;
   return lazy(value.read(), { ...options, device });
 }
@@ -115,32 +169,85 @@ function lazy(made: Node, { device = getDefaultDevice(), requiresGrad = false, n
   return new Tensor(created, name ?? null).owned();
 }
 
-/** Every element is `value`. */
-export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
+/**
+ * Every element is `value`.
+ * @param shape sizes, or the one size of a vector
+ * @throws ShapeError for what is no shape
+ */
+export function full(shape: Shape | number, value: number, options?: CreateOptions): Tensor {
+  checkCount('full', arguments.length, 3, 'full([2, 3], value, { dtype })');
+  return filled(readSizes('full', [shape]), checkValue('full', value), checkCreate('full', checkOptions('full', options, CREATE_KEYS)));
+}
+
+/** @throws OptionError for what is no number: the third size of a shape that is not an array, say */
+function checkValue(operation: string, value: number): number {
+  if (typeof value === 'number') return value;
+  throw new OptionError({ operation, problem: `the value is ${describeValue(value)}`, expected: 'a number' });
+}
+
+function filled(shape: Shape, value: number, options: CreateOptions): Tensor {
   return lazy(constant(value, shape, options.dtype ?? 'float32'), options);
 }
-/** Every element is 0. */
-export const zeros = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 0, options);
-/** Every element is 1. */
-export const ones = (shape: Shape, options?: CreateOptions): Tensor => full(shape, 1, options);
+
+/**
+ * Every element is 0: `zeros([2, 3])` or `zeros(2, 3)`, with options behind.
+ * @throws ShapeError for what is no shape
+ * @example
+ * ```ts
+ * import { zeros } from '@firsthand/autograd';
+ * console.log(zeros([2, 3]).shape, zeros(2, 3, { dtype: 'int32' }).dtype); // [ 2, 3 ] int32
+ * ```
+ */
+export function zeros(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+  const { shape, options } = readCreate('zeros', shapeAndOptions);
+  return filled(shape, 0, options);
+}
+
+/** Every element is 1: `ones([2, 3])` or `ones(2, 3)`, with options behind. @throws ShapeError for what is no shape */
+export function ones(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+  const { shape, options } = readCreate('ones', shapeAndOptions);
+  return filled(shape, 1, options);
+}
 
 // ---- like another tensor: its shape, dtype and device, unless options say otherwise
 
-const likeOptions = <O extends CreateOptions>({ dtype, device }: Tensor, options: O): O => ({ dtype, device, ...options });
+/** The shape, and the options with dtype and device of another tensor. */
+function readLike(operation: string, like: Tensor, args: readonly unknown[]): { readonly shape: Shape; readonly options: CreateOptions } {
+  const { shape, dtype } = operandNode(like, operation, 'the tensor');
+  checkCount(operation, args.length, 1, `${operation}(x, { dtype })`);
+  const options = checkCreate(operation, checkOptions(operation, args[0] as CreateOptions | undefined, CREATE_KEYS));
+  return { shape, options: { dtype, device: like.device, ...options } };
+}
 
 /** Every element is `value`; shape, dtype and device are those of `like`. */
-export const fullLike = (like: Tensor, value: number, options: CreateOptions = {}): Tensor =>
-  full(like.shape, value, likeOptions(like, options));
+export function fullLike(like: Tensor, value: number, ...options: readonly [options?: CreateOptions]): Tensor {
+  const read = readLike('fullLike', like, options);
+  return filled(read.shape, checkValue('fullLike', value), read.options);
+}
+
 /** Every element is 0; shape, dtype and device are those of `like`. */
-export const zerosLike = (like: Tensor, options?: CreateOptions): Tensor => fullLike(like, 0, options);
+export function zerosLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
+  const read = readLike('zerosLike', like, options);
+  return filled(read.shape, 0, read.options);
+}
+
 /** Every element is 1; shape, dtype and device are those of `like`. */
-export const onesLike = (like: Tensor, options?: CreateOptions): Tensor => fullLike(like, 1, options);
+export function onesLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
+  const read = readLike('onesLike', like, options);
+  return filled(read.shape, 1, read.options);
+}
+
 /** Uniform in [0, 1); shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
-export const randLike = (like: Tensor, options: CreateOptions = {}): Tensor =>
-  rand(like.shape, randomLike('randLike', likeOptions(like, options)));
+export function randLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
+  const read = readLike('randLike', like, options);
+  return rand(read.shape, randomLike('randLike', read.options));
+}
+
 /** Standard normal; shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
-export const randnLike = (like: Tensor, options: CreateOptions = {}): Tensor =>
-  randn(like.shape, randomLike('randnLike', likeOptions(like, options)));
+export function randnLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
+  const read = readLike('randnLike', like, options);
+  return randn(read.shape, randomLike('randnLike', read.options));
+}
 
 function randomLike(operation: string, options: CreateOptions): CreateOptions {
   const { dtype = 'float32' } = options;
@@ -153,31 +260,37 @@ function randomLike(operation: string, options: CreateOptions): CreateOptions {
   });
 }
 
-/** start, start + step, … before stop; with one bound, from 0 to it. */
-export function arange(
-  start: number,
-  stop?: number,
-  { step = 1, dtype = 'float32', ...options }: CreateOptions & { readonly step?: number } = {},
-): Tensor {
-  const from = stop === undefined ? 0 : start;
-  const count = Math.max(0, Math.ceil(((stop ?? start) - from) / step));
-  if (!Number.isFinite(count)) throw new ShapeError(`arange: from ${from} to ${stop ?? start} in steps of ${step} has no end`);
+/**
+ * start, start + step, … before stop: `arange(stop)` from 0, `arange(start, stop)`, `arange(start, stop, step)`, with options behind.
+ * @throws ShapeError if the range has no end
+ */
+export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): Tensor {
+  const { start, step, count, options } = readRange('arange', rangeAndOptions, RANGE_KEYS);
+  const { dtype = 'float32' } = checkCreate('arange', options);
   const indices = cast(iota([count], 0), dtype);
-  return lazy(add(mul(indices, step), from), options);
+  return lazy(add(mul(indices, step), start), options);
 }
 
 /** `count` numbers at equal distances, both ends included. */
-export function linspace(start: number, stop: number, count: number, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+export function linspace(start: number, stop: number, count: number, options?: CreateOptions): Tensor {
+  checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
+  const { dtype = 'float32', ...rest } = checkCreate('linspace', checkOptions('linspace', options, CREATE_KEYS));
   const step = count > 1 ? (stop - start) / (count - 1) : 0;
   const index = iota([count], 0);
   const line = add(mul(cast(index, dtype), step), start);
   // Rounding may miss the last one by a little.
-  return lazy(where(eq(index, count - 1), count > 1 ? stop : start, line), options);
+  return lazy(where(eq(index, count - 1), count > 1 ? stop : start, line), rest);
 }
 
-/** Ones on the diagonal. */
-export function eye(rows: number, columns: number = rows, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
-  const shape = [rows, columns];
+/** Ones on the diagonal: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with options behind. @throws ShapeError unless there are one or two sizes */
+export function eye(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+  const { shape: sizes, options } = readCreate('eye', shapeAndOptions);
+  if (sizes.length !== 1 && sizes.length !== 2) {
+    const problem = `${formatShape(sizes)} is no matrix`;
+    throw new ShapeError({ operation: 'eye', problem, expected: 'rows, and columns if they differ' });
+  }
+  const { dtype = 'float32' } = options;
+  const shape = [sizes[0]!, sizes.at(-1)!];
   return lazy(cast(eq(iota(shape, 0), iota(shape, 1)), dtype), options);
 }
 
@@ -209,7 +322,9 @@ export function hostNode(sample: () => HostValue, dtype: DType, device: Device):
 
 /** @throws DTypeError for a dtype that is no float */
 function requireFloatType(operation: string, dtype: DType): void {
-  if (!isFloat(dtype)) throw new DTypeError(`${operation}: gives floats, not ${dtype}; use randint for whole numbers`);
+  if (isFloat(dtype)) return;
+  const remedy = 'use randint for whole numbers';
+  throw new DTypeError({ operation, problem: `gives floats, not ${dtype}`, expected: 'a floating-point dtype', remedy });
 }
 
 /** Philox4x32-10 (Salmon et al. 2011): a pure function of a key and a counter, both host values. One block gives four words. */
@@ -227,14 +342,18 @@ const LARGEST_HALF_BELOW_ONE = 1 - 2 ** -11;
  * Uniform in [0, 1): 24 random bits times 2⁻²⁴, which float32 and float64 hold; rounded for float16, but never to 1.
  * @throws DTypeError for a dtype that is no float
  */
-export function rand(shape: Shape, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+export function rand(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+  const { shape, options } = readCreate('rand', shapeAndOptions);
+  const { dtype = 'float32' } = options;
   requireFloatType('rand', dtype);
   const uniform = randomNode(shape, 'float32', options.device ?? getDefaultDevice());
   return lazy(cast(dtype === 'float16' ? minimum(uniform, LARGEST_HALF_BELOW_ONE) : uniform, dtype), options);
 }
 
 /** Standard normal, between ±5.8: √(−2 ln 2⁻²⁴). @throws DTypeError for a dtype that is no float */
-export function randn(shape: Shape, { dtype = 'float32', ...options }: CreateOptions = {}): Tensor {
+export function randn(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+  const { shape, options } = readCreate('randn', shapeAndOptions);
+  const { dtype = 'float32' } = options;
   requireFloatType('randn', dtype);
   const device = options.device ?? getDefaultDevice();
   const count = sizeOf(shape);
@@ -257,16 +376,24 @@ const WHOLE_NUMBERS: { readonly [K in DType]: readonly [number, number] } = {
  * Whole numbers in [low, high), int32 if not said otherwise. The modulo bias is below (high − low)·2⁻³².
  * @throws ShapeError unless low and high are whole numbers and there are 1 to 2³¹ of them; DTypeError if the dtype cannot hold each of them
  */
-export function randint(low: number, high: number, shape: Shape, { dtype = 'int32', ...options }: CreateOptions = {}): Tensor {
+export function randint(low: number, high: number, ...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+  const { shape, options } = readCreate('randint', shapeAndOptions);
+  const { dtype = 'int32' } = options;
   const range = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || range > 2 ** 31) {
-    throw new ShapeError(`randint: [${low}, ${high}) is no range of whole numbers with 1 to 2³¹ of them`);
+    const problem = `[${low}, ${high}) is no range of whole numbers with 1 to 2³¹ of them`;
+    throw new ShapeError({
+      operation: 'randint',
+      problem,
+      expected: 'whole numbers low < high',
+      remedy: 'write randint(low, high, shape)',
+    });
   }
   const [first, last] = WHOLE_NUMBERS[dtype];
   if (low < first || high - 1 > last) {
-    throw new DTypeError(
-      `randint: ${dtype} holds each whole number from ${first} to ${last}, not those of [${low}, ${high}); use another dtype`,
-    );
+    const expected = `each whole number from ${first} to ${last}`;
+    const problem = `${dtype} holds ${expected}, not those of [${low}, ${high})`;
+    throw new DTypeError({ operation: 'randint', problem, expected, remedy: 'use another dtype' });
   }
   const bits = randomNode(shape, 'uint32', options.device ?? getDefaultDevice());
   const offset = node('binary', { kind: 'mod' }, [bits, expand(constant(range, [], 'uint32'), shape)]);

@@ -1,11 +1,11 @@
 /** Operations on several tensors, or with several results. */
 import {
+  aboutNodes,
   add,
   argReduce,
   argsort,
   attention as attentionNode,
   cast,
-  computeDType,
   concatenate,
   expand,
   gather,
@@ -13,6 +13,7 @@ import {
   log,
   maximum,
   neg,
+  operandOf,
   requireFloat,
   reshape,
   slice,
@@ -21,27 +22,90 @@ import {
   topk as topkNodes,
   where as whereNode,
 } from '@firsthand/graph';
-import { normalizeAxis, ShapeError } from '@firsthand/linalg';
+import type { Node } from '@firsthand/graph';
+import {
+  AXIS_KEYS,
+  checkCount,
+  checkOptions,
+  describeValue,
+  normalizeAxis,
+  oneAxisOptions,
+  readSizes,
+  ShapeError,
+} from '@firsthand/linalg';
+import type { AxisArgument, OneAxis, OptionKeys } from '@firsthand/linalg';
 import { rand } from './create.ts';
 import { Tensor } from './tensor.ts';
 import { operandNode, operandNodes } from './value.ts';
 
-/** Joins tensors along an axis. They share a dtype, and all sizes but that axis's. @throws ShapeError, DTypeError */
-export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
-  return new Tensor(concatenate(operandNodes(tensors, 'cat'), axis));
+/** A tensor computed of nodes, which its errors name. */
+function about(nodes: readonly Node[], fn: () => Node): Tensor {
+  try {
+    return new Tensor(fn());
+  } catch (error) {
+    throw aboutNodes(error, nodes);
+  }
 }
 
-/** Joins tensors of one shape along a new axis. @throws ShapeError, DTypeError */
-export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  return new Tensor(stackNodes(operandNodes(tensors, 'stack'), axis));
+/** The axis that a function is given, or its default. */
+function axisOf(operation: string, axis: AxisArgument<OneAxis> | undefined, otherwise: number): number {
+  return oneAxisOptions(operation, axis, AXIS_KEYS).axis ?? otherwise;
 }
 
-/** Pieces of the given sizes along an axis. @throws ShapeError unless the sizes add up to the axis */
-export function split(tensor: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
-  const along = normalizeAxis('split', axis, tensor.ndim);
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (total !== tensor.shape[along])
-    throw new ShapeError(`split: sizes ${sizes.join(' + ')} are ${total}, axis ${axis} has ${tensor.shape[along]}`);
+/**
+ * Joins tensors along an axis, the first by default. They share a dtype, and all sizes but that axis's.
+ * @param axis a number or { axis }
+ * @throws ShapeError, DTypeError
+ */
+export function cat(tensors: readonly Tensor[], axis?: AxisArgument<OneAxis>): Tensor {
+  checkCount('cat', arguments.length, 2, 'cat([a, b], axis)');
+  const [nodes, along] = [operandNodes(tensors, 'cat'), axisOf('cat', axis, 0)];
+  return about(nodes, () => concatenate(nodes, along));
+}
+
+/**
+ * Joins tensors of one shape along a new axis, the first by default.
+ * @param axis a number or { axis }
+ * @throws ShapeError, DTypeError
+ */
+export function stack(tensors: readonly Tensor[], axis?: AxisArgument<OneAxis>): Tensor {
+  checkCount('stack', arguments.length, 2, 'stack([a, b], axis)');
+  const [nodes, along] = [operandNodes(tensors, 'stack'), axisOf('stack', axis, 0)];
+  return about(nodes, () => stackNodes(nodes, along));
+}
+
+/**
+ * Pieces along an axis, the first by default: of the given sizes, or of one size, of which the last may have less.
+ * @param axis a number or { axis }
+ * @throws ShapeError unless the sizes add up to the axis
+ */
+export function split(tensor: Tensor, sizes: readonly number[] | number, axis?: AxisArgument<OneAxis>): Tensor[] {
+  checkCount('split', arguments.length, 3, 'split(x, sizes, axis)');
+  const x = operandNode(tensor, 'split', 'the operand');
+  const along = normalizeAxis('split', axisOf('split', axis, 0), tensor.ndim, [operandOf(x)]);
+  return pieces('split', tensor, typeof sizes === 'number' ? equalSizes('split', x.shape[along]!, sizes) : sizes, along);
+}
+
+/** How an axis is divided into pieces of one size, the last of which may have less. */
+function equalSizes(operation: string, extent: number, size: number): number[] {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new ShapeError({ operation, problem: `pieces of size ${size}`, expected: 'a whole number of at least 1' });
+  }
+  const sizes: number[] = [];
+  for (let start = 0; start < extent; start += size) sizes.push(Math.min(size, extent - start));
+  return sizes.length === 0 ? [0] : sizes;
+}
+
+function pieces(operation: string, tensor: Tensor, sizes: readonly number[], along: number): Tensor[] {
+  const total = readSizes(operation, [sizes]).reduce((sum, size) => sum + size, 0);
+  if (total !== tensor.shape[along]) {
+    throw new ShapeError({
+      operation,
+      problem: `sizes ${sizes.join(' + ')} are ${total}, axis ${along} has ${tensor.shape[along]}`,
+      operands: [operandOf(tensor.read())],
+      expected: `sizes that add up to ${tensor.shape[along]}`,
+    });
+  }
   let start = 0;
   return sizes.map((size) => {
     const piece = tensor.narrow(along, start, size);
@@ -50,56 +114,122 @@ export function split(tensor: Tensor, sizes: readonly number[], axis = 0): Tenso
   });
 }
 
-/** At most `count` pieces of equal size along an axis; the last one may be smaller. */
-export function chunk(tensor: Tensor, count: number, axis = 0): Tensor[] {
-  const along = normalizeAxis('chunk', axis, tensor.ndim);
-  if (!Number.isInteger(count) || count < 1) throw new ShapeError(`chunk: needs a whole number of pieces, 1 or more, got ${count}`);
-  const extent = tensor.shape[along]!;
-  const size = Math.max(1, Math.ceil(extent / count));
-  const sizes: number[] = [];
-  for (let start = 0; start < extent; start += size) sizes.push(Math.min(size, extent - start));
-  return split(tensor, sizes.length === 0 ? [0] : sizes, along);
+/**
+ * At most `count` pieces of equal size along an axis, the first by default; the last one may be smaller.
+ * @param axis a number or { axis }
+ */
+export function chunk(tensor: Tensor, count: number, axis?: AxisArgument<OneAxis>): Tensor[] {
+  checkCount('chunk', arguments.length, 3, 'chunk(x, count, axis)');
+  const x = operandNode(tensor, 'chunk', 'the operand');
+  const along = normalizeAxis('chunk', axisOf('chunk', axis, 0), tensor.ndim, [operandOf(x)]);
+  if (!Number.isInteger(count) || count < 1) {
+    const problem = `needs a whole number of pieces, 1 or more, got ${typeof count === 'number' ? count : describeValue(count)}`;
+    throw new ShapeError({ operation: 'chunk', problem, operands: [operandOf(x)], expected: 'a whole number of pieces, 1 or more' });
+  }
+  const extent = x.shape[along]!;
+  return pieces('chunk', tensor, equalSizes('chunk', extent, Math.max(1, Math.ceil(extent / count))), along);
 }
 
 /** condition ? a : b, element by element, broadcast against each other. condition: bool. */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
+  checkCount('where', arguments.length, 3, 'where(condition, a, b)');
   if (a instanceof Tensor) return a.where(condition, b);
-  operandNode(condition, 'where: the condition');
-  if (b instanceof Tensor) return b.where(condition.logicalNot(), a);
-  throw new ShapeError('where: at least one branch must be a tensor');
+  operandNode(condition, 'where', 'the condition');
+  if (b instanceof Tensor && typeof a === 'number') return b.where(condition.logicalNot(), a);
+  const problem =
+    typeof a === 'number' && typeof b === 'number'
+      ? 'at least one branch must be a tensor'
+      : `a is ${describeValue(a)}, b is ${describeValue(b)}`;
+  throw new ShapeError({
+    operation: 'where',
+    problem,
+    expected: 'tensors or numbers, at least one a tensor',
+    remedy: 'make one with tensor(…)',
+  });
 }
+
+/** What attention may be told: a mask, whether later keys are hidden, and the factor of the scores. */
+export interface AttentionOptions {
+  readonly mask?: Tensor | undefined;
+  readonly causal?: boolean | undefined;
+  readonly scale?: number | undefined;
+}
+
+const ATTENTION_KEYS: OptionKeys<AttentionOptions> = { mask: true, causal: 'boolean', scale: 'number' };
 
 /**
  * Scaled dot-product attention. q: (…, T, D), k: (…, S, D), v: (…, S, E), mask: (…, T, S), bool (true attends) or added to the
  * scores. Result: (…, T, E). Rows without any key give 0. scale: 1/√D by default.
  */
-export function attention(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  { mask, causal = false, scale }: { readonly mask?: Tensor; readonly causal?: boolean; readonly scale?: number } = {},
-): Tensor {
-  return new Tensor(
-    attentionNode(operandNode(q, 'attention: q'), operandNode(k, 'attention: k'), operandNode(v, 'attention: v'), {
-      causal,
-      ...(mask === undefined ? {} : { mask: operandNode(mask, 'attention: the mask') }),
-      ...(scale === undefined ? {} : { scale }),
-    }),
+export function attention(q: Tensor, k: Tensor, v: Tensor, options?: AttentionOptions): Tensor {
+  checkCount('attention', arguments.length, 4, 'attention(q, k, v, { mask, causal, scale })');
+  const { mask, causal = false, scale } = checkOptions('attention', options, ATTENTION_KEYS);
+  const nodes = [operandNode(q, 'attention', 'q'), operandNode(k, 'attention', 'k'), operandNode(v, 'attention', 'v')] as const;
+  const maskNode = mask === undefined ? null : operandNode(mask, 'attention', 'the mask');
+  return about(maskNode === null ? nodes : [...nodes, maskNode], () =>
+    attentionNode(...nodes, { causal, ...(maskNode === null ? {} : { mask: maskNode }), ...(scale === undefined ? {} : { scale }) }),
   );
 }
 
-/** The elements in order along an axis, stable, NaN last, with their int32 positions. */
-export function sort(tensor: Tensor, axis = -1, descending = false): { readonly values: Tensor; readonly indices: Tensor } {
-  const x = operandNode(tensor, 'sort: the operand');
-  const indices = argsort(x, axis, descending);
-  return { values: new Tensor(gather(x, indices, axis)), indices: new Tensor(indices) };
+/** Along which axis (the last by default) and in which direction (ascending by default). */
+export interface SortOptions extends OneAxis {
+  readonly descending?: boolean | undefined;
 }
 
-/** The `count` largest (or smallest) elements along an axis, in order, with their int32 positions. */
-export function topk(tensor: Tensor, count: number, axis = -1, largest = true): { readonly values: Tensor; readonly indices: Tensor } {
-  const { values, indices } = topkNodes(operandNode(tensor, 'topk: the operand'), count, axis, largest);
-  return { values: new Tensor(values), indices: new Tensor(indices) };
+/** Along which axis (the last by default), and whether the largest (by default) or the smallest elements are taken. */
+export interface TopKOptions extends OneAxis {
+  readonly largest?: boolean | undefined;
 }
+
+/** Elements along an axis, and where they were. */
+export interface Sorted {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+}
+
+const SORT_KEYS: OptionKeys<SortOptions> = { axis: true, descending: 'boolean' };
+const TOPK_KEYS: OptionKeys<TopKOptions> = { axis: true, largest: 'boolean' };
+
+/**
+ * The elements in order along an axis, stable, NaN last, with their int32 positions.
+ * @param axis a number, or { axis, descending }
+ * @example
+ * ```ts
+ * import { sort, tensor } from '@firsthand/autograd';
+ * const { values, indices } = sort(tensor([3, 1, 2]), { descending: true });
+ * console.log(await values.toArray(), await indices.toArray()); // [ 3, 2, 1 ] [ 0, 2, 1 ]
+ * ```
+ */
+export function sort(tensor: Tensor, axis?: AxisArgument<SortOptions>): Sorted {
+  checkCount('sort', arguments.length, 2, 'sort(x, { axis, descending })');
+  const { axis: along = -1, descending = false } = oneAxisOptions<SortOptions>('sort', axis, SORT_KEYS);
+  const x = operandNode(tensor, 'sort', 'the operand');
+  const indices = about([x], () => argsort(x, along, descending));
+  return { values: new Tensor(gather(x, indices.read(), along)), indices };
+}
+
+/**
+ * The `count` largest (or smallest) elements along an axis, in order, with their int32 positions.
+ * @param axis a number, or { axis, largest }
+ */
+export function topk(tensor: Tensor, count: number, axis?: AxisArgument<TopKOptions>): Sorted {
+  checkCount('topk', arguments.length, 3, 'topk(x, count, { axis, largest })');
+  const { axis: along = -1, largest = true } = oneAxisOptions<TopKOptions>('topk', axis, TOPK_KEYS);
+  const x = operandNode(tensor, 'topk', 'the operand');
+  try {
+    const { values, indices } = topkNodes(x, count, along, largest);
+    return { values: new Tensor(values), indices: new Tensor(indices) };
+  } catch (error) {
+    throw aboutNodes(error, [x]);
+  }
+}
+
+/** Whether a position may be drawn again; false by default. */
+export interface MultinomialOptions {
+  readonly replacement?: boolean | undefined;
+}
+
+const MULTINOMIAL_KEYS: OptionKeys<MultinomialOptions> = { replacement: 'boolean' };
 
 /** The least −ln u of the Gumbel-max trick: half of what the largest u below 1 has, for u = 1, so that its logarithm is finite. */
 const LEAST_EXPONENTIAL = 2 ** -25;
@@ -110,15 +240,22 @@ const LEAST_EXPONENTIAL = 2 ** -25;
  * beyond the positive weights, the position is −1. float16 weights are taken as float32. weights: (…, K). Result: (…, count), int32.
  * @throws ShapeError if more are drawn without replacement than there are, DTypeError for weights that are no floats
  */
-export function multinomial(weights: Tensor, count: number, { replacement = false }: { readonly replacement?: boolean } = {}): Tensor {
-  const given = operandNode(weights, 'multinomial: the weights');
+export function multinomial(weights: Tensor, count: number, options?: MultinomialOptions): Tensor {
+  checkCount('multinomial', arguments.length, 3, 'multinomial(weights, count, { replacement })');
+  const { replacement = false } = checkOptions('multinomial', options, MULTINOMIAL_KEYS);
+  const given = operandNode(weights, 'multinomial', 'the weights');
   requireFloat('multinomial', given);
-  const dtype = computeDType(given.dtype);
+  const dtype = given.dtype === 'float16' ? 'float32' : given.dtype;
   const w = cast(given, dtype);
   const classes = w.shape.at(-1) ?? 0;
   const rows = w.shape.slice(0, -1);
   if (classes === 0 || !Number.isInteger(count) || count < 0 || (!replacement && count > classes)) {
-    throw new ShapeError(`multinomial: cannot draw ${count} of ${classes} ${replacement ? 'with' : 'without'} replacement`);
+    throw new ShapeError({
+      operation: 'multinomial',
+      problem: `cannot draw ${count} of ${classes} ${replacement ? 'with' : 'without'} replacement`,
+      operands: [operandOf(given)],
+      expected: replacement || classes === 0 ? 'a whole number of draws, and a class' : `a whole number of at most ${classes} draws`,
+    });
   }
   const shape = [...rows, replacement ? count : 1, classes];
   const each = expand(reshape(w, [...rows, 1, classes]), shape);

@@ -179,8 +179,8 @@ export interface GradientsOptions {
  */
 export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOptions = {}): TensorsOf<T> {
   const { seed } = checkOptions<GradientsOptions>('gradients', options, { seed: true });
-  const root = operandNode(value, 'gradients: the value');
-  const start = seedNode('gradients', root, seed === undefined ? undefined : operandNode(seed, 'gradients: the seed'));
+  const root = operandNode(value, 'gradients', 'the value');
+  const start = seedNode('gradients', root, seed === undefined ? undefined : operandNode(seed, 'gradients', 'the seed'));
   const variables = variablesOf(wrt);
   if (variables.length === 0) {
     throw new GradientError({ operation: 'gradients', problem: 'there is no tensor to differentiate with respect to' });

@@ -1,6 +1,6 @@
 /** Tensors with gradients: the public names of the package, and nothing else. */
 export { DTypeError, FirsthandError, OptionError, ShapeError } from '@firsthand/linalg';
-export type { ArrayData, Data, Nested } from '@firsthand/linalg';
+export type { ArgReduceOptions, ArrayData, AxisArgument, Data, Nested, OneAxis, ReduceOptions } from '@firsthand/linalg';
 export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, reportTable, setDefaultDevice, StaleError } from '@firsthand/graph';
 export type {
   Attrs,
@@ -14,12 +14,11 @@ export type {
   KernelReport,
   MaxPool2dOptions,
   PlanReport,
-  ReduceOptions,
   Shape,
   TypedArray,
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
-export type { ArgReduceOptions } from './tensor.ts';
+export type { NormOptions, VarianceOptions } from './tensor.ts';
 export { storedLeaf } from './value.ts';
 export type { BackwardOptions } from './value.ts';
 export {

@@ -2,8 +2,9 @@
  * Methods of a tensor over windows that slide along its last axes: convolution and pooling. What a size becomes: ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1
  * (Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning"); defaults and layouts are those of torch.nn.functional.
  */
-import { avgPool2d, conv1d, conv2d, convTranspose2d, maxPool2d } from '@firsthand/graph';
+import { aboutNodes, avgPool2d, conv1d, conv2d, convTranspose2d, maxPool2d } from '@firsthand/graph';
 import type { AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, MaxPool2dOptions, Node } from '@firsthand/graph';
+import { checkCount } from '@firsthand/linalg';
 import { Elementwise } from './elementwise.ts';
 import { operandNode } from './value.ts';
 
@@ -14,10 +15,17 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
     fn: (x: Node, weight: Node, bias: Node | null, options?: O) => Node,
     weight: T,
     bias: T | null,
-    options?: O,
+    options: O | undefined,
+    given: number,
   ): T {
-    const added = bias === null ? null : operandNode(bias, `${name}: the bias (null where there is none, and the options after it)`);
-    return this.wrap(fn(this.read(), operandNode(weight, `${name}: the weight`), added, options));
+    checkCount(name, given, 3, `x.${name}(weight, bias, options)`);
+    const added = bias === null ? null : operandNode(bias, name, 'the bias (null where there is none, and the options after it)');
+    const [x, w] = [this.read(), operandNode(weight, name, 'the weight')];
+    try {
+      return this.wrap(fn(x, w, added, options));
+    } catch (error) {
+      throw aboutNodes(error, added === null ? [x, w] : [x, w, added]);
+    }
   }
 
   /**
@@ -34,7 +42,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   conv1d(weight: T, bias: T | null = null, options?: Conv1dOptions): T {
-    return this.convolve('conv1d', conv1d, weight, bias, options);
+    return this.convolve('conv1d', conv1d, weight, bias, options, arguments.length);
   }
 
   /**
@@ -51,7 +59,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   conv2d(weight: T, bias: T | null = null, options?: Conv2dOptions): T {
-    return this.convolve('conv2d', conv2d, weight, bias, options);
+    return this.convolve('conv2d', conv2d, weight, bias, options, arguments.length);
   }
 
   /**
@@ -68,7 +76,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   convTranspose2d(weight: T, bias: T | null = null, options?: ConvTranspose2dOptions): T {
-    return this.convolve('convTranspose2d', convTranspose2d, weight, bias, options);
+    return this.convolve('convTranspose2d', convTranspose2d, weight, bias, options, arguments.length);
   }
 
   /**
@@ -84,6 +92,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   maxPool2d(kernel: number | readonly [number, number], options?: MaxPool2dOptions): T {
+    checkCount('maxPool2d', arguments.length, 2, 'x.maxPool2d(kernel, { stride, padding, dilation })');
     return this.derive((x) => maxPool2d(x, kernel, options));
   }
 
@@ -100,6 +109,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    * ```
    */
   avgPool2d(kernel: number | readonly [number, number], options?: AvgPool2dOptions): T {
+    checkCount('avgPool2d', arguments.length, 2, 'x.avgPool2d(kernel, { stride, padding, countIncludePad })');
     return this.derive((x) => avgPool2d(x, kernel, options));
   }
 }

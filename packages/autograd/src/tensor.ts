@@ -3,6 +3,7 @@
  * the call; asking for a value runs the graph. Axes may be negative, counting from the end.
  */
 import {
+  aboutNodes,
   all,
   any,
   argReduce,
@@ -17,6 +18,7 @@ import {
   matmul,
   mean,
   norm,
+  operandOf,
   pad,
   permute,
   reduce,
@@ -32,16 +34,39 @@ import {
   triu,
   variance,
 } from '@firsthand/graph';
-import type { Node, ReduceKind, ReduceOptions, Shape } from '@firsthand/graph';
-import { checkShape, formatShape, normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
+import type { ArgReduceKind, Node, ReduceKind, Shape } from '@firsthand/graph';
+import {
+  AXIS_KEYS,
+  axisOptions,
+  checkCount,
+  checkShape,
+  describeValue,
+  formatShape,
+  normalizeAxis,
+  oneAxisOptions,
+  OptionError,
+  readExchange,
+  readSizes,
+  REDUCE_KEYS,
+  ShapeError,
+  sizeOf,
+} from '@firsthand/linalg';
+import type { ArgReduceOptions, AxisArgument, AxisOptions, OneAxis, OptionKeys, ReduceOptions, ShapeArguments } from '@firsthand/linalg';
 import { Spatial } from './spatial.ts';
 import { operandNode } from './value.ts';
 
-/** Options of `argmax` and `argmin`: one axis, or all elements in row-major order. */
-export interface ArgReduceOptions {
-  readonly axis?: number | undefined;
-  readonly keepDims?: boolean;
+/** Options of `var` and `std`: the divisor is n − correction, 1 by default. */
+export interface VarianceOptions extends ReduceOptions {
+  readonly correction?: number | undefined;
 }
+
+/** Options of `norm`: its order is 1, 2 (default) or Infinity. */
+export interface NormOptions extends ReduceOptions {
+  readonly order?: number | undefined;
+}
+
+const VARIANCE_KEYS: OptionKeys<VarianceOptions> = { ...REDUCE_KEYS, correction: 'number' };
+const NORM_KEYS: OptionKeys<NormOptions> = { ...REDUCE_KEYS, order: 'number' };
 
 /** An n-dimensional array that is described before it is computed; made by `tensor`, `zeros`, `randn` and their like. */
 export class Tensor extends Spatial<Tensor> {
@@ -57,25 +82,39 @@ export class Tensor extends Spatial<Tensor> {
    * @throws ShapeError if the inner sizes differ
    */
   matmul(other: Tensor): Tensor {
-    return this.wrap(matmul(this.read(), operandNode(other, 'matmul: the other operand')));
+    checkCount('matmul', arguments.length, 1, 'x.matmul(y)');
+    const [x, y] = [this.read(), operandNode(other, 'matmul', 'the other operand')];
+    return this.about([x, y], () => matmul(x, y));
+  }
+  /** A tensor computed of several nodes, which its errors name. */
+  private about(nodes: readonly Node[], fn: () => Node): Tensor {
+    try {
+      return this.wrap(fn());
+    } catch (error) {
+      throw aboutNodes(error, nodes);
+    }
   }
 
   // ---- movement: no elements are copied
 
-  /** Two axes exchanged, the last two by default. */
-  transpose(first = -2, second = -1): Tensor {
+  /** Two axes exchanged, the last two by default. For an order of all axes there is `permute`. */
+  transpose(...axes: readonly [first?: number, second?: number]): Tensor {
+    const [first, second] = readExchange('transpose', axes);
     return this.derive((x) => transpose(x, first, second));
   }
-  /** The axes in another order. */
-  permute(...axes: readonly number[]): Tensor {
-    return this.derive((x) => permute(x, axes));
+  /** The axes in another order: `permute(2, 0, 1)` or `permute([2, 0, 1])`. @throws ShapeError unless each is named once */
+  permute(...axes: ShapeArguments): Tensor {
+    const order = readSizes('permute', axes);
+    return this.derive((x) => permute(x, order));
   }
-  /** The same elements in another shape; one size may be −1 and is computed. @throws ShapeError */
-  reshape(...shape: readonly number[]): Tensor {
-    return this.derive((x) => reshape(x, inferSize(x.shape, shape)));
+  /** The same elements in another shape, `reshape(3, 2)` or `reshape([3, 2])`; one size may be −1 and is computed. @throws ShapeError */
+  reshape(...shape: ShapeArguments): Tensor {
+    const sizes = readSizes('reshape', shape);
+    return this.derive((x) => reshape(x, inferSize(x.shape, sizes)));
   }
   /** Axes `start` to `end` (inclusive) merged into one. */
   flatten(start = 0, end = -1): Tensor {
+    checkCount('flatten', arguments.length, 2, 'x.flatten(start, end)');
     return this.derive((x) => {
       if (x.shape.length === 0) return reshape(x, [1]);
       const from = normalizeAxis('flatten', start, x.shape.length);
@@ -83,36 +122,62 @@ export class Tensor extends Spatial<Tensor> {
       return reshape(x, [...x.shape.slice(0, from), sizeOf(x.shape.slice(from, to)), ...x.shape.slice(to)]);
     });
   }
-  /** Without the named axes of size 1; without all of them by default. */
-  squeeze(...axes: readonly number[]): Tensor {
+  /** Without the named axes of size 1, `squeeze(0)` or `squeeze([0, 2])`; without all of them by default. @throws ShapeError for another size */
+  squeeze(axis?: AxisArgument<AxisOptions>): Tensor {
+    checkCount('squeeze', arguments.length, 1, 'x.squeeze([0, 2])');
+    const { axis: axes } = axisOptions<AxisOptions>('squeeze', axis, AXIS_KEYS);
     return this.derive((x) => {
       const ones =
-        axes.length > 0 ? reducedAxes('squeeze', axes, x.shape.length) : x.shape.flatMap((size, axis) => (size === 1 ? [axis] : []));
-      const wide = ones.find((axis) => x.shape[axis] !== 1);
-      if (wide !== undefined) throw new ShapeError(`squeeze: axis ${wide} of ${formatShape(x.shape)} has size ${x.shape[wide]}, not 1`);
+        axes === undefined ? x.shape.flatMap((size, each) => (size === 1 ? [each] : [])) : reducedAxes('squeeze', axes, x.shape.length);
+      const wide = ones.find((each) => x.shape[each] !== 1);
+      if (wide !== undefined) {
+        const problem = `axis ${wide} of ${formatShape(x.shape)} has size ${x.shape[wide]}, not 1`;
+        throw new ShapeError({ operation: 'squeeze', problem, expected: '1' });
+      }
       return reshape(
         x,
-        x.shape.filter((_, axis) => !ones.includes(axis)),
+        x.shape.filter((_, each) => !ones.includes(each)),
       );
     });
   }
-  /** With a new axis of size 1. */
-  unsqueeze(axis: number): Tensor {
+  /** With a new axis of size 1, or several; they are counted in the result. */
+  unsqueeze(axis: AxisArgument<AxisOptions>): Tensor {
+    checkCount('unsqueeze', arguments.length, 1, 'x.unsqueeze(axis)');
+    const { axis: axes } = axisOptions<AxisOptions>('unsqueeze', axis, AXIS_KEYS);
+    if (axes === undefined) {
+      throw new OptionError({ operation: 'unsqueeze', problem: 'no axis is given', expected: 'an axis', remedy: 'write x.unsqueeze(0)' });
+    }
     return this.derive((x) => {
-      const at = normalizeAxis('unsqueeze', axis, x.shape.length + 1);
-      return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+      const added = reducedAxes('unsqueeze', axes, x.shape.length + (typeof axes === 'number' ? 1 : axes.length));
+      return reshape(
+        x,
+        added.reduce<Shape>((shape, at) => shape.toSpliced(at, 0, 1), x.shape),
+      );
     });
   }
-  /** Axes of size 1 stretched, and leading axes added, to reach `shape`. */
-  expand(...shape: readonly number[]): Tensor {
-    return this.derive((x) => expand(x, shape));
+  /** Axes of size 1 stretched, and leading axes added, to reach the shape: `expand(2, 3)` or `expand([2, 3])`. @throws ShapeError */
+  expand(...shape: ShapeArguments): Tensor {
+    const sizes = readSizes('expand', shape);
+    return this.derive((x) => expand(x, sizes));
   }
-  /** The order of the elements reversed along the named axes; along all by default. */
-  flip(axis?: number | readonly number[]): Tensor {
-    return this.derive((x) => flip(x, axis));
+  /** The order of the elements reversed along the named axes, `flip(0)` or `flip([0, 1])`; along all by default. */
+  flip(axis?: AxisArgument<AxisOptions>): Tensor {
+    checkCount('flip', arguments.length, 1, 'x.flip([0, 1])');
+    const { axis: axes } = axisOptions<AxisOptions>('flip', axis, AXIS_KEYS);
+    return this.derive((x) => flip(x, axes));
   }
-  /** Zeros around the elements. widths: [before, after] of each axis. */
+  /** Zeros around the elements. widths: [before, after] of each axis. @throws ShapeError unless there is a pair for each */
   pad(widths: readonly (readonly [number, number])[]): Tensor {
+    checkCount('pad', arguments.length, 1, 'x.pad([[before, after], …])');
+    if (!Array.isArray(widths) || !widths.every(Array.isArray)) {
+      const problem = `the widths are ${Array.isArray(widths) ? formatShape(widths as number[]) : describeValue(widths)}`;
+      throw new ShapeError({
+        operation: 'pad',
+        problem,
+        operands: [operandOf(this.read())],
+        expected: 'a pair [before, after] for each axis',
+      });
+    }
     return this.derive((x) =>
       pad(
         x,
@@ -123,28 +188,40 @@ export class Tensor extends Spatial<Tensor> {
   }
   /** Elements start, start + step, … before stop along one axis; negative bounds count from the end. */
   slice(axis: number, start: number, stop: number = Infinity, step = 1): Tensor {
+    checkCount('slice', arguments.length, 4, 'x.slice(axis, start, stop, step)');
     return this.derive((x) => slice(x, axis, start, stop, step));
   }
   /** `length` elements from `start` on, along one axis. @throws ShapeError if they are not all there */
   narrow(axis: number, start: number, length: number): Tensor {
+    checkCount('narrow', arguments.length, 3, 'x.narrow(axis, start, length)');
     return this.derive((x) => {
       const extent = x.shape[normalizeAxis('narrow', axis, x.shape.length)]!;
       if (!(start >= 0 && length >= 0 && start + length <= extent)) {
-        throw new ShapeError(`narrow: ${length} elements from ${start} are not all in axis ${axis} of ${formatShape(x.shape)}`);
+        const problem = `${length} elements from ${start} are not all in axis ${axis} of ${formatShape(x.shape)}`;
+        throw new ShapeError({ operation: 'narrow', problem, expected: `a range within [0, ${extent})` });
       }
       return slice(x, axis, start, start + length);
     });
   }
-  /** Elements shifted along an axis; what leaves at one end enters at the other. */
-  roll(shift: number, axis: number): Tensor {
-    return this.derive((x) => roll(x, shift, axis));
+  /** Elements shifted along an axis, or by a shift each along several; what leaves at one end enters at the other. */
+  roll(shift: number | readonly number[], axis: AxisArgument<AxisOptions>): Tensor {
+    checkCount('roll', arguments.length, 2, 'x.roll(shift, axis)');
+    const { axis: given = [] } = axisOptions<AxisOptions>('roll', axis, AXIS_KEYS);
+    const [shifts, axes] = [[shift].flat(), [given].flat()];
+    if (axes.length === 0 || shifts.length !== axes.length) {
+      const problem = `${shifts.length} shifts along ${axes.length} axes`;
+      throw new OptionError({ operation: 'roll', problem, expected: 'a shift for each axis', remedy: 'write x.roll(1, 0)' });
+    }
+    return this.derive((x) => axes.reduce((rolled, each, k) => roll(rolled, shifts[k]!, each), x));
   }
   /** The lower triangle of the last two axes, zeros above it. */
   tril(diagonal = 0): Tensor {
+    checkCount('tril', arguments.length, 1, 'x.tril(diagonal)');
     return this.derive((x) => tril(x, diagonal));
   }
   /** The upper triangle of the last two axes, zeros below it. */
   triu(diagonal = 0): Tensor {
+    checkCount('triu', arguments.length, 1, 'x.triu(diagonal)');
     return this.derive((x) => triu(x, diagonal));
   }
 
@@ -152,91 +229,141 @@ export class Tensor extends Spatial<Tensor> {
 
   /** Whole slices at the given positions of one axis; the index's axes take that axis's place. index: integers. */
   indexSelect(axis: number, index: Tensor): Tensor {
-    return this.wrap(indexSelect(this.read(), operandNode(index, 'indexSelect: the index'), axis));
+    checkCount('indexSelect', arguments.length, 2, 'x.indexSelect(axis, index)');
+    const [x, at] = [this.read(), operandNode(index, 'indexSelect', 'the index')];
+    return this.about([x, at], () => indexSelect(x, at, axis));
   }
   /** out[…, i, …] = this[…, index[…, i, …], …]. index: this shape, but for `axis`. Out of range reads NaN, or 0 for integers. */
   gather(axis: number, index: Tensor): Tensor {
-    return this.wrap(gather(this.read(), operandNode(index, 'gather: the index'), axis));
+    checkCount('gather', arguments.length, 2, 'x.gather(axis, index)');
+    const [x, at] = [this.read(), operandNode(index, 'gather', 'the index')];
+    return this.about([x, at], () => gather(x, at, axis));
   }
   /** A copy with `source` added at `index` along one axis; an index out of range is dropped. */
   scatterAdd(axis: number, index: Tensor, source: Tensor): Tensor {
-    return this.wrap(
-      scatterAdd(this.read(), operandNode(index, 'scatterAdd: the index'), operandNode(source, 'scatterAdd: the source'), axis),
-    );
+    checkCount('scatterAdd', arguments.length, 3, 'x.scatterAdd(axis, index, source)');
+    const [x, at] = [this.read(), operandNode(index, 'scatterAdd', 'the index')];
+    const added = operandNode(source, 'scatterAdd', 'the source');
+    return this.about([x, at, added], () => scatterAdd(x, at, added, axis));
   }
 
-  // ---- reductions: over all axes by default; a tensor of no axes has an axis 0, or −1, of one element
+  // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims };
+  // a tensor of no axes has an axis 0, or −1, of one element
 
-  private reduce(kind: ReduceKind, options?: ReduceOptions): Tensor {
-    return this.derive((x) => reduce(kind, x, options));
+  /** @param given how many arguments the method was called with */
+  private over<O extends ReduceOptions>(
+    operation: string,
+    axis: AxisArgument<O> | undefined,
+    keys: OptionKeys<O>,
+    given: number,
+    fn: (x: Node, options: O) => Node,
+  ): Tensor {
+    if (given > 1) checkCount(operation, given, 1, `x.${operation}({ ${Object.keys(keys).join(', ')} })`);
+    const options = axisOptions(operation, axis, keys);
+    return this.derive((x) => fn(x, options));
   }
-  /** Σ x; a bool counts (int32). */
-  sum(options?: ReduceOptions): Tensor {
-    return this.reduce('sum', options);
+  private reduce(kind: ReduceKind, axis: AxisArgument | undefined, given: number): Tensor {
+    return this.over(kind, axis, REDUCE_KEYS, given, (x, options) => reduce(kind, x, options));
+  }
+  private argReduce(kind: ArgReduceKind, axis: AxisArgument<ArgReduceOptions> | undefined, given: number): Tensor {
+    checkCount(kind, given, 1, `x.${kind}({ axis, keepDims })`);
+    const options = oneAxisOptions<ArgReduceOptions>(kind, axis, REDUCE_KEYS);
+    return this.derive((x) => argReduce(kind, x, options));
+  }
+  /** @param given how many arguments the method was called with */
+  private along(operation: string, axis: AxisArgument<OneAxis> | undefined, given: number): number | undefined {
+    checkCount(operation, given, 1, `x.${operation}(axis)`);
+    return oneAxisOptions(operation, axis, AXIS_KEYS).axis;
+  }
+
+  /**
+   * Σ x; a bool counts (int32).
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const x = tensor([[1, 2], [3, 4]]);
+   * console.log(await x.sum(1).toArray(), await x.sum([0, 1]).item()); // [ 3, 7 ] 10
+   * console.log(await x.sum({ axis: 1, keepDims: true }).toArray()); // [ [ 3 ], [ 7 ] ]
+   * ```
+   */
+  sum(axis?: AxisArgument): Tensor {
+    return this.reduce('sum', axis, arguments.length);
   }
   /** Π x; of a bool, int32 */
-  prod(options?: ReduceOptions): Tensor {
-    return this.reduce('prod', options);
+  prod(axis?: AxisArgument): Tensor {
+    return this.reduce('prod', axis, arguments.length);
   }
   /** The largest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for an empty axis */
-  max(options?: ReduceOptions): Tensor {
-    return this.reduce('max', options);
+  max(axis?: AxisArgument): Tensor {
+    return this.reduce('max', axis, arguments.length);
   }
   /** The smallest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for an empty axis */
-  min(options?: ReduceOptions): Tensor {
-    return this.reduce('min', options);
+  min(axis?: AxisArgument): Tensor {
+    return this.reduce('min', axis, arguments.length);
   }
-  mean(options?: ReduceOptions): Tensor {
-    return this.derive((x) => mean(x, options));
+  mean(axis?: AxisArgument): Tensor {
+    return this.over('mean', axis, REDUCE_KEYS, arguments.length, mean);
   }
   /** Σ (x − mean)² / (n − correction); correction 1 by default. */
-  var(options?: ReduceOptions & { readonly correction?: number }): Tensor {
-    return this.derive((x) => variance(x, options));
+  var(axis?: AxisArgument<VarianceOptions>): Tensor {
+    return this.over('var', axis, VARIANCE_KEYS, arguments.length, variance);
   }
   /** √var, with derivative 0 where all elements are equal. */
-  std(options?: ReduceOptions & { readonly correction?: number }): Tensor {
-    return this.derive((x) => standardDeviation(x, options));
+  std(axis?: AxisArgument<VarianceOptions>): Tensor {
+    return this.over('std', axis, VARIANCE_KEYS, arguments.length, standardDeviation);
   }
-  /** The 1-, 2- (default) or ∞-norm; derivative 0 at the origin. */
-  norm(options?: ReduceOptions & { readonly order?: number }): Tensor {
-    return this.derive((x) => norm(x, options));
+  /** The 1-, 2- (default) or ∞-norm, `norm({ order: 1 })`; derivative 0 at the origin. A number is the axis. */
+  norm(axis?: AxisArgument<NormOptions>): Tensor {
+    return this.over('norm', axis, NORM_KEYS, arguments.length, norm);
   }
-  /** int32 index of the first largest element. */
-  argmax(options?: ArgReduceOptions): Tensor {
-    return this.derive((x) => argReduce('argmax', x, options));
+  /** int32 index of the first largest element, along one axis or of all elements in row-major order. */
+  argmax(axis?: AxisArgument<ArgReduceOptions>): Tensor {
+    return this.argReduce('argmax', axis, arguments.length);
   }
-  /** int32 index of the first smallest element. */
-  argmin(options?: ArgReduceOptions): Tensor {
-    return this.derive((x) => argReduce('argmin', x, options));
+  /** int32 index of the first smallest element, along one axis or of all elements in row-major order. */
+  argmin(axis?: AxisArgument<ArgReduceOptions>): Tensor {
+    return this.argReduce('argmin', axis, arguments.length);
   }
   /** True where any element is. */
-  any(options?: ReduceOptions): Tensor {
-    return this.derive((x) => any(x, options));
+  any(axis?: AxisArgument): Tensor {
+    return this.over('any', axis, REDUCE_KEYS, arguments.length, any);
   }
   /** True where all elements are. */
-  all(options?: ReduceOptions): Tensor {
-    return this.derive((x) => all(x, options));
+  all(axis?: AxisArgument): Tensor {
+    return this.over('all', axis, REDUCE_KEYS, arguments.length, all);
   }
   /** Running products along an axis: y[i] = x[0] · … · x[i]; of a bool, int32. Derivatives of every order are exact at zeros, too. */
-  cumprod(axis: number): Tensor {
-    return this.derive((x) => cumprod(x, axis));
+  cumprod(axis: AxisArgument<OneAxis>): Tensor {
+    const along = requireAxis('cumprod', this.along('cumprod', axis, arguments.length));
+    return this.derive((x) => cumprod(x, along));
   }
   /** Running sums along an axis; a bool counts (int32). */
-  cumsum(axis: number): Tensor {
-    return this.derive((x) => cumsum(x, axis));
+  cumsum(axis: AxisArgument<OneAxis>): Tensor {
+    const along = requireAxis('cumsum', this.along('cumsum', axis, arguments.length));
+    return this.derive((x) => cumsum(x, along));
   }
   /** ln Σ eˣ without overflow. */
-  logsumexp({ axis, keepDims = false }: ReduceOptions = {}): Tensor {
-    return this.derive((x) => logsumexp(x, reducedAxes('logsumexp', axis, x.shape.length), keepDims));
+  logsumexp(axis?: AxisArgument): Tensor {
+    return this.over('logsumexp', axis, REDUCE_KEYS, arguments.length, (x, options) =>
+      logsumexp(x, reducedAxes('logsumexp', options.axis, x.shape.length), options.keepDims),
+    );
   }
-  /** eˣ / Σ eˣ along one axis; a row that is −∞ throughout gives 0. */
-  softmax(axis = -1): Tensor {
-    return this.derive((x) => softmax(x, axis));
+  /** eˣ / Σ eˣ along one axis, the last by default; a row that is −∞ throughout gives 0. */
+  softmax(axis?: AxisArgument<OneAxis>): Tensor {
+    const along = this.along('softmax', axis, arguments.length);
+    return this.derive((x) => softmax(x, along));
   }
   /** ln softmax, without overflow. */
-  logSoftmax(axis = -1): Tensor {
-    return this.derive((x) => logSoftmax(x, axis));
+  logSoftmax(axis?: AxisArgument<OneAxis>): Tensor {
+    const along = this.along('logSoftmax', axis, arguments.length);
+    return this.derive((x) => logSoftmax(x, along));
   }
+}
+
+/** @throws OptionError for an operation that has no axis by default */
+function requireAxis(operation: string, axis: number | undefined): number {
+  if (axis !== undefined) return axis;
+  throw new OptionError({ operation, problem: 'no axis is given', expected: 'an axis', remedy: `write x.${operation}(0)` });
 }
 
 function inferSize(from: Shape, shape: Shape): Shape {
@@ -245,7 +372,8 @@ function inferSize(from: Shape, shape: Shape): Shape {
   const rest = checkShape('reshape', shape.toSpliced(unknown, 1));
   const size = sizeOf(from) / sizeOf(rest);
   if (!Number.isInteger(size)) {
-    throw new ShapeError(`reshape: ${formatShape(from)} has ${sizeOf(from)} elements, so no size fits −1 in ${formatShape(shape)}`);
+    const problem = `${formatShape(from)} has ${sizeOf(from)} elements, so no size fits −1 in ${formatShape(shape)}`;
+    throw new ShapeError({ operation: 'reshape', problem, expected: `other sizes whose product divides ${sizeOf(from)}` });
   }
   return shape.with(unknown, size);
 }

@@ -23,8 +23,24 @@ import {
   withGradient,
 } from '@firsthand/graph';
 import type { Device, DType, EffectKind, Leaf, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
-import { array, DTypeError, equalShapes, formatShape, fromFloat16Bits, NDArray, ShapeError, sizeOf } from '@firsthand/linalg';
-import type { Data, Nested } from '@firsthand/linalg';
+import {
+  array,
+  checkCount,
+  checkOptions,
+  describeValue,
+  DTypeError,
+  DTYPES,
+  equalShapes,
+  formatShape,
+  fromFloat16Bits,
+  isPlain,
+  NDArray,
+  OptionError,
+  printable,
+  ShapeError,
+  sizeOf,
+} from '@firsthand/linalg';
+import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
 import { backwardTargets, gradient, savedSet } from './gradient.ts';
 import { requireOwnValue } from './lent.ts';
 import { withCompanions } from './together.ts';
@@ -37,20 +53,43 @@ export interface BackwardOptions {
   readonly retainGraph?: boolean;
 }
 
+const BACKWARD_KEYS: OptionKeys<BackwardOptions> = { retainGraph: 'boolean' };
+
+/** @throws OptionError for what is no device: a name, a dtype */
+export function checkDevice(operation: string, device: Device): void {
+  if (typeof device === 'object' && device !== null && typeof device.supports === 'function') return;
+  const isDType = typeof device === 'string' && Object.hasOwn(DTYPES, device);
+  throw new OptionError({
+    operation,
+    problem: `the device is ${describeValue(device)}`,
+    expected: 'a Device',
+    remedy: isDType ? `write x.cast('${String(device)}') for a dtype` : 'make one, as with await createWasm()',
+  });
+}
+
 const CONSUMED =
   'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
 
-/** The node of an operand. @throws DTypeError if it is no tensor, which calls from JavaScript can bring about */
-export function operandNode(operand: { read(): Node }, title: string): Node {
-  if (typeof (operand as Partial<typeof operand> | undefined)?.read === 'function') return operand.read();
-  const found = Array.isArray(operand) ? 'an array' : `of type ${operand === null ? 'null' : typeof operand}`;
-  throw new DTypeError(`${title} is ${found}, where a tensor is wanted; make one with tensor(…)`);
+/**
+ * The node of an operand.
+ * @param title what the operand is called
+ * @throws DTypeError if it is no tensor, which calls from JavaScript can bring about
+ */
+export function operandNode(operand: { read(): Node }, operation: string, title: string): Node {
+  if (typeof (operand as Partial<typeof operand> | null | undefined)?.read === 'function') return operand.read();
+  const found = describeValue(operand);
+  const isNamed = typeof operand === 'object' && operand !== null && found !== 'an object';
+  const problem = `${title} is ${isNamed ? found : `of type ${operand === null ? 'null' : typeof operand}`}, where a tensor is wanted`;
+  throw new DTypeError({ operation, problem, expected: 'a tensor', remedy: 'make one with tensor(…)' });
 }
 
 /** The nodes of operands. @throws DTypeError if they are no array, or one of them is no tensor */
-export function operandNodes(operands: readonly { read(): Node }[], name: string): Node[] {
-  if (!Array.isArray(operands)) throw new DTypeError(`${name}: wants an array of tensors, as in ${name}([a, b])`);
-  return operands.map((operand: { read(): Node }, number) => operandNode(operand, `${name}: operand ${number}`));
+export function operandNodes(operands: readonly { read(): Node }[], operation: string): Node[] {
+  if (!Array.isArray(operands)) {
+    const problem = `${describeValue(operands)}, where tensors are wanted`;
+    throw new DTypeError({ operation, problem, expected: 'an array of tensors', remedy: `write ${operation}([a, b])` });
+  }
+  return operands.map((operand: { read(): Node }, number) => operandNode(operand, operation, `operand ${number}`));
 }
 
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
@@ -163,27 +202,32 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** A copy of the elements in row-major order. Runs the pending effects first. float16 comes as its bits. */
   async data(): Promise<TypedArray> {
+    checkCount('data', arguments.length, 0, 'await x.data()');
     return this.runtime().read(this.forValue('data'), savedSetOf);
   }
 
   /** The only element. @throws ShapeError if there are several */
   async item(): Promise<number> {
+    checkCount('item', arguments.length, 0, 'await x.item()');
     this.requireSingle();
     return this.decode(await this.runtime().read(this.forValue('item'), savedSetOf));
   }
 
   /** The elements as nested arrays; booleans for bool. */
   async toArray(): Promise<Nested> {
+    checkCount('toArray', arguments.length, 0, 'await x.toArray()');
     return this.toNDArray(await this.data()).toArray();
   }
 
   /** As `data`, at once. @throws DeviceError where the device cannot block */
   dataSync(): TypedArray {
+    checkCount('dataSync', arguments.length, 0, 'x.dataSync()');
     return this.runtime().readSync(this.forValue('dataSync'), savedSetOf);
   }
 
   /** As `item`, at once. @throws DeviceError where the device cannot block */
   itemSync(): number {
+    checkCount('itemSync', arguments.length, 0, 'x.itemSync()');
     this.requireSingle();
     return this.decode(this.dataSync());
   }
@@ -202,6 +246,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** A copy on another device (this tensor, if it is there already), without history. */
   async to(device: Device): Promise<T> {
+    checkCount('to', arguments.length, 1, 'await x.to(device)');
+    checkDevice('to', device);
     if (this.device === device) return this as unknown as T;
     const { shape, dtype, name, requiresGrad } = this;
     const storage = upload(await this.data(), dtype, device);
@@ -235,12 +281,19 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /**
    * Adds the gradient of this value with respect to every leaf that requires one to that leaf's `grad`.
-   * @param seed the gradient of what follows with respect to this value; 1 for a single element
+   * @param seed the gradient of what follows with respect to this value; 1 for a single element. Options may stand in its place: `backward({ retainGraph: true })`
    * @throws GradientError if nothing here requires a gradient, or the graph was released by an earlier `backward`
    */
-  backward(seed?: T, { retainGraph = false }: BackwardOptions = {}): void {
+  backward(seed?: T | BackwardOptions, options?: BackwardOptions): void {
+    checkCount('backward', arguments.length, 2, 'x.backward(seed, { retainGraph })');
+    const isSeed = seed !== undefined && !isPlain(seed);
+    const { retainGraph = false } = checkOptions(
+      'backward',
+      isSeed ? options : (options ?? (seed as BackwardOptions | undefined)),
+      BACKWARD_KEYS,
+    );
     const root = this.read();
-    const start = seedNode('backward', root, seed?.read());
+    const start = seedNode('backward', root, isSeed ? operandNode(seed as T, 'backward', 'the seed') : undefined);
     const trace = currentTrace();
     if (trace === null) this.runtime().enqueueBefore(root);
     const leaves = backwardTargets(root);
@@ -285,6 +338,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** Makes `backward` keep the gradient of this computed value in `grad`, as it does for leaves. */
   retainGrad(): void {
+    checkCount('retainGrad', arguments.length, 0, 'x.retainGrad()');
     const node = this.read();
     if (!node.requiresGrad) throw new GradientError(`retainGrad: ${describe(node)} has no gradient`);
     node.owner = this;
@@ -292,6 +346,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** The same value without history. It shares the storage of a variable, which later updates leave alone. */
   detach(): T {
+    checkCount('detach', arguments.length, 0, 'x.detach()');
     const node = this.read();
     const pending = this.pending?.target === node;
     if (node.op !== 'leaf' || (node.cell === null && !pending)) return this.wrap(withGradient(false, () => identity(node)));
@@ -308,6 +363,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
    * @throws ShapeError, DTypeError, DeviceError
    */
   assign(value: T | Data): this {
+    checkCount('assign', arguments.length, 1, 'x.assign(value)');
     const node = value instanceof Value ? value.read() : this.dataNode(value);
     assignVariable(this, node, this.isGradient ? 'grad' : 'update');
     return this;
@@ -322,6 +378,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */
   dispose(): void {
+    checkCount('dispose', arguments.length, 0, 'x.dispose()');
     if (this.#disposed) return;
     this.#disposed = true;
     this.hold(null);
@@ -353,9 +410,19 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: this.prototype.toString });
   }
 
-  /** JavaScript has no operators for tensors. @throws TypeError always */
-  [Symbol.toPrimitive](): never {
-    throw new TypeError('a tensor is no number: write a.add(b) for a + b, and await t.item() for its value');
+  /** The same text, for `JSON.stringify`: a line for logs. For the values, `await x.toArray()`. */
+  toJSON(): string {
+    return this.toString();
+  }
+
+  /** What bundlers cannot shorten: the name in error messages. */
+  get [Symbol.toStringTag](): string {
+    return 'Tensor';
+  }
+
+  /** Text is what {@link toString} gives. JavaScript has no operators for tensors. @throws TypeError where a number is wanted */
+  [Symbol.toPrimitive](hint: string): string {
+    return printable('a tensor', 'a.add(b) for a + b, and await t.item() for its value', hint, this);
   }
 }
 

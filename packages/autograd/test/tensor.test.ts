@@ -362,8 +362,17 @@ describe('handles', () => {
 
   test('are no numbers', () => {
     const x = tensor([1]) as unknown as number;
-    expect(() => x + x).toThrow('write a.add(b) for a + b');
-    expect(() => `${x}`).toThrow(TypeError);
+    for (const run of [() => x + x, () => x * 2, () => +x, () => x < 1, () => x + '']) {
+      expect(run).toThrow('write a.add(b) for a + b');
+      expect(run).toThrow(TypeError);
+    }
+  });
+
+  test('print in template strings, and as text in JSON', () => {
+    const x = tensor([1, 2], { name: 'x' });
+    expect(`${x as unknown as string}`).toBe(x.toString());
+    expect(String(x)).toBe('Tensor "x" float32 [2] on reference\n[1. 2.]');
+    expect(JSON.stringify({ x: x.add(1) })).toBe('{"x":"Tensor float32 [2] on reference (not computed)"}');
   });
 
   test('item needs one element', async () => {

@@ -198,7 +198,7 @@ function describeJoining(device: GetDevice): void {
     const { values, indices } = topk(toTensor(vector(3, 1, 4, 1, 5), float), 3);
     await expectExact(values, vector(5, 4, 3));
     await expectExact(indices, vector(4, 2, 0));
-    await expectExact(topk(toTensor(vector(3, 1, 4, 1, 5), float), 2, 0, false).indices, vector(1, 3));
+    await expectExact(topk(toTensor(vector(3, 1, 4, 1, 5), float), 2, { axis: 0, largest: false }).indices, vector(1, 3));
   });
   test('einsum: batch axes, diagonals, sums, outer products', async () => {
     const x = samples([2, 3, 3], -1, 1);

@@ -34,7 +34,7 @@ import {
   unary,
   where,
 } from './ops.ts';
-import type { ReduceOptions } from './ops.ts';
+import type { ReduceOptions } from '@firsthand/linalg';
 import type { Node, Shape } from './types.ts';
 import { reducedAxes, requireFloat, requireIndex } from './shapes.ts';
 
@@ -108,7 +108,7 @@ export function mean(x: Node, options: ReduceOptions = {}): Node {
 }
 
 /** Two-pass variance; divides by n − correction (1 gives the unbiased estimate). */
-export function variance(x: Node, options: ReduceOptions & { readonly correction?: number } = {}): Node {
+export function variance(x: Node, options: ReduceOptions & { readonly correction?: number | undefined } = {}): Node {
   requireFloat('var', x);
   const { correction = 1, ...rest } = options;
   return widened((wide) => {
@@ -124,7 +124,7 @@ function sqrtAtOrigin(x: Node): Node {
 }
 
 /** √variance, with derivative 0 where all elements are equal. */
-export function standardDeviation(x: Node, options?: ReduceOptions & { readonly correction?: number }): Node {
+export function standardDeviation(x: Node, options?: ReduceOptions & { readonly correction?: number | undefined }): Node {
   return widened((wide) => sqrtAtOrigin(variance(wide, options)), x);
 }
 
@@ -136,7 +136,7 @@ export function sumTo(x: Node, shape: Shape): Node {
 }
 
 /** The 1-, 2- or ∞-norm over the axes. */
-export function norm(x: Node, options: ReduceOptions & { readonly order?: number } = {}): Node {
+export function norm(x: Node, options: ReduceOptions & { readonly order?: number | undefined } = {}): Node {
   requireFloat('norm', x);
   const { order = 2, ...rest } = options;
   if (order === 1) return sum(unary('abs', x), rest);

@@ -6,7 +6,6 @@ export {
   argumentLeaf,
   call,
   callNode,
-  computeDType,
   constant,
   hostLeaf,
   isGradientEnabled,
@@ -23,7 +22,17 @@ export {
 } from './node.ts';
 export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';
 export type { Follow } from './traverse.ts';
-export { describe, isFloat, keptShape, reducedAxes, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
+export {
+  aboutNodes,
+  describe,
+  operandOf,
+  isFloat,
+  keptShape,
+  reducedAxes,
+  requireFloat,
+  requireIndex,
+  requireSameDType,
+} from './shapes.ts';
 export { BINARY_RULES, PRIMITIVES, SCAN_NAMES, UNARY_RULES } from './primitives.ts';
 export * from './ops.ts';
 export * from './derived.ts';

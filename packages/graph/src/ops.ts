@@ -4,19 +4,12 @@
  */
 import { broadcastShapes, DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
 import { constant, node } from './node.ts';
+import type { ReduceOptions } from '@firsthand/linalg';
 import type { BinaryKind, DType, Node, ReduceKind, ArgReduceKind, Shape, UnaryKind } from './types.ts';
 import { isFloat, reducedAxes, requireSameDType } from './shapes.ts';
 
 /** A node, or a number that takes the other operand's dtype. */
 export type Operand = Node | number;
-
-/** Which axes a reduction folds, and whether they stay. */
-export interface ReduceOptions {
-  /** Axes to reduce; all of them by default. Negative axes count from the end. */
-  readonly axis?: number | readonly number[] | undefined;
-  /** Keep reduced axes with size 1. */
-  readonly keepDims?: boolean;
-}
 
 // ---- movement
 
@@ -208,7 +201,7 @@ export const max = (x: Node, options?: ReduceOptions): Node => reduce('max', x, 
 export function argReduce(
   kind: ArgReduceKind,
   x: Node,
-  { axis, keepDims = false }: { readonly axis?: number | undefined; readonly keepDims?: boolean } = {},
+  { axis, keepDims = false }: { readonly axis?: number | undefined; readonly keepDims?: boolean | undefined } = {},
 ): Node {
   if (axis === undefined) {
     const flat = reshape(counted(x), [x.shape.reduce((size, extent) => size * extent, 1)]);

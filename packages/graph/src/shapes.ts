@@ -1,5 +1,6 @@
 /** What operations demand of their operands' shapes and dtypes, and how an operand is named in an error message. */
-import { DTYPES, DTypeError, formatShape, normalizeAxes } from '@firsthand/linalg';
+import { describeOperand, DTYPES, DTypeError, normalizeAxes, withOperands } from '@firsthand/linalg';
+import type { OperandFacts } from '@firsthand/linalg';
 import type { DType, Node, Shape, Spec } from './types.ts';
 
 /** True for float16, float32 and float64. */
@@ -7,10 +8,20 @@ export function isFloat(dtype: DType): boolean {
   return DTYPES[dtype].isFloat;
 }
 
+/** An operand as errors carry it: its name, if it is a variable that has one, shape and dtype. */
+export function operandOf(value: Spec | Node): OperandFacts {
+  const name = 'op' in value && value.op === 'leaf' ? (value.owner?.name ?? value.attrs.name) : null;
+  return { name, shape: value.shape, dtype: value.dtype };
+}
+
 /** `float32 [32, 64] "fc1.weight"` */
 export function describe(value: Spec | Node): string {
-  const name = 'op' in value && value.op === 'leaf' ? (value.owner?.name ?? value.attrs.name) : null;
-  return `${value.dtype} ${formatShape(value.shape)}${name === null ? '' : ` "${name}"`}`;
+  return describeOperand(operandOf(value));
+}
+
+/** Tells an error which nodes it is about, unless it knows. @returns the error */
+export function aboutNodes(error: unknown, nodes: readonly (Spec | Node)[]): unknown {
+  return withOperands(error, nodes.map(operandOf));
 }
 
 /** Axes to reduce, ascending; all of them when none is named. */
@@ -26,20 +37,23 @@ export function keptShape(shape: Shape, axes: readonly number[]): Shape {
 /** @throws DTypeError unless the operand is of floating point */
 export function requireFloat(operation: string, value: Spec): void {
   if (!isFloat(value.dtype)) {
-    throw new DTypeError(`${operation}: needs a floating-point operand, got ${describe(value)}; use cast('float32')`);
+    const expected = 'a floating-point operand';
+    throw new DTypeError({ operation, operands: [operandOf(value)], expected, remedy: "use cast('float32')" });
   }
 }
 
 /** @throws DTypeError unless both operands have one dtype */
 export function requireSameDType(operation: string, a: Spec, b: Spec): void {
   if (a.dtype !== b.dtype) {
-    throw new DTypeError(`${operation}: operands have different dtypes: ${describe(a)} and ${describe(b)}; cast one of them`);
+    const problem = `operands have different dtypes: ${describe(a)} and ${describe(b)}`;
+    throw new DTypeError({ operation, problem, operands: [a, b].map(operandOf), expected: a.dtype, remedy: 'cast one of them' });
   }
 }
 
 /** @throws DTypeError unless the operand can index: int32 or uint32 */
 export function requireIndex(operation: string, value: Spec): void {
   if (value.dtype !== 'int32' && value.dtype !== 'uint32') {
-    throw new DTypeError(`${operation}: indices must be int32 or uint32, got ${describe(value)}; use cast('int32')`);
+    const problem = `indices must be int32 or uint32, got ${describe(value)}`;
+    throw new DTypeError({ operation, problem, operands: [operandOf(value)], expected: 'int32 or uint32', remedy: "use cast('int32')" });
   }
 }

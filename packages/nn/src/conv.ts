@@ -50,7 +50,8 @@ abstract class Convolutional<O> extends Module {
 
   constructor(weight: Shape, outputs: number, options: O & ConvOptions) {
     super();
-    this.options = options;
+    const { bias: _bias, dtype: _dtype, device: _device, ...own } = options;
+    this.options = own as unknown as O;
     this.weight = createWeight(weight, options);
     this.bias = createBias(outputs, weight, options);
   }

@@ -102,7 +102,10 @@ test('more rows than a dispatch has workgroups along one dimension', async () =>
 describe('as the compiler has it', () => {
   test.each<[string, () => readonly SortKernel[]]>([
     ['along the last axis', () => kernelsOf('sort', (x) => [sort(x).indices], ['float32', [5, 30]])],
-    ['along the first axis, descending', () => kernelsOf('sort', (x) => [sort(x, 0, true).indices], ['float32', [70, 3]])],
+    [
+      'along the first axis, descending',
+      () => kernelsOf('sort', (x) => [sort(x, { axis: 0, descending: true }).indices], ['float32', [70, 3]]),
+    ],
     ['along a middle axis', () => kernelsOf('sort', (x) => [sort(x, 1).indices], ['int32', [2, 40, 3]])],
     ['of several row axes', () => kernelsOf('sort', (x) => [sort(x.permute(2, 0, 1)).indices], ['float32', [3, 20, 4]])],
     ['the largest few', () => kernelsOf('sort', (x) => [topk(x, 3).indices], ['float16', [4, 12]])],

@@ -398,7 +398,7 @@ export function describeSort(device: GetDevice): void {
   ] as const)('sorts %j along %j, both ways', async (shape, axis) => {
     const x = map(samples(shape, -2, 2), Math.fround);
     for (const descending of [false, true]) {
-      const { values, indices } = sort(toTensor(x, 'float32'), axis, descending);
+      const { values, indices } = sort(toTensor(x, 'float32'), { axis, descending });
       const place = axis < 0 ? axis + shape.length : axis;
       await expectValues(
         indices,
@@ -412,12 +412,12 @@ export function describeSort(device: GetDevice): void {
   });
   test.each([false, true])('ties keep their order, NaN is last (descending: %j)', async (descending) => {
     const row = [2, nan, 1, 2, -inf, nan, inf, 1];
-    const { values, indices } = sort(toTensor(vector(...row), 'float32'), 0, descending);
+    const { values, indices } = sort(toTensor(vector(...row), 'float32'), { axis: 0, descending });
     await expectValues(indices, vector(...order(row, descending)));
     await expectExact(values, vector(...order(row, descending).map((place) => row[place]!)));
   });
   test('the gradient goes where the element came from', async () => {
-    const f = (x: Tensor): Tensor => sort(x, -1, true).values.square();
+    const f = (x: Tensor): Tensor => sort(x, { descending: true }).values.square();
     await expectGradients(device(), f, [samples([2, 4], -2, 2)]);
     await expectSecondDerivatives(device(), f, [samples([4], -2, 2)]);
   });

@@ -3,7 +3,8 @@
  * (Chellapilla, Puri & Simard 2006), the windows being movements. ⟨g, w ⋆ x⟩ is linear in each of g, w and x: its derivatives are w ⋆ x, the weight's gradient and the
  * transposed convolution of g, three operations of which each one's gradients are the other two. Geometry: Dumoulin & Visin 2016.
  */
-import { equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
+import { checkOptions, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
+import type { OptionKeys } from '@firsthand/linalg';
 import { call, widened } from '../node.ts';
 import { add, flip, permute, reshape } from '../ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
@@ -286,6 +287,9 @@ interface AnyOptions {
   readonly groups?: number;
 }
 
+const CONVOLUTION_KEYS: OptionKeys<AnyOptions> = { stride: true, padding: true, dilation: true, groups: 'number' };
+const TRANSPOSED_KEYS: OptionKeys<ConvTranspose2dOptions> = { ...CONVOLUTION_KEYS, outputPadding: true };
+
 function attrsOf(operation: string, axes: number, { stride = 1, padding = 0, dilation = 1, groups = 1 }: AnyOptions): ConvolutionAttrs {
   return {
     stride: perAxis(operation, 'stride', stride, axes, 1),
@@ -323,28 +327,30 @@ function withBias<A extends ConvolutionAttrs>(
   return widened(compute, x, weight, bias);
 }
 
-function convolve(axes: number, x: Node, weight: Node, bias: Node | null, options: AnyOptions): Node {
-  const attrs = attrsOf(`conv${axes}d`, axes, options);
-  return withBias(nameOf(attrs), convolutionComposite, attrs, x, weight, bias);
+function convolve(axes: number, x: Node, weight: Node, bias: Node | null, options: AnyOptions | undefined): Node {
+  const operation = `conv${axes}d`;
+  const attrs = attrsOf(operation, axes, checkOptions(operation, options, CONVOLUTION_KEYS));
+  return withBias(operation, convolutionComposite, attrs, x, weight, bias);
 }
 
 /** x: (N, C, L), weight: (O, C/groups, K), bias: (O). Result: (N, O, ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1). */
-export function conv1d(x: Node, weight: Node, bias: Node | null = null, options: Conv1dOptions = {}): Node {
+export function conv1d(x: Node, weight: Node, bias: Node | null = null, options?: Conv1dOptions): Node {
   return convolve(1, x, weight, bias, options);
 }
 
 /** x: (N, C, H, W), weight: (O, C/groups, KH, KW), bias: (O). Result: (N, O, H′, W′), sizes as for `conv1d`. */
-export function conv2d(x: Node, weight: Node, bias: Node | null = null, options: Conv2dOptions = {}): Node {
+export function conv2d(x: Node, weight: Node, bias: Node | null = null, options?: Conv2dOptions): Node {
   return convolve(2, x, weight, bias, options);
 }
 
 /**
  * x: (N, C, H, W), weight: (C, O/groups, KH, KW), bias: (O). Result: (N, O, H′, W′) with H′ = (H − 1)·stride − 2·padding + dilation·(KH − 1) + 1 + outputPadding.
  */
-export function convTranspose2d(x: Node, weight: Node, bias: Node | null = null, options: ConvTranspose2dOptions = {}): Node {
-  const attrs = attrsOf('convTranspose2d', 2, options);
+export function convTranspose2d(x: Node, weight: Node, bias: Node | null = null, options?: ConvTranspose2dOptions): Node {
+  const given = checkOptions('convTranspose2d', options, TRANSPOSED_KEYS);
+  const attrs = attrsOf('convTranspose2d', 2, given);
   const { stride, dilation } = attrs;
-  const outputPadding = perAxis('convTranspose2d', 'outputPadding', options.outputPadding ?? 0, 2, 0);
+  const outputPadding = perAxis('convTranspose2d', 'outputPadding', given.outputPadding ?? 0, 2, 0);
   if (outputPadding.some((width, axis) => width >= Math.max(stride[axis]!, dilation[axis]!))) {
     const settings = `stride ${stride.join(', ')} and dilation ${dilation.join(', ')}`;
     throw new ShapeError(

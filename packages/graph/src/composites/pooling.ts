@@ -2,7 +2,8 @@
  * Pooling: the largest element or the mean of each window. Windows that lie side by side are a reshape, so that pooling is a reduction and nothing else. The largest
  * element passes its gradient to the first of equals in row-major order, as PyTorch's; the position of each is an output, which nobody computes who does not differentiate.
  */
-import { ShapeError, sizeOf } from '@firsthand/linalg';
+import { checkOptions, ShapeError, sizeOf } from '@firsthand/linalg';
+import type { OptionKeys } from '@firsthand/linalg';
 import { call, constant, widened } from '../node.ts';
 import { argReduce, div, eq, expand, iota, max, reshape, sum, where } from '../ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
@@ -102,6 +103,9 @@ export interface MaxPool2dOptions {
 
 type Pair = number | readonly [number, number];
 
+const MAX_KEYS: OptionKeys<MaxPool2dOptions> = { stride: true, padding: true, dilation: true };
+const AVERAGE_KEYS: OptionKeys<AvgPool2dOptions> = { stride: true, padding: true, countIncludePad: 'boolean' };
+
 function attrsOf(operation: string, kernel: Pair, { stride, padding = 0, dilation = 1 }: MaxPool2dOptions): PoolAttrs {
   return {
     kernel: perAxis(operation, 'the kernel', kernel, 2, 1),
@@ -112,8 +116,8 @@ function attrsOf(operation: string, kernel: Pair, { stride, padding = 0, dilatio
 }
 
 /** The largest element of each window; NaN wins. x: (N, C, H, W). Result: (N, C, H′, W′). */
-export function maxPool2d(x: Node, kernel: Pair, options: MaxPool2dOptions = {}): Node {
-  return call(maxPoolComposite, attrsOf('maxPool2d', kernel, options), x)[0]!;
+export function maxPool2d(x: Node, kernel: Pair, options?: MaxPool2dOptions): Node {
+  return call(maxPoolComposite, attrsOf('maxPool2d', kernel, checkOptions('maxPool2d', options, MAX_KEYS)), x)[0]!;
 }
 
 /** Σ over the taps of each window. */
@@ -123,8 +127,9 @@ function windowSums(x: Node, padding: readonly number[], windows: Windows): Node
 }
 
 /** The mean of each window. x: (N, C, H, W). Result: (N, C, H′, W′). */
-export function avgPool2d(x: Node, kernel: Pair, { countIncludePad = true, ...options }: AvgPool2dOptions = {}): Node {
-  const attrs = attrsOf('avgPool2d', kernel, options);
+export function avgPool2d(x: Node, kernel: Pair, options?: AvgPool2dOptions): Node {
+  const { countIncludePad = true, ...windows } = checkOptions('avgPool2d', options, AVERAGE_KEYS);
+  const attrs = attrsOf('avgPool2d', kernel, windows);
   inferPool('avgPool2d', attrs, x);
   return widened((wide) => {
     const sums = windowSums(wide, attrs.padding, attrs);

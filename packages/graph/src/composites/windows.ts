@@ -2,7 +2,7 @@
  * Sliding windows by movements alone, so that a window is an index and never a copy. Tap k of window o reads element o·stride + k·dilation of its axis (Dumoulin &
  * Visin 2016). An axis of L elements is repeated, and the repetition is cut into rows that are `dilation` longer than L: row k then begins at element k·dilation.
  */
-import { ShapeError } from '@firsthand/linalg';
+import { describeValue, ShapeError } from '@firsthand/linalg';
 import { expand, pad, permute, reshape, shrink, sum } from '../ops.ts';
 import type { Node, Shape, Spec } from '../types.ts';
 import { describe } from '../shapes.ts';
@@ -29,12 +29,13 @@ export type PerAxis = number | readonly number[];
 
 /** @throws ShapeError unless there are as many whole numbers as axes, none of them less than `least` */
 export function perAxis(operation: string, setting: string, value: PerAxis, axes: number, least: number): Extents {
-  const values = typeof value === 'number' ? Array.from({ length: axes }, () => value) : value;
-  if (values.length !== axes || !values.every((each) => Number.isSafeInteger(each) && each >= least)) {
-    const wanted = axes === 1 ? 'a whole number' : `a whole number, or ${axes} of them,`;
-    throw new ShapeError(`${operation}: ${setting} must be ${wanted} of at least ${least}, got ${[value].flat().join(', ')}`);
+  const values: unknown = typeof value === 'number' ? Array.from({ length: axes }, () => value) : value;
+  if (!Array.isArray(values) || values.length !== axes || !values.every((each) => Number.isSafeInteger(each) && each >= least)) {
+    const expected = `${axes === 1 ? 'a whole number' : `a whole number, or ${axes} of them,`} of at least ${least}`;
+    const found = typeof value === 'number' || Array.isArray(value) ? [value].flat().join(', ') : describeValue(value);
+    throw new ShapeError({ operation, problem: `${setting} must be ${expected}, got ${found}`, expected });
   }
-  return values;
+  return values as Extents;
 }
 
 /** From the first to the last element that a window spans. */

@@ -2,7 +2,7 @@
  * The reference device: interprets a program node by node with `linalg`, frees each intermediate after its last reader, and
  * finishes every run before `run` returns. It is the slowest device, and the one that all others must agree with.
  */
-import { allocate, array, DTYPES, NDArray, sizeOf } from '@firsthand/linalg';
+import { allocate, array, checkOptions, DTYPES, NDArray, sizeOf } from '@firsthand/linalg';
 import type { DType, TypedArray } from '@firsthand/linalg';
 import { DeviceError } from '../errors.ts';
 import { postOrder } from '../traverse.ts';
@@ -24,7 +24,8 @@ export interface ReferenceOptions {
  * console.log(device.name, device.supports('float64')); // reference true
  * ```
  */
-export function createReference({ kernels = REFERENCE_KERNELS }: ReferenceOptions = {}): Device {
+export function createReference(options?: ReferenceOptions): Device {
+  const { kernels = REFERENCE_KERNELS } = checkOptions('createReference', options, { kernels: true });
   return new Reference(kernels);
 }
 
