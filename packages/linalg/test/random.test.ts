@@ -188,6 +188,20 @@ describe('Generator', () => {
     expect(new Generator(0).integers(4, 5).get()).toBe(4);
   });
 
+  test('integers: a word at the rejection bound is drawn again, the word below it is taken', () => {
+    // The bound of a range w > 2³¹ is w itself, the last full multiple of w below 2³²: w mod w = 0 would make 0 likelier than the rest.
+    const first = (seed: number, block: number): number => randomBits([seed, 0], [block, 0], 1)[0]!;
+    const seeds = Array.from({ length: 200 }, (_, seed) => seed).filter(
+      (seed) => first(seed, 0) > 2 ** 31 && first(seed, 1) < first(seed, 0),
+    );
+    expect(seeds.length).toBeGreaterThan(20);
+    for (const seed of seeds) {
+      const word = first(seed, 0);
+      expect(new Generator(seed).integers(0, word, { dtype: 'uint32' }).get()).toBe(first(seed, 1));
+      expect(new Generator(seed).integers(0, word + 1, { dtype: 'uint32' }).get()).toBe(word);
+    }
+  });
+
   test('permutations: each order of three equally likely, and all elements once', () => {
     const random = new Generator(9);
     const counts = new Map<string, number>();
