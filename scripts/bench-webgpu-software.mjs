@@ -1,25 +1,6 @@
 // `npm run bench:webgpu:software`: the comparison on WebGPU on a machine without a GPU, in the tests' headless Chromium, which has one in software.
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-import { install, root, run } from './workspace.mjs';
-
-/** The tests' own module that unpacks the browser, as JavaScript; it finds the repository by its own address, which stays that of the source. */
-async function loadChromium() {
-  const source = join(root, 'tests/support/chromium.ts');
-  const outfile = join(root, 'tests/node_modules/.cache/firsthand/support/chromium.mjs');
-  const { build } = await import('esbuild');
-  await build({
-    entryPoints: [source],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    define: { 'import.meta.url': JSON.stringify(pathToFileURL(source).href) },
-  });
-  return import(pathToFileURL(outfile).href);
-}
+import { loadChromium } from './chromium.mjs';
+import { install, run } from './workspace.mjs';
 
 if (!install()) process.exit(1);
 const { chromium } = await loadChromium();

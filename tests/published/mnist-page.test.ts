@@ -31,21 +31,24 @@ afterAll(async () => {
 });
 
 /** Starts a browser for some of the tests. */
-function browserWith(...more: readonly string[]): () => Browser {
+function browserWith(more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): () => Browser {
   let browser: Browser;
   beforeAll(async () => {
     const { executablePath, args, env } = chromium();
-    browser = await playwright.launch({ executablePath, env, args: [...args, ...more] });
+    browser = await playwright.launch({ executablePath, env: { ...env, ...environment }, args: [...args, ...more] });
   });
   afterAll(async () => browser.close());
   return () => browser;
 }
 
 /** Opens the page, with its digits there; when the test is over it has asked for nothing of others, and met no error. */
-async function open(browser: Browser, options: { readonly width: number; readonly hasTouch?: boolean } = { width: 1400 }): Promise<Page> {
-  const { width, hasTouch = false } = options;
-  // Without a language of its own the browser may name one that is none, such as en-US@posix, and the chart's numbers are written in that language.
-  const page = await browser.newPage({ viewport: { width, height: 1000 }, locale: 'en-US', hasTouch });
+async function open(
+  browser: Browser,
+  options: { readonly width?: number; readonly hasTouch?: boolean; readonly locale?: string | null } = {},
+): Promise<Page> {
+  // The chart's numbers are written in the browser's language; null leaves it to the environment.
+  const { width = 1400, hasTouch = false, locale = 'en-US' } = options;
+  const page = await browser.newPage({ viewport: { width, height: 1000 }, hasTouch, ...(locale === null ? {} : { locale }) });
   page.setDefaultTimeout(60_000);
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
@@ -222,8 +225,33 @@ describe('in a browser without a GPU', () => {
   });
 });
 
+describe.each([
+  ['C', 'en-US@posix'],
+  ['en_US.UTF-8', 'en-US'],
+  ['de_DE.UTF-8', 'de-DE'],
+])('in a browser of the language %s', (language, tag) => {
+  const browser = browserWith([], { LANG: language, LC_ALL: language, LANGUAGE: language });
+
+  test('it learns, and draws its curve', async () => {
+    const page = await open(browser(), { locale: null });
+    // What the page sees of it is a language in any case; its frames see what the browser says.
+    const seen = await page.evaluate(() => {
+      const frame = document.createElement('iframe');
+      document.body.append(frame);
+      const { language: inFrame } = frame.contentWindow!.navigator;
+      frame.remove();
+      return { inFrame, canonical: Intl.getCanonicalLocales(navigator.language).length };
+    });
+    expect(seen).toEqual({ inFrame: tag, canonical: 1 });
+    await start(page, 'wasm', { epochs: 1, 'training images': 2500 });
+    await said(page, 'Done.');
+    expect(await lossAt(page, 0.97)).toBeGreaterThan(0);
+    expect(await page.getByRole('alert').isVisible()).toBe(false);
+  });
+});
+
 describe('in a browser with a GPU', () => {
-  const browser = browserWith(...webgpuArgs);
+  const browser = browserWith(webgpuArgs);
 
   test('it learns on webgpu, says so when the GPU is lost, and begins anew', async () => {
     const page = await open(browser());

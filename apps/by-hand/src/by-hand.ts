@@ -1,6 +1,6 @@
 /**
  * A neural network from first principles: one hidden layer, its gradients derived by hand from the chain rule, trained on handwritten
- * digits by gradient descent. Nothing is imported but the function that reads the data, so everything there is to know is on this page:
+ * digits by gradient descent. Nothing is imported but what reads the data and the command line, so everything there is to know is on this page:
  *
  *     H = relu(X·W1 + b1)        Z = H·W2 + b2        L = mean over the batch of −log softmax(Z)[label]
  *
@@ -8,6 +8,7 @@
  * a batch, I inputs (28·28 pixels), H hidden units, C classes. The `!` after an index only tells the type checker that it is in range.
  */
 import { readFileSync, realpathSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 
 /** The array type is left open: training is fast enough in either, and float64 lets a test compare gradients to ten digits. */
 export type Numbers = Float32Array | Float64Array;
@@ -292,10 +293,51 @@ export function loadDigits(part: 'train' | 't10k'): Digits<Float32Array> {
   return { images: scaled, labels: labels.bytes, pixels: height * width };
 }
 
-function main(): void {
-  const epochs = 5;
+/** The first `count` digits. */
+function firstDigits<A extends Numbers>({ images, labels, pixels }: Digits<A>, count: number): Digits<A> {
+  return { images: images.subarray(0, count * pixels) as A, labels: labels.subarray(0, count), pixels };
+}
+
+const HELP = `Usage: npm run by-hand -- [options]
+
+Trains a network to read handwritten digits, by the formulas in apps/by-hand/src/by-hand.ts.
+
+  --epochs <n>    times to go through the training images (default: 5)
+  --examples <n>  learn from the first n images only, 1 to 60000 (default: 60000)
+  --help          say this, and train nothing`;
+
+interface Order {
+  readonly epochs: number;
+  readonly examples: number;
+}
+
+/** What the command line asks for; null if there is nothing to train, since help was asked for or something is wrong, which is said. */
+function readCommandLine(args: readonly string[]): Order | null {
+  const options = {
+    epochs: { type: 'string', default: '5' },
+    examples: { type: 'string', default: '60000' },
+    help: { type: 'boolean', default: false },
+  } as const;
+  const whole = (name: string, text: string, most: number): number => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw new Error(`--${name} takes a whole number ${most === Infinity ? 'of at least 1' : `from 1 to ${most}`}, not ${text}`);
+  };
+  try {
+    const { values } = parseArgs({ args: [...args], options });
+    const order = { epochs: whole('epochs', values.epochs, Infinity), examples: whole('examples', values.examples, 60_000) };
+    if (values.help) console.log(HELP);
+    return values.help ? null : order;
+  } catch (error) {
+    console.error(`error: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    process.exitCode = 2;
+    return null;
+  }
+}
+
+function main({ epochs, examples }: Order): void {
   const random = randomNumbers(42);
-  const train = loadDigits('train'); // 60,000 digits to learn from
+  const train = firstDigits(loadDigits('train'), examples); // digits to learn from
   const test = loadDigits('t10k'); // 10,000 that the network never learns from
   const network = createNetwork(Float32Array, { inputs: train.pixels, hidden: 128, classes: 10 }, random);
   console.log(`untrained: test accuracy ${(100 * accuracy(network, test)).toFixed(2)} %`);
@@ -309,4 +351,7 @@ function main(): void {
 }
 
 // Run only as a program, so that a test can import the functions above.
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) main();
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) {
+  const order = readCommandLine(process.argv.slice(2));
+  if (order !== null) main(order);
+}

@@ -2,6 +2,8 @@
  * The network by hand against independent answers: its gradients against central differences, its loss against closed forms, its reader
  * against files made here, and its learning against real digits.
  */
+import { spawnSync } from 'node:child_process';
+import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as byHand from '../src/by-hand.ts';
 import { sameNumbers, smallProblem } from './small-problem.ts';
@@ -126,5 +128,38 @@ describe('learning', () => {
 
   it.runIf(process.env['FIRSTHAND_FULL'] === '1')('reads 97 % of real digits after five epochs', { timeout: 180_000 }, () => {
     expect(trained(60_000, 5)).toBeGreaterThan(0.97);
+  });
+});
+
+describe('the command line', () => {
+  const file = join(import.meta.dirname, '../src/by-hand.ts');
+  const run = async (...args: readonly string[]): Promise<{ status: number | null; stdout: string; stderr: string }> => {
+    const { bundle } = (await import(join(import.meta.dirname, '../../../scripts/typescript.mjs'))) as {
+      bundle: (folder: string, file: string) => Promise<string>;
+    };
+    return spawnSync(process.execPath, [await bundle('apps/by-hand', relative(join(import.meta.dirname, '..'), file)), ...args], {
+      encoding: 'utf8',
+    });
+  };
+
+  it('helps, and trains nothing', async () => {
+    expect(await run('--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Usage: npm run by-hand --/), stderr: '' });
+  });
+
+  it('trains as it is told to', async () => {
+    const { status, stdout } = await run('--epochs', '1', '--examples', '500');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^untrained: test accuracy \S+ %\nepoch 1\/1: loss \d\.\d+, test accuracy \S+ %, \S+ s\n$/);
+  });
+
+  it.each([
+    [['--epochs', '0'], '--epochs takes a whole number of at least 1, not 0'],
+    [['--examples', '60001'], '--examples takes a whole number from 1 to 60000, not 60001'],
+    [['--epoch', '3'], "Unknown option '--epoch'"],
+    [['twice'], "Unexpected argument 'twice'"],
+  ])('refuses %j: code 2', async (args, message) => {
+    const { status, stdout, stderr } = await run(...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^error: ${message.replaceAll(/[[\]().]/g, '.')}[^]*Usage: npm run by-hand`));
   });
 });

@@ -63,7 +63,7 @@ export class Trainer {
         callbacks: [reporter],
         signal: this.#stop.signal,
       });
-      reporter.advance();
+      await reporter.finish();
       this.#tell({ kind: 'ended', stopped });
     } catch (error) {
       this.#read = null;
@@ -98,11 +98,13 @@ export class Trainer {
 }
 
 /** Tells the page about a training, a few times a second. */
-class Reporter implements Callbacks {
+export class Reporter implements Callbacks {
   readonly #tell: (report: Report) => void;
   #place: Pick<StepReport, 'epoch' | 'step' | 'examplesPerSecond'> = { epoch: 0, step: 0, examplesPerSecond: 0 };
   #steps: number[] = [];
   #losses: number[] = [];
+  /** Settles when the losses of all steps so far have arrived. */
+  #arrival: Promise<void> = Promise.resolve();
   #last = -Infinity;
 
   constructor(tell: (report: Report) => void) {
@@ -112,14 +114,15 @@ class Reporter implements Callbacks {
   onStep(report: StepReport): void {
     const { epoch, step, examplesPerSecond } = report;
     this.#place = { epoch, step, examplesPerSecond };
-    // Not awaited: the device works on while the loss is on its way. If it fails, training fails and says so.
-    void report.values().then(
-      ({ loss }) => {
-        this.#steps.push(step);
-        this.#losses.push(loss!);
-      },
-      () => {},
-    );
+    // Not awaited: the device works on while the loss is on its way. Losses may arrive in another order than they were asked for, and a curve goes forward only.
+    // If one fails, training fails and says so.
+    const values = report.values().catch(() => null);
+    this.#arrival = this.#arrival.then(async () => {
+      const loss = (await values)?.['loss'];
+      if (loss === undefined) return;
+      this.#steps.push(step);
+      this.#losses.push(loss);
+    });
     if (performance.now() - this.#last >= INTERVAL) this.advance();
   }
 
@@ -134,6 +137,12 @@ class Reporter implements Callbacks {
       examplesPerSecond,
     };
     this.#tell({ kind: 'epoch', result });
+  }
+
+  /** Tells the losses that were still on their way. */
+  async finish(): Promise<void> {
+    await this.#arrival;
+    this.advance();
   }
 
   /** Tells how far the training is, with all losses that have arrived. */

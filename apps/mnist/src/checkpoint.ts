@@ -2,8 +2,8 @@
  * The run's file: a checkpoint of `@firsthand/train` with the run's settings beside it, so that `--resume` needs nothing but the file. It is
  * written atomically: an interruption leaves the one before.
  */
-import { access, constants, readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, constants, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, parse, join } from 'node:path';
 import { FormatError, readSafetensors } from '@firsthand/data';
 import { writeFileAtomic } from '@firsthand/data/node';
 import { type CheckpointContents, saveCheckpoint } from '@firsthand/train';
@@ -31,6 +31,39 @@ export async function requireWritable(path: string): Promise<void> {
   if (existing?.isDirectory() === true) throw new UsageError(`error: --out ${path} is a folder; name a file in it`, 2);
 }
 
+/** Whether there is something of this name. */
+const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
+
+/** The first name that is free for the file of an earlier run: `mnist.1.safetensors` for `mnist.safetensors`, then `mnist.2.safetensors`. */
+async function freeName(path: string): Promise<string> {
+  const { dir, name, ext } = parse(path);
+  let number = 1;
+  const candidate = (): string => join(dir, `${name}.${number}${ext}`);
+  while (await exists(candidate())) number++;
+  return candidate();
+}
+
+/** A file that this run would overwrite: what its name will be, and a function that renames it, once. */
+export interface EarlierFile {
+  readonly newName: string;
+  keep(): Promise<void>;
+}
+
+/** The file that stands where a new one is going to be written, null if there is none. */
+export async function earlierFile(path: string): Promise<EarlierFile | null> {
+  if (!(await exists(path))) return null;
+  const newName = await freeName(path);
+  let isKept = false;
+  return {
+    newName,
+    async keep() {
+      if (isKept) return;
+      isKept = true;
+      await rename(path, newName);
+    },
+  };
+}
+
 /** A checkpoint's bytes, and the settings of the run that wrote it. */
 export interface SavedRun {
   readonly bytes: Uint8Array;
@@ -47,7 +80,10 @@ export async function readCheckpoint(path: string): Promise<SavedRun> {
     return { bytes, settings: parseSettings(readSafetensors(bytes).metadata.get(SETTINGS_KEY)) };
   } catch (error) {
     if (error instanceof FormatError) throw new UsageError(`error: --resume ${path}: ${error.message}`, 2);
-    throw new UsageError(`error: --resume ${path} cannot be read (${codeOf(error)})`, 2);
+    const code = codeOf(error);
+    const remedy =
+      code === 'ENOENT' ? '; a run is saved there after its first epoch, or when it is stopped: start one without --resume' : '';
+    throw new UsageError(`error: --resume ${path} cannot be read (${code})${remedy}`, 2);
   }
 }
 

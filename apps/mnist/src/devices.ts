@@ -2,10 +2,12 @@
 import type { Device } from '@firsthand/autograd';
 import { createReference } from '@firsthand/graph';
 import { createWasm } from '@firsthand/wasm';
+import { createWebGPU } from '@firsthand/webgpu';
 
-export type DeviceName = 'wasm' | 'reference';
+export type DeviceName = 'wasm' | 'webgpu' | 'reference';
 
 export const DEVICES: { readonly [K in DeviceName]: () => Promise<Device> } = {
   wasm: async () => createWasm(),
+  webgpu: async () => createWebGPU(),
   reference: async () => createReference(),
 };

@@ -15,7 +15,8 @@ export interface Options {
 }
 
 const DEFAULT_DEVICE: DeviceName = 'wasm';
-const DEFAULT_FILE = 'mnist.safetensors';
+/** The checkpoint's name where none is given. */
+export const DEFAULT_FILE = 'mnist.safetensors';
 
 /** The command line is wrong, or asks for a text instead of a run. */
 export class UsageError extends Error {
@@ -69,7 +70,11 @@ function command(): Command {
         .default(DEFAULT_FILE, `${DEFAULT_FILE}, or the resumed one`)
         .argParser(filePath),
     )
-    .addOption(new Option('--resume <file>', 'go on from a checkpoint, with its settings').argParser(filePath))
+    .addOption(
+      new Option('--resume [file]', `go on from a checkpoint, with its settings (${DEFAULT_FILE} if no file is named); --epochs may differ`)
+        .preset(DEFAULT_FILE)
+        .argParser(filePath),
+    )
     .allowExcessArguments(false)
     .exitOverride();
 }
@@ -121,12 +126,12 @@ export function parseOptions(args: readonly string[]): Options {
 }
 
 /**
- * Refuses settings that differ from those of the run that is resumed.
+ * Refuses settings that differ from those of the run that is resumed. The number of epochs may: a run can go on for longer than was meant.
  * @throws UsageError that names the option
  */
 export function requireSameSettings({ settings, given }: Pick<Options, 'settings' | 'given'>, saved: Settings): void {
   for (const name of given) {
-    if (settings[name] === saved[name]) continue;
+    if (name === 'epochs' || settings[name] === saved[name]) continue;
     const message = `error: ${SETTING_FLAGS[name]} ${settings[name]} does not fit the resumed run, which has ${saved[name]}; leave the option out, or start anew`;
     throw new UsageError(message, 2);
   }

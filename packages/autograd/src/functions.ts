@@ -6,6 +6,7 @@ import {
   argsort,
   attention as attentionNode,
   cast,
+  computeDType,
   concatenate,
   expand,
   gather,
@@ -245,7 +246,7 @@ export function multinomial(weights: Tensor, count: number, options?: Multinomia
   const { replacement = false } = checkOptions('multinomial', options, MULTINOMIAL_KEYS);
   const given = operandNode(weights, 'multinomial', 'the weights');
   requireFloat('multinomial', given);
-  const dtype = given.dtype === 'float16' ? 'float32' : given.dtype;
+  const dtype = computeDType(given.dtype);
   const w = cast(given, dtype);
   const classes = w.shape.at(-1) ?? 0;
   const rows = w.shape.slice(0, -1);

@@ -98,7 +98,7 @@ const CASES: readonly Case[] = [
 const unit = (x: number): number => (Math.abs(x) < 2 ** -14 ? 2 ** -24 : 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10));
 
 /** What fits into float16 is within 2 units of its last place; what does not is infinite, or the largest number if rounding decides. */
-function expectHalves(actual: readonly number[], expected: readonly number[], title: string): void {
+export function expectHalves(actual: readonly number[], expected: readonly number[], title: string): void {
   expect(actual, title).toHaveLength(expected.length);
   const isNear = (value: number, wanted: number): boolean => {
     if (Math.abs(wanted) >= 65520) return Math.abs(value) === Infinity && Math.sign(value) === Math.sign(wanted);

@@ -6,6 +6,7 @@ export {
   argumentLeaf,
   call,
   callNode,
+  computeDType,
   constant,
   hostLeaf,
   isGradientEnabled,

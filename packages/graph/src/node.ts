@@ -113,6 +113,11 @@ export function callNode<A extends Attrs>(composite: Composite<A>, attrs: A, ...
   return values;
 }
 
+/** The dtype in which numbers of a dtype are computed with, and kept between computations: float32 for float16. */
+export function computeDType(dtype: DType): DType {
+  return dtype === 'float16' ? 'float32' : dtype;
+}
+
 /** x in float32 if it is float16, which is storage and not arithmetic; else x itself. */
 export function widen(x: Node): Node {
   return x.dtype === 'float16' ? node('cast', { dtype: 'float32' }, [x]) : x;

@@ -2,6 +2,7 @@
 import { noGrad, type Tensor, zeros } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
 import { requireAtLeast } from './settings.ts';
+import { widen } from './widen.ts';
 
 /** First parameters of those for which it has been said that none has a gradient. */
 const knownIdle: WeakSet<Tensor> = /* @__PURE__ */ new WeakSet();
@@ -33,7 +34,7 @@ function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly
  * Scales all gradients by one factor, so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al. 2013): by
  * min(1, maxNorm/(norm + 1e-6)), as torch. Nothing is computed here; the scaling runs with the step.
  * @param parameters those without a gradient are left alone
- * @returns the norm before, a scalar; 0 without gradients
+ * @returns the norm before, a scalar; 0 without gradients. float32 for float16 gradients, since it may be more than they can
  * @throws FirsthandError unless maxNorm ≥ 0, or if there are no parameters
  * @example
  * ```ts
@@ -49,11 +50,15 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Ten
   requireAtLeast('clipGradNorm', 'maxNorm', maxNorm, 0);
   return noGrad(() => {
     const gradients = gradientsOf('clipGradNorm', parameters);
-    const [first, ...rest] = gradients.map(([, gradient]) => gradient.square().sum());
+    const [first, ...rest] = gradients.map(([, gradient]) => widen(gradient).square().sum());
     if (first === undefined) return zeros([]);
     const norm = rest.reduce((total, each) => total.add(each.cast(first.dtype)), first).sqrt();
     const factor = norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1);
-    for (const [parameter, gradient] of gradients) parameter.grad = gradient.mul(factor.cast(gradient.dtype));
+    for (const [parameter, gradient] of gradients) {
+      const wide = widen(gradient);
+      const scaled = wide.mul(factor.cast(wide.dtype));
+      parameter.grad = wide === gradient ? scaled : scaled.cast(gradient.dtype);
+    }
     return norm;
   });
 }

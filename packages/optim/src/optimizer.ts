@@ -3,7 +3,7 @@
  * split. A step is graph like everything else, so that it runs in one program with the forward and backward passes before it.
  */
 import { type Data, Guarded, guardContents, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
-import { effectGroup, type Leaf } from '@firsthand/graph';
+import { computeDType, effectGroup, type Leaf } from '@firsthand/graph';
 import { array, describeValue, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
@@ -42,7 +42,7 @@ export interface OptimizerState extends SavedOptimizerState {
 /** The tensors that an optimizer keeps for one parameter, by name. */
 type StateTensors = { readonly [slot: string]: Tensor };
 
-/** Their shapes; they begin at 0 and have the parameter's dtype and device. */
+/** Their shapes; they begin at 0 and have the parameter's device and dtype, or float32 for a float16 parameter. */
 export type StateShapes<State> = { readonly [K in keyof State]: Shape };
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
@@ -106,7 +106,10 @@ export abstract class Optimizer<
     this.#groups.push(new Group({ ...merged, baseLr: merged.lr }) as unknown as ParameterGroup<Settings>);
   }
 
-  /** The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. */
+  /**
+   * The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. The state and the rate of a float16 parameter are
+   * float32, and so is the arithmetic: the parameter itself is rounded, once.
+   */
   protected abstract update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: State, group: ParameterGroup<Settings>): void;
 
   /**
@@ -141,7 +144,8 @@ export abstract class Optimizer<
     for (const parameter of group.parameters) {
       const { grad } = parameter;
       if (grad === null) continue;
-      const { dtype, device } = parameter;
+      const { device } = parameter;
+      const dtype = computeDType(parameter.dtype);
       let rate = rates.find((each) => each.dtype === dtype && each.device === device);
       if (rate === undefined) rates.push((rate = hostNode(() => group.lr, dtype, device)));
       this.update(parameter, grad, new Tensor(rate), this.#state.get(parameter)!, group);
@@ -251,7 +255,7 @@ function createState<State>(operation: string, label: string, parameter: Tensor,
   const { dtype, device } = parameter;
   const tensors = Object.entries<Shape>(shapes).map(([slot, shape]) => [
     slot,
-    stateVariable(zeros(shape, { dtype }), { device, name: `${label}.${slot}` }),
+    stateVariable(zeros(shape, { dtype: computeDType(dtype) }), { device, name: `${label}.${slot}` }),
   ]);
   return Object.fromEntries(tensors) as State;
 }

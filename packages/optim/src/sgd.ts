@@ -6,6 +6,7 @@ import { ones, type Tensor } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
 import { type GroupOptions, Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
+import { widen } from './widen.ts';
 
 /** Settings of `SGD`. */
 export interface SGDSettings {
@@ -50,7 +51,9 @@ export class SGD extends Optimizer<SGDSettings, SGDState> {
 
   protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: SGDState, group: SGDSettings): void {
     const { momentum, dampening, nesterov, weightDecay } = group;
-    const g = weightDecay === 0 ? gradient : gradient.add(parameter.mul(weightDecay));
+    // Of float16 all of this is float32, and the new parameter is rounded.
+    const [p, slope] = [widen(parameter), widen(gradient)];
+    const g = weightDecay === 0 ? slope : slope.add(p.mul(weightDecay));
     let direction = g;
     if (state.momentum !== undefined) {
       // b and the flag begin at 0, so that μ·b + (1 − d·flag)·g is g at the first step.
@@ -58,9 +61,9 @@ export class SGD extends Optimizer<SGDSettings, SGDState> {
       const b = state.momentum.mul(momentum).add(entering);
       direction = nesterov ? g.add(b.mul(momentum)) : b;
       state.momentum.assign(b);
-      state.started?.assign(ones([], { dtype: parameter.dtype, device: parameter.device }));
+      state.started?.assign(ones([], { dtype: p.dtype, device: parameter.device }));
     }
-    parameter.assign(parameter.sub(direction.mul(rate)));
+    parameter.assign(p.sub(direction.mul(rate)).cast(parameter.dtype));
   }
 }
 

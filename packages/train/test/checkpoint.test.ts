@@ -1,5 +1,5 @@
 // Checkpoints: what they hold and give back, and that a wrong or torn file changes nothing.
-import { defaultGenerator, manualSeed, type Tensor } from '@firsthand/autograd';
+import { defaultGenerator, manualSeed, type Tensor, tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader, FormatError, readSafetensors, writeSafetensors } from '@firsthand/data';
 import { array, FirsthandError, Generator } from '@firsthand/linalg';
 import { Linear, loss, Module, StateDictError } from '@firsthand/nn';
@@ -51,6 +51,36 @@ test('gives back everything, with the metadata of its writer', async () => {
   expect(await everything(target)).not.toEqual(expected);
   expect(loadCheckpoint(bytes, target)).toEqual(new Map([['dataset', 'three points']]));
   expect(await everything(target)).toEqual(expected);
+});
+
+test('of float16 parameters holds what the optimizer keeps in float32, and a resumed run goes on bit for bit', async () => {
+  const begin = () => {
+    manualSeed(3);
+    const model = new Linear(2, 2, { dtype: 'float16' });
+    return { model, optimizer: new AdamW(model.parameters(), { lr: 0.1 }) };
+  };
+  const steps = ({ model, optimizer }: ReturnType<typeof begin>, count: number): void => {
+    for (let step = 0; step < count; step++) {
+      const input = tensor([[1, 0.5]], { dtype: 'float16' });
+      loss.mse(model.forward(input), input).backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+    }
+  };
+  const source = begin();
+  steps(source, 3);
+  const bytes = await saveCheckpoint(source);
+  const dtypes = new Map([...readSafetensors(bytes).tensors].map(([name, { dtype }]) => [name, dtype]));
+  expect(dtypes.get('weight')).toBe('float16');
+  expect([...dtypes].filter(([name]) => name.startsWith('__optimizer__.')).map(([, dtype]) => dtype)).toEqual(
+    Array.from({ length: 6 }, () => 'float32'),
+  );
+  const target = begin();
+  loadCheckpoint(bytes, target);
+  steps(source, 2);
+  steps(target, 2);
+  expect(await target.model.weight.data()).toEqual(await source.model.weight.data());
+  expect(await target.optimizer.stateDict().tensors.get('0.step')!.item()).toBe(5);
 });
 
 test('what a safetensors reader gives is a state dict as it is', async () => {

@@ -22,7 +22,7 @@ import { workgroupTileShader, type WorkgroupTile } from '../src/contract/workgro
 import type { Shader } from '../src/shader.ts';
 import { productKernel, type Product } from '../test/support/product-kernel.ts';
 import { plainLayout } from '../test/support/run-shader.ts';
-import { ensureAdapter, openDevice, timed, type Timed } from './support/adapter.ts';
+import { openDevice, timed, type Timed } from './support/adapter.ts';
 
 /** Milliseconds for each kernel, at the least. */
 const MILLISECONDS = 150;
@@ -129,7 +129,6 @@ async function report(device: GPUDevice, kernel: ContractKernel, shaders: readon
   });
 }
 
-ensureAdapter();
 const { device, profile } = await openDevice();
 const ladder = productKernel(square(256));
 console.log(`## Register tiles, 256 × 256 × 256, on ${profile.name}\n`);

@@ -4,8 +4,8 @@
  * 1 − βᵗ is −expm1(t·ln β): in float32 the plain form loses four digits at t = 1. The root of 1−β₂ᵗ, a single number, is drawn out of the quotient, as in section 2 of Kingma & Ba
  * 2015: with c = √(1−β₂ᵗ), (m/(1−β₁ᵗ)) / (√v/c + ε) = (c/(1−β₁ᵗ))·m / (√v + c·ε), which divides each element once and not twice.
  */
-import { equalShapes, ShapeError } from '@firsthand/linalg';
-import { call } from '../node.ts';
+import { DTypeError, equalShapes, ShapeError } from '@firsthand/linalg';
+import { call, computeDType } from '../node.ts';
 import { add, div, mul, neg, sqrt, sub, unary } from '../ops.ts';
 import type { Attrs, Composite, Node } from '../types.ts';
 import { describe, requireFloat, requireSameDType } from '../shapes.ts';
@@ -22,21 +22,25 @@ export interface AdamWAttrs extends Attrs {
 export const adamWComposite: Composite<AdamWAttrs> = {
   name: 'adamW',
   infer(_, parameter, gradient, mean, square, step, rate) {
+    requireFloat('adamW', parameter);
+    requireSameDType('adamW', parameter, gradient);
     for (const each of [gradient, mean, square]) {
-      requireFloat('adamW', each);
-      requireSameDType('adamW', parameter, each);
       if (!equalShapes(parameter.shape, each.shape)) throw new ShapeError(`adamW: ${describe(each)} does not fit ${describe(parameter)}`);
     }
     for (const scalar of [step, rate]) {
       if (scalar.shape.length > 0) throw new ShapeError(`adamW: the step and the learning rate are scalars, got ${describe(scalar)}`);
-      requireSameDType('adamW', parameter, scalar);
     }
     const { shape, dtype } = parameter;
+    const kept = computeDType(dtype);
+    for (const each of [mean, square, step, rate]) {
+      if (each.dtype === kept) continue;
+      throw new DTypeError(`adamW: moments, step and learning rate of ${describe(parameter)} are ${kept}, got ${describe(each)}; cast it`);
+    }
     return [
       { shape, dtype },
-      { shape, dtype },
-      { shape, dtype },
-      { shape: [], dtype },
+      { shape, dtype: kept },
+      { shape, dtype: kept },
+      { shape: [], dtype: kept },
     ];
   },
   body({ beta1, beta2, epsilon, weightDecay }, parameter, gradient, mean, square, step, rate) {
@@ -52,7 +56,10 @@ export const adamWComposite: Composite<AdamWAttrs> = {
   },
 };
 
-/** The new parameter, first moment, second moment and step count. step and rate: scalars of the parameter's dtype. */
+/**
+ * The new parameter, first moment, second moment and step count. step and rate: scalars. Moments, step and rate have the parameter's dtype, or float32 for a float16 parameter: in
+ * float16 the square of a small gradient and ε would be 0, and a count would stop at 2048. The parameter alone is rounded.
+ */
 export function adamW(
   parameter: Node,
   gradient: Node,

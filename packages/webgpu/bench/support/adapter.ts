@@ -1,12 +1,10 @@
 /**
- * Shaders timed in Node. The adapter is SwiftShader, which the tests have unpacked, or with FIRSTHAND_GPU=hardware the machine's own. Node's binding takes a core while it waits, so that
+ * Shaders timed in Node. The adapter is SwiftShader, which scripts/bench.mjs puts in place, or with FIRSTHAND_GPU=hardware the machine's own. Node's binding takes a core while it waits, so that
  * what counts in software is the processor time of the other threads: it is what the adapter has computed for, whatever else the machine does.
  */
 import type { ContractKernel } from '@firsthand/compiler';
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { create } from 'webgpu';
 import { dispatchOf } from '../../src/emit/module.ts';
 import type { AdapterProfile } from '../../src/profile.ts';
@@ -16,21 +14,6 @@ import type { Shader } from '../../src/shader.ts';
 const STORAGE = 0x0080;
 const CORES = availableParallelism();
 const isSoftware = process.env['FIRSTHAND_GPU'] !== 'hardware';
-
-/**
- * Starts this program again with SwiftShader's libraries, which the loader looks for when a process begins, and ends with its status; returns where they are in place.
- * @throws Error where there are none yet
- */
-export function ensureAdapter(): void {
-  if (!isSoftware || process.env['VK_ICD_FILENAMES'] !== undefined) return;
-  const cache = join(process.cwd(), 'node_modules/.cache');
-  const folder = readdirSync(cache).find((name) => /^chromium-[\d.]+$/.test(name));
-  if (folder === undefined) throw new Error('no SwiftShader: the tests of this package unpack one');
-  const home = join(cache, folder);
-  const env = { ...process.env, LD_LIBRARY_PATH: `${home}:${join(home, 'lib')}`, VK_ICD_FILENAMES: join(home, 'vk_swiftshader_icd.json') };
-  const { status } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], { env, stdio: 'inherit' });
-  process.exit(status ?? 1);
-}
 
 // Dawn answers only as long as the object that it came from is alive.
 let gpu: GPU | null = null;
