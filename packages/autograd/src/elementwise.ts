@@ -249,6 +249,18 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
     return this.unary('isNaN', arguments.length);
   }
 
+  /** this with `value` where the mask holds. mask: bool, broadcasts. */
+  maskedFill(mask: T, value: TensorOperand<T>): T {
+    checkCount('maskedFill', arguments.length, 2, 'x.maskedFill(mask, value)');
+    const x = this.read();
+    const m = operandNode(mask, 'maskedFill', 'the mask');
+    const y = typeof value === 'number' ? value : operandNode(value, 'maskedFill', 'the value');
+    try {
+      return this.wrap(where(m, y, x));
+    } catch (error) {
+      throw aboutNodes(error, typeof y === 'number' ? [m, x] : [m, x, y]);
+    }
+  }
   /** this where the condition holds, other elsewhere. condition: bool, broadcasts. */
   where(condition: T, other: TensorOperand<T>): T {
     checkCount('where', arguments.length, 2, 'x.where(condition, other)');

@@ -7,6 +7,7 @@ import {
   all,
   any,
   argReduce,
+  at,
   cumprod,
   cumsum,
   expand,
@@ -51,7 +52,16 @@ import {
   ShapeError,
   sizeOf,
 } from '@firsthand/linalg';
-import type { ArgReduceOptions, AxisArgument, AxisOptions, OneAxis, OptionKeys, ReduceOptions, ShapeArguments } from '@firsthand/linalg';
+import type {
+  ArgReduceOptions,
+  AxisArgument,
+  AxisOptions,
+  OneAxis,
+  OptionKeys,
+  ReduceOptions,
+  ShapeArguments,
+  SliceRange,
+} from '@firsthand/linalg';
 import { Spatial } from './spatial.ts';
 import { operandNode } from './value.ts';
 
@@ -186,10 +196,41 @@ export class Tensor extends Spatial<Tensor> {
       ),
     );
   }
-  /** Elements start, start + step, … before stop along one axis; negative bounds count from the end. */
+  /** Elements start, start + step, … before stop along one axis; negative bounds count from the end. Along several axes: `at`. */
   slice(axis: number, start: number, stop: number = Infinity, step = 1): Tensor {
     checkCount('slice', arguments.length, 4, 'x.slice(axis, start, stop, step)');
+    if (typeof axis !== 'number') {
+      const problem = `the axis is ${describeValue(axis)}`;
+      throw new OptionError({
+        operation: 'slice',
+        problem,
+        expected: 'a number',
+        remedy: 'write x.at({ start, stop }, …) for ranges of several axes',
+      });
+    }
     return this.derive((x) => slice(x, axis, start, stop, step));
+  }
+  /**
+   * The part at the given indices, one for each leading axis: a number drops its axis, a range `{ start, stop, step }` keeps it, and so does
+   * null, with all of it. Negative numbers count from the end, a negative step walks backward.
+   * @throws ShapeError if there are more indices than axes, or one is out of range
+   * @example
+   * ```ts
+   * import { arange } from '@firsthand/autograd';
+   * const x = arange(12).reshape(3, 4);
+   * console.log(await x.at(-1).toArray()); // [ 8, 9, 10, 11 ]
+   * console.log(await x.at(null, 1).toArray()); // [ 1, 5, 9 ]
+   * console.log(await x.at({ start: 1 }, { step: -2 }).toArray()); // [ [ 7, 5 ], [ 11, 9 ] ]
+   * ```
+   */
+  at(...indices: readonly (number | SliceRange | null)[]): Tensor {
+    return this.derive((x) => at(x, indices));
+  }
+  /** The part at one index of an axis, which it drops. @throws ShapeError if it is out of range */
+  select(axis: number, index: number): Tensor {
+    checkCount('select', arguments.length, 2, 'x.select(axis, index)');
+    const along = normalizeAxis('select', axis, this.ndim, [operandOf(this.read())]);
+    return this.derive((x) => at(x, [...new Array<null>(along).fill(null), index], 'select'));
   }
   /** `length` elements from `start` on, along one axis. @throws ShapeError if they are not all there */
   narrow(axis: number, start: number, length: number): Tensor {

@@ -2,7 +2,7 @@
  * Operations derived from primitives, each written once. Where the plain formula overflows, or where its derivative at an
  * edge would be 0·∞, the form here is the one that stays finite; ties and edges follow PyTorch. Of float16 they are computed in float32 and rounded once.
  */
-import { DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError, sizeOf } from '@firsthand/linalg';
+import { DTypeError, equalShapes, formatShape, normalizeAxis, normalizeIndex, resolveRange, ShapeError, sizeOf } from '@firsthand/linalg';
 import { constant, widened, withGradient } from './node.ts';
 import {
   add,
@@ -12,6 +12,7 @@ import {
   eq,
   exp,
   expand,
+  flip,
   gather,
   ge,
   gt,
@@ -34,9 +35,9 @@ import {
   unary,
   where,
 } from './ops.ts';
-import type { ReduceOptions } from '@firsthand/linalg';
+import type { ReduceOptions, SliceRange } from '@firsthand/linalg';
 import type { Node, Shape } from './types.ts';
-import { reducedAxes, requireFloat, requireIndex } from './shapes.ts';
+import { operandOf, reducedAxes, requireFloat, requireIndex } from './shapes.ts';
 
 /** The value of `x`, with no path for gradients. */
 export function stopGradient(x: Node): Node {
@@ -227,6 +228,42 @@ export function slice(x: Node, axis: number, start: number, stop: number, step =
     split.shape.map((size, each) => (each === along + 1 ? Math.min(1, size) : size)),
   );
   return reshape(firsts, replace(x.shape, [groups]));
+}
+
+/**
+ * The part of `x` at an index, which drops its axis, or in a range, for each leading axis; null keeps an axis whole.
+ * @throws ShapeError if there are more indices than axes, or one is out of range
+ */
+export function at(x: Node, indices: readonly (number | SliceRange | null)[], operation = 'at'): Node {
+  if (indices.length > x.shape.length) {
+    throw new ShapeError({
+      operation,
+      problem: `${indices.length} indices for a tensor of ${x.shape.length} axes`,
+      operands: [operandOf(x)],
+      expected: `at most ${x.shape.length}`,
+    });
+  }
+  const ranges = x.shape.map((extent, axis) => {
+    const index = indices[axis] ?? {};
+    if (typeof index !== 'number') return resolveRange(operation, index, extent);
+    return { first: normalizeIndex(operation, index, extent, axis, [operandOf(x)]), count: 1, step: 1 };
+  });
+  // Where a range walks backward, its elements are taken forward and then reversed.
+  const lowest = ranges.map(({ first, count, step }) => (step < 0 ? first + (count - 1) * step : first));
+  const begin = ranges.map(({ count }, axis) => (count === 0 ? 0 : lowest[axis]!));
+  const end = ranges.map(({ count, step }, axis) => (count === 0 ? 0 : lowest[axis]! + (count - 1) * Math.abs(step) + 1));
+  const whole = begin.every((start, axis) => start === 0 && end[axis] === x.shape[axis]);
+  const cut = whole ? x : shrink(x, begin, end);
+  const strided = ranges.reduce(
+    (value, { step }, axis) => (Math.abs(step) > 1 ? slice(value, axis, 0, Infinity, Math.abs(step)) : value),
+    cut,
+  );
+  const backward = ranges.flatMap(({ step, count }, axis) => (step < 0 && count > 1 ? [axis] : []));
+  const ordered = backward.length === 0 ? strided : flip(strided, backward);
+  return reshape(
+    ordered,
+    ordered.shape.filter((_, axis) => typeof indices[axis] !== 'number'),
+  );
 }
 
 /** Whole slices of `x` at the given positions of one axis. index: any shape; its axes take the place of `axis`. */

@@ -39,11 +39,12 @@ export {
   formatShape,
   normalizeAxes,
   normalizeAxis,
+  normalizeIndex,
   rowMajorStrides,
   sizeOf,
   type Shape,
 } from './shape.ts';
-export { NDArray, type SliceRange } from './ndarray.ts';
+export { NDArray, resolveRange, type SliceRange } from './ndarray.ts';
 export type { Nested } from './format.ts';
 export type { Operand } from './operands.ts';
 export * from './unary.ts';

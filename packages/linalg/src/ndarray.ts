@@ -218,14 +218,16 @@ export class NDArray implements Strided {
   }
 
   /**
-   * The sub-array at the given leading indices, as a view: of a matrix, `at(i)` is row i. Negative indices count from the end.
+   * The part of the array at the given indices, as a view: of a matrix, `at(i)` is row i, and `at(null, j)` column j. An index drops
+   * its axis, negative ones count from the end; a range keeps it, and so does null, with all of it.
+   * @param indices one per leading axis
    * @throws ShapeError if there are more indices than axes, or one is out of range
    */
-  at(...indices: number[]): NDArray {
+  at(...indices: readonly (number | SliceRange | null)[]): NDArray {
     if (indices.length > this.ndim) {
       throw this.countError('at', indices.length, 'indices', `at most ${this.ndim}`);
     }
-    return this.view(this.shape.slice(indices.length), this.strides.slice(indices.length), this.lead('at', indices));
+    return this.indexed('at', indices);
   }
 
   /**
@@ -243,14 +245,25 @@ export class NDArray implements Strided {
     if (ranges.length > this.ndim) {
       throw this.countError('slice', ranges.length, 'ranges', `at most ${this.ndim}`);
     }
-    const shape = [...this.shape];
-    const strides = [...this.strides];
+    return this.indexed('slice', ranges);
+  }
+
+  /** The view of the elements at an index, which drops its axis, or in a range, for each leading axis. */
+  private indexed(operation: string, indices: readonly (number | SliceRange | null)[]): NDArray {
+    const shape: number[] = [];
+    const strides: number[] = [];
     let offset = this.offset;
-    ranges.forEach((range, axis) => {
-      const { first, count, step } = resolveRange(checkOptions('slice', range ?? {}, RANGE_KEYS), shape[axis]!);
-      if (count > 0) offset += first * strides[axis]!;
-      shape[axis] = count;
-      strides[axis] = strides[axis]! * step;
+    this.shape.forEach((length, axis) => {
+      const index = indices[axis] ?? {};
+      const stride = this.strides[axis]!;
+      if (typeof index === 'number') {
+        offset += normalizeIndex(operation, index, length, axis, [this]) * stride;
+        return;
+      }
+      const { first, count, step } = resolveRange(operation, index, length);
+      if (count > 0) offset += first * stride;
+      shape.push(count);
+      strides.push(stride * step);
     });
     return this.view(shape, strides, offset);
   }
@@ -387,13 +400,18 @@ const packedOf = ({ data, shape, dtype }: Elements): NDArray => NDArray.packed(d
 
 const RANGE_KEYS: OptionKeys<SliceRange> = { start: true, stop: true, step: true };
 
-/** The first index, the number of indices and the step of a range over an axis of the given length. */
-function resolveRange(range: SliceRange, length: number): { first: number; count: number; step: number } {
+/**
+ * The first index, the number of indices and the step of a range over an axis of the given length.
+ * @throws ShapeError if a bound is not a whole number, or the step is 0
+ * @throws OptionError for a key that does not exist
+ */
+export function resolveRange(operation: string, given: SliceRange, length: number): { first: number; count: number; step: number } {
+  const range = checkOptions(operation, given, RANGE_KEYS);
   const step = range.step ?? 1;
   const bounds = [range.start ?? 0, range.stop ?? 0, step];
   if (step === 0 || !bounds.every(Number.isInteger)) {
     const problem = `bounds and step are whole numbers and a step is not 0: ${JSON.stringify(range)}`;
-    throw new ShapeError({ operation: 'slice', problem, expected: 'whole numbers, and a step that is not 0' });
+    throw new ShapeError({ operation, problem, expected: 'whole numbers, and a step that is not 0' });
   }
   const lowest = step > 0 ? 0 : -1; // walking backwards, -1 is the position before the first element
   const clip = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + length : bound, lowest), length + lowest);

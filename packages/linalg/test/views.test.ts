@@ -210,3 +210,18 @@ describe('errors name the operation, the operand and the remedy', () => {
     expect(sizeOf([])).toBe(1);
   });
 });
+
+describe('at', () => {
+  test('drops the axis of an index, keeps that of a range and of null', () => {
+    const x = arange(24).reshape([2, 3, 4]);
+    expect(x.at(1, null, 2).toArray()).toEqual([14, 18, 22]);
+    expect(x.at(null, -1).toArray()).toEqual([
+      [8, 9, 10, 11],
+      [20, 21, 22, 23],
+    ]);
+    expect(x.at({ start: 1 }, { step: -2 }, { stop: 1 }).toArray()).toEqual([[[20], [12]]]);
+    expect(x.at(0, 0).data).toBe(x.data);
+    expect(() => x.at(null, 3)).toThrow('at: index 3 is out of range for axis 1 of size 3');
+    expect(() => x.at({ step: 0 })).toThrow('at: bounds and step');
+  });
+});

@@ -23,6 +23,9 @@ export type MovingMethod =
   | 'flip'
   | 'pad'
   | 'slice'
+  | 'at'
+  | 'select'
+  | 'maskedFill'
   | 'narrow'
   | 'roll'
   | 'tril'
@@ -168,6 +171,59 @@ export const MOVING_METHODS: { readonly [K in MovingMethod]: readonly Example[] 
     example('steps', (x) => x.slice(1, 0, 4, 3), cut(1, [0, 3])),
     example('steps past the end', (x) => x.slice(0, 1, Infinity, 5), cut(0, [1])),
     example('nothing', (x) => x.slice(0, 2, 1), cut(0, [])),
+  ],
+  at: [
+    example(
+      'a leading index',
+      (x) => x.at(-1),
+      (x) => dense([4], ([column]) => at(x, [2, column!])),
+    ),
+    example(
+      'an index of each axis',
+      (x) => x.at(1, -2),
+      (x) => dense([], () => at(x, [1, 2])),
+    ),
+    example(
+      'a whole axis, a range and an index',
+      (x) => x.at(null, { start: 1 }, 3),
+      (x) => dense([2, 2], ([i, j]) => at(x, [i!, j! + 1, 3])),
+      cube,
+    ),
+    example(
+      'ranges with steps, forward and backward',
+      (x) => x.at({ step: 2 }, { start: -1, step: -2 }),
+      (x) => cut(1, [3, 1])(cut(0, [0, 2])(x)),
+    ),
+    example(
+      'backward to a bound',
+      (x) => x.at({ start: 2, stop: 0, step: -1 }),
+      (x) => cut(0, [2, 1])(x),
+    ),
+    example(
+      'an empty range',
+      (x) => x.at({ start: 2, stop: 1 }, 0),
+      () => dense([0], () => 0),
+    ),
+  ],
+  select: [
+    example(
+      '',
+      (x) => x.select(1, -1),
+      (x) => dense([2, 4], ([i, k]) => at(x, [i!, 2, k!])),
+      cube,
+    ),
+  ],
+  maskedFill: [
+    example(
+      'with a number',
+      (x) => x.maskedFill(x.gt(0), -7),
+      (x) => dense(x.shape, (index) => (at(x, index) > 0 ? -7 : at(x, index))),
+    ),
+    example(
+      'with itself, a mask that broadcasts',
+      (x) => x.maskedFill(x.at(0).gt(0), x.mul(2)),
+      (x) => dense(x.shape, ([i, j]) => at(x, [i!, j!]) * (at(x, [0, j!]) > 0 ? 2 : 1)),
+    ),
   ],
   narrow: [example('', (x) => x.narrow(1, 1, 2), cut(1, [1, 2])), example('nothing', (x) => x.narrow(0, 3, 0), cut(0, []))],
   roll: [
