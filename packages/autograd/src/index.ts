@@ -19,7 +19,7 @@ export type {
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
 export type { NormOptions, VarianceOptions } from './tensor.ts';
-export { storedLeaf } from './value.ts';
+export { checkDevice, storedLeaf } from './value.ts';
 export type { BackwardOptions } from './value.ts';
 export {
   arange,

@@ -3,29 +3,50 @@
  * are interchangeable; both parameters begin uniform in ±1/√(fan in), as torch's (its kaiming_uniform with a = √5 comes to the same).
  */
 import type { Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Tensor } from '@firsthand/autograd';
-import { type Shape, ShapeError, sizeOf } from '@firsthand/linalg';
+import { describeValue, type OptionKeys, type Shape, ShapeError, sizeOf } from '@firsthand/linalg';
 import { kaimingUniform, uniform } from './init.ts';
-import type { LayerOptions } from './layer.ts';
+import { checkSizes, LAYER_KEYS, type LayerOptions, layerOptions } from './layer.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
 
 /** Options of every convolutional layer, besides those of the tensor's method. */
 export interface ConvOptions extends LayerOptions {
   /** whether there is a bias, true if not given */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
 }
 
+const CONV1D_KEYS: OptionKeys<Conv1dOptions & ConvOptions> = {
+  ...LAYER_KEYS,
+  stride: true,
+  padding: true,
+  dilation: true,
+  groups: 'number',
+  bias: 'boolean',
+};
+const CONV2D_KEYS: OptionKeys<Conv2dOptions & ConvOptions> = CONV1D_KEYS;
+const TRANSPOSED_KEYS: OptionKeys<ConvTranspose2dOptions & ConvOptions> = { ...CONV1D_KEYS, outputPadding: true };
+
 /** Height and width. */
-const bothAxes = (size: number | readonly [number, number]): readonly [number, number] => (typeof size === 'number' ? [size, size] : size);
+function bothAxes(layer: string, size: number | readonly [number, number]): readonly [number, number] {
+  const sizes: unknown = typeof size === 'number' ? [size, size] : size;
+  if (!Array.isArray(sizes) || sizes.length !== 2 || !sizes.every((each) => Number.isSafeInteger(each) && each >= 1)) {
+    const problem = `the kernel size is ${Array.isArray(size) ? `[${size.join(', ')}]` : describeValue(size)}`;
+    throw new ShapeError({ operation: layer, problem, expected: 'a whole number of at least 1, or two of them' });
+  }
+  return sizes as unknown as readonly [number, number];
+}
 
 /** @throws ShapeError unless the groups divide the channels */
 function perGroup(layer: string, channels: number, groups: number): number {
   if (channels % groups === 0) return channels / groups;
-  throw new ShapeError(`${layer}: ${groups} groups do not divide ${channels} channels; choose a divisor`);
+  const problem = `${groups} groups do not divide ${channels} channels`;
+  throw new ShapeError({ operation: layer, problem, expected: `a divisor of ${channels}`, remedy: 'choose a divisor' });
 }
 
 /** (first, second/groups, kernel…) @throws ShapeError unless the groups divide both channels */
 function weightShape(layer: string, first: number, second: number, kernel: Shape, { groups = 1 }: { readonly groups?: number }): Shape {
+  checkSizes(layer, { channels: first, 'the other channels': second });
+  checkSizes(layer, { groups }, 1);
   perGroup(layer, first, groups);
   return [first, perGroup(layer, second, groups), ...kernel];
 }
@@ -69,8 +90,10 @@ abstract class Convolutional<O> extends Module {
  */
 export class Conv1d extends Convolutional<Conv1dOptions> {
   /** @throws ShapeError unless the groups divide the channels */
-  constructor(inputs: number, outputs: number, kernelSize: number, options: Conv1dOptions & ConvOptions = {}) {
-    super(weightShape('Conv1d', outputs, inputs, [kernelSize], options), outputs, options);
+  constructor(inputs: number, outputs: number, kernelSize: number, options?: Conv1dOptions & ConvOptions) {
+    const given = layerOptions('Conv1d', options, CONV1D_KEYS, arguments.length, 4);
+    checkSizes('Conv1d', { kernelSize }, 1);
+    super(weightShape('Conv1d', outputs, inputs, [kernelSize], given), outputs, given);
   }
 
   /** x: (N, in, L). Result: (N, out, L′). @throws ShapeError if it does not fit */
@@ -91,8 +114,9 @@ export class Conv1d extends Convolutional<Conv1dOptions> {
  */
 export class Conv2d extends Convolutional<Conv2dOptions> {
   /** @throws ShapeError unless the groups divide the channels */
-  constructor(inputs: number, outputs: number, kernelSize: number | readonly [number, number], options: Conv2dOptions & ConvOptions = {}) {
-    super(weightShape('Conv2d', outputs, inputs, bothAxes(kernelSize), options), outputs, options);
+  constructor(inputs: number, outputs: number, kernelSize: number | readonly [number, number], options?: Conv2dOptions & ConvOptions) {
+    const given = layerOptions('Conv2d', options, CONV2D_KEYS, arguments.length, 4);
+    super(weightShape('Conv2d', outputs, inputs, bothAxes('Conv2d', kernelSize), given), outputs, given);
   }
 
   /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */
@@ -117,9 +141,10 @@ export class ConvTranspose2d extends Convolutional<ConvTranspose2dOptions> {
     inputs: number,
     outputs: number,
     kernelSize: number | readonly [number, number],
-    options: ConvTranspose2dOptions & ConvOptions = {},
+    options?: ConvTranspose2dOptions & ConvOptions,
   ) {
-    super(weightShape('ConvTranspose2d', inputs, outputs, bothAxes(kernelSize), options), outputs, options);
+    const given = layerOptions('ConvTranspose2d', options, TRANSPOSED_KEYS, arguments.length, 4);
+    super(weightShape('ConvTranspose2d', inputs, outputs, bothAxes('ConvTranspose2d', kernelSize), given), outputs, given);
   }
 
   /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */

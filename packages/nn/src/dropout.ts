@@ -1,6 +1,6 @@
 /** Dropout (Srivastava et al. 2014): in training, each element is zeroed with probability p and the others are scaled by 1/(1 − p). */
 import { rand, type Tensor } from '@firsthand/autograd';
-import { FirsthandError } from '@firsthand/linalg';
+import { checkCount, describeValue, FirsthandError } from '@firsthand/linalg';
 import { Module } from './module.ts';
 
 /**
@@ -13,7 +13,11 @@ export class Dropout extends Module {
   /** @throws FirsthandError unless 0 ≤ probability ≤ 1 */
   constructor(probability = 0.5) {
     super();
-    if (!(probability >= 0 && probability <= 1)) throw new FirsthandError(`Dropout: the probability is from 0 to 1, not ${probability}`);
+    checkCount('Dropout', arguments.length, 1, 'new Dropout(0.5)');
+    if (typeof probability !== 'number' || !(probability >= 0 && probability <= 1)) {
+      const problem = `the probability is from 0 to 1, not ${describeValue(probability)}`;
+      throw new FirsthandError({ operation: 'Dropout', problem, expected: 'a number from 0 to 1', remedy: 'write new Dropout(0.5)' });
+    }
     this.probability = probability;
   }
 

@@ -1,7 +1,7 @@
 /** A table of vectors, one per token: y = W[i]. */
 import type { Tensor } from '@firsthand/autograd';
 import { normal } from './init.ts';
-import type { LayerOptions } from './layer.ts';
+import { checkSizes, LAYER_KEYS, type LayerOptions, layerOptions } from './layer.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
 
@@ -9,8 +9,10 @@ import { Parameter } from './parameter.ts';
 export class Embedding extends Module {
   weight: Parameter;
 
-  constructor(count: number, size: number, { dtype, device }: LayerOptions = {}) {
+  constructor(count: number, size: number, options?: LayerOptions) {
     super();
+    const { dtype, device } = layerOptions('Embedding', options, LAYER_KEYS, arguments.length, 3);
+    checkSizes('Embedding', { count, size });
     this.weight = new Parameter(normal([count, size], { dtype }), device === undefined ? {} : { device });
   }
 

@@ -1,9 +1,18 @@
 /** The fully connected layer: y = x·Wᵀ + b. */
 import { type Tensor, widened } from '@firsthand/autograd';
+import type { OptionKeys } from '@firsthand/linalg';
 import { kaimingUniform, uniform } from './init.ts';
 import { Module } from './module.ts';
 import { Parameter } from './parameter.ts';
-import type { LayerOptions } from './layer.ts';
+import { checkSizes, LAYER_KEYS, type LayerOptions, layerOptions } from './layer.ts';
+
+/** Options of `Linear`. */
+export interface LinearOptions extends LayerOptions {
+  /** whether there is a bias, true if not given */
+  readonly bias?: boolean | undefined;
+}
+
+const LINEAR_KEYS: OptionKeys<LinearOptions> = { ...LAYER_KEYS, bias: 'boolean' };
 
 /**
  * y = x·Wᵀ + b over the last axis. weight: (out, in), bias: (out).
@@ -21,8 +30,10 @@ export class Linear extends Module {
   bias: Parameter | null;
 
   /** @param options.bias whether there is a bias, true if not given */
-  constructor(inputs: number, outputs: number, { bias = true, dtype, device }: LayerOptions & { readonly bias?: boolean } = {}) {
+  constructor(inputs: number, outputs: number, options?: LinearOptions) {
     super();
+    const { bias = true, dtype, device } = layerOptions('Linear', options, LINEAR_KEYS, arguments.length, 3);
+    checkSizes('Linear', { inputs, outputs });
     const where = device === undefined ? {} : { device };
     const bound = inputs === 0 ? 0 : 1 / Math.sqrt(inputs);
     this.weight = new Parameter(kaimingUniform([outputs, inputs], { slope: Math.sqrt(5), dtype }), where);
