@@ -201,7 +201,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   }
 
   /** A copy of the elements in row-major order. Runs the pending effects first. float16 comes as its bits. */
-  async data(): Promise<TypedArray> {
+  async data(): Promise<TypedArray<ArrayBuffer>> {
     checkCount('data', arguments.length, 0, 'await x.data()');
     return this.runtime().read(this.forValue('data'), savedSetOf);
   }
@@ -220,7 +220,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   }
 
   /** As `data`, at once. @throws DeviceError where the device cannot block */
-  dataSync(): TypedArray {
+  dataSync(): TypedArray<ArrayBuffer> {
     checkCount('dataSync', arguments.length, 0, 'x.dataSync()');
     return this.runtime().readSync(this.forValue('dataSync'), savedSetOf);
   }

@@ -1,7 +1,7 @@
 /** What a tensor is and does besides arithmetic: creation, reading, printing, gradients that accumulate, errors at the call. */
 import { createReference } from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 
 import {
   arange,
@@ -32,9 +32,23 @@ import {
   type Tensor,
   tensor,
   topk,
+  type TypedArray,
   zeros,
   zerosLike,
 } from '../src/index.ts';
+
+test('elements that are read are in memory of their own, as a Blob and a transfer to a worker take them', async () => {
+  const x = tensor([1, 2, 3], { dtype: 'float64' });
+  const data = await x.data();
+  expectTypeOf(data).toEqualTypeOf<TypedArray<ArrayBuffer>>();
+  expectTypeOf<ReturnType<typeof x.dataSync>>().toEqualTypeOf<TypedArray<ArrayBuffer>>();
+  const parts: BlobPart[] = [data];
+  const moved: Transferable[] = [data.buffer];
+  expect(new Blob(parts).size).toBe(24);
+  structuredClone(data, { transfer: moved });
+  expect(data).toHaveLength(0);
+  expect(await x.toArray()).toEqual([1, 2, 3]);
+});
 
 describe('creation', () => {
   test('takes numbers, booleans, nested and typed arrays', async () => {

@@ -152,7 +152,7 @@ class Queued implements QueuedDevice {
     return storage;
   }
 
-  read(storage: Storage): Promise<TypedArray> {
+  read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     this.#requireOpen();
     const own = this.own(storage, 'read');
     return new Promise((resolve, reject) => {

@@ -160,7 +160,7 @@ export class Runtime {
   }
 
   /** A copy of a node's value. It is read in the queue, after what was enqueued before. */
-  async read(node: Node, saved: SavedSet | null = null): Promise<TypedArray> {
+  async read(node: Node, saved: SavedSet | null = null): Promise<TypedArray<ArrayBuffer>> {
     this.realize([node], saved);
     const cell = node.cell!;
     const { flight } = cell;
@@ -175,7 +175,7 @@ export class Runtime {
   }
 
   /** @throws DeviceError where the device cannot block */
-  readSync(node: Node, saved: SavedSet | null = null): TypedArray {
+  readSync(node: Node, saved: SavedSet | null = null): TypedArray<ArrayBuffer> {
     if (this.device.readSync === undefined) {
       throw new DeviceError(`dataSync: the ${this.device.name} device cannot wait; use await data()`);
     }

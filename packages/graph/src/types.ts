@@ -242,8 +242,8 @@ export interface Device {
   /** Copies `data` to the device. */
   upload(data: TypedArray, dtype: DType): Storage;
   /** Copies a storage to the host, after every run that was enqueued before. */
-  read(storage: Storage): Promise<TypedArray>;
-  readSync?(storage: Storage): TypedArray;
+  read(storage: Storage): Promise<TypedArray<ArrayBuffer>>;
+  readSync?(storage: Storage): TypedArray<ArrayBuffer>;
   /** Bytes. */
   memory(): { readonly live: number; readonly peak: number };
   dispose(): void;

@@ -8,14 +8,17 @@ import { checkChoice } from './options.ts';
 /** The name of an element type. */
 export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'uint32' | 'bool';
 
-/** What elements are stored in: `Uint16Array` holds float16 bits, `Uint8Array` holds bools. */
-export type TypedArray =
-  | Float32Array<ArrayBufferLike>
-  | Float64Array<ArrayBufferLike>
-  | Uint16Array<ArrayBufferLike>
-  | Int32Array<ArrayBufferLike>
-  | Uint32Array<ArrayBufferLike>
-  | Uint8Array<ArrayBufferLike>;
+/**
+ * What elements are stored in: `Uint16Array` holds float16 bits, `Uint8Array` holds bools. With `ArrayBuffer` for `Buffer`, memory that is shared with no
+ * other thread, as a `Blob`, a request and a transfer to a worker want it.
+ */
+export type TypedArray<Buffer extends ArrayBufferLike = ArrayBufferLike> =
+  | Float32Array<Buffer>
+  | Float64Array<Buffer>
+  | Uint16Array<Buffer>
+  | Int32Array<Buffer>
+  | Uint32Array<Buffer>
+  | Uint8Array<Buffer>;
 
 /** What is known of an element type. */
 export interface DTypeInfo {
@@ -24,7 +27,7 @@ export interface DTypeInfo {
   /** whether it holds fractions, infinities and NaN */
   readonly isFloat: boolean;
   /** the typed array that stores it */
-  readonly constructor: new (length: number) => TypedArray;
+  readonly constructor: new (length: number) => TypedArray<ArrayBuffer>;
 }
 
 /** The facts of each element type, in one place. */
@@ -48,7 +51,7 @@ export function checkDType(operation: string, dtype: DType): DType {
 }
 
 /** Storage for `length` elements, all zero. */
-export function allocate(dtype: DType, length: number): TypedArray {
+export function allocate(dtype: DType, length: number): TypedArray<ArrayBuffer> {
   return new DTYPES[dtype].constructor(length);
 }
 

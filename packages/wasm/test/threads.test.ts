@@ -43,6 +43,16 @@ describe('threads', () => {
     }
   });
 
+  test('elements that are read are not in the shared memory: they can be given to a Blob, and to another thread', async () => {
+    const { device, ready } = threaded(2);
+    const x = tensor(new Float32Array(1000).fill(2), { device });
+    await x.exp().data();
+    await ready();
+    const data = await x.mul(3).data();
+    expect(data.buffer).toBeInstanceOf(ArrayBuffer);
+    expect(new Blob([data]).size).toBe(4000);
+  });
+
   test('a worker that crashes is a typed error, then and later', async () => {
     const { device, ready, crash } = threaded(2);
     const x = tensor(new Float32Array(100), { device });

@@ -97,11 +97,11 @@ class Interpreter implements Device {
     copy.set(data);
     return new InterpreterStorage(copy, dtype, this.#memory);
   }
-  readSync(storage: Storage): TypedArray {
+  readSync(storage: Storage): TypedArray<ArrayBuffer> {
     this.#requireOpen();
     return own(storage).data.slice();
   }
-  async read(storage: Storage): Promise<TypedArray> {
+  async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);
   }
   memory(): { live: number; peak: number } {

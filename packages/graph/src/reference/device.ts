@@ -95,11 +95,11 @@ class Reference implements Device {
     copy.set(data);
     return new ReferenceStorage(copy, dtype, this.#memory);
   }
-  readSync(storage: Storage): TypedArray {
+  readSync(storage: Storage): TypedArray<ArrayBuffer> {
     this.#requireOpen();
     return own(storage).data.slice();
   }
-  async read(storage: Storage): Promise<TypedArray> {
+  async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);
   }
   memory(): { live: number; peak: number } {

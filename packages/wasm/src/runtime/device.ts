@@ -38,11 +38,11 @@ export class WasmDevice implements Device {
   upload(data: TypedArray, dtype: DType): WasmStorage {
     return this.#session.parts.storages.upload(data, dtype);
   }
-  readSync(storage: Storage): TypedArray {
+  readSync(storage: Storage): TypedArray<ArrayBuffer> {
     const { storages } = this.#session.parts;
     return storages.read(storages.own(storage));
   }
-  async read(storage: Storage): Promise<TypedArray> {
+  async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);
   }
   memory(): { live: number; peak: number } {

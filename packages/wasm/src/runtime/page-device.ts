@@ -39,7 +39,7 @@ export class PageDevice implements Device {
     storage.settle(this.#inner.upload(data, dtype));
     return storage;
   }
-  async read(storage: Storage): Promise<TypedArray> {
+  async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     const own = this.own(storage);
     return this.enqueue(() => this.#inner.readSync(own.inner));
   }

@@ -121,7 +121,7 @@ export class Storages implements StorageKeeper {
   }
 
   /** A copy of the elements. */
-  read(storage: WasmStorage): TypedArray {
+  read(storage: WasmStorage): TypedArray<ArrayBuffer> {
     return storage.content.data?.slice() ?? this.copyOut(storage.lease.block!.address, storage);
   }
 
@@ -140,7 +140,7 @@ export class Storages implements StorageKeeper {
   }
 
   /** A copy of the elements at an address. */
-  copyOut(address: number, { dtype, length }: { readonly dtype: DType; readonly length: number }): TypedArray {
+  copyOut(address: number, { dtype, length }: { readonly dtype: DType; readonly length: number }): TypedArray<ArrayBuffer> {
     const start = address / DTYPES[dtype].bytes;
     return this.memory.views[dtype].slice(start, start + length);
   }

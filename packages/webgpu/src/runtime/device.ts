@@ -55,7 +55,7 @@ export class SessionDevice implements WebGPUDevice {
   upload(data: TypedArray, dtype: DType): Storage {
     return this.#session.upload(data, dtype);
   }
-  async read(storage: Storage): Promise<TypedArray> {
+  async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.#session.read(this.#session.own(storage));
   }
   memory(): { live: number; peak: number } {

@@ -12,7 +12,7 @@ interface Conversion {
   /** Elements of the host as words, in an array of their own. */
   readonly toWords: (data: TypedArray) => Words;
   /** Words as elements of the host, in an array of their own. */
-  readonly fromWords: (bytes: ArrayBuffer) => TypedArray;
+  readonly fromWords: (bytes: ArrayBuffer) => TypedArray<ArrayBuffer>;
 }
 
 const CONVERSIONS: { readonly [K in Exclude<DType, 'float64'>]: Conversion } = {
@@ -29,7 +29,7 @@ const CONVERSIONS: { readonly [K in Exclude<DType, 'float64'>]: Conversion } = {
   },
 };
 
-function narrowed(dtype: DType, words: Float32Array | Uint32Array, element: (word: number) => number): TypedArray {
+function narrowed(dtype: DType, words: Float32Array | Uint32Array, element: (word: number) => number): TypedArray<ArrayBuffer> {
   const data = allocate(dtype, words.length);
   words.forEach((word, place) => (data[place] = element(word)));
   return data;

@@ -198,7 +198,7 @@ export class Session implements StorageKeeper {
   }
 
   /** A copy of the elements, after all runs that were asked for before. */
-  async read(storage: WebGPUStorage): Promise<TypedArray> {
+  async read(storage: WebGPUStorage): Promise<TypedArray<ArrayBuffer>> {
     this.requireOpen();
     storage.requireAlive();
     const { dtype, length, lease, words, uses } = storage;
