@@ -62,6 +62,7 @@ const stages = [
   },
   { name: 'api', check: () => vitest('api', '--root', 'tests/api') },
   { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
+  { name: 'fresh', check: () => vitest('fresh', '--root', 'tests/fresh') },
 ];
 
 /** The tests that a stage's report counts, and the names of those that it skipped; none where it wrote no report. */
