@@ -131,6 +131,16 @@ export function chunk(tensor: Tensor, count: number, axis?: AxisArgument<OneAxis
   return pieces('chunk', tensor, equalSizes('chunk', extent, Math.max(1, Math.ceil(extent / count))), along);
 }
 
+/**
+ * The slices at each index of an axis, the first by default, without that axis; what `stack` joins again.
+ * @param axis a number or { axis }
+ */
+export function unbind(tensor: Tensor, axis?: AxisArgument<OneAxis>): Tensor[] {
+  checkCount('unbind', arguments.length, 2, 'unbind(x, axis)');
+  operandNode(tensor, 'unbind', 'the operand');
+  return tensor.unbind(axis);
+}
+
 /** condition ? a : b, element by element, broadcast against each other. condition: bool. */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   checkCount('where', arguments.length, 3, 'where(condition, a, b)');

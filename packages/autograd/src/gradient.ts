@@ -2,10 +2,11 @@
  * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each node's rule, add
  * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
  */
-import { add, constant, describe, GradientError, isFree, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
+import { constant, describe, GradientError, isFree, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
 import type { Node, NodeOf } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
+import { total } from './total.ts';
 
 const NONE: readonly Node[] = [];
 
@@ -38,10 +39,18 @@ export function hasOrigin(roots: readonly Node[], known: ReadonlySet<Node>): boo
   return false;
 }
 
-function accumulate(sums: (Node | null)[], place: number, gradient: Node | null | undefined): void {
+/** What reaches each node, by its place: terms to be added up once all of them are there. */
+type Terms = (Node[] | null)[];
+
+function accumulate(terms: Terms, place: number, gradient: Node | null | undefined): void {
   if (gradient === null || gradient === undefined) return;
-  const sum = sums[place];
-  sums[place] = sum === null || sum === undefined ? gradient : add(sum, gradient);
+  const list = terms[place] ?? null;
+  if (list === null) terms[place] = [gradient];
+  else list.push(gradient);
+}
+
+function totalOf(terms: readonly Node[] | null | undefined): Node | null {
+  return terms === null || terms === undefined ? null : total(terms);
 }
 
 /**
@@ -57,15 +66,15 @@ export function gradient(root: Node, seed: Node, targets: readonly Node[], bound
   order.forEach((node, place) => {
     leadsToTarget[place] = wanted.has(node) || places[place]!.some((source) => leadsToTarget[source]!);
   });
-  const sums: (Node | null)[] = order.map(() => null);
-  const ofOutputs = new Map<number, (Node | null)[]>();
-  sums[order.length - 1] = seed;
+  const terms: Terms = order.map(() => null);
+  const ofOutputs = new Map<number, Terms>();
+  terms[order.length - 1] = [seed];
   const result = new Map<Node, Node>();
   for (let place = order.length - 1; place >= 0; place--) {
     const node = order[place]!;
     const outputs = ofOutputs.get(place);
-    const g = sums[place] ?? null;
-    if (!leadsToTarget[place] || (g === null && outputs === undefined)) continue;
+    if (!leadsToTarget[place] || (terms[place] === null && outputs === undefined)) continue;
+    const g = totalOf(terms[place]);
     if (wanted.has(node) && g !== null) result.set(node, g);
     const inputs = places[place]!;
     if (inputs.length === 0) continue;
@@ -76,9 +85,10 @@ export function gradient(root: Node, seed: Node, targets: readonly Node[], bound
       accumulate(list, node.attrs.index, g);
       ofOutputs.set(call, list);
     } else {
-      const rule = outputs !== undefined && node.op === 'call' ? callRule(outputs, node) : g === null ? [] : primitiveRule(g, node);
+      const rule =
+        outputs !== undefined && node.op === 'call' ? callRule(outputs.map(totalOf), node) : g === null ? [] : primitiveRule(g, node);
       inputs.forEach((source, index) => {
-        if (leadsToTarget[source]) accumulate(sums, source, rule[index]);
+        if (leadsToTarget[source]) accumulate(terms, source, rule[index]);
       });
     }
   }
@@ -95,17 +105,17 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
   const { composite, attrs } = call.attrs;
   if (composite.vjp !== undefined) return composite.vjp(gs, outputsOf(call), attrs, ...call.inputs);
   const targets = [...new Set(call.inputs)].filter((input) => input.requiresGrad);
-  const sums: (Node | null)[] = targets.map(() => null);
+  const terms: Terms = targets.map(() => null);
   // The body is differentiated at once, whatever the mode in which the gradient's own nodes are built.
   const body = withGradient(true, () => composite.body(attrs, ...call.inputs));
   body.forEach((value, index) => {
     const g = gs[index] ?? null;
     if (g === null || !value.requiresGrad) return;
     const gradients = gradient(value, g, targets, true);
-    targets.forEach((target, place) => accumulate(sums, place, gradients.get(target)));
+    targets.forEach((target, place) => accumulate(terms, place, gradients.get(target)));
   });
   // An operand that occurs twice has one gradient, which is counted at its first place.
-  return call.inputs.map((input, index) => (call.inputs.indexOf(input) === index ? (sums[targets.indexOf(input)] ?? null) : null));
+  return call.inputs.map((input, index) => (call.inputs.indexOf(input) === index ? totalOf(terms[targets.indexOf(input)]) : null));
 }
 
 /** What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned leaves that it reaches. */

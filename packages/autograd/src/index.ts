@@ -43,7 +43,7 @@ export {
   zerosLike,
 } from './create.ts';
 export type { CreateOptions } from './create.ts';
-export { attention, cat, chunk, multinomial, sort, split, stack, topk, where } from './functions.ts';
+export { attention, cat, chunk, multinomial, sort, split, stack, topk, unbind, where } from './functions.ts';
 export { einsum } from './einsum.ts';
 export { realize } from './realize.ts';
 export { grad, gradients, valueAndGrad } from './grad.ts';

@@ -33,6 +33,7 @@ import {
   transpose,
   tril,
   triu,
+  unbind,
   variance,
 } from '@firsthand/graph';
 import type { ArgReduceKind, Node, ReduceKind, Shape } from '@firsthand/graph';
@@ -243,6 +244,22 @@ export class Tensor extends Spatial<Tensor> {
       }
       return slice(x, axis, start, start + length);
     });
+  }
+  /**
+   * The slices at each index of an axis (the first by default), without that axis: the steps of a sequence.
+   * For x (T, B, C) there are T of shape (B, C).
+   * @example
+   * ```ts
+   * import { stack, tensor } from '@firsthand/autograd';
+   * const x = tensor([[1, 2, 3], [4, 5, 6]]);
+   * const sums = x.unbind({ axis: 1 }).map((column) => column.sum());
+   * console.log(await stack(sums).toArray()); // [ 5, 7, 9 ]
+   * ```
+   */
+  unbind(axis?: AxisArgument<OneAxis>): Tensor[] {
+    checkCount('unbind', arguments.length, 1, 'x.unbind(axis)');
+    const options = oneAxisOptions('unbind', axis, AXIS_KEYS);
+    return unbind(this.read(), options.axis ?? 0).map((part) => this.wrap(part));
   }
   /** Elements shifted along an axis, or by a shift each along several; what leaves at one end enters at the other. */
   roll(shift: number | readonly number[], axis: AxisArgument<AxisOptions>): Tensor {

@@ -5,18 +5,32 @@
 import type { Leaf, Node, Program } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
 import { allParts, type InParts } from './in-parts.ts';
+import { listAt } from './lists.ts';
+import { isRearrangement, movementsOf } from './movement.ts';
 import type { Group } from './schedule/groups.ts';
 import { overwrittenArguments } from './plan/in-place.ts';
+import { concatenationOf } from './simplify/concatenate.ts';
 import { inline } from './simplify/inline.ts';
 import type { Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
 import { finishRows } from './lower/finish-rows.ts';
-import { hasElements, lowerCopy, type LoweredKernel, type Unit } from './lower/lower.ts';
+import {
+  hasElements,
+  lowerCopy,
+  type LoweredKernel,
+  type PartOfWhole,
+  type PlaceOf,
+  rearranged,
+  shifted,
+  type Stored,
+  type Unit,
+} from './lower/lower.ts';
 import { LOWER } from './lower/lower-special.ts';
 import { planMemory } from './plan/memory-plan.ts';
+import { type Window, windowed } from './plan/windows.ts';
 import { describeKernel, describeNode } from './report/names.ts';
 import { scheduleNodes, type Schedule } from './schedule/schedule.ts';
 import { simplify } from './simplify/simplify.ts';
-import { decideStoring, type Owner, type Storing } from './schedule/storing.ts';
+import { decideStoring, type Owner, type Slot, storesPart, type Storing } from './schedule/storing.ts';
 
 /**
  * Compiles a program for a target.
@@ -44,81 +58,139 @@ export function* compileInParts(program: Program, target: Target): InParts<Plan>
   const storing = decideStoring(roots, schedule, target);
   yield;
   const units = inOrder(finishRows(yield* lowerAll(schedule, storing, target), target), storing.outputs);
-  return yield* planOf(program, units, storing.outputs, target);
+  return yield* planOf(program, units, storing, target);
 }
 
 // ---- lowering
 
 /** Lowers from the last kernel to the first: what a kernel stores is what later ones read. */
-function* lowerAll({ groups }: Schedule, { owners, outputs }: Storing, { storesHalvesAsFloats = false }: Target): InParts<readonly Unit[]> {
-  const needed = new Set<Node>(outputs.filter(hasElements));
+function* lowerAll(
+  schedule: Schedule,
+  { owners, outputs, slots, parts }: Storing,
+  { storesHalvesAsFloats = false }: Target,
+): InParts<readonly Unit[]> {
+  const { groups } = schedule;
   const units: Unit[] = [];
   const context = { owners, storesHalvesAsFloats };
-  const emit = (kernels: readonly LoweredKernel[], writes: readonly Node[], boundary: string): void => {
-    const written = new Set(writes);
-    const reads = [...new Set(kernels.flatMap(({ operands }) => operands))].filter((node) => !written.has(node));
-    for (const node of reads) if (node.op !== 'leaf') needed.add(node);
-    units.push({ kernels, reads, writes, boundary });
+  const needed = new Set<Node>();
+  /** Copies that have been asked for, and not been made. */
+  const copies: Stored[] = [];
+  /** Parts of concatenations to be stored by the kernels that compute them. */
+  const partsOf = new Map<Group, PartOfWhole[]>();
+  const need = (node: Node): void => {
+    if (node.op === 'leaf' || needed.has(node)) return;
+    needed.add(node);
+    if (owners.get(node) === 'copy') copies.push(node);
   };
-  const stored = new Map<Owner, Node[]>();
-  for (const [node, owner] of owners) {
-    const list = stored.get(owner);
-    if (list === undefined) stored.set(owner, [node]);
-    else list.push(node);
-  }
-  const copied = new Set<Node>();
-  const copyNeeded = (): void => {
-    for (const node of stored.get('copy') ?? []) {
-      if (!needed.has(node) || copied.has(node)) continue;
-      copied.add(node);
-      emit([lowerCopy(node, node, context)], [node], 'it stores a value in the arrangement in which it is wanted');
+  const emit = (kernels: readonly LoweredKernel[], arrays: readonly Node[], boundary: string): void => {
+    const written = new Set(arrays);
+    const reads = [...new Set(kernels.flatMap(({ operands }) => operands))].filter((node) => !written.has(node));
+    reads.forEach(need);
+    // Who writes a part writes some of the whole.
+    for (const array of written) if (slots.has(array)) written.add(slots.get(array)!.whole);
+    units.push({ kernels, reads, writes: [...written], boundary });
+  };
+  const emitCopies = (): void => {
+    for (let copy = copies.pop(); copy !== undefined; copy = copies.pop()) {
+      const array = 'part' in copy ? copy.array : copy;
+      emit([lowerCopy(copy, context)], [array], 'it stores a value in the arrangement in which it is wanted');
     }
   };
-  copyNeeded();
-  for (const group of latestFirst(groups.all(), (a, b) => groups.needs(a, b))) {
+  /**
+   * Sees to it that the parts of a concatenation are stored in an array: each by the kernel that computes it,
+   * or by a copy.
+   */
+  const needParts = (whole: Node, array: Node, placeOf: PlaceOf): void => {
+    const { axis, parts: operands } = concatenationOf(whole)!;
+    let begin = 0;
+    for (const part of operands) {
+      const stored = { part, array, placeOf: shifted(axis, begin, placeOf) };
+      begin += part.shape[axis]!;
+      const { chain, base } = movementsOf(part);
+      const group = groups.of(base);
+      if (group?.kind === 'concatenation' && chain.every(isRearrangement)) needParts(base, array, rearranged(chain, stored.placeOf));
+      else if (!storesPart(part, groups)) copies.push(stored);
+      else listAt(partsOf, group!).push(stored);
+    }
+  };
+  /** The same for an array that is the concatenation, or a rearrangement of it. */
+  const needWhole = (whole: Node, array: Node): void => {
+    const inside = array === whole ? parts.get(whole) : undefined;
+    if (inside === undefined)
+      needParts(
+        whole,
+        array,
+        rearranged(movementsOf(array).chain, (at) => at),
+      );
+    else inside.forEach(need);
+  };
+
+  const stored = new Map<Owner, Node[]>();
+  for (const [node, owner] of owners) listAt(stored, owner).push(node);
+  outputs.filter(hasElements).forEach(need);
+  emitCopies();
+  for (const group of latestFirst(schedule)) {
     const nodes = (stored.get(group) ?? []).filter((node) => needed.has(node));
-    if (nodes.length > 0) emit(LOWER[group.kind](group, nodes, context), nodes, group.reason);
-    copyNeeded();
+    if (group.kind === 'concatenation') {
+      for (const node of nodes) needWhole(group.members[0]!, node);
+    } else {
+      const all = [...nodes, ...(partsOf.get(group) ?? [])];
+      const arrays = [...nodes, ...(partsOf.get(group) ?? []).map(({ array }) => array)];
+      if (all.length > 0) emit(LOWER[group.kind](group, all, context), arrays, group.reason);
+    }
+    emitCopies();
     yield;
   }
   return units;
 }
 
-/** Groups, each before those that it needs. */
-function latestFirst(groups: readonly Group[], needs: (group: Group, other: Group) => boolean): readonly Group[] {
-  // Needs are transitive: whoever needs a group needs more groups than that group does.
-  const counts = new Map(groups.map((group) => [group, groups.reduce((count, other) => count + (needs(group, other) ? 1 : 0), 0)]));
-  return groups.toSorted((a, b) => counts.get(b)! - counts.get(a)!);
+/** Groups, each before those that it reads, directly or through others. */
+function latestFirst({ groups, edges }: Schedule): readonly Group[] {
+  const reads = new Map<Group, Set<Group>>(groups.all().map((group) => [group, new Set()]));
+  for (const [node, list] of edges) {
+    const group = groups.of(node)!;
+    for (const { base } of list) {
+      const read = groups.of(base);
+      if (read !== null && read !== group) reads.get(group)!.add(read);
+    }
+  }
+  return afterInputs([...reads.keys()], (group) => [...reads.get(group)!]).toReversed();
 }
 
 /** Units in an order in which each comes after those whose values it reads: depth first from the outputs, so that values live shortly. */
 function inOrder(units: readonly Unit[], outputs: readonly Node[]): readonly Unit[] {
-  const writer = new Map<Node, Unit>();
-  for (const unit of units) for (const node of unit.writes) writer.set(node, unit);
-  const order: Unit[] = [];
-  const visited = new Set<Unit>();
-  const underWay = new Set<Unit>();
-  for (const output of outputs) {
-    const first = writer.get(output);
-    if (first === undefined || visited.has(first)) continue;
-    const path: { readonly unit: Unit; next: number }[] = [{ unit: first, next: 0 }];
-    visited.add(first);
-    underWay.add(first);
-    while (path.length > 0) {
-      const top = path.at(-1)!;
-      const read = top.unit.reads[top.next++];
-      if (read === undefined) {
-        order.push(top.unit);
-        underWay.delete(top.unit);
+  const writers = new Map<Node, Unit[]>();
+  for (const unit of units) for (const node of unit.writes) listAt(writers, node).push(unit);
+  const first = outputs.flatMap((output) => writers.get(output) ?? []);
+  return afterInputs(first, ({ reads }) => reads.flatMap((node) => writers.get(node) ?? []));
+}
+
+/**
+ * What can be reached from some items, each after its inputs, depth first. @throws Error if there is a cycle
+ */
+function afterInputs<T>(from: readonly T[], inputsOf: (item: T) => readonly T[]): readonly T[] {
+  const order: T[] = [];
+  const visited = new Set<T>();
+  const underWay = new Set<T>();
+  const path: { readonly item: T; readonly inputs: readonly T[]; next: number }[] = [];
+  const enter = (item: T): void => {
+    visited.add(item);
+    underWay.add(item);
+    path.push({ item, inputs: inputsOf(item), next: 0 });
+  };
+  for (const start of from) {
+    if (!visited.has(start)) enter(start);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const input = top.inputs[top.next++];
+      if (input === undefined) {
+        order.push(top.item);
+        underWay.delete(top.item);
         path.pop();
-        continue;
+      } else if (!visited.has(input)) {
+        enter(input);
+      } else if (underWay.has(input)) {
+        throw new Error('compileProgram: two kernels need each other');
       }
-      const needed = writer.get(read);
-      if (needed !== undefined && underWay.has(needed)) throw new Error('compileProgram: two kernels need each other');
-      if (needed === undefined || visited.has(needed)) continue;
-      visited.add(needed);
-      underWay.add(needed);
-      path.push({ unit: needed, next: 0 });
     }
   }
   return order;
@@ -126,11 +198,15 @@ function inOrder(units: readonly Unit[], outputs: readonly Node[]): readonly Uni
 
 // ---- places
 
-function bytesOf(node: Node, { elementBytes }: Target): number {
-  return sizeOf(node.shape) * (elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes);
+function elementBytes(dtype: Node['dtype'], target: Target): number {
+  return target.elementBytes?.(dtype) ?? DTYPES[dtype].bytes;
 }
 
-function* planOf(program: Program, ordered: readonly Unit[], outputs: readonly Node[], target: Target): InParts<Plan> {
+function bytesOf(node: Node, target: Target): number {
+  return sizeOf(node.shape) * elementBytes(node.dtype, target);
+}
+
+function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }: Storing, target: Target): InParts<Plan> {
   const { units, into } = overwrittenArguments(program, ordered, outputs);
   yield;
   const kernels = units.flatMap(({ kernels: list, boundary }) => list.map((lowered) => ({ ...lowered, boundary })));
@@ -141,17 +217,19 @@ function* planOf(program: Program, ordered: readonly Unit[], outputs: readonly N
     numbers.set(node, number);
     return number;
   };
-  program.args.forEach((node: Leaf, argument) => add(node, { kind: 'argument', argument }));
+  program.args.forEach((node: Leaf, argument) => add(node, { kind: 'argument', argument, offset: 0 }));
   const planOutputs = outputs.map((node, output): PlanOutput => {
     const argument = into[output] ?? null;
-    const buffer = add(node, argument === null ? { kind: 'output', output } : { kind: 'argument', argument });
+    const buffer = add(node, argument === null ? { kind: 'output', output, offset: 0 } : { kind: 'argument', argument, offset: 0 });
     return { buffer, dtype: node.dtype, length: sizeOf(node.shape), into: argument };
   });
-  // What is neither argument nor output lives from the kernel that writes it to the last one that reads it.
+  // What is neither argument nor output lives from the kernel that writes it, or a part of it, to the last
+  // one that reads it.
   const lives = new Map<Node, { first: number; last: number }>();
   const requests: { bytes: number; first: number; last: number }[] = [];
   kernels.forEach(({ operands, kernel }, place) => {
-    for (const node of operands) {
+    for (const operand of operands) {
+      const node = arrayOf(operand, slots);
       if (numbers.has(node)) continue;
       const life = lives.get(node);
       if (life === undefined) lives.set(node, { first: place, last: place });
@@ -164,13 +242,54 @@ function* planOf(program: Program, ordered: readonly Unit[], outputs: readonly N
   const { offsets, arenaBytes, liveBytes } = planMemory(requests, target.alignment);
   yield;
   [...lives.keys()].forEach((node, index) => add(node, { kind: 'arena', offset: offsets[kernels.length + index]! }));
-  const planned = kernels.map(({ kernel, operands, nodes, boundary }, place): PlannedKernel => ({
-    kernel,
-    buffers: operands.map((node) => numbers.get(node)!),
-    scratch: { bytes: requests[place]!.bytes, offset: offsets[place]! },
-    name: describeKernel(kernel, nodes),
-    nodes: nodes.map(describeNode),
-    boundary,
-  }));
+  const numberOf = (node: Node): number => {
+    const known = numbers.get(node);
+    if (known !== undefined) return known;
+    const { whole, offset } = slots.get(node)!;
+    const { place } = buffers[numberOf(whole)]!;
+    return add(node, { ...place, offset: place.offset + offset * elementBytes(node.dtype, target) });
+  };
+  const windowNumbers = new Map<string, number>();
+  /** The number of the buffer that is a part of another. */
+  const windowOf = (number: number, window: Window | null): number => {
+    if (window === null) return number;
+    const key = `${number} ${window.first} ${window.length}`;
+    let known = windowNumbers.get(key);
+    if (known === undefined) {
+      const { dtype, place } = buffers[number]!;
+      const offset = place.offset + window.first * elementBytes(dtype, target);
+      known = buffers.push({ dtype, length: window.length, place: { ...place, offset } }) - 1;
+      windowNumbers.set(key, known);
+    }
+    return known;
+  };
+  // What is overwritten is bound as one array.
+  const overwritten = new Set(into);
+  const { partAlignment = 1 } = target;
+  const planned: PlannedKernel[] = [];
+  for (const [place, { kernel: lowered, operands, nodes, boundary }] of kernels.entries()) {
+    const arrays = operands.map(numberOf);
+    const { kernel, windows } = windowed(lowered, (operand) => {
+      const { place: where, dtype } = buffers[arrays[operand]!]!;
+      const isWhole = where.kind === 'argument' && overwritten.has(where.argument);
+      return isWhole ? 0 : Math.max(1, partAlignment / elementBytes(dtype, target));
+    });
+    planned.push({
+      kernel,
+      buffers: arrays.map((number, operand) => windowOf(number, windows[operand]!)),
+      scratch: { bytes: requests[place]!.bytes, offset: offsets[place]! },
+      name: describeKernel(kernel, nodes),
+      nodes: nodes.map(describeNode),
+      boundary,
+    });
+    yield;
+  }
   return { buffers, kernels: planned, outputs: planOutputs, arenaBytes, liveBytes };
+}
+
+/** The node in whose array a node lies: a concatenation that is no part of another, or the node itself. */
+function arrayOf(node: Node, slots: ReadonlyMap<Node, Slot>): Node {
+  let array = node;
+  for (let slot = slots.get(array); slot !== undefined; slot = slots.get(array)) array = slot.whole;
+  return array;
 }

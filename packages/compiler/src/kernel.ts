@@ -207,10 +207,14 @@ export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | 
 /** The kinds of kernels. */
 export type KernelKind = Kernel['kind'];
 
-/** Where a buffer lies. Offsets are bytes in the arena, multiples of `ALIGNMENT`. */
+/**
+ * Where a buffer lies, `offset` bytes from the beginning of an argument, an output or the arena. A part of
+ * another array begins at a multiple of the target's `partAlignment`, anything else in the arena at a multiple
+ * of `ALIGNMENT`.
+ */
 export type Place =
-  | { readonly kind: 'argument'; readonly argument: number }
-  | { readonly kind: 'output'; readonly output: number }
+  | { readonly kind: 'argument'; readonly argument: number; readonly offset: number }
+  | { readonly kind: 'output'; readonly output: number; readonly offset: number }
   | { readonly kind: 'arena'; readonly offset: number };
 
 /** Bytes to which arena offsets are rounded: one cache line. */
@@ -247,6 +251,7 @@ export interface PlanOutput {
 
 /** An executable plan: kernels in order, and where every array lies. */
 export interface Plan {
+  /** All of each argument, and what else kernels touch; some are parts of others. */
   readonly buffers: readonly PlanBuffer[];
   readonly kernels: readonly PlannedKernel[];
   /** In the order of the program: effects, then roots. */
@@ -281,6 +286,11 @@ export interface Target {
   elementBytes?(dtype: DType): number;
   /** Whether a float16 element is stored as the float32 that it is: a matrix product reads such an array without a cast before it. By default not. */
   readonly storesHalvesAsFloats?: boolean;
+  /**
+   * Bytes of which the offset of a part of an array must be a multiple, if the part is to be an operand of
+   * its own; 1 by default.
+   */
+  readonly partAlignment?: number;
   /** Bytes to which offsets in the arena are rounded, a multiple of `ALIGNMENT`, which is the default. */
   readonly alignment?: number;
 }

@@ -6,7 +6,7 @@ import { isContract } from '../src/simplify/matmul.ts';
 import { RULES, type SimplifyOptions } from '../src/simplify/simplify.ts';
 import { anyGraph, integerGraph, type RandomGraph } from './simplify-random.ts';
 import { expressions, productGraphs } from './simplify-random-focused.ts';
-import { allSimplified, evaluate, EXACT_RULES, textOf } from './simplify-support.ts';
+import { allSimplified, evaluate, EXACT, textOf } from './simplify-support.ts';
 
 const numRuns = process.env['FIRSTHAND_FULL'] === '1' ? 20_000 : 400;
 
@@ -29,14 +29,14 @@ function expectSame({ roots, data }: RandomGraph, options: SimplifyOptions): voi
 
 test('exact rules keep every bit', () => {
   fc.assert(
-    fc.property(anyGraph, (graph) => expectSame(graph, { rules: EXACT_RULES })),
+    fc.property(anyGraph, (graph) => expectSame(graph, EXACT)),
     { numRuns },
   );
 });
 
 test('exact rules keep every bit of elementwise expressions', () => {
   fc.assert(
-    fc.property(expressions, (graph) => expectSame(graph, { rules: EXACT_RULES })),
+    fc.property(expressions, (graph) => expectSame(graph, EXACT)),
     { numRuns: 4 * numRuns },
   );
 });

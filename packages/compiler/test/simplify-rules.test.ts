@@ -17,14 +17,17 @@ import {
 } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
+import { isMatmul } from '../src/simplify/inline.ts';
 import { isContract } from '../src/simplify/matmul.ts';
+import { PASSES } from '../src/simplify/passes.ts';
 import { RULES } from '../src/simplify/simplify.ts';
 import { type Case, ELEMENTWISE_CASES } from './simplify-cases-elementwise.ts';
+import { JOINED_CASES } from './simplify-cases-joined.ts';
 import { SHAPED_CASES } from './simplify-cases-shaped.ts';
 import { REFUSALS } from './simplify-refusals.ts';
 import { allSimplified, argument, type Data, elements, evaluate, simplified, SPECIAL, textOf } from './simplify-support.ts';
 
-const CASES: readonly Case[] = [...ELEMENTWISE_CASES, ...SHAPED_CASES];
+const CASES: readonly Case[] = [...ELEMENTWISE_CASES, ...SHAPED_CASES, ...JOINED_CASES];
 
 /** Special values in every combination: of the first argument in turn, of the second each for as long as the first takes for all. */
 function dataOf(root: Node): Data {
@@ -59,8 +62,9 @@ function expectClose(actual: readonly number[], expected: readonly number[]): vo
   expect(wrong < 0 ? [] : [actual[wrong], expected[wrong]]).toEqual([]);
 }
 
-const usesProducts = (root: Node): boolean => postOrder([root], ({ inputs }) => inputs).some(({ op }) => op === 'call');
-const exactness = new Map(RULES.map(({ name, exact }) => [name, exact]));
+const usesProducts = (root: Node): boolean => postOrder([root], ({ inputs }) => inputs).some(isMatmul);
+const ALL = [...RULES, ...PASSES];
+const exactness = new Map(ALL.map(({ name, exact }) => [name, exact]));
 
 describe.each(CASES)('%s', (rule, before, after) => {
   const { node: result, applied } = simplified(before, {
@@ -82,10 +86,10 @@ describe.each(CASES)('%s', (rule, before, after) => {
   });
 });
 
-test('every rule is in the cases, and names are unique', () => {
+test('every rule and pass is in the cases, and names are unique', () => {
   const applied = new Set(CASES.map(([rule]) => rule));
-  expect(RULES.map(({ name }) => name).filter((name) => !applied.has(name))).toEqual([]);
-  expect(exactness.size).toBe(RULES.length);
+  expect(ALL.map(({ name }) => name).filter((name) => !applied.has(name))).toEqual([]);
+  expect(exactness.size).toBe(ALL.length);
 });
 
 test.each(REFUSALS)('%s', (_, refused) => {

@@ -3,6 +3,7 @@ import { createReference, type Device, type DType, leaf, type Leaf, type Node, t
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
 import { allParts } from '../src/in-parts.ts';
 import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';
+import { PASSES } from '../src/simplify/passes.ts';
 import { RULES, simplify, type SimplifyOptions } from '../src/simplify/simplify.ts';
 
 const device: Device = createReference();
@@ -90,7 +91,7 @@ export function textOf(node: Node): string {
     case 'movement':
       return `${movementText(node.attrs, node.shape)}(${operands})`;
     case 'call':
-      return `${node.attrs.composite.name}(${operands})`;
+      return `${node.attrs.composite.name}${'axis' in node.attrs.attrs ? `@${String(node.attrs.attrs['axis'])}` : ''}(${operands})`;
     case 'output':
       return operands;
     case 'random':
@@ -123,8 +124,11 @@ export function simplified(node: Node, options: SimplifyOptions = {}): { readonl
   return { node: result!, applied };
 }
 
-/** All rules but those that change the rounding of a result. */
-export const EXACT_RULES: NonNullable<SimplifyOptions['rules']> = RULES.filter(({ exact }) => exact);
+/** All rules and passes but those that change the rounding of a result. */
+export const EXACT: Pick<SimplifyOptions, 'rules' | 'passes'> = {
+  rules: RULES.filter(({ exact }) => exact),
+  passes: PASSES.filter(({ exact }) => exact),
+};
 
 /** `simplify` from beginning to end. */
 export const allSimplified = (roots: readonly Node[], options?: SimplifyOptions): readonly Node[] => allParts(simplify(roots, options));

@@ -32,6 +32,7 @@ import { describeHigherOrders } from './higher-orders.ts';
 import type { RecordedDerivatives } from './higher-orders.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
+import { describeSequences } from './sequences.ts';
 import { describeTrainingFixtures } from './training-fixtures.ts';
 import type { TrainingFixtures } from './training-fixtures.ts';
 
@@ -72,6 +73,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   'derivatives of higher order': (device) => describeHigherOrders(device, DERIVATIVES),
   structures: describeTrees,
   'gradients of values': describeGradientsOfValues,
+  sequences: describeSequences,
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
   float16: describeHalf,

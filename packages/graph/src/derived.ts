@@ -2,7 +2,8 @@
  * Operations derived from primitives, each written once. Where the plain formula overflows, or where its derivative at an
  * edge would be 0·∞, the form here is the one that stays finite; ties and edges follow PyTorch. Of float16 they are computed in float32 and rounded once.
  */
-import { DTypeError, equalShapes, formatShape, normalizeAxis, normalizeIndex, resolveRange, ShapeError, sizeOf } from '@firsthand/linalg';
+import { formatShape, normalizeAxis, normalizeIndex, resolveRange, ShapeError, sizeOf } from '@firsthand/linalg';
+import { concatenate } from './composites/concatenate.ts';
 import { constant, widened, withGradient } from './node.ts';
 import {
   add,
@@ -153,50 +154,7 @@ export const any = (x: Node, options?: ReduceOptions): Node => cast(reduce('sum'
 /** True where all elements differ from 0 (of none, true); bool. */
 export const all = (x: Node, options?: ReduceOptions): Node => cast(reduce('prod', truth(x), options), 'bool');
 
-// ---- joining and cutting
-
-function concatenatePair(a: Node, b: Node, axis: number): Node {
-  const first = a.shape[axis]!;
-  const second = b.shape[axis]!;
-  const none = a.shape.map(() => 0);
-  const at = (extent: number): number[] => a.shape.map((_, each) => (each === axis ? extent : 0));
-  const left = pad(a, none, at(second));
-  const right = pad(b, at(first), none);
-  return where(lt(iota(left.shape, axis), first), left, right);
-}
-
-/** Joins values along an axis, by halves. */
-export function concatenate(parts: readonly Node[], axis: number): Node {
-  const [first, ...rest] = parts;
-  if (first === undefined) throw new ShapeError('cat: needs at least one tensor');
-  const along = normalizeAxis('cat', axis, first.shape.length);
-  for (const part of rest) {
-    if (part.dtype !== first.dtype) throw new DTypeError(`cat: dtypes differ: ${first.dtype} and ${part.dtype}; cast one of them`);
-    const fits =
-      part.shape.length === first.shape.length && part.shape.every((extent, each) => each === along || extent === first.shape[each]);
-    if (!fits) throw new ShapeError(`cat: ${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${along}`);
-  }
-  const join = (from: number, to: number): Node => {
-    if (to - from === 1) return parts[from]!;
-    const middle = (from + to) >> 1;
-    return concatenatePair(join(from, middle), join(middle, to), along);
-  };
-  return join(0, parts.length);
-}
-
-/** Joins equal shapes along a new axis. */
-export function stack(parts: readonly Node[], axis: number): Node {
-  const [first] = parts;
-  if (first === undefined) throw new ShapeError('stack: needs at least one tensor');
-  const along = normalizeAxis('stack', axis, first.shape.length + 1);
-  const shape = [...first.shape.slice(0, along), 1, ...first.shape.slice(along)];
-  const lifted = parts.map((part) => {
-    if (!equalShapes(part.shape, first.shape))
-      throw new ShapeError(`stack: shapes differ: ${formatShape(first.shape)} and ${formatShape(part.shape)}`);
-    return reshape(part, shape);
-  });
-  return concatenate(lifted, along);
-}
+// ---- cutting
 
 /** Elements start, start + step, … before stop, along one axis. Negative bounds count from the end. step > 0. */
 export function slice(x: Node, axis: number, start: number, stop: number, step = 1): Node {

@@ -46,6 +46,7 @@ export {
   attentionQueryGradientComposite,
   type AttentionAttrs,
 } from './composites/attention.ts';
+export { concatenate, concatenateComposite, partBoxes, stack, unbind } from './composites/concatenate.ts';
 export {
   conv1d,
   conv2d,

@@ -51,10 +51,10 @@ export function buffer(length: number, place: Place): PlanBuffer {
   return { dtype: 'float32', length, place };
 }
 export function argument(number: number): Place {
-  return { kind: 'argument', argument: number };
+  return { kind: 'argument', argument: number, offset: 0 };
 }
 export function output(number: number): Place {
-  return { kind: 'output', output: number };
+  return { kind: 'output', output: number, offset: 0 };
 }
 
 /** A kernel of a plan, with the buffers that are its operands. */

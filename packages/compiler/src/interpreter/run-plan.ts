@@ -30,9 +30,10 @@ export function preparePlan(plan: Plan): RunPlan {
   return (args, outputs) => {
     const arena = new Uint8Array(plan.arenaBytes).fill(POISON);
     const arrayAt = (place: Place, dtype: DType, length: number): TypedArray => {
-      if (place.kind === 'argument') return args[place.argument]!;
-      if (place.kind === 'output') return outputs[place.output]!;
-      return viewOf(arena.buffer, dtype, place.offset, length);
+      if (place.kind === 'arena') return viewOf(arena.buffer, dtype, place.offset, length);
+      const array = place.kind === 'argument' ? args[place.argument]! : outputs[place.output]!;
+      const first = place.offset / DTYPES[dtype].bytes;
+      return array.length === length ? array : array.subarray(first, first + length);
     };
     const arrays = plan.buffers.map(({ place, dtype, length }) => arrayAt(place, dtype, length));
     for (const { run, buffers } of kernels) run(buffers.map((number) => arrays[number]!));

@@ -6,6 +6,7 @@ import type { Node } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { addIndices, axisIndex, equalIndex, factorOf, isAffine, scaleIndex, substitute, type Index } from '../index-expression.ts';
 import type { ContractKernel, LoopKernel, Operand, RowSweeps, Scalar, Store, Target } from '../kernel.ts';
+import { listAt } from '../lists.ts';
 import { flatten, unflatten } from '../movement.ts';
 import { scalarsIn } from '../scalars.ts';
 import type { LoweredKernel, Unit } from './lower.ts';
@@ -15,23 +16,37 @@ import { scalarRewriter } from './rewrite-scalar.ts';
 export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishesRows'>): readonly Unit[] {
   if (target.finishesRows === undefined) return units;
   const left = new Set(units);
-  const writers = new Map(units.flatMap((unit) => unit.writes.map((node) => [node, unit])));
+  const writers = new Map<Node, Unit[]>();
   const readers = new Map<Node, Unit[]>();
   for (const unit of units) {
-    for (const node of unit.reads) readers.set(node, [...(readers.get(node) ?? []), unit]);
+    for (const node of unit.writes) listAt(writers, node).push(unit);
+    for (const node of unit.reads) listAt(readers, node).push(unit);
   }
   for (const product of units) {
     const [lowered] = product.kernels;
     if (lowered?.kernel.kind !== 'contract') continue;
+    // Who reads a concatenation reads more than this product's part of it.
+    const whole = product.writes.filter((node) => !lowered.operands.includes(node) || writers.get(node)!.length > 1);
     for (const rows of new Set(product.writes.flatMap((node) => readers.get(node) ?? []))) {
+      if (rows.reads.some((node) => whole.includes(node))) continue;
       const kernel = left.has(rows) && rows.kernels.length === 1 ? finished(lowered, rows.kernels[0]!) : null;
       if (kernel === null || !target.finishesRows(kernel.kernel) || needsOther(rows, product, writers)) continue;
       const reads = [...new Set([...product.reads, ...rows.reads])].filter((node) => !product.writes.includes(node));
-      const joined: Unit = { kernels: [kernel], reads, writes: [...product.writes, ...rows.writes], boundary: product.boundary };
+      const joined: Unit = {
+        kernels: [kernel],
+        reads,
+        writes: [...new Set([...product.writes, ...rows.writes])],
+        boundary: product.boundary,
+      };
       left.delete(product);
       left.delete(rows);
       left.add(joined);
-      for (const node of joined.writes) writers.set(node, joined);
+      for (const node of joined.writes) {
+        writers.set(
+          node,
+          writers.get(node)!.map((writer) => (writer === product || writer === rows ? joined : writer)),
+        );
+      }
       break;
     }
   }
@@ -39,7 +54,7 @@ export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishe
 }
 
 /** Whether a unit reads what another but `product` computes from what `product` gives. */
-function needsOther(unit: Unit, product: Unit, writers: ReadonlyMap<Node, Unit>): boolean {
+function needsOther(unit: Unit, product: Unit, writers: ReadonlyMap<Node, readonly Unit[]>): boolean {
   const writersOf = ({ reads }: Unit): readonly Unit[] => reads.flatMap((node) => writers.get(node) ?? []);
   const pending = writersOf(unit).filter((writer) => writer !== product);
   const seen = new Set(pending);

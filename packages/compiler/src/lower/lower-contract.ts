@@ -7,7 +7,7 @@ import { Body, Operands } from './body.ts';
 import { coalesce } from './coalesce.ts';
 import { axisIndex, constantIndex, isAffine, substitute, type Index, type Splits } from '../index-expression.ts';
 import type { ComputedFactor, StoredFactor } from '../kernel.ts';
-import { axesOfSpace, loopsOf, overLoops, storeOf, type LoweredKernel, type LoweringContext } from './lower.ts';
+import { axesOfSpace, loopsOf, overLoops, storeOf, type LoweredKernel, type LoweringContext, type Stored } from './lower.ts';
 import { flatten, isWidening, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
 import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
 import type { Group } from '../schedule/groups.ts';
@@ -25,7 +25,7 @@ interface Side {
 type ElementAt = (batch: Coordinates, outer: Index, inner: Index) => Coordinates;
 
 /** The kernel for the stored nodes of a group that begins with a matrix product. */
-export function lowerContract(group: Group, nodes: readonly Node[], context: LoweringContext): LoweredKernel {
+export function lowerContract(group: Group, nodes: readonly Stored[], context: LoweringContext): LoweredKernel {
   const output = group.members[0] as NodeOf<'output'>;
   const [left, right] = output.inputs[0]!.inputs as [Node, Node];
   const batchShape = output.shape.slice(0, -2);

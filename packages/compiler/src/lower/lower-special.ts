@@ -7,14 +7,24 @@ import { lowerContract } from './lower-contract.ts';
 import type { Group, GroupKind } from '../schedule/groups.ts';
 import { constantIndex } from '../index-expression.ts';
 import type { Kernel, OwnKernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
-import { axesOfSpace, lowerCopy, lowerLoop, overLoops, storeOf, type Loops, type LoweredKernel, type LoweringContext } from './lower.ts';
+import {
+  axesOfSpace,
+  lowerCopy,
+  lowerLoop,
+  overLoops,
+  storeOf,
+  type Loops,
+  type LoweredKernel,
+  type LoweringContext,
+  type Stored,
+} from './lower.ts';
 import { flatten, unflatten, type Space } from '../movement.ts';
 import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
 
-type Lower = (group: Group, nodes: readonly Node[], context: LoweringContext) => readonly LoweredKernel[];
+type Lower = (group: Group, nodes: readonly Stored[], context: LoweringContext) => readonly LoweredKernel[];
 
-/** How each kind of group becomes kernels. */
-export const LOWER: { readonly [K in GroupKind]: Lower } = {
+/** How each kind of group becomes kernels; concatenations have none. */
+export const LOWER: { readonly [K in Exclude<GroupKind, 'concatenation'>]: Lower } = {
   loop: (group, nodes, context) => [lowerLoop(group, nodes, context)],
   contract: (group, nodes, context) => [lowerContract(group, nodes, context)],
   scan: lowerScan,
@@ -50,7 +60,7 @@ function overLines(
   );
 }
 
-function lowerScan(group: Group, nodes: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerScan(group: Group, nodes: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'prefixScan'>;
   const lowered = overLines(node, group, context, (body, { extents, rows }, values): ScanKernel => {
     const stores = nodes.map((stored) => storeOf(stored, body, 'full').store);
@@ -73,11 +83,11 @@ function lowerScan(group: Group, nodes: readonly Node[], context: LoweringContex
   return [lowered];
 }
 
-function lowerScatter(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerScatter(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'scatter'>;
   const [base, positions, source] = node.inputs as [Node, Node, Node];
   const { axis, mode } = node.attrs;
-  const start = lowerCopy(node, base, context);
+  const start = lowerCopy(node, context, base);
   if (positions.shape.some((extent) => extent === 0)) return [start];
   const scatter = overLoops(
     axesOfSpace(positions.shape, []),
@@ -114,7 +124,7 @@ function lowerScatter(group: Group, _: readonly Node[], context: LoweringContext
   return [start, scatter];
 }
 
-function lowerSort(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerSort(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'sort'>;
   const lowered = overLines(node, null, context, (body, { extents, rows, fullPlace }, values): SortKernel => {
     const target = body.operands.number(node, 'write');
@@ -133,7 +143,7 @@ function lowerSort(group: Group, _: readonly Node[], context: LoweringContext): 
 }
 
 /** A composite that the target computes itself: it reads and writes whole arrays, also those outputs that nobody reads. */
-function lowerOwn(group: Group, _: readonly Node[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerOwn(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const called = group.members[0]!.inputs[0] as NodeOf<'call'>;
   const { composite, attrs, outputs } = called.attrs;
   const space: Space = { extents: [], splits: new Map() };

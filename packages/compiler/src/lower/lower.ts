@@ -2,14 +2,14 @@
  * From a group of nodes to its kernel: the loops are the axes of the group's space, kept ones outside and folded ones inside, and each stored value is an expression
  * over them. Where an expression has to divide a loop variable, the loop is cut in two and everything is expressed again; loops over neighbouring memory merge.
  */
-import type { Node } from '@firsthand/graph';
+import type { Node, NodeOf } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { Body } from './body.ts';
 import { coalesce } from './coalesce.ts';
 import type { Group } from '../schedule/groups.ts';
 import { addIndices, axisIndex, scaleIndex, type Index } from '../index-expression.ts';
 import type { Kernel, LoopKernel, Pass, Scalar, Store } from '../kernel.ts';
-import { flatten, movementsOf, push, unflatten, type Coordinates } from '../movement.ts';
+import { flatten, movementsOf, push, unflatten, type Coordinates, type Space } from '../movement.ts';
 import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
 import { inputsOf } from '../scalars.ts';
 import type { Owner } from '../schedule/storing.ts';
@@ -114,25 +114,69 @@ export function overLoops<T>(
   }
 }
 
+/**
+ * A value that a kernel stores: a node in an array of its own, or a part of a concatenation at its place in
+ * an array of the whole.
+ */
+export type Stored = Node | PartOfWhole;
+
+/** A part of a concatenation, and where its elements go. */
+export interface PartOfWhole {
+  readonly part: Node;
+  /** The concatenation, or a rearrangement of it, or what it is a part of. */
+  readonly array: Node;
+  readonly placeOf: PlaceOf;
+}
+
+/** From coordinates in a part to those in the array. */
+export type PlaceOf = (at: Coordinates, space: Space) => Coordinates;
+
+/** Where the elements of a node go that is rearranged and then stored. */
+export function rearranged(chain: readonly NodeOf<'movement'>[], placeOf: PlaceOf): PlaceOf {
+  if (chain.length === 0) return placeOf;
+  return (at, space) =>
+    placeOf(
+      chain.toReversed().reduce<Coordinates>((place, movement) => push(movement, place, space), at),
+      space,
+    );
+}
+
+/** Where the elements of a part go that begins at an index of the concatenation's axis. */
+export function shifted(axis: number, begin: number, placeOf: PlaceOf): PlaceOf {
+  return (at, space) =>
+    placeOf(
+      at.map((index, each) => (each === axis ? scaleIndex(index, 1, begin) : index)),
+      space,
+    );
+}
+
+/** The node whose elements are computed, and the node in whose array they go. */
+function targetOf(stored: Stored): { readonly value: Node; readonly array: Node; readonly placeOf: PlaceOf } {
+  if (!('part' in stored)) return { value: stored, array: stored, placeOf: (at) => at };
+  return { value: stored.part, array: stored.array, placeOf: stored.placeOf };
+}
+
 /** A store of a node in a body: its value and where it goes, and whether once per element or once per row. */
 export interface StoredValue {
   readonly store: Store;
   readonly isRow: boolean;
 }
 
-/** The store of `node`: a member of the group, or a rearrangement of one, which is written where it belongs. */
-export function storeOf(node: Node, body: Body, level: 'full' | 'row'): StoredValue {
+/** The store of a member of the group, or of a rearrangement of one, which is written where it belongs. */
+export function storeOf(stored: Stored, body: Body, level: 'full' | 'row'): StoredValue {
   const { frame } = body;
+  const { value: node, array, placeOf } = targetOf(stored);
   const place = level === 'row' ? frame.rowPlace : frame.fullPlace;
   const { chain, base } = frame.group?.levels.has(node) === true ? { chain: [], base: node } : movementsOf(node);
-  let at: Coordinates = unflatten(place, base.shape, frame.space);
+  const at = unflatten(place, base.shape, frame.space);
   const value = body.at(base, at);
-  for (const movement of chain.toReversed()) at = push(movement, at, frame.space);
-  return { store: { operand: body.operands.number(node, 'write'), index: flatten(at, node.shape), value }, isRow: level === 'row' };
+  const index = flatten(rearranged(chain, placeOf)(at, frame.space), array.shape);
+  return { store: { operand: body.operands.number(array, 'write'), index, value }, isRow: level === 'row' };
 }
 
 /** The level of a stored node in its group. */
-function levelOf(group: Group, node: Node): 'full' | 'row' {
+function levelOf(group: Group, stored: Stored): 'full' | 'row' {
+  const { value: node } = targetOf(stored);
   return group.levels.get(node) ?? group.levels.get(movementsOf(node).base)!;
 }
 
@@ -155,7 +199,7 @@ function passesOf(body: Body): (scalar: Scalar) => number {
 }
 
 /** A loop kernel for the stored nodes of a group. */
-export function lowerLoop(group: Group, nodes: readonly Node[], { owners }: LoweringContext): LoweredKernel {
+export function lowerLoop(group: Group, nodes: readonly Stored[], { owners }: LoweringContext): LoweredKernel {
   return overLoops(
     axesOfSpace(group.space, group.reduced ?? []),
     () => true,
@@ -168,17 +212,22 @@ export function lowerLoop(group: Group, nodes: readonly Node[], { owners }: Lowe
   );
 }
 
-/** A kernel that writes the elements of `source` to the storage of `target`: the same node, or one that is begun with them. */
-export function lowerCopy(target: Node, source: Node, { owners }: LoweringContext): LoweredKernel {
+/**
+ * A kernel that writes the elements of `source`: by default of the node whose array it is, else what that
+ * array is begun with.
+ */
+export function lowerCopy(target: Stored, { owners }: LoweringContext, source: Node = targetOf(target).value): LoweredKernel {
+  const { array, placeOf } = targetOf(target);
   return overLoops(
-    axesOfSpace(target.shape, []),
+    axesOfSpace(source.shape, []),
     () => true,
     (loops, splits) => {
       const { extents, fullPlace, rowPlace } = loops;
       const space = { extents, splits };
-      const body = new Body({ space, group: null, fullPlace, rowPlace }, owners, target);
-      const value = body.at(source, unflatten(fullPlace, source.shape, space));
-      const store = { operand: body.operands.number(target, 'write'), index: fullPlace, value };
+      const body = new Body({ space, group: null, fullPlace, rowPlace }, owners, array);
+      const at = unflatten(fullPlace, source.shape, space);
+      const value = body.at(source, at);
+      const store = { operand: body.operands.number(array, 'write'), index: flatten(placeOf(at, space), array.shape), value };
       return finishLoop(loops, body, [{ store, isRow: false }]);
     },
   );

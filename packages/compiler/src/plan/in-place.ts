@@ -30,11 +30,13 @@ export function overwrittenArguments(program: Program, units: readonly Unit[], o
   const seen = new Set<Node>();
   /** What each unit overwrites already. */
   const overwritten = new Map<Unit, Node[]>();
-  const writers = new Map(units.flatMap((unit) => unit.writes.map((node) => [node, unit])));
+  /** Who writes a value; null for one that several write parts of. */
+  const writers = new Map<Node, Unit | null>();
+  for (const unit of units) for (const node of unit.writes) writers.set(node, writers.has(node) ? null : unit);
   const into = outputs.map((node, output): number | null => {
     const old = program.effects[output]?.into ?? null;
-    const writer = writers.get(node);
-    if (old === null || writer === undefined || seen.has(node)) return null;
+    const writer = writers.get(node) ?? null;
+    if (old === null || writer === null || seen.has(node)) return null;
     seen.add(node);
     if (!overwritesSafely(writer, node, old, readsOf)) return null;
     const moved = behindReaders(order, writer, old, overwritten);
@@ -70,6 +72,7 @@ function overwritesSafely({ kernels, reads }: Unit, node: Node, old: Node, reads
   if (kernels.length !== 1) return false;
   const [{ kernel, operands }] = kernels as [LoweredKernel];
   const [target, source] = [operands.indexOf(node), operands.indexOf(old)];
+  if (target < 0) return false; // it writes parts of it
   const bodies = readsOf(kernel);
   const isRead = (body: ReadonlyMap<number, unknown>): boolean => body.has(source);
   if (kernel.kind === 'loop') return sweepsSafely(bodies, kernel, target, source);

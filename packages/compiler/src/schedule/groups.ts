@@ -5,8 +5,11 @@
 import { sizeOf } from '@firsthand/linalg';
 import type { Node } from '@firsthand/graph';
 
-/** The kernel that a group becomes. */
-export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort' | 'own';
+/**
+ * The kernel that a group becomes; a concatenation has none, but for parts that are not stored where they
+ * belong by the kernels that compute them.
+ */
+export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort' | 'own' | 'concatenation';
 
 /** Where a member stands in its group: an element of the full space, or one of a row. */
 export type Level = 'full' | 'row';

@@ -10,7 +10,7 @@ import { elementsOfSpace, Groups, rowsOf, signatureOf, type Group, type GroupKin
 import { equalIndex } from '../index-expression.ts';
 import type { InParts } from '../in-parts.ts';
 import type { Target } from '../kernel.ts';
-import { isMatmul } from '../simplify/inline.ts';
+import { isConcatenation, isMatmul } from '../simplify/inline.ts';
 
 /** Members of one kernel before fusion stops: code that is longer is compiled slowly and runs no faster. */
 const MEMBER_LIMIT = 160;
@@ -132,6 +132,10 @@ class Scheduler {
       this.#begin(node, 'contract', node.shape, edges, 'a matrix product begins a kernel');
       return;
     }
+    if (isConcatenation(called)) {
+      this.#begin(node, 'concatenation', node.shape, edges, 'its parts are stored one after the other');
+      return;
+    }
     const group = this.#ofCall.get(called);
     if (group === undefined) this.#ofCall.set(called, this.#begin(node, 'own', node.shape, edges, 'the device has code of its own for it'));
     else this.#join(group, node, 'full', edges, edges);
@@ -219,6 +223,7 @@ class Scheduler {
 
   /** Where a node would stand in a group, or why it cannot join. */
   #levelIn(group: Group, node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): Level | { readonly refusal: string } {
+    if (group.kind === 'concatenation') return { refusal: 'it reads a concatenation, whose parts other kernels store' };
     if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own')
       return { refusal: `nothing joins a ${group.kind} kernel` };
     if (this.#isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
@@ -270,6 +275,7 @@ class Scheduler {
   }
 
   #refuseReduction(group: Group, { base, isSame, place }: Edge, space: readonly number[], axes: readonly number[]): string | null {
+    if (group.kind === 'concatenation') return 'it reads a concatenation, whose parts other kernels store';
     if (group.kind !== 'loop') return `a reduction does not join a ${group.kind} kernel`;
     if (this.#isCrowded(group)) return `the kernel before it has ${group.members.length} operations already`;
     const level = group.levels.get(base)!;
@@ -289,6 +295,7 @@ class Scheduler {
   mergeNeighbours(): void {
     const readers = new Map<Node, Node[]>();
     for (const node of this.edges.keys()) {
+      if (this.groups.of(node)!.kind === 'concatenation') continue;
       for (const base of this.#arraysBehind(node)) {
         const list = readers.get(base);
         if (list === undefined) readers.set(base, [node]);

@@ -3,12 +3,13 @@
  * again (½x of a gelu whose x is kept; the mask of a relu is kept as bool). Rearranged values that a matrix product or a caller wants are stored as they are wanted.
  */
 import { identity, type Node, type NodeOf } from '@firsthand/graph';
-import { sizeOf } from '@firsthand/linalg';
+import { DTYPES, sizeOf } from '@firsthand/linalg';
 import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
 import type { Group, GroupKind } from './groups.ts';
 import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
 import { isRearrangement, isWidening, movementsBelowWidening, movementsOf, pullThrough } from '../movement.ts';
-import { isMatmul } from '../simplify/inline.ts';
+import { concatenationOf } from '../simplify/concatenate.ts';
+import { isConcatenation, isMatmul } from '../simplify/inline.ts';
 import type { Target } from '../kernel.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -23,23 +24,33 @@ const WHOLE: ReadonlySet<GroupKind> = /* @__PURE__ */ new Set(['scatter', 'sort'
 /** Who stores a value: the kernel of a group, or a kernel that does nothing else. */
 export type Owner = Group | 'copy';
 
+/**
+ * Where a stored node lies that is a part of a concatenation: in the whole, `offset` elements from its
+ * beginning.
+ */
+export interface Slot {
+  readonly whole: Node;
+  readonly offset: number;
+}
+
 /** The values that exist in memory. */
 export interface Storing {
   /** Stored nodes (members of groups, movements on top of them, free values) with who stores them. */
   readonly owners: ReadonlyMap<Node, Owner>;
   /** For each root the node whose storage is the output's. */
   readonly outputs: readonly Node[];
+  /** Nodes that lie in the arrays of concatenations. */
+  readonly slots: ReadonlyMap<Node, Slot>;
+  /** For each concatenation whose parts are such nodes, these nodes; what they hold together is the whole. */
+  readonly parts: ReadonlyMap<Node, readonly Node[]>;
 }
 
 /**
  * Decides for a program's roots and schedule. Where the target computes factors, a matrix of a product is not stored if it costs next to nothing (a cast, a scale), or shows elements
  * that are stored in other places (picked rows); the right one neither if it shows elements several times (windows), the left one only if its rows come out as rows.
  */
-export function decideStoring(
-  roots: readonly Node[],
-  schedule: Schedule,
-  { computesFactors = false, widensColumns = false, storesHalvesAsFloats = false }: Target,
-): Storing {
+export function decideStoring(roots: readonly Node[], schedule: Schedule, target: Target): Storing {
+  const { computesFactors = false, widensColumns = false, storesHalvesAsFloats = false } = target;
   const owners = new Map<Node, Owner>();
   const { groups, edges, order } = schedule;
   const picked = computesFactors ? pickedFactors(roots, schedule) : new Set<Node>();
@@ -78,15 +89,18 @@ export function decideStoring(
     } else if (node.op === 'call') {
       const { inputs } = node;
       if (isMatmul(node)) provideFactors(inputs as [Node, Node]);
+      else if (isConcatenation(node)) continue;
       else for (const operand of inputs) provide(operand, (chain) => chain.every(isReshape));
     }
   }
   const outputs = chooseOutputs(roots, schedule, owners, storeMember, materialize);
+  const { slots, parts } = placeParts(schedule, owners, outputs, target);
 
   // Values that another kernel reads: expensive ones are stored, cheap ones where their operands are not.
   const wanted = new Set<Node>();
   for (const [node, list] of edges) {
     const own = groups.of(node);
+    if (own?.kind === 'concatenation') continue;
     for (const { base } of list) {
       const group = groups.of(base);
       if (group !== null && group !== own) wanted.add(base);
@@ -101,7 +115,61 @@ export function decideStoring(
     if (small === null) storeMember(node);
     else for (const each of small) storeMember(each);
   }
-  return { owners, outputs };
+  return { owners, outputs, slots, parts };
+}
+
+/**
+ * Where the parts of concatenations are stored. A part that is one piece of the whole lies in there from the
+ * beginning: whatever reads it reads it there, and a concatenation costs nothing. Other parts are stored at
+ * their places by the kernels that compute them; what is in memory already, or in no kernel, is copied.
+ */
+function placeParts(
+  { groups, edges, order }: Schedule,
+  owners: Map<Node, Owner>,
+  outputs: readonly Node[],
+  { elementBytes, partAlignment = 1 }: Pick<Target, 'elementBytes' | 'partAlignment'>,
+): Pick<Storing, 'slots' | 'parts'> {
+  const slots = new Map<Node, Slot>();
+  const parts = new Map<Node, readonly Node[]>();
+  const claimed = new Set(outputs);
+  const isRead = new Set<Node>();
+  for (const list of edges.values()) for (const { base } of list) isRead.add(base);
+  for (const node of order) {
+    if (node.op !== 'output' || groups.of(node)?.kind !== 'concatenation') continue;
+    const { axis, parts: operands } = concatenationOf(node)!;
+    const bytes = elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes;
+    const isWanted = isRead.has(node) || owners.has(node) || claimed.has(node);
+    const isOnePiece =
+      sizeOf(node.shape.slice(0, axis)) === 1 && operands.every((part) => (sizeOf(part.shape) * bytes) % partAlignment === 0);
+    let offset = 0;
+    const placed = operands.map((part) => {
+      const { chain, base } = movementsOf(part);
+      const group = groups.of(base);
+      const slot = { whole: node, offset };
+      offset += sizeOf(part.shape);
+      if (isWanted && isOnePiece && group !== null && chain.every(isReshape) && !slots.has(base) && !claimed.has(base)) {
+        slots.set(base, slot);
+        owners.set(base, group);
+        return base;
+      }
+      const canStore = chain.every(isRearrangement) && (group?.kind === 'concatenation' || storesPart(part, groups));
+      if (!canStore && group !== null) owners.set(base, group);
+      if (!isOnePiece) return part;
+      const own = identity(part);
+      slots.set(own, slot);
+      owners.set(own, canStore ? group! : 'copy');
+      return own;
+    });
+    if (isOnePiece) parts.set(node, placed);
+  }
+  return { slots, parts };
+}
+
+/** Whether the kernel that computes a part can store it where it belongs. */
+export function storesPart(part: Node, groups: Schedule['groups']): boolean {
+  const { chain, base } = movementsOf(part);
+  const group = groups.of(base);
+  return group !== null && group.kind !== 'concatenation' && !WHOLE.has(group.kind) && chain.every(isRearrangement);
 }
 
 /** Expensive values on which several wanted cheap ones hang (1 + t and 1 − t² of a tanh): these are stored once, and the cheap ones computed anew. */

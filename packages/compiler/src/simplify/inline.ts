@@ -1,8 +1,19 @@
 /**
- * Composites replaced by what they mean: each call becomes the nodes of its body, and the calls inside those become theirs, until nothing is left but primitives
- * and matrix products, which have a kernel of their own. Chains may be of any length; the recursion is as deep as composites are nested.
+ * Composites replaced by what they mean: each call becomes the nodes of its body, and the calls inside those
+ * become theirs, until nothing is left but primitives, matrix products, which have a kernel of their own,
+ * and concatenations, whose parts are stored where they belong. Chains may be of any length; the recursion
+ * is as deep as composites are nested.
  */
-import { describe, matmulComposite, type Node, type NodeOf, postOrder, reapply, withGradient } from '@firsthand/graph';
+import {
+  concatenateComposite,
+  describe,
+  matmulComposite,
+  type Node,
+  type NodeOf,
+  postOrder,
+  reapply,
+  withGradient,
+} from '@firsthand/graph';
 import { equalShapes, ShapeError } from '@firsthand/linalg';
 
 const NONE: readonly Node[] = [];
@@ -11,7 +22,7 @@ const NONE: readonly Node[] = [];
 export type IsOwn = (call: NodeOf<'call'>) => boolean;
 
 /**
- * The same values without calls, but for `matmul` and what `isOwn` names.
+ * The same values without calls, but for `matmul`, `concatenate` and what `isOwn` names.
  * @param roots nodes of a closed program: its leaves are arguments
  * @returns one node for each root
  * @throws ShapeError if a composite's body does not give what its `infer` promised
@@ -25,6 +36,11 @@ export function isMatmul(node: Node): node is NodeOf<'call'> {
   return node.op === 'call' && node.attrs.composite === matmulComposite;
 }
 
+/** Whether a node is the call of a concatenation. */
+export function isConcatenation(node: Node): node is NodeOf<'call'> {
+  return node.op === 'call' && node.attrs.composite === concatenateComposite;
+}
+
 /** @param finished nodes with what stands in their place; the walk ends there */
 function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: IsOwn): readonly Node[] {
   const bodies = new Map<Node, readonly Node[]>();
@@ -35,7 +51,7 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: I
     const body = node.op === 'output' ? bodies.get(node.inputs[0]!) : undefined;
     if (node.op === 'output' && body !== undefined) {
       finished.set(node, body[node.attrs.index]!);
-    } else if (node.op === 'call' && node.attrs.composite !== matmulComposite && !isOwn(node)) {
+    } else if (node.op === 'call' && !isMatmul(node) && !isConcatenation(node) && !isOwn(node)) {
       bodies.set(node, expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isOwn));
       finished.set(node, node);
     } else {

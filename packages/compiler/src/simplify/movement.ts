@@ -127,16 +127,17 @@ const CUT_EARLY: readonly Rule[] = [
   pairRule(
     'shrink',
     'reshape',
-    'where each axis that is cut is an axis of the value',
+    'where each axis that is cut is an axis of the value, or the outermost part of one',
     ({ begin, end }, _, source, make, { between, to }) => {
-      const before = axesBefore(source.shape, between);
       const [from, until] = [source.shape.map(() => 0), source.shape.slice()];
-      for (const [axis, extent] of between.entries()) {
-        if (to[axis] === extent) continue;
-        const old = before[axis]!;
-        if (old < 0) return null;
-        from[old] = begin[axis]!;
-        until[old] = end[axis]!;
+      for (const group of axisGroups(source.shape, between)) {
+        const [old, axis] = [group.from[0]!, group.to[0]!];
+        const cut = group.to.filter((each) => to[each] !== between[each]);
+        if (cut.length === 0) continue;
+        if (group.from.length > 1 || cut.length > 1 || cut[0] !== axis) return null;
+        const inner = source.shape[old]! / between[axis]!;
+        from[old] = begin[axis]! * inner;
+        until[old] = end[axis]! * inner;
       }
       return make.reshape(make.shrink(source, from, until), to);
     },

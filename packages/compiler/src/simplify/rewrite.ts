@@ -5,8 +5,10 @@
  */
 import {
   type Attributes,
+  type Attrs,
   type BinaryKind,
   callNode,
+  type Composite,
   constant,
   type DType,
   matmulComposite,
@@ -111,6 +113,25 @@ export class Rewriter {
     for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {
       if (finished.has(node)) continue;
       withGradient(false, () => this.#replace(node, finished));
+      yield;
+    }
+    return roots.map((root) => finished.get(root)!);
+  }
+
+  /**
+   * Rewrites a graph in which other nodes stand in the place of some, here and in what stands in the place of
+   * others.
+   */
+  *replace(roots: readonly Node[], replacements: ReadonlyMap<Node, Node>): InParts<readonly Node[]> {
+    const finished = new Map<Node, Node>();
+    const inputsOf = (node: Node): readonly Node[] => {
+      const replacement = replacements.get(node);
+      return replacement === undefined ? node.inputs : [replacement];
+    };
+    for (const node of postOrder(roots, inputsOf)) {
+      const replacement = replacements.get(node);
+      if (replacement === undefined) withGradient(false, () => this.#replace(node, finished));
+      else finished.set(node, finished.get(replacement)!);
       yield;
     }
     return roots.map((root) => finished.get(root)!);
@@ -277,9 +298,13 @@ export class Rewriter {
   flip(x: Node, axes: readonly number[]): Node {
     return this.move({ kind: 'flip', axes }, x);
   }
+  /** The first output of a composite. */
+  call(composite: Composite, attrs: Attrs, inputs: readonly Node[]): Node {
+    const output = callNode(composite, attrs, ...inputs)[0]!;
+    return this.finish(reapply(output, [this.finish(output.inputs[0]!)]));
+  }
   matmul(a: Node, b: Node): Node {
-    const product = callNode(matmulComposite, {}, a, b)[0]!;
-    return this.finish(reapply(product, [this.finish(product.inputs[0]!)]));
+    return this.call(matmulComposite, {}, [a, b]);
   }
   /** Nodes built by others over finished nodes. */
   adopt(roots: readonly Node[], over: readonly Node[]): readonly Node[] {

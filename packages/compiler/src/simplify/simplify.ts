@@ -2,10 +2,12 @@
  * The same values from fewer nodes. What nobody needs is not built, equal work is done once, and each rule of one table replaces a node by something smaller, earlier or
  * equal. A rule states its equation and why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
  */
-import type { Node } from '@firsthand/graph';
+import { withGradient, type Node } from '@firsthand/graph';
 import type { InParts } from '../in-parts.ts';
-import { countReaders, rewrite, type Rule } from './rewrite.ts';
+import { type Pass, PASSES } from './passes.ts';
+import { countReaders, rewrite, Rewriter, type Rule } from './rewrite.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
+import { CONCATENATION_RULES } from './concatenate.ts';
 import { CONSTANT_RULES } from './constants.ts';
 import { HOIST_RULES } from './hoist.ts';
 import { INDEX_RULES, SCATTER_IN_FLOAT64 } from './indexing.ts';
@@ -25,6 +27,7 @@ export const RULES: readonly Rule[] = [
   ...REDUCE_RULES,
   ...INDEX_RULES,
   ...MATMUL_RULES,
+  ...CONCATENATION_RULES,
   SCATTER_IN_FLOAT64,
   FOLD_IN_PARTS,
 ];
@@ -37,21 +40,32 @@ export interface SimplifyOptions {
   readonly foldsInParts?: boolean;
   /** The rules that may be applied; all of them by default. */
   readonly rules?: readonly Rule[];
-  /** Called at each application of a rule. */
-  readonly onRewrite?: (rule: Rule) => void;
+  /** The passes that may be run after the rules; all of them by default. */
+  readonly passes?: readonly Pass[];
+  /** Called at each application of a rule, and after each pass that has changed something. */
+  readonly onRewrite?: (rule: Rule | Pass) => void;
 }
 
 /**
  * Rewrites a closed program.
- * @param roots nodes over leaves that are arguments; composites are inlined, but for `matmul`
+ * @param program nodes over leaves that are arguments; composites are inlined, but for `matmul`
  * @returns one node for each root, with its shape and dtype. It may be a leaf or a constant, and two roots may be one node
  */
 export function* simplify(
-  roots: readonly Node[],
-  { scatterInFloat64 = false, foldsInParts = false, rules = RULES, onRewrite }: SimplifyOptions = {},
+  program: readonly Node[],
+  { scatterInFloat64 = false, foldsInParts = false, rules = RULES, passes = PASSES, onRewrite }: SimplifyOptions = {},
 ): InParts<readonly Node[]> {
   const allowed = rules.filter((rule) => (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (foldsInParts || rule !== FOLD_IN_PARTS));
   // Readers are counted where equal work is one node already.
-  const shared = yield* rewrite(roots, { rules: [] });
-  return yield* rewrite(shared, { rules: allowed, onRewrite, readers: countReaders(shared) });
+  const shared = yield* rewrite(program, { rules: [] });
+  const rewriter = new Rewriter({ rules: allowed, onRewrite, readers: countReaders(shared) });
+  let result = yield* rewriter.run(shared, new Map());
+  for (const pass of passes) {
+    const roots = result;
+    const replacements = withGradient(false, () => pass.apply(roots, rewriter));
+    if (replacements.size === 0) continue;
+    onRewrite?.(pass);
+    result = yield* rewriter.replace(roots, replacements);
+  }
+  return result;
 }

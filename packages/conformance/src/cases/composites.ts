@@ -99,6 +99,26 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
       ],
     ].map(([a, b]) => ({ attrs: {}, operands: [float(a!), float(b!, 2)] })),
   },
+  concatenate: {
+    composite: erase(graph.concatenateComposite),
+    outputs: 1,
+    examples: [
+      { attrs: { axis: 0 }, operands: [float([2]), float([1], 2), float([3], 3)] },
+      { attrs: { axis: 0 }, operands: [float([2, 3])] },
+      { attrs: { axis: 1 }, operands: [float([2, 1]), float([2, 3], 2)] },
+      { attrs: { axis: 1 }, operands: [float([2, 3, 2]), float([2, 0, 2], 2), float([2, 1, 2], 3), float([2, 2, 2], 4)] },
+      { attrs: { axis: 2 }, operands: [1, 2, 3, 4, 5].map((seed) => float([1, 2, 1], seed)) },
+    ],
+    define: (attrs, ...parts) => {
+      const axis = axisOf(attrs);
+      const lines = parts.flatMap((part) => Array.from({ length: part.shape[axis]! }, (_, place) => ({ part, place })));
+      return [
+        dense(parts[0]!.shape.with(axis, lines.length), (index) =>
+          at(lines[index[axis]!]!.part, index.with(axis, lines[index[axis]!]!.place)),
+        ),
+      ];
+    },
+  },
   softmax: {
     composite: erase(graph.softmaxComposite),
     outputs: 1,

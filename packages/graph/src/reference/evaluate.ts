@@ -6,6 +6,7 @@ import {
   argReduce,
   argsort,
   binary,
+  concatenate,
   cumprod,
   cumsum,
   full,
@@ -22,6 +23,7 @@ import {
   unary,
   where,
 } from '@firsthand/linalg';
+import { concatenateComposite } from '../composites/concatenate.ts';
 import { matmulComposite } from '../composites/matmul.ts';
 import type { Attrs, Composite, Movement, NodeOf, Op } from '../types.ts';
 
@@ -71,7 +73,11 @@ export const EVALUATE: { readonly [K in Evaluated]: Evaluator<K> } = {
 /** A composite computed whole instead of through its body. */
 export type ReferenceKernel = (attrs: Attrs, ...inputs: NDArray[]) => readonly NDArray[];
 
-/** Only the matrix product has a kernel: its body would hold every product of elements at once. */
+/**
+ * What the body does at a higher cost: a product's would hold every product of elements at once, a
+ * concatenation's would copy by halves.
+ */
 export const REFERENCE_KERNELS: ReadonlyMap<Composite, ReferenceKernel> = /* @__PURE__ */ new Map<Composite, ReferenceKernel>([
   [matmulComposite, (_, a, b) => [matmul(a, b)]],
+  [concatenateComposite, ({ axis }, ...parts) => [concatenate(parts, axis as number)]],
 ]);

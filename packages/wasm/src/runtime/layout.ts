@@ -39,15 +39,22 @@ export function bytesOf({ dtype, length }: ArraySpec): number {
 
 /** The layout of a plan's working region. */
 export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layout {
-  const read = new Set(kernels.flatMap((planned) => planned.buffers));
+  const read = new Set<number>();
+  for (const planned of kernels) {
+    for (const number of planned.buffers) {
+      const { place } = buffers[number]!;
+      if (place.kind === 'argument') read.add(place.argument);
+    }
+  }
   const specs: (ArraySpec | null)[] = [];
   const note = (argument: number, { dtype, length }: ArraySpec): void => {
     while (specs.length <= argument) specs.push(null);
-    specs[argument] ??= { dtype, length };
+    // A buffer may be a part of an argument: the longest is all of it.
+    if (length > (specs[argument]?.length ?? -1)) specs[argument] = { dtype, length };
   };
-  buffers.forEach((buffer, number) => {
-    if (buffer.place.kind === 'argument' && read.has(number)) note(buffer.place.argument, buffer);
-  });
+  for (const buffer of buffers) {
+    if (buffer.place.kind === 'argument' && read.has(buffer.place.argument)) note(buffer.place.argument, buffer);
+  }
   for (const output of outputs) if (output.into !== null) note(output.into, output);
   let at = blockSize(4 * (specs.length + outputs.length));
   const small = outputs.map((output) => {

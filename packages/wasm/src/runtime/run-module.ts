@@ -143,5 +143,8 @@ function pushShare(code: Code, units: number, grain: number, thread: Local, next
 function pushAddress(code: Code, base: Local, place: Place, layout: Layout): void {
   code.get(base);
   if (place.kind === 'arena') code.i32(layout.arena + place.offset).op('i32.add');
-  else code.memory('i32.load', 4 * (place.kind === 'argument' ? place.argument : layout.arguments.length + place.output));
+  else {
+    code.memory('i32.load', 4 * (place.kind === 'argument' ? place.argument : layout.arguments.length + place.output));
+    if (place.offset > 0) code.i32(place.offset).op('i32.add');
+  }
 }

@@ -36,7 +36,7 @@ function rangesOf({ buffers }: Plan, { kernel, buffers: numbers, scratch }: Plan
     const bytes = bytesOf(buffer);
     if (place.kind === 'arena') return { where: 'arena', start: place.offset, end: place.offset + bytes, isWritten };
     const which = place.kind === 'argument' ? place.argument : place.output;
-    return { where: `${place.kind} ${which}`, start: 0, end: bytes, isWritten };
+    return { where: `${place.kind} ${which}`, start: place.offset, end: place.offset + bytes, isWritten };
   });
   return [...ranges, { where: 'arena', start: scratch.offset, end: scratch.offset + scratch.bytes, isWritten: true }];
 }

@@ -331,7 +331,7 @@ function bufferOf({ slot }: Range, buffers: Buffers): PooledBuffer {
 }
 
 function offsetOf({ slot, offset }: Range, buffers: Buffers): number {
-  return slot.kind === 'argument' ? buffers.argumentOffsets[slot.number]! : offset;
+  return slot.kind === 'argument' ? buffers.argumentOffsets[slot.number]! + offset : offset;
 }
 
 function isBuffer(source: Source): source is PooledBuffer {

@@ -39,6 +39,7 @@ export class SessionDevice implements WebGPUDevice {
       elementBytes: () => WORD,
       storesHalvesAsFloats: true,
       alignment: BUFFER_UNIT,
+      partAlignment: BUFFER_UNIT,
     };
   }
 

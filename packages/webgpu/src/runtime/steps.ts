@@ -2,7 +2,7 @@
  * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run fills. Arrays of the arena are parts of one buffer; a kernel with
  * more arrays than a shader may bind has the smallest of them copied side by side into one.
  */
-import { printKernel, type InParts, type Kernel, type Operand, type Plan, type PlannedKernel } from '@firsthand/compiler';
+import { printKernel, type InParts, type Kernel, type Operand, type Place, type Plan, type PlannedKernel } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
 import { dispatchOf, GROUP_ROW } from '../emit/module.ts';
@@ -104,7 +104,16 @@ function rangeOf(plan: Plan, buffer: number, { length }: Operand): Range {
   const bytes = Math.max(length, 1) * WORD;
   if (place.kind === 'arena') return { slot: { kind: 'arena' }, offset: place.offset, bytes };
   const number = place.kind === 'argument' ? place.argument : place.output;
-  return { slot: { kind: place.kind, number }, offset: 0, bytes };
+  return { slot: { kind: place.kind, number }, offset: place.offset, bytes };
+}
+
+function isOfOneBuffer(a: Place, b: Place): boolean {
+  if (a.kind === 'argument') return b.kind === 'argument' && a.argument === b.argument;
+  return a.kind === 'output' && b.kind === 'output' && a.output === b.output;
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return isOfOneBuffer(a, b) && a.offset === b.offset;
 }
 
 interface KernelLayout {
@@ -121,13 +130,14 @@ function layoutOf(plan: Plan, { kernel, buffers, scratch }: PlannedKernel, { max
   // An argument that is overwritten is two operands, what is read and what is written, and one array.
   const shares = places.map((place, operand) => {
     if (place.kind !== 'argument') return operand;
-    const writer = places.findIndex(
-      (other, each) => other.kind === 'argument' && other.argument === place.argument && operands[each]!.access !== 'read',
-    );
+    const writer = places.findIndex((other, each) => isSame(other, place) && operands[each]!.access !== 'read');
     return writer < 0 ? operand : writer;
   });
-  const access = places.map((place, operand): Access =>
-    place.kind === 'arena' || operands[operand]!.access !== 'read' ? 'read_write' : 'read',
+  // All parts of a buffer are bound in one way.
+  const access = places.map((place): Access =>
+    place.kind === 'arena' || places.some((other, each) => isOfOneBuffer(other, place) && operands[each]!.access !== 'read')
+      ? 'read_write'
+      : 'read',
   );
   const distinct = [...new Set(shares)];
   const room = maxBindings - (scratch.bytes > 0 ? 1 : 0);

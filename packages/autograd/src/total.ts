@@ -1,0 +1,134 @@
+/**
+ * The sum of the gradients that reach a node on several paths. The gradients of n cuts are n arrays that are
+ * zero but for a box each: where the boxes do not overlap, their sum is one concatenation, whose cost does
+ * not grow with n. Gradients of picked elements are scattered at once. All others are added in the order in
+ * which they came.
+ */
+import { add, concatenate, constant, node, scatter } from '@firsthand/graph';
+import type { Movement, Node, NodeOf, Shape } from '@firsthand/graph';
+
+/** Σ terms. @param terms of one shape and dtype; at least one */
+export function total(terms: readonly Node[]): Node {
+  const isPlain = terms.length === 1 || terms.every(({ op }) => op !== 'movement' && op !== 'scatter');
+  const joined = isPlain ? terms : joinPadded(joinScattered(terms));
+  return joined.reduce((left, right) => add(left, right));
+}
+
+/**
+ * Joins terms whose keys are equal, each group in the place of its first term; those without a key stay as
+ * they are.
+ */
+function joinGroups(
+  terms: readonly Node[],
+  keyOf: (term: Node) => string | null,
+  join: (group: readonly Node[]) => readonly Node[],
+): readonly Node[] {
+  const groups = new Map<string | Node, Node[]>();
+  for (const term of terms) {
+    const key = keyOf(term) ?? term;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [term]);
+    else group.push(term);
+  }
+  return [...groups].flatMap(([key, group]) => (typeof key === 'string' && group.length > 1 ? join(group) : group));
+}
+
+// ---- gathers: elements scattered into zeros
+
+function isScattered(term: Node): term is NodeOf<'scatter'> {
+  const [base] = term.inputs;
+  return term.op === 'scatter' && term.attrs.mode === 'add' && base!.op === 'const' && Object.is(base.attrs.value, 0);
+}
+
+/** Σ scatter(0, iₖ, sₖ) = scatter(0, [i₁ i₂ …], [s₁ s₂ …]) */
+const joinScattered = (terms: readonly Node[]): readonly Node[] =>
+  joinGroups(
+    terms,
+    (term) => (isScattered(term) ? `${term.attrs.axis} ${term.inputs[1]!.dtype}` : null),
+    (group) => {
+      const { inputs, attrs } = group[0] as NodeOf<'scatter'>;
+      const joined = (operand: number): Node =>
+        concatenate(
+          group.map((term) => term.inputs[operand]!),
+          attrs.axis,
+        );
+      return [scatter('add', inputs[0]!, joined(1), joined(2), attrs.axis)];
+    },
+  );
+
+// ---- cuts: boxes in zeros
+
+/** Rearrangements: what they do to one term they do to the sum. */
+const REARRANGEMENTS: ReadonlySet<Movement['kind']> = /* @__PURE__ */ new Set<Movement['kind']>(['reshape', 'permute', 'flip']);
+
+/** A term that is `source` from `begin` to `end` of one axis, and zero elsewhere; then rearranged. */
+interface Padded {
+  readonly source: Node;
+  readonly axis: number;
+  readonly begin: number;
+  readonly end: number;
+  /** The shape with its zeros. */
+  readonly shape: Shape;
+  /** The rearrangements, outermost first. */
+  readonly chain: readonly Movement[];
+}
+
+function paddedOf(term: Node): Padded | null {
+  const chain: Movement[] = [];
+  let padded = term;
+  for (; padded.op === 'movement' && REARRANGEMENTS.has(padded.attrs.kind); padded = padded.inputs[0]!) chain.push(padded.attrs);
+  if (padded.op !== 'movement' || padded.attrs.kind !== 'pad') return null;
+  const { before, after } = padded.attrs;
+  const { shape } = padded;
+  const axes = before.flatMap((width, axis) => (width > 0 || after[axis]! > 0 ? [axis] : []));
+  const [axis] = axes;
+  if (axis === undefined || axes.length > 1) return null;
+  return { source: padded.inputs[0]!, axis, begin: before[axis]!, end: shape[axis]! - after[axis]!, shape, chain };
+}
+
+const joinPadded = (terms: readonly Node[]): readonly Node[] => {
+  const known = new Map<Node, Padded | null>(terms.map((term) => [term, paddedOf(term)]));
+  return joinGroups(
+    terms,
+    (term) => {
+      const padded = known.get(term)!;
+      return padded === null ? null : JSON.stringify([padded.axis, padded.shape, padded.chain]);
+    },
+    (group) => layersOf(group.map((term) => known.get(term)!)).map(concatenated),
+  );
+};
+
+/** Boxes that do not overlap, layer by layer; equal boxes are added up before. */
+function layersOf(boxes: readonly Padded[]): readonly (readonly Padded[])[] {
+  const distinct = new Map<string, Padded>();
+  for (const box of boxes) {
+    const key = `${box.begin} ${box.end}`;
+    const same = distinct.get(key);
+    distinct.set(key, same === undefined ? box : { ...box, source: add(same.source, box.source) });
+  }
+  const layers: Padded[][] = [];
+  for (const box of [...distinct.values()].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    const layer = layers.find((each) => each.at(-1)!.end <= box.begin);
+    if (layer === undefined) layers.push([box]);
+    else layer.push(box);
+  }
+  return layers;
+}
+
+/** The boxes side by side, with zeros where there is none. */
+function concatenated(layer: readonly Padded[]): Node {
+  const { shape, axis, chain, source } = layer[0]!;
+  const parts: Node[] = [];
+  let filled = 0;
+  const fill = (until: number): void => {
+    if (until > filled) parts.push(constant(0, shape.with(axis, until - filled), source.dtype));
+    filled = until;
+  };
+  for (const box of layer) {
+    fill(box.begin);
+    parts.push(box.source);
+    filled = box.end;
+  }
+  fill(shape[axis]!);
+  return chain.reduceRight<Node>((moved, movement) => node('movement', movement, [moved]), concatenate(parts, axis));
+}

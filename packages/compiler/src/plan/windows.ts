@@ -1,0 +1,109 @@
+/**
+ * Kernels that do the same to different parts of an array are one kernel with different arrays: an operand of
+ * which a kernel touches a part alone becomes that part. Its index expressions count from there, so that the
+ * steps of an unrolled loop, each with its own slice of a sequence, have one text and are compiled once.
+ */
+import { boundsOf, scaleIndex, type Index } from '../index-expression.ts';
+import type { ComputedFactor, ContractKernel, Kernel, RowSweeps, Scalar, Store, StoredFactor } from '../kernel.ts';
+import { scalarRewriter } from '../lower/rewrite-scalar.ts';
+import { scalarsIn } from '../scalars.ts';
+
+/** The part of an operand that a kernel touches, in elements. */
+export interface Window {
+  readonly first: number;
+  readonly length: number;
+}
+
+/** A kernel over parts of arrays. */
+export interface WindowedKernel {
+  readonly kernel: Kernel;
+  /** For each operand its part, or null where it is the whole array. */
+  readonly windows: readonly (Window | null)[];
+}
+
+/**
+ * The kernel over the parts that it touches.
+ * @param unitOf for each operand the number of elements of which the first of a part must be a multiple; 0
+ * where the operand must stay whole
+ */
+export function windowed(kernel: Kernel, unitOf: (operand: number) => number): WindowedKernel {
+  const whole = { kernel, windows: kernel.operands.map(() => null) };
+  if (kernel.kind !== 'loop' && kernel.kind !== 'contract') return whole;
+  const bounds = boundsOfOperands(kernel);
+  const windows = kernel.operands.map(({ length }, operand): Window | null => {
+    const [low, high] = bounds[operand]!;
+    const unit = unitOf(operand);
+    if (unit === 0 || high < low || high - low + 1 === length) return null;
+    const first = low - (low % unit);
+    return { first, length: high + 1 - first };
+  });
+  if (windows.every((window) => window === null)) return whole;
+  return { kernel: moved(kernel, windows), windows };
+}
+
+/**
+ * For each operand the least and the largest element that is touched; where guards hide some, as far as they
+ * lie in the array.
+ */
+function boundsOfOperands(kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>): readonly (readonly [number, number])[] {
+  const bounds = kernel.operands.map((): [number, number] => [Infinity, -1]);
+  const touch = (operand: number, index: Index, extents: readonly number[], reach = 0): void => {
+    const [low, high] = boundsOf(index, extents);
+    const bound = bounds[operand]!;
+    bound[0] = Math.max(0, Math.min(bound[0], low + Math.min(reach, 0)));
+    bound[1] = Math.min(kernel.operands[operand]!.length - 1, Math.max(bound[1], high + Math.max(reach, 0)));
+  };
+  const touchAll = (values: readonly Scalar[], stores: readonly Store[], extents: readonly number[]): void => {
+    for (const scalar of scalarsIn([...values, ...stores.map(({ value }) => value)])) {
+      if (scalar.op === 'load') touch(scalar.operand, scalar.index, extents);
+      if (scalar.op === 'gather') touch(scalar.operand, scalar.index, extents, Math.max(0, scalar.extent - 1) * scalar.stride);
+    }
+    for (const { operand, index } of stores) touch(operand, index, extents);
+  };
+  const touchSweeps = (rows: readonly number[], { columns, passes, reductions, rowStores }: RowSweeps): void => {
+    for (const pass of passes) {
+      const folded = pass.reductions.map((number) => reductions[number]!.value);
+      touchAll(folded, pass.stores, [...rows, ...columns]);
+    }
+    touchAll([], rowStores, rows);
+  };
+  if (kernel.kind === 'loop') {
+    touchSweeps(kernel.rows, kernel);
+    return bounds;
+  }
+  const { batch, m, n, k, stores, rowFinish } = kernel;
+  for (const factor of [kernel.a, kernel.b]) {
+    if ('value' in factor) touchAll([factor.value], [], [...batch, ...factor.inner, ...factor.outer]);
+    else touch(factor.operand, factor.index, [...batch, m, n, k]);
+  }
+  touchAll([], stores, [...batch, m, n]);
+  if (rowFinish !== null) touchSweeps([...batch, m], rowFinish);
+  return bounds;
+}
+
+/** The kernel with every index counted from the first element of the operand's window. */
+function moved(kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>, windows: readonly (Window | null)[]): Kernel {
+  const shift = (index: Index, operand: number): Index => scaleIndex(index, 1, -(windows[operand]?.first ?? 0));
+  const rewrite = scalarRewriter((index, operand) => (operand === null ? index : shift(index, operand)));
+  const store = ({ operand, index, value }: Store): Store => ({ operand, index: shift(index, operand), value: rewrite(value) });
+  const sweeps = <T extends RowSweeps>(of: T): T => ({
+    ...of,
+    reductions: of.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
+    passes: of.passes.map(({ reductions, stores }) => ({ reductions, stores: stores.map(store) })),
+    rowStores: of.rowStores.map(store),
+  });
+  const operands = kernel.operands.map((operand, number) => ({ ...operand, length: windows[number]?.length ?? operand.length }));
+  if (kernel.kind === 'loop') return { ...sweeps(kernel), operands };
+  const factor = (of: StoredFactor | ComputedFactor): StoredFactor | ComputedFactor =>
+    'value' in of ? { ...of, value: rewrite(of.value) } : { operand: of.operand, index: shift(of.index, of.operand) };
+  const { a, b, stores, rowFinish } = kernel;
+  const result: ContractKernel = {
+    ...kernel,
+    operands,
+    a: factor(a),
+    b: factor(b),
+    stores: stores.map(store),
+    rowFinish: rowFinish === null ? null : sweeps(rowFinish),
+  };
+  return result;
+}
