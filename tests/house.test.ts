@@ -4,8 +4,9 @@ import { posix } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
-import { cycles, floors, forbidden, type Import } from './support/imports.ts';
-import { entriesOf, filesUnder, importsOf, publicPackages, read } from './support/repository.ts';
+import { examplesOfMarkdown } from './support/examples.ts';
+import { cycles, floors, forbidden, type Import, nodeAccess, seesNodes } from './support/imports.ts';
+import { entriesOf, filesUnder, importsOf, publicPackages, read, workspaces } from './support/repository.ts';
 
 const importsByPackage = new Map<string, Import[]>(
   publicPackages.map(({ folder, manifest }) => {
@@ -91,6 +92,44 @@ describe.each([...importsByPackage])('%s', (name, imports) => {
       publicPackages.find(({ manifest }) => manifest.name === `@firsthand/${name}`)?.manifest.dependencies ?? {},
     );
     expect(declared).toEqual(expect.arrayContaining(imported));
+  });
+});
+
+describe('nodes', () => {
+  const above = [
+    ...publicPackages.filter(({ manifest }) => !seesNodes.has(manifest.name.replace('@firsthand/', ''))),
+    ...workspaces('apps'),
+  ];
+
+  test('the rule can fail', () => {
+    const wrong =
+      "import { type Node } from '@firsthand/graph';\nexport const f = (x: Tensor): Node => x.read();\nif (x.node.op === 'leaf') throw x;\n";
+    expect(nodeAccess('a.ts', wrong, importsOf('a.ts', wrong))).toEqual([
+      expect.stringContaining("'@firsthand/graph' is below autograd"),
+      expect.stringContaining('.read() reaches for a node'),
+      expect.stringContaining('.node.op reaches for a node'),
+    ]);
+    const right =
+      "import { tensor } from '@firsthand/autograd';\nexport const x = [tensor(1).add(2), process.versions.node, new Set<Node>()];\n";
+    expect(nodeAccess('a.ts', right, importsOf('a.ts', right))).toEqual([]);
+  });
+
+  test.each(above.map(({ folder }) => folder))('%s has tensors, and touches none', (folder) => {
+    const sources = [...filesUnder(`${folder}/src`, '.ts'), ...filesUnder(`${folder}/bench`, '.ts')].map(
+      (file) => [file, read(file)] as const,
+    );
+    const examples = filesUnder(folder, 'README.md')
+      .filter((file) => file === `${folder}/README.md`)
+      .flatMap((file) => examplesOfMarkdown(file, read(file)).map(({ line, code }) => [`${file}:${line}`, code] as const));
+    expect(sources.length).toBeGreaterThan(0);
+    expect([...sources, ...examples].flatMap(([file, text]) => nodeAccess(file, text, importsOf('a.ts', text)))).toEqual([]);
+  });
+
+  test('an operation and a kernel of one’s own need none', () => {
+    const file = 'packages/webgpu/README.md';
+    const examples = examplesOfMarkdown(file, read(file)).filter(({ code }) => code.includes('defineKernel'));
+    expect(examples.length).toBeGreaterThan(0);
+    expect(examples.flatMap(({ line, code }) => nodeAccess(`${file}:${line}`, code, importsOf('a.ts', code)))).toEqual([]);
   });
 });
 

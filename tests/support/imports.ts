@@ -45,6 +45,25 @@ export function forbidden(imports: readonly Import[]): string[] {
   });
 }
 
+/** The packages that see nodes. What others need of the graph, autograd gives them as tensors. */
+export const seesNodes: ReadonlySet<string> = new Set(['linalg', 'graph', 'autograd', 'compiler', 'wasm', 'webgpu']);
+
+/**
+ * What a file above autograd may not do: import from the graph, or reach for a tensor's node.
+ * @param specifiers what the file imports
+ * @returns one line for each, empty where all is well
+ */
+export function nodeAccess(file: string, text: string, specifiers: readonly string[]): string[] {
+  const imported = specifiers.filter((specifier) => /^@firsthand\/(graph|compiler)(\/|$)/.test(specifier));
+  const reached = [...text.matchAll(/\.(?:read\(\)|owned\(\)|node\.(?:op|cell|inputs|attrs|owner|requiresGrad)\b)/g)].map(
+    ([access]) => access,
+  );
+  return [
+    ...imported.map((specifier) => `${file}: '${specifier}' is below autograd, which gives tensors for what it holds`),
+    ...reached.map((access) => `${file}: ${access} reaches for a node; use or add a function of autograd`),
+  ];
+}
+
 /**
  * Cycles in a graph of imports, by depth-first search: an edge to a file that is still being visited closes one.
  * @param edges each file with the files that it imports

@@ -1,6 +1,5 @@
 /** Where this project's tensors can live: a name, and how to make the device. */
-import type { Device } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference, type Device } from '@firsthand/autograd';
 import { createWasm } from '@firsthand/wasm';
 import type { DeviceName } from './contender.ts';
 

@@ -1,6 +1,5 @@
 /** The devices that a run can choose from: a name, and how to make one. Another device is another line. */
-import type { Device } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference, type Device } from '@firsthand/autograd';
 import { createWasm } from '@firsthand/wasm';
 import { createWebGPU } from '@firsthand/webgpu';
 

@@ -2,10 +2,20 @@
  * What the host does for one training step of the network 784-128-10 (forward, backward, AdamW), apart from the arithmetic: building
  * the graph, keying it and finding its program, and replaying a compiled step. The device here computes nothing.
  */
-import { adamW, crossEntropy, effectGroup, runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/graph';
 import type { Device, Executable, Node, Program, Storage } from '@firsthand/graph';
-import { NDArray } from '@firsthand/linalg';
-import { compile, defaultGenerator, hostNode, stateVariable, Tensor, tensor } from '../src/index.ts';
+import { zeros } from '@firsthand/linalg';
+import {
+  adamW,
+  compile,
+  crossEntropy,
+  defaultGenerator,
+  effectGroup,
+  hostValue,
+  stateVariable,
+  type Tensor,
+  tensor,
+} from '../src/index.ts';
 
 /** A device whose programs give storages and do no work. */
 function createIdle(): Device {
@@ -31,27 +41,25 @@ function createIdle(): Device {
 const device = createIdle();
 const batch = 64;
 const parameter = (shape: readonly number[]): Tensor => tensor(defaultGenerator().normal(shape), { requiresGrad: true, device });
-const state = (shape: readonly number[]): Tensor =>
-  stateVariable(NDArray.packed(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape, 'float32'), { device });
+const state = (shape: readonly number[]): Tensor => stateVariable(zeros(shape), { device });
 const parameters = [parameter([128, 784]), parameter([128]), parameter([10, 128]), parameter([10])];
 const moments = parameters.map(({ shape }) => ({ mean: state(shape), square: state(shape), step: state([]) }));
-const attrs = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
 
 function step(x: Tensor, y: Tensor): Tensor {
   const [w1, b1, w2, b2] = parameters as [Tensor, Tensor, Tensor, Tensor];
   const hidden = x.matmul(w1.transpose()).add(b1).relu();
   const logits = hidden.matmul(w2.transpose()).add(b2);
-  const loss = new Tensor(crossEntropy(logits.read(), y.read())).mean();
+  const loss = crossEntropy(logits, y).mean();
   loss.backward();
   effectGroup(() => {
-    const rate = hostNode(() => 1e-3, 'float32', device);
+    const rate = hostValue(() => 1e-3, { device });
     parameters.forEach((each, index) => {
-      const { mean, square, step: count } = moments[index]!;
-      const [next, m, v, t] = adamW(each.read(), each.grad!.read(), mean.read(), square.read(), count.read(), rate, attrs);
-      each.assign(new Tensor(next!));
-      mean.assign(new Tensor(m!));
-      square.assign(new Tensor(v!));
-      count.assign(new Tensor(t!));
+      const state = moments[index]!;
+      const { parameter: next, mean, square, step: count } = adamW(each, each.grad!, state, { lr: rate });
+      each.assign(next);
+      state.mean.assign(mean);
+      state.square.assign(square);
+      state.step.assign(count);
     });
   });
   for (const each of parameters) each.grad = null;

@@ -152,8 +152,8 @@ function stored(values: NDArray, { device = getDefaultDevice(), requiresGrad = f
  * A variable whose updates overwrite its storage at once, without keeping the generation before: what optimizers keep.
  * It has its value from the start, so that compiled steps find it.
  */
-export function stateVariable(values: NDArray, { device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
-  return new Tensor(storedLeaf(values, device, false, name ?? null), name ?? null, true);
+export function stateVariable(data: Data, { dtype, device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
+  return new Tensor(storedLeaf(array(data, { dtype, copy: false }), device, false, name ?? null), name ?? null, true);
 }
 
 /** A lazy value; as a leaf with storage if it requires a gradient. */
@@ -310,9 +310,24 @@ export function manualSeed(seed: number): void {
 }
 
 /**
- * A host value as a leaf, sampled now; inside `compile` it is sampled again at every call. It is part of no program's key.
+ * A number, or a short list of numbers, that the host gives to each run: it is sampled now, and inside `compile` again at every
+ * call, without compiling anything anew. Learning rates are host values.
+ * @param options dtype, float32 if not given, and device
+ * @example
+ * ```ts
+ * import { compile, hostValue, type Tensor, tensor } from '@firsthand/autograd';
+ * const settings = { rate: 0.5 };
+ * const scale = compile((x: Tensor) => x.mul(hostValue(() => settings.rate)));
+ * console.log(await scale(tensor([2])).item()); // 1
+ * settings.rate = 3;
+ * console.log(await scale(tensor([2])).item(), scale.reports().length); // 6 1
+ * ```
  */
-export function hostNode(sample: () => HostValue, dtype: DType, device: Device): Leaf {
+export function hostValue(sample: () => HostValue, { dtype = 'float32', device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
+  return new Tensor(hostNode(sample, dtype, device), name ?? null);
+}
+
+function hostNode(sample: () => HostValue, dtype: DType, device: Device): Leaf {
   const trace = currentTrace();
   if (trace === null) return hostLeaf(sample, dtype, device);
   const created = trace.guards.pause(() => hostLeaf(sample, dtype, device));

@@ -1,7 +1,18 @@
 /** Tensors with gradients: the public names of the package, and nothing else. */
 export { DTypeError, FirsthandError, OptionError, ShapeError } from '@firsthand/linalg';
 export type { ArgReduceOptions, ArrayData, AxisArgument, Data, Nested, OneAxis, ReduceOptions, SliceRange } from '@firsthand/linalg';
-export { DeviceError, getDefaultDevice, GradientError, NonFiniteError, reportTable, setDefaultDevice, StaleError } from '@firsthand/graph';
+export {
+  computeDType,
+  createReference,
+  DeviceError,
+  effectGroup,
+  getDefaultDevice,
+  GradientError,
+  NonFiniteError,
+  reportTable,
+  setDefaultDevice,
+  StaleError,
+} from '@firsthand/graph';
 export type {
   Attrs,
   AvgPool2dOptions,
@@ -19,7 +30,7 @@ export type {
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
 export type { NormOptions, VarianceOptions } from './tensor.ts';
-export { checkDevice, storedLeaf } from './value.ts';
+export { checkDevice } from './value.ts';
 export type { BackwardOptions } from './value.ts';
 export {
   arange,
@@ -27,7 +38,7 @@ export {
   eye,
   full,
   fullLike,
-  hostNode,
+  hostValue,
   linspace,
   manualSeed,
   ones,
@@ -44,6 +55,92 @@ export {
 } from './create.ts';
 export type { CreateOptions } from './create.ts';
 export { attention, cat, chunk, multinomial, sort, split, stack, topk, unbind, where } from './functions.ts';
+export { adamW, crossEntropy, layerNorm, oneHot, stopGradient } from './composites.ts';
+export type { AdamWOptions, AdamWVariables, LayerNormFunctionOptions } from './composites.ts';
+export {
+  abs,
+  add,
+  all,
+  any,
+  argmax,
+  argmin,
+  avgPool2d,
+  ceil,
+  clamp,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  cos,
+  cumsum,
+  div,
+  elu,
+  eq,
+  erf,
+  exp,
+  expm1,
+  flatten,
+  flip,
+  floor,
+  gather,
+  ge,
+  gelu,
+  gt,
+  indexSelect,
+  isNaN,
+  le,
+  leakyRelu,
+  log,
+  log1p,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logSoftmax,
+  logsumexp,
+  lt,
+  matmul,
+  max,
+  maximum,
+  maxPool2d,
+  mean,
+  min,
+  minimum,
+  mod,
+  mul,
+  ne,
+  neg,
+  norm,
+  pad,
+  permute,
+  pow,
+  prod,
+  reciprocal,
+  relu,
+  reshape,
+  roll,
+  round,
+  rsqrt,
+  scatterAdd,
+  sigmoid,
+  sign,
+  silu,
+  sin,
+  softmax,
+  softplus,
+  sqrt,
+  square,
+  squeeze,
+  std,
+  sub,
+  sum,
+  tan,
+  tanh,
+  transpose,
+  tril,
+  triu,
+  unsqueeze,
+  variance,
+} from './methods.ts';
+export type { BinaryFunction, MethodFunction } from './methods.ts';
 export { einsum } from './einsum.ts';
 export { realize } from './realize.ts';
 export { grad, gradients, valueAndGrad } from './grad.ts';
@@ -59,10 +156,11 @@ export { compile } from './compile.ts';
 export type { CompiledFunction, CompileOptions } from './compile.ts';
 export { guard, guardContents, Guarded } from './guarded.ts';
 export { defineOp } from './define-op.ts';
+export type { OpBody, OpContext, OpDefinition, Operation } from './define-op.ts';
 export { widened } from './widened.ts';
 export { gradCheck } from './grad-check.ts';
 export type { GradCheckMismatch, GradCheckOptions, GradCheckReport } from './grad-check.ts';
+export { moveInPlace } from './move.ts';
+export { Variable } from './variable.ts';
 export { substitute } from './substitute.ts';
 export { updateStatistic, withoutStatistics } from './statistics.ts';
-export { gradient } from './gradient.ts';
-export type { VJPs } from './rules.ts';

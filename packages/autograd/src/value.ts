@@ -108,13 +108,13 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return created;
   }
 
-  /** Makes this handle the one in which the gradient of its leaf accumulates. */
+  /** Makes this handle the one in which the gradient of its leaf accumulates. @internal */
   owned(): this {
     this.node.owner = this;
     return this;
   }
 
-  /** The node that this tensor stands for now: how operations read their operands. @throws StaleError */
+  /** The node that this tensor stands for now: how operations read their operands. @throws StaleError @internal */
   read(): Node {
     if (this.#disposed) throw new StaleError(`${this.toString()} was disposed; make a new tensor`);
     const trace = currentTrace();

@@ -7,11 +7,11 @@ import {
   DeviceError,
   GradientError,
   guard,
-  hostNode,
+  hostValue,
   manualSeed,
   rand,
   StaleError,
-  Tensor,
+  type Tensor,
   tensor,
   updateStatistic,
 } from '../src/index.ts';
@@ -40,7 +40,7 @@ function problem() {
     updateStatistic(seen, seen.add(x.mean()));
     const loss = x.mul(keep).matmul(weight).tanh().square().sum().mul(scale);
     loss.backward();
-    const rate = new Tensor(hostNode(() => schedule.rate, 'float32', device));
+    const rate = hostValue(() => schedule.rate, { device });
     velocity.assign(velocity.mul(0.9).add(weight.grad!));
     weight.assign(weight.sub(velocity.mul(rate)));
     weight.grad = null;

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest';
 
 import {
   checkpoint,
-  defineOp,
   grad,
   hessian,
   hvp,
@@ -16,7 +15,6 @@ import {
   vjp,
   vmap,
 } from '../src/index.ts';
-import { exp, mul } from '@firsthand/graph';
 
 const x = tensor([1, 2, 3], { dtype: 'float64' });
 const cubes = (t: Tensor): Tensor => t.pow(3).sum();
@@ -122,14 +120,4 @@ test('checkpoint gives the same value and gradients, with captured parameters', 
     return [await value.item(), await w.grad!.toArray(), await input.grad!.toArray()];
   };
   expect(await run((f) => checkpoint((t) => f(t)))).toEqual(await run((f) => f));
-});
-
-test('an operation of one’s own is differentiated through its body, or by its rule', async () => {
-  const body = { infer: (_: object, a: never) => [a], body: (_: object, a: never) => [exp(mul(a, a))] };
-  const plain = defineOp({ name: 'plain', ...body });
-  const ruled = defineOp({ name: 'ruled', ...body, vjp: ([g], [y], _, a) => [mul(g!, mul(mul(y!, a), 2))] });
-  const at = tensor([0.5], { dtype: 'float64' });
-  const slope = (op: typeof plain): Promise<number> => grad((t) => op({}, t)[0]!.sum())(at).item();
-  expect(await slope(plain)).toBeCloseTo(Math.exp(0.25), 12);
-  expect(await slope(ruled)).toBeCloseTo(Math.exp(0.25), 12);
 });

@@ -8,17 +8,16 @@ import {
   defineOp,
   DeviceError,
   DTypeError,
-  hostNode,
+  hostValue,
   randn,
   realize,
   ShapeError,
   StaleError,
-  Tensor,
+  type Tensor,
   tensor,
   zeros,
 } from '@firsthand/autograd';
-import { add, createReference, mul } from '@firsthand/graph';
-import type { Composite } from '@firsthand/graph';
+import { createReference } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
 import type { CreateDevice } from './semantics-world.ts';
@@ -170,7 +169,7 @@ export function describeValues(createDevice: CreateDevice): void {
       const device = await freshDevice(createDevice);
       const setting = { value: 2 };
       const x = tensor([1, 2]);
-      const host = (): Tensor => new Tensor(hostNode(() => setting.value, 'float32', device));
+      const host = (): Tensor => hostValue(() => setting.value, { device });
       const first = x.mul(host());
       setting.value = 3;
       const second = x.mul(host());
@@ -224,25 +223,21 @@ export function describeValues(createDevice: CreateDevice): void {
   });
 
   describe('rule 4: a composite means its body', () => {
-    const scaledSum: Composite<{ readonly factor: number }> = {
-      name: 'scaledSum',
-      infer: (_, a) => [a, a],
-      body: ({ factor }, a, b) => [mul(add(a, b), factor), mul(a, b)],
-    };
+    const scaledSum = (a: Tensor, b: Tensor, { factor }: { readonly factor: number }): [Tensor, Tensor] => [a.add(b).mul(factor), a.mul(b)];
 
     test('several outputs, attributes in the key, derivative of the body', async () => {
       const device = await freshDevice(createDevice);
-      const op = defineOp(scaledSum);
+      const op = defineOp({ name: 'scaledSum', body: scaledSum });
       const a = tensor([1, 2], { requiresGrad: true });
       const b = tensor([3, 4], { requiresGrad: true });
-      const [sum, product] = op({ factor: 2 }, a, b);
-      sum!.add(product!).sum().backward();
-      expect(await sum!.toArray()).toEqual([8, 12]);
+      const [sum, product] = op(a, b, { factor: 2 });
+      sum.add(product).sum().backward();
+      expect(await sum.toArray()).toEqual([8, 12]);
       expect(await a.grad!.toArray()).toEqual([5, 6]);
       expect(await b.grad!.toArray()).toEqual([3, 4]);
       const work = await counted(device, async () => {
-        expect(await op({ factor: 3 }, a.detach(), b.detach())[0]!.toArray()).toEqual([12, 18]);
-        expect(await op({ factor: 4 }, a.detach(), b.detach())[0]!.toArray()).toEqual([16, 24]);
+        expect(await op(a.detach(), b.detach(), { factor: 3 })[0].toArray()).toEqual([12, 18]);
+        expect(await op(a.detach(), b.detach(), { factor: 4 })[0].toArray()).toEqual([16, 24]);
       });
       expect(work.compilations).toBe(2);
     });

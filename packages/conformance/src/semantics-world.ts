@@ -2,7 +2,7 @@
  * What the tests of the semantics stand on: a fresh device per test, with its counters, and a small network whose training step
  * is written out with nothing but tensors. The network's numbers do not matter; how often they are computed does.
  */
-import { hostNode, noGrad, realize, setDefaultDevice, stateVariable, Tensor, tensor } from '@firsthand/autograd';
+import { hostValue, noGrad, realize, setDefaultDevice, stateVariable, type Tensor, tensor } from '@firsthand/autograd';
 import { effectGroup, runtimeOf } from '@firsthand/graph';
 import type { Counters, Device } from '@firsthand/graph';
 import { zeros } from '@firsthand/linalg';
@@ -79,7 +79,7 @@ export class Momentum {
         this.#parameters.forEach((parameter, index) => {
           const { grad } = parameter;
           if (grad === null) return;
-          const rate = new Tensor(hostNode(() => this.rate, 'float32', parameter.device));
+          const rate = hostValue(() => this.rate, { device: parameter.device });
           const moment = this.moments[index]!;
           moment.assign(moment.mul(0.9).add(grad));
           parameter.assign(parameter.sub(moment.mul(rate)));

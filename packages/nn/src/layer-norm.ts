@@ -1,6 +1,5 @@
 /** Layer normalisation (Ba, Kiros & Hinton 2016): each row has mean 0 and variance 1, then a learned scale and shift. */
-import { Tensor } from '@firsthand/autograd';
-import { constant, layerNorm } from '@firsthand/graph';
+import { layerNorm, type Tensor } from '@firsthand/autograd';
 import type { Shape } from '@firsthand/linalg';
 import { ones, zeros } from './init.ts';
 import type { LayerOptions } from './layer.ts';
@@ -36,7 +35,6 @@ export class LayerNorm extends Module {
 
   /** x: (…, normalised shape). Result: the same. @throws ShapeError if the last axes differ */
   forward(x: Tensor): Tensor {
-    const filled = (own: Parameter | null, value: number) => own?.read() ?? constant(value, this.shape, x.dtype);
-    return new Tensor(layerNorm(x.read(), filled(this.weight, 1), filled(this.bias, 0), this.epsilon));
+    return layerNorm(x, this.shape, { weight: this.weight, bias: this.bias, eps: this.epsilon });
   }
 }

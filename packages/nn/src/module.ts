@@ -2,11 +2,10 @@
  * A module is an object whose fields are its parameters, buffers and modules: nothing is registered, they are found by walking its own
  * fields in the order of their definition. Names are paths through the fields, `fc1.weight`, as in torch's state dicts.
  */
-import { type Device, guard, guardContents, Guarded, Tensor } from '@firsthand/autograd';
+import { type Device, guard, guardContents, Guarded, moveInPlace, Tensor } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
 import type { StateDictMismatch } from './errors.ts';
 import { kindOf, locateErrors } from './located.ts';
-import { moveInPlace } from './move.ts';
 import { Parameter } from './parameter.ts';
 import { assignStateDict, compareStateDict, type StateDict } from './state-dict.ts';
 import { formatSummary } from './summary.ts';

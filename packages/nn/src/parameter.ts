@@ -2,15 +2,14 @@
  * A parameter is a tensor that training changes: a leaf with a gradient. Modules find theirs by this class, which tells them from
  * buffers (other tensors, which are saved but not trained).
  */
-import { type CreateOptions, type Data, type DType, getDefaultDevice, type Shape, storedLeaf, Tensor } from '@firsthand/autograd';
+import { type CreateOptions, type Data, type DType, type Shape, Variable } from '@firsthand/autograd';
 import { array } from '@firsthand/linalg';
 
 /** A tensor that training changes. */
-export class Parameter extends Tensor {
+export class Parameter extends Variable {
   /** A copy of `values` on a device. `requiresGrad: false` freezes it. @throws DTypeError if the device lacks the dtype, or it has no gradients */
-  constructor(values: Data, { device = getDefaultDevice(), requiresGrad = true, name = null }: ParameterOptions = {}) {
-    super(storedLeaf(array(values, { copy: false }), device, requiresGrad, name), name);
-    this.owned();
+  constructor(values: Data, { device, requiresGrad = true, name }: ParameterOptions = {}) {
+    super(values, { requiresGrad, ...(device === undefined ? {} : { device }), ...(name === undefined || name === null ? {} : { name }) });
   }
 }
 

@@ -1,9 +1,8 @@
 /**
  * Loading saved values into tensors: everything is compared first, then everything is assigned, so that a model is never half loaded.
  */
-import { type Data, Tensor } from '@firsthand/autograd';
-import { effectGroup, isFloat } from '@firsthand/graph';
-import { array, equalShapes, formatShape, type NDArray } from '@firsthand/linalg';
+import { type Data, effectGroup, Tensor } from '@firsthand/autograd';
+import { array, DTYPES, equalShapes, formatShape, type NDArray } from '@firsthand/linalg';
 import { StateDictError, type StateDictMismatch } from './errors.ts';
 
 /** Values by name, as `stateDict` gives them, or as a file holds them; what a reader gives may be passed whole. */
@@ -18,7 +17,7 @@ const entriesOf = (state: StateDict): ReadonlyMap<string, Tensor | Data> => ('te
 function mismatch(name: string, own: Tensor, value: Tensor | Data): string | null {
   const given: Tensor | NDArray = value instanceof Tensor ? value : array(value, { copy: false });
   if (!equalShapes(own.shape, given.shape)) return `${name} (${formatShape(own.shape)}, the state has ${formatShape(given.shape)})`;
-  if (own.dtype !== given.dtype && !(isFloat(own.dtype) && isFloat(given.dtype)))
+  if (own.dtype !== given.dtype && !(DTYPES[own.dtype].isFloat && DTYPES[given.dtype].isFloat))
     return `${name} (${own.dtype}, the state has ${given.dtype})`;
   if (given instanceof Tensor && given.device !== own.device)
     return `${name} (on ${own.device.name}, the state's is on ${given.device.name})`;

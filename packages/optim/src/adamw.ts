@@ -1,9 +1,8 @@
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019): running means of the gradient and of its square, corrected for having begun
- * at 0, give each element a step size of its own. The formula, and its fused form, are graph's `adamW` composite.
+ * at 0, give each element a step size of its own. The formula, and its fused form, are autograd's `adamW`.
  */
-import { Tensor } from '@firsthand/autograd';
-import { adamW } from '@firsthand/graph';
+import { adamW, type Tensor } from '@firsthand/autograd';
 import { type GroupOptions, Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -50,14 +49,11 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
 
   protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: AdamWState, group: AdamWSettings): void {
     const { betas, epsilon, weightDecay } = group;
-    const variables = [parameter, state.mean, state.square, state.step] as const;
-    const values = adamW(parameter.read(), gradient.read(), state.mean.read(), state.square.read(), state.step.read(), rate.read(), {
-      beta1: betas[0],
-      beta2: betas[1],
-      epsilon,
-      weightDecay,
-    });
-    for (const [index, variable] of variables.entries()) variable.assign(new Tensor(values[index]!));
+    const next = adamW(parameter, gradient, state, { lr: rate, betas, eps: epsilon, weightDecay });
+    parameter.assign(next.parameter);
+    state.mean.assign(next.mean);
+    state.square.assign(next.square);
+    state.step.assign(next.step);
   }
 }
 

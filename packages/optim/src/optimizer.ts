@@ -2,8 +2,17 @@
  * What optimizers share: groups of parameters with settings of their own, state that exists from construction, and one step that is never
  * split. A step is graph like everything else, so that it runs in one program with the forward and backward passes before it.
  */
-import { type Data, Guarded, guardContents, hostNode, noGrad, stateVariable, Tensor } from '@firsthand/autograd';
-import { computeDType, effectGroup, type Leaf } from '@firsthand/graph';
+import {
+  computeDType,
+  type Data,
+  effectGroup,
+  Guarded,
+  guardContents,
+  hostValue,
+  noGrad,
+  stateVariable,
+  Tensor,
+} from '@firsthand/autograd';
 import { array, describeValue, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
@@ -139,7 +148,7 @@ export abstract class Optimizer<
   /** Gives the number of parameters that are updated. */
   #stepGroup(group: ParameterGroup<Settings>): number {
     let updates = 0;
-    const rates: Leaf[] = [];
+    const rates: Tensor[] = [];
     this.#checkSettings(group);
     for (const parameter of group.parameters) {
       const { grad } = parameter;
@@ -147,8 +156,8 @@ export abstract class Optimizer<
       const { device } = parameter;
       const dtype = computeDType(parameter.dtype);
       let rate = rates.find((each) => each.dtype === dtype && each.device === device);
-      if (rate === undefined) rates.push((rate = hostNode(() => group.lr, dtype, device)));
-      this.update(parameter, grad, new Tensor(rate), this.#state.get(parameter)!, group);
+      if (rate === undefined) rates.push((rate = hostValue(() => group.lr, { dtype, device })));
+      this.update(parameter, grad, rate, this.#state.get(parameter)!, group);
       updates++;
     }
     return updates;

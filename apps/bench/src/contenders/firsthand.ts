@@ -2,8 +2,18 @@
  * This project, used as its README says. Operations and training steps are compiled functions; the same training step is there uncompiled too,
  * which builds its graph anew at every step and finds the program that it had.
  */
-import { attention, compile, type Device, type PlanReport, realize, setDefaultDevice, Tensor, tensor, vjp } from '@firsthand/autograd';
-import { layerNorm } from '@firsthand/graph';
+import {
+  attention,
+  compile,
+  type Device,
+  layerNorm,
+  type PlanReport,
+  realize,
+  setDefaultDevice,
+  type Tensor,
+  tensor,
+  vjp,
+} from '@firsthand/autograd';
 import { array } from '@firsthand/linalg';
 import { loss, type Module } from '@firsthand/nn';
 import { AdamW } from '@firsthand/optim';
@@ -124,7 +134,7 @@ const MAPS: { readonly [K in MapName]: MapFunction } = {
   exp: (x) => x.exp(),
   gelu: (x) => x.gelu('tanh'),
   softmax: (x) => x.softmax(-1),
-  layerNorm: (x, weight, bias) => new Tensor(layerNorm(x.read(), weight.read(), bias.read(), LAYER_NORM_EPSILON)),
+  layerNorm: (x, weight, bias) => layerNorm(x, weight.shape, { weight, bias, eps: LAYER_NORM_EPSILON }),
   sum: (x) => x.sum(),
 };
 

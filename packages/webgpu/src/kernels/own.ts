@@ -35,10 +35,15 @@ export interface KernelDefinition {
 }
 
 /**
- * WGSL for a composite, to be passed to `createWebGPU({ kernels })`. Other devices compute its body, and so does this one where a test asks for both.
+ * WGSL for an operation that `defineOp` of autograd made, or for a composite of the graph, to be passed to `createWebGPU({ kernels })`. Other devices compute
+ * its body, and so does this one where a test asks for both.
  * @param build from shapes, dtypes and attributes to WGSL: a pure function, called once for each program that contains the composite
  */
-export function defineKernel<A extends Attrs>(composite: Composite<A>, build: (spec: KernelSpec<A>) => KernelSource): KernelDefinition {
+export function defineKernel<A extends Attrs>(
+  operation: Composite<A> | { readonly composite: Composite<A> },
+  build: (spec: KernelSpec<A>) => KernelSource,
+): KernelDefinition {
+  const composite = 'composite' in operation ? operation.composite : operation;
   return { composite: composite, build: build as unknown as KernelDefinition['build'] };
 }
 

@@ -2,9 +2,10 @@
  * Moving tensors to another device in place: the handles stay the same, so that a module's fields and an optimizer's groups still mean
  * the same parameters. All values are copied before the first handle is rebound.
  */
-import { storedLeaf, type Device, type Tensor } from '@firsthand/autograd';
-import { replaceGeneration } from '@firsthand/graph';
+import { type Device, replaceGeneration } from '@firsthand/graph';
 import { NDArray } from '@firsthand/linalg';
+import type { Tensor } from './tensor.ts';
+import { storedLeaf } from './value.ts';
 
 /**
  * Rebinds each tensor to a copy of its value, and of its gradient if it has one, on `device`.

@@ -1,0 +1,180 @@
+/**
+ * Operations that layers, losses and optimizers are made of, as functions of tensors. A device may have a kernel for each of them.
+ */
+import {
+  adamW as adamWNode,
+  constant,
+  crossEntropy as crossEntropyNode,
+  layerNorm as layerNormNode,
+  type Node,
+  oneHot as oneHotNode,
+} from '@firsthand/graph';
+import { checkOptions, type DType, formatShape, type OptionKeys, type Shape, ShapeError } from '@firsthand/linalg';
+import { full } from './create.ts';
+import { Tensor } from './tensor.ts';
+import { operandNode } from './value.ts';
+
+/** Options of {@link layerNorm}. */
+export interface LayerNormFunctionOptions {
+  /** scale, of the normalised shape; 1 if not given */
+  readonly weight?: Tensor | null | undefined;
+  /** shift, of the normalised shape; 0 if not given */
+  readonly bias?: Tensor | null | undefined;
+  /** ε, added to the variance; 1e-5 if not given */
+  readonly eps?: number | undefined;
+}
+
+const LAYER_NORM_KEYS: OptionKeys<LayerNormFunctionOptions> = { weight: true, bias: true, eps: true };
+
+/**
+ * Layer normalisation (Ba, Kiros & Hinton 2016) over the last axes: (x − μ)/√(σ² + ε)·weight + bias with the mean and the biased
+ * variance of each row.
+ * @param x (…, …shape), floating point
+ * @param shape the sizes of the axes to normalise over, or of the last one
+ * @returns the shape of x
+ * @throws ShapeError if the last axes are others, or weight or bias has another shape; DTypeError unless all are of one floating-point dtype
+ * @example
+ * ```ts
+ * import { layerNorm, tensor } from '@firsthand/autograd';
+ * const x = tensor([[1, 3], [10, 30]]);
+ * console.log(await layerNorm(x, 2, { eps: 0 }).toArray()); // [ [ -1, 1 ], [ -1, 1 ] ]
+ * console.log(await layerNorm(x, [2], { weight: tensor([1, 2]), bias: tensor([0, 5]), eps: 0 }).toArray()); // [ [ -1, 7 ], [ -1, 7 ] ]
+ * ```
+ */
+export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormFunctionOptions): Tensor {
+  const { weight, bias, eps = 1e-5 } = checkOptions('layerNorm', options, LAYER_NORM_KEYS);
+  const node = operandNode(x, 'layerNorm', 'the operand');
+  const normalized = typeof shape === 'number' ? [shape] : shape;
+  const operand = (given: Tensor | null | undefined, value: number, name: string): Node =>
+    given === null || given === undefined ? constant(value, normalized, node.dtype) : operandNode(given, 'layerNorm', `the ${name}`);
+  const [scale, shift] = [operand(weight, 1, 'weight'), operand(bias, 0, 'bias')];
+  for (const [name, { shape: found }] of [
+    ['weight', scale],
+    ['bias', shift],
+  ] as const) {
+    if (formatShape(found) === formatShape(normalized)) continue;
+    throw new ShapeError({
+      operation: 'layerNorm',
+      problem: `the ${name} is ${formatShape(found)}`,
+      expected: `the normalised shape ${formatShape(normalized)}`,
+    });
+  }
+  return new Tensor(layerNormNode(node, scale, shift, eps));
+}
+
+/**
+ * The cross-entropy of each row, −ln softmax(logits)[label], by log-sum-exp, without overflow.
+ * @param logits unnormalised log-probabilities, (…, C)
+ * @param labels classes from 0 to C − 1, (…), int32 or uint32
+ * @returns (…)
+ * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand, as those of host data on a device that
+ *   can be read at once; else such a label gives NaN, as it does inside `compile`. DTypeError for labels that are no integers
+ * @example
+ * ```ts
+ * import { crossEntropy, tensor } from '@firsthand/autograd';
+ * const logits = tensor([[0, 0], [0, 100]]);
+ * const losses = crossEntropy(logits, tensor([1, 1], { dtype: 'int32' }));
+ * console.log((await losses.data()).map((loss) => Math.round(loss * 1e4)).join()); // 6931,0
+ * ```
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  const classes = operandNode(labels, 'crossEntropy', 'the labels');
+  const losses = new Tensor(crossEntropyNode(operandNode(logits, 'crossEntropy', 'the logits'), classes));
+  requireLabelsInRange(classes, logits.shape.at(-1)!);
+  return losses;
+}
+
+/** Checks the labels if that costs no more than copying them: nothing is computed, no queue is waited for. */
+function requireLabelsInRange({ cell, device }: Node, classes: number): void {
+  if (cell === null || device?.readSync === undefined || cell.flight !== null || cell.failure !== null || cell.stale !== null) return;
+  const values = device.readSync(cell.storage);
+  const position = values.findIndex((label) => label < 0 || label >= classes);
+  if (position >= 0) {
+    throw new ShapeError({
+      operation: 'crossEntropy',
+      problem: `label ${values[position]} at position ${position} is not a class from 0 to ${classes - 1}`,
+      remedy: 'check the labels or the number of outputs',
+    });
+  }
+}
+
+/** What AdamW remembers of a parameter: running means of its gradient and of the square, and the number of steps, a scalar. */
+export interface AdamWVariables {
+  readonly mean: Tensor;
+  readonly square: Tensor;
+  readonly step: Tensor;
+}
+
+/** Options of {@link adamW}. */
+export interface AdamWOptions {
+  /** η, the learning rate: a number, or a scalar; 0.001 if not given */
+  readonly lr?: number | Tensor | undefined;
+  /** β₁ and β₂, how slowly the two running means forget; 0.9 and 0.999 if not given */
+  readonly betas?: readonly [number, number] | undefined;
+  /** ε, added to the root of the mean square; 1e-8 if not given */
+  readonly eps?: number | undefined;
+  /** λ: each step multiplies the parameter by 1 − η·λ; 0.01 if not given */
+  readonly weightDecay?: number | undefined;
+}
+
+const ADAMW_KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: true, weightDecay: true };
+
+/**
+ * One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019) as a function: nothing is updated, the new values are
+ * returned. Running means begin at 0, and so does the number of steps.
+ * @param gradient of the parameter's shape
+ * @returns the new parameter, and the new variables
+ * @throws ShapeError, DTypeError if they do not fit each other
+ * @example
+ * ```ts
+ * import { adamW, tensor, zerosLike } from '@firsthand/autograd';
+ * const w = tensor([3, -4]);
+ * const start = { mean: zerosLike(w), square: zerosLike(w), step: tensor(0) };
+ * const { parameter, step } = adamW(w, w.mul(2), start, { lr: 0.5, weightDecay: 0 });
+ * console.log(await parameter.toArray(), await step.item()); // [ 2.5, -3.5 ] 1
+ * ```
+ */
+export function adamW(
+  parameter: Tensor,
+  gradient: Tensor,
+  { mean, square, step }: AdamWVariables,
+  options?: AdamWOptions,
+): AdamWVariables & { readonly parameter: Tensor } {
+  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = checkOptions('adamW', options, ADAMW_KEYS);
+  const operands = Object.entries({ parameter, gradient, mean, square, step }).map(([name, each]) =>
+    operandNode(each, 'adamW', `the ${name}`),
+  );
+  const rate = typeof lr === 'number' ? full([], lr, { dtype: step.dtype, device: parameter.device }) : lr;
+  const values = adamWNode(...(operands as [Node, Node, Node, Node, Node]), operandNode(rate, 'adamW', 'lr'), {
+    beta1: betas[0],
+    beta2: betas[1],
+    epsilon: eps,
+    weightDecay,
+  }).map((node) => new Tensor(node)) as [Tensor, Tensor, Tensor, Tensor];
+  return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };
+}
+
+/**
+ * 1 where the class is the label, else 0; a label out of range has 0 everywhere.
+ * @param labels (…), int32 or uint32
+ * @returns (…, classes), float32 if not told otherwise
+ * @throws DTypeError for labels that are no integers
+ * @example
+ * ```ts
+ * import { oneHot, tensor } from '@firsthand/autograd';
+ * console.log(await oneHot(tensor([2, 0], { dtype: 'int32' }), 3).toArray()); // [ [ 0, 0, 1 ], [ 1, 0, 0 ] ]
+ * ```
+ */
+export function oneHot(labels: Tensor, classes: number, options?: { readonly dtype?: DType }): Tensor {
+  const { dtype = 'float32' } = checkOptions<{ dtype?: DType }>('oneHot', options, { dtype: true });
+  if (!Number.isInteger(classes) || classes < 1) {
+    throw new ShapeError({ operation: 'oneHot', problem: `classes is ${classes}`, expected: 'a whole number, 1 or more' });
+  }
+  return new Tensor(oneHotNode(operandNode(labels, 'oneHot', 'the labels'), classes, dtype));
+}
+
+/** The value of `x`, through which no gradient flows: `x.detach()`. */
+export function stopGradient(x: Tensor): Tensor {
+  operandNode(x, 'stopGradient', 'the operand');
+  return x.detach();
+}

@@ -1,0 +1,15 @@
+/** A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are one. */
+import { getDefaultDevice } from '@firsthand/graph';
+import { array, type Data } from '@firsthand/linalg';
+import type { CreateOptions } from './create.ts';
+import { Tensor } from './tensor.ts';
+import { storedLeaf } from './value.ts';
+
+/** A leaf with a copy of data, in which a gradient accumulates unless `requiresGrad` is false. */
+export class Variable extends Tensor {
+  /** @throws DTypeError if the device lacks the dtype, or the dtype has no gradients */
+  constructor(data: Data, { dtype, device = getDefaultDevice(), requiresGrad = true, name }: CreateOptions = {}) {
+    super(storedLeaf(array(data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
+    this.owned();
+  }
+}
