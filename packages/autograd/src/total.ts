@@ -4,8 +4,8 @@
  * not grow with n. Gradients of picked elements are scattered at once. All others are added in the order in
  * which they came.
  */
-import { add, concatenate, constant, node, scatter } from '@firsthand/graph';
-import type { Movement, Node, NodeOf, Shape } from '@firsthand/graph';
+import { add, concatenate, constant, node, pad, scatter } from '@firsthand/graph';
+import type { Movement, Node, NodeOf } from '@firsthand/graph';
 
 /** Σ terms. @param terms of one shape and dtype; at least one */
 export function total(terms: readonly Node[]): Node {
@@ -61,14 +61,20 @@ const joinScattered = (terms: readonly Node[]): readonly Node[] =>
 /** Rearrangements: what they do to one term they do to the sum. */
 const REARRANGEMENTS: ReadonlySet<Movement['kind']> = /* @__PURE__ */ new Set<Movement['kind']>(['reshape', 'permute', 'flip']);
 
-/** A term that is `source` from `begin` to `end` of one axis, and zero elsewhere; then rearranged. */
+/**
+ * A term that is `source` from `begin` to `end` of one axis, and zero elsewhere; then padded along others,
+ * and rearranged.
+ */
 interface Padded {
   readonly source: Node;
   readonly axis: number;
   readonly begin: number;
   readonly end: number;
-  /** The shape with its zeros. */
-  readonly shape: Shape;
+  /** The extent of the axis, with its zeros. */
+  readonly extent: number;
+  /** The zeros along other axes. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
   /** The rearrangements, outermost first. */
   readonly chain: readonly Movement[];
 }
@@ -79,24 +85,36 @@ function paddedOf(term: Node): Padded | null {
   for (; padded.op === 'movement' && REARRANGEMENTS.has(padded.attrs.kind); padded = padded.inputs[0]!) chain.push(padded.attrs);
   if (padded.op !== 'movement' || padded.attrs.kind !== 'pad') return null;
   const { before, after } = padded.attrs;
-  const { shape } = padded;
-  const axes = before.flatMap((width, axis) => (width > 0 || after[axis]! > 0 ? [axis] : []));
-  const [axis] = axes;
-  if (axis === undefined || axes.length > 1) return null;
-  return { source: padded.inputs[0]!, axis, begin: before[axis]!, end: shape[axis]! - after[axis]!, shape, chain };
+  const axis = before.findLastIndex((width, each) => width > 0 || after[each]! > 0);
+  if (axis < 0) return null;
+  const extent = padded.shape[axis]!;
+  return {
+    source: padded.inputs[0]!,
+    axis,
+    begin: before[axis]!,
+    end: extent - after[axis]!,
+    extent,
+    before: before.with(axis, 0),
+    after: after.with(axis, 0),
+    chain,
+  };
 }
 
-const joinPadded = (terms: readonly Node[]): readonly Node[] => {
+/** Joins boxes along one axis after the other: a grid of them becomes rows, which become the whole. */
+function joinPadded(terms: readonly Node[]): readonly Node[] {
   const known = new Map<Node, Padded | null>(terms.map((term) => [term, paddedOf(term)]));
-  return joinGroups(
+  const joined = joinGroups(
     terms,
     (term) => {
       const padded = known.get(term)!;
-      return padded === null ? null : JSON.stringify([padded.axis, padded.shape, padded.chain]);
+      if (padded === null) return null;
+      const { source, axis, extent, before, after, chain } = padded;
+      return JSON.stringify([axis, extent, source.shape.with(axis, 0), before, after, chain]);
     },
     (group) => layersOf(group.map((term) => known.get(term)!)).map(concatenated),
   );
-};
+  return joined.length < terms.length ? joinPadded(joined) : joined;
+}
 
 /** Boxes that do not overlap, layer by layer; equal boxes are added up before. */
 function layersOf(boxes: readonly Padded[]): readonly (readonly Padded[])[] {
@@ -117,11 +135,13 @@ function layersOf(boxes: readonly Padded[]): readonly (readonly Padded[])[] {
 
 /** The boxes side by side, with zeros where there is none. */
 function concatenated(layer: readonly Padded[]): Node {
-  const { shape, axis, chain, source } = layer[0]!;
+  const { axis, extent, before, after, chain, source, begin, end } = layer[0]!;
+  const rearranged = (value: Node): Node => chain.reduceRight((moved, movement) => node('movement', movement, [moved]), value);
+  if (layer.length === 1) return rearranged(pad(source, before.with(axis, begin), after.with(axis, extent - end)));
   const parts: Node[] = [];
   let filled = 0;
   const fill = (until: number): void => {
-    if (until > filled) parts.push(constant(0, shape.with(axis, until - filled), source.dtype));
+    if (until > filled) parts.push(constant(0, source.shape.with(axis, until - filled), source.dtype));
     filled = until;
   };
   for (const box of layer) {
@@ -129,6 +149,8 @@ function concatenated(layer: readonly Padded[]): Node {
     parts.push(box.source);
     filled = box.end;
   }
-  fill(shape[axis]!);
-  return chain.reduceRight<Node>((moved, movement) => node('movement', movement, [moved]), concatenate(parts, axis));
+  fill(extent);
+  const joined = concatenate(parts, axis);
+  const isWhole = [...before, ...after].every((width) => width === 0);
+  return rearranged(isWhole ? joined : pad(joined, before, after));
 }

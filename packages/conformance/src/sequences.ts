@@ -36,6 +36,9 @@ const CUTS: { readonly [title: string]: TensorFunction } = {
   'slices of slices': (a) => weigh(range(3).map((row) => weigh(a.narrow(0, row, 1).squeeze(0).unbind(0)))),
   'slices along two axes': (a) =>
     weigh([a.narrow(0, 0, 2).narrow(1, 1, 2), a.narrow(0, 1, 2).narrow(1, 3, 2), a.narrow(0, 0, 2).narrow(1, 3, 2)]),
+  'elements of a grid': (a) => weigh(range(3).flatMap((row) => [4, 0, 1].map((step) => a.at(row, step)))),
+  'boxes of a grid that overlap': (a) => weigh(range(2).flatMap((row) => [0, 1, 3].map((step) => a.narrow(0, row, 2).narrow(1, step, 2)))),
+  'strided boxes': (a) => weigh(range(2).map((step) => a.at(null, { start: step, step: 2 }, { step: 3 }))),
   'slices of a flipped value': (a) => weigh(a.flip(1).unbind(1)),
   'flipped slices': (a) => weigh(a.unbind(1).map((part) => part.flip(0))),
   'slices of a transposed value': (a) => weigh(a.transpose(0, 2).unbind(0)),

@@ -43,6 +43,7 @@ const TAKES: { readonly [name: string]: Take } = {
       range(steps).map(() => 1),
       1,
     ).map((part) => part.squeeze(1)),
+  at: (x, steps) => range(steps).map((step) => x.at(null, step)),
   'unbind of the transposed': (x) => x.transpose(0, 1).unbind(0),
 };
 
