@@ -85,8 +85,8 @@ function editDistance(a: string, b: string): number {
   return rows[a.length]![b.length]!;
 }
 
-/** The name that is meant: what another library calls so, or the nearest one by letters; null if none is near. */
-function nearest(given: string, names: readonly string[]): string | null {
+/** The name that is meant: the same but for case, what another library calls so, or the nearest one by letters; null if none is near. */
+export function nearest(given: string, names: readonly string[]): string | null {
   const word = normalized(given);
   const same = names.find((name) => normalized(name) === word);
   // Plurals are spelled both ways: keepdims, strides.

@@ -6,7 +6,17 @@
  */
 import { defaultGenerator, type Tensor } from '@firsthand/autograd';
 import { type DataLoaderState, type FileArray, FormatError, readSafetensors, writeSafetensors } from '@firsthand/data';
-import { FirsthandError, type GeneratorState, NDArray } from '@firsthand/linalg';
+import {
+  checkCount,
+  describeValue,
+  FirsthandError,
+  type GeneratorState,
+  isPlain,
+  NDArray,
+  nearest,
+  OptionError,
+  type OptionKeys,
+} from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import type { OptimizerState, SavedOptimizerState } from '@firsthand/optim';
 import { hasShape, isCount, isFiniteNumber, isList, parseJson, writeJson } from './json.ts';
@@ -25,6 +35,37 @@ export interface CheckpointContents {
   readonly validation?: { state: DataLoaderState };
   /** with it, the default generator's state is loaded too */
   readonly progress?: Progress;
+}
+
+const PARTS: readonly string[] = Object.keys({
+  model: true,
+  optimizer: true,
+  data: true,
+  validation: true,
+  progress: true,
+} satisfies OptionKeys<CheckpointContents>);
+
+/**
+ * Everything else in the object is left alone, so that what `fit` is given can be given whole; but a name that is nearly a part's is one by mistake.
+ * @throws OptionError for such a name, or without a model
+ */
+function checkContents(operation: string, contents: CheckpointContents): CheckpointContents {
+  for (const key of isPlain(contents) ? Object.keys(contents) : []) {
+    const meant = PARTS.includes(key) ? null : nearest(key, PARTS);
+    if (meant === null) continue;
+    throw new OptionError({ operation, problem: `there is no part '${key}'`, expected: PARTS.join(', '), remedy: `write ${meant}` });
+  }
+  const model: unknown = contents?.model;
+  if (typeof (model as Partial<Module> | undefined)?.stateDict === 'function') return contents;
+  const problem = `the model is ${describeValue(model)}`;
+  throw new OptionError({ operation, problem, expected: 'a Module', remedy: 'write { model, optimizer }' });
+}
+
+/** @throws OptionError for what is no map of text */
+function checkMetadata(operation: string, metadata: ReadonlyMap<string, string>): void {
+  if (metadata instanceof Map) return;
+  const problem = `the metadata is ${describeValue(metadata)}`;
+  throw new OptionError({ operation, problem, expected: 'a Map of strings', remedy: "write new Map([['note', '…']])" });
 }
 
 /** The part of a checkpoint that is not tensors. */
@@ -70,9 +111,12 @@ async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor>): P
  * ```
  */
 export async function saveCheckpoint(
-  { model, optimizer, data, validation, progress }: CheckpointContents,
+  contents: CheckpointContents,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Promise<Uint8Array<ArrayBuffer>> {
+  checkCount('saveCheckpoint', arguments.length, 2, 'saveCheckpoint({ model, optimizer }, metadata)');
+  const { model, optimizer, data, validation, progress } = checkContents('saveCheckpoint', contents);
+  checkMetadata('saveCheckpoint', metadata);
   const optimizerState = optimizer?.stateDict();
   const modelState = model.stateDict();
   const reserved = [...modelState.keys()].find((name) => name.startsWith(OPTIMIZER));
@@ -104,10 +148,9 @@ export async function saveCheckpoint(
  * @throws FormatError if the bytes are no checkpoint or lack a part that is asked for; StateDictError or ShapeError if the model or the optimizer is
  *   another than was saved
  */
-export function loadCheckpoint(
-  bytes: Uint8Array,
-  { model, optimizer, data, validation, progress }: CheckpointContents,
-): Map<string, string> {
+export function loadCheckpoint(bytes: Uint8Array, contents: CheckpointContents): Map<string, string> {
+  checkCount('loadCheckpoint', arguments.length, 2, 'loadCheckpoint(bytes, { model, optimizer })');
+  const { model, optimizer, data, validation, progress } = checkContents('loadCheckpoint', contents);
   const { tensors, metadata } = readSafetensors(bytes);
   const text = metadata.get(HEADER_KEY);
   if (text === undefined)

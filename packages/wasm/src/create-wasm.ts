@@ -1,5 +1,6 @@
 /** The entry point: finds out what the engine can do, reserves the memory, and puts a device together. */
 import { DeviceError, type Device } from '@firsthand/graph';
+import { checkChoice, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import { chooseTile } from './contract/choose.ts';
 import type { Tile } from './contract/tile.ts';
 import { WasmDevice } from './runtime/device.ts';
@@ -51,10 +52,13 @@ export interface WasmOptions {
   readonly timings?: boolean;
 }
 
+const WASM_KEYS: OptionKeys<WasmOptions> = { threads: true, relaxedSimd: true, maxBytes: 'number', timings: 'boolean' };
+const THREAD_KEYS: OptionKeys<ThreadOptions> = { count: true, divideFrom: 'number', wait: 'boolean' };
+
 /**
  * The fast CPU device: programs become WebAssembly SIMD. It works while `run` lasts, so values can be read synchronously; but with several threads on a page's main thread
  * workers do all of the work, while the page goes on, and values are awaited.
- * @throws DeviceError (by rejecting) if the engine lacks WebAssembly SIMD, if the page's policy forbids compiling, or if there is no memory
+ * @throws OptionError for an option that does not exist; DeviceError (by rejecting) if the engine lacks WebAssembly SIMD, if the page's policy forbids compiling, or if there is no memory
  * @example
  * ```ts
  * import { createWasm } from '@firsthand/wasm';
@@ -62,13 +66,13 @@ export interface WasmOptions {
  * console.log(device.name, device.supports('float64')); // wasm true
  * ```
  */
-export async function createWasm({
-  threads = 'auto',
-  relaxedSimd = 'auto',
-  maxBytes = 2 ** 32,
-  timings = false,
-}: WasmOptions = {}): Promise<Device> {
-  const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = typeof threads === 'object' ? threads : { count: threads };
+export async function createWasm(options?: WasmOptions): Promise<Device> {
+  checkCount('createWasm', arguments.length, 1, 'createWasm({ threads: 4 })');
+  const { threads = 'auto', relaxedSimd = 'auto', maxBytes = 2 ** 32, timings = false } = checkOptions('createWasm', options, WASM_KEYS);
+  const shared: ThreadOptions =
+    typeof threads === 'object' ? checkOptions('createWasm: threads', threads, THREAD_KEYS) : { count: threads };
+  const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = shared;
+  if (typeof relaxedSimd !== 'boolean') checkChoice('createWasm', 'relaxedSimd', relaxedSimd, ['auto']);
   const features = detectFeatures(relaxedSimd);
   const { memory, team } = open(maxBytes, wanted, wait);
   const count = team?.threads ?? 1;

@@ -1,5 +1,6 @@
 /** The entry point: finds an adapter, asks for what it can do, tests that it computes, and puts a device together. */
 import { DeviceError } from '@firsthand/graph';
+import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { KernelDefinition } from './kernels/own.ts';
 import { messageOf } from './message.ts';
 import type { AdapterProfile } from './profile.ts';
@@ -23,6 +24,14 @@ export interface WebGPUOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+const WEBGPU_KEYS: OptionKeys<WebGPUOptions> = {
+  adapter: true,
+  device: true,
+  timings: 'boolean',
+  kernels: true,
+  onProgress: 'function',
+};
+
 /** Limits that are raised to what the adapter has. */
 const LIMITS = [
   'maxBufferSize',
@@ -37,7 +46,7 @@ const FEATURES = ['subgroups', 'timestamp-query'] as const;
 
 /**
  * The GPU device, in browsers and in Node (with the package `webgpu` installed). Programs run asynchronously: values are awaited.
- * @throws DeviceError (by rejecting) where there is no WebGPU or no adapter; the message says what to do
+ * @throws OptionError for an option that does not exist; DeviceError (by rejecting) where there is no WebGPU or no adapter; the message says what to do
  * @example
  * ```ts
  * import { tensor } from '@firsthand/autograd';
@@ -47,13 +56,9 @@ const FEATURES = ['subgroups', 'timestamp-query'] as const;
  * console.log(await tensor([1, 2, 3], { device }).square().toArray()); // [ 1, 4, 9 ]
  * ```
  */
-export async function createWebGPU({
-  adapter,
-  device,
-  kernels = [],
-  timings = false,
-  onProgress = () => {},
-}: WebGPUOptions = {}): Promise<WebGPUDevice> {
+export async function createWebGPU(options?: WebGPUOptions): Promise<WebGPUDevice> {
+  checkCount('createWebGPU', arguments.length, 1, 'createWebGPU({ adapter, kernels })');
+  const { adapter, device, kernels = [], timings = false, onProgress = () => {} } = checkOptions('createWebGPU', options, WEBGPU_KEYS);
   const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;
   const gpu = device ?? (await requestDevice(chosen!));
   const { profile, findings } = await selfTest(gpu, profileOf(gpu));
