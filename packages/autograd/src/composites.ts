@@ -12,7 +12,7 @@ import {
 import { checkOptions, type DType, formatShape, type OptionKeys, type Shape, ShapeError } from '@firsthand/linalg';
 import { full } from './create.ts';
 import { Tensor } from './tensor.ts';
-import { operandNode } from './value.ts';
+import { operandNode } from './operands.ts';
 
 /** Options of {@link layerNorm}. */
 export interface LayerNormFunctionOptions {

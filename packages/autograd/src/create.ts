@@ -48,7 +48,8 @@ import {
 import type { Data, NDArray, OptionKeys, RangeArguments, ShapeAndOptions } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { currentTrace } from './trace.ts';
-import { checkDevice, guardData, operandNode, requireSupport, storedLeaf } from './value.ts';
+import { operandNode } from './operands.ts';
+import { checkDevice, guardData, requireSupport, storedLeaf } from './stored.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {

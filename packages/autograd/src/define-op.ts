@@ -8,7 +8,7 @@ import { describeValue, DTypeError, equalShapes, formatShape, ShapeError } from 
 import { isPlain } from './guards.ts';
 import { refuseAsynchronous } from './linearize.ts';
 import { Tensor } from './tensor.ts';
-import { operandNodes } from './value.ts';
+import { operandNodes } from './operands.ts';
 
 /** What an operation does: tensors, and perhaps attributes after them, to a tensor or several. */
 export type OpBody = (...args: never[]) => Tensor | readonly Tensor[];

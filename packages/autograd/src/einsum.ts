@@ -6,7 +6,7 @@ import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul, 
 import type { Node } from '@firsthand/graph';
 import { formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
-import { operandNodes } from './value.ts';
+import { operandNodes } from './operands.ts';
 
 interface Labelled {
   readonly labels: readonly string[];

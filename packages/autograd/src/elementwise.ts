@@ -22,7 +22,8 @@ import {
 } from '@firsthand/graph';
 import type { BinaryKind, DType, Node, UnaryKind } from '@firsthand/graph';
 import { checkChoice, checkCount, checkDType, describeValue, OptionError } from '@firsthand/linalg';
-import { operandNode, Value } from './value.ts';
+import { operandNode } from './operands.ts';
+import { Value } from './value.ts';
 
 /** A tensor, or a number of the tensor's dtype. */
 export type TensorOperand<T> = T | number;

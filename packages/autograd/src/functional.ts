@@ -21,7 +21,7 @@ import {
 import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
 import { mapTree, type TensorsOf, tensorsOf } from './tree.ts';
-import { seedNode } from './value.ts';
+import { seedNode } from './operands.ts';
 
 /** A function of tensors. */
 type TensorFunction<R = Tensor> = (...args: Tensor[]) => R;

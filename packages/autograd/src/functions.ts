@@ -37,7 +37,7 @@ import {
 import type { AxisArgument, OneAxis, OptionKeys } from '@firsthand/linalg';
 import { rand } from './create.ts';
 import { Tensor } from './tensor.ts';
-import { operandNode, operandNodes } from './value.ts';
+import { operandNode, operandNodes } from './operands.ts';
 
 /** A tensor computed of nodes, which its errors name. */
 function about(nodes: readonly Node[], fn: () => Node): Tensor {

@@ -21,7 +21,7 @@ import { Tensor } from './tensor.ts';
 import { computeTogether } from './together.ts';
 import { currentTrace } from './trace.ts';
 import { derivativeOf, tensorsOf, type TensorsOf, variablesOf } from './tree.ts';
-import { operandNode, seedNode } from './value.ts';
+import { operandNode, seedNode } from './operands.ts';
 
 /** A function of tensors. */
 type TensorFunction<R = Tensor> = (...args: Tensor[]) => R;

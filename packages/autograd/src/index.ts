@@ -30,7 +30,7 @@ export type {
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
 export type { NormOptions, VarianceOptions } from './tensor.ts';
-export { checkDevice } from './value.ts';
+export { checkDevice } from './stored.ts';
 export type { BackwardOptions } from './value.ts';
 export {
   arange,

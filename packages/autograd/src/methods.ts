@@ -5,7 +5,7 @@
 import { binary, type BinaryKind } from '@firsthand/graph';
 import { DTypeError } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
-import { operandNode } from './value.ts';
+import { operandNode } from './operands.ts';
 
 /** The method `K` with its tensor as the first argument. */
 export type MethodFunction<K extends MethodName> = (x: Tensor, ...rest: Parameters<Tensor[K]>) => ReturnType<Tensor[K]>;

@@ -5,7 +5,7 @@
 import { type Device, replaceGeneration } from '@firsthand/graph';
 import { NDArray } from '@firsthand/linalg';
 import type { Tensor } from './tensor.ts';
-import { storedLeaf } from './value.ts';
+import { storedLeaf } from './stored.ts';
 
 /**
  * Rebinds each tensor to a copy of its value, and of its gradient if it has one, on `device`.

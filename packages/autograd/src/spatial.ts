@@ -6,7 +6,7 @@ import { aboutNodes, avgPool2d, conv1d, conv2d, convTranspose2d, maxPool2d } fro
 import type { AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, MaxPool2dOptions, Node } from '@firsthand/graph';
 import { checkCount } from '@firsthand/linalg';
 import { Elementwise } from './elementwise.ts';
-import { operandNode } from './value.ts';
+import { operandNode } from './operands.ts';
 
 export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   /** A convolution of this with a weight and perhaps a bias. */

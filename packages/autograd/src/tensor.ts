@@ -64,7 +64,7 @@ import type {
   SliceRange,
 } from '@firsthand/linalg';
 import { Spatial } from './spatial.ts';
-import { operandNode } from './value.ts';
+import { operandNode } from './operands.ts';
 
 /** Options of `var` and `std`: the divisor is n − correction, 1 by default. */
 export interface VarianceOptions extends ReduceOptions {

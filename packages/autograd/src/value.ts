@@ -13,7 +13,6 @@ import {
   GradientError,
   Handle,
   identity,
-  isFloat,
   leaf,
   postOrder,
   requireAssignable,
@@ -22,26 +21,23 @@ import {
   storedAttributes,
   withGradient,
 } from '@firsthand/graph';
-import type { Device, DType, EffectKind, Leaf, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
+import type { Device, DType, EffectKind, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
 import {
   array,
   checkCount,
   checkOptions,
-  describeValue,
-  DTypeError,
-  DTYPES,
-  equalShapes,
   formatShape,
   fromFloat16Bits,
   isPlain,
   NDArray,
-  OptionError,
   printable,
   ShapeError,
   sizeOf,
 } from '@firsthand/linalg';
 import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
 import { backwardTargets, gradient, savedSet } from './gradient.ts';
+import { operandNode, seedNode } from './operands.ts';
+import { checkDevice, guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';
 import { withCompanions } from './together.ts';
 import { currentTrace } from './trace.ts';
@@ -55,42 +51,8 @@ export interface BackwardOptions {
 
 const BACKWARD_KEYS: OptionKeys<BackwardOptions> = { retainGraph: 'boolean' };
 
-/** @throws OptionError for what is no device: a name, a dtype */
-export function checkDevice(operation: string, device: Device): void {
-  if (typeof device === 'object' && device !== null && typeof device.supports === 'function') return;
-  const isDType = typeof device === 'string' && Object.hasOwn(DTYPES, device);
-  throw new OptionError({
-    operation,
-    problem: `the device is ${describeValue(device)}`,
-    expected: 'a Device',
-    remedy: isDType ? `write x.cast('${String(device)}') for a dtype` : 'make one, as with await createWasm()',
-  });
-}
-
 const CONSUMED =
   'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
-
-/**
- * The node of an operand.
- * @param title what the operand is called
- * @throws DTypeError if it is no tensor, which calls from JavaScript can bring about
- */
-export function operandNode(operand: { read(): Node }, operation: string, title: string): Node {
-  if (typeof (operand as Partial<typeof operand> | null | undefined)?.read === 'function') return operand.read();
-  const found = describeValue(operand);
-  const isNamed = typeof operand === 'object' && operand !== null && found !== 'an object';
-  const problem = `${title} is ${isNamed ? found : `of type ${operand === null ? 'null' : typeof operand}`}, where a tensor is wanted`;
-  throw new DTypeError({ operation, problem, expected: 'a tensor', remedy: 'make one with tensor(…)' });
-}
-
-/** The nodes of operands. @throws DTypeError if they are no array, or one of them is no tensor */
-export function operandNodes(operands: readonly { read(): Node }[], operation: string): Node[] {
-  if (!Array.isArray(operands)) {
-    const problem = `${describeValue(operands)}, where tensors are wanted`;
-    throw new DTypeError({ operation, problem, expected: 'an array of tensors', remedy: `write ${operation}([a, b])` });
-  }
-  return operands.map((operand: { read(): Node }, number) => operandNode(operand, operation, `operand ${number}`));
-}
 
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */
@@ -444,45 +406,4 @@ export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node
   trace.requireRebindable(handle);
   requireAssignable(handle, value);
   trace.assign(handle, value);
-}
-
-/** @throws DTypeError if the device lacks the dtype */
-export function requireSupport(device: Device, dtype: DType): void {
-  if (!device.supports(dtype)) throw new DTypeError(`the ${device.name} device has no ${dtype}; use float32, or another device`);
-}
-
-/** Copies host data to a device. @throws DTypeError if the device lacks the dtype */
-export function upload(data: TypedArray, dtype: DType, device: Device): NonNullable<Node['cell']> {
-  requireSupport(device, dtype);
-  return runtimeOf(device).adopt(device.upload(data, dtype));
-}
-
-/** Host data becomes a part of a program: inside `compile`, other elements next time mean another trace. */
-export function guardData(data: Data): void {
-  currentTrace()?.guards.contents(typeof data === 'object' && 'data' in data ? data.data : data);
-}
-
-/** A leaf with a copy of the elements on the device. @throws DTypeError if the device lacks the dtype */
-export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
-  const { shape, dtype } = values;
-  const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
-  const packed = values.contiguous();
-  const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
-  created.cell = upload(elements, dtype, device);
-  return created;
-}
-
-/** @throws ShapeError, DTypeError unless the seed fits the root */
-export function seedNode(operation: string, root: Node, seed: Node | undefined): Node {
-  if (seed === undefined) {
-    if (sizeOf(root.shape) !== 1) {
-      throw new ShapeError(`${operation}: ${describe(root)} has several elements; reduce it to one, or pass a seed of that shape`);
-    }
-    if (!isFloat(root.dtype)) throw new DTypeError(`${operation}: ${describe(root)} has no gradient; cast to float32 first`);
-    return constant(1, root.shape, root.dtype);
-  }
-  if (seed.dtype !== root.dtype || !equalShapes(seed.shape, root.shape)) {
-    throw new ShapeError(`${operation}: the seed ${describe(seed)} must be like ${describe(root)}`);
-  }
-  return seed;
 }

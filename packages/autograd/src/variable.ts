@@ -3,7 +3,7 @@ import { getDefaultDevice } from '@firsthand/graph';
 import { array, type Data } from '@firsthand/linalg';
 import type { CreateOptions } from './create.ts';
 import { Tensor } from './tensor.ts';
-import { storedLeaf } from './value.ts';
+import { storedLeaf } from './stored.ts';
 
 /** A leaf with a copy of data, in which a gradient accumulates unless `requiresGrad` is false. */
 export class Variable extends Tensor {

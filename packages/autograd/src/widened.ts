@@ -2,7 +2,7 @@
 import { widened as widenedNodes } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import { Tensor } from './tensor.ts';
-import { operandNodes } from './value.ts';
+import { operandNodes } from './operands.ts';
 
 /**
  * What `compute` makes of the operands; of float16 operands as float32, rounded to float16 once. Sums, squares and exponentials on the way may then leave the range of

@@ -15,3 +15,4 @@ export { type ForwardHook, Module } from './module.ts';
 export { Parameter, parameter, type ParameterOptions } from './parameter.ts';
 export { AvgPool2d, MaxPool2d } from './pooling.ts';
 export type { StateDict } from './state-dict.ts';
+export { parametersToVector, vectorToParameters } from './vector.ts';

@@ -3,7 +3,11 @@
  * `blocks.0.fc1 (Linear): matmul: …`. Each `forward` on the way out knows one step of the path: where the module below is a member of its own.
  */
 import { FirsthandError } from '@firsthand/linalg';
-import type { Module } from './module.ts';
+
+/** A module, seen from here. */
+interface Module {
+  namedModules(): Map<string, object>;
+}
 
 type Forward = (this: Module, ...inputs: unknown[]) => unknown;
 

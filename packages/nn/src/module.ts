@@ -143,6 +143,11 @@ export abstract class Module extends Guarded {
     return [...this.namedParameters().values()];
   }
 
+  /** Drops the gradients of all parameters. Call it last in a step: gradients that are used and dropped in one step never become buffers. */
+  zeroGrad(): void {
+    for (const parameter of this.parameters()) parameter.grad = null;
+  }
+
   /** All buffers, each once: tensors that are part of the state but not trained. */
   buffers(): Tensor[] {
     return [...new Set(this.#tensors().values())].filter((tensor) => !isParameter(tensor));
