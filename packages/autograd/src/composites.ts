@@ -5,9 +5,11 @@ import {
   adamW as adamWNode,
   constant,
   crossEntropy as crossEntropyNode,
+  indexSelect as indexSelectNode,
   layerNorm as layerNormNode,
   type Node,
   oneHot as oneHotNode,
+  operandOf,
 } from '@firsthand/graph';
 import { checkOptions, type DType, formatShape, type OptionKeys, type Shape, ShapeError } from '@firsthand/linalg';
 import { full } from './create.ts';
@@ -80,22 +82,52 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   const classes = operandNode(labels, 'crossEntropy', 'the labels');
   const losses = new Tensor(crossEntropyNode(operandNode(logits, 'crossEntropy', 'the logits'), classes));
-  requireLabelsInRange(classes, logits.shape.at(-1)!);
+  requireInRange('crossEntropy', ['label', 'a class'], classes, logits.shape.at(-1)!, 'check the labels or the number of outputs');
   return losses;
 }
 
-/** Checks the labels if that costs no more than copying them: nothing is computed, no queue is waited for. */
-function requireLabelsInRange({ cell, device }: Node, classes: number): void {
+/**
+ * Checks integers that pick one of `count` if that costs no more than copying them: nothing is computed, no queue is waited for.
+ * @throws ShapeError that names the first one out of range and where it stands
+ */
+function requireInRange(
+  operation: string,
+  [noun, kind]: readonly [string, string],
+  { cell, device }: Node,
+  count: number,
+  remedy: string,
+): void {
   if (cell === null || device?.readSync === undefined || cell.flight !== null || cell.failure !== null || cell.stale !== null) return;
   const values = device.readSync(cell.storage);
-  const position = values.findIndex((label) => label < 0 || label >= classes);
-  if (position >= 0) {
-    throw new ShapeError({
-      operation: 'crossEntropy',
-      problem: `label ${values[position]} at position ${position} is not a class from 0 to ${classes - 1}`,
-      remedy: 'check the labels or the number of outputs',
-    });
+  const position = values.findIndex((value) => value < 0 || value >= count);
+  if (position < 0) return;
+  const problem = `${noun} ${values[position]} at position ${position} is not ${kind} from 0 to ${count - 1}`;
+  throw new ShapeError({ operation, problem, expected: `whole numbers from 0 to ${count - 1}`, remedy });
+}
+
+/**
+ * Rows of a table, one for each index, as in a layer of token embeddings.
+ * @param index which rows: (…), int32 or uint32
+ * @param weight the table: (count, size)
+ * @returns (…, size)
+ * @throws ShapeError if an index is out of range and the indices' values are at hand, as those of host data on a device that can be read at
+ *   once; else such an index gives NaN, as it does inside `compile`. DTypeError for indices that are no integers
+ * @example
+ * ```ts
+ * import { embedding, tensor } from '@firsthand/autograd';
+ * const table = tensor([[1, 2], [3, 4], [5, 6]]);
+ * console.log(await embedding(tensor(Int32Array.of(2, 0)), table).toArray()); // [ [ 5, 6 ], [ 1, 2 ] ]
+ * ```
+ */
+export function embedding(index: Tensor, weight: Tensor): Tensor {
+  const at = operandNode(index, 'embedding', 'the index');
+  const table = operandNode(weight, 'embedding', 'the weight');
+  if (table.shape.length !== 2) {
+    throw new ShapeError({ operation: 'embedding', operands: [operandOf(table)], expected: 'a table (count, size)' });
   }
+  const rows = new Tensor(indexSelectNode(table, at, 0));
+  requireInRange('embedding', ['index', 'a row'], at, table.shape[0]!, 'check the ids, or the number of embeddings');
+  return rows;
 }
 
 /** What AdamW remembers of a parameter: running means of its gradient and of the square, and the number of steps, a scalar. */

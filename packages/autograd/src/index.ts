@@ -55,7 +55,7 @@ export {
 } from './create.ts';
 export type { CreateOptions } from './create.ts';
 export { attention, cat, chunk, multinomial, sort, split, stack, topk, unbind, where } from './functions.ts';
-export { adamW, crossEntropy, layerNorm, oneHot, stopGradient } from './composites.ts';
+export { adamW, crossEntropy, embedding, layerNorm, oneHot, stopGradient } from './composites.ts';
 export type { AdamWOptions, AdamWVariables, LayerNormFunctionOptions } from './composites.ts';
 export {
   abs,

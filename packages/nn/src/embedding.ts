@@ -1,5 +1,5 @@
 /** A table of vectors, one per token: y = W[i]. */
-import type { Tensor } from '@firsthand/autograd';
+import { embedding, type Tensor } from '@firsthand/autograd';
 import { normal } from './init.ts';
 import { checkSizes, LAYER_KEYS, type LayerOptions, layerOptions } from './layer.ts';
 import { Module } from './module.ts';
@@ -16,8 +16,11 @@ export class Embedding extends Module {
     this.weight = new Parameter(normal([count, size], { dtype }), device === undefined ? {} : { device });
   }
 
-  /** index: (…), int32 or uint32. Result: (…, size). An index out of range gives NaN. @throws DTypeError for other indices */
+  /**
+   * index: (…), int32 or uint32. Result: (…, size). @throws DTypeError for other indices
+   * @throws ShapeError if one is out of range and its value is at hand; else, and inside `compile`, such an index gives NaN
+   */
   forward(index: Tensor): Tensor {
-    return this.weight.indexSelect(0, index);
+    return embedding(index, this.weight);
   }
 }

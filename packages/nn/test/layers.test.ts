@@ -1,8 +1,11 @@
 // Layers against their formulas, written again in plain numbers, and their gradients against central differences.
-import { compile, gradCheck, manualSeed, randn, type Tensor, tensor } from '@firsthand/autograd';
+import { compile, createReference, DTypeError, gradCheck, manualSeed, randn, type Tensor, tensor } from '@firsthand/autograd';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  Conv1d,
+  Conv2d,
+  ConvTranspose2d,
   Dropout,
   ELU,
   Embedding,
@@ -57,6 +60,45 @@ describe('Linear', () => {
   });
 });
 
+describe('Embedding, indices', () => {
+  const ids = (...values: number[]): Tensor => tensor(Int32Array.from(values));
+
+  test('that are out of range are an error where their values are at hand', async () => {
+    const table = new Embedding(4, 2);
+    expect(() => table.forward(ids(0, 3, 4))).toThrow('index 4 at position 2 is not a row from 0 to 3');
+    expect(() => table.forward(ids(-1))).toThrow('index -1 at position 0');
+    expect(() => table.forward(tensor([0.5]))).toThrow(DTypeError);
+    expect((await table.forward(ids(3, 0)).data()).every(Number.isFinite)).toBe(true);
+  });
+
+  test('that are arguments of a compiled function give NaN', async () => {
+    const table = new Embedding(4, 2);
+    const forward = compile((index: Tensor) => table.forward(index));
+    expect(Array.from(await forward(ids(9)).data())).toEqual([NaN, NaN]);
+  });
+});
+
+describe('layers on a device and of a dtype that are given', () => {
+  test('have all their parameters there', () => {
+    const device = createReference();
+    const options = { device, dtype: 'float64' } as const;
+    const layers = [
+      new Linear(2, 3, options),
+      new Embedding(2, 3, options),
+      new LayerNorm(3, options),
+      new Conv1d(1, 2, 3, options),
+      new Conv2d(1, 2, 3, options),
+      new ConvTranspose2d(1, 2, 3, options),
+    ];
+    for (const layer of layers) {
+      for (const [name, each] of layer.namedParameters()) {
+        expect([layer.constructor.name, name, each.device, each.dtype]).toEqual([layer.constructor.name, name, device, 'float64']);
+      }
+    }
+    expect(layers.map((layer) => layer.parameters().length)).toEqual([2, 1, 2, 2, 2, 2]);
+  });
+});
+
 describe('Embedding', () => {
   test('gives rows, and each row the sum of its gradients', async () => {
     const table = new Embedding(4, 2);
@@ -80,7 +122,6 @@ describe('Embedding', () => {
       [0, 0],
       [1, 1],
     ]);
-    expect(await table.forward(tensor([4], { dtype: 'int32' })).toArray()).toEqual([[NaN, NaN]]);
     expect(() => table.forward(tensor([1]))).toThrow('int32');
   });
 });
