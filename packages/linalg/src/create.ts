@@ -18,7 +18,7 @@ import { DTypeError, OptionError, ShapeError } from './errors.ts';
 import { copyInto } from './loops.ts';
 import { NDArray } from './ndarray.ts';
 import { requireArray, typesDiffer } from './operands.ts';
-import { checkOptions, describeValue, type OptionKeys } from './options.ts';
+import { checkNumber, checkOptions, describeValue, type OptionKeys } from './options.ts';
 import { checkShape, equalShapes, formatShape, normalizeAxis, sizeOf, type Shape } from './shape.ts';
 
 /** What {@link arange} and the like may be told. */
@@ -102,7 +102,7 @@ function filled(operation: string, shape: Shape, value: number, options: DTypeOp
  */
 export function full(shape: Shape | number, value: number, options?: DTypeOptions): NDArray {
   checkCount('full', arguments.length, 3, 'full([2, 3], value, { dtype })');
-  return filled('full', readSizes('full', [shape]), value, checkOptions('full', options, DTYPE_KEYS));
+  return filled('full', readSizes('full', [shape]), checkNumber('full', 'the value', value), checkOptions('full', options, DTYPE_KEYS));
 }
 
 /**
@@ -226,7 +226,9 @@ function counted(first: number, step: number, count: number, dtype: DType): NDAr
 export function linspace(start: number, stop: number, count: number, options?: DTypeOptions): NDArray {
   checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
   const dtype = dtypeOf('linspace', checkOptions('linspace', options, DTYPE_KEYS));
-  const data = allocate(dtype, sizeOf(checkShape('linspace', [count])));
+  checkNumber('linspace', 'the start', start);
+  checkNumber('linspace', 'the stop', stop);
+  const data = allocate(dtype, sizeOf(checkShape('linspace', [checkNumber('linspace', 'the count', count)])));
   const last = count - 1;
   for (let i = 0; i < count; i++)
     data[i] = encode[dtype](2 * i <= last ? spaced(start, stop, i, last) : spaced(stop, start, last - i, last));
@@ -246,10 +248,11 @@ function spaced(from: number, to: number, i: number, last: number): number {
  * Each element's own index along one axis, as a view that repeats it along the others.
  * @throws ShapeError if the axis is out of range
  */
-export function iota(shape: Shape, axis: number, options?: DTypeOptions): NDArray {
+export function iota(sizes: Shape, axis: number, options?: DTypeOptions): NDArray {
   checkCount('iota', arguments.length, 3, 'iota(shape, axis, { dtype })');
   const { dtype = 'int32' } = checkOptions('iota', options, DTYPE_KEYS);
-  const along = normalizeAxis('iota', axis, checkShape('iota', shape).length);
+  const shape = checkShape('iota', readSizes('iota', [sizes]));
+  const along = normalizeAxis('iota', axis, shape.length);
   const single = shape.map((length, k) => (k === along ? length : 1));
   return counted(0, 1, shape[along]!, checkDType('iota', dtype)).reshape(single).broadcastTo(shape);
 }
@@ -335,7 +338,7 @@ export function pad(x: NDArray, widths: readonly (readonly [number, number])[], 
     const [before, after] = checkShape('pad', widths[axis]!) as readonly [number, number];
     return before + length + after;
   });
-  const result = full(shape, value, { dtype: x.dtype });
+  const result = full(shape, checkNumber('pad', 'the value', value), { dtype: x.dtype });
   const middle = result.slice(...x.shape.map((length, axis) => ({ start: widths[axis]![0], stop: widths[axis]![0] + length })));
   copyInto(middle, x);
   return result;

@@ -9,7 +9,7 @@ import { FirsthandError } from './errors.ts';
 import { floatsWithin, roundToFloat, type FloatType } from './float-range.ts';
 import { NDArray } from './ndarray.ts';
 import { checkDomain } from './operands.ts';
-import { checkOptions, describeValue, type OptionKeys } from './options.ts';
+import { checkNumber, checkOptions, describeValue, type OptionKeys } from './options.ts';
 import { philox4x32, randomBits } from './philox.ts';
 import { checkShape, sizeOf, type Shape } from './shape.ts';
 
@@ -106,6 +106,10 @@ export class Generator {
    */
   advance(blocks: number): readonly [number, number] {
     checkCount('advance', arguments.length, 1, 'generator.advance(blocks)');
+    if (!(Number.isSafeInteger(blocks) && blocks >= 0)) {
+      const problem = `the number of blocks is ${describeValue(blocks)}`;
+      throw new FirsthandError({ operation: 'advance', problem, expected: 'a whole number of at least 0' });
+    }
     const before = this.counter;
     const low = before[0] + (blocks % TWO_32);
     this.counter = [low >>> 0, (before[1] + Math.floor(blocks / TWO_32) + Math.floor(low / TWO_32)) >>> 0];
@@ -190,7 +194,7 @@ export class Generator {
     checkCount('integers', arguments.length, 3, 'integers(low, high, { shape })');
     const { shape: sizes = [], dtype = 'int32' } = checkOptions('integers', options, INTEGER_KEYS);
     const shape = checkShape('integers', readSizes('integers', [sizes]));
-    const range = high - low;
+    const range = checkNumber('integers', 'high', high) - checkNumber('integers', 'low', low);
     const holds = encode[dtype](low) === low && encode[dtype](high - 1) === high - 1;
     if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || !holds) {
       const expected = `whole numbers low < high that ${dtype} holds`;

@@ -17,7 +17,7 @@ import { checkDType, convert, decode, DTYPES, encode, type DType, type TypedArra
 import { printable, ShapeError } from './errors.ts';
 import { formatArray, nest, type Nested } from './format.ts';
 import { copyInto, pack, type Strided } from './loops.ts';
-import { checkOptions, describeValue, type OptionKeys } from './options.ts';
+import { checkNumber, checkOptions, describeValue, isPlain, type OptionKeys } from './options.ts';
 import {
   broadcastStrides,
   checkShape,
@@ -180,11 +180,14 @@ export class NDArray implements Strided {
       this.data[this.position('set', indices)] = encode[this.dtype](value);
       return;
     }
-    const target = this.at(...indices);
     const { dtype } = this;
+    if (typeof value === 'boolean' && dtype !== 'bool') checkNumber('set', 'the value', value as never);
+    if (indices.length > this.ndim) throw this.countError('set', indices.length, 'indices', `at most ${this.ndim}`);
+    const target = this.view(this.shape.slice(indices.length), this.strides.slice(indices.length), this.lead('set', indices));
     let source = value instanceof NDArray ? value.astype(dtype) : packedOf(readData('set', value, { dtype, copy: false }));
     if (source.data === this.data) source = source.copy(); // it may overlap
-    copyInto(target, source.broadcastTo(target.shape));
+    const strides = broadcastStrides('set', source.shape, source.strides, target.shape, [source, target]);
+    copyInto(target, source.view([...target.shape], strides, source.offset));
   }
 
   private position(operation: string, indices: readonly number[]): number {
@@ -245,6 +248,8 @@ export class NDArray implements Strided {
     if (ranges.length > this.ndim) {
       throw this.countError('slice', ranges.length, 'ranges', `at most ${this.ndim}`);
     }
+    // A number would be an index, which drops its axis.
+    for (const range of ranges) checkOptions('slice', range ?? {}, RANGE_KEYS);
     return this.indexed('slice', ranges);
   }
 
@@ -256,8 +261,8 @@ export class NDArray implements Strided {
     this.shape.forEach((length, axis) => {
       const index = indices[axis] ?? {};
       const stride = this.strides[axis]!;
-      if (typeof index === 'number') {
-        offset += normalizeIndex(operation, index, length, axis, [this]) * stride;
+      if (typeof index === 'number' || !isPlain(index)) {
+        offset += normalizeIndex(operation, index as number, length, axis, [this]) * stride;
         return;
       }
       const { first, count, step } = resolveRange(operation, index, length);

@@ -153,6 +153,22 @@ function checkKind(operation: string, option: string, value: unknown, kind: Excl
   }
 }
 
+/**
+ * Returns the value if it is a number. JavaScript would read `true` as 1, '2' as 2 and null as 0.
+ * @param what what the value is, as in the message: `the value`
+ * @throws OptionError otherwise
+ */
+export function checkNumber(operation: string, what: string, value: number): number {
+  if (typeof value === 'number') return value;
+  const truth: unknown = value;
+  throw new OptionError({
+    operation,
+    problem: `${what} is ${describeValue(value)}`,
+    expected: 'a number',
+    remedy: typeof truth === 'boolean' ? 'write 1 for true and 0 for false' : undefined,
+  });
+}
+
 /** Whether a value is `{ … }`, of whatever realm, and not an array, a tensor, a device. */
 export function isPlain(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

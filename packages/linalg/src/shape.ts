@@ -27,9 +27,10 @@ export function formatShape(shape: Shape): string {
 export function checkShape(operation: string, shape: Shape): Shape {
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
+      const sizes = shape.map((size: unknown) => (typeof size === 'number' ? String(size) : describeValue(size)));
       throw new ShapeError({
         operation,
-        problem: `${formatShape(shape)} is not a shape: sizes are whole numbers of at least 0`,
+        problem: `[${sizes.join(', ')}] is not a shape: sizes are whole numbers of at least 0`,
         expected: 'sizes that are whole numbers of at least 0',
       });
     }
@@ -62,7 +63,7 @@ type Operands = ErrorFacts['operands'];
  * @throws ShapeError if there is no such axis
  */
 export function normalizeAxis(operation: string, axis: number, ndim: number, operands?: Operands): number {
-  const normalized = axis < 0 ? axis + ndim : axis;
+  const normalized = typeof axis === 'number' && axis < 0 ? axis + ndim : axis;
   if (!Number.isInteger(axis) || normalized < 0 || normalized >= ndim) {
     throw new ShapeError({
       operation,
@@ -91,7 +92,11 @@ export function normalizeAxes(
 ): number[] {
   if (axes === undefined) return Array.from({ length: ndim }, (_, axis) => axis);
   const list = typeof axes === 'number' ? [axes] : axes;
-  const normalized = list.map((axis) => normalizeAxis(operation, axis, Math.max(ndim, 1), operands));
+  if (!Array.isArray(list)) {
+    const problem = `${describeValue(list)} where axes are wanted`;
+    throw new ShapeError({ operation, problem, operands, expected: 'an array of axes' });
+  }
+  const normalized = (list as readonly number[]).map((axis) => normalizeAxis(operation, axis, Math.max(ndim, 1), operands));
   if (new Set(normalized).size !== normalized.length) {
     throw new ShapeError({ operation, problem: `axes ${formatShape(list)} name one axis twice`, operands, expected: 'each axis once' });
   }
@@ -104,7 +109,7 @@ export function normalizeAxes(
  * @throws ShapeError if it is out of range
  */
 export function normalizeIndex(operation: string, index: number, length: number, axis: number, operands?: Operands): number {
-  const normalized = index < 0 ? index + length : index;
+  const normalized = typeof index === 'number' && index < 0 ? index + length : index;
   if (!Number.isInteger(index) || normalized < 0 || normalized >= length) {
     throw new ShapeError({
       operation,
