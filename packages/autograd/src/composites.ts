@@ -180,7 +180,7 @@ export function adamW(
   const values = adamWNode(...(operands as [Node, Node, Node, Node, Node]), operandNode(rate, 'adamW', 'lr'), {
     beta1: betas[0],
     beta2: betas[1],
-    epsilon: eps,
+    eps,
     weightDecay,
   }).map((node) => new Tensor(node)) as [Tensor, Tensor, Tensor, Tensor];
   return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };

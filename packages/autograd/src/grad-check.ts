@@ -2,7 +2,7 @@
  * Gradients against central differences, (f(x + ε) − f(x − ε)) / 2ε, element by element, in float64. A result with several
  * elements is weighted with fixed unequal weights first, so that no two errors cancel.
  */
-import { DTypeError, ShapeError } from '@firsthand/linalg';
+import { checkOptions, DTypeError, type OptionKeys, ShapeError } from '@firsthand/linalg';
 import { tensor } from './create.ts';
 import { realize } from './realize.ts';
 import { withoutStatistics } from './statistics.ts';
@@ -36,6 +36,8 @@ export interface GradCheckReport {
   readonly mismatches: readonly GradCheckMismatch[];
 }
 
+const KEYS: OptionKeys<GradCheckOptions> = { eps: 'number', rtol: 'number', atol: 'number' };
+
 /**
  * Compares the gradients of `f` at the inputs with central differences.
  * @throws DTypeError unless all inputs are float64
@@ -43,8 +45,9 @@ export interface GradCheckReport {
 export async function gradCheck(
   f: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { eps = 1e-6, rtol = 1e-5, atol = 1e-7 }: GradCheckOptions = {},
+  options?: GradCheckOptions,
 ): Promise<GradCheckReport> {
+  const { eps = 1e-6, rtol = 1e-5, atol = 1e-7 } = checkOptions('gradCheck', options, KEYS);
   for (const input of inputs) {
     if (input.dtype !== 'float64') throw new DTypeError(`gradCheck: needs float64 inputs, got ${input.dtype}; use cast('float64')`);
   }

@@ -33,7 +33,7 @@ const labels = argument('labels', [2, 3], 'int32');
 const [weight, bias] = [leaf('weight', 5), leaf('bias', 5)];
 const [gradient, mean, square] = [leaf('gradient', 2, 3, 5), leaf('mean', 2, 3, 5), leaf('square', 2, 3, 5)];
 const [step, rate] = [leaf('step'), leaf('rate')];
-const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
+const settings = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01 };
 
 const normal = layerNorm(x, weight, bias, 0.5);
 const statistics = postOrder([normal], ({ inputs }) => inputs).find(({ op }) => op === 'call')!;

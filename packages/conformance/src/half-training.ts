@@ -142,7 +142,7 @@ export function describeHalfTraining(device: GetDevice): void {
 
   test('the composite refuses state in float16', () => {
     const [p, scalar] = [halves([1]).read(), halves([1]).sum().read()];
-    const settings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+    const settings = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
     expect(() => adamW(p, p, p, p, scalar, scalar, settings)).toThrow('adamW: moments, step and learning rate of float16 [1] are float32');
   });
 

@@ -1,6 +1,6 @@
 /** Modules made of other modules: in a row or in a list, where they are named by their numbers, `0.weight`, or by names of their own. */
 import { DTypeError, guardContents, type Tensor } from '@firsthand/autograd';
-import { describeValue, FirsthandError, ShapeError } from '@firsthand/linalg';
+import { checkCount, describeValue, FirsthandError, ShapeError } from '@firsthand/linalg';
 import type { Layer, LayerFunction } from './layer.ts';
 import { Module } from './module.ts';
 
@@ -66,6 +66,7 @@ export class ModuleList<M extends Module> extends Module {
 
   constructor(modules: Iterable<M> = []) {
     super();
+    checkCount('ModuleList', arguments.length, 1, 'new ModuleList([a, b])');
     this.#list = [...modules];
   }
 
@@ -121,6 +122,7 @@ export class ModuleDict<M extends Module> extends Module {
   /** @param modules an object or a map, in whose order they stay */
   constructor(modules: { readonly [name: string]: M } | ReadonlyMap<string, M> = {}) {
     super();
+    checkCount('ModuleDict', arguments.length, 1, 'new ModuleDict({ a, b })');
     this.#map = new Map(modules instanceof Map ? (modules as ReadonlyMap<string, M>) : Object.entries(modules));
   }
 

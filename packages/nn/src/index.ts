@@ -11,7 +11,7 @@ export type { Layer, LayerFunction, LayerOptions } from './layer.ts';
 export { LayerNorm, type LayerNormOptions } from './layer-norm.ts';
 export { Linear } from './linear.ts';
 export * as loss from './loss.ts';
-export { type ForwardHook, Module } from './module.ts';
+export { type ForwardHook, Module, type StrictOptions } from './module.ts';
 export { Parameter, parameter, type ParameterOptions } from './parameter.ts';
 export { AvgPool2d, MaxPool2d } from './pooling.ts';
 export type { StateDict } from './state-dict.ts';

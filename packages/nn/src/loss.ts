@@ -3,14 +3,14 @@
  * reduces them: to their mean (as torch does by default), to their sum, or not at all. Of float16 all of this is float32, rounded once.
  */
 import { crossEntropy as crossEntropyOfRows, type Data, Tensor, tensor, widened } from '@firsthand/autograd';
-import { equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
+import { checkCount, checkOptions, DTypeError, DTYPES, equalShapes, formatShape, type OptionKeys, ShapeError } from '@firsthand/linalg';
 
 /** What becomes of the values of single examples; `mean` if not given. */
 export type Reduction = 'mean' | 'sum' | 'none';
 
 /** Options of every loss. */
 export interface LossOptions {
-  readonly reduction?: Reduction;
+  readonly reduction?: Reduction | undefined;
 }
 
 const REDUCTIONS: { readonly [K in Reduction]: (values: Tensor) => Tensor } = {
@@ -18,6 +18,14 @@ const REDUCTIONS: { readonly [K in Reduction]: (values: Tensor) => Tensor } = {
   sum: (values) => values.sum(),
   none: (values) => values,
 };
+
+const LOSS_KEYS: OptionKeys<LossOptions> = { reduction: ['mean', 'sum', 'none'] };
+
+/** @throws OptionError for an option or a reduction that does not exist, or an argument that would be ignored */
+function reductionOf(operation: string, options: LossOptions | undefined, given: number): Reduction {
+  checkCount(operation, given, 3, `loss.${operation}(prediction, target, { reduction })`);
+  return checkOptions(operation, options, LOSS_KEYS).reduction ?? 'mean';
+}
 
 /** What a prediction should be, beside it: data goes to its device. */
 function targetOf(target: Tensor | Data, { device, dtype }: Tensor): Tensor {
@@ -36,12 +44,17 @@ function labelsOf(labels: Tensor | Data, { device }: Tensor): Tensor {
  * @returns a scalar, or with 'none' the shape of both
  * @throws ShapeError unless the shapes are the same: broadcasting here is nearly always a mistake
  */
-export function mse(prediction: Tensor, wanted: Tensor | Data, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function mse(prediction: Tensor, wanted: Tensor | Data, options?: LossOptions): Tensor {
+  const reduction = reductionOf('mse', options, arguments.length);
   const target = targetOf(wanted, prediction);
   if (!equalShapes(prediction.shape, target.shape)) {
-    throw new ShapeError(
-      `mse: the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} differ in shape; reshape one of them`,
-    );
+    throw new ShapeError({
+      operation: 'mse',
+      problem: `the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} differ in shape`,
+      operands: [prediction, target].map(({ name, shape, dtype }) => ({ name, shape, dtype })),
+      expected: 'shape',
+      remedy: 'reshape one of them',
+    });
   }
   return widened((y, wanted) => REDUCTIONS[reduction](y.sub(wanted).square()), prediction, target);
 }
@@ -61,7 +74,14 @@ export function mse(prediction: Tensor, wanted: Tensor | Data, { reduction = 'me
  * console.log((await loss.crossEntropy(logits, [0, 1]).item()).toFixed(4)); // 0.6931
  * ```
  */
-export function crossEntropy(logits: Tensor, labels: Tensor | Data, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function crossEntropy(logits: Tensor, labels: Tensor | Data, options?: LossOptions): Tensor {
+  const reduction = reductionOf('crossEntropy', options, arguments.length);
   const classes = labelsOf(labels, logits);
+  if (DTYPES[classes.dtype].isFloat && equalShapes(classes.shape, logits.shape)) {
+    const problem = `the labels ${formatShape(classes.shape)} are ${classes.dtype} and have the shape of the logits, as one-hot rows have`;
+    const operands = [logits, classes].map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+    const remedy = 'write labels.argmax(-1) for one-hot labels';
+    throw new DTypeError({ operation: 'crossEntropy', problem, operands, expected: 'the index of a class for each row (int32)', remedy });
+  }
   return widened((x) => REDUCTIONS[reduction](crossEntropyOfRows(x, classes)), logits);
 }

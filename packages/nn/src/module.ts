@@ -2,8 +2,8 @@
  * A module is an object whose fields are its parameters, buffers and modules: nothing is registered, they are found by walking its own
  * fields in the order of their definition. Names are paths through the fields, `fc1.weight`, as in torch's state dicts.
  */
-import { type Device, guard, guardContents, Guarded, moveInPlace, Tensor } from '@firsthand/autograd';
-import { FirsthandError } from '@firsthand/linalg';
+import { checkDevice, type Device, guard, guardContents, Guarded, moveInPlace, Tensor } from '@firsthand/autograd';
+import { FirsthandError, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { StateDictMismatch } from './errors.ts';
 import { kindOf, locateErrors } from './located.ts';
 import { Parameter } from './parameter.ts';
@@ -12,6 +12,13 @@ import { formatSummary } from './summary.ts';
 
 /** What `onForward` calls after each `forward`, with the module, its inputs and its output. */
 export type ForwardHook<M extends Module> = (module: M, inputs: Parameters<M['forward']>, output: ReturnType<M['forward']>) => void;
+
+/** Whether missing and left-over names are errors, true if not given. */
+export interface StrictOptions {
+  readonly strict?: boolean | undefined;
+}
+
+const STRICT_KEYS: OptionKeys<StrictOptions> = { strict: 'boolean' };
 
 type Forward = (...inputs: unknown[]) => unknown;
 
@@ -116,6 +123,7 @@ export abstract class Module extends Guarded {
 
   /** This module (path '') and all modules below it, by path; one that is shared, by its first. */
   namedModules(): Map<string, Module> {
+    checkCount('namedModules', arguments.length, 0, 'model.namedModules()');
     const modules = new Map<string, Module>();
     const seen = new Set<Module>();
     for (const [path, member] of this.#walk('', [])) {
@@ -128,6 +136,7 @@ export abstract class Module extends Guarded {
 
   /** All parameters by path, `fc1.weight`; one that is shared, by its first. */
   namedParameters(): Map<string, Tensor> {
+    checkCount('namedParameters', arguments.length, 0, 'model.namedParameters()');
     const parameters = new Map<string, Tensor>();
     const seen = new Set<Tensor>();
     for (const [path, tensor] of this.#tensors()) {
@@ -140,6 +149,7 @@ export abstract class Module extends Guarded {
 
   /** All parameters, each once: what an optimizer takes. */
   parameters(): Tensor[] {
+    checkCount('parameters', arguments.length, 0, 'model.parameters()');
     return [...this.namedParameters().values()];
   }
 
@@ -150,11 +160,13 @@ export abstract class Module extends Guarded {
 
   /** All buffers, each once: tensors that are part of the state but not trained. */
   buffers(): Tensor[] {
+    checkCount('buffers', arguments.length, 0, 'model.buffers()');
     return [...new Set(this.#tensors().values())].filter((tensor) => !isParameter(tensor));
   }
 
   /** Calls `fn` with every module below this one, and then with this one. */
   apply(fn: (module: Module) => void): this {
+    checkCount('apply', arguments.length, 1, 'model.apply(fn)');
     for (const module of [...this.namedModules().values()].toReversed()) fn(module);
     return this;
   }
@@ -163,6 +175,7 @@ export abstract class Module extends Guarded {
 
   /** Parameters and buffers by path: the tensors themselves, which go on changing. A shared one stands under each of its paths. */
   stateDict(): Map<string, Tensor> {
+    checkCount('stateDict', arguments.length, 0, 'model.stateDict()');
     return this.#tensors();
   }
 
@@ -170,7 +183,9 @@ export abstract class Module extends Guarded {
    * Checks that a state fits, and changes nothing.
    * @throws StateDictError as `loadStateDict`
    */
-  checkStateDict(state: StateDict, { strict = true }: { readonly strict?: boolean } = {}): StateDictMismatch {
+  checkStateDict(state: StateDict, options?: StrictOptions): StateDictMismatch {
+    checkCount('checkStateDict', arguments.length, 2, 'model.checkStateDict(state, { strict })');
+    const { strict = true } = checkOptions('checkStateDict', options, STRICT_KEYS);
     return compareStateDict(this.stateDict(), state, strict);
   }
 
@@ -180,7 +195,9 @@ export abstract class Module extends Guarded {
    * @returns the names that were missing and left over
    * @throws StateDictError listing every name that is missing, left over, or differs in shape, dtype or device
    */
-  loadStateDict(state: StateDict, options: { readonly strict?: boolean } = {}): StateDictMismatch {
+  loadStateDict(state: StateDict, options?: StrictOptions): StateDictMismatch {
+    checkCount('loadStateDict', arguments.length, 2, 'model.loadStateDict(state, { strict })');
+    checkOptions('loadStateDict', options, STRICT_KEYS);
     const result = this.checkStateDict(state, options);
     assignStateDict(this.stateDict(), state);
     return result;
@@ -192,6 +209,8 @@ export abstract class Module extends Guarded {
    * @throws DTypeError if the device lacks a dtype; everything is then where it was
    */
   async to(device: Device): Promise<this> {
+    checkCount('to', arguments.length, 1, 'await model.to(device)');
+    checkDevice('to', device);
     await moveInPlace([...new Set(this.stateDict().values())], device);
     return this;
   }
@@ -205,12 +224,14 @@ export abstract class Module extends Guarded {
 
   /** Sets this module and all below it to training, or with `false` to use. */
   train(training = true): this {
+    checkCount('train', arguments.length, 1, 'model.train(true)');
     for (const module of this.namedModules().values()) module.#mode.training = training;
     return this;
   }
 
   /** `train(false)` */
   eval(): this {
+    checkCount('eval', arguments.length, 0, 'model.eval()');
     return this.train(false);
   }
 
@@ -224,6 +245,7 @@ export abstract class Module extends Guarded {
    * @returns ends the subscription
    */
   onForward<M extends Module>(this: M, hook: ForwardHook<M>): () => void {
+    checkCount('onForward', arguments.length, 1, 'model.onForward(hook)');
     const own = Object.getOwnPropertyDescriptor(this, 'forward');
     if (this.#hooks.size === 0) {
       const plain = this.forward as unknown as Forward;
@@ -249,6 +271,7 @@ export abstract class Module extends Guarded {
 
   /** A table of the parameters: name, shape, number of elements. */
   summary(): string {
+    checkCount('summary', arguments.length, 0, 'model.summary()');
     return formatSummary([...this.namedParameters()].map(([name, { shape, requiresGrad }]) => ({ name, shape, requiresGrad })));
   }
 }

@@ -3,12 +3,16 @@
  * buffers (other tensors, which are saved but not trained).
  */
 import { type CreateOptions, type Data, type DType, type Shape, Variable } from '@firsthand/autograd';
-import { array } from '@firsthand/linalg';
+import { array, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
+
+const KEYS: OptionKeys<ParameterOptions> = { device: true, requiresGrad: 'boolean', name: true };
 
 /** A tensor that training changes. */
 export class Parameter extends Variable {
   /** A copy of `values` on a device. `requiresGrad: false` freezes it. @throws DTypeError if the device lacks the dtype, or it has no gradients */
-  constructor(values: Data, { device, requiresGrad = true, name }: ParameterOptions = {}) {
+  constructor(values: Data, options?: ParameterOptions) {
+    checkCount('Parameter', arguments.length, 2, 'new Parameter(values, { device, requiresGrad, name })');
+    const { device, requiresGrad = true, name } = checkOptions('Parameter', options, KEYS);
     super(values, { requiresGrad, ...(device === undefined ? {} : { device }), ...(name === undefined || name === null ? {} : { name }) });
   }
 }
@@ -30,9 +34,8 @@ export interface ParameterOptions {
  * console.log(scale.requiresGrad, scale.shape); // true [ 3 ]
  * ```
  */
-export function parameter(
-  data: Data,
-  { dtype, shape, ...options }: ParameterOptions & { readonly dtype?: DType; readonly shape?: Shape } = {},
-): Parameter {
-  return new Parameter(array(data, { dtype, shape, copy: false }), options);
+export function parameter(data: Data, options?: ParameterOptions & { readonly dtype?: DType; readonly shape?: Shape }): Parameter {
+  checkCount('parameter', arguments.length, 2, 'parameter(data, { dtype, shape })');
+  const { dtype, shape, ...rest } = checkOptions('parameter', options, { ...KEYS, dtype: true, shape: true });
+  return new Parameter(array(data, { dtype, shape, copy: false }), rest);
 }

@@ -127,10 +127,10 @@ describe('Embedding', () => {
 });
 
 describe('LayerNorm', () => {
-  const normalised = (row: readonly number[], epsilon: number): number[] => {
+  const normalised = (row: readonly number[], eps: number): number[] => {
     const mean = row.reduce((a, b) => a + b, 0) / row.length;
     const variance = row.reduce((sum, x) => sum + (x - mean) ** 2, 0) / row.length;
-    return row.map((x) => (x - mean) / Math.sqrt(variance + epsilon));
+    return row.map((x) => (x - mean) / Math.sqrt(variance + eps));
   };
 
   test('gives each row mean 0 and variance 1, then scale and shift', async () => {
@@ -156,7 +156,7 @@ describe('LayerNorm', () => {
     const rows = (await x.reshape(3, 4).toArray()) as number[][];
     const expected = rows.map((row) => normalised(row, 0.1).map((value) => expect.closeTo(value, 12)));
     for (const options of [{ bias: false }, { affine: false }, {}]) {
-      const layer = new LayerNorm([2, 2], { epsilon: 0.1, ...float64, ...options });
+      const layer = new LayerNorm([2, 2], { eps: 0.1, ...float64, ...options });
       expect(await layer.forward(x).reshape(3, 4).toArray()).toEqual(expected);
     }
     expect(new LayerNorm(2, { bias: false }).parameters()).toHaveLength(1);

@@ -13,7 +13,19 @@ import {
   stateVariable,
   Tensor,
 } from '@firsthand/autograd';
-import { array, describeValue, equalShapes, FirsthandError, formatShape, ShapeError, type Shape, zeros } from '@firsthand/linalg';
+import {
+  array,
+  checkOptions,
+  describeValue,
+  equalShapes,
+  FirsthandError,
+  formatShape,
+  OptionError,
+  type OptionKeys,
+  ShapeError,
+  type Shape,
+  zeros,
+} from '@firsthand/linalg';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -83,6 +95,10 @@ export abstract class Optimizer<
     this.#settings = settings;
     this.#shapes = shapes;
     const operation = this.constructor.name;
+    if (typeof (parameters as Partial<Iterable<Tensor>> | null | undefined)?.[Symbol.iterator] !== 'function') {
+      const problem = `the parameters are ${describeValue(parameters)}`;
+      throw new OptionError({ operation, problem, expected: 'tensors, or groups of tensors', remedy: 'pass model.parameters()' });
+    }
     const entries: readonly (Tensor | GroupOptions<Settings>)[] = [...parameters];
     const groups = entries.every(isTensor) ? [{ parameters: entries }] : entries;
     if (groups.some(isTensor))
@@ -102,6 +118,8 @@ export abstract class Optimizer<
    */
   addGroup(group: GroupOptions<Settings>): void {
     const operation = this.constructor.name;
+    const keys = { ...this.#settings, parameters: true };
+    checkOptions(operation, group, Object.fromEntries(Object.keys(keys).map((key) => [key, true])) as OptionKeys<GroupOptions<Settings>>);
     const merged = { ...this.#settings, ...group, parameters: [...group.parameters] };
     requireAtLeast(operation, 'lr', merged.lr, 0);
     const states = new Map<Tensor, State>();

@@ -3,7 +3,7 @@
  * b ← g at the first step, then μ·b + (1 − d)·g; p ← p − η·b, or with Nesterov's momentum p ← p − η·(g + μ·b).
  */
 import { ones, type Tensor } from '@firsthand/autograd';
-import { FirsthandError } from '@firsthand/linalg';
+import { checkCount, checkOptions, FirsthandError, type OptionKeys } from '@firsthand/linalg';
 import { type GroupOptions, Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
@@ -23,6 +23,14 @@ export interface SGDSettings {
 }
 
 const DEFAULTS = { momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 } as const;
+
+const KEYS: OptionKeys<SGDSettings> = {
+  lr: 'number',
+  momentum: 'number',
+  dampening: 'number',
+  nesterov: 'boolean',
+  weightDecay: 'number',
+};
 
 /**
  * Stochastic gradient descent.
@@ -46,7 +54,8 @@ export class SGD extends Optimizer<SGDSettings, SGDState> {
     parameters: Iterable<Tensor> | Iterable<GroupOptions<SGDSettings>>,
     settings: Partial<SGDSettings> & Pick<SGDSettings, 'lr'>,
   ) {
-    super(parameters, { ...DEFAULTS, ...settings }, stateShapes);
+    checkCount('SGD', arguments.length, 2, 'new SGD(model.parameters(), { lr })');
+    super(parameters, { ...DEFAULTS, ...checkOptions('SGD', settings, KEYS) }, stateShapes);
   }
 
   protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: SGDState, group: SGDSettings): void {

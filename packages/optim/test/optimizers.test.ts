@@ -28,14 +28,14 @@ function sgdByHand(p: number, gradients: readonly number[], { lr, momentum, damp
 }
 
 /** torch.optim.AdamW's loop over one element. */
-function adamWByHand(p: number, gradients: readonly number[], { lr, betas, epsilon, weightDecay }: AdamWSettings): number {
+function adamWByHand(p: number, gradients: readonly number[], { lr, betas, eps, weightDecay }: AdamWSettings): number {
   let [mean, square] = [0, 0];
   gradients.forEach((gradient, index) => {
     p *= 1 - lr * weightDecay;
     mean = betas[0] * mean + (1 - betas[0]) * gradient;
     square = betas[1] * square + (1 - betas[1]) * gradient ** 2;
     const [first, second] = [1 - betas[0] ** (index + 1), 1 - betas[1] ** (index + 1)];
-    p -= ((lr / first) * mean) / (Math.sqrt(square) / Math.sqrt(second) + epsilon);
+    p -= ((lr / first) * mean) / (Math.sqrt(square) / Math.sqrt(second) + eps);
   });
   return p;
 }
@@ -93,7 +93,7 @@ describe('AdamW', () => {
   const settings = fc.record({
     lr: unit,
     betas: fc.tuple(unit, fc.constantFrom(0.9, 0.999)),
-    epsilon: fc.constantFrom(1e-8, 1e-3),
+    eps: fc.constantFrom(1e-8, 1e-3),
     weightDecay: unit,
   });
 
@@ -132,13 +132,7 @@ describe('AdamW', () => {
   });
 
   test('refuses settings out of range', () => {
-    for (const options of [
-      { lr: -1 },
-      { betas: [1, 0.9] as const },
-      { betas: [0.9, -0.1] as const },
-      { epsilon: -1 },
-      { weightDecay: -1 },
-    ]) {
+    for (const options of [{ lr: -1 }, { betas: [1, 0.9] as const }, { betas: [0.9, -0.1] as const }, { eps: -1 }, { weightDecay: -1 }]) {
       expect(() => new AdamW([variable(start)], options)).toThrow(FirsthandError);
     }
   });

@@ -13,7 +13,7 @@ export async function firstLoss(task: MLPTask): Promise<number> {
   const model = new MLP(task.inputs, task.hidden, task.classes);
   model.loadStateDict(new Map(startingParameters(task).map(({ name, shape, values }) => [name, array(values, { shape })])));
   const { rate, beta1, beta2, epsilon } = ADAM;
-  const optimizer = new AdamW(model.parameters(), { lr: rate, betas: [beta1, beta2], epsilon, weightDecay: 0 });
+  const optimizer = new AdamW(model.parameters(), { lr: rate, betas: [beta1, beta2], eps: epsilon, weightDecay: 0 });
   const step = compile((x: Tensor, y: Tensor) => {
     const value = loss.crossEntropy(model.forward(x), y);
     value.backward();

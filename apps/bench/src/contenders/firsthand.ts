@@ -185,7 +185,7 @@ export function createNetwork(task: TrainingTask): Network {
 /** A training step as a function from a batch to the loss before it. */
 export function createStep(network: Network, task: TrainingTask): (x: Tensor, y: Tensor) => Tensor {
   const { rate, beta1, beta2, epsilon } = ADAM;
-  const settings = { lr: rate, betas: [beta1, beta2], epsilon, weightDecay: WEIGHT_DECAY[task.model] } as const;
+  const settings = { lr: rate, betas: [beta1, beta2], eps: epsilon, weightDecay: WEIGHT_DECAY[task.model] } as const;
   const optimizer = new AdamW(network.parameters(), settings);
   return (x, y) => {
     const value = loss.crossEntropy(network.forward(x), y);

@@ -44,19 +44,19 @@ const rowExamples: readonly CompositeExample[] = [
 ];
 const axisOf = ({ axis }: Attrs): number => axis as number;
 
-function adamW({ beta1, beta2, epsilon, weightDecay }: Attrs, ...inputs: readonly Dense[]): readonly Dense[] {
+function adamW({ beta1, beta2, eps, weightDecay }: Attrs, ...inputs: readonly Dense[]): readonly Dense[] {
   const [b1, b2] = [beta1 as number, beta2 as number];
   const [parameter, gradient, mean, square, step, rate] = inputs as [Dense, Dense, Dense, Dense, Dense, Dense];
   const count = step.data[0]! + 1;
   const lr = rate.data[0]!;
   const m = zip(mean, gradient, (a, g) => b1 * a + (1 - b1) * g);
   const v = zip(square, gradient, (a, g) => b2 * a + (1 - b2) * g * g);
-  const ratio = zip(m, v, (a, b) => a / (1 - b1 ** count) / (Math.sqrt(b / (1 - b2 ** count)) + (epsilon as number)));
+  const ratio = zip(m, v, (a, b) => a / (1 - b1 ** count) / (Math.sqrt(b / (1 - b2 ** count)) + (eps as number)));
   return [zip(parameter, ratio, (p, r) => p - lr * (weightDecay as number) * p - lr * r), m, v, scalar(count)];
 }
 
 const adamWExample = (weightDecay: number, step: number): CompositeExample => ({
-  attrs: { beta1: 0.9, beta2: 0.999, epsilon: 1e-3, weightDecay },
+  attrs: { beta1: 0.9, beta2: 0.999, eps: 1e-3, weightDecay },
   operands: [
     float([3]),
     float([3], 2, 0.5, 2),
@@ -142,11 +142,11 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     // The mean and the reciprocal deviation of each row are internal.
     outputs: 1,
     examples: [
-      { attrs: { epsilon: 1e-5 }, operands: [float([2, 4]), float([4], 2), float([4], 3)] },
-      { attrs: { epsilon: 0.1 }, operands: [float([5]), float([5], 2), float([5], 3)] },
-      { attrs: { epsilon: 1e-3 }, operands: [float([2, 2, 3]), float([2, 3], 2), float([2, 3], 3)] },
+      { attrs: { eps: 1e-5 }, operands: [float([2, 4]), float([4], 2), float([4], 3)] },
+      { attrs: { eps: 0.1 }, operands: [float([5]), float([5], 2), float([5], 3)] },
+      { attrs: { eps: 1e-3 }, operands: [float([2, 2, 3]), float([2, 3], 2), float([2, 3], 3)] },
     ],
-    define: ({ epsilon }, x, weight, bias) => {
+    define: ({ eps }, x, weight, bias) => {
       const axes = weight.shape.map((_, axis) => x.shape.length - weight.shape.length + axis);
       const mean = (values: readonly number[]): number => sum(values) / values.length;
       const centre = fold(x, axes, true, mean);
@@ -154,7 +154,7 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
         x,
         axes,
         true,
-        (values) => 1 / Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) + (epsilon as number)),
+        (values) => 1 / Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) + (eps as number)),
       );
       return [
         zip(

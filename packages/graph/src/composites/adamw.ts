@@ -14,7 +14,7 @@ import { describe, requireFloat, requireSameDType } from '../shapes.ts';
 export interface AdamWAttrs extends Attrs {
   readonly beta1: number;
   readonly beta2: number;
-  readonly epsilon: number;
+  readonly eps: number;
   readonly weightDecay: number;
 }
 
@@ -43,13 +43,13 @@ export const adamWComposite: Composite<AdamWAttrs> = {
       { shape: [], dtype: kept },
     ];
   },
-  body({ beta1, beta2, epsilon, weightDecay }, parameter, gradient, mean, square, step, rate) {
+  body({ beta1, beta2, eps, weightDecay }, parameter, gradient, mean, square, step, rate) {
     const count = add(step, 1);
     const correction = (beta: number): Node => neg(unary('expm1', mul(count, Math.log(beta))));
     const newMean = add(mul(mean, beta1), mul(gradient, 1 - beta1));
     const newSquare = add(mul(square, beta2), mul(mul(gradient, gradient), 1 - beta2));
     const root = sqrt(correction(beta2));
-    const size = add(sqrt(newSquare), mul(root, epsilon));
+    const size = add(sqrt(newSquare), mul(root, eps));
     const decayed = weightDecay === 0 ? parameter : mul(parameter, sub(1, mul(rate, weightDecay)));
     const updated = sub(decayed, mul(div(newMean, size), div(mul(rate, root), correction(beta1))));
     return [updated, newMean, newSquare, count];

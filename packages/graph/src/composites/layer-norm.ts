@@ -10,7 +10,7 @@ import type { Attrs, Composite, Node } from '../types.ts';
 import { describe, requireFloat, requireSameDType } from '../shapes.ts';
 
 interface LayerNormAttrs extends Attrs {
-  readonly epsilon: number;
+  readonly eps: number;
 }
 
 const rowAxes = (x: { readonly shape: readonly number[] }, weight: { readonly shape: readonly number[] }): number[] =>
@@ -31,10 +31,10 @@ export const layerNormComposite: Composite<LayerNormAttrs> = {
     const statistics = { shape: x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: x.dtype };
     return [{ shape: x.shape, dtype: x.dtype }, statistics, statistics];
   },
-  body({ epsilon }, x, weight, bias) {
+  body({ eps }, x, weight, bias) {
     const axis = rowAxes(x, weight);
     const centre = mean(x, { axis, keepDims: true });
-    const scale = rsqrt(add(variance(x, { axis, keepDims: true, correction: 0 }), epsilon));
+    const scale = rsqrt(add(variance(x, { axis, keepDims: true, correction: 0 }), eps));
     return [add(mul(mul(sub(x, centre), scale), weight), bias), centre, scale];
   },
   // With n = (x − μ)·r, h = g·w and N elements in a row: dx = r·(h − mean(h) − n·mean(h·n)), dw = Σ g·n, db = Σ g over rows.
@@ -59,6 +59,6 @@ export const layerNormComposite: Composite<LayerNormAttrs> = {
 };
 
 /** x: (…, normalised axes); weight, bias: (normalised axes). */
-export function layerNorm(x: Node, weight: Node, bias: Node, epsilon = 1e-5): Node {
-  return call(layerNormComposite, { epsilon }, x, weight, bias)[0]!;
+export function layerNorm(x: Node, weight: Node, bias: Node, eps = 1e-5): Node {
+  return call(layerNormComposite, { eps }, x, weight, bias)[0]!;
 }
