@@ -26,10 +26,10 @@ import {
   shrink,
   storedAttributes,
   tracked,
-  where,
 } from '@firsthand/graph';
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
 import {
+  arange as counted,
   array,
   checkCount,
   checkDType,
@@ -44,6 +44,7 @@ import {
   readSizes,
   ShapeError,
   sizeOf,
+  linspace as spaced,
 } from '@firsthand/linalg';
 import type { Data, NDArray, OptionKeys, RangeArguments, ShapeAndOptions } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
@@ -267,20 +268,20 @@ function randomLike(operation: string, options: CreateOptions): CreateOptions {
  */
 export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): Tensor {
   const { start, step, count, options } = readRange('arange', rangeAndOptions, RANGE_KEYS);
-  const { dtype = 'float32' } = checkCreate('arange', options);
-  const indices = cast(iota([count], 0), dtype);
-  return lazy(add(mul(indices, step), start), options);
+  const { dtype = 'float32', ...rest } = checkCreate('arange', options);
+  const isWhole = Number.isInteger(start) && Number.isInteger(step);
+  const isSmall = Math.abs(start) < 2 ** 31 && Math.abs(start + count * step) < 2 ** 31;
+  if (isWhole && !isFloat(dtype) && dtype !== 'bool') return lazy(add(mul(cast(iota([count], 0), dtype), step), start), rest);
+  if (isWhole && isSmall) return lazy(cast(add(mul(iota([count], 0), step), start), dtype), rest);
+  // Fractions are counted in double precision on the host, and rounded once.
+  return stored(counted(start, start + count * step, step, { dtype }).slice({ stop: count }), rest);
 }
 
-/** `count` numbers at equal distances, both ends included. */
+/** `count` numbers at equal distances, both ends included: counted from the nearer end in double precision, and rounded once; integer dtypes truncate. */
 export function linspace(start: number, stop: number, count: number, options?: CreateOptions): Tensor {
   checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
   const { dtype = 'float32', ...rest } = checkCreate('linspace', checkOptions('linspace', options, CREATE_KEYS));
-  const step = count > 1 ? (stop - start) / (count - 1) : 0;
-  const index = iota([count], 0);
-  const line = add(mul(cast(index, dtype), step), start);
-  // Rounding may miss the last one by a little.
-  return lazy(where(eq(index, count - 1), count > 1 ? stop : start, line), rest);
+  return stored(spaced(start, stop, count, { dtype }), rest);
 }
 
 /** Ones on the diagonal: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with options behind. @throws ShapeError unless there are one or two sizes */

@@ -84,6 +84,12 @@ export function describeIota(): void {
     await expectValues(arange(3, 3), vector());
     await expectValues(linspace(-1, 1, 5), vector(-1, -0.5, 0, 0.5, 1));
     await expectValues(linspace(3, 7, 1), vector(3));
+    await expectValues(linspace(-10, 10, 4, { dtype: 'int32' }), vector(-10, -3, 3, 10));
+    await expectValues(linspace(0, 100, 101, { dtype: 'uint32' }).narrow(0, 29, 1), vector(29));
+    await expectExact(linspace(-0.3, 0.3, 7).narrow(0, 3, 1), vector(0));
+    await expectExact(linspace(0, 4096, 3, { dtype: 'float16' }), vector(0, 2048, 4096));
+    await expectExact(arange(-1, 1, 0.1), vector(...Array.from({ length: 20 }, (_, i) => Math.fround(-1 + i * 0.1))));
+    await expectExact(arange(1, 4100, 2, { dtype: 'float16' }).narrow(0, 2048, 1), vector(4096));
     for (const count of [50, 98, 99]) expect((await linspace(0, 1, count).data()).at(-1), 'the end itself').toBe(1);
     await expectValues(
       eye(2, 3),
