@@ -250,7 +250,10 @@ export class NDArray implements Strided {
     }
     // A number would be an index, which drops its axis.
     for (const range of ranges) checkOptions('slice', range ?? {}, RANGE_KEYS);
-    return this.indexed('slice', ranges);
+    return this.indexed(
+      'slice',
+      ranges.map((range) => checkOptions('slice', range ?? {}, RANGE_KEYS)), // a number, which drops its axis, is at's
+    );
   }
 
   /** The view of the elements at an index, which drops its axis, or in a range, for each leading axis. */
