@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 
 /** How one function or method is called. */
-export interface CallRow {
+interface CallRow {
   /** A call that is right; what is given to it stands behind the other arguments. */
   readonly call: (...more: unknown[]) => unknown;
   /** Each option that there is, and what it is written as by mistake. */
@@ -37,7 +37,7 @@ function methodsOf(type: new () => object): string[] {
  * Every name of a module that can be called: functions, constructors as `new Linear`, methods as `Tensor.sum`, what stands in a namespace as `loss.mse`.
  * @param methods of which classes the methods count: those that people call
  */
-export function callables(module: object, methods: readonly string[], prefix = ''): string[] {
+function callables(module: object, methods: readonly string[], prefix = ''): string[] {
   return Object.entries(module).flatMap(([name, value]: [string, unknown]) => {
     if (isClass(value)) {
       const statics = Object.entries(Object.getOwnPropertyDescriptors(value)).flatMap(([key, { value: each }]) =>
