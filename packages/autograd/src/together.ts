@@ -6,10 +6,10 @@ import type { Node } from '@firsthand/graph';
 
 const companions = /* @__PURE__ */ new WeakMap<Node, readonly Node[]>();
 
-/** The value and its gradients are computed together, whichever is read first. */
+/** The value and its gradients are computed together, whichever is read first. Constants are on no device, and need no company. */
 export function computeTogether(value: Node, gradients: readonly Node[]): void {
-  companions.set(value, gradients);
-  for (const gradient of gradients) companions.set(gradient, [value, ...gradients]);
+  const all = [value, ...gradients].filter(({ device }) => device !== null);
+  for (const each of all) companions.set(each, all);
 }
 
 /** The nodes with those that are computed together with them. It is said once: afterwards the values are there. */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import {
   checkpoint,
+  createReference,
   grad,
   hessian,
   hvp,
@@ -120,4 +121,12 @@ test('checkpoint gives the same value and gradients, with captured parameters', 
     return [await value.item(), await w.grad!.toArray(), await input.grad!.toArray()];
   };
   expect(await run((f) => checkpoint((t) => f(t)))).toEqual(await run((f) => f));
+});
+
+test('a gradient that is constant may be read where the tensors are on another device than the default one', async () => {
+  const x = tensor([-1, 0, 2], { device: createReference() });
+  const second = grad((y) => grad((z) => z.pow(2).sum())(y).sum());
+  expect(await second(x).toArray()).toEqual([2, 2, 2]);
+  const [value, gradient] = valueAndGrad((y: Tensor) => y.mul(0).add(1).sum().mul(y.detach().sum()))(x);
+  expect([await gradient.toArray(), await value.item()]).toEqual([[0, 0, 0], 3]);
 });
