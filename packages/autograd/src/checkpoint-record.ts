@@ -3,8 +3,8 @@
  * the backward pass differentiates is built when it is first asked for, behind barriers, so that no optimisation merges the
  * two and the first one's intermediates need not be kept (Chen et al. 2016, "sublinear memory cost").
  */
-import { node as build, reapply, withGradient, outputsOf, callNode } from '@firsthand/graph';
-import type { Node, NodeOf } from '@firsthand/graph';
+import { node as build, copyNode, withGradient } from '@firsthand/graph';
+import type { Node } from '@firsthand/graph';
 
 interface CheckpointRecord {
   readonly inputs: readonly Node[];
@@ -50,11 +50,5 @@ function cloneBehindBarriers({ inputs, value }: CheckpointRecord): Node {
 
 function copy(node: Node, copies: Map<Node, Node>): Node {
   const inputs = node.inputs.map((input) => copies.get(input)!);
-  if (inputs.every((input, index) => input === node.inputs[index])) return node;
-  if (node.op === 'call') {
-    const values = callNode(node.attrs.composite, node.attrs.attrs, ...inputs);
-    return values[0]!.inputs[0]!;
-  }
-  if (node.op === 'output') return outputsOf(inputs[0] as NodeOf<'call'>)[node.attrs.index]!;
-  return reapply(node, inputs);
+  return inputs.every((input, index) => input === node.inputs[index]) ? node : copyNode(node, inputs);
 }

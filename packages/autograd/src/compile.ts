@@ -4,20 +4,25 @@
  * it is read from the handles at each call and rebound after it.
  */
 import { isGradientEnabled, type PlanReport } from '@firsthand/graph';
-import { buildPlan, executablesOf, planFits, replay } from './plan.ts';
-import type { Plan } from './plan.ts';
-import { flatten } from './structure.ts';
+import { checkOptions, type OptionKeys } from '@firsthand/linalg';
+import { executablesOf, replay } from './plan.ts';
+import { Structure } from './plans.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
+import { flatten } from './structure.ts';
 import { currentTrace } from './trace.ts';
-
-/** Plans for arguments of one structure, which differ in what their traces have read; the least recently used go first. */
-const PLANS_PER_STRUCTURE = 16;
 
 /** Options of `compile`. */
 export interface CompileOptions {
   /** Bytes that the plans and the constants they captured may hold; the least recently used go first. */
   readonly maxBytes?: number;
+  /**
+   * Every so many calls (1: at each) the function is traced once more, and the call throws a `CaptureError` if it has become another than the one that was
+   * compiled, because a variable that it has captured has changed. For looking for mistakes: side effects of the JavaScript in it happen then, too. Never, if not given.
+   */
+  readonly verify?: number;
 }
+
+const OPTION_KEYS: OptionKeys<CompileOptions> = { maxBytes: true, verify: true };
 
 /** What `compile` gives: a function like the one that was compiled, which knows the programs it has become. */
 export interface CompiledFunction<A extends readonly unknown[], R> {
@@ -44,7 +49,10 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
  * reads, and replayed afterwards. Tensors, fields of modules and optimizers (`Guarded` objects) and arguments are followed, whatever
  * becomes of them. **A variable that `fn` has captured is not**: after `let beta = 1; const f = compile((x) => x.mul(beta)); beta = 2` the function still
  * multiplies by 1, and so it is with a captured list, or a captured tensor variable that stands for another tensor. Pass such a value as an argument, keep it
- * in a field of a module, or, for a tensor, give it its new value with `assign`.
+ * in a field of a module, or, for a tensor, give it its new value with `assign`; `{ verify: 1 }` finds such variables.
+ *
+ * A number among the arguments is a value of the run: `fn` is traced again for a number that has not been seen lately, and shares the program of the numbers before unless the
+ * number decides what is computed (a shape, a branch, an axis, an exponent).
  *
  * JavaScript side effects of `fn` happen only while it is traced. Asking for a value inside is an error. What the device makes of it is in its `reports()`.
  * @example
@@ -62,40 +70,37 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
  * console.log(await step(tensor([1, 1])).item()); // 2.799999952316284
  * ```
  */
-export function compile<A extends readonly unknown[], R>(
-  fn: (...args: A) => R,
-  { maxBytes = 2 ** 28 }: CompileOptions = {},
-): CompiledFunction<A, R> {
+export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): CompiledFunction<A, R> {
+  const { maxBytes = 2 ** 28, verify = 0 } = checkOptions<CompileOptions>('compile', options, OPTION_KEYS);
+  const traced = fn as (...args: readonly unknown[]) => unknown;
+  let calls = 0;
   /** In order of use. */
-  const plans = new Map<string, Plan[]>();
+  const structures = new Map<string, Structure>();
   let bytes = 0;
-  const trim = (): void => {
-    for (const [key, list] of plans) {
-      if (bytes <= maxBytes || plans.size === 1) return;
-      plans.delete(key);
-      for (const plan of list) bytes -= plan.bytes;
-    }
-  };
   const run = (...args: A): R => {
     // Inside another trace the function is part of it.
     if (currentTrace() !== null) return fn(...args);
-    const { tensors, signature } = flatten(args);
+    const { tensors, numbers, signature } = flatten(args);
     const key = `${signature}|${isGradientEnabled()}|${areStatisticsSuppressed()}`;
-    const known = plans.get(key) ?? [];
-    plans.delete(key);
-    plans.set(key, known);
-    const place = known.findIndex(planFits);
-    if (place >= 0) {
-      const [fitting] = place === 0 ? known : known.splice(place, 1);
-      if (place > 0) known.unshift(fitting!);
-      return replay(fitting!, tensors, null) as R;
+    const structure = structures.get(key) ?? new Structure(verify > 0);
+    structures.delete(key);
+    structures.set(key, structure);
+    const known = structure.find(numbers);
+    if (known !== null) {
+      const isVerified = verify > 0 && ++calls % verify === 0;
+      return replay(known, tensors, isVerified ? structure.verify(traced, { args, tensors, numbers }, known) : null) as R;
     }
-    const { plan, hosts } = buildPlan(fn as (...args: readonly unknown[]) => unknown, args, tensors);
-    known.unshift(plan);
-    bytes += plan.bytes;
-    if (known.length > PLANS_PER_STRUCTURE) bytes -= known.pop()!.bytes;
-    trim();
+    const before = structure.bytes;
+    const { plan, hosts } = structure.trace(traced, { args, tensors, numbers });
+    bytes += structure.bytes - before;
+    for (const [oldest, { bytes: freed }] of structures) {
+      if (bytes <= maxBytes || structures.size === 1) break;
+      structures.delete(oldest);
+      bytes -= freed;
+    }
     return replay(plan, tensors, hosts) as R;
   };
-  return Object.assign(run, { reports: () => executablesOf([...plans.values()].flat()).map((executable) => executable.report()) });
+  const reports = (): readonly PlanReport[] =>
+    executablesOf([...structures.values()].flatMap((structure) => structure.plans())).map((executable) => executable.report());
+  return Object.assign(run, { reports });
 }

@@ -48,7 +48,7 @@ import {
 } from '@firsthand/linalg';
 import type { Data, NDArray, OptionKeys, RangeArguments, ShapeAndOptions } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
-import { currentTrace } from './trace.ts';
+import { currentTrace, noteNumber } from './trace.ts';
 import { operandNode } from './operands.ts';
 import { checkDevice, guardData, requireSupport, storedLeaf } from './stored.ts';
 
@@ -178,7 +178,11 @@ function lazy(made: Node, { device = getDefaultDevice(), requiresGrad = false, n
  */
 export function full(shape: Shape | number, value: number, options?: CreateOptions): Tensor {
   checkCount('full', arguments.length, 3, 'full([2, 3], value, { dtype })');
-  return filled(readSizes('full', [shape]), checkValue('full', value), checkCreate('full', checkOptions('full', options, CREATE_KEYS)));
+  return filled(
+    readSizes('full', [shape]),
+    noteNumber(checkValue('full', value)),
+    checkCreate('full', checkOptions('full', options, CREATE_KEYS)),
+  );
 }
 
 /** @throws OptionError for what is no number: the third size of a shape that is not an array, say */

@@ -8,6 +8,7 @@ import { describeValue, DTypeError, equalShapes, formatShape, ShapeError } from 
 import { isPlain } from './guards.ts';
 import { refuseAsynchronous } from './linearize.ts';
 import { Tensor } from './tensor.ts';
+import { currentTrace } from './trace.ts';
 import { operandNodes } from './operands.ts';
 
 /** What an operation does: tensors, and perhaps attributes after them, to a tensor or several. */
@@ -106,6 +107,7 @@ export function defineOp<F extends OpBody>({ name, body, vjp }: OpDefinition<F>)
   };
   const derivative = (gs: readonly (Node | null)[], outs: readonly Node[], attrs: Attrs, ...inputs: Node[]): (Node | null)[] => {
     const wrap = (nodes: readonly (Node | null)[]): unknown => nodes.map((node) => (node === null ? null : new Tensor(node)));
+    currentTrace()?.recorder.noteImpure();
     const context = { inputs: wrap(inputs), outputs: wrap(outs), attrs } as unknown as OpContext<F>;
     return gradientNodes(name, vjp!(wrap(gs) as GradientsOf<ReturnType<F>>, context), inputs);
   };

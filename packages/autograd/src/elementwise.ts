@@ -23,6 +23,7 @@ import {
 import type { BinaryKind, DType, Node, UnaryKind } from '@firsthand/graph';
 import { checkChoice, checkCount, checkDType, describeValue, OptionError } from '@firsthand/linalg';
 import { operandNode } from './operands.ts';
+import { noteNumber } from './trace.ts';
 import { Value } from './value.ts';
 
 /** A tensor, or a number of the tensor's dtype. */
@@ -45,7 +46,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   protected binary(kind: BinaryKind, other: TensorOperand<T>, given: number): T {
     checkCount(kind, given, 1, `x.${kind}(y)`);
     const x = this.read();
-    const y = typeof other === 'number' ? other : operandNode(other, kind, 'the other operand');
+    const y = typeof other === 'number' ? noteNumber(other) : operandNode(other, kind, 'the other operand');
     try {
       return this.wrap(binary(kind, x, y));
     } catch (error) {
@@ -255,7 +256,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
     checkCount('maskedFill', arguments.length, 2, 'x.maskedFill(mask, value)');
     const x = this.read();
     const m = operandNode(mask, 'maskedFill', 'the mask');
-    const y = typeof value === 'number' ? value : operandNode(value, 'maskedFill', 'the value');
+    const y = typeof value === 'number' ? noteNumber(value) : operandNode(value, 'maskedFill', 'the value');
     try {
       return this.wrap(where(m, y, x));
     } catch (error) {
@@ -267,7 +268,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
     checkCount('where', arguments.length, 2, 'x.where(condition, other)');
     const x = this.read();
     const c = operandNode(condition, 'where', 'the condition');
-    const y = typeof other === 'number' ? other : operandNode(other, 'where', 'the other operand');
+    const y = typeof other === 'number' ? noteNumber(other) : operandNode(other, 'where', 'the other operand');
     try {
       return this.wrap(where(c, x, y));
     } catch (error) {

@@ -157,7 +157,7 @@ function isExact({ op, dtype, inputs }: Node): boolean {
  * of the forward graph. Movements are replaced by what they move, and float16 numbers as float32 by themselves; constants, random numbers and what follows from those alone
  * are cheaper to compute again.
  */
-export function savedSet(root: Node): readonly Node[] {
+function savedSet(root: Node): readonly Node[] {
   const { closed, leaves } = reach(root);
   // Nobody can differentiate through a consumed root: there is nothing to keep.
   if (closed !== null || leaves.length === 0) return NONE;
@@ -179,4 +179,19 @@ export function savedSet(root: Node): readonly Node[] {
     });
   }
   return [...saved];
+}
+
+/** The gradients of the variables that `root` depends on. @throws GradientError as `backward` */
+export function gradientsOfLeaves(root: Node, seed: Node): ReadonlyMap<Node, Node> {
+  const leaves = backwardTargets(root);
+  const gradients = withGradient(false, () => gradient(root, seed, leaves));
+  // A leaf that is reached through piecewise constant functions alone (round, sign) has the gradient 0.
+  for (const leaf of leaves) if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
+  return gradients;
+}
+
+/** What keeps the forward pass of a value from being computed twice (rule 13). */
+export function savedSetOf(root: Node): readonly Node[] {
+  if (!root.requiresGrad || root.closed !== null || root.op === 'leaf') return [];
+  return withGradient(false, () => savedSet(root));
 }

@@ -70,10 +70,22 @@ function lookUp(object: object, key: PropertyKey): unknown {
 
 /** Everything that one trace has read. */
 export class Guards {
+  /** What holds already, and need not be noted again. */
+  readonly base: Guards | null;
   readonly #fields = new Map<Versioned, FieldGuards>();
   readonly #values = new Map<object, Map<PropertyKey, unknown>>();
   readonly #contents = new Map<Collection, ArrayLike<unknown>>();
   #paused = false;
+
+  /** @param base guards that hold while these are made: what they guard is guarded */
+  constructor(base: Guards | null = null) {
+    this.base = base;
+  }
+
+  /** These guards; or those that they are based on, if nothing has been added. */
+  settled(): Guards {
+    return this.base !== null && this.#fields.size + this.#values.size + this.#contents.size === 0 ? this.base : this;
+  }
 
   /** Runs `fn`, whose reads need no guard: what it gives is asked for again at every call. */
   pause<T>(fn: () => T): T {
@@ -88,7 +100,7 @@ export class Guards {
 
   /** `object[key]` was read and gave `value`. */
   value(object: object, key: PropertyKey, value: unknown): void {
-    if (this.#paused) return;
+    if (this.#paused || this.base?.guardsValue(object, key) === true) return;
     let values = this.#values.get(object);
     if (values === undefined) this.#values.set(object, (values = new Map()));
     if (values.has(key)) return;
@@ -98,8 +110,8 @@ export class Guards {
 
   /** A field of an object that counts its changes was read. */
   field(versioned: Versioned, object: object, key: PropertyKey): void {
-    if (this.#paused) return;
-    const { values, written } = this.#fieldsOf(versioned, object);
+    if (this.#paused || this.base?.fieldsOf(versioned)?.values.has(key) === true) return;
+    const { values, written } = this.#newFieldsOf(versioned, object);
     if (values.has(key) || written.has(key)) return;
     const value = lookUp(object, key);
     values.set(key, value);
@@ -108,21 +120,21 @@ export class Guards {
 
   /** Whether such an object has a field was asked. */
   presence(versioned: Versioned, object: object, key: PropertyKey): void {
-    if (this.#paused) return;
-    const { presence, written } = this.#fieldsOf(versioned, object);
+    if (this.#paused || this.base?.fieldsOf(versioned)?.presence.has(key) === true) return;
+    const { presence, written } = this.#newFieldsOf(versioned, object);
     if (!presence.has(key) && !written.has(key)) presence.set(key, key in object);
   }
 
   /** The fields of such an object were listed. */
   keys(versioned: Versioned, object: object): void {
-    if (this.#paused) return;
-    const fields = this.#fieldsOf(versioned, object);
+    if (this.#paused || (this.base?.fieldsOf(versioned)?.keys ?? null) !== null) return;
+    const fields = this.#newFieldsOf(versioned, object);
     fields.keys ??= Reflect.ownKeys(object);
   }
 
   /** The function sets a field of such an object. */
   write(versioned: Versioned, object: object, key: PropertyKey): void {
-    const { values, presence, written } = this.#fieldsOf(versioned, object);
+    const { values, presence, written } = this.#newFieldsOf(versioned, object);
     if (!values.has(key) && !presence.has(key)) written.add(key);
   }
 
@@ -131,7 +143,7 @@ export class Guards {
     if (this.#paused || !isCollection(value)) return;
     const pending: Collection[] = [value];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      if (this.#contents.has(next)) continue;
+      if (this.#contents.has(next) || this.base?.guardsContents(next) === true) continue;
       const elements = snapshot(next);
       this.#contents.set(next, elements);
       if (ArrayBuffer.isView(next)) continue;
@@ -139,7 +151,19 @@ export class Guards {
     }
   }
 
-  #fieldsOf(versioned: Versioned, object: object): FieldGuards {
+  private guardsValue(object: object, key: PropertyKey): boolean {
+    return this.#values.get(object)?.has(key) === true;
+  }
+
+  private guardsContents(collection: Collection): boolean {
+    return this.#contents.has(collection);
+  }
+
+  private fieldsOf(versioned: Versioned): FieldGuards | undefined {
+    return this.#fields.get(versioned);
+  }
+
+  #newFieldsOf(versioned: Versioned, object: object): FieldGuards {
     let fields = this.#fields.get(versioned);
     if (fields === undefined) {
       fields = { versioned, object, values: new Map(), presence: new Map(), keys: null, written: new Set(), checked: -1 };
@@ -150,6 +174,7 @@ export class Guards {
 
   /** True while everything is as the trace read it. */
   hold(): boolean {
+    if (this.base !== null && !this.base.hold()) return false;
     for (const fields of this.#fields.values()) {
       if (fields.checked === fields.versioned.version) continue;
       if (!fieldsHold(fields)) return false;

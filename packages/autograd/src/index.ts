@@ -155,6 +155,7 @@ export { checkpoint } from './checkpoint.ts';
 export { compile } from './compile.ts';
 export type { CompiledFunction, CompileOptions } from './compile.ts';
 export { guard, guardContents, Guarded } from './guarded.ts';
+export { CaptureError } from './verify.ts';
 export { defineOp } from './define-op.ts';
 export type { OpBody, OpContext, OpDefinition, Operation } from './define-op.ts';
 export { widened } from './widened.ts';

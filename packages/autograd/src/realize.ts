@@ -4,7 +4,7 @@ import type { Device } from '@firsthand/graph';
 import type { Tensor } from './tensor.ts';
 import { withCompanions } from './together.ts';
 import { currentTrace } from './trace.ts';
-import { savedSetOf } from './value.ts';
+import { savedSetOf } from './gradient.ts';
 
 /**
  * Gives the tensors their values, those that share work in one program, and waits until they exist.

@@ -14,6 +14,7 @@ import {
   eq,
   exp,
   expand,
+  fixedConstant,
   flip,
   gather,
   ge,
@@ -107,7 +108,7 @@ function share(loses: Node, ties: Node, g: Node): Node {
 function constantPowerGradient(g: Node, a: Node, b: NodeOf<'const'>): Node | null {
   const { value } = b.attrs;
   if (value === 0) return null;
-  return value === 1 ? g : mul(g, mul(pow(a, constant(value - 1, b.shape, b.dtype)), b));
+  return value === 1 ? g : mul(g, mul(pow(a, value - 1), b));
 }
 
 /** Bases down to which a⁻¹ … a⁻⁴ are finite numbers of a dtype: its largest number to the power of −1/4. */
@@ -307,7 +308,7 @@ export const VJPS: VJPs = {
   // yᵢ = x[indexᵢ]: dx[j] = Σ_{i: indexᵢ = j} gᵢ
   gather: (g, out) => {
     const x = input(out, 0);
-    return [scatter('add', constant(0, x.shape, x.dtype), input(out, 1), g, out.attrs.axis), null];
+    return [scatter('add', fixedConstant(0, x.shape, x.dtype), input(out, 1), g, out.attrs.axis), null];
   },
   scatter: (g, out) => SCATTER[out.attrs.mode](g, out),
   sort: () => [null],

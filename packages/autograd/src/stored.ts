@@ -38,5 +38,6 @@ export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolea
   const packed = values.contiguous();
   const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
   created.cell = upload(elements, dtype, device);
+  currentTrace()?.addData(created, elements);
   return created;
 }

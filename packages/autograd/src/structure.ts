@@ -10,8 +10,20 @@ import { Tensor } from './tensor.ts';
 export interface Flat {
   /** Distinct tensors, in order of first occurrence. */
   readonly tensors: readonly Tensor[];
-  /** Everything else: equal for structures that differ in nothing but their tensors' values. */
+  /** The numbers, in order. */
+  readonly numbers: readonly number[];
+  /** Everything else: equal for structures that differ in nothing but their numbers and their tensors' values. */
   readonly signature: string;
+}
+
+/** Stands for a tensor in the structure of a result. */
+export class Result {
+  readonly kind: 'output' | 'argument';
+  readonly index: number;
+  constructor(kind: 'output' | 'argument', index: number) {
+    this.kind = kind;
+    this.index = index;
+  }
 }
 
 const identities = /* @__PURE__ */ new WeakMap<object, number>();
@@ -27,7 +39,12 @@ function identityOf(object: object): number {
 /** @throws TypeError for bare data, whose elements are no part of the description */
 export function flatten(value: unknown): Flat {
   const tensors: Tensor[] = [];
+  const numbers: number[] = [];
   const describe = (part: unknown): string => {
+    if (typeof part === 'number') {
+      numbers.push(part);
+      return 'n';
+    }
     if (part instanceof Tensor) {
       const known = tensors.indexOf(part);
       if (known >= 0) return `#${known}`;
@@ -47,7 +64,7 @@ export function flatten(value: unknown): Flat {
       .join(',')}}`;
   };
   const signature = describe(value);
-  return { tensors, signature };
+  return { tensors, numbers, signature };
 }
 
 /** A primitive by value, an object or a function by identity. */
@@ -62,14 +79,13 @@ function describeInstance(part: object): string {
   return `${describeLeaf(part)}{${fields.join(',')}}`;
 }
 
-/** The same structure with each tensor replaced. */
-export function rebuild(value: unknown, replace: (tensor: Tensor) => Tensor): unknown {
-  if (value instanceof Tensor) return replace(value);
+/** The same structure with each tensor, or what stands for one, replaced. */
+export function rebuild(value: unknown, replace: (tensor: Tensor | Result) => unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Tensor || value instanceof Result) return replace(value);
   if (Array.isArray(value)) return value.map((each) => rebuild(each, replace));
   if (value instanceof Map) return new Map([...value].map(([key, each]) => [rebuild(key, replace), rebuild(each, replace)]));
   if (value instanceof Set) return new Set([...value].map((each) => rebuild(each, replace)));
-  if (typeof value === 'object' && value !== null && isPlain(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, rebuild(each, replace)]));
-  }
-  return value;
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, rebuild(each, replace)]));
 }

@@ -37,7 +37,13 @@ function joinGroups(
 
 function isScattered(term: Node): term is NodeOf<'scatter'> {
   const [base] = term.inputs;
-  return term.op === 'scatter' && term.attrs.mode === 'add' && base!.op === 'const' && Object.is(base.attrs.value, 0);
+  return (
+    term.op === 'scatter' &&
+    term.attrs.mode === 'add' &&
+    base!.op === 'const' &&
+    base.attrs.fixed === true &&
+    Object.is(base.attrs.value, 0)
+  );
 }
 
 /** Σ scatter(0, iₖ, sₖ) = scatter(0, [i₁ i₂ …], [s₁ s₂ …]) */

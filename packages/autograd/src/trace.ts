@@ -1,9 +1,20 @@
 /**
- * Tracing: while a compiled function's body runs for the first time, the handles it reads get placeholders, and what it rebinds
- * is only noted. At the end every handle is as it was before; the trace knows which state goes in, and which comes out.
+ * Tracing: while a compiled function's body runs, the handles it reads get placeholders, and what it rebinds is only noted. At the end every handle is as
+ * it was before; the trace knows which state goes in, and which comes out. A body that is traced again follows the course of an earlier trace as far as it is the same.
  */
-import { DeviceError, getDefaultDevice, GradientError, leaf, storedAttributes } from '@firsthand/graph';
-import type { Handle, Leaf, Node } from '@firsthand/graph';
+import {
+  constant,
+  copyNode,
+  DeviceError,
+  getDefaultDevice,
+  GradientError,
+  isGradientEnabled,
+  leaf,
+  postOrder,
+  storedAttributes,
+  withRecorder,
+} from '@firsthand/graph';
+import type { Handle, Leaf, Node, Recorder, TypedArray } from '@firsthand/graph';
 import { Guards } from './guards.ts';
 
 /** A handle that may have a gradient: a tensor, seen from here. */
@@ -26,10 +37,17 @@ export interface TracedGradient {
   /** The gradient's value when the trace ended, null if there was none. */
   after: Node | null;
 }
+
 let current: Trace | null = null;
 
 export function currentTrace(): Trace | null {
   return current;
+}
+
+/** Gives back a number of the caller, which the next constant is made of: where it is one that a compiled function was called with, it varies. */
+export function noteNumber(value: number): number {
+  current?.recorder.expect(value);
+  return value;
 }
 
 /** Makes `trace` the current one, and gives the one before. */
@@ -40,19 +58,32 @@ function enter(trace: Trace | null): Trace | null {
 }
 
 export class Trace {
-  readonly handles: Map<Handle, TracedHandle> = new Map();
+  readonly handles: TracedHandle[] = [];
   readonly gradients: Map<GradientOwner, TracedGradient> = new Map();
-  readonly guards: Guards = new Guards();
+  readonly guards: Guards;
   readonly hosts: Leaf[] = [];
+  /** Leaves with host data that the body made, in order. */
+  readonly data: { readonly node: Leaf; readonly elements: TypedArray | null }[] = [];
+  readonly recorder: Recorder<never>;
   /** Handles that stand for the function's arguments. */
   readonly #arguments = new Set<Handle>();
+  /** Nodes with what only this trace says of them: whose gradient they have, or that they were differentiated. */
+  readonly #marked: Node[] = [];
+  #isIrregular = false;
   ended = false;
+  /** The values of the recorder's constants when the trace ended. */
+  values: readonly number[] = [];
+
+  constructor(recorder: Recorder<never>, guards: Guards = new Guards()) {
+    this.recorder = recorder;
+    this.guards = guards;
+  }
 
   /** Runs the function's body; every handle is restored, whatever happens. */
   run<T>(body: () => T): T {
     const outer = enter(this);
     try {
-      return body();
+      return withRecorder(this.recorder, body);
     } finally {
       enter(outer);
       this.#restore();
@@ -61,14 +92,26 @@ export class Trace {
 
   /** A handle from outside is read: it gets its placeholder. */
   adopt(handle: Handle): void {
-    if (this.handles.has(handle) || this.#arguments.has(handle)) return;
+    if (handle.adoptedBy === this || this.#arguments.has(handle)) return;
     const before = handle.node;
-    const { device, requiresGrad } = before;
-    const placeholder = leaf(storedAttributes(before, handle.name), device ?? getDefaultDevice(), { requiresGrad });
-    if (before.op === 'leaf') placeholder.owner = handle;
-    else if (requiresGrad) placeholder.closed = captured(handle);
-    this.handles.set(handle, { handle, before, placeholder });
+    const { requiresGrad } = before;
+    const device = before.device ?? getDefaultDevice();
+    const placeholder =
+      this.recorder.followSubject(handle, device, requiresGrad, null) ??
+      leaf(storedAttributes(before, handle.name), device, { requiresGrad, subject: handle });
+    const owner = before.op === 'leaf' ? handle : null;
+    // The leaf may have stood for a value with another kind of past in an earlier trace.
+    if (placeholder.hasReaders && placeholder.owner !== owner) this.#isIrregular = true;
+    placeholder.owner = owner;
+    placeholder.closed = owner === null && requiresGrad ? captured(handle) : null;
+    this.handles.push({ handle, before, placeholder });
+    handle.adoptedBy = this;
     handle.node = placeholder;
+  }
+
+  /** Whether the handle comes from outside, and is no argument. */
+  hasAdopted(handle: Handle): boolean {
+    return handle.adoptedBy === this;
   }
 
   /** @throws GradientError if a gradient would accumulate in an argument: it lives for one call only */
@@ -99,7 +142,7 @@ export class Trace {
       this.gradients.set(owner, { owner, before, placeholder: null, after: null });
       return;
     }
-    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device!);
+    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device!, { subject: owner });
     this.gradients.set(owner, { owner, before, placeholder, after: null });
     owner.gradient = owner.createGradient(placeholder);
   }
@@ -109,26 +152,69 @@ export class Trace {
     this.hosts.push(host);
   }
 
+  /** Host data became a part of the graph. */
+  addData(node: Leaf, elements: TypedArray | null): void {
+    this.data.push({ node, elements });
+  }
+
   /** Rebinds a handle for the rest of the trace. */
   assign(handle: Handle, value: Node): void {
     const { device, requiresGrad } = handle.node;
-    const target = leaf(storedAttributes(handle.node, handle.name), device!, { requiresGrad, pending: value });
+    const isOutside = this.hasAdopted(handle);
+    const target =
+      (isOutside ? this.recorder.followSubject(handle, device!, requiresGrad, value) : null) ??
+      leaf(storedAttributes(handle.node, handle.name), device!, {
+        requiresGrad,
+        pending: value,
+        ...(isOutside ? { subject: handle } : {}),
+      });
     target.owner = handle;
+    if (!isOutside) this.mark(target);
     handle.node = target;
   }
 
-  /** What the handles held when the body ended, by handle; before they are restored. */
-  readonly rebound: Map<Handle, Node> = new Map();
+  /** What `build` gives, a function of `nodes` and of what this trace has marked. */
+  memo<T>(nodes: readonly Node[], build: () => T): T {
+    return this.#isIrregular ? build() : this.recorder.memo([...nodes, isGradientEnabled(), ...this.#marked], build);
+  }
+
+  /** The node is marked as one that has an owner, or was differentiated, for as long as this trace lasts. */
+  mark(node: Node): void {
+    this.#marked.push(node);
+  }
+
+  /** A value of this trace that depends on constants alone, as a node that no other trace follows; null for others. */
+  constantCopy(root: Node): Node | null {
+    const order = postOrder([root], ({ inputs }) => inputs);
+    if (order.some(({ op }) => op === 'leaf')) return null;
+    const values = new Map<Node, number>(this.recorder.constants.map((constant, index) => [constant, this.values[index]!]));
+    const copies = new Map<Node, Node>();
+    for (const node of order) {
+      const inputs = node.inputs.map((input) => copies.get(input)!);
+      const value = values.get(node);
+      copies.set(node, node.op === 'const' ? constant(value ?? node.attrs.value, node.shape, node.dtype) : copyNode(node, inputs));
+    }
+    return copies.get(root)!;
+  }
+
+  /** What handles held when the body ended that it has rebound. */
+  readonly rebound: (TracedHandle & { readonly node: Node })[] = [];
 
   #restore(): void {
-    for (const { handle, before, placeholder } of this.handles.values()) {
-      if (handle.node !== placeholder) this.rebound.set(handle, handle.node);
+    for (const { handle, before, placeholder } of this.handles) {
+      if (handle.node !== placeholder) this.rebound.push({ handle, before, placeholder, node: handle.node });
       handle.node = before;
+      handle.adoptedBy = null;
     }
     for (const entry of this.gradients.values()) {
       entry.after = entry.owner.gradient?.node ?? null;
       entry.owner.gradient = entry.before;
     }
+    for (const node of this.#marked) {
+      node.owner = null;
+      node.closed = null;
+    }
+    this.values = this.recorder.constants.map(({ attrs }) => attrs.value);
     this.ended = true;
   }
 }

@@ -5,7 +5,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
   add,
-  constant,
   describe,
   DeviceError,
   effectGroup,
@@ -14,7 +13,6 @@ import {
   Handle,
   identity,
   leaf,
-  postOrder,
   requireAssignable,
   runtimeOf,
   StaleError,
@@ -35,7 +33,7 @@ import {
   sizeOf,
 } from '@firsthand/linalg';
 import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
-import { backwardTargets, gradient, savedSet } from './gradient.ts';
+import { gradientsOfLeaves, savedSetOf } from './gradient.ts';
 import { operandNode, seedNode } from './operands.ts';
 import { checkDevice, guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';
@@ -73,6 +71,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** Makes this handle the one in which the gradient of its leaf accumulates. @internal */
   owned(): this {
     this.node.owner = this;
+    currentTrace()?.mark(this.node);
     return this;
   }
 
@@ -81,17 +80,19 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (this.#disposed) throw new StaleError(`${this.toString()} was disposed; make a new tensor`);
     const trace = currentTrace();
     if (trace !== this.#birth) {
-      if (this.#birth?.ended === true) this.outlive();
+      if (this.#birth?.ended === true) this.outlive(this.#birth);
       if (trace !== null) trace.adopt(this);
     }
     return this.node;
   }
 
   /** A tensor leaves the trace in which it was made: a table that a layer computes once and keeps in a field, say. @throws StaleError unless it depends on constants alone */
-  private outlive(): void {
-    if (this.requiresGrad || postOrder([this.node], ({ inputs }) => inputs).some(({ op }) => op === 'leaf')) {
+  private outlive(trace: Trace): void {
+    const own = this.node.requiresGrad ? null : trace.constantCopy(this.node);
+    if (own === null) {
       throw new StaleError('this tensor was made inside compile and is no result of it; return it from the compiled function');
     }
+    this.node = own;
     this.#birth = null;
   }
 
@@ -136,6 +137,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const pending = node.cell === null && node.inputs.length > 0 ? { pending: node, after: node.after } : {};
     const copy = leaf(node.attrs, this.device, { requiresGrad, ...pending });
     copy.cell = node.cell;
+    if (copy.cell !== null) currentTrace()?.addData(copy, null);
     return copy;
   }
 
@@ -224,11 +226,11 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** The accumulated gradient, or null. `backward` adds to it; setting null drops it. */
   get grad(): T | null {
-    currentTrace()?.adoptGradient(this);
+    this.adoptGradient();
     return this.gradient as T | null;
   }
   set grad(value: T | null) {
-    currentTrace()?.adoptGradient(this);
+    this.adoptGradient();
     if (value !== null) requireAssignable(this, value.read());
     const { gradient } = this;
     this.gradient = value;
@@ -258,12 +260,13 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const start = seedNode('backward', root, isSeed ? operandNode(seed as T, 'backward', 'the seed') : undefined);
     const trace = currentTrace();
     if (trace === null) this.runtime().enqueueBefore(root);
-    const leaves = backwardTargets(root);
-    const gradients = withGradient(false, () => gradient(root, start, leaves));
-    // A leaf that is reached through piecewise constant functions alone (round, sign) has the gradient 0.
-    for (const leaf of leaves) if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
+    const differentiate = (): ReadonlyMap<Node, Node> => gradientsOfLeaves(root, start);
+    const gradients = trace === null ? differentiate() : trace.memo([root, start], differentiate);
     const kept = retainGraph && trace === null ? savedSetOf(root) : [];
-    if (!retainGraph && root.op !== 'leaf') root.closed = CONSUMED;
+    if (!retainGraph && root.op !== 'leaf') {
+      root.closed = CONSUMED;
+      trace?.mark(root);
+    }
     // Gradients that are pending run first, before this root could be drawn into their program (rule 7a).
     if (trace === null) for (const node of gradients.keys()) (node.owner as Value<T>).enqueueGradient();
     effectGroup(() => {
@@ -281,16 +284,20 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     });
   }
 
+  /** The gradient of a tensor from outside is state of the function that is traced. */
+  private adoptGradient(): void {
+    const trace = currentTrace();
+    if (trace !== null && trace !== this.#birth) trace.adoptGradient(this);
+  }
+
   private enqueueGradient(): void {
     if (this.gradient !== null) this.runtime().enqueueGradient(this.gradient);
   }
 
   private addGradient(value: Node): void {
     const trace = currentTrace();
-    if (trace !== null) {
-      trace.requireVariable(this);
-      trace.adoptGradient(this);
-    }
+    trace?.requireVariable(this);
+    this.adoptGradient();
     const { gradient } = this;
     const total = gradient === null ? value : withGradient(false, () => add(gradient.node, value));
     this.gradient ??= this.createGradient(value);
@@ -304,6 +311,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const node = this.read();
     if (!node.requiresGrad) throw new GradientError(`retainGrad: ${describe(node)} has no gradient`);
     node.owner = this;
+    currentTrace()?.mark(node);
   }
 
   /** The same value without history. It shares the storage of a variable, which later updates leave alone. */
@@ -386,12 +394,6 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   [Symbol.toPrimitive](hint: string): string {
     return printable('a tensor', 'a.add(b) for a + b, and await t.item() for its value', hint, this);
   }
-}
-
-/** What keeps the forward pass of a value from being computed twice (rule 13). */
-export function savedSetOf(root: Node): readonly Node[] {
-  if (!root.requiresGrad || root.closed !== null || root.op === 'leaf') return [];
-  return withGradient(false, () => savedSet(root));
 }
 
 /** Rebinds a variable, in the trace or in the queue. */

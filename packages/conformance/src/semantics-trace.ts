@@ -41,6 +41,21 @@ export function describeTrace(createDevice: CreateDevice): void {
       expect(await network.values()).not.toEqual(before[0]);
     });
 
+    test('tracing enqueues nothing: a gradient that is pending outside waits for the call', async () => {
+      const device = await freshDevice(createDevice);
+      const w = tensor([2], { requiresGrad: true });
+      w.mul(3).sum().backward();
+      let fails = true;
+      const accumulate = compile(() => {
+        w.mul(5).sum().backward();
+        if (fails) throw new Error('inside');
+      });
+      expect(await counted(device, () => expect(() => accumulate()).toThrow('inside'))).toMatchObject({ programs: 0 });
+      fails = false;
+      accumulate();
+      expect(await w.grad!.item()).toBe(8);
+    });
+
     test('values do not exist inside', async () => {
       await freshDevice(createDevice);
       const x = tensor([1]);

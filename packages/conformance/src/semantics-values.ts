@@ -56,6 +56,23 @@ export function describeValues(createDevice: CreateDevice): void {
       expect(await here.add(moved).toArray()).toEqual([2, 4]);
     });
 
+    test('to(device) of a tensor that is there gives the tensor, pending or not, and computes nothing; elsewhere a copy', async () => {
+      const device = await freshDevice(createDevice);
+      const other = createReference();
+      const w = tensor([1, 2], { requiresGrad: true, name: 'w' });
+      const sum = w.add(1);
+      const work = await counted(device, async () => {
+        expect(await w.to(device)).toBe(w);
+        expect(await sum.to(device)).toBe(sum);
+      });
+      expect(work.programs).toBe(0);
+      const copy = await w.to(other);
+      expect(copy).not.toBe(w);
+      expect([copy.device, copy.name, copy.requiresGrad]).toEqual([other, 'w', true]);
+      sum.sum().backward();
+      expect([await w.grad!.toArray(), copy.grad]).toEqual([[1, 1], null]);
+    });
+
     test('a model lives on a device that is not the default one', async () => {
       const device = await freshDevice(createDevice);
       await freshDevice(() => createReference());

@@ -9,11 +9,13 @@ import { describeFailure } from './semantics-failure.ts';
 import { describeGradients } from './semantics-gradients.ts';
 import { describeGuards } from './semantics-guards.ts';
 import { describeLifetime } from './semantics-lifetime.ts';
+import { describeLoops } from './semantics-loops.ts';
 import { describeMachine } from './semantics-machine.ts';
 import { describeNumbers } from './semantics-numbers.ts';
 import { describeSettings } from './semantics-settings.ts';
 import { describeTrace } from './semantics-trace.ts';
 import { describeValues } from './semantics-values.ts';
+import { describeVarying } from './semantics-varying.ts';
 import type { CreateDevice } from './semantics-world.ts';
 
 export interface SemanticsOptions {
@@ -31,6 +33,8 @@ export function describeSemantics(name: string, createDevice: CreateDevice, { ti
     describeCompile(createDevice);
     describeGuards(createDevice);
     describeSettings(createDevice);
+    describeVarying(createDevice);
+    describeLoops(createDevice);
     describeTrace(createDevice);
     describeNumbers(createDevice);
     describeFailure(createDevice);

@@ -41,6 +41,9 @@ export class Handle implements Variable {
   pending: PendingEffect | null = null;
   pendingCount = 0;
 
+  /** The trace that has given the handle a placeholder, while it lasts. */
+  adoptedBy: object | null = null;
+
   /** The cell that counts this handle among its owners. */
   held: Node['cell'] = null;
 

@@ -8,6 +8,8 @@ export {
   callNode,
   computeDType,
   constant,
+  copyNode,
+  fixedConstant,
   hostLeaf,
   isGradientEnabled,
   leaf,
@@ -20,7 +22,10 @@ export {
   widen,
   widened,
   withGradient,
+  withRecorder,
 } from './node.ts';
+export { Courses, Recorder, sameList, setConstant } from './recorder.ts';
+export type { BuildMode } from './recorder.ts';
 export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';
 export type { Follow } from './traverse.ts';
 export {

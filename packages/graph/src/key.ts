@@ -1,16 +1,20 @@
 /**
  * A program's key: its structure as a list of integers. Nodes are numbered in post-order, stored values and leaves become
- * numbered arguments, and host values do not occur. Two programs with equal keys run the same code on different arguments.
+ * numbered arguments, and host values do not occur. The constants stand beside the key: programs with equal keys and equal constants run the same code on different arguments,
+ * and where constants vary, one program takes them as arguments.
  */
-import { argumentLeaf, rebuild } from './node.ts';
+import { equalShapes } from '@firsthand/linalg';
+import { argumentLeaf, node as build, numberLeaf, rebuild } from './node.ts';
 import { dtypeCode, opCode, PRIMITIVES } from './primitives.ts';
 import { postOrder, unstored } from './traverse.ts';
-import type { Attributes, Effect, Leaf, Node, Op, Program } from './types.ts';
+import type { Attributes, ConstantNode, Effect, Leaf, Node, Op, Program } from './types.ts';
 
 /** What is to be computed: new values of variables, and values that are asked for. `into` may be overwritten. */
 export interface Request {
   readonly effects: readonly { readonly node: Node; readonly into: Node | null }[];
   readonly roots: readonly Node[];
+  /** For a function that is traced more than once: the constants that are known to vary, from the numbers it is called with. */
+  readonly varying?: ReadonlySet<Node> | undefined;
 }
 
 /** A key, its hash, and what was found on the way. */
@@ -20,9 +24,13 @@ export interface Keyed {
   /** The nodes whose values are the program's arguments, in order. */
   readonly args: readonly Node[];
   readonly order: readonly Node[];
+  /** The constants whose values are no part of the key, in order, and how many arguments come before each. */
+  readonly constants: readonly ConstantNode[];
+  readonly precedence: readonly number[];
 }
 
 const ARGUMENT = -1;
+const CONSTANT = -2;
 let scratch = new Int32Array(1 << 12);
 let length = 0;
 
@@ -63,6 +71,8 @@ export function keyOf(request: Request): Keyed {
   const donated = request.effects.flatMap((effect) => (effect.into === null ? [] : [effect.into]));
   const order = postOrder([...outputs, ...donated], unstored);
   const args: Node[] = [];
+  const constants: ConstantNode[] = [];
+  const precedence: number[] = [];
   length = 0;
   let number = 0;
   for (const node of order) {
@@ -71,12 +81,15 @@ export function keyOf(request: Request): Keyed {
       continue;
     }
     const argument = isArgument(node);
-    write(argument ? ARGUMENT : opCode(node.op));
+    write(argument ? ARGUMENT : node.op === 'const' && node.attrs.fixed !== true ? CONSTANT : opCode(node.op));
     write(dtypeCode(node.dtype));
     write(node.shape.length);
     for (const extent of node.shape) write(extent);
     if (argument) {
       args.push(node);
+    } else if (node.op === 'const' && node.attrs.fixed !== true) {
+      constants.push(node);
+      precedence.push(args.length);
     } else {
       encodeAttributes(node.op, node.attrs);
       write(node.inputs.length);
@@ -91,7 +104,19 @@ export function keyOf(request: Request): Keyed {
   }
   for (const root of request.roots) write(root.slot);
   const key = scratch.subarray(0, length);
-  return { key, hash: hash(key), args, order };
+  return { key, hash: hash(key), args, order, constants, precedence };
+}
+
+/** The arguments of a program that takes the `varying` constants from its runs, in order. */
+export function argumentsOf({ args, constants, precedence }: Keyed, varying: ArrayLike<number>): readonly Node[] {
+  const all: Node[] = [];
+  let next = 0;
+  constants.forEach((constant, index) => {
+    if (varying[index] === 0) return;
+    while (next < precedence[index]!) all.push(args[next++]!);
+    all.push(constant);
+  });
+  return [...all, ...args.slice(next)];
 }
 
 function encodeAttributes<K extends Op>(op: K, attrs: Attributes[Op]): void {
@@ -110,13 +135,20 @@ function hash(key: Int32Array): number {
   return (low >>> 0) * 2 ** 21 + ((high ^ (high >>> 13)) & 0x1fffff);
 }
 
-/** The closed program of a request that has just been keyed: a copy of its nodes over fresh argument leaves. */
-export function closeProgram(request: Request, { order }: Keyed): Program {
+/**
+ * The closed program of a request that has just been keyed: a copy of its nodes over fresh argument leaves. `varying` constants become
+ * arguments too.
+ */
+export function closeProgram(request: Request, { order }: Keyed, varying: ReadonlySet<Node> = new Set()): Program {
   const copies: Node[] = [];
   const args: Leaf[] = [];
   for (const node of order) {
     if (isAlias(node)) continue;
-    if (isArgument(node)) {
+    if (varying.has(node)) {
+      const argument = numberLeaf(node.dtype);
+      args.push(argument);
+      copies.push(filled(argument, node));
+    } else if (isArgument(node)) {
       const argument = argumentLeaf(node);
       args.push(argument);
       copies.push(argument);
@@ -135,4 +167,12 @@ export function closeProgram(request: Request, { order }: Keyed): Program {
     into: into === null ? null : (copies[into.slot] as Leaf),
   }));
   return { args, effects, roots: request.roots.map((root) => copies[root.slot]!) };
+}
+
+/** A number in every element of a shape. */
+function filled(number: Node, { shape }: Node): Node {
+  if (shape.length === 0) return number;
+  const one = shape.map(() => 1);
+  const single = build('movement', { kind: 'reshape', shape: one }, [number]);
+  return equalShapes(one, shape) ? single : build('movement', { kind: 'expand', shape }, [single]);
 }

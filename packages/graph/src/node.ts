@@ -5,6 +5,7 @@
 import { DTypeError } from '@firsthand/linalg';
 import { DeviceError } from './errors.ts';
 import { differentiable, PRIMITIVES } from './primitives.ts';
+import type { BuildMode, Recorder } from './recorder.ts';
 import type { Attributes, Attrs, Composite, Device, DType, HostValue, Leaf, Node, NodeOf, Op, Shape, Spec } from './types.ts';
 import { describe, requireFloat } from './shapes.ts';
 
@@ -13,6 +14,23 @@ let gradientMode = true;
 /** True while operations record what is needed to differentiate them. */
 export function isGradientEnabled(): boolean {
   return gradientMode;
+}
+
+let recorder: Recorder<never> | null = null;
+
+/** Runs `fn`, whose nodes follow a course of `next` or are recorded there. */
+export function withRecorder<T>(next: Recorder<never>, fn: () => T): T {
+  const outer = recorder;
+  recorder = next;
+  try {
+    return fn();
+  } finally {
+    recorder = outer;
+  }
+}
+
+function mode(): BuildMode {
+  return gradientMode ? 'gradient' : 'plain';
 }
 
 /** Runs `fn` with gradient recording switched on or off, and restores the mode afterwards. */
@@ -81,8 +99,15 @@ function commonDevice(op: Op, attrs: unknown, inputs: readonly Node[]): Device |
 
 /** Builds one node. @throws ShapeError, DTypeError, DeviceError */
 export function node<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node[]): NodeOf<K> {
-  const spec = PRIMITIVES[op].infer(attrs, inputs);
-  return derive(op, attrs, inputs, spec);
+  const known = recorder?.follow(op, attrs, inputs, mode());
+  if (known !== undefined && known !== null) return known as NodeOf<K>;
+  return recorded(derive(op, attrs, inputs, PRIMITIVES[op].infer(attrs, inputs)));
+}
+
+/** A new node, which becomes a step of the course under way. */
+function recorded<K extends Op>(created: NodeOf<K>): NodeOf<K> {
+  recorder?.record(created as Node, mode());
+  return created;
 }
 
 function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node[], spec: Spec): NodeOf<K> {
@@ -105,9 +130,11 @@ function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node
 
 /** A call of a composite on its operands as they are: its outputs as nodes. */
 export function callNode<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): NodeOf<'output'>[] {
-  const outputs = composite.infer(attrs, ...inputs);
   const erased = composite as unknown as Composite;
-  const called = derive('call', { composite: erased, attrs, outputs }, inputs, outputs[0] ?? { shape: [], dtype: 'float32' });
+  const known = recorder?.follow('call', { composite: erased, attrs, outputs: [] }, inputs, mode());
+  if (known !== undefined && known !== null) return outputNodes.get(known) as NodeOf<'output'>[];
+  const outputs = composite.infer(attrs, ...inputs);
+  const called = recorded(derive('call', { composite: erased, attrs, outputs }, inputs, outputs[0] ?? { shape: [], dtype: 'float32' }));
   const values = outputs.map((spec, index) => derive('output', { index }, [called], spec));
   outputNodes.set(called, values);
   return values;
@@ -145,7 +172,7 @@ export function widened(compute: (...operands: Node[]) => Node, ...operands: Nod
   return isNarrow ? rounded(compute(...operands.map(widen)), 'float16') : compute(...operands);
 }
 
-const outputNodes = /* @__PURE__ */ new WeakMap<Node, readonly NodeOf<'output'>[]>();
+const outputNodes = /* @__PURE__ */ new WeakMap<Node, NodeOf<'output'>[]>();
 
 /** The values of a call that `call` has built, in order. */
 export function outputsOf(called: NodeOf<'call'>): readonly NodeOf<'output'>[] {
@@ -157,18 +184,26 @@ export function storedAttributes({ shape, dtype }: Spec, name: string | null): A
   return { role: 'stored', name, shape, dtype, host: null, sample: null };
 }
 
+/** What a leaf may be besides a value: `subject` is what it stands for in a function that is traced. */
+interface LeafOptions {
+  readonly requiresGrad?: boolean;
+  readonly pending?: Node;
+  readonly after?: number;
+  readonly subject?: object;
+}
+
 /** A value from outside the graph. `pending` is the node that will give its value, for a variable with an update under way. */
-export function leaf(
-  attrs: Attributes['leaf'],
-  device: Device,
-  options: { readonly requiresGrad?: boolean; readonly pending?: Node; readonly after?: number } = {},
-): Leaf {
-  const { requiresGrad = false, pending, after = 0 } = options;
+export function leaf(attrs: Attributes['leaf'], device: Device, options: LeafOptions = {}): Leaf {
+  const { requiresGrad = false, pending, after = 0, subject = null } = options;
+  const known = recorder?.followLeaf(attrs, device, requiresGrad, pending ?? null, subject);
+  if (known !== undefined && known !== null) return known;
   if (requiresGrad && !differentiable(attrs.dtype)) {
     throw new DTypeError(`requiresGrad: only floating-point values have gradients, got ${attrs.dtype}; use cast('float32')`);
   }
   if (pending !== undefined) pending.hasReaders = true;
-  return create('leaf', attrs, pending === undefined ? [] : [pending], attrs, device, requiresGrad, after);
+  const created = create('leaf', attrs, pending === undefined ? [] : [pending], attrs, device, requiresGrad, after);
+  recorder?.record(created, 'plain', subject);
+  return created;
 }
 
 /**
@@ -186,16 +221,32 @@ export function constant(value: number, shape: Shape, dtype: DType): Node {
   return node('const', { value, shape, dtype }, []);
 }
 
+/** A constant that decides what is computed, an exponent: programs with others are other programs. */
+export function fixedConstant(value: number, shape: Shape, dtype: DType): Node {
+  return node('const', { value, shape, dtype, fixed: true }, []);
+}
+
 /** The leaf of a closed program that stands for `source`. */
 export function argumentLeaf(source: Node): Leaf {
   const attrs = source.op === 'leaf' ? { ...source.attrs, host: null, sample: null } : storedAttributes(source, null);
   return create('leaf', attrs, [], attrs, null, false, 0);
 }
 
+/** The leaf of a closed program through which each run gives a number of that dtype. */
+export function numberLeaf(dtype: DType): Leaf {
+  const attrs: Attributes['leaf'] = { role: 'host', name: null, shape: [], dtype, host: null, sample: null };
+  return create('leaf', attrs, [], attrs, null, false, 0);
+}
+
 /** The same value as a node of its own that requires a gradient: what a functional transform differentiates with respect to. */
 export function tracked(x: Node): Node {
   requireFloat('grad', x);
-  return create('movement', { kind: 'reshape', shape: x.shape }, [x], x, x.device, true, x.after);
+  const attrs = { kind: 'reshape', shape: x.shape } as const;
+  const known = recorder?.follow('movement', attrs, [x], 'tracked');
+  if (known !== undefined && known !== null) return known;
+  const created = create('movement', attrs, [x], x, x.device, true, x.after);
+  recorder?.record(created, 'tracked');
+  return created;
 }
 
 /** The same operation on other inputs, without checks: they have the shapes and dtypes of the old ones. */
@@ -213,5 +264,13 @@ export function placed(value: Node, device: Device): Node {
 
 /** The same operation on other inputs that may require gradients. */
 export function reapply(original: Node, inputs: readonly Node[]): Node {
-  return derive(original.op, original.attrs as never, inputs, original) as Node;
+  const { op, attrs } = original;
+  return recorder?.follow(op, attrs, inputs, mode()) ?? recorded(derive(op, attrs as never, inputs, original) as Node);
+}
+
+/** The same operation on other inputs, whichever it is: a call anew, and for an output the one of the call that is given. */
+export function copyNode(original: Node, inputs: readonly Node[]): Node {
+  if (original.op === 'call') return callNode(original.attrs.composite, original.attrs.attrs, ...inputs)[0]!.inputs[0]!;
+  if (original.op === 'output') return outputsOf(inputs[0] as NodeOf<'call'>)[original.attrs.index]!;
+  return reapply(original, inputs);
 }

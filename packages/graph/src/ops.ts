@@ -3,8 +3,8 @@
  * operand's dtype. Each is one primitive; operations derived from several stand in `derived.ts`.
  */
 import { broadcastShapes, DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
-import { constant, node } from './node.ts';
 import type { ReduceOptions } from '@firsthand/linalg';
+import { constant, fixedConstant, node } from './node.ts';
 import type { BinaryKind, DType, Node, ReduceKind, ArgReduceKind, Shape, UnaryKind } from './types.ts';
 import { isFloat, reducedAxes, requireSameDType } from './shapes.ts';
 
@@ -65,22 +65,27 @@ export function identity(x: Node): Node {
 
 /** A constant with the dtype of `like`, fit to broadcast against it. */
 function operand(value: Operand, like: Node): Node {
-  if (typeof value !== 'number') return value;
-  return numberLike(value, like.shape, like.dtype);
+  return typeof value === 'number' ? numberLike(value, like.shape, like.dtype) : value;
+}
+
+/** An exponent that is known decides what is computed, and what its derivative is. */
+function exponent(value: Operand, like: Node): Node {
+  if (typeof value === 'number') return numberLike(value, like.shape, like.dtype, true);
+  return value.op === 'const' ? fixedConstant(value.attrs.value, value.shape, value.dtype) : value;
 }
 
 /** @throws DTypeError for a number that the dtype cannot hold */
-function numberLike(value: number, shape: Shape, dtype: DType): Node {
+function numberLike(value: number, shape: Shape, dtype: DType, fixed = false): Node {
   if (dtype === 'bool') throw new DTypeError(`a number cannot meet a bool operand; use cast('float32')`);
   if (!isFloat(dtype) && !Number.isInteger(value)) throw new DTypeError(`${value} is no ${dtype}; cast the tensor to float32 first`);
-  return constant(value, shape, dtype);
+  return fixed ? fixedConstant(value, shape, dtype) : constant(value, shape, dtype);
 }
 
 /** An elementwise operation on two operands, broadcast against each other. @throws ShapeError, DTypeError */
 export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
   if (typeof a === 'number' && typeof b === 'number') throw new DTypeError(`${kind}: at least one operand must be a node`);
   const left = typeof a === 'number' ? operand(a, b as Node) : a;
-  const right = typeof b === 'number' ? operand(b, left) : b;
+  const right = kind === 'pow' ? exponent(b, left) : typeof b === 'number' ? operand(b, left) : b;
   requireSameDType(kind, left, right);
   // The larger of two truth values is true where either is.
   if (left.dtype === 'bool' && (kind === 'maximum' || kind === 'minimum')) {

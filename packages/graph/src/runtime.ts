@@ -339,6 +339,7 @@ export class Runtime {
 const VIEWS: { readonly [op: string]: boolean } = { leaf: true, movement: true, output: true };
 
 function hostValue(node: Node): number | readonly number[] {
+  if (node.op === 'const') return node.attrs.value;
   if (node.op === 'leaf' && node.attrs.host !== null) return node.attrs.host;
   throw new DeviceError(`${describe(node)} has no value`);
 }

@@ -51,8 +51,8 @@ export type Attrs = { readonly [name: string]: number | string | boolean | null 
 export interface Attributes {
   /** A value from outside. A leaf with an input is a variable whose new value is still pending. */
   leaf: LeafAttributes;
-  /** Every element is `value`. */
-  const: Spec & { readonly value: number };
+  /** Every element is `value`, which a run may be given instead of its program, unless it is `fixed`: an exponent, which decides what is computed. */
+  const: Spec & { readonly value: number; readonly fixed?: boolean };
   /** int32 indices along `axis`. */
   iota: { readonly shape: Shape; readonly axis: number };
   /** Philox4x32-10 of the inputs key (uint32 [2]) and counter (uint32 [2]): bits for uint32, uniform in [0, 1) for float32. */
@@ -121,6 +121,8 @@ export type NodeOf<K extends Op> = { [P in K]: NodeBase<P> }[K];
 export type Node = NodeOf<Op>;
 /** A value from outside the graph. */
 export type Leaf = NodeOf<'leaf'>;
+/** A number in every element. */
+export type ConstantNode = NodeOf<'const'>;
 
 /**
  * A named operation defined by its body; the only extension point. A device may run a kernel of its own for it, and

@@ -23,7 +23,10 @@ import {
 } from '../src/index.ts';
 import { device, stored } from './support.ts';
 
-const keyText = (...roots: Node[]): string => keyOf({ effects: [], roots }).key.join(' ');
+const keyText = (...roots: Node[]): string => {
+  const { key, constants } = keyOf({ effects: [], roots });
+  return [...key, ...constants.map(({ attrs }) => (Object.is(attrs.value, -0) ? '-0' : attrs.value))].join(' ');
+};
 const x = stored([1, 2, 3, 4], [2, 2]);
 const y = stored([5, 6, 7, 8], [2, 2]);
 
