@@ -167,6 +167,10 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   erf(): T {
     return this.unary('erf', arguments.length);
   }
+  /** Φ(x), the distribution function of the standard normal, with all its digits far to the left too. */
+  normalCdf(): T {
+    return this.unary('normalCdf', arguments.length);
+  }
   floor(): T {
     return this.unary('floor', arguments.length);
   }

@@ -17,6 +17,7 @@ import {
   fixedConstant,
   flip,
   gather,
+  gaussian,
   ge,
   gt,
   iota,
@@ -57,6 +58,8 @@ function input(out: Node, index: number): Node {
 const none = (): null => null;
 /** 2/√π */
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
+/** 1/√2π */
+const ONE_OVER_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
 
 type UnaryRule = (g: Node, x: Node, y: Node) => Node | null;
 const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
@@ -95,6 +98,8 @@ const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
   tanh: (g, _, y) => mul(g, sub(1, mul(y, y))),
   // y = erf x: dx = g·(2/√π)·e^(−x²)
   erf: (g, x) => mul(g, mul(exp(neg(mul(x, x))), TWO_OVER_SQRT_PI)),
+  // y = Φ(x): dx = g·φ(x) = g·e^(−x²/2)/√2π
+  normalCdf: (g, x) => mul(g, mul(gaussian(x), ONE_OVER_SQRT_TWO_PI)),
   // y = 1/(1 + e⁻ˣ): dx = g·y·(1 − y)
   sigmoid: (g, _, y) => mul(g, mul(y, sub(1, y))),
 };

@@ -19,6 +19,7 @@ import { describeScalars } from './cases/scalars.ts';
 import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
 import { describeFunctional } from './functional.ts';
+import { describeTails } from './tails.ts';
 import { describeHalfTraining } from './half-training.ts';
 import { describeHalf } from './half.ts';
 import { describeFixtures } from './fixtures.ts';
@@ -77,6 +78,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   'bad input': describeBadInput,
   'ends of random numbers': describeRandomEnds,
   float16: describeHalf,
+  tails: describeTails,
   'training in float16': describeHalfTraining,
   'IEEE 754': describeIEEE,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),

@@ -65,17 +65,20 @@ export function elu(x: Node, alpha = 1): Node {
   }, x);
 }
 
-/** x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016). */
+/**
+ * x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016), x/2·(1 + tanh u) with u = √(2/π)(x + 0.044715 x³). Neither is written
+ * with a sum of 1 and a function: for x < 0 that is a difference of nearly equal numbers. 1 + tanh u is 2σ(2u).
+ */
 export function gelu(x: Node, approximate: 'none' | 'tanh' = 'none'): Node {
   return widened(approximate === 'none' ? exactGelu : tanhGelu, x);
 }
 
-const exactGelu = (x: Node): Node => mul(mul(x, 0.5), add(unary('erf', mul(x, Math.SQRT1_2)), 1));
+const exactGelu = (x: Node): Node => mul(x, unary('normalCdf', x));
 
 function tanhGelu(x: Node): Node {
-  const scale = Math.sqrt(2 / Math.PI);
-  const inner = mul(x, add(mul(mul(x, x), 0.044715 * scale), scale)); // √(2/π)·(x + 0.044715·x³)
-  return mul(mul(x, 0.5), add(unary('tanh', inner), 1));
+  const scale = 2 * Math.sqrt(2 / Math.PI);
+  const twice = mul(x, add(mul(mul(x, x), 0.044715 * scale), scale)); // 2u
+  return mul(x, unary('sigmoid', twice));
 }
 
 /** x·σ(x) */

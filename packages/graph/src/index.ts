@@ -62,6 +62,7 @@ export {
 } from './composites/convolution.ts';
 export type { Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions } from './composites/convolution.ts';
 export { crossEntropy, crossEntropyComposite } from './composites/cross-entropy.ts';
+export { gaussian, gaussianComposite } from './composites/gaussian.ts';
 export { layerNorm, layerNormComposite } from './composites/layer-norm.ts';
 export { matmul, matmulComposite } from './composites/matmul.ts';
 export { avgPool2d, maxPool2d, maxPoolComposite } from './composites/pooling.ts';

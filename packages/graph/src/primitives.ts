@@ -32,6 +32,7 @@ export const UNARY_RULES: { readonly [K in UnaryKind]: UnaryRule } = {
   tan: 'float',
   tanh: 'float',
   erf: 'float',
+  normalCdf: 'float',
   sigmoid: 'float',
   floor: 'float',
   ceil: 'float',

@@ -1,5 +1,5 @@
 /**
- * The error function, erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, to within one unit in the last place of a double.
+ * The error function, erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, to within one unit in the last place of a double, and the normal distribution function to within a few.
  * Four rational approximations P/Q, one per range of |x|; method and coefficients are those of fdlibm's s_erf.c
  * (Copyright 1993 Sun Microsystems, Inc., freely granted provided that this notice is preserved). Polynomials by Horner's rule, highest power first.
  */
@@ -29,6 +29,26 @@ export function erf(x: number): number {
   if (a >= 6) return Math.sign(x);
   const magnitude = a < 1.25 ? nearOne(a - 1) : 1 - complement(a);
   return x < 0 ? -magnitude : magnitude; // NaN falls through every comparison and arrives here as NaN
+}
+
+/**
+ * Φ(x) = ½(1 + erf(x/√2)) = 1/√2π ∫ e^(−t²/2) dt up to x: 0 at −∞, 1 at ∞, NaN at NaN. Below 0 it is half the complement of erf, of which no digits cancel, and whose
+ * exponential is of x itself: rounding x/√2 would cost x² units in the last place.
+ */
+export function normalCdf(x: number): number {
+  const a = Math.abs(x) * Math.SQRT1_2;
+  if (a < 0.84375) return 0.5 + 0.5 * erf(x * Math.SQRT1_2);
+  const upper = a < 1.25 ? 0.5 * (1 - nearOne(a - 1)) : 0.5 * normalComplement(Math.abs(x)); // NaN arrives here
+  return x < 0 ? upper : 1 - upper;
+}
+
+/** 1 − erf(z/√2) for z ≥ 1.25·√2: `complement` of a = z/√2, where a² = z²/2. */
+function normalComplement(z: number): number {
+  if (z > 39) return 0; // less than the smallest double
+  const s = 2 / (z * z);
+  const ratio = z < Math.SQRT2 / 0.35 ? lowTail(s) : highTail(s);
+  const head = Math.fround(z);
+  return (Math.exp(-0.5 * head * head - 0.5625) * Math.exp(0.5 * (head - z) * (head + z) + ratio)) / (z * Math.SQRT1_2);
 }
 
 /** erf(1 + s) for s in [−0.15625, 0.25]. */

@@ -5,7 +5,7 @@
  */
 import { checkCount } from './arguments.ts';
 import { allocate, type TypedArray } from './dtype.ts';
-import { erf as erfOf } from './erf.ts';
+import { erf as erfOf, normalCdf as normalCdfOf } from './erf.ts';
 import { roundHalfEven } from './float16.ts';
 import { forEachRow } from './loops.ts';
 import { NDArray } from './ndarray.ts';
@@ -28,6 +28,7 @@ export type UnaryKind =
   | 'tan'
   | 'tanh'
   | 'erf'
+  | 'normalCdf'
   | 'sigmoid'
   | 'floor'
   | 'ceil'
@@ -66,6 +67,7 @@ const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
   tan:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tan(x[i]!); }),
   tanh:         float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tanh(x[i]!); }),
   erf:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = erfOf(x[i]!); }),
+  normalCdf:    float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = normalCdfOf(x[i]!); }),
   sigmoid:      float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = sigmoidOf(x[i]!); }),
   floor:      numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.floor(x[i]!); }),
   ceil:       numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.ceil(x[i]!); }),
@@ -140,6 +142,8 @@ export const tan: UnaryFunction = (...args) => call('tan', args);
 export const tanh: UnaryFunction = (...args) => call('tanh', args);
 /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. Floats only. */
 export const erf: UnaryFunction = (...args) => call('erf', args);
+/** Φ(x), the distribution function of the standard normal: ½(1 + erf(x/√2)), with all digits far to the left too. Floats only. */
+export const normalCdf: UnaryFunction = (...args) => call('normalCdf', args);
 /** 1/(1 + e⁻ˣ). Floats only. */
 export const sigmoid: UnaryFunction = (...args) => call('sigmoid', args);
 /** The largest integer ≤ x. */

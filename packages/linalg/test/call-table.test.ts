@@ -28,7 +28,7 @@ const reduce = (name: string, options: Record<string, string> = reduction): Call
 const on = (name: string, ...args: unknown[]): CallTable[string] => ({ call: (...more) => method(x, name)(...args, ...more) });
 
 const UNARY = [
-  'neg', 'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'reciprocal', 'sin', 'cos', 'tan', 'tanh', 'erf', 'sigmoid', 'floor', 'ceil', 'round',
+  'neg', 'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'reciprocal', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalCdf', 'sigmoid', 'floor', 'ceil', 'round',
   'logicalNot', 'isNaN',
 ] as const; // prettier-ignore
 const BINARY = [

@@ -42,6 +42,7 @@ const UNARY_RULES: Record<UnaryKind, (x: number) => number> = {
   tan: Math.tan,
   tanh: Math.tanh,
   erf: erfBySeries,
+  normalCdf: normalCdfByFraction,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   floor: Math.floor,
   ceil: Math.ceil,
@@ -75,6 +76,24 @@ function erfBySeries(x: number): number {
   let sum = x;
   for (let n = 1; n < 200; n++) sum += term *= (2 * x * x) / (2 * n + 1);
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+/**
+ * Φ(x) = ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!! about 0, and φ(x)/(z + 1/(z + 2/(z + …))) for x = −z further out. Numbers of few bits, so that −x²/2 is exact.
+ */
+function normalCdfByFraction(x: number): number {
+  const z = Math.abs(x);
+  const head = Math.fround(z);
+  const density = (Math.exp(-(head ** 2) / 2) * Math.exp(((head - z) * (head + z)) / 2)) / Math.sqrt(2 * Math.PI);
+  if (z < 1) {
+    let term = x;
+    let sum = x;
+    for (let n = 1; n < 60; n++) sum += term *= (x * x) / (2 * n + 1);
+    return 0.5 + density * sum;
+  }
+  let fraction = z;
+  for (let n = 1000; n > 0; n--) fraction = z + n / fraction;
+  return x < 0 ? density / fraction : 1 - density / fraction;
 }
 
 /** Within a relative tolerance, or, below the smallest normal number of a type, an absolute one; what a type cannot hold is infinite. */
@@ -130,6 +149,30 @@ describe('unary', () => {
   test('erf agrees with published values (Abramowitz and Stegun, table 7.1)', () => {
     const x = array([0.5, 1, 1.5, 2], { dtype: 'float64' });
     [0.5204998778, 0.8427007929, 0.9661051465, 0.995322265].forEach((value, i) => expect(unary('erf', x).get(i)).toBeCloseTo(value, 10));
+  });
+
+  test('the normal distribution function keeps its digits far to the left (values by mpmath)', () => {
+    const known = [
+      [-0.5, 0.3085375387259869],
+      [-1, 0.15865525393145705],
+      [-1.5, 0.06680720126885807],
+      [-1.75, 0.04005915686381709],
+      [-2.8, 0.002555130330427933],
+      [-5, 2.866515718791939e-7],
+      [-10, 7.619853024160525e-24],
+      [-20, 2.7536241186062337e-89],
+      [-37, 5.725571222524577e-300],
+      [-38, 2.88542835e-316],
+      [0.5, 0.6914624612740131],
+      [2, 0.9772498680518208],
+    ] as const;
+    const x = array(
+      known.map(([point]) => point),
+      { dtype: 'float64' },
+    );
+    const y = elements(unary('normalCdf', x));
+    known.forEach(([point, value], i) => expect(Math.abs(y[i]! / value - 1), `${point}`).toBeLessThan(point === -38 ? 1e-7 : 1e-15));
+    expect(elements(unary('normalCdf', array([-Infinity, -40, 0, 9, Infinity], { dtype: 'float64' })))).toEqual([0, 0, 0.5, 1, 1]);
   });
 
   test('integers wrap, and floats alone are taken by functions that make fractions', () => {

@@ -55,6 +55,7 @@ const ROWS: readonly Row[] = [
   row('tanh',    -5,    5,   (x, _, z) => { for (let i = 0; i < COUNT; i++) z[i] = Math.tanh(x[i]!); }),
   row('sigmoid', -10,   10,  (x, _, z) => { for (let i = 0; i < COUNT; i++) z[i] = 1 / (1 + Math.exp(-x[i]!)); }),
   row('erf',     -3,    3,   null),
+  row('normalCdf', -5,  5,   null),
   {
     name: 'pow',
     emit: (code, [x, y], features) => emitPow32(code, x!, y!, features),

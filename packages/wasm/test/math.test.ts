@@ -15,7 +15,7 @@ const LENGTH = 16384;
 interface Case {
   /** In double precision. */
   readonly exact: (x: number) => number;
-  /** The largest error, in units of the last place. */
+  /** The largest error, in units of the last place; up to 2 unless there is a reason. */
   readonly bound: number;
   /** Where one formula gives way to another, or a result to ∞, to 0 or to the next integer. */
   readonly edges: readonly number[];
@@ -36,28 +36,28 @@ const CASES: { readonly [K in FunctionKind]: Case } = {
   cos: { exact: Math.cos, bound: 1.6, edges: angles },
   tan: { exact: Math.tan, bound: 1.9, edges: angles },
   tanh: { exact: Math.tanh, bound: 2, edges: [9.010913, 10, ...halves.map((x) => x / 2)] },
-  erf: { exact: (x) => erf(x), bound: 1.8, edges: [1.1, 3.919206, 4] },
+  erf: { exact: (x) => valuesOf('erf', Float32Array.of(x))[0]!, bound: 1.8, edges: [1.1, 3.919206, 4] },
+  normalCdf: { exact: (x) => valuesOf('normalCdf', Float32Array.of(x))[0]!, bound: 5.7, edges: [0, 1, 1.8866, 8.2924, 13.2, 14.17, 14.5] },
   sigmoid: { exact: sigmoid, bound: 2, edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)] },
 };
 const KINDS = Object.keys(CASES) as FunctionKind[];
 
-/** The error function of many numbers at once, by @firsthand/linalg. */
-const erfOf = (points: Float32Array): Float64Array =>
-  unary('erf', array(Float64Array.from(points), { dtype: 'float64' })).data as Float64Array;
-const erf = (x: number): number => erfOf(Float32Array.of(x))[0]!;
+/** What `Math` lacks, of many numbers at once, by @firsthand/linalg. */
+const valuesOf = (kind: 'erf' | 'normalCdf', points: Float32Array): Float64Array =>
+  unary(kind, array(Float64Array.from(points), { dtype: 'float64' })).data as Float64Array;
 
 /** Computes, and adds the errors of all elements. */
 function measure(kind: FunctionKind, { operands: [x], result, run }: Applied, errors: Errors): void {
   run();
   const { exact } = CASES[kind];
-  const expected = kind === 'erf' ? erfOf(x!) : null;
+  const expected = kind === 'erf' || kind === 'normalCdf' ? valuesOf(kind, x!) : null;
   for (let i = 0; i < LENGTH; i++) compare(errors, result[i]!, expected === null ? exact(x![i]!) : expected[i]!, [x![i]!]);
 }
 
 function expectWithin(kind: FunctionKind, { worst, at, distances, different }: Errors): void {
   expect(different).toEqual([]);
   expect(worst, `worst at ${at.join()}`).toBeLessThanOrEqual(CASES[kind].bound);
-  expect(distances[3], 'three floats away or more').toBe(0);
+  if (CASES[kind].bound <= 2) expect(distances[3], 'three floats away or more').toBe(0);
 }
 
 const SPECIAL = [

@@ -92,6 +92,8 @@ const checks = (): readonly Check[] => [
   unary('log', 0, -Infinity),
   unary('log', -1, NaN),
   unary('erf', 10, 1),
+  unary('normalCdf', 10, 1),
+  unary('normalCdf', -5, 2.866515718791939e-7),
   unary('sigmoid', -200, 0),
   unary('sin', 1e5, Math.sin(1e5)),
   { title: 'float16(65520)', expression: (x) => castExpression('float32', 'float16', x), x: 65520, y: 0, expected: Infinity },

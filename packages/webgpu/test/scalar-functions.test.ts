@@ -18,6 +18,7 @@ interface Case {
 }
 
 const erf = (x: number): number => unary('erf', array(Float64Array.of(x), { dtype: 'float64' })).data[0]!;
+const normalCdf = (x: number): number => unary('normalCdf', array(Float64Array.of(x), { dtype: 'float64' })).data[0]!;
 const sigmoid = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
 
 /** Where the nearest power of 2 changes, in the powers' logarithms. */
@@ -31,6 +32,7 @@ const CASES = {
   log1p: { exact: Math.log1p, bound: 1.8, edges: [-1, -1 / 3, 1 / 3, 1, 2 ** 24, 2 ** 100, 2 ** 127, 3.4e38] },
   tanh: { exact: Math.tanh, bound: 2.1, edges: [9.010913, 10, ...halves.map((x) => x / 2)] },
   erf: { exact: erf, bound: 2.3, edges: [1, 3.919206, 4] },
+  normalCdf: { exact: normalCdf, bound: 5.7, edges: [0, 1, 1.8866, 8.2924, 13.2, 14.17, 14.5] },
   sigmoid: { exact: sigmoid, bound: 2.5, edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)] },
   sin: { exact: Math.sin, bound: 2, edges: angles },
   cos: { exact: Math.cos, bound: 2, edges: angles },
@@ -59,7 +61,7 @@ function pointsOf(edges: readonly number[], count: number): Uint32Array<ArrayBuf
 
 test.each(Object.entries<Case>(CASES))('%s', async (kind, { exact, bound, edges }) => {
   const count = FULL ? 2 ** 22 : 2 ** 18;
-  const points = pointsOf(edges, kind === 'erf' ? count / 8 : count); // whose exact values take long
+  const points = pointsOf(edges, kind === 'erf' || kind === 'normalCdf' ? count / 8 : count); // whose exact values take long
   const [results] = await evaluate(
     ['float32'],
     [points],
@@ -103,6 +105,7 @@ test('values that are known to more digits than a float has', async () => {
     ['tanh', 0.5, 0.46211715726000974],
     ['erf', 0.5, 0.5204998778130465],
     ['erf', 2, 0.9953222650189527],
+    ['normalCdf', -2.75, 0.002979763235054555],
     ['sigmoid', -10, 4.5397868702434395e-5],
   ];
   const words = wordsOf(

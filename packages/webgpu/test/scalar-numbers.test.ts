@@ -36,6 +36,7 @@ const FUNCTIONS: readonly UnaryKind[] = [
   'tan',
   'tanh',
   'erf',
+  'normalCdf',
   'sigmoid',
 ];
 const UNARY: readonly UnaryKind[] = [...FUNCTIONS, 'floor', 'ceil', 'round', 'neg', 'abs', 'sign', 'logicalNot', 'isNaN'];

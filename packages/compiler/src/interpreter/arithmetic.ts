@@ -52,6 +52,7 @@ export const UNARY: { readonly [K in UnaryKind]: (x: number) => number } = {
   tan: Math.tan,
   tanh: Math.tanh,
   erf,
+  normalCdf,
   sigmoid: (x) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x))),
   floor: Math.floor,
   ceil: Math.ceil,
@@ -134,4 +135,27 @@ function erf(x: number): number {
     sum += term;
   }
   return ((2 * sum) / Math.sqrt(Math.PI)) * Math.exp(-x * x);
+}
+
+/**
+ * 1/√2π ∫ e^(−t²/2) dt up to x. About 0 it is ½ + φ(x)·Σ x²ⁿ⁺¹/(1·3·…·(2n+1)); further out by the continued fraction of 1 − Φ(x) = φ(x)/(x + 1/(x + 2/(x + 3/(x + …))))
+ * (Abramowitz and Stegun, 26.2.11 and 26.2.14).
+ */
+function normalCdf(x: number): number {
+  const a = Math.abs(x);
+  if (a > 39) return x < 0 ? 0 : 1;
+  const near = Math.round(a * 256) / 256; // whose square is exact
+  const density = (Math.exp(-near * near * 0.5) * Math.exp((near - a) * (near + a) * 0.5)) / Math.sqrt(2 * Math.PI);
+  if (a > 1.5) {
+    let fraction = a;
+    for (let n = 400; n > 0; n--) fraction = a + n / fraction;
+    return x < 0 ? density / fraction : 1 - density / fraction;
+  }
+  let term = x;
+  let sum = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+    term *= (x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return 0.5 + density * sum;
 }

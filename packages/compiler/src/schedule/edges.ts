@@ -60,6 +60,7 @@ const EXPENSIVE_UNARY: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set([
   'tan',
   'tanh',
   'erf',
+  'normalCdf',
   'sigmoid',
 ] as const);
 const EXPENSIVE_BINARY: ReadonlySet<BinaryKind> = /* @__PURE__ */ new Set(['pow', 'mod'] as const);

@@ -30,6 +30,7 @@ const PASSES_NAN_UNARY: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set<UnaryKi
   'tan',
   'tanh',
   'erf',
+  'normalCdf',
   'sigmoid',
   'floor',
   'ceil',

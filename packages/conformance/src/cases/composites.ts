@@ -26,6 +26,7 @@ import {
   zip,
 } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
+import { gaussian } from '../oracle/special.ts';
 import type { GetDevice } from '../get-device.ts';
 import { ATTENTION_COMPOSITES } from './attention-composites.ts';
 import { erase, float } from './composite-case.ts';
@@ -124,6 +125,15 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     outputs: 1,
     examples: rowExamples,
     define: (attrs, x) => [along(x, axisOf(attrs), softmaxOf)],
+  },
+  gaussian: {
+    composite: erase(graph.gaussianComposite),
+    outputs: 1,
+    define: (_, x) => [map(x, gaussian)],
+    examples: [
+      { attrs: {}, operands: [float([5])] },
+      { attrs: {}, operands: [float([2, 3], 2, -6, 6)] },
+    ],
   },
   logSoftmax: {
     composite: erase(graph.logSoftmaxComposite),

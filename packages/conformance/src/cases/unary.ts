@@ -11,7 +11,7 @@ import { expectExact, expectValues, toTensor, TOLERANCES } from '../compare.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import type { Dense } from '../oracle/dense.ts';
 import { at, dense, map, reshape, sizeOf, vector } from '../oracle/dense.ts';
-import { erf } from '../oracle/special.ts';
+import { erf, gaussian, normalCdf } from '../oracle/special.ts';
 import { samples } from '../oracle/samples.ts';
 import type { GetDevice } from '../get-device.ts';
 
@@ -202,6 +202,19 @@ const UNARY_CASES: { readonly [K in UnaryKind]: UnaryCase } = {
       [-0, -0, 1.1283791670955126],
       [1e4, 1, 0],
       [-inf, -1, 0],
+      [inf, 1, 0],
+      [nan, nan, nan],
+    ],
+  },
+  normalCdf: {
+    f: normalCdf,
+    domain: [-5, 3],
+    slope: (x) => gaussian(x) / Math.sqrt(2 * Math.PI),
+    edges: [
+      [0, 0.5, 0.3989422804014327],
+      [-1e4, 0, 0],
+      [1e4, 1, 0],
+      [-inf, 0, 0],
       [inf, 1, 0],
       [nan, nan, nan],
     ],

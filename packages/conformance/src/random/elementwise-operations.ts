@@ -6,7 +6,7 @@ import { checkpoint, where } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import type { Dense } from '../oracle/dense.ts';
 import { broadcastShape, map, zip } from '../oracle/dense.ts';
-import { erf } from '../oracle/special.ts';
+import { erf, normalCdf } from '../oracle/special.ts';
 import type { Decide, Operation } from './operation.ts';
 
 const always = (): boolean => true;
@@ -59,6 +59,7 @@ export const ELEMENTWISE: { readonly [name: string]: Operation } = {
   tanh: elementwise((a) => a.tanh(), Math.tanh),
   exp: elementwise((a) => a.exp(), Math.exp),
   erf: elementwise((a) => a.erf(), erf),
+  normalCdf: elementwise((a) => a.normalCdf(), normalCdf),
   square: elementwise(
     (a) => a.square(),
     (x) => x * x,

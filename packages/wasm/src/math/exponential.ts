@@ -21,18 +21,24 @@ export const NARROW: readonly number[] = [0.49999997, 0.16666539, 0.0416677445, 
 const HALVED = /* @__PURE__ */ NARROW.map((c, i) => c * (-2) ** (i + 1));
 
 /**
- * eˣ = (1 + (r + r²·p(r)))·2ʲ·2ʲ. Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float; subnormals are
- * rounded once, by the last multiplication. Beyond ±170 every result is 0 or ∞, and 2ʲ still a float. At most 1.7 units in the last place.
+ * e^(x + rest) = (1 + change)·2ʲ·2ʲ with change = r + r²·p(r). Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float;
+ * subnormals are rounded once, by the last multiplication. For |x| ≤ 170, beyond which every result is 0 or ∞, 2ʲ is a float.
+ * @param rest small, and not rounded to the unit of x
  */
-export const exp: VectorFunction = straightFunction((f, x) => {
-  const bounded = f.keep(f.max(f.min(x, 170), -170));
-  const rounded = f.keep(f.multiplyAdd(bounded, 0.5 / Math.LN2, ROUNDER));
+export function wideExponential(f: Formula, x: Local, rest: Term | null): { readonly change: Term; readonly power: Local } {
+  const rounded = f.keep(f.multiplyAdd(x, 0.5 / Math.LN2, ROUNDER));
   const j = f.keep(f.sub(rounded, ROUNDER));
-  const r = f.keep(f.multiplyAdd(j, -TWO_LN2[1], f.multiplyAdd(j, -TWO_LN2[0], bounded)));
+  const reduced = f.multiplyAdd(j, -TWO_LN2[1], f.multiplyAdd(j, -TWO_LN2[0], x));
+  const r = f.keep(rest === null ? reduced : f.add(reduced, rest));
   const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT));
   const square = f.keep(f.mul(r, r));
-  const fraction = f.add(f.multiplyAdd(square, f.twoPolynomials(r, square, WIDE), r), 1);
-  return f.mul(f.mul(fraction, power), power);
+  return { change: f.multiplyAdd(square, f.twoPolynomials(r, square, WIDE), r), power };
+}
+
+/** eˣ. At most 1.7 units in the last place. */
+export const exp: VectorFunction = straightFunction((f, x) => {
+  const { change, power } = wideExponential(f, f.keep(f.max(f.min(x, 170), -170)), null);
+  return f.mul(f.mul(f.add(change, 1), power), power);
 });
 
 /**

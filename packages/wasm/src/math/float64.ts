@@ -15,6 +15,7 @@ export const FLOAT64_IMPORTS = {
   tan: 1,
   tanh: 1,
   erf: 1,
+  normalCdf: 1,
   sigmoid: 1,
   pow: 2,
   mod: 2,
@@ -39,6 +40,7 @@ export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction
     tan: Math.tan,
     tanh: Math.tanh,
     erf: errorFunction,
+    normalCdf: normalDistribution,
     sigmoid: (x) => {
       const e = Math.exp(-Math.abs(x)); // never overflows
       return (x < 0 ? e : 1) / (1 + e);
@@ -70,6 +72,28 @@ function errorFunction(x: number): number {
   // 80 terms of the fraction are more than enough from 2 on.
   for (let k = 80; k > 0; k--) rest = k / 2 / (magnitude + rest);
   return Math.sign(x) * (1 - decay / (magnitude + rest));
+}
+
+/**
+ * Φ(x), to a few units in the last place: about 0 as ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!!, further out by Laplace's continued fraction (1 − Φ(x))/φ(x) = 1/(x + 1/(x + 2/(x + …))).
+ * Abramowitz and Stegun, 26.2.11 and 26.2.14. The exponential is of two factors, the first of a number whose square is exact.
+ */
+function normalDistribution(x: number): number {
+  const magnitude = Math.abs(x);
+  if (!(magnitude < 39)) return x < 0 ? 0 : x > 0 ? 1 : NaN;
+  const head = Math.fround(magnitude);
+  const decay = Math.exp(-head * head * 0.5) * Math.exp((head - magnitude) * (head + magnitude) * 0.5);
+  const density = decay / Math.sqrt(2 * Math.PI);
+  if (magnitude < 1.5) {
+    let sum = x;
+    for (let term = x, n = 1; sum + term !== sum; n++) sum += term *= (x * x) / (2 * n + 1);
+    return 0.5 + density * sum;
+  }
+  let rest = 0;
+  // So many terms of the fraction are enough, the more the nearer to 0.
+  for (let k = Math.ceil(30 + 900 / (magnitude * magnitude)); k > 0; k--) rest = k / (magnitude + rest);
+  const upper = density / (magnitude + rest);
+  return x < 0 ? upper : 1 - upper;
 }
 
 /**

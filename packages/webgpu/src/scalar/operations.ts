@@ -37,6 +37,7 @@ const UNARY: { readonly [K in UnaryKind]: Rule } = {
   tan: { f32: 'tan_f32(a)', rounds: true },
   tanh: { f32: 'tanh_f32(a)', rounds: true },
   erf: { f32: 'erf_f32(a)', rounds: true },
+  normalCdf: { f32: 'normal_cdf_f32(a)', rounds: true },
   sigmoid: { f32: 'sigmoid_f32(a)', rounds: true },
   floor: { f32: 'floor(a)' },
   ceil: { f32: 'ceil(a)' },
