@@ -3,7 +3,7 @@
  * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
  */
 import { constant, describe, GradientError, isFree, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
-import type { Node, NodeOf } from '@firsthand/graph';
+import type { Node, NodeOf, Saved } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
 import { total } from './total.ts';
@@ -119,9 +119,10 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
 }
 
 /** What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned leaves that it reaches. */
-function reach(root: Node): { readonly closed: string | null; readonly leaves: readonly Node[] } {
+function reach(root: Node): { readonly order: readonly Node[]; readonly closed: string | null; readonly leaves: readonly Node[] } {
   const order = postOrder([root], differentiableSources);
   return {
+    order,
     closed: order.find((node) => node.closed !== null)?.closed ?? null,
     leaves: order.filter((node) => node.owner !== null && node.requiresGrad),
   };
@@ -130,21 +131,6 @@ function reach(root: Node): { readonly closed: string | null; readonly leaves: r
 /** The owned nodes that a gradient of `root` reaches: leaves of variables as they were when it was computed. */
 export function ownedSources(root: Node): readonly Node[] {
   return reach(root).leaves;
-}
-
-/**
- * The variables whose gradient `backward` accumulates: owned nodes that require it, reachable from `root`.
- * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled function
- */
-export function backwardTargets(root: Node): readonly Node[] {
-  const { closed, leaves } = reach(root);
-  if (closed !== null) throw new GradientError(closed);
-  if (leaves.length === 0) {
-    throw new GradientError(
-      `backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`,
-    );
-  }
-  return leaves;
 }
 
 /** Whether a node only moves its operand, or widens it: nothing is lost, and its own value is larger. */
@@ -169,29 +155,68 @@ function savedSet(root: Node): readonly Node[] {
   for (const node of forwardOrder) if (isFree(node, free)) free.add(node);
   // Another output of a forward call (a row's mean, say) is a forward value too.
   const isForward = (node: Node): boolean => forward.has(node) || (node.op === 'output' && forward.has(node.inputs[0]!));
-  const saved = new Set<Node>();
-  for (const read of postOrder([...gradients.values()], (node) => (isForward(node) ? NONE : node.inputs))) {
-    if (!isForward(read) || read.op === 'call') continue;
-    walk(read, (node) => {
+  const reads = postOrder([...gradients.values()], (node) => (isForward(node) ? NONE : node.inputs));
+  return storedFor(reads.filter((node) => isForward(node) && node.op !== 'call')).filter((node) => !free.has(node));
+}
+
+/** What is stored so that these values are at hand: what a movement moves. */
+function storedFor(values: readonly Node[]): readonly Node[] {
+  const stored = new Set<Node>();
+  for (const value of values) {
+    walk(value, (node) => {
       if (isExact(node) && node.cell === null) return node.inputs;
-      if (node.op !== 'leaf' && !free.has(node)) saved.add(node);
+      if (node.op !== 'leaf') stored.add(node);
       return NONE;
     });
   }
-  return [...saved];
+  return [...stored];
 }
 
-/** The gradients of the variables that `root` depends on. @throws GradientError as `backward` */
+/**
+ * The gradients of the variables that `backward` accumulates: owned nodes that require one, reachable from `root`.
+ * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled function
+ */
 export function gradientsOfLeaves(root: Node, seed: Node): ReadonlyMap<Node, Node> {
-  const leaves = backwardTargets(root);
+  const { order, closed, leaves } = reach(root);
+  if (closed !== null) throw new GradientError(closed);
+  if (leaves.length === 0) {
+    throw new GradientError(
+      `backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`,
+    );
+  }
+  for (const node of order) node.differentiated = true;
   const gradients = withGradient(false, () => gradient(root, seed, leaves));
   // A leaf that is reached through piecewise constant functions alone (round, sign) has the gradient 0.
   for (const leaf of leaves) if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
   return gradients;
 }
 
-/** What keeps the forward pass of a value from being computed twice (rule 13). */
-export function savedSetOf(root: Node): readonly Node[] {
-  if (!root.requiresGrad || root.closed !== null || root.op === 'leaf') return [];
-  return withGradient(false, () => savedSet(root));
+/** Values of which somebody has asked a function that has no derivative: the logits under an argmax, a loss behind detach(). Of more, nothing is kept. */
+const MOST_SOURCES = 4;
+
+/**
+ * What keeps the forward pass from being computed twice (rule 13), when a value is asked for that is differentiable, or a function without a derivative of values that are:
+ * these and what their derivatives read are kept, until somebody differentiates what was made of them, or drops it.
+ */
+export function savedSetsOf(asked: Node): readonly Saved[] {
+  if (asked.requiresGrad) {
+    if (asked.closed !== null || asked.op === 'leaf') return [];
+    return [{ root: asked, nodes: withGradient(false, () => savedSet(asked)) }];
+  }
+  const order = postOrder([asked], (node) => (node.requiresGrad || node.op === 'leaf' || node.cell !== null ? NONE : node.inputs));
+  const sources = order.filter((node) => node.requiresGrad && node.op !== 'leaf' && node.cell === null);
+  // What reads many is a gradient, or a computation of its own; what has been differentiated already is read for its value only.
+  const isDone = (node: Node): boolean => node.closed !== null || (node.differentiated && node.op !== 'leaf');
+  if (sources.length > MOST_SOURCES || postOrder(sources, differentiableSources).some(isDone)) return [];
+  return withGradient(false, () =>
+    sources.flatMap((root) => {
+      const nodes = savedSet(root);
+      return nodes.length === 0 && ownedSources(root).length === 0 ? [] : [{ root, nodes: [...new Set([...storedFor([root]), ...nodes])] }];
+    }),
+  );
+}
+
+/** The nodes that a derivative of `root` passes through. */
+export function differentiatedNodes(root: Node): readonly Node[] {
+  return postOrder([root], differentiableSources);
 }

@@ -4,7 +4,7 @@ import type { Device } from '@firsthand/graph';
 import type { Tensor } from './tensor.ts';
 import { withCompanions } from './together.ts';
 import { currentTrace } from './trace.ts';
-import { savedSetOf } from './gradient.ts';
+import { savedSetsOf } from './gradient.ts';
 
 /**
  * Gives the tensors their values, those that share work in one program, and waits until they exist.
@@ -16,6 +16,6 @@ export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   const byDevice = new Map<Device, Tensor[]>();
   for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
   const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.read());
-  for (const [device, list] of byDevice) runtimeOf(device).realize(withCompanions(nodesOf(list)), savedSetOf);
+  for (const [device, list] of byDevice) runtimeOf(device).realize(withCompanions(nodesOf(list)), savedSetsOf);
   await Promise.all([...byDevice].map(([device, list]) => runtimeOf(device).finish(nodesOf(list))));
 }

@@ -33,7 +33,7 @@ import {
   sizeOf,
 } from '@firsthand/linalg';
 import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
-import { gradientsOfLeaves, savedSetOf } from './gradient.ts';
+import { differentiatedNodes, gradientsOfLeaves, savedSetsOf } from './gradient.ts';
 import { operandNode, seedNode } from './operands.ts';
 import { checkDevice, guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';
@@ -160,21 +160,21 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     }
     const node = this.read();
     const nodes = withCompanions([node]);
-    if (nodes.length > 1) this.runtime().realize(nodes, savedSetOf);
+    if (nodes.length > 1) this.runtime().realize(nodes, savedSetsOf);
     return node;
   }
 
   /** A copy of the elements in row-major order. Runs the pending effects first. float16 comes as its bits. */
   async data(): Promise<TypedArray<ArrayBuffer>> {
     checkCount('data', arguments.length, 0, 'await x.data()');
-    return this.runtime().read(this.forValue('data'), savedSetOf);
+    return this.runtime().read(this.forValue('data'), savedSetsOf);
   }
 
   /** The only element. @throws ShapeError if there are several */
   async item(): Promise<number> {
     checkCount('item', arguments.length, 0, 'await x.item()');
     this.requireSingle();
-    return this.decode(await this.runtime().read(this.forValue('item'), savedSetOf));
+    return this.decode(await this.runtime().read(this.forValue('item'), savedSetsOf));
   }
 
   /** The elements as nested arrays; booleans for bool. */
@@ -186,7 +186,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** As `data`, at once. @throws DeviceError where the device cannot block */
   dataSync(): TypedArray<ArrayBuffer> {
     checkCount('dataSync', arguments.length, 0, 'x.dataSync()');
-    return this.runtime().readSync(this.forValue('dataSync'), savedSetOf);
+    return this.runtime().readSync(this.forValue('dataSync'), savedSetsOf);
   }
 
   /** As `item`, at once. @throws DeviceError where the device cannot block */
@@ -262,7 +262,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (trace === null) this.runtime().enqueueBefore(root);
     const differentiate = (): ReadonlyMap<Node, Node> => gradientsOfLeaves(root, start);
     const gradients = trace === null ? differentiate() : trace.memo([root, start], differentiate);
-    const kept = retainGraph && trace === null ? savedSetOf(root) : [];
+    const kept = retainGraph && trace === null ? savedSetsOf(root).flatMap(({ nodes }) => nodes) : [];
     if (!retainGraph && root.op !== 'leaf') {
       root.closed = CONSUMED;
       trace?.mark(root);
@@ -277,10 +277,12 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   private keepAsRoot(root: Node, retainGraph: boolean, kept: readonly Node[]): void {
     const runtime = this.runtime();
+    const passed = runtime.savesImplied && !retainGraph ? differentiatedNodes(root) : [];
     runtime.keepRoot(root, kept, () => {
       if (retainGraph) return;
       if (root.cell !== null && root.op !== 'leaf') root.inputs = [];
       runtime.releaseSaved(root);
+      runtime.releaseImplied(passed);
     });
   }
 

@@ -2,7 +2,7 @@
  * Whether a compiled function still does what it did when it was traced. Variables that it has captured are out of reach of guards; tracing it once more and comparing
  * the two traces finds those that have changed since, and says what they have become.
  */
-import { describe, type Handle, type Node, postOrder } from '@firsthand/graph';
+import { describe, type Handle, type Node, postOrder, titleOf } from '@firsthand/graph';
 import { FirsthandError, type TypedArray } from '@firsthand/linalg';
 import { isPlain } from './guards.ts';
 import type { Course, Plan } from './plan.ts';
@@ -35,12 +35,6 @@ export function requireSamePlan(plan: Plan, again: Plan): void {
 
 function nodesOf({ rebindings, roots }: Course): readonly Node[] {
   return postOrder([...rebindings.map(({ value }) => value), ...roots.map(({ node }) => node)], ({ inputs }) => inputs);
-}
-
-/** What an operation is called. */
-function titleOf({ op, attrs }: Node): string {
-  if (op === 'call') return (attrs as { readonly composite: { readonly name: string } }).composite.name;
-  return 'kind' in attrs ? attrs.kind : op;
 }
 
 /** The operation that reads a constant, where it is moved to. */

@@ -37,6 +37,9 @@ export function describeLifetime(createDevice: CreateDevice): void {
         expect(work).toMatchObject({ programs: 1 });
         expect(work.recomputed).toBeGreaterThanOrEqual(2);
         expect(warn).toHaveBeenCalledTimes(1);
+        expect(warn.mock.lastCall?.[0]).toMatch(
+          /^firsthand: for matmul \(float32 \[4, 3\]\) and tanh \(float32 \[4, 8\]\), matmul \(float32 \[4, 3\]\) and 2 operations before it were computed a second time: .* await realize\(a, b\)\.$/,
+        );
         await network.forward(batch(4, 1).x).exp().sum().data();
         expect(await counted(device, () => output.data())).toEqual({ compilations: 0, programs: 0, recomputed: 0 });
         expect(warn).toHaveBeenCalledTimes(1);

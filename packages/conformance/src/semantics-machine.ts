@@ -5,24 +5,10 @@
 import { engine } from '#engine';
 import { checkpoint, compile, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
-import type { Device } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 import { createQueued } from './queued-device.ts';
-import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
+import { batch, collect, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
 import type { CreateDevice } from './semantics-world.ts';
-
-/** Runs the garbage collector until its finalizers free nothing more. Gives the live bytes. */
-async function collect(device: Device): Promise<number> {
-  let { live } = device.memory();
-  for (let quiet = 0; quiet < 3;) {
-    engine.collectGarbage();
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    const now = device.memory().live;
-    quiet = now === live ? quiet + 1 : 0;
-    live = now;
-  }
-  return live;
-}
 
 /** @param steps how many steps the loop of tiny steps takes */
 export function describeMachine(createDevice: CreateDevice, steps: number): void {

@@ -5,6 +5,7 @@
 import { hostValue, noGrad, realize, setDefaultDevice, stateVariable, type Tensor, tensor } from '@firsthand/autograd';
 import { effectGroup, runtimeOf } from '@firsthand/graph';
 import type { Counters, Device } from '@firsthand/graph';
+import { engine } from '#engine';
 import { zeros } from '@firsthand/linalg';
 
 /** Makes the device under test; called once per test. */
@@ -99,4 +100,17 @@ export function trainingStep(network: Network, optimizer: Momentum, data: { read
   optimizer.step();
   optimizer.zeroGrad();
   return loss;
+}
+
+/** Runs the garbage collector until its finalizers free nothing more. Gives the live bytes. */
+export async function collect(device: Device): Promise<number> {
+  let { live } = device.memory();
+  for (let quiet = 0; quiet < 3;) {
+    engine.collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    const now = device.memory().live;
+    quiet = now === live ? quiet + 1 : 0;
+    live = now;
+  }
+  return live;
 }

@@ -12,6 +12,7 @@ import { describeLifetime } from './semantics-lifetime.ts';
 import { describeLoops } from './semantics-loops.ts';
 import { describeMachine } from './semantics-machine.ts';
 import { describeNumbers } from './semantics-numbers.ts';
+import { describeSaved } from './semantics-saved.ts';
 import { describeSettings } from './semantics-settings.ts';
 import { describeTrace } from './semantics-trace.ts';
 import { describeValues } from './semantics-values.ts';
@@ -30,6 +31,7 @@ export function describeSemantics(name: string, createDevice: CreateDevice, { ti
     describeEffects(createDevice);
     describeLifetime(createDevice);
     describeGradients(createDevice);
+    describeSaved(createDevice);
     describeCompile(createDevice);
     describeGuards(createDevice);
     describeSettings(createDevice);

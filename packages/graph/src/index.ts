@@ -18,6 +18,7 @@ export {
   placed,
   reapply,
   storedAttributes,
+  titleOf,
   tracked,
   widen,
   widened,
@@ -76,7 +77,8 @@ export { closeProgram, keyOf } from './key.ts';
 export type { Keyed, Request } from './key.ts';
 export { replaceGeneration, requireAssignable } from './generation.ts';
 export { effectGroup, Runtime, runtimeOf } from './runtime.ts';
-export type { Counters, SavedSet } from './runtime.ts';
+export type { Saved } from './kept.ts';
+export type { Counters, SavedSets } from './runtime.ts';
 export { getDefaultDevice, setDefaultDevice } from './default-device.ts';
 export { createReference } from './reference/device.ts';
 export type { ReferenceOptions } from './reference/device.ts';

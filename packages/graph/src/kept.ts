@@ -5,7 +5,17 @@
 import { releaseCell } from './cell.ts';
 import type { Node } from './types.ts';
 
+/** What the derivative of `root` will read: kept until that is differentiated, or nobody holds it any more. */
+export interface Saved {
+  readonly root: Node;
+  readonly nodes: readonly Node[];
+}
+
 export class KeptValues {
+  /** Roots that nobody has asked for themselves, but a function without a derivative of them. */
+  readonly #implied = new WeakSet<Node>();
+  /** How many of those there are, dropped ones included. */
+  implied = 0;
   readonly #ofRoot = new WeakMap<Node, readonly Node[]>();
   /** For how many roots a node is kept. */
   readonly #roots = new WeakMap<Node, number>();
@@ -17,12 +27,15 @@ export class KeptValues {
     this.#asked.add(node);
   }
 
-  /** `root` has been asked for, and `saved` has been stored for its derivative. */
-  add(root: Node, saved: readonly Node[]): void {
-    this.ask(root);
-    if (saved.length === 0) return;
-    this.#ofRoot.set(root, saved);
-    for (const node of saved) this.#roots.set(node, (this.#roots.get(node) ?? 0) + 1);
+  /** `nodes` have been stored for the derivative of `root`, which has been asked for, or is only `implied`. */
+  add({ root, nodes }: Saved, implied: boolean): void {
+    if (nodes.length === 0) return;
+    this.#ofRoot.set(root, nodes);
+    if (implied) {
+      this.#implied.add(root);
+      this.implied++;
+    }
+    for (const node of nodes) this.#roots.set(node, (this.#roots.get(node) ?? 0) + 1);
   }
 
   /** Frees what was kept for `root` and for no other root. */
@@ -36,5 +49,11 @@ export class KeptValues {
       releaseCell(cell, 'a value kept for backward()');
     }
     this.#ofRoot.delete(root);
+    if (this.#implied.delete(root)) this.implied--;
+  }
+
+  /** Frees what was kept for the implied roots among `nodes`. */
+  releaseImplied(nodes: readonly Node[]): void {
+    for (const node of nodes) if (this.#implied.has(node)) this.release(node);
   }
 }

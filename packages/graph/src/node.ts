@@ -67,6 +67,7 @@ function create<K extends Op>(
     hasReaders: false,
     hasHandle: false,
     computed: false,
+    differentiated: false,
     owner: null,
     closed: null,
     stamp: 0,
@@ -81,6 +82,12 @@ function nameOf(op: Op, attrs: unknown): string {
     if ('composite' in attrs) return (attrs.composite as Composite).name;
   }
   return op;
+}
+
+/** What an operation is called: `mul`, `sum`, `softmax`. */
+export function titleOf({ op, attrs, inputs }: Node): string {
+  const [called] = inputs;
+  return op === 'output' && called !== undefined ? nameOf(called.op, called.attrs) : nameOf(op, attrs);
 }
 
 /** The device of an operation's operands. @throws DeviceError if they are on several. */

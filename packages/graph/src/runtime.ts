@@ -11,9 +11,9 @@ import { DeviceError } from './errors.ts';
 import { asError, Flights } from './flights.ts';
 import { overwritable, replaceGeneration, requireAssignable } from './generation.ts';
 import type { EffectKind, Handle, PendingEffect } from './handle.ts';
-import { KeptValues } from './kept.ts';
+import { KeptValues, type Saved } from './kept.ts';
 import type { Request } from './key.ts';
-import { leaf, storedAttributes } from './node.ts';
+import { leaf, storedAttributes, titleOf } from './node.ts';
 import { describe } from './shapes.ts';
 import { isFree } from './traverse.ts';
 import type { Cell, Device, Executable, HostValue, Node, Storage, TypedArray } from './types.ts';
@@ -46,8 +46,8 @@ export function effectGroup<T>(fn: () => T): T {
   }
 }
 
-/** What an asked value needs besides itself: nodes to keep for its derivative, released with it (rule 13). */
-export type SavedSet = (root: Node) => readonly Node[];
+/** What is kept with an asked value, for its derivative or for that of what it was made of (rule 13). */
+export type SavedSets = (asked: Node) => readonly Saved[];
 
 /** The queue of one device; got by `runtimeOf(device)`. */
 export class Runtime {
@@ -148,7 +148,7 @@ export class Runtime {
   // ---- values
 
   /** Enqueues all pending effects and the programs that give `nodes` their values (rule 6). @throws the failure of any of them */
-  realize(nodes: readonly Node[], saved: SavedSet | null = null): void {
+  realize(nodes: readonly Node[], saved: SavedSets | null = null): void {
     const asked = [...new Set(nodes)].filter((node) => node.cell === null);
     const failures = this.#enqueue(this.#queue.length, asked, saved);
     for (const node of nodes) {
@@ -160,7 +160,7 @@ export class Runtime {
   }
 
   /** A copy of a node's value. It is read in the queue, after what was enqueued before. */
-  async read(node: Node, saved: SavedSet | null = null): Promise<TypedArray<ArrayBuffer>> {
+  async read(node: Node, saved: SavedSets | null = null): Promise<TypedArray<ArrayBuffer>> {
     this.realize([node], saved);
     const cell = node.cell!;
     const { flight } = cell;
@@ -175,7 +175,7 @@ export class Runtime {
   }
 
   /** @throws DeviceError where the device cannot block */
-  readSync(node: Node, saved: SavedSet | null = null): TypedArray<ArrayBuffer> {
+  readSync(node: Node, saved: SavedSets | null = null): TypedArray<ArrayBuffer> {
     if (this.device.readSync === undefined) {
       throw new DeviceError(`dataSync: the ${this.device.name} device cannot wait; use await data()`);
     }
@@ -212,7 +212,7 @@ export class Runtime {
 
   // ---- programs
 
-  #enqueue(count: number, asked: readonly Node[], saved: SavedSet | null): ReadonlyMap<Node, Error> {
+  #enqueue(count: number, asked: readonly Node[], saved: SavedSets | null): ReadonlyMap<Node, Error> {
     const effects = this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
     const failures = new Map<Node, Error>();
@@ -231,17 +231,18 @@ export class Runtime {
     return failures;
   }
 
-  #launch({ effects, asked }: Component, saved: SavedSet | null): void {
+  #launch({ effects, asked }: Component, saved: SavedSets | null): void {
     const roots = effects.filter((effect) => effect.kind === 'root' && effect.target.cell === null);
     const written = effects.filter((effect) => effect.handle !== null && effect.keep);
     // A variable gets its value by being rebound, here or by an earlier component.
     const rebound = new Set(written.map((effect) => effect.target));
     const wanted = asked.filter((node) => node.cell === null && !rebound.has(node));
     // Each value with what its derivative needs (rule 13).
-    const savedSets = new Map(wanted.map((node) => [node, saved?.(node) ?? []]));
-    for (const root of roots) savedSets.set(root.target, root.saved);
-    const values = [...savedSets.keys()];
-    const extra = [...new Set([...savedSets.values()].flat())].filter((node) => node.cell === null && !savedSets.has(node));
+    const kept = wanted.flatMap((node) => saved?.(node) ?? []);
+    for (const { target, saved: nodes } of roots) kept.push({ root: target, nodes });
+    const values = [...new Set([...wanted, ...roots.map(({ target }) => target)])];
+    const requested = new Set(values);
+    const extra = [...new Set(kept.flatMap(({ nodes }) => nodes))].filter((node) => node.cell === null && !requested.has(node));
     if (written.length + values.length > 0) {
       const outputs = this.#run(written, [...values, ...extra]);
       written.forEach((effect, index) => this.#rebind(effect, outputs[index]!));
@@ -249,7 +250,9 @@ export class Runtime {
         node.cell = outputs[written.length + index]!;
       });
     }
-    for (const [node, kept] of savedSets) this.#kept.add(node, kept);
+    // A root of `backward` stays readable, if it was kept for another reason too.
+    for (const node of [...values, ...effects.flatMap(({ kind, target }) => (kind === 'root' ? [target] : []))]) this.#kept.ask(node);
+    for (const each of kept) this.#kept.add(each, !requested.has(each.root));
     for (const effect of effects) {
       if (!effect.keep) this.#settle(effect);
       effect.enqueued?.();
@@ -265,7 +268,7 @@ export class Runtime {
     };
     const { executable, args, order } = this.#cache.prepare(request);
     const inputs = args.map((node) => (node.cell === null ? node : requireReadable(node.cell)));
-    this.#countRecomputed(order);
+    this.#countRecomputed(order, [...written.map(({ target }) => target), ...values]);
     return this.submit(
       executable,
       inputs.map((input) => ('storage' in input ? input : hostValue(input))),
@@ -281,25 +284,32 @@ export class Runtime {
   }
 
   /** Counts the nodes of a program that an earlier one has computed and not kept, and warns once (rule 9). */
-  #countRecomputed(order: readonly Node[]): void {
-    let repeated = 0;
+  #countRecomputed(order: readonly Node[], outputs: readonly Node[]): void {
+    const repeated: Node[] = [];
     const free = new Set<Node>();
     for (const node of order) {
       if (isFree(node, free)) free.add(node);
       else if (node.cell === null && VIEWS[node.op] !== true) {
-        if (node.computed) repeated++;
+        if (node.computed) repeated.push(node);
         node.computed = true;
       }
     }
-    this.counters.recomputed += repeated;
-    if (repeated > 0 && !this.#warned) {
+    this.counters.recomputed += repeated.length;
+    if (repeated.length > 0 && !this.#warned) {
       this.#warned = true;
       // oxlint-disable-next-line no-console -- said once, to the person who reads values one after the other
-      console.warn(
-        `firsthand: computed ${repeated} operations a second time, because a value was read after the program that computed it had run. ` +
-          'Ask for it together with the others: realize(a, b).',
-      );
+      console.warn(recomputationWarning(repeated, outputs));
     }
+  }
+
+  /** Whether anything is kept for the derivative of values of which only functions without a derivative were asked for. */
+  get savesImplied(): boolean {
+    return this.#kept.implied > 0;
+  }
+
+  /** Frees what was kept for the derivative of such values among `nodes`, and of no other root (rule 13). */
+  releaseImplied(nodes: readonly Node[]): void {
+    this.#kept.releaseImplied(nodes);
   }
 
   /** Frees what was kept for the derivative of `root`, and of no other root (rule 13). */
@@ -333,6 +343,17 @@ export class Runtime {
     this.#settle(effect);
     if (effect.target.cell === null) effect.target.cell = failedCell(failure, this.device, effect.target.dtype);
   }
+}
+
+function recomputationWarning(repeated: readonly Node[], outputs: readonly Node[]): string {
+  const last = repeated.at(-1)!;
+  const others = repeated.length === 1 ? '' : ` and ${repeated.length - 1} operations before it`;
+  const wanted = outputs.slice(0, 2).map((node) => (node.op === 'leaf' ? describe(node) : `${titleOf(node)} (${describe(node)})`));
+  const more = outputs.length > wanted.length ? ` and ${outputs.length - wanted.length} more` : '';
+  return (
+    `firsthand: for ${wanted.join(' and ')}${more}, ${titleOf(last)} (${describe(last)})${others} were computed a second time: the program that computed them first did not keep them, ` +
+    'since nobody had asked for what needs them now. Ask for values that share work together: await realize(a, b).'
+  );
 }
 
 /** Names for values that are computed elsewhere. */

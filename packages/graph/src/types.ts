@@ -102,6 +102,8 @@ export interface NodeBase<K extends Op> extends Spec {
   hasHandle: boolean;
   /** True once a program has computed this node without keeping it: computing it again is counted. */
   computed: boolean;
+  /** True once a `backward` has passed through this node. */
+  differentiated: boolean;
   /** The handle that this leaf is the value of: where its gradient accumulates. */
   owner: Variable | null;
   /** Why no gradient flows through this node any more, or null. */
