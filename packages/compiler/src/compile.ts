@@ -12,6 +12,7 @@ import { overwrittenArguments } from './plan/in-place.ts';
 import { concatenationOf } from './simplify/concatenate.ts';
 import { inline } from './simplify/inline.ts';
 import type { Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
+import { requireCountable } from './lower/countable.ts';
 import { finishRows } from './lower/finish-rows.ts';
 import {
   hasElements,
@@ -34,6 +35,7 @@ import { decideStoring, type Owner, type Slot, storesPart, type Storing } from '
 
 /**
  * Compiles a program for a target.
+ * @throws DeviceError if it would have to count to 2³¹
  * @example
  * ```ts
  * import { compileProgram, printKernel } from '@firsthand/compiler';
@@ -210,6 +212,7 @@ function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }:
   const { units, into } = overwrittenArguments(program, ordered, outputs);
   yield;
   const kernels = units.flatMap(({ kernels: list, boundary }) => list.map((lowered) => ({ ...lowered, boundary })));
+  for (const { kernel, nodes } of kernels) requireCountable(kernel, () => describeKernel(kernel, nodes));
   const numbers = new Map<Node, number>();
   const buffers: PlanBuffer[] = [];
   const add = (node: Node, place: PlanBuffer['place']): number => {

@@ -6,6 +6,7 @@ export { compileInParts, compileProgram } from './compile.ts';
 export { allParts, type InParts } from './in-parts.ts';
 export { cutFactor, type Pieces, type PiecewiseFactor } from './pieces.ts';
 export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './scalars.ts';
+export { MOST_ELEMENTS } from './lower/countable.ts';
 export { printKernel } from './report/print.ts';
 export { axisName, operandName } from './report/print-expression.ts';
 export { planMemory, type MemoryPlan, type MemoryRequest } from './plan/memory-plan.ts';

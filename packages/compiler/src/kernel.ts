@@ -280,7 +280,7 @@ export interface Target {
   readonly foldsInParts?: boolean;
   /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
   readonly singleLimit?: number;
-  /** Arrays of a kernel beyond which it is not joined with its neighbours; without a limit by default. */
+  /** Arrays that a kernel may touch without further ado: nothing is joined with it that would make them more, but for small ones. Without a limit by default. */
   readonly arrayLimit?: number;
   /** Bytes of an element in memory; by default those of its dtype. */
   elementBytes?(dtype: DType): number;

@@ -31,6 +31,7 @@ import { describeRandomEnds } from './random-ends.ts';
 import { describeIEEE } from './ieee.ts';
 import { describeHigherOrders } from './higher-orders.ts';
 import type { RecordedDerivatives } from './higher-orders.ts';
+import { describeLimits } from './limits.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 import { describeSequences } from './sequences.ts';
@@ -81,6 +82,7 @@ const ACROSS: { readonly [title: string]: Section } = {
   tails: describeTails,
   'training in float16': describeHalfTraining,
   'IEEE 754': describeIEEE,
+  limits: describeLimits,
   'PyTorch: functions': (device) => describeFixtures(device, FIXTURES.cases),
   'PyTorch: training': (device) => describeTrainingFixtures(device, FIXTURES),
   'random graphs': describeRandomGraphs,

@@ -2,6 +2,7 @@
  * The six element types, and how each lies in memory. JavaScript has no array of booleans and Node 20 none of float16, so bool is a byte
  * that is 0 or 1 and float16 is its 16 bits; everything else is the typed array of the same name.
  */
+import { ShapeError } from './errors.ts';
 import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
 import { checkChoice } from './options.ts';
 
@@ -50,9 +51,15 @@ export function checkDType(operation: string, dtype: DType): DType {
   return Object.hasOwn(DTYPES, dtype) ? dtype : checkChoice(operation, 'dtype', dtype, DTYPE_NAMES);
 }
 
-/** Storage for `length` elements, all zero. */
+/** Storage for `length` elements, all zero. @throws ShapeError if no array holds as many, or there is no memory for them */
 export function allocate(dtype: DType, length: number): TypedArray<ArrayBuffer> {
-  return new DTYPES[dtype].constructor(length);
+  try {
+    return new DTYPES[dtype].constructor(length);
+  } catch (cause) {
+    throw new ShapeError(`there is no array of ${length} elements of ${dtype}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
 }
 
 /**

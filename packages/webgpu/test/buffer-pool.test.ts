@@ -9,6 +9,7 @@ function fakeGPU(most = Infinity): { readonly device: GPUDevice; readonly made: 
   const [made, destroyed]: [number[], number[]] = [[], []];
   let failure: { readonly message: string } | null = null;
   const device = {
+    limits: { maxBufferSize: 2 ** 31 - 4 },
     pushErrorScope: () => (failure = null),
     popErrorScope: async () => failure,
     createBuffer: ({ size }: { readonly size: number }) => {
@@ -40,6 +41,14 @@ test('sizes are multiples of 4, hold what is asked for, and waste an eighth at t
       expect(size).toBeLessThanOrEqual(Math.max(bytes + 256, bytes * 1.126));
     }),
   );
+});
+
+test('no size is beyond what a buffer may have, as long as what is asked for is not', () => {
+  const most = 2 ** 31 - 4;
+  expect([most, most - 4, most - 5, 1.9e9].map((bytes) => bufferBytes(bytes, most))).toEqual([most, most - 4, most - 4, 2013265920]);
+  const { device, made } = fakeGPU();
+  new BufferPool(device, 0, 'test', () => {}).take(2 ** 31 - 8);
+  expect(made).toEqual([2 ** 31 - 8]);
 });
 
 test('what lies free for long is given back to the driver, the longest first', () => {

@@ -1,8 +1,9 @@
 /**
  * Loops that run over neighbouring memory as one: two adjacent axes a (outer) and b (inner, b of them) merge where every index expression contains them only as
- * factor·(extent·a + b). Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
+ * factor·(extent·a + b), as long as the whole can be counted. Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
  */
 import { type Index, type Term } from '../index-expression.ts';
+import { MOST_ELEMENTS } from './countable.ts';
 
 /** Which axes become which: for each old axis its new one, with the factor of the old outer axis lost in the merge. */
 export interface Coalesced {
@@ -52,7 +53,7 @@ export function coalesce(
   const dropped: number[] = [];
   for (let outer = lengths.length - 2; outer >= 0; outer--) {
     const inner = outer + 1;
-    if (inner === rowCount || !mergeable(outer)) continue;
+    if (inner === rowCount || !mergeable(outer) || lengths[outer]! * lengths[inner]! > MOST_ELEMENTS) continue;
     if (!current.every((index) => fits(index, outer, inner, lengths[inner]!))) continue;
     current = current.map((index) => renumber(index, outer));
     lengths = [...lengths.slice(0, outer), lengths[outer]! * lengths[inner]!, ...lengths.slice(inner + 1)];

@@ -4,7 +4,7 @@
  */
 import type { Node, Program } from '@firsthand/graph';
 import { equalIndex, type Index } from '../index-expression.ts';
-import type { Kernel, RowSweeps, Scalar, Store } from '../kernel.ts';
+import type { Kernel, Scalar, Store } from '../kernel.ts';
 import type { LoweredKernel, Unit } from '../lower/lower.ts';
 import { bodiesOf, scalarsIn } from '../scalars.ts';
 
@@ -17,19 +17,30 @@ export interface Overwriting {
 /** For each loop body of a kernel, the places at which it reads each operand; null for a gathered one. */
 type Reads = readonly ReadonlyMap<number, readonly (Index | null)[]>[];
 
+/** Where an operand is stored: at which place, and in which pass over the columns; null for once per row, and for the results of a product. */
+interface Written {
+  readonly pass: number | null;
+  readonly index: Index;
+}
+
+/** What is asked of a kernel for each of its operands, found out once: one kernel may update thousands of variables. */
+interface Facts {
+  readonly numbers: ReadonlyMap<Node, number>;
+  readonly reads: Reads;
+  readonly written: ReadonlyMap<number, Written>;
+}
+
 /** Decides which outputs overwrite arguments. Updates may move behind the last reader of what they overwrite. */
 export function overwrittenArguments(program: Program, units: readonly Unit[], outputs: readonly Node[]): Overwriting {
-  let order = units;
-  const known = new Map<Kernel, Reads>();
-  const readsOf = (kernel: Kernel): Reads => {
-    const reads = known.get(kernel) ?? bodiesOf(kernel).map(({ values }) => placesRead(values));
-    known.set(kernel, reads);
-    return reads;
+  const known = new Map<Kernel, Facts>();
+  const factsOf = (lowered: LoweredKernel): Facts => {
+    const facts = known.get(lowered.kernel) ?? findFacts(lowered);
+    known.set(lowered.kernel, facts);
+    return facts;
   };
   const numbers = new Map<Node, number>(program.args.map((argument, number) => [argument, number]));
+  const order = new UnitOrder(units);
   const seen = new Set<Node>();
-  /** What each unit overwrites already. */
-  const overwritten = new Map<Unit, Node[]>();
   /** Who writes a value; null for one that several write parts of. */
   const writers = new Map<Node, Unit | null>();
   for (const unit of units) for (const node of unit.writes) writers.set(node, writers.has(node) ? null : unit);
@@ -38,67 +49,109 @@ export function overwrittenArguments(program: Program, units: readonly Unit[], o
     const writer = writers.get(node) ?? null;
     if (old === null || writer === null || seen.has(node)) return null;
     seen.add(node);
-    if (!overwritesSafely(writer, node, old, readsOf)) return null;
-    const moved = behindReaders(order, writer, old, overwritten);
-    if (moved === null) return null;
-    order = moved;
-    overwritten.set(writer, [...(overwritten.get(writer) ?? []), old]);
-    return numbers.get(old)!;
+    if (order.readersOf(old).has(writer) && !overwritesSafely(writer, node, old, factsOf)) return null;
+    return order.overwrite(old, writer) ? numbers.get(old)! : null;
   });
-  return { units: order, into };
+  return { units: order.units, into };
 }
 
-/**
- * The order with `writer` after all other readers of `old`; null if one of them needs what the writer gives, or overwrites what the writer reads.
- */
-function behindReaders(
-  order: readonly Unit[],
-  writer: Unit,
-  old: Node,
-  overwritten: ReadonlyMap<Unit, readonly Node[]>,
-): readonly Unit[] | null {
-  const place = order.indexOf(writer);
-  const last = order.findLastIndex((unit) => unit !== writer && unit.reads.includes(old));
-  if (last < place) return order;
-  const between = order.slice(place + 1, last + 1);
-  if (between.some(({ reads }) => reads.some((node) => writer.writes.includes(node)))) return null;
-  if (between.some((unit) => overwritten.get(unit)?.some((node) => writer.reads.includes(node)) === true)) return null;
-  return [...order.slice(0, place), ...between, writer, ...order.slice(last + 1)];
+const NOBODY: ReadonlySet<Unit> = /* @__PURE__ */ new Set();
+
+/** The units in the order in which they run, and what each overwrites. */
+class UnitOrder {
+  units: readonly Unit[];
+  readonly #readers = new Map<Node, Set<Unit>>();
+  readonly #overwritten = new Map<Unit, Node[]>();
+  #places: ReadonlyMap<Unit, number>;
+
+  constructor(units: readonly Unit[]) {
+    this.units = units;
+    this.#places = placesOf(units);
+    for (const unit of units) {
+      for (const node of unit.reads) {
+        const readers = this.#readers.get(node);
+        if (readers === undefined) this.#readers.set(node, new Set([unit]));
+        else readers.add(unit);
+      }
+    }
+  }
+
+  readersOf(node: Node): ReadonlySet<Unit> {
+    return this.#readers.get(node) ?? NOBODY;
+  }
+
+  /** Has `writer` run after all other readers of `old`. False, with nothing changed, if one of them needs what it gives, or overwrites what it reads. */
+  overwrite(old: Node, writer: Unit): boolean {
+    const place = this.#places.get(writer)!;
+    let last = -1;
+    for (const unit of this.readersOf(old)) if (unit !== writer) last = Math.max(last, this.#places.get(unit)!);
+    if (last > place) {
+      const between = this.units.slice(place + 1, last + 1);
+      const [given, read] = [new Set(writer.writes), new Set(writer.reads)];
+      if (between.some(({ reads }) => reads.some((node) => given.has(node)))) return false;
+      if (between.some((unit) => this.#overwritten.get(unit)?.some((node) => read.has(node)) === true)) return false;
+      this.units = [...this.units.slice(0, place), ...between, writer, ...this.units.slice(last + 1)];
+      this.#places = placesOf(this.units);
+    }
+    const overwritten = this.#overwritten.get(writer);
+    if (overwritten === undefined) this.#overwritten.set(writer, [old]);
+    else overwritten.push(old);
+    return true;
+  }
 }
 
-/** Whether a unit that writes `node` over `old` reads `old` only where it writes, and not after it has written. */
-function overwritesSafely({ kernels, reads }: Unit, node: Node, old: Node, readsOf: (kernel: Kernel) => Reads): boolean {
-  if (!reads.includes(old)) return true;
+function placesOf(units: readonly Unit[]): ReadonlyMap<Unit, number> {
+  return new Map(units.map((unit, place) => [unit, place]));
+}
+
+function findFacts({ kernel, operands }: LoweredKernel): Facts {
+  const written = new Map<number, Written>();
+  const note = (pass: number | null, stores: readonly Store[]): void => {
+    for (const { operand, index } of stores) if (!written.has(operand)) written.set(operand, { pass, index });
+  };
+  const sweeps = kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowFinish : null;
+  if (kernel.kind === 'contract') note(null, kernel.stores);
+  sweeps?.passes.forEach(({ stores }, pass) => note(pass, stores));
+  if (sweeps !== null) note(null, sweeps.rowStores);
+  return {
+    numbers: new Map(operands.map((node, number) => [node, number])),
+    reads: bodiesOf(kernel).map(({ values }) => placesRead(values)),
+    written,
+  };
+}
+
+/** Whether a unit that writes `node` over `old`, which it reads, reads `old` only where it writes, and not after it has written. */
+function overwritesSafely({ kernels }: Unit, node: Node, old: Node, factsOf: (lowered: LoweredKernel) => Facts): boolean {
   if (kernels.length !== 1) return false;
-  const [{ kernel, operands }] = kernels as [LoweredKernel];
-  const [target, source] = [operands.indexOf(node), operands.indexOf(old)];
-  if (target < 0) return false; // it writes parts of it
-  const bodies = readsOf(kernel);
+  const [lowered] = kernels as [LoweredKernel];
+  const { kernel } = lowered;
+  const { numbers, reads, written } = factsOf(lowered);
+  const [target, source] = [numbers.get(node), numbers.get(old)!];
+  if (target === undefined) return false; // it writes parts of it
   const isRead = (body: ReadonlyMap<number, unknown>): boolean => body.has(source);
-  if (kernel.kind === 'loop') return sweepsSafely(bodies, kernel, target, source);
+  if (kernel.kind === 'loop') return sweepsSafely(reads, kernel.passes.length, written.get(target)!, source);
   if (kernel.kind !== 'contract') return false;
   const { stores, rowFinish } = kernel;
-  const storing = bodies.length - 1 - (rowFinish === null ? 0 : rowFinish.passes.length + 1);
+  const storing = reads.length - 1 - (rowFinish === null ? 0 : rowFinish.passes.length + 1);
   if (stores.some(({ operand }) => operand === target)) {
-    return !bodies.some((body, number) => number !== storing && isRead(body)) && isWritten(bodies, stores, target, source);
+    return !reads.some((body, number) => number !== storing && isRead(body)) && isWritten(reads, written.get(target)!, source);
   }
   return (
-    rowFinish !== null && !bodies.slice(0, storing + 1).some(isRead) && sweepsSafely(bodies.slice(storing + 1), rowFinish, target, source)
+    rowFinish !== null &&
+    !reads.slice(0, storing + 1).some(isRead) &&
+    sweepsSafely(reads.slice(storing + 1), rowFinish.passes.length, written.get(target)!, source)
   );
 }
 
-function sweepsSafely(bodies: Reads, { passes, rowStores }: RowSweeps, target: number, source: number): boolean {
-  const writing = passes.findIndex(({ stores }) => stores.some(({ operand }) => operand === target));
+function sweepsSafely(bodies: Reads, passes: number, target: Written, source: number): boolean {
   // Once per row: the columns of other rows may read what this one overwrites. In a pass: later passes would read new values.
-  const forbidden = writing < 0 ? bodies.slice(0, passes.length) : bodies.slice(writing + 1);
-  if (forbidden.some((body) => body.has(source))) return false;
-  return isWritten(bodies, [...passes.flatMap(({ stores }) => stores), ...rowStores], target, source);
+  const forbidden = target.pass === null ? bodies.slice(0, passes) : bodies.slice(target.pass + 1);
+  return !forbidden.some((body) => body.has(source)) && isWritten(bodies, target, source);
 }
 
-/** Whether every place of `source` that is read is the place of `target` that is written. */
-function isWritten(bodies: Reads, stores: readonly Store[], target: number, source: number): boolean {
-  const written = stores.find(({ operand }) => operand === target)!.index;
-  return bodies.every((body) => (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, written)));
+/** Whether every place of `source` that is read is the place of the target that is written. */
+function isWritten(bodies: Reads, { index }: Written, source: number): boolean {
+  return bodies.every((body) => (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, index)));
 }
 
 function placesRead(body: readonly Scalar[]): ReadonlyMap<number, readonly (Index | null)[]> {

@@ -30,7 +30,7 @@ export interface MemoryPlan {
 export function planMemory(requests: readonly MemoryRequest[], alignment: number = ALIGNMENT): MemoryPlan {
   const lives = livesOf(requests, alignment);
   const least = mostAlive(lives, lives.sizes);
-  let best: Placement = { offsets: new Int32Array(), size: Infinity };
+  let best: Placement = { offsets: new Float64Array(), size: Infinity };
   for (const order of Object.values(ORDERS)) {
     const placement = place(lives, order);
     if (placement.size < best.size) best = placement;
@@ -46,16 +46,16 @@ export function planMemory(requests: readonly MemoryRequest[], alignment: number
   };
 }
 
-/** The requests as columns; sizes are in units of the alignment, rounded up. */
+/** The requests as columns; sizes are in units of the alignment, rounded up, and may be larger than any memory. */
 interface Lives {
-  readonly sizes: Int32Array;
+  readonly sizes: Float64Array;
   readonly firsts: Int32Array;
   readonly lasts: Int32Array;
 }
 
 function livesOf(requests: readonly MemoryRequest[], alignment: number): Lives {
   return {
-    sizes: Int32Array.from(requests, ({ bytes }) => Math.ceil(bytes / alignment)),
+    sizes: Float64Array.from(requests, ({ bytes }) => Math.ceil(bytes / alignment)),
     firsts: Int32Array.from(requests, ({ first }) => first),
     lasts: Int32Array.from(requests, ({ last }) => last),
   };
@@ -87,7 +87,7 @@ const ORDERS: { readonly [name: string]: Order } = {
 };
 
 interface Placement {
-  readonly offsets: Int32Array;
+  readonly offsets: Float64Array;
   readonly size: number;
 }
 
@@ -101,9 +101,9 @@ const FIELDS = 4;
 /** One after the other, each into the smallest gap that holds it between those that live at the same time, else above them. */
 function place(lives: Lives, order: Order): Placement {
   const { sizes, firsts, lasts } = lives;
-  const offsets = new Int32Array(sizes.length);
+  const offsets = new Float64Array(sizes.length);
   /** What has been placed, by ascending start: side by side, since every placement reads it all. */
-  const placed = new Int32Array(sizes.length * FIELDS);
+  const placed = new Float64Array(sizes.length * FIELDS);
   let length = 0;
   let arena = 0;
   const requests = Int32Array.from(sizes, (_, request) => request).sort((a, b) => order(lives, a, b));
@@ -125,7 +125,7 @@ function place(lives: Lives, order: Order): Placement {
   return { offsets, size: arena };
 }
 
-function smallestGap(placed: Int32Array, length: number, first: number, last: number, size: number): number {
+function smallestGap(placed: Float64Array, length: number, first: number, last: number, size: number): number {
   let best = -1;
   let smallest = Infinity;
   let end = 0;

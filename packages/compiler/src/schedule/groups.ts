@@ -4,6 +4,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import type { Node } from '@firsthand/graph';
+import { BitSet } from './bit-set.ts';
 
 /**
  * The kernel that a group becomes; a concatenation has none, but for parts that are not stored where they
@@ -55,22 +56,16 @@ export class Groups {
   readonly #parent: number[] = [];
   /** Whether some group needs a group: as long as none does, its own needs may grow unnoticed. */
   readonly #isNeeded: boolean[] = [];
-  /** For each group the set of groups that it needs, as bits. */
-  readonly #needs: Uint32Array[] = [];
-  readonly #words: number;
+  /** For each group the set of groups that it needs. */
+  readonly #needs: BitSet[] = [];
   readonly #of = new Map<Node, number>();
-
-  /** @param capacity the largest number of groups */
-  constructor(capacity: number) {
-    this.#words = (capacity >> 5) + 1;
-  }
 
   create(kind: GroupKind, space: readonly number[], reason: string): Group {
     const id = this.#groups.length;
     const group: Group = { id, kind, members: [], levels: new Map(), space, reduced: null, blocked: new Set(), reason };
     this.#groups.push(group);
     this.#parent.push(id);
-    this.#needs.push(new Uint32Array(this.#words));
+    this.#needs.push(new BitSet());
     this.#isNeeded.push(false);
     return group;
   }
@@ -94,7 +89,7 @@ export class Groups {
   }
 
   #has(id: number, other: number): boolean {
-    return ((this.#needs[id]![other >> 5]! >>> (other & 31)) & 1) === 1;
+    return this.#needs[id]!.has(other);
   }
 
   isBlocked(group: Group, by: Group): boolean {
@@ -113,28 +108,23 @@ export class Groups {
   #require(id: number, other: number): void {
     if (this.#has(id, other)) return;
     const needs = this.#needs[id]!;
-    const addition = this.#needs[other]!;
     this.#isNeeded[other] = true;
-    for (let word = 0; word < this.#words; word++) needs[word]! |= addition[word]!;
-    needs[other >> 5]! |= 1 << (other & 31);
+    needs.addAll(this.#needs[other]!);
+    needs.add(other);
     if (!this.#isNeeded[id]!) return;
     this.#groups.forEach((_, each) => {
-      if (each === id || this.#parent[each] !== each || !this.#has(each, id)) return;
-      const theirs = this.#needs[each]!;
-      for (let word = 0; word < this.#words; word++) theirs[word]! |= needs[word]!;
+      if (each !== id && this.#parent[each] === each && this.#has(each, id)) this.#needs[each]!.addAll(needs);
     });
   }
 
-  /** Whether some third group lies between the two: they could not run at once. */
+  /** Whether some third group lies between the two: they could not run at once. Such a group is needed by the second, and not by the first, since it needs that. */
   #isBetween(first: number, second: number): boolean {
     const needs = this.#needs[second]!;
-    for (let word = 0; word < this.#words; word++) {
-      for (let bits = needs[word]!; bits !== 0; bits &= bits - 1) {
-        const between = this.#find((word << 5) + 31 - Math.clz32(bits & -bits));
-        if (between !== first && between !== second && this.#has(between, first)) return true;
-      }
-    }
-    return false;
+    if (!needs.has(first)) return false;
+    return needs.someBeyond(this.#needs[first]!, (id) => {
+      const between = this.#find(id);
+      return between !== first && between !== second && this.#has(between, first);
+    });
   }
 
   /** Whether two groups could be one, as far as what needs what is concerned. */
@@ -148,22 +138,20 @@ export class Groups {
     kept.members.push(...gone.members);
     for (const id of gone.blocked) kept.blocked.add(id);
     this.#parent[gone.id] = kept.id;
-    const [ours, theirs] = [this.#needs[kept.id]!, this.#needs[gone.id]!];
-    for (let word = 0; word < this.#words; word++) ours[word]! |= theirs[word]!;
-    const clear = (needs: Uint32Array, id: number): void => {
-      needs[id >> 5]! &= ~(1 << (id & 31));
-    };
-    clear(ours, kept.id);
-    clear(ours, gone.id);
+    const ours = this.#needs[kept.id]!;
+    ours.addAll(this.#needs[gone.id]!);
+    ours.delete(kept.id);
+    ours.delete(gone.id);
+    this.#needs[gone.id] = new BitSet();
     if (!this.#isNeeded[kept.id]! && !this.#isNeeded[gone.id]!) return;
     this.#isNeeded[kept.id] = true;
     this.#groups.forEach((_, each) => {
       if (each === kept.id || this.#parent[each] !== each) return;
       if (!this.#has(each, kept.id) && !this.#has(each, gone.id)) return;
       const needs = this.#needs[each]!;
-      for (let word = 0; word < this.#words; word++) needs[word]! |= ours[word]!;
-      needs[kept.id >> 5]! |= 1 << (kept.id & 31);
-      clear(needs, gone.id);
+      needs.addAll(ours);
+      needs.add(kept.id);
+      needs.delete(gone.id);
     });
   }
 

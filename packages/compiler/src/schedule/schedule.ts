@@ -55,6 +55,11 @@ export type FusionLimits = Pick<Target, 'singleLimit' | 'arrayLimit'>;
 const NO_EDGES: readonly Edge[] = [];
 /** Arrays of an update that single numbers are for: what is read, what is written, and what is computed from it. */
 const SINGLE_ARRAYS = 3;
+/** Arrays by which merged kernels may exceed the limit: what overwrites an argument is counted twice. */
+const OVERWRITTEN = 4;
+/** Arrays that are so much smaller than what a kernel loops over, and those of kernels with so few elements, are not worth a kernel of their own. */
+const SMALL_ARRAY = 8;
+const SMALL_SPACE = 4096;
 
 interface Cost {
   readonly operations: number;
@@ -63,7 +68,7 @@ interface Cost {
 }
 
 class Scheduler {
-  readonly groups: Groups;
+  readonly groups = new Groups();
   readonly edges = new Map<Node, readonly Edge[]>();
   /** Cost of the nodes that are free, and whether they read arguments. */
   readonly #free = new Map<Node, Cost>();
@@ -84,7 +89,6 @@ class Scheduler {
     this.#roots = roots;
     this.#singleLimit = singleLimit;
     this.#arrayLimit = arrayLimit;
-    this.groups = new Groups(order.length);
     for (const node of order) {
       const below = node.op === 'movement' ? this.#bases.get(node.inputs[0]!)! : node;
       this.#bases.set(node, below);
@@ -110,7 +114,9 @@ class Scheduler {
     }
     if (cost !== null && isRoot && sizeOf(node.shape) === 1 && cost.operations <= FREE_COST) {
       const isFull =
-        this.#singles === null || this.#isCrowded(this.#singles) || this.#singles.members.length * SINGLE_ARRAYS >= this.#arrayLimit;
+        this.#singles === null ||
+        this.#isCrowded(this.#singles) ||
+        this.#singles.members.length * SINGLE_ARRAYS >= this.#arrayLimit + OVERWRITTEN;
       if (isFull) this.#singles = this.groups.create('loop', [], 'it computes the single numbers that depend on arguments alone');
       this.#join(this.#singles!, node, 'full', NO_EDGES, NO_EDGES);
       return;
@@ -227,6 +233,8 @@ class Scheduler {
     if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own')
       return { refusal: `nothing joins a ${group.kind} kernel` };
     if (this.#isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
+    if (this.#isFull([group], node.shape, [...aligned, ...elsewhere]))
+      return { refusal: 'the kernel before it reads as many arrays as one may' };
     const inside = aligned.filter(({ base }) => this.groups.of(base) === group);
     for (const { base } of [...aligned, ...elsewhere]) {
       const read = this.groups.of(base);
@@ -340,13 +348,9 @@ class Scheduler {
   #arraysOf(together: readonly Group[]): ReadonlySet<Node> {
     const arrays = new Set<Node>();
     const isInside = (node: Node): boolean => together.includes(this.groups.of(node)!);
-    const read = (base: Node): void => {
-      if (this.#free.has(base)) for (const input of base.inputs) read(this.#bases.get(input)!);
-      else if (base.op === 'leaf' || (this.groups.of(base) !== null && !isInside(base))) arrays.add(base);
-    };
     for (const { members } of together) {
       for (const node of members) {
-        for (const { base } of this.edges.get(node)!) read(base);
+        for (const { base } of this.edges.get(node)!) this.#collectReads(base, together, arrays);
         const isRead = this.#placedReaders.get(node)?.some((reader) => !isInside(reader)) === true;
         if (isRead || this.#roots.has(node)) arrays.add(node);
       }
@@ -354,12 +358,33 @@ class Scheduler {
     return arrays;
   }
 
+  /** Whether some groups as one kernel, with a node of a shape that makes further reads, would read more large arrays than leave room for one that it writes. */
+  #isFull(together: readonly Group[], shape: readonly number[], edges: readonly Edge[]): boolean {
+    const space = Math.max(...together.map(elementsOfSpace), sizeOf(shape));
+    if (this.#arrayLimit === Infinity || space < SMALL_SPACE) return false;
+    const reads = new Set<Node>();
+    for (const { members } of together) {
+      for (const member of members) for (const { base } of this.edges.get(member)!) this.#collectReads(base, together, reads);
+    }
+    for (const { base } of edges) this.#collectReads(base, together, reads);
+    let large = 0;
+    for (const { shape } of reads) if (sizeOf(shape) * SMALL_ARRAY > space) large++;
+    return large >= this.#arrayLimit;
+  }
+
+  /** Adds the arrays that are read for an element of a node outside of some groups: itself, or those that it is computed from anew. */
+  #collectReads(base: Node, inside: readonly Group[], reads: Set<Node>): void {
+    if (this.#free.has(base)) for (const input of base.inputs) this.#collectReads(this.#bases.get(input)!, inside, reads);
+    else if (base.op === 'leaf' || (this.groups.of(base) !== null && !inside.includes(this.groups.of(base)!))) reads.add(base);
+  }
+
   #tryMerge(a: Group, b: Group): void {
     if (a.kind !== 'loop' || b.kind !== 'loop' || a.members.length + b.members.length > MEMBER_LIMIT) return;
     const [kept, gone] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
     const level = levelOfMap(kept, gone);
     if (level === null || !this.groups.areIndependent(kept, gone)) return;
-    if (this.#arrayLimit < Infinity && this.#arraysOf([a, b]).size > this.#arrayLimit) return;
+    if (this.#arrayLimit < Infinity && this.#arraysOf([a, b]).size > this.#arrayLimit + OVERWRITTEN) return;
+    if (this.#isFull([a, b], [], NO_EDGES)) return;
     this.groups.merge(kept, gone, (node) => (level === 'same' ? gone.levels.get(node)! : level));
   }
 }

@@ -68,19 +68,42 @@ export function divisionOf(kernel: Kernel, tile: Tile): Division | null {
   return (EMITTERS[kernel.kind] as Emitter<KernelKind>).divide(kernel, tile);
 }
 
-/**
- * Emits the body of a kernel's function. `params` are the addresses of the operands, then that of the working memory; if the kernel is divided, then the first value of the part
- * to compute, and the end of it.
- */
-export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[], tools: KernelTools, division: Division | null): void {
-  const own = kernel.operands.length + 1;
-  const part = division === null ? null : { axis: division.axis, first: params[own]!, end: params[own + 1]! };
-  (EMITTERS[kernel.kind] as Emitter<KernelKind>).emit(code, kernel, params.slice(0, own), tools, part);
+/** Operands whose addresses are parameters; engines take 1,000 parameters, and beyond a few they go through memory in any case. */
+const MOST_PARAMETERS = 256;
+
+/** Whether a kernel with so many operands is given the address of a table of their addresses. */
+export function takesTable(operands: number): boolean {
+  return operands > MOST_PARAMETERS;
 }
 
-/** The parameters of a kernel with so many operands: an address for each, one for its scratch memory, and the bounds of its part, if it is divided. */
+/**
+ * Emits the body of a kernel's function. `params` are the addresses of the operands, or that of the table which they stand in, then that of the working memory; if the kernel is divided,
+ * then the first value of the part to compute, and the end of it.
+ */
+export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[], tools: KernelTools, division: Division | null): void {
+  const { operands, kind } = kernel;
+  const given = takesTable(operands.length) ? 1 : operands.length;
+  const [scratch, first, end] = params.slice(given) as [Local, Local?, Local?];
+  const part = division === null ? null : { axis: division.axis, first: first!, end: end! };
+  const addresses = takesTable(operands.length) ? loadAddresses(code, params[0]!, operands.length) : params.slice(0, given);
+  (EMITTERS[kind] as Emitter<KernelKind>).emit(code, kernel, [...addresses, scratch], tools, part);
+}
+
+/** The addresses in a table, as locals. */
+function loadAddresses(code: Code, table: Local, count: number): readonly Local[] {
+  return Array.from({ length: count }, (_, operand) => {
+    const address = code.local('i32');
+    code
+      .get(table)
+      .memory('i32.load', 4 * operand)
+      .set(address);
+    return address;
+  });
+}
+
+/** The parameters of a kernel with so many operands: an address for each, or that of their table, one for its scratch memory, and the bounds of its part, if it is divided. */
 export function kernelSignature(operands: number, isDivided: boolean): Signature {
-  return { params: new Array<'i32'>(operands + (isDivided ? 3 : 1)).fill('i32'), results: [] };
+  return { params: new Array<'i32'>((takesTable(operands) ? 1 : operands) + (isDivided ? 3 : 1)).fill('i32'), results: [] };
 }
 
 /** The functions that a kernel's module must import. */

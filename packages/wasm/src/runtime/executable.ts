@@ -59,7 +59,8 @@ export class WasmExecutable implements Executable {
     this.#plan = plan;
     this.#layout = layoutOf(plan);
     this.#session = session;
-    this.#overwritten = this.#layout.arguments.map((_, argument) => plan.outputs.some(({ into }) => into === argument));
+    const targets = new Set(plan.outputs.map(({ into }) => into));
+    this.#overwritten = this.#layout.arguments.map((_, argument) => targets.has(argument));
     this.#times = roofline === null ? null : new KernelTimes(roofline, plan.kernels.length);
     const kernels = library.require(plan.kernels);
     const { run, forget } = assembleRun(plan, this.#layout, kernels, storages.memory, team, this.#times?.stamp ?? null);

@@ -113,6 +113,7 @@ export class Heap {
 
   /** The free block of at least `size` bytes that fits best, or nearly so. */
   #find(size: number): Piece | null {
+    if (size > this.#end) return null; // nor is there a list for what no memory holds
     const list = listOf(size);
     // The lists are in order of size: the first one with a block that fits has the best.
     for (let candidate = list; candidate >= 0; candidate = this.#nextFilled(candidate + 1)) {

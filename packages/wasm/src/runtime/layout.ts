@@ -2,14 +2,15 @@
  * Where a run finds what it works on. All runs share one working region, and nothing in it lives longer than the run:
  *
  * ```text
- * table of addresses | small outputs | the plan's arena | arguments that lie on the host, copied for this run
+ * table of addresses | small outputs | tables of kernels | the plan's arena | arguments that lie on the host, copied for this run
  * ```
  *
- * The table has the addresses of the arguments, then those of the outputs.
+ * The table has the addresses of the arguments, then those of the outputs. A kernel with very many operands is given their addresses in a table of its own, which the run fills.
  */
 import type { Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
 import type { DType } from '@firsthand/linalg';
+import { takesTable } from '../kernels/kernel-code.ts';
 import { blockSize } from './heap.ts';
 
 /** Outputs of at most so many bytes are moved to the host when a run ends: no finalizer has to free them. */
@@ -27,6 +28,8 @@ export interface Layout {
   readonly arguments: readonly (ArraySpec | null)[];
   /** For each output where its elements stand until the run ends; null for those that have a block of their own. */
   readonly small: readonly (number | null)[];
+  /** For each kernel where the addresses of its operands stand; null where they are parameters. */
+  readonly tables: readonly (number | null)[];
   readonly arena: number;
   /** Bytes before the arguments that a run copies. */
   readonly bytes: number;
@@ -63,5 +66,11 @@ export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layou
     at += blockSize(bytesOf(output));
     return start;
   });
-  return { arguments: specs, small, arena: at, bytes: at + blockSize(arenaBytes) };
+  const tables = kernels.map((planned) => {
+    if (!takesTable(planned.buffers.length)) return null;
+    const start = at;
+    at += blockSize(4 * planned.buffers.length);
+    return start;
+  });
+  return { arguments: specs, small, tables, arena: at, bytes: at + blockSize(arenaBytes) };
 }

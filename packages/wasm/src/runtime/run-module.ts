@@ -14,8 +14,8 @@ import type { KernelFunction } from './kernel-library.ts';
 import type { Layout } from './layout.ts';
 import type { LinearMemory } from './memory.ts';
 
-/** Calls in one function: more are split, so that no function becomes larger than engines take. */
-const CALLS = 4096;
+/** Addresses that one function pushes for the calls in it: more are split, so that no function becomes larger than engines take, which is 7.6 MB. Each takes some 10 bytes. */
+const ADDRESSES = 16_384;
 const RUN: Signature = { params: ['i32', 'i32', 'i32'], results: [] };
 
 /** Stands for the number of a kernel where the next one begins. */
@@ -65,14 +65,14 @@ export function assembleRun(
   /** The place of a kernel among those that one thread computes, since the last wait. */
   let whole = 0;
   const emitCall = (code: Code, number: number, [base, thread, threads]: readonly [Local, Local, Local]): void => {
-    const { buffers, scratch } = plan.kernels[number]!;
+    const { scratch } = plan.kernels[number]!;
     const { name, division } = kernels[number]!;
     if (barrier !== null && waits[number] === true) {
       code.get(threads).call(barrier);
       whole = 0;
     }
     const call = (): void => {
-      for (const buffer of buffers) pushAddress(code, base, plan.buffers[buffer]!.place, layout);
+      pushOperands(code, base, plan, number, layout);
       pushAddress(code, base, { kind: 'arena', offset: scratch.offset }, layout);
       if (division !== null && shared !== null) {
         // Each thread has working memory of its own.
@@ -103,13 +103,14 @@ export function assembleRun(
       .if(() => code.i32(number).call(stamped));
   };
   const parts: Callee[] = [];
-  for (let start = 0; start < kernels.length; start += CALLS) {
+  for (let next = 0; next < kernels.length;) {
     const part = module.function(`run ${parts.length}`, RUN, (code, params) => {
       const locals = params as readonly [Local, Local, Local];
-      for (let number = start; number < Math.min(start + CALLS, kernels.length); number++) {
+      for (let addresses = 0; next < kernels.length && addresses < ADDRESSES; next++) {
         emitStamp(code, BEGINS, locals);
-        emitCall(code, number, locals);
-        emitStamp(code, number, locals);
+        emitCall(code, next, locals);
+        emitStamp(code, next, locals);
+        addresses += plan.kernels[next]!.buffers.length + 1;
       }
     });
     parts.push(part);
@@ -137,6 +138,22 @@ function pushShare(code: Code, units: number, grain: number, thread: Local, next
   code.get(thread);
   if (next > 0) code.i32(next).op('i32.add');
   code.i32(units).op('i32.mul').get(threads).op('i32.div_u').i32(grain).op('i32.mul');
+}
+
+/** Leaves what a kernel takes for its operands on the stack: their addresses, or the address of the table that they are written to. Threads that share a kernel all write the same there. */
+function pushOperands(code: Code, base: Local, plan: Plan, number: number, layout: Layout): void {
+  const { buffers } = plan.kernels[number]!;
+  const table = layout.tables[number]!;
+  if (table === null) {
+    for (const buffer of buffers) pushAddress(code, base, plan.buffers[buffer]!.place, layout);
+    return;
+  }
+  buffers.forEach((buffer, operand) => {
+    code.get(base);
+    pushAddress(code, base, plan.buffers[buffer]!.place, layout);
+    code.memory('i32.store', table + 4 * operand);
+  });
+  code.get(base).i32(table).op('i32.add');
 }
 
 /** Leaves the address of a place on the stack. */

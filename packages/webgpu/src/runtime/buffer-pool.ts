@@ -17,11 +17,12 @@ const MOST_FREE = 256 * 2 ** 20;
 /** Offsets and sizes of bindings are multiples of this on every adapter. */
 export const BUFFER_UNIT = 256;
 
-/** Bytes of the buffer that holds `bytes`: at most an eighth more, so that similar sizes share buffers. */
-export function bufferBytes(bytes: number): number {
+/** Bytes of the buffer that holds `bytes`: at most an eighth more, so that similar sizes share buffers, and no more than a buffer may have. */
+export function bufferBytes(bytes: number, most: number = Infinity): number {
   const least = Math.max(bytes, 4);
   const step = Math.max(BUFFER_UNIT, 2 ** (Math.floor(Math.log2(least)) - 3));
-  return Math.ceil(least / step) * step;
+  const rounded = Math.ceil(least / step) * step;
+  return rounded <= most ? rounded : Math.ceil(least / 4) * 4;
 }
 
 let created = 0;
@@ -46,7 +47,7 @@ export class BufferPool {
 
   /** A buffer with room for `bytes`, with anything in it. */
   take(bytes: number): PooledBuffer {
-    const size = bufferBytes(bytes);
+    const size = bufferBytes(bytes, this.#device.limits.maxBufferSize);
     const list = this.#free.get(size);
     const known = list?.pop();
     if (known === undefined) return this.#create(size);

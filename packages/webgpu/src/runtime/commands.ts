@@ -65,9 +65,21 @@ export function parametersOf({ args }: Program): readonly Parameter[] {
 /** Plans a program, and asks for its pipelines. @throws DeviceError if its intermediates are too large for a buffer, or it for a dispatch */
 export function* commandsOf(program: Program, parameters: readonly Parameter[], target: Target, session: Session): InParts<Commands> {
   const plan = yield* compileInParts(program, target);
-  session.requireSize(plan.arenaBytes, 'the intermediates of this program');
+  requireLimits(plan, session);
   const steps = yield* stepsOf(plan, session.profile, session.definitions, session.pipelines);
+  session.requireSize(steps.packedBytes, 'the arrays of a kernel, of which more are bound than this adapter allows');
   return new Commands(plan, steps, parameters, session);
+}
+
+/** All intermediates are parts of one buffer, and each is bound by itself. @throws DeviceError if one of them, or all of them together, are too large */
+function requireLimits({ arenaBytes, buffers, kernels }: Plan, session: Session): void {
+  session.requireLimit('maxBufferSize', arenaBytes, 'the intermediates of this program');
+  for (const { place, dtype, length } of buffers) {
+    if (place.kind === 'arena')
+      session.requireLimit('maxStorageBufferBindingSize', length * WORD, `an intermediate of ${dtype} [${length}]`);
+  }
+  for (const { name, scratch } of kernels)
+    session.requireLimit('maxStorageBufferBindingSize', scratch.bytes, `the working memory of ${name}`);
 }
 
 /** A plan with its pipelines. */
@@ -95,7 +107,8 @@ export class Commands {
     this.#parameters = parameters;
     this.#session = session;
     this.into = plan.outputs.map(({ into }) => into);
-    this.isOverwritten = parameters.map((_, argument) => this.into.includes(argument));
+    const targets = new Set(this.into);
+    this.isOverwritten = parameters.map((_, argument) => targets.has(argument));
     this.#groups = steps.list.map((step) =>
       step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
     );

@@ -33,8 +33,7 @@ export class SessionDevice implements WebGPUDevice {
       scratch: (kernel) => scratchBytes(kernel, session.profile),
       float64: false,
       singleLimit: SINGLE_LIMIT,
-      // What overwrites an argument is counted twice.
-      arrayLimit: session.profile.maxBindings + 4,
+      arrayLimit: session.profile.maxBindings,
       isOwn: (composite) => session.definitions.has(composite),
       elementBytes: () => WORD,
       storesHalvesAsFloats: true,

@@ -12,7 +12,7 @@ import type { Session } from './session.ts';
 import type { Sliced } from './slices.ts';
 import { WebGPUStorage } from './storage.ts';
 
-/** Arguments on the host that are larger are given a buffer when they are first used. */
+/** Arguments on the host that are larger, or come after so many bytes of others, are given a buffer when they are first used. */
 const LARGE_BYTES = 16 * 2 ** 20;
 
 /** What a run has been given for an argument. */
@@ -44,7 +44,12 @@ export class WebGPUExecutable implements Executable {
     const repeated = new Set<WebGPUStorage>();
     const inputs = this.#parameters.map((_, index) => this.#accept(args[index], index, repeated));
     const commands = this.#planning.isDone ? this.#planning.finish() : null;
-    const sources = inputs.map((input, index) => this.#sourceOf(input, commands?.isOverwritten[index] === true));
+    let hosted = 0;
+    const sources = inputs.map((input, index) => {
+      const source = this.#sourceOf(input, commands?.isOverwritten[index] === true || hosted > LARGE_BYTES);
+      if (input instanceof WebGPUStorage && source === input.words) hosted += input.bytes;
+      return source;
+    });
     const outputs = this.#results.map(({ dtype, length }, output): Output => {
       const input = inputs[commands?.into[output] ?? -1];
       // What is passed in another place too keeps its elements, and so does a value of the host.
@@ -80,11 +85,11 @@ export class WebGPUExecutable implements Executable {
     return readiness;
   }
 
-  /** Where an argument is now. One that is used again, or overwritten, moves into a buffer. */
-  #sourceOf(input: Input, isOverwritten: boolean): Source {
+  /** Where an argument is now. One that is used again, or is wanted there, moves into a buffer. */
+  #sourceOf(input: Input, isWanted: boolean): Source {
     if (!(input instanceof WebGPUStorage)) return input;
     const { words, uses, length } = input;
-    const isMoving = words === null || uses > 1 || isOverwritten || length * WORD > LARGE_BYTES;
+    const isMoving = words === null || uses > 1 || isWanted || length * WORD > LARGE_BYTES;
     return isMoving ? this.#session.promote(input) : words;
   }
 

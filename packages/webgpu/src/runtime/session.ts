@@ -238,14 +238,18 @@ export class Session implements StorageKeeper {
     });
   }
 
-  /** @throws DeviceError if a buffer of so many bytes cannot be made, or not be bound */
+  /** @throws DeviceError if a buffer of so many bytes cannot be made, or not be bound as a whole */
   requireSize(bytes: number, what: string): void {
-    for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize'] as const) {
-      if (bytes <= this.limits[limit]) continue;
-      throw new DeviceError(
-        `webgpu: ${what} takes ${bytes} bytes, and ${limit} of this adapter is ${this.limits[limit]}; use smaller batches, or split the array`,
-      );
-    }
+    this.requireLimit('maxBufferSize', bytes, what);
+    this.requireLimit('maxStorageBufferBindingSize', bytes, what);
+  }
+
+  /** @throws DeviceError if so many bytes are more than a limit of the device */
+  requireLimit(limit: keyof Limits, bytes: number, what: string): void {
+    if (bytes <= this.limits[limit]) return;
+    throw new DeviceError(
+      `webgpu: ${what}: ${bytes} bytes, and ${limit} of this adapter is ${this.limits[limit]}; use smaller batches, or split the array`,
+    );
   }
 
   // ---- buffers that all programs share: their runs are in order

@@ -2,8 +2,19 @@
  * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run fills. Arrays of the arena are parts of one buffer; a kernel with
  * more arrays than a shader may bind has the smallest of them copied side by side into one.
  */
-import { printKernel, type InParts, type Kernel, type Operand, type Place, type Plan, type PlannedKernel } from '@firsthand/compiler';
+import {
+  bodiesOf,
+  MOST_ELEMENTS,
+  printKernel,
+  type InParts,
+  type Kernel,
+  type Operand,
+  type Place,
+  type Plan,
+  type PlannedKernel,
+} from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
 import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
 import { dispatchOf, GROUP_ROW } from '../emit/module.ts';
 import type { AdapterProfile } from '../profile.ts';
@@ -44,6 +55,7 @@ export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defin
   const list: Step[] = [];
   let packedBytes = 0;
   for (const [kernel, planned] of plan.kernels.entries()) {
+    requireCountable(planned);
     const { layout, bytes, order } = layoutOf(plan, planned, profile);
     packedBytes = Math.max(packedBytes, bytes);
     const own = (operand: number): Range => rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
@@ -78,6 +90,24 @@ export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defin
     yield;
   }
   return { list, packedBytes };
+}
+
+/** Rows, and the columns of each, are counted by one number, which is of 32 bits. @throws DeviceError if there are too many */
+function requireCountable(planned: PlannedKernel): void {
+  const { kernel } = planned;
+  const counted =
+    kernel.kind === 'loop' && kernel.reductions.length > 0
+      ? [kernel.rows, kernel.columns]
+      : kernel.kind === 'contract'
+        ? [[...kernel.batch, kernel.m, kernel.n]]
+        : bodiesOf(kernel).map(({ extents }) => extents);
+  for (const extents of counted) {
+    const count = sizeOf(extents);
+    if (count <= MOST_ELEMENTS) continue;
+    throw new DeviceError(
+      `webgpu: ${describe(planned)} loops over ${count} elements, and ${MOST_ELEMENTS} are the most; reduce them in several steps`,
+    );
+  }
 }
 
 /** A text that is the same for kernels with the same shaders. */

@@ -1,0 +1,44 @@
+/**
+ * Whether a kernel's loops can be counted, and its places computed, in 32 bits, as targets do. A program may name more elements than any memory holds, in values that are never stored;
+ * one that would have to count them is refused before anything runs.
+ */
+import { DeviceError } from '@firsthand/graph';
+import { sizeOf } from '@firsthand/linalg';
+import { boundsOf, type Index } from '../index-expression.ts';
+import type { Kernel } from '../kernel.ts';
+import { bodiesOf, scalarsIn } from '../scalars.ts';
+
+/** The largest count, and the largest place. */
+export const MOST_ELEMENTS: number = 2 ** 31 - 1;
+/** Loops around one another: targets keep sets of them in a word. */
+const MOST_LOOPS = 31;
+
+/** @throws DeviceError unless the kernel's loops and places fit 32 bits */
+export function requireCountable(kernel: Kernel, describe: () => string): void {
+  const refuse = (what: string): never => {
+    throw new DeviceError(`${describe()}: ${what}; split the array, or reduce it in several steps`);
+  };
+  for (const { dtype, length } of kernel.operands) {
+    if (length > MOST_ELEMENTS) refuse(`an array of ${dtype} [${length}] has more elements than the ${MOST_ELEMENTS} that devices count`);
+  }
+  for (const { extents, values } of bodiesOf(kernel)) {
+    if (extents.length > MOST_LOOPS)
+      refuse(`${extents.length} axes that cannot be merged make as many loops, and ${MOST_LOOPS} are the most`);
+    // Every place among so few elements is a small number.
+    if (sizeOf(extents) <= MOST_ELEMENTS) continue;
+    const longest = Math.max(...extents);
+    if (longest > MOST_ELEMENTS) refuse(`a loop over ${longest} elements is longer than the ${MOST_ELEMENTS} that devices count`);
+    for (const scalar of scalarsIn(values)) {
+      if ('index' in scalar && !reaches(scalar.index, extents))
+        refuse(`it has ${sizeOf(extents)} elements, whose places do not fit 32 bits`);
+    }
+  }
+}
+
+/** Whether an expression, and all that it divides, stays within 32 bits. */
+function reaches(index: Index, extents: readonly number[]): boolean {
+  const [low, high] = boundsOf(index, extents);
+  return (
+    low >= -MOST_ELEMENTS && high <= MOST_ELEMENTS && index.terms.every(({ atom }) => atom.kind === 'axis' || reaches(atom.of, extents))
+  );
+}
