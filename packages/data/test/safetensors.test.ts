@@ -197,8 +197,8 @@ describe('a header that lies', () => {
     ['data that ends before it begins', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[1,0]}}', [1]), 9, /wrong order/],
     [
       'a size that does not fit',
-      file('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}', [1, 2, 3, 4]),
-      9,
+      file(`{"b":${u8(0, 1)},"a":{"dtype":"F32","shape":[2],"data_offsets":[1,5]}}`, [0, 1, 2, 3, 4]),
+      61,
       /takes 8 bytes, its data_offsets hold 4/,
     ],
     ['an overlap', file(`{"a":${u8(0, 2)},"b":${u8(1, 3)}}`, [1, 2, 3]), 114, /tensor "b" overlaps/],
@@ -275,6 +275,7 @@ describe('writeSafetensors', () => {
       );
     };
     refuses(undefined, 'undefined');
+    refuses(Object.create(null), 'an object');
     refuses([1, 2], 'an Array');
     refuses(3, 'a number');
     expect(write({ dtype: 'float32', shape: [2], data: [1, 2] as unknown as Float32Array })).toThrow(

@@ -61,6 +61,20 @@ export function checkSource(operation: string, option: string, source: unknown, 
   }
 }
 
+/** Begins the epoch under way from its first batch. @throws FirsthandError if the source is in mid-epoch and cannot */
+export function restart(operation: string, option: string, source: BatchSource<string>): void {
+  const { position = 0 } = source;
+  if (position === 0) return;
+  if (source.restart === undefined) {
+    throw new FirsthandError({
+      operation,
+      problem: `${option} is ${position} batches into an epoch and cannot begin it again`,
+      remedy: 'give it restart(), or read the epoch to its end before',
+    });
+  }
+  source.restart();
+}
+
 /** The error that a source had nothing left. */
 export function noBatches(operation: string, option: string, epoch: number | null): FirsthandError {
   const isLater = epoch !== null && epoch > 0;

@@ -2,7 +2,7 @@
 import { compile as compileFunction, getDefaultDevice, noGrad } from '@firsthand/autograd';
 import { checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
-import { type Batch, type BatchSource, checkSource, countExamples, noBatches, toTensors } from './batch.ts';
+import { type Batch, type BatchSource, checkSource, countExamples, noBatches, restart, toTensors } from './batch.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
 import { type LossFunction, type StepValues, stepValues } from './step-values.ts';
 
@@ -45,7 +45,7 @@ export function evaluator<M extends Module, Name extends string>(
     inUse(model, async () => {
       const means = new RunningMeans();
       let batches = 0;
-      if ((data.position ?? 0) > 0) data.restart?.();
+      restart(operation, option, data);
       for await (const fields of data) {
         batches++;
         means.add(readScalars(step(toTensors(fields, device))), countExamples(operation, fields));

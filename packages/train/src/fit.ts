@@ -7,7 +7,7 @@ import type { Fields } from '@firsthand/data';
 import { FirsthandError } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import { clipGradNorm } from '@firsthand/optim';
-import { type Batch, type BatchSource, countExamples, grouped, noBatches, toTensors } from './batch.ts';
+import { type Batch, type BatchSource, countExamples, grouped, noBatches, restart, toTensors } from './batch.ts';
 import { Pace, turnTaker } from './clock.ts';
 import { AHEAD, evaluator } from './evaluate.ts';
 import { checkFit, type FitOptions, type StepReport } from './fit-options.ts';
@@ -39,15 +39,7 @@ function align(progress: Progress, data: BatchSource<string>): void {
     });
   }
   progress.restartEpoch();
-  if (position === undefined || position === 0) return;
-  if (data.restart === undefined) {
-    throw new FirsthandError({
-      operation: 'fit',
-      problem: `data is ${position} batches into an epoch and cannot begin it again`,
-      remedy: 'give the progress that belongs to it, or data with restart()',
-    });
-  }
-  data.restart();
+  restart('fit', 'data', data);
 }
 
 /**

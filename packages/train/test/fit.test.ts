@@ -165,6 +165,20 @@ test('stores what was asked for, and nothing for a derivative that nobody will t
   expect(outputs).toEqual([5, 5]);
 });
 
+test('steps are compiled, and evaluation, unless it is said otherwise', async () => {
+  const calls = async (compile?: boolean): Promise<number> => {
+    const model = start();
+    const counted = vi.fn<typeof squares>(squares);
+    const optimizer = new SGD(model.parameters(), { lr: 0.1 });
+    const more = compile === undefined ? {} : { compile };
+    await fit({ model, loss: counted, optimizer, data: loader(5), validation: loader(5), epochs: 4, ...more });
+    return counted.mock.calls.length;
+  };
+  expect(await calls()).toBe(2);
+  expect(await calls(true)).toBe(2);
+  expect(await calls(false)).toBe(16);
+});
+
 test('a model is trained in training mode, in whichever it was', async () => {
   const model = start().eval();
   const modes: boolean[] = [];
@@ -417,9 +431,12 @@ describe('after an interruption', () => {
     const { epochs } = await fit({ ...shared, data, progress });
     expect([epochs[0]!.step, progress.step]).toEqual([5, 5]);
     expect(epochs[0]!.training['loss']).toBeCloseTo((await evaluate({ model, loss: squares, data: loader(10) }))['loss']!, 12);
-    await expect(fit({ ...shared, data: Object.assign(plain(), { position: 2 }) })).rejects.toThrow(
-      'fit: data is 2 batches into an epoch and cannot begin it again',
+    const left = Object.assign(plain(), { position: 2 });
+    await expect(fit({ ...shared, data: left })).rejects.toThrow('fit: data is 2 batches into an epoch and cannot begin it again');
+    await expect(evaluate({ model, loss: squares, data: left })).rejects.toThrow(
+      'evaluate: data is 2 batches into an epoch and cannot begin it again',
     );
+    await expect(fit({ ...shared, data: plain(), validation: left })).rejects.toThrow('fit: validation is 2 batches into an epoch');
   });
 
   test('seconds go on: an epoch that was interrupted has those of its parts', async () => {

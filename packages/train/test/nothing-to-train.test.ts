@@ -64,7 +64,9 @@ describe('no batches', () => {
   });
 
   test('a source that is empty, at once or later', async () => {
-    await expect(fit(options({ data: batches(0), epochs: 1 }))).rejects.toThrow('fit: data gave no batches in epoch 0');
+    await expect(fit(options({ data: batches(0), epochs: 1 }))).rejects.toThrow(
+      'fit: data gave no batches in epoch 0; give a source that has batches, and that nobody has read to its end before',
+    );
     const progress = new Progress();
     await expect(fit(options({ data: emptyLater(), progress }))).rejects.toThrow(
       /^fit: data gave no batches in epoch 1; it can be iterated once, it seems; give a DataLoader/,
@@ -73,7 +75,9 @@ describe('no batches', () => {
     await expect(fit(options({ validation: emptyLater() }))).rejects.toThrow('fit: validation gave no batches');
     const used = batches(2);
     for await (const _ of used);
-    await expect(evaluate({ model: linear(), loss: squares, data: used })).rejects.toThrow('evaluate: data gave no batches');
+    await expect(evaluate({ model: linear(), loss: squares, data: used })).rejects.toThrow(
+      'evaluate: data gave no batches; give a source that has batches',
+    );
   });
 
   test.each<[string, unknown, string]>([
@@ -269,6 +273,23 @@ describe('nothing to change', () => {
     ]);
   });
 
+  test('of many parameters without a gradient the first few are named', async () => {
+    class Wide extends Module {
+      readonly used: Linear = linear();
+      readonly unused: readonly Linear[] = [linear(), linear(), linear(), linear()];
+      forward(input: Tensor): Tensor {
+        return this.used.forward(input);
+      }
+    }
+    const model = new Wide();
+    await train(model, model.parameters());
+    expect(warnings()).toEqual([
+      expect.stringContaining(
+        'does not depend on them: unused.0.weight, unused.0.bias, unused.1.weight, unused.1.bias, unused.2.weight and 3 more; use them',
+      ),
+    ]);
+  });
+
   test('gradients from before are not part of the first step', async () => {
     const [model, fresh] = [linear(), linear()];
     squares(model, { x: tensor(x), y: tensor(y) }).backward();
@@ -375,6 +396,14 @@ describe('a loss that is not finite', () => {
     const diverging = options({ model, optimizer: new SGD(model.parameters(), { lr: 1e30 }), data: loader(1), epochs: 5 });
     await expect(fit(diverging)).rejects.toThrow(
       /the loss is (NaN|Infinity) at step \d, in epoch 0; its batch is finite; try a learning rate below 1e\+30, or clip/,
+    );
+  });
+
+  test('names the highest rate that a group was made with, not what a schedule has made of it', async () => {
+    const model = linear();
+    const optimizer = new SGD([{ parameters: [model.weight], lr: 1e30 }, { parameters: [model.bias!] }], { lr: 0.1 });
+    await expect(fit(options({ model, optimizer, data: loader(1), schedule: () => 0.5 }))).rejects.toThrow(
+      'its batch is finite; try a learning rate below 1e+30, or clip',
     );
   });
 
