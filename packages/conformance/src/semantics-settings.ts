@@ -71,6 +71,65 @@ export function describeSettings(createDevice: CreateDevice): void {
       expect(traces).toBe(1);
     });
 
+    const SCHEDULES: { readonly [what: string]: readonly [(w: Tensor) => AdamW | SGD, (optimizer: AdamW | SGD, step: number) => void] } = {
+      'weight decay': [(w) => new AdamW([w], { lr: 0.1 }), ({ groups }, step) => (groups[0]!.weightDecay = step / 40)],
+      'all of AdamW’s': [
+        (w) => new AdamW([w], { lr: 0.1 }),
+        (optimizer, step) =>
+          Object.assign(optimizer.groups[0]!, { betas: [step / 30, 1 - (step + 1) / 40], eps: 1 / (step + 1), weightDecay: step / 20 }),
+      ],
+      'weight decay of SGD': [(w) => new SGD([w], { lr: 0.1 }), ({ groups }, step) => (groups[0]!.weightDecay = (step + 1) / 40)],
+      'the momentum of SGD': [
+        (w) => new SGD([w], { lr: 0.1, momentum: 0.9 }),
+        (optimizer, step) => ((optimizer as SGD).groups[0]!.momentum = 0.5 + step / 60),
+      ],
+    };
+    test.each(Object.entries(SCHEDULES))(
+      'a schedule of %s compiles three programs at most, and gives what new optimizers give',
+      async (_, [make, set]) => {
+        const run = async (compiled: boolean): Promise<unknown> => {
+          const device = await freshDevice(createDevice);
+          const w = tensor([1, 2], { requiresGrad: true });
+          const optimizer = make(w);
+          const plain = (): void => {
+            w.square().sum().backward();
+            optimizer.step();
+            optimizer.zeroGrad();
+          };
+          const step = compiled ? compile(plain) : plain;
+          const values: unknown[] = [];
+          const work = await counted(device, async () => {
+            for (let index = 0; index < 20; index++) {
+              set(optimizer, index);
+              step();
+              values.push(await w.toArray());
+            }
+          });
+          expect(work.compilations).toBeLessThanOrEqual(3);
+          return values;
+        };
+        const eager = await run(false);
+        expect(await run(true)).toEqual(eager);
+        // Each step with a number written into the program, from the same state.
+        await freshDevice(createDevice);
+        const w = tensor([1, 2], { requiresGrad: true });
+        let optimizer = make(w);
+        const values: unknown[] = [];
+        for (let index = 0; index < 20; index++) {
+          const state = optimizer.stateDict();
+          const fresh = make(w);
+          set(fresh, index);
+          optimizer = again(w, fresh.groups[0]!);
+          optimizer.loadStateDict(state);
+          w.square().sum().backward();
+          optimizer.step();
+          optimizer.zeroGrad();
+          values.push(await w.toArray());
+        }
+        expect(values).toEqual(eager);
+      },
+    );
+
     test('settings that are out of range, or need state that is not there, are refused', async () => {
       await freshDevice(createDevice);
       const w = tensor([1, 2], { requiresGrad: true });
@@ -89,4 +148,14 @@ export function describeSettings(createDevice: CreateDevice): void {
       expect(() => adam.addGroup({ parameters: [w] })).toThrow(/twice/);
     });
   });
+}
+
+/** An optimizer that is made with the settings of a group. */
+function again(w: Tensor, group: AdamW['groups'][number] | SGD['groups'][number]): AdamW | SGD {
+  if (!('betas' in group)) {
+    const { lr, momentum, dampening, nesterov, weightDecay } = group;
+    return new SGD([w], { lr, momentum, dampening, nesterov, weightDecay });
+  }
+  const { lr, betas, eps, weightDecay } = group;
+  return new AdamW([w], { lr, betas, eps, weightDecay });
 }

@@ -2,10 +2,12 @@
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019): running means of the gradient and of its square, corrected for having begun
  * at 0, give each element a step size of its own. The formula, and its fused form, are autograd's `adamW`.
  */
-import { adamW, type Tensor } from '@firsthand/autograd';
+import { adamW, type AdamWOptions, type Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
-import { type GroupOptions, Optimizer, type StateShapes } from './optimizer.ts';
+import type { GroupOptions } from './group.ts';
+import { Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
+import { widen } from './widen.ts';
 
 /** Settings of `AdamW`. */
 export interface AdamWSettings {
@@ -51,9 +53,20 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
     super(parameters, { ...DEFAULTS, ...checkOptions('AdamW', settings, KEYS) }, stateShapes);
   }
 
-  protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: AdamWState, group: AdamWSettings): void {
-    const { betas, eps, weightDecay } = group;
-    const next = adamW(parameter, gradient, state, { lr: rate, betas, eps, weightDecay });
+  protected override numbersOf({ betas: [beta1, beta2], eps, weightDecay }: AdamWSettings): readonly number[] {
+    return [beta1, 1 - beta1, Math.log(beta1), beta2, 1 - beta2, Math.log(beta2), eps, weightDecay];
+  }
+
+  protected update(
+    parameter: Tensor,
+    gradient: Tensor,
+    rate: Tensor,
+    state: AdamWState,
+    group: AdamWSettings,
+    numbers: Tensor | null,
+  ): void {
+    const next =
+      numbers === null ? adamW(parameter, gradient, state, optionsOf(group, rate)) : varyingStep(parameter, gradient, state, rate, numbers);
     parameter.assign(next.parameter);
     state.mean.assign(next.mean);
     state.square.assign(next.square);
@@ -66,4 +79,29 @@ function stateShapes({ betas, eps, weightDecay }: AdamWSettings, { shape }: Tens
   requireAtLeast('AdamW', 'eps', eps, 0);
   requireAtLeast('AdamW', 'weightDecay', weightDecay, 0);
   return { mean: shape, square: shape, step: [] };
+}
+
+const optionsOf = ({ betas, eps, weightDecay }: AdamWSettings, lr: Tensor): AdamWOptions => ({ lr, betas, eps, weightDecay });
+
+type Numbers = readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+
+/** The same step with the numbers of the formula, as `numbersOf` lists them, from a tensor: autograd's `adamW` has the derivation. */
+function varyingStep(
+  parameter: Tensor,
+  gradient: Tensor,
+  state: AdamWState,
+  rate: Tensor,
+  numbers: Tensor,
+): AdamWState & { readonly parameter: Tensor } {
+  const [beta1, rest1, log1, beta2, rest2, log2, eps, decay] = numbers.unbind() as unknown as Numbers;
+  const [p, g] = [widen(parameter), widen(gradient)];
+  const count = state.step.add(1);
+  const correction = (log: Tensor): Tensor => count.mul(log).expm1().neg(); // 1 − βᵗ
+  const mean = state.mean.mul(beta1).add(g.mul(rest1));
+  const square = state.square.mul(beta2).add(g.mul(g).mul(rest2));
+  const root = correction(log2).sqrt();
+  const size = square.sqrt().add(root.mul(eps));
+  const decayed = p.mul(rate.mul(decay).neg().add(1));
+  const updated = decayed.sub(mean.div(size).mul(rate.mul(root).div(correction(log1))));
+  return { parameter: updated.cast(parameter.dtype), mean, square, step: count };
 }

@@ -26,28 +26,9 @@ import {
   type Shape,
   zeros,
 } from '@firsthand/linalg';
+import { createGroup, type GroupOptions, type ParameterGroup, settingsVary } from './group.ts';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
-
-/** Parameters with settings that differ from the optimizer's own. */
-export type GroupOptions<Settings> = Partial<Settings> & { readonly parameters: Iterable<Tensor> };
-
-/** Parameters that are updated alike. Settings may be set between steps, and compiled steps follow them. */
-export type ParameterGroup<Settings> = { -readonly [K in keyof Settings]: Settings[K] } & {
-  readonly parameters: readonly Tensor[];
-  /** The learning rate of the next step. */
-  lr: number;
-  /** The learning rate that the group was made with, which schedules scale. */
-  readonly baseLr: number;
-};
-
-/** A group whose settings tell a trace that they are read. */
-class Group extends Guarded {
-  constructor(settings: object) {
-    super();
-    Object.assign(this, settings);
-  }
-}
 
 /** A state to go back to: an {@link OptimizerState}, or one whose values have been in a file. */
 export interface SavedOptimizerState {
@@ -130,14 +111,30 @@ export abstract class Optimizer<
       states.set(parameter, createState(operation, label, parameter, this.#shapes(merged, parameter)));
     }
     for (const [parameter, state] of states) this.#state.set(parameter, state);
-    this.#groups.push(new Group({ ...merged, baseLr: merged.lr }) as unknown as ParameterGroup<Settings>);
+    this.#groups.push(createGroup(merged));
   }
 
   /**
    * The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. The state and the rate of a float16 parameter are
    * float32, and so is the arithmetic: the parameter itself is rounded, once.
+   * @param numbers what `numbersOf` gives for the group, a vector of the rate's dtype, once its settings have been set between steps; else null
    */
-  protected abstract update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: State, group: ParameterGroup<Settings>): void;
+  protected abstract update(
+    parameter: Tensor,
+    gradient: Tensor,
+    rate: Tensor,
+    state: State,
+    group: ParameterGroup<Settings>,
+    numbers: Tensor | null,
+  ): void;
+
+  /**
+   * The numbers of the update's formula, which a compiled step takes from each call after settings have been set between steps. Null, if not given: the update then reads the
+   * settings themselves, and is traced again for other ones.
+   */
+  protected numbersOf(_group: ParameterGroup<Settings>): readonly number[] | null {
+    return null;
+  }
 
   /**
    * Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked for. Where no parameter has one,
@@ -166,16 +163,24 @@ export abstract class Optimizer<
   /** Gives the number of parameters that are updated. */
   #stepGroup(group: ParameterGroup<Settings>): number {
     let updates = 0;
-    const rates: Tensor[] = [];
-    this.#checkSettings(group);
+    const shared: { readonly rate: Tensor; readonly numbers: Tensor | null }[] = [];
+    const varies = settingsVary(group) && this.numbersOf !== Optimizer.prototype.numbersOf;
+    if (!varies) this.#checkSettings(group);
+    const sample = (): readonly number[] => {
+      this.#checkSettings(group);
+      return this.numbersOf(group)!;
+    };
     for (const parameter of group.parameters) {
       const { grad } = parameter;
       if (grad === null) continue;
       const { device } = parameter;
       const dtype = computeDType(parameter.dtype);
-      let rate = rates.find((each) => each.dtype === dtype && each.device === device);
-      if (rate === undefined) rates.push((rate = hostValue(() => group.lr, { dtype, device })));
-      this.update(parameter, grad, rate, this.#state.get(parameter)!, group);
+      let found = shared.find(({ rate }) => rate.dtype === dtype && rate.device === device);
+      if (found === undefined) {
+        found = { rate: hostValue(() => group.lr, { dtype, device }), numbers: varies ? hostValue(sample, { dtype, device }) : null };
+        shared.push(found);
+      }
+      this.update(parameter, grad, found.rate, this.#state.get(parameter)!, group, found.numbers);
       updates++;
     }
     return updates;

@@ -4,7 +4,8 @@
  */
 import { ones, type Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, FirsthandError, type OptionKeys } from '@firsthand/linalg';
-import { type GroupOptions, Optimizer, type StateShapes } from './optimizer.ts';
+import type { GroupOptions } from './group.ts';
+import { Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
 

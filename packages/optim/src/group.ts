@@ -1,0 +1,53 @@
+/**
+ * Parameters that are updated alike, with settings that may be set between steps. A trace is told which settings it reads; once one has been set to another value,
+ * an optimizer may take all of them from each call instead, as it does with the learning rate.
+ */
+import { guard, type Tensor } from '@firsthand/autograd';
+
+/** Parameters with settings that differ from the optimizer's own. */
+export type GroupOptions<Settings> = Partial<Settings> & { readonly parameters: Iterable<Tensor> };
+
+/** Parameters that are updated alike. Settings may be set between steps, and compiled steps follow them. */
+export type ParameterGroup<Settings> = { -readonly [K in keyof Settings]: Settings[K] } & {
+  readonly parameters: readonly Tensor[];
+  /** The learning rate of the next step. */
+  lr: number;
+  /** The learning rate that the group was made with, which schedules scale. */
+  readonly baseLr: number;
+};
+
+/** Whether a setting of a group has been set since it was made, the learning rate apart. */
+const marks = /* @__PURE__ */ new WeakMap<object, { varies: boolean }>();
+
+/** Not a plain object, whose elements count where a list of them is guarded: a group guards its own. */
+class Group {}
+
+/** A group with these settings, each of which is guarded where a trace reads it. */
+export function createGroup<Settings extends { readonly lr: number }>(
+  settings: Settings & { readonly parameters: readonly Tensor[] },
+): ParameterGroup<Settings> {
+  const values: { [key: string]: unknown } = { ...settings, baseLr: settings.lr };
+  const mark = { varies: false };
+  const group = new Group();
+  for (const key of Object.keys(values)) {
+    const isFixed = key === 'parameters' || key === 'baseLr';
+    Object.defineProperty(group, key, {
+      enumerable: true,
+      get: () => guard(values, key),
+      ...(isFixed ? {} : { set: (value: unknown) => set(values, key, value, mark) }),
+    });
+  }
+  marks.set(group, mark);
+  return group as ParameterGroup<Settings>;
+}
+
+function set(values: { [key: string]: unknown }, key: string, value: unknown, mark: { varies: boolean }): void {
+  if (key !== 'lr' && !Object.is(values[key], value)) mark.varies = true;
+  values[key] = value;
+}
+
+/** Whether the settings of a group, the learning rate apart, have been set since it was made: then they are numbers of a run. */
+export function settingsVary(group: object): boolean {
+  const mark = marks.get(group);
+  return mark !== undefined && guard(mark, 'varies');
+}
