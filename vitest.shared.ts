@@ -1,6 +1,8 @@
 // The one vitest configuration, shared by every package: `@firsthand/*` imports resolve to TypeScript source, so tests need no build.
 // vitest runs test files through vite's server pipeline, hence the condition stands twice.
-import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { fileURLToPath } from 'node:url';
+
+import { defineConfig, mergeConfig, type ViteUserConfig } from 'vitest/config';
 
 const minute = 60_000;
 
@@ -20,3 +22,9 @@ export const testConfigFor = (...include: string[]): ViteUserConfig =>
   });
 
 export const testConfig: ViteUserConfig = testConfigFor('test/**/*.test.ts');
+
+/** The same for tests on a GPU: where FIRSTHAND_WGSL names a folder, their shaders are kept there, for `scripts/naga.mjs`. */
+export const recordingConfig: ViteUserConfig =
+  process.env['FIRSTHAND_WGSL'] === undefined
+    ? testConfig
+    : mergeConfig(testConfig, { test: { setupFiles: [fileURLToPath(new URL('tests/support/record-shaders.ts', import.meta.url))] } });

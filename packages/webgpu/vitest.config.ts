@@ -1,6 +1,6 @@
-import { testConfig } from '../../vitest.shared.ts';
+import { recordingConfig } from '../../vitest.shared.ts';
 import { softwareGPU } from '../../tests/support/chromium.ts';
 
 softwareGPU();
 
-export default testConfig;
+export default recordingConfig;

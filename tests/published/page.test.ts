@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 
 import { transform } from 'esbuild';
 import { type Browser, chromium as playwright } from 'playwright';
-import { build } from 'vite';
+import { build, type InlineConfig } from 'vite';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import webpack from 'webpack';
 
@@ -84,6 +84,38 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   rmSync(home, { recursive: true });
+});
+
+describe('a worker bundled by Vite', () => {
+  const main = `const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+worker.onmessage = ({ data }) => (document.body.textContent = data);`;
+  const step = 'tensor([1, 2], { device }).mul(2).toArray()';
+  const imports = "import { tensor } from '@firsthand/autograd';\nimport { createWasm } from '@firsthand/wasm';\n";
+  const sources = {
+    chained: `${imports}createWasm().then(async (device) => postMessage(device.name + ' ' + (await ${step})));`,
+    topLevel: `${imports}const device = await createWasm();\npostMessage(device.name + ' ' + (await ${step}));`,
+  };
+  const bundle = async (source: string, options: InlineConfig): Promise<string> => {
+    // Beside the packages, which are installed in the folder around it.
+    const root = mkdtempSync(join(home, 'worker-'));
+    writeFileSync(join(root, 'worker.js'), source);
+    writeFileSync(join(root, 'main.js'), main);
+    writeFileSync(join(root, 'index.html'), html('<script type="module" src="./main.js"></script>'));
+    await build({ root, configFile: false, logLevel: 'silent', ...options });
+    return join(root, 'dist');
+  };
+
+  test.each<[string, string, InlineConfig]>([
+    ['needs no setting without top-level await', sources.chained, {}],
+    ['with it needs the format that has one', sources.topLevel, { worker: { format: 'es' } }],
+  ])('%s', async (_, source, options) => {
+    const { text, errors } = await visit(await bundle(source, options), "'self' 'wasm-unsafe-eval'");
+    expect([text, errors]).toEqual(['wasm 2,4', []]);
+  });
+
+  test('with it and without the format is refused by Vite, as the README says', async () => {
+    await expect(bundle(sources.topLevel, {})).rejects.toThrow(/top-level await/i);
+  });
 });
 
 describe.each(Object.keys(bundlers))('bundled by %s', (name) => {

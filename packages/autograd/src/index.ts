@@ -22,6 +22,7 @@ export type {
   ConvTranspose2dOptions,
   Device,
   DType,
+  Ceiling,
   KernelReport,
   MaxPool2dOptions,
   PlanReport,

@@ -1,5 +1,5 @@
 /** What a program's kernels do, as a table for people: the slowest first where the device has measured them, else in order. */
-import type { KernelReport, PlanReport } from './types.ts';
+import type { Ceiling, KernelReport, PlanReport } from './types.ts';
 
 /** Characters of a kernel's name. A longer one loses some before its last word, the sizes, which tell kernels apart. */
 const NAME_WIDTH = 48;
@@ -17,6 +17,10 @@ interface Row {
   readonly seconds: number;
   /** Seconds that the device would take at best: each call's seconds times its share. NaN where that is not known. */
   readonly least: number;
+  /** What the shares of its calls are shares of; null where there is none. */
+  readonly ceiling: Ceiling | 'several' | null;
+  /** Seconds below which its time is none to the clock. */
+  readonly resolution: number;
 }
 
 interface Column {
@@ -31,17 +35,21 @@ const WORK: readonly Column[] = [
   { title: 'MB', cell: ({ bytes }) => rounded(bytes / 1e6, 3) },
 ];
 const TIMES: readonly Column[] = [
-  { title: 'ms', cell: ({ seconds }) => rounded(seconds * 1e3, 3) },
+  {
+    title: 'ms',
+    cell: ({ seconds, resolution }) => (seconds === 0 && resolution > 0 ? below(resolution * 1e3) : rounded(seconds * 1e3, 3)),
+  },
   { title: 'of time', cell: ({ seconds }, total) => percent(seconds / total.seconds) },
   { title: 'GFLOP/s', cell: ({ flops, seconds }) => rounded(flops / seconds / 1e9, 1) },
   { title: 'GB/s', cell: ({ bytes, seconds }) => rounded(bytes / seconds / 1e9, 1) },
-  { title: 'of roofline', cell: ({ seconds, least }) => percent(least / seconds) },
+  { title: 'at best', cell: ({ seconds, least }) => percent(least / seconds) },
+  { title: 'of', cell: ({ ceiling }) => ceiling ?? UNKNOWN },
 ];
 
 /**
  * The kernels of a program as a table, with a line for the whole of it. Kernels of one name are one row, with the number of its calls. Where the device has measured times (its option
- * `timings`), rows are sorted by theirs, and show how fast they compute, how fast they move data, and their share of what the device reaches at best; else they are in order, and show
- * operations and bytes.
+ * `timings`), rows are sorted by theirs, and show how fast they compute, how fast they move data, and their share of what the device reaches at best, of arithmetic, of memory or of caches; a
+ * time that is too short for the clock is shown as less than the shortest that it tells. Else rows are in order, and show operations and bytes.
  * @example
  * ```ts
  * import { createReference, leaf, matmul, reportTable, runtimeOf } from '@firsthand/graph';
@@ -51,9 +59,9 @@ const TIMES: readonly Column[] = [
  * console.log(reportTable(executable.report())); // kernel MFLOP MB matmul 0.524 0.049 total 0.524 0.049
  * ```
  */
-export function reportTable({ kernels }: PlanReport): string {
-  const rows = mergedByName(kernels);
-  const total = merge('total', kernels);
+export function reportTable({ kernels, resolution = 0 }: PlanReport): string {
+  const rows = mergedByName(kernels, resolution);
+  const total = merge('total', kernels, resolution);
   const isTimed = kernels.length > 0 && kernels.every(({ seconds }) => seconds !== undefined);
   if (isTimed) rows.sort((a, b) => b.seconds - a.seconds);
   const columns = [NAME, ...(rows.some(({ calls }) => calls > 1) ? [CALLS] : []), ...(isTimed ? TIMES : WORK)];
@@ -65,13 +73,14 @@ export function reportTable({ kernels }: PlanReport): string {
 }
 
 /** Rows in the order in which their names come first. */
-function mergedByName(kernels: readonly KernelReport[]): Row[] {
+function mergedByName(kernels: readonly KernelReport[], resolution: number): Row[] {
   const named = new Map<string, KernelReport[]>();
   for (const kernel of kernels) named.set(kernel.name, [...(named.get(kernel.name) ?? []), kernel]);
-  return [...named].map(([name, each]) => merge(name, each));
+  return [...named].map(([name, each]) => merge(name, each, resolution));
 }
 
-function merge(name: string, kernels: readonly KernelReport[]): Row {
+function merge(name: string, kernels: readonly KernelReport[], resolution: number): Row {
+  const ceilings = new Set(kernels.flatMap(({ ceiling }) => ceiling ?? []));
   const sum = (of: (kernel: KernelReport) => number): number => kernels.reduce((total, kernel) => total + of(kernel), 0);
   return {
     name,
@@ -81,6 +90,8 @@ function merge(name: string, kernels: readonly KernelReport[]): Row {
     seconds: sum(({ seconds = Number.NaN }) => seconds),
     // A time of 0 has no share, and adds nothing.
     least: sum(({ seconds = Number.NaN, share = Number.NaN }) => (seconds === 0 ? 0 : seconds * share)),
+    ceiling: ceilings.size > 1 ? 'several' : ([...ceilings][0] ?? null),
+    resolution: kernels.length * resolution,
   };
 }
 
@@ -92,6 +103,11 @@ function shorten(name: string): string {
 
 function rounded(value: number, digits: number): string {
   return Number.isFinite(value) ? value.toFixed(digits) : UNKNOWN;
+}
+
+/** A number that is not reached, rounded up. */
+function below(value: number): string {
+  return `< ${(Math.ceil(value * 1e3) / 1e3).toFixed(3)}`;
 }
 
 function percent(share: number): string {

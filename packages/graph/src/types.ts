@@ -206,7 +206,11 @@ export interface PlanReport {
   readonly kernels: readonly KernelReport[];
   /** Largest number of bytes alive at once during a run, besides the arguments. */
   readonly peakBytes: number;
+  /** The shortest time that the clock tells from none, s, where kernels are timed. A kernel whose time is 0 took less. */
+  readonly resolution?: number;
 }
+/** What a kernel is put beside: multiply-adds in registers, a copy from memory to memory, or a copy within caches. */
+export type Ceiling = 'arithmetic' | 'memory' | 'caches';
 /** One kernel of a program. */
 export interface KernelReport {
   readonly name: string;
@@ -221,13 +225,15 @@ export interface KernelReport {
   /** Why it was not fused with its neighbours. */
   readonly boundary: string;
   readonly source: string;
-  /** How long it took when it last ran, s, where the device measures. */
+  /** How long it took, s, where the device measures: when it last ran, or on average of all its runs where the clock is coarse, as a GPU's. */
   readonly seconds?: number;
-  /**
-   * Its share of what the device reaches at best, of arithmetic or of memory, whichever it uses more of: 1 is as fast as can be. It is more where the kernel's arrays lie in
-   * caches, which are faster than memory.
-   */
+  /** Its share of what the device reaches at best: 1 is as fast as can be. */
   readonly share?: number;
+  /**
+   * What it is a share of: of arithmetic or of memory, whichever the kernel uses more of. A kernel that moves its bytes faster than memory could has found its arrays in caches, and is put
+   * beside those.
+   */
+  readonly ceiling?: Ceiling;
 }
 
 /** A compiled program. */

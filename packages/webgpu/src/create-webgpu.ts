@@ -61,7 +61,7 @@ export async function createWebGPU(options?: WebGPUOptions): Promise<WebGPUDevic
   const { adapter, device, kernels = [], timings = false, onProgress = () => {} } = checkOptions('createWebGPU', options, WEBGPU_KEYS);
   const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;
   const gpu = device ?? (await requestDevice(chosen!));
-  const { profile, findings } = await selfTest(gpu, profileOf(gpu));
+  const { profile, findings } = await selfTest(gpu, profileOf(gpu, chosen));
   if (timings && !gpu.features.has('timestamp-query')) {
     throw new DeviceError(`webgpu: timings were asked for, and ${profile.name} has no timestamps; leave the option out`);
   }
@@ -99,7 +99,8 @@ async function importGPU(): Promise<GPU> {
   const name = 'webgpu';
   try {
     const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { create: (options: readonly string[]) => GPU };
-    return create([]);
+    // Times of kernels need not be rounded to 65,536 ns: there is no page here that others have written.
+    return create(['disable-dawn-features=timestamp_quantization']);
   } catch (cause) {
     imported = null;
     throw new DeviceError(
@@ -120,14 +121,19 @@ async function findAdapter(): Promise<GPUAdapter> {
 }
 
 /** What is known of an adapter from its device. */
-function profileOf(gpu: GPUDevice): AdapterProfile {
-  const { vendor, architecture, description, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = gpu.adapterInfo;
+function profileOf(gpu: GPUDevice, adapter: GPUAdapter | null): AdapterProfile {
+  // Where a device does not yet tell, its adapter does.
+  const info: Partial<GPUAdapterInfo> = gpu.adapterInfo ?? adapter?.info ?? {};
+  const { vendor = '', architecture = '', description = '', isFallbackAdapter = false, subgroupMinSize, subgroupMaxSize } = info;
   const name = [vendor, architecture].filter((word) => word !== '').join(' ') || description || 'unknown adapter';
   const { limits } = gpu;
   return {
     name,
     isSoftware: isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${name} ${description}`),
-    subgroups: gpu.features.has('subgroups') ? { least: subgroupMinSize, most: subgroupMaxSize } : null,
+    subgroups:
+      gpu.features.has('subgroups') && subgroupMinSize !== undefined && subgroupMaxSize !== undefined
+        ? { least: subgroupMinSize, most: subgroupMaxSize, directive: true }
+        : null,
     maxBindings: limits.maxStorageBuffersPerShaderStage,
     maxInvocations: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
     workgroupBytes: limits.maxComputeWorkgroupStorageSize,

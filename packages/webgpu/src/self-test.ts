@@ -13,6 +13,7 @@ import {
   unaryExpression,
   type Expression,
 } from './scalar/operations.ts';
+import { SUBGROUPS_DIRECTIVE } from './emit/module.ts';
 import { BUFFER_USAGE, MAP_READ } from './runtime/usage.ts';
 
 /** What the test has found. */
@@ -105,10 +106,21 @@ const TOLERANCE = 1e-5;
 
 /** Tests a device. @throws DeviceError (by rejecting) if it is lost before it has been tested */
 export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise<SelfTest> {
-  const [faults, working] = await Promise.all([testArithmetic(gpu), profile.subgroups === null || testSubgroups(gpu)]);
+  const [faults, subgroups] = await Promise.all([testArithmetic(gpu), findSubgroups(gpu, profile)]);
   const findings = [...faults];
-  if (!working) findings.push('subgroups do not shuffle as they should: kernels fold by workgroup memory instead');
-  return { profile: working ? profile : { ...profile, subgroups: null }, findings };
+  if (subgroups === null && profile.subgroups !== null) {
+    findings.push(
+      'shaders that use subgroups are not valid here, or do not shuffle as they should: kernels fold by workgroup memory instead',
+    );
+  }
+  return { profile: { ...profile, subgroups }, findings };
+}
+
+/** Subgroups as shaders can use them: with the directive, or where that is not known without it; null where neither works. */
+async function findSubgroups(gpu: GPUDevice, { subgroups }: AdapterProfile): Promise<AdapterProfile['subgroups']> {
+  if (subgroups === null) return null;
+  for (const directive of [true, false]) if (await testSubgroups(gpu, directive)) return { ...subgroups, directive };
+  return null;
 }
 
 async function testArithmetic(gpu: GPUDevice): Promise<readonly string[]> {
@@ -138,10 +150,9 @@ ${lines.join('\n')}
 }
 
 /** Whether neighbouring invocations are the subgroups that kernels take them for, and can read each other's registers. */
-async function testSubgroups(gpu: GPUDevice): Promise<boolean> {
+async function testSubgroups(gpu: GPUDevice, directive: boolean): Promise<boolean> {
   const size = 32;
-  const wgsl = `enable subgroups;
-@group(0) @binding(0) var<storage, read> given: array<f32>;
+  const wgsl = `${directive ? SUBGROUPS_DIRECTIVE : ''}@group(0) @binding(0) var<storage, read> given: array<f32>;
 @group(0) @binding(1) var<storage, read_write> found: array<f32>;
 
 @compute @workgroup_size(${size})

@@ -8,7 +8,7 @@ import { bytesOf, invocationsOf, workgroupTileShader, type WorkgroupTile } from 
 import { affine, load, PROFILES } from './support/kernels.ts';
 import { chosenFor, expectProduct, products, withQuotients, type Way } from './support/products.ts';
 import { productKernel } from './support/product-kernel.ts';
-import { plainLayout } from './support/run-shader.ts';
+import { plainLayout, requireValid } from './support/run-shader.ts';
 
 const small: WorkgroupTile = { rows: 16, columns: 16, inner: 8, own: { rows: 4, columns: 4 }, buffers: 2, vectors: true };
 const wide: WorkgroupTile = { rows: 8, columns: 32, inner: 4, own: { rows: 4, columns: 8 }, buffers: 1, vectors: true };
@@ -100,10 +100,12 @@ test('an adapter without room for a tile has register tiles', () => {
   expect(shader!.wgsl).not.toContain('var<workgroup>');
 });
 
-test('a small kernel as text', () => {
+test('a small kernel as text', async () => {
   const kernel = productKernel({ m: 40, k: 12, n: 32, transposed: 'b' });
   const tile = { ...small, rows: 8, columns: 8, inner: 4 };
-  expect(workgroupTileShader(kernel, plainLayout(kernel.operands), tile).wgsl).toMatchInlineSnapshot(`
+  const { wgsl } = workgroupTileShader(kernel, plainLayout(kernel.operands), tile);
+  await requireValid(wgsl);
+  expect(wgsl).toMatchInlineSnapshot(`
     "// contract (a: float32[480] read, b: float32[384] read, c: float32[1280] write)
     // for i in 0..40, j in 0..32
     //   total: float32 = sum over k in 0..12 of a[12·i + k] · b[12·j + k]
@@ -221,9 +223,11 @@ test('a small kernel as text', () => {
   `);
 });
 
-test('a vector and a matrix as text', () => {
+test('a vector and a matrix as text', async () => {
   const kernel = productKernel({ m: 1, k: 100, n: 200, transposed: 'b' });
-  expect(chosenFor(PROFILES.hardware)(kernel, plainLayout(kernel.operands))[0]!.wgsl).toMatchInlineSnapshot(`
+  const { wgsl } = chosenFor(PROFILES.hardware)(kernel, plainLayout(kernel.operands))[0]!;
+  await requireValid(wgsl);
+  expect(wgsl).toMatchInlineSnapshot(`
     "// contract (a: float32[100] read, b: float32[20000] read, c: float32[200] write)
     // for i in 0..1, j in 0..200
     //   total: float32 = sum over k in 0..100 of a[100·i + k] · b[100·j + k]

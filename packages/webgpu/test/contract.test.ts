@@ -7,7 +7,7 @@ import { chooseRegisterTile } from '../src/contract/choose-register.ts';
 import { registerTileShader, type RegisterTile } from '../src/contract/register-tile.ts';
 import type { AdapterProfile } from '../src/profile.ts';
 import { affine, kernelsOf, load, PROFILES } from './support/kernels.ts';
-import { plainLayout } from './support/run-shader.ts';
+import { plainLayout, requireValid } from './support/run-shader.ts';
 import { arraysFor, expectProduct, products, withQuotients } from './support/products.ts';
 import { productKernel, type Product } from './support/product-kernel.ts';
 
@@ -119,7 +119,7 @@ test('products of any extents and layouts', async () => {
   );
 });
 
-test('a small kernel as text', () => {
+test('a small kernel as text', async () => {
   const relu: Scalar = {
     op: 'binary',
     dtype: 'float32',
@@ -129,7 +129,9 @@ test('a small kernel as text', () => {
   };
   const kernel = productKernel({ batch: [2], m: 30, k: 6, n: 8, transposed: 'b' }, (index) => [{ operand: 2, index, value: relu }]);
   const tile: RegisterTile = { lanes: 'n', width: 4, rows: 4, columns: 2, unroll: 4, tells: true };
-  expect(registerTileShader(kernel, plainLayout(kernel.operands), tile).wgsl).toMatchInlineSnapshot(`
+  const { wgsl } = registerTileShader(kernel, plainLayout(kernel.operands), tile);
+  await requireValid(wgsl);
+  expect(wgsl).toMatchInlineSnapshot(`
     "// contract (a: float32[360] read, b: float32[96] read, c: float32[480] write)
     // for i in 0..2, j in 0..30, k in 0..8
     //   total: float32 = sum over l in 0..6 of a[180·i + 6·j + l] · b[48·i + 6·k + l]
@@ -200,25 +202,25 @@ test('a small kernel as text', () => {
         let left_told3 = a[left3_at];
         let right_at = right + inner;
         let right_0 = vec2<f32>(b[right_at], b[right_at + 24]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 0)), right_0, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 0)), right_0, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 0)), right_0, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 0)), right_0, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 0u)), right_0, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 0u)), right_0, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 0u)), right_0, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 0u)), right_0, sum3);
         let right_1 = vec2<f32>(b[right_at + 1], b[right_at + 25]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 1)), right_1, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 1)), right_1, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 1)), right_1, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 1)), right_1, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 1u)), right_1, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 1u)), right_1, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 1u)), right_1, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 1u)), right_1, sum3);
         let right_2 = vec2<f32>(b[right_at + 2], b[right_at + 26]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 2)), right_2, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 2)), right_2, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 2)), right_2, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 2)), right_2, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 2u)), right_2, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 2u)), right_2, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 2u)), right_2, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 2u)), right_2, sum3);
         let right_3 = vec2<f32>(b[right_at + 3], b[right_at + 27]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 3)), right_3, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 3)), right_3, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 3)), right_3, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 3)), right_3, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_told0, 3u)), right_3, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_told1, 3u)), right_3, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_told2, 3u)), right_3, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_told3, 3u)), right_3, sum3);
       }
       for (var inner = 4; inner < 6; inner++) {
         let left0_at = left0 + inner;
@@ -244,7 +246,7 @@ test('a small kernel as text', () => {
 });
 
 test('tiles are large where there is much to do, and their lanes lie where there is room', () => {
-  const profile: AdapterProfile = { ...PROFILES.software, subgroups: { least: 4, most: 4 } };
+  const profile: AdapterProfile = { ...PROFILES.software, subgroups: { least: 4, most: 4, directive: true } };
   const tileFor = (product: Product): string => {
     const { lanes, rows, columns } = chooseRegisterTile(productKernel(product), profile);
     return `${rows} × ${columns} along ${lanes}`;

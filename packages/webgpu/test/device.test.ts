@@ -271,9 +271,28 @@ describe('timings', () => {
     const prepared = executablesOf(device);
     const x = tensor(new Float32Array(256 * 256).fill(0.01), { shape: [256, 256], device });
     await x.matmul(x).softmax().data();
-    const { kernels } = prepared.at(-1)!.report();
+    const { kernels, resolution } = prepared.at(-1)!.report();
     expect(kernels.map(({ seconds }) => seconds! > 0)).toEqual(kernels.map(() => true));
     expect(kernels.every(({ share }) => share! > 0 && Number.isFinite(share))).toBe(true);
+    expect(kernels.every(({ ceiling }) => ['arithmetic', 'memory', 'caches'].includes(ceiling!))).toBe(true);
+    // Of our own GPU, which Dawn does not round.
+    expect(resolution).toBeLessThan(1e-6);
     expect(kernels[0]!.source).toContain('fn main');
+  });
+
+  test('of a clock that is rounded come right on average, and what is shorter is said', async () => {
+    const adapter = (await gpu.requestAdapter())!;
+    const raw = await adapter.requestDevice({ requiredFeatures: ['timestamp-query'] });
+    const device = await createWebGPU({ device: raw, timings: true });
+    const prepared = executablesOf(device);
+    const step = compile((x: Tensor) => x.mul(2));
+    const x = tensor([1, 2, 3], { device });
+    for (let run = 0; run < 20; run++) await step(x).data();
+    const { kernels, resolution } = prepared.at(-1)!.report();
+    expect(resolution).toBeCloseTo(65_536e-9, 9);
+    // A mean of twenty multiples of the clock's step.
+    expect(((kernels[0]!.seconds! / resolution!) * 20) % 1).toBeCloseTo(0, 6);
+    device.dispose();
+    raw.destroy();
   });
 });

@@ -7,9 +7,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { kernelShaders } from '../src/kernels/kernel-shaders.ts';
 import { affine, expectSame, filled, load, operandsOf, PROFILES, rowMajor, runOnGPU, scattered } from './support/kernels.ts';
-import { plainLayout } from './support/run-shader.ts';
+import { plainLayout, requireValid } from './support/run-shader.ts';
 
-const SUBGROUPS = { ...PROFILES.hardware, name: 'hardware with subgroups', subgroups: { least: 4, most: 4 } };
+const SUBGROUPS = { ...PROFILES.hardware, name: 'hardware with subgroups', subgroups: { least: 4, most: 4, directive: true } };
 const profiles = [...Object.values(PROFILES), SUBGROUPS];
 // Sums of numbers of both signs come near 0, and their rounding errors do not.
 const CLOSE = { relative: 1e-5, absolute: 3e-5 };
@@ -251,10 +251,20 @@ describe('text', () => {
     rowStores: [],
   };
 
-  test.each(profiles.map((profile) => [profile.name, profile] as const))('of a map and of a row kernel: %s', (_, profile) => {
+  test.each(profiles.map((profile) => [profile.name, profile] as const))('of a map and of a row kernel: %s', async (_, profile) => {
     for (const each of [kernel, softmax]) {
       const text = kernelShaders(each, plainLayout(each.operands), profile, new Map()).map(({ wgsl }) => wgsl);
+      for (const wgsl of text) await requireValid(wgsl);
       expect(text.join('\n')).toMatchSnapshot();
     }
+  });
+
+  test('is the same where subgroups need no directive, but for that', () => {
+    const texts = [true, false].map((directive) => {
+      const profile = { ...SUBGROUPS, subgroups: { ...SUBGROUPS.subgroups, directive } };
+      return kernelShaders(softmax, plainLayout(softmax.operands), profile, new Map()).map(({ wgsl }) => wgsl);
+    });
+    expect(texts[0]!.join('')).toMatch(/^enable subgroups;\n/);
+    expect(texts[1]!.join('')).toBe(texts[0]!.join('').replace('enable subgroups;\n', ''));
   });
 });

@@ -1,6 +1,6 @@
 /**
- * What the processor reaches at best with the instructions that kernels use: multiply-adds in registers, and a copy from memory to memory. Both are code of this
- * package's own assembler, so that what the engine's compiler costs is in the ceiling too.
+ * What the processor reaches at best with the instructions that kernels use: multiply-adds in registers, a copy from memory to memory, and one within the cache that is nearest. All are code
+ * of this package's own assembler, so that what the engine's compiler costs is in the ceiling too.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
@@ -34,6 +34,9 @@ const FEW_CALLS = 4;
 const COPIED = 24 * 2 ** 20;
 /** Bytes of one call: many calls, so that the engine has occasion to go over to its optimized code. */
 const CHUNK = 2 ** 20;
+/** Bytes that are copied again and again: with their copy, half of a small first-level cache. */
+const CACHED = 8 * 2 ** 10;
+const CACHED_ROUNDS = 2 ** 6;
 const VECTOR = 16;
 /** Vectors that one round of the copy's loop moves. */
 const UNROLLED = 4;
@@ -44,14 +47,12 @@ const measured = /* @__PURE__ */ new Map<boolean, Roofline>();
 /**
  * What a device with these features and so many threads reaches at best, in float32. It takes some 0.1 s the first time, and 48 MiB, which are let go.
  *
- * The ceiling of arithmetic is that of one thread, times the number of threads; that of memory is what one thread's copy reaches, since threads share memory. It is that of
- * memory alone: a kernel whose arrays lie in caches, as those of small networks do, may exceed it, and its share is then more than 1. It is left so: a share cut off at 1
- * would say that nothing is left to gain.
+ * The ceilings of arithmetic and of the nearest cache are those of one thread, times the number of threads; that of memory is what one thread's copy reaches, since threads share memory.
  * @throws DeviceError if the engine has not got the memory
  */
 export function rooflineOf(features: Features, threads: number): Roofline {
-  const { flopsPerSecond, bytesPerSecond } = measured.get(features.relaxedSimd) ?? measure(features.relaxedSimd);
-  return { flopsPerSecond: threads * flopsPerSecond, bytesPerSecond };
+  const one = measured.get(features.relaxedSimd) ?? measure(features.relaxedSimd);
+  return { ...one, flopsPerSecond: threads * one.flopsPerSecond, cachedBytesPerSecond: threads * one.cachedBytesPerSecond };
 }
 
 function measure(relaxedSimd: boolean): Roofline {
@@ -65,12 +66,14 @@ function measure(relaxedSimd: boolean): Roofline {
     (code, [rounds]) => emitMultiplyAdds(code, arithmetic, rounds!),
     exported,
   );
-  module.function('copy', { params: ['i32', 'i32'], results: [] }, emitCopy, exported);
+  module.function('copy', { params: ['i32', 'i32'], results: [] }, (code, params) => emitCopy(code, params, CHUNK), exported);
+  module.function('copyCached', { params: ['i32'], results: [] }, emitCachedCopies, exported);
   const memory = allocate(pages);
   const { exports } = instantiate(module.toBytes(), { memory });
-  const { multiplyAdd, copy } = exports as {
+  const { multiplyAdd, copy, copyCached } = exports as {
     readonly multiplyAdd: (rounds: number) => void;
     readonly copy: (from: number, to: number) => void;
+    readonly copyCached: (rounds: number) => void;
   };
   const before = Math.min(...Array.from({ length: FEW_CALLS }, () => secondsOf(() => multiplyAdd(FEW_ROUNDS))));
   // A clock that is too coarse for it says nothing.
@@ -81,7 +84,19 @@ function measure(relaxedSimd: boolean): Roofline {
   const copied = fastest(() => {
     for (let from = 0; from < COPIED; from += CHUNK) copy(from, COPIED + from);
   }, Infinity);
-  const roofline = { flopsPerSecond, bytesPerSecond: (2 * COPIED) / copied };
+  const bytesPerSecond = (2 * COPIED) / copied;
+  // No cache is slower than memory.
+  const slowest = (2 * CACHED * CACHED_ROUNDS) / bytesPerSecond;
+  const cached = Math.min(
+    slowest,
+    fastest(() => copyCached(CACHED_ROUNDS), slowest / OPTIMIZED),
+  );
+  const roofline = {
+    flopsPerSecond,
+    bytesPerSecond,
+    cachedBytesPerSecond: (2 * CACHED * CACHED_ROUNDS) / cached,
+    resolution: resolutionOfClock(),
+  };
   measured.set(relaxedSimd, roofline);
   return roofline;
 }
@@ -118,10 +133,20 @@ function emitMultiplyAdds(code: Code, { multiply, add, fused }: Arithmetic, roun
   );
 }
 
-/** Copies `CHUNK` bytes. */
-function emitCopy(code: Code, [from, to]: readonly Local[]): void {
+/** Copies the first `CACHED` bytes behind themselves, as often as asked. */
+function emitCachedCopies(code: Code, [rounds]: readonly Local[]): void {
+  const [from, to] = [code.local('i32'), code.local('i32')];
+  code.loop((again) => {
+    code.i32(0).set(from).i32(CACHED).set(to);
+    emitCopy(code, [from, to], CACHED);
+    code.get(rounds!).i32(1).op('i32.sub').tee(rounds!).branchIf(again);
+  });
+}
+
+/** Copies so many bytes. */
+function emitCopy(code: Code, [from, to]: readonly Local[], bytes: number): void {
   const counter = code.local('i32');
-  code.repeat(counter, 0, CHUNK, UNROLLED * VECTOR, () => {
+  code.repeat(counter, 0, bytes, UNROLLED * VECTOR, () => {
     for (let offset = 0; offset < UNROLLED * VECTOR; offset += VECTOR) {
       code.get(to!).get(from!).memory('v128.load', offset).memory('v128.store', offset);
     }
@@ -146,6 +171,18 @@ function fastest(run: () => void, enough: number): number {
     if (seconds > 0) best = Math.min(best, seconds);
   }
   return best;
+}
+
+/** The smallest step of the clock, s; 0 if it stands still. */
+function resolutionOfClock(): number {
+  let smallest = Infinity;
+  const start = now();
+  for (let [look, last] = [0, start]; look < MOST_CALLS && last - start < LIMIT; look++) {
+    const next = now();
+    if (next > last) smallest = Math.min(smallest, next - last);
+    last = next;
+  }
+  return smallest === Infinity ? 0 : smallest / 1000;
 }
 
 function secondsOf(run: () => void): number {

@@ -29,7 +29,7 @@ export async function openDevice(): Promise<{ readonly device: GPUDevice; readon
   const profile: AdapterProfile = {
     name: `${info.vendor} ${info.architecture}`,
     isSoftware: info.architecture === 'swiftshader',
-    subgroups: features.has('subgroups') ? { least: info.subgroupMinSize, most: info.subgroupMaxSize } : null,
+    subgroups: features.has('subgroups') ? { least: info.subgroupMinSize, most: info.subgroupMaxSize, directive: true } : null,
     maxBindings: 8,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: 16384,

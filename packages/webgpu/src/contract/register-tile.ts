@@ -69,7 +69,7 @@ export function registerTileShader(kernel: ContractKernel, layout: OperandLayout
     body,
     header: headerOf(kernel, `an invocation has ${rows} × ${columns} sums; ${width} lanes lie along ${lanes}`),
     declarations: [...[left, right].flatMap(({ declaration }) => declaration ?? []), finish.declaration],
-    ...(tells ? { enable: ['subgroups'], lane: 'subgroup_invocation_id' } : {}),
+    ...(tells ? { usesSubgroups: true, lane: 'subgroup_invocation_id' } : {}),
   });
 }
 
@@ -88,7 +88,7 @@ function toldBy(elements: Elements, width: number): Source {
         return name;
       }),
     );
-    return (position, step = 0) => `subgroupBroadcast(${told[Math.floor(step / width)]![position]!}, ${step % width})`;
+    return (position, step = 0) => `subgroupBroadcast(${told[Math.floor(step / width)]![position]!}, ${step % width}u)`;
   };
 }
 

@@ -10,6 +10,9 @@ import type { Shader } from '../shader.ts';
 /** Workgroups along one dimension, at most: more are laid out in rows. */
 export const GROUP_ROW = 65535;
 
+/** What makes subgroups known to a module, where the compiler knows the directive. */
+export const SUBGROUPS_DIRECTIVE = 'enable subgroups;\n';
+
 /** What a module is made of. */
 export interface ModuleParts {
   readonly expressions: Expressions;
@@ -24,8 +27,8 @@ export interface ModuleParts {
   readonly declarations?: readonly string[];
   /** The built-in number that is an invocation's `lane`: where workgroups are subgroups, that in the subgroup. */
   readonly lane?: 'local_invocation_index' | 'subgroup_invocation_id';
-  /** Extensions, such as `subgroups`. */
-  readonly enable?: readonly string[];
+  /** Whether invocations read each other's registers. */
+  readonly usesSubgroups?: boolean;
   /** Further built-in parameters of `main`, such as `@builtin(subgroup_size) subgroup_size: u32`. */
   readonly parameters?: readonly string[];
 }
@@ -39,14 +42,14 @@ export function shaderOf({
   header = [],
   declarations = [],
   lane = 'local_invocation_index',
-  enable = [],
+  usesSubgroups = false,
   parameters = [],
 }: ModuleParts): Shader {
   const { lines, bindings } = expressions.operands.declare();
   const isFolded = workgroups > GROUP_ROW;
   const text = [
     ...header.map((line) => `${line}\n`),
-    ...enable.map((name) => `enable ${name};\n`),
+    usesSubgroups ? SUBGROUPS_DIRECTIVE : '',
     ...[...lines, ...declarations].map((line) => `${line}\n`),
     withBreak(declarationsOf(expressions.needs)),
     `\n@compute @workgroup_size(${size})\nfn main(${[

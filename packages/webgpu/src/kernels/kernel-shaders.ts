@@ -1,6 +1,7 @@
 /** From a kernel to its shaders, by kind. */
 import type { Kernel, KernelKind } from '@firsthand/compiler';
 import type { Composite } from '@firsthand/graph';
+import { SUBGROUPS_DIRECTIVE } from '../emit/module.ts';
 import { contractShaders } from '../contract/contract.ts';
 import { loopShaders } from './loop.ts';
 import { ownShaders, type KernelDefinition } from './own.ts';
@@ -33,7 +34,9 @@ const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
 
 /** The dispatches of a kernel, in order. */
 export function kernelShaders(kernel: Kernel, layout: OperandLayout, profile: AdapterProfile, definitions: Definitions): readonly Shader[] {
-  return (KINDS[kernel.kind] as Kind<KernelKind>).shaders(kernel, layout, profile, definitions);
+  const shaders = (KINDS[kernel.kind] as Kind<KernelKind>).shaders(kernel, layout, profile, definitions);
+  if (profile.subgroups?.directive !== false) return shaders;
+  return shaders.map((shader) => ({ ...shader, wgsl: shader.wgsl.replace(SUBGROUPS_DIRECTIVE, '') }));
 }
 
 /** Bytes of working memory that a kernel needs while it runs. */

@@ -42,7 +42,7 @@ export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile
     declarations,
     ...(isShuffling
       ? {
-          enable: ['subgroups'],
+          usesSubgroups: true,
           parameters: ['@builtin(subgroup_size) subgroup_size: u32', '@builtin(subgroup_invocation_id) subgroup_lane: u32'],
         }
       : {}),

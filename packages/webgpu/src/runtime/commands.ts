@@ -98,8 +98,9 @@ export class Commands {
   /** Outputs that overwrite an argument, and small ones that do not, by number. */
   readonly #overwriting: readonly number[];
   readonly #small: readonly number[];
-  /** Seconds that each kernel took in the latest run that was measured. */
+  /** Seconds that each kernel took in all runs that were measured, and how many there were: rounded times come right on average. */
   #seconds: readonly number[] | null = null;
+  #measured = 0;
 
   constructor(plan: Plan, steps: Steps, parameters: readonly Parameter[], session: Session) {
     this.#plan = plan;
@@ -137,7 +138,12 @@ export class Commands {
       (planned) => titleOf(planned) + (sources.get(this.#plan.kernels.indexOf(planned)) ?? []).join('\n'),
     );
     const { roofline } = this.#session;
-    return roofline === null || this.#seconds === null ? report : withTimes(report, this.#seconds, roofline);
+    if (roofline === null || this.#seconds === null) return report;
+    return withTimes(
+      report,
+      this.#seconds.map((seconds) => seconds / this.#measured),
+      roofline,
+    );
   }
 
   /** Hands one run to the GPU; resolves when it is done. An output that is not where its argument is begins as a copy of it. */
@@ -180,7 +186,11 @@ export class Commands {
         throw new DeviceError(`webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`);
     }
     await finished;
-    if (readStamps !== undefined) this.#seconds = this.#perKernel(await readStamps());
+    if (readStamps !== undefined) {
+      const before = this.#seconds;
+      this.#seconds = this.#perKernel(await readStamps()).map((seconds, kernel) => seconds + (before?.[kernel] ?? 0));
+      this.#measured++;
+    }
     session.requireOpen();
   }
 

@@ -59,7 +59,9 @@ export const chosenFor =
   (kernel, layout) =>
     contractShaders(kernel, layout, profile);
 
-const inSoftware: readonly Way[] = [PROFILES.software, { ...PROFILES.software, subgroups: { least: 4, most: 4 } }].map(chosenFor);
+const inSoftware: readonly Way[] = [PROFILES.software, { ...PROFILES.software, subgroups: { least: 4, most: 4, directive: true } }].map(
+  chosenFor,
+);
 
 /** All ways agree with the interpreter: exactly for integers, up to the roundings of k summands for floats. */
 export async function expectProduct(

@@ -43,6 +43,11 @@ async function pipelineOf(wgsl: string): Promise<GPUComputePipeline> {
   return pipeline;
 }
 
+/** @throws Error unless a text is a shader */
+export async function requireValid(wgsl: string): Promise<void> {
+  await pipelineOf(wgsl);
+}
+
 /** The layout of operands that share nothing and are not packed. */
 export function plainLayout(operands: readonly Operand[]): OperandLayout {
   return {
