@@ -19,7 +19,7 @@ const SPARE_STEPS = 20_000;
 /** Arguments of one structure: all but the numbers and the values of tensors is the same. */
 export class Structure {
   /** By numbers, in order of use. */
-  readonly #plans = new Map<string, Plan[]>();
+  readonly #plans = new Map<string | number, Plan[]>();
   #courses = new Courses<Course>();
   #guards: Guards | null = null;
   /** How many plans each course has. */
@@ -71,7 +71,7 @@ export class Structure {
     return again.hosts;
   }
 
-  #keep(key: string, plan: Plan): void {
+  #keep(key: string | number, plan: Plan): void {
     const plans = this.#plans.get(key) ?? [];
     this.#plans.delete(key);
     this.#plans.set(key, plans);
@@ -101,6 +101,10 @@ export class Structure {
   }
 }
 
-function keyOf(numbers: readonly number[]): string {
-  return numbers.length === 0 ? '' : numbers.map((value) => (Object.is(value, -0) ? '-0' : value)).join();
+/** A key for the numbers, in which 0 and −0 differ. */
+function keyOf(numbers: readonly number[]): string | number {
+  const [first] = numbers;
+  if (first === undefined) return '';
+  if (numbers.length === 1) return Object.is(first, -0) ? '-0' : first;
+  return numbers.map((value) => (Object.is(value, -0) ? '-0' : value)).join();
 }
