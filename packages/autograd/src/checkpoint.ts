@@ -3,9 +3,13 @@
  * them again from the arguments (Chen et al. 2016). Random numbers are the same both times.
  */
 import { recordCheckpoint } from './checkpoint-record.ts';
+import { refuseAsynchronous, resultNode } from './linearize.ts';
+import { operandNodes } from './operands.ts';
 import { Tensor } from './tensor.ts';
 
 /**
+ * The function itself, whose intermediates the backward pass computes again.
+ * @throws DTypeError if an argument or the result is no tensor, or the function is asynchronous
  * @example
  * ```ts
  * import { checkpoint, tensor } from '@firsthand/autograd';
@@ -17,14 +21,10 @@ import { Tensor } from './tensor.ts';
  */
 export function checkpoint(f: (...args: Tensor[]) => Tensor): (...args: Tensor[]) => Tensor {
   return (...args) => {
-    const value = f(...args).read();
-    return new Tensor(
-      value.requiresGrad
-        ? recordCheckpoint(
-            args.map((arg) => arg.read()),
-            value,
-          )
-        : value,
-    );
+    const inputs = operandNodes(args, 'checkpoint');
+    const result: unknown = f(...args);
+    refuseAsynchronous('checkpoint', result);
+    const value = resultNode('checkpoint', result);
+    return new Tensor(value.requiresGrad ? recordCheckpoint(inputs, value) : value);
   };
 }

@@ -4,9 +4,9 @@
  * it is read from the handles at each call and rebound after it.
  */
 import { isGradientEnabled, type PlanReport } from '@firsthand/graph';
-import { checkOptions, type OptionKeys } from '@firsthand/linalg';
-import { executablesOf, replay } from './plan.ts';
+import { checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
 import { Structure } from './plans.ts';
+import { executablesOf, replay } from './replay.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
 import { flatten } from './structure.ts';
 import { currentTrace } from './trace.ts';
@@ -22,7 +22,7 @@ export interface CompileOptions {
   readonly verify?: number;
 }
 
-const OPTION_KEYS: OptionKeys<CompileOptions> = { maxBytes: true, verify: true };
+const OPTION_KEYS: OptionKeys<CompileOptions> = { maxBytes: 'number', verify: 'number' };
 
 /** What `compile` gives: a function like the one that was compiled, which knows the programs it has become. */
 export interface CompiledFunction<A extends readonly unknown[], R> {
@@ -55,6 +55,7 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
  * number decides what is computed (a shape, a branch, an axis, an exponent).
  *
  * JavaScript side effects of `fn` happen only while it is traced. Asking for a value inside is an error. What the device makes of it is in its `reports()`.
+ * @throws OptionError for what is no function; the calls, for data that would be frozen into the program
  * @example
  * ```ts
  * import { compile, type Tensor, tensor } from '@firsthand/autograd';
@@ -72,6 +73,12 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
  */
 export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): CompiledFunction<A, R> {
   const { maxBytes = 2 ** 28, verify = 0 } = checkOptions<CompileOptions>('compile', options, OPTION_KEYS);
+  if (typeof fn !== 'function') {
+    throw new OptionError({ operation: 'compile', problem: `what is to be compiled is ${describeValue(fn)}`, expected: 'a function' });
+  }
+  if (!Number.isInteger(verify) || verify < 0) {
+    throw new OptionError({ operation: 'compile', problem: `verify is ${verify}`, expected: 'a whole number of calls' });
+  }
   const traced = fn as (...args: readonly unknown[]) => unknown;
   let calls = 0;
   /** In order of use. */

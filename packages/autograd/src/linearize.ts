@@ -155,7 +155,7 @@ export function refuseAsynchronous(operation: string, value: unknown): void {
 }
 
 /** The node of what a function returned. @throws DTypeError unless it is a tensor */
-function resultNode(operation: string, value: unknown, path = ''): Node {
+export function resultNode(operation: string, value: unknown, path = ''): Node {
   if (value instanceof Tensor) return value.read();
   const returned = `the function returned ${describeValue(value)}${path === '' ? '' : ` in ${path}`}`;
   throw new DTypeError({

@@ -1,24 +1,10 @@
 /**
  * Plans. A trace leaves a **course**: the graph that it built, where each argument of its program comes from, where each output goes. A **plan** is a course with what belongs
  * to one trace of it alone: the numbers in it, the guards that it has met, the structure of its result. Traces that differ in numbers only share a course, and its
- * programs. Replaying a plan builds no graph.
+ * programs.
  */
-import {
-  DeviceError,
-  getDefaultDevice,
-  GradientError,
-  isExclusive,
-  leaf,
-  postOrder,
-  Recorder,
-  replaceGeneration,
-  requireReadable,
-  runtimeOf,
-  sameList,
-  setConstant,
-  storedAttributes,
-} from '@firsthand/graph';
-import type { Cell, ConstantNode, Courses, Device, Executable, Handle, HostValue, Leaf, Node, Runtime, TypedArray } from '@firsthand/graph';
+import { DeviceError, getDefaultDevice, leaf, postOrder, Recorder, sameList } from '@firsthand/graph';
+import type { Cell, ConstantNode, Courses, Device, Executable, Handle, HostValue, Leaf, Node, TypedArray } from '@firsthand/graph';
 import type { Guards } from './guards.ts';
 import { rebuild, Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
@@ -26,7 +12,7 @@ import { Trace } from './trace.ts';
 import type { GradientOwner } from './trace.ts';
 
 /** Where an argument of the program comes from. */
-type Source =
+export type Source =
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'handle'; readonly handle: Handle }
   | { readonly kind: 'gradient'; readonly owner: GradientOwner }
@@ -36,11 +22,11 @@ type Source =
   | { readonly kind: 'constant'; readonly cell: Cell };
 
 /** Where an output goes: it becomes the new value of a variable, or of its gradient. */
-type Target =
+export type Target =
   | { readonly kind: 'handle'; readonly handle: Handle; readonly requiresGrad: boolean }
   | { readonly kind: 'gradient'; readonly owner: GradientOwner };
 
-interface Rebinding {
+export interface Rebinding {
   readonly target: Target;
   readonly value: Node;
   /** The leaf that stands for the value before, whose storage may be overwritten. */
@@ -48,7 +34,7 @@ interface Rebinding {
 }
 
 /** The executable for one choice of what is overwritten in place, and of the numbers that it holds. */
-interface Variant {
+export interface Variant {
   readonly overwrites: string;
   readonly executable: Executable;
   readonly sources: readonly Source[];
@@ -60,7 +46,7 @@ interface Variant {
 }
 
 /** A result that is no argument and no variable: an output of the program. */
-interface Root {
+export interface Root {
   readonly node: Node;
   /** Why it cannot be differentiated, null if it has no gradient. */
   readonly closed: string | null;
@@ -107,8 +93,6 @@ export interface Plan {
 
 const BYTES_PER_NODE = 256;
 
-let runs = 0;
-
 /** True while everything that the trace depended on is as it was. */
 export function planFits({ guards, course: { handles, gradients, device } }: Plan): boolean {
   for (const { handle, requiresGrad } of handles) {
@@ -152,10 +136,7 @@ export function tracePlan(
     }
     const replaced = rebuild(args, (tensor) => placeholders[tensors.indexOf(tensor as Tensor)]!) as readonly unknown[];
     const returned = fn(...replaced);
-    if (returned instanceof Promise) {
-      returned.catch(() => {});
-      throw new DeviceError('compile: the function is asynchronous; values do not exist inside, return the tensors and await them outside');
-    }
+    refuseLater(returned);
     // Results are read while their handles still hold what the function left in them.
     return describeResult(trace, returned, placeholders);
   });
@@ -175,6 +156,18 @@ export function tracePlan(
     variants: new Map(),
   };
   return { plan, hosts: trace.hosts.map(({ attrs }) => attrs.host ?? 0) };
+}
+
+/** @throws DeviceError for a promise or a generator: what the function would do comes too late */
+function refuseLater(returned: unknown): void {
+  if (returned instanceof Promise) returned.catch(() => {});
+  const isGenerator = /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(returned));
+  if (!(returned instanceof Promise) && !isGenerator) return;
+  throw new DeviceError({
+    operation: 'compile',
+    problem: `the function is ${isGenerator ? 'a generator' : 'asynchronous'}; values do not exist inside`,
+    remedy: 'return the tensors and await them outside',
+  });
 }
 
 /** What a trace leaves besides the nodes themselves, as a list to compare. */
@@ -261,161 +254,3 @@ function describeResult(
 
 const OUTSIDE =
   'backward: this value comes out of a compiled function, which keeps no graph; call backward inside the function, or do not compile it';
-
-/** Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null. */
-export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly HostValue[] | null): unknown {
-  const { course, samples } = plan;
-  const { device, rebindings, cleared } = course;
-  const runtime = runtimeOf(device);
-  requireDistinct(course, tensors);
-  runtime.flush();
-  const given: Given = {
-    args: tensors.map((tensor) => cellOf(runtime, tensor)),
-    hosts: hosts ?? samples.map((sample) => sample()),
-    plan,
-  };
-  const overwrites = rebindings.map((rebinding) => overwritable(rebinding, given.args));
-  const variant = variantFor(plan, runtime, overwrites);
-  const inputs = variant.sources.map((source) => inputFrom(runtime, source, given));
-  const cells = runtime.submit(variant.executable, inputs, overwrites);
-  variant.lastRun = ++runs;
-  rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, device));
-  for (const owner of cleared) owner.gradient = null;
-  const outputs = course.roots.map((root, index) => new Tensor(storedResult(root, cells[rebindings.length + index]!, device)));
-  return rebuild(plan.value, (each) => {
-    if (!(each instanceof Result)) return each;
-    return each.kind === 'argument' ? tensors[each.index]! : outputs[each.index]!;
-  });
-}
-
-/** @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before and after */
-function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): void {
-  for (const { target } of rebindings) {
-    const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
-    if (handle === null || !tensors.some((tensor) => tensor === handle)) continue;
-    const name = handle.name === null ? 'an argument' : `"${handle.name}"`;
-    throw new DeviceError(`compile: ${name} is also a variable that the function assigns to; capture it, or pass it, not both`);
-  }
-}
-
-/** The programs of plans, each once, the one that ran last at the end. */
-export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
-  const variants = [...new Set(plans.map(({ course }) => course))].flatMap((course) => course.variants);
-  return [...new Set(variants.toSorted((a, b) => b.lastRun - a.lastRun).map(({ executable }) => executable))].toReversed();
-}
-
-/** The cell of a handle's value; a value that has not been computed is enqueued first. */
-function cellOf(runtime: Runtime, handle: Handle): Cell {
-  const node = handle instanceof Tensor ? handle.read() : handle.node;
-  if (node.cell === null) runtime.realize([node]);
-  return requireReadable(node.cell!);
-}
-
-/** What a run is given. */
-interface Given {
-  readonly args: readonly Cell[];
-  readonly hosts: readonly HostValue[];
-  readonly plan: Plan;
-}
-
-function inputFrom(runtime: Runtime, source: Source, { args, hosts, plan }: Given): Cell | HostValue {
-  switch (source.kind) {
-    case 'argument':
-      return args[source.index]!;
-    case 'handle':
-      return cellOf(runtime, source.handle);
-    case 'gradient':
-      return cellOf(runtime, source.owner.gradient!);
-    case 'host':
-      return hosts[source.index]!;
-    case 'number':
-      return plan.values[source.index]!;
-    case 'data':
-      return requireReadable(plan.data[source.index]!.cell);
-    case 'constant':
-      return requireReadable(source.cell);
-  }
-}
-
-/** The cell that the run may overwrite: its only owner is the variable, and no argument shares it. */
-function overwritable({ target, before }: Rebinding, args: readonly Cell[]): Cell | null {
-  if (before === null) return null;
-  const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
-  const cell = handle?.node.cell ?? null;
-  return cell !== null && isExclusive(cell) && !args.includes(cell) ? cell : null;
-}
-
-function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (Cell | null)[]): Variant {
-  const key = overwrites.every((cell) => cell !== null) ? 'all' : overwrites.map((cell) => (cell === null ? '0' : '1')).join('');
-  let variant = plan.variants.get(key);
-  if (variant !== undefined) return variant;
-  const { variants } = plan.course;
-  variant = variants.find((each) => each.overwrites === key && holdsNumbersOf(each, plan));
-  if (variant === undefined) variants.push((variant = createVariant(plan, runtime, key, overwrites)));
-  plan.variants.set(key, variant);
-  return variant;
-}
-
-/** True unless the program holds another number than the plan has. */
-function holdsNumbersOf({ held, values }: Variant, plan: Plan): boolean {
-  return held.every((constant, index) => Object.is(plan.values[constant], values[index]));
-}
-
-function createVariant(plan: Plan, runtime: Runtime, key: string, overwrites: readonly (Cell | null)[]): Variant {
-  const { course, values, data, isTracedAgain } = plan;
-  const { constants, rebindings, roots, varying, sourceOf } = course;
-  // Another trace of the same course may have left its numbers and its data in the nodes.
-  constants.forEach((constant, index) => setConstant(constant, values[index]!));
-  course.data.forEach((each, index) => {
-    each.cell = data[index]!.cell;
-  });
-  const prepared = runtime.prepare({
-    effects: rebindings.map(({ value, before }, index) => ({ node: value, into: overwrites[index] === null ? null : before })),
-    roots: roots.map(({ node }) => node),
-    varying: isTracedAgain ? varying : undefined,
-  });
-  const held = prepared.held.flatMap((constant) => {
-    const source = sourceOf.get(constant);
-    return source?.kind === 'number' ? [source.index] : [];
-  });
-  return {
-    overwrites: key,
-    executable: prepared.executable,
-    sources: prepared.args.map((node) => sourceFor(course, node)),
-    held,
-    values: held.map((index) => values[index]!),
-    lastRun: 0,
-  };
-}
-
-function sourceFor({ sourceOf }: Course, node: Node): Source {
-  const source = sourceOf.get(node);
-  if (source !== undefined) return source;
-  if (node.cell !== null) return { kind: 'constant', cell: node.cell };
-  throw new GradientError('compile: a value inside depends on a leaf that is neither argument nor state');
-}
-
-function rebind(target: Target, cell: Cell, device: Device): void {
-  const handle =
-    target.kind === 'handle'
-      ? target.handle
-      : (target.owner.gradient ??= target.owner.createGradient(placeholderFor(target.owner, device)));
-  const before = handle.node;
-  const requiresGrad = target.kind === 'handle' && target.requiresGrad;
-  const next = leaf(storedAttributes(before, handle.name), device, { requiresGrad });
-  next.cell = cell;
-  next.owner = handle;
-  handle.node = next;
-  replaceGeneration(handle, before.cell, cell);
-}
-
-function placeholderFor({ node }: GradientOwner, device: Device): Leaf {
-  return leaf(storedAttributes(node, null), device);
-}
-
-function storedResult({ node, closed }: Root, cell: Cell, device: Device): Leaf {
-  const result = leaf(storedAttributes(node, null), device, { requiresGrad: closed !== null });
-  result.cell = cell;
-  result.closed = closed;
-  return result;
-}

@@ -2,7 +2,7 @@
  * Tensors inside arrays and plain objects: what a compiled function takes and gives. `flatten` lists the tensors and describes
  * the rest by value, `rebuild` puts other tensors in their places.
  */
-import { NDArray } from '@firsthand/linalg';
+import { describeValue, NDArray, OptionError } from '@firsthand/linalg';
 import { Guarded } from './guarded.ts';
 import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
@@ -36,7 +36,7 @@ function identityOf(object: object): number {
   return known;
 }
 
-/** @throws TypeError for bare data, whose elements are no part of the description */
+/** @throws OptionError for bare data, whose elements are no part of the description */
 export function flatten(value: unknown): Flat {
   const tensors: Tensor[] = [];
   const numbers: number[] = [];
@@ -53,8 +53,11 @@ export function flatten(value: unknown): Flat {
     }
     if (typeof part !== 'object' || part === null) return describeLeaf(part);
     if (ArrayBuffer.isView(part) || part instanceof NDArray) {
-      const kind = part instanceof NDArray ? 'an NDArray' : `a ${part.constructor.name}`;
-      throw new TypeError(`compile: an argument is ${kind}, whose elements would be frozen into the program; pass tensor(data)`);
+      throw new OptionError({
+        operation: 'compile',
+        problem: `an argument is ${describeValue(part)}, whose elements would be frozen into the program`,
+        remedy: 'pass tensor(data)',
+      });
     }
     if (Array.isArray(part)) return `[${part.map(describe).join(',')}]`;
     if (part instanceof Map || part instanceof Set) return `${part.constructor.name}[${[...part].map(describe).join(',')}]`;

@@ -9,6 +9,7 @@ import {
   GradientError,
   hvp,
   manualSeed,
+  OptionError,
   rand,
   randn,
   realize,
@@ -16,6 +17,7 @@ import {
   tensor,
 } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
+import { array, type NDArray } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
 import type { CreateDevice } from './semantics-world.ts';
@@ -123,6 +125,27 @@ export function describeTrace(createDevice: CreateDevice): void {
       await freshDevice(createDevice);
       const f = compile((data: Float32Array) => tensor(data).sum());
       expect(() => f(new Float32Array([1, 2]))).toThrow(/Float32Array/);
+      const ofArray = compile((data: NDArray) => tensor(data).sum());
+      expect(() => ofArray(array([1, 2]))).toThrow(OptionError);
+      expect(() => ofArray(array([1, 2]))).toThrow(
+        'compile: an argument is an NDArray, whose elements would be frozen into the program; pass tensor(data)',
+      );
+      expect(() => compile((both: { readonly list: readonly NDArray[] }) => both)({ list: [array([1])] })).toThrow(/NDArray/);
+    });
+
+    test('what is no function, or gives its values later, is refused', async () => {
+      await freshDevice(createDevice);
+      expect(() => compile(tensor([1]) as unknown as () => void)).toThrow('compile: what is to be compiled is a Tensor; needs a function');
+      expect(() => compile(async () => tensor([1]))()).toThrow(/compile: the function is asynchronous/);
+      expect(() => compile(function* () {})()).toThrow(/compile: the function is a generator/);
+      expect(() => compile(async function* () {})()).toThrow(/compile: the function is a generator/);
+      expect(() => compile(() => {}, { verify: 0.5 })).toThrow(/verify is 0.5; needs a whole number/);
+      expect(() => compile(() => {}, { maxBytes: '1' as unknown as number })).toThrow(OptionError);
+      for (const f of [() => undefined, async () => tensor([1]), () => 3]) {
+        expect(() => checkpoint(f as unknown as () => Tensor)()).toThrow(
+          /^checkpoint: the function (returned (undefined|3)|is asynchronous)/,
+        );
+      }
     });
 
     test('a value made inside may be given another, as outside', async () => {

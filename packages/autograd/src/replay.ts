@@ -1,0 +1,177 @@
+/** Running a plan once: arguments are collected, the executable is called, handles are rebound. No graph is built. */
+import {
+  DeviceError,
+  GradientError,
+  isExclusive,
+  leaf,
+  replaceGeneration,
+  requireReadable,
+  runtimeOf,
+  setConstant,
+  storedAttributes,
+} from '@firsthand/graph';
+import type { Cell, Device, Executable, Handle, HostValue, Leaf, Node, Runtime } from '@firsthand/graph';
+import type { Course, Plan, Rebinding, Root, Source, Target, Variant } from './plan.ts';
+import { rebuild, Result } from './structure.ts';
+import { Tensor } from './tensor.ts';
+import type { GradientOwner } from './trace.ts';
+
+let runs = 0;
+
+/** Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null. */
+export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly HostValue[] | null): unknown {
+  const { course, samples } = plan;
+  const { device, rebindings, cleared } = course;
+  const runtime = runtimeOf(device);
+  requireDistinct(course, tensors);
+  runtime.flush();
+  const given: Given = {
+    args: tensors.map((tensor) => cellOf(runtime, tensor)),
+    hosts: hosts ?? samples.map((sample) => sample()),
+    plan,
+  };
+  const overwrites = rebindings.map((rebinding) => overwritable(rebinding, given.args));
+  const variant = variantFor(plan, runtime, overwrites);
+  const inputs = variant.sources.map((source) => inputFrom(runtime, source, given));
+  const cells = runtime.submit(variant.executable, inputs, overwrites);
+  variant.lastRun = ++runs;
+  rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, device));
+  for (const owner of cleared) owner.gradient = null;
+  const outputs = course.roots.map((root, index) => new Tensor(storedResult(root, cells[rebindings.length + index]!, device)));
+  return rebuild(plan.value, (each) => {
+    if (!(each instanceof Result)) return each;
+    return each.kind === 'argument' ? tensors[each.index]! : outputs[each.index]!;
+  });
+}
+
+/** @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before and after */
+function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): void {
+  for (const { target } of rebindings) {
+    const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
+    if (handle === null || !tensors.some((tensor) => tensor === handle)) continue;
+    const name = handle.name === null ? 'an argument' : `"${handle.name}"`;
+    throw new DeviceError(`compile: ${name} is also a variable that the function assigns to; capture it, or pass it, not both`);
+  }
+}
+
+/** The programs of plans, each once, the one that ran last at the end. */
+export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
+  const variants = [...new Set(plans.map(({ course }) => course))].flatMap((course) => course.variants);
+  return [...new Set(variants.toSorted((a, b) => b.lastRun - a.lastRun).map(({ executable }) => executable))].toReversed();
+}
+
+/** The cell of a handle's value; a value that has not been computed is enqueued first. */
+function cellOf(runtime: Runtime, handle: Handle): Cell {
+  const node = handle instanceof Tensor ? handle.read() : handle.node;
+  if (node.cell === null) runtime.realize([node]);
+  return requireReadable(node.cell!);
+}
+
+/** What a run is given. */
+interface Given {
+  readonly args: readonly Cell[];
+  readonly hosts: readonly HostValue[];
+  readonly plan: Plan;
+}
+
+function inputFrom(runtime: Runtime, source: Source, { args, hosts, plan }: Given): Cell | HostValue {
+  switch (source.kind) {
+    case 'argument':
+      return args[source.index]!;
+    case 'handle':
+      return cellOf(runtime, source.handle);
+    case 'gradient':
+      return cellOf(runtime, source.owner.gradient!);
+    case 'host':
+      return hosts[source.index]!;
+    case 'number':
+      return plan.values[source.index]!;
+    case 'data':
+      return requireReadable(plan.data[source.index]!.cell);
+    case 'constant':
+      return requireReadable(source.cell);
+  }
+}
+
+/** The cell that the run may overwrite: its only owner is the variable, and no argument shares it. */
+function overwritable({ target, before }: Rebinding, args: readonly Cell[]): Cell | null {
+  if (before === null) return null;
+  const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
+  const cell = handle?.node.cell ?? null;
+  return cell !== null && isExclusive(cell) && !args.includes(cell) ? cell : null;
+}
+
+function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (Cell | null)[]): Variant {
+  const key = overwrites.every((cell) => cell !== null) ? 'all' : overwrites.map((cell) => (cell === null ? '0' : '1')).join('');
+  let variant = plan.variants.get(key);
+  if (variant !== undefined) return variant;
+  const { variants } = plan.course;
+  variant = variants.find((each) => each.overwrites === key && holdsNumbersOf(each, plan));
+  if (variant === undefined) variants.push((variant = createVariant(plan, runtime, key, overwrites)));
+  plan.variants.set(key, variant);
+  return variant;
+}
+
+/** True unless the program holds another number than the plan has. */
+function holdsNumbersOf({ held, values }: Variant, plan: Plan): boolean {
+  return held.every((constant, index) => Object.is(plan.values[constant], values[index]));
+}
+
+function createVariant(plan: Plan, runtime: Runtime, key: string, overwrites: readonly (Cell | null)[]): Variant {
+  const { course, values, data, isTracedAgain } = plan;
+  const { constants, rebindings, roots, varying, sourceOf } = course;
+  // Another trace of the same course may have left its numbers and its data in the nodes.
+  constants.forEach((constant, index) => setConstant(constant, values[index]!));
+  course.data.forEach((each, index) => {
+    each.cell = data[index]!.cell;
+  });
+  const prepared = runtime.prepare({
+    effects: rebindings.map(({ value, before }, index) => ({ node: value, into: overwrites[index] === null ? null : before })),
+    roots: roots.map(({ node }) => node),
+    varying: isTracedAgain ? varying : undefined,
+  });
+  const held = prepared.held.flatMap((constant) => {
+    const source = sourceOf.get(constant);
+    return source?.kind === 'number' ? [source.index] : [];
+  });
+  return {
+    overwrites: key,
+    executable: prepared.executable,
+    sources: prepared.args.map((node) => sourceFor(course, node)),
+    held,
+    values: held.map((index) => values[index]!),
+    lastRun: 0,
+  };
+}
+
+function sourceFor({ sourceOf }: Course, node: Node): Source {
+  const source = sourceOf.get(node);
+  if (source !== undefined) return source;
+  if (node.cell !== null) return { kind: 'constant', cell: node.cell };
+  throw new GradientError('compile: a value inside depends on a leaf that is neither argument nor state');
+}
+
+function rebind(target: Target, cell: Cell, device: Device): void {
+  const handle =
+    target.kind === 'handle'
+      ? target.handle
+      : (target.owner.gradient ??= target.owner.createGradient(placeholderFor(target.owner, device)));
+  const before = handle.node;
+  const requiresGrad = target.kind === 'handle' && target.requiresGrad;
+  const next = leaf(storedAttributes(before, handle.name), device, { requiresGrad });
+  next.cell = cell;
+  next.owner = handle;
+  handle.node = next;
+  replaceGeneration(handle, before.cell, cell);
+}
+
+function placeholderFor({ node }: GradientOwner, device: Device): Leaf {
+  return leaf(storedAttributes(node, null), device);
+}
+
+function storedResult({ node, closed }: Root, cell: Cell, device: Device): Leaf {
+  const result = leaf(storedAttributes(node, null), device, { requiresGrad: closed !== null });
+  result.cell = cell;
+  result.closed = closed;
+  return result;
+}
