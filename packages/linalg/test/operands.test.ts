@@ -69,7 +69,7 @@ const drawn = (name: string, ...args: Entry['args']): [string, Entry] => [
 ];
 
 const UNARY = [
-  'neg', 'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'reciprocal', 'sin', 'cos', 'tan', 'tanh', 'erf', 'sigmoid', 'floor', 'ceil', 'round',
+  'neg', 'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'reciprocal', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalCdf', 'sigmoid', 'floor', 'ceil', 'round',
   'logicalNot', 'isNaN', 'diagonal', 'trace',
 ] as const; // prettier-ignore
 const BINARY = [

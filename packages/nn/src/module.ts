@@ -155,6 +155,7 @@ export abstract class Module extends Guarded {
 
   /** Drops the gradients of all parameters. Call it last in a step: gradients that are used and dropped in one step never become buffers. */
   zeroGrad(): void {
+    checkCount('zeroGrad', arguments.length, 0, 'model.zeroGrad()');
     for (const parameter of this.parameters()) parameter.grad = null;
   }
 

@@ -1,6 +1,6 @@
 /** All parameters as one vector, and back: what optimizers of the whole (line searches, Hessian methods) and comparisons work with. */
 import { cat, effectGroup, noGrad, type Tensor } from '@firsthand/autograd';
-import { ShapeError } from '@firsthand/linalg';
+import { checkCount, ShapeError } from '@firsthand/linalg';
 
 /**
  * The elements of the tensors one after the other, in row-major order; gradients flow into them.
@@ -16,6 +16,7 @@ import { ShapeError } from '@firsthand/linalg';
  * ```
  */
 export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
+  checkCount('parametersToVector', arguments.length, 1, 'parametersToVector(model.parameters())');
   const parts = [...parameters].map((parameter) => parameter.flatten());
   if (parts.length === 0)
     throw new ShapeError({ operation: 'parametersToVector', problem: 'there are no parameters', remedy: 'pass model.parameters()' });
@@ -27,6 +28,7 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
  * @throws ShapeError unless the vector has as many elements as they, DTypeError if dtypes differ; nothing has changed then
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
+  checkCount('vectorToParameters', arguments.length, 2, 'vectorToParameters(vector, model.parameters())');
   const targets = [...parameters];
   const total = targets.reduce((sum, { size }) => sum + size, 0);
   if (vector.ndim !== 1 || vector.size !== total) {

@@ -58,7 +58,7 @@ const TABLE: CallTable = {
     init('xavierNormal', { ...drawn, gain: 'gains' }),
     init('kaimingUniform', { ...drawn, mode: 'modes', nonlinearity: 'nonlinearities', slope: 'slopes' }),
     init('kaimingNormal', { ...drawn, mode: 'modes', nonlinearity: 'nonlinearities', slope: 'slopes' }),
-    ...['namedModules', 'namedParameters', 'parameters', 'buffers', 'stateDict', 'eval', 'summary'].map((name) => method(name)),
+    ...['namedModules', 'namedParameters', 'parameters', 'buffers', 'stateDict', 'eval', 'summary', 'zeroGrad'].map((name) => method(name)),
     method('apply', [() => {}]),
     method('train', [true]),
     method('to', [tensor(0).device]),
@@ -76,6 +76,10 @@ const TABLE: CallTable = {
   parameter: {
     call: (...more) => (nn.parameter as Call)([1], ...more),
     options: { dtype: 'type', shape: 'size', device: 'to', requiresGrad: 'requires_grad', name: 'names' },
+  },
+  parametersToVector: { call: (...more) => (nn.parametersToVector as Call)(layer.parameters(), ...more) },
+  vectorToParameters: {
+    call: (...more) => (nn.vectorToParameters as Call)(nn.parametersToVector(layer.parameters()), layer.parameters(), ...more),
   },
   functionalCall: { call: (...more) => (nn.functionalCall as Call)(layer, layer.stateDict(), zeros([1, 2]), ...more), variadic: true },
 };
