@@ -57,10 +57,10 @@ test(
       'training/mlp',
     ]);
     for (const table of tables) {
-      expect(table).toMatch(/\nkernel .* ms +of time +GFLOP\/s +GB\/s +of roofline\n/);
-      expect(table).toMatch(/\ntotal .* 100\.0 %.* %\s*$/);
+      expect(table).toMatch(/\nkernel .* ms +of time +GFLOP\/s +GB\/s +at best +of\n/);
+      expect(table).toMatch(/\ntotal .* 100\.0 %.* % +(?:arithmetic|memory|caches|several)\s*$/);
     }
-    expect(tables[2]).toMatch(/\n.*matmul.* 64×784×128 .* %\n/);
+    expect(tables[2]).toMatch(/\n.*matmul.* 64×784×128 .* % +(?:arithmetic|memory|caches)\n/);
   },
   PATIENCE,
 );
