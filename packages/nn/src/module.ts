@@ -71,7 +71,7 @@ export abstract class Module extends Guarded {
 
   constructor() {
     super();
-    locateErrors(Module.prototype, new.target.prototype);
+    locateErrors(Module.prototype, Object.getPrototypeOf(this) as object);
   }
 
   /** The module's function. Call it directly: hooks fire on it. */
