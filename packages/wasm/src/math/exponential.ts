@@ -42,12 +42,17 @@ export const exp: VectorFunction = straightFunction((f, x) => {
 });
 
 /**
- * e^(±x) = (1 ± change)·2^(±k), where `change` = ±(e^(±r) − 1) = r ± r²·p(±r) is relatively exact near 0.
- * @returns change, and `rounded` with k + BIAS in its lowest bits, for k from −126 to 127
+ * x = k·ln 2 + r with an integer k and |r| ≤ ½ ln 2.
+ * @param bias added to k, in the lowest bits of `rounded`
+ * @returns ±(e^(±r) − 1) = r ± r²·p(±r), which is relatively exact near 0
  */
-function nearExponential(f: Formula, x: Local, sign: 1 | -1): { readonly change: Term; readonly rounded: Local } {
-  const rounded = f.keep(f.multiplyAdd(x, 1 / Math.LN2, ROUNDER));
-  const k = f.keep(f.sub(rounded, ROUNDER));
+function nearExponential(
+  f: Formula,
+  x: Local,
+  { sign, bias }: { readonly sign: 1 | -1; readonly bias: number },
+): { readonly change: Term; readonly rounded: Local } {
+  const rounded = f.keep(f.multiplyAdd(x, 1 / Math.LN2, ROUNDER32 + bias));
+  const k = f.keep(f.sub(rounded, ROUNDER32 + bias));
   const r = f.keep(f.multiplyAdd(k, -LN2[1], f.multiplyAdd(k, -LN2[0], x)));
   const square = f.keep(f.mul(r, r));
   const signed = NARROW.map((c, i) => c * sign ** (i + 1));
@@ -57,7 +62,7 @@ function nearExponential(f: Formula, x: Local, sign: 1 | -1): { readonly change:
 /** eˣ − 1 = change·2ᵏ + (2ᵏ − 1). At most 1.9 units in the last place. */
 export const expm1: VectorFunction = straightFunction((f, x) => {
   const bounded = f.keep(f.max(f.min(x, 89), -20)); // e⁻²⁰ is less than half a unit of 1, e⁸⁹ overflows
-  const { change, rounded } = nearExponential(f, bounded, 1);
+  const { change, rounded } = nearExponential(f, bounded, { sign: 1, bias: BIAS });
   const large = f.keep(f.compare('gt', x, 80)); // where 2ᵏ may be 2¹²⁸, half the result is computed, and doubled
   const power = f.keep(f.shift('shl', f.op('i32x4.add', rounded, large), EXPONENT_BIT)); // a mask is −1
   const result = f.keep(f.multiplyAdd(change, power, f.sub(power, 1)));
@@ -81,14 +86,12 @@ export const tanh: VectorFunction = straightFunction((f, x) => {
 });
 
 /**
- * 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + 1 − change). The smaller of 2ᵏ and 1 meets `change` first, so that only the last sum is rounded noticeably. Where results may be
- * subnormal, k is taken 64 too high, and 2⁻⁶⁴ multiplied last. At most 2 units in the last place.
+ * 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + 1 − change). The numerator is 2⁶⁴ times that, and never subnormal; the last multiplication rounds a subnormal result once.
+ * At most 2 units in the last place.
  */
 export const sigmoid: VectorFunction = straightFunction((f, x) => {
-  const bounded = f.keep(f.max(f.min(x, 87), -110)); // the results beyond are 1 and 0
-  const { change, rounded } = nearExponential(f, bounded, -1);
-  const low = f.keep(f.compare('lt', x, -80));
-  const power = f.keep(f.shift('shl', f.op('i32x4.add', rounded, f.and(low, f.bits(64))), EXPONENT_BIT));
-  const denominator = f.add(f.sub(f.min(power, 1), change), f.max(power, 1));
-  return f.mul(f.div(power, denominator), f.select(low, 2 ** -64, 1));
+  const bounded = f.keep(f.max(f.min(x, 40), -110)); // the results beyond are 1 and 0
+  const { change, rounded } = nearExponential(f, bounded, { sign: -1, bias: BIAS + 64 });
+  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT)); // 2⁶⁴·2ᵏ
+  return f.mul(f.div(power, f.add(f.sub(f.mul(power, 2 ** -64), change), 1)), 2 ** -64);
 });
