@@ -46,6 +46,9 @@ export interface QueuedDevice extends Device {
 /** Jobs that the log holds at the least, once there have been so many. */
 const LOG_LENGTH = 10_000;
 
+/** Elements of an array that a failed run leaves garbage in. */
+const LARGEST_GARBAGE = 2 ** 24;
+
 /** Wraps `inner` in an asynchronous first-in-first-out queue. It cannot block: there is no `readSync`. */
 export function createQueued(inner: Device, options: QueuedOptions = {}): QueuedDevice {
   return new Queued(inner, options);
@@ -262,9 +265,9 @@ class Queued implements QueuedDevice {
     });
   }
 
-  /** What a failed run leaves behind: memory with anything in it. */
+  /** What a failed run leaves behind: memory with anything in it; none where it failed for its size. */
   #spoil(storage: QueuedStorage): void {
-    const garbage = allocate(storage.dtype, storage.length).fill(77);
+    const garbage = allocate(storage.dtype, storage.length <= LARGEST_GARBAGE ? storage.length : 0).fill(77);
     storage.inner?.dispose();
     this.fulfil(storage, this.inner.upload(garbage, storage.dtype));
   }
@@ -279,11 +282,17 @@ class Queued implements QueuedDevice {
     this.#running = true;
     const { port1, port2 } = new MessageChannel();
     const turn = async (): Promise<void> => {
-      if (!this.#held) await this.#jobs.shift()!();
-      if (!this.#held && this.#jobs.length > 0) return port2.postMessage(null);
-      // An open port would keep the process alive.
-      port1.close();
-      this.#running = false;
+      try {
+        if (!this.#held) await this.#jobs.shift()!();
+      } finally {
+        // A job that throws is a fault of this device, and an unhandled rejection: it fails the test run. Those after it go on.
+        if (!this.#held && this.#jobs.length > 0) port2.postMessage(null);
+        else {
+          // An open port would keep the process alive.
+          port1.close();
+          this.#running = false;
+        }
+      }
     };
     port1.onmessage = () => void turn();
     port2.postMessage(null);
