@@ -125,7 +125,7 @@ function tensorOf(data: Data | Tensor, options: DataOptions): Tensor {
   const { dtype, shape } = options;
   guardData(data);
   // The device copies what is uploaded.
-  return stored(array(data, { dtype, shape, copy: false }), options);
+  return stored('tensor', array(data, { dtype, shape, copy: false }), options);
 }
 
 /** The value of another tensor, without history. Its storage is shared until one of the two is updated. */
@@ -134,7 +134,7 @@ function copyOf(source: Tensor, { shape, dtype, device = source.device, ...optio
     throw new DeviceError({
       operation: 'tensor',
       problem: `the data is a tensor on ${source.device.name}`,
-      operands: [operandOf(source.read())],
+      operands: [operandOf(source.node)],
       expected: `a tensor on ${device.name}`,
       remedy: 'fetch it with await x.to(device)',
     });
@@ -143,11 +143,11 @@ function copyOf(source: Tensor, { shape, dtype, device = source.device, ...optio
   if (dtype !== undefined && dtype !== value.dtype) value = value.cast(dtype);
   if (shape !== undefined) value = value.reshape(shape);
   if (options.requiresGrad !== true && options.name === undefined) return value;
-  return lazy(value.read(), { ...options, device });
+  return lazy('tensor', value.read('tensor'), { ...options, device });
 }
 
-function stored(values: NDArray, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
-  return new Tensor(storedLeaf(values, device, requiresGrad, name ?? null), name ?? null).owned();
+function stored(operation: string, values: NDArray, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+  return new Tensor(storedLeaf(operation, values, device, requiresGrad, name ?? null), name ?? null).owned();
 }
 
 /**
@@ -155,12 +155,12 @@ function stored(values: NDArray, { device = getDefaultDevice(), requiresGrad = f
  * It has its value from the start, so that compiled steps find it.
  */
 export function stateVariable(data: Data, { dtype, device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
-  return new Tensor(storedLeaf(array(data, { dtype, copy: false }), device, false, name ?? null), name ?? null, true);
+  return new Tensor(storedLeaf('tensor', array(data, { dtype, copy: false }), device, false, name ?? null), name ?? null, true);
 }
 
 /** A lazy value; as a leaf with storage if it requires a gradient. */
-function lazy(made: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
-  requireSupport(device, made.dtype);
+function lazy(operation: string, made: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+  requireSupport(operation, device, made);
   const value = device === getDefaultDevice() ? made : placed(made, device);
   if (!requiresGrad) return new Tensor(value, name ?? null);
   // Inside compile each call makes the value anew.
@@ -179,6 +179,7 @@ function lazy(made: Node, { device = getDefaultDevice(), requiresGrad = false, n
 export function full(shape: Shape | number, value: number, options?: CreateOptions): Tensor {
   checkCount('full', arguments.length, 3, 'full([2, 3], value, { dtype })');
   return filled(
+    'full',
     readSizes('full', [shape]),
     noteNumber(checkValue('full', value)),
     checkCreate('full', checkOptions('full', options, CREATE_KEYS)),
@@ -191,8 +192,8 @@ function checkValue(operation: string, value: number): number {
   throw new OptionError({ operation, problem: `the value is ${describeValue(value)}`, expected: 'a number' });
 }
 
-function filled(shape: Shape, value: number, options: CreateOptions): Tensor {
-  return lazy(constant(value, shape, options.dtype ?? 'float32'), options);
+function filled(operation: string, shape: Shape, value: number, options: CreateOptions): Tensor {
+  return lazy(operation, constant(value, shape, options.dtype ?? 'float32'), options);
 }
 
 /**
@@ -206,13 +207,13 @@ function filled(shape: Shape, value: number, options: CreateOptions): Tensor {
  */
 export function zeros(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
   const { shape, options } = readCreate('zeros', shapeAndOptions);
-  return filled(shape, 0, options);
+  return filled('zeros', shape, 0, options);
 }
 
 /** Every element is 1: `ones([2, 3])` or `ones(2, 3)`, with options behind. @throws ShapeError for what is no shape */
 export function ones(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
   const { shape, options } = readCreate('ones', shapeAndOptions);
-  return filled(shape, 1, options);
+  return filled('ones', shape, 1, options);
 }
 
 // ---- like another tensor: its shape, dtype and device, unless options say otherwise
@@ -228,19 +229,19 @@ function readLike(operation: string, like: Tensor, args: readonly unknown[]): { 
 /** Every element is `value`; shape, dtype and device are those of `like`. */
 export function fullLike(like: Tensor, value: number, ...options: readonly [options?: CreateOptions]): Tensor {
   const read = readLike('fullLike', like, options);
-  return filled(read.shape, checkValue('fullLike', value), read.options);
+  return filled('fullLike', read.shape, checkValue('fullLike', value), read.options);
 }
 
 /** Every element is 0; shape, dtype and device are those of `like`. */
 export function zerosLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
   const read = readLike('zerosLike', like, options);
-  return filled(read.shape, 0, read.options);
+  return filled('zerosLike', read.shape, 0, read.options);
 }
 
 /** Every element is 1; shape, dtype and device are those of `like`. */
 export function onesLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
   const read = readLike('onesLike', like, options);
-  return filled(read.shape, 1, read.options);
+  return filled('onesLike', read.shape, 1, read.options);
 }
 
 /** Uniform in [0, 1); shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
@@ -275,17 +276,17 @@ export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): Tensor
   const { dtype = 'float32', ...rest } = checkCreate('arange', options);
   const isWhole = Number.isInteger(start) && Number.isInteger(step);
   const isSmall = Math.abs(start) < 2 ** 31 && Math.abs(start + count * step) < 2 ** 31;
-  if (isWhole && !isFloat(dtype) && dtype !== 'bool') return lazy(add(mul(cast(iota([count], 0), dtype), step), start), rest);
-  if (isWhole && isSmall) return lazy(cast(add(mul(iota([count], 0), step), start), dtype), rest);
+  if (isWhole && !isFloat(dtype) && dtype !== 'bool') return lazy('arange', add(mul(cast(iota([count], 0), dtype), step), start), rest);
+  if (isWhole && isSmall) return lazy('arange', cast(add(mul(iota([count], 0), step), start), dtype), rest);
   // Fractions are counted in double precision on the host, and rounded once.
-  return stored(counted(start, start + count * step, step, { dtype }).slice({ stop: count }), rest);
+  return stored('arange', counted(start, start + count * step, step, { dtype }).slice({ stop: count }), rest);
 }
 
 /** `count` numbers at equal distances, both ends included: counted from the nearer end in double precision, and rounded once; integer dtypes truncate. */
 export function linspace(start: number, stop: number, count: number, options?: CreateOptions): Tensor {
   checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
   const { dtype = 'float32', ...rest } = checkCreate('linspace', checkOptions('linspace', options, CREATE_KEYS));
-  return stored(spaced(start, stop, count, { dtype }), rest);
+  return stored('linspace', spaced(start, stop, count, { dtype }), rest);
 }
 
 /** Ones on the diagonal: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with options behind. @throws ShapeError unless there are one or two sizes */
@@ -297,7 +298,7 @@ export function eye(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor 
   }
   const { dtype = 'float32' } = options;
   const shape = [sizes[0]!, sizes.at(-1)!];
-  return lazy(cast(eq(iota(shape, 0), iota(shape, 1)), dtype), options);
+  return lazy('eye', cast(eq(iota(shape, 0), iota(shape, 1)), dtype), options);
 }
 
 // ---- random numbers
@@ -368,7 +369,7 @@ export function rand(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor
   const { dtype = 'float32' } = options;
   requireFloatType('rand', dtype);
   const uniform = randomNode(shape, 'float32', options.device ?? getDefaultDevice());
-  return lazy(cast(dtype === 'float16' ? minimum(uniform, LARGEST_HALF_BELOW_ONE) : uniform, dtype), options);
+  return lazy('rand', cast(dtype === 'float16' ? minimum(uniform, LARGEST_HALF_BELOW_ONE) : uniform, dtype), options);
 }
 
 /** Standard normal, between ±5.8: √(−2 ln 2⁻²⁴). @throws DTypeError for a dtype that is no float */
@@ -380,7 +381,7 @@ export function randn(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tenso
   const count = sizeOf(shape);
   const pairs = randomNode([2, count], 'float32', device);
   const row = (index: number): Node => reshape(shrink(pairs, [index, 0], [index + 1, count]), shape);
-  return lazy(cast(boxMuller(row(0), row(1)), dtype), options);
+  return lazy('randn', cast(boxMuller(row(0), row(1)), dtype), options);
 }
 
 /** The whole numbers that each dtype holds, one and all: from the first to the last. */
@@ -420,5 +421,5 @@ export function randint(low: number, high: number, ...shapeAndOptions: ShapeAndO
   const offset = node('binary', { kind: 'mod' }, [bits, expand(constant(range, [], 'uint32'), shape)]);
   const holds = ([from, to]: readonly [number, number]): boolean => from <= low && high - 1 <= to;
   const whole = holds(WHOLE_NUMBERS.int32) ? 'int32' : holds(WHOLE_NUMBERS.uint32) ? 'uint32' : dtype;
-  return lazy(cast(add(cast(offset, whole), low), dtype), options);
+  return lazy('randint', cast(add(cast(offset, whole), low), dtype), options);
 }

@@ -2,7 +2,7 @@
  * Operations of one's own: a name, a body written with tensors, and, if the body's derivative is not good enough, a derivative. The
  * operation stays one in the graph, so that a device may have a kernel for it; all others run the body.
  */
-import { call, constant, postOrder, withGradient } from '@firsthand/graph';
+import { call, constant, operandOf, postOrder, withGradient } from '@firsthand/graph';
 import type { Attrs, Composite, Node, Spec } from '@firsthand/graph';
 import { describeValue, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { isPlain } from './guards.ts';
@@ -138,6 +138,7 @@ function requireClosed(name: string, values: readonly Node[]): void {
   throw new DTypeError({
     operation: name,
     problem: `the body depends on ${found === null ? 'a tensor' : `"${found}"`} that is none of its arguments`,
+    expected: 'an argument',
     remedy: 'pass it as an argument; random numbers too',
   });
 }
@@ -179,6 +180,8 @@ function gradientNodes(name: string, gradients: readonly (Tensor | null)[], inpu
     throw new ShapeError({
       operation: name,
       problem: `vjp gave input ${index}, ${dtype} ${formatShape(shape)}, the gradient ${node.dtype} ${formatShape(node.shape)}`,
+      operands: [inputs[index]!, node].map(operandOf),
+      expected: `${dtype} ${formatShape(shape)}`,
       remedy: 'sum over the axes that broadcasting has stretched',
     });
   });

@@ -2,7 +2,7 @@
  * Einstein summation: `einsum('bij,bjk->bik', a, b)`. Letters name axes; a letter that is missing in the result is summed. Two
  * operands at a time become one matrix product: letters of both and of the result are batch axes, letters of both only are summed.
  */
-import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul, widened } from '@firsthand/graph';
+import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul, operandOf, widened } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import { formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
@@ -24,8 +24,8 @@ interface Labelled {
  * ```
  */
 export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor {
-  const { terms, result } = parse(equation, operands.length);
   const nodes = operandNodes(operands, 'einsum');
+  const { terms, result } = parse(equation, nodes);
   return new Tensor(widened((...wide) => contractAll(equation, terms, result, wide), ...nodes));
 }
 
@@ -44,19 +44,33 @@ function contractAll(equation: string, terms: readonly (readonly string[])[], re
   );
 }
 
-function parse(equation: string, count: number): { readonly terms: readonly (readonly string[])[]; readonly result: readonly string[] } {
+/** The error of an equation and operands that disagree. */
+function disagreement(problem: string, nodes: readonly Node[], expected: string, remedy?: string): ShapeError {
+  return new ShapeError({ operation: 'einsum', problem, operands: nodes.map(operandOf), expected, remedy });
+}
+
+function parse(
+  equation: string,
+  nodes: readonly Node[],
+): { readonly terms: readonly (readonly string[])[]; readonly result: readonly string[] } {
   const match = /^\s*([a-zA-Z,\s]*?)\s*(?:->\s*([a-zA-Z\s]*))?$/.exec(equation);
-  if (match === null) throw new ShapeError(`einsum: "${equation}" is no equation; write letters, commas and one arrow, as in "ij,jk->ik"`);
+  if (match === null) {
+    const remedy = 'write letters, commas and one arrow, as in "ij,jk->ik"';
+    throw disagreement(`"${equation}" is no equation`, nodes, 'letters, commas and one arrow', remedy);
+  }
   const letters = (text: string): string[] => [...text.replaceAll(/\s/g, '')];
   const terms = match[1]!.split(',').map(letters);
-  if (terms.length !== count) throw new ShapeError(`einsum: "${equation}" names ${terms.length} operands, got ${count}`);
+  if (terms.length !== nodes.length) {
+    throw disagreement(`"${equation}" names ${terms.length} operands, got ${nodes.length}`, nodes, `${terms.length} operands`);
+  }
   const all = terms.flat();
   // Without an arrow the result has the letters that occur once, in alphabetical order.
   const implicit = [...new Set(all)].filter((label) => all.indexOf(label) === all.lastIndexOf(label)).sort();
   const result = match[2] === undefined ? implicit : letters(match[2]);
   const unknown = result.find((label) => !all.includes(label));
   if (unknown !== undefined || new Set(result).size !== result.length) {
-    throw new ShapeError(`einsum: the result of "${equation}" must name each of its letters once, and only letters of the operands`);
+    const expected = 'each of its letters once, and only letters of the operands';
+    throw disagreement(`the result of "${equation}" must name ${expected}`, nodes, expected);
   }
   return { terms, result };
 }
@@ -64,17 +78,15 @@ function parse(equation: string, count: number): { readonly terms: readonly (rea
 /** A letter that occurs twice in one operand names its diagonal: mask the rest with zeros, and sum one of the two axes. */
 function takeDiagonals(equation: string, { labels, node }: Labelled): Labelled {
   if (labels.length !== node.shape.length) {
-    throw new ShapeError(
-      `einsum: "${labels.join('')}" in "${equation}" names ${labels.length} axes, the operand is ${formatShape(node.shape)}`,
-    );
+    const problem = `"${labels.join('')}" in "${equation}" names ${labels.length} axes, the operand is ${formatShape(node.shape)}`;
+    throw disagreement(problem, [node], `an operand of ${labels.length} axes`);
   }
   const second = labels.findIndex((label, axis) => labels.indexOf(label) < axis);
   if (second < 0) return { labels, node };
   const first = labels.indexOf(labels[second]!);
   if (node.shape[first] !== node.shape[second]) {
-    throw new ShapeError(
-      `einsum: axis "${labels[second]}" has sizes ${node.shape[first]} and ${node.shape[second]} in ${formatShape(node.shape)}`,
-    );
+    const sizes = `${node.shape[first]} and ${node.shape[second]}`;
+    throw disagreement(`axis "${labels[second]}" has sizes ${sizes} in ${formatShape(node.shape)}`, [node], 'one size for each letter');
   }
   const onDiagonal = eq(iota(node.shape, first), iota(node.shape, second));
   const masked = where(onDiagonal, node, constant(0, [], node.dtype));
@@ -87,7 +99,14 @@ function checkSizes(equation: string, operands: readonly Labelled[]): void {
     labels.forEach((label, axis) => {
       const size = node.shape[axis]!;
       const known = sizes.get(label) ?? size;
-      if (known !== size) throw new ShapeError(`einsum: axis "${label}" of "${equation}" has sizes ${known} and ${size}`);
+      if (known !== size) {
+        const problem = `axis "${label}" of "${equation}" has sizes ${known} and ${size}`;
+        throw disagreement(
+          problem,
+          operands.map((each) => each.node),
+          'one size for each letter',
+        );
+      }
       sizes.set(label, size);
     });
   }

@@ -45,7 +45,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   /** @param given how many arguments the method was called with, of which it takes one */
   protected binary(kind: BinaryKind, other: TensorOperand<T>, given: number): T {
     checkCount(kind, given, 1, `x.${kind}(y)`);
-    const x = this.read();
+    const x = this.read(kind);
     const y = typeof other === 'number' ? noteNumber(other) : operandNode(other, kind, 'the other operand');
     try {
       return this.wrap(binary(kind, x, y));
@@ -60,11 +60,11 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   /** A function of this tensor alone. @param given how many arguments the method was called with, of which it takes none */
   protected plain(operation: string, given: number, fn: (x: Node) => Node): T {
     checkCount(operation, given, 0, `x.${operation}()`);
-    return this.derive(fn);
+    return this.derive(operation, fn);
   }
   /** A function of this tensor, which its errors name. */
-  protected derive(fn: (x: Node) => Node): T {
-    const x = this.read();
+  protected derive(operation: string, fn: (x: Node) => Node): T {
+    const x = this.read(operation);
     try {
       return this.wrap(fn(x));
     } catch (error) {
@@ -195,18 +195,18 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   /** x for x > 0, else slope·x */
   leakyRelu(slope = 0.01): T {
     checkNumbers('leakyRelu', arguments, 'slope');
-    return this.derive((x) => leakyRelu(x, slope));
+    return this.derive('leakyRelu', (x) => leakyRelu(x, slope));
   }
   /** x for x > 0, else α(eˣ − 1); at 0 the first derivative is α, all higher ones are 0 */
   elu(alpha = 1): T {
     checkNumbers('elu', arguments, 'alpha');
-    return this.derive((x) => elu(x, alpha));
+    return this.derive('elu', (x) => elu(x, alpha));
   }
   /** x·Φ(x), exactly or by its tanh approximation (Hendrycks & Gimpel 2016) */
   gelu(approximate: 'none' | 'tanh' = 'none'): T {
     checkCount('gelu', arguments.length, 1, "x.gelu('tanh')");
     checkChoice('gelu', 'the approximation', approximate, ['none', 'tanh']);
-    return this.derive((x) => gelu(x, approximate));
+    return this.derive('gelu', (x) => gelu(x, approximate));
   }
   /** x·σ(x) */
   silu(): T {
@@ -219,7 +219,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   /** x limited to [low, high]; null leaves a side open. The gradient passes at the bounds. */
   clamp(low: number | null, high: number | null = null): T {
     checkNumbers('clamp', arguments, 'low, high');
-    return this.derive((x) => clamp(x, low, high));
+    return this.derive('clamp', (x) => clamp(x, low, high));
   }
 
   // ---- comparison and logic (bool)
@@ -258,7 +258,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   /** this with `value` where the mask holds. mask: bool, broadcasts. */
   maskedFill(mask: T, value: TensorOperand<T>): T {
     checkCount('maskedFill', arguments.length, 2, 'x.maskedFill(mask, value)');
-    const x = this.read();
+    const x = this.read('maskedFill');
     const m = operandNode(mask, 'maskedFill', 'the mask');
     const y = typeof value === 'number' ? noteNumber(value) : operandNode(value, 'maskedFill', 'the value');
     try {
@@ -270,7 +270,7 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   /** this where the condition holds, other elsewhere. condition: bool, broadcasts. */
   where(condition: T, other: TensorOperand<T>): T {
     checkCount('where', arguments.length, 2, 'x.where(condition, other)');
-    const x = this.read();
+    const x = this.read('where');
     const c = operandNode(condition, 'where', 'the condition');
     const y = typeof other === 'number' ? noteNumber(other) : operandNode(other, 'where', 'the other operand');
     try {
@@ -284,6 +284,6 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   cast(dtype: DType): T {
     checkCount('cast', arguments.length, 1, "x.cast('float32')");
     checkDType('cast', dtype);
-    return this.derive((x) => cast(x, dtype));
+    return this.derive('cast', (x) => cast(x, dtype));
   }
 }

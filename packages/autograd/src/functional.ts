@@ -4,7 +4,7 @@
  */
 import { add, constant, isGradientEnabled, mul, oneHot, reshape, stack, sum, tracked, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
-import { checkOptions, describeValue, DTypeError, equalShapes, type OptionKeys, ShapeError, sizeOf } from '@firsthand/linalg';
+import { checkOptions, describeValue, DTypeError, equalShapes, formatShape, type OptionKeys, ShapeError, sizeOf } from '@firsthand/linalg';
 import { type DerivativesOf, differentiate } from './grad.ts';
 import {
   type Argnums,
@@ -133,9 +133,11 @@ export function jvp<A extends readonly unknown[], R>(
 ): [R, TensorsOf<R>];
 export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[], tangents: readonly unknown[]): [unknown, unknown] {
   if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
+    const given: readonly unknown[] = Array.isArray(primals) ? primals : [];
     throw new ShapeError({
       operation: 'jvp',
       problem: Array.isArray(primals) && Array.isArray(tangents) ? `${primals.length} primals and ${tangents.length} tangents` : undefined,
+      operands: given.filter((each) => each instanceof Tensor),
       expected: 'an array of primals and an array with a tangent for each',
       remedy: 'write jvp(f, [x, y], [dx, dy])',
     });
@@ -157,7 +159,8 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
     throw new ShapeError({
       operation: 'jvp',
       problem: 'a tangent differs from its primal',
-      operands: [tangent, tensor].map(({ shape, dtype }) => ({ shape, dtype })),
+      operands: [tangent, tensor],
+      expected: `${tensor.dtype} ${formatShape(tensor.shape)}`,
     });
   });
   const outside = hasHistory(nodes, inputs);
@@ -205,7 +208,7 @@ export function hvp(f: (x: never) => Tensor, primal: unknown, vector: unknown): 
       vector,
     );
     const [first, ...rest] = products;
-    if (first === undefined) throw new DTypeError({ operation: 'hvp', problem: 'the vector has no tensor' });
+    if (first === undefined) throw new DTypeError({ operation: 'hvp', problem: 'the vector has no tensor', expected: 'a tensor in it' });
     return rest.reduce((total, each) => total.add(each.cast(total.dtype)), first);
   };
   return differentiate('hvp', directional, [primal], {}).gradients;

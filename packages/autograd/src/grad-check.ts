@@ -2,7 +2,7 @@
  * Gradients against central differences, (f(x + ε) − f(x − ε)) / 2ε, element by element, in float64. A result with several
  * elements is weighted with fixed unequal weights first, so that no two errors cancel.
  */
-import { checkOptions, DTypeError, type OptionKeys, ShapeError } from '@firsthand/linalg';
+import { checkOptions, DTypeError, type OptionKeys } from '@firsthand/linalg';
 import { tensor } from './create.ts';
 import { realize } from './realize.ts';
 import { withoutStatistics } from './statistics.ts';
@@ -38,6 +38,12 @@ export interface GradCheckReport {
 
 const KEYS: OptionKeys<GradCheckOptions> = { eps: 'number', rtol: 'number', atol: 'number' };
 
+/** @throws DTypeError unless the tensor is float64 */
+function requireDouble(x: Tensor, expected: string, remedy: string): void {
+  if (x.dtype !== 'float64')
+    throw new DTypeError({ operation: 'gradCheck', problem: `needs ${expected}, got ${x.dtype}`, operands: [x], expected, remedy });
+}
+
 /**
  * Compares the gradients of `f` at the inputs with central differences.
  * @throws DTypeError unless all inputs are float64
@@ -49,16 +55,15 @@ export async function gradCheck(
 ): Promise<GradCheckReport> {
   const { eps = 1e-6, rtol = 1e-5, atol = 1e-7 } = checkOptions('gradCheck', options, KEYS);
   for (const input of inputs) {
-    if (input.dtype !== 'float64') throw new DTypeError(`gradCheck: needs float64 inputs, got ${input.dtype}; use cast('float64')`);
+    requireDouble(input, 'float64 inputs', "use cast('float64')");
   }
   const weighted = (...args: Tensor[]): Tensor => {
     const value = f(...args);
-    if (value.dtype !== 'float64') throw new DTypeError(`gradCheck: the function gave ${value.dtype}; it must stay in float64`);
+    requireDouble(value, 'a float64 result of the function', 'it must stay in float64');
     const weights = Float64Array.from({ length: value.size }, (_, index) => 1 + 0.37 * Math.sin(index + 1));
     return value.mul(tensor(weights, { shape: value.shape, device: value.device })).sum();
   };
   const [value, pull] = vjp(weighted, ...inputs);
-  if (value.size !== 1) throw new ShapeError('gradCheck: the weighted result must be one number');
   const gradients = pull(tensor(1, { dtype: 'float64', device: value.device }));
   await realize(...gradients);
   const analytic = await Promise.all(gradients.map((each) => each.data()));

@@ -2,7 +2,7 @@
  * Gradients of functions and of values: `grad` and `valueAndGrad` turn a function with one element into its gradient,
  * `gradients` differentiates a tensor that is there already. None of them touches `.grad`; what they give are nodes of the graph.
  */
-import { add, constant, describe, GradientError, type Node } from '@firsthand/graph';
+import { add, constant, describe, GradientError, type Node, operandOf } from '@firsthand/graph';
 import { checkOptions } from '@firsthand/linalg';
 import { gradient, ownedSources } from './gradient.ts';
 import {
@@ -183,7 +183,11 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
   const start = seedNode('gradients', root, seed === undefined ? undefined : operandNode(seed, 'gradients', 'the seed'));
   const variables = variablesOf(wrt);
   if (variables.length === 0) {
-    throw new GradientError({ operation: 'gradients', problem: 'there is no tensor to differentiate with respect to' });
+    throw new GradientError({
+      operation: 'gradients',
+      problem: 'there is no tensor to differentiate with respect to',
+      expected: 'a tensor',
+    });
   }
   const targets = variables.map(({ tensor, path }) => {
     const node = tensor.read();
@@ -191,6 +195,8 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
     throw new GradientError({
       operation: 'gradients',
       problem: `${path === '' ? '' : `${path}, `}${describe(node)} requires no gradient`,
+      operands: [operandOf(node)],
+      expected: 'a tensor with requiresGrad: true',
       remedy: 'make it with requiresGrad: true, before the value is computed from it',
     });
   });

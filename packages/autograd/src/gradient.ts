@@ -2,7 +2,8 @@
  * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each node's rule, add
  * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
  */
-import { constant, describe, GradientError, isFree, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
+import type { ErrorFacts } from '@firsthand/linalg';
+import { constant, describe, GradientError, isFree, operandOf, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
 import type { Node, NodeOf, Saved } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
@@ -119,7 +120,7 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
 }
 
 /** What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned leaves that it reaches. */
-function reach(root: Node): { readonly order: readonly Node[]; readonly closed: string | null; readonly leaves: readonly Node[] } {
+function reach(root: Node): { readonly order: readonly Node[]; readonly closed: ErrorFacts | null; readonly leaves: readonly Node[] } {
   const order = postOrder([root], differentiableSources);
   return {
     order,
@@ -180,9 +181,13 @@ export function gradientsOfLeaves(root: Node, seed: Node): ReadonlyMap<Node, Nod
   const { order, closed, leaves } = reach(root);
   if (closed !== null) throw new GradientError(closed);
   if (leaves.length === 0) {
-    throw new GradientError(
-      `backward: ${describe(root)} does not depend on a tensor that requires a gradient; set requiresGrad: true on one`,
-    );
+    throw new GradientError({
+      operation: 'backward',
+      problem: `${describe(root)} does not depend on a tensor that requires a gradient`,
+      operands: [operandOf(root)],
+      expected: 'a tensor that requires a gradient',
+      remedy: 'set requiresGrad: true on one',
+    });
   }
   for (const node of order) node.differentiated = true;
   const gradients = withGradient(false, () => gradient(root, seed, leaves));

@@ -2,7 +2,7 @@
  * What all derivatives of a function begin with: the function's value at copies of its arguments that require gradients, and
  * gradients of that value with respect to the copies. A module among the arguments stands for copies of its parameters meanwhile.
  */
-import { add, constant, describe, identity, isFloat, isGradientEnabled, tracked, withGradient } from '@firsthand/graph';
+import { add, constant, describe, identity, isFloat, isGradientEnabled, operandOf, tracked, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import { checkOptions, describeValue, DTypeError, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
 import { gradient, hasOrigin } from './gradient.ts';
@@ -78,6 +78,7 @@ export function linearize(
     throw new OptionError({
       operation,
       problem: `${isTensor ? 'a tensor' : describeValue(f)} where a function is wanted`,
+      expected: 'a function',
       remedy: isTensor ? 'write gradients(u, [x, t]) for the gradients of a tensor' : `write ${operation}((x) => …)`,
     });
   }
@@ -128,6 +129,7 @@ function requireDifferentiable(operation: string, position: number, arg: unknown
     throw new DTypeError({
       operation,
       problem: `argument ${position} is ${describeValue(arg)}, without a tensor to differentiate with respect to`,
+      expected: 'a tensor to differentiate with respect to',
       remedy:
         typeof arg === 'number'
           ? `pass tensor(${arg})`
@@ -139,6 +141,8 @@ function requireDifferentiable(operation: string, position: number, arg: unknown
   throw new DTypeError({
     operation,
     problem: `argument ${position}${wrong.path === '' ? '' : `, ${wrong.path},`} is ${describe(wrong.tensor.node)}, which has no derivative`,
+    operands: [operandOf(wrong.tensor.node)],
+    expected: 'float32',
     remedy: "use cast('float32'), or pass it as another argument",
   });
 }
@@ -150,6 +154,7 @@ export function refuseAsynchronous(operation: string, value: unknown): void {
   throw new DTypeError({
     operation,
     problem: 'the function is asynchronous',
+    expected: 'a function that returns its value',
     remedy: 'build its value of tensors and return it; await values outside',
   });
 }
@@ -239,7 +244,8 @@ export function scalarNode(operation: string, value: unknown): Node {
     throw new ShapeError({
       operation,
       problem: `the function returned ${describe(node)}, which has several elements`,
-      operands: [node],
+      operands: [operandOf(node)],
+      expected: 'one element',
       remedy: 'reduce them with sum() or mean(), or use jacobian for the derivative of each',
     });
   }
@@ -247,6 +253,8 @@ export function scalarNode(operation: string, value: unknown): Node {
   throw new DTypeError({
     operation,
     problem: `the function returned ${describe(node)}, which has no derivative`,
+    operands: [operandOf(node)],
+    expected: 'a floating-point value',
     remedy: "return a floating-point value: argmax, comparisons and cast('int32') cut gradients",
   });
 }

@@ -17,7 +17,7 @@ export async function moveInPlace(tensors: readonly Tensor[], device: Device): P
     moving.map(async (tensor) => {
       const { shape, dtype, requiresGrad, name } = tensor;
       const [data, grad] = await Promise.all([tensor.data(), tensor.grad?.to(device) ?? null]);
-      return { tensor, grad, leaf: storedLeaf(NDArray.packed(data, shape, dtype), device, requiresGrad, name) };
+      return { tensor, grad, leaf: storedLeaf('to', NDArray.packed(data, shape, dtype), device, requiresGrad, name) };
     }),
   );
   for (const { tensor, grad, leaf } of copies) {

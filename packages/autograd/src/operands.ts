@@ -1,5 +1,5 @@
 /** Operands as nodes, with an error that says what is wrong with one that is no tensor; the seed of a gradient. */
-import { constant, describe, isFloat, type Node } from '@firsthand/graph';
+import { constant, describe, isFloat, type Node, operandOf } from '@firsthand/graph';
 import { describeValue, DTypeError, equalShapes, ShapeError, sizeOf } from '@firsthand/linalg';
 
 /**
@@ -7,8 +7,8 @@ import { describeValue, DTypeError, equalShapes, ShapeError, sizeOf } from '@fir
  * @param title what the operand is called
  * @throws DTypeError if it is no tensor, which calls from JavaScript can bring about
  */
-export function operandNode(operand: { read(): Node }, operation: string, title: string): Node {
-  if (typeof (operand as Partial<typeof operand> | null | undefined)?.read === 'function') return operand.read();
+export function operandNode(operand: { read(operation?: string): Node }, operation: string, title: string): Node {
+  if (typeof (operand as Partial<typeof operand> | null | undefined)?.read === 'function') return operand.read(operation);
   const found = describeValue(operand);
   const isNamed = typeof operand === 'object' && operand !== null && found !== 'an object';
   const problem = `${title} is ${isNamed ? found : `of type ${operand === null ? 'null' : typeof operand}`}, where a tensor is wanted`;
@@ -28,13 +28,23 @@ export function operandNodes(operands: readonly { read(): Node }[], operation: s
 export function seedNode(operation: string, root: Node, seed: Node | undefined): Node {
   if (seed === undefined) {
     if (sizeOf(root.shape) !== 1) {
-      throw new ShapeError(`${operation}: ${describe(root)} has several elements; reduce it to one, or pass a seed of that shape`);
+      throw new ShapeError({
+        operation,
+        problem: `${describe(root)} has several elements`,
+        operands: [operandOf(root)],
+        expected: 'one element',
+        remedy: 'reduce it to one, or pass a seed of that shape',
+      });
     }
-    if (!isFloat(root.dtype)) throw new DTypeError(`${operation}: ${describe(root)} has no gradient; cast to float32 first`);
+    if (!isFloat(root.dtype)) {
+      const problem = `${describe(root)} has no gradient`;
+      throw new DTypeError({ operation, problem, operands: [operandOf(root)], expected: 'float32', remedy: 'cast to float32 first' });
+    }
     return constant(1, root.shape, root.dtype);
   }
   if (seed.dtype !== root.dtype || !equalShapes(seed.shape, root.shape)) {
-    throw new ShapeError(`${operation}: the seed ${describe(seed)} must be like ${describe(root)}`);
+    const problem = `the seed ${describe(seed)} must be like ${describe(root)}`;
+    throw new ShapeError({ operation, problem, operands: [seed, root].map(operandOf), expected: describe(root) });
   }
   return seed;
 }

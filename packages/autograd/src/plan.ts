@@ -3,6 +3,7 @@
  * to one trace of it alone: the numbers in it, the guards that it has met, the structure of its result. Traces that differ in numbers only share a course, and its
  * programs.
  */
+import type { ErrorFacts } from '@firsthand/linalg';
 import { DeviceError, getDefaultDevice, leaf, postOrder, Recorder, sameList } from '@firsthand/graph';
 import type { Cell, ConstantNode, Courses, Device, Executable, Handle, HostValue, Leaf, Node, TypedArray } from '@firsthand/graph';
 import type { Guards } from './guards.ts';
@@ -49,7 +50,7 @@ export interface Variant {
 export interface Root {
   readonly node: Node;
   /** Why it cannot be differentiated, null if it has no gradient. */
-  readonly closed: string | null;
+  readonly closed: ErrorFacts | null;
 }
 
 /** What traces share that build the same graph. */
@@ -166,6 +167,7 @@ function refuseLater(returned: unknown): void {
   throw new DeviceError({
     operation: 'compile',
     problem: `the function is ${isGenerator ? 'a generator' : 'asynchronous'}; values do not exist inside`,
+    expected: 'a function that returns tensors',
     remedy: 'return the tensors and await them outside',
   });
 }
@@ -252,5 +254,9 @@ function describeResult(
   return { roots, value };
 }
 
-const OUTSIDE =
-  'backward: this value comes out of a compiled function, which keeps no graph; call backward inside the function, or do not compile it';
+const OUTSIDE: ErrorFacts = {
+  operation: 'backward',
+  problem: 'this value comes out of a compiled function, which keeps no graph',
+  expected: 'a value with a graph',
+  remedy: 'call backward inside the function, or do not compile it',
+};

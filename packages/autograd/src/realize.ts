@@ -1,9 +1,9 @@
 /** Several values at once: those that share work become one program, and nothing is computed twice. */
-import { DeviceError, runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/graph';
 import type { Device } from '@firsthand/graph';
 import type { Tensor } from './tensor.ts';
 import { withCompanions } from './together.ts';
-import { currentTrace } from './trace.ts';
+import { requireValues } from './trace.ts';
 import { savedSetsOf } from './gradient.ts';
 
 /**
@@ -11,11 +11,10 @@ import { savedSetsOf } from './gradient.ts';
  * @throws the failure of any of them; DeviceError inside `compile`
  */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
-  if (currentTrace() !== null)
-    throw new DeviceError('realize: values do not exist inside compile; return the tensors and await them outside');
+  requireValues('realize', 'return the tensors and await them outside');
   const byDevice = new Map<Device, Tensor[]>();
   for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
-  const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.read());
+  const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.read('realize'));
   for (const [device, list] of byDevice) runtimeOf(device).realize(withCompanions(nodesOf(list)), savedSetsOf);
   await Promise.all([...byDevice].map(([device, list]) => runtimeOf(device).finish(nodesOf(list))));
 }

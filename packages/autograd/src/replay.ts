@@ -4,6 +4,7 @@ import {
   GradientError,
   isExclusive,
   leaf,
+  operandOf,
   replaceGeneration,
   requireReadable,
   runtimeOf,
@@ -50,7 +51,13 @@ function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): vo
     const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
     if (handle === null || !tensors.some((tensor) => tensor === handle)) continue;
     const name = handle.name === null ? 'an argument' : `"${handle.name}"`;
-    throw new DeviceError(`compile: ${name} is also a variable that the function assigns to; capture it, or pass it, not both`);
+    throw new DeviceError({
+      operation: 'compile',
+      problem: `${name} is also a variable that the function assigns to`,
+      operands: [operandOf(handle.node)],
+      expected: 'an argument that the function leaves alone',
+      remedy: 'capture it, or pass it, not both',
+    });
   }
 }
 

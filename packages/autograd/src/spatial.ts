@@ -20,7 +20,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   ): T {
     checkCount(name, given, 3, `x.${name}(weight, bias, options)`);
     const added = bias === null ? null : operandNode(bias, name, 'the bias (null where there is none, and the options after it)');
-    const [x, w] = [this.read(), operandNode(weight, name, 'the weight')];
+    const [x, w] = [this.read(name), operandNode(weight, name, 'the weight')];
     try {
       return this.wrap(fn(x, w, added, options));
     } catch (error) {
@@ -93,7 +93,7 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    */
   maxPool2d(kernel: number | readonly [number, number], options?: MaxPool2dOptions): T {
     checkCount('maxPool2d', arguments.length, 2, 'x.maxPool2d(kernel, { stride, padding, dilation })');
-    return this.derive((x) => maxPool2d(x, kernel, options));
+    return this.derive('maxPool2d', (x) => maxPool2d(x, kernel, options));
   }
 
   /**
@@ -110,6 +110,6 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
    */
   avgPool2d(kernel: number | readonly [number, number], options?: AvgPool2dOptions): T {
     checkCount('avgPool2d', arguments.length, 2, 'x.avgPool2d(kernel, { stride, padding, countIncludePad })');
-    return this.derive((x) => avgPool2d(x, kernel, options));
+    return this.derive('avgPool2d', (x) => avgPool2d(x, kernel, options));
   }
 }

@@ -1,5 +1,5 @@
 /** Host data as leaves of the graph: copied to a device that has its dtype. */
-import { type Device, type DType, leaf, type Leaf, type Node, runtimeOf, storedAttributes, type TypedArray } from '@firsthand/graph';
+import { type Device, leaf, type Leaf, type Node, runtimeOf, type Spec, storedAttributes, type TypedArray } from '@firsthand/graph';
 import { type Data, describeValue, DTypeError, DTYPES, type NDArray, OptionError } from '@firsthand/linalg';
 import { currentTrace } from './trace.ts';
 
@@ -16,14 +16,16 @@ export function checkDevice(operation: string, device: Device): void {
 }
 
 /** @throws DTypeError if the device lacks the dtype */
-export function requireSupport(device: Device, dtype: DType): void {
-  if (!device.supports(dtype)) throw new DTypeError(`the ${device.name} device has no ${dtype}; use float32, or another device`);
+export function requireSupport(operation: string, device: Device, { shape, dtype }: Spec): void {
+  if (device.supports(dtype)) return;
+  const problem = `the ${device.name} device has no ${dtype}`;
+  throw new DTypeError({ operation, problem, operands: [{ shape, dtype }], expected: 'float32', remedy: 'use float32, or another device' });
 }
 
 /** Copies host data to a device. @throws DTypeError if the device lacks the dtype */
-export function upload(data: TypedArray, dtype: DType, device: Device): NonNullable<Node['cell']> {
-  requireSupport(device, dtype);
-  return runtimeOf(device).adopt(device.upload(data, dtype));
+export function upload(operation: string, data: TypedArray, spec: Spec, device: Device): NonNullable<Node['cell']> {
+  requireSupport(operation, device, spec);
+  return runtimeOf(device).adopt(device.upload(data, spec.dtype));
 }
 
 /** Host data becomes a part of a program: inside `compile`, other elements next time mean another trace. */
@@ -32,12 +34,12 @@ export function guardData(data: Data): void {
 }
 
 /** A leaf with a copy of the elements on the device. @throws DTypeError if the device lacks the dtype */
-export function storedLeaf(values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
+export function storedLeaf(operation: string, values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
   const { shape, dtype } = values;
   const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
   const packed = values.contiguous();
   const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
-  created.cell = upload(elements, dtype, device);
+  created.cell = upload(operation, elements, values, device);
   currentTrace()?.addData(created, elements);
   return created;
 }

@@ -56,6 +56,7 @@ export function flatten(value: unknown): Flat {
       throw new OptionError({
         operation: 'compile',
         problem: `an argument is ${describeValue(part)}, whose elements would be frozen into the program`,
+        expected: 'a tensor',
         remedy: 'pass tensor(data)',
       });
     }

@@ -94,7 +94,7 @@ export class Tensor extends Spatial<Tensor> {
    */
   matmul(other: Tensor): Tensor {
     checkCount('matmul', arguments.length, 1, 'x.matmul(y)');
-    const [x, y] = [this.read(), operandNode(other, 'matmul', 'the other operand')];
+    const [x, y] = [this.read('matmul'), operandNode(other, 'matmul', 'the other operand')];
     return this.about([x, y], () => matmul(x, y));
   }
   /** A tensor computed of several nodes, which its errors name. */
@@ -111,22 +111,22 @@ export class Tensor extends Spatial<Tensor> {
   /** Two axes exchanged, the last two by default. For an order of all axes there is `permute`. */
   transpose(...axes: readonly [first?: number, second?: number]): Tensor {
     const [first, second] = readExchange('transpose', axes);
-    return this.derive((x) => transpose(x, first, second));
+    return this.derive('transpose', (x) => transpose(x, first, second));
   }
   /** The axes in another order: `permute(2, 0, 1)` or `permute([2, 0, 1])`. @throws ShapeError unless each is named once */
   permute(...axes: ShapeArguments): Tensor {
     const order = readSizes('permute', axes);
-    return this.derive((x) => permute(x, order));
+    return this.derive('permute', (x) => permute(x, order));
   }
   /** The same elements in another shape, `reshape(3, 2)` or `reshape([3, 2])`; one size may be −1 and is computed. @throws ShapeError */
   reshape(...shape: ShapeArguments): Tensor {
     const sizes = readSizes('reshape', shape);
-    return this.derive((x) => reshape(x, inferSize(x.shape, sizes)));
+    return this.derive('reshape', (x) => reshape(x, inferSize(x.shape, sizes)));
   }
   /** Axes `start` to `end` (inclusive) merged into one. */
   flatten(start = 0, end = -1): Tensor {
     checkCount('flatten', arguments.length, 2, 'x.flatten(start, end)');
-    return this.derive((x) => {
+    return this.derive('flatten', (x) => {
       if (x.shape.length === 0) return reshape(x, [1]);
       const from = normalizeAxis('flatten', start, x.shape.length);
       const to = normalizeAxis('flatten', end, x.shape.length) + 1;
@@ -137,7 +137,7 @@ export class Tensor extends Spatial<Tensor> {
   squeeze(axis?: AxisArgument<AxisOptions>): Tensor {
     checkCount('squeeze', arguments.length, 1, 'x.squeeze([0, 2])');
     const { axis: axes } = axisOptions<AxisOptions>('squeeze', axis, AXIS_KEYS);
-    return this.derive((x) => {
+    return this.derive('squeeze', (x) => {
       const ones =
         axes === undefined ? x.shape.flatMap((size, each) => (size === 1 ? [each] : [])) : reducedAxes('squeeze', axes, x.shape.length);
       const wide = ones.find((each) => x.shape[each] !== 1);
@@ -158,7 +158,7 @@ export class Tensor extends Spatial<Tensor> {
     if (axes === undefined) {
       throw new OptionError({ operation: 'unsqueeze', problem: 'no axis is given', expected: 'an axis', remedy: 'write x.unsqueeze(0)' });
     }
-    return this.derive((x) => {
+    return this.derive('unsqueeze', (x) => {
       const added = reducedAxes('unsqueeze', axes, x.shape.length + (typeof axes === 'number' ? 1 : axes.length));
       return reshape(
         x,
@@ -169,13 +169,13 @@ export class Tensor extends Spatial<Tensor> {
   /** Axes of size 1 stretched, and leading axes added, to reach the shape: `expand(2, 3)` or `expand([2, 3])`. @throws ShapeError */
   expand(...shape: ShapeArguments): Tensor {
     const sizes = readSizes('expand', shape);
-    return this.derive((x) => expand(x, sizes));
+    return this.derive('expand', (x) => expand(x, sizes));
   }
   /** The order of the elements reversed along the named axes, `flip(0)` or `flip([0, 1])`; along all by default. */
   flip(axis?: AxisArgument<AxisOptions>): Tensor {
     checkCount('flip', arguments.length, 1, 'x.flip([0, 1])');
     const { axis: axes } = axisOptions<AxisOptions>('flip', axis, AXIS_KEYS);
-    return this.derive((x) => flip(x, axes));
+    return this.derive('flip', (x) => flip(x, axes));
   }
   /** Zeros around the elements. widths: [before, after] of each axis. @throws ShapeError unless there is a pair for each */
   pad(widths: readonly (readonly [number, number])[]): Tensor {
@@ -189,7 +189,7 @@ export class Tensor extends Spatial<Tensor> {
         expected: 'a pair [before, after] for each axis',
       });
     }
-    return this.derive((x) =>
+    return this.derive('pad', (x) =>
       pad(
         x,
         widths.map(([before]) => before),
@@ -209,7 +209,7 @@ export class Tensor extends Spatial<Tensor> {
         remedy: 'write x.at({ start, stop }, …) for ranges of several axes',
       });
     }
-    return this.derive((x) => slice(x, axis, start, stop, step));
+    return this.derive('slice', (x) => slice(x, axis, start, stop, step));
   }
   /**
    * The part at the given indices, one for each leading axis: a number drops its axis, a range `{ start, stop, step }` keeps it, and so does
@@ -225,18 +225,18 @@ export class Tensor extends Spatial<Tensor> {
    * ```
    */
   at(...indices: readonly (number | SliceRange | null)[]): Tensor {
-    return this.derive((x) => at(x, indices));
+    return this.derive('at', (x) => at(x, indices));
   }
   /** The part at one index of an axis, which it drops. @throws ShapeError if it is out of range */
   select(axis: number, index: number): Tensor {
     checkCount('select', arguments.length, 2, 'x.select(axis, index)');
     const along = normalizeAxis('select', axis, this.ndim, [operandOf(this.read())]);
-    return this.derive((x) => at(x, [...new Array<null>(along).fill(null), index], 'select'));
+    return this.derive('select', (x) => at(x, [...new Array<null>(along).fill(null), index], 'select'));
   }
   /** `length` elements from `start` on, along one axis. @throws ShapeError if they are not all there */
   narrow(axis: number, start: number, length: number): Tensor {
     checkCount('narrow', arguments.length, 3, 'x.narrow(axis, start, length)');
-    return this.derive((x) => {
+    return this.derive('narrow', (x) => {
       const extent = x.shape[normalizeAxis('narrow', axis, x.shape.length)]!;
       if (!(start >= 0 && length >= 0 && start + length <= extent)) {
         const problem = `${length} elements from ${start} are not all in axis ${axis} of ${formatShape(x.shape)}`;
@@ -270,17 +270,17 @@ export class Tensor extends Spatial<Tensor> {
       const problem = `${shifts.length} shifts along ${axes.length} axes`;
       throw new OptionError({ operation: 'roll', problem, expected: 'a shift for each axis', remedy: 'write x.roll(1, 0)' });
     }
-    return this.derive((x) => axes.reduce((rolled, each, k) => roll(rolled, shifts[k]!, each), x));
+    return this.derive('roll', (x) => axes.reduce((rolled, each, k) => roll(rolled, shifts[k]!, each), x));
   }
   /** The lower triangle of the last two axes, zeros above it. */
   tril(diagonal = 0): Tensor {
     checkCount('tril', arguments.length, 1, 'x.tril(diagonal)');
-    return this.derive((x) => tril(x, diagonal));
+    return this.derive('tril', (x) => tril(x, diagonal));
   }
   /** The upper triangle of the last two axes, zeros below it. */
   triu(diagonal = 0): Tensor {
     checkCount('triu', arguments.length, 1, 'x.triu(diagonal)');
-    return this.derive((x) => triu(x, diagonal));
+    return this.derive('triu', (x) => triu(x, diagonal));
   }
 
   // ---- indexing
@@ -288,19 +288,19 @@ export class Tensor extends Spatial<Tensor> {
   /** Whole slices at the given positions of one axis; the index's axes take that axis's place. index: integers. */
   indexSelect(axis: number, index: Tensor): Tensor {
     checkCount('indexSelect', arguments.length, 2, 'x.indexSelect(axis, index)');
-    const [x, at] = [this.read(), operandNode(index, 'indexSelect', 'the index')];
+    const [x, at] = [this.read('indexSelect'), operandNode(index, 'indexSelect', 'the index')];
     return this.about([x, at], () => indexSelect(x, at, axis));
   }
   /** out[…, i, …] = this[…, index[…, i, …], …]. index: this shape, but for `axis`. Out of range reads NaN, or 0 for integers. */
   gather(axis: number, index: Tensor): Tensor {
     checkCount('gather', arguments.length, 2, 'x.gather(axis, index)');
-    const [x, at] = [this.read(), operandNode(index, 'gather', 'the index')];
+    const [x, at] = [this.read('gather'), operandNode(index, 'gather', 'the index')];
     return this.about([x, at], () => gather(x, at, axis));
   }
   /** A copy with `source` added at `index` along one axis; an index out of range is dropped. */
   scatterAdd(axis: number, index: Tensor, source: Tensor): Tensor {
     checkCount('scatterAdd', arguments.length, 3, 'x.scatterAdd(axis, index, source)');
-    const [x, at] = [this.read(), operandNode(index, 'scatterAdd', 'the index')];
+    const [x, at] = [this.read('scatterAdd'), operandNode(index, 'scatterAdd', 'the index')];
     const added = operandNode(source, 'scatterAdd', 'the source');
     return this.about([x, at, added], () => scatterAdd(x, at, added, axis));
   }
@@ -318,7 +318,7 @@ export class Tensor extends Spatial<Tensor> {
   ): Tensor {
     if (given > 1) checkCount(operation, given, 1, `x.${operation}({ ${Object.keys(keys).join(', ')} })`);
     const options = axisOptions(operation, axis, keys);
-    return this.derive((x) => fn(x, options));
+    return this.derive(operation, (x) => fn(x, options));
   }
   private reduce(kind: ReduceKind, axis: AxisArgument | undefined, given: number): Tensor {
     return this.over(kind, axis, REDUCE_KEYS, given, (x, options) => reduce(kind, x, options));
@@ -326,7 +326,7 @@ export class Tensor extends Spatial<Tensor> {
   private argReduce(kind: ArgReduceKind, axis: AxisArgument<ArgReduceOptions> | undefined, given: number): Tensor {
     checkCount(kind, given, 1, `x.${kind}({ axis, keepDims })`);
     const options = oneAxisOptions<ArgReduceOptions>(kind, axis, REDUCE_KEYS);
-    return this.derive((x) => argReduce(kind, x, options));
+    return this.derive(kind, (x) => argReduce(kind, x, options));
   }
   /** @param given how many arguments the method was called with */
   private along(operation: string, axis: AxisArgument<OneAxis> | undefined, given: number): number | undefined {
@@ -393,12 +393,12 @@ export class Tensor extends Spatial<Tensor> {
   /** Running products along an axis: y[i] = x[0] · … · x[i]; of a bool, int32. Derivatives of every order are exact at zeros, too. */
   cumprod(axis: AxisArgument<OneAxis>): Tensor {
     const along = requireAxis('cumprod', this.along('cumprod', axis, arguments.length));
-    return this.derive((x) => cumprod(x, along));
+    return this.derive('cumprod', (x) => cumprod(x, along));
   }
   /** Running sums along an axis; a bool counts (int32). */
   cumsum(axis: AxisArgument<OneAxis>): Tensor {
     const along = requireAxis('cumsum', this.along('cumsum', axis, arguments.length));
-    return this.derive((x) => cumsum(x, along));
+    return this.derive('cumsum', (x) => cumsum(x, along));
   }
   /** ln Σ eˣ without overflow. */
   logsumexp(axis?: AxisArgument): Tensor {
@@ -409,12 +409,12 @@ export class Tensor extends Spatial<Tensor> {
   /** eˣ / Σ eˣ along one axis, the last by default; a row that is −∞ throughout gives 0. */
   softmax(axis?: AxisArgument<OneAxis>): Tensor {
     const along = this.along('softmax', axis, arguments.length);
-    return this.derive((x) => softmax(x, along));
+    return this.derive('softmax', (x) => softmax(x, along));
   }
   /** ln softmax, without overflow. */
   logSoftmax(axis?: AxisArgument<OneAxis>): Tensor {
     const along = this.along('logSoftmax', axis, arguments.length);
-    return this.derive((x) => logSoftmax(x, along));
+    return this.derive('logSoftmax', (x) => logSoftmax(x, along));
   }
 }
 

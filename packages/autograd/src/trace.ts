@@ -2,6 +2,7 @@
  * Tracing: while a compiled function's body runs, the handles it reads get placeholders, and what it rebinds is only noted. At the end every handle is as
  * it was before; the trace knows which state goes in, and which comes out. A body that is traced again follows the course of an earlier trace as far as it is the same.
  */
+import type { ErrorFacts } from '@firsthand/linalg';
 import {
   constant,
   copyNode,
@@ -10,6 +11,7 @@ import {
   GradientError,
   isGradientEnabled,
   leaf,
+  operandOf,
   postOrder,
   storedAttributes,
   withRecorder,
@@ -117,16 +119,26 @@ export class Trace {
   /** @throws GradientError if a gradient would accumulate in an argument: it lives for one call only */
   requireVariable(handle: Handle): void {
     if (this.#arguments.has(handle)) {
-      throw new GradientError(
-        'backward: inside compile, a gradient would accumulate in an argument; use grad(f), or make it a captured variable',
-      );
+      throw new GradientError({
+        operation: 'backward',
+        problem: 'inside compile, a gradient would accumulate in an argument',
+        operands: [operandOf(handle.node)],
+        expected: 'a captured variable',
+        remedy: 'use grad(f), or make it a captured variable',
+      });
     }
   }
 
   /** @throws DeviceError for an argument: it lives for one call only */
   requireRebindable(handle: Handle): void {
     if (this.#arguments.has(handle)) {
-      throw new DeviceError('assign: inside compile, an argument cannot be given another value; return the value, or capture the variable');
+      throw new DeviceError({
+        operation: 'assign',
+        problem: 'inside compile, an argument cannot be given another value',
+        operands: [operandOf(handle.node)],
+        expected: 'a captured variable',
+        remedy: 'return the value, or capture the variable',
+      });
     }
   }
 
@@ -219,7 +231,21 @@ export class Trace {
   }
 }
 
-function captured(handle: Handle): string {
+/** @throws DeviceError inside `compile`, where there are no values to read */
+export function requireValues(operation: string, remedy: string): void {
+  if (currentTrace() === null) return;
+  const problem = 'values do not exist inside compile';
+  throw new DeviceError({ operation, problem, expected: 'a call outside of compile', remedy });
+}
+
+/** Why no gradient flows into a value from outside. */
+function captured(handle: Handle): ErrorFacts {
   const name = handle.name === null ? 'a tensor' : `"${handle.name}"`;
-  return `backward: inside compile, the gradient would flow into ${name}, which was computed outside; compute it inside, or pass detach()`;
+  return {
+    operation: 'backward',
+    problem: `inside compile, the gradient would flow into ${name}, which was computed outside`,
+    operands: [operandOf(handle.node)],
+    expected: 'a value that is computed inside',
+    remedy: 'compute it inside, or pass detach()',
+  };
 }

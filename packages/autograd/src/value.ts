@@ -6,13 +6,13 @@
 import {
   add,
   describe,
-  DeviceError,
   effectGroup,
   getDefaultDevice,
   GradientError,
   Handle,
   identity,
   leaf,
+  operandOf,
   requireAssignable,
   runtimeOf,
   StaleError,
@@ -32,13 +32,13 @@ import {
   ShapeError,
   sizeOf,
 } from '@firsthand/linalg';
-import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
+import type { Data, ErrorFacts, Nested, OptionKeys } from '@firsthand/linalg';
 import { differentiatedNodes, gradientsOfLeaves, savedSetsOf } from './gradient.ts';
 import { operandNode, seedNode } from './operands.ts';
 import { checkDevice, guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';
 import { withCompanions } from './together.ts';
-import { currentTrace } from './trace.ts';
+import { currentTrace, requireValues } from './trace.ts';
 import type { GradientOwner, Trace } from './trace.ts';
 
 /** Options of `backward`. */
@@ -49,8 +49,12 @@ export interface BackwardOptions {
 
 const BACKWARD_KEYS: OptionKeys<BackwardOptions> = { retainGraph: 'boolean' };
 
-const CONSUMED =
-  'backward: this graph has been differentiated already and was released; call the first backward with { retainGraph: true }, or build the value again';
+const CONSUMED: ErrorFacts = {
+  operation: 'backward',
+  problem: 'this graph has been differentiated already and was released',
+  expected: 'a graph that has not been released',
+  remedy: 'call the first backward with { retainGraph: true }, or build the value again',
+};
 
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */
@@ -75,22 +79,32 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return this;
   }
 
-  /** The node that this tensor stands for now: how operations read their operands. @throws StaleError @internal */
-  read(): Node {
-    if (this.#disposed) throw new StaleError(`${this.toString()} was disposed; make a new tensor`);
+  /** The node that this tensor stands for now: how operations, which its errors name, read their operands. @throws StaleError @internal */
+  read(operation = 'read'): Node {
+    if (this.#disposed) {
+      const problem = `${this.toString()} was disposed`;
+      const remedy = 'make a new tensor';
+      throw new StaleError({ operation, problem, operands: [operandOf(this.node)], expected: 'a tensor with a value', remedy });
+    }
     const trace = currentTrace();
     if (trace !== this.#birth) {
-      if (this.#birth?.ended === true) this.outlive(this.#birth);
+      if (this.#birth?.ended === true) this.outlive(operation, this.#birth);
       if (trace !== null) trace.adopt(this);
     }
     return this.node;
   }
 
   /** A tensor leaves the trace in which it was made: a table that a layer computes once and keeps in a field, say. @throws StaleError unless it depends on constants alone */
-  private outlive(trace: Trace): void {
+  private outlive(operation: string, trace: Trace): void {
     const own = this.node.requiresGrad ? null : trace.constantCopy(this.node);
     if (own === null) {
-      throw new StaleError('this tensor was made inside compile and is no result of it; return it from the compiled function');
+      throw new StaleError({
+        operation,
+        problem: 'this tensor was made inside compile and is no result of it',
+        operands: [operandOf(this.node)],
+        expected: 'a result',
+        remedy: 'return it from the compiled function',
+      });
     }
     this.node = own;
     this.#birth = null;
@@ -124,11 +138,19 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   }
   /** Freezes or unfreezes a leaf. @throws GradientError for a value that was computed */
   set requiresGrad(value: boolean) {
-    if (currentTrace() !== null) throw new GradientError('requiresGrad cannot be set inside compile; set it before the call');
-    requireOwnValue(this, 'requiresGrad');
+    const operation = 'requiresGrad';
+    if (currentTrace() !== null) {
+      const problem = 'cannot be set inside compile';
+      throw new GradientError({ operation, problem, expected: 'a tensor outside of compile', remedy: 'set it before the call' });
+    }
+    requireOwnValue(this, operation);
     const { node } = this;
     if (node.requiresGrad === value) return;
-    if (node.op !== 'leaf') throw new GradientError('requiresGrad can be set on leaves only; use detach() for a computed value');
+    if (node.op !== 'leaf') {
+      const problem = 'can be set on leaves only';
+      const remedy = 'use detach() for a computed value';
+      throw new GradientError({ operation, problem, operands: [operandOf(node)], expected: 'a leaf', remedy });
+    }
     this.rebindLeaf(node, value);
   }
 
@@ -155,10 +177,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   }
 
   private forValue(operation: string): Node {
-    if (currentTrace() !== null) {
-      throw new DeviceError(`${operation}: values do not exist inside compile; return the tensor and read it outside`);
-    }
-    const node = this.read();
+    requireValues(operation, 'return the tensor and read it outside');
+    const node = this.read(operation);
     const nodes = withCompanions([node]);
     if (nodes.length > 1) this.runtime().realize(nodes, savedSetsOf);
     return node;
@@ -173,7 +193,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** The only element. @throws ShapeError if there are several */
   async item(): Promise<number> {
     checkCount('item', arguments.length, 0, 'await x.item()');
-    this.requireSingle();
+    this.requireSingle('item');
     return this.decode(await this.runtime().read(this.forValue('item'), savedSetsOf));
   }
 
@@ -192,12 +212,14 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** As `item`, at once. @throws DeviceError where the device cannot block */
   itemSync(): number {
     checkCount('itemSync', arguments.length, 0, 'x.itemSync()');
-    this.requireSingle();
+    this.requireSingle('itemSync');
     return this.decode(this.dataSync());
   }
 
-  private requireSingle(): void {
-    if (this.size !== 1) throw new ShapeError(`item: needs one element, got ${describe(this.node)}; use data() or toArray()`);
+  private requireSingle(operation: string): void {
+    if (this.size === 1) return;
+    const operands = [operandOf(this.node)];
+    throw new ShapeError({ operation, operands, expected: 'one element', remedy: 'use data() or toArray()' });
   }
 
   private decode(data: TypedArray): number {
@@ -214,7 +236,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     checkDevice('to', device);
     if (this.device === device) return this as unknown as T;
     const { shape, dtype, name, requiresGrad } = this;
-    const storage = upload(await this.data(), dtype, device);
+    const storage = upload('to', await this.data(), this, device);
     const moved = leaf(storedAttributes({ shape, dtype }, name), device, { requiresGrad });
     moved.cell = storage;
     const tensor = this.wrap(moved, name);
@@ -231,7 +253,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   }
   set grad(value: T | null) {
     this.adoptGradient();
-    if (value !== null) requireAssignable(this, value.read());
+    if (value !== null) requireAssignable(this, value.read('grad'));
     const { gradient } = this;
     this.gradient = value;
     if (gradient === value || currentTrace() !== null) return;
@@ -256,7 +278,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
       isSeed ? options : (options ?? (seed as BackwardOptions | undefined)),
       BACKWARD_KEYS,
     );
-    const root = this.read();
+    const root = this.read('backward');
     const start = seedNode('backward', root, isSeed ? operandNode(seed as T, 'backward', 'the seed') : undefined);
     const trace = currentTrace();
     if (trace === null) this.runtime().enqueueBefore(root);
@@ -310,8 +332,12 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** Makes `backward` keep the gradient of this computed value in `grad`, as it does for leaves. */
   retainGrad(): void {
     checkCount('retainGrad', arguments.length, 0, 'x.retainGrad()');
-    const node = this.read();
-    if (!node.requiresGrad) throw new GradientError(`retainGrad: ${describe(node)} has no gradient`);
+    const node = this.read('retainGrad');
+    if (!node.requiresGrad) {
+      const problem = `${describe(node)} has no gradient`;
+      const expected = 'a value that depends on a tensor with requiresGrad: true';
+      throw new GradientError({ operation: 'retainGrad', problem, operands: [operandOf(node)], expected });
+    }
     node.owner = this;
     currentTrace()?.mark(node);
   }
@@ -319,7 +345,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   /** The same value without history. It shares the storage of a variable, which later updates leave alone. */
   detach(): T {
     checkCount('detach', arguments.length, 0, 'x.detach()');
-    const node = this.read();
+    const node = this.read('detach');
     const pending = this.pending?.target === node;
     if (node.op !== 'leaf' || (node.cell === null && !pending)) return this.wrap(withGradient(false, () => identity(node)));
     const detached = this.wrap(this.copyLeaf(node, false));
@@ -336,7 +362,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
    */
   assign(value: T | Data): this {
     checkCount('assign', arguments.length, 1, 'x.assign(value)');
-    const node = value instanceof Value ? value.read() : this.dataNode(value);
+    const node = value instanceof Value ? value.read('assign') : this.dataNode(value);
     assignVariable(this, node, this.isGradient ? 'grad' : 'update');
     return this;
   }
@@ -345,7 +371,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const { dtype, device } = this;
     guardData(data);
     const shape = ArrayBuffer.isView(data) ? this.shape : undefined;
-    return storedLeaf(array(data, { dtype, shape, copy: false }), device, false, null);
+    return storedLeaf('assign', array(data, { dtype, shape, copy: false }), device, false, null);
   }
 
   /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */

@@ -9,7 +9,7 @@ import { storedLeaf } from './stored.ts';
 export class Variable extends Tensor {
   /** @throws DTypeError if the device lacks the dtype, or the dtype has no gradients */
   constructor(data: Data, { dtype, device = getDefaultDevice(), requiresGrad = true, name }: CreateOptions = {}) {
-    super(storedLeaf(array(data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
+    super(storedLeaf('tensor', array(data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
     this.owned();
   }
 }

@@ -19,6 +19,7 @@ export class CaptureError extends FirsthandError {
     super({
       operation: 'compile',
       problem: `the function is not what it was when it was traced: ${differences.join('; ')}`,
+      expected: 'the function that was traced',
       remedy:
         'a captured variable has changed, which compile does not follow: pass it as an argument, keep it in a field of a module, or read it with guard(object, key)',
     });

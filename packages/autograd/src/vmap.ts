@@ -84,12 +84,15 @@ function sliceOf(leaf: unknown, path: string, along: unknown, index: number): un
 
 /** The common length of the mapped axes. @throws ShapeError, OptionError */
 function mappedExtent(args: readonly unknown[], axes: readonly unknown[]): number {
+  const mapped: Tensor[] = [];
   const extents: number[] = [];
   mapTree(
     args,
     (leaf, path, along) => {
       const axis = leaf instanceof Tensor ? axisOf(leaf, path, along) : null;
-      if (axis !== null) extents.push((leaf as Tensor).shape[axis]!);
+      if (axis === null) return;
+      mapped.push(leaf as Tensor);
+      extents.push((leaf as Tensor).shape[axis]!);
     },
     axes,
   );
@@ -100,6 +103,7 @@ function mappedExtent(args: readonly unknown[], axes: readonly unknown[]): numbe
   throw new ShapeError({
     operation: 'vmap',
     problem: `the arguments have ${extents.join(', ')} slices`,
+    operands: mapped,
     expected: 'mapped axes of one length, 1 or more',
     remedy: 'map another axis, or none (null) of what all calls share',
   });

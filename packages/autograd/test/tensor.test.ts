@@ -344,7 +344,7 @@ describe('gradients', () => {
     expect(() => noGrad(async () => a)).toThrow('noGrad: the function is asynchronous');
     expect(() => {
       a.mul(2).requiresGrad = false;
-    }).toThrow('requiresGrad can be set on leaves only');
+    }).toThrow('requiresGrad: can be set on leaves only');
   });
 
   test('a gradient that is assigned must fit', () => {

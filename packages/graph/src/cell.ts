@@ -38,9 +38,12 @@ export function retireCell(cell: Cell, variable: string): void {
 export function requireReadable(cell: Cell): Cell {
   if (cell.failure !== null) throw cell.failure;
   if (cell.stale !== null) {
-    throw new StaleError(
-      `this value needs an earlier value of ${cell.stale}, which has been updated since; read it before the update, or keep a copy`,
-    );
+    throw new StaleError({
+      operation: null,
+      problem: `this value needs an earlier value of ${cell.stale}, which has been updated since`,
+      expected: 'an earlier value',
+      remedy: 'read it before the update, or keep a copy',
+    });
   }
   return cell;
 }

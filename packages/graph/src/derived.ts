@@ -147,7 +147,8 @@ export function norm(x: Node, options: ReduceOptions & { readonly order?: number
   if (order === 1) return sum(unary('abs', x), rest);
   if (order === 2) return widened((wide) => sqrtAtOrigin(sum(mul(wide, wide), rest)), x);
   if (order === Infinity) return max(unary('abs', x), rest);
-  throw new ShapeError(`norm: the order must be 1, 2 or Infinity, got ${order}`);
+  const expected = '1, 2 or Infinity';
+  throw new ShapeError({ operation: 'norm', problem: `the order must be ${expected}, got ${order}`, operands: [operandOf(x)], expected });
 }
 
 /** 1 where an element differs from 0, else 0; int32. */
@@ -162,8 +163,11 @@ export const all = (x: Node, options?: ReduceOptions): Node => cast(reduce('prod
 /** Elements start, start + step, … before stop, along one axis. Negative bounds count from the end. step > 0. */
 export function slice(x: Node, axis: number, start: number, stop: number, step = 1): Node {
   const along = normalizeAxis('slice', axis, x.shape.length);
-  if (!Number.isInteger(step) || step < 1)
-    throw new ShapeError(`slice: the step must be a whole number, 1 or more, got ${step}; use flip to go backward`);
+  if (!Number.isInteger(step) || step < 1) {
+    const expected = 'a whole number, 1 or more';
+    const problem = `the step must be ${expected}, got ${step}`;
+    throw new ShapeError({ operation: 'slice', problem, operands: [operandOf(x)], expected, remedy: 'use flip to go backward' });
+  }
   const extent = x.shape[along]!;
   const bound = (value: number): number => Math.min(Math.max(value < 0 ? value + extent : value, 0), extent);
   const from = bound(start);
@@ -253,17 +257,17 @@ export function roll(x: Node, shift: number, axis: number): Node {
 
 /** The lower triangle of the last two axes (column ≤ row + diagonal), zeros elsewhere. */
 export function tril(x: Node, diagonal = 0): Node {
-  return triangle(x, (row, column) => le(column, add(row, diagonal)));
+  return triangle('tril', x, (row, column) => le(column, add(row, diagonal)));
 }
 
 /** The upper triangle of the last two axes (column ≥ row + diagonal), zeros elsewhere. */
 export function triu(x: Node, diagonal = 0): Node {
-  return triangle(x, (row, column) => le(add(row, diagonal), column));
+  return triangle('triu', x, (row, column) => le(add(row, diagonal), column));
 }
 
-function triangle(x: Node, keep: (row: Node, column: Node) => Node): Node {
+function triangle(operation: string, x: Node, keep: (row: Node, column: Node) => Node): Node {
   const rank = x.shape.length;
-  if (rank < 2) throw new ShapeError(`tril/triu: needs two axes or more, got ${formatShape(x.shape)}`);
+  if (rank < 2) throw new ShapeError({ operation, operands: [operandOf(x)], expected: 'two axes or more' });
   const plane = x.shape.slice(-2);
   return where(keep(iota(plane, 0), iota(plane, 1)), x, constant(0, [], x.dtype));
 }
@@ -272,7 +276,9 @@ function triangle(x: Node, keep: (row: Node, column: Node) => Node): Node {
 export function topk(x: Node, count: number, axis: number, largest = true): { readonly values: Node; readonly indices: Node } {
   const along = normalizeAxis('topk', axis, x.shape.length);
   if (!(count >= 0 && count <= x.shape[along]!)) {
-    throw new ShapeError(`topk: ${count} elements of an axis with ${x.shape[along]} in ${formatShape(x.shape)}`);
+    const problem = `${count} elements of an axis with ${x.shape[along]} in ${formatShape(x.shape)}`;
+    const expected = `a whole number from 0 to ${x.shape[along]}`;
+    throw new ShapeError({ operation: 'topk', problem, operands: [operandOf(x)], expected });
   }
   const indices = slice(argsort(x, along, largest), along, 0, count);
   return { values: gather(x, indices, along), indices };

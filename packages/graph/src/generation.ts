@@ -2,11 +2,11 @@
  * What becomes of a variable's old storage when it is updated (rule 10). Optimizer state is overwritten; a parameter's old value
  * stays readable for one more update, so that `await loss.item(); await logits.data()` works.
  */
-import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { isExclusive, releaseCell } from './cell.ts';
 import { DeviceError } from './errors.ts';
 import type { Handle, PendingEffect } from './handle.ts';
-import { describe, requireSameDType } from './shapes.ts';
+import { describe, operandOf, requireSameDType } from './shapes.ts';
 import type { Cell, Node } from './types.ts';
 
 /** True if the update may write over the old value: nobody else holds it, and its handle keeps no generation. */
@@ -39,12 +39,22 @@ export function replaceGeneration(handle: Handle, old: Cell | null, cell: Cell):
 export function requireAssignable(handle: Handle, value: Node): void {
   requireSameDType('assign', handle.node, value);
   if (!equalShapes(handle.node.shape, value.shape)) {
-    throw new ShapeError(`assign: ${describe(value)} does not fit ${describe(handle.node)}; reshape or expand it`);
+    throw new ShapeError({
+      operation: 'assign',
+      problem: `${describe(value)} does not fit ${describe(handle.node)}`,
+      operands: [handle.node, value].map(operandOf),
+      expected: formatShape(handle.node.shape),
+      remedy: 'reshape or expand it',
+    });
   }
   // A variable that began as a constant is on no device yet.
   if (value.device !== null && handle.node.device !== null && value.device !== handle.node.device) {
-    throw new DeviceError(
-      `assign: ${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device.name}; move it with to(device)`,
-    );
+    throw new DeviceError({
+      operation: 'assign',
+      problem: `${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device.name}`,
+      operands: [handle.node, value].map(operandOf),
+      expected: 'a value on the device of the variable',
+      remedy: 'move it with to(device)',
+    });
   }
 }

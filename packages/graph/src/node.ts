@@ -7,7 +7,7 @@ import { DeviceError } from './errors.ts';
 import { differentiable, PRIMITIVES } from './primitives.ts';
 import type { BuildMode, Recorder } from './recorder.ts';
 import type { Attributes, Attrs, Composite, Device, DType, HostValue, Leaf, Node, NodeOf, Op, Shape, Spec } from './types.ts';
-import { describe, requireFloat } from './shapes.ts';
+import { describe, operandOf, requireFloat } from './shapes.ts';
 
 let gradientMode = true;
 
@@ -97,7 +97,13 @@ function commonDevice(op: Op, attrs: unknown, inputs: readonly Node[]): Device |
     if (input.device === null || input.device === device) continue;
     if (device !== null) {
       const list = inputs.map((each) => `${describe(each)} on ${each.device?.name ?? 'any device'}`).join(', ');
-      throw new DeviceError(`${nameOf(op, attrs)}: operands are on different devices: ${list}; move them with to(device)`);
+      throw new DeviceError({
+        operation: nameOf(op, attrs),
+        problem: `operands are on different devices: ${list}`,
+        operands: inputs.map(operandOf),
+        expected: 'operands on one device',
+        remedy: 'move them with to(device)',
+      });
     }
     device = input.device;
   }
@@ -128,9 +134,13 @@ function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node
   requiresGrad = requiresGrad && gradientMode && (op === 'call' || differentiable(spec.dtype));
   const device = commonDevice(op, attrs, inputs);
   if (device !== null && !device.supports(spec.dtype)) {
-    throw new DTypeError(
-      `${nameOf(op, attrs)}: the ${device.name} device has no ${spec.dtype}; cast to float32, or move to another device`,
-    );
+    throw new DTypeError({
+      operation: nameOf(op, attrs),
+      problem: `the ${device.name} device has no ${spec.dtype}`,
+      operands: inputs.map(operandOf),
+      expected: 'float32',
+      remedy: 'cast to float32, or move to another device',
+    });
   }
   return create(op, attrs, inputs, spec, device, requiresGrad, after);
 }
@@ -176,7 +186,13 @@ export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inpu
 export function widened(compute: (...operands: Node[]) => Node, ...operands: Node[]): Node {
   const isNarrow =
     operands.some(({ dtype }) => dtype === 'float16') && !operands.some(({ dtype }) => dtype === 'float32' || dtype === 'float64');
-  return isNarrow ? rounded(compute(...operands.map(widen)), 'float16') : compute(...operands);
+  if (!isNarrow) return compute(...operands);
+  try {
+    return rounded(compute(...operands.map(widen)), 'float16');
+  } catch (error) {
+    compute(...operands); // fails likewise, and its error names the operands that were given
+    throw error;
+  }
 }
 
 const outputNodes = /* @__PURE__ */ new WeakMap<Node, NodeOf<'output'>[]>();
@@ -205,7 +221,9 @@ export function leaf(attrs: Attributes['leaf'], device: Device, options: LeafOpt
   const known = recorder?.followLeaf(attrs, device, requiresGrad, pending ?? null, subject);
   if (known !== undefined && known !== null) return known;
   if (requiresGrad && !differentiable(attrs.dtype)) {
-    throw new DTypeError(`requiresGrad: only floating-point values have gradients, got ${attrs.dtype}; use cast('float32')`);
+    const problem = `only floating-point values have gradients, got ${attrs.dtype}`;
+    const expected = 'a floating-point value';
+    throw new DTypeError({ operation: 'requiresGrad', problem, operands: [attrs], expected, remedy: "use cast('float32')" });
   }
   if (pending !== undefined) pending.hasReaders = true;
   const created = create('leaf', attrs, pending === undefined ? [] : [pending], attrs, device, requiresGrad, after);

@@ -6,7 +6,7 @@ import { broadcastShapes, DTypeError, equalShapes, formatShape, normalizeAxis, S
 import type { ReduceOptions } from '@firsthand/linalg';
 import { constant, fixedConstant, node } from './node.ts';
 import type { BinaryKind, DType, Node, ReduceKind, ArgReduceKind, Shape, UnaryKind } from './types.ts';
-import { isFloat, reducedAxes, requireSameDType } from './shapes.ts';
+import { isFloat, operandOf, reducedAxes, requireSameDType } from './shapes.ts';
 
 /** A node, or a number that takes the other operand's dtype. */
 export type Operand = Node | number;
@@ -36,7 +36,10 @@ export function transpose(x: Node, first = -2, second = -1): Node {
 export function expand(x: Node, shape: Shape): Node {
   if (equalShapes(x.shape, shape)) return x;
   const missing = shape.length - x.shape.length;
-  if (missing < 0) throw new ShapeError(`expand: ${formatShape(x.shape)} has more axes than ${formatShape(shape)}`);
+  if (missing < 0) {
+    const problem = `${formatShape(x.shape)} has more axes than ${formatShape(shape)}`;
+    throw new ShapeError({ operation: 'expand', problem, operands: [operandOf(x)], expected: `a shape of ${x.shape.length} axes or more` });
+  }
   const aligned = missing === 0 ? x : reshape(x, [...Array.from({ length: missing }, () => 1), ...x.shape]);
   return equalShapes(aligned.shape, shape) ? aligned : node('movement', { kind: 'expand', shape }, [aligned]);
 }
@@ -64,28 +67,41 @@ export function identity(x: Node): Node {
 // ---- elementwise
 
 /** A constant with the dtype of `like`, fit to broadcast against it. */
-function operand(value: Operand, like: Node): Node {
-  return typeof value === 'number' ? numberLike(value, like.shape, like.dtype) : value;
+function operand(operation: string, value: Operand, like: Node): Node {
+  return typeof value === 'number' ? numberLike(operation, value, like, like.shape) : value;
 }
 
 /** An exponent that is known decides what is computed, and what its derivative is. */
 function exponent(value: Operand, like: Node): Node {
-  if (typeof value === 'number') return numberLike(value, like.shape, like.dtype, true);
+  if (typeof value === 'number') return numberLike('pow', value, like, like.shape, true);
   return value.op === 'const' ? fixedConstant(value.attrs.value, value.shape, value.dtype) : value;
 }
 
 /** @throws DTypeError for a number that the dtype cannot hold */
-function numberLike(value: number, shape: Shape, dtype: DType, fixed = false): Node {
-  if (dtype === 'bool') throw new DTypeError(`a number cannot meet a bool operand; use cast('float32')`);
-  if (!isFloat(dtype) && !Number.isInteger(value)) throw new DTypeError(`${value} is no ${dtype}; cast the tensor to float32 first`);
+function numberLike(operation: string, value: number, like: Node, shape: Shape, fixed = false): Node {
+  const { dtype } = like;
+  const operands = [operandOf(like)];
+  if (dtype === 'bool') {
+    const problem = 'a number cannot meet a bool operand';
+    throw new DTypeError({ operation, problem, operands, expected: 'a bool operand', remedy: "use cast('float32')" });
+  }
+  if (!isFloat(dtype) && !Number.isInteger(value)) {
+    const remedy = 'cast the tensor to float32 first';
+    throw new DTypeError({ operation, problem: `${value} is no ${dtype}`, operands, expected: 'a whole number', remedy });
+  }
   return fixed ? fixedConstant(value, shape, dtype) : constant(value, shape, dtype);
+}
+
+/** The error of an operation on numbers alone. */
+function numbersOnly(operation: string): DTypeError {
+  return new DTypeError({ operation, problem: 'all operands are numbers', expected: 'a node among them' });
 }
 
 /** An elementwise operation on two operands, broadcast against each other. @throws ShapeError, DTypeError */
 export function binary(kind: BinaryKind, a: Operand, b: Operand): Node {
-  if (typeof a === 'number' && typeof b === 'number') throw new DTypeError(`${kind}: at least one operand must be a node`);
-  const left = typeof a === 'number' ? operand(a, b as Node) : a;
-  const right = kind === 'pow' ? exponent(b, left) : typeof b === 'number' ? operand(b, left) : b;
+  if (typeof a === 'number' && typeof b === 'number') throw numbersOnly(kind);
+  const left = typeof a === 'number' ? operand(kind, a, b as Node) : a;
+  const right = kind === 'pow' ? exponent(b, left) : typeof b === 'number' ? operand(kind, b, left) : b;
   requireSameDType(kind, left, right);
   // The larger of two truth values is true where either is.
   if (left.dtype === 'bool' && (kind === 'maximum' || kind === 'minimum')) {
@@ -146,8 +162,8 @@ export const logicalNot = (x: Node): Node => unary('logicalNot', x);
 /** condition ? a : b, broadcast against each other; a number takes the other branch's dtype. */
 export function where(condition: Node, a: Operand, b: Operand): Node {
   const like = typeof a === 'number' ? b : a;
-  if (typeof like === 'number') throw new DTypeError('where: at least one branch must be a node');
-  const scalar = (value: Operand): Node => (typeof value === 'number' ? numberLike(value, [], like.dtype) : value);
+  if (typeof like === 'number') throw numbersOnly('where');
+  const scalar = (value: Operand): Node => (typeof value === 'number' ? numberLike('where', value, like, []) : value);
   const left = scalar(a);
   const right = scalar(b);
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', left.shape, right.shape));

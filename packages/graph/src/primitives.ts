@@ -4,7 +4,17 @@
  */
 import { checkShape, DTypeError, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { Attributes, Attrs, BinaryKind, DType, Movement, Op, ScanKind, Shape, Spec, UnaryKind } from './types.ts';
-import { describe, isFloat, requireFloat, requireIndex, requireSameDType } from './shapes.ts';
+import {
+  describe,
+  isFloat,
+  operandOf,
+  requireBool,
+  requireFloat,
+  requireIndex,
+  requireNumbers,
+  requireSameDType,
+  shapesDiffer,
+} from './shapes.ts';
 
 interface Primitive<K extends Op> {
   /** @throws ShapeError, DTypeError */
@@ -86,6 +96,20 @@ function withAxis(shape: Shape, axis: number, extent: number): Shape {
   return copy;
 }
 
+/** The error of an extreme that does not exist. */
+function emptyAxis(operation: string, x: Spec, axes: string): ShapeError {
+  const problem = `an empty axis has no ${operation}: ${describe(x)}, ${axes}`;
+  return new ShapeError({ operation, problem, operands: [operandOf(x)], expected: 'an element or more along each axis' });
+}
+
+/** @throws ShapeError unless the index has the shape of x but for one axis */
+function requireIndexShape(operation: string, x: Spec, index: Spec, axis: number): void {
+  if (equalShapes(withAxis(x.shape, axis, 0), withAxis(index.shape, axis, 0))) return;
+  const expected = `the shape of ${describe(x)} but for axis ${axis}`;
+  const problem = `index ${describe(index)} must have ${expected}`;
+  throw new ShapeError({ operation, problem, operands: [x, index].map(operandOf), expected });
+}
+
 function writeAll(values: readonly number[], write: (value: number) => void): void {
   for (const value of values) write(value);
 }
@@ -122,7 +146,8 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     shape({ shape }, from) {
       checkShape('reshape', shape);
       if (sizeOf(shape) !== sizeOf(from)) {
-        throw new ShapeError(`reshape: ${formatShape(from)} has ${sizeOf(from)} elements, ${formatShape(shape)} has ${sizeOf(shape)}`);
+        const problem = `${formatShape(from)} has ${sizeOf(from)} elements, ${formatShape(shape)} has ${sizeOf(shape)}`;
+        throw new ShapeError({ operation: 'reshape', problem, expected: `a shape of ${sizeOf(from)} elements` });
       }
       return shape;
     },
@@ -133,7 +158,12 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     shape({ axes }, from) {
       const seen = new Set(axes);
       if (axes.length !== from.length || seen.size !== axes.length || axes.some((axis) => !(axis >= 0 && axis < from.length))) {
-        throw new ShapeError(`permute: ${formatShape(axes)} is not a permutation of the ${from.length} axes of ${formatShape(from)}`);
+        const expected = `a permutation of the ${from.length} axes`;
+        throw new ShapeError({
+          operation: 'permute',
+          problem: `${formatShape(axes)} is not ${expected} of ${formatShape(from)}`,
+          expected,
+        });
       }
       return axes.map((axis) => from[axis]!);
     },
@@ -146,7 +176,8 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     shape({ shape }, from) {
       checkShape('expand', shape);
       if (shape.length !== from.length || shape.some((extent, axis) => from[axis] !== extent && from[axis] !== 1)) {
-        throw new ShapeError(`expand: ${formatShape(from)} does not expand to ${formatShape(shape)}; only axes of size 1 stretch`);
+        const problem = `${formatShape(from)} does not expand to ${formatShape(shape)}`;
+        throw new ShapeError({ operation: 'expand', problem, expected: 'axes of size 1', remedy: 'only axes of size 1 stretch' });
       }
       return shape;
     },
@@ -156,7 +187,8 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     code: 3,
     shape({ before, after }, from) {
       if (before.length !== from.length || after.length !== from.length) {
-        throw new ShapeError(`pad: ${formatShape(from)} has ${from.length} axes, the widths name ${before.length} and ${after.length}`);
+        const problem = `${formatShape(from)} has ${from.length} axes, the widths name ${before.length} and ${after.length}`;
+        throw new ShapeError({ operation: 'pad', problem, expected: `widths for ${from.length} axes` });
       }
       checkShape('pad', before);
       checkShape('pad', after);
@@ -172,7 +204,8 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     shape({ begin, end }, from) {
       const bad = from.some((extent, axis) => !(begin[axis]! >= 0 && begin[axis]! <= end[axis]! && end[axis]! <= extent));
       if (begin.length !== from.length || end.length !== from.length || bad || ![...begin, ...end].every(Number.isInteger)) {
-        throw new ShapeError(`shrink: ${formatShape(begin)} to ${formatShape(end)} is not a range of ${formatShape(from)}`);
+        const expected = `a range of ${formatShape(from)}`;
+        throw new ShapeError({ operation: 'shrink', problem: `${formatShape(begin)} to ${formatShape(end)} is not ${expected}`, expected });
       }
       return from.map((_, axis) => end[axis]! - begin[axis]!);
     },
@@ -184,7 +217,8 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     code: 5,
     shape({ axes }, from) {
       if (axes.some((axis) => !(axis >= 0 && axis < from.length))) {
-        throw new ShapeError(`flip: axes ${formatShape(axes)} are out of range for ${formatShape(from)}`);
+        const problem = `axes ${formatShape(axes)} are out of range for ${formatShape(from)}`;
+        throw new ShapeError({ operation: 'flip', problem, expected: `axes of ${from.length}` });
       }
       return from;
     },
@@ -221,10 +255,13 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
     infer: ({ shape, dtype }, inputs) => {
       for (const part of inputs) {
         if (part.dtype !== 'uint32' || !equalShapes(part.shape, [2])) {
-          throw new DTypeError(`random: key and counter are uint32 [2], got ${describe(part)}`);
+          throw new DTypeError({ operation: 'random', operands: [operandOf(part)], expected: 'a key and a counter, uint32 [2] each' });
         }
       }
-      if (dtype !== 'uint32' && dtype !== 'float32') throw new DTypeError(`random: gives uint32 bits or float32 uniforms, not ${dtype}`);
+      if (dtype !== 'uint32' && dtype !== 'float32') {
+        const expected = 'uint32 bits or float32 uniforms';
+        throw new DTypeError({ operation: 'random', problem: `gives ${expected}, not ${String(dtype)}`, expected });
+      }
       return { shape: checkShape('random', shape), dtype };
     },
     encode() {},
@@ -235,9 +272,8 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const x = input(inputs, 0);
       const rule = UNARY_RULES[kind];
       if (rule === 'float' || rule === 'test') requireFloat(kind, x);
-      if (rule === 'number' && x.dtype === 'bool') throw new DTypeError(`${kind}: needs numbers, got ${describe(x)}; use cast('float32')`);
-      if (rule === 'bool' && x.dtype !== 'bool')
-        throw new DTypeError(`${kind}: needs bool, got ${describe(x)}; compare first, or cast('bool')`);
+      if (rule === 'number') requireNumbers(kind, x, "use cast('float32')");
+      if (rule === 'bool') requireBool(kind, x);
       return { shape: x.shape, dtype: rule === 'test' ? 'bool' : x.dtype };
     },
     encode: ({ kind }, write) => write(UNARY_CODES[kind]),
@@ -247,14 +283,10 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const a = input(inputs, 0);
       const b = input(inputs, 1);
       requireSameDType(kind, a, b);
-      if (!equalShapes(a.shape, b.shape))
-        throw new ShapeError(`${kind}: shapes differ: ${describe(a)} and ${describe(b)}; broadcast first`);
+      if (!equalShapes(a.shape, b.shape)) throw shapesDiffer(kind, [a, b], 'broadcast first');
       const rule = BINARY_RULES[kind];
-      if (rule === 'logic' && a.dtype !== 'bool')
-        throw new DTypeError(`${kind}: needs bool, got ${describe(a)}; compare first, or cast('bool')`);
-      if (rule === 'arithmetic' && a.dtype === 'bool') {
-        throw new DTypeError(`${kind}: needs numbers, got ${describe(a)}; use cast('float32') or a logical operation`);
-      }
+      if (rule === 'logic') requireBool(kind, a);
+      if (rule === 'arithmetic') requireNumbers(kind, a, "use cast('float32') or a logical operation");
       return { shape: a.shape, dtype: rule === 'compare' ? 'bool' : a.dtype };
     },
     encode: ({ kind }, write) => write(BINARY_CODES[kind]),
@@ -264,10 +296,14 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const condition = input(inputs, 0);
       const a = input(inputs, 1);
       const b = input(inputs, 2);
-      if (condition.dtype !== 'bool') throw new DTypeError(`where: the condition must be bool, got ${describe(condition)}; compare first`);
+      if (condition.dtype !== 'bool') {
+        const problem = `the condition must be bool, got ${describe(condition)}`;
+        const operands = [operandOf(condition)];
+        throw new DTypeError({ operation: 'where', problem, operands, expected: 'bool', remedy: 'compare first' });
+      }
       requireSameDType('where', a, b);
       if (!equalShapes(condition.shape, a.shape) || !equalShapes(a.shape, b.shape)) {
-        throw new ShapeError(`where: shapes differ: ${[condition, a, b].map(describe).join(', ')}; broadcast first`);
+        throw shapesDiffer('where', [condition, a, b], 'broadcast first');
       }
       return { shape: a.shape, dtype: a.dtype };
     },
@@ -276,10 +312,9 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
   reduce: {
     infer: ({ kind, axes }, inputs) => {
       const x = input(inputs, 0);
-      if (x.dtype === 'bool') throw new DTypeError(`${kind}: needs numbers, got ${describe(x)}; use cast('int32')`);
-      if ((kind === 'max' || kind === 'min') && axes.some((axis) => x.shape[axis] === 0)) {
-        throw new ShapeError(`${kind}: an empty axis has no ${kind}: ${describe(x)}, axes ${formatShape(axes)}`);
-      }
+      requireNumbers(kind, x, "use cast('int32')");
+      if ((kind === 'max' || kind === 'min') && axes.some((axis) => x.shape[axis] === 0))
+        throw emptyAxis(kind, x, `axes ${formatShape(axes)}`);
       return { shape: x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: x.dtype };
     },
     encode: ({ kind, axes }, write, intern) => {
@@ -291,7 +326,7 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
   argReduce: {
     infer: ({ kind, axis }, inputs) => {
       const x = input(inputs, 0);
-      if (x.shape[axis] === 0) throw new ShapeError(`${kind}: an empty axis has no ${kind}: ${describe(x)}, axis ${axis}`);
+      if (x.shape[axis] === 0) throw emptyAxis(kind, x, `axis ${axis}`);
       return { shape: withAxis(x.shape, axis, 1), dtype: 'int32' };
     },
     encode: ({ kind, axis }, write, intern) => {
@@ -303,13 +338,11 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
     infer: ({ kind }, inputs) => {
       const x = input(inputs, 0);
       const name = SCAN_NAMES[kind];
-      if (x.dtype === 'bool') throw new DTypeError(`${name}: needs numbers, got ${describe(x)}; use cast('int32')`);
+      requireNumbers(name, x, "use cast('int32')");
       if (kind === 'linear') {
         const term = input(inputs, 1);
         requireSameDType(name, x, term);
-        if (!equalShapes(x.shape, term.shape)) {
-          throw new ShapeError(`${name}: factors ${describe(x)} and terms ${describe(term)} differ in shape`);
-        }
+        if (!equalShapes(x.shape, term.shape)) throw shapesDiffer(name, [x, term], 'expand factors or terms');
       }
       return { shape: x.shape, dtype: x.dtype };
     },
@@ -334,9 +367,7 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const x = input(inputs, 0);
       const index = input(inputs, 1);
       requireIndex('gather', index);
-      if (!equalShapes(withAxis(x.shape, axis, 0), withAxis(index.shape, axis, 0))) {
-        throw new ShapeError(`gather: index ${describe(index)} must have the shape of ${describe(x)} but for axis ${axis}`);
-      }
+      requireIndexShape('gather', x, index, axis);
       return { shape: index.shape, dtype: x.dtype };
     },
     encode: ({ axis }, write) => write(axis),
@@ -349,12 +380,10 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const name = `scatter ${mode}`;
       requireIndex(name, index);
       requireSameDType(name, base, source);
-      if (mode === 'add' && base.dtype === 'bool') throw new DTypeError(`${name}: needs numbers, got ${describe(base)}; use cast('int32')`);
+      if (mode === 'add') requireNumbers(name, base, "use cast('int32')");
       if (!equalShapes(index.shape, source.shape))
-        throw new ShapeError(`${name}: index ${describe(index)} and source ${describe(source)} differ in shape`);
-      if (!equalShapes(withAxis(base.shape, axis, 0), withAxis(index.shape, axis, 0))) {
-        throw new ShapeError(`${name}: index ${describe(index)} must have the shape of ${describe(base)} but for axis ${axis}`);
-      }
+        throw shapesDiffer(name, [index, source], 'give an index for each element of the source');
+      requireIndexShape(name, base, index, axis);
       return { shape: base.shape, dtype: base.dtype };
     },
     encode: ({ axis, mode }, write) => {

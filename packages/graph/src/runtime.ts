@@ -177,7 +177,8 @@ export class Runtime {
   /** @throws DeviceError where the device cannot block */
   readSync(node: Node, saved: SavedSets | null = null): TypedArray<ArrayBuffer> {
     if (this.device.readSync === undefined) {
-      throw new DeviceError(`dataSync: the ${this.device.name} device cannot wait; use await data()`);
+      const problem = `the ${this.device.name} device cannot wait`;
+      throw new DeviceError({ operation: 'dataSync', problem, expected: 'a device that can wait', remedy: 'use await data()' });
     }
     this.realize([node], saved);
     return this.device.readSync(requireReadable(node.cell!).storage);

@@ -1,5 +1,5 @@
 /** What operations demand of their operands' shapes and dtypes, and how an operand is named in an error message. */
-import { describeOperand, DTYPES, DTypeError, normalizeAxes, withOperands } from '@firsthand/linalg';
+import { describeOperand, DTYPES, DTypeError, normalizeAxes, ShapeError, withOperands } from '@firsthand/linalg';
 import type { OperandFacts } from '@firsthand/linalg';
 import type { DType, Node, Shape, Spec } from './types.ts';
 
@@ -24,6 +24,12 @@ export function aboutNodes(error: unknown, nodes: readonly (Spec | Node)[]): unk
   return withOperands(error, nodes.map(operandOf));
 }
 
+/** The error of operands whose shapes should be one. */
+export function shapesDiffer(operation: string, values: readonly (Spec | Node)[], remedy: string): ShapeError {
+  const problem = `shapes differ: ${values.map(describe).join(' and ')}`;
+  return new ShapeError({ operation, problem, operands: values.map(operandOf), expected: 'operands of one shape', remedy });
+}
+
 /** Axes to reduce, ascending; all of them when none is named. */
 export function reducedAxes(operation: string, axis: number | readonly number[] | undefined, rank: number): readonly number[] {
   return normalizeAxes(operation, axis, rank).sort((a, b) => a - b);
@@ -40,6 +46,17 @@ export function requireFloat(operation: string, value: Spec): void {
     const expected = 'a floating-point operand';
     throw new DTypeError({ operation, operands: [operandOf(value)], expected, remedy: "use cast('float32')" });
   }
+}
+
+/** @throws DTypeError for truth values, where numbers are computed with */
+export function requireNumbers(operation: string, value: Spec, remedy: string): void {
+  if (value.dtype === 'bool') throw new DTypeError({ operation, operands: [operandOf(value)], expected: 'numbers', remedy });
+}
+
+/** @throws DTypeError unless the operand holds truth values */
+export function requireBool(operation: string, value: Spec): void {
+  if (value.dtype === 'bool') return;
+  throw new DTypeError({ operation, operands: [operandOf(value)], expected: 'bool', remedy: "compare first, or cast('bool')" });
 }
 
 /** @throws DTypeError unless both operands have one dtype */

@@ -2,7 +2,7 @@
  * The vocabulary of the graph: what a node, a composite, a program and a device are. A node is one operation on values
  * that may not exist yet; its kind is the key of `Attributes`, so that every table over operations is checked for completeness.
  */
-import type { BinaryKind, DType, Shape, TypedArray, UnaryKind } from '@firsthand/linalg';
+import type { BinaryKind, DType, ErrorFacts, Shape, TypedArray, UnaryKind } from '@firsthand/linalg';
 
 export type { BinaryKind, DType, Shape, TypedArray, UnaryKind } from '@firsthand/linalg';
 /** Reductions that give a value. */
@@ -107,7 +107,7 @@ export interface NodeBase<K extends Op> extends Spec {
   /** The handle that this leaf is the value of: where its gradient accumulates. */
   owner: Variable | null;
   /** Why no gradient flows through this node any more, or null. */
-  closed: string | null;
+  closed: ErrorFacts | null;
   /** Traversal marks: `slot` is meaningful while `stamp` is the current traversal's number. */
   stamp: number;
   slot: number;

@@ -68,7 +68,8 @@ function bodyOf({ attrs: { composite, attrs, outputs } }: NodeOf<'call'>, inputs
     const value = values[index];
     if (value !== undefined && value.dtype === promised.dtype && equalShapes(value.shape, promised.shape)) return;
     const given = value === undefined ? 'nothing' : describe(value);
-    throw new ShapeError(`${composite.name}: output ${index} of the body is ${given}, infer promised ${describe(promised)}`);
+    const problem = `output ${index} of the body is ${given}, infer promised ${describe(promised)}`;
+    throw new ShapeError({ operation: composite.name, problem, expected: describe(promised) });
   });
   return values;
 }

@@ -8,7 +8,7 @@ import { DTypeError, equalShapes, ShapeError } from '@firsthand/linalg';
 import { call, computeDType } from '../node.ts';
 import { add, div, mul, neg, sqrt, sub, unary } from '../ops.ts';
 import type { Attrs, Composite, Node } from '../types.ts';
-import { describe, requireFloat, requireSameDType } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireSameDType, shapesDiffer } from '../shapes.ts';
 
 /** The decay rates of the two moments, the term that keeps the quotient finite, and the weight decay λ. */
 export interface AdamWAttrs extends Attrs {
@@ -25,16 +25,19 @@ export const adamWComposite: Composite<AdamWAttrs> = {
     requireFloat('adamW', parameter);
     requireSameDType('adamW', parameter, gradient);
     for (const each of [gradient, mean, square]) {
-      if (!equalShapes(parameter.shape, each.shape)) throw new ShapeError(`adamW: ${describe(each)} does not fit ${describe(parameter)}`);
+      if (!equalShapes(parameter.shape, each.shape)) throw shapesDiffer('adamW', [parameter, each], 'reshape one of them');
     }
     for (const scalar of [step, rate]) {
-      if (scalar.shape.length > 0) throw new ShapeError(`adamW: the step and the learning rate are scalars, got ${describe(scalar)}`);
+      if (scalar.shape.length === 0) continue;
+      throw new ShapeError({ operation: 'adamW', operands: [operandOf(scalar)], expected: 'a step and a learning rate that are scalars' });
     }
     const { shape, dtype } = parameter;
     const kept = computeDType(dtype);
     for (const each of [mean, square, step, rate]) {
       if (each.dtype === kept) continue;
-      throw new DTypeError(`adamW: moments, step and learning rate of ${describe(parameter)} are ${kept}, got ${describe(each)}; cast it`);
+      const problem = `moments, step and learning rate of ${describe(parameter)} are ${kept}, got ${describe(each)}`;
+      const operands = [parameter, each].map(operandOf);
+      throw new DTypeError({ operation: 'adamW', problem, operands, expected: kept, remedy: 'cast it' });
     }
     return [
       { shape, dtype },

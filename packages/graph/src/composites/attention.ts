@@ -9,7 +9,7 @@ import { add, expand, iota, le, mul, sub, sum, transpose, where } from '../ops.t
 import type { Attrs, Composite, Node, Spec } from '../types.ts';
 import { matmul } from './matmul.ts';
 import { logsumexp, softmax } from './softmax.ts';
-import { describe, requireFloat, requireSameDType } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireSameDType } from '../shapes.ts';
 
 /** Whether later keys are hidden, and what scores are multiplied by. */
 export interface AttentionAttrs extends Attrs {
@@ -22,19 +22,22 @@ function inferAttention(q: Spec, k: Spec, v: Spec, mask: Spec | undefined): Spec
   requireSameDType('attention', q, k);
   requireSameDType('attention', q, v);
   if (q.shape.length < 2 || k.shape.length < 2 || v.shape.length < 2) {
-    throw new ShapeError(`attention: q, k and v are (…, time, channels), got ${[q, k, v].map(describe).join(', ')}`);
+    throw new ShapeError({ operation: 'attention', operands: [q, k, v].map(operandOf), expected: 'q, k and v as (…, time, channels)' });
   }
   if (q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2)) {
-    throw new ShapeError(`attention: q and k must agree in channels, k and v in time: ${[q, k, v].map(describe).join(', ')}`);
+    const expected = 'q and k that agree in channels, k and v that agree in time';
+    throw new ShapeError({ operation: 'attention', operands: [q, k, v].map(operandOf), expected });
   }
   const batch = [q, k, v].map((each) => each.shape.slice(0, -2)).reduce((a, b) => broadcastShapes('attention', a, b));
   if (mask !== undefined) {
     const scores = [...batch, q.shape.at(-2)!, k.shape.at(-2)!];
     if (!equalShapes(broadcastShapes('attention mask', mask.shape, scores), scores)) {
-      throw new ShapeError(`attention: mask ${describe(mask)} does not broadcast to the scores ${formatShape(scores)}`);
+      const expected = `the scores ${formatShape(scores)}`;
+      const problem = `mask ${describe(mask)} does not broadcast to ${expected}`;
+      throw new ShapeError({ operation: 'attention', problem, operands: [operandOf(mask)], expected });
     }
     if (mask.dtype !== 'bool' && mask.dtype !== q.dtype) {
-      throw new DTypeError(`attention: the mask must be bool or ${q.dtype}, got ${describe(mask)}`);
+      throw new DTypeError({ operation: 'attention', operands: [operandOf(mask)], expected: `a mask of bool or ${q.dtype}` });
     }
   }
   return { shape: [...batch, q.shape.at(-2)!, v.shape.at(-1)!], dtype: q.dtype };

@@ -3,9 +3,10 @@
  * each part where it belongs in the result: work and memory are linear in n. The body, for devices that know
  * no better, joins by halves.
  */
-import { DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
+import { equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
 import { callNode } from '../node.ts';
 import { iota, lt, pad, reshape, shrink, where } from '../ops.ts';
+import { operandOf, requireSameDType, shapesDiffer } from '../shapes.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
 
 interface ConcatenateAttrs extends Attrs {
@@ -17,14 +18,17 @@ const MOST_PARTS = 4096;
 
 const withExtent = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
 
+const nothingToJoin = (operation: string): ShapeError => new ShapeError({ operation, expected: 'at least one tensor' });
+
 function inferConcatenate({ axis }: ConcatenateAttrs, ...parts: readonly Spec[]): readonly Spec[] {
   const [first, ...rest] = parts;
-  if (first === undefined) throw new ShapeError('cat: needs at least one tensor');
+  if (first === undefined) throw nothingToJoin('cat');
   let extent = first.shape[axis]!;
   for (const part of rest) {
-    if (part.dtype !== first.dtype) throw new DTypeError(`cat: dtypes differ: ${first.dtype} and ${part.dtype}; cast one of them`);
+    requireSameDType('cat', first, part);
     if (!equalShapes(withExtent(part.shape, axis, 0), withExtent(first.shape, axis, 0))) {
-      throw new ShapeError(`cat: ${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${axis}`);
+      const problem = `${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${axis}`;
+      throw new ShapeError({ operation: 'cat', problem, operands: [first, part].map(operandOf), expected: 'the same sizes there' });
     }
     extent += part.shape[axis]!;
   }
@@ -76,7 +80,7 @@ export const concatenateComposite: Composite<ConcatenateAttrs> = {
 /** Joins values along an axis. @throws ShapeError, DTypeError */
 export function concatenate(parts: readonly Node[], axis: number): Node {
   const [first] = parts;
-  if (first === undefined) throw new ShapeError('cat: needs at least one tensor');
+  if (first === undefined) throw nothingToJoin('cat');
   const along = normalizeAxis('cat', axis, first.shape.length);
   let joined = parts;
   while (joined.length > MOST_PARTS) {
@@ -91,12 +95,11 @@ export function concatenate(parts: readonly Node[], axis: number): Node {
 /** Joins equal shapes along a new axis. @throws ShapeError, DTypeError */
 export function stack(parts: readonly Node[], axis: number): Node {
   const [first] = parts;
-  if (first === undefined) throw new ShapeError('stack: needs at least one tensor');
+  if (first === undefined) throw nothingToJoin('stack');
   const along = normalizeAxis('stack', axis, first.shape.length + 1);
   const shape = first.shape.toSpliced(along, 0, 1);
   const lifted = parts.map((part) => {
-    if (!equalShapes(part.shape, first.shape))
-      throw new ShapeError(`stack: shapes differ: ${formatShape(first.shape)} and ${formatShape(part.shape)}`);
+    if (!equalShapes(part.shape, first.shape)) throw shapesDiffer('stack', [first, part], 'expand or pad one of them');
     return reshape(part, shape);
   });
   return concatenate(lifted, along);

@@ -8,7 +8,7 @@ import type { OptionKeys } from '@firsthand/linalg';
 import { call, widened } from '../node.ts';
 import { add, flip, permute, reshape } from '../ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
-import { describe, requireFloat, requireSameDType } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireSameDType } from '../shapes.ts';
 import { matmul } from './matmul.ts';
 import { extendAxis, padBoth, perAxis, span, unfold, windowCounts } from './windows.ts';
 import type { PerAxis } from './windows.ts';
@@ -51,21 +51,38 @@ function checkOperands(operation: string, { stride, groups }: ConvolutionAttrs, 
   if (x.shape.length !== rank || weight.shape.length !== rank) {
     const spatial = stride.length === 1 ? 'L' : 'H, W';
     const kernel = stride.length === 1 ? 'K' : 'KH, KW';
-    throw new ShapeError(
-      `${operation}: x must be (N, C, ${spatial}) and weight (${layout}, ${kernel}), got ${describe(x)} and ${describe(weight)}; ` +
-        'unsqueeze(0) adds a batch axis',
-    );
+    const expected = `x as (N, C, ${spatial}) and weight as (${layout}, ${kernel})`;
+    throw new ShapeError({ operation, operands: [x, weight].map(operandOf), expected, remedy: 'unsqueeze(0) adds a batch axis' });
   }
-  if (!Number.isSafeInteger(groups) || groups < 1)
-    throw new ShapeError(`${operation}: groups must be a whole number of at least 1, got ${groups}`);
-  if (spatialOf(weight).includes(0)) throw new ShapeError(`${operation}: the kernel of weight ${describe(weight)} is empty`);
+  if (!Number.isSafeInteger(groups) || groups < 1) {
+    const expected = 'a whole number of at least 1';
+    const problem = `groups must be ${expected}, got ${groups}`;
+    throw new ShapeError({ operation, problem, operands: [x, weight].map(operandOf), expected });
+  }
+  if (spatialOf(weight).includes(0)) {
+    const problem = `the kernel of weight ${describe(weight)} is empty`;
+    throw new ShapeError({ operation, problem, operands: [operandOf(weight)], expected: 'a tap or more along each axis' });
+  }
+}
+
+/** The error of a weight for other channels than x has; `takes` says how many. */
+function channelsDiffer(operation: string, x: Spec, weight: Spec, takes: string, remedy: string): ShapeError {
+  const channels = x.shape[1]!;
+  const problem = `channels differ: ${describe(x)} has ${channels}, weight ${describe(weight)} takes ${takes}`;
+  return new ShapeError({
+    operation,
+    problem,
+    operands: [x, weight].map(operandOf),
+    expected: `a weight for ${channels} channels`,
+    remedy,
+  });
 }
 
 function checkDivision(operation: string, what: string, channels: number, groups: number, owner: Spec): void {
   if (channels % groups === 0) return;
-  throw new ShapeError(
-    `${operation}: ${groups} groups do not divide the ${channels} ${what} channels of ${describe(owner)}; choose a divisor`,
-  );
+  const problem = `${groups} groups do not divide the ${channels} ${what} channels of ${describe(owner)}`;
+  const expected = `a divisor of ${channels}`;
+  throw new ShapeError({ operation, problem, operands: [operandOf(owner)], expected, remedy: 'choose a divisor' });
 }
 
 function inferConvolution(attrs: ConvolutionAttrs, x: Spec, weight: Spec): Spec {
@@ -77,10 +94,8 @@ function inferConvolution(attrs: ConvolutionAttrs, x: Spec, weight: Spec): Spec 
   checkDivision(operation, 'input', channels, groups, x);
   checkDivision(operation, 'output', outputs, groups, weight);
   if (perGroup * groups !== channels) {
-    throw new ShapeError(
-      `${operation}: channels differ: ${describe(x)} has ${channels}, weight ${describe(weight)} takes ${perGroup} in each of ${groups} groups ` +
-        `(${channels} ≠ ${perGroup * groups}); x is (N, C, …), weight (O, C/groups, …)`,
-    );
+    const takes = `${perGroup} in each of ${groups} groups (${channels} ≠ ${perGroup * groups})`;
+    throw channelsDiffer(operation, x, weight, takes, 'x is (N, C, …), weight (O, C/groups, …)');
   }
   return { shape: [batch, outputs, ...windowCounts(operation, x, { kernel: spatialOf(weight), ...attrs }, padding)], dtype: x.dtype };
 }
@@ -93,19 +108,16 @@ function inferTransposed(attrs: TransposedAttrs, x: Spec, weight: Spec): Spec {
   const [inputs, perGroup] = weight.shape as readonly [number, number];
   checkDivision(operation, 'input', channels, groups, x);
   if (inputs !== channels) {
-    throw new ShapeError(
-      `${operation}: channels differ: ${describe(x)} has ${channels}, weight ${describe(weight)} takes ${inputs} (${channels} ≠ ${inputs}); ` +
-        'x is (N, C, …), weight (C, O/groups, …)',
-    );
+    throw channelsDiffer(operation, x, weight, `${inputs} (${channels} ≠ ${inputs})`, 'x is (N, C, …), weight (C, O/groups, …)');
   }
   const kernel = spatialOf(weight);
   const extents = spatialOf(x).map(
     (extent, axis) => (extent - 1) * stride[axis]! - 2 * padding[axis]! + span(kernel[axis]!, dilation[axis]!) + outputPadding[axis]!,
   );
   if (spatialOf(x).includes(0) || extents.some((extent) => extent < 1)) {
-    throw new ShapeError(
-      `${operation}: nothing is left of ${describe(x)} with weight ${describe(weight)}: the result would be ${formatShape(extents)}; use less padding`,
-    );
+    const problem = `nothing is left of ${describe(x)} with weight ${describe(weight)}: the result would be ${formatShape(extents)}`;
+    const operands = [x, weight].map(operandOf);
+    throw new ShapeError({ operation, problem, operands, expected: 'a result with elements', remedy: 'use less padding' });
   }
   return { shape: [batch, perGroup * groups, ...extents], dtype: x.dtype };
 }
@@ -116,9 +128,8 @@ function inferWeight(attrs: WeightAttrs, x: Spec, g: Spec): Spec {
   requireSameDType(operation, x, g);
   const counts = windowCounts(operation, x, attrs, attrs.padding);
   if (g.shape[0] !== x.shape[0] || !equalShapes(spatialOf(g), counts)) {
-    throw new ShapeError(
-      `${operation}: ${describe(g)} is no gradient of a convolution of ${describe(x)}, whose windows are ${formatShape(counts)}`,
-    );
+    const problem = `${describe(g)} is no gradient of a convolution of ${describe(x)}, whose windows are ${formatShape(counts)}`;
+    throw new ShapeError({ operation, problem, operands: [x, g].map(operandOf), expected: formatShape(counts) });
   }
   return { shape: [g.shape[1]!, x.shape[1]! / attrs.groups, ...attrs.kernel], dtype: x.dtype };
 }
@@ -304,9 +315,8 @@ function checkBias(operation: string, y: Spec, bias: Node): void {
   requireSameDType(operation, y, bias);
   const channels = y.shape[1]!;
   if (equalShapes(bias.shape, [channels])) return;
-  throw new ShapeError(
-    `${operation}: bias must be [${channels}], a number for each channel of the result ${formatShape(y.shape)}, got ${describe(bias)}`,
-  );
+  const expected = `[${channels}], a number for each channel of the result ${formatShape(y.shape)}`;
+  throw new ShapeError({ operation, problem: `bias must be ${expected}, got ${describe(bias)}`, operands: [operandOf(bias)], expected });
 }
 
 /** A convolution, plus its bias if it has one; in float16 both are rounded as one. */
@@ -353,9 +363,9 @@ export function convTranspose2d(x: Node, weight: Node, bias: Node | null = null,
   const outputPadding = perAxis('convTranspose2d', 'outputPadding', given.outputPadding ?? 0, 2, 0);
   if (outputPadding.some((width, axis) => width >= Math.max(stride[axis]!, dilation[axis]!))) {
     const settings = `stride ${stride.join(', ')} and dilation ${dilation.join(', ')}`;
-    throw new ShapeError(
-      `convTranspose2d: outputPadding must be less than the stride or the dilation, got ${outputPadding.join(', ')} with ${settings}`,
-    );
+    const expected = 'less than the stride or the dilation';
+    const problem = `outputPadding must be ${expected}, got ${outputPadding.join(', ')} with ${settings}`;
+    throw new ShapeError({ operation: 'convTranspose2d', problem, operands: [x, weight].map(operandOf), expected });
   }
   checkOperands('convTranspose2d', attrs, x, weight, 'C, O/groups');
   // Whole strides of it are zeros behind x, which change nothing but the size.

@@ -2,13 +2,13 @@
  * Cross-entropy of integer labels against unnormalised log-probabilities, one value per row:
  * loss[n] = −log softmax(logits[n])[label[n]]. A label outside [0, classes) gives NaN.
  */
-import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { oneHot } from '../derived.ts';
 import { call } from '../node.ts';
 import { gather, mul, neg, reshape, sub } from '../ops.ts';
 import type { Composite, Node } from '../types.ts';
 import { logSoftmax, softmax } from './softmax.ts';
-import { describe, requireFloat, requireIndex } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireIndex } from '../shapes.ts';
 
 /** Cross-entropy as an operation; called through `crossEntropy`. */
 export const crossEntropyComposite: Composite = {
@@ -17,11 +17,14 @@ export const crossEntropyComposite: Composite = {
     requireFloat('crossEntropy', logits);
     requireIndex('crossEntropy', labels);
     if (logits.shape.length < 1 || !equalShapes(logits.shape.slice(0, -1), labels.shape)) {
-      throw new ShapeError(
-        `crossEntropy: logits ${describe(logits)} need labels of shape [${logits.shape.slice(0, -1).join(', ')}], got ${describe(labels)}`,
-      );
+      const expected = `labels of shape ${formatShape(logits.shape.slice(0, -1))}`;
+      const problem = `logits ${describe(logits)} need ${expected}, got ${describe(labels)}`;
+      throw new ShapeError({ operation: 'crossEntropy', problem, operands: [logits, labels].map(operandOf), expected });
     }
-    if (logits.shape.at(-1) === 0) throw new ShapeError(`crossEntropy: no classes in ${describe(logits)}`);
+    if (logits.shape.at(-1) === 0) {
+      const problem = `no classes in ${describe(logits)}`;
+      throw new ShapeError({ operation: 'crossEntropy', problem, operands: [operandOf(logits)], expected: 'a class or more' });
+    }
     return [{ shape: labels.shape, dtype: logits.dtype }];
   },
   body(_, logits, labels) {

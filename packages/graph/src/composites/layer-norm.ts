@@ -7,7 +7,7 @@ import { mean, sumTo, variance } from '../derived.ts';
 import { call } from '../node.ts';
 import { add, div, expand, mul, rsqrt, sub } from '../ops.ts';
 import type { Attrs, Composite, Node } from '../types.ts';
-import { describe, requireFloat, requireSameDType } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireSameDType } from '../shapes.ts';
 
 interface LayerNormAttrs extends Attrs {
   readonly eps: number;
@@ -25,7 +25,9 @@ export const layerNormComposite: Composite<LayerNormAttrs> = {
     requireSameDType('layerNorm', x, bias);
     const rank = weight.shape.length;
     if (rank === 0 || !equalShapes(x.shape.slice(x.shape.length - rank), weight.shape) || !equalShapes(weight.shape, bias.shape)) {
-      throw new ShapeError(`layerNorm: weight ${describe(weight)} and bias ${describe(bias)} must have the last axes of ${describe(x)}`);
+      const expected = `the last axes of ${describe(x)}`;
+      const problem = `weight ${describe(weight)} and bias ${describe(bias)} must have ${expected}`;
+      throw new ShapeError({ operation: 'layerNorm', problem, operands: [x, weight, bias].map(operandOf), expected });
     }
     const axes = rowAxes(x, weight);
     const statistics = { shape: x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent)), dtype: x.dtype };

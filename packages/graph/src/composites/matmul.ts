@@ -2,23 +2,24 @@
  * Matrix product over the last two axes: C[…, m, n] = Σₖ A[…, m, k]·B[…, k, n]; leading axes broadcast. The body is the
  * definition; every device is expected to bring a kernel.
  */
-import { broadcastShapes, DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
+import { broadcastShapes, ShapeError } from '@firsthand/linalg';
 import { sumTo } from '../derived.ts';
 import { call } from '../node.ts';
 import { expand, mul, reshape, sum, transpose } from '../ops.ts';
 import type { Composite, Node, Spec } from '../types.ts';
-import { describe, requireSameDType } from '../shapes.ts';
+import { describe, operandOf, requireNumbers, requireSameDType } from '../shapes.ts';
 
 function inferMatmul(a: Spec, b: Spec): Spec {
   requireSameDType('matmul', a, b);
-  if (a.dtype === 'bool') throw new DTypeError(`matmul: needs numbers, got ${describe(a)}; use cast('float32')`);
+  requireNumbers('matmul', a, "use cast('float32')");
   if (a.shape.length < 2 || b.shape.length < 2) {
-    throw new ShapeError(`matmul: needs two axes or more: ${describe(a)} · ${describe(b)}`);
+    throw new ShapeError({ operation: 'matmul', operands: [a, b].map(operandOf), expected: 'two axes or more' });
   }
   const inner = a.shape.at(-1)!;
   const other = b.shape.at(-2)!;
   if (inner !== other) {
-    throw new ShapeError(`matmul: inner sizes differ: ${describe(a)} · ${describe(b)} (${inner} ≠ ${other})`);
+    const problem = `inner sizes differ: ${describe(a)} · ${describe(b)} (${inner} ≠ ${other})`;
+    throw new ShapeError({ operation: 'matmul', problem, operands: [a, b].map(operandOf), expected: `a second operand […, ${inner}, n]` });
   }
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   return { shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!], dtype: a.dtype };
@@ -48,7 +49,9 @@ export const matmulComposite: Composite = {
 /** Matrix product; one-dimensional operands act as a row on the left and as a column on the right, and lose that axis again. */
 export function matmul(a: Node, b: Node): Node {
   if (a.shape.length === 0 || b.shape.length === 0) {
-    throw new ShapeError(`matmul: scalars have no inner axis: ${formatShape(a.shape)} · ${formatShape(b.shape)}; use mul`);
+    const problem = `scalars have no inner axis: ${describe(a)} · ${describe(b)}`;
+    const expected = 'vectors or matrices';
+    throw new ShapeError({ operation: 'matmul', problem, operands: [a, b].map(operandOf), expected, remedy: 'use mul' });
   }
   const left = a.shape.length === 1 ? reshape(a, [1, a.shape[0]!]) : a;
   const right = b.shape.length === 1 ? reshape(b, [b.shape[0]!, 1]) : b;

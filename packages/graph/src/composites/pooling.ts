@@ -7,7 +7,7 @@ import type { OptionKeys } from '@firsthand/linalg';
 import { call, constant, widened } from '../node.ts';
 import { argReduce, div, eq, expand, iota, max, reshape, sum, where } from '../ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
-import { describe, requireFloat } from '../shapes.ts';
+import { describe, operandOf, requireFloat } from '../shapes.ts';
 import { fold, padBoth, perAxis, unfold, windowCounts } from './windows.ts';
 import type { Windows } from './windows.ts';
 
@@ -23,14 +23,14 @@ function inferPool(operation: string, { padding, ...windows }: PoolAttrs, x: Spe
   requireFloat(operation, x);
   const axes = windows.kernel.length;
   if (x.shape.length !== axes + 2) {
-    throw new ShapeError(`${operation}: x must be (N, C, H, W), got ${describe(x)}; unsqueeze(0) adds a batch axis`);
+    throw new ShapeError({ operation, operands: [operandOf(x)], expected: 'x as (N, C, H, W)', remedy: 'unsqueeze(0) adds a batch axis' });
   }
   padding.forEach((width, axis) => {
     const taps = windows.kernel[axis]!;
     if (width > taps / 2) {
-      throw new ShapeError(
-        `${operation}: padding ${width} of ${describe(x)} is more than half of the kernel's ${taps} taps; use less padding`,
-      );
+      const problem = `padding ${width} of ${describe(x)} is more than half of the kernel's ${taps} taps`;
+      const expected = `a padding of at most ${Math.floor(taps / 2)}`;
+      throw new ShapeError({ operation, problem, operands: [operandOf(x)], expected, remedy: 'use less padding' });
     }
   });
   return { shape: [...x.shape.slice(0, 2), ...windowCounts(operation, x, windows, padding)], dtype: x.dtype };

@@ -5,7 +5,7 @@
 import { describeValue, ShapeError } from '@firsthand/linalg';
 import { expand, pad, permute, reshape, shrink, sum } from '../ops.ts';
 import type { Node, Shape, Spec } from '../types.ts';
-import { describe } from '../shapes.ts';
+import { describe, operandOf } from '../shapes.ts';
 
 /** One number for each spatial axis, which are the last axes. */
 type Extents = readonly number[];
@@ -63,10 +63,14 @@ export function windowCounts(operation: string, x: Spec, windows: Windows, paddi
     const needed = span(each.kernel, each.dilation);
     if (extent < 1 || needed > padded) {
       const width = `${each.kernel} taps at dilation ${each.dilation} span ${needed}`;
-      throw new ShapeError(
-        `${operation}: a window does not fit into ${describe(x)}: along spatial axis ${axis}, ${width} of ${padded} elements with padding ${padding[axis]}; ` +
-          'use a smaller kernel or more padding',
-      );
+      const found = `along spatial axis ${axis}, ${width} of ${padded} elements with padding ${padding[axis]}`;
+      throw new ShapeError({
+        operation,
+        problem: `a window does not fit into ${describe(x)}: ${found}`,
+        operands: [operandOf(x)],
+        expected: 'a smaller kernel or more padding',
+        remedy: 'use a smaller kernel or more padding',
+      });
     }
     return windowCount(padded, each);
   });

@@ -42,7 +42,8 @@ function bodyOf({ attrs: { composite, attrs, outputs } }: NodeOf<'call'>, inputs
     const value = body[index];
     if (value === undefined || value.dtype !== spec.dtype || !equalShapes(value.shape, spec.shape)) {
       const given = value === undefined ? 'nothing' : describe(value);
-      throw new ShapeError(`${composite.name}: output ${index} of the body is ${given}, infer promised ${describe(spec)}`);
+      const problem = `output ${index} of the body is ${given}, infer promised ${describe(spec)}`;
+      throw new ShapeError({ operation: composite.name, problem, expected: describe(spec) });
     }
   });
   return body;
