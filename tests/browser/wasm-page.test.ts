@@ -71,3 +71,11 @@ test('a worker has threads of its own, and the same bits', async () => {
     worker.terminate();
   }
 });
+
+test('a device that nobody uses any more gives its memory back, where no finalizer has a turn', async () => {
+  // Chromium reserves some gigabytes for each memory, of a thousand in all. One promise after the other leaves the event loop no turn.
+  for (let count = 0; count < 300; count++) {
+    const device = await createWasm({ threads: 1 });
+    expect(await tensor([1, 2, 3], { device }).mul(2).sum().item()).toBe(12);
+  }
+}, 60_000);

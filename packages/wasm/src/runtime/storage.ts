@@ -1,6 +1,7 @@
 /**
- * A storage lies on the host, in a typed array that the collector owns, or in linear memory, in a block. What its finalizer gives back, the lease, knows
- * nothing of the elements: so the collector can take them while no finalizer may run, as in a loop that never yields (rule 27).
+ * A storage lies on the host, in a typed array that the collector owns, or in linear memory, in a block. Its finalizer reaches neither the elements nor the
+ * device: a finalizer that waits for its turn, as it does in a loop that never yields, keeps nothing from the collector (rule 27). So it frees nothing
+ * itself: it puts the lease on a list, and the device, if there still is one, frees what is on the list when it next needs room.
  */
 import { DeviceError } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
@@ -27,6 +28,8 @@ export interface Lease {
 
 /** What storages need of those who keep them. */
 export interface StorageKeeper {
+  /** Leases of storages that the collector has taken. */
+  readonly collected: Lease[];
   /** Gives back what a lease holds, once. */
   release(lease: Lease): void;
   /** Takes an array of the host that nobody needs any more. */
@@ -54,7 +57,8 @@ export class WasmStorage implements Storage {
     this.keeper = keeper;
     this.content = content;
     this.lease = lease;
-    this.finalize = (): void => keeper.release(lease);
+    const { collected } = keeper;
+    this.finalize = (): void => void collected.push(lease);
   }
 
   get bytes(): number {
@@ -65,7 +69,7 @@ export class WasmStorage implements Storage {
     const { data } = this.content;
     this.content.data = null;
     if (data !== null) this.keeper.recycle(data);
-    this.finalize();
+    this.keeper.release(this.lease);
   }
 
   /** @throws DeviceError once the storage has been freed */

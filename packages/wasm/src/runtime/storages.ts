@@ -20,6 +20,7 @@ const EVICTION = 8 * 2 ** 20;
 
 /** The storages of a device, over its linear memory. */
 export class Storages implements StorageKeeper {
+  readonly collected: Lease[] = [];
   #memory: LinearMemory | null;
   readonly #resident = new Set<Lease>();
   /** The latest last. */
@@ -42,6 +43,7 @@ export class Storages implements StorageKeeper {
 
   /** Bytes that storages hold, wherever they lie. */
   get live(): number {
+    this.#sweep();
     return this.#live;
   }
   /** The largest that `live` has been, with the intermediates of the run that was under way. */
@@ -50,6 +52,7 @@ export class Storages implements StorageKeeper {
   }
   /** Arrays that lie in linear memory. */
   get resident(): number {
+    this.#sweep();
     return this.#resident.size;
   }
 
@@ -93,12 +96,19 @@ export class Storages implements StorageKeeper {
     return this.#open(dtype, length, null, block);
   }
 
+  /** Gives back what the collector has taken. */
+  #sweep(): void {
+    if (this.collected.length === 0) return;
+    for (const lease of this.collected.splice(0)) this.release(lease);
+  }
+
   #open(dtype: DType, length: number, data: TypedArray | null, block: Block | null): WasmStorage {
     const content = { data };
     const held = length * DTYPES[dtype].bytes;
     const lease: Lease = { dtype, length, held, block: null, content: null, lastRun: this.run };
     const storage = new WasmStorage(this, content, lease);
     if (block !== null) this.#settle(storage, block);
+    this.#sweep();
     this.#live += held;
     this.measure(0);
     return storage;
@@ -178,6 +188,7 @@ export class Storages implements StorageKeeper {
   /** A block with room for `bytes`. @throws DeviceError if there is none; nothing has changed then that anybody could see */
   allocate(bytes: number): Block {
     const { memory } = this;
+    this.#sweep();
     const block =
       memory.allocate(bytes) ??
       (memory.size >= SMALL_MEMORY ? this.#evictFor(bytes, this.run - IDLE_RUNS) : null) ??
