@@ -75,12 +75,12 @@ export function describeMachine(createDevice: CreateDevice, steps: number): void
       };
       const step = how === 'plain' ? plain : compile(plain);
       let highest = 0;
-      // Each batch is 1 MiB: 300 MiB in all.
-      for (let index = 0; index < 300; index++) {
+      // Each batch is 1 MiB: 800 MiB in all. The collector marks in threads of its own, while the loop goes on: on a busy machine it falls behind by 100 MiB and more.
+      for (let index = 0; index < 800; index++) {
         await step(tensor(data)).item();
         highest = Math.max(highest, device.memory().live);
       }
-      expect(highest).toBeLessThan(200 * 2 ** 20);
+      expect(highest).toBeLessThan(320 * 2 ** 20);
     });
 
     test('tiny steps are flat', async () => {
