@@ -84,9 +84,8 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
         remedy: 'make one of arrays: new ArrayDataset({ x, y })',
       });
     }
-    if (!isWhole(batchSize) || batchSize === 0)
-      throw new FirsthandError(`DataLoader: batchSize is a whole number of at least 1, not ${batchSize}`);
-    if (!isWhole(prefetch)) throw new FirsthandError(`DataLoader: prefetch is a whole number of at least 0, not ${prefetch}`);
+    requireCount('batchSize', batchSize, 1);
+    requireCount('prefetch', prefetch, 0);
     if (shuffle !== undefined && typeof (shuffle as Partial<Generator> | null)?.permutation !== 'function') {
       throw new OptionError({
         operation: 'DataLoader',
@@ -98,7 +97,8 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
     this.length = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
     if (this.length === 0) {
       const remedy = dataset.length === 0 ? 'give a dataset with examples' : 'lower batchSize or leave dropLast off';
-      throw new FirsthandError(`DataLoader: ${dataset.length} examples make no batch of ${batchSize}; ${remedy}`);
+      const problem = `${dataset.length} examples make no batch of ${batchSize}`;
+      throw new FirsthandError({ operation: 'DataLoader', problem, expected: `a batch of ${batchSize}`, remedy });
     }
     this.dataset = dataset;
     this.batchSize = batchSize;
@@ -137,16 +137,16 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   set state(state: DataLoaderState) {
     const { epoch, position, generator, key, examples, batchSize } = state;
     if (examples !== this.examples || batchSize !== this.batchSize) {
-      throw new FormatError(
-        `DataLoader: the state is of ${examples} examples in batches of ${batchSize}, this loader has ${this.examples} in batches of ${this.batchSize}`,
-      );
+      const expected = `${this.examples} in batches of ${this.batchSize}`;
+      throw otherState(`the state is of ${examples} examples in batches of ${batchSize}, this loader has ${expected}`, expected);
     }
     if (!isWhole(epoch) || !isWhole(position) || position > this.length) {
-      throw new FormatError(`DataLoader: no state has epoch ${epoch} and position ${position} of ${this.length} batches`);
+      const expected = `a position from 0 to ${this.length}`;
+      throw otherState(`no state has epoch ${epoch} and position ${position} of ${this.length} batches`, expected);
     }
     if ((generator === null) !== (this.generator === null)) {
       const [saved, own] = generator === null ? ['in order', 'shuffled'] : ['shuffled', 'in order'];
-      throw new FormatError(`DataLoader: the state is of examples ${saved}, this loader's come ${own}`);
+      throw otherState(`the state is of examples ${saved}, this loader's come ${own}`, `examples ${own}`);
     }
     restore(new Generator(0), { key, counter: [0, 0] }); // a key is checked as part of a state
     if (this.generator !== null && generator !== null) restore(this.generator, generator);
@@ -191,9 +191,9 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   private draw(): NonNullable<typeof this.running> {
     const { length } = this.dataset;
     if (length !== this.examples) {
-      throw new FirsthandError(
-        `DataLoader: the dataset had ${this.examples} examples when the loader was made, and has ${length} now; make a new loader`,
-      );
+      const problem = `the dataset had ${this.examples} examples when the loader was made, and has ${length} now`;
+      const expected = `${this.examples} examples`;
+      throw new FirsthandError({ operation: 'DataLoader', problem, expected, remedy: 'make a new loader' });
     }
     if (this.generator === null) return { order: Int32Array.from({ length }, (_, index) => index), drawnFrom: null };
     const drawnFrom = this.generator.state;
@@ -209,8 +209,10 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   }
 
   private demandCurrent(loop: number): void {
-    if (loop !== this.loop)
-      throw new FirsthandError('DataLoader: another loop over this loader has begun, or its state was assigned; use one loader per loop');
+    if (loop === this.loop) return;
+    const problem = 'another loop over this loader has begun, or its state was assigned';
+    const expected = 'one loader per loop';
+    throw new FirsthandError({ operation: 'DataLoader', problem, expected, remedy: `use ${expected}` });
   }
 }
 
@@ -223,11 +225,21 @@ function isDataset(value: unknown): boolean {
   return isWhole(length as number) && (typeof get === 'function' || typeof batch === 'function');
 }
 
+/** @throws FirsthandError unless the option is a whole number of at least `least` */
+function requireCount(option: string, value: number, least: number): void {
+  if (isWhole(value) && value >= least) return;
+  const expected = `a whole number of at least ${least}`;
+  throw new FirsthandError({ operation: 'DataLoader', problem: `${option} is ${expected}, not ${value}`, expected });
+}
+
+/** The error of a state that is not one of this loader. */
+const otherState = (problem: string, expected: string): FormatError => new FormatError({ operation: 'DataLoader', problem, expected });
+
 function restore(generator: Generator, state: GeneratorState): void {
   try {
     generator.state = state;
   } catch (error) {
-    throw new FormatError(`DataLoader: ${JSON.stringify(state)} is not a generator's state: ${String(error)}`);
+    throw otherState(`${JSON.stringify(state)} is not a generator's state: ${String(error)}`, "a generator's state");
   }
 }
 

@@ -39,7 +39,15 @@ export async function loadBatch<Name extends string>(
 
 function stackExamples<Name extends string>(examples: readonly Fields<Name>[]): Fields<Name> {
   const [first] = examples;
-  if (first === undefined) throw new FirsthandError('loadBatch: a batch of no examples has no shapes; give at least one index');
+  if (first === undefined) {
+    const expected = 'at least one index';
+    throw new FirsthandError({
+      operation: 'loadBatch',
+      problem: 'a batch of no examples has no shapes',
+      expected,
+      remedy: `give ${expected}`,
+    });
+  }
   return mapFields(first, (_, name) => stack(examples.map((example) => example[name])));
 }
 
@@ -64,14 +72,15 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
    * @throws ShapeError if the arrays' first axes differ, or there is none
    */
   constructor(fields: { readonly [K in Name]: NDArray | FileArray }) {
-    this.fields = mapFields(fields, (array: NDArray | FileArray, name) => toFileArray(`ArrayDataset: field ${name}`, array));
+    this.fields = mapFields(fields, (array: NDArray | FileArray, name) => toFileArray('ArrayDataset', array, `field ${name}: `));
     const all: [string, FileArray][] = Object.entries(this.fields);
     const length = all[0]?.[1].shape[0];
     if (length === undefined || all.some(([, { shape }]) => shape[0] !== length)) {
       const shapes = all.map(([name, { shape }]) => `${name} ${formatShape(shape)}`).join(', ');
-      throw new ShapeError(
-        `ArrayDataset: every field needs the same first axis, which counts examples: ${shapes === '' ? 'no fields' : shapes}`,
-      );
+      const expected = 'the same first axis, which counts examples';
+      const problem = `every field needs ${expected}: ${shapes === '' ? 'no fields' : shapes}`;
+      const operands = all.map(([name, { shape, dtype }]) => ({ name, shape, dtype }));
+      throw new ShapeError({ operation: 'ArrayDataset', problem, operands, expected });
     }
     this.length = length;
   }
@@ -92,7 +101,8 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i]!;
       if (!(Number.isInteger(index) && index >= 0 && index < this.length)) {
-        throw new ShapeError(`ArrayDataset: index ${index} is out of range for ${this.length} examples`);
+        const problem = `index ${index} is out of range for ${this.length} examples`;
+        throw new ShapeError({ operation: 'ArrayDataset', problem, expected: `a whole number from 0 to ${this.length - 1}` });
       }
     }
     return mapFields(this.fields, ({ shape, dtype, data }: FileArray) => {

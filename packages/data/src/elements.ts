@@ -21,8 +21,10 @@ export interface ElementsPlace {
   readonly count: number;
   readonly dtype: FileDType;
   readonly order: ByteOrder;
-  /** what is being read, for errors: `readSafetensors: tensor "w"` */
-  readonly subject: string;
+  /** the reader, for errors */
+  readonly operation: string;
+  /** what it reads, for errors, if it is one of several: `tensor "w": ` */
+  readonly part: string;
 }
 
 /**
@@ -83,7 +85,8 @@ function readBool(place: ElementsPlace): FileData {
   const values = readRaw(place, 'bool');
   const wrong = values.findIndex((value) => value > 1);
   if (wrong >= 0) {
-    throw new FormatError(`${place.subject}: a bool is 0 or 1, element ${wrong} is ${values[wrong]}`, { offset: place.begin + wrong });
+    const problem = `${place.part}a bool is 0 or 1, element ${wrong} is ${values[wrong]}`;
+    throw new FormatError({ operation: place.operation, problem, expected: '0 or 1' }, { offset: place.begin + wrong });
   }
   return values;
 }
@@ -109,7 +112,7 @@ function bfloat16Bits(data: FileData): Uint16Array {
   return upper;
 }
 
-function readInteger64({ bytes, begin, count, order, subject }: ElementsPlace, dtype: 'int64' | 'uint64'): FileData {
+function readInteger64({ bytes, begin, count, order, operation, part }: ElementsPlace, dtype: 'int64' | 'uint64'): FileData {
   const view = new DataView(bytes.buffer, bytes.byteOffset + begin, count * 8);
   const little = order === 'little';
   const values = dtype === 'int64' ? new Int32Array(count) : new Uint32Array(count);
@@ -118,8 +121,9 @@ function readInteger64({ bytes, begin, count, order, subject }: ElementsPlace, d
     const high = view.getInt32(8 * i + (little ? 4 : 0), little);
     if (high !== (dtype === 'int64' ? (low | 0) >> 31 : 0)) {
       const value = dtype === 'int64' ? view.getBigInt64(8 * i, little) : view.getBigUint64(8 * i, little);
-      const range = dtype === 'int64' ? '−2³¹ … 2³¹ − 1' : '0 … 2³² − 1';
-      throw new FormatError(`${subject}: element ${i} is ${value}, but ${dtype} is read into 32 bits: ${range}`, { offset: begin + 8 * i });
+      const expected = dtype === 'int64' ? '−2³¹ … 2³¹ − 1' : '0 … 2³² − 1';
+      const problem = `${part}element ${i} is ${value}, but ${dtype} is read into 32 bits: ${expected}`;
+      throw new FormatError({ operation, problem, expected }, { offset: begin + 8 * i });
     }
     values[i] = low;
   }

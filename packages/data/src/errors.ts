@@ -2,7 +2,7 @@
  * The error of files. Bytes from outside are hostile until parsed, so a reader checks lengths, offsets and overlaps before it believes them,
  * and says where the first thing is that cannot be true.
  */
-import { FirsthandError } from '@firsthand/linalg';
+import { type ErrorFacts, FirsthandError } from '@firsthand/linalg';
 
 /** Where in a file something is wrong: `offset` in bytes from its start, `line` counted from 1 (text formats only). */
 export interface FormatErrorPlace {
@@ -19,13 +19,15 @@ export class FormatError extends FirsthandError {
   readonly line: number | null;
 
   /**
-   * @param message operation, what is wrong, and what was expected; the place is appended
-   * @param place where in the file
+   * @param facts the reader, what is wrong, and what was expected in its place; or a whole message, for a format of one's own
+   * @param place where in the file, with which the message ends
    */
-  constructor(message: string, place: FormatErrorPlace = {}) {
+  constructor(facts: (ErrorFacts & { readonly problem: string }) | string, place: FormatErrorPlace = {}) {
     const { offset = null, line = null } = place;
-    const at = [...(line === null ? [] : [`line ${line}`]), ...(offset === null ? [] : [`byte ${offset}`])].join(', ');
-    super(at === '' ? message : `${message} (at ${at})`);
+    const places = [...(line === null ? [] : [`line ${line}`]), ...(offset === null ? [] : [`byte ${offset}`])];
+    const at = places.length === 0 ? '' : ` (at ${places.join(', ')})`;
+    if (typeof facts === 'string') super(facts + at);
+    else super(facts.remedy === undefined ? { ...facts, problem: facts.problem + at } : { ...facts, remedy: facts.remedy + at });
     this.offset = offset;
     this.line = line;
   }

@@ -65,31 +65,38 @@ export const FILE_DTYPES: { readonly [K in FileDType]: FileDTypeInfo } = {
 /**
  * What a writer writes: an `NDArray` packed row by row (copied only if it is not yet), a {@link FileArray} as it is.
  * @param operation names the writer in errors
+ * @param part and what is given to it, if it is one of several: `tensor "w": `
  * @throws ShapeError if the data's length is not the product of the shape, DTypeError if the data is not the storage of its dtype
  */
-export function toFileArray(operation: string, array: FileArray | NDArray): FileArray {
-  if (typeof array !== 'object' || array === null || !('contiguous' in array)) return checkFileArray(operation, array);
+export function toFileArray(operation: string, array: FileArray | NDArray, part = ''): FileArray {
+  if (typeof array !== 'object' || array === null || !('contiguous' in array)) return checkFileArray(operation, array, part);
   const { dtype, shape, data } = array.contiguous();
   return { dtype, shape, data };
 }
 
-function checkFileArray(operation: string, array: FileArray): FileArray {
+function checkFileArray(operation: string, array: FileArray, part: string): FileArray {
   if (typeof array !== 'object' || array === null || !('dtype' in array && 'shape' in array && 'data' in array)) {
-    throw new DTypeError(`${operation}: expected an NDArray or { dtype, shape, data }, got ${kindOf(array)}`);
+    const expected = 'an NDArray or { dtype, shape, data }';
+    throw new DTypeError({ operation, problem: `${part}expected ${expected}, got ${kindOf(array)}`, expected });
   }
   const { dtype, shape, data } = array;
   if (!Object.hasOwn(FILE_DTYPES, dtype)) {
-    throw new DTypeError(`${operation}: no element type ${String(dtype)}; there are ${Object.keys(FILE_DTYPES).join(', ')}`);
+    const expected = Object.keys(FILE_DTYPES).join(', ');
+    throw new DTypeError({ operation, problem: `${part}no element type ${String(dtype)}`, expected, remedy: `there are ${expected}` });
   }
   if (typeof data === 'function') {
-    throw new DTypeError(`${operation}: the elements are on a device; read them first: { dtype, shape, data: await tensor.data() }`);
+    const expected = '{ dtype, shape, data: await tensor.data() }';
+    const problem = `${part}the elements are on a device`;
+    throw new DTypeError({ operation, problem, operands: [{ shape, dtype }], expected, remedy: `read them first: ${expected}` });
   }
   const { constructor } = FILE_DTYPES[dtype];
   if (!(data instanceof constructor)) {
-    throw new DTypeError(`${operation}: ${dtype} is held in ${withArticle(constructor.name)}, not in ${kindOf(data)}`);
+    const expected = withArticle(constructor.name);
+    throw new DTypeError({ operation, problem: `${part}${dtype} is held in ${expected}, not in ${kindOf(data)}`, expected });
   }
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0) || sizeOf(shape) !== data.length) {
-    throw new ShapeError(`${operation}: shape ${formatShape(shape)} does not describe ${data.length} elements`);
+    const problem = `${part}shape ${formatShape(shape)} does not describe ${data.length} elements`;
+    throw new ShapeError({ operation, problem, operands: [{ shape, dtype }], expected: `a shape of ${data.length} elements` });
   }
   return array;
 }

@@ -34,19 +34,21 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
  */
 export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
   const bytes = bytesOf('readIdx', file);
-  const notIdx = (problem: string, offset: number): FormatError => notOfKind('readIdx', 'an idx file (MNIST)', bytes, problem, offset);
-  if (bytes.length < 4) throw notIdx(`the header takes 4 bytes, the file has ${bytes.length}`, bytes.length);
-  if (bytes[0] !== 0 || bytes[1] !== 0) throw notIdx('an idx file begins with two zero bytes', 0);
+  const notIdx = (problem: string, expected: string, offset: number): FormatError =>
+    notOfKind('readIdx', 'an idx file (MNIST)', bytes, { problem, expected }, offset);
+  if (bytes.length < 4) throw notIdx(`the header takes 4 bytes, the file has ${bytes.length}`, '4 bytes', bytes.length);
+  if (bytes[0] !== 0 || bytes[1] !== 0) throw notIdx('an idx file begins with two zero bytes', 'two zero bytes', 0);
   const code = bytes[2]!;
   const dtype = TYPE_CODES.get(code);
   if (dtype === undefined) {
     const known = [...TYPE_CODES].map(([known, name]) => `${known} (${name})`).join(', ');
-    throw notIdx(`type code ${code} is none of ${known}`, 2);
+    throw notIdx(`type code ${code} is none of ${known}`, known, 2);
   }
   const axes = bytes[3]!;
   const begin = 4 + 4 * axes;
   if (bytes.length < begin) {
-    throw new FormatError(`readIdx: ${axes} axes take a header of ${begin} bytes, the file has ${bytes.length}`, { offset: bytes.length });
+    const problem = `${axes} axes take a header of ${begin} bytes, the file has ${bytes.length}`;
+    throw new FormatError({ operation: 'readIdx', problem, expected: `${begin} bytes` }, { offset: bytes.length });
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, begin);
   const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
@@ -54,11 +56,11 @@ export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
   const expected = count === null ? Infinity : begin + count * FILE_DTYPES[dtype].bytes;
   if (count === null || bytes.length !== expected) {
     const needs = count === null ? 'more bytes than can be counted' : `${expected} bytes`;
-    const guess = bytes.length < expected ? '; the file is cut off: write or download it again' : '';
-    const message = `readIdx: ${dtype} of shape ${formatShape(shape)} takes ${needs}, the file has ${bytes.length}${guess}`;
-    throw new FormatError(message, { offset: Math.min(bytes.length, expected) });
+    const remedy = bytes.length < expected ? 'the file is cut off: write or download it again' : undefined;
+    const problem = `${dtype} of shape ${formatShape(shape)} takes ${needs}, the file has ${bytes.length}`;
+    throw new FormatError({ operation: 'readIdx', problem, expected: needs, remedy }, { offset: Math.min(bytes.length, expected) });
   }
-  return { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'big', subject: 'readIdx' }) };
+  return { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'big', operation: 'readIdx', part: '' }) };
 }
 
 /**
@@ -71,9 +73,14 @@ export function writeIdx(array: FileArray | NDArray): Uint8Array<ArrayBuffer> {
   const packed = toFileArray('writeIdx', array);
   const { dtype, shape, data } = packed;
   const code = [...TYPE_CODES].find(([, name]) => name === dtype)?.[0];
-  if (code === undefined) throw new DTypeError(`writeIdx: idx has no ${dtype}; it has ${[...TYPE_CODES.values()].join(', ')}`);
+  const operands = [{ shape, dtype }];
+  if (code === undefined) {
+    const expected = [...TYPE_CODES.values()].join(', ');
+    throw new DTypeError({ operation: 'writeIdx', problem: `idx has no ${dtype}`, operands, expected, remedy: `it has ${expected}` });
+  }
   if (shape.length > 255 || shape.some((size) => size >= 2 ** 32)) {
-    throw new ShapeError(`writeIdx: idx holds at most 255 axes of less than 2³² each, not ${formatShape(shape)}`);
+    const expected = 'at most 255 axes of less than 2³² each';
+    throw new ShapeError({ operation: 'writeIdx', problem: `idx holds ${expected}, not ${formatShape(shape)}`, operands, expected });
   }
   const begin = 4 + 4 * shape.length;
   const bytes = new Uint8Array(begin + data.length * FILE_DTYPES[dtype].bytes);

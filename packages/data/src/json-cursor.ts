@@ -33,19 +33,24 @@ export class JsonCursor {
   }
 
   /** The error that something at `offset` is not as it should be. */
-  error(message: string, offset: number = this.position): FormatError {
-    return new FormatError(`${this.operation}: ${message}`, { offset });
+  error(problem: string, expected: string, offset: number = this.position): FormatError {
+    return new FormatError({ operation: this.operation, problem, expected }, { offset });
+  }
+
+  /** The error that something else stands here. */
+  private otherThan(expected: string): FormatError {
+    return this.error(`expected ${expected}${this.found()}`, expected);
   }
 
   /** Steps over one punctuation character. */
   expect(character: string): void {
-    if (this.next() !== character.charCodeAt(0)) throw this.error(`expected ${character}${this.found()}`);
+    if (this.next() !== character.charCodeAt(0)) throw this.otherThan(character);
     this.position++;
   }
 
   /** Demands that nothing but white space is left. */
   expectEnd(): void {
-    if (this.next() !== undefined) throw this.error(`expected the end of the header${this.found()}`);
+    if (this.next() !== undefined) throw this.otherThan('the end of the header');
   }
 
   /** Reads `{ "key": value, … }`: calls `member` at each value, with its key and the key's offset. A repeated key is an error. */
@@ -55,7 +60,7 @@ export class JsonCursor {
       this.next();
       const offset = this.position;
       const key = this.string();
-      if (keys.has(key)) throw this.error(`the key ${JSON.stringify(key)} stands twice in one object`, offset);
+      if (keys.has(key)) throw this.error(`the key ${JSON.stringify(key)} stands twice in one object`, 'each key once', offset);
       keys.add(key);
       this.expect(':');
       member(key, offset);
@@ -66,7 +71,7 @@ export class JsonCursor {
   wholeNumbers(limit: number): number[] {
     const numbers: number[] = [];
     this.sequence('[', ']', () => {
-      if (numbers.length === limit) throw this.error(`a list of more than ${limit} numbers`);
+      if (numbers.length === limit) throw this.error(`a list of more than ${limit} numbers`, `at most ${limit} numbers`);
       numbers.push(this.wholeNumber());
     });
     return numbers;
@@ -75,16 +80,16 @@ export class JsonCursor {
   /** Reads a string. */
   string(): string {
     const begin = this.position;
-    if (this.next() !== QUOTE) throw this.error(`expected a string${this.found()}`);
+    if (this.next() !== QUOTE) throw this.otherThan('a string');
     const open = this.position;
     let close = open + 1;
     while (close < this.end && this.bytes[close] !== QUOTE) close += this.bytes[close] === BACKSLASH ? 2 : 1;
-    if (close >= this.end) throw this.error('a string without an end', begin);
+    if (close >= this.end) throw this.error('a string without an end', 'a closing quote', begin);
     this.position = close + 1;
     try {
       return JSON.parse(decoder.decode(this.bytes.subarray(open, close + 1))) as string; // quoted from end to end: JSON.parse gives a string or throws
     } catch {
-      throw this.error('a string that is not valid UTF-8 and JSON', open);
+      throw this.error('a string that is not valid UTF-8 and JSON', 'valid UTF-8 and JSON', open);
     }
   }
 
@@ -95,12 +100,12 @@ export class JsonCursor {
     let value = 0;
     for (let digit = this.bytes[begin]; this.position < this.end && digit !== undefined && digit >= ZERO && digit <= NINE;) {
       value = value * 10 + (digit - ZERO);
-      if (!Number.isSafeInteger(value)) throw this.error('a number beyond 2⁵³ − 1', begin);
+      if (!Number.isSafeInteger(value)) throw this.error('a number beyond 2⁵³ − 1', 'a number up to 2⁵³ − 1', begin);
       digit = this.bytes[++this.position];
     }
     const length = this.position - begin;
-    if (length === 0) throw this.error(`expected a whole number${this.found()}`);
-    if (length > 1 && this.bytes[begin] === ZERO) throw this.error('a number with leading zeros', begin);
+    if (length === 0) throw this.otherThan('a whole number');
+    if (length > 1 && this.bytes[begin] === ZERO) throw this.error('a number with leading zeros', 'a number without them', begin);
     return value;
   }
 

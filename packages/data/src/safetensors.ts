@@ -84,70 +84,90 @@ export function readSafetensors(file: Uint8Array | ArrayBuffer): Safetensors {
   checkLayout(entries, dataBegin, bytes.length);
   const tensors = new Map<string, FileArray>();
   for (const { name, dtype, shape, count, begin } of entries) {
-    const subject = `readSafetensors: tensor ${JSON.stringify(name)}`;
-    tensors.set(name, { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'little', subject }) });
+    const part = `tensor ${JSON.stringify(name)}: `;
+    tensors.set(name, {
+      dtype,
+      shape,
+      data: readElements({ bytes, begin, count, dtype, order: 'little', operation: 'readSafetensors', part }),
+    });
   }
   return { tensors, metadata };
 }
 
 function headerLength(bytes: Uint8Array): number {
-  const notSafetensors = (problem: string, offset: number): FormatError =>
-    notOfKind('readSafetensors', 'a safetensors file', bytes, problem, offset);
-  if (bytes.length < LENGTH_BYTES) throw notSafetensors(`the header's length takes 8 bytes, the file has ${bytes.length}`, bytes.length);
+  const notSafetensors = (problem: string, expected: string, offset: number): FormatError =>
+    notOfKind('readSafetensors', 'a safetensors file', bytes, { problem, expected }, offset);
+  if (bytes.length < LENGTH_BYTES) {
+    throw notSafetensors(`the header's length takes 8 bytes, the file has ${bytes.length}`, '8 bytes', bytes.length);
+  }
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   const limit = Math.min(bytes.length - LENGTH_BYTES, HEADER_LIMIT);
   if (length > limit) {
     const reason = limit === HEADER_LIMIT ? `the format allows ${limit}` : `${limit} follow`;
     const problem = `the header claims ${length} bytes, but ${reason}`;
-    if (length > HEADER_LIMIT || bytes[LENGTH_BYTES] !== 0x7b) throw notSafetensors(problem, 0);
-    throw new FormatError(`readSafetensors: ${problem}; the file is cut off: write or download it again`, { offset: 0 });
+    const expected = `at most ${limit} bytes`;
+    if (length > HEADER_LIMIT || bytes[LENGTH_BYTES] !== 0x7b) throw notSafetensors(problem, expected, 0);
+    const remedy = 'the file is cut off: write or download it again';
+    throw new FormatError({ operation: 'readSafetensors', problem, expected, remedy }, { offset: 0 });
   }
-  if (bytes[LENGTH_BYTES] !== 0x7b || length === 0n) throw notSafetensors('the header is a JSON object and begins with {', LENGTH_BYTES);
+  if (bytes[LENGTH_BYTES] !== 0x7b || length === 0n) {
+    throw notSafetensors('the header is a JSON object and begins with {', 'a JSON object', LENGTH_BYTES);
+  }
   return Number(length);
 }
 
 /** Reads `{ "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }` and checks it against itself and the file's length. */
 function readEntry(cursor: JsonCursor, name: string, headerOffset: number, dataBegin: number, fileLength: number): Entry {
+  const members = 'dtype, shape and data_offsets';
   const found: { dtype?: string; shape?: number[]; offsets?: number[] } = {};
   cursor.object((key, offset) => {
     if (key === 'dtype') found.dtype = cursor.string();
     else if (key === 'shape') found.shape = cursor.wholeNumbers(RANK_LIMIT);
     else if (key === 'data_offsets') found.offsets = cursor.wholeNumbers(2);
-    else throw cursor.error(`a tensor has dtype, shape and data_offsets, not ${JSON.stringify(key)}`, offset);
+    else throw cursor.error(`a tensor has ${members}, not ${JSON.stringify(key)}`, members, offset);
   });
 
-  const fail = (problem: string): FormatError => cursor.error(`tensor ${JSON.stringify(name)} ${problem}`, headerOffset);
+  const fail = (problem: string, expected: string): FormatError =>
+    cursor.error(`tensor ${JSON.stringify(name)} ${problem}`, expected, headerOffset);
   const { shape, offsets } = found;
-  if (found.dtype === undefined || shape === undefined || offsets === undefined) throw fail('lacks dtype, shape or data_offsets');
+  if (found.dtype === undefined || shape === undefined || offsets === undefined) {
+    throw fail('lacks dtype, shape or data_offsets', members);
+  }
   const dtype = DTYPES_IN_ORDER.find((candidate) => DTYPE_NAMES[candidate] === found.dtype);
-  if (dtype === undefined)
-    throw fail(`has dtype ${JSON.stringify(found.dtype)}, which is none of ${Object.values(DTYPE_NAMES).join(', ')}`);
+  if (dtype === undefined) {
+    const known = Object.values(DTYPE_NAMES).join(', ');
+    throw fail(`has dtype ${JSON.stringify(found.dtype)}, which is none of ${known}`, known);
+  }
   const [from, to] = offsets;
-  if (from === undefined || to === undefined) throw fail('has data_offsets that are not two numbers');
+  if (from === undefined || to === undefined) throw fail('has data_offsets that are not two numbers', 'two numbers');
   const available = fileLength - dataBegin;
-  if (from > to) throw fail(`has data_offsets [${from}, ${to}] in the wrong order`);
-  if (to > available)
-    throw fail(`has data_offsets [${from}, ${to}], outside the ${available} bytes of data: the file is cut off, or its header is wrong`);
+  if (from > to) throw fail(`has data_offsets [${from}, ${to}] in the wrong order`, 'a beginning before the end');
+  if (to > available) {
+    const expected = `${available} bytes of data`;
+    throw fail(`has data_offsets [${from}, ${to}], outside the ${expected}: the file is cut off, or its header is wrong`, expected);
+  }
   const count = elementCount(shape);
   if (count === null || count * FILE_DTYPES[dtype].bytes !== to - from) {
     const needs = count === null ? 'more bytes than can be counted' : `${count * FILE_DTYPES[dtype].bytes} bytes`;
-    throw fail(`of ${found.dtype} and shape ${formatShape(shape)} takes ${needs}, its data_offsets hold ${to - from}`);
+    throw fail(`of ${found.dtype} and shape ${formatShape(shape)} takes ${needs}, its data_offsets hold ${to - from}`, needs);
   }
   return { name, dtype, shape, count, begin: dataBegin + from, end: dataBegin + to };
 }
 
 /** Demands that the tensors cover the data exactly: each begins where the one before it ends. */
 function checkLayout(entries: readonly Entry[], dataBegin: number, fileLength: number): void {
+  const gap = (problem: string, offset: number): FormatError =>
+    new FormatError({ operation: 'readSafetensors', problem, expected: 'tensors that cover the data' }, { offset });
   let covered = dataBegin;
   for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== covered) {
       const problem = begin < covered ? 'overlaps the one before it' : `leaves ${begin - covered} bytes unused before it`;
-      throw new FormatError(`readSafetensors: tensor ${JSON.stringify(name)} ${problem}`, { offset: Math.min(begin, covered) });
+      throw gap(`tensor ${JSON.stringify(name)} ${problem}`, Math.min(begin, covered));
     }
     covered = end;
   }
   if (covered !== fileLength) {
-    throw new FormatError(`readSafetensors: ${fileLength - covered} bytes after the last tensor belong to none`, { offset: covered });
+    throw gap(`${fileLength - covered} bytes after the last tensor belong to none`, covered);
   }
 }
 
@@ -177,9 +197,8 @@ export function writeSafetensors(
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
   if (typeof (tensors as Partial<typeof tensors> | null | undefined)?.entries !== 'function') {
-    throw new FirsthandError(
-      'writeSafetensors: expected a Map of arrays by name, such as model.stateDict() or new Map(Object.entries(arrays))',
-    );
+    const expected = 'a Map of arrays by name, such as model.stateDict() or new Map(Object.entries(arrays))';
+    throw new FirsthandError({ operation: 'writeSafetensors', problem: `expected ${expected}`, expected });
   }
   const entries = [...tensors];
   return entries.some(([, array]) => isDeviceArray(array))
@@ -189,9 +208,13 @@ export function writeSafetensors(
 
 /** Writes what is in memory. */
 function write(tensors: ReadonlyMap<string, FileArray | NDArray>, metadata: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
-  if (tensors.has(METADATA_KEY)) throw new FirsthandError(`writeSafetensors: the name ${METADATA_KEY} is reserved; rename the tensor`);
+  const operation = 'writeSafetensors';
+  if (tensors.has(METADATA_KEY)) {
+    const problem = `the name ${METADATA_KEY} is reserved`;
+    throw new FirsthandError({ operation, problem, expected: 'another name', remedy: 'rename the tensor' });
+  }
   const entries = [...tensors].map(([name, array]) => {
-    const packed = toFileArray(`writeSafetensors: tensor ${JSON.stringify(name)}`, array);
+    const packed = toFileArray(operation, array, `tensor ${JSON.stringify(name)}: `);
     return {
       name,
       array: packed,
@@ -214,8 +237,10 @@ function write(tensors: ReadonlyMap<string, FileArray | NDArray>, metadata: Read
   }
   const header = new TextEncoder().encode(`{${members.join(',')}}`);
   const paddedLength = Math.ceil(header.length / 8) * 8; // so that the data begins at a multiple of 8
-  if (paddedLength > HEADER_LIMIT)
-    throw new FirsthandError(`writeSafetensors: the header takes ${paddedLength} bytes, the format allows ${HEADER_LIMIT}`);
+  if (paddedLength > HEADER_LIMIT) {
+    const problem = `the header takes ${paddedLength} bytes, the format allows ${HEADER_LIMIT}`;
+    throw new FirsthandError({ operation, problem, expected: `at most ${HEADER_LIMIT} bytes` });
+  }
 
   const dataBegin = LENGTH_BYTES + paddedLength;
   const bytes = new Uint8Array(dataBegin + size);

@@ -165,15 +165,22 @@ export type OwnKind = 'an idx file (MNIST)' | 'a safetensors file';
  * The error that a file does not begin as its format says.
  * @param operation the reader
  * @param own the kind that it reads
- * @param problem what is wrong with the file if it is of that kind, which is said where nobody knows another
+ * @param facts what is wrong with the file if it is of that kind, which is said where nobody knows another, and what was expected there
  */
-export function notOfKind(operation: string, own: OwnKind, bytes: Uint8Array, problem: string, offset: number): FormatError {
+export function notOfKind(
+  operation: string,
+  own: OwnKind,
+  bytes: Uint8Array,
+  { problem, expected }: { readonly problem: string; readonly expected: string },
+  offset: number,
+): FormatError {
   if (bytes.length === 0) {
-    return new FormatError(`${operation}: ${problem}: it is empty; the download failed, or it was never written`, { offset });
+    const remedy = 'the download failed, or it was never written';
+    return new FormatError({ operation, problem: `${problem}: it is empty`, expected, remedy }, { offset });
   }
   const found = SIGNATURES.find(({ name, matches }) => name !== own && matches(bytes)) ?? textKind(bytes);
-  const message = found === null ? problem : `this is ${found.name}, not ${own}; ${found.remedy}`;
-  return new FormatError(`${operation}: ${message}`, { offset });
+  if (found === null) return new FormatError({ operation, problem, expected }, { offset });
+  return new FormatError({ operation, problem: `this is ${found.name}, not ${own}`, expected: own, remedy: found.remedy }, { offset });
 }
 
 /**

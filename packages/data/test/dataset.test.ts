@@ -55,18 +55,37 @@ describe('ArrayDataset', () => {
   });
 
   it.each([-1, 4, 0.5, NaN, Infinity])('refuses the index %d', (index) => {
-    expect(() => dataset.get(index)).toThrow(new ShapeError(`ArrayDataset: index ${index} is out of range for 4 examples`));
+    expect(() => dataset.get(index)).toThrow(
+      new ShapeError({
+        operation: 'ArrayDataset',
+        problem: `index ${index} is out of range for 4 examples`,
+        expected: 'a whole number from 0 to 3',
+      }),
+    );
     expect(() => dataset.batch([0, index])).toThrow(ShapeError);
   });
 
   it('refuses fields that do not count the same examples', () => {
     expect(() => new ArrayDataset({ image: arange(6).reshape([3, 2]), label: arange(2) })).toThrow(
-      new ShapeError('ArrayDataset: every field needs the same first axis, which counts examples: image [3, 2], label [2]'),
+      new ShapeError({
+        operation: 'ArrayDataset',
+        problem: 'every field needs the same first axis, which counts examples: image [3, 2], label [2]',
+        operands: [
+          { name: 'image', shape: [3, 2], dtype: 'float32' },
+          { name: 'label', shape: [2], dtype: 'float32' },
+        ],
+        expected: 'the same first axis, which counts examples',
+      }),
     );
     expect(() => new ArrayDataset({})).toThrow(/no fields/);
     expect(() => new ArrayDataset({ x: array(1) })).toThrow(ShapeError);
     expect(() => new ArrayDataset({ x: { dtype: 'uint8', shape: [3], data: new Uint8Array(2) } })).toThrow(
-      new ShapeError('ArrayDataset: field x: shape [3] does not describe 2 elements'),
+      new ShapeError({
+        operation: 'ArrayDataset',
+        problem: 'field x: shape [3] does not describe 2 elements',
+        operands: [{ shape: [3], dtype: 'uint8' }],
+        expected: 'a shape of 2 elements',
+      }),
     );
   });
 });

@@ -103,7 +103,13 @@ describe('writeIdx', () => {
 
   it('refuses what the format has no room for', () => {
     expect(() => writeIdx(array([true]))).toThrow(
-      new DTypeError('writeIdx: idx has no bool; it has uint8, int8, int16, int32, float32, float64'),
+      new DTypeError({
+        operation: 'writeIdx',
+        problem: 'idx has no bool',
+        operands: [{ shape: [1], dtype: 'bool' }],
+        expected: 'uint8, int8, int16, int32, float32, float64',
+        remedy: 'it has uint8, int8, int16, int32, float32, float64',
+      }),
     );
     expect(() => writeIdx({ dtype: 'uint8', shape: new Array<number>(256).fill(1), data: new Uint8Array(1) })).toThrow(ShapeError);
     expect(() => writeIdx({ dtype: 'uint8', shape: [0, 2 ** 32], data: new Uint8Array(0) })).toThrow(ShapeError);

@@ -259,11 +259,20 @@ describe('writeSafetensors', () => {
 
   it('refuses tensors that contradict themselves, naming them', () => {
     expect(write({ dtype: 'float32', shape: [3], data: new Float32Array(2) })).toThrow(
-      new ShapeError('writeSafetensors: tensor "w": shape [3] does not describe 2 elements'),
+      new ShapeError({
+        operation: 'writeSafetensors',
+        problem: 'tensor "w": shape [3] does not describe 2 elements',
+        operands: [{ shape: [3], dtype: 'float32' }],
+        expected: 'a shape of 2 elements',
+      }),
     );
     expect(write({ dtype: 'float32', shape: [-1, -2], data: new Float32Array(2) })).toThrow(ShapeError);
     expect(write({ dtype: 'float32', shape: [2], data: new Float64Array(2) })).toThrow(
-      new DTypeError('writeSafetensors: tensor "w": float32 is held in a Float32Array, not in a Float64Array'),
+      new DTypeError({
+        operation: 'writeSafetensors',
+        problem: 'tensor "w": float32 is held in a Float32Array, not in a Float64Array',
+        expected: 'a Float32Array',
+      }),
     );
     expect(write({ dtype: 'toString' as 'bool', shape: [2], data: new Uint8Array(2) })).toThrow(DTypeError);
   });
@@ -271,7 +280,11 @@ describe('writeSafetensors', () => {
   it('refuses what is no array, saying what it is', () => {
     const refuses = (value: unknown, kind: string): void => {
       expect(write(value as FileArray)).toThrow(
-        new DTypeError(`writeSafetensors: tensor "w": expected an NDArray or { dtype, shape, data }, got ${kind}`),
+        new DTypeError({
+          operation: 'writeSafetensors',
+          problem: `tensor "w": expected an NDArray or { dtype, shape, data }, got ${kind}`,
+          expected: 'an NDArray or { dtype, shape, data }',
+        }),
       );
     };
     refuses(undefined, 'undefined');

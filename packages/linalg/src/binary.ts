@@ -116,7 +116,7 @@ export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
   const shape = broadcastArrays(kind, [left, right]);
   const strides = [broadcastStrides(kind, x.shape, x.strides, shape), broadcastStrides(kind, y.shape, y.strides, shape)];
   const dtype = gives === 'bool' ? 'bool' : x.dtype;
-  const result = NDArray.packed(allocate(dtype, sizeOf(shape)), shape, dtype);
+  const result = NDArray.packed(allocate(dtype, sizeOf(shape), kind), shape, dtype);
   const run = DTYPES[x.dtype].isFloat ? loop : (integerLoop ?? loop);
   let position = 0;
   forEachRow(shape, strides, [x.offset, y.offset], (length, offsets, steps) => {
@@ -150,7 +150,7 @@ export function where(condition: NDArray, a: Operand, b: Operand): NDArray {
   const operands = [condition, x, y];
   const shape = broadcastArrays('where', operands);
   const strides = operands.map((operand) => broadcastStrides('where', operand.shape, operand.strides, shape));
-  const data = allocate(x.dtype, sizeOf(shape));
+  const data = allocate(x.dtype, sizeOf(shape), 'where');
   const words = [condition.data, wordsOf(x.data), wordsOf(y.data), wordsOf(data)] as const;
   let position = 0;
   forEachRow(shape, strides, offsetsOf(operands), (length, offsets, steps) => {

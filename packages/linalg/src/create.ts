@@ -91,7 +91,7 @@ const dtypeOf = (operation: string, { dtype = 'float32' }: DTypeOptions): DType 
 
 function filled(operation: string, shape: Shape, value: number, options: DTypeOptions): NDArray {
   const dtype = dtypeOf(operation, options);
-  const data = allocate(dtype, sizeOf(checkShape(operation, shape)));
+  const data = allocate(dtype, sizeOf(checkShape(operation, shape)), operation);
   return NDArray.packed(data.fill(encode[dtype](value)), [...shape], dtype);
 }
 
@@ -207,7 +207,7 @@ export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): NDArra
 }
 
 function counted(first: number, step: number, count: number, dtype: DType): NDArray {
-  const data = allocate(dtype, count);
+  const data = allocate(dtype, count, 'arange');
   for (let i = 0; i < data.length; i++) data[i] = encode[dtype](first + i * step);
   return NDArray.packed(data, [data.length], dtype);
 }

@@ -51,14 +51,18 @@ export function checkDType(operation: string, dtype: DType): DType {
   return Object.hasOwn(DTYPES, dtype) ? dtype : checkChoice(operation, 'dtype', dtype, DTYPE_NAMES);
 }
 
-/** Storage for `length` elements, all zero. @throws ShapeError if no array holds as many, or there is no memory for them */
-export function allocate(dtype: DType, length: number): TypedArray<ArrayBuffer> {
+/**
+ * Storage for `length` elements, all zero.
+ * @param operation whose result it is, for the error
+ * @throws ShapeError if no array holds as many, or there is no memory for them
+ */
+export function allocate(dtype: DType, length: number, operation: string | null = null): TypedArray<ArrayBuffer> {
   try {
     return new DTYPES[dtype].constructor(length);
   } catch (cause) {
-    throw new ShapeError(`there is no array of ${length} elements of ${dtype}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const problem = `there is no array of ${length} elements of ${dtype}: ${reason}`;
+    throw new ShapeError({ operation, problem, operands: [{ shape: [length], dtype }], expected: 'fewer elements' }, { cause });
   }
 }
 

@@ -249,6 +249,7 @@ function uniformEnds(low: number, high: number, dtype: FloatType): { readonly le
     throw new FirsthandError({
       operation: 'uniform',
       problem: `[${low}, ${high}) reaches beyond the range of ${dtype}`,
+      expected: `bounds within the range of ${dtype}`,
       remedy: 'use a wider dtype',
     });
   }
@@ -258,6 +259,7 @@ function uniformEnds(low: number, high: number, dtype: FloatType): { readonly le
   throw new FirsthandError({
     operation: 'uniform',
     problem: `there is no ${dtype} number in [${low}, ${high})`,
+    expected: 'wider bounds',
     remedy: "use dtype: 'float32' or 'float64', or wider bounds",
   });
 }

@@ -44,7 +44,7 @@ export function matmul(a: NDArray, b: NDArray): NDArray {
     throw new ShapeError({ operation: 'matmul', problem, operands, expected });
   }
   const batch = broadcastArrays('matmul', operands, [left.shape.slice(0, -2), right.shape.slice(0, -2)]);
-  const data = allocate(left.dtype, sizeOf(batch) * rows * columns);
+  const data = allocate(left.dtype, sizeOf(batch) * rows * columns, 'matmul');
   if (right.ndim === 2 && left.ndim > 2) {
     multiplyBatch([], left.reshape([sizeOf(batch) * rows, inner]), right, data); // one tall product: B is packed once
   } else {

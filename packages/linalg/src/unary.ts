@@ -94,7 +94,7 @@ export function unary(kind: UnaryKind, x: NDArray): NDArray {
   checkDomain(kind, requireArray(kind, x), takes);
   const source = widen(x);
   const dtype = gives === 'bool' ? 'bool' : source.dtype;
-  const data = allocate(dtype, x.size);
+  const data = allocate(dtype, x.size, kind);
   let position = 0;
   forEachRow(source.shape, [source.strides], [source.offset], (length, offsets, steps) => {
     loop(length, source.data, offsets[0]!, steps[0]!, data, position);

@@ -86,8 +86,10 @@ export class ModuleList<M extends Module> extends Module {
   /** The module at `index`, which may be negative. @throws ShapeError if there is none */
   at(index: number): M {
     const module = this.#modules.at(index);
-    if (module === undefined) throw new ShapeError(`ModuleList: no module ${index} among ${this.#modules.length}`);
-    return module;
+    if (module !== undefined) return module;
+    const { length } = this.#modules;
+    const expected = `a whole number from ${-length} to ${length - 1}`;
+    throw new ShapeError({ operation: 'ModuleList.at', problem: `no module ${index} among ${length}`, expected });
   }
 
   /** Adds a module at the end. */
@@ -148,7 +150,12 @@ export class ModuleDict<M extends Module> extends Module {
     const module = this.#modules.get(name);
     if (module !== undefined) return module;
     const names = [...this.#modules.keys()].join(', ');
-    throw new FirsthandError({ operation: 'ModuleDict.get', problem: `no module "${name}"`, remedy: `there are ${names || 'none'}` });
+    throw new FirsthandError({
+      operation: 'ModuleDict.get',
+      problem: `no module "${name}"`,
+      expected: `${names || 'none'}`,
+      remedy: `there are ${names || 'none'}`,
+    });
   }
 
   /** Adds a module, or puts it in the place of the one of that name. */

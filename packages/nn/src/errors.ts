@@ -25,16 +25,17 @@ export class StateDictError extends FirsthandError implements StateDictMismatch 
   constructor(
     { missing, unexpected, mismatched }: StateDictMismatch,
     operation = 'loadStateDict',
-    message?: { readonly subject: string; readonly remedy: string },
+    message?: { readonly subject: string; readonly expected: string; readonly remedy: string },
   ) {
     const lists = Object.entries({ missing, unexpected, mismatched }).filter(([, names]) => names.length > 0);
     const details = lists.map(([kind, names]) => `${kind}: ${names.join(', ')}`).join('; ');
-    const { subject, remedy } = message ?? {
+    const { subject, expected, remedy } = message ?? {
       subject: 'the state does not fit the model',
+      expected: 'the names, shapes and dtypes of the model',
       remedy:
         mismatched.length > 0 ? 'build the model as the one that was saved' : 'build it so, or pass { strict: false } to load the rest',
     };
-    super({ operation, problem: `${subject}: ${details}`, remedy });
+    super({ operation, problem: `${subject}: ${details}`, expected, remedy });
     this.missing = missing;
     this.unexpected = unexpected;
     this.mismatched = mismatched;

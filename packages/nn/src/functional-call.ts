@@ -71,6 +71,7 @@ export function functionalCall<M extends Module>(
   if (missing.length + unexpected.length + mismatched.length > 0) {
     throw new StateDictError({ missing, unexpected, mismatched }, 'functionalCall', {
       subject: 'the values do not fit the model',
+      expected: 'the parameters by their paths',
       remedy: 'pass the parameters by their paths, as new Map([...model.namedParameters(), …]) does',
     });
   }

@@ -51,7 +51,7 @@ export function mse(prediction: Tensor, wanted: Tensor | Data, options?: LossOpt
     throw new ShapeError({
       operation: 'mse',
       problem: `the prediction ${formatShape(prediction.shape)} and the target ${formatShape(target.shape)} differ in shape`,
-      operands: [prediction, target].map(({ name, shape, dtype }) => ({ name, shape, dtype })),
+      operands: [prediction, target],
       expected: 'shape',
       remedy: 'reshape one of them',
     });
@@ -79,7 +79,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor | Data, options?: Lo
   const classes = labelsOf(labels, logits);
   if (DTYPES[classes.dtype].isFloat && equalShapes(classes.shape, logits.shape)) {
     const problem = `the labels ${formatShape(classes.shape)} are ${classes.dtype} and have the shape of the logits, as one-hot rows have`;
-    const operands = [logits, classes].map(({ name, shape, dtype }) => ({ name, shape, dtype }));
+    const operands = [logits, classes];
     const remedy = 'write labels.argmax(-1) for one-hot labels';
     throw new DTypeError({ operation: 'crossEntropy', problem, operands, expected: 'the index of a class for each row (int32)', remedy });
   }

@@ -112,6 +112,7 @@ export abstract class Module extends Guarded {
         throw new FirsthandError({
           operation: kindOf(this),
           problem: `two tensors have the path ${path}`,
+          expected: 'a path for each tensor',
           remedy: 'give their keys other names',
         });
       }

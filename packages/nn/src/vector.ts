@@ -19,7 +19,12 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
   checkCount('parametersToVector', arguments.length, 1, 'parametersToVector(model.parameters())');
   const parts = [...parameters].map((parameter) => parameter.flatten());
   if (parts.length === 0)
-    throw new ShapeError({ operation: 'parametersToVector', problem: 'there are no parameters', remedy: 'pass model.parameters()' });
+    throw new ShapeError({
+      operation: 'parametersToVector',
+      problem: 'there are no parameters',
+      expected: 'parameters',
+      remedy: 'pass model.parameters()',
+    });
   return cat(parts);
 }
 

@@ -14,7 +14,9 @@ const knownIdle: WeakSet<Tensor> = /* @__PURE__ */ new WeakSet();
 function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[] {
   const all = [...parameters];
   const [first] = all;
-  if (first === undefined) throw new FirsthandError(`${operation}: no parameters; pass model.parameters()`);
+  if (first === undefined) {
+    throw new FirsthandError({ operation, problem: 'no parameters', expected: 'parameters', remedy: 'pass model.parameters()' });
+  }
   const gradients = all.flatMap((parameter) => {
     const { grad } = parameter;
     return grad === null ? [] : [[parameter, grad] as const];

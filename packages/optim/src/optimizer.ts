@@ -82,10 +82,19 @@ export abstract class Optimizer<
     }
     const entries: readonly (Tensor | GroupOptions<Settings>)[] = [...parameters];
     const groups = entries.every(isTensor) ? [{ parameters: entries }] : entries;
-    if (groups.some(isTensor))
-      throw new FirsthandError(`${operation}: give tensors or groups of tensors, not both; put the tensors in a group`);
+    if (groups.some(isTensor)) {
+      const problem = 'there are tensors among the groups of tensors';
+      throw new FirsthandError({
+        operation,
+        problem,
+        expected: 'tensors or groups of tensors, not both',
+        remedy: 'put the tensors in a group',
+      });
+    }
     for (const group of groups) this.addGroup(group as GroupOptions<Settings>);
-    if (this.#state.size === 0) throw new FirsthandError(`${operation}: no parameters; pass model.parameters()`);
+    if (this.#state.size === 0) {
+      throw new FirsthandError({ operation, problem: 'no parameters', expected: 'parameters', remedy: 'pass model.parameters()' });
+    }
   }
 
   /** The groups of parameters with their settings, which may be set between steps. */
@@ -106,8 +115,10 @@ export abstract class Optimizer<
     const states = new Map<Tensor, State>();
     for (const parameter of merged.parameters) {
       const label = parameter.name ?? `parameter ${this.#state.size + states.size}`;
-      if (this.#state.has(parameter) || states.has(parameter))
-        throw new FirsthandError(`${operation}: ${label} stands in the groups twice; list it once`);
+      if (this.#state.has(parameter) || states.has(parameter)) {
+        const problem = `${label} stands in the groups twice`;
+        throw new FirsthandError({ operation, problem, operands: [parameter], expected: 'each parameter once', remedy: 'list it once' });
+      }
       states.set(parameter, createState(operation, label, parameter, this.#shapes(merged, parameter)));
     }
     for (const [parameter, state] of states) this.#state.set(parameter, state);
@@ -193,9 +204,13 @@ export abstract class Optimizer<
     const state: object = this.#state.get(parameter)!;
     const missing = Object.keys(this.#shapes(group, parameter)).filter((slot) => !(slot in state));
     if (missing.length === 0) return;
-    throw new FirsthandError(
-      `${this.constructor.name}: a setting needs the state ${missing.join(', ')}, which exists from construction or not at all; give the setting to the constructor`,
-    );
+    throw new FirsthandError({
+      operation: this.constructor.name,
+      problem: `a setting needs the state ${missing.join(', ')}, which exists from construction or not at all`,
+      operands: [parameter],
+      expected: 'a setting that the state is there for',
+      remedy: 'give the setting to the constructor',
+    });
   }
 
   /** Drops all gradients. Call it last in a step: gradients that nobody can ask for any more are used, and never stored. */
@@ -236,26 +251,27 @@ export abstract class Optimizer<
 
   /** Checks that a state fits, and changes nothing. @throws FirsthandError, ShapeError as `loadStateDict` */
   checkStateDict({ tensors, learningRates }: SavedOptimizerState): void {
+    const operation = 'loadStateDict';
     const own = this.#named();
     const missing = [...own.keys()].filter((name) => !tensors.has(name));
     const unexpected = [...tensors.keys()].filter((name) => !own.has(name));
     if (missing.length + unexpected.length > 0) {
-      throw new FirsthandError(
-        `loadStateDict: the state is of another optimizer or other parameters: missing ${missing.join(', ') || 'none'}, unexpected ${unexpected.join(', ') || 'none'}`,
-      );
+      const names = `missing ${missing.join(', ') || 'none'}, unexpected ${unexpected.join(', ') || 'none'}`;
+      const problem = `the state is of another optimizer or other parameters: ${names}`;
+      throw new FirsthandError({ operation, problem, expected: 'the state of an optimizer of the same class and parameters' });
     }
     if (learningRates.length !== this.groups.length || !learningRates.every(Number.isFinite)) {
-      throw new FirsthandError(
-        `loadStateDict: ${this.groups.length} groups need as many learning rates, got [${learningRates.join(', ')}]`,
-      );
+      const problem = `${this.groups.length} groups need as many learning rates, got [${learningRates.join(', ')}]`;
+      throw new FirsthandError({ operation, problem, expected: 'as many learning rates' });
     }
     for (const [name, tensor] of own) {
       const value = tensors.get(name)!;
       const given = value instanceof Tensor ? value : array(value, { copy: false });
       if (!equalShapes(given.shape, tensor.shape) || given.dtype !== tensor.dtype) {
-        throw new ShapeError(
-          `loadStateDict: ${name} is ${tensor.dtype} ${formatShape(tensor.shape)}, the state has ${given.dtype} ${formatShape(given.shape)}`,
-        );
+        const expected = `${tensor.dtype} ${formatShape(tensor.shape)}`;
+        const problem = `${name} is ${expected}, the state has ${given.dtype} ${formatShape(given.shape)}`;
+        const operands = [tensor, given].map(({ shape, dtype }) => ({ name, shape, dtype }));
+        throw new ShapeError({ operation, problem, operands, expected });
       }
     }
   }
@@ -280,9 +296,13 @@ export abstract class Optimizer<
 
 function createState<State>(operation: string, label: string, parameter: Tensor, shapes: StateShapes<State>): State {
   if (!parameter.isLeaf) {
-    throw new FirsthandError(
-      `${operation}: ${label} was computed; only leaves can be updated, such as tensors made with requiresGrad: true`,
-    );
+    throw new FirsthandError({
+      operation,
+      problem: `${label} was computed`,
+      operands: [parameter],
+      expected: 'leaves',
+      remedy: 'only leaves can be updated, such as tensors made with requiresGrad: true',
+    });
   }
   const { dtype, device } = parameter;
   const tensors = Object.entries<Shape>(shapes).map(([slot, shape]) => [

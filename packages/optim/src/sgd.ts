@@ -88,7 +88,8 @@ function stateShapes(settings: SGDSettings, { shape }: Tensor): StateShapes<SGDS
   requireAtLeast('SGD', 'momentum', momentum, 0);
   requireAtLeast('SGD', 'weightDecay', weightDecay, 0);
   if (nesterov && (momentum === 0 || dampening !== 0)) {
-    throw new FirsthandError(`SGD: nesterov needs a momentum and no dampening, got ${momentum} and ${dampening}`);
+    const expected = 'a momentum and no dampening';
+    throw new FirsthandError({ operation: 'SGD', problem: `nesterov needs ${expected}, got ${momentum} and ${dampening}`, expected });
   }
   if (momentum === 0) return {};
   return dampening === 0 ? { momentum: shape } : { momentum: shape, started: [] };

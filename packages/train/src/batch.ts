@@ -27,10 +27,20 @@ export function countExamples(operation: string, fields: Fields): number {
   const [first] = Object.entries(fields);
   const count = first?.[1].shape[0];
   if (count === undefined) {
-    throw new FirsthandError(`${operation}: a batch needs at least one field whose first axis counts examples`);
+    const expected = 'at least one field whose first axis counts examples';
+    throw new FirsthandError({ operation, problem: `a batch needs ${expected}`, expected });
   }
-  if (count === 0)
-    throw new FirsthandError(`${operation}: a batch has no examples (${first![0]} is [${first![1].shape.join(', ')}]); leave it out`);
+  if (count === 0) {
+    const [name, { shape, dtype }] = first!;
+    const problem = `a batch has no examples (${name} is [${shape.join(', ')}])`;
+    throw new FirsthandError({
+      operation,
+      problem,
+      operands: [{ name, shape, dtype }],
+      expected: 'examples',
+      remedy: 'leave it out',
+    });
+  }
   return count;
 }
 
@@ -56,6 +66,7 @@ export function checkSource(operation: string, option: string, source: unknown, 
     throw new FirsthandError({
       operation,
       problem: `${option} is a generator, which can be iterated once, and is needed for ${epochs} epochs`,
+      expected: 'a DataLoader',
       remedy: `write ${option}: { [Symbol.asyncIterator]: generatorFunction }, or give a DataLoader`,
     });
   }
@@ -69,6 +80,7 @@ export function restart(operation: string, option: string, source: BatchSource<s
     throw new FirsthandError({
       operation,
       problem: `${option} is ${position} batches into an epoch and cannot begin it again`,
+      expected: 'a source that can begin again',
       remedy: 'give it restart(), or read the epoch to its end before',
     });
   }
@@ -81,6 +93,7 @@ export function noBatches(operation: string, option: string, epoch: number | nul
   return new FirsthandError({
     operation,
     problem: `${option} gave no batches${epoch === null ? '' : ` in epoch ${epoch}`}`,
+    expected: isLater ? 'a DataLoader' : 'a source that has batches',
     remedy: isLater
       ? 'it can be iterated once, it seems; give a DataLoader, or an object whose [Symbol.asyncIterator]() begins anew each time'
       : 'give a source that has batches, and that nobody has read to its end before',

@@ -120,8 +120,10 @@ export async function saveCheckpoint(
   const optimizerState = optimizer?.stateDict();
   const modelState = model.stateDict();
   const reserved = [...modelState.keys()].find((name) => name.startsWith(OPTIMIZER));
-  if (reserved !== undefined)
-    throw new FirsthandError(`saveCheckpoint: ${reserved} of the model has a name that is reserved for the optimizer; rename the field`);
+  if (reserved !== undefined) {
+    const problem = `${reserved} of the model has a name that is reserved for the optimizer`;
+    throw new FirsthandError({ operation: 'saveCheckpoint', problem, expected: 'another name', remedy: 'rename the field' });
+  }
   const generator = defaultGenerator().state;
   const loaders = { data: data?.state ?? null, validation: validation?.state ?? null };
   const [ofModel, ofOptimizer, ofProgress] = await Promise.all([
@@ -153,8 +155,7 @@ export function loadCheckpoint(bytes: Uint8Array, contents: CheckpointContents):
   const { model, optimizer, data, validation, progress } = checkContents('loadCheckpoint', contents);
   const { tensors, metadata } = readSafetensors(bytes);
   const text = metadata.get(HEADER_KEY);
-  if (text === undefined)
-    throw new FormatError(`loadCheckpoint: the file's metadata has no ${HEADER_KEY}; it was not written by saveCheckpoint`);
+  if (text === undefined) throw notSaved(`the file's metadata has no ${HEADER_KEY}`, 'it was not written by saveCheckpoint');
   metadata.delete(HEADER_KEY);
   const header = readHeader(text);
   const modelState = new Map<string, FileArray>();
@@ -191,17 +192,23 @@ export function loadCheckpoint(bytes: Uint8Array, contents: CheckpointContents):
   return metadata;
 }
 
+/** The error of a file that lacks what was asked for. */
+const notSaved = (problem: string, remedy?: string, expected = 'a file of saveCheckpoint'): FormatError =>
+  new FormatError({ operation: 'loadCheckpoint', problem, expected, remedy });
+
 const lacks = (part: string): FormatError =>
-  new FormatError(`loadCheckpoint: the checkpoint was saved without ${part}; do not ask for it, or take another file`);
+  notSaved(`the checkpoint was saved without ${part}`, 'do not ask for it, or take another file', `a checkpoint with ${part}`);
 
 /** @throws FormatError unless the text is the JSON of a header */
 function readHeader(text: string): Header {
   const header = parseJson('loadCheckpoint', text);
-  if (!hasShape(header, { version: isCount })) throw new FormatError('loadCheckpoint: the checkpoint names no version');
+  if (!hasShape(header, { version: isCount })) throw notSaved('the checkpoint names no version');
   const { version } = header as { readonly version: number };
-  if (version !== VERSION)
-    throw new FormatError(`loadCheckpoint: the checkpoint has version ${version}, this program reads version ${VERSION}`);
-  if (!isHeader(header)) throw new FormatError(`loadCheckpoint: the metadata ${HEADER_KEY} is not what saveCheckpoint writes`);
+  if (version !== VERSION) {
+    throw notSaved(`the checkpoint has version ${version}, this program reads version ${VERSION}`, undefined, `version ${VERSION}`);
+  }
+  if (!isHeader(header))
+    throw notSaved(`the metadata ${HEADER_KEY} is not what saveCheckpoint writes`, undefined, 'what saveCheckpoint writes');
   return header;
 }
 

@@ -99,10 +99,15 @@ const CALLBACKS: readonly (keyof Callbacks)[] = ['onStep', 'onEpoch'];
 export function checkFit<M extends Module, Name extends string>(options: FitOptions<M, Name>): void {
   const { data, validation, epochs, accumulate = 1, clip, callbacks = [], signal, progress, nonFinite = 'error' } = options;
   checkOptions('fit', options, KEYS as OptionKeys<FitOptions<M, Name>>);
-  if (!Number.isInteger(epochs) || epochs < 1) throw new FirsthandError(`fit: epochs is a whole number of at least 1, not ${epochs}`);
-  if (!Number.isInteger(accumulate) || accumulate < 1)
-    throw new FirsthandError(`fit: accumulate is a whole number of at least 1, not ${accumulate}`);
-  if (clip !== undefined && !(clip > 0)) throw new FirsthandError(`fit: clip is a number above 0, not ${clip}; leave it out for no limit`);
+  for (const [name, value] of Object.entries({ epochs, accumulate })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    const expected = 'a whole number of at least 1';
+    throw new FirsthandError({ operation: 'fit', problem: `${name} is ${expected}, not ${value}`, expected });
+  }
+  if (clip !== undefined && !(clip > 0)) {
+    const [expected, remedy] = ['a number above 0', 'leave it out for no limit'];
+    throw new FirsthandError({ operation: 'fit', problem: `clip is ${expected}, not ${clip}`, expected, remedy });
+  }
   checkChoice('fit', 'nonFinite', nonFinite, ['error', 'warn', 'ignore']);
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.aborted !== 'boolean') {
     const remedy = signal instanceof AbortController ? 'write signal: controller.signal' : undefined;

@@ -35,6 +35,7 @@ function align(progress: Progress, data: BatchSource<string>): void {
     throw new FirsthandError({
       operation: 'fit',
       problem: `progress is ${progress.position} batches into epoch ${progress.epoch}, and data ${position}`,
+      expected: 'both from one checkpoint',
       remedy: 'load both from one checkpoint, or leave progress out to begin anew',
     });
   }

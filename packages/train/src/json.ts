@@ -13,7 +13,7 @@ export function parseJson(operation: string, text: string): unknown {
   try {
     return JSON.parse(text, (_, part: unknown) => (typeof part === 'string' ? (SPECIAL.get(part) ?? part) : part));
   } catch (error) {
-    throw new FormatError(`${operation}: the metadata is no JSON: ${String(error)}`);
+    throw new FormatError({ operation, problem: `the metadata is no JSON: ${String(error)}`, expected: 'JSON' });
   }
 }
 

@@ -63,7 +63,9 @@ export class RunningMeans {
    */
   add(values: Promise<Metrics>, weight: number): void {
     if (!(weight > 0 && weight < Infinity)) {
-      throw new FirsthandError(`RunningMeans: the weight of values is a number above 0, not ${weight}; leave a batch without examples out`);
+      const expected = 'a number above 0';
+      const problem = `the weight of values is ${expected}, not ${weight}`;
+      throw new FirsthandError({ operation: 'RunningMeans', problem, expected, remedy: 'leave a batch without examples out' });
     }
     values.catch(() => {}); // reported where they are waited for
     this.#waiting.push({ values, weight });

@@ -39,6 +39,7 @@ export function compareParameters(model: Module, updated: ReadonlyMap<Tensor, st
     throw new FirsthandError({
       operation: 'fit',
       problem: `there is nothing to train: ${own.size === 0 ? 'the model has no parameters' : `all ${countOf(own.size, 'parameter')} of the model are frozen`}`,
+      expected: own.size === 0 ? 'layers, or Parameter fields' : 'requiresGrad = true',
       remedy: own.size === 0 ? 'give it layers, or Parameter fields' : 'set requiresGrad = true on those that are to learn',
     });
   }
@@ -47,6 +48,7 @@ export function compareParameters(model: Module, updated: ReadonlyMap<Tensor, st
     throw new FirsthandError({
       operation: 'fit',
       problem: `the optimizer has none of the model's parameters (${list(missing)}); it was made for another model`,
+      expected: "the model's parameters",
       remedy: 'make it with this model.parameters()',
     });
   }
@@ -79,6 +81,7 @@ export function inspectGradients(updated: ReadonlyMap<Tensor, string>): string |
     throw new FirsthandError({
       operation: 'fit',
       problem: `none of the optimizer's ${countOf(updated.size, 'parameter')} got a gradient: the loss does not depend on ${list(without.map(([, name]) => name))}`,
+      expected: 'a gradient',
       remedy: 'compute it from model.forward(…) without detach(), and leave requiresGrad true',
     });
   }
