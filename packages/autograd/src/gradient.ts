@@ -173,6 +173,14 @@ function storedFor(values: readonly Node[]): readonly Node[] {
   return [...stored];
 }
 
+/** Why no gradient flows through a value that `backward` has passed. */
+export const CONSUMED: ErrorFacts = {
+  operation: 'backward',
+  problem: 'this graph has been differentiated already and was released',
+  expected: 'a graph that has not been released',
+  remedy: 'call the first backward with { retainGraph: true }, or build the value again',
+};
+
 /**
  * The gradients of the variables that `backward` accumulates: owned nodes that require one, reachable from `root`.
  * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled function

@@ -32,8 +32,8 @@ import {
   ShapeError,
   sizeOf,
 } from '@firsthand/linalg';
-import type { Data, ErrorFacts, Nested, OptionKeys } from '@firsthand/linalg';
-import { differentiatedNodes, gradientsOfLeaves, savedSetsOf } from './gradient.ts';
+import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
+import { CONSUMED, differentiatedNodes, gradientsOfLeaves, savedSetsOf } from './gradient.ts';
 import { operandNode, seedNode } from './operands.ts';
 import { checkDevice, guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';
@@ -48,13 +48,6 @@ export interface BackwardOptions {
 }
 
 const BACKWARD_KEYS: OptionKeys<BackwardOptions> = { retainGraph: 'boolean' };
-
-const CONSUMED: ErrorFacts = {
-  operation: 'backward',
-  problem: 'this graph has been differentiated already and was released',
-  expected: 'a graph that has not been released',
-  remedy: 'call the first backward with { retainGraph: true }, or build the value again',
-};
 
 export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
   /** The gradient handle itself; `grad` is how it is read. */

@@ -1,7 +1,16 @@
 /** What to compute, and where: the public names of the package, and nothing else. */
 export * from './types.ts';
 export { reportTable } from './report-table.ts';
-export { DeviceError, GradientError, NonFiniteError, StaleError } from './errors.ts';
+export {
+  DeviceError,
+  disposedDevice,
+  foreignStorage,
+  freedStorage,
+  GradientError,
+  NonFiniteError,
+  StaleError,
+  unfitArgument,
+} from './errors.ts';
 export {
   argumentLeaf,
   call,

@@ -14,7 +14,7 @@ export interface ErrorOperand {
 
 /** What an error is told about a call that failed. */
 export interface ErrorFacts {
-  /** the operation that was called, as its user writes it; null where there is none */
+  /** the operation that was called, as its user writes it; the name of a device that cannot go on; null where there is none */
   readonly operation: string | null;
   /** what is wrong, if it is more than that the operands are not what is expected */
   readonly problem?: string | undefined;
@@ -64,7 +64,7 @@ export function withOperands(error: unknown, operands: readonly OperandFacts[]):
 export class FirsthandError extends Error {
   // Written out in each class: bundlers shorten the names of classes.
   override readonly name: string = 'FirsthandError';
-  /** the operation that failed, as its user writes it, or null */
+  /** the operation that failed, as its user writes it, or the name of the device that did, or null */
   readonly operation: string | null;
   /** the operands that did not fit; empty where it is not about operands */
   readonly operands: readonly ErrorOperand[];

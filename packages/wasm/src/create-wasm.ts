@@ -106,22 +106,27 @@ const DIVIDE_FROM = 16_384;
 /** A device that nobody has disposed of, and nobody can use any more. */
 const forgotten = /* @__PURE__ */ new FinalizationRegistry<Threads>((team) => team.stop());
 
+/** The error of threads that cannot be here. */
+function noThreads(problem: string): DeviceError {
+  const expected = "threads: 1, or 'auto'";
+  return new DeviceError({ operation: 'wasm', problem, expected, remedy: `give ${expected}` });
+}
+
 /** @throws DeviceError if there cannot be as many threads as were asked for */
 function threadsFor(wanted: number | 'auto'): number {
   if (wanted === 'auto') return idealThreads();
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
-    throw new DeviceError(`wasm: threads is ${String(wanted)}; give a number from 1 to ${MOST_THREADS}, or 'auto'`);
+    const expected = `a number from 1 to ${MOST_THREADS}, or 'auto'`;
+    throw new DeviceError({ operation: 'wasm', problem: `threads is ${String(wanted)}`, expected, remedy: `give ${expected}` });
   }
   if (wanted > 1 && !mayShare()) {
-    throw new DeviceError(
-      `wasm: ${wanted} threads need memory that is shared: a page must be cross-origin isolated (the headers Cross-Origin-Opener-Policy: same-origin and ` +
-        `Cross-Origin-Embedder-Policy: require-corp); give threads: 1, or 'auto'`,
+    throw noThreads(
+      `${wanted} threads need memory that is shared: a page must be cross-origin isolated (the headers Cross-Origin-Opener-Policy: same-origin and ` +
+        'Cross-Origin-Embedder-Policy: require-corp)',
     );
   }
   if (wanted > 1 && !mayStart()) {
-    throw new DeviceError(
-      `wasm: ${wanted} threads need workers, and none can be started here, as in a service worker or a worklet; give threads: 1, or 'auto'`,
-    );
+    throw noThreads(`${wanted} threads need workers, and none can be started here, as in a service worker or a worklet`);
   }
   return wanted;
 }

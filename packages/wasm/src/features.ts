@@ -21,22 +21,25 @@ const INSTEAD = 'createReference() of @firsthand/graph runs everywhere';
  */
 export function detectFeatures(relaxedSimd: boolean | 'auto' = 'auto'): Features {
   if (typeof WebAssembly === 'undefined') {
-    throw new DeviceError(`wasm: this JavaScript engine has no WebAssembly, or it has been switched off; ${INSTEAD}`);
+    throw lacking('WebAssembly', 'this JavaScript engine has no WebAssembly, or it has been switched off', INSTEAD);
   }
   const simd = probe((code, x) => code.get(x).get(x).op('f32x4.add').set(x));
   if (!WebAssembly.validate(simd)) {
-    throw new DeviceError(
-      `wasm: this engine has no WebAssembly SIMD (Chrome and Edge 91, Firefox 89, Safari 16.4, Node 16 have it); ${INSTEAD}`,
-    );
+    const problem = 'this engine has no WebAssembly SIMD (Chrome and Edge 91, Firefox 89, Safari 16.4, Node 16 have it)';
+    throw lacking('WebAssembly SIMD', problem, INSTEAD);
   }
   requirePermission(simd);
   const relaxed = WebAssembly.validate(probe((code, x) => code.get(x).get(x).get(x).op('f32x4.relaxed_madd').set(x)));
   if (relaxedSimd === true && !relaxed) {
-    throw new DeviceError(
-      'wasm: this engine has no relaxed SIMD (Chrome and Edge 114 and Node 22 have it, Node 20 with --experimental-wasm-relaxed-simd); leave the option out to do without',
-    );
+    const having = 'Chrome and Edge 114 and Node 22 have it, Node 20 with --experimental-wasm-relaxed-simd';
+    throw lacking('relaxed SIMD', `this engine has no relaxed SIMD (${having})`, 'leave the option out to do without');
   }
   return { relaxedSimd: relaxed && relaxedSimd !== false };
+}
+
+/** The error of an engine or a page that lacks something. */
+function lacking(expected: string, problem: string, remedy: string, cause?: unknown): DeviceError {
+  return new DeviceError({ operation: 'wasm', problem, expected, remedy }, cause === undefined ? {} : { cause });
 }
 
 /** A module with one function that does something with a vector. */
@@ -51,9 +54,8 @@ function requirePermission(bytes: Uint8Array<ArrayBuffer>): void {
   try {
     void new WebAssembly.Module(bytes);
   } catch (cause) {
-    throw new DeviceError(
-      `wasm: compiling WebAssembly is forbidden here; a page's Content-Security-Policy must allow it: script-src 'self' 'wasm-unsafe-eval'`,
-      { cause },
-    );
+    const expected = "script-src 'self' 'wasm-unsafe-eval'";
+    const remedy = `a page's Content-Security-Policy must allow it: ${expected}`;
+    throw lacking(expected, 'compiling WebAssembly is forbidden here', remedy, cause);
   }
 }

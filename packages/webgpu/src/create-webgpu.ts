@@ -63,7 +63,8 @@ export async function createWebGPU(options?: WebGPUOptions): Promise<WebGPUDevic
   const gpu = device ?? (await requestDevice(chosen!));
   const { profile, findings } = await selfTest(gpu, profileOf(gpu, chosen));
   if (timings && !gpu.features.has('timestamp-query')) {
-    throw new DeviceError(`webgpu: timings were asked for, and ${profile.name} has no timestamps; leave the option out`);
+    const problem = `timings were asked for, and ${profile.name} has no timestamps`;
+    throw new DeviceError({ operation: 'webgpu', problem, expected: 'timestamps', remedy: 'leave the option out' });
   }
   const roofline = timings ? await measureRoofline(gpu) : null;
   const definitions = new Map(kernels.map((kernel) => [kernel.composite, kernel]));
@@ -78,9 +79,9 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
       requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
   } catch (cause) {
-    throw new DeviceError(`webgpu: the adapter gives no device: ${messageOf(cause)}; an adapter gives one device only: ask for a new one`, {
-      cause,
-    });
+    const problem = `the adapter gives no device: ${messageOf(cause)}`;
+    const remedy = 'an adapter gives one device only: ask for a new one';
+    throw new DeviceError({ operation: 'webgpu', problem, expected: 'a new one', remedy }, { cause });
   }
 }
 
@@ -104,8 +105,13 @@ async function importGPU(): Promise<GPU> {
   } catch (cause) {
     imported = null;
     throw new DeviceError(
-      'webgpu: there is no WebGPU here: in Node, install the package that brings it, `npm install webgpu`; in a browser, use a recent Chrome, Edge, Safari or Firefox, ' +
-        'on a page that is served by https or from localhost; or use the wasm device',
+      {
+        operation: 'webgpu',
+        problem: 'there is no WebGPU here: in Node, install the package that brings it, `npm install webgpu`',
+        expected: 'WebGPU',
+        remedy:
+          'in a browser, use a recent Chrome, Edge, Safari or Firefox, on a page that is served by https or from localhost; or use the wasm device',
+      },
       { cause },
     );
   }
@@ -115,9 +121,13 @@ async function findAdapter(): Promise<GPUAdapter> {
   const gpu = await findGPU();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter !== null) return adapter;
-  throw new DeviceError(
-    'webgpu: there is no adapter: the machine has no GPU that WebGPU can use, or its driver is too old (on Linux a Vulkan driver is needed); use the wasm device instead',
-  );
+  throw new DeviceError({
+    operation: 'webgpu',
+    problem:
+      'there is no adapter: the machine has no GPU that WebGPU can use, or its driver is too old (on Linux a Vulkan driver is needed)',
+    expected: 'a GPU that WebGPU can use',
+    remedy: 'use the wasm device instead',
+  });
 }
 
 /** What is known of an adapter from its device. */

@@ -2,9 +2,9 @@
  * The interpreter as a device: compiled plans, kernels in plain loops, and every run finished before `run` returns. What it and the reference device disagree on
  * is the compiler's mistake; what it and a faster device disagree on, with the same plan, is the mistake of that device.
  */
-import { DeviceError } from '@firsthand/graph';
+import { disposedDevice, foreignStorage, freedStorage, unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, Device, DType, Executable, Leaf, PlanReport, Program, Storage, TypedArray } from '@firsthand/graph';
-import { allocate, array } from '@firsthand/linalg';
+import { allocate, array, sizeOf } from '@firsthand/linalg';
 import { compileProgram } from '../compile.ts';
 import type { Plan, Target } from '../kernel.ts';
 import { printKernel } from '../report/print.ts';
@@ -65,7 +65,7 @@ class InterpreterStorage implements Storage {
     };
   }
   get data(): TypedArray {
-    if (this.#data === null) throw new DeviceError('interpreter: this storage has been freed');
+    if (this.#data === null) throw freedStorage('interpreter', this);
     return this.#data;
   }
   dispose(): void {
@@ -76,7 +76,7 @@ class InterpreterStorage implements Storage {
 
 function own(storage: Storage): InterpreterStorage {
   if (storage instanceof InterpreterStorage) return storage;
-  throw new DeviceError('interpreter: this storage belongs to another device');
+  throw foreignStorage('interpreter');
 }
 
 class Interpreter implements Device {
@@ -111,7 +111,7 @@ class Interpreter implements Device {
     this.#disposed = true;
   }
   #requireOpen(): void {
-    if (this.#disposed) throw new DeviceError('interpreter: the device has been disposed');
+    if (this.#disposed) throw disposedDevice('interpreter');
   }
 }
 
@@ -147,8 +147,8 @@ class Interpretation implements Executable {
   }
 }
 
-function arrayOf({ dtype }: Leaf, arg: Arg | undefined): TypedArray {
-  if (arg === undefined) throw new DeviceError('interpreter: an argument is missing');
+function arrayOf({ dtype, shape }: Leaf, arg: Arg | undefined): TypedArray {
+  if (arg === undefined) throw unfitArgument('interpreter', 'an argument', { dtype, length: sizeOf(shape) });
   if (typeof arg === 'object' && 'bytes' in arg) return own(arg).data;
   return array(typeof arg === 'number' ? [arg] : arg, { dtype }).data;
 }

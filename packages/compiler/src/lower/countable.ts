@@ -15,15 +15,18 @@ const MOST_LOOPS = 31;
 
 /** @throws DeviceError unless the kernel's loops and places fit 32 bits */
 export function requireCountable(kernel: Kernel, describe: () => string): void {
-  const refuse = (what: string): never => {
-    throw new DeviceError(`${describe()}: ${what}; split the array, or reduce it in several steps`);
+  const refuse = (problem: string, expected = `at most ${MOST_ELEMENTS} elements`): never => {
+    const operands = kernel.operands.map(({ dtype, length }) => ({ shape: [length], dtype }));
+    const remedy = 'split the array, or reduce it in several steps';
+    throw new DeviceError({ operation: describe(), problem, operands, expected, remedy });
   };
   for (const { dtype, length } of kernel.operands) {
     if (length > MOST_ELEMENTS) refuse(`an array of ${dtype} [${length}] has more elements than the ${MOST_ELEMENTS} that devices count`);
   }
   for (const { extents, values } of bodiesOf(kernel)) {
-    if (extents.length > MOST_LOOPS)
-      refuse(`${extents.length} axes that cannot be merged make as many loops, and ${MOST_LOOPS} are the most`);
+    if (extents.length > MOST_LOOPS) {
+      refuse(`${extents.length} axes that cannot be merged make as many loops, and ${MOST_LOOPS} are the most`, `${MOST_LOOPS}`);
+    }
     // Every place among so few elements is a small number.
     if (sizeOf(extents) <= MOST_ELEMENTS) continue;
     const longest = Math.max(...extents);

@@ -4,7 +4,7 @@
  */
 import { allocate, array, checkOptions, DTYPES, NDArray, sizeOf } from '@firsthand/linalg';
 import type { DType, TypedArray } from '@firsthand/linalg';
-import { DeviceError } from '../errors.ts';
+import { DeviceError, disposedDevice, foreignStorage, freedStorage, unfitArgument } from '../errors.ts';
 import { postOrder } from '../traverse.ts';
 import type { Arg, Completion, Composite, Device, Executable, Node, PlanReport, Program, Storage } from '../types.ts';
 import { EVALUATE, REFERENCE_KERNELS } from './evaluate.ts';
@@ -60,7 +60,7 @@ class ReferenceStorage implements Storage {
     return this.length * DTYPES[this.dtype].bytes;
   }
   get data(): TypedArray {
-    if (this.#data === null) throw new DeviceError('reference: this storage has been freed');
+    if (this.#data === null) throw freedStorage('reference', this);
     return this.#data;
   }
   /** An in-place update: the new elements take the place of the old ones. */
@@ -109,13 +109,13 @@ class Reference implements Device {
     this.#disposed = true;
   }
   #requireOpen(): void {
-    if (this.#disposed) throw new DeviceError('reference: the device has been disposed');
+    if (this.#disposed) throw disposedDevice('reference');
   }
 }
 
 function own(storage: Storage): ReferenceStorage {
   if (storage instanceof ReferenceStorage) return storage;
-  throw new DeviceError('reference: this storage belongs to another device');
+  throw foreignStorage('reference');
 }
 
 /** A value during a run: an array, or the arrays of a kernel with several outputs. */
@@ -253,7 +253,7 @@ function arraysOf(value: Value): readonly NDArray[] {
 
 function argument(leaf: Program['args'][number], arg: Arg | undefined): NDArray {
   const { shape, dtype } = leaf;
-  if (arg === undefined) throw new DeviceError('reference: an argument is missing');
+  if (arg === undefined) throw unfitArgument('reference', 'an argument', { dtype, length: sizeOf(shape) });
   if (typeof arg === 'object' && 'bytes' in arg) return NDArray.packed(own(arg).data, shape, dtype);
   return array(typeof arg === 'number' ? arg : [...arg], { shape, dtype });
 }

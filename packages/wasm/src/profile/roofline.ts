@@ -105,9 +105,8 @@ function allocate(pages: number): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch (cause) {
-    throw new DeviceError(`wasm: timings are put beside a copy of large arrays, and there is no room for its ${pages * PAGE} bytes`, {
-      cause,
-    });
+    const problem = `timings are put beside a copy of large arrays, and there is no room for its ${pages * PAGE} bytes`;
+    throw new DeviceError({ operation: 'wasm', problem, expected: `room for its ${pages * PAGE} bytes` }, { cause });
   }
 }
 

@@ -22,12 +22,12 @@ export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.Mod
     const module = new WebAssembly.Module(bytes);
     return { module, exports: new WebAssembly.Instance(module, { env }).exports };
   } catch (cause) {
-    const refused = cause instanceof RangeError;
-    throw new DeviceError(
-      refused
-        ? `wasm: this browser does not compile ${bytes.length} bytes of WebAssembly on the main thread of a page (Chromium did not before version 114); create the device in a worker`
-        : `wasm: a module of ${bytes.length} bytes does not compile: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    if (!(cause instanceof RangeError)) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new DeviceError(`wasm: a module of ${bytes.length} bytes does not compile: ${reason}`, { cause });
+    }
+    const problem = `this browser does not compile ${bytes.length} bytes of WebAssembly on the main thread of a page (Chromium did not before version 114)`;
+    const remedy = 'create the device in a worker';
+    throw new DeviceError({ operation: 'wasm', problem, expected: 'the device in a worker', remedy }, { cause });
   }
 }

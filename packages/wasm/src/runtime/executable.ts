@@ -3,7 +3,7 @@
  * and makes storages of the outputs: one step of JavaScript per argument and output, however many kernels there are.
  */
 import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
-import { DeviceError } from '@firsthand/graph';
+import { DeviceError, unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Storage } from '@firsthand/graph';
 import { toFloat16Bits } from '@firsthand/linalg';
 import { KernelTimes } from '../profile/kernel-times.ts';
@@ -207,13 +207,9 @@ function accept(storages: Storages, spec: ArraySpec, arg: Arg | undefined, index
 
 /** @throws DeviceError unless an argument is what the plan was compiled for */
 function requireFit<T extends Arg>({ dtype, length }: ArraySpec, arg: T | undefined, index: number): T {
-  if (arg === undefined) throw new DeviceError(`wasm: argument ${index} of a run is missing`);
-  const found = typeof arg === 'number' ? 1 : arg.length;
-  if (found !== length || (isStorage(arg) && arg.dtype !== dtype)) {
-    const type = isStorage(arg) ? `${arg.dtype} ` : '';
-    throw new DeviceError(`wasm: argument ${index} of a run is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
-  }
-  return arg;
+  const found = typeof arg === 'object' ? arg.length : 1;
+  if (arg !== undefined && found === length && !(isStorage(arg) && arg.dtype !== dtype)) return arg;
+  throw unfitArgument('wasm', `argument ${index} of a run`, { dtype, length }, arg);
 }
 
 /** Whether an argument is an array of a device, and not a value of the host. */

@@ -49,7 +49,10 @@ export class LinearMemory {
    * @throws DeviceError if the limit makes no sense, or the engine has no memory to give
    */
   constructor(maxBytes: number, isShared = false) {
-    if (!(maxBytes >= 2 * PAGE)) throw new DeviceError(`wasm: maxBytes is ${maxBytes}; a device needs at least ${2 * PAGE}`);
+    if (!(maxBytes >= 2 * PAGE)) {
+      const expected = `at least ${2 * PAGE}`;
+      throw new DeviceError({ operation: 'wasm', problem: `maxBytes is ${maxBytes}`, expected, remedy: `a device needs ${expected}` });
+    }
     const limit = Math.min(Math.floor(maxBytes / PAGE), MAXIMUM_PAGES);
     this.memory = reserve(limit, isShared);
     this.maximum = limit;
@@ -119,9 +122,11 @@ function reserve(limit: number, shared: boolean): WebAssembly.Memory {
       return new WebAssembly.Memory({ initial: Math.min(INITIAL_PAGES, maximum), maximum, shared });
     } catch (cause) {
       if (maximum / 2 >= LEAST_PAGES) continue;
-      throw new DeviceError('wasm: the engine has no memory left for a device; close what holds some, or dispose of other devices', {
-        cause,
-      });
+      const remedy = 'close what holds some, or dispose of other devices';
+      throw new DeviceError(
+        { operation: 'wasm', problem: 'the engine has no memory left for a device', expected: 'memory', remedy },
+        { cause },
+      );
     }
   }
 }

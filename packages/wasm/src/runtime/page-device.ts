@@ -2,7 +2,7 @@
  * The device on a page's main thread, which must never wait: the synchronous device, behind a queue. Runs, reads and disposals are done one after the other, first in, first out. A run's storages are
  * promised when it is asked for, and made when it has run; meanwhile the workers compute, and the page goes on.
  */
-import { DeviceError } from '@firsthand/graph';
+import { DeviceError, foreignStorage, freedStorage } from '@firsthand/graph';
 import type { Arg, Completion, Device, DType, Executable, HostValue, PlanReport, Program, Storage, TypedArray } from '@firsthand/graph';
 import { WasmDevice } from './device.ts';
 import { isStorage, type WasmExecutable } from './executable.ts';
@@ -78,7 +78,7 @@ export class PageDevice implements Device {
   /** @throws DeviceError unless it is a storage of this device that has not been freed */
   own(storage: Storage): PageStorage {
     if (!(storage instanceof PageStorage) || storage.device !== this) {
-      throw new DeviceError('wasm: this storage belongs to another device; copy it with to(device)');
+      throw foreignStorage('wasm');
     }
     storage.requireAlive();
     return storage;
@@ -112,7 +112,7 @@ class PageStorage implements Storage {
 
   /** @throws DeviceError once it has been freed */
   requireAlive(): void {
-    if (this.#isDisposed) throw new DeviceError(`wasm: a storage of ${this.dtype} [${this.length}] is used after it has been freed`);
+    if (this.#isDisposed) throw freedStorage('wasm', this);
   }
 
   /** What a job finds in it. @throws the failure of the run that should have made it */

@@ -1,6 +1,6 @@
 /** What a device is made of while it is open. Everything is reached through here, so that closing lets go of the memory, whoever still holds a program or a storage. */
 import type { Roofline } from '@firsthand/compiler';
-import { DeviceError } from '@firsthand/graph';
+import { disposedDevice } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';
 import type { Runner } from './run-module.ts';
 import type { Storages } from './storages.ts';
@@ -30,7 +30,7 @@ export class Session {
 
   /** @throws DeviceError once the device has been disposed of */
   get parts(): Parts {
-    if (this.#parts === null) throw new DeviceError('wasm: the device has been disposed; create another with createWasm()');
+    if (this.#parts === null) throw disposedDevice('wasm', 'create another with createWasm()');
     return this.#parts;
   }
   /** @throws DeviceError once the device has been disposed of */

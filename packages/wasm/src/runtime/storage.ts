@@ -3,7 +3,7 @@
  * device: a finalizer that waits for its turn, as it does in a loop that never yields, keeps nothing from the collector (rule 27). So it frees nothing
  * itself: it puts the lease on a list, and the device, if there still is one, frees what is on the list when it next needs room.
  */
-import { DeviceError } from '@firsthand/graph';
+import { freedStorage } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
@@ -75,6 +75,6 @@ export class WasmStorage implements Storage {
   /** @throws DeviceError once the storage has been freed */
   requireAlive(): void {
     if (this.content.data !== null || this.lease.block !== null) return;
-    throw new DeviceError(`wasm: a storage of ${this.dtype} [${this.length}] is used after it has been freed`);
+    throw freedStorage('wasm', this);
   }
 }

@@ -2,7 +2,7 @@
  * All storages of one device: which lie on the host and which in linear memory, and what to do when that is full. A first use copies an argument into the
  * working region, a second one moves it into linear memory for good; what has not been used for a while goes back to the host before memory grows.
  */
-import { DeviceError } from '@firsthand/graph';
+import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { allocate, DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
@@ -37,7 +37,7 @@ export class Storages implements StorageKeeper {
 
   /** @throws DeviceError once it has been closed */
   get memory(): LinearMemory {
-    if (this.#memory === null) throw new DeviceError('wasm: the device has been disposed; create another with createWasm()');
+    if (this.#memory === null) throw disposedDevice('wasm', 'create another with createWasm()');
     return this.#memory;
   }
 
@@ -124,7 +124,7 @@ export class Storages implements StorageKeeper {
   /** @throws DeviceError unless it is a storage of this device that has not been freed */
   own(storage: Storage): WasmStorage {
     if (!(storage instanceof WasmStorage) || storage.keeper !== this) {
-      throw new DeviceError('wasm: this storage belongs to another device; copy it with to(device)');
+      throw foreignStorage('wasm');
     }
     storage.requireAlive();
     return storage;
@@ -197,10 +197,14 @@ export class Storages implements StorageKeeper {
       this.#growFor(bytes) ??
       this.#withoutWork(bytes);
     if (block !== null) return block;
-    throw new DeviceError(
-      `wasm: no room for an array of ${mebibytes(bytes)}: linear memory has grown to ${mebibytes(memory.size)} of at most ` +
-        `${mebibytes(memory.maximum * 65536)}, and ${mebibytes(memory.used)} are in use; dispose of tensors that are no longer needed, or use smaller batches`,
-    );
+    throw new DeviceError({
+      operation: 'wasm',
+      problem:
+        `no room for an array of ${mebibytes(bytes)}: linear memory has grown to ${mebibytes(memory.size)} of at most ` +
+        `${mebibytes(memory.maximum * 65536)}, and ${mebibytes(memory.used)} are in use`,
+      expected: 'smaller batches',
+      remedy: 'dispose of tensors that are no longer needed, or use smaller batches',
+    });
   }
 
   #growFor(bytes: number): Block | null {

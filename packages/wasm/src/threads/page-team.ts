@@ -3,7 +3,7 @@
  * and thread 0 says when a job is over. While workers are slow to come up, and if one does not start, the page's thread runs jobs itself, so that none waits for ever; where a
  * number of threads was asked for, jobs fail if one does not start.
  */
-import { DeviceError } from '@firsthand/graph';
+import { type DeviceError, disposedDevice } from '@firsthand/graph';
 import type { LinearMemory } from '../runtime/memory.ts';
 import { controlOf, type Control } from './control.ts';
 import { startWorker, type WorkerThread } from './host.ts';
@@ -79,7 +79,7 @@ export class PageTeam implements Threads {
   }
 
   stop(): void {
-    this.#fail(new DeviceError('wasm: the device has been disposed; create another with createWasm()'));
+    this.#fail(disposedDevice('wasm', 'create another with createWasm()'));
   }
 
   #start(): void {

@@ -35,9 +35,12 @@ export interface ThreadCount {
 /** Where one thread will do, says once that there are no more: programs take several times as long then, and nothing else tells. Else an error that says so. */
 export function unstarted(reason: string, { threads, isOptional }: ThreadCount): DeviceError | null {
   if (!isOptional) {
-    return new DeviceError(
-      `wasm: ${threads} threads were asked for, and a worker does not start (${reason}); a page's Content-Security-Policy must allow worker-src blob:, or give threads: 1, or 'auto'`,
-    );
+    return new DeviceError({
+      operation: 'wasm',
+      problem: `${threads} threads were asked for, and a worker does not start (${reason})`,
+      expected: "threads: 1, or 'auto'",
+      remedy: "a page's Content-Security-Policy must allow worker-src blob:, or give threads: 1, or 'auto'",
+    });
   }
   // oxlint-disable-next-line no-console -- said once for each device, to whoever wonders why one core is busy
   globalThis.console?.warn(`firsthand: the wasm device computes on one thread, since its workers do not start: ${reason}`);

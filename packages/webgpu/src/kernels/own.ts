@@ -63,7 +63,9 @@ export function ownShaders(
     .get(composite)!
     .build({ attrs, inputs: inputs.map(specOf), outputs: outputs.map(specOf), profile });
   if (!(Number.isInteger(workgroups) && workgroups > 0)) {
-    throw new DeviceError(`webgpu: the kernel of ${composite.name} asks for ${workgroups} workgroups; it must be a whole number above 0`);
+    const expected = 'a whole number above 0';
+    const problem = `the kernel of ${composite.name} asks for ${workgroups} workgroups`;
+    throw new DeviceError({ operation: 'webgpu', problem, expected, remedy: `it must be ${expected}` });
   }
   const bindings: Binding[] = [];
   const declared = new Map<number, string>();

@@ -88,9 +88,12 @@ export class BufferPool {
       (error) => {
         if (error === null) return;
         this.#failed(
-          new DeviceError(
-            `webgpu: the GPU has no memory for ${(size / 2 ** 20).toFixed(1)} MiB more: ${error.message}; dispose of tensors that are no longer needed, or use smaller batches`,
-          ),
+          new DeviceError({
+            operation: 'webgpu',
+            problem: `the GPU has no memory for ${(size / 2 ** 20).toFixed(1)} MiB more: ${error.message}`,
+            expected: 'smaller batches',
+            remedy: 'dispose of tensors that are no longer needed, or use smaller batches',
+          }),
         );
       },
       () => {}, // the device has been lost, which everybody is told in another way

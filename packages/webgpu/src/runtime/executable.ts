@@ -3,7 +3,7 @@
  * planned, outputs are arrays of their own, and what the plan would write over an argument begins as a copy of it.
  */
 import type { Target } from '@firsthand/compiler';
-import { DeviceError } from '@firsthand/graph';
+import { unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Program } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { commandsOf, parametersOf, type Commands, type Output, type Parameter, type Source } from './commands.ts';
@@ -96,12 +96,11 @@ export class WebGPUExecutable implements Executable {
   /** @throws DeviceError unless the argument is what the program was compiled for */
   #accept(arg: Arg | undefined, index: number, repeated: Set<WebGPUStorage>): Input {
     const { dtype, length } = this.#parameters[index]!;
-    if (arg === undefined) throw new DeviceError(`webgpu: ${this.#titleOf(index)} is missing`);
+    if (arg === undefined) throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length });
     const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.own(arg) : arg;
     const found = typeof given === 'number' ? 1 : given.length;
     if (found !== length || (given instanceof WebGPUStorage && given.dtype !== dtype)) {
-      const type = given instanceof WebGPUStorage ? `${given.dtype} ` : '';
-      throw new DeviceError(`webgpu: ${this.#titleOf(index)} is ${type}[${found}], the program was compiled for ${dtype} [${length}]`);
+      throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length }, given);
     }
     if (given instanceof WebGPUStorage) {
       given.requireAlive();

@@ -74,7 +74,8 @@ export class Pipelines {
       entry.pipeline = pipeline;
       entry.layout = pipeline.getBindGroupLayout(0);
     } catch (cause) {
-      throw new DeviceError(`webgpu: ${describe()} does not compile: ${await messagesOf(module, cause)}`, { cause });
+      const problem = `${describe()} does not compile: ${await messagesOf(module, cause)}`;
+      throw new DeviceError({ operation: 'webgpu', problem, expected: 'WGSL that compiles' }, { cause });
     }
     this.#ready++;
     this.#report();

@@ -3,7 +3,7 @@
  * lost or closed says so to everybody in the same words.
  */
 import type { Roofline } from '@firsthand/compiler';
-import { DeviceError } from '@firsthand/graph';
+import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { FirsthandError } from '@firsthand/linalg';
 import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
@@ -115,7 +115,7 @@ export class Session implements StorageKeeper {
   }
 
   close(): void {
-    this.#failure ??= new DeviceError('webgpu: the device has been disposed; create another with createWebGPU()');
+    this.#failure ??= disposedDevice('webgpu', 'create another with createWebGPU()');
     this.#live = 0;
     this.storagePool.clear();
     this.#mapPool.clear();
@@ -192,7 +192,7 @@ export class Session implements StorageKeeper {
   /** @throws DeviceError unless it is a storage of this device */
   own(storage: Storage): WebGPUStorage {
     if (!(storage instanceof WebGPUStorage) || storage.keeper !== this) {
-      throw new DeviceError('webgpu: this storage belongs to another device; copy it with to(device)');
+      throw foreignStorage('webgpu');
     }
     return storage;
   }
@@ -247,9 +247,12 @@ export class Session implements StorageKeeper {
   /** @throws DeviceError if so many bytes are more than a limit of the device */
   requireLimit(limit: keyof Limits, bytes: number, what: string): void {
     if (bytes <= this.limits[limit]) return;
-    throw new DeviceError(
-      `webgpu: ${what}: ${bytes} bytes, and ${limit} of this adapter is ${this.limits[limit]}; use smaller batches, or split the array`,
-    );
+    throw new DeviceError({
+      operation: 'webgpu',
+      problem: `${what}: ${bytes} bytes, and ${limit} of this adapter is ${this.limits[limit]}`,
+      expected: 'smaller batches',
+      remedy: 'use smaller batches, or split the array',
+    });
   }
 
   // ---- buffers that all programs share: their runs are in order

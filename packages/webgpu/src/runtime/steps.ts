@@ -70,9 +70,8 @@ export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defin
     )) {
       const groups = dispatchOf(shader.workgroups);
       if (groups[1] > GROUP_ROW) {
-        throw new DeviceError(
-          `webgpu: ${describe(planned)} needs ${shader.workgroups} workgroups, and a dispatch has ${GROUP_ROW ** 2} at most; split the arrays`,
-        );
+        const problem = `${describe(planned)} needs ${shader.workgroups} workgroups, and a dispatch has ${GROUP_ROW ** 2} at most`;
+        throw new DeviceError({ operation: 'webgpu', problem, expected: `${GROUP_ROW ** 2} at most`, remedy: 'split the arrays' });
       }
       const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
       const ranges = shader.bindings.map((binding): Range => {
@@ -104,9 +103,9 @@ function requireCountable(planned: PlannedKernel): void {
   for (const extents of counted) {
     const count = sizeOf(extents);
     if (count <= MOST_ELEMENTS) continue;
-    throw new DeviceError(
-      `webgpu: ${describe(planned)} loops over ${count} elements, and ${MOST_ELEMENTS} are the most; reduce them in several steps`,
-    );
+    const problem = `${describe(planned)} loops over ${count} elements, and ${MOST_ELEMENTS} are the most`;
+    const remedy = 'reduce them in several steps';
+    throw new DeviceError({ operation: 'webgpu', problem, expected: `${MOST_ELEMENTS}`, remedy });
   }
 }
 

@@ -2,7 +2,7 @@
  * An array of the device. It lies in a GPU buffer, or on the host: what has been uploaded stays there until it is used a second time, and a small result goes there once it has
  * been read. So a loop that makes new arguments and results in each step needs no new buffers, and waits for no finalizer (rule 27).
  */
-import { DeviceError } from '@firsthand/graph';
+import { freedStorage } from '@firsthand/graph';
 import type { DType, Storage } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { PooledBuffer } from './buffer-pool.ts';
@@ -53,7 +53,7 @@ export class WebGPUStorage implements Storage {
   /** @throws DeviceError once the storage has been freed */
   requireAlive(): void {
     if (this.words !== null || this.lease.buffer !== null) return;
-    throw new DeviceError(`webgpu: a storage of ${this.dtype} [${this.length}] is used after it has been freed`);
+    throw freedStorage('webgpu', this);
   }
   dispose(): void {
     this.words = null;

@@ -30,8 +30,9 @@ const VALUE_TYPES: { readonly [K in DType]: ValueType | null } = {
  */
 export function valueType(dtype: DType): ValueType {
   const type = VALUE_TYPES[dtype];
-  if (type === null) throw new DTypeError(`webgpu: WGSL has no ${dtype}; convert with astype('float32'), or use the wasm device`);
-  return type;
+  if (type !== null) return type;
+  const remedy = "convert with astype('float32'), or use the wasm device";
+  throw new DTypeError({ operation: 'webgpu', problem: `WGSL has no ${dtype}`, expected: 'float32', remedy });
 }
 
 /**
