@@ -11,7 +11,7 @@ import type { Group } from './schedule/groups.ts';
 import { overwrittenArguments } from './plan/in-place.ts';
 import { concatenationOf } from './simplify/concatenate.ts';
 import { inline } from './simplify/inline.ts';
-import type { Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
+import type { Kernel, Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
 import { requireCountable } from './lower/countable.ts';
 import { finishRows } from './lower/finish-rows.ts';
 import {
@@ -26,6 +26,7 @@ import {
   type Unit,
 } from './lower/lower.ts';
 import { LOWER } from './lower/lower-special.ts';
+import { interned } from './plan/interned.ts';
 import { planMemory } from './plan/memory-plan.ts';
 import { type Window, windowed } from './plan/windows.ts';
 import { describeKernel, describeNode } from './report/names.ts';
@@ -269,6 +270,8 @@ function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }:
   // What is overwritten is bound as one array.
   const overwritten = new Set(into);
   const { partAlignment = 1 } = target;
+  /** By name: few kernels that differ have a name in common. */
+  const namesakes = new Map<string, Kernel[]>();
   const planned: PlannedKernel[] = [];
   for (const [place, { kernel: lowered, operands, nodes, boundary }] of kernels.entries()) {
     const arrays = operands.map(numberOf);
@@ -277,11 +280,12 @@ function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }:
       const isWhole = where.kind === 'argument' && overwritten.has(where.argument);
       return isWhole ? 0 : Math.max(1, partAlignment / elementBytes(dtype, target));
     });
+    const name = describeKernel(kernel, nodes);
     planned.push({
-      kernel,
+      kernel: interned(kernel, listAt(namesakes, name)),
       buffers: arrays.map((number, operand) => windowOf(number, windows[operand]!)),
       scratch: { bytes: requests[place]!.bytes, offset: offsets[place]! },
-      name: describeKernel(kernel, nodes),
+      name,
       nodes: nodes.map(describeNode),
       boundary,
     });

@@ -229,6 +229,7 @@ export interface PlanBuffer {
 
 /** One kernel of a plan, with the buffers that are its operands. */
 export interface PlannedKernel {
+  /** One object for all kernels of a plan that are equal. */
   readonly kernel: Kernel;
   /** Numbers in `Plan.buffers`, one per operand. */
   readonly buffers: readonly number[];

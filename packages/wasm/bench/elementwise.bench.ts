@@ -49,7 +49,7 @@ function assemble(kernels: readonly LoopKernel[]): {
     module.function(
       `kernel${number}`,
       { params, results: [] },
-      (code, locals) => emitKernel(code, kernel, locals, { features, functions, tile: TILES[0]!, define: noParts }, null),
+      (code, locals) => emitKernel(code, kernel, locals, { features, functions, module, tile: TILES[0]!, define: noParts }, null),
       {
         exported: true,
       },

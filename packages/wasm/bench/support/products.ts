@@ -87,7 +87,7 @@ export function buildProducts(
     kernel.operands.reduce((sum, { length }) => sum + 8 * length, contractScratch(kernel)) + 4096;
   const pages = Math.ceil(Math.max(...kernels.map(sizeOf)) / 65536);
   const module = new Module({ initial: pages, maximum: pages, shared: false });
-  const tools = { features, functions: new Map() };
+  const tools = { features, functions: new Map(), module };
   kernels.forEach((kernel, index) => {
     const params = new Array<'i32'>(kernel.operands.length + 1).fill('i32');
     module.function(`product${index}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), {

@@ -5,11 +5,12 @@
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
+import type { Signature } from '../assembler/module.ts';
 import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitPart, type Part } from '../threads/division.ts';
-import { emitAdvance, offsetsOf, type Count } from './address.ts';
-import { arithmeticOf, type Arithmetic } from './arithmetic.ts';
+import { emitAddProduct, emitAdvance, emitCount, offsetsOf, type Count } from './address.ts';
+import { arithmeticOf, emitStore, type Arithmetic } from './arithmetic.ts';
 import { emitBlocks, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
 import { emitDots, type DotSource } from './dot.ts';
 import { PlainFinish } from './finish-plainly.ts';
@@ -19,8 +20,14 @@ import { commonPlan, isRowByRow, planContract, type ContractPlan } from './plan.
 import { pushScratch, type Block, type ProductCode } from './product-code.ts';
 import { RightMatrix } from './right.ts';
 import { rowKernel } from './row-kernel.ts';
-import { emitSums, tileSums, type Tile, type TileSum } from './tile.ts';
+import { emitSums, tileSums, type RowSource, type Tile, type TileSum } from './tile.ts';
 import { TILES, tileFor } from './tiles.ts';
+
+/**
+ * Values of k times columns in a block, from which tiles side by side are a function of their own: some ten thousand cycles, a call some tens. Engines compile a function for speed
+ * once it has run for a while, and go on in the slow code until it returns: a long product that is one function would be slow to its end the first time.
+ */
+const OUTLINED = 8192;
 
 /** Bytes of working memory that a kernel needs while it runs, with any of `TILES`. */
 export function contractScratch(kernel: ContractKernel): number {
@@ -170,27 +177,15 @@ class ContractEmitter {
   /** All tiles of some rows and columns, for one block of k. */
   #rows({ from, to, height }: Rows, columns: Columns, k: Block): void {
     const code = this.#code;
-    const { axes, scratch, isDot, unrolls, kBlocks, panelStep } = this.#plan;
-    const [rowStart, a, b, totals] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
+    const { axes, scratch, isDot, kBlocks } = this.#plan;
+    const [a, totals] = [code.local('i32'), code.local('i32')];
     this.#right.begin(k);
     emitRange(code, this.#places[axes.m]!, from, to, height, () => {
-      const rows = this.#left.rows(rowStart, height, k);
+      const rows = this.#left.rows(a, height, k);
       if (kBlocks === 1) pushScratch(this.#product, scratch.sums).set(this.#sums);
       code.get(this.#sums).set(totals);
-      emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
-        code.get(rowStart).set(a);
-        this.#right.tile(b, columns, k);
-        if (isDot) {
-          this.#dots({ pointer: a, offsets: rows.offsets }, b, count);
-        } else {
-          const lanes = lanesOf(count, this.#arithmetic.lanes);
-          const sums = tileSums(code, height, lanes.length);
-          emitSums(code, this.#arithmetic, sums, { pointer: a, ...rows }, { pointer: b, lanes, step: this.#right.step }, k.count, unrolls);
-          this.#keep(sums, lanes);
-          code.release(...sums.map(({ sum }) => sum));
-        }
-        if (this.#scalar !== null) emitAdvance(code, this.#sums, height * panelStep);
-      });
+      if (isDot) this.#dotRow({ pointer: a, offsets: rows.offsets }, columns, k);
+      else this.#tileRow({ pointer: a, ...rows }, columns, k);
       if (kBlocks === 1) {
         this.#finish(totals, height, columns);
         return;
@@ -201,7 +196,7 @@ class ContractEmitter {
         .op('i32.ge_s');
       code.if(() => this.#finish(totals, height, columns));
     });
-    code.release(rowStart, a, b, totals);
+    code.release(a, totals);
   }
 
   /** What is done with the rows of tiles as soon as their totals are there. */
@@ -222,47 +217,112 @@ class ContractEmitter {
     code.release(row, end, scratch);
   }
 
-  #dots(a: DotSource, pointer: Local, columns: number): void {
+  /** The tiles of some rows, side by side: here, or as a call. */
+  #tileRow(a: RowSource, columns: Columns, k: Block): void {
     const code = this.#code;
-    const lanes = lanesOf(columns, this.#arithmetic.lanes);
-    const { scratch, panelStep } = this.#plan;
-    const b = { pointer, offsets: offsetsOf(code, pointer, columns, this.#right.columnStride) };
-    const partial = code.local('i32');
-    pushScratch(this.#product, scratch.dots).set(partial);
-    const each = (finish: (row: number, vector: number, total: Local) => void): void =>
-      emitDots(code, this.#arithmetic, a, b, this.#kernel.k, partial, finish);
-    if (this.#plain !== null) {
-      this.#plain.store((put) => each((row, vector, total) => put(row, vector, total, lanes[vector]!)));
+    const { axes, columnBlock, kBlock, kBlocks, scratch } = this.#plan;
+    const { count } = k;
+    const [b, tile] = [code.local('i32'), code.local('i32')];
+    const target = this.#plain === null ? this.#sums : code.local('i32');
+    code.i32(0).set(this.#places[axes.n]!);
+    this.#right.tile(b, columns, k);
+    this.#plain?.locate(target);
+    if (kBlocks > 1) pushScratch(this.#product, scratch.tile).set(tile);
+    const pointers = { a: a.pointer, b, target, tile };
+    if (columnBlock * kBlock < OUTLINED) {
+      this.#tiles(code, a, pointers, columns, count);
     } else {
-      each((row, vector, total) =>
-        code
-          .get(this.#sums)
-          .get(total)
-          .memory('v128.store', row * panelStep + 16 * vector),
-      );
+      const given = [b, a.pointer, target, tile, columns.from, columns.to, count];
+      const locals = given.filter((each) => typeof each !== 'number');
+      const signature: Signature = { params: locals.map(() => 'i32'), results: ['i32'] };
+      const callee = this.#product.tools.module.function('tiles', signature, (inner, params) => {
+        const [innerB, innerA, innerTarget, innerTile, from, to, innerCount] = given.map((each) =>
+          typeof each === 'number' ? each : params[locals.indexOf(each)]!,
+        ) as [Local, Local, Local, Local, Count, Count, Count];
+        inner.get(innerA).get(innerB).op('i32.add').set(innerA);
+        this.#tiles(inner, a, { a: innerA, b: innerB, target: innerTarget, tile: innerTile }, { from, to }, innerCount);
+        inner.get(innerTarget);
+      });
+      // V8 extends a parameter to 64 bits at each use, and a sum never: so a is given relative to b.
+      code.get(a.pointer).get(b).op('i32.sub').set(a.pointer);
+      for (const local of locals) code.get(local);
+      code.call(callee).set(target);
     }
-    code.release(partial);
+    code.release(b, tile);
+    if (target !== this.#sums) code.release(target);
   }
 
-  /** Stores a tile's sums, in their order: where they belong, or where they wait to be finished, added to those of earlier blocks of k. */
-  #keep(sums: readonly TileSum[], lanes: readonly number[]): void {
+  /**
+   * The same in the code of any function.
+   * @param pointers the rows of a; where column 0 of b would be, and, in the result, that of the rows; in working memory, where the sums of the first tile are, which is left behind those of
+   * the last; and a tile, for sums that are added to those of earlier blocks of k
+   */
+  #tiles(
+    code: Code,
+    rows: Pick<RowSource, 'offsets' | 'step'>,
+    pointers: { readonly [P in 'a' | 'b' | 'target' | 'tile']: Local },
+    columns: Columns,
+    count: Count,
+  ): void {
+    const arithmetic = this.#arithmetic;
+    const { packsB, kBlocks, unrolls, panelStep } = this.#plan;
+    const { bytes, lanes: all } = arithmetic;
+    const plain = this.#plain;
+    const rowStep = plain?.rowStride ?? panelStep;
+    const [n, a, b, target] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
+    emitTiles(code, this.#plan, n, columns, (width) => {
+      const lanes = lanesOf(width, all);
+      code.get(pointers.a).set(a).get(pointers.b);
+      if (!packsB) emitAddProduct(code, n, this.#right.columnStride);
+      else {
+        code.get(n);
+        emitCount(code, count);
+        code.op('i32.mul').i32(bytes).op('i32.mul').op('i32.add');
+      }
+      code.set(b);
+      const sums = tileSums(code, rows.offsets.length, lanes.length);
+      emitSums(code, arithmetic, sums, { ...rows, pointer: a }, { pointer: b, lanes, step: this.#right.step }, count, unrolls);
+      code.get(pointers.target);
+      if (plain !== null) emitAddProduct(code, n, bytes);
+      code.set(target);
+      const offset = ({ row, column }: TileSum): number => row * rowStep + 16 * column;
+      for (const each of sums) {
+        const stored = plain === null ? all : lanes[each.column]!;
+        emitStore(code, arithmetic, kBlocks > 1 ? pointers.tile : target, offset(each), each.sum, stored);
+      }
+      if (kBlocks > 1) {
+        for (const each of sums) {
+          code.get(target).get(pointers.tile).memory('v128.load', offset(each)).get(target).memory('v128.load', offset(each));
+          code.op(arithmetic.add).memory('v128.store', offset(each));
+        }
+      }
+      code.release(...sums.map(({ sum }) => sum));
+      if (plain === null) emitAdvance(code, pointers.target, rows.offsets.length * rowStep);
+    });
+    code.release(n, a, b, target);
+  }
+
+  /** The same where vectors run along k. */
+  #dotRow({ pointer, offsets }: DotSource, columns: Columns, k: Block): void {
     const code = this.#code;
-    const { scratch, kBlocks, panelStep } = this.#plan;
-    if (this.#plain !== null) {
-      this.#plain.store((put) => {
-        for (const { row, column, sum } of sums) put(row, column, sum, lanes[column]!);
+    const { axes, scratch, panelStep } = this.#plan;
+    const [a, b, target] = [code.local('i32'), code.local('i32'), code.local('i32')];
+    emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
+      const lanes = lanesOf(count, this.#arithmetic.lanes);
+      code.get(pointer).set(a);
+      this.#right.tile(b, columns, k);
+      code.get(this.#sums).set(target);
+      this.#plain?.locate(target);
+      const right = { pointer: b, offsets: offsetsOf(code, b, count, this.#right.columnStride) };
+      const partial = code.local('i32');
+      pushScratch(this.#product, scratch.dots).set(partial);
+      emitDots(code, this.#arithmetic, { pointer: a, offsets }, right, this.#kernel.k, partial, (row, vector, total) => {
+        const stored = this.#plain === null ? this.#arithmetic.lanes : lanes[vector]!;
+        emitStore(code, this.#arithmetic, target, row * (this.#plain?.rowStride ?? panelStep) + 16 * vector, total, stored);
       });
-      return;
-    }
-    const offset = ({ row, column }: TileSum): number => row * panelStep + 16 * column;
-    const target = kBlocks === 1 ? this.#sums : code.local('i32');
-    if (kBlocks > 1) pushScratch(this.#product, scratch.tile).set(target);
-    for (const sum of sums) code.get(target).get(sum.sum).memory('v128.store', offset(sum));
-    if (kBlocks === 1) return;
-    for (const sum of sums) {
-      code.get(this.#sums).get(target).memory('v128.load', offset(sum)).get(this.#sums).memory('v128.load', offset(sum));
-      code.op(this.#arithmetic.add).memory('v128.store', offset(sum));
-    }
-    code.release(target);
+      code.release(partial);
+      if (this.#plain === null) emitAdvance(code, this.#sums, offsets.length * panelStep);
+    });
+    code.release(a, b, target);
   }
 }

@@ -63,7 +63,9 @@ export class KernelLibrary {
 
   /** The functions of a plan's kernels, in order. @throws DeviceError if the engine refuses to compile one */
   require(planned: readonly PlannedKernel[]): readonly KernelFunction[] {
-    const texts = planned.map(({ kernel }) => printKernel(kernel));
+    const printed = new Map<Kernel, string>();
+    for (const { kernel } of planned) if (!printed.has(kernel)) printed.set(kernel, printKernel(kernel));
+    const texts = planned.map(({ kernel }) => printed.get(kernel)!);
     const missing = new Map(texts.flatMap((text, number): Entry[] => (this.#kernels.has(text) ? [] : [[text, planned[number]!]])));
     if (missing.size > 0) this.#compile([...missing]);
     const functions = texts.map((text) => this.#use(text));
@@ -102,7 +104,7 @@ export class KernelLibrary {
       inner.set(text, defined);
       return defined;
     };
-    const tools: KernelTools = { features, functions, tile, define };
+    const tools: KernelTools = { features, functions, module, tile, define };
     entries.forEach(([, { kernel }], index) => {
       const division = divisions[index]!;
       const signature = kernelSignature(kernel.operands.length, division !== null);

@@ -5,6 +5,7 @@ import type { Scalar } from '@firsthand/compiler';
 import type { UnaryKind } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { Callee, Code, Local } from '../assembler/code.ts';
+import type { Module } from '../assembler/module.ts';
 import type { Features } from '../features.ts';
 import { FLOAT32_FUNCTIONS, FLOAT32_IMPORTS } from '../math/float32.ts';
 import { emitFloat64, type Float64Import, type FunctionKind } from '../math/float64.ts';
@@ -18,6 +19,8 @@ export interface Tools {
   readonly features: Features;
   /** The imported functions that the kernel needs. */
   readonly functions: ReadonlyMap<Float64Import, Callee>;
+  /** The module, in which a kernel may define functions that it calls. */
+  readonly module: Module;
 }
 
 /** The shapes of floats in registers. */

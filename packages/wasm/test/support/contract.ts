@@ -159,7 +159,7 @@ export function runContract(kernel: ContractKernel, arrays: readonly TypedArray[
     }),
   );
   const params = Array.from({ length: count + 1 }, () => 'i32' as const);
-  const tools = { features: { relaxedSimd }, functions };
+  const tools = { features: { relaxedSimd }, functions, module };
   const exported = { exported: true };
   module.function('kernel', { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), exported);
   const division = divideContract(kernel, tile);

@@ -34,7 +34,7 @@ function compileKernel(kernel: Kernel): CompiledKernel {
   const define = (): Callee => {
     throw new Error('only composites are made of other kernels');
   };
-  const tools = { features: { relaxedSimd: false }, functions, tile, define };
+  const tools = { features: { relaxedSimd: false }, functions, module, tile, define };
   const emit = (name: string, division: Division | null): void => {
     const signature = kernelSignature(kernel.operands.length, division !== null);
     module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });
