@@ -50,6 +50,8 @@ export interface Rule {
 
 /** How many rules may be at work inside each other: a rule that digs deeper finds nodes that are left as they are. */
 const DEPTH_LIMIT = 64;
+/** Nodes that are rewritten between two points at which rewriting may pause: some hundred microseconds. */
+const PART = 64;
 const NONE: readonly Node[] = [];
 /** Operations whose shape or dtype is said by their attributes and not by their operands. */
 const SHAPED: ReadonlySet<Op> = /* @__PURE__ */ new Set<Op>(['const', 'iota', 'random', 'cast', 'movement']);
@@ -81,6 +83,15 @@ export function countReaders(roots: readonly Node[]): ReadonlyMap<Node, number> 
   return readers;
 }
 
+/** Calls `each` for some nodes at a time, without gradients. */
+function* inParts(order: readonly Node[], each: (node: Node) => void): InParts<void> {
+  for (let first = 0; first < order.length; first += PART) {
+    const part = order.slice(first, first + PART);
+    withGradient(false, () => part.forEach(each));
+    yield;
+  }
+}
+
 /** Whether a node is another one, moved or not. */
 function isMoved(node: Node, source: Node): boolean {
   let below = node;
@@ -110,17 +121,16 @@ export class Rewriter {
 
   /** Rewrites a graph down to `finished` nodes, which it maps to what stands in their place. */
   *run(roots: readonly Node[], finished: Map<Node, Node>): InParts<readonly Node[]> {
-    for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {
-      if (finished.has(node)) continue;
-      withGradient(false, () => this.#replace(node, finished));
-      yield;
-    }
+    const order = postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs));
+    yield* inParts(order, (node) => {
+      if (!finished.has(node)) this.#replace(node, finished);
+    });
     return roots.map((root) => finished.get(root)!);
   }
 
   /**
-   * Rewrites a graph in which other nodes stand in the place of some, here and in what stands in the place of
-   * others.
+   * Rewrites a graph of finished nodes in which other nodes stand in the place of some, here and in what stands in
+   * the place of others.
    */
   *replace(roots: readonly Node[], replacements: ReadonlyMap<Node, Node>): InParts<readonly Node[]> {
     const finished = new Map<Node, Node>();
@@ -128,12 +138,11 @@ export class Rewriter {
       const replacement = replacements.get(node);
       return replacement === undefined ? node.inputs : [replacement];
     };
-    for (const node of postOrder(roots, inputsOf)) {
+    yield* inParts(postOrder(roots, inputsOf), (node) => {
       const replacement = replacements.get(node);
-      if (replacement === undefined) withGradient(false, () => this.#replace(node, finished));
+      if (replacement === undefined) this.#replace(node, finished);
       else finished.set(node, finished.get(replacement)!);
-      yield;
-    }
+    });
     return roots.map((root) => finished.get(root)!);
   }
 
