@@ -99,8 +99,12 @@ function describeGradients(): void {
   });
   test('errors', () => {
     const x = tensor([1, 2], { requiresGrad: true });
-    expect(() => gradients(x.square(), x)).toThrow('gradients: float32 [2] has several elements; reduce it to one, or pass a seed');
-    expect(() => gradients(x.sum(), tensor([1, 2]))).toThrow('float32 [2] requires no gradient; make it with requiresGrad: true');
+    expect(() => gradients(x.square(), x)).toThrow(
+      'gradients: float32 [2] has several elements; needs one element; reduce it to one, or pass a seed of that shape',
+    );
+    expect(() => gradients(x.sum(), tensor([1, 2]))).toThrow(
+      'gradients: float32 [2] requires no gradient; needs a tensor with requiresGrad: true; make it with requiresGrad: true',
+    );
     expect(() => gradients(x.sum(), [x, zeros([1])])).toThrow(GradientError);
     expect(() => gradients(x.sum(), [])).toThrow('there is no tensor to differentiate with respect to');
     expect(() => gradients(x.sum(), x, { seed: ones([2]) })).toThrow(ShapeError);
