@@ -61,6 +61,7 @@ const stages = [
     check: () => vitestInNode(24, 'node24', 'packages/wasm/', 'packages/conformance/test/wasm', 'packages/conformance/relaxed/wasm'),
   },
   { name: 'naga', long: true, check: () => run('node', ['scripts/naga.mjs'], { env }) === 0 },
+  { name: 'mutants', long: true, check: () => run('node', ['scripts/mutants.mjs'], { env }) === 0 },
   { name: 'api', check: () => vitest('api', '--root', 'tests/api') },
   { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
   { name: 'fresh', check: () => vitest('fresh', '--root', 'tests/fresh') },
