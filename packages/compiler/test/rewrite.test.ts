@@ -123,7 +123,7 @@ describe('rules', () => {
   test('are tried in order, at the operations they name, on finished operands', () => {
     const seen: string[] = [];
     const note = (name: string, kind: 'neg' | 'abs'): Parameters<typeof allRewritten>[1]['rules'][number] =>
-      rule('unary', [name, ''], ({ attrs, inputs }) => {
+      rule('unary', name, ({ attrs, inputs }) => {
         seen.push(`${name} ${attrs.kind}`);
         return attrs.kind === kind ? inputs[0]! : null;
       });
@@ -133,12 +133,12 @@ describe('rules', () => {
   });
 
   test('that never end are stopped', () => {
-    const grow = rule('unary', ['grow', ''], ({ inputs }, make) => make.unary('neg', make.binary('mul', inputs[0]!, inputs[0]!)));
+    const grow = rule('unary', 'grow', ({ inputs }, make) => make.unary('neg', make.binary('mul', inputs[0]!, inputs[0]!)));
     expect(count(...allRewritten([neg(x)], { rules: [grow] }))).toBeLessThan(100);
   });
 
   test('must build on finished nodes', () => {
-    const careless = rule('unary', ['careless', ''], (_, make) => make.unary('abs', constant(1, [4], 'float32')));
+    const careless = rule('unary', 'careless', (_, make) => make.unary('abs', constant(1, [4], 'float32')));
     expect(() => allRewritten([neg(x)], { rules: [careless] })).toThrow('a rule reads a const that is not finished');
   });
 });
@@ -164,7 +164,7 @@ describe('readers', () => {
   });
 
   test('of a value below new movements are those of the movements', () => {
-    const turn = rule('unary', ['turn', ''], ({ inputs }, make) => make.permute(make.binary('mul', inputs[0]!, inputs[0]!), [1, 0]));
+    const turn = rule('unary', 'turn', ({ inputs }, make) => make.permute(make.binary('mul', inputs[0]!, inputs[0]!), [1, 0]));
     const square = argument('s', [3, 3]);
     const roots = [binary('add', neg(square), constant(1, [3, 3], 'float32'))];
     const make = new Rewriter({ rules: [turn], readers: countReaders(roots) });
@@ -174,7 +174,7 @@ describe('readers', () => {
   });
 
   test('do not count a movement that vanishes', () => {
-    const cancel = rule('movement', ['cancel', ''], ({ inputs }) => inputs[0]!);
+    const cancel = rule('movement', 'cancel', ({ inputs }) => inputs[0]!);
     const value = neg(x);
     const roots = [cast(reshape(value, [6]), 'float64'), node('unary', { kind: 'exp' }, [x])];
     const make = new Rewriter({ rules: [cancel], readers: countReaders(roots) });

@@ -29,10 +29,10 @@ export function concatenated(parts: readonly Node[], axis: number, make: Rewrite
 const withExtent = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
 
 function concatenationRule(
-  statement: readonly [string, string],
+  name: string,
   apply: (parts: readonly Node[], axis: number, make: Rewriter, node: NodeOf<'output'>) => Node | null,
 ): Rule {
-  return rule('output', statement, (node, make) => {
+  return rule('output', name, (node, make) => {
     const found = concatenationOf(node);
     return found === null ? null : apply(found.parts, found.axis, make, node);
   });
@@ -170,13 +170,17 @@ function partAt(begins: Int32Array, index: number): number {
 
 /** Rules about concatenations. Parts have elements: what has none is left out first. */
 export const CONCATENATION_RULES: readonly Rule[] = [
-  concatenationRule(['concatenation with nothing', 'no elements are joined'], (parts, axis, make) => {
+  // No elements are joined.
+  concatenationRule('concatenation with nothing', (parts, axis, make) => {
     const filled = parts.filter((part) => part.shape[axis]! > 0);
     return filled.length === parts.length ? null : concatenated(filled, axis, make);
   }),
-  concatenationRule(['concatenation of one', 'is that one'], (parts) => (parts.length === 1 ? parts[0]! : null)),
-  concatenationRule(['[c c] = c', 'constants of one value side by side'], mergeConstants),
-  concatenationRule(['[[a b] c] = [a b c]', 'along one axis, where nothing else reads [a b]'], (parts, axis, make) => {
+  // Is that one.
+  concatenationRule('concatenation of one', (parts) => (parts.length === 1 ? parts[0]! : null)),
+  // Constants of one value side by side.
+  concatenationRule('[c c] = c', mergeConstants),
+  // Along one axis, where nothing else reads [a b].
+  concatenationRule('[[a b] c] = [a b c]', (parts, axis, make) => {
     const isJoined = (part: Node): boolean => make.readersOf(part) === 1 && concatenationOf(part)?.axis === axis;
     if (!parts.some(isJoined)) return null;
     return concatenated(
@@ -185,18 +189,16 @@ export const CONCATENATION_RULES: readonly Rule[] = [
       make,
     );
   }),
-  concatenationRule(['slices side by side are one slice', 'of one value, one after the other'], (parts, axis, make, { shape }) =>
-    mergeSlices(parts, axis, make, shape),
-  ),
-  concatenationRule(['a stack is rows, moved', 'each part is one row, or several'], (parts, axis, make, { shape }) =>
-    stackAsRows(parts, axis, make, shape),
-  ),
+  // Of one value, one after the other.
+  concatenationRule('slices side by side are one slice', (parts, axis, make, { shape }) => mergeSlices(parts, axis, make, shape)),
+  // Each part is one row, or several.
+  concatenationRule('a stack is rows, moved', (parts, axis, make, { shape }) => stackAsRows(parts, axis, make, shape)),
   inexact(
-    concatenationRule(['[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b', 'each row of the result is a row of some aᵢ times b'], (parts, axis, make) =>
-      joinProducts(parts, axis, make),
-    ),
+    // Each row of the result is a row of some aᵢ times b.
+    concatenationRule('[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b', (parts, axis, make) => joinProducts(parts, axis, make)),
   ),
-  moveRule('shrink', ['shrink([a b]) = shrink(a)', 'where it shows a part, or some of one'], ({ begin, end }, x, make) => {
+  // Where it shows a part, or some of one.
+  moveRule('shrink', 'shrink([a b]) = shrink(a)', ({ begin, end }, x, make) => {
     const found = concatenationOf(x);
     if (found === null) return null;
     const { axis, parts } = found;

@@ -59,36 +59,40 @@ const EMPTIED: readonly Op[] = [
 
 /** Rules about constants. */
 export const CONSTANT_RULES: readonly Rule[] = [
-  rule('const', ['a constant is a value of its dtype', 'the number is rounded when it is stored'], ({ attrs, shape, dtype }, make) => {
+  // The number is rounded when it is stored.
+  rule('const', 'a constant is a value of its dtype', ({ attrs, shape, dtype }, make) => {
     const value = rounded(attrs.value, dtype);
     return Object.is(value, attrs.value) ? null : make.constant(value, shape, dtype);
   }),
   {
     name: 'no elements = constant',
-    because: 'all arrays without elements are equal',
+    // All arrays without elements are equal.
     exact: true,
     at: EMPTIED,
     apply: ({ shape, dtype }, make) => (sizeOf(shape) === 0 ? make.constant(0, shape, dtype) : null),
   },
-  rule('unary', ['f(c) is computed', 'by linalg, whose results are the definition'], ({ attrs, inputs, shape, dtype }, make) => {
+  // By linalg, whose results are the definition.
+  rule('unary', 'f(c) is computed', ({ attrs, inputs, shape, dtype }, make) => {
     const x = inputs[0]!;
     const value = constantOf(x);
     return value === null ? null : make.constant(unary(attrs.kind, scalar(value, x.dtype)).get(), shape, dtype);
   }),
-  rule('binary', ['f(c, d) is computed', 'by linalg, whose results are the definition'], ({ attrs, inputs, shape, dtype }, make) => {
+  // By linalg, whose results are the definition.
+  rule('binary', 'f(c, d) is computed', ({ attrs, inputs, shape, dtype }, make) => {
     const [a, b] = [inputs[0]!, inputs[1]!];
     const [left, right] = [constantOf(a), constantOf(b)];
     if (left === null || right === null) return null;
     return make.constant(binary(attrs.kind, scalar(left, a.dtype), scalar(right, b.dtype)).get(), shape, dtype);
   }),
-  rule('cast', ['cast(c) is computed', 'by linalg, whose results are the definition'], ({ inputs, shape, dtype }, make) => {
+  // By linalg, whose results are the definition.
+  rule('cast', 'cast(c) is computed', ({ inputs, shape, dtype }, make) => {
     const x = inputs[0]!;
     const value = constantOf(x);
     return value === null ? null : make.constant(scalar(value, x.dtype).astype(dtype).get(), shape, dtype);
   }),
   {
     name: 'move(c) = c',
-    because: 'every element is the same, wherever it goes',
+    // Every element is the same, wherever it goes.
     exact: true,
     at: ['movement reshape', 'movement permute', 'movement expand', 'movement shrink', 'movement flip'],
     apply: ({ inputs, shape, dtype }, make) => {
@@ -96,27 +100,22 @@ export const CONSTANT_RULES: readonly Rule[] = [
       return value === null ? null : make.constant(value, shape, dtype);
     },
   },
-  moveRule('pad', ['pad(0) = 0', 'padding is +0, or false'], (_, x, make, { shape, dtype }) =>
-    Object.is(constantOf(x), 0) ? make.constant(0, shape, dtype) : null,
-  ),
-  moveRule('pad', ['pad(nothing) = 0', 'what has no elements shows nowhere'], (_, x, make, { shape, dtype }) =>
-    sizeOf(x.shape) === 0 ? make.constant(0, shape, dtype) : null,
-  ),
-  reduceRule(['sum', 'prod'], ['fold(nothing) = 0 or 1', 'the empty sum and the empty product'], (x, _, make, { attrs, shape, dtype }) =>
+  // Padding is +0, or false.
+  moveRule('pad', 'pad(0) = 0', (_, x, make, { shape, dtype }) => (Object.is(constantOf(x), 0) ? make.constant(0, shape, dtype) : null)),
+  // What has no elements shows nowhere.
+  moveRule('pad', 'pad(nothing) = 0', (_, x, make, { shape, dtype }) => (sizeOf(x.shape) === 0 ? make.constant(0, shape, dtype) : null)),
+  // The empty sum and the empty product.
+  reduceRule(['sum', 'prod'], 'fold(nothing) = 0 or 1', (x, _, make, { attrs, shape, dtype }) =>
     sizeOf(x.shape) === 0 ? make.constant(attrs.kind === 'sum' ? 0 : 1, shape, dtype) : null,
   ),
-  reduceRule(
-    ['sum', 'prod', 'max', 'min'],
-    ['fold(c) is computed', 'where no step of it rounds, n equal terms are n·c, cⁿ, or c'],
-    (x, _, make, { attrs, shape, dtype }) => {
-      const value = constantOf(x);
-      const result = value === null ? null : REPEATED[attrs.kind](value, sizeOf(x.shape) / sizeOf(shape), dtype);
-      return result === null ? null : make.constant(result, shape, dtype);
-    },
-  ),
-  binaryRule(
-    ['add', 'sub', 'mul', 'div', 'mod', 'maximum', 'minimum'],
-    ['f(x, NaN) = NaN', 'arithmetic passes NaN on; a power need not: x⁰ = 1'],
-    (a, b, make, { shape, dtype }) => ([a, b].some((each) => Number.isNaN(constantOf(each))) ? make.constant(NaN, shape, dtype) : null),
+  // Where no step of it rounds, n equal terms are n·c, cⁿ, or c.
+  reduceRule(['sum', 'prod', 'max', 'min'], 'fold(c) is computed', (x, _, make, { attrs, shape, dtype }) => {
+    const value = constantOf(x);
+    const result = value === null ? null : REPEATED[attrs.kind](value, sizeOf(x.shape) / sizeOf(shape), dtype);
+    return result === null ? null : make.constant(result, shape, dtype);
+  }),
+  // Arithmetic passes NaN on; a power need not: x⁰ = 1.
+  binaryRule(['add', 'sub', 'mul', 'div', 'mod', 'maximum', 'minimum'], 'f(x, NaN) = NaN', (a, b, make, { shape, dtype }) =>
+    [a, b].some((each) => Number.isNaN(constantOf(each))) ? make.constant(NaN, shape, dtype) : null,
   ),
 ];

@@ -32,11 +32,12 @@ function before(inputs: readonly Node[], shape: Shape, undo: (input: Node) => No
 const sameList = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((each, place) => each === b[place]);
 
-function hoistRule(name: string, because: string, apply: Rule['apply']): Rule {
-  return { name, because, exact: true, at: ELEMENTWISE, apply };
+function hoistRule(name: string, apply: Rule['apply']): Rule {
+  return { name, exact: true, at: ELEMENTWISE, apply };
 }
 
-const hoistReshape = hoistRule('f(reshape(a)) = reshape(f(a))', 'the elements stay in their order', (node, make) => {
+// The elements stay in their order.
+const hoistReshape = hoistRule('f(reshape(a)) = reshape(f(a))', (node, make) => {
   const first = firstMoved(node.inputs, 'reshape');
   if (first === null) return null;
   const { shape } = first.source;
@@ -51,7 +52,8 @@ const hoistReshape = hoistRule('f(reshape(a)) = reshape(f(a))', 'the elements st
   return sources === null ? null : make.reshape(make.like(node, sources), node.shape);
 });
 
-const hoistPermute = hoistRule('f(permute(a)) = permute(f(a))', 'each element takes its operands along', (node, make) => {
+// Each element takes its operands along.
+const hoistPermute = hoistRule('f(permute(a)) = permute(f(a))', (node, make) => {
   const first = firstMoved(node.inputs, 'permute');
   if (first === null) return null;
   const { axes } = first.move;
@@ -65,7 +67,8 @@ const hoistPermute = hoistRule('f(permute(a)) = permute(f(a))', 'each element ta
   return sources === null ? null : make.permute(make.like(node, sources), axes);
 });
 
-const hoistFlip = hoistRule('f(flip(a)) = flip(f(a))', 'each element takes its operands along', (node, make) => {
+// Each element takes its operands along.
+const hoistFlip = hoistRule('f(flip(a)) = flip(f(a))', (node, make) => {
   const first = firstMoved(node.inputs, 'flip');
   if (first === null) return null;
   const { axes } = first.move;
@@ -78,7 +81,8 @@ const hoistFlip = hoistRule('f(flip(a)) = flip(f(a))', 'each element takes its o
   return sources === null ? null : make.flip(make.like(node, sources), axes);
 });
 
-const hoistPad = hoistRule('f(pad(a)) = pad(f(a)) where f(0) = 0', 'outside the value, f meets zeros and constants only', (node, make) => {
+// Outside the value, f meets zeros and constants only.
+const hoistPad = hoistRule('f(pad(a)) = pad(f(a)) where f(0) = 0', (node, make) => {
   const first = firstMoved(node.inputs, 'pad');
   if (first === null) return null;
   const { move, source } = first;
@@ -96,23 +100,20 @@ const hoistPad = hoistRule('f(pad(a)) = pad(f(a)) where f(0) = 0', 'outside the 
   return isZero ? make.pad(make.like(node, sources), move.before, move.after) : null;
 });
 
-const hoistExpand = hoistRule(
-  'f(expand(a)) = expand(f(a))',
-  'equal operands give equal results; where fewer elements are computed',
-  (node, make) => {
-    let joined: Shape = node.shape.map(() => 1);
-    for (const input of node.inputs) {
-      if (input.op === 'const') continue;
-      const moved = movedBy(input, 'expand');
-      if (moved === null) return null;
-      joined = broadcastShapes('expand', joined, moved.source.shape);
-    }
-    if (sizeOf(joined) === sizeOf(node.shape)) return null;
-    const undo = (input: Node): Node => make.expand(movedBy(input, 'expand')!.source, joined);
-    const sources = before(node.inputs, joined, undo, make)!;
-    return make.expand(make.like(node, sources), node.shape);
-  },
-);
+// Equal operands give equal results; where fewer elements are computed.
+const hoistExpand = hoistRule('f(expand(a)) = expand(f(a))', (node, make) => {
+  let joined: Shape = node.shape.map(() => 1);
+  for (const input of node.inputs) {
+    if (input.op === 'const') continue;
+    const moved = movedBy(input, 'expand');
+    if (moved === null) return null;
+    joined = broadcastShapes('expand', joined, moved.source.shape);
+  }
+  if (sizeOf(joined) === sizeOf(node.shape)) return null;
+  const undo = (input: Node): Node => make.expand(movedBy(input, 'expand')!.source, joined);
+  const sources = before(node.inputs, joined, undo, make)!;
+  return make.expand(make.like(node, sources), node.shape);
+});
 
 /** Rules that take movements out of elementwise operations. */
 export const HOIST_RULES: readonly Rule[] = [hoistReshape, hoistPermute, hoistFlip, hoistPad, hoistExpand];

@@ -85,9 +85,9 @@ function isWorthLookingThrough(x: Node, axis: number): boolean {
 }
 
 const gatherRule = (
-  statement: readonly [string, string],
+  name: string,
   apply: (x: Node, index: Node, axis: number, make: Rewriter, node: NodeOf<'gather'>) => Node | null,
-): Rule => rule('gather', statement, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, node.attrs.axis, make, node));
+): Rule => rule('gather', name, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, node.attrs.axis, make, node));
 
 const withAxis = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
 
@@ -95,73 +95,72 @@ const withAxis = (shape: Shape, axis: number, extent: number): number[] => shape
 const missing = (dtype: DType): number => (isFloat(dtype) ? NaN : 0);
 
 const GATHER_RULES: readonly Rule[] = [
-  gatherRule(['gather from nothing', 'every index is out of range: NaN, or 0 for integers'], (x, _, __, make, { shape, dtype }) =>
+  // Every index is out of range: NaN, or 0 for integers.
+  gatherRule('gather from nothing', (x, _, __, make, { shape, dtype }) =>
     sizeOf(x.shape) === 0 ? make.constant(missing(dtype), shape, dtype) : null,
   ),
-  gatherRule(['gather(c, i) = c where c is what is missing', '0 for integers, NaN for floats'], (x, _, __, make, { shape, dtype }) => {
+  // 0 for integers, NaN for floats.
+  gatherRule('gather(c, i) = c where c is what is missing', (x, _, __, make, { shape, dtype }) => {
     return isConstant(x, missing(dtype)) ? make.constant(missing(dtype), shape, dtype) : null;
   }),
-  gatherRule(['gather(x, k) is a part of x', 'one place is read for all, known now'], (x, index, axis, make, { shape, dtype }) => {
+  // One place is read for all, known now.
+  gatherRule('gather(x, k) is a part of x', (x, index, axis, make, { shape, dtype }) => {
     const place = constantOf(index);
     if (place === null) return null;
     if (!(place >= 0 && place < x.shape[axis]!)) return make.constant(missing(dtype), shape, dtype);
     const begin = x.shape.map((_, each) => (each === axis ? place : 0));
     return make.expand(make.shrink(x, begin, withAxis(x.shape, axis, place + 1)), shape);
   }),
-  gatherRule(['gather(x, 0, 1, 2, …) is the beginning of x', 'each place is read where it is'], (x, index, axis, make, { shape }) => {
+  // Each place is read where it is.
+  gatherRule('gather(x, 0, 1, 2, …) is the beginning of x', (x, index, axis, make, { shape }) => {
     if (index.op !== 'iota' || index.attrs.axis !== axis || shape[axis]! > x.shape[axis]!) return null;
     const begin = x.shape.map(() => 0);
     return make.shrink(x, begin, shape);
   }),
-  gatherRule(
-    ['gather(reshape(x), i) = reshape(gather(x, reshape(i)))', 'where the axis is one of x'],
-    (x, index, axis, make, { shape }) => {
-      const reshaped = movedBy(x, 'reshape');
-      if (reshaped === null) return null;
-      const { source } = reshaped;
-      const along = axesBefore(source.shape, x.shape)[axis]!;
-      if (along < 0) return null;
-      const places = make.reshape(index, withAxis(source.shape, along, shape[axis]!));
-      return make.reshape(make.make('gather', { axis: along }, [source, places]), shape);
-    },
-  ),
-  gatherRule(
-    [
-      'gather(f(a, b), i) = f(gather(a, i), gather(b, i))',
-      'f gives NaN for NaN, which an index out of range reads; where fewer elements are computed',
-    ],
-    (x, index, axis, make, { shape }) => {
-      if (!passesNaN(x) || sizeOf(x.shape) < GAIN * sizeOf(shape) || !isWorthLookingThrough(x, axis)) return null;
-      const isGathered = (input: Node): boolean => input.op !== 'const' && repeatedAlong(input, axis) === null;
-      if (!x.inputs.some(isGathered)) return null;
-      const operands = x.inputs.map((input) => {
-        if (input.op === 'const') return make.constant(input.attrs.value, shape, input.dtype);
-        const repeated = repeatedAlong(input, axis);
-        return repeated === null ? make.make('gather', { axis }, [input, index]) : make.expand(repeated, shape);
-      });
-      return make.like(x, operands);
-    },
-  ),
+  // Where the axis is one of x.
+  gatherRule('gather(reshape(x), i) = reshape(gather(x, reshape(i)))', (x, index, axis, make, { shape }) => {
+    const reshaped = movedBy(x, 'reshape');
+    if (reshaped === null) return null;
+    const { source } = reshaped;
+    const along = axesBefore(source.shape, x.shape)[axis]!;
+    if (along < 0) return null;
+    const places = make.reshape(index, withAxis(source.shape, along, shape[axis]!));
+    return make.reshape(make.make('gather', { axis: along }, [source, places]), shape);
+  }),
+  // F gives NaN for NaN, which an index out of range reads; where fewer elements are computed.
+  gatherRule('gather(f(a, b), i) = f(gather(a, i), gather(b, i))', (x, index, axis, make, { shape }) => {
+    if (!passesNaN(x) || sizeOf(x.shape) < GAIN * sizeOf(shape) || !isWorthLookingThrough(x, axis)) return null;
+    const isGathered = (input: Node): boolean => input.op !== 'const' && repeatedAlong(input, axis) === null;
+    if (!x.inputs.some(isGathered)) return null;
+    const operands = x.inputs.map((input) => {
+      if (input.op === 'const') return make.constant(input.attrs.value, shape, input.dtype);
+      const repeated = repeatedAlong(input, axis);
+      return repeated === null ? make.make('gather', { axis }, [input, index]) : make.expand(repeated, shape);
+    });
+    return make.like(x, operands);
+  }),
 ];
 
 const OTHER_RULES: readonly Rule[] = [
-  rule('scatter', ['scatter of nothing', 'nothing is written'], ({ inputs: [base, , source] }) =>
-    sizeOf(source!.shape) === 0 ? base! : null,
-  ),
-  rule('argReduce', ['argmax of equal elements is 0', 'the first of equals'], ({ attrs, inputs: [x], shape }, make) =>
+  // Nothing is written.
+  rule('scatter', 'scatter of nothing', ({ inputs: [base, , source] }) => (sizeOf(source!.shape) === 0 ? base! : null)),
+  // The first of equals.
+  rule('argReduce', 'argmax of equal elements is 0', ({ attrs, inputs: [x], shape }, make) =>
     x!.op === 'const' || x!.shape[attrs.axis] === 1 ? make.constant(0, shape, 'int32') : null,
   ),
-  rule('sort', ['equal elements stay in their order', 'sorting is stable'], ({ attrs, inputs: [x], shape }, make) =>
+  // Sorting is stable.
+  rule('sort', 'equal elements stay in their order', ({ attrs, inputs: [x], shape }, make) =>
     x!.op === 'const' || x!.shape[attrs.axis] === 1 ? make.make('iota', { shape, axis: attrs.axis }, []) : null,
   ),
-  rule('iota', ['indices along an axis of extent 1 are 0', 'there is one'], ({ attrs, shape }, make) =>
+  // There is one.
+  rule('iota', 'indices along an axis of extent 1 are 0', ({ attrs, shape }, make) =>
     shape[attrs.axis] === 1 ? make.constant(0, shape, 'int32') : null,
   ),
 ];
 
 /** Indices count along one axis wherever it goes: null where the movement makes them something else. */
-function iotaRule<K extends MoveKind>(kind: K, because: string, axisAfter: (move: Move<K>, shape: Shape, axis: number) => number): Rule {
-  return moveRule(kind, [`${kind} of indices`, because], (move, x, make, { shape }) => {
+function iotaRule<K extends MoveKind>(kind: K, axisAfter: (move: Move<K>, shape: Shape, axis: number) => number): Rule {
+  return moveRule(kind, `${kind} of indices`, (move, x, make, { shape }) => {
     if (x.op !== 'iota') return null;
     const axis = axisAfter(move, x.shape, x.attrs.axis);
     return axis < 0 ? null : make.make('iota', { shape, axis }, []);
@@ -169,17 +168,23 @@ function iotaRule<K extends MoveKind>(kind: K, because: string, axisAfter: (move
 }
 
 const IOTA_RULES: readonly Rule[] = [
-  iotaRule('reshape', 'where their axis stays an axis', ({ shape }, from, axis) => axesBefore(from, shape).indexOf(axis)),
-  iotaRule('permute', 'their axis moves', ({ axes }, _, axis) => axes.indexOf(axis)),
-  iotaRule('expand', 'other axes repeat them', (_, __, axis) => axis),
-  iotaRule('shrink', 'their axis keeps its beginning', ({ begin }, _, axis) => (begin[axis] === 0 ? axis : -1)),
-  iotaRule('flip', 'other axes repeat them', ({ axes }, _, axis) => (axes.includes(axis) ? -1 : axis)),
+  // Where their axis stays an axis.
+  iotaRule('reshape', ({ shape }, from, axis) => axesBefore(from, shape).indexOf(axis)),
+  // Their axis moves.
+  iotaRule('permute', ({ axes }, _, axis) => axes.indexOf(axis)),
+  // Other axes repeat them.
+  iotaRule('expand', (_, __, axis) => axis),
+  // Their axis keeps its beginning.
+  iotaRule('shrink', ({ begin }, _, axis) => (begin[axis] === 0 ? axis : -1)),
+  // Other axes repeat them.
+  iotaRule('flip', ({ axes }, _, axis) => (axes.includes(axis) ? -1 : axis)),
 ];
 
 /** Sums of many scattered floats, kept in float64 as the reference keeps them. */
+// Sums of many are then rounded once, as in the reference.
 export const SCATTER_IN_FLOAT64: Rule = rule(
   'scatter',
-  ['scatter add in float64', 'sums of many are then rounded once, as in the reference'],
+  'scatter add in float64',
   ({ attrs, inputs: [base, index, source], dtype }, make) => {
     if (attrs.mode !== 'add' || (dtype !== 'float32' && dtype !== 'float16')) return null;
     return make.cast(make.make('scatter', attrs, [make.cast(base!, 'float64'), index!, make.cast(source!, 'float64')]), dtype);

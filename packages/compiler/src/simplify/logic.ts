@@ -45,23 +45,21 @@ function decided(kind: BinaryKind, x: Node, c: number): boolean | null {
 }
 
 const COMPARISON_RULES: readonly Rule[] = [
-  binaryRule(
-    COMPARISONS,
-    ['c < x is x > c', 'a comparison read from the other side; the other rules look for constants on the right'],
-    (a, b, make, { attrs }) => (a.op === 'const' && b.op !== 'const' ? make.binary(MIRRORED[attrs.kind as Comparison], b, a) : null),
+  // A comparison read from the other side; the other rules look for constants on the right.
+  binaryRule(COMPARISONS, 'c < x is x > c', (a, b, make, { attrs }) =>
+    a.op === 'const' && b.op !== 'const' ? make.binary(MIRRORED[attrs.kind as Comparison], b, a) : null,
   ),
-  binaryRule(COMPARISONS, ['x < NaN is false', 'nothing compares with NaN; it differs from all'], (_, b, make, { attrs }) =>
+  // Nothing compares with NaN; it differs from all.
+  binaryRule(COMPARISONS, 'x < NaN is false', (_, b, make, { attrs }) =>
     Number.isNaN(constantOf(b)) ? truth(attrs.kind === 'ne', b, make) : null,
   ),
-  binaryRule(
-    COMPARISONS,
-    ['x < x is false', 'for every x; x = x and x ≤ x hold where there is no NaN'],
-    (a, b, make, { attrs: { kind } }) => {
-      if (a !== b || (isFloat(a.dtype) && kind !== 'lt' && kind !== 'gt')) return null;
-      return truth(kind === 'eq' || kind === 'le' || kind === 'ge', a, make);
-    },
-  ),
-  binaryRule(COMPARISONS, ['t = true is t', 'two values make four questions: never, always, t, ¬t'], (a, b, make, { attrs: { kind } }) => {
+  // For every x; x = x and x ≤ x hold where there is no NaN.
+  binaryRule(COMPARISONS, 'x < x is false', (a, b, make, { attrs: { kind } }) => {
+    if (a !== b || (isFloat(a.dtype) && kind !== 'lt' && kind !== 'gt')) return null;
+    return truth(kind === 'eq' || kind === 'le' || kind === 'ge', a, make);
+  }),
+  // Two values make four questions: never, always, t, ¬t.
+  binaryRule(COMPARISONS, 't = true is t', (a, b, make, { attrs: { kind } }) => {
     const t = truthOf(a);
     const c = constantOf(b);
     if (t === null || c === null) return null;
@@ -69,42 +67,40 @@ const COMPARISON_RULES: readonly Rule[] = [
     if (ifFalse === ifTrue) return truth(ifTrue, b, make);
     return ifTrue ? t : not(t, make);
   }),
-  binaryRule(
-    COMPARISONS,
-    ['x < −∞ is false', 'no number is below the least of its dtype, and no index is outside its axis'],
-    (a, b, make, { attrs }) => {
-      const c = constantOf(b);
-      const answer = c === null ? null : decided(attrs.kind, a, c);
-      return answer === null ? null : truth(answer, b, make);
-    },
-  ),
+  // No number is below the least of its dtype, and no index is outside its axis.
+  binaryRule(COMPARISONS, 'x < −∞ is false', (a, b, make, { attrs }) => {
+    const c = constantOf(b);
+    const answer = c === null ? null : decided(attrs.kind, a, c);
+    return answer === null ? null : truth(answer, b, make);
+  }),
 ];
 
 const LOGIC_RULES: readonly Rule[] = [
-  unaryRule(['logicalNot'], ['¬¬t = t', 'two values'], (t) => operandOf(t, 'logicalNot')),
-  unaryRule(['logicalNot'], ['¬(a = b) is a ≠ b', 'that is what ≠ is, NaN included; ¬(a < b) is a ≥ b for integers only'], (t, make) => {
+  // Two values.
+  unaryRule(['logicalNot'], '¬¬t = t', (t) => operandOf(t, 'logicalNot')),
+  // That is what ≠ is, NaN included; ¬(a < b) is a ≥ b for integers only.
+  unaryRule(['logicalNot'], '¬(a = b) is a ≠ b', (t, make) => {
     if (t.op !== 'binary' || !isComparison(t.attrs.kind)) return null;
     const { kind } = t.attrs;
     const [a, b] = [t.inputs[0]!, t.inputs[1]!];
     return kind === 'eq' || kind === 'ne' || !isFloat(a.dtype) ? make.binary(NEGATED[kind], a, b) : null;
   }),
-  binaryRule(
-    ['logicalAnd', 'logicalOr'],
-    ['t ∧ true = t, t ∨ true = true', 'true is neutral for one and absorbing for the other; false likewise'],
-    (a, b, _, { attrs }) => {
-      const c = constantOf(b);
-      if (c === null) return null;
-      return (c === 1) === (attrs.kind === 'logicalAnd') ? a : b;
-    },
-  ),
-  binaryRule(['logicalAnd', 'logicalOr'], ['t ∧ t = t', 'two values'], (a, b) => (a === b ? a : null)),
-  binaryRule(['logicalAnd', 'logicalOr'], ['t ∧ ¬t = false, t ∨ ¬t = true', 'two values'], (a, b, make, { attrs }) =>
+  // True is neutral for one and absorbing for the other; false likewise.
+  binaryRule(['logicalAnd', 'logicalOr'], 't ∧ true = t, t ∨ true = true', (a, b, _, { attrs }) => {
+    const c = constantOf(b);
+    if (c === null) return null;
+    return (c === 1) === (attrs.kind === 'logicalAnd') ? a : b;
+  }),
+  // Two values.
+  binaryRule(['logicalAnd', 'logicalOr'], 't ∧ t = t', (a, b) => (a === b ? a : null)),
+  // Two values.
+  binaryRule(['logicalAnd', 'logicalOr'], 't ∧ ¬t = false, t ∨ ¬t = true', (a, b, make, { attrs }) =>
     operandOf(a, 'logicalNot') === b || operandOf(b, 'logicalNot') === a ? truth(attrs.kind === 'logicalOr', a, make) : null,
   ),
-  unaryRule(['isNaN'], ['isNaN(n) is false', 'integers and truth values are numbers, in any dtype'], (x, make) =>
-    x.op === 'cast' && !isFloat(x.inputs[0]!.dtype) ? truth(false, x, make) : null,
-  ),
-  unaryRule(['isNaN'], ['isNaN(−x) is isNaN(x)', 'a sign changes no NaN, and makes none'], (x, make) => {
+  // Integers and truth values are numbers, in any dtype.
+  unaryRule(['isNaN'], 'isNaN(n) is false', (x, make) => (x.op === 'cast' && !isFloat(x.inputs[0]!.dtype) ? truth(false, x, make) : null)),
+  // A sign changes no NaN, and makes none.
+  unaryRule(['isNaN'], 'isNaN(−x) is isNaN(x)', (x, make) => {
     const inner = operandOf(x, 'neg') ?? operandOf(x, 'abs');
     return inner === null ? null : make.unary('isNaN', inner);
   }),
@@ -116,25 +112,31 @@ function choiceOf(node: Node): readonly [condition: Node, a: Node, b: Node] | nu
 }
 
 const CHOICE_RULES: readonly Rule[] = [
-  rule('where', ['(true ? a : b) = a', 'the branch that is not taken has no influence'], ({ inputs: [c, a, b] }) => {
+  // The branch that is not taken has no influence.
+  rule('where', '(true ? a : b) = a', ({ inputs: [c, a, b] }) => {
     const value = constantOf(c!);
     return value === null ? null : value === 0 ? b! : a!;
   }),
-  rule('where', ['(c ? a : a) = a', 'both branches are the same node'], ({ inputs: [, a, b] }) => (a === b ? a! : null)),
-  rule('where', ['(¬c ? a : b) = (c ? b : a)', 'two values'], ({ inputs: [c, a, b] }, make) => {
+  // Both branches are the same node.
+  rule('where', '(c ? a : a) = a', ({ inputs: [, a, b] }) => (a === b ? a! : null)),
+  // Two values.
+  rule('where', '(¬c ? a : b) = (c ? b : a)', ({ inputs: [c, a, b] }, make) => {
     const condition = operandOf(c!, 'logicalNot');
     return condition === null ? null : make.where(condition, b!, a!);
   }),
-  rule('where', ['(c ? 1 : 0) = cast(c)', 'that is how truth values become numbers'], ({ inputs: [c, a, b], dtype }, make) => {
+  // That is how truth values become numbers.
+  rule('where', '(c ? 1 : 0) = cast(c)', ({ inputs: [c, a, b], dtype }, make) => {
     if (isConstant(a!, 1) && isConstant(b!, 0)) return make.cast(c!, dtype);
     return isConstant(a!, 0) && isConstant(b!, 1) ? make.cast(not(c!, make), dtype) : null;
   }),
-  rule('where', ['(c ? t : false) = c ∧ t', 'by the truth table; (c ? true : t) = c ∨ t'], ({ inputs: [c, a, b], dtype }, make) => {
+  // By the truth table; (c ? true : t) = c ∨ t.
+  rule('where', '(c ? t : false) = c ∧ t', ({ inputs: [c, a, b], dtype }, make) => {
     if (dtype !== 'bool') return null;
     if (isConstant(b!, 0)) return make.binary('logicalAnd', c!, a!);
     return isConstant(a!, 1) ? make.binary('logicalOr', c!, b!) : null;
   }),
-  rule('where', ['(c ? (c ? a : x) : b) = (c ? a : b)', 'where c holds, it holds inside too'], ({ inputs: [c, a, b] }, make) => {
+  // Where c holds, it holds inside too.
+  rule('where', '(c ? (c ? a : x) : b) = (c ? a : b)', ({ inputs: [c, a, b] }, make) => {
     const [first, second] = [choiceOf(a!), choiceOf(b!)];
     if (first !== null && first[0] === c) return make.where(c, first[1], b!);
     return second !== null && second[0] === c ? make.where(c, a!, second[2]) : null;
@@ -163,16 +165,14 @@ function isShortcut(from: DType, middle: DType, to: DType): boolean {
 }
 
 const CAST_RULES: readonly Rule[] = [
-  rule('cast', ['cast to the same dtype', 'is the value itself'], ({ inputs: [x], dtype }) => (x!.dtype === dtype ? x! : null)),
-  rule(
-    'cast',
-    ['a cast that loses nothing', 'is skipped where the next one takes its result as it takes the original'],
-    ({ inputs: [x], dtype }, make) => {
-      if (x!.op !== 'cast') return null;
-      const source = x.inputs[0]!;
-      return isShortcut(source.dtype, x.dtype, dtype) ? make.cast(source, dtype) : null;
-    },
-  ),
+  // Is the value itself.
+  rule('cast', 'cast to the same dtype', ({ inputs: [x], dtype }) => (x!.dtype === dtype ? x! : null)),
+  // Is skipped where the next one takes its result as it takes the original.
+  rule('cast', 'a cast that loses nothing', ({ inputs: [x], dtype }, make) => {
+    if (x!.op !== 'cast') return null;
+    const source = x.inputs[0]!;
+    return isShortcut(source.dtype, x.dtype, dtype) ? make.cast(source, dtype) : null;
+  }),
 ];
 
 /** Rules about comparisons, truth values, choices and casts. */

@@ -25,11 +25,8 @@ function factorsOf(node: Node): readonly [Node, Node] | null {
   return isMatmul(called) ? [called.inputs[0]!, called.inputs[1]!] : null;
 }
 
-function productRule(
-  statement: readonly [string, string],
-  apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'output'>) => Node | null,
-): Rule {
-  return rule('output', statement, (node, make) => {
+function productRule(name: string, apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'output'>) => Node | null): Rule {
+  return rule('output', name, (node, make) => {
     const factors = factorsOf(node);
     return factors === null ? null : apply(factors[0], factors[1], make, node);
   });
@@ -66,16 +63,19 @@ function withoutRepetition(x: Node): Node {
 
 /** Rules about matrix products. */
 export const MATMUL_RULES: readonly Rule[] = [
-  productRule(['expand(a)·b = expand(a·b)', 'batches broadcast by themselves'], (a, b, make, { shape }) => {
+  // Batches broadcast by themselves.
+  productRule('expand(a)·b = expand(a·b)', (a, b, make, { shape }) => {
     const [left, right] = [withoutRepetition(a), withoutRepetition(b)];
     return left === a && right === b ? null : make.expand(make.matmul(left, right), shape);
   }),
-  productRule(['a batch of aᵢ·b is one product', 'each row of the result is a row of some aᵢ times b'], (a, b, make, { shape }) => {
+  // Each row of the result is a row of some aᵢ times b.
+  productRule('a batch of aᵢ·b is one product', (a, b, make, { shape }) => {
     if (isBatched(b) || a.shape.length + b.shape.length === 4 || !stacksFreely(a)) return null;
     return make.reshape(make.matmul(stacked(a, make), stacked(b, make)), shape);
   }),
   inexact(
-    productRule(['a·b ≈ Σ aₖ·bₖ', 'the definition, whose products are rounded before they are added'], (a, b, make, node) => {
+    // The definition, whose products are rounded before they are added.
+    productRule('a·b ≈ Σ aₖ·bₖ', (a, b, make, node) => {
       const called = node.inputs[0] as NodeOf<'call'>;
       return isContract(called) ? null : make.adopt(called.attrs.composite.body(called.attrs.attrs, a, b), [a, b])[0]!;
     }),
@@ -85,24 +85,22 @@ export const MATMUL_RULES: readonly Rule[] = [
 /** Rules that would compute a product twice if anything else read it: they apply where nothing does. */
 export const SINGLE_READER_RULES: readonly Rule[] = [
   inexact(
-    reduceRule(
-      ['sum'],
-      ['Σᵢ aᵢ·bᵢ ≈ [a₁ a₂ …]·[b₁; b₂; …]', 'the same products, added in one sum and not by batches'],
-      (x, axes, make, { shape }) => {
-        const factors = factorsOf(x);
-        if (factors === null || make.readersOf(x) !== 1) return null;
-        const [a, b] = factors;
-        const batch = x.shape.slice(0, -2);
-        const isWhole = axes.every((axis) => axis < batch.length) && batch.every((extent, axis) => extent === 1 || axes.includes(axis));
-        const areSame = [a, b].every((factor) => sizeOf(factor.shape.slice(0, -2)) === sizeOf(batch));
-        const turned = transposed(a, make);
-        if (!isWhole || !areSame || copied(turned) + copied(b) > sizeOf(x.shape)) return null;
-        return make.reshape(make.matmul(transposed(stacked(turned, make), make), stacked(b, make)), shape);
-      },
-    ),
+    // The same products, added in one sum and not by batches.
+    reduceRule(['sum'], 'Σᵢ aᵢ·bᵢ ≈ [a₁ a₂ …]·[b₁; b₂; …]', (x, axes, make, { shape }) => {
+      const factors = factorsOf(x);
+      if (factors === null || make.readersOf(x) !== 1) return null;
+      const [a, b] = factors;
+      const batch = x.shape.slice(0, -2);
+      const isWhole = axes.every((axis) => axis < batch.length) && batch.every((extent, axis) => extent === 1 || axes.includes(axis));
+      const areSame = [a, b].every((factor) => sizeOf(factor.shape.slice(0, -2)) === sizeOf(batch));
+      const turned = transposed(a, make);
+      if (!isWhole || !areSame || copied(turned) + copied(b) > sizeOf(x.shape)) return null;
+      return make.reshape(make.matmul(transposed(stacked(turned, make), make), stacked(b, make)), shape);
+    }),
   ),
   inexact(
-    moveRule('permute', ['(a·b)ᵀ ≈ bᵀ·aᵀ', 'the same products; partial sums may be formed in another order'], ({ axes }, x, make) => {
+    // The same products; partial sums may be formed in another order.
+    moveRule('permute', '(a·b)ᵀ ≈ bᵀ·aᵀ', ({ axes }, x, make) => {
       const factors = factorsOf(x);
       if (factors === null || make.readersOf(x) !== 1) return null;
       const rank = axes.length;

@@ -13,10 +13,8 @@ import { countReaders, type Rewriter } from './rewrite.ts';
 
 /** One way to write a graph differently. */
 export interface Pass {
-  /** The equation. */
+  /** The equation; why it holds is written beside it. */
   readonly name: string;
-  /** Why it holds. */
-  readonly because: string;
   /** Whether every bit is the same, up to the payload of NaN. */
   readonly exact: boolean;
   /** What stands in the place of nodes. */
@@ -107,7 +105,7 @@ function joinProducts(products: readonly Product[], depths: ReadonlyMap<Node, nu
 
 const JOIN_PRODUCTS: Pass = {
   name: 'Σ aᵢ·bᵢ ≈ [a₁ a₂ …]·[b₁; b₂; …], of the terms of a sum',
-  because: 'the same products, added in one sum; where the factors are short, they are moved at less cost than partial sums',
+  // The same products, added in one sum; where the factors are short, they are moved at less cost than partial sums.
   exact: false,
   apply(roots, make) {
     const order = orderOf(roots);
@@ -137,7 +135,7 @@ const JOIN_PRODUCTS: Pass = {
 
 const JOIN_REDUCTIONS: Pass = {
   name: 'Σ sum(aᵢ) ≈ sum([a₁; a₂; …])',
-  because: 'the same elements, added in one sum; where the concatenation exists',
+  // The same elements, added in one sum; where the concatenation exists.
   exact: false,
   apply(roots, make) {
     const order = orderOf(roots);
@@ -177,7 +175,7 @@ function concatenationsIn(order: readonly Node[]): readonly Whole[] {
 
 const SHARE_PARTS: Pass = {
   name: '[b c] = some of [a b c d]',
-  because: 'the longer one holds the parts of the shorter one in their order',
+  // The longer one holds the parts of the shorter one in their order.
   exact: true,
   apply(roots, make) {
     const wholes = [...concatenationsIn(orderOf(roots))].sort((a, b) => b.parts.length - a.parts.length);
@@ -221,7 +219,7 @@ function neededIn(order: readonly Node[], roots: readonly Node[]): ReadonlySet<N
 
 const PICK_PARTS: Pass = {
   name: '[a b] = i < n ? pad(a) : pad(b)',
-  because: 'the definition; where there are few parts, and what reads them computes on elements',
+  // The definition; where there are few parts, and what reads them computes on elements.
   exact: true,
   apply(roots, make) {
     const order = orderOf(roots);

@@ -36,20 +36,18 @@ function withoutOnes(kind: ReduceKind, x: Node, axes: readonly number[], make: R
 
 /** Rules about reductions. */
 export const REDUCE_RULES: readonly Rule[] = [
-  reduceRule(
-    ['prod', 'max', 'min'],
-    ['fold over axes of extent 1', 'there is one element, which is the result'],
-    (x, axes, make, { attrs }) => withoutOnes(attrs.kind, x, axes, make),
-  ),
-  reduceRule(['sum'], ['sum over axes of extent 1', 'other axes remain, and their elements in their order'], (x, axes, make) =>
+  // There is one element, which is the result.
+  reduceRule(['prod', 'max', 'min'], 'fold over axes of extent 1', (x, axes, make, { attrs }) => withoutOnes(attrs.kind, x, axes, make)),
+  // Other axes remain, and their elements in their order.
+  reduceRule(['sum'], 'sum over axes of extent 1', (x, axes, make) =>
     axes.every((axis) => x.shape[axis] === 1) ? null : withoutOnes('sum', x, axes, make),
   ),
   inexact(
-    reduceRule(['sum'], ['Σ x ≈ x for one x', 'but for the sign of zero: a sum of −0 may start from 0'], (x, axes) =>
-      axes.every((axis) => x.shape[axis] === 1) ? x : null,
-    ),
+    // But for the sign of zero: a sum of −0 may start from 0.
+    reduceRule(['sum'], 'Σ x ≈ x for one x', (x, axes) => (axes.every((axis) => x.shape[axis] === 1) ? x : null)),
   ),
-  reduceRule(ALL, ['fold(expand(x)) = expand(fold(x))', 'copies of a row have equal folds'], (x, axes, make, { attrs, shape }) => {
+  // Copies of a row have equal folds.
+  reduceRule(ALL, 'fold(expand(x)) = expand(fold(x))', (x, axes, make, { attrs, shape }) => {
     const repeated = movedBy(x, 'expand');
     if (repeated === null) return null;
     const { source } = repeated;
@@ -57,49 +55,39 @@ export const REDUCE_RULES: readonly Rule[] = [
     if (sizeOf(inner) === sizeOf(x.shape)) return null;
     return make.expand(make.reduce(attrs.kind, make.expand(source, inner), axes), shape);
   }),
-  reduceRule(ORDER_FREE, ['max of copies = max', 'a copy is no larger'], (x, axes, make, { attrs, shape }) => {
+  // A copy is no larger.
+  reduceRule(ORDER_FREE, 'max of copies = max', (x, axes, make, { attrs, shape }) => {
     const repeated = movedBy(x, 'expand');
     if (repeated === null || !axes.some((axis) => isRepeated(repeated.source, x, axis))) return null;
     return make.expand(make.reduce(attrs.kind, repeated.source, axes), shape);
   }),
-  reduceRule(['sum'], ['Σ of n equal terms = n·x', 'for integers modulo 2³²'], (x, axes, make) =>
-    isFloat(x.dtype) ? null : sumOfCopies(x, axes, make),
-  ),
+  // For integers modulo 2³².
+  reduceRule(['sum'], 'Σ of n equal terms = n·x', (x, axes, make) => (isFloat(x.dtype) ? null : sumOfCopies(x, axes, make))),
   inexact(
-    reduceRule(['sum'], ['Σ of n equal terms ≈ n·x', 'but for the sign of zero: the partial sums are exact in float64'], (x, axes, make) =>
-      isFloat(x.dtype) ? sumOfCopies(x, axes, make) : null,
-    ),
+    // But for the sign of zero: the partial sums are exact in float64.
+    reduceRule(['sum'], 'Σ of n equal terms ≈ n·x', (x, axes, make) => (isFloat(x.dtype) ? sumOfCopies(x, axes, make) : null)),
   ),
-  reduceRule(
-    ALL,
-    ['fold(reshape(x)) = reshape(fold(x))', 'whole axes are folded, in the same order'],
-    (x, axes, make, { attrs, shape }) => {
-      const reshaped = movedBy(x, 'reshape');
-      if (reshaped === null) return null;
-      const below = axesBelow(reshaped.source.shape, x.shape, axes);
-      return below === null || below.length === 0 ? null : make.reshape(make.reduce(attrs.kind, reshaped.source, below), shape);
-    },
-  ),
-  reduceRule(
-    ALL,
-    ['fold(permute(x)) = permute(fold(x))', 'the folded axes keep their order, or their order has no influence'],
-    (x, axes, make, { attrs }) => {
-      const permuted = movedBy(x, 'permute');
-      if (permuted === null) return null;
-      const below = ascending(axes).map((axis) => permuted.move.axes[axis]!);
-      const isOrdered = below.every((axis, place) => place === 0 || axis > below[place - 1]!);
-      if (!isOrdered && isFloat(x.dtype) && !ORDER_FREE.includes(attrs.kind)) return null;
-      return make.permute(make.reduce(attrs.kind, permuted.source, ascending(below)), permuted.move.axes);
-    },
-  ),
-  rule(
-    'prefixScan',
-    ['scan along an axis of extent 1', 'products, and sums of integers; a float −0 would become 0, and 0 times a factor may be NaN'],
-    ({ attrs: { kind, axis }, inputs, dtype, shape }) => {
-      if (shape[axis] !== 1 || (kind !== 'prod' && isFloat(dtype))) return null;
-      return inputs.at(-1)!;
-    },
-  ),
+  // Whole axes are folded, in the same order.
+  reduceRule(ALL, 'fold(reshape(x)) = reshape(fold(x))', (x, axes, make, { attrs, shape }) => {
+    const reshaped = movedBy(x, 'reshape');
+    if (reshaped === null) return null;
+    const below = axesBelow(reshaped.source.shape, x.shape, axes);
+    return below === null || below.length === 0 ? null : make.reshape(make.reduce(attrs.kind, reshaped.source, below), shape);
+  }),
+  // The folded axes keep their order, or their order has no influence.
+  reduceRule(ALL, 'fold(permute(x)) = permute(fold(x))', (x, axes, make, { attrs }) => {
+    const permuted = movedBy(x, 'permute');
+    if (permuted === null) return null;
+    const below = ascending(axes).map((axis) => permuted.move.axes[axis]!);
+    const isOrdered = below.every((axis, place) => place === 0 || axis > below[place - 1]!);
+    if (!isOrdered && isFloat(x.dtype) && !ORDER_FREE.includes(attrs.kind)) return null;
+    return make.permute(make.reduce(attrs.kind, permuted.source, ascending(below)), permuted.move.axes);
+  }),
+  // Products, and sums of integers; a float −0 would become 0, and 0 times a factor may be NaN.
+  rule('prefixScan', 'scan along an axis of extent 1', ({ attrs: { kind, axis }, inputs, dtype, shape }) => {
+    if (shape[axis] !== 1 || (kind !== 'prod' && isFloat(dtype))) return null;
+    return inputs.at(-1)!;
+  }),
 ];
 
 /** Elements that are folded into one, from which on that is done in parts. */
@@ -109,21 +97,18 @@ const MOST_PARTS = 16;
 
 /** For targets whose threads share rows: one row cannot be shared. The number of parts follows from the shape alone. */
 export const FOLD_IN_PARTS: Rule = inexact(
-  reduceRule(
-    ['sum', 'max', 'min'],
-    ['fold(x) ≈ fold(folds of parts)', 'for very many elements; sums are added up in another order'],
-    (x, _axes, make, { attrs, shape, dtype }) => {
-      const count = sizeOf(x.shape);
-      if (sizeOf(shape) !== 1 || count < MANY) return null;
-      let parts = MOST_PARTS;
-      while (count % parts !== 0) parts--;
-      if (parts === 1) return null;
-      // Sums of float16 are float32 until the last: those of the parts may leave its range.
-      const wide = attrs.kind === 'sum' && dtype === 'float16' ? make.cast(x, 'float32') : x;
-      const folded = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
-      return make.cast(make.reshape(make.reduce(attrs.kind, folded, [0]), shape), dtype);
-    },
-  ),
+  // For very many elements; sums are added up in another order.
+  reduceRule(['sum', 'max', 'min'], 'fold(x) ≈ fold(folds of parts)', (x, _axes, make, { attrs, shape, dtype }) => {
+    const count = sizeOf(x.shape);
+    if (sizeOf(shape) !== 1 || count < MANY) return null;
+    let parts = MOST_PARTS;
+    while (count % parts !== 0) parts--;
+    if (parts === 1) return null;
+    // Sums of float16 are float32 until the last: those of the parts may leave its range.
+    const wide = attrs.kind === 'sum' && dtype === 'float16' ? make.cast(x, 'float32') : x;
+    const folded = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
+    return make.cast(make.reshape(make.reduce(attrs.kind, folded, [0]), shape), dtype);
+  }),
 );
 
 /** n·x, where all reduced axes are copies; where it has the value of the sum. */

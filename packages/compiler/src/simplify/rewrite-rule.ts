@@ -2,52 +2,49 @@
 import type { BinaryKind, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
 import type { Rewriter, Rule, Site } from './rewrite.ts';
 
-/** Equation and reason. */
-type Statement = readonly [name: string, because: string];
-
 /** For rules that give the same value with another rounding, or zero with another sign. */
 export function inexact(rule: Rule): Rule {
   return { ...rule, exact: false };
 }
 
-/** A rule for nodes of one operation. */
+/** A rule for nodes of one operation. Its name is its equation; why it holds is written beside it. */
 export function rule<K extends Op>(
   op: K,
-  [name, because]: Statement,
+  name: string,
   apply: (node: NodeOf<K>, make: Rewriter) => Node | null,
   at: readonly Site[] = [op],
 ): Rule {
-  return { name, because, exact: true, at, apply: apply as (node: Node, make: Rewriter) => Node | null };
+  return { name, exact: true, at, apply: apply as (node: Node, make: Rewriter) => Node | null };
 }
 
 /** A rule for functions of one operand. */
 export function unaryRule(
   kinds: readonly UnaryKind[],
-  statement: Statement,
+  name: string,
   apply: (x: Node, make: Rewriter, node: NodeOf<'unary'>) => Node | null,
 ): Rule {
   const at = kinds.map((kind): Site => `unary ${kind}`);
-  return rule('unary', statement, (node, make) => apply(node.inputs[0]!, make, node), at);
+  return rule('unary', name, (node, make) => apply(node.inputs[0]!, make, node), at);
 }
 
 /** A rule for functions of two operands. */
 export function binaryRule(
   kinds: readonly BinaryKind[],
-  statement: Statement,
+  name: string,
   apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'binary'>) => Node | null,
 ): Rule {
   const at = kinds.map((kind): Site => `binary ${kind}`);
-  return rule('binary', statement, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, make, node), at);
+  return rule('binary', name, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, make, node), at);
 }
 
 /** A rule for reductions. */
 export function reduceRule(
   kinds: readonly ReduceKind[],
-  statement: Statement,
+  name: string,
   apply: (x: Node, axes: readonly number[], make: Rewriter, node: NodeOf<'reduce'>) => Node | null,
 ): Rule {
   const at = kinds.map((kind): Site => `reduce ${kind}`);
-  return rule('reduce', statement, (node, make) => apply(node.inputs[0]!, node.attrs.axes, make, node), at);
+  return rule('reduce', name, (node, make) => apply(node.inputs[0]!, node.attrs.axes, make, node), at);
 }
 
 /** Movements that only say where elements are; a barrier says more. */
@@ -58,11 +55,11 @@ export type Move<K extends MoveKind = MoveKind> = Extract<Movement, { kind: K }>
 /** A rule for movements of one kind. */
 export function moveRule<K extends MoveKind>(
   kind: K,
-  statement: Statement,
+  name: string,
   apply: (move: Move<K>, x: Node, make: Rewriter, node: NodeOf<'movement'>) => Node | null,
 ): Rule {
   const site: Site = `movement ${kind}`;
-  return rule('movement', statement, (node, make) => apply(node.attrs as Move<K>, node.inputs[0]!, make, node), [site]);
+  return rule('movement', name, (node, make) => apply(node.attrs as Move<K>, node.inputs[0]!, make, node), [site]);
 }
 
 // ---- questions

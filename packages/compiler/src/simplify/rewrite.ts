@@ -37,10 +37,8 @@ export type Site =
 
 /** One way to write a node differently. */
 export interface Rule {
-  /** The equation. */
+  /** The equation; why it holds is written beside it. */
   readonly name: string;
-  /** Why it holds. */
-  readonly because: string;
   /** Whether every bit is the same, up to the payload of NaN. */
   readonly exact: boolean;
   readonly at: readonly Site[];

@@ -1,6 +1,6 @@
 /**
  * The same values from fewer nodes. What nobody needs is not built, equal work is done once, and each rule of one table replaces a node by something smaller, earlier or
- * equal. A rule states its equation and why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
+ * equal. A rule states its equation, and beside it why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
  */
 import { withGradient, type Node } from '@firsthand/graph';
 import type { InParts } from '../in-parts.ts';
