@@ -2,6 +2,7 @@
  * Memory for time: `checkpoint(f)` gives what `f` gives, but keeps none of its intermediates for the backward pass, which computes
  * them again from the arguments (Chen et al. 2016). Random numbers are the same both times.
  */
+import { checkCount } from '@firsthand/linalg';
 import { recordCheckpoint } from './checkpoint-record.ts';
 import { refuseAsynchronous, resultNode } from './linearize.ts';
 import { operandNodes } from './operands.ts';
@@ -20,6 +21,7 @@ import { Tensor } from './tensor.ts';
  * ```
  */
 export function checkpoint(f: (...args: Tensor[]) => Tensor): (...args: Tensor[]) => Tensor {
+  checkCount('checkpoint', arguments.length, 1, 'checkpoint(f)');
   return (...args) => {
     const inputs = operandNodes(args, 'checkpoint');
     const result: unknown = f(...args);

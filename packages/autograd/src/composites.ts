@@ -11,7 +11,7 @@ import {
   oneHot as oneHotNode,
   operandOf,
 } from '@firsthand/graph';
-import { checkOptions, type DType, formatShape, type OptionKeys, type Shape, ShapeError } from '@firsthand/linalg';
+import { checkCount, checkOptions, type DType, formatShape, type OptionKeys, type Shape, ShapeError } from '@firsthand/linalg';
 import { full } from './create.ts';
 import { Tensor } from './tensor.ts';
 import { operandNode } from './operands.ts';
@@ -44,6 +44,7 @@ const LAYER_NORM_KEYS: OptionKeys<LayerNormFunctionOptions> = { weight: true, bi
  * ```
  */
 export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormFunctionOptions): Tensor {
+  checkCount('layerNorm', arguments.length, 3, 'layerNorm(x, shape, { weight, bias, eps })');
   const { weight, bias, eps = 1e-5 } = checkOptions('layerNorm', options, LAYER_NORM_KEYS);
   const node = operandNode(x, 'layerNorm', 'the operand');
   const normalized = typeof shape === 'number' ? [shape] : shape;
@@ -80,6 +81,7 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
  * ```
  */
 export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
+  checkCount('crossEntropy', arguments.length, 2, 'crossEntropy(logits, labels)');
   const classes = operandNode(labels, 'crossEntropy', 'the labels');
   const losses = new Tensor(crossEntropyNode(operandNode(logits, 'crossEntropy', 'the logits'), classes));
   requireInRange('crossEntropy', ['label', 'a class'], classes, logits.shape.at(-1)!, 'check the labels or the number of outputs');
@@ -120,6 +122,7 @@ function requireInRange(
  * ```
  */
 export function embedding(index: Tensor, weight: Tensor): Tensor {
+  checkCount('embedding', arguments.length, 2, 'embedding(index, weight)');
   const at = operandNode(index, 'embedding', 'the index');
   const table = operandNode(weight, 'embedding', 'the weight');
   if (table.shape.length !== 2) {
@@ -172,6 +175,7 @@ export function adamW(
   { mean, square, step }: AdamWVariables,
   options?: AdamWOptions,
 ): AdamWVariables & { readonly parameter: Tensor } {
+  checkCount('adamW', arguments.length, 4, 'adamW(parameter, gradient, variables, { lr, betas, eps, weightDecay })');
   const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = checkOptions('adamW', options, ADAMW_KEYS);
   const operands = Object.entries({ parameter, gradient, mean, square, step }).map(([name, each]) =>
     operandNode(each, 'adamW', `the ${name}`),
@@ -198,6 +202,7 @@ export function adamW(
  * ```
  */
 export function oneHot(labels: Tensor, classes: number, options?: { readonly dtype?: DType }): Tensor {
+  checkCount('oneHot', arguments.length, 3, 'oneHot(labels, classes, { dtype })');
   const { dtype = 'float32' } = checkOptions<{ dtype?: DType }>('oneHot', options, { dtype: true });
   if (!Number.isInteger(classes) || classes < 1) {
     throw new ShapeError({ operation: 'oneHot', problem: `classes is ${classes}`, expected: 'a whole number, 1 or more' });
@@ -207,6 +212,7 @@ export function oneHot(labels: Tensor, classes: number, options?: { readonly dty
 
 /** The value of `x`, through which no gradient flows: `x.detach()`. */
 export function stopGradient(x: Tensor): Tensor {
+  checkCount('stopGradient', arguments.length, 1, 'stopGradient(x)');
   operandNode(x, 'stopGradient', 'the operand');
   return x.detach();
 }

@@ -64,6 +64,9 @@ export interface CreateOptions {
   readonly name?: string | undefined;
 }
 
+/** Where state lives, what it holds, and what it is called: it has no gradient. */
+export type StateOptions = Omit<CreateOptions, 'requiresGrad'>;
+
 /** As {@link CreateOptions}, with a shape to lay the data out in. */
 export interface DataOptions extends CreateOptions {
   readonly shape?: Shape | undefined;
@@ -74,7 +77,8 @@ export interface RangeOptions extends CreateOptions {
   readonly step?: number | undefined;
 }
 
-const CREATE_KEYS: OptionKeys<CreateOptions> = { dtype: true, device: true, requiresGrad: 'boolean', name: 'string' };
+export const CREATE_KEYS: OptionKeys<CreateOptions> = { dtype: true, device: true, requiresGrad: 'boolean', name: 'string' };
+const STATE_KEYS: OptionKeys<StateOptions> = { dtype: true, device: true, name: 'string' };
 const DATA_KEYS: OptionKeys<DataOptions> = { ...CREATE_KEYS, shape: true };
 const RANGE_KEYS: OptionKeys<RangeOptions> = { ...CREATE_KEYS, step: 'number' };
 
@@ -154,7 +158,9 @@ function stored(operation: string, values: NDArray, { device = getDefaultDevice(
  * A variable whose updates overwrite its storage at once, without keeping the generation before: what optimizers keep.
  * It has its value from the start, so that compiled steps find it.
  */
-export function stateVariable(data: Data, { dtype, device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
+export function stateVariable(data: Data, options?: StateOptions): Tensor {
+  checkCount('stateVariable', arguments.length, 2, 'stateVariable(data, { dtype, device, name })');
+  const { dtype, device = getDefaultDevice(), name } = checkOptions('stateVariable', options, STATE_KEYS);
   return new Tensor(storedLeaf('tensor', array(data, { dtype, copy: false }), device, false, name ?? null), name ?? null, true);
 }
 
@@ -307,12 +313,14 @@ let generator: Generator | null = null;
 
 /** The generator that random tensors and initialisers draw from. */
 export function defaultGenerator(): Generator {
+  checkCount('defaultGenerator', arguments.length, 0, 'defaultGenerator()');
   generator ??= new Generator(0);
   return generator;
 }
 
 /** Starts the default generator anew: the same seed gives the same numbers, on every device. */
 export function manualSeed(seed: number): void {
+  checkCount('manualSeed', arguments.length, 1, 'manualSeed(seed)');
   generator = new Generator(seed);
 }
 
@@ -330,7 +338,9 @@ export function manualSeed(seed: number): void {
  * console.log(await scale(tensor([2])).item(), scale.reports().length); // 6 1
  * ```
  */
-export function hostValue(sample: () => HostValue, { dtype = 'float32', device = getDefaultDevice(), name }: CreateOptions = {}): Tensor {
+export function hostValue(sample: () => HostValue, options?: StateOptions): Tensor {
+  checkCount('hostValue', arguments.length, 2, 'hostValue(sample, { dtype, device, name })');
+  const { dtype = 'float32', device = getDefaultDevice(), name } = checkOptions('hostValue', options, STATE_KEYS);
   return new Tensor(hostNode(sample, dtype, device), name ?? null);
 }
 

@@ -4,7 +4,7 @@
  */
 import { call, constant, operandOf, postOrder, withGradient } from '@firsthand/graph';
 import type { Attrs, Composite, Node, Spec } from '@firsthand/graph';
-import { describeValue, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
+import { checkCount, describeValue, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { isPlain } from './guards.ts';
 import { refuseAsynchronous } from './linearize.ts';
 import { Tensor } from './tensor.ts';
@@ -74,6 +74,7 @@ export type Operation<F extends OpBody> = F & { readonly composite: Composite<At
  * ```
  */
 export function defineOp<F extends OpBody>({ name, body, vjp }: OpDefinition<F>): Operation<F> {
+  checkCount('defineOp', arguments.length, 1, 'defineOp({ name, body, vjp })');
   let isList = false;
   const run = (attrs: Attrs, inputs: readonly Node[]): Node[] => {
     const tensors: unknown[] = inputs.map((input) => new Tensor(input));

@@ -4,7 +4,17 @@
  */
 import { add, constant, isGradientEnabled, mul, oneHot, reshape, stack, sum, tracked, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
-import { checkOptions, describeValue, DTypeError, equalShapes, formatShape, type OptionKeys, ShapeError, sizeOf } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkOptions,
+  describeValue,
+  DTypeError,
+  equalShapes,
+  formatShape,
+  type OptionKeys,
+  ShapeError,
+  sizeOf,
+} from '@firsthand/linalg';
 import { type DerivativesOf, differentiate } from './grad.ts';
 import {
   type Argnums,
@@ -132,6 +142,7 @@ export function jvp<A extends readonly unknown[], R>(
   tangents: { readonly [I in keyof A]: TensorsOf<A[I]> | null },
 ): [R, TensorsOf<R>];
 export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[], tangents: readonly unknown[]): [unknown, unknown] {
+  checkCount('jvp', arguments.length, 3, 'jvp(f, primals, tangents)');
   if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
     const given: readonly unknown[] = Array.isArray(primals) ? primals : [];
     throw new ShapeError({
@@ -196,6 +207,7 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
 export function hvp(f: TensorFunction, primal: Tensor, vector: Tensor): Tensor;
 export function hvp<T>(f: (x: T) => Tensor, primal: T, vector: TensorsOf<T>): TensorsOf<T>;
 export function hvp(f: (x: never) => Tensor, primal: unknown, vector: unknown): unknown {
+  checkCount('hvp', arguments.length, 3, 'hvp(f, primal, vector)');
   const directional = (x: unknown): Tensor => {
     const slope = differentiate('hvp', f, [x], {}).gradients;
     const products: Tensor[] = [];
@@ -244,6 +256,7 @@ export function jacobian<A extends readonly unknown[], R, const N extends Argnum
   options?: N | ArgnumsOptions<N>,
 ): (...args: A) => JacobianOf<R, A, N>;
 export function jacobian(f: (...args: never[]) => unknown, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
+  checkCount('jacobian', arguments.length, 2, 'jacobian(f, { argnums })');
   const argnums = argnumsOf('jacobian', options);
   return (...args: readonly unknown[]) => {
     const { value, inputs, structure } = linearize('jacobian', f, args, argnums);
@@ -286,6 +299,7 @@ export function hessian<A extends readonly unknown[], const N extends Argnums = 
   options?: N | ArgnumsOptions<N>,
 ): (...args: A) => JacobianOf<DerivativesOf<A, N>, A, N>;
 export function hessian(f: (...args: never[]) => Tensor, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
+  checkCount('hessian', arguments.length, 2, 'hessian(f, { argnums })');
   const argnums = argnumsOf('hessian', options);
   const slope = (...args: readonly unknown[]): unknown => differentiate('hessian', f, args, { argnums }).gradients;
   return jacobian(slope as (...args: never[]) => unknown, argnums);
@@ -293,6 +307,7 @@ export function hessian(f: (...args: never[]) => Tensor, options?: Argnums | Arg
 
 /** Runs `fn` without recording for gradients. @throws TypeError for an asynchronous function */
 export function noGrad<T>(fn: () => T): T {
+  checkCount('noGrad', arguments.length, 1, 'noGrad(() => …)');
   const result = withGradient(false, fn);
   if (result instanceof Promise) {
     result.catch(() => {});

@@ -20,20 +20,10 @@ import {
   slice,
   stack as stackNodes,
   sub,
-  topk as topkNodes,
   where as whereNode,
 } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
-import {
-  AXIS_KEYS,
-  checkCount,
-  checkOptions,
-  describeValue,
-  normalizeAxis,
-  oneAxisOptions,
-  readSizes,
-  ShapeError,
-} from '@firsthand/linalg';
+import { AXIS_KEYS, checkCount, checkOptions, describeValue, oneAxisOptions, ShapeError } from '@firsthand/linalg';
 import type { AxisArgument, OneAxis, OptionKeys } from '@firsthand/linalg';
 import { rand } from './create.ts';
 import { Tensor } from './tensor.ts';
@@ -75,72 +65,6 @@ export function stack(tensors: readonly Tensor[], axis?: AxisArgument<OneAxis>):
   return about(nodes, () => stackNodes(nodes, along));
 }
 
-/**
- * Pieces along an axis, the first by default: of the given sizes, or of one size, of which the last may have less.
- * @param axis a number or { axis }
- * @throws ShapeError unless the sizes add up to the axis
- */
-export function split(tensor: Tensor, sizes: readonly number[] | number, axis?: AxisArgument<OneAxis>): Tensor[] {
-  checkCount('split', arguments.length, 3, 'split(x, sizes, axis)');
-  const x = operandNode(tensor, 'split', 'the operand');
-  const along = normalizeAxis('split', axisOf('split', axis, 0), tensor.ndim, [operandOf(x)]);
-  return pieces('split', tensor, typeof sizes === 'number' ? equalSizes('split', x.shape[along]!, sizes) : sizes, along);
-}
-
-/** How an axis is divided into pieces of one size, the last of which may have less. */
-function equalSizes(operation: string, extent: number, size: number): number[] {
-  if (!Number.isInteger(size) || size < 1) {
-    throw new ShapeError({ operation, problem: `pieces of size ${size}`, expected: 'a whole number of at least 1' });
-  }
-  const sizes: number[] = [];
-  for (let start = 0; start < extent; start += size) sizes.push(Math.min(size, extent - start));
-  return sizes.length === 0 ? [0] : sizes;
-}
-
-function pieces(operation: string, tensor: Tensor, sizes: readonly number[], along: number): Tensor[] {
-  const total = readSizes(operation, [sizes]).reduce((sum, size) => sum + size, 0);
-  if (total !== tensor.shape[along]) {
-    throw new ShapeError({
-      operation,
-      problem: `sizes ${sizes.join(' + ')} are ${total}, axis ${along} has ${tensor.shape[along]}`,
-      operands: [operandOf(tensor.read())],
-      expected: `sizes that add up to ${tensor.shape[along]}`,
-    });
-  }
-  let start = 0;
-  return sizes.map((size) => {
-    const piece = tensor.narrow(along, start, size);
-    start += size;
-    return piece;
-  });
-}
-
-/**
- * At most `count` pieces of equal size along an axis, the first by default; the last one may be smaller.
- * @param axis a number or { axis }
- */
-export function chunk(tensor: Tensor, count: number, axis?: AxisArgument<OneAxis>): Tensor[] {
-  checkCount('chunk', arguments.length, 3, 'chunk(x, count, axis)');
-  const x = operandNode(tensor, 'chunk', 'the operand');
-  const along = normalizeAxis('chunk', axisOf('chunk', axis, 0), tensor.ndim, [operandOf(x)]);
-  if (!Number.isInteger(count) || count < 1) {
-    const problem = `needs a whole number of pieces, 1 or more, got ${typeof count === 'number' ? count : describeValue(count)}`;
-    throw new ShapeError({ operation: 'chunk', problem, operands: [operandOf(x)], expected: 'a whole number of pieces, 1 or more' });
-  }
-  const extent = x.shape[along]!;
-  return pieces('chunk', tensor, equalSizes('chunk', extent, Math.max(1, Math.ceil(extent / count))), along);
-}
-
-/**
- * The slices at each index of an axis, the first by default, without that axis; what `stack` joins again.
- * @param axis a number or { axis }
- */
-export function unbind(tensor: Tensor, axis?: AxisArgument<OneAxis>): Tensor[] {
-  checkCount('unbind', arguments.length, 2, 'unbind(x, axis)');
-  operandNode(tensor, 'unbind', 'the operand');
-  return tensor.unbind(axis);
-}
-
 /** condition ? a : b, element by element, broadcast against each other. condition: bool. */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   checkCount('where', arguments.length, 3, 'where(condition, a, b)');
@@ -180,59 +104,6 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options?: AttentionOp
   return about(maskNode === null ? nodes : [...nodes, maskNode], () =>
     attentionNode(...nodes, { causal, ...(maskNode === null ? {} : { mask: maskNode }), ...(scale === undefined ? {} : { scale }) }),
   );
-}
-
-/** Along which axis (the last by default) and in which direction (ascending by default). */
-export interface SortOptions extends OneAxis {
-  readonly descending?: boolean | undefined;
-}
-
-/** Along which axis (the last by default), and whether the largest (by default) or the smallest elements are taken. */
-export interface TopKOptions extends OneAxis {
-  readonly largest?: boolean | undefined;
-}
-
-/** Elements along an axis, and where they were. */
-export interface Sorted {
-  readonly values: Tensor;
-  readonly indices: Tensor;
-}
-
-const SORT_KEYS: OptionKeys<SortOptions> = { axis: true, descending: 'boolean' };
-const TOPK_KEYS: OptionKeys<TopKOptions> = { axis: true, largest: 'boolean' };
-
-/**
- * The elements in order along an axis, stable, NaN last, with their int32 positions.
- * @param axis a number, or { axis, descending }
- * @example
- * ```ts
- * import { sort, tensor } from '@firsthand/autograd';
- * const { values, indices } = sort(tensor([3, 1, 2]), { descending: true });
- * console.log(await values.toArray(), await indices.toArray()); // [ 3, 2, 1 ] [ 0, 2, 1 ]
- * ```
- */
-export function sort(tensor: Tensor, axis?: AxisArgument<SortOptions>): Sorted {
-  checkCount('sort', arguments.length, 2, 'sort(x, { axis, descending })');
-  const { axis: along = -1, descending = false } = oneAxisOptions<SortOptions>('sort', axis, SORT_KEYS);
-  const x = operandNode(tensor, 'sort', 'the operand');
-  const indices = about([x], () => argsort(x, along, descending));
-  return { values: new Tensor(gather(x, indices.read(), along)), indices };
-}
-
-/**
- * The `count` largest (or smallest) elements along an axis, in order, with their int32 positions.
- * @param axis a number, or { axis, largest }
- */
-export function topk(tensor: Tensor, count: number, axis?: AxisArgument<TopKOptions>): Sorted {
-  checkCount('topk', arguments.length, 3, 'topk(x, count, { axis, largest })');
-  const { axis: along = -1, largest = true } = oneAxisOptions<TopKOptions>('topk', axis, TOPK_KEYS);
-  const x = operandNode(tensor, 'topk', 'the operand');
-  try {
-    const { values, indices } = topkNodes(x, count, along, largest);
-    return { values: new Tensor(values), indices: new Tensor(indices) };
-  } catch (error) {
-    throw aboutNodes(error, [x]);
-  }
 }
 
 /** Whether a position may be drawn again; false by default. */

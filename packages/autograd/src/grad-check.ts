@@ -2,7 +2,7 @@
  * Gradients against central differences, (f(x + ε) − f(x − ε)) / 2ε, element by element, in float64. A result with several
  * elements is weighted with fixed unequal weights first, so that no two errors cancel.
  */
-import { checkOptions, DTypeError, type OptionKeys } from '@firsthand/linalg';
+import { checkCount, checkOptions, DTypeError, type OptionKeys } from '@firsthand/linalg';
 import { tensor } from './create.ts';
 import { realize } from './realize.ts';
 import { withoutStatistics } from './statistics.ts';
@@ -53,6 +53,7 @@ export async function gradCheck(
   inputs: readonly Tensor[],
   options?: GradCheckOptions,
 ): Promise<GradCheckReport> {
+  checkCount('gradCheck', arguments.length, 3, 'gradCheck(f, inputs, { eps, rtol, atol })');
   const { eps = 1e-6, rtol = 1e-5, atol = 1e-7 } = checkOptions('gradCheck', options, KEYS);
   for (const input of inputs) {
     requireDouble(input, 'float64 inputs', "use cast('float64')");

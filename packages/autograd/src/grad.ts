@@ -3,7 +3,7 @@
  * `gradients` differentiates a tensor that is there already. None of them touches `.grad`; what they give are nodes of the graph.
  */
 import { add, constant, describe, GradientError, type Node, operandOf } from '@firsthand/graph';
-import { checkOptions } from '@firsthand/linalg';
+import { checkCount, checkOptions } from '@firsthand/linalg';
 import { gradient, ownedSources } from './gradient.ts';
 import {
   type Argnums,
@@ -106,6 +106,7 @@ export function valueAndGrad(
   f: (...args: never[]) => unknown,
   given?: Argnums | TransformOptions,
 ): (...args: never[]) => [unknown, unknown] {
+  checkCount('valueAndGrad', arguments.length, 2, 'valueAndGrad(f, { argnums, hasAux })');
   const options = transformOptions('valueAndGrad', given);
   return (...args: readonly unknown[]) => {
     const { value, aux, gradients: found } = differentiate('valueAndGrad', f, args, options);
@@ -148,6 +149,7 @@ export function grad<A extends readonly unknown[], R, const N extends Argnums = 
   options: WithAux<N>,
 ): (...args: A) => [DerivativesOf<A, N>, R];
 export function grad(f: (...args: never[]) => unknown, given?: Argnums | TransformOptions): (...args: never[]) => unknown {
+  checkCount('grad', arguments.length, 2, 'grad(f, { argnums, hasAux })');
   const options = transformOptions('grad', given);
   return (...args: readonly unknown[]) => {
     const { aux, gradients: found } = differentiate('grad', f, args, options);
@@ -178,6 +180,7 @@ export interface GradientsOptions {
  * ```
  */
 export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOptions = {}): TensorsOf<T> {
+  checkCount('gradients', arguments.length, 3, 'gradients(value, wrt, { seed })');
   const { seed } = checkOptions<GradientsOptions>('gradients', options, { seed: true });
   const root = operandNode(value, 'gradients', 'the value');
   const start = seedNode('gradients', root, seed === undefined ? undefined : operandNode(seed, 'gradients', 'the seed'));

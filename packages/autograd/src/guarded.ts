@@ -3,6 +3,7 @@
  * is a proxy of the object, so that the object tells a trace under way which of its fields are read, and counts its changes.
  * Outside of `compile` a read costs some 20 ns more than one of a plain field.
  */
+import { checkCount } from '@firsthand/linalg';
 import type { Versioned } from './guards.ts';
 import { currentTrace } from './trace.ts';
 
@@ -75,6 +76,7 @@ export abstract class Guarded {
  * {@link Guarded} object.
  */
 export function guard<T extends object, K extends keyof T>(object: T, key: K): T[K] {
+  checkCount('guard', arguments.length, 2, 'guard(object, key)');
   const value = object[key];
   currentTrace()?.guards.value(object, key, value);
   return value;
@@ -82,6 +84,7 @@ export function guard<T extends object, K extends keyof T>(object: T, key: K): T
 
 /** Gives back `collection`; inside `compile`, other elements next time mean another trace. An array, a map, a set or a plain object. */
 export function guardContents<T extends object>(collection: T): T {
+  checkCount('guardContents', arguments.length, 1, 'guardContents(collection)');
   currentTrace()?.guards.contents(collection);
   return collection;
 }

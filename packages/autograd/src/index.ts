@@ -30,7 +30,7 @@ export type {
   TypedArray,
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
-export type { NormOptions, VarianceOptions } from './tensor.ts';
+export type { NormOptions, Sorted, SortOptions, TopKOptions, VarianceOptions } from './tensor.ts';
 export { checkDevice } from './stored.ts';
 export type { BackwardOptions } from './value.ts';
 export {
@@ -54,8 +54,8 @@ export {
   zeros,
   zerosLike,
 } from './create.ts';
-export type { CreateOptions } from './create.ts';
-export { attention, cat, chunk, multinomial, sort, split, stack, topk, unbind, where } from './functions.ts';
+export type { CreateOptions, StateOptions } from './create.ts';
+export { attention, cat, multinomial, stack, where } from './functions.ts';
 export { adamW, crossEntropy, embedding, layerNorm, oneHot, stopGradient } from './composites.ts';
 export type { AdamWOptions, AdamWVariables, LayerNormFunctionOptions } from './composites.ts';
 export {
@@ -67,17 +67,20 @@ export {
   argmin,
   avgPool2d,
   ceil,
+  chunk,
   clamp,
   conv1d,
   conv2d,
   convTranspose2d,
   cos,
+  cumprod,
   cumsum,
   div,
   elu,
   eq,
   erf,
   exp,
+  expand,
   expm1,
   flatten,
   flip,
@@ -98,6 +101,7 @@ export {
   logSoftmax,
   logsumexp,
   lt,
+  maskedFill,
   matmul,
   max,
   maximum,
@@ -107,6 +111,7 @@ export {
   minimum,
   mod,
   mul,
+  narrow,
   ne,
   neg,
   norm,
@@ -121,12 +126,15 @@ export {
   round,
   rsqrt,
   scatterAdd,
+  select,
   sigmoid,
   sign,
   silu,
   sin,
   softmax,
   softplus,
+  sort,
+  split,
   sqrt,
   square,
   squeeze,
@@ -135,9 +143,11 @@ export {
   sum,
   tan,
   tanh,
+  topk,
   transpose,
   tril,
   triu,
+  unbind,
   unsqueeze,
   variance,
 } from './methods.ts';

@@ -3,7 +3,7 @@
  * argument, and takes and gives what that does. Functions of two operands take a number on either side.
  */
 import { binary, type BinaryKind } from '@firsthand/graph';
-import { DTypeError } from '@firsthand/linalg';
+import { checkCount, DTypeError } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
 import { operandNode } from './operands.ts';
 
@@ -26,7 +26,8 @@ function method<K extends MethodName>(name: K): MethodFunction<K> {
 function binaryMethod(kind: BinaryKind): BinaryFunction {
   const operand = (value: Tensor | number, which: string) =>
     typeof value === 'number' ? value : operandNode(value, kind, `the ${which} operand`);
-  return (a, b) => {
+  return function (a, b) {
+    checkCount(kind, arguments.length, 2, `${kind}(a, b)`);
     const [first, second] = [operand(a, 'first'), operand(b, 'second')];
     if (typeof first === 'number' && typeof second === 'number') {
       throw new DTypeError({
@@ -172,6 +173,8 @@ export const argmin: MethodFunction<'argmin'> = /* @__PURE__ */ method('argmin')
 export const any: MethodFunction<'any'> = /* @__PURE__ */ method('any');
 /** True where all elements are. */
 export const all: MethodFunction<'all'> = /* @__PURE__ */ method('all');
+/** Running products along an axis. */
+export const cumprod: MethodFunction<'cumprod'> = /* @__PURE__ */ method('cumprod');
 /** Running sums along an axis. */
 export const cumsum: MethodFunction<'cumsum'> = /* @__PURE__ */ method('cumsum');
 /** ln Σ eˣ, without overflow. */
@@ -206,6 +209,8 @@ export const flatten: MethodFunction<'flatten'> = /* @__PURE__ */ method('flatte
 export const squeeze: MethodFunction<'squeeze'> = /* @__PURE__ */ method('squeeze');
 /** With a new axis of size 1. */
 export const unsqueeze: MethodFunction<'unsqueeze'> = /* @__PURE__ */ method('unsqueeze');
+/** Axes of size 1 stretched, and leading axes added, to reach a shape. */
+export const expand: MethodFunction<'expand'> = /* @__PURE__ */ method('expand');
 /** The order reversed along axes. */
 export const flip: MethodFunction<'flip'> = /* @__PURE__ */ method('flip');
 /** Zeros around the elements. */
@@ -216,6 +221,22 @@ export const roll: MethodFunction<'roll'> = /* @__PURE__ */ method('roll');
 export const tril: MethodFunction<'tril'> = /* @__PURE__ */ method('tril');
 /** The upper triangle of the last two axes. */
 export const triu: MethodFunction<'triu'> = /* @__PURE__ */ method('triu');
+/** The part at one index of an axis, without that axis. */
+export const select: MethodFunction<'select'> = /* @__PURE__ */ method('select');
+/** Consecutive elements along one axis. */
+export const narrow: MethodFunction<'narrow'> = /* @__PURE__ */ method('narrow');
+/** A value where a mask holds. */
+export const maskedFill: MethodFunction<'maskedFill'> = /* @__PURE__ */ method('maskedFill');
+/** Pieces of given sizes along an axis. */
+export const split: MethodFunction<'split'> = /* @__PURE__ */ method('split');
+/** At most `count` pieces of equal size along an axis. */
+export const chunk: MethodFunction<'chunk'> = /* @__PURE__ */ method('chunk');
+/** The slices at each index of an axis, without that axis; what `stack` joins again. */
+export const unbind: MethodFunction<'unbind'> = /* @__PURE__ */ method('unbind');
+/** The elements in order along an axis, with their positions. */
+export const sort: MethodFunction<'sort'> = /* @__PURE__ */ method('sort');
+/** The largest (or smallest) elements along an axis, with their positions. */
+export const topk: MethodFunction<'topk'> = /* @__PURE__ */ method('topk');
 /** Whole slices at positions of one axis. */
 export const indexSelect: MethodFunction<'indexSelect'> = /* @__PURE__ */ method('indexSelect');
 /** Elements at positions along one axis. */

@@ -3,7 +3,7 @@
  * the same parameters. All values are copied before the first handle is rebound.
  */
 import { type Device, replaceGeneration } from '@firsthand/graph';
-import { NDArray } from '@firsthand/linalg';
+import { checkCount, NDArray } from '@firsthand/linalg';
 import type { Tensor } from './tensor.ts';
 import { storedLeaf } from './stored.ts';
 
@@ -12,6 +12,7 @@ import { storedLeaf } from './stored.ts';
  * @throws DTypeError if the device lacks a dtype; all tensors are then where they were
  */
 export async function moveInPlace(tensors: readonly Tensor[], device: Device): Promise<void> {
+  checkCount('moveInPlace', arguments.length, 2, 'moveInPlace(tensors, device)');
   const moving = tensors.filter((tensor) => tensor.device !== device);
   const copies = await Promise.all(
     moving.map(async (tensor) => {

@@ -2,6 +2,7 @@
  * Running statistics: variables that a forward pass updates on its way (batch normalisation's mean). They stay as they are while a
  * function is differentiated or examined, which may call it any number of times.
  */
+import { checkCount } from '@firsthand/linalg';
 import { assignVariable } from './value.ts';
 import { isSubstituted } from './lent.ts';
 import type { Tensor } from './tensor.ts';
@@ -13,6 +14,7 @@ let suppressed = false;
  * constant for differentiation.
  */
 export function updateStatistic(statistic: Tensor, value: Tensor): void {
+  checkCount('updateStatistic', arguments.length, 2, 'updateStatistic(statistic, value)');
   if (!suppressed && !isSubstituted(statistic)) assignVariable(statistic, value.read(), 'stat');
 }
 
@@ -22,6 +24,7 @@ export function areStatisticsSuppressed(): boolean {
 
 /** Runs `fn` without updates of running statistics. */
 export function withoutStatistics<T>(fn: () => T): T {
+  checkCount('withoutStatistics', arguments.length, 1, 'withoutStatistics(fn)');
   const outer = suppressed;
   suppressed = true;
   try {

@@ -1,4 +1,5 @@
 /** Calling a function whose tensors stand for other values: how a model runs with parameters that are not its own. */
+import { checkCount } from '@firsthand/linalg';
 import { substituteNodes } from './lent.ts';
 import { refuseAsynchronous } from './linearize.ts';
 import type { Tensor } from './tensor.ts';
@@ -17,6 +18,7 @@ import type { Tensor } from './tensor.ts';
  * ```
  */
 export function substitute<T>(values: ReadonlyMap<Tensor, Tensor>, fn: () => T): T {
+  checkCount('substitute', arguments.length, 2, 'substitute(values, fn)');
   const nodes = new Map([...values].map(([tensor, value]) => [tensor, value.read()]));
   const result = substituteNodes(nodes, fn);
   refuseAsynchronous('substitute', result);

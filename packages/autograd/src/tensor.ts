@@ -7,6 +7,7 @@ import {
   all,
   any,
   argReduce,
+  argsort,
   at,
   cumprod,
   cumsum,
@@ -30,6 +31,7 @@ import {
   slice,
   softmax,
   standardDeviation,
+  topk,
   transpose,
   tril,
   triu,
@@ -76,6 +78,24 @@ export interface NormOptions extends ReduceOptions {
   readonly order?: number | undefined;
 }
 
+/** Along which axis (the last by default) and in which direction (ascending by default). */
+export interface SortOptions extends OneAxis {
+  readonly descending?: boolean | undefined;
+}
+
+/** Along which axis (the last by default), and whether the largest (by default) or the smallest elements are taken. */
+export interface TopKOptions extends OneAxis {
+  readonly largest?: boolean | undefined;
+}
+
+/** Elements along an axis, and where they were. */
+export interface Sorted {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+}
+
+const SORT_KEYS: OptionKeys<SortOptions> = { axis: true, descending: 'boolean' };
+const TOPK_KEYS: OptionKeys<TopKOptions> = { axis: true, largest: 'boolean' };
 const VARIANCE_KEYS: OptionKeys<VarianceOptions> = { ...REDUCE_KEYS, correction: 'number' };
 const NORM_KEYS: OptionKeys<NormOptions> = { ...REDUCE_KEYS, order: 'number' };
 
@@ -261,6 +281,57 @@ export class Tensor extends Spatial<Tensor> {
     const options = oneAxisOptions('unbind', axis, AXIS_KEYS);
     return unbind(this.read(), options.axis ?? 0).map((part) => this.wrap(part));
   }
+  /**
+   * Pieces along an axis, the first by default: of the given sizes, or of one size, of which the last may have less.
+   * @param axis a number or { axis }
+   * @throws ShapeError unless the sizes add up to the axis
+   */
+  split(sizes: readonly number[] | number, axis?: AxisArgument<OneAxis>): Tensor[] {
+    checkCount('split', arguments.length, 2, 'x.split(sizes, axis)');
+    const along = this.axisFor('split', axis);
+    return this.pieces('split', typeof sizes === 'number' ? equalSizes('split', this.shape[along]!, sizes) : sizes, along);
+  }
+  /**
+   * At most `count` pieces of equal size along an axis, the first by default; the last one may be smaller.
+   * @param axis a number or { axis }
+   */
+  chunk(count: number, axis?: AxisArgument<OneAxis>): Tensor[] {
+    checkCount('chunk', arguments.length, 2, 'x.chunk(count, axis)');
+    const along = this.axisFor('chunk', axis);
+    if (!Number.isInteger(count) || count < 1) {
+      const problem = `needs a whole number of pieces, 1 or more, got ${typeof count === 'number' ? count : describeValue(count)}`;
+      throw new ShapeError({
+        operation: 'chunk',
+        problem,
+        operands: [operandOf(this.read())],
+        expected: 'a whole number of pieces, 1 or more',
+      });
+    }
+    const extent = this.shape[along]!;
+    return this.pieces('chunk', equalSizes('chunk', extent, Math.max(1, Math.ceil(extent / count))), along);
+  }
+  /** The axis that pieces are taken along, the first by default. */
+  private axisFor(operation: string, axis: AxisArgument<OneAxis> | undefined): number {
+    const along = oneAxisOptions(operation, axis, AXIS_KEYS).axis ?? 0;
+    return normalizeAxis(operation, along, this.ndim, [operandOf(this.read(operation))]);
+  }
+  private pieces(operation: string, sizes: readonly number[], along: number): Tensor[] {
+    const total = readSizes(operation, [sizes]).reduce((sum, size) => sum + size, 0);
+    if (total !== this.shape[along]) {
+      throw new ShapeError({
+        operation,
+        problem: `sizes ${sizes.join(' + ')} are ${total}, axis ${along} has ${this.shape[along]}`,
+        operands: [operandOf(this.read())],
+        expected: `sizes that add up to ${this.shape[along]}`,
+      });
+    }
+    let start = 0;
+    return sizes.map((size) => {
+      const piece = this.narrow(along, start, size);
+      start += size;
+      return piece;
+    });
+  }
   /** Elements shifted along an axis, or by a shift each along several; what leaves at one end enters at the other. */
   roll(shift: number | readonly number[], axis: AxisArgument<AxisOptions>): Tensor {
     checkCount('roll', arguments.length, 2, 'x.roll(shift, axis)');
@@ -303,6 +374,40 @@ export class Tensor extends Spatial<Tensor> {
     const [x, at] = [this.read('scatterAdd'), operandNode(index, 'scatterAdd', 'the index')];
     const added = operandNode(source, 'scatterAdd', 'the source');
     return this.about([x, at, added], () => scatterAdd(x, at, added, axis));
+  }
+
+  // ---- order
+
+  /**
+   * The elements in order along an axis, stable, NaN last, with their int32 positions.
+   * @param axis a number, or { axis, descending }
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const { values, indices } = tensor([3, 1, 2]).sort({ descending: true });
+   * console.log(await values.toArray(), await indices.toArray()); // [ 3, 2, 1 ] [ 0, 2, 1 ]
+   * ```
+   */
+  sort(axis?: AxisArgument<SortOptions>): Sorted {
+    checkCount('sort', arguments.length, 1, 'x.sort({ axis, descending })');
+    const { axis: along = -1, descending = false } = oneAxisOptions<SortOptions>('sort', axis, SORT_KEYS);
+    const indices = this.derive('sort', (x) => argsort(x, along, descending));
+    return { values: this.derive('sort', (x) => gather(x, indices.read(), along)), indices };
+  }
+  /**
+   * The `count` largest (or smallest) elements along an axis, in order, with their int32 positions.
+   * @param axis a number, or { axis, largest }
+   */
+  topk(count: number, axis?: AxisArgument<TopKOptions>): Sorted {
+    checkCount('topk', arguments.length, 2, 'x.topk(count, { axis, largest })');
+    const { axis: along = -1, largest = true } = oneAxisOptions<TopKOptions>('topk', axis, TOPK_KEYS);
+    const x = this.read('topk');
+    try {
+      const { values, indices } = topk(x, count, along, largest);
+      return { values: this.wrap(values), indices: this.wrap(indices) };
+    } catch (error) {
+      throw aboutNodes(error, [x]);
+    }
   }
 
   // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims };
@@ -422,6 +527,16 @@ export class Tensor extends Spatial<Tensor> {
 function requireAxis(operation: string, axis: number | undefined): number {
   if (axis !== undefined) return axis;
   throw new OptionError({ operation, problem: 'no axis is given', expected: 'an axis', remedy: `write x.${operation}(0)` });
+}
+
+/** How an axis is divided into pieces of one size, the last of which may have less. */
+function equalSizes(operation: string, extent: number, size: number): number[] {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new ShapeError({ operation, problem: `pieces of size ${size}`, expected: 'a whole number of at least 1' });
+  }
+  const sizes: number[] = [];
+  for (let start = 0; start < extent; start += size) sizes.push(Math.min(size, extent - start));
+  return sizes.length === 0 ? [0] : sizes;
 }
 
 function inferSize(from: Shape, shape: Shape): Shape {

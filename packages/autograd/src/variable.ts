@@ -1,14 +1,16 @@
 /** A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are one. */
 import { getDefaultDevice } from '@firsthand/graph';
-import { array, type Data } from '@firsthand/linalg';
-import type { CreateOptions } from './create.ts';
+import { array, checkCount, checkOptions, type Data } from '@firsthand/linalg';
+import { CREATE_KEYS, type CreateOptions } from './create.ts';
 import { Tensor } from './tensor.ts';
 import { storedLeaf } from './stored.ts';
 
 /** A leaf with a copy of data, in which a gradient accumulates unless `requiresGrad` is false. */
 export class Variable extends Tensor {
   /** @throws DTypeError if the device lacks the dtype, or the dtype has no gradients */
-  constructor(data: Data, { dtype, device = getDefaultDevice(), requiresGrad = true, name }: CreateOptions = {}) {
+  constructor(data: Data, options?: CreateOptions) {
+    checkCount('Variable', arguments.length, 2, 'new Variable(data, { dtype, device })');
+    const { dtype, device = getDefaultDevice(), requiresGrad = true, name } = checkOptions('Variable', options, CREATE_KEYS);
     super(storedLeaf('tensor', array(data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
     this.owned();
   }

@@ -3,7 +3,7 @@
  * slices are independent parts of one graph, which a device runs as one program.
  */
 import { stack } from '@firsthand/graph';
-import { checkOptions, describeValue, normalizeAxis, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
+import { checkCount, checkOptions, describeValue, normalizeAxis, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
 import { resultNodes, withResults } from './linearize.ts';
 import { withoutStatistics } from './statistics.ts';
 import { Tensor } from './tensor.ts';
@@ -38,6 +38,7 @@ const KEYS: OptionKeys<VmapOptions> = { axis: true, outAxis: true };
 export function vmap(f: (...args: Tensor[]) => Tensor, options?: VmapOptions): (...args: Tensor[]) => Tensor;
 export function vmap<A extends readonly unknown[], R>(f: (...args: A) => R, options?: VmapOptions): (...args: A) => R;
 export function vmap(f: (...args: never[]) => unknown, options?: VmapOptions): (...args: never[]) => unknown {
+  checkCount('vmap', arguments.length, 2, 'vmap(f, { axis, outAxis })');
   const { axis = 0, outAxis = 0 } = checkOptions('vmap', options, KEYS);
   return (...args: readonly unknown[]) =>
     withoutStatistics(() => {

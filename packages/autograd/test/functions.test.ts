@@ -67,6 +67,11 @@ const REST: { readonly [name: string]: readonly unknown[] } = {
   gather: [0, index],
   scatterAdd: [0, index, b],
   cumsum: [1],
+  cumprod: [1],
+  expand: [[2, 2, 3]],
+  select: [0, 1],
+  narrow: [1, 0, 2],
+  maskedFill: [tensor([[true, false, true]]), 9],
   logicalAnd: [tensor([[true, false, true]])],
   logicalOr: [tensor([[true, false, true]])],
 };
@@ -84,7 +89,10 @@ const FIRST: { readonly [name: string]: Tensor } = {
 };
 const TWO = new Set(['add', 'sub', 'mul', 'div', 'pow', 'mod', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
 
-test.each(Object.keys(methods))('%s is the method, and public', async (name) => {
+/** Functions with several results. */
+const SEVERAL = ['split', 'chunk', 'unbind', 'sort', 'topk'];
+
+test.each(Object.keys(methods).filter((name) => !SEVERAL.includes(name)))('%s is the method, and public', async (name) => {
   const fn = (methods as unknown as { readonly [key: string]: (...args: readonly unknown[]) => Tensor })[name]!;
   expect((autograd as unknown as { readonly [key: string]: unknown })[name]).toBe(fn);
   const first = FIRST[name] ?? a;
@@ -100,6 +108,15 @@ test.each(Object.keys(methods))('%s is the method, and public', async (name) => 
     expect(await swapped.toArray()).toEqual(await fn(tensor(2), a).toArray());
     expect(() => fn(1, 2)).toThrow('both operands are numbers; needs a tensor among them; make one with tensor(…)');
   }
+});
+
+test.each(SEVERAL)('%s is the method, with several results', async (name) => {
+  const fn = (autograd as unknown as { readonly [key: string]: (...args: readonly unknown[]) => object })[name]!;
+  const rest = ['split', 'chunk', 'topk'].includes(name) ? [2] : [];
+  const expected = (a as unknown as { readonly [key: string]: (...args: readonly unknown[]) => object })[name]!(...rest);
+  const values = (results: object): Promise<unknown> => Promise.all(Object.values(results).map((each: Tensor) => each.toArray()));
+  expect(await values(fn(a, ...rest))).toEqual(await values(expected));
+  expect(() => fn('1', ...rest)).toThrow('the first operand is of type string');
 });
 
 test('a method that is usual as a function is one', () => {
