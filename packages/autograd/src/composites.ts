@@ -51,14 +51,15 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
   const operand = (given: Tensor | null | undefined, value: number, name: string): Node =>
     given === null || given === undefined ? constant(value, normalized, node.dtype) : operandNode(given, 'layerNorm', `the ${name}`);
   const [scale, shift] = [operand(weight, 1, 'weight'), operand(bias, 0, 'bias')];
-  for (const [name, { shape: found }] of [
+  for (const [name, given] of [
     ['weight', scale],
     ['bias', shift],
   ] as const) {
-    if (formatShape(found) === formatShape(normalized)) continue;
+    if (formatShape(given.shape) === formatShape(normalized)) continue;
     throw new ShapeError({
       operation: 'layerNorm',
-      problem: `the ${name} is ${formatShape(found)}`,
+      problem: `the ${name} is ${formatShape(given.shape)}`,
+      operands: [node, given].map(operandOf),
       expected: `the normalised shape ${formatShape(normalized)}`,
     });
   }
@@ -92,19 +93,15 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
  * Checks integers that pick one of `count` if that costs no more than copying them: nothing is computed, no queue is waited for.
  * @throws ShapeError that names the first one out of range and where it stands
  */
-function requireInRange(
-  operation: string,
-  [noun, kind]: readonly [string, string],
-  { cell, device }: Node,
-  count: number,
-  remedy: string,
-): void {
+function requireInRange(operation: string, [noun, kind]: readonly [string, string], indices: Node, count: number, remedy: string): void {
+  const { cell, device } = indices;
   if (cell === null || device?.readSync === undefined || cell.flight !== null || cell.failure !== null || cell.stale !== null) return;
   const values = device.readSync(cell.storage);
   const position = values.findIndex((value) => value < 0 || value >= count);
   if (position < 0) return;
   const problem = `${noun} ${values[position]} at position ${position} is not ${kind} from 0 to ${count - 1}`;
-  throw new ShapeError({ operation, problem, expected: `whole numbers from 0 to ${count - 1}`, remedy });
+  const expected = `whole numbers from 0 to ${count - 1}`;
+  throw new ShapeError({ operation, problem, operands: [operandOf(indices)], expected, remedy });
 }
 
 /**

@@ -253,21 +253,22 @@ export function onesLike(like: Tensor, ...options: readonly [options?: CreateOpt
 /** Uniform in [0, 1); shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
 export function randLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
   const read = readLike('randLike', like, options);
-  return rand(read.shape, randomLike('randLike', read.options));
+  return rand(read.shape, randomLike('randLike', like, read.options));
 }
 
 /** Standard normal; shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
 export function randnLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
   const read = readLike('randnLike', like, options);
-  return randn(read.shape, randomLike('randnLike', read.options));
+  return randn(read.shape, randomLike('randnLike', like, read.options));
 }
 
-function randomLike(operation: string, options: CreateOptions): CreateOptions {
+function randomLike(operation: string, like: Tensor, options: CreateOptions): CreateOptions {
   const { dtype = 'float32' } = options;
   if (isFloat(dtype)) return options;
   throw new DTypeError({
     operation,
     problem: `${dtype} holds no fractions`,
+    operands: [like],
     expected: 'a floating-point dtype',
     remedy: "write { dtype: 'float32' }",
   });

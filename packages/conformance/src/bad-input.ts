@@ -12,6 +12,7 @@ import {
   grad,
   GradientError,
   jvp,
+  layerNorm as layerNormFunction,
   multinomial,
   noGrad,
   randint,
@@ -60,6 +61,7 @@ const SHAPES: readonly BadCall[] = [
   { title: 'cat of nothing', call: () => cat([]), error: ShapeError, says: ['at least one'] },
   { title: 'stack', call: () => stack([floats(2), floats(3)]), error: ShapeError, says: ['stack', '[2]', '[3]'] },
   { title: 'split', call: () => split(floats(5), [2, 2]), error: ShapeError, says: ['split', '2 + 2'] },
+  { title: 'split into pieces of no size', call: () => split(floats(5), 0), error: ShapeError, says: ['split', 'size 0'] },
   { title: 'chunk', call: () => chunk(floats(5), 0), error: ShapeError, says: ['chunk'] },
   { title: 'gather', call: () => floats(2, 3).gather(1, whole(3, 3)), error: ShapeError, says: ['gather', '[2, 3]', '[3, 3]'] },
   {
@@ -113,6 +115,12 @@ const SHAPES: readonly BadCall[] = [
     call: () => layerNorm(floats(2, 3).read(), floats(2).read(), floats(2).read()),
     error: ShapeError,
     says: ['layerNorm', '[2, 3]', '[2]'],
+  },
+  {
+    title: 'layerNorm with a weight of another shape',
+    call: () => layerNormFunction(floats(2, 3), 3, { weight: floats(2) }),
+    error: ShapeError,
+    says: ['layerNorm', 'weight is [2]', 'normalised shape [3]'],
   },
   {
     title: 'attention',
