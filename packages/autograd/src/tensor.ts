@@ -289,7 +289,7 @@ export class Tensor extends Spatial<Tensor> {
   split(sizes: readonly number[] | number, axis?: AxisArgument<OneAxis>): Tensor[] {
     checkCount('split', arguments.length, 2, 'x.split(sizes, axis)');
     const along = this.axisFor('split', axis);
-    return this.pieces('split', typeof sizes === 'number' ? equalSizes('split', this.shape[along]!, sizes) : sizes, along);
+    return this.pieces('split', typeof sizes === 'number' ? equalSizes('split', this, along, sizes) : sizes, along);
   }
   /**
    * At most `count` pieces of equal size along an axis, the first by default; the last one may be smaller.
@@ -307,8 +307,7 @@ export class Tensor extends Spatial<Tensor> {
         expected: 'a whole number of pieces, 1 or more',
       });
     }
-    const extent = this.shape[along]!;
-    return this.pieces('chunk', equalSizes('chunk', extent, Math.max(1, Math.ceil(extent / count))), along);
+    return this.pieces('chunk', equalSizes('chunk', this, along, Math.max(1, Math.ceil(this.shape[along]! / count))), along);
   }
   /** The axis that pieces are taken along, the first by default. */
   private axisFor(operation: string, axis: AxisArgument<OneAxis> | undefined): number {
@@ -530,10 +529,12 @@ function requireAxis(operation: string, axis: number | undefined): number {
 }
 
 /** How an axis is divided into pieces of one size, the last of which may have less. */
-function equalSizes(operation: string, extent: number, size: number): number[] {
+function equalSizes(operation: string, x: Tensor, axis: number, size: number): number[] {
   if (!Number.isInteger(size) || size < 1) {
-    throw new ShapeError({ operation, problem: `pieces of size ${size}`, expected: 'a whole number of at least 1' });
+    const expected = 'a whole number of at least 1';
+    throw new ShapeError({ operation, problem: `pieces of size ${size}`, operands: [x], expected });
   }
+  const extent = x.shape[axis]!;
   const sizes: number[] = [];
   for (let start = 0; start < extent; start += size) sizes.push(Math.min(size, extent - start));
   return sizes.length === 0 ? [0] : sizes;
