@@ -4,7 +4,7 @@
  * the order of an epoch is a pure function of the generator's state when the epoch began, and that is the state that is saved. Random numbers of
  * examples are a function of key, epoch and index, and need no state at all.
  */
-import { checkOptions, describeValue, FirsthandError, Generator, type GeneratorState, OptionError } from '@firsthand/linalg';
+import { checkCount, checkOptions, describeValue, FirsthandError, Generator, type GeneratorState, OptionError } from '@firsthand/linalg';
 import { type Dataset, type Fields, loadBatch } from './dataset.ts';
 import { FormatError } from './errors.ts';
 import { type Key, nextKey } from './example-random.ts';
@@ -75,6 +75,7 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
    * @throws FirsthandError if a number is not a whole one in range, or there is not a single batch
    */
   constructor(dataset: Dataset<Name>, options: DataLoaderOptions) {
+    checkCount('DataLoader', arguments.length, 2, 'new DataLoader(dataset, { batchSize })');
     const { batchSize, shuffle, seed, dropLast = false, prefetch = 2 } = checkOptions('DataLoader', options, KEYS);
     if (!isDataset(dataset)) {
       throw new FirsthandError({
@@ -162,6 +163,7 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
    * Training and evaluation begin with it, so that a loop that was left early costs them no examples.
    */
   restart(): void {
+    checkCount('restart', arguments.length, 0, 'loader.restart()');
     this.deliveredBatches = 0;
     this.loop++;
   }

@@ -2,7 +2,7 @@
  * Where examples come from. A dataset is a length and a way to get example i, a record of named arrays such as `{ image, label }`; one that can
  * gather many at once says so with `batch`. A batch is the same record with one more leading axis.
  */
-import { allocate, FirsthandError, formatShape, type Generator, NDArray, ShapeError, sizeOf, stack } from '@firsthand/linalg';
+import { allocate, checkCount, FirsthandError, formatShape, type Generator, NDArray, ShapeError, sizeOf, stack } from '@firsthand/linalg';
 import { type EpochContext, exampleGenerator, NO_EPOCH, nextKey } from './example-random.ts';
 import { FILE_DTYPES, type FileArray, toFileArray } from './file-array.ts';
 
@@ -33,6 +33,7 @@ export async function loadBatch<Name extends string>(
   indices: ArrayLike<number>,
   context: EpochContext = NO_EPOCH,
 ): Promise<Fields<Name>> {
+  checkCount('loadBatch', arguments.length, 3, 'loadBatch(dataset, indices, { epoch, key })');
   if (dataset.batch !== undefined) return dataset.batch(indices, context);
   return stackExamples(await Promise.all(Array.from(indices, async (index) => dataset.get(index, context))));
 }
@@ -72,6 +73,7 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
    * @throws ShapeError if the arrays' first axes differ, or there is none
    */
   constructor(fields: { readonly [K in Name]: NDArray | FileArray }) {
+    checkCount('ArrayDataset', arguments.length, 1, 'new ArrayDataset({ x, y })');
     this.fields = mapFields(fields, (array: NDArray | FileArray, name) => toFileArray('ArrayDataset', array, `field ${name}: `));
     const all: [string, FileArray][] = Object.entries(this.fields);
     const length = all[0]?.[1].shape[0];
@@ -155,6 +157,7 @@ export function mapDataset<From extends string, To extends string>(
   dataset: Dataset<From>,
   transform: (batch: Fields<From>, context: BatchContext) => Fields<To> | Promise<Fields<To>>,
 ): Required<Dataset<To>> {
+  checkCount('mapDataset', arguments.length, 2, 'mapDataset(dataset, (batch) => …)');
   const batch = async (indices: ArrayLike<number>, context: EpochContext = NO_EPOCH): Promise<Fields<To>> =>
     transform(await loadBatch(dataset, indices, below(context)), {
       indices,
@@ -188,6 +191,7 @@ export function mapExamples<From extends string, To extends string>(
   dataset: Dataset<From>,
   transform: (example: Fields<From>, context: ExampleContext) => Fields<To> | Promise<Fields<To>>,
 ): Required<Dataset<To>> {
+  checkCount('mapExamples', arguments.length, 2, 'mapExamples(dataset, (example) => …)');
   return mapDataset(dataset, async (batch, { indices, epoch, generator }) => {
     const examples = Array.from(indices, async (index, position) =>
       transform(

@@ -3,7 +3,7 @@
  * the elements, row-major and big-endian. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section FILE FORMATS.
  */
 import type { NDArray } from '@firsthand/linalg';
-import { DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
+import { checkCount, DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileDType, toFileArray } from './file-array.ts';
@@ -33,6 +33,7 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
  * ```
  */
 export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
+  checkCount('readIdx', arguments.length, 1, 'readIdx(bytes)');
   const bytes = bytesOf('readIdx', file);
   const notIdx = (problem: string, expected: string, offset: number): FormatError =>
     notOfKind('readIdx', 'an idx file (MNIST)', bytes, { problem, expected }, offset);
@@ -70,6 +71,7 @@ export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
  * @throws DTypeError if the format lacks the element type, ShapeError if it lacks room for the shape
  */
 export function writeIdx(array: FileArray | NDArray): Uint8Array<ArrayBuffer> {
+  checkCount('writeIdx', arguments.length, 1, 'writeIdx(array)');
   const packed = toFileArray('writeIdx', array);
   const { dtype, shape, data } = packed;
   const code = [...TYPE_CODES].find(([, name]) => name === dtype)?.[0];

@@ -4,7 +4,7 @@
  * with weights; this reader still believes no length, offset or shape before it has checked it against the bytes that are there.
  * Source: https://github.com/huggingface/safetensors, section "Format"; the writer's order is the reference implementation's.
  */
-import { FirsthandError, formatShape, type NDArray } from '@firsthand/linalg';
+import { checkCount, FirsthandError, formatShape, type NDArray } from '@firsthand/linalg';
 import { type DeviceArray, isDeviceArray, readDeviceArrays } from './device-array.ts';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
@@ -71,6 +71,7 @@ interface Entry {
  * ```
  */
 export function readSafetensors(file: Uint8Array | ArrayBuffer): Safetensors {
+  checkCount('readSafetensors', arguments.length, 1, 'readSafetensors(bytes)');
   const bytes = bytesOf('readSafetensors', file);
   const dataBegin = LENGTH_BYTES + headerLength(bytes);
   const metadata = new Map<string, string>();
@@ -196,6 +197,7 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, FileArray | NDArray | DeviceArray>,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>> {
+  checkCount('writeSafetensors', arguments.length, 2, 'writeSafetensors(tensors, metadata)');
   if (typeof (tensors as Partial<typeof tensors> | null | undefined)?.entries !== 'function') {
     const expected = 'a Map of arrays by name, such as model.stateDict() or new Map(Object.entries(arrays))';
     throw new FirsthandError({ operation: 'writeSafetensors', problem: `expected ${expected}`, expected });

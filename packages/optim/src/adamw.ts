@@ -4,7 +4,7 @@
  */
 import { adamW, type AdamWOptions, type Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
-import type { GroupOptions } from './group.ts';
+import { type GroupOptions, withSettings } from './group.ts';
 import { Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
@@ -50,7 +50,7 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
   /** @throws FirsthandError if a setting is out of range */
   constructor(parameters: Iterable<Tensor> | Iterable<GroupOptions<AdamWSettings>>, settings?: Partial<AdamWSettings>) {
     checkCount('AdamW', arguments.length, 2, 'new AdamW(model.parameters(), { lr })');
-    super(parameters, { ...DEFAULTS, ...checkOptions('AdamW', settings, KEYS) }, stateShapes);
+    super(parameters, withSettings(DEFAULTS, checkOptions('AdamW', settings, KEYS)), stateShapes);
   }
 
   protected override numbersOf({ betas: [beta1, beta2], eps, weightDecay }: AdamWSettings): readonly number[] {

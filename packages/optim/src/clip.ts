@@ -1,6 +1,6 @@
 /** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
 import { noGrad, type Tensor, zeros } from '@firsthand/autograd';
-import { FirsthandError } from '@firsthand/linalg';
+import { checkCount, FirsthandError } from '@firsthand/linalg';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
 
@@ -49,6 +49,7 @@ function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly
  * ```
  */
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Tensor {
+  checkCount('clipGradNorm', arguments.length, 2, 'clipGradNorm(model.parameters(), maxNorm)');
   requireAtLeast('clipGradNorm', 'maxNorm', maxNorm, 0);
   return noGrad(() => {
     const gradients = gradientsOf('clipGradNorm', parameters);
@@ -70,6 +71,7 @@ export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): Ten
  * @throws FirsthandError unless limit ≥ 0, or if there are no parameters
  */
 export function clipGradValue(parameters: Iterable<Tensor>, limit: number): void {
+  checkCount('clipGradValue', arguments.length, 2, 'clipGradValue(model.parameters(), limit)');
   requireAtLeast('clipGradValue', 'limit', limit, 0);
   noGrad(() => {
     for (const [parameter, gradient] of gradientsOf('clipGradValue', parameters)) parameter.grad = gradient.clamp(-limit, limit);

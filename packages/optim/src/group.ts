@@ -16,6 +16,11 @@ export type ParameterGroup<Settings> = { -readonly [K in keyof Settings]: Settin
   readonly baseLr: number;
 };
 
+/** The settings with those that are given; one that is `undefined` is not given. */
+export function withSettings<Settings extends object>(settings: Settings, given: Partial<Settings>): Settings {
+  return { ...settings, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+}
+
 /** Whether a setting of a group has been set since it was made, the learning rate apart. */
 const marks = /* @__PURE__ */ new WeakMap<object, { varies: boolean }>();
 

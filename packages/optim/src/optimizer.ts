@@ -15,6 +15,7 @@ import {
 } from '@firsthand/autograd';
 import {
   array,
+  checkCount,
   checkOptions,
   describeValue,
   equalShapes,
@@ -22,11 +23,11 @@ import {
   formatShape,
   OptionError,
   type OptionKeys,
-  ShapeError,
   type Shape,
+  ShapeError,
   zeros,
 } from '@firsthand/linalg';
-import { createGroup, type GroupOptions, type ParameterGroup, settingsVary } from './group.ts';
+import { createGroup, type GroupOptions, type ParameterGroup, settingsVary, withSettings } from './group.ts';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -107,10 +108,11 @@ export abstract class Optimizer<
    * @throws FirsthandError if a parameter is in a group already or was computed, or a setting is out of range; nothing is added then
    */
   addGroup(group: GroupOptions<Settings>): void {
+    checkCount('addGroup', arguments.length, 1, 'optimizer.addGroup({ parameters, lr })');
     const operation = this.constructor.name;
     const keys = { ...this.#settings, parameters: true };
     checkOptions(operation, group, Object.fromEntries(Object.keys(keys).map((key) => [key, true])) as OptionKeys<GroupOptions<Settings>>);
-    const merged = { ...this.#settings, ...group, parameters: [...group.parameters] };
+    const merged = { ...withSettings(this.#settings, group), parameters: [...group.parameters] };
     requireAtLeast(operation, 'lr', merged.lr, 0);
     const states = new Map<Tensor, State>();
     for (const parameter of merged.parameters) {
@@ -152,6 +154,7 @@ export abstract class Optimizer<
    * nothing can be updated, which a warning says once.
    */
   step(): void {
+    checkCount('step', arguments.length, 0, 'optimizer.step()');
     let updates = 0;
     noGrad(() =>
       effectGroup(() => {
@@ -215,6 +218,7 @@ export abstract class Optimizer<
 
   /** Drops all gradients. Call it last in a step: gradients that nobody can ask for any more are used, and never stored. */
   zeroGrad(): void {
+    checkCount('zeroGrad', arguments.length, 0, 'optimizer.zeroGrad()');
     for (const { parameters } of this.groups) for (const parameter of parameters) parameter.grad = null;
   }
 
@@ -223,6 +227,7 @@ export abstract class Optimizer<
    * @throws FirsthandError unless the factor is a number from 0 on
    */
   follow(schedule: Schedule, step: number): void {
+    checkCount('follow', arguments.length, 2, 'optimizer.follow(schedule, step)');
     const factor: unknown = schedule(step);
     if (typeof factor !== 'number' || !(factor >= 0 && factor < Infinity)) {
       throw new FirsthandError({
@@ -246,11 +251,13 @@ export abstract class Optimizer<
 
   /** What the optimizer remembers: the tensors themselves, which go on changing, and the learning rates of now. */
   stateDict(): OptimizerState {
+    checkCount('stateDict', arguments.length, 0, 'optimizer.stateDict()');
     return { tensors: this.#named(), learningRates: this.groups.map(({ lr }) => lr) };
   }
 
   /** Checks that a state fits, and changes nothing. @throws FirsthandError, ShapeError as `loadStateDict` */
   checkStateDict({ tensors, learningRates }: SavedOptimizerState): void {
+    checkCount('checkStateDict', arguments.length, 1, 'optimizer.checkStateDict(state)');
     const operation = 'loadStateDict';
     const own = this.#named();
     const missing = [...own.keys()].filter((name) => !tensors.has(name));
@@ -281,6 +288,7 @@ export abstract class Optimizer<
    * @throws FirsthandError if names or the number of groups differ, ShapeError if a shape or dtype does
    */
   loadStateDict(state: SavedOptimizerState): void {
+    checkCount('loadStateDict', arguments.length, 1, 'optimizer.loadStateDict(state)');
     this.checkStateDict(state);
     effectGroup(() => {
       for (const [name, tensor] of this.#named()) {

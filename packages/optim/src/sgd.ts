@@ -4,7 +4,7 @@
  */
 import { ones, type Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, FirsthandError, type OptionKeys } from '@firsthand/linalg';
-import type { GroupOptions } from './group.ts';
+import { type GroupOptions, withSettings } from './group.ts';
 import { Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
@@ -23,7 +23,7 @@ export interface SGDSettings {
   readonly weightDecay: number;
 }
 
-const DEFAULTS = { momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 } as const;
+const DEFAULTS: Omit<SGDSettings, 'lr'> = { momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 };
 
 const KEYS: OptionKeys<SGDSettings> = {
   lr: 'number',
@@ -56,7 +56,8 @@ export class SGD extends Optimizer<SGDSettings, SGDState> {
     settings: Partial<SGDSettings> & Pick<SGDSettings, 'lr'>,
   ) {
     checkCount('SGD', arguments.length, 2, 'new SGD(model.parameters(), { lr })');
-    super(parameters, { ...DEFAULTS, ...checkOptions('SGD', settings, KEYS) }, stateShapes);
+    const given = checkOptions('SGD', settings, KEYS);
+    super(parameters, withSettings({ ...DEFAULTS, lr: given.lr }, given), stateShapes);
   }
 
   protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: SGDState, group: SGDSettings): void {

@@ -1,6 +1,6 @@
 /** The loss and metrics of a model over a data set, without training it. */
 import { compile as compileFunction, getDefaultDevice, noGrad } from '@firsthand/autograd';
-import { checkOptions, type OptionKeys } from '@firsthand/linalg';
+import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import { type Batch, type BatchSource, checkSource, countExamples, noBatches, restart, toTensors } from './batch.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
@@ -78,6 +78,7 @@ const KEYS: OptionKeys<EvaluateOptions<Module, string>> = { model: true, loss: t
  * ```
  */
 export async function evaluate<M extends Module, Name extends string>(options: EvaluateOptions<M, Name>): Promise<Metrics> {
+  checkCount('evaluate', arguments.length, 1, 'evaluate({ model, loss, data })');
   const { data } = checkOptions('evaluate', options, KEYS as OptionKeys<EvaluateOptions<M, Name>>);
   checkSource('evaluate', 'data', data, 1);
   return evaluator(options, { operation: 'evaluate', option: 'data' })();

@@ -4,7 +4,7 @@
  */
 import { compile as compileFunction, getDefaultDevice, type Tensor } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
-import { FirsthandError } from '@firsthand/linalg';
+import { checkCount, FirsthandError } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import { clipGradNorm } from '@firsthand/optim';
 import { type Batch, type BatchSource, countExamples, grouped, noBatches, restart, toTensors } from './batch.ts';
@@ -104,6 +104,7 @@ function stepFunction<M extends Module, Name extends string>(
  * ```
  */
 export async function fit<M extends Module, Name extends string>(options: FitOptions<M, Name>): Promise<History> {
+  checkCount('fit', arguments.length, 1, 'fit({ model, loss, optimizer, data, epochs })');
   checkFit(options);
   const {
     model,

@@ -3,7 +3,7 @@
  * read some steps later than they are asked for: the loop stays ahead of the device and never waits for the step that it has just begun.
  */
 import { realize, type Tensor } from '@firsthand/autograd';
-import { FirsthandError, ShapeError } from '@firsthand/linalg';
+import { checkCount, FirsthandError, ShapeError } from '@firsthand/linalg';
 
 /** Numbers by name: `loss`, and whatever else the loss function gives. */
 export type Metrics = { readonly [name: string]: number };
@@ -23,6 +23,7 @@ export type Metrics = { readonly [name: string]: number };
  * ```
  */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
+  checkCount('accuracy', arguments.length, 2, 'accuracy(logits, labels)');
   if (labels.size === 0) {
     throw new ShapeError({
       operation: 'accuracy',
@@ -62,6 +63,7 @@ export class RunningMeans {
    * @throws FirsthandError unless the weight is a number above 0: a mean over nothing is no number
    */
   add(values: Promise<Metrics>, weight: number): void {
+    checkCount('add', arguments.length, 2, 'means.add(values, weight)');
     if (!(weight > 0 && weight < Infinity)) {
       const expected = 'a number above 0';
       const problem = `the weight of values is ${expected}, not ${weight}`;
@@ -73,6 +75,7 @@ export class RunningMeans {
 
   /** Waits until at most `ahead` of the values are still to come. @throws what kept a value from being computed */
   async settle(ahead: number = 0): Promise<void> {
+    checkCount('settle', arguments.length, 1, 'means.settle(ahead)');
     while (this.#waiting.length > ahead) {
       const { values, weight } = this.#waiting[0]!;
       const numbers = await values;
@@ -84,6 +87,7 @@ export class RunningMeans {
 
   /** The means of the values that have been read. */
   means(): Metrics {
+    checkCount('means', arguments.length, 0, 'means.means()');
     return Object.fromEntries(Object.entries(this.#sums).map(([name, sum]) => [name, sum / this.#weight]));
   }
 

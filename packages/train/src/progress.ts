@@ -1,4 +1,5 @@
 /** How far a training has come: what `fit` counts, and continues from. It is saved in checkpoints, so it is plain data at heart. */
+import { checkCount } from '@firsthand/linalg';
 import { type Metrics, RunningMeans, type Totals } from './metrics.ts';
 
 /** What is known of an epoch once it is over. */
@@ -68,23 +69,27 @@ export class Progress {
    * @param batches that were used for it
    */
   completeStep(batches: number = 1): void {
+    checkCount('completeStep', arguments.length, 1, 'progress.completeStep(batches)');
     this.#step++;
     this.#position += batches;
   }
 
   /** Notes how long the epoch under way has taken. */
   spend(seconds: number): void {
+    checkCount('spend', arguments.length, 1, 'progress.spend(seconds)');
     this.#seconds = seconds;
   }
 
   /** Counts an epoch, and begins the next. */
   completeEpoch(report: EpochReport): void {
+    checkCount('completeEpoch', arguments.length, 1, 'progress.completeEpoch(report)');
     this.#history = [...this.#history, report];
     this.restartEpoch();
   }
 
   /** Begins the epoch under way from its first batch; the steps that were taken in it stay counted. */
   restartEpoch(): void {
+    checkCount('restartEpoch', arguments.length, 0, 'progress.restartEpoch()');
     this.#position = 0;
     this.#seconds = 0;
     this.running.totals = { sums: {}, weight: 0 };
@@ -92,6 +97,7 @@ export class Progress {
 
   /** The progress as data, once every value that has been asked for is there. */
   async state(): Promise<ProgressState> {
+    checkCount('state', arguments.length, 0, 'progress.state()');
     await this.running.settle();
     return {
       step: this.#step,
@@ -104,6 +110,7 @@ export class Progress {
 
   /** Goes back to a state. */
   restore({ step, history, position, seconds, totals }: ProgressState): void {
+    checkCount('restore', arguments.length, 1, 'progress.restore(state)');
     this.#step = step;
     this.#position = position;
     this.#seconds = seconds;

@@ -2,6 +2,7 @@
  * Kernels that somebody else writes: the WGSL of a composite, with its arrays declared by name. `x0`, `x1`, … are the inputs and `y0`, `y1`, … the outputs, packed in
  * row-major order, one 32-bit word per element (bool as u32 0 and 1, half precision as f32).
  */
+import { checkCount } from '@firsthand/linalg';
 import type { OwnKernel } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Attrs, Composite, Spec } from '@firsthand/graph';
@@ -43,6 +44,7 @@ export function defineKernel<A extends Attrs>(
   operation: Composite<A> | { readonly composite: Composite<A> },
   build: (spec: KernelSpec<A>) => KernelSource,
 ): KernelDefinition {
+  checkCount('defineKernel', arguments.length, 2, 'defineKernel(operation, build)');
   const composite = 'composite' in operation ? operation.composite : operation;
   return { composite: composite, build: build as unknown as KernelDefinition['build'] };
 }
