@@ -199,7 +199,7 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
       operation: 'gradients',
       problem: `${path === '' ? '' : `${path}, `}${describe(node)} requires no gradient`,
       operands: [operandOf(node)],
-      expected: 'a tensor with requiresGrad: true',
+      expected: 'requiresGrad: true',
       remedy: 'make it with requiresGrad: true, before the value is computed from it',
     });
   });

@@ -77,7 +77,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (this.#disposed) {
       const problem = `${this.toString()} was disposed`;
       const remedy = 'make a new tensor';
-      throw new StaleError({ operation, problem, operands: [operandOf(this.node)], expected: 'a tensor with a value', remedy });
+      throw new StaleError({ operation, problem, operands: [operandOf(this.node)], expected: 'a new tensor', remedy });
     }
     const trace = currentTrace();
     if (trace !== this.#birth) {
@@ -142,7 +142,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (node.op !== 'leaf') {
       const problem = 'can be set on leaves only';
       const remedy = 'use detach() for a computed value';
-      throw new GradientError({ operation, problem, operands: [operandOf(node)], expected: 'a leaf', remedy });
+      throw new GradientError({ operation, problem, operands: [operandOf(node)], expected: 'leaves', remedy });
     }
     this.rebindLeaf(node, value);
   }

@@ -55,6 +55,7 @@ export function expectFailure({ call, error, says }: BadCall): void {
   for (const part of says) expect(thrown.message).toMatch(part);
   expect(thrown.name).toBe(error.name);
   expect(thrown.operation).toMatch(/^[a-z]\w*/i);
+  expect(thrown.message.replace(`${thrown.operation}: `, '')).toMatch(/^[^\s,;:]/);
   expect(thrown.expected).toMatch(/\S/);
   for (const { name, shape, dtype } of thrown.operands) {
     expect(name).toSatisfy((value) => value === null || typeof value === 'string');

@@ -39,10 +39,10 @@ export function describeOperand({ name = null, shape, dtype }: OperandFacts): st
  * it is what the operands are not: `operation: needs expected, got operands; remedy`.
  */
 function messageOf({ operation, problem, operands = [], expected, remedy }: ErrorFacts): string {
-  const isSaid = expected === undefined || [problem, remedy].some((text) => text?.includes(expected.replace(/^an? /, '')));
-  const needs = isSaid ? [] : [`needs ${expected}`];
   const got = operands.length === 0 ? '' : `, got ${operands.map(describeOperand).join(' and ')}`;
-  const parts = problem === undefined ? [needs.join('') + got] : [problem, ...needs];
+  const isSaid = expected === undefined || [problem, remedy].some((text) => text?.includes(expected.replace(/^an? /, '')));
+  const needs = expected === undefined ? '' : `needs ${expected}`;
+  const parts = problem === undefined ? [needs + got] : isSaid ? [problem] : [problem, needs];
   return `${operation === null ? '' : `${operation}: `}${[...parts, ...(remedy === undefined ? [] : [remedy])].join('; ')}`;
 }
 

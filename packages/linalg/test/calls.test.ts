@@ -272,6 +272,10 @@ describe('errors', () => {
     expect(new ShapeError({ operation: null, operands: [left, right], expected: 'one shape' }).message).toBe(
       'needs one shape, got float32 [2, 3] "w" and int32 [4]',
     );
+    const remedy = "compare first, or cast('bool')";
+    expect(new ShapeError({ operation: 'not', operands: [right], expected: 'bool', remedy }).message).toBe(
+      "not: needs bool, got int32 [4]; compare first, or cast('bool')",
+    );
   });
 
   test('the fields are plain data', () => {

@@ -82,7 +82,7 @@ function checkDivision(operation: string, what: string, channels: number, groups
   if (channels % groups === 0) return;
   const problem = `${groups} groups do not divide the ${channels} ${what} channels of ${describe(owner)}`;
   const expected = `a divisor of ${channels}`;
-  throw new ShapeError({ operation, problem, operands: [operandOf(owner)], expected, remedy: 'choose a divisor' });
+  throw new ShapeError({ operation, problem, operands: [operandOf(owner)], expected, remedy: `choose ${expected}` });
 }
 
 function inferConvolution(attrs: ConvolutionAttrs, x: Spec, weight: Spec): Spec {
@@ -117,7 +117,7 @@ function inferTransposed(attrs: TransposedAttrs, x: Spec, weight: Spec): Spec {
   if (spatialOf(x).includes(0) || extents.some((extent) => extent < 1)) {
     const problem = `nothing is left of ${describe(x)} with weight ${describe(weight)}: the result would be ${formatShape(extents)}`;
     const operands = [x, weight].map(operandOf);
-    throw new ShapeError({ operation, problem, operands, expected: 'a result with elements', remedy: 'use less padding' });
+    throw new ShapeError({ operation, problem, operands, expected: 'less padding', remedy: 'use less padding' });
   }
   return { shape: [batch, perGroup * groups, ...extents], dtype: x.dtype };
 }
