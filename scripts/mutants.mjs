@@ -14,10 +14,10 @@ import { root, run } from './workspace.mjs';
  * @type {Readonly<Record<string, { readonly lines: number, readonly floor: number, readonly device?: 'reference' | 'interpreter' }>>}
  */
 const packages = {
-  linalg: { lines: 60, floor: 0, device: 'reference' },
-  graph: { lines: 60, floor: 0, device: 'reference' },
-  autograd: { lines: 60, floor: 0, device: 'reference' },
-  compiler: { lines: 60, floor: 0, device: 'interpreter' },
+  linalg: { lines: 40, floor: 0, device: 'reference' },
+  graph: { lines: 40, floor: 0, device: 'reference' },
+  autograd: { lines: 40, floor: 0, device: 'reference' },
+  compiler: { lines: 40, floor: 0, device: 'interpreter' },
   nn: { lines: 60, floor: 0, device: 'reference' },
   optim: { lines: 60, floor: 0, device: 'reference' },
   data: { lines: 60, floor: 0 },
@@ -68,7 +68,8 @@ function sample(name) {
  */
 
 /**
- * Makes every change that Stryker knows in the ranges `mutate`, each with the tests that reach it. Strings stay as they are: most are messages, and a wrong name of an operation is a type error.
+ * Makes every change that Stryker knows in the ranges `mutate`, each with the tests that reach it. Two kinds are left out: strings, of which most are messages, and a wrong name of an operation is a
+ * type error; and code that runs only when its file is loaded, since every test would reach it.
  * @param {string} tests
  * @param {readonly string[]} mutate
  * @returns {Mutant[]}
@@ -85,6 +86,7 @@ function mutants(tests, mutate) {
     mutator: { excludedMutations: ['StringLiteral'] },
     inPlace: true,
     disableTypeChecks: false,
+    ignoreStatic: true,
     concurrency: 2,
     timeoutMS: 20_000,
     dryRunTimeoutMinutes: 10,

@@ -17,7 +17,10 @@ const SMALL = '--epochs 2 --examples 1500 --batch-size 32 --hidden 16';
 
 /** The commands of the two pages that are run below, or why they are not. */
 const COMMANDS: Readonly<
-  Record<string, 'here' | 'here, FIRSTHAND_FULL=1' | 'is this very run' | 'waits for a person' | 'needs other libraries'>
+  Record<
+    string,
+    'here' | 'here, FIRSTHAND_FULL=1' | 'is this very run' | 'a stage of npm run test:full' | 'waits for a person' | 'needs other libraries'
+  >
 > = {
   'npm start': 'here',
   'npm start -- --resume': 'here',
@@ -35,6 +38,7 @@ const COMMANDS: Readonly<
   'npx pnpm@10 --filter @firsthand/autograd test': 'here, FIRSTHAND_FULL=1',
   'npx vitest run test/matmul.test.ts': 'here, FIRSTHAND_FULL=1',
   'node scripts/check.mjs <stage> …': 'here, FIRSTHAND_FULL=1',
+  'node scripts/mutants.mjs [package …]': 'a stage of npm run test:full',
   'npm test': 'is this very run',
   'npm run test:full': 'is this very run',
   'npx pnpm@10 changeset': 'waits for a person',
