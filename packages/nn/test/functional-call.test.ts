@@ -137,6 +137,8 @@ describe('values', () => {
     expect(call).toThrow(
       'functionalCall: the values do not fit the model: missing: fc2.weight; unexpected: fc3.bias; mismatched: fc1.weight ([3, 2], given [2, 2]), fc2.bias (float32, given int32); pass the parameters by their paths',
     );
+    const renamed = Object.fromEntries([...model.namedParameters()].map(([name, each]) => [name.replace('fc2.bias', 'fc2.shift'), each]));
+    expect(() => functionalCall(model, renamed, x)).toThrow('missing: fc2.bias; unexpected: fc2.shift');
     model.fc1.weight.requiresGrad = false;
     const { 'fc1.weight': _, ...others } = Object.fromEntries(model.namedParameters());
     expect(functionalCall(model, others, x).shape).toEqual([4, 1]); // frozen ones are their own

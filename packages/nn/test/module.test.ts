@@ -170,6 +170,8 @@ describe('state', () => {
     expect(load).toThrow('unexpected: extra');
     expect(load).toThrow('first.linear.weight ([2, 2], the state has [3])');
     expect(await net.first.scale.toArray()).toEqual(before);
+    const renamed = [...net.stateDict()].map(([name, each]) => [name.replace('scale', 'gain'), each] as const);
+    expect(() => net.loadStateDict(new Map(renamed))).toThrow('missing: first.scale; unexpected: first.gain');
   });
 
   test('not strict: names may be missing or left over, shapes may not differ', async () => {

@@ -86,6 +86,7 @@ describe('SGD', () => {
       '0.momentum',
       '0.started',
     ]);
+    expect([...new SGD([variable(start)], { lr: 1, momentum: 0.9 }).stateDict().tensors.keys()]).toEqual(['0.momentum']);
   });
 });
 
@@ -155,6 +156,14 @@ describe('groups', () => {
     a.add(b).sum().backward();
     optimizer.step();
     expect([await a.item(), await b.item()]).toEqual([0.5, 0.8]);
+  });
+
+  test('may have no parameters yet', async () => {
+    const p = variable([1]);
+    const optimizer = new SGD([{ parameters: [] }, { parameters: [p] }], { lr: 0.5 });
+    constantGradient(p, [1]);
+    optimizer.step();
+    expect(await p.item()).toBe(0.5);
   });
 
   test('a learning rate may change between steps, and a compiled step sees it without compiling again', async () => {
