@@ -117,6 +117,20 @@ test('gradients accumulate across calls, from null on', async () => {
   expect(await w.grad!.toArray()).toEqual([1, 1]);
 });
 
+test('tracing runs nothing: a gradient that is pending stays so until the call', async () => {
+  const device = createReference();
+  const w = tensor([1, 2], { requiresGrad: true, device });
+  w.square().sum().backward();
+  const { counters } = runtimeOf(device);
+  let whileTraced = -1;
+  compile(() => {
+    w.sum().backward();
+    whileTraced = counters.programs;
+  })();
+  expect(whileTraced).toBe(0);
+  expect(await w.grad!.toArray()).toEqual([3, 5]);
+});
+
 test('results: nested structures, arguments and variables themselves, plain values', async () => {
   const w = tensor([1]);
   const f = compile((x: Tensor) => ({ sum: x.add(w), list: [x, w, 7] as const, none: null }));
