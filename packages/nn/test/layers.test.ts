@@ -92,7 +92,8 @@ describe('layers on a device and of a dtype that are given', () => {
     ];
     for (const layer of layers) {
       for (const [name, each] of layer.namedParameters()) {
-        expect([layer.constructor.name, name, each.device, each.dtype]).toEqual([layer.constructor.name, name, device, 'float64']);
+        // Two devices may be deeply equal: what counts is which one it is.
+        expect([layer.constructor.name, name, each.device === device, each.dtype]).toEqual([layer.constructor.name, name, true, 'float64']);
       }
     }
     expect(layers.map((layer) => layer.parameters().length)).toEqual([2, 1, 2, 2, 2, 2]);
