@@ -54,18 +54,22 @@ function callables(module: object, methods: readonly string[], prefix = ''): str
   });
 }
 
-/** The class and the message of what a call throws or rejects with; `nothing` where it does neither. */
+/** The classes of errors that are thrown on purpose, before their messages. */
+const TYPED = /^(Option|Shape|DType|Device|Stale|Gradient|Format|StateDict|Firsthand)Error: /;
+/** A field of such an error that says something. */
+const NAMED: unknown = expect.stringMatching(/\w/);
+
+/** The class and the message of what a call throws or rejects with; `nothing` where it does neither. A typed error must carry the operation and what was expected. */
 async function failureOf(run: () => unknown): Promise<string> {
   try {
     await run();
     return 'nothing';
   } catch (error) {
-    return String(error);
+    const failure = String(error);
+    if (TYPED.test(failure)) expect(error).toMatchObject({ operation: NAMED, expected: NAMED });
+    return failure;
   }
 }
-
-/** The classes of errors that are thrown on purpose, before their messages. */
-const TYPED = /^(Option|Shape|DType|Device|Stale|Gradient|Format|StateDict|Firsthand)Error: /;
 
 /**
  * The tests of a table.
