@@ -30,7 +30,7 @@ import {
 import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
 import {
   arange as counted,
-  array,
+  readArray,
   checkCount,
   checkDType,
   checkOptions,
@@ -129,7 +129,7 @@ function tensorOf(data: Data | Tensor, options: DataOptions): Tensor {
   const { dtype, shape } = options;
   guardData(data);
   // The device copies what is uploaded.
-  return stored('tensor', array(data, { dtype, shape, copy: false }), options);
+  return stored('tensor', readArray('tensor', data, { dtype, shape, copy: false }), options);
 }
 
 /** The value of another tensor, without history. Its storage is shared until one of the two is updated. */
@@ -161,7 +161,11 @@ function stored(operation: string, values: NDArray, { device = getDefaultDevice(
 export function stateVariable(data: Data, options?: StateOptions): Tensor {
   checkCount('stateVariable', arguments.length, 2, 'stateVariable(data, { dtype, device, name })');
   const { dtype, device = getDefaultDevice(), name } = checkOptions('stateVariable', options, STATE_KEYS);
-  return new Tensor(storedLeaf('tensor', array(data, { dtype, copy: false }), device, false, name ?? null), name ?? null, true);
+  return new Tensor(
+    storedLeaf('tensor', readArray('tensor', data, { dtype, copy: false }), device, false, name ?? null),
+    name ?? null,
+    true,
+  );
 }
 
 /** A lazy value; as a leaf with storage if it requires a gradient. */

@@ -21,7 +21,7 @@ import {
 } from '@firsthand/graph';
 import type { Device, DType, EffectKind, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
 import {
-  array,
+  readArray,
   checkCount,
   checkOptions,
   formatShape,
@@ -364,7 +364,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const { dtype, device } = this;
     guardData(data);
     const shape = ArrayBuffer.isView(data) ? this.shape : undefined;
-    return storedLeaf('assign', array(data, { dtype, shape, copy: false }), device, false, null);
+    return storedLeaf('assign', readArray('assign', data, { dtype, shape, copy: false }), device, false, null);
   }
 
   /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */

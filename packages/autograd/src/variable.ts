@@ -1,6 +1,6 @@
 /** A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are one. */
 import { getDefaultDevice } from '@firsthand/graph';
-import { array, checkCount, checkOptions, type Data } from '@firsthand/linalg';
+import { readArray, checkCount, checkOptions, type Data } from '@firsthand/linalg';
 import { CREATE_KEYS, type CreateOptions } from './create.ts';
 import { Tensor } from './tensor.ts';
 import { storedLeaf } from './stored.ts';
@@ -11,7 +11,7 @@ export class Variable extends Tensor {
   constructor(data: Data, options?: CreateOptions) {
     checkCount('Variable', arguments.length, 2, 'new Variable(data, { dtype, device })');
     const { dtype, device = getDefaultDevice(), requiresGrad = true, name } = checkOptions('Variable', options, CREATE_KEYS);
-    super(storedLeaf('tensor', array(data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
+    super(storedLeaf('tensor', readArray('tensor', data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
     this.owned();
   }
 }

@@ -2,6 +2,7 @@
  * The operations as functions on nodes: operands are broadcast and JavaScript numbers become constants of the other
  * operand's dtype. Each is one primitive; operations derived from several stand in `derived.ts`.
  */
+import { SCATTER_NAMES } from './primitives.ts';
 import { broadcastShapes, DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
 import type { ReduceOptions } from '@firsthand/linalg';
 import { constant, fixedConstant, node } from './node.ts';
@@ -264,7 +265,7 @@ export function gather(x: Node, index: Node, axis: number): Node {
 
 /** A copy of `base` with `source` added or set at `index` along one axis. */
 export function scatter(mode: 'add' | 'set', base: Node, index: Node, source: Node, axis: number): Node {
-  return alongAxis(`scatter ${mode}`, axis, [base, index, source], (along, ...rows) => node('scatter', { axis: along, mode }, rows));
+  return alongAxis(SCATTER_NAMES[mode], axis, [base, index, source], (along, ...rows) => node('scatter', { axis: along, mode }, rows));
 }
 
 /** The permutation that sorts along `axis`. */

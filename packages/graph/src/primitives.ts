@@ -76,6 +76,9 @@ export const BINARY_RULES: { readonly [K in BinaryKind]: BinaryRule } = {
 /** What a scan is called. */
 export const SCAN_NAMES: { readonly [K in ScanKind]: string } = { sum: 'cumsum', prod: 'cumprod', linear: 'linearRecurrence' };
 
+/** What writing at indices is called. */
+export const SCATTER_NAMES: { readonly [K in Attributes['scatter']['mode']]: string } = { add: 'scatterAdd', set: 'scatterSet' };
+
 const UNARY_CODES = codes(UNARY_RULES);
 const BINARY_CODES = codes(BINARY_RULES);
 
@@ -377,7 +380,7 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       const base = input(inputs, 0);
       const index = input(inputs, 1);
       const source = input(inputs, 2);
-      const name = `scatter ${mode}`;
+      const name = SCATTER_NAMES[mode];
       requireIndex(name, index);
       requireSameDType(name, base, source);
       if (mode === 'add') requireNumbers(name, base, "use cast('int32')");

@@ -55,10 +55,14 @@ export type Data = NestedData | ArrayData;
  */
 export function array(data: Data, options?: DataOptions): NDArray {
   checkCount('array', arguments.length, 2, 'array(data, { dtype, shape })');
-  const { dtype, copy = true, shape } = checkOptions('array', options, DATA_KEYS);
-  if (dtype !== undefined) checkDType('array', dtype);
-  const result = data instanceof NDArray ? fromNDArray(data, dtype, copy) : fromElements(readData('array', data, { dtype, copy }));
-  return shape === undefined ? result : layOut(result, readSizes('array', [shape]));
+  return readArray('array', data, checkOptions('array', options, DATA_KEYS));
+}
+
+/** What `array` makes of data, for an operation that its errors name. @throws as `array` */
+export function readArray(operation: string, data: Data, { dtype, copy = true, shape }: DataOptions): NDArray {
+  if (dtype !== undefined) checkDType(operation, dtype);
+  const result = data instanceof NDArray ? fromNDArray(data, dtype, copy) : fromElements(readData(operation, data, { dtype, copy }));
+  return shape === undefined ? result : layOut(operation, result, readSizes(operation, [shape]));
 }
 
 function fromNDArray(x: NDArray, dtype: DType | undefined, copy: boolean): NDArray {
@@ -68,10 +72,10 @@ function fromNDArray(x: NDArray, dtype: DType | undefined, copy: boolean): NDArr
 
 const fromElements = ({ data, shape, dtype }: Elements): NDArray => NDArray.packed(data, shape, dtype);
 
-function layOut(flat: NDArray, shape: Shape): NDArray {
-  if (sizeOf(checkShape('array', shape)) !== flat.size) {
+function layOut(operation: string, flat: NDArray, shape: Shape): NDArray {
+  if (sizeOf(checkShape(operation, shape)) !== flat.size) {
     throw new ShapeError({
-      operation: 'array',
+      operation,
       problem: `${flat.size} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
       operands: [flat],
       expected: `${sizeOf(shape)} elements`,

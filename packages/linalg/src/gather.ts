@@ -111,7 +111,7 @@ export function scatter(mode: 'add' | 'set', base: NDArray, index: NDArray, sour
   if (requireArray('scatter', source, 'the source').dtype !== base.dtype) {
     throw typesDiffer('scatter', base, source);
   }
-  if (mode === 'add') checkDomain('scatter add', base, 'number');
+  if (mode === 'add') checkDomain('scatter', base, 'number');
   if (source.ndim !== index.ndim || !source.shape.every((length, k) => length === index.shape[k])) {
     throw new ShapeError({
       operation: 'scatter',

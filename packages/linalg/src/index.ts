@@ -58,6 +58,7 @@ export {
   iota,
   linspace,
   ones,
+  readArray,
   pad,
   stack,
   zeros,
