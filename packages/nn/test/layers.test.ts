@@ -163,6 +163,7 @@ describe('LayerNorm', () => {
     expect(new LayerNorm(2, { bias: false }).parameters()).toHaveLength(1);
     expect(new LayerNorm(2, { affine: false }).parameters()).toHaveLength(0);
     expect(() => new LayerNorm(3).forward(tensor([[1, 2]]))).toThrow('last axes');
+    expect(() => new LayerNorm('2' as never)).toThrow(/^LayerNorm: /);
   });
 
   test('has the gradient of its formula', async () => {

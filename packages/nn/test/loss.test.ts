@@ -104,6 +104,17 @@ describe('crossEntropy', () => {
     expect(report).toMatchObject({ ok: true });
   });
 
+  test('takes labels as a tensor, a typed array or numbers', async () => {
+    const logits = tensor([
+      [0, 1, 2],
+      [3, 5, 4],
+    ]);
+    const expected = await loss.crossEntropy(logits, labels(2, 0)).item();
+    expect(await loss.crossEntropy(logits, Int32Array.of(2, 0)).item()).toBe(expected);
+    expect(await loss.crossEntropy(logits, [2, 0]).item()).toBe(expected);
+    expect(await loss.crossEntropy(tensor([0, 1, 2]), 2).item()).toBeCloseTo(Math.log(1 + Math.exp(-1) + Math.exp(-2)), 6);
+  });
+
   test('names the label that is no class where labels are at hand, and gives NaN where they are not', async () => {
     const logits = randn([3, 4]);
     expect(() => loss.crossEntropy(logits, labels(0, 4, 1))).toThrow('label 4 at position 1 is not a class from 0 to 3');

@@ -50,6 +50,16 @@ describe('members', () => {
     expect([...net.stateDict().keys()]).toEqual([...NAMES.slice(0, 3), 'first.counts', ...NAMES.slice(3)]);
   });
 
+  test('are found in plain objects, those without a prototype too; a list may be empty', () => {
+    class Named extends Module {
+      readonly plain = { a: parameter([1]) };
+      readonly bare: Readonly<Record<string, Parameter>> = Object.assign(Object.create(null) as object, { b: parameter([2]) });
+      readonly list: ModuleList<Linear> = new ModuleList();
+      forward(): void {}
+    }
+    expect([...new Named().namedParameters().keys()]).toEqual(['plain.a', 'bare.b']);
+  });
+
   test('a parameter learns its path, which messages show; a name of its own stays', () => {
     const net = new Net();
     net.pair[1]!.name = 'temperature';
@@ -283,6 +293,7 @@ describe('hooks', () => {
     );
     const endSecond = linear!.onForward(() => calls.push('second'));
     model.forward(zeros([5, 2]));
+    expect(Object.keys(linear!)).toEqual(['weight', 'bias']);
     expect(calls).toEqual(['first true 5,2 5,3', 'second']);
     endFirst();
     endFirst();

@@ -54,6 +54,7 @@ describe('parameters', () => {
     expect(() => new Conv1d(3, 4, 1, { groups: 2 })).toThrow('Conv1d: 2 groups do not divide 3 channels');
     expect(() => new Conv2d(4, 3, 1, { groups: 2 })).toThrow('Conv2d: 2 groups do not divide 3 channels');
     expect(() => new ConvTranspose2d(4, 3, 1, { groups: 2 })).toThrow('ConvTranspose2d: 2 groups do not divide 3 channels');
+    expect(() => new Conv1d(4, 4, 1, { groups: -2 })).toThrow('Conv1d: groups is -2; needs a whole number of at least 1');
   });
 });
 
