@@ -209,6 +209,7 @@ describe('a header that lies', () => {
     ['a name with a bare control character', file(`{"\n":${u8(0, 1)}}`, [1]), 9, /not valid UTF-8 and JSON/],
     ['a name without an end', file('{"a\\"'), 9, /without an end/],
     ['a bool of 2', file('{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}', [1, 2]), 64, /element 1 is 2/],
+    ['a first bool of 3', file('{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}', [3, 1]), 63, /element 0 is 3/],
     [
       'an int64 of 2³¹',
       file('{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', [0, 0, 0, 128, 0, 0, 0, 0]),
