@@ -245,6 +245,16 @@ describe('a file that does not fit changes nothing', () => {
         expect(() => loadCheckpoint(bytes, target), `${path.join('.')}: ${value}`).toThrow(FormatError);
       }
     }
+    const more: readonly (readonly [string, unknown])[] = [
+      ['generator', null],
+      ['generator', { key: [1, 2, 3], counter: [0, 0] }],
+      ['progress', { ...(header['progress'] as Json), totals: null }],
+    ];
+    for (const [key, value] of more) {
+      const text = JSON.stringify({ ...header, [key]: value });
+      const bytes = writeSafetensors(tensors, new Map([['firsthand.checkpoint', text]]));
+      expect(() => loadCheckpoint(bytes, target), key).toThrow(FormatError);
+    }
     expect(await everything(target)).toEqual(before);
   });
 

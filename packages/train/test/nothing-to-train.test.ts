@@ -304,6 +304,12 @@ describe('nothing to change', () => {
       "fit: the schedule's learning rates are 0 in all of epoch 1, so that nothing is learned; let it end later",
     ]);
   });
+
+  test('a learning rate of 0 without a schedule is what the caller wants', async () => {
+    const model = linear();
+    await fit(options({ model, optimizer: new SGD(model.parameters(), { lr: 0 }), epochs: 1 }));
+    expect(warnings()).toEqual([]);
+  });
 });
 
 describe('what would be ignored', () => {
