@@ -1,4 +1,5 @@
 // The convention of calls itself: options, choices, axes, shapes, and what errors say.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   add,
@@ -12,6 +13,7 @@ import {
   Generator,
   matmul,
   type NDArray,
+  nearest,
   sort,
   stack,
   sum,
@@ -190,6 +192,23 @@ describe('arrays', () => {
     expect([eye(2, 3), eye([2, 3]), eye(2, 3, { dtype: 'bool' })].map((each) => each.shape)).toEqual(new Array(3).fill([2, 3]));
     expect([arange(4), arange(0, 4), arange(0, 4, 1), arange(0, 4, { step: 1 })].map(String)).toEqual(new Array(4).fill('[0. 1. 2. 3.]'));
     expect(new Generator(1).normal(2, 3, { std: 2 }).toArray()).toEqual(new Generator(1).normal([2, 3], { std: 2 }).toArray());
+  });
+
+  test('a misspelled name is the nearest one: at most one edit, or one in three letters', () => {
+    /** The edit distance by its definition: an insertion, a deletion, a replacement or an exchange of neighbours first, then the rest. */
+    const edits = (a: string, b: string): number => {
+      if (a === '' || b === '') return a.length + b.length;
+      const exchanged = a.length > 1 && b.length > 1 && a[0] === b[1] && a[1] === b[0] ? edits(a.slice(2), b.slice(2)) + 1 : Infinity;
+      const replaced = edits(a.slice(1), b.slice(1)) + (a[0] === b[0] ? 0 : 1);
+      return Math.min(edits(a.slice(1), b) + 1, edits(a, b.slice(1)) + 1, replaced, exchanged);
+    };
+    const word = fc.string({ unit: fc.constantFrom('x', 'y', 'z'), minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(word, word, (given, name) => {
+        expect(nearest(given, [name])).toBe(edits(given, name) <= Math.max(1, Math.floor(given.length / 3)) ? name : null);
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   test('what other libraries write is refused where it means something else', () => {

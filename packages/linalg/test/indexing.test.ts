@@ -89,6 +89,9 @@ describe('gather and scatter', () => {
     expect(() => gather(x, array([[0]], { dtype: 'int32' }), 0)).toThrow('gather: index [1, 1] must have the shape [2, 3] beside axis 0');
     const index = array([[0, 0, 0]], { dtype: 'int32' });
     expect(() => scatter('add', x, index, x, 0)).toThrow('scatter: source [2, 3] and index [1, 3] must have one shape');
+    expect(() => scatter('add', full([3, 1], 0), array([[0], [1]], { dtype: 'int32' }), array([1, 2]), 0)).toThrow(
+      'scatter: source [2] and index [2, 1] must have one shape',
+    );
     expect(() => scatter('set', x, index, index, 0)).toThrow(DTypeError);
     expect(() => scatter('add', array([true]), array([0], { dtype: 'int32' }), array([true]), 0)).toThrow(DTypeError);
   });

@@ -136,6 +136,7 @@ describe('Generator', () => {
   });
 
   test('seeds', () => {
+    expect(new Generator(0n).state.key).toEqual([0, 0]);
     expect(new Generator(2n ** 64n - 1n).state.key).toEqual([2 ** 32 - 1, 2 ** 32 - 1]);
     for (const seed of [-1, 0.5, NaN, 2 ** 53, 2n ** 64n, -1n]) expect(() => new Generator(seed)).toThrow(FirsthandError);
     expect(() => (new Generator(0).state = { key: [0, -1], counter: [0, 0] })).toThrow('is not a state');
