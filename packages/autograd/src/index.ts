@@ -169,6 +169,7 @@ export { guard, guardContents, Guarded } from './guarded.ts';
 export { CaptureError } from './verify.ts';
 export { defineOp } from './define-op.ts';
 export type { OpBody, OpContext, OpDefinition, Operation } from './define-op.ts';
+export { memoizedAssignments } from './memoize.ts';
 export { widened } from './widened.ts';
 export { gradCheck } from './grad-check.ts';
 export type { GradCheckMismatch, GradCheckOptions, GradCheckReport } from './grad-check.ts';

@@ -162,7 +162,8 @@ export function tracePlan(
 /** @throws DeviceError for a promise or a generator: what the function would do comes too late */
 function refuseLater(returned: unknown): void {
   if (returned instanceof Promise) returned.catch(() => {});
-  const isGenerator = /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(returned));
+  const mayIterate = typeof (returned as Partial<Generator> | null | undefined)?.next === 'function';
+  const isGenerator = mayIterate && /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(returned));
   if (!(returned instanceof Promise) && !isGenerator) return;
   throw new DeviceError({
     operation: 'compile',

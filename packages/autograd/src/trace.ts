@@ -185,9 +185,9 @@ export class Trace {
     handle.node = target;
   }
 
-  /** What `build` gives, a function of `nodes` and of what this trace has marked. */
-  memo<T>(nodes: readonly Node[], build: () => T): T {
-    return this.#isIrregular ? build() : this.recorder.memo([...nodes, isGradientEnabled(), ...this.#marked], build);
+  /** What `build` gives, a function of the nodes and other values in `key`, and of what this trace has marked. */
+  memo<T>(key: readonly unknown[], build: () => T): T {
+    return this.#isIrregular ? build() : this.recorder.memo([...key, isGradientEnabled(), ...this.#marked], build);
   }
 
   /** The node is marked as one that has an owner, or was differentiated, for as long as this trace lasts. */

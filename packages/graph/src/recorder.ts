@@ -173,9 +173,10 @@ export class Recorder<End = unknown> {
   }
 }
 
-/** Gives a constant the value that it has in another trace of its course. Nobody else may hold the node. */
+/** Gives a constant that is not fixed the value that it has in another trace of its course. Nobody else may hold the node. */
 export function setConstant(node: ConstantNode, value: number): void {
-  if (!Object.is(node.attrs.value, value)) (node as { attrs: Attributes['const'] }).attrs = { ...node.attrs, value };
+  const { value: before, shape, dtype } = node.attrs;
+  if (!Object.is(before, value)) (node as { attrs: Attributes['const'] }).attrs = { value, shape, dtype };
 }
 
 function sameInputs(a: readonly Node[], b: readonly Node[]): boolean {

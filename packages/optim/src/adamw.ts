@@ -50,7 +50,7 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
   /** @throws FirsthandError if a setting is out of range */
   constructor(parameters: Iterable<Tensor> | Iterable<GroupOptions<AdamWSettings>>, settings?: Partial<AdamWSettings>) {
     checkCount('AdamW', arguments.length, 2, 'new AdamW(model.parameters(), { lr })');
-    super(parameters, withSettings(DEFAULTS, checkOptions('AdamW', settings, KEYS)), stateShapes);
+    super(parameters, withSettings(DEFAULTS, checkOptions('AdamW', settings, KEYS)), stateShapes, AdamW.prototype.update);
   }
 
   protected override numbersOf({ betas: [beta1, beta2], eps, weightDecay }: AdamWSettings): readonly number[] {

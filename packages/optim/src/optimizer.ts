@@ -9,6 +9,7 @@ import {
   Guarded,
   guardContents,
   hostValue,
+  memoizedAssignments,
   noGrad,
   stateVariable,
   Tensor,
@@ -59,6 +60,7 @@ export abstract class Optimizer<
   readonly #state = new Map<Tensor, State>();
   readonly #settings: Settings;
   readonly #shapes: (group: Settings, parameter: Tensor) => StateShapes<State>;
+  readonly #pure: unknown;
   /** Whether it has been said that a step without gradients updates nothing. */
   #isIdleKnown = false;
 
@@ -66,14 +68,17 @@ export abstract class Optimizer<
    * @param parameters what to update: tensors, or groups of tensors with settings of their own
    * @param settings of the groups that do not say otherwise
    * @param shapes of the state of one parameter; throws if a setting is out of range
+   * @param pure the subclass's `update`, if it depends on its arguments alone: a compiled step that is traced again does not build it again then
    * @throws FirsthandError if there are none, one stands in two groups or was computed, or a learning rate is no number from 0 on
    */
   constructor(
     parameters: Iterable<Tensor> | Iterable<GroupOptions<Settings>>,
     settings: Settings,
     shapes: (group: Settings, parameter: Tensor) => StateShapes<State>,
+    pure: unknown = null,
   ) {
     super();
+    this.#pure = pure;
     this.#settings = settings;
     this.#shapes = shapes;
     const operation = this.constructor.name;
@@ -176,7 +181,6 @@ export abstract class Optimizer<
 
   /** Gives the number of parameters that are updated. */
   #stepGroup(group: ParameterGroup<Settings>): number {
-    let updates = 0;
     const shared: { readonly rate: Tensor; readonly numbers: Tensor | null }[] = [];
     const varies = settingsVary(group) && this.numbersOf !== Optimizer.prototype.numbersOf;
     if (!varies) this.#checkSettings(group);
@@ -184,6 +188,9 @@ export abstract class Optimizer<
       this.#checkSettings(group);
       return this.numbersOf(group)!;
     };
+    const variables: Tensor[] = [];
+    const operands: unknown[] = varies ? [] : this.#settingsOf(group);
+    const builds: (() => void)[] = [];
     for (const parameter of group.parameters) {
       const { grad } = parameter;
       if (grad === null) continue;
@@ -194,10 +201,22 @@ export abstract class Optimizer<
         found = { rate: hostValue(() => group.lr, { dtype, device }), numbers: varies ? hostValue(sample, { dtype, device }) : null };
         shared.push(found);
       }
-      this.update(parameter, grad, found.rate, this.#state.get(parameter)!, group, found.numbers);
-      updates++;
+      const { rate, numbers } = found;
+      const state = this.#state.get(parameter)!;
+      variables.push(parameter, ...Object.values<Tensor>(state as StateTensors));
+      operands.push(grad, rate, numbers);
+      builds.push(() => this.update(parameter, grad, rate, state, group, numbers));
     }
-    return updates;
+    const build = (): void => builds.forEach((update) => update());
+    if (this.update === this.#pure) memoizedAssignments(variables, [this.#pure, ...operands], build);
+    else build();
+    return builds.length;
+  }
+
+  /** All settings of a group but the learning rate, lists by their elements. */
+  #settingsOf(group: ParameterGroup<Settings>): unknown[] {
+    const keys = Object.keys(this.#settings) as (keyof Settings & string)[];
+    return keys.flatMap((key): unknown => (key === 'lr' ? [] : group[key]));
   }
 
   /** Settings may have been set since the last step: they must be in range, and ask for no state that is not there. */

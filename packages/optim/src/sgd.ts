@@ -57,7 +57,7 @@ export class SGD extends Optimizer<SGDSettings, SGDState> {
   ) {
     checkCount('SGD', arguments.length, 2, 'new SGD(model.parameters(), { lr })');
     const given = checkOptions('SGD', settings, KEYS);
-    super(parameters, withSettings({ ...DEFAULTS, lr: given.lr }, given), stateShapes);
+    super(parameters, withSettings({ ...DEFAULTS, lr: given.lr }, given), stateShapes, SGD.prototype.update);
   }
 
   protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: SGDState, group: SGDSettings): void {

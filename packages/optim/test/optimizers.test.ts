@@ -390,3 +390,60 @@ describe('state', () => {
     expect(await (optimizer.stateDict().tensors.get('0.mean') as Tensor).data()).toEqual(before);
   });
 });
+
+describe('a compiled step that is traced again for another number', () => {
+  type Make = (parameters: readonly Tensor[]) => SGD | AdamW;
+
+  /** The parameters after steps with losses scaled by numbers; `between` is called before each. */
+  async function trained(make: Make, isCompiled: boolean, between: (optimizer: SGD | AdamW, step: number) => void): Promise<unknown> {
+    const [w, b] = [variable([1, -2, 3], 'w'), variable([0.5], 'b')];
+    const optimizer = make([w, b]);
+    const plain = (scale: number): Tensor => {
+      const loss = w.mul(scale).add(b).square().sum();
+      loss.backward();
+      optimizer.step();
+      optimizer.zeroGrad();
+      return loss;
+    };
+    const step = isCompiled ? compile(plain) : plain;
+    const losses: number[] = [];
+    for (let index = 0; index < 12; index++) {
+      between(optimizer, index);
+      losses.push(await step(0.3 + index / 7).item());
+    }
+    return { losses, w: await w.toArray(), b: await b.toArray() };
+  }
+
+  /** Its update depends on more than its arguments. */
+  class Scaled extends SGD {
+    scale = 1;
+    protected override update(...args: Parameters<SGD['update']>): void {
+      const [parameter, gradient, ...rest] = args;
+      super.update(parameter, gradient.mul(this.scale), ...rest);
+    }
+  }
+
+  test.each<[string, Make]>([
+    ['SGD', (parameters) => new SGD(parameters, { lr: 0.01 })],
+    ['SGD with momentum', (parameters) => new SGD(parameters, { lr: 0.01, momentum: 0.9, dampening: 0.1 })],
+    ['AdamW', (parameters) => new AdamW(parameters, { lr: 0.01 })],
+  ])('updates as the plain one does, whatever is set in between: %s', async (_, make) => {
+    const between = (optimizer: SGD | AdamW, step: number): void => {
+      const [group] = optimizer.groups;
+      if (step === 4) group!.lr = 0.02;
+      if (step === 6) group!.weightDecay = 0.3;
+      if (step === 9) group!.weightDecay = 0.1;
+    };
+    expect(await trained(make, true, between)).toEqual(await trained(make, false, between));
+  });
+
+  test('an update that a subclass has written is built each time', async () => {
+    const make: Make = (parameters) => new Scaled(parameters, { lr: 0.01 });
+    const between = (optimizer: SGD | AdamW, step: number): void => {
+      (optimizer as Scaled).scale = step < 6 ? 1 : 0.5;
+    };
+    const scaled = await trained(make, true, between);
+    expect(scaled).toEqual(await trained(make, false, between));
+    expect(scaled).not.toEqual(await trained(make, false, () => {}));
+  });
+});
