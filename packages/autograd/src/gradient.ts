@@ -177,7 +177,7 @@ function storedFor(values: readonly Node[]): readonly Node[] {
 export const CONSUMED: ErrorFacts = {
   operation: 'backward',
   problem: 'this graph has been differentiated already and was released',
-  expected: 'a graph that has not been released',
+  expected: 'a graph',
   remedy: 'call the first backward with { retainGraph: true }, or build the value again',
 };
 

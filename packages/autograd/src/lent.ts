@@ -22,7 +22,7 @@ export function requireOwnValue(handle: Handle, operation: string): void {
   throw new GradientError({
     operation,
     problem: `${handle.name === null ? 'the tensor' : `"${handle.name}"`} stands for another value in this call`,
-    expected: 'a tensor outside of this call',
+    expected: 'the new value',
     remedy: 'return the new value, and assign it outside',
   });
 }

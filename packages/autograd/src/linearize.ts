@@ -154,7 +154,7 @@ export function refuseAsynchronous(operation: string, value: unknown): void {
   throw new DTypeError({
     operation,
     problem: 'the function is asynchronous',
-    expected: 'a function that returns its value',
+    expected: 'a value of tensors',
     remedy: 'build its value of tensors and return it; await values outside',
   });
 }

@@ -168,7 +168,7 @@ function refuseLater(returned: unknown): void {
   throw new DeviceError({
     operation: 'compile',
     problem: `the function is ${isGenerator ? 'a generator' : 'asynchronous'}; values do not exist inside`,
-    expected: 'a function that returns tensors',
+    expected: 'the tensors',
     remedy: 'return the tensors and await them outside',
   });
 }
@@ -258,6 +258,6 @@ function describeResult(
 const OUTSIDE: ErrorFacts = {
   operation: 'backward',
   problem: 'this value comes out of a compiled function, which keeps no graph',
-  expected: 'a value with a graph',
+  expected: 'a graph',
   remedy: 'call backward inside the function, or do not compile it',
 };

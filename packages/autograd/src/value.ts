@@ -328,7 +328,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const node = this.read('retainGrad');
     if (!node.requiresGrad) {
       const problem = `${describe(node)} has no gradient`;
-      const expected = 'a value that depends on a tensor with requiresGrad: true';
+      const expected = 'requiresGrad: true';
       throw new GradientError({ operation: 'retainGrad', problem, operands: [operandOf(node)], expected });
     }
     node.owner = this;

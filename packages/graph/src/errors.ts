@@ -27,7 +27,7 @@ export class GradientError extends FirsthandError {
 
 /** The error of a device that is used after it has been disposed of. `remedy` says how to make another. */
 export function disposedDevice(device: string, remedy?: string): DeviceError {
-  return new DeviceError({ operation: device, problem: 'the device has been disposed', expected: 'a device that has not', remedy });
+  return new DeviceError({ operation: device, problem: 'the device has been disposed', expected: 'a device', remedy });
 }
 
 /** The error of a storage that another device has made. */
@@ -42,7 +42,7 @@ export function freedStorage(device: string, { dtype, length }: Storage): Device
     operation: device,
     problem: `a storage of ${dtype} [${length}] is used after it has been freed`,
     operands: [{ shape: [length], dtype }],
-    expected: 'a storage that has not been freed',
+    expected: 'a storage',
   });
 }
 

@@ -53,7 +53,7 @@ export function requireAssignable(handle: Handle, value: Node): void {
       operation: 'assign',
       problem: `${describe(value)} is on ${value.device.name}, ${describe(handle.node)} on ${handle.node.device.name}`,
       operands: [handle.node, value].map(operandOf),
-      expected: 'a value on the device of the variable',
+      expected: 'a value on its device',
       remedy: 'move it with to(device)',
     });
   }

@@ -102,7 +102,7 @@ function withAxis(shape: Shape, axis: number, extent: number): Shape {
 /** The error of an extreme that does not exist. */
 function emptyAxis(operation: string, x: Spec, axes: string): ShapeError {
   const problem = `an empty axis has no ${operation}: ${describe(x)}, ${axes}`;
-  return new ShapeError({ operation, problem, operands: [operandOf(x)], expected: 'an element or more along each axis' });
+  return new ShapeError({ operation, problem, operands: [operandOf(x)], expected: 'elements' });
 }
 
 /** @throws ShapeError unless the index has the shape of x but for one axis */
@@ -345,7 +345,7 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       if (kind === 'linear') {
         const term = input(inputs, 1);
         requireSameDType(name, x, term);
-        if (!equalShapes(x.shape, term.shape)) throw shapesDiffer(name, [x, term], 'expand factors or terms');
+        if (!equalShapes(x.shape, term.shape)) throw shapesDiffer(name, [x, term]);
       }
       return { shape: x.shape, dtype: x.dtype };
     },
@@ -384,8 +384,7 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       requireIndex(name, index);
       requireSameDType(name, base, source);
       if (mode === 'add') requireNumbers(name, base, "use cast('int32')");
-      if (!equalShapes(index.shape, source.shape))
-        throw shapesDiffer(name, [index, source], 'give an index for each element of the source');
+      if (!equalShapes(index.shape, source.shape)) throw shapesDiffer(name, [index, source]);
       requireIndexShape(name, base, index, axis);
       return { shape: base.shape, dtype: base.dtype };
     },

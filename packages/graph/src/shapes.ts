@@ -25,7 +25,7 @@ export function aboutNodes(error: unknown, nodes: readonly (Spec | Node)[]): unk
 }
 
 /** The error of operands whose shapes should be one. */
-export function shapesDiffer(operation: string, values: readonly (Spec | Node)[], remedy: string): ShapeError {
+export function shapesDiffer(operation: string, values: readonly (Spec | Node)[], remedy?: string): ShapeError {
   const problem = `shapes differ: ${values.map(describe).join(' and ')}`;
   return new ShapeError({ operation, problem, operands: values.map(operandOf), expected: 'operands of one shape', remedy });
 }

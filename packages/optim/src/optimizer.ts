@@ -230,7 +230,7 @@ export abstract class Optimizer<
       operation: this.constructor.name,
       problem: `a setting needs the state ${missing.join(', ')}, which exists from construction or not at all`,
       operands: [parameter],
-      expected: 'a setting that the state is there for',
+      expected: 'the setting to the constructor',
       remedy: 'give the setting to the constructor',
     });
   }
@@ -284,7 +284,7 @@ export abstract class Optimizer<
     if (missing.length + unexpected.length > 0) {
       const names = `missing ${missing.join(', ') || 'none'}, unexpected ${unexpected.join(', ') || 'none'}`;
       const problem = `the state is of another optimizer or other parameters: ${names}`;
-      throw new FirsthandError({ operation, problem, expected: 'the state of an optimizer of the same class and parameters' });
+      throw new FirsthandError({ operation, problem, expected: 'the state of this optimizer' });
     }
     if (learningRates.length !== this.groups.length || !learningRates.every(Number.isFinite)) {
       const problem = `${this.groups.length} groups need as many learning rates, got [${learningRates.join(', ')}]`;

@@ -25,7 +25,7 @@ export const adamWComposite: Composite<AdamWAttrs> = {
     requireFloat('adamW', parameter);
     requireSameDType('adamW', parameter, gradient);
     for (const each of [gradient, mean, square]) {
-      if (!equalShapes(parameter.shape, each.shape)) throw shapesDiffer('adamW', [parameter, each], 'reshape one of them');
+      if (!equalShapes(parameter.shape, each.shape)) throw shapesDiffer('adamW', [parameter, each]);
     }
     for (const scalar of [step, rate]) {
       if (scalar.shape.length === 0) continue;

@@ -99,7 +99,7 @@ export function stack(parts: readonly Node[], axis: number): Node {
   const along = normalizeAxis('stack', axis, first.shape.length + 1);
   const shape = first.shape.toSpliced(along, 0, 1);
   const lifted = parts.map((part) => {
-    if (!equalShapes(part.shape, first.shape)) throw shapesDiffer('stack', [first, part], 'expand or pad one of them');
+    if (!equalShapes(part.shape, first.shape)) throw shapesDiffer('stack', [first, part]);
     return reshape(part, shape);
   });
   return concatenate(lifted, along);

@@ -61,7 +61,7 @@ function checkOperands(operation: string, { stride, groups }: ConvolutionAttrs, 
   }
   if (spatialOf(weight).includes(0)) {
     const problem = `the kernel of weight ${describe(weight)} is empty`;
-    throw new ShapeError({ operation, problem, operands: [operandOf(weight)], expected: 'a tap or more along each axis' });
+    throw new ShapeError({ operation, problem, operands: [operandOf(weight)], expected: 'taps' });
   }
 }
 

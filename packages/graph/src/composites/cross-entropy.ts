@@ -23,7 +23,7 @@ export const crossEntropyComposite: Composite = {
     }
     if (logits.shape.at(-1) === 0) {
       const problem = `no classes in ${describe(logits)}`;
-      throw new ShapeError({ operation: 'crossEntropy', problem, operands: [operandOf(logits)], expected: 'a class or more' });
+      throw new ShapeError({ operation: 'crossEntropy', problem, operands: [operandOf(logits)], expected: 'classes' });
     }
     return [{ shape: labels.shape, dtype: logits.dtype }];
   },
