@@ -1,5 +1,6 @@
 /** Assignments that a function makes again and again: a trace that follows the course of an earlier one need not build their values again. */
 import type { Handle } from '@firsthand/graph';
+import { checkCount } from '@firsthand/linalg';
 import { currentTrace } from './trace.ts';
 import { Value } from './value.ts';
 
@@ -16,6 +17,7 @@ import { Value } from './value.ts';
  * ```
  */
 export function memoizedAssignments(variables: readonly Handle[], operands: readonly unknown[], build: () => void): void {
+  checkCount('memoizedAssignments', arguments.length, 3, 'memoizedAssignments(variables, operands, build)');
   const trace = currentTrace();
   const key = trace === null ? [] : [...variables, ...operands].map((each): unknown => (each instanceof Value ? each.read() : each));
   // What was made inside has nodes that belong to one trace.

@@ -254,6 +254,7 @@ const TABLE: CallTable = {
   computeDType: null,
   createReference: fn('createReference', []),
   effectGroup: fn('effectGroup', [() => 1]),
+  memoizedAssignments: fn('memoizedAssignments', [[], [], () => {}]),
   getDefaultDevice: fn('getDefaultDevice', []),
   setDefaultDevice: fn('setDefaultDevice', [x.device]),
   reportTable: null,
