@@ -55,6 +55,11 @@ test('vjp and jvp are transposes: u·(Jv) = (uᵀJ)·v', async () => {
   expect(await row!.mul(v).sum().item()).toBeCloseTo(await tangent.mul(u).sum().item(), 12);
 });
 
+test('jvp adds what each argument contributes', async () => {
+  const [, tangent] = jvp((a, b) => a.mul(b), [tensor([2, 3]), tensor([5, 7])], [tensor([1, 10]), tensor([100, 1000])]);
+  expect(await tangent.toArray()).toEqual([205, 3070]);
+});
+
 test('jacobian and hessian', async () => {
   expect(await jacobian((t) => t.mul(t.sum()))(x).toArray()).toEqual([
     [7, 1, 1],
@@ -66,6 +71,8 @@ test('jacobian and hessian', async () => {
     [3, 0, 1],
     [2, 1, 0],
   ]);
+  const both = jacobian((t) => ({ sum: t.sum(), double: t.slice(0, 0, 1).mul(2) }))(x);
+  expect([await both.sum.toArray(), await both.double.toArray()]).toEqual([[1, 1, 1], [[2, 0, 0]]]);
   const v = tensor([1, 1, 1], { dtype: 'float64' });
   expect(await hvp((t) => t.prod(), x, v).toArray()).toEqual([5, 4, 3]);
 });

@@ -214,7 +214,11 @@ describe('creation', () => {
     const share = drawn.filter((each) => each === 2).length / 4000;
     expect(Math.abs(share - 0.75)).toBeLessThan(4 * Math.sqrt((0.75 * 0.25) / 4000));
     expect([...(await multinomial(tensor([[1, 1, 1, 1]]), 4).data())].sort((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+    expect((await multinomial(weights, 0).data()).length).toBe(0);
     expect(() => multinomial(weights, 4)).toThrow('multinomial: cannot draw 4 of 3 without replacement');
+    expect(() => multinomial(weights, -1)).toThrow('multinomial: cannot draw -1 of 3');
+    expect(() => multinomial(weights, 1.5)).toThrow('multinomial: cannot draw 1.5 of 3');
+    expect(() => multinomial(zeros([2, 0]), 0)).toThrow('multinomial: cannot draw 0 of 0');
   });
 });
 
