@@ -159,5 +159,5 @@ for (const { name, floor, all, own, conformance, survivors } of results) {
       `${caught.toFixed(0)} %`.padStart(8) +
       `${floor} %`.padStart(7),
   );
-  if (caught < floor) process.exitCode = 1;
+  if (!(caught >= floor)) process.exitCode = 1;
 }

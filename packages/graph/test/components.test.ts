@@ -87,6 +87,21 @@ test('components that read each other’s variables become one', () => {
   expect(shape(components([first, second, third], []))).toEqual([[3, 0]]);
 });
 
+test('what only reads from such components stays apart, and runs after them', () => {
+  const [a, b] = [variable(), variable()];
+  const [trunk, other] = [neg(stored([1, 1], [2])), neg(stored([2, 2], [2]))];
+  const reader = effect(variable(), add(other, 1));
+  const first = effect(a, add(trunk, 1));
+  const second = effect(b, mul(a.node, 2));
+  const third = effect(variable(), add(trunk, b.node));
+  const last = effect(variable(), add(other, b.node)); // one component with `reader`
+  const list = components([reader, first, second, third, last], []);
+  expect(list.map(({ effects }) => effects)).toEqual([
+    [first, second, third],
+    [reader, last],
+  ]);
+});
+
 test('the prefix grows to effects that share its work, and stops before the next step’s statistics', () => {
   const [w, mean] = [variable(), variable()];
   const x = stored([1, 1], [2]);
