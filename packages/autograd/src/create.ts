@@ -19,7 +19,6 @@ import {
   mul,
   node,
   operandOf,
-  placed,
   random,
   reshape,
   runtimeOf,
@@ -50,7 +49,7 @@ import type { Data, NDArray, OptionKeys, RangeArguments, ShapeAndOptions } from 
 import { Tensor } from './tensor.ts';
 import { currentTrace, noteNumber } from './trace.ts';
 import { operandNode } from './operands.ts';
-import { checkDevice, guardData, requireSupport, storedLeaf } from './stored.ts';
+import { checkDevice, guardData, placedOn, requireSupport, storedLeaf } from './stored.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
@@ -171,7 +170,7 @@ export function stateVariable(data: Data, options?: StateOptions): Tensor {
 /** A lazy value; as a leaf with storage if it requires a gradient. */
 function lazy(operation: string, made: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
   requireSupport(operation, device, made);
-  const value = device === getDefaultDevice() ? made : placed(made, device);
+  const value = placedOn(made, device);
   if (!requiresGrad) return new Tensor(value, name ?? null);
   // Inside compile each call makes the value anew.
   if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).owned();

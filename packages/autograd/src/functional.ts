@@ -29,6 +29,7 @@ import {
   withResults,
 } from './linearize.ts';
 import { isPlain } from './guards.ts';
+import { placedOn } from './stored.ts';
 import { Tensor } from './tensor.ts';
 import { mapTree, type TensorsOf, tensorsOf } from './tree.ts';
 import { seedNode } from './operands.ts';
@@ -177,7 +178,7 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
   const outside = hasHistory(nodes, inputs);
   const history = isGradientEnabled() && (outside || directions.some((direction) => direction?.requiresGrad === true));
   const results = withGradient(true, () => {
-    const seeds = nodes.map((node) => tracked(constant(0, node.shape, node.dtype)));
+    const seeds = nodes.map(({ shape, dtype, device }) => tracked(placedOn(constant(0, shape, dtype), device)));
     const rows = pullBack(nodes, seeds, inputs);
     /** Σ row·direction, by dtype. */
     const totals = new Map<string, Node>();

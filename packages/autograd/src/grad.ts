@@ -17,6 +17,7 @@ import {
   transformOptions,
   withResults,
 } from './linearize.ts';
+import { placedOn } from './stored.ts';
 import { Tensor } from './tensor.ts';
 import { computeTogether } from './together.ts';
 import { currentTrace } from './trace.ts';
@@ -209,7 +210,8 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
   const totals = variables.map(({ tensor }, index) => {
     const nodes = new Set([targets[index]!, ...earlier.filter(({ owner }) => owner === tensor)]);
     const terms = [...nodes].flatMap((node) => found.get(node) ?? []);
-    return terms.length === 0 ? zerosLike(targets[index]!) : terms.reduce((sum, term) => add(sum, term));
+    const total = terms.length === 0 ? zerosLike(targets[index]!) : terms.reduce((sum, term) => add(sum, term));
+    return placedOn(total, targets[index]!.device);
   });
   return derivativeOf(
     wrt,

@@ -8,6 +8,7 @@ import { checkOptions, describeValue, DTypeError, OptionError, type OptionKeys, 
 import { gradient, hasOrigin } from './gradient.ts';
 import { withoutStatistics } from './statistics.ts';
 import { substituteNodes } from './lent.ts';
+import { placedOn } from './stored.ts';
 import { Tensor } from './tensor.ts';
 import { derivativeOf, mapTree, type TreeVariable, variablesOf, withVariables } from './tree.ts';
 
@@ -233,7 +234,10 @@ export function pullBack(
         if (found !== undefined) totals[index] = total === undefined ? found : add(total, found);
       });
     });
-    return totals.map((total, index) => total ?? constant(0, inputs[index]!.shape, inputs[index]!.dtype));
+    return totals.map((total, index) => {
+      const { shape, dtype, device } = inputs[index]!;
+      return placedOn(total ?? constant(0, shape, dtype), device);
+    });
   });
 }
 

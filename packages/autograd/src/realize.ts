@@ -14,7 +14,7 @@ export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   requireValues('realize', 'return the tensors and await them outside');
   const byDevice = new Map<Device, Tensor[]>();
   for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
-  const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.read('realize'));
+  const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.toCompute('realize'));
   for (const [device, list] of byDevice) runtimeOf(device).realize(withCompanions(nodesOf(list)), savedSetsOf);
   await Promise.all([...byDevice].map(([device, list]) => runtimeOf(device).finish(nodesOf(list))));
 }

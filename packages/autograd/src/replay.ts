@@ -69,7 +69,7 @@ export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
 
 /** The cell of a handle's value; a value that has not been computed is enqueued first. */
 function cellOf(runtime: Runtime, handle: Handle): Cell {
-  const node = handle instanceof Tensor ? handle.read() : handle.node;
+  const node = handle instanceof Tensor ? handle.toCompute('read', runtime.device) : handle.node;
   if (node.cell === null) runtime.realize([node]);
   return requireReadable(node.cell!);
 }

@@ -1,5 +1,16 @@
 /** Host data as leaves of the graph: copied to a device that has its dtype. */
-import { type Device, leaf, type Leaf, type Node, runtimeOf, type Spec, storedAttributes, type TypedArray } from '@firsthand/graph';
+import {
+  type Device,
+  getDefaultDevice,
+  leaf,
+  type Leaf,
+  type Node,
+  placed,
+  runtimeOf,
+  type Spec,
+  storedAttributes,
+  type TypedArray,
+} from '@firsthand/graph';
 import { type Data, describeValue, DTypeError, DTYPES, type NDArray, OptionError } from '@firsthand/linalg';
 import { currentTrace } from './trace.ts';
 
@@ -42,4 +53,11 @@ export function storedLeaf(operation: string, values: NDArray, device: Device, r
   created.cell = upload(operation, elements, values, device);
   currentTrace()?.addData(created, elements);
   return created;
+}
+
+/**
+ * A value on a device. A constant is on none, and is made on the default device: as the derivative of a tensor that is elsewhere, it goes there.
+ */
+export function placedOn(value: Node, device: Device | null): Node {
+  return device === null || device === getDefaultDevice() ? value : placed(value, device);
 }

@@ -13,6 +13,7 @@ import {
   identity,
   leaf,
   operandOf,
+  placed,
   requireAssignable,
   runtimeOf,
   StaleError,
@@ -169,9 +170,16 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return runtimeOf(this.device);
   }
 
+  /** The node to compute: a constant, which is on no device, becomes one of the device that computes it. @internal */
+  toCompute(operation: string, device: Device = getDefaultDevice()): Node {
+    const node = this.read(operation);
+    if (node.device === null) this.node = placed(node, device);
+    return this.node;
+  }
+
   private forValue(operation: string): Node {
     requireValues(operation, 'return the tensor and read it outside');
-    const node = this.read(operation);
+    const node = this.toCompute(operation);
     const nodes = withCompanions([node]);
     if (nodes.length > 1) this.runtime().realize(nodes, savedSetsOf);
     return node;

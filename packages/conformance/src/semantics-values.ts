@@ -8,13 +8,19 @@ import {
   defineOp,
   DeviceError,
   DTypeError,
+  grad,
+  gradients,
   hostValue,
+  jvp,
+  ones,
   randn,
   realize,
+  setDefaultDevice,
   ShapeError,
   StaleError,
   type Tensor,
   tensor,
+  vjp,
   zeros,
 } from '@firsthand/autograd';
 import { createReference } from '@firsthand/graph';
@@ -54,6 +60,39 @@ export function describeValues(createDevice: CreateDevice): void {
       expect(() => here.add(there)).toThrow(/there/);
       const moved = await there.to(here.device);
       expect(await here.add(moved).toArray()).toEqual([2, 4]);
+    });
+
+    test('a derivative that is a constant is on the device of its tensor; a constant that was computed stays where it was', async () => {
+      const device = await freshDevice(createDevice);
+      const other = createReference();
+      const [a, b] = [tensor([2, 3], { device: other, requiresGrad: true }), tensor([5, 7], { device: other, requiresGrad: true })];
+      const derivatives: readonly (readonly [string, () => Tensor])[] = [
+        ['gradients', () => gradients(a.add(b).sum(), a)],
+        ['gradients of what is not read', () => gradients(b.sum(), a)],
+        ['grad', () => grad((x: Tensor) => x.sum())(a)],
+        ['vjp', () => vjp((x: Tensor) => x.sum(), a)[1](ones([], { device: other }))[0]!],
+        ['jvp', () => jvp((x: Tensor) => x.detach(), [a], [ones([2], { device: other })])[1]],
+      ];
+      for (const [what, derive] of derivatives) {
+        const found = derive();
+        expect(found.device, what).toBe(other);
+        await found.data();
+        expect(await found.sub(found).add(a).toArray(), what).toEqual([2, 3]);
+      }
+      // Both gradients hold the same 1: reading one leaves the other what it was.
+      const [first, second] = gradients(b.mod(a).sum(), [b, a]);
+      expect(await first.toArray()).toEqual([1, 1]);
+      expect(await second.toArray()).toEqual([-2, -2]);
+
+      const constant = ones([2]);
+      const doubled = constant.mul(2);
+      expect(await constant.add(a.detach()).toArray()).toEqual([3, 4]);
+      await constant.data();
+      setDefaultDevice(other);
+      expect([constant.device, doubled.device]).toEqual([device, other]);
+      expect(await constant.toArray()).toEqual([1, 1]);
+      expect(await doubled.add(a.detach()).toArray()).toEqual([4, 5]);
+      expect(() => constant.add(a)).toThrow(DeviceError);
     });
 
     test('to(device) of a tensor that is there gives the tensor, pending or not, and computes nothing; elsewhere a copy', async () => {
