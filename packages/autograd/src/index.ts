@@ -30,7 +30,8 @@ export type {
   TypedArray,
 } from '@firsthand/graph';
 export { Tensor } from './tensor.ts';
-export type { NormOptions, Sorted, SortOptions, TopKOptions, VarianceOptions } from './tensor.ts';
+export type { Sorted } from './tensor.ts';
+export type { NormOptions, SortOptions, TopKOptions, VarianceOptions } from './axes.ts';
 export { checkDevice } from './stored.ts';
 export type { BackwardOptions } from './value.ts';
 export {

@@ -1,6 +1,6 @@
 /** Assignments that a function makes again and again: a trace that follows the course of an earlier one need not build their values again. */
-import type { Handle } from '@firsthand/graph';
 import { checkCount } from '@firsthand/linalg';
+import type { Handle } from '@firsthand/graph';
 import { currentTrace } from './trace.ts';
 import { Value } from './value.ts';
 
