@@ -30,9 +30,10 @@ import { interned } from './plan/interned.ts';
 import { planMemory } from './plan/memory-plan.ts';
 import { type Window, windowed } from './plan/windows.ts';
 import { describeKernel, describeNode } from './report/names.ts';
+import { cutMovements } from './schedule/cut-movements.ts';
 import { scheduleNodes, type Schedule } from './schedule/schedule.ts';
 import { simplify } from './simplify/simplify.ts';
-import { decideStoring, type Owner, type Slot, storesPart, type Storing } from './schedule/storing.ts';
+import { decideStoring, joinsInto, type Owner, type Slot, storesPart, type Storing } from './schedule/storing.ts';
 
 /**
  * Compiles a program for a target.
@@ -56,7 +57,8 @@ export function* compileInParts(program: Program, target: Target): InParts<Plan>
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const primitives = inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true);
   yield;
-  const roots = yield* simplify(primitives, { scatterInFloat64: target.float64, foldsInParts: target.foldsInParts ?? false });
+  const simple = yield* simplify(primitives, { scatterInFloat64: target.float64, foldsInParts: target.foldsInParts ?? false });
+  const roots = cutMovements(simple);
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;
@@ -111,7 +113,7 @@ function* lowerAll(
       begin += part.shape[axis]!;
       const { chain, base } = movementsOf(part);
       const group = groups.of(base);
-      if (group?.kind === 'concatenation' && chain.every(isRearrangement)) needParts(base, array, rearranged(chain, stored.placeOf));
+      if (joinsInto(base, groups) && chain.every(isRearrangement)) needParts(base, array, rearranged(chain, stored.placeOf));
       else if (!storesPart(part, groups)) copies.push(stored);
       else listAt(partsOf, group!).push(stored);
     }

@@ -109,6 +109,20 @@ export function describeLimits(device: GetDevice): void {
       ).toEqual(new Array(7).fill(400));
     });
 
+    test.each<[string, (x: Tensor) => Tensor, (x: number[]) => number[]]>([
+      ['alone', (x) => x, (x) => x],
+      ['with a sum between them', (x) => x.add(1), (x) => x.map((value) => value + 1)],
+      ['with a flip between them', (x) => x.flip(0), (x) => x.toReversed()],
+    ])('rearrangements, 60 that no loop follows: %s', async (_, between, betweenNumbers) => {
+      let x = arange(24);
+      let wanted = times(24, (index) => index);
+      for (let index = 0; index < 60; index++) {
+        x = between(x.reshape(6, 4).transpose().reshape(24));
+        wanted = betweenNumbers(times(24, (place) => wanted[(place % 6) * 4 + Math.floor(place / 6)]!));
+      }
+      expect(await x.toArray()).toEqual(wanted);
+    });
+
     test('axes: 12, which no order merges', async () => {
       const axes = times(12, (axis) => axis);
       const x = arange(4096).reshape(...new Array<number>(12).fill(2));

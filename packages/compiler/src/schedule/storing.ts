@@ -152,7 +152,7 @@ function placeParts(
         owners.set(base, group);
         return base;
       }
-      const canStore = chain.every(isRearrangement) && (group?.kind === 'concatenation' || storesPart(part, groups));
+      const canStore = chain.every(isRearrangement) && (joinsInto(base, groups) || storesPart(part, groups));
       if (!canStore && group !== null) owners.set(base, group);
       if (!isOnePiece) return part;
       const own = identity(part);
@@ -163,6 +163,11 @@ function placeParts(
     if (isOnePiece) parts.set(node, placed);
   }
   return { slots, parts };
+}
+
+/** Whether a concatenation that is a part of another gives it its parts. One of a single part is there to be stored. */
+export function joinsInto(node: Node, groups: Schedule['groups']): boolean {
+  return groups.of(node)?.kind === 'concatenation' && concatenationOf(node)!.parts.length > 1;
 }
 
 /** Whether the kernel that computes a part can store it where it belongs. */
