@@ -72,6 +72,16 @@ async function failureOf(run: () => unknown): Promise<string> {
 }
 
 /**
+ * Tests that calls with arguments of the wrong kind are refused.
+ * @param calls by what they look like
+ */
+export function testRefusals(calls: Readonly<Record<string, () => unknown>>): void {
+  test.each(Object.entries(calls))('%s is refused', async (_, call) => {
+    expect(await failureOf(call)).toMatch(TYPED);
+  });
+}
+
+/**
  * The tests of a table.
  * @param methods of which classes the methods are called
  */

@@ -23,7 +23,7 @@ import {
   variance,
 } from '@firsthand/graph';
 import type { ArgReduceKind, Node, ReduceKind } from '@firsthand/graph';
-import { AXIS_KEYS, axisOptions, checkCount, oneAxisOptions, OptionError, REDUCE_KEYS } from '@firsthand/linalg';
+import { AXIS_KEYS, axisOptions, checkCount, checkNumber, oneAxisOptions, OptionError, REDUCE_KEYS } from '@firsthand/linalg';
 import type { ArgReduceOptions, AxisArgument, OneAxis, OptionKeys, ReduceOptions } from '@firsthand/linalg';
 import { Spatial } from './spatial.ts';
 
@@ -83,6 +83,7 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
    */
   topk(count: number, axis?: AxisArgument<TopKOptions>): SortedOf<T> {
     checkCount('topk', arguments.length, 2, 'x.topk(count, { axis, largest })');
+    checkNumber('topk', 'the count', count);
     const { axis: along = -1, largest = true } = oneAxisOptions<TopKOptions>('topk', axis, TOPK_KEYS);
     const x = this.read('topk');
     try {

@@ -4,7 +4,7 @@
  */
 import { checkCount } from '@firsthand/linalg';
 import { recordCheckpoint } from './checkpoint-record.ts';
-import { refuseAsynchronous, resultNode } from './linearize.ts';
+import { refuseAsynchronous, requireFunction, resultNode } from './linearize.ts';
 import { operandNodes } from './operands.ts';
 import { Tensor } from './tensor.ts';
 
@@ -22,6 +22,7 @@ import { Tensor } from './tensor.ts';
  */
 export function checkpoint(f: (...args: Tensor[]) => Tensor): (...args: Tensor[]) => Tensor {
   checkCount('checkpoint', arguments.length, 1, 'checkpoint(f)');
+  requireFunction('checkpoint', f);
   return (...args) => {
     const inputs = operandNodes(args, 'checkpoint');
     const result: unknown = f(...args);

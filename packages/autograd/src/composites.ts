@@ -11,7 +11,18 @@ import {
   oneHot as oneHotNode,
   operandOf,
 } from '@firsthand/graph';
-import { checkCount, checkOptions, type DType, formatShape, type OptionKeys, type Shape, ShapeError } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkOptions,
+  describeValue,
+  type DType,
+  formatShape,
+  OptionError,
+  type OptionKeys,
+  readSizes,
+  type Shape,
+  ShapeError,
+} from '@firsthand/linalg';
 import { full } from './create.ts';
 import { Tensor } from './tensor.ts';
 import { operandNode } from './operands.ts';
@@ -26,7 +37,7 @@ export interface LayerNormFunctionOptions {
   readonly eps?: number | undefined;
 }
 
-const LAYER_NORM_KEYS: OptionKeys<LayerNormFunctionOptions> = { weight: true, bias: true, eps: true };
+const LAYER_NORM_KEYS: OptionKeys<LayerNormFunctionOptions> = { weight: true, bias: true, eps: 'number' };
 
 /**
  * Layer normalisation (Ba, Kiros & Hinton 2016) over the last axes: (x − μ)/√(σ² + ε)·weight + bias with the mean and the biased
@@ -47,7 +58,7 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
   checkCount('layerNorm', arguments.length, 3, 'layerNorm(x, shape, { weight, bias, eps })');
   const { weight, bias, eps = 1e-5 } = checkOptions('layerNorm', options, LAYER_NORM_KEYS);
   const node = operandNode(x, 'layerNorm', 'the operand');
-  const normalized = typeof shape === 'number' ? [shape] : shape;
+  const normalized = readSizes('layerNorm', [shape]);
   const operand = (given: Tensor | null | undefined, value: number, name: string): Node =>
     given === null || given === undefined ? constant(value, normalized, node.dtype) : operandNode(given, 'layerNorm', `the ${name}`);
   const [scale, shift] = [operand(weight, 1, 'weight'), operand(bias, 0, 'bias')];
@@ -149,7 +160,7 @@ export interface AdamWOptions {
   readonly weightDecay?: number | undefined;
 }
 
-const ADAMW_KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: true, weightDecay: true };
+const ADAMW_KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: 'number', weightDecay: 'number' };
 
 /**
  * One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019) as a function: nothing is updated, the new values are
@@ -169,11 +180,15 @@ const ADAMW_KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: true,
 export function adamW(
   parameter: Tensor,
   gradient: Tensor,
-  { mean, square, step }: AdamWVariables,
+  variables: AdamWVariables,
   options?: AdamWOptions,
 ): AdamWVariables & { readonly parameter: Tensor } {
   checkCount('adamW', arguments.length, 4, 'adamW(parameter, gradient, variables, { lr, betas, eps, weightDecay })');
   const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = checkOptions('adamW', options, ADAMW_KEYS);
+  if (!Array.isArray(betas) || betas.length !== 2) {
+    throw new OptionError({ operation: 'adamW', problem: `betas is ${describeValue(betas)}`, expected: 'two numbers, [β₁, β₂]' });
+  }
+  const { mean, square, step } = variables ?? {};
   const operands = Object.entries({ parameter, gradient, mean, square, step }).map(([name, each]) =>
     operandNode(each, 'adamW', `the ${name}`),
   );

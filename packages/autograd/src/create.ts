@@ -4,6 +4,7 @@
  */
 import {
   add,
+  checkDevice,
   boxMuller,
   cast,
   constant,
@@ -31,6 +32,7 @@ import {
   arange as counted,
   readArray,
   checkCount,
+  checkFunction,
   checkDType,
   checkOptions,
   describeValue,
@@ -49,7 +51,7 @@ import type { Data, NDArray, OptionKeys, RangeArguments, ShapeAndOptions } from 
 import { Tensor } from './tensor.ts';
 import { currentTrace, noteNumber } from './trace.ts';
 import { operandNode } from './operands.ts';
-import { checkDevice, guardData, placedOn, requireSupport, storedLeaf } from './stored.ts';
+import { guardData, placedOn, requireSupport, storedLeaf } from './stored.ts';
 
 /** Where a new tensor lives, what it holds, and what it is called. */
 export interface CreateOptions {
@@ -345,6 +347,7 @@ export function manualSeed(seed: number): void {
 export function hostValue(sample: () => HostValue, options?: StateOptions): Tensor {
   checkCount('hostValue', arguments.length, 2, 'hostValue(sample, { dtype, device, name })');
   const { dtype = 'float32', device = getDefaultDevice(), name } = checkOptions('hostValue', options, STATE_KEYS);
+  checkFunction('hostValue', 'the sample', sample, 'hostValue(() => 1)');
   return new Tensor(hostNode(sample, dtype, device), name ?? null);
 }
 

@@ -4,7 +4,17 @@
  */
 import { call, constant, operandOf, postOrder, withGradient } from '@firsthand/graph';
 import type { Attrs, Composite, Node, Spec } from '@firsthand/graph';
-import { checkCount, describeValue, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkFunction,
+  checkOptions,
+  describeValue,
+  DTypeError,
+  equalShapes,
+  formatShape,
+  OptionError,
+  ShapeError,
+} from '@firsthand/linalg';
 import { isPlain } from './guards.ts';
 import { refuseAsynchronous } from './linearize.ts';
 import { Tensor } from './tensor.ts';
@@ -73,8 +83,19 @@ export type Operation<F extends OpBody> = F & { readonly composite: Composite<At
  * console.log(await y.item(), await x.grad?.item()); // 0.1353352814912796 -0.5413411259651184
  * ```
  */
-export function defineOp<F extends OpBody>({ name, body, vjp }: OpDefinition<F>): Operation<F> {
-  checkCount('defineOp', arguments.length, 1, 'defineOp({ name, body, vjp })');
+export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operation<F> {
+  const written = 'defineOp({ name, body, vjp })';
+  checkCount('defineOp', arguments.length, 1, written);
+  const { name, body, vjp } = checkOptions('defineOp', definition, DEFINITION_KEYS);
+  checkFunction('defineOp', 'body', body, written);
+  if (typeof name !== 'string') {
+    throw new OptionError({
+      operation: 'defineOp',
+      problem: `name is ${describeValue(name)}`,
+      expected: 'a string',
+      remedy: `write ${written}`,
+    });
+  }
   let isList = false;
   const run = (attrs: Attrs, inputs: readonly Node[]): Node[] => {
     const tensors: unknown[] = inputs.map((input) => new Tensor(input));
@@ -127,6 +148,8 @@ export function defineOp<F extends OpBody>({ name, body, vjp }: OpDefinition<F>)
   };
   return Object.assign(operation as unknown as F, { composite: composite as unknown as Operation<F>['composite'] });
 }
+
+const DEFINITION_KEYS = { name: 'string', body: 'function', vjp: 'function' } as const;
 
 /** Shapes that an operation remembers: a loop over ragged batches has some, and a mistake has any number. */
 const SPECS_KEPT = 256;

@@ -217,9 +217,9 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
     return this.plain('softplus', arguments.length, softplus);
   }
   /** x limited to [low, high]; null leaves a side open. The gradient passes at the bounds. */
-  clamp(low: number | null, high: number | null = null): T {
+  clamp(low: number | null | undefined, high: number | null = null): T {
     checkNumbers('clamp', arguments, 'low, high');
-    return this.derive('clamp', (x) => clamp(x, low, high));
+    return this.derive('clamp', (x) => clamp(x, low ?? null, high));
   }
 
   // ---- comparison and logic (bool)

@@ -6,6 +6,7 @@ import { add, constant, isGradientEnabled, mul, oneHot, reshape, stack, sum, tra
 import type { Node } from '@firsthand/graph';
 import {
   checkCount,
+  checkFunction,
   checkOptions,
   describeValue,
   DTypeError,
@@ -22,7 +23,9 @@ import {
   hasHistory,
   linearize,
   pullBack,
+  refuseAsynchronous,
   released,
+  requireFunction,
   resultNodes,
   splitAux,
   type TransformOptions,
@@ -112,7 +115,9 @@ export function vjp(f: (...args: never[]) => unknown, ...rest: unknown[]): unkno
   const others = tensorsOf(aux).map((tensor) => tensor.read());
   const outside = hasHistory([...nodes, ...others], inputs);
   const shown = released([...nodes, ...others], outside);
-  const pull = (cotangent: unknown): unknown => {
+  const pull = (...cotangents: readonly unknown[]): unknown => {
+    checkCount('vjp', cotangents.length, 1, 'pull(cotangent)');
+    const [cotangent] = cotangents;
     const seeds = besideEach('vjp', 'cotangent', value, cotangent).map((seed, index) =>
       seed === null ? null : seedNode('vjp', nodes[index]!, seed.read()),
     );
@@ -258,6 +263,7 @@ export function jacobian<A extends readonly unknown[], R, const N extends Argnum
 ): (...args: A) => JacobianOf<R, A, N>;
 export function jacobian(f: (...args: never[]) => unknown, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
   checkCount('jacobian', arguments.length, 2, 'jacobian(f, { argnums })');
+  requireFunction('jacobian', f);
   const argnums = argnumsOf('jacobian', options);
   return (...args: readonly unknown[]) => {
     const { value, inputs, structure } = linearize('jacobian', f, args, argnums);
@@ -301,20 +307,17 @@ export function hessian<A extends readonly unknown[], const N extends Argnums = 
 ): (...args: A) => JacobianOf<DerivativesOf<A, N>, A, N>;
 export function hessian(f: (...args: never[]) => Tensor, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
   checkCount('hessian', arguments.length, 2, 'hessian(f, { argnums })');
+  requireFunction('hessian', f);
   const argnums = argnumsOf('hessian', options);
   const slope = (...args: readonly unknown[]): unknown => differentiate('hessian', f, args, { argnums }).gradients;
   return jacobian(slope as (...args: never[]) => unknown, argnums);
 }
 
-/** Runs `fn` without recording for gradients. @throws TypeError for an asynchronous function */
+/** Runs `fn` without recording for gradients. @throws DTypeError for an asynchronous function, whose part after its first await would be recorded */
 export function noGrad<T>(fn: () => T): T {
   checkCount('noGrad', arguments.length, 1, 'noGrad(() => …)');
+  checkFunction('noGrad', 'what is to be run', fn, 'noGrad(() => …)');
   const result = withGradient(false, fn);
-  if (result instanceof Promise) {
-    result.catch(() => {});
-    throw new TypeError(
-      'noGrad: the function is asynchronous, and the part after its first await would be recorded; build values inside, await them outside',
-    );
-  }
+  refuseAsynchronous('noGrad', result);
   return result;
 }

@@ -4,6 +4,8 @@
  */
 import { checkCount, checkOptions, DTypeError, type OptionKeys } from '@firsthand/linalg';
 import { tensor } from './create.ts';
+import { requireFunction } from './linearize.ts';
+import { operandNodes } from './operands.ts';
 import { realize } from './realize.ts';
 import { withoutStatistics } from './statistics.ts';
 import { type Tensor } from './tensor.ts';
@@ -55,6 +57,8 @@ export async function gradCheck(
 ): Promise<GradCheckReport> {
   checkCount('gradCheck', arguments.length, 3, 'gradCheck(f, inputs, { eps, rtol, atol })');
   const { eps = 1e-6, rtol = 1e-5, atol = 1e-7 } = checkOptions('gradCheck', options, KEYS);
+  requireFunction('gradCheck', f);
+  operandNodes(inputs, 'gradCheck');
   for (const input of inputs) {
     requireDouble(input, 'float64 inputs', "use cast('float64')");
   }

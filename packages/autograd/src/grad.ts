@@ -11,6 +11,7 @@ import {
   linearize,
   pullBack,
   released,
+  requireFunction,
   scalarNode,
   splitAux,
   type TransformOptions,
@@ -108,6 +109,7 @@ export function valueAndGrad(
   given?: Argnums | TransformOptions,
 ): (...args: never[]) => [unknown, unknown] {
   checkCount('valueAndGrad', arguments.length, 2, 'valueAndGrad(f, { argnums, hasAux })');
+  requireFunction('valueAndGrad', f);
   const options = transformOptions('valueAndGrad', given);
   return (...args: readonly unknown[]) => {
     const { value, aux, gradients: found } = differentiate('valueAndGrad', f, args, options);
@@ -151,6 +153,7 @@ export function grad<A extends readonly unknown[], R, const N extends Argnums = 
 ): (...args: A) => [DerivativesOf<A, N>, R];
 export function grad(f: (...args: never[]) => unknown, given?: Argnums | TransformOptions): (...args: never[]) => unknown {
   checkCount('grad', arguments.length, 2, 'grad(f, { argnums, hasAux })');
+  requireFunction('grad', f);
   const options = transformOptions('grad', given);
   return (...args: readonly unknown[]) => {
     const { aux, gradients: found } = differentiate('grad', f, args, options);

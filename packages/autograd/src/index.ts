@@ -2,6 +2,7 @@
 export { DTypeError, FirsthandError, OptionError, ShapeError } from '@firsthand/linalg';
 export type { ArgReduceOptions, ArrayData, AxisArgument, Data, Nested, OneAxis, ReduceOptions, SliceRange } from '@firsthand/linalg';
 export {
+  checkDevice,
   computeDType,
   createReference,
   DeviceError,
@@ -32,7 +33,6 @@ export type {
 export { Tensor } from './tensor.ts';
 export type { Sorted } from './tensor.ts';
 export type { NormOptions, SortOptions, TopKOptions, VarianceOptions } from './axes.ts';
-export { checkDevice } from './stored.ts';
 export type { BackwardOptions } from './value.ts';
 export {
   arange,

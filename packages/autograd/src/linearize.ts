@@ -52,6 +52,18 @@ function positionsOf(operation: string, argnums: Argnums, count: number): readon
   return positions;
 }
 
+/** @throws OptionError for what is no function; of a tensor, it names `gradients` */
+export function requireFunction(operation: string, f: unknown): void {
+  if (typeof f === 'function') return;
+  const isTensor = f instanceof Tensor;
+  throw new OptionError({
+    operation,
+    problem: `${isTensor ? 'a tensor' : describeValue(f)} where a function is wanted`,
+    expected: 'a function',
+    remedy: isTensor ? 'write gradients(u, [x, t]) for the gradients of a tensor' : `write ${operation}((x) => …)`,
+  });
+}
+
 /** A function's value, and the copies with respect to which it can be differentiated. */
 export interface Linearized {
   readonly value: unknown;
@@ -74,15 +86,7 @@ export function linearize(
   argnums: Argnums,
   beside: readonly unknown[] = [],
 ): Linearized {
-  if (typeof f !== 'function') {
-    const isTensor = (f as unknown) instanceof Tensor;
-    throw new OptionError({
-      operation,
-      problem: `${isTensor ? 'a tensor' : describeValue(f)} where a function is wanted`,
-      expected: 'a function',
-      remedy: isTensor ? 'write gradients(u, [x, t]) for the gradients of a tensor' : `write ${operation}((x) => …)`,
-    });
-  }
+  requireFunction(operation, f);
   const positions = positionsOf(operation, argnums, args.length);
   const groups = positions.map((position, index) => {
     const variables = variablesOf(args[position], beside[index]);

@@ -2,9 +2,10 @@
  * Moving tensors to another device in place: the handles stay the same, so that a module's fields and an optimizer's groups still mean
  * the same parameters. All values are copied before the first handle is rebound.
  */
-import { type Device, replaceGeneration } from '@firsthand/graph';
+import { checkDevice, type Device, replaceGeneration } from '@firsthand/graph';
 import { checkCount, NDArray } from '@firsthand/linalg';
 import type { Tensor } from './tensor.ts';
+import { operandNodes } from './operands.ts';
 import { storedLeaf } from './stored.ts';
 
 /**
@@ -13,6 +14,8 @@ import { storedLeaf } from './stored.ts';
  */
 export async function moveInPlace(tensors: readonly Tensor[], device: Device): Promise<void> {
   checkCount('moveInPlace', arguments.length, 2, 'moveInPlace(tensors, device)');
+  checkDevice('moveInPlace', device);
+  operandNodes(tensors, 'moveInPlace');
   const moving = tensors.filter((tensor) => tensor.device !== device);
   const copies = await Promise.all(
     moving.map(async (tensor) => {

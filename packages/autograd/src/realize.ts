@@ -1,6 +1,7 @@
 /** Several values at once: those that share work become one program, and nothing is computed twice. */
 import { runtimeOf } from '@firsthand/graph';
 import type { Device } from '@firsthand/graph';
+import { operandNodes } from './operands.ts';
 import type { Tensor } from './tensor.ts';
 import { withCompanions } from './together.ts';
 import { requireValues } from './trace.ts';
@@ -12,6 +13,7 @@ import { savedSetsOf } from './gradient.ts';
  */
 export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   requireValues('realize', 'return the tensors and await them outside');
+  operandNodes(tensors, 'realize');
   const byDevice = new Map<Device, Tensor[]>();
   for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
   const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.toCompute('realize'));

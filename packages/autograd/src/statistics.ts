@@ -2,7 +2,7 @@
  * Running statistics: variables that a forward pass updates on its way (batch normalisation's mean). They stay as they are while a
  * function is differentiated or examined, which may call it any number of times.
  */
-import { checkCount } from '@firsthand/linalg';
+import { checkCount, checkFunction } from '@firsthand/linalg';
 import { assignVariable } from './value.ts';
 import { isSubstituted } from './lent.ts';
 import type { Tensor } from './tensor.ts';
@@ -25,6 +25,7 @@ export function areStatisticsSuppressed(): boolean {
 /** Runs `fn` without updates of running statistics. */
 export function withoutStatistics<T>(fn: () => T): T {
   checkCount('withoutStatistics', arguments.length, 1, 'withoutStatistics(fn)');
+  checkFunction('withoutStatistics', 'what is to be run', fn, 'withoutStatistics(() => …)');
   const outer = suppressed;
   suppressed = true;
   try {

@@ -11,20 +11,8 @@ import {
   storedAttributes,
   type TypedArray,
 } from '@firsthand/graph';
-import { type Data, describeValue, DTypeError, DTYPES, type NDArray, OptionError } from '@firsthand/linalg';
+import { type Data, DTypeError, type NDArray } from '@firsthand/linalg';
 import { currentTrace } from './trace.ts';
-
-/** @throws OptionError for what is no device: a name, a dtype */
-export function checkDevice(operation: string, device: Device): void {
-  if (typeof device === 'object' && device !== null && typeof device.supports === 'function') return;
-  const isDType = typeof device === 'string' && Object.hasOwn(DTYPES, device);
-  throw new OptionError({
-    operation,
-    problem: `the device is ${describeValue(device)}`,
-    expected: 'a Device',
-    remedy: isDType ? `write x.cast('${String(device)}') for a dtype` : 'make one, as with await createWasm()',
-  });
-}
 
 /** @throws DTypeError if the device lacks the dtype */
 export function requireSupport(operation: string, device: Device, { shape, dtype }: Spec): void {

@@ -1,7 +1,8 @@
 /** Calling a function whose tensors stand for other values: how a model runs with parameters that are not its own. */
-import { checkCount } from '@firsthand/linalg';
+import { checkCount, checkFunction, describeValue, OptionError } from '@firsthand/linalg';
 import { substituteNodes } from './lent.ts';
 import { refuseAsynchronous } from './linearize.ts';
+import { operandNode } from './operands.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
@@ -19,7 +20,12 @@ import type { Tensor } from './tensor.ts';
  */
 export function substitute<T>(values: ReadonlyMap<Tensor, Tensor>, fn: () => T): T {
   checkCount('substitute', arguments.length, 2, 'substitute(values, fn)');
-  const nodes = new Map([...values].map(([tensor, value]) => [tensor, value.read()]));
+  if (!(values instanceof Map)) {
+    const problem = `the values are ${describeValue(values)}`;
+    throw new OptionError({ operation: 'substitute', problem, expected: 'a Map of tensors', remedy: 'write new Map([[w, value]])' });
+  }
+  checkFunction('substitute', 'what is to be run', fn, 'substitute(values, () => …)');
+  const nodes = new Map([...values].map(([tensor, value]) => [tensor, operandNode(value, 'substitute', 'a value')]));
   const result = substituteNodes(nodes, fn);
   refuseAsynchronous('substitute', result);
   return result;

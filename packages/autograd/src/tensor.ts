@@ -28,6 +28,7 @@ import {
   AXIS_KEYS,
   axisOptions,
   checkCount,
+  checkNumber,
   checkShape,
   describeValue,
   formatShape,
@@ -147,7 +148,7 @@ export class Tensor extends Axes<Tensor> {
   /** Zeros around the elements. widths: [before, after] of each axis. @throws ShapeError unless there is a pair for each */
   pad(widths: readonly (readonly [number, number])[]): Tensor {
     checkCount('pad', arguments.length, 1, 'x.pad([[before, after], …])');
-    if (!Array.isArray(widths) || !widths.every(Array.isArray)) {
+    if (!Array.isArray(widths) || !widths.every((width: unknown) => Array.isArray(width) && width.length === 2)) {
       const problem = `the widths are ${Array.isArray(widths) ? formatShape(widths as number[]) : describeValue(widths)}`;
       throw new ShapeError({
         operation: 'pad',
@@ -176,6 +177,9 @@ export class Tensor extends Axes<Tensor> {
         remedy: 'write x.at({ start, stop }, …) for ranges of several axes',
       });
     }
+    checkNumber('slice', 'the start', start);
+    checkNumber('slice', 'the stop', stop);
+    checkNumber('slice', 'the step', step);
     return this.derive('slice', (x) => slice(x, axis, start, stop, step));
   }
   /**
@@ -283,6 +287,7 @@ export class Tensor extends Axes<Tensor> {
     checkCount('roll', arguments.length, 2, 'x.roll(shift, axis)');
     const { axis: given = [] } = axisOptions<AxisOptions>('roll', axis, AXIS_KEYS);
     const [shifts, axes] = [[shift].flat(), [given].flat()];
+    for (const each of shifts) checkNumber('roll', 'the shift', each);
     if (axes.length === 0 || shifts.length !== axes.length) {
       const problem = `${shifts.length} shifts along ${axes.length} axes`;
       throw new OptionError({ operation: 'roll', problem, expected: 'a shift for each axis', remedy: 'write x.roll(1, 0)' });
@@ -292,11 +297,13 @@ export class Tensor extends Axes<Tensor> {
   /** The lower triangle of the last two axes, zeros above it. */
   tril(diagonal = 0): Tensor {
     checkCount('tril', arguments.length, 1, 'x.tril(diagonal)');
+    checkNumber('tril', 'the diagonal', diagonal);
     return this.derive('tril', (x) => tril(x, diagonal));
   }
   /** The upper triangle of the last two axes, zeros below it. */
   triu(diagonal = 0): Tensor {
     checkCount('triu', arguments.length, 1, 'x.triu(diagonal)');
+    checkNumber('triu', 'the diagonal', diagonal);
     return this.derive('triu', (x) => triu(x, diagonal));
   }
 

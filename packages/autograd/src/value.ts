@@ -5,6 +5,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
   add,
+  checkDevice,
   describe,
   effectGroup,
   getDefaultDevice,
@@ -36,7 +37,7 @@ import {
 import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
 import { CONSUMED, differentiatedNodes, gradientsOfLeaves, savedSetsOf } from './gradient.ts';
 import { operandNode, seedNode } from './operands.ts';
-import { checkDevice, guardData, storedLeaf, upload } from './stored.ts';
+import { guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';
 import { withCompanions } from './together.ts';
 import { currentTrace, requireValues } from './trace.ts';

@@ -4,7 +4,7 @@
  */
 import { stack } from '@firsthand/graph';
 import { checkCount, checkOptions, describeValue, normalizeAxis, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
-import { resultNodes, withResults } from './linearize.ts';
+import { requireFunction, resultNodes, withResults } from './linearize.ts';
 import { withoutStatistics } from './statistics.ts';
 import { Tensor } from './tensor.ts';
 import { mapTree } from './tree.ts';
@@ -20,7 +20,7 @@ export interface VmapOptions {
   readonly outAxis?: number | undefined;
 }
 
-const KEYS: OptionKeys<VmapOptions> = { axis: true, outAxis: true };
+const KEYS: OptionKeys<VmapOptions> = { axis: true, outAxis: 'number' };
 
 /**
  * `f` for each slice of its arguments along an axis, with its results stacked. Arguments and results may be structures of tensors;
@@ -39,7 +39,12 @@ export function vmap(f: (...args: Tensor[]) => Tensor, options?: VmapOptions): (
 export function vmap<A extends readonly unknown[], R>(f: (...args: A) => R, options?: VmapOptions): (...args: A) => R;
 export function vmap(f: (...args: never[]) => unknown, options?: VmapOptions): (...args: never[]) => unknown {
   checkCount('vmap', arguments.length, 2, 'vmap(f, { axis, outAxis })');
+  requireFunction('vmap', f);
   const { axis = 0, outAxis = 0 } = checkOptions('vmap', options, KEYS);
+  if (typeof axis !== 'number' && !Array.isArray(axis)) {
+    const problem = `the axis is ${describeValue(axis)}`;
+    throw new OptionError({ operation: 'vmap', problem, expected: 'a number, or an array with one entry for each argument' });
+  }
   return (...args: readonly unknown[]) =>
     withoutStatistics(() => {
       if (typeof axis !== 'number' && axis.length !== args.length) {

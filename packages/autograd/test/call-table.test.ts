@@ -1,5 +1,6 @@
 // Every function and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
-import { testCalls, type CallTable } from '../../../tests/support/call-table.ts';
+import { expect, test } from 'vitest';
+import { testCalls, testRefusals, type CallTable } from '../../../tests/support/call-table.ts';
 import * as autograd from '../src/index.ts';
 
 type Call = (...args: unknown[]) => unknown;
@@ -251,13 +252,76 @@ const TABLE: CallTable = {
   guardContents: fn('guardContents', [[1]]),
 
   // ---- devices
-  checkDevice: null,
+  checkDevice: fn('checkDevice', ['to', x.device]),
   computeDType: null,
-  createReference: fn('createReference', []),
+  createReference: fn('createReference', [], { kernels: 'kernel' }),
   effectGroup: fn('effectGroup', [() => 1]),
   getDefaultDevice: fn('getDefaultDevice', []),
   setDefaultDevice: fn('setDefaultDevice', [x.device]),
-  reportTable: null,
+  reportTable: fn('reportTable', [{ kernels: [], peakBytes: 0 }]),
 };
 
 testCalls(autograd, ['Tensor'], TABLE);
+
+/** Methods and functions as plain JavaScript calls them. */
+const call = (name: string, ...args: unknown[]): [string, () => unknown] => [
+  `${name}(${args.map((each) => (each === x ? 'x' : (JSON.stringify(each) ?? String(each)))).join(', ')})`,
+  () => (all[name] as Call)(...args),
+];
+const same = (t: autograd.Tensor): autograd.Tensor => t;
+
+testRefusals(
+  Object.fromEntries([
+    ...[1.5, '1', null, true, [0, 0], { axis: '1' }, { axis: 1, keepDims: 1 }].map((axis) => call('sum', x, axis)),
+    ...[[0, 1], '0'].map((axis) => call('softmax', x, axis)),
+    call('cumsum', x),
+    call('cumsum', x, { dim: 1 }),
+    call('argmax', x, [0, 1]),
+    call('sort', x, 1, true),
+    call('flip', x, '0'),
+    call('roll', x, '1', 0),
+    call('tril', x, '1'),
+    call('triu', x, { diagonal: 1 }),
+    call('topk', x, '1'),
+    call('pad', x, [[0, 1, 2], [0, 0]]), // prettier-ignore
+    call('layerNorm', x, '2'),
+    call('layerNorm', x, 2, { eps: '1' }),
+    call('adamW', x, x),
+    call('adamW', x, x, { mean: x, square: x, step: x }, { betas: 0.9 }),
+    call('adamW', x, x, { mean: x, square: x, step: x }, { eps: '1' }),
+    ...['noGrad', 'grad', 'valueAndGrad', 'vmap', 'compile', 'checkpoint', 'jacobian', 'hessian', 'hostValue', 'effectGroup'].map((name) =>
+      call(name, 1),
+    ),
+    call('vmap', same, { axis: '0' }),
+    call('compile', same, { verify: '1' }),
+    call('withoutStatistics', 1),
+    call('substitute', 1, same),
+    call('substitute', new Map(), 1),
+    call('gradCheck', same, x),
+    call('gradCheck', 1, [x]),
+    call('defineOp', { nam: 'same', body: same }),
+    call('defineOp', { name: 1, body: same }),
+    call('defineOp', { name: 'same', body: 1 }),
+    call('defineOp', { name: 'same', body: same, vpj: same }),
+    call('realize', 'x'),
+    call('moveInPlace', x, x.device),
+    call('moveInPlace', [x], 'wasm'),
+    call('setDefaultDevice', 'wasm'),
+    call('createReference', { kernels: 1 }),
+    call('reportTable', 1),
+    ['a pull of vjp with two gradients', () => (autograd.vjp(same, x)[1] as unknown as Call)(x, 1)],
+    ['slice(0, "1")', () => (x as unknown as Record<string, Call>)['slice']!(0, '1')],
+    ['slice(0, 0, 2, "1")', () => (x as unknown as Record<string, Call>)['slice']!(0, 0, 2, '1')],
+    ['noGrad(async …)', () => (autograd.noGrad as Call)(async () => x)],
+  ]),
+);
+
+test('a tensor is the same text however it is asked for, and no operand of arithmetic', () => {
+  const text = x.toString();
+  expect(text).toContain('Tensor float32 [2, 2]');
+  expect([String(x), `${x as unknown as string}`, [x].join()]).toEqual([text, text, text]);
+  const operand = x as unknown as number;
+  for (const arithmetic of [() => operand + 1, () => operand - 1, () => operand * 2, () => operand < 1, () => -operand]) {
+    expect(arithmetic).toThrow('a tensor is no number');
+  }
+});

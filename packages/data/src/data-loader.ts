@@ -5,7 +5,7 @@
  * examples are a function of key, epoch and index, and need no state at all.
  */
 import { checkCount, checkOptions, describeValue, FirsthandError, Generator, type GeneratorState, OptionError } from '@firsthand/linalg';
-import { type Dataset, type Fields, loadBatch } from './dataset.ts';
+import { type Dataset, type Fields, loadBatch, requireDataset } from './dataset.ts';
 import { FormatError } from './errors.ts';
 import { type Key, nextKey } from './example-random.ts';
 
@@ -77,14 +77,7 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   constructor(dataset: Dataset<Name>, options: DataLoaderOptions) {
     checkCount('DataLoader', arguments.length, 2, 'new DataLoader(dataset, { batchSize })');
     const { batchSize, shuffle, seed, dropLast = false, prefetch = 2 } = checkOptions('DataLoader', options, KEYS);
-    if (!isDataset(dataset)) {
-      throw new FirsthandError({
-        operation: 'DataLoader',
-        problem: `${describeValue(dataset)} where a dataset is wanted`,
-        expected: 'a length and get(index) or batch(indices)',
-        remedy: 'make one of arrays: new ArrayDataset({ x, y })',
-      });
-    }
+    requireDataset('DataLoader', dataset);
     requireCount('batchSize', batchSize, 1);
     requireCount('prefetch', prefetch, 0);
     if (shuffle !== undefined && typeof (shuffle as Partial<Generator> | null)?.permutation !== 'function') {
@@ -218,14 +211,7 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
   }
 }
 
-const KEYS = { batchSize: true, shuffle: true, seed: true, dropLast: true, prefetch: true } as const;
-
-/** Whether a value is a dataset, as far as can be seen without an example. */
-function isDataset(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { length, get, batch } = value as { readonly [K in keyof Dataset]?: unknown };
-  return isWhole(length as number) && (typeof get === 'function' || typeof batch === 'function');
-}
+const KEYS = { batchSize: true, shuffle: true, seed: true, dropLast: 'boolean', prefetch: true } as const;
 
 /** @throws FirsthandError unless the option is a whole number of at least `least` */
 function requireCount(option: string, value: number, least: number): void {

@@ -2,7 +2,23 @@
  * Where examples come from. A dataset is a length and a way to get example i, a record of named arrays such as `{ image, label }`; one that can
  * gather many at once says so with `batch`. A batch is the same record with one more leading axis.
  */
-import { allocate, checkCount, FirsthandError, formatShape, type Generator, NDArray, ShapeError, sizeOf, stack } from '@firsthand/linalg';
+import {
+  allocate,
+  checkCount,
+  checkFunction,
+  checkOptions,
+  describeValue,
+  FirsthandError,
+  formatShape,
+  type Generator,
+  isPlain,
+  NDArray,
+  OptionError,
+  type OptionKeys,
+  ShapeError,
+  sizeOf,
+  stack,
+} from '@firsthand/linalg';
 import { type EpochContext, exampleGenerator, NO_EPOCH, nextKey } from './example-random.ts';
 import { FILE_DTYPES, type FileArray, toFileArray } from './file-array.ts';
 
@@ -22,6 +38,19 @@ export interface Dataset<Name extends string = string> {
   batch?(indices: ArrayLike<number>, context?: EpochContext): Fields<Name> | Promise<Fields<Name>>;
 }
 
+/** @throws FirsthandError for what is no dataset, as far as can be seen without an example */
+export function requireDataset(operation: string, value: unknown): void {
+  const { length, get, batch } = (value ?? {}) as { readonly [K in keyof Dataset]?: unknown };
+  const isCounted = Number.isSafeInteger(length) && (length as number) >= 0;
+  if (isCounted && (typeof get === 'function' || typeof batch === 'function')) return;
+  throw new FirsthandError({
+    operation,
+    problem: `${describeValue(value)} where a dataset is wanted`,
+    expected: 'a length and get(index) or batch(indices)',
+    remedy: 'make one of arrays: new ArrayDataset({ x, y })',
+  });
+}
+
 /**
  * The examples at `indices` of any dataset, as one batch: by its `batch` if it has one, else by stacking what `get` gives.
  * @param context the epoch and the key of random numbers, which a `DataLoader` says; epoch 0 if not given
@@ -34,9 +63,17 @@ export async function loadBatch<Name extends string>(
   context: EpochContext = NO_EPOCH,
 ): Promise<Fields<Name>> {
   checkCount('loadBatch', arguments.length, 3, 'loadBatch(dataset, indices, { epoch, key })');
+  requireDataset('loadBatch', dataset);
+  checkOptions('loadBatch', context, CONTEXT_KEYS);
+  if (typeof (indices as Partial<ArrayLike<number>> | null | undefined)?.length !== 'number') {
+    const problem = `the indices are ${describeValue(indices)}`;
+    throw new OptionError({ operation: 'loadBatch', problem, expected: 'an array of numbers', remedy: 'write loadBatch(dataset, [0, 1])' });
+  }
   if (dataset.batch !== undefined) return dataset.batch(indices, context);
   return stackExamples(await Promise.all(Array.from(indices, async (index) => dataset.get(index, context))));
 }
+
+const CONTEXT_KEYS: OptionKeys<EpochContext> = { epoch: 'number', key: true };
 
 function stackExamples<Name extends string>(examples: readonly Fields<Name>[]): Fields<Name> {
   const [first] = examples;
@@ -74,6 +111,10 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
    */
   constructor(fields: { readonly [K in Name]: NDArray | FileArray }) {
     checkCount('ArrayDataset', arguments.length, 1, 'new ArrayDataset({ x, y })');
+    if (!isPlain(fields)) {
+      const problem = `the fields are ${describeValue(fields)}`;
+      throw new OptionError({ operation: 'ArrayDataset', problem, expected: 'arrays by name', remedy: 'write new ArrayDataset({ x, y })' });
+    }
     this.fields = mapFields(fields, (array: NDArray | FileArray, name) => toFileArray('ArrayDataset', array, `field ${name}: `));
     const all: [string, FileArray][] = Object.entries(this.fields);
     const length = all[0]?.[1].shape[0];
@@ -158,6 +199,8 @@ export function mapDataset<From extends string, To extends string>(
   transform: (batch: Fields<From>, context: BatchContext) => Fields<To> | Promise<Fields<To>>,
 ): Required<Dataset<To>> {
   checkCount('mapDataset', arguments.length, 2, 'mapDataset(dataset, (batch) => …)');
+  requireDataset('mapDataset', dataset);
+  checkFunction('mapDataset', 'the transform', transform, 'mapDataset(dataset, (batch) => …)');
   const batch = async (indices: ArrayLike<number>, context: EpochContext = NO_EPOCH): Promise<Fields<To>> =>
     transform(await loadBatch(dataset, indices, below(context)), {
       indices,
@@ -192,6 +235,8 @@ export function mapExamples<From extends string, To extends string>(
   transform: (example: Fields<From>, context: ExampleContext) => Fields<To> | Promise<Fields<To>>,
 ): Required<Dataset<To>> {
   checkCount('mapExamples', arguments.length, 2, 'mapExamples(dataset, (example) => …)');
+  requireDataset('mapExamples', dataset);
+  checkFunction('mapExamples', 'the transform', transform, 'mapExamples(dataset, (example) => …)');
   return mapDataset(dataset, async (batch, { indices, epoch, generator }) => {
     const examples = Array.from(indices, async (index, position) =>
       transform(

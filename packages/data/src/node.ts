@@ -5,6 +5,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { checkCount } from '@firsthand/linalg';
 
 /**
  * Writes a file atomically.
@@ -14,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
  *   leaves its temporary file, named `.<name>.<random>.tmp`, beside the previous one.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  checkCount('writeFileAtomic', arguments.length, 2, 'await writeFileAtomic(path, bytes)');
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.${randomUUID()}.tmp`);
   try {

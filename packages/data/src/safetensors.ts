@@ -4,7 +4,7 @@
  * with weights; this reader still believes no length, offset or shape before it has checked it against the bytes that are there.
  * Source: https://github.com/huggingface/safetensors, section "Format"; the writer's order is the reference implementation's.
  */
-import { checkCount, FirsthandError, formatShape, type NDArray } from '@firsthand/linalg';
+import { checkCount, describeValue, FirsthandError, formatShape, type NDArray, OptionError } from '@firsthand/linalg';
 import { type DeviceArray, isDeviceArray, readDeviceArrays } from './device-array.ts';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
@@ -201,6 +201,15 @@ export function writeSafetensors(
   if (typeof (tensors as Partial<typeof tensors> | null | undefined)?.entries !== 'function') {
     const expected = 'a Map of arrays by name, such as model.stateDict() or new Map(Object.entries(arrays))';
     throw new FirsthandError({ operation: 'writeSafetensors', problem: `expected ${expected}`, expected });
+  }
+  if (!(metadata instanceof Map) || [...metadata].some((entry) => !entry.every((each) => typeof each === 'string'))) {
+    const problem = metadata instanceof Map ? 'the metadata holds what is no string' : `the metadata is ${describeValue(metadata)}`;
+    throw new OptionError({
+      operation: 'writeSafetensors',
+      problem,
+      expected: 'a Map of strings',
+      remedy: "write new Map([['note', '…']])",
+    });
   }
   const entries = [...tensors];
   return entries.some(([, array]) => isDeviceArray(array))

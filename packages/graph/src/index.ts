@@ -88,6 +88,6 @@ export { replaceGeneration, requireAssignable } from './generation.ts';
 export { effectGroup, Runtime, runtimeOf } from './runtime.ts';
 export type { Saved } from './kept.ts';
 export type { Counters, SavedSets } from './runtime.ts';
-export { getDefaultDevice, setDefaultDevice } from './default-device.ts';
+export { checkDevice, getDefaultDevice, setDefaultDevice } from './default-device.ts';
 export { createReference } from './reference/device.ts';
 export type { ReferenceOptions } from './reference/device.ts';

@@ -1,4 +1,5 @@
 /** What a program's kernels do, as a table for people: the slowest first where the device has measured them, else in order. */
+import { checkCount, describeValue, OptionError } from '@firsthand/linalg';
 import type { Ceiling, KernelReport, PlanReport } from './types.ts';
 
 /** Characters of a kernel's name. A longer one loses some before its last word, the sizes, which tell kernels apart. */
@@ -59,7 +60,13 @@ const TIMES: readonly Column[] = [
  * console.log(reportTable(executable.report())); // kernel MFLOP MB matmul 0.524 0.049 total 0.524 0.049
  * ```
  */
-export function reportTable({ kernels, resolution = 0 }: PlanReport): string {
+export function reportTable(report: PlanReport): string {
+  checkCount('reportTable', arguments.length, 1, 'reportTable(report)');
+  if (!Array.isArray(report?.kernels)) {
+    const problem = `the report is ${describeValue(report)}`;
+    throw new OptionError({ operation: 'reportTable', problem, expected: 'a PlanReport', remedy: 'write reportTable(f.reports()[0])' });
+  }
+  const { kernels, resolution = 0 } = report;
   const rows = mergedByName(kernels, resolution);
   const total = merge('total', kernels, resolution);
   const isTimed = kernels.length > 0 && kernels.every(({ seconds }) => seconds !== undefined);

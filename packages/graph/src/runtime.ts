@@ -2,7 +2,7 @@
  * One device's runtime: the queue of pending effects, the programs made of them, the runs under way. Everything is enqueued
  * without waiting, first in, first out; only reading waits. The rules are those of docs/semantics.md, cited by number.
  */
-import { checkCount } from '@firsthand/linalg';
+import { checkCount, checkFunction } from '@firsthand/linalg';
 import { ProgramCache } from './cache.ts';
 import type { Prepared } from './cache.ts';
 import { failedCell, releaseCell, requireReadable } from './cell.ts';
@@ -39,6 +39,7 @@ let openGroup: { readonly id: number; readonly first: number } | null = null;
 /** Runs `fn`; the effects that it enqueues are never separated (rule 5). */
 export function effectGroup<T>(fn: () => T): T {
   checkCount('effectGroup', arguments.length, 1, 'effectGroup(fn)');
+  checkFunction('effectGroup', 'what is to be run', fn, 'effectGroup(() => …)');
   if (openGroup !== null) return fn();
   openGroup = { id: ++groups, first: sequence + 1 };
   try {

@@ -11,7 +11,7 @@ export {
   type ErrorOperand,
   type OperandFacts,
 } from './errors.ts';
-export { checkChoice, checkNumber, checkOptions, describeValue, isPlain, nearest, type OptionKeys } from './options.ts';
+export { checkChoice, checkFunction, checkNumber, checkOptions, describeValue, isPlain, nearest, type OptionKeys } from './options.ts';
 export {
   AXIS_KEYS,
   axisOptions,

@@ -171,6 +171,17 @@ export function checkNumber(operation: string, what: string, value: number): num
   });
 }
 
+/**
+ * Returns the value if it is a function.
+ * @param what what the value is, as in the message: `the transform`
+ * @param call how the operation is called instead: `noGrad(() => …)`
+ * @throws OptionError otherwise
+ */
+export function checkFunction<F extends (...args: never[]) => unknown>(operation: string, what: string, value: F, call: string): F {
+  if (typeof value === 'function') return value;
+  throw new OptionError({ operation, problem: `${what} is ${describeValue(value)}`, expected: 'a function', remedy: `write ${call}` });
+}
+
 /** Whether a value is `{ … }`, of whatever realm, and not an array, a tensor, a device. */
 export function isPlain(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -17,6 +17,10 @@ function requireLayer(value: Layer | LayerFunction, index: number): void {
   });
 }
 
+/** The error of a call to what only holds modules. */
+const noForward = (operation: string, problem: string): FirsthandError =>
+  new FirsthandError({ operation, problem, expected: 'a call of a module in it', remedy: 'call the modules in it, or make a Sequential' });
+
 /**
  * Layers one after the other; plain functions between them count as layers without parameters.
  * @example
@@ -101,9 +105,9 @@ export class ModuleList<M extends Module> extends Module {
     return this.#modules[Symbol.iterator]();
   }
 
-  /** A list has no function of its own. @throws TypeError always */
+  /** A list has no function of its own. @throws FirsthandError always */
   forward(): never {
-    throw new TypeError('ModuleList: a list has no forward; call the modules in it');
+    throw noForward('ModuleList', 'a list has no forward');
   }
 }
 
@@ -173,8 +177,8 @@ export class ModuleDict<M extends Module> extends Module {
     return this.#modules[Symbol.iterator]();
   }
 
-  /** A collection has no function of its own. @throws TypeError always */
+  /** A collection has no function of its own. @throws FirsthandError always */
   forward(): never {
-    throw new TypeError('ModuleDict: a collection has no forward; call the modules in it');
+    throw noForward('ModuleDict', 'a collection has no forward');
   }
 }

@@ -3,7 +3,7 @@
  * at 0, give each element a step size of its own. The formula, and its fused form, are autograd's `adamW`.
  */
 import { adamW, type AdamWOptions, type Tensor } from '@firsthand/autograd';
-import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
+import { checkCount, checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
 import { type GroupOptions, withSettings } from './group.ts';
 import { Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
@@ -75,6 +75,9 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
 }
 
 function stateShapes({ betas, eps, weightDecay }: AdamWSettings, { shape }: Tensor): StateShapes<AdamWState> {
+  if (!Array.isArray(betas) || betas.length !== 2) {
+    throw new OptionError({ operation: 'AdamW', problem: `betas is ${describeValue(betas)}`, expected: 'two numbers, [β₁, β₂]' });
+  }
   for (const beta of betas) requireAtLeast('AdamW', 'a beta', beta, 0, 1);
   requireAtLeast('AdamW', 'eps', eps, 0);
   requireAtLeast('AdamW', 'weightDecay', weightDecay, 0);

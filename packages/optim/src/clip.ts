@@ -1,18 +1,28 @@
 /** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
-import { noGrad, type Tensor, zeros } from '@firsthand/autograd';
-import { checkCount, FirsthandError } from '@firsthand/linalg';
+import { noGrad, Tensor, zeros } from '@firsthand/autograd';
+import { checkCount, describeValue, FirsthandError, OptionError } from '@firsthand/linalg';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
 
 /** First parameters of those for which it has been said that none has a gradient. */
 const knownIdle: WeakSet<Tensor> = /* @__PURE__ */ new WeakSet();
 
+/** @throws OptionError for what are no tensors that can be iterated: one tensor, a module */
+function parametersOf(operation: string, parameters: Iterable<Tensor>): readonly Tensor[] {
+  const isIterable = typeof (parameters as Partial<Iterable<Tensor>> | null | undefined)?.[Symbol.iterator] === 'function';
+  const all: readonly unknown[] = isIterable ? [...parameters] : [];
+  const wrong = isIterable ? all.find((each) => !(each instanceof Tensor)) : parameters;
+  if (isIterable && all.every((each) => each instanceof Tensor)) return all;
+  const problem = isIterable ? `${describeValue(wrong)} is among the parameters` : `the parameters are ${describeValue(wrong)}`;
+  throw new OptionError({ operation, problem, expected: 'tensors', remedy: 'pass model.parameters()' });
+}
+
 /**
  * The gradients that are there, with their parameters. Where there are none, nothing is limited, which a warning says once.
  * @throws FirsthandError if there are no parameters, as after an iterator's end
  */
 function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[] {
-  const all = [...parameters];
+  const all = parametersOf(operation, parameters);
   const [first] = all;
   if (first === undefined) {
     throw new FirsthandError({ operation, problem: 'no parameters', expected: 'parameters', remedy: 'pass model.parameters()' });

@@ -17,6 +17,8 @@ import {
 import {
   array,
   checkCount,
+  checkFunction,
+  checkNumber,
   checkOptions,
   describeValue,
   equalShapes,
@@ -115,6 +117,10 @@ export abstract class Optimizer<
   addGroup(group: GroupOptions<Settings>): void {
     checkCount('addGroup', arguments.length, 1, 'optimizer.addGroup({ parameters, lr })');
     const operation = this.constructor.name;
+    if (typeof (group?.parameters as Partial<Iterable<Tensor>> | undefined)?.[Symbol.iterator] !== 'function') {
+      const problem = `the parameters of the group are ${describeValue(group?.parameters)}`;
+      throw new OptionError({ operation, problem, expected: 'tensors', remedy: 'write { parameters: model.parameters() }' });
+    }
     const keys = { ...this.#settings, parameters: true };
     checkOptions(operation, group, Object.fromEntries(Object.keys(keys).map((key) => [key, true])) as OptionKeys<GroupOptions<Settings>>);
     const merged = { ...withSettings(this.#settings, group), parameters: [...group.parameters] };
@@ -247,6 +253,8 @@ export abstract class Optimizer<
    */
   follow(schedule: Schedule, step: number): void {
     checkCount('follow', arguments.length, 2, 'optimizer.follow(schedule, step)');
+    checkFunction('follow', 'the schedule', schedule, 'optimizer.follow(schedule.cosine({ steps }), step)');
+    checkNumber('follow', 'the step', step);
     const factor: unknown = schedule(step);
     if (typeof factor !== 'number' || !(factor >= 0 && factor < Infinity)) {
       throw new FirsthandError({
@@ -275,9 +283,14 @@ export abstract class Optimizer<
   }
 
   /** Checks that a state fits, and changes nothing. @throws FirsthandError, ShapeError as `loadStateDict` */
-  checkStateDict({ tensors, learningRates }: SavedOptimizerState): void {
+  checkStateDict(state: SavedOptimizerState): void {
     checkCount('checkStateDict', arguments.length, 1, 'optimizer.checkStateDict(state)');
     const operation = 'loadStateDict';
+    const { tensors, learningRates } = checkOptions(operation, state, { tensors: true, learningRates: true });
+    if (!(tensors instanceof Map) || !Array.isArray(learningRates)) {
+      const problem = `tensors is ${describeValue(tensors)}, learningRates is ${describeValue(learningRates)}`;
+      throw new OptionError({ operation, problem, expected: 'a state of stateDict(): a Map of tensors, and an array of numbers' });
+    }
     const own = this.#named();
     const missing = [...own.keys()].filter((name) => !tensors.has(name));
     const unexpected = [...tensors.keys()].filter((name) => !own.has(name));

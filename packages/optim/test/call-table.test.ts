@@ -1,7 +1,7 @@
 // Every function, class and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
 import { tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
-import { testCalls, type CallTable } from '../../../tests/support/call-table.ts';
+import { testCalls, testRefusals, type CallTable } from '../../../tests/support/call-table.ts';
 import * as optim from '../src/index.ts';
 
 type Call = (...args: unknown[]) => unknown;
@@ -51,3 +51,38 @@ const TABLE: CallTable = {
 };
 
 testCalls(optim, ['Optimizer'], TABLE);
+
+const step = optim.schedule.constant();
+/** Optimizers as plain JavaScript makes them. */
+const made = (name: 'SGD' | 'AdamW', ...args: unknown[]): object =>
+  new ((name === 'SGD' ? optim.SGD : optim.AdamW) as unknown as Loose)(...args);
+
+testRefusals({
+  'SGD without a rate': () => made('SGD', parameters()),
+  'SGD with a rate in place of options': () => made('SGD', parameters(), 0.1),
+  'SGD with a rate in quotes': () => made('SGD', parameters(), { lr: '0.1' }),
+  'SGD with { learningRate }': () => made('SGD', parameters(), { learningRate: 0.1 }),
+  'SGD of one tensor': () => made('SGD', parameters()[0], { lr: 0.1 }),
+  'SGD of numbers': () => made('SGD', [1], { lr: 0.1 }),
+  'SGD with { params }': () => made('SGD', [{ params: parameters() }], { lr: 0.1 }),
+  'SGD of a group of one tensor': () => made('SGD', [{ parameters: parameters()[0] }], { lr: 0.1 }),
+  'SGD of a group with { wd }': () => made('SGD', [{ parameters: parameters(), wd: 1 }], { lr: 0.1 }),
+  'AdamW with one beta': () => made('AdamW', parameters(), { betas: 0.9 }),
+  'AdamW with [β₁]': () => made('AdamW', parameters(), { betas: [0.9] }),
+  'addGroup()': () => method('addGroup')(),
+  'addGroup({ lr })': () => method('addGroup', [{ lr: 1 }])(),
+  'follow(1, 1)': () => method('follow', [1, 1])(),
+  'loadStateDict()': () => method('loadStateDict')(),
+  'loadStateDict({})': () => method('loadStateDict', [{}])(),
+  'clipGradNorm of one tensor': () => (optim.clipGradNorm as Call)(parameters()[0], 1),
+  'clipGradNorm of a number': () => (optim.clipGradNorm as Call)(1, 1),
+  'clipGradNorm of numbers': () => (optim.clipGradNorm as Call)([1], 1),
+  'clipGradNorm without a norm': () => (optim.clipGradNorm as Call)(parameters()),
+  'clipGradNorm with { maxNorm }': () => (optim.clipGradNorm as Call)(parameters(), { maxNorm: 1 }),
+  'clipGradValue with a limit in quotes': () => (optim.clipGradValue as Call)(parameters(), '1'),
+  'schedule.cosine(10)': () => (optim.schedule.cosine as Call)(10),
+  'schedule.cosine()': () => (optim.schedule.cosine as Call)(),
+  'schedule.step({ step })': () => (optim.schedule.step as Call)({ step: 1 }),
+  'schedule.step({ every: "1" })': () => (optim.schedule.step as Call)({ every: '1' }),
+  'follow(schedule)': () => method('follow', [step])(),
+});

@@ -22,14 +22,17 @@ import type { OptimizerState, SavedOptimizerState } from '@firsthand/optim';
 import { hasShape, isCount, isFiniteNumber, isList, parseJson, writeJson } from './json.ts';
 import type { Progress, ProgressState } from './progress.ts';
 
+/** What a checkpoint asks of an optimizer. */
+interface SavedOptimizer {
+  stateDict(): OptimizerState;
+  checkStateDict(state: SavedOptimizerState): void;
+  loadStateDict(state: SavedOptimizerState): void;
+}
+
 /** What a checkpoint holds: the same objects that `fit` is given. All but the model are optional. */
 export interface CheckpointContents {
   readonly model: Module;
-  readonly optimizer?: {
-    stateDict(): OptimizerState;
-    checkStateDict(state: SavedOptimizerState): void;
-    loadStateDict(state: SavedOptimizerState): void;
-  };
+  readonly optimizer?: SavedOptimizer;
   readonly data?: { state: DataLoaderState };
   /** only matters if it shuffles or augments: sums in another order differ in their last bits */
   readonly validation?: { state: DataLoaderState };
@@ -54,6 +57,10 @@ function checkContents(operation: string, contents: CheckpointContents): Checkpo
     const meant = PARTS.includes(key) ? null : nearest(key, PARTS);
     if (meant === null) continue;
     throw new OptionError({ operation, problem: `there is no part '${key}'`, expected: PARTS.join(', '), remedy: `write ${meant}` });
+  }
+  const optimizer: Partial<SavedOptimizer> | null | undefined = contents?.optimizer;
+  if (optimizer !== undefined && typeof optimizer?.stateDict !== 'function') {
+    throw new OptionError({ operation, problem: `the optimizer is ${describeValue(optimizer)}`, expected: 'an Optimizer' });
   }
   const model: unknown = contents?.model;
   if (typeof (model as Partial<Module> | undefined)?.stateDict === 'function') return contents;

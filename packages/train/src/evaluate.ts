@@ -57,7 +57,7 @@ export function evaluator<M extends Module, Name extends string>(
     });
 }
 
-const KEYS: OptionKeys<EvaluateOptions<Module, string>> = { model: true, loss: true, data: true, compile: true };
+const KEYS: OptionKeys<EvaluateOptions<Module, string>> = { model: true, loss: true, data: true, compile: 'boolean' };
 
 /**
  * The means of a model's loss and metrics over the examples of `data`, with the model in use: no dropout, no gradients. A loader that was left in

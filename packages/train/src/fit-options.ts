@@ -6,7 +6,7 @@ import type { Schedule } from '@firsthand/optim';
 import { type BatchSource, checkSource } from './batch.ts';
 import type { Metrics } from './metrics.ts';
 import type { NonFinitePolicy } from './non-finite.ts';
-import type { EpochReport, Progress } from './progress.ts';
+import { type EpochReport, Progress } from './progress.ts';
 import type { LossFunction } from './step-values.ts';
 
 /** What `fit` asks of an optimizer. */
@@ -88,7 +88,7 @@ const KEYS: OptionKeys<FitOptions<Module, string>> = {
   accumulate: true,
   callbacks: true,
   signal: true,
-  compile: true,
+  compile: 'boolean',
   progress: true,
   nonFinite: true,
 };
@@ -97,8 +97,21 @@ const CALLBACKS: readonly (keyof Callbacks)[] = ['onStep', 'onEpoch'];
 
 /** @throws FirsthandError if an option does not exist or is out of range: what would be ignored is refused */
 export function checkFit<M extends Module, Name extends string>(options: FitOptions<M, Name>): void {
-  const { data, validation, epochs, accumulate = 1, clip, callbacks = [], signal, progress, nonFinite = 'error' } = options;
-  checkOptions('fit', options, KEYS as OptionKeys<FitOptions<M, Name>>);
+  const {
+    data,
+    validation,
+    epochs,
+    accumulate = 1,
+    clip,
+    callbacks = [],
+    signal,
+    progress,
+    nonFinite = 'error',
+  } = checkOptions('fit', options ?? {}, KEYS as OptionKeys<FitOptions<M, Name>>);
+  if (!Array.isArray(callbacks)) {
+    const problem = `callbacks is ${describeValue(callbacks)}`;
+    throw new OptionError({ operation: 'fit', problem, expected: 'an array', remedy: 'write callbacks: [{ onStep }]' });
+  }
   for (const [name, value] of Object.entries({ epochs, accumulate })) {
     if (Number.isInteger(value) && value >= 1) continue;
     const expected = 'a whole number of at least 1';
@@ -113,13 +126,17 @@ export function checkFit<M extends Module, Name extends string>(options: FitOpti
     const remedy = signal instanceof AbortController ? 'write signal: controller.signal' : undefined;
     throw new OptionError({ operation: 'fit', problem: `signal is ${describeValue(signal)}`, expected: 'an AbortSignal', remedy });
   }
-  for (const callback of callbacks) {
+  for (const callback of callbacks as readonly unknown[]) {
     if (CALLBACKS.some((name) => typeof (callback as Callbacks | null | undefined)?.[name] === 'function')) continue;
     throw new OptionError({
       operation: 'fit',
       problem: `a callback is ${describeValue(callback)} that would never be called`,
       expected: 'an object with onStep or onEpoch',
     });
+  }
+  if (progress !== undefined && !(progress instanceof Progress)) {
+    const problem = `progress is ${describeValue(progress)}`;
+    throw new OptionError({ operation: 'fit', problem, expected: 'a Progress', remedy: 'write progress: new Progress()' });
   }
   const left = epochs - (progress?.epoch ?? 0);
   checkSource('fit', 'data', data, left);

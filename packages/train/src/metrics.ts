@@ -2,8 +2,8 @@
  * Metrics: scalars that a step gives besides its loss, averaged over examples on the host. Reading a value waits for the device, so values are
  * read some steps later than they are asked for: the loop stays ahead of the device and never waits for the step that it has just begun.
  */
-import { realize, type Tensor } from '@firsthand/autograd';
-import { checkCount, FirsthandError, ShapeError } from '@firsthand/linalg';
+import { realize, Tensor } from '@firsthand/autograd';
+import { checkCount, checkNumber, describeValue, DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
 
 /** Numbers by name: `loss`, and whatever else the loss function gives. */
 export type Metrics = { readonly [name: string]: number };
@@ -24,6 +24,11 @@ export type Metrics = { readonly [name: string]: number };
  */
 export function accuracy(logits: Tensor, labels: Tensor): Tensor {
   checkCount('accuracy', arguments.length, 2, 'accuracy(logits, labels)');
+  const wrong: unknown = [logits, labels].find((each) => !(each instanceof Tensor));
+  if (!(logits instanceof Tensor && labels instanceof Tensor)) {
+    const problem = `${describeValue(wrong)} where a tensor is wanted`;
+    throw new DTypeError({ operation: 'accuracy', problem, expected: 'two tensors', remedy: 'make one with tensor(…)' });
+  }
   if (labels.size === 0) {
     throw new ShapeError({
       operation: 'accuracy',
@@ -76,6 +81,7 @@ export class RunningMeans {
   /** Waits until at most `ahead` of the values are still to come. @throws what kept a value from being computed */
   async settle(ahead: number = 0): Promise<void> {
     checkCount('settle', arguments.length, 1, 'means.settle(ahead)');
+    checkNumber('settle', 'ahead', ahead);
     while (this.#waiting.length > ahead) {
       const { values, weight } = this.#waiting[0]!;
       const numbers = await values;

@@ -1,5 +1,5 @@
 /** How far a training has come: what `fit` counts, and continues from. It is saved in checkpoints, so it is plain data at heart. */
-import { checkCount } from '@firsthand/linalg';
+import { checkCount, checkNumber } from '@firsthand/linalg';
 import { type Metrics, RunningMeans, type Totals } from './metrics.ts';
 
 /** What is known of an epoch once it is over. */
@@ -70,6 +70,7 @@ export class Progress {
    */
   completeStep(batches: number = 1): void {
     checkCount('completeStep', arguments.length, 1, 'progress.completeStep(batches)');
+    checkNumber('completeStep', 'batches', batches);
     this.#step++;
     this.#position += batches;
   }
@@ -77,6 +78,7 @@ export class Progress {
   /** Notes how long the epoch under way has taken. */
   spend(seconds: number): void {
     checkCount('spend', arguments.length, 1, 'progress.spend(seconds)');
+    checkNumber('spend', 'seconds', seconds);
     this.#seconds = seconds;
   }
 

@@ -4,7 +4,7 @@ import { ArrayDataset, DataLoader } from '@firsthand/data';
 import { array } from '@firsthand/linalg';
 import { Linear } from '@firsthand/nn';
 import { SGD } from '@firsthand/optim';
-import { testCalls, type CallTable } from '../../../tests/support/call-table.ts';
+import { testCalls, testRefusals, type CallTable } from '../../../tests/support/call-table.ts';
 import * as train from '../src/index.ts';
 
 type Call = (...args: unknown[]) => unknown;
@@ -64,3 +64,32 @@ const TABLE: CallTable = {
 };
 
 testCalls(train, ['RunningMeans', 'Progress'], TABLE);
+
+const fitted = (options: object): unknown => (train.fit as Call)({ ...needed(), optimizer: optimizer(), epochs: 1, ...options });
+
+testRefusals({
+  'fit()': () => (train.fit as Call)(),
+  'fit(model)': () => (train.fit as Call)(model),
+  'fit without data': () => fitted({ data: undefined }),
+  'fit on a dataset': () => fitted({ data: dataset }),
+  'fit for "1" epochs': () => fitted({ epochs: '1' }),
+  'fit with an object of callbacks': () => fitted({ callbacks: { onStep: () => {} } }),
+  'fit with a callback that is a function': () => fitted({ callbacks: [() => {}] }),
+  'fit with { onstep }': () => fitted({ callbacks: [{ onstep: () => {} }] }),
+  'fit with clip: "1"': () => fitted({ clip: '1' }),
+  'fit with compile: "no"': () => fitted({ compile: 'no' }),
+  'fit with nonFinite: "warning"': () => fitted({ nonFinite: 'warning' }),
+  'fit with progress: {}': () => fitted({ progress: {} }),
+  'fit with schedule: 0.1': () => fitted({ schedule: 0.1 }),
+  'evaluate()': () => (train.evaluate as Call)(),
+  'evaluate(model, data)': () => (train.evaluate as Call)(model, loader()),
+  'evaluate with compile: 1': () => (train.evaluate as Call)({ ...needed(), compile: 1 }),
+  'accuracy without labels': () => (train.accuracy as Call)(tensor([[1, 2]])),
+  'accuracy with labels that are numbers': () => (train.accuracy as Call)(tensor([[1, 2]]), [1]),
+  'saveCheckpoint(model)': () => (train.saveCheckpoint as Call)(model),
+  'saveCheckpoint with { optimiser }': () => (train.saveCheckpoint as Call)({ model, optimiser: optimizer() }),
+  'saveCheckpoint with an optimizer that is none': () => (train.saveCheckpoint as Call)({ model, optimizer: 1 }),
+  'loadCheckpoint()': () => (train.loadCheckpoint as Call)(),
+  'completeStep("1")': progress('completeStep', ['1']),
+  'settle("1")': means('settle', ['1']),
+});

@@ -2,7 +2,7 @@
  * The reference device: interprets a program node by node with `linalg`, frees each intermediate after its last reader, and
  * finishes every run before `run` returns. It is the slowest device, and the one that all others must agree with.
  */
-import { allocate, array, checkOptions, DTYPES, NDArray, sizeOf } from '@firsthand/linalg';
+import { allocate, array, checkCount, checkOptions, describeValue, DTYPES, NDArray, OptionError, sizeOf } from '@firsthand/linalg';
 import type { DType, TypedArray } from '@firsthand/linalg';
 import { DeviceError, disposedDevice, foreignStorage, freedStorage, unfitArgument } from '../errors.ts';
 import { postOrder } from '../traverse.ts';
@@ -25,7 +25,15 @@ export interface ReferenceOptions {
  * ```
  */
 export function createReference(options?: ReferenceOptions): Device {
+  checkCount('createReference', arguments.length, 1, 'createReference({ kernels })');
   const { kernels = REFERENCE_KERNELS } = checkOptions('createReference', options, { kernels: true });
+  if (!(kernels instanceof Map)) {
+    throw new OptionError({
+      operation: 'createReference',
+      problem: `kernels is ${describeValue(kernels)}`,
+      expected: 'a Map of composites',
+    });
+  }
   return new Reference(kernels);
 }
 
