@@ -10,14 +10,14 @@ import { root, run } from './workspace.mjs';
 
 /**
  * How many lines are sampled, the percentage of changes that tests must notice, and the device on which the conformance suite is about the package.
- * A floor stands some points below what was measured (CONTRIBUTING.md), since new code changes the sample; 0 where nothing was.
+ * A floor stands some points below what was measured (CONTRIBUTING.md), since new code changes the sample.
  * @type {Readonly<Record<string, { readonly lines: number, readonly floor: number, readonly device?: 'reference' | 'interpreter' }>>}
  */
 const packages = {
   linalg: { lines: 40, floor: 80, device: 'reference' },
   graph: { lines: 30, floor: 40, device: 'reference' },
   autograd: { lines: 30, floor: 85, device: 'reference' },
-  compiler: { lines: 30, floor: 0, device: 'interpreter' },
+  compiler: { lines: 30, floor: 60, device: 'interpreter' },
   nn: { lines: 60, floor: 85 },
   optim: { lines: 60, floor: 75 },
   data: { lines: 60, floor: 90 },
