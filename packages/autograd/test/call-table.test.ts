@@ -132,7 +132,7 @@ const PARTS = [
   'about', 'addGradient', 'adoptGradient', 'along', 'argReduce', 'axisFor', 'binary', 'convolve',
   'copyLeaf', 'createGradient', 'dataNode', 'decode', 'derive', 'enqueueGradient', 'forValue', 'hold',
   'keepAsRoot', 'outlive', 'over', 'owned', 'pieces', 'plain', 'read', 'rebindLeaf', 'reduce',
-  'requireSingle', 'runtime', 'shareWith', 'toJSON', 'toNDArray', 'toString', 'unary', 'wrap',
+  'requireSingle', 'runtime', 'shareWith', 'toCompute', 'toJSON', 'toNDArray', 'toString', 'unary', 'wrap',
 ].map((name) => `Tensor.${name}`);
 const CLASSES = [
   'CaptureError',
