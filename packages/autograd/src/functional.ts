@@ -23,7 +23,6 @@ import {
   hasHistory,
   linearize,
   pullBack,
-  refuseAsynchronous,
   released,
   requireFunction,
   resultNodes,
@@ -313,11 +312,16 @@ export function hessian(f: (...args: never[]) => Tensor, options?: Argnums | Arg
   return jacobian(slope as (...args: never[]) => unknown, argnums);
 }
 
-/** Runs `fn` without recording for gradients. @throws DTypeError for an asynchronous function, whose part after its first await would be recorded */
+/** Runs `fn` without recording for gradients. @throws TypeError for an asynchronous function, whose part after its first await would be recorded */
 export function noGrad<T>(fn: () => T): T {
   checkCount('noGrad', arguments.length, 1, 'noGrad(() => …)');
   checkFunction('noGrad', 'what is to be run', fn, 'noGrad(() => …)');
   const result = withGradient(false, fn);
-  refuseAsynchronous('noGrad', result);
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new TypeError(
+      'noGrad: the function is asynchronous, and the part after its first await would be recorded; build values inside, await them outside',
+    );
+  }
   return result;
 }

@@ -18,7 +18,32 @@ function sources(node: Node): readonly Node[] {
 }
 
 function differentiableSources(node: Node): readonly Node[] {
-  return node.requiresGrad && node.op !== 'leaf' ? sources(node) : NONE;
+  if (!node.requiresGrad) return NONE;
+  return node.op === 'leaf' ? (compiledFrom.get(node) ?? NONE) : sources(node);
+}
+
+/**
+ * The arguments that a result of a compiled function depends on, if a transform is running the function that called it: no gradient flows through
+ * the result, and a transform that needs one must not take it for a constant. Elsewhere `backward` stops at the result itself, and arguments are not kept.
+ */
+const compiledFrom = /* @__PURE__ */ new WeakMap<Node, readonly Node[]>();
+let transforms = 0;
+
+/** Runs a function that is to be differentiated. */
+export function transforming<T>(fn: () => T): T {
+  transforms++;
+  try {
+    return fn();
+  } finally {
+    transforms--;
+  }
+}
+
+/** Notes what the results of a compiled function depend on. */
+export function noteCompiled(results: readonly Node[], args: readonly { readonly node: Node }[]): void {
+  if (transforms === 0) return;
+  const sources = args.flatMap(({ node }) => (node.requiresGrad ? [node] : []));
+  if (sources.length > 0) for (const result of results) if (result.closed !== null) compiledFrom.set(result, sources);
 }
 
 /**

@@ -5,7 +5,7 @@
 import { add, constant, describe, identity, isFloat, isGradientEnabled, operandOf, tracked, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import { checkOptions, describeValue, DTypeError, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
-import { gradient, hasOrigin } from './gradient.ts';
+import { gradient, hasOrigin, transforming } from './gradient.ts';
 import { withoutStatistics } from './statistics.ts';
 import { substituteNodes } from './lent.ts';
 import { placedOn } from './stored.ts';
@@ -112,7 +112,7 @@ export function linearize(
               copies[index]!.map((copy) => new Tensor(copy)),
             );
       });
-      const value: unknown = substituteNodes(owned, () => (f as (...all: unknown[]) => unknown)(...replaced));
+      const value: unknown = transforming(() => substituteNodes(owned, () => (f as (...all: unknown[]) => unknown)(...replaced)));
       refuseAsynchronous(operation, value);
       const structure = (parts: readonly unknown[]): unknown => {
         let start = 0;

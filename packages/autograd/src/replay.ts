@@ -12,6 +12,7 @@ import {
   storedAttributes,
 } from '@firsthand/graph';
 import type { Cell, Device, Executable, Handle, HostValue, Leaf, Node, Runtime } from '@firsthand/graph';
+import { noteCompiled } from './gradient.ts';
 import type { Course, Plan, Rebinding, Root, Source, Target, Variant } from './plan.ts';
 import { rebuild, Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
@@ -38,7 +39,9 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   variant.lastRun = ++runs;
   rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, device));
   for (const owner of cleared) owner.gradient = null;
-  const outputs = course.roots.map((root, index) => new Tensor(storedResult(root, cells[rebindings.length + index]!, device)));
+  const results = course.roots.map((root, index) => storedResult(root, cells[rebindings.length + index]!, device));
+  noteCompiled(results, tensors);
+  const outputs = results.map((result) => new Tensor(result));
   return rebuild(plan.value, (each) => {
     if (!(each instanceof Result)) return each;
     return each.kind === 'argument' ? tensors[each.index]! : outputs[each.index]!;

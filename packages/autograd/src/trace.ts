@@ -7,7 +7,6 @@ import {
   constant,
   copyNode,
   DeviceError,
-  getDefaultDevice,
   GradientError,
   isGradientEnabled,
   leaf,
@@ -96,8 +95,7 @@ export class Trace {
   adopt(handle: Handle): void {
     if (handle.adoptedBy === this || this.#arguments.has(handle)) return;
     const before = handle.node;
-    const { requiresGrad } = before;
-    const device = before.device ?? getDefaultDevice();
+    const { requiresGrad, device } = before; // none for constants, which join any device
     const placeholder =
       this.recorder.followSubject(handle, device, requiresGrad, null) ??
       leaf(storedAttributes(before, handle.name), device, { requiresGrad, subject: handle });

@@ -312,7 +312,6 @@ testRefusals(
     ['a pull of vjp with two gradients', () => (autograd.vjp(same, x)[1] as unknown as Call)(x, 1)],
     ['slice(0, "1")', () => (x as unknown as Record<string, Call>)['slice']!(0, '1')],
     ['slice(0, 0, 2, "1")', () => (x as unknown as Record<string, Call>)['slice']!(0, 0, 2, '1')],
-    ['noGrad(async …)', () => (autograd.noGrad as Call)(async () => x)],
   ]),
 );
 

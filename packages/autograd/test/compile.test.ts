@@ -5,10 +5,12 @@ import { expect, test } from 'vitest';
 import {
   compile,
   DeviceError,
+  grad,
   GradientError,
   guard,
   hostValue,
   manualSeed,
+  ones,
   rand,
   StaleError,
   type Tensor,
@@ -237,4 +239,27 @@ test('reports() leaves out the programs that had to go', async () => {
   const double = compile((x: Tensor) => x.mul(2), { maxBytes: 1 });
   for (const length of [2, 3, 4]) await double(tensor(new Float32Array(length), { device })).data();
   expect(double.reports().map(({ kernels }) => kernels.at(-1)!.stores)).toEqual([4]);
+});
+
+test('a constant that the function captures joins the device of its arguments', async () => {
+  const device = createReference();
+  const [c, x] = [ones([2]), tensor([1, 2], { device })];
+  const f = compile((t: Tensor) => t.mul(c).add(c));
+  expect(await f(x).toArray()).toEqual([2, 3]);
+  expect(f(x).device).toBe(device);
+  const alone = ones([2]);
+  expect(await compile(() => alone.add(1))().toArray()).toEqual([2, 2]);
+});
+
+test('a transform of a function that calls a compiled one says that it must not', async () => {
+  const [x, w] = [tensor([1, 2]), tensor([3, 4], { requiresGrad: true })];
+  const f = compile((t: Tensor) => t.mul(w));
+  for (const of of [f, (t: Tensor) => f(t.mul(2)).add(t), (t: Tensor) => f(f(t))]) {
+    expect(() => grad((t: Tensor) => of(t).sum())(x)).toThrow(
+      'backward: this value comes out of a compiled function, which keeps no graph',
+    );
+  }
+  // A result that does not depend on the argument is a constant to it.
+  expect(await grad((t: Tensor) => t.mul(f(x)).sum())(x).toArray()).toEqual([3, 8]);
+  expect(await compile(grad((t: Tensor) => f(t).sum()))(x).toArray()).toEqual([3, 4]);
 });

@@ -215,8 +215,8 @@ interface LeafOptions {
   readonly subject?: object;
 }
 
-/** A value from outside the graph. `pending` is the node that will give its value, for a variable with an update under way. */
-export function leaf(attrs: Attributes['leaf'], device: Device, options: LeafOptions = {}): Leaf {
+/** A value from outside the graph; without a device, one that is a constant. `pending` is the node that will give its value, for a variable with an update under way. */
+export function leaf(attrs: Attributes['leaf'], device: Device | null, options: LeafOptions = {}): Leaf {
   const { requiresGrad = false, pending, after = 0, subject = null } = options;
   const known = recorder?.followLeaf(attrs, device, requiresGrad, pending ?? null, subject);
   if (known !== undefined && known !== null) return known;

@@ -92,7 +92,7 @@ export class Recorder<End = unknown> {
   }
 
   /** The stored leaf that stood here before for the same subject, whose shape and dtype are the same as ever, or null. */
-  followSubject(subject: object, device: Device, requiresGrad: boolean, pending: Node | null): Leaf | null {
+  followSubject(subject: object, device: Device | null, requiresGrad: boolean, pending: Node | null): Leaf | null {
     const { next } = this.#at;
     if (next === null || next.subject !== subject) return null;
     const node = next.node as Leaf;
@@ -102,7 +102,13 @@ export class Recorder<End = unknown> {
   }
 
   /** The leaf that stood here before for the same subject, or null. */
-  followLeaf(attrs: Attributes['leaf'], device: Device, requiresGrad: boolean, pending: Node | null, subject: object | null): Leaf | null {
+  followLeaf(
+    attrs: Attributes['leaf'],
+    device: Device | null,
+    requiresGrad: boolean,
+    pending: Node | null,
+    subject: object | null,
+  ): Leaf | null {
     for (let step = this.#at.next; step !== null; step = step.other) {
       const { node } = step;
       if (node === null || node.op !== 'leaf' || step.subject !== subject || node.device !== device) continue;
