@@ -152,7 +152,7 @@ export class Trace {
       this.gradients.set(owner, { owner, before, placeholder: null, after: null });
       return;
     }
-    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device!, { subject: owner });
+    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device, { subject: owner });
     this.gradients.set(owner, { owner, before, placeholder, after: null });
     owner.gradient = owner.createGradient(placeholder);
   }
@@ -172,8 +172,8 @@ export class Trace {
     const { device, requiresGrad } = handle.node;
     const isOutside = this.hasAdopted(handle);
     const target =
-      (isOutside ? this.recorder.followSubject(handle, device!, requiresGrad, value) : null) ??
-      leaf(storedAttributes(handle.node, handle.name), device!, {
+      (isOutside ? this.recorder.followSubject(handle, device, requiresGrad, value) : null) ??
+      leaf(storedAttributes(handle.node, handle.name), device, {
         requiresGrad,
         pending: value,
         ...(isOutside ? { subject: handle } : {}),
