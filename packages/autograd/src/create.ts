@@ -270,13 +270,8 @@ export function randnLike(like: Tensor, ...options: readonly [options?: CreateOp
 function randomLike(operation: string, like: Tensor, options: CreateOptions): CreateOptions {
   const { dtype = 'float32' } = options;
   if (isFloat(dtype)) return options;
-  throw new DTypeError({
-    operation,
-    problem: `${dtype} holds no fractions`,
-    operands: [like],
-    expected: 'a floating-point dtype',
-    remedy: "write { dtype: 'float32' }",
-  });
+  const [expected, remedy] = ['a floating-point dtype', "write { dtype: 'float32' }"];
+  throw new DTypeError({ operation, problem: `${dtype} holds no fractions`, operands: [like], expected, remedy });
 }
 
 /**
@@ -421,12 +416,8 @@ export function randint(low: number, high: number, ...shapeAndOptions: ShapeAndO
   const range = high - low;
   if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || range > 2 ** 31) {
     const problem = `[${low}, ${high}) is no range of whole numbers with 1 to 2³¹ of them`;
-    throw new ShapeError({
-      operation: 'randint',
-      problem,
-      expected: 'whole numbers low < high',
-      remedy: 'write randint(low, high, shape)',
-    });
+    const [expected, remedy] = ['whole numbers low < high', 'write randint(low, high, shape)'];
+    throw new ShapeError({ operation: 'randint', problem, expected, remedy });
   }
   const [first, last] = WHOLE_NUMBERS[dtype];
   if (low < first || high - 1 > last) {

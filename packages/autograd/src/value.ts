@@ -142,8 +142,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const { node } = this;
     if (node.requiresGrad === value) return;
     if (node.op !== 'leaf') {
-      const problem = 'can be set on leaves only';
-      const remedy = 'use detach() for a computed value';
+      const [problem, remedy] = ['can be set on leaves only', 'use detach() for a computed value'];
       throw new GradientError({ operation, problem, operands: [operandOf(node)], expected: 'leaves', remedy });
     }
     this.rebindLeaf(node, value);

@@ -6,8 +6,11 @@ import { callNode, concatenateComposite, postOrder, reapply, withGradient, type 
 import { sizeOf } from '@firsthand/linalg';
 import { isElementwise } from './edges.ts';
 
-/** Reshapes one above the other in the index of an element: 7 for the windows of a strided, dilated convolution, whose loops are split; 30 took minutes to write out. */
-const MOST_RESHAPES = 8;
+/**
+ * Reshapes one above the other in the index of an element. Those of a convolution's windows and of their gradients, 10 at most, split loops and stay;
+ * of others, 12 take 0.1 s to write out, and 30 took minutes.
+ */
+const MOST_RESHAPES = 12;
 
 /** Whether a reshape splits or merges axes, instead of adding or dropping axes of extent 1. */
 function regroups(node: Node): boolean {
