@@ -7,10 +7,10 @@ import { sizeOf } from '@firsthand/linalg';
 import { isElementwise } from './edges.ts';
 
 /**
- * Reshapes one above the other in the index of an element. Those of a convolution's windows and of their gradients, 10 at most, split loops and stay;
- * of others, 12 take 0.1 s to write out, and 30 took minutes.
+ * Reshapes one above the other in the index of an element, from which on the value is stored. Convolutions with their gradients have 9, which split loops and
+ * stay. Of others, 10 make a shader that a driver compiles in a second, 12 one that it compiles in a minute.
  */
-const MOST_RESHAPES = 12;
+const MOST_RESHAPES = 10;
 
 /** Whether a reshape splits or merges axes, instead of adding or dropping axes of extent 1. */
 function regroups(node: Node): boolean {
