@@ -4,7 +4,7 @@
  * it is read from the handles at each call and rebound after it.
  */
 import { isGradientEnabled, type PlanReport } from '@firsthand/graph';
-import { checkCount, checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
+import { checkCount, checkFunction, checkOptions, OptionError, type OptionKeys } from '@firsthand/linalg';
 import { Structure } from './plans.ts';
 import { executablesOf, replay } from './replay.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
@@ -74,9 +74,7 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
 export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): CompiledFunction<A, R> {
   checkCount('compile', arguments.length, 2, 'compile(f, { maxBytes, verify })');
   const { maxBytes = 2 ** 28, verify = 0 } = checkOptions<CompileOptions>('compile', options, OPTION_KEYS);
-  if (typeof fn !== 'function') {
-    throw new OptionError({ operation: 'compile', problem: `what is to be compiled is ${describeValue(fn)}`, expected: 'a function' });
-  }
+  checkFunction('compile', 'what is to be compiled', fn, 'compile(f)');
   if (!Number.isInteger(verify) || verify < 0) {
     throw new OptionError({ operation: 'compile', problem: `verify is ${verify}`, expected: 'a whole number of calls' });
   }

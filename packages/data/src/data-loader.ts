@@ -5,7 +5,7 @@
  * examples are a function of key, epoch and index, and need no state at all.
  */
 import { checkCount, checkOptions, describeValue, FirsthandError, Generator, type GeneratorState, OptionError } from '@firsthand/linalg';
-import { type Dataset, type Fields, loadBatch, requireDataset } from './dataset.ts';
+import { type Dataset, type Fields, isWhole, loadBatch, requireDataset } from './dataset.ts';
 import { FormatError } from './errors.ts';
 import { type Key, nextKey } from './example-random.ts';
 
@@ -229,8 +229,4 @@ function restore(generator: Generator, state: GeneratorState): void {
   } catch (error) {
     throw otherState(`${JSON.stringify(state)} is not a generator's state: ${String(error)}`, "a generator's state");
   }
-}
-
-function isWhole(value: number): boolean {
-  return Number.isSafeInteger(value) && value >= 0;
 }

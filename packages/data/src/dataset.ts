@@ -38,11 +38,15 @@ export interface Dataset<Name extends string = string> {
   batch?(indices: ArrayLike<number>, context?: EpochContext): Fields<Name> | Promise<Fields<Name>>;
 }
 
+/** Whether a value is a whole number, 0 or more. */
+export function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 /** @throws FirsthandError for what is no dataset, as far as can be seen without an example */
 export function requireDataset(operation: string, value: unknown): void {
   const { length, get, batch } = (value ?? {}) as { readonly [K in keyof Dataset]?: unknown };
-  const isCounted = Number.isSafeInteger(length) && (length as number) >= 0;
-  if (isCounted && (typeof get === 'function' || typeof batch === 'function')) return;
+  if (isWhole(length) && (typeof get === 'function' || typeof batch === 'function')) return;
   throw new FirsthandError({
     operation,
     problem: `${describeValue(value)} where a dataset is wanted`,

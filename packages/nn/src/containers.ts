@@ -153,12 +153,12 @@ export class ModuleDict<M extends Module> extends Module {
   get(name: string): M {
     const module = this.#modules.get(name);
     if (module !== undefined) return module;
-    const names = [...this.#modules.keys()].join(', ');
+    const names = [...this.#modules.keys()].join(', ') || 'none';
     throw new FirsthandError({
       operation: 'ModuleDict.get',
       problem: `no module "${name}"`,
-      expected: `${names || 'none'}`,
-      remedy: `there are ${names || 'none'}`,
+      expected: names,
+      remedy: `there are ${names}`,
     });
   }
 

@@ -1,6 +1,7 @@
 /** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
 import { noGrad, Tensor, zeros } from '@firsthand/autograd';
 import { checkCount, describeValue, FirsthandError, OptionError } from '@firsthand/linalg';
+import { isIterable } from './group.ts';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
 
@@ -9,11 +10,12 @@ const knownIdle: WeakSet<Tensor> = /* @__PURE__ */ new WeakSet();
 
 /** @throws OptionError for what are no tensors that can be iterated: one tensor, a module */
 function parametersOf(operation: string, parameters: Iterable<Tensor>): readonly Tensor[] {
-  const isIterable = typeof (parameters as Partial<Iterable<Tensor>> | null | undefined)?.[Symbol.iterator] === 'function';
-  const all: readonly unknown[] = isIterable ? [...parameters] : [];
-  const wrong = isIterable ? all.find((each) => !(each instanceof Tensor)) : parameters;
-  if (isIterable && all.every((each) => each instanceof Tensor)) return all;
-  const problem = isIterable ? `${describeValue(wrong)} is among the parameters` : `the parameters are ${describeValue(wrong)}`;
+  const all: readonly unknown[] | null = isIterable(parameters) ? [...parameters] : null;
+  if (all?.every((each) => each instanceof Tensor) === true) return all;
+  const problem =
+    all === null
+      ? `the parameters are ${describeValue(parameters)}`
+      : `${describeValue(all.find((each) => !(each instanceof Tensor)))} is among the parameters`;
   throw new OptionError({ operation, problem, expected: 'tensors', remedy: 'pass model.parameters()' });
 }
 

@@ -4,6 +4,11 @@
  */
 import { guard, type Tensor } from '@firsthand/autograd';
 
+/** Whether parameters can be gone through: one tensor and a module cannot. */
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof (value as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function';
+}
+
 /** Parameters with settings that differ from the optimizer's own. */
 export type GroupOptions<Settings> = Partial<Settings> & { readonly parameters: Iterable<Tensor> };
 

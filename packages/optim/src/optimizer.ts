@@ -30,7 +30,7 @@ import {
   ShapeError,
   zeros,
 } from '@firsthand/linalg';
-import { createGroup, type GroupOptions, type ParameterGroup, settingsVary, withSettings } from './group.ts';
+import { createGroup, type GroupOptions, isIterable, type ParameterGroup, settingsVary, withSettings } from './group.ts';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -84,7 +84,7 @@ export abstract class Optimizer<
     this.#settings = settings;
     this.#shapes = shapes;
     const operation = this.constructor.name;
-    if (typeof (parameters as Partial<Iterable<Tensor>> | null | undefined)?.[Symbol.iterator] !== 'function') {
+    if (!isIterable(parameters)) {
       const problem = `the parameters are ${describeValue(parameters)}`;
       throw new OptionError({ operation, problem, expected: 'tensors, or groups of tensors', remedy: 'pass model.parameters()' });
     }
@@ -117,7 +117,7 @@ export abstract class Optimizer<
   addGroup(group: GroupOptions<Settings>): void {
     checkCount('addGroup', arguments.length, 1, 'optimizer.addGroup({ parameters, lr })');
     const operation = this.constructor.name;
-    if (typeof (group?.parameters as Partial<Iterable<Tensor>> | undefined)?.[Symbol.iterator] !== 'function') {
+    if (!isIterable(group?.parameters)) {
       const problem = `the parameters of the group are ${describeValue(group?.parameters)}`;
       throw new OptionError({ operation, problem, expected: 'tensors', remedy: 'write { parameters: model.parameters() }' });
     }

@@ -4,6 +4,7 @@
  */
 import { callNode, concatenateComposite, postOrder, reapply, withGradient, type Node } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
+import { replacedInputs } from '../simplify/rewrite.ts';
 import { isElementwise } from './edges.ts';
 
 /**
@@ -41,8 +42,8 @@ export function cutMovements(roots: readonly Node[]): readonly Node[] {
   return withGradient(false, () => {
     const finished = new Map<Node, Node>();
     for (const node of order) {
-      const inputs = node.inputs.map((input) => finished.get(input)!);
-      const same = inputs.every((input, index) => input === node.inputs[index]) ? node : reapply(node, inputs);
+      const inputs = replacedInputs(node, finished);
+      const same = inputs === node.inputs ? node : reapply(node, inputs);
       finished.set(node, cuts.has(node) ? callNode(concatenateComposite, { axis: 0 }, same)[0]! : same);
     }
     return roots.map((root) => finished.get(root)!);

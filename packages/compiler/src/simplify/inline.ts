@@ -15,6 +15,7 @@ import {
   withGradient,
 } from '@firsthand/graph';
 import { equalShapes, ShapeError } from '@firsthand/linalg';
+import { replacedInputs } from './rewrite.ts';
 
 const NONE: readonly Node[] = [];
 
@@ -46,8 +47,7 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: I
   const bodies = new Map<Node, readonly Node[]>();
   for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {
     if (finished.has(node)) continue;
-    let { inputs } = node;
-    if (inputs.some((input) => finished.get(input) !== input)) inputs = inputs.map((input) => finished.get(input)!);
+    const inputs = replacedInputs(node, finished);
     const body = node.op === 'output' ? bodies.get(node.inputs[0]!) : undefined;
     if (node.op === 'output' && body !== undefined) {
       finished.set(node, body[node.attrs.index]!);

@@ -81,6 +81,11 @@ export function countReaders(roots: readonly Node[]): ReadonlyMap<Node, number> 
   return readers;
 }
 
+/** What stands in the place of a node's inputs: the very list of its inputs where all stand for themselves. */
+export function replacedInputs({ inputs }: Node, finished: ReadonlyMap<Node, Node>): readonly Node[] {
+  return inputs.every((input) => finished.get(input) === input) ? inputs : inputs.map((input) => finished.get(input)!);
+}
+
 /** Calls `each` for some nodes at a time, without gradients. */
 function* inParts(order: readonly Node[], each: (node: Node) => void): InParts<void> {
   for (let first = 0; first < order.length; first += PART) {
@@ -145,8 +150,7 @@ export class Rewriter {
   }
 
   #replace(node: Node, finished: Map<Node, Node>): void {
-    let { inputs } = node;
-    if (inputs.some((input) => finished.get(input) !== input)) inputs = inputs.map((input) => finished.get(input)!);
+    const inputs = replacedInputs(node, finished);
     const result = this.finish(inputs === node.inputs ? node : reapply(node, inputs));
     finished.set(node, result);
     const readers = this.#given?.get(node);
