@@ -84,7 +84,7 @@ function numberLike(operation: string, value: number, like: Node, shape: Shape, 
   const operands = [operandOf(like)];
   if (dtype === 'bool') {
     const problem = 'a number cannot meet a bool operand';
-    throw new DTypeError({ operation, problem, operands, expected: 'a bool operand', remedy: "use cast('float32')" });
+    throw new DTypeError({ operation, problem, operands, expected: 'a tensor of numbers', remedy: "use cast('float32')" });
   }
   if (!isFloat(dtype) && !Number.isInteger(value)) {
     const remedy = 'cast the tensor to float32 first';
