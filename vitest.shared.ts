@@ -1,5 +1,6 @@
-// The one vitest configuration, shared by every package: `@firsthand/*` imports resolve to TypeScript source, so tests need no build.
-// vitest runs test files through vite's server pipeline, hence the condition stands twice.
+// The one vitest configuration, shared by every package: `@firsthand/*` imports resolve to TypeScript source,
+// so tests need no build. vitest runs test files through vite's server pipeline, hence the condition stands
+// twice.
 import { fileURLToPath } from 'node:url';
 
 import { defineConfig, mergeConfig, type ViteUserConfig } from 'vitest/config';
@@ -7,7 +8,12 @@ import { defineConfig, mergeConfig, type ViteUserConfig } from 'vitest/config';
 const minute = 60_000;
 
 /** The conditions by which the packages are found as source, for tests that run in Node or in a page. */
-export const sourceConditions = (host: 'node' | 'browser'): string[] => ['@firsthand/source', 'module', host, 'development|production'];
+export const sourceConditions = (host: 'node' | 'browser'): string[] => [
+  '@firsthand/source',
+  'module',
+  host,
+  'development|production',
+];
 
 /** How long one test may take, ms: `FIRSTHAND_FULL=1` asks for the long ones. */
 export const testTimeout: number = process.env['FIRSTHAND_FULL'] === '1' ? 15 * minute : minute / 3;
@@ -23,8 +29,13 @@ export const testConfigFor = (...include: string[]): ViteUserConfig =>
 
 export const testConfig: ViteUserConfig = testConfigFor('test/**/*.test.ts');
 
-/** The same for tests on a GPU: where FIRSTHAND_WGSL names a folder, their shaders are kept there, for `scripts/naga.mjs`. */
+/**
+ * The same for tests on a GPU: where FIRSTHAND_WGSL names a folder, their shaders are kept there, for
+ * `scripts/naga.mjs`.
+ */
 export const recordingConfig: ViteUserConfig =
   process.env['FIRSTHAND_WGSL'] === undefined
     ? testConfig
-    : mergeConfig(testConfig, { test: { setupFiles: [fileURLToPath(new URL('tests/support/record-shaders.ts', import.meta.url))] } });
+    : mergeConfig(testConfig, {
+        test: { setupFiles: [fileURLToPath(new URL('tests/support/record-shaders.ts', import.meta.url))] },
+      });

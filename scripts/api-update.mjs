@@ -1,4 +1,5 @@
-// `npm run api:update`: builds the packages and rewrites each one's api.txt, the snapshot of its public declarations. The difference is for review.
+// `npm run api:update`: builds the packages and rewrites each one's api.txt, the snapshot of its public
+// declarations. The difference is for review.
 import { install, pnpm } from './workspace.mjs';
 
 const done =

@@ -1,7 +1,8 @@
-// `npm test`: everything that must hold, stage by stage, with what each took; a stage that fails does not keep the next from being run.
-// The last line counts tests as the runners' own reports do; a stage that fails without a failed test to show for it counts as one.
-// Words name the only stages to run. `--full` adds the long tests (FIRSTHAND_FULL=1): test files read the variable to raise their number of runs; and the
-// stages that are long as a whole.
+// `npm test`: everything that must hold, stage by stage, with what each took; a stage that fails does not
+// keep the next from being run. The last line counts tests as the runners' own reports do; a stage that fails
+// without a failed test to show for it counts as one. Words name the only stages to run. `--full` adds the
+// long tests (FIRSTHAND_FULL=1): test files read the variable to raise their number of runs; and the stages
+// that are long as a whole.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,7 +23,12 @@ const tool = (...args) => pnpm(['exec', ...args], { env }) === 0;
  * What vitest runs with: once, leaving its report where the count below finds it.
  * @param {string} name of the report
  */
-const vitestRun = (name) => ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${join(reports, `${name}.json`)}`];
+const vitestRun = (name) => [
+  'run',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${join(reports, `${name}.json`)}`,
+];
 
 /**
  * Runs vitest.
@@ -38,10 +44,21 @@ const vitest = (name, ...args) => tool('vitest', ...vitestRun(name), ...args);
  * @param {...string} args
  */
 const vitestInNode = (version, name, ...args) =>
-  run('npx', ['--yes', '--loglevel=error', `node@${version}`, 'node_modules/vitest/vitest.mjs', ...vitestRun(name), ...args], {
-    env,
-    shell: process.platform === 'win32',
-  }) === 0;
+  run(
+    'npx',
+    [
+      '--yes',
+      '--loglevel=error',
+      `node@${version}`,
+      'node_modules/vitest/vitest.mjs',
+      ...vitestRun(name),
+      ...args,
+    ],
+    {
+      env,
+      shell: process.platform === 'win32',
+    },
+  ) === 0;
 
 const turbo = ['turbo', 'run', '--output-logs=errors-only', '--ui=stream', '--continue'];
 
@@ -58,7 +75,14 @@ const stages = [
   {
     name: 'node24',
     long: true,
-    check: () => vitestInNode(24, 'node24', 'packages/wasm/', 'packages/conformance/test/wasm', 'packages/conformance/relaxed/wasm'),
+    check: () =>
+      vitestInNode(
+        24,
+        'node24',
+        'packages/wasm/',
+        'packages/conformance/test/wasm',
+        'packages/conformance/relaxed/wasm',
+      ),
   },
   { name: 'naga', long: true, check: () => run('node', ['scripts/naga.mjs'], { env }) === 0 },
   { name: 'mutants', long: true, check: () => run('node', ['scripts/mutants.mjs'], { env }) === 0 },
@@ -67,7 +91,10 @@ const stages = [
   { name: 'fresh', check: () => vitest('fresh', '--root', 'tests/fresh') },
 ];
 
-/** The tests that a stage's report counts, and the names of those that it skipped; none where it wrote no report. */
+/**
+ * The tests that a stage's report counts, and the names of those that it skipped; none where it wrote no
+ * report.
+ */
 const reportOf = (/** @type {string} */ name) => {
   const path = join(reports, `${name}.json`);
   const report = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : { testResults: [] };
@@ -80,22 +107,35 @@ const reportOf = (/** @type {string} */ name) => {
 
 const chosen = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const unknown = chosen.filter((word) => !stages.some(({ name }) => name === word));
-if (unknown.length > 0) throw new Error(`no such stage: ${unknown.join(', ')}; there are ${stages.map(({ name }) => name).join(', ')}`);
+if (unknown.length > 0)
+  throw new Error(
+    `no such stage: ${unknown.join(', ')}; there are ${stages.map(({ name }) => name).join(', ')}`,
+  );
 
 const results = [];
-for (const { name, check } of stages.filter(({ name, long }) => (chosen.length === 0 ? full || long !== true : chosen.includes(name)))) {
+for (const { name, check } of stages.filter(({ name, long }) =>
+  chosen.length === 0 ? full || long !== true : chosen.includes(name),
+)) {
   console.log(`\n━━ ${name}`);
   const start = performance.now();
   const ok = check();
   const count = reportOf(name);
-  results.push({ name, ok, seconds: (performance.now() - start) / 1000, ...count, failed: ok ? count.failed : Math.max(1, count.failed) });
+  results.push({
+    name,
+    ok,
+    seconds: (performance.now() - start) / 1000,
+    ...count,
+    failed: ok ? count.failed : Math.max(1, count.failed),
+  });
   if (name === 'install' && !ok) break;
 }
 rmSync(reports, { recursive: true });
 
-const sum = (/** @type {(result: typeof results[number]) => number} */ part) => results.reduce((total, result) => total + part(result), 0);
+const sum = (/** @type {(result: typeof results[number]) => number} */ part) =>
+  results.reduce((total, result) => total + part(result), 0);
 console.log('');
-for (const { name, ok, seconds } of results) console.log(`${ok ? '✓' : '✗'} ${name.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s`);
+for (const { name, ok, seconds } of results)
+  console.log(`${ok ? '✓' : '✗'} ${name.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s`);
 console.log(
   `  ${'in all'.padEnd(10)} ${sum((result) => result.seconds)
     .toFixed(1)
@@ -103,7 +143,9 @@ console.log(
 );
 const skipped = results.flatMap((result) => result.skipped);
 if (skipped.length > 0)
-  console.log(`\n!! ${skipped.length} SKIPPED:\n${skipped.map((/** @type {string} */ name) => `!!   ${name}`).join('\n')}`);
+  console.log(
+    `\n!! ${skipped.length} SKIPPED:\n${skipped.map((/** @type {string} */ name) => `!!   ${name}`).join('\n')}`,
+  );
 const failed = sum((result) => result.failed);
 console.log(`\n${sum((result) => result.passed)} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

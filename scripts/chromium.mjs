@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { root } from './workspace.mjs';
 
 /**
- * The tests' own module, as JavaScript; it finds the repository by its own address, which stays that of the source. The whole must be installed.
+ * The tests' own module, as JavaScript; it finds the repository by its own address, which stays that of the
+ * source. The whole must be installed.
  * @returns {Promise<typeof import('../tests/support/chromium.ts')>}
  */
 export async function loadChromium() {

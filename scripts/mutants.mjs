@@ -1,5 +1,7 @@
-// Mutation testing of the packages below the devices: Stryker changes a sample of their lines, one at a time (`<` to `<=`, `a && b` to `a`, a call to nothing), in a copy of the repository. A change
-// that no test of the package notices is given to the conformance suite, on one device; one that nothing notices is listed, and the share of those noticed may not fall below the package's floor.
+// Mutation testing of the packages below the devices: Stryker changes a sample of their lines, one at a time
+// (`<` to `<=`, `a && b` to `a`, a call to nothing), in a copy of the repository. A change that no test of
+// the package notices is given to the conformance suite, on one device; one that nothing notices is listed,
+// and the share of those noticed may not fall below the package's floor.
 // `node scripts/mutants.mjs [package …]`.
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,9 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { root, run } from './workspace.mjs';
 
 /**
- * How many lines are sampled, the percentage of changes that tests must notice, and the device on which the conformance suite is about the package.
- * A floor stands some points below what was measured (CONTRIBUTING.md), since new code changes the sample.
- * @type {Readonly<Record<string, { readonly lines: number, readonly floor: number, readonly device?: 'reference' | 'interpreter' }>>}
+ * How many lines are sampled, the percentage of changes that tests must notice, and the device on which the
+ * conformance suite is about the package. A floor stands some points below what was measured
+ * (CONTRIBUTING.md), since new code changes the sample.
+ * @type {Readonly<Record<string, { readonly lines: number, readonly floor: number, readonly device?:
+ *   'reference' | 'interpreter' }>>}
  */
 const packages = {
   linalg: { lines: 40, floor: 80, device: 'reference' },
@@ -32,23 +36,35 @@ function copyRepository() {
   mkdirSync(copy, { recursive: true });
   const filter = (/** @type {string} */ path) =>
     !/\/(?:dist|\.turbo|\.vite|bench)(?:\/|$)/.test(path.slice(root.length).replaceAll('\\', '/'));
-  for (const part of ['packages', 'tests/support', 'tsconfig.base.json', 'tsconfig.check.json', 'vitest.shared.ts'])
+  for (const part of [
+    'packages',
+    'tests/support',
+    'tsconfig.base.json',
+    'tsconfig.check.json',
+    'vitest.shared.ts',
+  ])
     cpSync(join(root, part), join(copy, part), { recursive: true, verbatimSymlinks: true, filter });
 }
 
 /**
- * The sample: the lines of code whose hashes are least. A line keeps its hash wherever its file is edited, so the sample changes only where code does.
+ * The sample: the lines of code whose hashes are least. A line keeps its hash wherever its file is edited, so
+ * the sample changes only where code does.
  * @param {string} name of the package
  * @returns {string[]} Stryker's patterns, `file:line-line`
  */
 function sample(name) {
   const src = `packages/${name}/src`;
-  const files = readdirSync(join(copy, src), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const files = readdirSync(join(copy, src), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
   return files
     .flatMap((file) =>
       readFileSync(join(copy, src, file), 'utf8')
         .split('\n')
-        .map((text, index) => ({ text: text.trim(), pattern: `${src}/${file.replaceAll('\\', '/')}:${index + 1}-${index + 1}` }))
+        .map((text, index) => ({
+          text: text.trim(),
+          pattern: `${src}/${file.replaceAll('\\', '/')}:${index + 1}-${index + 1}`,
+        }))
         .filter(({ text }) => /^(?!\/|\*|import\b|export (?:type|interface|\{|\*)).*[(=<>&|+?!]/.test(text)),
     )
     .map((line) => ({
@@ -64,12 +80,14 @@ function sample(name) {
 
 /**
  * One change to a file.
- * @typedef {{ readonly file: string, readonly line: number, readonly from: string, readonly to: string, readonly range: string, readonly caught: boolean }} Mutant
+ * @typedef {{ readonly file: string, readonly line: number, readonly from: string, readonly to: string,
+ *   readonly range: string, readonly caught: boolean }} Mutant
  */
 
 /**
- * Makes every change that Stryker knows in the ranges `mutate`, each with the tests that reach it. Two kinds are left out: strings, of which most are messages, and a wrong name of an operation is a
- * type error; and code that runs only when its file is loaded, since every test would reach it.
+ * Makes every change that Stryker knows in the ranges `mutate`, each with the tests that reach it. Two kinds
+ * are left out: strings, of which most are messages, and a wrong name of an operation is a type error; and
+ * code that runs only when its file is loaded, since every test would reach it.
  * @param {string} tests
  * @param {readonly string[]} mutate
  * @returns {Mutant[]}
@@ -102,8 +120,12 @@ export default mergeConfig(testConfigFor('${tests}'), { test: { testTimeout: 600
   const stryker = join(root, 'node_modules/@stryker-mutator/core/bin/stryker.js');
   // Without the long tests, which would be run for each change.
   const env = { ...process.env, FIRSTHAND_FULL: '' };
-  if (run(process.execPath, [stryker, 'run', 'stryker.json'], { cwd: copy, env }) !== 0) throw new Error(`Stryker failed with ${tests}`);
-  /** @type {{ files: Record<string, { source: string, mutants: { replacement: string, status: string, location: Record<'start' | 'end', { line: number, column: number }> }[] }> }} */
+  if (run(process.execPath, [stryker, 'run', 'stryker.json'], { cwd: copy, env }) !== 0)
+    throw new Error(`Stryker failed with ${tests}`);
+  /**
+   * @type {{ files: Record<string, { source: string, mutants: { replacement: string, status: string,
+   * location: Record<'start' | 'end', { line: number, column: number }> }[] }> }}
+   */
   const report = JSON.parse(readFileSync(join(copy, 'report.json'), 'utf8'));
   return Object.entries(report.files).flatMap(([file, { source, mutants: found }]) => {
     const lines = source.split('\n');
@@ -112,7 +134,11 @@ export default mergeConfig(testConfigFor('${tests}'), { test: { testTimeout: 600
       .map(({ replacement, status, location: { start, end } }) => ({
         file,
         line: start.line,
-        from: lines[start.line - 1]?.slice(start.column - 1, start.line === end.line ? end.column - 1 : undefined) ?? '',
+        from:
+          lines[start.line - 1]?.slice(
+            start.column - 1,
+            start.line === end.line ? end.column - 1 : undefined,
+          ) ?? '',
         to: replacement.replaceAll(/\s+/g, ' '),
         range: `${file}:${start.line}:${start.column - 1}-${end.line}:${end.column - 1}`,
         caught: status !== 'Survived' && status !== 'NoCoverage',
@@ -139,12 +165,20 @@ function score(name) {
   const survivors = missed.filter(
     ({ range, to }) => !retried.some((mutant) => mutant.caught && mutant.range === range && mutant.to === to),
   );
-  return { name, floor, all: all.length, own: all.length - missed.length, conformance: missed.length - survivors.length, survivors };
+  return {
+    name,
+    floor,
+    all: all.length,
+    own: all.length - missed.length,
+    conformance: missed.length - survivors.length,
+    survivors,
+  };
 }
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in packages));
-if (unknown.length > 0) throw new Error(`not scored: ${unknown.join(', ')}; there are ${Object.keys(packages).join(', ')}`);
+if (unknown.length > 0)
+  throw new Error(`not scored: ${unknown.join(', ')}; there are ${Object.keys(packages).join(', ')}`);
 
 copyRepository();
 const results = Object.keys(packages)
@@ -161,7 +195,9 @@ for (const { name, floor, all, own, conformance, survivors } of results) {
   const caught = (100 * (own + conformance)) / all;
   console.log(
     name.padEnd(8) +
-      [all, own, conformance, survivors.length].map((count, column) => String(count).padStart([10, 11, 13, 11][column] ?? 0)).join('') +
+      [all, own, conformance, survivors.length]
+        .map((count, column) => String(count).padStart([10, 11, 13, 11][column] ?? 0))
+        .join('') +
       `${caught.toFixed(0)} %`.padStart(8) +
       `${floor} %`.padStart(7),
   );

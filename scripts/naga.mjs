@@ -1,5 +1,6 @@
-// Every shader that the tests of the GPU device give to Dawn, given to naga too, the WGSL compiler of Firefox, Deno and wgpu. naga comes with PyPI's package `wgpu`, which is installed in a
-// temporary folder; without Python and its `venv` and `pip` this fails, loudly, since it then checks nothing.
+// Every shader that the tests of the GPU device give to Dawn, given to naga too, the WGSL compiler of
+// Firefox, Deno and wgpu. naga comes with PyPI's package `wgpu`, which is installed in a temporary folder;
+// without Python and its `venv` and `pip` this fails, loudly, since it then checks nothing.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +34,9 @@ const check = () => {
     );
     return status;
   }
-  const status = pnpm(['exec', 'vitest', 'run', '--reporter=dot', ...TESTS], { env: { ...process.env, FIRSTHAND_WGSL: shaders } });
+  const status = pnpm(['exec', 'vitest', 'run', '--reporter=dot', ...TESTS], {
+    env: { ...process.env, FIRSTHAND_WGSL: shaders },
+  });
   if (status !== 0) return status;
   softwareGPU();
   return run(join(bin, 'python'), ['scripts/naga.py', shaders]);

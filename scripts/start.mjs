@@ -1,5 +1,5 @@
-// `npm start`: installs what one app needs, and nothing else, then runs it from its source, in Node or, where its `main` is a page, served to a browser.
-// `node scripts/start.mjs <app> [arguments]`.
+// `npm start`: installs what one app needs, and nothing else, then runs it from its source, in Node or, where
+// its `main` is a page, served to a browser. `node scripts/start.mjs <app> [arguments]`.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -17,6 +17,8 @@ if (install({ folder, filter: `${name}...` })) {
   const { servePage } = await import('./page.mjs');
   await (main.endsWith('.html') ? servePage(folder, args) : runTypeScript(folder, main, args));
 } else {
-  console.error('The installation failed; nothing was started. Repair the cause above and run the command again.');
+  console.error(
+    'The installation failed; nothing was started. Repair the cause above and run the command again.',
+  );
   process.exitCode = 1;
 }

@@ -1,5 +1,6 @@
-// Runs a TypeScript program of this repository with no build step: esbuild joins it and the `@firsthand/*` sources that it imports into one
-// file of JavaScript, in some tens of milliseconds, and Node runs that file. Other packages stay outside and are found from the program's folder.
+// Runs a TypeScript program of this repository with no build step: esbuild joins it and the `@firsthand/*`
+// sources that it imports into one file of JavaScript, in some tens of milliseconds, and Node runs that file.
+// Other packages stay outside and are found from the program's folder.
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -17,7 +18,11 @@ export async function bundle(folder, file) {
   const entry = join(home, file);
   const resolved = createRequire(import.meta.url).resolve('esbuild', { paths: [home, root] });
   const { build } = await import(pathToFileURL(resolved).href);
-  const outfile = join(home, 'node_modules/.cache/firsthand', `${relative(home, entry).replace(/\.ts$/, '')}.mjs`);
+  const outfile = join(
+    home,
+    'node_modules/.cache/firsthand',
+    `${relative(home, entry).replace(/\.ts$/, '')}.mjs`,
+  );
   await build({
     entryPoints: [entry],
     outfile,
@@ -29,7 +34,9 @@ export async function bundle(folder, file) {
     logLevel: 'warning',
     absWorkingDir: root,
     conditions: ['@firsthand/source'],
-    plugins: [{ name: 'packages', setup: (/** @type {any} */ api) => api.onResolve({ filter: /^[^./]/ }, external) }],
+    plugins: [
+      { name: 'packages', setup: (/** @type {any} */ api) => api.onResolve({ filter: /^[^./]/ }, external) },
+    ],
   });
   return outfile;
 }
@@ -38,7 +45,8 @@ export async function bundle(folder, file) {
  * Leaves every package outside the bundle but this repository's own.
  * @param {{ path: string, kind: string }} specifier
  */
-const external = ({ path, kind }) => (kind === 'entry-point' || path.startsWith('@firsthand/') ? undefined : { path, external: true });
+const external = ({ path, kind }) =>
+  kind === 'entry-point' || path.startsWith('@firsthand/') ? undefined : { path, external: true };
 
 /**
  * Runs a program in this process, so that its signals, streams and exit status are the program's own.

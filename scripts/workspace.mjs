@@ -1,5 +1,5 @@
-// What the scripts know about this repository: where it is, which pnpm it names, and whether its dependencies are in place.
-// Depends on Node alone, since it runs before anything is installed.
+// What the scripts know about this repository: where it is, which pnpm it names, and whether its dependencies
+// are in place. Depends on Node alone, since it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,8 @@ export function run(command, args, options = {}) {
 }
 
 /**
- * Runs the pnpm that the root's package.json names, whether or not one is on PATH. Tools that it starts (turbo) find it on PATH too.
+ * Runs the pnpm that the root's package.json names, whether or not one is on PATH. Tools that it starts
+ * (turbo) find it on PATH too.
  * @param {readonly string[]} args
  * @param {import('node:child_process').SpawnSyncOptions} [options]
  * @returns {number} its exit status
@@ -40,17 +41,21 @@ export const pnpm = (args, options = {}) =>
   });
 
 /**
- * Installs dependencies, unless an installation at least as new as the lock file covers `folder`.
- * A part is installed without development dependencies; where the whole is installed already, the whole is brought up to date.
- * @param {{ folder?: string, filter?: string }} [part] a workspace folder and pnpm's filter for it and what it needs; the whole workspace if absent
+ * Installs dependencies, unless an installation at least as new as the lock file covers `folder`. A part is
+ * installed without development dependencies; where the whole is installed already, the whole is brought up
+ * to date.
+ * @param {{ folder?: string, filter?: string }} [part] a workspace folder and pnpm's filter for it and what
+ *   it needs; the whole workspace if absent
  * @returns {boolean} whether the dependencies are in place
  */
 export function install({ folder, filter } = {}) {
   const statePath = join(root, 'node_modules/.pnpm-workspace-state-v1.json');
   const state = existsSync(statePath) ? JSON.parse(readFileSync(statePath, 'utf8')) : undefined;
   const whole = state !== undefined && state.filteredInstall === false;
-  const fresh = state !== undefined && state.lastValidatedTimestamp >= statSync(join(root, 'pnpm-lock.yaml')).mtimeMs;
-  if (fresh && (whole || (folder !== undefined && existsSync(join(root, folder, 'node_modules'))))) return true;
+  const fresh =
+    state !== undefined && state.lastValidatedTimestamp >= statSync(join(root, 'pnpm-lock.yaml')).mtimeMs;
+  if (fresh && (whole || (folder !== undefined && existsSync(join(root, folder, 'node_modules')))))
+    return true;
   const scope = filter === undefined || whole ? [] : ['--filter', filter, '--prod'];
   return pnpm([...scope, 'install', '--frozen-lockfile', '--reporter=append-only']) === 0;
 }

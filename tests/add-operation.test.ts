@@ -1,5 +1,6 @@
-// "Add an operation" of CONTRIBUTING.md is true: the hyperbolic cosine is added to a copy of the repository by the steps that the page names.
-// The type checker lists the tables that miss it, and the conformance suite then holds it to its values and derivatives, on every device that computes kernels too.
+// "Add an operation" of CONTRIBUTING.md is true: the hyperbolic cosine is added to a copy of the repository
+// by the steps that the page names. The type checker lists the tables that miss it, and the conformance suite
+// then holds it to its values and derivatives, on every device that computes kernels too.
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -88,8 +89,15 @@ const typecheck = (): string => command(copy, tool('tsc'), '-p', 'packages/confo
 beforeAll(() => {
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
-  const wanted = (path: string): boolean => !/\/(?:dist|\.turbo|\.vite|\.cache|bench)(?:\/|$)/.test(path.slice(root.length));
-  for (const part of ['packages', 'tests/support', 'tsconfig.base.json', 'tsconfig.check.json', 'vitest.shared.ts']) {
+  const wanted = (path: string): boolean =>
+    !/\/(?:dist|\.turbo|\.vite|\.cache|bench)(?:\/|$)/.test(path.slice(root.length));
+  for (const part of [
+    'packages',
+    'tests/support',
+    'tsconfig.base.json',
+    'tsconfig.check.json',
+    'vitest.shared.ts',
+  ]) {
     cpSync(join(root, part), join(copy, part), { recursive: true, verbatimSymlinks: true, filter: wanted });
   }
 });
@@ -107,7 +115,8 @@ test('a new kind of elementwise function is missed by name, in every table', () 
   } catch (error) {
     complaint = String(error);
   }
-  for (const table of tables) expect(complaint).toMatch(new RegExp(`${table.slice('packages/'.length)}.*\\n?.*cosh`));
+  for (const table of tables)
+    expect(complaint).toMatch(new RegExp(`${table.slice('packages/'.length)}.*\\n?.*cosh`));
   elsewhere.forEach(insert);
   expect(typecheck).not.toThrow();
 }, 120_000);

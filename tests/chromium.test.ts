@@ -15,7 +15,9 @@ test('a page in the Chromium has a WebGPU adapter, in software', async () => {
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    expect(await page.evaluate(async () => (await navigator.gpu.requestAdapter())?.info.architecture)).toBe('swiftshader');
+    expect(await page.evaluate(async () => (await navigator.gpu.requestAdapter())?.info.architecture)).toBe(
+      'swiftshader',
+    );
   } finally {
     await browser.close();
     server.close();

@@ -1,5 +1,6 @@
-// Errors carry fields: what a user can bring about by a wrong call is thrown with the operation and what was expected, of which its message is composed.
-// The rule is first shown to fail. What may do without stands in a list, by its reason.
+// Errors carry fields: what a user can bring about by a wrong call is thrown with the operation and what was
+// expected, of which its message is composed. The rule is first shown to fail. What may do without stands in
+// a list, by its reason.
 import { describe, expect, test } from 'vitest';
 
 import { errorClasses, type ErrorFault, errorFaults } from './support/errors.ts';
@@ -31,15 +32,19 @@ const PERMITTED: Readonly<Record<string, readonly Permitted[]>> = {
   ],
   'a node keeps the facts': [['packages/autograd/src/gradient.ts', 'closed']],
   'any read of the value brings it about': [['packages/graph/src/cell.ts', 'operation: null']],
-  'it is about a result, for which nothing was expected': [['packages/train/src/non-finite.ts', 'the loss is']],
+  'it is about a result, for which nothing was expected': [
+    ['packages/train/src/non-finite.ts', 'the loss is'],
+  ],
 };
 
-const permits = ([path, words]: Permitted, fault: ErrorFault): boolean => fault.path === path && fault.code.includes(words);
+const permits = ([path, words]: Permitted, fault: ErrorFault): boolean =>
+  fault.path === path && fault.code.includes(words);
 
 describe('the rule can fail', () => {
   const ours =
     'export class OurError extends FirsthandError {}\nexport class NextError extends OurError {}\nclass Other extends Error {}\n';
-  const composed = 'class MadeError extends OurError { constructor(x) { super({ operation: x, problem: x }); } }\n';
+  const composed =
+    'class MadeError extends OurError { constructor(x) { super({ operation: x, problem: x }); } }\n';
   const lacks = (text: string): string[] => {
     const classes = errorClasses(
       new Map([
@@ -55,7 +60,11 @@ describe('the rule can fail', () => {
     ['a template', 'f();\nthrow new NextError(`f: ${x}`);', '2 lacks facts'],
     ['a message that was made before', 'const e = new FirsthandError(message);', '1 lacks facts'],
     ['no operation', "throw new OurError({ expected: 'a' });", '1 lacks operation'],
-    ['null for the operation', "throw new OurError({ operation: null, expected: 'a' });", '1 lacks operation'],
+    [
+      'null for the operation',
+      "throw new OurError({ operation: null, expected: 'a' });",
+      '1 lacks operation',
+    ],
     ['nothing expected', "throw new OurError({ operation: 'f', problem: 'no' });", '1 lacks expected'],
     ['an empty text', "throw new OurError({ operation: 'f', expected: '' });", '1 lacks expected'],
     ['a class that composes its facts', composed, '1 lacks expected'],
@@ -72,20 +81,26 @@ describe('the rule can fail', () => {
 
 describe('errors of the packages', () => {
   const texts = new Map(
-    publicPackages.flatMap(({ folder }) => filesUnder(`${folder}/src`, '.ts').map((path) => [path, read(path)] as const)),
+    publicPackages.flatMap(({ folder }) =>
+      filesUnder(`${folder}/src`, '.ts').map((path) => [path, read(path)] as const),
+    ),
   );
   const classes = errorClasses(texts);
   const faults = [...texts].flatMap(([path, text]) => errorFaults(path, text, classes));
   const permitted = Object.values(PERMITTED).flat();
 
   test('their classes are found', () => {
-    expect([...classes.given]).toEqual(expect.arrayContaining(['FirsthandError', 'ShapeError', 'DeviceError', 'FormatError']));
+    expect([...classes.given]).toEqual(
+      expect.arrayContaining(['FirsthandError', 'ShapeError', 'DeviceError', 'FormatError']),
+    );
     expect([...classes.composed]).toEqual(expect.arrayContaining(['StateDictError', 'NonFiniteLossError']));
   });
 
   test('are made with the operation and what was expected', () => {
     const refused = faults.filter((fault) => !permitted.some((each) => permits(each, fault)));
-    expect(refused.map(({ path, line, code, lacks }) => `${path}:${line} lacks ${lacks}: ${code}`)).toEqual([]);
+    expect(refused.map(({ path, line, code, lacks }) => `${path}:${line} lacks ${lacks}: ${code}`)).toEqual(
+      [],
+    );
   });
 
   test('nothing is permitted that is not there', () => {

@@ -1,5 +1,6 @@
-// Every example in the documentation runs against the source, type-checks, prints what it says, and imports nothing but its own package and the
-// floors below: the READMEs' blocks, the docstrings' `@example`s; so does every example of the pages in docs/. The programs lie in tests/.examples while they are tested.
+// Every example in the documentation runs against the source, type-checks, prints what it says, and imports
+// nothing but its own package and the floors below: the READMEs' blocks, the docstrings' `@example`s; so does
+// every example of the pages in docs/. The programs lie in tests/.examples while they are tested.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -12,7 +13,8 @@ import { checked, claimsIn, type Example, examplesOfMarkdown, examplesOfSource }
 import { besides, filesUnder, importsOf, publicPackages, read, root } from './support/repository.ts';
 
 const home = join(root, 'tests/.examples');
-const programOf = ({ file, line }: Example): string => join(home, `${file.replaceAll(/[/.]/g, '-')}-${line}.ts`);
+const programOf = ({ file, line }: Example): string =>
+  join(home, `${file.replaceAll(/[/.]/g, '-')}-${line}.ts`);
 const write = (example: Example): void => writeFileSync(programOf(example), checked(example));
 
 const examplesByPackage = publicPackages.map(({ folder, manifest }) => ({
@@ -31,7 +33,8 @@ const examplesOfPages = filesUnder('docs', '.md').flatMap((file) => examplesOfMa
 beforeAll(() => {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
-  for (const example of [...examplesByPackage.flatMap(({ examples }) => examples), ...examplesOfPages]) write(example);
+  for (const example of [...examplesByPackage.flatMap(({ examples }) => examples), ...examplesOfPages])
+    write(example);
 });
 
 // All examples share this process; each is written for the device that is there without a choice.
@@ -51,7 +54,9 @@ describe('the extraction can fail', () => {
     const text =
       '// @example\n/** one line */\n\n/**\n * Adds.\n * @example\n * ```ts\n * let x = 1;\n *   x;\n * ```\n * @returns a sum\n */\nexport const a = 1;';
     expect(examplesOfSource('a.ts', text)).toEqual([{ file: 'a.ts', line: 8, code: 'let x = 1;\n  x;\n' }]);
-    expect(() => examplesOfSource('a.ts', '/**\n * @example\n * add(1, 2)\n */')).toThrow('a.ts:2: an @example holds one block');
+    expect(() => examplesOfSource('a.ts', '/**\n * @example\n * add(1, 2)\n */')).toThrow(
+      'a.ts:2: an @example holds one block',
+    );
   });
 
   test('a false claim throws, naming the line; a true one does not', async () => {
@@ -94,7 +99,11 @@ describe('docs', () => {
 });
 
 test('every example type-checks', () => {
-  const config = { extends: '../../tsconfig.check.json', compilerOptions: { noUnusedLocals: false }, include: ['*.ts'] };
+  const config = {
+    extends: '../../tsconfig.check.json',
+    compilerOptions: { noUnusedLocals: false },
+    include: ['*.ts'],
+  };
   writeFileSync(join(home, 'tsconfig.json'), JSON.stringify(config));
   const compile = (): string => command(home, tool('tsc'), '-p', '.');
   expect(compile).not.toThrow();

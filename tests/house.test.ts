@@ -1,5 +1,5 @@
-// The house stands: imports between packages go down only, no package holds a cycle, and a package's manifest names what it imports.
-// Each rule is first shown to fail on a made-up repository that breaks it.
+// The house stands: imports between packages go down only, no package holds a cycle, and a package's manifest
+// names what it imports. Each rule is first shown to fail on a made-up repository that breaks it.
 import { posix } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
@@ -13,7 +13,12 @@ const importsByPackage = new Map<string, Import[]>(
     const from = manifest.name.replace('@firsthand/', '');
     const nodeEntry = posix.join(folder, entriesOf(manifest)['./node']?.['@firsthand/source'] ?? 'none');
     const importsIn = (file: string): Import[] =>
-      importsOf(file, read(file)).map((specifier) => ({ from, file, isNodeEntry: file === nodeEntry, specifier }));
+      importsOf(file, read(file)).map((specifier) => ({
+        from,
+        file,
+        isNodeEntry: file === nodeEntry,
+        specifier,
+      }));
     return [from, filesUnder(`${folder}/src`, '.ts').flatMap(importsIn)];
   }),
 );
@@ -42,7 +47,9 @@ describe('the rules can fail', () => {
     ['attic', '@firsthand/linalg', 'attic has no floor'],
   ];
   test.each(wrong)('%s may not import %s', (from, specifier, reason) => {
-    expect(forbidden([{ from, file: 'a.ts', isNodeEntry: false, specifier }])).toEqual([expect.stringContaining(reason)]);
+    expect(forbidden([{ from, file: 'a.ts', isNodeEntry: false, specifier }])).toEqual([
+      expect.stringContaining(reason),
+    ]);
   });
 
   test('a floor below, a file beside and, in an entry point for Node, Node are allowed', () => {
@@ -89,7 +96,8 @@ describe.each([...importsByPackage])('%s', (name, imports) => {
       ),
     ];
     const declared = Object.keys(
-      publicPackages.find(({ manifest }) => manifest.name === `@firsthand/${name}`)?.manifest.dependencies ?? {},
+      publicPackages.find(({ manifest }) => manifest.name === `@firsthand/${name}`)?.manifest.dependencies ??
+        {},
     );
     expect(declared).toEqual(expect.arrayContaining(imported));
   });
@@ -120,16 +128,22 @@ describe('nodes', () => {
     );
     const examples = filesUnder(folder, 'README.md')
       .filter((file) => file === `${folder}/README.md`)
-      .flatMap((file) => examplesOfMarkdown(file, read(file)).map(({ line, code }) => [`${file}:${line}`, code] as const));
+      .flatMap((file) =>
+        examplesOfMarkdown(file, read(file)).map(({ line, code }) => [`${file}:${line}`, code] as const),
+      );
     expect(sources.length).toBeGreaterThan(0);
-    expect([...sources, ...examples].flatMap(([file, text]) => nodeAccess(file, text, importsOf('a.ts', text)))).toEqual([]);
+    expect(
+      [...sources, ...examples].flatMap(([file, text]) => nodeAccess(file, text, importsOf('a.ts', text))),
+    ).toEqual([]);
   });
 
   test('an operation and a kernel of one’s own need none', () => {
     const file = 'packages/webgpu/README.md';
     const examples = examplesOfMarkdown(file, read(file)).filter(({ code }) => code.includes('defineKernel'));
     expect(examples.length).toBeGreaterThan(0);
-    expect(examples.flatMap(({ line, code }) => nodeAccess(`${file}:${line}`, code, importsOf('a.ts', code)))).toEqual([]);
+    expect(
+      examples.flatMap(({ line, code }) => nodeAccess(`${file}:${line}`, code, importsOf('a.ts', code))),
+    ).toEqual([]);
   });
 });
 

@@ -1,16 +1,23 @@
-// What every package's folder must hold so that a stranger can install, read and trust it: its manifest, its README, its tests.
-// The exports map stands here whole, since sources, declarations and JavaScript must be found by it in this repository and after publication alike;
-// what only runs in Node is an entry point of its own, `./node`.
+// What every package's folder must hold so that a stranger can install, read and trust it: its manifest, its
+// README, its tests. The exports map stands here whole, since sources, declarations and JavaScript must be
+// found by it in this repository and after publication alike; what only runs in Node is an entry point of its
+// own, `./node`.
 import { describe, expect, test } from 'vitest';
 
 import { entriesOf, filesUnder, publicPackages, read, workspaces } from './support/repository.ts';
 
-/** The exports map that every package has: its entry points by name, in the order in which they must be tried. */
+/**
+ * The exports map that every package has: its entry points by name, in the order in which they must be tried.
+ */
 const exportsMap = (entries: readonly string[]): object => ({
   ...Object.fromEntries(
     entries.map((entry) => [
       entry === 'index' ? '.' : `./${entry}`,
-      { '@firsthand/source': `./src/${entry}.ts`, types: `./dist/${entry}.d.ts`, default: `./dist/${entry}.js` },
+      {
+        '@firsthand/source': `./src/${entry}.ts`,
+        types: `./dist/${entry}.d.ts`,
+        default: `./dist/${entry}.js`,
+      },
     ]),
   ),
   './package.json': './package.json',
@@ -32,7 +39,9 @@ describe.each(publicPackages.map(({ folder, manifest }) => ({ folder, manifest, 
         engines: { node: '>=20.19' },
         files: ['dist', '!dist/tsconfig.tsbuildinfo', 'src'],
       });
-      const names = Object.keys(entriesOf(manifest)).map((subpath) => (subpath === '.' ? 'index' : subpath.slice(2)));
+      const names = Object.keys(entriesOf(manifest)).map((subpath) =>
+        subpath === '.' ? 'index' : subpath.slice(2),
+      );
       expect(JSON.stringify(manifest.exports)).toBe(JSON.stringify(exportsMap(names)));
       expect(names.filter((entry) => entry !== 'node')).toEqual(['index']);
     });
@@ -44,7 +53,9 @@ describe.each(publicPackages.map(({ folder, manifest }) => ({ folder, manifest, 
         );
       // A peer that the platform may lack, and that nobody is made to install: Node has no WebGPU of its own.
       const isOptional = (peer: string): boolean => manifest.peerDependenciesMeta?.[peer]?.optional === true;
-      const peers = Object.fromEntries(Object.entries(manifest.peerDependencies ?? {}).filter(([peer]) => !isOptional(peer)));
+      const peers = Object.fromEntries(
+        Object.entries(manifest.peerDependencies ?? {}).filter(([peer]) => !isOptional(peer)),
+      );
       expect([manifest.dependencies, peers, manifest.optionalDependencies].flatMap(outside)).toEqual([]);
       expect(outside({ '@firsthand/linalg': 'workspace:*', lodash: '4' })).toEqual(['lodash@4']);
     });
@@ -61,6 +72,9 @@ test('every package of the house shares one version', () => {
 });
 
 test('no lock file or manifest names a registry', () => {
-  const manifests = [...workspaces('packages'), ...workspaces('apps')].map(({ folder }) => `${folder}/package.json`);
-  for (const file of ['pnpm-lock.yaml', 'package.json', ...manifests]) expect(read(file), file).not.toMatch(/https?:\/\//);
+  const manifests = [...workspaces('packages'), ...workspaces('apps')].map(
+    ({ folder }) => `${folder}/package.json`,
+  );
+  for (const file of ['pnpm-lock.yaml', 'package.json', ...manifests])
+    expect(read(file), file).not.toMatch(/https?:\/\//);
 });

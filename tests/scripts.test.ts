@@ -1,5 +1,6 @@
-// The scripts behind `npm start` and `npm test`, where a mistake would show only on someone else's machine: a program runs from its source with its
-// arguments, Ctrl-C and its exit status are its own, its errors point into the source, and a stage that does not exist is refused.
+// The scripts behind `npm start` and `npm test`, where a mistake would show only on someone else's machine: a
+// program runs from its source with its arguments, Ctrl-C and its exit status are its own, its errors point
+// into the source, and a stage that does not exist is refused.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -9,7 +10,8 @@ import { expect, test } from 'vitest';
 import { command } from './support/command.ts';
 import { root } from './support/repository.ts';
 
-const runner = "const { runTypeScript } = await import('./scripts/typescript.mjs'); await runTypeScript(...JSON.parse(process.argv[1]));";
+const runner =
+  "const { runTypeScript } = await import('./scripts/typescript.mjs'); await runTypeScript(...JSON.parse(process.argv[1]));";
 const argumentsFor = (file: string, args: readonly string[]): string[] => [
   '--input-type=module',
   '-e',
@@ -32,7 +34,9 @@ test('a program runs from source with its arguments, and gets Ctrl-C itself', as
 });
 
 test('an error points to the line of the source', () => {
-  expect(() => command(root, process.execPath, ...argumentsFor('fixtures/failing.ts', []))).toThrow(/fixtures\/failing\.ts:5/);
+  expect(() => command(root, process.execPath, ...argumentsFor('fixtures/failing.ts', []))).toThrow(
+    /fixtures\/failing\.ts:5/,
+  );
 });
 
 test('an unknown app or stage is refused by name', () => {

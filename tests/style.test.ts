@@ -1,4 +1,5 @@
-// Source files look as the house wants them: what a parser can see is in support/style.ts, the rest is in .oxlintrc.json; both are shown to fail first.
+// Source files look as the house wants them: what a parser can see is in support/style.ts, the rest is in
+// .oxlintrc.json; both are shown to fail first.
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,8 @@ describe('the rules can fail', () => {
     const home = mkdtempSync(join(tmpdir(), 'firsthand-lint-'));
     const source = join(home, 'packages/attic/src');
     mkdirSync(source, { recursive: true });
-    for (const file of ['.oxlintrc.json', 'tsconfig.base.json']) copyFileSync(join(root, file), join(home, file));
+    for (const file of ['.oxlintrc.json', 'tsconfig.base.json'])
+      copyFileSync(join(root, file), join(home, file));
     writeFileSync(join(home, 'tsconfig.json'), '{ "extends": "./tsconfig.base.json" }');
     writeFileSync(
       join(source, 'wrong.ts'),
@@ -62,7 +64,9 @@ describe('the rules can fail', () => {
   });
 });
 
-const sources = [...workspaces('packages'), ...workspaces('apps')].flatMap(({ folder }) => filesUnder(`${folder}/src`, '.ts'));
+const sources = [...workspaces('packages'), ...workspaces('apps')].flatMap(({ folder }) =>
+  filesUnder(`${folder}/src`, '.ts'),
+);
 
 test('source files state their idea, are short, and do nothing when imported', () => {
   const library = sources.filter((path) => path.startsWith('packages/'));
@@ -72,7 +76,12 @@ test('source files state their idea, are short, and do nothing when imported', (
 });
 
 test('apps, scripts, tests and benchmarks state their idea', () => {
-  const others = ['apps', 'scripts', 'tests', ...workspaces('packages').flatMap(({ folder }) => [`${folder}/test`, `${folder}/bench`])];
+  const others = [
+    'apps',
+    'scripts',
+    'tests',
+    ...workspaces('packages').flatMap(({ folder }) => [`${folder}/test`, `${folder}/bench`]),
+  ];
   const files = others.flatMap((folder) => [...filesUnder(folder, '.ts'), ...filesUnder(folder, '.mjs')]);
   const named = files.filter((path) => !path.includes('/.examples/') && !path.endsWith('vitest.config.ts'));
   expect(named.flatMap((path) => headerFaults(path, read(path)))).toEqual([]);

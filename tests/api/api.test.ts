@@ -1,5 +1,5 @@
-// Each package's public declarations are what its committed api.txt says. A change that is meant is written by `npm run api:update`, and reviewed as the
-// difference of that file. Every exported name has a docstring.
+// Each package's public declarations are what its committed api.txt says. A change that is meant is written
+// by `npm run api:update`, and reviewed as the difference of that file. Every exported name has a docstring.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,8 @@ test('the snapshot holds what users can see, and nothing else', () => {
     'h.d.ts': "/** One. */\nexport declare const one: import('./i.ts').I;\n",
     'node.d.ts': "import { f } from './f.ts';\n/** Reads. */\nexport declare const read: typeof f;\n",
     'i.d.ts': 'export type I = 1;\n',
-    'shape.d.ts': 'export type Shape = readonly Size[];\nexport type Size = number;\nexport type Unused = 1;\n',
+    'shape.d.ts':
+      'export type Shape = readonly Size[];\nexport type Size = number;\nexport type Unused = 1;\n',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dist, name), text);
   expect(publicDeclarations(dist, ['index.d.ts', 'node.d.ts'])).toEqual({
@@ -58,7 +59,9 @@ export type Size = number;
     undocumented: ['g.d.ts: y', 'g.d.ts: z'],
   });
   writeFileSync(join(dist, 'f.d.ts'), "export { f } from './lost.ts';\n");
-  expect(() => publicDeclarations(dist, ['index.d.ts'])).toThrow("'./lost.ts', which is not among the built declarations");
+  expect(() => publicDeclarations(dist, ['index.d.ts'])).toThrow(
+    "'./lost.ts', which is not among the built declarations",
+  );
   rmSync(join(dist, '..'), { recursive: true });
 });
 

@@ -1,4 +1,5 @@
-// A worker of the page, with a device that has threads of its own: one whose runs wait for them, and one that does not.
+// A worker of the page, with a device that has threads of its own: one whose runs wait for them, and one that
+// does not.
 import { createWasm } from '@firsthand/wasm';
 
 import { compute, type Computed } from '../../packages/wasm/test/support/computation.ts';

@@ -1,4 +1,5 @@
-// The conformance suite and the semantic rules in a real page of a headless Chromium: vitest serves the sources, and the tests run in the page.
+// The conformance suite and the semantic rules in a real page of a headless Chromium: vitest serves the
+// sources, and the tests run in the page.
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
@@ -7,7 +8,11 @@ import { chromium, webgpuArgs } from '../support/chromium.ts';
 
 const { executablePath, args, env } = chromium();
 // What the rules about memory ask of the engine: packages/conformance/src/engine/browser.ts.
-const launchOptions = { executablePath, env, args: [...args, ...webgpuArgs, '--js-flags=--expose-gc', '--enable-precise-memory-info'] };
+const launchOptions = {
+  executablePath,
+  env,
+  args: [...args, ...webgpuArgs, '--js-flags=--expose-gc', '--enable-precise-memory-info'],
+};
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -21,7 +26,9 @@ export default defineConfig({
   // Named here, since a dependency that vite finds only while tests run makes it start them again.
   optimizeDeps: { include: ['fast-check'] },
   // The page is cross-origin isolated: it may share memory among threads.
-  server: { headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' } },
+  server: {
+    headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+  },
   test: {
     include: ['*.test.ts'],
     testTimeout,

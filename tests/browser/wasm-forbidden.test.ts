@@ -1,4 +1,5 @@
-// A page whose policy forbids workers: as many threads as there are is one, and a number of them is an error of the first run that needs them. The policy is this page's from here on.
+// A page whose policy forbids workers: as many threads as there are is one, and a number of them is an error
+// of the first run that needs them. The policy is this page's from here on.
 import { tensor } from '@firsthand/autograd';
 import { DeviceError } from '@firsthand/graph';
 import { createWasm } from '@firsthand/wasm';

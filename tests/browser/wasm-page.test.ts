@@ -1,4 +1,5 @@
-// What threads are in an isolated page: its main thread goes on while workers compute, and a worker has threads of its own, which it waits for.
+// What threads are in an isolated page: its main thread goes on while workers compute, and a worker has
+// threads of its own, which it waits for.
 import { type Tensor, tensor } from '@firsthand/autograd';
 import type { Device } from '@firsthand/graph';
 import { createWasm } from '@firsthand/wasm';
@@ -16,8 +17,13 @@ afterEach(() => {
   for (const device of opened.splice(0)) device.dispose();
 });
 
-/** Does something; the longest time that the event loop had to wait for its turn meanwhile, and all of the time, ms. */
-async function longestWait(work: () => Promise<unknown>): Promise<{ readonly wait: number; readonly total: number }> {
+/**
+ * Does something; the longest time that the event loop had to wait for its turn meanwhile, and all of the
+ * time, ms.
+ */
+async function longestWait(
+  work: () => Promise<unknown>,
+): Promise<{ readonly wait: number; readonly total: number }> {
   const start = performance.now();
   let last = start;
   let wait = 0;
@@ -58,7 +64,9 @@ test('large products do not hold up the page', async () => {
 
 test('a worker has threads of its own, and the same bits', async () => {
   const expected = await compute(await open({ threads: 1, relaxedSimd: false }));
-  expect(await compute(await open({ threads: { count: 3, divideFrom: 0 }, relaxedSimd: false }))).toEqual(expected);
+  expect(await compute(await open({ threads: { count: 3, divideFrom: 0 }, relaxedSimd: false }))).toEqual(
+    expected,
+  );
   const worker = new Worker(new URL('nested.ts', import.meta.url), { type: 'module' });
   try {
     const { isSynchronous, results } = await new Promise<Computed>((resolve, reject) => {
@@ -73,7 +81,8 @@ test('a worker has threads of its own, and the same bits', async () => {
 });
 
 test('a device that nobody uses any more gives its memory back, where no finalizer has a turn', async () => {
-  // Chromium reserves some gigabytes for each memory, of a thousand in all. One promise after the other leaves the event loop no turn.
+  // Chromium reserves some gigabytes for each memory, of a thousand in all. One promise after the other
+  // leaves the event loop no turn.
   for (let count = 0; count < 300; count++) {
     const device = await createWasm({ threads: 1 });
     expect(await tensor([1, 2, 3], { device }).mul(2).sum().item()).toBe(12);

@@ -1,4 +1,5 @@
-// The rules of docs/semantics.md on the WebAssembly device with threads, on the main thread of a page, which never waits.
+// The rules of docs/semantics.md on the WebAssembly device with threads, on the main thread of a page, which
+// never waits.
 import { describeSemantics } from '@firsthand/conformance';
 import { createWasm } from '@firsthand/wasm';
 import { inject } from 'vitest';

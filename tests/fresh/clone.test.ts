@@ -1,5 +1,7 @@
-// Each command that README and CONTRIBUTING name, in a fresh clone, in a terminal without a language and in one that speaks English: it does what the page says. The order is
-// a newcomer's: the programs install what they need, one after the other, and the tools all of it. Whole runs, and tools that `npm test` runs anyway, are left to FIRSTHAND_FULL=1.
+// Each command that README and CONTRIBUTING name, in a fresh clone, in a terminal without a language and in
+// one that speaks English: it does what the page says. The order is a newcomer's: the programs install what
+// they need, one after the other, and the tools all of it. Whole runs, and tools that `npm test` runs anyway,
+// are left to FIRSTHAND_FULL=1.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -19,7 +21,12 @@ const SMALL = '--epochs 2 --examples 1500 --batch-size 32 --hidden 16';
 const COMMANDS: Readonly<
   Record<
     string,
-    'here' | 'here, FIRSTHAND_FULL=1' | 'is this very run' | 'a stage of npm run test:full' | 'waits for a person' | 'needs other libraries'
+    | 'here'
+    | 'here, FIRSTHAND_FULL=1'
+    | 'is this very run'
+    | 'a stage of npm run test:full'
+    | 'waits for a person'
+    | 'needs other libraries'
   >
 > = {
   'npm start': 'here',
@@ -51,7 +58,9 @@ const COMMANDS: Readonly<
 
 test('every command of the two pages is known here', () => {
   const text = `${read('README.md')}\n${read('CONTRIBUTING.md')}`;
-  const named = [...text.matchAll(/(?:`|^)((?:npm|npx|node) [^`#\n]+?)\s*(?:`|#.*$|$)/gm)].map(([, command]) => command!);
+  const named = [...text.matchAll(/(?:`|^)((?:npm|npx|node) [^`#\n]+?)\s*(?:`|#.*$|$)/gm)].map(
+    ([, command]) => command!,
+  );
   expect(named.length).toBeGreaterThan(20);
   expect([...new Set(named)].toSorted()).toEqual(Object.keys(COMMANDS).toSorted());
 });
@@ -87,7 +96,9 @@ describe.each(['C', 'en_US.UTF-8'])('LANG=%s', (language) => {
 
   test('stopped with Ctrl-C, it goes on with npm start -- --resume, bit for bit; then for longer', async () => {
     const { output } = await clone.run(`npm start -- ${SMALL}`, { until: /^training: /m, signal: 'SIGINT' });
-    expect(output).toMatch(/^stopped after step \d+, in epoch \d of 2\nsaved in mnist\.safetensors\nto go on: npm start -- --resume$/m);
+    expect(output).toMatch(
+      /^stopped after step \d+, in epoch \d of 2\nsaved in mnist\.safetensors\nto go on: npm start -- --resume$/m,
+    );
     const resumed = await succeed('npm start -- --resume');
     expect(resumed).toMatch(/^resumed after step \d+ of 94$/m);
     expect(tensors('mnist.safetensors')).toEqual(tensors('whole.safetensors'));
@@ -98,7 +109,9 @@ describe.each(['C', 'en_US.UTF-8'])('LANG=%s', (language) => {
 
   test('a second npm start keeps the first one’s file', async () => {
     const before = readFileSync(join(clone.folder, 'mnist.safetensors'));
-    expect(await succeed(`npm start -- ${SMALL}`)).toContain('mnist.safetensors is there already: it will be kept as mnist.1.safetensors');
+    expect(await succeed(`npm start -- ${SMALL}`)).toContain(
+      'mnist.safetensors is there already: it will be kept as mnist.1.safetensors',
+    );
     expect(readFileSync(join(clone.folder, 'mnist.1.safetensors'))).toEqual(before);
   });
 
@@ -111,7 +124,10 @@ describe.each(['C', 'en_US.UTF-8'])('LANG=%s', (language) => {
   });
 
   test('npm run page serves a page that trains', async () => {
-    const { found, stop } = await clone.serve('npm run page -- --port 0', /Local: +(http:\/\/localhost:\d+\/)/);
+    const { found, stop } = await clone.serve(
+      'npm run page -- --port 0',
+      /Local: +(http:\/\/localhost:\d+\/)/,
+    );
     const { executablePath, args, env } = chromium();
     const browser = await playwright.launch({
       executablePath,
@@ -130,7 +146,9 @@ describe.each(['C', 'en_US.UTF-8'])('LANG=%s', (language) => {
       await page.getByLabel('training images', { exact: true }).fill('2000');
       await page.getByRole('button', { name: 'Start' }).click();
       await page.getByRole('status').filter({ hasText: 'Done.' }).waitFor();
-      expect(await page.locator('.tiles div', { hasText: 'test accuracy' }).locator('dd').textContent()).toMatch(/^\d+\.\d+ %$/);
+      expect(
+        await page.locator('.tiles div', { hasText: 'test accuracy' }).locator('dd').textContent(),
+      ).toMatch(/^\d+\.\d+ %$/);
       expect(await page.getByRole('alert').isVisible()).toBe(false);
       expect(faults).toEqual([]);
     } finally {
@@ -140,13 +158,18 @@ describe.each(['C', 'en_US.UTF-8'])('LANG=%s', (language) => {
   });
 
   test('npm run bench -- matmul installs the rest, and measures on the CPU and on the GPU', async () => {
-    // The GPU's program comes last; its first figure shows that all have come so far. In one language that is enough, and the first program in the other.
+    // The GPU's program comes last; its first figure shows that all have come so far. In one language that is
+    // enough, and the first program in the other.
     const figure = (name: string): RegExp =>
-      new RegExp(`^# packages/${name}/bench/matmul\\.bench\\.ts\\n(?:.*\\n)*?.*\\d(?: GFLOP/s|, compiled in)`, 'm');
+      new RegExp(
+        `^# packages/${name}/bench/matmul\\.bench\\.ts\\n(?:.*\\n)*?.*\\d(?: GFLOP/s|, compiled in)`,
+        'm',
+      );
     const until = figure(language === 'C' ? 'webgpu' : 'linalg');
     const { code, output } = await clone.run('npm run bench -- matmul', isFull ? {} : { until });
     if (isFull) expect(code, output).toBe(0);
-    for (const name of isFull || language === 'C' ? ['linalg', 'wasm', 'webgpu'] : ['linalg']) expect(output).toMatch(figure(name));
+    for (const name of isFull || language === 'C' ? ['linalg', 'wasm', 'webgpu'] : ['linalg'])
+      expect(output).toMatch(figure(name));
     expect(output).not.toMatch(/Error/);
   });
 
@@ -157,7 +180,9 @@ describe.each(['C', 'en_US.UTF-8'])('LANG=%s', (language) => {
   });
 
   test('npm run by-hand reads 97.7 %', async () => {
-    const shares = [...(await succeed('npm run by-hand')).matchAll(/test accuracy (\S+) %/g)].map(([, share]) => Number(share));
+    const shares = [...(await succeed('npm run by-hand')).matchAll(/test accuracy (\S+) %/g)].map(
+      ([, share]) => Number(share),
+    );
     expect(shares.at(-1)).toBeGreaterThan(97.4);
   });
 

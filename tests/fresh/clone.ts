@@ -1,5 +1,6 @@
-// A fresh clone of the repository as it is in the working tree: the files that git tracks or would track, and nothing that was installed, built or cached. Commands are
-// started in it as a person starts them, in the language of the person's terminal.
+// A fresh clone of the repository as it is in the working tree: the files that git tracks or would track, and
+// nothing that was installed, built or cached. Commands are started in it as a person starts them, in the
+// language of the person's terminal.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,13 @@ function terminal(language: string): NodeJS.ProcessEnv {
     /^(?:npm_(?:lifecycle|package|command|execpath|node)|INIT_CWD$|NODE_ENV$|VITEST|VK_|LD_LIBRARY_PATH$|FIRSTHAND_(?!GPU|CHROMIUM))/;
   const inherited = Object.entries(process.env).filter(([name]) => !isOurs.test(name));
   const path = process.env['PATH']!.split(':').filter((folder) => !folder.includes('node_modules'));
-  return { ...Object.fromEntries(inherited), PATH: path.join(':'), LANG: language, LC_ALL: language, LANGUAGE: language };
+  return {
+    ...Object.fromEntries(inherited),
+    PATH: path.join(':'),
+    LANG: language,
+    LC_ALL: language,
+    LANGUAGE: language,
+  };
 }
 
 export class Clone {
@@ -32,10 +39,14 @@ export class Clone {
   /** @throws Error if the working tree is none of git's, which alone knows what a clone would hold */
   constructor(language: string) {
     this.#env = terminal(language);
-    const { status, stdout, stderr } = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: root,
-      encoding: 'utf8',
-    });
+    const { status, stdout, stderr } = spawnSync(
+      'git',
+      ['ls-files', '-z', '--cached', '--others', '--exclude-standard'],
+      {
+        cwd: root,
+        encoding: 'utf8',
+      },
+    );
     if (status !== 0) throw new Error(`git does not say which files a clone has: ${stderr}`);
     for (const file of stdout.split('\0').filter((name) => name !== '' && existsSync(join(root, name)))) {
       mkdirSync(dirname(join(this.folder, file)), { recursive: true });
@@ -46,13 +57,18 @@ export class Clone {
   /**
    * Runs a command line of words to its end.
    * @param line such as `npm start -- --epochs 1`
-   * @param options.until text by which enough has been seen: the command and all that it has started are then ended
+   * @param options.until text by which enough has been seen: the command and all that it has started are then
+   *   ended
    * @param options.signal is sent instead, as a terminal does to all that runs in it
    * @param options.folder where, inside the clone
    */
   async run(
     line: string,
-    { until, signal = 'SIGKILL', folder = '.' }: { until?: RegExp; signal?: NodeJS.Signals; folder?: string } = {},
+    {
+      until,
+      signal = 'SIGKILL',
+      folder = '.',
+    }: { until?: RegExp; signal?: NodeJS.Signals; folder?: string } = {},
   ): Promise<Ending> {
     const { child, seen } = this.#start(line, folder);
     if (until !== undefined) {
@@ -64,8 +80,14 @@ export class Clone {
     return { code, output: seen.text };
   }
 
-  /** Starts a command line that goes on until `stop` is called. @returns what was found by the pattern in its output */
-  async serve(line: string, until: RegExp): Promise<{ readonly found: RegExpExecArray; stop(): Promise<void> }> {
+  /**
+   * Starts a command line that goes on until `stop` is called. @returns what was found by the pattern in its
+   * output
+   */
+  async serve(
+    line: string,
+    until: RegExp,
+  ): Promise<{ readonly found: RegExpExecArray; stop(): Promise<void> }> {
     const { child, seen } = this.#start(line, '.');
     const found = await this.#see(child, seen, until);
     const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
@@ -102,7 +124,8 @@ export class Clone {
       // Vite colours what it prints.
       const found = until.exec(stripVTControlCharacters(seen.text));
       if (found !== null) return found;
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`ended before ${String(until)}:\n${seen.text}`);
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`ended before ${String(until)}:\n${seen.text}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

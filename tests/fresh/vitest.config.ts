@@ -1,4 +1,5 @@
-// What README and CONTRIBUTING say of this repository, in fresh clones of it: each command as a person types it.
+// What README and CONTRIBUTING say of this repository, in fresh clones of it: each command as a person types
+// it.
 import { defineConfig } from 'vitest/config';
 
 const minute = 60_000;

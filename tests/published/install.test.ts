@@ -1,7 +1,7 @@
-// A stranger installs one package: in an empty folder, with plain npm, from the packed files of it, of the floors below it and of what its README
-// installs beside it, and from nowhere else.
-// Then the first example of its README runs in plain Node and prints what it says, and it type-checks against the published declarations, in a project
-// that knows nothing of Node, as a web page's.
+// A stranger installs one package: in an empty folder, with plain npm, from the packed files of it, of the
+// floors below it and of what its README installs beside it, and from nowhere else. Then the first example of
+// its README runs in plain Node and prints what it says, and it type-checks against the published
+// declarations, in a project that knows nothing of Node, as a web page's.
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -17,7 +17,9 @@ const tarballs = inject('tarballs');
 
 /** The names of a package and of every package that it depends on, directly or not. */
 function withAllBelow(name: string): string[] {
-  const direct = Object.keys(publicPackages.find(({ manifest }) => manifest.name === name)?.manifest.dependencies ?? {});
+  const direct = Object.keys(
+    publicPackages.find(({ manifest }) => manifest.name === name)?.manifest.dependencies ?? {},
+  );
   return [...new Set([name, ...direct.flatMap(withAllBelow)])].toSorted();
 }
 
@@ -38,9 +40,22 @@ test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder, m
   async (name, folder, manifest) => {
     const needed = [...new Set([name, ...besides(manifest)].flatMap(withAllBelow))].toSorted();
     writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }');
-    command(home, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--loglevel=error', ...needed.map((each) => tarballs[each]!));
-    expect(readdirSync(join(home, 'node_modules')).filter((entry) => !entry.startsWith('.'))).toEqual(['@firsthand']);
-    expect(readdirSync(join(home, 'node_modules/@firsthand')).map((entry) => `@firsthand/${entry}`)).toEqual(needed);
+    command(
+      home,
+      'npm',
+      'install',
+      '--offline',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      ...needed.map((each) => tarballs[each]!),
+    );
+    expect(readdirSync(join(home, 'node_modules')).filter((entry) => !entry.startsWith('.'))).toEqual([
+      '@firsthand',
+    ]);
+    expect(readdirSync(join(home, 'node_modules/@firsthand')).map((entry) => `@firsthand/${entry}`)).toEqual(
+      needed,
+    );
     expect(
       filesOf(join(home, 'node_modules', name)).filter(
         (file) => !/^(LICENSE|README\.md|package\.json|src\/.*\.ts|dist\/.*\.(js|d\.ts)(\.map)?)$/.test(file),
@@ -55,7 +70,10 @@ test.each(publicPackages.map(({ folder, manifest }) => [manifest.name, folder, m
 
     const [example] = examplesOfMarkdown(`${folder}/README.md`, read(`${folder}/README.md`));
     expect(claimsIn(example!), 'the first example prints something and says what').toBeGreaterThan(0);
-    writeFileSync(join(home, 'example.js'), (await transform(checked(example!), { loader: 'ts', target: 'node20' })).code);
+    writeFileSync(
+      join(home, 'example.js'),
+      (await transform(checked(example!), { loader: 'ts', target: 'node20' })).code,
+    );
     command(home, process.execPath, 'example.js');
 
     writeFileSync(join(home, 'example.ts'), example!.code);

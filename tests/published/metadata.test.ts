@@ -1,5 +1,6 @@
-// The packed files, as two well-known referees see them: publint (does the manifest point at what is there?) and "are the types wrong?" (does TypeScript
-// resolve what Node resolves?). Both are first shown a package that is wrong.
+// The packed files, as two well-known referees see them: publint (does the manifest point at what is there?)
+// and "are the types wrong?" (does TypeScript resolve what Node resolves?). Both are first shown a package
+// that is wrong.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,13 +20,17 @@ async function publintMessages(path: string): Promise<string[]> {
 }
 
 /** @throws Error with what is wrong with the types of a packed file */
-const checkTypes = (path: string): string => command(root, tool('attw'), path, '--profile', 'esm-only', '--no-emoji', '--no-color');
+const checkTypes = (path: string): string =>
+  command(root, tool('attw'), path, '--profile', 'esm-only', '--no-emoji', '--no-color');
 
 test('a wrong package is refused by both', async () => {
   const home = mkdtempSync(join(tmpdir(), 'firsthand-wrong-'));
   mkdirSync(join(home, 'dist'));
   const exportsMap = { '.': { default: './dist/index.js', types: './dist/index.d.ts' } };
-  writeFileSync(join(home, 'package.json'), JSON.stringify({ name: 'wrong', version: '1.0.0', type: 'module', exports: exportsMap }));
+  writeFileSync(
+    join(home, 'package.json'),
+    JSON.stringify({ name: 'wrong', version: '1.0.0', type: 'module', exports: exportsMap }),
+  );
   writeFileSync(join(home, 'dist/index.js'), 'export const a = 1;\n');
   writeFileSync(join(home, 'dist/index.d.ts'), 'export { a } from "./missing.js";\n');
   command(home, 'npm', 'pack', '--ignore-scripts', '--loglevel=error');

@@ -1,5 +1,6 @@
-// The page of apps/mnist-page, built by Vite from the packages' built files and used as a person would: it trains, shows how the loss falls, reads what is drawn
-// while it trains, and says what is wrong where something is. It is served with a Content-Security-Policy, and asks for nothing but its own files.
+// The page of apps/mnist-page, built by Vite from the packages' built files and used as a person would: it
+// trains, shows how the loss falls, reads what is drawn while it trains, and says what is wrong where
+// something is. It is served with a Content-Security-Policy, and asks for nothing but its own files.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,24 +32,38 @@ afterAll(async () => {
 });
 
 /** Starts a browser for some of the tests. */
-function browserWith(more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): () => Browser {
+function browserWith(
+  more: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): () => Browser {
   let browser: Browser;
   beforeAll(async () => {
     const { executablePath, args, env } = chromium();
-    browser = await playwright.launch({ executablePath, env: { ...env, ...environment }, args: [...args, ...more] });
+    browser = await playwright.launch({
+      executablePath,
+      env: { ...env, ...environment },
+      args: [...args, ...more],
+    });
   });
   afterAll(async () => browser.close());
   return () => browser;
 }
 
-/** Opens the page, with its digits there; when the test is over it has asked for nothing of others, and met no error. */
+/**
+ * Opens the page, with its digits there; when the test is over it has asked for nothing of others, and met no
+ * error.
+ */
 async function open(
   browser: Browser,
   options: { readonly width?: number; readonly hasTouch?: boolean; readonly locale?: string | null } = {},
 ): Promise<Page> {
   // The chart's numbers are written in the browser's language; null leaves it to the environment.
   const { width = 1400, hasTouch = false, locale = 'en-US' } = options;
-  const page = await browser.newPage({ viewport: { width, height: 1000 }, hasTouch, ...(locale === null ? {} : { locale }) });
+  const page = await browser.newPage({
+    viewport: { width, height: 1000 },
+    hasTouch,
+    ...(locale === null ? {} : { locale }),
+  });
   page.setDefaultTimeout(60_000);
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(String(error)));
@@ -56,7 +71,8 @@ async function open(
     if (message.type() === 'error') faults.push(message.text());
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(address) && !request.url().startsWith('data:')) faults.push(`asked for ${request.url()}`);
+    if (!request.url().startsWith(address) && !request.url().startsWith('data:'))
+      faults.push(`asked for ${request.url()}`);
   });
   onTestFinished(async () => {
     await page.close();
@@ -71,12 +87,14 @@ async function open(
 async function start(page: Page, device: string, settings: Readonly<Record<string, number>>): Promise<void> {
   await page.getByRole('radio', { name: device }).check();
   if (!(await page.getByLabel('epochs').isVisible())) await page.getByText('Settings').click();
-  for (const [label, value] of Object.entries(settings)) await page.getByLabel(label, { exact: true }).fill(String(value));
+  for (const [label, value] of Object.entries(settings))
+    await page.getByLabel(label, { exact: true }).fill(String(value));
   await page.getByRole('button', { name: 'Start' }).click();
 }
 
 /** Waits for a message in the line beside the buttons. */
-const said = async (page: Page, message: string): Promise<void> => page.getByRole('status').filter({ hasText: message }).waitFor();
+const said = async (page: Page, message: string): Promise<void> =>
+  page.getByRole('status').filter({ hasText: message }).waitFor();
 
 /** The number in a tile. */
 async function tile(page: Page, name: string): Promise<number> {
@@ -88,7 +106,9 @@ async function tile(page: Page, name: string): Promise<number> {
 async function lossAt(page: Page, share: number): Promise<number> {
   const { x, y, width, height } = (await page.locator('.u-over').boundingBox())!;
   await page.mouse.move(x + share * width, y + height / 2);
-  return Number(await page.locator('.u-legend .u-series', { hasText: 'running mean' }).locator('.u-value').textContent());
+  return Number(
+    await page.locator('.u-legend .u-series', { hasText: 'running mean' }).locator('.u-value').textContent(),
+  );
 }
 
 /** Draws an upright oval. */
@@ -109,7 +129,11 @@ async function drawZero(page: Page): Promise<void> {
 const probabilities = async (page: Page): Promise<number[]> =>
   page
     .locator('#bars li')
-    .evaluateAll((bars) => (bars as HTMLElement[]).map(({ style }) => Number(style.getPropertyValue('--probability') || Number.NaN)));
+    .evaluateAll((bars) =>
+      (bars as HTMLElement[]).map(({ style }) =>
+        Number(style.getPropertyValue('--probability') || Number.NaN),
+      ),
+    );
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
@@ -146,16 +170,22 @@ describe('in a browser without a GPU', () => {
     expect((await probabilities(page)).every(Number.isNaN)).toBe(true);
   });
 
-  // The longest time between two frames in each of some windows. A busy machine may hold up a frame in one of them or another; training in the page's own thread would hold up
-  // frames in all, since a step of this size takes longer on the reference device than is allowed here.
+  // The longest time between two frames in each of some windows. A busy machine may hold up a frame in one of
+  // them or another; training in the page's own thread would hold up frames in all, since a step of this size
+  // takes longer on the reference device than is allowed here.
   test('the page answers while it trains: a window in which no frame takes 100 ms; and it stops when told to', async () => {
     const page = await open(browser());
     await start(page, 'reference', { 'images per step': 2500 });
-    await page.waitForFunction(() => Number.parseInt(document.getElementById('tile-step')!.textContent, 10) >= 1);
+    await page.waitForFunction(
+      () => Number.parseInt(document.getElementById('tile-step')!.textContent, 10) >= 1,
+    );
     const longest = page.evaluate(
       async (windows) =>
         new Promise<number[]>((resolve) => {
-          const [gaps, began]: [number[], number] = [Array.from({ length: windows }, () => 0), performance.now()];
+          const [gaps, began]: [number[], number] = [
+            Array.from({ length: windows }, () => 0),
+            performance.now(),
+          ];
           let last = began;
           const frame = (now: number): void => {
             const window = Math.floor((now - began) / 600);
@@ -218,7 +248,8 @@ describe('in a browser without a GPU', () => {
       const context = new OffscreenCanvas(28, 28).getContext('2d')!;
       context.drawImage(image, 0, 0);
       const { data } = context.getImageData(0, 0, 28, 28);
-      return Array.from({ length: 28 }, (_, row) => data[4 * (28 * row + 14) + 3]! > 128).filter(Boolean).length;
+      return Array.from({ length: 28 }, (_, row) => data[4 * (28 * row + 14) + 3]! > 128).filter(Boolean)
+        .length;
     });
     expect(inked).toBe(20);
     expect(await page.evaluate(() => scrollY)).toBe(scrolled);

@@ -1,5 +1,6 @@
-// Before the tests of the packages as published: every public package is packed once, from its built files, as the registry would get it.
-// Whoever imports `tarballs` gets the paths of the packed files by package name.
+// Before the tests of the packages as published: every public package is packed once, from its built files,
+// as the registry would get it. Whoever imports `tarballs` gets the paths of the packed files by package
+// name.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,9 +22,22 @@ export function setup(project: TestProject): () => void {
   const { packageManager } = JSON.parse(read('package.json')) as { packageManager: string };
   const tarballs: Record<string, string> = {};
   for (const { folder, manifest } of publicPackages) {
-    if (!existsSync(join(root, folder, 'dist/index.js'))) throw new Error(`${manifest.name} is not built: run \`npm run build\` first`);
-    command(join(root, folder), 'npx', '--yes', '--loglevel=error', packageManager, 'pack', '--pack-destination', destination);
-    tarballs[manifest.name] = join(destination, `${manifest.name.slice(1).replace('/', '-')}-${manifest.version}.tgz`);
+    if (!existsSync(join(root, folder, 'dist/index.js')))
+      throw new Error(`${manifest.name} is not built: run \`npm run build\` first`);
+    command(
+      join(root, folder),
+      'npx',
+      '--yes',
+      '--loglevel=error',
+      packageManager,
+      'pack',
+      '--pack-destination',
+      destination,
+    );
+    tarballs[manifest.name] = join(
+      destination,
+      `${manifest.name.slice(1).replace('/', '-')}-${manifest.version}.tgz`,
+    );
   }
   project.provide('tarballs', tarballs);
   return () => rmSync(destination, { recursive: true });

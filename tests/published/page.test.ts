@@ -1,5 +1,6 @@
-// A stranger's page trains a network on the packed packages, bundled by Vite and by webpack as they are, with no plugin and no setting for the packages. It is
-// served with a Content-Security-Policy to a real browser, which loads the page and the JavaScript and asks for nothing else.
+// A stranger's page trains a network on the packed packages, bundled by Vite and by webpack as they are, with
+// no plugin and no setting for the packages. It is served with a Content-Security-Policy to a real browser,
+// which loads the page and the JavaScript and asks for nothing else.
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,7 +19,8 @@ import { command } from '../support/command.ts';
 import { read } from '../support/repository.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'firsthand-page-'));
-const html = (script: string): string => `<!doctype html><title>page</title><link rel="icon" href="data:," /><body>${script}</body>`;
+const html = (script: string): string =>
+  `<!doctype html><title>page</title><link rel="icon" href="data:," /><body>${script}</body>`;
 
 /** What a page may load, minified and compressed, in bytes: every visitor pays for it. */
 const largest = 155_000;
@@ -31,10 +33,13 @@ const bundlers: Readonly<Record<string, (folder: string) => Promise<void>>> = {
   },
   async webpack(folder) {
     const stats = await new Promise<webpack.Stats | undefined>((resolve, reject) => {
-      webpack({ mode: 'production', context: home, entry: './main.js', output: { path: folder } }, (error, result) => {
-        if (error === null) resolve(result);
-        else reject(error);
-      });
+      webpack(
+        { mode: 'production', context: home, entry: './main.js', output: { path: folder } },
+        (error, result) => {
+          if (error === null) resolve(result);
+          else reject(error);
+        },
+      );
     });
     if (stats?.hasErrors() !== false) throw new Error(stats?.toString('errors-only'));
     writeFileSync(join(folder, 'index.html'), html('<script type="module" src="./main.js"></script>'));
@@ -55,8 +60,14 @@ const serve = (folder: string, policy: string): Server =>
 
 let browser: Browser;
 
-/** Opens the page that lies in a folder. @returns the text that it shows in the end, the files it asked for, and the errors it met */
-async function visit(folder: string, policy: string): Promise<{ text: string; requests: string[]; errors: string[] }> {
+/**
+ * Opens the page that lies in a folder. @returns the text that it shows in the end, the files it asked for,
+ * and the errors it met
+ */
+async function visit(
+  folder: string,
+  policy: string,
+): Promise<{ text: string; requests: string[]; errors: string[] }> {
   const server = serve(folder, policy);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const page = await browser.newPage();
@@ -76,8 +87,20 @@ async function visit(folder: string, policy: string): Promise<{ text: string; re
 
 beforeAll(async () => {
   writeFileSync(join(home, 'package.json'), '{ "private": true, "type": "module" }');
-  command(home, 'npm', 'install', '--offline', '--no-audit', '--no-fund', '--loglevel=error', ...Object.values(inject('tarballs')));
-  writeFileSync(join(home, 'main.js'), (await transform(read('tests/fixtures/page.ts'), { loader: 'ts', target: 'es2022' })).code);
+  command(
+    home,
+    'npm',
+    'install',
+    '--offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...Object.values(inject('tarballs')),
+  );
+  writeFileSync(
+    join(home, 'main.js'),
+    (await transform(read('tests/fixtures/page.ts'), { loader: 'ts', target: 'es2022' })).code,
+  );
   const { executablePath, args, env } = chromium();
   browser = await playwright.launch({ executablePath, args: [...args], env });
 });
@@ -90,7 +113,8 @@ describe('a worker bundled by Vite', () => {
   const main = `const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 worker.onmessage = ({ data }) => (document.body.textContent = data);`;
   const step = 'tensor([1, 2], { device }).mul(2).toArray()';
-  const imports = "import { tensor } from '@firsthand/autograd';\nimport { createWasm } from '@firsthand/wasm';\n";
+  const imports =
+    "import { tensor } from '@firsthand/autograd';\nimport { createWasm } from '@firsthand/wasm';\n";
   const sources = {
     chained: `${imports}createWasm().then(async (device) => postMessage(device.name + ' ' + (await ${step})));`,
     topLevel: `${imports}const device = await createWasm();\npostMessage(device.name + ' ' + (await ${step}));`,
@@ -128,7 +152,12 @@ describe.each(Object.keys(bundlers))('bundled by %s', (name) => {
   test('the page learns, from one file of JavaScript', async () => {
     const { text, requests, errors } = await visit(folder, "'self' 'wasm-unsafe-eval'");
     expect(errors).toEqual([]);
-    const { device, first, last, accuracy } = JSON.parse(text) as { device: string; first: number; last: number; accuracy: number };
+    const { device, first, last, accuracy } = JSON.parse(text) as {
+      device: string;
+      first: number;
+      last: number;
+      accuracy: number;
+    };
     expect(device).toBe('wasm');
     expect(first).toBeGreaterThan(0.5);
     expect(last).toBeLessThan(0.1);
@@ -143,7 +172,9 @@ describe.each(Object.keys(bundlers))('bundled by %s', (name) => {
   });
 
   test('the JavaScript is small', () => {
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.js'));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.js'),
+    );
     expect(files).toHaveLength(1);
     expect(gzipSync(readFileSync(join(folder, files[0]!))).length).toBeLessThan(largest);
   });

@@ -1,11 +1,15 @@
-// The public declarations of a package as text: what its entry points export, and every declaration that those mention, without comments, by file and
-// in order of name. Two versions of the text differ if and only if a user's types may; reviewing that difference is reviewing the API.
+// The public declarations of a package as text: what its entry points export, and every declaration that
+// those mention, without comments, by file and in order of name. Two versions of the text differ if and only
+// if a user's types may; reviewing that difference is reviewing the API.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 import { parseSync } from 'oxc-parser';
 
-/** A top-level declaration of a file. `mentions` are all identifiers in it, which is more than the names that it refers to. */
+/**
+ * A top-level declaration of a file. `mentions` are all identifiers in it, which is more than the names that
+ * it refers to.
+ */
 interface Declaration {
   readonly text: string;
   readonly documented: boolean;
@@ -28,18 +32,28 @@ interface DeclarationFile {
   readonly reexports: readonly string[];
 }
 
-type Tree = { readonly type: string; readonly start: number; readonly end: number; readonly [key: string]: unknown };
+type Tree = {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [key: string]: unknown;
+};
 
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
+const isTree = (value: unknown): value is Tree =>
+  typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 
 /** A node of the syntax tree with all that lie in it. */
 const nodesIn = (node: Tree): Tree[] => [node, ...Object.values(node).flat().filter(isTree).flatMap(nodesIn)];
 
-/** Where a specifier leads inside the package: `./a.ts`, `./a.js` and `./a` in `dist/b.d.ts` to `dist/a.d.ts`. Undefined for another package. */
+/**
+ * Where a specifier leads inside the package: `./a.ts`, `./a.js` and `./a` in `dist/b.d.ts` to `dist/a.d.ts`.
+ * Undefined for another package.
+ */
 function target(from: string, specifier: string): string | undefined {
   if (!specifier.startsWith('.')) return undefined;
   const file = join(dirname(from), `${specifier.replace(/\.[jt]s$/, '')}.d.ts`);
-  if (!existsSync(file)) throw new Error(`${from} refers to '${specifier}', which is not among the built declarations`);
+  if (!existsSync(file))
+    throw new Error(`${from} refers to '${specifier}', which is not among the built declarations`);
   return file;
 }
 
@@ -59,21 +73,35 @@ function readDeclarations(file: string): DeclarationFile {
   const reexports: string[] = [];
   for (const statement of program.body) {
     if (statement.type === 'ImportDeclaration') continue;
-    const inner = 'declaration' in statement && statement.declaration !== null ? statement.declaration : statement;
+    const inner =
+      'declaration' in statement && statement.declaration !== null ? statement.declaration : statement;
     const nodes = nodesIn(inner as unknown as Tree);
-    const names = inner.type === 'VariableDeclaration' ? inner.declarations.map(({ id }) => id) : 'id' in inner ? [inner.id] : [];
+    const names =
+      inner.type === 'VariableDeclaration'
+        ? inner.declarations.map(({ id }) => id)
+        : 'id' in inner
+          ? [inner.id]
+          : [];
     if (names.length === 0 && textOf(statement) !== 'export {};') reexports.push(textOf(statement));
     const before = comments.findLast(({ end }) => end <= statement.start);
     const declaration = {
       text: textOf(statement),
-      documented: before !== undefined && before.value.startsWith('*') && source.slice(before.end, statement.start).trim() === '',
-      mentions: new Set(nodes.flatMap(({ type, name }) => (type === 'Identifier' && typeof name === 'string' ? name : []))),
+      documented:
+        before !== undefined &&
+        before.value.startsWith('*') &&
+        source.slice(before.end, statement.start).trim() === '',
+      mentions: new Set(
+        nodes.flatMap(({ type, name }) => (type === 'Identifier' && typeof name === 'string' ? name : [])),
+      ),
       importedFiles: nodes.flatMap((node) =>
-        node.type === 'TSImportType' && isTree(node['source']) ? (target(file, String(node['source']['value'])) ?? []) : [],
+        node.type === 'TSImportType' && isTree(node['source'])
+          ? (target(file, String(node['source']['value'])) ?? [])
+          : [],
       ),
     };
     for (const id of names) {
-      if (id === null || id.type !== 'Identifier') throw new Error(`${file}: a declaration of an unknown form: ${declaration.text}`);
+      if (id === null || id.type !== 'Identifier')
+        throw new Error(`${file}: a declaration of an unknown form: ${declaration.text}`);
       declarations.set(id.name, [...(declarations.get(id.name) ?? []), declaration]);
     }
   }
@@ -82,7 +110,8 @@ function readDeclarations(file: string): DeclarationFile {
   for (const { moduleRequest, entries } of module.staticImports) {
     const place = target(file, moduleRequest.value);
     if (place !== undefined)
-      for (const { importName, localName } of entries) imports.set(localName.value, { file: place, name: importName.name ?? '*' });
+      for (const { importName, localName } of entries)
+        imports.set(localName.value, { file: place, name: importName.name ?? '*' });
   }
   for (const { entries } of module.staticExports) {
     for (const { exportName, importName, localName, moduleRequest } of entries) {
@@ -102,7 +131,10 @@ function readDeclarations(file: string): DeclarationFile {
  * @returns the text, and the exported names whose declaration has no docstring
  * @throws Error where a declaration refers to a file that is not there
  */
-export function publicDeclarations(dist: string, entries: readonly string[]): { text: string; undocumented: string[] } {
+export function publicDeclarations(
+  dist: string,
+  entries: readonly string[],
+): { text: string; undocumented: string[] } {
   const files = new Map<string, DeclarationFile>();
   const fileAt = (path: string): DeclarationFile => {
     const known = files.get(path) ?? readDeclarations(path);
@@ -125,17 +157,23 @@ export function publicDeclarations(dist: string, entries: readonly string[]): { 
     const here = declarations.get(name);
     if (here === undefined) {
       const elsewhere = imports.get(name) ?? exports.get(name);
-      const everything = [...exports].flatMap(([exportedAs, place]) => (exportedAs === place.file && place.name === '*' ? place.file : []));
+      const everything = [...exports].flatMap(([exportedAs, place]) =>
+        exportedAs === place.file && place.name === '*' ? place.file : [],
+      );
       if (elsewhere !== undefined) reach(elsewhere, isPublic);
-      else for (const each of everything) if (fileAt(each).exports.has(name)) reach({ file: each, name }, isPublic);
+      else
+        for (const each of everything)
+          if (fileAt(each).exports.has(name)) reach({ file: each, name }, isPublic);
       return;
     }
-    if (isPublic && !here.some(({ documented }) => documented)) undocumented.push(`${relative(dist, file)}: ${name}`);
+    if (isPublic && !here.some(({ documented }) => documented))
+      undocumented.push(`${relative(dist, file)}: ${name}`);
     const declared = reached.get(file) ?? new Map<string, string>();
     reached.set(file, declared.set(name, here.map(({ text }) => text).join('\n')));
     for (const { mentions, importedFiles } of here) {
       for (const mention of mentions)
-        if (mention !== name && (declarations.has(mention) || imports.has(mention))) reach({ file, name: mention }, false);
+        if (mention !== name && (declarations.has(mention) || imports.has(mention)))
+          reach({ file, name: mention }, false);
       for (const each of importedFiles) reach({ file: each, name: '*' }, false);
     }
   };

@@ -1,5 +1,6 @@
-// A table of calls, one row for each public function and method of a package: what it is called with, and its options under their own names and under
-// a name that people bring from elsewhere. The tests hold every row to the convention: nothing that a call would ignore is accepted.
+// A table of calls, one row for each public function and method of a package: what it is called with, and its
+// options under their own names and under a name that people bring from elsewhere. The tests hold every row
+// to the convention: nothing that a call would ignore is accepted.
 import { describe, expect, test } from 'vitest';
 
 /** How one function or method is called. */
@@ -34,22 +35,29 @@ function methodsOf(type: new () => object): string[] {
 }
 
 /**
- * Every name of a module that can be called: functions, constructors as `new Linear`, methods as `Tensor.sum`, what stands in a namespace as `loss.mse`.
+ * Every name of a module that can be called: functions, constructors as `new Linear`, methods as
+ * `Tensor.sum`, what stands in a namespace as `loss.mse`.
  * @param methods of which classes the methods count: those that people call
  */
 function callables(module: object, methods: readonly string[], prefix = ''): string[] {
   return Object.entries(module).flatMap(([name, value]: [string, unknown]) => {
     if (isClass(value)) {
-      const statics = Object.entries(Object.getOwnPropertyDescriptors(value)).flatMap(([key, { value: each }]) =>
-        typeof each === 'function' && key !== 'prototype' ? [`${name}.${key}`] : [],
+      const statics = Object.entries(Object.getOwnPropertyDescriptors(value)).flatMap(
+        ([key, { value: each }]) =>
+          typeof each === 'function' && key !== 'prototype' ? [`${name}.${key}`] : [],
       );
       return [
         `new ${prefix}${name}`,
-        ...(methods.includes(name) ? [...statics, ...methodsOf(value).map((method) => `${name}.${method}`)] : []),
+        ...(methods.includes(name)
+          ? [...statics, ...methodsOf(value).map((method) => `${name}.${method}`)]
+          : []),
       ];
     }
     if (typeof value === 'function') return [`${prefix}${name}`];
-    const isNamespace = typeof value === 'object' && value !== null && Object.prototype.toString.call(value) === '[object Module]';
+    const isNamespace =
+      typeof value === 'object' &&
+      value !== null &&
+      Object.prototype.toString.call(value) === '[object Module]';
     return isNamespace ? callables(value, methods, `${prefix}${name}.`) : [];
   });
 }
@@ -59,7 +67,10 @@ const TYPED = /^(Option|Shape|DType|Device|Stale|Gradient|Format|StateDict|First
 /** A field of such an error that says something. */
 const NAMED: unknown = expect.stringMatching(/\w/);
 
-/** The class and the message of what a call throws or rejects with; `nothing` where it does neither. A typed error must carry the operation and what was expected. */
+/**
+ * The class and the message of what a call throws or rejects with; `nothing` where it does neither. A typed
+ * error must carry the operation and what was expected.
+ */
 async function failureOf(run: () => unknown): Promise<string> {
   try {
     await run();
@@ -102,7 +113,9 @@ export function testCalls(module: object, methods: readonly string[], table: Cal
 
     test.each(Object.entries(options ?? {}))('has %s, and answers %s with it', async (right, wrong) => {
       const failure = await failureOf(() => call({ [wrong]: 1 }));
-      expect(failure).toMatch(new RegExp(`^OptionError: .*: there is no option '${wrong}'.*; write ${right}$`));
+      expect(failure).toMatch(
+        new RegExp(`^OptionError: .*: there is no option '${wrong}'.*; write ${right}$`),
+      );
       expect(await failureOf(() => call({ [right]: undefined }))).toBe('nothing');
     });
   });

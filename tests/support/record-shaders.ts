@@ -1,4 +1,5 @@
-// Vitest loads this before a test file where FIRSTHAND_WGSL names a folder: every shader that Dawn takes is kept there, for another compiler of WGSL to read. Equal ones are one file.
+// Vitest loads this before a test file where FIRSTHAND_WGSL names a folder: every shader that Dawn takes is
+// kept there, for another compiler of WGSL to read. Equal ones are one file.
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,12 +11,16 @@ if (folder !== undefined) {
   const { prototype } = (globals as { readonly GPUDevice: { readonly prototype: GPUDevice } }).GPUDevice;
   // oxlint-disable-next-line typescript/unbound-method -- called on the device below
   const create = prototype.createShaderModule;
-  prototype.createShaderModule = function (this: GPUDevice, descriptor: GPUShaderModuleDescriptor): GPUShaderModule {
+  prototype.createShaderModule = function (
+    this: GPUDevice,
+    descriptor: GPUShaderModuleDescriptor,
+  ): GPUShaderModule {
     const module = create.call(this, descriptor);
     const name = createHash('sha256').update(descriptor.code).digest('hex').slice(0, 24);
     module.getCompilationInfo().then(
       ({ messages }) => {
-        if (!messages.some(({ type }) => type === 'error')) writeFileSync(join(folder, `${name}.wgsl`), descriptor.code);
+        if (!messages.some(({ type }) => type === 'error'))
+          writeFileSync(join(folder, `${name}.wgsl`), descriptor.code);
       },
       () => {}, // the device is gone
     );

@@ -1,5 +1,6 @@
-// What the repository's tests know about the repository: its packages, their manifests, their source files and what each file imports.
-// Source is read by a real parser (oxc), so that an import in a comment is none and a type-only import is one.
+// What the repository's tests know about the repository: its packages, their manifests, their source files
+// and what each file imports. Source is read by a real parser (oxc), so that an import in a comment is none
+// and a type-only import is one.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,13 +54,22 @@ export function workspaces(group: 'packages' | 'apps'): Workspace[] {
 }
 
 /** The packages that the registry gets. */
-export const publicPackages: readonly Workspace[] = workspaces('packages').filter(({ manifest }) => manifest.private !== true);
+export const publicPackages: readonly Workspace[] = workspaces('packages').filter(
+  ({ manifest }) => manifest.private !== true,
+);
 
 /** The entry points of a package by their subpath, `.` and perhaps `./node`. */
 export const entriesOf = ({ exports: map = {} }: Manifest): Readonly<Record<string, Entry>> =>
-  Object.fromEntries(Object.entries(map).flatMap(([subpath, entry]) => (typeof entry === 'string' ? [] : [[subpath, entry] as const])));
+  Object.fromEntries(
+    Object.entries(map).flatMap(([subpath, entry]) =>
+      typeof entry === 'string' ? [] : [[subpath, entry] as const],
+    ),
+  );
 
-/** Every file under a folder (named from the root, as the results are) whose name ends in `ending`; none where the folder does not exist. */
+/**
+ * Every file under a folder (named from the root, as the results are) whose name ends in `ending`; none where
+ * the folder does not exist.
+ */
 export function filesUnder(folder: string, ending: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -69,17 +79,32 @@ export function filesUnder(folder: string, ending: string): string[] {
     .toSorted();
 }
 
-/** Every specifier that a file imports or re-exports from, types included, dynamic imports of a plain string too. */
+/**
+ * Every specifier that a file imports or re-exports from, types included, dynamic imports of a plain string
+ * too.
+ */
 export function importsOf(path: string, text: string): string[] {
   const { module, errors } = parseSync(path, text);
   if (errors.length > 0) throw new SyntaxError(`${path}: ${errors.map((error) => error.message).join('; ')}`);
-  const reexported = module.staticExports.flatMap(({ entries }) => entries.flatMap(({ moduleRequest }) => moduleRequest?.value ?? []));
-  const dynamic = module.dynamicImports.map(
-    ({ moduleRequest }) => /^['"](.*)['"]$/.exec(text.slice(moduleRequest.start, moduleRequest.end))?.[1] ?? [],
+  const reexported = module.staticExports.flatMap(({ entries }) =>
+    entries.flatMap(({ moduleRequest }) => moduleRequest?.value ?? []),
   );
-  return [...new Set([...module.staticImports.map(({ moduleRequest }) => moduleRequest.value), ...reexported, ...dynamic.flat()])];
+  const dynamic = module.dynamicImports.map(
+    ({ moduleRequest }) =>
+      /^['"](.*)['"]$/.exec(text.slice(moduleRequest.start, moduleRequest.end))?.[1] ?? [],
+  );
+  return [
+    ...new Set([
+      ...module.staticImports.map(({ moduleRequest }) => moduleRequest.value),
+      ...reexported,
+      ...dynamic.flat(),
+    ]),
+  ];
 }
 
-/** The packages of this repository that the examples of a package import besides its own: what it depends on, and what its README says to install beside it. */
+/**
+ * The packages of this repository that the examples of a package import besides its own: what it depends on,
+ * and what its README says to install beside it.
+ */
 export const besides = ({ dependencies = {}, devDependencies = {} }: Manifest): string[] =>
   Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name.startsWith('@firsthand/'));

@@ -1,12 +1,23 @@
-// Recurrent nets as one writes them by hand: a sequence (B, T, C) is taken apart, a cell runs over its steps in a plain
-// loop, and the outputs are stacked; forward and backward with respect to weights and inputs, on one thread. For each
-// number of steps: the first step, which traces and compiles, then compiled and plain steps, and PyTorch's where
-// `FIRSTHAND_PYTHON` (or python3) has it. Milliseconds of processor time, since the machine may have other work; medians
-// of steps taken in turns. A first step after others finds the engine warm. `BENCH_STEPS=64,256` sets the numbers of steps, `BENCH_NETS=LSTM` picks nets.
+// Recurrent nets as one writes them by hand: a sequence (B, T, C) is taken apart, a cell runs over its steps
+// in a plain loop, and the outputs are stacked; forward and backward with respect to weights and inputs, on
+// one thread. For each number of steps: the first step, which traces and compiles, then compiled and plain
+// steps, and PyTorch's where `FIRSTHAND_PYTHON` (or python3) has it. Milliseconds of processor time, since
+// the machine may have other work; medians of steps taken in turns. A first step after others finds the
+// engine warm. `BENCH_STEPS=64,256` sets the numbers of steps, `BENCH_NETS=LSTM` picks nets.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { chunk, compile, realize, setDefaultDevice, split, stack, type Tensor, tensor, zeros } from '@firsthand/autograd';
+import {
+  chunk,
+  compile,
+  realize,
+  setDefaultDevice,
+  split,
+  stack,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@firsthand/autograd';
 import { Generator } from '@firsthand/linalg';
 import { createWasm } from '@firsthand/wasm';
 import { python, torchVersion } from '../src/torch.ts';

@@ -1,4 +1,7 @@
-/** The comparison on the processor, from beginning to end: everyone starts, each in a process of its own, and the tasks are gone through. */
+/**
+ * The comparison on the processor, from beginning to end: everyone starts, each in a process of its own, and
+ * the tasks are gone through.
+ */
 import { describeMachine, goThrough, publish, requirePeers, type Tell } from './comparison.ts';
 import { CONTENDERS, isTorch, type ProcessContender } from './contender.ts';
 import { type Asked, startContender } from './contender-process.ts';
@@ -26,17 +29,23 @@ export async function benchmark(options: Options, program: string): Promise<bool
   const versions = torch === null ? machine.versions : { ...machine.versions, torch };
   const setting = { ...machine, versions, device, effort, page: null };
   console.log(`Node ${setting.node} ${setting.flags.join(' ')}`.trimEnd());
-  console.log(`${setting.processor}, ${setting.cores} cores, one thread where nothing else is said; firsthand on the ${device} device`);
-  const start = (name: ProcessContender): Asked => (isTorch(name) ? startTorch(name) : startContender(program, name, options));
+  console.log(
+    `${setting.processor}, ${setting.cores} cores, one thread where nothing else is said; firsthand on the ${device} device`,
+  );
+  const start = (name: ProcessContender): Asked =>
+    isTorch(name) ? startTorch(name) : startContender(program, name, options);
   const contenders = new Map(names.map((name) => [name, start(name)]));
   const footprint: FootprintSetting = { contenders: names, effort, start };
   const measureOne = (task: Task, tell: Tell): Promise<Outcomes> =>
-    task.work.kind === 'footprint' ? measureFootprint(task.work, footprint, tell) : measure(task, contenders, effort, tell);
+    task.work.kind === 'footprint'
+      ? measureFootprint(task.work, footprint, tell)
+      : measure(task, contenders, effort, tell);
   const rows = await goThrough(tasks, measureOne).finally(() => {
     for (const asked of contenders.values()) asked.stop();
   });
   const results: Results = { setting, rows };
   const done = await publish(results, renderTables(results), options);
-  if (options.docs !== null) for (const file of await writeDocs(results, options.docs)) console.log(`written: ${file}`);
+  if (options.docs !== null)
+    for (const file of await writeDocs(results, options.docs)) console.log(`written: ${file}`);
   return done;
 }

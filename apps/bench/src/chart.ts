@@ -1,6 +1,7 @@
 /**
- * The results as a picture: a row for each task, a dot for each contender, as far to the right as it takes longer than this project, on a logarithmic
- * axis. Vega-Lite describes it, Vega draws it as SVG without a browser.
+ * The results as a picture: a row for each task, a dot for each contender, as far to the right as it takes
+ * longer than this project, on a logarithmic axis. Vega-Lite describes it, Vega draws it as SVG without a
+ * browser.
  */
 import { DESCRIPTIONS, OWN } from './contender.ts';
 import { GROUP_TITLES, placeOf, type Results, type Row } from './results.ts';
@@ -16,7 +17,13 @@ function dotsOf(rows: readonly Row[]): Dot[] {
   return rows.flatMap(({ task, outcomes }) =>
     [...outcomes].flatMap(([name, outcome]) =>
       outcome.kind === 'timed' && outcome.factor !== null
-        ? [{ task: titleOf(task), contender: DESCRIPTIONS[name].title, factor: name === OWN ? 1 : outcome.factor }]
+        ? [
+            {
+              task: titleOf(task),
+              contender: DESCRIPTIONS[name].title,
+              factor: name === OWN ? 1 : outcome.factor,
+            },
+          ]
         : [],
     ),
   );
@@ -30,8 +37,20 @@ function titleOf({ id, title }: Row['task']): string {
 /** The description of one group's dots. */
 function groupView(group: Group, rows: readonly Row[], contenders: readonly string[]): object {
   const order = rows.map(({ task }) => titleOf(task));
-  const y = { field: 'task', type: 'nominal', sort: order, title: null, axis: { grid: true, labelLimit: 200 } };
-  const color = { field: 'contender', type: 'nominal', sort: contenders, scale: { domain: contenders, scheme: 'tableau10' }, title: null };
+  const y = {
+    field: 'task',
+    type: 'nominal',
+    sort: order,
+    title: null,
+    axis: { grid: true, labelLimit: 200 },
+  };
+  const color = {
+    field: 'contender',
+    type: 'nominal',
+    sort: contenders,
+    scale: { domain: contenders, scheme: 'tableau10' },
+    title: null,
+  };
   return {
     title: { text: GROUP_TITLES[group].replace(/,.*/, ''), anchor: 'start', frame: 'group' },
     width: 560,
@@ -56,7 +75,13 @@ function groupView(group: Group, rows: readonly Row[], contenders: readonly stri
 export async function renderChart({ rows, setting }: Results): Promise<string> {
   const vega = await import('vega');
   const { compile } = await import('vega-lite');
-  const names = [...new Set(rows.flatMap(({ outcomes }) => [...outcomes].flatMap(([name, { kind }]) => (kind === 'timed' ? [name] : []))))];
+  const names = [
+    ...new Set(
+      rows.flatMap(({ outcomes }) =>
+        [...outcomes].flatMap(([name, { kind }]) => (kind === 'timed' ? [name] : [])),
+      ),
+    ),
+  ];
   const contenders = names.map((name) => DESCRIPTIONS[name].title);
   const groups = [...new Set(rows.map(({ task }) => task.group))];
   const views = groups.map((group) =>

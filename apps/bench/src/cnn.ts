@@ -1,4 +1,7 @@
-/** A small convolutional network for handwritten digits, with this project's layers: convolution, relu and max-pooling, twice, then logits. */
+/**
+ * A small convolutional network for handwritten digits, with this project's layers: convolution, relu and
+ * max-pooling, twice, then logits.
+ */
 import type { Tensor } from '@firsthand/autograd';
 import { Conv2d, Linear, MaxPool2d, Module } from '@firsthand/nn';
 import type { CNNConfig } from './tasks.ts';

@@ -1,6 +1,6 @@
 /**
- * The programs in `cold/`, each with its library made into one file by esbuild: for Node, to be started cold, and for a page, to be weighed. Of each library a
- * program imports by name what it takes and no more.
+ * The programs in `cold/`, each with its library made into one file by esbuild: for Node, to be started cold,
+ * and for a page, to be weighed. Of each library a program imports by name what it takes and no more.
  */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -81,27 +81,47 @@ export interface Weight {
   readonly gzipped: number;
 }
 
-/** Weighs the program for a page: its script with what that imports before it runs, and the WebAssembly that it fetches. */
+/**
+ * Weighs the program for a page: its script with what that imports before it runs, and the WebAssembly that
+ * it fetches.
+ */
 export async function weigh(name: ColdContender, task: MLPTask): Promise<Weight> {
   const { build } = await import('esbuild');
   const outdir = join(peersFolder(), 'bundle');
-  const options = { ...optionsFor(name, task), outdir, format: 'esm', platform: 'browser', splitting: true, metafile: true } as const;
+  const options = {
+    ...optionsFor(name, task),
+    outdir,
+    format: 'esm',
+    platform: 'browser',
+    splitting: true,
+    metafile: true,
+  } as const;
   const { outputFiles, metafile } = await build({ ...options, write: false });
   const loaded = loadedAtStart(metafile);
-  const files = outputFiles.filter(({ path }) => loaded.has(path.split(/[\\/]/).at(-1)!)).map(({ contents }) => contents);
-  if (name === 'tfjs-wasm') files.push(Uint8Array.from(readFileSync(join(peersFolder(), TFJS_BINARIES, TFJS_BINARY))));
+  const files = outputFiles
+    .filter(({ path }) => loaded.has(path.split(/[\\/]/).at(-1)!))
+    .map(({ contents }) => contents);
+  if (name === 'tfjs-wasm')
+    files.push(Uint8Array.from(readFileSync(join(peersFolder(), TFJS_BINARIES, TFJS_BINARY))));
   const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
-  return { minified: sum(files.map(({ length }) => length)), gzipped: sum(files.map((file) => gzipSync(file).length)) };
+  return {
+    minified: sum(files.map(({ length }) => length)),
+    gzipped: sum(files.map((file) => gzipSync(file).length)),
+  };
 }
 
-/** The names of the files that the entry point needs before it runs; what is imported later, by a call, is not among them. */
+/**
+ * The names of the files that the entry point needs before it runs; what is imported later, by a call, is not
+ * among them.
+ */
 function loadedAtStart({ outputs }: Metafile): ReadonlySet<string> {
   const names = new Set<string>();
   const visit = (path: string): void => {
     const name = path.split('/').at(-1)!;
     if (names.has(name)) return;
     names.add(name);
-    for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === 'import-statement') visit(next);
+    for (const { path: next, kind } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement') visit(next);
   };
   for (const [path, { entryPoint }] of Object.entries(outputs)) if (entryPoint === '<stdin>') visit(path);
   return names;

@@ -1,6 +1,6 @@
 /**
- * Whether a contender computed what it was asked for: each number is compared with that of the plain loops. Near zero, where numbers are the
- * small difference of large ones, their size as a whole sets the scale.
+ * Whether a contender computed what it was asked for: each number is compared with that of the plain loops.
+ * Near zero, where numbers are the small difference of large ones, their size as a whole sets the scale.
  */
 
 /** Relative to the larger of the expected number and the root mean square of all of them. */
@@ -19,7 +19,8 @@ export function firstDifference(
   if (actual.length !== expected.length) return `${actual.length} outputs instead of ${expected.length}`;
   for (const [index, right] of expected.entries()) {
     const values = actual[index]!;
-    if (values.length !== right.length) return `output ${index} has ${values.length} elements instead of ${right.length}`;
+    if (values.length !== right.length)
+      return `output ${index} has ${values.length} elements instead of ${right.length}`;
     const scale = rootMeanSquare(right);
     for (let i = 0; i < right.length; i++) {
       const allowed = tolerance * Math.max(Math.abs(right[i]!), scale);

@@ -1,4 +1,7 @@
-/** What every comparison does, wherever its contenders live: the peers are put in place, the tasks are gone through, the results are shown and written. */
+/**
+ * What every comparison does, wherever its contenders live: the peers are put in place, the tasks are gone
+ * through, the results are shown and written.
+ */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { type ContenderName, DESCRIPTIONS, PEERS } from './contender.ts';
@@ -29,7 +32,9 @@ export async function goThrough(
   try {
     for (const task of tasks) {
       progress.begin(task.id);
-      const outcomes = await measureOne(task, (name, what) => progress.tell(`${DESCRIPTIONS[name].title}, ${what}`));
+      const outcomes = await measureOne(task, (name, what) =>
+        progress.tell(`${DESCRIPTIONS[name].title}, ${what}`),
+      );
       rows.push({ task, outcomes });
       const line = lineOf({ task, outcomes });
       progress.complete(line);
@@ -47,7 +52,9 @@ function lineOf({ task, outcomes }: Row): string {
   const parts = [...outcomes].flatMap(([name, outcome]) => {
     if (outcome.kind === 'unable') return [];
     const { title } = DESCRIPTIONS[name];
-    return [`${title} ${outcome.kind === 'timed' ? formatNumber(unit.of(outcome.time.median)) : outcome.kind.toUpperCase()}`];
+    return [
+      `${title} ${outcome.kind === 'timed' ? formatNumber(unit.of(outcome.time.median)) : outcome.kind.toUpperCase()}`,
+    ];
   });
   return `${task.id} (${unit.name}): ${parts.join(', ')}`;
 }
@@ -56,12 +63,18 @@ function lineOf({ task, outcomes }: Row): string {
  * Prints the tables, and writes the files that were asked for.
  * @returns whether every contender did its tasks, and did them right
  */
-export async function publish(results: Results, tables: string, { json, svg }: Choices<ContenderName>): Promise<boolean> {
+export async function publish(
+  results: Results,
+  tables: string,
+  { json, svg }: Choices<ContenderName>,
+): Promise<boolean> {
   console.log(tables);
   if (json !== null) writeFileSync(json, toJson(results));
   if (svg !== null) writeFileSync(svg, await renderChart(results));
   for (const file of [json, svg]) if (file !== null) console.log(`written: ${file}`);
-  return results.rows.every(({ outcomes }) => [...outcomes.values()].every(({ kind }) => kind === 'timed' || kind === 'unable'));
+  return results.rows.every(({ outcomes }) =>
+    [...outcomes.values()].every(({ kind }) => kind === 'timed' || kind === 'unable'),
+  );
 }
 
 /**
@@ -71,10 +84,15 @@ export async function publish(results: Results, tables: string, { json, svg }: C
  */
 export function requirePeers(chosen: readonly ContenderName[], all: readonly ContenderName[]): void {
   if (!chosen.some((name) => PEERS.has(name)) || arePeersInstalled()) return;
-  console.log(`installing the libraries to compare with into ${peersFolder()}, once; about 55 MB to download`);
+  console.log(
+    `installing the libraries to compare with into ${peersFolder()}, once; about 55 MB to download`,
+  );
   if (installPeers()) return;
   const others = all.filter((name) => !PEERS.has(name)).join(' ');
-  throw new UsageError(`error: the peers could not be installed; without them there is: --contenders ${others}`, 1);
+  throw new UsageError(
+    `error: the peers could not be installed; without them there is: --contenders ${others}`,
+    1,
+  );
 }
 
 /** This machine, this engine and the versions. */

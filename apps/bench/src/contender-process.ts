@@ -1,4 +1,7 @@
-/** A contender from outside: a child process that is asked one thing at a time. A child that dies or hangs fails the request and every later one. */
+/**
+ * A contender from outside: a child process that is asked one thing at a time. A child that dies or hangs
+ * fails the request and every later one.
+ */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { ContenderOptions, NodeContender } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
@@ -25,10 +28,16 @@ export const CONTENDER_WORD = '--contender';
 /** Longer than anything takes that is worth waiting for, in milliseconds. */
 const PATIENCE = 180_000;
 
-/** Set for contenders, so that one that is started wrongly, and takes itself for the program, does not start contenders in its turn. */
+/**
+ * Set for contenders, so that one that is started wrongly, and takes itself for the program, does not start
+ * contenders in its turn.
+ */
 export const CONTENDER_MARK = 'FIRSTHAND_BENCH_CONTENDER';
 
-/** Of the flags that Node was started with, those about WebAssembly. Others may hold a program, which is not the contender's, or a value in the next word. */
+/**
+ * Of the flags that Node was started with, those about WebAssembly. Others may hold a program, which is not
+ * the contender's, or a value in the next word.
+ */
 export function engineFlags(flags: readonly string[]): string[] {
   return flags.filter((flag) => /^--[\w-]*(wasm|liftoff)/.test(flag));
 }
@@ -70,7 +79,9 @@ export function askThrough(child: ChildProcess, channel: Channel): Asked {
   let ended: string | null = null;
   const end = (reason: string): void => {
     const lines = words.trim().split('\n');
-    ended ??= [reason, lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1)!].filter((part) => part !== '').join(': ');
+    ended ??= [reason, lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1)!]
+      .filter((part) => part !== '')
+      .join(': ');
   };
   child.once('error', (error) => end(error.message));
   child.once('close', (code, signal) => end(`the process ended with ${signal ?? `exit code ${code}`}`));

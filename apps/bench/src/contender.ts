@@ -1,7 +1,7 @@
 /**
- * The seam between the benchmark and what it compares: a contender takes a task and gives back something that can be run again and again.
- * On the processor each lives in a process of its own, so that no two share an engine's heap, code or garbage collection; on the GPU all
- * live in one page, so that they share its adapter.
+ * The seam between the benchmark and what it compares: a contender takes a task and gives back something that
+ * can be run again and again. On the processor each lives in a process of its own, so that no two share an
+ * engine's heap, code or garbage collection; on the GPU all live in one page, so that they share its adapter.
  */
 import type { Work } from './tasks.ts';
 
@@ -11,11 +11,14 @@ export type Notes = Readonly<Record<string, number>>;
 /** A task ready to run. */
 export interface Prepared {
   /**
-   * Does the work once, to its end; on a GPU, all of it is handed over, and a wait for its end may be left to the caller. A promise only where
-   * the contender's own interface is asynchronous.
+   * Does the work once, to its end; on a GPU, all of it is handed over, and a wait for its end may be left to
+   * the caller. A promise only where the contender's own interface is asynchronous.
    */
   run(): void | Promise<void>;
-  /** What was computed: the results of an operation by its last run, or the losses of all training steps so far. */
+  /**
+   * What was computed: the results of an operation by its last run, or the losses of all training steps so
+   * far.
+   */
   outputs(): Promise<readonly Float32Array[]>;
   /** What there is to note so far. */
   notes?(): Notes;
@@ -70,7 +73,9 @@ export const OWN = 'firsthand';
 export const ORACLE = 'loops';
 
 /** How each is shown, and what it is. */
-export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: string; readonly text: string } } = {
+export const DESCRIPTIONS: {
+  readonly [K in ContenderName]: { readonly title: string; readonly text: string };
+} = {
   firsthand: { title: 'firsthand', text: 'this project, compiled, one thread' },
   'two-threads': { title: 'two threads', text: 'this project, compiled, with two threads' },
   uncompiled: { title: 'uncompiled', text: 'this project, the same training step without compile' },
@@ -82,9 +87,15 @@ export const DESCRIPTIONS: { readonly [K in ContenderName]: { readonly title: st
   'tfjs-wasm': { title: 'tfjs-wasm', text: '@tensorflow/tfjs-backend-wasm, one thread' },
   'tfjs-webgpu': { title: 'tfjs-webgpu', text: '@tensorflow/tfjs-backend-webgpu' },
   'jax-js': { title: 'jax-js', text: '@jax-js/jax, everything inside jit' },
-  'ort-web': { title: 'ort-web', text: 'onnxruntime-web, wasm, one thread; a run copies its inputs and outputs' },
+  'ort-web': {
+    title: 'ort-web',
+    text: 'onnxruntime-web, wasm, one thread; a run copies its inputs and outputs',
+  },
   'ort-node': { title: 'ort-node', text: 'onnxruntime-node, native code, one thread' },
-  'torch-1': { title: 'torch', text: 'PyTorch in eager mode, native code, one thread; only where Python has it' },
+  'torch-1': {
+    title: 'torch',
+    text: 'PyTorch in eager mode, native code, one thread; only where Python has it',
+  },
   'torch-2': { title: 'torch, 2', text: 'the same with two threads' },
   loops: { title: 'loops', text: 'plain loops over typed arrays; they say what is right' },
 };
@@ -96,4 +107,10 @@ export const CEILINGS: ReadonlySet<ContenderName> = new Set(['mul-add', 'madd'])
 export const isTorch = (name: ProcessContender): name is TorchContender => name.startsWith('torch-');
 
 /** Those that come from the registry of npm. */
-export const PEERS: ReadonlySet<ContenderName> = new Set(['tfjs-wasm', 'tfjs-webgpu', 'jax-js', 'ort-web', 'ort-node']);
+export const PEERS: ReadonlySet<ContenderName> = new Set([
+  'tfjs-wasm',
+  'tfjs-webgpu',
+  'jax-js',
+  'ort-web',
+  'ort-node',
+]);

@@ -1,4 +1,7 @@
-/** What the contenders ask of WebGPU in a run, as a table: how much is begun, moved and made, and what a page pays for it. */
+/**
+ * What the contenders ask of WebGPU in a run, as a table: how much is begun, moved and made, and what a page
+ * pays for it.
+ */
 import Table from 'cli-table3';
 import { DESCRIPTIONS } from './contender.ts';
 import type { Timed } from './measure.ts';
@@ -12,7 +15,8 @@ const count =
   ({ notes }: Timed): string =>
     String(notes[name] ?? '–');
 
-const milliseconds = (value: number | undefined): string => (value === undefined ? '–' : formatNumber(Math.max(value, 0)));
+const milliseconds = (value: number | undefined): string =>
+  value === undefined ? '–' : formatNumber(Math.max(value, 0));
 
 /** Of a later run, where it is not said otherwise. */
 const COLUMNS: readonly Column[] = [
@@ -41,9 +45,12 @@ export function renderCounts(rows: readonly Row[]): string {
     style: { head: [], border: [], compact: true },
   });
   for (const { task, outcomes } of rows) {
-    const timed = [...outcomes].flatMap(([name, outcome]) => (outcome.kind === 'timed' ? [{ name, outcome }] : []));
+    const timed = [...outcomes].flatMap(([name, outcome]) =>
+      outcome.kind === 'timed' ? [{ name, outcome }] : [],
+    );
     if (timed.length > 0) table.push([task.title, ...COLUMNS.map(() => '')]);
-    for (const { name, outcome } of timed) table.push([`  ${DESCRIPTIONS[name].title}`, ...COLUMNS.map(([, of]) => of(outcome))]);
+    for (const { name, outcome } of timed)
+      table.push([`  ${DESCRIPTIONS[name].title}`, ...COLUMNS.map(([, of]) => of(outcome))]);
   }
   return [table.toString(), ...EXPLANATIONS].join('\n');
 }

@@ -1,6 +1,7 @@
 /**
- * The results as pages of the documentation. Each engine has one in `benchmarks/`, with its charts in a folder of its name: where and how they were measured, how to repeat
- * it, and for each group of tasks a chart and a table. `benchmarks.md` leads to all that are there.
+ * The results as pages of the documentation. Each engine has one in `benchmarks/`, with its charts in a
+ * folder of its name: where and how they were measured, how to repeat it, and for each group of tasks a chart
+ * and a table. `benchmarks.md` leads to all that are there.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +19,10 @@ const PAGES = 'benchmarks';
 const nameOf = ({ setting }: Results): string => `node-${setting.node.split('.')[0]}`;
 
 /** The group's results alone. */
-const ofGroup = ({ setting, rows }: Results, group: Group): Results => ({ setting, rows: rows.filter(({ task }) => task.group === group) });
+const ofGroup = ({ setting, rows }: Results, group: Group): Results => ({
+  setting,
+  rows: rows.filter(({ task }) => task.group === group),
+});
 
 const groupsOf = ({ rows }: Results): Group[] => [...new Set(rows.map(({ task }) => task.group))];
 
@@ -64,7 +68,11 @@ export function renderDocs(results: Results): string {
   const sections = groupsOf(results).map((group) => {
     const { rows } = ofGroup(results, group);
     const title = GROUP_TITLES[group];
-    const parts = [`## ${title[0]!.toUpperCase()}${title.slice(1)}`, `![${title}](${nameOf(results)}/${group}.svg)`, resultsTable(rows)];
+    const parts = [
+      `## ${title[0]!.toUpperCase()}${title.slice(1)}`,
+      `![${title}](${nameOf(results)}/${group}.svg)`,
+      resultsTable(rows),
+    ];
     const notes = remarks(rows).map((text) => `- ${text}`);
     return [...parts, ...(notes.length > 0 ? [notes.join('\n')] : [])].join('\n\n');
   });
@@ -89,9 +97,12 @@ export async function writeDocs(results: Results, folder: string): Promise<reado
   const pages = join(folder, PAGES);
   mkdirSync(join(pages, name), { recursive: true });
   const files = new Map([[join(pages, `${name}.md`), renderDocs(results)]]);
-  for (const group of groupsOf(results)) files.set(join(pages, name, `${group}.svg`), await renderChart(ofGroup(results, group)));
+  for (const group of groupsOf(results))
+    files.set(join(pages, name, `${group}.svg`), await renderChart(ofGroup(results, group)));
   for (const [file, text] of files) writeFileSync(file, text);
-  const names = readdirSync(pages).flatMap((file) => (file.endsWith('.md') ? [file.slice(0, -'.md'.length)] : []));
+  const names = readdirSync(pages).flatMap((file) =>
+    file.endsWith('.md') ? [file.slice(0, -'.md'.length)] : [],
+  );
   const index = join(folder, INDEX);
   writeFileSync(index, renderIndex(names.sort()));
   return [...files.keys(), index];

@@ -1,6 +1,7 @@
 /**
- * What a library costs before it computes, and beside its speed: how long a new process takes to its first loss, how many bytes a page loads to train the MLP, and
- * how much memory the process holds that trains the GPT. Nothing here is timed by the contender itself.
+ * What a library costs before it computes, and beside its speed: how long a new process takes to its first
+ * loss, how many bytes a page loads to train the MLP, and how much memory the process holds that trains the
+ * GPT. Nothing here is timed by the contender itself.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -29,9 +30,16 @@ export interface FootprintSetting {
 type Tell = (name: ContenderName, what: string) => void;
 
 /** Values by contender, in the unit of the task, or what went wrong. */
-type Measured = Map<ProcessContender, { readonly values: readonly number[]; readonly notes: Notes } | Outcome>;
+type Measured = Map<
+  ProcessContender,
+  { readonly values: readonly number[]; readonly notes: Notes } | Outcome
+>;
 
-export async function measureFootprint({ of }: FootprintTask, setting: FootprintSetting, tell: Tell): Promise<Outcomes> {
+export async function measureFootprint(
+  { of }: FootprintTask,
+  setting: FootprintSetting,
+  tell: Tell,
+): Promise<Outcomes> {
   const measured = await { coldStart: coldStarts, bundle: bundles, memory: memories }[of](setting, tell);
   const own = measured.get(OWN);
   const ownValues = own !== undefined && 'values' in own ? own.values : null;
@@ -50,7 +58,15 @@ export async function measureFootprint({ of }: FootprintTask, setting: Footprint
       const { notes } = found;
       return [
         name,
-        { kind: 'timed', firstRun: found.values[0]!, time: summarize(found.values), rounds, factor: ratio, firstNotes: notes, notes },
+        {
+          kind: 'timed',
+          firstRun: found.values[0]!,
+          time: summarize(found.values),
+          rounds,
+          factor: ratio,
+          firstNotes: notes,
+          notes,
+        },
       ];
     }),
   );
@@ -58,7 +74,8 @@ export async function measureFootprint({ of }: FootprintTask, setting: Footprint
 
 const mlp = (): MLPTask => TASKS.find(({ id }) => id === 'training/mlp')!.work as MLPTask;
 
-const coldAmong = (names: readonly ProcessContender[]): readonly ColdContender[] => COLD_CONTENDERS.filter((name) => names.includes(name));
+const coldAmong = (names: readonly ProcessContender[]): readonly ColdContender[] =>
+  COLD_CONTENDERS.filter((name) => names.includes(name));
 
 /** Milliseconds from the start of a process to its first loss, in turns. */
 async function coldStarts({ contenders, effort }: FootprintSetting, tell: Tell): Promise<Measured> {
@@ -75,8 +92,10 @@ async function coldStarts({ contenders, effort }: FootprintSetting, tell: Tell):
         if (failures.has(name)) continue;
         tell(name, `start ${round + 1} of ${effort.rounds}`);
         const { milliseconds, words } = await startOnce(file);
-        const difference = words === null ? null : firstDifference([Float32Array.of(Number(words))], expected);
-        if (words === null) failures.set(name, { kind: 'failed', message: 'the program ended without a loss' });
+        const difference =
+          words === null ? null : firstDifference([Float32Array.of(Number(words))], expected);
+        if (words === null)
+          failures.set(name, { kind: 'failed', message: 'the program ended without a loss' });
         else if (difference !== null) failures.set(name, { kind: 'wrong', message: difference });
         else times.set(name, [...(times.get(name) ?? []), milliseconds]);
       }
@@ -84,14 +103,22 @@ async function coldStarts({ contenders, effort }: FootprintSetting, tell: Tell):
   } finally {
     rmSync(folder, { recursive: true });
   }
-  return new Map([...[...times].map(([name, values]) => [name, { values, notes: {} }] as const), ...failures]);
+  return new Map([
+    ...[...times].map(([name, values]) => [name, { values, notes: {} }] as const),
+    ...failures,
+  ]);
 }
 
-/** Starts a program of Node, which is ended when it has said its first words; these are null if there are none. */
+/**
+ * Starts a program of Node, which is ended when it has said its first words; these are null if there are
+ * none.
+ */
 function startOnce(file: string): Promise<{ readonly milliseconds: number; readonly words: string | null }> {
   return new Promise((resolve) => {
     const start = performance.now();
-    const child = spawn(process.execPath, [...engineFlags(process.execArgv), file], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(process.execPath, [...engineFlags(process.execArgv), file], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     let said: { readonly milliseconds: number; readonly words: string } | null = null;
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
     child.stdout.once('data', (chunk: Buffer) => {

@@ -1,6 +1,7 @@
 /**
- * A small GPT (Radford et al. 2019, as in Karpathy's nanoGPT), written with this project's layers: pre-norm blocks of causal attention and a
- * two-layer network, learned positions, a head of its own without bias. B: sequences, T: positions, C: channels, H: heads, V: vocabulary.
+ * A small GPT (Radford et al. 2019, as in Karpathy's nanoGPT), written with this project's layers: pre-norm
+ * blocks of causal attention and a two-layer network, learned positions, a head of its own without bias. B:
+ * sequences, T: positions, C: channels, H: heads, V: vocabulary.
  */
 import { attention, split, type Tensor } from '@firsthand/autograd';
 import { Embedding, LayerNorm, Linear, Module, ModuleList } from '@firsthand/nn';

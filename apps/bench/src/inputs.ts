@@ -1,6 +1,7 @@
 /**
- * The numbers that go in: the same for every contender, in whichever process, since each task's come from a generator with a seed of its own.
- * The generator belongs to this program (mulberry32), so that nothing of what is measured takes part.
+ * The numbers that go in: the same for every contender, in whichever process, since each task's come from a
+ * generator with a seed of its own. The generator belongs to this program (mulberry32), so that nothing of
+ * what is measured takes part.
  */
 import type { AttentionTask, CNNConfig, GPTConfig, MapTask, MatmulTask, TrainingTask } from './tasks.ts';
 
@@ -24,21 +25,33 @@ export function uniform(seed: number, size: number, bound = 1): Float32Array<Arr
 }
 
 /** A and B. In a chain, B has entries of variance 1/k, so that the result keeps its size. */
-export function matmulInputs({ batch, m, k, n, chain }: MatmulTask): readonly [a: Float32Array<ArrayBuffer>, b: Float32Array<ArrayBuffer>] {
+export function matmulInputs({
+  batch,
+  m,
+  k,
+  n,
+  chain,
+}: MatmulTask): readonly [a: Float32Array<ArrayBuffer>, b: Float32Array<ArrayBuffer>] {
   return [uniform(1, batch * m * k), uniform(2, batch * k * n, chain > 1 ? Math.sqrt(3 / k) : 1)];
 }
 
 /** What a map, or attention, gets: one or more arguments, and the gradient of its result. */
 export interface MapInputs {
   /** x: (rows, columns), and a second argument as large, or weight and bias: (columns). */
-  readonly operands: readonly { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> }[];
+  readonly operands: readonly {
+    readonly shape: readonly number[];
+    readonly values: Float32Array<ArrayBuffer>;
+  }[];
   /** g, of the result's shape. */
   readonly upstream: { readonly shape: readonly number[]; readonly values: Float32Array<ArrayBuffer> };
 }
 
 /** The operands of a map or of its gradient, in their order. */
 export function mapInputs({ map, gradient, rows, columns }: MapTask): MapInputs {
-  const full = (seed: number, bound?: number) => ({ shape: [rows, columns], values: uniform(seed, rows * columns, bound) });
+  const full = (seed: number, bound?: number) => ({
+    shape: [rows, columns],
+    values: uniform(seed, rows * columns, bound),
+  });
   const row = (seed: number) => ({ shape: [columns], values: uniform(seed, columns) });
   const operands = {
     add: () => [full(1), gradient ? row(2) : full(2)],
@@ -51,7 +64,10 @@ export function mapInputs({ map, gradient, rows, columns }: MapTask): MapInputs 
   return { operands, upstream: map === 'sum' ? { shape: [], values: Float32Array.of(0.5) } : full(9) };
 }
 
-/** Queries, keys and values, and the gradient of the result, all (batch, heads, T, D). Scores have a standard deviation of 4/3. */
+/**
+ * Queries, keys and values, and the gradient of the result, all (batch, heads, T, D). Scores have a standard
+ * deviation of 4/3.
+ */
 export function attentionInputs({ batch, heads, positions, size }: AttentionTask): MapInputs {
   const shape = [batch, heads, positions, size];
   const values = (seed: number, bound: number): MapInputs['upstream'] => ({
@@ -61,7 +77,10 @@ export function attentionInputs({ batch, heads, positions, size }: AttentionTask
   return { operands: [1, 2, 3].map((seed) => values(seed, 2)), upstream: values(9, 1) };
 }
 
-/** A parameter's shape and how it begins: uniform in ±bound, or with a constant. Weights of linear layers are (out, in), of convolutions (out, in, 3, 3). */
+/**
+ * A parameter's shape and how it begins: uniform in ±bound, or with a constant. Weights of linear layers are
+ * (out, in), of convolutions (out, in, 3, 3).
+ */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
@@ -87,7 +106,11 @@ function convolution(name: string, inputs: number, outputs: number): ParameterSp
 
 /** The parameters of the convolutional network, by the names that its modules give them in `cnn.ts`. */
 function cnnSpecs({ size, channels: [first, second], classes }: CNNConfig): ParameterSpec[] {
-  return [...convolution('conv1', 1, first), ...convolution('conv2', first, second), ...linear('fc', second * (size / 4) ** 2, classes)];
+  return [
+    ...convolution('conv1', 1, first),
+    ...convolution('conv2', first, second),
+    ...linear('fc', second * (size / 4) ** 2, classes),
+  ];
 }
 
 /** The parameters of the GPT, by the names that its modules give them in `gpt.ts`. */
@@ -129,12 +152,18 @@ export interface StartingParameter extends ParameterSpec {
 export function startingParameters(task: TrainingTask): readonly StartingParameter[] {
   return parameterSpecs(task).map((spec, index) => {
     const size = spec.shape.reduce((product, extent) => product * extent, 1);
-    const values = 'bound' in spec.start ? uniform(100 + index, size, spec.start.bound) : new Float32Array(size).fill(spec.start.value);
+    const values =
+      'bound' in spec.start
+        ? uniform(100 + index, size, spec.start.bound)
+        : new Float32Array(size).fill(spec.start.value);
     return { ...spec, values };
   });
 }
 
-/** One batch. MLP: x (batch, inputs), y (batch). CNN: x (batch, 1, size, size), y (batch). GPT: x and y (batch, positions), the token that follows each. */
+/**
+ * One batch. MLP: x (batch, inputs), y (batch). CNN: x (batch, 1, size, size), y (batch). GPT: x and y
+ * (batch, positions), the token that follows each.
+ */
 export interface TrainingBatch {
   readonly x: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
   readonly y: Int32Array<ArrayBuffer>;
@@ -161,7 +190,8 @@ const BATCHES = 4;
 export function trainingBatches(task: TrainingTask): readonly TrainingBatch[] {
   return Array.from({ length: BATCHES }, (_, index): TrainingBatch => {
     const next = generator(1000 + index);
-    const integers = (size: number, limit: number) => Int32Array.from({ length: size }, () => Math.floor(next() * limit));
+    const integers = (size: number, limit: number) =>
+      Int32Array.from({ length: size }, () => Math.floor(next() * limit));
     if (task.model !== 'gpt') {
       const size = batchShapes(task)[0].reduce((product, extent) => product * extent, 1);
       return { x: uniform(2000 + index, size), y: integers(task.batch, task.classes) };

@@ -1,6 +1,7 @@
 /**
- * The program: a comparison on the processor, or a profile of this project alone, or, where its first word says so, a comparison on the GPU, or one of the contenders that a
- * comparison starts. Exit codes: 0 done; 1 something failed, or a contender did; 2 the arguments are wrong.
+ * The program: a comparison on the processor, or a profile of this project alone, or, where its first word
+ * says so, a comparison on the GPU, or one of the contenders that a comparison starts. Exit codes: 0 done; 1
+ * something failed, or a contender did; 2 the arguments are wrong.
  */
 import { benchmark } from './benchmark.ts';
 import type { DeviceName, NodeContender } from './contender.ts';
@@ -25,7 +26,8 @@ try {
     const [, name, device] = args as [string, NodeContender, DeviceName];
     serve(await STARTERS[name]({ device }));
   } else {
-    if (CONTENDER_MARK in process.env) throw new UsageError('error: a contender cannot start a comparison', 2);
+    if (CONTENDER_MARK in process.env)
+      throw new UsageError('error: a contender cannot start a comparison', 2);
     process.exitCode = (await run(args)) ? 0 : 1;
   }
 } catch (error) {

@@ -1,6 +1,7 @@
 /**
- * One task, all contenders. Each makes it ready and shows its results, which are compared with those of the plain loops; who is right warms
- * up; then they take turns, round by round, so that what else the machine does falls on all alike. The order turns too.
+ * One task, all contenders. Each makes it ready and shows its results, which are compared with those of the
+ * plain loops; who is right warms up; then they take turns, round by round, so that what else the machine
+ * does falls on all alike. The order turns too.
  */
 import { firstDifference } from './compare.ts';
 import { CEILINGS, type ContenderName, type Notes, ORACLE, OWN } from './contender.ts';
@@ -16,7 +17,9 @@ export interface Effort {
   readonly round: number;
   /** Before the first round, in milliseconds. */
   readonly warmUp: number;
-  /** A contender that is slower has fewer rounds, so that all of its together take no longer, in milliseconds. */
+  /**
+   * A contender that is slower has fewer rounds, so that all of its together take no longer, in milliseconds.
+   */
   readonly most: number;
 }
 
@@ -63,8 +66,9 @@ export interface Timed {
 export type Outcomes = ReadonlyMap<ContenderName, Outcome>;
 
 /**
- * How often a task is run before its results are compared, so that the last run has no compiling in it. An operation that takes longer than all of its
- * rounds may is run once. Training is compared by its losses, and the second one depends on gradients and update.
+ * How often a task is run before its results are compared, so that the last run has no compiling in it. An
+ * operation that takes longer than all of its rounds may is run once. Training is compared by its losses, and
+ * the second one depends on gradients and update.
  */
 const RUNS = 2;
 
@@ -95,7 +99,8 @@ export async function measure(
       continue;
     }
     if (name === ORACLE) expected = reply.outputs;
-    const difference = expected === null || CEILINGS.has(name) ? null : firstDifference(reply.outputs, expected);
+    const difference =
+      expected === null || CEILINGS.has(name) ? null : firstDifference(reply.outputs, expected);
     if (difference === null) ready.push({ name, asked, first: reply, rounds: [], failure: null });
     else outcomes.set(name, { kind: 'wrong', message: difference });
   }
@@ -112,7 +117,8 @@ export async function measure(
   }
   const own = ready.find(({ name }) => name === OWN);
   for (const each of ready) outcomes.set(each.name, await outcomeOf(each, own));
-  for (const [name, asked] of contenders) if (!ready.some((each) => each.name === name)) await asked.ask({ kind: 'release' });
+  for (const [name, asked] of contenders)
+    if (!ready.some((each) => each.name === name)) await asked.ask({ kind: 'release' });
   return new Map([...contenders.keys()].map((name) => [name, outcomes.get(name)!]));
 }
 
@@ -120,7 +126,8 @@ export async function measure(
 async function judgement(task: Task, judge: Asked): Promise<readonly Float32Array[]> {
   const runs = task.work.kind === 'training' ? RUNS : 1;
   const reply = await judge.ask({ kind: 'prepare', task: task.id, runs, enough: NEVER });
-  if (reply.kind !== 'prepared') throw new Error(`${task.id}: the plain loops do not say what is right: ${messageOf(reply)}`);
+  if (reply.kind !== 'prepared')
+    throw new Error(`${task.id}: the plain loops do not say what is right: ${messageOf(reply)}`);
   await judge.ask({ kind: 'release' });
   return reply.outputs;
 }
@@ -144,7 +151,11 @@ function roundsOf({ first }: Ready, { rounds, most }: Effort): number {
   return Math.min(rounds, Math.floor(most / first.times.at(-1)!));
 }
 
-async function warmUp(ready: Ready, effort: Effort, tell: (name: ContenderName, what: string) => void): Promise<void> {
+async function warmUp(
+  ready: Ready,
+  effort: Effort,
+  tell: (name: ContenderName, what: string) => void,
+): Promise<void> {
   if (roundsOf(ready, effort) === 0 || ready.first.times.at(-1)! > effort.warmUp) return;
   tell(ready.name, 'warm-up');
   const request: Request = { kind: 'warmUp', milliseconds: effort.warmUp };

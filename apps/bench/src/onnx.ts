@@ -1,6 +1,7 @@
 /**
- * The few ONNX models that the benchmark needs, as bytes. A model is a protocol-buffers message: fields, each a number that holds field number and
- * wire type, then a number in LEB128 or a length and that many bytes. Field numbers are those of onnx.proto (ONNX 1.16, IR version 9).
+ * The few ONNX models that the benchmark needs, as bytes. A model is a protocol-buffers message: fields, each
+ * a number that holds field number and wire type, then a number in LEB128 or a length and that many bytes.
+ * Field numbers are those of onnx.proto (ONNX 1.16, IR version 9).
  */
 import { LAYER_NORM_EPSILON, type MapTask, type MatmulTask } from './tasks.ts';
 
@@ -13,16 +14,25 @@ function leb(value: number): number[] {
 /** Wire type 0. @param value a natural number */
 const integer = (field: number, value: number): Message => [...leb(field * 8), ...leb(value)];
 /** Wire type 2. */
-const bytes = (field: number, content: readonly number[]): Message => [...leb(field * 8 + 2), ...leb(content.length), ...content];
-const text = (field: number, content: string): Message => bytes(field, [...new TextEncoder().encode(content)]);
+const bytes = (field: number, content: readonly number[]): Message => [
+  ...leb(field * 8 + 2),
+  ...leb(content.length),
+  ...content,
+];
+const text = (field: number, content: string): Message =>
+  bytes(field, [...new TextEncoder().encode(content)]);
 const message = (field: number, ...parts: readonly Message[]): Message => bytes(field, parts.flat());
 /** Wire type 5, four bytes. */
-const float = (field: number, value: number): Message => [...leb(field * 8 + 5), ...new Uint8Array(Float32Array.of(value).buffer)];
+const float = (field: number, value: number): Message => [
+  ...leb(field * 8 + 5),
+  ...new Uint8Array(Float32Array.of(value).buffer),
+];
 
 /** AttributeProto: its name, its value, and the type that says where the value is. */
 const ATTRIBUTES = {
   float: (name: string, value: number): Message => message(5, text(1, name), float(2, value), integer(20, 1)),
-  integer: (name: string, value: number): Message => message(5, text(1, name), integer(3, value), integer(20, 2)),
+  integer: (name: string, value: number): Message =>
+    message(5, text(1, name), integer(3, value), integer(20, 2)),
   string: (name: string, value: string): Message => message(5, text(1, name), text(4, value), integer(20, 3)),
 };
 
@@ -78,8 +88,12 @@ export function encodeModel({ operations, inputs, outputs }: OnnxGraph): Uint8Ar
 
 /** `MatMul`, as often as the chain is long; with transposed factors `Gemm`. */
 export function matmulGraph({ batch, m, k, n, transposeA, transposeB, chain }: MatmulTask): OnnxGraph {
-  const batched = (rows: number, columns: number): number[] => (batch === 1 ? [rows, columns] : [batch, rows, columns]);
-  const transposes = [ATTRIBUTES.integer('transA', Number(transposeA)), ATTRIBUTES.integer('transB', Number(transposeB))];
+  const batched = (rows: number, columns: number): number[] =>
+    batch === 1 ? [rows, columns] : [batch, rows, columns];
+  const transposes = [
+    ATTRIBUTES.integer('transA', Number(transposeA)),
+    ATTRIBUTES.integer('transB', Number(transposeB)),
+  ];
   const how = transposeA || transposeB ? { type: 'Gemm', attributes: transposes } : { type: 'MatMul' };
   return {
     operations: Array.from({ length: chain }, (_, link) => ({
@@ -95,12 +109,17 @@ export function matmulGraph({ batch, m, k, n, transposeA, transposeB, chain }: M
   };
 }
 
-const OPERATORS: { readonly [K in MapTask['map']]: { readonly type: string; readonly attributes?: readonly Message[] } } = {
+const OPERATORS: {
+  readonly [K in MapTask['map']]: { readonly type: string; readonly attributes?: readonly Message[] };
+} = {
   add: { type: 'Add' },
   exp: { type: 'Exp' },
   gelu: { type: 'Gelu', attributes: [ATTRIBUTES.string('approximate', 'tanh')] },
   softmax: { type: 'Softmax', attributes: [ATTRIBUTES.integer('axis', 1)] },
-  layerNorm: { type: 'LayerNormalization', attributes: [ATTRIBUTES.integer('axis', 1), ATTRIBUTES.float('epsilon', LAYER_NORM_EPSILON)] },
+  layerNorm: {
+    type: 'LayerNormalization',
+    attributes: [ATTRIBUTES.integer('axis', 1), ATTRIBUTES.float('epsilon', LAYER_NORM_EPSILON)],
+  },
   sum: { type: 'ReduceSum', attributes: [ATTRIBUTES.integer('keepdims', 0)] },
 };
 

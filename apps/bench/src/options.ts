@@ -79,7 +79,10 @@ function command({ names, tasks }: Menu<ContenderName>, name: string, descriptio
     .option('--quick', 'fewer and shorter rounds, less exact', false)
     .addOption(new Option('--json <file>', 'write all numbers to a file').argParser(filePath))
     .addOption(new Option('--svg <file>', 'draw a chart into a file').argParser(filePath))
-    .addHelpText('after', `\nContenders:\n${contenders}\n\nTasks:\n${tasks.map(({ id }) => `  ${id}`).join('\n')}`)
+    .addHelpText(
+      'after',
+      `\nContenders:\n${contenders}\n\nTasks:\n${tasks.map(({ id }) => `  ${id}`).join('\n')}`,
+    )
     .allowExcessArguments(false)
     .exitOverride();
 }
@@ -94,14 +97,22 @@ interface Parsed<Name extends ContenderName> {
 
 /** @throws UsageError if a word is in no name */
 function tasksNamed(words: readonly string[], tasks: readonly Task[]): readonly Task[] {
-  const chosen = tasks.filter(({ id }) => words.some((word) => id.toLowerCase().includes(word.toLowerCase())));
+  const chosen = tasks.filter(({ id }) =>
+    words.some((word) => id.toLowerCase().includes(word.toLowerCase())),
+  );
   if (words.length === 0) return tasks;
   if (chosen.length === 0)
-    throw new UsageError(`error: --only ${words.join(' ')} names no task; there are ${tasks.map(({ id }) => id).join(', ')}`, 2);
+    throw new UsageError(
+      `error: --only ${words.join(' ')} names no task; there are ${tasks.map(({ id }) => id).join(', ')}`,
+      2,
+    );
   return chosen;
 }
 
-/** @throws UsageError with one line that says what is wrong and what would be right; with the help text if that was asked for */
+/**
+ * @throws UsageError with one line that says what is wrong and what would be right; with the help text if
+ * that was asked for
+ */
 function parse<T>(program: Command, args: readonly string[]): T {
   let text = '';
   const collect = (part: string): void => {
@@ -118,7 +129,10 @@ function parse<T>(program: Command, args: readonly string[]): T {
   return program.opts() as T;
 }
 
-function choicesOf<Name extends ContenderName>(parsed: Parsed<Name>, { names, tasks, efforts }: Menu<Name>): Choices<Name> {
+function choicesOf<Name extends ContenderName>(
+  parsed: Parsed<Name>,
+  { names, tasks, efforts }: Menu<Name>,
+): Choices<Name> {
   const { only = [], contenders = names, quick, json, svg } = parsed;
   return {
     tasks: tasksNamed(only, tasks),
@@ -139,15 +153,28 @@ export function parseOptions(args: readonly string[]): Options {
     'npm run bench:peers --',
     'Times this project beside other libraries and plain loops, all taking turns, each in a process of its own.',
   )
-    .addOption(new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices))
-    .addOption(new Option('--docs <folder>', 'write a page of benchmarks and its charts into a folder').argParser(folderPath))
+    .addOption(
+      new Option('--device <name>', "where this project's own tensors live").default('wasm').choices(devices),
+    )
+    .addOption(
+      new Option('--docs <folder>', 'write a page of benchmarks and its charts into a folder').argParser(
+        folderPath,
+      ),
+    )
     .addOption(
       new Option('--profile', "compare nobody: time each kernel of this project's own, on its wasm device")
         .default(false)
         .conflicts(['contenders', 'device', 'json', 'svg', 'docs']),
     );
-  const parsed = parse<Parsed<ProcessContender> & ContenderOptions & { readonly profile: boolean; readonly docs?: string }>(program, args);
-  return { ...choicesOf(parsed, PROCESS_MENU), device: parsed.device, profile: parsed.profile, docs: parsed.docs ?? null };
+  const parsed = parse<
+    Parsed<ProcessContender> & ContenderOptions & { readonly profile: boolean; readonly docs?: string }
+  >(program, args);
+  return {
+    ...choicesOf(parsed, PROCESS_MENU),
+    device: parsed.device,
+    profile: parsed.profile,
+    docs: parsed.docs ?? null,
+  };
 }
 
 /**
@@ -160,7 +187,10 @@ export function parsePageOptions(args: readonly string[]): PageOptions {
     'npm run bench:webgpu --',
     "Times this project beside other libraries on WebGPU, all taking turns in one page on one adapter. The page is opened in one's own browser.",
   ).addOption(
-    new Option('--chromium <file>', 'start this Chromium instead, without a window and with a GPU in software')
+    new Option(
+      '--chromium <file>',
+      'start this Chromium instead, without a window and with a GPU in software',
+    )
       .env('FIRSTHAND_CHROMIUM')
       .argParser(filePath),
   );

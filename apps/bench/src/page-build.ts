@@ -1,4 +1,7 @@
-/** The page's files, made by esbuild in memory: the page with this project's sources in it, and each peer that takes part as a file of its own. */
+/**
+ * The page's files, made by esbuild in memory: the page with this project's sources in it, and each peer that
+ * takes part as a file of its own.
+ */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
@@ -15,13 +18,24 @@ interface PageFile {
 /** By path. */
 export type PageFiles = ReadonlyMap<string, PageFile>;
 
-/** What a program in `peers/` would write to have the library; the layers of tfjs are loaded for the gradients that they register. */
+/**
+ * What a program in `peers/` would write to have the library; the layers of tfjs are loaded for the gradients
+ * that they register.
+ */
 const PEER_SOURCES: { readonly [K in PagePeer]: string } = {
-  'tfjs-webgpu': "import '@tensorflow/tfjs-backend-webgpu'; import '@tensorflow/tfjs-layers'; export * from '@tensorflow/tfjs-core';",
+  'tfjs-webgpu':
+    "import '@tensorflow/tfjs-backend-webgpu'; import '@tensorflow/tfjs-layers'; export * from '@tensorflow/tfjs-core';",
   'jax-js': "export * from '@jax-js/jax';",
 };
 
-const COMMON: BuildOptions = { bundle: true, format: 'esm', platform: 'browser', target: 'es2022', logLevel: 'error', minify: false };
+const COMMON: BuildOptions = {
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: 'es2022',
+  logLevel: 'error',
+  minify: false,
+};
 
 async function script(options: BuildOptions): Promise<PageFile> {
   const { build } = await import('esbuild');
@@ -35,7 +49,14 @@ export async function buildPage(contenders: readonly PageContender[]): Promise<P
   const files = new Map<string, PageFile>();
   files.set('/', { type: 'text/html', body: readFileSync(join(source, 'index.html')) });
   // Dawn's package is what Node has instead of a browser's WebGPU.
-  files.set('/main.js', await script({ entryPoints: [join(source, 'main.ts')], conditions: ['@firsthand/source'], external: ['webgpu'] }));
+  files.set(
+    '/main.js',
+    await script({
+      entryPoints: [join(source, 'main.ts')],
+      conditions: ['@firsthand/source'],
+      external: ['webgpu'],
+    }),
+  );
   for (const name of contenders) {
     if (name === OWN) continue;
     const stdin = { contents: PEER_SOURCES[name], resolveDir: peersFolder() };

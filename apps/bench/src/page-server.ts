@@ -1,6 +1,7 @@
 /**
- * The page from outside: a server on this machine gives it its files and asks it one thing at a time. The page's request for the next thing to do stays
- * unanswered until there is one. A page that is closed or hangs fails what it is asked, then and later.
+ * The page from outside: a server on this machine gives it its files and asks it one thing at a time. The
+ * page's request for the next thing to do stays unanswered until there is one. A page that is closed or hangs
+ * fails what it is asked, then and later.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +16,10 @@ import { decodeWords, GONE_PATH, type Order, TALK_PATH, type Words } from './wir
 const PATIENCE = 900_000;
 
 /** They isolate the page from all others, in return for which its clock is precise. */
-const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+const ISOLATION = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
 
 /** What there is to do, before what there is to show is added. */
 type Instruction = Order extends infer Each ? (Each extends Order ? Omit<Each, 'lines'> : never) : never;
@@ -44,7 +48,10 @@ export class PageServer {
       else if (request.method === 'POST' && request.url === GONE_PATH) void this.#miss(request, response);
       else {
         const file = files.get(request.url ?? '');
-        response.writeHead(file === undefined ? 404 : 200, { 'Content-Type': file?.type ?? 'text/plain', ...ISOLATION });
+        response.writeHead(file === undefined ? 404 : 200, {
+          'Content-Type': file?.type ?? 'text/plain',
+          ...ISOLATION,
+        });
         response.end(file?.body);
       }
     });
@@ -87,7 +94,9 @@ export class PageServer {
           this.#asking = { resolve, reject };
         });
         this.#order({ kind: 'ask', contender: name, request });
-        return reply.catch((error: Error): Reply => ({ kind: 'failed', message: error.message })).finally(() => clearTimeout(timer));
+        return reply
+          .catch((error: Error): Reply => ({ kind: 'failed', message: error.message }))
+          .finally(() => clearTimeout(timer));
       },
       stop() {},
     };
@@ -131,7 +140,12 @@ export class PageServer {
   async #hear(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const words: Words = decodeWords(await bodyOf(request));
     if (words.kind === 'hello' && this.#setting !== undefined) {
-      response.end(JSON.stringify({ kind: 'end', lines: ['Another page is at it. Start the command again.'] } satisfies Order));
+      response.end(
+        JSON.stringify({
+          kind: 'end',
+          lines: ['Another page is at it. Start the command again.'],
+        } satisfies Order),
+      );
       return;
     }
     this.#request = response;

@@ -1,6 +1,7 @@
 /**
- * The libraries that this project is compared with. They are large and nothing else needs them, so they stay outside of the workspace: `peers/` has a
- * manifest and a lock file of its own, and npm installs from these when the first comparison is run.
+ * The libraries that this project is compared with. They are large and nothing else needs them, so they stay
+ * outside of the workspace: `peers/` has a manifest and a lock file of its own, and npm installs from these
+ * when the first comparison is run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -34,13 +35,19 @@ export function peerVersions(): Readonly<Record<string, string>> {
 
 /** Whether what is installed is at least as new as the lock file. */
 export function arePeersInstalled(folder: string = peersFolder()): boolean {
-  const [installed, lock] = ['node_modules/.package-lock.json', 'package-lock.json'].map((file) => join(folder, file)) as [string, string];
+  const [installed, lock] = ['node_modules/.package-lock.json', 'package-lock.json'].map((file) =>
+    join(folder, file),
+  ) as [string, string];
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs;
 }
 
 /** Installs the peers, with npm's own output. @returns whether they are in place */
 export function installPeers(): boolean {
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
-  const { status } = spawnSync('npm', args, { cwd: peersFolder(), stdio: 'inherit', shell: process.platform === 'win32' });
+  const { status } = spawnSync('npm', args, {
+    cwd: peersFolder(),
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
   return status === 0;
 }

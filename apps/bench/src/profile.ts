@@ -1,4 +1,7 @@
-/** Where the time of this project's own programs goes: each task on the wasm device, which times its kernels, and a table of them. Nobody is compared, and nothing is installed. */
+/**
+ * Where the time of this project's own programs goes: each task on the wasm device, which times its kernels,
+ * and a table of them. Nobody is compared, and nothing is installed.
+ */
 import { type PlanReport, reportTable, setDefaultDevice } from '@firsthand/autograd';
 import { createWasm } from '@firsthand/wasm';
 import { describeMachine } from './comparison.ts';
@@ -44,7 +47,8 @@ async function fastestRun(prepared: PreparedPrograms, { warmUp, rounds }: Effort
     const start = performance.now();
     await prepared.run();
     const milliseconds = performance.now() - start;
-    if (fastest === null || milliseconds < fastest.milliseconds) fastest = { report: prepared.reports().at(-1)!, milliseconds };
+    if (fastest === null || milliseconds < fastest.milliseconds)
+      fastest = { report: prepared.reports().at(-1)!, milliseconds };
   }
   return fastest!;
 }

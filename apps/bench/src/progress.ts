@@ -1,4 +1,7 @@
-/** How far the comparison is: before a person, a bar that is drawn over itself; in a pipe or a log, a line when a task is done. */
+/**
+ * How far the comparison is: before a person, a bar that is drawn over itself; in a pipe or a log, a line
+ * when a task is done.
+ */
 import { SingleBar } from 'cli-progress';
 
 /** Where the comparison stands. */

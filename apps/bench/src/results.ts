@@ -53,12 +53,18 @@ interface Unit {
 }
 
 const MILLISECONDS: Unit = { name: 'ms', of: (milliseconds) => milliseconds };
-const FOOTPRINT_UNITS: { readonly [K in FootprintTask['of']]: string } = { coldStart: 'ms', bundle: 'kB', memory: 'MB' };
+const FOOTPRINT_UNITS: { readonly [K in FootprintTask['of']]: string } = {
+  coldStart: 'ms',
+  bundle: 'kB',
+  memory: 'MB',
+};
 
 /** What a task is measured in. A footprint's numbers are in its unit already. */
 export function unitOf({ group, work }: Task): Unit {
   if (work.kind === 'footprint') return { name: FOOTPRINT_UNITS[work.of], of: (value) => value };
-  return group === 'matmul' ? { name: 'GFLOP/s', of: (milliseconds) => flopsOf(work)! / milliseconds / 1e6 } : MILLISECONDS;
+  return group === 'matmul'
+    ? { name: 'GFLOP/s', of: (milliseconds) => flopsOf(work)! / milliseconds / 1e6 }
+    : MILLISECONDS;
 }
 
 export const GROUP_TITLES: { readonly [K in Group]: string } = {
@@ -69,13 +75,23 @@ export const GROUP_TITLES: { readonly [K in Group]: string } = {
   footprint: 'start, size and memory',
 };
 
-/** The results as plain JSON: times in milliseconds, `factor` as in `Timed`, medians of the rounds for whoever wants to look closer. */
+/**
+ * The results as plain JSON: times in milliseconds, `factor` as in `Timed`, medians of the rounds for whoever
+ * wants to look closer.
+ */
 export function toJson({ setting, rows }: Results): string {
   const outcomeOf = (task: Task, name: ContenderName, outcome: Outcome): object => {
     const contender = DESCRIPTIONS[name].title;
     if (outcome.kind !== 'timed') return { contender, ...outcome };
     const { time, rounds, ...rest } = outcome;
-    return { contender, rate: unitOf(task).of(time.median), ...time, spread: spread(time), rounds: rounds.map(median), ...rest };
+    return {
+      contender,
+      rate: unitOf(task).of(time.median),
+      ...time,
+      spread: spread(time),
+      rounds: rounds.map(median),
+      ...rest,
+    };
   };
   const tasks = rows.map(({ task, outcomes }) => ({
     id: task.id,

@@ -1,6 +1,7 @@
 /**
- * What a list of times says: its median, since a machine that does other things too makes single runs late but never early; the quartiles around
- * it; and how two contenders compare, round by round, so that what slows a whole round slows both.
+ * What a list of times says: its median, since a machine that does other things too makes single runs late
+ * but never early; the quartiles around it; and how two contenders compare, round by round, so that what
+ * slows a whole round slows both.
  */
 
 /** A list of measurements in brief. */
@@ -34,7 +35,12 @@ export function median(values: readonly number[]): number {
 
 /** @throws RangeError if there are no values */
 export function summarize(values: readonly number[]): Summary {
-  return { median: median(values), low: quantile(values, 0.25), high: quantile(values, 0.75), count: values.length };
+  return {
+    median: median(values),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+    count: values.length,
+  };
 }
 
 /** Half the distance of the quartiles, as a share of the median: ±3 % is 0.03. */
@@ -43,7 +49,8 @@ export function spread({ median: middle, low, high }: Summary): number {
 }
 
 /**
- * How many times as long `other` takes as `own`: the median over the rounds that both ran of the quotient of the rounds' medians.
+ * How many times as long `other` takes as `own`: the median over the rounds that both ran of the quotient of
+ * the rounds' medians.
  * @param own times by round
  * @param other times by round
  * @throws RangeError if there is no round of both

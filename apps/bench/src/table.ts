@@ -1,6 +1,7 @@
 /**
- * The results in the terminal, a table for each group of tasks. A cell has the median with half the distance of the quartiles, and below it how many
- * times as long the contender takes as this project: more than 1 means that this project is faster.
+ * The results in the terminal, a table for each group of tasks. A cell has the median with half the distance
+ * of the quartiles, and below it how many times as long the contender takes as this project: more than 1
+ * means that this project is faster.
  */
 import Table from 'cli-table3';
 import { CEILINGS, type ContenderName, DESCRIPTIONS, OWN } from './contender.ts';
@@ -23,7 +24,8 @@ export function cellLines(task: Task, name: ContenderName, outcome: Outcome | un
 
 /** The contenders that did, or should have done, one of the tasks. */
 export function columnsOf(rows: readonly Row[]): ContenderName[] {
-  const takesPart = ({ outcomes }: Row, name: ContenderName): boolean => (outcomes.get(name)?.kind ?? 'unable') !== 'unable';
+  const takesPart = ({ outcomes }: Row, name: ContenderName): boolean =>
+    (outcomes.get(name)?.kind ?? 'unable') !== 'unable';
   const names = new Set(rows.flatMap(({ outcomes }) => [...outcomes.keys()]));
   return [...names].filter((name) => rows.some((row) => takesPart(row, name)));
 }
@@ -40,7 +42,10 @@ function groupTable(group: Group, rows: readonly Row[]): string {
   return table.toString();
 }
 
-/** What the tables have no room for: first steps of training with the making of plans in them, and what went wrong, each thing once. */
+/**
+ * What the tables have no room for: first steps of training with the making of plans in them, and what went
+ * wrong, each thing once.
+ */
 export function remarks(rows: readonly Row[]): string[] {
   const tasksByRemark = new Map<string, string[]>();
   for (const { task, outcomes } of rows) {
@@ -52,7 +57,8 @@ export function remarks(rows: readonly Row[]): string[] {
     }
   }
   return [...tasksByRemark].map(
-    ([text, [first, ...others]]) => `${first}${others.length > 0 ? ` and ${others.length} more` : ''}, ${text}`,
+    ([text, [first, ...others]]) =>
+      `${first}${others.length > 0 ? ` and ${others.length} more` : ''}, ${text}`,
   );
 }
 

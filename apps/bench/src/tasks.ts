@@ -1,6 +1,7 @@
 /**
- * What is timed. A task says what to compute and nothing about how; every contender gets the same one with the same numbers. Products are
- * reckoned by their floating-point operations, everything else by the milliseconds that it takes.
+ * What is timed. A task says what to compute and nothing about how; every contender gets the same one with
+ * the same numbers. Products are reckoned by their floating-point operations, everything else by the
+ * milliseconds that it takes.
  */
 
 /** Y = op(A)·op(B), with op a transposition or nothing; perhaps many at once, or one after the other. */
@@ -22,8 +23,10 @@ export interface MatmulTask {
 export type MapName = 'add' | 'exp' | 'gelu' | 'softmax' | 'layerNorm' | 'sum';
 
 /**
- * An elementwise function, or one along the rows, of x: (rows, columns); or its gradient: from x and the gradient g of the result, that of x.
- * - `add`: a + b of one shape. Its gradient is that of a bias, x: (rows, columns) + b: (columns), for b, since for equal shapes there is nothing to do.
+ * An elementwise function, or one along the rows, of x: (rows, columns); or its gradient: from x and the
+ * gradient g of the result, that of x.
+ * - `add`: a + b of one shape. Its gradient is that of a bias, x: (rows, columns) + b: (columns), for b,
+ *   since for equal shapes there is nothing to do.
  * - `gelu`: x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
  * - `layerNorm`: with weight and bias, ε = 1e-5. Its gradient is that of x, weight and bias.
  * - `sum`: of all elements. Its gradient is g, a scalar, in the shape of x.
@@ -46,7 +49,8 @@ export interface GPTConfig {
 }
 
 /**
- * Y = softmax(Q·Kᵀ/√D)·V for each head, without a mask, and from the gradient of Y those of Q, K and V. All are (batch, heads, T, D).
+ * Y = softmax(Q·Kᵀ/√D)·V for each head, without a mask, and from the gradient of Y those of Q, K and V. All
+ * are (batch, heads, T, D).
  */
 export interface AttentionTask {
   readonly kind: 'attention';
@@ -66,7 +70,8 @@ export type TrainingTask = { readonly kind: 'training'; readonly batch: number }
 );
 
 /**
- * Square images of one channel go twice through a convolution (3×3, padding 1), relu and max-pooling (2×2), then through a dense layer to the classes.
+ * Square images of one channel go twice through a convolution (3×3, padding 1), relu and max-pooling (2×2),
+ * then through a dense layer to the classes.
  */
 export interface CNNConfig {
   /** Height and width of an image, a multiple of 4. */
@@ -81,7 +86,8 @@ export type MLPTask = Extract<TrainingTask, { model: 'mlp' }>;
 
 /**
  * What a contender costs besides the time of a step; it is found out about it, and not asked of it.
- * - `coldStart`: milliseconds from the start of a process to the first loss of the MLP, imports and compiling included.
+ * - `coldStart`: milliseconds from the start of a process to the first loss of the MLP, imports and compiling
+ *   included.
  * - `bundle`: kilobytes, after gzip, that a page loads to train the MLP.
  * - `memory`: megabytes that a process has held at most after some steps of the GPT.
  */
@@ -122,7 +128,12 @@ const product = (m: number, k: number, n: number): MatmulTask => ({
   chain: 1,
 });
 
-const matmul = (id: string, title: string, work: MatmulTask): Task => ({ id: `matmul/${id}`, title, group: 'matmul', work });
+const matmul = (id: string, title: string, work: MatmulTask): Task => ({
+  id: `matmul/${id}`,
+  title,
+  group: 'matmul',
+  work,
+});
 
 const MATMULS: readonly Task[] = [
   ...[64, 128, 256, 512, 1024].map((size) => matmul(`${size}`, `${size}³`, product(size, size, size))),
@@ -188,9 +199,24 @@ const TRAINING: readonly Task[] = [
 ];
 
 const FOOTPRINTS: readonly Task[] = [
-  { id: 'footprint/cold-start', title: 'start to first loss, ms', group: 'footprint', work: { kind: 'footprint', of: 'coldStart' } },
-  { id: 'footprint/bundle', title: 'page that trains, kB gzip', group: 'footprint', work: { kind: 'footprint', of: 'bundle' } },
-  { id: 'footprint/memory', title: 'memory of the GPT, MB', group: 'footprint', work: { kind: 'footprint', of: 'memory' } },
+  {
+    id: 'footprint/cold-start',
+    title: 'start to first loss, ms',
+    group: 'footprint',
+    work: { kind: 'footprint', of: 'coldStart' },
+  },
+  {
+    id: 'footprint/bundle',
+    title: 'page that trains, kB gzip',
+    group: 'footprint',
+    work: { kind: 'footprint', of: 'bundle' },
+  },
+  {
+    id: 'footprint/memory',
+    title: 'memory of the GPT, MB',
+    group: 'footprint',
+    work: { kind: 'footprint', of: 'memory' },
+  },
 ];
 
 export const TASKS: readonly Task[] = [...MATMULS, ...MAPS, ...ATTENTIONS, ...TRAINING, ...FOOTPRINTS];

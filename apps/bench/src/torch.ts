@@ -1,6 +1,6 @@
 /**
- * PyTorch, where the machine has it: a program in Python (`contenders/pytorch.py`) that speaks the same protocol in lines of JSON. It cannot make the numbers that go
- * in, so that they travel with the request.
+ * PyTorch, where the machine has it: a program in Python (`contenders/pytorch.py`) that speaks the same
+ * protocol in lines of JSON. It cannot make the numbers that go in, so that they travel with the request.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,9 @@ export const python = (): string => process.env['FIRSTHAND_PYTHON'] ?? 'python3'
 
 /** The version of PyTorch, or null where the interpreter, or PyTorch, is not there. */
 export function torchVersion(): string | null {
-  const { status, stdout } = spawnSync(python(), ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync(python(), ['-c', 'import torch; print(torch.__version__)'], {
+    encoding: 'utf8',
+  });
   return status === 0 ? stdout.trim() : null;
 }
 
@@ -40,12 +42,18 @@ function plain(values: Float32Array | Int32Array, shape: readonly number[]): Pla
 export function plainInputs(work: Work): object | null {
   if (work.kind === 'attention') {
     const { operands, upstream } = attentionInputs(work);
-    return { operands: operands.map(({ values, shape }) => plain(values, shape)), upstream: plain(upstream.values, upstream.shape) };
+    return {
+      operands: operands.map(({ values, shape }) => plain(values, shape)),
+      upstream: plain(upstream.values, upstream.shape),
+    };
   }
   if (work.kind !== 'training') return null;
   const [xShape, yShape] = batchShapes(work);
   return {
-    parameters: startingParameters(work).map(({ name, shape, values }) => ({ name, ...plain(values, shape) })),
+    parameters: startingParameters(work).map(({ name, shape, values }) => ({
+      name,
+      ...plain(values, shape),
+    })),
     batches: trainingBatches(work).map(({ x, y }) => ({ x: plain(x, xShape), y: plain(y, yShape) })),
     adam: { ...ADAM, weightDecay: WEIGHT_DECAY[work.model] },
   };
@@ -89,7 +97,11 @@ export function startTorch(name: TorchContender): Asked {
       const work = TASKS.find(({ id }) => id === request.task)?.work;
       const inputs = work === undefined || work.kind === 'footprint' ? null : plainInputs(work);
       if (inputs === null) return { kind: 'unable' };
-      const whole: Request & { readonly work: unknown; readonly inputs: object } = { ...request, work, inputs };
+      const whole: Request & { readonly work: unknown; readonly inputs: object } = {
+        ...request,
+        work,
+        inputs,
+      };
       return asked.ask(whole);
     },
     stop: () => asked.stop(),

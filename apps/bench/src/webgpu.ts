@@ -1,7 +1,8 @@
 /**
- * The comparison on the GPU, from beginning to end: a page is built and served, opened in the user's browser or in one that is started for it, and all
- * contenders take turns in it, on one adapter. The plain loops, in a process of their own, say what is right. Each task begins in a page that is new, so that
- * what it costs at first does not depend on the tasks before.
+ * The comparison on the GPU, from beginning to end: a page is built and served, opened in the user's browser
+ * or in one that is started for it, and all contenders take turns in it, on one adapter. The plain loops, in
+ * a process of their own, say what is right. Each task begins in a page that is new, so that what it costs at
+ * first does not depend on the tasks before.
  */
 import { openPage } from './browser.ts';
 import { describeMachine, goThrough, publish, requirePeers, type Tell } from './comparison.ts';
@@ -35,7 +36,10 @@ export async function benchmarkWebGPU(options: PageOptions, program: string): Pr
   requirePeers(options.contenders, PAGE_CONTENDERS);
   const server = new PageServer(await buildPage(options.contenders));
   const url = await server.listen();
-  const shown = options.chromium === null ? null : await openPage(options.chromium, url, (message) => server.fail(message));
+  const shown =
+    options.chromium === null
+      ? null
+      : await openPage(options.chromium, url, (message) => server.fail(message));
   if (shown === null) console.log(`open this page in a browser with WebGPU, and keep it in front: ${url}`);
   try {
     const page = await server.hello().catch((error: Error) => {
@@ -46,7 +50,11 @@ export async function benchmarkWebGPU(options: PageOptions, program: string): Pr
     const rows = await measureAll(options, server, program);
     const setting = { ...describeMachine(), device: 'webgpu', effort: options.effort, page };
     const results: Results = { setting, rows };
-    const tables = [renderTables(results), renderCounts(rows), ...(page.software ? [SOFTWARE_NOTE] : [])].join('\n');
+    const tables = [
+      renderTables(results),
+      renderCounts(rows),
+      ...(page.software ? [SOFTWARE_NOTE] : []),
+    ].join('\n');
     return await publish(results, tables, options);
   } finally {
     await server.close();
@@ -61,7 +69,11 @@ function introduce({ browser, adapter, software, features }: PageSetting): void 
   if (software) console.log(SOFTWARE_NOTE);
 }
 
-async function measureAll({ tasks, contenders: names, effort }: PageOptions, server: PageServer, program: string): Promise<Row[]> {
+async function measureAll(
+  { tasks, contenders: names, effort }: PageOptions,
+  server: PageServer,
+  program: string,
+): Promise<Row[]> {
   const contenders = new Map(names.map((name) => [name, server.contender(name)]));
   const judge = startContender(program, ORACLE, { device: 'reference' });
   try {

@@ -1,6 +1,7 @@
 /**
- * What a page and the command that serves it say to each other. The page speaks first, and is answered with what to do next, once there is something; so
- * the two need nothing but POST requests. A page's words are a line of JSON, and after it the results as bytes, which keeps every NaN.
+ * What a page and the command that serves it say to each other. The page speaks first, and is answered with
+ * what to do next, once there is something; so the two need nothing but POST requests. A page's words are a
+ * line of JSON, and after it the results as bytes, which keeps every NaN.
  */
 import type { PageContender } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
@@ -15,7 +16,8 @@ export const GONE_PATH = '/gone';
 /** What a page says. */
 export type Words =
   /** The first words; `setting` is null where the browser has no WebGPU. */
-  { readonly kind: 'hello'; readonly setting: PageSetting | null } | { readonly kind: 'reply'; readonly reply: Reply };
+  | { readonly kind: 'hello'; readonly setting: PageSetting | null }
+  | { readonly kind: 'reply'; readonly reply: Reply };
 
 /** What it is told, with the lines that it is to show. */
 export type Order = { readonly lines: readonly string[] } & (
@@ -30,7 +32,8 @@ const NEWLINE = 10;
 
 /** The body of a request. */
 export function encodeWords(words: Words): Blob {
-  if (words.kind !== 'reply' || words.reply.kind !== 'prepared') return new Blob([`${JSON.stringify(words)}\n`]);
+  if (words.kind !== 'reply' || words.reply.kind !== 'prepared')
+    return new Blob([`${JSON.stringify(words)}\n`]);
   const outputs = words.reply.outputs.map((values) => Float32Array.from(values));
   const head = { ...words, reply: { ...words.reply, outputs: outputs.map(({ length }) => length) } };
   return new Blob([`${JSON.stringify(head)}\n`, ...outputs]);

@@ -1,4 +1,7 @@
-/** A contender's side of the conversation: it gets ready, runs, and times itself, so that no message lies between the clock and the work. */
+/**
+ * A contender's side of the conversation: it gets ready, runs, and times itself, so that no message lies
+ * between the clock and the work.
+ */
 import type { Contender, Notes, Prepared } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
 import { TASKS } from './tasks.ts';
@@ -44,7 +47,10 @@ export class Worker {
           return this.#release();
       }
     } catch (error) {
-      return { kind: 'failed', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+      return {
+        kind: 'failed',
+        message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      };
     }
   }
 

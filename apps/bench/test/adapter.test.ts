@@ -2,7 +2,13 @@
 import { expect, test } from 'vitest';
 import { type AdapterInfo, adapterName, isSoftware } from '../src/page/adapter.ts';
 
-const info = (parts: Partial<AdapterInfo>): AdapterInfo => ({ vendor: '', architecture: '', device: '', description: '', ...parts });
+const info = (parts: Partial<AdapterInfo>): AdapterInfo => ({
+  vendor: '',
+  architecture: '',
+  device: '',
+  description: '',
+  ...parts,
+});
 
 test('the name is all that the browser tells', () => {
   expect(adapterName(info({ vendor: 'nvidia', architecture: 'hopper' }))).toBe('nvidia, hopper');

@@ -1,4 +1,5 @@
-// What a library costs besides its speed: programs of those that need no peer are built, weighed and started, and processes are asked for their memory.
+// What a library costs besides its speed: programs of those that need no peer are built, weighed and started,
+// and processes are asked for their memory.
 import { describe, expect, test } from 'vitest';
 import { weigh } from '../src/cold-build.ts';
 import type { ProcessContender } from '../src/contender.ts';
@@ -14,16 +15,25 @@ const PATIENCE = 60_000;
 const task = TASKS.find(({ id }) => id === 'training/mlp')!.work as MLPTask;
 
 /** Processes that train the GPT, or not, and have held so many bytes. */
-function setting(peaks: Partial<Record<ProcessContender, number>>, unable: readonly ProcessContender[] = []): FootprintSetting {
+function setting(
+  peaks: Partial<Record<ProcessContender, number>>,
+  unable: readonly ProcessContender[] = [],
+): FootprintSetting {
   const start = (name: ProcessContender): Asked => ({
     async ask({ kind }): Promise<Reply> {
       if (kind === 'release') return { kind: 'done', notes: { peakResidentBytes: peaks[name]! } };
       if (Number.isNaN(peaks[name])) return { kind: 'failed', message: 'gone' };
-      return unable.includes(name) ? { kind: 'unable' } : { kind: 'prepared', outputs: [], times: [1], notes: {} };
+      return unable.includes(name)
+        ? { kind: 'unable' }
+        : { kind: 'prepared', outputs: [], times: [1], notes: {} };
     },
     stop() {},
   });
-  return { contenders: Object.keys(peaks) as ProcessContender[], effort: { ...EFFORTS.quick, rounds: 2 }, start };
+  return {
+    contenders: Object.keys(peaks) as ProcessContender[],
+    effort: { ...EFFORTS.quick, rounds: 2 },
+    start,
+  };
 }
 
 test(
@@ -35,7 +45,12 @@ test(
       setting({ firsthand: 0, uncompiled: 0, loops: 0 }),
       (name, what) => told.push(`${name} ${what}`),
     );
-    expect(told).toEqual(['firsthand start 1 of 2', 'loops start 1 of 2', 'firsthand start 2 of 2', 'loops start 2 of 2']);
+    expect(told).toEqual([
+      'firsthand start 1 of 2',
+      'loops start 1 of 2',
+      'firsthand start 2 of 2',
+      'loops start 2 of 2',
+    ]);
     expect([...outcomes].map(([name, { kind }]) => [name, kind])).toEqual([
       ['firsthand', 'timed'],
       ['uncompiled', 'unable'],

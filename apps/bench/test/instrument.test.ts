@@ -1,5 +1,5 @@
-// Calls of WebGPU are counted, waits are seen, and the time outside of the calls is told from that inside. The GPU here is made of empty methods, and the
-// clock moves only when somebody works.
+// Calls of WebGPU are counted, waits are seen, and the time outside of the calls is told from that inside.
+// The GPU here is made of empty methods, and the clock moves only when somebody works.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Prepared } from '../src/contender.ts';
 import { Instrument } from '../src/page/instrument.ts';
@@ -57,7 +57,16 @@ function createScope() {
       work();
     }
   }
-  return { GPU, GPUAdapter, GPUDevice, GPUBuffer, GPUQueue, GPUCommandEncoder, GPUComputePassEncoder, GPUBufferUsage: { STORAGE: 128 } };
+  return {
+    GPU,
+    GPUAdapter,
+    GPUDevice,
+    GPUBuffer,
+    GPUQueue,
+    GPUCommandEncoder,
+    GPUComputePassEncoder,
+    GPUBufferUsage: { STORAGE: 128 },
+  };
 }
 
 let scope = createScope();
@@ -76,11 +85,21 @@ test('calls are counted', () => {
   pass.dispatchWorkgroups();
   new scope.GPUDevice().createBuffer({ size: 12 });
   new scope.GPUQueue().writeBuffer();
-  expect(instrument.counts).toEqual({ dispatches: 2, submits: 0, passes: 1, writes: 1, buffers: 1, bytes: 12, pipelines: 0 });
+  expect(instrument.counts).toEqual({
+    dispatches: 2,
+    submits: 0,
+    passes: 1,
+    writes: 1,
+    buffers: 1,
+    bytes: 12,
+    pipelines: 0,
+  });
 });
 
 test('everyone gets the adapter of high performance', async () => {
-  expect(await new scope.GPU().requestAdapter({ powerPreference: 'low-power', featureLevel: 'core' })).toEqual({
+  expect(
+    await new scope.GPU().requestAdapter({ powerPreference: 'low-power', featureLevel: 'core' }),
+  ).toEqual({
     powerPreference: 'high-performance',
     featureLevel: 'core',
   });
@@ -116,7 +135,9 @@ describe('the end of what was submitted', () => {
 test('what a device refuses is an error, once, of a run that uses the device', async () => {
   const adapter = new scope.GPUAdapter();
   await adapter.requestDevice();
-  adapter.device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error: { message: 'no such binding' } }));
+  adapter.device.dispatchEvent(
+    Object.assign(new Event('uncapturederror'), { error: { message: 'no such binding' } }),
+  );
   new scope.GPUQueue().submit();
   await instrument.settle();
   instrument.begin();
@@ -153,7 +174,10 @@ describe('JavaScript', () => {
 });
 
 describe('a contender that is observed', () => {
-  /** It makes two buffers before its first run and one in it; every run dispatches once and takes a millisecond of JavaScript. */
+  /**
+   * It makes two buffers before its first run and one in it; every run dispatches once and takes a
+   * millisecond of JavaScript.
+   */
   const createContender = () => ({
     async prepare(): Promise<Prepared> {
       const device = new scope.GPUDevice();

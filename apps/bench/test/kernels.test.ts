@@ -1,5 +1,13 @@
-// The kernels of a training step, counted: what fuses today must fuse tomorrow. A smaller count is progress, and its number belongs here.
-import { compile, type Device, getDefaultDevice, setDefaultDevice, tensor, type Tensor } from '@firsthand/autograd';
+// The kernels of a training step, counted: what fuses today must fuse tomorrow. A smaller count is progress,
+// and its number belongs here.
+import {
+  compile,
+  type Device,
+  getDefaultDevice,
+  setDefaultDevice,
+  tensor,
+  type Tensor,
+} from '@firsthand/autograd';
 import { compileProgram, type Plan } from '@firsthand/compiler';
 import { createReference } from '@firsthand/graph';
 import { loss, type Module } from '@firsthand/nn';
@@ -12,7 +20,11 @@ const outer = getDefaultDevice();
 afterAll(() => setDefaultDevice(outer));
 
 /** The plan of one training step of a classifier. */
-async function planOf<M extends Module & { forward(x: Tensor): Tensor }>(create: () => M, x: () => Tensor, y: () => Tensor): Promise<Plan> {
+async function planOf<M extends Module & { forward(x: Tensor): Tensor }>(
+  create: () => M,
+  x: () => Tensor,
+  y: () => Tensor,
+): Promise<Plan> {
   const plans: Plan[] = [];
   const reference = createReference();
   const device: Device = {
@@ -41,7 +53,8 @@ async function planOf<M extends Module & { forward(x: Tensor): Tensor }>(create:
   return plans.at(-1)!;
 }
 
-const integers = (count: number, bound: number): Int32Array => Int32Array.from({ length: count }, (_, index) => (7 * index) % bound);
+const integers = (count: number, bound: number): Int32Array =>
+  Int32Array.from({ length: count }, (_, index) => (7 * index) % bound);
 
 /** How many kernels of each kind. */
 function kindsOf({ kernels }: Plan): { readonly [kind: string]: number } {

@@ -1,4 +1,5 @@
-// The plain loops say what is right, so they are checked against something simpler still: sums written out, and slopes by central differences.
+// The plain loops say what is right, so they are checked against something simpler still: sums written out,
+// and slopes by central differences.
 import { describe, expect, test } from 'vitest';
 import { attentionBothWays } from '../src/loops/attention.ts';
 import { convolution, maxPool } from '../src/loops/convolution.ts';
@@ -33,8 +34,14 @@ const task = (options: Partial<MatmulTask>): MatmulTask => ({
 });
 
 describe('products', () => {
-  const at = (x: Float32Array, columns: number, i: number, j: number, turned: boolean, rows: number): number =>
-    turned ? x[j * rows + i]! : x[i * columns + j]!;
+  const at = (
+    x: Float32Array,
+    columns: number,
+    i: number,
+    j: number,
+    turned: boolean,
+    rows: number,
+  ): number => (turned ? x[j * rows + i]! : x[i * columns + j]!);
 
   test.each([
     [false, false],
@@ -47,7 +54,10 @@ describe('products', () => {
     const y = multiply(task({ transposeA, transposeB }), a, b);
     for (let i = 0; i < m; i++) {
       for (let j = 0; j < n; j++) {
-        const sum = [0, 1, 2].reduce((total, p) => total + at(a, k, i, p, transposeA, m) * at(b, n, p, j, transposeB, k), 0);
+        const sum = [0, 1, 2].reduce(
+          (total, p) => total + at(a, k, i, p, transposeA, m) * at(b, n, p, j, transposeB, k),
+          0,
+        );
         expect(y[i * n + j]).toBeCloseTo(sum, 5);
       }
     }
@@ -68,7 +78,8 @@ describe('products', () => {
 });
 
 /** Σ g·f(x) by which gradients are checked. */
-const weigh = (outputs: Float32Array, g: Float32Array): number => outputs.reduce((sum, value, index) => sum + value * g[index]!, 0);
+const weigh = (outputs: Float32Array, g: Float32Array): number =>
+  outputs.reduce((sum, value, index) => sum + value * g[index]!, 0);
 
 /** The slope of f with respect to element i of x, by central differences. f takes the changed x. */
 function slope(f: () => number, x: Float32Array, i: number, step = 1e-2): number {
@@ -84,19 +95,34 @@ function slope(f: () => number, x: Float32Array, i: number, step = 1e-2): number
 describe('gradients of maps are slopes', () => {
   const [rows, columns] = [3, 8];
   test.each(['exp', 'gelu', 'softmax', 'layerNorm', 'sum', 'add'] as const)('%s', (map: MapName) => {
-    const { operands, upstream } = mapInputs({ kind: 'map', map, gradient: true, rows, columns } satisfies MapTask);
+    const { operands, upstream } = mapInputs({
+      kind: 'map',
+      map,
+      gradient: true,
+      rows,
+      columns,
+    } satisfies MapTask);
     const values = operands.map((operand) => operand.values);
-    const given = { operands: values, upstream: upstream.values, y: new Float32Array(rows * columns), rows, columns };
+    const given = {
+      operands: values,
+      upstream: upstream.values,
+      y: new Float32Array(rows * columns),
+      rows,
+      columns,
+    };
     const gradients = GRADIENTS[map]({ ...given, y: new Float32Array(rows * columns) });
     // The loop for add takes two arrays of one shape: the bias is repeated for it.
-    const repeated = (): Float32Array[] => (map === 'add' ? [values[0]!, values[0]!.map((_, at) => values[1]![at % columns]!)] : values);
+    const repeated = (): Float32Array[] =>
+      map === 'add' ? [values[0]!, values[0]!.map((_, at) => values[1]![at % columns]!)] : values;
     const value = (): number => weigh(MAPS[map]({ ...given, operands: repeated() })[0]!, upstream.values);
     const variables = map === 'add' ? [values[1]!] : values;
     expect(gradients.length).toBe(variables.length);
     variables.forEach((x, index) => {
       for (let i = 0; i < x.length; i++) {
         const expected = slope(value, x, i);
-        expect(Math.abs(gradients[index]![i]! - expected)).toBeLessThan(2e-3 * Math.max(1, Math.abs(expected)));
+        expect(Math.abs(gradients[index]![i]! - expected)).toBeLessThan(
+          2e-3 * Math.max(1, Math.abs(expected)),
+        );
       }
     });
   });
@@ -104,14 +130,19 @@ describe('gradients of maps are slopes', () => {
 
 describe('layers', () => {
   /** Checks the gradient of the input and of the variables of a layer. */
-  function expectSlopes(layer: (x: Float32Array) => Result, x: Float32Array, variables: readonly Variable[]): void {
+  function expectSlopes(
+    layer: (x: Float32Array) => Result,
+    x: Float32Array,
+    variables: readonly Variable[],
+  ): void {
     const { y, backward } = layer(x);
     const g = uniform(77, y.length);
     const dx = backward(g);
     const value = (): number => weigh(layer(x).y, g);
     const pairs = [[x, dx] as const, ...variables.map((each) => [each.value, each.gradient] as const)];
     for (const [values, gradient] of pairs) {
-      for (let i = 0; i < values.length; i++) expect(Math.abs(gradient[i]! - slope(value, values, i))).toBeLessThan(3e-3);
+      for (let i = 0; i < values.length; i++)
+        expect(Math.abs(gradient[i]! - slope(value, values, i))).toBeLessThan(3e-3);
     }
   }
   const variable = (seed: number, size: number): Variable => new Variable(uniform(seed, size));
@@ -166,7 +197,9 @@ describe('layers', () => {
   test('max-pooling takes the largest of each window, and gives it the gradient', () => {
     const { y, backward } = maxPool(Float32Array.of(1, 5, 2, 2, 3, 4, 2, 2, 0, 0, 9, 8, 0, 7, 6, 5), 4);
     expect([...y]).toEqual([5, 2, 7, 9]);
-    expect([...backward(Float32Array.of(1, 2, 3, 4))]).toEqual([0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0]);
+    expect([...backward(Float32Array.of(1, 2, 3, 4))]).toEqual([
+      0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0,
+    ]);
     expectSlopes((x) => maxPool(x, 4), uniform(1, 2 * 16), []);
   });
 
@@ -192,7 +225,8 @@ test('attention without a mask: weights add up to 1, and gradients are slopes', 
   const [, ...gradients] = attentionBothWays(work, operands, g);
   const value = (): number => weigh(attentionBothWays(work, operands, g)[0]!, g);
   operands.forEach((x, index) => {
-    for (let i = 0; i < x.length; i++) expect(Math.abs(gradients[index]![i]! - slope(value, x, i))).toBeLessThan(2e-3);
+    for (let i = 0; i < x.length; i++)
+      expect(Math.abs(gradients[index]![i]! - slope(value, x, i))).toBeLessThan(2e-3);
   });
   operands[2]!.fill(7);
   for (const each of attentionBothWays(work, operands, g)[0]!) expect(each).toBeCloseTo(7, 5);
@@ -202,7 +236,9 @@ test("Adam's first step moves parameters by the learning rate against the gradie
   const variable = new Variable(Float32Array.of(1, -2, 3));
   variable.gradient.set([5, -0.01, 0]);
   adamStep([variable], 1, 0.1);
-  [1 - 1e-4 - 1e-3, -2 + 2e-4 + 1e-3, 3 - 3e-4].forEach((value, index) => expect(variable.value[index]).toBeCloseTo(value, 6));
+  [1 - 1e-4 - 1e-3, -2 + 2e-4 + 1e-3, 3 - 3e-4].forEach((value, index) =>
+    expect(variable.value[index]).toBeCloseTo(value, 6),
+  );
   expect([...variable.gradient]).toEqual([0, 0, 0]);
 });
 

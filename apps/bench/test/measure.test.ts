@@ -1,4 +1,5 @@
-// How a task goes: who is wrong or fails is told apart and not timed, turns alternate, and the slow have fewer of them.
+// How a task goes: who is wrong or fails is told apart and not timed, turns alternate, and the slow have
+// fewer of them.
 import { describe, expect, test } from 'vitest';
 import type { ContenderName } from '../src/contender.ts';
 import type { Asked } from '../src/contender-process.ts';
@@ -10,7 +11,11 @@ const effort: Effort = { rounds: 3, round: 10, warmUp: 5, most: 100 };
 const [task] = TASKS;
 
 /** A contender that answers from a script, and writes down what it is asked. */
-function scripted(log: string[], name: ContenderName, answers: Partial<Record<Request['kind'], Reply>>): Asked {
+function scripted(
+  log: string[],
+  name: ContenderName,
+  answers: Partial<Record<Request['kind'], Reply>>,
+): Asked {
   const usual: Record<Request['kind'], Reply> = {
     prepare: { kind: 'prepared', outputs: [Float32Array.of(1, 2)], times: [8, 4], notes: {} },
     warmUp: { kind: 'done', notes: {} },
@@ -77,10 +82,15 @@ describe('who is not timed', () => {
 
   test('is who computes something else', async () => {
     const { outcomes, log } = await run({
-      firsthand: { prepare: { kind: 'prepared', outputs: [Float32Array.of(1, 2.1)], times: [8, 4], notes: {} } },
+      firsthand: {
+        prepare: { kind: 'prepared', outputs: [Float32Array.of(1, 2.1)], times: [8, 4], notes: {} },
+      },
       loops: {},
     });
-    expect(outcomes.get('firsthand')).toEqual({ kind: 'wrong', message: 'output 0, element 1 is 2.0999999046325684 instead of 2' });
+    expect(outcomes.get('firsthand')).toEqual({
+      kind: 'wrong',
+      message: 'output 0, element 1 is 2.0999999046325684 instead of 2',
+    });
     expect(outcomes.get('loops')).toMatchObject({ kind: 'timed', factor: null });
     expect(timed(log)).toEqual(['loops']);
     expect(log).toContain('firsthand release');
@@ -98,14 +108,20 @@ describe('who is not timed', () => {
   });
 
   test('is who fails in the middle, from then on', async () => {
-    const { outcomes, log } = await run({ firsthand: { time: { kind: 'failed', message: 'gone' } }, loops: {} });
+    const { outcomes, log } = await run({
+      firsthand: { time: { kind: 'failed', message: 'gone' } },
+      loops: {},
+    });
     expect(outcomes.get('firsthand')).toEqual({ kind: 'failed', message: 'gone' });
     expect(outcomes.get('loops')).toMatchObject({ kind: 'timed', factor: null });
     expect(log.filter((line) => line === 'firsthand time').length).toBe(1);
   });
 
   test('is not the ceiling, which computes nothing', async () => {
-    const { outcomes } = await run({ 'mul-add': { prepare: { kind: 'prepared', outputs: [], times: [8, 4], notes: {} } }, loops: {} });
+    const { outcomes } = await run({
+      'mul-add': { prepare: { kind: 'prepared', outputs: [], times: [8, 4], notes: {} } },
+      loops: {},
+    });
     expect(outcomes.get('mul-add')).toMatchObject({ kind: 'timed' });
   });
 });
@@ -131,7 +147,14 @@ describe('plain loops that take no turn', () => {
 describe('the slow', () => {
   const slow = (milliseconds: number) => ({
     firsthand: {},
-    loops: { prepare: { kind: 'prepared', outputs: [Float32Array.of(1, 2)], times: [200, milliseconds], notes: {} } as const },
+    loops: {
+      prepare: {
+        kind: 'prepared',
+        outputs: [Float32Array.of(1, 2)],
+        times: [200, milliseconds],
+        notes: {},
+      } as const,
+    },
   });
 
   test('have fewer rounds', async () => {
@@ -144,6 +167,10 @@ describe('the slow', () => {
   test('or none, and are known by their first runs', async () => {
     const { outcomes, log } = await run(slow(150));
     expect(log).not.toContain('loops time');
-    expect(outcomes.get('loops')).toMatchObject({ time: { median: 150, count: 1 }, factor: 37.5, firstRun: 200 });
+    expect(outcomes.get('loops')).toMatchObject({
+      time: { median: 150, count: 1 },
+      factor: 37.5,
+      firstRun: 200,
+    });
   });
 });

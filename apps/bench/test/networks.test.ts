@@ -1,11 +1,17 @@
-// This project's networks at a tiny size on the reference device: they have the parameters that every contender begins with, they learn, and they
-// compute what the plain loops compute.
+// This project's networks at a tiny size on the reference device: they have the parameters that every
+// contender begins with, they learn, and they compute what the plain loops compute.
 import { compile, setDefaultDevice, tensor } from '@firsthand/autograd';
 import { createReference } from '@firsthand/graph';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { firstDifference } from '../src/compare.ts';
 import { createFirsthand, createNetwork, createStep } from '../src/contenders/firsthand.ts';
-import { attentionInputs, batchShapes, parameterSpecs, startingParameters, trainingBatches } from '../src/inputs.ts';
+import {
+  attentionInputs,
+  batchShapes,
+  parameterSpecs,
+  startingParameters,
+  trainingBatches,
+} from '../src/inputs.ts';
 import { attentionBothWays } from '../src/loops/attention.ts';
 import { createStep as createPlainStep } from '../src/loops/training.ts';
 import { type AttentionTask, TASKS, type TrainingTask } from '../src/tasks.ts';
@@ -26,7 +32,8 @@ beforeAll(() => setDefaultDevice(createReference()));
 describe.each(TINY)('$model', (task) => {
   const shapes = batchShapes(task);
   const [batch] = trainingBatches(task);
-  const inputs = () => [tensor(batch!.x, { shape: shapes[0] }), tensor(batch!.y, { shape: shapes[1] })] as const;
+  const inputs = () =>
+    [tensor(batch!.x, { shape: shapes[0] }), tensor(batch!.y, { shape: shapes[1] })] as const;
   const steps = 12;
 
   const losses = async (compiled: boolean): Promise<number[]> => {
@@ -52,7 +59,10 @@ describe.each(TINY)('$model', (task) => {
 test('the large ones have the parameters by name and shape', () => {
   for (const { work } of TASKS) {
     if (work.kind !== 'training') continue;
-    const parameters = [...createNetwork(work).namedParameters()].map(([name, { shape }]) => ({ name, shape }));
+    const parameters = [...createNetwork(work).namedParameters()].map(([name, { shape }]) => ({
+      name,
+      shape,
+    }));
     expect(parameters).toEqual(parameterSpecs(work).map(({ name, shape }) => ({ name, shape })));
   }
 });

@@ -5,7 +5,10 @@ import { EFFORTS, PAGE_EFFORTS } from '../src/measure.ts';
 import { parseOptions, parsePageOptions, UsageError } from '../src/options.ts';
 import { PAGE_TASKS, TASKS } from '../src/tasks.ts';
 
-const usage = (args: readonly string[], parse: (args: readonly string[]) => unknown = parseOptions): UsageError => {
+const usage = (
+  args: readonly string[],
+  parse: (args: readonly string[]) => unknown = parseOptions,
+): UsageError => {
   try {
     parse(args);
   } catch (error) {
@@ -30,9 +33,15 @@ test('without arguments, everything', () => {
 
 test('every option has its effect', () => {
   const options = parseOptions(
-    '--quick --device reference --docs a/docs --json a.json --svg a.svg --contenders loops firsthand --only MLP exp'.split(' '),
+    '--quick --device reference --docs a/docs --json a.json --svg a.svg --contenders loops firsthand --only MLP exp'.split(
+      ' ',
+    ),
   );
-  expect(options.tasks.map(({ id }) => id)).toEqual(['elementwise/exp', 'elementwise/exp-gradient', 'training/mlp']);
+  expect(options.tasks.map(({ id }) => id)).toEqual([
+    'elementwise/exp',
+    'elementwise/exp-gradient',
+    'training/mlp',
+  ]);
   expect(options).toMatchObject({
     contenders: ['firsthand', 'loops'],
     effort: EFFORTS.quick,
@@ -62,7 +71,10 @@ describe('a wrong option', () => {
     [['--device', 'attic'], 'Allowed choices are wasm, reference'],
     [['--json', ''], 'It takes the path of a file.'],
     [['--profile', '--device', 'wasm'], "option '--profile' cannot be used with option '--device <name>'"],
-    [['--profile', '--contenders', 'loops'], "option '--profile' cannot be used with option '--contenders <name...>'"],
+    [
+      ['--profile', '--contenders', 'loops'],
+      "option '--profile' cannot be used with option '--contenders <name...>'",
+    ],
     [['--json', 'a.json', '--profile'], "option '--profile' cannot be used with option '--json <file>'"],
     [['--docs', ''], 'It takes the path of a folder.'],
     [['--fast'], "unknown option '--fast'"],
@@ -91,9 +103,17 @@ describe('on the GPU', () => {
   });
 
   test('every option has its effect', () => {
-    const options = parsePageOptions('--quick --chromium a/b --json a.json --contenders jax-js --only mlp batched'.split(' '));
+    const options = parsePageOptions(
+      '--quick --chromium a/b --json a.json --contenders jax-js --only mlp batched'.split(' '),
+    );
     expect(options.tasks.map(({ id }) => id)).toEqual(['matmul/batched', 'training/mlp']);
-    expect(options).toMatchObject({ contenders: ['jax-js'], effort: PAGE_EFFORTS.quick, chromium: 'a/b', json: 'a.json', svg: null });
+    expect(options).toMatchObject({
+      contenders: ['jax-js'],
+      effort: PAGE_EFFORTS.quick,
+      chromium: 'a/b',
+      json: 'a.json',
+      svg: null,
+    });
   });
 
   test('the browser may be named by the environment', () => {
@@ -103,9 +123,12 @@ describe('on the GPU', () => {
 
   test('help names every task and contender of it, and a wrong option is refused', () => {
     const { message } = usage(['--help'], parsePageOptions);
-    for (const name of [...PAGE_TASKS.map(({ id }) => id), ...PAGE_CONTENDERS]) expect(message).toContain(`  ${name}`);
+    for (const name of [...PAGE_TASKS.map(({ id }) => id), ...PAGE_CONTENDERS])
+      expect(message).toContain(`  ${name}`);
     expect(message).not.toContain('ort-web');
-    expect(usage(['--contenders', 'ort-web'], parsePageOptions).message).toContain('Allowed choices are firsthand, tfjs-webgpu, jax-js');
+    expect(usage(['--contenders', 'ort-web'], parsePageOptions).message).toContain(
+      'Allowed choices are firsthand, tfjs-webgpu, jax-js',
+    );
     expect(usage(['--only', 'matmul/64'], parsePageOptions).exitCode).toBe(2);
   });
 });

@@ -1,4 +1,5 @@
-// The page from outside, with a page made of fetch: files, one thing asked after the other, and a page that goes away.
+// The page from outside, with a page made of fetch: files, one thing asked after the other, and a page that
+// goes away.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PageServer } from '../src/page-server.ts';
 import { encodeWords, GONE_PATH, type Order, TALK_PATH, type Words } from '../src/wire.ts';
@@ -7,8 +8,10 @@ const setting = { browser: 'a browser', adapter: 'an adapter', software: false, 
 let server: PageServer;
 let url = '';
 
-const post = (path: string, body: Blob): Promise<Response> => fetch(new URL(path, url), { method: 'POST', body });
-const say = async (words: Words): Promise<Order> => (await (await post(TALK_PATH, encodeWords(words))).json()) as Order;
+const post = (path: string, body: Blob): Promise<Response> =>
+  fetch(new URL(path, url), { method: 'POST', body });
+const say = async (words: Words): Promise<Order> =>
+  (await (await post(TALK_PATH, encodeWords(words))).json()) as Order;
 
 beforeEach(async () => {
   server = new PageServer(new Map([['/', { type: 'text/html', body: new TextEncoder().encode('<p>') }]]));
@@ -28,7 +31,12 @@ test('a page is asked, answers, sees what there is to show, and is told that all
   const first = say({ kind: 'hello', setting });
   expect(await server.hello()).toEqual(setting);
   const asked = server.contender('jax-js').ask({ kind: 'warmUp', milliseconds: 5 });
-  expect(await first).toEqual({ kind: 'ask', contender: 'jax-js', request: { kind: 'warmUp', milliseconds: 5 }, lines: [] });
+  expect(await first).toEqual({
+    kind: 'ask',
+    contender: 'jax-js',
+    request: { kind: 'warmUp', milliseconds: 5 },
+    lines: [],
+  });
   const second = say({ kind: 'reply', reply: { kind: 'done', notes: { dispatches: 7 } } });
   expect(await asked).toEqual({ kind: 'done', notes: { dispatches: 7 } });
   server.tell('a line');

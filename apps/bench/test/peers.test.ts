@@ -13,7 +13,8 @@ test('every version is exact, and locked with a digest', () => {
     expect(version, name).toMatch(/^\d+\.\d+\.\d+$/);
     expect(packages[`node_modules/${name}`]?.version, name).toBe(version);
   }
-  for (const [path, { integrity }] of Object.entries(packages)) if (path !== '') expect(integrity, path).toMatch(/^sha512-/);
+  for (const [path, { integrity }] of Object.entries(packages))
+    if (path !== '') expect(integrity, path).toMatch(/^sha512-/);
 });
 
 test('no registry is named', () => {
@@ -25,10 +26,9 @@ test('no registry is named', () => {
 test('they are installed if what is there is as new as the lock file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firsthand-peers-'));
   try {
-    const [lock, installed] = ['package-lock.json', 'node_modules/.package-lock.json'].map((file) => join(folder, file)) as [
-      string,
-      string,
-    ];
+    const [lock, installed] = ['package-lock.json', 'node_modules/.package-lock.json'].map((file) =>
+      join(folder, file),
+    ) as [string, string];
     writeFileSync(lock, '{}');
     expect(arePeersInstalled(folder)).toBe(false);
     mkdirSync(join(folder, 'node_modules'));

@@ -1,4 +1,5 @@
-// The probe computes what its formula says, so that an engine cannot have left it out, and counts its operations right.
+// The probe computes what its formula says, so that an engine cannot have left it out, and counts its
+// operations right.
 import { expect, test } from 'vitest';
 import { assembleProbe, createProbe, createProbeFunction, FLOPS_PER_TURN } from '../src/contenders/probe.ts';
 import { TASKS } from '../src/tasks.ts';
@@ -11,7 +12,8 @@ test('s ← s/2 + 1 in each of twelve chains gives twelve times 2 − 2¹⁻ⁿ'
 test('with relaxed SIMD it computes the same, where the engine has it', async () => {
   const run = await createProbeFunction('madd');
   expect(run === null).toBe(!WebAssembly.validate(assembleProbe('madd')));
-  if (run !== null) expect([1, 2, 10].map(run)).toEqual([1, 2, 10].map((turns) => 12 * (2 - 2 ** (1 - turns))));
+  if (run !== null)
+    expect([1, 2, 10].map(run)).toEqual([1, 2, 10].map((turns) => 12 * (2 - 2 ** (1 - turns))));
 });
 
 test('it takes part where there are products, and nowhere else', async () => {

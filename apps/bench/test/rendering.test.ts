@@ -15,7 +15,11 @@ import { summarize } from '../src/statistics.ts';
 import { renderTables } from '../src/table.ts';
 import { TASKS } from '../src/tasks.ts';
 
-const timed = (rounds: readonly (readonly number[])[], factor: number | null, more: Partial<Timed> = {}): Timed => ({
+const timed = (
+  rounds: readonly (readonly number[])[],
+  factor: number | null,
+  more: Partial<Timed> = {},
+): Timed => ({
   kind: 'timed',
   firstRun: 100,
   time: summarize(rounds.flat()),
@@ -28,7 +32,9 @@ const timed = (rounds: readonly (readonly number[])[], factor: number | null, mo
 
 const row = (
   id: string,
-  outcomes: ConstructorParameters<typeof Map<'firsthand' | 'mul-add' | 'jax-js' | 'ort-web' | 'loops', Outcome>>[0],
+  outcomes: ConstructorParameters<
+    typeof Map<'firsthand' | 'mul-add' | 'jax-js' | 'ort-web' | 'loops', Outcome>
+  >[0],
 ) => ({
   task: TASKS.find((task) => task.id === id)!,
   outcomes: new Map(outcomes),
@@ -63,7 +69,10 @@ const results: Results = {
       ['ort-web', { kind: 'unable' }],
     ]),
     row('training/mlp', [
-      ['firsthand', timed([[3]], 1, { firstNotes: { plans: 2, planMilliseconds: 41.4 }, notes: { plans: 2 } })],
+      [
+        'firsthand',
+        timed([[3]], 1, { firstNotes: { plans: 2, planMilliseconds: 41.4 }, notes: { plans: 2 } }),
+      ],
       ['mul-add', timed([[1]], 0.3)],
       ['jax-js', timed([[6]], 2)],
     ]),
@@ -71,7 +80,13 @@ const results: Results = {
 };
 
 test('numbers have three digits', () => {
-  expect([1139, 27.123, 0.4567, 0.01612, 9.999].map(formatNumber)).toEqual(['1139', '27.1', '0.46', '0.016', '10.00']);
+  expect([1139, 27.123, 0.4567, 0.01612, 9.999].map(formatNumber)).toEqual([
+    '1139',
+    '27.1',
+    '0.46',
+    '0.016',
+    '10.00',
+  ]);
   expect([0.034, 1].map(formatPercent)).toEqual(['3 %', '100 %']);
   expect([0.314, 2, 12.345, 271.8].map(formatFactor)).toEqual(['0.31×', '2.00×', '12.3×', '272×']);
 });
@@ -117,7 +132,15 @@ test('a footprint is in a unit of its own, and tells what gzip makes of it', () 
 
 test('what was asked of WebGPU', () => {
   const first = { buffers: 3, createdBytes: 4_190_000, longestBlock: 9.5 };
-  const later = { dispatches: 1, submits: 2, passes: 1, writes: 4, buffers: 0, javascript: 0.276, calls: 0.4 };
+  const later = {
+    dispatches: 1,
+    submits: 2,
+    passes: 1,
+    writes: 4,
+    buffers: 0,
+    javascript: 0.276,
+    calls: 0.4,
+  };
   const rows = [
     row('elementwise/softmax', [
       ['firsthand', timed([[8, 10, 12]], 1, { firstNotes: first, notes: later })],
@@ -142,9 +165,17 @@ test('the place names the adapter, and shouts if it is none', () => {
 });
 
 test('the JSON has everything', () => {
-  const { setting, tasks } = JSON.parse(toJson(results)) as { setting: object; tasks: { id: string; outcomes: object[] }[] };
+  const { setting, tasks } = JSON.parse(toJson(results)) as {
+    setting: object;
+    tasks: { id: string; outcomes: object[] }[];
+  };
   expect(setting).toEqual(results.setting);
-  expect(tasks.map(({ id }) => id)).toEqual(['matmul/512', 'elementwise/exp', 'elementwise/exp-gradient', 'training/mlp']);
+  expect(tasks.map(({ id }) => id)).toEqual([
+    'matmul/512',
+    'elementwise/exp',
+    'elementwise/exp-gradient',
+    'training/mlp',
+  ]);
   expect(tasks[0]).toMatchObject({ unit: 'GFLOP/s', flops: 2 * 512 ** 3 });
   expect(tasks[0]!.outcomes[0]).toEqual({
     contender: 'firsthand',
@@ -161,7 +192,11 @@ test('the JSON has everything', () => {
     firstNotes: {},
     notes: {},
   });
-  expect(tasks[1]!.outcomes[2]).toEqual({ contender: 'jax-js', kind: 'wrong', message: 'output 0, element 1 is 3 instead of 2' });
+  expect(tasks[1]!.outcomes[2]).toEqual({
+    contender: 'jax-js',
+    kind: 'wrong',
+    message: 'output 0, element 1 is 3 instead of 2',
+  });
 });
 
 describe('the chart', () => {
@@ -185,17 +220,25 @@ describe('the chart', () => {
 
   test('has a dot for each time, and none for what is wrong', async () => {
     const dots = [...(await chart).matchAll(/aria-roledescription="point"/g)].length;
-    const times = results.rows.flatMap(({ outcomes }) => [...outcomes.values()]).filter(({ kind }) => kind === 'timed');
+    const times = results.rows
+      .flatMap(({ outcomes }) => [...outcomes.values()])
+      .filter(({ kind }) => kind === 'timed');
     expect(dots).toBe(times.length);
   });
 
   test('puts what takes twice as long further to the right', async () => {
     const places = new Map(
-      [...(await chart).matchAll(/aria-label="[^"]*task: 512³; contender: ([^";]+)"[^>]*transform="translate\(([\d.]+),/g)].map(
-        ([, contender, x]) => [contender, Number(x)],
-      ),
+      [
+        ...(await chart).matchAll(
+          /aria-label="[^"]*task: 512³; contender: ([^";]+)"[^>]*transform="translate\(([\d.]+),/g,
+        ),
+      ].map(([, contender, x]) => [contender, Number(x)]),
     );
-    const [ceiling, own, other] = ['mul+add', 'firsthand', 'ort-web'].map((name) => places.get(name)!) as [number, number, number];
+    const [ceiling, own, other] = ['mul+add', 'firsthand', 'ort-web'].map((name) => places.get(name)!) as [
+      number,
+      number,
+      number,
+    ];
     expect(ceiling).toBeLessThan(own);
     expect(own).toBeLessThan(other);
   });
@@ -205,7 +248,11 @@ describe('the page of the documentation', () => {
   const page = renderDocs(results);
 
   test('says where it was measured, and with what', () => {
-    for (const line of ['| processor | some processor, 2 cores |', '| engine | Node 20.20.2 |', '| a-library | 1.2.3 |'])
+    for (const line of [
+      '| processor | some processor, 2 cores |',
+      '| engine | Node 20.20.2 |',
+      '| a-library | 1.2.3 |',
+    ])
       expect(page).toContain(line);
     expect(page).toContain('npm run bench:peers -- --docs docs');
     expect(page).toContain('| loops | plain loops over typed arrays; they say what is right |');
@@ -228,7 +275,9 @@ describe('the page of the documentation', () => {
   test('is written with the charts that it shows', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firsthand-docs-'));
     const files = await writeDocs(results, folder);
-    const charts = [...page.matchAll(/\]\((node-20\/\w+\.svg)\)/g)].map(([, path]) => join(folder, 'benchmarks', path!));
+    const charts = [...page.matchAll(/\]\((node-20\/\w+\.svg)\)/g)].map(([, path]) =>
+      join(folder, 'benchmarks', path!),
+    );
     expect(charts).not.toEqual([]);
     expect(files).toEqual([join(folder, 'benchmarks/node-20.md'), ...charts, join(folder, 'benchmarks.md')]);
     expect(readFileSync(files[0]!, 'utf8')).toBe(page);

@@ -1,4 +1,5 @@
-// The program as a whole, on the reference device and without peers: processes start, take turns, and what they computed is written.
+// The program as a whole, on the reference device and without peers: processes start, take turns, and what
+// they computed is written.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,15 +27,36 @@ test(
   () => {
     const [json, svg] = [join(folder, 'a.json'), join(folder, 'a.svg')];
     const who = ['--contenders', 'firsthand', 'uncompiled', 'mul-add', 'loops'];
-    const args = [program, '--quick', '--device', 'reference', ...who, '--only', 'matmul/64', 'training/mlp', '--json', json, '--svg', svg];
-    const output = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const args = [
+      program,
+      '--quick',
+      '--device',
+      'reference',
+      ...who,
+      '--only',
+      'matmul/64',
+      'training/mlp',
+      '--json',
+      json,
+      '--svg',
+      svg,
+    ];
+    const output = execFileSync(process.execPath, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     expect(output).toContain('firsthand on the reference device');
     expect(output).toMatch(/│ 64³ .*\d/);
-    expect(output).toMatch(/training\/mlp, firsthand: first step .* ms, .* ms of it in prepare for \d plans?; later 0 more/);
+    expect(output).toMatch(
+      /training\/mlp, firsthand: first step .* ms, .* ms of it in prepare for \d plans?; later 0 more/,
+    );
     const { tasks } = JSON.parse(readFileSync(json, 'utf8')) as {
       tasks: { id: string; outcomes: { contender: string; kind: string }[] }[];
     };
-    const kinds = tasks.map(({ id, outcomes }) => [id, ...outcomes.map(({ contender, kind }) => `${contender} ${kind}`)]);
+    const kinds = tasks.map(({ id, outcomes }) => [
+      id,
+      ...outcomes.map(({ contender, kind }) => `${contender} ${kind}`),
+    ]);
     expect(kinds).toEqual([
       ['matmul/64', 'firsthand timed', 'uncompiled unable', 'mul+add timed', 'loops timed'],
       ['matmul/64-chain', 'firsthand timed', 'uncompiled unable', 'mul+add timed', 'loops timed'],
@@ -49,13 +71,14 @@ test(
   'a profile',
   () => {
     const args = [program, '--profile', '--quick', '--only', 'training/mlp', 'elementwise/exp'];
-    const output = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = execFileSync(process.execPath, args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const tables = output.split('\n\n').slice(1);
-    expect(tables.map((table) => /^(.*): .* ms, .* of them in kernels; the fastest of 3 runs\n/.exec(table)?.[1])).toEqual([
-      'elementwise/exp',
-      'elementwise/exp-gradient',
-      'training/mlp',
-    ]);
+    expect(
+      tables.map((table) => /^(.*): .* ms, .* of them in kernels; the fastest of 3 runs\n/.exec(table)?.[1]),
+    ).toEqual(['elementwise/exp', 'elementwise/exp-gradient', 'training/mlp']);
     for (const table of tables) {
       expect(table).toMatch(/\nkernel .* ms +of time +GFLOP\/s +GB\/s +at best +of\n/);
       expect(table).toMatch(/\ntotal .* 100\.0 %.* % +(?:arithmetic|memory|caches|several)\s*$/);
@@ -70,8 +93,22 @@ test(
   () => {
     const json = join(folder, 'b.json');
     const { executablePath, env } = chromium();
-    const args = [program, 'webgpu', '--quick', '--chromium', executablePath, '--contenders', 'firsthand', '--only', 'matmul/256x'];
-    const output = execFileSync(process.execPath, [...args, '--json', json], { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const args = [
+      program,
+      'webgpu',
+      '--quick',
+      '--chromium',
+      executablePath,
+      '--contenders',
+      'firsthand',
+      '--only',
+      'matmul/256x',
+    ];
+    const output = execFileSync(process.execPath, [...args, '--json', json], {
+      encoding: 'utf8',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     expect(output).toContain('adapter: google, swiftshader');
     expect(output.match(/THIS IS A GPU IN SOFTWARE/g)).toHaveLength(2);
     expect(output).toMatch(/│ 256×384×1536 .*\d/);
@@ -85,7 +122,10 @@ test(
         expect.objectContaining({
           kind: 'timed',
           factor: 1,
-          firstNotes: expect.objectContaining({ dispatches: expect.any(Number), createdBytes: expect.any(Number) }),
+          firstNotes: expect.objectContaining({
+            dispatches: expect.any(Number),
+            createdBytes: expect.any(Number),
+          }),
           notes: expect.objectContaining({ submits: expect.any(Number), javascript: expect.any(Number) }),
         }),
       ],
@@ -102,25 +142,47 @@ test('a contender that dies is a failure, then and later', async () => {
     `require('fs').writeFileSync(${JSON.stringify(dying)}, "process.on('message', () => { throw new Error('no more'); });")`,
   ]);
   const asked = startContender(dying, 'loops', { device: 'reference' });
-  const failed = { kind: 'failed', message: expect.stringMatching(/the process ended with exit code 1: Error: no more$/) };
+  const failed = {
+    kind: 'failed',
+    message: expect.stringMatching(/the process ended with exit code 1: Error: no more$/),
+  };
   expect(await asked.ask({ kind: 'release' })).toEqual(failed);
   expect(await asked.ask({ kind: 'release' })).toEqual(failed);
 });
 
 test('a contender gets the flags of the engine, and not the program that started the comparison', () => {
   expect(
-    engineFlags(['--experimental-wasm-relaxed-simd', '-e', 'code', '--input-type=module', '--conditions', 'x', '--no-liftoff']),
+    engineFlags([
+      '--experimental-wasm-relaxed-simd',
+      '-e',
+      'code',
+      '--input-type=module',
+      '--conditions',
+      'x',
+      '--no-liftoff',
+    ]),
   ).toEqual(['--experimental-wasm-relaxed-simd', '--no-liftoff']);
 });
 
 test('a contender that takes itself for the program starts nothing', () => {
   const run = (): string =>
-    execFileSync(process.execPath, [program], { encoding: 'utf8', stdio: 'pipe', env: { ...process.env, [CONTENDER_MARK]: '1' } });
-  expect(run).toThrow(expect.objectContaining({ status: 2, stderr: 'error: a contender cannot start a comparison\n' }));
+    execFileSync(process.execPath, [program], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+      env: { ...process.env, [CONTENDER_MARK]: '1' },
+    });
+  expect(run).toThrow(
+    expect.objectContaining({ status: 2, stderr: 'error: a contender cannot start a comparison\n' }),
+  );
 });
 
 test('a wrong argument is said in a line, with exit code 2', () => {
   const run = (): string =>
-    execFileSync(process.execPath, [program, '--only', 'attic'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  expect(run).toThrow(expect.objectContaining({ status: 2, stderr: expect.stringContaining('--only attic names no task') }));
+    execFileSync(process.execPath, [program, '--only', 'attic'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  expect(run).toThrow(
+    expect.objectContaining({ status: 2, stderr: expect.stringContaining('--only attic names no task') }),
+  );
 });

@@ -58,7 +58,9 @@ describe('results are compared', () => {
   });
 
   test('with NaN equal to nothing', () => {
-    expect(firstDifference([Float32Array.of(100, Number.NaN, 0)], expected)).toBe('output 0, element 1 is NaN instead of -100');
+    expect(firstDifference([Float32Array.of(100, Number.NaN, 0)], expected)).toBe(
+      'output 0, element 1 is NaN instead of -100',
+    );
   });
 
   test('in number and length too', () => {

@@ -53,7 +53,9 @@ describe('operations', () => {
       [64, 784, 128, 2],
       [64, 128, 10, 3],
     ] as const;
-    expect(flopsOf(workOf('training/mlp'))).toBe(products.reduce((sum, [m, k, n, times]) => sum + 2 * m * k * n * times, 0));
+    expect(flopsOf(workOf('training/mlp'))).toBe(
+      products.reduce((sum, [m, k, n, times]) => sum + 2 * m * k * n * times, 0),
+    );
     const convolutions = 2 * 28 ** 2 * 16 * 9 + 3 * 14 ** 2 * 32 * 16 * 9;
     expect(flopsOf(workOf('training/cnn'))).toBe(2 * 32 * (convolutions + 3 * 7 ** 2 * 32 * 10));
     const rows = 8 * 64;
@@ -64,7 +66,9 @@ describe('operations', () => {
 });
 
 test('the GPT has 818,176 parameters', () => {
-  const sizes = parameterSpecs(training('training/gpt')).map(({ shape }) => shape.reduce((product, extent) => product * extent, 1));
+  const sizes = parameterSpecs(training('training/gpt')).map(({ shape }) =>
+    shape.reduce((product, extent) => product * extent, 1),
+  );
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(818_176);
 });
 
@@ -112,7 +116,9 @@ describe('numbers', () => {
     const { x, y } = trainingBatches(training('training/gpt'))[0]!;
     expect(x.length).toBe(8 * 64);
     for (let sequence = 0; sequence < 8; sequence++) {
-      expect(y.subarray(sequence * 64, sequence * 64 + 63)).toEqual(x.subarray(sequence * 64 + 1, sequence * 64 + 64));
+      expect(y.subarray(sequence * 64, sequence * 64 + 63)).toEqual(
+        x.subarray(sequence * 64 + 1, sequence * 64 + 64),
+      );
     }
     expect(Math.max(...x)).toBeLessThan(65);
   });

@@ -1,4 +1,5 @@
-// PyTorch's side of the conversation: what travels to it, what comes back, and that it is left out where it is not there. Where it is, it computes what the plain loops do.
+// PyTorch's side of the conversation: what travels to it, what comes back, and that it is left out where it
+// is not there. Where it is, it computes what the plain loops do.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,8 +48,12 @@ test('two contenders are PyTorch', () => {
 });
 
 test('the numbers travel as bytes with their shapes', () => {
-  const { operands } = plainInputs(workOf('attention/64')) as { operands: { type: string; shape: number[]; bytes: string }[] };
-  expect(operands.map(({ type, shape }) => [type, shape])).toEqual(Array.from({ length: 3 }, () => ['float32', [1, 4, 64, 64]]));
+  const { operands } = plainInputs(workOf('attention/64')) as {
+    operands: { type: string; shape: number[]; bytes: string }[];
+  };
+  expect(operands.map(({ type, shape }) => [type, shape])).toEqual(
+    Array.from({ length: 3 }, () => ['float32', [1, 4, 64, 64]]),
+  );
   expect(Buffer.from(operands[0]!.bytes, 'base64').length).toBe(4 * 4 * 64 * 64);
   expect(plainInputs(workOf('training/cnn'))).toMatchObject({
     parameters: [{ name: 'conv1.weight', shape: [16, 1, 3, 3] }, {}, {}, {}, {}, {}],
@@ -106,7 +111,9 @@ test.skipIf(torchVersion() === null).each(['training/mlp', 'training/cnn', 'trai
     if (reply.kind !== 'prepared') throw new Error(JSON.stringify(reply));
     expect(firstDifference(reply.outputs, await prepared.outputs())).toBeNull();
     expect(await asked.ask({ kind: 'time', milliseconds: 5 })).toMatchObject({ kind: 'times' });
-    expect(await asked.ask({ kind: 'release' })).toMatchObject({ notes: { peakResidentBytes: expect.any(Number) } });
+    expect(await asked.ask({ kind: 'release' })).toMatchObject({
+      notes: { peakResidentBytes: expect.any(Number) },
+    });
     asked.stop();
   },
   PATIENCE,

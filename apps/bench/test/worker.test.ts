@@ -4,7 +4,11 @@ import type { Contender } from '../src/contender.ts';
 import { type Place, Worker } from '../src/worker.ts';
 
 /** A contender whose every run takes so many milliseconds of `now`'s time, and the first ten more. */
-function createSlow(milliseconds: number): { readonly contender: Contender; readonly place: Place; readonly log: string[] } {
+function createSlow(milliseconds: number): {
+  readonly contender: Contender;
+  readonly place: Place;
+  readonly log: string[];
+} {
   let time = 0;
   let runs = 0;
   const log: string[] = [];
@@ -29,7 +33,9 @@ function createSlow(milliseconds: number): { readonly contender: Contender; read
 
 test('a task is prepared, run and shown; the first run is slower', async () => {
   const { contender, place } = createSlow(3);
-  expect(await new Worker(contender, place).answer({ kind: 'prepare', task: 'matmul/64', runs: 2, enough: 100 })).toEqual({
+  expect(
+    await new Worker(contender, place).answer({ kind: 'prepare', task: 'matmul/64', runs: 2, enough: 100 }),
+  ).toEqual({
     kind: 'prepared',
     outputs: [Float32Array.of(2)],
     times: [13, 3],
@@ -39,7 +45,12 @@ test('a task is prepared, run and shown; the first run is slower', async () => {
 
 test('a footprint is not asked of a contender', async () => {
   const { contender, place } = createSlow(3);
-  const reply = await new Worker(contender, place).answer({ kind: 'prepare', task: 'footprint/bundle', runs: 1, enough: 1 });
+  const reply = await new Worker(contender, place).answer({
+    kind: 'prepare',
+    task: 'footprint/bundle',
+    runs: 1,
+    enough: 1,
+  });
   expect(reply).toEqual({ kind: 'unable' });
 });
 
@@ -47,12 +58,20 @@ test('a process of its own tells how much memory it has held', async () => {
   const { contender, place } = createSlow(3);
   const worker = new Worker(contender, { ...place, peakMemory: () => 5e6 });
   await worker.answer({ kind: 'prepare', task: 'matmul/64', runs: 1, enough: 1 });
-  expect(await worker.answer({ kind: 'release' })).toEqual({ kind: 'done', notes: { runs: 1, peakResidentBytes: 5e6 } });
+  expect(await worker.answer({ kind: 'release' })).toEqual({
+    kind: 'done',
+    notes: { runs: 1, peakResidentBytes: 5e6 },
+  });
 });
 
 test('a long run is the last', async () => {
   const { contender, place } = createSlow(3);
-  const reply = await new Worker(contender, place).answer({ kind: 'prepare', task: 'matmul/64', runs: 5, enough: 12 });
+  const reply = await new Worker(contender, place).answer({
+    kind: 'prepare',
+    task: 'matmul/64',
+    runs: 5,
+    enough: 12,
+  });
   expect(reply).toMatchObject({ times: [13] });
 });
 
@@ -82,15 +101,25 @@ describe('timing', () => {
 test('what it cannot do, what fails and what is not there are replies', async () => {
   const { contender, place, log } = createSlow(1);
   const worker = new Worker(contender, place);
-  expect(await worker.answer({ kind: 'time', milliseconds: 1 })).toEqual({ kind: 'failed', message: 'Error: no task is prepared' });
-  expect(await worker.answer({ kind: 'prepare', task: 'training/mlp', runs: 1, enough: 100 })).toEqual({ kind: 'unable' });
+  expect(await worker.answer({ kind: 'time', milliseconds: 1 })).toEqual({
+    kind: 'failed',
+    message: 'Error: no task is prepared',
+  });
+  expect(await worker.answer({ kind: 'prepare', task: 'training/mlp', runs: 1, enough: 100 })).toEqual({
+    kind: 'unable',
+  });
   expect(await worker.answer({ kind: 'prepare', task: 'elementwise/exp', runs: 1, enough: 100 })).toEqual({
     kind: 'failed',
     message: 'TypeError: no maps here',
   });
-  expect(await worker.answer({ kind: 'prepare', task: 'attic', runs: 1, enough: 100 })).toMatchObject({ kind: 'failed' });
+  expect(await worker.answer({ kind: 'prepare', task: 'attic', runs: 1, enough: 100 })).toMatchObject({
+    kind: 'failed',
+  });
   await worker.answer({ kind: 'prepare', task: 'matmul/64', runs: 1, enough: 100 });
   expect(await worker.answer({ kind: 'warmUp', milliseconds: 5 })).toEqual({ kind: 'done', notes: {} });
-  expect(await worker.answer({ kind: 'release' })).toMatchObject({ kind: 'done', notes: { runs: expect.any(Number) } });
+  expect(await worker.answer({ kind: 'release' })).toMatchObject({
+    kind: 'done',
+    notes: { runs: expect.any(Number) },
+  });
   expect(log).toEqual(['released']);
 });

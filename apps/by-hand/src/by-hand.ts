@@ -1,16 +1,21 @@
 /**
- * A neural network from first principles: one hidden layer, its gradients derived by hand from the chain rule, trained on handwritten
- * digits by gradient descent. Nothing is imported but what reads the data and the command line, so everything there is to know is on this page:
+ * A neural network from first principles: one hidden layer, its gradients derived by hand from the chain
+ * rule, trained on handwritten digits by gradient descent. Nothing is imported but what reads the data and
+ * the command line, so everything there is to know is on this page:
  *
  *     H = relu(X·W1 + b1)        Z = H·W2 + b2        L = mean over the batch of −log softmax(Z)[label]
  *
- * A matrix is a flat array, row after row: element (r, c) of an (R, C) matrix is at r·C + c. The letters in comments are sizes: B images in
- * a batch, I inputs (28·28 pixels), H hidden units, C classes. The `!` after an index only tells the type checker that it is in range.
+ * A matrix is a flat array, row after row: element (r, c) of an (R, C) matrix is at r·C + c. The letters in
+ * comments are sizes: B images in a batch, I inputs (28·28 pixels), H hidden units, C classes. The `!` after
+ * an index only tells the type checker that it is in range.
  */
 import { readFileSync, realpathSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-/** The array type is left open: training is fast enough in either, and float64 lets a test compare gradients to ten digits. */
+/**
+ * The array type is left open: training is fast enough in either, and float64 lets a test compare gradients
+ * to ten digits.
+ */
 export type Numbers = Float32Array | Float64Array;
 
 /** The parameters, all that is learned. Their gradients have the same names and shapes. */
@@ -39,14 +44,18 @@ function zeros<A extends Numbers>(like: A, length: number): A {
   return new (like.constructor as new (length: number) => A)(length);
 }
 
-// ---------------------------------------------------------------------------------------------------------------- three matrix products
+// ----------------------------------------------------------------------------------------------------------------
+// three matrix products
 //
-// The innermost loop of each walks along rows, so both arrays are read in the order in which they lie in memory: every cache line that is
-// fetched is used whole, and the processor fetches the next one ahead of time. The textbook order for X·W (fix r and c, sum over k) would
-// walk down a column of W and touch a new cache line at every step: several times slower, for the same sums.
-// Four of five pixels of a digit are 0, and relu zeroes hidden units: a row that would be multiplied by 0 is skipped.
+// The innermost loop of each walks along rows, so both arrays are read in the order in which they lie in
+// memory: every cache line that is fetched is used whole, and the processor fetches the next one ahead of
+// time. The textbook order for X·W (fix r and c, sum over k) would walk down a column of W and touch a new
+// cache line at every step: several times slower, for the same sums. Four of five pixels of a digit are 0,
+// and relu zeroes hidden units: a row that would be multiplied by 0 is skipped.
 
-/** X·W + b: (R, K)·(K, C) + (C) → (R, C). Row r of the result is b plus the rows of W, weighted by row r of X. */
+/**
+ * X·W + b: (R, K)·(K, C) + (C) → (R, C). Row r of the result is b plus the rows of W, weighted by row r of X.
+ */
 export function affine<A extends Numbers>(X: A, W: A, b: A): A {
   const C = b.length;
   const K = W.length / C;
@@ -63,7 +72,10 @@ export function affine<A extends Numbers>(X: A, W: A, b: A): A {
   return Y as A;
 }
 
-/** Xᵀ·G: (R, K)ᵀ·(R, C) → (K, C), for R rows. Each example adds the outer product of its row of X and its row of G. */
+/**
+ * Xᵀ·G: (R, K)ᵀ·(R, C) → (K, C), for R rows. Each example adds the outer product of its row of X and its row
+ * of G.
+ */
 export function transposedTimes<A extends Numbers>(X: A, G: A, R: number): A {
   const K = X.length / R;
   const C = G.length / R;
@@ -78,7 +90,9 @@ export function transposedTimes<A extends Numbers>(X: A, G: A, R: number): A {
   return Y as A;
 }
 
-/** G·Wᵀ: (R, C)·(K, C)ᵀ → (R, K), for R rows. Each element is the dot product of a row of G and a row of W. */
+/**
+ * G·Wᵀ: (R, C)·(K, C)ᵀ → (R, K), for R rows. Each element is the dot product of a row of G and a row of W.
+ */
 export function timesTransposed<A extends Numbers>(G: A, W: A, R: number): A {
   const C = G.length / R;
   const K = W.length / C;
@@ -93,7 +107,8 @@ export function timesTransposed<A extends Numbers>(G: A, W: A, R: number): A {
   return Y as A;
 }
 
-// ------------------------------------------------------------------------------------------------------------------------------ forward
+// ------------------------------------------------------------------------------------------------------------------------------
+// forward
 
 /** The network's scores for a batch of images X (B, I). */
 export function forward<A extends Numbers>({ W1, b1, W2, b2 }: Network<A>, X: A): Activations<A> {
@@ -104,9 +119,9 @@ export function forward<A extends Numbers>({ W1, b1, W2, b2 }: Network<A>, X: A)
 }
 
 /**
- * log softmax(z)ᵢ = zᵢ − log Σⱼ exp(zⱼ), row by row: (B, C) → (B, C). Scores become log-probabilities, which sum to 1 after exp.
- * Subtracting the largest score m from every z first changes nothing, since log Σ exp(zⱼ) = m + log Σ exp(zⱼ − m), and keeps exp from
- * overflowing.
+ * log softmax(z)ᵢ = zᵢ − log Σⱼ exp(zⱼ), row by row: (B, C) → (B, C). Scores become log-probabilities, which
+ * sum to 1 after exp. Subtracting the largest score m from every z first changes nothing, since log Σ exp(zⱼ)
+ * = m + log Σ exp(zⱼ − m), and keeps exp from overflowing.
  */
 export function logSoftmax<A extends Numbers>(Z: A, C: number): A {
   const logP: Numbers = zeros(Z, Z.length); // (B, C)
@@ -130,23 +145,29 @@ export function crossEntropy(logP: Numbers, labels: Uint8Array): number {
   return sum / B;
 }
 
-// ----------------------------------------------------------------------------------------------------------------------------- backward
+// -----------------------------------------------------------------------------------------------------------------------------
+// backward
 //
-// Write dV for ∂L/∂V, an array of V's shape. We go through the forward pass backwards and apply the chain rule to each line.
+// Write dV for ∂L/∂V, an array of V's shape. We go through the forward pass backwards and apply the chain
+// rule to each line.
 //
-// 1. Loss. One example with label y adds  L_b = (1/B)·(log Σⱼ exp(zⱼ) − z_y)  to L. Differentiating by its score zᵢ:
+// 1. Loss. One example with label y adds L_b = (1/B)·(log Σⱼ exp(zⱼ) − z_y) to L. Differentiating by its
+//   score zᵢ:
 //        ∂/∂zᵢ log Σⱼ exp(zⱼ) = exp(zᵢ) / Σⱼ exp(zⱼ) = pᵢ,        ∂z_y/∂zᵢ = 1 if i = y, else 0
 //    so  dZ[b, i] = (P[b, i] − [i = label_b]) / B.  The whole gradient of softmax and cross-entropy is "what was said minus what is true".
 //
-// 2. Affine layer.  Z[b, c] = Σₕ H[b, h]·W2[h, c] + b2[c].  Each symbol on the right is touched by several elements of Z; sum over them:
+// 2. Affine layer. Z[b, c] = Σₕ H[b, h]·W2[h, c] + b2[c]. Each symbol on the right is touched by several
+//   elements of Z; sum over them:
 //        dW2[h, c] = Σ_b dZ[b, c]·∂Z[b, c]/∂W2[h, c] = Σ_b H[b, h]·dZ[b, c]        that is  dW2 = Hᵀ·dZ
 //        db2[c]    = Σ_b dZ[b, c]·1                                                that is  the sum of dZ's rows
 //        dH[b, h]  = Σ_c dZ[b, c]·∂Z[b, c]/∂H[b, h]  = Σ_c dZ[b, c]·W2[h, c]       that is  dH = dZ·W2ᵀ
 //
-// 3. Relu.  H = max(A, 0) has slope 1 where A > 0 and 0 where A ≤ 0 (at A = 0 we choose 0), and A > 0 exactly where H > 0:
+// 3. Relu. H = max(A, 0) has slope 1 where A > 0 and 0 where A ≤ 0 (at A = 0 we choose 0), and A > 0 exactly
+//   where H > 0:
 //        dA[b, h] = dH[b, h] if H[b, h] > 0, else 0.
 //
-// 4. The first layer A = X·W1 + b1 is step 2 again:  dW1 = Xᵀ·dA,  db1 = the sum of dA's rows.  Nobody needs dX: images are not learned.
+// 4. The first layer A = X·W1 + b1 is step 2 again: dW1 = Xᵀ·dA, db1 = the sum of dA's rows. Nobody needs dX:
+//   images are not learned.
 
 /** Sum of the rows of an (R, C) matrix → (C). */
 function sumRows<A extends Numbers>(G: A, C: number): A {
@@ -156,7 +177,13 @@ function sumRows<A extends Numbers>(G: A, C: number): A {
 }
 
 /** The gradient of the loss by every parameter, for the batch X (B, I) whose forward pass gave H and logP. */
-export function backward<A extends Numbers>({ b1, W2, b2 }: Network<A>, X: A, H: A, logP: A, labels: Uint8Array): Network<A> {
+export function backward<A extends Numbers>(
+  { b1, W2, b2 }: Network<A>,
+  X: A,
+  H: A,
+  logP: A,
+  labels: Uint8Array,
+): Network<A> {
   const B = labels.length;
   const C = b2.length;
 
@@ -176,9 +203,13 @@ export function backward<A extends Numbers>({ b1, W2, b2 }: Network<A>, X: A, H:
   return { W1: dW1, b1: db1, W2: dW2, b2: db2 };
 }
 
-// ----------------------------------------------------------------------------------------------------------------------------- learning
+// -----------------------------------------------------------------------------------------------------------------------------
+// learning
 
-/** Gradient descent: the gradient points uphill, so every parameter takes a small step the other way. Changes `network` in place. */
+/**
+ * Gradient descent: the gradient points uphill, so every parameter takes a small step the other way. Changes
+ * `network` in place.
+ */
 export function descend(network: Network<Numbers>, gradient: Network<Numbers>, learningRate: number): void {
   for (const name of ['W1', 'b1', 'W2', 'b2'] as const) {
     const parameter = network[name];
@@ -187,7 +218,10 @@ export function descend(network: Network<Numbers>, gradient: Network<Numbers>, l
   }
 }
 
-/** Uniform numbers in [0, 1) from a seed, the same on every machine: mulberry32 by Tommy Ettinger, a counter whose bits are mixed. */
+/**
+ * Uniform numbers in [0, 1) from a seed, the same on every machine: mulberry32 by Tommy Ettinger, a counter
+ * whose bits are mixed.
+ */
 export function randomNumbers(seed: number): () => number {
   let counter = seed >>> 0;
   return () => {
@@ -200,8 +234,9 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /**
- * A network that knows nothing yet. A sum of K inputs with random weights of variance v has K·v times their mean square, and relu then
- * throws half away: v = 2/K keeps signals equally strong in every layer (He et al. 2015). Uniform in ±a has variance a²/3: a = √(6/K).
+ * A network that knows nothing yet. A sum of K inputs with random weights of variance v has K·v times their
+ * mean square, and relu then throws half away: v = 2/K keeps signals equally strong in every layer (He et al.
+ * 2015). Uniform in ±a has variance a²/3: a = √(6/K).
  */
 export function createNetwork<A extends Numbers>(
   Storage: new (length: number) => A,
@@ -214,7 +249,12 @@ export function createNetwork<A extends Numbers>(
     return W as A;
   };
   const { inputs, hidden, classes } = sizes;
-  return { W1: weights(inputs, hidden), b1: new Storage(hidden), W2: weights(hidden, classes), b2: new Storage(classes) };
+  return {
+    W1: weights(inputs, hidden),
+    b1: new Storage(hidden),
+    W2: weights(hidden, classes),
+    b2: new Storage(classes),
+  };
 }
 
 /** 0, 1, …, length − 1 in random order (Fisher and Yates): every order is equally likely. */
@@ -227,7 +267,10 @@ export function shuffledIndices(length: number, random: () => number): Uint32Arr
   return order;
 }
 
-/** One pass over the digits in random order, a step of gradient descent per batch. Returns the mean loss of its batches. */
+/**
+ * One pass over the digits in random order, a step of gradient descent per batch. Returns the mean loss of
+ * its batches.
+ */
 export function trainEpoch<A extends Numbers>(
   network: Network<A>,
   digits: Digits<A>,
@@ -266,18 +309,27 @@ export function accuracy<A extends Numbers>(network: Network<A>, { images, label
   return right / labels.length;
 }
 
-// --------------------------------------------------------------------------------------------------------------------------------- data
+// ---------------------------------------------------------------------------------------------------------------------------------
+// data
 
-/** The bytes of an idx file after its header: 0, 0, the type (8: bytes), the number of axes, then each axis's length, big-endian. */
-export function readIdxBytes(file: Uint8Array): { readonly shape: readonly number[]; readonly bytes: Uint8Array } {
+/**
+ * The bytes of an idx file after its header: 0, 0, the type (8: bytes), the number of axes, then each axis's
+ * length, big-endian.
+ */
+export function readIdxBytes(file: Uint8Array): {
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+} {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const axes = file[3] ?? 0;
   const headerLength = 4 + 4 * axes;
-  if (file[0] !== 0 || file[1] !== 0 || file[2] !== 8 || file.length < headerLength) throw new Error('not an idx file of bytes');
+  if (file[0] !== 0 || file[1] !== 0 || file[2] !== 8 || file.length < headerLength)
+    throw new Error('not an idx file of bytes');
   const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
   const bytes = file.subarray(headerLength);
   const expected = shape.reduce((product, size) => product * size, 1);
-  if (bytes.length !== expected) throw new Error(`idx file of shape [${shape.join(', ')}] holds ${bytes.length} bytes, not ${expected}`);
+  if (bytes.length !== expected)
+    throw new Error(`idx file of shape [${shape.join(', ')}] holds ${bytes.length} bytes, not ${expected}`);
   return { shape, bytes };
 }
 
@@ -311,7 +363,10 @@ interface Order {
   readonly examples: number;
 }
 
-/** What the command line asks for; null if there is nothing to train, since help was asked for or something is wrong, which is said. */
+/**
+ * What the command line asks for; null if there is nothing to train, since help was asked for or something is
+ * wrong, which is said.
+ */
 function readCommandLine(args: readonly string[]): Order | null {
   const options = {
     epochs: { type: 'string', default: '5' },
@@ -321,11 +376,16 @@ function readCommandLine(args: readonly string[]): Order | null {
   const whole = (name: string, text: string, most: number): number => {
     const value = Number(text);
     if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-    throw new Error(`--${name} takes a whole number ${most === Infinity ? 'of at least 1' : `from 1 to ${most}`}, not ${text}`);
+    throw new Error(
+      `--${name} takes a whole number ${most === Infinity ? 'of at least 1' : `from 1 to ${most}`}, not ${text}`,
+    );
   };
   try {
     const { values } = parseArgs({ args: [...args], options });
-    const order = { epochs: whole('epochs', values.epochs, Infinity), examples: whole('examples', values.examples, 60_000) };
+    const order = {
+      epochs: whole('epochs', values.epochs, Infinity),
+      examples: whole('examples', values.examples, 60_000),
+    };
     if (values.help) console.log(HELP);
     return values.help ? null : order;
   } catch (error) {
@@ -346,7 +406,9 @@ function main({ epochs, examples }: Order): void {
     const loss = trainEpoch(network, train, { batchSize: 32, learningRate: 0.1 }, random);
     const seconds = (performance.now() - begin) / 1000;
     const percent = (100 * accuracy(network, test)).toFixed(2);
-    console.log(`epoch ${epoch}/${epochs}: loss ${loss.toFixed(4)}, test accuracy ${percent} %, ${seconds.toFixed(1)} s`);
+    console.log(
+      `epoch ${epoch}/${epochs}: loss ${loss.toFixed(4)}, test accuracy ${percent} %, ${seconds.toFixed(1)} s`,
+    );
   }
 }
 

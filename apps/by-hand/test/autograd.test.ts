@@ -1,13 +1,29 @@
-/** The gradients derived by hand against those that autograd derives: two independent ways to the same numbers, in float64. */
+/**
+ * The gradients derived by hand against those that autograd derives: two independent ways to the same
+ * numbers, in float64.
+ */
 import { tensor, type Tensor } from '@firsthand/autograd';
 import { describe, expect, it } from 'vitest';
-import { backward, crossEntropy, forward, createNetwork, loadDigits, logSoftmax, type Network, randomNumbers } from '../src/by-hand.ts';
+import {
+  backward,
+  crossEntropy,
+  forward,
+  createNetwork,
+  loadDigits,
+  logSoftmax,
+  type Network,
+  randomNumbers,
+} from '../src/by-hand.ts';
 import { sameNumbers, smallProblem } from './small-problem.ts';
 
 const PARAMETERS = ['W1', 'b1', 'W2', 'b2'] as const;
 
 /** Loss and gradients by hand and by autograd, of the same network and batch. */
-async function expectSameGradients(network: Network<Float64Array>, X: Float64Array, labels: Uint8Array): Promise<void> {
+async function expectSameGradients(
+  network: Network<Float64Array>,
+  X: Float64Array,
+  labels: Uint8Array,
+): Promise<void> {
   const B = labels.length;
   const H = network.b1.length;
   const C = network.b2.length;
@@ -47,7 +63,15 @@ describe('gradients by hand equal autograd’s to 1e-10', () => {
 
   it('for the network that learns digits, on a batch of them', async () => {
     const { images, labels, pixels } = loadDigits('t10k');
-    const network = createNetwork(Float64Array, { inputs: pixels, hidden: 128, classes: 10 }, randomNumbers(42));
-    await expectSameGradients(network, Float64Array.from(images.subarray(0, 32 * pixels)), labels.subarray(0, 32));
+    const network = createNetwork(
+      Float64Array,
+      { inputs: pixels, hidden: 128, classes: 10 },
+      randomNumbers(42),
+    );
+    await expectSameGradients(
+      network,
+      Float64Array.from(images.subarray(0, 32 * pixels)),
+      labels.subarray(0, 32),
+    );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The network by hand against independent answers: its gradients against central differences, its loss against closed forms, its reader
- * against files made here, and its learning against real digits.
+ * The network by hand against independent answers: its gradients against central differences, its loss
+ * against closed forms, its reader against files made here, and its learning against real digits.
  */
 import { spawnSync } from 'node:child_process';
 import { join, relative } from 'node:path';
@@ -36,7 +36,9 @@ describe('gradients', () => {
 
 describe('loss', () => {
   it('is log C when the network cannot tell classes apart', () => {
-    expect(byHand.crossEntropy(byHand.logSoftmax(new Float64Array(12), 4), Uint8Array.of(0, 3, 1))).toBeCloseTo(Math.log(4), 14);
+    expect(
+      byHand.crossEntropy(byHand.logSoftmax(new Float64Array(12), 4), Uint8Array.of(0, 3, 1)),
+    ).toBeCloseTo(Math.log(4), 14);
   });
 
   it('stays finite and right for scores of size 1e4', () => {
@@ -66,11 +68,31 @@ describe('matrix products', () => {
   });
 
   it('Xᵀ·G', () => {
-    expect([...byHand.transposedTimes(X, G, 2)]).toEqual([1, 2, 0, 4, 2 - 5, 4 + 5, 10, 8, 3 - 6, 6 + 6, 12, 12]);
+    expect([...byHand.transposedTimes(X, G, 2)]).toEqual([
+      1,
+      2,
+      0,
+      4,
+      2 - 5,
+      4 + 5,
+      10,
+      8,
+      3 - 6,
+      6 + 6,
+      12,
+      12,
+    ]);
   });
 
   it('G·Wᵀ', () => {
-    expect([...byHand.timesTransposed(G, W, 2)]).toEqual([1 - 2 + 0, 0.5 + 8 + 8, 1, -1 - 1 + 4, -0.5 + 4 + 6, -1 + 0 + 2]);
+    expect([...byHand.timesTransposed(G, W, 2)]).toEqual([
+      1 - 2 + 0,
+      0.5 + 8 + 8,
+      1,
+      -1 - 1 + 4,
+      -0.5 + 4 + 6,
+      -1 + 0 + 2,
+    ]);
   });
 });
 
@@ -115,10 +137,19 @@ describe('learning', () => {
 
   const trained = (count: number, epochs: number): number => {
     const random = byHand.randomNumbers(42);
-    const network = byHand.createNetwork(Float32Array, { inputs: train.pixels, hidden: 128, classes: 10 }, random);
+    const network = byHand.createNetwork(
+      Float32Array,
+      { inputs: train.pixels, hidden: 128, classes: 10 },
+      random,
+    );
     expect(byHand.accuracy(network, test)).toBeLessThan(0.25);
-    const part = { ...train, images: train.images.subarray(0, count * train.pixels), labels: train.labels.subarray(0, count) };
-    for (let epoch = 0; epoch < epochs; epoch++) byHand.trainEpoch(network, part, { batchSize: 32, learningRate: 0.1 }, random);
+    const part = {
+      ...train,
+      images: train.images.subarray(0, count * train.pixels),
+      labels: train.labels.subarray(0, count),
+    };
+    for (let epoch = 0; epoch < epochs; epoch++)
+      byHand.trainEpoch(network, part, { batchSize: 32, learningRate: 0.1 }, random);
     return byHand.accuracy(network, test);
   };
 
@@ -126,30 +157,46 @@ describe('learning', () => {
     expect(trained(10_000, 1)).toBeGreaterThan(0.88);
   });
 
-  it.runIf(process.env['FIRSTHAND_FULL'] === '1')('reads 97 % of real digits after five epochs', { timeout: 180_000 }, () => {
-    expect(trained(60_000, 5)).toBeGreaterThan(0.97);
-  });
+  it.runIf(process.env['FIRSTHAND_FULL'] === '1')(
+    'reads 97 % of real digits after five epochs',
+    { timeout: 180_000 },
+    () => {
+      expect(trained(60_000, 5)).toBeGreaterThan(0.97);
+    },
+  );
 });
 
 describe('the command line', () => {
   const file = join(import.meta.dirname, '../src/by-hand.ts');
-  const run = async (...args: readonly string[]): Promise<{ status: number | null; stdout: string; stderr: string }> => {
+  const run = async (
+    ...args: readonly string[]
+  ): Promise<{ status: number | null; stdout: string; stderr: string }> => {
     const { bundle } = (await import(join(import.meta.dirname, '../../../scripts/typescript.mjs'))) as {
       bundle: (folder: string, file: string) => Promise<string>;
     };
-    return spawnSync(process.execPath, [await bundle('apps/by-hand', relative(join(import.meta.dirname, '..'), file)), ...args], {
-      encoding: 'utf8',
-    });
+    return spawnSync(
+      process.execPath,
+      [await bundle('apps/by-hand', relative(join(import.meta.dirname, '..'), file)), ...args],
+      {
+        encoding: 'utf8',
+      },
+    );
   };
 
   it('helps, and trains nothing', async () => {
-    expect(await run('--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Usage: npm run by-hand --/), stderr: '' });
+    expect(await run('--help')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^Usage: npm run by-hand --/),
+      stderr: '',
+    });
   });
 
   it('trains as it is told to', async () => {
     const { status, stdout } = await run('--epochs', '1', '--examples', '500');
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^untrained: test accuracy \S+ %\nepoch 1\/1: loss \d\.\d+, test accuracy \S+ %, \S+ s\n$/);
+    expect(stdout).toMatch(
+      /^untrained: test accuracy \S+ %\nepoch 1\/1: loss \d\.\d+, test accuracy \S+ %, \S+ s\n$/,
+    );
   });
 
   it.each([
@@ -160,6 +207,8 @@ describe('the command line', () => {
   ])('refuses %j: code 2', async (args, message) => {
     const { status, stdout, stderr } = await run(...args);
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-    expect(stderr).toMatch(new RegExp(`^error: ${message.replaceAll(/[[\]().]/g, '.')}[^]*Usage: npm run by-hand`));
+    expect(stderr).toMatch(
+      new RegExp(`^error: ${message.replaceAll(/[[\]().]/g, '.')}[^]*Usage: npm run by-hand`),
+    );
   });
 });

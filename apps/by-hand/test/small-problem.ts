@@ -1,8 +1,20 @@
-/** A network and a batch small enough to differentiate numerically, in float64, and the comparison that gradient tests share. */
+/**
+ * A network and a batch small enough to differentiate numerically, in float64, and the comparison that
+ * gradient tests share.
+ */
 import { expect } from 'vitest';
-import { createNetwork, crossEntropy, forward, logSoftmax, type Network, randomNumbers } from '../src/by-hand.ts';
+import {
+  createNetwork,
+  crossEntropy,
+  forward,
+  logSoftmax,
+  type Network,
+  randomNumbers,
+} from '../src/by-hand.ts';
 
-/** Seven examples of five inputs, six hidden units, four classes; a few inputs are 0, as a digit's margin is. */
+/**
+ * Seven examples of five inputs, six hidden units, four classes; a few inputs are 0, as a digit's margin is.
+ */
 export interface SmallProblem {
   readonly network: Network<Float64Array>;
   readonly X: Float64Array; // (7, 5)
@@ -22,6 +34,9 @@ export function smallProblem(): SmallProblem {
 /** Equal lengths and, element by element, |actual − expected| ≤ tolerance. */
 export function sameNumbers(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
   expect(actual.length).toBe(expected.length);
-  const worst = Array.from(actual).reduce((max, value, i) => Math.max(max, Math.abs(value - (expected[i] ?? NaN))), 0);
+  const worst = Array.from(actual).reduce(
+    (max, value, i) => Math.max(max, Math.abs(value - (expected[i] ?? NaN))),
+    0,
+  );
   expect(worst).toBeLessThanOrEqual(tolerance);
 }

@@ -13,7 +13,16 @@ export class Bars {
   readonly #bars: readonly Bar[] = Array.from({ length: CLASSES }, (_, digit) => {
     const value = make('span', { className: 'value', textContent: '–' });
     const digits = make('span', { className: 'digit', textContent: String(digit) });
-    return { item: make('li', {}, digits, make('span', { className: 'track' }, make('span', { className: 'bar' })), value), value };
+    return {
+      item: make(
+        'li',
+        {},
+        digits,
+        make('span', { className: 'track' }, make('span', { className: 'bar' })),
+        value,
+      ),
+      value,
+    };
   });
 
   constructor() {

@@ -1,4 +1,7 @@
-/** The loss curve, drawn by uPlot: the loss of each step, pale, and its running mean. It is drawn at most once a frame, in the style sheet's colours. */
+/**
+ * The loss curve, drawn by uPlot: the loss of each step, pale, and its running mean. It is drawn at most once
+ * a frame, in the style sheet's colours.
+ */
 import uPlot from 'uplot';
 import type { Curve } from './curve.ts';
 import { element } from './dom.ts';
@@ -19,7 +22,9 @@ export class Chart {
   constructor() {
     this.#logarithmic.addEventListener('change', () => this.#renew());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#renew());
-    new ResizeObserver(() => this.#plot.setSize({ width: this.#home.clientWidth, height: HEIGHT })).observe(this.#home);
+    new ResizeObserver(() => this.#plot.setSize({ width: this.#home.clientWidth, height: HEIGHT })).observe(
+      this.#home,
+    );
   }
 
   /** Shows no curve. */
@@ -84,12 +89,19 @@ export class Chart {
       height: HEIGHT,
       cursor: { drag: { x: false, y: false } },
       legend: { markers: { width: 0, fill: (_, index) => ['', pale, strong][index]! } },
-      scales: { x: { time: false, range: () => [0, this.#steps] }, y: this.#logarithmic.checked ? { distr: 3 } : linear },
+      scales: {
+        x: { time: false, range: () => [0, this.#steps] },
+        y: this.#logarithmic.checked ? { distr: 3 } : linear,
+      },
       axes: [
         { ...axis, size: 30 },
         { ...axis, size: 48 },
       ],
-      series: [{ label: 'step', value: (_, step) => step ?? '' }, curve('loss', pale, 1), curve('running mean', strong, 2)],
+      series: [
+        { label: 'step', value: (_, step) => step ?? '' },
+        curve('loss', pale, 1),
+        curve('running mean', strong, 2),
+      ],
     };
     const plot = new uPlot(options, this.#data(), this.#home);
     // Browsers keep large canvases on the GPU, which may be lost.

@@ -1,4 +1,7 @@
-/** The page's end of the conversation with the worker: requests go out, reports come in, and a question is matched with its answer. */
+/**
+ * The page's end of the conversation with the worker: requests go out, reports come in, and a question is
+ * matched with its answer.
+ */
 import type { Settings } from 'mnist/settings';
 import { deliver, type Handlers, type PageDevice, type Report, type Request } from './protocol.ts';
 

@@ -1,5 +1,16 @@
-/** The form: which device computes, with which settings, and the buttons. What a setting may be is said once, in the table that the terminal's program uses too. */
-import { type Count, DEFAULTS, isLearningRate, LEARNING_RATES, type OptimizerName, RANGES, type Settings } from 'mnist/settings';
+/**
+ * The form: which device computes, with which settings, and the buttons. What a setting may be is said once,
+ * in the table that the terminal's program uses too.
+ */
+import {
+  type Count,
+  DEFAULTS,
+  isLearningRate,
+  LEARNING_RATES,
+  type OptimizerName,
+  RANGES,
+  type Settings,
+} from 'mnist/settings';
 import { CHOICES, DEFAULT_DEVICE } from './choices.ts';
 import { element, make } from './dom.ts';
 import type { PageDevice } from './protocol.ts';
@@ -63,12 +74,16 @@ export class Controls {
       optimizer: this.#optimizer,
       learningRate: this.#learningRate,
     };
-    const labelled = names(LABELS).map((name) => make('label', {}, make('span', { textContent: LABELS[name] }), fields[name]));
+    const labelled = names(LABELS).map((name) =>
+      make('label', {}, make('span', { textContent: LABELS[name] }), fields[name]),
+    );
     element('setting-fields', HTMLDivElement).append(...labelled);
     this.#optimizer.addEventListener('change', () => this.#suggest());
     this.#suggest();
     // A field that is wrong must be seen to be repaired.
-    this.#form.addEventListener('invalid', () => (element('settings', HTMLDetailsElement).open = true), { capture: true });
+    this.#form.addEventListener('invalid', () => (element('settings', HTMLDetailsElement).open = true), {
+      capture: true,
+    });
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       onStart(this.#order());
@@ -107,7 +122,12 @@ export class Controls {
 }
 
 function deviceChoice(name: PageDevice): HTMLLabelElement {
-  const input = Object.assign(make('input'), { type: 'radio', name: 'device', value: name, checked: name === DEFAULT_DEVICE });
+  const input = Object.assign(make('input'), {
+    type: 'radio',
+    name: 'device',
+    value: name,
+    checked: name === DEFAULT_DEVICE,
+  });
   return make(
     'label',
     {},

@@ -1,6 +1,7 @@
 /**
- * A loss curve of bounded size, however long the training. Each point stands for `stride` steps; when the points are as many as a chart can show, each two
- * become one, and the stride doubles. Beside the losses goes their exponential mean, mₜ = β·mₜ₋₁ + (1 − β)·xₜ, divided by 1 − βᵗ so that it is unbiased from the first
+ * A loss curve of bounded size, however long the training. Each point stands for `stride` steps; when the
+ * points are as many as a chart can show, each two become one, and the stride doubles. Beside the losses goes
+ * their exponential mean, mₜ = β·mₜ₋₁ + (1 − β)·xₜ, divided by 1 − βᵗ so that it is unbiased from the first
  * step on (D. Kingma and J. Ba, "Adam", 2015, section 3).
  */
 

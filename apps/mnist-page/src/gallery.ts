@@ -36,7 +36,9 @@ export class Gallery {
   /** Shows some of the digits, and others at each press of the button. */
   open(digits: Digits, onChange: () => void): void {
     const hang = (): void => {
-      this.#frames = Array.from({ length: SHOWN }, () => this.#frame(digits, Math.floor(Math.random() * digits.count)));
+      this.#frames = Array.from({ length: SHOWN }, () =>
+        this.#frame(digits, Math.floor(Math.random() * digits.count)),
+      );
       this.#list.replaceChildren(...this.#frames.map(({ button }) => make('li', {}, button)));
       onChange();
     };
@@ -78,7 +80,12 @@ export class Gallery {
     const image = Object.assign(make('img', { className: 'ink' }), { alt: '' });
     showImage(image, pixels);
     const reading = make('span', { textContent: '·' });
-    const button = make('button', { title: `is ${label}` }, make('span', { className: 'paper' }, image), reading);
+    const button = make(
+      'button',
+      { title: `is ${label}` },
+      make('span', { className: 'paper' }, image),
+      reading,
+    );
     button.type = 'button';
     button.ariaLabel = `A ${label}`;
     const frame = { pixels, label, button, reading };

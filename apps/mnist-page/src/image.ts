@@ -1,6 +1,6 @@
 /**
- * Images of digits, as PNG: ink with the pixel's byte as its opacity, so that paper and ink are the style sheet's to choose. Unlike a canvas, an image comes back by
- * itself where a lost GPU took it away.
+ * Images of digits, as PNG: ink with the pixel's byte as its opacity, so that paper and ink are the style
+ * sheet's to choose. Unlike a canvas, an image comes back by itself where a lost GPU took it away.
  */
 import { PIXELS } from 'mnist/digits';
 

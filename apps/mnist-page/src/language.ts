@@ -1,9 +1,13 @@
 /**
- * The browser's language, as a language tag: a browser that takes it from the environment may name one that is none, such as `en-US@posix` under LANG=C,
- * and the chart's library hands what it finds to `Intl`, which throws.
+ * The browser's language, as a language tag: a browser that takes it from the environment may name one that
+ * is none, such as `en-US@posix` under LANG=C, and the chart's library hands what it finds to `Intl`, which
+ * throws.
  */
 
-/** The tag itself if it is one, else what is one of it: `en-US` of `en-US@posix` and of `en_US.UTF-8`, and English where nothing is. */
+/**
+ * The tag itself if it is one, else what is one of it: `en-US` of `en-US@posix` and of `en_US.UTF-8`, and
+ * English where nothing is.
+ */
 export function languageTag(language: string): string {
   for (const candidate of [language, language.replace(/[.@].*$/, '').replaceAll('_', '-')]) {
     try {

@@ -1,4 +1,7 @@
-/** The page's entry point. What it needs is imported when it runs, so that a browser that cannot run it gets a reason and not a dead page. */
+/**
+ * The page's entry point. What it needs is imported when it runs, so that a browser that cannot run it gets a
+ * reason and not a dead page.
+ */
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import { repairLanguage } from './language.ts';

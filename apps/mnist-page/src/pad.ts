@@ -1,4 +1,6 @@
-/** The place to draw: the pen's way is kept as points, and shown at once; what it means is for others to say. */
+/**
+ * The place to draw: the pen's way is kept as points, and shown at once; what it means is for others to say.
+ */
 import { element } from './dom.ts';
 import type { Point, Stroke } from './strokes.ts';
 
@@ -59,7 +61,8 @@ export class Pad {
   }
 
   #drawAgain(): void {
-    for (const stroke of this.#strokes) for (const [index, point] of stroke.entries()) this.#line(stroke[index - 1] ?? point, point);
+    for (const stroke of this.#strokes)
+      for (const [index, point] of stroke.entries()) this.#line(stroke[index - 1] ?? point, point);
   }
 
   #line(from: Point, to: Point): void {

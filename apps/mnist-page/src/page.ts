@@ -18,7 +18,12 @@ import { rasterize } from './strokes.ts';
 const INVITATION = 'Draw a digit, or choose one of the test digits.';
 
 /** What the page does after a failure of each kind; null: what it did before. */
-const PHASE_AFTER: { readonly [K in Stage]: Phase | null } = { loading: 'loading', opening: 'ready', training: 'ready', reading: null };
+const PHASE_AFTER: { readonly [K in Stage]: Phase | null } = {
+  loading: 'loading',
+  opening: 'ready',
+  training: 'ready',
+  reading: null,
+};
 
 export class Page {
   readonly #status: Status;

@@ -1,6 +1,7 @@
 /**
- * What the page and its worker say to each other. Devices and training live in the worker, since two of the three devices compute while they are called
- * and would hold up every frame of the page; the page draws, and sends images to be read.
+ * What the page and its worker say to each other. Devices and training live in the worker, since two of the
+ * three devices compute while they are called and would hold up every frame of the page; the page draws, and
+ * sends images to be read.
  */
 import type { DeviceName } from 'mnist/devices';
 import type { Digits } from 'mnist/digits';
@@ -69,7 +70,10 @@ export type Handlers<Message extends { readonly kind: string }> = {
 };
 
 /** Hands a message to the handler of its kind. */
-export function deliver<Message extends { readonly kind: string }>(handlers: Handlers<Message>, message: Message): void {
+export function deliver<Message extends { readonly kind: string }>(
+  handlers: Handlers<Message>,
+  message: Message,
+): void {
   const handle = handlers[message.kind as Message['kind']] as (message: Message) => void;
   handle(message);
 }

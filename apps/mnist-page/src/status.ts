@@ -1,4 +1,7 @@
-/** What is said of a training in words and numbers: a line, the tiles, a table with a row for each epoch, and what went wrong. */
+/**
+ * What is said of a training in words and numbers: a line, the tiles, a table with a row for each epoch, and
+ * what went wrong.
+ */
 import { formatCount, formatPercent, formatSeconds } from 'mnist/numbers';
 import { CHOICES, DEFAULT_DEVICE } from './choices.ts';
 import { element, make } from './dom.ts';
@@ -6,13 +9,19 @@ import type { Advance, Beginning, EpochResult, PageDevice, Stage } from './proto
 
 /** What is said of a failure, by what was under way. */
 const FAILURES: {
-  readonly [K in Stage]: { readonly title: (device: PageDevice) => string; readonly remedy: (device: PageDevice) => string };
+  readonly [K in Stage]: {
+    readonly title: (device: PageDevice) => string;
+    readonly remedy: (device: PageDevice) => string;
+  };
 } = {
   loading: {
     title: () => 'The page could not get what it needs',
     remedy: () => 'Reload the page; if that does not help, start its server again.',
   },
-  opening: { title: (device) => `The ${device} device cannot be used here`, remedy: (device) => CHOICES[device].remedy },
+  opening: {
+    title: (device) => `The ${device} device cannot be used here`,
+    remedy: (device) => CHOICES[device].remedy,
+  },
   training: {
     title: () => 'The training ended',
     remedy: () => 'Press Start to train a new network, with other settings or on another device.',
@@ -29,7 +38,9 @@ type Tile = (typeof TILES)[number];
 export class Status {
   readonly #message: HTMLParagraphElement = element('message', HTMLParagraphElement);
   readonly #progress: HTMLProgressElement = element('progress', HTMLProgressElement);
-  readonly #tiles: ReadonlyMap<Tile, HTMLElement> = new Map(TILES.map((name) => [name, element(`tile-${name}`, HTMLElement)]));
+  readonly #tiles: ReadonlyMap<Tile, HTMLElement> = new Map(
+    TILES.map((name) => [name, element(`tile-${name}`, HTMLElement)]),
+  );
   readonly #table: HTMLTableElement = element('epochs', HTMLTableElement);
   readonly #failure: HTMLDivElement = element('failure', HTMLDivElement);
   #device: PageDevice = DEFAULT_DEVICE;
@@ -68,9 +79,16 @@ export class Status {
 
   endEpoch({ epoch, loss, trainingAccuracy, testAccuracy, seconds }: EpochResult): void {
     this.#set('accuracy', formatPercent(testAccuracy));
-    const cells = [loss.toFixed(4), formatPercent(trainingAccuracy), formatPercent(testAccuracy), formatSeconds(seconds)];
+    const cells = [
+      loss.toFixed(4),
+      formatPercent(trainingAccuracy),
+      formatPercent(testAccuracy),
+      formatSeconds(seconds),
+    ];
     const heading = Object.assign(make('th', { textContent: String(epoch + 1) }), { scope: 'row' });
-    this.#table.tBodies[0]!.append(make('tr', {}, heading, ...cells.map((textContent) => make('td', { textContent }))));
+    this.#table.tBodies[0]!.append(
+      make('tr', {}, heading, ...cells.map((textContent) => make('td', { textContent }))),
+    );
     this.#table.hidden = false;
   }
 

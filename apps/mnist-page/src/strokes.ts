@@ -1,7 +1,9 @@
 /**
- * From the strokes of a drawing to an image like those that the network learned from: "size normalized to fit in a 20 × 20 pixel box while preserving their aspect ratio
- * … and centered in a 28 × 28 image by computing the center of mass of the pixels" (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits"). Points are scaled, and
- * not pixels, so that the pen is as thick in a small drawing as in a large one: ink at a pixel is 255 · clamp(r + ½ − d), d its distance to the nearest line.
+ * From the strokes of a drawing to an image like those that the network learned from: "size normalized to fit
+ * in a 20 × 20 pixel box while preserving their aspect ratio … and centered in a 28 × 28 image by computing
+ * the center of mass of the pixels" (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten
+ * digits"). Points are scaled, and not pixels, so that the pen is as thick in a small drawing as in a large
+ * one: ink at a pixel is 255 · clamp(r + ½ − d), d its distance to the nearest line.
  */
 
 /** A point of the drawing; both coordinates go from 0 to 1, x to the right and y down. */
@@ -34,10 +36,15 @@ export function rasterize(strokes: readonly Stroke[]): Uint8Array | null {
   // Coordinates of a pixel are those of its centre: the image's centre is between pixels 13 and 14.
   const middle = (SIDE - 1) / 2;
   const scaled = strokes.map((stroke) =>
-    stroke.map(({ x, y }) => ({ x: middle + scale * (x - (left + right) / 2), y: middle + scale * (y - (top + bottom) / 2) })),
+    stroke.map(({ x, y }) => ({
+      x: middle + scale * (x - (left + right) / 2),
+      y: middle + scale * (y - (top + bottom) / 2),
+    })),
   );
   const mass = centerOfMass(ink(scaled));
-  const centered = scaled.map((stroke) => stroke.map(({ x, y }) => ({ x: x + middle - mass.x, y: y + middle - mass.y })));
+  const centered = scaled.map((stroke) =>
+    stroke.map(({ x, y }) => ({ x: x + middle - mass.x, y: y + middle - mass.y })),
+  );
   return Uint8Array.from(ink(centered), (share) => Math.round(255 * share));
 }
 

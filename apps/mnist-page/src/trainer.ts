@@ -1,6 +1,6 @@
 /**
- * What the worker does: opens a device, trains, and reads images with the network as it is at that moment. `fit` lets the event loop turn between two
- * steps every so often; the page's messages are heard then.
+ * What the worker does: opens a device, trains, and reads images with the network as it is at that moment.
+ * `fit` lets the event loop turn between two steps every so often; the page's messages are heard then.
  */
 import { type Device, setDefaultDevice } from '@firsthand/autograd';
 import { DataLoader, loadBatch } from '@firsthand/data';
@@ -38,7 +38,10 @@ export class Trainer {
     this.#data = data;
   }
 
-  /** Trains a new network, from the first step to the last or until `stop`. What fails is told, and nothing is thrown. */
+  /**
+   * Trains a new network, from the first step to the last or until `stop`. What fails is told, and nothing is
+   * thrown.
+   */
   async start(name: PageDevice, settings: Settings): Promise<void> {
     this.#stop = new AbortController();
     this.#isTraining = true;
@@ -56,7 +59,10 @@ export class Trainer {
       const training = begin(settings, firstDigits(train, settings.examples));
       this.#read = reader(training.model);
       const parameters = training.model.parameters().reduce((sum, { size }) => sum + size, 0);
-      this.#tell({ kind: 'began', beginning: { device: device.name, hardware, parameters, steps: stepsOf(training, settings) } });
+      this.#tell({
+        kind: 'began',
+        beginning: { device: device.name, hardware, parameters, steps: stepsOf(training, settings) },
+      });
       const reporter = new Reporter(this.#tell);
       const { stopped } = await learn(training, settings, {
         validation: new DataLoader(toDataset(test), { batchSize: TEST_BATCH }),
@@ -86,12 +92,16 @@ export class Trainer {
       if (read !== null) {
         const count = pixels.length / PIXELS;
         const indices = Array.from({ length: count }, (_, index) => index);
-        const { image } = await loadBatch(toDataset({ count, pixels, labels: new Uint8Array(count) }), indices);
+        const { image } = await loadBatch(
+          toDataset({ count, pixels, labels: new Uint8Array(count) }),
+          indices,
+        );
         probabilities = await read(image);
       }
     } catch (error) {
       // What fails here while training goes on fails there too, and is told once, as its failure.
-      if (read === this.#read && !this.#isTraining) this.#tell({ kind: 'failed', stage: 'reading', message: describe(error) });
+      if (read === this.#read && !this.#isTraining)
+        this.#tell({ kind: 'failed', stage: 'reading', message: describe(error) });
     }
     this.#tell({ kind: 'readings', id, probabilities });
   }
@@ -100,7 +110,11 @@ export class Trainer {
 /** Tells the page about a training, a few times a second. */
 export class Reporter implements Callbacks {
   readonly #tell: (report: Report) => void;
-  #place: Pick<StepReport, 'epoch' | 'step' | 'examplesPerSecond'> = { epoch: 0, step: 0, examplesPerSecond: 0 };
+  #place: Pick<StepReport, 'epoch' | 'step' | 'examplesPerSecond'> = {
+    epoch: 0,
+    step: 0,
+    examplesPerSecond: 0,
+  };
   #steps: number[] = [];
   #losses: number[] = [];
   /** Settles when the losses of all steps so far have arrived. */
@@ -114,8 +128,8 @@ export class Reporter implements Callbacks {
   onStep(report: StepReport): void {
     const { epoch, step, examplesPerSecond } = report;
     this.#place = { epoch, step, examplesPerSecond };
-    // Not awaited: the device works on while the loss is on its way. Losses may arrive in another order than they were asked for, and a curve goes forward only.
-    // If one fails, training fails and says so.
+    // Not awaited: the device works on while the loss is on its way. Losses may arrive in another order than
+    // they were asked for, and a curve goes forward only. If one fails, training fails and says so.
     const values = report.values().catch(() => null);
     this.#arrival = this.#arrival.then(async () => {
       const loss = (await values)?.['loss'];

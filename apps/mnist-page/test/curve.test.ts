@@ -1,4 +1,5 @@
-// The curve keeps its size however many steps there are, and what it shows are means of the losses that it was given.
+// The curve keeps its size however many steps there are, and what it shows are means of the losses that it
+// was given.
 import { expect, test } from 'vitest';
 import { Curve } from '../src/curve.ts';
 
@@ -14,7 +15,10 @@ test('the running mean is unbiased from the first step on', () => {
   curve.add(4, 0);
   // weights 0.05 · 0.95ᵏ of the last four
   const weights = [0.95 ** 3, 0.95 ** 2, 0.95, 1];
-  expect(curve.mean).toBeCloseTo((2 * (weights[0]! + weights[1]! + weights[2]!)) / weights.reduce((a, b) => a + b), 10);
+  expect(curve.mean).toBeCloseTo(
+    (2 * (weights[0]! + weights[1]! + weights[2]!)) / weights.reduce((a, b) => a + b),
+    10,
+  );
 });
 
 test('a long training becomes fewer points, each the mean of the steps up to it', () => {

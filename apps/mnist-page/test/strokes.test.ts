@@ -1,11 +1,17 @@
-// From strokes to an image: as large as the digits of MNIST and where they are, wherever and however large they are drawn, with a pen of one width.
+// From strokes to an image: as large as the digits of MNIST and where they are, wherever and however large
+// they are drawn, with a pen of one width.
 import { describe, expect, test } from 'vitest';
 import { type Point, rasterize, type Stroke } from '../src/strokes.ts';
 
 const SIDE = 28;
 
 /** Rows and columns that have ink, and where its centre is. */
-function measure(image: Uint8Array): { rows: [number, number]; columns: [number, number]; center: [number, number]; mass: number } {
+function measure(image: Uint8Array): {
+  rows: [number, number];
+  columns: [number, number];
+  center: [number, number];
+  mass: number;
+} {
   const inked = [...image.entries()].filter(([, byte]) => byte >= 128).map(([pixel]) => pixel);
   const range = (values: readonly number[]): [number, number] => [Math.min(...values), Math.max(...values)];
   let [mass, x, y] = [0, 0, 0];
@@ -60,7 +66,10 @@ describe('a circle', () => {
 });
 
 test('the centre of mass is in the middle, not the centre of the box', () => {
-  const heavyBelow = [line({ x: 0.5, y: 0.1 }, { x: 0.5, y: 0.9 }), line({ x: 0.3, y: 0.9 }, { x: 0.7, y: 0.9 })];
+  const heavyBelow = [
+    line({ x: 0.5, y: 0.1 }, { x: 0.5, y: 0.9 }),
+    line({ x: 0.3, y: 0.9 }, { x: 0.7, y: 0.9 }),
+  ];
   const { rows, center } = measure(rasterize(heavyBelow)!);
   expect(center).toEqual([expect.closeTo(13.5, 1), expect.closeTo(13.5, 1)]);
   expect(rows[0]).toBeLessThan(SIDE - 1 - rows[1]);

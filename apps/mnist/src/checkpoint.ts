@@ -1,6 +1,6 @@
 /**
- * The run's file: a checkpoint of `@firsthand/train` with the run's settings beside it, so that `--resume` needs nothing but the file. It is
- * written atomically: an interruption leaves the one before.
+ * The run's file: a checkpoint of `@firsthand/train` with the run's settings beside it, so that `--resume`
+ * needs nothing but the file. It is written atomically: an interruption leaves the one before.
  */
 import { access, constants, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, parse, join } from 'node:path';
@@ -13,8 +13,15 @@ import { isSettings, type Settings } from './settings.ts';
 const SETTINGS_KEY = 'mnist.settings';
 
 /** Writes everything from which the run can go on. */
-export async function writeCheckpoint(path: string, contents: CheckpointContents, settings: Settings): Promise<void> {
-  await writeFileAtomic(path, await saveCheckpoint(contents, new Map([[SETTINGS_KEY, JSON.stringify(settings)]])));
+export async function writeCheckpoint(
+  path: string,
+  contents: CheckpointContents,
+  settings: Settings,
+): Promise<void> {
+  await writeFileAtomic(
+    path,
+    await saveCheckpoint(contents, new Map([[SETTINGS_KEY, JSON.stringify(settings)]])),
+  );
 }
 
 /**
@@ -25,16 +32,23 @@ export async function requireWritable(path: string): Promise<void> {
   try {
     await access(dirname(path), constants.W_OK);
   } catch (error) {
-    throw new UsageError(`error: --out ${path}: the folder ${dirname(path)} cannot be written to (${codeOf(error)})`, 2);
+    throw new UsageError(
+      `error: --out ${path}: the folder ${dirname(path)} cannot be written to (${codeOf(error)})`,
+      2,
+    );
   }
   const existing = await stat(path).catch(() => null);
-  if (existing?.isDirectory() === true) throw new UsageError(`error: --out ${path} is a folder; name a file in it`, 2);
+  if (existing?.isDirectory() === true)
+    throw new UsageError(`error: --out ${path} is a folder; name a file in it`, 2);
 }
 
 /** Whether there is something of this name. */
 const exists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
 
-/** The first name that is free for the file of an earlier run: `mnist.1.safetensors` for `mnist.safetensors`, then `mnist.2.safetensors`. */
+/**
+ * The first name that is free for the file of an earlier run: `mnist.1.safetensors` for `mnist.safetensors`,
+ * then `mnist.2.safetensors`.
+ */
 async function freeName(path: string): Promise<string> {
   const { dir, name, ext } = parse(path);
   let number = 1;
@@ -82,21 +96,25 @@ export async function readCheckpoint(path: string): Promise<SavedRun> {
     if (error instanceof FormatError) throw new UsageError(`error: --resume ${path}: ${error.message}`, 2);
     const code = codeOf(error);
     const remedy =
-      code === 'ENOENT' ? '; a run is saved there after its first epoch, or when it is stopped: start one without --resume' : '';
+      code === 'ENOENT'
+        ? '; a run is saved there after its first epoch, or when it is stopped: start one without --resume'
+        : '';
     throw new UsageError(`error: --resume ${path} cannot be read (${code})${remedy}`, 2);
   }
 }
 
 /** @throws FormatError unless the text is what `writeCheckpoint` writes */
 function parseSettings(text: string | undefined): Settings {
-  if (text === undefined) throw new FormatError(`the file's metadata has no ${SETTINGS_KEY}; it is no checkpoint of this program`);
+  if (text === undefined)
+    throw new FormatError(`the file's metadata has no ${SETTINGS_KEY}; it is no checkpoint of this program`);
   let settings: unknown;
   try {
     settings = JSON.parse(text);
   } catch {
     throw new FormatError(`the metadata ${SETTINGS_KEY} is no JSON`);
   }
-  if (!isSettings(settings)) throw new FormatError(`the metadata ${SETTINGS_KEY} lacks a setting, or has one out of range`);
+  if (!isSettings(settings))
+    throw new FormatError(`the metadata ${SETTINGS_KEY} lacks a setting, or has one out of range`);
   return settings;
 }
 

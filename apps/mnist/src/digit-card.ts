@@ -1,7 +1,8 @@
 /**
- * A digit in the terminal, with what the model makes of it. A character cell is about twice as high as it is wide, so each shows two pixels, one
- * above the other: with colours the upper half block ▀ has one grey for each, without them a shade stands for their mean. Below the picture, a
- * column of blocks for each class is as high as its probability.
+ * A digit in the terminal, with what the model makes of it. A character cell is about twice as high as it is
+ * wide, so each shows two pixels, one above the other: with colours the upper half block ▀ has one grey for
+ * each, without them a shade stands for their mean. Below the picture, a column of blocks for each class is
+ * as high as its probability.
  */
 import { likeliest } from './digits.ts';
 import { formatPercent } from './numbers.ts';
@@ -31,7 +32,9 @@ export function drawDigit(pixels: Uint8Array, output: Pick<Output, 'colors'>, si
     const cells = Array.from({ length: side }, (_, column) => {
       const upper = pixels[row * side + column] ?? 0;
       const lower = pixels[(row + 1) * side + column] ?? 0;
-      return output.colors ? halfBlock(upper, lower) : SHADES[Math.round(((upper + lower) / 2 / 255) * (SHADES.length - 1))]!;
+      return output.colors
+        ? halfBlock(upper, lower)
+        : SHADES[Math.round(((upper + lower) / 2 / 255) * (SHADES.length - 1))]!;
     });
     lines.push(cells.join('') + (output.colors ? RESET : ''));
   }

@@ -1,4 +1,7 @@
-/** What is known of the digits and of a reading before anything is computed: sizes, and which probability is the highest. */
+/**
+ * What is known of the digits and of a reading before anything is computed: sizes, and which probability is
+ * the highest.
+ */
 
 /** Images and the digits that they show. */
 export interface Digits {
@@ -16,6 +19,7 @@ export const PIXELS = 784;
 /** The class with the highest probability, the first of several. */
 export function likeliest(probabilities: ArrayLike<number>): number {
   let best = 0;
-  for (let digit = 1; digit < probabilities.length; digit++) if (probabilities[digit]! > probabilities[best]!) best = digit;
+  for (let digit = 1; digit < probabilities.length; digit++)
+    if (probabilities[digit]! > probabilities[best]!) best = digit;
   return best;
 }

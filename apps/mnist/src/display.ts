@@ -1,6 +1,6 @@
 /**
- * How far an epoch is: before a person, a bar that is drawn over itself; in a pipe or a log, a line now and then. Both show the same numbers,
- * and both are told them as often as there are any.
+ * How far an epoch is: before a person, a bar that is drawn over itself; in a pipe or a log, a line now and
+ * then. Both show the same numbers, and both are told them as often as there are any.
  */
 import { SingleBar } from 'cli-progress';
 import { formatClock, formatCount, formatPercent } from './numbers.ts';
@@ -30,7 +30,12 @@ export interface Display {
  * The display of an epoch of `images` images that the output is fit for.
  * @param now the time in seconds
  */
-export function startDisplay(output: Output, title: string, images: number, now: () => number = secondsNow): Display {
+export function startDisplay(
+  output: Output,
+  title: string,
+  images: number,
+  now: () => number = secondsNow,
+): Display {
   return output.redraws ? bar(output, title, images) : lines(output, title, images, now);
 }
 

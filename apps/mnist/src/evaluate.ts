@@ -1,4 +1,7 @@
-/** How well the model reads digits that it has not seen: the probabilities that it gives, and how often each digit was taken for which. */
+/**
+ * How well the model reads digits that it has not seen: the probabilities that it gives, and how often each
+ * digit was taken for which.
+ */
 import { compile, noGrad, tensor, type Tensor } from '@firsthand/autograd';
 import { type Dataset, loadBatch } from '@firsthand/data';
 import type { NDArray } from '@firsthand/linalg';
@@ -16,10 +19,14 @@ export interface Evaluation {
 
 const BATCH = 500;
 
-/** A function that reads images, (n, 784), with the model as it is when it is called: the probabilities of the digits, (n · 10), image by image. */
+/**
+ * A function that reads images, (n, 784), with the model as it is when it is called: the probabilities of the
+ * digits, (n · 10), image by image.
+ */
 export function reader(model: Layer): (images: NDArray) => Promise<Float32Array> {
   const predict = compile((image: Tensor) => noGrad(() => model.forward(image).softmax()));
-  return async (images) => (await predict(tensor(images.contiguous().data, { shape: images.shape })).data()) as Float32Array;
+  return async (images) =>
+    (await predict(tensor(images.contiguous().data, { shape: images.shape })).data()) as Float32Array;
 }
 
 /** Reads every image of the dataset. */

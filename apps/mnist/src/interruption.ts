@@ -1,6 +1,7 @@
 /**
- * Ctrl-C and its like: the first asks the run to stop after the step under way, a second ends the program at once. Programs between the
- * terminal and this one pass a signal on, so that one Ctrl-C may come here several times: within a short time it counts as one.
+ * Ctrl-C and its like: the first asks the run to stop after the step under way, a second ends the program at
+ * once. Programs between the terminal and this one pass a signal on, so that one Ctrl-C may come here several
+ * times: within a short time it counts as one.
  */
 
 /** Signals that stop the run, and the exit codes that shells expect then: 128 and the signal's number. */

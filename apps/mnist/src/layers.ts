@@ -1,7 +1,8 @@
 /**
- * What goes through each layer: how large its outputs are, how large the loss's gradient is with respect to its parameters, and how far these
- * have moved. Outputs and gradients come from one forward and one backward pass over a probe batch, outside of training, so that
- * training costs nothing for being watched: activations that grow or die from layer to layer, or gradients that vanish, show here first.
+ * What goes through each layer: how large its outputs are, how large the loss's gradient is with respect to
+ * its parameters, and how far these have moved. Outputs and gradients come from one forward and one backward
+ * pass over a probe batch, outside of training, so that training costs nothing for being watched: activations
+ * that grow or die from layer to layer, or gradients that vanish, show here first.
  */
 import { realize, type Tensor } from '@firsthand/autograd';
 import { type Layer, loss, type Module } from '@firsthand/nn';
@@ -18,7 +19,9 @@ export type Snapshot = ReadonlyMap<string, ArrayLike<number>>;
 
 /** The parameters as they are now. */
 export async function snapshot(model: Module): Promise<Snapshot> {
-  const entries = [...model.namedParameters()].map(async ([name, parameter]) => [name, await parameter.data()] as const);
+  const entries = [...model.namedParameters()].map(
+    async ([name, parameter]) => [name, await parameter.data()] as const,
+  );
   return new Map(await Promise.all(entries));
 }
 
@@ -26,10 +29,16 @@ export async function snapshot(model: Module): Promise<Snapshot> {
  * Measures every layer of the model. Leaves the gradients as it found them: there must be none.
  * @param before the parameters that updates are counted from
  */
-export async function measureLayers(model: Layer, probe: Batch, before: Snapshot): Promise<LayerStatistics[]> {
+export async function measureLayers(
+  model: Layer,
+  probe: Batch,
+  before: Snapshot,
+): Promise<LayerStatistics[]> {
   const outputs = new Map<string, Tensor>();
   const layers = [...model.namedModules()].filter(([name]) => name !== '');
-  const unsubscribe = layers.map(([name, layer]) => layer.onForward((_, __, output) => outputs.set(name, output as Tensor)));
+  const unsubscribe = layers.map(([name, layer]) =>
+    layer.onForward((_, __, output) => outputs.set(name, output as Tensor)),
+  );
   loss.crossEntropy(model.forward(probe.image), probe.label).backward();
   for (const end of unsubscribe) end();
   const parameters = model.parameters();
@@ -44,7 +53,9 @@ export async function measureLayers(model: Layer, probe: Batch, before: Snapshot
     const own = [...after.keys()].filter((parameter) => parameter.startsWith(`${name}.`));
     const activation = rootMeanSquare([await outputs.get(name)!.data()]);
     if (own.length === 0) return { name, activation, gradient: null, update: null };
-    const change = own.map((parameter) => Float64Array.from(after.get(parameter)!, (value, i) => value - before.get(parameter)![i]!));
+    const change = own.map((parameter) =>
+      Float64Array.from(after.get(parameter)!, (value, i) => value - before.get(parameter)![i]!),
+    );
     const size = rootMeanSquare(own.map((parameter) => before.get(parameter)!));
     return {
       name,

@@ -1,7 +1,7 @@
 /**
- * The program: reads its arguments, runs, and says how it ended by its exit code. 0: done; 1: something failed; 2: the arguments are wrong;
- * 130, 143 or 141: stopped by Ctrl-C, by a request to terminate, or because nobody reads the output any more; after the step that was under way,
- * with everything saved.
+ * The program: reads its arguments, runs, and says how it ended by its exit code. 0: done; 1: something
+ * failed; 2: the arguments are wrong; 130, 143 or 141: stopped by Ctrl-C, by a request to terminate, or
+ * because nobody reads the output any more; after the step that was under way, with everything saved.
  */
 import type { Device } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
@@ -24,7 +24,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   const options = parseOptions(process.argv.slice(2));
-  const [device, train, test] = await Promise.all([openDevice(options.device), loadDigits('train'), loadDigits('test')]);
+  const [device, train, test] = await Promise.all([
+    openDevice(options.device),
+    loadDigits('train'),
+    loadDigits('test'),
+  ]);
   try {
     await run(options, { device, train, test, output, signal: interruption.signal });
   } finally {
@@ -49,7 +53,10 @@ async function openDevice(name: DeviceName): Promise<Device> {
   }
 }
 
-/** Says what went wrong: in a line where the cause lies outside of the program, with the stack where it is the program's own. */
+/**
+ * Says what went wrong: in a line where the cause lies outside of the program, with the stack where it is the
+ * program's own.
+ */
 function report(error: unknown): number {
   const errors = outputOf(process.stderr);
   if (error instanceof UsageError) {
@@ -57,6 +64,11 @@ function report(error: unknown): number {
     return error.exitCode;
   }
   const outside = error instanceof FirsthandError || (error instanceof Error && 'syscall' in error);
-  writeLine(errors, outside ? paint(errors, 'red', `error: ${error.message}`) : String(error instanceof Error ? error.stack : error));
+  writeLine(
+    errors,
+    outside
+      ? paint(errors, 'red', `error: ${error.message}`)
+      : String(error instanceof Error ? error.stack : error),
+  );
   return 1;
 }

@@ -1,6 +1,7 @@
 /**
- * The MNIST digits (LeCun, Cortes and Burges 1998): 60,000 images of 28 × 28 bytes to learn from and 10,000 to be tested on, each part in two files of
- * the idx format. Where the files come from is not said here: Node reads them from a disk, a page from its server.
+ * The MNIST digits (LeCun, Cortes and Burges 1998): 60,000 images of 28 × 28 bytes to learn from and 10,000
+ * to be tested on, each part in two files of the idx format. Where the files come from is not said here: Node
+ * reads them from a disk, a page from its server.
  */
 import { ArrayDataset, type Dataset, mapDataset, readIdx } from '@firsthand/data';
 import { NDArray } from '@firsthand/linalg';
@@ -17,10 +18,17 @@ export function parseDigits(images: Uint8Array, labels: Uint8Array): Digits {
 
 /** The first `count` digits; all of them if there are fewer. */
 export function firstDigits({ count, pixels, labels }: Digits, limit: number): Digits {
-  return { count: Math.min(count, limit), pixels: pixels.subarray(0, limit * PIXELS), labels: labels.subarray(0, limit) };
+  return {
+    count: Math.min(count, limit),
+    pixels: pixels.subarray(0, limit * PIXELS),
+    labels: labels.subarray(0, limit),
+  };
 }
 
-/** Mean and standard deviation of the training images' pixels, as bytes. Inputs around 0 of size 1 are what layers are initialised for. */
+/**
+ * Mean and standard deviation of the training images' pixels, as bytes. Inputs around 0 of size 1 are what
+ * layers are initialised for.
+ */
 const MEAN = 33.32;
 const DEVIATION = 78.57;
 

@@ -1,4 +1,7 @@
-/** The network: one hidden layer, logits = relu(x·W₁ᵀ + b₁)·W₂ᵀ + b₂. Softmax of the logits is the probability of each digit; the loss takes the logits as they are. */
+/**
+ * The network: one hidden layer, logits = relu(x·W₁ᵀ + b₁)·W₂ᵀ + b₂. Softmax of the logits is the probability
+ * of each digit; the loss takes the logits as they are.
+ */
 import type { Tensor } from '@firsthand/autograd';
 import { Linear, Module, ReLU } from '@firsthand/nn';
 import { CLASSES, PIXELS } from './digits.ts';

@@ -1,4 +1,7 @@
-/** Tells a training as it goes on: how far the epoch is, and at its end what it came to and what went through each layer. */
+/**
+ * Tells a training as it goes on: how far the epoch is, and at its end what it came to and what went through
+ * each layer.
+ */
 import type { Layer } from '@firsthand/nn';
 import type { Callbacks, EpochReport, StepReport } from '@firsthand/train';
 import { type Display, startDisplay } from './display.ts';
@@ -56,7 +59,10 @@ export class Narrator implements Callbacks {
     const loss = `loss ${training['loss']!.toFixed(4)}`;
     const accuracy = `accuracy ${formatPercent(training['accuracy']!)}`;
     const pace = `${formatSeconds(seconds)}, ${formatCount(examplesPerSecond)} images/s`;
-    writeLine(this.#output, [paint(this.#output, 'bold', this.#title(epoch)), loss, accuracy, pace].join('  '));
+    writeLine(
+      this.#output,
+      [paint(this.#output, 'bold', this.#title(epoch)), loss, accuracy, pace].join('  '),
+    );
     writeLine(this.#output, layerTable(await measureLayers(model, probe, this.#before), this.#output));
     this.#before = await snapshot(model);
   }

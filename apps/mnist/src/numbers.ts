@@ -1,4 +1,7 @@
-/** Numbers as a person reads them: grouped digits, percent, durations. All in English notation, so that a log reads the same everywhere. */
+/**
+ * Numbers as a person reads them: grouped digits, percent, durations. All in English notation, so that a log
+ * reads the same everywhere.
+ */
 
 const grouped = /* @__PURE__ */ new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 

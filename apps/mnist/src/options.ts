@@ -1,7 +1,18 @@
-/** What a run is asked to do, from the command line: settings, and where the numbers are computed and kept. What is wrong is said in one line. */
+/**
+ * What a run is asked to do, from the command line: settings, and where the numbers are computed and kept.
+ * What is wrong is said in one line.
+ */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { DEVICES, type DeviceName } from './devices.ts';
-import { type Count, DEFAULTS, isInRange, isLearningRate, LEARNING_RATES, RANGES, type Settings } from './settings.ts';
+import {
+  type Count,
+  DEFAULTS,
+  isInRange,
+  isLearningRate,
+  LEARNING_RATES,
+  RANGES,
+  type Settings,
+} from './settings.ts';
 
 export interface Options {
   readonly settings: Settings;
@@ -57,21 +68,46 @@ function command(): Command {
   const { epochs, batchSize, optimizer, seed, hidden, examples } = DEFAULTS;
   return new Command('npm start --')
     .description('Trains a neural network to read the handwritten digits of MNIST.')
-    .addOption(new Option('-e, --epochs <n>', 'times to go through the training images').default(epochs).argParser(count('epochs')))
-    .addOption(new Option('-b, --batch-size <n>', 'images per step').default(batchSize).argParser(count('batchSize')))
-    .addOption(new Option('-o, --optimizer <name>', 'how gradients change parameters').default(optimizer).choices(names(LEARNING_RATES)))
-    .addOption(new Option('-l, --learning-rate <x>', `highest step size (default: ${rates.join(', ')})`).argParser(learningRateOf))
+    .addOption(
+      new Option('-e, --epochs <n>', 'times to go through the training images')
+        .default(epochs)
+        .argParser(count('epochs')),
+    )
+    .addOption(
+      new Option('-b, --batch-size <n>', 'images per step').default(batchSize).argParser(count('batchSize')),
+    )
+    .addOption(
+      new Option('-o, --optimizer <name>', 'how gradients change parameters')
+        .default(optimizer)
+        .choices(names(LEARNING_RATES)),
+    )
+    .addOption(
+      new Option('-l, --learning-rate <x>', `highest step size (default: ${rates.join(', ')})`).argParser(
+        learningRateOf,
+      ),
+    )
     .addOption(new Option('-s, --seed <n>', 'of all random numbers').default(seed).argParser(count('seed')))
-    .addOption(new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(count('hidden')))
-    .addOption(new Option('--examples <n>', 'learn from the first n images only').default(examples).argParser(count('examples')))
-    .addOption(new Option('-d, --device <name>', 'what computes').default(DEFAULT_DEVICE).choices(names(DEVICES)))
+    .addOption(
+      new Option('--hidden <n>', 'units of the hidden layer').default(hidden).argParser(count('hidden')),
+    )
+    .addOption(
+      new Option('--examples <n>', 'learn from the first n images only')
+        .default(examples)
+        .argParser(count('examples')),
+    )
+    .addOption(
+      new Option('-d, --device <name>', 'what computes').default(DEFAULT_DEVICE).choices(names(DEVICES)),
+    )
     .addOption(
       new Option('--out <file>', 'where the checkpoint goes')
         .default(DEFAULT_FILE, `${DEFAULT_FILE}, or the resumed one`)
         .argParser(filePath),
     )
     .addOption(
-      new Option('--resume [file]', `go on from a checkpoint, with its settings (${DEFAULT_FILE} if no file is named); --epochs may differ`)
+      new Option(
+        '--resume [file]',
+        `go on from a checkpoint, with its settings (${DEFAULT_FILE} if no file is named); --epochs may differ`,
+      )
         .preset(DEFAULT_FILE)
         .argParser(filePath),
     )
@@ -98,7 +134,8 @@ const SETTING_FLAGS: { readonly [K in keyof Settings]: string } = {
 
 /**
  * Reads the arguments that follow the program's name.
- * @throws UsageError with one line that says what is wrong and what would be right; with the help text if that was asked for
+ * @throws UsageError with one line that says what is wrong and what would be right; with the help text if
+ *   that was asked for
  */
 export function parseOptions(args: readonly string[]): Options {
   const program = command();
@@ -126,10 +163,14 @@ export function parseOptions(args: readonly string[]): Options {
 }
 
 /**
- * Refuses settings that differ from those of the run that is resumed. The number of epochs may: a run can go on for longer than was meant.
+ * Refuses settings that differ from those of the run that is resumed. The number of epochs may: a run can go
+ * on for longer than was meant.
  * @throws UsageError that names the option
  */
-export function requireSameSettings({ settings, given }: Pick<Options, 'settings' | 'given'>, saved: Settings): void {
+export function requireSameSettings(
+  { settings, given }: Pick<Options, 'settings' | 'given'>,
+  saved: Settings,
+): void {
   for (const name of given) {
     if (name === 'epochs' || settings[name] === saved[name]) continue;
     const message = `error: ${SETTING_FLAGS[name]} ${settings[name]} does not fit the resumed run, which has ${saved[name]}; leave the option out, or start anew`;

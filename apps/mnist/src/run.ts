@@ -1,6 +1,6 @@
 /**
- * One run: make the network or take it from a checkpoint, train it, save it, and report how it reads digits that it has not seen. A run that
- * was stopped and resumed gives the same bits as one that was not.
+ * One run: make the network or take it from a checkpoint, train it, save it, and report how it reads digits
+ * that it has not seen. A run that was stopped and resumed gives the same bits as one that was not.
  */
 import { resolve } from 'node:path';
 import { type Device, setDefaultDevice, tensor } from '@firsthand/autograd';
@@ -53,7 +53,11 @@ export async function run(options: Options, surroundings: Surroundings): Promise
     requireEpochs(settings, training);
   }
   introduce(output, training, settings, { device, digits, test, isResumed: saved !== null });
-  if (training.progress.epoch < settings.epochs && !(await trainAndSave(options, settings, training, digits, surroundings))) return false;
+  if (
+    training.progress.epoch < settings.epochs &&
+    !(await trainAndSave(options, settings, training, digits, surroundings))
+  )
+    return false;
   reportEvaluation(output, test, await evaluate(training.model, toDataset(test)));
   return true;
 }
@@ -73,18 +77,29 @@ async function trainAndSave(
     await earlier?.keep();
     await writeCheckpoint(out, training, settings);
   };
-  const narrator = await Narrator.create(output, { model: training.model, probe: await probeOf(digits), settings, images: digits.count });
-  const { stopped } = await learn(training, settings, { callbacks: [narrator, { onEpoch: save }], signal }).finally(() => narrator.stop());
+  const narrator = await Narrator.create(output, {
+    model: training.model,
+    probe: await probeOf(digits),
+    settings,
+    images: digits.count,
+  });
+  const { stopped } = await learn(training, settings, {
+    callbacks: [narrator, { onEpoch: save }],
+    signal,
+  }).finally(() => narrator.stop());
   if (stopped) await save();
   const { step, epoch } = training.progress;
-  if (stopped) writeLine(output, `stopped after step ${formatCount(step)}, in epoch ${epoch + 1} of ${settings.epochs}`);
+  if (stopped)
+    writeLine(output, `stopped after step ${formatCount(step)}, in epoch ${epoch + 1} of ${settings.epochs}`);
   writeLine(output, `saved in ${out}`);
   const again = out === DEFAULT_FILE ? '--resume' : `--resume ${out}`;
   if (stopped) writeLine(output, `to go on: ${paint(output, 'bold', `npm start -- ${again}`)}`);
   return !stopped;
 }
 
-/** The settings of a run that goes on: its own, but for the number of epochs if the command line names one. */
+/**
+ * The settings of a run that goes on: its own, but for the number of epochs if the command line names one.
+ */
 function continuedSettings({ settings: { epochs }, given }: Options, saved: Settings): Settings {
   return given.has('epochs') ? { ...saved, epochs } : saved;
 }
@@ -93,7 +108,10 @@ function continuedSettings({ settings: { epochs }, given }: Options, saved: Sett
 function requireEpochs({ epochs }: Settings, { progress }: Training): void {
   const begun = progress.epoch + (progress.position > 0 ? 1 : 0);
   if (epochs >= begun) return;
-  throw new UsageError(`error: --epochs ${epochs} is less than the resumed run has behind it; give at least ${begun}`, 2);
+  throw new UsageError(
+    `error: --epochs ${epochs} is less than the resumed run has behind it; give at least ${begun}`,
+    2,
+  );
 }
 
 /** The first few images: as good as any to see what layers make of images. */
@@ -111,14 +129,28 @@ function introduce(
   output: Output,
   training: Training,
   settings: Settings,
-  { device, digits, test, isResumed }: Pick<Surroundings, 'device' | 'test'> & { readonly digits: Digits; readonly isResumed: boolean },
+  {
+    device,
+    digits,
+    test,
+    isResumed,
+  }: Pick<Surroundings, 'device' | 'test'> & { readonly digits: Digits; readonly isResumed: boolean },
 ): void {
   const { hidden, optimizer, learningRate, batchSize, seed, epochs } = settings;
   const { model, progress } = training;
   const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);
-  writeLine(output, `MNIST: ${formatCount(digits.count)} handwritten digits to learn from, ${formatCount(test.count)} to be tested on`);
-  writeLine(output, `network: ${PIXELS} → ${hidden} → ${CLASSES}, ${formatCount(parameters)} parameters, on the ${device.name} device`);
-  writeLine(output, `training: ${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, seed ${seed}, epochs: ${epochs}`);
+  writeLine(
+    output,
+    `MNIST: ${formatCount(digits.count)} handwritten digits to learn from, ${formatCount(test.count)} to be tested on`,
+  );
+  writeLine(
+    output,
+    `network: ${PIXELS} → ${hidden} → ${CLASSES}, ${formatCount(parameters)} parameters, on the ${device.name} device`,
+  );
+  writeLine(
+    output,
+    `training: ${optimizer}, learning rate ${learningRate}, batches of ${batchSize}, seed ${seed}, epochs: ${epochs}`,
+  );
   if (isResumed) {
     const [step, steps] = [progress.step, stepsOf(training, settings)].map(formatCount);
     writeLine(

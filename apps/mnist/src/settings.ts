@@ -1,6 +1,7 @@
 /**
- * What determines a run's numbers, kept apart from the other options: settings go into the checkpoint, and a resumed run takes them from there,
- * since under others it would not be the same run. One table says what each may be, on the command line and in a file alike.
+ * What determines a run's numbers, kept apart from the other options: settings go into the checkpoint, and a
+ * resumed run takes them from there, since under others it would not be the same run. One table says what
+ * each may be, on the command line and in a file alike.
  */
 
 export type OptimizerName = 'adamw' | 'sgd';
@@ -37,7 +38,10 @@ export const DEFAULTS: Omit<Settings, 'learningRate'> = {
   examples: TRAINING_IMAGES,
 };
 
-/** The least and the most that each may be. More hidden units would not fit into memory with their optimizer's state. */
+/**
+ * The least and the most that each may be. More hidden units would not fit into memory with their optimizer's
+ * state.
+ */
 export const RANGES: { readonly [K in Count]: readonly [number, number] } = {
   epochs: [1, Number.MAX_SAFE_INTEGER],
   batchSize: [1, Number.MAX_SAFE_INTEGER],

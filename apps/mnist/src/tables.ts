@@ -1,4 +1,7 @@
-/** The two tables of the report: what went through each layer in an epoch, and which digit was taken for which. */
+/**
+ * The two tables of the report: what went through each layer in an epoch, and which digit was taken for
+ * which.
+ */
 import Table from 'cli-table3';
 import { formatMagnitude, formatPercent } from './numbers.ts';
 import { paint, type Output } from './terminal.ts';
@@ -8,7 +11,10 @@ export interface LayerStatistics {
   readonly name: string;
   /** Of the layer's outputs on a probe batch. */
   readonly activation: number;
-  /** Of the loss's gradient with respect to the layer's parameters, on the same batch; null without parameters. */
+  /**
+   * Of the loss's gradient with respect to the layer's parameters, on the same batch; null without
+   * parameters.
+   */
   readonly gradient: number | null;
   /** How far the parameters moved, relative to their size: ‖w − w₀‖ / ‖w₀‖; null without parameters. */
   readonly update: number | null;
@@ -17,7 +23,12 @@ export interface LayerStatistics {
 /** cli-table3 colours headings and frames unless it is told not to. */
 const PLAIN = { head: [], border: [] } as const;
 
-function draw(output: Output, head: readonly string[], rows: readonly (readonly string[])[], compact: boolean): string {
+function draw(
+  output: Output,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  compact: boolean,
+): string {
   const table = new Table({
     head: head.map((text) => paint(output, 'bold', text)),
     colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
@@ -30,7 +41,12 @@ function draw(output: Output, head: readonly string[], rows: readonly (readonly 
 /** One line for each layer. */
 export function layerTable(layers: readonly LayerStatistics[], output: Output): string {
   const measure = (value: number | null): string => (value === null ? '–' : formatMagnitude(value));
-  const rows = layers.map(({ name, activation, gradient, update }) => [name, measure(activation), measure(gradient), measure(update)]);
+  const rows = layers.map(({ name, activation, gradient, update }) => [
+    name,
+    measure(activation),
+    measure(gradient),
+    measure(update),
+  ]);
   return draw(output, ['layer', 'activation (rms)', 'gradient (rms)', 'update ‖Δw‖/‖w‖'], rows, true);
 }
 

@@ -1,6 +1,6 @@
 /**
- * What is known about the place where the output goes. A terminal with a person before it can redraw a line and show colours; a pipe, a file or
- * a log of CI gets plain text without a single control character.
+ * What is known about the place where the output goes. A terminal with a person before it can redraw a line
+ * and show colours; a pipe, a file or a log of CI gets plain text without a single control character.
  */
 import { inspect } from 'node:util';
 
@@ -21,7 +21,12 @@ const COLORS = 256;
 /** What the stream can do, by its own account: a dumb terminal does not redraw, and NO_COLOR is respected. */
 export function outputOf(stream: NodeJS.WriteStream): Output {
   const redraws = stream.isTTY && process.env['TERM'] !== 'dumb';
-  return { stream, redraws, colors: redraws && stream.hasColors(COLORS), columns: redraws ? stream.columns : COLUMNS };
+  return {
+    stream,
+    redraws,
+    colors: redraws && stream.hasColors(COLORS),
+    columns: redraws ? stream.columns : COLUMNS,
+  };
 }
 
 /** A place for plain text, such as a file. */
@@ -34,7 +39,11 @@ export function writeLine(output: Output, line = ''): void {
 }
 
 /** The text in a style, where the output shows one. */
-export function paint(output: Pick<Output, 'colors'>, style: 'bold' | 'dim' | 'green' | 'red' | 'cyan', text: string): string {
+export function paint(
+  output: Pick<Output, 'colors'>,
+  style: 'bold' | 'dim' | 'green' | 'red' | 'cyan',
+  text: string,
+): string {
   if (!output.colors) return text;
   const [on, off] = inspect.colors[style]!;
   return `\u001b[${on}m${text}\u001b[${off}m`;

@@ -1,6 +1,7 @@
 /**
- * Training apart from where it takes place: what a run begins with, and the loop. The program in the terminal and the page in a browser train with it, each
- * with callbacks of its own. All that determines the numbers is in the settings.
+ * Training apart from where it takes place: what a run begins with, and the loop. The program in the terminal
+ * and the page in a browser train with it, each with callbacks of its own. All that determines the numbers is
+ * in the settings.
  */
 import { manualSeed } from '@firsthand/autograd';
 import { DataLoader } from '@firsthand/data';
@@ -26,7 +27,10 @@ export interface Training {
 }
 
 /** What a run begins with, on the default device: all random numbers come from the seed. */
-export function begin({ hidden, optimizer, learningRate, batchSize, seed }: Settings, digits: Digits): Training {
+export function begin(
+  { hidden, optimizer, learningRate, batchSize, seed }: Settings,
+  digits: Digits,
+): Training {
   manualSeed(seed);
   const model = new Network(hidden);
   return {

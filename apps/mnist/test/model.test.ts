@@ -1,4 +1,5 @@
-// What is measured of a model: layers against numbers worked out by hand, readings against probabilities chosen in advance.
+// What is measured of a model: layers against numbers worked out by hand, readings against probabilities
+// chosen in advance.
 import { tensor, type Tensor } from '@firsthand/autograd';
 import { ArrayDataset } from '@firsthand/data';
 import { array } from '@firsthand/linalg';
@@ -22,10 +23,15 @@ test('activation, gradient and update of each layer', async () => {
   bias.assign(tensor([0, -5]));
   const before = await snapshot(model);
   bias.assign(tensor([0, -10])); // ‖Δw‖ = 5, ‖w₀‖ = √(9 + 16 + 25)
-  // x·Wᵀ + b = [3, −2] and after relu [3, 0]; p = softmax = [σ(3), σ(−3)]. The loss for class 0 has gradient p − [1, 0] = [−q, q] with
-  // q = σ(−3), of which relu passes the first: ∂/∂W = [[−q, −2q], [0, 0]], ∂/∂b = [−q, 0].
+  // x·Wᵀ + b = [3, −2] and after relu [3, 0]; p = softmax = [σ(3), σ(−3)]. The loss for class 0 has gradient
+  // p − [1, 0] = [−q, q] with q = σ(−3), of which relu passes the first: ∂/∂W = [[−q, −2q], [0, 0]], ∂/∂b =
+  // [−q, 0].
   const q = 1 / (1 + Math.exp(3));
-  const layers = await measureLayers(model, { image: tensor([[1, 2]]), label: tensor([0], { dtype: 'int32' }) }, before);
+  const layers = await measureLayers(
+    model,
+    { image: tensor([[1, 2]]), label: tensor([0], { dtype: 'int32' }) },
+    before,
+  );
   expect(layers).toEqual([
     {
       name: '0',
@@ -43,7 +49,10 @@ test('every layer of the network is measured, and only parameters have gradients
   const before = await snapshot(model);
   const layers = await measureLayers(
     model,
-    { image: tensor(new Float32Array(2 * 784).fill(1), { shape: [2, 784] }), label: tensor([3, 4], { dtype: 'int32' }) },
+    {
+      image: tensor(new Float32Array(2 * 784).fill(1), { shape: [2, 784] }),
+      label: tensor([3, 4], { dtype: 'int32' }),
+    },
     before,
   );
   expect(layers.map(({ name, gradient, update }) => [name, gradient === null, update])).toEqual([
@@ -68,7 +77,10 @@ test('accuracy, confusion and probabilities of readings, the last batch a part o
   const count = 1003;
   const said = Int32Array.from({ length: count }, (_, i) => i % 10);
   const label = said.map((digit, i) => (i % 100 === 7 ? 1 : digit)); // ten sevens are really ones
-  const dataset = new ArrayDataset({ image: array(Float32Array.from(said), { shape: [count, 1] }), label: array(label) });
+  const dataset = new ArrayDataset({
+    image: array(Float32Array.from(said), { shape: [count, 1] }),
+    label: array(label),
+  });
   const { accuracy, confusion, probabilities } = await evaluate(new Echo(), dataset);
   expect(accuracy).toBe((count - 10) / count);
   expect(confusion[1 * 10 + 7]).toBe(10);
@@ -87,7 +99,9 @@ test('shown are the first readings that are right, and the wrong ones of greates
   const chosen = chooseReadings({ count, pixels, labels }, { probabilities });
   expect(chosen.map(({ pixels: image }) => image[0])).toEqual([1, 4, 7, 3, 5, 0]);
   expect(chosen.map(({ label }) => label)).toEqual([5, 5, 3, 3, 3, 3]);
-  expect(chosen.map((reading) => [reading.pixels.length, reading.probabilities.length])).toEqual(chosen.map(() => [PIXELS, CLASSES]));
+  expect(chosen.map((reading) => [reading.pixels.length, reading.probabilities.length])).toEqual(
+    chosen.map(() => [PIXELS, CLASSES]),
+  );
   const one = chooseReadings({ count: 1, pixels, labels }, { probabilities });
   expect(one.map(({ label }) => label)).toEqual([3]); // each is shown once
 });

@@ -24,9 +24,18 @@ test('without arguments, the defaults', () => {
 });
 
 test('every option has its effect', () => {
-  const args = '--epochs 3 --batch-size 64 --optimizer sgd --seed 7 --hidden 32 --examples 500 --device reference --out a.safetensors';
+  const args =
+    '--epochs 3 --batch-size 64 --optimizer sgd --seed 7 --hidden 32 --examples 500 --device reference --out a.safetensors';
   expect(parseOptions(args.split(' '))).toMatchObject({
-    settings: { epochs: 3, batchSize: 64, optimizer: 'sgd', learningRate: 0.1, seed: 7, hidden: 32, examples: 500 },
+    settings: {
+      epochs: 3,
+      batchSize: 64,
+      optimizer: 'sgd',
+      learningRate: 0.1,
+      seed: 7,
+      hidden: 32,
+      examples: 500,
+    },
     device: 'reference',
     out: 'a.safetensors',
   });
@@ -43,7 +52,10 @@ test('a resumed run goes on in its own file, unless another is named', () => {
   expect(parseOptions(['--resume', 'a'])).toMatchObject({ resume: 'a', out: 'a' });
   expect(parseOptions(['--resume', 'a', '--out', 'b'])).toMatchObject({ resume: 'a', out: 'b' });
   expect(parseOptions(['--resume'])).toMatchObject({ resume: 'mnist.safetensors', out: 'mnist.safetensors' });
-  expect(parseOptions(['--resume', '--epochs', '6'])).toMatchObject({ resume: 'mnist.safetensors', settings: { epochs: 6 } });
+  expect(parseOptions(['--resume', '--epochs', '6'])).toMatchObject({
+    resume: 'mnist.safetensors',
+    settings: { epochs: 6 },
+  });
   expect(parseOptions(['--resume', '--out', 'b'])).toMatchObject({ resume: 'mnist.safetensors', out: 'b' });
 });
 
@@ -57,7 +69,10 @@ test('a resumed run keeps its settings, but for the number of epochs', () => {
   expect(refuse('--resume', 'a', '--epochs', '6')).not.toThrow();
   expect(refuse('--resume', 'a', '--seed', '1')).toThrow(UsageError);
   expect(refuse('--resume', 'a', '--batch-size', '64')).toThrow(
-    new UsageError('error: --batch-size 64 does not fit the resumed run, which has 128; leave the option out, or start anew', 2),
+    new UsageError(
+      'error: --batch-size 64 does not fit the resumed run, which has 128; leave the option out, or start anew',
+      2,
+    ),
   );
 });
 
@@ -80,7 +95,9 @@ describe('a wrong option', () => {
     ['--resume', '', 'the path of a file'],
   ])('%s %s', (option, value, reason) => {
     const { message, exitCode } = usage(option, value);
-    expect(message).toMatch(new RegExp(`^error: option '.*${option} [<[].*[>\\]]' argument '${value}' is invalid\\.`));
+    expect(message).toMatch(
+      new RegExp(`^error: option '.*${option} [<[].*[>\\]]' argument '${value}' is invalid\\.`),
+    );
     expect(message).toContain(reason);
     expect(message).not.toContain('\n');
     expect(exitCode).toBe(2);
@@ -99,7 +116,17 @@ test('help names every option and its default', () => {
   const { message: help, exitCode } = usage('--help');
   const message = help.replaceAll(/\s+/g, ' ');
   expect(exitCode).toBe(0);
-  for (const option of ['epochs', 'batch-size', 'optimizer', 'learning-rate', 'seed', 'hidden', 'examples', 'device', 'out']) {
+  for (const option of [
+    'epochs',
+    'batch-size',
+    'optimizer',
+    'learning-rate',
+    'seed',
+    'hidden',
+    'examples',
+    'device',
+    'out',
+  ]) {
     expect(message).toContain(`--${option} <`);
   }
   expect(message).toContain('--resume [');
@@ -110,7 +137,15 @@ test('help names every option and its default', () => {
 test('settings from a file are what the command line would take, or none', () => {
   const { settings } = parseOptions([]);
   expect(isSettings(JSON.parse(JSON.stringify(settings)))).toBe(true);
-  const wrong = { epochs: 0, batchSize: 0.5, optimizer: 'toString', learningRate: null, seed: -1, hidden: 2 ** 40, examples: 60_001 };
+  const wrong = {
+    epochs: 0,
+    batchSize: 0.5,
+    optimizer: 'toString',
+    learningRate: null,
+    seed: -1,
+    hidden: 2 ** 40,
+    examples: 60_001,
+  };
   for (const [name, value] of Object.entries(wrong)) {
     expect([name, isSettings({ ...settings, [name]: value })]).toEqual([name, false]);
     const { [name as keyof typeof settings]: _, ...rest } = settings;

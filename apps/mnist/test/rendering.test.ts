@@ -1,10 +1,18 @@
-// What the terminal shows, checked as text: numbers, digits, probabilities, tables and progress, with colours and without.
+// What the terminal shows, checked as text: numbers, digits, probabilities, tables and progress, with colours
+// and without.
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { drawCard, drawCards, drawDigit, drawProbabilities, type Reading } from '../src/digit-card.ts';
 import { likeliest } from '../src/digits.ts';
-import { formatClock, formatCount, formatMagnitude, formatPercent, formatPlural, formatSeconds } from '../src/numbers.ts';
+import {
+  formatClock,
+  formatCount,
+  formatMagnitude,
+  formatPercent,
+  formatPlural,
+  formatSeconds,
+} from '../src/numbers.ts';
 import { startDisplay } from '../src/display.ts';
 import { confusionTable, layerTable } from '../src/tables.ts';
 import { paint, plainOutput, type Output } from '../src/terminal.ts';
@@ -17,9 +25,21 @@ test('numbers', () => {
   expect(formatCount(60_000)).toBe('60,000');
   expect(formatPercent(0.97654)).toBe('97.65 %');
   expect(formatPercent(1, 0)).toBe('100 %');
-  expect([0.04, 9.94, 9.96, 59.4, 59.6, 125].map(formatSeconds)).toEqual(['0.0 s', '9.9 s', '10 s', '59 s', '1 min 00 s', '2 min 05 s']);
+  expect([0.04, 9.94, 9.96, 59.4, 59.6, 125].map(formatSeconds)).toEqual([
+    '0.0 s',
+    '9.9 s',
+    '10 s',
+    '59 s',
+    '1 min 00 s',
+    '2 min 05 s',
+  ]);
   expect([0, 47.2, 60, 725, Infinity].map(formatClock)).toEqual(['0:00', '0:48', '1:00', '12:05', '–:––']);
-  expect([0, 1.2345, 0.01234, 0.000_012_34].map(formatMagnitude)).toEqual(['0.00', '1.23', '0.0123', '1.23e-5']);
+  expect([0, 1.2345, 0.01234, 0.000_012_34].map(formatMagnitude)).toEqual([
+    '0.00',
+    '1.23',
+    '0.0123',
+    '1.23e-5',
+  ]);
   expect([formatPlural(1, 'epoch'), formatPlural(2000, 'image')]).toEqual(['1 epoch', '2,000 images']);
 });
 
@@ -93,7 +113,9 @@ describe('tables', () => {
   test('the confusion matrix has a row for what was written and a column for what was read', () => {
     const lines = confusionTable(counts, plain).split('\n');
     expect(lines).toHaveLength(14);
-    expect(lines[3 + 4]).toMatch(/^│ 4 │\s+· │\s+· │\s+· │\s+· │ 1000 │\s+· │\s+· │\s+· │\s+· │\s+250 │\s+80\.0 % │$/);
+    expect(lines[3 + 4]).toMatch(
+      /^│ 4 │\s+· │\s+· │\s+· │\s+· │ 1000 │\s+· │\s+· │\s+· │\s+· │\s+250 │\s+80\.0 % │$/,
+    );
   });
 
   test('layers without parameters have neither gradient nor update', () => {
@@ -113,12 +135,21 @@ describe('tables', () => {
     expect(bare?.replaceAll('\n', '')).not.toMatch(control);
     expect(styled).not.toBe(bare);
     expect(stripVTControlCharacters(styled!)).toBe(bare);
-    expect([paint(plain, 'red', 'a'), stripVTControlCharacters(paint(colored, 'red', 'a'))]).toEqual(['a', 'a']);
+    expect([paint(plain, 'red', 'a'), stripVTControlCharacters(paint(colored, 'red', 'a'))]).toEqual([
+      'a',
+      'a',
+    ]);
   });
 });
 
 describe('progress', () => {
-  const standing = { images: 640, loss: 0.123_456, accuracy: 0.9876, imagesPerSecond: 6712.3, secondsLeft: 47.2 };
+  const standing = {
+    images: 640,
+    loss: 0.123_456,
+    accuracy: 0.9876,
+    imagesPerSecond: 6712.3,
+    secondsLeft: 47.2,
+  };
   const told = (output: Omit<Output, 'stream'>, times: readonly number[]): string => {
     const stream = Object.assign(new PassThrough(), { isTTY: output.redraws });
     let now = 0;
@@ -139,6 +170,8 @@ describe('progress', () => {
 
   test('a terminal gets a bar with the same numbers', () => {
     const drawn = stripVTControlCharacters(told({ ...colored, columns: 100 }, [1]));
-    expect(drawn).toMatch(/epoch 2\/5 █+░+ +64 % {2}loss 0\.1235 {2}accuracy 98\.8 % {2}6,712 images\/s {2}0:48 left/);
+    expect(drawn).toMatch(
+      /epoch 2\/5 █+░+ +64 % {2}loss 0\.1235 {2}accuracy 98\.8 % {2}6,712 images\/s {2}0:48 left/,
+    );
   });
 });

@@ -1,7 +1,15 @@
-// The whole program, started as a user starts it, on a small part of the data: what it prints and saves, that it can be stopped at any moment and
-// goes on with the same bits, and how it ends when something is wrong.
+// The whole program, started as a user starts it, on a small part of the data: what it prints and saves, that
+// it can be stopped at any moment and goes on with the same bits, and how it ends when something is wrong.
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
@@ -35,7 +43,10 @@ interface Ending {
   readonly err: string;
 }
 
-const launch = (args: readonly string[], env: NodeJS.ProcessEnv): ChildProcessByStdio<null, Readable, Readable> =>
+const launch = (
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcessByStdio<null, Readable, Readable> =>
   spawn(process.execPath, [program, ...args], { cwd: home, env, stdio: ['ignore', 'pipe', 'pipe'] });
 
 /** Runs the program to its end; `watch` is told all of its output so far whenever there is more. */
@@ -60,10 +71,14 @@ async function start(
 }
 
 /** A checkpoint without what the clock says: tensors, bit for bit, and the rest of the metadata. */
-function contents(file: string): { readonly tensors: Record<string, unknown>; readonly metadata: Readonly<Record<string, unknown>> } {
+function contents(file: string): {
+  readonly tensors: Record<string, unknown>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+} {
   const { tensors, metadata } = readSafetensors(readFileSync(join(home, file)));
   const text = Object.fromEntries(metadata);
-  const withoutTimes = (key: string, value: unknown): unknown => (key === 'seconds' || key === 'examplesPerSecond' ? undefined : value);
+  const withoutTimes = (key: string, value: unknown): unknown =>
+    key === 'seconds' || key === 'examplesPerSecond' ? undefined : value;
   return {
     tensors: Object.fromEntries(
       [...tensors].map(([name, { dtype, shape, data }]) => [
@@ -71,7 +86,9 @@ function contents(file: string): { readonly tensors: Record<string, unknown>; re
         { dtype, shape, bytes: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex') },
       ]),
     ),
-    metadata: Object.fromEntries(Object.entries(text).map(([key, value]) => [key, JSON.parse(value, withoutTimes) as unknown])),
+    metadata: Object.fromEntries(
+      Object.entries(text).map(([key, value]) => [key, JSON.parse(value, withoutTimes) as unknown]),
+    ),
   };
 }
 
@@ -107,15 +124,23 @@ describe('a small run', () => {
     const { out } = ending;
     expect(out).toContain('700 handwritten digits to learn from, 10,000 to be tested on');
     expect(out).toContain('784 → 16 → 10, 12,730 parameters, on the wasm device');
-    const epochs = [...out.matchAll(/^epoch (\d)\/3 {2}loss (\S+) {2}accuracy (\S+) %/gm)].map(([, ...numbers]) => numbers.map(Number));
+    const epochs = [...out.matchAll(/^epoch (\d)\/3 {2}loss (\S+) {2}accuracy (\S+) %/gm)].map(
+      ([, ...numbers]) => numbers.map(Number),
+    );
     expect(epochs.map(([epoch]) => epoch)).toEqual([1, 2, 3]);
     expect(epochs[2]![1]).toBeLessThan(epochs[0]![1]!);
-    for (const layer of ['fc1', 'relu', 'fc2']) expect(out.match(new RegExp(`│ ${layer} `, 'g'))).toHaveLength(3);
+    for (const layer of ['fc1', 'relu', 'fc2'])
+      expect(out.match(new RegExp(`│ ${layer} `, 'g'))).toHaveLength(3);
     const [, share, right] = /test accuracy (\S+) %: (\S+) of 10,000/.exec(out)!;
     expect(Number(share)).toBeGreaterThan(65);
     expect(Number(right!.replace(',', ''))).toBeCloseTo(Number(share) * 100, 5);
-    const rows = [...out.matchAll(/^│ (\d) │(.*)│ +\S+ % │$/gm)].map(([, digit, cells]) => [Number(digit), sum(cells!)]);
-    expect(rows).toEqual([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009].map((count, digit) => [digit, count]));
+    const rows = [...out.matchAll(/^│ (\d) │(.*)│ +\S+ % │$/gm)].map(([, digit, cells]) => [
+      Number(digit),
+      sum(cells!),
+    ]);
+    expect(rows).toEqual(
+      [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009].map((count, digit) => [digit, count]),
+    );
     expect([out.match(/✓ read as/g)?.length, out.match(/✗ read as/g)?.length]).toEqual([2, 4]);
   });
 
@@ -145,14 +170,18 @@ describe('a small run', () => {
     const out = join(home, 'middle.safetensors');
     const stopping = afterUploads(await createWasm(), 2 * 40, () => stop.abort()); // images and labels of each batch, and a little more
     expect(await go(stopping, stop.signal, ...SMALL, '--out', out)).toBe(false);
-    const { data } = contents('middle.safetensors').metadata['firsthand.checkpoint'] as { data: DataLoaderState };
+    const { data } = contents('middle.safetensors').metadata['firsthand.checkpoint'] as {
+      data: DataLoaderState;
+    };
     expect([data.epoch, data.position > 0 && data.position < 22]).toEqual([1, true]);
     expect(await go(await createWasm(), new AbortController().signal, '--resume', out)).toBe(true);
     expect(contents('middle.safetensors')).toEqual(contents('whole.safetensors'));
   });
 
   test('stops and saves when nobody reads its output any more: code 141', async () => {
-    const { code, err } = await start([...SMALL, '--out', 'unread.safetensors'], (_, child) => child.stdout.destroy());
+    const { code, err } = await start([...SMALL, '--out', 'unread.safetensors'], (_, child) =>
+      child.stdout.destroy(),
+    );
     expect({ code, err }).toEqual({ code: 141, err: '' });
     expect((await start(['--resume', 'unread.safetensors'])).code).toBe(0);
     expect(contents('unread.safetensors')).toEqual(contents('whole.safetensors'));
@@ -162,7 +191,10 @@ describe('a small run', () => {
     const again = await start(['--resume', 'whole.safetensors', '--out', 'again.safetensors']);
     expect(again.code).toBe(0);
     expect(again.out).toContain('resumed after its end');
-    expect([again.out.includes('saved'), existsSync(join(home, 'again.safetensors'))]).toEqual([false, false]); // nothing was learned
+    expect([again.out.includes('saved'), existsSync(join(home, 'again.safetensors'))]).toEqual([
+      false,
+      false,
+    ]); // nothing was learned
     expect(afterTraining(again.out)).toBe(afterTraining(ending.out));
   });
 });
@@ -174,7 +206,9 @@ describe('files', () => {
     expect(await start(['--resume'])).toEqual({
       code: 2,
       out: '',
-      err: expect.stringMatching(/^error: --resume mnist\.safetensors cannot be read \(ENOENT\); .*start one without --resume\n$/),
+      err: expect.stringMatching(
+        /^error: --resume mnist\.safetensors cannot be read \(ENOENT\); .*start one without --resume\n$/,
+      ),
     });
     const first = await start([...SMALL, '--epochs', '1']);
     expect(first).toMatchObject({ code: 0, err: '' });
@@ -200,21 +234,43 @@ describe('files', () => {
     for (const number of [1, 2]) {
       const before = readFileSync(join(home, 'kept.safetensors'));
       const { code, out } = await start([...SMALL, '--epochs', '1', '--out', 'kept.safetensors']);
-      expect([code, out.includes(`kept.safetensors is there already: it will be kept as kept.${number}.safetensors\n`)]).toEqual([0, true]);
+      expect([
+        code,
+        out.includes(`kept.safetensors is there already: it will be kept as kept.${number}.safetensors\n`),
+      ]).toEqual([0, true]);
       expect(readFileSync(join(home, `kept.${number}.safetensors`))).toEqual(before);
     }
     const last = readFileSync(join(home, 'kept.safetensors'));
-    const wrong = await start([...SMALL, '--learning-rate', '1e30', '--optimizer', 'sgd', '--out', 'kept.safetensors']);
+    const wrong = await start([
+      ...SMALL,
+      '--learning-rate',
+      '1e30',
+      '--optimizer',
+      'sgd',
+      '--out',
+      'kept.safetensors',
+    ]);
     expect([wrong.code, existsSync(join(home, 'kept.3.safetensors'))]).toEqual([1, false]); // nothing was saved in its place
     expect(readFileSync(join(home, 'kept.safetensors'))).toEqual(last);
     const { out } = await start(['--resume', 'kept.safetensors', '--epochs', '2']);
-    expect([out.includes('is there already'), existsSync(join(home, 'kept.3.safetensors'))]).toEqual([false, false]); // its own file
+    expect([out.includes('is there already'), existsSync(join(home, 'kept.3.safetensors'))]).toEqual([
+      false,
+      false,
+    ]); // its own file
   });
 });
 
 describe('on the GPU', () => {
   test('it learns the same', async () => {
-    const { code, out } = await start([...SMALL, '--epochs', '1', '--device', 'webgpu', '--out', 'gpu.safetensors']);
+    const { code, out } = await start([
+      ...SMALL,
+      '--epochs',
+      '1',
+      '--device',
+      'webgpu',
+      '--out',
+      'gpu.safetensors',
+    ]);
     expect(code).toBe(0);
     expect(out).toContain('on the webgpu device');
     expect(out).toMatch(/^epoch 1\/1 {2}loss [12]\./m);
@@ -233,7 +289,9 @@ describe('on the GPU', () => {
       symlinkSync(join(appFolder, 'node_modules', name), join(bare, 'node_modules', name));
     }
     writeFileSync(join(bare, 'main.mjs'), readFileSync(program));
-    const child = spawnSync(process.execPath, [join(bare, 'main.mjs'), '--device', 'webgpu'], { encoding: 'utf8' });
+    const child = spawnSync(process.execPath, [join(bare, 'main.mjs'), '--device', 'webgpu'], {
+      encoding: 'utf8',
+    });
     expect(child).toMatchObject({
       status: 1,
       stdout: '',
@@ -244,7 +302,8 @@ describe('on the GPU', () => {
   });
 });
 
-const sum = (cells: string): number => (cells.match(/\d+/g) ?? []).reduce((total, count) => total + Number(count), 0);
+const sum = (cells: string): number =>
+  (cells.match(/\d+/g) ?? []).reduce((total, count) => total + Number(count), 0);
 const afterTraining = (out: string): string => out.slice(out.indexOf('test accuracy'));
 
 describe('an error is one line', () => {
@@ -300,5 +359,9 @@ describe('an error is one line', () => {
 });
 
 test('help goes to the standard output', async () => {
-  expect(await start(['--help'])).toEqual({ code: 0, out: expect.stringContaining('Usage: npm start -- [options]'), err: '' });
+  expect(await start(['--help'])).toEqual({
+    code: 0,
+    out: expect.stringContaining('Usage: npm start -- [options]'),
+    err: '',
+  });
 });

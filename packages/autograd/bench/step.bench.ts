@@ -1,6 +1,7 @@
 /**
- * What the host does for one training step of the network 784-128-10 (forward, backward, AdamW), apart from the arithmetic: building
- * the graph, keying it and finding its program, and replaying a compiled step. The device here computes nothing.
+ * What the host does for one training step of the network 784-128-10 (forward, backward, AdamW), apart from
+ * the arithmetic: building the graph, keying it and finding its program, and replaying a compiled step. The
+ * device here computes nothing.
  */
 import { runtimeOf } from '@firsthand/graph';
 import type { Device, Executable, Node, Program, Storage } from '@firsthand/graph';
@@ -19,7 +20,12 @@ import {
 
 /** A device whose programs give storages and do no work. */
 function createIdle(): Device {
-  const storage = (bytes: number, dtype: Storage['dtype']): Storage => ({ dtype, length: bytes / 4, bytes, dispose() {} });
+  const storage = (bytes: number, dtype: Storage['dtype']): Storage => ({
+    dtype,
+    length: bytes / 4,
+    bytes,
+    dispose() {},
+  });
   return {
     name: 'idle',
     supports: () => true,
@@ -28,7 +34,10 @@ function createIdle(): Device {
         storage(4 * node.shape.reduce((size, extent) => size * extent, 1), node.dtype),
       );
       const done = Promise.resolve();
-      return { run: () => ({ outputs, done }), report: () => ({ device: 'idle', kernels: [], peakBytes: 0 }) };
+      return {
+        run: () => ({ outputs, done }),
+        report: () => ({ device: 'idle', kernels: [], peakBytes: 0 }),
+      };
     },
     upload: (data, dtype) => storage(data.byteLength, dtype),
     read: async (stored) => new Float32Array(stored.length),
@@ -40,10 +49,15 @@ function createIdle(): Device {
 
 const device = createIdle();
 const batch = 64;
-const parameter = (shape: readonly number[]): Tensor => tensor(defaultGenerator().normal(shape), { requiresGrad: true, device });
+const parameter = (shape: readonly number[]): Tensor =>
+  tensor(defaultGenerator().normal(shape), { requiresGrad: true, device });
 const state = (shape: readonly number[]): Tensor => stateVariable(zeros(shape), { device });
 const parameters = [parameter([128, 784]), parameter([128]), parameter([10, 128]), parameter([10])];
-const moments = parameters.map(({ shape }) => ({ mean: state(shape), square: state(shape), step: state([]) }));
+const moments = parameters.map(({ shape }) => ({
+  mean: state(shape),
+  square: state(shape),
+  step: state([]),
+}));
 
 function step(x: Tensor, y: Tensor): Tensor {
   const [w1, b1, w2, b2] = parameters as [Tensor, Tensor, Tensor, Tensor];

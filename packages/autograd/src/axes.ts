@@ -1,6 +1,7 @@
 /**
- * Methods of a tensor along its axes: reductions, running sums and products, softmax, order. A reduction is over all axes by default, else over a number, an array of
- * numbers, or { axis, keepDims }; a tensor of no axes has an axis 0, or −1, of one element.
+ * Methods of a tensor along its axes: reductions, running sums and products, softmax, order. A reduction is
+ * over all axes by default, else over a number, an array of numbers, or { axis, keepDims }; a tensor of no
+ * axes has an axis 0, or −1, of one element.
  */
 import {
   aboutNodes,
@@ -23,7 +24,15 @@ import {
   variance,
 } from '@firsthand/graph';
 import type { ArgReduceKind, Node, ReduceKind } from '@firsthand/graph';
-import { AXIS_KEYS, axisOptions, checkCount, checkNumber, oneAxisOptions, OptionError, REDUCE_KEYS } from '@firsthand/linalg';
+import {
+  AXIS_KEYS,
+  axisOptions,
+  checkCount,
+  checkNumber,
+  oneAxisOptions,
+  OptionError,
+  REDUCE_KEYS,
+} from '@firsthand/linalg';
 import type { ArgReduceOptions, AxisArgument, OneAxis, OptionKeys, ReduceOptions } from '@firsthand/linalg';
 import { Spatial } from './spatial.ts';
 
@@ -42,7 +51,10 @@ export interface SortOptions extends OneAxis {
   readonly descending?: boolean | undefined;
 }
 
-/** Along which axis (the last by default), and whether the largest (by default) or the smallest elements are taken. */
+/**
+ * Along which axis (the last by default), and whether the largest (by default) or the smallest elements are
+ * taken.
+ */
 export interface TopKOptions extends OneAxis {
   readonly largest?: boolean | undefined;
 }
@@ -94,8 +106,8 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
     }
   }
 
-  // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims };
-  // a tensor of no axes has an axis 0, or −1, of one element
+  // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims
+  // }; a tensor of no axes has an axis 0, or −1, of one element
 
   /** @param given how many arguments the method was called with */
   private over<O extends ReduceOptions>(
@@ -118,7 +130,11 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
     return this.derive(kind, (x) => argReduce(kind, x, options));
   }
   /** @param given how many arguments the method was called with */
-  private along(operation: string, axis: AxisArgument<OneAxis> | undefined, given: number): number | undefined {
+  private along(
+    operation: string,
+    axis: AxisArgument<OneAxis> | undefined,
+    given: number,
+  ): number | undefined {
     checkCount(operation, given, 1, `x.${operation}(axis)`);
     return oneAxisOptions(operation, axis, AXIS_KEYS).axis;
   }
@@ -140,11 +156,17 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
   prod(axis?: AxisArgument): T {
     return this.reduce('prod', axis, arguments.length);
   }
-  /** The largest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for an empty axis */
+  /**
+   * The largest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for
+   * an empty axis
+   */
   max(axis?: AxisArgument): T {
     return this.reduce('max', axis, arguments.length);
   }
-  /** The smallest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for an empty axis */
+  /**
+   * The smallest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError
+   * for an empty axis
+   */
   min(axis?: AxisArgument): T {
     return this.reduce('min', axis, arguments.length);
   }
@@ -159,7 +181,9 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
   std(axis?: AxisArgument<VarianceOptions>): T {
     return this.over('std', axis, VARIANCE_KEYS, arguments.length, standardDeviation);
   }
-  /** The 1-, 2- (default) or ∞-norm, `norm({ order: 1 })`; derivative 0 at the origin. A number is the axis. */
+  /**
+   * The 1-, 2- (default) or ∞-norm, `norm({ order: 1 })`; derivative 0 at the origin. A number is the axis.
+   */
   norm(axis?: AxisArgument<NormOptions>): T {
     return this.over('norm', axis, NORM_KEYS, arguments.length, norm);
   }
@@ -179,7 +203,10 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
   all(axis?: AxisArgument): T {
     return this.over('all', axis, REDUCE_KEYS, arguments.length, all);
   }
-  /** Running products along an axis: y[i] = x[0] · … · x[i]; of a bool, int32. Derivatives of every order are exact at zeros, too. */
+  /**
+   * Running products along an axis: y[i] = x[0] · … · x[i]; of a bool, int32. Derivatives of every order are
+   * exact at zeros, too.
+   */
   cumprod(axis: AxisArgument<OneAxis>): T {
     const along = requireAxis('cumprod', this.along('cumprod', axis, arguments.length));
     return this.derive('cumprod', (x) => cumprod(x, along));
@@ -210,5 +237,10 @@ export abstract class Axes<T extends Axes<T>> extends Spatial<T> {
 /** @throws OptionError for an operation that has no axis by default */
 function requireAxis(operation: string, axis: number | undefined): number {
   if (axis !== undefined) return axis;
-  throw new OptionError({ operation, problem: 'no axis is given', expected: 'an axis', remedy: `write x.${operation}(0)` });
+  throw new OptionError({
+    operation,
+    problem: 'no axis is given',
+    expected: 'an axis',
+    remedy: `write x.${operation}(0)`,
+  });
 }

@@ -1,7 +1,8 @@
 /**
- * What a checkpoint remembers: for the node at its end, the part of the graph between its inputs and that node. The copy that
- * the backward pass differentiates is built when it is first asked for, behind barriers, so that no optimisation merges the
- * two and the first one's intermediates need not be kept (Chen et al. 2016, "sublinear memory cost").
+ * What a checkpoint remembers: for the node at its end, the part of the graph between its inputs and that
+ * node. The copy that the backward pass differentiates is built when it is first asked for, behind barriers,
+ * so that no optimisation merges the two and the first one's intermediates need not be kept (Chen et al.
+ * 2016, "sublinear memory cost").
  */
 import { node as build, copyNode, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
@@ -33,11 +34,15 @@ export function checkpointedClone(node: Node): Node | null {
 
 function cloneBehindBarriers({ inputs, value }: CheckpointRecord): Node {
   const id = ++barriers;
-  const copies = new Map<Node, Node>(inputs.map((input) => [input, build('movement', { kind: 'barrier', id }, [input])]));
-  // A copy is made when another traversal first comes to its checkpoint: the marks on the nodes are that traversal's.
+  const copies = new Map<Node, Node>(
+    inputs.map((input) => [input, build('movement', { kind: 'barrier', id }, [input])]),
+  );
+  // A copy is made when another traversal first comes to its checkpoint: the marks on the nodes are that
+  // traversal's.
   const path = [value];
   for (let node = path.at(-1); node !== undefined; node = path.at(-1)) {
-    const missing = copies.has(node) || node.op === 'leaf' ? [] : node.inputs.filter((input) => !copies.has(input));
+    const missing =
+      copies.has(node) || node.op === 'leaf' ? [] : node.inputs.filter((input) => !copies.has(input));
     if (missing.length > 0) {
       path.push(...missing);
       continue;

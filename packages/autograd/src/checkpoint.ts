@@ -1,6 +1,7 @@
 /**
- * Memory for time: `checkpoint(f)` gives what `f` gives, but keeps none of its intermediates for the backward pass, which computes
- * them again from the arguments (Chen et al. 2016). Random numbers are the same both times.
+ * Memory for time: `checkpoint(f)` gives what `f` gives, but keeps none of its intermediates for the backward
+ * pass, which computes them again from the arguments (Chen et al. 2016). Random numbers are the same both
+ * times.
  */
 import { checkCount } from '@firsthand/linalg';
 import { recordCheckpoint } from './checkpoint-record.ts';

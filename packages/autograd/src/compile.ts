@@ -1,7 +1,7 @@
 /**
- * `compile(f)` gives what `f` gives, and runs its graph as one program that is built once. The first call traces `f`; later
- * calls with the same structure copy arguments in, sample host values, and run. Everything the trace read or rebound is state:
- * it is read from the handles at each call and rebound after it.
+ * `compile(f)` gives what `f` gives, and runs its graph as one program that is built once. The first call
+ * traces `f`; later calls with the same structure copy arguments in, sample host values, and run. Everything
+ * the trace read or rebound is state: it is read from the handles at each call and rebound after it.
  */
 import { isGradientEnabled, type PlanReport } from '@firsthand/graph';
 import { checkCount, checkFunction, checkOptions, OptionError, type OptionKeys } from '@firsthand/linalg';
@@ -16,20 +16,26 @@ export interface CompileOptions {
   /** Bytes that the plans and the constants they captured may hold; the least recently used go first. */
   readonly maxBytes?: number;
   /**
-   * Every so many calls (1: at each) the function is traced once more, and the call throws a `CaptureError` if it has become another than the one that was
-   * compiled, because a variable that it has captured has changed. For looking for mistakes: side effects of the JavaScript in it happen then, too. Never, if not given.
+   * Every so many calls (1: at each) the function is traced once more, and the call throws a `CaptureError`
+   * if it has become another than the one that was compiled, because a variable that it has captured has
+   * changed. For looking for mistakes: side effects of the JavaScript in it happen then, too. Never, if not
+   * given.
    */
   readonly verify?: number;
 }
 
 const OPTION_KEYS: OptionKeys<CompileOptions> = { maxBytes: 'number', verify: 'number' };
 
-/** What `compile` gives: a function like the one that was compiled, which knows the programs it has become. */
+/**
+ * What `compile` gives: a function like the one that was compiled, which knows the programs it has become.
+ */
 export interface CompiledFunction<A extends readonly unknown[], R> {
   (...args: A): R;
   /**
-   * What the device runs, a report for each program that the function has been compiled to and still keeps, the most recently used last. There is more than one where calls differ in
-   * structure, or in which variables may be updated in place. Empty before the first call, and for a function that has been called inside others only, whose programs it is part of.
+   * What the device runs, a report for each program that the function has been compiled to and still keeps,
+   * the most recently used last. There is more than one where calls differ in structure, or in which
+   * variables may be updated in place. Empty before the first call, and for a function that has been called
+   * inside others only, whose programs it is part of.
    * @example
    * ```ts
    * import { compile, reportTable, type Tensor, tensor } from '@firsthand/autograd';
@@ -45,16 +51,20 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
 }
 
 /**
- * A function with the values, effects and random numbers of `fn`, which is traced once per structure of the arguments and the state that it
- * reads, and replayed afterwards. Tensors, fields of modules and optimizers (`Guarded` objects) and arguments are followed, whatever
- * becomes of them. **A variable that `fn` has captured is not**: after `let beta = 1; const f = compile((x) => x.mul(beta)); beta = 2` the function still
- * multiplies by 1, and so it is with a captured list, or a captured tensor variable that stands for another tensor. Pass such a value as an argument, keep it
- * in a field of a module, or, for a tensor, give it its new value with `assign`; `{ verify: 1 }` finds such variables.
+ * A function with the values, effects and random numbers of `fn`, which is traced once per structure of the
+ * arguments and the state that it reads, and replayed afterwards. Tensors, fields of modules and optimizers
+ * (`Guarded` objects) and arguments are followed, whatever becomes of them. **A variable that `fn` has
+ * captured is not**: after `let beta = 1; const f = compile((x) => x.mul(beta)); beta = 2` the function still
+ * multiplies by 1, and so it is with a captured list, or a captured tensor variable that stands for another
+ * tensor. Pass such a value as an argument, keep it in a field of a module, or, for a tensor, give it its new
+ * value with `assign`; `{ verify: 1 }` finds such variables.
  *
- * A number among the arguments is a value of the run: `fn` is traced again for a number that has not been seen lately, and shares the program of the numbers before unless the
- * number decides what is computed (a shape, a branch, an axis, an exponent).
+ * A number among the arguments is a value of the run: `fn` is traced again for a number that has not been
+ * seen lately, and shares the program of the numbers before unless the number decides what is computed (a
+ * shape, a branch, an axis, an exponent).
  *
- * JavaScript side effects of `fn` happen only while it is traced. Asking for a value inside is an error. What the device makes of it is in its `reports()`.
+ * JavaScript side effects of `fn` happen only while it is traced. Asking for a value inside is an error. What
+ * the device makes of it is in its `reports()`.
  * @throws OptionError for what is no function; the calls, for data that would be frozen into the program
  * @example
  * ```ts
@@ -71,12 +81,19 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
  * console.log(await step(tensor([1, 1])).item()); // 2.799999952316284
  * ```
  */
-export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, options: CompileOptions = {}): CompiledFunction<A, R> {
+export function compile<A extends readonly unknown[], R>(
+  fn: (...args: A) => R,
+  options: CompileOptions = {},
+): CompiledFunction<A, R> {
   checkCount('compile', arguments.length, 2, 'compile(f, { maxBytes, verify })');
   const { maxBytes = 2 ** 28, verify = 0 } = checkOptions<CompileOptions>('compile', options, OPTION_KEYS);
   checkFunction('compile', 'what is to be compiled', fn, 'compile(f)');
   if (!Number.isInteger(verify) || verify < 0) {
-    throw new OptionError({ operation: 'compile', problem: `verify is ${verify}`, expected: 'a whole number of calls' });
+    throw new OptionError({
+      operation: 'compile',
+      problem: `verify is ${verify}`,
+      expected: 'a whole number of calls',
+    });
   }
   const traced = fn as (...args: readonly unknown[]) => unknown;
   let calls = 0;
@@ -94,7 +111,11 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, 
     const known = structure.find(numbers);
     if (known !== null) {
       const isVerified = verify > 0 && ++calls % verify === 0;
-      return replay(known, tensors, isVerified ? structure.verify(traced, { args, tensors, numbers }, known) : null) as R;
+      return replay(
+        known,
+        tensors,
+        isVerified ? structure.verify(traced, { args, tensors, numbers }, known) : null,
+      ) as R;
     }
     const before = structure.bytes;
     const { plan, hosts } = structure.trace(traced, { args, tensors, numbers });
@@ -107,6 +128,8 @@ export function compile<A extends readonly unknown[], R>(fn: (...args: A) => R, 
     return replay(plan, tensors, hosts) as R;
   };
   const reports = (): readonly PlanReport[] =>
-    executablesOf([...structures.values()].flatMap((structure) => structure.plans())).map((executable) => executable.report());
+    executablesOf([...structures.values()].flatMap((structure) => structure.plans())).map((executable) =>
+      executable.report(),
+    );
   return Object.assign(run, { reports });
 }

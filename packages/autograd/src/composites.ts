@@ -1,5 +1,6 @@
 /**
- * Operations that layers, losses and optimizers are made of, as functions of tensors. A device may have a kernel for each of them.
+ * Operations that layers, losses and optimizers are made of, as functions of tensors. A device may have a
+ * kernel for each of them.
  */
 import {
   adamW as adamWNode,
@@ -40,12 +41,13 @@ export interface LayerNormFunctionOptions {
 const LAYER_NORM_KEYS: OptionKeys<LayerNormFunctionOptions> = { weight: true, bias: true, eps: 'number' };
 
 /**
- * Layer normalisation (Ba, Kiros & Hinton 2016) over the last axes: (x − μ)/√(σ² + ε)·weight + bias with the mean and the biased
- * variance of each row.
+ * Layer normalisation (Ba, Kiros & Hinton 2016) over the last axes: (x − μ)/√(σ² + ε)·weight + bias with the
+ * mean and the biased variance of each row.
  * @param x (…, …shape), floating point
  * @param shape the sizes of the axes to normalise over, or of the last one
  * @returns the shape of x
- * @throws ShapeError if the last axes are others, or weight or bias has another shape; DTypeError unless all are of one floating-point dtype
+ * @throws ShapeError if the last axes are others, or weight or bias has another shape; DTypeError unless all
+ *   are of one floating-point dtype
  * @example
  * ```ts
  * import { layerNorm, tensor } from '@firsthand/autograd';
@@ -60,7 +62,9 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
   const node = operandNode(x, 'layerNorm', 'the operand');
   const normalized = readSizes('layerNorm', [shape]);
   const operand = (given: Tensor | null | undefined, value: number, name: string): Node =>
-    given === null || given === undefined ? constant(value, normalized, node.dtype) : operandNode(given, 'layerNorm', `the ${name}`);
+    given === null || given === undefined
+      ? constant(value, normalized, node.dtype)
+      : operandNode(given, 'layerNorm', `the ${name}`);
   const [scale, shift] = [operand(weight, 1, 'weight'), operand(bias, 0, 'bias')];
   for (const [name, given] of [
     ['weight', scale],
@@ -82,7 +86,8 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
  * @param logits unnormalised log-probabilities, (…, C)
  * @param labels classes from 0 to C − 1, (…), int32 or uint32
  * @returns (…)
- * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand, as those of host data on a device that
+ * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand,
+ *   as those of host data on a device that
  *   can be read at once; else such a label gives NaN, as it does inside `compile`. DTypeError for labels that are no integers
  * @example
  * ```ts
@@ -96,17 +101,37 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
   checkCount('crossEntropy', arguments.length, 2, 'crossEntropy(logits, labels)');
   const classes = operandNode(labels, 'crossEntropy', 'the labels');
   const losses = new Tensor(crossEntropyNode(operandNode(logits, 'crossEntropy', 'the logits'), classes));
-  requireInRange('crossEntropy', ['label', 'a class'], classes, logits.shape.at(-1)!, 'check the labels or the number of outputs');
+  requireInRange(
+    'crossEntropy',
+    ['label', 'a class'],
+    classes,
+    logits.shape.at(-1)!,
+    'check the labels or the number of outputs',
+  );
   return losses;
 }
 
 /**
- * Checks integers that pick one of `count` if that costs no more than copying them: nothing is computed, no queue is waited for.
+ * Checks integers that pick one of `count` if that costs no more than copying them: nothing is computed, no
+ * queue is waited for.
  * @throws ShapeError that names the first one out of range and where it stands
  */
-function requireInRange(operation: string, [noun, kind]: readonly [string, string], indices: Node, count: number, remedy: string): void {
+function requireInRange(
+  operation: string,
+  [noun, kind]: readonly [string, string],
+  indices: Node,
+  count: number,
+  remedy: string,
+): void {
   const { cell, device } = indices;
-  if (cell === null || device?.readSync === undefined || cell.flight !== null || cell.failure !== null || cell.stale !== null) return;
+  if (
+    cell === null ||
+    device?.readSync === undefined ||
+    cell.flight !== null ||
+    cell.failure !== null ||
+    cell.stale !== null
+  )
+    return;
   const values = device.readSync(cell.storage);
   const position = values.findIndex((value) => value < 0 || value >= count);
   if (position < 0) return;
@@ -120,7 +145,8 @@ function requireInRange(operation: string, [noun, kind]: readonly [string, strin
  * @param index which rows: (…), int32 or uint32
  * @param weight the table: (count, size)
  * @returns (…, size)
- * @throws ShapeError if an index is out of range and the indices' values are at hand, as those of host data on a device that can be read at
+ * @throws ShapeError if an index is out of range and the indices' values are at hand, as those of host data
+ *   on a device that can be read at
  *   once; else such an index gives NaN, as it does inside `compile`. DTypeError for indices that are no integers
  * @example
  * ```ts
@@ -134,14 +160,27 @@ export function embedding(index: Tensor, weight: Tensor): Tensor {
   const at = operandNode(index, 'embedding', 'the index');
   const table = operandNode(weight, 'embedding', 'the weight');
   if (table.shape.length !== 2) {
-    throw new ShapeError({ operation: 'embedding', operands: [operandOf(table)], expected: 'a table (count, size)' });
+    throw new ShapeError({
+      operation: 'embedding',
+      operands: [operandOf(table)],
+      expected: 'a table (count, size)',
+    });
   }
   const rows = new Tensor(indexSelectNode(table, at, 0));
-  requireInRange('embedding', ['index', 'a row'], at, table.shape[0]!, 'check the ids, or the number of embeddings');
+  requireInRange(
+    'embedding',
+    ['index', 'a row'],
+    at,
+    table.shape[0]!,
+    'check the ids, or the number of embeddings',
+  );
   return rows;
 }
 
-/** What AdamW remembers of a parameter: running means of its gradient and of the square, and the number of steps, a scalar. */
+/**
+ * What AdamW remembers of a parameter: running means of its gradient and of the square, and the number of
+ * steps, a scalar.
+ */
 export interface AdamWVariables {
   readonly mean: Tensor;
   readonly square: Tensor;
@@ -163,8 +202,8 @@ export interface AdamWOptions {
 const ADAMW_KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: 'number', weightDecay: 'number' };
 
 /**
- * One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019) as a function: nothing is updated, the new values are
- * returned. Running means begin at 0, and so does the number of steps.
+ * One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019) as a function: nothing is updated,
+ * the new values are returned. Running means begin at 0, and so does the number of steps.
  * @param gradient of the parameter's shape
  * @returns the new parameter, and the new variables
  * @throws ShapeError, DTypeError if they do not fit each other
@@ -183,22 +222,40 @@ export function adamW(
   variables: AdamWVariables,
   options?: AdamWOptions,
 ): AdamWVariables & { readonly parameter: Tensor } {
-  checkCount('adamW', arguments.length, 4, 'adamW(parameter, gradient, variables, { lr, betas, eps, weightDecay })');
-  const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0.01 } = checkOptions('adamW', options, ADAMW_KEYS);
+  checkCount(
+    'adamW',
+    arguments.length,
+    4,
+    'adamW(parameter, gradient, variables, { lr, betas, eps, weightDecay })',
+  );
+  const {
+    lr = 1e-3,
+    betas = [0.9, 0.999],
+    eps = 1e-8,
+    weightDecay = 0.01,
+  } = checkOptions('adamW', options, ADAMW_KEYS);
   if (!Array.isArray(betas) || betas.length !== 2) {
-    throw new OptionError({ operation: 'adamW', problem: `betas is ${describeValue(betas)}`, expected: 'two numbers, [β₁, β₂]' });
+    throw new OptionError({
+      operation: 'adamW',
+      problem: `betas is ${describeValue(betas)}`,
+      expected: 'two numbers, [β₁, β₂]',
+    });
   }
   const { mean, square, step } = variables ?? {};
   const operands = Object.entries({ parameter, gradient, mean, square, step }).map(([name, each]) =>
     operandNode(each, 'adamW', `the ${name}`),
   );
   const rate = typeof lr === 'number' ? full([], lr, { dtype: step.dtype, device: parameter.device }) : lr;
-  const values = adamWNode(...(operands as [Node, Node, Node, Node, Node]), operandNode(rate, 'adamW', 'lr'), {
-    beta1: betas[0],
-    beta2: betas[1],
-    eps,
-    weightDecay,
-  }).map((node) => new Tensor(node)) as [Tensor, Tensor, Tensor, Tensor];
+  const values = adamWNode(
+    ...(operands as [Node, Node, Node, Node, Node]),
+    operandNode(rate, 'adamW', 'lr'),
+    {
+      beta1: betas[0],
+      beta2: betas[1],
+      eps,
+      weightDecay,
+    },
+  ).map((node) => new Tensor(node)) as [Tensor, Tensor, Tensor, Tensor];
   return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };
 }
 
@@ -217,7 +274,11 @@ export function oneHot(labels: Tensor, classes: number, options?: { readonly dty
   checkCount('oneHot', arguments.length, 3, 'oneHot(labels, classes, { dtype })');
   const { dtype = 'float32' } = checkOptions<{ dtype?: DType }>('oneHot', options, { dtype: true });
   if (!Number.isInteger(classes) || classes < 1) {
-    throw new ShapeError({ operation: 'oneHot', problem: `classes is ${classes}`, expected: 'a whole number, 1 or more' });
+    throw new ShapeError({
+      operation: 'oneHot',
+      problem: `classes is ${classes}`,
+      expected: 'a whole number, 1 or more',
+    });
   }
   return new Tensor(oneHotNode(operandNode(labels, 'oneHot', 'the labels'), classes, dtype));
 }

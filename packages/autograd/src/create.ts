@@ -1,6 +1,6 @@
 /**
- * Tensors from nothing or from host data. Data is copied to the device at once; constants, ranges and random numbers are nodes
- * that the device makes when a program needs them.
+ * Tensors from nothing or from host data. Data is copied to the device at once; constants, ranges and random
+ * numbers are nodes that the device makes when a program needs them.
  */
 import {
   add,
@@ -78,12 +78,19 @@ export interface RangeOptions extends CreateOptions {
   readonly step?: number | undefined;
 }
 
-export const CREATE_KEYS: OptionKeys<CreateOptions> = { dtype: true, device: true, requiresGrad: 'boolean', name: 'string' };
+export const CREATE_KEYS: OptionKeys<CreateOptions> = {
+  dtype: true,
+  device: true,
+  requiresGrad: 'boolean',
+  name: 'string',
+};
 const STATE_KEYS: OptionKeys<StateOptions> = { dtype: true, device: true, name: 'string' };
 const DATA_KEYS: OptionKeys<DataOptions> = { ...CREATE_KEYS, shape: true };
 const RANGE_KEYS: OptionKeys<RangeOptions> = { ...CREATE_KEYS, step: 'number' };
 
-/** Checks what options alone cannot say: that the dtype is one and the device is a device. @throws OptionError */
+/**
+ * Checks what options alone cannot say: that the dtype is one and the device is a device. @throws OptionError
+ */
 function checkCreate<O extends CreateOptions>(operation: string, options: O): O {
   const { dtype, device } = options;
   if (dtype !== undefined) checkDType(operation, dtype);
@@ -92,18 +99,23 @@ function checkCreate<O extends CreateOptions>(operation: string, options: O): O 
 }
 
 /** The shape and the options of a call: `zeros([2, 3], { dtype })`, `zeros(2, 3, { dtype })`. */
-function readCreate(operation: string, args: ShapeAndOptions<CreateOptions>): { readonly shape: Shape; readonly options: CreateOptions } {
+function readCreate(
+  operation: string,
+  args: ShapeAndOptions<CreateOptions>,
+): { readonly shape: Shape; readonly options: CreateOptions } {
   const { shape, options } = readShape(operation, args, CREATE_KEYS);
   return { shape, options: checkCreate(operation, options) };
 }
 
 /**
- * A tensor with a copy of the data: numbers nested once per axis, a typed array, an `NDArray`, an array read from a file, or another
- * tensor, of whose value it is a copy without history. Numbers become float32, booleans bool; arrays and tensors keep their dtype,
- * of typed arrays `Float64Array` is float64 and small integers (bytes too) are int32; `dtype` converts. Another device's tensor has
- * to be fetched first: `await x.to(device)`.
+ * A tensor with a copy of the data: numbers nested once per axis, a typed array, an `NDArray`, an array read
+ * from a file, or another tensor, of whose value it is a copy without history. Numbers become float32,
+ * booleans bool; arrays and tensors keep their dtype, of typed arrays `Float64Array` is float64 and small
+ * integers (bytes too) are int32; `dtype` converts. Another device's tensor has to be fetched first:
+ * `await x.to(device)`.
  * @param options.shape the shape to lay the elements out in, row by row
- * @throws ShapeError for ragged nesting or a shape that does not fit; DTypeError if the device lacks the dtype, or for what is no
+ * @throws ShapeError for ragged nesting or a shape that does not fit; DTypeError if the device lacks the
+ *   dtype, or for what is no
  *   data; DeviceError for a tensor of another device than the one that is named
  * @example
  * ```ts
@@ -125,7 +137,12 @@ function tensorOf(data: Data | Tensor, options: DataOptions): Tensor {
   if (data instanceof Tensor) return copyOf(data, options);
   if (Array.isArray(data) && data[0] instanceof Tensor) {
     const remedy = 'join them with stack([…]) or cat([…])';
-    throw new DTypeError({ operation: 'tensor', problem: 'an array of tensors is no data', expected: 'numbers', remedy });
+    throw new DTypeError({
+      operation: 'tensor',
+      problem: 'an array of tensors is no data',
+      expected: 'numbers',
+      remedy,
+    });
   }
   const { dtype, shape } = options;
   guardData(data);
@@ -151,13 +168,17 @@ function copyOf(source: Tensor, { shape, dtype, device = source.device, ...optio
   return lazy('tensor', value.read('tensor'), { ...options, device });
 }
 
-function stored(operation: string, values: NDArray, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+function stored(
+  operation: string,
+  values: NDArray,
+  { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions,
+): Tensor {
   return new Tensor(storedLeaf(operation, values, device, requiresGrad, name ?? null), name ?? null).owned();
 }
 
 /**
- * A variable whose updates overwrite its storage at once, without keeping the generation before: what optimizers keep.
- * It has its value from the start, so that compiled steps find it.
+ * A variable whose updates overwrite its storage at once, without keeping the generation before: what
+ * optimizers keep. It has its value from the start, so that compiled steps find it.
  */
 export function stateVariable(data: Data, options?: StateOptions): Tensor {
   checkCount('stateVariable', arguments.length, 2, 'stateVariable(data, { dtype, device, name })');
@@ -170,7 +191,11 @@ export function stateVariable(data: Data, options?: StateOptions): Tensor {
 }
 
 /** A lazy value; as a leaf with storage if it requires a gradient. */
-function lazy(operation: string, made: Node, { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions): Tensor {
+function lazy(
+  operation: string,
+  made: Node,
+  { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions,
+): Tensor {
   requireSupport(operation, device, made);
   const value = placedOn(made, device);
   if (!requiresGrad) return new Tensor(value, name ?? null);
@@ -221,7 +246,10 @@ export function zeros(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tenso
   return filled('zeros', shape, 0, options);
 }
 
-/** Every element is 1: `ones([2, 3])` or `ones(2, 3)`, with options behind. @throws ShapeError for what is no shape */
+/**
+ * Every element is 1: `ones([2, 3])` or `ones(2, 3)`, with options behind. @throws ShapeError for what is no
+ * shape
+ */
 export function ones(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
   const { shape, options } = readCreate('ones', shapeAndOptions);
   return filled('ones', shape, 1, options);
@@ -230,15 +258,26 @@ export function ones(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor
 // ---- like another tensor: its shape, dtype and device, unless options say otherwise
 
 /** The shape, and the options with dtype and device of another tensor. */
-function readLike(operation: string, like: Tensor, args: readonly unknown[]): { readonly shape: Shape; readonly options: CreateOptions } {
+function readLike(
+  operation: string,
+  like: Tensor,
+  args: readonly unknown[],
+): { readonly shape: Shape; readonly options: CreateOptions } {
   const { shape, dtype } = operandNode(like, operation, 'the tensor');
   checkCount(operation, args.length, 1, `${operation}(x, { dtype })`);
-  const options = checkCreate(operation, checkOptions(operation, args[0] as CreateOptions | undefined, CREATE_KEYS));
+  const options = checkCreate(
+    operation,
+    checkOptions(operation, args[0] as CreateOptions | undefined, CREATE_KEYS),
+  );
   return { shape, options: { dtype, device: like.device, ...options } };
 }
 
 /** Every element is `value`; shape, dtype and device are those of `like`. */
-export function fullLike(like: Tensor, value: number, ...options: readonly [options?: CreateOptions]): Tensor {
+export function fullLike(
+  like: Tensor,
+  value: number,
+  ...options: readonly [options?: CreateOptions]
+): Tensor {
   const read = readLike('fullLike', like, options);
   return filled('fullLike', read.shape, checkValue('fullLike', value), read.options);
 }
@@ -255,7 +294,9 @@ export function onesLike(like: Tensor, ...options: readonly [options?: CreateOpt
   return filled('onesLike', read.shape, 1, read.options);
 }
 
-/** Uniform in [0, 1); shape, dtype and device are those of `like`. @throws DTypeError for integers and bools */
+/**
+ * Uniform in [0, 1); shape, dtype and device are those of `like`. @throws DTypeError for integers and bools
+ */
 export function randLike(like: Tensor, ...options: readonly [options?: CreateOptions]): Tensor {
   const read = readLike('randLike', like, options);
   return rand(read.shape, randomLike('randLike', like, read.options));
@@ -271,11 +312,18 @@ function randomLike(operation: string, like: Tensor, options: CreateOptions): Cr
   const { dtype = 'float32' } = options;
   if (isFloat(dtype)) return options;
   const [expected, remedy] = ['a floating-point dtype', "write { dtype: 'float32' }"];
-  throw new DTypeError({ operation, problem: `${dtype} holds no fractions`, operands: [like], expected, remedy });
+  throw new DTypeError({
+    operation,
+    problem: `${dtype} holds no fractions`,
+    operands: [like],
+    expected,
+    remedy,
+  });
 }
 
 /**
- * start, start + step, … before stop: `arange(stop)` from 0, `arange(start, stop)`, `arange(start, stop, step)`, with options behind.
+ * start, start + step, … before stop: `arange(stop)` from 0, `arange(start, stop)`,
+ * `arange(start, stop, step)`, with options behind.
  * @throws ShapeError if the range has no end
  */
 export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): Tensor {
@@ -283,20 +331,30 @@ export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): Tensor
   const { dtype = 'float32', ...rest } = checkCreate('arange', options);
   const isWhole = Number.isInteger(start) && Number.isInteger(step);
   const isSmall = Math.abs(start) < 2 ** 31 && Math.abs(start + count * step) < 2 ** 31;
-  if (isWhole && !isFloat(dtype) && dtype !== 'bool') return lazy('arange', add(mul(cast(iota([count], 0), dtype), step), start), rest);
+  if (isWhole && !isFloat(dtype) && dtype !== 'bool')
+    return lazy('arange', add(mul(cast(iota([count], 0), dtype), step), start), rest);
   if (isWhole && isSmall) return lazy('arange', cast(add(mul(iota([count], 0), step), start), dtype), rest);
   // Fractions are counted in double precision on the host, and rounded once.
   return stored('arange', counted(start, start + count * step, step, { dtype }).slice({ stop: count }), rest);
 }
 
-/** `count` numbers at equal distances, both ends included: counted from the nearer end in double precision, and rounded once; integer dtypes truncate. */
+/**
+ * `count` numbers at equal distances, both ends included: counted from the nearer end in double precision,
+ * and rounded once; integer dtypes truncate.
+ */
 export function linspace(start: number, stop: number, count: number, options?: CreateOptions): Tensor {
   checkCount('linspace', arguments.length, 4, 'linspace(start, stop, count, { dtype })');
-  const { dtype = 'float32', ...rest } = checkCreate('linspace', checkOptions('linspace', options, CREATE_KEYS));
+  const { dtype = 'float32', ...rest } = checkCreate(
+    'linspace',
+    checkOptions('linspace', options, CREATE_KEYS),
+  );
   return stored('linspace', spaced(start, stop, count, { dtype }), rest);
 }
 
-/** Ones on the diagonal: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with options behind. @throws ShapeError unless there are one or two sizes */
+/**
+ * Ones on the diagonal: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with options behind. @throws ShapeError
+ * unless there are one or two sizes
+ */
 export function eye(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
   const { shape: sizes, options } = readCreate('eye', shapeAndOptions);
   if (sizes.length !== 1 && sizes.length !== 2) {
@@ -326,8 +384,8 @@ export function manualSeed(seed: number): void {
 }
 
 /**
- * A number, or a short list of numbers, that the host gives to each run: it is sampled now, and inside `compile` again at every
- * call, without compiling anything anew. Learning rates are host values.
+ * A number, or a short list of numbers, that the host gives to each run: it is sampled now, and inside
+ * `compile` again at every call, without compiling anything anew. Learning rates are host values.
  * @param options dtype, float32 if not given, and device
  * @example
  * ```ts
@@ -341,7 +399,11 @@ export function manualSeed(seed: number): void {
  */
 export function hostValue(sample: () => HostValue, options?: StateOptions): Tensor {
   checkCount('hostValue', arguments.length, 2, 'hostValue(sample, { dtype, device, name })');
-  const { dtype = 'float32', device = getDefaultDevice(), name } = checkOptions('hostValue', options, STATE_KEYS);
+  const {
+    dtype = 'float32',
+    device = getDefaultDevice(),
+    name,
+  } = checkOptions('hostValue', options, STATE_KEYS);
   checkFunction('hostValue', 'the sample', sample, 'hostValue(() => 1)');
   return new Tensor(hostNode(sample, dtype, device), name ?? null);
 }
@@ -358,10 +420,18 @@ function hostNode(sample: () => HostValue, dtype: DType, device: Device): Leaf {
 function requireFloatType(operation: string, dtype: DType): void {
   if (isFloat(dtype)) return;
   const remedy = 'use randint for whole numbers';
-  throw new DTypeError({ operation, problem: `gives floats, not ${dtype}`, expected: 'a floating-point dtype', remedy });
+  throw new DTypeError({
+    operation,
+    problem: `gives floats, not ${dtype}`,
+    expected: 'a floating-point dtype',
+    remedy,
+  });
 }
 
-/** Philox4x32-10 (Salmon et al. 2011): a pure function of a key and a counter, both host values. One block gives four words. */
+/**
+ * Philox4x32-10 (Salmon et al. 2011): a pure function of a key and a counter, both host values. One block
+ * gives four words.
+ */
 function randomNode(shape: Shape, dtype: 'uint32' | 'float32', device: Device): Node {
   const blocks = Math.ceil(sizeOf(shape) / 4);
   const key = hostNode(() => [...defaultGenerator().state.key], 'uint32', device);
@@ -373,7 +443,8 @@ function randomNode(shape: Shape, dtype: 'uint32' | 'float32', device: Device): 
 const LARGEST_HALF_BELOW_ONE = 1 - 2 ** -11;
 
 /**
- * Uniform in [0, 1): 24 random bits times 2⁻²⁴, which float32 and float64 hold; rounded for float16, but never to 1.
+ * Uniform in [0, 1): 24 random bits times 2⁻²⁴, which float32 and float64 hold; rounded for float16, but
+ * never to 1.
  * @throws DTypeError for a dtype that is no float
  */
 export function rand(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
@@ -381,7 +452,11 @@ export function rand(...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor
   const { dtype = 'float32' } = options;
   requireFloatType('rand', dtype);
   const uniform = randomNode(shape, 'float32', options.device ?? getDefaultDevice());
-  return lazy('rand', cast(dtype === 'float16' ? minimum(uniform, LARGEST_HALF_BELOW_ONE) : uniform, dtype), options);
+  return lazy(
+    'rand',
+    cast(dtype === 'float16' ? minimum(uniform, LARGEST_HALF_BELOW_ONE) : uniform, dtype),
+    options,
+  );
 }
 
 /** Standard normal, between ±5.8: √(−2 ln 2⁻²⁴). @throws DTypeError for a dtype that is no float */
@@ -408,9 +483,14 @@ const WHOLE_NUMBERS: { readonly [K in DType]: readonly [number, number] } = {
 
 /**
  * Whole numbers in [low, high), int32 if not said otherwise. The modulo bias is below (high − low)·2⁻³².
- * @throws ShapeError unless low and high are whole numbers and there are 1 to 2³¹ of them; DTypeError if the dtype cannot hold each of them
+ * @throws ShapeError unless low and high are whole numbers and there are 1 to 2³¹ of them; DTypeError if the
+ *   dtype cannot hold each of them
  */
-export function randint(low: number, high: number, ...shapeAndOptions: ShapeAndOptions<CreateOptions>): Tensor {
+export function randint(
+  low: number,
+  high: number,
+  ...shapeAndOptions: ShapeAndOptions<CreateOptions>
+): Tensor {
   const { shape, options } = readCreate('randint', shapeAndOptions);
   const { dtype = 'int32' } = options;
   const range = high - low;

@@ -1,6 +1,7 @@
 /**
- * Operations of one's own: a name, a body written with tensors, and, if the body's derivative is not good enough, a derivative. The
- * operation stays one in the graph, so that a device may have a kernel for it; all others run the body.
+ * Operations of one's own: a name, a body written with tensors, and, if the body's derivative is not good
+ * enough, a derivative. The operation stays one in the graph, so that a device may have a kernel for it; all
+ * others run the body.
  */
 import { call, constant, operandOf, postOrder, withGradient } from '@firsthand/graph';
 import type { Attrs, Composite, Node, Spec } from '@firsthand/graph';
@@ -25,7 +26,10 @@ import { operandNodes } from './operands.ts';
 export type OpBody = (...args: never[]) => Tensor | readonly Tensor[];
 
 /** The tensors among a body's parameters: all, or all but the attributes at the end. */
-type Operands<P extends readonly unknown[]> = P extends readonly [...infer T extends readonly Tensor[], infer Last]
+type Operands<P extends readonly unknown[]> = P extends readonly [
+  ...infer T extends readonly Tensor[],
+  infer Last,
+]
   ? Last extends Tensor
     ? P
     : T
@@ -52,23 +56,26 @@ export interface OpDefinition<F extends OpBody> {
   /** what errors, reports and kernels call it */
   readonly name: string;
   /**
-   * The definition: a pure function of its tensors and attributes. Attributes are plain data (numbers, strings, booleans, null, lists of
-   * numbers), and part of what a program is compiled for.
+   * The definition: a pure function of its tensors and attributes. Attributes are plain data (numbers,
+   * strings, booleans, null, lists of numbers), and part of what a program is compiled for.
    */
   readonly body: F;
   /**
-   * The gradients of the inputs, null where there is none, from those of the results. Without it the body is differentiated. What
-   * it gives is differentiated again for higher derivatives.
+   * The gradients of the inputs, null where there is none, from those of the results. Without it the body is
+   * differentiated. What it gives is differentiated again for higher derivatives.
    */
   readonly vjp?: (gradients: GradientsOf<ReturnType<F>>, context: OpContext<F>) => readonly (Tensor | null)[];
 }
 
 /** An operation of one's own: a function like its body, and what devices know it by. */
-export type Operation<F extends OpBody> = F & { readonly composite: Composite<AttrsOf<Parameters<F>> & Attrs> };
+export type Operation<F extends OpBody> = F & {
+  readonly composite: Composite<AttrsOf<Parameters<F>> & Attrs>;
+};
 
 /**
  * The operation as a function like its body.
- * @throws DTypeError if the body gives no tensors, or uses a tensor that is no argument: what it depends on must be passed
+ * @throws DTypeError if the body gives no tensors, or uses a tensor that is no argument: what it depends on
+ *   must be passed
  * @example
  * ```ts
  * import { defineOp, tensor, type Tensor } from '@firsthand/autograd';
@@ -99,7 +106,8 @@ export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operati
   let isList = false;
   const run = (attrs: Attrs, inputs: readonly Node[]): Node[] => {
     const tensors: unknown[] = inputs.map((input) => new Tensor(input));
-    const given = Object.keys(attrs).length === 0 && tensors.length >= body.length ? tensors : [...tensors, attrs];
+    const given =
+      Object.keys(attrs).length === 0 && tensors.length >= body.length ? tensors : [...tensors, attrs];
     const result = (body as unknown as (...all: unknown[]) => unknown)(...given);
     refuseAsynchronous(name, result);
     isList = Array.isArray(result);
@@ -127,8 +135,14 @@ export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operati
     specs.set(key, found);
     return found;
   };
-  const derivative = (gs: readonly (Node | null)[], outs: readonly Node[], attrs: Attrs, ...inputs: Node[]): (Node | null)[] => {
-    const wrap = (nodes: readonly (Node | null)[]): unknown => nodes.map((node) => (node === null ? null : new Tensor(node)));
+  const derivative = (
+    gs: readonly (Node | null)[],
+    outs: readonly Node[],
+    attrs: Attrs,
+    ...inputs: Node[]
+  ): (Node | null)[] => {
+    const wrap = (nodes: readonly (Node | null)[]): unknown =>
+      nodes.map((node) => (node === null ? null : new Tensor(node)));
     currentTrace()?.recorder.noteImpure();
     const context = { inputs: wrap(inputs), outputs: wrap(outs), attrs } as unknown as OpContext<F>;
     return gradientNodes(name, vjp!(wrap(gs) as GradientsOf<ReturnType<F>>, context), inputs);
@@ -143,10 +157,14 @@ export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operati
     const last = args.at(-1);
     const hasAttrs = args.length > 0 && !(last instanceof Tensor);
     const operands = operandNodes((hasAttrs ? args.slice(0, -1) : args) as Tensor[], name);
-    const results = call(composite, hasAttrs ? attributes(name, last) : {}, ...operands).map((node) => new Tensor(node));
+    const results = call(composite, hasAttrs ? attributes(name, last) : {}, ...operands).map(
+      (node) => new Tensor(node),
+    );
     return isList ? results : results[0]!;
   };
-  return Object.assign(operation as unknown as F, { composite: composite as unknown as Operation<F>['composite'] });
+  return Object.assign(operation as unknown as F, {
+    composite: composite as unknown as Operation<F>['composite'],
+  });
 }
 
 const DEFINITION_KEYS = { name: 'string', body: 'function', vjp: 'function' } as const;
@@ -154,9 +172,13 @@ const DEFINITION_KEYS = { name: 'string', body: 'function', vjp: 'function' } as
 /** Shapes that an operation remembers: a loop over ragged batches has some, and a mistake has any number. */
 const SPECS_KEPT = 256;
 
-/** @throws DTypeError if the values depend on more than constants: on a captured tensor, or on random numbers */
+/**
+ * @throws DTypeError if the values depend on more than constants: on a captured tensor, or on random numbers
+ */
 function requireClosed(name: string, values: readonly Node[]): void {
-  const leaf = postOrder(values, (node) => node.inputs).find(({ op, cell }) => op === 'leaf' || cell !== null);
+  const leaf = postOrder(values, (node) => node.inputs).find(
+    ({ op, cell }) => op === 'leaf' || cell !== null,
+  );
   if (leaf === undefined) return;
   const found = leaf.op === 'leaf' ? (leaf.owner?.name ?? leaf.attrs.name) : null;
   throw new DTypeError({
@@ -188,7 +210,11 @@ function attributes(name: string, given: unknown): Attrs {
 }
 
 /** @throws ShapeError, DTypeError unless there is a gradient of the right shape, or null, for each input */
-function gradientNodes(name: string, gradients: readonly (Tensor | null)[], inputs: readonly Node[]): (Node | null)[] {
+function gradientNodes(
+  name: string,
+  gradients: readonly (Tensor | null)[],
+  inputs: readonly Node[],
+): (Node | null)[] {
   if (!Array.isArray(gradients) || gradients.length !== inputs.length) {
     throw new ShapeError({
       operation: name,

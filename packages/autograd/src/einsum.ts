@@ -1,8 +1,22 @@
 /**
- * Einstein summation: `einsum('bij,bjk->bik', a, b)`. Letters name axes; a letter that is missing in the result is summed. Two
- * operands at a time become one matrix product: letters of both and of the result are batch axes, letters of both only are summed.
+ * Einstein summation: `einsum('bij,bjk->bik', a, b)`. Letters name axes; a letter that is missing in the
+ * result is summed. Two operands at a time become one matrix product: letters of both and of the result are
+ * batch axes, letters of both only are summed.
  */
-import { eq, iota, matmul, permute, reshape, sum, where, constant, expand, mul, operandOf, widened } from '@firsthand/graph';
+import {
+  eq,
+  iota,
+  matmul,
+  permute,
+  reshape,
+  sum,
+  where,
+  constant,
+  expand,
+  mul,
+  operandOf,
+  widened,
+} from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import { formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import { Tensor } from './tensor.ts';
@@ -29,7 +43,12 @@ export function einsum(equation: string, ...operands: readonly Tensor[]): Tensor
   return new Tensor(widened((...wide) => contractAll(equation, terms, result, wide), ...nodes));
 }
 
-function contractAll(equation: string, terms: readonly (readonly string[])[], result: readonly string[], nodes: readonly Node[]): Node {
+function contractAll(
+  equation: string,
+  terms: readonly (readonly string[])[],
+  result: readonly string[],
+  nodes: readonly Node[],
+): Node {
   let work: Labelled[] = nodes.map((node, index) => takeDiagonals(equation, { labels: terms[index]!, node }));
   checkSizes(equation, work);
   while (work.length > 1) {
@@ -45,7 +64,12 @@ function contractAll(equation: string, terms: readonly (readonly string[])[], re
 }
 
 /** The error of an equation and operands that disagree. */
-function disagreement(problem: string, nodes: readonly Node[], expected: string, remedy?: string): ShapeError {
+function disagreement(
+  problem: string,
+  nodes: readonly Node[],
+  expected: string,
+  remedy?: string,
+): ShapeError {
   return new ShapeError({ operation: 'einsum', problem, operands: nodes.map(operandOf), expected, remedy });
 }
 
@@ -61,7 +85,11 @@ function parse(
   const letters = (text: string): string[] => [...text.replaceAll(/\s/g, '')];
   const terms = match[1]!.split(',').map(letters);
   if (terms.length !== nodes.length) {
-    throw disagreement(`"${equation}" names ${terms.length} operands, got ${nodes.length}`, nodes, `${terms.length} operands`);
+    throw disagreement(
+      `"${equation}" names ${terms.length} operands, got ${nodes.length}`,
+      nodes,
+      `${terms.length} operands`,
+    );
   }
   const all = terms.flat();
   // Without an arrow the result has the letters that occur once, in alphabetical order.
@@ -75,7 +103,10 @@ function parse(
   return { terms, result };
 }
 
-/** A letter that occurs twice in one operand names its diagonal: mask the rest with zeros, and sum one of the two axes. */
+/**
+ * A letter that occurs twice in one operand names its diagonal: mask the rest with zeros, and sum one of the
+ * two axes.
+ */
 function takeDiagonals(equation: string, { labels, node }: Labelled): Labelled {
   if (labels.length !== node.shape.length) {
     const problem = `"${labels.join('')}" in "${equation}" names ${labels.length} axes, the operand is ${formatShape(node.shape)}`;
@@ -86,11 +117,18 @@ function takeDiagonals(equation: string, { labels, node }: Labelled): Labelled {
   const first = labels.indexOf(labels[second]!);
   if (node.shape[first] !== node.shape[second]) {
     const sizes = `${node.shape[first]} and ${node.shape[second]}`;
-    throw disagreement(`axis "${labels[second]}" has sizes ${sizes} in ${formatShape(node.shape)}`, [node], 'one size for each letter');
+    throw disagreement(
+      `axis "${labels[second]}" has sizes ${sizes} in ${formatShape(node.shape)}`,
+      [node],
+      'one size for each letter',
+    );
   }
   const onDiagonal = eq(iota(node.shape, first), iota(node.shape, second));
   const masked = where(onDiagonal, node, constant(0, [], node.dtype));
-  return takeDiagonals(equation, { labels: labels.toSpliced(second, 1), node: sum(masked, { axis: second }) });
+  return takeDiagonals(equation, {
+    labels: labels.toSpliced(second, 1),
+    node: sum(masked, { axis: second }),
+  });
 }
 
 function checkSizes(equation: string, operands: readonly Labelled[]): void {

@@ -1,6 +1,7 @@
 /**
- * Elementwise methods of a tensor. Operands broadcast against each other (aligned at the last axis, size 1 stretches) and share
- * one dtype; a JavaScript number takes the tensor's. Shapes below are of the result, unless they are said to be of an operand.
+ * Elementwise methods of a tensor. Operands broadcast against each other (aligned at the last axis, size 1
+ * stretches) and share one dtype; a JavaScript number takes the tensor's. Shapes below are of the result,
+ * unless they are said to be of an operand.
  */
 import {
   aboutNodes,
@@ -29,7 +30,10 @@ import { Value } from './value.ts';
 /** A tensor, or a number of the tensor's dtype. */
 export type TensorOperand<T> = T | number;
 
-/** @throws OptionError unless the arguments are numbers (null where a side is open), no more than there are names */
+/**
+ * @throws OptionError unless the arguments are numbers (null where a side is open), no more than there are
+ * names
+ */
 function checkNumbers(operation: string, given: ArrayLike<unknown>, names: string): void {
   const list = names.split(', ');
   const call = `x.${operation}(${names})`;
@@ -37,7 +41,12 @@ function checkNumbers(operation: string, given: ArrayLike<unknown>, names: strin
   for (let k = 0; k < given.length; k++) {
     const value = given[k];
     if (value === undefined || value === null || typeof value === 'number') continue;
-    throw new OptionError({ operation, problem: `${list[k]!} is ${describeValue(value)}`, expected: 'a number', remedy: `write ${call}` });
+    throw new OptionError({
+      operation,
+      problem: `${list[k]!} is ${describeValue(value)}`,
+      expected: 'a number',
+      remedy: `write ${call}`,
+    });
   }
 }
 
@@ -57,7 +66,10 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
   protected unary(kind: UnaryKind, given: number): T {
     return this.plain(kind, given, (x) => unary(kind, x));
   }
-  /** A function of this tensor alone. @param given how many arguments the method was called with, of which it takes none */
+  /**
+   * A function of this tensor alone. @param given how many arguments the method was called with, of which it
+   * takes none
+   */
   protected plain(operation: string, given: number, fn: (x: Node) => Node): T {
     checkCount(operation, given, 0, `x.${operation}()`);
     return this.derive(operation, fn);
@@ -91,13 +103,17 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
     return this.binary('div', other, arguments.length);
   }
   /**
-   * this to the power of other. Derivatives of every order are right at 0, those beyond a whole exponent being 0. The derivative with respect to the
-   * exponent is 0 at the base 0 (exponents ≥ 0), NaN for a negative base.
+   * this to the power of other. Derivatives of every order are right at 0, those beyond a whole exponent
+   * being 0. The derivative with respect to the exponent is 0 at the base 0 (exponents ≥ 0), NaN for a
+   * negative base.
    */
   pow(other: TensorOperand<T>): T {
     return this.binary('pow', other, arguments.length);
   }
-  /** The remainder with the sign of the divisor, as torch.remainder. Its derivative in the divisor is −n, where n is how often that went into this. */
+  /**
+   * The remainder with the sign of the divisor, as torch.remainder. Its derivative in the divisor is −n,
+   * where n is how often that went into this.
+   */
   mod(other: TensorOperand<T>): T {
     return this.binary('mod', other, arguments.length);
   }
@@ -272,7 +288,8 @@ export abstract class Elementwise<T extends Elementwise<T>> extends Value<T> {
     checkCount('where', arguments.length, 2, 'x.where(condition, other)');
     const x = this.read('where');
     const c = operandNode(condition, 'where', 'the condition');
-    const y = typeof other === 'number' ? noteNumber(other) : operandNode(other, 'where', 'the other operand');
+    const y =
+      typeof other === 'number' ? noteNumber(other) : operandNode(other, 'where', 'the other operand');
     try {
       return this.wrap(where(c, x, y));
     } catch (error) {

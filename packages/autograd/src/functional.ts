@@ -1,8 +1,19 @@
 /**
- * Derivatives as functions of functions. Each transform gives nodes of the same graph, so transforms nest: `hessian` is the
- * `jacobian` of `grad`. Running statistics are not updated inside a transform.
+ * Derivatives as functions of functions. Each transform gives nodes of the same graph, so transforms nest:
+ * `hessian` is the `jacobian` of `grad`. Running statistics are not updated inside a transform.
  */
-import { add, constant, isGradientEnabled, mul, oneHot, reshape, stack, sum, tracked, withGradient } from '@firsthand/graph';
+import {
+  add,
+  constant,
+  isGradientEnabled,
+  mul,
+  oneHot,
+  reshape,
+  stack,
+  sum,
+  tracked,
+  withGradient,
+} from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 import {
   checkCount,
@@ -39,7 +50,10 @@ import { seedNode } from './operands.ts';
 /** A function of tensors. */
 type TensorFunction<R = Tensor> = (...args: Tensor[]) => R;
 
-/** The tensor beside each of a structure's, as `operation` is given it. @throws DTypeError naming the place without one */
+/**
+ * The tensor beside each of a structure's, as `operation` is given it. @throws DTypeError naming the place
+ * without one
+ */
 function besideEach(operation: string, noun: string, tree: unknown, beside: unknown): (Tensor | null)[] {
   const found: (Tensor | null)[] = [];
   mapTree(
@@ -64,18 +78,25 @@ function tensorOrNull(operation: string, noun: string, value: unknown, path: str
 /** Options of {@link vjp}, after the function's arguments. */
 export type VjpOptions = TransformOptions;
 
-/** Whether the last argument is options, and none of the function's own: it has only their keys, and no tensors. */
+/**
+ * Whether the last argument is options, and none of the function's own: it has only their keys, and no
+ * tensors.
+ */
 function isVjpOptions(value: unknown): value is VjpOptions {
   const keys: OptionKeys<VjpOptions> = { argnums: true, hasAux: true };
   if (!isPlain(value)) return false;
   const names = Object.keys(value);
-  return names.length > 0 && names.every((name) => Object.hasOwn(keys, name)) && tensorsOf(value).length === 0;
+  return (
+    names.length > 0 && names.every((name) => Object.hasOwn(keys, name)) && tensorsOf(value).length === 0
+  );
 }
 
 /**
- * The value of `f`, and the function that takes a gradient of the value to gradients of the arguments: g ↦ gᵀJ. The value may be a
- * structure of tensors; its gradient has that structure, with null for zero. Structures of arguments are as for `grad`.
- * @param rest the arguments, and after them perhaps `{ argnums, hasAux }`; without `argnums` all arguments are differentiated.
+ * The value of `f`, and the function that takes a gradient of the value to gradients of the arguments: g ↦
+ * gᵀJ. The value may be a structure of tensors; its gradient has that structure, with null for zero.
+ * Structures of arguments are as for `grad`.
+ * @param rest the arguments, and after them perhaps `{ argnums, hasAux }`; without `argnums` all arguments
+ *   are differentiated.
  *   With `hasAux`, the function gives `[value, auxiliary]`, and this one `[value, pull, auxiliary]`
  * @throws DTypeError for an argument that has no derivative, or a result that is no tensor
  * @example
@@ -128,11 +149,13 @@ export function vjp(f: (...args: never[]) => unknown, ...rest: unknown[]): unkno
 }
 
 /**
- * The value of `f` and its directional derivative J·v. The map u ↦ uᵀJ is linear in u, so its own gradient in the direction v
- * is J·v: two reverse passes need no forward-mode rules.
+ * The value of `f` and its directional derivative J·v. The map u ↦ uᵀJ is linear in u, so its own gradient in
+ * the direction v is J·v: two reverse passes need no forward-mode rules.
  * @param primals the arguments, structures as for `grad`; the value may be a structure of tensors too
- * @param tangents one for each argument, of its structure (a map by path for a module); null where the direction is zero
- * @throws ShapeError if the tangents do not fit the arguments, DTypeError if something in their place is no tensor
+ * @param tangents one for each argument, of its structure (a map by path for a module); null where the
+ *   direction is zero
+ * @throws ShapeError if the tangents do not fit the arguments, DTypeError if something in their place is no
+ *   tensor
  * @example
  * ```ts
  * import { jvp, tensor } from '@firsthand/autograd';
@@ -140,19 +163,30 @@ export function vjp(f: (...args: never[]) => unknown, ...rest: unknown[]): unkno
  * console.log(await value.toArray(), await tangent.toArray()); // [ 3, 8 ] [ 3, 4 ]
  * ```
  */
-export function jvp(f: TensorFunction, primals: readonly Tensor[], tangents: readonly (Tensor | null)[]): [Tensor, Tensor];
+export function jvp(
+  f: TensorFunction,
+  primals: readonly Tensor[],
+  tangents: readonly (Tensor | null)[],
+): [Tensor, Tensor];
 export function jvp<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   primals: readonly [...A],
   tangents: { readonly [I in keyof A]: TensorsOf<A[I]> | null },
 ): [R, TensorsOf<R>];
-export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[], tangents: readonly unknown[]): [unknown, unknown] {
+export function jvp(
+  f: (...args: never[]) => unknown,
+  primals: readonly unknown[],
+  tangents: readonly unknown[],
+): [unknown, unknown] {
   checkCount('jvp', arguments.length, 3, 'jvp(f, primals, tangents)');
   if (!Array.isArray(primals) || !Array.isArray(tangents) || primals.length !== tangents.length) {
     const given: readonly unknown[] = Array.isArray(primals) ? primals : [];
     throw new ShapeError({
       operation: 'jvp',
-      problem: Array.isArray(primals) && Array.isArray(tangents) ? `${primals.length} primals and ${tangents.length} tangents` : undefined,
+      problem:
+        Array.isArray(primals) && Array.isArray(tangents)
+          ? `${primals.length} primals and ${tangents.length} tangents`
+          : undefined,
       operands: given.filter((each) => each instanceof Tensor),
       expected: 'an array of primals and an array with a tangent for each',
       remedy: 'write jvp(f, [x, y], [dx, dy])',
@@ -160,7 +194,11 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
   }
   const moving = tangents.flatMap((tangent, index) => (tangent === null ? [] : [index]));
   if (moving.length === 0)
-    throw new ShapeError({ operation: 'jvp', problem: 'all tangents are null', expected: 'a direction for one argument' });
+    throw new ShapeError({
+      operation: 'jvp',
+      problem: 'all tangents are null',
+      expected: 'a direction for one argument',
+    });
   const { value, variables, inputs } = linearize(
     'jvp',
     f,
@@ -171,7 +209,8 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
   const nodes = resultNodes('jvp', value);
   const directions = variables.map(({ beside, path, tensor }) => {
     const tangent = tensorOrNull('jvp', 'tangent', beside, path);
-    if (tangent === null || (equalShapes(tangent.shape, tensor.shape) && tangent.dtype === tensor.dtype)) return tangent?.read() ?? null;
+    if (tangent === null || (equalShapes(tangent.shape, tensor.shape) && tangent.dtype === tensor.dtype))
+      return tangent?.read() ?? null;
     throw new ShapeError({
       operation: 'jvp',
       problem: 'a tangent differs from its primal',
@@ -180,9 +219,12 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
     });
   });
   const outside = hasHistory(nodes, inputs);
-  const history = isGradientEnabled() && (outside || directions.some((direction) => direction?.requiresGrad === true));
+  const history =
+    isGradientEnabled() && (outside || directions.some((direction) => direction?.requiresGrad === true));
   const results = withGradient(true, () => {
-    const seeds = nodes.map(({ shape, dtype, device }) => tracked(placedOn(constant(0, shape, dtype), device)));
+    const seeds = nodes.map(({ shape, dtype, device }) =>
+      tracked(placedOn(constant(0, shape, dtype), device)),
+    );
     const rows = pullBack(nodes, seeds, inputs);
     /** Σ row·direction, by dtype. */
     const totals = new Map<string, Node>();
@@ -205,7 +247,8 @@ export function jvp(f: (...args: never[]) => unknown, primals: readonly unknown[
 }
 
 /**
- * The Hessian of `f` (one element) times v, without forming the Hessian: the gradient of ∇f·v (Pearlmutter 1994).
+ * The Hessian of `f` (one element) times v, without forming the Hessian: the gradient of ∇f·v (Pearlmutter
+ * 1994).
  * @param primal the argument, a structure as for `grad`
  * @param vector of its structure
  */
@@ -225,7 +268,12 @@ export function hvp(f: (x: never) => Tensor, primal: unknown, vector: unknown): 
       vector,
     );
     const [first, ...rest] = products;
-    if (first === undefined) throw new DTypeError({ operation: 'hvp', problem: 'the vector has no tensor', expected: 'a tensor in it' });
+    if (first === undefined)
+      throw new DTypeError({
+        operation: 'hvp',
+        problem: 'the vector has no tensor',
+        expected: 'a tensor in it',
+      });
     return rest.reduce((total, each) => total.add(each.cast(total.dtype)), first);
   };
   return differentiate('hvp', directional, [primal], {}).gradients;
@@ -246,9 +294,9 @@ function argnumsOf(operation: string, options: Argnums | ArgnumsOptions | undefi
 }
 
 /**
- * All derivatives of the elements of `f` with respect to an argument, the first if not given: (…shape of the value, …shape of the
- * argument). Structures and `argnums` are as for `grad`; the value may be a structure of tensors too, and each of its tensors
- * then has the structure of derivatives in its place.
+ * All derivatives of the elements of `f` with respect to an argument, the first if not given: (…shape of the
+ * value, …shape of the argument). Structures and `argnums` are as for `grad`; the value may be a structure of
+ * tensors too, and each of its tensors then has the structure of derivatives in its place.
  * @throws DTypeError for an argument that has no derivative, or a result that is no tensor
  */
 export function jacobian(f: TensorFunction): TensorFunction;
@@ -260,7 +308,10 @@ export function jacobian<A extends readonly unknown[], R, const N extends Argnum
   f: (...args: A) => R,
   options?: N | ArgnumsOptions<N>,
 ): (...args: A) => JacobianOf<R, A, N>;
-export function jacobian(f: (...args: never[]) => unknown, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
+export function jacobian(
+  f: (...args: never[]) => unknown,
+  options?: Argnums | ArgnumsOptions,
+): (...args: never[]) => unknown {
   checkCount('jacobian', arguments.length, 2, 'jacobian(f, { argnums })');
   requireFunction('jacobian', f);
   const argnums = argnumsOf('jacobian', options);
@@ -269,7 +320,9 @@ export function jacobian(f: (...args: never[]) => unknown, options?: Argnums | A
     const nodes = resultNodes('jacobian', value);
     const history = hasHistory(nodes, inputs);
     let next = 0;
-    return mapTree(value, (leaf) => (leaf instanceof Tensor ? structure(jacobianOf(nodes[next++]!, inputs, history)) : leaf));
+    return mapTree(value, (leaf) =>
+      leaf instanceof Tensor ? structure(jacobianOf(nodes[next++]!, inputs, history)) : leaf,
+    );
   };
 }
 
@@ -296,23 +349,31 @@ function jacobianOf(value: Node, inputs: readonly Node[], history: boolean): Ten
 }
 
 /**
- * Second derivatives of `f` (one element) with respect to an argument, the first if not given: (…shape, …shape). For a structure of
- * tensors, or several `argnums`, it is the structure of `grad` with that structure again in place of each tensor.
+ * Second derivatives of `f` (one element) with respect to an argument, the first if not given: (…shape,
+ * …shape). For a structure of tensors, or several `argnums`, it is the structure of `grad` with that
+ * structure again in place of each tensor.
  */
 export function hessian(f: TensorFunction): TensorFunction;
 export function hessian<A extends readonly unknown[], const N extends Argnums = 0>(
   f: (...args: A) => Tensor,
   options?: N | ArgnumsOptions<N>,
 ): (...args: A) => JacobianOf<DerivativesOf<A, N>, A, N>;
-export function hessian(f: (...args: never[]) => Tensor, options?: Argnums | ArgnumsOptions): (...args: never[]) => unknown {
+export function hessian(
+  f: (...args: never[]) => Tensor,
+  options?: Argnums | ArgnumsOptions,
+): (...args: never[]) => unknown {
   checkCount('hessian', arguments.length, 2, 'hessian(f, { argnums })');
   requireFunction('hessian', f);
   const argnums = argnumsOf('hessian', options);
-  const slope = (...args: readonly unknown[]): unknown => differentiate('hessian', f, args, { argnums }).gradients;
+  const slope = (...args: readonly unknown[]): unknown =>
+    differentiate('hessian', f, args, { argnums }).gradients;
   return jacobian(slope as (...args: never[]) => unknown, argnums);
 }
 
-/** Runs `fn` without recording for gradients. @throws TypeError for an asynchronous function, whose part after its first await would be recorded */
+/**
+ * Runs `fn` without recording for gradients. @throws TypeError for an asynchronous function, whose part after
+ * its first await would be recorded
+ */
 export function noGrad<T>(fn: () => T): T {
   checkCount('noGrad', arguments.length, 1, 'noGrad(() => …)');
   checkFunction('noGrad', 'what is to be run', fn, 'noGrad(() => …)');

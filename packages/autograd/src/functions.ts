@@ -23,7 +23,14 @@ import {
   where as whereNode,
 } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
-import { AXIS_KEYS, checkCount, checkOptions, describeValue, oneAxisOptions, ShapeError } from '@firsthand/linalg';
+import {
+  AXIS_KEYS,
+  checkCount,
+  checkOptions,
+  describeValue,
+  oneAxisOptions,
+  ShapeError,
+} from '@firsthand/linalg';
 import type { AxisArgument, OneAxis, OptionKeys } from '@firsthand/linalg';
 import { rand } from './create.ts';
 import { Tensor } from './tensor.ts';
@@ -93,16 +100,24 @@ export interface AttentionOptions {
 const ATTENTION_KEYS: OptionKeys<AttentionOptions> = { mask: true, causal: 'boolean', scale: 'number' };
 
 /**
- * Scaled dot-product attention. q: (…, T, D), k: (…, S, D), v: (…, S, E), mask: (…, T, S), bool (true attends) or added to the
- * scores. Result: (…, T, E). Rows without any key give 0. scale: 1/√D by default.
+ * Scaled dot-product attention. q: (…, T, D), k: (…, S, D), v: (…, S, E), mask: (…, T, S), bool (true
+ * attends) or added to the scores. Result: (…, T, E). Rows without any key give 0. scale: 1/√D by default.
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options?: AttentionOptions): Tensor {
   checkCount('attention', arguments.length, 4, 'attention(q, k, v, { mask, causal, scale })');
   const { mask, causal = false, scale } = checkOptions('attention', options, ATTENTION_KEYS);
-  const nodes = [operandNode(q, 'attention', 'q'), operandNode(k, 'attention', 'k'), operandNode(v, 'attention', 'v')] as const;
+  const nodes = [
+    operandNode(q, 'attention', 'q'),
+    operandNode(k, 'attention', 'k'),
+    operandNode(v, 'attention', 'v'),
+  ] as const;
   const maskNode = mask === undefined ? null : operandNode(mask, 'attention', 'the mask');
   return about(maskNode === null ? nodes : [...nodes, maskNode], () =>
-    attentionNode(...nodes, { causal, ...(maskNode === null ? {} : { mask: maskNode }), ...(scale === undefined ? {} : { scale }) }),
+    attentionNode(...nodes, {
+      causal,
+      ...(maskNode === null ? {} : { mask: maskNode }),
+      ...(scale === undefined ? {} : { scale }),
+    }),
   );
 }
 
@@ -113,14 +128,19 @@ export interface MultinomialOptions {
 
 const MULTINOMIAL_KEYS: OptionKeys<MultinomialOptions> = { replacement: 'boolean' };
 
-/** The least −ln u of the Gumbel-max trick: half of what the largest u below 1 has, for u = 1, so that its logarithm is finite. */
+/**
+ * The least −ln u of the Gumbel-max trick: half of what the largest u below 1 has, for u = 1, so that its
+ * logarithm is finite.
+ */
 const LEAST_EXPONENTIAL = 2 ** -25;
 
 /**
- * Draws positions with probability proportional to the weights, by the Gumbel-max trick (Gumbel 1954; Kool et al. 2019): the
- * largest of ln w − ln(−ln u). A weight that is not positive (0, negative or NaN) is never drawn; where none is left, as in a row of zeros or without replacement
- * beyond the positive weights, the position is −1. float16 weights are taken as float32. weights: (…, K). Result: (…, count), int32.
- * @throws ShapeError if more are drawn without replacement than there are, DTypeError for weights that are no floats
+ * Draws positions with probability proportional to the weights, by the Gumbel-max trick (Gumbel 1954; Kool et
+ * al. 2019): the largest of ln w − ln(−ln u). A weight that is not positive (0, negative or NaN) is never
+ * drawn; where none is left, as in a row of zeros or without replacement beyond the positive weights, the
+ * position is −1. float16 weights are taken as float32. weights: (…, K). Result: (…, count), int32.
+ * @throws ShapeError if more are drawn without replacement than there are, DTypeError for weights that are no
+ *   floats
  */
 export function multinomial(weights: Tensor, count: number, options?: MultinomialOptions): Tensor {
   checkCount('multinomial', arguments.length, 3, 'multinomial(weights, count, { replacement })');
@@ -136,7 +156,10 @@ export function multinomial(weights: Tensor, count: number, options?: Multinomia
       operation: 'multinomial',
       problem: `cannot draw ${count} of ${classes} ${replacement ? 'with' : 'without'} replacement`,
       operands: [operandOf(given)],
-      expected: replacement || classes === 0 ? 'a whole number of draws, and a class' : `a whole number of at most ${classes} draws`,
+      expected:
+        replacement || classes === 0
+          ? 'a whole number of draws, and a class'
+          : `a whole number of at most ${classes} draws`,
     });
   }
   const shape = [...rows, replacement ? count : 1, classes];

@@ -1,6 +1,6 @@
 /**
- * Gradients against central differences, (f(x + ε) − f(x − ε)) / 2ε, element by element, in float64. A result with several
- * elements is weighted with fixed unequal weights first, so that no two errors cancel.
+ * Gradients against central differences, (f(x + ε) − f(x − ε)) / 2ε, element by element, in float64. A result
+ * with several elements is weighted with fixed unequal weights first, so that no two errors cancel.
  */
 import { checkCount, checkOptions, DTypeError, type OptionKeys } from '@firsthand/linalg';
 import { tensor } from './create.ts';
@@ -43,7 +43,13 @@ const KEYS: OptionKeys<GradCheckOptions> = { eps: 'number', rtol: 'number', atol
 /** @throws DTypeError unless the tensor is float64 */
 function requireDouble(x: Tensor, expected: string, remedy: string): void {
   if (x.dtype !== 'float64')
-    throw new DTypeError({ operation: 'gradCheck', problem: `needs ${expected}, got ${x.dtype}`, operands: [x], expected, remedy });
+    throw new DTypeError({
+      operation: 'gradCheck',
+      problem: `needs ${expected}, got ${x.dtype}`,
+      operands: [x],
+      expected,
+      remedy,
+    });
 }
 
 /**

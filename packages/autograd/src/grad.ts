@@ -1,6 +1,7 @@
 /**
- * Gradients of functions and of values: `grad` and `valueAndGrad` turn a function with one element into its gradient,
- * `gradients` differentiates a tensor that is there already. None of them touches `.grad`; what they give are nodes of the graph.
+ * Gradients of functions and of values: `grad` and `valueAndGrad` turn a function with one element into its
+ * gradient, `gradients` differentiates a tensor that is there already. None of them touches `.grad`; what
+ * they give are nodes of the graph.
  */
 import { add, constant, describe, GradientError, type Node, operandOf } from '@firsthand/graph';
 import { checkCount, checkOptions } from '@firsthand/linalg';
@@ -37,7 +38,10 @@ type DerivativeAt<A extends readonly unknown[], N> = N extends -1
     ? TensorsOf<A[N]>
     : TensorsOf<A[number]>;
 
-/** The derivatives with respect to the arguments `N` of a function of `A`: one for a number, an array for an array of numbers. */
+/**
+ * The derivatives with respect to the arguments `N` of a function of `A`: one for a number, an array for an
+ * array of numbers.
+ */
 export type DerivativesOf<A extends readonly unknown[], N extends Argnums> = N extends readonly number[]
   ? { -readonly [I in keyof N]: DerivativeAt<A, N[I]> }
   : DerivativeAt<A, N>;
@@ -75,8 +79,9 @@ export function differentiate(
 }
 
 /**
- * The value and the gradient of a function with one element: `[value, gradient]`, or `[[value, auxiliary], gradient]` with
- * `hasAux`. Arguments and options are those of {@link grad}. Reading one of the results computes the other along with it.
+ * The value and the gradient of a function with one element: `[value, gradient]`, or
+ * `[[value, auxiliary], gradient]` with `hasAux`. Arguments and options are those of {@link grad}. Reading
+ * one of the results computes the other along with it.
  * @throws as {@link grad}
  * @example
  * ```ts
@@ -120,12 +125,15 @@ export function valueAndGrad(
 /**
  * The gradient of a function with one element, as a function of the same arguments.
  *
- * It has the structure of the argument, which may be a tensor, arrays, plain objects and maps of tensors, or a module, for which
- * it is a map by path of the parameters that are not frozen. What is no tensor there (a number, a name) has null. Gradients are
- * nodes of the graph: they can be differentiated again, and `.grad` stays as it is.
- * @param options which arguments, the first if not given: a number or an array of numbers, then the result is an array;
+ * It has the structure of the argument, which may be a tensor, arrays, plain objects and maps of tensors, or
+ * a module, for which it is a map by path of the parameters that are not frozen. What is no tensor there (a
+ * number, a name) has null. Gradients are nodes of the graph: they can be differentiated again, and `.grad`
+ * stays as it is.
+ * @param options which arguments, the first if not given: a number or an array of numbers, then the result is
+ *   an array;
  *   or `{ argnums, hasAux }`: with `hasAux` the function gives `[value, auxiliary]`, and this one `[gradient, auxiliary]`
- * @throws ShapeError if the function's result has several elements; DTypeError if it is no floating-point tensor, or if there is
+ * @throws ShapeError if the function's result has several elements; DTypeError if it is no floating-point
+ *   tensor, or if there is
  *   a tensor of integers or bools, or no tensor at all, in what is differentiated with respect to; OptionError for other options
  * @example
  * ```ts
@@ -138,7 +146,10 @@ export function valueAndGrad(
  * ```
  */
 export function grad(f: TensorFunction): TensorFunction;
-export function grad<const N extends Argnums>(f: TensorFunction, options: Without<N>): (...args: Tensor[]) => DerivativesOf<Tensor[], N>;
+export function grad<const N extends Argnums>(
+  f: TensorFunction,
+  options: Without<N>,
+): (...args: Tensor[]) => DerivativesOf<Tensor[], N>;
 export function grad<R, const N extends Argnums = 0>(
   f: TensorFunction<readonly [Tensor, R]>,
   options: WithAux<N>,
@@ -151,7 +162,10 @@ export function grad<A extends readonly unknown[], R, const N extends Argnums = 
   f: (...args: A) => readonly [Tensor, R],
   options: WithAux<N>,
 ): (...args: A) => [DerivativesOf<A, N>, R];
-export function grad(f: (...args: never[]) => unknown, given?: Argnums | TransformOptions): (...args: never[]) => unknown {
+export function grad(
+  f: (...args: never[]) => unknown,
+  given?: Argnums | TransformOptions,
+): (...args: never[]) => unknown {
   checkCount('grad', arguments.length, 2, 'grad(f, { argnums, hasAux })');
   requireFunction('grad', f);
   const options = transformOptions('grad', given);
@@ -168,11 +182,14 @@ export interface GradientsOptions {
 }
 
 /**
- * The gradients of a tensor with respect to tensors that it was computed from, as torch's `autograd.grad` with `create_graph`: they
- * are nodes of the graph and can be differentiated again, and `.grad` stays as it is. It works inside `compile`, too.
- * @param wrt a tensor, or arrays, objects and maps of tensors, or a module: each a leaf that requires a gradient, or computed from one
+ * The gradients of a tensor with respect to tensors that it was computed from, as torch's `autograd.grad`
+ * with `create_graph`: they are nodes of the graph and can be differentiated again, and `.grad` stays as it
+ * is. It works inside `compile`, too.
+ * @param wrt a tensor, or arrays, objects and maps of tensors, or a module: each a leaf that requires a
+ *   gradient, or computed from one
  * @returns gradients in the structure of `wrt`; zeros for a tensor that the value does not depend on
- * @throws ShapeError if the value has several elements and there is no seed, GradientError for a tensor that requires no gradient
+ * @throws ShapeError if the value has several elements and there is no seed, GradientError for a tensor that
+ *   requires no gradient
  * @example
  * ```ts
  * import { gradients, onesLike, tensor } from '@firsthand/autograd';
@@ -187,7 +204,11 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
   checkCount('gradients', arguments.length, 3, 'gradients(value, wrt, { seed })');
   const { seed } = checkOptions<GradientsOptions>('gradients', options, { seed: true });
   const root = operandNode(value, 'gradients', 'the value');
-  const start = seedNode('gradients', root, seed === undefined ? undefined : operandNode(seed, 'gradients', 'the seed'));
+  const start = seedNode(
+    'gradients',
+    root,
+    seed === undefined ? undefined : operandNode(seed, 'gradients', 'the seed'),
+  );
   const variables = variablesOf(wrt);
   if (variables.length === 0) {
     throw new GradientError({
@@ -207,13 +228,15 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
       remedy: 'make it with requiresGrad: true, before the value is computed from it',
     });
   });
-  // A variable that has been updated since has another node: the one that the value was computed from names it as its owner.
+  // A variable that has been updated since has another node: the one that the value was computed from names
+  // it as its owner.
   const earlier = ownedSources(root);
   const found = gradient(root, start, [...targets, ...earlier]);
   const totals = variables.map(({ tensor }, index) => {
     const nodes = new Set([targets[index]!, ...earlier.filter(({ owner }) => owner === tensor)]);
     const terms = [...nodes].flatMap((node) => found.get(node) ?? []);
-    const total = terms.length === 0 ? zerosLike(targets[index]!) : terms.reduce((sum, term) => add(sum, term));
+    const total =
+      terms.length === 0 ? zerosLike(targets[index]!) : terms.reduce((sum, term) => add(sum, term));
     return placedOn(total, targets[index]!.device);
   });
   return derivativeOf(

@@ -1,9 +1,20 @@
 /**
- * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each node's rule, add
- * up what reaches a node on several paths. Nothing is computed here; the gradients are nodes of the same graph.
+ * Reverse-mode differentiation on nodes (Linnainmaa 1970): walk from the root back to the targets, apply each
+ * node's rule, add up what reaches a node on several paths. Nothing is computed here; the gradients are nodes
+ * of the same graph.
  */
 import type { ErrorFacts } from '@firsthand/linalg';
-import { constant, describe, GradientError, isFree, operandOf, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
+import {
+  constant,
+  describe,
+  GradientError,
+  isFree,
+  operandOf,
+  outputsOf,
+  postOrder,
+  walk,
+  withGradient,
+} from '@firsthand/graph';
 import type { Node, NodeOf, Saved } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
@@ -23,8 +34,9 @@ function differentiableSources(node: Node): readonly Node[] {
 }
 
 /**
- * The arguments that a result of a compiled function depends on, if a transform is running the function that called it: no gradient flows through
- * the result, and a transform that needs one must not take it for a constant. Elsewhere `backward` stops at the result itself, and arguments are not kept.
+ * The arguments that a result of a compiled function depends on, if a transform is running the function that
+ * called it: no gradient flows through the result, and a transform that needs one must not take it for a
+ * constant. Elsewhere `backward` stops at the result itself, and arguments are not kept.
  */
 const compiledFrom = /* @__PURE__ */ new WeakMap<Node, readonly Node[]>();
 let transforms = 0;
@@ -43,12 +55,14 @@ export function transforming<T>(fn: () => T): T {
 export function noteCompiled(results: readonly Node[], args: readonly { readonly node: Node }[]): void {
   if (transforms === 0) return;
   const sources = args.flatMap(({ node }) => (node.requiresGrad ? [node] : []));
-  if (sources.length > 0) for (const result of results) if (result.closed !== null) compiledFrom.set(result, sources);
+  if (sources.length > 0)
+    for (const result of results) if (result.closed !== null) compiledFrom.set(result, sources);
 }
 
 /**
- * Whether a gradient of the roots reaches something else than `known` nodes: a leaf that requires one, or a copy that another
- * transform differentiates with respect to. Gradients go on through known nodes to what they are copies of.
+ * Whether a gradient of the roots reaches something else than `known` nodes: a leaf that requires one, or a
+ * copy that another transform differentiates with respect to. Gradients go on through known nodes to what
+ * they are copies of.
  */
 export function hasOrigin(roots: readonly Node[], known: ReadonlySet<Node>): boolean {
   const seen = new Set<Node>(roots);
@@ -80,14 +94,24 @@ function totalOf(terms: readonly Node[] | null | undefined): Node | null {
 }
 
 /**
- * The gradients of Σ seed·root with respect to the targets that root depends on. `boundary` targets end the walk: what lies
- * below them is not visited.
- * @throws GradientError where the path has been released by an earlier `backward`, or leaves a compiled function
+ * The gradients of Σ seed·root with respect to the targets that root depends on. `boundary` targets end the
+ * walk: what lies below them is not visited.
+ * @throws GradientError where the path has been released by an earlier `backward`, or leaves a compiled
+ *   function
  */
-export function gradient(root: Node, seed: Node, targets: readonly Node[], boundary = false): Map<Node, Node> {
+export function gradient(
+  root: Node,
+  seed: Node,
+  targets: readonly Node[],
+  boundary = false,
+): Map<Node, Node> {
   const wanted = new Set(targets);
-  const order = postOrder([root], (node) => (boundary && wanted.has(node) ? NONE : differentiableSources(node)));
-  const places = order.map((node) => (boundary && wanted.has(node) ? [] : differentiableSources(node).map((source) => source.slot)));
+  const order = postOrder([root], (node) =>
+    boundary && wanted.has(node) ? NONE : differentiableSources(node),
+  );
+  const places = order.map((node) =>
+    boundary && wanted.has(node) ? [] : differentiableSources(node).map((source) => source.slot),
+  );
   const leadsToTarget = order.map(() => false);
   order.forEach((node, place) => {
     leadsToTarget[place] = wanted.has(node) || places[place]!.some((source) => leadsToTarget[source]!);
@@ -112,7 +136,11 @@ export function gradient(root: Node, seed: Node, targets: readonly Node[], bound
       ofOutputs.set(call, list);
     } else {
       const rule =
-        outputs !== undefined && node.op === 'call' ? callRule(outputs.map(totalOf), node) : g === null ? [] : primitiveRule(g, node);
+        outputs !== undefined && node.op === 'call'
+          ? callRule(outputs.map(totalOf), node)
+          : g === null
+            ? []
+            : primitiveRule(g, node);
       inputs.forEach((source, index) => {
         if (leadsToTarget[source]) accumulate(terms, source, rule[index]);
       });
@@ -141,11 +169,20 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
     targets.forEach((target, place) => accumulate(terms, place, gradients.get(target)));
   });
   // An operand that occurs twice has one gradient, which is counted at its first place.
-  return call.inputs.map((input, index) => (call.inputs.indexOf(input) === index ? totalOf(terms[targets.indexOf(input)]) : null));
+  return call.inputs.map((input, index) =>
+    call.inputs.indexOf(input) === index ? totalOf(terms[targets.indexOf(input)]) : null,
+  );
 }
 
-/** What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned leaves that it reaches. */
-function reach(root: Node): { readonly order: readonly Node[]; readonly closed: ErrorFacts | null; readonly leaves: readonly Node[] } {
+/**
+ * What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned
+ * leaves that it reaches.
+ */
+function reach(root: Node): {
+  readonly order: readonly Node[];
+  readonly closed: ErrorFacts | null;
+  readonly leaves: readonly Node[];
+} {
   const order = postOrder([root], differentiableSources);
   return {
     order,
@@ -154,7 +191,9 @@ function reach(root: Node): { readonly order: readonly Node[]; readonly closed: 
   };
 }
 
-/** The owned nodes that a gradient of `root` reaches: leaves of variables as they were when it was computed. */
+/**
+ * The owned nodes that a gradient of `root` reaches: leaves of variables as they were when it was computed.
+ */
 export function ownedSources(root: Node): readonly Node[] {
   return reach(root).leaves;
 }
@@ -165,9 +204,10 @@ function isExact({ op, dtype, inputs }: Node): boolean {
 }
 
 /**
- * The values that must be kept so that the derivative of `root` needs no second forward pass: what its gradient graph reads
- * of the forward graph. Movements are replaced by what they move, and float16 numbers as float32 by themselves; constants, random numbers and what follows from those alone
- * are cheaper to compute again.
+ * The values that must be kept so that the derivative of `root` needs no second forward pass: what its
+ * gradient graph reads of the forward graph. Movements are replaced by what they move, and float16 numbers as
+ * float32 by themselves; constants, random numbers and what follows from those alone are cheaper to compute
+ * again.
  */
 function savedSet(root: Node): readonly Node[] {
   const { closed, leaves } = reach(root);
@@ -180,9 +220,12 @@ function savedSet(root: Node): readonly Node[] {
   const free = new Set<Node>();
   for (const node of forwardOrder) if (isFree(node, free)) free.add(node);
   // Another output of a forward call (a row's mean, say) is a forward value too.
-  const isForward = (node: Node): boolean => forward.has(node) || (node.op === 'output' && forward.has(node.inputs[0]!));
+  const isForward = (node: Node): boolean =>
+    forward.has(node) || (node.op === 'output' && forward.has(node.inputs[0]!));
   const reads = postOrder([...gradients.values()], (node) => (isForward(node) ? NONE : node.inputs));
-  return storedFor(reads.filter((node) => isForward(node) && node.op !== 'call')).filter((node) => !free.has(node));
+  return storedFor(reads.filter((node) => isForward(node) && node.op !== 'call')).filter(
+    (node) => !free.has(node),
+  );
 }
 
 /** What is stored so that these values are at hand: what a movement moves. */
@@ -207,8 +250,10 @@ export const CONSUMED: ErrorFacts = {
 };
 
 /**
- * The gradients of the variables that `backward` accumulates: owned nodes that require one, reachable from `root`.
- * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled function
+ * The gradients of the variables that `backward` accumulates: owned nodes that require one, reachable from
+ * `root`.
+ * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled
+ *   function
  */
 export function gradientsOfLeaves(root: Node, seed: Node): ReadonlyMap<Node, Node> {
   const { order, closed, leaves } = reach(root);
@@ -225,31 +270,41 @@ export function gradientsOfLeaves(root: Node, seed: Node): ReadonlyMap<Node, Nod
   for (const node of order) node.differentiated = true;
   const gradients = withGradient(false, () => gradient(root, seed, leaves));
   // A leaf that is reached through piecewise constant functions alone (round, sign) has the gradient 0.
-  for (const leaf of leaves) if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
+  for (const leaf of leaves)
+    if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
   return gradients;
 }
 
-/** Values of which somebody has asked a function that has no derivative: the logits under an argmax, a loss behind detach(). Of more, nothing is kept. */
+/**
+ * Values of which somebody has asked a function that has no derivative: the logits under an argmax, a loss
+ * behind detach(). Of more, nothing is kept.
+ */
 const MOST_SOURCES = 4;
 
 /**
- * What keeps the forward pass from being computed twice (rule 13), when a value is asked for that is differentiable, or a function without a derivative of values that are:
- * these and what their derivatives read are kept, until somebody differentiates what was made of them, or drops it.
+ * What keeps the forward pass from being computed twice (rule 13), when a value is asked for that is
+ * differentiable, or a function without a derivative of values that are: these and what their derivatives
+ * read are kept, until somebody differentiates what was made of them, or drops it.
  */
 export function savedSetsOf(asked: Node): readonly Saved[] {
   if (asked.requiresGrad) {
     if (asked.closed !== null || asked.op === 'leaf') return [];
     return [{ root: asked, nodes: withGradient(false, () => savedSet(asked)) }];
   }
-  const order = postOrder([asked], (node) => (node.requiresGrad || node.op === 'leaf' || node.cell !== null ? NONE : node.inputs));
+  const order = postOrder([asked], (node) =>
+    node.requiresGrad || node.op === 'leaf' || node.cell !== null ? NONE : node.inputs,
+  );
   const sources = order.filter((node) => node.requiresGrad && node.op !== 'leaf' && node.cell === null);
-  // What reads many is a gradient, or a computation of its own; what has been differentiated already is read for its value only.
+  // What reads many is a gradient, or a computation of its own; what has been differentiated already is read
+  // for its value only.
   const isDone = (node: Node): boolean => node.closed !== null || (node.differentiated && node.op !== 'leaf');
   if (sources.length > MOST_SOURCES || postOrder(sources, differentiableSources).some(isDone)) return [];
   return withGradient(false, () =>
     sources.flatMap((root) => {
       const nodes = savedSet(root);
-      return nodes.length === 0 && ownedSources(root).length === 0 ? [] : [{ root, nodes: [...new Set([...storedFor([root]), ...nodes])] }];
+      return nodes.length === 0 && ownedSources(root).length === 0
+        ? []
+        : [{ root, nodes: [...new Set([...storedFor([root]), ...nodes])] }];
     }),
   );
 }

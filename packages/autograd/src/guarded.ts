@@ -1,7 +1,8 @@
 /**
- * Objects whose fields a compiled function may read: modules, optimizers, whatever a layer above derives from `Guarded`. What is constructed
- * is a proxy of the object, so that the object tells a trace under way which of its fields are read, and counts its changes.
- * Outside of `compile` a read costs some 20 ns more than one of a plain field.
+ * Objects whose fields a compiled function may read: modules, optimizers, whatever a layer above derives from
+ * `Guarded`. What is constructed is a proxy of the object, so that the object tells a trace under way which
+ * of its fields are read, and counts its changes. Outside of `compile` a read costs some 20 ns more than one
+ * of a plain field.
  */
 import { checkCount } from '@firsthand/linalg';
 import type { Versioned } from './guards.ts';
@@ -45,9 +46,10 @@ class GuardedFields implements ProxyHandler<object>, Versioned {
 }
 
 /**
- * The base of classes whose fields are part of what a compiled function depends on: after a field has another value, the function is
- * traced again, and earlier values find their earlier programs. Arrays, maps, sets and plain objects in a field count with their elements.
- * Private `#fields` of subclasses are out of reach; read them through {@link guard}, or their elements through {@link guardContents}.
+ * The base of classes whose fields are part of what a compiled function depends on: after a field has another
+ * value, the function is traced again, and earlier values find their earlier programs. Arrays, maps, sets and
+ * plain objects in a field count with their elements. Private `#fields` of subclasses are out of reach; read
+ * them through {@link guard}, or their elements through {@link guardContents}.
  * @example
  * ```ts
  * import { compile, Guarded, type Tensor, tensor } from '@firsthand/autograd';
@@ -72,8 +74,8 @@ export abstract class Guarded {
 }
 
 /**
- * Reads `object[key]`; inside `compile`, another value next time means another trace. For state that is no field of a
- * {@link Guarded} object.
+ * Reads `object[key]`; inside `compile`, another value next time means another trace. For state that is no
+ * field of a {@link Guarded} object.
  */
 export function guard<T extends object, K extends keyof T>(object: T, key: K): T[K] {
   checkCount('guard', arguments.length, 2, 'guard(object, key)');
@@ -82,7 +84,10 @@ export function guard<T extends object, K extends keyof T>(object: T, key: K): T
   return value;
 }
 
-/** Gives back `collection`; inside `compile`, other elements next time mean another trace. An array, a map, a set or a plain object. */
+/**
+ * Gives back `collection`; inside `compile`, other elements next time mean another trace. An array, a map, a
+ * set or a plain object.
+ */
 export function guardContents<T extends object>(collection: T): T {
   checkCount('guardContents', arguments.length, 1, 'guardContents(collection)');
   currentTrace()?.guards.contents(collection);

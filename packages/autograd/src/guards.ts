@@ -1,7 +1,7 @@
 /**
- * Guards: what a trace has read of JavaScript's own state, and whether that is still as it was. A plan whose guards all hold gives what the
- * function would give; one that fails means another trace. Checking is linear in what was read, and objects that count their changes
- * are skipped while their count stands still.
+ * Guards: what a trace has read of JavaScript's own state, and whether that is still as it was. A plan whose
+ * guards all hold gives what the function would give; one that fails means another trace. Checking is linear
+ * in what was read, and objects that count their changes are skipped while their count stands still.
  */
 
 /** An object that counts its changes: as long as `version` is the same, its fields are. */
@@ -24,7 +24,11 @@ interface FieldGuards {
 }
 
 /** Arrays, typed arrays, maps, sets and plain objects: their elements are compared one by one. */
-type Collection = ArrayLike<unknown> | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | { readonly [key: string]: unknown };
+type Collection =
+  | ArrayLike<unknown>
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | { readonly [key: string]: unknown };
 
 /** True for objects written as `{ … }`. */
 export function isPlain(value: unknown): value is { readonly [key: string]: unknown } {
@@ -49,7 +53,9 @@ function elementsOf(collection: Exclude<Collection, ArrayLike<unknown>>): readon
 }
 
 function snapshot(collection: Collection): ArrayLike<unknown> {
-  return isList(collection) ? collection.slice() : elementsOf(collection as Exclude<Collection, ArrayLike<unknown>>);
+  return isList(collection)
+    ? collection.slice()
+    : elementsOf(collection as Exclude<Collection, ArrayLike<unknown>>);
 }
 
 function sameElements(collection: Collection, elements: ArrayLike<unknown>): boolean {
@@ -59,9 +65,15 @@ function sameElements(collection: Collection, elements: ArrayLike<unknown>): boo
   return true;
 }
 
-/** The value of a field, or its getter: reading it through the getter would be another read of other fields. */
+/**
+ * The value of a field, or its getter: reading it through the getter would be another read of other fields.
+ */
 function lookUp(object: object, key: PropertyKey): unknown {
-  for (let holder: object | null = object; holder !== null; holder = Object.getPrototypeOf(holder) as object | null) {
+  for (
+    let holder: object | null = object;
+    holder !== null;
+    holder = Object.getPrototypeOf(holder) as object | null
+  ) {
     const property = Object.getOwnPropertyDescriptor(holder, key);
     if (property !== undefined) return property.get ?? property.value;
   }
@@ -84,7 +96,9 @@ export class Guards {
 
   /** These guards; or those that they are based on, if nothing has been added. */
   settled(): Guards {
-    return this.base !== null && this.#fields.size + this.#values.size + this.#contents.size === 0 ? this.base : this;
+    return this.base !== null && this.#fields.size + this.#values.size + this.#contents.size === 0
+      ? this.base
+      : this;
   }
 
   /** Runs `fn`, whose reads need no guard: what it gives is asked for again at every call. */
@@ -138,7 +152,9 @@ export class Guards {
     if (!values.has(key) && !presence.has(key)) written.add(key);
   }
 
-  /** The elements of an array, a map, a set or a plain object may be read, and those of collections inside. */
+  /**
+   * The elements of an array, a map, a set or a plain object may be read, and those of collections inside.
+   */
   contents(value: unknown): void {
     if (this.#paused || !isCollection(value)) return;
     const pending: Collection[] = [value];
@@ -166,7 +182,15 @@ export class Guards {
   #newFieldsOf(versioned: Versioned, object: object): FieldGuards {
     let fields = this.#fields.get(versioned);
     if (fields === undefined) {
-      fields = { versioned, object, values: new Map(), presence: new Map(), keys: null, written: new Set(), checked: -1 };
+      fields = {
+        versioned,
+        object,
+        values: new Map(),
+        presence: new Map(),
+        keys: null,
+        written: new Set(),
+        checked: -1,
+      };
       this.#fields.set(versioned, fields);
     }
     return fields;
@@ -183,7 +207,8 @@ export class Guards {
     for (const [object, values] of this.#values) {
       for (const [key, value] of values) if (!Object.is(Reflect.get(object, key), value)) return false;
     }
-    for (const [collection, elements] of this.#contents) if (!sameElements(collection, elements)) return false;
+    for (const [collection, elements] of this.#contents)
+      if (!sameElements(collection, elements)) return false;
     return true;
   }
 }

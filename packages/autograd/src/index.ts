@@ -1,6 +1,15 @@
 /** Tensors with gradients: the public names of the package, and nothing else. */
 export { DTypeError, FirsthandError, OptionError, ShapeError } from '@firsthand/linalg';
-export type { ArgReduceOptions, ArrayData, AxisArgument, Data, Nested, OneAxis, ReduceOptions, SliceRange } from '@firsthand/linalg';
+export type {
+  ArgReduceOptions,
+  ArrayData,
+  AxisArgument,
+  Data,
+  Nested,
+  OneAxis,
+  ReduceOptions,
+  SliceRange,
+} from '@firsthand/linalg';
 export {
   checkDevice,
   computeDType,

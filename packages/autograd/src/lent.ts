@@ -1,6 +1,6 @@
 /**
- * Tensors that stand for other values while a function runs. Such a handle is lent: it is read as usual, and cannot be given a
- * value meanwhile.
+ * Tensors that stand for other values while a function runs. Such a handle is lent: it is read as usual, and
+ * cannot be given a value meanwhile.
  */
 import { GradientError, type Handle, type Node } from '@firsthand/graph';
 
@@ -27,7 +27,10 @@ export function requireOwnValue(handle: Handle, operation: string): void {
   });
 }
 
-/** Runs `fn` while each tensor stands for the node beside it; afterwards, whatever happens, each is what it was. */
+/**
+ * Runs `fn` while each tensor stands for the node beside it; afterwards, whatever happens, each is what it
+ * was.
+ */
 export function substituteNodes<T>(values: ReadonlyMap<Readable, Node>, fn: () => T): T {
   const before: { readonly handle: Readable; readonly node: Node; readonly wasLent: boolean }[] = [];
   try {

@@ -1,10 +1,28 @@
 /**
- * What all derivatives of a function begin with: the function's value at copies of its arguments that require gradients, and
- * gradients of that value with respect to the copies. A module among the arguments stands for copies of its parameters meanwhile.
+ * What all derivatives of a function begin with: the function's value at copies of its arguments that require
+ * gradients, and gradients of that value with respect to the copies. A module among the arguments stands for
+ * copies of its parameters meanwhile.
  */
-import { add, constant, describe, identity, isFloat, isGradientEnabled, operandOf, tracked, withGradient } from '@firsthand/graph';
+import {
+  add,
+  constant,
+  describe,
+  identity,
+  isFloat,
+  isGradientEnabled,
+  operandOf,
+  tracked,
+  withGradient,
+} from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
-import { checkOptions, describeValue, DTypeError, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
+import {
+  checkOptions,
+  describeValue,
+  DTypeError,
+  OptionError,
+  type OptionKeys,
+  ShapeError,
+} from '@firsthand/linalg';
 import { gradient, hasOrigin, transforming } from './gradient.ts';
 import { withoutStatistics } from './statistics.ts';
 import { substituteNodes } from './lent.ts';
@@ -21,20 +39,32 @@ export interface ArgnumsOptions<N extends Argnums = Argnums> {
 }
 
 /** Options of derivatives of functions. */
-export interface TransformOptions<N extends Argnums = Argnums, H extends boolean = boolean> extends ArgnumsOptions<N> {
+export interface TransformOptions<
+  N extends Argnums = Argnums,
+  H extends boolean = boolean,
+> extends ArgnumsOptions<N> {
   /** Whether the function gives `[value, auxiliary]`, of which only the value is differentiated. */
   readonly hasAux?: H | undefined;
 }
 
 const TRANSFORM_KEYS: OptionKeys<TransformOptions> = { argnums: true, hasAux: true };
 
-/** The options, as which a bare number or array stands for `argnums`. @throws OptionError for a key that does not exist */
-export function transformOptions(operation: string, options: Argnums | TransformOptions | undefined): TransformOptions {
+/**
+ * The options, as which a bare number or array stands for `argnums`. @throws OptionError for a key that does
+ * not exist
+ */
+export function transformOptions(
+  operation: string,
+  options: Argnums | TransformOptions | undefined,
+): TransformOptions {
   if (typeof options === 'number' || Array.isArray(options)) return { argnums: options as Argnums };
   return checkOptions(operation, options as TransformOptions, TRANSFORM_KEYS);
 }
 
-/** The numbers of the arguments that are meant. @throws OptionError for one that does not exist, or that is named twice */
+/**
+ * The numbers of the arguments that are meant. @throws OptionError for one that does not exist, or that is
+ * named twice
+ */
 function positionsOf(operation: string, argnums: Argnums, count: number): readonly number[] {
   const list: readonly number[] = typeof argnums === 'number' ? [argnums] : argnums;
   const positions = list.map((number) => {
@@ -47,7 +77,11 @@ function positionsOf(operation: string, argnums: Argnums, count: number): readon
     });
   });
   if (positions.length === 0 || new Set(positions).size < positions.length) {
-    throw new OptionError({ operation, problem: `argnums are [${list.join(', ')}]`, expected: 'one or more arguments, each once' });
+    throw new OptionError({
+      operation,
+      problem: `argnums are [${list.join(', ')}]`,
+      expected: 'one or more arguments, each once',
+    });
   }
   return positions;
 }
@@ -60,7 +94,9 @@ export function requireFunction(operation: string, f: unknown): void {
     operation,
     problem: `${isTensor ? 'a tensor' : describeValue(f)} where a function is wanted`,
     expected: 'a function',
-    remedy: isTensor ? 'write gradients(u, [x, t]) for the gradients of a tensor' : `write ${operation}((x) => …)`,
+    remedy: isTensor
+      ? 'write gradients(u, [x, t]) for the gradients of a tensor'
+      : `write ${operation}((x) => …)`,
   });
 }
 
@@ -112,7 +148,9 @@ export function linearize(
               copies[index]!.map((copy) => new Tensor(copy)),
             );
       });
-      const value: unknown = transforming(() => substituteNodes(owned, () => (f as (...all: unknown[]) => unknown)(...replaced)));
+      const value: unknown = transforming(() =>
+        substituteNodes(owned, () => (f as (...all: unknown[]) => unknown)(...replaced)),
+      );
       refuseAsynchronous(operation, value);
       const structure = (parts: readonly unknown[]): unknown => {
         let start = 0;
@@ -129,7 +167,12 @@ export function linearize(
   );
 }
 
-function requireDifferentiable(operation: string, position: number, arg: unknown, variables: readonly TreeVariable[]): void {
+function requireDifferentiable(
+  operation: string,
+  position: number,
+  arg: unknown,
+  variables: readonly TreeVariable[],
+): void {
   if (variables.length === 0) {
     throw new DTypeError({
       operation,
@@ -181,7 +224,10 @@ export function resultNode(operation: string, value: unknown, path = ''): Node {
   });
 }
 
-/** The nodes of the tensors in a function's result, in order. @throws DTypeError if something else is in it, but for null in a structure */
+/**
+ * The nodes of the tensors in a function's result, in order. @throws DTypeError if something else is in it,
+ * but for null in a structure
+ */
 export function resultNodes(operation: string, value: unknown): Node[] {
   const nodes: Node[] = [];
   mapTree(value, (leaf, path) => {
@@ -207,8 +253,8 @@ export function splitAux(operation: string, result: unknown): readonly [unknown,
 }
 
 /**
- * Whether derivatives of these values with respect to anything else than the copies exist: if nothing outside requires a
- * gradient, what a transform gives has no history, and holds nothing.
+ * Whether derivatives of these values with respect to anything else than the copies exist: if nothing outside
+ * requires a gradient, what a transform gives has no history, and holds nothing.
  */
 export function hasHistory(nodes: readonly Node[], inputs: readonly Node[]): boolean {
   return isGradientEnabled() && hasOrigin(nodes, new Set(inputs));
@@ -216,10 +262,15 @@ export function hasHistory(nodes: readonly Node[], inputs: readonly Node[]): boo
 
 /** The values as results of a transform: without history, if there is none outside. */
 export function released(nodes: readonly Node[], history: boolean): readonly Node[] {
-  return history ? nodes : nodes.map((node) => (node.requiresGrad ? withGradient(false, () => identity(node)) : node));
+  return history
+    ? nodes
+    : nodes.map((node) => (node.requiresGrad ? withGradient(false, () => identity(node)) : node));
 }
 
-/** Gradients with respect to the inputs of Σ seed·value over several values; zeros for inputs that no value depends on. */
+/**
+ * Gradients with respect to the inputs of Σ seed·value over several values; zeros for inputs that no value
+ * depends on.
+ */
 export function pullBack(
   values: readonly Node[],
   seeds: readonly (Node | null)[],

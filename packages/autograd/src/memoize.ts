@@ -1,13 +1,18 @@
-/** Assignments that a function makes again and again: a trace that follows the course of an earlier one need not build their values again. */
+/**
+ * Assignments that a function makes again and again: a trace that follows the course of an earlier one need
+ * not build their values again.
+ */
 import { checkCount } from '@firsthand/linalg';
 import type { Handle } from '@firsthand/graph';
 import { currentTrace } from './trace.ts';
 import { Value } from './value.ts';
 
 /**
- * Runs `build`, which assigns values to the variables, and does nothing else. Inside `compile`, where it has assigned to these variables before, and they and the operands were what they are
- * now, the variables get the values of then, and `build` is not run: so a function that is traced again, for another number, costs less.
- * @param operands what the values depend on besides the variables themselves: tensors, and anything else, which is compared as by `Object.is`
+ * Runs `build`, which assigns values to the variables, and does nothing else. Inside `compile`, where it has
+ * assigned to these variables before, and they and the operands were what they are now, the variables get the
+ * values of then, and `build` is not run: so a function that is traced again, for another number, costs less.
+ * @param operands what the values depend on besides the variables themselves: tensors, and anything else,
+ *   which is compared as by `Object.is`
  * @example
  * ```ts
  * import { memoizedAssignments, tensor } from '@firsthand/autograd';
@@ -16,10 +21,17 @@ import { Value } from './value.ts';
  * console.log(await w.toArray()); // [ 0.5, 1 ]
  * ```
  */
-export function memoizedAssignments(variables: readonly Handle[], operands: readonly unknown[], build: () => void): void {
+export function memoizedAssignments(
+  variables: readonly Handle[],
+  operands: readonly unknown[],
+  build: () => void,
+): void {
   checkCount('memoizedAssignments', arguments.length, 3, 'memoizedAssignments(variables, operands, build)');
   const trace = currentTrace();
-  const key = trace === null ? [] : [...variables, ...operands].map((each): unknown => (each instanceof Value ? each.read() : each));
+  const key =
+    trace === null
+      ? []
+      : [...variables, ...operands].map((each): unknown => (each instanceof Value ? each.read() : each));
   // What was made inside has nodes that belong to one trace.
   if (trace === null || !variables.every((variable) => trace.hasAdopted(variable))) {
     build();

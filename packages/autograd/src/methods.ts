@@ -1,6 +1,7 @@
 /**
- * Methods of a tensor as functions, for those who write `exp(x)` and `maximum(0, x)`: each calls the method of its name on its first
- * argument, and takes and gives what that does. Functions of two operands take a number on either side.
+ * Methods of a tensor as functions, for those who write `exp(x)` and `maximum(0, x)`: each calls the method
+ * of its name on its first argument, and takes and gives what that does. Functions of two operands take a
+ * number on either side.
  */
 import { binary, type BinaryKind } from '@firsthand/graph';
 import { checkCount, DTypeError } from '@firsthand/linalg';
@@ -8,10 +9,15 @@ import { Tensor } from './tensor.ts';
 import { operandNode } from './operands.ts';
 
 /** The method `K` with its tensor as the first argument. */
-export type MethodFunction<K extends MethodName> = (x: Tensor, ...rest: Parameters<Tensor[K]>) => ReturnType<Tensor[K]>;
+export type MethodFunction<K extends MethodName> = (
+  x: Tensor,
+  ...rest: Parameters<Tensor[K]>
+) => ReturnType<Tensor[K]>;
 
 /** Names of methods that give something. */
-type MethodName = { [K in keyof Tensor]: Tensor[K] extends (...args: never[]) => unknown ? K : never }[keyof Tensor];
+type MethodName = {
+  [K in keyof Tensor]: Tensor[K] extends (...args: never[]) => unknown ? K : never;
+}[keyof Tensor];
 
 /** A function of two operands, one of which may be a number. */
 export type BinaryFunction = (a: Tensor | number, b: Tensor | number) => Tensor;

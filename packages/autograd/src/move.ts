@@ -1,6 +1,7 @@
 /**
- * Moving tensors to another device in place: the handles stay the same, so that a module's fields and an optimizer's groups still mean
- * the same parameters. All values are copied before the first handle is rebound.
+ * Moving tensors to another device in place: the handles stay the same, so that a module's fields and an
+ * optimizer's groups still mean the same parameters. All values are copied before the first handle is
+ * rebound.
  */
 import { checkDevice, type Device, replaceGeneration } from '@firsthand/graph';
 import { checkCount, NDArray } from '@firsthand/linalg';
@@ -21,7 +22,11 @@ export async function moveInPlace(tensors: readonly Tensor[], device: Device): P
     moving.map(async (tensor) => {
       const { shape, dtype, requiresGrad, name } = tensor;
       const [data, grad] = await Promise.all([tensor.data(), tensor.grad?.to(device) ?? null]);
-      return { tensor, grad, leaf: storedLeaf('to', NDArray.packed(data, shape, dtype), device, requiresGrad, name) };
+      return {
+        tensor,
+        grad,
+        leaf: storedLeaf('to', NDArray.packed(data, shape, dtype), device, requiresGrad, name),
+      };
     }),
   );
   for (const { tensor, grad, leaf } of copies) {

@@ -1,11 +1,23 @@
 /**
- * Plans. A trace leaves a **course**: the graph that it built, where each argument of its program comes from, where each output goes. A **plan** is a course with what belongs
- * to one trace of it alone: the numbers in it, the guards that it has met, the structure of its result. Traces that differ in numbers only share a course, and its
- * programs.
+ * Plans. A trace leaves a **course**: the graph that it built, where each argument of its program comes from,
+ * where each output goes. A **plan** is a course with what belongs to one trace of it alone: the numbers in
+ * it, the guards that it has met, the structure of its result. Traces that differ in numbers only share a
+ * course, and its programs.
  */
 import type { ErrorFacts } from '@firsthand/linalg';
 import { DeviceError, getDefaultDevice, leaf, postOrder, Recorder, sameList } from '@firsthand/graph';
-import type { Cell, ConstantNode, Courses, Device, Executable, Handle, HostValue, Leaf, Node, TypedArray } from '@firsthand/graph';
+import type {
+  Cell,
+  ConstantNode,
+  Courses,
+  Device,
+  Executable,
+  Handle,
+  HostValue,
+  Leaf,
+  Node,
+  TypedArray,
+} from '@firsthand/graph';
 import type { Guards } from './guards.ts';
 import { rebuild, Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
@@ -82,7 +94,9 @@ export interface Plan {
   /** The values of the course's constants. */
   readonly values: readonly number[];
   readonly samples: readonly (() => HostValue)[];
-  /** The host data that the function has made tensors of: where they are, and for a comparison what they were. */
+  /**
+   * The host data that the function has made tensors of: where they are, and for a comparison what they were.
+   */
   readonly data: readonly { readonly cell: Cell; readonly elements: TypedArray | null }[];
   /** What the function has returned, with a `Result` for each tensor that is no variable. */
   readonly value: unknown;
@@ -114,7 +128,8 @@ export interface Call {
 /**
  * Traces `fn`.
  * @param courses that earlier traces have taken; a new one is added
- * @param options.isTracedAgain whether other numbers have been seen, or are to be expected: programs take them from their runs then
+ * @param options.isTracedAgain whether other numbers have been seen, or are to be expected: programs take
+ *   them from their runs then
  * @param options.keepsData whether host data are kept, for a comparison
  * @returns the plan, with the host values that the trace has sampled
  */
@@ -130,12 +145,17 @@ export function tracePlan(
   const placeholders: Tensor[] = [];
   const { roots, value } = trace.run(() => {
     for (const { shape, dtype, requiresGrad, name, device } of tensors) {
-      const created = leaf({ role: 'argument', name, shape, dtype, host: null, sample: null }, device, { requiresGrad });
+      const created = leaf({ role: 'argument', name, shape, dtype, host: null, sample: null }, device, {
+        requiresGrad,
+      });
       const argument = new Tensor(created, name).owned();
       trace.addArgument(argument);
       placeholders.push(argument);
     }
-    const replaced = rebuild(args, (tensor) => placeholders[tensors.indexOf(tensor as Tensor)]!) as readonly unknown[];
+    const replaced = rebuild(
+      args,
+      (tensor) => placeholders[tensors.indexOf(tensor as Tensor)]!,
+    ) as readonly unknown[];
     const returned = fn(...replaced);
     refuseLater(returned);
     // Results are read while their handles still hold what the function left in them.
@@ -151,7 +171,10 @@ export function tracePlan(
     guards: trace.guards.settled(),
     values: trace.values,
     samples: trace.hosts.map(({ attrs }) => attrs.sample ?? ((): HostValue => attrs.host ?? 0)),
-    data: trace.data.map(({ node, elements }) => ({ cell: node.cell!, elements: keepsData ? (elements?.slice() ?? null) : null })),
+    data: trace.data.map(({ node, elements }) => ({
+      cell: node.cell!,
+      elements: keepsData ? (elements?.slice() ?? null) : null,
+    })),
     value,
     isTracedAgain,
     variants: new Map(),
@@ -163,7 +186,8 @@ export function tracePlan(
 function refuseLater(returned: unknown): void {
   if (returned instanceof Promise) returned.catch(() => {});
   const mayIterate = typeof (returned as Partial<Generator> | null | undefined)?.next === 'function';
-  const isGenerator = mayIterate && /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(returned));
+  const isGenerator =
+    mayIterate && /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(returned));
   if (!(returned instanceof Promise) && !isGenerator) return;
   throw new DeviceError({
     operation: 'compile',
@@ -182,14 +206,20 @@ function endOf({ rebound, gradients }: Trace, roots: readonly Root[]): readonly 
   return end;
 }
 
-function createCourse(trace: Trace, roots: readonly Root[], end: readonly unknown[], args: readonly Tensor[]): Course {
+function createCourse(
+  trace: Trace,
+  roots: readonly Root[],
+  end: readonly unknown[],
+  args: readonly Tensor[],
+): Course {
   const { handles, hosts, data, recorder } = trace;
   const gradients = [...trace.gradients.values()];
   const rebindings = rebindingsOf(trace);
   const sourceOf = new Map<Node, Source>();
   args.forEach(({ node }, index) => sourceOf.set(node, { kind: 'argument', index }));
   for (const { handle, placeholder } of handles) sourceOf.set(placeholder, { kind: 'handle', handle });
-  for (const { owner, placeholder } of gradients) if (placeholder !== null) sourceOf.set(placeholder, { kind: 'gradient', owner });
+  for (const { owner, placeholder } of gradients)
+    if (placeholder !== null) sourceOf.set(placeholder, { kind: 'gradient', owner });
   hosts.forEach((host, index) => sourceOf.set(host, { kind: 'host', index }));
   data.forEach(({ node }, index) => sourceOf.set(node, { kind: 'data', index }));
   recorder.constants.forEach((constant, index) => sourceOf.set(constant, { kind: 'number', index }));
@@ -226,7 +256,9 @@ function rebindingsOf({ rebound, gradients }: Trace): Rebinding[] {
     before: placeholder,
   }));
   const accumulated = [...gradients.values()].flatMap(({ owner, after, placeholder }): Rebinding[] =>
-    after === null || after === placeholder ? [] : [{ target: { kind: 'gradient', owner }, value: after, before: placeholder }],
+    after === null || after === placeholder
+      ? []
+      : [{ target: { kind: 'gradient', owner }, value: after, before: placeholder }],
   );
   return [...handles, ...accumulated];
 }
@@ -244,7 +276,10 @@ function describeResult(
     const argument = args.indexOf(tensor);
     if (argument >= 0) return new Result('argument', argument);
     if (trace.hasAdopted(tensor)) return tensor;
-    return new Result('output', roots.push({ node, closed: node.requiresGrad ? (node.closed ?? OUTSIDE) : null }) - 1);
+    return new Result(
+      'output',
+      roots.push({ node, closed: node.requiresGrad ? (node.closed ?? OUTSIDE) : null }) - 1,
+    );
   };
   const value = rebuild(result, (each) => {
     const tensor = each as Tensor;

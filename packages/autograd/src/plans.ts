@@ -1,6 +1,7 @@
 /**
- * The plans of a compiled function for arguments of one structure. They are found by the numbers among the arguments, and by their guards; a number that has not been
- * seen is traced again, on the courses of earlier traces.
+ * The plans of a compiled function for arguments of one structure. They are found by the numbers among the
+ * arguments, and by their guards; a number that has not been seen is traced again, on the courses of earlier
+ * traces.
  */
 import { Courses } from '@firsthand/graph';
 import type { HostValue } from '@firsthand/graph';
@@ -9,7 +10,9 @@ import { planFits, tracePlan } from './plan.ts';
 import type { Call, Course, Plan } from './plan.ts';
 import { requireSamePlan } from './verify.ts';
 
-/** Plans for the same numbers, which differ in what their traces have read; the least recently used go first. */
+/**
+ * Plans for the same numbers, which differ in what their traces have read; the least recently used go first.
+ */
 const PLANS_PER_NUMBERS = 16;
 /** Plans in all. */
 const PLANS = 256;
@@ -51,10 +54,16 @@ export class Structure {
   }
 
   /** Traces the function for these arguments, and keeps the plan. */
-  trace(fn: (...args: readonly unknown[]) => unknown, call: Call): { readonly plan: Plan; readonly hosts: readonly HostValue[] } {
+  trace(
+    fn: (...args: readonly unknown[]) => unknown,
+    call: Call,
+  ): { readonly plan: Plan; readonly hosts: readonly HostValue[] } {
     if (this.#guards?.hold() === false) this.#guards = null;
     const isTracedAgain = this.#traces++ > 0 || call.numbers.length > 0;
-    const traced = tracePlan(fn, call, this.#courses, new Guards(this.#guards), { isTracedAgain, keepsData: this.#keepsData });
+    const traced = tracePlan(fn, call, this.#courses, new Guards(this.#guards), {
+      isTracedAgain,
+      keepsData: this.#keepsData,
+    });
     this.#guards ??= traced.plan.guards;
     this.#keep(keyOf(call.numbers), traced.plan);
     return traced;
@@ -66,7 +75,10 @@ export class Structure {
    * @throws CaptureError if the function has become another
    */
   verify(fn: (...args: readonly unknown[]) => unknown, call: Call, plan: Plan): readonly HostValue[] {
-    const again = tracePlan(fn, call, this.#courses, new Guards(), { isTracedAgain: true, keepsData: this.#keepsData });
+    const again = tracePlan(fn, call, this.#courses, new Guards(), {
+      isTracedAgain: true,
+      keepsData: this.#keepsData,
+    });
     requireSamePlan(plan, again.plan);
     return again.hosts;
   }

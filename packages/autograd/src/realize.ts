@@ -17,6 +17,7 @@ export async function realize(...tensors: readonly Tensor[]): Promise<void> {
   const byDevice = new Map<Device, Tensor[]>();
   for (const tensor of tensors) byDevice.set(tensor.device, [...(byDevice.get(tensor.device) ?? []), tensor]);
   const nodesOf = (list: readonly Tensor[]) => list.map((tensor) => tensor.toCompute('realize'));
-  for (const [device, list] of byDevice) runtimeOf(device).realize(withCompanions(nodesOf(list)), savedSetsOf);
+  for (const [device, list] of byDevice)
+    runtimeOf(device).realize(withCompanions(nodesOf(list)), savedSetsOf);
   await Promise.all([...byDevice].map(([device, list]) => runtimeOf(device).finish(nodesOf(list))));
 }

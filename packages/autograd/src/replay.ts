@@ -1,4 +1,7 @@
-/** Running a plan once: arguments are collected, the executable is called, handles are rebound. No graph is built. */
+/**
+ * Running a plan once: arguments are collected, the executable is called, handles are rebound. No graph is
+ * built.
+ */
 import {
   DeviceError,
   GradientError,
@@ -20,7 +23,9 @@ import type { GradientOwner } from './trace.ts';
 
 let runs = 0;
 
-/** Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null. */
+/**
+ * Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null.
+ */
 export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly HostValue[] | null): unknown {
   const { course, samples } = plan;
   const { device, rebindings, cleared } = course;
@@ -39,7 +44,9 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   variant.lastRun = ++runs;
   rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, device));
   for (const owner of cleared) owner.gradient = null;
-  const results = course.roots.map((root, index) => storedResult(root, cells[rebindings.length + index]!, device));
+  const results = course.roots.map((root, index) =>
+    storedResult(root, cells[rebindings.length + index]!, device),
+  );
   noteCompiled(results, tensors);
   const outputs = results.map((result) => new Tensor(result));
   return rebuild(plan.value, (each) => {
@@ -48,7 +55,10 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   });
 }
 
-/** @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before and after */
+/**
+ * @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before
+ * and after
+ */
 function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): void {
   for (const { target } of rebindings) {
     const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
@@ -67,7 +77,9 @@ function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): vo
 /** The programs of plans, each once, the one that ran last at the end. */
 export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
   const variants = [...new Set(plans.map(({ course }) => course))].flatMap((course) => course.variants);
-  return [...new Set(variants.toSorted((a, b) => b.lastRun - a.lastRun).map(({ executable }) => executable))].toReversed();
+  return [
+    ...new Set(variants.toSorted((a, b) => b.lastRun - a.lastRun).map(({ executable }) => executable)),
+  ].toReversed();
 }
 
 /** The cell of a handle's value; a value that has not been computed is enqueued first. */
@@ -112,7 +124,9 @@ function overwritable({ target, before }: Rebinding, args: readonly Cell[]): Cel
 }
 
 function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (Cell | null)[]): Variant {
-  const key = overwrites.every((cell) => cell !== null) ? 'all' : overwrites.map((cell) => (cell === null ? '0' : '1')).join('');
+  const key = overwrites.every((cell) => cell !== null)
+    ? 'all'
+    : overwrites.map((cell) => (cell === null ? '0' : '1')).join('');
   let variant = plan.variants.get(key);
   if (variant !== undefined) return variant;
   const { variants } = plan.course;
@@ -127,7 +141,12 @@ function holdsNumbersOf({ held, values }: Variant, plan: Plan): boolean {
   return held.every((constant, index) => Object.is(plan.values[constant], values[index]));
 }
 
-function createVariant(plan: Plan, runtime: Runtime, key: string, overwrites: readonly (Cell | null)[]): Variant {
+function createVariant(
+  plan: Plan,
+  runtime: Runtime,
+  key: string,
+  overwrites: readonly (Cell | null)[],
+): Variant {
   const { course, values, data, isTracedAgain } = plan;
   const { constants, rebindings, roots, varying, sourceOf } = course;
   // Another trace of the same course may have left its numbers and its data in the nodes.
@@ -136,7 +155,10 @@ function createVariant(plan: Plan, runtime: Runtime, key: string, overwrites: re
     each.cell = data[index]!.cell;
   });
   const prepared = runtime.prepare({
-    effects: rebindings.map(({ value, before }, index) => ({ node: value, into: overwrites[index] === null ? null : before })),
+    effects: rebindings.map(({ value, before }, index) => ({
+      node: value,
+      into: overwrites[index] === null ? null : before,
+    })),
     roots: roots.map(({ node }) => node),
     varying: isTracedAgain ? varying : undefined,
   });

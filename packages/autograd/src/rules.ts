@@ -1,7 +1,7 @@
 /**
- * The derivative of every primitive. A rule takes the gradient `g` of the result and the node `out`, and gives the gradient of
- * each input as new nodes: graph in, graph out, so derivatives of any order exist. The line above a rule is its derivation;
- * y is the result, x (or a, b) the inputs, and dx the gradient of x.
+ * The derivative of every primitive. A rule takes the gradient `g` of the result and the node `out`, and
+ * gives the gradient of each input as new nodes: graph in, graph out, so derivatives of any order exist. The
+ * line above a rule is its derivation; y is the result, x (or a, b) the inputs, and dx the gradient of x.
  */
 import {
   add,
@@ -41,7 +41,17 @@ import {
   where,
   widen,
 } from '@firsthand/graph';
-import type { BinaryKind, DType, Movement, Node, NodeOf, Op, ReduceKind, ScanKind, UnaryKind } from '@firsthand/graph';
+import type {
+  BinaryKind,
+  DType,
+  Movement,
+  Node,
+  NodeOf,
+  Op,
+  ReduceKind,
+  ScanKind,
+  UnaryKind,
+} from '@firsthand/graph';
 import { fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 
 /** The primitives with a rule: leaves end a path, and a call's rule is its composite's. */
@@ -104,12 +114,18 @@ const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
   sigmoid: (g, _, y) => mul(g, mul(y, sub(1, y))),
 };
 
-/** Ties share equally: nothing where the operand loses, ½ where both are equal, all of it elsewhere, NaN included. */
+/**
+ * Ties share equally: nothing where the operand loses, ½ where both are equal, all of it elsewhere, NaN
+ * included.
+ */
 function share(loses: Node, ties: Node, g: Node): Node {
   return where(loses, 0, where(ties, mul(g, 0.5), g));
 }
 
-/** da = g·b·a^(b−1) for one number b: 0 for b = 0, and g for b = 1, so that the derivatives beyond the order b are 0 for a = 0 too. */
+/**
+ * da = g·b·a^(b−1) for one number b: 0 for b = 0, and g for b = 1, so that the derivatives beyond the order b
+ * are 0 for a = 0 too.
+ */
 function constantPowerGradient(g: Node, a: Node, b: NodeOf<'const'>): Node | null {
   const { value } = b.attrs;
   if (value === 0) return null;
@@ -117,12 +133,17 @@ function constantPowerGradient(g: Node, a: Node, b: NodeOf<'const'>): Node | nul
 }
 
 /** Bases down to which a⁻¹ … a⁻⁴ are finite numbers of a dtype: its largest number to the power of −1/4. */
-const LEAST_BASE: { readonly [K in DType]?: number } = { float16: 2 ** -4, float32: 2 ** -32, float64: 2 ** -256 };
+const LEAST_BASE: { readonly [K in DType]?: number } = {
+  float16: 2 ** -4,
+  float32: 2 ** -32,
+  float64: 2 ** -256,
+};
 
 /**
- * da = g·b·a^(b−1) for exponents that are known at run time only. Where b = 0 and a is so small (or NaN) that its negative powers are
- * no numbers, da and its derivatives of every order are 0: the exponent is replaced there as well, since a branch that is not taken
- * would give 0·∞. The derivative of da with respect to b, 1/a, is 0 there too: PyTorch's convention at a = 0.
+ * da = g·b·a^(b−1) for exponents that are known at run time only. Where b = 0 and a is so small (or NaN) that
+ * its negative powers are no numbers, da and its derivatives of every order are 0: the exponent is replaced
+ * there as well, since a branch that is not taken would give 0·∞. The derivative of da with respect to b,
+ * 1/a, is 0 there too: PyTorch's convention at a = 0.
  */
 function powerGradient(g: Node, a: Node, b: Node): Node {
   const isRegular = gt(unary('abs', a), LEAST_BASE[a.dtype] ?? 0);
@@ -137,9 +158,9 @@ function exponentGradient(g: Node, a: Node, b: Node, y: Node): Node {
 }
 
 /**
- * The n of y = a − b·n. The remainder y is exact, so that (a − y)/b is n but for the quotient's rounding; ⌊a/b⌋ would be another
- * number where a/b rounds to a whole one. For b = 0 it is a/b; where −1 times b went into a small a of the other sign, y may be
- * rounded to b, or be infinite as b is.
+ * The n of y = a − b·n. The remainder y is exact, so that (a − y)/b is n but for the quotient's rounding;
+ * ⌊a/b⌋ would be another number where a/b rounds to a whole one. For b = 0 it is a/b; where −1 times b went
+ * into a small a of the other sign, y may be rounded to b, or be infinite as b is.
  */
 function wholeQuotient(a: Node, b: Node, y: Node): Node {
   const quotient = div(sub(a, where(eq(b, 0), 0, y)), b);
@@ -158,7 +179,10 @@ const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
   // y = a/b: da = g/b, db = −g·a/b² = −g·y/b
   div: (g, _a, b, y) => [div(g, b), neg(div(mul(g, y), b))],
   // y = aᵇ: da = g·b·a^(b−1), 0 where b = 0; db = g·y·ln a, 0 where a = 0 and b ≥ 0
-  pow: (g, a, b, y) => (b.op === 'const' ? [constantPowerGradient(g, a, b), null] : [powerGradient(g, a, b), exponentGradient(g, a, b, y)]),
+  pow: (g, a, b, y) =>
+    b.op === 'const'
+      ? [constantPowerGradient(g, a, b), null]
+      : [powerGradient(g, a, b), exponentGradient(g, a, b, y)],
   // y = a − b·n: da = g, db = −g·n, where n is the whole number of times that b went into a
   mod: (g, a, b, y) => [g, b.op === 'const' ? null : neg(mul(g, wholeQuotient(a, b, y)))],
   // y = max(a, b)
@@ -194,14 +218,16 @@ function shifted(x: Node, axis: number): Node {
 }
 
 /** Running products of the elements before each one: 1 at the first. */
-const productBefore = (x: Node, axis: number): Node => cumprod(where(isFirst(x, axis), 1, shifted(x, axis)), axis);
+const productBefore = (x: Node, axis: number): Node =>
+  cumprod(where(isFirst(x, axis), 1, shifted(x, axis)), axis);
 
 /** A scan from the last element to the first. */
-const fromTheEnd = (scan: (x: Node, axis: number) => Node, x: Node, axis: number): Node => flip(scan(flip(x, axis), axis), axis);
+const fromTheEnd = (scan: (x: Node, axis: number) => Node, x: Node, axis: number): Node =>
+  flip(scan(flip(x, axis), axis), axis);
 
 /**
- * y = Π x: dxᵢ = g·(Πⱼ﹤ᵢ xⱼ)·(Πⱼ﹥ᵢ xⱼ), the running products from both ends. Dividing y by xᵢ would fail at 0. Several axes are moved
- * to the end and merged into one.
+ * y = Π x: dxᵢ = g·(Πⱼ﹤ᵢ xⱼ)·(Πⱼ﹥ᵢ xⱼ), the running products from both ends. Dividing y by xᵢ would fail at
+ * 0. Several axes are moved to the end and merged into one.
  */
 function productGradient(g: Node, x: Node, axes: readonly number[]): Node {
   const parallel = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
@@ -245,12 +271,19 @@ const SCAN: { readonly [K in ScanKind]: ScanRule } = {
   },
 };
 
-/** λᵢ = gᵢ + aᵢ₊₁·λᵢ₊₁: all that reaches the i-th value of a recurrence with factors a. Another linear recurrence, from the end. */
+/**
+ * λᵢ = gᵢ + aᵢ₊₁·λᵢ₊₁: all that reaches the i-th value of a recurrence with factors a. Another linear
+ * recurrence, from the end.
+ */
 function adjointOf(g: Node, factors: Node, axis: number): Node {
   return flip(linearRecurrence(shifted(flip(factors, axis), axis), flip(g, axis), axis), axis);
 }
 
-type MovementRule<K extends Movement['kind']> = (g: Node, movement: Extract<Movement, { kind: K }>, x: Node) => Node;
+type MovementRule<K extends Movement['kind']> = (
+  g: Node,
+  movement: Extract<Movement, { kind: K }>,
+  x: Node,
+) => Node;
 const MOVEMENT: { readonly [K in Movement['kind']]: MovementRule<K> } = {
   // The inverse rewrite; what was repeated is summed, what was cut off had no influence.
   reshape: (g, _, x) => reshape(g, x.shape),
@@ -280,19 +313,25 @@ type Rule = (g: Node, operands: readonly Node[], y: Node) => readonly (Node | nu
 
 /** In float32; a constant stays one, as rules look at exponents. */
 function widenOperand(x: Node): Node {
-  return x.op === 'const' ? constant(fromFloat16Bits(toFloat16Bits(x.attrs.value)), x.shape, 'float32') : widen(x);
+  return x.op === 'const'
+    ? constant(fromFloat16Bits(toFloat16Bits(x.attrs.value)), x.shape, 'float32')
+    : widen(x);
 }
 
 /**
- * A rule, which of float16 computes in float32 and rounds its gradients once: 1 − y² of a rounded y would keep no digits, and a sum of ties may leave the range. The result
- * of an elementwise function or a scan is computed again from the operands, without rounding. Extreme values are exact in float16, and other reductions do not read theirs.
+ * A rule, which of float16 computes in float32 and rounds its gradients once: 1 − y² of a rounded y would
+ * keep no digits, and a sum of ties may leave the range. The result of an elementwise function or a scan is
+ * computed again from the operands, without rounding. Extreme values are exact in float16, and other
+ * reductions do not read theirs.
  */
 function inFloat32(g: Node, out: Computed, rule: Rule): readonly (Node | null)[] {
   if (out.dtype !== 'float16' || out.attrs.kind === 'sum') return rule(g, out.inputs, out);
   const operands = out.inputs.map(widenOperand);
   const wide = widen(g);
   const y = out.op === 'reduce' ? widen(out) : node(out.op, out.attrs, operands);
-  return rule(wide, operands, y).map((each) => (each === null ? null : each === wide ? g : cast(each, 'float16')));
+  return rule(wide, operands, y).map((each) =>
+    each === null ? null : each === wide ? g : cast(each, 'float16'),
+  );
 }
 
 /** One rule per primitive: a missing one does not compile. */
@@ -308,8 +347,11 @@ export const VJPS: VJPs = {
   where: (g, out) => [null, where(input(out, 0), g, 0), where(input(out, 0), 0, g)],
   reduce: (g, out) => inFloat32(g, out, (dy, [x], y) => [REDUCE[out.attrs.kind](dy, x!, y, out.attrs.axes)]),
   argReduce: () => [null],
-  prefixScan: (g, out) => inFloat32(g, out, (dy, _, y) => SCAN[out.attrs.kind](dy, y as NodeOf<'prefixScan'>)),
-  movement: (g, out) => [(MOVEMENT[out.attrs.kind] as MovementRule<Movement['kind']>)(g, out.attrs, input(out, 0))],
+  prefixScan: (g, out) =>
+    inFloat32(g, out, (dy, _, y) => SCAN[out.attrs.kind](dy, y as NodeOf<'prefixScan'>)),
+  movement: (g, out) => [
+    (MOVEMENT[out.attrs.kind] as MovementRule<Movement['kind']>)(g, out.attrs, input(out, 0)),
+  ],
   // yᵢ = x[indexᵢ]: dx[j] = Σ_{i: indexᵢ = j} gᵢ
   gather: (g, out) => {
     const x = input(out, 0);
@@ -319,13 +361,16 @@ export const VJPS: VJPs = {
   sort: () => [null],
 };
 
-const SCATTER: { readonly [K in 'add' | 'set']: (g: Node, out: NodeOf<'scatter'>) => readonly (Node | null)[] } = {
+const SCATTER: {
+  readonly [K in 'add' | 'set']: (g: Node, out: NodeOf<'scatter'>) => readonly (Node | null)[];
+} = {
   // y = base + Σ source at index: dbase = g, dsource = g[index], 0 where the index was dropped
   add: (g, out) => {
     const index = input(out, 1);
     return [g, null, keepInRange(gather(g, index, out.attrs.axis), index, out)];
   },
-  // y = source where it was the last one written, base elsewhere: who wrote last is found by scattering positions
+  // y = source where it was the last one written, base elsewhere: who wrote last is found by scattering
+  // positions
   set: (g, out) => {
     const { axis } = out.attrs;
     const index = input(out, 1);

@@ -1,9 +1,17 @@
 /**
- * Methods of a tensor over windows that slide along its last axes: convolution and pooling. What a size becomes: ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1
- * (Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning"); defaults and layouts are those of torch.nn.functional.
+ * Methods of a tensor over windows that slide along its last axes: convolution and pooling. What a size
+ * becomes: ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1 (Dumoulin & Visin 2016, "A guide to
+ * convolution arithmetic for deep learning"); defaults and layouts are those of torch.nn.functional.
  */
 import { aboutNodes, avgPool2d, conv1d, conv2d, convTranspose2d, maxPool2d } from '@firsthand/graph';
-import type { AvgPool2dOptions, Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, MaxPool2dOptions, Node } from '@firsthand/graph';
+import type {
+  AvgPool2dOptions,
+  Conv1dOptions,
+  Conv2dOptions,
+  ConvTranspose2dOptions,
+  MaxPool2dOptions,
+  Node,
+} from '@firsthand/graph';
 import { checkCount } from '@firsthand/linalg';
 import { Elementwise } from './elementwise.ts';
 import { operandNode } from './operands.ts';
@@ -19,7 +27,10 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
     given: number,
   ): T {
     checkCount(name, given, 3, `x.${name}(weight, bias, options)`);
-    const added = bias === null ? null : operandNode(bias, name, 'the bias (null where there is none, and the options after it)');
+    const added =
+      bias === null
+        ? null
+        : operandNode(bias, name, 'the bias (null where there is none, and the options after it)');
     const [x, w] = [this.read(name), operandNode(weight, name, 'the weight')];
     try {
       return this.wrap(fn(x, w, added, options));
@@ -29,9 +40,10 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   }
 
   /**
-   * Convolution along one axis, without turning the kernel around. this: (N, C, L), weight: (O, C/groups, K), bias: (O).
-   * Result: (N, O, L′), L′ = ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1.
-   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one floating-point dtype
+   * Convolution along one axis, without turning the kernel around. this: (N, C, L), weight: (O, C/groups, K),
+   * bias: (O). Result: (N, O, L′), L′ = ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1.
+   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one
+   *   floating-point dtype
    * @example
    * ```ts
    * import { tensor } from '@firsthand/autograd';
@@ -46,9 +58,10 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   }
 
   /**
-   * Convolution along two axes, without turning the kernel around. this: (N, C, H, W), weight: (O, C/groups, KH, KW), bias: (O).
-   * Result: (N, O, H′, W′), H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1.
-   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one floating-point dtype
+   * Convolution along two axes, without turning the kernel around. this: (N, C, H, W), weight: (O, C/groups,
+   * KH, KW), bias: (O). Result: (N, O, H′, W′), H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1.
+   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one
+   *   floating-point dtype
    * @example
    * ```ts
    * import { ones, tensor } from '@firsthand/autograd';
@@ -63,9 +76,11 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   }
 
   /**
-   * The transpose of a convolution along two axes: what its gradient does. this: (N, C, H, W), weight: (C, O/groups, KH, KW), bias: (O).
-   * Result: (N, O, H′, W′), H′ = (H − 1)·stride − 2·padding + dilation·(KH − 1) + 1 + outputPadding.
-   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one floating-point dtype
+   * The transpose of a convolution along two axes: what its gradient does. this: (N, C, H, W), weight: (C,
+   * O/groups, KH, KW), bias: (O). Result: (N, O, H′, W′), H′ = (H − 1)·stride − 2·padding + dilation·(KH − 1)
+   * + 1 + outputPadding.
+   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one
+   *   floating-point dtype
    * @example
    * ```ts
    * import { tensor } from '@firsthand/autograd';
@@ -80,9 +95,11 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   }
 
   /**
-   * The largest element of each window; NaN wins. The first of equals, in row-major order, has the gradient. this: (N, C, H, W).
-   * Result: (N, C, H′, W′), H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1. Padding is −∞.
-   * @throws ShapeError if a window does not fit, or padding is more than half of the kernel; DTypeError for integers
+   * The largest element of each window; NaN wins. The first of equals, in row-major order, has the gradient.
+   * this: (N, C, H, W). Result: (N, C, H′, W′), H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1.
+   * Padding is −∞.
+   * @throws ShapeError if a window does not fit, or padding is more than half of the kernel; DTypeError for
+   *   integers
    * @example
    * ```ts
    * import { tensor } from '@firsthand/autograd';
@@ -97,9 +114,10 @@ export abstract class Spatial<T extends Spatial<T>> extends Elementwise<T> {
   }
 
   /**
-   * The mean of each window. this: (N, C, H, W). Result: (N, C, H′, W′), H′ = ⌊(H + 2·padding − KH)/stride⌋ + 1. Zeros around the tensor count as
-   * elements, unless `countIncludePad` is false.
-   * @throws ShapeError if a window does not fit, or padding is more than half of the kernel; DTypeError for integers
+   * The mean of each window. this: (N, C, H, W). Result: (N, C, H′, W′), H′ = ⌊(H + 2·padding − KH)/stride⌋ +
+   * 1. Zeros around the tensor count as elements, unless `countIncludePad` is false.
+   * @throws ShapeError if a window does not fit, or padding is more than half of the kernel; DTypeError for
+   *   integers
    * @example
    * ```ts
    * import { tensor } from '@firsthand/autograd';

@@ -1,6 +1,6 @@
 /**
- * Running statistics: variables that a forward pass updates on its way (batch normalisation's mean). They stay as they are while a
- * function is differentiated or examined, which may call it any number of times.
+ * Running statistics: variables that a forward pass updates on its way (batch normalisation's mean). They
+ * stay as they are while a function is differentiated or examined, which may call it any number of times.
  */
 import { checkCount, checkFunction } from '@firsthand/linalg';
 import { assignVariable } from './value.ts';
@@ -10,8 +10,8 @@ import type { Tensor } from './tensor.ts';
 let suppressed = false;
 
 /**
- * Rebinds a running statistic, unless statistics are suppressed, or another value has been given in its place. The new value is a
- * constant for differentiation.
+ * Rebinds a running statistic, unless statistics are suppressed, or another value has been given in its
+ * place. The new value is a constant for differentiation.
  */
 export function updateStatistic(statistic: Tensor, value: Tensor): void {
   checkCount('updateStatistic', arguments.length, 2, 'updateStatistic(statistic, value)');

@@ -18,11 +18,22 @@ import { currentTrace } from './trace.ts';
 export function requireSupport(operation: string, device: Device, { shape, dtype }: Spec): void {
   if (device.supports(dtype)) return;
   const problem = `the ${device.name} device has no ${dtype}`;
-  throw new DTypeError({ operation, problem, operands: [{ shape, dtype }], expected: 'float32', remedy: 'use float32, or another device' });
+  throw new DTypeError({
+    operation,
+    problem,
+    operands: [{ shape, dtype }],
+    expected: 'float32',
+    remedy: 'use float32, or another device',
+  });
 }
 
 /** Copies host data to a device. @throws DTypeError if the device lacks the dtype */
-export function upload(operation: string, data: TypedArray, spec: Spec, device: Device): NonNullable<Node['cell']> {
+export function upload(
+  operation: string,
+  data: TypedArray,
+  spec: Spec,
+  device: Device,
+): NonNullable<Node['cell']> {
   requireSupport(operation, device, spec);
   return runtimeOf(device).adopt(device.upload(data, spec.dtype));
 }
@@ -33,7 +44,13 @@ export function guardData(data: Data): void {
 }
 
 /** A leaf with a copy of the elements on the device. @throws DTypeError if the device lacks the dtype */
-export function storedLeaf(operation: string, values: NDArray, device: Device, requiresGrad: boolean, name: string | null): Leaf {
+export function storedLeaf(
+  operation: string,
+  values: NDArray,
+  device: Device,
+  requiresGrad: boolean,
+  name: string | null,
+): Leaf {
   const { shape, dtype } = values;
   const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
   const packed = values.contiguous();
@@ -44,7 +61,8 @@ export function storedLeaf(operation: string, values: NDArray, device: Device, r
 }
 
 /**
- * A value on a device. A constant is on none, and is made on the default device: as the derivative of a tensor that is elsewhere, it goes there.
+ * A value on a device. A constant is on none, and is made on the default device: as the derivative of a
+ * tensor that is elsewhere, it goes there.
  */
 export function placedOn(value: Node, device: Device | null): Node {
   return device === null || device === getDefaultDevice() ? value : placed(value, device);

@@ -1,6 +1,6 @@
 /**
- * Tensors inside arrays and plain objects: what a compiled function takes and gives. `flatten` lists the tensors and describes
- * the rest by value, `rebuild` puts other tensors in their places.
+ * Tensors inside arrays and plain objects: what a compiled function takes and gives. `flatten` lists the
+ * tensors and describes the rest by value, `rebuild` puts other tensors in their places.
  */
 import { describeValue, NDArray, OptionError } from '@firsthand/linalg';
 import { Guarded } from './guarded.ts';
@@ -12,7 +12,9 @@ export interface Flat {
   readonly tensors: readonly Tensor[];
   /** The numbers, in order. */
   readonly numbers: readonly number[];
-  /** Everything else: equal for structures that differ in nothing but their numbers and their tensors' values. */
+  /**
+   * Everything else: equal for structures that differ in nothing but their numbers and their tensors' values.
+   */
   readonly signature: string;
 }
 
@@ -61,7 +63,8 @@ export function flatten(value: unknown): Flat {
       });
     }
     if (Array.isArray(part)) return `[${part.map(describe).join(',')}]`;
-    if (part instanceof Map || part instanceof Set) return `${part.constructor.name}[${[...part].map(describe).join(',')}]`;
+    if (part instanceof Map || part instanceof Set)
+      return `${part.constructor.name}[${[...part].map(describe).join(',')}]`;
     if (!isPlain(part)) return describeInstance(part);
     return `{${Object.entries(part)
       .map(([key, each]) => `${JSON.stringify(key)}:${describe(each)}`)
@@ -73,13 +76,21 @@ export function flatten(value: unknown): Flat {
 
 /** A primitive by value, an object or a function by identity. */
 function describeLeaf(part: unknown): string {
-  if ((typeof part === 'object' && part !== null) || typeof part === 'function') return `@${identityOf(part)}`;
-  return typeof part === 'string' ? JSON.stringify(part) : Object.is(part, -0) ? '-0' : `${typeof part}:${String(part)}`;
+  if ((typeof part === 'object' && part !== null) || typeof part === 'function')
+    return `@${identityOf(part)}`;
+  return typeof part === 'string'
+    ? JSON.stringify(part)
+    : Object.is(part, -0)
+      ? '-0'
+      : `${typeof part}:${String(part)}`;
 }
 
-/** An object of a class counts by identity and by its own fields, unless a trace guards those that it reads. */
+/**
+ * An object of a class counts by identity and by its own fields, unless a trace guards those that it reads.
+ */
 function describeInstance(part: object): string {
-  const fields = part instanceof Guarded ? [] : Object.entries(part).map(([key, each]) => `${key}:${describeLeaf(each)}`);
+  const fields =
+    part instanceof Guarded ? [] : Object.entries(part).map(([key, each]) => `${key}:${describeLeaf(each)}`);
   return `${describeLeaf(part)}{${fields.join(',')}}`;
 }
 
@@ -88,7 +99,8 @@ export function rebuild(value: unknown, replace: (tensor: Tensor | Result) => un
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Tensor || value instanceof Result) return replace(value);
   if (Array.isArray(value)) return value.map((each) => rebuild(each, replace));
-  if (value instanceof Map) return new Map([...value].map(([key, each]) => [rebuild(key, replace), rebuild(each, replace)]));
+  if (value instanceof Map)
+    return new Map([...value].map(([key, each]) => [rebuild(key, replace), rebuild(each, replace)]));
   if (value instanceof Set) return new Set([...value].map((each) => rebuild(each, replace)));
   if (!isPlain(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, rebuild(each, replace)]));

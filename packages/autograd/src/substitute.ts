@@ -1,4 +1,7 @@
-/** Calling a function whose tensors stand for other values: how a model runs with parameters that are not its own. */
+/**
+ * Calling a function whose tensors stand for other values: how a model runs with parameters that are not its
+ * own.
+ */
 import { checkCount, checkFunction, describeValue, OptionError } from '@firsthand/linalg';
 import { substituteNodes } from './lent.ts';
 import { refuseAsynchronous } from './linearize.ts';
@@ -6,8 +9,9 @@ import { operandNode } from './operands.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
- * Runs `fn` while each tensor (key) stands for the value of another; afterwards, whatever happens, each is what it was. Gradients
- * flow into the values. Meanwhile the tensors cannot be assigned to, and running statistics among them are not updated.
+ * Runs `fn` while each tensor (key) stands for the value of another; afterwards, whatever happens, each is
+ * what it was. Gradients flow into the values. Meanwhile the tensors cannot be assigned to, and running
+ * statistics among them are not updated.
  * @throws DTypeError for an asynchronous function, which would go on with the tensors' own values
  * @example
  * ```ts
@@ -22,10 +26,17 @@ export function substitute<T>(values: ReadonlyMap<Tensor, Tensor>, fn: () => T):
   checkCount('substitute', arguments.length, 2, 'substitute(values, fn)');
   if (!(values instanceof Map)) {
     const problem = `the values are ${describeValue(values)}`;
-    throw new OptionError({ operation: 'substitute', problem, expected: 'a Map of tensors', remedy: 'write new Map([[w, value]])' });
+    throw new OptionError({
+      operation: 'substitute',
+      problem,
+      expected: 'a Map of tensors',
+      remedy: 'write new Map([[w, value]])',
+    });
   }
   checkFunction('substitute', 'what is to be run', fn, 'substitute(values, () => …)');
-  const nodes = new Map([...values].map(([tensor, value]) => [tensor, operandNode(value, 'substitute', 'a value')]));
+  const nodes = new Map(
+    [...values].map(([tensor, value]) => [tensor, operandNode(value, 'substitute', 'a value')]),
+  );
   const result = substituteNodes(nodes, fn);
   refuseAsynchronous('substitute', result);
   return result;

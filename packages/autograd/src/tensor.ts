@@ -1,6 +1,7 @@
 /**
- * `Tensor`: an n-dimensional array that does not exist yet. Every method adds nodes to a graph, with shapes and dtypes checked at
- * the call; asking for a value runs the graph. Axes may be negative, counting from the end.
+ * `Tensor`: an n-dimensional array that does not exist yet. Every method adds nodes to a graph, with shapes
+ * and dtypes checked at the call; asking for a value runs the graph. Axes may be negative, counting from the
+ * end.
  */
 import {
   aboutNodes,
@@ -47,7 +48,10 @@ import { operandNode } from './operands.ts';
 /** Elements along an axis, and where they were. */
 export type Sorted = SortedOf<Tensor>;
 
-/** An n-dimensional array that is described before it is computed; made by `tensor`, `zeros`, `randn` and their like. */
+/**
+ * An n-dimensional array that is described before it is computed; made by `tensor`, `zeros`, `randn` and
+ * their like.
+ */
 export class Tensor extends Axes<Tensor> {
   protected wrap(node: Node, name: string | null = null, inPlace = false): Tensor {
     return new Tensor(node, name, inPlace);
@@ -56,8 +60,8 @@ export class Tensor extends Axes<Tensor> {
   // ---- products
 
   /**
-   * Matrix product over the last two axes; leading axes broadcast, one-dimensional operands act as row and column.
-   * this: (…, m, k), other: (…, k, n). Result: (…, m, n).
+   * Matrix product over the last two axes; leading axes broadcast, one-dimensional operands act as row and
+   * column. this: (…, m, k), other: (…, k, n). Result: (…, m, n).
    * @throws ShapeError if the inner sizes differ
    */
   matmul(other: Tensor): Tensor {
@@ -81,12 +85,18 @@ export class Tensor extends Axes<Tensor> {
     const [first, second] = readExchange('transpose', axes);
     return this.derive('transpose', (x) => transpose(x, first, second));
   }
-  /** The axes in another order: `permute(2, 0, 1)` or `permute([2, 0, 1])`. @throws ShapeError unless each is named once */
+  /**
+   * The axes in another order: `permute(2, 0, 1)` or `permute([2, 0, 1])`. @throws ShapeError unless each is
+   * named once
+   */
   permute(...axes: ShapeArguments): Tensor {
     const order = readSizes('permute', axes);
     return this.derive('permute', (x) => permute(x, order));
   }
-  /** The same elements in another shape, `reshape(3, 2)` or `reshape([3, 2])`; one size may be −1 and is computed. @throws ShapeError */
+  /**
+   * The same elements in another shape, `reshape(3, 2)` or `reshape([3, 2])`; one size may be −1 and is
+   * computed. @throws ShapeError
+   */
   reshape(...shape: ShapeArguments): Tensor {
     const sizes = readSizes('reshape', shape);
     return this.derive('reshape', (x) => reshape(x, inferSize(x.shape, sizes)));
@@ -101,13 +111,18 @@ export class Tensor extends Axes<Tensor> {
       return reshape(x, [...x.shape.slice(0, from), sizeOf(x.shape.slice(from, to)), ...x.shape.slice(to)]);
     });
   }
-  /** Without the named axes of size 1, `squeeze(0)` or `squeeze([0, 2])`; without all of them by default. @throws ShapeError for another size */
+  /**
+   * Without the named axes of size 1, `squeeze(0)` or `squeeze([0, 2])`; without all of them by default.
+   * @throws ShapeError for another size
+   */
   squeeze(axis?: AxisArgument<AxisOptions>): Tensor {
     checkCount('squeeze', arguments.length, 1, 'x.squeeze([0, 2])');
     const { axis: axes } = axisOptions<AxisOptions>('squeeze', axis, AXIS_KEYS);
     return this.derive('squeeze', (x) => {
       const ones =
-        axes === undefined ? x.shape.flatMap((size, each) => (size === 1 ? [each] : [])) : reducedAxes('squeeze', axes, x.shape.length);
+        axes === undefined
+          ? x.shape.flatMap((size, each) => (size === 1 ? [each] : []))
+          : reducedAxes('squeeze', axes, x.shape.length);
       const wide = ones.find((each) => x.shape[each] !== 1);
       if (wide !== undefined) {
         const problem = `axis ${wide} of ${formatShape(x.shape)} has size ${x.shape[wide]}, not 1`;
@@ -124,31 +139,52 @@ export class Tensor extends Axes<Tensor> {
     checkCount('unsqueeze', arguments.length, 1, 'x.unsqueeze(axis)');
     const { axis: axes } = axisOptions<AxisOptions>('unsqueeze', axis, AXIS_KEYS);
     if (axes === undefined) {
-      throw new OptionError({ operation: 'unsqueeze', problem: 'no axis is given', expected: 'an axis', remedy: 'write x.unsqueeze(0)' });
+      throw new OptionError({
+        operation: 'unsqueeze',
+        problem: 'no axis is given',
+        expected: 'an axis',
+        remedy: 'write x.unsqueeze(0)',
+      });
     }
     return this.derive('unsqueeze', (x) => {
-      const added = reducedAxes('unsqueeze', axes, x.shape.length + (typeof axes === 'number' ? 1 : axes.length));
+      const added = reducedAxes(
+        'unsqueeze',
+        axes,
+        x.shape.length + (typeof axes === 'number' ? 1 : axes.length),
+      );
       return reshape(
         x,
         added.reduce<Shape>((shape, at) => shape.toSpliced(at, 0, 1), x.shape),
       );
     });
   }
-  /** Axes of size 1 stretched, and leading axes added, to reach the shape: `expand(2, 3)` or `expand([2, 3])`. @throws ShapeError */
+  /**
+   * Axes of size 1 stretched, and leading axes added, to reach the shape: `expand(2, 3)` or `expand([2, 3])`.
+   * @throws ShapeError
+   */
   expand(...shape: ShapeArguments): Tensor {
     const sizes = readSizes('expand', shape);
     return this.derive('expand', (x) => expand(x, sizes));
   }
-  /** The order of the elements reversed along the named axes, `flip(0)` or `flip([0, 1])`; along all by default. */
+  /**
+   * The order of the elements reversed along the named axes, `flip(0)` or `flip([0, 1])`; along all by
+   * default.
+   */
   flip(axis?: AxisArgument<AxisOptions>): Tensor {
     checkCount('flip', arguments.length, 1, 'x.flip([0, 1])');
     const { axis: axes } = axisOptions<AxisOptions>('flip', axis, AXIS_KEYS);
     return this.derive('flip', (x) => flip(x, axes));
   }
-  /** Zeros around the elements. widths: [before, after] of each axis. @throws ShapeError unless there is a pair for each */
+  /**
+   * Zeros around the elements. widths: [before, after] of each axis. @throws ShapeError unless there is a
+   * pair for each
+   */
   pad(widths: readonly (readonly [number, number])[]): Tensor {
     checkCount('pad', arguments.length, 1, 'x.pad([[before, after], …])');
-    if (!Array.isArray(widths) || !widths.every((width: unknown) => Array.isArray(width) && width.length === 2)) {
+    if (
+      !Array.isArray(widths) ||
+      !widths.every((width: unknown) => Array.isArray(width) && width.length === 2)
+    ) {
       const problem = `the widths are ${Array.isArray(widths) ? formatShape(widths as number[]) : describeValue(widths)}`;
       throw new ShapeError({
         operation: 'pad',
@@ -165,7 +201,10 @@ export class Tensor extends Axes<Tensor> {
       ),
     );
   }
-  /** Elements start, start + step, … before stop along one axis; negative bounds count from the end. Along several axes: `at`. */
+  /**
+   * Elements start, start + step, … before stop along one axis; negative bounds count from the end. Along
+   * several axes: `at`.
+   */
   slice(axis: number, start: number, stop: number = Infinity, step = 1): Tensor {
     checkCount('slice', arguments.length, 4, 'x.slice(axis, start, stop, step)');
     if (typeof axis !== 'number') {
@@ -183,8 +222,9 @@ export class Tensor extends Axes<Tensor> {
     return this.derive('slice', (x) => slice(x, axis, start, stop, step));
   }
   /**
-   * The part at the given indices, one for each leading axis: a number drops its axis, a range `{ start, stop, step }` keeps it, and so does
-   * null, with all of it. Negative numbers count from the end, a negative step walks backward.
+   * The part at the given indices, one for each leading axis: a number drops its axis, a range
+   * `{ start, stop, step }` keeps it, and so does null, with all of it. Negative numbers count from the end,
+   * a negative step walks backward.
    * @throws ShapeError if there are more indices than axes, or one is out of range
    * @example
    * ```ts
@@ -233,14 +273,19 @@ export class Tensor extends Axes<Tensor> {
     return unbind(this.read(), options.axis ?? 0).map((part) => this.wrap(part));
   }
   /**
-   * Pieces along an axis, the first by default: of the given sizes, or of one size, of which the last may have less.
+   * Pieces along an axis, the first by default: of the given sizes, or of one size, of which the last may
+   * have less.
    * @param axis a number or { axis }
    * @throws ShapeError unless the sizes add up to the axis
    */
   split(sizes: readonly number[] | number, axis?: AxisArgument<OneAxis>): Tensor[] {
     checkCount('split', arguments.length, 2, 'x.split(sizes, axis)');
     const along = this.axisFor('split', axis);
-    return this.pieces('split', typeof sizes === 'number' ? equalSizes('split', this, along, sizes) : sizes, along);
+    return this.pieces(
+      'split',
+      typeof sizes === 'number' ? equalSizes('split', this, along, sizes) : sizes,
+      along,
+    );
   }
   /**
    * At most `count` pieces of equal size along an axis, the first by default; the last one may be smaller.
@@ -258,7 +303,11 @@ export class Tensor extends Axes<Tensor> {
         expected: 'a whole number of pieces, 1 or more',
       });
     }
-    return this.pieces('chunk', equalSizes('chunk', this, along, Math.max(1, Math.ceil(this.shape[along]! / count))), along);
+    return this.pieces(
+      'chunk',
+      equalSizes('chunk', this, along, Math.max(1, Math.ceil(this.shape[along]! / count))),
+      along,
+    );
   }
   /** The axis that pieces are taken along, the first by default. */
   private axisFor(operation: string, axis: AxisArgument<OneAxis> | undefined): number {
@@ -282,7 +331,10 @@ export class Tensor extends Axes<Tensor> {
       return piece;
     });
   }
-  /** Elements shifted along an axis, or by a shift each along several; what leaves at one end enters at the other. */
+  /**
+   * Elements shifted along an axis, or by a shift each along several; what leaves at one end enters at the
+   * other.
+   */
   roll(shift: number | readonly number[], axis: AxisArgument<AxisOptions>): Tensor {
     checkCount('roll', arguments.length, 2, 'x.roll(shift, axis)');
     const { axis: given = [] } = axisOptions<AxisOptions>('roll', axis, AXIS_KEYS);
@@ -290,7 +342,12 @@ export class Tensor extends Axes<Tensor> {
     for (const each of shifts) checkNumber('roll', 'the shift', each);
     if (axes.length === 0 || shifts.length !== axes.length) {
       const problem = `${shifts.length} shifts along ${axes.length} axes`;
-      throw new OptionError({ operation: 'roll', problem, expected: 'a shift for each axis', remedy: 'write x.roll(1, 0)' });
+      throw new OptionError({
+        operation: 'roll',
+        problem,
+        expected: 'a shift for each axis',
+        remedy: 'write x.roll(1, 0)',
+      });
     }
     return this.derive('roll', (x) => axes.reduce((rolled, each, k) => roll(rolled, shifts[k]!, each), x));
   }
@@ -309,13 +366,19 @@ export class Tensor extends Axes<Tensor> {
 
   // ---- indexing
 
-  /** Whole slices at the given positions of one axis; the index's axes take that axis's place. index: integers. */
+  /**
+   * Whole slices at the given positions of one axis; the index's axes take that axis's place. index:
+   * integers.
+   */
   indexSelect(axis: number, index: Tensor): Tensor {
     checkCount('indexSelect', arguments.length, 2, 'x.indexSelect(axis, index)');
     const [x, at] = [this.read('indexSelect'), operandNode(index, 'indexSelect', 'the index')];
     return this.about([x, at], () => indexSelect(x, at, axis));
   }
-  /** out[…, i, …] = this[…, index[…, i, …], …]. index: this shape, but for `axis`. Out of range reads NaN, or 0 for integers. */
+  /**
+   * out[…, i, …] = this[…, index[…, i, …], …]. index: this shape, but for `axis`. Out of range reads NaN, or
+   * 0 for integers.
+   */
   gather(axis: number, index: Tensor): Tensor {
     checkCount('gather', arguments.length, 2, 'x.gather(axis, index)');
     const [x, at] = [this.read('gather'), operandNode(index, 'gather', 'the index')];
@@ -349,7 +412,11 @@ function inferSize(from: Shape, shape: Shape): Shape {
   const size = sizeOf(from) / sizeOf(rest);
   if (!Number.isInteger(size)) {
     const problem = `${formatShape(from)} has ${sizeOf(from)} elements, so no size fits −1 in ${formatShape(shape)}`;
-    throw new ShapeError({ operation: 'reshape', problem, expected: `other sizes whose product divides ${sizeOf(from)}` });
+    throw new ShapeError({
+      operation: 'reshape',
+      problem,
+      expected: `other sizes whose product divides ${sizeOf(from)}`,
+    });
   }
   return shape.with(unknown, size);
 }

@@ -30,7 +30,9 @@ function joinGroups(
     if (group === undefined) groups.set(key, [term]);
     else group.push(term);
   }
-  return [...groups].flatMap(([key, group]) => (typeof key === 'string' && group.length > 1 ? join(group) : group));
+  return [...groups].flatMap(([key, group]) =>
+    typeof key === 'string' && group.length > 1 ? join(group) : group,
+  );
 }
 
 // ---- gathers: elements scattered into zeros
@@ -65,7 +67,11 @@ const joinScattered = (terms: readonly Node[]): readonly Node[] =>
 // ---- cuts: boxes in zeros
 
 /** Rearrangements: what they do to one term they do to the sum. */
-const REARRANGEMENTS: ReadonlySet<Movement['kind']> = /* @__PURE__ */ new Set<Movement['kind']>(['reshape', 'permute', 'flip']);
+const REARRANGEMENTS: ReadonlySet<Movement['kind']> = /* @__PURE__ */ new Set<Movement['kind']>([
+  'reshape',
+  'permute',
+  'flip',
+]);
 
 /**
  * A term that is `source` from `begin` to `end` of one axis, and zero elsewhere; then padded along others,
@@ -88,7 +94,8 @@ interface Padded {
 function paddedOf(term: Node): Padded | null {
   const chain: Movement[] = [];
   let padded = term;
-  for (; padded.op === 'movement' && REARRANGEMENTS.has(padded.attrs.kind); padded = padded.inputs[0]!) chain.push(padded.attrs);
+  for (; padded.op === 'movement' && REARRANGEMENTS.has(padded.attrs.kind); padded = padded.inputs[0]!)
+    chain.push(padded.attrs);
   if (padded.op !== 'movement' || padded.attrs.kind !== 'pad') return null;
   const { before, after } = padded.attrs;
   const axis = before.findLastIndex((width, each) => width > 0 || after[each]! > 0);
@@ -142,8 +149,10 @@ function layersOf(boxes: readonly Padded[]): readonly (readonly Padded[])[] {
 /** The boxes side by side, with zeros where there is none. */
 function concatenated(layer: readonly Padded[]): Node {
   const { axis, extent, before, after, chain, source, begin, end } = layer[0]!;
-  const rearranged = (value: Node): Node => chain.reduceRight((moved, movement) => node('movement', movement, [moved]), value);
-  if (layer.length === 1) return rearranged(pad(source, before.with(axis, begin), after.with(axis, extent - end)));
+  const rearranged = (value: Node): Node =>
+    chain.reduceRight((moved, movement) => node('movement', movement, [moved]), value);
+  if (layer.length === 1)
+    return rearranged(pad(source, before.with(axis, begin), after.with(axis, extent - end)));
   const parts: Node[] = [];
   let filled = 0;
   const fill = (until: number): void => {

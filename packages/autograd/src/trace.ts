@@ -1,6 +1,7 @@
 /**
- * Tracing: while a compiled function's body runs, the handles it reads get placeholders, and what it rebinds is only noted. At the end every handle is as
- * it was before; the trace knows which state goes in, and which comes out. A body that is traced again follows the course of an earlier trace as far as it is the same.
+ * Tracing: while a compiled function's body runs, the handles it reads get placeholders, and what it rebinds
+ * is only noted. At the end every handle is as it was before; the trace knows which state goes in, and which
+ * comes out. A body that is traced again follows the course of an earlier trace as far as it is the same.
  */
 import type { ErrorFacts } from '@firsthand/linalg';
 import {
@@ -45,7 +46,10 @@ export function currentTrace(): Trace | null {
   return current;
 }
 
-/** Gives back a number of the caller, which the next constant is made of: where it is one that a compiled function was called with, it varies. */
+/**
+ * Gives back a number of the caller, which the next constant is made of: where it is one that a compiled
+ * function was called with, it varies.
+ */
 export function noteNumber(value: number): number {
   current?.recorder.expect(value);
   return value;
@@ -68,7 +72,9 @@ export class Trace {
   readonly recorder: Recorder<never>;
   /** Handles that stand for the function's arguments. */
   readonly #arguments = new Set<Handle>();
-  /** Nodes with what only this trace says of them: whose gradient they have, or that they were differentiated. */
+  /**
+   * Nodes with what only this trace says of them: whose gradient they have, or that they were differentiated.
+   */
   readonly #marked: Node[] = [];
   #isIrregular = false;
   ended = false;
@@ -152,7 +158,9 @@ export class Trace {
       this.gradients.set(owner, { owner, before, placeholder: null, after: null });
       return;
     }
-    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device, { subject: owner });
+    const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device, {
+      subject: owner,
+    });
     this.gradients.set(owner, { owner, before, placeholder, after: null });
     owner.gradient = owner.createGradient(placeholder);
   }
@@ -183,9 +191,13 @@ export class Trace {
     handle.node = target;
   }
 
-  /** What `build` gives, a function of the nodes and other values in `key`, and of what this trace has marked. */
+  /**
+   * What `build` gives, a function of the nodes and other values in `key`, and of what this trace has marked.
+   */
   memo<T>(key: readonly unknown[], build: () => T): T {
-    return this.#isIrregular ? build() : this.recorder.memo([...key, isGradientEnabled(), ...this.#marked], build);
+    return this.#isIrregular
+      ? build()
+      : this.recorder.memo([...key, isGradientEnabled(), ...this.#marked], build);
   }
 
   /** The node is marked as one that has an owner, or was differentiated, for as long as this trace lasts. */
@@ -193,16 +205,26 @@ export class Trace {
     this.#marked.push(node);
   }
 
-  /** A value of this trace that depends on constants alone, as a node that no other trace follows; null for others. */
+  /**
+   * A value of this trace that depends on constants alone, as a node that no other trace follows; null for
+   * others.
+   */
   constantCopy(root: Node): Node | null {
     const order = postOrder([root], ({ inputs }) => inputs);
     if (order.some(({ op }) => op === 'leaf')) return null;
-    const values = new Map<Node, number>(this.recorder.constants.map((constant, index) => [constant, this.values[index]!]));
+    const values = new Map<Node, number>(
+      this.recorder.constants.map((constant, index) => [constant, this.values[index]!]),
+    );
     const copies = new Map<Node, Node>();
     for (const node of order) {
       const inputs = node.inputs.map((input) => copies.get(input)!);
       const value = values.get(node);
-      copies.set(node, node.op === 'const' ? constant(value ?? node.attrs.value, node.shape, node.dtype) : copyNode(node, inputs));
+      copies.set(
+        node,
+        node.op === 'const'
+          ? constant(value ?? node.attrs.value, node.shape, node.dtype)
+          : copyNode(node, inputs),
+      );
     }
     return copies.get(root)!;
   }

@@ -1,7 +1,7 @@
 /**
- * Nested structures of tensors ("pytrees"): arrays, plain objects and maps hold parts, everything else is a leaf. The variables of
- * a structure are its tensors, and of a module in it the parameters that are not frozen; a derivative has the structure of what
- * it is taken with respect to.
+ * Nested structures of tensors ("pytrees"): arrays, plain objects and maps hold parts, everything else is a
+ * leaf. The variables of a structure are its tensors, and of a module in it the parameters that are not
+ * frozen; a derivative has the structure of what it is taken with respect to.
  */
 import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
@@ -12,8 +12,8 @@ export interface ParameterOwner {
 }
 
 /**
- * The structure of `T` with a tensor in place of each tensor, a map by path in place of each module, and null in place of what has
- * no derivative (numbers, strings, functions).
+ * The structure of `T` with a tensor in place of each tensor, a map by path in place of each module, and null
+ * in place of what has no derivative (numbers, strings, functions).
  */
 export type TensorsOf<T> = T extends Tensor
   ? Tensor
@@ -28,12 +28,19 @@ export type TensorsOf<T> = T extends Tensor
           : null;
 
 function isParameterOwner(value: unknown): value is ParameterOwner {
-  return typeof value === 'object' && value !== null && 'namedParameters' in value && typeof value.namedParameters === 'function';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'namedParameters' in value &&
+    typeof value.namedParameters === 'function'
+  );
 }
 
 /**
- * The same structure with its leaves replaced. A leaf's path is made of the keys that lead to it, `layers.0.weight`.
- * @param beside another structure, whose parts are given beside the leaves that have the same keys; a leaf of it stands beside all
+ * The same structure with its leaves replaced. A leaf's path is made of the keys that lead to it,
+ * `layers.0.weight`.
+ * @param beside another structure, whose parts are given beside the leaves that have the same keys; a leaf of
+ *   it stands beside all
  *   that is below its place
  */
 export function mapTree(
@@ -43,10 +50,16 @@ export function mapTree(
   path = '',
 ): unknown {
   const below = (part: unknown, key: unknown): unknown =>
-    mapTree(part, replace, isNode(beside) ? partOf(beside, key) : beside, path === '' ? String(key) : `${path}.${String(key)}`);
+    mapTree(
+      part,
+      replace,
+      isNode(beside) ? partOf(beside, key) : beside,
+      path === '' ? String(key) : `${path}.${String(key)}`,
+    );
   if (Array.isArray(tree)) return tree.map(below);
   if (tree instanceof Map) return new Map([...tree].map(([key, part]) => [key as unknown, below(part, key)]));
-  if (isPlain(tree)) return Object.fromEntries(Object.entries(tree).map(([key, part]) => [key, below(part, key)]));
+  if (isPlain(tree))
+    return Object.fromEntries(Object.entries(tree).map(([key, part]) => [key, below(part, key)]));
   return replace(tree, path, beside);
 }
 
@@ -68,7 +81,10 @@ export function tensorsOf(tree: unknown): Tensor[] {
 export interface TreeVariable {
   readonly tensor: Tensor;
   readonly path: string;
-  /** Whether a module has it, which is not rebuilt: the tensor then stands for another value while the function runs. */
+  /**
+   * Whether a module has it, which is not rebuilt: the tensor then stands for another value while the
+   * function runs.
+   */
   readonly isOwned: boolean;
   readonly beside: unknown;
 }
@@ -95,7 +111,9 @@ export function variablesOf(tree: unknown, beside?: unknown): TreeVariable[] {
   return found;
 }
 
-/** The structure with `parts`, one for each variable, in place of the tensors. Modules and other leaves stay. */
+/**
+ * The structure with `parts`, one for each variable, in place of the tensors. Modules and other leaves stay.
+ */
 export function withVariables(tree: unknown, parts: readonly unknown[]): unknown {
   let next = 0;
   return mapTree(tree, (leaf) => {
@@ -105,7 +123,10 @@ export function withVariables(tree: unknown, parts: readonly unknown[]): unknown
   });
 }
 
-/** The structure of a derivative: `parts`, one for each variable, a map by path for a module, and null for other leaves. */
+/**
+ * The structure of a derivative: `parts`, one for each variable, a map by path for a module, and null for
+ * other leaves.
+ */
 export function derivativeOf(tree: unknown, parts: readonly unknown[]): unknown {
   let next = 0;
   return mapTree(tree, (leaf) => {

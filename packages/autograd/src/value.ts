@@ -1,6 +1,6 @@
 /**
- * What every tensor can do besides arithmetic: say what it is, give its values, accumulate gradients, be rebound. A tensor is a
- * handle on a node; reading its value runs the graph, everything else only builds it.
+ * What every tensor can do besides arithmetic: say what it is, give its values, accumulate gradients, be
+ * rebound. A tensor is a handle on a node; reading its value runs the graph, everything else only builds it.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
@@ -74,12 +74,21 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return this;
   }
 
-  /** The node that this tensor stands for now: how operations, which its errors name, read their operands. @throws StaleError @internal */
+  /**
+   * The node that this tensor stands for now: how operations, which its errors name, read their operands.
+   * @throws StaleError @internal
+   */
   read(operation = 'read'): Node {
     if (this.#disposed) {
       const problem = `${this.toString()} was disposed`;
       const remedy = 'make a new tensor';
-      throw new StaleError({ operation, problem, operands: [operandOf(this.node)], expected: 'a new tensor', remedy });
+      throw new StaleError({
+        operation,
+        problem,
+        operands: [operandOf(this.node)],
+        expected: 'a new tensor',
+        remedy,
+      });
     }
     const trace = currentTrace();
     if (trace !== this.#birth) {
@@ -89,7 +98,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return this.node;
   }
 
-  /** A tensor leaves the trace in which it was made: a table that a layer computes once and keeps in a field, say. @throws StaleError unless it depends on constants alone */
+  /**
+   * A tensor leaves the trace in which it was made: a table that a layer computes once and keeps in a field,
+   * say. @throws StaleError unless it depends on constants alone
+   */
   private outlive(operation: string, trace: Trace): void {
     const own = this.node.requiresGrad ? null : trace.constantCopy(this.node);
     if (own === null) {
@@ -123,7 +135,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   get device(): Device {
     return this.node.device ?? getDefaultDevice();
   }
-  /** Whether it is data and no computed value: what `tensor` and its like make, a parameter, an optimizer's state. */
+  /**
+   * Whether it is data and no computed value: what `tensor` and its like make, a parameter, an optimizer's
+   * state.
+   */
   get isLeaf(): boolean {
     return this.node.op === 'leaf';
   }
@@ -136,14 +151,25 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const operation = 'requiresGrad';
     if (currentTrace() !== null) {
       const problem = 'cannot be set inside compile';
-      throw new GradientError({ operation, problem, expected: 'a tensor outside of compile', remedy: 'set it before the call' });
+      throw new GradientError({
+        operation,
+        problem,
+        expected: 'a tensor outside of compile',
+        remedy: 'set it before the call',
+      });
     }
     requireOwnValue(this, operation);
     const { node } = this;
     if (node.requiresGrad === value) return;
     if (node.op !== 'leaf') {
       const [problem, remedy] = ['can be set on leaves only', 'use detach() for a computed value'];
-      throw new GradientError({ operation, problem, operands: [operandOf(node)], expected: 'leaves', remedy });
+      throw new GradientError({
+        operation,
+        problem,
+        operands: [operandOf(node)],
+        expected: 'leaves',
+        remedy,
+      });
     }
     this.rebindLeaf(node, value);
   }
@@ -170,7 +196,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return runtimeOf(this.device);
   }
 
-  /** The node to compute: a constant, which is on no device, becomes one of the device that computes it. @internal */
+  /**
+   * The node to compute: a constant, which is on no device, becomes one of the device that computes it.
+   * @internal
+   */
   toCompute(operation: string, device: Device = getDefaultDevice()): Node {
     const node = this.read(operation);
     if (node.device === null) this.node = placed(node, device);
@@ -259,7 +288,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     this.gradient = value;
     if (gradient === value || currentTrace() !== null) return;
     if (gradient !== null) this.runtime().abandon(gradient);
-    // A gradient given by hand (clipped, say) is stored by the program that computes it, as one from backward is.
+    // A gradient given by hand (clipped, say) is stored by the program that computes it, as one from backward
+    // is.
     if (value !== null && value.node.cell === null && value.pending === null && !value.requiresGrad) {
       value.isGradient = true;
       this.runtime().assign(value, value.node, 'grad');
@@ -268,8 +298,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /**
    * Adds the gradient of this value with respect to every leaf that requires one to that leaf's `grad`.
-   * @param seed the gradient of what follows with respect to this value; 1 for a single element. Options may stand in its place: `backward({ retainGraph: true })`
-   * @throws GradientError if nothing here requires a gradient, or the graph was released by an earlier `backward`
+   * @param seed the gradient of what follows with respect to this value; 1 for a single element. Options may
+   *   stand in its place: `backward({ retainGraph: true })`
+   * @throws GradientError if nothing here requires a gradient, or the graph was released by an earlier
+   *   `backward`
    */
   backward(seed?: T | BackwardOptions, options?: BackwardOptions): void {
     checkCount('backward', arguments.length, 2, 'x.backward(seed, { retainGraph })');
@@ -280,7 +312,11 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
       BACKWARD_KEYS,
     );
     const root = this.read('backward');
-    const start = seedNode('backward', root, isSeed ? operandNode(seed as T, 'backward', 'the seed') : undefined);
+    const start = seedNode(
+      'backward',
+      root,
+      isSeed ? operandNode(seed as T, 'backward', 'the seed') : undefined,
+    );
     const trace = currentTrace();
     if (trace === null) this.runtime().enqueueBefore(root);
     const differentiate = (): ReadonlyMap<Node, Node> => gradientsOfLeaves(root, start);
@@ -348,7 +384,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     checkCount('detach', arguments.length, 0, 'x.detach()');
     const node = this.read('detach');
     const pending = this.pending?.target === node;
-    if (node.op !== 'leaf' || (node.cell === null && !pending)) return this.wrap(withGradient(false, () => identity(node)));
+    if (node.op !== 'leaf' || (node.cell === null && !pending))
+      return this.wrap(withGradient(false, () => identity(node)));
     const detached = this.wrap(this.copyLeaf(node, false));
     this.shareWith(detached, detached.node);
     return detached;
@@ -357,8 +394,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   // ---- rebinding
 
   /**
-   * Gives this tensor another value; readers built earlier keep the old one. Data (numbers, a typed array, an `NDArray`) is
-   * converted to this dtype, and a typed array is laid out in this shape.
+   * Gives this tensor another value; readers built earlier keep the old one. Data (numbers, a typed array, an
+   * `NDArray`) is converted to this dtype, and a typed array is laid out in this shape.
    * @throws ShapeError, DTypeError, DeviceError
    */
   assign(value: T | Data): this {
@@ -372,10 +409,19 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const { dtype, device } = this;
     guardData(data);
     const shape = ArrayBuffer.isView(data) ? this.shape : undefined;
-    return storedLeaf('assign', readArray('assign', data, { dtype, shape, copy: false }), device, false, null);
+    return storedLeaf(
+      'assign',
+      readArray('assign', data, { dtype, shape, copy: false }),
+      device,
+      false,
+      null,
+    );
   }
 
-  /** Drops the handle: using it again throws. The storage lives on while a value that is not computed yet needs it. */
+  /**
+   * Drops the handle: using it again throws. The storage lives on while a value that is not computed yet
+   * needs it.
+   */
   dispose(): void {
     checkCount('dispose', arguments.length, 0, 'x.dispose()');
     if (this.#disposed) return;
@@ -406,7 +452,9 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   static {
     // How Node's console asks an object for its text; declarations cannot spell a registered symbol.
-    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), { value: this.prototype.toString });
+    Object.defineProperty(this.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value: this.prototype.toString,
+    });
   }
 
   /** The same text, for `JSON.stringify`: a line for logs. For the values, `await x.toArray()`. */
@@ -419,7 +467,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return 'Tensor';
   }
 
-  /** Text is what {@link toString} gives. JavaScript has no operators for tensors. @throws TypeError where a number is wanted */
+  /**
+   * Text is what {@link toString} gives. JavaScript has no operators for tensors. @throws TypeError where a
+   * number is wanted
+   */
   [Symbol.toPrimitive](hint: string): string {
     return printable('a tensor', 'a.add(b) for a + b, and await t.item() for its value', hint, this);
   }

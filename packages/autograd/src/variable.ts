@@ -1,4 +1,7 @@
-/** A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are one. */
+/**
+ * A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are
+ * one.
+ */
 import { getDefaultDevice } from '@firsthand/graph';
 import { readArray, checkCount, checkOptions, type Data } from '@firsthand/linalg';
 import { CREATE_KEYS, type CreateOptions } from './create.ts';
@@ -10,8 +13,22 @@ export class Variable extends Tensor {
   /** @throws DTypeError if the device lacks the dtype, or the dtype has no gradients */
   constructor(data: Data, options?: CreateOptions) {
     checkCount('Variable', arguments.length, 2, 'new Variable(data, { dtype, device })');
-    const { dtype, device = getDefaultDevice(), requiresGrad = true, name } = checkOptions('Variable', options, CREATE_KEYS);
-    super(storedLeaf('tensor', readArray('tensor', data, { dtype, copy: false }), device, requiresGrad, name ?? null), name ?? null);
+    const {
+      dtype,
+      device = getDefaultDevice(),
+      requiresGrad = true,
+      name,
+    } = checkOptions('Variable', options, CREATE_KEYS);
+    super(
+      storedLeaf(
+        'tensor',
+        readArray('tensor', data, { dtype, copy: false }),
+        device,
+        requiresGrad,
+        name ?? null,
+      ),
+      name ?? null,
+    );
     this.owned();
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Whether a compiled function still does what it did when it was traced. Variables that it has captured are out of reach of guards; tracing it once more and comparing
- * the two traces finds those that have changed since, and says what they have become.
+ * Whether a compiled function still does what it did when it was traced. Variables that it has captured are
+ * out of reach of guards; tracing it once more and comparing the two traces finds those that have changed
+ * since, and says what they have become.
  */
 import { describe, type Handle, type Node, postOrder, titleOf } from '@firsthand/graph';
 import { FirsthandError, type TypedArray } from '@firsthand/linalg';
@@ -9,7 +10,10 @@ import type { Course, Plan } from './plan.ts';
 import { Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
 
-/** A compiled function would give something else than the plain one: a variable that it has captured has changed since it was traced. */
+/**
+ * A compiled function would give something else than the plain one: a variable that it has captured has
+ * changed since it was traced.
+ */
 export class CaptureError extends FirsthandError {
   override readonly name: string = 'CaptureError';
   /** What is otherwise than when the function was traced, in words. */
@@ -29,13 +33,18 @@ export class CaptureError extends FirsthandError {
 
 /** @throws CaptureError if a function that is traced once more has become something else than `plan` */
 export function requireSamePlan(plan: Plan, again: Plan): void {
-  const differences = plan.course === again.course ? otherNumbers(plan, again) : otherCourse(plan.course, again.course);
-  if (differences.length === 0 && !sameResult(plan.value, again.value)) differences.push('it returns other values that are no tensors');
+  const differences =
+    plan.course === again.course ? otherNumbers(plan, again) : otherCourse(plan.course, again.course);
+  if (differences.length === 0 && !sameResult(plan.value, again.value))
+    differences.push('it returns other values that are no tensors');
   if (differences.length > 0) throw new CaptureError(differences);
 }
 
 function nodesOf({ rebindings, roots }: Course): readonly Node[] {
-  return postOrder([...rebindings.map(({ value }) => value), ...roots.map(({ node }) => node)], ({ inputs }) => inputs);
+  return postOrder(
+    [...rebindings.map(({ value }) => value), ...roots.map(({ node }) => node)],
+    ({ inputs }) => inputs,
+  );
 }
 
 /** The operation that reads a constant, where it is moved to. */
@@ -57,16 +66,23 @@ function otherNumbers({ course, values, data }: Plan, again: Plan): string[] {
       : [`the number ${value} in ${readerOf(course.constants[index]!, nodes)} is ${again.values[index]} now`],
   );
   const arrays = data.flatMap(({ elements }, index) =>
-    sameElements(elements, again.data[index]!.elements) ? [] : [`the data of a tensor, ${describe(course.data[index]!)}, are others now`],
+    sameElements(elements, again.data[index]!.elements)
+      ? []
+      : [`the data of a tensor, ${describe(course.data[index]!)}, are others now`],
   );
   return [...numbers, ...arrays];
 }
 
 function sameElements(a: TypedArray | null, b: TypedArray | null): boolean {
-  return a === null || b === null || (a.length === b.length && a.every((value, index) => Object.is(value, b[index])));
+  return (
+    a === null ||
+    b === null ||
+    (a.length === b.length && a.every((value, index) => Object.is(value, b[index])))
+  );
 }
 
-const nameOf = (handle: Handle | undefined): string => (handle === undefined ? 'none' : describe(handle.node));
+const nameOf = (handle: Handle | undefined): string =>
+  handle === undefined ? 'none' : describe(handle.node);
 
 function otherCourse(course: Course, again: Course): string[] {
   const length = Math.max(course.handles.length, again.handles.length);
@@ -78,7 +94,8 @@ function otherCourse(course: Course, again: Course): string[] {
   const place = before.findIndex((node, index) => node !== now[index]);
   const [first, second] = [before[place], now[place < 0 ? before.length : place]];
   if (first === undefined && second === undefined) return ['it assigns or returns other tensors'];
-  const title = (node: Node | undefined): string => (node === undefined ? 'nothing more' : `${titleOf(node)} (${describe(node)})`);
+  const title = (node: Node | undefined): string =>
+    node === undefined ? 'nothing more' : `${titleOf(node)} (${describe(node)})`;
   return [`where it built ${title(first)}, it builds ${title(second)} now`];
 }
 
@@ -86,9 +103,12 @@ function otherCourse(course: Course, again: Course): string[] {
 function sameResult(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (a instanceof Result && b instanceof Result) return a.kind === b.kind && a.index === b.index;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return typeof a === 'function' && typeof b === 'function';
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
+    return typeof a === 'function' && typeof b === 'function';
   if (a instanceof Result || b instanceof Result || a instanceof Tensor || b instanceof Tensor) return false;
-  const isList = (value: object): value is readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> =>
+  const isList = (
+    value: object,
+  ): value is readonly unknown[] | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> =>
     Array.isArray(value) || value instanceof Map || value instanceof Set;
   if (isList(a) && isList(b)) return sameList([...a], [...b]);
   if (isPlain(a) && isPlain(b)) return sameList(Object.entries(a).flat(1), Object.entries(b).flat(1));

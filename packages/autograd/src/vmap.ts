@@ -1,16 +1,32 @@
 /**
- * A function of examples as a function of batches: it runs once for each slice of its arguments, and the results are stacked. The
- * slices are independent parts of one graph, which a device runs as one program.
+ * A function of examples as a function of batches: it runs once for each slice of its arguments, and the
+ * results are stacked. The slices are independent parts of one graph, which a device runs as one program.
  */
 import { stack } from '@firsthand/graph';
-import { checkCount, checkOptions, describeValue, normalizeAxis, OptionError, type OptionKeys, ShapeError } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkOptions,
+  describeValue,
+  normalizeAxis,
+  OptionError,
+  type OptionKeys,
+  ShapeError,
+} from '@firsthand/linalg';
 import { requireFunction, resultNodes, withResults } from './linearize.ts';
 import { withoutStatistics } from './statistics.ts';
 import { Tensor } from './tensor.ts';
 import { mapTree } from './tree.ts';
 
-/** The axis along which each tensor of an argument is mapped, null for none: for all of them at once, or in their structure. */
-export type MappedAxes = number | null | readonly MappedAxes[] | { readonly [key: string]: MappedAxes } | ReadonlyMap<string, MappedAxes>;
+/**
+ * The axis along which each tensor of an argument is mapped, null for none: for all of them at once, or in
+ * their structure.
+ */
+export type MappedAxes =
+  | number
+  | null
+  | readonly MappedAxes[]
+  | { readonly [key: string]: MappedAxes }
+  | ReadonlyMap<string, MappedAxes>;
 
 /** Options of {@link vmap}. */
 export interface VmapOptions {
@@ -23,9 +39,10 @@ export interface VmapOptions {
 const KEYS: OptionKeys<VmapOptions> = { axis: true, outAxis: 'number' };
 
 /**
- * `f` for each slice of its arguments along an axis, with its results stacked. Arguments and results may be structures of tensors;
- * what is no tensor, or has the axis null, is the same in every call.
- * @throws ShapeError if the mapped axes differ in length, or are of length 0; OptionError if nothing is mapped
+ * `f` for each slice of its arguments along an axis, with its results stacked. Arguments and results may be
+ * structures of tensors; what is no tensor, or has the axis null, is the same in every call.
+ * @throws ShapeError if the mapped axes differ in length, or are of length 0; OptionError if nothing is
+ *   mapped
  * @example
  * ```ts
  * import { grad, tensor, vmap } from '@firsthand/autograd';
@@ -36,14 +53,21 @@ const KEYS: OptionKeys<VmapOptions> = { axis: true, outAxis: 'number' };
  * ```
  */
 export function vmap(f: (...args: Tensor[]) => Tensor, options?: VmapOptions): (...args: Tensor[]) => Tensor;
-export function vmap<A extends readonly unknown[], R>(f: (...args: A) => R, options?: VmapOptions): (...args: A) => R;
+export function vmap<A extends readonly unknown[], R>(
+  f: (...args: A) => R,
+  options?: VmapOptions,
+): (...args: A) => R;
 export function vmap(f: (...args: never[]) => unknown, options?: VmapOptions): (...args: never[]) => unknown {
   checkCount('vmap', arguments.length, 2, 'vmap(f, { axis, outAxis })');
   requireFunction('vmap', f);
   const { axis = 0, outAxis = 0 } = checkOptions('vmap', options, KEYS);
   if (typeof axis !== 'number' && !Array.isArray(axis)) {
     const problem = `the axis is ${describeValue(axis)}`;
-    throw new OptionError({ operation: 'vmap', problem, expected: 'a number, or an array with one entry for each argument' });
+    throw new OptionError({
+      operation: 'vmap',
+      problem,
+      expected: 'a number, or an array with one entry for each argument',
+    });
   }
   return (...args: readonly unknown[]) =>
     withoutStatistics(() => {
@@ -57,7 +81,11 @@ export function vmap(f: (...args: never[]) => unknown, options?: VmapOptions): (
       const axes = typeof axis === 'number' ? args.map(() => axis) : axis;
       const extent = mappedExtent(args, axes);
       const results = Array.from({ length: extent }, (_, index) => {
-        const slices = mapTree(args, (leaf, path, along) => sliceOf(leaf, path, along, index), axes) as readonly unknown[];
+        const slices = mapTree(
+          args,
+          (leaf, path, along) => sliceOf(leaf, path, along, index),
+          axes,
+        ) as readonly unknown[];
         return (f as (...all: readonly unknown[]) => unknown)(...slices);
       });
       const nodes = results.map((result) => resultNodes('vmap', result));
@@ -71,7 +99,9 @@ export function vmap(f: (...args: never[]) => unknown, options?: VmapOptions): (
     });
 }
 
-/** The axis that an entry names for a tensor, null if it is not mapped. @throws OptionError for something else */
+/**
+ * The axis that an entry names for a tensor, null if it is not mapped. @throws OptionError for something else
+ */
 function axisOf(tensor: Tensor, path: string, along: unknown): number | null {
   if (along === null) return null;
   if (typeof along === 'number') return normalizeAxis('vmap', along, tensor.ndim);
@@ -104,7 +134,11 @@ function mappedExtent(args: readonly unknown[], axes: readonly unknown[]): numbe
   );
   const [extent] = extents;
   if (extent === undefined)
-    throw new OptionError({ operation: 'vmap', problem: 'no argument is mapped', expected: 'an axis for one of them' });
+    throw new OptionError({
+      operation: 'vmap',
+      problem: 'no argument is mapped',
+      expected: 'an axis for one of them',
+    });
   if (extent > 0 && extents.every((each) => each === extent)) return extent;
   throw new ShapeError({
     operation: 'vmap',

@@ -1,4 +1,5 @@
-// Every function and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
+// Every function and method that people call, held to the convention: an option that does not exist and an
+// argument too many are errors that name the right call.
 import { expect, test } from 'vitest';
 import { testCalls, testRefusals, type CallTable } from '../../../tests/support/call-table.ts';
 import * as autograd from '../src/index.ts';
@@ -25,7 +26,12 @@ const fn = (name: string, args: readonly unknown[], options?: Record<string, str
   call: (...more) => (all[name] as Call)(...args, ...more),
   ...(options === undefined ? {} : { options }),
 });
-const on = (receiver: object, name: string, args: readonly unknown[] = [], options?: Record<string, string>): CallTable[string] => ({
+const on = (
+  receiver: object,
+  name: string,
+  args: readonly unknown[] = [],
+  options?: Record<string, string>,
+): CallTable[string] => ({
   call: (...more) => (receiver as Record<string, Call>)[name]!(...args, ...more),
   ...(options === undefined ? {} : { options }),
 });
@@ -38,93 +44,97 @@ const windows = { stride: 'strides', padding: 'pad', dilation: 'dilations' };
 const convolution = { ...windows, groups: 'group' };
 
 /** Methods that are functions too: the operand, other arguments, options. */
-const METHODS: Readonly<Record<string, readonly [operand: autograd.Tensor, args?: readonly unknown[], options?: Record<string, string>]>> =
-  {
-    ...Object.fromEntries(
-      [
-        'neg',
-        'abs',
-        'sign',
-        'square',
-        'exp',
-        'expm1',
-        'log',
-        'log1p',
-        'sqrt',
-        'rsqrt',
-        'reciprocal',
-        'sin',
-        'cos',
-        'tan',
-        'tanh',
-        'erf',
-        'floor',
-        'ceil',
-        'round',
-        'sigmoid',
-        'relu',
-        'silu',
-        'softplus',
-        'isNaN',
-      ].map((name) => [name, [x]] as const),
+const METHODS: Readonly<
+  Record<
+    string,
+    readonly [operand: autograd.Tensor, args?: readonly unknown[], options?: Record<string, string>]
+  >
+> = {
+  ...Object.fromEntries(
+    [
+      'neg',
+      'abs',
+      'sign',
+      'square',
+      'exp',
+      'expm1',
+      'log',
+      'log1p',
+      'sqrt',
+      'rsqrt',
+      'reciprocal',
+      'sin',
+      'cos',
+      'tan',
+      'tanh',
+      'erf',
+      'floor',
+      'ceil',
+      'round',
+      'sigmoid',
+      'relu',
+      'silu',
+      'softplus',
+      'isNaN',
+    ].map((name) => [name, [x]] as const),
+  ),
+  ...Object.fromEntries(
+    ['add', 'sub', 'mul', 'div', 'pow', 'mod', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'].map(
+      (name) => [name, [x, [x]]] as const,
     ),
-    ...Object.fromEntries(
-      ['add', 'sub', 'mul', 'div', 'pow', 'mod', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge'].map(
-        (name) => [name, [x, [x]]] as const,
-      ),
-    ),
-    logicalNot: [mask],
-    logicalAnd: [mask, [mask]],
-    logicalOr: [mask, [mask]],
-    leakyRelu: [x, [0.1]],
-    elu: [x, [1]],
-    gelu: [x, ['tanh']],
-    clamp: [x, [0, 1]],
-    sum: [x, [], reduction],
-    prod: [x, [], reduction],
-    max: [x, [], reduction],
-    min: [x, [], reduction],
-    mean: [x, [], reduction],
-    std: [x, [], { ...reduction, correction: 'ddof' }],
-    norm: [x, [], { ...reduction, order: 'p' }],
-    logsumexp: [x, [], reduction],
-    argmax: [x, [], reduction],
-    argmin: [x, [], reduction],
-    any: [mask, [], reduction],
-    all: [mask, [], reduction],
-    softmax: [x, [], along],
-    logSoftmax: [x, [], along],
-    cumsum: [vector, [0]],
-    cumprod: [vector, [0]],
-    flip: [x, [], along],
-    squeeze: [row, [], along],
-    matmul: [x, [x]],
-    conv1d: [signal, [tensor([[[1]]]), null], convolution],
-    conv2d: [image, [kernel, null], convolution],
-    convTranspose2d: [image, [kernel, null], { ...convolution, outputPadding: 'output_padding' }],
-    maxPool2d: [image, [1], windows],
-    avgPool2d: [image, [1], { stride: 'strides', padding: 'pad', countIncludePad: 'count_include_pad' }],
-    transpose: [x, [0, 1]],
-    permute: [x, [1, 0]],
-    reshape: [x, [2, 2]],
-    flatten: [x, [0, 1]],
-    unsqueeze: [x, [0]],
-    pad: [x, [[[0, 1], [1, 0]]]], // prettier-ignore
-    roll: [x, [1, 0]],
-    tril: [x, [0]],
-    triu: [x, [0]],
-    indexSelect: [x, [0, tensor([0], { dtype: 'int32' })]],
-    gather: [x, [0, index]],
-    scatterAdd: [x, [0, index, tensor([[1, 1]])]],
-    narrow: [x, [0, 0, 1]],
-    select: [x, [0, 0]],
-    maskedFill: [x, [mask, 0]],
-    unbind: [x, [], along],
-    split: [x, [1], along],
-    chunk: [x, [2], along],
-    sort: [x, [], { ...along, descending: 'reverse' }],
-    topk: [x, [1], { ...along, largest: 'larger' }],
-  };
+  ),
+  logicalNot: [mask],
+  logicalAnd: [mask, [mask]],
+  logicalOr: [mask, [mask]],
+  leakyRelu: [x, [0.1]],
+  elu: [x, [1]],
+  gelu: [x, ['tanh']],
+  clamp: [x, [0, 1]],
+  sum: [x, [], reduction],
+  prod: [x, [], reduction],
+  max: [x, [], reduction],
+  min: [x, [], reduction],
+  mean: [x, [], reduction],
+  std: [x, [], { ...reduction, correction: 'ddof' }],
+  norm: [x, [], { ...reduction, order: 'p' }],
+  logsumexp: [x, [], reduction],
+  argmax: [x, [], reduction],
+  argmin: [x, [], reduction],
+  any: [mask, [], reduction],
+  all: [mask, [], reduction],
+  softmax: [x, [], along],
+  logSoftmax: [x, [], along],
+  cumsum: [vector, [0]],
+  cumprod: [vector, [0]],
+  flip: [x, [], along],
+  squeeze: [row, [], along],
+  matmul: [x, [x]],
+  conv1d: [signal, [tensor([[[1]]]), null], convolution],
+  conv2d: [image, [kernel, null], convolution],
+  convTranspose2d: [image, [kernel, null], { ...convolution, outputPadding: 'output_padding' }],
+  maxPool2d: [image, [1], windows],
+  avgPool2d: [image, [1], { stride: 'strides', padding: 'pad', countIncludePad: 'count_include_pad' }],
+  transpose: [x, [0, 1]],
+  permute: [x, [1, 0]],
+  reshape: [x, [2, 2]],
+  flatten: [x, [0, 1]],
+  unsqueeze: [x, [0]],
+  pad: [x, [[[0, 1], [1, 0]]]], // prettier-ignore
+  roll: [x, [1, 0]],
+  tril: [x, [0]],
+  triu: [x, [0]],
+  indexSelect: [x, [0, tensor([0], { dtype: 'int32' })]],
+  gather: [x, [0, index]],
+  scatterAdd: [x, [0, index, tensor([[1, 1]])]],
+  narrow: [x, [0, 0, 1]],
+  select: [x, [0, 0]],
+  maskedFill: [x, [mask, 0]],
+  unbind: [x, [], along],
+  split: [x, [1], along],
+  chunk: [x, [2], along],
+  sort: [x, [], { ...along, descending: 'reverse' }],
+  topk: [x, [1], { ...along, largest: 'larger' }],
+};
 
 /** What layers above are built with, protected methods, and what JavaScript itself calls. */
 // prettier-ignore
@@ -184,13 +194,18 @@ const TABLE: CallTable = {
     call: (...more) => (square(fresh()) as unknown as Record<string, Call>)['backward']!(...more),
     options: { retainGraph: 'retain_graph' },
   },
-  'Tensor.retainGrad': { call: (...more) => (square(fresh()) as unknown as Record<string, Call>)['retainGrad']!(...more) },
+  'Tensor.retainGrad': {
+    call: (...more) => (square(fresh()) as unknown as Record<string, Call>)['retainGrad']!(...more),
+  },
   'Tensor.detach': opened('detach'),
   'Tensor.assign': opened('assign', [[3, 4]]),
   'Tensor.dispose': opened('dispose'),
   realize: { call: (...more) => autograd.realize(x, ...(more as [])), variadic: true },
   moveInPlace: fn('moveInPlace', [[x], x.device]),
-  'new Variable': { call: (...more) => new (autograd.Variable as unknown as Loose)([1], ...more), options: where },
+  'new Variable': {
+    call: (...more) => new (autograd.Variable as unknown as Loose)([1], ...more),
+    options: where,
+  },
 
   // ---- creation
   tensor: fn('tensor', [[1]], { ...where, shape: 'size' }),
@@ -199,7 +214,9 @@ const TABLE: CallTable = {
   ...Object.fromEntries(['zeros', 'ones', 'rand', 'randn'].map((name) => [name, fn(name, [2, 3], where)])),
   eye: fn('eye', [2], where),
   full: fn('full', [[2], 1], where),
-  ...Object.fromEntries(['zerosLike', 'onesLike', 'randLike', 'randnLike'].map((name) => [name, fn(name, [x], where)])),
+  ...Object.fromEntries(
+    ['zerosLike', 'onesLike', 'randLike', 'randnLike'].map((name) => [name, fn(name, [x], where)]),
+  ),
   fullLike: fn('fullLike', [x, 1], where),
   arange: fn('arange', [3], { ...where, step: 'steps' }),
   linspace: fn('linspace', [0, 1, 3], where),
@@ -233,7 +250,10 @@ const TABLE: CallTable = {
     call: (...more) => ((v) => (autograd.gradients as Call)(square(v), [v], ...more))(fresh()),
     options: { seed: 'sed' },
   },
-  vjp: { call: (...more) => autograd.vjp((...all: autograd.Tensor[]) => all[0]!, x, ...(more as [])), variadic: true },
+  vjp: {
+    call: (...more) => autograd.vjp((...all: autograd.Tensor[]) => all[0]!, x, ...(more as [])),
+    variadic: true,
+  },
   jvp: fn('jvp', [square, [x], [x]]),
   hvp: fn('hvp', [square, x, x]),
   jacobian: fn('jacobian', [square], { argnums: 'argnum' }),
@@ -242,10 +262,16 @@ const TABLE: CallTable = {
   checkpoint: fn('checkpoint', [square]),
   compile: fn('compile', [square], { maxBytes: 'max_bytes', verify: 'verfy' }),
   noGrad: fn('noGrad', [() => 1]),
-  gradCheck: fn('gradCheck', [square, [tensor([1], { dtype: 'float64' })]], { eps: 'epsilon', rtol: 'rtoll', atol: 'atoll' }),
+  gradCheck: fn('gradCheck', [square, [tensor([1], { dtype: 'float64' })]], {
+    eps: 'epsilon',
+    rtol: 'rtoll',
+    atol: 'atoll',
+  }),
   defineOp: fn('defineOp', [{ name: 'same', body: (t: autograd.Tensor) => t, vjp: ([g]: unknown[]) => [g] }]),
   substitute: fn('substitute', [new Map(), () => 1]),
-  updateStatistic: { call: (...more) => (autograd.updateStatistic as Call)(tensor([1]), tensor([2]), ...more) },
+  updateStatistic: {
+    call: (...more) => (autograd.updateStatistic as Call)(tensor([1]), tensor([2]), ...more),
+  },
   memoizedAssignments: fn('memoizedAssignments', [[], [], () => 1]),
   withoutStatistics: fn('withoutStatistics', [() => 1]),
   guard: fn('guard', [{ a: 1 }, 'a']),
@@ -272,7 +298,9 @@ const same = (t: autograd.Tensor): autograd.Tensor => t;
 
 testRefusals(
   Object.fromEntries([
-    ...[1.5, '1', null, true, [0, 0], { axis: '1' }, { axis: 1, keepDims: 1 }].map((axis) => call('sum', x, axis)),
+    ...[1.5, '1', null, true, [0, 0], { axis: '1' }, { axis: 1, keepDims: 1 }].map((axis) =>
+      call('sum', x, axis),
+    ),
     ...[[0, 1], '0'].map((axis) => call('softmax', x, axis)),
     call('cumsum', x),
     call('cumsum', x, { dim: 1 }),
@@ -289,9 +317,18 @@ testRefusals(
     call('adamW', x, x),
     call('adamW', x, x, { mean: x, square: x, step: x }, { betas: 0.9 }),
     call('adamW', x, x, { mean: x, square: x, step: x }, { eps: '1' }),
-    ...['noGrad', 'grad', 'valueAndGrad', 'vmap', 'compile', 'checkpoint', 'jacobian', 'hessian', 'hostValue', 'effectGroup'].map((name) =>
-      call(name, 1),
-    ),
+    ...[
+      'noGrad',
+      'grad',
+      'valueAndGrad',
+      'vmap',
+      'compile',
+      'checkpoint',
+      'jacobian',
+      'hessian',
+      'hostValue',
+      'effectGroup',
+    ].map((name) => call(name, 1)),
     call('vmap', same, { axis: '0' }),
     call('compile', same, { verify: '1' }),
     call('withoutStatistics', 1),
@@ -320,7 +357,13 @@ test('a tensor is the same text however it is asked for, and no operand of arith
   expect(text).toContain('Tensor float32 [2, 2]');
   expect([String(x), `${x as unknown as string}`, [x].join()]).toEqual([text, text, text]);
   const operand = x as unknown as number;
-  for (const arithmetic of [() => operand + 1, () => operand - 1, () => operand * 2, () => operand < 1, () => -operand]) {
+  for (const arithmetic of [
+    () => operand + 1,
+    () => operand - 1,
+    () => operand * 2,
+    () => operand < 1,
+    () => -operand,
+  ]) {
     expect(arithmetic).toThrow('a tensor is no number');
   }
 });

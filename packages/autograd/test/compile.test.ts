@@ -1,4 +1,7 @@
-/** `compile(f)` gives what `f` gives, once per structure; the conformance package holds it to every rule on every device. */
+/**
+ * `compile(f)` gives what `f` gives, once per structure; the conformance package holds it to every rule on
+ * every device.
+ */
 import { createReference, runtimeOf } from '@firsthand/graph';
 import { expect, test } from 'vitest';
 
@@ -18,7 +21,10 @@ import {
   updateStatistic,
 } from '../src/index.ts';
 
-/** A small training problem with momentum, dropout, a schedule and a running statistic, on a device of its own. */
+/**
+ * A small training problem with momentum, dropout, a schedule and a running statistic, on a device of its
+ * own.
+ */
 function problem() {
   const device = createReference();
   const weight = tensor(
@@ -67,7 +73,12 @@ async function train(compiled: boolean) {
   }
   const values: number[] = [];
   for (const loss of losses) values.push(await loss.item());
-  return { values, weight: await weight.toArray(), seen: await seen.item(), counters: { ...runtimeOf(device).counters } };
+  return {
+    values,
+    weight: await weight.toArray(),
+    seen: await seen.item(),
+    counters: { ...runtimeOf(device).counters },
+  };
 }
 
 test('values, effects and random numbers are those of the plain function; a ragged batch compiles a second time', async () => {
@@ -168,7 +179,9 @@ test('what cannot be compiled says so, and leaves every handle as it was', async
   ).toThrow(GradientError);
   const captured = w.mul(3);
   expect(() => compile(() => captured.sum().backward())()).toThrow('it was computed outside'.slice(3));
-  expect(() => compile((x: Tensor) => x.sum().backward())(tensor([1], { requiresGrad: true }))).toThrow('would accumulate in an argument');
+  expect(() => compile((x: Tensor) => x.sum().backward())(tensor([1], { requiresGrad: true }))).toThrow(
+    'would accumulate in an argument',
+  );
 });
 
 test('updates are in place while the variable is the only owner', async () => {
@@ -206,7 +219,8 @@ test('reports() has a report for each program that a function has become, the mo
         .at(-1)!
         .kernels.map(({ stores }) => stores),
     );
-  const call = async (length: number): Promise<void> => void (await step(tensor(new Float32Array(length), { device })).data());
+  const call = async (length: number): Promise<void> =>
+    void (await step(tensor(new Float32Array(length), { device })).data());
 
   await call(3);
   const first = step.reports();

@@ -1,8 +1,22 @@
-/** Operations of one's own: what they are called with, what they give, their derivatives, and what is refused. */
+/**
+ * Operations of one's own: what they are called with, what they give, their derivatives, and what is refused.
+ */
 import { outputsOf, postOrder } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 
-import { compile, defineOp, DTypeError, grad, hessian, jvp, rand, ShapeError, type Tensor, tensor, vmap } from '../src/index.ts';
+import {
+  compile,
+  defineOp,
+  DTypeError,
+  grad,
+  hessian,
+  jvp,
+  rand,
+  ShapeError,
+  type Tensor,
+  tensor,
+  vmap,
+} from '../src/index.ts';
 
 const x = tensor([0.5, -1], { dtype: 'float64' });
 const y = tensor([2, 3], { dtype: 'float64' });
@@ -14,7 +28,9 @@ describe('values and derivatives', () => {
     const out = op(x, y);
     expect(await out.toArray()).toEqual(await swish(x, y).toArray());
     const { node } = op(x, y);
-    expect(node.op === 'output' && node.inputs[0]!.op === 'call' && node.inputs[0].attrs.composite.name).toBe('swiglu');
+    expect(node.op === 'output' && node.inputs[0]!.op === 'call' && node.inputs[0].attrs.composite.name).toBe(
+      'swiglu',
+    );
     expect([op.composite.name, out.dtype, out.shape]).toEqual(['swiglu', 'float64', [2]]);
   });
 
@@ -50,7 +66,10 @@ describe('values and derivatives', () => {
       body: (a: Tensor, index: Tensor): [Tensor, Tensor] => [a.mul(2), a.add(index.cast('float64'))],
       vjp: ([g, h], { inputs: [a], outputs }) => {
         seen.push([g !== null, h !== null, outputs.length === 2]);
-        return [[g?.mul(2), h].flatMap((each) => each ?? []).reduce((sum, each) => sum.add(each), a.mul(0)), null];
+        return [
+          [g?.mul(2), h].flatMap((each) => each ?? []).reduce((sum, each) => sum.add(each), a.mul(0)),
+          null,
+        ];
       },
     });
     const index = tensor([1, 2], { dtype: 'int32' });
@@ -75,7 +94,10 @@ describe('values and derivatives', () => {
   });
 
   test('in compile, vmap and with attributes left out', async () => {
-    const op = defineOp({ name: 'power', body: (a: Tensor, { order = 2 }: { readonly order?: number } = {}) => a.pow(order) });
+    const op = defineOp({
+      name: 'power',
+      body: (a: Tensor, { order = 2 }: { readonly order?: number } = {}) => a.pow(order),
+    });
     expect(await op(x).toArray()).toEqual([0.25, 1]);
     expect(await op(x, {}).toArray()).toEqual([0.25, 1]);
     expect(await vmap((each) => op(each, { order: 3 }))(x).toArray()).toEqual([0.125, -1]);
@@ -105,7 +127,12 @@ describe('values and derivatives', () => {
 describe('refused', () => {
   const captured = tensor([1, 2], { name: 'captured' });
   const bodies: readonly [string, (a: Tensor) => unknown, typeof DTypeError, string][] = [
-    ['gives nothing', () => undefined, DTypeError, 'op: the body gave undefined; needs a tensor, or an array of tensors'],
+    [
+      'gives nothing',
+      () => undefined,
+      DTypeError,
+      'op: the body gave undefined; needs a tensor, or an array of tensors',
+    ],
     ['gives a number', () => 3, DTypeError, 'the body gave 3'],
     ['gives a list with a number', (a) => [a, 3], DTypeError, 'the body gave 3'],
     ['is asynchronous', async (a) => Promise.resolve(a), DTypeError, 'op: the function is asynchronous'],
@@ -115,7 +142,12 @@ describe('refused', () => {
       DTypeError,
       'op: the body depends on "captured" that is none of its arguments; pass it',
     ],
-    ['uses random numbers', (a) => a.add(rand([2])), DTypeError, 'the body depends on a tensor that is none of its arguments'],
+    [
+      'uses random numbers',
+      (a) => a.add(rand([2])),
+      DTypeError,
+      'the body depends on a tensor that is none of its arguments',
+    ],
     ['does not fit', (a) => a.reshape(3), ShapeError, 'reshape'],
   ];
   test.each(bodies)('a body that %s', (_, body, error, message) => {
@@ -125,15 +157,22 @@ describe('refused', () => {
   });
 
   test('operands and attributes of other kinds', () => {
-    const op = defineOp({ name: 'op', body: (a: Tensor, { by }: { readonly by: unknown }) => a.mul(Number(by)) });
+    const op = defineOp({
+      name: 'op',
+      body: (a: Tensor, { by }: { readonly by: unknown }) => a.mul(Number(by)),
+    });
     const call =
       (...args: readonly unknown[]): (() => unknown) =>
       () =>
         (op as unknown as (...all: readonly unknown[]) => unknown)(...args);
     expect(call(1, tensor(1))).toThrow('op: operand 0 is of type number');
-    expect(call(tensor(1), 2)).toThrow('op: the last argument is 2; needs a tensor, or an object of attributes');
+    expect(call(tensor(1), 2)).toThrow(
+      'op: the last argument is 2; needs a tensor, or an object of attributes',
+    );
     expect(call(tensor(1), { by: new Date() })).toThrow('op: by is');
-    expect(call(tensor(1), { by: { deep: 1 } })).toThrow('op: by is an object; needs attributes that are numbers');
+    expect(call(tensor(1), { by: { deep: 1 } })).toThrow(
+      'op: by is an object; needs attributes that are numbers',
+    );
     expect(call(tensor(1), { by: [1, 2] })).not.toThrow();
   });
 
@@ -142,9 +181,13 @@ describe('refused', () => {
       const op = defineOp({ name: 'op', body: (a: Tensor, b: Tensor) => a.mul(b), vjp: vjp as never });
       return () => grad((a) => op(a, tensor(2, { dtype: 'float64' })).sum())(x);
     };
-    expect(rule(([g]: [Tensor]) => [g])).toThrow('op: vjp gave 1 gradients; needs an array with a gradient, or null, for each of 2 inputs');
+    expect(rule(([g]: [Tensor]) => [g])).toThrow(
+      'op: vjp gave 1 gradients; needs an array with a gradient, or null, for each of 2 inputs',
+    );
     expect(rule(() => 3)).toThrow('vjp gave 3');
-    expect(rule(([g]: [Tensor]) => [g, g])).toThrow('op: vjp gave input 1, float64 [], the gradient float64 [2]; sum over the axes');
+    expect(rule(([g]: [Tensor]) => [g, g])).toThrow(
+      'op: vjp gave input 1, float64 [], the gradient float64 [2]; sum over the axes',
+    );
     expect(rule(([g]: [Tensor]) => [g, 3])).toThrow('op: vjp');
     expect(rule(([g]: [Tensor]) => [g, null])).not.toThrow();
   });

@@ -29,7 +29,10 @@ test('grad, nested', async () => {
 });
 
 test('valueAndGrad differentiates the first argument', async () => {
-  const [value, gradient] = valueAndGrad((a, b) => a.mul(b).sum())(x, tensor([4, 5, 6], { dtype: 'float64' }));
+  const [value, gradient] = valueAndGrad((a, b) => a.mul(b).sum())(
+    x,
+    tensor([4, 5, 6], { dtype: 'float64' }),
+  );
   expect(await value.item()).toBe(32);
   expect(await gradient.toArray()).toEqual([4, 5, 6]);
 });
@@ -56,7 +59,11 @@ test('vjp and jvp are transposes: u·(Jv) = (uᵀJ)·v', async () => {
 });
 
 test('jvp adds what each argument contributes', async () => {
-  const [, tangent] = jvp((a, b) => a.mul(b), [tensor([2, 3]), tensor([5, 7])], [tensor([1, 10]), tensor([100, 1000])]);
+  const [, tangent] = jvp(
+    (a, b) => a.mul(b),
+    [tensor([2, 3]), tensor([5, 7])],
+    [tensor([1, 10]), tensor([100, 1000])],
+  );
   expect(await tangent.toArray()).toEqual([205, 3070]);
 });
 

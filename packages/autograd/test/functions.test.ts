@@ -87,41 +87,87 @@ const FIRST: { readonly [name: string]: Tensor } = {
   any: a.gt(0),
   all: a.gt(0),
 };
-const TWO = new Set(['add', 'sub', 'mul', 'div', 'pow', 'mod', 'maximum', 'minimum', 'eq', 'ne', 'lt', 'le', 'gt', 'ge']);
+const TWO = new Set([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'pow',
+  'mod',
+  'maximum',
+  'minimum',
+  'eq',
+  'ne',
+  'lt',
+  'le',
+  'gt',
+  'ge',
+]);
 
 /** Functions with several results. */
 const SEVERAL = ['split', 'chunk', 'unbind', 'sort', 'topk'];
 
-test.each(Object.keys(methods).filter((name) => !SEVERAL.includes(name)))('%s is the method, and public', async (name) => {
-  const fn = (methods as unknown as { readonly [key: string]: (...args: readonly unknown[]) => Tensor })[name]!;
-  expect((autograd as unknown as { readonly [key: string]: unknown })[name]).toBe(fn);
-  const first = FIRST[name] ?? a;
-  const rest = REST[name] ?? (TWO.has(name) ? [b] : []);
-  const method = name === 'variance' ? 'var' : name;
-  const expected = (first as unknown as { readonly [key: string]: (...args: readonly unknown[]) => Tensor })[method]!(...rest);
-  const found = fn(first, ...rest);
-  expect([found.dtype, found.shape, await found.toArray()]).toEqual([expected.dtype, expected.shape, await expected.toArray()]);
-  expect(() => fn('1', ...rest)).toThrow(DTypeError);
-  expect(() => fn('1', ...rest)).toThrow('the first operand is of type string');
-  if (TWO.has(name)) {
-    const swapped = fn(2, a);
-    expect(await swapped.toArray()).toEqual(await fn(tensor(2), a).toArray());
-    expect(() => fn(1, 2)).toThrow('both operands are numbers; needs a tensor among them; make one with tensor(…)');
-  }
-});
+test.each(Object.keys(methods).filter((name) => !SEVERAL.includes(name)))(
+  '%s is the method, and public',
+  async (name) => {
+    const fn = (methods as unknown as { readonly [key: string]: (...args: readonly unknown[]) => Tensor })[
+      name
+    ]!;
+    expect((autograd as unknown as { readonly [key: string]: unknown })[name]).toBe(fn);
+    const first = FIRST[name] ?? a;
+    const rest = REST[name] ?? (TWO.has(name) ? [b] : []);
+    const method = name === 'variance' ? 'var' : name;
+    const expected = (
+      first as unknown as { readonly [key: string]: (...args: readonly unknown[]) => Tensor }
+    )[method]!(...rest);
+    const found = fn(first, ...rest);
+    expect([found.dtype, found.shape, await found.toArray()]).toEqual([
+      expected.dtype,
+      expected.shape,
+      await expected.toArray(),
+    ]);
+    expect(() => fn('1', ...rest)).toThrow(DTypeError);
+    expect(() => fn('1', ...rest)).toThrow('the first operand is of type string');
+    if (TWO.has(name)) {
+      const swapped = fn(2, a);
+      expect(await swapped.toArray()).toEqual(await fn(tensor(2), a).toArray());
+      expect(() => fn(1, 2)).toThrow(
+        'both operands are numbers; needs a tensor among them; make one with tensor(…)',
+      );
+    }
+  },
+);
 
 test.each(SEVERAL)('%s is the method, with several results', async (name) => {
-  const fn = (autograd as unknown as { readonly [key: string]: (...args: readonly unknown[]) => object })[name]!;
+  const fn = (autograd as unknown as { readonly [key: string]: (...args: readonly unknown[]) => object })[
+    name
+  ]!;
   const rest = ['split', 'chunk', 'topk'].includes(name) ? [2] : [];
-  const expected = (a as unknown as { readonly [key: string]: (...args: readonly unknown[]) => object })[name]!(...rest);
-  const values = (results: object): Promise<unknown> => Promise.all(Object.values(results).map((each: Tensor) => each.toArray()));
+  const expected = (a as unknown as { readonly [key: string]: (...args: readonly unknown[]) => object })[
+    name
+  ]!(...rest);
+  const values = (results: object): Promise<unknown> =>
+    Promise.all(Object.values(results).map((each: Tensor) => each.toArray()));
   expect(await values(fn(a, ...rest))).toEqual(await values(expected));
   expect(() => fn('1', ...rest)).toThrow('the first operand is of type string');
 });
 
 test('a method that is usual as a function is one', () => {
   const named = Object.getOwnPropertyNames(Tensor.prototype);
-  const wanted = ['exp', 'matmul', 'softmax', 'sum', 'mean', 'argmax', 'reshape', 'relu', 'gelu', 'conv2d', 'where', 'maximum'];
+  const wanted = [
+    'exp',
+    'matmul',
+    'softmax',
+    'sum',
+    'mean',
+    'argmax',
+    'reshape',
+    'relu',
+    'gelu',
+    'conv2d',
+    'where',
+    'maximum',
+  ];
   for (const name of wanted) expect(autograd).toHaveProperty(name);
   expect(named).toContain('matmul');
 });
@@ -151,7 +197,9 @@ describe('layerNorm', () => {
   });
   test('errors', () => {
     expect(() => layerNorm(a, 2)).toThrow(ShapeError);
-    expect(() => layerNorm(a, 3, { weight: tensor([1, 2]) })).toThrow('layerNorm: the weight is [2]; needs the normalised shape [3]');
+    expect(() => layerNorm(a, 3, { weight: tensor([1, 2]) })).toThrow(
+      'layerNorm: the weight is [2]; needs the normalised shape [3]',
+    );
     expect(() => layerNorm(a, 3, { epsilon: 1 } as never)).toThrow(OptionError);
     expect(() => layerNorm(index, 3)).toThrow(DTypeError);
   });
@@ -188,10 +236,12 @@ describe('adamW', () => {
     const w = tensor([3, -4]);
     const start = { mean: zerosLike(w), square: zerosLike(w), step: tensor(0) };
     let state = { parameter: w, ...start };
-    for (let i = 0; i < 2; i++) state = adamW(state.parameter, state.parameter.mul(2), state, { lr: 0.5, weightDecay: 0 });
+    for (let i = 0; i < 2; i++)
+      state = adamW(state.parameter, state.parameter.mul(2), state, { lr: 0.5, weightDecay: 0 });
     // p₁ = (2.5, −3.5); m₂/(1 − β₁²) over √(v₂/(1 − β₂²)) is close to 1 as the gradients are close to equal
     const [p, q] = (await state.parameter.toArray()) as [number, number];
-    const ratio = (g1: number, g2: number): number => (0.09 * g1 + 0.1 * g2) / 0.19 / Math.sqrt((0.999 * g1 * g1 + g2 * g2) / 1.999);
+    const ratio = (g1: number, g2: number): number =>
+      (0.09 * g1 + 0.1 * g2) / 0.19 / Math.sqrt((0.999 * g1 * g1 + g2 * g2) / 1.999);
     expect(p).toBeCloseTo(2.5 - 0.5 * ratio(6, 5), 5);
     expect(q).toBeCloseTo(-3.5 - 0.5 * ratio(-8, -7), 5);
     expect([await state.step.item(), await w.toArray(), await start.step.item()]).toEqual([2, [3, -4], 0]);
@@ -202,7 +252,9 @@ describe('adamW', () => {
     const setting = { lr: 0.5 };
     const { parameter } = adamW(w, w.mul(2), start, { lr: hostValue(() => setting.lr), weightDecay: 0.1 });
     expect(((await parameter.toArray()) as number[])[0]).toBeCloseTo(3 * 0.95 - 0.5, 5);
-    const slope = grad((rate: Tensor) => adamW(w, w.mul(2), start, { lr: rate, weightDecay: 0 }).parameter.sum())(tensor(0.5));
+    const slope = grad((rate: Tensor) =>
+      adamW(w, w.mul(2), start, { lr: rate, weightDecay: 0 }).parameter.sum(),
+    )(tensor(0.5));
     expect(await slope.item()).toBeCloseTo(0, 5); // −1 and 1
   });
   test('errors', () => {
@@ -218,7 +270,10 @@ describe('oneHot and stopGradient', () => {
   test('oneHot', async () => {
     const labels = tensor([[2], [0]], { dtype: 'int32' });
     expect(await oneHot(labels, 3).toArray()).toEqual([[[0, 0, 1]], [[1, 0, 0]]]);
-    expect([oneHot(labels, 3).dtype, oneHot(labels, 3, { dtype: 'bool' }).dtype]).toEqual(['float32', 'bool']);
+    expect([oneHot(labels, 3).dtype, oneHot(labels, 3, { dtype: 'bool' }).dtype]).toEqual([
+      'float32',
+      'bool',
+    ]);
     expect(
       await oneHot(tensor([-1, 3], { dtype: 'int32' }), 3)
         .sum()

@@ -1,4 +1,7 @@
-/** Every differentiable method of a tensor against central differences in float64; the conformance package does so over many shapes. */
+/**
+ * Every differentiable method of a tensor against central differences in float64; the conformance package
+ * does so over many shapes.
+ */
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -22,7 +25,8 @@ manualSeed(7);
 /** Normal numbers, float64. */
 const normal = (...shape: number[]): Tensor => tensor(defaultGenerator().normal(shape, { dtype: 'float64' }));
 /** Numbers in (0.5, 1.5), float64. */
-const positive = (...shape: number[]): Tensor => tensor(defaultGenerator().uniform(shape, { low: 0.5, high: 1.5, dtype: 'float64' }));
+const positive = (...shape: number[]): Tensor =>
+  tensor(defaultGenerator().uniform(shape, { low: 0.5, high: 1.5, dtype: 'float64' }));
 
 type Case = readonly [string, (...inputs: Tensor[]) => Tensor, readonly Tensor[]];
 const index = tensor(
@@ -40,9 +44,21 @@ const cases: readonly Case[] = [
   ['mod', (a, b) => a.mod(b), [normal(4), positive(4)]],
   ['maximum, minimum', (a, b) => a.maximum(b).sub(a.minimum(b)), [normal(2, 3), normal(2, 3)]],
   ['exp, expm1', (a) => a.exp().add(a.expm1().square()), [normal(4)]],
-  ['log, log1p, sqrt, rsqrt, reciprocal', (a) => a.log().add(a.log1p()).mul(a.sqrt()).add(a.rsqrt()).sub(a.reciprocal()), [positive(4)]],
-  ['sin, cos, tan, tanh, erf', (a) => a.sin().mul(a.cos()).add(a.tan()).add(a.tanh()).add(a.erf()), [positive(4)]],
-  ['sigmoid, relu, leakyRelu, elu', (a) => a.sigmoid().add(a.relu()).add(a.leakyRelu()).add(a.elu()), [normal(6)]],
+  [
+    'log, log1p, sqrt, rsqrt, reciprocal',
+    (a) => a.log().add(a.log1p()).mul(a.sqrt()).add(a.rsqrt()).sub(a.reciprocal()),
+    [positive(4)],
+  ],
+  [
+    'sin, cos, tan, tanh, erf',
+    (a) => a.sin().mul(a.cos()).add(a.tan()).add(a.tanh()).add(a.erf()),
+    [positive(4)],
+  ],
+  [
+    'sigmoid, relu, leakyRelu, elu',
+    (a) => a.sigmoid().add(a.relu()).add(a.leakyRelu()).add(a.elu()),
+    [normal(6)],
+  ],
   ['gelu, silu, softplus', (a) => a.gelu().add(a.gelu('tanh')).add(a.silu()).add(a.softplus()), [normal(6)]],
   ['abs, clamp', (a) => a.abs().add(a.clamp(-0.5, 0.5)), [normal(6)]],
   ['where', (a, b) => where(a.gt(0), a.square(), b), [normal(2, 3), normal(3)]],
@@ -66,9 +82,17 @@ const cases: readonly Case[] = [
         .square(),
     [normal(2, 3, 4)],
   ],
-  ['expand, slice, narrow, roll', (a) => a.expand(4, 3, 5).slice(2, 0, 5, 2).narrow(0, 1, 2).roll(1, 1).square(), [normal(3, 5)]],
+  [
+    'expand, slice, narrow, roll',
+    (a) => a.expand(4, 3, 5).slice(2, 0, 5, 2).narrow(0, 1, 2).roll(1, 1).square(),
+    [normal(3, 5)],
+  ],
   ['tril, triu', (a) => a.tril(1).mul(a.triu(-1)), [normal(3, 4)]],
-  ['gather, indexSelect', (a) => a.gather(1, index).sum().add(a.indexSelect(1, index).square().sum()), [normal(2, 3)]],
+  [
+    'gather, indexSelect',
+    (a) => a.gather(1, index).sum().add(a.indexSelect(1, index).square().sum()),
+    [normal(2, 3)],
+  ],
   ['scatterAdd', (a, b) => a.scatterAdd(1, index, b).square(), [normal(2, 3), normal(2, 2)]],
   [
     'sum, mean, max, min',
@@ -135,7 +159,11 @@ const cases: readonly Case[] = [
   ],
   ['einsum', (a, b) => einsum('bij,bjk->ki', a, b), [normal(2, 3, 4), normal(2, 4, 2)]],
   ['einsum, diagonal', (a) => einsum('ii->i', a), [normal(3, 3)]],
-  ['attention', (q, k, v) => attention(q, k, v, { causal: true }), [normal(2, 3, 4), normal(2, 3, 4), normal(2, 3, 2)]],
+  [
+    'attention',
+    (q, k, v) => attention(q, k, v, { causal: true }),
+    [normal(2, 3, 4), normal(2, 3, 4), normal(2, 3, 2)],
+  ],
   ['checkpoint', (a) => checkpoint((t) => t.tanh().mul(t))(a), [normal(4)]],
 ];
 
@@ -148,7 +176,9 @@ describe('first derivatives', () => {
 });
 
 describe('second derivatives', () => {
-  const smooth = cases.filter(([name]) => !/mod|relu|clamp|sort|maximum|mean, max|movement|einsum, d/.test(name));
+  const smooth = cases.filter(
+    ([name]) => !/mod|relu|clamp|sort|maximum|mean, max|movement|einsum, d/.test(name),
+  );
   test.each(smooth)('%s', async (_, f, inputs) => {
     const [first, ...rest] = inputs;
     const derivative = (x: Tensor): Tensor =>
@@ -167,5 +197,7 @@ test('gradCheck finds a wrong gradient, and demands float64', async () => {
   const report = await gradCheck((x) => wrong(x), [normal(3)]);
   expect(report).toMatchObject({ ok: false, checked: 3 });
   expect(report.mismatches).toHaveLength(3);
-  await expect(gradCheck((x) => x, [tensor([1])])).rejects.toThrow("gradCheck: needs float64 inputs, got float32; use cast('float64')");
+  await expect(gradCheck((x) => x, [tensor([1])])).rejects.toThrow(
+    "gradCheck: needs float64 inputs, got float32; use cast('float64')",
+  );
 });

@@ -1,4 +1,5 @@
-// Objects whose fields are guarded are proxies: nobody may notice, in code that looks at objects from outside or from inside.
+// Objects whose fields are guarded are proxies: nobody may notice, in code that looks at objects from outside
+// or from inside.
 import { inspect } from 'node:util';
 
 import { describe, expect, test } from 'vitest';

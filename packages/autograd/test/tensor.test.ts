@@ -1,4 +1,7 @@
-/** What a tensor is and does besides arithmetic: creation, reading, printing, gradients that accumulate, errors at the call. */
+/**
+ * What a tensor is and does besides arithmetic: creation, reading, printing, gradients that accumulate,
+ * errors at the call.
+ */
 import { createReference } from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
@@ -169,15 +172,28 @@ describe('creation', () => {
   test('like another tensor: its shape, dtype and device, or what options say', async () => {
     const like = tensor([[1, 2]], { dtype: 'float64', requiresGrad: true });
     for (const make of [zerosLike, onesLike, randLike, randnLike]) {
-      expect([make(like).shape, make(like).dtype, make(like).requiresGrad]).toEqual([[1, 2], 'float64', false]);
-      expect(make(like, { dtype: 'float32', requiresGrad: true })).toMatchObject({ dtype: 'float32', requiresGrad: true });
+      expect([make(like).shape, make(like).dtype, make(like).requiresGrad]).toEqual([
+        [1, 2],
+        'float64',
+        false,
+      ]);
+      expect(make(like, { dtype: 'float32', requiresGrad: true })).toMatchObject({
+        dtype: 'float32',
+        requiresGrad: true,
+      });
     }
     expect(await fullLike(like, 3).toArray()).toEqual([[3, 3]]);
     expect(await onesLike(tensor([1, 2], { dtype: 'int32' })).toArray()).toEqual([1, 1]);
-    expect(() => randnLike(tensor([1], { dtype: 'int32' }))).toThrow('randnLike: int32 holds no fractions; needs a floating-point dtype');
+    expect(() => randnLike(tensor([1], { dtype: 'int32' }))).toThrow(
+      'randnLike: int32 holds no fractions; needs a floating-point dtype',
+    );
     const elsewhere = createReference();
     expect(zerosLike(tensor([1], { device: elsewhere })).device).toBe(elsewhere);
-    const made = [zeros([2], { device: elsewhere }), arange(0, 2, { device: elsewhere }), eye(2, 2, { device: elsewhere })];
+    const made = [
+      zeros([2], { device: elsewhere }),
+      arange(0, 2, { device: elsewhere }),
+      eye(2, 2, { device: elsewhere }),
+    ];
     expect(made.map(({ device }) => device)).toEqual([elsewhere, elsewhere, elsewhere]);
     expect(await made[0]!.add(ones([2])).toArray()).toEqual([1, 1]);
   });
@@ -198,9 +214,13 @@ describe('creation', () => {
     const normal = randn([n]);
     const dice = randint(1, 7, [n]).cast('float32');
     // Four standard errors of the mean: σ/√n·4.
-    expect(Math.abs((await uniform.mean().item()) - 0.5)).toBeLessThan((4 * Math.sqrt(1 / 12)) / Math.sqrt(n));
+    expect(Math.abs((await uniform.mean().item()) - 0.5)).toBeLessThan(
+      (4 * Math.sqrt(1 / 12)) / Math.sqrt(n),
+    );
     expect(Math.abs(await normal.mean().item())).toBeLessThan(4 / Math.sqrt(n));
-    expect(Math.abs((await normal.square().mean().item()) - 1)).toBeLessThan((4 * Math.sqrt(2)) / Math.sqrt(n));
+    expect(Math.abs((await normal.square().mean().item()) - 1)).toBeLessThan(
+      (4 * Math.sqrt(2)) / Math.sqrt(n),
+    );
     expect(Math.abs((await dice.mean().item()) - 3.5)).toBeLessThan((4 * Math.sqrt(35 / 12)) / Math.sqrt(n));
     expect(await dice.min().item()).toBe(1);
     expect(await dice.max().item()).toBe(6);
@@ -213,7 +233,9 @@ describe('creation', () => {
     expect(drawn.filter((each) => each === 0)).toHaveLength(0);
     const share = drawn.filter((each) => each === 2).length / 4000;
     expect(Math.abs(share - 0.75)).toBeLessThan(4 * Math.sqrt((0.75 * 0.25) / 4000));
-    expect([...(await multinomial(tensor([[1, 1, 1, 1]]), 4).data())].sort((a, b) => a - b)).toEqual([0, 1, 2, 3]);
+    expect([...(await multinomial(tensor([[1, 1, 1, 1]]), 4).data())].sort((a, b) => a - b)).toEqual([
+      0, 1, 2, 3,
+    ]);
     expect((await multinomial(weights, 0).data()).length).toBe(0);
     expect(() => multinomial(weights, 4)).toThrow('multinomial: cannot draw 4 of 3 without replacement');
     expect(() => multinomial(weights, -1)).toThrow('multinomial: cannot draw -1 of 3');

@@ -39,7 +39,10 @@ describe('a captured variable that has changed is found', () => {
       (x) => x.mul(options.a).add(options.b),
       () => Object.assign(options, { a: 7, b: 8 }),
     );
-    expect(differences).toEqual(['the number 1.5 in mul (float32 [2]) is 7 now', 'the number 2.5 in add (float32 [2]) is 8 now']);
+    expect(differences).toEqual([
+      'the number 1.5 in mul (float32 [2]) is 7 now',
+      'the number 2.5 in add (float32 [2]) is 8 now',
+    ]);
   });
 
   test('a tensor handle', () => {

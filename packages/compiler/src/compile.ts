@@ -1,6 +1,7 @@
 /**
- * From a program to an executable plan: composites are inlined, the graph is simplified, nodes are grouped into kernels, groups are lowered from the last to the first so
- * that nothing is stored which nobody reads, kernels are put in order, and intermediates get their places in one arena.
+ * From a program to an executable plan: composites are inlined, the graph is simplified, nodes are grouped
+ * into kernels, groups are lowered from the last to the first so that nothing is stored which nobody reads,
+ * kernels are put in order, and intermediates get their places in one arena.
  */
 import type { Leaf, Node, Program } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
@@ -33,7 +34,14 @@ import { describeKernel, describeNode } from './report/names.ts';
 import { cutMovements } from './schedule/cut-movements.ts';
 import { scheduleNodes, type Schedule } from './schedule/schedule.ts';
 import { simplify } from './simplify/simplify.ts';
-import { decideStoring, joinsInto, type Owner, type Slot, storesPart, type Storing } from './schedule/storing.ts';
+import {
+  decideStoring,
+  joinsInto,
+  type Owner,
+  type Slot,
+  storesPart,
+  type Storing,
+} from './schedule/storing.ts';
 
 /**
  * Compiles a program for a target.
@@ -55,9 +63,15 @@ export function compileProgram(program: Program, target: Target): Plan {
 /** The same in parts, for a target that must not hold up the page for as long as a large program takes. */
 export function* compileInParts(program: Program, target: Target): InParts<Plan> {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
-  const primitives = inline(wanted, (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true);
+  const primitives = inline(
+    wanted,
+    (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true,
+  );
   yield;
-  const simple = yield* simplify(primitives, { scatterInFloat64: target.float64, foldsInParts: target.foldsInParts ?? false });
+  const simple = yield* simplify(primitives, {
+    scatterInFloat64: target.float64,
+    foldsInParts: target.foldsInParts ?? false,
+  });
   const roots = cutMovements(simple);
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
@@ -89,7 +103,9 @@ function* lowerAll(
   };
   const emit = (kernels: readonly LoweredKernel[], arrays: readonly Node[], boundary: string): void => {
     const written = new Set(arrays);
-    const reads = [...new Set(kernels.flatMap(({ operands }) => operands))].filter((node) => !written.has(node));
+    const reads = [...new Set(kernels.flatMap(({ operands }) => operands))].filter(
+      (node) => !written.has(node),
+    );
     reads.forEach(need);
     // Who writes a part writes some of the whole.
     for (const array of written) if (slots.has(array)) written.add(slots.get(array)!.whole);
@@ -113,7 +129,8 @@ function* lowerAll(
       begin += part.shape[axis]!;
       const { chain, base } = movementsOf(part);
       const group = groups.of(base);
-      if (joinsInto(base, groups) && chain.every(isRearrangement)) needParts(base, array, rearranged(chain, stored.placeOf));
+      if (joinsInto(base, groups) && chain.every(isRearrangement))
+        needParts(base, array, rearranged(chain, stored.placeOf));
       else if (!storesPart(part, groups)) copies.push(stored);
       else listAt(partsOf, group!).push(stored);
     }
@@ -162,7 +179,10 @@ function latestFirst({ groups, edges }: Schedule): readonly Group[] {
   return afterInputs([...reads.keys()], (group) => [...reads.get(group)!]).toReversed();
 }
 
-/** Units in an order in which each comes after those whose values it reads: depth first from the outputs, so that values live shortly. */
+/**
+ * Units in an order in which each comes after those whose values it reads: depth first from the outputs, so
+ * that values live shortly.
+ */
 function inOrder(units: readonly Unit[], outputs: readonly Node[]): readonly Unit[] {
   const writers = new Map<Node, Unit[]>();
   for (const unit of units) for (const node of unit.writes) listAt(writers, node).push(unit);
@@ -211,10 +231,17 @@ function bytesOf(node: Node, target: Target): number {
   return sizeOf(node.shape) * elementBytes(node.dtype, target);
 }
 
-function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }: Storing, target: Target): InParts<Plan> {
+function* planOf(
+  program: Program,
+  ordered: readonly Unit[],
+  { outputs, slots }: Storing,
+  target: Target,
+): InParts<Plan> {
   const { units, into } = overwrittenArguments(program, ordered, outputs);
   yield;
-  const kernels = units.flatMap(({ kernels: list, boundary }) => list.map((lowered) => ({ ...lowered, boundary })));
+  const kernels = units.flatMap(({ kernels: list, boundary }) =>
+    list.map((lowered) => ({ ...lowered, boundary })),
+  );
   for (const { kernel, nodes } of kernels) requireCountable(kernel, () => describeKernel(kernel, nodes));
   const numbers = new Map<Node, number>();
   const buffers: PlanBuffer[] = [];
@@ -226,7 +253,10 @@ function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }:
   program.args.forEach((node: Leaf, argument) => add(node, { kind: 'argument', argument, offset: 0 }));
   const planOutputs = outputs.map((node, output): PlanOutput => {
     const argument = into[output] ?? null;
-    const buffer = add(node, argument === null ? { kind: 'output', output, offset: 0 } : { kind: 'argument', argument, offset: 0 });
+    const buffer = add(
+      node,
+      argument === null ? { kind: 'output', output, offset: 0 } : { kind: 'argument', argument, offset: 0 },
+    );
     return { buffer, dtype: node.dtype, length: sizeOf(node.shape), into: argument };
   });
   // What is neither argument nor output lives from the kernel that writes it, or a part of it, to the last
@@ -247,7 +277,9 @@ function* planOf(program: Program, ordered: readonly Unit[], { outputs, slots }:
   yield;
   const { offsets, arenaBytes, liveBytes } = planMemory(requests, target.alignment);
   yield;
-  [...lives.keys()].forEach((node, index) => add(node, { kind: 'arena', offset: offsets[kernels.length + index]! }));
+  [...lives.keys()].forEach((node, index) =>
+    add(node, { kind: 'arena', offset: offsets[kernels.length + index]! }),
+  );
   const numberOf = (node: Node): number => {
     const known = numbers.get(node);
     if (known !== undefined) return known;

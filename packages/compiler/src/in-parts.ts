@@ -1,4 +1,7 @@
-/** Long work as a generator: it yields wherever it may be interrupted for a while, so that a page can draw a frame in between. */
+/**
+ * Long work as a generator: it yields wherever it may be interrupted for a while, so that a page can draw a
+ * frame in between.
+ */
 
 /** Work that gives a `T` at its end. */
 export type InParts<T> = Generator<void, T>;

@@ -1,6 +1,7 @@
 /**
- * Integer expressions over a kernel's loop variables: offset + Σ factor·atom, where an atom is a loop variable, or the quotient or remainder of another
- * expression by a constant. Movement operations are rewrites of these. Quotients and remainders are rare: what can be written without them is.
+ * Integer expressions over a kernel's loop variables: offset + Σ factor·atom, where an atom is a loop
+ * variable, or the quotient or remainder of another expression by a constant. Movement operations are
+ * rewrites of these. Quotients and remainders are rare: what can be written without them is.
  */
 
 /** offset + Σ factor·atom. Atoms are distinct, factors are not 0, terms are in a canonical order. */
@@ -50,7 +51,9 @@ function indexKey({ offset, terms }: Index): string {
 export function equalIndex(a: Index, b: Index): boolean {
   if (a === b) return true;
   if (a.offset !== b.offset || a.terms.length !== b.terms.length) return false;
-  return a.terms.every(({ factor, atom }, place) => factor === b.terms[place]!.factor && equalAtom(atom, b.terms[place]!.atom));
+  return a.terms.every(
+    ({ factor, atom }, place) => factor === b.terms[place]!.factor && equalAtom(atom, b.terms[place]!.atom),
+  );
 }
 
 function equalAtom(a: Atom, b: Atom): boolean {
@@ -63,10 +66,16 @@ function equalAtom(a: Atom, b: Atom): boolean {
 export function scaleIndex({ offset, terms }: Index, factor: number, shift = 0): Index {
   if (factor === 0) return constantIndex(shift);
   if (factor === 1) return shift === 0 ? { offset, terms } : { offset: offset + shift, terms };
-  return { offset: offset * factor + shift, terms: terms.map((term) => ({ factor: term.factor * factor, atom: term.atom })) };
+  return {
+    offset: offset * factor + shift,
+    terms: terms.map((term) => ({ factor: term.factor * factor, atom: term.atom })),
+  };
 }
 
-/** The sum of expressions. A quotient and a remainder of one expression that fit together become the expression again. */
+/**
+ * The sum of expressions. A quotient and a remainder of one expression that fit together become the
+ * expression again.
+ */
 export function addIndices(...parts: readonly Index[]): Index {
   const filled = parts.filter(({ offset, terms }) => offset !== 0 || terms.length > 0);
   if (filled.length <= 1) return filled[0] ?? ZERO;
@@ -166,7 +175,13 @@ function divideFactors({ offset, terms }: Index, by: number): Divided {
   const part = (of: (factor: number) => number): readonly Term[] =>
     terms.flatMap(({ factor, atom }) => (of(factor) === 0 ? [] : [{ factor: of(factor), atom }]));
   const whole = { offset: Math.floor(offset / by), terms: part((factor) => Math.floor(factor / by)) };
-  return { whole, rest: { offset: offset - whole.offset * by, terms: part((factor) => factor - Math.floor(factor / by) * by) } };
+  return {
+    whole,
+    rest: {
+      offset: offset - whole.offset * by,
+      terms: part((factor) => factor - Math.floor(factor / by) * by),
+    },
+  };
 }
 
 /** The division whose rest is known to lie between 0 and by − 1; null where none is known. */
@@ -188,7 +203,8 @@ function wantSplit(rest: Index, by: number, extents: readonly number[], splits: 
     if (atom.kind !== 'axis' || by % factor !== 0) continue;
     const inner = by / factor;
     const extent = extents[atom.axis]!;
-    if (inner > 1 && inner < extent && extent % inner === 0 && !splits.has(atom.axis)) splits.set(atom.axis, inner);
+    if (inner > 1 && inner < extent && extent % inner === 0 && !splits.has(atom.axis))
+      splits.set(atom.axis, inner);
   }
 }
 
@@ -226,7 +242,10 @@ function evaluateAtom(atom: Atom, place: readonly number[]): number {
   return atom.kind === 'quotient' ? whole : value - whole * atom.by;
 }
 
-/** The factor of one loop variable, where the expression is otherwise free of it; null where it occurs inside a quotient or remainder. */
+/**
+ * The factor of one loop variable, where the expression is otherwise free of it; null where it occurs inside
+ * a quotient or remainder.
+ */
 export function factorOf({ terms }: Index, axis: number): number | null {
   let factor = 0;
   for (const term of terms) {

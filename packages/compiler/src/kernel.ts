@@ -1,23 +1,44 @@
 /**
- * The vocabulary of kernels: a program becomes a list of loop nests over scalar expressions. A kernel names its arrays by operand number,
- * so that two kernels with the same body are the same code whatever they are given; which buffer is which operand is said beside the body.
- * A scalar expression is a graph: an object that occurs twice is computed once.
+ * The vocabulary of kernels: a program becomes a list of loop nests over scalar expressions. A kernel names
+ * its arrays by operand number, so that two kernels with the same body are the same code whatever they are
+ * given; which buffer is which operand is said beside the body. A scalar expression is a graph: an object
+ * that occurs twice is computed once.
  */
-import type { ArgReduceKind, Attrs, BinaryKind, Composite, DType, ReduceKind, ScanKind, Shape, Spec, UnaryKind } from '@firsthand/graph';
+import type {
+  ArgReduceKind,
+  Attrs,
+  BinaryKind,
+  Composite,
+  DType,
+  ReduceKind,
+  ScanKind,
+  Shape,
+  Spec,
+  UnaryKind,
+} from '@firsthand/graph';
 import type { Index } from './index-expression.ts';
 
 /** What one iteration of a kernel computes. Axes are numbered from the outermost loop to the innermost. */
 export type Scalar =
   | { readonly op: 'const'; readonly dtype: DType; readonly value: number }
-  /** The element of an operand. Loads under a guard (`where` on `inside`) may point anywhere where the guard is false. */
+  /**
+   * The element of an operand. Loads under a guard (`where` on `inside`) may point anywhere where the guard
+   * is false.
+   */
   | { readonly op: 'load'; readonly dtype: DType; readonly operand: number; readonly index: Index }
   /** The integer that an index expression gives. */
   | { readonly op: 'index'; readonly dtype: 'int32'; readonly index: Index }
   /** low ≤ index < high */
-  | { readonly op: 'inside'; readonly dtype: 'bool'; readonly index: Index; readonly low: number; readonly high: number }
+  | {
+      readonly op: 'inside';
+      readonly dtype: 'bool';
+      readonly index: Index;
+      readonly low: number;
+      readonly high: number;
+    }
   /**
-   * The element at index + position·stride of an operand, for 0 ≤ position < extent; elsewhere NaN, or 0 for integers and bool.
-   * `position` is int32 or uint32.
+   * The element at index + position·stride of an operand, for 0 ≤ position < extent; elsewhere NaN, or 0 for
+   * integers and bool. `position` is int32 or uint32.
    */
   | {
       readonly op: 'gather';
@@ -28,7 +49,10 @@ export type Scalar =
       readonly stride: number;
       readonly extent: number;
     }
-  /** Word `index` of the Philox stream: block counter + ⌊index/4⌋, word index mod 4; float32 is (word >>> 8)·2⁻²⁴. All four inputs are uint32. */
+  /**
+   * Word `index` of the Philox stream: block counter + ⌊index/4⌋, word index mod 4; float32 is (word >>>
+   * 8)·2⁻²⁴. All four inputs are uint32.
+   */
   | {
       readonly op: 'random';
       readonly dtype: 'uint32' | 'float32';
@@ -39,8 +63,20 @@ export type Scalar =
   /** float16 results are computed in float32 and rounded to float16 by every operation. */
   | { readonly op: 'unary'; readonly dtype: DType; readonly kind: UnaryKind; readonly x: Scalar }
   /** `dtype` is the result's: bool for comparisons. The operands share one dtype. */
-  | { readonly op: 'binary'; readonly dtype: DType; readonly kind: BinaryKind; readonly a: Scalar; readonly b: Scalar }
-  | { readonly op: 'where'; readonly dtype: DType; readonly condition: Scalar; readonly a: Scalar; readonly b: Scalar }
+  | {
+      readonly op: 'binary';
+      readonly dtype: DType;
+      readonly kind: BinaryKind;
+      readonly a: Scalar;
+      readonly b: Scalar;
+    }
+  | {
+      readonly op: 'where';
+      readonly dtype: DType;
+      readonly condition: Scalar;
+      readonly a: Scalar;
+      readonly b: Scalar;
+    }
   | { readonly op: 'cast'; readonly dtype: DType; readonly x: Scalar }
   /** The result of a reduction of an earlier pass: one value per row. */
   | { readonly op: 'reduced'; readonly dtype: DType; readonly reduction: number }
@@ -65,7 +101,10 @@ export interface Store {
   readonly value: Scalar;
 }
 
-/** A reduction over all columns of a row. argmax and argmin give the position among the columns (in row-major order) of the first extreme, or of the first NaN. */
+/**
+ * A reduction over all columns of a row. argmax and argmin give the position among the columns (in row-major
+ * order) of the first extreme, or of the first NaN.
+ */
 export interface Reduction {
   readonly kind: ReduceKind | ArgReduceKind;
   /** The result's dtype: that of `value`, int32 for argmax and argmin. */
@@ -91,8 +130,9 @@ export interface RowSweeps {
 }
 
 /**
- * for each row { for each pass { for each column … }; row stores }. A map has one pass without reductions, and its innermost axis as column;
- * a reduce has one pass, and stores per row; softmax has three passes. Every extent is at least 1.
+ * for each row { for each pass { for each column … }; row stores }. A map has one pass without reductions,
+ * and its innermost axis as column; a reduce has one pass, and stores per row; softmax has three passes.
+ * Every extent is at least 1.
  */
 export interface LoopKernel extends RowSweeps {
   readonly kind: 'loop';
@@ -108,19 +148,23 @@ export interface StoredFactor {
 }
 
 /**
- * A matrix that lies nowhere: each element is computed where the product needs it (the windows of a convolution, a cast). Axes: the batch axes of the product, then those into
- * which k is cut, then those into which m is cut, or n.
+ * A matrix that lies nowhere: each element is computed where the product needs it (the windows of a
+ * convolution, a cast). Axes: the batch axes of the product, then those into which k is cut, then those into
+ * which m is cut, or n.
  */
 export interface ComputedFactor {
   readonly value: Scalar;
-  /** Extents whose product is k, and extents whose product is m or n: at least one of each, outermost first. */
+  /**
+   * Extents whose product is k, and extents whose product is m or n: at least one of each, outermost first.
+   */
   readonly inner: readonly number[];
   readonly outer: readonly number[];
 }
 
 /**
- * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores, and behind each row what finishes it. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n.
- * The dtype of both matrices is that of the total: float32, float64, int32 or uint32.
+ * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores, and behind each row what finishes
+ * it. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n. The dtype of both
+ * matrices is that of the total: float32, float64, int32 or uint32.
  */
 export interface ContractKernel {
   readonly kind: 'contract';
@@ -134,13 +178,17 @@ export interface ContractKernel {
   readonly a: StoredFactor | ComputedFactor;
   readonly b: StoredFactor | ComputedFactor;
   readonly stores: readonly Store[];
-  /** What is done with a row of results as soon as it is whole, for targets that ask for it: its axes are the batch axes and m, then the columns. It loads what the stores of that row gave. */
+  /**
+   * What is done with a row of results as soon as it is whole, for targets that ask for it: its axes are the
+   * batch axes and m, then the columns. It loads what the stores of that row gave.
+   */
   readonly rowFinish: RowSweeps | null;
 }
 
 /**
- * A scan along the columns of each row: running sums of `value`, running products of it, or total = factor·total + value. Stores at every column, whose values contain
- * `total`. Floats are folded in float64 where the target has it.
+ * A scan along the columns of each row: running sums of `value`, running products of it, or total =
+ * factor·total + value. Stores at every column, whose values contain `total`. Floats are folded in float64
+ * where the target has it.
  */
 export interface ScanKernel {
   readonly kind: 'scan';
@@ -157,8 +205,9 @@ export interface ScanKernel {
 }
 
 /**
- * For each index in row-major order: where 0 ≤ position < extent, target[index + position·stride] is set to `value`, or has it added.
- * The target holds the base already. So the last `set` wins, and sums have one order.
+ * For each index in row-major order: where 0 ≤ position < extent, target[index + position·stride] is set to
+ * `value`, or has it added. The target holds the base already. So the last `set` wins, and sums have one
+ * order.
  */
 export interface ScatterKernel {
   readonly kind: 'scatter';
@@ -173,7 +222,10 @@ export interface ScatterKernel {
   readonly value: Scalar;
 }
 
-/** The int32 permutation that sorts `value` along the last axis of each row: stable, −0 equal to 0, NaN last in both directions. */
+/**
+ * The int32 permutation that sorts `value` along the last axis of each row: stable, −0 equal to 0, NaN last
+ * in both directions.
+ */
 export interface SortKernel {
   readonly kind: 'sort';
   readonly operands: readonly Operand[];
@@ -209,8 +261,8 @@ export type KernelKind = Kernel['kind'];
 
 /**
  * Where a buffer lies, `offset` bytes from the beginning of an argument, an output or the arena. A part of
- * another array begins at a multiple of the target's `partAlignment`, anything else in the arena at a multiple
- * of `ALIGNMENT`.
+ * another array begins at a multiple of the target's `partAlignment`, anything else in the arena at a
+ * multiple of `ALIGNMENT`.
  */
 export type Place =
   | { readonly kind: 'argument'; readonly argument: number; readonly offset: number }
@@ -269,23 +321,44 @@ export interface Target {
   scratch(kernel: Kernel): number;
   /** Whether sums of scattered elements may be kept in float64. */
   readonly float64: boolean;
-  /** Whether the target has code of its own for a call of a composite; by default it has none but for matrix products. */
+  /**
+   * Whether the target has code of its own for a call of a composite; by default it has none but for matrix
+   * products.
+   */
   isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
-  /** Whether matrix products compute the elements of their matrices where they need them, if that is cheaper than to store it first. */
+  /**
+   * Whether matrix products compute the elements of their matrices where they need them, if that is cheaper
+   * than to store it first.
+   */
   readonly computesFactors?: boolean;
-  /** Whether products that compute their elements widen float16 in a left matrix whose rows do not come out as rows: element by element, but without another array. */
+  /**
+   * Whether products that compute their elements widen float16 in a left matrix whose rows do not come out as
+   * rows: element by element, but without another array.
+   */
   readonly widensColumns?: boolean;
-  /** Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default no. */
+  /**
+   * Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default
+   * no.
+   */
   finishesRows?(kernel: ContractKernel): boolean;
   /** Whether very many elements are folded into one in parts, which threads share; by default not. */
   readonly foldsInParts?: boolean;
-  /** Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than its compilation is worth. 1024 by default. */
+  /**
+   * Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than
+   * its compilation is worth. 1024 by default.
+   */
   readonly singleLimit?: number;
-  /** Arrays that a kernel may touch without further ado: nothing is joined with it that would make them more, but for small ones. Without a limit by default. */
+  /**
+   * Arrays that a kernel may touch without further ado: nothing is joined with it that would make them more,
+   * but for small ones. Without a limit by default.
+   */
   readonly arrayLimit?: number;
   /** Bytes of an element in memory; by default those of its dtype. */
   elementBytes?(dtype: DType): number;
-  /** Whether a float16 element is stored as the float32 that it is: a matrix product reads such an array without a cast before it. By default not. */
+  /**
+   * Whether a float16 element is stored as the float32 that it is: a matrix product reads such an array
+   * without a cast before it. By default not.
+   */
   readonly storesHalvesAsFloats?: boolean;
   /**
    * Bytes of which the offset of a part of an array must be a multiple, if the part is to be an operand of

@@ -1,4 +1,6 @@
-/** Lists by key, such as the kernels that read each array: a list begins when something is first put into it. */
+/**
+ * Lists by key, such as the kernels that read each array: a list begins when something is first put into it.
+ */
 
 /** The list of a key: an empty one that is kept, where there was none. */
 export function listAt<K, V>(lists: Map<K, V[]>, key: K): V[] {

@@ -1,9 +1,18 @@
 /**
- * Movement operations as rewrites of coordinates. `pull` goes from a place in the result to the place in the operand that it shows, and says where there is none
- * (padding); `push` goes the other way, for movements that only rearrange.
+ * Movement operations as rewrites of coordinates. `pull` goes from a place in the result to the place in the
+ * operand that it shows, and says where there is none (padding); `push` goes the other way, for movements
+ * that only rearrange.
  */
 import type { Movement, Node, NodeOf, Shape } from '@firsthand/graph';
-import { addIndices, constantIndex, quotient, remainder, scaleIndex, type Index, type Splits } from './index-expression.ts';
+import {
+  addIndices,
+  constantIndex,
+  quotient,
+  remainder,
+  scaleIndex,
+  type Index,
+  type Splits,
+} from './index-expression.ts';
 
 /** One expression per axis of an array. */
 export type Coordinates = readonly Index[];
@@ -56,7 +65,8 @@ function carry(coordinates: Coordinates, from: Shape, to: Shape): Coordinates | 
   const kept = coordinates.filter((_, axis) => from[axis] !== 1);
   const lengths = from.filter((extent) => extent !== 1);
   const wanted = to.filter((extent) => extent !== 1);
-  if (lengths.length !== wanted.length || lengths.some((extent, axis) => extent !== wanted[axis])) return null;
+  if (lengths.length !== wanted.length || lengths.some((extent, axis) => extent !== wanted[axis]))
+    return null;
   let next = 0;
   return to.map((extent) => (extent === 1 ? constantIndex(0) : kept[next++]!));
 }
@@ -92,11 +102,15 @@ const PULL: { readonly [K in Movement['kind']]: Pull<K> } = {
       return moved;
     }),
   shrink: ({ begin }, at) => at.map((index, axis) => scaleIndex(index, 1, begin[axis])),
-  flip: ({ axes }, at, from) => at.map((index, axis) => (axes.includes(axis) ? scaleIndex(index, -1, from[axis]! - 1) : index)),
+  flip: ({ axes }, at, from) =>
+    at.map((index, axis) => (axes.includes(axis) ? scaleIndex(index, -1, from[axis]! - 1) : index)),
   barrier: (_, at) => at,
 };
 
-/** The place in the operand of a movement that a place in its result shows. Where a guard is appended and does not hold, the result is 0. */
+/**
+ * The place in the operand of a movement that a place in its result shows. Where a guard is appended and does
+ * not hold, the result is 0.
+ */
 export function pull(node: NodeOf<'movement'>, at: Coordinates, space: Space, guards: Guard[]): Coordinates {
   const rule = PULL[node.attrs.kind] as Pull<Movement['kind']>;
   return rule(node.attrs, at, node.inputs[0]!.shape, node.shape, space, guards);
@@ -104,20 +118,32 @@ export function pull(node: NodeOf<'movement'>, at: Coordinates, space: Space, gu
 
 /** Whether a movement is a rearrangement: every element of the operand shows exactly once. */
 export function isRearrangement({ attrs }: NodeOf<'movement'>): boolean {
-  return attrs.kind === 'reshape' || attrs.kind === 'permute' || attrs.kind === 'flip' || attrs.kind === 'barrier';
+  return (
+    attrs.kind === 'reshape' || attrs.kind === 'permute' || attrs.kind === 'flip' || attrs.kind === 'barrier'
+  );
 }
 
 /** The place in the result of a rearrangement where a place of its operand shows. */
-export function push({ attrs, inputs, shape }: NodeOf<'movement'>, at: Coordinates, space: Space): Coordinates {
+export function push(
+  { attrs, inputs, shape }: NodeOf<'movement'>,
+  at: Coordinates,
+  space: Space,
+): Coordinates {
   const from = inputs[0]!.shape;
   if (attrs.kind === 'reshape') return reshapeCoordinates(at, from, shape, space);
   if (attrs.kind === 'permute') return attrs.axes.map((axis) => at[axis]!);
-  if (attrs.kind === 'flip') return at.map((index, axis) => (attrs.axes.includes(axis) ? scaleIndex(index, -1, from[axis]! - 1) : index));
+  if (attrs.kind === 'flip')
+    return at.map((index, axis) =>
+      attrs.axes.includes(axis) ? scaleIndex(index, -1, from[axis]! - 1) : index,
+    );
   return at;
 }
 
 /** The movements on top of a node, outermost first, and the node below them. */
-export function movementsOf(node: Node): { readonly chain: readonly NodeOf<'movement'>[]; readonly base: Node } {
+export function movementsOf(node: Node): {
+  readonly chain: readonly NodeOf<'movement'>[];
+  readonly base: Node;
+} {
   const chain: NodeOf<'movement'>[] = [];
   let base = node;
   while (base.op === 'movement') {
@@ -132,15 +158,24 @@ export function isWidening({ op, dtype, inputs }: Node): boolean {
   return op === 'cast' && dtype === 'float32' && inputs[0]!.dtype === 'float16';
 }
 
-/** As `movementsOf`, past values that are widened too: where halves are stored as floats, nothing has to be done for it. */
-export function movementsBelowWidening(node: Node): { readonly chain: readonly NodeOf<'movement'>[]; readonly base: Node } {
+/**
+ * As `movementsOf`, past values that are widened too: where halves are stored as floats, nothing has to be
+ * done for it.
+ */
+export function movementsBelowWidening(node: Node): {
+  readonly chain: readonly NodeOf<'movement'>[];
+  readonly base: Node;
+} {
   const { chain, base } = movementsOf(node);
   if (!isWidening(base)) return { chain, base };
   const below = movementsOf(base.inputs[0]!);
   return { chain: [...chain, ...below.chain], base: below.base };
 }
 
-/** From coordinates in the result of movements (outermost first) to coordinates in the array below them, `operand` being the outermost. */
+/**
+ * From coordinates in the result of movements (outermost first) to coordinates in the array below them,
+ * `operand` being the outermost.
+ */
 export function pullThrough(
   operand: Node,
   chain: readonly NodeOf<'movement'>[],
@@ -150,5 +185,8 @@ export function pullThrough(
   const guards: Guard[] = [];
   let coordinates = at;
   for (const movement of chain) coordinates = pull(movement, coordinates, space, guards);
-  return { place: flatten(coordinates, chain.at(-1)?.inputs[0]!.shape ?? operand.shape), isGuarded: guards.length > 0 };
+  return {
+    place: flatten(coordinates, chain.at(-1)?.inputs[0]!.shape ?? operand.shape),
+    isGuarded: guards.length > 0,
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * A computed matrix in pieces: the innermost of the loops into which k and n (or m) are cut run inside a piece, where places are linear in them; the outer ones become two counters,
- * the number of the piece along k and along n, from which their places follow by division, once for the whole piece.
+ * A computed matrix in pieces: the innermost of the loops into which k and n (or m) are cut run inside a
+ * piece, where places are linear in them; the outer ones become two counters, the number of the piece along k
+ * and along n, from which their places follow by division, once for the whole piece.
  */
 import { sizeOf } from '@firsthand/linalg';
 import { addIndices, axisIndex, scaleIndex, substitute, type Index } from './index-expression.ts';
@@ -19,7 +20,10 @@ export interface Pieces {
   readonly inside: readonly number[];
 }
 
-/** A computed matrix whose value has the batch axes, then the numbers of the piece along k and along n, then the loops inside a piece: those of k, then those of n. */
+/**
+ * A computed matrix whose value has the batch axes, then the numbers of the piece along k and along n, then
+ * the loops inside a piece: those of k, then those of n.
+ */
 export interface PiecewiseFactor {
   readonly value: Scalar;
   readonly k: Pieces;
@@ -31,7 +35,10 @@ interface Cut {
   readonly inside: readonly number[];
 }
 
-/** The innermost loops with at most so many values together. The last loop alone may be too long: then it is cut, or taken whole if no number divides it; into single values, if they are asked for. */
+/**
+ * The innermost loops with at most so many values together. The last loop alone may be too long: then it is
+ * cut, or taken whole if no number divides it; into single values, if they are asked for.
+ */
 function cut(extents: readonly number[], most: number): Cut {
   let first = extents.length;
   for (let size = 1; first > 0 && size * extents[first - 1]! <= most; first--) size *= extents[first - 1]!;
@@ -40,11 +47,18 @@ function cut(extents: readonly number[], most: number): Cut {
   if (most === 1) return { outside: extents, inside: [1] };
   let part = Math.floor(most);
   while (part >= SHORTEST && last % part !== 0) part--;
-  return part < SHORTEST ? { outside, inside: [last] } : { outside: [...outside, last / part], inside: [part] };
+  return part < SHORTEST
+    ? { outside, inside: [last] }
+    : { outside: [...outside, last / part], inside: [part] };
 }
 
 /** The places of the loops of one side, given the counter of pieces and the loops inside. */
-function placesOf(loops: readonly number[], { outside, inside }: Cut, counter: number, first: number): readonly Index[] {
+function placesOf(
+  loops: readonly number[],
+  { outside, inside }: Cut,
+  counter: number,
+  first: number,
+): readonly Index[] {
   const count = sizeOf(outside);
   const places = unflatten(axisIndex(counter), outside, {
     extents: Array.from({ length: counter + 1 }, () => count),

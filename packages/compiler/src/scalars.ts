@@ -1,6 +1,7 @@
 /**
- * Walking scalar expressions without recursion: what each operation is made of, everything below some expressions, and where the expressions of a
- * kernel are. An expression is a graph, so that what occurs twice is visited once.
+ * Walking scalar expressions without recursion: what each operation is made of, everything below some
+ * expressions, and where the expressions of a kernel are. An expression is a graph, so that what occurs twice
+ * is visited once.
  */
 import { sizeOf } from '@firsthand/linalg';
 import { axisIndex } from './index-expression.ts';
@@ -31,13 +32,22 @@ export function inputsOf(scalar: Scalar): readonly Scalar[] {
   return (INPUTS[scalar.op] as (scalar: Scalar) => readonly Scalar[])(scalar);
 }
 
-/** Everything that occurs in `roots`, once each, inputs before what they are inputs of. Those that `isDone` holds for are left out, with all below them. */
-export function scalarsIn(roots: readonly Scalar[], isDone: (scalar: Scalar) => boolean = () => false): Scalar[] {
+/**
+ * Everything that occurs in `roots`, once each, inputs before what they are inputs of. Those that `isDone`
+ * holds for are left out, with all below them.
+ */
+export function scalarsIn(
+  roots: readonly Scalar[],
+  isDone: (scalar: Scalar) => boolean = () => false,
+): Scalar[] {
   const order: Scalar[] = [];
   const seen = new Set<Scalar>();
   const stack = roots.toReversed();
   for (let scalar = stack.at(-1); scalar !== undefined; scalar = stack.at(-1)) {
-    const missing = seen.has(scalar) || isDone(scalar) ? [] : inputsOf(scalar).filter((input) => !seen.has(input) && !isDone(input));
+    const missing =
+      seen.has(scalar) || isDone(scalar)
+        ? []
+        : inputsOf(scalar).filter((input) => !seen.has(input) && !isDone(input));
     if (missing.length > 0) {
       stack.push(...missing.toReversed());
       continue;
@@ -56,18 +66,34 @@ export interface LoopBody {
   readonly extents: readonly number[];
   /** What is evaluated at each place, in order: what is folded, then what is stored. */
   readonly values: readonly Scalar[];
-  /** Operations at each place besides those of the values: a reduction folds one element, a contraction multiplies and adds. */
+  /**
+   * Operations at each place besides those of the values: a reduction folds one element, a contraction
+   * multiplies and adds.
+   */
   readonly folds: number;
   /** The operands that are stored to, once for each store. */
   readonly targets: readonly number[];
 }
 
-function bodyOf(extents: readonly number[], values: readonly Scalar[], folds: number, stores: readonly Store[]): LoopBody {
-  return { extents, values: [...values, ...stores.map(({ value }) => value)], folds, targets: stores.map(({ operand }) => operand) };
+function bodyOf(
+  extents: readonly number[],
+  values: readonly Scalar[],
+  folds: number,
+  stores: readonly Store[],
+): LoopBody {
+  return {
+    extents,
+    values: [...values, ...stores.map(({ value }) => value)],
+    folds,
+    targets: stores.map(({ operand }) => operand),
+  };
 }
 
 /** A body for each pass, and one for what is stored once per row. */
-function sweepBodies(rows: readonly number[], { columns, passes, reductions, rowStores }: RowSweeps): readonly LoopBody[] {
+function sweepBodies(
+  rows: readonly number[],
+  { columns, passes, reductions, rowStores }: RowSweeps,
+): readonly LoopBody[] {
   const swept = passes.map((pass) => {
     const values = pass.reductions.map((number) => reductions[number]!.value);
     return bodyOf([...rows, ...columns], values, values.length, pass.stores);
@@ -78,7 +104,9 @@ function sweepBodies(rows: readonly number[], { columns, passes, reductions, row
 const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly LoopBody[] } = {
   loop: (kernel) => sweepBodies(kernel.rows, kernel),
   contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }) => {
-    const stored = [a, b].flatMap((factor): Scalar[] => ('value' in factor ? [] : [{ op: 'load', dtype, ...factor }]));
+    const stored = [a, b].flatMap((factor): Scalar[] =>
+      'value' in factor ? [] : [{ op: 'load', dtype, ...factor }],
+    );
     const computed = [a, b].flatMap((factor) =>
       'value' in factor ? [bodyOf([...batch, ...factor.inner, ...factor.outer], [factor.value], 0, [])] : [],
     );
@@ -87,16 +115,27 @@ const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly Lo
     return [...factors, bodyOf([...batch, m, n], [], 0, stores), ...finish];
   },
   scan: ({ rows, count, value, factor, stores }) => [
-    factor === null ? bodyOf([...rows, count], [value], 1, stores) : bodyOf([...rows, count], [value, factor], 2, stores),
+    factor === null
+      ? bodyOf([...rows, count], [value], 1, stores)
+      : bodyOf([...rows, count], [value, factor], 2, stores),
   ],
-  scatter: ({ extents, position, value, target }) => [{ extents, values: [position, value], folds: 1, targets: [target] }],
-  sort: ({ rows, count, value, target }) => [{ extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] }],
+  scatter: ({ extents, position, value, target }) => [
+    { extents, values: [position, value], folds: 1, targets: [target] },
+  ],
+  sort: ({ rows, count, value, target }) => [
+    { extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] },
+  ],
   own: ({ operands, inputs, outputs }) => [
     ...inputs.map(({ operand, shape }): LoopBody => {
       const value: Scalar = { op: 'load', dtype: operands[operand]!.dtype, operand, index: axisIndex(0) };
       return { extents: [sizeOf(shape)], values: [value], folds: 0, targets: [] };
     }),
-    ...outputs.map(({ operand, shape }): LoopBody => ({ extents: [sizeOf(shape)], values: [], folds: 0, targets: [operand] })),
+    ...outputs.map(({ operand, shape }): LoopBody => ({
+      extents: [sizeOf(shape)],
+      values: [],
+      folds: 0,
+      targets: [operand],
+    })),
   ],
 };
 

@@ -1,4 +1,5 @@
-// Products whose matrices lie nowhere: what becomes one, how it reads, what it costs, and how it is cut into pieces.
+// Products whose matrices lie nowhere: what becomes one, how it reads, what it costs, and how it is cut into
+// pieces.
 import { add, cast, conv1d, exp, gather, matmul, mul, pad, transpose, type Node } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import fc from 'fast-check';
@@ -38,7 +39,10 @@ describe('what becomes part of a product', () => {
   test('on the left: rows that come out as rows', () => {
     const half = argument([5, 3], 'float16');
     expect(kinds(plan([matmul(cast(half, 'float32'), x)]))).toEqual(['contract']);
-    expect(kinds(plan([matmul(cast(half, 'float32'), x)], { float64: true, scratch: () => 0 }))).toEqual(['loop', 'contract']);
+    expect(kinds(plan([matmul(cast(half, 'float32'), x)], { float64: true, scratch: () => 0 }))).toEqual([
+      'loop',
+      'contract',
+    ]);
     const columns = argument([3, 5], 'float16');
     expect(kinds(plan([matmul(transpose(cast(columns, 'float32')), x)]))).toEqual(['loop', 'contract']);
     const [table, rows] = [argument([40, 3]), argument([5, 3], 'int32')];
@@ -50,7 +54,10 @@ describe('what becomes part of a product', () => {
   test('columns of float16 on the left, where the target widens them', () => {
     const product = matmul(transpose(cast(argument([3, 5], 'float16'), 'float32')), x);
     expect(kinds(plan([product], { ...TARGET, widensColumns: true }))).toEqual(['contract']);
-    expect(kinds(plan([product], { ...TARGET, computesFactors: false, widensColumns: true }))).toEqual(['loop', 'contract']);
+    expect(kinds(plan([product], { ...TARGET, computesFactors: false, widensColumns: true }))).toEqual([
+      'loop',
+      'contract',
+    ]);
     const others = matmul(transpose(mul(argument([3, 5]), argument([1, 5]))), x);
     expect(kinds(plan([others], { ...TARGET, widensColumns: true }))).toEqual(['loop', 'contract']);
   });
@@ -70,11 +77,16 @@ describe('what becomes part of a product', () => {
     );
     // What is rounded to float16 on the way is stored as that, and whatever is more than a cast before.
     const rounded = matmul(cast(cast(exp(argument([5, 3])), 'float16'), 'float32'), cast(right, 'float32'));
-    expect(plan([rounded], target).kernels.map(({ kernel: { operands } }) => operands.map(({ dtype }) => dtype))).toEqual([
+    expect(
+      plan([rounded], target).kernels.map(({ kernel: { operands } }) => operands.map(({ dtype }) => dtype)),
+    ).toEqual([
       ['float32', 'float16'],
       ['float16', 'float16', 'float32'],
     ]);
-    expect(kinds(plan([matmul(mul(cast(left, 'float32'), 3), argument([5, 8]))], target))).toEqual(['loop', 'contract']);
+    expect(kinds(plan([matmul(mul(cast(left, 'float32'), 3), argument([5, 8]))], target))).toEqual([
+      'loop',
+      'contract',
+    ]);
     // Padding hides elements: then there is an array of float32.
     const padded = matmul(pad(cast(right, 'float32'), [0, 0], [2, 0]), argument([8, 4]));
     expect(kinds(plan([padded], target))).toEqual(['loop', 'contract']);
@@ -82,7 +94,9 @@ describe('what becomes part of a product', () => {
 
   test('on both sides', () => {
     const [left, right] = [argument([5, 3], 'float16'), argument([3, 8], 'int32')];
-    const [{ kernel }] = plan([matmul(cast(left, 'float32'), cast(right, 'float32'))]).kernels as [Plan['kernels'][number]];
+    const [{ kernel }] = plan([matmul(cast(left, 'float32'), cast(right, 'float32'))]).kernels as [
+      Plan['kernels'][number],
+    ];
     expect(printKernel(kernel)).toBe(
       [
         'contract (a: float16[15] read, b: int32[24] read, c: float32[40] write)',
@@ -102,7 +116,10 @@ describe('what becomes part of a product', () => {
   test('a kernel that reads what it overwrites writes elsewhere', () => {
     const weight = argument([8, 8]);
     const next = add(matmul(weight, mul(weight, weight)), weight);
-    const { outputs, kernels } = compileProgram({ args: [weight], effects: [{ node: next, into: weight }], roots: [] }, TARGET);
+    const { outputs, kernels } = compileProgram(
+      { args: [weight], effects: [{ node: next, into: weight }], roots: [] },
+      TARGET,
+    );
     expect(kernels.map(({ kernel }) => kernel.kind)).toEqual(['contract']);
     expect(outputs[0]!.into).toBe(null);
   });
@@ -110,7 +127,9 @@ describe('what becomes part of a product', () => {
 
 test('the text says what the elements are, and the cost counts each once', () => {
   const [signal, taps] = [argument([1, 2, 6]), argument([3, 2, 3])];
-  const [{ kernel }] = plan([conv1d(signal, taps, null, { padding: 1 })]).kernels as [Plan['kernels'][number]];
+  const [{ kernel }] = plan([conv1d(signal, taps, null, { padding: 1 })]).kernels as [
+    Plan['kernels'][number],
+  ];
   expect(printKernel(kernel)).toBe(
     [
       'contract (a: float32[18] read, b: float32[12] read, c: float32[18] write)',
@@ -122,45 +141,66 @@ test('the text says what the elements are, and the cost counts each once', () =>
       '  c[6·i + j] = total',
     ].join('\n'),
   );
-  expect(trafficOf(kernel)).toEqual({ flops: 2 * 3 * 6 * 6, loads: 2 * 3 * 6 + 3 * 6 * 6, stores: 18, bytes: 4 * (18 + 12 + 18) });
+  expect(trafficOf(kernel)).toEqual({
+    flops: 2 * 3 * 6 * 6,
+    loads: 2 * 3 * 6 + 3 * 6 * 6,
+    stores: 18,
+    bytes: 4 * (18 + 12 + 18),
+  });
 });
 
 test('pieces show the same elements', () => {
   const extents = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 3 });
   fc.assert(
-    fc.property(extents, extents, fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 60 }), (inner, outer, mostK, mostN) => {
-      const loops = [2, ...inner, ...outer];
-      const strides = loops.map((_, axis) => sizeOf(loops.slice(axis + 1)));
-      const value: Scalar = { op: 'index', dtype: 'int32', index: at(strides) };
-      const cut = cutFactor({ value, inner, outer }, 1, { k: mostK, n: mostN });
-      if (cut.value.op !== 'index') throw new Error('the value is an index still');
-      const [k, n] = [sizeOf(cut.k.inside), sizeOf(cut.n.inside)];
-      expect(cut.k.count * k).toBe(sizeOf(inner));
-      expect(cut.n.count * n).toBe(sizeOf(outer));
-      for (const [side, most] of [
-        [cut.k, mostK],
-        [cut.n, mostN],
-      ] as const) {
-        // Only a single loop that nothing divides may be longer.
-        if (sizeOf(side.inside) > most) expect(side.inside).toHaveLength(1);
-      }
-      const inside = [...cut.k.inside, ...cut.n.inside];
-      const places = Array.from({ length: 12 }, (_, each) => (each * 7919) % (2 * sizeOf(inner) * sizeOf(outer)));
-      for (const place of places) {
-        const [batch, row, column] = [
-          Math.floor(place / (sizeOf(inner) * sizeOf(outer))),
-          Math.floor(place / sizeOf(outer)) % sizeOf(inner),
-          place % sizeOf(outer),
-        ];
-        let rest = (row % k) * n + (column % n);
-        const within = inside.toReversed().map((extent) => {
-          const at_ = rest % extent;
-          rest = Math.floor(rest / extent);
-          return at_;
-        });
-        expect(evaluateIndex(cut.value.index, [batch, Math.floor(row / k), Math.floor(column / n), ...within.toReversed()])).toBe(place);
-      }
-    }),
+    fc.property(
+      extents,
+      extents,
+      fc.integer({ min: 1, max: 60 }),
+      fc.integer({ min: 1, max: 60 }),
+      (inner, outer, mostK, mostN) => {
+        const loops = [2, ...inner, ...outer];
+        const strides = loops.map((_, axis) => sizeOf(loops.slice(axis + 1)));
+        const value: Scalar = { op: 'index', dtype: 'int32', index: at(strides) };
+        const cut = cutFactor({ value, inner, outer }, 1, { k: mostK, n: mostN });
+        if (cut.value.op !== 'index') throw new Error('the value is an index still');
+        const [k, n] = [sizeOf(cut.k.inside), sizeOf(cut.n.inside)];
+        expect(cut.k.count * k).toBe(sizeOf(inner));
+        expect(cut.n.count * n).toBe(sizeOf(outer));
+        for (const [side, most] of [
+          [cut.k, mostK],
+          [cut.n, mostN],
+        ] as const) {
+          // Only a single loop that nothing divides may be longer.
+          if (sizeOf(side.inside) > most) expect(side.inside).toHaveLength(1);
+        }
+        const inside = [...cut.k.inside, ...cut.n.inside];
+        const places = Array.from(
+          { length: 12 },
+          (_, each) => (each * 7919) % (2 * sizeOf(inner) * sizeOf(outer)),
+        );
+        for (const place of places) {
+          const [batch, row, column] = [
+            Math.floor(place / (sizeOf(inner) * sizeOf(outer))),
+            Math.floor(place / sizeOf(outer)) % sizeOf(inner),
+            place % sizeOf(outer),
+          ];
+          let rest = (row % k) * n + (column % n);
+          const within = inside.toReversed().map((extent) => {
+            const at_ = rest % extent;
+            rest = Math.floor(rest / extent);
+            return at_;
+          });
+          expect(
+            evaluateIndex(cut.value.index, [
+              batch,
+              Math.floor(row / k),
+              Math.floor(column / n),
+              ...within.toReversed(),
+            ]),
+          ).toBe(place);
+        }
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -1,4 +1,5 @@
-// What is done with the rows of a product becomes part of it: which kernels do, how it reads, and what it must not be.
+// What is done with the rows of a product becomes part of it: which kernels do, how it reads, and what it
+// must not be.
 import {
   add,
   crossEntropy,
@@ -25,7 +26,9 @@ const TARGET: Target = { float64: true, scratch: () => 0, finishesRows: () => tr
 const plan = (roots: readonly Node[], target: Target = TARGET): Plan => planOf(roots, target);
 /** The kinds of the kernels; a product that finishes its rows is called so. */
 const kinds = ({ kernels }: Plan): readonly string[] =>
-  kernels.map(({ kernel }) => (kernel.kind === 'contract' && kernel.rowFinish !== null ? 'contract, rows' : kernel.kind));
+  kernels.map(({ kernel }) =>
+    kernel.kind === 'contract' && kernel.rowFinish !== null ? 'contract, rows' : kernel.kind,
+  );
 
 const [x, w] = [argument([6, 8]), argument([8, 5])] as const;
 const scores = matmul(x, w);
@@ -117,7 +120,9 @@ describe('what is overwritten', () => {
   const stream = argument([6, 5]);
   const into = (node: Node): readonly (number | null)[] => {
     const args = [x, w, stream];
-    return compileProgram({ args, effects: [{ node, into: stream }], roots: [] }, TARGET).outputs.map((output) => output.into);
+    return compileProgram({ args, effects: [{ node, into: stream }], roots: [] }, TARGET).outputs.map(
+      (output) => output.into,
+    );
   };
   test('a residual, by the stores, though its rows are finished', () => {
     const next = add(stream, scores);

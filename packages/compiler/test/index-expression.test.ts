@@ -1,4 +1,5 @@
-// Index expressions against plain integer arithmetic: random movements of random shapes, walked element by element.
+// Index expressions against plain integer arithmetic: random movements of random shapes, walked element by
+// element.
 import { constant, node, type Movement, type Node, type NodeOf } from '@firsthand/graph';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -29,7 +30,11 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * 
 const identity = (rank: number): Index[] => Array.from({ length: rank }, (_, axis) => axisIndex(axis));
 
 /** An array of `shape` whose elements are their positions, moved; null shows padding. */
-function moved({ attrs, shape }: NodeOf<'movement'>, from: readonly number[], values: readonly (number | null)[]): (number | null)[] {
+function moved(
+  { attrs, shape }: NodeOf<'movement'>,
+  from: readonly number[],
+  values: readonly (number | null)[],
+): (number | null)[] {
   const strides = from.map((_, axis) => sizeOf(from.slice(axis + 1)));
   const read = (place: readonly number[]): number | null =>
     place.every((index, axis) => index >= 0 && index < from[axis]!)
@@ -41,7 +46,8 @@ function moved({ attrs, shape }: NodeOf<'movement'>, from: readonly number[], va
     if (attrs.kind === 'expand') return read(place.map((index, axis) => (from[axis] === 1 ? 0 : index)));
     if (attrs.kind === 'pad') return read(place.map((index, axis) => index - attrs.before[axis]!));
     if (attrs.kind === 'shrink') return read(place.map((index, axis) => index + attrs.begin[axis]!));
-    if (attrs.kind === 'flip') return read(place.map((index, axis) => (attrs.axes.includes(axis) ? from[axis]! - 1 - index : index)));
+    if (attrs.kind === 'flip')
+      return read(place.map((index, axis) => (attrs.axes.includes(axis) ? from[axis]! - 1 - index : index)));
     return read(place);
   });
 }
@@ -65,9 +71,20 @@ function movementOf(x: Node, { kind, seed }: Choice): NodeOf<'movement'> {
       return { kind: 'reshape', shape: shapes[seed % shapes.length]! };
     },
     () => ({ kind: 'permute', axes: shape.map((_, axis) => (axis + seed) % shape.length) }),
-    () => ({ kind: 'expand', shape: shape.map((extent, axis) => (extent === 1 ? 1 + pick(axis, 3) : extent)) }),
-    () => ({ kind: 'pad', before: shape.map((_, axis) => pick(axis, 3)), after: shape.map((_, axis) => pick(axis + 1, 2)) }),
-    () => ({ kind: 'shrink', begin: shape.map((extent, axis) => pick(axis, Math.min(2, extent))), end: [...shape] }),
+    () => ({
+      kind: 'expand',
+      shape: shape.map((extent, axis) => (extent === 1 ? 1 + pick(axis, 3) : extent)),
+    }),
+    () => ({
+      kind: 'pad',
+      before: shape.map((_, axis) => pick(axis, 3)),
+      after: shape.map((_, axis) => pick(axis + 1, 2)),
+    }),
+    () => ({
+      kind: 'shrink',
+      begin: shape.map((extent, axis) => pick(axis, Math.min(2, extent))),
+      end: [...shape],
+    }),
     () => ({ kind: 'flip', axes: shape.flatMap((_, axis) => (pick(axis, 2) === 0 ? [axis] : [])) }),
   ];
   return node<'movement'>('movement', options[kind % options.length]!(), [x]);
@@ -97,7 +114,9 @@ describe('movements as rewrites', () => {
         for (const movement of chain) at = pull(movement, at, space, guards);
         const place = flatten(at, shape);
         const actual = placesOf(extents).map((each) =>
-          guards.every(({ index, high }) => evaluateIndex(index, each) >= 0 && evaluateIndex(index, each) < high)
+          guards.every(
+            ({ index, high }) => evaluateIndex(index, each) >= 0 && evaluateIndex(index, each) < high,
+          )
             ? evaluateIndex(place, each)
             : null,
         );
@@ -122,7 +141,9 @@ describe('movements as rewrites', () => {
           x = next;
         }
         const place = flatten(at, x.shape);
-        placesOf(shape).forEach((each, position) => expect(values[evaluateIndex(place, each)]).toBe(position));
+        placesOf(shape).forEach((each, position) =>
+          expect(values[evaluateIndex(place, each)]).toBe(position),
+        );
       }),
       { numRuns: 300 },
     );
@@ -132,7 +153,12 @@ describe('movements as rewrites', () => {
 describe('quotients and remainders', () => {
   const expression = fc
     .record({ factors: fc.tuple(fc.nat(12), fc.nat(12), fc.nat(12)), offset: fc.nat(20) })
-    .map(({ factors, offset }) => addIndices(constantIndex(offset), ...factors.map((factor, axis) => scaleIndex(axisIndex(axis), factor))));
+    .map(({ factors, offset }) =>
+      addIndices(
+        constantIndex(offset),
+        ...factors.map((factor, axis) => scaleIndex(axisIndex(axis), factor)),
+      ),
+    );
   const extents = [3, 4, 2];
 
   test('are those of integers, and make the whole again', () => {
@@ -177,7 +203,9 @@ describe('quotients and remainders', () => {
     expect(isAffine(quotient(axisIndex(0), 4, [12], splits))).toBe(false);
     expect([...splits]).toEqual([[0, 4]]);
     // 4·(two loops) needs no division any more.
-    expect(quotient(addIndices(scaleIndex(axisIndex(0), 4), axisIndex(1)), 4, [3, 4], splits)).toEqual(axisIndex(0));
+    expect(quotient(addIndices(scaleIndex(axisIndex(0), 4), axisIndex(1)), 4, [3, 4], splits)).toEqual(
+      axisIndex(0),
+    );
   });
 
   test('the factor of an axis is unknown inside a quotient', () => {
@@ -191,20 +219,29 @@ describe('coalesce', () => {
     const index = (...factors: readonly number[]): Index =>
       addIndices(...factors.map((factor, axis) => scaleIndex(axisIndex(axis), factor)));
     expect(coalesce([2, 3, 4], 3, [index(12, 4, 1)])).toMatchObject({ extents: [24], rows: 1 });
-    expect(coalesce([2, 3, 4], 3, [index(12, 4, 1), index(0, 4, 1)])).toMatchObject({ extents: [2, 12], rows: 2 });
+    expect(coalesce([2, 3, 4], 3, [index(12, 4, 1), index(0, 4, 1)])).toMatchObject({
+      extents: [2, 12],
+      rows: 2,
+    });
     expect(coalesce([2, 3, 4], 3, [index(3, 1, 6)])).toMatchObject({ extents: [6, 4], rows: 2 });
     expect(coalesce([2, 3, 4], 1, [index(12, 4, 1)])).toMatchObject({ extents: [2, 12], rows: 1 });
     expect(coalesce([2, 3, 4], 2, [index(12, 4, 1)])).toMatchObject({ extents: [6, 4], rows: 1 });
   });
 
   test('rewritten expressions have the same values', () => {
-    const parts = fc.array(fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(3)), { minLength: 1, maxLength: 3 });
+    const parts = fc.array(fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(3)), {
+      minLength: 1,
+      maxLength: 3,
+    });
     fc.assert(
       fc.property(parts, fc.integer({ min: 0, max: 3 }), (list, rows) => {
         const extents = [2, 3, 4];
         const stride = [12, 4, 1];
         const indices = list.map(([a, b, c, offset]) =>
-          addIndices(constantIndex(offset), ...[a, b, c].map((factor, axis) => scaleIndex(axisIndex(axis), factor * stride[axis]!))),
+          addIndices(
+            constantIndex(offset),
+            ...[a, b, c].map((factor, axis) => scaleIndex(axisIndex(axis), factor * stride[axis]!)),
+          ),
         );
         const merged = coalesce(extents, rows, indices);
         const values = (list_: readonly Index[], lengths: readonly number[]): number[][] =>

@@ -1,4 +1,7 @@
-/** Inlined composites compute what the reference device computes for the calls, to the bit; nothing but matrix products is left of them. */
+/**
+ * Inlined composites compute what the reference device computes for the calls, to the bit; nothing but matrix
+ * products is left of them.
+ */
 import {
   add,
   adamW,
@@ -22,7 +25,15 @@ import {
 import { sizeOf } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { inline } from '../src/simplify/inline.ts';
-import { allSimplified, argument, type Data, elements, evaluate, SPECIAL, textOf } from './simplify-support.ts';
+import {
+  allSimplified,
+  argument,
+  type Data,
+  elements,
+  evaluate,
+  SPECIAL,
+  textOf,
+} from './simplify-support.ts';
 
 const leaf = (name: string, ...shape: number[]): Leaf => argument(name, shape);
 const x = leaf('x', 2, 3, 5);
@@ -43,7 +54,12 @@ const composites: readonly (readonly [string, readonly Node[]])[] = [
   ['logsumexp', [logsumexp(x, [0, 2], true)]],
   [
     'attention',
-    [attention(q, k, v), attention(q, k, v, { causal: true, scale: 2 }), attention(q, k, v, { mask }), attention(q, k, v, { mask: added })],
+    [
+      attention(q, k, v),
+      attention(q, k, v, { causal: true, scale: 2 }),
+      attention(q, k, v, { mask }),
+      attention(q, k, v, { mask: added }),
+    ],
   ],
   ['crossEntropy', [crossEntropy(x, labels)]],
   ['layerNorm', [normal]],
@@ -61,7 +77,10 @@ function dataOf(roots: readonly Node[], isSpecial: boolean): Data {
       const ordinary = Array.from({ length: count }, (_, index) =>
         each.dtype === 'float32' ? Math.abs(Math.sin(index + 7 * place)) : index % 5,
       );
-      return [each, elements(isSpecial && each !== labels ? SPECIAL.slice(place) : ordinary, count, each.dtype)];
+      return [
+        each,
+        elements(isSpecial && each !== labels ? SPECIAL.slice(place) : ordinary, count, each.dtype),
+      ];
     }),
   );
 }
@@ -70,9 +89,13 @@ describe.each(composites)('%s', (_, roots) => {
   const inlined = inline(roots);
 
   test('leaves primitives and matrix products', () => {
-    const calls = postOrder(inlined, ({ inputs }) => inputs).flatMap((node) => (node.op === 'call' ? [node.attrs.composite] : []));
+    const calls = postOrder(inlined, ({ inputs }) => inputs).flatMap((node) =>
+      node.op === 'call' ? [node.attrs.composite] : [],
+    );
     expect(calls.every((composite) => composite === matmulComposite)).toBe(true);
-    expect(inlined.map(({ shape, dtype }) => [shape, dtype])).toEqual(roots.map(({ shape, dtype }) => [shape, dtype]));
+    expect(inlined.map(({ shape, dtype }) => [shape, dtype])).toEqual(
+      roots.map(({ shape, dtype }) => [shape, dtype]),
+    );
   });
 
   test.each([false, true])('keeps every bit, special values: %s', (isSpecial) => {
@@ -85,7 +108,9 @@ describe.each(composites)('%s', (_, roots) => {
     const [expected, actual] = [evaluate(roots, data), evaluate(allSimplified(inlined), data)];
     expected.forEach((values, root) => {
       values.forEach((value, place) =>
-        expect(Math.abs(actual[root]![place]! - value)).toBeLessThanOrEqual(1e-6 * Math.max(1, Math.abs(value))),
+        expect(Math.abs(actual[root]![place]! - value)).toBeLessThanOrEqual(
+          1e-6 * Math.max(1, Math.abs(value)),
+        ),
       );
     });
   });
@@ -93,12 +118,18 @@ describe.each(composites)('%s', (_, roots) => {
 
 test('cross-entropy picks the logit before it normalises the row', () => {
   const [loss] = allSimplified(inline([crossEntropy(leaf('x', 3, 5), argument('labels', [3], 'int32'))]));
-  expect(textOf(loss!)).toMatch(/^reshape\[3\]\(neg\(sub\(sub\(gather@1\(x, reshape\[3, 1\]\(labels\)\), where\(/);
+  expect(textOf(loss!)).toMatch(
+    /^reshape\[3\]\(neg\(sub\(sub\(gather@1\(x, reshape\[3, 1\]\(labels\)\), where\(/,
+  );
 });
 
 /** (a + b, a·b), the second by way of another composite. */
 const product: Composite = { name: 'product', infer: (_, a) => [a], body: (_, a, b) => [mul(a, b)] };
-const both: Composite = { name: 'both', infer: (_, a) => [a, a], body: (_, a, b) => [add(a, b), call(product, {}, a, b)[0]!] };
+const both: Composite = {
+  name: 'both',
+  infer: (_, a) => [a, a],
+  body: (_, a, b) => [add(a, b), call(product, {}, a, b)[0]!],
+};
 
 test('calls within calls, with several outputs, of values that are calls', () => {
   const [a, b] = [leaf('a', 2), leaf('b', 2)];

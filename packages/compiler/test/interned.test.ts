@@ -1,4 +1,5 @@
-// Interning: equal kernels are one object, whatever objects they are made of; kernels that differ anywhere are not.
+// Interning: equal kernels are one object, whatever objects they are made of; kernels that differ anywhere
+// are not.
 import { expect, test } from 'vitest';
 import type { Kernel, Scalar } from '../src/kernel.ts';
 import { interned } from '../src/plan/interned.ts';

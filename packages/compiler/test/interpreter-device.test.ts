@@ -1,4 +1,5 @@
-// The interpreter as a device: plans over an arena in which a wrong place shows, programs from graphs against the reference device, and memory as it counts it.
+// The interpreter as a device: plans over an arena in which a wrong place shows, programs from graphs against
+// the reference device, and memory as it counts it.
 import {
   add,
   argumentLeaf,
@@ -55,7 +56,9 @@ describe('plans', () => {
     buffers: [
       { dtype: 'float32', length: 4, place: { kind: 'argument', argument: 0, offset: 0 } },
       { dtype: 'float32', length: 4, place: { kind: 'output', output: 0, offset: 0 } },
-      ...offsets.map((offset) => ({ dtype: 'float32', length: 4, place: { kind: 'arena', offset } }) as const),
+      ...offsets.map(
+        (offset) => ({ dtype: 'float32', length: 4, place: { kind: 'arena', offset } }) as const,
+      ),
     ],
     kernels: [planned(doubled, 0, 2), planned(doubled, 2, 3), planned(sumOf, 2, 3, 1)],
     outputs: [{ buffer: 1, dtype: 'float32', length: 4, into: null }],
@@ -78,7 +81,12 @@ describe('plans', () => {
 
   test('what has not been written is NaN', () => {
     const late = plan(0, 64);
-    expect(run({ ...late, kernels: [late.kernels[1]!, late.kernels[0]!, late.kernels[2]!] })).toEqual([NaN, NaN, NaN, NaN]);
+    expect(run({ ...late, kernels: [late.kernels[1]!, late.kernels[0]!, late.kernels[2]!] })).toEqual([
+      NaN,
+      NaN,
+      NaN,
+      NaN,
+    ]);
     expect([...poisoned('int32', 2), ...poisoned('bool', 1)]).toEqual([-1, -1, 255]);
   });
 
@@ -87,7 +95,14 @@ describe('plans', () => {
       ...plan(0, 64),
       buffers: [{ dtype: 'float32', length: 4, place: { kind: 'argument', argument: 0, offset: 0 } }],
       kernels: [
-        planned(map(4, [{ ...reads('float32', 4), access: 'update' }], store(0, at([1]), binary('mul', load(0, at([1])), scalar(10)))), 0),
+        planned(
+          map(
+            4,
+            [{ ...reads('float32', 4), access: 'update' }],
+            store(0, at([1]), binary('mul', load(0, at([1])), scalar(10))),
+          ),
+          0,
+        ),
       ],
       outputs: [{ buffer: 0, dtype: 'float32', length: 4, into: 0 }],
     };
@@ -103,7 +118,8 @@ function stored(data: TypedArray, shape: Shape, dtype: DType, device: Device): L
   result.cell = runtimeOf(device).adopt(device.upload(data, dtype));
   return result;
 }
-const wave = (shape: Shape): Float32Array => Float32Array.from({ length: sizeOf(shape) }, (_, k) => Math.sin(k * k + 1));
+const wave = (shape: Shape): Float32Array =>
+  Float32Array.from({ length: sizeOf(shape) }, (_, k) => Math.sin(k * k + 1));
 
 describe('programs', () => {
   const programs: { readonly [name: string]: (device: Device) => readonly Node[] } = {
@@ -161,8 +177,15 @@ describe('the device', () => {
     const again = [reshape(x, [2, 1]), reshape(x, [1, 2])];
     runtime.realize(again);
     expect(new Set([x, ...again].map((node) => node.cell!.storage)).size).toBe(3);
-    const program = { args: [argumentLeaf(x)], effects: [] as { node: Node; into: Leaf }[], roots: [] as Node[] };
-    program.effects.push({ node: add(program.args[0]!, constant(1, [2], 'float32')), into: program.args[0]! });
+    const program = {
+      args: [argumentLeaf(x)],
+      effects: [] as { node: Node; into: Leaf }[],
+      roots: [] as Node[],
+    };
+    program.effects.push({
+      node: add(program.args[0]!, constant(1, [2], 'float32')),
+      into: program.args[0]!,
+    });
     const { outputs } = device.prepare(program).run([x.cell!.storage]);
     expect(outputs[0]).toBe(x.cell!.storage);
     expect([...(await device.read(outputs[0]!))]).toEqual([2, 3]);
@@ -184,7 +207,9 @@ describe('the device', () => {
   test('a disposed device, freed and foreign storages are refused', () => {
     const device = createInterpreter();
     const storage = device.upload(Float32Array.of(1), 'float32');
-    expect(() => device.readSync!(createReference().upload(Float32Array.of(1), 'float32'))).toThrow('belongs to another device');
+    expect(() => device.readSync!(createReference().upload(Float32Array.of(1), 'float32'))).toThrow(
+      'belongs to another device',
+    );
     storage.dispose();
     expect(() => device.readSync!(storage)).toThrow('has been freed');
     device.dispose();
@@ -195,7 +220,8 @@ describe('the device', () => {
   test('an assignment through the runtime', async () => {
     const device = createInterpreter();
     const handle = new Handle(stored(Float32Array.of(1, 2), [2], 'float32', device));
-    for (let step = 0; step < 3; step++) runtimeOf(device).assign(handle, neg(mul(handle.node, handle.node)), 'update');
+    for (let step = 0; step < 3; step++)
+      runtimeOf(device).assign(handle, neg(mul(handle.node, handle.node)), 'update');
     expect([...(await runtimeOf(device).read(handle.node))]).toEqual([-1, -256]);
   });
 
@@ -205,7 +231,9 @@ describe('the device', () => {
     const { executable } = runtimeOf(device).prepare({ effects: [], roots: [softmax(x)] });
     const report = executable.report();
     expect(report.device).toBe('interpreter');
-    expect(report.kernels.map(({ source }) => source.split('\n')[0])).toEqual(['row (a: float32[32] read, b: float32[32] write)']);
+    expect(report.kernels.map(({ source }) => source.split('\n')[0])).toEqual([
+      'row (a: float32[32] read, b: float32[32] write)',
+    ]);
     expect(report.peakBytes).toBe(128);
   });
 });

@@ -1,5 +1,13 @@
-// Kernels in plain loops: each kind against loops written here, every operation against linalg on edges and ordinary numbers, and what must throw.
-import { BINARY_RULES, UNARY_RULES, type BinaryKind, type DType, type TypedArray, type UnaryKind } from '@firsthand/graph';
+// Kernels in plain loops: each kind against loops written here, every operation against linalg on edges and
+// ordinary numbers, and what must throw.
+import {
+  BINARY_RULES,
+  UNARY_RULES,
+  type BinaryKind,
+  type DType,
+  type TypedArray,
+  type UnaryKind,
+} from '@firsthand/graph';
 import {
   allocate,
   argReduce,
@@ -71,7 +79,24 @@ const FLOATS = [
   6e-8,
   0.1,
 ];
-const INTEGERS = [0, 1, -1, 2, -2, 3, 7, -7, 31, 65536, 65537, 1e9, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, 2 ** 32 - 1];
+const INTEGERS = [
+  0,
+  1,
+  -1,
+  2,
+  -2,
+  3,
+  7,
+  -7,
+  31,
+  65536,
+  65537,
+  1e9,
+  2 ** 31 - 1,
+  -(2 ** 31),
+  2 ** 31,
+  2 ** 32 - 1,
+];
 
 /** Elements worth trying, as stored. */
 function edgesOf(dtype: DType): TypedArray {
@@ -81,7 +106,8 @@ function edgesOf(dtype: DType): TypedArray {
   if (dtype === 'uint32') return Uint32Array.from(INTEGERS);
   return dtype === 'float32' ? Float32Array.from(FLOATS) : Float64Array.from(FLOATS);
 }
-const decoded = (data: TypedArray, dtype: DType): number[] => (dtype === 'float16' ? Array.from(data, fromFloat16Bits) : Array.from(data));
+const decoded = (data: TypedArray, dtype: DType): number[] =>
+  dtype === 'float16' ? Array.from(data, fromFloat16Bits) : Array.from(data);
 
 /** One output, as numbers. */
 function evaluate(
@@ -92,12 +118,16 @@ function evaluate(
   const scalar = value(...inputs.map(({ dtype }, operand) => load(operand, at([1]), dtype)));
   const result = allocate(scalar.dtype, length);
   const operands = [...inputs.map(({ dtype }) => reads(dtype, length)), writes(scalar.dtype, length)];
-  runKernel(map(length, operands, store(inputs.length, at([1]), scalar)), [...inputs.map(({ data }) => data), result]);
+  runKernel(map(length, operands, store(inputs.length, at([1]), scalar)), [
+    ...inputs.map(({ data }) => data),
+    result,
+  ]);
   return decoded(result, scalar.dtype);
 }
 
 describe('operations', () => {
-  const keys = <K extends string>(table: { readonly [P in K]: unknown }): readonly K[] => Object.keys(table) as K[];
+  const keys = <K extends string>(table: { readonly [P in K]: unknown }): readonly K[] =>
+    Object.keys(table) as K[];
   const packed = (data: TypedArray, dtype: DType): NDArray => NDArray.packed(data, [data.length], dtype);
 
   test.each(keys<UnaryKind>(UNARY_RULES))('%s is linalg’s', (kind) => {
@@ -108,18 +138,26 @@ describe('operations', () => {
       const data = edgesOf(dtype);
       const expected = unaryOf(kind, packed(data, dtype));
       const actual = evaluate((x) => unary(kind, x), [{ data, dtype }]);
-      // The error function and the normal distribution have other formulas here; everywhere else the bits are the same.
+      // The error function and the normal distribution have other formulas here; everywhere else the bits are
+      // the same.
       if (kind === 'erf' || kind === 'normalCdf') {
         const digits = dtype === 'float16' ? 3 : dtype === 'float32' ? 6 : 14;
         const numbers = decoded(expected.data, dtype);
-        actual.forEach((value, k) => (Number.isNaN(value) ? expect(numbers[k]).toBeNaN() : expect(value).toBeCloseTo(numbers[k]!, digits)));
+        actual.forEach((value, k) =>
+          Number.isNaN(value) ? expect(numbers[k]).toBeNaN() : expect(value).toBeCloseTo(numbers[k]!, digits),
+        );
       } else expect(actual, dtype).toEqual(decoded(expected.data, expected.dtype));
     }
   });
 
   test.each(keys<BinaryKind>(BINARY_RULES))('%s is linalg’s', (kind) => {
     for (const dtype of DTYPE_NAMES) {
-      if (BINARY_RULES[kind] === 'logic' ? dtype !== 'bool' : BINARY_RULES[kind] === 'arithmetic' && dtype === 'bool') continue;
+      if (
+        BINARY_RULES[kind] === 'logic'
+          ? dtype !== 'bool'
+          : BINARY_RULES[kind] === 'arithmetic' && dtype === 'bool'
+      )
+        continue;
       const edges = edgesOf(dtype);
       const pairs = [...edges].flatMap((a) => [...edges].map((b) => [a, b] as const));
       const [left, right] = [0, 1].map((side) => {
@@ -163,12 +201,17 @@ describe('operations', () => {
         ),
       [{ data: xs, dtype: 'float64' }],
     );
-    slope.forEach((value, k) => expect(value).toBeCloseTo((2 / Math.sqrt(Math.PI)) * Math.exp(-(xs[k]! ** 2)), 7));
-    const known = evaluate((x) => unary('erf', x), [{ data: Float64Array.of(0.5, 1, 2, 3, -1), dtype: 'float64' }]);
-    // Abramowitz and Stegun, table 7.1.
-    [0.5204998778130465, 0.8427007929497149, 0.9953222650189527, 0.9999779095030014, -0.8427007929497149].forEach((value, k) =>
-      expect(known[k]).toBeCloseTo(value, 14),
+    slope.forEach((value, k) =>
+      expect(value).toBeCloseTo((2 / Math.sqrt(Math.PI)) * Math.exp(-(xs[k]! ** 2)), 7),
     );
+    const known = evaluate(
+      (x) => unary('erf', x),
+      [{ data: Float64Array.of(0.5, 1, 2, 3, -1), dtype: 'float64' }],
+    );
+    // Abramowitz and Stegun, table 7.1.
+    [
+      0.5204998778130465, 0.8427007929497149, 0.9953222650189527, 0.9999779095030014, -0.8427007929497149,
+    ].forEach((value, k) => expect(known[k]).toBeCloseTo(value, 14));
   });
 
   test('each operation rounds: float16 sums of a thousandth', () => {
@@ -184,22 +227,37 @@ describe('operations', () => {
   });
 
   test('constants are elements of their dtype', () => {
-    const constants = [constant(0.1), constant(0.1, 'float16'), constant(-0), constant(3e9, 'uint32'), constant(3, 'bool')];
-    expect(constants.map((value) => evaluate(() => value, [{ data: Float32Array.of(0), dtype: 'float32' }])[0])).toEqual([
-      Math.fround(0.1),
-      0.0999755859375,
-      -0,
-      3e9,
-      1,
-    ]);
+    const constants = [
+      constant(0.1),
+      constant(0.1, 'float16'),
+      constant(-0),
+      constant(3e9, 'uint32'),
+      constant(3, 'bool'),
+    ];
+    expect(
+      constants.map((value) => evaluate(() => value, [{ data: Float32Array.of(0), dtype: 'float32' }])[0]),
+    ).toEqual([Math.fround(0.1), 0.0999755859375, -0, 3e9, 1]);
   });
 
   test('random words are a stream of Philox, across the counter’s carry', () => {
-    const words = (key: readonly [number, number], counter: readonly [number, number], dtype: 'uint32' | 'float32'): number[] => {
+    const words = (
+      key: readonly [number, number],
+      counter: readonly [number, number],
+      dtype: 'uint32' | 'float32',
+    ): number[] => {
       const operand = (place: number): Scalar => load(0, at([], place), 'uint32');
-      const value: Scalar = { op: 'random', dtype, key: [operand(0), operand(1)], counter: [operand(2), operand(3)], index: at([1]) };
+      const value: Scalar = {
+        op: 'random',
+        dtype,
+        key: [operand(0), operand(1)],
+        counter: [operand(2), operand(3)],
+        index: at([1]),
+      };
       const result = allocate(dtype, 11);
-      runKernel(map(11, [reads('uint32', 4), writes(dtype, 11)], store(1, at([1]), value)), [Uint32Array.of(...key, ...counter), result]);
+      runKernel(map(11, [reads('uint32', 4), writes(dtype, 11)], store(1, at([1]), value)), [
+        Uint32Array.of(...key, ...counter),
+        result,
+      ]);
       return [...result];
     };
     for (const counter of [
@@ -227,18 +285,33 @@ describe('operations', () => {
         extent: 3,
       };
       const result = allocate(dtype, 5);
-      runKernel(map(5, [reads(dtype, 6), reads('int32', 5), writes(dtype, 5)], store(2, at([1]), value)), [data, index, result]);
+      runKernel(map(5, [reads(dtype, 6), reads('int32', 5), writes(dtype, 5)], store(2, at([1]), value)), [
+        data,
+        index,
+        result,
+      ]);
       return decoded(result, dtype);
     };
     expect(pick('float32', Float32Array.of(0, 10, 0, 11, 0, 12))).toEqual([12, NaN, 10, NaN, 11]);
-    expect(pick('float16', Uint16Array.from([0, 10, 0, 11, 0, 12], toFloat16Bits))).toEqual([12, NaN, 10, NaN, 11]);
+    expect(pick('float16', Uint16Array.from([0, 10, 0, 11, 0, 12], toFloat16Bits))).toEqual([
+      12,
+      NaN,
+      10,
+      NaN,
+      11,
+    ]);
     expect(pick('int32', Int32Array.of(0, 10, 0, 11, 0, 12))).toEqual([12, 0, 10, 0, 11]);
   });
 
   test('quotients, remainders and the numbers of loops', () => {
     const result = new Int32Array(6);
-    const atom = (kind: 'quotient' | 'remainder') => ({ factor: 10, atom: { kind, of: at([1], 1), by: 3 } }) as const;
-    const value = (kind: 'quotient' | 'remainder'): Scalar => ({ op: 'index', dtype: 'int32', index: { offset: 5, terms: [atom(kind)] } });
+    const atom = (kind: 'quotient' | 'remainder') =>
+      ({ factor: 10, atom: { kind, of: at([1], 1), by: 3 } }) as const;
+    const value = (kind: 'quotient' | 'remainder'): Scalar => ({
+      op: 'index',
+      dtype: 'int32',
+      index: { offset: 5, terms: [atom(kind)] },
+    });
     runKernel(map(6, [writes('int32', 6)], store(0, at([1]), value('quotient'))), [result]);
     expect([...result]).toEqual([5, 5, 15, 15, 15, 25]);
     runKernel(map(6, [writes('int32', 6)], store(0, at([1]), value('remainder'))), [result]);
@@ -246,7 +319,8 @@ describe('operations', () => {
   });
 });
 
-const wave = (length: number, scale = 3): Float32Array => Float32Array.from({ length }, (_, k) => scale * Math.sin(k * k + 1));
+const wave = (length: number, scale = 3): Float32Array =>
+  Float32Array.from({ length }, (_, k) => scale * Math.sin(k * k + 1));
 
 describe('kinds of kernels', () => {
   test('softmax', () => {
@@ -257,32 +331,38 @@ describe('kinds of kernels', () => {
       const values = [...x.subarray(7 * row, 7 * row + 7)];
       const largest = Math.max(...values);
       const sum = values.reduce((total, value) => total + Math.exp(value - largest), 0);
-      values.forEach((value, column) => expect(y[7 * row + column]).toBeCloseTo(Math.exp(value - largest) / sum, 6));
+      values.forEach((value, column) =>
+        expect(y[7 * row + column]).toBeCloseTo(Math.exp(value - largest) / sum, 6),
+      );
     }
   });
 
-  test.each(['float32', 'float64', 'float16', 'int32', 'uint32'] as const)('reductions of %s are linalg’s', (dtype) => {
-    const edges = edgesOf(dtype);
-    const ordinary = array([...wave(24)], { dtype }).data;
-    const finite = [...edges].filter((_, k) => Number.isFinite(decoded(edges, dtype)[k]!)).slice(0, 8);
-    const data = allocate(dtype, 32);
-    data.set([...ordinary, ...finite]);
-    for (const special of [
-      finite[0]!,
-      dtype === 'float16' ? toFloat16Bits(NaN) : dtype.startsWith('float') ? NaN : 5,
-      dtype === 'float16' ? toFloat16Bits(-Infinity) : 1,
-    ]) {
-      data[17] = special;
-      const kinds = ['sum', 'prod', 'max', 'min', 'argmax', 'argmin'] as const;
-      const results = kinds.map((kind) => allocate(kind.startsWith('arg') ? 'int32' : dtype, 4));
-      runKernel(reduceRows(dtype, 4, 8, kinds), [data, ...results]);
-      const x = NDArray.packed(data, [4, 8], dtype);
-      kinds.forEach((kind, k) => {
-        const expected = kind === 'argmax' || kind === 'argmin' ? argReduce(kind, x, 1) : reduce(kind, x, [1]);
-        expect(decoded(results[k]!, expected.dtype), kind).toEqual(decoded(expected.data, expected.dtype));
-      });
-    }
-  });
+  test.each(['float32', 'float64', 'float16', 'int32', 'uint32'] as const)(
+    'reductions of %s are linalg’s',
+    (dtype) => {
+      const edges = edgesOf(dtype);
+      const ordinary = array([...wave(24)], { dtype }).data;
+      const finite = [...edges].filter((_, k) => Number.isFinite(decoded(edges, dtype)[k]!)).slice(0, 8);
+      const data = allocate(dtype, 32);
+      data.set([...ordinary, ...finite]);
+      for (const special of [
+        finite[0]!,
+        dtype === 'float16' ? toFloat16Bits(NaN) : dtype.startsWith('float') ? NaN : 5,
+        dtype === 'float16' ? toFloat16Bits(-Infinity) : 1,
+      ]) {
+        data[17] = special;
+        const kinds = ['sum', 'prod', 'max', 'min', 'argmax', 'argmin'] as const;
+        const results = kinds.map((kind) => allocate(kind.startsWith('arg') ? 'int32' : dtype, 4));
+        runKernel(reduceRows(dtype, 4, 8, kinds), [data, ...results]);
+        const x = NDArray.packed(data, [4, 8], dtype);
+        kinds.forEach((kind, k) => {
+          const expected =
+            kind === 'argmax' || kind === 'argmin' ? argReduce(kind, x, 1) : reduce(kind, x, [1]);
+          expect(decoded(results[k]!, expected.dtype), kind).toEqual(decoded(expected.data, expected.dtype));
+        });
+      }
+    },
+  );
 
   test('sums do not lose small terms: a float32 is kept in double', () => {
     const x = new Float32Array(10_001).fill(1e-4);
@@ -301,7 +381,10 @@ describe('kinds of kernels', () => {
       reductions: [{ kind: 'sum', dtype: 'float32', value: load(0, at([4, 2, 1])) }],
       passes: [
         { reductions: [0], stores: [] },
-        { reductions: [], stores: [store(1, at([1, 6, 3]), binary('sub', load(0, at([4, 2, 1])), reduced(0)))] },
+        {
+          reductions: [],
+          stores: [store(1, at([1, 6, 3]), binary('sub', load(0, at([4, 2, 1])), reduced(0)))],
+        },
       ],
       rowStores: [store(2, at([-1], 2), reduced(0))],
     };
@@ -311,17 +394,24 @@ describe('kinds of kernels', () => {
     expect([...sums]).toEqual([38, 22, 6]);
     // Column c of row r went to 3·c + r.
     for (let row = 0; row < 3; row++)
-      for (let column = 0; column < 4; column++) expect(moved[3 * column + row]).toBe(x[4 * row + column]! - sums[2 - row]!);
+      for (let column = 0; column < 4; column++)
+        expect(moved[3 * column + row]).toBe(x[4 * row + column]! - sums[2 - row]!);
   });
 
   test.each(['float32', 'float64', 'int32', 'uint32'] as const)('a contraction of %s', (dtype) => {
     const [batch, m, n, k] = [2, 3, 4, 5];
     const fill = (length: number, seed: number): TypedArray => {
       const data = allocate(dtype, length);
-      for (let i = 0; i < length; i++) data[i] = dtype.startsWith('float') ? Math.cos(i + seed) : Math.imul(i + seed, 0x9e3779b1);
+      for (let i = 0; i < length; i++)
+        data[i] = dtype.startsWith('float') ? Math.cos(i + seed) : Math.imul(i + seed, 0x9e3779b1);
       return data;
     };
-    const [a, b, bias, c] = [fill(batch * m * k, 1), fill(k * n, 2), fill(n, 3), allocate(dtype, batch * m * n)];
+    const [a, b, bias, c] = [
+      fill(batch * m * k, 1),
+      fill(k * n, 2),
+      fill(n, 3),
+      allocate(dtype, batch * m * n),
+    ];
     runKernel(contract(dtype, batch, m, n, k, true), [a, b, c, bias]);
     const expected = allocate(dtype, c.length);
     for (let i = 0; i < batch * m; i++) {
@@ -368,7 +458,11 @@ describe('kinds of kernels', () => {
     expect(run('set')).toEqual([3, 4, 5, 6, 500, 600]);
     expect(run('add')).toEqual([103, 204, 306, 408, 500, 600]);
     const half = Uint16Array.of(toFloat16Bits(2048));
-    runKernel(scatter('add', 'float16', 4, 1, 1), [Int32Array.of(0, 0, 0, 0), Uint16Array.from([1, 1, 1, 1], toFloat16Bits), half]);
+    runKernel(scatter('add', 'float16', 4, 1, 1), [
+      Int32Array.of(0, 0, 0, 0),
+      Uint16Array.from([1, 1, 1, 1], toFloat16Bits),
+      half,
+    ]);
     expect(fromFloat16Bits(half[0]!)).toBe(2048);
     const counts = Int32Array.of(2 ** 31 - 1);
     runKernel(scatter('add', 'int32', 1, 1, 1), [Int32Array.of(0), Int32Array.of(2), counts]);
@@ -380,7 +474,9 @@ describe('kinds of kernels', () => {
     for (const descending of [false, true]) {
       const order = new Int32Array(data.length);
       runKernel(sort(dtype, 1, data.length, descending), [data, order]);
-      expect([...order]).toEqual([...argsort(NDArray.packed(data, [data.length], dtype), { descending }).data]);
+      expect([...order]).toEqual([
+        ...argsort(NDArray.packed(data, [data.length], dtype), { descending }).data,
+      ]);
     }
   });
 
@@ -388,7 +484,12 @@ describe('kinds of kernels', () => {
     const x = Float32Array.of(1, 2, 3);
     const y = Float32Array.of(10, 20, 30);
     runKernel(
-      map(3, [updates('float32', 3), updates('float32', 3)], store(0, at([1]), load(1, at([1]))), store(1, at([1]), load(0, at([1])))),
+      map(
+        3,
+        [updates('float32', 3), updates('float32', 3)],
+        store(0, at([1]), load(1, at([1]))),
+        store(1, at([1]), load(0, at([1]))),
+      ),
       [x, y],
     );
     expect([...x, ...y]).toEqual([10, 20, 30, 1, 2, 3]);
@@ -405,31 +506,54 @@ describe('what must not happen', () => {
   const shifted = load(0, at([1], -1));
 
   test('a load out of range throws, unless it is guarded', () => {
-    expect(run(map(3, operands, store(1, at([1]), shifted)), x, y)).toThrow('element -1 of operand 0, which has 3, at [0]');
-    runKernel(map(3, operands, store(1, at([1]), where(inside(at([1], -1), 0, 3), shifted, constant(9)))), [x, y]);
+    expect(run(map(3, operands, store(1, at([1]), shifted)), x, y)).toThrow(
+      'element -1 of operand 0, which has 3, at [0]',
+    );
+    runKernel(map(3, operands, store(1, at([1]), where(inside(at([1], -1), 0, 3), shifted, constant(9)))), [
+      x,
+      y,
+    ]);
     expect([...y]).toEqual([9, 1, 2]);
     // The bounds are the operand's, not those of a longer array.
-    expect(run(map(4, operands, store(1, at([]), load(0, at([1])))), new Float32Array(9), y)).toThrow('element 3 of operand 0');
+    expect(run(map(4, operands, store(1, at([]), load(0, at([1])))), new Float32Array(9), y)).toThrow(
+      'element 3 of operand 0',
+    );
   });
 
   test('a guarded load is not evaluated for another reader, either', () => {
     const shared = unary('neg', shifted);
     const guarded = where(inside(at([1], -1), 0, 3), shared, constant(9));
-    expect(run(map(3, operands, store(1, at([1]), binary('add', guarded, shared))), x, y)).toThrow('element -1');
-    runKernel(map(3, operands, store(1, at([1]), binary('add', guarded, where(inside(at([1]), 1, 3), shared, constant(1))))), [x, y]);
+    expect(run(map(3, operands, store(1, at([1]), binary('add', guarded, shared))), x, y)).toThrow(
+      'element -1',
+    );
+    runKernel(
+      map(
+        3,
+        operands,
+        store(1, at([1]), binary('add', guarded, where(inside(at([1]), 1, 3), shared, constant(1)))),
+      ),
+      [x, y],
+    );
     expect([...y]).toEqual([10, -2, -4]);
   });
 
   test('a store out of range throws', () => {
     expect(run(map(3, operands, store(1, at([2]), constant(1))), x, y)).toThrow('element 4 of operand 1');
     expect(run(scatter('set', 'float32', 1, 1, 5), Int32Array.of(4), x, y)).not.toThrow();
-    const beyond = { ...scatter('set', 'float32', 1, 1, 5), operands: [reads('int32', 1), reads('float32', 1), updates('float32', 3)] };
+    const beyond = {
+      ...scatter('set', 'float32', 1, 1, 5),
+      operands: [reads('int32', 1), reads('float32', 1), updates('float32', 3)],
+    };
     expect(run(beyond, Int32Array.of(4), x, y)).toThrow('element 4 of operand 2');
   });
 
   test('accesses are what the operands say', () => {
-    expect(run(map(3, operands, store(0, at([1]), constant(1))), x, y)).toThrow('stores to operand 0, access read');
-    expect(run(map(3, operands, store(1, at([1]), load(1, at([1])))), x, y)).toThrow('loads from operand 1, access write');
+    expect(run(map(3, operands, store(0, at([1]), constant(1))), x, y)).toThrow(
+      'stores to operand 0, access read',
+    );
+    expect(run(map(3, operands, store(1, at([1]), load(1, at([1])))), x, y)).toThrow(
+      'loads from operand 1, access write',
+    );
   });
 
   test('a row’s value does not depend on a column, and a sweep reads no reduction of its own or of a later one', () => {
@@ -459,7 +583,10 @@ test('expressions of a thousand operations in depth', () => {
   let value = load(0, at([1]));
   for (let step = 0; step < 1000; step++) value = binary('add', value, constant(1));
   const y = new Float32Array(4);
-  runKernel(map(4, [reads('float32', 4), writes('float32', 4)], store(1, at([1]), value)), [Float32Array.of(1, 2, 3, 4), y]);
+  runKernel(map(4, [reads('float32', 4), writes('float32', 4)], store(1, at([1]), value)), [
+    Float32Array.of(1, 2, 3, 4),
+    y,
+  ]);
   expect([...y]).toEqual([1001, 1002, 1003, 1004]);
 });
 

@@ -1,18 +1,35 @@
-// Kernels by hand: short names for index expressions, scalars and operands, and one kernel of each kind that the tests share.
+// Kernels by hand: short names for index expressions, scalars and operands, and one kernel of each kind that
+// the tests share.
 import { BINARY_RULES } from '@firsthand/graph';
 import type { BinaryKind, DType, ScanKind, UnaryKind } from '@firsthand/graph';
 import type { Index } from '../src/index-expression.ts';
-import type { ContractKernel, LoopKernel, Operand, Scalar, ScanKernel, ScatterKernel, SortKernel, Store } from '../src/kernel.ts';
+import type {
+  ContractKernel,
+  LoopKernel,
+  Operand,
+  Scalar,
+  ScanKernel,
+  ScatterKernel,
+  SortKernel,
+  Store,
+} from '../src/kernel.ts';
 
 /** offset + Σ factors[axis]·axis */
 export function at(factors: readonly number[], offset = 0): Index {
-  const terms = factors.flatMap((factor, axis) => (factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } as const }]));
+  const terms = factors.flatMap((factor, axis) =>
+    factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } as const }],
+  );
   return { offset, terms };
 }
 export const reads = (dtype: DType, length: number): Operand => ({ dtype, length, access: 'read' });
 export const writes = (dtype: DType, length: number): Operand => ({ dtype, length, access: 'write' });
 export const updates = (dtype: DType, length: number): Operand => ({ dtype, length, access: 'update' });
-export const load = (operand: number, index: Index, dtype: DType = 'float32'): Scalar => ({ op: 'load', dtype, operand, index });
+export const load = (operand: number, index: Index, dtype: DType = 'float32'): Scalar => ({
+  op: 'load',
+  dtype,
+  operand,
+  index,
+});
 export const constant = (value: number, dtype: DType = 'float32'): Scalar => ({ op: 'const', dtype, value });
 export const unary = (kind: UnaryKind, x: Scalar): Scalar => ({
   op: 'unary',
@@ -27,16 +44,40 @@ export const binary = (kind: BinaryKind, a: Scalar, b: Scalar): Scalar => ({
   a,
   b,
 });
-export const where = (condition: Scalar, a: Scalar, b: Scalar): Scalar => ({ op: 'where', dtype: a.dtype, condition, a, b });
+export const where = (condition: Scalar, a: Scalar, b: Scalar): Scalar => ({
+  op: 'where',
+  dtype: a.dtype,
+  condition,
+  a,
+  b,
+});
 export const cast = (x: Scalar, dtype: DType): Scalar => ({ op: 'cast', dtype, x });
-export const reduced = (reduction: number, dtype: DType = 'float32'): Scalar => ({ op: 'reduced', dtype, reduction });
+export const reduced = (reduction: number, dtype: DType = 'float32'): Scalar => ({
+  op: 'reduced',
+  dtype,
+  reduction,
+});
 export const total = (dtype: DType = 'float32'): Scalar => ({ op: 'total', dtype });
-export const inside = (index: Index, low: number, high: number): Scalar => ({ op: 'inside', dtype: 'bool', index, low, high });
+export const inside = (index: Index, low: number, high: number): Scalar => ({
+  op: 'inside',
+  dtype: 'bool',
+  index,
+  low,
+  high,
+});
 export const store = (operand: number, index: Index, value: Scalar): Store => ({ operand, index, value });
 
 /** A loop kernel without reductions over one axis. */
 export function map(length: number, operands: readonly Operand[], ...stores: readonly Store[]): LoopKernel {
-  return { kind: 'loop', operands, rows: [], columns: [length], reductions: [], passes: [{ reductions: [], stores }], rowStores: [] };
+  return {
+    kind: 'loop',
+    operands,
+    rows: [],
+    columns: [length],
+    reductions: [],
+    passes: [{ reductions: [], stores }],
+    rowStores: [],
+  };
 }
 
 /** Softmax over the last axis, in three sweeps. */
@@ -74,19 +115,37 @@ export function reduceRows(
     operands: [reads(dtype, rows * columns), ...results.map((result) => writes(result, rows))],
     rows: [rows],
     columns: [columns],
-    reductions: kinds.map((kind, number) => ({ kind, dtype: results[number]!, value: load(0, at([columns, 1]), dtype) })),
+    reductions: kinds.map((kind, number) => ({
+      kind,
+      dtype: results[number]!,
+      value: load(0, at([columns, 1]), dtype),
+    })),
     passes: [{ reductions: kinds.map((_, number) => number), stores: [] }],
     rowStores: results.map((result, number) => store(1 + number, at([1]), reduced(number, result))),
   };
 }
 
 /** c = max(a·b + bias, 0), or the product alone: [batch, m, k]·[k, n]. */
-export function contract(dtype: DType, batch: number, m: number, n: number, k: number, epilogue = false): ContractKernel {
+export function contract(
+  dtype: DType,
+  batch: number,
+  m: number,
+  n: number,
+  k: number,
+  epilogue = false,
+): ContractKernel {
   const sum = total(dtype);
-  const value = epilogue ? binary('maximum', binary('add', sum, load(3, at([0, 0, 1]), dtype)), constant(0, dtype)) : sum;
+  const value = epilogue
+    ? binary('maximum', binary('add', sum, load(3, at([0, 0, 1]), dtype)), constant(0, dtype))
+    : sum;
   return {
     kind: 'contract',
-    operands: [reads(dtype, batch * m * k), reads(dtype, k * n), writes(dtype, batch * m * n), ...(epilogue ? [reads(dtype, n)] : [])],
+    operands: [
+      reads(dtype, batch * m * k),
+      reads(dtype, k * n),
+      writes(dtype, batch * m * n),
+      ...(epilogue ? [reads(dtype, n)] : []),
+    ],
     batch: [batch],
     m,
     n,
@@ -116,7 +175,13 @@ export function scan(dtype: DType, rows: number, count: number, fold: ScanKind =
 }
 
 /** c[a[i], j] ← b[i, j], with c of shape [extent, width]. */
-export function scatter(mode: 'add' | 'set', dtype: DType, count: number, width: number, extent: number): ScatterKernel {
+export function scatter(
+  mode: 'add' | 'set',
+  dtype: DType,
+  count: number,
+  width: number,
+  extent: number,
+): ScatterKernel {
   return {
     kind: 'scatter',
     operands: [reads('int32', count), reads(dtype, count * width), updates(dtype, extent * width)],

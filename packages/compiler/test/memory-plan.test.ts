@@ -1,4 +1,5 @@
-// The arena: no two intermediates that live at the same time share bytes, and little is wasted on the lives that networks have.
+// The arena: no two intermediates that live at the same time share bytes, and little is wasted on the lives
+// that networks have.
 import { expect, test } from 'vitest';
 import { ALIGNMENT } from '../src/kernel.ts';
 import { planMemory, type MemoryPlan, type MemoryRequest } from '../src/plan/memory-plan.ts';
@@ -9,7 +10,10 @@ function stream(seed: number): () => number {
   return () => (state = (state * 48271) % 2147483647) / 2147483647;
 }
 
-function expectValid(requests: readonly MemoryRequest[], { offsets, arenaBytes, liveBytes }: MemoryPlan): void {
+function expectValid(
+  requests: readonly MemoryRequest[],
+  { offsets, arenaBytes, liveBytes }: MemoryPlan,
+): void {
   expect(offsets).toHaveLength(requests.length);
   requests.forEach((a, i) => {
     expect(offsets[i]! % ALIGNMENT).toBe(0);
@@ -22,7 +26,10 @@ function expectValid(requests: readonly MemoryRequest[], { offsets, arenaBytes, 
   });
   const kernels = Math.max(0, ...requests.map(({ last }) => last + 1));
   const alive = Array.from({ length: kernels }, (_, kernel) =>
-    requests.reduce((sum, { bytes, first, last }) => (first <= kernel && kernel <= last ? sum + bytes : sum), 0),
+    requests.reduce(
+      (sum, { bytes, first, last }) => (first <= kernel && kernel <= last ? sum + bytes : sum),
+      0,
+    ),
   );
   expect(liveBytes).toBe(Math.max(0, ...alive));
   expect(arenaBytes).toBeGreaterThanOrEqual(liveBytes);
@@ -30,7 +37,11 @@ function expectValid(requests: readonly MemoryRequest[], { offsets, arenaBytes, 
 
 test('nothing needs nothing', () => {
   expect(planMemory([])).toEqual({ offsets: [], arenaBytes: 0, liveBytes: 0 });
-  expect(planMemory([{ bytes: 0, first: 0, last: 3 }])).toEqual({ offsets: [0], arenaBytes: 0, liveBytes: 0 });
+  expect(planMemory([{ bytes: 0, first: 0, last: 3 }])).toEqual({
+    offsets: [0],
+    arenaBytes: 0,
+    liveBytes: 0,
+  });
 });
 
 test('a chain alternates between two places', () => {
@@ -75,12 +86,27 @@ test('random lives', () => {
 });
 
 /**
- * The lives of a training step of a transformer: each forward layer writes activations that its backward layer reads, and others that the next
- * kernels use up; the backward layers come in the opposite order. Bytes for batch 4, time 256, width C.
+ * The lives of a training step of a transformer: each forward layer writes activations that its backward
+ * layer reads, and others that the next kernels use up; the backward layers come in the opposite order. Bytes
+ * for batch 4, time 256, width C.
  */
 function trainingStep(layers: number, width: number, random: () => number): MemoryRequest[] {
   const rows = 4 * 256 * 4;
-  const widths = [1, width, width, 3 * width, width, 8 * 256, width, width, 1, width, 4 * width, 4 * width, width];
+  const widths = [
+    1,
+    width,
+    width,
+    3 * width,
+    width,
+    8 * 256,
+    width,
+    width,
+    1,
+    width,
+    4 * width,
+    4 * width,
+    width,
+  ];
   const requests: MemoryRequest[] = [];
   const forward = widths.length;
   const backward = 2 * widths.length;
@@ -90,13 +116,19 @@ function trainingStep(layers: number, width: number, random: () => number): Memo
     const backwardStart = end - (layer + 1) * backward;
     widths.forEach((each, kernel) => {
       const saved = random() < 0.6;
-      const last = saved ? backwardStart + backward - 1 - 2 * kernel : start + kernel + 1 + Math.floor(random() * 3);
+      const last = saved
+        ? backwardStart + backward - 1 - 2 * kernel
+        : start + kernel + 1 + Math.floor(random() * 3);
       requests.push({ bytes: rows * each, first: start + kernel, last: Math.min(last, end - 1) });
     });
     for (let kernel = 0; kernel < backward; kernel++) {
       const first = backwardStart + kernel;
       const each = widths[widths.length - 1 - (kernel >> 1)]!;
-      requests.push({ bytes: rows * each, first, last: Math.min(end - 1, first + 1 + Math.floor(random() * 4)) });
+      requests.push({
+        bytes: rows * each,
+        first,
+        last: Math.min(end - 1, first + 1 + Math.floor(random() * 4)),
+      });
     }
   }
   return requests;

@@ -1,5 +1,13 @@
 // Programs for tests of plans: arguments, and the plan of what is computed from them.
-import { createReference, leaf, postOrder, type DType, type Leaf, type Node, type Shape } from '@firsthand/graph';
+import {
+  createReference,
+  leaf,
+  postOrder,
+  type DType,
+  type Leaf,
+  type Node,
+  type Shape,
+} from '@firsthand/graph';
 import { compileProgram } from '../src/compile.ts';
 import type { Plan, Target } from '../src/kernel.ts';
 

@@ -1,4 +1,5 @@
-// The text of kernels: readable for each kind, the same for equal kernels however their objects are shared, and different as soon as anything differs.
+// The text of kernels: readable for each kind, the same for equal kernels however their objects are shared,
+// and different as soon as anything differs.
 import { expect, test } from 'vitest';
 import type { Kernel, Scalar } from '../src/kernel.ts';
 import { printKernel } from '../src/report/print.ts';
@@ -99,20 +100,53 @@ const x = load(0, at([1]));
 /** Every operation once. */
 function everything(): Kernel {
   const half = cast(x, 'float16');
-  const position: Scalar = { op: 'gather', dtype: 'int32', operand: 2, index: at([], 3), position: cast(x, 'int32'), stride: 5, extent: 7 };
+  const position: Scalar = {
+    op: 'gather',
+    dtype: 'int32',
+    operand: 2,
+    index: at([], 3),
+    position: cast(x, 'int32'),
+    stride: 5,
+    extent: 7,
+  };
   const word = (value: number): Scalar => constant(value, 'uint32');
-  const random: Scalar = { op: 'random', dtype: 'float32', key: [word(1), word(2)], counter: [word(3), word(4)], index: at([2], 5) };
+  const random: Scalar = {
+    op: 'random',
+    dtype: 'float32',
+    key: [word(1), word(2)],
+    counter: [word(3), word(4)],
+    index: at([2], 5),
+  };
   const quotient = { factor: 2, atom: { kind: 'quotient', of: at([3], 1), by: 4 } } as const;
   const remainder = { factor: -1, atom: { kind: 'remainder', of: at([5]), by: 6 } } as const;
   const guarded = where(inside(at([1], -1), 0, 6), load(0, at([1], -1)), constant(-0));
   const shared = binary('mul', binary('add', x, random), constant(0.1));
   return map(
     8,
-    [reads('float32', 8), writes('float32', 8), reads('int32', 40), updates('int32', 80), writes('bool', 8), writes('float16', 8)],
+    [
+      reads('float32', 8),
+      writes('float32', 8),
+      reads('int32', 40),
+      updates('int32', 80),
+      writes('bool', 8),
+      writes('float16', 8),
+    ],
     store(1, at([1]), binary('sub', binary('sub', shared, guarded), binary('sub', shared, x))),
-    store(3, { offset: 7, terms: [quotient, remainder] }, binary('mod', position, { op: 'index', dtype: 'int32', index: at([3], 2) })),
-    store(4, at([1]), binary('logicalAnd', binary('lt', x, constant(NaN)), unary('logicalNot', unary('isNaN', x)))),
-    store(5, at([1]), binary('div', unary('neg', half), binary('pow', unary('sin', half), constant(2, 'float16')))),
+    store(
+      3,
+      { offset: 7, terms: [quotient, remainder] },
+      binary('mod', position, { op: 'index', dtype: 'int32', index: at([3], 2) }),
+    ),
+    store(
+      4,
+      at([1]),
+      binary('logicalAnd', binary('lt', x, constant(NaN)), unary('logicalNot', unary('isNaN', x))),
+    ),
+    store(
+      5,
+      at([1]),
+      binary('div', unary('neg', half), binary('pow', unary('sin', half), constant(2, 'float16'))),
+    ),
   );
 }
 
@@ -131,7 +165,9 @@ test('every operation, and names for what occurs twice', () => {
 
 /** The value of the only store. */
 const printed = (value: Scalar): string =>
-  printKernel(map(8, [reads('float32', 8), writes(value.dtype, 8)], store(1, at([1]), value))).split(' = ')[1]!;
+  printKernel(map(8, [reads('float32', 8), writes(value.dtype, 8)], store(1, at([1]), value))).split(
+    ' = ',
+  )[1]!;
 
 test('constants are exact', () => {
   const values = [0, -0, 0.1, Math.fround(0.1), -1e-45, 2 ** 53 + 2, NaN, Infinity, -Infinity];
@@ -146,7 +182,9 @@ test('constants are exact', () => {
     '∞',
     '−∞',
   ]);
-  const dtypes = (['float64', 'float16', 'int32', 'uint32', 'bool'] as const).map((dtype) => printed(constant(1, dtype)));
+  const dtypes = (['float64', 'float16', 'int32', 'uint32', 'bool'] as const).map((dtype) =>
+    printed(constant(1, dtype)),
+  );
   expect(dtypes).toEqual(['1d', '1h', '1i', '1u', 'true']);
 });
 
@@ -175,13 +213,17 @@ test('a kernel of many arrays and axes', () => {
   };
   const text = printKernel(kernel);
   expect(text).toContain('z: float32[1] write, a1: float32[1] write');
-  expect(text).toContain('for i in 0..1, j in 0..1, k in 0..1, l in 0..1, m in 0..1, n in 0..1, i1 in 0..1, j1 in 0..1, k1 in 0..1\n');
+  expect(text).toContain(
+    'for i in 0..1, j in 0..1, k in 0..1, l in 0..1, m in 0..1, n in 0..1, i1 in 0..1, j1 in 0..1, k1 in 0..1\n',
+  );
   expect(new Set(text.split('\n')).size).toBe(text.split('\n').length);
 });
 
 /** A copy in which no two places share an object. */
 const unshared = <T>(value: T): T =>
-  JSON.parse(JSON.stringify(value, (_, v: unknown) => (typeof v === 'number' && !Number.isFinite(v) ? null : v))) as T;
+  JSON.parse(
+    JSON.stringify(value, (_, v: unknown) => (typeof v === 'number' && !Number.isFinite(v) ? null : v)),
+  ) as T;
 
 test('sharing of objects does not show', () => {
   for (const kernel of [softmax(4, 8), contract('float32', 2, 3, 4, 5, true)])
@@ -220,12 +262,17 @@ const OTHER: { readonly [value: string]: string } = {
   remainder: 'quotient',
 };
 
-/** Every kernel that differs from the given one in one number, one boolean or one word; the words that say of what form an object is stay. */
+/**
+ * Every kernel that differs from the given one in one number, one boolean or one word; the words that say of
+ * what form an object is stay.
+ */
 function* variants(value: unknown, rebuild: (value: unknown) => Kernel, key = ''): Generator<Kernel> {
-  if (typeof value === 'number') yield rebuild(Object.is(value, -0) ? 0 : Number.isNaN(value) ? 1 : value + 1);
+  if (typeof value === 'number')
+    yield rebuild(Object.is(value, -0) ? 0 : Number.isNaN(value) ? 1 : value + 1);
   else if (typeof value === 'boolean') yield rebuild(!value);
   else if (typeof value === 'string') {
-    const isForm = key === 'op' || value === 'axis' || ['loop', 'contract', 'scan', 'scatter', 'sort'].includes(value);
+    const isForm =
+      key === 'op' || value === 'axis' || ['loop', 'contract', 'scan', 'scatter', 'sort'].includes(value);
     if (!isForm) yield rebuild(OTHER[value] ?? expect.fail(`no other word for ${value}`));
   } else if (typeof value === 'object' && value !== null) {
     for (const [name, part] of Object.entries(value)) {
@@ -263,11 +310,14 @@ test('whatever is changed in a kernel changes its text', () => {
 
 test('deep and widely shared expressions print in linear time', () => {
   let deep = x;
-  for (let step = 0; step < 20_000; step++) deep = binary(step % 2 === 0 ? 'add' : 'mul', x, unary('exp', deep));
+  for (let step = 0; step < 20_000; step++)
+    deep = binary(step % 2 === 0 ? 'add' : 'mul', x, unary('exp', deep));
   let wide = x;
   for (let step = 0; step < 500; step++) wide = binary('add', wide, wide);
   const start = performance.now();
-  const text = printKernel(map(8, [reads('float32', 8), writes('float32', 8)], store(1, at([1]), deep), store(1, at([1]), wide)));
+  const text = printKernel(
+    map(8, [reads('float32', 8), writes('float32', 8)], store(1, at([1]), deep), store(1, at([1]), wide)),
+  );
   expect(performance.now() - start).toBeLessThan(2000);
   expect(text.length).toBeLessThan(40_000 * 20);
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThan(150);

@@ -29,7 +29,12 @@ const [R, C] = [6, 10];
 
 test('softmax: three sweeps over memory that is read once and written once', () => {
   // max: 1; subtract, exponential, sum: 3; subtract, exponential, divide: 3.
-  expect(trafficOf(softmax(R, C))).toEqual({ flops: 7 * R * C, loads: 3 * R * C, stores: R * C, bytes: 2 * 4 * R * C });
+  expect(trafficOf(softmax(R, C))).toEqual({
+    flops: 7 * R * C,
+    loads: 3 * R * C,
+    stores: R * C,
+    bytes: 2 * 4 * R * C,
+  });
 });
 
 test('reductions: one operation for each element that is folded', () => {
@@ -52,7 +57,12 @@ test('a contraction: two operations for each product, and its last steps', () =>
 });
 
 test('scans, scatters and sorts', () => {
-  expect(trafficOf(scan('float32', R, C))).toEqual({ flops: R * C, loads: R * C, stores: R * C, bytes: 2 * 4 * R * C });
+  expect(trafficOf(scan('float32', R, C))).toEqual({
+    flops: R * C,
+    loads: R * C,
+    stores: R * C,
+    bytes: 2 * 4 * R * C,
+  });
   // The position is read once for each row of the index, a target of 3 × C elements is read and written.
   expect(trafficOf(scatter('add', 'float32', R, C, 3))).toEqual({
     flops: R * C,
@@ -66,12 +76,21 @@ test('scans, scatters and sorts', () => {
     stores: R * C,
     bytes: 4 * (R + R * C + 3 * C),
   });
-  expect(trafficOf(sort('float16', R, C, false))).toEqual({ flops: R * C, loads: R * C, stores: R * C, bytes: (2 + 4) * R * C });
+  expect(trafficOf(sort('float16', R, C, false))).toEqual({
+    flops: R * C,
+    loads: R * C,
+    stores: R * C,
+    bytes: (2 + 4) * R * C,
+  });
 });
 
 /** y[i, j] = value over a [R, C] index space, from operands 0 and 1 of the given lengths. */
 const plane = (value: Scalar, ...lengths: readonly number[]): Kernel => ({
-  ...map(C, [...lengths.map((length) => reads('float32', length)), writes(value.dtype, R * C)], store(lengths.length, at([C, 1]), value)),
+  ...map(
+    C,
+    [...lengths.map((length) => reads('float32', length)), writes(value.dtype, R * C)],
+    store(lengths.length, at([C, 1]), value),
+  ),
   rows: [R],
 });
 
@@ -79,21 +98,46 @@ test('what depends on the row alone counts once per row, and constants not at al
   const row = unary('log', load(0, at([1])));
   const traffic = trafficOf(plane(binary('mul', row, load(1, at([0, 1]))), R, C));
   expect(traffic).toEqual({ flops: R + R * C, loads: R + R * C, stores: R * C, bytes: 4 * (R + C + R * C) });
-  expect(trafficOf(plane(unary('exp', binary('add', constant(1), constant(2)))))).toMatchObject({ flops: 2, loads: 0 });
+  expect(trafficOf(plane(unary('exp', binary('add', constant(1), constant(2)))))).toMatchObject({
+    flops: 2,
+    loads: 0,
+  });
 });
 
 test('moving is free: guards and indices', () => {
   const padded = where(inside(at([0, 1], -1), 0, C), load(0, at([C, 1], -1)), constant(0));
-  expect(trafficOf(plane(padded, R * C))).toEqual({ flops: 0, loads: R * C, stores: R * C, bytes: 2 * 4 * R * C });
-  expect(trafficOf(plane({ op: 'index', dtype: 'int32', index: at([0, 1]) }))).toMatchObject({ flops: 0, loads: 0 });
-  expect(trafficOf(plane(cast({ op: 'index', dtype: 'int32', index: at([0, 1]) }, 'float32')))).toMatchObject({ flops: R * C });
+  expect(trafficOf(plane(padded, R * C))).toEqual({
+    flops: 0,
+    loads: R * C,
+    stores: R * C,
+    bytes: 2 * 4 * R * C,
+  });
+  expect(trafficOf(plane({ op: 'index', dtype: 'int32', index: at([0, 1]) }))).toMatchObject({
+    flops: 0,
+    loads: 0,
+  });
+  expect(trafficOf(plane(cast({ op: 'index', dtype: 'int32', index: at([0, 1]) }, 'float32')))).toMatchObject(
+    { flops: R * C },
+  );
 });
 
 test('a broadcast operand is touched once, a gathered one no more than it has', () => {
   expect(trafficOf(plane(load(0, at([])), 1))).toMatchObject({ loads: 1, bytes: 4 * (1 + R * C) });
   const position = cast(load(0, at([C, 1])), 'int32');
-  const gathered: Scalar = { op: 'gather', dtype: 'float32', operand: 1, index: at([]), position, stride: 1, extent: 7 };
-  expect(trafficOf(plane(gathered, R * C, 7))).toMatchObject({ flops: 2 * R * C, loads: 2 * R * C, bytes: 4 * (R * C + 7 + R * C) });
+  const gathered: Scalar = {
+    op: 'gather',
+    dtype: 'float32',
+    operand: 1,
+    index: at([]),
+    position,
+    stride: 1,
+    extent: 7,
+  };
+  expect(trafficOf(plane(gathered, R * C, 7))).toMatchObject({
+    flops: 2 * R * C,
+    loads: 2 * R * C,
+    bytes: 4 * (R * C + 7 + R * C),
+  });
 });
 
 test('a plan in the words of a report', () => {
@@ -136,6 +180,10 @@ test('a plan in the words of a report', () => {
 });
 
 test('an operand that is updated is read and written', () => {
-  const kernel = map(C, [updates('float32', C)], store(0, at([1]), binary('add', load(0, at([1])), constant(1))));
+  const kernel = map(
+    C,
+    [updates('float32', C)],
+    store(0, at([1]), binary('add', load(0, at([1])), constant(1))),
+  );
   expect(trafficOf(kernel)).toEqual({ flops: C, loads: C, stores: C, bytes: 2 * 4 * C });
 });

@@ -1,4 +1,7 @@
-/** The machinery of rules: the table of keys, groups of reshaped axes, long chains, deep rules, and how often a node is read. */
+/**
+ * The machinery of rules: the table of keys, groups of reshaped axes, long chains, deep rules, and how often
+ * a node is read.
+ */
 import {
   add,
   binary,
@@ -59,16 +62,21 @@ test('groups of axes hold the same elements', () => {
       const to = rest.filter((extent) => left % extent === 0 && (left /= extent) > 0);
       to.push(left);
       const groups = axisGroups(from, to);
-      const extent = (of: readonly number[], axes: readonly number[]): number => sizeOf(axes.map((axis) => of[axis]!));
+      const extent = (of: readonly number[], axes: readonly number[]): number =>
+        sizeOf(axes.map((axis) => of[axis]!));
       for (const group of groups) {
         expect(extent(from, group.from)).toBe(extent(to, group.to));
         // No shorter run on either side has the extent of one on the other.
         group.from.slice(1).forEach((_, index) => {
           const part = extent(from, group.from.slice(0, index + 1));
-          group.to.slice(1).forEach((__, other) => expect(extent(to, group.to.slice(0, other + 1))).not.toBe(part));
+          group.to
+            .slice(1)
+            .forEach((__, other) => expect(extent(to, group.to.slice(0, other + 1))).not.toBe(part));
         });
       }
-      expect(groups.flatMap((group) => group.from)).toEqual([...from.keys()].filter((axis) => from[axis] !== 1));
+      expect(groups.flatMap((group) => group.from)).toEqual(
+        [...from.keys()].filter((axis) => from[axis] !== 1),
+      );
       expect(groups.flatMap((group) => group.to)).toEqual([...to.keys()].filter((axis) => to[axis] !== 1));
       axesBefore(from, to).forEach((old, axis) => expect(old < 0 || from[old] === to[axis]).toBe(true));
     }),
@@ -127,19 +135,25 @@ describe('rules', () => {
         seen.push(`${name} ${attrs.kind}`);
         return attrs.kind === kind ? inputs[0]! : null;
       });
-    const [root] = allRewritten([unary('abs', neg(mul(x, 2)))], { rules: [note('first', 'abs'), note('second', 'neg')] });
+    const [root] = allRewritten([unary('abs', neg(mul(x, 2)))], {
+      rules: [note('first', 'abs'), note('second', 'neg')],
+    });
     expect(textOf(root!)).toBe('mul(x, 2)');
     expect(seen).toEqual(['first neg', 'second neg', 'first abs']);
   });
 
   test('that never end are stopped', () => {
-    const grow = rule('unary', 'grow', ({ inputs }, make) => make.unary('neg', make.binary('mul', inputs[0]!, inputs[0]!)));
+    const grow = rule('unary', 'grow', ({ inputs }, make) =>
+      make.unary('neg', make.binary('mul', inputs[0]!, inputs[0]!)),
+    );
     expect(count(...allRewritten([neg(x)], { rules: [grow] }))).toBeLessThan(100);
   });
 
   test('must build on finished nodes', () => {
     const careless = rule('unary', 'careless', (_, make) => make.unary('abs', constant(1, [4], 'float32')));
-    expect(() => allRewritten([neg(x)], { rules: [careless] })).toThrow('a rule reads a const that is not finished');
+    expect(() => allRewritten([neg(x)], { rules: [careless] })).toThrow(
+      'a rule reads a const that is not finished',
+    );
   });
 });
 
@@ -164,7 +178,9 @@ describe('readers', () => {
   });
 
   test('of a value below new movements are those of the movements', () => {
-    const turn = rule('unary', 'turn', ({ inputs }, make) => make.permute(make.binary('mul', inputs[0]!, inputs[0]!), [1, 0]));
+    const turn = rule('unary', 'turn', ({ inputs }, make) =>
+      make.permute(make.binary('mul', inputs[0]!, inputs[0]!), [1, 0]),
+    );
     const square = argument('s', [3, 3]);
     const roots = [binary('add', neg(square), constant(1, [3, 3], 'float32'))];
     const make = new Rewriter({ rules: [turn], readers: countReaders(roots) });

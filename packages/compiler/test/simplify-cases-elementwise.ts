@@ -1,5 +1,24 @@
-/** One case at least for each rule about elementwise operations: a node, and the text of what stands in its place. */
-import { add, binary, cast, constant, type DType, div, iota, mul, neg, node, type Node, pow, sub, unary, where } from '@firsthand/graph';
+/**
+ * One case at least for each rule about elementwise operations: a node, and the text of what stands in its
+ * place.
+ */
+import {
+  add,
+  binary,
+  cast,
+  constant,
+  type DType,
+  div,
+  iota,
+  mul,
+  neg,
+  node,
+  type Node,
+  pow,
+  sub,
+  unary,
+  where,
+} from '@firsthand/graph';
 import { argument, SPECIAL } from './simplify-support.ts';
 
 /** The rule, the node before, the text after. */
@@ -80,7 +99,11 @@ const arithmetic: readonly Case[] = [
   ['max(x, −∞) = x', binary('minimum', x, c(Infinity)), 'x'],
   ['max(x, −∞) = x', binary('maximum', u, c(0, 'uint32')), 'u'],
   ['max(n, ∞) = ∞', binary('minimum', n, c(-(2 ** 31), 'int32')), '-2147483648'],
-  ['max(max(x, c), d) = max(x, max(c, d))', binary('maximum', binary('maximum', x, c(-0)), c(0)), 'maximum(x, 0)'],
+  [
+    'max(max(x, c), d) = max(x, max(c, d))',
+    binary('maximum', binary('maximum', x, c(-0)), c(0)),
+    'maximum(x, 0)',
+  ],
 ];
 
 const logic: readonly Case[] = [

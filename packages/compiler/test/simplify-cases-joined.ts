@@ -32,7 +32,11 @@ const concatenations: readonly Case[] = [
   ['[c c] = c', concatenate([a, zeros(1), zeros(2), b], 0), 'concatenate@0(a, 0, b)'],
   ['[c c] = c', concatenate([zeros(1), zeros(2)], 0), '0'],
   ['[[a b] c] = [a b c]', concatenate([concatenate([a, b], 0), exp(a)], 0), 'concatenate@0(a, b, exp(a))'],
-  ['slices side by side are one slice', concatenate([shrink(cube, [0, 0, 0], [2, 1, 4]), shrink(cube, [0, 1, 0], [2, 3, 4])], 1), 'x'],
+  [
+    'slices side by side are one slice',
+    concatenate([shrink(cube, [0, 0, 0], [2, 1, 4]), shrink(cube, [0, 1, 0], [2, 3, 4])], 1),
+    'x',
+  ],
   [
     'slices side by side are one slice',
     concatenate([shrink(cube, [0, 0, 1], [2, 1, 3]), shrink(cube, [0, 1, 1], [2, 2, 3])], 1),
@@ -42,14 +46,26 @@ const concatenations: readonly Case[] = [
   ['slices side by side are one slice', stack(unbind(cube, 1), 1), 'x'],
   ['slices side by side are one slice', stack(unbind(cube, 1), 0), 'permute[1, 0, 2](x)'],
   ['a stack is rows, moved', stack([a, exp(b)], 0), 'reshape[2, 2, 3](concatenate@0(a, exp(b)))'],
-  ['a stack is rows, moved', stack([a, exp(b)], 1), 'permute[1, 0, 2](reshape[2, 2, 3](concatenate@0(a, exp(b))))'],
-  ['a stack is rows, moved', stack([a, exp(b)], 2), 'permute[1, 2, 0](reshape[2, 2, 3](concatenate@0(a, exp(b))))'],
+  [
+    'a stack is rows, moved',
+    stack([a, exp(b)], 1),
+    'permute[1, 0, 2](reshape[2, 2, 3](concatenate@0(a, exp(b))))',
+  ],
+  [
+    'a stack is rows, moved',
+    stack([a, exp(b)], 2),
+    'permute[1, 2, 0](reshape[2, 2, 3](concatenate@0(a, exp(b))))',
+  ],
   [
     'a stack is rows, moved',
     concatenate([leaf('r', [1, 3]), leaf('s', [1, 2])], 1),
     'reshape[1, 5](concatenate@0(reshape[3](r), reshape[2](s)))',
   ],
-  ['[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b', concatenate([matmul(a, weight), matmul(exp(b), weight)], 0), 'matmul(concatenate@0(a, exp(b)), w)'],
+  [
+    '[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b',
+    concatenate([matmul(a, weight), matmul(exp(b), weight)], 0),
+    'matmul(concatenate@0(a, exp(b)), w)',
+  ],
   [
     '[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b',
     stack([matmul(a, weight), matmul(b, weight)], 1),
@@ -67,14 +83,16 @@ const concatenations: readonly Case[] = [
 
 const steps = [0, 1, 2, 3, 4];
 const total = (terms: readonly Node[]): Node => terms.reduce((left, right) => add(left, right));
-const named = (name: string, shape: readonly number[]): readonly Node[] => steps.map((step) => leaf(`${name}${step}`, shape));
+const named = (name: string, shape: readonly number[]): readonly Node[] =>
+  steps.map((step) => leaf(`${name}${step}`, shape));
 const lefts = named('p', [3, 8]);
 const rights = named('q', [3, 9]);
 /** Values of a loop, and gradients, which go back from the last of them. */
 const states: Node[] = [];
 for (const left of lefts) states.push(states.length === 0 ? left : maximum(states.at(-1)!, left));
 const slopes: Node[] = [];
-for (const state of states.toReversed()) slopes.unshift(slopes.length === 0 ? neg(state) : maximum(slopes[0]!, state));
+for (const state of states.toReversed())
+  slopes.unshift(slopes.length === 0 ? neg(state) : maximum(slopes[0]!, state));
 const product = (step: number): Node => matmul(transpose(states[step]!), slopes[step]!);
 const listOf = (nodes: readonly Node[]): string => nodes.map(textOf).join(', ');
 const powers = rights.map((right) => exp(right));

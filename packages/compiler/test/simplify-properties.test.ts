@@ -1,4 +1,6 @@
-/** Random graphs compute the same before and after they are simplified, bit for bit, on the reference device. */
+/**
+ * Random graphs compute the same before and after they are simplified, bit for bit, on the reference device.
+ */
 import { type Node, postOrder } from '@firsthand/graph';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -10,7 +12,8 @@ import { allSimplified, evaluate, EXACT, textOf } from './simplify-support.ts';
 
 const numRuns = process.env['FIRSTHAND_FULL'] === '1' ? 20_000 : 400;
 
-const contracts = (roots: readonly Node[]): readonly Node[] => postOrder(roots, ({ inputs }) => inputs).filter(({ op }) => op === 'call');
+const contracts = (roots: readonly Node[]): readonly Node[] =>
+  postOrder(roots, ({ inputs }) => inputs).filter(({ op }) => op === 'call');
 
 function expectSame({ roots, data }: RandomGraph, options: SimplifyOptions): void {
   const simple = allSimplified(roots, options);
@@ -21,9 +24,13 @@ function expectSame({ roots, data }: RandomGraph, options: SimplifyOptions): voi
   roots.forEach((root, index) => {
     const wrong = expected[index]!.findIndex((value, place) => !Object.is(value, actual[index]![place]));
     if (wrong < 0) return;
-    const values = [...data].map(([leaf, list]) => `${leaf.attrs.name} = ${leaf.dtype} [${leaf.shape.join()}] ${list.join()}`).join('\n');
+    const values = [...data]
+      .map(([leaf, list]) => `${leaf.attrs.name} = ${leaf.dtype} [${leaf.shape.join()}] ${list.join()}`)
+      .join('\n');
     const shown = `${textOf(root)}\nbecame ${textOf(simple[index]!)}`;
-    expect.fail(`element ${wrong} is ${actual[index]![wrong]}, expected ${expected[index]![wrong]} of\n${shown}\nwith ${values}`);
+    expect.fail(
+      `element ${wrong} is ${actual[index]![wrong]}, expected ${expected[index]![wrong]} of\n${shown}\nwith ${values}`,
+    );
   });
 }
 
@@ -54,7 +61,8 @@ test('all rules keep matrix products of whole numbers', () => {
       const simple = allSimplified(roots);
       expect(simple.map(({ shape }) => shape)).toEqual(roots.map(({ shape }) => shape));
       // Zeros may differ in sign: they are sums.
-      const whole = (lists: readonly (readonly number[])[]): number[][] => lists.map((values) => values.map((value) => value + 0));
+      const whole = (lists: readonly (readonly number[])[]): number[][] =>
+        lists.map((values) => values.map((value) => value + 0));
       expect(whole(evaluate(simple, data))).toEqual(whole(evaluate(roots, data)));
       expect(contracts(simple).every(isContract)).toBe(true);
     }),

@@ -1,6 +1,7 @@
 /**
- * Random graphs over all primitives, with special values in every dtype. An instruction that the graph refuses (a shape that does not fit, a dtype that an operation does
- * not take) is left out. Sums of floats have 0 added, so that a sum of −0 has one sign wherever the fold starts.
+ * Random graphs over all primitives, with special values in every dtype. An instruction that the graph
+ * refuses (a shape that does not fit, a dtype that an operation does not take) is left out. Sums of floats
+ * have 0 added, so that a sum of −0 has one sign wherever the fold starts.
  */
 import {
   add,
@@ -61,14 +62,32 @@ const INTEGERS: readonly DType[] = ['int32', 'uint32', 'bool'];
 const UNARY: readonly UnaryKind[] = Object.keys(UNARY_RULES) as UnaryKind[];
 export const BINARY: readonly BinaryKind[] = Object.keys(BINARY_RULES) as BinaryKind[];
 const REDUCE: readonly ReduceKind[] = ['sum', 'prod', 'max', 'min'];
-const CONSTANTS: readonly number[] = [0, 1, -1, 2, -0, 0.5, 3, -4, Infinity, -Infinity, NaN, 2 ** 31 - 1, -(2 ** 31), 2 ** -126, 0.1];
+const CONSTANTS: readonly number[] = [
+  0,
+  1,
+  -1,
+  2,
+  -0,
+  0.5,
+  3,
+  -4,
+  Infinity,
+  -Infinity,
+  NaN,
+  2 ** 31 - 1,
+  -(2 ** 31),
+  2 ** -126,
+  0.1,
+];
 const MAX_SIZE = 64;
 const MAX_RANK = 4;
 
 export const pick = <T>(list: readonly T[], place: number): T => list[place % list.length]!;
 const axisOf = (x: Node, detail: number): number => detail % Math.max(1, x.shape.length);
-const at = (x: Node, axis: number, value: number): number[] => x.shape.map((_, each) => (each === axis ? value : 0));
-const axesOf = (x: Node, detail: number): number[] => [...x.shape.keys()].filter((axis) => ((detail >> axis) & 1) === 1);
+const at = (x: Node, axis: number, value: number): number[] =>
+  x.shape.map((_, each) => (each === axis ? value : 0));
+const axesOf = (x: Node, detail: number): number[] =>
+  [...x.shape.keys()].filter((axis) => ((detail >> axis) & 1) === 1);
 
 /** A constant of the dtype that is a number of it. */
 export function constantLike(x: Node, detail: number, dtype: DType = x.dtype): Node {
@@ -100,7 +119,8 @@ const indexLike = (x: Node, detail: number): Node => {
       : fitted(constant(detail % 4, [], 'int32'), constant(0, shape, 'int32'));
 };
 
-export const rotated = (x: Node, by: number): number[] => [...x.shape.keys()].map((axis) => (axis + by) % x.shape.length);
+export const rotated = (x: Node, by: number): number[] =>
+  [...x.shape.keys()].map((axis) => (axis + by) % x.shape.length);
 
 export type Operation = (a: Node, b: Node, c: Node, detail: number) => Node;
 const withZero = (x: Node): Node => (isFloat(x.dtype) ? add(x, 0) : x);
@@ -115,11 +135,23 @@ const OPERATIONS: readonly (readonly [weight: number, Operation])[] = [
   [
     2,
     (a, _, c, detail) =>
-      where(fitted(cast(c, 'bool'), a), detail % 2 === 0 ? a : constantLike(a, detail >> 1), constantLike(a, detail >> 3)),
+      where(
+        fitted(cast(c, 'bool'), a),
+        detail % 2 === 0 ? a : constantLike(a, detail >> 1),
+        constantLike(a, detail >> 3),
+      ),
   ],
   [5, (a, _, __, detail) => cast(a, pick(DTYPES_OF_ALL, detail))],
-  [3, (a, _, __, detail) => withZero(reduce(pick(REDUCE, detail), a, { axis: axesOf(a, detail >> 2), keepDims: detail % 3 > 0 }))],
-  [1, (a, _, __, detail) => argReduce(detail % 2 === 0 ? 'argmax' : 'argmin', a, { axis: axisOf(a, detail >> 1), keepDims: true })],
+  [
+    3,
+    (a, _, __, detail) =>
+      withZero(reduce(pick(REDUCE, detail), a, { axis: axesOf(a, detail >> 2), keepDims: detail % 3 > 0 })),
+  ],
+  [
+    1,
+    (a, _, __, detail) =>
+      argReduce(detail % 2 === 0 ? 'argmax' : 'argmin', a, { axis: axisOf(a, detail >> 1), keepDims: true }),
+  ],
   [1, (a, _, __, detail) => cumsum(a, axisOf(a, detail))],
   [1, (a, _, __, detail) => cumprod(a, axisOf(a, detail))],
   [1, (a, b, _, detail) => linearRecurrence(a, fitted(cast(b, a.dtype), a), axisOf(a, detail))],
@@ -145,7 +177,11 @@ const OPERATIONS: readonly (readonly [weight: number, Operation])[] = [
       ),
   ],
   [2, (a) => expand(a, [2, ...a.shape])],
-  [3, (a, _, __, detail) => pad(a, at(a, axisOf(a, detail), detail % 3), at(a, axisOf(a, detail), (detail >> 2) % 2))],
+  [
+    3,
+    (a, _, __, detail) =>
+      pad(a, at(a, axisOf(a, detail), detail % 3), at(a, axisOf(a, detail), (detail >> 2) % 2)),
+  ],
   [
     3,
     (a, _, __, detail) => {
@@ -154,7 +190,9 @@ const OPERATIONS: readonly (readonly [weight: number, Operation])[] = [
       return shrink(
         a,
         at(a, axis, begin),
-        a.shape.map((extent, each) => (each === axis ? Math.max(begin, extent - ((detail >> 3) % 2)) : extent)),
+        a.shape.map((extent, each) =>
+          each === axis ? Math.max(begin, extent - ((detail >> 3) % 2)) : extent,
+        ),
       );
     },
   ],
@@ -180,7 +218,13 @@ const OPERATIONS: readonly (readonly [weight: number, Operation])[] = [
     1,
     (a, b, c, detail) => {
       const index = fitted(cast(c, 'int32'), a);
-      return scatter(detail % 2 === 0 ? 'add' : 'set', a, index, fitted(cast(b, a.dtype), a), axisOf(a, detail));
+      return scatter(
+        detail % 2 === 0 ? 'add' : 'set',
+        a,
+        index,
+        fitted(cast(b, a.dtype), a),
+        axisOf(a, detail),
+      );
     },
   ],
   [1, (_, __, ___, detail) => iota([2, 3], detail % 2)],
@@ -197,22 +241,39 @@ const OPERATIONS: readonly (readonly [weight: number, Operation])[] = [
   [2, (a, b) => matmul(a, cast(b, a.dtype))],
   [1, (a) => matmul(a, transpose(a))],
 ];
-const WEIGHTED: readonly Operation[] = OPERATIONS.flatMap(([weight, operation]) => Array.from({ length: weight }, () => operation));
+const WEIGHTED: readonly Operation[] = OPERATIONS.flatMap(([weight, operation]) =>
+  Array.from({ length: weight }, () => operation),
+);
 
 const instructions: fc.Arbitrary<readonly Instruction[]> = fc.array(
-  fc.record({ operation: fc.nat(WEIGHTED.length - 1), a: fc.nat(7), b: fc.nat(31), c: fc.nat(31), detail: fc.nat(1023) }),
+  fc.record({
+    operation: fc.nat(WEIGHTED.length - 1),
+    a: fc.nat(7),
+    b: fc.nat(31),
+    c: fc.nat(31),
+    detail: fc.nat(1023),
+  }),
   { minLength: 1, maxLength: 24, size: 'max' },
 );
-const shape = fc.array(fc.oneof({ weight: 20, arbitrary: fc.integer({ min: 1, max: 4 }) }, { weight: 1, arbitrary: fc.constant(0) }), {
-  maxLength: 3,
-});
+const shape = fc.array(
+  fc.oneof(
+    { weight: 20, arbitrary: fc.integer({ min: 1, max: 4 }) },
+    { weight: 1, arbitrary: fc.constant(0) },
+  ),
+  {
+    maxLength: 3,
+  },
+);
 
 /** Graphs whose arguments have the given dtypes; of integers alone, every value stays one. */
 function graphs(dtypes: readonly DType[]): fc.Arbitrary<RandomGraph> {
   const isInteger = dtypes.every((dtype) => !isFloat(dtype));
   return fc
     .record({
-      inputs: fc.array(fc.tuple(shape, fc.constantFrom(...dtypes), fc.nat(40)), { minLength: 1, maxLength: 3 }),
+      inputs: fc.array(fc.tuple(shape, fc.constantFrom(...dtypes), fc.nat(40)), {
+        minLength: 1,
+        maxLength: 3,
+      }),
       list: instructions,
     })
     .map(({ inputs, list }) => {
@@ -248,7 +309,13 @@ export function build(
       values[c % values.length]!,
     ] as const;
     const value = attempt(() => operations[operation]!(...operands, detail));
-    if (value === null || (isInteger && isFloat(value.dtype)) || value.shape.length > MAX_RANK || sizeOf(value.shape) > MAX_SIZE) continue;
+    if (
+      value === null ||
+      (isInteger && isFloat(value.dtype)) ||
+      value.shape.length > MAX_RANK ||
+      sizeOf(value.shape) > MAX_SIZE
+    )
+      continue;
     operands.forEach((operand) => read.add(operand));
     values.push(value);
   }

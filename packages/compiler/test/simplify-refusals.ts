@@ -1,4 +1,7 @@
-/** Identities of the real numbers that floats, or wrapping integers, do not keep; and rewrites that would do more work, or other work. None may be applied. */
+/**
+ * Identities of the real numbers that floats, or wrapping integers, do not keep; and rewrites that would do
+ * more work, or other work. None may be applied.
+ */
 import {
   add,
   argReduce,
@@ -132,13 +135,31 @@ export const REFUSALS: readonly (readonly [why: string, node: Node])[] = [
   ['nothing passes a barrier', neg(barrier(reshape(a, [6])))],
   ['nothing passes a barrier', barrier(constant(1, [2], 'float32'))],
 
-  ['the inner sum rounds', reduce('sum', reduce('sum', a, { axis: 0, keepDims: true }), { axis: 1, keepDims: true })],
-  ['copies round as they are added up', reduce('sum', expand(argument('d', [1, 2], 'float64'), [3, 2]), { axis: 0, keepDims: true })],
+  [
+    'the inner sum rounds',
+    reduce('sum', reduce('sum', a, { axis: 0, keepDims: true }), { axis: 1, keepDims: true }),
+  ],
+  [
+    'copies round as they are added up',
+    reduce('sum', expand(argument('d', [1, 2], 'float64'), [3, 2]), { axis: 0, keepDims: true }),
+  ],
   ['a product of copies is a power', reduce('prod', expand(row, [4, 3]), { axis: 0, keepDims: true })],
-  ['the terms would be added in another order', reduce('sum', permute(cube, [1, 0, 2]), { axis: [0, 1], keepDims: true })],
-  ['a part of a merged axis is folded', reduce('sum', reshape(argument('l', [6]), [2, 3]), { axis: 1, keepDims: true })],
-  ['a part of a split axis is folded', reduce('sum', reshape(cube, [6, 2, 2]), { axis: [0, 1], keepDims: true })],
-  ['0.1 + 0.1 + 0.1 rounds in float64', reduce('sum', constant(0.1, [3], 'float64'), { axis: 0, keepDims: true })],
+  [
+    'the terms would be added in another order',
+    reduce('sum', permute(cube, [1, 0, 2]), { axis: [0, 1], keepDims: true }),
+  ],
+  [
+    'a part of a merged axis is folded',
+    reduce('sum', reshape(argument('l', [6]), [2, 3]), { axis: 1, keepDims: true }),
+  ],
+  [
+    'a part of a split axis is folded',
+    reduce('sum', reshape(cube, [6, 2, 2]), { axis: [0, 1], keepDims: true }),
+  ],
+  [
+    '0.1 + 0.1 + 0.1 rounds in float64',
+    reduce('sum', constant(0.1, [3], 'float64'), { axis: 0, keepDims: true }),
+  ],
   [
     '2³⁰ terms need more digits than a double has',
     reduce('sum', constant(0.5, [2 ** 15, 2 ** 15], 'float32'), { axis: [0, 1], keepDims: true }),
@@ -152,8 +173,14 @@ export const REFUSALS: readonly (readonly [why: string, node: Node])[] = [
   ['an index may be out of range', gather(constant(1, [2, 8], 'float32'), index, 1)],
   ['NaN⁰ is 1', gather(pow(wide, expand(column, [2, 8])), index, 1)],
   ['NaN < y is false', gather(binary('lt', wide, expand(column, [2, 8])), index, 1)],
-  ['integers are 0 where the index is out of range', gather(add(argument('v', [2, 8], 'int32'), 1), index, 1)],
-  ['integers are 0 where the index is out of range', gather(cast(argument('v', [2, 8], 'int32'), 'float32'), index, 1)],
+  [
+    'integers are 0 where the index is out of range',
+    gather(add(argument('v', [2, 8], 'int32'), 1), index, 1),
+  ],
+  [
+    'integers are 0 where the index is out of range',
+    gather(cast(argument('v', [2, 8], 'int32'), 'float32'), index, 1),
+  ],
   ['not fewer elements', gather(exp(wide), argument('j', [2, 3], 'int32'), 1)],
   [
     'the whole row is stored by the matrix product',
@@ -164,11 +191,17 @@ export const REFUSALS: readonly (readonly [why: string, node: Node])[] = [
     ),
   ],
   ['places beyond the end are NaN', gather(a, iota([2, 5], 1), 1)],
-  ['0 + −0 is 0', scatter('add', argument('b', [3]), argument('j', [2], 'int32'), constant(0, [2], 'float32'), 0)],
+  [
+    '0 + −0 is 0',
+    scatter('add', argument('b', [3]), argument('j', [2], 'int32'), constant(0, [2], 'float32'), 0),
+  ],
 
   ['a real matrix product', matmul(argument('p', [2, 3]), argument('q', [3, 2]))],
   ['both have batches', product],
-  ['rows of a transposition do not lie one after the other', matmul(transpose(argument('p', [4, 5, 3])), argument('w', [5, 6]))],
+  [
+    'rows of a transposition do not lie one after the other',
+    matmul(transpose(argument('p', [4, 5, 3])), argument('w', [5, 6])),
+  ],
   ['one common left factor', matmul(argument('w', [3, 5]), argument('q', [4, 5, 6]))],
   ['the inner axis is not the batch', reduce('sum', product, { axis: 1, keepDims: true })],
   [

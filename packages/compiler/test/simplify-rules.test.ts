@@ -1,4 +1,7 @@
-/** Every rule of the table: what it makes of a node, that the value is the same for all special values, and that nothing tempting and false is applied. */
+/**
+ * Every rule of the table: what it makes of a node, that the value is the same for all special values, and
+ * that nothing tempting and false is applied.
+ */
 import {
   add,
   type DType,
@@ -25,11 +28,23 @@ import { type Case, ELEMENTWISE_CASES } from './simplify-cases-elementwise.ts';
 import { JOINED_CASES } from './simplify-cases-joined.ts';
 import { SHAPED_CASES } from './simplify-cases-shaped.ts';
 import { REFUSALS } from './simplify-refusals.ts';
-import { allSimplified, argument, type Data, elements, evaluate, simplified, SPECIAL, textOf } from './simplify-support.ts';
+import {
+  allSimplified,
+  argument,
+  type Data,
+  elements,
+  evaluate,
+  simplified,
+  SPECIAL,
+  textOf,
+} from './simplify-support.ts';
 
 const CASES: readonly Case[] = [...ELEMENTWISE_CASES, ...SHAPED_CASES, ...JOINED_CASES];
 
-/** Special values in every combination: of the first argument in turn, of the second each for as long as the first takes for all. */
+/**
+ * Special values in every combination: of the first argument in turn, of the second each for as long as the
+ * first takes for all.
+ */
 function dataOf(root: Node): Data {
   const leaves = postOrder([root], ({ inputs }) => inputs).filter((each): each is Leaf => each.op === 'leaf');
   return new Map(
@@ -37,13 +52,17 @@ function dataOf(root: Node): Data {
       const isIndex = ['i', 'j'].includes(leaf.attrs.name!);
       const values = isIndex ? [1, 0, -1, 2, 7, 100] : SPECIAL;
       const pattern = isIndex || place === 0 ? values : values.flatMap((value) => values.map(() => value));
-      const shifted = sizeOf(leaf.shape) >= pattern.length ? pattern : [...SPECIAL.slice(3 * place), ...SPECIAL];
+      const shifted =
+        sizeOf(leaf.shape) >= pattern.length ? pattern : [...SPECIAL.slice(3 * place), ...SPECIAL];
       return [leaf, elements(isIndex ? values : shifted, sizeOf(leaf.shape), leaf.dtype)];
     }),
   );
 }
 
-/** Matrix products of special values are NaN throughout: these have small whole numbers, whose sums are exact in any order. */
+/**
+ * Matrix products of special values are NaN throughout: these have small whole numbers, whose sums are exact
+ * in any order.
+ */
 function wholeDataOf(root: Node): Data {
   return new Map(
     [...dataOf(root).keys()].map((leaf) => {
@@ -120,10 +139,11 @@ describe('equal work is done once', () => {
 
   test('whatever the order of the operands, where it has no influence', () => {
     expect(count(add(a, b), add(b, a))).toBe(3);
-    expect(allSimplified([node('binary', { kind: 'sub' }, [a, b]), node('binary', { kind: 'sub' }, [b, a])]).map(textOf)).toEqual([
-      'sub(a, b)',
-      'sub(b, a)',
-    ]);
+    expect(
+      allSimplified([node('binary', { kind: 'sub' }, [a, b]), node('binary', { kind: 'sub' }, [b, a])]).map(
+        textOf,
+      ),
+    ).toEqual(['sub(a, b)', 'sub(b, a)']);
   });
 
   test('but not across barriers, and across equal ones', () => {
@@ -146,9 +166,13 @@ describe('a product that is read twice is computed once', () => {
   test('its transposition is a movement', () => {
     expect(products([product, transpose(product)])).toBe(1);
     const turned = matmul(transpose(argument('p', [4, 5, 3])), argument('q', [4, 5, 6]));
-    expect(textOf(allSimplified([sum(turned, { axis: 0 })])[0]!)).toBe('matmul(permute[1, 0](reshape[20, 3](p)), reshape[20, 6](q))');
+    expect(textOf(allSimplified([sum(turned, { axis: 0 })])[0]!)).toBe(
+      'matmul(permute[1, 0](reshape[20, 3](p)), reshape[20, 6](q))',
+    );
     expect(products([sum(turned, { axis: 0 }), turned])).toBe(1);
-    expect(textOf(allSimplified([neg(product), transpose(product)])[1]!)).toBe('permute[0, 2, 1](matmul(p, q))');
+    expect(textOf(allSimplified([neg(product), transpose(product)])[1]!)).toBe(
+      'permute[0, 2, 1](matmul(p, q))',
+    );
   });
 
   test('also where it is written twice', () => {
@@ -165,11 +189,14 @@ test.each<readonly [boolean, readonly [number, number, number], DType]>([
   [false, [2, 3, 1], 'float32'],
   [false, [2, 2, 2], 'float32'],
   [false, [2, 3, 2], 'float16'],
-])('it is %s that a product of %o in %s has a kernel of its own', (expected, [rows, inner, columns], dtype) => {
-  const product = matmul(argument('p', [4, rows, inner], dtype), argument('q', [4, inner, columns], dtype));
-  expect(isContract(product.inputs[0]!)).toBe(expected);
-  expect(isContract(product)).toBe(false);
-});
+])(
+  'it is %s that a product of %o in %s has a kernel of its own',
+  (expected, [rows, inner, columns], dtype) => {
+    const product = matmul(argument('p', [4, rows, inner], dtype), argument('q', [4, inner, columns], dtype));
+    expect(isContract(product.inputs[0]!)).toBe(expected);
+    expect(isContract(product)).toBe(false);
+  },
+);
 
 test('leaves are roots, and equal roots are one node', () => {
   const [first, second, third] = allSimplified([a, neg(neg(a)), reshape(reshape(a, [6]), [2, 3])]);

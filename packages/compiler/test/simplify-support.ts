@@ -1,5 +1,17 @@
-/** What the tests of simplification build on: arguments, programs run by the reference device, and nodes as text. */
-import { createReference, type Device, type DType, leaf, type Leaf, type Node, type Program, SCAN_NAMES } from '@firsthand/graph';
+/**
+ * What the tests of simplification build on: arguments, programs run by the reference device, and nodes as
+ * text.
+ */
+import {
+  createReference,
+  type Device,
+  type DType,
+  leaf,
+  type Leaf,
+  type Node,
+  type Program,
+  SCAN_NAMES,
+} from '@firsthand/graph';
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
 import { allParts } from '../src/in-parts.ts';
 import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';
@@ -34,7 +46,9 @@ export function evaluate(roots: readonly Node[], data: Data): readonly (readonly
   const storages = [...data].map(([{ dtype }, values]) => device.upload(values, dtype));
   const { outputs } = device.prepare(program).run(storages);
   return outputs.map((storage) =>
-    Array.from(device.readSync!(storage), (value) => (storage.dtype === 'float16' ? fromFloat16Bits(value) : value)),
+    Array.from(device.readSync!(storage), (value) =>
+      storage.dtype === 'float16' ? fromFloat16Bits(value) : value,
+    ),
   );
 }
 
@@ -100,7 +114,10 @@ export function textOf(node: Node): string {
   }
 }
 
-function movementText(movement: Extract<Node, { op: 'movement' }>['attrs'], shape: readonly number[]): string {
+function movementText(
+  movement: Extract<Node, { op: 'movement' }>['attrs'],
+  shape: readonly number[],
+): string {
   switch (movement.kind) {
     case 'reshape':
     case 'expand':
@@ -118,7 +135,10 @@ function movementText(movement: Extract<Node, { op: 'movement' }>['attrs'], shap
 }
 
 /** The node simplified, and the names of the rules that were applied. */
-export function simplified(node: Node, options: SimplifyOptions = {}): { readonly node: Node; readonly applied: readonly string[] } {
+export function simplified(
+  node: Node,
+  options: SimplifyOptions = {},
+): { readonly node: Node; readonly applied: readonly string[] } {
   const applied: string[] = [];
   const [result] = allSimplified([node], { ...options, onRewrite: (rule) => applied.push(rule.name) });
   return { node: result!, applied };
@@ -131,6 +151,8 @@ export const EXACT: Pick<SimplifyOptions, 'rules' | 'passes'> = {
 };
 
 /** `simplify` from beginning to end. */
-export const allSimplified = (roots: readonly Node[], options?: SimplifyOptions): readonly Node[] => allParts(simplify(roots, options));
+export const allSimplified = (roots: readonly Node[], options?: SimplifyOptions): readonly Node[] =>
+  allParts(simplify(roots, options));
 /** `rewrite` from beginning to end. */
-export const allRewritten = (roots: readonly Node[], options: RewriteOptions): readonly Node[] => allParts(rewrite(roots, options));
+export const allRewritten = (roots: readonly Node[], options: RewriteOptions): readonly Node[] =>
+  allParts(rewrite(roots, options));

@@ -1,4 +1,5 @@
-// The tests that insist on relaxed SIMD, in a Node that has it: from version 22 on by itself, before that behind a flag, which reaches vitest's workers from here.
+// The tests that insist on relaxed SIMD, in a Node that has it: from version 22 on by itself, before that
+// behind a flag, which reaches vitest's workers from here.
 import type { ViteUserConfig } from 'vitest/config';
 
 import { testConfigFor } from '../../../vitest.shared.ts';

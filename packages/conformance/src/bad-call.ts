@@ -1,4 +1,7 @@
-/** One wrong call with the error that it must give, operands to make it with, and what the fields of its error must hold. */
+/**
+ * One wrong call with the error that it must give, operands to make it with, and what the fields of its error
+ * must hold.
+ */
 import type { DType, Tensor } from '@firsthand/autograd';
 import { DTYPES, FirsthandError, ShapeError } from '@firsthand/linalg';
 import { expect } from 'vitest';
@@ -39,8 +42,9 @@ export const bools: MakeOperand = operandsOf('bool');
 const DESCRIBED = /\b(?:float|u?int)\d\d \[[\d, ]*\]|\bbool \[[\d, ]*\]/g;
 
 /**
- * Makes a wrong call. Its error must be of the class that is named and say what it must; and its fields must hold what a page needs to show it: the operation, what was
- * expected, and the operands, those that the message describes among them.
+ * Makes a wrong call. Its error must be of the class that is named and say what it must; and its fields must
+ * hold what a page needs to show it: the operation, what was expected, and the operands, those that the
+ * message describes among them.
  */
 export function expectFailure({ call, error, says }: BadCall): void {
   operands.length = 0;
@@ -51,7 +55,8 @@ export function expectFailure({ call, error, says }: BadCall): void {
     thrown = caught;
   }
   expect(thrown).toBeInstanceOf(error);
-  if (!(thrown instanceof FirsthandError)) throw new TypeError('every error that is thrown on purpose is a FirsthandError');
+  if (!(thrown instanceof FirsthandError))
+    throw new TypeError('every error that is thrown on purpose is a FirsthandError');
   for (const part of says) expect(thrown.message).toMatch(part);
   expect(thrown.name).toBe(error.name);
   expect(thrown.operation).toMatch(/^[a-z][\w.]*$/i);

@@ -1,6 +1,7 @@
 /**
- * Bad input: the typed error, at the call, with a message that names the operation, the operands and the remedy. What is defined
- * instead of an error (indices out of range, empty tensors) stands with the operations.
+ * Bad input: the typed error, at the call, with a message that names the operation, the operands and the
+ * remedy. What is defined instead of an error (indices out of range, empty tensors) stands with the
+ * operations.
  */
 import {
   attention,
@@ -37,33 +38,93 @@ import { toTensor } from './compare.ts';
 import { dense } from './oracle/dense.ts';
 
 const SHAPES: readonly BadCall[] = [
-  { title: 'add', call: () => floats(2, 3).add(floats(2)), error: ShapeError, says: ['add', '[2, 3]', '[2]'] },
+  {
+    title: 'add',
+    call: () => floats(2, 3).add(floats(2)),
+    error: ShapeError,
+    says: ['add', '[2, 3]', '[2]'],
+  },
   {
     title: 'matmul',
     call: () => floats(32, 64).matmul(floats(128, 10)),
     error: ShapeError,
     says: ['matmul: inner sizes differ', '[32, 64]', '[128, 10]', '64 ≠ 128'],
   },
-  { title: 'matmul of a scalar', call: () => floats().matmul(floats(2)), error: ShapeError, says: ['matmul', 'use mul'] },
-  { title: 'matmul of batches', call: () => floats(2, 1, 1).matmul(floats(3, 1, 1)), error: ShapeError, says: ['matmul'] },
-  { title: 'reshape', call: () => floats(2, 3).reshape(4), error: ShapeError, says: ['reshape', '[2, 3]', '[4]'] },
-  { title: 'reshape with −1', call: () => floats(2, 3).reshape(-1, 4), error: ShapeError, says: ['reshape', '−1'] },
+  {
+    title: 'matmul of a scalar',
+    call: () => floats().matmul(floats(2)),
+    error: ShapeError,
+    says: ['matmul', 'use mul'],
+  },
+  {
+    title: 'matmul of batches',
+    call: () => floats(2, 1, 1).matmul(floats(3, 1, 1)),
+    error: ShapeError,
+    says: ['matmul'],
+  },
+  {
+    title: 'reshape',
+    call: () => floats(2, 3).reshape(4),
+    error: ShapeError,
+    says: ['reshape', '[2, 3]', '[4]'],
+  },
+  {
+    title: 'reshape with −1',
+    call: () => floats(2, 3).reshape(-1, 4),
+    error: ShapeError,
+    says: ['reshape', '−1'],
+  },
   { title: 'permute', call: () => floats(2, 3).permute(0, 0), error: ShapeError, says: ['permute'] },
   { title: 'expand', call: () => floats(2).expand(3), error: ShapeError, says: ['expand', '[2]', '[3]'] },
   { title: 'squeeze', call: () => floats(2, 1).squeeze(0), error: ShapeError, says: ['squeeze', 'axis 0'] },
   { title: 'narrow', call: () => floats(3).narrow(0, 2, 2), error: ShapeError, says: ['narrow'] },
-  { title: 'narrow between elements', call: () => floats(3).narrow(0, 0.5, 1), error: ShapeError, says: ['[0.5]'] },
-  { title: 'slice by a negative step', call: () => floats(3).slice(0, 2, 0, -1), error: ShapeError, says: ['slice', 'flip'] },
+  {
+    title: 'narrow between elements',
+    call: () => floats(3).narrow(0, 0.5, 1),
+    error: ShapeError,
+    says: ['[0.5]'],
+  },
+  {
+    title: 'slice by a negative step',
+    call: () => floats(3).slice(0, 2, 0, -1),
+    error: ShapeError,
+    says: ['slice', 'flip'],
+  },
   { title: 'tril of a vector', call: () => floats(3).tril(), error: ShapeError, says: ['tril', '[3]'] },
-  { title: 'pad with a negative width', call: () => floats(3).pad([[-1, 0]]), error: ShapeError, says: ['pad'] },
+  {
+    title: 'pad with a negative width',
+    call: () => floats(3).pad([[-1, 0]]),
+    error: ShapeError,
+    says: ['pad'],
+  },
   { title: 'where', call: () => where(bools(2), floats(3), 0), error: ShapeError, says: ['where'] },
-  { title: 'cat', call: () => cat([floats(2, 3), floats(3, 2)]), error: ShapeError, says: [/concatenate|cat/] },
+  {
+    title: 'cat',
+    call: () => cat([floats(2, 3), floats(3, 2)]),
+    error: ShapeError,
+    says: [/concatenate|cat/],
+  },
   { title: 'cat of nothing', call: () => cat([]), error: ShapeError, says: ['at least one'] },
-  { title: 'stack', call: () => stack([floats(2), floats(3)]), error: ShapeError, says: ['stack', '[2]', '[3]'] },
+  {
+    title: 'stack',
+    call: () => stack([floats(2), floats(3)]),
+    error: ShapeError,
+    says: ['stack', '[2]', '[3]'],
+  },
   { title: 'split', call: () => split(floats(5), [2, 2]), error: ShapeError, says: ['split', '2 + 2'] },
-  { title: 'split into pieces of no size', call: () => split(floats(5), 0), error: ShapeError, says: ['split', 'size 0'] },
+  {
+    title: 'split into pieces of no size',
+    call: () => split(floats(5), 0),
+    error: ShapeError,
+    says: ['split', 'size 0'],
+  },
   { title: 'chunk', call: () => chunk(floats(5), 0), error: ShapeError, says: ['chunk'] },
-  { title: 'gather', call: () => floats(2, 3).gather(1, whole(3, 3)), error: ShapeError, says: ['gather', '[2, 3]', '[3, 3]'] },
+  {
+    title: 'gather',
+    call: () => floats(2, 3).gather(1, whole(3, 3)),
+    error: ShapeError,
+    says: ['gather', '[2, 3]', '[3, 3]'],
+  },
   {
     title: 'scatterAdd',
     call: () => floats(2, 3).scatterAdd(1, whole(2, 2), floats(2, 1)),
@@ -72,14 +133,24 @@ const SHAPES: readonly BadCall[] = [
   },
   { title: 'topk', call: () => topk(floats(3), 4), error: ShapeError, says: ['topk', '4'] },
   { title: 'topk of a fraction', call: () => topk(floats(3), 1.5), error: ShapeError, says: ['1.5'] },
-  { title: 'einsum of another rank', call: () => einsum('ij->i', floats(3)), error: ShapeError, says: ['einsum', '[3]'] },
+  {
+    title: 'einsum of another rank',
+    call: () => einsum('ij->i', floats(3)),
+    error: ShapeError,
+    says: ['einsum', '[3]'],
+  },
   {
     title: 'einsum of other sizes',
     call: () => einsum('i,i->', floats(3), floats(2)),
     error: ShapeError,
     says: ['einsum', 'sizes 3 and 2'],
   },
-  { title: 'einsum without sense', call: () => einsum('i->j', floats(3)), error: ShapeError, says: ['einsum'] },
+  {
+    title: 'einsum without sense',
+    call: () => einsum('i->j', floats(3)),
+    error: ShapeError,
+    says: ['einsum'],
+  },
   {
     title: 'crossEntropy',
     call: () => crossEntropy(floats(2, 3).read(), whole(3).read()),
@@ -135,7 +206,12 @@ const SHAPES: readonly BadCall[] = [
     says: ['attention', 'mask', '[4, 2, 2]'],
   },
   { title: 'max of nothing', call: () => floats(0).max(), error: ShapeError, says: ['max', 'empty', '[0]'] },
-  { title: 'argmax of nothing', call: () => floats(2, 0).argmax({ axis: 1 }), error: ShapeError, says: ['argmax', 'empty', '[2, 0]'] },
+  {
+    title: 'argmax of nothing',
+    call: () => floats(2, 0).argmax({ axis: 1 }),
+    error: ShapeError,
+    says: ['argmax', 'empty', '[2, 0]'],
+  },
   { title: 'item of several', call: () => floats(2).itemSync(), error: ShapeError, says: ['item', '[2]'] },
   {
     title: 'backward of several',
@@ -148,10 +224,20 @@ const SHAPES: readonly BadCall[] = [
     error: ShapeError,
     says: ['backward', '[2]', 'seed'],
   },
-  { title: 'vmap', call: () => vmap((a, b) => a.add(b))(floats(2), floats(3)), error: ShapeError, says: ['vmap', '2, 3'] },
+  {
+    title: 'vmap',
+    call: () => vmap((a, b) => a.add(b))(floats(2), floats(3)),
+    error: ShapeError,
+    says: ['vmap', '2, 3'],
+  },
   { title: 'jvp', call: () => jvp((x) => x, [floats(2)], []), error: ShapeError, says: ['jvp'] },
   { title: 'grad of several', call: () => grad((x) => x)(floats(2)), error: ShapeError, says: ['[2]'] },
-  { title: 'ragged nesting', call: () => tensor([[1, 2], [3]]), error: ShapeError, says: ['tensor: rows differ in length'] },
+  {
+    title: 'ragged nesting',
+    call: () => tensor([[1, 2], [3]]),
+    error: ShapeError,
+    says: ['tensor: rows differ in length'],
+  },
   {
     title: 'data of another size',
     call: () => tensor(Float32Array.of(1, 2), { shape: [3] }),
@@ -159,8 +245,18 @@ const SHAPES: readonly BadCall[] = [
     says: [/^tensor: /, '[3]'],
   },
   { title: 'randint', call: () => randint(3, 3, [1]), error: ShapeError, says: ['randint', '[3, 3)'] },
-  { title: 'multinomial', call: () => multinomial(floats(2), 3), error: ShapeError, says: ['multinomial', '3 of 2'] },
-  { title: 'norm of a strange order', call: () => floats(2).norm({ order: 3 }), error: ShapeError, says: ['norm', '3'] },
+  {
+    title: 'multinomial',
+    call: () => multinomial(floats(2), 3),
+    error: ShapeError,
+    says: ['multinomial', '3 of 2'],
+  },
+  {
+    title: 'norm of a strange order',
+    call: () => floats(2).norm({ order: 3 }),
+    error: ShapeError,
+    says: ['norm', '3'],
+  },
 ];
 
 const AXIS_CALLS: { readonly [name: string]: (x: Tensor) => unknown } = {
@@ -206,16 +302,36 @@ const DTYPES: readonly BadCall[] = [
     error: DTypeError,
     says: ['matmul', 'an array', 'tensor('],
   },
-  { title: 'add of nothing', call: () => floats(2).add(untyped(undefined)), error: DTypeError, says: ['add', 'undefined', 'tensor('] },
+  {
+    title: 'add of nothing',
+    call: () => floats(2).add(untyped(undefined)),
+    error: DTypeError,
+    says: ['add', 'undefined', 'tensor('],
+  },
   {
     title: 'cat of tensors that are in no array',
     call: () => cat(untyped(floats(2))),
     error: DTypeError,
     says: ['cat', 'array', 'cat([a, b])'],
   },
-  { title: 'cat of arrays', call: () => cat([floats(2), untyped([1, 2])]), error: DTypeError, says: ['cat', 'operand 1', 'an array'] },
-  { title: 'stack of numbers', call: () => stack([untyped(1)]), error: DTypeError, says: ['stack', 'operand 0', 'type number'] },
-  { title: 'einsum of an array', call: () => einsum('i->', untyped([1])), error: DTypeError, says: ['einsum', 'operand 0', 'an array'] },
+  {
+    title: 'cat of arrays',
+    call: () => cat([floats(2), untyped([1, 2])]),
+    error: DTypeError,
+    says: ['cat', 'operand 1', 'an array'],
+  },
+  {
+    title: 'stack of numbers',
+    call: () => stack([untyped(1)]),
+    error: DTypeError,
+    says: ['stack', 'operand 0', 'type number'],
+  },
+  {
+    title: 'einsum of an array',
+    call: () => einsum('i->', untyped([1])),
+    error: DTypeError,
+    says: ['einsum', 'operand 0', 'an array'],
+  },
   {
     title: 'where of an array',
     call: () => where(untyped([true]), 1, floats(1)),
@@ -228,18 +344,63 @@ const DTYPES: readonly BadCall[] = [
     error: DTypeError,
     says: ['attention', 'k is an array', 'tensor('],
   },
-  { title: 'gather by a number', call: () => floats(2).gather(0, untyped(1)), error: DTypeError, says: ['gather', 'index', 'type number'] },
-  { title: 'different dtypes', call: () => floats(2).add(whole(2)), error: DTypeError, says: ['add', 'float32 [2]', 'int32 [2]', 'cast'] },
-  { title: 'exp of integers', call: () => whole(2).exp(), error: DTypeError, says: ['exp', 'int32 [2]', 'cast'] },
+  {
+    title: 'gather by a number',
+    call: () => floats(2).gather(0, untyped(1)),
+    error: DTypeError,
+    says: ['gather', 'index', 'type number'],
+  },
+  {
+    title: 'different dtypes',
+    call: () => floats(2).add(whole(2)),
+    error: DTypeError,
+    says: ['add', 'float32 [2]', 'int32 [2]', 'cast'],
+  },
+  {
+    title: 'exp of integers',
+    call: () => whole(2).exp(),
+    error: DTypeError,
+    says: ['exp', 'int32 [2]', 'cast'],
+  },
   { title: 'neg of bools', call: () => bools(2).neg(), error: DTypeError, says: ['neg', 'bool [2]', 'cast'] },
-  { title: 'logicalAnd of floats', call: () => floats(2).logicalAnd(floats(2)), error: DTypeError, says: ['logicalAnd', 'float32 [2]'] },
-  { title: 'matmul of bools', call: () => bools(2, 2).matmul(bools(2, 2)), error: DTypeError, says: ['matmul', 'bool [2, 2]'] },
-  { title: 'a fraction with integers', call: () => whole(2).mul(0.5), error: DTypeError, says: ['0.5', 'int32'] },
-  { title: 'where with a fraction and integers', call: () => where(bools(2), whole(2), 0.5), error: DTypeError, says: ['0.5', 'int32'] },
+  {
+    title: 'logicalAnd of floats',
+    call: () => floats(2).logicalAnd(floats(2)),
+    error: DTypeError,
+    says: ['logicalAnd', 'float32 [2]'],
+  },
+  {
+    title: 'matmul of bools',
+    call: () => bools(2, 2).matmul(bools(2, 2)),
+    error: DTypeError,
+    says: ['matmul', 'bool [2, 2]'],
+  },
+  {
+    title: 'a fraction with integers',
+    call: () => whole(2).mul(0.5),
+    error: DTypeError,
+    says: ['0.5', 'int32'],
+  },
+  {
+    title: 'where with a fraction and integers',
+    call: () => where(bools(2), whole(2), 0.5),
+    error: DTypeError,
+    says: ['0.5', 'int32'],
+  },
   { title: 'a number with bools', call: () => bools(2).eq(1), error: DTypeError, says: ['bool'] },
-  { title: 'a condition of floats', call: () => where(floats(2), floats(2), 0), error: DTypeError, says: [/where|logicalNot/, 'bool'] },
+  {
+    title: 'a condition of floats',
+    call: () => where(floats(2), floats(2), 0),
+    error: DTypeError,
+    says: [/where|logicalNot/, 'bool'],
+  },
   { title: 'mean of integers', call: () => whole(2).mean(), error: DTypeError, says: ['mean', 'int32 [2]'] },
-  { title: 'softmax of integers', call: () => whole(2).softmax(), error: DTypeError, says: ['softmax', 'int32 [2]'] },
+  {
+    title: 'softmax of integers',
+    call: () => whole(2).softmax(),
+    error: DTypeError,
+    says: ['softmax', 'int32 [2]'],
+  },
   {
     title: 'an index of floats',
     call: () => floats(2).gather(0, floats(2)),
@@ -269,8 +430,18 @@ const DTYPES: readonly BadCall[] = [
     error: DTypeError,
     says: ['requiresGrad', 'int32'],
   },
-  { title: 'grad with respect to integers', call: () => grad((x) => x.sum())(whole(1)), error: DTypeError, says: ['grad', 'int32'] },
-  { title: 'assign', call: () => floats(2).assign(whole(2)), error: DTypeError, says: ['assign', 'float32 [2]', 'int32 [2]'] },
+  {
+    title: 'grad with respect to integers',
+    call: () => grad((x) => x.sum())(whole(1)),
+    error: DTypeError,
+    says: ['grad', 'int32'],
+  },
+  {
+    title: 'assign',
+    call: () => floats(2).assign(whole(2)),
+    error: DTypeError,
+    says: ['assign', 'float32 [2]', 'int32 [2]'],
+  },
   { title: 'cat', call: () => cat([floats(2), whole(2)]), error: DTypeError, says: ['float32', 'int32'] },
 ];
 
@@ -296,11 +467,31 @@ const HANDLES: readonly BadCall[] = [
     error: DeviceError,
     says: ['matmul', 'float32 [2, 2]', 'to(device)'],
   },
-  { title: 'assign from another device', call: () => floats(2).assign(elsewhere()), error: DeviceError, says: ['assign', 'to(device)'] },
+  {
+    title: 'assign from another device',
+    call: () => floats(2).assign(elsewhere()),
+    error: DeviceError,
+    says: ['assign', 'to(device)'],
+  },
   { title: 'a disposed operand', call: () => disposed().add(1), error: StaleError, says: ['disposed'] },
-  { title: 'a disposed operand on the right', call: () => floats(2).mul(disposed()), error: StaleError, says: ['disposed'] },
-  { title: 'reading a disposed tensor', call: () => disposed().dataSync(), error: StaleError, says: ['disposed'] },
-  { title: 'assigning a disposed tensor', call: () => floats(2).assign(disposed()), error: StaleError, says: ['disposed'] },
+  {
+    title: 'a disposed operand on the right',
+    call: () => floats(2).mul(disposed()),
+    error: StaleError,
+    says: ['disposed'],
+  },
+  {
+    title: 'reading a disposed tensor',
+    call: () => disposed().dataSync(),
+    error: StaleError,
+    says: ['disposed'],
+  },
+  {
+    title: 'assigning a disposed tensor',
+    call: () => floats(2).assign(disposed()),
+    error: StaleError,
+    says: ['disposed'],
+  },
   {
     title: 'backward without anything to differentiate',
     call: () => floats().backward(),
@@ -326,7 +517,12 @@ const HANDLES: readonly BadCall[] = [
     error: GradientError,
     says: ['requiresGrad', 'leaves'],
   },
-  { title: 'retainGrad without a gradient', call: () => floats(2).retainGrad(), error: GradientError, says: ['retainGrad'] },
+  {
+    title: 'retainGrad without a gradient',
+    call: () => floats(2).retainGrad(),
+    error: GradientError,
+    says: ['retainGrad'],
+  },
 ];
 
 export function describeBadInput(): void {

@@ -90,7 +90,8 @@ export const WINDOWS: readonly BadCall[] = [
   },
   {
     title: 'convTranspose2d with too much outputPadding',
-    call: () => floats(1, 1, 4, 4).convTranspose2d(floats(1, 1, 2, 2), null, { stride: 2, outputPadding: [1, 2] }),
+    call: () =>
+      floats(1, 1, 4, 4).convTranspose2d(floats(1, 1, 2, 2), null, { stride: 2, outputPadding: [1, 2] }),
     error: ShapeError,
     says: ['convTranspose2d: outputPadding', 'less than the stride or the dilation', 'got 1, 2'],
   },
@@ -154,6 +155,16 @@ export const WINDOWS: readonly BadCall[] = [
     error: DTypeError,
     says: ['convTranspose2d', 'int32 [1, 1, 4, 4]', 'cast'],
   },
-  { title: 'maxPool2d of integers', call: () => whole(1, 1, 4, 4).maxPool2d(2), error: DTypeError, says: ['maxPool2d', 'int32', 'cast'] },
-  { title: 'avgPool2d of integers', call: () => whole(1, 1, 4, 4).avgPool2d(2), error: DTypeError, says: ['avgPool2d', 'int32', 'cast'] },
+  {
+    title: 'maxPool2d of integers',
+    call: () => whole(1, 1, 4, 4).maxPool2d(2),
+    error: DTypeError,
+    says: ['maxPool2d', 'int32', 'cast'],
+  },
+  {
+    title: 'avgPool2d of integers',
+    call: () => whole(1, 1, 4, 4).avgPool2d(2),
+    error: DTypeError,
+    says: ['avgPool2d', 'int32', 'cast'],
+  },
 ];

@@ -1,4 +1,7 @@
-/** Tensors against the oracle's numbers: shape, dtype, then element by element, with NaN, infinities and tolerances as stated. */
+/**
+ * Tensors against the oracle's numbers: shape, dtype, then element by element, with NaN, infinities and
+ * tolerances as stated.
+ */
 import { tensor } from '@firsthand/autograd';
 import type { Device, DType, Tensor } from '@firsthand/autograd';
 import { fromFloat16Bits } from '@firsthand/linalg';
@@ -43,7 +46,11 @@ function isClose(actual: number, expected: number, { relative, absolute }: Toler
 }
 
 /** The shape and every element; the first difference is named with its index. */
-export async function expectValues(actual: Tensor, expected: Dense, tolerance: Tolerance = TOLERANCES[actual.dtype]): Promise<void> {
+export async function expectValues(
+  actual: Tensor,
+  expected: Dense,
+  tolerance: Tolerance = TOLERANCES[actual.dtype],
+): Promise<void> {
   expect(actual.shape, 'shape').toEqual(expected.shape);
   const values = await numbersOf(actual);
   expect(values, 'number of elements').toHaveLength(expected.data.length);

@@ -1,6 +1,7 @@
 /**
- * What PyTorch gives, replayed: fixtures/torch.json holds inputs, values and gradients that fixtures/record_fixtures.py recorded.
- * Where this project's answer differs on purpose, DIFFERENCES says where and why.
+ * What PyTorch gives, replayed: fixtures/torch.json holds inputs, values and gradients that
+ * fixtures/record_fixtures.py recorded. Where this project's answer differs on purpose, DIFFERENCES says
+ * where and why.
  */
 import { attention, einsum, sort, Tensor, vjp } from '@firsthand/autograd';
 import type { DType } from '@firsthand/autograd';
@@ -54,14 +55,19 @@ export function denseOf({ shape, data }: RecordedArray): Dense {
 }
 
 /** Options that reductions share. */
-function reduction({ axis, keepDims = false }: Options): { axis?: number | readonly number[]; keepDims: boolean } {
+function reduction({ axis, keepDims = false }: Options): {
+  axis?: number | readonly number[];
+  keepDims: boolean;
+} {
   return axis === undefined ? { keepDims } : { axis, keepDims };
 }
 const single = ({ axis }: Options): number => axis as number;
 
 type Replay = (options: Options, ...inputs: Tensor[]) => Tensor;
 
-/** How each recorded function is called here. Elementwise methods without options are called by their name. */
+/**
+ * How each recorded function is called here. Elementwise methods without options are called by their name.
+ */
 const REPLAYS: { readonly [name: string]: Replay } = {
   gelu: ({ approximate }, x) => x.gelu(approximate),
   elu: ({ alpha }, x) => x.elu(alpha),
@@ -94,13 +100,18 @@ const REPLAYS: { readonly [name: string]: Replay } = {
   flip: (_, x) => x.flip(),
   crossEntropy: (_, logits, labels) => new Tensor(crossEntropy(logits.read(), labels.read())),
   layerNorm: (_, x, weight, bias) => new Tensor(layerNorm(x.read(), weight.read(), bias.read())),
-  conv1d: ({ stride, padding }, x, weight, bias) => x.conv1d(weight, bias, { stride: stride as number, padding: padding as number }),
+  conv1d: ({ stride, padding }, x, weight, bias) =>
+    x.conv1d(weight, bias, { stride: stride as number, padding: padding as number }),
   conv2d: (options, x, weight, bias) => x.conv2d(weight, bias, options),
   convTranspose2d: (options, x, weight, bias) => x.convTranspose2d(weight, bias, options),
   maxPool2d: ({ kernel, ...options }, x) => x.maxPool2d(kernel!, options),
   avgPool2d: ({ kernel, ...options }, x) => x.avgPool2d(kernel!, options),
   attention: ({ causal = false, scale }, q, k, v, mask) =>
-    attention(q, k, v, { causal, ...(scale === undefined ? {} : { scale }), ...(mask === undefined ? {} : { mask }) }),
+    attention(q, k, v, {
+      causal,
+      ...(scale === undefined ? {} : { scale }),
+      ...(mask === undefined ? {} : { mask }),
+    }),
 };
 
 export function replayOf(name: string): Replay {
@@ -119,7 +130,8 @@ function titleOf({ name, options, inputs }: RecordedCase): string {
 
 /** Replays recorded cases: values, and gradients for the recorded cotangent. */
 export function describeFixtures(device: GetDevice, cases: readonly RecordedCase[]): void {
-  const dtypeOf = ({ dtype }: RecordedArray): DType => (dtype !== 'float64' || device().supports('float64') ? dtype : 'float32');
+  const dtypeOf = ({ dtype }: RecordedArray): DType =>
+    dtype !== 'float64' || device().supports('float64') ? dtype : 'float32';
   const tolerance = (): { relative: number; absolute: number } =>
     device().supports('float64') ? { relative: 1e-8, absolute: 1e-9 } : { relative: 1e-3, absolute: 1e-4 };
 
@@ -138,7 +150,8 @@ export function describeFixtures(device: GetDevice, cases: readonly RecordedCase
       const [, pull] = vjp(ofFloats, ...floats);
       const slopes = pull(toTensor(denseOf(cotangent), dtypeOf(cotangent)));
       expect(slopes).toHaveLength(gradients.length);
-      for (const [index, gradient] of gradients.entries()) await expectValues(slopes[index]!, denseOf(gradient), tolerance());
+      for (const [index, gradient] of gradients.entries())
+        await expectValues(slopes[index]!, denseOf(gradient), tolerance());
     },
   );
 }

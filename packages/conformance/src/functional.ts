@@ -1,6 +1,7 @@
 /**
- * The functional transforms against closed forms: f(x) = Σ sin(x)·x² elementwise and f(x) = A·tanh(x), whose Jacobians and Hessians
- * are written by hand. Transforms of transforms, checkpoints and mapped functions included.
+ * The functional transforms against closed forms: f(x) = Σ sin(x)·x² elementwise and f(x) = A·tanh(x), whose
+ * Jacobians and Hessians are written by hand. Transforms of transforms, checkpoints and mapped functions
+ * included.
  */
 import {
   cat,
@@ -126,10 +127,16 @@ function describeTransforms(): void {
   test('vmap maps and stacks, and is differentiable', async () => {
     const rows = samples([4, 3], -1, 1);
     const mapped = vmap((row) => layer(row));
-    await expectValues(mapped(toTensor(rows, float)), permute(matmul(A, permute(map(rows, Math.tanh), [1, 0])), [1, 0]), tolerance);
+    await expectValues(
+      mapped(toTensor(rows, float)),
+      permute(matmul(A, permute(map(rows, Math.tanh), [1, 0])), [1, 0]),
+      tolerance,
+    );
     await expectValues(
       vmap((each) => each.cumsum(0), { axis: 1, outAxis: 1 })(toTensor(rows, float)),
-      along(rows, 0, (line) => line.map((_, place) => line.slice(0, place + 1).reduce((sum, each) => sum + each, 0))),
+      along(rows, 0, (line) =>
+        line.map((_, place) => line.slice(0, place + 1).reduce((sum, each) => sum + each, 0)),
+      ),
       tolerance,
     );
     await expectValues(vmap(grad(wave))(toTensor(rows, float)), map(rows, slope), tolerance);
@@ -141,7 +148,10 @@ function describeCheckpoint(device: GetDevice): void {
   test('values and derivatives of the function itself', async () => {
     await expectGradients(device(), checkpoint(block), [point]);
     await expectSecondDerivatives(device(), checkpoint(block), [point]);
-    await expectGradients(device(), (x, y) => checkpoint((a, b) => a.mul(b).sin())(x, y.exp()).add(x), [point, direction]);
+    await expectGradients(device(), (x, y) => checkpoint((a, b) => a.mul(b).sin())(x, y.exp()).add(x), [
+      point,
+      direction,
+    ]);
   });
   test('an argument that is used beside the checkpoint, differentiated at once', async () => {
     const [, pull] = vjp(
@@ -198,7 +208,10 @@ function describeJoining(device: GetDevice): void {
     const { values, indices } = topk(toTensor(vector(3, 1, 4, 1, 5), float), 3);
     await expectExact(values, vector(5, 4, 3));
     await expectExact(indices, vector(4, 2, 0));
-    await expectExact(topk(toTensor(vector(3, 1, 4, 1, 5), float), 2, { axis: 0, largest: false }).indices, vector(1, 3));
+    await expectExact(
+      topk(toTensor(vector(3, 1, 4, 1, 5), float), 2, { axis: 0, largest: false }).indices,
+      vector(1, 3),
+    );
   });
   test('einsum: batch axes, diagonals, sums, outer products', async () => {
     const x = samples([2, 3, 3], -1, 1);
@@ -207,7 +220,11 @@ function describeJoining(device: GetDevice): void {
       dense([2], ([i]) => [0, 1, 2].reduce((sum, k) => sum + at(x, [i!, k, k]), 0)),
       tolerance,
     );
-    await expectValues(einsum('ij,ik->jk', toTensor(a, float), toTensor(b, float)), matmul(permute(a, [1, 0]), b), tolerance);
+    await expectValues(
+      einsum('ij,ik->jk', toTensor(a, float), toTensor(b, float)),
+      matmul(permute(a, [1, 0]), b),
+      tolerance,
+    );
     await expectGradients(device(), (y, z) => einsum('bij,bj->ib', y, z), [x, a]);
     await expectSecondDerivatives(device(), (y, z) => einsum('bij,bj->i', y, z), [x, a]);
   });
@@ -245,9 +262,18 @@ function describeStability(): void {
       float,
     );
     await expectExact(x.softmax(), { shape: [2, 2], data: [0, 0, 0.5, 0.5] });
-    await expectExact(x.logsumexp({ axis: 1 }).exp().sub(0), vector(0, Math.fround(Math.fround(Math.exp(Math.fround(1 + Math.LN2))))));
-    await expectExact(grad((each) => each.softmax().square().sum())(x), { shape: [2, 2], data: [0, 0, 0, 0] });
-    await expectExact(grad((each) => each.logsumexp({ axis: 1 }).narrow(0, 0, 1).sum())(x), { shape: [2, 2], data: [0, 0, 0, 0] });
+    await expectExact(
+      x.logsumexp({ axis: 1 }).exp().sub(0),
+      vector(0, Math.fround(Math.fround(Math.exp(Math.fround(1 + Math.LN2))))),
+    );
+    await expectExact(grad((each) => each.softmax().square().sum())(x), {
+      shape: [2, 2],
+      data: [0, 0, 0, 0],
+    });
+    await expectExact(grad((each) => each.logsumexp({ axis: 1 }).narrow(0, 0, 1).sum())(x), {
+      shape: [2, 2],
+      data: [0, 0, 0, 0],
+    });
   });
   test('an empty row', async () => {
     const x = toTensor(

@@ -1,6 +1,6 @@
 /**
- * Gradients of values, `gradients`, in and out of compile; and what transforms say of functions, arguments and options that they
- * cannot differentiate.
+ * Gradients of values, `gradients`, in and out of compile; and what transforms say of functions, arguments
+ * and options that they cannot differentiate.
  */
 import {
   compile,
@@ -91,10 +91,15 @@ function describeGradients(): void {
       };
       const f2 = wrap === null ? step : wrap(step);
       const losses = [f2(tensor([[0.1], [0.2]])), f2(tensor([[0.1], [0.2]]))];
-      return Promise.all([...losses.map(async (each) => [await each.item()]), w.data().then((data) => [...data])]);
+      return Promise.all([
+        ...losses.map(async (each) => [await each.item()]),
+        w.data().then((data) => [...data]),
+      ]);
     };
     const [plain, compiled] = [await run(null), await run(compile)];
-    plain.forEach((list, index) => list.forEach((each, place) => expect(compiled[index]![place]).toBeCloseTo(each, 5)));
+    plain.forEach((list, index) =>
+      list.forEach((each, place) => expect(compiled[index]![place]).toBeCloseTo(each, 5)),
+    );
     expect(plain[1]![0]).toBeLessThan(plain[0]![0]!);
   });
   test('errors', () => {
@@ -116,12 +121,37 @@ function describeGradients(): void {
 function describeErrors(): void {
   const x = (): Tensor => tensor([1, 2]);
   const wrong: readonly [string, unknown, typeof FirsthandError, RegExp][] = [
-    ['returns nothing', () => {}, DTypeError, /^grad: the function returned undefined; needs a tensor; add a return statement/],
-    ['returns a number', () => 3, DTypeError, /the function returned 3; return the tensor itself, not its value/],
-    ['returns an array', (t: Tensor) => [t.sum()], DTypeError, /the function returned an array; return a tensor/],
-    ['is asynchronous', async (t: Tensor) => Promise.resolve(t.sum()), DTypeError, /the function is asynchronous; .*await values outside/],
+    [
+      'returns nothing',
+      () => {},
+      DTypeError,
+      /^grad: the function returned undefined; needs a tensor; add a return statement/,
+    ],
+    [
+      'returns a number',
+      () => 3,
+      DTypeError,
+      /the function returned 3; return the tensor itself, not its value/,
+    ],
+    [
+      'returns an array',
+      (t: Tensor) => [t.sum()],
+      DTypeError,
+      /the function returned an array; return a tensor/,
+    ],
+    [
+      'is asynchronous',
+      async (t: Tensor) => Promise.resolve(t.sum()),
+      DTypeError,
+      /the function is asynchronous; .*await values outside/,
+    ],
     ['rejects', () => Promise.reject(new Error('later')), DTypeError, /asynchronous/],
-    ['has several elements', (t: Tensor) => t.mul(2), ShapeError, /float32 \[2\], which has several elements; .*sum\(\) or mean\(\)/],
+    [
+      'has several elements',
+      (t: Tensor) => t.mul(2),
+      ShapeError,
+      /float32 \[2\], which has several elements; .*sum\(\) or mean\(\)/,
+    ],
     ['gives an index', (t: Tensor) => t.argmax(), DTypeError, /int32 \[\], which has no derivative/],
     ['is no function', tensor(1), OptionError, /a tensor where a function is wanted; write gradients\(/],
   ];
@@ -130,30 +160,61 @@ function describeErrors(): void {
     expect(call).toThrow(error);
     expect(call).toThrow(message);
   });
-  const arguments_: readonly [string, readonly unknown[], object | number | undefined, typeof FirsthandError, RegExp][] = [
+  const arguments_: readonly [
+    string,
+    readonly unknown[],
+    object | number | undefined,
+    typeof FirsthandError,
+    RegExp,
+  ][] = [
     ['no arguments', [], undefined, OptionError, /there is no argument 0: the function was called with 0/],
     ['too few', [x()], 1, OptionError, /no argument 1: .*argnums from -1 to 0/],
-    ['twice the same', [x(), x()], { argnums: [0, -2] }, OptionError, /argnums are \[0, -2\]; needs one or more arguments, each once/],
+    [
+      'twice the same',
+      [x(), x()],
+      { argnums: [0, -2] },
+      OptionError,
+      /argnums are \[0, -2\]; needs one or more arguments, each once/,
+    ],
     ['none', [x()], [], OptionError, /argnums are \[\]/],
     ['a number', [3], undefined, DTypeError, /argument 0 is 3, without a tensor .*pass tensor\(3\)/],
-    ['integers', [tensor([1], { dtype: 'int32' })], undefined, DTypeError, /argument 0 is int32 \[1\], which has no derivative; use cast/],
-    ['integers inside', [{ a: { ids: tensor([true]) } }], undefined, DTypeError, /argument 0, a.ids, is bool \[1\]/],
+    [
+      'integers',
+      [tensor([1], { dtype: 'int32' })],
+      undefined,
+      DTypeError,
+      /argument 0 is int32 \[1\], which has no derivative; use cast/,
+    ],
+    [
+      'integers inside',
+      [{ a: { ids: tensor([true]) } }],
+      undefined,
+      DTypeError,
+      /argument 0, a.ids, is bool \[1\]/,
+    ],
     ['nothing inside', [{ a: 1 }], undefined, DTypeError, /argument 0 is an object, without a tensor/],
     ['a wrong option', [x()], { argnum: 0 }, OptionError, /argnums/],
   ];
   test.each(arguments_)('arguments: %s', (_, args, options, error, message) => {
     const call = (): unknown =>
-      (grad as (...all: unknown[]) => (...all: readonly unknown[]) => unknown)((t: Tensor) => t, options)(...args);
+      (grad as (...all: unknown[]) => (...all: readonly unknown[]) => unknown)(
+        (t: Tensor) => t,
+        options,
+      )(...args);
     expect(call).toThrow(error);
     expect(call).toThrow(message);
   });
   test('tangents, cotangents and axes that do not fit', () => {
     expect(() => jvp((t) => t, [x()], [])).toThrow('1 primals and 0 tangents');
     expect(() => jvp((t) => t, [x()], [tensor([1])])).toThrow(ShapeError);
-    expect(() => jvp((p: { readonly a: Tensor }) => p.a, [{ a: x() }], [{} as never])).toThrow('the tangent at a is undefined');
+    expect(() => jvp((p: { readonly a: Tensor }) => p.a, [{ a: x() }], [{} as never])).toThrow(
+      'the tangent at a is undefined',
+    );
     expect(() => vjp((t) => t, x())[1](tensor([1]))).toThrow(ShapeError);
     expect(() => vjp((t) => ({ t }), x())[1](x() as never)).not.toThrow();
-    expect(() => vmap((a, b) => a.add(b), { axis: [0] })(x(), x())).toThrow('axis has 1 entries for 2 arguments');
+    expect(() => vmap((a, b) => a.add(b), { axis: [0] })(x(), x())).toThrow(
+      'axis has 1 entries for 2 arguments',
+    );
     expect(() => vmap((a) => a, { axis: [null] })(x())).toThrow('no argument is mapped');
     expect(() => vmap((a, b) => a.add(b))(x(), tensor([1, 2, 3]))).toThrow(ShapeError);
     expect(() => vmap(() => 3 as never)(x())).toThrow('vmap: the function returned 3');

@@ -1,6 +1,7 @@
 /**
- * Training of float16 parameters: what optimizers keep, their arithmetic and the norm of gradients are float32, and a parameter is rounded once in a step. One step and several
- * against the formulas in float64, with gradients whose squares float16 does not hold, eagerly and compiled.
+ * Training of float16 parameters: what optimizers keep, their arithmetic and the norm of gradients are
+ * float32, and a parameter is rounded once in a step. One step and several against the formulas in float64,
+ * with gradients whose squares float16 does not hold, eagerly and compiled.
  */
 import { compile, type DType, type Tensor, tensor } from '@firsthand/autograd';
 import { adamW } from '@firsthand/graph';
@@ -50,10 +51,18 @@ const sgdOracle =
     };
   };
 
-const OPTIMIZERS: readonly (readonly [string, (p: readonly Tensor[], lr: number, weightDecay: number) => Optimizer, Oracle])[] = [
+const OPTIMIZERS: readonly (readonly [
+  string,
+  (p: readonly Tensor[], lr: number, weightDecay: number) => Optimizer,
+  Oracle,
+])[] = [
   ['AdamW', (p, lr, weightDecay) => new AdamW(p, { lr, weightDecay }), adamOracle],
   ['SGD', (p, lr, weightDecay) => new SGD(p, { lr, weightDecay }), sgdOracle(0, 0, false)],
-  ['SGD with momentum', (p, lr, weightDecay) => new SGD(p, { lr, weightDecay, momentum: 0.9, dampening: 0.5 }), sgdOracle(0.9, 0.5, false)],
+  [
+    'SGD with momentum',
+    (p, lr, weightDecay) => new SGD(p, { lr, weightDecay, momentum: 0.9, dampening: 0.5 }),
+    sgdOracle(0.9, 0.5, false),
+  ],
   [
     "SGD with Nesterov's momentum",
     (p, lr, weightDecay) => new SGD(p, { lr, weightDecay, momentum: 0.9, nesterov: true }),
@@ -76,7 +85,8 @@ function stepOf(p: Tensor, optimizer: Optimizer): (gradient: Tensor) => void {
 }
 
 export function describeHalfTraining(device: GetDevice): void {
-  const halves = (values: readonly number[], requiresGrad = false): Tensor => tensor([...values], { dtype: 'float16', requiresGrad });
+  const halves = (values: readonly number[], requiresGrad = false): Tensor =>
+    tensor([...values], { dtype: 'float16', requiresGrad });
 
   describe.each(OPTIMIZERS)('%s', (_, make, oracle) => {
     test.each(Object.keys(MODES).flatMap((mode) => [0, 0.01].map((decay) => [mode, decay] as const)))(
@@ -107,7 +117,8 @@ export function describeHalfTraining(device: GetDevice): void {
       const q = halves(await numbersOf(p.detach()), true);
       const copy = make([q], 0.01, 0);
       copy.loadStateDict(optimizer.stateDict());
-      for (const [each, its] of [[p, optimizer] as const, [q, copy] as const]) stepOf(each, its)(halves(GRADIENTS[1]!));
+      for (const [each, its] of [[p, optimizer] as const, [q, copy] as const])
+        stepOf(each, its)(halves(GRADIENTS[1]!));
       expect(await q.data()).toEqual(await p.data());
     });
     test('takes as many kernels as in float32', async () => {
@@ -123,8 +134,10 @@ export function describeHalfTraining(device: GetDevice): void {
           return value;
         });
         await step(tensor(new Float32Array(48), { shape: [8, 6], dtype, device: device() })).data();
-        // The reference device computes node by node: only what is no function of single elements is counted there.
-        const isElementwise = (name: string): boolean => /^(cast|unary|binary|where|const|iota|movement)$/.test(name);
+        // The reference device computes node by node: only what is no function of single elements is counted
+        // there.
+        const isElementwise = (name: string): boolean =>
+          /^(cast|unary|binary|where|const|iota|movement)$/.test(name);
         return step.reports()[0]!.kernels.filter(({ name }) => !isElementwise(name)).length;
       };
       expect(await kernelsOf('float16')).toBeLessThanOrEqual(await kernelsOf('float32'));
@@ -143,7 +156,9 @@ export function describeHalfTraining(device: GetDevice): void {
   test('the composite refuses state in float16', () => {
     const [p, scalar] = [halves([1]).read(), halves([1]).sum().read()];
     const settings = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 };
-    expect(() => adamW(p, p, p, p, scalar, scalar, settings)).toThrow('adamW: moments, step and learning rate of float16 [1] are float32');
+    expect(() => adamW(p, p, p, p, scalar, scalar, settings)).toThrow(
+      'adamW: moments, step and learning rate of float16 [1] are float32',
+    );
   });
 
   describe('clipGradNorm', () => {

@@ -1,7 +1,9 @@
 /**
- * float16 is storage: what an operation of several steps finds on the way is float32, and the result is rounded once. The operands here are chosen so that sums, squares or
- * exponentials leave the range of float16 (65504) or its small numbers where the results do not. Values are compared with formulas in plain loops, values and gradients with
- * the reference device in float64, whose own are checked by closed forms and central differences elsewhere; all within 2 units in the last place of float16.
+ * float16 is storage: what an operation of several steps finds on the way is float32, and the result is
+ * rounded once. The operands here are chosen so that sums, squares or exponentials leave the range of float16
+ * (65504) or its small numbers where the results do not. Values are compared with formulas in plain loops,
+ * values and gradients with the reference device in float64, whose own are checked by closed forms and
+ * central differences elsewhere; all within 2 units in the last place of float16.
  */
 import { attention, compile, einsum, Tensor, tensor } from '@firsthand/autograd';
 import type { Device, DType } from '@firsthand/autograd';
@@ -26,7 +28,8 @@ interface Case {
 const half = (x: number): number => fromFloat16Bits(toFloat16Bits(x));
 /** The operands as float16 holds them, so that float64 sees the same numbers. */
 const halves = (x: Dense): Dense => ({ shape: x.shape, data: x.data.map(half) });
-const numbers = (shape: readonly number[], low: number, high: number, seed = 1): Dense => halves(samples(shape, low, high, seed));
+const numbers = (shape: readonly number[], low: number, high: number, seed = 1): Dense =>
+  halves(samples(shape, low, high, seed));
 const list = (...data: number[]): Dense => ({ shape: [data.length], data });
 const labels = (shape: readonly number[], classes: number): Dense =>
   dense(shape, (index) => index.reduce((a, b) => 7 * a + 3 * b, 1) % classes);
@@ -95,13 +98,18 @@ const CASES: readonly Case[] = [
 ];
 
 /** The distance of neighbouring float16 numbers at x. */
-const unit = (x: number): number => (Math.abs(x) < 2 ** -14 ? 2 ** -24 : 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10));
+const unit = (x: number): number =>
+  Math.abs(x) < 2 ** -14 ? 2 ** -24 : 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10);
 
-/** What fits into float16 is within 2 units of its last place; what does not is infinite, or the largest number if rounding decides. */
+/**
+ * What fits into float16 is within 2 units of its last place; what does not is infinite, or the largest
+ * number if rounding decides.
+ */
 export function expectHalves(actual: readonly number[], expected: readonly number[], title: string): void {
   expect(actual, title).toHaveLength(expected.length);
   const isNear = (value: number, wanted: number): boolean => {
-    if (Math.abs(wanted) >= 65520) return Math.abs(value) === Infinity && Math.sign(value) === Math.sign(wanted);
+    if (Math.abs(wanted) >= 65520)
+      return Math.abs(value) === Infinity && Math.sign(value) === Math.sign(wanted);
     return Math.abs(value - wanted) <= 2 * unit(wanted);
   };
   const wrong = actual.findIndex((value, place) => !isNear(value, expected[place]!));
@@ -109,8 +117,12 @@ export function expectHalves(actual: readonly number[], expected: readonly numbe
 }
 
 function inputsOf({ operands, labels: classes }: Case, dtype: DType, device: Device): readonly Tensor[] {
-  const inputs = operands.map(({ shape, data }) => tensor(Float64Array.from(data), { shape, dtype, device, requiresGrad: true }));
-  return classes === undefined ? inputs : [...inputs, tensor(Int32Array.from(classes.data), { shape: classes.shape, device })];
+  const inputs = operands.map(({ shape, data }) =>
+    tensor(Float64Array.from(data), { shape, dtype, device, requiresGrad: true }),
+  );
+  return classes === undefined
+    ? inputs
+    : [...inputs, tensor(Int32Array.from(classes.data), { shape: classes.shape, device })];
 }
 
 /** Weights of the result's elements in what is differentiated: positive and unequal. */
@@ -121,7 +133,11 @@ const seedOf = ({ shape, size, dtype, device }: Tensor): Tensor =>
   );
 
 /** Value and gradients as numbers, eagerly. */
-async function differentiate(each: Case, dtype: DType, device: Device): Promise<readonly (readonly number[])[]> {
+async function differentiate(
+  each: Case,
+  dtype: DType,
+  device: Device,
+): Promise<readonly (readonly number[])[]> {
   const inputs = inputsOf(each, dtype, device);
   const value = each.compute(...inputs);
   value.backward(seedOf(value));
@@ -135,7 +151,10 @@ async function differentiateCompiled(
   each: Case,
   dtype: DType,
   device: Device,
-): Promise<{ readonly values: readonly (readonly number[])[]; readonly kernels: readonly (readonly string[])[] }> {
+): Promise<{
+  readonly values: readonly (readonly number[])[];
+  readonly kernels: readonly (readonly string[])[];
+}> {
   const inputs = inputsOf(each, dtype, device);
   const seed = seedOf(each.compute(...inputs));
   const step = compile((cotangent: Tensor) => {
@@ -187,7 +206,10 @@ const VALUES: { readonly [title: string]: (...operands: readonly Dense[]) => rea
   'mse whose squares are beyond float16': () => [3000 ** 2 / 1024],
   'layer norm of ±500': (x, w, b) =>
     rowsOf(x).flatMap((row) =>
-      row.map((value, column) => ((value - meanOf(row)) / Math.sqrt(varianceOf(row, 0) + 1e-5)) * w.data[column]! + b.data[column]!),
+      row.map(
+        (value, column) =>
+          ((value - meanOf(row)) / Math.sqrt(varianceOf(row, 0) + 1e-5)) * w.data[column]! + b.data[column]!,
+      ),
     ),
   silu: (x) => x.data.map((value) => value / (1 + Math.exp(-value))),
   softplus: (x) => x.data.map((value) => Math.log1p(Math.exp(value))),
@@ -212,16 +234,23 @@ export function describeHalf(device: GetDevice): void {
   describe.each(CASES.map((each) => [each.title, each] as const))('%s', (title, each) => {
     test('value and gradients', async () => {
       const [found, wanted] = [await differentiate(each, 'float16', device()), await inFloat64(each)];
-      found.forEach((values, number) => expectHalves(values, wanted[number]!, number === 0 ? 'value' : `gradient ${number}`));
+      found.forEach((values, number) =>
+        expectHalves(values, wanted[number]!, number === 0 ? 'value' : `gradient ${number}`),
+      );
     });
     test('compiled, in as many kernels as in float32', async () => {
       const { values, kernels } = await differentiateCompiled(each, 'float16', device());
       const wanted = await inFloat64(each);
-      values.forEach((found, number) => expectHalves(found, wanted[number]!, number === 0 ? 'value' : `gradient ${number}`));
+      values.forEach((found, number) =>
+        expectHalves(found, wanted[number]!, number === 0 ? 'value' : `gradient ${number}`),
+      );
       const { kernels: others } = await differentiateCompiled(each, 'float32', device());
-      // The reference device computes node by node: there whatever is elementwise is a kernel, and only the passes over data besides are counted.
-      const isElementwise = (name: string): boolean => /^(cast|unary|binary|where|const|iota|movement)$/.test(name);
-      const counted = (names: readonly string[]): number => names.filter((name) => !isElementwise(name)).length;
+      // The reference device computes node by node: there whatever is elementwise is a kernel, and only the
+      // passes over data besides are counted.
+      const isElementwise = (name: string): boolean =>
+        /^(cast|unary|binary|where|const|iota|movement)$/.test(name);
+      const counted = (names: readonly string[]): number =>
+        names.filter((name) => !isElementwise(name)).length;
       kernels.forEach((names, number) => {
         expect(counted(names), names.join(', ')).toBeLessThanOrEqual(counted(others[number]!));
       });

@@ -1,7 +1,9 @@
 /**
- * Derivatives of orders 1 to 4, where a rule easily loses them: at 0, for small and large arguments, at kinks and ties, in masked rows. Where a derivative is
- * finite it is held against its closed form; where it is infinite or does not exist, against what PyTorch gives (fixtures/derivatives.json), or what is stated
- * here. Stated: the 2-norm and the standard deviation have derivatives 0 of every order where they are 0, and a power has them where base and exponent are 0.
+ * Derivatives of orders 1 to 4, where a rule easily loses them: at 0, for small and large arguments, at kinks
+ * and ties, in masked rows. Where a derivative is finite it is held against its closed form; where it is
+ * infinite or does not exist, against what PyTorch gives (fixtures/derivatives.json), or what is stated here.
+ * Stated: the 2-norm and the standard deviation have derivatives 0 of every order where they are 0, and a
+ * power has them where base and exponent are 0.
  */
 import { attention, grad, tensor } from '@firsthand/autograd';
 import type { Device, DType, Tensor } from '@firsthand/autograd';
@@ -75,19 +77,45 @@ const SMOOTH: { readonly [name: string]: Smooth } = {
   'gelu, tanh': { f: (x) => x.gelu('tanh'), derivatives: ofGeluTanh, points: everywhere },
   elu: { f: (x) => x.elu(), derivatives: eluOf(1), points: everywhere },
   'elu, alpha 0.5': { f: (x) => x.elu(0.5), derivatives: eluOf(0.5), points: everywhere },
-  relu: { f: (x) => x.relu(), derivatives: (x) => constantThen(Math.max(x, 0), x > 0 ? 1 : 0), points: everywhere },
-  leakyRelu: { f: (x) => x.leakyRelu(0.2), derivatives: (x) => constantThen(x > 0 ? x : 0.2 * x, x > 0 ? 1 : 0.2), points: everywhere },
+  relu: {
+    f: (x) => x.relu(),
+    derivatives: (x) => constantThen(Math.max(x, 0), x > 0 ? 1 : 0),
+    points: everywhere,
+  },
+  leakyRelu: {
+    f: (x) => x.leakyRelu(0.2),
+    derivatives: (x) => constantThen(x > 0 ? x : 0.2 * x, x > 0 ? 1 : 0.2),
+    points: everywhere,
+  },
   abs: { f: (x) => x.abs(), derivatives: (x) => constantThen(Math.abs(x), Math.sign(x)), points: everywhere },
   ...Object.fromEntries(
     [-3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5].flatMap((p) => [
-      [`x^${p}`, { f: (x: Tensor) => x.pow(p), derivatives: powerOf(p), points: Number.isInteger(p) ? whole : fractional }],
-      [`x^[${p}]`, { f: (x: Tensor) => x.pow(like(x, p)), derivatives: powerOf(p), points: Number.isInteger(p) ? whole : fractional }],
+      [
+        `x^${p}`,
+        {
+          f: (x: Tensor) => x.pow(p),
+          derivatives: powerOf(p),
+          points: Number.isInteger(p) ? whole : fractional,
+        },
+      ],
+      [
+        `x^[${p}]`,
+        {
+          f: (x: Tensor) => x.pow(like(x, p)),
+          derivatives: powerOf(p),
+          points: Number.isInteger(p) ? whole : fractional,
+        },
+      ],
     ]),
   ),
   ...Object.fromEntries(
     [0.5, 1, 2].map((a) => [
       `${a}^x`,
-      { f: (x: Tensor) => like(x, a).pow(x), derivatives: exponentialOf(a), points: [-20, -0.5, 0, 1, 2, 20] },
+      {
+        f: (x: Tensor) => like(x, a).pow(x),
+        derivatives: exponentialOf(a),
+        points: [-20, -0.5, 0, 1, 2, 20],
+      },
     ]),
   ),
 };
@@ -96,7 +124,8 @@ const TOLERANCE: { readonly [K in DType]?: Tolerance } = {
   float32: { relative: 1e-4, absolute: 2e-6 },
   float64: { relative: 1e-9, absolute: 1e-12 },
 };
-const dtypesOf = (device: Device): DType[] => (['float32', 'float64'] as const).filter((each) => device.supports(each));
+const dtypesOf = (device: Device): DType[] =>
+  (['float32', 'float64'] as const).filter((each) => device.supports(each));
 /** What a device without wider numbers can give of a double. */
 const rounded = (dtype: DType, x: Dense): Dense => (dtype === 'float32' ? map(x, Math.fround) : x);
 
@@ -108,12 +137,18 @@ const derivativeOf =
 type Variable = 'a' | 'b';
 /** Sequences of up to three variables to differentiate with respect to, in that order. */
 const SEQUENCES: readonly (readonly Variable[])[] = [1, 2, 3].flatMap((length) =>
-  Array.from({ length: 2 ** length }, (_, bits) => Array.from({ length }, (__, place): Variable => ((bits >> place) & 1 ? 'a' : 'b'))),
+  Array.from({ length: 2 ** length }, (_, bits) =>
+    Array.from({ length }, (__, place): Variable => ((bits >> place) & 1 ? 'a' : 'b')),
+  ),
 );
 
-function partial(f: (a: Tensor, b: Tensor) => Tensor, sequence: readonly Variable[]): (a: Tensor, b: Tensor) => Tensor {
+function partial(
+  f: (a: Tensor, b: Tensor) => Tensor,
+  sequence: readonly Variable[],
+): (a: Tensor, b: Tensor) => Tensor {
   return sequence.reduce<(a: Tensor, b: Tensor) => Tensor>(
-    (inner, variable) => (a, b) => (variable === 'a' ? derivativeOf((x) => inner(x, b))(a) : derivativeOf((x) => inner(a, x))(b)),
+    (inner, variable) => (a, b) =>
+      variable === 'a' ? derivativeOf((x) => inner(x, b))(a) : derivativeOf((x) => inner(a, x))(b),
     f,
   );
 }
@@ -150,15 +185,20 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
     }
   });
 
-  test.each(SEQUENCES.map((sequence) => [sequence.join(''), sequence] as const))('partial derivatives of aᵇ: %s', async (_, sequence) => {
-    const points = [0.5, 2].flatMap((a) => [-1, 0, 0.5, 1, 2].map((b) => [a, b] as const));
-    const count = (variable: Variable): number => sequence.filter((each) => each === variable).length;
-    for (const dtype of dtypesOf(device())) {
-      const [a, b] = [0, 1].map((which) => toTensor(vector(...points.map((point) => point[which]!)), dtype));
-      const expected = vector(...points.map(([x, p]) => powerPartial(count('a'), count('b'), x, p)));
-      await expectValues(partial((x, p) => x.pow(p), sequence)(a!, b!), expected, TOLERANCE[dtype]);
-    }
-  });
+  test.each(SEQUENCES.map((sequence) => [sequence.join(''), sequence] as const))(
+    'partial derivatives of aᵇ: %s',
+    async (_, sequence) => {
+      const points = [0.5, 2].flatMap((a) => [-1, 0, 0.5, 1, 2].map((b) => [a, b] as const));
+      const count = (variable: Variable): number => sequence.filter((each) => each === variable).length;
+      for (const dtype of dtypesOf(device())) {
+        const [a, b] = [0, 1].map((which) =>
+          toTensor(vector(...points.map((point) => point[which]!)), dtype),
+        );
+        const expected = vector(...points.map(([x, p]) => powerPartial(count('a'), count('b'), x, p)));
+        await expectValues(partial((x, p) => x.pow(p), sequence)(a!, b!), expected, TOLERANCE[dtype]);
+      }
+    },
+  );
 
   // [derivative, a, b, value]: limits where they are finite; PyTorch's conventions at a = b = 0.
   test.each([
@@ -181,7 +221,10 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
     ['aa', Infinity, 1, 0],
   ] as const)('aᵇ: the derivative %s at a = %d, b = %d is %d', async (sequence, a, b, expected) => {
     for (const dtype of dtypesOf(device())) {
-      const result = partial((x, p) => x.pow(p), sequence.split('') as Variable[])(toTensor(scalar(a), dtype), toTensor(scalar(b), dtype));
+      const result = partial((x, p) => x.pow(p), sequence.split('') as Variable[])(
+        toTensor(scalar(a), dtype),
+        toTensor(scalar(b), dtype),
+      );
       await expectValues(result, scalar(expected));
     }
   });
@@ -191,13 +234,18 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
     const signed = fc.tuple(magnitude, fc.boolean()).map(([x, negative]) => (negative ? -x : x));
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(signed, signed), { minLength: 1, maxLength: 64 }), async (pairs) => {
-        const [a, b] = [0, 1].map((which) => toTensor(vector(...pairs.map((pair) => pair[which]!)), 'float32'));
+        const [a, b] = [0, 1].map((which) =>
+          toTensor(vector(...pairs.map((pair) => pair[which]!)), 'float32'),
+        );
         const values = await numbersOf(a!.mod(b!));
         const slopes = await numbersOf(derivativeOf((divisor) => a!.mod(divisor))(b!));
         pairs.forEach(([x, y], place) => {
           expect(Number.isInteger(slopes[place])).toBe(true);
-          // One time more or less would be off by |y|; the remainder itself is rounded where its sign was changed.
-          expect(Math.abs(x + y * slopes[place]! - values[place]!)).toBeLessThanOrEqual(2 ** -24 * Math.abs(y));
+          // One time more or less would be off by |y|; the remainder itself is rounded where its sign was
+          // changed.
+          expect(Math.abs(x + y * slopes[place]! - values[place]!)).toBeLessThanOrEqual(
+            2 ** -24 * Math.abs(y),
+          );
         });
       }),
       { numRuns: 20, seed: 7 },
@@ -207,7 +255,10 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
   test('powers of float16 end at 0 beyond their degree', async () => {
     const x = vector(-1.5, 0, 0.015625, 2);
     for (const p of [0, 1, 2, 3]) {
-      for (const f of [(each: Tensor): Tensor => each.pow(p), (each: Tensor): Tensor => each.pow(like(each, p))]) {
+      for (const f of [
+        (each: Tensor): Tensor => each.pow(p),
+        (each: Tensor): Tensor => each.pow(like(each, p)),
+      ]) {
         let order = f;
         for (const n of [0, 1, 2, 3, 4] as const) {
           await expectValues(
@@ -222,7 +273,11 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
 
   test('the 2-norm and the standard deviation at 0: derivatives of every order are 0', async () => {
     for (const dtype of dtypesOf(device())) {
-      for (const f of [(x: Tensor): Tensor => x.norm(), (x: Tensor): Tensor => x.std(), (x: Tensor): Tensor => x.std({ correction: 0 })]) {
+      for (const f of [
+        (x: Tensor): Tensor => x.norm(),
+        (x: Tensor): Tensor => x.std(),
+        (x: Tensor): Tensor => x.std({ correction: 0 }),
+      ]) {
         let order = f;
         for (let n = 0; n <= 3; n++) {
           await expectValues(order(toTensor(vector(0, 0, 0), dtype)), n === 0 ? scalar(0) : vector(0, 0, 0));
@@ -234,7 +289,8 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
   });
 
   test('a query whose keys are all masked adds nothing to derivatives of the first and second order', async () => {
-    const sample = (count: number, phase: number): number[] => Array.from({ length: count }, (_, index) => Math.sin(1.7 * index + phase));
+    const sample = (count: number, phase: number): number[] =>
+      Array.from({ length: count }, (_, index) => Math.sin(1.7 * index + phase));
     const q = { shape: [3, 2], data: sample(6, 1) };
     const k = { shape: [2, 2], data: sample(4, 2) };
     const v = { shape: [2, 2], data: sample(4, 3) };
@@ -253,13 +309,19 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
     const inputs = [q, k, v].map((each) => toTensor(each, dtype));
     for (const way of ways) {
       await expectValues(way(inputs).narrow(0, 1, 1), { shape: [1, 2], data: [0, 0] });
-      const reduced = (x: Tensor[]): Tensor => attention(seen(x[0]!), x[1]!, x[2]!, { mask: seen(mask.cast('int32')).cast('bool') });
+      const reduced = (x: Tensor[]): Tensor =>
+        attention(seen(x[0]!), x[1]!, x[2]!, { mask: seen(mask.cast('int32')).cast('bool') });
       for (const which of [0, 1, 2]) {
-        const ofRow = (f: (x: Tensor[]) => Tensor, x: Tensor): Tensor => f(inputs.with(which, x)).square().sum();
+        const ofRow = (f: (x: Tensor[]) => Tensor, x: Tensor): Tensor =>
+          f(inputs.with(which, x)).square().sum();
         const first = (f: (x: Tensor[]) => Tensor, x: Tensor): Tensor => grad((each) => ofRow(f, each))(x);
-        const second = (f: (x: Tensor[]) => Tensor, x: Tensor): Tensor => grad((each) => weighted(first(f, each)))(x);
+        const second = (f: (x: Tensor[]) => Tensor, x: Tensor): Tensor =>
+          grad((each) => weighted(first(f, each)))(x);
         for (const order of [first, second]) {
-          const expected = { shape: inputs[which]!.shape, data: await numbersOf(order(reduced, inputs[which]!)) };
+          const expected = {
+            shape: inputs[which]!.shape,
+            data: await numbersOf(order(reduced, inputs[which]!)),
+          };
           expect(expected.data.every(Number.isFinite)).toBe(true);
           await expectValues(order(way, inputs[which]!), expected, { relative: 1e-4, absolute: 1e-5 });
         }
@@ -272,8 +334,11 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
     async (_, { name, options, inputs, variable, derivatives }) => {
       const replay = replayOf(name);
       for (const dtype of dtypesOf(device())) {
-        const tolerance = dtype === 'float64' ? { relative: 1e-8, absolute: 1e-9 } : { relative: 1e-3, absolute: 1e-4 };
-        const tensors = inputs.map((input) => toTensor(denseOf(input), input.dtype === 'float64' ? dtype : input.dtype));
+        const tolerance =
+          dtype === 'float64' ? { relative: 1e-8, absolute: 1e-9 } : { relative: 1e-3, absolute: 1e-4 };
+        const tensors = inputs.map((input) =>
+          toTensor(denseOf(input), input.dtype === 'float64' ? dtype : input.dtype),
+        );
         let order = (x: Tensor): Tensor => replay(options, ...tensors.with(variable, x));
         for (const expected of derivatives) {
           await expectValues(order(tensors[variable]!), rounded(dtype, denseOf(expected)), tolerance);

@@ -1,7 +1,8 @@
 /**
- * IEEE 754 across several operations: NaN, infinities, signed zeros and roundings that a compiler would change if it computed as with real numbers, x·0 = 0 or (x + y) − y = x. Each
- * chain is written once, for any arithmetic: tensors on the device, fused into one kernel, against numbers that are rounded after every operation. What is subnormal on the way may be
- * flushed to 0, so such points are left out.
+ * IEEE 754 across several operations: NaN, infinities, signed zeros and roundings that a compiler would
+ * change if it computed as with real numbers, x·0 = 0 or (x + y) − y = x. Each chain is written once, for any
+ * arithmetic: tensors on the device, fused into one kernel, against numbers that are rounded after every
+ * operation. What is subnormal on the way may be flushed to 0, so such points are left out.
  */
 import { compile, tensor } from '@firsthand/autograd';
 import type { DType, Tensor } from '@firsthand/autograd';
@@ -60,13 +61,21 @@ const ROUND: { readonly [K in FloatType]: (x: number) => number } = {
   float16: (x) => fromFloat16Bits(toFloat16Bits(Math.fround(x))),
 };
 /** Below, positive numbers may be flushed to 0. */
-const SMALLEST: { readonly [K in FloatType]: number } = { float64: 2 ** -1022, float32: 2 ** -126, float16: 0 };
+const SMALLEST: { readonly [K in FloatType]: number } = {
+  float64: 2 ** -1022,
+  float32: 2 ** -126,
+  float16: 0,
+};
 
 /** Numbers that are rounded after every operation; `note` is told of those that are subnormal. */
 function numbers(dtype: FloatType, note: () => void): Arithmetic<number> {
   const r = (x: number): number => {
     const rounded = ROUND[dtype](x);
-    if ((rounded !== 0 && Math.abs(rounded) < SMALLEST[dtype]) || (rounded === 0 && x !== 0 && dtype !== 'float16')) note();
+    if (
+      (rounded !== 0 && Math.abs(rounded) < SMALLEST[dtype]) ||
+      (rounded === 0 && x !== 0 && dtype !== 'float16')
+    )
+      note();
     return rounded;
   };
   return {
@@ -147,7 +156,9 @@ const CHAINS: { readonly [title: string]: Chain } = {
 /** Numbers at which a chain may go wrong, by dtype: large enough to overflow when tripled. */
 const points = (dtype: FloatType): readonly number[] => {
   const large = { float64: 1.5e308, float32: 3e38, float16: 6e4 }[dtype];
-  return [0, -0, 1, -1, 3, -0.5, 49, 1 / 3, large, -large, large / 1024, Infinity, -Infinity, NaN].map(ROUND[dtype]);
+  return [0, -0, 1, -1, 3, -0.5, 49, 1 / 3, large, -large, large / 1024, Infinity, -Infinity, NaN].map(
+    ROUND[dtype],
+  );
 };
 const pairsOf = (values: readonly number[]): readonly (readonly [number, number])[] =>
   values.flatMap((x) => values.map((y) => [x, y] as const));
@@ -156,7 +167,10 @@ const pairsOf = (values: readonly number[]): readonly (readonly [number, number]
 const LENGTHS = [1, 3, 4, 5];
 const DTYPES: readonly FloatType[] = ['float32', 'float16', 'float64'];
 
-/** The points at which a chain differs from what it is with numbers, as text. `relative` is what quotients may be off: only IEEE's division is exact in WGSL. */
+/**
+ * The points at which a chain differs from what it is with numbers, as text. `relative` is what quotients may
+ * be off: only IEEE's division is exact in WGSL.
+ */
 async function differences(
   device: GetDevice,
   chain: Chain,
@@ -183,7 +197,9 @@ async function differences(
       isSubnormal ||
       Object.is(value, expected) ||
       (value !== 0 && Math.abs(value - expected) <= relative * Math.abs(expected) && expected !== 0);
-    return isRight ? [] : [`x = ${text(point[0])}, y = ${text(point[1])}: ${text(value)}, not ${text(expected)}`];
+    return isRight
+      ? []
+      : [`x = ${text(point[0])}, y = ${text(point[1])}: ${text(value)}, not ${text(expected)}`];
   });
 }
 
@@ -205,13 +221,22 @@ const chainOf =
       const name = KINDS[kind % KINDS.length]!;
       const first = values[a % values.length]!;
       const second = literal < LITERALS.length ? LITERALS[literal]! : values[b % values.length]!;
-      values.push((OF_ONE as readonly string[]).includes(name) ? o[name as 'neg'](first) : o[name as 'add'](first, second));
+      values.push(
+        (OF_ONE as readonly string[]).includes(name)
+          ? o[name as 'neg'](first)
+          : o[name as 'add'](first, second),
+      );
     }
     return values.at(-1)!;
   };
 
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
-  fc.record({ kind: fc.nat(KINDS.length - 1), a: fc.nat(9), b: fc.nat(9), literal: fc.nat(2 * LITERALS.length) }),
+  fc.record({
+    kind: fc.nat(KINDS.length - 1),
+    a: fc.nat(9),
+    b: fc.nat(9),
+    literal: fc.nat(2 * LITERALS.length),
+  }),
   { minLength: 2, maxLength: 9, size: 'max' },
 );
 
@@ -223,14 +248,20 @@ export function describeIEEE(device: GetDevice, randomPrograms: number): void {
     for (const dtype of dtypes()) {
       const bound = dtype === 'float16' && relative > 0 ? 2 ** -10 : relative;
       for (const compiled of [false, true]) {
-        const found = await differences(device, chain, dtype, pairsOf(points(dtype)), { compiled, relative: bound });
+        const found = await differences(device, chain, dtype, pairsOf(points(dtype)), {
+          compiled,
+          relative: bound,
+        });
         expect(found, `${dtype}${compiled ? ', compiled' : ''}`).toEqual([]);
       }
       for (const length of LENGTHS) {
         const at = points(dtype)
           .slice(-length)
           .map((x) => [x, x] as const);
-        expect(await differences(device, chain, dtype, at, { compiled: false, relative: bound }), `${dtype}[${length}]`).toEqual([]);
+        expect(
+          await differences(device, chain, dtype, at, { compiled: false, relative: bound }),
+          `${dtype}[${length}]`,
+        ).toEqual([]);
       }
     }
   });
@@ -239,7 +270,10 @@ export function describeIEEE(device: GetDevice, randomPrograms: number): void {
     await fc.assert(
       fc.asyncProperty(steps, fc.boolean(), async (list, compiled) => {
         for (const dtype of dtypes()) {
-          expect(await differences(device, chainOf(list), dtype, pairsOf(points(dtype)), { compiled }), dtype).toEqual([]);
+          expect(
+            await differences(device, chainOf(list), dtype, pairsOf(points(dtype)), { compiled }),
+            dtype,
+          ).toEqual([]);
         }
       }),
       { numRuns: randomPrograms, seed: 754 },

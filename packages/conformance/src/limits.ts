@@ -1,6 +1,7 @@
 /**
- * Programs of unusual shape: very many single numbers, arguments, results, kernels or axes, and more elements than any device counts. Engines have limits on how much one function, shader
- * or buffer may have; each is met by splitting the work, or the program is refused by a typed error before anything runs.
+ * Programs of unusual shape: very many single numbers, arguments, results, kernels or axes, and more elements
+ * than any device counts. Engines have limits on how much one function, shader or buffer may have; each is
+ * met by splitting the work, or the program is refused by a typed error before anything runs.
  */
 import { arange, cat, compile, ones, realize, tensor, zeros } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
@@ -9,7 +10,8 @@ import { SGD } from '@firsthand/optim';
 import { describe, expect, test } from 'vitest';
 import type { GetDevice } from './get-device.ts';
 
-const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
+const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));
 const sumOf = (list: readonly Tensor[]): Tensor => list.reduce((a, b) => a.add(b));
 
 /** Programs of tens of thousands of nodes take a moment, more on a machine that does other things as well. */
@@ -57,7 +59,9 @@ export function describeLimits(device: GetDevice): void {
     test('arguments: 1,500 of a compiled function', async () => {
       const add = compile((...list: Tensor[]) => sumOf(list));
       for (const offset of [0, 1])
-        expect(await add(...times(1500, (index) => tensor([index + offset]))).item()).toBe(1124250 + 1500 * offset);
+        expect(await add(...times(1500, (index) => tensor([index + offset]))).item()).toBe(
+          1124250 + 1500 * offset,
+        );
     });
 
     test('arrays: a sum of 60, and their concatenation', async () => {
@@ -166,7 +170,10 @@ export function describeLimits(device: GetDevice): void {
             .cumsum(0)
             .slice(0, 2 ** 20 - 1),
       ],
-      ['in another order', () => rows().add(columns()).reshape(65_537, 65_536).permute(1, 0).cumsum(0).slice(0, 0, 1)],
+      [
+        'in another order',
+        () => rows().add(columns()).reshape(65_537, 65_536).permute(1, 0).cumsum(0).slice(0, 0, 1),
+      ],
     ])('%s', async (_, build) => {
       const before = tensor([1, 2, 3]).mul(2);
       await before.data();

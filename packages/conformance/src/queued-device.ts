@@ -1,14 +1,27 @@
 /**
- * A test device that behaves like a GPU's queue: `run` and `read` return at once, and the work is done later, one job per turn of
- * the event loop, first in, first out, by the device that it wraps. It fails on demand, leaves garbage behind a failed run as a
- * GPU does, and keeps a log, so that order, failure and lifetime are proved before there is a GPU.
+ * A test device that behaves like a GPU's queue: `run` and `read` return at once, and the work is done later,
+ * one job per turn of the event loop, first in, first out, by the device that it wraps. It fails on demand,
+ * leaves garbage behind a failed run as a GPU does, and keeps a log, so that order, failure and lifetime are
+ * proved before there is a GPU.
  */
 import { DeviceError } from '@firsthand/graph';
-import type { Arg, Completion, Device, DType, Executable, PlanReport, Program, Storage, TypedArray } from '@firsthand/graph';
+import type {
+  Arg,
+  Completion,
+  Device,
+  DType,
+  Executable,
+  PlanReport,
+  Program,
+  Storage,
+  TypedArray,
+} from '@firsthand/graph';
 import { allocate, DTYPES, sizeOf } from '@firsthand/linalg';
 
 export interface QueuedOptions {
-  /** Runs that may be waiting before `run` throws: a bound that no test should reach. Unlimited by default. */
+  /**
+   * Runs that may be waiting before `run` throws: a bound that no test should reach. Unlimited by default.
+   */
   readonly maxQueued?: number;
 }
 
@@ -91,13 +104,19 @@ class QueuedExecutable implements Executable {
 
   run(args: readonly Arg[]): Completion {
     const { effects, roots } = this.#program;
-    const own = args.map((arg) => (typeof arg === 'object' && 'bytes' in arg ? this.#device.own(arg, 'run') : arg));
-    const into = effects.map((effect) => (effect.into === null ? null : (own[this.#program.args.indexOf(effect.into)] as QueuedStorage)));
+    const own = args.map((arg) =>
+      typeof arg === 'object' && 'bytes' in arg ? this.#device.own(arg, 'run') : arg,
+    );
+    const into = effects.map((effect) =>
+      effect.into === null ? null : (own[this.#program.args.indexOf(effect.into)] as QueuedStorage),
+    );
     const outputs = [...effects.map((effect) => effect.node), ...roots].map(
       ({ dtype, shape }, index) => into[index] ?? this.#device.promise(dtype, sizeOf(shape)),
     );
     const done = this.#device.enqueueRun(() => {
-      const { outputs: values, done: finished } = this.compile().run(own.map((arg) => (arg instanceof QueuedStorage ? arg.inner! : arg)));
+      const { outputs: values, done: finished } = this.compile().run(
+        own.map((arg) => (arg instanceof QueuedStorage ? arg.inner! : arg)),
+      );
       values.forEach((value, index) => this.#device.fulfil(outputs[index]!, value));
       return finished ?? Promise.resolve();
     }, outputs);
@@ -118,7 +137,13 @@ class QueuedExecutable implements Executable {
 class Queued implements QueuedDevice {
   readonly name = 'queued';
   readonly inner: Device;
-  readonly probe = { inFlight: 0, peakInFlight: 0, enqueued: 0, log: [] as QueuedJob[], violations: [] as string[] };
+  readonly probe = {
+    inFlight: 0,
+    peakInFlight: 0,
+    enqueued: 0,
+    log: [] as QueuedJob[],
+    violations: [] as string[],
+  };
   readonly #maxQueued: number;
   #jobs: (() => Promise<void>)[] = [];
   #running = false;
@@ -202,8 +227,10 @@ class Queued implements QueuedDevice {
 
   /** @throws DeviceError for a storage of another device, or one that has been freed */
   own(storage: Storage, use: string): QueuedStorage {
-    if (!(storage instanceof QueuedStorage)) throw new DeviceError(`queued: ${use} got a storage of another device`);
-    if (storage.disposed) this.#violate(`${use} after the storage of ${storage.length} × ${storage.dtype} was freed`);
+    if (!(storage instanceof QueuedStorage))
+      throw new DeviceError(`queued: ${use} got a storage of another device`);
+    if (storage.disposed)
+      this.#violate(`${use} after the storage of ${storage.length} × ${storage.dtype} was freed`);
     return storage;
   }
 
@@ -285,7 +312,8 @@ class Queued implements QueuedDevice {
       try {
         if (!this.#held) await this.#jobs.shift()!();
       } finally {
-        // A job that throws is a fault of this device, and an unhandled rejection: it fails the test run. Those after it go on.
+        // A job that throws is a fault of this device, and an unhandled rejection: it fails the test run.
+        // Those after it go on.
         if (!this.#held && this.#jobs.length > 0) port2.postMessage(null);
         else {
           // An open port would keep the process alive.

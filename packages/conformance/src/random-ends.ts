@@ -1,8 +1,19 @@
 /**
- * Random numbers at the ends of their interval, which a sample of a few million hardly meets: the state of the generator is set to blocks, found by search, in which
- * a word gives the uniform 0 or 1 − 2⁻²⁴. What a logarithm, a quotient, a comparison or rounding makes of them, in every dtype, eager and compiled.
+ * Random numbers at the ends of their interval, which a sample of a few million hardly meets: the state of
+ * the generator is set to blocks, found by search, in which a word gives the uniform 0 or 1 − 2⁻²⁴. What a
+ * logarithm, a quotient, a comparison or rounding makes of them, in every dtype, eager and compiled.
  */
-import { compile, defaultGenerator, DTypeError, manualSeed, multinomial, rand, randint, randn, tensor } from '@firsthand/autograd';
+import {
+  compile,
+  defaultGenerator,
+  DTypeError,
+  manualSeed,
+  multinomial,
+  rand,
+  randint,
+  randn,
+  tensor,
+} from '@firsthand/autograd';
 import type { DType, Tensor } from '@firsthand/autograd';
 import { fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 import { Dropout } from '@firsthand/nn';
@@ -97,7 +108,9 @@ function describeIntegers(device: GetDevice): void {
       if (!device().supports(dtype)) continue;
       manualSeed(5);
       const drawn = new Set(await numbersOf(randint(low, high, [200], { dtype })));
-      expect([...drawn].toSorted((a, b) => a - b)).toEqual(Array.from({ length: high - low }, (_, index) => low + index));
+      expect([...drawn].toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: high - low }, (_, index) => low + index),
+      );
     }
   });
   test('a range that the dtype does not hold whole is refused', () => {
@@ -117,7 +130,12 @@ function describeIntegers(device: GetDevice): void {
 function describeMultinomial(device: GetDevice): void {
   const floats: readonly DType[] = ['float32', 'float64', 'float16'];
   describe.each(Object.entries(WAYS))('%s', (_, run) => {
-    const draw = async (weights: readonly number[], dtype: DType, count: number, replacement: boolean): Promise<number[]> =>
+    const draw = async (
+      weights: readonly number[],
+      dtype: DType,
+      count: number,
+      replacement: boolean,
+    ): Promise<number[]> =>
       numbersOf(run(() => multinomial(tensor([...weights], { dtype }), count, { replacement })));
 
     test.each(floats)('%s: a class of weight 0 is not drawn where its uniform is 0', async (dtype) => {
@@ -151,7 +169,8 @@ function describeMultinomial(device: GetDevice): void {
 
     test.each(floats)('%s: the smallest weights count', async (dtype) => {
       if (!device().supports(dtype)) return;
-      // float16's smallest number is subnormal; float32's smallest normal number is taken, because devices may flush those below.
+      // float16's smallest number is subnormal; float32's smallest normal number is taken, because devices
+      // may flush those below.
       const least = dtype === 'float16' ? 2 ** -24 : 2 ** -126;
       startAt(BLOCK_OF_ZERO);
       expect(await draw([0, least, 0, 0], dtype, 3, true)).toEqual([1, 1, 1]);
@@ -171,7 +190,9 @@ function describeMultinomial(device: GetDevice): void {
         const share = drawn.filter((each) => each === place).length / count;
         const p = weight / 8;
         // Five standard deviations.
-        expect(Math.abs(share - p), `${dtype}, class ${place}`).toBeLessThanOrEqual(5 * Math.sqrt((p * (1 - p)) / count));
+        expect(Math.abs(share - p), `${dtype}, class ${place}`).toBeLessThanOrEqual(
+          5 * Math.sqrt((p * (1 - p)) / count),
+        );
       });
     }
   });
@@ -186,9 +207,15 @@ function describeMultinomial(device: GetDevice): void {
   });
 
   test('what cannot be drawn is refused', () => {
-    expect(() => multinomial(tensor([1, 2]), 3)).toThrow('multinomial: cannot draw 3 of 2 without replacement');
-    expect(() => multinomial(tensor([1, 2]), 1.5, { replacement: true })).toThrow('multinomial: cannot draw 1.5 of 2');
-    expect(() => multinomial(tensor([1, 2], { dtype: 'int32' }), 1)).toThrow('multinomial: needs a floating-point operand');
+    expect(() => multinomial(tensor([1, 2]), 3)).toThrow(
+      'multinomial: cannot draw 3 of 2 without replacement',
+    );
+    expect(() => multinomial(tensor([1, 2]), 1.5, { replacement: true })).toThrow(
+      'multinomial: cannot draw 1.5 of 2',
+    );
+    expect(() => multinomial(tensor([1, 2], { dtype: 'int32' }), 1)).toThrow(
+      'multinomial: needs a floating-point operand',
+    );
   });
 }
 

@@ -1,6 +1,7 @@
 /**
- * Rules 18 to 21: a compiled function gives what the function gives. Each program below is run plain and compiled, from the same
- * start, and must end with the same numbers everywhere; the counters tell how often it was compiled.
+ * Rules 18 to 21: a compiled function gives what the function gives. Each program below is run plain and
+ * compiled, from the same start, and must end with the same numbers everywhere; the counters tell how often
+ * it was compiled.
  */
 import { compile, guard, manualSeed, noGrad, rand, tensor, updateStatistic } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
@@ -16,7 +17,10 @@ interface Subject {
   readonly step: (data: Data) => Tensor;
   /** Called before the step with this number. */
   readonly before?: (step: number) => void;
-  /** True if the loss reads variables that later steps move on, and no backward keeps it: uncompiled, it is read at once (rule 9). */
+  /**
+   * True if the loss reads variables that later steps move on, and no backward keeps it: uncompiled, it is
+   * read at once (rule 9).
+   */
   readonly readAtOnce?: boolean;
   /** Rows of the batch of the step with this number. */
   readonly rows?: (step: number) => number;
@@ -32,7 +36,10 @@ const SUBJECTS: { readonly [name: string]: () => Subject } = {
   dropout: () => {
     const { network, optimizer, state } = learner();
     const drop = (x: Tensor): Tensor => x.mul(2).where(rand(x.shape).ge(0.5), 0);
-    return { state, step: ({ x, y }) => update(network.forward(drop(x)).sub(y).square().mean(), [optimizer]) };
+    return {
+      state,
+      step: ({ x, y }) => update(network.forward(drop(x)).sub(y).square().mean(), [optimizer]),
+    };
   },
   'running statistics': () => {
     const { network, optimizer, state } = learner();
@@ -85,12 +92,17 @@ const SUBJECTS: { readonly [name: string]: () => Subject } = {
       before: (step) => {
         mode.training = step % 3 !== 2;
       },
-      step: (data) => (guard(mode, 'training') ? update(network.loss(data), [optimizer]) : noGrad(() => network.loss(data))),
+      step: (data) =>
+        guard(mode, 'training') ? update(network.loss(data), [optimizer]) : noGrad(() => network.loss(data)),
     };
   },
   'ragged batches': () => {
     const { network, optimizer, state } = learner();
-    return { state, rows: (step) => (step % 3 === 2 ? 2 : 5), step: (data) => update(network.loss(data), [optimizer]) };
+    return {
+      state,
+      rows: (step) => (step % 3 === 2 ? 2 : 5),
+      step: (data) => update(network.loss(data), [optimizer]),
+    };
   },
   'two optimizers': () => {
     const network = new Network();
@@ -193,7 +205,11 @@ const SUBJECTS: { readonly [name: string]: () => Subject } = {
   },
 };
 
-function learner(): { readonly network: Network; readonly optimizer: Momentum; readonly state: readonly Tensor[] } {
+function learner(): {
+  readonly network: Network;
+  readonly optimizer: Momentum;
+  readonly state: readonly Tensor[];
+} {
   const network = new Network();
   const optimizer = new Momentum(network.parameters);
   return { network, optimizer, state: [...network.parameters, ...optimizer.moments] };
@@ -219,7 +235,9 @@ async function run(make: () => Subject, compiled: boolean, awaits: boolean): Pro
   }
   const values = await Promise.all(losses.map((loss) => loss.item()));
   const ends = await Promise.all(state.map((each) => each.toArray()));
-  const gradients = await Promise.all(state.map((each) => (each.grad === null ? Promise.resolve(null) : each.grad.toArray())));
+  const gradients = await Promise.all(
+    state.map((each) => (each.grad === null ? Promise.resolve(null) : each.grad.toArray())),
+  );
   return { values, ends, gradients, random: await rand([2]).toArray() };
 }
 
@@ -244,7 +262,9 @@ export function describeCompile(createDevice: CreateDevice): void {
       let traces = 0;
       const step = compile((data: Data) => {
         traces++;
-        return guard(mode, 'training') ? update(network.loss(data), [optimizer]) : noGrad(() => network.loss(data));
+        return guard(mode, 'training')
+          ? update(network.loss(data), [optimizer])
+          : noGrad(() => network.loss(data));
       });
       const work = await counted(device, async () => {
         for (let index = 0; index < 20; index++) {
@@ -263,10 +283,12 @@ export function describeCompile(createDevice: CreateDevice): void {
     test('arguments count by value, tensors by kind, and the same tensor twice is another call', async () => {
       await freshDevice(createDevice);
       let traces = 0;
-      const f = compile((a: Tensor, b: Tensor, options: { readonly scale: number; readonly tags: readonly string[] }) => {
-        traces++;
-        return a.mul(options.scale).add(b);
-      });
+      const f = compile(
+        (a: Tensor, b: Tensor, options: { readonly scale: number; readonly tags: readonly string[] }) => {
+          traces++;
+          return a.mul(options.scale).add(b);
+        },
+      );
       const [a, b] = [tensor([1]), tensor([2])];
       expect(await f(a, b, { scale: 2, tags: ['x'] }).item()).toBe(4);
       expect(await f(b, a, { scale: 2, tags: ['x'] }).item()).toBe(5);
@@ -336,7 +358,9 @@ export function describeCompile(createDevice: CreateDevice): void {
       const draw = compile(() => rand([4]));
       const compiled = [await draw().toArray(), await draw().toArray(), await rand([4]).toArray()];
       manualSeed(5);
-      expect([await rand([4]).toArray(), await rand([4]).toArray(), await rand([4]).toArray()]).toEqual(compiled);
+      expect([await rand([4]).toArray(), await rand([4]).toArray(), await rand([4]).toArray()]).toEqual(
+        compiled,
+      );
     });
   });
 }

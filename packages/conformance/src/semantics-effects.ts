@@ -1,6 +1,7 @@
 /**
- * Rules 5 to 8: what an effect is, which pending effects and values become one program, and when they are enqueued without anybody
- * asking: a loop that never awaits runs one program per step, and a batch in pieces keeps gradients, not forward passes.
+ * Rules 5 to 8: what an effect is, which pending effects and values become one program, and when they are
+ * enqueued without anybody asking: a loop that never awaits runs one program per step, and a batch in pieces
+ * keeps gradients, not forward passes.
  */
 import { noGrad, realize, stateVariable, tensor, updateStatistic } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
@@ -75,7 +76,9 @@ export function describeEffects(createDevice: CreateDevice): void {
         w.grad = null;
         return loss;
       });
-      expect(await Promise.all(losses.map((loss) => loss.item()))).toEqual(losses.map((_, step) => 2 * (1 + 2 * step) + step));
+      expect(await Promise.all(losses.map((loss) => loss.item()))).toEqual(
+        losses.map((_, step) => 2 * (1 + 2 * step) + step),
+      );
     });
 
     test('an exception leaves the effects before it', async () => {

@@ -1,6 +1,7 @@
 /**
- * Rule 26: failures. The device under test is wrapped in the queue that fails on demand: a failed run poisons the variables that
- * it should have written, and those of queued runs that read them, until they are assigned from healthy values.
+ * Rule 26: failures. The device under test is wrapped in the queue that fails on demand: a failed run poisons
+ * the variables that it should have written, and those of queued runs that read them, until they are assigned
+ * from healthy values.
  */
 import { engine } from '#engine';
 import { compile, DeviceError, noGrad, realize, tensor } from '@firsthand/autograd';
@@ -64,7 +65,8 @@ export function describeFailure(createDevice: CreateDevice): void {
       expect(device.probe.inFlight).toBeGreaterThanOrEqual(3);
       device.resume();
       const [ofB, ofC, ofSum, ofA] = await reads;
-      for (const each of [ofA, ofB, ofSum]) expect(each).toMatchObject({ status: 'rejected', reason: { message: 'no memory' } });
+      for (const each of [ofA, ofB, ofSum])
+        expect(each).toMatchObject({ status: 'rejected', reason: { message: 'no memory' } });
       expect(ofC).toMatchObject({ status: 'fulfilled', value: 101 });
     });
 
@@ -82,30 +84,35 @@ export function describeFailure(createDevice: CreateDevice): void {
       expect(await w.item()).toBe(7);
     });
 
-    test.each(['run', 'compilation'] as const)('a failed %s in training: everything it writes, and the way back', async (what) => {
-      const device = await queued();
-      const network = new Network();
-      const optimizer = new Momentum(network.parameters);
-      const state = [...network.parameters, ...optimizer.moments];
-      await trainingStep(network, optimizer, batch(3, 1)).item();
-      const saved = await Promise.all(state.map((each) => each.data()));
-      if (what === 'run') device.failNext(new DeviceError('lost'));
-      else device.failNextCompile(new DeviceError('lost'));
-      const loss = trainingStep(network, optimizer, batch(what === 'run' ? 3 : 4, 2));
-      const later = trainingStep(network, optimizer, batch(3, 3));
-      for (const each of [loss, later, ...state]) await expect(each.data()).rejects.toThrow('lost');
-      noGrad(() => state.forEach((each, index) => each.assign(tensor(saved[index]!, { shape: each.shape }))));
-      const again = await trainingStep(network, optimizer, batch(3, 2)).item();
-      expect(again).toBeGreaterThan(0);
-      expect(device.probe.violations).toEqual([]);
+    test.each(['run', 'compilation'] as const)(
+      'a failed %s in training: everything it writes, and the way back',
+      async (what) => {
+        const device = await queued();
+        const network = new Network();
+        const optimizer = new Momentum(network.parameters);
+        const state = [...network.parameters, ...optimizer.moments];
+        await trainingStep(network, optimizer, batch(3, 1)).item();
+        const saved = await Promise.all(state.map((each) => each.data()));
+        if (what === 'run') device.failNext(new DeviceError('lost'));
+        else device.failNextCompile(new DeviceError('lost'));
+        const loss = trainingStep(network, optimizer, batch(what === 'run' ? 3 : 4, 2));
+        const later = trainingStep(network, optimizer, batch(3, 3));
+        for (const each of [loss, later, ...state]) await expect(each.data()).rejects.toThrow('lost');
+        noGrad(() =>
+          state.forEach((each, index) => each.assign(tensor(saved[index]!, { shape: each.shape }))),
+        );
+        const again = await trainingStep(network, optimizer, batch(3, 2)).item();
+        expect(again).toBeGreaterThan(0);
+        expect(device.probe.violations).toEqual([]);
 
-      const fresh = await queued();
-      const twin = new Network();
-      const twinOptimizer = new Momentum(twin.parameters);
-      await trainingStep(twin, twinOptimizer, batch(3, 1)).item();
-      expect(await trainingStep(twin, twinOptimizer, batch(3, 2)).item()).toBe(again);
-      expect(fresh.probe.violations).toEqual([]);
-    });
+        const fresh = await queued();
+        const twin = new Network();
+        const twinOptimizer = new Momentum(twin.parameters);
+        await trainingStep(twin, twinOptimizer, batch(3, 1)).item();
+        expect(await trainingStep(twin, twinOptimizer, batch(3, 2)).item()).toBe(again);
+        expect(fresh.probe.violations).toEqual([]);
+      },
+    );
 
     test('a compiled step that failed leaves its state poisoned; the next call refuses and changes nothing', async () => {
       const device = await queued();

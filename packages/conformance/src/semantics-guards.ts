@@ -1,8 +1,19 @@
 /**
- * Rule 20, what a trace reads of JavaScript's own state: after a part of a model, a list, a number in a field or a setting of an optimizer is another, a
- * compiled function gives what the plain one gives, and when all is as it was, it finds its earlier plan without tracing again.
+ * Rule 20, what a trace reads of JavaScript's own state: after a part of a model, a list, a number in a field
+ * or a setting of an optimizer is another, a compiled function gives what the plain one gives, and when all
+ * is as it was, it finds its earlier plan without tracing again.
  */
-import { compile, guard, guardContents, Guarded, manualSeed, ones, StaleError, type Tensor, tensor } from '@firsthand/autograd';
+import {
+  compile,
+  guard,
+  guardContents,
+  Guarded,
+  manualSeed,
+  ones,
+  StaleError,
+  type Tensor,
+  tensor,
+} from '@firsthand/autograd';
 import { Dropout, Linear, Module, ModuleList, parameter, type Parameter, Sequential } from '@firsthand/nn';
 import { describe, expect, test } from 'vitest';
 import { counted, freshDevice } from './semantics-world.ts';
@@ -130,7 +141,12 @@ const CHANGES: { readonly [what: string]: Change } = {
     };
   },
   'a new field without a value': (net) => {
-    Object.defineProperty(net, 'optional', { value: undefined, configurable: true, enumerable: true, writable: true });
+    Object.defineProperty(net, 'optional', {
+      value: undefined,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
     return () => {
       delete net.optional;
     };
@@ -272,7 +288,8 @@ export function describeGuards(createDevice: CreateDevice): void {
         traces++;
         return model.forward(x);
       });
-      for (let step = 1; step < 5; step++) expect(await f(tensor([step, 0])).toArray()).toEqual([3 * step, 0]);
+      for (let step = 1; step < 5; step++)
+        expect(await f(tensor([step, 0])).toArray()).toEqual([3 * step, 0]);
       expect(traces).toBe(2);
       expect(await f(tensor([[1, 2]])).toArray()).toEqual([[3, 6]]);
       expect(await model.table!.toArray()).toEqual([3, 3]);
@@ -334,7 +351,10 @@ export function describeGuards(createDevice: CreateDevice): void {
         readonly #state = { factor: 2 };
         readonly #shifts = [1];
         forward(x: Tensor): Tensor {
-          return guardContents(this.#shifts).reduce((sum, shift) => sum.add(shift), x.mul(guard(this.#state, 'factor')));
+          return guardContents(this.#shifts).reduce(
+            (sum, shift) => sum.add(shift),
+            x.mul(guard(this.#state, 'factor')),
+          );
         }
         set(factor: number): void {
           this.#state.factor = factor;

@@ -1,8 +1,20 @@
 /**
- * Rules 9 to 11: what a program keeps, what happens to values that are asked for too late, when an update may overwrite storage,
- * and what `noGrad` and the functional transforms leave out.
+ * Rules 9 to 11: what a program keeps, what happens to values that are asked for too late, when an update may
+ * overwrite storage, and what `noGrad` and the functional transforms leave out.
  */
-import { grad, gradCheck, jvp, noGrad, realize, stateVariable, StaleError, tensor, updateStatistic, vjp, vmap } from '@firsthand/autograd';
+import {
+  grad,
+  gradCheck,
+  jvp,
+  noGrad,
+  realize,
+  stateVariable,
+  StaleError,
+  tensor,
+  updateStatistic,
+  vjp,
+  vmap,
+} from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { array, DTypeError } from '@firsthand/linalg';
 import { describe, expect, test, vi } from 'vitest';
@@ -41,7 +53,11 @@ export function describeLifetime(createDevice: CreateDevice): void {
           /^firsthand: for matmul \(float32 \[4, 3\]\) and tanh \(float32 \[4, 8\]\), matmul \(float32 \[4, 3\]\) and 2 operations before it were computed a second time: .* await realize\(a, b\)\.$/,
         );
         await network.forward(batch(4, 1).x).exp().sum().data();
-        expect(await counted(device, () => output.data())).toEqual({ compilations: 0, programs: 0, recomputed: 0 });
+        expect(await counted(device, () => output.data())).toEqual({
+          compilations: 0,
+          programs: 0,
+          recomputed: 0,
+        });
         expect(warn).toHaveBeenCalledTimes(1);
       } finally {
         warn.mockRestore();
@@ -149,7 +165,9 @@ export function describeLifetime(createDevice: CreateDevice): void {
       });
       expect(work.recomputed).toBe(0);
       const before = await counted(device, async () => {
-        expect(await Promise.all(snapshots.map((each) => each.item()))).toEqual([1, 1, 2, 3, 3, 6, 4, 10, 5, 15]);
+        expect(await Promise.all(snapshots.map((each) => each.item()))).toEqual([
+          1, 1, 2, 3, 3, 6, 4, 10, 5, 15,
+        ]);
       });
       expect(before.programs).toBe(0);
       w.detach().dispose();

@@ -1,4 +1,7 @@
-/** Rule 3, plain loops: a number that is another in each turn becomes an argument of one program, which gives the bits of a program that holds the number. */
+/**
+ * Rule 3, plain loops: a number that is another in each turn becomes an argument of one program, which gives
+ * the bits of a program that holds the number.
+ */
 import { full, manualSeed, rand, type Tensor, tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { counted, freshDevice } from './semantics-world.ts';

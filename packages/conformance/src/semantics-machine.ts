@@ -1,6 +1,7 @@
 /**
- * Rules 27 to 30: memory is freed in the queue and steady loops stay flat, deep graphs are ordinary graphs, and JavaScript's
- * own operators and console do not compute behind one's back. Rule 28 needs a process of its own and stands with the tests.
+ * Rules 27 to 30: memory is freed in the queue and steady loops stay flat, deep graphs are ordinary graphs,
+ * and JavaScript's own operators and console do not compute behind one's back. Rule 28 needs a process of its
+ * own and stands with the tests.
  */
 import { engine } from '#engine';
 import { checkpoint, compile, realize, tensor } from '@firsthand/autograd';
@@ -75,7 +76,8 @@ export function describeMachine(createDevice: CreateDevice, steps: number): void
       };
       const step = how === 'plain' ? plain : compile(plain);
       let highest = 0;
-      // Each batch is 1 MiB: 800 MiB in all. The collector marks in threads of its own, while the loop goes on: on a busy machine it falls behind by 100 MiB and more.
+      // Each batch is 1 MiB: 800 MiB in all. The collector marks in threads of its own, while the loop goes
+      // on: on a busy machine it falls behind by 100 MiB and more.
       for (let index = 0; index < 800; index++) {
         await step(tensor(data)).item();
         highest = Math.max(highest, device.memory().live);
@@ -103,7 +105,8 @@ export function describeMachine(createDevice: CreateDevice, steps: number): void
     });
   });
 
-  // A device that compiles needs some 10 s for a program of this size, and more where several tests share a core.
+  // A device that compiles needs some 10 s for a program of this size, and more where several tests share a
+  // core.
   describe('rule 29: deep graphs are ordinary graphs', { timeout: 120_000 }, () => {
     const DEPTH = 100_000;
     test('a chain of 100,000 nodes builds, differentiates and runs', async () => {
@@ -165,7 +168,8 @@ export function describeMachine(createDevice: CreateDevice, steps: number): void
       const stored = tensor([[1.5, 2.5]], { name: 'weights' });
       const lazy = stored.mul(2);
       const work = await counted(device, () => {
-        for (const each of [stored, lazy]) expect(engine.print(each)).toMatch(new RegExp(`float32 \\[1, 2\\] on ${device.name}`));
+        for (const each of [stored, lazy])
+          expect(engine.print(each)).toMatch(new RegExp(`float32 \\[1, 2\\] on ${device.name}`));
         expect(engine.print(stored)).toContain('weights');
         expect(engine.print([lazy])).toContain('not computed');
         if (device.readSync !== undefined) expect(engine.print(stored)).toContain('1.5');

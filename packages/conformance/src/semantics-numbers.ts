@@ -1,8 +1,19 @@
 /**
- * Rules 22 to 25: random numbers are a pure function of key and counter, a saved state resumes bit for bit, the same program gives
- * the same bits, and a dtype that a device lacks is said at the call.
+ * Rules 22 to 25: random numbers are a pure function of key and counter, a saved state resumes bit for bit,
+ * the same program gives the same bits, and a dtype that a device lacks is said at the call.
  */
-import { defaultGenerator, DTypeError, manualSeed, noGrad, rand, randint, randn, Tensor, tensor, zeros } from '@firsthand/autograd';
+import {
+  defaultGenerator,
+  DTypeError,
+  manualSeed,
+  noGrad,
+  rand,
+  randint,
+  randn,
+  Tensor,
+  tensor,
+  zeros,
+} from '@firsthand/autograd';
 import { hostLeaf, random } from '@firsthand/graph';
 import type { Device, DType } from '@firsthand/graph';
 import type { GeneratorState } from '@firsthand/linalg';
@@ -42,7 +53,9 @@ export function describeNumbers(createDevice: CreateDevice): void {
     test('the words are those of Philox4x32-10', async () => {
       const device = await freshDevice(createDevice);
       // Random123's known-answer vectors, with the upper half of the counter zero.
-      expect((await words(device, [0, 0], [0, 0], 4))[0]).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+      expect((await words(device, [0, 0], [0, 0], 4))[0]).toEqual([
+        0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8,
+      ]);
       const [run] = await words(device, [1, 2], [3, 0], 12);
       expect((await words(device, [1, 2], [4, 0], 8))[0]).toEqual(run!.slice(4));
     });
@@ -85,7 +98,11 @@ export function describeNumbers(createDevice: CreateDevice): void {
   describe('rule 23: the state of the generator is a key and a counter', () => {
     test('resuming from it continues bit for bit', async () => {
       await freshDevice(createDevice);
-      const train = async (network: Network, optimizer: Momentum, steps: readonly number[]): Promise<void> => {
+      const train = async (
+        network: Network,
+        optimizer: Momentum,
+        steps: readonly number[],
+      ): Promise<void> => {
         for (const step of steps) {
           const { x, y } = batch(5, step);
           const dropped = x.mul(2).where(rand(x.shape).ge(0.5), 0);
@@ -100,7 +117,9 @@ export function describeNumbers(createDevice: CreateDevice): void {
       const optimizer = new Momentum(network.parameters);
       await train(network, optimizer, [1, 2, 3]);
       const saved = JSON.stringify(defaultGenerator().state);
-      const values = await Promise.all([...network.parameters, ...optimizer.moments].map((each) => each.data()));
+      const values = await Promise.all(
+        [...network.parameters, ...optimizer.moments].map((each) => each.data()),
+      );
       await train(network, optimizer, [4, 5, 6]);
 
       manualSeed(99);
@@ -124,7 +143,11 @@ export function describeNumbers(createDevice: CreateDevice): void {
         const a = tensor(sample(70, 90, 1), { shape: [70, 90] });
         const b = tensor(sample(90, 50, 2), { shape: [90, 50] });
         const product = a.matmul(b);
-        return [await product.softmax().sum({ axis: 0 }).toArray(), await product.exp().sum().item(), await product.std().item()];
+        return [
+          await product.softmax().sum({ axis: 0 }).toArray(),
+          await product.exp().sum().item(),
+          await product.std().item(),
+        ];
       };
       expect(await compute()).toEqual(await compute());
     });

@@ -1,4 +1,7 @@
-/** Rule 13: the forward pass is not computed twice; what it keeps for the backward pass, and when that is released. */
+/**
+ * Rule 13: the forward pass is not computed twice; what it keeps for the backward pass, and when that is
+ * released.
+ */
 import { checkpoint, GradientError, noGrad, rand, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
@@ -68,31 +71,34 @@ export function describeSaved(createDevice: CreateDevice): void {
       'a value without gradients': (logits) => noGrad(() => logits.softmax().max()),
       'of several values': (logits, loss) => noGrad(() => logits.max().add(loss)),
     };
-    test.each(Object.entries(FUNCTIONS))('not when a function without a derivative is read before backward: %s', async (_, f) => {
-      const run = async (reads: boolean): Promise<unknown> => {
-        const device = await freshDevice(createDevice);
-        const network = new Network();
-        const optimizer = new Momentum(network.parameters);
-        const step = async (seed: number): Promise<void> => {
-          const { x, y } = batch(5, seed);
-          const logits = network.forward(x);
-          const loss = logits.sub(y).square().mean();
-          if (reads) await f(logits, loss).data();
-          loss.backward();
-          optimizer.step();
-          optimizer.zeroGrad();
-          await network.w1.data();
-          expect(Number.isFinite(await loss.item())).toBe(true);
+    test.each(Object.entries(FUNCTIONS))(
+      'not when a function without a derivative is read before backward: %s',
+      async (_, f) => {
+        const run = async (reads: boolean): Promise<unknown> => {
+          const device = await freshDevice(createDevice);
+          const network = new Network();
+          const optimizer = new Momentum(network.parameters);
+          const step = async (seed: number): Promise<void> => {
+            const { x, y } = batch(5, seed);
+            const logits = network.forward(x);
+            const loss = logits.sub(y).square().mean();
+            if (reads) await f(logits, loss).data();
+            loss.backward();
+            optimizer.step();
+            optimizer.zeroGrad();
+            await network.w1.data();
+            expect(Number.isFinite(await loss.item())).toBe(true);
+          };
+          const work = await counted(device, async () => {
+            for (let seed = 1; seed < 4; seed++) await step(seed);
+          });
+          expect(work.recomputed).toBe(0);
+          if (reads) expect(work).toMatchObject({ compilations: 2, programs: 6 });
+          return network.values();
         };
-        const work = await counted(device, async () => {
-          for (let seed = 1; seed < 4; seed++) await step(seed);
-        });
-        expect(work.recomputed).toBe(0);
-        if (reads) expect(work).toMatchObject({ compilations: 2, programs: 6 });
-        return network.values();
-      };
-      expect(await run(true)).toEqual(await run(false));
-    });
+        expect(await run(true)).toEqual(await run(false));
+      },
+    );
 
     test('what is kept for a function without a derivative goes with backward, or with the value', async () => {
       const device = await freshDevice(createDevice);

@@ -1,6 +1,6 @@
 /**
- * Rule 20, the settings of an optimizer: whatever is set between steps, a weight decay, a momentum, a group more, compiled steps follow as plain
- * ones do; learning rates without tracing again.
+ * Rule 20, the settings of an optimizer: whatever is set between steps, a weight decay, a momentum, a group
+ * more, compiled steps follow as plain ones do; learning rates without tracing again.
  */
 import { compile, type Tensor, tensor } from '@firsthand/autograd';
 import { AdamW, SGD } from '@firsthand/optim';
@@ -10,7 +10,11 @@ import type { CreateDevice } from './semantics-world.ts';
 
 export function describeSettings(createDevice: CreateDevice): void {
   describe('rule 20: the settings of an optimizer are guarded', () => {
-    const training = (compiled: boolean, make: (w: Tensor) => AdamW | SGD, change: (optimizer: AdamW | SGD, v: Tensor) => void) => {
+    const training = (
+      compiled: boolean,
+      make: (w: Tensor) => AdamW | SGD,
+      change: (optimizer: AdamW | SGD, v: Tensor) => void,
+    ) => {
       const w = tensor([1, 2], { requiresGrad: true });
       const v = tensor([3, 4], { requiresGrad: true });
       const optimizer = make(w);
@@ -30,14 +34,31 @@ export function describeSettings(createDevice: CreateDevice): void {
         return [await w.toArray(), await v.toArray()];
       };
     };
-    const rows: { readonly [what: string]: readonly [(w: Tensor) => AdamW | SGD, (optimizer: AdamW | SGD, v: Tensor) => void] } = {
+    const rows: {
+      readonly [what: string]: readonly [
+        (w: Tensor) => AdamW | SGD,
+        (optimizer: AdamW | SGD, v: Tensor) => void,
+      ];
+    } = {
       'weight decay': [(w) => new AdamW([w]), ({ groups }) => (groups[0]!.weightDecay = 0.5)],
-      'weight decay from none': [(w) => new AdamW([w], { weightDecay: 0 }), ({ groups }) => (groups[0]!.weightDecay = 0.5)],
+      'weight decay from none': [
+        (w) => new AdamW([w], { weightDecay: 0 }),
+        ({ groups }) => (groups[0]!.weightDecay = 0.5),
+      ],
       betas: [(w) => new AdamW([w]), ({ groups }) => ((groups as AdamW['groups'])[0]!.betas = [0.5, 0.5])],
       'the learning rate': [(w) => new AdamW([w]), ({ groups }) => (groups[0]!.lr = 0.5)],
-      momentum: [(w) => new SGD([w], { lr: 0.1, momentum: 0.9 }), ({ groups }) => ((groups as SGD['groups'])[0]!.momentum = 0.1)],
-      'weight decay of SGD': [(w) => new SGD([w], { lr: 0.1 }), ({ groups }) => (groups[0]!.weightDecay = 0.5)],
-      nesterov: [(w) => new SGD([w], { lr: 0.1, momentum: 0.9 }), ({ groups }) => ((groups as SGD['groups'])[0]!.nesterov = true)],
+      momentum: [
+        (w) => new SGD([w], { lr: 0.1, momentum: 0.9 }),
+        ({ groups }) => ((groups as SGD['groups'])[0]!.momentum = 0.1),
+      ],
+      'weight decay of SGD': [
+        (w) => new SGD([w], { lr: 0.1 }),
+        ({ groups }) => (groups[0]!.weightDecay = 0.5),
+      ],
+      nesterov: [
+        (w) => new SGD([w], { lr: 0.1, momentum: 0.9 }),
+        ({ groups }) => ((groups as SGD['groups'])[0]!.nesterov = true),
+      ],
       'a group more': [
         (w) => new AdamW([w]),
         (optimizer, v) => (optimizer as AdamW).addGroup({ parameters: [v], lr: 0.1, weightDecay: 0.1 }),
@@ -71,14 +92,29 @@ export function describeSettings(createDevice: CreateDevice): void {
       expect(traces).toBe(1);
     });
 
-    const SCHEDULES: { readonly [what: string]: readonly [(w: Tensor) => AdamW | SGD, (optimizer: AdamW | SGD, step: number) => void] } = {
-      'weight decay': [(w) => new AdamW([w], { lr: 0.1 }), ({ groups }, step) => (groups[0]!.weightDecay = step / 40)],
+    const SCHEDULES: {
+      readonly [what: string]: readonly [
+        (w: Tensor) => AdamW | SGD,
+        (optimizer: AdamW | SGD, step: number) => void,
+      ];
+    } = {
+      'weight decay': [
+        (w) => new AdamW([w], { lr: 0.1 }),
+        ({ groups }, step) => (groups[0]!.weightDecay = step / 40),
+      ],
       'all of AdamW’s': [
         (w) => new AdamW([w], { lr: 0.1 }),
         (optimizer, step) =>
-          Object.assign(optimizer.groups[0]!, { betas: [step / 30, 1 - (step + 1) / 40], eps: 1 / (step + 1), weightDecay: step / 20 }),
+          Object.assign(optimizer.groups[0]!, {
+            betas: [step / 30, 1 - (step + 1) / 40],
+            eps: 1 / (step + 1),
+            weightDecay: step / 20,
+          }),
       ],
-      'weight decay of SGD': [(w) => new SGD([w], { lr: 0.1 }), ({ groups }, step) => (groups[0]!.weightDecay = (step + 1) / 40)],
+      'weight decay of SGD': [
+        (w) => new SGD([w], { lr: 0.1 }),
+        ({ groups }, step) => (groups[0]!.weightDecay = (step + 1) / 40),
+      ],
       'the momentum of SGD': [
         (w) => new SGD([w], { lr: 0.1, momentum: 0.9 }),
         (optimizer, step) => ((optimizer as SGD).groups[0]!.momentum = 0.5 + step / 60),

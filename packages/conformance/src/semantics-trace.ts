@@ -1,6 +1,6 @@
 /**
- * The edges of rules 18 and 19: what a trace leaves behind when it throws, what may not be asked inside, what the state of a
- * compiled function is, and that nothing is ever silently without a gradient.
+ * The edges of rules 18 and 19: what a trace leaves behind when it throws, what may not be asked inside, what
+ * the state of a compiled function is, and that nothing is ever silently without a gradient.
  */
 import {
   checkpoint,
@@ -52,7 +52,9 @@ export function describeTrace(createDevice: CreateDevice): void {
         w.mul(5).sum().backward();
         if (fails) throw new Error('inside');
       });
-      expect(await counted(device, () => expect(() => accumulate()).toThrow('inside'))).toMatchObject({ programs: 0 });
+      expect(await counted(device, () => expect(() => accumulate()).toThrow('inside'))).toMatchObject({
+        programs: 0,
+      });
       fails = false;
       accumulate();
       expect(await w.grad!.item()).toBe(8);
@@ -92,7 +94,9 @@ export function describeTrace(createDevice: CreateDevice): void {
       await freshDevice(createDevice);
       const w = tensor([2], { requiresGrad: true, name: 'w' });
       const history = w.mul(3);
-      expect(() => compile((x: Tensor) => x.mul(2).sum().backward())(tensor([1], { requiresGrad: true }))).toThrow(GradientError);
+      expect(() =>
+        compile((x: Tensor) => x.mul(2).sum().backward())(tensor([1], { requiresGrad: true })),
+      ).toThrow(GradientError);
       expect(() => compile(() => history.mul(2).sum().backward())()).toThrow(GradientError);
       compile(() => history.detach().mul(w).sum().backward())();
       expect(await w.grad!.item()).toBe(6);
@@ -130,12 +134,16 @@ export function describeTrace(createDevice: CreateDevice): void {
       expect(() => ofArray(array([1, 2]))).toThrow(
         'compile: an argument is an NDArray, whose elements would be frozen into the program; pass tensor(data)',
       );
-      expect(() => compile((both: { readonly list: readonly NDArray[] }) => both)({ list: [array([1])] })).toThrow(/NDArray/);
+      expect(() =>
+        compile((both: { readonly list: readonly NDArray[] }) => both)({ list: [array([1])] }),
+      ).toThrow(/NDArray/);
     });
 
     test('what is no function, or gives its values later, is refused', async () => {
       await freshDevice(createDevice);
-      expect(() => compile(tensor([1]) as unknown as () => void)).toThrow('compile: what is to be compiled is a Tensor; needs a function');
+      expect(() => compile(tensor([1]) as unknown as () => void)).toThrow(
+        'compile: what is to be compiled is a Tensor; needs a function',
+      );
       expect(() => compile(async () => tensor([1]))()).toThrow(/compile: the function is asynchronous/);
       expect(() => compile(function* () {})()).toThrow(/compile: the function is a generator/);
       expect(() => compile(async function* () {})()).toThrow(/compile: the function is a generator/);
@@ -157,7 +165,8 @@ export function describeTrace(createDevice: CreateDevice): void {
       };
       expect(await f(tensor([2])).item()).toBe(32);
       const compiled = compile(f);
-      for (const value of [2, 3]) expect(await compiled(tensor([value])).item()).toBe((value + 1) * 10 + value);
+      for (const value of [2, 3])
+        expect(await compiled(tensor([value])).item()).toBe((value + 1) * 10 + value);
     });
 
     test('an argument cannot be rebound', async () => {
@@ -223,8 +232,10 @@ export function describeTrace(createDevice: CreateDevice): void {
         return [w.detach(), w.add(0), w.reshape(1, 2)];
       });
       const [first, second] = [f(), f()];
-      for (const each of first) expect((await each.toArray()) as unknown[]).toEqual(each.ndim === 2 ? [[2, 2]] : [2, 2]);
-      for (const each of second) expect((await each.toArray()) as unknown[]).toEqual(each.ndim === 2 ? [[4, 4]] : [4, 4]);
+      for (const each of first)
+        expect((await each.toArray()) as unknown[]).toEqual(each.ndim === 2 ? [[2, 2]] : [2, 2]);
+      for (const each of second)
+        expect((await each.toArray()) as unknown[]).toEqual(each.ndim === 2 ? [[4, 4]] : [4, 4]);
     });
 
     test('an argument that shares the storage of a variable keeps its value', async () => {
@@ -354,7 +365,8 @@ export function describeTrace(createDevice: CreateDevice): void {
         const plain = (data: ReturnType<typeof batch>): Tensor => trainingStep(network, optimizer, data);
         const compiled = compile(plain);
         const results: Tensor[] = [];
-        for (let step = 0; step < 8; step++) results.push((compiledAt(step) ? compiled : plain)(batch(3, step)));
+        for (let step = 0; step < 8; step++)
+          results.push((compiledAt(step) ? compiled : plain)(batch(3, step)));
         return Promise.all(results.map((each) => each.item()));
       };
       const expected = await losses(() => false);

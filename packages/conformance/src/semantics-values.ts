@@ -1,6 +1,6 @@
 /**
- * Rules 1 to 4: nodes are immutable and checked when they are built, tensors are handles, leaves are no part of a program's key,
- * and a composite means what its body means.
+ * Rules 1 to 4: nodes are immutable and checked when they are built, tensors are handles, leaves are no part
+ * of a program's key, and a composite means what its body means.
  */
 import {
   arange,
@@ -65,7 +65,10 @@ export function describeValues(createDevice: CreateDevice): void {
     test('a derivative that is a constant is on the device of its tensor; a constant that was computed stays where it was', async () => {
       const device = await freshDevice(createDevice);
       const other = createReference();
-      const [a, b] = [tensor([2, 3], { device: other, requiresGrad: true }), tensor([5, 7], { device: other, requiresGrad: true })];
+      const [a, b] = [
+        tensor([2, 3], { device: other, requiresGrad: true }),
+        tensor([5, 7], { device: other, requiresGrad: true }),
+      ];
       const derivatives: readonly (readonly [string, () => Tensor])[] = [
         ['gradients', () => gradients(a.add(b).sum(), a)],
         ['gradients of what is not read', () => gradients(b.sum(), a)],
@@ -248,7 +251,9 @@ export function describeValues(createDevice: CreateDevice): void {
 
     test('what is asked for, and in which order, is part of the key', async () => {
       const device = await freshDevice(createDevice);
-      const ask = async (choose: (sum: Tensor, product: Tensor) => readonly Tensor[]): Promise<readonly number[]> => {
+      const ask = async (
+        choose: (sum: Tensor, product: Tensor) => readonly Tensor[],
+      ): Promise<readonly number[]> => {
         const sum = tensor([1]).add(1);
         const asked = choose(sum, sum.mul(10));
         await realize(...asked);
@@ -279,7 +284,10 @@ export function describeValues(createDevice: CreateDevice): void {
   });
 
   describe('rule 4: a composite means its body', () => {
-    const scaledSum = (a: Tensor, b: Tensor, { factor }: { readonly factor: number }): [Tensor, Tensor] => [a.add(b).mul(factor), a.mul(b)];
+    const scaledSum = (a: Tensor, b: Tensor, { factor }: { readonly factor: number }): [Tensor, Tensor] => [
+      a.add(b).mul(factor),
+      a.mul(b),
+    ];
 
     test('several outputs, attributes in the key, derivative of the body', async () => {
       const device = await freshDevice(createDevice);

@@ -1,6 +1,7 @@
 /**
- * Rule 20, numbers that vary between calls are values of a run, and no part of a key: a compiled function is traced again for a number that it has not seen, and shares the
- * program of the numbers before, unless the number decides what is computed.
+ * Rule 20, numbers that vary between calls are values of a run, and no part of a key: a compiled function is
+ * traced again for a number that it has not seen, and shares the program of the numbers before, unless the
+ * number decides what is computed.
  */
 import {
   checkpoint,
@@ -44,7 +45,8 @@ const FUNCTIONS: { readonly [what: string]: readonly [Step, number] } = {
   twice: [(x, n) => x.mul(n).add(n), 1],
   'what follows from it': [(x, n) => x.mul(n).add(x.square().mul(1 - n)), 2],
   'much that follows from it': [
-    (x, n) => [1 - n, n * n, n + 2, Math.exp(n), 3 * n].reduce((sum, each) => sum.mul(0.5).add(each), x.mul(n)),
+    (x, n) =>
+      [1 - n, n * n, n + 2, Math.exp(n), 3 * n].reduce((sum, each) => sum.mul(0.5).add(each), x.mul(n)),
     2,
   ],
   'several, of which some are equal at first': [(x, n) => x.mul(n).add(x.sub(0.3).mul(0.3)), 2],
@@ -84,7 +86,8 @@ export function describeVarying(createDevice: CreateDevice): void {
       });
       expect(work.compilations).toBeLessThanOrEqual(programs);
       expect(traces).toBe(new Set(VALUES.map((n) => (Object.is(n, -0) ? '-0' : n))).size);
-      for (const [index, n] of VALUES.entries()) expect([n, results[index]]).toEqual([n, await f(x, n).toArray()]);
+      for (const [index, n] of VALUES.entries())
+        expect([n, results[index]]).toEqual([n, await f(x, n).toArray()]);
     });
 
     test('a thousand numbers are one program, and their plans are not kept', async () => {
@@ -123,7 +126,9 @@ export function describeVarying(createDevice: CreateDevice): void {
         const compiled = compile(f);
         const seen = new Set<number>();
         for (const n of [0, 1, 2, 1, 0, 2]) {
-          const work = await counted(device, async () => expect(await compiled(x, n).toArray()).toEqual(await f(x, n).toArray()));
+          const work = await counted(device, async () =>
+            expect(await compiled(x, n).toArray()).toEqual(await f(x, n).toArray()),
+          );
           if (seen.has(n)) expect(work.compilations).toBe(0);
           seen.add(n);
         }
@@ -132,11 +137,13 @@ export function describeVarying(createDevice: CreateDevice): void {
 
     test('numbers in lists and objects, and what is returned of them', async () => {
       const device = await freshDevice(createDevice);
-      const f = compile((x: Tensor, { weights, scale }: { readonly weights: readonly number[]; readonly scale: number }) => ({
-        value: weights.reduce((sum, weight) => sum.add(x.mul(weight)), x.mul(scale)),
-        total: weights.reduce((a, b) => a + b, scale),
-        label: `scale ${scale}`,
-      }));
+      const f = compile(
+        (x: Tensor, { weights, scale }: { readonly weights: readonly number[]; readonly scale: number }) => ({
+          value: weights.reduce((sum, weight) => sum.add(x.mul(weight)), x.mul(scale)),
+          total: weights.reduce((a, b) => a + b, scale),
+          label: `scale ${scale}`,
+        }),
+      );
       const x = tensor([2]);
       const work = await counted(device, async () => {
         for (let index = 1; index < 20; index++) {
@@ -150,17 +157,26 @@ export function describeVarying(createDevice: CreateDevice): void {
       expect(work.compilations).toBe(1);
     });
 
-    test.each(['float32', 'float64', 'float16', 'int32', 'uint32'] satisfies DType[])('numbers for %s', async (dtype) => {
-      const device = await freshDevice(createDevice);
-      if (!device.supports(dtype)) return;
-      const x = tensor([1, 2, 3], { dtype });
-      const f = compile((input: Tensor, n: number) => input.mul(n).add(n).maximum(n));
-      const values = dtype === 'uint32' ? [3, 7, 2 ** 31 + 5] : dtype === 'int32' ? [3, -7, 2 ** 30 + 1] : [3, -0.1, 1 / 3, 70];
-      const work = await counted(device, async () => {
-        for (const n of values) expect(await f(x, n).toArray()).toEqual(await createAndRun(createDevice, dtype, n));
-      });
-      expect(work.compilations).toBe(1);
-    });
+    test.each(['float32', 'float64', 'float16', 'int32', 'uint32'] satisfies DType[])(
+      'numbers for %s',
+      async (dtype) => {
+        const device = await freshDevice(createDevice);
+        if (!device.supports(dtype)) return;
+        const x = tensor([1, 2, 3], { dtype });
+        const f = compile((input: Tensor, n: number) => input.mul(n).add(n).maximum(n));
+        const values =
+          dtype === 'uint32'
+            ? [3, 7, 2 ** 31 + 5]
+            : dtype === 'int32'
+              ? [3, -7, 2 ** 30 + 1]
+              : [3, -0.1, 1 / 3, 70];
+        const work = await counted(device, async () => {
+          for (const n of values)
+            expect(await f(x, n).toArray()).toEqual(await createAndRun(createDevice, dtype, n));
+        });
+        expect(work.compilations).toBe(1);
+      },
+    );
 
     test('numbers in fields and behind guards', async () => {
       const device = await freshDevice(createDevice);
@@ -202,7 +218,9 @@ export function describeVarying(createDevice: CreateDevice): void {
         const step = compiled ? compile(plain) : plain;
         const losses: number[] = [];
         for (let index = 0; index < 12; index++)
-          losses.push(await step(batch(5, index), [0.25, 0.5, 1, 0.75, 0.1][index % 5]!, index % 3 === 2).item());
+          losses.push(
+            await step(batch(5, index), [0.25, 0.5, 1, 0.75, 0.1][index % 5]!, index % 3 === 2).item(),
+          );
         return [losses, await network.values()];
       };
       const [plain, compiled] = [await run(false), await run(true)];
@@ -229,13 +247,18 @@ export function describeVarying(createDevice: CreateDevice): void {
       const x = tensor([3, 4]);
       const values = async (results: readonly (Tensor | null)[]): Promise<unknown> =>
         Promise.all(results.map(async (each) => (each === null ? null : each.detach().toArray())));
-      for (const n of [1, 2, 3, 4, 5, 6, 3, 2, 9, 8, 7]) expect([n, await values(compiled(x, n))]).toEqual([n, await values(f(x, n))]);
+      for (const n of [1, 2, 3, 4, 5, 6, 3, 2, 9, 8, 7])
+        expect([n, await values(compiled(x, n))]).toEqual([n, await values(f(x, n))]);
     });
 
     test('a derivative of one’s own is asked anew for each number', async () => {
       await freshDevice(createDevice);
       let slope = 0;
-      const scaled = defineOp({ name: 'scaled', body: (x: Tensor) => x.mul(1), vjp: ([g]) => [g.mul(slope)] });
+      const scaled = defineOp({
+        name: 'scaled',
+        body: (x: Tensor) => x.mul(1),
+        vjp: ([g]) => [g.mul(slope)],
+      });
       const w = tensor([1, 2], { requiresGrad: true });
       const f = compile((n: number) => {
         slope = n;
@@ -329,38 +352,48 @@ export function describeVarying(createDevice: CreateDevice): void {
       });
       const numbers = fc.array(fc.constantFrom(0, 1, 0.3, -2, 0.5, 5, -0), { minLength: 3, maxLength: 8 });
       await fc.assert(
-        fc.asyncProperty(fc.array(instruction, { minLength: 1, maxLength: 6 }), numbers, async (instructions, values) => {
-          const run = async (isCompiled: boolean): Promise<unknown> => {
-            manualSeed(1);
-            const w = tensor([1, -1], { requiresGrad: true, name: 'w' });
-            const box = new (class extends Guarded {
-              value = 1;
-            })();
-            const f = (x: Tensor, n: number): Tensor =>
-              instructions.reduce((y, each) => INSTRUCTIONS[each.kind]!(y, n, each.other, w, box), x);
-            const g = isCompiled ? compile(f) : f;
-            const results: unknown[] = [];
-            for (const [index, n] of values.entries()) {
-              box.value = (index % 3) / 2;
-              results.push(
-                await g(tensor([0.5, 2]), n)
-                  .detach()
-                  .toArray(),
-                await w.toArray(),
-                (await w.grad?.toArray()) ?? null,
-              );
-            }
-            return results;
-          };
-          expect(await run(true)).toEqual(await run(false));
-        }),
+        fc.asyncProperty(
+          fc.array(instruction, { minLength: 1, maxLength: 6 }),
+          numbers,
+          async (instructions, values) => {
+            const run = async (isCompiled: boolean): Promise<unknown> => {
+              manualSeed(1);
+              const w = tensor([1, -1], { requiresGrad: true, name: 'w' });
+              const box = new (class extends Guarded {
+                value = 1;
+              })();
+              const f = (x: Tensor, n: number): Tensor =>
+                instructions.reduce((y, each) => INSTRUCTIONS[each.kind]!(y, n, each.other, w, box), x);
+              const g = isCompiled ? compile(f) : f;
+              const results: unknown[] = [];
+              for (const [index, n] of values.entries()) {
+                box.value = (index % 3) / 2;
+                results.push(
+                  await g(tensor([0.5, 2]), n)
+                    .detach()
+                    .toArray(),
+                  await w.toArray(),
+                  (await w.grad?.toArray()) ?? null,
+                );
+              }
+              return results;
+            };
+            expect(await run(true)).toEqual(await run(false));
+          },
+        ),
         { numRuns: 60, seed: 20 },
       );
     });
   });
 }
 
-type Instruction = (y: Tensor, n: number, other: number, w: Tensor, box: { readonly value: number }) => Tensor;
+type Instruction = (
+  y: Tensor,
+  n: number,
+  other: number,
+  w: Tensor,
+  box: { readonly value: number },
+) => Tensor;
 const INSTRUCTIONS: { readonly [kind: string]: Instruction } = {
   mul: (y, n) => y.mul(n),
   add: (y, n, other) => y.add(n * other),

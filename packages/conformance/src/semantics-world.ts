@@ -1,8 +1,17 @@
 /**
- * What the tests of the semantics stand on: a fresh device per test, with its counters, and a small network whose training step
- * is written out with nothing but tensors. The network's numbers do not matter; how often they are computed does.
+ * What the tests of the semantics stand on: a fresh device per test, with its counters, and a small network
+ * whose training step is written out with nothing but tensors. The network's numbers do not matter; how often
+ * they are computed does.
  */
-import { hostValue, noGrad, realize, setDefaultDevice, stateVariable, type Tensor, tensor } from '@firsthand/autograd';
+import {
+  hostValue,
+  noGrad,
+  realize,
+  setDefaultDevice,
+  stateVariable,
+  type Tensor,
+  tensor,
+} from '@firsthand/autograd';
 import { effectGroup, runtimeOf } from '@firsthand/graph';
 import type { Counters, Device } from '@firsthand/graph';
 import { engine } from '#engine';
@@ -32,12 +41,17 @@ export async function counted(device: Device, work: () => unknown): Promise<Coun
 
 /** `rows` × `columns` numbers between −1 and 1 that look random and are the same each time. */
 export function sample(rows: number, columns: number, seed: number): Float32Array {
-  return Float32Array.from({ length: rows * columns }, (_, index) => Math.sin(1.3 * index + 7.1 * seed + 0.5));
+  return Float32Array.from({ length: rows * columns }, (_, index) =>
+    Math.sin(1.3 * index + 7.1 * seed + 0.5),
+  );
 }
 
 /** A batch for the network: inputs (rows, 4), targets (rows, 3). */
 export function batch(rows: number, seed: number): { readonly x: Tensor; readonly y: Tensor } {
-  return { x: tensor(sample(rows, 4, seed), { shape: [rows, 4] }), y: tensor(sample(rows, 3, seed + 100), { shape: [rows, 3] }) };
+  return {
+    x: tensor(sample(rows, 4, seed), { shape: [rows, 4] }),
+    y: tensor(sample(rows, 3, seed + 100), { shape: [rows, 3] }),
+  };
 }
 
 /** Two layers, 4 → 8 → 3, with a squared error; its parameters are named w1 and w2. */
@@ -72,7 +86,9 @@ export class Momentum {
   constructor(parameters: readonly Tensor[], rate = 0.1) {
     this.rate = rate;
     this.#parameters = parameters;
-    this.moments = parameters.map(({ shape, device, name }) => stateVariable(zeros(shape), { device, name: `${name}.moment` }));
+    this.moments = parameters.map(({ shape, device, name }) =>
+      stateVariable(zeros(shape), { device, name: `${name}.moment` }),
+    );
   }
   step(): void {
     effectGroup(() =>
@@ -94,7 +110,11 @@ export class Momentum {
 }
 
 /** One step of training: forward, backward, update, and the gradients dropped last. Gives the loss. */
-export function trainingStep(network: Network, optimizer: Momentum, data: { readonly x: Tensor; readonly y: Tensor }): Tensor {
+export function trainingStep(
+  network: Network,
+  optimizer: Momentum,
+  data: { readonly x: Tensor; readonly y: Tensor },
+): Tensor {
   const loss = network.loss(data);
   loss.backward();
   optimizer.step();

@@ -1,6 +1,7 @@
 /**
- * The rules of docs/semantics.md as tests, one `describe` per rule, for any device. They count compilations, programs, recomputed
- * nodes and live bytes, because most of the rules are about how often and where, and values alone cannot tell.
+ * The rules of docs/semantics.md as tests, one `describe` per rule, for any device. They count compilations,
+ * programs, recomputed nodes and live bytes, because most of the rules are about how often and where, and
+ * values alone cannot tell.
  */
 import { describe } from 'vitest';
 import { describeCompile } from './semantics-compile.ts';
@@ -24,8 +25,14 @@ export interface SemanticsOptions {
   readonly tinySteps?: number;
 }
 
-/** Declares the tests of all rules for the devices that `createDevice` makes: a device joins with one line. */
-export function describeSemantics(name: string, createDevice: CreateDevice, { tinySteps = 4000 }: SemanticsOptions = {}): void {
+/**
+ * Declares the tests of all rules for the devices that `createDevice` makes: a device joins with one line.
+ */
+export function describeSemantics(
+  name: string,
+  createDevice: CreateDevice,
+  { tinySteps = 4000 }: SemanticsOptions = {},
+): void {
   describe(`semantics on ${name}`, () => {
     describeValues(createDevice);
     describeEffects(createDevice);

@@ -3,7 +3,18 @@
  * the sums of their gradients; concatenations of parts that are computed, read again, constant, moved or
  * results themselves; and recurrent nets written by hand, against plain loops.
  */
-import { cat, chunk, compile, grad, split, stack, tensor, type Tensor, unbind, zeros } from '@firsthand/autograd';
+import {
+  cat,
+  chunk,
+  compile,
+  grad,
+  split,
+  stack,
+  tensor,
+  type Tensor,
+  unbind,
+  zeros,
+} from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { expectExact, expectValues, toTensor } from './compare.ts';
 import type { GetDevice } from './get-device.ts';
@@ -15,7 +26,8 @@ const tolerance = { relative: 2e-5, absolute: 2e-6 };
 const x = samples([3, 6, 4], -1, 1);
 const sum = (parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b));
 /** Each part weighs otherwise, so that none may take the place of another. */
-const weigh = (parts: readonly Tensor[]): Tensor => sum(parts.map((part, number) => part.sin().mul(number + 1)));
+const weigh = (parts: readonly Tensor[]): Tensor =>
+  sum(parts.map((part, number) => part.sin().mul(number + 1)));
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
 /** Functions of x (3, 6, 4) by slices of it. */
@@ -32,19 +44,26 @@ const CUTS: { readonly [title: string]: TensorFunction } = {
   'slices that repeat': (a) => weigh([1, 1, 3, 1, 3].map((start) => a.narrow(1, start, 1))),
   'slices with steps': (a) => weigh(range(3).map((start) => a.slice(1, start, undefined, 3))),
   'slices with steps that cover partly': (a) => weigh([a.slice(1, 0, 5, 2), a.slice(1, 1, 6, 2)]),
-  'slices with steps that repeat': (a) => weigh([a.slice(1, 1, 6, 2), a.slice(1, 1, 6, 2), a.slice(1, 0, 6, 2)]),
+  'slices with steps that repeat': (a) =>
+    weigh([a.slice(1, 1, 6, 2), a.slice(1, 1, 6, 2), a.slice(1, 0, 6, 2)]),
   'slices of slices': (a) => weigh(range(3).map((row) => weigh(a.narrow(0, row, 1).squeeze(0).unbind(0)))),
   'slices along two axes': (a) =>
-    weigh([a.narrow(0, 0, 2).narrow(1, 1, 2), a.narrow(0, 1, 2).narrow(1, 3, 2), a.narrow(0, 0, 2).narrow(1, 3, 2)]),
+    weigh([
+      a.narrow(0, 0, 2).narrow(1, 1, 2),
+      a.narrow(0, 1, 2).narrow(1, 3, 2),
+      a.narrow(0, 0, 2).narrow(1, 3, 2),
+    ]),
   'elements of a grid': (a) => weigh(range(3).flatMap((row) => [4, 0, 1].map((step) => a.at(row, step)))),
-  'boxes of a grid that overlap': (a) => weigh(range(2).flatMap((row) => [0, 1, 3].map((step) => a.narrow(0, row, 2).narrow(1, step, 2)))),
+  'boxes of a grid that overlap': (a) =>
+    weigh(range(2).flatMap((row) => [0, 1, 3].map((step) => a.narrow(0, row, 2).narrow(1, step, 2)))),
   'strided boxes': (a) => weigh(range(2).map((step) => a.at(null, { start: step, step: 2 }, { step: 3 }))),
   'slices of a flipped value': (a) => weigh(a.flip(1).unbind(1)),
   'flipped slices': (a) => weigh(a.unbind(1).map((part) => part.flip(0))),
   'slices of a transposed value': (a) => weigh(a.transpose(0, 2).unbind(0)),
   'transposed slices': (a) => weigh(a.unbind(1).map((part) => part.transpose())),
   'slices of a reshaped value': (a) => weigh(a.reshape(3, 2, 12).unbind(1)),
-  'slices of elements': (a) => weigh(a.unbind(0).flatMap((row) => row.unbind(0).map((column) => column.slice(0, 1, 3)))),
+  'slices of elements': (a) =>
+    weigh(a.unbind(0).flatMap((row) => row.unbind(0).map((column) => column.slice(0, 1, 3)))),
   'split into unequal pieces': (a) => sum(split(a, [1, 0, 3, 2], 1).map((part) => part.exp().sum())),
   'chunk, the last of them shorter': (a) => sum(chunk(a, 4, 1).map((part) => part.exp().sum())),
   'slices beside the whole': (a) =>
@@ -55,7 +74,11 @@ const CUTS: { readonly [title: string]: TensorFunction } = {
       ),
     ),
   'the same elements picked by indices': (a) =>
-    weigh([0, 2, 2, 5].map((step) => a.indexSelect(1, tensor([step], { dtype: 'int32', device: a.device })).squeeze(1))),
+    weigh(
+      [0, 2, 2, 5].map((step) =>
+        a.indexSelect(1, tensor([step], { dtype: 'int32', device: a.device })).squeeze(1),
+      ),
+    ),
   'elements picked by several indices': (a) =>
     weigh(
       [
@@ -76,8 +99,10 @@ const JOINS: { readonly [title: string]: TensorFunction } = {
   'computed values along the first axis': (a) => cat([a.exp(), a.sin(), a.mul(2)], 0),
   'computed values along the middle': (a) => cat([a.exp(), a.sin(), a.mul(2)], 1),
   'computed values along the last axis': (a) => cat([a.exp(), a.sin(), a.mul(2), a.cos(), a.tanh()], -1),
-  'moved parts': (a) => cat([a.exp().transpose(0, 2), a.sin().reshape(4, 6, 3), a.transpose(0, 2).flip(1)], 1),
-  'reduced parts': (a) => stack([a.sum({ axis: [1, 2] }), a.mean({ axis: [1, 2] }), a.max({ axis: [1, 2] })], 1),
+  'moved parts': (a) =>
+    cat([a.exp().transpose(0, 2), a.sin().reshape(4, 6, 3), a.transpose(0, 2).flip(1)], 1),
+  'reduced parts': (a) =>
+    stack([a.sum({ axis: [1, 2] }), a.mean({ axis: [1, 2] }), a.max({ axis: [1, 2] })], 1),
   'parts that are read again': (a) => {
     const parts = a.unbind(1).map((part) => part.exp());
     return cat(parts, 0).mul(sum(parts).sum());
@@ -92,7 +117,14 @@ const JOINS: { readonly [title: string]: TensorFunction } = {
     return stack(rows, 1).matmul(stack(rows, 1).transpose()).add(cat(rows, 0).sum());
   },
   'constants between': (a) =>
-    cat([zeros([3, 1, 4], { dtype: a.dtype, device: a.device }), a.exp(), zeros([3, 2, 4], { dtype: a.dtype, device: a.device })], 1),
+    cat(
+      [
+        zeros([3, 1, 4], { dtype: a.dtype, device: a.device }),
+        a.exp(),
+        zeros([3, 2, 4], { dtype: a.dtype, device: a.device }),
+      ],
+      1,
+    ),
   'a concatenation that is sliced': (a) =>
     weigh(
       stack(
@@ -153,7 +185,11 @@ interface Cell {
 
 /** From x·W + b of a step, and the states, the next states; the first of them is the output. */
 const CELLS: { readonly [name: string]: Cell } = {
-  'a plain net': { gates: 1, states: 1, next: (input, [h], recurrent) => [input.add(h!.matmul(recurrent)).tanh()] },
+  'a plain net': {
+    gates: 1,
+    states: 1,
+    next: (input, [h], recurrent) => [input.add(h!.matmul(recurrent)).tanh()],
+  },
   'a GRU': {
     gates: 3,
     states: 1,
@@ -189,12 +225,18 @@ const WAYS: { readonly [name: string]: (a: Tensor) => readonly Tensor[] } = {
 };
 
 /** All outputs (B, T, C), with the projection of the inputs step by step or at once. */
-function run({ gates, states, next }: Cell, steps: (a: Tensor) => readonly Tensor[], atOnce: boolean): TensorFunction {
+function run(
+  { gates, states, next }: Cell,
+  steps: (a: Tensor) => readonly Tensor[],
+  atOnce: boolean,
+): TensorFunction {
   return (input, weight, recurrent, bias) => {
     const { dtype, device } = input;
     const project = (each: Tensor): Tensor => each.matmul(weight).add(bias);
     const projected = atOnce ? steps(project(input)) : steps(input).map(project);
-    let state: readonly Tensor[] = range(states).map(() => zeros([BATCH, weight.shape[1]! / gates], { dtype, device }));
+    let state: readonly Tensor[] = range(states).map(() =>
+      zeros([BATCH, weight.shape[1]! / gates], { dtype, device }),
+    );
     const outputs = projected.map((each) => {
       state = next(each, state, recurrent);
       return state[0]!;
@@ -212,8 +254,14 @@ function lstm(input: Dense, weight: Dense, recurrent: Dense, bias: Dense): Dense
     return range(STEPS).map((step) => {
       const gate = (number: number, unit: number): number => {
         const column = number * units + unit;
-        const fromInput = range(input.shape[2]!).reduce((total, k) => total + at(input, [row, step, k]) * at(weight, [k, column]), 0);
-        return h.reduce((total, value, k) => total + value * at(recurrent, [k, column]), fromInput + bias.data[column]!);
+        const fromInput = range(input.shape[2]!).reduce(
+          (total, k) => total + at(input, [row, step, k]) * at(weight, [k, column]),
+          0,
+        );
+        return h.reduce(
+          (total, value, k) => total + value * at(recurrent, [k, column]),
+          fromInput + bias.data[column]!,
+        );
       };
       const gates = range(4).map((number) => range(units).map((unit) => gate(number, unit)));
       const [i, f, g, o] = gates as [number[], number[], number[], number[]];
@@ -237,13 +285,16 @@ function operandsOf({ gates }: Cell): readonly Dense[] {
 function describeRecurrentNets(device: GetDevice): void {
   test.each(Object.entries(CELLS))('%s, unrolled by hand', async (_, cell) => {
     for (const steps of Object.values(WAYS)) {
-      for (const atOnce of [false, true]) await expectGradients(device(), run(cell, steps, atOnce), operandsOf(cell));
+      for (const atOnce of [false, true])
+        await expectGradients(device(), run(cell, steps, atOnce), operandsOf(cell));
     }
   });
   test('an LSTM gives what plain loops give, with and without compile, and with gradients beside', async () => {
     const cell = CELLS['an LSTM']!;
     const operands = operandsOf(cell);
-    const expected = lstm(...(operands.map((operand) => map(operand, Math.fround)) as [Dense, Dense, Dense, Dense]));
+    const expected = lstm(
+      ...(operands.map((operand) => map(operand, Math.fround)) as [Dense, Dense, Dense, Dense]),
+    );
     const f = run(cell, WAYS['unbind']!, true);
     const inputs = operands.map((operand) => toTensor(operand, 'float32', { requiresGrad: true }));
     await expectValues(f(...inputs), expected, tolerance);
@@ -258,13 +309,20 @@ function describeRecurrentNets(device: GetDevice): void {
         )(tensors[1]!),
       ];
     });
-    const [output, slope] = step(...operands.map((operand) => toTensor(operand, 'float32'))) as [Tensor, Tensor];
+    const [output, slope] = step(...operands.map((operand) => toTensor(operand, 'float32'))) as [
+      Tensor,
+      Tensor,
+    ];
     await expectValues(output, expected, tolerance);
     f(...inputs)
       .square()
       .sum()
       .backward();
-    await expectValues(slope, { shape: slope.shape, data: Array.from(await inputs[1]!.grad!.data()) }, tolerance);
+    await expectValues(
+      slope,
+      { shape: slope.shape, data: Array.from(await inputs[1]!.grad!.data()) },
+      tolerance,
+    );
   });
   test('second derivatives', async () => {
     const cell = CELLS['a plain net']!;
@@ -307,7 +365,10 @@ export function describeSequences(device: GetDevice): void {
   test('integers and bools are joined and taken apart', async () => {
     const whole = tensor(range(6), { shape: [3, 2], dtype: 'int32' });
     const parts = whole.unbind(0);
-    await expectExact(cat([parts[2]!.mul(2), parts[0]!, parts[1]!.add(1)]), { shape: [6], data: [8, 10, 0, 1, 3, 4] });
+    await expectExact(cat([parts[2]!.mul(2), parts[0]!, parts[1]!.add(1)]), {
+      shape: [6],
+      data: [8, 10, 0, 1, 3, 4],
+    });
     await expectExact(
       stack(
         parts.map((part) => part.gt(1)),

@@ -1,6 +1,7 @@
 /**
  * The conformance suite: what every device must give, as one call. A device joins by one line in a test file,
- * `describeConformance('name', createDevice)`; an operation gets its cases in the table that the type checker says it is missing from.
+ * `describeConformance('name', createDevice)`; an operation gets its cases in the table that the type checker
+ * says it is missing from.
  */
 import { getDefaultDevice, setDefaultDevice } from '@firsthand/autograd';
 import type { Device } from '@firsthand/autograd';
@@ -16,7 +17,13 @@ import { describeMethods } from './cases/methods.ts';
 import { describeMovement } from './cases/movement.ts';
 import { describeArgReduce, describeReduce, describeScan, describeSort } from './cases/reduce.ts';
 import { describeScalars } from './cases/scalars.ts';
-import { describeCast, describeConstant, describeIota, describeLeaf, describeRandom } from './cases/sources.ts';
+import {
+  describeCast,
+  describeConstant,
+  describeIota,
+  describeLeaf,
+  describeRandom,
+} from './cases/sources.ts';
 import { describeUnary } from './cases/unary.ts';
 import { describeFunctional } from './functional.ts';
 import { describeTails } from './tails.ts';
@@ -94,7 +101,9 @@ export interface ConformanceOptions {
   readonly randomPrograms?: number;
 }
 
-/** Declares the whole suite for one device, which is made before its first test and disposed after the last. */
+/**
+ * Declares the whole suite for one device, which is made before its first test and disposed after the last.
+ */
 export function describeConformance(
   name: string,
   createDevice: () => Device | Promise<Device>,

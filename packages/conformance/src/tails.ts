@@ -1,7 +1,9 @@
 /**
- * Functions that approach 0 far from the origin keep their digits there: x·Φ(x) written as x/2·(1 + erf(x/√2)) has lost 194 units in the last place near −2.8, and all of them from −6 on.
- * Values and slopes in float32 against formulas in double precision that do not cancel, in units of the last place. Slopes that are a sum of two terms are measured in the units of
- * the larger one: where they cross 0, no digits are left of either.
+ * Functions that approach 0 far from the origin keep their digits there: x·Φ(x) written as x/2·(1 +
+ * erf(x/√2)) has lost 194 units in the last place near −2.8, and all of them from −6 on. Values and slopes in
+ * float32 against formulas in double precision that do not cancel, in units of the last place. Slopes that
+ * are a sum of two terms are measured in the units of the larger one: where they cross 0, no digits are left
+ * of either.
  */
 import { grad } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';

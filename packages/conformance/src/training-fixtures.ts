@@ -1,6 +1,6 @@
 /**
- * What PyTorch's optimizers and a small training run give, replayed step for step, eagerly and compiled: parameters after each
- * step, clipped gradients, and the losses of a perceptron.
+ * What PyTorch's optimizers and a small training run give, replayed step for step, eagerly and compiled:
+ * parameters after each step, clipped gradients, and the losses of a perceptron.
  */
 import { compile, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
@@ -52,29 +52,36 @@ const modes = [
   ['compiled', (step: () => Tensor): (() => Tensor) => compile(step)],
 ] as const;
 
-export function describeTrainingFixtures(device: GetDevice, { optimizers, clipping, perceptron }: TrainingFixtures): void {
+export function describeTrainingFixtures(
+  device: GetDevice,
+  { optimizers, clipping, perceptron }: TrainingFixtures,
+): void {
   const dtype = (): 'float64' | 'float32' => (device().supports('float64') ? 'float64' : 'float32');
-  const tolerance = (): Tolerance => (dtype() === 'float64' ? { relative: 1e-9, absolute: 1e-10 } : { relative: 1e-3, absolute: 1e-4 });
+  const tolerance = (): Tolerance =>
+    dtype() === 'float64' ? { relative: 1e-9, absolute: 1e-10 } : { relative: 1e-3, absolute: 1e-4 };
   const given = (array: RecordedArray, requiresGrad = false): Tensor =>
     toTensor(denseOf(array), array.dtype === 'float64' ? dtype() : array.dtype, { requiresGrad });
 
   describe.each(modes)('%s', (_, mode) => {
-    test.each(optimizers.map((run) => [`${run.name} ${JSON.stringify(run.options)}`, run] as const))('%s', async (__, run) => {
-      const parameter = tensor([1, -2, 0.5, 3], { dtype: dtype(), requiresGrad: true });
-      const scale = tensor([1, 10, 0.1, 2], { dtype: dtype() });
-      const optimizer = optimizerFor(run, parameter);
-      const step = mode(() => {
-        const value = scale.mul(parameter).mul(parameter).sum().div(2).add(parameter.sin().sum());
-        value.backward();
-        optimizer.step();
-        optimizer.zeroGrad();
-        return value;
-      });
-      for (const point of run.points) {
-        step();
-        await expectValues(parameter, denseOf(point), tolerance());
-      }
-    });
+    test.each(optimizers.map((run) => [`${run.name} ${JSON.stringify(run.options)}`, run] as const))(
+      '%s',
+      async (__, run) => {
+        const parameter = tensor([1, -2, 0.5, 3], { dtype: dtype(), requiresGrad: true });
+        const scale = tensor([1, 10, 0.1, 2], { dtype: dtype() });
+        const optimizer = optimizerFor(run, parameter);
+        const step = mode(() => {
+          const value = scale.mul(parameter).mul(parameter).sum().div(2).add(parameter.sin().sum());
+          value.backward();
+          optimizer.step();
+          optimizer.zeroGrad();
+          return value;
+        });
+        for (const point of run.points) {
+          step();
+          await expectValues(parameter, denseOf(point), tolerance());
+        }
+      },
+    );
 
     test(`the losses of a perceptron over ${perceptron.losses.length} steps`, async () => {
       const options = { dtype: dtype() };
@@ -97,18 +104,22 @@ export function describeTrainingFixtures(device: GetDevice, { optimizers, clippi
         optimizer.zeroGrad();
         return value;
       });
-      for (const expected of perceptron.losses) await expectValues(step(), { shape: [], data: [expected] }, tolerance());
+      for (const expected of perceptron.losses)
+        await expectValues(step(), { shape: [], data: [expected] }, tolerance());
     });
   });
 
   test.each(clipping)('clipping to a norm of $limit', async ({ limit, gradients, norm, clipped }) => {
     const parameters = gradients.map((gradient) => {
-      const parameter = toTensor({ shape: gradient.shape, data: gradient.data.map(() => 0) }, dtype(), { requiresGrad: true });
+      const parameter = toTensor({ shape: gradient.shape, data: gradient.data.map(() => 0) }, dtype(), {
+        requiresGrad: true,
+      });
       parameter.mul(given(gradient)).sum().backward();
       return parameter;
     });
     await expectValues(clipGradNorm(parameters, limit), { shape: [], data: [norm] }, tolerance());
-    for (const [index, parameter] of parameters.entries()) await expectValues(parameter.grad!, denseOf(clipped[index]!), tolerance());
+    for (const [index, parameter] of parameters.entries())
+      await expectValues(parameter.grad!, denseOf(clipped[index]!), tolerance());
     expect(parameters).toHaveLength(clipped.length);
   });
 }

@@ -1,6 +1,7 @@
 /**
  * Transforms over structures of tensors and over several arguments, against derivatives written by hand: of
- * f(p, x) = 2·Σ tanh(x·w + b)², p = { w, scale: 2, layers: [{ b }] }, of a model that computes the same, and of bilinear forms.
+ * f(p, x) = 2·Σ tanh(x·w + b)², p = { w, scale: 2, layers: [{ b }] }, of a model that computes the same, and
+ * of bilinear forms.
  */
 import {
   compile,
@@ -37,17 +38,28 @@ interface Params {
   readonly layers: readonly { readonly b: Tensor; readonly name: string }[];
 }
 
-const params = (): Params => ({ w: toTensor(W, 'float32'), scale: 2, layers: [{ b: toTensor(B, 'float32'), name: 'first' }] });
-const f = ({ w, scale, layers }: Params, x: Tensor): Tensor => x.matmul(w).add(layers[0]!.b).tanh().square().mul(scale).sum();
+const params = (): Params => ({
+  w: toTensor(W, 'float32'),
+  scale: 2,
+  layers: [{ b: toTensor(B, 'float32'), name: 'first' }],
+});
+const f = ({ w, scale, layers }: Params, x: Tensor): Tensor =>
+  x.matmul(w).add(layers[0]!.b).tanh().square().mul(scale).sum();
 
-const pre = dense([4, 2], ([n, o]) => [0, 1, 2].reduce((sum, i) => sum + at(X, [n!, i]) * at(W, [i, o!]), B.data[o!]!));
+const pre = dense([4, 2], ([n, o]) =>
+  [0, 1, 2].reduce((sum, i) => sum + at(X, [n!, i]) * at(W, [i, o!]), B.data[o!]!),
+);
 const value = pre.data.reduce((sum, each) => sum + 2 * Math.tanh(each) ** 2, 0);
 /** ∂f/∂pre = 2·2·tanh·(1 − tanh²) */
 const slope = map(pre, (each) => 4 * Math.tanh(each) * (1 - Math.tanh(each) ** 2));
 const rows = [0, 1, 2, 3];
-const gradW = dense([3, 2], ([i, o]) => rows.reduce((sum, n) => sum + at(X, [n, i!]) * at(slope, [n, o!]), 0));
+const gradW = dense([3, 2], ([i, o]) =>
+  rows.reduce((sum, n) => sum + at(X, [n, i!]) * at(slope, [n, o!]), 0),
+);
 const gradB = dense([2], ([o]) => rows.reduce((sum, n) => sum + at(slope, [n, o!]), 0));
-const gradX = dense([4, 3], ([n, i]) => [0, 1].reduce((sum, o) => sum + at(slope, [n!, o]) * at(W, [i!, o]), 0));
+const gradX = dense([4, 3], ([n, i]) =>
+  [0, 1].reduce((sum, o) => sum + at(slope, [n!, o]) * at(W, [i!, o]), 0),
+);
 const scalar = (number: number): Dense => dense([], () => number);
 
 function describeStructures(): void {
@@ -83,7 +95,9 @@ function describeStructures(): void {
     await expectValues(again.pre, pre, tolerance);
   });
   test('maps', async () => {
-    const g = grad((p: ReadonlyMap<string, Tensor>) => f({ ...params(), w: p.get('w')! }, x()))(new Map([['w', params().w]]));
+    const g = grad((p: ReadonlyMap<string, Tensor>) => f({ ...params(), w: p.get('w')! }, x()))(
+      new Map([['w', params().w]]),
+    );
     expect([...g.keys()]).toEqual(['w']);
     await expectValues(g.get('w')!, gradW, tolerance);
   });
@@ -108,7 +122,10 @@ function describeStructures(): void {
       tolerance,
     );
     await expectValues(tangent.more[0]!, vector(0, 0, 0), tolerance);
-    const [sum, change] = [a, da].map(({ data }) => data.reduce((total, each) => total + each, 0)) as [number, number];
+    const [sum, change] = [a, da].map(({ data }) => data.reduce((total, each) => total + each, 0)) as [
+      number,
+      number,
+    ];
     await expectValues(
       tangent.more[1]!,
       dense([2], ([i]) => change * c.data[i!]! + sum * dc.data[i!]!),
@@ -159,7 +176,10 @@ function describeStructures(): void {
       vv,
       dense([3, 3], () => 0),
     );
-    const blocks = hessian((both: { readonly u: Tensor; readonly v: Tensor }) => form(both.u, both.v))({ u: t(p), v: t(q) });
+    const blocks = hessian((both: { readonly u: Tensor; readonly v: Tensor }) => form(both.u, both.v))({
+      u: t(p),
+      v: t(q),
+    });
     await expectValues(
       blocks.v.u,
       dense([3, 2], ([j, i]) => at(m, [i!, j!])),
@@ -199,16 +219,18 @@ function describeStructures(): void {
       ),
       shift: 1,
     };
-    const results = vmap((p: typeof stacked, input: Tensor) => ({ y: input.matmul(p.w).add(p.shift) }), { axis: [0, null], outAxis: -1 })(
-      stacked,
-      x(),
-    );
+    const results = vmap((p: typeof stacked, input: Tensor) => ({ y: input.matmul(p.w).add(p.shift) }), {
+      axis: [0, null],
+      outAxis: -1,
+    })(stacked, x());
     await expectValues(
       results.y,
       dense([4, 2, 2], ([n, o, k]) => (k! + 1) * (at(pre, [n!, o!]) - B.data[o!]!) + 1),
       tolerance,
     );
-    const mixed = vmap((p: { readonly a: Tensor; readonly b: Tensor }) => p.a.mul(p.b), { axis: [{ a: 0, b: null }] });
+    const mixed = vmap((p: { readonly a: Tensor; readonly b: Tensor }) => p.a.mul(p.b), {
+      axis: [{ a: 0, b: null }],
+    });
     await expectValues(
       mixed({ a: tensor([1, 2]), b: tensor([3, 4]) }),
       dense([2, 2], ([k, i]) => (k! + 1) * (i! + 3)),
@@ -266,7 +288,14 @@ function describeModules(): void {
       ['hidden.bias', B],
       ['output.weight', dense([1, 2], () => 1)],
     ];
-    net.loadStateDict(new Map(state.map(([name, { data, shape }]) => [name, { data: Float32Array.from(data), shape, dtype: 'float32' }])));
+    net.loadStateDict(
+      new Map(
+        state.map(([name, { data, shape }]) => [
+          name,
+          { data: Float32Array.from(data), shape, dtype: 'float32' },
+        ]),
+      ),
+    );
     return net;
   };
   const x = (): Tensor => toTensor(X, 'float32');
@@ -285,7 +314,8 @@ function describeModules(): void {
   });
   test('functionalCall: per-example gradients, eager and compiled', async () => {
     const net = build();
-    const objective = (p: ReadonlyMap<string, Tensor>, input: Tensor): Tensor => functionalCall(net, p, input).sum();
+    const objective = (p: ReadonlyMap<string, Tensor>, input: Tensor): Tensor =>
+      functionalCall(net, p, input).sum();
     const each = vmap(grad(objective), { axis: [null, 0] });
     for (const run of [each, compile(each)]) {
       await expectValues(run(net.namedParameters(), x()).get('hidden.weight')!, perExample, tolerance);

@@ -1,4 +1,5 @@
-// Fusion by rule: what comes out as one kernel although no rule names it, forward and backward, and where a kernel must end.
+// Fusion by rule: what comes out as one kernel although no rule names it, forward and backward, and where a
+// kernel must end.
 import { grad, Tensor, tensor, vjp } from '@firsthand/autograd';
 import { compileProgram, type Plan } from '@firsthand/compiler';
 import { closeProgram, crossEntropy, keyOf, layerNorm } from '@firsthand/graph';
@@ -7,15 +8,20 @@ import { describe, expect, test } from 'vitest';
 const target = { float64: true, scratch: (): number => 0 };
 
 /** The plan of the program that gives these values. */
-function planOf(build: (...inputs: Tensor[]) => readonly Tensor[], ...shapes: readonly (readonly number[])[]): Plan {
+function planOf(
+  build: (...inputs: Tensor[]) => readonly Tensor[],
+  ...shapes: readonly (readonly number[])[]
+): Plan {
   const inputs = shapes.map((shape) => tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), { shape }));
   const request = { effects: [], roots: build(...inputs).map((value) => value.read()) };
   return compileProgram(closeProgram(request, keyOf(request)), target);
 }
 
 const kindsOf = ({ kernels }: Plan): string[] => kernels.map(({ kernel }) => kernel.kind);
-const labels = (x: Tensor): Tensor => tensor(Int32Array.from({ length: x.shape[0]! }, (_, row) => row % x.shape[1]!));
-const rmsNorm = (x: Tensor, weight: Tensor): Tensor => x.mul(x.square().mean({ axis: -1, keepDims: true }).add(1e-5).rsqrt()).mul(weight);
+const labels = (x: Tensor): Tensor =>
+  tensor(Int32Array.from({ length: x.shape[0]! }, (_, row) => row % x.shape[1]!));
+const rmsNorm = (x: Tensor, weight: Tensor): Tensor =>
+  x.mul(x.square().mean({ axis: -1, keepDims: true }).add(1e-5).rsqrt()).mul(weight);
 const losses = (x: Tensor): Tensor => new Tensor(crossEntropy(x.read(), labels(x).read()));
 /** The gradient with respect to the first input, for a gradient of the output that is an input too. */
 const pullback =
@@ -45,7 +51,13 @@ describe('one kernel each', () => {
   });
 
   test('a matrix product with bias, activation and residual', () => {
-    const plan = planOf((x, w, b, r) => [x.matmul(w.transpose()).add(b).gelu('tanh').add(r)], [16, 8], [12, 8], [12], [16, 12]);
+    const plan = planOf(
+      (x, w, b, r) => [x.matmul(w.transpose()).add(b).gelu('tanh').add(r)],
+      [16, 8],
+      [12, 8],
+      [12],
+      [16, 12],
+    );
     expect(kindsOf(plan)).toEqual(['contract']);
   });
 
@@ -61,7 +73,12 @@ describe('one kernel each', () => {
   });
 
   test('the gradient of a weight is one product over batch and time', () => {
-    const plan = planOf((g, x, w) => pullback((weight) => x.matmul(weight.transpose()))(g, w), [4, 6, 8], [4, 6, 5], [8, 5]);
+    const plan = planOf(
+      (g, x, w) => pullback((weight) => x.matmul(weight.transpose()))(g, w),
+      [4, 6, 8],
+      [4, 6, 5],
+      [8, 5],
+    );
     expect(kindsOf(plan)).toEqual(['contract']);
     expect(plan.kernels[0]!.kernel).toMatchObject({ batch: [], k: 24 });
   });
@@ -71,7 +88,11 @@ describe('two kernels each', () => {
   const rows = [16, 10];
   test.each<[string, (...inputs: Tensor[]) => readonly Tensor[], readonly (readonly number[])[]]>([
     // Rows for dx; columns for dw and db, together.
-    ['gradients of layer norm', pullback((x, w, b) => new Tensor(layerNorm(x.read(), w.read(), b.read()))), [rows, rows, [10], [10]]],
+    [
+      'gradients of layer norm',
+      pullback((x, w, b) => new Tensor(layerNorm(x.read(), w.read(), b.read()))),
+      [rows, rows, [10], [10]],
+    ],
     ['gradients of RMS norm', pullback(rmsNorm), [rows, rows, [10]]],
     ['sums over rows and over columns', (x) => [x.sum({ axis: 0 }), x.sum({ axis: 1 })], [rows]],
     ['the mean of cross-entropies', (x) => [losses(x).mean()], [rows]],

@@ -1,11 +1,18 @@
-/** The check that the others rest on: `gradCheck` finds a wrong derivative, names the element, and passes a right one. */
+/**
+ * The check that the others rest on: `gradCheck` finds a wrong derivative, names the element, and passes a
+ * right one.
+ */
 import { defineOp, DTypeError, gradCheck, tensor, where } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { expect, test } from 'vitest';
 
 /** sin x, whose derivative claims to be `slope`. */
 const claimed = (slope: (x: Tensor) => Tensor): ((x: Tensor) => Tensor) =>
-  defineOp({ name: 'claimed', body: (x: Tensor) => x.sin(), vjp: ([g], { inputs: [x] }) => [g.mul(slope(x))] });
+  defineOp({
+    name: 'claimed',
+    body: (x: Tensor) => x.sin(),
+    vjp: ([g], { inputs: [x] }) => [g.mul(slope(x))],
+  });
 const point = tensor([0.3, -0.7, 1.1], { dtype: 'float64' });
 
 test('the right derivative passes, element by element', async () => {

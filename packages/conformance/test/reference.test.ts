@@ -2,4 +2,6 @@
 import { createReference } from '@firsthand/graph';
 import { describeConformance } from '../src/suite.ts';
 
-describeConformance('reference', () => createReference(), { randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 100 });
+describeConformance('reference', () => createReference(), {
+  randomPrograms: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 100,
+});

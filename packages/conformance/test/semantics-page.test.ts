@@ -1,4 +1,5 @@
-// Every rule of docs/semantics.md names its tests, and every test of a rule is named: neither can drift away from the other.
+// Every rule of docs/semantics.md names its tests, and every test of a rule is named: neither can drift away
+// from the other.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
@@ -9,16 +10,22 @@ const sources = [new URL('../src/', here), here].flatMap((folder) =>
     .filter((file) => file.startsWith('semantics-') && file !== 'semantics-page.test.ts')
     .map((file) => readFileSync(new URL(file, folder), 'utf8')),
 );
-const declared = sources.flatMap((source) => [...source.matchAll(/describe\('(rule \d+: .*)', /g)].map((match) => match[1]!));
+const declared = sources.flatMap((source) =>
+  [...source.matchAll(/describe\('(rule \d+: .*)', /g)].map((match) => match[1]!),
+);
 const rules = page.split(/^\*\*(?=\d+\. )/m).slice(1);
 
 describe('docs/semantics.md', () => {
   test('has thirty rules, in order', () => {
-    expect(rules.map((rule) => Number.parseInt(rule, 10))).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+    expect(rules.map((rule) => Number.parseInt(rule, 10))).toEqual(
+      Array.from({ length: 30 }, (_, index) => index + 1),
+    );
   });
 
   test('names the tests of every rule', () => {
-    const named = rules.flatMap((rule) => [...rule.matchAll(/— \*(rule \d+: [^*]+)\*/g)].flatMap((match) => match[1]!.split('; ')));
+    const named = rules.flatMap((rule) =>
+      [...rule.matchAll(/— \*(rule \d+: [^*]+)\*/g)].flatMap((match) => match[1]!.split('; ')),
+    );
     expect([...named].sort()).toEqual([...new Set(declared)].sort());
     for (const rule of rules) expect(rule).toMatch(new RegExp(`— \\*rule ${Number.parseInt(rule, 10)}: `));
   });

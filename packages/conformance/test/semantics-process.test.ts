@@ -1,5 +1,5 @@
-// Rules 27 and 28 in processes of their own: a loop that never yields keeps nothing alive, and Node ends by itself when nothing is
-// under way, and not before.
+// Rules 27 and 28 in processes of their own: a loop that never yields keeps nothing alive, and Node ends by
+// itself when nothing is under way, and not before.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +29,10 @@ const GPU_PROGRAMS = {
   'work under way on the GPU': `setDefaultDevice(await createWebGPU()); tensor([1]).add(1).item().then((value) => console.log(value));`,
 } as const;
 
-/** 1,200 steps with 400 kB of arguments each, and not one turn of the event loop: prints by how many MiB the process has grown. */
+/**
+ * 1,200 steps with 400 kB of arguments each, and not one turn of the event loop: prints by how many MiB the
+ * process has grown.
+ */
 const LOOP = `
   setDefaultDevice(createReference());
   const weight = tensor(new Float32Array(1000), { requiresGrad: true });
@@ -97,10 +100,14 @@ describe('rule 27: a loop that never yields', () => {
 
 describe('rule 28: processes', () => {
   beforeAll(async () => {
-    for (const [name, code] of Object.entries({ ...PROGRAMS, ...GPU_PROGRAMS })) await compileProgram(name, code);
+    for (const [name, code] of Object.entries({ ...PROGRAMS, ...GPU_PROGRAMS }))
+      await compileProgram(name, code);
   });
 
-  test.each([...Object.keys(PROGRAMS), ...Object.keys(GPU_PROGRAMS)])('%s: prints its value and ends', (name) => {
-    expect(runProgram(name)).toEqual({ status: 0, signal: null, stdout: '2\n', stderr: '' });
-  });
+  test.each([...Object.keys(PROGRAMS), ...Object.keys(GPU_PROGRAMS)])(
+    '%s: prints its value and ends',
+    (name) => {
+      expect(runProgram(name)).toEqual({ status: 0, signal: null, stdout: '2\n', stderr: '' });
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// The queue that stands in for a GPU: it must run later, in order, fail on demand, and notice every use of freed storage.
+// The queue that stands in for a GPU: it must run later, in order, fail on demand, and notice every use of
+// freed storage.
 import { tensor } from '@firsthand/autograd';
 import { add, constant, createReference, DeviceError, leaf } from '@firsthand/graph';
 import type { Program } from '@firsthand/graph';
@@ -9,7 +10,10 @@ const device = createQueued(createReference());
 
 /** x ↦ x + 1 for two elements; in place when asked. */
 function increment(inPlace: boolean): Program {
-  const x = leaf({ role: 'stored', name: 'x', shape: [2], dtype: 'float32', host: null, sample: null }, device);
+  const x = leaf(
+    { role: 'stored', name: 'x', shape: [2], dtype: 'float32', host: null, sample: null },
+    device,
+  );
   const effects = inPlace ? [{ node: add(x, constant(1, [2], 'float32')), into: x }] : [];
   return { args: [x], effects, roots: inPlace ? [] : [add(x, 1)] };
 }

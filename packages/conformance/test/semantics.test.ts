@@ -2,4 +2,6 @@
 import { createReference } from '@firsthand/graph';
 import { describeSemantics } from '../src/semantics.ts';
 
-describeSemantics('the reference', () => createReference(), { tinySteps: process.env['FIRSTHAND_FULL'] === '1' ? 1_000_000 : 4000 });
+describeSemantics('the reference', () => createReference(), {
+  tinySteps: process.env['FIRSTHAND_FULL'] === '1' ? 1_000_000 : 4000,
+});

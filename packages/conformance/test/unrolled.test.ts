@@ -36,7 +36,8 @@ type Take = (x: Tensor, steps: number) => readonly Tensor[];
 const TAKES: { readonly [name: string]: Take } = {
   unbind: (x) => x.unbind(1),
   narrow: (x, steps) => range(steps).map((step) => x.narrow(1, step, 1).squeeze(1)),
-  slice: (x, steps) => range(steps).map((step) => x.slice(1, step, step + 1).reshape(x.shape[0]!, x.shape[2]!)),
+  slice: (x, steps) =>
+    range(steps).map((step) => x.slice(1, step, step + 1).reshape(x.shape[0]!, x.shape[2]!)),
   split: (x, steps) =>
     split(
       x,
@@ -59,7 +60,8 @@ function lstm(inputs: readonly Tensor[], recurrent: Tensor): readonly Tensor[] {
 }
 /** Each net has operands x (B, T, I), W (I, 4H), U (H, 4H), b (4H). */
 const NETS: { readonly [name: string]: Net } = {
-  'all outputs, inputs projected at once': (take, steps, x, w, u, b) => stack(lstm(take(x.matmul(w).add(b), steps), u), 1),
+  'all outputs, inputs projected at once': (take, steps, x, w, u, b) =>
+    stack(lstm(take(x.matmul(w).add(b), steps), u), 1),
   'all outputs, inputs projected step by step': (take, steps, x, w, u, b) =>
     stack(
       lstm(
@@ -113,7 +115,9 @@ describe.each(Object.entries(NETS))('%s', (_, net) => {
 
 test('arithmetic is done once', () => {
   const steps = 12;
-  const { flops } = costOf(compiled(NETS['all outputs, inputs projected step by step']!, TAKES['unbind']!, steps));
+  const { flops } = costOf(
+    compiled(NETS['all outputs, inputs projected step by step']!, TAKES['unbind']!, steps),
+  );
   const products = 3 * 2 * steps * BATCH * 4 * UNITS * (INPUTS + UNITS);
   expect(flops / products).toBeLessThan(1.2);
 });

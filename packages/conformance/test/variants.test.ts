@@ -1,6 +1,7 @@
 /**
- * The whole suite on two variants of the reference device: one that runs every composite through its body, and one that says no to
- * float64, as a GPU does. Long tests: an ordinary run checks kernels against bodies case by case, and one operation on each variant here.
+ * The whole suite on two variants of the reference device: one that runs every composite through its body,
+ * and one that says no to float64, as a GPU does. Long tests: an ordinary run checks kernels against bodies
+ * case by case, and one operation on each variant here.
  */
 import type { Device } from '@firsthand/autograd';
 import { tensor } from '@firsthand/autograd';
@@ -43,5 +44,6 @@ test.each(Object.entries(variants))('%s multiplies matrices', async (_, createDe
 });
 
 if (process.env['FIRSTHAND_FULL'] === '1') {
-  for (const [name, createDevice] of Object.entries(variants)) describeConformance(name, createDevice, { randomPrograms: 1000 });
+  for (const [name, createDevice] of Object.entries(variants))
+    describeConformance(name, createDevice, { randomPrograms: 1000 });
 }

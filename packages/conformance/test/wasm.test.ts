@@ -1,4 +1,7 @@
-/** The WebAssembly device with plain SIMD, in any engine. What relaxed SIMD needs of the engine stands in ../relaxed. */
+/**
+ * The WebAssembly device with plain SIMD, in any engine. What relaxed SIMD needs of the engine stands in
+ * ../relaxed.
+ */
 import { createWasm } from '@firsthand/wasm';
 import { describeConformance } from '../src/suite.ts';
 

@@ -1,5 +1,15 @@
-// Whole trainings on the GPU device beside the reference: the losses of fifty steps of a perceptron and of a GPT, from the same start on the same batches.
-import { attention, compile, manualSeed, setDefaultDevice, split, tensor, type Device, type Tensor } from '@firsthand/autograd';
+// Whole trainings on the GPU device beside the reference: the losses of fifty steps of a perceptron and of a
+// GPT, from the same start on the same batches.
+import {
+  attention,
+  compile,
+  manualSeed,
+  setDefaultDevice,
+  split,
+  tensor,
+  type Device,
+  type Tensor,
+} from '@firsthand/autograd';
 import { createReference, getDefaultDevice } from '@firsthand/graph';
 import { Embedding, LayerNorm, Linear, loss, Module } from '@firsthand/nn';
 import { AdamW } from '@firsthand/optim';
@@ -66,7 +76,10 @@ const TRAININGS: { readonly [name: string]: Training } = {
   },
   'a GPT': {
     create: () => new SmallGPT(),
-    batch: (step) => [tensor(integers(B * T, V, step % 5), { shape: [B, T] }), tensor(integers(B * T, V, (step % 5) + 1))],
+    batch: (step) => [
+      tensor(integers(B * T, V, step % 5), { shape: [B, T] }),
+      tensor(integers(B * T, V, (step % 5) + 1)),
+    ],
   },
 };
 
@@ -90,7 +103,10 @@ async function losses({ create, batch }: Training, device: Device): Promise<numb
 test.each(Object.entries(TRAININGS))('%s', async (_, training) => {
   const expected = await losses(training, createReference());
   const actual = await losses(training, await createWebGPU());
-  const furthest = actual.reduce((most, value, step) => Math.max(most, Math.abs(value / expected[step]! - 1)), 0);
+  const furthest = actual.reduce(
+    (most, value, step) => Math.max(most, Math.abs(value / expected[step]! - 1)),
+    0,
+  );
   expect(furthest, 'the largest relative distance').toBeLessThan(1e-4);
   expect(expected.at(-1)! < expected[0]!).toBe(true);
 });

@@ -2,4 +2,6 @@
 import { createWebGPU } from '@firsthand/webgpu';
 import { describeSemantics } from '../src/semantics.ts';
 
-describeSemantics('webgpu', () => createWebGPU(), { tinySteps: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 500 });
+describeSemantics('webgpu', () => createWebGPU(), {
+  tinySteps: process.env['FIRSTHAND_FULL'] === '1' ? 10_000 : 500,
+});

@@ -1,6 +1,7 @@
 /**
- * Programs on the GPU that are asked for before they are planned: with a clock by which every part of the work fills a slice, each program runs for the first time while it
- * is being planned. They give what the oracle gives, and what the host is told of a program that cannot be planned is what it is told of others.
+ * Programs on the GPU that are asked for before they are planned: with a clock by which every part of the
+ * work fills a slice, each program runs for the first time while it is being planned. They give what the
+ * oracle gives, and what the host is told of a program that cannot be planned is what it is told of others.
  */
 import { setDefaultDevice, tensor, type Device } from '@firsthand/autograd';
 import { DeviceError, getDefaultDevice } from '@firsthand/graph';

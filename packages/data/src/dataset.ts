@@ -1,6 +1,7 @@
 /**
- * Where examples come from. A dataset is a length and a way to get example i, a record of named arrays such as `{ image, label }`; one that can
- * gather many at once says so with `batch`. A batch is the same record with one more leading axis.
+ * Where examples come from. A dataset is a length and a way to get example i, a record of named arrays such
+ * as `{ image, label }`; one that can gather many at once says so with `batch`. A batch is the same record
+ * with one more leading axis.
  */
 import {
   allocate,
@@ -34,7 +35,10 @@ export interface Dataset<Name extends string = string> {
    * @param context the loader's epoch and key, for a dataset whose examples vary; see `mapExamples`
    */
   get(index: number, context?: EpochContext): Fields<Name> | Promise<Fields<Name>>;
-  /** The examples at `indices`, in that order, stacked along a new first axis. Optional: what is lacking is stacked from `get`. */
+  /**
+   * The examples at `indices`, in that order, stacked along a new first axis. Optional: what is lacking is
+   * stacked from `get`.
+   */
   batch?(indices: ArrayLike<number>, context?: EpochContext): Fields<Name> | Promise<Fields<Name>>;
 }
 
@@ -56,10 +60,12 @@ export function requireDataset(operation: string, value: unknown): void {
 }
 
 /**
- * The examples at `indices` of any dataset, as one batch: by its `batch` if it has one, else by stacking what `get` gives.
+ * The examples at `indices` of any dataset, as one batch: by its `batch` if it has one, else by stacking what
+ * `get` gives.
  * @param context the epoch and the key of random numbers, which a `DataLoader` says; epoch 0 if not given
  * @returns arrays of shape (number of indices, …shape of the field)
- * @throws ShapeError if examples of one batch differ in shape, FirsthandError if there are no indices to take the shapes from
+ * @throws ShapeError if examples of one batch differ in shape, FirsthandError if there are no indices to take
+ *   the shapes from
  */
 export async function loadBatch<Name extends string>(
   dataset: Dataset<Name>,
@@ -71,7 +77,12 @@ export async function loadBatch<Name extends string>(
   checkOptions('loadBatch', context, CONTEXT_KEYS);
   if (typeof (indices as Partial<ArrayLike<number>> | null | undefined)?.length !== 'number') {
     const problem = `the indices are ${describeValue(indices)}`;
-    throw new OptionError({ operation: 'loadBatch', problem, expected: 'an array of numbers', remedy: 'write loadBatch(dataset, [0, 1])' });
+    throw new OptionError({
+      operation: 'loadBatch',
+      problem,
+      expected: 'an array of numbers',
+      remedy: 'write loadBatch(dataset, [0, 1])',
+    });
   }
   if (dataset.batch !== undefined) return dataset.batch(indices, context);
   return stackExamples(await Promise.all(Array.from(indices, async (index) => dataset.get(index, context))));
@@ -94,8 +105,8 @@ function stackExamples<Name extends string>(examples: readonly Fields<Name>[]): 
 }
 
 /**
- * Examples held in memory: every field is one array whose first axis counts examples. Arrays that `readIdx` gives are taken as they are and
- * widened to int32 batch by batch, so that bytes stay bytes in memory.
+ * Examples held in memory: every field is one array whose first axis counts examples. Arrays that `readIdx`
+ * gives are taken as they are and widened to int32 batch by batch, so that bytes stay bytes in memory.
  * @example
  * ```ts
  * import { array } from '@firsthand/linalg';
@@ -117,9 +128,16 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
     checkCount('ArrayDataset', arguments.length, 1, 'new ArrayDataset({ x, y })');
     if (!isPlain(fields)) {
       const problem = `the fields are ${describeValue(fields)}`;
-      throw new OptionError({ operation: 'ArrayDataset', problem, expected: 'arrays by name', remedy: 'write new ArrayDataset({ x, y })' });
+      throw new OptionError({
+        operation: 'ArrayDataset',
+        problem,
+        expected: 'arrays by name',
+        remedy: 'write new ArrayDataset({ x, y })',
+      });
     }
-    this.fields = mapFields(fields, (array: NDArray | FileArray, name) => toFileArray('ArrayDataset', array, `field ${name}: `));
+    this.fields = mapFields(fields, (array: NDArray | FileArray, name) =>
+      toFileArray('ArrayDataset', array, `field ${name}: `),
+    );
     const all: [string, FileArray][] = Object.entries(this.fields);
     const length = all[0]?.[1].shape[0];
     if (length === undefined || all.some(([, { shape }]) => shape[0] !== length)) {
@@ -149,7 +167,11 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
       const index = indices[i]!;
       if (!(Number.isInteger(index) && index >= 0 && index < this.length)) {
         const problem = `index ${index} is out of range for ${this.length} examples`;
-        throw new ShapeError({ operation: 'ArrayDataset', problem, expected: `a whole number from 0 to ${this.length - 1}` });
+        throw new ShapeError({
+          operation: 'ArrayDataset',
+          problem,
+          expected: `a whole number from 0 to ${this.length - 1}`,
+        });
       }
     }
     return mapFields(this.fields, ({ shape, dtype, data }: FileArray) => {
@@ -157,7 +179,8 @@ export class ArrayDataset<Name extends string> implements Dataset<Name> {
       const exampleShape = shape.slice(1);
       const size = sizeOf(exampleShape);
       const gathered = allocate(memory, indices.length * size);
-      for (let i = 0; i < indices.length; i++) gathered.set(data.subarray(indices[i]! * size, (indices[i]! + 1) * size), i * size);
+      for (let i = 0; i < indices.length; i++)
+        gathered.set(data.subarray(indices[i]! * size, (indices[i]! + 1) * size), i * size);
       return NDArray.packed(gathered, [indices.length, ...exampleShape], memory);
     });
   }
@@ -169,7 +192,10 @@ export interface BatchContext {
   readonly indices: ArrayLike<number>;
   /** of the loader, counted from 0 */
   readonly epoch: number;
-  /** The random numbers of the example at a position of the batch, from their beginning: a function of the loader's seed, epoch and index. */
+  /**
+   * The random numbers of the example at a position of the batch, from their beginning: a function of the
+   * loader's seed, epoch and index.
+   */
   generator(position: number): Generator;
 }
 
@@ -186,7 +212,8 @@ export interface ExampleContext {
 /**
  * A dataset seen through a function of its batches: scaling, types. For augmentation see `mapExamples`.
  * @param dataset what is seen
- * @param transform from a batch to a batch of as many examples; it must treat examples independently, since batches may be of any size. Random
+ * @param transform from a batch to a batch of as many examples; it must treat examples independently, since
+ *   batches may be of any size. Random
  *   numbers come from its context: those of a generator of your own depend on which batches were prefetched, and do not resume exactly.
  * @returns a dataset of the same length
  * @example
@@ -219,8 +246,9 @@ export function mapDataset<From extends string, To extends string>(
 }
 
 /**
- * A dataset seen through a function of its examples: augmentation, decoding. The random numbers of an example are a function of the loader's
- * seed, the epoch and the index, so they are other ones in each epoch, and the same whatever was prefetched, shuffled or interrupted.
+ * A dataset seen through a function of its examples: augmentation, decoding. The random numbers of an example
+ * are a function of the loader's seed, the epoch and the index, so they are other ones in each epoch, and the
+ * same whatever was prefetched, shuffled or interrupted.
  * @param dataset what is seen
  * @param transform from an example and its context to an example; every example's fields have one shape
  * @returns a dataset of the same length
@@ -252,7 +280,9 @@ export function mapExamples<From extends string, To extends string>(
   });
 }
 
-/** The context for the dataset that another sees through: of the same epoch, with random numbers of its own. */
+/**
+ * The context for the dataset that another sees through: of the same epoch, with random numbers of its own.
+ */
 const below = ({ epoch, key }: EpochContext): EpochContext => ({ epoch, key: nextKey(key) });
 
 /** The same record with every value replaced. */

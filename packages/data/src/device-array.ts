@@ -1,6 +1,6 @@
 /**
- * Arrays whose elements live on a device: what a tensor of `@firsthand/autograd` is to a writer of files. A writer knows them by their methods,
- * so that this package depends on no device and no tensor.
+ * Arrays whose elements live on a device: what a tensor of `@firsthand/autograd` is to a writer of files. A
+ * writer knows them by their methods, so that this package depends on no device and no tensor.
  */
 import { NDArray, type DType, type Shape, type TypedArray } from '@firsthand/linalg';
 import type { FileArray } from './file-array.ts';

@@ -1,7 +1,8 @@
 /**
- * Elements to and from bytes. Types whose bytes in the file are their bytes in memory are viewed in place when the byte order is this machine's
- * and the position is a multiple of the element's size, else copied once; bfloat16 and 64-bit integers are converted.
- * Whoever calls has checked that the bytes are there: nothing is allocated on the word of a header.
+ * Elements to and from bytes. Types whose bytes in the file are their bytes in memory are viewed in place
+ * when the byte order is this machine's and the position is a multiple of the element's size, else copied
+ * once; bfloat16 and 64-bit integers are converted. Whoever calls has checked that the bytes are there:
+ * nothing is allocated on the word of a header.
  */
 import { FormatError } from './errors.ts';
 import { FILE_DTYPES, type FileArray, type FileData, type FileDType } from './file-array.ts';
@@ -86,12 +87,18 @@ function readBool(place: ElementsPlace): FileData {
   const wrong = values.findIndex((value) => value > 1);
   if (wrong >= 0) {
     const problem = `${place.part}a bool is 0 or 1, element ${wrong} is ${values[wrong]}`;
-    throw new FormatError({ operation: place.operation, problem, expected: '0 or 1' }, { offset: place.begin + wrong });
+    throw new FormatError(
+      { operation: place.operation, problem, expected: '0 or 1' },
+      { offset: place.begin + wrong },
+    );
   }
   return values;
 }
 
-/** A bfloat16 is the upper half of a float32: sign, the same 8 bits of exponent, and 7 of the 23 bits of fraction. */
+/**
+ * A bfloat16 is the upper half of a float32: sign, the same 8 bits of exponent, and 7 of the 23 bits of
+ * fraction.
+ */
 function readBFloat16(place: ElementsPlace): Float32Array {
   const upper = readRaw(place, 'uint16'); // two bytes per element, as bfloat16
   const bits = new Uint32Array(upper.length);
@@ -99,20 +106,29 @@ function readBFloat16(place: ElementsPlace): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-/** The upper halves of float32 numbers, rounded to nearest, ties to even; numbers that came from bfloat16 come out as they were, NaN's bits included. */
+/**
+ * The upper halves of float32 numbers, rounded to nearest, ties to even; numbers that came from bfloat16 come
+ * out as they were, NaN's bits included.
+ */
 function bfloat16Bits(data: FileData): Uint16Array {
   const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
   const upper = new Uint16Array(data.length);
   for (let i = 0; i < upper.length; i++) {
     const value = bits[i]!;
     const isNaN = (value & 0x7fffffff) > 0x7f800000;
-    // Rounding a NaN could carry into infinity, and cutting it could leave infinity's bits: cut, and set the bit that keeps it a quiet NaN if it lost any.
-    upper[i] = isNaN ? (value >>> 16) | ((value & 0xffff) !== 0 ? 0x40 : 0) : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16;
+    // Rounding a NaN could carry into infinity, and cutting it could leave infinity's bits: cut, and set the
+    // bit that keeps it a quiet NaN if it lost any.
+    upper[i] = isNaN
+      ? (value >>> 16) | ((value & 0xffff) !== 0 ? 0x40 : 0)
+      : (value + 0x7fff + ((value >>> 16) & 1)) >>> 16;
   }
   return upper;
 }
 
-function readInteger64({ bytes, begin, count, order, operation, part }: ElementsPlace, dtype: 'int64' | 'uint64'): FileData {
+function readInteger64(
+  { bytes, begin, count, order, operation, part }: ElementsPlace,
+  dtype: 'int64' | 'uint64',
+): FileData {
   const view = new DataView(bytes.buffer, bytes.byteOffset + begin, count * 8);
   const little = order === 'little';
   const values = dtype === 'int64' ? new Int32Array(count) : new Uint32Array(count);
@@ -141,7 +157,8 @@ function writeInteger64(target: Uint8Array, begin: number, data: FileData, order
 }
 
 /**
- * The product of sizes that a file claims, or null if some product of leading sizes is beyond exact integers: then no file can hold the elements.
+ * The product of sizes that a file claims, or null if some product of leading sizes is beyond exact integers:
+ * then no file can hold the elements.
  */
 export function elementCount(shape: readonly number[]): number | null {
   let count = 1;

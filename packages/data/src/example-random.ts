@@ -1,6 +1,7 @@
 /**
- * Random numbers of an example: a function of seed, epoch and index alone (Philox, counter-based). What else has been drawn, which batches have been
- * prefetched, their size and their order change none of them, so a run that was interrupted sees the same numbers as one that was not.
+ * Random numbers of an example: a function of seed, epoch and index alone (Philox, counter-based). What else
+ * has been drawn, which batches have been prefetched, their size and their order change none of them, so a
+ * run that was interrupted sees the same numbers as one that was not.
  */
 import { Generator, philox4x32 } from '@firsthand/linalg';
 
@@ -19,9 +20,15 @@ export const NO_EPOCH: EpochContext = { epoch: 0, key: [0, 0] };
 
 const TWO_32 = 2 ** 32;
 
-/** A new key from a key and a number below 2⁶⁴, by one block of Philox: keys of different numbers are independent of each other. */
+/**
+ * A new key from a key and a number below 2⁶⁴, by one block of Philox: keys of different numbers are
+ * independent of each other.
+ */
 function splitKey(key: Key, high: number, low: number): Key {
-  const [first, second] = philox4x32([low % TWO_32, Math.floor(low / TWO_32), high % TWO_32, Math.floor(high / TWO_32)], key);
+  const [first, second] = philox4x32(
+    [low % TWO_32, Math.floor(low / TWO_32), high % TWO_32, Math.floor(high / TWO_32)],
+    key,
+  );
   return [first, second];
 }
 
@@ -32,7 +39,10 @@ export function exampleGenerator({ epoch, key }: EpochContext, index: number): G
   return generator;
 }
 
-/** A key for another purpose, which shares no numbers with that of the context: such as that of a dataset below. */
+/**
+ * A key for another purpose, which shares no numbers with that of the context: such as that of a dataset
+ * below.
+ */
 export function nextKey(key: Key): Key {
   // No epoch has this number, so that this is no example's key.
   return splitKey(key, 2 ** 53, 0);

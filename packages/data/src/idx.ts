@@ -1,6 +1,7 @@
 /**
- * The idx format, in which MNIST is kept: two zero bytes, a type code, the number of axes, each axis's length as a big-endian uint32, and then
- * the elements, row-major and big-endian. Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section FILE FORMATS.
+ * The idx format, in which MNIST is kept: two zero bytes, a type code, the number of axes, each axis's length
+ * as a big-endian uint32, and then the elements, row-major and big-endian. Source: Y. LeCun, C. Cortes, C.
+ * Burges, "The MNIST database of handwritten digits", section FILE FORMATS.
  */
 import type { NDArray } from '@firsthand/linalg';
 import { checkCount, DTypeError, formatShape, ShapeError } from '@firsthand/linalg';
@@ -20,10 +21,12 @@ const TYPE_CODES: ReadonlyMap<number, FileDType> = new Map([
 ]);
 
 /**
- * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of the file's bytes, and shows later changes to them.
+ * Reads an idx file. Bytes (uint8, int8) are not copied: `data` is then a view of the file's bytes, and shows
+ * later changes to them.
  * @param file the whole file, unzipped
  * @returns shape, element type and elements; which `array` and `tensor` read as they are
- * @throws FormatError with the byte offset of the first thing that is not as the format says; of a file of another kind it says which
+ * @throws FormatError with the byte offset of the first thing that is not as the format says; of a file of
+ *   another kind it says which
  * @example
  * ```ts
  * import { readIdx } from '@firsthand/data';
@@ -37,8 +40,10 @@ export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
   const bytes = bytesOf('readIdx', file);
   const notIdx = (problem: string, expected: string, offset: number): FormatError =>
     notOfKind('readIdx', 'an idx file (MNIST)', bytes, { problem, expected }, offset);
-  if (bytes.length < 4) throw notIdx(`the header takes 4 bytes, the file has ${bytes.length}`, '4 bytes', bytes.length);
-  if (bytes[0] !== 0 || bytes[1] !== 0) throw notIdx('an idx file begins with two zero bytes', 'two zero bytes', 0);
+  if (bytes.length < 4)
+    throw notIdx(`the header takes 4 bytes, the file has ${bytes.length}`, '4 bytes', bytes.length);
+  if (bytes[0] !== 0 || bytes[1] !== 0)
+    throw notIdx('an idx file begins with two zero bytes', 'two zero bytes', 0);
   const code = bytes[2]!;
   const dtype = TYPE_CODES.get(code);
   if (dtype === undefined) {
@@ -49,7 +54,10 @@ export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
   const begin = 4 + 4 * axes;
   if (bytes.length < begin) {
     const problem = `${axes} axes take a header of ${begin} bytes, the file has ${bytes.length}`;
-    throw new FormatError({ operation: 'readIdx', problem, expected: `${begin} bytes` }, { offset: bytes.length });
+    throw new FormatError(
+      { operation: 'readIdx', problem, expected: `${begin} bytes` },
+      { offset: bytes.length },
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, begin);
   const shape = Array.from({ length: axes }, (_, axis) => view.getUint32(4 + 4 * axis));
@@ -59,9 +67,16 @@ export function readIdx(file: Uint8Array | ArrayBuffer): FileArray {
     const needs = count === null ? 'more bytes than can be counted' : `${expected} bytes`;
     const remedy = bytes.length < expected ? 'the file is cut off: write or download it again' : undefined;
     const problem = `${dtype} of shape ${formatShape(shape)} takes ${needs}, the file has ${bytes.length}`;
-    throw new FormatError({ operation: 'readIdx', problem, expected: needs, remedy }, { offset: Math.min(bytes.length, expected) });
+    throw new FormatError(
+      { operation: 'readIdx', problem, expected: needs, remedy },
+      { offset: Math.min(bytes.length, expected) },
+    );
   }
-  return { dtype, shape, data: readElements({ bytes, begin, count, dtype, order: 'big', operation: 'readIdx', part: '' }) };
+  return {
+    dtype,
+    shape,
+    data: readElements({ bytes, begin, count, dtype, order: 'big', operation: 'readIdx', part: '' }),
+  };
 }
 
 /**
@@ -78,11 +93,22 @@ export function writeIdx(array: FileArray | NDArray): Uint8Array<ArrayBuffer> {
   const operands = [{ shape, dtype }];
   if (code === undefined) {
     const expected = [...TYPE_CODES.values()].join(', ');
-    throw new DTypeError({ operation: 'writeIdx', problem: `idx has no ${dtype}`, operands, expected, remedy: `it has ${expected}` });
+    throw new DTypeError({
+      operation: 'writeIdx',
+      problem: `idx has no ${dtype}`,
+      operands,
+      expected,
+      remedy: `it has ${expected}`,
+    });
   }
   if (shape.length > 255 || shape.some((size) => size >= 2 ** 32)) {
     const expected = 'at most 255 axes of less than 2³² each';
-    throw new ShapeError({ operation: 'writeIdx', problem: `idx holds ${expected}, not ${formatShape(shape)}`, operands, expected });
+    throw new ShapeError({
+      operation: 'writeIdx',
+      problem: `idx holds ${expected}, not ${formatShape(shape)}`,
+      operands,
+      expected,
+    });
   }
   const begin = 4 + 4 * shape.length;
   const bytes = new Uint8Array(begin + data.length * FILE_DTYPES[dtype].bytes);

@@ -1,6 +1,7 @@
 /**
- * A position in JSON text that moves forward token by token. The reader of a format asks for what its grammar allows next, so nothing is built
- * that the format does not know, nesting is as deep as the reader's own calls, a repeated key can be seen, and every error has its byte offset.
+ * A position in JSON text that moves forward token by token. The reader of a format asks for what its grammar
+ * allows next, so nothing is built that the format does not know, nesting is as deep as the reader's own
+ * calls, a repeated key can be seen, and every error has its byte offset.
  */
 import { FormatError } from './errors.ts';
 
@@ -53,14 +54,22 @@ export class JsonCursor {
     if (this.next() !== undefined) throw this.otherThan('the end of the header');
   }
 
-  /** Reads `{ "key": value, … }`: calls `member` at each value, with its key and the key's offset. A repeated key is an error. */
+  /**
+   * Reads `{ "key": value, … }`: calls `member` at each value, with its key and the key's offset. A repeated
+   * key is an error.
+   */
   object(member: (key: string, offset: number) => void): void {
     const keys = new Set<string>();
     this.sequence('{', '}', () => {
       this.next();
       const offset = this.position;
       const key = this.string();
-      if (keys.has(key)) throw this.error(`the key ${JSON.stringify(key)} stands twice in one object`, 'each key once', offset);
+      if (keys.has(key))
+        throw this.error(
+          `the key ${JSON.stringify(key)} stands twice in one object`,
+          'each key once',
+          offset,
+        );
       keys.add(key);
       this.expect(':');
       member(key, offset);
@@ -71,7 +80,8 @@ export class JsonCursor {
   wholeNumbers(limit: number): number[] {
     const numbers: number[] = [];
     this.sequence('[', ']', () => {
-      if (numbers.length === limit) throw this.error(`a list of more than ${limit} numbers`, `at most ${limit} numbers`);
+      if (numbers.length === limit)
+        throw this.error(`a list of more than ${limit} numbers`, `at most ${limit} numbers`);
       numbers.push(this.wholeNumber());
     });
     return numbers;
@@ -98,14 +108,19 @@ export class JsonCursor {
     this.next();
     const begin = this.position;
     let value = 0;
-    for (let digit = this.bytes[begin]; this.position < this.end && digit !== undefined && digit >= ZERO && digit <= NINE;) {
+    for (
+      let digit = this.bytes[begin];
+      this.position < this.end && digit !== undefined && digit >= ZERO && digit <= NINE;
+    ) {
       value = value * 10 + (digit - ZERO);
-      if (!Number.isSafeInteger(value)) throw this.error('a number beyond 2⁵³ − 1', 'a number up to 2⁵³ − 1', begin);
+      if (!Number.isSafeInteger(value))
+        throw this.error('a number beyond 2⁵³ − 1', 'a number up to 2⁵³ − 1', begin);
       digit = this.bytes[++this.position];
     }
     const length = this.position - begin;
     if (length === 0) throw this.otherThan('a whole number');
-    if (length > 1 && this.bytes[begin] === ZERO) throw this.error('a number with leading zeros', 'a number without them', begin);
+    if (length > 1 && this.bytes[begin] === ZERO)
+      throw this.error('a number with leading zeros', 'a number without them', begin);
     return value;
   }
 

@@ -1,6 +1,7 @@
 /**
- * Writing a file so that no interruption can lose the one that was there: write a temporary file beside it, force it to disk, and rename it over
- * the old name, which file systems do in one step. At every moment the name leads to the whole old file or the whole new one.
+ * Writing a file so that no interruption can lose the one that was there: write a temporary file beside it,
+ * force it to disk, and rename it over the old name, which file systems do in one step. At every moment the
+ * name leads to the whole old file or the whole new one.
  */
 import { open, rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
@@ -11,7 +12,8 @@ import { checkCount } from '@firsthand/linalg';
  * Writes a file atomically.
  * @param path where; the folder must exist. A file of this name is replaced.
  * @param bytes the whole contents
- * @throws the file system's error, after removing the temporary file; the previous file is then as it was. A process that is killed meanwhile
+ * @throws the file system's error, after removing the temporary file; the previous file is then as it was. A
+ *   process that is killed meanwhile
  *   leaves its temporary file, named `.<name>.<random>.tmp`, beside the previous one.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
@@ -39,7 +41,10 @@ async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Forces the rename itself to disk, where the system can: not all can open or sync a folder. If it fails, a power cut may bring back the old file, whole. */
+/**
+ * Forces the rename itself to disk, where the system can: not all can open or sync a folder. If it fails, a
+ * power cut may bring back the old file, whole.
+ */
 async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, 'r');

@@ -1,10 +1,19 @@
 /**
- * The safetensors format: the length of a header as a little-endian uint64, the header as a JSON object that maps each tensor's name to dtype,
- * shape and begin and end in the data, and then the data, little-endian, without gaps. Nothing in it is executed, which is why it is trusted
- * with weights; this reader still believes no length, offset or shape before it has checked it against the bytes that are there.
- * Source: https://github.com/huggingface/safetensors, section "Format"; the writer's order is the reference implementation's.
+ * The safetensors format: the length of a header as a little-endian uint64, the header as a JSON object that
+ * maps each tensor's name to dtype, shape and begin and end in the data, and then the data, little-endian,
+ * without gaps. Nothing in it is executed, which is why it is trusted with weights; this reader still
+ * believes no length, offset or shape before it has checked it against the bytes that are there. Source:
+ * https://github.com/huggingface/safetensors, section "Format"; the writer's order is the reference
+ * implementation's.
  */
-import { checkCount, describeValue, FirsthandError, formatShape, type NDArray, OptionError } from '@firsthand/linalg';
+import {
+  checkCount,
+  describeValue,
+  FirsthandError,
+  formatShape,
+  type NDArray,
+  OptionError,
+} from '@firsthand/linalg';
 import { type DeviceArray, isDeviceArray, readDeviceArrays } from './device-array.ts';
 import { elementCount, readElements, writeElements } from './elements.ts';
 import { FormatError } from './errors.ts';
@@ -20,7 +29,10 @@ export interface Safetensors {
   readonly metadata: Map<string, string>;
 }
 
-/** The format's names of element types, in the order in which the reference implementation lays tensors out: the last first. */
+/**
+ * The format's names of element types, in the order in which the reference implementation lays tensors out:
+ * the last first.
+ */
 const DTYPE_NAMES: { readonly [K in FileDType]: string } = {
   bool: 'BOOL',
   uint8: 'U8',
@@ -54,11 +66,13 @@ interface Entry {
 }
 
 /**
- * Reads a safetensors file. Data is not copied where it can be used as it lies: an entry's `data` is then a view of the file's bytes, and shows
- * later changes to them. bfloat16 becomes float32 (twice the bytes), and int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype`
- * stays the file's. float16 stays as its bits.
+ * Reads a safetensors file. Data is not copied where it can be used as it lies: an entry's `data` is then a
+ * view of the file's bytes, and shows later changes to them. bfloat16 becomes float32 (twice the bytes), and
+ * int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype` stays the file's. float16
+ * stays as its bits.
  * @param file the whole file
- * @throws FormatError with the byte offset of the first thing that is not as the format says, or that has a dtype this reader lacks (8-bit floats and smaller);
+ * @throws FormatError with the byte offset of the first thing that is not as the format says, or that has a
+ *   dtype this reader lacks (8-bit floats and smaller);
  *   of a file of another kind, such as one of torch.save, it says which
  * @example
  * ```ts
@@ -99,7 +113,11 @@ function headerLength(bytes: Uint8Array): number {
   const notSafetensors = (problem: string, expected: string, offset: number): FormatError =>
     notOfKind('readSafetensors', 'a safetensors file', bytes, { problem, expected }, offset);
   if (bytes.length < LENGTH_BYTES) {
-    throw notSafetensors(`the header's length takes 8 bytes, the file has ${bytes.length}`, '8 bytes', bytes.length);
+    throw notSafetensors(
+      `the header's length takes 8 bytes, the file has ${bytes.length}`,
+      '8 bytes',
+      bytes.length,
+    );
   }
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   const limit = Math.min(bytes.length - LENGTH_BYTES, HEADER_LIMIT);
@@ -117,8 +135,17 @@ function headerLength(bytes: Uint8Array): number {
   return Number(length);
 }
 
-/** Reads `{ "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }` and checks it against itself and the file's length. */
-function readEntry(cursor: JsonCursor, name: string, headerOffset: number, dataBegin: number, fileLength: number): Entry {
+/**
+ * Reads `{ "dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24] }` and checks it against itself and the
+ * file's length.
+ */
+function readEntry(
+  cursor: JsonCursor,
+  name: string,
+  headerOffset: number,
+  dataBegin: number,
+  fileLength: number,
+): Entry {
   const members = 'dtype, shape and data_offsets';
   const found: { dtype?: string; shape?: number[]; offsets?: number[] } = {};
   cursor.object((key, offset) => {
@@ -140,17 +167,26 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number, dataB
     throw fail(`has dtype ${JSON.stringify(found.dtype)}, which is none of ${known}`, known);
   }
   const [from, to] = offsets;
-  if (from === undefined || to === undefined) throw fail('has data_offsets that are not two numbers', 'two numbers');
+  if (from === undefined || to === undefined)
+    throw fail('has data_offsets that are not two numbers', 'two numbers');
   const available = fileLength - dataBegin;
-  if (from > to) throw fail(`has data_offsets [${from}, ${to}] in the wrong order`, 'a beginning before the end');
+  if (from > to)
+    throw fail(`has data_offsets [${from}, ${to}] in the wrong order`, 'a beginning before the end');
   if (to > available) {
     const expected = `${available} bytes of data`;
-    throw fail(`has data_offsets [${from}, ${to}], outside the ${expected}: the file is cut off, or its header is wrong`, expected);
+    throw fail(
+      `has data_offsets [${from}, ${to}], outside the ${expected}: the file is cut off, or its header is wrong`,
+      expected,
+    );
   }
   const count = elementCount(shape);
   if (count === null || count * FILE_DTYPES[dtype].bytes !== to - from) {
-    const needs = count === null ? 'more bytes than can be counted' : `${count * FILE_DTYPES[dtype].bytes} bytes`;
-    throw fail(`of ${found.dtype} and shape ${formatShape(shape)} takes ${needs}, its data_offsets hold ${to - from}`, needs);
+    const needs =
+      count === null ? 'more bytes than can be counted' : `${count * FILE_DTYPES[dtype].bytes} bytes`;
+    throw fail(
+      `of ${found.dtype} and shape ${formatShape(shape)} takes ${needs}, its data_offsets hold ${to - from}`,
+      needs,
+    );
   }
   return { name, dtype, shape, count, begin: dataBegin + from, end: dataBegin + to };
 }
@@ -158,11 +194,15 @@ function readEntry(cursor: JsonCursor, name: string, headerOffset: number, dataB
 /** Demands that the tensors cover the data exactly: each begins where the one before it ends. */
 function checkLayout(entries: readonly Entry[], dataBegin: number, fileLength: number): void {
   const gap = (problem: string, offset: number): FormatError =>
-    new FormatError({ operation: 'readSafetensors', problem, expected: 'tensors that cover the data' }, { offset });
+    new FormatError(
+      { operation: 'readSafetensors', problem, expected: 'tensors that cover the data' },
+      { offset },
+    );
   let covered = dataBegin;
   for (const { name, begin, end } of entries.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== covered) {
-      const problem = begin < covered ? 'overlaps the one before it' : `leaves ${begin - covered} bytes unused before it`;
+      const problem =
+        begin < covered ? 'overlaps the one before it' : `leaves ${begin - covered} bytes unused before it`;
       throw gap(`tensor ${JSON.stringify(name)} ${problem}`, Math.min(begin, covered));
     }
     covered = end;
@@ -173,16 +213,20 @@ function checkLayout(entries: readonly Entry[], dataBegin: number, fileLength: n
 }
 
 /**
- * Writes a safetensors file. The bytes depend on the contents alone, not on the order of the maps: metadata by key, tensors by dtype (widest first,
- * so that all are aligned) and then name. A file of the reference implementation that is read and written again comes out the same, byte for byte,
- * up to the order of several metadata keys.
+ * Writes a safetensors file. The bytes depend on the contents alone, not on the order of the maps: metadata
+ * by key, tensors by dtype (widest first, so that all are aligned) and then name. A file of the reference
+ * implementation that is read and written again comes out the same, byte for byte, up to the order of several
+ * metadata keys.
  *
- * Tensors of a device are taken too, such as a model's state dict: `await writeSafetensors(model.stateDict())`. Their values are those of the
- * call; since a device answers later, what comes back is then a promise.
- * @param tensors by name; an `NDArray` or tensor is written in its own dtype, a {@link FileArray} in the dtype that it names
+ * Tensors of a device are taken too, such as a model's state dict:
+ * `await writeSafetensors(model.stateDict())`. Their values are those of the call; since a device answers
+ * later, what comes back is then a promise.
+ * @param tensors by name; an `NDArray` or tensor is written in its own dtype, a {@link FileArray} in the
+ *   dtype that it names
  * @param metadata free text by key
  * @returns the whole file; a promise of it if there is a tensor of a device
- * @throws ShapeError or DTypeError if a tensor contradicts itself; FirsthandError if one has the reserved name `__metadata__`, or the header
+ * @throws ShapeError or DTypeError if a tensor contradicts itself; FirsthandError if one has the reserved
+ *   name `__metadata__`, or the header
  *   would exceed the format's 100 MB
  */
 export function writeSafetensors(
@@ -202,8 +246,14 @@ export function writeSafetensors(
     const expected = 'a Map of arrays by name, such as model.stateDict() or new Map(Object.entries(arrays))';
     throw new FirsthandError({ operation: 'writeSafetensors', problem: `expected ${expected}`, expected });
   }
-  if (!(metadata instanceof Map) || [...metadata].some((entry) => !entry.every((each) => typeof each === 'string'))) {
-    const problem = metadata instanceof Map ? 'the metadata holds what is no string' : `the metadata is ${describeValue(metadata)}`;
+  if (
+    !(metadata instanceof Map) ||
+    [...metadata].some((entry) => !entry.every((each) => typeof each === 'string'))
+  ) {
+    const problem =
+      metadata instanceof Map
+        ? 'the metadata holds what is no string'
+        : `the metadata is ${describeValue(metadata)}`;
     throw new OptionError({
       operation: 'writeSafetensors',
       problem,
@@ -218,7 +268,10 @@ export function writeSafetensors(
 }
 
 /** Writes what is in memory. */
-function write(tensors: ReadonlyMap<string, FileArray | NDArray>, metadata: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
+function write(
+  tensors: ReadonlyMap<string, FileArray | NDArray>,
+  metadata: ReadonlyMap<string, string>,
+): Uint8Array<ArrayBuffer> {
   const operation = 'writeSafetensors';
   if (tensors.has(METADATA_KEY)) {
     const problem = `the name ${METADATA_KEY} is reserved`;
@@ -237,7 +290,11 @@ function write(tensors: ReadonlyMap<string, FileArray | NDArray>, metadata: Read
 
   let size = 0;
   const members = entries.map(({ name, array, bytes }) => {
-    const description = { dtype: DTYPE_NAMES[array.dtype], shape: array.shape, data_offsets: [size, (size += bytes)] };
+    const description = {
+      dtype: DTYPE_NAMES[array.dtype],
+      shape: array.shape,
+      data_offsets: [size, (size += bytes)],
+    };
     return `${JSON.stringify(name)}:${JSON.stringify(description)}`;
   });
   if (metadata.size > 0) {

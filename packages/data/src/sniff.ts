@@ -1,6 +1,7 @@
 /**
- * What a file is that is not what its reader reads: found by the first bytes, as `file(1)` does, in one table. A reader asks when a file does
- * not begin as its format says, so that a person learns which file was picked up, and what to do with it.
+ * What a file is that is not what its reader reads: found by the first bytes, as `file(1)` does, in one
+ * table. A reader asks when a file does not begin as its format says, so that a person learns which file was
+ * picked up, and what to do with it.
  */
 import { describeValue, FirsthandError } from '@firsthand/linalg';
 import { FormatError } from './errors.ts';
@@ -38,27 +39,32 @@ const sequence =
     });
 
 /** The name of a zip's first entry; what wrote a zip shows by it. */
-const firstEntry = (bytes: Uint8Array): string => textOf(bytes, 30, (bytes[26] ?? 0) + 256 * (bytes[27] ?? 0));
+const firstEntry = (bytes: Uint8Array): string =>
+  textOf(bytes, 30, (bytes[26] ?? 0) + 256 * (bytes[27] ?? 0));
 const zip =
   (entry: RegExp) =>
   (bytes: Uint8Array): boolean =>
     magic('PK\x03\x04')(bytes) && entry.test(firstEntry(bytes));
 
 /** Text without its white space and byte order mark before. */
-const beginning = (bytes: Uint8Array): string => textOf(bytes).replace(/^(?:\u00ef\u00bb\u00bf)?\s+|^\u00ef\u00bb\u00bf/, '');
+const beginning = (bytes: Uint8Array): string =>
+  textOf(bytes).replace(/^(?:\u00ef\u00bb\u00bf)?\s+|^\u00ef\u00bb\u00bf/, '');
 const text =
   (pattern: RegExp) =>
   (bytes: Uint8Array): boolean =>
     pattern.test(beginning(bytes));
 
 const IN_PYTHON = 'in Python, safetensors.torch.save_file(state_dict, path) writes what can be read here';
-const DOWNLOAD = 'the download gave a page instead of the file: check its address, and whether it needs a login';
+const DOWNLOAD =
+  'the download gave a page instead of the file: check its address, and whether it needs a login';
 
 /** In this order: what is more particular comes first. */
 const SIGNATURES: readonly Signature[] = [
   {
     name: 'a zip of torch.save (.pt, .pth)',
-    matches: zip(/^(?:.*\/)?(?:data\.pkl|data\/\d+|constants\.pkl|\.format_version|\.storage_alignment|byteorder)$/),
+    matches: zip(
+      /^(?:.*\/)?(?:data\.pkl|data\/\d+|constants\.pkl|\.format_version|\.storage_alignment|byteorder)$/,
+    ),
     remedy: `load it with torch.load; ${IN_PYTHON}`,
   },
   {
@@ -69,15 +75,28 @@ const SIGNATURES: readonly Signature[] = [
   {
     name: 'a Keras model (.keras)',
     matches: zip(/^(?:metadata\.json|config\.json|model\.weights\.h5)$/),
-    remedy: 'load it with keras.models.load_model; safetensors.numpy.save_file writes its weights so that they can be read here',
+    remedy:
+      'load it with keras.models.load_model; safetensors.numpy.save_file writes its weights so that they can be read here',
   },
-  { name: 'a zip file', matches: (bytes) => magic('PK\x03\x04')(bytes) || magic('PK\x05\x06')(bytes), remedy: 'unzip it first' },
-  { name: 'a gzip file', matches: magic('\x1f\x8b'), remedy: "unzip it first: gunzip, or new DecompressionStream('gzip')" },
+  {
+    name: 'a zip file',
+    matches: (bytes) => magic('PK\x03\x04')(bytes) || magic('PK\x05\x06')(bytes),
+    remedy: 'unzip it first',
+  },
+  {
+    name: 'a gzip file',
+    matches: magic('\x1f\x8b'),
+    remedy: "unzip it first: gunzip, or new DecompressionStream('gzip')",
+  },
   { name: 'a Zstandard file (.zst)', matches: magic('\x28\xb5\x2f\xfd'), remedy: 'decompress it first' },
   { name: 'an xz file', matches: magic('\xfd7zXZ\0'), remedy: 'decompress it first' },
   { name: 'a bzip2 file', matches: magic('BZh'), remedy: 'decompress it first' },
   { name: 'a tar archive', matches: magic('ustar', 257), remedy: 'unpack it first' },
-  { name: 'a GGUF file', matches: magic('GGUF'), remedy: 'take the safetensors files of the same model, of which it was made' },
+  {
+    name: 'a GGUF file',
+    matches: magic('GGUF'),
+    remedy: 'take the safetensors files of the same model, of which it was made',
+  },
   {
     name: 'a GGML file',
     matches: (bytes) => ['lmgg', 'tjgg', 'fmgg', 'ggml'].includes(textOf(bytes, 0, 4)),
@@ -86,19 +105,28 @@ const SIGNATURES: readonly Signature[] = [
   {
     name: 'an HDF5 file (Keras .h5)',
     matches: magic('\x89HDF\r\n\x1a\n'),
-    remedy: 'load it in Python with h5py or Keras; safetensors.numpy.save_file writes its arrays so that they can be read here',
+    remedy:
+      'load it in Python with h5py or Keras; safetensors.numpy.save_file writes its arrays so that they can be read here',
   },
   {
     name: 'a NumPy array (.npy)',
     matches: magic('\x93NUMPY'),
-    remedy: 'load it with numpy.load; safetensors.numpy.save_file({name: array}, path) writes what can be read here',
+    remedy:
+      'load it with numpy.load; safetensors.numpy.save_file({name: array}, path) writes what can be read here',
   },
-  { name: 'a TensorFlow Lite model', matches: magic('TFL3', 4), remedy: 'take the weights of the model of which it was made' },
-  // The first field of a protobuf ModelProto is ir_version (field 1, a varint), then producer, opset or graph.
+  {
+    name: 'a TensorFlow Lite model',
+    matches: magic('TFL3', 4),
+    remedy: 'take the weights of the model of which it was made',
+  },
+  // The first field of a protobuf ModelProto is ir_version (field 1, a varint), then producer, opset or
+  // graph.
   {
     name: 'an ONNX model',
-    matches: (bytes) => sequence(8, [1, 31])(bytes) && [0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a, 0x42, 0x72].includes(bytes[2]!),
-    remedy: 'take the safetensors file of the same model, or write its initializers in Python with safetensors.numpy.save_file',
+    matches: (bytes) =>
+      sequence(8, [1, 31])(bytes) && [0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a, 0x42, 0x72].includes(bytes[2]!),
+    remedy:
+      'take the safetensors file of the same model, or write its initializers in Python with safetensors.numpy.save_file',
   },
   {
     name: 'a pickle (an old torch.save, or other Python data)',
@@ -148,7 +176,11 @@ function textKind(bytes: Uint8Array): Kind | null {
   let line: string;
   try {
     // As a stream, since the last character may be cut.
-    line = new TextDecoder('utf-8', { fatal: true }).decode(start, { stream: true }).trimStart().split('\n', 1)[0]!.trimEnd();
+    line = new TextDecoder('utf-8', { fatal: true })
+      .decode(start, { stream: true })
+      .trimStart()
+      .split('\n', 1)[0]!
+      .trimEnd();
   } catch {
     return null;
   }
@@ -165,7 +197,8 @@ export type OwnKind = 'an idx file (MNIST)' | 'a safetensors file';
  * The error that a file does not begin as its format says.
  * @param operation the reader
  * @param own the kind that it reads
- * @param facts what is wrong with the file if it is of that kind, which is said where nobody knows another, and what was expected there
+ * @param facts what is wrong with the file if it is of that kind, which is said where nobody knows another,
+ *   and what was expected there
  */
 export function notOfKind(
   operation: string,
@@ -180,7 +213,10 @@ export function notOfKind(
   }
   const found = SIGNATURES.find(({ name, matches }) => name !== own && matches(bytes)) ?? textKind(bytes);
   if (found === null) return new FormatError({ operation, problem, expected }, { offset });
-  return new FormatError({ operation, problem: `this is ${found.name}, not ${own}`, expected: own, remedy: found.remedy }, { offset });
+  return new FormatError(
+    { operation, problem: `this is ${found.name}, not ${own}`, expected: own, remedy: found.remedy },
+    { offset },
+  );
 }
 
 /**
@@ -191,17 +227,22 @@ export function bytesOf(operation: string, file: Uint8Array | ArrayBuffer): Uint
   if (file instanceof Uint8Array) return file;
   const value: unknown = file;
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  if (/^\[object (?:Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value))) return new Uint8Array(file);
+  if (/^\[object (?:Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value)))
+    return new Uint8Array(file);
   throw new FirsthandError({
     operation,
     problem: `${describeValue(value)} where a file's bytes are wanted`,
     expected: 'a Uint8Array or an ArrayBuffer',
-    remedy: remedyFor(value as { readonly arrayBuffer?: unknown; readonly then?: unknown } | null | undefined),
+    remedy: remedyFor(
+      value as { readonly arrayBuffer?: unknown; readonly then?: unknown } | null | undefined,
+    ),
   });
 }
 
 /** How to come to the bytes of what was given instead. */
-function remedyFor(value: { readonly arrayBuffer?: unknown; readonly then?: unknown } | string | null | undefined): string | undefined {
+function remedyFor(
+  value: { readonly arrayBuffer?: unknown; readonly then?: unknown } | string | null | undefined,
+): string | undefined {
   if (typeof value === 'string') return 'read the file first: await readFile(path)';
   if (typeof value?.arrayBuffer === 'function') return 'write await it.arrayBuffer()';
   return typeof value?.then === 'function' ? 'await it first' : undefined;

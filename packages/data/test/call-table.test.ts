@@ -1,4 +1,5 @@
-// Every function, class and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
+// Every function, class and method that people call, held to the convention: an option that does not exist
+// and an argument too many are errors that name the right call.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,23 +20,33 @@ const same = (fields: unknown): unknown => fields;
 const TABLE: CallTable = {
   'new FormatError': null,
   'new DataLoader': {
-    call: (options = {}, ...more) => new (data.DataLoader as unknown as Loose)(dataset, { batchSize: 2, ...(options as object) }, ...more),
+    call: (options = {}, ...more) =>
+      new (data.DataLoader as unknown as Loose)(dataset, { batchSize: 2, ...(options as object) }, ...more),
     options: { shuffle: 'shuffel', seed: 'seeds', dropLast: 'drop_last', prefetch: 'prefetching' },
   },
   'DataLoader.demandCurrent': null,
   'DataLoader.draw': null,
   'DataLoader.load': null,
   'DataLoader.restart': {
-    call: (...more) => (new data.DataLoader(dataset, { batchSize: 2 }) as unknown as Record<string, Call>)['restart']!(...more),
+    call: (...more) =>
+      (new data.DataLoader(dataset, { batchSize: 2 }) as unknown as Record<string, Call>)['restart']!(
+        ...more,
+      ),
   },
-  'new ArrayDataset': { call: (...more) => new (data.ArrayDataset as unknown as Loose)({ x: arange(4) }, ...more) },
-  loadBatch: { call: (...more) => (data.loadBatch as Call)(dataset, [0], { epoch: 0, key: [0, 0] }, ...more) },
+  'new ArrayDataset': {
+    call: (...more) => new (data.ArrayDataset as unknown as Loose)({ x: arange(4) }, ...more),
+  },
+  loadBatch: {
+    call: (...more) => (data.loadBatch as Call)(dataset, [0], { epoch: 0, key: [0, 0] }, ...more),
+  },
   mapDataset: { call: (...more) => (data.mapDataset as Call)(dataset, same, ...more) },
   mapExamples: { call: (...more) => (data.mapExamples as Call)(dataset, same, ...more) },
   readIdx: { call: (...more) => (data.readIdx as Call)(bytes, ...more) },
   writeIdx: { call: (...more) => (data.writeIdx as Call)(arange(2, { dtype: 'int32' }), ...more) },
   readSafetensors: { call: (...more) => (data.readSafetensors as Call)(file, ...more) },
-  writeSafetensors: { call: (...more) => (data.writeSafetensors as Call)(new Map([['x', arange(2)]]), new Map(), ...more) },
+  writeSafetensors: {
+    call: (...more) => (data.writeSafetensors as Call)(new Map([['x', arange(2)]]), new Map(), ...more),
+  },
 };
 
 testCalls(data, ['DataLoader'], TABLE);
@@ -65,7 +76,8 @@ testRefusals({
   'readSafetensors of text': () => (data.readSafetensors as Call)('x'),
   'writeSafetensors of an object': () => (data.writeSafetensors as Call)({ x: arange(2) }),
   'writeSafetensors with an object of metadata': () => (data.writeSafetensors as Call)(arrays, { note: 'x' }),
-  'writeSafetensors with a number in its metadata': () => (data.writeSafetensors as Call)(arrays, new Map([['note', 1]])),
+  'writeSafetensors with a number in its metadata': () =>
+    (data.writeSafetensors as Call)(arrays, new Map([['note', 1]])),
 });
 
 describe('data/node', () => {
@@ -73,5 +85,7 @@ describe('data/node', () => {
   afterAll(() => {
     rmSync(folder, { recursive: true });
   });
-  testCalls(node, [], { writeFileAtomic: { call: (...more) => (node.writeFileAtomic as Call)(join(folder, 'x'), bytes, ...more) } });
+  testCalls(node, [], {
+    writeFileAtomic: { call: (...more) => (node.writeFileAtomic as Call)(join(folder, 'x'), bytes, ...more) },
+  });
 });

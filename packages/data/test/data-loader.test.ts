@@ -1,4 +1,7 @@
-/** Loaders: every example once per epoch, exact resume from any position, prefetching that changes nothing, errors, and states that do not fit. */
+/**
+ * Loaders: every example once per epoch, exact resume from any position, prefetching that changes nothing,
+ * errors, and states that do not fit.
+ */
 import { arange, array, FirsthandError, Generator, stack } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +16,8 @@ import {
   mapExamples,
 } from '../src/index.ts';
 
-const dataset = (length: number): ArrayDataset<'x'> => new ArrayDataset({ x: arange(length, { dtype: 'int32' }) });
+const dataset = (length: number): ArrayDataset<'x'> =>
+  new ArrayDataset({ x: arange(length, { dtype: 'int32' }) });
 
 /** The examples of the batches that are left of the current epoch. */
 async function epoch(loader: DataLoader<'x'>): Promise<number[][]> {
@@ -81,7 +85,10 @@ describe('state', () => {
     });
     await fc.assert(
       fc.asyncProperty(positions, async ({ length, shuffled, dropLast, prefetches, stop }) => {
-        const whole = new DataLoader(dataset(length), options(shuffled, { dropLast, prefetch: prefetches[0] }));
+        const whole = new DataLoader(
+          dataset(length),
+          options(shuffled, { dropLast, prefetch: prefetches[0] }),
+        );
         let saved: DataLoaderState = JSON.parse(JSON.stringify(whole.state)) as DataLoaderState;
         const after: number[][] = [];
         let delivered = 0;
@@ -93,7 +100,11 @@ describe('state', () => {
         }
         const resumed = new DataLoader(
           dataset(length),
-          options(shuffled, { dropLast, prefetch: prefetches[1], ...(shuffled ? { shuffle: new Generator(1) } : {}) }),
+          options(shuffled, {
+            dropLast,
+            prefetch: prefetches[1],
+            ...(shuffled ? { shuffle: new Generator(1) } : {}),
+          }),
         );
         resumed.state = saved;
         const rest: number[][] = [];
@@ -147,7 +158,11 @@ describe('state', () => {
   };
 
   it.each<[string, Partial<DataLoaderState>, RegExp]>([
-    ['another dataset', { examples: 11 }, /state is of 11 examples in batches of 4, this loader has 10 in batches of 4/],
+    [
+      'another dataset',
+      { examples: 11 },
+      /state is of 11 examples in batches of 4, this loader has 10 in batches of 4/,
+    ],
     ['another batch size', { batchSize: 5 }, /10 examples in batches of 5/],
     ['a position beyond the epoch', { position: 4 }, /position 4 of 3 batches/],
     ['a negative position', { position: -1 }, /position -1/],
@@ -157,7 +172,11 @@ describe('state', () => {
     ['a broken generator', { generator: { key: [1, -2], counter: [0, 0] } }, /is not a generator's state/],
     ['no key', { key: undefined as unknown as DataLoaderState['key'] }, /is not a generator's state/],
     ['a broken key', { key: [1, 2 ** 32] }, /is not a generator's state/],
-    ['half a generator', { generator: { key: [1, 2] } as unknown as DataLoaderState['generator'] }, /is not a generator's state/],
+    [
+      'half a generator',
+      { generator: { key: [1, 2] } as unknown as DataLoaderState['generator'] },
+      /is not a generator's state/,
+    ],
   ])('of %s is refused and changes nothing', async (_, change, message) => {
     const loader = new DataLoader(dataset(10), { batchSize: 4, shuffle: new Generator(5) });
     const before = loader.state;
@@ -215,7 +234,9 @@ describe('random numbers of examples', () => {
     const seeded = await drawn(new DataLoader(random(5), { batchSize: 2, seed: 5n }));
     expect(shuffled).toEqual(seeded);
     const own = new Generator(5);
-    const streams = [own, own.split(), own.split()].map((stream) => stream.uniform([100]).toArray() as number[]).flat();
+    const streams = [own, own.split(), own.split()]
+      .map((stream) => stream.uniform([100]).toArray() as number[])
+      .flat();
     expect(streams.filter((number) => [...seeded.values()].includes(number))).toEqual([]);
   });
 
@@ -253,7 +274,9 @@ describe('random numbers of examples', () => {
     }
     // Outside of a loader too.
     expect((await batches.get(4)).b.get()).toBe((await batches.batch([3, 4])).b.get(1));
-    expect((await batches.get(4, { epoch: 1, key: [0, 0] })).b.get()).not.toBe((await batches.get(4)).b.get());
+    expect((await batches.get(4, { epoch: 1, key: [0, 0] })).b.get()).not.toBe(
+      (await batches.get(4)).b.get(),
+    );
   });
 
   it('are evenly spread over epochs and indices', async () => {
@@ -352,7 +375,11 @@ describe('beginning again', () => {
 
 describe('misuse', () => {
   it.each<[string, unknown, RegExp]>([
-    ['fields instead of a dataset', { x: arange(3) }, /an object where a dataset is wanted; needs a length and get.*new ArrayDataset/],
+    [
+      'fields instead of a dataset',
+      { x: arange(3) },
+      /an object where a dataset is wanted; needs a length and get.*new ArrayDataset/,
+    ],
     ['a list of examples', [{ x: array(1) }], /an array where a dataset is wanted/],
     ['a dataset of unknown length', { get: () => ({}), length: undefined }, /where a dataset is wanted/],
     ['a dataset of half an example', { get: () => ({}), length: 0.5 }, /where a dataset is wanted/],
@@ -377,7 +404,9 @@ describe('misuse', () => {
     const loader = new DataLoader(growing, { batchSize: 1 });
     await epoch(loader);
     growing.length = 3;
-    await expect(epoch(loader)).rejects.toThrow('the dataset had 2 examples when the loader was made, and has 3 now');
+    await expect(epoch(loader)).rejects.toThrow(
+      'the dataset had 2 examples when the loader was made, and has 3 now',
+    );
   });
 
   it('ends a loop that another has overtaken, instead of sharing batches out between them', async () => {

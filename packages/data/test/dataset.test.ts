@@ -1,4 +1,7 @@
-/** Datasets: gathering against element by element, widening of files' types, stacking of single examples, transformation, and wrong indices. */
+/**
+ * Datasets: gathering against element by element, widening of files' types, stacking of single examples,
+ * transformation, and wrong indices.
+ */
 import { arange, array, FirsthandError, type NDArray, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -44,13 +47,19 @@ describe('ArrayDataset', () => {
 
   it('gives the values of every element type', () => {
     fc.assert(
-      fc.property(fc.oneof(...ALL_DTYPES.map(fileArray)), fc.array(fc.nat(3), { maxLength: 6 }), (values, indices) => {
-        fc.pre(values.shape.length > 0 && indices.every((index) => index < values.shape[0]!));
-        const { x } = new ArrayDataset({ x: values }).batch(indices);
-        const size = values.data.length / Math.max(1, values.shape[0]!);
-        expect(x.shape).toEqual([indices.length, ...values.shape.slice(1)]);
-        expect([...x.data]).toEqual(indices.flatMap((index) => [...values.data.subarray(index * size, (index + 1) * size)]));
-      }),
+      fc.property(
+        fc.oneof(...ALL_DTYPES.map(fileArray)),
+        fc.array(fc.nat(3), { maxLength: 6 }),
+        (values, indices) => {
+          fc.pre(values.shape.length > 0 && indices.every((index) => index < values.shape[0]!));
+          const { x } = new ArrayDataset({ x: values }).batch(indices);
+          const size = values.data.length / Math.max(1, values.shape[0]!);
+          expect(x.shape).toEqual([indices.length, ...values.shape.slice(1)]);
+          expect([...x.data]).toEqual(
+            indices.flatMap((index) => [...values.data.subarray(index * size, (index + 1) * size)]),
+          );
+        },
+      ),
     );
   });
 

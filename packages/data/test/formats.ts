@@ -1,4 +1,7 @@
-/** Arbitrary files' arrays for property tests, and comparison of arrays by their bits, so that NaN and −0 count. */
+/**
+ * Arbitrary files' arrays for property tests, and comparison of arrays by their bits, so that NaN and −0
+ * count.
+ */
 import fc from 'fast-check';
 import { FILE_DTYPES, type FileArray, type FileData, type FileDType } from '../src/index.ts';
 
@@ -14,16 +17,24 @@ export function inBits({ dtype, shape, data }: FileArray): unknown {
   return { dtype, shape, storage: data.constructor.name, bytes: [...bytesOf(data)] };
 }
 
-/** Arrays of one element type, of up to four axes (also empty ones), with arbitrary bits: NaN payloads, infinities and subnormals included. */
+/**
+ * Arrays of one element type, of up to four axes (also empty ones), with arbitrary bits: NaN payloads,
+ * infinities and subnormals included.
+ */
 export function fileArray(dtype: FileDType): fc.Arbitrary<FileArray> {
   const { constructor } = FILE_DTYPES[dtype];
   return fc.array(fc.nat(4), { maxLength: 4 }).chain((shape) => {
     const length = shape.reduce((product, size) => product * size, 1) * constructor.BYTES_PER_ELEMENT;
-    return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => ({ dtype, shape, data: decode(dtype, bytes) }));
+    return fc
+      .uint8Array({ minLength: length, maxLength: length })
+      .map((bytes) => ({ dtype, shape, data: decode(dtype, bytes) }));
   });
 }
 
-/** Elements with the given bits, made valid for types that do not take all: bool, and bfloat16, whose lower half is zero. */
+/**
+ * Elements with the given bits, made valid for types that do not take all: bool, and bfloat16, whose lower
+ * half is zero.
+ */
 function decode(dtype: FileDType, bytes: Uint8Array): FileData {
   const own = Uint8Array.from(bytes, (byte, i) => {
     if (dtype === 'bool') return byte & 1;

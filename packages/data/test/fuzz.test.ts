@@ -1,7 +1,8 @@
 /**
- * Hostile files: valid ones, mutated. Whatever the bytes, a reader returns arrays that are consistent, or throws a FormatError that names a byte
- * of the file; it never throws anything else, never allocates more than a small multiple of the file, and never takes long.
- * Every typed array and buffer is counted: the readers are loaded with constructors that add up what they are asked for.
+ * Hostile files: valid ones, mutated. Whatever the bytes, a reader returns arrays that are consistent, or
+ * throws a FormatError that names a byte of the file; it never throws anything else, never allocates more
+ * than a small multiple of the file, and never takes long. Every typed array and buffer is counted: the
+ * readers are loaded with constructors that add up what they are asked for.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -32,7 +33,12 @@ beforeAll(async () => {
       construct(target, args: unknown[], newTarget) {
         const [first] = args;
         if (typeof first === 'number') allocated += first * width;
-        else if (typeof first === 'object' && first !== null && 'length' in first && typeof first.length === 'number')
+        else if (
+          typeof first === 'object' &&
+          first !== null &&
+          'length' in first &&
+          typeof first.length === 'number'
+        )
           allocated += first.length * width;
         return Reflect.construct(target, args, newTarget) as object;
       },
@@ -49,7 +55,9 @@ afterAll(() => {
 
 /** Changes to a file's bytes, of the kinds that a broken disk, a broken writer or an attacker makes. */
 const mutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc.oneof(
-  fc.integer({ min: 0, max: 9999 }).map((part) => (bytes: number[]) => bytes.slice(0, Math.floor((part / 10_000) * bytes.length))),
+  fc
+    .integer({ min: 0, max: 9999 })
+    .map((part) => (bytes: number[]) => bytes.slice(0, Math.floor((part / 10_000) * bytes.length))),
   fc.tuple(fc.nat(), fc.nat(7)).map(
     ([at, bit]) =>
       (bytes: number[]) =>
@@ -76,7 +84,9 @@ const mutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc.oneof(
   ),
 );
 
-/** Changes to the header's text that leave it JSON or nearly so, with the length before it made right again. */
+/**
+ * Changes to the header's text that leave it JSON or nearly so, with the length before it made right again.
+ */
 const headerMutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc
   .oneof(
     fc
@@ -101,19 +111,29 @@ const headerMutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc
       .map(([which, number]) => (header: string) => {
         const places = [...header.matchAll(/\d+/g)];
         const place = places[which % Math.max(1, places.length)];
-        return place === undefined ? header : header.slice(0, place.index) + number + header.slice(place.index + place[0].length);
+        return place === undefined
+          ? header
+          : header.slice(0, place.index) + number + header.slice(place.index + place[0].length);
       }),
     fc.tuple(fc.nat(), fc.nat()).map(([a, b]) => (header: string) => {
       const places = [...header.matchAll(/"data_offsets":\[\d+,\d+\]/g)].map((match) => match[0]);
-      const [first, second] = [places[a % Math.max(1, places.length)], places[b % Math.max(1, places.length)]];
+      const [first, second] = [
+        places[a % Math.max(1, places.length)],
+        places[b % Math.max(1, places.length)],
+      ];
       return first === undefined || second === undefined ? header : header.replace(first, second);
     }),
     fc
-      .tuple(fc.nat(), fc.constantFrom('"BOOL"', '"F64"', '"I64"', '"U64"', '"BF16"', '"F8_E5M2"', '"__proto__"'))
+      .tuple(
+        fc.nat(),
+        fc.constantFrom('"BOOL"', '"F64"', '"I64"', '"U64"', '"BF16"', '"F8_E5M2"', '"__proto__"'),
+      )
       .map(([which, name]) => (header: string) => {
         const places = [...header.matchAll(/"(?:[FIU]\d+|BF16|BOOL)"/g)];
         const place = places[which % Math.max(1, places.length)];
-        return place === undefined ? header : header.slice(0, place.index) + name + header.slice(place.index + place[0].length);
+        return place === undefined
+          ? header
+          : header.slice(0, place.index) + name + header.slice(place.index + place[0].length);
       }),
     fc.constant((header: string) => header.replace(/\{("[^"]*":\{[^}]*\})/, '{$1,$1')),
     fc.tuple(fc.nat(), fc.constantFrom('[', '{"a":', '"')).map(([at, open]) => (header: string) => {
@@ -122,7 +142,10 @@ const headerMutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc
     }),
   )
   .map((change) => (bytes: number[]) => {
-    const length = new DataView(Uint8Array.from([...bytes.slice(0, 4), 0, 0, 0, 0]).buffer).getUint32(0, true);
+    const length = new DataView(Uint8Array.from([...bytes.slice(0, 4), 0, 0, 0, 0]).buffer).getUint32(
+      0,
+      true,
+    );
     const header = Buffer.from(change(Buffer.from(bytes.slice(8, 8 + length)).toString('latin1')), 'latin1');
     const prefix = new Uint8Array(8);
     new DataView(prefix.buffer).setUint32(0, header.length, true);
@@ -150,7 +173,8 @@ function survive(read: (bytes: Uint8Array) => readonly Data.FileArray[], content
     expect(error.offset).toBeLessThanOrEqual(bytes.length);
     outcomes.refused++;
   }
-  // bfloat16 is read through an array of its bits if unaligned: 1 + 2 times its bytes; everything else takes at most its own.
+  // bfloat16 is read through an array of its bits if unaligned: 1 + 2 times its bytes; everything else takes
+  // at most its own.
   expect(allocated).toBeLessThanOrEqual(3 * bytes.length + 64);
   expect(performance.now() - begin).toBeLessThan(MILLISECONDS_PER_FILE);
 }
@@ -161,7 +185,9 @@ describe('hostile files', { timeout: 120_000 }, () => {
 
   it('idx: arrays or a FormatError, nothing else', () => {
     Object.assign(outcomes, { read: 0, refused: 0 });
-    const valid = fc.oneof(...(['uint8', 'int8', 'int16', 'int32', 'float32', 'float64'] as const).map(fileArray));
+    const valid = fc.oneof(
+      ...(['uint8', 'int8', 'int16', 'int32', 'float32', 'float64'] as const).map(fileArray),
+    );
     fc.assert(
       fc.property(valid, fc.array(mutation, { minLength: 1, maxLength: 4 }), (array, changes) => {
         survive((bytes) => [data.readIdx(bytes)], mutate(data.writeIdx(array), changes));
@@ -195,7 +221,9 @@ describe('hostile files', { timeout: 120_000 }, () => {
     allocated = 0;
     expect(new Float64Array(1000)).toHaveLength(1000);
     expect(allocated).toBe(8000);
-    const file = data.writeSafetensors(new Map([['x', { dtype: 'bfloat16', shape: [50], data: new Float32Array(50) } as const]]));
+    const file = data.writeSafetensors(
+      new Map([['x', { dtype: 'bfloat16', shape: [50], data: new Float32Array(50) } as const]]),
+    );
     allocated = 0;
     data.readSafetensors(file);
     expect(allocated).toBe(200); // what widening 50 numbers takes: the readers' own allocations are counted

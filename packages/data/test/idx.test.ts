@@ -1,4 +1,7 @@
-/** idx files: bytes written out by hand, round trips for every type, alignment, and every way in which a header can lie. */
+/**
+ * idx files: bytes written out by hand, round trips for every type, alignment, and every way in which a
+ * header can lie.
+ */
 import { arange, array, DTypeError, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -27,15 +30,31 @@ describe('readIdx', () => {
     expect(read(0, 0, 0x08, 1, 0, 0, 0, 2, 1, 255)).toEqual(['uint8', [2], Uint8Array.of(1, 255)]);
     expect(read(0, 0, 0x09, 1, 0, 0, 0, 2, 1, 255)).toEqual(['int8', [2], Int8Array.of(1, -1)]);
     expect(read(0, 0, 0x0b, 1, 0, 0, 0, 2, 1, 2, 255, 254)).toEqual(['int16', [2], Int16Array.of(258, -2)]);
-    expect(read(0, 0, 0x0c, 1, 0, 0, 0, 1, 0x80, 0, 0, 1)).toEqual(['int32', [1], Int32Array.of(-2147483647)]);
+    expect(read(0, 0, 0x0c, 1, 0, 0, 0, 1, 0x80, 0, 0, 1)).toEqual([
+      'int32',
+      [1],
+      Int32Array.of(-2147483647),
+    ]);
     expect(read(0, 0, 0x0d, 1, 0, 0, 0, 1, 0x3f, 0xc0, 0, 0)).toEqual(['float32', [1], Float32Array.of(1.5)]);
-    expect(read(0, 0, 0x0e, 1, 0, 0, 0, 1, 0xc0, 4, 0, 0, 0, 0, 0, 0)).toEqual(['float64', [1], Float64Array.of(-2.5)]);
+    expect(read(0, 0, 0x0e, 1, 0, 0, 0, 1, 0xc0, 4, 0, 0, 0, 0, 0, 0)).toEqual([
+      'float64',
+      [1],
+      Float64Array.of(-2.5),
+    ]);
   });
 
   it('reads scalars, several axes and empty axes', () => {
-    expect(readIdx(Uint8Array.of(0, 0, 8, 0, 7))).toEqual({ dtype: 'uint8', shape: [], data: Uint8Array.of(7) });
+    expect(readIdx(Uint8Array.of(0, 0, 8, 0, 7))).toEqual({
+      dtype: 'uint8',
+      shape: [],
+      data: Uint8Array.of(7),
+    });
     expect(readIdx(Uint8Array.of(0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 1, 7, 8)).shape).toEqual([2, 1]);
-    expect(readIdx(Uint8Array.of(0, 0, 12, 2, 0, 0, 0, 0, 0, 0, 0, 9))).toEqual({ dtype: 'int32', shape: [0, 9], data: new Int32Array(0) });
+    expect(readIdx(Uint8Array.of(0, 0, 12, 2, 0, 0, 0, 0, 0, 0, 0, 9))).toEqual({
+      dtype: 'int32',
+      shape: [0, 9],
+      data: new Int32Array(0),
+    });
   });
 
   it('views bytes in place and never writes to its input', () => {
@@ -67,7 +86,12 @@ describe('readIdx', () => {
     ['a header cut short', [0, 0, 8, 2, 0, 0, 0, 1, 0], 9, /2 axes take a header of 12 bytes/],
     ['data cut short', [0, 0, 8, 1, 0, 0, 0, 3, 1, 2], 10, /shape \[3\] takes 11 bytes, the file has 10/],
     ['bytes left over', [0, 0, 8, 1, 0, 0, 0, 1, 1, 2], 9, /takes 9 bytes, the file has 10/],
-    ['a product of sizes beyond counting', [0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255], 12, /more bytes than can be counted/],
+    [
+      'a product of sizes beyond counting',
+      [0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255],
+      12,
+      /more bytes than can be counted/,
+    ],
     ['4 GiB promised', [0, 0, 14, 1, 32, 0, 0, 0], 8, /takes 4294967304 bytes, the file has 8/],
   ] as const)('refuses %s, naming the byte', (_, bytes, offset, message) => {
     const error = formatError(bytes);
@@ -111,7 +135,11 @@ describe('writeIdx', () => {
         remedy: 'it has uint8, int8, int16, int32, float32, float64',
       }),
     );
-    expect(() => writeIdx({ dtype: 'uint8', shape: new Array<number>(256).fill(1), data: new Uint8Array(1) })).toThrow(ShapeError);
-    expect(() => writeIdx({ dtype: 'uint8', shape: [0, 2 ** 32], data: new Uint8Array(0) })).toThrow(ShapeError);
+    expect(() =>
+      writeIdx({ dtype: 'uint8', shape: new Array<number>(256).fill(1), data: new Uint8Array(1) }),
+    ).toThrow(ShapeError);
+    expect(() => writeIdx({ dtype: 'uint8', shape: [0, 2 ** 32], data: new Uint8Array(0) })).toThrow(
+      ShapeError,
+    );
   });
 });

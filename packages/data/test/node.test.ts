@@ -1,4 +1,7 @@
-/** Atomic file writing: what is there afterwards, after an error at every step, and after the process is killed in the middle of a write. */
+/**
+ * Atomic file writing: what is there afterwards, after an error at every step, and after the process is
+ * killed in the middle of a write.
+ */
 import { fork } from 'node:child_process';
 import { mkdtemp, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -38,20 +41,25 @@ describe('writeFileAtomic', () => {
     expect([...(await readFile(path))]).toEqual([2, 3]);
   });
 
-  it.each(['writeFile', 'sync'] as const)('keeps the previous file and removes its own when %s fails', async (step) => {
-    const handle = await open(path);
-    const prototype = Object.getPrototypeOf(handle) as typeof handle;
-    await handle.close();
-    vi.spyOn(prototype, step).mockRejectedValueOnce(new Error('ENOSPC: no space left on device'));
-    await expect(writeFileAtomic(path, new Uint8Array(10))).rejects.toThrow('ENOSPC');
-    await isUntouched();
-    expect(await readdir(folder)).toEqual(['checkpoint']);
-  });
+  it.each(['writeFile', 'sync'] as const)(
+    'keeps the previous file and removes its own when %s fails',
+    async (step) => {
+      const handle = await open(path);
+      const prototype = Object.getPrototypeOf(handle) as typeof handle;
+      await handle.close();
+      vi.spyOn(prototype, step).mockRejectedValueOnce(new Error('ENOSPC: no space left on device'));
+      await expect(writeFileAtomic(path, new Uint8Array(10))).rejects.toThrow('ENOSPC');
+      await isUntouched();
+      expect(await readdir(folder)).toEqual(['checkpoint']);
+    },
+  );
 
   it('removes its own file when the rename fails', async () => {
     const target = join(folder, 'a folder');
     await mkdir(target);
-    await expect(writeFileAtomic(target, new Uint8Array(10))).rejects.toThrow(/EISDIR|EEXIST|ENOTEMPTY|EPERM/);
+    await expect(writeFileAtomic(target, new Uint8Array(10))).rejects.toThrow(
+      /EISDIR|EEXIST|ENOTEMPTY|EPERM/,
+    );
     expect(await readdir(folder)).toEqual(['a folder', 'checkpoint']);
   });
 
@@ -60,7 +68,8 @@ describe('writeFileAtomic', () => {
   });
 
   it('keeps the previous file whole when the process is killed in mid-write', async () => {
-    // A program that writes files of 64 MiB, one after the other, until it is killed. Every whole one is all sevens.
+    // A program that writes files of 64 MiB, one after the other, until it is killed. Every whole one is all
+    // sevens.
     const program = join(folder, 'writer.mjs');
     const source = `
       import { writeFileAtomic } from ${JSON.stringify(new URL('../src/node.ts', import.meta.url).pathname)};

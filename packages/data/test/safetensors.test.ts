@@ -1,9 +1,19 @@
-/** safetensors: a file of the reference implementation, its exact bytes again on writing, round trips of every dtype, and headers that lie. */
+/**
+ * safetensors: a file of the reference implementation, its exact bytes again on writing, round trips of every
+ * dtype, and headers that lie.
+ */
 import { readFileSync } from 'node:fs';
 import { arange, array, DTypeError, FirsthandError, type NDArray, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, expectTypeOf, it, vi } from 'vitest';
-import { type DeviceArray, type FileArray, FormatError, readSafetensors, type writeIdx, writeSafetensors } from '../src/index.ts';
+import {
+  type DeviceArray,
+  type FileArray,
+  FormatError,
+  readSafetensors,
+  type writeIdx,
+  writeSafetensors,
+} from '../src/index.ts';
 import { ALL_DTYPES, fileArray, inBits, RUNS } from './formats.ts';
 
 const reference = new Uint8Array(readFileSync(new URL('fixtures/reference.safetensors', import.meta.url)));
@@ -33,7 +43,9 @@ describe('a file of the reference implementation', () => {
   const { tensors, metadata } = readSafetensors(reference);
 
   it('is read, every dtype', () => {
-    const values = Object.fromEntries([...tensors].map(([name, { dtype, shape, data }]) => [name, [dtype, shape, data]]));
+    const values = Object.fromEntries(
+      [...tensors].map(([name, { dtype, shape, data }]) => [name, [dtype, shape, data]]),
+    );
     const bfloat16 = Float32Array.of(1, -2, Infinity, NaN, NaN, 2 ** -133, -0);
     expect(values).toEqual({
       'z.int64': ['int64', [2, 2], Int32Array.of(0, -1, 2 ** 31 - 1, -(2 ** 31))],
@@ -75,7 +87,9 @@ describe('a file of the reference implementation', () => {
 });
 
 describe('round trips', () => {
-  const contents = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.oneof(...ALL_DTYPES.map(fileArray)), { maxKeys: 6 });
+  const contents = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.oneof(...ALL_DTYPES.map(fileArray)), {
+    maxKeys: 6,
+  });
   const texts = fc.dictionary(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), { maxKeys: 3 });
 
   it('restore names, dtypes, shapes, every bit and the metadata, to the same bytes', () => {
@@ -89,14 +103,18 @@ describe('round trips', () => {
         expect(bits(copy.tensors)).toEqual(bits(tensors));
         expect(copy.metadata).toEqual(metadata);
         expect(writeSafetensors(copy.tensors, copy.metadata)).toEqual(bytes);
-        expect(writeSafetensors(new Map([...tensors].reverse()), new Map([...metadata].reverse()))).toEqual(bytes);
+        expect(writeSafetensors(new Map([...tensors].reverse()), new Map([...metadata].reverse()))).toEqual(
+          bytes,
+        );
       }),
       { numRuns: RUNS / 5 },
     );
   });
 
   it('write views in row-major order', () => {
-    const bytes = writeSafetensors(new Map([['x', arange(6).reshape([2, 3]).transpose().slice({ step: 2 })]]));
+    const bytes = writeSafetensors(
+      new Map([['x', arange(6).reshape([2, 3]).transpose().slice({ step: 2 })]]),
+    );
     expect(array(readSafetensors(bytes).tensors.get('x')!).toArray()).toEqual([
       [0, 3],
       [2, 5],
@@ -114,7 +132,10 @@ describe('round trips', () => {
   });
 
   it('hold keys that objects treat specially', () => {
-    const bytes = file('{"__metadata__":{"__proto__":"a"},"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', [3]);
+    const bytes = file(
+      '{"__metadata__":{"__proto__":"a"},"__proto__":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+      [3],
+    );
     const { tensors, metadata } = readSafetensors(bytes);
     expect([...metadata]).toEqual([['__proto__', 'a']]);
     expect([...tensors.keys()]).toEqual(['__proto__']);
@@ -124,13 +145,20 @@ describe('round trips', () => {
 describe('bfloat16', () => {
   const written = (...values: number[]): string[] => {
     const bytes = writeSafetensors(
-      new Map([['x', { dtype: 'bfloat16', shape: [values.length], data: Float32Array.from(values) } as const]]),
+      new Map([
+        ['x', { dtype: 'bfloat16', shape: [values.length], data: Float32Array.from(values) } as const],
+      ]),
     );
     return Array.from(new Uint16Array(bytes.slice(-2 * values.length).buffer), (bits) => bits.toString(16));
   };
 
   it('rounds to nearest, ties to even, overflows to infinity, and keeps NaN', () => {
-    expect(written(1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20)).toEqual(['3f80', '3f80', '3f82', '3f81']);
+    expect(written(1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20)).toEqual([
+      '3f80',
+      '3f80',
+      '3f82',
+      '3f81',
+    ]);
     expect(written(3.4028234663852886e38, -Infinity, -0)).toEqual(['7f80', 'ff80', '8000']);
     const [nan = ''] = written(NaN);
     expect(Number.parseInt(nan, 16) & 0x7fff).toBeGreaterThan(0x7f80);
@@ -144,7 +172,8 @@ describe('bfloat16', () => {
 });
 
 describe('a header that lies', () => {
-  const u8 = (from: number, to: number, more = ''): string => `{"dtype":"U8","shape":[${to - from}],"data_offsets":[${from},${to}]${more}}`;
+  const u8 = (from: number, to: number, more = ''): string =>
+    `{"dtype":"U8","shape":[${to - from}],"data_offsets":[${from},${to}]${more}}`;
   const length = (low: number, high: number): Uint8Array => {
     const bytes = new Uint8Array(16).fill(0x7b);
     new DataView(bytes.buffer).setUint32(0, low, true);
@@ -167,34 +196,94 @@ describe('a header that lies', () => {
     ['deep nesting', file(`{"a":${'['.repeat(1e5)}}`), 13, /expected \{, found \[/],
     ['metadata that is not text', file('{"__metadata__":{"a":1}}'), 29, /expected a string, found 1/],
     ['a tensor named twice', file(`{"a":${u8(0, 1)},"a":${u8(1, 2)}}`, [1, 2]), 61, /key "a" stands twice/],
-    ['a name twice, once escaped', file(`{"a":${u8(0, 1)},"\\u0061":${u8(1, 2)}}`, [1, 2]), 61, /key "a" stands twice/],
+    [
+      'a name twice, once escaped',
+      file(`{"a":${u8(0, 1)},"\\u0061":${u8(1, 2)}}`, [1, 2]),
+      61,
+      /key "a" stands twice/,
+    ],
     ['a dtype twice', file(`{"a":${u8(0, 1, ',"dtype":"U8"')}}`, [1]), 60, /key "dtype" stands twice/],
     ['metadata twice', file('{"__metadata__":{},"__metadata__":{}}'), 27, /stands twice/],
     ['an unknown member', file(`{"a":${u8(0, 1, ',"x":[[]]')}}`, [1]), 60, /not "x"/],
-    ['a member missing', file('{"a":{"dtype":"U8","shape":[]}}'), 9, /"a" lacks dtype, shape or data_offsets/],
+    [
+      'a member missing',
+      file('{"a":{"dtype":"U8","shape":[]}}'),
+      9,
+      /"a" lacks dtype, shape or data_offsets/,
+    ],
     [
       'an unknown dtype',
       file('{"a":{"dtype":"F8_E4M3","shape":[],"data_offsets":[0,1]}}', [1]),
       9,
       /dtype "F8_E4M3", which is none of BOOL/,
     ],
-    ['a dtype that objects inherit', file('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,1]}}', [1]), 9, /none of BOOL/],
-    ['a fraction', file('{"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,1]}}', [1]), 37, /expected \], found \./],
-    ['an exponent', file('{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}', [1]), 37, /expected \], found e/],
-    ['a negative size', file('{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}', [1]), 36, /expected a whole number, found -/],
-    ['a leading zero', file('{"a":{"dtype":"U8","shape":[01],"data_offsets":[0,1]}}', [1]), 36, /leading zeros/],
-    ['a size of 2⁵³', file('{"a":{"dtype":"U8","shape":[9007199254740992],"data_offsets":[0,1]}}', [1]), 36, /beyond 2⁵³ − 1/],
+    [
+      'a dtype that objects inherit',
+      file('{"a":{"dtype":"toString","shape":[],"data_offsets":[0,1]}}', [1]),
+      9,
+      /none of BOOL/,
+    ],
+    [
+      'a fraction',
+      file('{"a":{"dtype":"U8","shape":[1.5],"data_offsets":[0,1]}}', [1]),
+      37,
+      /expected \], found \./,
+    ],
+    [
+      'an exponent',
+      file('{"a":{"dtype":"U8","shape":[1e0],"data_offsets":[0,1]}}', [1]),
+      37,
+      /expected \], found e/,
+    ],
+    [
+      'a negative size',
+      file('{"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,1]}}', [1]),
+      36,
+      /expected a whole number, found -/,
+    ],
+    [
+      'a leading zero',
+      file('{"a":{"dtype":"U8","shape":[01],"data_offsets":[0,1]}}', [1]),
+      36,
+      /leading zeros/,
+    ],
+    [
+      'a size of 2⁵³',
+      file('{"a":{"dtype":"U8","shape":[9007199254740992],"data_offsets":[0,1]}}', [1]),
+      36,
+      /beyond 2⁵³ − 1/,
+    ],
     [
       'sizes that overflow to what fits',
       file('{"a":{"dtype":"F32","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}}'),
       9,
       /more bytes than can be counted/,
     ],
-    ['65 axes', file(`{"a":{"dtype":"U8","shape":[${'1,'.repeat(64)}1],"data_offsets":[0,1]}}`, [1]), 164, /more than 64 numbers/],
-    ['one data offset', file('{"a":{"dtype":"U8","shape":[],"data_offsets":[0]}}', [1]), 9, /not two numbers/],
-    ['three data offsets', file('{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1,2]}}', [1]), 58, /more than 2 numbers/],
+    [
+      '65 axes',
+      file(`{"a":{"dtype":"U8","shape":[${'1,'.repeat(64)}1],"data_offsets":[0,1]}}`, [1]),
+      164,
+      /more than 64 numbers/,
+    ],
+    [
+      'one data offset',
+      file('{"a":{"dtype":"U8","shape":[],"data_offsets":[0]}}', [1]),
+      9,
+      /not two numbers/,
+    ],
+    [
+      'three data offsets',
+      file('{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1,2]}}', [1]),
+      58,
+      /more than 2 numbers/,
+    ],
     ['data beyond the end', file(`{"a":${u8(0, 3)}}`, [1, 2]), 9, /\[0, 3\], outside the 2 bytes/],
-    ['data that ends before it begins', file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[1,0]}}', [1]), 9, /wrong order/],
+    [
+      'data that ends before it begins',
+      file('{"a":{"dtype":"U8","shape":[0],"data_offsets":[1,0]}}', [1]),
+      9,
+      /wrong order/,
+    ],
     [
       'a size that does not fit',
       file(`{"b":${u8(0, 1)},"a":{"dtype":"F32","shape":[2],"data_offsets":[1,5]}}`, [0, 1, 2, 3, 4]),
@@ -205,11 +294,26 @@ describe('a header that lies', () => {
     ['a hole', file(`{"a":${u8(0, 1)},"b":${u8(2, 3)}}`, [1, 2, 3]), 114, /tensor "b" leaves 1 bytes unused/],
     ['data that begins late', file(`{"a":${u8(1, 2)}}`, [1, 2]), 61, /leaves 1 bytes unused/],
     ['data that nobody claims', file('{}', [1]), 10, /1 bytes after the last tensor/],
-    ['a name that is not UTF-8', file(`{"\u00e9":${u8(0, 1)}}`, [1]).map((byte) => (byte === 0xa9 ? 0x20 : byte)), 9, /not valid UTF-8/],
+    [
+      'a name that is not UTF-8',
+      file(`{"\u00e9":${u8(0, 1)}}`, [1]).map((byte) => (byte === 0xa9 ? 0x20 : byte)),
+      9,
+      /not valid UTF-8/,
+    ],
     ['a name with a bare control character', file(`{"\n":${u8(0, 1)}}`, [1]), 9, /not valid UTF-8 and JSON/],
     ['a name without an end', file('{"a\\"'), 9, /without an end/],
-    ['a bool of 2', file('{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}', [1, 2]), 64, /element 1 is 2/],
-    ['a first bool of 3', file('{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}', [3, 1]), 63, /element 0 is 3/],
+    [
+      'a bool of 2',
+      file('{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}', [1, 2]),
+      64,
+      /element 1 is 2/,
+    ],
+    [
+      'a first bool of 3',
+      file('{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}', [3, 1]),
+      63,
+      /element 0 is 3/,
+    ],
     [
       'an int64 of 2³¹',
       file('{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', [0, 0, 0, 128, 0, 0, 0, 0]),
@@ -224,7 +328,10 @@ describe('a header that lies', () => {
     ],
     [
       'an int64 of −2³¹ − 1',
-      file('{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', [255, 255, 255, 127, 255, 255, 255, 255]),
+      file(
+        '{"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}',
+        [255, 255, 255, 127, 255, 255, 255, 255],
+      ),
       62,
       /is -2147483649/,
     ],
@@ -301,12 +408,18 @@ describe('writeSafetensors', () => {
   });
 
   it.each([undefined, null, {}, { weight: array([1]) }, 3])('refuses what is no Map: %o', (value) => {
-    expect(() => writeSafetensors(value as unknown as Map<string, NDArray>)).toThrow(/^writeSafetensors: expected a Map of arrays by name/);
+    expect(() => writeSafetensors(value as unknown as Map<string, NDArray>)).toThrow(
+      /^writeSafetensors: expected a Map of arrays by name/,
+    );
   });
 
   it('waits for tensors of a device, whose values are those of the call', async () => {
     const elements = Float32Array.of(1, 2, 3, 4);
-    const tensor: DeviceArray = { dtype: 'float32', shape: [2, 2], data: vi.fn<() => Promise<Float32Array>>(async () => elements.slice()) };
+    const tensor: DeviceArray = {
+      dtype: 'float32',
+      shape: [2, 2],
+      data: vi.fn<() => Promise<Float32Array>>(async () => elements.slice()),
+    };
     const host = array([5], { dtype: 'int32' });
     const metadata = new Map([['a', 'b']]);
     const writing = writeSafetensors(
@@ -330,7 +443,11 @@ describe('writeSafetensors', () => {
         metadata,
       ),
     );
-    const failing: DeviceArray = { dtype: 'float32', shape: [], data: () => Promise.reject(new FirsthandError('device lost')) };
+    const failing: DeviceArray = {
+      dtype: 'float32',
+      shape: [],
+      data: () => Promise.reject(new FirsthandError('device lost')),
+    };
     await expect(writeSafetensors(new Map([['t', failing]]))).rejects.toThrow('device lost');
   });
 
@@ -346,6 +463,8 @@ describe('writeSafetensors', () => {
   });
 
   it('writes nothing at all as an empty header', () => {
-    expect(writeSafetensors(new Map())).toEqual(Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d, 32, 32, 32, 32, 32, 32));
+    expect(writeSafetensors(new Map())).toEqual(
+      Uint8Array.of(8, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d, 32, 32, 32, 32, 32, 32),
+    );
   });
 });

@@ -36,7 +36,11 @@ const FILES: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ['xz', latin1('\xfd7zXZ\0\0\x04abc'), /an xz file/],
   ['bzip2', latin1('BZh91AY&SYabc'), /a bzip2 file/],
   ['tar', tar, /a tar archive, not an? .*; unpack it first/],
-  ['GGUF', latin1('GGUF\x03\0\0\0\x23\x01\0\0\0\0\0\0'), /a GGUF file, not an? .*; take the safetensors files of the same model/],
+  [
+    'GGUF',
+    latin1('GGUF\x03\0\0\0\x23\x01\0\0\0\0\0\0'),
+    /a GGUF file, not an? .*; take the safetensors files of the same model/,
+  ],
   ['GGML', latin1('tjgg\x03\0\0\0\0\x7d\0\0'), /a GGML file/],
   ['HDF5', latin1('\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0'), /an HDF5 file \(Keras \.h5\)/],
   ['npy', latin1("\x93NUMPY\x01\0\x76\0{'descr': '<f4'"), /a NumPy array \(\.npy\)/],
@@ -58,7 +62,11 @@ const FILES: readonly (readonly [string, Uint8Array, RegExp])[] = [
     latin1('<!DOCTYPE html>\n<html><body>Sign in</body></html>'),
     /an HTML page, not an? .*; the download gave a page instead of the file/,
   ],
-  ['HTML after white space and a byte order mark', latin1('\xef\xbb\xbf\n\n<html lang="en">'), /an HTML page/],
+  [
+    'HTML after white space and a byte order mark',
+    latin1('\xef\xbb\xbf\n\n<html lang="en">'),
+    /an HTML page/,
+  ],
   [
     'an error of object storage',
     latin1('<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>'),
@@ -71,8 +79,16 @@ const FILES: readonly (readonly [string, Uint8Array, RegExp])[] = [
   ],
   ['JSON', latin1('{"error": "Repository not found"}'), /JSON, not an? .*; check which file was meant/],
   ['a list in JSON', latin1('[ 1, 2, 3, 4 ]'), /JSON/],
-  ['a message', latin1('Entry not found'), /text that begins with "Entry not found", not an? .*; check which file was meant/],
-  ['a long text', new TextEncoder().encode(`Überlänge ${'x'.repeat(100)}\nnext`), /text that begins with "Überlänge x{30}…"/],
+  [
+    'a message',
+    latin1('Entry not found'),
+    /text that begins with "Entry not found", not an? .*; check which file was meant/,
+  ],
+  [
+    'a long text',
+    new TextEncoder().encode(`Überlänge ${'x'.repeat(100)}\nnext`),
+    /text that begins with "Überlänge x{30}…"/,
+  ],
   ['a csv', latin1('x,y\n1,2\n3,4\n'), /text that begins with "x,y"/],
   ['nothing', new Uint8Array(0), /: it is empty; the download failed, or it was never written/],
 ];
@@ -117,10 +133,14 @@ describe.each([
 
   it('takes an ArrayBuffer and any view', () => {
     const file = read === readIdx ? idx : safetensors;
-    const expected = JSON.stringify([...((read(file) as { tensors?: Map<string, unknown> }).tensors ?? [read(file)])]);
+    const expected = JSON.stringify([
+      ...((read(file) as { tensors?: Map<string, unknown> }).tensors ?? [read(file)]),
+    ]);
     for (const bytes of [file.buffer, new DataView(file.buffer), new Uint8ClampedArray(file.buffer)]) {
       const again = read(bytes as ArrayBuffer);
-      expect(JSON.stringify([...((again as { tensors?: Map<string, unknown> }).tensors ?? [again])])).toBe(expected);
+      expect(JSON.stringify([...((again as { tensors?: Map<string, unknown> }).tensors ?? [again])])).toBe(
+        expected,
+      );
     }
   });
 
@@ -144,7 +164,11 @@ describe.each([
 describe('a file that is cut off says so', () => {
   it.each([
     ['in its header', safetensors.subarray(0, 20), 'the file is cut off: write or download it again'],
-    ['in its data', safetensors.subarray(0, safetensors.length - 1), 'the file is cut off, or its header is wrong'],
+    [
+      'in its data',
+      safetensors.subarray(0, safetensors.length - 1),
+      'the file is cut off, or its header is wrong',
+    ],
   ])('safetensors, %s', (_, bytes, message) => {
     expect(thrown(() => readSafetensors(bytes)).message).toContain(message);
   });

@@ -1,6 +1,7 @@
 /**
- * The program cache: structure → executable, per device. A hit costs one pass over the key; the least recently used
- * programs go first. Programs of one structure that differ in constants are a family: when a constant is seen to vary, a program takes it as an argument.
+ * The program cache: structure → executable, per device. A hit costs one pass over the key; the least
+ * recently used programs go first. Programs of one structure that differ in constants are a family: when a
+ * constant is seen to vary, a program takes it as an argument.
  */
 import { argumentsOf, closeProgram, keyOf } from './key.ts';
 import type { Keyed, Request } from './key.ts';
@@ -22,7 +23,10 @@ interface Member {
 interface Family {
   readonly key: Int32Array;
   readonly members: Member[];
-  /** From how many programs on a constant that differs becomes an argument; found out when it is first asked for. */
+  /**
+   * From how many programs on a constant that differs becomes an argument; found out when it is first asked
+   * for.
+   */
   patience: Uint8Array | null;
 }
 
@@ -36,9 +40,15 @@ export interface Prepared {
   readonly held: readonly ConstantNode[];
 }
 
-/** Programs of one structure that hold their constants, before one is made that takes those that differ as arguments. */
+/**
+ * Programs of one structure that hold their constants, before one is made that takes those that differ as
+ * arguments.
+ */
 const EXACT_PROGRAMS = 2;
-/** The same for constants of which compiling makes other constants: what a run makes of them instead may differ in the last place. */
+/**
+ * The same for constants of which compiling makes other constants: what a run makes of them instead may
+ * differ in the last place.
+ */
 const EXACT_FOLDED = 6;
 const NEVER = 255;
 /** Programs of one structure that are kept. */
@@ -62,7 +72,8 @@ export class ProgramCache {
     const keyed = keyOf(request);
     const list = this.#families.get(keyed.hash);
     const family = list?.find((each) => equal(each.key, keyed.key));
-    if (list === undefined || family === undefined) return this.#found(keyed, this.#compile(request, keyed, null));
+    if (list === undefined || family === undefined)
+      return this.#found(keyed, this.#compile(request, keyed, null));
     this.#families.delete(keyed.hash);
     this.#families.set(keyed.hash, list);
     return this.#found(keyed, memberFor(family, keyed.constants) ?? this.#compile(request, keyed, family));
@@ -79,7 +90,11 @@ export class ProgramCache {
     // The key is a view of a buffer that compiling may use again.
     const entry: Family = family ?? { key: keyed.key.slice(), members: [], patience: null };
     const varying = this.#varying(request, keyed, entry);
-    const program = closeProgram(request, keyed, new Set(constants.filter((_, index) => varying[index] === 1)));
+    const program = closeProgram(
+      request,
+      keyed,
+      new Set(constants.filter((_, index) => varying[index] === 1)),
+    );
     const member: Member = {
       executable: this.#device.prepare(program),
       values: valuesOf(constants),
@@ -104,11 +119,17 @@ export class ProgramCache {
     for (const { members } of families) this.#size -= members.length;
   }
 
-  /** Which constants the next program of a family takes from its runs: those that the request knows to vary, and those in which it differs from the nearest program, sooner or later. */
+  /**
+   * Which constants the next program of a family takes from its runs: those that the request knows to vary,
+   * and those in which it differs from the nearest program, sooner or later.
+   */
   #varying({ varying: given }: Request, { order, constants }: Keyed, family: Family): Uint8Array {
     const varying = new Uint8Array(constants.length);
     const { members } = family;
-    if (constants.length === 0 || (given === undefined ? members.length < EXACT_PROGRAMS : members.length + given.size === 0))
+    if (
+      constants.length === 0 ||
+      (given === undefined ? members.length < EXACT_PROGRAMS : members.length + given.size === 0)
+    )
       return varying;
     const nearest = nearestOf(members, constants);
     family.patience ??= patienceWith(constants, exactConstants(order));
@@ -116,14 +137,21 @@ export class ProgramCache {
       const patience = family.patience[index]!;
       if (patience === NEVER) continue;
       // Numbers of a compiled function vary, and so do constants that are others when it is traced again.
-      const differs = nearest !== null && !agrees(nearest, constants, index) && (given !== undefined || members.length >= patience);
-      if (differs || given?.has(constants[index]!) === true || nearest?.varying[index] === 1) varying[index] = 1;
+      const differs =
+        nearest !== null &&
+        !agrees(nearest, constants, index) &&
+        (given !== undefined || members.length >= patience);
+      if (differs || given?.has(constants[index]!) === true || nearest?.varying[index] === 1)
+        varying[index] = 1;
     }
     return varying;
   }
 }
 
-/** The program of a family that these constants may run, one that holds them if there is one; it is moved to the front. */
+/**
+ * The program of a family that these constants may run, one that holds them if there is one; it is moved to
+ * the front.
+ */
 function memberFor({ members }: Family, constants: readonly ConstantNode[]): Member | null {
   const fits = (member: Member): boolean => constants.every((_, index) => agrees(member, constants, index));
   const exact = members.findIndex((member) => member.isExact && fits(member));
@@ -144,7 +172,10 @@ function nearestOf(members: readonly Member[], constants: readonly ConstantNode[
   let nearest: Member | null = null;
   let fewest = Infinity;
   for (const member of members) {
-    const distance = constants.reduce((count, _, index) => count + (agrees(member, constants, index) ? 0 : 1), 0);
+    const distance = constants.reduce(
+      (count, _, index) => count + (agrees(member, constants, index) ? 0 : 1),
+      0,
+    );
     if (distance < fewest) [nearest, fewest] = [member, distance];
   }
   return nearest;

@@ -1,6 +1,6 @@
 /**
- * Cells: storages with their owners. A cell that nothing reaches any more frees its storage through the collector; the
- * runtime frees the others itself, so that steady loops depend on no finalizer.
+ * Cells: storages with their owners. A cell that nothing reaches any more frees its storage through the
+ * collector; the runtime frees the others itself, so that steady loops depend on no finalizer.
  */
 import { StaleError } from './errors.ts';
 import type { Cell, Device, DType, Storage } from './types.ts';
@@ -9,7 +9,16 @@ const unreachable = /* @__PURE__ */ new FinalizationRegistry<() => void>((finali
 
 /** A cell for a storage that the caller owns; when nothing reaches it any more, the storage is freed. */
 export function createCell(storage: Storage, device: Device): Cell {
-  const cell: Cell = { storage, device, owners: 0, flight: null, failure: null, stale: null, stamp: 0, slot: 0 };
+  const cell: Cell = {
+    storage,
+    device,
+    owners: 0,
+    flight: null,
+    failure: null,
+    stale: null,
+    stamp: 0,
+    slot: 0,
+  };
   unreachable.register(cell, storage.finalize ?? ((): void => storage.dispose()), cell);
   return cell;
 }
@@ -48,7 +57,9 @@ export function requireReadable(cell: Cell): Cell {
   return cell;
 }
 
-/** True if one handle at most holds the cell and its storage can be used: then an update may write over it. */
+/**
+ * True if one handle at most holds the cell and its storage can be used: then an update may write over it.
+ */
 export function isExclusive({ owners, failure, stale }: Cell): boolean {
   return owners <= 1 && failure === null && stale === null;
 }

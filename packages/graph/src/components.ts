@@ -1,7 +1,7 @@
 /**
- * Which pending effects run together. Effects and asked values that share unrealised work form one program; independent ones
- * run as programs of their own; a value that merely reads an updated variable runs after the update. Union–find over the
- * work that the units reach.
+ * Which pending effects run together. Effects and asked values that share unrealised work form one program;
+ * independent ones run as programs of their own; a value that merely reads an updated variable runs after the
+ * update. Union–find over the work that the units reach.
  */
 import type { PendingEffect } from './handle.ts';
 import { nextStamp, walk } from './traverse.ts';
@@ -41,8 +41,8 @@ interface Connection {
 }
 
 /**
- * Unites effects of one group, units that share an unrealised interior node, and an update with those who still read a storage
- * that it replaces or frees. With `updates`, also the updates of one variable.
+ * Unites effects of one group, units that share an unrealised interior node, and an update with those who
+ * still read a storage that it replaces or frees. With `updates`, also the updates of one variable.
  */
 function connect(effects: readonly PendingEffect[], asked: readonly Node[], updates: boolean): Connection {
   const partition = new Partition(effects.length + asked.length);
@@ -68,7 +68,8 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], upda
       if (older !== undefined) superseded.add(older);
       newest.set(effect.handle, unit);
     }
-    // The update replaces one storage, and frees the generation before it: who still reads either must not come later.
+    // The update replaces one storage, and frees the generation before it: who still reads either must not
+    // come later.
     for (const outgoing of [effect.previous?.cell ?? null, effect.handle.previous]) {
       if (outgoing === null) continue;
       outgoing.stamp = mark;
@@ -80,7 +81,8 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], upda
       if (node.cell.stamp === mark) partition.unite(unit, node.cell.slot);
       return NONE;
     }
-    if (node.op === 'const' || node.op === 'iota' || (node.op === 'leaf' && node.inputs.length === 0)) return NONE;
+    if (node.op === 'const' || node.op === 'iota' || (node.op === 'leaf' && node.inputs.length === 0))
+      return NONE;
     const writer = node.op === 'leaf' ? writers.get(node) : undefined;
     if (writer !== undefined && effects[writer]!.target === node) {
       if (effects[writer]!.kind === 'grad' || superseded.has(writer)) partition.unite(unit, writer);
@@ -101,8 +103,8 @@ function connect(effects: readonly PendingEffect[], asked: readonly Node[], upda
 }
 
 /**
- * How many effects from the front of the queue must run when the first `count` must: an effect that shares work with one of
- * them runs with it, and everything before that effect too.
+ * How many effects from the front of the queue must run when the first `count` must: an effect that shares
+ * work with one of them runs with it, and everything before that effect too.
  */
 export function closePrefix(queue: readonly PendingEffect[], count: number): number {
   if (count >= queue.length) return queue.length;
@@ -142,7 +144,9 @@ function sortByNeed(
   const done = new Set<number>();
   for (const root of roots) {
     const path: number[] = [];
-    const pending: { readonly component: number; readonly leave: boolean }[] = [{ component: root, leave: false }];
+    const pending: { readonly component: number; readonly leave: boolean }[] = [
+      { component: root, leave: false },
+    ];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { component, leave } = next;
       if (leave) {
@@ -162,7 +166,12 @@ function sortByNeed(
   return { order, cycle: null };
 }
 
-function collect(effects: readonly PendingEffect[], asked: readonly Node[], partition: Partition, root: number): Component {
+function collect(
+  effects: readonly PendingEffect[],
+  asked: readonly Node[],
+  partition: Partition,
+  root: number,
+): Component {
   return {
     effects: effects.filter((_, unit) => partition.find(unit) === root),
     asked: asked.filter((_, index) => partition.find(effects.length + index) === root),

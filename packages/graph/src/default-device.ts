@@ -12,7 +12,9 @@ export function checkDevice(operation: string, device: Device): void {
     operation,
     problem: `the device is ${describeValue(device)}`,
     expected: 'a Device',
-    remedy: isDType ? `write x.cast('${String(device)}') for a dtype` : 'make one, as with await createWasm()',
+    remedy: isDType
+      ? `write x.cast('${String(device)}') for a dtype`
+      : 'make one, as with await createWasm()',
   });
 }
 

@@ -1,8 +1,16 @@
 /**
- * Operations derived from primitives, each written once. Where the plain formula overflows, or where its derivative at an
- * edge would be 0·∞, the form here is the one that stays finite; ties and edges follow PyTorch. Of float16 they are computed in float32 and rounded once.
+ * Operations derived from primitives, each written once. Where the plain formula overflows, or where its
+ * derivative at an edge would be 0·∞, the form here is the one that stays finite; ties and edges follow
+ * PyTorch. Of float16 they are computed in float32 and rounded once.
  */
-import { formatShape, normalizeAxis, normalizeIndex, resolveRange, ShapeError, sizeOf } from '@firsthand/linalg';
+import {
+  formatShape,
+  normalizeAxis,
+  normalizeIndex,
+  resolveRange,
+  ShapeError,
+  sizeOf,
+} from '@firsthand/linalg';
 import { concatenate } from './composites/concatenate.ts';
 import { constant, widened, withGradient } from './node.ts';
 import {
@@ -51,11 +59,12 @@ export function stopGradient(x: Node): Node {
 export const relu = (x: Node): Node => where(le(x, 0), 0, x);
 
 /** x for x > 0, else slope·x; the derivative at 0 is the slope. */
-export const leakyRelu = (x: Node, slope = 0.01): Node => widened((wide) => where(gt(wide, 0), wide, mul(wide, slope)), x);
+export const leakyRelu = (x: Node, slope = 0.01): Node =>
+  widened((wide) => where(gt(wide, 0), wide, mul(wide, slope)), x);
 
 /**
- * x for x > 0, else α(eˣ − 1). At 0 the first derivative is α, that of the left side, and all higher ones are 0, those of the
- * right side: at 0 the function is αx.
+ * x for x > 0, else α(eˣ − 1). At 0 the first derivative is α, that of the left side, and all higher ones are
+ * 0, those of the right side: at 0 the function is αx.
  */
 export function elu(x: Node, alpha = 1): Node {
   return widened((wide) => {
@@ -66,8 +75,9 @@ export function elu(x: Node, alpha = 1): Node {
 }
 
 /**
- * x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016), x/2·(1 + tanh u) with u = √(2/π)(x + 0.044715 x³). Neither is written
- * with a sum of 1 and a function: for x < 0 that is a difference of nearly equal numbers. 1 + tanh u is 2σ(2u).
+ * x·Φ(x), with Φ the normal distribution function; or its tanh approximation (Hendrycks & Gimpel 2016),
+ * x/2·(1 + tanh u) with u = √(2/π)(x + 0.044715 x³). Neither is written with a sum of 1 and a function: for x
+ * < 0 that is a difference of nearly equal numbers. 1 + tanh u is 2σ(2u).
  */
 export function gelu(x: Node, approximate: 'none' | 'tanh' = 'none'): Node {
   return widened(approximate === 'none' ? exactGelu : tanhGelu, x);
@@ -113,7 +123,10 @@ export function mean(x: Node, options: ReduceOptions = {}): Node {
 }
 
 /** Two-pass variance; divides by n − correction (1 gives the unbiased estimate). */
-export function variance(x: Node, options: ReduceOptions & { readonly correction?: number | undefined } = {}): Node {
+export function variance(
+  x: Node,
+  options: ReduceOptions & { readonly correction?: number | undefined } = {},
+): Node {
   requireFloat('var', x);
   const { correction = 1, ...rest } = options;
   return widened((wide) => {
@@ -129,14 +142,19 @@ function sqrtAtOrigin(x: Node): Node {
 }
 
 /** √variance, with derivative 0 where all elements are equal. */
-export function standardDeviation(x: Node, options?: ReduceOptions & { readonly correction?: number | undefined }): Node {
+export function standardDeviation(
+  x: Node,
+  options?: ReduceOptions & { readonly correction?: number | undefined },
+): Node {
   return widened((wide) => sqrtAtOrigin(variance(wide, options)), x);
 }
 
 /** Sums over the axes that broadcasting has stretched from `shape`. */
 export function sumTo(x: Node, shape: Shape): Node {
   const extra = x.shape.length - shape.length;
-  const axes = x.shape.map((_, axis) => axis).filter((axis) => axis < extra || (shape[axis - extra] === 1 && x.shape[axis] !== 1));
+  const axes = x.shape
+    .map((_, axis) => axis)
+    .filter((axis) => axis < extra || (shape[axis - extra] === 1 && x.shape[axis] !== 1));
   return axes.length === 0 ? x : reshape(sum(x, { axis: axes, keepDims: true }), shape);
 }
 
@@ -148,7 +166,12 @@ export function norm(x: Node, options: ReduceOptions & { readonly order?: number
   if (order === 2) return widened((wide) => sqrtAtOrigin(sum(mul(wide, wide), rest)), x);
   if (order === Infinity) return max(unary('abs', x), rest);
   const expected = '1, 2 or Infinity';
-  throw new ShapeError({ operation: 'norm', problem: `the order must be ${expected}, got ${order}`, operands: [operandOf(x)], expected });
+  throw new ShapeError({
+    operation: 'norm',
+    problem: `the order must be ${expected}, got ${order}`,
+    operands: [operandOf(x)],
+    expected,
+  });
 }
 
 /** 1 where an element differs from 0, else 0; int32. */
@@ -156,23 +179,36 @@ const truth = (x: Node): Node => cast(cast(x, 'bool'), 'int32');
 /** True where any element differs from 0 (of none, false); bool. */
 export const any = (x: Node, options?: ReduceOptions): Node => cast(reduce('sum', truth(x), options), 'bool');
 /** True where all elements differ from 0 (of none, true); bool. */
-export const all = (x: Node, options?: ReduceOptions): Node => cast(reduce('prod', truth(x), options), 'bool');
+export const all = (x: Node, options?: ReduceOptions): Node =>
+  cast(reduce('prod', truth(x), options), 'bool');
 
 // ---- cutting
 
-/** Elements start, start + step, … before stop, along one axis. Negative bounds count from the end. step > 0. */
+/**
+ * Elements start, start + step, … before stop, along one axis. Negative bounds count from the end. step > 0.
+ */
 export function slice(x: Node, axis: number, start: number, stop: number, step = 1): Node {
   const along = normalizeAxis('slice', axis, x.shape.length);
   if (!Number.isInteger(step) || step < 1) {
     const expected = 'a whole number, 1 or more';
     const problem = `the step must be ${expected}, got ${step}`;
-    throw new ShapeError({ operation: 'slice', problem, operands: [operandOf(x)], expected, remedy: 'use flip to go backward' });
+    throw new ShapeError({
+      operation: 'slice',
+      problem,
+      operands: [operandOf(x)],
+      expected,
+      remedy: 'use flip to go backward',
+    });
   }
   const extent = x.shape[along]!;
   const bound = (value: number): number => Math.min(Math.max(value < 0 ? value + extent : value, 0), extent);
   const from = bound(start);
   const count = Math.max(0, bound(stop) - from);
-  const replace = (shape: Shape, extents: readonly number[]): number[] => [...shape.slice(0, along), ...extents, ...shape.slice(along + 1)];
+  const replace = (shape: Shape, extents: readonly number[]): number[] => [
+    ...shape.slice(0, along),
+    ...extents,
+    ...shape.slice(along + 1),
+  ];
   const cut = shrink(
     x,
     replace(
@@ -196,7 +232,8 @@ export function slice(x: Node, axis: number, start: number, stop: number, step =
 }
 
 /**
- * The part of `x` at an index, which drops its axis, or in a range, for each leading axis; null keeps an axis whole.
+ * The part of `x` at an index, which drops its axis, or in a range, for each leading axis; null keeps an axis
+ * whole.
  * @throws ShapeError if there are more indices than axes, or one is out of range
  */
 export function at(x: Node, indices: readonly (number | SliceRange | null)[], operation = 'at'): Node {
@@ -216,7 +253,9 @@ export function at(x: Node, indices: readonly (number | SliceRange | null)[], op
   // Where a range walks backward, its elements are taken forward and then reversed.
   const lowest = ranges.map(({ first, count, step }) => (step < 0 ? first + (count - 1) * step : first));
   const begin = ranges.map(({ count }, axis) => (count === 0 ? 0 : lowest[axis]!));
-  const end = ranges.map(({ count, step }, axis) => (count === 0 ? 0 : lowest[axis]! + (count - 1) * Math.abs(step) + 1));
+  const end = ranges.map(({ count, step }, axis) =>
+    count === 0 ? 0 : lowest[axis]! + (count - 1) * Math.abs(step) + 1,
+  );
   const whole = begin.every((start, axis) => start === 0 && end[axis] === x.shape[axis]);
   const cut = whole ? x : shrink(x, begin, end);
   const strided = ranges.reduce(
@@ -231,7 +270,10 @@ export function at(x: Node, indices: readonly (number | SliceRange | null)[], op
   );
 }
 
-/** Whole slices of `x` at the given positions of one axis. index: any shape; its axes take the place of `axis`. */
+/**
+ * Whole slices of `x` at the given positions of one axis. index: any shape; its axes take the place of
+ * `axis`.
+ */
 export function indexSelect(x: Node, index: Node, axis: number): Node {
   requireIndex('indexSelect', index);
   if (x.shape.length === 0) return indexSelect(reshape(x, [1]), index, axis);
@@ -273,7 +315,12 @@ function triangle(operation: string, x: Node, keep: (row: Node, column: Node) =>
 }
 
 /** The largest (or smallest) `count` elements along an axis, in order, with their indices. */
-export function topk(x: Node, count: number, axis: number, largest = true): { readonly values: Node; readonly indices: Node } {
+export function topk(
+  x: Node,
+  count: number,
+  axis: number,
+  largest = true,
+): { readonly values: Node; readonly indices: Node } {
   const along = normalizeAxis('topk', axis, x.shape.length);
   if (!(count >= 0 && count <= x.shape[along]!)) {
     const problem = `${count} elements of an axis with ${x.shape[along]} in ${formatShape(x.shape)}`;
@@ -286,7 +333,10 @@ export function topk(x: Node, count: number, axis: number, largest = true): { re
 
 // ---- random numbers and labels
 
-/** Standard normal values from two uniforms each, by Box & Muller (1958): √(−2 ln u₁)·cos 2πu₂ with u₁ in (0, 1]. */
+/**
+ * Standard normal values from two uniforms each, by Box & Muller (1958): √(−2 ln u₁)·cos 2πu₂ with u₁ in (0,
+ * 1].
+ */
 export function boxMuller(first: Node, second: Node): Node {
   const radius = sqrt(mul(log(sub(1, first)), -2));
   return mul(radius, unary('cos', mul(second, 2 * Math.PI)));
@@ -301,4 +351,5 @@ export function oneHot(labels: Node, classes: number, dtype: Node['dtype']): Nod
 }
 
 /** Adds `source` into a copy of `base` along one axis. */
-export const scatterAdd = (base: Node, index: Node, source: Node, axis: number): Node => scatter('add', base, index, source, axis);
+export const scatterAdd = (base: Node, index: Node, source: Node, axis: number): Node =>
+  scatter('add', base, index, source, axis);

@@ -1,6 +1,6 @@
 /**
- * The failures that belong to running a graph rather than to describing an array. Each message names the operation, the
- * operand and the remedy; `ShapeError` and `DTypeError` come from the floor below.
+ * The failures that belong to running a graph rather than to describing an array. Each message names the
+ * operation, the operand and the remedy; `ShapeError` and `DTypeError` come from the floor below.
  */
 import { FirsthandError } from '@firsthand/linalg';
 import type { Arg, DType, Storage } from './types.ts';
@@ -10,7 +10,10 @@ export class DeviceError extends FirsthandError {
   override readonly name: string = 'DeviceError';
 }
 
-/** A value was asked for whose inputs have been overwritten or dropped since. The message names the variable that moved on. */
+/**
+ * A value was asked for whose inputs have been overwritten or dropped since. The message names the variable
+ * that moved on.
+ */
 export class StaleError extends FirsthandError {
   override readonly name: string = 'StaleError';
 }
@@ -20,14 +23,22 @@ export class NonFiniteError extends FirsthandError {
   override readonly name: string = 'NonFiniteError';
 }
 
-/** A gradient was asked for that does not exist: a second pass through a released graph, or a path that was cut. */
+/**
+ * A gradient was asked for that does not exist: a second pass through a released graph, or a path that was
+ * cut.
+ */
 export class GradientError extends FirsthandError {
   override readonly name: string = 'GradientError';
 }
 
 /** The error of a device that is used after it has been disposed of. `remedy` says how to make another. */
 export function disposedDevice(device: string, remedy?: string): DeviceError {
-  return new DeviceError({ operation: device, problem: 'the device has been disposed', expected: 'a device', remedy });
+  return new DeviceError({
+    operation: device,
+    problem: 'the device has been disposed',
+    expected: 'a device',
+    remedy,
+  });
 }
 
 /** The error of a storage that another device has made. */
@@ -54,7 +65,8 @@ export function unfitArgument(
   given?: Arg,
 ): DeviceError {
   const expected = `${wanted.dtype} [${wanted.length}]`;
-  if (given === undefined) return new DeviceError({ operation: device, problem: `${title} is missing`, expected });
+  if (given === undefined)
+    return new DeviceError({ operation: device, problem: `${title} is missing`, expected });
   const isStored = typeof given === 'object' && 'dtype' in given;
   const length = typeof given === 'number' ? 1 : given.length;
   return new DeviceError({

@@ -1,6 +1,7 @@
 /**
- * The runs under way on one device. A run is enqueued without waiting and settles later; a failure is written into the cells that
- * it should have filled, and into those of runs that read them (rule 26). Awaiting holds back a loop that runs ahead (rule 8).
+ * The runs under way on one device. A run is enqueued without waiting and settles later; a failure is written
+ * into the cells that it should have filled, and into those of runs that read them (rule 26). Awaiting holds
+ * back a loop that runs ahead (rule 8).
  */
 import { createCell, retireCell } from './cell.ts';
 import { DeviceError } from './errors.ts';
@@ -8,7 +9,9 @@ import type { Cell, Device, Executable, Flight, HostValue, Storage } from './typ
 
 /** Runs under way before the next await waits (rule 8). */
 const FLIGHT_LIMIT = 8;
-/** Bytes of new storage after which an await gives the event loop a turn, so that finalizers run (rule 27). */
+/**
+ * Bytes of new storage after which an await gives the event loop a turn, so that finalizers run (rule 27).
+ */
 const YIELD_BYTES = 64 * 2 ** 20;
 
 function isCell(arg: Cell | HostValue): arg is Cell {
@@ -33,10 +36,14 @@ export class Flights {
   }
 
   /**
-   * Enqueues one run: arguments in, cells of the outputs out. `overwrites` names, for each effect, the cell whose storage the
-   * device was allowed to overwrite.
+   * Enqueues one run: arguments in, cells of the outputs out. `overwrites` names, for each effect, the cell
+   * whose storage the device was allowed to overwrite.
    */
-  submit(executable: Executable, args: readonly (Cell | HostValue)[], overwrites: readonly (Cell | null)[]): Cell[] {
+  submit(
+    executable: Executable,
+    args: readonly (Cell | HostValue)[],
+    overwrites: readonly (Cell | null)[],
+  ): Cell[] {
     const { outputs, done } = executable.run(args.map((arg) => (isCell(arg) ? arg.storage : arg)));
     const writes = outputs.map((storage, index) => {
       const old = overwrites[index] ?? null;
@@ -87,10 +94,15 @@ export function asError(error: unknown): Error {
   return error instanceof Error ? error : new DeviceError(String(error));
 }
 
-/** One turn of the event loop, in Node and in browsers; of that of promises alone in a worklet, which has neither messages to itself nor timers. */
+/**
+ * One turn of the event loop, in Node and in browsers; of that of promises alone in a worklet, which has
+ * neither messages to itself nor timers.
+ */
 export function macrotask(): Promise<void> {
   if (typeof MessageChannel === 'undefined') {
-    return new Promise((resolve) => (typeof setTimeout === 'undefined' ? resolve() : void setTimeout(resolve, 0)));
+    return new Promise((resolve) =>
+      typeof setTimeout === 'undefined' ? resolve() : void setTimeout(resolve, 0),
+    );
   }
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

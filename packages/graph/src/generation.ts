@@ -1,6 +1,7 @@
 /**
- * What becomes of a variable's old storage when it is updated (rule 10). Optimizer state is overwritten; a parameter's old value
- * stays readable for one more update, so that `await loss.item(); await logits.data()` works.
+ * What becomes of a variable's old storage when it is updated (rule 10). Optimizer state is overwritten; a
+ * parameter's old value stays readable for one more update, so that `await loss.item(); await logits.data()`
+ * works.
  */
 import { equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { isExclusive, releaseCell } from './cell.ts';
@@ -9,15 +10,17 @@ import type { Handle, PendingEffect } from './handle.ts';
 import { describe, operandOf, requireSameDType } from './shapes.ts';
 import type { Cell, Node } from './types.ts';
 
-/** True if the update may write over the old value: nobody else holds it, and its handle keeps no generation. */
+/**
+ * True if the update may write over the old value: nobody else holds it, and its handle keeps no generation.
+ */
 export function overwritable({ handle, previous }: PendingEffect): boolean {
   const cell = previous?.cell ?? null;
   return handle !== null && handle.inPlace && cell !== null && isExclusive(cell);
 }
 
 /**
- * A handle's storage gives way to a new one. Overwritten or private storage is gone at once; a parameter's stays readable
- * until the next update (rule 10).
+ * A handle's storage gives way to a new one. Overwritten or private storage is gone at once; a parameter's
+ * stays readable until the next update (rule 10).
  */
 export function replaceGeneration(handle: Handle, old: Cell | null, cell: Cell): void {
   handle.hold(cell);

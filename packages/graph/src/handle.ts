@@ -1,13 +1,19 @@
 /**
- * A handle is a mutable reference to a node: what a tensor, a parameter or an optimizer's state is. Updating one rebinds it;
- * readers built earlier keep the node that they read.
+ * A handle is a mutable reference to a node: what a tensor, a parameter or an optimizer's state is. Updating
+ * one rebinds it; readers built earlier keep the node that they read.
  */
 import type { Node, Variable } from './types.ts';
 
-/** Why a handle is rebound: a gradient accumulates, a running statistic moves, a parameter or its optimizer state is updated. */
+/**
+ * Why a handle is rebound: a gradient accumulates, a running statistic moves, a parameter or its optimizer
+ * state is updated.
+ */
 export type EffectKind = 'grad' | 'stat' | 'update';
 
-/** A rebinding that has been asked for and has not run. A `root` is the value that `backward` started from: it is kept, not rebound. */
+/**
+ * A rebinding that has been asked for and has not run. A `root` is the value that `backward` started from: it
+ * is kept, not rebound.
+ */
 export interface PendingEffect {
   readonly sequence: number;
   /** Effects of one group are never separated. */
@@ -22,7 +28,10 @@ export interface PendingEffect {
   keep: boolean;
   /** What a root needs to be differentiated again: kept with it. */
   readonly saved: readonly Node[];
-  /** Leaves made of `target` while it was pending, with their handles: they will share its storage, and own it. */
+  /**
+   * Leaves made of `target` while it was pending, with their handles: they will share its storage, and own
+   * it.
+   */
   readonly sharers: { readonly node: Node; readonly handle: Handle }[];
   /** Called when the run is enqueued. */
   readonly enqueued: (() => void) | null;
@@ -32,9 +41,14 @@ export interface PendingEffect {
 export class Handle implements Variable {
   node: Node;
   name: string | null;
-  /** Whether an update may overwrite the storage at once (optimizer state, gradients), or keeps one previous generation. */
+  /**
+   * Whether an update may overwrite the storage at once (optimizer state, gradients), or keeps one previous
+   * generation.
+   */
   readonly inPlace: boolean;
-  /** Whether it holds a gradient: replacing that belongs to the step in which it is used, and starts nothing. */
+  /**
+   * Whether it holds a gradient: replacing that belongs to the step in which it is used, and starts nothing.
+   */
   isGradient = false;
   /** The generation before the present one. */
   previous: Node['cell'] = null;
@@ -58,7 +72,8 @@ export class Handle implements Variable {
 
   /** A pending value will give its storage to `node` too, a leaf made of it; `handle` becomes an owner. */
   shareWith(handle: Handle, node: Node): void {
-    if (this.pending !== null && node.inputs[0] === this.pending.target) this.pending.sharers.push({ node, handle });
+    if (this.pending !== null && node.inputs[0] === this.pending.target)
+      this.pending.sharers.push({ node, handle });
   }
 
   /** Becomes an owner of `cell`, and of no other. */

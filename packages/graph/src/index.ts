@@ -77,7 +77,14 @@ export { layerNorm, layerNormComposite } from './composites/layer-norm.ts';
 export { matmul, matmulComposite } from './composites/matmul.ts';
 export { avgPool2d, maxPool2d, maxPoolComposite } from './composites/pooling.ts';
 export type { AvgPool2dOptions, MaxPool2dOptions } from './composites/pooling.ts';
-export { logSoftmax, logSoftmaxComposite, logsumexp, logsumexpComposite, softmax, softmaxComposite } from './composites/softmax.ts';
+export {
+  logSoftmax,
+  logSoftmaxComposite,
+  logsumexp,
+  logsumexpComposite,
+  softmax,
+  softmaxComposite,
+} from './composites/softmax.ts';
 export { createCell, failedCell, isExclusive, releaseCell, requireReadable } from './cell.ts';
 export { macrotask } from './flights.ts';
 export { Handle } from './handle.ts';

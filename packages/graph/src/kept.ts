@@ -1,11 +1,13 @@
 /**
- * Values that a program keeps beyond what it was asked for: those that the derivative of an asked value reads, so that no forward
- * pass is computed twice (rule 13). The backward pass releases them.
+ * Values that a program keeps beyond what it was asked for: those that the derivative of an asked value
+ * reads, so that no forward pass is computed twice (rule 13). The backward pass releases them.
  */
 import { releaseCell } from './cell.ts';
 import type { Node } from './types.ts';
 
-/** What the derivative of `root` will read: kept until that is differentiated, or nobody holds it any more. */
+/**
+ * What the derivative of `root` will read: kept until that is differentiated, or nobody holds it any more.
+ */
 export interface Saved {
   readonly root: Node;
   readonly nodes: readonly Node[];
@@ -27,7 +29,9 @@ export class KeptValues {
     this.#asked.add(node);
   }
 
-  /** `nodes` have been stored for the derivative of `root`, which has been asked for, or is only `implied`. */
+  /**
+   * `nodes` have been stored for the derivative of `root`, which has been asked for, or is only `implied`.
+   */
   add({ root, nodes }: Saved, implied: boolean): void {
     if (nodes.length === 0) return;
     this.#ofRoot.set(root, nodes);

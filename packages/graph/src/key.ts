@@ -1,7 +1,8 @@
 /**
- * A program's key: its structure as a list of integers. Nodes are numbered in post-order, stored values and leaves become
- * numbered arguments, and host values do not occur. The constants stand beside the key: programs with equal keys and equal constants run the same code on different arguments,
- * and where constants vary, one program takes them as arguments.
+ * A program's key: its structure as a list of integers. Nodes are numbered in post-order, stored values and
+ * leaves become numbered arguments, and host values do not occur. The constants stand beside the key:
+ * programs with equal keys and equal constants run the same code on different arguments, and where constants
+ * vary, one program takes them as arguments.
  */
 import { equalShapes } from '@firsthand/linalg';
 import { argumentLeaf, node as build, numberLeaf, rebuild } from './node.ts';
@@ -9,11 +10,16 @@ import { dtypeCode, opCode, PRIMITIVES } from './primitives.ts';
 import { postOrder, unstored } from './traverse.ts';
 import type { Attributes, ConstantNode, Effect, Leaf, Node, Op, Program } from './types.ts';
 
-/** What is to be computed: new values of variables, and values that are asked for. `into` may be overwritten. */
+/**
+ * What is to be computed: new values of variables, and values that are asked for. `into` may be overwritten.
+ */
 export interface Request {
   readonly effects: readonly { readonly node: Node; readonly into: Node | null }[];
   readonly roots: readonly Node[];
-  /** For a function that is traced more than once: the constants that are known to vary, from the numbers it is called with. */
+  /**
+   * For a function that is traced more than once: the constants that are known to vary, from the numbers it
+   * is called with.
+   */
   readonly varying?: ReadonlySet<Node> | undefined;
 }
 
@@ -65,7 +71,10 @@ function isArgument(node: Node): boolean {
   return node.cell !== null || (node.op === 'leaf' && node.inputs.length === 0);
 }
 
-/** The key of a request. The result is a view of a scratch buffer, valid until the next call; so are the nodes' numbers. */
+/**
+ * The key of a request. The result is a view of a scratch buffer, valid until the next call; so are the
+ * nodes' numbers.
+ */
 export function keyOf(request: Request): Keyed {
   const outputs = [...request.effects.map((effect) => effect.node), ...request.roots];
   const donated = request.effects.flatMap((effect) => (effect.into === null ? [] : [effect.into]));
@@ -81,7 +90,9 @@ export function keyOf(request: Request): Keyed {
       continue;
     }
     const argument = isArgument(node);
-    write(argument ? ARGUMENT : node.op === 'const' && node.attrs.fixed !== true ? CONSTANT : opCode(node.op));
+    write(
+      argument ? ARGUMENT : node.op === 'const' && node.attrs.fixed !== true ? CONSTANT : opCode(node.op),
+    );
     write(dtypeCode(node.dtype));
     write(node.shape.length);
     for (const extent of node.shape) write(extent);
@@ -108,7 +119,10 @@ export function keyOf(request: Request): Keyed {
 }
 
 /** The arguments of a program that takes the `varying` constants from its runs, in order. */
-export function argumentsOf({ args, constants, precedence }: Keyed, varying: ArrayLike<number>): readonly Node[] {
+export function argumentsOf(
+  { args, constants, precedence }: Keyed,
+  varying: ArrayLike<number>,
+): readonly Node[] {
   const all: Node[] = [];
   let next = 0;
   constants.forEach((constant, index) => {
@@ -136,10 +150,14 @@ function hash(key: Int32Array): number {
 }
 
 /**
- * The closed program of a request that has just been keyed: a copy of its nodes over fresh argument leaves. `varying` constants become
- * arguments too.
+ * The closed program of a request that has just been keyed: a copy of its nodes over fresh argument leaves.
+ * `varying` constants become arguments too.
  */
-export function closeProgram(request: Request, { order }: Keyed, varying: ReadonlySet<Node> = new Set()): Program {
+export function closeProgram(
+  request: Request,
+  { order }: Keyed,
+  varying: ReadonlySet<Node> = new Set(),
+): Program {
   const copies: Node[] = [];
   const args: Leaf[] = [];
   for (const node of order) {

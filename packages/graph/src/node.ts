@@ -1,12 +1,26 @@
 /**
- * Building nodes. `node(op, attrs, inputs)` checks shape, dtype and device at once, so that an error points at the
- * caller's line, and computes nothing. A node records whether a gradient may flow through it, and the latest update it reads.
+ * Building nodes. `node(op, attrs, inputs)` checks shape, dtype and device at once, so that an error points
+ * at the caller's line, and computes nothing. A node records whether a gradient may flow through it, and the
+ * latest update it reads.
  */
 import { DTypeError } from '@firsthand/linalg';
 import { DeviceError } from './errors.ts';
 import { differentiable, PRIMITIVES } from './primitives.ts';
 import type { BuildMode, Recorder } from './recorder.ts';
-import type { Attributes, Attrs, Composite, Device, DType, HostValue, Leaf, Node, NodeOf, Op, Shape, Spec } from './types.ts';
+import type {
+  Attributes,
+  Attrs,
+  Composite,
+  Device,
+  DType,
+  HostValue,
+  Leaf,
+  Node,
+  NodeOf,
+  Op,
+  Shape,
+  Spec,
+} from './types.ts';
 import { describe, operandOf, requireFloat } from './shapes.ts';
 
 let gradientMode = true;
@@ -96,7 +110,9 @@ function commonDevice(op: Op, attrs: unknown, inputs: readonly Node[]): Device |
   for (const input of inputs) {
     if (input.device === null || input.device === device) continue;
     if (device !== null) {
-      const list = inputs.map((each) => `${describe(each)} on ${each.device?.name ?? 'any device'}`).join(', ');
+      const list = inputs
+        .map((each) => `${describe(each)} on ${each.device?.name ?? 'any device'}`)
+        .join(', ');
       throw new DeviceError({
         operation: nameOf(op, attrs),
         problem: `operands are on different devices: ${list}`,
@@ -146,18 +162,32 @@ function derive<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly Node
 }
 
 /** A call of a composite on its operands as they are: its outputs as nodes. */
-export function callNode<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): NodeOf<'output'>[] {
+export function callNode<A extends Attrs>(
+  composite: Composite<A>,
+  attrs: A,
+  ...inputs: Node[]
+): NodeOf<'output'>[] {
   const erased = composite as unknown as Composite;
   const known = recorder?.follow('call', { composite: erased, attrs, outputs: [] }, inputs, mode());
   if (known !== undefined && known !== null) return outputNodes.get(known) as NodeOf<'output'>[];
   const outputs = composite.infer(attrs, ...inputs);
-  const called = recorded(derive('call', { composite: erased, attrs, outputs }, inputs, outputs[0] ?? { shape: [], dtype: 'float32' }));
+  const called = recorded(
+    derive(
+      'call',
+      { composite: erased, attrs, outputs },
+      inputs,
+      outputs[0] ?? { shape: [], dtype: 'float32' },
+    ),
+  );
   const values = outputs.map((spec, index) => derive('output', { index }, [called], spec));
   outputNodes.set(called, values);
   return values;
 }
 
-/** The dtype in which numbers of a dtype are computed with, and kept between computations: float32 for float16. */
+/**
+ * The dtype in which numbers of a dtype are computed with, and kept between computations: float32 for
+ * float16.
+ */
 export function computeDType(dtype: DType): DType {
   return dtype === 'float16' ? 'float32' : dtype;
 }
@@ -172,20 +202,28 @@ function rounded(x: Node, dtype: DType): Node {
   return dtype === 'float16' && x.dtype === 'float32' ? node('cast', { dtype }, [x]) : x;
 }
 
-/** A call of a composite: its outputs. Of float16 operands it is computed in float32, and what `infer` says to be float16 is rounded once. */
+/**
+ * A call of a composite: its outputs. Of float16 operands it is computed in float32, and what `infer` says to
+ * be float16 is rounded once.
+ */
 export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): Node[] {
   if (!inputs.some(({ dtype }) => dtype === 'float16')) return callNode(composite, attrs, ...inputs);
   const promised = composite.infer(attrs, ...inputs);
-  return callNode(composite, attrs, ...inputs.map(widen)).map((value, index) => rounded(value, promised[index]!.dtype));
+  return callNode(composite, attrs, ...inputs.map(widen)).map((value, index) =>
+    rounded(value, promised[index]!.dtype),
+  );
 }
 
 /**
- * What `compute` makes of its operands; of float16 operands as float32, and what it gives is rounded to float16 once. For operations of several primitives, whose
- * intermediates may leave the range of float16 where the result does not. Operands of several floating-point dtypes stay as they are: to refuse them is the operation's task.
+ * What `compute` makes of its operands; of float16 operands as float32, and what it gives is rounded to
+ * float16 once. For operations of several primitives, whose intermediates may leave the range of float16
+ * where the result does not. Operands of several floating-point dtypes stay as they are: to refuse them is
+ * the operation's task.
  */
 export function widened(compute: (...operands: Node[]) => Node, ...operands: Node[]): Node {
   const isNarrow =
-    operands.some(({ dtype }) => dtype === 'float16') && !operands.some(({ dtype }) => dtype === 'float32' || dtype === 'float64');
+    operands.some(({ dtype }) => dtype === 'float16') &&
+    !operands.some(({ dtype }) => dtype === 'float32' || dtype === 'float64');
   if (!isNarrow) return compute(...operands);
   try {
     return rounded(compute(...operands.map(widen)), 'float16');
@@ -215,7 +253,10 @@ interface LeafOptions {
   readonly subject?: object;
 }
 
-/** A value from outside the graph; without a device, one that is a constant. `pending` is the node that will give its value, for a variable with an update under way. */
+/**
+ * A value from outside the graph; without a device, one that is a constant. `pending` is the node that will
+ * give its value, for a variable with an update under way.
+ */
 export function leaf(attrs: Attributes['leaf'], device: Device | null, options: LeafOptions = {}): Leaf {
   const { requiresGrad = false, pending, after = 0, subject = null } = options;
   const known = recorder?.followLeaf(attrs, device, requiresGrad, pending ?? null, subject);
@@ -223,10 +264,24 @@ export function leaf(attrs: Attributes['leaf'], device: Device | null, options: 
   if (requiresGrad && !differentiable(attrs.dtype)) {
     const problem = `only floating-point values have gradients, got ${attrs.dtype}`;
     const expected = 'a floating-point value';
-    throw new DTypeError({ operation: 'requiresGrad', problem, operands: [attrs], expected, remedy: "use cast('float32')" });
+    throw new DTypeError({
+      operation: 'requiresGrad',
+      problem,
+      operands: [attrs],
+      expected,
+      remedy: "use cast('float32')",
+    });
   }
   if (pending !== undefined) pending.hasReaders = true;
-  const created = create('leaf', attrs, pending === undefined ? [] : [pending], attrs, device, requiresGrad, after);
+  const created = create(
+    'leaf',
+    attrs,
+    pending === undefined ? [] : [pending],
+    attrs,
+    device,
+    requiresGrad,
+    after,
+  );
   recorder?.record(created, 'plain', subject);
   return created;
 }
@@ -253,7 +308,8 @@ export function fixedConstant(value: number, shape: Shape, dtype: DType): Node {
 
 /** The leaf of a closed program that stands for `source`. */
 export function argumentLeaf(source: Node): Leaf {
-  const attrs = source.op === 'leaf' ? { ...source.attrs, host: null, sample: null } : storedAttributes(source, null);
+  const attrs =
+    source.op === 'leaf' ? { ...source.attrs, host: null, sample: null } : storedAttributes(source, null);
   return create('leaf', attrs, [], attrs, null, false, 0);
 }
 
@@ -263,7 +319,10 @@ export function numberLeaf(dtype: DType): Leaf {
   return create('leaf', attrs, [], attrs, null, false, 0);
 }
 
-/** The same value as a node of its own that requires a gradient: what a functional transform differentiates with respect to. */
+/**
+ * The same value as a node of its own that requires a gradient: what a functional transform differentiates
+ * with respect to.
+ */
 export function tracked(x: Node): Node {
   requireFloat('grad', x);
   const attrs = { kind: 'reshape', shape: x.shape } as const;
@@ -275,7 +334,11 @@ export function tracked(x: Node): Node {
 }
 
 /** The same operation on other inputs, without checks: they have the shapes and dtypes of the old ones. */
-export function rebuild(original: Node, inputs: readonly Node[], device: Device | null = original.device): Node {
+export function rebuild(
+  original: Node,
+  inputs: readonly Node[],
+  device: Device | null = original.device,
+): Node {
   const copy = create(original.op, original.attrs as never, inputs, original, device, false, 0);
   return copy;
 }
@@ -290,12 +353,19 @@ export function placed(value: Node, device: Device): Node {
 /** The same operation on other inputs that may require gradients. */
 export function reapply(original: Node, inputs: readonly Node[]): Node {
   const { op, attrs } = original;
-  return recorder?.follow(op, attrs, inputs, mode()) ?? recorded(derive(op, attrs as never, inputs, original) as Node);
+  return (
+    recorder?.follow(op, attrs, inputs, mode()) ??
+    recorded(derive(op, attrs as never, inputs, original) as Node)
+  );
 }
 
-/** The same operation on other inputs, whichever it is: a call anew, and for an output the one of the call that is given. */
+/**
+ * The same operation on other inputs, whichever it is: a call anew, and for an output the one of the call
+ * that is given.
+ */
 export function copyNode(original: Node, inputs: readonly Node[]): Node {
-  if (original.op === 'call') return callNode(original.attrs.composite, original.attrs.attrs, ...inputs)[0]!.inputs[0]!;
+  if (original.op === 'call')
+    return callNode(original.attrs.composite, original.attrs.attrs, ...inputs)[0]!.inputs[0]!;
   if (original.op === 'output') return outputsOf(inputs[0] as NodeOf<'call'>)[original.attrs.index]!;
   return reapply(original, inputs);
 }

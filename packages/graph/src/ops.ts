@@ -1,9 +1,16 @@
 /**
- * The operations as functions on nodes: operands are broadcast and JavaScript numbers become constants of the other
- * operand's dtype. Each is one primitive; operations derived from several stand in `derived.ts`.
+ * The operations as functions on nodes: operands are broadcast and JavaScript numbers become constants of the
+ * other operand's dtype. Each is one primitive; operations derived from several stand in `derived.ts`.
  */
 import { SCATTER_NAMES } from './primitives.ts';
-import { broadcastShapes, DTypeError, equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
+import {
+  broadcastShapes,
+  DTypeError,
+  equalShapes,
+  formatShape,
+  normalizeAxis,
+  ShapeError,
+} from '@firsthand/linalg';
 import type { ReduceOptions } from '@firsthand/linalg';
 import { constant, fixedConstant, node } from './node.ts';
 import type { BinaryKind, DType, Node, ReduceKind, ArgReduceKind, Shape, UnaryKind } from './types.ts';
@@ -39,7 +46,12 @@ export function expand(x: Node, shape: Shape): Node {
   const missing = shape.length - x.shape.length;
   if (missing < 0) {
     const problem = `${formatShape(x.shape)} has more axes than ${formatShape(shape)}`;
-    throw new ShapeError({ operation: 'expand', problem, operands: [operandOf(x)], expected: `a shape of ${x.shape.length} axes or more` });
+    throw new ShapeError({
+      operation: 'expand',
+      problem,
+      operands: [operandOf(x)],
+      expected: `a shape of ${x.shape.length} axes or more`,
+    });
   }
   const aligned = missing === 0 ? x : reshape(x, [...Array.from({ length: missing }, () => 1), ...x.shape]);
   return equalShapes(aligned.shape, shape) ? aligned : node('movement', { kind: 'expand', shape }, [aligned]);
@@ -84,11 +96,23 @@ function numberLike(operation: string, value: number, like: Node, shape: Shape, 
   const operands = [operandOf(like)];
   if (dtype === 'bool') {
     const problem = 'a number cannot meet a bool operand';
-    throw new DTypeError({ operation, problem, operands, expected: 'a tensor of numbers', remedy: "use cast('float32')" });
+    throw new DTypeError({
+      operation,
+      problem,
+      operands,
+      expected: 'a tensor of numbers',
+      remedy: "use cast('float32')",
+    });
   }
   if (!isFloat(dtype) && !Number.isInteger(value)) {
     const remedy = 'cast the tensor to float32 first';
-    throw new DTypeError({ operation, problem: `${value} is no ${dtype}`, operands, expected: 'a whole number', remedy });
+    throw new DTypeError({
+      operation,
+      problem: `${value} is no ${dtype}`,
+      operands,
+      expected: 'a whole number',
+      remedy,
+    });
   }
   return fixed ? fixedConstant(value, shape, dtype) : constant(value, shape, dtype);
 }
@@ -164,7 +188,8 @@ export const logicalNot = (x: Node): Node => unary('logicalNot', x);
 export function where(condition: Node, a: Operand, b: Operand): Node {
   const like = typeof a === 'number' ? b : a;
   if (typeof like === 'number') throw numbersOnly('where');
-  const scalar = (value: Operand): Node => (typeof value === 'number' ? numberLike('where', value, like, []) : value);
+  const scalar = (value: Operand): Node =>
+    typeof value === 'number' ? numberLike('where', value, like, []) : value;
   const left = scalar(a);
   const right = scalar(b);
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', left.shape, right.shape));
@@ -179,7 +204,8 @@ export function cast(x: Node, dtype: DType): Node {
 // ---- reductions
 
 /**
- * A reduction over axes, all of them by default. Of bools, sums and products are int32 and extremes are bools.
+ * A reduction over axes, all of them by default. Of bools, sums and products are int32 and extremes are
+ * bools.
  * @throws ShapeError, DTypeError
  */
 export function reduce(kind: ReduceKind, x: Node, options: ReduceOptions = {}): Node {
@@ -193,11 +219,20 @@ export function reduce(kind: ReduceKind, x: Node, options: ReduceOptions = {}): 
   return keepDims ? reduced : dropAxes(reduced, axes);
 }
 
-/** An operation along an axis that keeps the shape: a scalar counts as one row of one element, whose axis is 0, or −1. */
-export function alongAxis(operation: string, axis: number, operands: readonly Node[], f: (axis: number, ...rows: Node[]) => Node): Node {
+/**
+ * An operation along an axis that keeps the shape: a scalar counts as one row of one element, whose axis is
+ * 0, or −1.
+ */
+export function alongAxis(
+  operation: string,
+  axis: number,
+  operands: readonly Node[],
+  f: (axis: number, ...rows: Node[]) => Node,
+): Node {
   const rank = operands[0]!.shape.length;
   const along = normalizeAxis(operation, axis, Math.max(rank, 1));
-  if (operands.some(({ shape }) => shape.length > 0)) return f(normalizeAxis(operation, axis, rank), ...operands);
+  if (operands.some(({ shape }) => shape.length > 0))
+    return f(normalizeAxis(operation, axis, rank), ...operands);
   return reshape(f(along, ...operands.map((each) => reshape(each, [1]))), []);
 }
 
@@ -223,7 +258,10 @@ export const max = (x: Node, options?: ReduceOptions): Node => reduce('max', x, 
 export function argReduce(
   kind: ArgReduceKind,
   x: Node,
-  { axis, keepDims = false }: { readonly axis?: number | undefined; readonly keepDims?: boolean | undefined } = {},
+  {
+    axis,
+    keepDims = false,
+  }: { readonly axis?: number | undefined; readonly keepDims?: boolean | undefined } = {},
 ): Node {
   if (axis === undefined) {
     const flat = reshape(counted(x), [x.shape.reduce((size, extent) => size * extent, 1)]);
@@ -238,17 +276,23 @@ export function argReduce(
 
 /** Running sums along an axis; bools count, as int32. */
 export function cumsum(x: Node, axis: number): Node {
-  return alongAxis('cumsum', axis, [counted(x)], (along, rows) => node('prefixScan', { kind: 'sum', axis: along }, [rows]));
+  return alongAxis('cumsum', axis, [counted(x)], (along, rows) =>
+    node('prefixScan', { kind: 'sum', axis: along }, [rows]),
+  );
 }
 
 /** Running products along an axis; of bools, int32. */
 export function cumprod(x: Node, axis: number): Node {
-  return alongAxis('cumprod', axis, [counted(x)], (along, rows) => node('prefixScan', { kind: 'prod', axis: along }, [rows]));
+  return alongAxis('cumprod', axis, [counted(x)], (along, rows) =>
+    node('prefixScan', { kind: 'prod', axis: along }, [rows]),
+  );
 }
 
 /** yᵢ = factorᵢ·yᵢ₋₁ + termᵢ along an axis, with 0 before the first. factor, term: one shape. */
 export function linearRecurrence(factor: Node, term: Node, axis: number): Node {
-  return alongAxis('linearRecurrence', axis, [term, factor], (along, b, a) => node('prefixScan', { kind: 'linear', axis: along }, [a, b]));
+  return alongAxis('linearRecurrence', axis, [term, factor], (along, b, a) =>
+    node('prefixScan', { kind: 'linear', axis: along }, [a, b]),
+  );
 }
 
 // ---- indexing
@@ -265,7 +309,9 @@ export function gather(x: Node, index: Node, axis: number): Node {
 
 /** A copy of `base` with `source` added or set at `index` along one axis. */
 export function scatter(mode: 'add' | 'set', base: Node, index: Node, source: Node, axis: number): Node {
-  return alongAxis(SCATTER_NAMES[mode], axis, [base, index, source], (along, ...rows) => node('scatter', { axis: along, mode }, rows));
+  return alongAxis(SCATTER_NAMES[mode], axis, [base, index, source], (along, ...rows) =>
+    node('scatter', { axis: along, mode }, rows),
+  );
 }
 
 /** The permutation that sorts along `axis`. */

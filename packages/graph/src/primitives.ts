@@ -1,9 +1,21 @@
 /**
- * The rules of every primitive on one page: what it accepts, the shape and dtype of what it gives, and which numbers of
- * its attributes distinguish it in a program's key. Shape and dtype are in every key; they need not be repeated here.
+ * The rules of every primitive on one page: what it accepts, the shape and dtype of what it gives, and which
+ * numbers of its attributes distinguish it in a program's key. Shape and dtype are in every key; they need
+ * not be repeated here.
  */
 import { checkShape, DTypeError, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
-import type { Attributes, Attrs, BinaryKind, DType, Movement, Op, ScanKind, Shape, Spec, UnaryKind } from './types.ts';
+import type {
+  Attributes,
+  Attrs,
+  BinaryKind,
+  DType,
+  Movement,
+  Op,
+  ScanKind,
+  Shape,
+  Spec,
+  UnaryKind,
+} from './types.ts';
 import {
   describe,
   isFloat,
@@ -20,7 +32,11 @@ interface Primitive<K extends Op> {
   /** @throws ShapeError, DTypeError */
   infer(attrs: Attributes[K], inputs: readonly Spec[]): Spec;
   /** The attributes as numbers; strings are interned by `intern`. */
-  encode(attrs: Attributes[K], write: (value: number) => void, intern: (value: object | string) => number): void;
+  encode(
+    attrs: Attributes[K],
+    write: (value: number) => void,
+    intern: (value: object | string) => number,
+  ): void;
 }
 
 /** What a unary function accepts: floats only, any number, or bool only; and whether it gives bool. */
@@ -74,10 +90,17 @@ export const BINARY_RULES: { readonly [K in BinaryKind]: BinaryRule } = {
 };
 
 /** What a scan is called. */
-export const SCAN_NAMES: { readonly [K in ScanKind]: string } = { sum: 'cumsum', prod: 'cumprod', linear: 'linearRecurrence' };
+export const SCAN_NAMES: { readonly [K in ScanKind]: string } = {
+  sum: 'cumsum',
+  prod: 'cumprod',
+  linear: 'linearRecurrence',
+};
 
 /** What writing at indices is called. */
-export const SCATTER_NAMES: { readonly [K in Attributes['scatter']['mode']]: string } = { add: 'scatterAdd', set: 'scatterSet' };
+export const SCATTER_NAMES: { readonly [K in Attributes['scatter']['mode']]: string } = {
+  add: 'scatterAdd',
+  set: 'scatterSet',
+};
 
 const UNARY_CODES = codes(UNARY_RULES);
 const BINARY_CODES = codes(BINARY_RULES);
@@ -126,8 +149,15 @@ function writeDouble(value: number, write: (value: number) => void): void {
   write(words[1]! | 0);
 }
 
-/** One attribute of a composite. Numbers are written bit for bit: JSON would write NaN and the infinities alike. */
-function encodeValue(value: Attrs[string], write: (value: number) => void, intern: (value: object | string) => number): void {
+/**
+ * One attribute of a composite. Numbers are written bit for bit: JSON would write NaN and the infinities
+ * alike.
+ */
+function encodeValue(
+  value: Attrs[string],
+  write: (value: number) => void,
+  intern: (value: object | string) => number,
+): void {
   if (typeof value === 'number') {
     writeDouble(value, write);
   } else if (typeof value === 'object' && value !== null) {
@@ -150,7 +180,11 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
       checkShape('reshape', shape);
       if (sizeOf(shape) !== sizeOf(from)) {
         const problem = `${formatShape(from)} has ${sizeOf(from)} elements, ${formatShape(shape)} has ${sizeOf(shape)}`;
-        throw new ShapeError({ operation: 'reshape', problem, expected: `a shape of ${sizeOf(from)} elements` });
+        throw new ShapeError({
+          operation: 'reshape',
+          problem,
+          expected: `a shape of ${sizeOf(from)} elements`,
+        });
       }
       return shape;
     },
@@ -160,7 +194,11 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     code: 1,
     shape({ axes }, from) {
       const seen = new Set(axes);
-      if (axes.length !== from.length || seen.size !== axes.length || axes.some((axis) => !(axis >= 0 && axis < from.length))) {
+      if (
+        axes.length !== from.length ||
+        seen.size !== axes.length ||
+        axes.some((axis) => !(axis >= 0 && axis < from.length))
+      ) {
         const expected = `a permutation of the ${from.length} axes`;
         throw new ShapeError({
           operation: 'permute',
@@ -178,9 +216,17 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
     code: 2,
     shape({ shape }, from) {
       checkShape('expand', shape);
-      if (shape.length !== from.length || shape.some((extent, axis) => from[axis] !== extent && from[axis] !== 1)) {
+      if (
+        shape.length !== from.length ||
+        shape.some((extent, axis) => from[axis] !== extent && from[axis] !== 1)
+      ) {
         const problem = `${formatShape(from)} does not expand to ${formatShape(shape)}`;
-        throw new ShapeError({ operation: 'expand', problem, expected: 'axes of size 1', remedy: 'only axes of size 1 stretch' });
+        throw new ShapeError({
+          operation: 'expand',
+          problem,
+          expected: 'axes of size 1',
+          remedy: 'only axes of size 1 stretch',
+        });
       }
       return shape;
     },
@@ -205,10 +251,21 @@ const MOVEMENTS: { readonly [K in Movement['kind']]: MovementRule<K> } = {
   shrink: {
     code: 4,
     shape({ begin, end }, from) {
-      const bad = from.some((extent, axis) => !(begin[axis]! >= 0 && begin[axis]! <= end[axis]! && end[axis]! <= extent));
-      if (begin.length !== from.length || end.length !== from.length || bad || ![...begin, ...end].every(Number.isInteger)) {
+      const bad = from.some(
+        (extent, axis) => !(begin[axis]! >= 0 && begin[axis]! <= end[axis]! && end[axis]! <= extent),
+      );
+      if (
+        begin.length !== from.length ||
+        end.length !== from.length ||
+        bad ||
+        ![...begin, ...end].every(Number.isInteger)
+      ) {
         const expected = `a range of ${formatShape(from)}`;
-        throw new ShapeError({ operation: 'shrink', problem: `${formatShape(begin)} to ${formatShape(end)} is not ${expected}`, expected });
+        throw new ShapeError({
+          operation: 'shrink',
+          problem: `${formatShape(begin)} to ${formatShape(end)} is not ${expected}`,
+          expected,
+        });
       }
       return from.map((_, axis) => end[axis]! - begin[axis]!);
     },
@@ -258,12 +315,20 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
     infer: ({ shape, dtype }, inputs) => {
       for (const part of inputs) {
         if (part.dtype !== 'uint32' || !equalShapes(part.shape, [2])) {
-          throw new DTypeError({ operation: 'random', operands: [operandOf(part)], expected: 'a key and a counter, uint32 [2] each' });
+          throw new DTypeError({
+            operation: 'random',
+            operands: [operandOf(part)],
+            expected: 'a key and a counter, uint32 [2] each',
+          });
         }
       }
       if (dtype !== 'uint32' && dtype !== 'float32') {
         const expected = 'uint32 bits or float32 uniforms';
-        throw new DTypeError({ operation: 'random', problem: `gives ${expected}, not ${String(dtype)}`, expected });
+        throw new DTypeError({
+          operation: 'random',
+          problem: `gives ${expected}, not ${String(dtype)}`,
+          expected,
+        });
       }
       return { shape: checkShape('random', shape), dtype };
     },
@@ -302,7 +367,13 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
       if (condition.dtype !== 'bool') {
         const problem = `the condition must be bool, got ${describe(condition)}`;
         const operands = [operandOf(condition)];
-        throw new DTypeError({ operation: 'where', problem, operands, expected: 'bool', remedy: 'compare first' });
+        throw new DTypeError({
+          operation: 'where',
+          problem,
+          operands,
+          expected: 'bool',
+          remedy: 'compare first',
+        });
       }
       requireSameDType('where', a, b);
       if (!equalShapes(condition.shape, a.shape) || !equalShapes(a.shape, b.shape)) {
@@ -417,7 +488,14 @@ export const PRIMITIVES: { readonly [K in Op]: Primitive<K> } = {
   },
 };
 
-const DTYPE_CODES: { readonly [K in DType]: number } = { float32: 0, float64: 1, float16: 2, int32: 3, uint32: 4, bool: 5 };
+const DTYPE_CODES: { readonly [K in DType]: number } = {
+  float32: 0,
+  float64: 1,
+  float16: 2,
+  int32: 3,
+  uint32: 4,
+  bool: 5,
+};
 const OP_CODES = codes(PRIMITIVES);
 
 /** The number that stands for a primitive in a key. */

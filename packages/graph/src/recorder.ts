@@ -1,7 +1,8 @@
 /**
- * The courses of a function that builds a graph again and again. While it builds what it built before, it is given the very nodes that it
- * built then: nothing is checked or allocated twice, and a whole course that is the same ends with the same graph. Constants may have other
- * values; where anything else differs, a new course branches off.
+ * The courses of a function that builds a graph again and again. While it builds what it built before, it is
+ * given the very nodes that it built then: nothing is checked or allocated twice, and a whole course that is
+ * the same ends with the same graph. Constants may have other values; where anything else differs, a new
+ * course branches off.
  */
 import type { Attributes, ConstantNode, Device, Leaf, Node, Op } from './types.ts';
 
@@ -36,12 +37,23 @@ interface Memo<End> {
 /** Branches at one place; the oldest go first. */
 const BRANCHES = 16;
 
-/** Numbers that stand in many formulas: one that equals an argument of the function has nothing to do with it, unless it comes from there. */
+/**
+ * Numbers that stand in many formulas: one that equals an argument of the function has nothing to do with it,
+ * unless it comes from there.
+ */
 const COMMON: ReadonlySet<number> = /* @__PURE__ */ new Set([0, 0.5, 1, 2, -0.5, -1, -2]);
 
 /** All courses that a function has taken. */
 export class Courses<End> {
-  readonly root: Step<End> = { node: null, mode: 'plain', subject: null, next: null, other: null, ends: null, memos: null };
+  readonly root: Step<End> = {
+    node: null,
+    mode: 'plain',
+    subject: null,
+    next: null,
+    other: null,
+    ends: null,
+    memos: null,
+  };
   /** Steps in all. */
   size = 0;
 }
@@ -91,12 +103,21 @@ export class Recorder<End = unknown> {
     return null;
   }
 
-  /** The stored leaf that stood here before for the same subject, whose shape and dtype are the same as ever, or null. */
-  followSubject(subject: object, device: Device | null, requiresGrad: boolean, pending: Node | null): Leaf | null {
+  /**
+   * The stored leaf that stood here before for the same subject, whose shape and dtype are the same as ever,
+   * or null.
+   */
+  followSubject(
+    subject: object,
+    device: Device | null,
+    requiresGrad: boolean,
+    pending: Node | null,
+  ): Leaf | null {
     const { next } = this.#at;
     if (next === null || next.subject !== subject) return null;
     const node = next.node as Leaf;
-    if (node.device !== device || node.requiresGrad !== requiresGrad || (node.inputs[0] ?? null) !== pending) return null;
+    if (node.device !== device || node.requiresGrad !== requiresGrad || (node.inputs[0] ?? null) !== pending)
+      return null;
     this.#at = next;
     return node;
   }
@@ -112,7 +133,12 @@ export class Recorder<End = unknown> {
     for (let step = this.#at.next; step !== null; step = step.other) {
       const { node } = step;
       if (node === null || node.op !== 'leaf' || step.subject !== subject || node.device !== device) continue;
-      if (node.requiresGrad !== requiresGrad || (node.inputs[0] ?? null) !== pending || !sameLeaf(node.attrs, attrs)) continue;
+      if (
+        node.requiresGrad !== requiresGrad ||
+        (node.inputs[0] ?? null) !== pending ||
+        !sameLeaf(node.attrs, attrs)
+      )
+        continue;
       this.#at = step;
       (node as { attrs: Attributes['leaf'] }).attrs = attrs; // another sample, another name
       node.cell = null;
@@ -123,7 +149,15 @@ export class Recorder<End = unknown> {
 
   /** A node that was not built here before. */
   record(node: Node, mode: BuildMode, subject: object | null = null): void {
-    const step: Step<End> = { node, mode, subject, next: null, other: this.#at.next, ends: null, memos: null };
+    const step: Step<End> = {
+      node,
+      mode,
+      subject,
+      next: null,
+      other: this.#at.next,
+      ends: null,
+      memos: null,
+    };
     this.#at.next = step;
     this.#at = step;
     this.#courses.size++;
@@ -139,8 +173,9 @@ export class Recorder<End = unknown> {
   }
 
   /**
-   * What `build` gives: a function of the nodes in `key` and of everything else in it, which builds nodes and has no other effect. Where it was built before,
-   * for the same key on the same course, it is not built again.
+   * What `build` gives: a function of the nodes in `key` and of everything else in it, which builds nodes and
+   * has no other effect. Where it was built before, for the same key on the same course, it is not built
+   * again.
    */
   memo<T>(key: readonly unknown[], build: () => T): T {
     const known = this.#at.memos?.find((memo) => sameList(memo.key, key));
@@ -158,7 +193,13 @@ export class Recorder<End = unknown> {
     const value = build();
     if (!this.#isPure) return value;
     const constants = this.constants.slice(first);
-    const memo: Memo<End> = { key, value, end: this.#at, constants, values: constants.map(({ attrs }) => attrs.value) };
+    const memo: Memo<End> = {
+      key,
+      value,
+      end: this.#at,
+      constants,
+      values: constants.map(({ attrs }) => attrs.value),
+    };
     start.memos = [memo, ...(start.memos ?? []).slice(0, BRANCHES - 1)];
     return value;
   }
@@ -179,7 +220,10 @@ export class Recorder<End = unknown> {
   }
 }
 
-/** Gives a constant that is not fixed the value that it has in another trace of its course. Nobody else may hold the node. */
+/**
+ * Gives a constant that is not fixed the value that it has in another trace of its course. Nobody else may
+ * hold the node.
+ */
 export function setConstant(node: ConstantNode, value: number): void {
   const { value: before, shape, dtype } = node.attrs;
   if (!Object.is(before, value)) (node as { attrs: Attributes['const'] }).attrs = { value, shape, dtype };
@@ -198,11 +242,18 @@ export function sameList(a: readonly unknown[], b: readonly unknown[]): boolean 
   return true;
 }
 
-/** Whether two sets of attributes of one kind of node are the same, but for the value of a constant and the number of a barrier. */
+/**
+ * Whether two sets of attributes of one kind of node are the same, but for the value of a constant and the
+ * number of a barrier.
+ */
 function sameAttributes(op: Op, a: Attributes[Op], b: Attributes[Op]): boolean {
   if (op === 'call') {
     const [first, second] = [a as Attributes['call'], b as Attributes['call']];
-    if (first.composite !== second.composite || Object.keys(first.attrs).length !== Object.keys(second.attrs).length) return false;
+    if (
+      first.composite !== second.composite ||
+      Object.keys(first.attrs).length !== Object.keys(second.attrs).length
+    )
+      return false;
     return sameRecord(first.attrs, second.attrs, null);
   }
   if (op === 'const') {
@@ -215,7 +266,10 @@ function sameAttributes(op: Op, a: Attributes[Op], b: Attributes[Op]): boolean {
 function sameRecord(a: object, b: object, except: string | null): boolean {
   for (const key in b) {
     if (key === except) continue;
-    const [first, second]: unknown[] = [(a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]];
+    const [first, second]: unknown[] = [
+      (a as Record<string, unknown>)[key],
+      (b as Record<string, unknown>)[key],
+    ];
     if (first === second || Object.is(first, second)) continue;
     if (!Array.isArray(first) || !Array.isArray(second) || !sameList(first, second)) return false;
   }

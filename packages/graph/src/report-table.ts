@@ -1,8 +1,14 @@
-/** What a program's kernels do, as a table for people: the slowest first where the device has measured them, else in order. */
+/**
+ * What a program's kernels do, as a table for people: the slowest first where the device has measured them,
+ * else in order.
+ */
 import { checkCount, describeValue, OptionError } from '@firsthand/linalg';
 import type { Ceiling, KernelReport, PlanReport } from './types.ts';
 
-/** Characters of a kernel's name. A longer one loses some before its last word, the sizes, which tell kernels apart. */
+/**
+ * Characters of a kernel's name. A longer one loses some before its last word, the sizes, which tell kernels
+ * apart.
+ */
 const NAME_WIDTH = 48;
 const GAP = '  ';
 /** Stands for a number that is not known. */
@@ -16,7 +22,10 @@ interface Row {
   readonly bytes: number;
   /** Seconds of all calls; NaN where they are not measured. */
   readonly seconds: number;
-  /** Seconds that the device would take at best: each call's seconds times its share. NaN where that is not known. */
+  /**
+   * Seconds that the device would take at best: each call's seconds times its share. NaN where that is not
+   * known.
+   */
   readonly least: number;
   /** What the shares of its calls are shares of; null where there is none. */
   readonly ceiling: Ceiling | 'several' | null;
@@ -38,7 +47,8 @@ const WORK: readonly Column[] = [
 const TIMES: readonly Column[] = [
   {
     title: 'ms',
-    cell: ({ seconds, resolution }) => (seconds === 0 && resolution > 0 ? below(resolution * 1e3) : rounded(seconds * 1e3, 3)),
+    cell: ({ seconds, resolution }) =>
+      seconds === 0 && resolution > 0 ? below(resolution * 1e3) : rounded(seconds * 1e3, 3),
   },
   { title: 'of time', cell: ({ seconds }, total) => percent(seconds / total.seconds) },
   { title: 'GFLOP/s', cell: ({ flops, seconds }) => rounded(flops / seconds / 1e9, 1) },
@@ -48,9 +58,11 @@ const TIMES: readonly Column[] = [
 ];
 
 /**
- * The kernels of a program as a table, with a line for the whole of it. Kernels of one name are one row, with the number of its calls. Where the device has measured times (its option
- * `timings`), rows are sorted by theirs, and show how fast they compute, how fast they move data, and their share of what the device reaches at best, of arithmetic, of memory or of caches; a
- * time that is too short for the clock is shown as less than the shortest that it tells. Else rows are in order, and show operations and bytes.
+ * The kernels of a program as a table, with a line for the whole of it. Kernels of one name are one row, with
+ * the number of its calls. Where the device has measured times (its option `timings`), rows are sorted by
+ * theirs, and show how fast they compute, how fast they move data, and their share of what the device reaches
+ * at best, of arithmetic, of memory or of caches; a time that is too short for the clock is shown as less
+ * than the shortest that it tells. Else rows are in order, and show operations and bytes.
  * @example
  * ```ts
  * import { createReference, leaf, matmul, reportTable, runtimeOf } from '@firsthand/graph';
@@ -64,18 +76,34 @@ export function reportTable(report: PlanReport): string {
   checkCount('reportTable', arguments.length, 1, 'reportTable(report)');
   if (!Array.isArray(report?.kernels)) {
     const problem = `the report is ${describeValue(report)}`;
-    throw new OptionError({ operation: 'reportTable', problem, expected: 'a PlanReport', remedy: 'write reportTable(f.reports()[0])' });
+    throw new OptionError({
+      operation: 'reportTable',
+      problem,
+      expected: 'a PlanReport',
+      remedy: 'write reportTable(f.reports()[0])',
+    });
   }
   const { kernels, resolution = 0 } = report;
   const rows = mergedByName(kernels, resolution);
   const total = merge('total', kernels, resolution);
   const isTimed = kernels.length > 0 && kernels.every(({ seconds }) => seconds !== undefined);
   if (isTimed) rows.sort((a, b) => b.seconds - a.seconds);
-  const columns = [NAME, ...(rows.some(({ calls }) => calls > 1) ? [CALLS] : []), ...(isTimed ? TIMES : WORK)];
-  const lines = [columns.map(({ title }) => title), ...[...rows, total].map((row) => columns.map(({ cell }) => cell(row, total)))];
+  const columns = [
+    NAME,
+    ...(rows.some(({ calls }) => calls > 1) ? [CALLS] : []),
+    ...(isTimed ? TIMES : WORK),
+  ];
+  const lines = [
+    columns.map(({ title }) => title),
+    ...[...rows, total].map((row) => columns.map(({ cell }) => cell(row, total))),
+  ];
   const widths = columns.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines
-    .map((line) => line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join(GAP))
+    .map((line) =>
+      line
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+        .join(GAP),
+    )
     .join('\n');
 }
 
@@ -88,7 +116,8 @@ function mergedByName(kernels: readonly KernelReport[], resolution: number): Row
 
 function merge(name: string, kernels: readonly KernelReport[], resolution: number): Row {
   const ceilings = new Set(kernels.flatMap(({ ceiling }) => ceiling ?? []));
-  const sum = (of: (kernel: KernelReport) => number): number => kernels.reduce((total, kernel) => total + of(kernel), 0);
+  const sum = (of: (kernel: KernelReport) => number): number =>
+    kernels.reduce((total, kernel) => total + of(kernel), 0);
   return {
     name,
     calls: kernels.length,

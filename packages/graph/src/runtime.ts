@@ -1,6 +1,7 @@
 /**
- * One device's runtime: the queue of pending effects, the programs made of them, the runs under way. Everything is enqueued
- * without waiting, first in, first out; only reading waits. The rules are those of docs/semantics.md, cited by number.
+ * One device's runtime: the queue of pending effects, the programs made of them, the runs under way.
+ * Everything is enqueued without waiting, first in, first out; only reading waits. The rules are those of
+ * docs/semantics.md, cited by number.
  */
 import { checkCount, checkFunction } from '@firsthand/linalg';
 import { ProgramCache } from './cache.ts';
@@ -104,8 +105,8 @@ export class Runtime {
   }
 
   /**
-   * `root` is what a `backward` starts from: it becomes an output of the program that computes its gradients (rule 9), and so
-   * does what is `saved` for another `backward`.
+   * `root` is what a `backward` starts from: it becomes an output of the program that computes its gradients
+   * (rule 9), and so does what is `saved` for another `backward`.
    */
   keepRoot(root: Node, saved: readonly Node[], enqueued: () => void): void {
     const group = openGroup?.id ?? ++groups;
@@ -128,7 +129,8 @@ export class Runtime {
   abandon(handle: Handle): void {
     if (handle.pending === null || handle.pending.target !== handle.node) return;
     handle.pending.keep = false;
-    if (handle.pendingCount > 1) for (const effect of this.#queue) if (effect.handle === handle) effect.keep = false;
+    if (handle.pendingCount > 1)
+      for (const effect of this.#queue) if (effect.handle === handle) effect.keep = false;
   }
 
   /** Enqueues the updates that `value` reads, unless they belong to the open group (rule 7a). */
@@ -150,7 +152,10 @@ export class Runtime {
 
   // ---- values
 
-  /** Enqueues all pending effects and the programs that give `nodes` their values (rule 6). @throws the failure of any of them */
+  /**
+   * Enqueues all pending effects and the programs that give `nodes` their values (rule 6). @throws the
+   * failure of any of them
+   */
   realize(nodes: readonly Node[], saved: SavedSets | null = null): void {
     const asked = [...new Set(nodes)].filter((node) => node.cell === null);
     const failures = this.#enqueue(this.#queue.length, asked, saved);
@@ -169,7 +174,9 @@ export class Runtime {
     const { flight } = cell;
     const reading = this.device.read(cell.storage);
     // The run's failure says more than the failure to read what it never wrote.
-    const outcome = reading.catch((error: unknown) => (cell.failure === null ? Promise.reject(asError(error)) : null));
+    const outcome = reading.catch((error: unknown) =>
+      cell.failure === null ? Promise.reject(asError(error)) : null,
+    );
     if (flight !== null) await flight.settled;
     const value = await outcome;
     if (cell.failure !== null || value === null) throw cell.failure ?? new DeviceError('read: no value');
@@ -181,7 +188,12 @@ export class Runtime {
   readSync(node: Node, saved: SavedSets | null = null): TypedArray<ArrayBuffer> {
     if (this.device.readSync === undefined) {
       const problem = `the ${this.device.name} device cannot wait`;
-      throw new DeviceError({ operation: 'dataSync', problem, expected: 'a device that can wait', remedy: 'use await data()' });
+      throw new DeviceError({
+        operation: 'dataSync',
+        problem,
+        expected: 'a device that can wait',
+        remedy: 'use await data()',
+      });
     }
     this.realize([node], saved);
     return this.device.readSync(requireReadable(node.cell!).storage);
@@ -246,7 +258,9 @@ export class Runtime {
     for (const { target, saved: nodes } of roots) kept.push({ root: target, nodes });
     const values = [...new Set([...wanted, ...roots.map(({ target }) => target)])];
     const requested = new Set(values);
-    const extra = [...new Set(kept.flatMap(({ nodes }) => nodes))].filter((node) => node.cell === null && !requested.has(node));
+    const extra = [...new Set(kept.flatMap(({ nodes }) => nodes))].filter(
+      (node) => node.cell === null && !requested.has(node),
+    );
     if (written.length + values.length > 0) {
       const outputs = this.#run(written, [...values, ...extra]);
       written.forEach((effect, index) => this.#rebind(effect, outputs[index]!));
@@ -255,7 +269,11 @@ export class Runtime {
       });
     }
     // A root of `backward` stays readable, if it was kept for another reason too.
-    for (const node of [...values, ...effects.flatMap(({ kind, target }) => (kind === 'root' ? [target] : []))]) this.#kept.ask(node);
+    for (const node of [
+      ...values,
+      ...effects.flatMap(({ kind, target }) => (kind === 'root' ? [target] : [])),
+    ])
+      this.#kept.ask(node);
     for (const each of kept) this.#kept.add(each, !requested.has(each.root));
     for (const effect of effects) {
       if (!effect.keep) this.#settle(effect);
@@ -265,9 +283,13 @@ export class Runtime {
   }
 
   #run(written: readonly PendingEffect[], values: readonly Node[]): readonly Cell[] {
-    // The last update of a variable may overwrite it; values in between, and shared storages, get storages of their own.
+    // The last update of a variable may overwrite it; values in between, and shared storages, get storages of
+    // their own.
     const request = {
-      effects: written.map((effect) => ({ node: effect.value, into: overwritable(effect) ? effect.previous : null })),
+      effects: written.map((effect) => ({
+        node: effect.value,
+        into: overwritable(effect) ? effect.previous : null,
+      })),
       roots: values,
     };
     const { executable, args, order } = this.#cache.prepare(request);
@@ -281,7 +303,11 @@ export class Runtime {
   }
 
   /** Enqueues one run of a program that `prepare` has given; see `Flights.submit`. */
-  submit(executable: Executable, args: readonly (Cell | HostValue)[], overwrites: readonly (Cell | null)[]): Cell[] {
+  submit(
+    executable: Executable,
+    args: readonly (Cell | HostValue)[],
+    overwrites: readonly (Cell | null)[],
+  ): Cell[] {
     const cells = this.#flights.submit(executable, args, overwrites);
     this.counters.programs++;
     return cells;
@@ -306,7 +332,10 @@ export class Runtime {
     }
   }
 
-  /** Whether anything is kept for the derivative of values of which only functions without a derivative were asked for. */
+  /**
+   * Whether anything is kept for the derivative of values of which only functions without a derivative were
+   * asked for.
+   */
   get savesImplied(): boolean {
     return this.#kept.implied > 0;
   }
@@ -345,14 +374,17 @@ export class Runtime {
 
   #fail(effect: PendingEffect, failure: Error): void {
     this.#settle(effect);
-    if (effect.target.cell === null) effect.target.cell = failedCell(failure, this.device, effect.target.dtype);
+    if (effect.target.cell === null)
+      effect.target.cell = failedCell(failure, this.device, effect.target.dtype);
   }
 }
 
 function recomputationWarning(repeated: readonly Node[], outputs: readonly Node[]): string {
   const last = repeated.at(-1)!;
   const others = repeated.length === 1 ? '' : ` and ${repeated.length - 1} operations before it`;
-  const wanted = outputs.slice(0, 2).map((node) => (node.op === 'leaf' ? describe(node) : `${titleOf(node)} (${describe(node)})`));
+  const wanted = outputs
+    .slice(0, 2)
+    .map((node) => (node.op === 'leaf' ? describe(node) : `${titleOf(node)} (${describe(node)})`));
   const more = outputs.length > wanted.length ? ` and ${outputs.length - wanted.length} more` : '';
   return (
     `firsthand: for ${wanted.join(' and ')}${more}, ${titleOf(last)} (${describe(last)})${others} were computed a second time: the program that computed them first did not keep them, ` +

@@ -1,5 +1,15 @@
-/** What operations demand of their operands' shapes and dtypes, and how an operand is named in an error message. */
-import { describeOperand, DTYPES, DTypeError, normalizeAxes, ShapeError, withOperands } from '@firsthand/linalg';
+/**
+ * What operations demand of their operands' shapes and dtypes, and how an operand is named in an error
+ * message.
+ */
+import {
+  describeOperand,
+  DTYPES,
+  DTypeError,
+  normalizeAxes,
+  ShapeError,
+  withOperands,
+} from '@firsthand/linalg';
 import type { OperandFacts } from '@firsthand/linalg';
 import type { DType, Node, Shape, Spec } from './types.ts';
 
@@ -25,13 +35,27 @@ export function aboutNodes(error: unknown, nodes: readonly (Spec | Node)[]): unk
 }
 
 /** The error of operands whose shapes should be one. */
-export function shapesDiffer(operation: string, values: readonly (Spec | Node)[], remedy?: string): ShapeError {
+export function shapesDiffer(
+  operation: string,
+  values: readonly (Spec | Node)[],
+  remedy?: string,
+): ShapeError {
   const problem = `shapes differ: ${values.map(describe).join(' and ')}`;
-  return new ShapeError({ operation, problem, operands: values.map(operandOf), expected: 'operands of one shape', remedy });
+  return new ShapeError({
+    operation,
+    problem,
+    operands: values.map(operandOf),
+    expected: 'operands of one shape',
+    remedy,
+  });
 }
 
 /** Axes to reduce, ascending; all of them when none is named. */
-export function reducedAxes(operation: string, axis: number | readonly number[] | undefined, rank: number): readonly number[] {
+export function reducedAxes(
+  operation: string,
+  axis: number | readonly number[] | undefined,
+  rank: number,
+): readonly number[] {
   return normalizeAxes(operation, axis, rank).sort((a, b) => a - b);
 }
 
@@ -44,26 +68,43 @@ export function keptShape(shape: Shape, axes: readonly number[]): Shape {
 export function requireFloat(operation: string, value: Spec): void {
   if (!isFloat(value.dtype)) {
     const expected = 'a floating-point operand';
-    throw new DTypeError({ operation, operands: [operandOf(value)], expected, remedy: "use cast('float32')" });
+    throw new DTypeError({
+      operation,
+      operands: [operandOf(value)],
+      expected,
+      remedy: "use cast('float32')",
+    });
   }
 }
 
 /** @throws DTypeError for truth values, where numbers are computed with */
 export function requireNumbers(operation: string, value: Spec, remedy: string): void {
-  if (value.dtype === 'bool') throw new DTypeError({ operation, operands: [operandOf(value)], expected: 'numbers', remedy });
+  if (value.dtype === 'bool')
+    throw new DTypeError({ operation, operands: [operandOf(value)], expected: 'numbers', remedy });
 }
 
 /** @throws DTypeError unless the operand holds truth values */
 export function requireBool(operation: string, value: Spec): void {
   if (value.dtype === 'bool') return;
-  throw new DTypeError({ operation, operands: [operandOf(value)], expected: 'bool', remedy: "compare first, or cast('bool')" });
+  throw new DTypeError({
+    operation,
+    operands: [operandOf(value)],
+    expected: 'bool',
+    remedy: "compare first, or cast('bool')",
+  });
 }
 
 /** @throws DTypeError unless both operands have one dtype */
 export function requireSameDType(operation: string, a: Spec, b: Spec): void {
   if (a.dtype !== b.dtype) {
     const problem = `operands have different dtypes: ${describe(a)} and ${describe(b)}`;
-    throw new DTypeError({ operation, problem, operands: [a, b].map(operandOf), expected: a.dtype, remedy: 'cast one of them' });
+    throw new DTypeError({
+      operation,
+      problem,
+      operands: [a, b].map(operandOf),
+      expected: a.dtype,
+      remedy: 'cast one of them',
+    });
   }
 }
 
@@ -71,6 +112,12 @@ export function requireSameDType(operation: string, a: Spec, b: Spec): void {
 export function requireIndex(operation: string, value: Spec): void {
   if (value.dtype !== 'int32' && value.dtype !== 'uint32') {
     const problem = `indices must be int32 or uint32, got ${describe(value)}`;
-    throw new DTypeError({ operation, problem, operands: [operandOf(value)], expected: 'int32 or uint32', remedy: "use cast('int32')" });
+    throw new DTypeError({
+      operation,
+      problem,
+      operands: [operandOf(value)],
+      expected: 'int32 or uint32',
+      remedy: "use cast('int32')",
+    });
   }
 }

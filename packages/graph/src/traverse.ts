@@ -1,6 +1,7 @@
 /**
- * Walking the graph without recursion: a chain of 100,000 nodes is an ordinary graph. Visited nodes carry the number of the
- * traversal (`stamp`) instead of being kept in a set; traversals run to their end one after another, never interleaved.
+ * Walking the graph without recursion: a chain of 100,000 nodes is an ordinary graph. Visited nodes carry the
+ * number of the traversal (`stamp`) instead of being kept in a set; traversals run to their end one after
+ * another, never interleaved.
  */
 import type { Node, Op } from './types.ts';
 
@@ -21,7 +22,10 @@ export function unstored(node: Node): readonly Node[] {
   return node.cell === null ? node.inputs : NONE;
 }
 
-/** Nodes reachable from `roots`, inputs before the nodes that read them; `slot` of each is its place in the list. */
+/**
+ * Nodes reachable from `roots`, inputs before the nodes that read them; `slot` of each is its place in the
+ * list.
+ */
 export function postOrder(roots: readonly Node[], follow: Follow): Node[] {
   const mark = nextStamp();
   const order: Node[] = [];
@@ -58,7 +62,10 @@ export function postOrder(roots: readonly Node[], follow: Follow): Node[] {
   return order;
 }
 
-/** Calls `visit` once for each node reachable from `root`, in no stated order; it returns the inputs to go on with. */
+/**
+ * Calls `visit` once for each node reachable from `root`, in no stated order; it returns the inputs to go on
+ * with.
+ */
 export function walk(root: Node, visit: Follow): void {
   const stack: Node[] = [root];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
@@ -67,11 +74,17 @@ export function walk(root: Node, visit: Follow): void {
   }
 }
 
-const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['movement', 'unary', 'binary', 'cast', 'where']);
+const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set([
+  'movement',
+  'unary',
+  'binary',
+  'cast',
+  'where',
+]);
 
 /**
- * True for what costs less to compute again than to keep: constants, indices and random numbers, and elementwise functions of these
- * alone. `free` holds the inputs that are.
+ * True for what costs less to compute again than to keep: constants, indices and random numbers, and
+ * elementwise functions of these alone. `free` holds the inputs that are.
  */
 export function isFree(node: Node, free: ReadonlySet<Node>): boolean {
   if (node.op === 'const' || node.op === 'iota' || node.op === 'random') return true;

@@ -1,6 +1,7 @@
 /**
- * The vocabulary of the graph: what a node, a composite, a program and a device are. A node is one operation on values
- * that may not exist yet; its kind is the key of `Attributes`, so that every table over operations is checked for completeness.
+ * The vocabulary of the graph: what a node, a composite, a program and a device are. A node is one operation
+ * on values that may not exist yet; its kind is the key of `Attributes`, so that every table over operations
+ * is checked for completeness.
  */
 import type { BinaryKind, DType, ErrorFacts, Shape, TypedArray, UnaryKind } from '@firsthand/linalg';
 
@@ -19,10 +20,16 @@ export interface Spec {
   readonly dtype: DType;
 }
 
-/** A number, or a few, that the host gives to each run (a learning rate, a random counter) and that no program key contains. */
+/**
+ * A number, or a few, that the host gives to each run (a learning rate, a random counter) and that no program
+ * key contains.
+ */
 export type HostValue = number | readonly number[];
 
-/** A leaf's origin: a variable or an earlier result, a call's argument, or a host value sampled when the leaf is built. */
+/**
+ * A leaf's origin: a variable or an earlier result, a call's argument, or a host value sampled when the leaf
+ * is built.
+ */
 export type LeafRole = 'stored' | 'argument' | 'host';
 
 /** What is known of a leaf. */
@@ -34,7 +41,10 @@ export interface LeafAttributes extends Spec {
   readonly sample: (() => HostValue) | null;
 }
 
-/** Index rewrites: none of them computes. `barrier` is the identity that common-subexpression elimination must respect. */
+/**
+ * Index rewrites: none of them computes. `barrier` is the identity that common-subexpression elimination must
+ * respect.
+ */
 export type Movement =
   | { readonly kind: 'reshape'; readonly shape: Shape }
   | { readonly kind: 'permute'; readonly axes: readonly number[] }
@@ -51,11 +61,17 @@ export type Attrs = { readonly [name: string]: number | string | boolean | null 
 export interface Attributes {
   /** A value from outside. A leaf with an input is a variable whose new value is still pending. */
   leaf: LeafAttributes;
-  /** Every element is `value`, which a run may be given instead of its program, unless it is `fixed`: an exponent, which decides what is computed. */
+  /**
+   * Every element is `value`, which a run may be given instead of its program, unless it is `fixed`: an
+   * exponent, which decides what is computed.
+   */
   const: Spec & { readonly value: number; readonly fixed?: boolean };
   /** int32 indices along `axis`. */
   iota: { readonly shape: Shape; readonly axis: number };
-  /** Philox4x32-10 of the inputs key (uint32 [2]) and counter (uint32 [2]): bits for uint32, uniform in [0, 1) for float32. */
+  /**
+   * Philox4x32-10 of the inputs key (uint32 [2]) and counter (uint32 [2]): bits for uint32, uniform in [0, 1)
+   * for float32.
+   */
   random: Spec;
   cast: { readonly dtype: DType };
   unary: { readonly kind: UnaryKind };
@@ -70,7 +86,9 @@ export interface Attributes {
   movement: Movement;
   /** out[…, i, …] = x[…, index[…, i, …], …]; an index out of range reads NaN, or 0 for integers. */
   gather: { readonly axis: number };
-  /** A copy of base with source added or set at index; an index out of range is dropped, the last `set` wins. */
+  /**
+   * A copy of base with source added or set at index; an index out of range is dropped, the last `set` wins.
+   */
   scatter: { readonly axis: number; readonly mode: 'add' | 'set' };
   /** The int32 indices that sort the input along `axis`, stable, NaN last. */
   sort: { readonly axis: number; readonly descending: boolean };
@@ -82,7 +100,10 @@ export interface Attributes {
 /** The names of the primitives. */
 export type Op = keyof Attributes;
 
-/** One node. Operation, attributes, shape and dtype never change; the fields below the line belong to the runtime. */
+/**
+ * One node. Operation, attributes, shape and dtype never change; the fields below the line belong to the
+ * runtime.
+ */
 export interface NodeBase<K extends Op> extends Spec {
   readonly op: K;
   readonly attrs: Attributes[K];
@@ -94,7 +115,10 @@ export interface NodeBase<K extends Op> extends Spec {
   // ---- runtime
   /** Dropped once the value is stored and nobody may differentiate through it. */
   inputs: readonly Node[];
-  /** The stored value, set when the program that computes it is enqueued. A node with a cell is a leaf of later programs. */
+  /**
+   * The stored value, set when the program that computes it is enqueued. A node with a cell is a leaf of
+   * later programs.
+   */
   cell: Cell | null;
   /** True once another node reads this one, or a second handle stands for it. */
   hasReaders: boolean;
@@ -127,8 +151,8 @@ export type Leaf = NodeOf<'leaf'>;
 export type ConstantNode = NodeOf<'const'>;
 
 /**
- * A named operation defined by its body; the only extension point. A device may run a kernel of its own for it, and
- * otherwise inlines the body.
+ * A named operation defined by its body; the only extension point. A device may run a kernel of its own for
+ * it, and otherwise inlines the body.
  */
 export interface Composite<A extends Attrs = Attrs> {
   readonly name: string;
@@ -136,8 +160,16 @@ export interface Composite<A extends Attrs = Attrs> {
   infer(attrs: A, ...inputs: Spec[]): readonly Spec[];
   /** The definition, in primitives and other composites. */
   body(attrs: A, ...inputs: Node[]): readonly Node[];
-  /** Derived rule: gradients of the inputs, from the gradients `gs` of the outputs. Without it the body is differentiated. */
-  vjp?(gs: readonly (Node | null)[], outs: readonly Node[], attrs: A, ...inputs: Node[]): readonly (Node | null)[];
+  /**
+   * Derived rule: gradients of the inputs, from the gradients `gs` of the outputs. Without it the body is
+   * differentiated.
+   */
+  vjp?(
+    gs: readonly (Node | null)[],
+    outs: readonly Node[],
+    attrs: A,
+    ...inputs: Node[]
+  ): readonly (Node | null)[];
 }
 
 /** Device memory that holds one array, packed in row-major order. */
@@ -149,13 +181,17 @@ export interface Storage {
   /** Frees the memory once every run that was enqueued before has finished. */
   dispose(): void;
   /**
-   * Does what `dispose` does, for a storage that the collector has taken: it must not hold on to the memory itself, so that a loop
-   * which never yields to the event loop keeps nothing alive. Without it the storage lives until it is disposed of.
+   * Does what `dispose` does, for a storage that the collector has taken: it must not hold on to the memory
+   * itself, so that a loop which never yields to the event loop keeps nothing alive. Without it the storage
+   * lives until it is disposed of.
    */
   readonly finalize?: () => void;
 }
 
-/** A storage with its owners: what nodes and handles share. `failure` and `stale` say why it cannot be read any more. */
+/**
+ * A storage with its owners: what nodes and handles share. `failure` and `stale` say why it cannot be read
+ * any more.
+ */
 export interface Cell {
   readonly storage: Storage;
   readonly device: Device;
@@ -170,20 +206,28 @@ export interface Cell {
   slot: number;
 }
 
-/** A run that was enqueued and has not settled. `settled` never rejects: a failure is written into the cells. */
+/**
+ * A run that was enqueued and has not settled. `settled` never rejects: a failure is written into the cells.
+ */
 export interface Flight {
   readonly reads: readonly Cell[];
   readonly writes: readonly Cell[];
   readonly settled: Promise<void>;
 }
 
-/** A variable's new value. `into` names the argument whose storage the device may overwrite, once nothing reads it any more. */
+/**
+ * A variable's new value. `into` names the argument whose storage the device may overwrite, once nothing
+ * reads it any more.
+ */
 export interface Effect {
   readonly node: Node;
   readonly into: Leaf | null;
 }
 
-/** What a device compiles: a closed graph over its own argument leaves. Outputs: the effects in order, then the roots. */
+/**
+ * What a device compiles: a closed graph over its own argument leaves. Outputs: the effects in order, then
+ * the roots.
+ */
 export interface Program {
   readonly args: readonly Leaf[];
   readonly effects: readonly Effect[];
@@ -206,10 +250,16 @@ export interface PlanReport {
   readonly kernels: readonly KernelReport[];
   /** Largest number of bytes alive at once during a run, besides the arguments. */
   readonly peakBytes: number;
-  /** The shortest time that the clock tells from none, s, where kernels are timed. A kernel whose time is 0 took less. */
+  /**
+   * The shortest time that the clock tells from none, s, where kernels are timed. A kernel whose time is 0
+   * took less.
+   */
   readonly resolution?: number;
 }
-/** What a kernel is put beside: multiply-adds in registers, a copy from memory to memory, or a copy within caches. */
+/**
+ * What a kernel is put beside: multiply-adds in registers, a copy from memory to memory, or a copy within
+ * caches.
+ */
 export type Ceiling = 'arithmetic' | 'memory' | 'caches';
 /** One kernel of a program. */
 export interface KernelReport {
@@ -225,13 +275,16 @@ export interface KernelReport {
   /** Why it was not fused with its neighbours. */
   readonly boundary: string;
   readonly source: string;
-  /** How long it took, s, where the device measures: when it last ran, or on average of all its runs where the clock is coarse, as a GPU's. */
+  /**
+   * How long it took, s, where the device measures: when it last ran, or on average of all its runs where the
+   * clock is coarse, as a GPU's.
+   */
   readonly seconds?: number;
   /** Its share of what the device reaches at best: 1 is as fast as can be. */
   readonly share?: number;
   /**
-   * What it is a share of: of arithmetic or of memory, whichever the kernel uses more of. A kernel that moves its bytes faster than memory could has found its arrays in caches, and is put
-   * beside those.
+   * What it is a share of: of arithmetic or of memory, whichever the kernel uses more of. A kernel that moves
+   * its bytes faster than memory could has found its arrays in caches, and is put beside those.
    */
   readonly ceiling?: Ceiling;
 }

@@ -1,11 +1,15 @@
 /**
- * Constants that vary: which of them a program may take from each run instead of holding them, with the same bits. A number that meets arrays element
- * by element may: the same instructions read it from memory. One from which compiling makes other constants by more than IEEE 754's own operations may not, nor
- * one that decides which code is made.
+ * Constants that vary: which of them a program may take from each run instead of holding them, with the same
+ * bits. A number that meets arrays element by element may: the same instructions read it from memory. One
+ * from which compiling makes other constants by more than IEEE 754's own operations may not, nor one that
+ * decides which code is made.
  */
 import type { BinaryKind, ConstantNode, Node, UnaryKind } from './types.ts';
 
-/** Operations whose results are the same bits while compiling and in a run. A device may divide less exactly, in the last place. */
+/**
+ * Operations whose results are the same bits while compiling and in a run. A device may divide less exactly,
+ * in the last place.
+ */
 const EXACT: ReadonlySet<BinaryKind | UnaryKind> = /* @__PURE__ */ new Set([
   'add',
   'sub',
@@ -24,7 +28,11 @@ const EXACT: ReadonlySet<BinaryKind | UnaryKind> = /* @__PURE__ */ new Set([
 ] as const);
 
 function isExact(node: Node): boolean {
-  return node.op === 'where' || node.op === 'cast' || ((node.op === 'binary' || node.op === 'unary') && EXACT.has(node.attrs.kind));
+  return (
+    node.op === 'where' ||
+    node.op === 'cast' ||
+    ((node.op === 'binary' || node.op === 'unary') && EXACT.has(node.attrs.kind))
+  );
 }
 
 /**

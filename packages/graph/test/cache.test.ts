@@ -1,4 +1,6 @@
-/** The program cache: programs of one structure are a family, and a constant that varies becomes an argument. */
+/**
+ * The program cache: programs of one structure are a family, and a constant that varies becomes an argument.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 
 import {
@@ -28,7 +30,11 @@ beforeEach(() => {
 });
 
 const prepare = (root: Node, varying?: readonly Node[]): ReturnType<Runtime['prepare']> =>
-  runtime.prepare({ effects: [], roots: [root], varying: varying === undefined ? undefined : new Set(varying) });
+  runtime.prepare({
+    effects: [],
+    roots: [root],
+    varying: varying === undefined ? undefined : new Set(varying),
+  });
 
 /** The numbers that the program takes from a run. */
 const taken = (root: Node, varying?: readonly Node[]): readonly number[] =>
@@ -79,7 +85,8 @@ describe('a constant that varies', () => {
     // What arithmetic gives of them is the same everywhere.
     const exact = (n: number): Node => mul(x, mul(constant(n, x.shape, 'float32'), 2));
     expect([2, 3, 4].map((n) => taken(exact(n)))).toEqual([[], [], [4]]);
-    const summed = (n: number): Node => mul(x, sum(constant(n, [1, 2], 'float32'), { axis: 1, keepDims: true }).inputs[0]!);
+    const summed = (n: number): Node =>
+      mul(x, sum(constant(n, [1, 2], 'float32'), { axis: 1, keepDims: true }).inputs[0]!);
     expect([2, 3, 4].map((n) => taken(summed(n)))).toEqual([[], [], [4]]);
   });
 

@@ -1,4 +1,6 @@
-/** Which pending effects run together: shared work joins them, mere reading orders them, groups are never cut. */
+/**
+ * Which pending effects run together: shared work joins them, mere reading orders them, groups are never cut.
+ */
 import { expect, test } from 'vitest';
 
 import { closePrefix, components } from '../src/components.ts';
@@ -7,11 +9,19 @@ import { add, leaf, mul, neg, type Node } from '../src/index.ts';
 import { device, stored } from './support.ts';
 
 let sequence = 0;
-function effect(handle: Handle, value: Node, options: { kind?: EffectKind; group?: number } = {}): PendingEffect {
+function effect(
+  handle: Handle,
+  value: Node,
+  options: { kind?: EffectKind; group?: number } = {},
+): PendingEffect {
   sequence++;
-  const target = leaf({ role: 'stored', name: null, shape: value.shape, dtype: value.dtype, host: null, sample: null }, device, {
-    pending: value,
-  });
+  const target = leaf(
+    { role: 'stored', name: null, shape: value.shape, dtype: value.dtype, host: null, sample: null },
+    device,
+    {
+      pending: value,
+    },
+  );
   const pending: PendingEffect = {
     sequence,
     group: options.group ?? 1000 + sequence,
@@ -29,7 +39,8 @@ function effect(handle: Handle, value: Node, options: { kind?: EffectKind; group
   return pending;
 }
 const variable = (): Handle => new Handle(stored([1, 2], [2]));
-const shape = (list: ReturnType<typeof components>): [number, number][] => list.map(({ effects, asked }) => [effects.length, asked.length]);
+const shape = (list: ReturnType<typeof components>): [number, number][] =>
+  list.map(({ effects, asked }) => [effects.length, asked.length]);
 
 test('independent effects are programs of their own, in order', () => {
   const [a, b] = [variable(), variable()];
@@ -42,7 +53,9 @@ test('a shared unrealised node joins effects and asked values; a shared leaf doe
   const [a, b] = [variable(), variable()];
   const x = stored([1, 1], [2]);
   const trunk = neg(x);
-  expect(shape(components([effect(a, add(trunk, 1)), effect(b, mul(trunk, 2))], [neg(trunk)]))).toEqual([[2, 1]]);
+  expect(shape(components([effect(a, add(trunk, 1)), effect(b, mul(trunk, 2))], [neg(trunk)]))).toEqual([
+    [2, 1],
+  ]);
   expect(shape(components([], [add(x, 1), mul(x, 2)]))).toEqual([
     [0, 1],
     [0, 1],
@@ -51,7 +64,9 @@ test('a shared unrealised node joins effects and asked values; a shared leaf doe
 
 test('a group is one program, whatever it shares', () => {
   const [a, b] = [variable(), variable()];
-  expect(shape(components([effect(a, neg(a.node), { group: 7 }), effect(b, neg(b.node), { group: 7 })], []))).toEqual([[2, 0]]);
+  expect(
+    shape(components([effect(a, neg(a.node), { group: 7 }), effect(b, neg(b.node), { group: 7 })], [])),
+  ).toEqual([[2, 0]]);
 });
 
 test('a value that reads an updated variable runs after the update, apart from it', () => {
@@ -111,7 +126,8 @@ test('the prefix grows to effects that share its work, and stops before the next
     return [statistic, effect(w, neg(activation), { group: sequence + 5000 })];
   };
   const queue = [...step(), ...step()];
-  // What must run is the first step's statistic; its update shares the activation, the second step shares nothing but variables.
+  // What must run is the first step's statistic; its update shares the activation, the second step shares
+  // nothing but variables.
   expect(closePrefix(queue, 1)).toBe(2);
   expect(closePrefix(queue, 3)).toBe(4);
   expect(closePrefix(queue, 4)).toBe(4);

@@ -1,4 +1,7 @@
-/** A program's key says its structure, all of it and nothing else: equal keys must mean the same code on other arguments. */
+/**
+ * A program's key says its structure, all of it and nothing else: equal keys must mean the same code on other
+ * arguments.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -25,7 +28,9 @@ import { device, stored } from './support.ts';
 
 const keyText = (...roots: Node[]): string => {
   const { key, constants } = keyOf({ effects: [], roots });
-  return [...key, ...constants.map(({ attrs }) => (Object.is(attrs.value, -0) ? '-0' : attrs.value))].join(' ');
+  return [...key, ...constants.map(({ attrs }) => (Object.is(attrs.value, -0) ? '-0' : attrs.value))].join(
+    ' ',
+  );
 };
 const x = stored([1, 2, 3, 4], [2, 2]);
 const y = stored([5, 6, 7, 8], [2, 2]);
@@ -44,7 +49,11 @@ test.each([
   ['another scan', () => cumsum(x, 0), () => cumprod(x, 0)],
   ['another axis', () => softmax(x, 0), () => softmax(x, 1)],
   ['another shape', () => reshape(x, [4]), () => reshape(x, [1, 4])],
-  ['other reduced axes', () => sum(x, { axis: 0, keepDims: true }), () => sum(x, { axis: [0, 1], keepDims: true })],
+  [
+    'other reduced axes',
+    () => sum(x, { axis: 0, keepDims: true }),
+    () => sum(x, { axis: [0, 1], keepDims: true }),
+  ],
 ])('%s has another key', (_, first, second) => {
   expect(keyText(first())).not.toBe(keyText(second()));
 });
@@ -55,9 +64,14 @@ test('one node twice and two equal nodes have different keys', () => {
 });
 
 test('a composite is told apart by itself and by every attribute, infinities included', () => {
-  const create = (): Composite<{ readonly bound: number }> => ({ name: 'bounded', infer: (_, a) => [a], body: (_, a) => [neg(a)] });
+  const create = (): Composite<{ readonly bound: number }> => ({
+    name: 'bounded',
+    infer: (_, a) => [a],
+    body: (_, a) => [neg(a)],
+  });
   const [first, second] = [create(), create()];
-  const key = (composite: Composite<{ readonly bound: number }>, bound: number): string => keyText(call(composite, { bound }, x)[0]!);
+  const key = (composite: Composite<{ readonly bound: number }>, bound: number): string =>
+    keyText(call(composite, { bound }, x)[0]!);
   expect(key(first, 1)).toBe(key(first, 1));
   expect(key(first, Infinity)).not.toBe(key(first, Number.NaN));
   expect(key(first, 1)).not.toBe(key(second, 1));
@@ -81,7 +95,9 @@ test('a host value is no part of the key, and effects are', () => {
 });
 
 test('random chains: the key is equal exactly when the chains are', () => {
-  const chain = fc.array(fc.constantFrom('neg', 'add', 'mul', 'softmax') satisfies fc.Arbitrary<string>, { maxLength: 12 });
+  const chain = fc.array(fc.constantFrom('neg', 'add', 'mul', 'softmax') satisfies fc.Arbitrary<string>, {
+    maxLength: 12,
+  });
   const steps: Record<string, (node: Node) => Node> = {
     neg,
     add: (node) => add(node, y),

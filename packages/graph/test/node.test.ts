@@ -1,4 +1,7 @@
-/** Building checks everything at the call: the error names the operation, the operands and the remedy, and nothing was enqueued. */
+/**
+ * Building checks everything at the call: the error names the operation, the operands and the remedy, and
+ * nothing was enqueued.
+ */
 import { expect, test } from 'vitest';
 
 import {
@@ -31,7 +34,12 @@ const x = stored([1, 2, 3, 4, 5, 6], [2, 3]);
 const integers = stored(Int32Array.of(0, 1), [2], 'int32');
 
 test.each([
-  ['inner sizes', () => matmul(x, x), ShapeError, 'matmul: inner sizes differ: float32 [2, 3] · float32 [2, 3] (3 ≠ 2)'],
+  [
+    'inner sizes',
+    () => matmul(x, x),
+    ShapeError,
+    'matmul: inner sizes differ: float32 [2, 3] · float32 [2, 3] (3 ≠ 2)',
+  ],
   ['broadcast', () => add(x, stored([1, 2], [2])), ShapeError, 'add: shapes [2, 3] and [2] do not broadcast'],
   [
     'dtypes',
@@ -40,11 +48,26 @@ test.each([
     'add: operands have different dtypes: float32 [2, 3] and int32 [2, 3]; cast one of them',
   ],
   ['a fraction for integers', () => mul(integers, 0.5), DTypeError, '0.5 is no int32'],
-  ['float functions', () => sqrt(integers), DTypeError, "sqrt: needs a floating-point operand, got int32 [2]; use cast('float32')"],
+  [
+    'float functions',
+    () => sqrt(integers),
+    DTypeError,
+    "sqrt: needs a floating-point operand, got int32 [2]; use cast('float32')",
+  ],
   ['reshape', () => reshape(x, [4]), ShapeError, 'reshape: [2, 3] has 6 elements, [4] has 4'],
   ['axis', () => max(x, { axis: 2 }), ShapeError, 'max: axis 2 is out of range for 2 axes'],
-  ['empty axis', () => max(reshape(stored([], [0]), [0, 3]), { axis: 0 }), ShapeError, 'max: an empty axis has no max'],
-  ['float indices', () => gather(x, x, 0), DTypeError, "gather: indices must be int32 or uint32, got float32 [2, 3]; use cast('int32')"],
+  [
+    'empty axis',
+    () => max(reshape(stored([], [0]), [0, 3]), { axis: 0 }),
+    ShapeError,
+    'max: an empty axis has no max',
+  ],
+  [
+    'float indices',
+    () => gather(x, x, 0),
+    DTypeError,
+    "gather: indices must be int32 or uint32, got float32 [2, 3]; use cast('int32')",
+  ],
   [
     'gather shape',
     () => gather(x, integers, 0),
@@ -58,7 +81,12 @@ test.each([
     ShapeError,
     'crossEntropy: logits float32 [2, 3] need labels of shape [2]',
   ],
-  ['joining', () => concatenate([x, stored([1], [1, 1])], 0), ShapeError, 'cat: [2, 3] and [1, 1] differ outside axis 0'],
+  [
+    'joining',
+    () => concatenate([x, stored([1], [1, 1])], 0),
+    ShapeError,
+    'cat: [2, 3] and [1, 1] differ outside axis 0',
+  ],
   ['padding', () => pad(x, [1], [1]), ShapeError, 'pad: [2, 3] has 2 axes'],
   ['a backward slice', () => slice(x, 0, 0, 2, -1), ShapeError, 'use flip to go backward'],
   [
@@ -67,7 +95,12 @@ test.each([
     ShapeError,
     'layerNorm: weight float32 [2] and bias float32 [2]',
   ],
-  ['devices', () => add(x, stored([1], [1], 'float32', createReference())), DeviceError, 'operands are on different devices'],
+  [
+    'devices',
+    () => add(x, stored([1], [1], 'float32', createReference())),
+    DeviceError,
+    'operands are on different devices',
+  ],
   [
     'a leaf that cannot have a gradient',
     () => leaf(integers.attrs, device, { requiresGrad: true }),
@@ -82,8 +115,13 @@ test.each([
 });
 
 test('an operand with a name is named', () => {
-  const weight = leaf({ role: 'stored', name: 'fc1.weight', shape: [4, 5], dtype: 'float32', host: null, sample: null }, device);
-  expect(() => matmul(x, weight)).toThrow('matmul: inner sizes differ: float32 [2, 3] · float32 [4, 5] "fc1.weight" (3 ≠ 4)');
+  const weight = leaf(
+    { role: 'stored', name: 'fc1.weight', shape: [4, 5], dtype: 'float32', host: null, sample: null },
+    device,
+  );
+  expect(() => matmul(x, weight)).toThrow(
+    'matmul: inner sizes differ: float32 [2, 3] · float32 [4, 5] "fc1.weight" (3 ≠ 4)',
+  );
 });
 
 test('an index out of range reads NaN, or 0 for integers', async () => {

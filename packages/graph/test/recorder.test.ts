@@ -38,7 +38,8 @@ function build<T>(
   const recorder = new Recorder(courses, numbers);
   return { value: withRecorder(recorder as unknown as Recorder<never>, fn), recorder };
 }
-const constants = (recorder: Recorder<string>): number[] => recorder.constants.map(({ attrs }) => attrs.value);
+const constants = (recorder: Recorder<string>): number[] =>
+  recorder.constants.map(({ attrs }) => attrs.value);
 
 describe('what is built again', () => {
   test('is the same node, of every kind', () => {

@@ -1,4 +1,7 @@
-/** The reference device: every output has a storage of its own, memory is counted and given back, composites are their bodies. */
+/**
+ * The reference device: every output has a storage of its own, memory is counted and given back, composites
+ * are their bodies.
+ */
 import { expect, test } from 'vitest';
 
 import {
@@ -21,7 +24,9 @@ import {
 } from '../src/index.ts';
 import { stored } from './support.ts';
 
-const read = async (device: Device, node: Node): Promise<number[]> => [...(await runtimeOf(device).read(node))];
+const read = async (device: Device, node: Node): Promise<number[]> => [
+  ...(await runtimeOf(device).read(node)),
+];
 
 test('views and repeated outputs are copied', async () => {
   const device = createReference();
@@ -82,7 +87,9 @@ test('a body that breaks infer’s promise is found', async () => {
   const device = createReference();
   const broken: Composite = { name: 'broken', infer: (_, x) => [x], body: (_, x) => [reshape(x, [4, 1])] };
   const [value] = call(broken, {}, stored([1, 2, 3, 4], [2, 2], 'float32', device));
-  await expect(read(device, value!)).rejects.toThrow('broken: output 0 of the body is float32 [4, 1], infer promised float32 [2, 2]');
+  await expect(read(device, value!)).rejects.toThrow(
+    'broken: output 0 of the body is float32 [4, 1], infer promised float32 [2, 2]',
+  );
 });
 
 test('a disposed device and foreign storages are refused', async () => {
@@ -95,7 +102,10 @@ test('a disposed device and foreign storages are refused', async () => {
 test('report names what a program computes', () => {
   const device = createReference();
   const x = stored(new Float32Array(12), [1, 3, 4], 'float32', device);
-  const { executable } = runtimeOf(device).prepare({ effects: [], roots: [matmul(attention(x, x, x), transpose(x))] });
+  const { executable } = runtimeOf(device).prepare({
+    effects: [],
+    roots: [matmul(attention(x, x, x), transpose(x))],
+  });
   const report = executable.report();
   expect(report.kernels.filter(({ name }) => name === 'matmul')).toHaveLength(3);
   expect(report.kernels.find(({ name }) => name === 'matmul')).toMatchObject({
@@ -110,6 +120,8 @@ test('layer norm of a constant row is its bias', async () => {
   const device = createReference();
   const ones = stored([1, 1, 1], [3], 'float32', device);
   const rows = mul(ones, reshape(stored([1e4], [1], 'float32', device), [1, 1]));
-  expect(await read(device, layerNorm(rows, ones, stored([5, 6, 7], [3], 'float32', device)))).toEqual([5, 6, 7]);
+  expect(await read(device, layerNorm(rows, ones, stored([5, 6, 7], [3], 'float32', device)))).toEqual([
+    5, 6, 7,
+  ]);
   expect(await read(device, iota([3], 0))).toEqual([0, 1, 2]);
 });

@@ -1,4 +1,7 @@
-/** The table of a report, on reports written by hand: which columns there are, in which order rows stand, how numbers are rounded, what a long name keeps. */
+/**
+ * The table of a report, on reports written by hand: which columns there are, in which order rows stand, how
+ * numbers are rounded, what a long name keeps.
+ */
 import { expect, test } from 'vitest';
 
 import { reportTable, type Ceiling, type KernelReport, type PlanReport } from '../src/index.ts';
@@ -9,7 +12,17 @@ function kernel(
   bytes: number,
   times: { seconds?: number; share?: number; ceiling?: Ceiling } = {},
 ): KernelReport {
-  return { name, nodes: [name], flops, loads: 0, stores: 0, bytes, boundary: 'made by hand', source: '', ...times };
+  return {
+    name,
+    nodes: [name],
+    flops,
+    loads: 0,
+    stores: 0,
+    bytes,
+    boundary: 'made by hand',
+    source: '',
+    ...times,
+  };
 }
 
 function report(...kernels: readonly KernelReport[]): PlanReport {
@@ -43,7 +56,11 @@ test('with times: the slowest kernel first, kernels of one name in one row, and 
 });
 
 test('without times: operations and bytes, in order', () => {
-  const given = report(kernel('exp 1000', 1000, 8000), kernel('matmul 512×512×512', 268_435_456, 3_145_728), kernel('copy 1', 0, 8));
+  const given = report(
+    kernel('exp 1000', 1000, 8000),
+    kernel('matmul 512×512×512', 268_435_456, 3_145_728),
+    kernel('copy 1', 0, 8),
+  );
   expect(reportTable(given)).toBe(
     lines(`
     |kernel                MFLOP     MB
@@ -78,7 +95,11 @@ test('a time that the clock is too coarse for has no rates', () => {
 test('a time of 0 is less than what the clock tells, once for each call', () => {
   const short = kernel('exp 10', 10, 80, { seconds: 0 });
   const given = {
-    ...report(short, short, kernel('abs 1000', 1000, 8000, { seconds: 131_072e-9, share: 0.25, ceiling: 'memory' })),
+    ...report(
+      short,
+      short,
+      kernel('abs 1000', 1000, 8000, { seconds: 131_072e-9, share: 0.25, ceiling: 'memory' }),
+    ),
     resolution: 65_536e-9,
   };
   expect(reportTable(given)).toBe(
@@ -96,7 +117,10 @@ test('a program without kernels is a total of nothing', () => {
 });
 
 test.each([
-  ['matmul + add + gelu + layerNorm + softmax + … 8×64×384×128', 'matmul + add + gelu + layerNorm + … 8×64×384×128'],
+  [
+    'matmul + add + gelu + layerNorm + softmax + … 8×64×384×128',
+    'matmul + add + gelu + layerNorm + … 8×64×384×128',
+  ],
   ['a'.repeat(60), `${'a'.repeat(46)}…a`],
   [`sum ${'7×'.repeat(40)}7`, `sum ${'7×'.repeat(9)}7…${'×7'.repeat(12)}`],
 ])('a long name loses characters before its sizes: %s', (name, shown) => {

@@ -1,5 +1,14 @@
 /** Small things that the tests of this package build on: a device, leaves with values, values of nodes. */
-import { createReference, leaf, type Device, type DType, type Leaf, type Node, runtimeOf, type TypedArray } from '../src/index.ts';
+import {
+  createReference,
+  leaf,
+  type Device,
+  type DType,
+  type Leaf,
+  type Node,
+  runtimeOf,
+  type TypedArray,
+} from '../src/index.ts';
 
 export const device: Device = createReference();
 

@@ -1,7 +1,23 @@
-/** float16 is storage: composites and derived operations take it as float32, and round what they give once. */
+/**
+ * float16 is storage: composites and derived operations take it as float32, and round what they give once.
+ */
 import { DTypeError } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
-import { call, callNode, cast, gelu, matmul, mean, type Composite, type Node, widen, widened, mul, sum, sqrt } from '../src/index.ts';
+import {
+  call,
+  callNode,
+  cast,
+  gelu,
+  matmul,
+  mean,
+  type Composite,
+  type Node,
+  widen,
+  widened,
+  mul,
+  sum,
+  sqrt,
+} from '../src/index.ts';
 import { stored, valuesOf } from './support.ts';
 
 const half = stored(Uint16Array.of(0x5cb0, 0x5e40), [2], 'float16'); // 300, 400
@@ -19,7 +35,10 @@ test('a composite of float16 is called in float32', () => {
   expect(outputs.map(({ op, dtype }) => `${op} ${dtype}`)).toEqual(['cast float16', 'output int32']);
   expect(outputs[0]!.inputs[0]!.inputs[0]).toMatchObject({ op: 'call', dtype: 'float32' });
   expect(call(both, {}, single).map(({ op }) => op)).toEqual(['output', 'output']);
-  expect(callNode(both, {}, half).map(({ op, dtype }) => `${op} ${dtype}`)).toEqual(['output float16', 'output int32']);
+  expect(callNode(both, {}, half).map(({ op, dtype }) => `${op} ${dtype}`)).toEqual([
+    'output float16',
+    'output int32',
+  ]);
 });
 
 const both: Composite = {
@@ -29,13 +48,19 @@ const both: Composite = {
 };
 
 test('errors name the dtypes that were given', () => {
-  expect(() => matmul(stored(Uint16Array.of(0), [1, 1], 'float16'), stored([0], [1, 1]))).toThrow('float16 [1, 1]');
+  expect(() => matmul(stored(Uint16Array.of(0), [1, 1], 'float16'), stored([0], [1, 1]))).toThrow(
+    'float16 [1, 1]',
+  );
   expect(() => widened((a, b) => mul(a, b), half, single)).toThrow(DTypeError);
   expect(() => widened((a, b) => mul(a, b), half, single)).toThrow('float16 [2] and float32 [2]');
 });
 
 test('derived operations are float32 between two casts', () => {
-  expect(dtypesBelow(mean(half)).filter((dtype, place, all) => dtype !== all[place - 1])).toEqual(['float16', 'float32', 'float16']);
+  expect(dtypesBelow(mean(half)).filter((dtype, place, all) => dtype !== all[place - 1])).toEqual([
+    'float16',
+    'float32',
+    'float16',
+  ]);
   expect(dtypesBelow(gelu(single))).not.toContain('float16');
   expect([widen(single), widen(half).dtype]).toEqual([single, 'float32']);
 });

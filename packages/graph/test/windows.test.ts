@@ -1,4 +1,7 @@
-/** Sliding windows: every small geometry against indices, folding as the adjoint, and what a convolution's matrix product reads: movements and nothing else. */
+/**
+ * Sliding windows: every small geometry against indices, folding as the adjoint, and what a convolution's
+ * matrix product reads: movements and nothing else.
+ */
 import { describe, expect, test } from 'vitest';
 import {
   convolutionComposite,
@@ -39,7 +42,9 @@ describe('along one axis, with axes around it', () => {
       const title = JSON.stringify({ extent, kernel, stride, dilation });
       expect(unfolded.shape, title).toEqual([2, kernel, count]);
       const values = [0, 1].flatMap((row) =>
-        upTo(kernel).flatMap((tap) => upTo(count).map((window) => (row * extent + (window - 1) * stride + (tap - 1) * dilation + 1) ** 2)),
+        upTo(kernel).flatMap((tap) =>
+          upTo(count).map((window) => (row * extent + (window - 1) * stride + (tap - 1) * dilation + 1) ** 2),
+        ),
       );
       expect(await valuesOf(unfolded), title).toEqual(values);
       // ⟨unfold(x), y⟩ = ⟨x, fold(y)⟩, exactly: all numbers are whole and small.
@@ -83,8 +88,14 @@ describe('the body of a convolution', () => {
   const y = stored(upTo(2 * 6 * 3 * 8), [2, 6, 3, 8]);
   const bodies: readonly [string, readonly Node[]][] = [
     ['convolution', convolutionComposite.body(attrs, x, weight)],
-    ['transposedConvolution', transposedConvolutionComposite.body({ ...attrs, outputPadding: [1, 0] }, y, weight)],
-    ['convolutionWeightGradient', convolutionWeightGradientComposite.body({ ...attrs, kernel: [3, 2] }, x, y)],
+    [
+      'transposedConvolution',
+      transposedConvolutionComposite.body({ ...attrs, outputPadding: [1, 0] }, y, weight),
+    ],
+    [
+      'convolutionWeightGradient',
+      convolutionWeightGradientComposite.body({ ...attrs, kernel: [3, 2] }, x, y),
+    ],
   ];
   test.each(bodies)('%s is one matrix product whose operands are moved and not computed', (_, [result]) => {
     const movements = ['reshape', 'permute', 'expand', 'pad', 'shrink', 'flip'];

@@ -1,8 +1,22 @@
 /**
- * Elementwise kernels and reductions on 2²⁰ float32 elements, against the plainest loop over the same typed arrays, both measured here and now.
- * Kernels allocate their result; the plain loops write over one that exists.
+ * Elementwise kernels and reductions on 2²⁰ float32 elements, against the plainest loop over the same typed
+ * arrays, both measured here and now. Kernels allocate their result; the plain loops write over one that
+ * exists.
  */
-import { add, erf, exp, Generator, gt, linspace, maximum, mul, ones, sum, tanh, where } from '../src/index.ts';
+import {
+  add,
+  erf,
+  exp,
+  Generator,
+  gt,
+  linspace,
+  maximum,
+  mul,
+  ones,
+  sum,
+  tanh,
+  where,
+} from '../src/index.ts';
 import { bestOf } from './support/measure.ts';
 
 const n = 1 << 20;
@@ -14,7 +28,9 @@ const r = new Float32Array(n);
 function compare(name: string, kernel: () => unknown, plain?: () => unknown): void {
   const ours = bestOf(15, kernel);
   const other =
-    plain === undefined ? '' : `, plain loop ${bestOf(15, plain).toFixed(2)} ms, ratio ${(bestOf(15, plain) / ours).toFixed(2)}`;
+    plain === undefined
+      ? ''
+      : `, plain loop ${bestOf(15, plain).toFixed(2)} ms, ratio ${(bestOf(15, plain) / ours).toFixed(2)}`;
   console.log(`${name.padEnd(34)} ${ours.toFixed(2).padStart(6)} ms${other}`);
 }
 

@@ -1,6 +1,7 @@
 /**
- * Matrix products against the textbook's triple loop, both measured here and now: GFLOP/s (two operations per multiply-add) and their ratio.
- * The second table holds the shapes of a small network's training step, transposed operands included.
+ * Matrix products against the textbook's triple loop, both measured here and now: GFLOP/s (two operations per
+ * multiply-add) and their ratio. The second table holds the shapes of a small network's training step,
+ * transposed operands included.
  */
 import { Generator, matmul, type NDArray } from '../src/index.ts';
 import { bestOf } from './support/measure.ts';
@@ -25,11 +26,15 @@ function compare(name: string, a: NDArray, b: NDArray): void {
   const runs = m * k * n > 5e7 ? 5 : 30;
   const plain = bestOf(Math.min(runs, 5), () => naive(p, q, c, m, k, n));
   const ours = bestOf(runs, () => matmul(a, b));
-  const rate = (milliseconds: number): string => ((2 * m * k * n) / milliseconds / 1e6).toFixed(2).padStart(5);
-  console.log(`${name.padEnd(34)} ${rate(ours)} GFLOP/s, naive ${rate(plain)}, ratio ${(plain / ours).toFixed(2)} (${ours.toFixed(3)} ms)`);
+  const rate = (milliseconds: number): string =>
+    ((2 * m * k * n) / milliseconds / 1e6).toFixed(2).padStart(5);
+  console.log(
+    `${name.padEnd(34)} ${rate(ours)} GFLOP/s, naive ${rate(plain)}, ratio ${(plain / ours).toFixed(2)} (${ours.toFixed(3)} ms)`,
+  );
 }
 
-for (const size of [64, 128, 256, 512]) compare(`float32 ${size}³`, random.normal([size, size]), random.normal([size, size]));
+for (const size of [64, 128, 256, 512])
+  compare(`float32 ${size}³`, random.normal([size, size]), random.normal([size, size]));
 const wide = (shape: number[]): NDArray => random.normal(shape, { dtype: 'float64' });
 compare('float64 512³', wide([512, 512]), wide([512, 512]));
 compare('[64, 784] · [784, 128]', random.normal([64, 784]), random.normal([784, 128]));

@@ -1,6 +1,8 @@
 /**
- * How calls give an axis and a shape, the same way everywhere: an axis is a number, an array of numbers or an options object, `x.sum(1)`, `x.sum([0, 1])`, `x.sum({ axis: 1,
- * keepDims: true })`; a shape is an array or numbers, `zeros([2, 3])`, `zeros(2, 3)`. Each is read by one parser, which refuses what it would otherwise ignore.
+ * How calls give an axis and a shape, the same way everywhere: an axis is a number, an array of numbers or an
+ * options object, `x.sum(1)`, `x.sum([0, 1])`, `x.sum({ axis: 1, keepDims: true })`; a shape is an array or
+ * numbers, `zeros([2, 3])`, `zeros(2, 3)`. Each is read by one parser, which refuses what it would otherwise
+ * ignore.
  */
 import { OptionError, ShapeError } from './errors.ts';
 import { checkOptions, describeValue, isPlain, type OptionKeys } from './options.ts';
@@ -16,7 +18,9 @@ export interface OneAxis {
   readonly axis?: number | undefined;
 }
 
-/** Which axes to reduce (all, if not given), and whether they stay with size 1 (they do not, if not given). */
+/**
+ * Which axes to reduce (all, if not given), and whether they stay with size 1 (they do not, if not given).
+ */
 export interface ReduceOptions extends AxisOptions {
   readonly keepDims?: boolean | undefined;
 }
@@ -37,7 +41,11 @@ export const REDUCE_KEYS: OptionKeys<ReduceOptions> = { axis: true, keepDims: 'b
  * console.log(axisOptions('sum', 1, REDUCE_KEYS), axisOptions('sum', { axis: 1, keepDims: true }, REDUCE_KEYS)); // { axis: 1 } { axis: 1, keepDims: true }
  * ```
  */
-export function axisOptions<O extends AxisOptions>(operation: string, argument: AxisArgument<O> | undefined, keys: OptionKeys<O>): O {
+export function axisOptions<O extends AxisOptions>(
+  operation: string,
+  argument: AxisArgument<O> | undefined,
+  keys: OptionKeys<O>,
+): O {
   if (argument === undefined) return {} as O;
   if (typeof argument === 'number') return { axis: argument } as unknown as O;
   if (Array.isArray(argument)) return { axis: checkAxes(operation, argument) } as unknown as O;
@@ -67,12 +75,20 @@ function noAxis(operation: string, found: unknown): OptionError {
 /** The key of an operation whose only option is the axis. */
 export const AXIS_KEYS: OptionKeys<OneAxis> = { axis: true };
 
-/** As {@link axisOptions}, for an operation along one axis: an array of one number is that number. @throws OptionError for several */
-export function oneAxisOptions<O extends OneAxis>(operation: string, argument: AxisArgument<O> | undefined, keys: OptionKeys<O>): O {
+/**
+ * As {@link axisOptions}, for an operation along one axis: an array of one number is that number. @throws
+ * OptionError for several
+ */
+export function oneAxisOptions<O extends OneAxis>(
+  operation: string,
+  argument: AxisArgument<O> | undefined,
+  keys: OptionKeys<O>,
+): O {
   const options = axisOptions(operation, argument, keys);
   const axis = options.axis as number | readonly number[] | undefined;
   if (axis === undefined || typeof axis === 'number') return options;
-  if (axis.length !== 1) throw new OptionError({ operation, problem: `${axis.length} axes are given`, expected: 'one axis' });
+  if (axis.length !== 1)
+    throw new OptionError({ operation, problem: `${axis.length} axes are given`, expected: 'one axis' });
   return { ...options, axis: axis[0]! };
 }
 
@@ -131,7 +147,10 @@ export function readShape<O extends object>(
   const hasOptions = Array.isArray(list[0]) ? list.length > 1 : list.length > 1 && typeof last !== 'number';
   if (Array.isArray(list[0])) checkCount(operation, list.length, 2, `${operation}([2, 3], { … })`);
   const sizes = readSizes(operation, hasOptions ? list.slice(0, -1) : list);
-  return { shape: checkShape(operation, sizes), options: checkOptions(operation, hasOptions ? (last as O) : undefined, keys) };
+  return {
+    shape: checkShape(operation, sizes),
+    options: checkOptions(operation, hasOptions ? (last as O) : undefined, keys),
+  };
 }
 
 /**

@@ -1,13 +1,22 @@
 /**
- * Elementwise functions of two arrays, z[i] = f(x[i], y[i]), with broadcasting, and `where`. One table holds them all, each entry its own loop
- * (`unary.ts` says why). Integer results wrap modulo 2³² by being stored; division by an integer zero gives 0.
+ * Elementwise functions of two arrays, z[i] = f(x[i], y[i]), with broadcasting, and `where`. One table holds
+ * them all, each entry its own loop (`unary.ts` says why). Integer results wrap modulo 2³² by being stored;
+ * division by an integer zero gives 0.
  */
 import { checkCount } from './arguments.ts';
 import { allocate, DTYPES, wordsOf, type TypedArray } from './dtype.ts';
 import { DTypeError } from './errors.ts';
 import { forEachRow } from './loops.ts';
 import { NDArray } from './ndarray.ts';
-import { broadcastArrays, checkDomain, matchOperands, requireArray, widen, type Domain, type Operand } from './operands.ts';
+import {
+  broadcastArrays,
+  checkDomain,
+  matchOperands,
+  requireArray,
+  widen,
+  type Domain,
+  type Operand,
+} from './operands.ts';
 import { broadcastStrides, sizeOf } from './shape.ts';
 
 /** The names of the elementwise functions of two arrays. */
@@ -30,7 +39,17 @@ export type BinaryKind =
   | 'logicalOr';
 
 /** For `n` elements: z[o + k] = f(x[i + k·s], y[j + k·t]). */
-type BinaryLoop = (n: number, x: TypedArray, i: number, s: number, y: TypedArray, j: number, t: number, z: TypedArray, o: number) => void;
+type BinaryLoop = (
+  n: number,
+  x: TypedArray,
+  i: number,
+  s: number,
+  y: TypedArray,
+  j: number,
+  t: number,
+  z: TypedArray,
+  o: number,
+) => void;
 
 interface BinaryRule {
   readonly takes: Domain;
@@ -76,7 +95,10 @@ function powerOf(x: number, y: number): number {
   return x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y);
 }
 
-/** xʸ modulo 2³² by squaring; for y < 0 it is 1/x^|y| truncated, which is 0 unless x is ±1 (and for x = 0, as for division). */
+/**
+ * xʸ modulo 2³² by squaring; for y < 0 it is 1/x^|y| truncated, which is 0 unless x is ±1 (and for x = 0, as
+ * for division).
+ */
 function integerPowerOf(x: number, y: number): number {
   if (y < 0) return x === 1 ? 1 : x === -1 ? (y % 2 === 0 ? 1 : -1) : 0;
   let power = 1;
@@ -114,7 +136,10 @@ export function binary(kind: BinaryKind, a: Operand, b: Operand): NDArray {
   const x = widen(left);
   const y = widen(right);
   const shape = broadcastArrays(kind, [left, right]);
-  const strides = [broadcastStrides(kind, x.shape, x.strides, shape), broadcastStrides(kind, y.shape, y.strides, shape)];
+  const strides = [
+    broadcastStrides(kind, x.shape, x.strides, shape),
+    broadcastStrides(kind, y.shape, y.strides, shape),
+  ];
   const dtype = gives === 'bool' ? 'bool' : x.dtype;
   const result = NDArray.packed(allocate(dtype, sizeOf(shape), kind), shape, dtype);
   const run = DTYPES[x.dtype].isFloat ? loop : (integerLoop ?? loop);
@@ -192,7 +217,10 @@ export const sub: BinaryFunction = (...args) => call('sub', args);
 export const mul: BinaryFunction = (...args) => call('mul', args);
 /** a / b; for integers truncated toward zero, and 0 where b is 0. */
 export const div: BinaryFunction = (...args) => call('div', args);
-/** aᵇ; 1 wherever a is 1 or b is 0, as IEEE 754 has it. For integers modulo 2³², and a negative exponent truncates to 0 unless a is ±1. */
+/**
+ * aᵇ; 1 wherever a is 1 or b is 0, as IEEE 754 has it. For integers modulo 2³², and a negative exponent
+ * truncates to 0 unless a is ±1.
+ */
 export const pow: BinaryFunction = (...args) => call('pow', args);
 /** a − b·⌊a/b⌋, with b's sign; NaN where b is 0, for integers 0. */
 export const mod: BinaryFunction = (...args) => call('mod', args);

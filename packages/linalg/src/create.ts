@@ -1,6 +1,6 @@
 /**
- * Arrays from nothing and from JavaScript data. Data is copied unless told otherwise; what it may be, and which
- * dtype it gets, is in `data.ts`.
+ * Arrays from nothing and from JavaScript data. Data is copied unless told otherwise; what it may be, and
+ * which dtype it gets, is in `data.ts`.
  */
 import {
   AXIS_KEYS,
@@ -39,10 +39,13 @@ export type Data = NestedData | ArrayData;
 
 /**
  * An array with a copy of the given data, or over the data itself.
- * @param data numbers or booleans, nested once per axis; a typed array; an `NDArray`; or a typed array with its shape, as files give it
- * @param options.dtype the element type; a `Uint16Array` needs one: with float16 it is read as bits, else as whole numbers
+ * @param data numbers or booleans, nested once per axis; a typed array; an `NDArray`; or a typed array with
+ *   its shape, as files give it
+ * @param options.dtype the element type; a `Uint16Array` needs one: with float16 it is read as bits, else as
+ *   whole numbers
  * @param options.shape the shape to lay the elements out in, row by row
- * @param options.copy false to copy nothing where the data is an `NDArray` or a typed array of the dtype: the result is a view of it then
+ * @param options.copy false to copy nothing where the data is an `NDArray` or a typed array of the dtype: the
+ *   result is a view of it then
  * @throws ShapeError if rows differ in length, or the shape does not hold as many elements
  * @throws DTypeError if a `Uint16Array` comes without a dtype, or for what is no data
  * @example
@@ -59,9 +62,16 @@ export function array(data: Data, options?: DataOptions): NDArray {
 }
 
 /** What `array` makes of data, for an operation that its errors name. @throws as `array` */
-export function readArray(operation: string, data: Data, { dtype, copy = true, shape }: DataOptions): NDArray {
+export function readArray(
+  operation: string,
+  data: Data,
+  { dtype, copy = true, shape }: DataOptions,
+): NDArray {
   if (dtype !== undefined) checkDType(operation, dtype);
-  const result = data instanceof NDArray ? fromNDArray(data, dtype, copy) : fromElements(readData(operation, data, { dtype, copy }));
+  const result =
+    data instanceof NDArray
+      ? fromNDArray(data, dtype, copy)
+      : fromElements(readData(operation, data, { dtype, copy }));
   return shape === undefined ? result : layOut(operation, result, readSizes(operation, [shape]));
 }
 
@@ -91,7 +101,8 @@ export interface DTypeOptions {
 
 const DTYPE_KEYS: OptionKeys<DTypeOptions> = { dtype: true };
 
-const dtypeOf = (operation: string, { dtype = 'float32' }: DTypeOptions): DType => checkDType(operation, dtype);
+const dtypeOf = (operation: string, { dtype = 'float32' }: DTypeOptions): DType =>
+  checkDType(operation, dtype);
 
 function filled(operation: string, shape: Shape, value: number, options: DTypeOptions): NDArray {
   const dtype = dtypeOf(operation, options);
@@ -106,7 +117,12 @@ function filled(operation: string, shape: Shape, value: number, options: DTypeOp
  */
 export function full(shape: Shape | number, value: number, options?: DTypeOptions): NDArray {
   checkCount('full', arguments.length, 3, 'full([2, 3], value, { dtype })');
-  return filled('full', readSizes('full', [shape]), checkNumber('full', 'the value', value), checkOptions('full', options, DTYPE_KEYS));
+  return filled(
+    'full',
+    readSizes('full', [shape]),
+    checkNumber('full', 'the value', value),
+    checkOptions('full', options, DTYPE_KEYS),
+  );
 }
 
 /**
@@ -133,13 +149,18 @@ export function ones(...shapeAndOptions: ShapeAndOptions<DTypeOptions>): NDArray
 }
 
 /**
- * The matrix with ones on the diagonal and zeros elsewhere: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with { dtype } behind.
+ * The matrix with ones on the diagonal and zeros elsewhere: `eye(3)`, `eye(2, 3)` or `eye([2, 3])`, with {
+ * dtype } behind.
  * @throws ShapeError unless one or two sizes are given
  */
 export function eye(...shapeAndOptions: ShapeAndOptions<DTypeOptions>): NDArray {
   const { shape, options } = readShape('eye', shapeAndOptions, DTYPE_KEYS);
   if (shape.length !== 1 && shape.length !== 2) {
-    throw new ShapeError({ operation: 'eye', problem: `${formatShape(shape)} is no matrix`, expected: 'rows, and columns if they differ' });
+    throw new ShapeError({
+      operation: 'eye',
+      problem: `${formatShape(shape)} is no matrix`,
+      expected: 'rows, and columns if they differ',
+    });
   }
   const [rows, columns = rows] = shape as readonly [number, number?];
   const result = filled('eye', [rows, columns], 0, options);
@@ -196,7 +217,8 @@ export function readRange<O extends RangeOptions>(
 }
 
 /**
- * Equally spaced numbers: `arange(stop)` counts 0, 1, …; `arange(start, stop)` and `arange(start, stop, step)` from start on; stop is not included. Options behind: { dtype, step }.
+ * Equally spaced numbers: `arange(stop)` counts 0, 1, …; `arange(start, stop)` and
+ * `arange(start, stop, step)` from start on; stop is not included. Options behind: { dtype, step }.
  * @returns shape [max(0, ⌈(stop − start)/step⌉)]
  * @throws ShapeError if the step is 0 or a number is not finite
  * @example
@@ -217,8 +239,9 @@ function counted(first: number, step: number, count: number, dtype: DType): NDAr
 }
 
 /**
- * `count` numbers evenly spaced from start to stop, both included: start + i·(stop − start)/(count − 1), counted from the nearer end, so that the ends are exact and the
- * numbers of two opposite intervals are opposite. Computed in double precision and rounded once; integer types truncate toward zero.
+ * `count` numbers evenly spaced from start to stop, both included: start + i·(stop − start)/(count − 1),
+ * counted from the nearer end, so that the ends are exact and the numbers of two opposite intervals are
+ * opposite. Computed in double precision and rounded once; integer types truncate toward zero.
  * @returns shape [count]
  * @example
  * ```ts
@@ -235,7 +258,9 @@ export function linspace(start: number, stop: number, count: number, options?: D
   const data = allocate(dtype, sizeOf(checkShape('linspace', [checkNumber('linspace', 'the count', count)])));
   const last = count - 1;
   for (let i = 0; i < count; i++)
-    data[i] = encode[dtype](2 * i <= last ? spaced(start, stop, i, last) : spaced(stop, start, last - i, last));
+    data[i] = encode[dtype](
+      2 * i <= last ? spaced(start, stop, i, last) : spaced(stop, start, last - i, last),
+    );
   return NDArray.packed(data, [count], dtype);
 }
 
@@ -265,11 +290,21 @@ export function iota(sizes: Shape, axis: number, options?: DTypeOptions): NDArra
 function firstOf(operation: string, arrays: readonly NDArray[]): NDArray {
   if (!Array.isArray(arrays)) {
     const problem = `${describeValue(arrays)} where arrays are wanted`;
-    throw new DTypeError({ operation, problem, expected: 'an array of NDArrays', remedy: `write ${operation}([a, b])` });
+    throw new DTypeError({
+      operation,
+      problem,
+      expected: 'an array of NDArrays',
+      remedy: `write ${operation}([a, b])`,
+    });
   }
   (arrays as readonly NDArray[]).forEach((x, k) => requireArray(operation, x, `operand ${k}`));
   if (arrays[0] !== undefined) return arrays[0] as NDArray;
-  throw new ShapeError({ operation, problem: 'no arrays', expected: 'at least one array', remedy: 'give at least one' });
+  throw new ShapeError({
+    operation,
+    problem: 'no arrays',
+    expected: 'at least one array',
+    remedy: 'give at least one',
+  });
 }
 
 /**
@@ -282,13 +317,23 @@ function firstOf(operation: string, arrays: readonly NDArray[]): NDArray {
 export function concatenate(arrays: readonly NDArray[], axis?: AxisArgument<OneAxis>): NDArray {
   checkCount('concatenate', arguments.length, 2, 'concatenate([a, b], axis)');
   const first = firstOf('concatenate', arrays);
-  const along = normalizeAxis('concatenate', oneAxisOptions('concatenate', axis, AXIS_KEYS).axis ?? 0, first.ndim, arrays);
+  const along = normalizeAxis(
+    'concatenate',
+    oneAxisOptions('concatenate', axis, AXIS_KEYS).axis ?? 0,
+    first.ndim,
+    arrays,
+  );
   const others = (shape: Shape): Shape => shape.filter((_, k) => k !== along);
   for (const x of arrays) {
     if (x.dtype !== first.dtype) throw typesDiffer('concatenate', first, x);
     if (x.ndim !== first.ndim || !equalShapes(others(x.shape), others(first.shape))) {
       const problem = `shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ beside axis ${along}`;
-      throw new ShapeError({ operation: 'concatenate', problem, operands: [first, x], expected: 'sizes that differ along one axis only' });
+      throw new ShapeError({
+        operation: 'concatenate',
+        problem,
+        operands: [first, x],
+        expected: 'sizes that differ along one axis only',
+      });
     }
   }
   const length = arrays.reduce((sum, x) => sum + x.shape[along]!, 0);
@@ -313,11 +358,21 @@ export function concatenate(arrays: readonly NDArray[], axis?: AxisArgument<OneA
 export function stack(arrays: readonly NDArray[], axis?: AxisArgument<OneAxis>): NDArray {
   checkCount('stack', arguments.length, 2, 'stack([a, b], axis)');
   const first = firstOf('stack', arrays);
-  const at = normalizeAxis('stack', oneAxisOptions('stack', axis, AXIS_KEYS).axis ?? 0, first.ndim + 1, arrays);
+  const at = normalizeAxis(
+    'stack',
+    oneAxisOptions('stack', axis, AXIS_KEYS).axis ?? 0,
+    first.ndim + 1,
+    arrays,
+  );
   for (const x of arrays) {
     if (!equalShapes(x.shape, first.shape)) {
       const problem = `shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ`;
-      throw new ShapeError({ operation: 'stack', problem, operands: [first, x], expected: 'arrays of one shape' });
+      throw new ShapeError({
+        operation: 'stack',
+        problem,
+        operands: [first, x],
+        expected: 'arrays of one shape',
+      });
     }
   }
   const expanded = (x: NDArray): NDArray => x.reshape([...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
@@ -332,18 +387,27 @@ export function stack(arrays: readonly NDArray[], axis?: AxisArgument<OneAxis>):
  */
 export function pad(x: NDArray, widths: readonly (readonly [number, number])[], value = 0): NDArray {
   checkCount('pad', arguments.length, 3, 'pad(x, [[before, after], …], value)');
-  const isPairs = Array.isArray(widths) && widths.length === requireArray('pad', x).ndim && widths.every(Array.isArray);
+  const isPairs =
+    Array.isArray(widths) && widths.length === requireArray('pad', x).ndim && widths.every(Array.isArray);
   if (!isPairs) {
     const count = Array.isArray(widths) ? `${widths.length} pairs` : describeValue(widths);
     const problem = `${count} of widths for shape ${formatShape(x.shape)}`;
-    throw new ShapeError({ operation: 'pad', problem, operands: [x], expected: 'one per axis', remedy: 'give one per axis' });
+    throw new ShapeError({
+      operation: 'pad',
+      problem,
+      operands: [x],
+      expected: 'one per axis',
+      remedy: 'give one per axis',
+    });
   }
   const shape = x.shape.map((length, axis) => {
     const [before, after] = checkShape('pad', widths[axis]!) as readonly [number, number];
     return before + length + after;
   });
   const result = full(shape, checkNumber('pad', 'the value', value), { dtype: x.dtype });
-  const middle = result.slice(...x.shape.map((length, axis) => ({ start: widths[axis]![0], stop: widths[axis]![0] + length })));
+  const middle = result.slice(
+    ...x.shape.map((length, axis) => ({ start: widths[axis]![0], stop: widths[axis]![0] + length })),
+  );
   copyInto(middle, x);
   return result;
 }

@@ -1,7 +1,8 @@
 /**
- * Elements, shape and dtype of data from outside: numbers nested once per axis, a typed array, or a typed array that brings its
- * shape and the name of its elements' type, as a file holds it. A dtype that is not named follows from the data: numbers are
- * float32, booleans bool, a typed array keeps its type, and the small integers, for which there is no dtype, become int32.
+ * Elements, shape and dtype of data from outside: numbers nested once per axis, a typed array, or a typed
+ * array that brings its shape and the name of its elements' type, as a file holds it. A dtype that is not
+ * named follows from the data: numbers are float32, booleans bool, a typed array keeps its type, and the
+ * small integers, for which there is no dtype, become int32.
  */
 import { allocate, convert, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
 import { DTypeError, ShapeError } from './errors.ts';
@@ -9,14 +10,19 @@ import { describeValue } from './options.ts';
 import { formatShape, sizeOf, type Shape } from './shape.ts';
 
 /** Typed arrays that can be read: those that store a dtype, and the small integers, which become int32. */
-export type TypedData = TypedArray | Int8Array<ArrayBufferLike> | Int16Array<ArrayBufferLike> | Uint8ClampedArray<ArrayBufferLike>;
+export type TypedData =
+  | TypedArray
+  | Int8Array<ArrayBufferLike>
+  | Int16Array<ArrayBufferLike>
+  | Uint8ClampedArray<ArrayBufferLike>;
 
 /** Numbers or booleans, nested once per axis; a row may be a typed array. */
 export type NestedData = number | boolean | TypedData | readonly NestedData[];
 
 /**
- * A typed array with its shape and the name of its elements' type: what readers of files give. A name that is no dtype says
- * how a file stores the elements (`uint8`, `bfloat16`, `int64`); the typed array then decides what they become.
+ * A typed array with its shape and the name of its elements' type: what readers of files give. A name that is
+ * no dtype says how a file stores the elements (`uint8`, `bfloat16`, `int64`); the typed array then decides
+ * what they become.
  */
 export interface ArrayData {
   /** the elements, row-major */
@@ -43,7 +49,8 @@ export interface ReadOptions {
 /**
  * Reads data that is not an `NDArray`.
  * @throws ShapeError if rows differ in length, or a shape does not fit its elements
- * @throws DTypeError for what is no data, and for a `Uint16Array` without a dtype: it may hold float16's bits or whole numbers
+ * @throws DTypeError for what is no data, and for a `Uint16Array` without a dtype: it may hold float16's bits
+ *   or whole numbers
  */
 export function readData(operation: string, data: NestedData | ArrayData, options: ReadOptions): Elements {
   if (isTyped(data)) return readTyped(operation, data, options);
@@ -56,10 +63,21 @@ function isTyped(data: unknown): data is TypedData {
 }
 
 function isArrayData(data: NestedData | ArrayData): data is ArrayData {
-  return typeof data === 'object' && data !== null && 'data' in data && 'shape' in data && 'dtype' in data && isTyped(data.data);
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    'data' in data &&
+    'shape' in data &&
+    'dtype' in data &&
+    isTyped(data.data)
+  );
 }
 
-function readArrayData(operation: string, { data, shape, dtype: named }: ArrayData, { dtype, copy }: ReadOptions): Elements {
+function readArrayData(
+  operation: string,
+  { data, shape, dtype: named }: ArrayData,
+  { dtype, copy }: ReadOptions,
+): Elements {
   if (sizeOf(shape) !== data.length) {
     throw new ShapeError({
       operation,
@@ -68,9 +86,15 @@ function readArrayData(operation: string, { data, shape, dtype: named }: ArrayDa
       expected: `${sizeOf(shape)} elements`,
     });
   }
-  const own = Object.hasOwn(DTYPES, named) ? (named as DType) : data instanceof Uint16Array ? 'int32' : undefined;
+  const own = Object.hasOwn(DTYPES, named)
+    ? (named as DType)
+    : data instanceof Uint16Array
+      ? 'int32'
+      : undefined;
   const read = readTyped(operation, data, { dtype: own, copy });
-  return dtype === undefined || dtype === read.dtype ? { ...read, shape } : { data: convert(read.data, read.dtype, dtype), shape, dtype };
+  return dtype === undefined || dtype === read.dtype
+    ? { ...read, shape }
+    : { data: convert(read.data, read.dtype, dtype), shape, dtype };
 }
 
 function readTyped(operation: string, data: TypedData, { dtype, copy }: ReadOptions): Elements {
@@ -99,10 +123,14 @@ function readTyped(operation: string, data: TypedData, { dtype, copy }: ReadOpti
   }
   const values = allocate(own, data.length);
   values.set(data);
-  return dtype === undefined || dtype === own ? { data: values, shape, dtype: own } : { data: convert(values, own, dtype), shape, dtype };
+  return dtype === undefined || dtype === own
+    ? { data: values, shape, dtype: own }
+    : { data: convert(values, own, dtype), shape, dtype };
 }
 
-/** The dtype whose elements a typed array holds as they are; null for small integers, which are read as int32. */
+/**
+ * The dtype whose elements a typed array holds as they are; null for small integers, which are read as int32.
+ */
 function storedDType(data: TypedData, dtype: DType | undefined): DType | null {
   if (data instanceof Float32Array) return 'float32';
   if (data instanceof Float64Array) return 'float64';
@@ -121,7 +149,8 @@ function isSmallInteger(data: TypedData): boolean {
   );
 }
 
-const isRow = (level: unknown): level is readonly NestedData[] | TypedData => Array.isArray(level) || isTyped(level);
+const isRow = (level: unknown): level is readonly NestedData[] | TypedData =>
+  Array.isArray(level) || isTyped(level);
 
 function readNested(operation: string, nested: NestedData, dtype: DType | undefined): Elements {
   const shape: number[] = [];

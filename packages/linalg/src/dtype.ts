@@ -1,6 +1,7 @@
 /**
- * The six element types, and how each lies in memory. JavaScript has no array of booleans and Node 20 none of float16, so bool is a byte
- * that is 0 or 1 and float16 is its 16 bits; everything else is the typed array of the same name.
+ * The six element types, and how each lies in memory. JavaScript has no array of booleans and Node 20 none of
+ * float16, so bool is a byte that is 0 or 1 and float16 is its 16 bits; everything else is the typed array of
+ * the same name.
  */
 import { ShapeError } from './errors.ts';
 import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
@@ -10,8 +11,9 @@ import { checkChoice } from './options.ts';
 export type DType = 'float32' | 'float64' | 'float16' | 'int32' | 'uint32' | 'bool';
 
 /**
- * What elements are stored in: `Uint16Array` holds float16 bits, `Uint8Array` holds bools. With `ArrayBuffer` for `Buffer`, memory that is shared with no
- * other thread, as a `Blob`, a request and a transfer to a worker want it.
+ * What elements are stored in: `Uint16Array` holds float16 bits, `Uint8Array` holds bools. With `ArrayBuffer`
+ * for `Buffer`, memory that is shared with no other thread, as a `Blob`, a request and a transfer to a worker
+ * want it.
  */
 export type TypedArray<Buffer extends ArrayBufferLike = ArrayBufferLike> =
   | Float32Array<Buffer>
@@ -56,25 +58,33 @@ export function checkDType(operation: string, dtype: DType): DType {
  * @param operation whose result it is, for the error
  * @throws ShapeError if no array holds as many, or there is no memory for them
  */
-export function allocate(dtype: DType, length: number, operation: string | null = null): TypedArray<ArrayBuffer> {
+export function allocate(
+  dtype: DType,
+  length: number,
+  operation: string | null = null,
+): TypedArray<ArrayBuffer> {
   try {
     return new DTYPES[dtype].constructor(length);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const problem = `there is no array of ${length} elements of ${dtype}: ${reason}`;
-    throw new ShapeError({ operation, problem, operands: [{ shape: [length], dtype }], expected: 'fewer elements' }, { cause });
+    throw new ShapeError(
+      { operation, problem, operands: [{ shape: [length], dtype }], expected: 'fewer elements' },
+      { cause },
+    );
   }
 }
 
 /**
- * How a number becomes an element of each type, before storing. Floats round when stored; float → integer truncates toward zero and
- * saturates (NaN → 0); bool is `!= 0`; float16 becomes its bits.
+ * How a number becomes an element of each type, before storing. Floats round when stored; float → integer
+ * truncates toward zero and saturates (NaN → 0); bool is `!= 0`; float16 becomes its bits.
  */
 export const encode: { readonly [K in DType]: (value: number) => number } = {
   float32: (value) => value,
   float64: (value) => value,
   float16: toFloat16Bits,
-  int32: (value) => (value >= 2147483647 ? 2147483647 : value <= -2147483648 ? -2147483648 : Math.trunc(value)),
+  int32: (value) =>
+    value >= 2147483647 ? 2147483647 : value <= -2147483648 ? -2147483648 : Math.trunc(value),
   uint32: (value) => (value >= 4294967295 ? 4294967295 : value <= 0 ? 0 : Math.trunc(value)),
   bool: (value) => (value !== 0 ? 1 : 0),
 };
@@ -85,7 +95,8 @@ export function decode(dtype: DType, stored: number): number {
 }
 
 /**
- * Converts stored elements to another type: float → integer truncates and saturates, int32 ↔ uint32 keeps the 32 bits (wraps), anything → bool is `!= 0`.
+ * Converts stored elements to another type: float → integer truncates and saturates, int32 ↔ uint32 keeps the
+ * 32 bits (wraps), anything → bool is `!= 0`.
  * @param source stored elements of type `from`
  * @returns new storage of the same length
  */
@@ -109,10 +120,11 @@ function truthAll(source: TypedArray, result: TypedArray): void {
 }
 
 /**
- * The same memory as plain words of equal width. To move elements is to move bits, whatever they mean; kernels that only move see one
- * array type per width, which keeps their loops fast.
+ * The same memory as plain words of equal width. To move elements is to move bits, whatever they mean;
+ * kernels that only move see one array type per width, which keeps their loops fast.
  */
 export function wordsOf(data: TypedArray): TypedArray {
-  if (data instanceof Float32Array || data instanceof Uint32Array) return new Int32Array(data.buffer, data.byteOffset, data.length);
+  if (data instanceof Float32Array || data instanceof Uint32Array)
+    return new Int32Array(data.buffer, data.byteOffset, data.length);
   return data;
 }

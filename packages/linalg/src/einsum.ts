@@ -1,6 +1,7 @@
 /**
- * Einstein summation: name every axis, multiply, and sum over the names that the output lacks. `ij,jk->ik` is the matrix product. A repeated name within
- * an operand takes its diagonal; several operands are contracted two at a time, cheapest pair first, each pair by one batched matmul.
+ * Einstein summation: name every axis, multiply, and sum over the names that the output lacks. `ij,jk->ik` is
+ * the matrix product. A repeated name within an operand takes its diagonal; several operands are contracted
+ * two at a time, cheapest pair first, each pair by one batched matmul.
  */
 import { binary } from './binary.ts';
 import { ShapeError } from './errors.ts';
@@ -32,7 +33,10 @@ const fail = (problem: string, expected: string, operands: readonly NDArray[] = 
 function parseLabels(equation: string, text: string): string[] {
   const labels = text.replaceAll(' ', '').replace('...', ELLIPSIS).split('');
   if (!labels.every((label) => /^[A-Za-z…]$/.test(label))) {
-    throw fail(`cannot read '${text}' in '${equation}': axes are named by single letters, with at most one ...`, EQUATION);
+    throw fail(
+      `cannot read '${text}' in '${equation}': axes are named by single letters, with at most one ...`,
+      EQUATION,
+    );
   }
   return labels;
 }
@@ -57,10 +61,14 @@ function parse(equation: string, arrays: readonly NDArray[]): Equation {
     return span;
   });
   const numbered = (span: number): string[] => Array.from({ length: span }, (_, i) => `${span - i}`);
-  const expand = (labels: string[], span: number): string[] => labels.flatMap((label) => (label === ELLIPSIS ? numbered(span) : [label]));
+  const expand = (labels: string[], span: number): string[] =>
+    labels.flatMap((label) => (label === ELLIPSIS ? numbered(span) : [label]));
   const longest = Math.max(0, ...spans);
   const named = inputs.flat().filter((label) => label !== ELLIPSIS);
-  const implicit = [...numbered(longest), ...named.filter((label) => named.indexOf(label) === named.lastIndexOf(label)).sort()];
+  const implicit = [
+    ...numbered(longest),
+    ...named.filter((label) => named.indexOf(label) === named.lastIndexOf(label)).sort(),
+  ];
   const output = right === undefined ? implicit : expand(parseLabels(equation, right), longest);
   for (const label of output) {
     const known = named.includes(label) || Number(label) <= longest;
@@ -73,7 +81,11 @@ function parse(equation: string, arrays: readonly NDArray[]): Equation {
 }
 
 /** The size of every label; axes under an ellipsis broadcast, named ones must agree. */
-function measure(equation: string, inputs: readonly string[][], arrays: readonly NDArray[]): Map<string, number> {
+function measure(
+  equation: string,
+  inputs: readonly string[][],
+  arrays: readonly NDArray[],
+): Map<string, number> {
   const sizes = new Map<string, number>();
   inputs.forEach((labels, k) =>
     labels.forEach((label, axis) => {
@@ -82,7 +94,11 @@ function measure(equation: string, inputs: readonly string[][], arrays: readonly
       if (known === undefined || /\d/.test(label)) {
         sizes.set(label, broadcastArrays('einsum', arrays, [[length], [known ?? 1]])[0]!);
       } else if (known !== length) {
-        throw fail(`axis '${label}' of '${equation}' has sizes ${known} and ${length}`, 'one size for each letter', arrays);
+        throw fail(
+          `axis '${label}' of '${equation}' has sizes ${known} and ${length}`,
+          'one size for each letter',
+          arrays,
+        );
       }
     }),
   );
@@ -93,7 +109,9 @@ function measure(equation: string, inputs: readonly string[][], arrays: readonly
 function toTerm(array: NDArray, labels: readonly string[], sizes: ReadonlyMap<string, number>): Term {
   const view = array.broadcastTo(labels.map((label) => sizes.get(label)!));
   const distinct = [...new Set(labels)];
-  const strides = distinct.map((label) => view.strides.reduce((sum, stride, axis) => (labels[axis] === label ? sum + stride : sum), 0));
+  const strides = distinct.map((label) =>
+    view.strides.reduce((sum, stride, axis) => (labels[axis] === label ? sum + stride : sum), 0),
+  );
   const shape = distinct.map((label) => sizes.get(label)!);
   return { array: NDArray.fromParts(view.data, shape, strides, view.offset, view.dtype), labels: distinct };
 }
@@ -119,7 +137,8 @@ function contract(a: Term, b: Term, needed: ReadonlySet<string>): Term {
   const summed = shared.filter((label) => !needed.has(label));
   const leftOnly = left.labels.filter((label) => !shared.includes(label));
   const rightOnly = right.labels.filter((label) => !shared.includes(label));
-  const lengths = (term: Term, wanted: readonly string[]): number[] => wanted.map((label) => term.array.shape[term.labels.indexOf(label)]!);
+  const lengths = (term: Term, wanted: readonly string[]): number[] =>
+    wanted.map((label) => term.array.shape[term.labels.indexOf(label)]!);
   const [batchShape, leftShape, rightShape, summedShape] = [
     lengths(left, batch),
     lengths(left, leftOnly),
@@ -135,11 +154,16 @@ function contract(a: Term, b: Term, needed: ReadonlySet<string>): Term {
     return { array: binary('mul', x.reshape([...batchShape, ...leftShape, ...ones]), spread), labels };
   }
   const inner = sizeOf(summedShape);
-  const product = matmul(x.reshape([...batchShape, sizeOf(leftShape), inner]), y.reshape([...batchShape, inner, sizeOf(rightShape)]));
+  const product = matmul(
+    x.reshape([...batchShape, sizeOf(leftShape), inner]),
+    y.reshape([...batchShape, inner, sizeOf(rightShape)]),
+  );
   return { array: product.reshape([...batchShape, ...leftShape, ...rightShape]), labels };
 }
 
-/** The pair whose contraction takes the fewest multiplications: the product of the sizes of all labels in it. */
+/**
+ * The pair whose contraction takes the fewest multiplications: the product of the sizes of all labels in it.
+ */
 function cheapestPair(terms: readonly Term[], sizes: ReadonlyMap<string, number>): [number, number] {
   let best: [number, number] = [0, 1];
   let least = Infinity;
@@ -155,7 +179,8 @@ function cheapestPair(terms: readonly Term[], sizes: ReadonlyMap<string, number>
 
 /**
  * Einstein summation.
- * @param equation a letter per axis, operands separated by commas: `bij,bjk->bik`. `...` stands for any leading axes, which broadcast.
+ * @param equation a letter per axis, operands separated by commas: `bij,bjk->bik`. `...` stands for any
+ *   leading axes, which broadcast.
  *   Without `->` the output has the letters that appear once, in alphabetical order.
  * @param arrays the operands, of one type
  * @returns the sum over all letters that the output lacks
@@ -173,7 +198,8 @@ export function einsum(equation: string, ...arrays: NDArray[]): NDArray {
   arrays.forEach((x, k) => requireArray('einsum', x, `operand ${k}`));
   const { inputs, output } = parse(equation, arrays);
   const sizes = measure(equation, inputs, arrays);
-  // Of float16, what several operands give on the way is float32; operands of several types are refused where they meet.
+  // Of float16, what several operands give on the way is float32; operands of several types are refused where
+  // they meet.
   const isHalf = arrays.every((array) => array.dtype === 'float16');
   let terms = arrays.map((array, k) => toTerm(isHalf ? widen(array) : array, inputs[k]!, sizes));
   while (terms.length > 1) {

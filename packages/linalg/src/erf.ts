@@ -1,7 +1,8 @@
 /**
- * The error function, erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, to within one unit in the last place of a double, and the normal distribution function to within a few.
- * Four rational approximations P/Q, one per range of |x|; method and coefficients are those of fdlibm's s_erf.c
- * (Copyright 1993 Sun Microsystems, Inc., freely granted provided that this notice is preserved). Polynomials by Horner's rule, highest power first.
+ * The error function, erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, to within one unit in the last place of a double, and the
+ * normal distribution function to within a few. Four rational approximations P/Q, one per range of |x|;
+ * method and coefficients are those of fdlibm's s_erf.c (Copyright 1993 Sun Microsystems, Inc., freely
+ * granted provided that this notice is preserved). Polynomials by Horner's rule, highest power first.
  */
 
 /** erf(1) rounded to 24 bits, about which the second range expands. */
@@ -32,8 +33,9 @@ export function erf(x: number): number {
 }
 
 /**
- * Φ(x) = ½(1 + erf(x/√2)) = 1/√2π ∫ e^(−t²/2) dt up to x: 0 at −∞, 1 at ∞, NaN at NaN. Below 0 it is half the complement of erf, of which no digits cancel, and whose
- * exponential is of x itself: rounding x/√2 would cost x² units in the last place.
+ * Φ(x) = ½(1 + erf(x/√2)) = 1/√2π ∫ e^(−t²/2) dt up to x: 0 at −∞, 1 at ∞, NaN at NaN. Below 0 it is half the
+ * complement of erf, of which no digits cancel, and whose exponential is of x itself: rounding x/√2 would
+ * cost x² units in the last place.
  */
 export function normalCdf(x: number): number {
   const a = Math.abs(x) * Math.SQRT1_2;
@@ -48,7 +50,10 @@ function normalComplement(z: number): number {
   const s = 2 / (z * z);
   const ratio = z < Math.SQRT2 / 0.35 ? lowTail(s) : highTail(s);
   const head = Math.fround(z);
-  return (Math.exp(-0.5 * head * head - 0.5625) * Math.exp(0.5 * (head - z) * (head + z) + ratio)) / (z * Math.SQRT1_2);
+  return (
+    (Math.exp(-0.5 * head * head - 0.5625) * Math.exp(0.5 * (head - z) * (head + z) + ratio)) /
+    (z * Math.SQRT1_2)
+  );
 }
 
 /** erf(1 + s) for s in [−0.15625, 0.25]. */

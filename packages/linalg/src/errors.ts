@@ -1,7 +1,8 @@
 /**
- * The errors of the whole house start here. An error is data: the operation, the operands with their shapes and dtypes, what was expected.
- * The message is composed of these fields once, in {@link messageOf}: `matmul: inner sizes differ: float32 [32, 64] · float32 [128, 10]; …`.
- * Catch the class to tell one kind of mistake from another; show the fields where a message is not enough.
+ * The errors of the whole house start here. An error is data: the operation, the operands with their shapes
+ * and dtypes, what was expected. The message is composed of these fields once, in {@link messageOf}:
+ * `matmul: inner sizes differ: float32 [32, 64] · float32 [128, 10]; …`. Catch the class to tell one kind of
+ * mistake from another; show the fields where a message is not enough.
  */
 
 /** An operand as an error reports it: plain data, fit for JSON. */
@@ -14,7 +15,10 @@ export interface ErrorOperand {
 
 /** What an error is told about a call that failed. */
 export interface ErrorFacts {
-  /** the operation that was called, as its user writes it; the name of a device that cannot go on; null where there is none */
+  /**
+   * the operation that was called, as its user writes it; the name of a device that cannot go on; null where
+   * there is none
+   */
   readonly operation: string | null;
   /** what is wrong, if it is more than that the operands are not what is expected */
   readonly problem?: string | undefined;
@@ -35,12 +39,14 @@ export function describeOperand({ name = null, shape, dtype }: OperandFacts): st
 }
 
 /**
- * `operation: problem; needs expected; remedy`. What is needed is left out where problem or remedy say it (`int32 elements, but it takes floats`); without a problem
- * it is what the operands are not: `operation: needs expected, got operands; remedy`.
+ * `operation: problem; needs expected; remedy`. What is needed is left out where problem or remedy say it
+ * (`int32 elements, but it takes floats`); without a problem it is what the operands are not:
+ * `operation: needs expected, got operands; remedy`.
  */
 function messageOf({ operation, problem, operands = [], expected, remedy }: ErrorFacts): string {
   const got = operands.length === 0 ? '' : `, got ${operands.map(describeOperand).join(' and ')}`;
-  const isSaid = expected === undefined || [problem, remedy].some((text) => text?.includes(expected.replace(/^an? /, '')));
+  const isSaid =
+    expected === undefined || [problem, remedy].some((text) => text?.includes(expected.replace(/^an? /, '')));
   const needs = expected === undefined ? '' : `needs ${expected}`;
   const parts = problem === undefined ? [needs + got] : isSaid ? [problem] : [problem, needs];
   return `${operation === null ? '' : `${operation}: `}${[...parts, ...(remedy === undefined ? [] : [remedy])].join('; ')}`;
@@ -70,22 +76,32 @@ export class FirsthandError extends Error {
   readonly operands: readonly ErrorOperand[];
   /** what was expected in their place, or null */
   readonly expected: string | null;
-  /** the part of a model in which it happened, `blocks.0.fc1 (Linear)`, or null; the message begins with it */
+  /**
+   * the part of a model in which it happened, `blocks.0.fc1 (Linear)`, or null; the message begins with it
+   */
   scope: string | null = null;
 
   /**
-   * @param facts the call that failed, of which the message is composed; or a whole message, for a failure that is not about a call
+   * @param facts the call that failed, of which the message is composed; or a whole message, for a failure
+   *   that is not about a call
    * @param options.cause the error behind this one
    */
   constructor(facts: ErrorFacts | string, options?: ErrorOptions) {
     super(typeof facts === 'string' ? facts : messageOf(facts), options);
-    const { operation, operands = [], expected = null } = typeof facts === 'string' ? { operation: null } : facts;
+    const {
+      operation,
+      operands = [],
+      expected = null,
+    } = typeof facts === 'string' ? { operation: null } : facts;
     this.operation = operation;
     this.operands = plain(operands);
     this.expected = expected;
   }
 
-  /** Says in which part of a model it happened, in the message and in the stack as well; a later call replaces an earlier one. */
+  /**
+   * Says in which part of a model it happened, in the message and in the stack as well; a later call replaces
+   * an earlier one.
+   */
   locate(scope: string): void {
     const { message, stack } = this; // the stack first: engines write the message into it when it is read, and only once
     this.message = `${scope}: ${this.scope === null ? message : message.slice(`${this.scope}: `.length)}`;
@@ -93,7 +109,10 @@ export class FirsthandError extends Error {
     if (stack !== undefined) this.stack = stack.replace(message, () => this.message);
   }
 
-  /** The fields and the message as plain data: `JSON.stringify(error)` and messages between threads lose the message otherwise. */
+  /**
+   * The fields and the message as plain data: `JSON.stringify(error)` and messages between threads lose the
+   * message otherwise.
+   */
   toJSON(): object {
     return Object.assign({}, this, { message: this.message });
   }
@@ -120,7 +139,10 @@ export class DTypeError extends FirsthandError {
   override readonly name: string = 'DTypeError';
 }
 
-/** An option, a choice or an argument that the call does not take: `{ dim: 1 }`, `gelu('Tanh')`, `x.sum(1, true)`. */
+/**
+ * An option, a choice or an argument that the call does not take: `{ dim: 1 }`, `gelu('Tanh')`,
+ * `x.sum(1, true)`.
+ */
 export class OptionError extends FirsthandError {
   override readonly name: string = 'OptionError';
 }

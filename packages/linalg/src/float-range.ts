@@ -1,6 +1,6 @@
 /**
- * The numbers of a float type inside an interval of real numbers. Rounding a number of [low, high) to its type may leave the interval; these
- * are the ends to which such a number is brought back.
+ * The numbers of a float type inside an interval of real numbers. Rounding a number of [low, high) to its
+ * type may leave the interval; these are the ends to which such a number is brought back.
  */
 import { allocate, decode, encode, type DType } from './dtype.ts';
 
@@ -14,12 +14,20 @@ export function roundToFloat(x: number, dtype: FloatType): number {
   return decode(dtype, cell[0]);
 }
 
-/** The next number of the type above (direction 1) or below (−1) a number of the type. Bits count magnitudes, the subnormal ones included. */
+/**
+ * The next number of the type above (direction 1) or below (−1) a number of the type. Bits count magnitudes,
+ * the subnormal ones included.
+ */
 function neighbour(x: number, dtype: FloatType, direction: 1 | -1): number {
   const cell = allocate(dtype, 1);
   cell[0] = encode[dtype](x === 0 ? 0 : x);
   const { buffer } = cell;
-  const bits = dtype === 'float16' ? new Int16Array(buffer) : dtype === 'float32' ? new Int32Array(buffer) : new BigInt64Array(buffer);
+  const bits =
+    dtype === 'float16'
+      ? new Int16Array(buffer)
+      : dtype === 'float32'
+        ? new Int32Array(buffer)
+        : new BigInt64Array(buffer);
   if (x === 0) {
     bits[0] = bits instanceof BigInt64Array ? 1n : 1;
     return direction * decode(dtype, cell[0]);
@@ -34,10 +42,16 @@ function neighbour(x: number, dtype: FloatType, direction: 1 | -1): number {
  * The smallest and the largest number of a float type in an interval.
  * @param low the lower end, which belongs to the interval; may be −∞
  * @param high the upper end, which belongs to the interval if it is closed; may be ∞
- * @param closed whether the interval is [low, high]; otherwise it is [low, high), and what `high` is rounded to belongs to it only if nothing else does
+ * @param closed whether the interval is [low, high]; otherwise it is [low, high), and what `high` is rounded
+ *   to belongs to it only if nothing else does
  * @returns null if the type has no number there
  */
-export function floatsWithin(low: number, high: number, dtype: FloatType, closed: boolean): { least: number; largest: number } | null {
+export function floatsWithin(
+  low: number,
+  high: number,
+  dtype: FloatType,
+  closed: boolean,
+): { least: number; largest: number } | null {
   const [from, to] = [roundToFloat(low, dtype), roundToFloat(high, dtype)];
   const least = from < low ? neighbour(from, dtype, 1) : from;
   if (closed) {

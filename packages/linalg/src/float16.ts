@@ -1,6 +1,7 @@
 /**
- * IEEE 754 binary16 as 16 stored bits: 1 sign, 5 exponent (bias 15) and 10 fraction bits, so a normal number is (−1)^s · 2^(e−15) · (1 + f/1024)
- * and a subnormal one (e = 0) is (−1)^s · 2⁻²⁴ · f. There is no arithmetic on it: values widen to float32 and are rounded back.
+ * IEEE 754 binary16 as 16 stored bits: 1 sign, 5 exponent (bias 15) and 10 fraction bits, so a normal number
+ * is (−1)^s · 2^(e−15) · (1 + f/1024) and a subnormal one (e = 0) is (−1)^s · 2⁻²⁴ · f. There is no
+ * arithmetic on it: values widen to float32 and are rounded back.
  */
 
 /**

@@ -1,6 +1,7 @@
 /**
- * Arrays as people read them: nested JavaScript arrays, and text laid out as numpy lays it out. Floats get the fewest digits that tell them
- * apart in their own type, at most 8 after the point, aligned at the point; more than 1000 elements show only the 3 at each end of an axis.
+ * Arrays as people read them: nested JavaScript arrays, and text laid out as numpy lays it out. Floats get
+ * the fewest digits that tell them apart in their own type, at most 8 after the point, aligned at the point;
+ * more than 1000 elements show only the 3 at each end of an axis.
  */
 import { decode, type DType, type TypedArray } from './dtype.ts';
 import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
@@ -12,7 +13,8 @@ export type Nested = number | boolean | readonly Nested[];
 
 /** The elements of a packed array as nested JavaScript arrays. */
 export function nest(data: TypedArray, shape: Shape, dtype: DType): Nested {
-  const read = (position: number): Nested => (dtype === 'bool' ? data[position] !== 0 : decode(dtype, data[position]!));
+  const read = (position: number): Nested =>
+    dtype === 'bool' ? data[position] !== 0 : decode(dtype, data[position]!);
   const build = (axis: number, position: number, span: number): Nested => {
     if (axis === shape.length) return read(position);
     const length = shape[axis]!;
@@ -81,7 +83,8 @@ function formatNumbers(numbers: readonly number[], dtype: DType): string[] {
   const magnitudes = finite.map(Math.abs).filter((value) => value !== 0);
   const largest = Math.max(...magnitudes);
   const smallest = Math.min(...magnitudes);
-  const scientific = magnitudes.length > 0 && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1000);
+  const scientific =
+    magnitudes.length > 0 && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1000);
   const digits = finite.map((value) => shortestDigits(value, dtype));
   const texts = scientific ? formatScientific(numbers, digits) : formatFixed(numbers, digits);
   return padStarts(texts);
@@ -97,7 +100,10 @@ function shortestDigits(value: number, dtype: DType): string {
 }
 
 function formatScientific(numbers: readonly number[], digits: readonly string[]): string[] {
-  const fraction = Math.min(MAXIMUM_DIGITS, Math.max(...digits.map((text) => text.split('e')[0]!.split('.')[1]?.length ?? 0)));
+  const fraction = Math.min(
+    MAXIMUM_DIGITS,
+    Math.max(...digits.map((text) => text.split('e')[0]!.split('.')[1]?.length ?? 0)),
+  );
   return numbers.map((value) => {
     if (!Number.isFinite(value)) return nameNonFinite(value);
     const [significand, exponent] = value.toExponential(fraction).split('e') as [string, string];

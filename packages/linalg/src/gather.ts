@@ -1,7 +1,8 @@
 /**
- * Reading and writing by index arrays. `gather` and `scatter` are the primitives that every device shares: along one axis, element i of the result
- * is x[index[i]], with all other coordinates its own; an index out of range reads NaN (0 for integers) or writes nothing, so that no device needs to check.
- * `take` is what people call, and it throws instead.
+ * Reading and writing by index arrays. `gather` and `scatter` are the primitives that every device shares:
+ * along one axis, element i of the result is x[index[i]], with all other coordinates its own; an index out of
+ * range reads NaN (0 for integers) or writes nothing, so that no device needs to check. `take` is what people
+ * call, and it throws instead.
  */
 import { AXIS_KEYS, checkCount, oneAxisOptions, type AxisArgument, type OneAxis } from './arguments.ts';
 import { allocate, DTYPES, encode, wordsOf, type TypedArray } from './dtype.ts';
@@ -41,7 +42,8 @@ function checkIndex(operation: string, x: NDArray, index: NDArray, axis: number)
 }
 
 /** Scalars count as rows of one element: their axis is 0, or −1. */
-const areScalars = (...arrays: readonly NDArray[]): boolean => arrays.every((x) => x instanceof NDArray && x.ndim === 0);
+const areScalars = (...arrays: readonly NDArray[]): boolean =>
+  arrays.every((x) => x instanceof NDArray && x.ndim === 0);
 
 /** A shape with its axis set aside, so that loops over the others can walk it by themselves. */
 function withoutAxis<T>(list: readonly T[], axis: number): T[] {
@@ -50,7 +52,8 @@ function withoutAxis<T>(list: readonly T[], axis: number): T[] {
 
 /**
  * y[…, i, …] = x[…, index[…, i, …], …] along an axis (torch.gather, numpy.take_along_axis).
- * @param index int32 or uint32, of x's shape but for the axis; out of range, negatives included, reads NaN (0 for integers and bools)
+ * @param index int32 or uint32, of x's shape but for the axis; out of range, negatives included, reads NaN (0
+ *   for integers and bools)
  * @returns a packed array of the index's shape and x's type
  * @throws ShapeError if the shapes do not fit
  * @throws DTypeError if the index does not hold integers
@@ -93,15 +96,22 @@ function gatherRow(
 }
 
 /**
- * A copy of `base` with y[…, index[…, i, …], …] set to, or increased by, source[…, i, …], in row-major order of the index:
- * of several sets to one place the last wins, and adds accumulate in double precision, rounded once at the end.
+ * A copy of `base` with y[…, index[…, i, …], …] set to, or increased by, source[…, i, …], in row-major order
+ * of the index: of several sets to one place the last wins, and adds accumulate in double precision, rounded
+ * once at the end.
  * @param mode 'set' or 'add'
  * @param index int32 or uint32, of base's shape but for the axis; what it puts out of range is dropped
  * @param source of the index's shape and base's type
  * @throws ShapeError if the shapes do not fit
  * @throws DTypeError if types do not fit, or bools would be added
  */
-export function scatter(mode: 'add' | 'set', base: NDArray, index: NDArray, source: NDArray, axis: number): NDArray {
+export function scatter(
+  mode: 'add' | 'set',
+  base: NDArray,
+  index: NDArray,
+  source: NDArray,
+  axis: number,
+): NDArray {
   checkCount('scatter', arguments.length, 5, 'scatter(mode, base, index, source, axis)');
   checkChoice('scatter', 'mode', mode, ['add', 'set']);
   if (areScalars(base, index, source)) {
@@ -126,14 +136,20 @@ export function scatter(mode: 'add' | 'set', base: NDArray, index: NDArray, sour
   const values = adds ? widen(source) : source;
   const [from, to] = adds ? [values.data, result.data] : [wordsOf(values.data), wordsOf(result.data)];
   const write = adds ? addElement : setElement;
-  // Row-major over the whole index, not row by row along the axis: that is the order in which the last write wins.
+  // Row-major over the whole index, not row by row along the axis: that is the order in which the last write
+  // wins.
   const strides = result.strides.map((stride, k) => (k === along ? 0 : stride));
   const [s, length] = [result.strides[along]!, base.shape[along]!];
-  forEachIndex(index.shape, [strides, index.strides, values.strides], [0, index.offset, values.offset], (offsets) => {
-    const [o, j, i] = offsets as [number, number, number];
-    const at = index.data[j]!;
-    if (at >= 0 && at < length) write(to, o + at * s, from[i]!);
-  });
+  forEachIndex(
+    index.shape,
+    [strides, index.strides, values.strides],
+    [0, index.offset, values.offset],
+    (offsets) => {
+      const [o, j, i] = offsets as [number, number, number];
+      const at = index.data[j]!;
+      if (at >= 0 && at < length) write(to, o + at * s, from[i]!);
+    },
+  );
   return result.astype(base.dtype);
 }
 
@@ -158,7 +174,11 @@ function setElement(y: TypedArray, o: number, value: number): void {
  * console.log(take(array([[1, 2], [3, 4]]), [1, 1, -2], 0).toArray()); // [ [ 3, 4 ], [ 3, 4 ], [ 1, 2 ] ]
  * ```
  */
-export function take(x: NDArray, indices: NDArray | readonly number[], axis?: AxisArgument<OneAxis>): NDArray {
+export function take(
+  x: NDArray,
+  indices: NDArray | readonly number[],
+  axis?: AxisArgument<OneAxis>,
+): NDArray {
   checkCount('take', arguments.length, 3, 'take(x, indices, axis)');
   const given = oneAxisOptions('take', axis, AXIS_KEYS).axis ?? 0;
   if (areScalars(x)) return take(x.reshape([1]), indices, given);

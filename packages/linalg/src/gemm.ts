@@ -1,7 +1,9 @@
 /**
- * C = A·B for floats, blocked for the caches and tiled for the registers. B is packed in panels of 4 columns and A in strips of 4 rows, as doubles, so that
- * the innermost loop reads both front to back and keeps a 4×4 tile of C in 16 local variables: 16 multiply-adds for 8 loads, where the
- * textbook loop has 1 for 2. Products are added in double precision, whatever is stored (Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication").
+ * C = A·B for floats, blocked for the caches and tiled for the registers. B is packed in panels of 4 columns
+ * and A in strips of 4 rows, as doubles, so that the innermost loop reads both front to back and keeps a 4×4
+ * tile of C in 16 local variables: 16 multiply-adds for 8 loads, where the textbook loop has 1 for 2.
+ * Products are added in double precision, whatever is stored (Goto and van de Geijn 2008, "Anatomy of
+ * High-Performance Matrix Multiplication").
  */
 import type { TypedArray } from './dtype.ts';
 
@@ -32,7 +34,14 @@ const COLUMNS = 256;
  * @param columns columns of B and C
  * @param inner columns of A, rows of B; if 0, C is zeros
  */
-export function gemm(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
+export function gemm(
+  rows: number,
+  columns: number,
+  inner: number,
+  a: MatrixView,
+  b: MatrixView,
+  c: Target,
+): void {
   if (columns < TILE) return multiplyByFewColumns(rows, columns, inner, a, b, c);
   if (rows < TILE) return multiplyFewRows(rows, columns, inner, a, b, c);
   const paddedRows = Math.ceil(rows / TILE) * TILE;
@@ -47,11 +56,30 @@ export function gemm(rows: number, columns: number, inner: number, a: MatrixView
       const depth = Math.min(DEPTH, inner - firstInner);
       const start = b.offset + firstInner * b.rowStep + firstColumn * b.columnStep;
       for (let j = 0; j < blockColumns; j += TILE) {
-        packTile(depth, blockColumns - j, b.data, start + j * b.columnStep, b.rowStep, b.columnStep, panels, j * depth);
+        packTile(
+          depth,
+          blockColumns - j,
+          b.data,
+          start + j * b.columnStep,
+          b.rowStep,
+          b.columnStep,
+          panels,
+          j * depth,
+        );
       }
       for (let i = 0; i < rows; i += TILE) {
-        packTile(depth, rows - i, a.data, a.offset + i * a.rowStep + firstInner * a.columnStep, a.columnStep, a.rowStep, strip, 0);
-        for (let j = 0; j < blockColumns; j += TILE) multiplyTile(depth, strip, panels, j * depth, sums, i * width + j, width);
+        packTile(
+          depth,
+          rows - i,
+          a.data,
+          a.offset + i * a.rowStep + firstInner * a.columnStep,
+          a.columnStep,
+          a.rowStep,
+          strip,
+          0,
+        );
+        for (let j = 0; j < blockColumns; j += TILE)
+          multiplyTile(depth, strip, panels, j * depth, sums, i * width + j, width);
       }
     }
     for (let i = 0; i < rows; i++) {
@@ -60,7 +88,9 @@ export function gemm(rows: number, columns: number, inner: number, a: MatrixView
   }
 }
 
-/** Packs `depth` groups of 4 neighbours; beyond `available` neighbours, zeros, whose products land outside C. */
+/**
+ * Packs `depth` groups of 4 neighbours; beyond `available` neighbours, zeros, whose products land outside C.
+ */
 function packTile(
   depth: number,
   available: number,
@@ -112,8 +142,17 @@ function multiplyTile(depth: number, a: Float64Array, b: Float64Array, j: number
   c[o]! += c30; c[o + 1]! += c31; c[o + 2]! += c32; c[o + 3]! += c33;
 }
 
-/** Matrix times vector, or a few: packing would cost as much as the work. One dot product per element of C. */
-function multiplyByFewColumns(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
+/**
+ * Matrix times vector, or a few: packing would cost as much as the work. One dot product per element of C.
+ */
+function multiplyByFewColumns(
+  rows: number,
+  columns: number,
+  inner: number,
+  a: MatrixView,
+  b: MatrixView,
+  c: Target,
+): void {
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       c.data[c.offset + i * columns + j] = dotRow(
@@ -135,31 +174,62 @@ function dotRow(n: number, x: TypedArray, i: number, s: number, y: TypedArray, j
   return sum;
 }
 
-/** Vector times matrix, or a few: each row of C gathers multiples of B's rows, which are read front to back. */
-function multiplyFewRows(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
+/**
+ * Vector times matrix, or a few: each row of C gathers multiples of B's rows, which are read front to back.
+ */
+function multiplyFewRows(
+  rows: number,
+  columns: number,
+  inner: number,
+  a: MatrixView,
+  b: MatrixView,
+  c: Target,
+): void {
   const sums = new Float64Array(columns);
   for (let i = 0; i < rows; i++) {
     sums.fill(0);
     for (let k = 0; k < inner; k++) {
-      addMultiple(columns, a.data[a.offset + i * a.rowStep + k * a.columnStep]!, b.data, b.offset + k * b.rowStep, b.columnStep, sums);
+      addMultiple(
+        columns,
+        a.data[a.offset + i * a.rowStep + k * a.columnStep]!,
+        b.data,
+        b.offset + k * b.rowStep,
+        b.columnStep,
+        sums,
+      );
     }
     c.data.set(sums, c.offset + i * columns);
   }
 }
 
-function addMultiple(n: number, factor: number, x: TypedArray, i: number, s: number, sums: Float64Array): void {
+function addMultiple(
+  n: number,
+  factor: number,
+  x: TypedArray,
+  i: number,
+  s: number,
+  sums: Float64Array,
+): void {
   for (let k = 0; k < n; k++, i += s) sums[k]! += factor * x[i]!;
 }
 
 /** Writes A·B over C for int32 and uint32, modulo 2³². */
-export function integerGemm(rows: number, columns: number, inner: number, a: MatrixView, b: MatrixView, c: Target): void {
+export function integerGemm(
+  rows: number,
+  columns: number,
+  inner: number,
+  a: MatrixView,
+  b: MatrixView,
+  c: Target,
+): void {
   const sums = new Int32Array(columns);
   for (let i = 0; i < rows; i++) {
     sums.fill(0);
     for (let k = 0; k < inner; k++) {
       const factor = a.data[a.offset + i * a.rowStep + k * a.columnStep]!;
       const start = b.offset + k * b.rowStep;
-      for (let j = 0; j < columns; j++) sums[j] = (sums[j]! + Math.imul(factor, b.data[start + j * b.columnStep]!)) | 0;
+      for (let j = 0; j < columns; j++)
+        sums[j] = (sums[j]! + Math.imul(factor, b.data[start + j * b.columnStep]!)) | 0;
     }
     c.data.set(sums, c.offset + i * columns);
   }

@@ -1,6 +1,7 @@
 /**
- * Random numbers as a stream: a Philox key that never changes and a 64-bit counter of blocks of four words. Drawing reads the blocks from the counter on and
- * moves it past them, so key and counter are the whole state, and equal states give equal numbers for ever.
+ * Random numbers as a stream: a Philox key that never changes and a 64-bit counter of blocks of four words.
+ * Drawing reads the blocks from the counter on and moves it past them, so key and counter are the whole
+ * state, and equal states give equal numbers for ever.
  */
 import { checkCount, readShape, readSizes, type ShapeAndOptions } from './arguments.ts';
 import { maximum, minimum } from './binary.ts';
@@ -70,7 +71,8 @@ export class Generator {
    */
   constructor(seed: number | bigint) {
     checkCount('new Generator', arguments.length, 1, 'new Generator(seed)');
-    const valid = typeof seed === 'bigint' ? seed >= 0n && seed < 1n << 64n : Number.isSafeInteger(seed) && seed >= 0;
+    const valid =
+      typeof seed === 'bigint' ? seed >= 0n && seed < 1n << 64n : Number.isSafeInteger(seed) && seed >= 0;
     if (!valid) {
       throw new FirsthandError({
         operation: 'new Generator',
@@ -92,7 +94,11 @@ export class Generator {
     for (const words of [state.key, state.counter]) {
       if (words?.length !== 2 || !words.every(isWord)) {
         const expected = 'a key and a counter, two unsigned 32-bit words each';
-        throw new FirsthandError({ operation: 'Generator', problem: `${JSON.stringify(state)} is not a state`, expected });
+        throw new FirsthandError({
+          operation: 'Generator',
+          problem: `${JSON.stringify(state)} is not a state`,
+          expected,
+        });
       }
     }
     this.key = [state.key[0], state.key[1]];
@@ -116,7 +122,10 @@ export class Generator {
     return before;
   }
 
-  /** A new generator, independent of this one's later numbers: its key is the first two words of the next block. */
+  /**
+   * A new generator, independent of this one's later numbers: its key is the first two words of the next
+   * block.
+   */
   split(): Generator {
     checkCount('split', arguments.length, 0, 'generator.split()');
     const [low, high] = this.advance(1);
@@ -130,22 +139,29 @@ export class Generator {
     return randomBits(this.key, this.advance(Math.ceil(count / 4)), count);
   }
 
-  /** `count` numbers in [0, 1): 24 bits of one word each for float32, 53 bits of two words each (high, low) for float64. */
+  /**
+   * `count` numbers in [0, 1): 24 bits of one word each for float32, 53 bits of two words each (high, low)
+   * for float64.
+   */
   private units(count: number, wide: boolean): Float64Array {
     const words = this.words(wide ? 2 * count : count);
     const units = new Float64Array(count);
     for (let i = 0; i < count; i++) {
-      units[i] = wide ? ((words[2 * i]! >>> 5) * 2 ** 26 + (words[2 * i + 1]! >>> 6)) * 2 ** -53 : (words[i]! >>> 8) * 2 ** -24;
+      units[i] = wide
+        ? ((words[2 * i]! >>> 5) * 2 ** 26 + (words[2 * i + 1]! >>> 6)) * 2 ** -53
+        : (words[i]! >>> 8) * 2 ** -24;
     }
     return units;
   }
 
   /**
-   * Uniform numbers in [low, high), of which `high` never comes out: where rounding to the type would leave the interval, the number next to it inside takes its place.
+   * Uniform numbers in [low, high), of which `high` never comes out: where rounding to the type would leave
+   * the interval, the number next to it inside takes its place.
    * @param options.low 0 if not given
    * @param options.high 1 if not given; where it equals `low`, all numbers are `low`
    * @param options.dtype float32 if not given
-   * @throws FirsthandError unless low ≤ high and both are in the type's range, or if the type has no number between them
+   * @throws FirsthandError unless low ≤ high and both are in the type's range, or if the type has no number
+   *   between them
    */
   uniform(...shapeAndOptions: ShapeAndOptions<UniformOptions>): NDArray {
     const { shape, options } = readShape('uniform', shapeAndOptions, UNIFORM_KEYS);
@@ -154,7 +170,9 @@ export class Generator {
     const { least, largest } = uniformEnds(low, high, dtype as FloatType);
     const units = this.units(sizeOf(shape), dtype === 'float64');
     const width = high - low;
-    const spread = Number.isFinite(width) ? (u: number) => low + width * u : (u: number) => low * (1 - u) + high * u;
+    const spread = Number.isFinite(width)
+      ? (u: number) => low + width * u
+      : (u: number) => low * (1 - u) + high * u;
     const values = store(units.map(spread), shape, dtype);
     // [0, 1) holds every float32 and float64 unit already.
     if (low === 0 && high === 1 && dtype !== 'float16') return values;
@@ -162,8 +180,8 @@ export class Generator {
   }
 
   /**
-   * Normally distributed numbers, by the method of Box and Muller: two uniforms u, v give √(−2 ln(1 − u)) · cos 2πv and · sin 2πv,
-   * the elements 2i and 2i + 1; 1 − u is never 0.
+   * Normally distributed numbers, by the method of Box and Muller: two uniforms u, v give √(−2 ln(1 − u)) ·
+   * cos 2πv and · sin 2πv, the elements 2i and 2i + 1; 1 − u is never 0.
    * @param options.mean 0 if not given
    * @param options.std the standard deviation, 1 if not given
    * @param options.dtype float32 if not given
@@ -198,7 +216,11 @@ export class Generator {
     const holds = encode[dtype](low) === low && encode[dtype](high - 1) === high - 1;
     if (!Number.isInteger(low) || !Number.isInteger(high) || range < 1 || !holds) {
       const expected = `whole numbers low < high that ${dtype} holds`;
-      throw new FirsthandError({ operation: 'integers', problem: `[${low}, ${high}) is not a range of ${dtype} values`, expected });
+      throw new FirsthandError({
+        operation: 'integers',
+        problem: `[${low}, ${high}) is not a range of ${dtype} values`,
+        expected,
+      });
     }
     const values = this.below(sizeOf(shape), () => range);
     return store(
@@ -208,7 +230,10 @@ export class Generator {
     );
   }
 
-  /** `count` whole numbers, the i-th of them below range(i) ≤ 2³²; words beyond the last full multiple of the range are drawn again. */
+  /**
+   * `count` whole numbers, the i-th of them below range(i) ≤ 2³²; words beyond the last full multiple of the
+   * range are drawn again.
+   */
   private below(count: number, range: (i: number) => number): Float64Array {
     const values = new Float64Array(count);
     for (let filled = 0; filled < count;) {
@@ -237,7 +262,11 @@ export class Generator {
 }
 
 /** The smallest and the largest number that `uniform` gives. @throws FirsthandError if there is none */
-function uniformEnds(low: number, high: number, dtype: FloatType): { readonly least: number; readonly largest: number } {
+function uniformEnds(
+  low: number,
+  high: number,
+  dtype: FloatType,
+): { readonly least: number; readonly largest: number } {
   if (!(low <= high && Number.isFinite(low) && Number.isFinite(high))) {
     throw new FirsthandError({
       operation: 'uniform',

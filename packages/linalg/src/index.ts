@@ -11,7 +11,16 @@ export {
   type ErrorOperand,
   type OperandFacts,
 } from './errors.ts';
-export { checkChoice, checkFunction, checkNumber, checkOptions, describeValue, isPlain, nearest, type OptionKeys } from './options.ts';
+export {
+  checkChoice,
+  checkFunction,
+  checkNumber,
+  checkOptions,
+  describeValue,
+  isPlain,
+  nearest,
+  type OptionKeys,
+} from './options.ts';
 export {
   AXIS_KEYS,
   axisOptions,
@@ -71,7 +80,19 @@ export {
   type RangeOptions,
 } from './create.ts';
 export { argReduce, reduce, type ReduceKind } from './reduce.ts';
-export { argmax, argmin, max, mean, min, prod, std, sum, variance, type ArgReduceOptions, type VarianceOptions } from './statistics.ts';
+export {
+  argmax,
+  argmin,
+  max,
+  mean,
+  min,
+  prod,
+  std,
+  sum,
+  variance,
+  type ArgReduceOptions,
+  type VarianceOptions,
+} from './statistics.ts';
 export { cumprod, cumsum, linearRecurrence } from './scan.ts';
 export { gather, scatter, take } from './gather.ts';
 export { argsort, sort, type SortOptions } from './sort.ts';
@@ -79,4 +100,10 @@ export { matmul } from './matmul.ts';
 export { diagonal, dot, kron, norm, outer, tensordot, trace, type NormOptions } from './products.ts';
 export { einsum } from './einsum.ts';
 export { philox4x32, randomBits } from './philox.ts';
-export { Generator, type GeneratorState, type IntegerOptions, type NormalOptions, type UniformOptions } from './generator.ts';
+export {
+  Generator,
+  type GeneratorState,
+  type IntegerOptions,
+  type NormalOptions,
+  type UniformOptions,
+} from './generator.ts';

@@ -1,6 +1,7 @@
 /**
- * How every kernel walks its arrays. Axes that lie evenly spaced in all operands at once merge into one, so that a contiguous array of any shape
- * becomes a single row; what remains is an inner row with one stride per operand, which the kernel runs, and an odometer over the outer axes.
+ * How every kernel walks its arrays. Axes that lie evenly spaced in all operands at once merge into one, so
+ * that a contiguous array of any shape becomes a single row; what remains is an inner row with one stride per
+ * operand, which the kernel runs, and an odometer over the outer axes.
  */
 import { wordsOf, type TypedArray } from './dtype.ts';
 import { rowMajorStrides, sizeOf, type Shape } from './shape.ts';
@@ -29,7 +30,8 @@ export function mergeAxes(shape: Shape, strides: readonly (readonly number[])[])
     const length = shape[axis]!;
     if (length === 1) continue;
     const last = mergedShape.length - 1;
-    const continues = last >= 0 && strides.every((operand, k) => mergedStrides[k]![last] === operand[axis]! * length);
+    const continues =
+      last >= 0 && strides.every((operand, k) => mergedStrides[k]![last] === operand[axis]! * length);
     if (continues) mergedShape[last] = mergedShape[last]! * length;
     else mergedShape.push(length);
     strides.forEach((operand, k) => {
@@ -45,7 +47,8 @@ export function mergeAxes(shape: Shape, strides: readonly (readonly number[])[])
 }
 
 /**
- * Calls `visit(offsets)` once per index of `shape`, in row-major order, with each operand's offset there. The array is reused between calls.
+ * Calls `visit(offsets)` once per index of `shape`, in row-major order, with each operand's offset there. The
+ * array is reused between calls.
  * @param shape the index space; [] is visited once, one with a size 0 never
  * @param strides per operand, its strides along those axes
  * @param starts per operand, its offset at index 0
@@ -73,8 +76,8 @@ export function forEachIndex(
 }
 
 /**
- * Calls `row(length, offsets, steps)` once per inner row of the merged index space; along it, operand k's elements lie at
- * `offsets[k] + i·steps[k]`. Rows come in row-major order.
+ * Calls `row(length, offsets, steps)` once per inner row of the merged index space; along it, operand k's
+ * elements lie at `offsets[k] + i·steps[k]`. Rows come in row-major order.
  */
 export function forEachRow(
   shape: Shape,
@@ -94,12 +97,17 @@ export function forEachRow(
 export function copyInto(target: Strided, source: Strided): void {
   const to = wordsOf(target.data);
   const from = wordsOf(source.data);
-  forEachRow(source.shape, [source.strides, target.strides], [source.offset, target.offset], (length, offsets, steps) => {
-    const [i, o] = offsets as [number, number];
-    const [s, t] = steps as [number, number];
-    if (s === 1 && t === 1) to.set(from.subarray(i, i + length), o);
-    else copyRow(length, from, i, s, to, o, t);
-  });
+  forEachRow(
+    source.shape,
+    [source.strides, target.strides],
+    [source.offset, target.offset],
+    (length, offsets, steps) => {
+      const [i, o] = offsets as [number, number];
+      const [s, t] = steps as [number, number];
+      if (s === 1 && t === 1) to.set(from.subarray(i, i + length), o);
+      else copyRow(length, from, i, s, to, o, t);
+    },
+  );
 }
 
 function copyRow(n: number, x: TypedArray, i: number, s: number, y: TypedArray, o: number, t: number): void {

@@ -1,6 +1,7 @@
 /**
- * The matrix product with the shape rules of numpy and PyTorch: the last two axes are matrices, the axes before them a batch that broadcasts,
- * and a vector is a row on the left or a column on the right whose axis then disappears. The arithmetic is in `gemm.ts`.
+ * The matrix product with the shape rules of numpy and PyTorch: the last two axes are matrices, the axes
+ * before them a batch that broadcasts, and a vector is a row on the left or a column on the right whose axis
+ * then disappears. The arithmetic is in `gemm.ts`.
  */
 import { checkCount } from './arguments.ts';
 import { allocate, DTYPES } from './dtype.ts';
@@ -12,8 +13,8 @@ import { broadcastArrays, checkDomain, requireArray, typesDiffer, widen } from '
 import { broadcastStrides, formatShape, rowMajorStrides, sizeOf } from './shape.ts';
 
 /**
- * The matrix product, Cᵢⱼ = Σₖ Aᵢₖ·Bₖⱼ. Any strides are read in place: `matmul(x.transpose(), y)` copies nothing.
- * Floats are accumulated in double precision and rounded once; integers wrap modulo 2³².
+ * The matrix product, Cᵢⱼ = Σₖ Aᵢₖ·Bₖⱼ. Any strides are read in place: `matmul(x.transpose(), y)` copies
+ * nothing. Floats are accumulated in double precision and rounded once; integers wrap modulo 2³².
  * @param a shape […batch, M, K], or [K]
  * @param b shape […batch, K, N], or [K]; the batches broadcast
  * @returns shape […batch, M, N], without M where a is a vector and without N where b is; zeros if K is 0
@@ -40,7 +41,10 @@ export function matmul(a: NDArray, b: NDArray): NDArray {
   const [rows, inner] = left.shape.slice(-2) as [number, number];
   const [rightInner, columns] = right.shape.slice(-2) as [number, number];
   if (inner !== rightInner) {
-    const [problem, expected] = [`inner sizes differ: ${pair} (${inner} ≠ ${rightInner})`, 'a: (…, m, k) and b: (…, k, n)'];
+    const [problem, expected] = [
+      `inner sizes differ: ${pair} (${inner} ≠ ${rightInner})`,
+      'a: (…, m, k) and b: (…, k, n)',
+    ];
     throw new ShapeError({ operation: 'matmul', problem, operands, expected });
   }
   const batch = broadcastArrays('matmul', operands, [left.shape.slice(0, -2), right.shape.slice(0, -2)]);

@@ -1,6 +1,7 @@
 /**
- * The n-dimensional array: a typed array and a rule for finding element (i₀, …, iₙ₋₁) in it, offset + Σ iₖ·strideₖ.
- * Indexing, slicing, reshaping, transposing and flipping change the rule and share the data; only `contiguous`, `astype` and a reshape that no strides can say copy it.
+ * The n-dimensional array: a typed array and a rule for finding element (i₀, …, iₙ₋₁) in it, offset + Σ
+ * iₖ·strideₖ. Indexing, slicing, reshaping, transposing and flipping change the rule and share the data; only
+ * `contiguous`, `astype` and a reshape that no strides can say copy it.
  */
 import {
   AXIS_KEYS,
@@ -33,8 +34,9 @@ import {
 } from './shape.ts';
 
 /**
- * Which indices of one axis a slice keeps, as in Python: from `start` up to, not including, `stop`, every `step`-th. Negative bounds count from
- * the end; bounds beyond the axis are clipped; a negative step walks backwards. `null` in place of a range keeps the whole axis.
+ * Which indices of one axis a slice keeps, as in Python: from `start` up to, not including, `stop`, every
+ * `step`-th. Negative bounds count from the end; bounds beyond the axis are clipped; a negative step walks
+ * backwards. `null` in place of a range keeps the whole axis.
  */
 export interface SliceRange {
   readonly start?: number;
@@ -57,7 +59,9 @@ export class NDArray implements Strided {
   readonly data: TypedArray;
   /** sizes of the axes */
   readonly shape: Shape;
-  /** elements of `data` between neighbours along each axis; negative in a flipped one, 0 in a broadcast one */
+  /**
+   * elements of `data` between neighbours along each axis; negative in a flipped one, 0 in a broadcast one
+   */
   readonly strides: readonly number[];
   /** position in `data` of the first element */
   readonly offset: number;
@@ -67,7 +71,13 @@ export class NDArray implements Strided {
   readonly size: number;
 
   /** @internal use {@link NDArray.fromParts} */
-  private constructor(data: TypedArray, shape: Shape, strides: readonly number[], offset: number, dtype: DType) {
+  private constructor(
+    data: TypedArray,
+    shape: Shape,
+    strides: readonly number[],
+    offset: number,
+    dtype: DType,
+  ) {
     this.data = data;
     this.shape = shape;
     this.strides = strides;
@@ -80,16 +90,28 @@ export class NDArray implements Strided {
    * An array over existing storage, which it shares.
    * @throws ShapeError if an element would lie outside `data`, or `data` is not the storage of `dtype`
    */
-  static fromParts(data: TypedArray, shape: Shape, strides: readonly number[], offset: number, dtype: DType): NDArray {
+  static fromParts(
+    data: TypedArray,
+    shape: Shape,
+    strides: readonly number[],
+    offset: number,
+    dtype: DType,
+  ): NDArray {
     checkShape('fromParts', shape);
     const fail = (problem: string, expected: string): ShapeError =>
       new ShapeError({ operation: 'fromParts', problem, operands: [{ shape, dtype }], expected });
     if (strides.length !== shape.length) {
-      throw fail(`${strides.length} strides for ${shape.length} axes of ${formatShape(shape)}`, 'a stride per axis');
+      throw fail(
+        `${strides.length} strides for ${shape.length} axes of ${formatShape(shape)}`,
+        'a stride per axis',
+      );
     }
     const { constructor } = DTYPES[checkDType('fromParts', dtype)];
     if (!(data instanceof constructor)) {
-      throw fail(`${dtype} is stored in a ${constructor.name}, not in ${describeValue(data)}`, `a ${constructor.name}`);
+      throw fail(
+        `${dtype} is stored in a ${constructor.name}, not in ${describeValue(data)}`,
+        `a ${constructor.name}`,
+      );
     }
     let low = offset;
     let high = offset;
@@ -100,7 +122,10 @@ export class NDArray implements Strided {
     });
     if (!shape.includes(0) && !(low >= 0 && high < data.length)) {
       const parts = `shape ${formatShape(shape)} with strides ${formatShape(strides)} and offset ${offset}`;
-      throw fail(`${parts} reaches elements ${low} to ${high} of ${data.length}`, 'elements that are all in the data');
+      throw fail(
+        `${parts} reaches elements ${low} to ${high} of ${data.length}`,
+        'elements that are all in the data',
+      );
     }
     return new NDArray(data, shape, strides, offset, dtype);
   }
@@ -129,7 +154,10 @@ export class NDArray implements Strided {
     return true;
   }
 
-  /** This array if it {@link isContiguous}, else a packed copy of it: `.data` of the result is the elements in row-major order. */
+  /**
+   * This array if it {@link isContiguous}, else a packed copy of it: `.data` of the result is the elements in
+   * row-major order.
+   */
   contiguous(): NDArray {
     checkCount('contiguous', arguments.length, 0, 'x.contiguous()');
     return this.isContiguous ? this : this.copy();
@@ -142,8 +170,8 @@ export class NDArray implements Strided {
   }
 
   /**
-   * The elements in another type, packed; this array itself if it already has the type.
-   * Float → integer truncates toward zero, saturates, and takes NaN to 0; int32 ↔ uint32 keeps the bits; → bool is `!= 0`.
+   * The elements in another type, packed; this array itself if it already has the type. Float → integer
+   * truncates toward zero, saturates, and takes NaN to 0; int32 ↔ uint32 keeps the bits; → bool is `!= 0`.
    */
   astype(dtype: DType): NDArray {
     checkCount('astype', arguments.length, 1, `x.astype('float32')`);
@@ -162,8 +190,8 @@ export class NDArray implements Strided {
   }
 
   /**
-   * Overwrites one element, or the sub-array at leading indices, in this array and in every one that shares its data. Values are
-   * converted as by {@link astype}; an array broadcasts to the sub-array.
+   * Overwrites one element, or the sub-array at leading indices, in this array and in every one that shares
+   * its data. Values are converted as by {@link astype}; an array broadcasts to the sub-array.
    * @param value a number with an index per axis; or an array, nested numbers or a typed array
    * @throws ShapeError as {@link get} and {@link at}, or if the value does not broadcast
    * @example
@@ -182,9 +210,17 @@ export class NDArray implements Strided {
     }
     const { dtype } = this;
     if (typeof value === 'boolean' && dtype !== 'bool') checkNumber('set', 'the value', value as never);
-    if (indices.length > this.ndim) throw this.countError('set', indices.length, 'indices', `at most ${this.ndim}`);
-    const target = this.view(this.shape.slice(indices.length), this.strides.slice(indices.length), this.lead('set', indices));
-    let source = value instanceof NDArray ? value.astype(dtype) : packedOf(readData('set', value, { dtype, copy: false }));
+    if (indices.length > this.ndim)
+      throw this.countError('set', indices.length, 'indices', `at most ${this.ndim}`);
+    const target = this.view(
+      this.shape.slice(indices.length),
+      this.strides.slice(indices.length),
+      this.lead('set', indices),
+    );
+    let source =
+      value instanceof NDArray
+        ? value.astype(dtype)
+        : packedOf(readData('set', value, { dtype, copy: false }));
     if (source.data === this.data) source = source.copy(); // it may overlap
     const strides = broadcastStrides('set', source.shape, source.strides, target.shape, [source, target]);
     copyInto(target, source.view([...target.shape], strides, source.offset));
@@ -221,8 +257,9 @@ export class NDArray implements Strided {
   }
 
   /**
-   * The part of the array at the given indices, as a view: of a matrix, `at(i)` is row i, and `at(null, j)` column j. An index drops
-   * its axis, negative ones count from the end; a range keeps it, and so does null, with all of it.
+   * The part of the array at the given indices, as a view: of a matrix, `at(i)` is row i, and `at(null, j)`
+   * column j. An index drops its axis, negative ones count from the end; a range keeps it, and so does null,
+   * with all of it.
    * @param indices one per leading axis
    * @throws ShapeError if there are more indices than axes, or one is out of range
    */
@@ -277,8 +314,10 @@ export class NDArray implements Strided {
   }
 
   /**
-   * The same elements in row-major order under another shape: a view where strides can say it, else a packed copy.
-   * @param sizes an array or numbers: `reshape([3, 2])`, `reshape(3, 2)`; at most one may be -1 and is inferred
+   * The same elements in row-major order under another shape: a view where strides can say it, else a packed
+   * copy.
+   * @param sizes an array or numbers: `reshape([3, 2])`, `reshape(3, 2)`; at most one may be -1 and is
+   *   inferred
    * @throws ShapeError if the number of elements differs
    */
   reshape(...sizes: ShapeArguments): NDArray {
@@ -297,7 +336,10 @@ export class NDArray implements Strided {
       const known = sizeOf(target);
       target[unknown] = known === 0 ? 0 : this.size / known;
       if (known === 0 || !Number.isInteger(target[unknown])) {
-        throw fail(`so no size fits -1 in ${formatShape(shape)}`, `other sizes whose product divides ${this.size}`);
+        throw fail(
+          `so no size fits -1 in ${formatShape(shape)}`,
+          `other sizes whose product divides ${this.size}`,
+        );
       }
     }
     checkShape('reshape', target);
@@ -328,7 +370,8 @@ export class NDArray implements Strided {
   }
 
   /**
-   * Two axes exchanged, as a view; by default the last two, which transposes a matrix or each matrix of a batch.
+   * Two axes exchanged, as a view; by default the last two, which transposes a matrix or each matrix of a
+   * batch.
    * @throws ShapeError if an axis is out of range, which the defaults are for fewer than two axes
    * @throws OptionError for an order of axes, which is `permute`'s
    */
@@ -349,12 +392,15 @@ export class NDArray implements Strided {
    */
   flip(axis?: AxisArgument<AxisOptions>): NDArray {
     checkCount('flip', arguments.length, 1, 'x.flip([0, 1])');
-    const flipped = normalizeAxes('flip', axisOptions<AxisOptions>('flip', axis, AXIS_KEYS).axis, this.ndim, [this]);
+    const flipped = normalizeAxes('flip', axisOptions<AxisOptions>('flip', axis, AXIS_KEYS).axis, this.ndim, [
+      this,
+    ]);
     return this.slice(...this.shape.map((_, axis) => (flipped.includes(axis) ? { step: -1 } : null)));
   }
 
   /**
-   * This array repeated to a broader shape, as a view with stride 0 along the repeated axes. Writing to one element of it writes to all that repeat it.
+   * This array repeated to a broader shape, as a view with stride 0 along the repeated axes. Writing to one
+   * element of it writes to all that repeat it.
    * @param sizes an array or numbers: `broadcastTo([2, 3])`, `broadcastTo(2, 3)`
    * @throws ShapeError if it does not broadcast to `shape`
    */
@@ -362,7 +408,11 @@ export class NDArray implements Strided {
     const shape = readSizes('broadcastTo', sizes);
     if (equalShapes(shape, this.shape)) return this;
     const target = [...checkShape('broadcastTo', shape)];
-    return this.view(target, broadcastStrides('broadcastTo', this.shape, this.strides, target, [this]), this.offset);
+    return this.view(
+      target,
+      broadcastStrides('broadcastTo', this.shape, this.strides, target, [this]),
+      this.offset,
+    );
   }
 
   /** Nested arrays of numbers, or of booleans for bool; a plain number or boolean for a scalar. */
@@ -376,7 +426,10 @@ export class NDArray implements Strided {
     return formatArray(this, this.dtype);
   }
 
-  /** What `JSON.stringify` writes: nested arrays, which {@link array} reads again. JSON has no NaN and no infinities, and writes null for them. */
+  /**
+   * What `JSON.stringify` writes: nested arrays, which {@link array} reads again. JSON has no NaN and no
+   * infinities, and writes null for them.
+   */
   toJSON(): Nested {
     return this.toArray();
   }
@@ -413,7 +466,11 @@ const RANGE_KEYS: OptionKeys<SliceRange> = { start: true, stop: true, step: true
  * @throws ShapeError if a bound is not a whole number, or the step is 0
  * @throws OptionError for a key that does not exist
  */
-export function resolveRange(operation: string, given: SliceRange, length: number): { first: number; count: number; step: number } {
+export function resolveRange(
+  operation: string,
+  given: SliceRange,
+  length: number,
+): { first: number; count: number; step: number } {
   const range = checkOptions(operation, given, RANGE_KEYS);
   const step = range.step ?? 1;
   const bounds = [range.start ?? 0, range.stop ?? 0, step];
@@ -422,7 +479,8 @@ export function resolveRange(operation: string, given: SliceRange, length: numbe
     throw new ShapeError({ operation, problem, expected: 'whole numbers, and a step that is not 0' });
   }
   const lowest = step > 0 ? 0 : -1; // walking backwards, -1 is the position before the first element
-  const clip = (bound: number): number => Math.min(Math.max(bound < 0 ? bound + length : bound, lowest), length + lowest);
+  const clip = (bound: number): number =>
+    Math.min(Math.max(bound < 0 ? bound + length : bound, lowest), length + lowest);
   const first = range.start === undefined ? (step > 0 ? 0 : length - 1) : clip(range.start);
   const stop = range.stop === undefined ? (step > 0 ? length : -1) : clip(range.stop);
   return { first, count: Math.max(0, Math.ceil((stop - first) / step)), step };

@@ -1,6 +1,7 @@
 /**
- * What kernels do with element types before they loop. The two types that JavaScript has no arithmetic storage for compute in a wider one,
- * float16 in float32 and bool in int32, and a JavaScript number beside an array is taken in the array's type.
+ * What kernels do with element types before they loop. The two types that JavaScript has no arithmetic
+ * storage for compute in a wider one, float16 in float32 and bool in int32, and a JavaScript number beside an
+ * array is taken in the array's type.
  */
 import { allocate, DTYPES, encode, type DType } from './dtype.ts';
 import { DTypeError, withOperands } from './errors.ts';
@@ -61,7 +62,8 @@ export function scalar(operation: string, value: number, dtype: DType): NDArray 
  */
 export function matchOperands(operation: string, a: Operand, b: Operand): [NDArray, NDArray] {
   for (const [x, title] of [[a, 'a'] as const, [b, 'b'] as const]) {
-    if (typeof x !== 'number' && !(x instanceof NDArray)) throw notAnArray(operation, x, title, 'an NDArray or a number');
+    if (typeof x !== 'number' && !(x instanceof NDArray))
+      throw notAnArray(operation, x, title, 'an NDArray or a number');
   }
   const dtype = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'float32';
   const left = typeof a === 'number' ? scalar(operation, a, dtype) : a;
@@ -104,10 +106,20 @@ export function broadcastArrays(
 export type Domain = 'float' | 'number' | 'any';
 
 /** @throws DTypeError if the array's type lies outside the domain */
-export function checkDomain(operation: string, x: { readonly shape: Shape; readonly dtype: DType }, domain: Domain): void {
+export function checkDomain(
+  operation: string,
+  x: { readonly shape: Shape; readonly dtype: DType },
+  domain: Domain,
+): void {
   if (domain === 'any') return;
   if (DTYPES[x.dtype].isFloat || (domain === 'number' && x.dtype !== 'bool')) return;
   const expected = domain === 'float' ? 'floats' : 'numbers';
   const remedy = `use astype('${domain === 'float' ? 'float32' : 'int32'}')`;
-  throw new DTypeError({ operation, problem: `${x.dtype} elements, but it takes ${expected}`, operands: [x], expected, remedy });
+  throw new DTypeError({
+    operation,
+    problem: `${x.dtype} elements, but it takes ${expected}`,
+    operands: [x],
+    expected,
+    remedy,
+  });
 }

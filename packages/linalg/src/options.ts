@@ -1,16 +1,26 @@
 /**
- * Options are checked, for callers without a type checker too: a key that does not exist, a string that is none of the choices or an argument too many
- * is an error that names the right one, never ignored. Names of other libraries (`dim`, `keepdims`, `epsilon`) are known, typing errors are found by edit distance.
+ * Options are checked, for callers without a type checker too: a key that does not exist, a string that is
+ * none of the choices or an argument too many is an error that names the right one, never ignored. Names of
+ * other libraries (`dim`, `keepdims`, `epsilon`) are known, typing errors are found by edit distance.
  */
 import { OptionError } from './errors.ts';
 
-/** What an option may be: one of these types, one of a list of strings, or true for what the operation itself checks. */
+/**
+ * What an option may be: one of these types, one of a list of strings, or true for what the operation itself
+ * checks.
+ */
 type OptionKind = true | 'boolean' | 'number' | 'string' | 'function' | readonly string[];
 
-/** The keys of an options object, each once, and what each may be: the type checker names one that is missing, or one too many. */
+/**
+ * The keys of an options object, each once, and what each may be: the type checker names one that is missing,
+ * or one too many.
+ */
 export type OptionKeys<O extends object> = { readonly [K in keyof O]-?: OptionKind };
 
-/** What other libraries call an option or a choice, in lower case without `_`; several candidates where it depends on the operation. */
+/**
+ * What other libraries call an option or a choice, in lower case without `_`; several candidates where it
+ * depends on the operation.
+ */
 const SYNONYMS: { readonly [other: string]: readonly string[] } = {
   average: ['mean'],
   avg: ['mean'],
@@ -73,26 +83,37 @@ const SYNONYMS: { readonly [other: string]: readonly string[] } = {
 
 const normalized = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 
-/** Insertions, deletions, replacements and exchanges of neighbours that turn one word into the other (Damerau 1964). */
+/**
+ * Insertions, deletions, replacements and exchanges of neighbours that turn one word into the other (Damerau
+ * 1964).
+ */
 function editDistance(a: string, b: string): number {
-  const rows = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (__, j) => (i === 0 ? j : i)));
+  const rows = Array.from({ length: a.length + 1 }, (_, i) =>
+    Array.from({ length: b.length + 1 }, (__, j) => (i === 0 ? j : i)),
+  );
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= b.length; j++) {
       const replaced = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
       let least = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, replaced);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, rows[i - 2]![j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, rows[i - 2]![j - 2]! + 1);
       rows[i]![j] = least;
     }
   }
   return rows[a.length]![b.length]!;
 }
 
-/** The name that is meant: the same but for case, what another library calls so, or the nearest one by letters; null if none is near. */
+/**
+ * The name that is meant: the same but for case, what another library calls so, or the nearest one by
+ * letters; null if none is near.
+ */
 export function nearest(given: string, names: readonly string[]): string | null {
   const word = normalized(given);
   const same = names.find((name) => normalized(name) === word);
   // Plurals are spelled both ways: keepdims, strides.
-  const synonym = [word, word.replace(/s$/, '')].flatMap((each) => SYNONYMS[each] ?? []).find((name) => names.includes(name));
+  const synonym = [word, word.replace(/s$/, '')]
+    .flatMap((each) => SYNONYMS[each] ?? [])
+    .find((name) => names.includes(name));
   if (same !== undefined || synonym !== undefined) return same ?? synonym!;
   let best: string | null = null;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
@@ -125,8 +146,10 @@ function listed(words: readonly string[]): string {
  * Returns the options as they are, or an empty object for none.
  * @param operation whose options: `sum`, `new Conv2d`
  * @param options what the caller gave
- * @param keys all options that there are, and what each may be: `{ axis: true, keepDims: 'boolean', eps: 'number', reduction: ['mean', 'sum'] }`
- * @throws OptionError for a key that does not exist, a value of another type, or for what is no plain object of options
+ * @param keys all options that there are, and what each may be:
+ *   `{ axis: true, keepDims: 'boolean', eps: 'number', reduction: ['mean', 'sum'] }`
+ * @throws OptionError for a key that does not exist, a value of another type, or for what is no plain object
+ *   of options
  * @example
  * ```ts
  * import { checkOptions } from '@firsthand/linalg';
@@ -134,7 +157,11 @@ function listed(words: readonly string[]): string {
  * console.log(eps); // 0.001
  * ```
  */
-export function checkOptions<O extends object>(operation: string, options: O | undefined, keys: OptionKeys<O>): O {
+export function checkOptions<O extends object>(
+  operation: string,
+  options: O | undefined,
+  keys: OptionKeys<O>,
+): O {
   if (options === undefined) return {} as O; // every option is optional where the options are
   if (!isPlain(options)) throw noOptions(operation, options, Object.keys(keys));
   for (const key of Object.keys(options)) {
@@ -146,12 +173,21 @@ export function checkOptions<O extends object>(operation: string, options: O | u
   return options;
 }
 
-const KINDS = { boolean: 'true or false', number: 'a number', string: 'a string', function: 'a function' } as const;
+const KINDS = {
+  boolean: 'true or false',
+  number: 'a number',
+  string: 'a string',
+  function: 'a function',
+} as const;
 
 function checkKind(operation: string, option: string, value: unknown, kind: Exclude<OptionKind, true>): void {
   if (typeof kind !== 'string') checkChoice(operation, option, value as string, kind);
   else if (typeof value !== kind) {
-    throw new OptionError({ operation, problem: `${option} is ${describeValue(value)}`, expected: KINDS[kind] });
+    throw new OptionError({
+      operation,
+      problem: `${option} is ${describeValue(value)}`,
+      expected: KINDS[kind],
+    });
   }
 }
 
@@ -177,9 +213,19 @@ export function checkNumber(operation: string, what: string, value: number): num
  * @param call how the operation is called instead: `noGrad(() => …)`
  * @throws OptionError otherwise
  */
-export function checkFunction<F extends (...args: never[]) => unknown>(operation: string, what: string, value: F, call: string): F {
+export function checkFunction<F extends (...args: never[]) => unknown>(
+  operation: string,
+  what: string,
+  value: F,
+  call: string,
+): F {
   if (typeof value === 'function') return value;
-  throw new OptionError({ operation, problem: `${what} is ${describeValue(value)}`, expected: 'a function', remedy: `write ${call}` });
+  throw new OptionError({
+    operation,
+    problem: `${what} is ${describeValue(value)}`,
+    expected: 'a function',
+    remedy: `write ${call}`,
+  });
 }
 
 /** Whether a value is `{ … }`, of whatever realm, and not an array, a tensor, a device. */
@@ -213,7 +259,12 @@ function unknownOption(operation: string, key: string, names: readonly string[])
  * @param option what is chosen, as in the message: `reduction`
  * @throws OptionError otherwise, naming the nearest choice
  */
-export function checkChoice<C extends string>(operation: string, option: string, value: C, choices: readonly C[]): C {
+export function checkChoice<C extends string>(
+  operation: string,
+  option: string,
+  value: C,
+  choices: readonly C[],
+): C {
   if (choices.includes(value)) return value;
   const meant = typeof value === 'string' ? nearest(value, choices) : null;
   const expected = listed(choices.map((choice) => `'${choice}'`));

@@ -1,6 +1,7 @@
 /**
- * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11): a random number is a pure function of a key and a
- * counter, ten rounds of multiply, swap and xor. No state means that any element can be computed alone, on any device, with the same bits.
+ * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11): a
+ * random number is a pure function of a key and a counter, ten rounds of multiply, swap and xor. No state
+ * means that any element can be computed alone, on any device, with the same bits.
  */
 
 const MULTIPLIER_0 = 0xd2511f53;
@@ -20,7 +21,16 @@ function multiplyHigh(a: number, b: number): number {
 }
 
 /** Writes the block of four words at `counter` over `words[position…]`, as many of them as fit. */
-function writeBlock(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number, words: Uint32Array, position: number): void {
+function writeBlock(
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+  words: Uint32Array,
+  position: number,
+): void {
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(c0, MULTIPLIER_0);
     const high1 = multiplyHigh(c2, MULTIPLIER_1);
@@ -54,12 +64,17 @@ export function philox4x32(
 }
 
 /**
- * Many random words: element i is word i mod 4 of block `counter` + ⌊i/4⌋, whose counter words are [low, high, 0, 0].
+ * Many random words: element i is word i mod 4 of block `counter` + ⌊i/4⌋, whose counter words are [low,
+ * high, 0, 0].
  * @param key two unsigned 32-bit words
  * @param counter the 64-bit index of the first block, as [low, high]
  * @param length how many words
  */
-export function randomBits(key: readonly [number, number], counter: readonly [number, number], length: number): Uint32Array {
+export function randomBits(
+  key: readonly [number, number],
+  counter: readonly [number, number],
+  length: number,
+): Uint32Array {
   const words = new Uint32Array(length);
   let [low, high] = counter;
   for (let position = 0; position < length; position += 4) {

@@ -1,5 +1,6 @@
 /**
- * Products and sizes of vectors, matrices and tensors, each said in terms of matmul, an elementwise product or a reduction.
+ * Products and sizes of vectors, matrices and tensors, each said in terms of matmul, an elementwise product
+ * or a reduction.
  */
 import { axisOptions, checkCount, REDUCE_KEYS, type AxisArgument, type ReduceOptions } from './arguments.ts';
 import { binary, where } from './binary.ts';
@@ -17,7 +18,13 @@ function checkVectors(operation: string, a: NDArray, b: NDArray): void {
   const operands = [requireArray(operation, a, 'a'), requireArray(operation, b, 'b')];
   if (a.ndim !== 1 || b.ndim !== 1) {
     const problem = `takes two vectors, not ${formatShape(a.shape)} and ${formatShape(b.shape)}`;
-    throw new ShapeError({ operation, problem, operands, expected: 'operands of one axis each', remedy: 'use matmul, or reshape' });
+    throw new ShapeError({
+      operation,
+      problem,
+      operands,
+      expected: 'operands of one axis each',
+      remedy: 'use matmul, or reshape',
+    });
   }
 }
 
@@ -57,17 +64,28 @@ export function outer(a: NDArray, b: NDArray): NDArray {
  * @returns a's other axes, then b's other axes
  * @throws ShapeError if paired sizes differ
  */
-export function tensordot(a: NDArray, b: NDArray, axes: number | readonly [readonly number[], readonly number[]] = 2): NDArray {
+export function tensordot(
+  a: NDArray,
+  b: NDArray,
+  axes: number | readonly [readonly number[], readonly number[]] = 2,
+): NDArray {
   checkCount('tensordot', arguments.length, 3, 'tensordot(a, b, axes)');
   const operands = [requireArray('tensordot', a, 'a'), requireArray('tensordot', b, 'b')];
-  const isCount = typeof axes === 'number' && Number.isInteger(axes) && axes >= 0 && axes <= Math.min(a.ndim, b.ndim);
+  const isCount =
+    typeof axes === 'number' && Number.isInteger(axes) && axes >= 0 && axes <= Math.min(a.ndim, b.ndim);
   const isPair = Array.isArray(axes) && axes.length === 2 && axes.every(Array.isArray);
   if (!isCount && !isPair) {
     const what = typeof axes === 'number' ? axes : describeValue(axes);
     const problem = `cannot pair ${what} axes of ${formatShape(a.shape)} and ${formatShape(b.shape)}`;
-    throw new ShapeError({ operation: 'tensordot', problem, operands, expected: 'how many axes, or two lists of axes' });
+    throw new ShapeError({
+      operation: 'tensordot',
+      problem,
+      operands,
+      expected: 'how many axes, or two lists of axes',
+    });
   }
-  const range = (start: number, count: number): number[] => Array.from({ length: count }, (_, i) => start + i);
+  const range = (start: number, count: number): number[] =>
+    Array.from({ length: count }, (_, i) => start + i);
   const [first, second] = typeof axes === 'number' ? [range(a.ndim - axes, axes), range(0, axes)] : axes;
   const summedA = normalizeAxes('tensordot', first, a.ndim, operands);
   const summedB = normalizeAxes('tensordot', second, b.ndim, operands);
@@ -100,7 +118,11 @@ export function kron(a: NDArray, b: NDArray): NDArray {
   const ndim = Math.max(requireArray('kron', a, 'a').ndim, requireArray('kron', b, 'b').ndim);
   const lead = (x: NDArray): number[] => [...new Array<number>(ndim - x.ndim).fill(1), ...x.shape];
   const [shapeA, shapeB] = [lead(a), lead(b)];
-  const product = binary('mul', a.reshape(shapeA.flatMap((length) => [length, 1])), b.reshape(shapeB.flatMap((length) => [1, length])));
+  const product = binary(
+    'mul',
+    a.reshape(shapeA.flatMap((length) => [length, 1])),
+    b.reshape(shapeB.flatMap((length) => [1, length])),
+  );
   return product.reshape(shapeA.map((length, axis) => length * shapeB[axis]!));
 }
 
@@ -142,7 +164,9 @@ export function trace(x: NDArray): NDArray {
   return reduce('sum', diagonalOf('trace', x), [-1]);
 }
 
-/** As {@link ReduceOptions}; `order` is p of (Σ|x|ᵖ)^(1/p), Infinity for the largest |x|, and 2 if not given. */
+/**
+ * As {@link ReduceOptions}; `order` is p of (Σ|x|ᵖ)^(1/p), Infinity for the largest |x|, and 2 if not given.
+ */
 export interface NormOptions extends ReduceOptions {
   readonly order?: number | undefined;
 }
@@ -150,8 +174,8 @@ export interface NormOptions extends ReduceOptions {
 const NORM_KEYS: OptionKeys<NormOptions> = { ...REDUCE_KEYS, order: 'number' };
 
 /**
- * The length of vectors: (Σ|x|ᵖ)^(1/p) over the given axes, or over all elements (of a matrix, with p = 2, the Frobenius norm).
- * The largest |x| is divided out first, so that powers neither overflow nor vanish.
+ * The length of vectors: (Σ|x|ᵖ)^(1/p) over the given axes, or over all elements (of a matrix, with p = 2,
+ * the Frobenius norm). The largest |x| is divided out first, so that powers neither overflow nor vanish.
  * @param axis which axes, all if not given: a number, an array, or { axis, keepDims, order }
  * @throws ShapeError if p is not positive
  * @throws DTypeError for integers and bools
@@ -162,10 +186,17 @@ export function norm(x: NDArray, axis?: AxisArgument<NormOptions>): NDArray {
   checkDomain('norm', requireArray('norm', x), 'float');
   const order = options.order ?? 2;
   if (!(order > 0)) {
-    throw new ShapeError({ operation: 'norm', problem: `order ${order} is not positive`, operands: [x], expected: 'an order above 0' });
+    throw new ShapeError({
+      operation: 'norm',
+      problem: `order ${order} is not positive`,
+      operands: [x],
+      expected: 'an order above 0',
+    });
   }
   const axes = normalizeAxes('norm', options.axis, x.ndim, [x]);
-  const shape = x.shape.flatMap((length, axis) => (!axes.includes(axis) ? [length] : options.keepDims === true ? [1] : []));
+  const shape = x.shape.flatMap((length, axis) =>
+    !axes.includes(axis) ? [length] : options.keepDims === true ? [1] : [],
+  );
   if (x.size === 0) return zeros(shape, { dtype: x.dtype });
   const magnitudes = unary('abs', widen(x).astype('float64'));
   const largest = reduce('max', magnitudes, axes, true);

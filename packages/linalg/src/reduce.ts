@@ -1,7 +1,8 @@
 /**
- * Reductions: many elements along some axes become one. Sums of floats are pairwise: a run of at most 128 is added left to right in double
- * precision, longer ones are halved, so that rounding errors grow with log n, not n; a float32 result is rounded once, at the end.
- * Columns that lie side by side in memory are reduced together, row upon row.
+ * Reductions: many elements along some axes become one. Sums of floats are pairwise: a run of at most 128 is
+ * added left to right in double precision, longer ones are halved, so that rounding errors grow with log n,
+ * not n; a float32 result is rounded once, at the end. Columns that lie side by side in memory are reduced
+ * together, row upon row.
  */
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';
 import { ShapeError } from './errors.ts';
@@ -110,7 +111,9 @@ function sumRow(n: number, x: TypedArray, i: number, s: number): number {
   return value;
 }
 
-/** An array arranged for reducing: kept axes in front as they were, all reduced elements along one last axis. */
+/**
+ * An array arranged for reducing: kept axes in front as they were, all reduced elements along one last axis.
+ */
 interface Arranged {
   readonly source: NDArray;
   /** the kept axes' sizes */
@@ -125,7 +128,11 @@ function arrange(x: NDArray, reduced: readonly number[], keepDims: boolean): Arr
   const count = sizeOf(reduced.map((axis) => x.shape[axis]!));
   const ascending = [...reduced].sort((a, b) => a - b);
   const source = x.permute([...keptAxes, ...ascending]).reshape([...kept, count]);
-  return { source, kept, shape: keepDims ? x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length)) : kept };
+  return {
+    source,
+    kept,
+    shape: keepDims ? x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length)) : kept,
+  };
 }
 
 /**
@@ -165,7 +172,13 @@ function noElements(kind: string, x: NDArray, axes: string): ShapeError {
   });
 }
 
-function foldRows(source: NDArray, kept: readonly number[], count: number, data: TypedArray, fold: RowFold): void {
+function foldRows(
+  source: NDArray,
+  kept: readonly number[],
+  count: number,
+  data: TypedArray,
+  fold: RowFold,
+): void {
   const step = source.strides.at(-1)!;
   let position = 0;
   forEachIndex(kept, [source.strides], [source.offset], ([start]) => {
@@ -173,8 +186,17 @@ function foldRows(source: NDArray, kept: readonly number[], count: number, data:
   });
 }
 
-/** Reduces `width` columns at once: each row of the source is folded into a row of accumulators, in runs that are halved as in a row. */
-function foldColumns(source: NDArray, count: number, width: number, data: TypedArray, column: ColumnFold): void {
+/**
+ * Reduces `width` columns at once: each row of the source is folded into a row of accumulators, in runs that
+ * are halved as in a row.
+ */
+function foldColumns(
+  source: NDArray,
+  count: number,
+  width: number,
+  data: TypedArray,
+  column: ColumnFold,
+): void {
   const [across, down] = [source.strides.at(-2)!, source.strides.at(-1)!];
   const isFloat = DTYPES[source.dtype].isFloat;
   const fold = (start: number, rows: number): TypedArray => {
@@ -197,7 +219,8 @@ function foldColumns(source: NDArray, count: number, width: number, data: TypedA
 }
 
 /**
- * The index of the largest or smallest element along an axis: the first of equals, and the first NaN if there is one.
+ * The index of the largest or smallest element along an axis: the first of equals, and the first NaN if there
+ * is one.
  * @returns int32
  * @throws ShapeError if the axis is out of range, or empty while the result is not
  */

@@ -1,7 +1,7 @@
 /**
- * Scans: each element of the result is a fold of the elements up to it, along one axis. Running sums, running products, and first-order
- * linear recurrences yᵢ = aᵢ·yᵢ₋₁ + bᵢ, to which the derivatives of all three lead. Folded left to right in double precision and rounded
- * when stored; integers wrap modulo 2³².
+ * Scans: each element of the result is a fold of the elements up to it, along one axis. Running sums, running
+ * products, and first-order linear recurrences yᵢ = aᵢ·yᵢ₋₁ + bᵢ, to which the derivatives of all three lead.
+ * Folded left to right in double precision and rounded when stored; integers wrap modulo 2³².
  */
 import { AXIS_KEYS, checkCount, oneAxisOptions, type AxisArgument, type OneAxis } from './arguments.ts';
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';
@@ -55,7 +55,8 @@ const SCANS: { readonly [K in ScanKind]: { readonly float: LineScan; readonly in
     },
     integer: (n, x, i, s, a, j, r, y, o, t) => {
       let total = 0;
-      for (let k = 0; k < n; k++, i += s, j += r, o += t) y[o] = total = (Math.imul(a[j]!, total) + x[i]!) | 0;
+      for (let k = 0; k < n; k++, i += s, j += r, o += t)
+        y[o] = total = (Math.imul(a[j]!, total) + x[i]!) | 0;
     },
   },
 };
@@ -75,7 +76,13 @@ function scanLines(kind: ScanKind, given: NDArray, givenFactor: NDArray, axis: n
   return NDArray.packed(data, x.shape, x.dtype).astype(given.dtype);
 }
 
-function scanOne(kind: 'sum' | 'prod', operation: string, x: NDArray, argument: AxisArgument<OneAxis> | undefined, given: number): NDArray {
+function scanOne(
+  kind: 'sum' | 'prod',
+  operation: string,
+  x: NDArray,
+  argument: AxisArgument<OneAxis> | undefined,
+  given: number,
+): NDArray {
   checkCount(operation, given, 2, `${operation}(x, axis)`);
   const { axis } = oneAxisOptions<OneAxis>(operation, argument, AXIS_KEYS);
   const numbers = requireArray(operation, x).dtype === 'bool' ? x.astype('int32') : x;
@@ -85,8 +92,10 @@ function scanOne(kind: 'sum' | 'prod', operation: string, x: NDArray, argument: 
 }
 
 /**
- * Running sums along an axis: y[i] = x[0] + … + x[i], added left to right in double precision and rounded when stored; integers wrap; bools count, as int32.
- * @param axis which axis, as a number or { axis }; without it the elements are taken in row-major order as one
+ * Running sums along an axis: y[i] = x[0] + … + x[i], added left to right in double precision and rounded
+ * when stored; integers wrap; bools count, as int32.
+ * @param axis which axis, as a number or { axis }; without it the elements are taken in row-major order as
+ *   one
  * @throws ShapeError if the axis is out of range
  */
 export function cumsum(x: NDArray, axis?: AxisArgument<OneAxis>): NDArray {
@@ -94,8 +103,10 @@ export function cumsum(x: NDArray, axis?: AxisArgument<OneAxis>): NDArray {
 }
 
 /**
- * Running products along an axis: y[i] = x[0] · … · x[i], multiplied left to right in double precision and rounded when stored; integers wrap; of bools, int32.
- * @param axis which axis, as a number or { axis }; without it the elements are taken in row-major order as one
+ * Running products along an axis: y[i] = x[0] · … · x[i], multiplied left to right in double precision and
+ * rounded when stored; integers wrap; of bools, int32.
+ * @param axis which axis, as a number or { axis }; without it the elements are taken in row-major order as
+ *   one
  * @throws ShapeError if the axis is out of range
  * @example
  * ```ts
@@ -108,8 +119,8 @@ export function cumprod(x: NDArray, axis?: AxisArgument<OneAxis>): NDArray {
 }
 
 /**
- * A first-order linear recurrence along an axis: y[i] = factor[i]·y[i − 1] + term[i], with 0 before the first. Exponential moving averages, discounted
- * sums and linear state-space models are of this form.
+ * A first-order linear recurrence along an axis: y[i] = factor[i]·y[i − 1] + term[i], with 0 before the
+ * first. Exponential moving averages, discounted sums and linear state-space models are of this form.
  * @param factor of the shape and type of `term`; its first element along the axis multiplies 0
  * @param axis which axis, as a number or { axis }
  * @throws ShapeError if the shapes differ, or the axis is out of range
@@ -137,5 +148,7 @@ export function linearRecurrence(factor: NDArray, term: NDArray, axis: AxisArgum
   }
   const along = oneAxisOptions<OneAxis>('linearRecurrence', axis, AXIS_KEYS).axis ?? 0;
   const [a, b] = term.ndim === 0 ? [factor.reshape([1]), term.reshape([1])] : [factor, term];
-  return scanLines('linear', b, a, normalizeAxis('linearRecurrence', along, b.ndim, [factor, term])).reshape(term.shape);
+  return scanLines('linear', b, a, normalizeAxis('linearRecurrence', along, b.ndim, [factor, term])).reshape(
+    term.shape,
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * Arithmetic on shapes, with no array in sight. Element (i₀, …, iₙ₋₁) lies at offset + Σ iₖ·strideₖ; an axis of stride 0 repeats one element,
- * and broadcasting is nothing else: shapes align at their last axis, and an axis of size 1 takes the other's size with stride 0.
+ * Arithmetic on shapes, with no array in sight. Element (i₀, …, iₙ₋₁) lies at offset + Σ iₖ·strideₖ; an axis
+ * of stride 0 repeats one element, and broadcasting is nothing else: shapes align at their last axis, and an
+ * axis of size 1 takes the other's size with stride 0.
  */
 import { ShapeError, type ErrorFacts } from './errors.ts';
 import { describeValue } from './options.ts';
@@ -27,7 +28,9 @@ export function formatShape(shape: Shape): string {
 export function checkShape(operation: string, shape: Shape): Shape {
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
-      const sizes = shape.map((size: unknown) => (typeof size === 'number' ? String(size) : describeValue(size)));
+      const sizes = shape.map((size: unknown) =>
+        typeof size === 'number' ? String(size) : describeValue(size),
+      );
       throw new ShapeError({
         operation,
         problem: `[${sizes.join(', ')}] is not a shape: sizes are whole numbers of at least 0`,
@@ -79,8 +82,8 @@ export function normalizeAxis(operation: string, axis: number, ndim: number, ope
 }
 
 /**
- * Axes counted from the front, in the order given. `undefined` means all of them. A scalar counts as one row of one element: it has an axis 0, or −1, along which
- * there is nothing to do, so that the result is empty.
+ * Axes counted from the front, in the order given. `undefined` means all of them. A scalar counts as one row
+ * of one element: it has an axis 0, or −1, along which there is nothing to do, so that the result is empty.
  * @param operands whose axes they are, for the fields of the error
  * @throws ShapeError if one is out of range or appears twice
  */
@@ -96,9 +99,16 @@ export function normalizeAxes(
     const problem = `${describeValue(list)} where axes are wanted`;
     throw new ShapeError({ operation, problem, operands, expected: 'an array of axes' });
   }
-  const normalized = (list as readonly number[]).map((axis) => normalizeAxis(operation, axis, Math.max(ndim, 1), operands));
+  const normalized = (list as readonly number[]).map((axis) =>
+    normalizeAxis(operation, axis, Math.max(ndim, 1), operands),
+  );
   if (new Set(normalized).size !== normalized.length) {
-    throw new ShapeError({ operation, problem: `axes ${formatShape(list)} name one axis twice`, operands, expected: 'each axis once' });
+    throw new ShapeError({
+      operation,
+      problem: `axes ${formatShape(list)} name one axis twice`,
+      operands,
+      expected: 'each axis once',
+    });
   }
   return ndim === 0 ? [] : normalized;
 }
@@ -108,7 +118,13 @@ export function normalizeAxes(
  * @param operands whose index it is, for the fields of the error
  * @throws ShapeError if it is out of range
  */
-export function normalizeIndex(operation: string, index: number, length: number, axis: number, operands?: Operands): number {
+export function normalizeIndex(
+  operation: string,
+  index: number,
+  length: number,
+  axis: number,
+  operands?: Operands,
+): number {
   const normalized = typeof index === 'number' && index < 0 ? index + length : index;
   if (!Number.isInteger(index) || normalized < 0 || normalized >= length) {
     throw new ShapeError({
@@ -118,7 +134,8 @@ export function normalizeIndex(operation: string, index: number, length: number,
           ? `index ${index} is out of range for axis ${axis} of size ${length}`
           : `the index of axis ${axis} is ${describeValue(index)}, not a number`,
       operands,
-      expected: length === 0 ? 'no index: the axis is empty' : `a whole number from ${-length} to ${length - 1}`,
+      expected:
+        length === 0 ? 'no index: the axis is empty' : `a whole number from ${-length} to ${length - 1}`,
     });
   }
   return normalized;
@@ -149,7 +166,8 @@ export function broadcastShapes(operation: string, ...shapes: Shape[]): number[]
 }
 
 /**
- * The strides with which an array of one shape is read as another, broader one: stride 0 along every axis that repeats.
+ * The strides with which an array of one shape is read as another, broader one: stride 0 along every axis
+ * that repeats.
  * @throws ShapeError if it does not broadcast to the target
  */
 export function broadcastStrides(
@@ -169,12 +187,15 @@ export function broadcastStrides(
       expected: 'sizes that are equal or 1, counted from the last axis',
     });
   }
-  return target.map((length, axis) => (axis < lead || shape[axis - lead] !== length ? 0 : strides[axis - lead]!));
+  return target.map((length, axis) =>
+    axis < lead || shape[axis - lead] !== length ? 0 : strides[axis - lead]!,
+  );
 }
 
 /**
- * The strides of the same elements under a new shape, or null if no strides can say it (then the elements must be copied).
- * Groups of old and new axes with equal products are matched; within a group the old axes must be evenly spaced, as one long axis.
+ * The strides of the same elements under a new shape, or null if no strides can say it (then the elements
+ * must be copied). Groups of old and new axes with equal products are matched; within a group the old axes
+ * must be evenly spaced, as one long axis.
  */
 export function reshapeStrides(shape: Shape, strides: readonly number[], target: Shape): number[] | null {
   if (sizeOf(shape) === 0) return rowMajorStrides(target);

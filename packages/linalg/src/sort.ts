@@ -1,6 +1,7 @@
 /**
- * Sorting along an axis. One comparison defines the order: by value, −0 equal to 0, NaN after everything in both directions;
- * equal elements keep their order (JavaScript's sort is stable), so `argsort` is determined by its input alone.
+ * Sorting along an axis. One comparison defines the order: by value, −0 equal to 0, NaN after everything in
+ * both directions; equal elements keep their order (JavaScript's sort is stable), so `argsort` is determined
+ * by its input alone.
  */
 import { checkCount, oneAxisOptions, type AxisArgument } from './arguments.ts';
 import { decode } from './dtype.ts';

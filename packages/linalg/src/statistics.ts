@@ -1,9 +1,17 @@
 /**
- * Reductions as people call them: `sum(x)`, `mean(x, { axis: 0 })`. Without an axis all elements are reduced to a scalar array; a scalar array has an axis 0, or −1, of
- * one element. Of bools, sums and products are int32 and extremes are bools, as in numpy and PyTorch (whose integers have 64 bits).
- * The variance subtracts the mean first, Σ(x − x̄)²/(n − c), because Σx²/n − x̄² loses every digit where the mean is large.
+ * Reductions as people call them: `sum(x)`, `mean(x, { axis: 0 })`. Without an axis all elements are reduced
+ * to a scalar array; a scalar array has an axis 0, or −1, of one element. Of bools, sums and products are
+ * int32 and extremes are bools, as in numpy and PyTorch (whose integers have 64 bits). The variance subtracts
+ * the mean first, Σ(x − x̄)²/(n − c), because Σx²/n − x̄² loses every digit where the mean is large.
  */
-import { axisOptions, checkCount, oneAxisOptions, REDUCE_KEYS, type AxisArgument, type ReduceOptions } from './arguments.ts';
+import {
+  axisOptions,
+  checkCount,
+  oneAxisOptions,
+  REDUCE_KEYS,
+  type AxisArgument,
+  type ReduceOptions,
+} from './arguments.ts';
 import { binary } from './binary.ts';
 import type { NDArray } from './ndarray.ts';
 import type { OptionKeys } from './options.ts';
@@ -12,13 +20,19 @@ import { argReduce, reduce, type ReduceKind } from './reduce.ts';
 import { normalizeAxes, sizeOf } from './shape.ts';
 import { sqrt } from './unary.ts';
 
-/** As {@link ReduceOptions}, for one axis. Without it the index counts through all elements in row-major order. */
+/**
+ * As {@link ReduceOptions}, for one axis. Without it the index counts through all elements in row-major
+ * order.
+ */
 export interface ArgReduceOptions {
   readonly axis?: number | undefined;
   readonly keepDims?: boolean | undefined;
 }
 
-/** As {@link ReduceOptions}; the divisor is n − correction (0: of a population, if not given; 1: estimated from a sample). */
+/**
+ * As {@link ReduceOptions}; the divisor is n − correction (0: of a population, if not given; 1: estimated
+ * from a sample).
+ */
 export interface VarianceOptions extends ReduceOptions {
   readonly correction?: number | undefined;
 }
@@ -91,7 +105,12 @@ export function argmin(x: NDArray, axis?: AxisArgument<ArgReduceOptions>): NDArr
   return argWhole('argmin', x, axis, arguments.length);
 }
 
-function argWhole(kind: 'argmax' | 'argmin', x: NDArray, argument: AxisArgument<ArgReduceOptions> | undefined, given: number): NDArray {
+function argWhole(
+  kind: 'argmax' | 'argmin',
+  x: NDArray,
+  argument: AxisArgument<ArgReduceOptions> | undefined,
+  given: number,
+): NDArray {
   checkCount(kind, given, 2, `${kind}(x, { axis, keepDims })`);
   const { axis, keepDims } = oneAxisOptions<ArgReduceOptions>(kind, argument, REDUCE_KEYS);
   requireArray(kind, x);
@@ -111,10 +130,18 @@ export function mean(x: NDArray, axis?: AxisArgument): NDArray {
 }
 
 /** The sum over n − correction, in x's type but with float16 rounded only at the end. */
-function averaged(operation: string, x: NDArray, axes: readonly number[], keepDims: boolean | undefined, correction: number): NDArray {
+function averaged(
+  operation: string,
+  x: NDArray,
+  axes: readonly number[],
+  keepDims: boolean | undefined,
+  correction: number,
+): NDArray {
   checkDomain(operation, x, 'float');
   const count = sizeOf(axes.map((axis) => x.shape[axis]!));
-  return binary('div', reduce('sum', widen(x), axes, keepDims), Math.max(0, count - correction)).astype(x.dtype);
+  return binary('div', reduce('sum', widen(x), axes, keepDims), Math.max(0, count - correction)).astype(
+    x.dtype,
+  );
 }
 
 /**
@@ -138,10 +165,19 @@ function varianceBy(
   checkDomain(operation, x, 'float');
   const wide = widening(x);
   const centered = binary('sub', wide, averaged(operation, wide, axes, true, 0));
-  return averaged(operation, binary('mul', centered, centered), axes, options.keepDims, options.correction ?? 0);
+  return averaged(
+    operation,
+    binary('mul', centered, centered),
+    axes,
+    options.keepDims,
+    options.correction ?? 0,
+  );
 }
 
-/** The standard deviation, the square root of the {@link variance}, which is kept in double precision: it may leave the range of x's type. */
+/**
+ * The standard deviation, the square root of the {@link variance}, which is kept in double precision: it may
+ * leave the range of x's type.
+ */
 export function std(x: NDArray, axis?: AxisArgument<VarianceOptions>): NDArray {
   const wide = varianceBy('std', x, axis, arguments.length, (each) => each.astype('float64'));
   return sqrt(wide).astype(x.dtype);

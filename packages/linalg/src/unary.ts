@@ -1,7 +1,8 @@
 /**
- * Elementwise functions of one array: y[i] = f(x[i]). One table holds them all, and each entry is its own loop, because V8 compiles a function
- * literal once for the types it meets: a loop shared by all kinds that calls f would call it through memory, several times slower.
- * Floats are computed in double precision and rounded once, when stored.
+ * Elementwise functions of one array: y[i] = f(x[i]). One table holds them all, and each entry is its own
+ * loop, because V8 compiles a function literal once for the types it meets: a loop shared by all kinds that
+ * calls f would call it through memory, several times slower. Floats are computed in double precision and
+ * rounded once, when stored.
  */
 import { checkCount } from './arguments.ts';
 import { allocate, type TypedArray } from './dtype.ts';
@@ -142,7 +143,10 @@ export const tan: UnaryFunction = (...args) => call('tan', args);
 export const tanh: UnaryFunction = (...args) => call('tanh', args);
 /** The error function, 2/√π ∫₀ˣ e^(−t²) dt. Floats only. */
 export const erf: UnaryFunction = (...args) => call('erf', args);
-/** Φ(x), the distribution function of the standard normal: ½(1 + erf(x/√2)), with all digits far to the left too. Floats only. */
+/**
+ * Φ(x), the distribution function of the standard normal: ½(1 + erf(x/√2)), with all digits far to the left
+ * too. Floats only.
+ */
 export const normalCdf: UnaryFunction = (...args) => call('normalCdf', args);
 /** 1/(1 + e⁻ˣ). Floats only. */
 export const sigmoid: UnaryFunction = (...args) => call('sigmoid', args);

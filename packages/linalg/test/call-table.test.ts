@@ -1,4 +1,5 @@
-// Every function and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
+// Every function and method that people call, held to the convention: an option that does not exist and an
+// argument too many are errors that name the right call.
 import { testCalls, type CallTable } from '../../../tests/support/call-table.ts';
 import * as linalg from '../src/index.ts';
 
@@ -25,7 +26,9 @@ const reduce = (name: string, options: Record<string, string> = reduction): Call
   call: (...more) => loose(all[name])(x, ...more),
   options,
 });
-const on = (name: string, ...args: unknown[]): CallTable[string] => ({ call: (...more) => method(x, name)(...args, ...more) });
+const on = (name: string, ...args: unknown[]): CallTable[string] => ({
+  call: (...more) => method(x, name)(...args, ...more),
+});
 
 const UNARY = [
   'neg', 'abs', 'sign', 'exp', 'expm1', 'log', 'log1p', 'sqrt', 'rsqrt', 'reciprocal', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalCdf', 'sigmoid', 'floor', 'ceil', 'round',
@@ -47,7 +50,10 @@ const TABLE: CallTable = {
   ...Object.fromEntries(PARTS.map((name) => [name, null])),
   ...Object.fromEntries(UNARY.map((name) => [name, unary(name)])),
   ...Object.fromEntries(BINARY.map((name) => [name, binary(name)])),
-  array: { call: (...more) => loose(linalg.array)([1], ...more), options: { dtype: 'type', shape: 'size', copy: 'copyy' } },
+  array: {
+    call: (...more) => loose(linalg.array)([1], ...more),
+    options: { dtype: 'type', shape: 'size', copy: 'copyy' },
+  },
   zeros: { call: (...more) => loose(linalg.zeros)([2], ...more), options: { dtype: 'type' } },
   ones: { call: (...more) => loose(linalg.ones)(2, 3, ...more), options: { dtype: 'type' } },
   full: { call: (...more) => loose(linalg.full)([2], 1, ...more), options: { dtype: 'type' } },
@@ -83,7 +89,9 @@ const TABLE: CallTable = {
   diagonal: unary('diagonal'),
   trace: unary('trace'),
   einsum: { call: (...more) => loose(linalg.einsum)('ij->', x, ...more) },
-  'new Generator': { call: (...more) => new (linalg.Generator as new (...args: unknown[]) => object)(1, ...more) },
+  'new Generator': {
+    call: (...more) => new (linalg.Generator as new (...args: unknown[]) => object)(1, ...more),
+  },
   'Generator.advance': { call: (...more) => method(generator, 'advance')(1, ...more) },
   'Generator.split': { call: (...more) => method(generator, 'split')(...more) },
   'Generator.words': null,
@@ -97,7 +105,10 @@ const TABLE: CallTable = {
     call: (...more) => method(generator, 'normal')([2], ...more),
     options: { mean: 'means', std: 'stddev', dtype: 'type' },
   },
-  'Generator.integers': { call: (...more) => method(generator, 'integers')(0, 9, ...more), options: { shape: 'size', dtype: 'type' } },
+  'Generator.integers': {
+    call: (...more) => method(generator, 'integers')(0, 9, ...more),
+    options: { shape: 'size', dtype: 'type' },
+  },
   'Generator.permutation': { call: (...more) => method(generator, 'permutation')(5, ...more) },
   'NDArray.position': null,
   'NDArray.countError': null,
@@ -109,7 +120,10 @@ const TABLE: CallTable = {
   'NDArray.get': on('get', 0, 1),
   'NDArray.set': { call: (...more) => method(x.copy(), 'set')(5, 0, 1, ...more) },
   'NDArray.at': on('at', 0, 1),
-  'NDArray.slice': { call: (...more) => method(x, 'slice')(null, ...more), options: { start: 'begin', stop: 'end', step: 'steps' } },
+  'NDArray.slice': {
+    call: (...more) => method(x, 'slice')(null, ...more),
+    options: { start: 'begin', stop: 'end', step: 'steps' },
+  },
   'NDArray.reshape': on('reshape', 2, 2),
   'NDArray.permute': on('permute', 1, 0),
   'NDArray.transpose': on('transpose', 0, 1),

@@ -36,9 +36,16 @@ describe('array', () => {
 
   test('types by default', () => {
     expect(
-      [1, [true], [1, true], [], new Float64Array(1), new Int8Array(1), new Uint8Array(1), new Uint32Array(1)].map(
-        (data) => array(data as Nested).dtype,
-      ),
+      [
+        1,
+        [true],
+        [1, true],
+        [],
+        new Float64Array(1),
+        new Int8Array(1),
+        new Uint8Array(1),
+        new Uint32Array(1),
+      ].map((data) => array(data as Nested).dtype),
     ).toEqual(['float32', 'bool', 'float32', 'float32', 'float64', 'int32', 'int32', 'uint32']);
     expect(array(new Uint32Array([7]), { dtype: 'int32' }).data).toBeInstanceOf(Int32Array);
     expect(array(new Uint8Array([0, 7]), { dtype: 'bool' }).toArray()).toEqual([false, true]);
@@ -102,8 +109,12 @@ describe('array', () => {
     expect(() => array([[1], ['2']] as unknown as Nested)).toThrow(
       "array: wants numbers, nested arrays of numbers, a typed array or an NDArray, not '2'",
     );
-    expect(() => array(new BigInt64Array(1) as unknown as Nested)).toThrow('a BigInt64Array has elements of no dtype');
-    expect(() => array({ data: Float32Array.of(1), shape: [2], dtype: 'float32' })).toThrow('1 elements do not fill shape [2]');
+    expect(() => array(new BigInt64Array(1) as unknown as Nested)).toThrow(
+      'a BigInt64Array has elements of no dtype',
+    );
+    expect(() => array({ data: Float32Array.of(1), shape: [2], dtype: 'float32' })).toThrow(
+      '1 elements do not fill shape [2]',
+    );
     expect(() => array([Float32Array.of(1), Float32Array.of(1, 2)])).toThrow('rows differ in length');
     expect(() => array([[[1]], Float32Array.of(1)])).toThrow(ShapeError);
   });
@@ -150,10 +161,14 @@ describe('array', () => {
   });
 
   test('errors', () => {
-    expect(() => array([[1, 2], [3]])).toThrow('array: rows differ in length: 1 entries at depth 1, where the first row has 2 entries');
+    expect(() => array([[1, 2], [3]])).toThrow(
+      'array: rows differ in length: 1 entries at depth 1, where the first row has 2 entries',
+    );
     expect(() => array([[1], 2])).toThrow(ShapeError);
     expect(() => array([1, [2]])).toThrow(ShapeError);
-    expect(() => array([1, 2, 3], { shape: [2, 2] })).toThrow('array: 3 elements do not fill shape [2, 2], which holds 4');
+    expect(() => array([1, 2, 3], { shape: [2, 2] })).toThrow(
+      'array: 3 elements do not fill shape [2, 2], which holds 4',
+    );
     expect(() => array(new Uint16Array(1))).toThrow('may hold float16 bits or whole numbers');
   });
 });
@@ -173,10 +188,14 @@ test('arrays from nothing', () => {
   expect(linspace(0, 1, 5).toArray()).toEqual([0, 0.25, 0.5, 0.75, 1]);
   expect(linspace(3, 4, 1).toArray()).toEqual([3]);
   fc.assert(
-    fc.property(fc.double({ noNaN: true, min: -1e9, max: 1e9 }), fc.double({ noNaN: true, min: -1e9, max: 1e9 }), (first, last) => {
-      const x = linspace(first, last, 7, { dtype: 'float64' });
-      expect([x.get(0) - first, x.get(-1) - last]).toEqual([0, 0]);
-    }),
+    fc.property(
+      fc.double({ noNaN: true, min: -1e9, max: 1e9 }),
+      fc.double({ noNaN: true, min: -1e9, max: 1e9 }),
+      (first, last) => {
+        const x = linspace(first, last, 7, { dtype: 'float64' });
+        expect([x.get(0) - first, x.get(-1) - last]).toEqual([0, 0]);
+      },
+    ),
   );
   expect(iota([2, 3], 1).toArray()).toEqual([
     [0, 1, 2],

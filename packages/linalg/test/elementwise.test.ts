@@ -1,4 +1,7 @@
-/** Elementwise kernels: every kind on every type against a scalar rule read through `get`, broadcasting included, and the edges of each number format. */
+/**
+ * Elementwise kernels: every kind on every type against a scalar rule read through `get`, broadcasting
+ * included, and the edges of each number format.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -79,12 +82,14 @@ function erfBySeries(x: number): number {
 }
 
 /**
- * Φ(x) = ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!! about 0, and φ(x)/(z + 1/(z + 2/(z + …))) for x = −z further out. Numbers of few bits, so that −x²/2 is exact.
+ * Φ(x) = ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!! about 0, and φ(x)/(z + 1/(z + 2/(z + …))) for x = −z further out. Numbers
+ * of few bits, so that −x²/2 is exact.
  */
 function normalCdfByFraction(x: number): number {
   const z = Math.abs(x);
   const head = Math.fround(z);
-  const density = (Math.exp(-(head ** 2) / 2) * Math.exp(((head - z) * (head + z)) / 2)) / Math.sqrt(2 * Math.PI);
+  const density =
+    (Math.exp(-(head ** 2) / 2) * Math.exp(((head - z) * (head + z)) / 2)) / Math.sqrt(2 * Math.PI);
   if (z < 1) {
     let term = x;
     let sum = x;
@@ -96,7 +101,10 @@ function normalCdfByFraction(x: number): number {
   return x < 0 ? density / fraction : 1 - density / fraction;
 }
 
-/** Within a relative tolerance, or, below the smallest normal number of a type, an absolute one; what a type cannot hold is infinite. */
+/**
+ * Within a relative tolerance, or, below the smallest normal number of a type, an absolute one; what a type
+ * cannot hold is infinite.
+ */
 function expectNear(got: number, expected: number, tolerance: number, smallest: number): void {
   const largest = smallest === 2 ** -14 ? 65520 : Infinity;
   const bounded = Math.abs(expected) >= largest ? Math.sign(expected) * Infinity : expected;
@@ -105,7 +113,9 @@ function expectNear(got: number, expected: number, tolerance: number, smallest: 
 }
 
 describe('unary', () => {
-  const samples = [-50, -7.3, -2.5, -1.5, -1, -0.5, -0.3, 0, 1e-9, 0.3, 0.5, 0.84, 1, 1.2, 1.5, 2.5, 2.9, 5.5, 30];
+  const samples = [
+    -50, -7.3, -2.5, -1.5, -1, -0.5, -0.3, 0, 1e-9, 0.3, 0.5, 0.84, 1, 1.2, 1.5, 2.5, 2.9, 5.5, 30,
+  ];
   test.each(Object.keys(UNARY_RULES) as UnaryKind[])('%s in float64, float32 and float16', (kind) => {
     for (const [dtype, tolerance, smallest] of [
       ['float64', 1e-14, 2 ** -1022],
@@ -132,7 +142,8 @@ describe('unary', () => {
   test('NaN and infinities', () => {
     const x = array([NaN, Infinity, -Infinity], { dtype: 'float64' });
     const kinds = Object.keys(UNARY_RULES) as UnaryKind[];
-    for (const kind of kinds.filter((k) => k !== 'isNaN' && k !== 'logicalNot')) expect(unary(kind, x).get(0), kind).toBeNaN();
+    for (const kind of kinds.filter((k) => k !== 'isNaN' && k !== 'logicalNot'))
+      expect(unary(kind, x).get(0), kind).toBeNaN();
     expect(unary('erf', x).toArray()).toEqual([NaN, 1, -1]);
     expect(unary('sigmoid', x).toArray()).toEqual([NaN, 1, 0]);
     expect(unary('isNaN', x).toArray()).toEqual([true, false, false]);
@@ -148,7 +159,9 @@ describe('unary', () => {
 
   test('erf agrees with published values (Abramowitz and Stegun, table 7.1)', () => {
     const x = array([0.5, 1, 1.5, 2], { dtype: 'float64' });
-    [0.5204998778, 0.8427007929, 0.9661051465, 0.995322265].forEach((value, i) => expect(unary('erf', x).get(i)).toBeCloseTo(value, 10));
+    [0.5204998778, 0.8427007929, 0.9661051465, 0.995322265].forEach((value, i) =>
+      expect(unary('erf', x).get(i)).toBeCloseTo(value, 10),
+    );
   });
 
   test('the normal distribution function keeps its digits far to the left (values by mpmath)', () => {
@@ -171,14 +184,20 @@ describe('unary', () => {
       { dtype: 'float64' },
     );
     const y = elements(unary('normalCdf', x));
-    known.forEach(([point, value], i) => expect(Math.abs(y[i]! / value - 1), `${point}`).toBeLessThan(point === -38 ? 1e-7 : 1e-15));
-    expect(elements(unary('normalCdf', array([-Infinity, -40, 0, 9, Infinity], { dtype: 'float64' })))).toEqual([0, 0, 0.5, 1, 1]);
+    known.forEach(([point, value], i) =>
+      expect(Math.abs(y[i]! / value - 1), `${point}`).toBeLessThan(point === -38 ? 1e-7 : 1e-15),
+    );
+    expect(
+      elements(unary('normalCdf', array([-Infinity, -40, 0, 9, Infinity], { dtype: 'float64' }))),
+    ).toEqual([0, 0, 0.5, 1, 1]);
   });
 
   test('integers wrap, and floats alone are taken by functions that make fractions', () => {
     expect(unary('neg', array([-2147483648, 5], { dtype: 'int32' })).toArray()).toEqual([-2147483648, -5]);
     expect(unary('neg', array([1], { dtype: 'uint32' })).toArray()).toEqual([4294967295]);
-    expect(() => unary('exp', array([1], { dtype: 'int32' }))).toThrow("exp: int32 elements, but it takes floats; use astype('float32')");
+    expect(() => unary('exp', array([1], { dtype: 'int32' }))).toThrow(
+      "exp: int32 elements, but it takes floats; use astype('float32')",
+    );
     expect(() => unary('neg', array([true]))).toThrow(DTypeError);
   });
 });
@@ -216,7 +235,10 @@ describe('binary', () => {
   test('int32 and uint32 arithmetic is exact modulo 2^32, against BigInt', () => {
     const wrap = (value: bigint, dtype: 'int32' | 'uint32'): number =>
       Number(dtype === 'int32' ? BigInt.asIntN(32, value) : BigInt.asUintN(32, value));
-    const values = { int32: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), uint32: fc.integer({ min: 0, max: 2 ** 32 - 1 }) };
+    const values = {
+      int32: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+      uint32: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    };
     for (const dtype of ['int32', 'uint32'] as const) {
       fc.assert(
         fc.property(values[dtype], values[dtype], fc.nat(9), (a, b, e) => {
@@ -231,17 +253,28 @@ describe('binary', () => {
         }),
       );
     }
-    expect(binary('pow', array([-1, -1, 1, 2, 0], { dtype: 'int32' }), array([-3, -2, -5, -1, -1], { dtype: 'int32' })).toArray()).toEqual([
-      -1, 1, 1, 0, 0,
-    ]);
+    expect(
+      binary(
+        'pow',
+        array([-1, -1, 1, 2, 0], { dtype: 'int32' }),
+        array([-3, -2, -5, -1, -1], { dtype: 'int32' }),
+      ).toArray(),
+    ).toEqual([-1, 1, 1, 0, 0]);
     expect(binary('div', array([-7], { dtype: 'int32' }), 2).toArray()).toEqual([-3]);
   });
 
   test('remainder has the divisor’s sign; powers follow IEEE 754; NaN propagates through maximum and minimum', () => {
     const f = (...v: number[]): NDArray => array(v, { dtype: 'float64' });
     expect(binary('mod', f(5.5, -5.5, 5.5, -5.5), f(3, 3, -3, -3)).toArray()).toEqual([2.5, 0.5, -0.5, -2.5]);
-    expect(binary('pow', f(1, -1, NaN, 1, -8), f(NaN, Infinity, 0, -Infinity, 1 / 3)).toArray()).toEqual([1, 1, 1, 1, NaN]);
-    for (const kind of ['maximum', 'minimum'] as const) expect(binary(kind, f(NaN, 1), f(1, NaN)).toArray()).toEqual([NaN, NaN]);
+    expect(binary('pow', f(1, -1, NaN, 1, -8), f(NaN, Infinity, 0, -Infinity, 1 / 3)).toArray()).toEqual([
+      1,
+      1,
+      1,
+      1,
+      NaN,
+    ]);
+    for (const kind of ['maximum', 'minimum'] as const)
+      expect(binary(kind, f(NaN, 1), f(1, NaN)).toArray()).toEqual([NaN, NaN]);
     expect(binary('eq', f(NaN), f(NaN)).toArray()).toEqual([false]);
     expect(binary('ne', f(NaN), f(NaN)).toArray()).toEqual([true]);
   });
@@ -262,7 +295,9 @@ describe('binary', () => {
     expect(binary('minimum', x, y).toArray()).toEqual([true, false, false]);
     expect(binary('lt', y, x).toArray()).toEqual([false, true, false]);
     expect(binary('logicalAnd', array([NaN, 0]), array([1, 1])).toArray()).toEqual([true, false]);
-    expect(() => binary('add', x, y)).toThrow("add: bool elements, but it takes numbers; use astype('int32')");
+    expect(() => binary('add', x, y)).toThrow(
+      "add: bool elements, but it takes numbers; use astype('int32')",
+    );
   });
 
   test('types and shapes must fit', () => {
@@ -296,7 +331,9 @@ describe('where', () => {
   });
 
   test('takes a bool condition', () => {
-    expect(() => where(array([1]), 1, 2)).toThrow("where: the condition is float32, not bool; compare, or use astype('bool')");
+    expect(() => where(array([1]), 1, 2)).toThrow(
+      "where: the condition is float32, not bool; compare, or use astype('bool')",
+    );
     expect(() => where(array([true, false]), arange(3), 0)).toThrow(ShapeError);
   });
 });
@@ -327,12 +364,15 @@ describe('types', () => {
     for (let bits = 0; bits < 65536; bits++) {
       const value = fromFloat16Bits(bits);
       if (Number.isNaN(value)) expect(toFloat16Bits(value)).toBe(0x7e00);
-      else if (toFloat16Bits(value) !== bits) throw new Error(`0x${bits.toString(16)} came back as 0x${toFloat16Bits(value).toString(16)}`);
+      else if (toFloat16Bits(value) !== bits)
+        throw new Error(`0x${bits.toString(16)} came back as 0x${toFloat16Bits(value).toString(16)}`);
       if (bits < 0x7bff) {
         const middle = (value + fromFloat16Bits(bits + 1)) / 2;
         const even = bits % 2 === 0 ? bits : bits + 1;
-        if (toFloat16Bits(middle) !== even) throw new Error(`the middle above 0x${bits.toString(16)} is not rounded to even`);
-        if (toFloat16Bits(middle * (1 + 1e-12)) !== bits + 1) throw new Error(`just above the middle over 0x${bits.toString(16)}`);
+        if (toFloat16Bits(middle) !== even)
+          throw new Error(`the middle above 0x${bits.toString(16)} is not rounded to even`);
+        if (toFloat16Bits(middle * (1 + 1e-12)) !== bits + 1)
+          throw new Error(`just above the middle over 0x${bits.toString(16)}`);
       }
     }
     expect(fromFloat16Bits(0x3555)).toBe(0.333251953125);

@@ -1,10 +1,16 @@
-/** Oracles and generators that the tests share: naive index arithmetic, and arrays of random shape, type and layout. */
+/**
+ * Oracles and generators that the tests share: naive index arithmetic, and arrays of random shape, type and
+ * layout.
+ */
 import fc from 'fast-check';
 import { array, type NDArray, type DType, type Shape, type SliceRange } from '../src/index.ts';
 
 /** Every index of a shape, in row-major order. */
 export function indicesOf(shape: Shape): number[][] {
-  return shape.reduce<number[][]>((indices, length) => indices.flatMap((index) => Array.from({ length }, (_, i) => [...index, i])), [[]]);
+  return shape.reduce<number[][]>(
+    (indices, length) => indices.flatMap((index) => Array.from({ length }, (_, i) => [...index, i])),
+    [[]],
+  );
 }
 
 /** The elements, read one by one through `get`. */
@@ -20,7 +26,10 @@ export function fromIndices(shape: Shape, dtype: DType, f: (index: number[]) => 
 export const shapes: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 4 });
 export const fullShapes: fc.Arbitrary<number[]> = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 });
 
-/** A view of the given shape whose axes are permuted, flipped, or steps apart in storage, with distinct elements 0, 1, 2, …. */
+/**
+ * A view of the given shape whose axes are permuted, flipped, or steps apart in storage, with distinct
+ * elements 0, 1, 2, ….
+ */
 export function layouts(shape: Shape, dtype: DType = 'float64'): fc.Arbitrary<NDArray> {
   return fc
     .record({

@@ -24,12 +24,17 @@ import { elements, fromIndices, indicesOf, layouts } from './helpers.ts';
 const shape3 = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 3 });
 /** An array, an axis of it, and an index along it with some entries out of range. */
 const indexed = shape3.chain((shape) =>
-  fc.tuple(layouts(shape), fc.nat(shape.length - 1), fc.integer({ min: 0, max: 5 })).chain(([x, axis, count]) => {
-    const wanted = shape.map((length, k) => (k === axis ? count : length));
-    const size = wanted.reduce((p, length) => p * length, 1);
-    const entries = fc.array(fc.integer({ min: -2, max: shape[axis]! + 1 }), { minLength: size, maxLength: size });
-    return entries.map((list) => ({ x, axis, index: array(list, { shape: wanted, dtype: 'int32' }) }));
-  }),
+  fc
+    .tuple(layouts(shape), fc.nat(shape.length - 1), fc.integer({ min: 0, max: 5 }))
+    .chain(([x, axis, count]) => {
+      const wanted = shape.map((length, k) => (k === axis ? count : length));
+      const size = wanted.reduce((p, length) => p * length, 1);
+      const entries = fc.array(fc.integer({ min: -2, max: shape[axis]! + 1 }), {
+        minLength: size,
+        maxLength: size,
+      });
+      return entries.map((list) => ({ x, axis, index: array(list, { shape: wanted, dtype: 'int32' }) }));
+    }),
 );
 const inRange = (at: number, x: NDArray, axis: number): boolean => at >= 0 && at < x.shape[axis]!;
 
@@ -40,7 +45,9 @@ describe('gather and scatter', () => {
         const y = gather(x, index, axis);
         for (const i of indicesOf(index.shape)) {
           const at = index.get(...i);
-          expect(y.get(...i)).toBe(inRange(at, x, axis) ? x.get(...i.map((k, a) => (a === axis ? at : k))) : NaN);
+          expect(y.get(...i)).toBe(
+            inRange(at, x, axis) ? x.get(...i.map((k, a) => (a === axis ? at : k))) : NaN,
+          );
         }
       }),
     );
@@ -55,7 +62,8 @@ describe('gather and scatter', () => {
         for (const i of indicesOf(index.shape)) {
           const at = index.get(...i);
           const to = i.map((k, a) => (a === axis ? at : k));
-          if (inRange(at, x, axis)) expected.set(source.get(...i) + (mode === 'add' ? expected.get(...to) : 0), ...to);
+          if (inRange(at, x, axis))
+            expected.set(source.get(...i) + (mode === 'add' ? expected.get(...to) : 0), ...to);
         }
         expect(elements(scatter(mode, x, index, source, axis))).toEqual(elements(expected));
         expect(elements(x)).toEqual(before);
@@ -69,11 +77,21 @@ describe('gather and scatter', () => {
       const x = array([0, 1], { dtype });
       const missing = dtype.startsWith('float') ? NaN : 0;
       expect(elements(gather(x, index, 0))).toEqual([1, missing, missing]);
-      expect(elements(scatter('set', x, array([0, 0], { dtype: 'uint32' }), array([0, 1], { dtype }), 0))).toEqual([1, 1]);
+      expect(
+        elements(scatter('set', x, array([0, 0], { dtype: 'uint32' }), array([0, 1], { dtype }), 0)),
+      ).toEqual([1, 1]);
     }
-    expect(fromFloat16Bits(gather(array([1], { dtype: 'float16' }), array([5], { dtype: 'int32' }), 0).data[0]!)).toBeNaN();
     expect(
-      scatter('add', array([2 ** 31 - 1], { dtype: 'int32' }), array([0], { dtype: 'int32' }), array([1], { dtype: 'int32' }), 0).get(0),
+      fromFloat16Bits(gather(array([1], { dtype: 'float16' }), array([5], { dtype: 'int32' }), 0).data[0]!),
+    ).toBeNaN();
+    expect(
+      scatter(
+        'add',
+        array([2 ** 31 - 1], { dtype: 'int32' }),
+        array([0], { dtype: 'int32' }),
+        array([1], { dtype: 'int32' }),
+        0,
+      ).get(0),
     ).toBe(-(2 ** 31));
   });
 
@@ -85,15 +103,23 @@ describe('gather and scatter', () => {
 
   test('errors', () => {
     const x = arange(6).reshape([2, 3]);
-    expect(() => gather(x, array([0, 1]), 0)).toThrow("gather: the index holds float32 elements; use astype('int32')");
-    expect(() => gather(x, array([[0]], { dtype: 'int32' }), 0)).toThrow('gather: index [1, 1] must have the shape [2, 3] beside axis 0');
-    const index = array([[0, 0, 0]], { dtype: 'int32' });
-    expect(() => scatter('add', x, index, x, 0)).toThrow('scatter: source [2, 3] and index [1, 3] must have one shape');
-    expect(() => scatter('add', full([3, 1], 0), array([[0], [1]], { dtype: 'int32' }), array([1, 2]), 0)).toThrow(
-      'scatter: source [2] and index [2, 1] must have one shape',
+    expect(() => gather(x, array([0, 1]), 0)).toThrow(
+      "gather: the index holds float32 elements; use astype('int32')",
     );
+    expect(() => gather(x, array([[0]], { dtype: 'int32' }), 0)).toThrow(
+      'gather: index [1, 1] must have the shape [2, 3] beside axis 0',
+    );
+    const index = array([[0, 0, 0]], { dtype: 'int32' });
+    expect(() => scatter('add', x, index, x, 0)).toThrow(
+      'scatter: source [2, 3] and index [1, 3] must have one shape',
+    );
+    expect(() =>
+      scatter('add', full([3, 1], 0), array([[0], [1]], { dtype: 'int32' }), array([1, 2]), 0),
+    ).toThrow('scatter: source [2] and index [2, 1] must have one shape');
     expect(() => scatter('set', x, index, index, 0)).toThrow(DTypeError);
-    expect(() => scatter('add', array([true]), array([0], { dtype: 'int32' }), array([true]), 0)).toThrow(DTypeError);
+    expect(() => scatter('add', array([true]), array([0], { dtype: 'int32' }), array([true]), 0)).toThrow(
+      DTypeError,
+    );
   });
 });
 
@@ -130,7 +156,10 @@ describe('take', () => {
 });
 
 describe('sort', () => {
-  const values = fc.array(fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(NaN, Infinity, -Infinity, -0, 0.5)), { maxLength: 40 });
+  const values = fc.array(
+    fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(NaN, Infinity, -Infinity, -0, 0.5)),
+    { maxLength: 40 },
+  );
   test.each([false, true])('argsort is stable with NaN last (descending: %s)', (descending) => {
     fc.assert(
       fc.property(values, (list) => {
@@ -155,7 +184,9 @@ describe('sort', () => {
           const y = sort(x, { axis });
           const last = (v: NDArray): NDArray => v.transpose(axis, -1);
           for (const index of indicesOf(last(x).shape.slice(0, -1))) {
-            expect(elements(last(y).at(...index))).toEqual(elements(last(x).at(...index)).sort((a, b) => a - b));
+            expect(elements(last(y).at(...index))).toEqual(
+              elements(last(x).at(...index)).sort((a, b) => a - b),
+            );
           }
         },
       ),
@@ -169,7 +200,10 @@ describe('pad and joins', () => {
     fc.assert(
       fc.property(
         shape3.chain((shape) =>
-          fc.tuple(layouts(shape), fc.array(fc.tuple(fc.nat(2), fc.nat(2)), { minLength: shape.length, maxLength: shape.length })),
+          fc.tuple(
+            layouts(shape),
+            fc.array(fc.tuple(fc.nat(2), fc.nat(2)), { minLength: shape.length, maxLength: shape.length }),
+          ),
         ),
         ([x, widths]) => {
           const y = pad(x, widths, -1);
@@ -193,7 +227,9 @@ describe('pad and joins', () => {
           const joined = concatenate([x, y, x], axis);
           const length = x.shape[axis]!;
           const part = (k: number): NDArray =>
-            joined.slice(...x.shape.map((_, a) => (a === axis ? { start: k * length, stop: (k + 1) * length } : null)));
+            joined.slice(
+              ...x.shape.map((_, a) => (a === axis ? { start: k * length, stop: (k + 1) * length } : null)),
+            );
           expect([part(0), part(1), part(2)].map(elements)).toEqual([x, y, x].map(elements));
           expect(elements(stack([x, y]).at(1))).toEqual(elements(y));
         },
@@ -204,7 +240,9 @@ describe('pad and joins', () => {
       [1, 1],
     ]);
     expect(() => concatenate([])).toThrow(ShapeError);
-    expect(() => concatenate([arange(2), arange(2).reshape([1, 2])])).toThrow('concatenate: shapes [2] and [1, 2] differ beside axis 0');
+    expect(() => concatenate([arange(2), arange(2).reshape([1, 2])])).toThrow(
+      'concatenate: shapes [2] and [1, 2] differ beside axis 0',
+    );
     expect(() => concatenate([arange(2), array([1], { dtype: 'int32' })])).toThrow(DTypeError);
     expect(() => stack([arange(2), arange(3)])).toThrow('stack: shapes [2] and [3] differ');
   });

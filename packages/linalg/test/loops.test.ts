@@ -1,4 +1,7 @@
-/** How kernels walk: axes merge exactly where one stride says it for all operands, and rows visit every element once, in order. */
+/**
+ * How kernels walk: axes merge exactly where one stride says it for all operands, and rows visit every
+ * element once, in order.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { forEachRow, mergeAxes } from '../src/loops.ts';
@@ -30,9 +33,16 @@ test('axes merge only if they do so in every operand', () => {
 });
 
 test('rows visit each index once, in row-major order, whatever the strides', () => {
-  const axes = fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: -3, max: 3 }), fc.integer({ min: -3, max: 3 })), {
-    maxLength: 4,
-  });
+  const axes = fc.array(
+    fc.tuple(
+      fc.integer({ min: 0, max: 3 }),
+      fc.integer({ min: -3, max: 3 }),
+      fc.integer({ min: -3, max: 3 }),
+    ),
+    {
+      maxLength: 4,
+    },
+  );
   fc.assert(
     fc.property(axes, (list) => {
       const shape = list.map(([length]) => length);
@@ -41,8 +51,11 @@ test('rows visit each index once, in row-major order, whatever the strides', () 
       forEachRow(shape, strides, [100, 200], (length, [i, j], [s, t]) => {
         for (let k = 0; k < length; k++) visited.push([i! + k * s!, j! + k * t!]);
       });
-      const position = (index: number[], k: number): number => index.reduce((sum, at, axis) => sum + at * strides[k]![axis]!, 0);
-      expect(visited).toEqual(indicesOf(shape).map((index) => [100 + position(index, 0), 200 + position(index, 1)]));
+      const position = (index: number[], k: number): number =>
+        index.reduce((sum, at, axis) => sum + at * strides[k]![axis]!, 0);
+      expect(visited).toEqual(
+        indicesOf(shape).map((index) => [100 + position(index, 0), 200 + position(index, 1)]),
+      );
     }),
   );
 });

@@ -1,4 +1,7 @@
-/** Products against explicit loops: matmul on every size class of the blocked algorithm and every layout, einsum against a loop over all labels. */
+/**
+ * Products against explicit loops: matmul on every size class of the blocked algorithm and every layout,
+ * einsum against a loop over all labels.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -44,7 +47,9 @@ function expectClose(c: NDArray, a: NDArray, b: NDArray): void {
   const epsilon = c.dtype === 'float32' ? 2 ** -24 : 2 ** -53;
   const { value, scale } = naive(a, b);
   const slack = epsilon * Math.max(1, Math.sqrt(a.shape[1]!));
-  elements(c).forEach((got, i) => expect(Math.abs(got - value[i]!)).toBeLessThanOrEqual(slack * scale[i]! + Number.MIN_VALUE));
+  elements(c).forEach((got, i) =>
+    expect(Math.abs(got - value[i]!)).toBeLessThanOrEqual(slack * scale[i]! + Number.MIN_VALUE),
+  );
 }
 
 describe('matmul', () => {
@@ -64,23 +69,30 @@ describe('matmul', () => {
     [5, 3, 256],
     [6, 5, 261],
   ];
-  test.each(sizes)('[%i, %i] · [·, %i], plain and transposed, float32 and float64', (rows, inner, columns) => {
-    const random = new Generator(rows * 1000 + inner);
-    for (const dtype of ['float32', 'float64'] as const) {
-      for (const [left, right] of [
-        [false, false],
-        [true, false],
-        [false, true],
-        [true, true],
-      ]) {
-        const a = left ? random.normal([inner, rows], { dtype }).transpose() : random.normal([rows, inner], { dtype });
-        const b = right ? random.normal([columns, inner], { dtype }).transpose() : random.normal([inner, columns], { dtype });
-        const c = matmul(a, b);
-        expect([c.dtype, c.shape]).toEqual([dtype, [rows, columns]]);
-        expectClose(c, a, b);
+  test.each(sizes)(
+    '[%i, %i] · [·, %i], plain and transposed, float32 and float64',
+    (rows, inner, columns) => {
+      const random = new Generator(rows * 1000 + inner);
+      for (const dtype of ['float32', 'float64'] as const) {
+        for (const [left, right] of [
+          [false, false],
+          [true, false],
+          [false, true],
+          [true, true],
+        ]) {
+          const a = left
+            ? random.normal([inner, rows], { dtype }).transpose()
+            : random.normal([rows, inner], { dtype });
+          const b = right
+            ? random.normal([columns, inner], { dtype }).transpose()
+            : random.normal([inner, columns], { dtype });
+          const c = matmul(a, b);
+          expect([c.dtype, c.shape]).toEqual([dtype, [rows, columns]]);
+          expectClose(c, a, b);
+        }
       }
-    }
-  });
+    },
+  );
 
   test('any layout, exactly on whole numbers, in every numeric type', () => {
     const size = fc.integer({ min: 0, max: 9 });
@@ -119,7 +131,8 @@ describe('matmul', () => {
           const c = matmul(a, b);
           const shape = c.shape.slice(0, -2);
           for (const index of indicesOf(shape)) {
-            const pick = (x: NDArray): NDArray => x.broadcastTo([...shape, ...x.shape.slice(-2)]).at(...index);
+            const pick = (x: NDArray): NDArray =>
+              x.broadcastTo([...shape, ...x.shape.slice(-2)]).at(...index);
             expect(elements(c.at(...index))).toEqual(naive(pick(a), pick(b)).value);
           }
         },
@@ -141,20 +154,32 @@ describe('matmul', () => {
       [0, 0, 0],
     ]);
     const big = full([5, 5], 2 ** 30, { dtype: 'int32' });
-    expect(matmul(big, full([5, 5], 3, { dtype: 'int32' })).get(0, 0)).toBe(Number(BigInt.asIntN(32, 15n * 2n ** 30n)));
+    expect(matmul(big, full([5, 5], 3, { dtype: 'int32' })).get(0, 0)).toBe(
+      Number(BigInt.asIntN(32, 15n * 2n ** 30n)),
+    );
     const x = eye(5);
     x.set(NaN, 1, 1);
     const y = matmul(x, full([5, 5], 1));
     expect(elements(y).map((value) => Number.isNaN(value))).toEqual(indicesOf([5, 5]).map(([i]) => i === 1));
-    expect(matmul(full([2, 300], 100, { dtype: 'float16' }), full([300, 2], 2, { dtype: 'float16' })).get(1, 1)).toBe(60000);
+    expect(
+      matmul(full([2, 300], 100, { dtype: 'float16' }), full([300, 2], 2, { dtype: 'float16' })).get(1, 1),
+    ).toBe(60000);
   });
 
   test('errors name both shapes', () => {
-    expect(() => matmul(zeros([32, 64]), zeros([128, 10]))).toThrow('matmul: inner sizes differ: [32, 64] · [128, 10] (64 ≠ 128)');
+    expect(() => matmul(zeros([32, 64]), zeros([128, 10]))).toThrow(
+      'matmul: inner sizes differ: [32, 64] · [128, 10] (64 ≠ 128)',
+    );
     expect(() => matmul(zeros([2, 4, 4]), zeros([3, 4, 4]))).toThrow(ShapeError);
-    expect(() => matmul(zeros([]), zeros([2]))).toThrow('matmul: a scalar has no axis to sum over: [] · [2]; use mul');
-    expect(() => matmul(zeros([2, 2]), zeros([2, 2], { dtype: 'int32' }))).toThrow('matmul: element types differ: float32 and int32');
-    expect(() => matmul(zeros([2, 2], { dtype: 'bool' }), zeros([2, 2], { dtype: 'bool' }))).toThrow(DTypeError);
+    expect(() => matmul(zeros([]), zeros([2]))).toThrow(
+      'matmul: a scalar has no axis to sum over: [] · [2]; use mul',
+    );
+    expect(() => matmul(zeros([2, 2]), zeros([2, 2], { dtype: 'int32' }))).toThrow(
+      'matmul: element types differ: float32 and int32',
+    );
+    expect(() => matmul(zeros([2, 2], { dtype: 'bool' }), zeros([2, 2], { dtype: 'bool' }))).toThrow(
+      DTypeError,
+    );
   });
 });
 
@@ -172,7 +197,9 @@ describe('einsum', () => {
     const [left, output] = equation.split('->') as [string, string];
     const inputs = left.split(',');
     const sizes = new Map<string, number>();
-    inputs.forEach((labels, k) => labels.split('').forEach((label, axis) => sizes.set(label, arrays[k]!.shape[axis]!)));
+    inputs.forEach((labels, k) =>
+      labels.split('').forEach((label, axis) => sizes.set(label, arrays[k]!.shape[axis]!)),
+    );
     const summed = [...sizes.keys()].filter((label) => !output.includes(label));
     return fromIndices(
       output.split('').map((label) => sizes.get(label)!),
@@ -180,7 +207,8 @@ describe('einsum', () => {
       (outer) => {
         let total = 0;
         for (const inner of indicesOf(summed.map((label) => sizes.get(label)!))) {
-          const at = (label: string): number => (output.includes(label) ? outer[output.indexOf(label)]! : inner[summed.indexOf(label)]!);
+          const at = (label: string): number =>
+            output.includes(label) ? outer[output.indexOf(label)]! : inner[summed.indexOf(label)]!;
           total += arrays.reduce((product, x, k) => product * x.get(...inputs[k]!.split('').map(at)), 1);
         }
         return total;
@@ -217,7 +245,9 @@ describe('einsum', () => {
   ];
   test.each(equations)('%s', (equation) => {
     const lengths = fc.record(
-      Object.fromEntries([...new Set(equation.replace(/[^a-z]/g, ''))].map((label) => [label, fc.integer({ min: 1, max: 3 })])),
+      Object.fromEntries(
+        [...new Set(equation.replace(/[^a-z]/g, ''))].map((label) => [label, fc.integer({ min: 1, max: 3 })]),
+      ),
     );
     const operands = lengths.chain((sizes) =>
       fc.tuple(
@@ -266,7 +296,9 @@ describe('einsum', () => {
   test('errors quote the equation', () => {
     const x = zeros([2, 3]);
     expect(() => einsum('ij,jk->ik', x)).toThrow("einsum: 'ij,jk->ik' describes 2 operands; 1 were given");
-    expect(() => einsum('ijk->i', x)).toThrow("einsum: 'ijk' names 3 axes of operand 0, whose shape is [2, 3]");
+    expect(() => einsum('ijk->i', x)).toThrow(
+      "einsum: 'ijk' names 3 axes of operand 0, whose shape is [2, 3]",
+    );
     expect(() => einsum('ij,jk->ik', x, x)).toThrow("einsum: axis 'j' of 'ij,jk->ik' has sizes 3 and 2");
     expect(() => einsum('ij->ik', x)).toThrow("einsum: output axis 'k' of 'ij->ik' is in no operand");
     expect(() => einsum('ij->ii', x)).toThrow("einsum: output axis 'i' of 'ij->ii' appears twice");
@@ -337,7 +369,11 @@ describe('products', () => {
     expect(norm(array([3, -4]), { order: Infinity }).get()).toBe(4);
     expect(norm(array([3e200, 4e200], { dtype: 'float64' })).get() / 5e200).toBeCloseTo(1, 14);
     expect(norm(array([3e-200, 4e-200], { dtype: 'float64' })).get() / 5e-200).toBeCloseTo(1, 14);
-    expect([norm(zeros([3])).get(), norm(zeros([0])).get(), norm(array([Infinity, 1])).get()]).toEqual([0, 0, Infinity]);
+    expect([norm(zeros([3])).get(), norm(zeros([0])).get(), norm(array([Infinity, 1])).get()]).toEqual([
+      0,
+      0,
+      Infinity,
+    ]);
     expect(norm(array([NaN, 1])).get()).toBeNaN();
     expect(norm(zeros([0, 2]), { axis: 0, keepDims: true }).shape).toEqual([1, 2]);
     expect(() => norm(array([1]), { order: 0 })).toThrow('norm: order 0 is not positive');

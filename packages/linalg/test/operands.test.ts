@@ -1,6 +1,8 @@
 /**
- * What is no operand is refused by every exported function and method, with a typed error that names the operation, what was given and what is wanted: plain booleans and
- * strings, null, undefined, bigints, objects, functions, and JavaScript arrays where an NDArray belongs. The table is exhaustive over the exports.
+ * What is no operand is refused by every exported function and method, with a typed error that names the
+ * operation, what was given and what is wanted: plain booleans and strings, null, undefined, bigints,
+ * objects, functions, and JavaScript arrays where an NDArray belongs. The table is exhaustive over the
+ * exports.
  */
 import { describe, expect, test } from 'vitest';
 import * as linalg from '../src/index.ts';
@@ -28,7 +30,14 @@ const vector = array([1, 2]);
 const truth = array([[true, false], [true, true]]); // prettier-ignore
 const index = array([[0, 1]], { dtype: 'int32' });
 
-const NOTHING = { null: null, 'a bigint': 1n, 'an object': {}, 'a function': () => 1, 'a symbol': Symbol('s'), 'a string': 'two' };
+const NOTHING = {
+  null: null,
+  'a bigint': 1n,
+  'an object': {},
+  'a function': () => 1,
+  'a symbol': Symbol('s'),
+  'a string': 'two',
+};
 /** For each kind, what it refuses, by name. */
 const REFUSED: { readonly [K in Kind]: { readonly [name: string]: unknown } } = {
   array: { ...NOTHING, undefined, 'a boolean': true, 'a number': 1, 'an array': [1, 2], 'a typed array': new Float32Array(2) },
@@ -62,7 +71,10 @@ const method = (receiver: () => object, name: string, ...args: Entry['args']): E
   args,
   says: name,
 });
-const on = (name: string, ...args: Entry['args']): [string, Entry] => [`NDArray.${name}`, method(() => x.copy(), name, ...args)];
+const on = (name: string, ...args: Entry['args']): [string, Entry] => [
+  `NDArray.${name}`,
+  method(() => x.copy(), name, ...args),
+];
 const drawn = (name: string, ...args: Entry['args']): [string, Entry] => [
   `Generator.${name}`,
   method(() => new linalg.Generator(1), name, ...args),
@@ -95,7 +107,14 @@ const TABLE: ReadonlyMap<string, Entry> = new Map([
   entry('where', ['array', truth], ['operand', x], ['operand', x]),
   entry('linearRecurrence', ['array', x], ['array', x], ['axis', 0]),
   entry('gather', ['array', x], ['array', index], ['number', 0]),
-  entry('scatter', ['free', 'add'], ['array', x], ['array', index], ['array', array([[1, 1]])], ['number', 0]),
+  entry(
+    'scatter',
+    ['free', 'add'],
+    ['array', x],
+    ['array', index],
+    ['array', array([[1, 1]])],
+    ['number', 0],
+  ),
   entry('take', ['array', x], ['indices', [0, 1]], ['axis', 0]),
   entry('matmul', ['array', x], ['array', x]),
   entry('dot', ['array', vector], ['array', vector]),
@@ -148,10 +167,14 @@ const OTHER_METHODS = new Set([
 ]);
 
 test('the table names every function and method', () => {
-  const functions = Object.entries(exports_).flatMap(([name, value]) => (typeof value === 'function' && !OTHERS.has(name) ? [name] : []));
+  const functions = Object.entries(exports_).flatMap(([name, value]) =>
+    typeof value === 'function' && !OTHERS.has(name) ? [name] : [],
+  );
   const methods = [linalg.NDArray, linalg.Generator].flatMap((owner) =>
     Object.entries(Object.getOwnPropertyDescriptors(owner.prototype)).flatMap(([name, { value }]) =>
-      typeof value === 'function' && !OTHER_METHODS.has(name) ? [`${owner === linalg.NDArray ? 'NDArray' : 'Generator'}.${name}`] : [],
+      typeof value === 'function' && !OTHER_METHODS.has(name)
+        ? [`${owner === linalg.NDArray ? 'NDArray' : 'Generator'}.${name}`]
+        : [],
     ),
   );
   expect([...TABLE.keys()].toSorted()).toEqual([...functions, ...methods].toSorted());
@@ -184,6 +207,7 @@ describe.each([...TABLE.keys()])('%s', (name) => {
     const { operation, expected } = error as InstanceType<typeof FirsthandError>;
     expect(operation).toBe(says);
     expect(expected, 'what is wanted').not.toBeNull();
-    if (kind === 'array' || kind === 'operand') expect(error!.message, 'what to do').toContain('make one with array(');
+    if (kind === 'array' || kind === 'operand')
+      expect(error!.message, 'what to do').toContain('make one with array(');
   });
 });

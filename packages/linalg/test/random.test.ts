@@ -1,16 +1,34 @@
-/** Philox against the vectors that its authors publish (Random123, kat_vectors), and the generator's streams against its definition and against statistics. */
+/**
+ * Philox against the vectors that its authors publish (Random123, kat_vectors), and the generator's streams
+ * against its definition and against statistics.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { argsort, FirsthandError, floatsWithin, Generator, mean, norm, philox4x32, randomBits, std, sub, variance } from '../src/index.ts';
+import {
+  argsort,
+  FirsthandError,
+  floatsWithin,
+  Generator,
+  mean,
+  norm,
+  philox4x32,
+  randomBits,
+  std,
+  sub,
+  variance,
+} from '../src/index.ts';
 import { elements } from './helpers.ts';
 
-const hex = (words: ArrayLike<number>): string => Array.from(words, (word) => word.toString(16).padStart(8, '0')).join(' ');
+const hex = (words: ArrayLike<number>): string =>
+  Array.from(words, (word) => word.toString(16).padStart(8, '0')).join(' ');
 
 describe('philox4x32-10', () => {
   test('published vectors', () => {
     const ones = 0xffffffff;
     expect(hex(philox4x32([0, 0, 0, 0], [0, 0]))).toBe('6627e8d5 e169c58d bc57ac4c 9b00dbd8');
-    expect(hex(philox4x32([ones, ones, ones, ones], [ones, ones]))).toBe('408f276d 41c83b0e a20bc7c6 6d5451fd');
+    expect(hex(philox4x32([ones, ones, ones, ones], [ones, ones]))).toBe(
+      '408f276d 41c83b0e a20bc7c6 6d5451fd',
+    );
     expect(hex(philox4x32([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0]))).toBe(
       'd16cfe09 94fdcceb 5001e420 24126ea1',
     );
@@ -25,7 +43,9 @@ describe('philox4x32-10', () => {
         expect(bits).toHaveLength(length);
         bits.forEach((value, i) => {
           const block = (BigInt(c0) + (BigInt(c1) << 32n) + BigInt(i >> 2)) & (2n ** 64n - 1n);
-          expect(value).toBe(philox4x32([Number(block & 0xffffffffn), Number(block >> 32n), 0, 0], [k0, k1])[i % 4]);
+          expect(value).toBe(
+            philox4x32([Number(block & 0xffffffffn), Number(block >> 32n), 0, 0], [k0, k1])[i % 4],
+          );
         });
       }),
     );
@@ -35,14 +55,23 @@ describe('philox4x32-10', () => {
 describe('Generator', () => {
   test('uniform float32 is the top 24 bits of each word, float64 the top 53 of two', () => {
     const bits = randomBits([42, 0], [0, 0], 8);
-    expect(elements(new Generator(42).uniform([5]))).toEqual(Array.from(bits.slice(0, 5), (word) => (word >>> 8) / 2 ** 24));
-    const wide = [0, 1, 2].map((i) => Number(((BigInt(bits[2 * i]!) >> 5n) << 26n) | (BigInt(bits[2 * i + 1]!) >> 6n)) / 2 ** 53);
+    expect(elements(new Generator(42).uniform([5]))).toEqual(
+      Array.from(bits.slice(0, 5), (word) => (word >>> 8) / 2 ** 24),
+    );
+    const wide = [0, 1, 2].map(
+      (i) => Number(((BigInt(bits[2 * i]!) >> 5n) << 26n) | (BigInt(bits[2 * i + 1]!) >> 6n)) / 2 ** 53,
+    );
     expect(elements(new Generator(42).uniform([3], { dtype: 'float64' }))).toEqual(wide);
-    expect(elements(new Generator(42).uniform([3], { low: -2, high: 2, dtype: 'float64' }))).toEqual(wide.map((u) => -2 + 4 * u));
+    expect(elements(new Generator(42).uniform([3], { low: -2, high: 2, dtype: 'float64' }))).toEqual(
+      wide.map((u) => -2 + 4 * u),
+    );
   });
 
   test('uniform numbers are those of [low, high) in the type, the ends where rounding would give another', () => {
-    const bound = fc.oneof(fc.double({ min: -4, max: 4, noNaN: true }), fc.constantFrom(-1, 0, 0.1, 1, 1 + 2 ** -10, 1e-9, -65504, 60000));
+    const bound = fc.oneof(
+      fc.double({ min: -4, max: 4, noNaN: true }),
+      fc.constantFrom(-1, 0, 0.1, 1, 1 + 2 ** -10, 1e-9, -65504, 60000),
+    );
     for (const dtype of ['float16', 'float32', 'float64'] as const) {
       fc.assert(
         fc.property(bound, bound, fc.nat(1000), (a, b, seed) => {
@@ -88,17 +117,29 @@ describe('Generator', () => {
       [NaN, 1],
       [0, Infinity],
     ] as const) {
-      expect(() => draw(low, high)).toThrow(`uniform: [${low}, ${high}) is no interval; needs finite numbers with low ≤ high`);
+      expect(() => draw(low, high)).toThrow(
+        `uniform: [${low}, ${high}) is no interval; needs finite numbers with low ≤ high`,
+      );
     }
-    expect(() => draw(1.0001, 1.0002, 'float16')).toThrow('uniform: there is no float16 number in [1.0001, 1.0002)');
-    expect(() => draw(0, 65520, 'float16')).toThrow('uniform: [0, 65520) reaches beyond the range of float16');
+    expect(() => draw(1.0001, 1.0002, 'float16')).toThrow(
+      'uniform: there is no float16 number in [1.0001, 1.0002)',
+    );
+    expect(() => draw(0, 65520, 'float16')).toThrow(
+      'uniform: [0, 65520) reaches beyond the range of float16',
+    );
   });
 
   test('the numbers of a type in an interval', () => {
     const tiny = 2 ** -24;
     expect(floatsWithin(0, 1, 'float16', true)).toEqual({ least: 0, largest: 1 });
-    expect(floatsWithin(-Infinity, Infinity, 'float16', true)).toEqual({ least: -Infinity, largest: Infinity });
-    expect(floatsWithin(0.1, 0.3, 'float16', true)).toEqual({ least: 0.0999755859375 + 2 ** -14, largest: 0.300048828125 - 2 ** -12 });
+    expect(floatsWithin(-Infinity, Infinity, 'float16', true)).toEqual({
+      least: -Infinity,
+      largest: Infinity,
+    });
+    expect(floatsWithin(0.1, 0.3, 'float16', true)).toEqual({
+      least: 0.0999755859375 + 2 ** -14,
+      largest: 0.300048828125 - 2 ** -12,
+    });
     expect(floatsWithin(tiny / 2, 3 * tiny, 'float16', false)).toEqual({ least: tiny, largest: 2 * tiny });
     expect(floatsWithin(-tiny, 0, 'float16', false)).toEqual({ least: -tiny, largest: -tiny });
     expect(floatsWithin(1, 2, 'float64', false)).toEqual({ least: 1, largest: 2 - 2 ** -52 });
@@ -138,7 +179,8 @@ describe('Generator', () => {
   test('seeds', () => {
     expect(new Generator(0n).state.key).toEqual([0, 0]);
     expect(new Generator(2n ** 64n - 1n).state.key).toEqual([2 ** 32 - 1, 2 ** 32 - 1]);
-    for (const seed of [-1, 0.5, NaN, 2 ** 53, 2n ** 64n, -1n]) expect(() => new Generator(seed)).toThrow(FirsthandError);
+    for (const seed of [-1, 0.5, NaN, 2 ** 53, 2n ** 64n, -1n])
+      expect(() => new Generator(seed)).toThrow(FirsthandError);
     expect(() => (new Generator(0).state = { key: [0, -1], counter: [0, 0] })).toThrow('is not a state');
   });
 
@@ -161,7 +203,8 @@ describe('Generator', () => {
       expect(Math.abs(fourth - 3)).toBeLessThan(6 * Math.sqrt(96 / n));
       const within = z.filter((value) => Math.abs(value) < 1).length / n;
       expect(Math.abs(within - 0.6826894921370859)).toBeLessThan(6 * Math.sqrt((0.683 * 0.317) / n));
-      const correlation = z.reduce((sum, value, i) => sum + (i % 2 === 0 ? value * z[i + 1]! : 0), 0) / (n / 2);
+      const correlation =
+        z.reduce((sum, value, i) => sum + (i % 2 === 0 ? value * z[i + 1]! : 0), 0) / (n / 2);
       expect(Math.abs(correlation)).toBeLessThan(6 / Math.sqrt(n / 2));
     }
     expect(new Generator(1).normal([3], { dtype: 'float64' }).toArray()).toEqual(
@@ -178,7 +221,9 @@ describe('Generator', () => {
     // 3·2³⁰ leaves a quarter of all words over; without redrawing, the lowest third would be twice as likely.
     const wide = elements(new Generator(5).integers(0, 3 * 2 ** 30, { shape: [30000], dtype: 'uint32' }));
     expect(wide.filter((value) => value < 2 ** 30).length / 30000).toBeCloseTo(1 / 3, 1);
-    expect(elements(new Generator(5).integers(0, 2 ** 32, { shape: [4], dtype: 'uint32' }))).toEqual([...randomBits([5, 0], [0, 0], 4)]);
+    expect(elements(new Generator(5).integers(0, 2 ** 32, { shape: [4], dtype: 'uint32' }))).toEqual([
+      ...randomBits([5, 0], [0, 0], 4),
+    ]);
     for (const [low, high] of [
       [0, 0],
       [1, 0],
@@ -190,7 +235,8 @@ describe('Generator', () => {
   });
 
   test('integers: a word at the rejection bound is drawn again, the word below it is taken', () => {
-    // The bound of a range w > 2³¹ is w itself, the last full multiple of w below 2³²: w mod w = 0 would make 0 likelier than the rest.
+    // The bound of a range w > 2³¹ is w itself, the last full multiple of w below 2³²: w mod w = 0 would make
+    // 0 likelier than the rest.
     const first = (seed: number, block: number): number => randomBits([seed, 0], [block, 0], 1)[0]!;
     const seeds = Array.from({ length: 200 }, (_, seed) => seed).filter(
       (seed) => first(seed, 0) > 2 ** 31 && first(seed, 1) < first(seed, 0),
@@ -224,6 +270,8 @@ describe('Generator', () => {
     expect(Math.abs(variance(x).get() - 1)).toBeLessThan(0.3);
     const y = new Generator(2).normal([1000], { dtype: 'float64' });
     expect(norm(sub(y, new Generator(3).normal([1000], { dtype: 'float64' }))).get()).toBeGreaterThan(1);
-    expect(() => new Generator(0).uniform([1], { dtype: 'int32' })).toThrow('uniform: int32 elements, but it takes floats');
+    expect(() => new Generator(0).uniform([1], { dtype: 'int32' })).toThrow(
+      'uniform: int32 elements, but it takes floats',
+    );
   });
 });

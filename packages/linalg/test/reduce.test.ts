@@ -63,7 +63,9 @@ describe('reduce', () => {
         wide.data.set(Array.from(wide.data, (value) => (value * 7) % 3)); // the same numbers in the odd layout
         const y = reduce(kind, wide, axes, keepDims);
         expect(y.dtype).toBe(x.dtype);
-        expect(y.shape).toEqual(x.shape.flatMap((length, axis) => (!axes.includes(axis) ? [length] : keepDims ? [1] : [])));
+        expect(y.shape).toEqual(
+          x.shape.flatMap((length, axis) => (!axes.includes(axis) ? [length] : keepDims ? [1] : [])),
+        );
         if (kind !== 'prod' || x.dtype === 'float64') expect(elements(y)).toEqual(naive(kind, x, axes));
         else expect(elements(y)).toEqual(elements(reduce(kind, x, axes)));
       }),
@@ -82,7 +84,9 @@ describe('reduce', () => {
     const x = full([n], 0.1);
     const exact = Math.fround(Math.fround(0.1) * n);
     expect(sum(x).get()).toBe(exact);
-    expect(elements(sum(full([n / 4, 4], 0.1), { axis: 0 }))).toEqual(new Array(4).fill(Math.fround(Math.fround(0.1) * (n / 4))));
+    expect(elements(sum(full([n / 4, 4], 0.1), { axis: 0 }))).toEqual(
+      new Array(4).fill(Math.fround(Math.fround(0.1) * (n / 4))),
+    );
   });
 
   test('long rows and columns are halved without losing or repeating an element', () => {
@@ -112,13 +116,17 @@ describe('reduce', () => {
     expect(sum(x, { axis: 0 }).toArray()).toEqual([-(2 ** 30), -(2 ** 30)]);
     expect(sum(x).get()).toBe(Number(BigInt.asIntN(32, 6n * 2n ** 30n)));
     expect(prod(full([2, 3], 70000, { dtype: 'int32' })).get()).toBe(Number(BigInt.asIntN(32, 70000n ** 6n)));
-    expect(prod(full([3, 2], 70000, { dtype: 'int32' }), { axis: 0 }).get(1)).toBe(Number(BigInt.asIntN(32, 70000n ** 3n)));
+    expect(prod(full([3, 2], 70000, { dtype: 'int32' }), { axis: 0 }).get(1)).toBe(
+      Number(BigInt.asIntN(32, 70000n ** 3n)),
+    );
   });
 
   test('empty axes give the identity, or an error where there is none', () => {
     expect(sum(zeros([0, 3]), { axis: 0 }).toArray()).toEqual([0, 0, 0]);
     expect(prod(zeros([0])).get()).toBe(1);
-    expect(() => max(zeros([0, 3]), { axis: 0 })).toThrow('max: max of an empty axis has no value: shape [0, 3], axes [0]');
+    expect(() => max(zeros([0, 3]), { axis: 0 })).toThrow(
+      'max: max of an empty axis has no value: shape [0, 3], axes [0]',
+    );
     expect(() => min(zeros([0]))).toThrow(ShapeError);
     expect(max(zeros([0, 3]), { axis: 1 }).shape).toEqual([0]);
     expect(() => argmax(zeros([0]))).toThrow(ShapeError);
@@ -141,7 +149,9 @@ describe('reduce', () => {
     expect(max(x).toArray()).toBe(true);
     expect([prod(x).dtype, prod(x).get(), prod(array([true, true])).get()]).toEqual(['int32', 0, 1]);
     expect(() => reduce('sum', x, [0])).toThrow(DTypeError);
-    expect(() => mean(array([1], { dtype: 'int32' }))).toThrow("mean: int32 elements, but it takes floats; use astype('float32')");
+    expect(() => mean(array([1], { dtype: 'int32' }))).toThrow(
+      "mean: int32 elements, but it takes floats; use astype('float32')",
+    );
   });
 });
 
@@ -188,7 +198,8 @@ describe('argmax and argmin', () => {
         fc.integer({ min: 1, max: 3 }).chain((n) => layouts([n, 4])),
         (x) => {
           const index = argmax(x, { axis: 1 });
-          for (let i = 0; i < x.shape[0]!; i++) expect(x.get(i, index.get(i))).toBe(Math.max(...elements(x.at(i))));
+          for (let i = 0; i < x.shape[0]!; i++)
+            expect(x.get(i, index.get(i))).toBe(Math.max(...elements(x.at(i))));
         },
       ),
     );
@@ -233,18 +244,24 @@ describe('mean, variance, cumsum', () => {
   test('cumsum runs along an axis', () => {
     fc.assert(
       fc.property(
-        fullShapes.filter((shape) => shape.length > 0).chain((shape) => fc.tuple(layouts(shape), fc.nat(shape.length - 1))),
+        fullShapes
+          .filter((shape) => shape.length > 0)
+          .chain((shape) => fc.tuple(layouts(shape), fc.nat(shape.length - 1))),
         ([x, axis]) => {
           const y = cumsum(x, { axis });
           for (const index of indicesOf(x.shape)) {
-            const before = Array.from({ length: index[axis]! + 1 }, (_, i) => x.get(...index.map((k, a) => (a === axis ? i : k))));
+            const before = Array.from({ length: index[axis]! + 1 }, (_, i) =>
+              x.get(...index.map((k, a) => (a === axis ? i : k))),
+            );
             expect(y.get(...index)).toBe(before.reduce((a, b) => a + b, 0));
           }
         },
       ),
     );
     expect(cumsum(arange(4).reshape([2, 2])).toArray()).toEqual([0, 1, 3, 6]);
-    expect(cumsum(full([3], 2 ** 31 - 1, { dtype: 'int32' })).toArray()).toEqual([2147483647, -2, 2147483645]);
+    expect(cumsum(full([3], 2 ** 31 - 1, { dtype: 'int32' })).toArray()).toEqual([
+      2147483647, -2, 2147483645,
+    ]);
     expect(cumsum(zeros([0, 2]), { axis: 0 }).shape).toEqual([0, 2]);
     expect(cumsum(linspace(0, 1, 3), { axis: -1 }).toArray()).toEqual([0, 0.5, 1.5]);
   });

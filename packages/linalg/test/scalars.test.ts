@@ -1,4 +1,7 @@
-/** Arrays of no axes along an axis, which is 0 or −1, and reductions of truth values: the same rules in every function. */
+/**
+ * Arrays of no axes along an axis, which is 0 or −1, and reductions of truth values: the same rules in every
+ * function.
+ */
 import { describe, expect, test } from 'vitest';
 import {
   argmax, argmin, argsort, array, cumprod, cumsum, gather, linearRecurrence, max, mean, min, norm, prod, scatter, ShapeError, sort, std, sum, take, variance,

@@ -1,7 +1,21 @@
-/** Running products and linear recurrences against loops over indices, on every layout; zeros, wrapping, rounding, and what is refused. */
+/**
+ * Running products and linear recurrences against loops over indices, on every layout; zeros, wrapping,
+ * rounding, and what is refused.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { arange, array, cumprod, cumsum, DTypeError, full, linearRecurrence, ones, ShapeError, zeros } from '../src/index.ts';
+import {
+  arange,
+  array,
+  cumprod,
+  cumsum,
+  DTypeError,
+  full,
+  linearRecurrence,
+  ones,
+  ShapeError,
+  zeros,
+} from '../src/index.ts';
 import type { NDArray } from '../src/index.ts';
 import { elements, fullShapes, indicesOf, layouts } from './helpers.ts';
 
@@ -38,7 +52,9 @@ describe('cumprod', () => {
 
   test('integers wrap, floats are multiplied in double precision and rounded when stored', () => {
     expect(cumprod(full([3], 65537, { dtype: 'int32' })).toArray()).toEqual([65537, 131073, 196609]);
-    expect(cumprod(full([3], 2 ** 31 + 1, { dtype: 'uint32' })).toArray()).toEqual([2147483649, 1, 2147483649]);
+    expect(cumprod(full([3], 2 ** 31 + 1, { dtype: 'uint32' })).toArray()).toEqual([
+      2147483649, 1, 2147483649,
+    ]);
     expect(cumprod(array([1e30, 1e30, 1e-30])).toArray()).toEqual([1e30, Infinity, 1e30].map(Math.fround));
     expect(cumprod(array([300, 300, 1 / 300], { dtype: 'float16' })).toArray()).toEqual([300, Infinity, 300]);
   });
@@ -61,11 +77,16 @@ describe('linearRecurrence', () => {
         const y = linearRecurrence(factor, term, { axis });
         for (const index of indicesOf(term.shape)) {
           const factors = upTo(factor, index, axis);
-          const expected = upTo(term, index, axis).reduce((total, each, place) => factors[place]! * total + each, 0);
+          const expected = upTo(term, index, axis).reduce(
+            (total, each, place) => factors[place]! * total + each,
+            0,
+          );
           expect(y.get(...index)).toBe(expected);
         }
         // The same through the odd layouts themselves.
-        expect(elements(linearRecurrence(a, b, { axis }))).toEqual(elements(linearRecurrence(a.copy(), b.copy(), { axis })));
+        expect(elements(linearRecurrence(a, b, { axis }))).toEqual(
+          elements(linearRecurrence(a.copy(), b.copy(), { axis })),
+        );
       }),
     );
   });
@@ -78,7 +99,9 @@ describe('linearRecurrence', () => {
       ],
       { dtype: 'float64' },
     );
-    expect(elements(linearRecurrence(ones([2, 3], { dtype: 'float64' }), x, { axis: 1 }))).toEqual(elements(cumsum(x, { axis: 1 })));
+    expect(elements(linearRecurrence(ones([2, 3], { dtype: 'float64' }), x, { axis: 1 }))).toEqual(
+      elements(cumsum(x, { axis: 1 })),
+    );
     expect(linearRecurrence(x, zeros([2, 3], { dtype: 'float64' }), { axis: 0 }).toArray()).toEqual([
       [0, 0, 0],
       [0, 0, 0],
@@ -89,12 +112,18 @@ describe('linearRecurrence', () => {
     const factor = array([7, 65537, 65537], { dtype: 'int32' });
     const term = array([65537, 2 ** 31 - 1, 1], { dtype: 'int32' });
     const second = (Math.imul(65537, 65537) + (2 ** 31 - 1)) | 0;
-    expect(linearRecurrence(factor, term, { axis: 0 }).toArray()).toEqual([65537, second, (Math.imul(65537, second) + 1) | 0]);
+    expect(linearRecurrence(factor, term, { axis: 0 }).toArray()).toEqual([
+      65537,
+      second,
+      (Math.imul(65537, second) + 1) | 0,
+    ]);
   });
 
   test('what is refused', () => {
     expect(() => linearRecurrence(zeros([2]), zeros([3]), { axis: 0 })).toThrow(ShapeError);
-    expect(() => linearRecurrence(zeros([2]), zeros([2], { dtype: 'float64' }), { axis: 0 })).toThrow(DTypeError);
+    expect(() => linearRecurrence(zeros([2]), zeros([2], { dtype: 'float64' }), { axis: 0 })).toThrow(
+      DTypeError,
+    );
     expect(() => linearRecurrence(array([true]), array([true]), { axis: 0 })).toThrow(DTypeError);
     expect(() => linearRecurrence(zeros([2]), zeros([2]), { axis: 1 })).toThrow(ShapeError);
   });

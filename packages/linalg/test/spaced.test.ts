@@ -1,4 +1,7 @@
-/** Equally spaced numbers against exact rational arithmetic: ends, symmetry, and at most one rounding in every type. */
+/**
+ * Equally spaced numbers against exact rational arithmetic: ends, symmetry, and at most one rounding in every
+ * type.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { arange, linspace, type DType } from '../src/index.ts';
@@ -46,7 +49,10 @@ describe('linspace', () => {
     (dtype) => {
       for (const count of [2, 3, 7, 50, 98, 99, 1001]) {
         const x = linspace(-0.3, 0.3, count, { dtype });
-        expect([x.get(0), x.get(-1)]).toEqual([linspace(-0.3, 0, 1, { dtype }).get(0), linspace(0.3, 0, 1, { dtype }).get(0)]);
+        expect([x.get(0), x.get(-1)]).toEqual([
+          linspace(-0.3, 0, 1, { dtype }).get(0),
+          linspace(0.3, 0, 1, { dtype }).get(0),
+        ]);
         if (count % 2 === 1) expect(x.get((count - 1) / 2)).toBe(0);
       }
     },
@@ -87,7 +93,9 @@ describe('arange', () => {
   ])('from %d to %d in steps of %d is start + i·step rounded once, as %s', (start, stop, step, dtype) => {
     const count = Math.ceil((stop - start) / step);
     const x = arange(start, stop, step, { dtype });
-    const expected = Array.from({ length: count }, (_, i) => linspace(start + i * step, 0, 1, { dtype }).get(0));
+    const expected = Array.from({ length: count }, (_, i) =>
+      linspace(start + i * step, 0, 1, { dtype }).get(0),
+    );
     expect(elements(x)).toEqual(expected);
   });
 });

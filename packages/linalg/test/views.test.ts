@@ -1,4 +1,7 @@
-/** Views against naive index arithmetic: whatever the layout, an element is where its index says, and storage is shared. */
+/**
+ * Views against naive index arithmetic: whatever the layout, an element is where its index says, and storage
+ * is shared.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { arange, array, NDArray, rowMajorStrides, ShapeError, sizeOf, zeros } from '../src/index.ts';
@@ -44,7 +47,9 @@ describe('movement', () => {
   test('permute', () => {
     fc.assert(
       fc.property(
-        shapes.chain((shape) => fc.tuple(layouts(shape), fc.shuffledSubarray([...shape.keys()], { minLength: shape.length }))),
+        shapes.chain((shape) =>
+          fc.tuple(layouts(shape), fc.shuffledSubarray([...shape.keys()], { minLength: shape.length })),
+        ),
         ([x, order]) => {
           const y = x.permute(order);
           expect(sharesData(x, y)).toBe(true);
@@ -73,7 +78,9 @@ describe('movement', () => {
           const y = x.flip(axes);
           expect(sharesData(x, y)).toBe(true);
           for (const index of indicesOf(x.shape)) {
-            expect(y.get(...index)).toBe(x.get(...index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i))));
+            expect(y.get(...index)).toBe(
+              x.get(...index.map((i, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - i : i))),
+            );
           }
         },
       ),
@@ -85,8 +92,13 @@ describe('movement', () => {
     const step = fc.constantFrom(-3, -2, -1, 1, 2, 3);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 5 }), bound, bound, step, (length, start, stop, step) => {
-        const range = { ...(start === undefined ? {} : { start }), ...(stop === undefined ? {} : { stop }), step };
-        // PySlice_AdjustIndices: negative bounds count from the end, then clip to [0, n], or to [-1, n - 1] for negative steps.
+        const range = {
+          ...(start === undefined ? {} : { start }),
+          ...(stop === undefined ? {} : { stop }),
+          step,
+        };
+        // PySlice_AdjustIndices: negative bounds count from the end, then clip to [0, n], or to [-1, n - 1]
+        // for negative steps.
         const adjust = (b: number): number => {
           const from = b < 0 ? b + length : b;
           return step > 0 ? Math.min(Math.max(from, 0), length) : Math.min(Math.max(from, -1), length - 1);
@@ -111,7 +123,8 @@ describe('movement', () => {
           const y = x.reshape(shape);
           expect(y.shape).toEqual(shape);
           expect(elements(y)).toEqual(elements(x));
-          // The oracle: strides exist if and only if positions in storage fit some affine rule of the new indices.
+          // The oracle: strides exist if and only if positions in storage fit some affine rule of the new
+          // indices.
           if (x.size > 0) expect(sharesData(x, y)).toBe(isAffine(x, shape));
         },
       ),
@@ -153,7 +166,8 @@ describe('movement', () => {
 /** All the ways to write a size as a shape of up to four axes, some of size 1. */
 function factorizations(size: number): fc.Arbitrary<number[]> {
   if (size === 0) return fc.constantFrom([0], [0, 3], [2, 0]);
-  const divisors = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
+  const divisors = (n: number): number[] =>
+    Array.from({ length: n }, (_, i) => i + 1).filter((d) => n % d === 0);
   return fc
     .constantFrom(...divisors(size))
     .chain((a) =>
@@ -164,17 +178,25 @@ function factorizations(size: number): fc.Arbitrary<number[]> {
 }
 
 function isAffine(x: NDArray, shape: number[]): boolean {
-  const positions = indicesOf(x.shape).map((index) => index.reduce((sum, i, axis) => sum + i * x.strides[axis]!, 0));
+  const positions = indicesOf(x.shape).map((index) =>
+    index.reduce((sum, i, axis) => sum + i * x.strides[axis]!, 0),
+  );
   const steps = rowMajorStrides(shape);
   const unit = shape.map((length, axis) => (length === 1 ? 0 : positions[steps[axis]!]! - positions[0]!));
-  return indicesOf(shape).every((index, k) => positions[k]! - positions[0]! === index.reduce((sum, i, axis) => sum + i * unit[axis]!, 0));
+  return indicesOf(shape).every(
+    (index, k) => positions[k]! - positions[0]! === index.reduce((sum, i, axis) => sum + i * unit[axis]!, 0),
+  );
 }
 
 describe('fromParts', () => {
   test('refuses strides that leave the storage', () => {
-    expect(() => NDArray.fromParts(new Float32Array(5), [2, 3], [3, 1], 0, 'float32')).toThrow('reaches elements 0 to 5 of 5');
+    expect(() => NDArray.fromParts(new Float32Array(5), [2, 3], [3, 1], 0, 'float32')).toThrow(
+      'reaches elements 0 to 5 of 5',
+    );
     expect(() => NDArray.fromParts(new Float32Array(5), [2], [-1], 0, 'float32')).toThrow(ShapeError);
-    expect(() => NDArray.fromParts(new Float32Array(5), [2], [1], 0, 'int32')).toThrow('int32 is stored in a Int32Array');
+    expect(() => NDArray.fromParts(new Float32Array(5), [2], [1], 0, 'int32')).toThrow(
+      'int32 is stored in a Int32Array',
+    );
     expect(NDArray.fromParts(new Float32Array(0), [0, 3], [3, 1], 0, 'float32').size).toBe(0);
   });
 });
@@ -191,7 +213,11 @@ describe('errors name the operation, the operand and the remedy', () => {
     ['set', () => x.set(1, 2, 0), 'set: index 2 is out of range for axis 0 of size 2'],
     ['at', () => x.at(0, 0, 0), 'at: 3 indices for an array of shape [2, 3]; give at most 2'],
     ['slice', () => x.slice({ step: 0 }), 'slice: bounds and step are whole numbers and a step is not 0'],
-    ['slice', () => x.slice(null, null, null), 'slice: 3 ranges for an array of shape [2, 3]; give at most 2'],
+    [
+      'slice',
+      () => x.slice(null, null, null),
+      'slice: 3 ranges for an array of shape [2, 3]; give at most 2',
+    ],
     ['reshape', () => x.reshape([4]), 'reshape: [2, 3] has 6 elements, [4] has 4 (6 ≠ 4)'],
     ['permute', () => x.permute([0]), 'permute: axes [0] must name each axis of [2, 3] once'],
     ['permute', () => x.permute([1, 1]), 'permute: axes [1, 1] name one axis twice'],

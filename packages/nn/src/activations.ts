@@ -1,4 +1,7 @@
-/** Elementwise functions, softmax and flattening as modules, for `Sequential`. Each is a tensor's method of the same name. */
+/**
+ * Elementwise functions, softmax and flattening as modules, for `Sequential`. Each is a tensor's method of
+ * the same name.
+ */
 import type { Tensor } from '@firsthand/autograd';
 import {
   AXIS_KEYS,
@@ -142,7 +145,12 @@ export class Flatten extends Module {
     for (const [name, value] of Object.entries({ start, end })) {
       if (Number.isInteger(value)) continue;
       const problem = `${name} is ${describeValue(value)}`;
-      throw new OptionError({ operation: 'Flatten', problem, expected: 'an axis', remedy: 'write new Flatten(1, -1)' });
+      throw new OptionError({
+        operation: 'Flatten',
+        problem,
+        expected: 'an axis',
+        remedy: 'write new Flatten(1, -1)',
+      });
     }
     this.start = start;
     this.end = end;

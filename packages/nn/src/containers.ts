@@ -1,10 +1,14 @@
-/** Modules made of other modules: in a row or in a list, where they are named by their numbers, `0.weight`, or by names of their own. */
+/**
+ * Modules made of other modules: in a row or in a list, where they are named by their numbers, `0.weight`, or
+ * by names of their own.
+ */
 import { DTypeError, guardContents, type Tensor } from '@firsthand/autograd';
 import { checkCount, describeValue, FirsthandError, ShapeError } from '@firsthand/linalg';
 import type { Layer, LayerFunction } from './layer.ts';
 import { Module } from './module.ts';
 
-const numbered = (values: readonly unknown[]): [string, unknown][] => values.map((value, index) => [String(index), value]);
+const numbered = (values: readonly unknown[]): [string, unknown][] =>
+  values.map((value, index) => [String(index), value]);
 
 /** @throws DTypeError for what cannot be called with a tensor, which calls from JavaScript can bring about */
 function requireLayer(value: Layer | LayerFunction, index: number): void {
@@ -19,7 +23,12 @@ function requireLayer(value: Layer | LayerFunction, index: number): void {
 
 /** The error of a call to what only holds modules. */
 const noForward = (operation: string, problem: string): FirsthandError =>
-  new FirsthandError({ operation, problem, expected: 'a call of a module in it', remedy: 'call the modules in it, or make a Sequential' });
+  new FirsthandError({
+    operation,
+    problem,
+    expected: 'a call of a module in it',
+    remedy: 'call the modules in it, or make a Sequential',
+  });
 
 /**
  * Layers one after the other; plain functions between them count as layers without parameters.
@@ -32,7 +41,9 @@ const noForward = (operation: string, problem: string): FirsthandError =>
  * console.log(model.summary().split('\n')[2]); // 0.weight  [8, 4]          32
  * ```
  */
-export class Sequential<L extends readonly (Layer | LayerFunction)[] = readonly (Layer | LayerFunction)[]> extends Module {
+export class Sequential<
+  L extends readonly (Layer | LayerFunction)[] = readonly (Layer | LayerFunction)[],
+> extends Module {
   readonly #list: L;
 
   /** @throws DTypeError for what is neither a module nor a function */
@@ -60,7 +71,10 @@ export class Sequential<L extends readonly (Layer | LayerFunction)[] = readonly 
 
   /** What the first layer takes, and what the last one gives; without layers, the input. */
   forward(x: Tensor): Tensor {
-    return this.#layers.reduce<Tensor>((value, layer) => (typeof layer === 'function' ? layer(value) : layer.forward(value)), x);
+    return this.#layers.reduce<Tensor>(
+      (value, layer) => (typeof layer === 'function' ? layer(value) : layer.forward(value)),
+      x,
+    );
   }
 }
 
@@ -93,7 +107,11 @@ export class ModuleList<M extends Module> extends Module {
     if (module !== undefined) return module;
     const { length } = this.#modules;
     const expected = `a whole number from ${-length} to ${length - 1}`;
-    throw new ShapeError({ operation: 'ModuleList.at', problem: `no module ${index} among ${length}`, expected });
+    throw new ShapeError({
+      operation: 'ModuleList.at',
+      problem: `no module ${index} among ${length}`,
+      expected,
+    });
   }
 
   /** Adds a module at the end. */
@@ -112,7 +130,8 @@ export class ModuleList<M extends Module> extends Module {
 }
 
 /**
- * Modules by name, to be called as their owner sees fit: heads for several tasks, say. Members are named by their keys: `price.weight`.
+ * Modules by name, to be called as their owner sees fit: heads for several tasks, say. Members are named by
+ * their keys: `price.weight`.
  * @example
  * ```ts
  * import { zeros } from '@firsthand/autograd';
@@ -129,7 +148,9 @@ export class ModuleDict<M extends Module> extends Module {
   constructor(modules: { readonly [name: string]: M } | ReadonlyMap<string, M> = {}) {
     super();
     checkCount('ModuleDict', arguments.length, 1, 'new ModuleDict({ a, b })');
-    this.#map = new Map(modules instanceof Map ? (modules as ReadonlyMap<string, M>) : Object.entries(modules));
+    this.#map = new Map(
+      modules instanceof Map ? (modules as ReadonlyMap<string, M>) : Object.entries(modules),
+    );
   }
 
   /** The map; a compiled function that reads it follows what is set. */

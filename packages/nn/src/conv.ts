@@ -1,6 +1,7 @@
 /**
- * Convolutional layers: a tensor's method of the same name with a weight and a bias of its own. Names, defaults and layouts are those of torch.nn, so that state dicts
- * are interchangeable; both parameters begin uniform in ±1/√(fan in), as torch's (its kaiming_uniform with a = √5 comes to the same).
+ * Convolutional layers: a tensor's method of the same name with a weight and a bias of its own. Names,
+ * defaults and layouts are those of torch.nn, so that state dicts are interchangeable; both parameters begin
+ * uniform in ±1/√(fan in), as torch's (its kaiming_uniform with a = √5 comes to the same).
  */
 import type { Conv1dOptions, Conv2dOptions, ConvTranspose2dOptions, Tensor } from '@firsthand/autograd';
 import { describeValue, type OptionKeys, type Shape, ShapeError, sizeOf } from '@firsthand/linalg';
@@ -24,14 +25,25 @@ const CONV1D_KEYS: OptionKeys<Conv1dOptions & ConvOptions> = {
   bias: 'boolean',
 };
 const CONV2D_KEYS: OptionKeys<Conv2dOptions & ConvOptions> = CONV1D_KEYS;
-const TRANSPOSED_KEYS: OptionKeys<ConvTranspose2dOptions & ConvOptions> = { ...CONV1D_KEYS, outputPadding: true };
+const TRANSPOSED_KEYS: OptionKeys<ConvTranspose2dOptions & ConvOptions> = {
+  ...CONV1D_KEYS,
+  outputPadding: true,
+};
 
 /** Height and width. */
 function bothAxes(layer: string, size: number | readonly [number, number]): readonly [number, number] {
   const sizes: unknown = typeof size === 'number' ? [size, size] : size;
-  if (!Array.isArray(sizes) || sizes.length !== 2 || !sizes.every((each) => Number.isSafeInteger(each) && each >= 1)) {
+  if (
+    !Array.isArray(sizes) ||
+    sizes.length !== 2 ||
+    !sizes.every((each) => Number.isSafeInteger(each) && each >= 1)
+  ) {
     const problem = `the kernel size is ${Array.isArray(size) ? `[${size.join(', ')}]` : describeValue(size)}`;
-    throw new ShapeError({ operation: layer, problem, expected: 'a whole number of at least 1, or two of them' });
+    throw new ShapeError({
+      operation: layer,
+      problem,
+      expected: 'a whole number of at least 1, or two of them',
+    });
   }
   return sizes as unknown as readonly [number, number];
 }
@@ -40,11 +52,22 @@ function bothAxes(layer: string, size: number | readonly [number, number]): read
 function perGroup(layer: string, channels: number, groups: number): number {
   if (channels % groups === 0) return channels / groups;
   const problem = `${groups} groups do not divide ${channels} channels`;
-  throw new ShapeError({ operation: layer, problem, expected: `a divisor of ${channels}`, remedy: 'choose a divisor' });
+  throw new ShapeError({
+    operation: layer,
+    problem,
+    expected: `a divisor of ${channels}`,
+    remedy: 'choose a divisor',
+  });
 }
 
 /** (first, second/groups, kernel…) @throws ShapeError unless the groups divide both channels */
-function weightShape(layer: string, first: number, second: number, kernel: Shape, { groups = 1 }: { readonly groups?: number }): Shape {
+function weightShape(
+  layer: string,
+  first: number,
+  second: number,
+  kernel: Shape,
+  { groups = 1 }: { readonly groups?: number },
+): Shape {
   checkSizes(layer, { channels: first, 'the other channels': second });
   checkSizes(layer, { groups }, 1);
   perGroup(layer, first, groups);
@@ -52,15 +75,25 @@ function weightShape(layer: string, first: number, second: number, kernel: Shape
 }
 
 function createWeight(shape: Shape, { dtype, device }: ConvOptions): Parameter {
-  return new Parameter(kaimingUniform(shape, { slope: Math.sqrt(5), dtype }), device === undefined ? {} : { device });
+  return new Parameter(
+    kaimingUniform(shape, { slope: Math.sqrt(5), dtype }),
+    device === undefined ? {} : { device },
+  );
 }
 
 /** A bias for each output of a weight (…, fan in…). */
-function createBias(outputs: number, weight: Shape, { bias = true, dtype, device }: ConvOptions): Parameter | null {
+function createBias(
+  outputs: number,
+  weight: Shape,
+  { bias = true, dtype, device }: ConvOptions,
+): Parameter | null {
   if (!bias) return null;
   const fanIn = sizeOf(weight.slice(1));
   const bound = fanIn === 0 ? 0 : 1 / Math.sqrt(fanIn);
-  return new Parameter(uniform([outputs], { low: -bound, high: bound, dtype }), device === undefined ? {} : { device });
+  return new Parameter(
+    uniform([outputs], { low: -bound, high: bound, dtype }),
+    device === undefined ? {} : { device },
+  );
 }
 
 /** A weight, a bias for each output, and the options of the tensor's method. */
@@ -114,7 +147,12 @@ export class Conv1d extends Convolutional<Conv1dOptions> {
  */
 export class Conv2d extends Convolutional<Conv2dOptions> {
   /** @throws ShapeError unless the groups divide the channels */
-  constructor(inputs: number, outputs: number, kernelSize: number | readonly [number, number], options?: Conv2dOptions & ConvOptions) {
+  constructor(
+    inputs: number,
+    outputs: number,
+    kernelSize: number | readonly [number, number],
+    options?: Conv2dOptions & ConvOptions,
+  ) {
     const given = layerOptions('Conv2d', options, CONV2D_KEYS, arguments.length, 4);
     super(weightShape('Conv2d', outputs, inputs, bothAxes('Conv2d', kernelSize), given), outputs, given);
   }
@@ -126,7 +164,8 @@ export class Conv2d extends Convolutional<Conv2dOptions> {
 }
 
 /**
- * The transpose of a convolution along two axes, which makes images larger. weight: (in, out/groups, kernel height, kernel width), bias: (out).
+ * The transpose of a convolution along two axes, which makes images larger. weight: (in, out/groups, kernel
+ * height, kernel width), bias: (out).
  * @example
  * ```ts
  * import { zeros } from '@firsthand/autograd';
@@ -144,7 +183,11 @@ export class ConvTranspose2d extends Convolutional<ConvTranspose2dOptions> {
     options?: ConvTranspose2dOptions & ConvOptions,
   ) {
     const given = layerOptions('ConvTranspose2d', options, TRANSPOSED_KEYS, arguments.length, 4);
-    super(weightShape('ConvTranspose2d', inputs, outputs, bothAxes('ConvTranspose2d', kernelSize), given), outputs, given);
+    super(
+      weightShape('ConvTranspose2d', inputs, outputs, bothAxes('ConvTranspose2d', kernelSize), given),
+      outputs,
+      given,
+    );
   }
 
   /** x: (N, in, H, W). Result: (N, out, H′, W′). @throws ShapeError if it does not fit */

@@ -18,7 +18,8 @@ export class Embedding extends Module {
 
   /**
    * index: (…), int32 or uint32. Result: (…, size). @throws DTypeError for other indices
-   * @throws ShapeError if one is out of range and its value is at hand; else, and inside `compile`, such an index gives NaN
+   * @throws ShapeError if one is out of range and its value is at hand; else, and inside `compile`, such an
+   *   index gives NaN
    */
   forward(index: Tensor): Tensor {
     return embedding(index, this.weight);

@@ -1,6 +1,6 @@
 /**
- * The error of saved state that does not fit. It lists everything that is wrong at once, so that a wrong checkpoint is understood in
- * one attempt, and it is thrown before anything has been loaded.
+ * The error of saved state that does not fit. It lists everything that is wrong at once, so that a wrong
+ * checkpoint is understood in one attempt, and it is thrown before anything has been loaded.
  */
 import { FirsthandError } from '@firsthand/linalg';
 
@@ -33,7 +33,9 @@ export class StateDictError extends FirsthandError implements StateDictMismatch 
       subject: 'the state does not fit the model',
       expected: 'the names, shapes and dtypes of the model',
       remedy:
-        mismatched.length > 0 ? 'build the model as the one that was saved' : 'build it so, or pass { strict: false } to load the rest',
+        mismatched.length > 0
+          ? 'build the model as the one that was saved'
+          : 'build it so, or pass { strict: false } to load the rest',
     };
     super({ operation, problem: `${subject}: ${details}`, expected, remedy });
     this.missing = missing;

@@ -1,20 +1,25 @@
 /**
- * A model as a function of its parameters: it runs with other tensors in their place. What transforms differentiate, map and nest
- * over parameters (per-example gradients, learning to learn, ensembles) is written with it.
+ * A model as a function of its parameters: it runs with other tensors in their place. What transforms
+ * differentiate, map and nest over parameters (per-example gradients, learning to learn, ensembles) is
+ * written with it.
  */
 import { substitute, Tensor } from '@firsthand/autograd';
 import { DTYPES, equalShapes, formatShape } from '@firsthand/linalg';
 import { StateDictError } from './errors.ts';
 import type { Module } from './module.ts';
 
-/** Tensors by path: flat, `{ 'fc1.weight': w }`, or nested, `{ fc1: { weight: w } }`, in objects, maps and arrays. */
+/**
+ * Tensors by path: flat, `{ 'fc1.weight': w }`, or nested, `{ fc1: { weight: w } }`, in objects, maps and
+ * arrays.
+ */
 export type ParameterValues =
   | ReadonlyMap<string, Tensor | ParameterValues>
   | readonly (Tensor | ParameterValues)[]
   | { readonly [name: string]: Tensor | ParameterValues };
 
 function flatten(values: ParameterValues, path = ''): [string, Tensor][] {
-  const entries: [string, Tensor | ParameterValues][] = values instanceof Map ? [...values] : Object.entries(values);
+  const entries: [string, Tensor | ParameterValues][] =
+    values instanceof Map ? [...values] : Object.entries(values);
   return entries.flatMap(([key, value]): [string, Tensor][] => {
     const name = path === '' ? key : `${path}.${key}`;
     return value instanceof Tensor ? [[name, value]] : flatten(value, name);
@@ -23,14 +28,19 @@ function flatten(values: ParameterValues, path = ''): [string, Tensor][] {
 
 /** Why a value cannot stand for a tensor of the model, or null. */
 function mismatch(name: string, own: Tensor, given: Tensor): string | null {
-  if (!equalShapes(own.shape, given.shape)) return `${name} (${formatShape(own.shape)}, given ${formatShape(given.shape)})`;
-  return DTYPES[own.dtype].isFloat === DTYPES[given.dtype].isFloat ? null : `${name} (${own.dtype}, given ${given.dtype})`;
+  if (!equalShapes(own.shape, given.shape))
+    return `${name} (${formatShape(own.shape)}, given ${formatShape(given.shape)})`;
+  return DTYPES[own.dtype].isFloat === DTYPES[given.dtype].isFloat
+    ? null
+    : `${name} (${own.dtype}, given ${given.dtype})`;
 }
 
 /**
- * What `model.forward(...inputs)` gives with other tensors in place of the model's own. The model is as before afterwards, whatever
- * happens, and gradients flow into the values. Running statistics among the values are not updated.
- * @param values for every parameter that is not frozen, by the paths of `namedParameters`; for frozen ones and buffers as needed.
+ * What `model.forward(...inputs)` gives with other tensors in place of the model's own. The model is as
+ * before afterwards, whatever happens, and gradients flow into the values. Running statistics among the
+ * values are not updated.
+ * @param values for every parameter that is not frozen, by the paths of `namedParameters`; for frozen ones
+ *   and buffers as needed.
  *   A tensor that stands in several places of the model is given once
  * @throws StateDictError if a parameter is missing, a name is not the model's, or a shape differs
  * @example
@@ -61,7 +71,10 @@ export function functionalCall<M extends Module>(
       continue;
     }
     const known = substitutes.get(target);
-    const problem = known === undefined || known === value ? mismatch(name, target, value) : `${name} (shared, given twice)`;
+    const problem =
+      known === undefined || known === value
+        ? mismatch(name, target, value)
+        : `${name} (shared, given twice)`;
     if (problem !== null) mismatched.push(problem);
     substitutes.set(target, value);
   }
@@ -75,5 +88,7 @@ export function functionalCall<M extends Module>(
       remedy: 'pass the parameters by their paths, as new Map([...model.namedParameters(), …]) does',
     });
   }
-  return substitute(substitutes, () => (model.forward as (...all: readonly unknown[]) => ReturnType<M['forward']>)(...inputs));
+  return substitute(substitutes, () =>
+    (model.forward as (...all: readonly unknown[]) => ReturnType<M['forward']>)(...inputs),
+  );
 }

@@ -1,5 +1,16 @@
 /** Layers, initialisation and losses: the public names of the package, and nothing else. */
-export { ELU, Flatten, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from './activations.ts';
+export {
+  ELU,
+  Flatten,
+  GELU,
+  LeakyReLU,
+  ReLU,
+  Sigmoid,
+  SiLU,
+  Softmax,
+  Softplus,
+  Tanh,
+} from './activations.ts';
 export { ModuleDict, ModuleList, Sequential } from './containers.ts';
 export { Conv1d, Conv2d, type ConvOptions, ConvTranspose2d } from './conv.ts';
 export { Dropout } from './dropout.ts';

@@ -1,7 +1,8 @@
 /**
- * Initial values: functions from a shape to an array, drawn on the host from the default generator, so that a seed gives the same model on
- * every device. For a weight (out, in, …kernel), fan in is in·∏kernel and fan out is out·∏kernel; the variance is chosen so that signals
- * (fan in) or gradients (fan out) keep their size from layer to layer.
+ * Initial values: functions from a shape to an array, drawn on the host from the default generator, so that a
+ * seed gives the same model on every device. For a weight (out, in, …kernel), fan in is in·∏kernel and fan
+ * out is out·∏kernel; the variance is chosen so that signals (fan in) or gradients (fan out) keep their size
+ * from layer to layer.
  */
 import { defaultGenerator, type DType, type Shape } from '@firsthand/autograd';
 import {
@@ -48,7 +49,10 @@ const GAINS: { readonly [K in Nonlinearity]: (slope: number) => number } = {
   leakyRelu: (slope) => Math.sqrt(2 / (1 + slope * slope)),
 };
 
-/** The factor by which a nonlinearity shrinks signals, to be made up for by the weights. slope: of leakyRelu on the negative side. */
+/**
+ * The factor by which a nonlinearity shrinks signals, to be made up for by the weights. slope: of leakyRelu
+ * on the negative side.
+ */
 export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
   checkCount('gain', arguments.length, 2, "init.gain('leakyRelu', slope)");
   return GAINS[checkChoice('gain', 'the nonlinearity', nonlinearity, NONLINEARITIES)](slope);
@@ -58,7 +62,12 @@ function fans(operation: string, shape: Shape): { readonly fanIn: number; readon
   const [outputs, inputs, ...kernel] = shape;
   if (outputs === undefined || inputs === undefined) {
     const expected = 'a weight of two axes or more (out, in, …kernel)';
-    throw new ShapeError({ operation, problem: `needs ${expected}, got ${formatShape(shape)}`, expected, remedy: 'use uniform or normal' });
+    throw new ShapeError({
+      operation,
+      problem: `needs ${expected}, got ${formatShape(shape)}`,
+      expected,
+      remedy: 'use uniform or normal',
+    });
   }
   return { fanIn: inputs * sizeOf(kernel), fanOut: outputs * sizeOf(kernel) };
 }
@@ -110,20 +119,37 @@ function initOptions<O extends InitOptions>(
   if (dtype !== undefined) checkDType(operation, dtype);
   if (generator !== undefined && typeof generator?.uniform !== 'function') {
     const problem = `generator is ${describeValue(generator)}`;
-    throw new OptionError({ operation, problem, expected: 'a Generator', remedy: 'write new Generator(seed)' });
+    throw new OptionError({
+      operation,
+      problem,
+      expected: 'a Generator',
+      remedy: 'write new Generator(seed)',
+    });
   }
   return options ?? ({} as O);
 }
 
 /** Uniform in [low, high), by default [0, 1). */
 export function uniform(shape: Shape, options?: UniformInitOptions): NDArray {
-  const { generator = defaultGenerator(), ...interval } = initOptions('uniform', shape, options, UNIFORM_KEYS, arguments.length);
+  const { generator = defaultGenerator(), ...interval } = initOptions(
+    'uniform',
+    shape,
+    options,
+    UNIFORM_KEYS,
+    arguments.length,
+  );
   return generator.uniform(shape, interval);
 }
 
 /** Normal, by default with mean 0 and standard deviation 1. */
 export function normal(shape: Shape, options?: NormalInitOptions): NDArray {
-  const { generator = defaultGenerator(), ...moments } = initOptions('normal', shape, options, NORMAL_KEYS, arguments.length);
+  const { generator = defaultGenerator(), ...moments } = initOptions(
+    'normal',
+    shape,
+    options,
+    NORMAL_KEYS,
+    arguments.length,
+  );
   return generator.normal(shape, moments);
 }
 
@@ -139,12 +165,16 @@ export function ones(shape: Shape, options?: Pick<InitOptions, 'dtype'>): NDArra
   return full(shape, 1, { dtype });
 }
 
-/** Beyond so many standard deviations from the point of highest density lies nothing that these numbers could show. */
+/**
+ * Beyond so many standard deviations from the point of highest density lies nothing that these numbers could
+ * show.
+ */
 const REACH = 8;
 
 /**
- * Normal, limited to [low, high] (by default ±2, not in units of `std`, as in torch): uniform proposals z, accepted with probability
- * e^((m² − z²)/2) where m is the point of the interval that is nearest to the mean (Robert 1995).
+ * Normal, limited to [low, high] (by default ±2, not in units of `std`, as in torch): uniform proposals z,
+ * accepted with probability e^((m² − z²)/2) where m is the point of the interval that is nearest to the mean
+ * (Robert 1995).
  * @throws FirsthandError unless low < high and std > 0, or if the dtype has no number between them
  */
 export function truncNormal(shape: Shape, options?: TruncNormalOptions): NDArray {
@@ -153,14 +183,27 @@ export function truncNormal(shape: Shape, options?: TruncNormalOptions): NDArray
   const operation = 'truncNormal';
   if (!(low < high && std > 0)) {
     const expected = 'low < high and std > 0';
-    throw new FirsthandError({ operation, problem: `needs ${expected}, got [${low}, ${high}] and ${std}`, expected });
+    throw new FirsthandError({
+      operation,
+      problem: `needs ${expected}, got [${low}, ${high}] and ${std}`,
+      expected,
+    });
   }
   if (!DTYPES[dtype].isFloat)
-    throw new DTypeError({ operation, problem: `gives floats, not ${dtype}`, expected: 'a floating-point dtype' });
+    throw new DTypeError({
+      operation,
+      problem: `gives floats, not ${dtype}`,
+      expected: 'a floating-point dtype',
+    });
   const ends = floatsWithin(low, high, dtype as FloatType, true);
   if (ends === null) {
     const problem = `there is no ${dtype} number in [${low}, ${high}]`;
-    throw new FirsthandError({ operation, problem, expected: 'bounds with a number between', remedy: 'use a wider dtype or other bounds' });
+    throw new FirsthandError({
+      operation,
+      problem,
+      expected: 'bounds with a number between',
+      remedy: 'use a wider dtype or other bounds',
+    });
   }
   const from = (low - mean) / std;
   const to = (high - mean) / std;
@@ -182,15 +225,29 @@ export function truncNormal(shape: Shape, options?: TruncNormalOptions): NDArray
 
 /** Uniform with bound gain·√(6/(fan in + fan out)) (Glorot & Bengio 2010). gain: 1 if not given. */
 export function xavierUniform(shape: Shape, options?: XavierOptions): NDArray {
-  const { gain: factor = 1, ...rest } = initOptions('xavierUniform', shape, options, XAVIER_KEYS, arguments.length);
+  const { gain: factor = 1, ...rest } = initOptions(
+    'xavierUniform',
+    shape,
+    options,
+    XAVIER_KEYS,
+    arguments.length,
+  );
   const { fanIn, fanOut } = fans('xavierUniform', shape);
   const bound = factor * Math.sqrt(6 / (fanIn + fanOut));
   return uniform(shape, { ...rest, low: -bound, high: bound });
 }
 
-/** Normal with standard deviation gain·√(2/(fan in + fan out)) (Glorot & Bengio 2010). gain: 1 if not given. */
+/**
+ * Normal with standard deviation gain·√(2/(fan in + fan out)) (Glorot & Bengio 2010). gain: 1 if not given.
+ */
 export function xavierNormal(shape: Shape, options?: XavierOptions): NDArray {
-  const { gain: factor = 1, ...rest } = initOptions('xavierNormal', shape, options, XAVIER_KEYS, arguments.length);
+  const { gain: factor = 1, ...rest } = initOptions(
+    'xavierNormal',
+    shape,
+    options,
+    XAVIER_KEYS,
+    arguments.length,
+  );
   const { fanIn, fanOut } = fans('xavierNormal', shape);
   return normal(shape, { ...rest, std: factor * Math.sqrt(2 / (fanIn + fanOut)) });
 }
@@ -206,9 +263,18 @@ export interface KaimingOptions extends InitOptions {
 }
 
 const NONLINEARITIES: readonly Nonlinearity[] = ['linear', 'sigmoid', 'tanh', 'relu', 'leakyRelu'];
-const KAIMING_KEYS: OptionKeys<KaimingOptions> = { ...INIT_KEYS, mode: ['fanIn', 'fanOut'], nonlinearity: NONLINEARITIES, slope: 'number' };
+const KAIMING_KEYS: OptionKeys<KaimingOptions> = {
+  ...INIT_KEYS,
+  mode: ['fanIn', 'fanOut'],
+  nonlinearity: NONLINEARITIES,
+  slope: 'number',
+};
 
-function kaimingScale(operation: string, shape: Shape, { mode = 'fanIn', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions): number {
+function kaimingScale(
+  operation: string,
+  shape: Shape,
+  { mode = 'fanIn', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions,
+): number {
   const fan = fans(operation, shape)[mode];
   return fan === 0 ? 0 : gain(nonlinearity, slope) / Math.sqrt(fan);
 }
@@ -223,5 +289,9 @@ export function kaimingUniform(shape: Shape, options?: KaimingOptions): NDArray 
 /** Normal with standard deviation gain/√fan (He et al. 2015). */
 export function kaimingNormal(shape: Shape, options?: KaimingOptions): NDArray {
   const given = initOptions('kaimingNormal', shape, options, KAIMING_KEYS, arguments.length);
-  return normal(shape, { dtype: given.dtype, generator: given.generator, std: kaimingScale('kaimingNormal', shape, given) });
+  return normal(shape, {
+    dtype: given.dtype,
+    generator: given.generator,
+    std: kaimingScale('kaimingNormal', shape, given),
+  });
 }

@@ -1,4 +1,7 @@
-/** Layer normalisation (Ba, Kiros & Hinton 2016): each row has mean 0 and variance 1, then a learned scale and shift. */
+/**
+ * Layer normalisation (Ba, Kiros & Hinton 2016): each row has mean 0 and variance 1, then a learned scale and
+ * shift.
+ */
 import { layerNorm, type Tensor } from '@firsthand/autograd';
 import { type OptionKeys, readSizes, type Shape } from '@firsthand/linalg';
 import { ones, zeros } from './init.ts';
@@ -16,9 +19,17 @@ export interface LayerNormOptions extends LayerOptions {
   readonly bias?: boolean | undefined;
 }
 
-const KEYS: OptionKeys<LayerNormOptions> = { ...LAYER_KEYS, eps: 'number', affine: 'boolean', bias: 'boolean' };
+const KEYS: OptionKeys<LayerNormOptions> = {
+  ...LAYER_KEYS,
+  eps: 'number',
+  affine: 'boolean',
+  bias: 'boolean',
+};
 
-/** y = (x − μ)/√(σ² + ε)·w + b, with mean and biased variance over the last axes. weight, bias: the normalised shape, 1 and 0 at first. */
+/**
+ * y = (x − μ)/√(σ² + ε)·w + b, with mean and biased variance over the last axes. weight, bias: the normalised
+ * shape, 1 and 0 at first.
+ */
 export class LayerNorm extends Module {
   weight: Parameter | null;
   bias: Parameter | null;
@@ -28,7 +39,13 @@ export class LayerNorm extends Module {
   /** @param shape the sizes of the last axes, or of the last axis, over which to normalise */
   constructor(shape: number | Shape, options?: LayerNormOptions) {
     super();
-    const { eps = 1e-5, affine = true, bias = true, dtype, device } = layerOptions('LayerNorm', options, KEYS, arguments.length, 2);
+    const {
+      eps = 1e-5,
+      affine = true,
+      bias = true,
+      dtype,
+      device,
+    } = layerOptions('LayerNorm', options, KEYS, arguments.length, 2);
     readSizes('LayerNorm', [shape]);
     const where = device === undefined ? {} : { device };
     this.shape = typeof shape === 'number' ? [shape] : [...shape];

@@ -1,6 +1,16 @@
-/** What layers have in common: options for where and how their parameters are kept, and the shape of a layer that a `Sequential` can hold. */
+/**
+ * What layers have in common: options for where and how their parameters are kept, and the shape of a layer
+ * that a `Sequential` can hold.
+ */
 import { checkDevice, type Device, type DType, type Tensor } from '@firsthand/autograd';
-import { checkCount, checkDType, checkOptions, describeValue, type OptionKeys, ShapeError } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkDType,
+  checkOptions,
+  describeValue,
+  type OptionKeys,
+  ShapeError,
+} from '@firsthand/linalg';
 import type { Module } from './module.ts';
 
 /** Options of every layer with parameters. */
@@ -18,7 +28,8 @@ export const LAYER_KEYS: OptionKeys<LayerOptions> = { dtype: true, device: true 
  * The options of a layer, checked.
  * @param given how many arguments the constructor was called with
  * @param most how many it takes, options included
- * @throws OptionError for a key that does not exist, a dtype or device that is none, or an argument that would be ignored
+ * @throws OptionError for a key that does not exist, a dtype or device that is none, or an argument that
+ *   would be ignored
  */
 export function layerOptions<O extends LayerOptions>(
   layer: string,

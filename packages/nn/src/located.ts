@@ -1,6 +1,7 @@
 /**
- * Errors that say where in a model they happened: one that is thrown inside a `forward` gets the path of the innermost module and its class,
- * `blocks.0.fc1 (Linear): matmul: …`. Each `forward` on the way out knows one step of the path: where the module below is a member of its own.
+ * Errors that say where in a model they happened: one that is thrown inside a `forward` gets the path of the
+ * innermost module and its class, `blocks.0.fc1 (Linear): matmul: …`. Each `forward` on the way out knows one
+ * step of the path: where the module below is a member of its own.
  */
 import { FirsthandError } from '@firsthand/linalg';
 
@@ -11,7 +12,10 @@ interface Module {
 
 type Forward = (this: Module, ...inputs: unknown[]) => unknown;
 
-/** What is known of an error on its way out: the last module that it left, the path below that one, the class of the innermost. */
+/**
+ * What is known of an error on its way out: the last module that it left, the path below that one, the class
+ * of the innermost.
+ */
 interface Position {
   readonly module: Module;
   readonly path: string;
@@ -30,16 +34,21 @@ const join = (first: string, second: string): string => (second === '' ? first :
 function leave(module: Module, error: FirsthandError): void {
   const known = positions.get(error);
   if (known?.module === module) return; // a forward that calls its superclass's
-  const step = known === undefined ? '' : [...module.namedModules()].find(([, each]) => each === known.module)?.[0];
+  const step =
+    known === undefined ? '' : [...module.namedModules()].find(([, each]) => each === known.module)?.[0];
   if (step === undefined) return; // called with a module that is no member: the path begins there
-  const position = { module, path: known === undefined ? '' : join(step, known.path), kind: known?.kind ?? kindOf(module) };
+  const position = {
+    module,
+    path: known === undefined ? '' : join(step, known.path),
+    kind: known?.kind ?? kindOf(module),
+  };
   positions.set(error, position);
   error.locate(position.path === '' ? position.kind : `${position.path} (${position.kind})`);
 }
 
 /**
- * Makes the `forward` of a class, and of the classes that it derives from, locate the errors that it throws. Methods stand on the prototype,
- * so that it happens once per class, when the first module is constructed.
+ * Makes the `forward` of a class, and of the classes that it derives from, locate the errors that it throws.
+ * Methods stand on the prototype, so that it happens once per class, when the first module is constructed.
  */
 export function locateErrors(root: object, prototype: object): void {
   for (let holder = prototype; holder !== root; holder = Object.getPrototypeOf(holder) as object) {

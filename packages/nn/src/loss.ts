@@ -1,9 +1,19 @@
 /**
- * Losses: how far a prediction is from what it should be, as a tensor to call `backward` on. Each gives one value per example and then
- * reduces them: to their mean (as torch does by default), to their sum, or not at all. Of float16 all of this is float32, rounded once.
+ * Losses: how far a prediction is from what it should be, as a tensor to call `backward` on. Each gives one
+ * value per example and then reduces them: to their mean (as torch does by default), to their sum, or not at
+ * all. Of float16 all of this is float32, rounded once.
  */
 import { crossEntropy as crossEntropyOfRows, type Data, Tensor, tensor, widened } from '@firsthand/autograd';
-import { checkCount, checkOptions, DTypeError, DTYPES, equalShapes, formatShape, type OptionKeys, ShapeError } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkOptions,
+  DTypeError,
+  DTYPES,
+  equalShapes,
+  formatShape,
+  type OptionKeys,
+  ShapeError,
+} from '@firsthand/linalg';
 
 /** What becomes of the values of single examples; `mean` if not given. */
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -21,7 +31,9 @@ const REDUCTIONS: { readonly [K in Reduction]: (values: Tensor) => Tensor } = {
 
 const LOSS_KEYS: OptionKeys<LossOptions> = { reduction: ['mean', 'sum', 'none'] };
 
-/** @throws OptionError for an option or a reduction that does not exist, or an argument that would be ignored */
+/**
+ * @throws OptionError for an option or a reduction that does not exist, or an argument that would be ignored
+ */
 function reductionOf(operation: string, options: LossOptions | undefined, given: number): Reduction {
   checkCount(operation, given, 3, `loss.${operation}(prediction, target, { reduction })`);
   return checkOptions(operation, options, LOSS_KEYS).reduction ?? 'mean';
@@ -35,7 +47,10 @@ function targetOf(target: Tensor | Data, { device, dtype }: Tensor): Tensor {
 /** Labels as a tensor: numbers in arrays are whole. */
 function labelsOf(labels: Tensor | Data, { device }: Tensor): Tensor {
   if (labels instanceof Tensor) return labels;
-  return tensor(labels, Array.isArray(labels) || typeof labels === 'number' ? { device, dtype: 'int32' } : { device });
+  return tensor(
+    labels,
+    Array.isArray(labels) || typeof labels === 'number' ? { device, dtype: 'int32' } : { device },
+  );
 }
 
 /**
@@ -64,7 +79,8 @@ export function mse(prediction: Tensor, wanted: Tensor | Data, options?: LossOpt
  * @param logits unnormalised log-probabilities, (…, C)
  * @param labels classes from 0 to C − 1, (…), int32 or uint32: a tensor, or data
  * @returns a scalar, or with 'none' (…)
- * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand, as those of host data on a device that
+ * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand,
+ *   as those of host data on a device that
  *   can be read at once; else such a label gives NaN, as it does inside `compile`. DTypeError for labels that are no integers
  * @example
  * ```ts
@@ -81,7 +97,13 @@ export function crossEntropy(logits: Tensor, labels: Tensor | Data, options?: Lo
     const problem = `the labels ${formatShape(classes.shape)} are ${classes.dtype} and have the shape of the logits, as one-hot rows have`;
     const operands = [logits, classes];
     const remedy = 'write labels.argmax(-1) for one-hot labels';
-    throw new DTypeError({ operation: 'crossEntropy', problem, operands, expected: 'the index of a class for each row (int32)', remedy });
+    throw new DTypeError({
+      operation: 'crossEntropy',
+      problem,
+      operands,
+      expected: 'the index of a class for each row (int32)',
+      remedy,
+    });
   }
   return widened((x) => REDUCTIONS[reduction](crossEntropyOfRows(x, classes)), logits);
 }

@@ -1,8 +1,17 @@
 /**
- * A module is an object whose fields are its parameters, buffers and modules: nothing is registered, they are found by walking its own
- * fields in the order of their definition. Names are paths through the fields, `fc1.weight`, as in torch's state dicts.
+ * A module is an object whose fields are its parameters, buffers and modules: nothing is registered, they are
+ * found by walking its own fields in the order of their definition. Names are paths through the fields,
+ * `fc1.weight`, as in torch's state dicts.
  */
-import { checkDevice, type Device, guard, guardContents, Guarded, moveInPlace, Tensor } from '@firsthand/autograd';
+import {
+  checkDevice,
+  type Device,
+  guard,
+  guardContents,
+  Guarded,
+  moveInPlace,
+  Tensor,
+} from '@firsthand/autograd';
 import { FirsthandError, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { StateDictMismatch } from './errors.ts';
 import { kindOf, locateErrors } from './located.ts';
@@ -11,7 +20,11 @@ import { assignStateDict, compareStateDict, type StateDict } from './state-dict.
 import { formatSummary } from './summary.ts';
 
 /** What `onForward` calls after each `forward`, with the module, its inputs and its output. */
-export type ForwardHook<M extends Module> = (module: M, inputs: Parameters<M['forward']>, output: ReturnType<M['forward']>) => void;
+export type ForwardHook<M extends Module> = (
+  module: M,
+  inputs: Parameters<M['forward']>,
+  output: ReturnType<M['forward']>,
+) => void;
 
 /** Whether missing and left-over names are errors, true if not given. */
 export interface StrictOptions {
@@ -25,10 +38,16 @@ type Forward = (...inputs: unknown[]) => unknown;
 /** Whether training changes a tensor: a frozen parameter is one still. */
 const isParameter = (tensor: Tensor): boolean => tensor instanceof Parameter || tensor.requiresGrad;
 
-/** Whether a tensor is a module's own: not a value that was computed from parameters, which has its history and no state. */
+/**
+ * Whether a tensor is a module's own: not a value that was computed from parameters, which has its history
+ * and no state.
+ */
 const isState = (tensor: Tensor): boolean => tensor.isLeaf || !tensor.requiresGrad;
 
-/** The elements of an array, a map, a set or a plain object, by what stands for them in a path; none of anything else. */
+/**
+ * The elements of an array, a map, a set or a plain object, by what stands for them in a path; none of
+ * anything else.
+ */
 function elementsOf(value: unknown): Iterable<readonly [string | number, unknown]> {
   if (Array.isArray(value)) return value.entries();
   if (value instanceof Set) return [...value].entries();
@@ -44,10 +63,11 @@ function elementsOf(value: unknown): Iterable<readonly [string | number, unknown
 }
 
 /**
- * The base of layers and models. What its fields hold belongs to it: modules, parameters (a {@link Parameter}, or a leaf tensor with
- * `requiresGrad`), buffers (other tensors: saved, not trained), and arrays, maps, sets and plain objects of these, nested as one likes.
- * Private `#fields` do not: nobody but the class can see them, so give what is to be trained a public field, or override `fields()`.
- * Nor do values that were computed from parameters, such as an activation that is kept to be looked at.
+ * The base of layers and models. What its fields hold belongs to it: modules, parameters (a {@link
+ * Parameter}, or a leaf tensor with `requiresGrad`), buffers (other tensors: saved, not trained), and arrays,
+ * maps, sets and plain objects of these, nested as one likes. Private `#fields` do not: nobody but the class
+ * can see them, so give what is to be trained a public field, or override `fields()`. Nor do values that were
+ * computed from parameters, such as an activation that is kept to be looked at.
  *
  * An error inside a `forward` names the module by its path: `blocks.0.fc1 (Linear): matmul: …`.
  * @example
@@ -84,11 +104,18 @@ export abstract class Module extends Guarded {
 
   // ---- members
 
-  /** This module and all members below it with their paths, a shared one under each of them. A field that refers back to a module above is no member. */
+  /**
+   * This module and all members below it with their paths, a shared one under each of them. A field that
+   * refers back to a module above is no member.
+   */
   *#walk(path: string, above: readonly Module[]): Generator<readonly [string, Module | Tensor]> {
     yield [path, this];
     const line = [...above, this];
-    const visit = function* (name: string, value: unknown, around: readonly unknown[]): Generator<readonly [string, Module | Tensor]> {
+    const visit = function* (
+      name: string,
+      value: unknown,
+      around: readonly unknown[],
+    ): Generator<readonly [string, Module | Tensor]> {
       if (value instanceof Tensor) {
         if (isState(value)) yield [name, value];
       } else if (value instanceof Module) {
@@ -97,7 +124,8 @@ export abstract class Module extends Guarded {
         for (const [key, each] of elementsOf(value)) yield* visit(`${name}.${key}`, each, [...around, value]);
       }
     };
-    for (const [name, value] of this.fields()) yield* visit(path === '' ? name : `${path}.${name}`, value, []);
+    for (const [name, value] of this.fields())
+      yield* visit(path === '' ? name : `${path}.${name}`, value, []);
   }
 
   /**
@@ -154,7 +182,10 @@ export abstract class Module extends Guarded {
     return [...this.namedParameters().values()];
   }
 
-  /** Drops the gradients of all parameters. Call it last in a step: gradients that are used and dropped in one step never become buffers. */
+  /**
+   * Drops the gradients of all parameters. Call it last in a step: gradients that are used and dropped in one
+   * step never become buffers.
+   */
   zeroGrad(): void {
     checkCount('zeroGrad', arguments.length, 0, 'model.zeroGrad()');
     for (const parameter of this.parameters()) parameter.grad = null;
@@ -175,7 +206,10 @@ export abstract class Module extends Guarded {
 
   // ---- state
 
-  /** Parameters and buffers by path: the tensors themselves, which go on changing. A shared one stands under each of its paths. */
+  /**
+   * Parameters and buffers by path: the tensors themselves, which go on changing. A shared one stands under
+   * each of its paths.
+   */
   stateDict(): Map<string, Tensor> {
     checkCount('stateDict', arguments.length, 0, 'model.stateDict()');
     return this.#tensors();
@@ -192,10 +226,12 @@ export abstract class Module extends Guarded {
   }
 
   /**
-   * Gives parameters and buffers the values of a state dict; floating-point values convert to their dtype. All or nothing.
+   * Gives parameters and buffers the values of a state dict; floating-point values convert to their dtype.
+   * All or nothing.
    * @param options.strict whether missing and left-over names are errors, true if not given
    * @returns the names that were missing and left over
-   * @throws StateDictError listing every name that is missing, left over, or differs in shape, dtype or device
+   * @throws StateDictError listing every name that is missing, left over, or differs in shape, dtype or
+   *   device
    */
   loadStateDict(state: StateDict, options?: StrictOptions): StateDictMismatch {
     checkCount('loadStateDict', arguments.length, 2, 'model.loadStateDict(state, { strict })');
@@ -206,8 +242,9 @@ export abstract class Module extends Guarded {
   }
 
   /**
-   * Moves parameters, buffers and gradients to another device. The tensors stay the same objects; an optimizer made before keeps its state where
-   * it was, so make it afterwards. Await it before anything else uses the module.
+   * Moves parameters, buffers and gradients to another device. The tensors stay the same objects; an
+   * optimizer made before keeps its state where it was, so make it afterwards. Await it before anything else
+   * uses the module.
    * @throws DTypeError if the device lacks a dtype; everything is then where it was
    */
   async to(device: Device): Promise<this> {
@@ -219,7 +256,10 @@ export abstract class Module extends Guarded {
 
   // ---- mode
 
-  /** Whether the module is being trained (dropout drops) or used (it does not). A compiled function that reads it follows it. */
+  /**
+   * Whether the module is being trained (dropout drops) or used (it does not). A compiled function that reads
+   * it follows it.
+   */
   get training(): boolean {
     return guard(this.#mode, 'training');
   }
@@ -240,10 +280,12 @@ export abstract class Module extends Guarded {
   // ---- looking in
 
   /**
-   * Calls `hook` after each `forward` of this module. Inside `compile` that is while the function is traced: subscribe before its first call.
+   * Calls `hook` after each `forward` of this module. Inside `compile` that is while the function is traced:
+   * subscribe before its first call.
    *
-   * Models call `layer.forward(x)` directly, so the hook must be on `forward` itself: while there are hooks, this object has a `forward`
-   * of its own in front of its class's. A module without hooks pays nothing, and a subclass has nothing to remember.
+   * Models call `layer.forward(x)` directly, so the hook must be on `forward` itself: while there are hooks,
+   * this object has a `forward` of its own in front of its class's. A module without hooks pays nothing, and
+   * a subclass has nothing to remember.
    * @returns ends the subscription
    */
   onForward<M extends Module>(this: M, hook: ForwardHook<M>): () => void {
@@ -256,7 +298,12 @@ export abstract class Module extends Guarded {
         for (const each of guardContents(this.#hooks)) each(this, inputs, output);
         return output;
       };
-      Object.defineProperty(this, 'forward', { value: hooked, configurable: true, enumerable: false, writable: true });
+      Object.defineProperty(this, 'forward', {
+        value: hooked,
+        configurable: true,
+        enumerable: false,
+        writable: true,
+      });
       this.#unhook = () => {
         if (own === undefined) Reflect.deleteProperty(this, 'forward');
         else Object.defineProperty(this, 'forward', own);
@@ -274,6 +321,8 @@ export abstract class Module extends Guarded {
   /** A table of the parameters: name, shape, number of elements. */
   summary(): string {
     checkCount('summary', arguments.length, 0, 'model.summary()');
-    return formatSummary([...this.namedParameters()].map(([name, { shape, requiresGrad }]) => ({ name, shape, requiresGrad })));
+    return formatSummary(
+      [...this.namedParameters()].map(([name, { shape, requiresGrad }]) => ({ name, shape, requiresGrad })),
+    );
   }
 }

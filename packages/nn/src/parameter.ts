@@ -1,6 +1,6 @@
 /**
- * A parameter is a tensor that training changes: a leaf with a gradient. Modules find theirs by this class, which tells them from
- * buffers (other tensors, which are saved but not trained).
+ * A parameter is a tensor that training changes: a leaf with a gradient. Modules find theirs by this class,
+ * which tells them from buffers (other tensors, which are saved but not trained).
  */
 import { type CreateOptions, type Data, type DType, type Shape, Variable } from '@firsthand/autograd';
 import { array, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
@@ -9,15 +9,25 @@ const KEYS: OptionKeys<ParameterOptions> = { device: true, requiresGrad: 'boolea
 
 /** A tensor that training changes. */
 export class Parameter extends Variable {
-  /** A copy of `values` on a device. `requiresGrad: false` freezes it. @throws DTypeError if the device lacks the dtype, or it has no gradients */
+  /**
+   * A copy of `values` on a device. `requiresGrad: false` freezes it. @throws DTypeError if the device lacks
+   * the dtype, or it has no gradients
+   */
   constructor(values: Data, options?: ParameterOptions) {
     checkCount('Parameter', arguments.length, 2, 'new Parameter(values, { device, requiresGrad, name })');
     const { device, requiresGrad = true, name } = checkOptions('Parameter', options, KEYS);
-    super(values, { requiresGrad, ...(device === undefined ? {} : { device }), ...(name === undefined || name === null ? {} : { name }) });
+    super(values, {
+      requiresGrad,
+      ...(device === undefined ? {} : { device }),
+      ...(name === undefined || name === null ? {} : { name }),
+    });
   }
 }
 
-/** Where a parameter lives and what it is called; a module names its parameters by their path if they have no name. */
+/**
+ * Where a parameter lives and what it is called; a module names its parameters by their path if they have no
+ * name.
+ */
 export interface ParameterOptions {
   readonly device?: CreateOptions['device'] & {};
   readonly requiresGrad?: boolean;
@@ -34,7 +44,10 @@ export interface ParameterOptions {
  * console.log(scale.requiresGrad, scale.shape); // true [ 3 ]
  * ```
  */
-export function parameter(data: Data, options?: ParameterOptions & { readonly dtype?: DType; readonly shape?: Shape }): Parameter {
+export function parameter(
+  data: Data,
+  options?: ParameterOptions & { readonly dtype?: DType; readonly shape?: Shape },
+): Parameter {
   checkCount('parameter', arguments.length, 2, 'parameter(data, { dtype, shape })');
   const { dtype, shape, ...rest } = checkOptions('parameter', options, { ...KEYS, dtype: true, shape: true });
   return new Parameter(array(data, { dtype, shape, copy: false }), rest);

@@ -1,4 +1,7 @@
-/** Pooling layers: the largest element or the mean of each window. Windows lie side by side if no stride is given, as in torch.nn. */
+/**
+ * Pooling layers: the largest element or the mean of each window. Windows lie side by side if no stride is
+ * given, as in torch.nn.
+ */
 import type { AvgPool2dOptions, MaxPool2dOptions, Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import { Module } from './module.ts';
@@ -15,8 +18,16 @@ abstract class Pool2d<O> extends Module {
   }
 }
 
-/** @throws OptionError for an option that does not exist, or an argument that would be ignored: torch's stride after the kernel */
-function poolOptions<O extends object>(layer: string, options: O | undefined, keys: OptionKeys<O>, given: number): O {
+/**
+ * @throws OptionError for an option that does not exist, or an argument that would be ignored: torch's stride
+ * after the kernel
+ */
+function poolOptions<O extends object>(
+  layer: string,
+  options: O | undefined,
+  keys: OptionKeys<O>,
+  given: number,
+): O {
   checkCount(layer, given, 2, `new ${layer}(kernel, { ${Object.keys(keys).join(', ')} })`);
   return checkOptions(layer, options, keys);
 }
@@ -24,7 +35,10 @@ function poolOptions<O extends object>(layer: string, options: O | undefined, ke
 /** The largest element of each window. */
 export class MaxPool2d extends Pool2d<MaxPool2dOptions> {
   constructor(kernelSize: number | readonly [number, number], options?: MaxPool2dOptions) {
-    super(kernelSize, poolOptions('MaxPool2d', options, { stride: true, padding: true, dilation: true }, arguments.length));
+    super(
+      kernelSize,
+      poolOptions('MaxPool2d', options, { stride: true, padding: true, dilation: true }, arguments.length),
+    );
   }
 
   /** x: (N, C, H, W). Result: (N, C, H′, W′). @throws ShapeError if a window does not fit */

@@ -1,4 +1,7 @@
-/** All parameters as one vector, and back: what optimizers of the whole (line searches, Hessian methods) and comparisons work with. */
+/**
+ * All parameters as one vector, and back: what optimizers of the whole (line searches, Hessian methods) and
+ * comparisons work with.
+ */
 import { cat, effectGroup, noGrad, type Tensor } from '@firsthand/autograd';
 import { checkCount, ShapeError } from '@firsthand/linalg';
 
@@ -30,7 +33,8 @@ export function parametersToVector(parameters: Iterable<Tensor>): Tensor {
 
 /**
  * Gives the tensors the elements of a vector, one after the other. All of them change together.
- * @throws ShapeError unless the vector has as many elements as they, DTypeError if dtypes differ; nothing has changed then
+ * @throws ShapeError unless the vector has as many elements as they, DTypeError if dtypes differ; nothing has
+ *   changed then
  */
 export function vectorToParameters(vector: Tensor, parameters: Iterable<Tensor>): void {
   checkCount('vectorToParameters', arguments.length, 2, 'vectorToParameters(vector, model.parameters())');

@@ -8,21 +8,45 @@ type Call = (...args: unknown[]) => unknown;
 const all: Readonly<Record<string, unknown>> = { ...nn };
 
 const where = { dtype: 'type', device: 'to' };
-const made = (name: string, args: readonly unknown[] = [], options?: Record<string, string>): [string, CallTable[string]] => [
+const made = (
+  name: string,
+  args: readonly unknown[] = [],
+  options?: Record<string, string>,
+): [string, CallTable[string]] => [
   `new ${name}`,
-  { call: (...more) => new (all[name] as Loose)(...args, ...more), ...(options === undefined ? {} : { options }) },
+  {
+    call: (...more) => new (all[name] as Loose)(...args, ...more),
+    ...(options === undefined ? {} : { options }),
+  },
 ];
-const conv = { ...where, stride: 'strides', padding: 'pad', dilation: 'dilations', groups: 'group', bias: 'useBias' };
+const conv = {
+  ...where,
+  stride: 'strides',
+  padding: 'pad',
+  dilation: 'dilations',
+  groups: 'group',
+  bias: 'useBias',
+};
 const init = (
   name: keyof typeof nn.init,
   options: Record<string, string>,
   args: readonly unknown[] = [[3, 2]],
-): [string, CallTable[string]] => [`init.${name}`, { call: (...more) => (nn.init[name] as Call)(...args, ...more), options }];
+): [string, CallTable[string]] => [
+  `init.${name}`,
+  { call: (...more) => (nn.init[name] as Call)(...args, ...more), options },
+];
 const drawn = { dtype: 'type', generator: 'rng' };
 const layer = new nn.Linear(2, 3);
-const method = (name: string, args: readonly unknown[] = [], options?: Record<string, string>): [string, CallTable[string]] => [
+const method = (
+  name: string,
+  args: readonly unknown[] = [],
+  options?: Record<string, string>,
+): [string, CallTable[string]] => [
   `Module.${name}`,
-  { call: (...more) => (layer as unknown as Record<string, Call>)[name]!(...args, ...more), ...(options === undefined ? {} : { options }) },
+  {
+    call: (...more) => (layer as unknown as Record<string, Call>)[name]!(...args, ...more),
+    ...(options === undefined ? {} : { options }),
+  },
 ];
 
 const labels = tensor([0, 1], { dtype: 'int32' });
@@ -31,7 +55,9 @@ const NONE = ['new Module', 'new StateDictError', 'Module.fields'];
 const TABLE: CallTable = {
   ...Object.fromEntries(NONE.map((name) => [name, null])),
   ...Object.fromEntries([
-    ...['ReLU', 'SiLU', 'Tanh', 'Sigmoid', 'Softplus', 'LeakyReLU', 'ELU', 'GELU', 'Dropout'].map((name) => made(name)),
+    ...['ReLU', 'SiLU', 'Tanh', 'Sigmoid', 'Softplus', 'LeakyReLU', 'ELU', 'GELU', 'Dropout'].map((name) =>
+      made(name),
+    ),
     made('LeakyReLU', [0.1]),
     made('ELU', [2]),
     made('GELU', ['tanh']),
@@ -58,7 +84,16 @@ const TABLE: CallTable = {
     init('xavierNormal', { ...drawn, gain: 'gains' }),
     init('kaimingUniform', { ...drawn, mode: 'modes', nonlinearity: 'nonlinearities', slope: 'slopes' }),
     init('kaimingNormal', { ...drawn, mode: 'modes', nonlinearity: 'nonlinearities', slope: 'slopes' }),
-    ...['namedModules', 'namedParameters', 'parameters', 'buffers', 'stateDict', 'eval', 'summary', 'zeroGrad'].map((name) => method(name)),
+    ...[
+      'namedModules',
+      'namedParameters',
+      'parameters',
+      'buffers',
+      'stateDict',
+      'eval',
+      'summary',
+      'zeroGrad',
+    ].map((name) => method(name)),
     method('apply', [() => {}]),
     method('train', [true]),
     method('to', [tensor(0).device]),
@@ -67,7 +102,10 @@ const TABLE: CallTable = {
     method('loadStateDict', [layer.stateDict()], { strict: 'strictly' }),
   ]),
   'init.gain': { call: (...more) => (nn.init.gain as Call)('relu', 0.1, ...more) },
-  'loss.mse': { call: (...more) => (nn.loss.mse as Call)(zeros(2), zeros(2), ...more), options: { reduction: 'reduce' } },
+  'loss.mse': {
+    call: (...more) => (nn.loss.mse as Call)(zeros(2), zeros(2), ...more),
+    options: { reduction: 'reduce' },
+  },
   'loss.crossEntropy': {
     call: (...more) => (nn.loss.crossEntropy as Call)(zeros(2, 3), labels, ...more),
     options: { reduction: 'reduce' },
@@ -79,9 +117,13 @@ const TABLE: CallTable = {
   },
   parametersToVector: { call: (...more) => (nn.parametersToVector as Call)(layer.parameters(), ...more) },
   vectorToParameters: {
-    call: (...more) => (nn.vectorToParameters as Call)(nn.parametersToVector(layer.parameters()), layer.parameters(), ...more),
+    call: (...more) =>
+      (nn.vectorToParameters as Call)(nn.parametersToVector(layer.parameters()), layer.parameters(), ...more),
   },
-  functionalCall: { call: (...more) => (nn.functionalCall as Call)(layer, layer.stateDict(), zeros([1, 2]), ...more), variadic: true },
+  functionalCall: {
+    call: (...more) => (nn.functionalCall as Call)(layer, layer.stateDict(), zeros([1, 2]), ...more),
+    variadic: true,
+  },
 };
 
 testCalls(nn, ['Module'], TABLE);

@@ -1,4 +1,5 @@
-// A model with other tensors in place of its parameters: values, gradients of every kind of transform, and that the model is as before afterwards.
+// A model with other tensors in place of its parameters: values, gradients of every kind of transform, and
+// that the model is as before afterwards.
 import {
   compile,
   DTypeError,
@@ -17,7 +18,15 @@ import {
   zeros,
 } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { Embedding, functionalCall, Linear, loss, Module, type Parameter, StateDictError } from '../src/index.ts';
+import {
+  Embedding,
+  functionalCall,
+  Linear,
+  loss,
+  Module,
+  type Parameter,
+  StateDictError,
+} from '../src/index.ts';
 
 class MLP extends Module {
   readonly fc1: Linear = new Linear(2, 3);
@@ -34,7 +43,9 @@ const make = (): MLP => {
 const x = randn([4, 2]);
 const y = randn([4, 1]);
 const values = async (tree: ReadonlyMap<string, Tensor>): Promise<unknown> =>
-  Object.fromEntries(await Promise.all([...tree].map(async ([name, each]) => [name, await each.toArray()] as const)));
+  Object.fromEntries(
+    await Promise.all([...tree].map(async ([name, each]) => [name, await each.toArray()] as const)),
+  );
 
 /** Numbers that differ by rounding only. */
 function expectClose(actual: unknown, expected: unknown): void {
@@ -43,14 +54,17 @@ function expectClose(actual: unknown, expected: unknown): void {
     expected.forEach((each, index) => expectClose((actual as unknown[])[index], each));
   } else if (typeof expected === 'object' && expected !== null) {
     expect(Object.keys(actual as object)).toEqual(Object.keys(expected));
-    for (const [key, each] of Object.entries(expected)) expectClose((actual as Record<string, unknown>)[key], each);
+    for (const [key, each] of Object.entries(expected))
+      expectClose((actual as Record<string, unknown>)[key], each);
   } else expect(actual).toBeCloseTo(expected as number, 5);
 }
 
 /** The gradients that `backward` gives. */
 async function backwardOf(model: Module, build: () => Tensor): Promise<unknown> {
   build().backward();
-  const found = await values(new Map([...model.namedParameters()].map(([name, { grad: each }]) => [name, each!])));
+  const found = await values(
+    new Map([...model.namedParameters()].map(([name, { grad: each }]) => [name, each!])),
+  );
   for (const parameter of model.parameters()) parameter.grad = null;
   return found;
 }
@@ -73,12 +87,19 @@ describe('values', () => {
       expect(await functionalCall(model, given, x).toArray()).toEqual(expected);
     }
     class List extends Module {
-      readonly layers: readonly Linear[] = [new Linear(1, 1, { bias: false }), new Linear(1, 1, { bias: false })];
+      readonly layers: readonly Linear[] = [
+        new Linear(1, 1, { bias: false }),
+        new Linear(1, 1, { bias: false }),
+      ];
       forward(input: Tensor): Tensor {
         return this.layers.reduce((value, layer) => layer.forward(value), input);
       }
     }
-    const list = functionalCall(new List(), { layers: [{ weight: tensor([[2]]) }, { weight: tensor([[3]]) }] }, tensor([[5]]));
+    const list = functionalCall(
+      new List(),
+      { layers: [{ weight: tensor([[2]]) }, { weight: tensor([[3]]) }] },
+      tensor([[5]]),
+    );
     expect(await list.item()).toBe(30);
   });
 
@@ -113,8 +134,12 @@ describe('values', () => {
     for (const name of ['tokens.weight', 'output']) {
       expect(await functionalCall(model, { [name]: weight }, index).toArray()).toEqual([[0, 4, 2]]);
     }
-    expect(await functionalCall(model, { 'tokens.weight': weight, output: weight }, index).sum().item()).toBe(6);
-    expect(() => functionalCall(model, { 'tokens.weight': weight, output: weight.mul(2) }, index)).toThrow('output (shared, given twice)');
+    expect(await functionalCall(model, { 'tokens.weight': weight, output: weight }, index).sum().item()).toBe(
+      6,
+    );
+    expect(() => functionalCall(model, { 'tokens.weight': weight, output: weight.mul(2) }, index)).toThrow(
+      'output (shared, given twice)',
+    );
     const gradient = grad((w: Tensor) => functionalCall(model, { 'tokens.weight': w }, index).sum())(weight);
     // Σ_k w₁·w_k: the row that is looked up, and every row of the head
     expect(await gradient.toArray()).toEqual([
@@ -137,7 +162,9 @@ describe('values', () => {
     expect(call).toThrow(
       'functionalCall: the values do not fit the model: missing: fc2.weight; unexpected: fc3.bias; mismatched: fc1.weight ([3, 2], given [2, 2]), fc2.bias (float32, given int32); pass the parameters by their paths',
     );
-    const renamed = Object.fromEntries([...model.namedParameters()].map(([name, each]) => [name.replace('fc2.bias', 'fc2.shift'), each]));
+    const renamed = Object.fromEntries(
+      [...model.namedParameters()].map(([name, each]) => [name.replace('fc2.bias', 'fc2.shift'), each]),
+    );
     expect(() => functionalCall(model, renamed, x)).toThrow('missing: fc2.bias; unexpected: fc2.shift');
     model.fc1.weight.requiresGrad = false;
     const { 'fc1.weight': _, ...others } = Object.fromEntries(model.namedParameters());
@@ -162,7 +189,9 @@ describe('values', () => {
     expect(await functionalCall(model, { scale, seen: tensor(10) }, tensor([[3]])).item()).toBe(16);
     expect(await model.seen.item()).toBe(1); // one that is given does not
     expect(() => functionalCall(model, { scale }, tensor([[3]]), 'assign')).toThrow(GradientError);
-    expect(() => functionalCall(model, { scale }, tensor([[3]]), 'assign')).toThrow('"scale" stands for another value in this call');
+    expect(() => functionalCall(model, { scale }, tensor([[3]]), 'assign')).toThrow(
+      '"scale" stands for another value in this call',
+    );
     class Asynchronous extends Module {
       async forward(): Promise<Tensor> {
         return Promise.resolve(tensor(1));
@@ -175,7 +204,8 @@ describe('values', () => {
 describe('derivatives', () => {
   test('a module as argument: a map by path, without what is frozen', async () => {
     const model = make();
-    const objective = (net: MLP, input: Tensor, target: Tensor): Tensor => loss.mse(net.forward(input), target);
+    const objective = (net: MLP, input: Tensor, target: Tensor): Tensor =>
+      loss.mse(net.forward(input), target);
     const expected = await backwardOf(model, () => objective(model, x, y));
     const [value, gradients] = valueAndGrad(objective)(model, x, y);
     expectClose(await values(gradients), expected);
@@ -230,20 +260,32 @@ describe('derivatives', () => {
           .square()
           .sum(),
       );
-      const found = new Map([...each].map(([name, stacked]) => [name, stacked.narrow(0, example, 1).squeeze(0)]));
+      const found = new Map(
+        [...each].map(([name, stacked]) => [name, stacked.narrow(0, example, 1).squeeze(0)]),
+      );
       expectClose(await values(found), expected);
     }
     const models = [make(), new MLP()];
     const stacked = new Map(
-      [...model.namedParameters().keys()].map((name) => [name, stack(models.map((net) => net.namedParameters().get(name)!))]),
+      [...model.namedParameters().keys()].map((name) => [
+        name,
+        stack(models.map((net) => net.namedParameters().get(name)!)),
+      ]),
     );
-    const ensemble = vmap((p: ReadonlyMap<string, Tensor>, input: Tensor) => functionalCall(model, p, input), { axis: [0, null] });
-    expectClose(await ensemble(stacked, x).toArray(), await Promise.all(models.map((net) => net.forward(x).toArray())));
+    const ensemble = vmap(
+      (p: ReadonlyMap<string, Tensor>, input: Tensor) => functionalCall(model, p, input),
+      { axis: [0, null] },
+    );
+    expectClose(
+      await ensemble(stacked, x).toArray(),
+      await Promise.all(models.map((net) => net.forward(x).toArray())),
+    );
   });
 
   test('learning to learn: a gradient through steps of gradient descent', async () => {
     const model = new Linear(1, 1, { bias: false });
-    // With ŷ = w·x and the loss (ŷ − y)², a step gives w′ = w − 2ηx(wx − y), and d(w′x − y)²/dw = 2x(w′x − y)·(1 − 2ηx²).
+    // With ŷ = w·x and the loss (ŷ − y)², a step gives w′ = w − 2ηx(wx − y), and d(w′x − y)²/dw = 2x(w′x −
+    // y)·(1 − 2ηx²).
     const task = (p: { readonly weight: Tensor }, input: Tensor, target: Tensor): Tensor =>
       functionalCall(model, p, input).sub(target).square().sum();
     const adapted = (p: { readonly weight: Tensor }, input: Tensor, target: Tensor, rate: Tensor): Tensor => {
@@ -252,7 +294,8 @@ describe('derivatives', () => {
     };
     const [w, a, b, rate] = [0.7, 1.5, 2, 0.1];
     const after = w - 2 * rate * a * (w * a - b);
-    const run = (meta: typeof adapted) => grad(meta, [0, 3])({ weight: tensor([[w]]) }, tensor([[a]]), tensor([[b]]), tensor(rate));
+    const run = (meta: typeof adapted) =>
+      grad(meta, [0, 3])({ weight: tensor([[w]]) }, tensor([[a]]), tensor([[b]]), tensor(rate));
     const compiled = compile(run);
     for (const [slope, ofRate] of [run(adapted), compiled(adapted)]) {
       expect(await slope.weight.item()).toBeCloseTo(2 * a * (after * a - b) * (1 - 2 * rate * a * a), 4);

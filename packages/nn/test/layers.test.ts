@@ -1,5 +1,15 @@
-// Layers against their formulas, written again in plain numbers, and their gradients against central differences.
-import { compile, createReference, DTypeError, gradCheck, manualSeed, randn, type Tensor, tensor } from '@firsthand/autograd';
+// Layers against their formulas, written again in plain numbers, and their gradients against central
+// differences.
+import {
+  compile,
+  createReference,
+  DTypeError,
+  gradCheck,
+  manualSeed,
+  randn,
+  type Tensor,
+  tensor,
+} from '@firsthand/autograd';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -42,7 +52,10 @@ describe('Linear', () => {
       ),
     );
     layer.bias!.assign(tensor([10, 20, 30], float64));
-    expect(await layer.forward(tensor([[[1, 1]], [[0, -1]]], float64)).toArray()).toEqual([[[13, 27, 41]], [[8, 16, 24]]]);
+    expect(await layer.forward(tensor([[[1, 1]], [[0, -1]]], float64)).toArray()).toEqual([
+      [[13, 27, 41]],
+      [[8, 16, 24]],
+    ]);
     expect(new Linear(2, 3, { bias: false }).bias).toBeNull();
     expect(() => layer.forward(tensor([[1, 2, 3]], float64))).toThrow('inner sizes differ');
   });
@@ -93,7 +106,12 @@ describe('layers on a device and of a dtype that are given', () => {
     for (const layer of layers) {
       for (const [name, each] of layer.namedParameters()) {
         // Two devices may be deeply equal: what counts is which one it is.
-        expect([layer.constructor.name, name, each.device === device, each.dtype]).toEqual([layer.constructor.name, name, true, 'float64']);
+        expect([layer.constructor.name, name, each.device === device, each.dtype]).toEqual([
+          layer.constructor.name,
+          name,
+          true,
+          'float64',
+        ]);
       }
     }
     expect(layers.map((layer) => layer.parameters().length)).toEqual([2, 1, 2, 2, 2, 2]);
@@ -138,16 +156,23 @@ describe('LayerNorm', () => {
     // Decimal fractions: fc.double draws bit patterns, of which nearly all are tiny numbers.
     const number = fc.integer({ min: -100_000, max: 100_000 }).map((n) => n / 100);
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(number, number, number), { minLength: 1, maxLength: 4 }), async (rows) => {
-        const layer = new LayerNorm(3, float64);
-        layer.weight!.assign(tensor([1, 2, -1], float64));
-        layer.bias!.assign(tensor([0, 10, 0.5], float64));
-        const out = (await layer.forward(tensor(rows, float64)).toArray()) as number[][];
-        rows.forEach((row, r) => {
-          const [a, b, c] = normalised(row, 1e-5) as [number, number, number];
-          expect(out[r]).toEqual([expect.closeTo(a, 7), expect.closeTo(2 * b + 10, 7), expect.closeTo(0.5 - c, 7)]);
-        });
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(number, number, number), { minLength: 1, maxLength: 4 }),
+        async (rows) => {
+          const layer = new LayerNorm(3, float64);
+          layer.weight!.assign(tensor([1, 2, -1], float64));
+          layer.bias!.assign(tensor([0, 10, 0.5], float64));
+          const out = (await layer.forward(tensor(rows, float64)).toArray()) as number[][];
+          rows.forEach((row, r) => {
+            const [a, b, c] = normalised(row, 1e-5) as [number, number, number];
+            expect(out[r]).toEqual([
+              expect.closeTo(a, 7),
+              expect.closeTo(2 * b + 10, 7),
+              expect.closeTo(0.5 - c, 7),
+            ]);
+          });
+        },
+      ),
       { numRuns: 25, seed: 1 },
     );
   });
@@ -184,7 +209,9 @@ describe('LayerNorm', () => {
     const factors = (await c.toArray()) as number[][];
     const overRows = (term: (row: number, column: number) => number): unknown =>
       [0, 1, 2, 3].map((column) => expect.closeTo(term(0, column) + term(1, column), 10));
-    expect(await layer.weight!.grad?.toArray()).toEqual(overRows((row, column) => factors[row]![column]! * rows[row]![column]!));
+    expect(await layer.weight!.grad?.toArray()).toEqual(
+      overRows((row, column) => factors[row]![column]! * rows[row]![column]!),
+    );
     expect(await layer.bias!.grad?.toArray()).toEqual(overRows((row, column) => factors[row]![column]!));
   });
 });
@@ -252,7 +279,11 @@ describe('activations', () => {
     ['ELU', new ELU(), (x) => (x > 0 ? x : Math.exp(x) - 1)],
     ['ELU 2', new ELU(2), (x) => (x > 0 ? x : 2 * (Math.exp(x) - 1))],
     ['GELU', new GELU(), (x) => (x * (1 + erf(x / Math.SQRT2))) / 2],
-    ['GELU tanh', new GELU('tanh'), (x) => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2],
+    [
+      'GELU tanh',
+      new GELU('tanh'),
+      (x) => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2,
+    ],
     ['SiLU', new SiLU(), (x) => x * sigmoid(x)],
     ['Tanh', new Tanh(), Math.tanh],
     ['Sigmoid', new Sigmoid(), sigmoid],
@@ -284,7 +315,10 @@ describe('activations', () => {
 
   test('Sequential calls one after the other, and without layers gives its input', async () => {
     const x = tensor([-1, 2], float64);
-    expect(await new Sequential(new ReLU(), new LeakyReLU(), new Tanh()).forward(x).toArray()).toEqual([0, Math.tanh(2)]);
+    expect(await new Sequential(new ReLU(), new LeakyReLU(), new Tanh()).forward(x).toArray()).toEqual([
+      0,
+      Math.tanh(2),
+    ]);
     expect(new Sequential().forward(x)).toBe(x);
   });
 });

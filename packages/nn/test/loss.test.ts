@@ -1,5 +1,14 @@
 // Losses against closed forms in float64, their gradients, and labels that are no classes.
-import { compile, DTypeError, gradCheck, manualSeed, randn, ShapeError, type Tensor, tensor } from '@firsthand/autograd';
+import {
+  compile,
+  DTypeError,
+  gradCheck,
+  manualSeed,
+  randn,
+  ShapeError,
+  type Tensor,
+  tensor,
+} from '@firsthand/autograd';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { loss } from '../src/index.ts';
@@ -60,19 +69,26 @@ describe('crossEntropy', () => {
       { minLength: 3, maxLength: 3 },
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(row, fc.nat(2)), { minLength: 1, maxLength: 5 }), async (examples) => {
-        const expected = examples.map(([x, label]) => Math.log(x.reduce((sum, each) => sum + Math.exp(each - x[label]!), 0)));
-        const logits = tensor(
-          examples.map(([x]) => x),
-          float64,
-        );
-        const classes = labels(...examples.map(([, label]) => label));
-        const each = (await loss.crossEntropy(logits, classes, { reduction: 'none' }).toArray()) as number[];
-        const total = expected.reduce((a, b) => a + b, 0);
-        each.forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 9));
-        expect(await loss.crossEntropy(logits, classes, { reduction: 'sum' }).item()).toBeCloseTo(total, 8);
-        expect(await loss.crossEntropy(logits, classes).item()).toBeCloseTo(total / examples.length, 9);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.tuple(row, fc.nat(2)), { minLength: 1, maxLength: 5 }),
+        async (examples) => {
+          const expected = examples.map(([x, label]) =>
+            Math.log(x.reduce((sum, each) => sum + Math.exp(each - x[label]!), 0)),
+          );
+          const logits = tensor(
+            examples.map(([x]) => x),
+            float64,
+          );
+          const classes = labels(...examples.map(([, label]) => label));
+          const each = (await loss
+            .crossEntropy(logits, classes, { reduction: 'none' })
+            .toArray()) as number[];
+          const total = expected.reduce((a, b) => a + b, 0);
+          each.forEach((value, index) => expect(value).toBeCloseTo(expected[index]!, 9));
+          expect(await loss.crossEntropy(logits, classes, { reduction: 'sum' }).item()).toBeCloseTo(total, 8);
+          expect(await loss.crossEntropy(logits, classes).item()).toBeCloseTo(total / examples.length, 9);
+        },
+      ),
       { numRuns: 25, seed: 1 },
     );
   });
@@ -85,7 +101,9 @@ describe('crossEntropy', () => {
       ],
     ]); // (1, 2, 2)
     const classes = tensor([[0, 0]], { dtype: 'int32' });
-    expect(await loss.crossEntropy(logits, classes, { reduction: 'none' }).toArray()).toEqual([[expect.closeTo(0, 12), 1e4]]);
+    expect(await loss.crossEntropy(logits, classes, { reduction: 'none' }).toArray()).toEqual([
+      [expect.closeTo(0, 12), 1e4],
+    ]);
   });
 
   test('has the gradient (softmax − onehot)/N', async () => {
@@ -112,12 +130,17 @@ describe('crossEntropy', () => {
     const expected = await loss.crossEntropy(logits, labels(2, 0)).item();
     expect(await loss.crossEntropy(logits, Int32Array.of(2, 0)).item()).toBe(expected);
     expect(await loss.crossEntropy(logits, [2, 0]).item()).toBe(expected);
-    expect(await loss.crossEntropy(tensor([0, 1, 2]), 2).item()).toBeCloseTo(Math.log(1 + Math.exp(-1) + Math.exp(-2)), 6);
+    expect(await loss.crossEntropy(tensor([0, 1, 2]), 2).item()).toBeCloseTo(
+      Math.log(1 + Math.exp(-1) + Math.exp(-2)),
+      6,
+    );
   });
 
   test('names the label that is no class where labels are at hand, and gives NaN where they are not', async () => {
     const logits = randn([3, 4]);
-    expect(() => loss.crossEntropy(logits, labels(0, 4, 1))).toThrow('label 4 at position 1 is not a class from 0 to 3');
+    expect(() => loss.crossEntropy(logits, labels(0, 4, 1))).toThrow(
+      'label 4 at position 1 is not a class from 0 to 3',
+    );
     expect(() => loss.crossEntropy(logits, labels(0, 1, -1))).toThrow(ShapeError);
     expect(await loss.crossEntropy(logits, labels(0, 4, 1).add(0)).item()).toBeNaN();
     const compiled = compile((x: Tensor, y: Tensor) => loss.crossEntropy(x, y));

@@ -1,7 +1,26 @@
-// What counts as a member of a module, whatever its fields hold it in; sharing parameters; and errors that say where in a model they happened.
-import { compile, FirsthandError, manualSeed, ones, ShapeError, type Tensor, tensor } from '@firsthand/autograd';
+// What counts as a member of a module, whatever its fields hold it in; sharing parameters; and errors that
+// say where in a model they happened.
+import {
+  compile,
+  FirsthandError,
+  manualSeed,
+  ones,
+  ShapeError,
+  type Tensor,
+  tensor,
+} from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { Embedding, Linear, Module, ModuleDict, ModuleList, parameter, type Parameter, ReLU, Sequential } from '../src/index.ts';
+import {
+  Embedding,
+  Linear,
+  Module,
+  ModuleDict,
+  ModuleList,
+  parameter,
+  type Parameter,
+  ReLU,
+  Sequential,
+} from '../src/index.ts';
 
 class Holder extends Module {
   readonly byName: Map<string, Linear> = new Map([['a', new Linear(2, 1, { bias: false })]]);
@@ -21,7 +40,13 @@ class Holder extends Module {
 describe('members', () => {
   test('of maps, plain objects and sets, and tensors with requiresGrad, are found under their paths', () => {
     const holder = new Holder();
-    expect([...holder.namedParameters().keys()]).toEqual(['byName.a.weight', 'plain.b.weight', 'plain.deep.0.c', 'set.0.weight', 'scale']);
+    expect([...holder.namedParameters().keys()]).toEqual([
+      'byName.a.weight',
+      'plain.b.weight',
+      'plain.deep.0.c',
+      'set.0.weight',
+      'scale',
+    ]);
     expect(holder.buffers()).toEqual([holder.mask]);
     expect(holder.parameters()).toContain(holder.scale);
     expect([...holder.namedModules().keys()]).toEqual(['', 'byName.a', 'plain.b', 'set.0']);
@@ -32,7 +57,9 @@ describe('members', () => {
       readonly inside: Linear = new Linear(1, 1);
     }
     class Looped extends Module {
-      readonly options: { self?: unknown; readonly layer: Linear } = { layer: new Linear(1, 1, { bias: false }) };
+      readonly options: { self?: unknown; readonly layer: Linear } = {
+        layer: new Linear(1, 1, { bias: false }),
+      };
       readonly config: Config = new Config();
       constructor() {
         super();
@@ -98,7 +125,11 @@ describe('members', () => {
     );
     expect([...model.namedParameters().keys()]).toEqual(['0.weight', '0.bias']);
     const x = ones([4, 2]);
-    const expected = await new Sequential([...model][0] as Linear).forward(x).relu().sum({ axis: 1 }).toArray();
+    const expected = await new Sequential([...model][0] as Linear)
+      .forward(x)
+      .relu()
+      .sum({ axis: 1 })
+      .toArray();
     expect(await model.forward(x).toArray()).toEqual(expected);
     expect(await compile((input: Tensor) => model.forward(input))(x).toArray()).toEqual(expected);
     expect(() => new Sequential([new Linear(1, 1)] as never)).toThrow('layer 0 is an array');
@@ -181,7 +212,9 @@ describe('errors in a forward', () => {
       expect(error.scope).toBe('blocks.1.fc1 (Linear)');
       expect(error.stack).toContain(`ShapeError: ${error.message}\n`);
     }
-    expect(failure(() => net.blocks.at(0).forward(ones([1, 7]))).message).toMatch(/^fc1 \(Linear\): matmul: /);
+    expect(failure(() => net.blocks.at(0).forward(ones([1, 7]))).message).toMatch(
+      /^fc1 \(Linear\): matmul: /,
+    );
     expect(failure(() => net.blocks.at(0).fc1.forward(ones([1, 7]))).message).toMatch(/^Linear: matmul: /);
   });
 
@@ -200,7 +233,9 @@ describe('errors in a forward', () => {
         return model.forward(x);
       }
     }
-    expect(failure(() => new Calls().forward(new Block(), ones([1, 7]))).message).toMatch(/^fc1 \(Linear\): matmul/);
+    expect(failure(() => new Calls().forward(new Block(), ones([1, 7]))).message).toMatch(
+      /^fc1 \(Linear\): matmul/,
+    );
   });
 
   test('keep their identity; other errors pass as they are; names and hooks of forward stay', () => {

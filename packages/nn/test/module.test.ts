@@ -1,9 +1,29 @@
-// Modules: what they find in their fields and under which names, how they load, switch modes, move, and tell their hooks.
-import { type ArrayData, compile, DTypeError, manualSeed, rand, type Tensor, tensor, zeros } from '@firsthand/autograd';
+// Modules: what they find in their fields and under which names, how they load, switch modes, move, and tell
+// their hooks.
+import {
+  type ArrayData,
+  compile,
+  DTypeError,
+  manualSeed,
+  rand,
+  type Tensor,
+  tensor,
+  zeros,
+} from '@firsthand/autograd';
 import { createReference, type Device } from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
-import { Dropout, Linear, Module, ModuleList, Parameter, parameter, ReLU, Sequential, StateDictError } from '../src/index.ts';
+import {
+  Dropout,
+  Linear,
+  Module,
+  ModuleList,
+  Parameter,
+  parameter,
+  ReLU,
+  Sequential,
+  StateDictError,
+} from '../src/index.ts';
 
 class Block extends Module {
   scale: Parameter = parameter([1, 1]);
@@ -53,7 +73,9 @@ describe('members', () => {
   test('are found in plain objects, those without a prototype too; a list may be empty', () => {
     class Named extends Module {
       readonly plain = { a: parameter([1]) };
-      readonly bare: Readonly<Record<string, Parameter>> = Object.assign(Object.create(null) as object, { b: parameter([2]) });
+      readonly bare: Readonly<Record<string, Parameter>> = Object.assign(Object.create(null) as object, {
+        b: parameter([2]),
+      });
       readonly list: ModuleList<Linear> = new ModuleList();
       forward(): void {}
     }
@@ -103,7 +125,9 @@ describe('members', () => {
 
   test('apply visits every module, the outermost last', () => {
     const seen: string[] = [];
-    new Sequential(new Linear(1, 1), new Sequential(new ReLU())).apply((module) => seen.push(module.constructor.name));
+    new Sequential(new Linear(1, 1), new Sequential(new ReLU())).apply((module) =>
+      seen.push(module.constructor.name),
+    );
     expect(seen).toEqual(['ReLU', 'Sequential', 'Linear', 'Sequential']);
   });
 
@@ -154,10 +178,20 @@ describe('state', () => {
     const mismatch = layer.loadStateDict({ tensors, metadata: new Map([['format', 'pt']]) });
     expect(mismatch).toEqual({ missing: [], unexpected: [], mismatched: [] });
     expect([await layer.weight.toArray(), await layer.bias!.toArray()]).toEqual([[[1, 2]], [1]]);
-    layer.loadStateDict(new Map<string, ArrayData>([...tensors, ['bias', { data: Float64Array.of(3), shape: [1], dtype: 'float64' }]]));
+    layer.loadStateDict(
+      new Map<string, ArrayData>([
+        ...tensors,
+        ['bias', { data: Float64Array.of(3), shape: [1], dtype: 'float64' }],
+      ]),
+    );
     expect(await layer.bias!.item()).toBe(3);
     expect(() =>
-      layer.loadStateDict(new Map<string, ArrayData>([...tensors, ['bias', { data: Int32Array.of(3), shape: [1], dtype: 'int64' }]])),
+      layer.loadStateDict(
+        new Map<string, ArrayData>([
+          ...tensors,
+          ['bias', { data: Int32Array.of(3), shape: [1], dtype: 'int64' }],
+        ]),
+      ),
     ).toThrow('bias (float64, the state has int32)');
   });
 
@@ -173,14 +207,22 @@ describe('state', () => {
   test('an error lists everything that does not fit, and nothing is loaded', async () => {
     const net = new Net();
     const before = await net.first.scale.toArray();
-    const state = new Map(Object.entries({ 'first.scale': array([5, 5]), 'first.linear.weight': array([1, 2, 3]), extra: array([1]) }));
+    const state = new Map(
+      Object.entries({
+        'first.scale': array([5, 5]),
+        'first.linear.weight': array([1, 2, 3]),
+        extra: array([1]),
+      }),
+    );
     const load = (): unknown => net.loadStateDict(state);
     expect(load).toThrow(StateDictError);
     expect(load).toThrow('missing: first.linear.bias, first.counts, list.0.weight');
     expect(load).toThrow('unexpected: extra');
     expect(load).toThrow('first.linear.weight ([2, 2], the state has [3])');
     expect(await net.first.scale.toArray()).toEqual(before);
-    const renamed = [...net.stateDict()].map(([name, each]) => [name.replace('scale', 'gain'), each] as const);
+    const renamed = [...net.stateDict()].map(
+      ([name, each]) => [name.replace('scale', 'gain'), each] as const,
+    );
     expect(() => net.loadStateDict(new Map(renamed))).toThrow('missing: first.scale; unexpected: first.gain');
   });
 
@@ -196,7 +238,9 @@ describe('state', () => {
     expect(result).toMatchObject({ unexpected: ['extra'], mismatched: [] });
     expect(result.missing).toHaveLength(8);
     expect(await net.first.scale.toArray()).toEqual([5, 6]);
-    expect(() => net.loadStateDict(new Map([['first.scale', array([5])]]), { strict: false })).toThrow(StateDictError);
+    expect(() => net.loadStateDict(new Map([['first.scale', array([5])]]), { strict: false })).toThrow(
+      StateDictError,
+    );
   });
 
   test('integers do not become floats, and devices do not mix', () => {
@@ -205,7 +249,9 @@ describe('state', () => {
       'weight (float32, the state has int32)',
     );
     const elsewhere = tensor([[1]], { device: createReference() });
-    expect(() => layer.loadStateDict(new Map([['weight', elsewhere]]))).toThrow("weight (on reference, the state's is on reference)");
+    expect(() => layer.loadStateDict(new Map([['weight', elsewhere]]))).toThrow(
+      "weight (on reference, the state's is on reference)",
+    );
   });
 });
 
@@ -213,12 +259,22 @@ describe('mode', () => {
   test('train and eval reach every module; a compiled function follows', async () => {
     manualSeed(4);
     const model = new Sequential(new Linear(1, 1), new Sequential(new Dropout(1)));
-    expect([...model.namedModules().values()].map(({ training }) => training)).toEqual([true, true, true, true]);
+    expect([...model.namedModules().values()].map(({ training }) => training)).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
     const run = compile((x: Tensor) => model.forward(x));
     const x = tensor([[1]]);
     expect(await run(x).item()).toBe(0);
     model.eval();
-    expect([...model.namedModules().values()].map(({ training }) => training)).toEqual([false, false, false, false]);
+    expect([...model.namedModules().values()].map(({ training }) => training)).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
     const value = await run(x).item();
     expect(value).toBe(await model.forward(x).item());
     expect(value).not.toBe(0);

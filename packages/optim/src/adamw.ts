@@ -1,6 +1,7 @@
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2019): running means of the gradient and of its square, corrected for having begun
- * at 0, give each element a step size of its own. The formula, and its fused form, are autograd's `adamW`.
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019): running means of the gradient and of its
+ * square, corrected for having begun at 0, give each element a step size of its own. The formula, and its
+ * fused form, are autograd's `adamW`.
  */
 import { adamW, type AdamWOptions, type Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
@@ -48,12 +49,24 @@ const KEYS: OptionKeys<AdamWSettings> = { lr: 'number', betas: true, eps: 'numbe
  */
 export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
   /** @throws FirsthandError if a setting is out of range */
-  constructor(parameters: Iterable<Tensor> | Iterable<GroupOptions<AdamWSettings>>, settings?: Partial<AdamWSettings>) {
+  constructor(
+    parameters: Iterable<Tensor> | Iterable<GroupOptions<AdamWSettings>>,
+    settings?: Partial<AdamWSettings>,
+  ) {
     checkCount('AdamW', arguments.length, 2, 'new AdamW(model.parameters(), { lr })');
-    super(parameters, withSettings(DEFAULTS, checkOptions('AdamW', settings, KEYS)), stateShapes, AdamW.prototype.update);
+    super(
+      parameters,
+      withSettings(DEFAULTS, checkOptions('AdamW', settings, KEYS)),
+      stateShapes,
+      AdamW.prototype.update,
+    );
   }
 
-  protected override numbersOf({ betas: [beta1, beta2], eps, weightDecay }: AdamWSettings): readonly number[] {
+  protected override numbersOf({
+    betas: [beta1, beta2],
+    eps,
+    weightDecay,
+  }: AdamWSettings): readonly number[] {
     return [beta1, 1 - beta1, Math.log(beta1), beta2, 1 - beta2, Math.log(beta2), eps, weightDecay];
   }
 
@@ -66,7 +79,9 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
     numbers: Tensor | null,
   ): void {
     const next =
-      numbers === null ? adamW(parameter, gradient, state, optionsOf(group, rate)) : varyingStep(parameter, gradient, state, rate, numbers);
+      numbers === null
+        ? adamW(parameter, gradient, state, optionsOf(group, rate))
+        : varyingStep(parameter, gradient, state, rate, numbers);
     parameter.assign(next.parameter);
     state.mean.assign(next.mean);
     state.square.assign(next.square);
@@ -76,7 +91,11 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
 
 function stateShapes({ betas, eps, weightDecay }: AdamWSettings, { shape }: Tensor): StateShapes<AdamWState> {
   if (!Array.isArray(betas) || betas.length !== 2) {
-    throw new OptionError({ operation: 'AdamW', problem: `betas is ${describeValue(betas)}`, expected: 'two numbers, [β₁, β₂]' });
+    throw new OptionError({
+      operation: 'AdamW',
+      problem: `betas is ${describeValue(betas)}`,
+      expected: 'two numbers, [β₁, β₂]',
+    });
   }
   for (const beta of betas) requireAtLeast('AdamW', 'a beta', beta, 0, 1);
   requireAtLeast('AdamW', 'eps', eps, 0);
@@ -84,11 +103,19 @@ function stateShapes({ betas, eps, weightDecay }: AdamWSettings, { shape }: Tens
   return { mean: shape, square: shape, step: [] };
 }
 
-const optionsOf = ({ betas, eps, weightDecay }: AdamWSettings, lr: Tensor): AdamWOptions => ({ lr, betas, eps, weightDecay });
+const optionsOf = ({ betas, eps, weightDecay }: AdamWSettings, lr: Tensor): AdamWOptions => ({
+  lr,
+  betas,
+  eps,
+  weightDecay,
+});
 
 type Numbers = readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
 
-/** The same step with the numbers of the formula, as `numbersOf` lists them, from a tensor: autograd's `adamW` has the derivation. */
+/**
+ * The same step with the numbers of the formula, as `numbersOf` lists them, from a tensor: autograd's `adamW`
+ * has the derivation.
+ */
 function varyingStep(
   parameter: Tensor,
   gradient: Tensor,

@@ -20,14 +20,20 @@ function parametersOf(operation: string, parameters: Iterable<Tensor>): readonly
 }
 
 /**
- * The gradients that are there, with their parameters. Where there are none, nothing is limited, which a warning says once.
+ * The gradients that are there, with their parameters. Where there are none, nothing is limited, which a
+ * warning says once.
  * @throws FirsthandError if there are no parameters, as after an iterator's end
  */
 function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly [Tensor, Tensor])[] {
   const all = parametersOf(operation, parameters);
   const [first] = all;
   if (first === undefined) {
-    throw new FirsthandError({ operation, problem: 'no parameters', expected: 'parameters', remedy: 'pass model.parameters()' });
+    throw new FirsthandError({
+      operation,
+      problem: 'no parameters',
+      expected: 'parameters',
+      remedy: 'pass model.parameters()',
+    });
   }
   const gradients = all.flatMap((parameter) => {
     const { grad } = parameter;
@@ -45,10 +51,12 @@ function gradientsOf(operation: string, parameters: Iterable<Tensor>): (readonly
 }
 
 /**
- * Scales all gradients by one factor, so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al. 2013): by
- * min(1, maxNorm/(norm + 1e-6)), as torch. Nothing is computed here; the scaling runs with the step.
+ * Scales all gradients by one factor, so that their joint Euclidean norm is at most `maxNorm` (Pascanu et al.
+ * 2013): by min(1, maxNorm/(norm + 1e-6)), as torch. Nothing is computed here; the scaling runs with the
+ * step.
  * @param parameters those without a gradient are left alone
- * @returns the norm before, a scalar; 0 without gradients. float32 for float16 gradients, since it may be more than they can
+ * @returns the norm before, a scalar; 0 without gradients. float32 for float16 gradients, since it may be
+ *   more than they can
  * @throws FirsthandError unless maxNorm ≥ 0, or if there are no parameters
  * @example
  * ```ts
@@ -86,6 +94,7 @@ export function clipGradValue(parameters: Iterable<Tensor>, limit: number): void
   checkCount('clipGradValue', arguments.length, 2, 'clipGradValue(model.parameters(), limit)');
   requireAtLeast('clipGradValue', 'limit', limit, 0);
   noGrad(() => {
-    for (const [parameter, gradient] of gradientsOf('clipGradValue', parameters)) parameter.grad = gradient.clamp(-limit, limit);
+    for (const [parameter, gradient] of gradientsOf('clipGradValue', parameters))
+      parameter.grad = gradient.clamp(-limit, limit);
   });
 }

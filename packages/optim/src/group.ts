@@ -1,6 +1,7 @@
 /**
- * Parameters that are updated alike, with settings that may be set between steps. A trace is told which settings it reads; once one has been set to another value,
- * an optimizer may take all of them from each call instead, as it does with the learning rate.
+ * Parameters that are updated alike, with settings that may be set between steps. A trace is told which
+ * settings it reads; once one has been set to another value, an optimizer may take all of them from each call
+ * instead, as it does with the learning rate.
  */
 import { guard, type Tensor } from '@firsthand/autograd';
 
@@ -22,8 +23,14 @@ export type ParameterGroup<Settings> = { -readonly [K in keyof Settings]: Settin
 };
 
 /** The settings with those that are given; one that is `undefined` is not given. */
-export function withSettings<Settings extends object>(settings: Settings, given: Partial<Settings>): Settings {
-  return { ...settings, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) };
+export function withSettings<Settings extends object>(
+  settings: Settings,
+  given: Partial<Settings>,
+): Settings {
+  return {
+    ...settings,
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  };
 }
 
 /** Whether a setting of a group has been set since it was made, the learning rate apart. */
@@ -51,12 +58,20 @@ export function createGroup<Settings extends { readonly lr: number }>(
   return group as ParameterGroup<Settings>;
 }
 
-function set(values: { [key: string]: unknown }, key: string, value: unknown, mark: { varies: boolean }): void {
+function set(
+  values: { [key: string]: unknown },
+  key: string,
+  value: unknown,
+  mark: { varies: boolean },
+): void {
   if (key !== 'lr' && !Object.is(values[key], value)) mark.varies = true;
   values[key] = value;
 }
 
-/** Whether the settings of a group, the learning rate apart, have been set since it was made: then they are numbers of a run. */
+/**
+ * Whether the settings of a group, the learning rate apart, have been set since it was made: then they are
+ * numbers of a run.
+ */
 export function settingsVary(group: object): boolean {
   const mark = marks.get(group);
   return mark !== undefined && guard(mark, 'varies');

@@ -1,4 +1,7 @@
-/** Optimizers, learning-rate schedules and gradient clipping: the public names of the package, and nothing else. */
+/**
+ * Optimizers, learning-rate schedules and gradient clipping: the public names of the package, and nothing
+ * else.
+ */
 export { AdamW, type AdamWSettings, type AdamWState } from './adamw.ts';
 export { clipGradNorm, clipGradValue } from './clip.ts';
 export type { GroupOptions, ParameterGroup } from './group.ts';

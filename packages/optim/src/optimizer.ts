@@ -1,6 +1,7 @@
 /**
- * What optimizers share: groups of parameters with settings of their own, state that exists from construction, and one step that is never
- * split. A step is graph like everything else, so that it runs in one program with the forward and backward passes before it.
+ * What optimizers share: groups of parameters with settings of their own, state that exists from
+ * construction, and one step that is never split. A step is graph like everything else, so that it runs in
+ * one program with the forward and backward passes before it.
  */
 import {
   computeDType,
@@ -30,7 +31,14 @@ import {
   ShapeError,
   zeros,
 } from '@firsthand/linalg';
-import { createGroup, type GroupOptions, isIterable, type ParameterGroup, settingsVary, withSettings } from './group.ts';
+import {
+  createGroup,
+  type GroupOptions,
+  isIterable,
+  type ParameterGroup,
+  settingsVary,
+  withSettings,
+} from './group.ts';
 import type { Schedule } from './schedule.ts';
 import { requireAtLeast } from './settings.ts';
 
@@ -40,7 +48,10 @@ export interface SavedOptimizerState {
   readonly learningRates: readonly number[];
 }
 
-/** What an optimizer remembers: its tensors by name (`0.momentum` is of the first parameter), and each group's learning rate. */
+/**
+ * What an optimizer remembers: its tensors by name (`0.momentum` is of the first parameter), and each group's
+ * learning rate.
+ */
 export interface OptimizerState extends SavedOptimizerState {
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
@@ -48,7 +59,10 @@ export interface OptimizerState extends SavedOptimizerState {
 /** The tensors that an optimizer keeps for one parameter, by name. */
 type StateTensors = { readonly [slot: string]: Tensor };
 
-/** Their shapes; they begin at 0 and have the parameter's device and dtype, or float32 for a float16 parameter. */
+/**
+ * Their shapes; they begin at 0 and have the parameter's device and dtype, or float32 for a float16
+ * parameter.
+ */
 export type StateShapes<State> = { readonly [K in keyof State]: Shape };
 
 const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
@@ -70,8 +84,10 @@ export abstract class Optimizer<
    * @param parameters what to update: tensors, or groups of tensors with settings of their own
    * @param settings of the groups that do not say otherwise
    * @param shapes of the state of one parameter; throws if a setting is out of range
-   * @param pure the subclass's `update`, if it depends on its arguments alone: a compiled step that is traced again does not build it again then
-   * @throws FirsthandError if there are none, one stands in two groups or was computed, or a learning rate is no number from 0 on
+   * @param pure the subclass's `update`, if it depends on its arguments alone: a compiled step that is traced
+   *   again does not build it again then
+   * @throws FirsthandError if there are none, one stands in two groups or was computed, or a learning rate is
+   *   no number from 0 on
    */
   constructor(
     parameters: Iterable<Tensor> | Iterable<GroupOptions<Settings>>,
@@ -86,7 +102,12 @@ export abstract class Optimizer<
     const operation = this.constructor.name;
     if (!isIterable(parameters)) {
       const problem = `the parameters are ${describeValue(parameters)}`;
-      throw new OptionError({ operation, problem, expected: 'tensors, or groups of tensors', remedy: 'pass model.parameters()' });
+      throw new OptionError({
+        operation,
+        problem,
+        expected: 'tensors, or groups of tensors',
+        remedy: 'pass model.parameters()',
+      });
     }
     const entries: readonly (Tensor | GroupOptions<Settings>)[] = [...parameters];
     const groups = entries.every(isTensor) ? [{ parameters: entries }] : entries;
@@ -101,7 +122,12 @@ export abstract class Optimizer<
     }
     for (const group of groups) this.addGroup(group as GroupOptions<Settings>);
     if (this.#state.size === 0) {
-      throw new FirsthandError({ operation, problem: 'no parameters', expected: 'parameters', remedy: 'pass model.parameters()' });
+      throw new FirsthandError({
+        operation,
+        problem: 'no parameters',
+        expected: 'parameters',
+        remedy: 'pass model.parameters()',
+      });
     }
   }
 
@@ -111,18 +137,29 @@ export abstract class Optimizer<
   }
 
   /**
-   * Adds a group of parameters, a new layer's for instance; settings that it does not give are the optimizer's own.
-   * @throws FirsthandError if a parameter is in a group already or was computed, or a setting is out of range; nothing is added then
+   * Adds a group of parameters, a new layer's for instance; settings that it does not give are the
+   * optimizer's own.
+   * @throws FirsthandError if a parameter is in a group already or was computed, or a setting is out of
+   *   range; nothing is added then
    */
   addGroup(group: GroupOptions<Settings>): void {
     checkCount('addGroup', arguments.length, 1, 'optimizer.addGroup({ parameters, lr })');
     const operation = this.constructor.name;
     if (!isIterable(group?.parameters)) {
       const problem = `the parameters of the group are ${describeValue(group?.parameters)}`;
-      throw new OptionError({ operation, problem, expected: 'tensors', remedy: 'write { parameters: model.parameters() }' });
+      throw new OptionError({
+        operation,
+        problem,
+        expected: 'tensors',
+        remedy: 'write { parameters: model.parameters() }',
+      });
     }
     const keys = { ...this.#settings, parameters: true };
-    checkOptions(operation, group, Object.fromEntries(Object.keys(keys).map((key) => [key, true])) as OptionKeys<GroupOptions<Settings>>);
+    checkOptions(
+      operation,
+      group,
+      Object.fromEntries(Object.keys(keys).map((key) => [key, true])) as OptionKeys<GroupOptions<Settings>>,
+    );
     const merged = { ...withSettings(this.#settings, group), parameters: [...group.parameters] };
     requireAtLeast(operation, 'lr', merged.lr, 0);
     const states = new Map<Tensor, State>();
@@ -130,7 +167,13 @@ export abstract class Optimizer<
       const label = parameter.name ?? `parameter ${this.#state.size + states.size}`;
       if (this.#state.has(parameter) || states.has(parameter)) {
         const problem = `${label} stands in the groups twice`;
-        throw new FirsthandError({ operation, problem, operands: [parameter], expected: 'each parameter once', remedy: 'list it once' });
+        throw new FirsthandError({
+          operation,
+          problem,
+          operands: [parameter],
+          expected: 'each parameter once',
+          remedy: 'list it once',
+        });
       }
       states.set(parameter, createState(operation, label, parameter, this.#shapes(merged, parameter)));
     }
@@ -139,9 +182,11 @@ export abstract class Optimizer<
   }
 
   /**
-   * The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's dtype. The state and the rate of a float16 parameter are
-   * float32, and so is the arithmetic: the parameter itself is rounded, once.
-   * @param numbers what `numbersOf` gives for the group, a vector of the rate's dtype, once its settings have been set between steps; else null
+   * The update of one parameter, as assignments. rate: the group's learning rate, a scalar of the parameter's
+   * dtype. The state and the rate of a float16 parameter are float32, and so is the arithmetic: the parameter
+   * itself is rounded, once.
+   * @param numbers what `numbersOf` gives for the group, a vector of the rate's dtype, once its settings have
+   *   been set between steps; else null
    */
   protected abstract update(
     parameter: Tensor,
@@ -153,16 +198,17 @@ export abstract class Optimizer<
   ): void;
 
   /**
-   * The numbers of the update's formula, which a compiled step takes from each call after settings have been set between steps. Null, if not given: the update then reads the
-   * settings themselves, and is traced again for other ones.
+   * The numbers of the update's formula, which a compiled step takes from each call after settings have been
+   * set between steps. Null, if not given: the update then reads the settings themselves, and is traced again
+   * for other ones.
    */
   protected numbersOf(_group: ParameterGroup<Settings>): readonly number[] | null {
     return null;
   }
 
   /**
-   * Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked for. Where no parameter has one,
-   * nothing can be updated, which a warning says once.
+   * Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked
+   * for. Where no parameter has one, nothing can be updated, which a warning says once.
    */
   step(): void {
     checkCount('step', arguments.length, 0, 'optimizer.step()');
@@ -204,7 +250,10 @@ export abstract class Optimizer<
       const dtype = computeDType(parameter.dtype);
       let found = shared.find(({ rate }) => rate.dtype === dtype && rate.device === device);
       if (found === undefined) {
-        found = { rate: hostValue(() => group.lr, { dtype, device }), numbers: varies ? hostValue(sample, { dtype, device }) : null };
+        found = {
+          rate: hostValue(() => group.lr, { dtype, device }),
+          numbers: varies ? hostValue(sample, { dtype, device }) : null,
+        };
         shared.push(found);
       }
       const { rate, numbers } = found;
@@ -225,7 +274,10 @@ export abstract class Optimizer<
     return keys.flatMap((key): unknown => (key === 'lr' ? [] : group[key]));
   }
 
-  /** Settings may have been set since the last step: they must be in range, and ask for no state that is not there. */
+  /**
+   * Settings may have been set since the last step: they must be in range, and ask for no state that is not
+   * there.
+   */
   #checkSettings(group: ParameterGroup<Settings>): void {
     const [parameter] = group.parameters;
     if (parameter === undefined) return;
@@ -241,14 +293,18 @@ export abstract class Optimizer<
     });
   }
 
-  /** Drops all gradients. Call it last in a step: gradients that nobody can ask for any more are used, and never stored. */
+  /**
+   * Drops all gradients. Call it last in a step: gradients that nobody can ask for any more are used, and
+   * never stored.
+   */
   zeroGrad(): void {
     checkCount('zeroGrad', arguments.length, 0, 'optimizer.zeroGrad()');
     for (const { parameters } of this.groups) for (const parameter of parameters) parameter.grad = null;
   }
 
   /**
-   * Sets each group's learning rate to its base rate times the schedule's factor for this step, counted from 0.
+   * Sets each group's learning rate to its base rate times the schedule's factor for this step, counted from
+   * 0.
    * @throws FirsthandError unless the factor is a number from 0 on
    */
   follow(schedule: Schedule, step: number): void {
@@ -272,11 +328,16 @@ export abstract class Optimizer<
   #named(): Map<string, Tensor> {
     const states = [...this.#state.values()];
     return new Map(
-      states.flatMap((state, index) => Object.entries<Tensor>(state as StateTensors).map(([slot, tensor]) => [`${index}.${slot}`, tensor])),
+      states.flatMap((state, index) =>
+        Object.entries<Tensor>(state as StateTensors).map(([slot, tensor]) => [`${index}.${slot}`, tensor]),
+      ),
     );
   }
 
-  /** What the optimizer remembers: the tensors themselves, which go on changing, and the learning rates of now. */
+  /**
+   * What the optimizer remembers: the tensors themselves, which go on changing, and the learning rates of
+   * now.
+   */
   stateDict(): OptimizerState {
     checkCount('stateDict', arguments.length, 0, 'optimizer.stateDict()');
     return { tensors: this.#named(), learningRates: this.groups.map(({ lr }) => lr) };
@@ -289,7 +350,11 @@ export abstract class Optimizer<
     const { tensors, learningRates } = checkOptions(operation, state, { tensors: true, learningRates: true });
     if (!(tensors instanceof Map) || !Array.isArray(learningRates)) {
       const problem = `tensors is ${describeValue(tensors)}, learningRates is ${describeValue(learningRates)}`;
-      throw new OptionError({ operation, problem, expected: 'a state of stateDict(): a Map of tensors, and an array of numbers' });
+      throw new OptionError({
+        operation,
+        problem,
+        expected: 'a state of stateDict(): a Map of tensors, and an array of numbers',
+      });
     }
     const own = this.#named();
     const missing = [...own.keys()].filter((name) => !tensors.has(name));
@@ -316,7 +381,8 @@ export abstract class Optimizer<
   }
 
   /**
-   * Goes back to a state, exactly. Settings other than the learning rates are the program's, and are not part of it. All or nothing.
+   * Goes back to a state, exactly. Settings other than the learning rates are the program's, and are not part
+   * of it. All or nothing.
    * @throws FirsthandError if names or the number of groups differ, ShapeError if a shape or dtype does
    */
   loadStateDict(state: SavedOptimizerState): void {
@@ -334,7 +400,12 @@ export abstract class Optimizer<
   }
 }
 
-function createState<State>(operation: string, label: string, parameter: Tensor, shapes: StateShapes<State>): State {
+function createState<State>(
+  operation: string,
+  label: string,
+  parameter: Tensor,
+  shapes: StateShapes<State>,
+): State {
   if (!parameter.isLeaf) {
     throw new FirsthandError({
       operation,

@@ -1,6 +1,7 @@
 /**
- * Learning-rate schedules: functions from the number of the step, counted from 0, to a factor of the base rate. They have no state, so resuming
- * needs the step alone; `optimizer.follow(schedule, step)` before each step sets the rates, which compiled steps read at every call.
+ * Learning-rate schedules: functions from the number of the step, counted from 0, to a factor of the base
+ * rate. They have no state, so resuming needs the step alone; `optimizer.follow(schedule, step)` before each
+ * step sets the rates, which compiled steps read at every call.
  */
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import { requireAtLeast } from './settings.ts';
@@ -53,7 +54,12 @@ export function constant(): Schedule {
 
 /** Multiplied by `factor` every `every` steps: factor^⌊step/every⌋. */
 export function step(options: StepOptions): Schedule {
-  const { every, factor = 0.1 } = scheduleOptions('step', options, { every: 'number', factor: 'number' }, arguments.length);
+  const { every, factor = 0.1 } = scheduleOptions(
+    'step',
+    options,
+    { every: 'number', factor: 'number' },
+    arguments.length,
+  );
   requireAtLeast('schedule.step', 'every', every, 1);
   return (at) => factor ** Math.floor(at / every);
 }
@@ -65,7 +71,9 @@ export function exponential(options: ExponentialOptions): Schedule {
   return (at) => factor ** at;
 }
 
-/** Up in equal steps to the base rate, which step `steps` − 1 is the first to have: min(1, (step + 1)/steps). */
+/**
+ * Up in equal steps to the base rate, which step `steps` − 1 is the first to have: min(1, (step + 1)/steps).
+ */
 export function linearWarmup(options: WarmupOptions): Schedule {
   const { steps } = scheduleOptions('linearWarmup', options, { steps: 'number' }, arguments.length);
   requireAtLeast('schedule.linearWarmup', 'steps', steps, 0);
@@ -73,8 +81,8 @@ export function linearWarmup(options: WarmupOptions): Schedule {
 }
 
 /**
- * Up linearly for `warmup` steps, then down along half a cosine to `minimum` at step `steps`, and constant from there on
- * (Loshchilov & Hutter 2017): minimum + (1 − minimum)·(1 + cos πt)/2 with t from 0 to 1.
+ * Up linearly for `warmup` steps, then down along half a cosine to `minimum` at step `steps`, and constant
+ * from there on (Loshchilov & Hutter 2017): minimum + (1 − minimum)·(1 + cos πt)/2 with t from 0 to 1.
  * @param options.steps of the whole training
  * @param options.warmup steps of linear warm-up, 0 if not given
  * @param options.minimum the last factor, 0 if not given

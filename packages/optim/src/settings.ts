@@ -1,8 +1,16 @@
-/** What the settings of optimizers and schedules must satisfy: numbers in a range, checked where they come in. */
+/**
+ * What the settings of optimizers and schedules must satisfy: numbers in a range, checked where they come in.
+ */
 import { describeValue, FirsthandError } from '@firsthand/linalg';
 
 /** @throws FirsthandError unless the value is a number, low or more, and below `high` if given */
-export function requireAtLeast(operation: string, setting: string, value: number, low: number, high: number = Infinity): void {
+export function requireAtLeast(
+  operation: string,
+  setting: string,
+  value: number,
+  low: number,
+  high: number = Infinity,
+): void {
   if (typeof value === 'number' && value >= low && value < high) return;
   const expected = `a number from ${low}${high === Infinity ? '' : ` up to, not including, ${high}`}`;
   const found = typeof value === 'number' ? value : describeValue(value);

@@ -1,6 +1,7 @@
 /**
- * Gradient descent with momentum (Polyak 1964; Sutskever et al. 2013), in torch's form. With g the gradient plus λ·p:
- * b ← g at the first step, then μ·b + (1 − d)·g; p ← p − η·b, or with Nesterov's momentum p ← p − η·(g + μ·b).
+ * Gradient descent with momentum (Polyak 1964; Sutskever et al. 2013), in torch's form. With g the gradient
+ * plus λ·p: b ← g at the first step, then μ·b + (1 − d)·g; p ← p − η·b, or with Nesterov's momentum p ← p −
+ * η·(g + μ·b).
  */
 import { ones, type Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, FirsthandError, type OptionKeys } from '@firsthand/linalg';
@@ -60,7 +61,13 @@ export class SGD extends Optimizer<SGDSettings, SGDState> {
     super(parameters, withSettings({ ...DEFAULTS, lr: given.lr }, given), stateShapes, SGD.prototype.update);
   }
 
-  protected update(parameter: Tensor, gradient: Tensor, rate: Tensor, state: SGDState, group: SGDSettings): void {
+  protected update(
+    parameter: Tensor,
+    gradient: Tensor,
+    rate: Tensor,
+    state: SGDState,
+    group: SGDSettings,
+  ): void {
     const { momentum, dampening, nesterov, weightDecay } = group;
     // Of float16 all of this is float32, and the new parameter is rounded.
     const [p, slope] = [widen(parameter), widen(gradient)];
@@ -90,7 +97,11 @@ function stateShapes(settings: SGDSettings, { shape }: Tensor): StateShapes<SGDS
   requireAtLeast('SGD', 'weightDecay', weightDecay, 0);
   if (nesterov && (momentum === 0 || dampening !== 0)) {
     const expected = 'a momentum and no dampening';
-    throw new FirsthandError({ operation: 'SGD', problem: `nesterov needs ${expected}, got ${momentum} and ${dampening}`, expected });
+    throw new FirsthandError({
+      operation: 'SGD',
+      problem: `nesterov needs ${expected}, got ${momentum} and ${dampening}`,
+      expected,
+    });
   }
   if (momentum === 0) return {};
   return dampening === 0 ? { momentum: shape } : { momentum: shape, started: [] };

@@ -1,4 +1,5 @@
-// Every function, class and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
+// Every function, class and method that people call, held to the convention: an option that does not exist
+// and an argument too many are errors that name the right call.
 import { tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { testCalls, testRefusals, type CallTable } from '../../../tests/support/call-table.ts';
@@ -20,7 +21,10 @@ const method =
 const schedule =
   (name: string, needed: object): Call =>
   (options, ...more) =>
-    (optim.schedule as unknown as Record<string, Call>)[name]!({ ...needed, ...(typeof options === 'object' ? options : {}) }, ...more);
+    (optim.schedule as unknown as Record<string, Call>)[name]!(
+      { ...needed, ...(typeof options === 'object' ? options : {}) },
+      ...more,
+    );
 const saved = new optim.SGD(parameters(), { lr: 0.1 }).stateDict();
 
 const TABLE: CallTable = {
@@ -30,8 +34,14 @@ const TABLE: CallTable = {
     options: { lr: 'learningRate', betas: 'beta', eps: 'epsilon', weightDecay: 'weight_decay' },
   },
   'new SGD': {
-    call: (options = {}, ...more) => new (optim.SGD as unknown as Loose)(parameters(), { lr: 0.1, ...(options as object) }, ...more),
-    options: { momentum: 'momentun', dampening: 'damping', nesterov: 'nesterow', weightDecay: 'weight_decay' },
+    call: (options = {}, ...more) =>
+      new (optim.SGD as unknown as Loose)(parameters(), { lr: 0.1, ...(options as object) }, ...more),
+    options: {
+      momentum: 'momentun',
+      dampening: 'damping',
+      nesterov: 'nesterow',
+      weightDecay: 'weight_decay',
+    },
   },
   'Optimizer.numbersOf': null,
   'Optimizer.addGroup': { call: method('addGroup', [{ parameters: [tensor([1], { requiresGrad: true })] }]) },
@@ -45,9 +55,16 @@ const TABLE: CallTable = {
   clipGradValue: { call: (...more) => (optim.clipGradValue as Call)(parameters(), 1, ...more) },
   'schedule.constant': { call: () => optim.schedule.constant(), variadic: true },
   'schedule.step': { call: schedule('step', { every: 2 }), options: { factor: 'factors' } },
-  'schedule.exponential': { call: (...more) => (optim.schedule.exponential as Call)({ factor: 0.9 }, ...more) },
-  'schedule.linearWarmup': { call: (...more) => (optim.schedule.linearWarmup as Call)({ steps: 2 }, ...more) },
-  'schedule.cosine': { call: schedule('cosine', { steps: 4 }), options: { warmup: 'warm_up', minimum: 'minimun' } },
+  'schedule.exponential': {
+    call: (...more) => (optim.schedule.exponential as Call)({ factor: 0.9 }, ...more),
+  },
+  'schedule.linearWarmup': {
+    call: (...more) => (optim.schedule.linearWarmup as Call)({ steps: 2 }, ...more),
+  },
+  'schedule.cosine': {
+    call: schedule('cosine', { steps: 4 }),
+    options: { warmup: 'warm_up', minimum: 'minimun' },
+  },
 };
 
 testCalls(optim, ['Optimizer'], TABLE);

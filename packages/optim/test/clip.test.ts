@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { clipGradNorm, clipGradValue, type Schedule, schedule, SGD } from '../src/index.ts';
 
-const variable = (values: readonly number[]): Tensor => tensor([...values], { dtype: 'float64', requiresGrad: true });
+const variable = (values: readonly number[]): Tensor =>
+  tensor([...values], { dtype: 'float64', requiresGrad: true });
 const gradientOf = async (parameter: Tensor): Promise<number[]> => [...(await parameter.grad!.data())];
 
 describe('clipGradNorm', () => {
@@ -52,7 +53,9 @@ describe('clipGradNorm', () => {
         ],
       ]);
       clipGradValue([variable([1])], 1);
-      expect(warn.mock.calls[1]).toEqual([expect.stringMatching(/^clipGradValue: none of the 1 parameters has a gradient/)]);
+      expect(warn.mock.calls[1]).toEqual([
+        expect.stringMatching(/^clipGradValue: none of the 1 parameters has a gradient/),
+      ]);
       parameters[0]!.square().sum().backward();
       clipGradNorm(parameters, 1);
       expect(warn).toHaveBeenCalledTimes(2);
@@ -120,7 +123,8 @@ test('clipGradValue limits each element', async () => {
 });
 
 describe('schedules', () => {
-  const at = (f: Schedule, steps: readonly number[]): unknown => steps.map((step) => expect.closeTo(f(step), 12));
+  const at = (f: Schedule, steps: readonly number[]): unknown =>
+    steps.map((step) => expect.closeTo(f(step), 12));
 
   test.each<[string, Schedule, (step: number) => number]>([
     ['constant', schedule.constant(), () => 1],
@@ -132,7 +136,8 @@ describe('schedules', () => {
     [
       'cosine with warm-up and a minimum',
       schedule.cosine({ steps: 14, warmup: 4, minimum: 0.1 }),
-      (step) => (step < 4 ? (step + 1) / 4 : 0.1 + 0.45 * (1 + Math.cos((Math.PI * Math.min(step - 4, 10)) / 10))),
+      (step) =>
+        step < 4 ? (step + 1) / 4 : 0.1 + 0.45 * (1 + Math.cos((Math.PI * Math.min(step - 4, 10)) / 10)),
     ],
   ])('%s', (_, factor, formula) => {
     const steps = [0, 1, 2, 3, 4, 5, 9, 13, 14, 100];
@@ -140,7 +145,9 @@ describe('schedules', () => {
   });
 
   test('refuse what makes no sense', () => {
-    expect(() => schedule.cosine({ steps: 5, warmup: 5 })).toThrow('warmup is a number from 0 up to, not including, 5, got 5');
+    expect(() => schedule.cosine({ steps: 5, warmup: 5 })).toThrow(
+      'warmup is a number from 0 up to, not including, 5, got 5',
+    );
     expect(() => schedule.step({ every: 0 })).toThrow(FirsthandError);
     expect(() => schedule.linearWarmup({ steps: -1 })).toThrow(FirsthandError);
   });

@@ -1,10 +1,19 @@
-// Optimizers against torch's formulas, written again element by element in plain numbers, over random settings and gradients; groups, state, errors.
+// Optimizers against torch's formulas, written again element by element in plain numbers, over random
+// settings and gradients; groups, state, errors.
 import { compile, getDefaultDevice, type Tensor, tensor } from '@firsthand/autograd';
 import { runtimeOf } from '@firsthand/graph';
 import { FirsthandError, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { AdamW, type AdamWSettings, type SavedOptimizerState, type Schedule, schedule, SGD, type SGDSettings } from '../src/index.ts';
+import {
+  AdamW,
+  type AdamWSettings,
+  type SavedOptimizerState,
+  type Schedule,
+  schedule,
+  SGD,
+  type SGDSettings,
+} from '../src/index.ts';
 
 const float64 = { dtype: 'float64' } as const;
 const variable = (values: readonly number[], name?: string): Tensor =>
@@ -14,7 +23,11 @@ const constantGradient = (parameter: Tensor, gradient: readonly number[]): void 
 };
 
 /** torch.optim.SGD's loop over one element. */
-function sgdByHand(p: number, gradients: readonly number[], { lr, momentum, dampening, nesterov, weightDecay }: SGDSettings): number {
+function sgdByHand(
+  p: number,
+  gradients: readonly number[],
+  { lr, momentum, dampening, nesterov, weightDecay }: SGDSettings,
+): number {
   let buffer: number | null = null;
   for (const gradient of gradients) {
     let d = gradient + weightDecay * p;
@@ -28,7 +41,11 @@ function sgdByHand(p: number, gradients: readonly number[], { lr, momentum, damp
 }
 
 /** torch.optim.AdamW's loop over one element. */
-function adamWByHand(p: number, gradients: readonly number[], { lr, betas, eps, weightDecay }: AdamWSettings): number {
+function adamWByHand(
+  p: number,
+  gradients: readonly number[],
+  { lr, betas, eps, weightDecay }: AdamWSettings,
+): number {
   let [mean, square] = [0, 0];
   gradients.forEach((gradient, index) => {
     p *= 1 - lr * weightDecay;
@@ -48,8 +65,20 @@ const start = [0.7, -1.3] as const;
 
 describe('SGD', () => {
   const settings = fc.oneof(
-    fc.record({ lr: unit, momentum: fc.constantFrom(0, 0.5, 0.9), dampening: unit, nesterov: fc.constant(false), weightDecay: unit }),
-    fc.record({ lr: unit, momentum: fc.constantFrom(0.5, 0.9), dampening: fc.constant(0), nesterov: fc.constant(true), weightDecay: unit }),
+    fc.record({
+      lr: unit,
+      momentum: fc.constantFrom(0, 0.5, 0.9),
+      dampening: unit,
+      nesterov: fc.constant(false),
+      weightDecay: unit,
+    }),
+    fc.record({
+      lr: unit,
+      momentum: fc.constantFrom(0.5, 0.9),
+      dampening: fc.constant(0),
+      nesterov: fc.constant(true),
+      weightDecay: unit,
+    }),
   );
 
   test("is torch's formula, for momentum, dampening, Nesterov and decay alike", async () => {
@@ -75,18 +104,27 @@ describe('SGD', () => {
   });
 
   test('refuses settings out of range', () => {
-    const wrong = [{ lr: -1 }, { lr: NaN }, { lr: 1, momentum: -0.1 }, { lr: 1, weightDecay: -1 }, { lr: 1, nesterov: true }];
+    const wrong = [
+      { lr: -1 },
+      { lr: NaN },
+      { lr: 1, momentum: -0.1 },
+      { lr: 1, weightDecay: -1 },
+      { lr: 1, nesterov: true },
+    ];
     for (const options of wrong) expect(() => new SGD([variable(start)], options)).toThrow(FirsthandError);
-    expect(() => new SGD([variable(start)], { lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 })).toThrow('no dampening');
+    expect(
+      () => new SGD([variable(start)], { lr: 1, nesterov: true, momentum: 0.9, dampening: 0.1 }),
+    ).toThrow('no dampening');
   });
 
   test('keeps nothing without momentum', () => {
     expect(new SGD([variable(start)], { lr: 1 }).stateDict().tensors.size).toBe(0);
-    expect([...new SGD([variable(start)], { lr: 1, momentum: 0.9, dampening: 0.1 }).stateDict().tensors.keys()]).toEqual([
+    expect([
+      ...new SGD([variable(start)], { lr: 1, momentum: 0.9, dampening: 0.1 }).stateDict().tensors.keys(),
+    ]).toEqual(['0.momentum', '0.started']);
+    expect([...new SGD([variable(start)], { lr: 1, momentum: 0.9 }).stateDict().tensors.keys()]).toEqual([
       '0.momentum',
-      '0.started',
     ]);
-    expect([...new SGD([variable(start)], { lr: 1, momentum: 0.9 }).stateDict().tensors.keys()]).toEqual(['0.momentum']);
   });
 });
 
@@ -133,7 +171,13 @@ describe('AdamW', () => {
   });
 
   test('refuses settings out of range', () => {
-    for (const options of [{ lr: -1 }, { betas: [1, 0.9] as const }, { betas: [0.9, -0.1] as const }, { eps: -1 }, { weightDecay: -1 }]) {
+    for (const options of [
+      { lr: -1 },
+      { betas: [1, 0.9] as const },
+      { betas: [0.9, -0.1] as const },
+      { eps: -1 },
+      { weightDecay: -1 },
+    ]) {
       expect(() => new AdamW([variable(start)], options)).toThrow(FirsthandError);
     }
   });
@@ -197,7 +241,9 @@ describe('groups', () => {
   });
 
   test('follow scales each base rate by the schedule', () => {
-    const optimizer = new SGD([{ parameters: [variable([1])], lr: 0.5 }, { parameters: [variable([1])] }], { lr: 0.1 });
+    const optimizer = new SGD([{ parameters: [variable([1])], lr: 0.5 }, { parameters: [variable([1])] }], {
+      lr: 0.1,
+    });
     optimizer.follow((step) => 1 / (step + 1), 3);
     optimizer.follow((step) => 1 / (step + 1), 1);
     expect(optimizer.groups.map(({ lr }) => lr)).toEqual([0.25, 0.05]);
@@ -223,27 +269,30 @@ describe('groups', () => {
 });
 
 describe('step', () => {
-  test.each([true, false])('says once that a step without gradients updates nothing; compiled: %s', (compiled) => {
-    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
-    try {
-      const [p, q] = [variable([1]), variable([2])];
-      const optimizer = new SGD([p, q], { lr: 1 });
-      const step = compiled ? compile(() => optimizer.step()) : () => optimizer.step();
-      for (let i = 0; i < 3; i++) step();
-      expect(warn.mock.calls).toEqual([
-        [
-          'SGD: step() updates nothing, since none of the 2 parameters has a gradient; ' +
-            'call backward() on a loss that depends on them before, and zeroGrad() after',
-        ],
-      ]);
-      const other = new AdamW([p, q]);
-      constantGradient(p, [1]);
-      other.step();
-      expect(warn).toHaveBeenCalledTimes(1);
-    } finally {
-      warn.mockRestore();
-    }
-  });
+  test.each([true, false])(
+    'says once that a step without gradients updates nothing; compiled: %s',
+    (compiled) => {
+      const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+      try {
+        const [p, q] = [variable([1]), variable([2])];
+        const optimizer = new SGD([p, q], { lr: 1 });
+        const step = compiled ? compile(() => optimizer.step()) : () => optimizer.step();
+        for (let i = 0; i < 3; i++) step();
+        expect(warn.mock.calls).toEqual([
+          [
+            'SGD: step() updates nothing, since none of the 2 parameters has a gradient; ' +
+              'call backward() on a loss that depends on them before, and zeroGrad() after',
+          ],
+        ]);
+        const other = new AdamW([p, q]);
+        constantGradient(p, [1]);
+        other.step();
+        expect(warn).toHaveBeenCalledTimes(1);
+      } finally {
+        warn.mockRestore();
+      }
+    },
+  );
 
   test('a schedule must give a factor', () => {
     const optimizer = new SGD([variable([1])], { lr: 1 });
@@ -251,7 +300,8 @@ describe('step', () => {
     expect(follow(schedule.constant)).toThrow(
       'follow: the schedule gives a function at step 7; needs a factor of the learning rate, a number from 0 on; call it: schedule.cosine({ steps })',
     );
-    for (const value of [NaN, -1, Infinity, undefined, '0.1']) expect(follow(value)).toThrow('follow: the schedule gives');
+    for (const value of [NaN, -1, Infinity, undefined, '0.1'])
+      expect(follow(value)).toThrow('follow: the schedule gives');
     expect(optimizer.groups[0]!.lr).toBe(1);
   });
 
@@ -279,45 +329,53 @@ describe('step', () => {
     expect([p.requiresGrad, p.node.op, p.node.inputs.length]).toEqual([true, 'leaf', 0]);
   });
 
-  test.each(['SGD', 'AdamW'])('%s: one program per training step, one compilation, and the same bits compiled', async (kind) => {
-    const device = getDefaultDevice();
-    const train = async (compiled: boolean) => {
-      const [w, b] = [
-        tensor(
-          [
-            [0.5, -0.2],
-            [0.1, 0.3],
-          ],
-          { requiresGrad: true },
-        ),
-        tensor([0, 0], { requiresGrad: true }),
-      ];
-      const optimizer = kind === 'SGD' ? new SGD([w, b], { lr: 0.1, momentum: 0.9, weightDecay: 0.01 }) : new AdamW([w, b], { lr: 0.1 });
-      const plain = (x: Tensor): Tensor => {
-        const loss = x.matmul(w).add(b).tanh().square().mean();
-        loss.backward();
-        optimizer.step();
-        optimizer.zeroGrad();
-        return loss;
+  test.each(['SGD', 'AdamW'])(
+    '%s: one program per training step, one compilation, and the same bits compiled',
+    async (kind) => {
+      const device = getDefaultDevice();
+      const train = async (compiled: boolean) => {
+        const [w, b] = [
+          tensor(
+            [
+              [0.5, -0.2],
+              [0.1, 0.3],
+            ],
+            { requiresGrad: true },
+          ),
+          tensor([0, 0], { requiresGrad: true }),
+        ];
+        const optimizer =
+          kind === 'SGD'
+            ? new SGD([w, b], { lr: 0.1, momentum: 0.9, weightDecay: 0.01 })
+            : new AdamW([w, b], { lr: 0.1 });
+        const plain = (x: Tensor): Tensor => {
+          const loss = x.matmul(w).add(b).tanh().square().mean();
+          loss.backward();
+          optimizer.step();
+          optimizer.zeroGrad();
+          return loss;
+        };
+        const step = compiled ? compile(plain) : plain;
+        const x = tensor([
+          [1, 2],
+          [3, -4],
+          [0.5, 0],
+        ]);
+        const losses = [await step(x).item()];
+        const { counters } = runtimeOf(device);
+        const before = { ...counters };
+        for (let i = 0; i < 20; i++) losses.push(await step(x).item());
+        expect([counters.programs - before.programs, counters.recomputed - before.recomputed]).toEqual([
+          20, 0,
+        ]);
+        expect(counters.compilations - before.compilations).toBeLessThanOrEqual(1); // the second step may overwrite what the first could not
+        return { losses, w: await w.data(), b: await b.data() };
       };
-      const step = compiled ? compile(plain) : plain;
-      const x = tensor([
-        [1, 2],
-        [3, -4],
-        [0.5, 0],
-      ]);
-      const losses = [await step(x).item()];
-      const { counters } = runtimeOf(device);
-      const before = { ...counters };
-      for (let i = 0; i < 20; i++) losses.push(await step(x).item());
-      expect([counters.programs - before.programs, counters.recomputed - before.recomputed]).toEqual([20, 0]);
-      expect(counters.compilations - before.compilations).toBeLessThanOrEqual(1); // the second step may overwrite what the first could not
-      return { losses, w: await w.data(), b: await b.data() };
-    };
-    const eager = await train(false);
-    expect(await train(true)).toEqual(eager);
-    expect(eager.losses.at(-1)).toBeLessThan(eager.losses[0]! / 2);
-  });
+      const eager = await train(false);
+      expect(await train(true)).toEqual(eager);
+      expect(eager.losses.at(-1)).toBeLessThan(eager.losses[0]! / 2);
+    },
+  );
 });
 
 describe('state', () => {
@@ -349,7 +407,10 @@ describe('state', () => {
     expect(await fresh.data()).not.toEqual(await p.data());
     const { tensors, learningRates } = optimizer.stateDict();
     const saved = await Promise.all(
-      [...tensors].map(async ([name, each]) => [name, { data: await each.data(), shape: each.shape, dtype: each.dtype }] as const),
+      [...tensors].map(
+        async ([name, each]) =>
+          [name, { data: await each.data(), shape: each.shape, dtype: each.dtype }] as const,
+      ),
     );
     const third = variable([...(await p.data())]);
     const loaded = make(kind, third);
@@ -369,9 +430,9 @@ describe('state', () => {
       'missing 0.mean, 0.square, 0.step, unexpected 0.momentum',
     );
     expect(() => optimizer.loadStateDict(new AdamW([variable([1])]).stateDict())).toThrow(ShapeError);
-    expect(() => optimizer.loadStateDict(new AdamW([tensor([1, 2], { requiresGrad: true })]).stateDict())).toThrow(
-      'float64 [2], the state has float32 [2]',
-    );
+    expect(() =>
+      optimizer.loadStateDict(new AdamW([tensor([1, 2], { requiresGrad: true })]).stateDict()),
+    ).toThrow('float64 [2], the state has float32 [2]');
     const named = (rename: (name: string) => string): SavedOptimizerState => ({
       ...own,
       tensors: new Map([...own.tensors].map(([name, each]) => [rename(name), each])),
@@ -380,11 +441,19 @@ describe('state', () => {
       'missing 0.mean, 0.square, 0.step, unexpected 1.mean, 1.square, 1.step',
     );
     const less = new Map([...own.tensors].filter(([name]) => name !== '0.square'));
-    expect(() => optimizer.loadStateDict({ ...own, tensors: less })).toThrow('missing 0.square, unexpected none');
+    expect(() => optimizer.loadStateDict({ ...own, tensors: less })).toThrow(
+      'missing 0.square, unexpected none',
+    );
     const more = new Map([...own.tensors, ['0.third', tensor([1])]]);
-    expect(() => optimizer.loadStateDict({ ...own, tensors: more })).toThrow('missing none, unexpected 0.third');
-    expect(() => optimizer.loadStateDict({ tensors: new Map(), learningRates: [] })).toThrow('missing 0.mean, 0.square, 0.step');
-    expect(() => new SGD([p], { lr: 1 }).loadStateDict({ tensors: new Map(), learningRates: [] })).toThrow('as many learning rates');
+    expect(() => optimizer.loadStateDict({ ...own, tensors: more })).toThrow(
+      'missing none, unexpected 0.third',
+    );
+    expect(() => optimizer.loadStateDict({ tensors: new Map(), learningRates: [] })).toThrow(
+      'missing 0.mean, 0.square, 0.step',
+    );
+    expect(() => new SGD([p], { lr: 1 }).loadStateDict({ tensors: new Map(), learningRates: [] })).toThrow(
+      'as many learning rates',
+    );
     expect(() => optimizer.loadStateDict({ ...own, learningRates: [] })).toThrow('as many learning rates');
     expect(() => optimizer.loadStateDict({ ...own, learningRates: [NaN] })).toThrow('as many learning rates');
     expect(await (optimizer.stateDict().tensors.get('0.mean') as Tensor).data()).toEqual(before);
@@ -395,7 +464,11 @@ describe('a compiled step that is traced again for another number', () => {
   type Make = (parameters: readonly Tensor[]) => SGD | AdamW;
 
   /** The parameters after steps with losses scaled by numbers; `between` is called before each. */
-  async function trained(make: Make, isCompiled: boolean, between: (optimizer: SGD | AdamW, step: number) => void): Promise<unknown> {
+  async function trained(
+    make: Make,
+    isCompiled: boolean,
+    between: (optimizer: SGD | AdamW, step: number) => void,
+  ): Promise<unknown> {
     const [w, b] = [variable([1, -2, 3], 'w'), variable([0.5], 'b')];
     const optimizer = make([w, b]);
     const plain = (scale: number): Tensor => {

@@ -1,5 +1,6 @@
-// What the training loop costs: images per second of the network 784-128-10 with AdamW in batches of 64, by a bare compiled loop, by `fit` compiled
-// with metrics, clipping and a schedule, and by `fit` eagerly; and the device's memory after each.
+// What the training loop costs: images per second of the network 784-128-10 with AdamW in batches of 64, by a
+// bare compiled loop, by `fit` compiled with metrics, clipping and a schedule, and by `fit` eagerly; and the
+// device's memory after each.
 import { compile, getDefaultDevice, manualSeed, type Tensor, tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader } from '@firsthand/data';
 import { Generator } from '@firsthand/linalg';
@@ -17,8 +18,12 @@ class MLP extends Module {
 
 const examples = 64 * 150;
 const random = new Generator(1);
-const dataset = new ArrayDataset({ image: random.uniform([examples, 784]), label: random.integers(0, 10, { shape: [examples] }) });
-const loader = (): DataLoader<'image' | 'label'> => new DataLoader(dataset, { batchSize: 64, shuffle: new Generator(2) });
+const dataset = new ArrayDataset({
+  image: random.uniform([examples, 784]),
+  label: random.integers(0, 10, { shape: [examples] }),
+});
+const loader = (): DataLoader<'image' | 'label'> =>
+  new DataLoader(dataset, { batchSize: 64, shuffle: new Generator(2) });
 
 async function bare(): Promise<void> {
   const model = new MLP();

@@ -1,4 +1,7 @@
-/** Batches on their way to the device: arrays by name as a loader delivers them, tensors by the same names as a model takes them. */
+/**
+ * Batches on their way to the device: arrays by name as a loader delivers them, tensors by the same names as
+ * a model takes them.
+ */
 import { type Device, tensor, type Tensor } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
 import { describeValue, FirsthandError } from '@firsthand/linalg';
@@ -6,7 +9,10 @@ import { describeValue, FirsthandError } from '@firsthand/linalg';
 /** Tensors by name; the first axis of each counts examples. */
 export type Batch<Name extends string> = { readonly [K in Name]: Tensor };
 
-/** Where batches come from, epoch after epoch: a `DataLoader`, or anything that can be iterated again and again. */
+/**
+ * Where batches come from, epoch after epoch: a `DataLoader`, or anything that can be iterated again and
+ * again.
+ */
 export interface BatchSource<Name extends string> extends AsyncIterable<Fields<Name>> {
   /** batches per epoch; without it, nobody can say how long training will take */
   readonly length?: number;
@@ -22,7 +28,10 @@ export function toTensors<Name extends string>(fields: Fields<Name>, device: Dev
   return Object.fromEntries(names.map((name) => [name, tensor(fields[name], { device })])) as Batch<Name>;
 }
 
-/** The number of examples in a batch. @throws FirsthandError if it has no fields, one without axes, or no examples */
+/**
+ * The number of examples in a batch. @throws FirsthandError if it has no fields, one without axes, or no
+ * examples
+ */
 export function countExamples(operation: string, fields: Fields): number {
   const [first] = Object.entries(fields);
   const count = first?.[1].shape[0];
@@ -51,8 +60,14 @@ export function countExamples(operation: string, fields: Fields): number {
  * @throws FirsthandError otherwise
  */
 export function checkSource(operation: string, option: string, source: unknown, epochs: number): void {
-  const iterable = source as { readonly [Symbol.asyncIterator]?: unknown; readonly [Symbol.iterator]?: unknown } | null | undefined;
-  if (typeof (iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator]) !== 'function' || typeof source === 'string') {
+  const iterable = source as
+    | { readonly [Symbol.asyncIterator]?: unknown; readonly [Symbol.iterator]?: unknown }
+    | null
+    | undefined;
+  if (
+    typeof (iterable?.[Symbol.asyncIterator] ?? iterable?.[Symbol.iterator]) !== 'function' ||
+    typeof source === 'string'
+  ) {
     const isDataset = typeof (source as { readonly get?: unknown } | null | undefined)?.get === 'function';
     throw new FirsthandError({
       operation,
@@ -72,7 +87,10 @@ export function checkSource(operation: string, option: string, source: unknown, 
   }
 }
 
-/** Begins the epoch under way from its first batch. @throws FirsthandError if the source is in mid-epoch and cannot */
+/**
+ * Begins the epoch under way from its first batch. @throws FirsthandError if the source is in mid-epoch and
+ * cannot
+ */
 export function restart(operation: string, option: string, source: BatchSource<string>): void {
   const { position = 0 } = source;
   if (position === 0) return;
@@ -101,8 +119,9 @@ export function noBatches(operation: string, option: string, epoch: number | nul
 }
 
 /**
- * Items in groups of `size`; the last group may be smaller. It is yielded before the source is asked for more, if `count` says how many items there
- * are: a loader then still is in the epoch that its last batch belongs to.
+ * Items in groups of `size`; the last group may be smaller. It is yielded before the source is asked for
+ * more, if `count` says how many items there are: a loader then still is in the epoch that its last batch
+ * belongs to.
  */
 export async function* grouped<Item>(
   source: AsyncIterable<Item>,

@@ -1,11 +1,18 @@
 /**
- * Checkpoints: everything from which training goes on bit for bit, as one safetensors file. The model's tensors have the names of its state dict,
- * so that any reader of the format finds them; the optimizer's are `__optimizer__.<index>.<slot>`; counters, random states and the loader's
- * position are JSON in the file's metadata. The file is bytes: in Node, `writeFileAtomic` of `@firsthand/data/node` writes them so that an
+ * Checkpoints: everything from which training goes on bit for bit, as one safetensors file. The model's
+ * tensors have the names of its state dict, so that any reader of the format finds them; the optimizer's are
+ * `__optimizer__.<index>.<slot>`; counters, random states and the loader's position are JSON in the file's
+ * metadata. The file is bytes: in Node, `writeFileAtomic` of `@firsthand/data/node` writes them so that an
  * interruption never destroys the checkpoint before.
  */
 import { defaultGenerator, type Tensor } from '@firsthand/autograd';
-import { type DataLoaderState, type FileArray, FormatError, readSafetensors, writeSafetensors } from '@firsthand/data';
+import {
+  type DataLoaderState,
+  type FileArray,
+  FormatError,
+  readSafetensors,
+  writeSafetensors,
+} from '@firsthand/data';
 import {
   checkCount,
   describeValue,
@@ -49,18 +56,28 @@ const PARTS: readonly string[] = Object.keys({
 } satisfies OptionKeys<CheckpointContents>);
 
 /**
- * Everything else in the object is left alone, so that what `fit` is given can be given whole; but a name that is nearly a part's is one by mistake.
+ * Everything else in the object is left alone, so that what `fit` is given can be given whole; but a name
+ * that is nearly a part's is one by mistake.
  * @throws OptionError for such a name, or without a model
  */
 function checkContents(operation: string, contents: CheckpointContents): CheckpointContents {
   for (const key of isPlain(contents) ? Object.keys(contents) : []) {
     const meant = PARTS.includes(key) ? null : nearest(key, PARTS);
     if (meant === null) continue;
-    throw new OptionError({ operation, problem: `there is no part '${key}'`, expected: PARTS.join(', '), remedy: `write ${meant}` });
+    throw new OptionError({
+      operation,
+      problem: `there is no part '${key}'`,
+      expected: PARTS.join(', '),
+      remedy: `write ${meant}`,
+    });
   }
   const optimizer: Partial<SavedOptimizer> | null | undefined = contents?.optimizer;
   if (optimizer !== undefined && typeof optimizer?.stateDict !== 'function') {
-    throw new OptionError({ operation, problem: `the optimizer is ${describeValue(optimizer)}`, expected: 'an Optimizer' });
+    throw new OptionError({
+      operation,
+      problem: `the optimizer is ${describeValue(optimizer)}`,
+      expected: 'an Optimizer',
+    });
   }
   const model: unknown = contents?.model;
   if (typeof (model as Partial<Module> | undefined)?.stateDict === 'function') return contents;
@@ -72,7 +89,12 @@ function checkContents(operation: string, contents: CheckpointContents): Checkpo
 function checkMetadata(operation: string, metadata: ReadonlyMap<string, string>): void {
   if (metadata instanceof Map) return;
   const problem = `the metadata is ${describeValue(metadata)}`;
-  throw new OptionError({ operation, problem, expected: 'a Map of strings', remedy: "write new Map([['note', '…']])" });
+  throw new OptionError({
+    operation,
+    problem,
+    expected: 'a Map of strings',
+    remedy: "write new Map([['note', '…']])",
+  });
 }
 
 /** The part of a checkpoint that is not tensors. */
@@ -87,7 +109,10 @@ interface Header {
 
 const VERSION = 2;
 const HEADER_KEY = 'firsthand.checkpoint';
-/** Before the names of the optimizer's tensors, as the format's own `__metadata__` stands beside names: no module has such a field. */
+/**
+ * Before the names of the optimizer's tensors, as the format's own `__metadata__` stands beside names: no
+ * module has such a field.
+ */
 const OPTIMIZER = '__optimizer__.';
 
 /** The tensors' values of now: what is read is fixed at the call. */
@@ -100,9 +125,10 @@ async function valuesOf(prefix: string, tensors: ReadonlyMap<string, Tensor>): P
 }
 
 /**
- * Everything that is given, and the default generator's state, as the bytes of a safetensors file.
- * Python reads a model out of it by the same names: `model.load_state_dict(safetensors.torch.load_file(path), strict=False)`.
- * Call it between two steps, as from a callback, and let no step begin before it is done.
+ * Everything that is given, and the default generator's state, as the bytes of a safetensors file. Python
+ * reads a model out of it by the same names:
+ * `model.load_state_dict(safetensors.torch.load_file(path), strict=False)`. Call it between two steps, as
+ * from a callback, and let no step begin before it is done.
  * @param contents what to save
  * @param metadata text of your own, by key, which `loadCheckpoint` gives back
  * @example
@@ -129,7 +155,12 @@ export async function saveCheckpoint(
   const reserved = [...modelState.keys()].find((name) => name.startsWith(OPTIMIZER));
   if (reserved !== undefined) {
     const problem = `${reserved} of the model has a name that is reserved for the optimizer`;
-    throw new FirsthandError({ operation: 'saveCheckpoint', problem, expected: 'another name', remedy: 'rename the field' });
+    throw new FirsthandError({
+      operation: 'saveCheckpoint',
+      problem,
+      expected: 'another name',
+      remedy: 'rename the field',
+    });
   }
   const generator = defaultGenerator().state;
   const loaders = { data: data?.state ?? null, validation: validation?.state ?? null };
@@ -145,16 +176,21 @@ export async function saveCheckpoint(
     ...loaders,
     progress: ofProgress,
   };
-  return writeSafetensors(new Map([...ofModel, ...ofOptimizer]), new Map([...metadata, [HEADER_KEY, writeJson(header)]]));
+  return writeSafetensors(
+    new Map([...ofModel, ...ofOptimizer]),
+    new Map([...metadata, [HEADER_KEY, writeJson(header)]]),
+  );
 }
 
 /**
- * Goes back to a checkpoint: the objects given take the state that they had when it was saved, all or none of them.
- * What the file has and is not asked for is left alone: give only the model to use one that was trained.
+ * Goes back to a checkpoint: the objects given take the state that they had when it was saved, all or none of
+ * them. What the file has and is not asked for is left alone: give only the model to use one that was
+ * trained.
  * @param bytes the whole file; it is copied
  * @param contents what to load into, made as what was saved
  * @returns the metadata that was given to `saveCheckpoint`
- * @throws FormatError if the bytes are no checkpoint or lack a part that is asked for; StateDictError or ShapeError if the model or the optimizer is
+ * @throws FormatError if the bytes are no checkpoint or lack a part that is asked for; StateDictError or
+ *   ShapeError if the model or the optimizer is
  *   another than was saved
  */
 export function loadCheckpoint(bytes: Uint8Array, contents: CheckpointContents): Map<string, string> {
@@ -162,7 +198,8 @@ export function loadCheckpoint(bytes: Uint8Array, contents: CheckpointContents):
   const { model, optimizer, data, validation, progress } = checkContents('loadCheckpoint', contents);
   const { tensors, metadata } = readSafetensors(bytes);
   const text = metadata.get(HEADER_KEY);
-  if (text === undefined) throw notSaved(`the file's metadata has no ${HEADER_KEY}`, 'it was not written by saveCheckpoint');
+  if (text === undefined)
+    throw notSaved(`the file's metadata has no ${HEADER_KEY}`, 'it was not written by saveCheckpoint');
   metadata.delete(HEADER_KEY);
   const header = readHeader(text);
   const modelState = new Map<string, FileArray>();
@@ -204,7 +241,11 @@ const notSaved = (problem: string, remedy?: string, expected = 'a file of saveCh
   new FormatError({ operation: 'loadCheckpoint', problem, expected, remedy });
 
 const lacks = (part: string): FormatError =>
-  notSaved(`the checkpoint was saved without ${part}`, 'do not ask for it, or take another file', `a checkpoint with ${part}`);
+  notSaved(
+    `the checkpoint was saved without ${part}`,
+    'do not ask for it, or take another file',
+    `a checkpoint with ${part}`,
+  );
 
 /** @throws FormatError unless the text is the JSON of a header */
 function readHeader(text: string): Header {
@@ -212,18 +253,28 @@ function readHeader(text: string): Header {
   if (!hasShape(header, { version: isCount })) throw notSaved('the checkpoint names no version');
   const { version } = header as { readonly version: number };
   if (version !== VERSION) {
-    throw notSaved(`the checkpoint has version ${version}, this program reads version ${VERSION}`, undefined, `version ${VERSION}`);
+    throw notSaved(
+      `the checkpoint has version ${version}, this program reads version ${VERSION}`,
+      undefined,
+      `version ${VERSION}`,
+    );
   }
   if (!isHeader(header))
-    throw notSaved(`the metadata ${HEADER_KEY} is not what saveCheckpoint writes`, undefined, 'what saveCheckpoint writes');
+    throw notSaved(
+      `the metadata ${HEADER_KEY} is not what saveCheckpoint writes`,
+      undefined,
+      'what saveCheckpoint writes',
+    );
   return header;
 }
 
 const orNull = (check: (value: unknown) => boolean) => (value: unknown) => value === null || check(value);
 const isNumber = (value: unknown): boolean => typeof value === 'number';
-const isMetrics = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.values(value).every(isNumber);
+const isMetrics = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isNumber);
 const isWord = (value: unknown): boolean => isCount(value) && (value as number) < 2 ** 32;
-const isWords = (value: unknown): boolean => isList(isWord)(value) && (value as readonly number[]).length === 2;
+const isWords = (value: unknown): boolean =>
+  isList(isWord)(value) && (value as readonly number[]).length === 2;
 const isGenerator = (value: unknown): boolean => hasShape(value, { key: isWords, counter: isWords });
 const isReport = (value: unknown): boolean =>
   hasShape(value, {
@@ -254,7 +305,13 @@ function isHeader(value: unknown): value is Header {
     data: orNull(isLoaderState),
     validation: orNull(isLoaderState),
     progress: orNull((state) =>
-      hasShape(state, { step: isCount, history: isList(isReport), position: isCount, seconds: isNumber, totals: isTotals }),
+      hasShape(state, {
+        step: isCount,
+        history: isList(isReport),
+        position: isCount,
+        seconds: isNumber,
+        totals: isTotals,
+      }),
     ),
   });
 }

@@ -1,4 +1,7 @@
-/** Time in a training: how fast an epoch goes, when it will be over, and when the event loop had its last turn. */
+/**
+ * Time in a training: how fast an epoch goes, when it will be over, and when the event loop had its last
+ * turn.
+ */
 
 /** Counts batches and examples against the clock, from its making on. */
 export class Pace {

@@ -2,7 +2,15 @@
 import { compile as compileFunction, getDefaultDevice, noGrad } from '@firsthand/autograd';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
-import { type Batch, type BatchSource, checkSource, countExamples, noBatches, restart, toTensors } from './batch.ts';
+import {
+  type Batch,
+  type BatchSource,
+  checkSource,
+  countExamples,
+  noBatches,
+  restart,
+  toTensors,
+} from './batch.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
 import { type LossFunction, type StepValues, stepValues } from './step-values.ts';
 
@@ -57,11 +65,16 @@ export function evaluator<M extends Module, Name extends string>(
     });
 }
 
-const KEYS: OptionKeys<EvaluateOptions<Module, string>> = { model: true, loss: true, data: true, compile: 'boolean' };
+const KEYS: OptionKeys<EvaluateOptions<Module, string>> = {
+  model: true,
+  loss: true,
+  data: true,
+  compile: 'boolean',
+};
 
 /**
- * The means of a model's loss and metrics over the examples of `data`, with the model in use: no dropout, no gradients. A loader that was left in
- * mid-epoch begins the epoch again.
+ * The means of a model's loss and metrics over the examples of `data`, with the model in use: no dropout, no
+ * gradients. A loader that was left in mid-epoch begins the epoch again.
  * @returns numbers by name
  * @throws FirsthandError if there is nothing to evaluate on: no batches, or a batch without examples
  * @example
@@ -77,7 +90,9 @@ const KEYS: OptionKeys<EvaluateOptions<Module, string>> = { model: true, loss: t
  * console.log(await evaluate({ model, data, loss: (net, { x, y }) => loss.mse(net.forward(x), y) })); // { loss: 1 }
  * ```
  */
-export async function evaluate<M extends Module, Name extends string>(options: EvaluateOptions<M, Name>): Promise<Metrics> {
+export async function evaluate<M extends Module, Name extends string>(
+  options: EvaluateOptions<M, Name>,
+): Promise<Metrics> {
   checkCount('evaluate', arguments.length, 1, 'evaluate({ model, loss, data })');
   const { data } = checkOptions('evaluate', options, KEYS as OptionKeys<EvaluateOptions<M, Name>>);
   checkSource('evaluate', 'data', data, 1);

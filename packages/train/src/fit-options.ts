@@ -1,6 +1,16 @@
-/** What `fit` is told and what it tells: its options, checked before anything else happens, and the reports that callbacks get. */
+/**
+ * What `fit` is told and what it tells: its options, checked before anything else happens, and the reports
+ * that callbacks get.
+ */
 import type { Tensor } from '@firsthand/autograd';
-import { checkChoice, checkOptions, describeValue, FirsthandError, OptionError, type OptionKeys } from '@firsthand/linalg';
+import {
+  checkChoice,
+  checkOptions,
+  describeValue,
+  FirsthandError,
+  OptionError,
+  type OptionKeys,
+} from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import type { Schedule } from '@firsthand/optim';
 import { type BatchSource, checkSource } from './batch.ts';
@@ -12,7 +22,11 @@ import type { LossFunction } from './step-values.ts';
 /** What `fit` asks of an optimizer. */
 export interface FitOptimizer {
   /** `parameters` are compared with the model's, and `baseLr` is named in errors, if they are there */
-  readonly groups: readonly { readonly lr: number; readonly baseLr?: number; readonly parameters?: readonly Tensor[] }[];
+  readonly groups: readonly {
+    readonly lr: number;
+    readonly baseLr?: number;
+    readonly parameters?: readonly Tensor[];
+  }[];
   step(): void;
   zeroGrad(): void;
   follow(schedule: Schedule, step: number): void;
@@ -63,15 +77,19 @@ export interface FitOptions<M extends Module, Name extends string> {
   /** batches whose gradients are added up for one step, weighted by their examples; 1 if not given */
   readonly accumulate?: number;
   readonly callbacks?: readonly Callbacks[];
-  /** stops training after the step under way: model, optimizer, data and progress then agree, ready to be saved or to go on */
+  /**
+   * stops training after the step under way: model, optimizer, data and progress then agree, ready to be
+   * saved or to go on
+   */
   readonly signal?: AbortSignal;
   /** whether steps are compiled; true if not given. Numbers are the same either way. */
   readonly compile?: boolean;
   /** where to go on from; from the beginning if not given */
   readonly progress?: Progress;
   /**
-   * what a loss that is NaN or infinite does: end the training with a `NonFiniteLossError` (if not given), print a warning once, or nothing. It is
-   * noticed where losses are read: at most 8 batches later, at the latest when the epoch ends. A validation loss is warned of, and ends nothing.
+   * what a loss that is NaN or infinite does: end the training with a `NonFiniteLossError` (if not given),
+   * print a warning once, or nothing. It is noticed where losses are read: at most 8 batches later, at the
+   * latest when the epoch ends. A validation loss is warned of, and ends nothing.
    */
   readonly nonFinite?: NonFinitePolicy;
 }
@@ -110,7 +128,12 @@ export function checkFit<M extends Module, Name extends string>(options: FitOpti
   } = checkOptions('fit', options ?? {}, KEYS as OptionKeys<FitOptions<M, Name>>);
   if (!Array.isArray(callbacks)) {
     const problem = `callbacks is ${describeValue(callbacks)}`;
-    throw new OptionError({ operation: 'fit', problem, expected: 'an array', remedy: 'write callbacks: [{ onStep }]' });
+    throw new OptionError({
+      operation: 'fit',
+      problem,
+      expected: 'an array',
+      remedy: 'write callbacks: [{ onStep }]',
+    });
   }
   for (const [name, value] of Object.entries({ epochs, accumulate })) {
     if (Number.isInteger(value) && value >= 1) continue;
@@ -119,15 +142,26 @@ export function checkFit<M extends Module, Name extends string>(options: FitOpti
   }
   if (clip !== undefined && !(clip > 0)) {
     const [expected, remedy] = ['a number above 0', 'leave it out for no limit'];
-    throw new FirsthandError({ operation: 'fit', problem: `clip is ${expected}, not ${clip}`, expected, remedy });
+    throw new FirsthandError({
+      operation: 'fit',
+      problem: `clip is ${expected}, not ${clip}`,
+      expected,
+      remedy,
+    });
   }
   checkChoice('fit', 'nonFinite', nonFinite, ['error', 'warn', 'ignore']);
   if (signal !== undefined && typeof (signal as Partial<AbortSignal> | null)?.aborted !== 'boolean') {
     const remedy = signal instanceof AbortController ? 'write signal: controller.signal' : undefined;
-    throw new OptionError({ operation: 'fit', problem: `signal is ${describeValue(signal)}`, expected: 'an AbortSignal', remedy });
+    throw new OptionError({
+      operation: 'fit',
+      problem: `signal is ${describeValue(signal)}`,
+      expected: 'an AbortSignal',
+      remedy,
+    });
   }
   for (const callback of callbacks as readonly unknown[]) {
-    if (CALLBACKS.some((name) => typeof (callback as Callbacks | null | undefined)?.[name] === 'function')) continue;
+    if (CALLBACKS.some((name) => typeof (callback as Callbacks | null | undefined)?.[name] === 'function'))
+      continue;
     throw new OptionError({
       operation: 'fit',
       problem: `a callback is ${describeValue(callback)} that would never be called`,
@@ -136,7 +170,12 @@ export function checkFit<M extends Module, Name extends string>(options: FitOpti
   }
   if (progress !== undefined && !(progress instanceof Progress)) {
     const problem = `progress is ${describeValue(progress)}`;
-    throw new OptionError({ operation: 'fit', problem, expected: 'a Progress', remedy: 'write progress: new Progress()' });
+    throw new OptionError({
+      operation: 'fit',
+      problem,
+      expected: 'a Progress',
+      remedy: 'write progress: new Progress()',
+    });
   }
   const left = epochs - (progress?.epoch ?? 0);
   checkSource('fit', 'data', data, left);

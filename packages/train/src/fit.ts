@@ -1,13 +1,22 @@
 /**
- * The training loop, plainly: for every epoch, for every batch, compute the loss, its gradient, and the optimizer's step. Around it: groups of
- * batches whose gradients are added up, a schedule, clipping, metrics that do not stall the device, callbacks, and stopping between two steps.
+ * The training loop, plainly: for every epoch, for every batch, compute the loss, its gradient, and the
+ * optimizer's step. Around it: groups of batches whose gradients are added up, a schedule, clipping, metrics
+ * that do not stall the device, callbacks, and stopping between two steps.
  */
 import { compile as compileFunction, getDefaultDevice, type Tensor } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
 import { checkCount, FirsthandError } from '@firsthand/linalg';
 import type { Module } from '@firsthand/nn';
 import { clipGradNorm } from '@firsthand/optim';
-import { type Batch, type BatchSource, countExamples, grouped, noBatches, restart, toTensors } from './batch.ts';
+import {
+  type Batch,
+  type BatchSource,
+  countExamples,
+  grouped,
+  noBatches,
+  restart,
+  toTensors,
+} from './batch.ts';
 import { Pace, turnTaker } from './clock.ts';
 import { AHEAD, evaluator } from './evaluate.ts';
 import { checkFit, type FitOptions, type StepReport } from './fit-options.ts';
@@ -25,7 +34,8 @@ export interface History {
 }
 
 /**
- * Puts progress and data at the same batch: training that is resumed goes on where it was interrupted, any other begins an epoch anew.
+ * Puts progress and data at the same batch: training that is resumed goes on where it was interrupted, any
+ * other begins an epoch anew.
  * @throws FirsthandError if they stand at different batches of an epoch
  */
 function align(progress: Progress, data: BatchSource<string>): void {
@@ -54,7 +64,10 @@ function stepFunction<M extends Module, Name extends string>(
   inspect: () => void,
 ): (batch: Batch<Name>, weight: number, update: boolean) => StepValues {
   const clipped = updated === null ? model.parameters() : [...updated.keys()];
-  const others = updated === null ? [] : model.parameters().filter((parameter) => parameter.requiresGrad && !updated.has(parameter));
+  const others =
+    updated === null
+      ? []
+      : model.parameters().filter((parameter) => parameter.requiresGrad && !updated.has(parameter));
   return (batch, weight, update) => {
     const values = stepValues('fit', loss(model, batch));
     (weight === 1 ? values.loss : values.loss.mul(weight)).backward();
@@ -73,13 +86,16 @@ function stepFunction<M extends Module, Name extends string>(
 /**
  * Trains a model.
  *
- * The model is put into training mode. After each epoch it is evaluated on `validation`, and the callbacks are told.
- * Interrupted and resumed from a checkpoint, in the middle of an epoch too, training gives the same bits as without the interruption.
- * Without a `progress` that stands in the middle of an epoch, it begins an epoch anew, wherever a loop before has left the loader.
+ * The model is put into training mode. After each epoch it is evaluated on `validation`, and the callbacks
+ * are told. Interrupted and resumed from a checkpoint, in the middle of an epoch too, training gives the same
+ * bits as without the interruption. Without a `progress` that stands in the middle of an epoch, it begins an
+ * epoch anew, wherever a loop before has left the loader.
  *
- * What would train nothing is an error: data without batches, or that can be read only once; a model without parameters to train; an optimizer that
- * was made for another model; a loss that depends on none of its parameters. If that holds for some of the parameters, a warning names them.
- * @throws FirsthandError if an option does not exist or is out of range, or there is nothing to train; NonFiniteLossError if the loss is not finite;
+ * What would train nothing is an error: data without batches, or that can be read only once; a model without
+ * parameters to train; an optimizer that was made for another model; a loss that depends on none of its
+ * parameters. If that holds for some of the parameters, a warning names them.
+ * @throws FirsthandError if an option does not exist or is out of range, or there is nothing to train;
+ *   NonFiniteLossError if the loss is not finite;
  *   whatever the loss, the data or a callback throws
  * @example
  * ```ts
@@ -103,7 +119,9 @@ function stepFunction<M extends Module, Name extends string>(
  * console.log(epochs.at(-1)!.training.loss! < 1e-3); // true
  * ```
  */
-export async function fit<M extends Module, Name extends string>(options: FitOptions<M, Name>): Promise<History> {
+export async function fit<M extends Module, Name extends string>(
+  options: FitOptions<M, Name>,
+): Promise<History> {
   checkCount('fit', arguments.length, 1, 'fit({ model, loss, optimizer, data, epochs })');
   checkFit(options);
   const {
@@ -130,7 +148,10 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
   const updated = updatedTensors(model, optimizer.groups);
   if (updated !== null) for (const message of compareParameters(model, updated)) warn(message, message);
   if (progress.epoch >= epochs) {
-    warn('done', `${progress.epoch} of ${epochs} epochs are done, so that nothing is left to train; raise epochs to go on`);
+    warn(
+      'done',
+      `${progress.epoch} of ${epochs} epochs are done, so that nothing is left to train; raise epochs to go on`,
+    );
   }
   align(progress, data);
   let inspected = updated === null;
@@ -143,7 +164,10 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
   const validate =
     options.validation === undefined
       ? null
-      : evaluator({ model, loss: options.loss, data: options.validation, compile }, { operation: 'fit', option: 'validation' });
+      : evaluator(
+          { model, loss: options.loss, data: options.validation, compile },
+          { operation: 'fit', option: 'validation' },
+        );
   const plainStep = stepFunction(options, updated, inspect);
   const step = compile ? compileFunction(plainStep) : plainStep;
   const device = model.parameters()[0]?.device ?? getDefaultDevice();
@@ -151,7 +175,11 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
   const learningRates = (): number[] => optimizer.groups.map(({ lr }) => lr);
 
   /** The values of a batch's step, once they are there and its loss is known to be finite. */
-  const checked = async (values: Promise<Metrics>, position: StepPosition, fields: Fields): Promise<Metrics> => {
+  const checked = async (
+    values: Promise<Metrics>,
+    position: StepPosition,
+    fields: Fields,
+  ): Promise<Metrics> => {
     const numbers = await values;
     if (nonFinite === 'ignore' || Number.isFinite(numbers['loss'])) return numbers;
     const error = new NonFiniteLossError(numbers['loss']!, position, fields);
@@ -215,14 +243,25 @@ export async function fit<M extends Module, Name extends string>(options: FitOpt
     if (progress.position === 0) throw noBatches('fit', 'data', epoch);
     await progress.running.settle();
     if (first === 0 && !moves)
-      warn('schedule', `the schedule's learning rates are 0 in all of epoch ${epoch}, so that nothing is learned; let it end later`);
+      warn(
+        'schedule',
+        `the schedule's learning rates are 0 in all of epoch ${epoch}, so that nothing is learned; let it end later`,
+      );
     const { seconds, examplesPerSecond } = pace;
     const training = progress.running.means();
     const validation = validate === null ? null : await validate();
     if (nonFinite !== 'ignore' && validation !== null && !Number.isFinite(validation['loss'])) {
       warn('validation', `the validation loss is ${validation['loss']} after epoch ${epoch}`);
     }
-    const report = { epoch, step: progress.step, training, validation, learningRates: learningRates(), seconds, examplesPerSecond };
+    const report = {
+      epoch,
+      step: progress.step,
+      training,
+      validation,
+      learningRates: learningRates(),
+      seconds,
+      examplesPerSecond,
+    };
     progress.completeEpoch(report);
     for (const callback of callbacks) await callback.onEpoch?.(report);
     return true;

@@ -1,19 +1,34 @@
-/** JSON that keeps every number, infinities and NaN too (a diverged loss is still a loss), and checks of what was parsed from outside. */
+/**
+ * JSON that keeps every number, infinities and NaN too (a diverged loss is still a loss), and checks of what
+ * was parsed from outside.
+ */
 import { FormatError } from '@firsthand/data';
 
-const SPECIAL: ReadonlyMap<string, number> = /* @__PURE__ */ new Map([NaN, Infinity, -Infinity].map((value) => [`number:${value}`, value]));
+const SPECIAL: ReadonlyMap<string, number> = /* @__PURE__ */ new Map(
+  [NaN, Infinity, -Infinity].map((value) => [`number:${value}`, value]),
+);
 
-/** JSON in which NaN and infinities are the strings `number:NaN`, `number:Infinity` and `number:-Infinity`. */
+/**
+ * JSON in which NaN and infinities are the strings `number:NaN`, `number:Infinity` and `number:-Infinity`.
+ */
 export function writeJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'number' && !Number.isFinite(part) ? `number:${part}` : part));
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'number' && !Number.isFinite(part) ? `number:${part}` : part,
+  );
 }
 
 /** What `writeJson` wrote. @throws FormatError if it is no JSON */
 export function parseJson(operation: string, text: string): unknown {
   try {
-    return JSON.parse(text, (_, part: unknown) => (typeof part === 'string' ? (SPECIAL.get(part) ?? part) : part));
+    return JSON.parse(text, (_, part: unknown) =>
+      typeof part === 'string' ? (SPECIAL.get(part) ?? part) : part,
+    );
   } catch (error) {
-    throw new FormatError({ operation, problem: `the metadata is no JSON: ${String(error)}`, expected: 'JSON' });
+    throw new FormatError({
+      operation,
+      problem: `the metadata is no JSON: ${String(error)}`,
+      expected: 'JSON',
+    });
   }
 }
 
@@ -31,6 +46,7 @@ export const isList =
 export function hasShape(value: unknown, members: { readonly [name: string]: Check }): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(members).every(
-    ([name, check]) => Object.hasOwn(value, name) && check((value as { readonly [name: string]: unknown })[name]),
+    ([name, check]) =>
+      Object.hasOwn(value, name) && check((value as { readonly [name: string]: unknown })[name]),
   );
 }

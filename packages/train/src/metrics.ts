@@ -1,9 +1,17 @@
 /**
- * Metrics: scalars that a step gives besides its loss, averaged over examples on the host. Reading a value waits for the device, so values are
- * read some steps later than they are asked for: the loop stays ahead of the device and never waits for the step that it has just begun.
+ * Metrics: scalars that a step gives besides its loss, averaged over examples on the host. Reading a value
+ * waits for the device, so values are read some steps later than they are asked for: the loop stays ahead of
+ * the device and never waits for the step that it has just begun.
  */
 import { realize, Tensor } from '@firsthand/autograd';
-import { checkCount, checkNumber, describeValue, DTypeError, FirsthandError, ShapeError } from '@firsthand/linalg';
+import {
+  checkCount,
+  checkNumber,
+  describeValue,
+  DTypeError,
+  FirsthandError,
+  ShapeError,
+} from '@firsthand/linalg';
 
 /** Numbers by name: `loss`, and whatever else the loss function gives. */
 export type Metrics = { readonly [name: string]: number };
@@ -27,7 +35,12 @@ export function accuracy(logits: Tensor, labels: Tensor): Tensor {
   const wrong: unknown = [logits, labels].find((each) => !(each instanceof Tensor));
   if (!(logits instanceof Tensor && labels instanceof Tensor)) {
     const problem = `${describeValue(wrong)} where a tensor is wanted`;
-    throw new DTypeError({ operation: 'accuracy', problem, expected: 'two tensors', remedy: 'make one with tensor(…)' });
+    throw new DTypeError({
+      operation: 'accuracy',
+      problem,
+      expected: 'two tensors',
+      remedy: 'make one with tensor(…)',
+    });
   }
   if (labels.size === 0) {
     throw new ShapeError({
@@ -57,7 +70,10 @@ export interface Totals {
   readonly weight: number;
 }
 
-/** A weighted mean over values that may not have been read yet. They are added in the order in which they were given. */
+/**
+ * A weighted mean over values that may not have been read yet. They are added in the order in which they were
+ * given.
+ */
 export class RunningMeans {
   #sums: { [name: string]: number } = {};
   #weight = 0;
@@ -72,13 +88,21 @@ export class RunningMeans {
     if (!(weight > 0 && weight < Infinity)) {
       const expected = 'a number above 0';
       const problem = `the weight of values is ${expected}, not ${weight}`;
-      throw new FirsthandError({ operation: 'RunningMeans', problem, expected, remedy: 'leave a batch without examples out' });
+      throw new FirsthandError({
+        operation: 'RunningMeans',
+        problem,
+        expected,
+        remedy: 'leave a batch without examples out',
+      });
     }
     values.catch(() => {}); // reported where they are waited for
     this.#waiting.push({ values, weight });
   }
 
-  /** Waits until at most `ahead` of the values are still to come. @throws what kept a value from being computed */
+  /**
+   * Waits until at most `ahead` of the values are still to come. @throws what kept a value from being
+   * computed
+   */
   async settle(ahead: number = 0): Promise<void> {
     checkCount('settle', arguments.length, 1, 'means.settle(ahead)');
     checkNumber('settle', 'ahead', ahead);
@@ -86,7 +110,8 @@ export class RunningMeans {
       const { values, weight } = this.#waiting[0]!;
       const numbers = await values;
       this.#waiting.shift();
-      for (const [name, value] of Object.entries(numbers)) this.#sums[name] = (this.#sums[name] ?? 0) + value * weight;
+      for (const [name, value] of Object.entries(numbers))
+        this.#sums[name] = (this.#sums[name] ?? 0) + value * weight;
       this.#weight += weight;
     }
   }

@@ -1,6 +1,7 @@
 /**
- * A loss that is NaN or infinite ends a training: every later step would be made of it. It is looked for where losses are read anyway, some
- * steps after they were computed, so that looking costs no wait for the device.
+ * A loss that is NaN or infinite ends a training: every later step would be made of it. It is looked for
+ * where losses are read anyway, some steps after they were computed, so that looking costs no wait for the
+ * device.
  */
 import { NonFiniteError } from '@firsthand/autograd';
 import type { Fields } from '@firsthand/data';
@@ -23,8 +24,10 @@ export interface StepPosition {
 function firstNonFinite(fields: Fields): readonly [string, number] | null {
   for (const [name, field] of Object.entries(fields)) {
     const { data, dtype } = array(field, { copy: false }).contiguous();
-    const value = (index: number): number => (dtype === 'float16' ? fromFloat16Bits(data[index]!) : data[index]!);
-    for (let index = 0; index < data.length; index++) if (!Number.isFinite(value(index))) return [name, value(index)];
+    const value = (index: number): number =>
+      dtype === 'float16' ? fromFloat16Bits(data[index]!) : data[index]!;
+    for (let index = 0; index < data.length; index++)
+      if (!Number.isFinite(value(index))) return [name, value(index)];
   }
   return null;
 }

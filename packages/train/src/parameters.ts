@@ -1,6 +1,7 @@
 /**
- * Whether a training can change anything: an optimizer made for another model, parameters that no group has, gradients that never arrive. Each
- * would train for hours without a word, and each shows before the first step is over.
+ * Whether a training can change anything: an optimizer made for another model, parameters that no group has,
+ * gradients that never arrive. Each would train for hours without a word, and each shows before the first
+ * step is over.
  */
 import type { Tensor } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
@@ -22,15 +23,21 @@ const countOf = (count: number, noun: string): string => `${count} ${noun}${coun
 /** What the optimizer updates, by name; null if it does not say. */
 export function updatedTensors(model: Module, groups: Groups): ReadonlyMap<Tensor, string> | null {
   if (groups.some(({ parameters }) => parameters === undefined)) return null;
-  const names = new Map<Tensor, string>([...model.namedParameters()].map(([name, parameter]) => [parameter, name]));
+  const names = new Map<Tensor, string>(
+    [...model.namedParameters()].map(([name, parameter]) => [parameter, name]),
+  );
   const all = groups.flatMap(({ parameters }) => [...parameters!]);
-  return new Map(all.map((tensor, index) => [tensor, names.get(tensor) ?? tensor.name ?? `parameter ${index}`]));
+  return new Map(
+    all.map((tensor, index) => [tensor, names.get(tensor) ?? tensor.name ?? `parameter ${index}`]),
+  );
 }
 
 /**
  * Compares the model's parameters with those that the optimizer updates.
- * @returns warnings: parameters that require a gradient and that the optimizer does not have, and tensors that it has and the model has not
- * @throws FirsthandError if neither has a tensor that requires a gradient, or the optimizer has none of the model's
+ * @returns warnings: parameters that require a gradient and that the optimizer does not have, and tensors
+ *   that it has and the model has not
+ * @throws FirsthandError if neither has a tensor that requires a gradient, or the optimizer has none of the
+ *   model's
  */
 export function compareParameters(model: Module, updated: ReadonlyMap<Tensor, string>): string[] {
   const own = model.namedParameters();
@@ -40,7 +47,10 @@ export function compareParameters(model: Module, updated: ReadonlyMap<Tensor, st
       operation: 'fit',
       problem: `there is nothing to train: ${own.size === 0 ? 'the model has no parameters' : `all ${countOf(own.size, 'parameter')} of the model are frozen`}`,
       expected: own.size === 0 ? 'layers, or Parameter fields' : 'requiresGrad = true',
-      remedy: own.size === 0 ? 'give it layers, or Parameter fields' : 'set requiresGrad = true on those that are to learn',
+      remedy:
+        own.size === 0
+          ? 'give it layers, or Parameter fields'
+          : 'set requiresGrad = true on those that are to learn',
     });
   }
   const missing = trainable.filter(([, parameter]) => !updated.has(parameter)).map(([name]) => name);

@@ -1,4 +1,7 @@
-/** How far a training has come: what `fit` counts, and continues from. It is saved in checkpoints, so it is plain data at heart. */
+/**
+ * How far a training has come: what `fit` counts, and continues from. It is saved in checkpoints, so it is
+ * plain data at heart.
+ */
 import { checkCount, checkNumber } from '@firsthand/linalg';
 import { type Metrics, RunningMeans, type Totals } from './metrics.ts';
 
@@ -30,7 +33,10 @@ export interface ProgressState {
   readonly totals: Totals;
 }
 
-/** How far a training has come. Give the same object to `fit` and `saveCheckpoint`, or to `loadCheckpoint` and then `fit`. */
+/**
+ * How far a training has come. Give the same object to `fit` and `saveCheckpoint`, or to `loadCheckpoint` and
+ * then `fit`.
+ */
 export class Progress {
   #step = 0;
   #history: EpochReport[] = [];

@@ -1,4 +1,5 @@
-// Every function, class and method that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
+// Every function, class and method that people call, held to the convention: an option that does not exist
+// and an argument too many are errors that name the right call.
 import { tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader } from '@firsthand/data';
 import { array } from '@firsthand/linalg';
@@ -13,7 +14,8 @@ const model = new Linear(1, 1);
 const optimizer = (): SGD => new SGD(model.parameters(), { lr: 0.01 });
 const dataset = new ArrayDataset({ x: array([[1], [2]]) });
 const loader = (): DataLoader<'x'> => new DataLoader(dataset, { batchSize: 1 });
-const loss = (net: Linear, { x }: { x: Parameters<Linear['forward']>[0] }): unknown => net.forward(x).square().mean();
+const loss = (net: Linear, { x }: { x: Parameters<Linear['forward']>[0] }): unknown =>
+  net.forward(x).square().mean();
 const needed = (): object => ({ model, loss, data: loader() });
 const means = (name: string, args: readonly unknown[] = []): Call => {
   return (...more) => (new train.RunningMeans() as unknown as Record<string, Call>)[name]!(...args, ...more);
@@ -30,7 +32,10 @@ const TABLE: CallTable = {
   'new RunningMeans': { call: () => new train.RunningMeans(), variadic: true },
   fit: {
     call: (options = {}, ...more) =>
-      (train.fit as Call)({ ...needed(), optimizer: optimizer(), epochs: 1, ...(options as object) }, ...more),
+      (train.fit as Call)(
+        { ...needed(), optimizer: optimizer(), epochs: 1, ...(options as object) },
+        ...more,
+      ),
     options: {
       validation: 'validations',
       schedule: 'scheduler',
@@ -44,13 +49,17 @@ const TABLE: CallTable = {
     },
   },
   evaluate: {
-    call: (options = {}, ...more) => (train.evaluate as Call)({ ...needed(), ...(options as object) }, ...more),
+    call: (options = {}, ...more) =>
+      (train.evaluate as Call)({ ...needed(), ...(options as object) }, ...more),
     options: { compile: 'compiled' },
   },
-  accuracy: { call: (...more) => (train.accuracy as Call)(tensor([[1, 2]]), tensor([1], { dtype: 'int32' }), ...more) },
+  accuracy: {
+    call: (...more) => (train.accuracy as Call)(tensor([[1, 2]]), tensor([1], { dtype: 'int32' }), ...more),
+  },
   saveCheckpoint: { call: (...more) => (train.saveCheckpoint as Call)({ model }, new Map(), ...more) },
   loadCheckpoint: {
-    call: async (...more) => (train.loadCheckpoint as Call)(await train.saveCheckpoint({ model }), { model }, ...more),
+    call: async (...more) =>
+      (train.loadCheckpoint as Call)(await train.saveCheckpoint({ model }), { model }, ...more),
   },
   'RunningMeans.add': { call: means('add', [Promise.resolve({ loss: 1 }), 1]) },
   'RunningMeans.settle': { call: means('settle', [0]) },
@@ -65,7 +74,8 @@ const TABLE: CallTable = {
 
 testCalls(train, ['RunningMeans', 'Progress'], TABLE);
 
-const fitted = (options: object): unknown => (train.fit as Call)({ ...needed(), optimizer: optimizer(), epochs: 1, ...options });
+const fitted = (options: object): unknown =>
+  (train.fit as Call)({ ...needed(), optimizer: optimizer(), epochs: 1, ...options });
 
 testRefusals({
   'fit()': () => (train.fit as Call)(),
@@ -87,8 +97,10 @@ testRefusals({
   'accuracy without labels': () => (train.accuracy as Call)(tensor([[1, 2]])),
   'accuracy with labels that are numbers': () => (train.accuracy as Call)(tensor([[1, 2]]), [1]),
   'saveCheckpoint(model)': () => (train.saveCheckpoint as Call)(model),
-  'saveCheckpoint with { optimiser }': () => (train.saveCheckpoint as Call)({ model, optimiser: optimizer() }),
-  'saveCheckpoint with an optimizer that is none': () => (train.saveCheckpoint as Call)({ model, optimizer: 1 }),
+  'saveCheckpoint with { optimiser }': () =>
+    (train.saveCheckpoint as Call)({ model, optimiser: optimizer() }),
+  'saveCheckpoint with an optimizer that is none': () =>
+    (train.saveCheckpoint as Call)({ model, optimizer: 1 }),
   'loadCheckpoint()': () => (train.loadCheckpoint as Call)(),
   'completeStep("1")': progress('completeStep', ['1']),
   'settle("1")': means('settle', ['1']),

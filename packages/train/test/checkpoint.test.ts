@@ -32,7 +32,10 @@ async function trained(seed: number): Promise<Training> {
 /** Everything that a checkpoint is about, as plain values. */
 async function everything({ model, optimizer, data, progress }: Training) {
   const { tensors, learningRates } = optimizer.stateDict();
-  const values = [...model.stateDict(), ...tensors].map(async ([name, tensor]) => [name, await tensor.toArray()]);
+  const values = [...model.stateDict(), ...tensors].map(async ([name, tensor]) => [
+    name,
+    await tensor.toArray(),
+  ]);
   return {
     values: await Promise.all(values),
     learningRates,
@@ -134,7 +137,9 @@ test('refuses a model whose names are the optimizer’s', async () => {
       return this.__optimizer__.forward(input);
     }
   }
-  await expect(saveCheckpoint({ model: new Odd() })).rejects.toThrow('__optimizer__.weight of the model has a name that is reserved');
+  await expect(saveCheckpoint({ model: new Odd() })).rejects.toThrow(
+    '__optimizer__.weight of the model has a name that is reserved',
+  );
 });
 
 test('bytes are what a Blob and a request take: an array over an ArrayBuffer of its own', async () => {
@@ -190,11 +195,17 @@ describe('a file that does not fit changes nothing', () => {
     const bytes = await saveCheckpoint(source);
     await expectRefused(bytes, make(2, 3), StateDictError, 'weight ([3, 3], the state has [2, 2])');
     const base = make(2);
-    const other = { ...base, optimizer: new SGD(base.model.parameters(), { lr: 1, momentum: 0.9 }) } as unknown as Training;
+    const other = {
+      ...base,
+      optimizer: new SGD(base.model.parameters(), { lr: 1, momentum: 0.9 }),
+    } as unknown as Training;
     await expectRefused(bytes, other, FirsthandError, 'missing 0.momentum');
     const longer = {
       ...make(2),
-      data: new DataLoader(new ArrayDataset({ x: new Generator(5).normal([8, 2]) }), { batchSize: 2, shuffle: new Generator(1) }),
+      data: new DataLoader(new ArrayDataset({ x: new Generator(5).normal([8, 2]) }), {
+        batchSize: 2,
+        shuffle: new Generator(1),
+      }),
     };
     await expectRefused(bytes, longer, FormatError, 'the state is of 6 examples');
   });
@@ -203,8 +214,18 @@ describe('a file that does not fit changes nothing', () => {
     const { model, optimizer, data } = await trained(1);
     const bytes = await saveCheckpoint({ model });
     await expectRefused(bytes, make(2), FormatError, 'saved without optimizer');
-    await expectRefused(await saveCheckpoint({ model, optimizer, data }), make(2), FormatError, 'saved without progress');
-    await expectRefused(await saveCheckpoint({ model, optimizer, progress: new Progress() }), make(2), FormatError, 'saved without data');
+    await expectRefused(
+      await saveCheckpoint({ model, optimizer, data }),
+      make(2),
+      FormatError,
+      'saved without progress',
+    );
+    await expectRefused(
+      await saveCheckpoint({ model, optimizer, progress: new Progress() }),
+      make(2),
+      FormatError,
+      'saved without data',
+    );
     const { data: validation } = make(2);
     expect(() => loadCheckpoint(bytes, { model, validation })).toThrow('saved without validation');
   });
@@ -212,7 +233,12 @@ describe('a file that does not fit changes nothing', () => {
   test('no checkpoint, another version, a header that is no header', async () => {
     const withHeader = (text: string): Uint8Array =>
       writeSafetensors(new Map([['a', array([1])]]), new Map([['firsthand.checkpoint', text]]));
-    await expectRefused(writeSafetensors(new Map([['a', array([1])]])), make(2), FormatError, 'not written by saveCheckpoint');
+    await expectRefused(
+      writeSafetensors(new Map([['a', array([1])]])),
+      make(2),
+      FormatError,
+      'not written by saveCheckpoint',
+    );
     await expectRefused(withHeader('{'), make(2), FormatError, 'no JSON');
     await expectRefused(withHeader('[]'), make(2), FormatError, 'names no version');
     await expectRefused(withHeader('{"version":1}'), make(2), FormatError, 'version 1');
@@ -226,16 +252,21 @@ describe('a file that does not fit changes nothing', () => {
     /** Every path to a value in the header. */
     const paths = (value: unknown, path: string[] = []): string[][] => [
       path,
-      ...(typeof value === 'object' && value !== null ? Object.entries(value).flatMap(([key, each]) => paths(each, [...path, key])) : []),
+      ...(typeof value === 'object' && value !== null
+        ? Object.entries(value).flatMap(([key, each]) => paths(each, [...path, key]))
+        : []),
     ];
-    const at = (root: Json, path: readonly string[]): Json => path.reduce((value, key) => value[key] as Json, root);
+    const at = (root: Json, path: readonly string[]): Json =>
+      path.reduce((value, key) => value[key] as Json, root);
     const all = paths(header).slice(1);
     expect(all.length).toBeGreaterThan(40);
     const target = make(2);
     const before = await everything(target);
     for (const path of all) {
       const [parent, key] = [path.slice(0, -1), path.at(-1)!];
-      const wrong: (string | undefined)[] = Array.isArray(at(header, parent)) ? ['wrong'] : [undefined, 'wrong'];
+      const wrong: (string | undefined)[] = Array.isArray(at(header, parent))
+        ? ['wrong']
+        : [undefined, 'wrong'];
       if (parent.at(-1) === 'training' || parent.at(-1) === 'sums') wrong.shift(); // a metric less is no error
       for (const value of wrong) {
         const copy = structuredClone(header);

@@ -25,8 +25,10 @@ const float64 = { dtype: 'float64' } as const;
 const random = new Generator(3);
 const x = random.normal([10, 2], float64);
 const y = random.normal([10, 1], float64);
-const loader = (batchSize: number): DataLoader<'x' | 'y'> => new DataLoader(new ArrayDataset({ x, y }), { batchSize });
-const squares = (net: Linear, batch: { readonly x: Tensor; readonly y: Tensor }): Tensor => loss.mse(net.forward(batch.x), batch.y);
+const loader = (batchSize: number): DataLoader<'x' | 'y'> =>
+  new DataLoader(new ArrayDataset({ x, y }), { batchSize });
+const squares = (net: Linear, batch: { readonly x: Tensor; readonly y: Tensor }): Tensor =>
+  loss.mse(net.forward(batch.x), batch.y);
 const start = (): Linear => {
   manualSeed(1);
   return new Linear(2, 1, float64);
@@ -76,12 +78,20 @@ describe.each([true, false])('compiled: %s', (compile) => {
       compile,
     });
     expect(await weights(model)).toEqual(byHand.end.map((value) => expect.closeTo(value, 12)));
-    const mean = (losses: readonly number[]): unknown => expect.closeTo((4 * losses[0]! + 4 * losses[1]! + 2 * losses[2]!) / 10, 12);
+    const mean = (losses: readonly number[]): unknown =>
+      expect.closeTo((4 * losses[0]! + 4 * losses[1]! + 2 * losses[2]!) / 10, 12);
     expect(epochs.map(({ training }) => training)).toEqual([
       { loss: mean(byHand.losses.slice(0, 3)) },
       { loss: mean(byHand.losses.slice(3)) },
     ]);
-    expect(epochs.map(({ epoch, step, validation, learningRates }) => ({ epoch, step, validation, learningRates }))).toEqual([
+    expect(
+      epochs.map(({ epoch, step, validation, learningRates }) => ({
+        epoch,
+        step,
+        validation,
+        learningRates,
+      })),
+    ).toEqual([
       { epoch: 0, step: 3, validation: null, learningRates: [0.1] },
       { epoch: 1, step: 6, validation: null, learningRates: [0.1] },
     ]);
@@ -98,7 +108,16 @@ describe.each([true, false])('compiled: %s', (compile) => {
     ]);
     const optimizer = new SGD(model.parameters(), { lr: 0.1 });
     const progress = new Progress();
-    await fit({ model, loss: squares, optimizer, data: loader(4), epochs: 2, accumulate: 2, compile, progress });
+    await fit({
+      model,
+      loss: squares,
+      optimizer,
+      data: loader(4),
+      epochs: 2,
+      accumulate: 2,
+      compile,
+      progress,
+    });
     expect(await weights(model)).toEqual(byHand.end.map((value) => expect.closeTo(value, 12)));
     expect(progress.step).toBe(4);
     const whole = start();
@@ -160,7 +179,15 @@ test('stores what was asked for, and nothing for a derivative that nobody will t
   await evaluate({ model, loss: withMetric, data: loader(10), compile: false });
   expect(outputs.splice(0)).toEqual([2]); // loss, largest
   const optimizer = new SGD(model.parameters(), { lr: 0.1 });
-  await fit({ model, loss: withMetric, optimizer, data: loader(5), epochs: 1, accumulate: 2, compile: false });
+  await fit({
+    model,
+    loss: withMetric,
+    optimizer,
+    data: loader(5),
+    epochs: 1,
+    accumulate: 2,
+    compile: false,
+  });
   // Two gradients, the root of backward, loss and largest; then two parameters instead of the gradients.
   expect(outputs).toEqual([5, 5]);
 });
@@ -171,7 +198,15 @@ test('steps are compiled, and evaluation, unless it is said otherwise', async ()
     const counted = vi.fn<typeof squares>(squares);
     const optimizer = new SGD(model.parameters(), { lr: 0.1 });
     const more = compile === undefined ? {} : { compile };
-    await fit({ model, loss: counted, optimizer, data: loader(5), validation: loader(5), epochs: 4, ...more });
+    await fit({
+      model,
+      loss: counted,
+      optimizer,
+      data: loader(5),
+      validation: loader(5),
+      epochs: 4,
+      ...more,
+    });
     return counted.mock.calls.length;
   };
   expect(await calls()).toBe(2);
@@ -183,7 +218,13 @@ test('a model is trained in training mode, in whichever it was', async () => {
   const model = start().eval();
   const modes: boolean[] = [];
   model.onForward((module) => modes.push(module.training));
-  await fit({ model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data: loader(10), epochs: 1 });
+  await fit({
+    model,
+    loss: squares,
+    optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+    data: loader(10),
+    epochs: 1,
+  });
   expect(modes).toEqual([true]);
 });
 
@@ -239,14 +280,24 @@ describe('reports', () => {
       [1, 5, 2, 3],
       [1, 6, 3, 3],
     ]);
-    expect(reports.map(({ learningRates }) => learningRates)).toEqual([1, 2, 3, 4, 5, 6].map((n) => [0.5 / n, 1 / n]));
-    expect(reports.every(({ examplesPerSecond, secondsLeft }) => examplesPerSecond > 0 && secondsLeft !== null && secondsLeft >= 0)).toBe(
-      true,
+    expect(reports.map(({ learningRates }) => learningRates)).toEqual(
+      [1, 2, 3, 4, 5, 6].map((n) => [0.5 / n, 1 / n]),
     );
+    expect(
+      reports.every(
+        ({ examplesPerSecond, secondsLeft }) =>
+          examplesPerSecond > 0 && secondsLeft !== null && secondsLeft >= 0,
+      ),
+    ).toBe(true);
     expect(reports.at(-1)!.secondsLeft).toBe(0);
     // The values of each step make up the epoch's means.
-    const values = await Promise.all(reports.slice(0, 3).map(async (report) => (await report.values())['loss']!));
-    expect(epochs[0]!.training['loss']).toBeCloseTo((4 * values[0]! + 4 * values[1]! + 2 * values[2]!) / 10, 12);
+    const values = await Promise.all(
+      reports.slice(0, 3).map(async (report) => (await report.values())['loss']!),
+    );
+    expect(epochs[0]!.training['loss']).toBeCloseTo(
+      (4 * values[0]! + 4 * values[1]! + 2 * values[2]!) / 10,
+      12,
+    );
   });
 
   test('validation sees the model in use, without gradients; then each module is in its mode again', async () => {
@@ -258,16 +309,33 @@ describe('reports', () => {
     const seen: boolean[] = [];
     dropout.onForward((module) => seen.push(module.training));
     const optimizer = new SGD(model.parameters(), { lr: 0 });
-    const run = (net: Module & { forward(input: Tensor): Tensor }, batch: { readonly x: Tensor; readonly y: Tensor }): Tensor =>
-      loss.mse(net.forward(batch.x), batch.y);
-    const { epochs } = await fit({ model, loss: run, optimizer, data: loader(4), validation: loader(5), epochs: 1, compile: false });
+    const run = (
+      net: Module & { forward(input: Tensor): Tensor },
+      batch: { readonly x: Tensor; readonly y: Tensor },
+    ): Tensor => loss.mse(net.forward(batch.x), batch.y);
+    const { epochs } = await fit({
+      model,
+      loss: run,
+      optimizer,
+      data: loader(4),
+      validation: loader(5),
+      epochs: 1,
+      compile: false,
+    });
     expect(seen).toEqual([true, true, true, false, false]);
     expect([model.training, dropout.training]).toEqual([true, true]);
-    const expected = await loss.mse(linear!.forward(tensor(x.data, { shape: [10, 2] })), tensor(y.data, { shape: [10, 1] })).item();
+    const expected = await loss
+      .mse(linear!.forward(tensor(x.data, { shape: [10, 2] })), tensor(y.data, { shape: [10, 1] }))
+      .item();
     expect(epochs[0]!.validation!['loss']).toBeCloseTo(expected, 12);
     frozen.eval();
     expect((await evaluate({ model, loss: run, data: loader(3) }))['loss']).toBeCloseTo(expected, 12);
-    expect([...model.namedModules().values()].map(({ training }) => training)).toEqual([true, true, true, false]);
+    expect([...model.namedModules().values()].map(({ training }) => training)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
     expect(linear!.parameters().every(({ grad }) => grad === null)).toBe(true);
   });
 
@@ -330,7 +398,14 @@ describe('stopping', () => {
     const model = start();
     const optimizer = new SGD(model.parameters(), { lr: 0.1 });
     const before = await weights(model);
-    const aborted = await fit({ model, loss: squares, optimizer, data: loader(4), epochs: 1, signal: AbortSignal.abort() });
+    const aborted = await fit({
+      model,
+      loss: squares,
+      optimizer,
+      data: loader(4),
+      epochs: 1,
+      signal: AbortSignal.abort(),
+    });
     expect(aborted).toEqual({ epochs: [], stopped: true });
     expect(await weights(model)).toEqual(before);
 
@@ -338,13 +413,29 @@ describe('stopping', () => {
     const progress = new Progress();
     const data = loader(4);
     const onStep = vi.fn<() => void>(() => controller.abort());
-    await fit({ model, loss: squares, optimizer, data, epochs: 1, signal: controller.signal, callbacks: [{ onStep }], progress });
+    await fit({
+      model,
+      loss: squares,
+      optimizer,
+      data,
+      epochs: 1,
+      signal: controller.signal,
+      callbacks: [{ onStep }],
+      progress,
+    });
     expect([onStep.mock.calls.length, progress.step, data.position]).toEqual([1, 1, 1]);
     expect(await weights(model)).not.toEqual(before);
 
     const timer = new AbortController();
     setTimeout(() => timer.abort(), 20);
-    const endless = await fit({ model, loss: squares, optimizer, data: loader(1), epochs: 1_000_000, signal: timer.signal });
+    const endless = await fit({
+      model,
+      loss: squares,
+      optimizer,
+      data: loader(1),
+      epochs: 1_000_000,
+      signal: timer.signal,
+    });
     expect(endless.stopped).toBe(true);
   });
 
@@ -365,23 +456,33 @@ describe('stopping', () => {
 });
 
 describe('after an interruption', () => {
-  const abortAt = (last: number): { readonly signal: AbortSignal; readonly callbacks: readonly Callbacks[] } => {
+  const abortAt = (
+    last: number,
+  ): { readonly signal: AbortSignal; readonly callbacks: readonly Callbacks[] } => {
     const controller = new AbortController();
-    return { signal: controller.signal, callbacks: [{ onStep: ({ step }) => (step === last ? controller.abort() : undefined) }] };
+    return {
+      signal: controller.signal,
+      callbacks: [{ onStep: ({ step }) => (step === last ? controller.abort() : undefined) }],
+    };
   };
 
-  test.each([1, 2, 3])('a new training begins an epoch anew, though the loader was left after batch %i of 3', async (last) => {
-    const model = start();
-    const optimizer = new SGD(model.parameters(), { lr: 0 });
-    const data = new DataLoader(new ArrayDataset({ x, y }), { batchSize: 4, shuffle: new Generator(1) });
-    const stopped = await fit({ model, loss: squares, optimizer, data, epochs: 2, ...abortAt(last) });
-    expect([stopped.stopped, data.position]).toEqual([true, last]);
-    const progress = new Progress();
-    const { epochs } = await fit({ model, loss: squares, optimizer, data, epochs: 2, progress });
-    expect(epochs.map(({ step }) => step)).toEqual([3, 6]);
-    const whole = await evaluate({ model, loss: squares, data: loader(10) });
-    expect(epochs.map(({ training }) => training['loss'])).toEqual(epochs.map(() => expect.closeTo(whole['loss']!, 12)));
-  });
+  test.each([1, 2, 3])(
+    'a new training begins an epoch anew, though the loader was left after batch %i of 3',
+    async (last) => {
+      const model = start();
+      const optimizer = new SGD(model.parameters(), { lr: 0 });
+      const data = new DataLoader(new ArrayDataset({ x, y }), { batchSize: 4, shuffle: new Generator(1) });
+      const stopped = await fit({ model, loss: squares, optimizer, data, epochs: 2, ...abortAt(last) });
+      expect([stopped.stopped, data.position]).toEqual([true, last]);
+      const progress = new Progress();
+      const { epochs } = await fit({ model, loss: squares, optimizer, data, epochs: 2, progress });
+      expect(epochs.map(({ step }) => step)).toEqual([3, 6]);
+      const whole = await evaluate({ model, loss: squares, data: loader(10) });
+      expect(epochs.map(({ training }) => training['loss'])).toEqual(
+        epochs.map(() => expect.closeTo(whole['loss']!, 12)),
+      );
+    },
+  );
 
   test('so does one after a loop that only looked at a batch, and evaluation', async () => {
     const model = start();
@@ -392,13 +493,25 @@ describe('after an interruption', () => {
       12,
     );
     for await (const _ of data) break;
-    const { epochs } = await fit({ model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data, epochs: 1 });
+    const { epochs } = await fit({
+      model,
+      loss: squares,
+      optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+      data,
+      epochs: 1,
+    });
     expect(epochs[0]!.step).toBe(3);
   });
 
   test('with its progress a training goes on in the epoch that was left', async () => {
     const model = start();
-    const shared = { model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data: loader(4), epochs: 2 };
+    const shared = {
+      model,
+      loss: squares,
+      optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+      data: loader(4),
+      epochs: 2,
+    };
     for (const last of [1, 3, 4]) {
       const progress = new Progress();
       await fit({ ...shared, progress, ...abortAt(last) });
@@ -430,13 +543,20 @@ describe('after an interruption', () => {
     await fit({ ...shared, data, progress, ...abortAt(2) });
     const { epochs } = await fit({ ...shared, data, progress });
     expect([epochs[0]!.step, progress.step]).toEqual([5, 5]);
-    expect(epochs[0]!.training['loss']).toBeCloseTo((await evaluate({ model, loss: squares, data: loader(10) }))['loss']!, 12);
+    expect(epochs[0]!.training['loss']).toBeCloseTo(
+      (await evaluate({ model, loss: squares, data: loader(10) }))['loss']!,
+      12,
+    );
     const left = Object.assign(plain(), { position: 2 });
-    await expect(fit({ ...shared, data: left })).rejects.toThrow('fit: data is 2 batches into an epoch and cannot begin it again');
+    await expect(fit({ ...shared, data: left })).rejects.toThrow(
+      'fit: data is 2 batches into an epoch and cannot begin it again',
+    );
     await expect(evaluate({ model, loss: squares, data: left })).rejects.toThrow(
       'evaluate: data is 2 batches into an epoch and cannot begin it again',
     );
-    await expect(fit({ ...shared, data: plain(), validation: left })).rejects.toThrow('fit: validation is 2 batches into an epoch');
+    await expect(fit({ ...shared, data: plain(), validation: left })).rejects.toThrow(
+      'fit: validation is 2 batches into an epoch',
+    );
   });
 
   test('seconds go on: an epoch that was interrupted has those of its parts', async () => {
@@ -502,12 +622,20 @@ describe('after an interruption', () => {
 describe('failing', () => {
   const options = () => {
     const model = start();
-    return { model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data: loader(4), epochs: 1 };
+    return {
+      model,
+      loss: squares,
+      optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+      data: loader(4),
+      epochs: 1,
+    };
   };
 
   test('refuses numbers out of range and batches without examples', async () => {
-    for (const epochs of [-1, 0.5, NaN]) await expect(fit({ ...options(), epochs })).rejects.toThrow('epochs is a whole number');
-    for (const accumulate of [0, 1.5]) await expect(fit({ ...options(), accumulate })).rejects.toThrow('accumulate is a whole number');
+    for (const epochs of [-1, 0.5, NaN])
+      await expect(fit({ ...options(), epochs })).rejects.toThrow('epochs is a whole number');
+    for (const accumulate of [0, 1.5])
+      await expect(fit({ ...options(), accumulate })).rejects.toThrow('accumulate is a whole number');
     const scalars = {
       async *[Symbol.asyncIterator]() {
         yield { x: array(1, float64), y: array(1, float64) };
@@ -517,10 +645,12 @@ describe('failing', () => {
   });
 
   test('passes on what the loss, a callback or the data throws', async () => {
-    await expect(fit({ ...options(), loss: (net, batch) => loss.mse(net.forward(batch.x), batch.x) })).rejects.toThrow('differ in shape');
-    await expect(fit({ ...options(), callbacks: [{ onStep: () => Promise.reject(new FirsthandError('enough')) }] })).rejects.toThrow(
-      'enough',
-    );
+    await expect(
+      fit({ ...options(), loss: (net, batch) => loss.mse(net.forward(batch.x), batch.x) }),
+    ).rejects.toThrow('differ in shape');
+    await expect(
+      fit({ ...options(), callbacks: [{ onStep: () => Promise.reject(new FirsthandError('enough')) }] }),
+    ).rejects.toThrow('enough');
     const broken = {
       async *[Symbol.asyncIterator]() {
         yield { x, y };
@@ -540,7 +670,13 @@ describe('failing', () => {
     };
     const reports: StepReport[] = [];
     const progress = new Progress();
-    await fit({ ...options(), data: some, accumulate: 2, progress, callbacks: [{ onStep: (report) => void reports.push(report) }] });
+    await fit({
+      ...options(),
+      data: some,
+      accumulate: 2,
+      progress,
+      callbacks: [{ onStep: (report) => void reports.push(report) }],
+    });
     expect(reports.map(({ batches, secondsLeft, position }) => [batches, secondsLeft, position])).toEqual([
       [null, null, 2],
       [null, null, 3],

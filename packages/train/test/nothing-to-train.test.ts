@@ -1,12 +1,21 @@
-// Nothing to work on is never silent: no batches, no examples, no parameters, no gradients, and options that would be ignored are errors or warnings
-// that say what to do.
+// Nothing to work on is never silent: no batches, no examples, no parameters, no gradients, and options that
+// would be ignored are errors or warnings that say what to do.
 import { manualSeed, NonFiniteError, type Tensor, tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader } from '@firsthand/data';
 import { type FirsthandError, Generator, type NDArray, zeros } from '@firsthand/linalg';
 import { Linear, loss, Module } from '@firsthand/nn';
 import { schedule, SGD } from '@firsthand/optim';
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
-import { accuracy, type Batch, type BatchSource, evaluate, fit, type FitOptions, Progress, RunningMeans } from '../src/index.ts';
+import {
+  accuracy,
+  type Batch,
+  type BatchSource,
+  evaluate,
+  fit,
+  type FitOptions,
+  Progress,
+  RunningMeans,
+} from '../src/index.ts';
 
 const x = new Generator(3).normal([8, 2]);
 const y = new Generator(4).normal([8, 1]);
@@ -24,7 +33,14 @@ const linear = (): Linear => {
 type Options = FitOptions<Linear, 'x' | 'y'>;
 function options(changes: Partial<Options> = {}): Options {
   const model = changes.model ?? linear();
-  return { model, loss: squares, optimizer: new SGD(model.parameters(), { lr: 0.1 }), data: loader(), epochs: 2, ...changes };
+  return {
+    model,
+    loss: squares,
+    optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+    data: loader(),
+    epochs: 2,
+    ...changes,
+  };
 }
 
 let warn: MockInstance<typeof console.warn>;
@@ -37,7 +53,9 @@ afterEach(() => {
 const warnings = (): string[] => warn.mock.calls.map(([message]) => String(message));
 
 test('a training that has everything warns of nothing', async () => {
-  await fit(options({ validation: loader(3), clip: 1, accumulate: 2, schedule: schedule.cosine({ steps: 4 }) }));
+  await fit(
+    options({ validation: loader(3), clip: 1, accumulate: 2, schedule: schedule.cosine({ steps: 4 }) }),
+  );
   await evaluate({ model: linear(), loss: squares, data: loader() });
   expect(warnings()).toEqual([]);
 });
@@ -72,7 +90,9 @@ describe('no batches', () => {
       /^fit: data gave no batches in epoch 1; it can be iterated once, it seems; give a DataLoader/,
     );
     expect([progress.epoch, progress.step]).toEqual([1, 2]);
-    await expect(fit(options({ validation: emptyLater() }))).rejects.toThrow('fit: validation gave no batches');
+    await expect(fit(options({ validation: emptyLater() }))).rejects.toThrow(
+      'fit: validation gave no batches',
+    );
     const used = batches(2);
     for await (const _ of used);
     await expect(evaluate({ model: linear(), loss: squares, data: used })).rejects.toThrow(
@@ -111,7 +131,9 @@ describe('no examples', () => {
     await expect(fit(options({ data: { [Symbol.asyncIterator]: empty } }))).rejects.toThrow(
       'fit: a batch has no examples (x is [0, 2]); leave it out',
     );
-    await expect(evaluate({ model: linear(), loss: squares, data: empty() })).rejects.toThrow('evaluate: a batch has no examples');
+    await expect(evaluate({ model: linear(), loss: squares, data: empty() })).rejects.toThrow(
+      'evaluate: a batch has no examples',
+    );
   });
 
   test('a metric over none', () => {
@@ -129,7 +151,9 @@ describe('no examples', () => {
 
 describe('no epochs', () => {
   test('0 is refused', async () => {
-    await expect(fit(options({ epochs: 0 }))).rejects.toThrow('fit: epochs is a whole number of at least 1, not 0');
+    await expect(fit(options({ epochs: 0 }))).rejects.toThrow(
+      'fit: epochs is a whole number of at least 1, not 0',
+    );
   });
 
   test('none that are left are warned of', async () => {
@@ -137,7 +161,9 @@ describe('no epochs', () => {
     const { epochs } = await fit(shared);
     expect(warnings()).toEqual([]);
     expect(await fit(shared)).toEqual({ epochs, stopped: false });
-    expect(warnings()).toEqual(['fit: 2 of 2 epochs are done, so that nothing is left to train; raise epochs to go on']);
+    expect(warnings()).toEqual([
+      'fit: 2 of 2 epochs are done, so that nothing is left to train; raise epochs to go on',
+    ]);
     expect((await fit({ ...shared, epochs: 3 })).epochs).toHaveLength(3);
   });
 });
@@ -224,33 +250,36 @@ describe('nothing to change', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test.each([true, false])('what the optimizer does not have is no part of the norm that is clipped; compiled: %s', async (compile) => {
-    const run = async (frozen: boolean): Promise<unknown> => {
-      const model = new Frozen();
-      if (frozen) for (const parameter of model.second.parameters()) parameter.requiresGrad = false;
-      const optimizer = new SGD(model.first.parameters(), { lr: 0.1 });
-      await fit({
-        model,
-        optimizer,
-        data: loader(2),
-        epochs: 2,
-        clip: 0.01,
-        compile,
-        loss: (net, batch) => loss.mse(net.forward(batch.x), batch.y),
-      });
-      return model.first.weight.toArray();
-    };
-    expect(await run(false)).toEqual(await run(true));
-  });
+  test.each([true, false])(
+    'what the optimizer does not have is no part of the norm that is clipped; compiled: %s',
+    async (compile) => {
+      const run = async (frozen: boolean): Promise<unknown> => {
+        const model = new Frozen();
+        if (frozen) for (const parameter of model.second.parameters()) parameter.requiresGrad = false;
+        const optimizer = new SGD(model.first.parameters(), { lr: 0.1 });
+        await fit({
+          model,
+          optimizer,
+          data: loader(2),
+          epochs: 2,
+          clip: 0.01,
+          compile,
+          loss: (net, batch) => loss.mse(net.forward(batch.x), batch.y),
+        });
+        return model.first.weight.toArray();
+      };
+      expect(await run(false)).toEqual(await run(true));
+    },
+  );
 
   test('a loss that depends on none of the parameters, or on another model’s', async () => {
     const [model, other] = [new Frozen(), new Frozen()];
     await expect(train(model, model.parameters(), other)).rejects.toThrow(
       "fit: none of the optimizer's 4 parameters got a gradient: the loss does not depend on first.weight, first.bias, second.weight, second.bias; compute it from model.forward",
     );
-    await expect(fit(options({ loss: (net, batch) => loss.mse(net.forward(batch.x).detach(), batch.y) }))).rejects.toThrow(
-      'does not depend on a tensor that requires a gradient',
-    );
+    await expect(
+      fit(options({ loss: (net, batch) => loss.mse(net.forward(batch.x).detach(), batch.y) })),
+    ).rejects.toThrow('does not depend on a tensor that requires a gradient');
   });
 
   test('some parameters without a gradient are named, once', async () => {
@@ -317,7 +346,10 @@ describe('what would be ignored', () => {
     [{ epoch: 3 }, /^fit: there is no option 'epoch'.*write epochs/],
     [{ clipNorm: 1 }, /no option 'clipNorm'/],
     [{ clip: 0 }, /clip is a number above 0, not 0; leave it out for no limit/],
-    [{ signal: new AbortController() }, /signal is an AbortController; needs an AbortSignal; write signal: controller.signal/],
+    [
+      { signal: new AbortController() },
+      /signal is an AbortController; needs an AbortSignal; write signal: controller.signal/,
+    ],
     [{ signal: true }, /signal is true/],
     [
       { callbacks: [{ onEpochEnd: () => {} }] },
@@ -332,7 +364,9 @@ describe('what would be ignored', () => {
   });
 
   test('an option of evaluate that does not exist', async () => {
-    const wrong = { model: linear(), loss: squares, dataset: loader() } as unknown as Parameters<typeof evaluate<Linear, 'x' | 'y'>>[0];
+    const wrong = { model: linear(), loss: squares, dataset: loader() } as unknown as Parameters<
+      typeof evaluate<Linear, 'x' | 'y'>
+    >[0];
     await expect(evaluate(wrong)).rejects.toThrow("evaluate: there is no option 'dataset'");
   });
 
@@ -353,7 +387,11 @@ describe('what would be ignored', () => {
       (net, batch) => ({ error: squares(net, batch) }),
       'fit: the loss function gives an object without a loss: { error }; needs',
     ],
-    ['a number beside the loss', (net, batch) => ({ loss: squares(net, batch), rate: 0.1 }), 'fit: rate of the loss function is 0.1'],
+    [
+      'a number beside the loss',
+      (net, batch) => ({ loss: squares(net, batch), rate: 0.1 }),
+      'fit: rate of the loss function is 0.1',
+    ],
     [
       'rows instead of their mean',
       (net, batch) => net.forward(batch.x),
@@ -371,8 +409,13 @@ describe('what would be ignored', () => {
   });
 
   test('its error has the tensor as data', async () => {
-    const error = (await fit(options({ loss: (net, batch) => net.forward(batch.x) })).catch((reason: unknown) => reason)) as FirsthandError;
-    expect([error.operation, error.operands]).toEqual(['fit', [{ name: 'loss', shape: [4, 1], dtype: 'float32' }]]);
+    const error = (await fit(options({ loss: (net, batch) => net.forward(batch.x) })).catch(
+      (reason: unknown) => reason,
+    )) as FirsthandError;
+    expect([error.operation, error.operands]).toEqual([
+      'fit',
+      [{ name: 'loss', shape: [4, 1], dtype: 'float32' }],
+    ]);
   });
 });
 
@@ -380,26 +423,41 @@ describe('a loss that is not finite', () => {
   const broken = (at: number, value: number): Options['data'] => {
     const spoilt = x.contiguous().data.slice();
     spoilt[2 * at] = value;
-    return new DataLoader(new ArrayDataset({ x: { dtype: 'float32', shape: [8, 2], data: spoilt }, y }), { batchSize: 1 });
+    return new DataLoader(new ArrayDataset({ x: { dtype: 'float32', shape: [8, 2], data: spoilt }, y }), {
+      batchSize: 1,
+    });
   };
 
-  test.each([true, false])('of a batch that holds NaN ends the training and names step, epoch and field; compiled: %s', async (compile) => {
-    const progress = new Progress();
-    const failing = fit(options({ data: broken(5, NaN), progress, compile }));
-    await expect(failing).rejects.toThrow(NonFiniteError);
-    await expect(failing).rejects.toThrow(
-      "fit: the loss is NaN at step 6, in epoch 0; x of its batch holds NaN; repair the data, or go on with nonFinite: 'warn'",
-    );
-    expect(await failing.catch((error: unknown) => error)).toMatchObject({ loss: NaN, epoch: 0, step: 6, operation: 'fit' });
-    expect(progress.epoch).toBe(0);
-    await expect(fit(options({ data: broken(0, -Infinity) }))).rejects.toThrow(
-      'the loss is Infinity at step 1, in epoch 0; x of its batch holds -Infinity',
-    );
-  });
+  test.each([true, false])(
+    'of a batch that holds NaN ends the training and names step, epoch and field; compiled: %s',
+    async (compile) => {
+      const progress = new Progress();
+      const failing = fit(options({ data: broken(5, NaN), progress, compile }));
+      await expect(failing).rejects.toThrow(NonFiniteError);
+      await expect(failing).rejects.toThrow(
+        "fit: the loss is NaN at step 6, in epoch 0; x of its batch holds NaN; repair the data, or go on with nonFinite: 'warn'",
+      );
+      expect(await failing.catch((error: unknown) => error)).toMatchObject({
+        loss: NaN,
+        epoch: 0,
+        step: 6,
+        operation: 'fit',
+      });
+      expect(progress.epoch).toBe(0);
+      await expect(fit(options({ data: broken(0, -Infinity) }))).rejects.toThrow(
+        'the loss is Infinity at step 1, in epoch 0; x of its batch holds -Infinity',
+      );
+    },
+  );
 
   test('of steps that are too large names the learning rate', async () => {
     const model = linear();
-    const diverging = options({ model, optimizer: new SGD(model.parameters(), { lr: 1e30 }), data: loader(1), epochs: 5 });
+    const diverging = options({
+      model,
+      optimizer: new SGD(model.parameters(), { lr: 1e30 }),
+      data: loader(1),
+      epochs: 5,
+    });
     await expect(fit(diverging)).rejects.toThrow(
       /the loss is (NaN|Infinity) at step \d, in epoch 0; its batch is finite; try a learning rate below 1e\+30, or clip/,
     );
@@ -407,7 +465,9 @@ describe('a loss that is not finite', () => {
 
   test('names the highest rate that a group was made with, not what a schedule has made of it', async () => {
     const model = linear();
-    const optimizer = new SGD([{ parameters: [model.weight], lr: 1e30 }, { parameters: [model.bias!] }], { lr: 0.1 });
+    const optimizer = new SGD([{ parameters: [model.weight], lr: 1e30 }, { parameters: [model.bias!] }], {
+      lr: 0.1,
+    });
     await expect(fit(options({ model, optimizer, data: loader(1), schedule: () => 0.5 }))).rejects.toThrow(
       'its batch is finite; try a learning rate below 1e+30, or clip',
     );
@@ -419,21 +479,27 @@ describe('a loss that is not finite', () => {
     const fields = { x: { dtype: 'float32', shape: [40, 2], data: spoilt }, y: zeros([40, 1]) } as const;
     const data = new DataLoader(new ArrayDataset(fields), { batchSize: 1 });
     const onStep = vi.fn<() => void>();
-    await expect(fit(options({ data, callbacks: [{ onStep }] }))).rejects.toThrow('the loss is NaN at step 11, in epoch 0');
+    await expect(fit(options({ data, callbacks: [{ onStep }] }))).rejects.toThrow(
+      'the loss is NaN at step 11, in epoch 0',
+    );
     expect(onStep.mock.calls.length).toBeGreaterThanOrEqual(10);
     expect(onStep.mock.calls.length).toBeLessThanOrEqual(11 + 8);
   });
 
   test('of the last batch is noticed before the epoch counts as done', async () => {
     const onEpoch = vi.fn<() => void>();
-    await expect(fit(options({ data: broken(7, NaN), callbacks: [{ onEpoch }] }))).rejects.toThrow('at step 8, in epoch 0');
+    await expect(fit(options({ data: broken(7, NaN), callbacks: [{ onEpoch }] }))).rejects.toThrow(
+      'at step 8, in epoch 0',
+    );
     expect(onEpoch).not.toHaveBeenCalled();
   });
 
   test('is said once, or not at all, if it is to go on', async () => {
     const { epochs } = await fit(options({ data: broken(5, NaN), nonFinite: 'warn' }));
     expect(epochs.map(({ training }) => training['loss'])).toEqual([NaN, NaN]);
-    expect(warnings()).toEqual(['fit: the loss is NaN at step 6, in epoch 0; x of its batch holds NaN; repair the data']);
+    expect(warnings()).toEqual([
+      'fit: the loss is NaN at step 6, in epoch 0; x of its batch holds NaN; repair the data',
+    ]);
     warn.mockClear();
     await fit(options({ data: broken(5, NaN), validation: broken(5, NaN), nonFinite: 'ignore' }));
     expect(warnings()).toEqual([]);
@@ -446,7 +512,9 @@ describe('a loss that is not finite', () => {
   });
 
   test('a metric may be what it is', async () => {
-    const { epochs } = await fit(options({ loss: (net, batch) => ({ loss: squares(net, batch), odd: tensor(NaN) }) }));
+    const { epochs } = await fit(
+      options({ loss: (net, batch) => ({ loss: squares(net, batch), odd: tensor(NaN) }) }),
+    );
     expect(epochs.at(-1)!.training['odd']).toBeNaN();
   });
 });

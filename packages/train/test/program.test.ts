@@ -1,4 +1,5 @@
-// The program that the design promises, as it is written there but for its device and its data: compiled and plain it gives the same losses.
+// The program that the design promises, as it is written there but for its device and its data: compiled and
+// plain it gives the same losses.
 import { compile, getDefaultDevice, manualSeed, type Tensor, tensor } from '@firsthand/autograd';
 import { runtimeOf } from '@firsthand/graph';
 import { Generator } from '@firsthand/linalg';
@@ -21,9 +22,12 @@ const batches = [64, 64, 64, 64, 7].map((size) => ({
   size,
 }));
 
-async function train(
-  compiled: boolean,
-): Promise<{ readonly losses: number[]; readonly programs: number; readonly compilations: number; readonly recomputed: number }> {
+async function train(compiled: boolean): Promise<{
+  readonly losses: number[];
+  readonly programs: number;
+  readonly compilations: number;
+  readonly recomputed: number;
+}> {
   manualSeed(42);
   const model = new MLP();
   const optimizer = new AdamW(model.parameters(), { lr: 1e-3 });

@@ -1,11 +1,20 @@
-// Interrupted and resumed is uninterrupted, bit for bit: parameters, metrics and random numbers, wherever the interruption falls.
+// Interrupted and resumed is uninterrupted, bit for bit: parameters, metrics and random numbers, wherever the
+// interruption falls.
 import { manualSeed, type Tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader, mapExamples } from '@firsthand/data';
 import { add, Generator } from '@firsthand/linalg';
 import { Dropout, Linear, loss, Module } from '@firsthand/nn';
 import { AdamW, schedule, SGD } from '@firsthand/optim';
 import { describe, expect, test } from 'vitest';
-import { accuracy, fit, type History, loadCheckpoint, Progress, saveCheckpoint, type StepReport } from '../src/index.ts';
+import {
+  accuracy,
+  fit,
+  type History,
+  loadCheckpoint,
+  Progress,
+  saveCheckpoint,
+  type StepReport,
+} from '../src/index.ts';
 
 class Net extends Module {
   hidden = new Linear(4, 8);
@@ -17,7 +26,10 @@ class Net extends Module {
 }
 
 const random = new Generator(7);
-const dataset = new ArrayDataset({ x: random.normal([22, 4]), label: random.integers(0, 3, { shape: [22] }) });
+const dataset = new ArrayDataset({
+  x: random.normal([22, 4]),
+  label: random.integers(0, 3, { shape: [22] }),
+});
 const unseen = new ArrayDataset({ x: random.normal([9, 4]), label: random.integers(0, 3, { shape: [9] }) });
 
 interface Kind {
@@ -60,8 +72,14 @@ function training(kind: Kind, seed: number) {
 }
 
 async function outcome({ model }: { readonly model: Module }, { epochs, stopped }: History) {
-  const parameters = await Promise.all([...model.stateDict()].map(async ([name, tensor]) => [name, await tensor.data()] as const));
-  return { stopped, parameters, epochs: epochs.map((report) => ({ ...report, seconds: 0, examplesPerSecond: 0 })) };
+  const parameters = await Promise.all(
+    [...model.stateDict()].map(async ([name, tensor]) => [name, await tensor.data()] as const),
+  );
+  return {
+    stopped,
+    parameters,
+    epochs: epochs.map((report) => ({ ...report, seconds: 0, examplesPerSecond: 0 })),
+  };
 }
 
 const kinds: readonly Kind[] = [
@@ -132,7 +150,10 @@ describe.each(kinds)('$name', (kind) => {
 });
 
 describe('with augmentation', () => {
-  /** Each example is shifted by its own random numbers, slowly, so that batches are still loading when training is stopped. */
+  /**
+   * Each example is shifted by its own random numbers, slowly, so that batches are still loading when
+   * training is stopped.
+   */
   const shifted = (clean: typeof dataset) =>
     mapExamples(clean, async ({ x, label }, { index, generator }) => {
       await new Promise((resolve) => setTimeout(resolve, index % 2));
@@ -147,7 +168,12 @@ describe('with augmentation', () => {
       model,
       optimizer: new AdamW(model.parameters(), { lr: 0.02 }),
       data: new DataLoader(shifted(dataset), { batchSize: 4, prefetch, seed, ...order(seed) }),
-      validation: new DataLoader(shifted(unseen), { batchSize: 5, prefetch, seed: seed + 1, ...order(seed + 1) }),
+      validation: new DataLoader(shifted(unseen), {
+        batchSize: 5,
+        prefetch,
+        seed: seed + 1,
+        ...order(seed + 1),
+      }),
       progress: new Progress(),
     };
   }

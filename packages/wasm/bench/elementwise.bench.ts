@@ -1,6 +1,7 @@
 /**
- * Loop kernels as WebAssembly: maps, rows and sums over a million elements, in milliseconds, beside the plainest JavaScript loops over the same arrays, both measured here and now.
- * Then what it takes to assemble and compile as many kernels as a training step has.
+ * Loop kernels as WebAssembly: maps, rows and sums over a million elements, in milliseconds, beside the
+ * plainest JavaScript loops over the same arrays, both measured here and now. Then what it takes to assemble
+ * and compile as many kernels as a training step has.
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { Generator } from '@firsthand/linalg';
@@ -49,7 +50,14 @@ function assemble(kernels: readonly LoopKernel[]): {
     module.function(
       `kernel${number}`,
       { params, results: [] },
-      (code, locals) => emitKernel(code, kernel, locals, { features, functions, module, tile: TILES[0]!, define: noParts }, null),
+      (code, locals) =>
+        emitKernel(
+          code,
+          kernel,
+          locals,
+          { features, functions, module, tile: TILES[0]!, define: noParts },
+          null,
+        ),
       {
         exported: true,
       },
@@ -60,7 +68,9 @@ function assemble(kernels: readonly LoopKernel[]): {
 
 const memory = new WebAssembly.Memory({ initial: 512, maximum: 65536 });
 const generator = new Generator(1);
-const arrays = [0, 1, 2, 3].map((number) => new Float32Array(memory.buffer, 65536 + number * (4 * COUNT + 1088), COUNT));
+const arrays = [0, 1, 2, 3].map(
+  (number) => new Float32Array(memory.buffer, 65536 + number * (4 * COUNT + 1088), COUNT),
+);
 for (const array of arrays) array.set(generator.uniform([COUNT], { low: 0.01, high: 1 }).data);
 const scratch = 65536 + 4 * (4 * COUNT + 1088);
 const [a, b, r] = [arrays[0]!.slice(), arrays[1]!.slice(), new Float32Array(COUNT)];
@@ -93,7 +103,8 @@ const BENCHMARKS: readonly (readonly [name: string, kernel: LoopKernel, plain: (
     'gelu (tanh), 1M',
     gelu(),
     () => {
-      for (let i = 0; i < COUNT; i++) r[i] = 0.5 * a[i]! * (1 + Math.tanh(0.7978845608 * (a[i]! + 0.044715 * a[i]! ** 3)));
+      for (let i = 0; i < COUNT; i++)
+        r[i] = 0.5 * a[i]! * (1 + Math.tanh(0.7978845608 * (a[i]! + 0.044715 * a[i]! ** 3)));
     },
   ],
   [
@@ -114,7 +125,8 @@ const BENCHMARKS: readonly (readonly [name: string, kernel: LoopKernel, plain: (
       let [mean, variance] = [0, 0];
       for (let i = start; i < start + 768; i++) mean += a[i]! / 768;
       for (let i = start; i < start + 768; i++) variance += (a[i]! - mean) ** 2 / 768;
-      for (let i = start; i < start + 768; i++) r[i] = ((a[i]! - mean) / Math.sqrt(variance + 1e-5)) * b[i - start]! + b[i - start]!;
+      for (let i = start; i < start + 768; i++)
+        r[i] = ((a[i]! - mean) / Math.sqrt(variance + 1e-5)) * b[i - start]! + b[i - start]!;
     }),
   ],
   [

@@ -1,6 +1,8 @@
 /**
- * The float32 functions and Philox on 4096 elements, which stay in the first cache: nanoseconds per element with multiply and add, with fused multiply-add where the engine has it, and by
- * the plainest JavaScript loop, all measured here and now; and the bytes of code that a kernel grows by. float64 beside it, which is JavaScript's functions called lane by lane.
+ * The float32 functions and Philox on 4096 elements, which stay in the first cache: nanoseconds per element
+ * with multiply and add, with fused multiply-add where the engine has it, and by the plainest JavaScript
+ * loop, all measured here and now; and the bytes of code that a kernel grows by. float64 beside it, which is
+ * JavaScript's functions called lane by lane.
  */
 import { philox4x32 } from '@firsthand/linalg';
 import { FLOAT32_FUNCTIONS } from '../src/math/float32.ts';
@@ -72,7 +74,11 @@ for (const { name, emit, domains, plain } of ROWS) {
     operands.forEach((points, i) => fill(points, ...domains[i]!));
     return { time: timeOf(run), codeBytes };
   });
-  const [x, y, z] = [0, 1, 2].map(() => new Float32Array(COUNT)) as [Float32Array, Float32Array, Float32Array];
+  const [x, y, z] = [0, 1, 2].map(() => new Float32Array(COUNT)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   domains.forEach((domain, i) => fill([x, y][i]!, ...domain));
   const loop = plain === null ? null : timeOf(() => plain(x, y, z));
   const [ordinary, fused] = times as [Time, Time | null];
@@ -88,7 +94,11 @@ for (const { name, emit, domains, plain } of ROWS) {
 
 console.log('\nfloat64, by imported functions');
 for (const kind of ['exp', 'tanh', 'erf'] as const) {
-  const { operands, run } = apply((code, locals, { imported }) => emitFloat64(code, imported(kind), locals), false, COUNT);
+  const { operands, run } = apply(
+    (code, locals, { imported }) => emitFloat64(code, imported(kind), locals),
+    false,
+    COUNT,
+  );
   fill(new Float64Array(operands[0]!.buffer, 0, COUNT / 2), -3, 3);
   console.log(`${kind.padEnd(10)} ${(2 * timeOf(run)).toFixed(2).padStart(13)}`);
 }

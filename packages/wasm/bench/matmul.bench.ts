@@ -1,7 +1,8 @@
 /**
- * Matrix products as WebAssembly: GFLOP/s (two operations per multiply-add), and per cent of the roof, which is measured in the same moments. Each shape is a kernel of its own,
- * called until the engine's optimizing compiler has had its turn. First the ladder from plain loops to the kernel that is used, then every shape with separate multiplications
- * and additions, then with fused ones.
+ * Matrix products as WebAssembly: GFLOP/s (two operations per multiply-add), and per cent of the roof, which
+ * is measured in the same moments. Each shape is a kernel of its own, called until the engine's optimizing
+ * compiler has had its turn. First the ladder from plain loops to the kernel that is used, then every shape
+ * with separate multiplications and additions, then with fused ones.
  */
 import { setFlagsFromString } from 'node:v8';
 import { detectFeatures } from '../src/features.ts';
@@ -62,9 +63,16 @@ interface Timed {
   readonly run: () => void;
 }
 
-/** GFLOP/s of each way, the best of many runs in turns, after a pause in which the engine may finish compiling. */
+/**
+ * GFLOP/s of each way, the best of many runs in turns, after a pause in which the engine may finish
+ * compiling.
+ */
 async function ratesOf(ways: readonly Timed[]): Promise<readonly number[]> {
-  const races = ways.map((way) => ({ ...way, rounds: Math.max(1, Math.floor(1e6 / way.operations)), best: Infinity }));
+  const races = ways.map((way) => ({
+    ...way,
+    rounds: Math.max(1, Math.floor(1e6 / way.operations)),
+    best: Infinity,
+  }));
   for (const { run } of ways) run();
   await new Promise((resolve) => setTimeout(resolve, 20));
   const until = performance.now() + Math.max(MILLISECONDS, ways[0]!.operations / 2e6);
@@ -81,7 +89,11 @@ async function ratesOf(ways: readonly Timed[]): Promise<readonly number[]> {
 
 /** The same product by ever better use of registers and caches. */
 async function climb(size: number): Promise<void> {
-  const [a, b, c] = [0, 1, 2].map(() => new Float32Array(size * size).fill(0.5)) as [Float32Array, Float32Array, Float32Array];
+  const [a, b, c] = [0, 1, 2].map(() => new Float32Array(size * size).fill(0.5)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   const plain = (): void => {
     for (let i = 0; i < size; i++) {
       for (let j = 0; j < size; j++) {
@@ -123,7 +135,9 @@ async function measure(relaxedSimd: boolean): Promise<void> {
     const [rate, ...roofs] = (await ratesOf([kernel, ...probes.get(kernel.dtype)!])) as [number, ...number[]];
     const roof = Math.max(...roofs);
     const share = ((100 * rate) / roof).toFixed(0);
-    console.log(`${kernel.name.padEnd(34)} ${rate.toFixed(1).padStart(5)} GFLOP/s, ${share} % of ${roof.toFixed(1)}`);
+    console.log(
+      `${kernel.name.padEnd(34)} ${rate.toFixed(1).padStart(5)} GFLOP/s, ${share} % of ${roof.toFixed(1)}`,
+    );
   }
 }
 

@@ -19,13 +19,20 @@ import type { Threads } from './threads/threads.ts';
 
 /** How the work of kernels is shared. */
 export interface ThreadOptions {
-  /** How many there are, by default what `'auto'` stands for. On a page's main thread all are workers; elsewhere the thread that runs programs is one of them. */
+  /**
+   * How many there are, by default what `'auto'` stands for. On a page's main thread all are workers;
+   * elsewhere the thread that runs programs is one of them.
+   */
   readonly count?: number | 'auto';
-  /** Work from which a kernel is divided, in vector instructions: less would take longer to hand out than to do. 0 divides whatever can be; 16,384 by default. */
+  /**
+   * Work from which a kernel is divided, in vector instructions: less would take longer to hand out than to
+   * do. 0 divides whatever can be; 16,384 by default.
+   */
   readonly divideFrom?: number;
   /**
-   * Whether `createWasm` waits until the workers are up, and runs until all have a program. By default (false) the first thread runs it alone until then, with the same bits, so that
-   * nothing waits for workers to start. On a page's main thread, which runs nothing, jobs always wait for their workers, in the queue.
+   * Whether `createWasm` waits until the workers are up, and runs until all have a program. By default
+   * (false) the first thread runs it alone until then, with the same bits, so that nothing waits for workers
+   * to start. On a page's main thread, which runs nothing, jobs always wait for their workers, in the queue.
    */
   readonly wait?: boolean;
 }
@@ -33,32 +40,45 @@ export interface ThreadOptions {
 /** Options of `createWasm`. */
 export interface WasmOptions {
   /**
-   * Threads that share the work of a kernel; the bits of results do not depend on how many. `'auto'`, the default, takes one for each core, up to 8, and one alone where memory cannot be
-   * shared, as in a page that is not cross-origin isolated, or no worker started, as in a service worker. A number that cannot be had there is a `DeviceError`. Where workers turn out not to start, since a Content-Security-Policy
-   * forbids them, say, `'auto'` goes on with one thread, and says so once on the console, and a number is a `DeviceError` of the run that finds out. More than one on a page's main thread, which may not wait, make the device asynchronous.
+   * Threads that share the work of a kernel; the bits of results do not depend on how many. `'auto'`, the
+   * default, takes one for each core, up to 8, and one alone where memory cannot be shared, as in a page that
+   * is not cross-origin isolated, or no worker started, as in a service worker. A number that cannot be had
+   * there is a `DeviceError`. Where workers turn out not to start, since a Content-Security-Policy forbids
+   * them, say, `'auto'` goes on with one thread, and says so once on the console, and a number is a
+   * `DeviceError` of the run that finds out. More than one on a page's main thread, which may not wait, make
+   * the device asynchronous.
    */
   readonly threads?: number | 'auto' | ThreadOptions;
   /**
-   * Whether kernels may use relaxed SIMD, which has a fused multiply-add. By default they do where the engine has it; `true` insists on it, and `false` gives the bits of an
-   * engine without it.
+   * Whether kernels may use relaxed SIMD, which has a fused multiply-add. By default they do where the engine
+   * has it; `true` insists on it, and `false` gives the bits of an engine without it.
    */
   readonly relaxedSimd?: boolean | 'auto';
   /** Bytes to which linear memory may grow: 4 GiB by default, which is WebAssembly's own limit. */
   readonly maxBytes?: number;
   /**
-   * Whether kernels are timed, for `report()`. Threads wait for each other before and after each kernel then, so that programs are a little slower, and what the processor reaches at
-   * best is measured when the first such device is made, in some 0.1 s. Nothing is timed where all threads are workers, on a page's main thread.
+   * Whether kernels are timed, for `report()`. Threads wait for each other before and after each kernel then,
+   * so that programs are a little slower, and what the processor reaches at best is measured when the first
+   * such device is made, in some 0.1 s. Nothing is timed where all threads are workers, on a page's main
+   * thread.
    */
   readonly timings?: boolean;
 }
 
-const WASM_KEYS: OptionKeys<WasmOptions> = { threads: true, relaxedSimd: true, maxBytes: 'number', timings: 'boolean' };
+const WASM_KEYS: OptionKeys<WasmOptions> = {
+  threads: true,
+  relaxedSimd: true,
+  maxBytes: 'number',
+  timings: 'boolean',
+};
 const THREAD_KEYS: OptionKeys<ThreadOptions> = { count: true, divideFrom: 'number', wait: 'boolean' };
 
 /**
- * The fast CPU device: programs become WebAssembly SIMD. It works while `run` lasts, so values can be read synchronously; but with several threads on a page's main thread
- * workers do all of the work, while the page goes on, and values are awaited.
- * @throws OptionError for an option that does not exist; DeviceError (by rejecting) if the engine lacks WebAssembly SIMD, if the page's policy forbids compiling, or if there is no memory
+ * The fast CPU device: programs become WebAssembly SIMD. It works while `run` lasts, so values can be read
+ * synchronously; but with several threads on a page's main thread workers do all of the work, while the page
+ * goes on, and values are awaited.
+ * @throws OptionError for an option that does not exist; DeviceError (by rejecting) if the engine lacks
+ *   WebAssembly SIMD, if the page's policy forbids compiling, or if there is no memory
  * @example
  * ```ts
  * import { createWasm } from '@firsthand/wasm';
@@ -68,25 +88,49 @@ const THREAD_KEYS: OptionKeys<ThreadOptions> = { count: true, divideFrom: 'numbe
  */
 export async function createWasm(options?: WasmOptions): Promise<Device> {
   checkCount('createWasm', arguments.length, 1, 'createWasm({ threads: 4 })');
-  const { threads = 'auto', relaxedSimd = 'auto', maxBytes = 2 ** 32, timings = false } = checkOptions('createWasm', options, WASM_KEYS);
+  const {
+    threads = 'auto',
+    relaxedSimd = 'auto',
+    maxBytes = 2 ** 32,
+    timings = false,
+  } = checkOptions('createWasm', options, WASM_KEYS);
   const shared: ThreadOptions =
-    typeof threads === 'object' ? checkOptions('createWasm: threads', threads, THREAD_KEYS) : { count: threads };
+    typeof threads === 'object'
+      ? checkOptions('createWasm: threads', threads, THREAD_KEYS)
+      : { count: threads };
   const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = shared;
   if (typeof relaxedSimd !== 'boolean') checkChoice('createWasm', 'relaxedSimd', relaxedSimd, ['auto']);
   const features = detectFeatures(relaxedSimd);
   const { memory, team } = open(maxBytes, wanted, wait);
   const count = team?.threads ?? 1;
   const roofline = timings && (count === 1 || mayWait()) ? rooflineOf(features, count) : null;
-  const library = new KernelLibrary(memory, { features, tile: tileFor(features), divideFrom: team === null ? Infinity : divideFrom });
-  const session = new Session({ storages: new Storages(memory), library, code: new WeakMap(), team, roofline });
+  const library = new KernelLibrary(memory, {
+    features,
+    tile: tileFor(features),
+    divideFrom: team === null ? Infinity : divideFrom,
+  });
+  const session = new Session({
+    storages: new Storages(memory),
+    library,
+    code: new WeakMap(),
+    team,
+    roofline,
+  });
   const device = team instanceof PageTeam ? new PageDevice(session) : new WasmDevice(session);
   if (team !== null) forgotten.register(device, team);
   if (team instanceof Team && wait) await team.start();
   return device;
 }
 
-/** Reserves the memory, and gathers the threads. @throws DeviceError if there is no memory, or there cannot be as many threads as were asked for */
-function open(maxBytes: number, wanted: number | 'auto', wait: boolean): { readonly memory: LinearMemory; readonly team: Threads | null } {
+/**
+ * Reserves the memory, and gathers the threads. @throws DeviceError if there is no memory, or there cannot be
+ * as many threads as were asked for
+ */
+function open(
+  maxBytes: number,
+  wanted: number | 'auto',
+  wait: boolean,
+): { readonly memory: LinearMemory; readonly team: Threads | null } {
   const count = { threads: threadsFor(wanted), isOptional: wanted === 'auto' };
   if (count.threads > 1) {
     try {
@@ -117,7 +161,12 @@ function threadsFor(wanted: number | 'auto'): number {
   if (wanted === 'auto') return idealThreads();
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
     const expected = `a number from 1 to ${MOST_THREADS}, or 'auto'`;
-    throw new DeviceError({ operation: 'wasm', problem: `threads is ${String(wanted)}`, expected, remedy: `give ${expected}` });
+    throw new DeviceError({
+      operation: 'wasm',
+      problem: `threads is ${String(wanted)}`,
+      expected,
+      remedy: `give ${expected}`,
+    });
   }
   if (wanted > 1 && !mayShare()) {
     throw noThreads(
@@ -126,7 +175,9 @@ function threadsFor(wanted: number | 'auto'): number {
     );
   }
   if (wanted > 1 && !mayStart()) {
-    throw noThreads(`${wanted} threads need workers, and none can be started here, as in a service worker or a worklet`);
+    throw noThreads(
+      `${wanted} threads need workers, and none can be started here, as in a service worker or a worklet`,
+    );
   }
   return wanted;
 }

@@ -1,6 +1,7 @@
 /**
- * What the engine can do, found out by asking it whether it accepts tiny modules: WebAssembly itself, SIMD, which is required, and relaxed SIMD
- * (fused multiply-add), which is used where it exists. Whether the page's policy allows compiling at all only compiling shows.
+ * What the engine can do, found out by asking it whether it accepts tiny modules: WebAssembly itself, SIMD,
+ * which is required, and relaxed SIMD (fused multiply-add), which is used where it exists. Whether the page's
+ * policy allows compiling at all only compiling shows.
  */
 import { DeviceError } from '@firsthand/graph';
 import type { Code, Local } from './assembler/code.ts';
@@ -17,29 +18,44 @@ const INSTEAD = 'createReference() of @firsthand/graph runs everywhere';
 /**
  * The features to generate code for.
  * @param relaxedSimd `'auto'` takes what the engine has, `false` does without, `true` insists
- * @throws DeviceError if the engine lacks WebAssembly or SIMD, or relaxed SIMD where it was insisted on, and if the page forbids to compile
+ * @throws DeviceError if the engine lacks WebAssembly or SIMD, or relaxed SIMD where it was insisted on, and
+ *   if the page forbids to compile
  */
 export function detectFeatures(relaxedSimd: boolean | 'auto' = 'auto'): Features {
   if (typeof WebAssembly === 'undefined') {
-    throw lacking('WebAssembly', 'this JavaScript engine has no WebAssembly, or it has been switched off', INSTEAD);
+    throw lacking(
+      'WebAssembly',
+      'this JavaScript engine has no WebAssembly, or it has been switched off',
+      INSTEAD,
+    );
   }
   const simd = probe((code, x) => code.get(x).get(x).op('f32x4.add').set(x));
   if (!WebAssembly.validate(simd)) {
-    const problem = 'this engine has no WebAssembly SIMD (Chrome and Edge 91, Firefox 89, Safari 16.4, Node 16 have it)';
+    const problem =
+      'this engine has no WebAssembly SIMD (Chrome and Edge 91, Firefox 89, Safari 16.4, Node 16 have it)';
     throw lacking('WebAssembly SIMD', problem, INSTEAD);
   }
   requirePermission(simd);
-  const relaxed = WebAssembly.validate(probe((code, x) => code.get(x).get(x).get(x).op('f32x4.relaxed_madd').set(x)));
+  const relaxed = WebAssembly.validate(
+    probe((code, x) => code.get(x).get(x).get(x).op('f32x4.relaxed_madd').set(x)),
+  );
   if (relaxedSimd === true && !relaxed) {
     const having = 'Chrome and Edge 114 and Node 22 have it, Node 20 with --experimental-wasm-relaxed-simd';
-    throw lacking('relaxed SIMD', `this engine has no relaxed SIMD (${having})`, 'leave the option out to do without');
+    throw lacking(
+      'relaxed SIMD',
+      `this engine has no relaxed SIMD (${having})`,
+      'leave the option out to do without',
+    );
   }
   return { relaxedSimd: relaxed && relaxedSimd !== false };
 }
 
 /** The error of an engine or a page that lacks something. */
 function lacking(expected: string, problem: string, remedy: string, cause?: unknown): DeviceError {
-  return new DeviceError({ operation: 'wasm', problem, expected, remedy }, cause === undefined ? {} : { cause });
+  return new DeviceError(
+    { operation: 'wasm', problem, expected, remedy },
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** A module with one function that does something with a vector. */

@@ -1,9 +1,21 @@
-// Loads and stores wherever index expressions put them: strides, flips, quotients, guards and gathers. Arrays lie at the very start and end of the memory, so that a read outside
-// of them traps, and every byte between them is checked.
+// Loads and stores wherever index expressions put them: strides, flips, quotients, guards and gathers. Arrays
+// lie at the very start and end of the memory, so that a read outside of them traps, and every byte between
+// them is checked.
 import type { Index, LoopKernel, Scalar } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import { describe, test } from 'vitest';
-import { affine, constant, divided, EVERY_DTYPE, filled, load, mapKernel, operandsOf, rowMajor, scattered } from './support/build.ts';
+import {
+  affine,
+  constant,
+  divided,
+  EVERY_DTYPE,
+  filled,
+  load,
+  mapKernel,
+  operandsOf,
+  rowMajor,
+  scattered,
+} from './support/build.ts';
 import { expectSame } from './support/kernels.ts';
 
 /** Copies elements of operand 0 to packed places. */
@@ -32,8 +44,20 @@ const binary = (kind: 'add' | 'mul' | 'logicalAnd' | 'logicalOr', a: Scalar, b: 
   a,
   b,
 });
-const where = (condition: Scalar, a: Scalar, b: Scalar): Scalar => ({ op: 'where', dtype: a.dtype, condition, a, b });
-const inside = (index: Index, low: number, high: number): Scalar => ({ op: 'inside', dtype: 'bool', index, low, high });
+const where = (condition: Scalar, a: Scalar, b: Scalar): Scalar => ({
+  op: 'where',
+  dtype: a.dtype,
+  condition,
+  a,
+  b,
+});
+const inside = (index: Index, low: number, high: number): Scalar => ({
+  op: 'inside',
+  dtype: 'bool',
+  index,
+  low,
+  high,
+});
 const not = (x: Scalar): Scalar => ({ op: 'unary', dtype: 'bool', kind: 'logicalNot', x });
 
 describe.each(EVERY_DTYPE)('%s', (dtype) => {
@@ -76,7 +100,10 @@ describe('quotients and remainders', () => {
       const i = affine(0, [0, 1]);
       expectCopy('float32', 64, [n], divided('quotient', i, by));
       expectCopy('float32', 64, [n], divided('remainder', i, by, 1, 2));
-      expectCopy('float32', 64, [n], { offset: 0, terms: [...divided('quotient', i, by).terms, ...divided('remainder', i, by).terms] });
+      expectCopy('float32', 64, [n], {
+        offset: 0,
+        terms: [...divided('quotient', i, by).terms, ...divided('remainder', i, by).terms],
+      });
     }
   });
   test('of several axes, nested, shifted, and of negative numbers', () => {
@@ -85,7 +112,12 @@ describe('quotients and remainders', () => {
       offset: 0,
       terms: [...divided('quotient', flat, 8, 1).terms, ...divided('remainder', flat, 8, 15).terms],
     });
-    expectCopy('float32', 60, [4, 12], divided('quotient', divided('remainder', affine(3, [0, 12], [1, 1]), 17, 3), 2));
+    expectCopy(
+      'float32',
+      60,
+      [4, 12],
+      divided('quotient', divided('remainder', affine(3, [0, 12], [1, 1]), 17, 3), 2),
+    );
     expectCopy('float32', 20, [16], divided('quotient', affine(-5, [0, 1]), 4, 1, 2));
     expectCopy('float32', 20, [16], divided('remainder', affine(-5, [0, 1]), 6));
     expectCopy('float32', 20, [16], divided('remainder', affine(-5, [0, -1]), 8));
@@ -103,7 +135,12 @@ describe('quotients and remainders', () => {
 describe('guards', () => {
   const zero = constant('float32', 0);
   /** Rows of `extents` in an array that is padded on all sides. */
-  const pad = (extents: readonly number[], before: readonly number[], after: readonly number[], dtype: DType = 'float32'): LoopKernel => {
+  const pad = (
+    extents: readonly number[],
+    before: readonly number[],
+    after: readonly number[],
+    dtype: DType = 'float32',
+  ): LoopKernel => {
     const padded = extents.map((extent, axis) => before[axis]! + extent + after[axis]!);
     const strides = rowMajor(extents).terms.map(({ factor }) => factor);
     const index = affine(
@@ -121,13 +158,22 @@ describe('guards', () => {
         [dtype, size],
       ]),
       padded,
-      [{ operand: 1, index: rowMajor(padded), value: where(condition, load(0, dtype, index), constant(dtype, 0)) }],
+      [
+        {
+          operand: 1,
+          index: rowMajor(padded),
+          value: where(condition, load(0, dtype, index), constant(dtype, 0)),
+        },
+      ],
     );
   };
   const expectPad = (...args: Parameters<typeof pad>): void => {
     const kernel = pad(...args);
     const [source, target] = kernel.operands;
-    expectSame(kernel, [filled(source!.dtype, scattered(source!.length, 1, 100)), filled(target!.dtype, [7], target!.length)]);
+    expectSame(kernel, [
+      filled(source!.dtype, scattered(source!.length, 1, 100)),
+      filled(target!.dtype, [7], target!.length),
+    ]);
   };
 
   test.each(EVERY_DTYPE)('padding of %s', (dtype) => {
@@ -151,21 +197,27 @@ describe('guards', () => {
       value = where(inside(affine(-start, [1, 1]), 0, length), load(operand, dtype, index), value);
       start += length;
     });
-    const operands = operandsOf([...lengths.map((length) => [dtype, 3 * length] as const), [dtype, 3 * start]]);
+    const operands = operandsOf([
+      ...lengths.map((length) => [dtype, 3 * length] as const),
+      [dtype, 3 * start],
+    ]);
     return mapKernel(operands, [3, start], [{ operand: lengths.length, index: rowMajor([3, start]), value }]);
   };
-  test.each([[[4, 4]], [[1, 2, 3, 4, 5]], [[16, 16, 16]], [[3, 30, 1]], [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]]])(
-    'concatenation of %j',
-    (lengths) => {
-      for (const dtype of ['float32', 'float64', 'bool'] as const) {
-        const kernel = pieces(lengths, dtype);
-        expectSame(
-          kernel,
-          kernel.operands.map(({ length }, operand) => filled(dtype, scattered(length, 0, 5, operand))),
-        );
-      }
-    },
-  );
+  test.each([
+    [[4, 4]],
+    [[1, 2, 3, 4, 5]],
+    [[16, 16, 16]],
+    [[3, 30, 1]],
+    [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
+  ])('concatenation of %j', (lengths) => {
+    for (const dtype of ['float32', 'float64', 'bool'] as const) {
+      const kernel = pieces(lengths, dtype);
+      expectSame(
+        kernel,
+        kernel.operands.map(({ length }, operand) => filled(dtype, scattered(length, 0, 5, operand))),
+      );
+    }
+  });
 
   test('the other branch, negations and alternatives', () => {
     const n = 21;
@@ -177,19 +229,34 @@ describe('guards', () => {
     ]);
     const x = load(0, 'float32', affine(0, [0, 1]));
     const y = load(1, 'float32', affine(-9, [0, 1]));
-    const arrays = [filled('float32', scattered(9)), filled('float32', scattered(12)), filled('float32', [0], n)];
-    const store = (value: Scalar): LoopKernel => mapKernel(operands, [n], [{ operand: 2, index: affine(0, [0, 1]), value }]);
+    const arrays = [
+      filled('float32', scattered(9)),
+      filled('float32', scattered(12)),
+      filled('float32', [0], n),
+    ];
+    const store = (value: Scalar): LoopKernel =>
+      mapKernel(operands, [n], [{ operand: 2, index: affine(0, [0, 1]), value }]);
     expectSame(store(where(left, x, y)), arrays);
     expectSame(store(where(not(left), y, x)), arrays);
     expectSame(store(where(binary('logicalOr', not(left), inside(affine(0, [0, 1]), 3, 2)), y, x)), arrays);
     expectSame(
-      store(where(binary('logicalAnd', left, inside(affine(0, [0, 1]), 2, 5)), x, where(left, constant('float32', 2), zero))),
+      store(
+        where(
+          binary('logicalAnd', left, inside(affine(0, [0, 1]), 2, 5)),
+          x,
+          where(left, constant('float32', 2), zero),
+        ),
+      ),
       arrays,
     );
   });
 
   test('that move from row to row, or divide', () => {
-    const band = where(inside(affine(0, [1, 1], [0, -1]), -2, 3), load(0, 'float32', affine(2, [1, 1], [0, -1])), zero);
+    const band = where(
+      inside(affine(0, [1, 1], [0, -1]), -2, 3),
+      load(0, 'float32', affine(2, [1, 1], [0, -1])),
+      zero,
+    );
     const kernel = mapKernel(
       operandsOf([
         ['float32', 5],
@@ -247,7 +314,11 @@ describe('guards', () => {
     const extents = [7, 11, 13];
     const pieces = Array.from({ length: 5 }, (_, piece) =>
       where(
-        binary('logicalAnd', inside(affine(0, [0, 1]), piece, piece + 2), inside(affine(0, [piece % 3, 2]), piece, 2 * piece + 3)),
+        binary(
+          'logicalAnd',
+          inside(affine(0, [0, 1]), piece, piece + 2),
+          inside(affine(0, [piece % 3, 2]), piece, 2 * piece + 3),
+        ),
         load(0, 'float32', affine(-100 * piece, [0, 100], [1, 13], [2, 1])),
         constant('float32', piece),
       ),
@@ -265,7 +336,15 @@ describe('guards', () => {
 
   test('of a gather', () => {
     const position: Scalar = load(1, 'int32', affine(-2, [0, 1]));
-    const gathered: Scalar = { op: 'gather', dtype: 'float32', operand: 0, index: affine(0), position, stride: 1, extent: 7 };
+    const gathered: Scalar = {
+      op: 'gather',
+      dtype: 'float32',
+      operand: 0,
+      index: affine(0),
+      position,
+      stride: 1,
+      extent: 7,
+    };
     const value = where(inside(affine(-2, [0, 1]), 0, 9), gathered, zero);
     const kernel = mapKernel(
       operandsOf([
@@ -276,7 +355,11 @@ describe('guards', () => {
       [15],
       [{ operand: 2, index: affine(0, [0, 1]), value }],
     );
-    expectSame(kernel, [filled('float32', scattered(7)), filled('int32', [3, 0, 6, 7, -1, 2, 2, 1, 5]), filled('float32', [0], 15)]);
+    expectSame(kernel, [
+      filled('float32', scattered(7)),
+      filled('int32', [3, 0, 6, 7, -1, 2, 2, 1, 5]),
+      filled('float32', [0], 15),
+    ]);
   });
 });
 
@@ -309,11 +392,14 @@ describe('gathers', () => {
         ]);
         // the position changes along the lanes
         const flipped = { ...rows, index: affine(0, [0, 1]), position: load(1, index, affine(0, [1, 1])) };
-        expectSame(mapKernel(operands, [width, positions.length], [{ operand: 2, index: affine(0, [1, width], [0, 1]), value: flipped }]), [
-          table,
-          filled(index, positions),
-          target,
-        ]);
+        expectSame(
+          mapKernel(
+            operands,
+            [width, positions.length],
+            [{ operand: 2, index: affine(0, [1, width], [0, 1]), value: flipped }],
+          ),
+          [table, filled(index, positions), target],
+        );
       }
     }
   });
@@ -337,8 +423,20 @@ describe('gathers', () => {
       [12],
       [{ operand: 2, index: affine(0, [0, 1]), value: one }],
     );
-    expectSame(kernel, [filled('float32', scattered(10)), filled('float32', scattered(12, -2, 6)), filled('float32', [0], 12)]);
-    const none: Scalar = { op: 'gather', dtype: 'float32', operand: 0, index: affine(0), position, stride: 1, extent: 0 };
+    expectSame(kernel, [
+      filled('float32', scattered(10)),
+      filled('float32', scattered(12, -2, 6)),
+      filled('float32', [0], 12),
+    ]);
+    const none: Scalar = {
+      op: 'gather',
+      dtype: 'float32',
+      operand: 0,
+      index: affine(0),
+      position,
+      stride: 1,
+      extent: 0,
+    };
     const empty = mapKernel(
       operandsOf([
         ['float32', 0],
@@ -368,7 +466,11 @@ describe('gathers', () => {
       extents,
       [{ operand: 2, index: rowMajor(extents), value: along }],
     );
-    expectSame(inner, [filled('float32', scattered(18)), filled('int32', [0, 2, 1, 1, 3, 2, 0], 15), filled('float32', [0], 30)]);
+    expectSame(inner, [
+      filled('float32', scattered(18)),
+      filled('int32', [0, 2, 1, 1, 3, 2, 0], 15),
+      filled('float32', [0], 30),
+    ]);
   });
 });
 
@@ -378,9 +480,10 @@ test('the integer of an index expression, in every lane', () => {
     for (const expression of [index, divided('remainder', affine(0, [extents.length - 1, 1]), 3)]) {
       const value: Scalar = { op: 'index', dtype: 'int32', index: expression };
       const size = extents.reduce((product, extent) => product * extent, 1);
-      expectSame(mapKernel(operandsOf([['int32', size]]), extents, [{ operand: 0, index: rowMajor(extents), value }]), [
-        filled('int32', [0], size),
-      ]);
+      expectSame(
+        mapKernel(operandsOf([['int32', size]]), extents, [{ operand: 0, index: rowMajor(extents), value }]),
+        [filled('int32', [0], size)],
+      );
     }
   }
 });

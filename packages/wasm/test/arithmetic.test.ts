@@ -1,5 +1,5 @@
-// Every operation of one and two operands and every cast, for every dtype that takes it, on the numbers where they go wrong: the same as the interpreter, exactly where a result
-// is exact or rounded once.
+// Every operation of one and two operands and every cast, for every dtype that takes it, on the numbers where
+// they go wrong: the same as the interpreter, exactly where a result is exact or rounded once.
 import type { Scalar } from '@firsthand/compiler';
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { DTYPES, type DType } from '@firsthand/linalg';
@@ -24,7 +24,10 @@ const ROUNDED_ONCE: ReadonlySet<UnaryKind | BinaryKind> = new Set([
   ...BINARY_KINDS.filter((kind) => kind !== 'pow'),
 ]);
 
-function takes(rule: 'float' | 'number' | 'bool' | 'test' | 'arithmetic' | 'compare' | 'logic', dtype: DType): boolean {
+function takes(
+  rule: 'float' | 'number' | 'bool' | 'test' | 'arithmetic' | 'compare' | 'logic',
+  dtype: DType,
+): boolean {
   if (rule === 'float') return DTYPES[dtype].isFloat;
   if (rule === 'number' || rule === 'arithmetic') return dtype !== 'bool';
   return rule === 'compare' || rule === 'test' || dtype === 'bool';
@@ -47,7 +50,11 @@ describe.each(EVERY_DTYPE)('%s', (dtype) => {
       [n],
       [{ operand: 1, index: at, value }],
     );
-    expectSame(kernel, [filled(dtype, numbers), filled(result, [0], n)], ROUNDED_ONCE.has(kind) ? EXACT : CLOSE[dtype]);
+    expectSame(
+      kernel,
+      [filled(dtype, numbers), filled(result, [0], n)],
+      ROUNDED_ONCE.has(kind) ? EXACT : CLOSE[dtype],
+    );
   });
 
   const pairs = numbers.flatMap((a) => numbers.map((b) => [a, b] as const));
@@ -65,13 +72,23 @@ describe.each(EVERY_DTYPE)('%s', (dtype) => {
       [n],
       [{ operand: 2, index: at, value }],
     );
-    expectSame(kernel, [filled(dtype, a), filled(dtype, b), filled(result, [0], n)], ROUNDED_ONCE.has(kind) ? EXACT : CLOSE[dtype]);
+    expectSame(
+      kernel,
+      [filled(dtype, a), filled(dtype, b), filled(result, [0], n)],
+      ROUNDED_ONCE.has(kind) ? EXACT : CLOSE[dtype],
+    );
   });
 
   test.each(['maximum', 'minimum'] as const)('%s with a constant', (kind) => {
     if (dtype === 'bool') return;
     for (const bound of numbers) {
-      const value: Scalar = { op: 'binary', dtype, kind, a: load(0, dtype, at), b: { op: 'const', dtype, value: bound } };
+      const value: Scalar = {
+        op: 'binary',
+        dtype,
+        kind,
+        a: load(0, dtype, at),
+        b: { op: 'const', dtype, value: bound },
+      };
       const kernel = mapKernel(
         operandsOf([
           [dtype, numbers.length],
@@ -112,7 +129,12 @@ describe.each(EVERY_DTYPE)('%s', (dtype) => {
       [n],
       [{ operand: 3, index: at, value }],
     );
-    expectSame(kernel, [filled('bool', [1, 0, 0, 1, 1], n), filled(dtype, a), filled(dtype, b), filled(dtype, [0], n)]);
+    expectSame(kernel, [
+      filled('bool', [1, 0, 0, 1, 1], n),
+      filled(dtype, a),
+      filled(dtype, b),
+      filled(dtype, [0], n),
+    ]);
   });
 });
 
@@ -145,7 +167,9 @@ const HALVES: readonly number[] = [
 ].flatMap((x) => [x, -x]);
 
 test('NaN is stored in float16 as one NaN, whatever its bits were', () => {
-  const array = new Float32Array(Uint32Array.of(0x7fc00000, 0xffc00000, 0x7f800001, 0xffffffff, 0x7fc12345).buffer);
+  const array = new Float32Array(
+    Uint32Array.of(0x7fc00000, 0xffc00000, 0x7f800001, 0xffffffff, 0x7fc12345).buffer,
+  );
   const value: Scalar = { op: 'cast', dtype: 'float16', x: load(0, 'float32', at) };
   const kernel = mapKernel(
     operandsOf([

@@ -1,6 +1,15 @@
-/** Attention of long sequences: no matrix of scores in the plan, and what the reference gives, with its gradients. */
+/**
+ * Attention of long sequences: no matrix of scores in the plan, and what the reference gives, with its
+ * gradients.
+ */
 import { attention, grad, manualSeed, randn, realize, type Device, type Tensor } from '@firsthand/autograd';
-import { attention as attentionNode, createReference, leaf, runtimeOf, type PlanReport } from '@firsthand/graph';
+import {
+  attention as attentionNode,
+  createReference,
+  leaf,
+  runtimeOf,
+  type PlanReport,
+} from '@firsthand/graph';
 import type { DType } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createWasm } from '../src/index.ts';
@@ -15,7 +24,15 @@ interface Case {
   readonly dtype: DType;
 }
 
-const base: Case = { batch: [], queries: 1024, keys: 1024, width: 8, values: 8, causal: false, dtype: 'float32' };
+const base: Case = {
+  batch: [],
+  queries: 1024,
+  keys: 1024,
+  width: 8,
+  values: 8,
+  causal: false,
+  dtype: 'float32',
+};
 const CASES: readonly (readonly [string, Case])[] = [
   ['whole blocks', base],
   ['two batches, causal', { ...base, batch: [2], causal: true }],
@@ -25,7 +42,10 @@ const CASES: readonly (readonly [string, Case])[] = [
   ['float64', { ...base, queries: 1040, keys: 1040, causal: true, dtype: 'float64' }],
 ];
 
-async function compute(device: Device, { batch, queries, keys, width, values, causal, dtype }: Case): Promise<readonly Float64Array[]> {
+async function compute(
+  device: Device,
+  { batch, queries, keys, width, values, causal, dtype }: Case,
+): Promise<readonly Float64Array[]> {
   manualSeed(3);
   const shapes = [
     [...batch, queries, width],
@@ -33,7 +53,8 @@ async function compute(device: Device, { batch, queries, keys, width, values, ca
     [...batch, keys, values],
   ];
   const inputs: Tensor[] = [];
-  for (const shape of shapes) inputs.push(await (await randn(shape).to(device)).cast(dtype).detach().to(device));
+  for (const shape of shapes)
+    inputs.push(await (await randn(shape).to(device)).cast(dtype).detach().to(device));
   const weights = (await randn([...batch, queries, values]).to(device)).cast(dtype);
   const [q, k, v] = inputs as [Tensor, Tensor, Tensor];
   const of = (q_: Tensor, k_: Tensor, v_: Tensor): Tensor => attention(q_, k_, v_, { causal, scale: 0.7 });
@@ -58,7 +79,8 @@ describe('attention without its scores', () => {
       actual.forEach((values, output) => {
         const largest = expected[output]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
         const wrong = values.findIndex(
-          (value, place) => !(Math.abs(value - expected[output]![place]!) <= tolerance * Math.max(1, largest)),
+          (value, place) =>
+            !(Math.abs(value - expected[output]![place]!) <= tolerance * Math.max(1, largest)),
         );
         expect(wrong, `output ${output}: ${values[wrong]}, expected ${expected[output]![wrong]}`).toBe(-1);
       });

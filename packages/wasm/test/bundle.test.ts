@@ -1,4 +1,7 @@
-/** What a page loads: one file of JavaScript without any other, which trains a network. Its size is held to a limit, since every page pays for it. */
+/**
+ * What a page loads: one file of JavaScript without any other, which trains a network. Its size is held to a
+ * limit, since every page pays for it.
+ */
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundle, runProgram } from './bundle.ts';
@@ -44,7 +47,11 @@ describe('a page that trains a network', () => {
   });
 
   test('needs one file, which learns', () => {
-    const { name, first, last } = JSON.parse(runProgram(code)) as { name: string; first: number; last: number };
+    const { name, first, last } = JSON.parse(runProgram(code)) as {
+      name: string;
+      first: number;
+      last: number;
+    };
     expect(name).toBe('wasm');
     expect(first).toBeGreaterThan(0.4);
     expect(last).toBeLessThan(0.2);

@@ -1,4 +1,7 @@
-/** Programs on the packages' sources as one file of JavaScript, as a bundler makes it for a page, and run in a Node of their own. */
+/**
+ * Programs on the packages' sources as one file of JavaScript, as a bundler makes it for a page, and run in a
+ * Node of their own.
+ */
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +9,9 @@ import { build } from 'esbuild';
 
 const packages = new URL('../../', import.meta.url);
 const NAMES = ['linalg', 'graph', 'autograd', 'compiler', 'nn', 'optim', 'wasm'];
-const alias = Object.fromEntries(NAMES.map((name) => [`@firsthand/${name}`, fileURLToPath(new URL(`${name}/src/index.ts`, packages))]));
+const alias = Object.fromEntries(
+  NAMES.map((name) => [`@firsthand/${name}`, fileURLToPath(new URL(`${name}/src/index.ts`, packages))]),
+);
 
 /** The program, minified. It may import what a page that trains a network imports. */
 export async function bundle(code: string): Promise<string> {

@@ -1,4 +1,5 @@
-// Every function that people call, held to the convention: an option that does not exist and an argument too many are errors that name the right call.
+// Every function that people call, held to the convention: an option that does not exist and an argument too
+// many are errors that name the right call.
 import { testCalls } from '../../../tests/support/call-table.ts';
 import * as wasm from '../src/index.ts';
 
@@ -6,7 +7,8 @@ type Call = (...args: unknown[]) => unknown;
 
 testCalls(wasm, [], {
   createWasm: {
-    call: (options = {}, ...more) => (wasm.createWasm as Call)({ threads: 1, ...(options as object) }, ...more),
+    call: (options = {}, ...more) =>
+      (wasm.createWasm as Call)({ threads: 1, ...(options as object) }, ...more),
     options: { threads: 'thread', relaxedSimd: 'relaxedSIMD', maxBytes: 'max_bytes', timings: 'timing' },
   },
 });

@@ -1,4 +1,7 @@
-/** Constant vectors are made where a function begins, once each, whatever the loops in which they occur; and they have the right bits. */
+/**
+ * Constant vectors are made where a function begins, once each, whatever the loops in which they occur; and
+ * they have the right bits.
+ */
 import { expect, test } from 'vitest';
 import { Code } from '../src/assembler/code.ts';
 import { apply } from './support/vector-functions.ts';
@@ -12,7 +15,8 @@ function occurrences(body: Uint8Array, bytes: ArrayLike<number>): number {
 test('each constant is made once, before the first instruction', () => {
   const code = new Code(['i32']);
   code.loop((again) => {
-    for (let i = 0; i < 3; i++) code.f32x4(1.5).i32x4(7).f64x2(1.5).v128([1, 2, 3]).op('drop').op('drop').op('drop').op('drop');
+    for (let i = 0; i < 3; i++)
+      code.f32x4(1.5).i32x4(7).f64x2(1.5).v128([1, 2, 3]).op('drop').op('drop').op('drop').op('drop');
     code.i32x4(0x3fc00000).op('drop'); // the bits of 1.5
     code.get(code.params[0]!).branchIf(again);
   });
@@ -34,7 +38,11 @@ test('each constant is made once, before the first instruction', () => {
 test('constants have the bits that are asked for', () => {
   const floats = [0, -0, 1, -1, 2 ** -149, Infinity, -Infinity, NaN, 0.1];
   const applied = (kind: 'f32x4' | 'f64x2', value: number): readonly number[] => {
-    const { operands, result, run } = apply((code) => code[kind](-value).op('drop').f32x4(3).op('drop')[kind](value), false, 4);
+    const { operands, result, run } = apply(
+      (code) => code[kind](-value).op('drop').f32x4(3).op('drop')[kind](value),
+      false,
+      4,
+    );
     expect(operands).toHaveLength(1);
     run();
     return kind === 'f32x4' ? [...result] : [...new Float64Array(result.buffer, result.byteOffset, 2)];

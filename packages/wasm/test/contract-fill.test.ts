@@ -1,5 +1,6 @@
-// Products whose matrices lie nowhere, against the interpreter, which computes all of it first: windows, casts, scales and picked rows, in one block and in many. Whole numbers
-// that are small enough make every order of additions exact.
+// Products whose matrices lie nowhere, against the interpreter, which computes all of it first: windows,
+// casts, scales and picked rows, in one block and in many. Whole numbers that are small enough make every
+// order of additions exact.
 import { printKernel, type ContractKernel } from '@firsthand/compiler';
 import {
   add,
@@ -18,7 +19,15 @@ import {
   transpose,
   type Node,
 } from '@firsthand/graph';
-import { allocate, DTYPES, sizeOf, toFloat16Bits, type DType, type Shape, type TypedArray } from '@firsthand/linalg';
+import {
+  allocate,
+  DTYPES,
+  sizeOf,
+  toFloat16Bits,
+  type DType,
+  type Shape,
+  type TypedArray,
+} from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { contractScratch } from '../src/contract/contract.ts';
@@ -55,13 +64,20 @@ function wholeNumbers(dtype: DType, length: number, seed: number, count = 4): Ty
 
 function expectComputed(kernel: ContractKernel, count?: number): void {
   expect('value' in kernel.a || 'value' in kernel.b, printKernel(kernel)).toBe(true);
-  const arrays = kernel.operands.map(({ dtype, length }, operand) => wholeNumbers(dtype, length, operand + 1, count));
+  const arrays = kernel.operands.map(({ dtype, length }, operand) =>
+    wholeNumbers(dtype, length, operand + 1, count),
+  );
   expectSame(kernel, arrays, UP_TO_SIGNS);
 }
 
 type Settings = NonNullable<Parameters<typeof conv2d>[3]>;
 
-function convolution(x: Shape, weight: Shape, settings: Settings = {}, dtype: DType = 'float32'): ContractKernel {
+function convolution(
+  x: Shape,
+  weight: Shape,
+  settings: Settings = {},
+  dtype: DType = 'float32',
+): ContractKernel {
   const args = [argument(x, dtype), argument(weight, dtype)] as const;
   return kernelOf(conv2d(args[0], args[1], null, settings));
 }
@@ -99,7 +115,9 @@ describe('windows', () => {
     ['long signals', [2, 3, 3000], [2, 4, 3000], [5], 2],
     ['long signals of a prime length', [2, 3, 3001], [2, 4, 3001], [5], 2],
     ['many channels', [2, 70, 9, 9], [2, 3, 9, 9], [3, 3], 1],
-  ])('of the weight gradient for %s', (_, x, g, kernel, padding) => expectComputed(weightGradient(x, g, kernel, padding)));
+  ])('of the weight gradient for %s', (_, x, g, kernel, padding) =>
+    expectComputed(weightGradient(x, g, kernel, padding)),
+  );
 
   test('of a transposed convolution and of a signal', () => {
     const [x, weight] = [argument([2, 3, 5, 6]), argument([3, 4, 3, 3])];
@@ -116,17 +134,36 @@ describe('windows', () => {
   test('of any convolution', () => {
     const small = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
     const pair = (max: number): fc.Arbitrary<[number, number]> => fc.tuple(small(max), small(max));
-    const shapes = fc.record({ batch: small(3), groups: small(2), channels: small(3), outputs: small(6), kernel: pair(4) });
-    const settings = fc.record({ stride: pair(3), padding: fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 3 })), dilation: pair(2) });
+    const shapes = fc.record({
+      batch: small(3),
+      groups: small(2),
+      channels: small(3),
+      outputs: small(6),
+      kernel: pair(4),
+    });
+    const settings = fc.record({
+      stride: pair(3),
+      padding: fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 3 })),
+      dilation: pair(2),
+    });
     fc.assert(
-      fc.property(shapes, settings, pair(14), ({ batch, groups, channels, outputs, kernel }, geometry, more) => {
-        const extents = kernel.map((taps, axis) => (taps - 1) * geometry.dilation[axis]! + more[axis]!);
-        const [x, weight] = [argument([batch, groups * channels, ...extents]), argument([groups * outputs, channels, ...kernel])];
-        for (const found of productsOf(conv2d(x, weight, null, { ...geometry, groups }))) {
-          // Where windows neither overlap nor leave the image they are a matrix already; where nothing is added up there is no product.
-          if ('value' in found.b) expectComputed(found);
-        }
-      }),
+      fc.property(
+        shapes,
+        settings,
+        pair(14),
+        ({ batch, groups, channels, outputs, kernel }, geometry, more) => {
+          const extents = kernel.map((taps, axis) => (taps - 1) * geometry.dilation[axis]! + more[axis]!);
+          const [x, weight] = [
+            argument([batch, groups * channels, ...extents]),
+            argument([groups * outputs, channels, ...kernel]),
+          ];
+          for (const found of productsOf(conv2d(x, weight, null, { ...geometry, groups }))) {
+            // Where windows neither overlap nor leave the image they are a matrix already; where nothing is
+            // added up there is no product.
+            if ('value' in found.b) expectComputed(found);
+          }
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -210,7 +247,12 @@ describe('on the left', () => {
   });
 
   test('scaled rows, with more done to the result', () => {
-    const [codes, scale, weight, bias] = [argument([33, 64], 'int32'), argument([33, 1]), argument([64, 20]), argument([33, 20])];
+    const [codes, scale, weight, bias] = [
+      argument([33, 64], 'int32'),
+      argument([33, 1]),
+      argument([64, 20]),
+      argument([33, 20]),
+    ];
     expectOnLeft(kernelOf(relu(add(matmul(mul(cast(codes, 'float32'), scale), weight), bias))));
   });
 
@@ -227,11 +269,15 @@ describe('on the left', () => {
   test('of any shape', () => {
     const size = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
     fc.assert(
-      fc.property(fc.record({ m: size(40), k: size(80), n: size(60) }), fc.boolean(), ({ m, k, n }, transposed) => {
-        const [x, weight] = [argument([m, k], 'int32'), argument(transposed ? [n, k] : [k, n])];
-        for (const found of productsOf(matmul(cast(x, 'float32'), transposed ? transpose(weight) : weight)))
-          if ('value' in found.a) expectComputed(found);
-      }),
+      fc.property(
+        fc.record({ m: size(40), k: size(80), n: size(60) }),
+        fc.boolean(),
+        ({ m, k, n }, transposed) => {
+          const [x, weight] = [argument([m, k], 'int32'), argument(transposed ? [n, k] : [k, n])];
+          for (const found of productsOf(matmul(cast(x, 'float32'), transposed ? transpose(weight) : weight)))
+            if ('value' in found.a) expectComputed(found);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -245,6 +291,7 @@ test('a block needs little working memory, however large the matrix is', () => {
     const matrix = 4 * sizeOf([...kernel.batch, kernel.k, kernel.n]);
     expect(matrix).toBeGreaterThan(200e6);
     expect(contractScratch(kernel)).toBeLessThan(2 ** 20);
-    for (const tile of TILES) expect(planContract(kernel, tile).kBlock).toBe(planContract(kernel, TILES[0]!).kBlock);
+    for (const tile of TILES)
+      expect(planContract(kernel, tile).kBlock).toBe(planContract(kernel, TILES[0]!).kBlock);
   }
 });

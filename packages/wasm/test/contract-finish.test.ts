@@ -1,6 +1,14 @@
-// What follows a matrix product in its kernel: bias, activation, residual, masks, several results, results of other dtypes. The compiler's interpreter, which computes in float64, gives what is expected; the
-// simplest case is also written out in plain loops.
-import { runKernel, type ContractKernel, type Index, type Operand, type Scalar, type Store } from '@firsthand/compiler';
+// What follows a matrix product in its kernel: bias, activation, residual, masks, several results, results of
+// other dtypes. The compiler's interpreter, which computes in float64, gives what is expected; the simplest
+// case is also written out in plain loops.
+import {
+  runKernel,
+  type ContractKernel,
+  type Index,
+  type Operand,
+  type Scalar,
+  type Store,
+} from '@firsthand/compiler';
 import { DTYPES, fromFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { contractScratch } from '../src/contract/contract.ts';
@@ -27,8 +35,18 @@ const ways: readonly Way[] = [
 
 const total = (dtype: DType = 'float32'): Scalar => ({ op: 'total', dtype });
 const constant = (value: number, dtype: DType = 'float32'): Scalar => ({ op: 'const', dtype, value });
-const load = (operand: number, index: Index, dtype: DType = 'float32'): Scalar => ({ op: 'load', dtype, operand, index });
-const binary = (kind: 'add' | 'mul' | 'maximum' | 'gt', a: Scalar, b: Scalar, dtype: DType = 'float32'): Scalar => ({
+const load = (operand: number, index: Index, dtype: DType = 'float32'): Scalar => ({
+  op: 'load',
+  dtype,
+  operand,
+  index,
+});
+const binary = (
+  kind: 'add' | 'mul' | 'maximum' | 'gt',
+  a: Scalar,
+  b: Scalar,
+  dtype: DType = 'float32',
+): Scalar => ({
   op: 'binary',
   dtype,
   kind,
@@ -37,7 +55,13 @@ const binary = (kind: 'add' | 'mul' | 'maximum' | 'gt', a: Scalar, b: Scalar, dt
 });
 const unary = (kind: 'tanh' | 'exp' | 'erf', x: Scalar): Scalar => ({ op: 'unary', dtype: x.dtype, kind, x });
 const cast = (x: Scalar, dtype: DType): Scalar => ({ op: 'cast', dtype, x });
-const where = (condition: Scalar, a: Scalar, b: Scalar): Scalar => ({ op: 'where', dtype: a.dtype, condition, a, b });
+const where = (condition: Scalar, a: Scalar, b: Scalar): Scalar => ({
+  op: 'where',
+  dtype: a.dtype,
+  condition,
+  a,
+  b,
+});
 
 function numbersOf(array: TypedArray, dtype: DType): readonly number[] {
   return Array.from(array, (value) => (dtype === 'float16' ? fromFloat16Bits(value) : value));
@@ -55,15 +79,25 @@ function expectKernel(kernel: ContractKernel, tolerance = 2e-5): void {
       const [found, wanted] = [numbersOf(results[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
       const bound = dtype === 'float16' ? 2e-3 : DTYPES[dtype].isFloat ? tolerance : 0;
       found.forEach((value, index) => {
-        const close = Object.is(value, wanted[index]) || Math.abs(value - wanted[index]!) <= bound * (1 + Math.abs(wanted[index]!));
-        if (!close) expect.fail(`operand ${operand}, element ${index}: ${value} instead of ${wanted[index]}; ${JSON.stringify(way)}`);
+        const close =
+          Object.is(value, wanted[index]) ||
+          Math.abs(value - wanted[index]!) <= bound * (1 + Math.abs(wanted[index]!));
+        if (!close)
+          expect.fail(
+            `operand ${operand}, element ${index}: ${value} instead of ${wanted[index]}; ${JSON.stringify(way)}`,
+          );
       });
     });
   }
 }
 
 /** A kernel whose only result is `value`, stored where c is. */
-function finished(p: Product, value: Scalar, more: readonly Operand[] = [], dtype: DType = value.dtype): ContractKernel {
+function finished(
+  p: Product,
+  value: Scalar,
+  more: readonly Operand[] = [],
+  dtype: DType = value.dtype,
+): ContractKernel {
   const kernel = kernelOf(p);
   const operands = kernel.operands.map((operand, number) => (number === 2 ? { ...operand, dtype } : operand));
   return { ...kernel, operands: [...operands, ...more], stores: [{ ...kernel.stores[0]!, value }] };
@@ -96,7 +130,9 @@ describe.each([
         for (let column = 0; column < n; column++) {
           let sum = bias[column]!;
           for (let k = 0; k < sizes.k; k++)
-            sum += a[row * p.a.strides[0]! + k * p.a.strides[1]!]! * b[k * p.b.strides[0]! + column * p.b.strides[1]!]!;
+            sum +=
+              a[row * p.a.strides[0]! + k * p.a.strides[1]!]! *
+              b[k * p.b.strides[0]! + column * p.b.strides[1]!]!;
           expect(Math.abs(c[row * n + column]! - Math.max(sum, 0))).toBeLessThan(1e-4);
         }
       }
@@ -105,14 +141,22 @@ describe.each([
 
   test('scale by row, tanh and a mask', () => {
     const scaled = binary('mul', total(), load(3, alongM));
-    const masked: Scalar = { op: 'inside', dtype: 'bool', index: indexOf({ offset: 0, strides: [1, -1] }, [M, N]), low: 0, high: m + n };
+    const masked: Scalar = {
+      op: 'inside',
+      dtype: 'bool',
+      index: indexOf({ offset: 0, strides: [1, -1] }, [M, N]),
+      low: 0,
+      high: m + n,
+    };
     expectKernel(finished(p, where(masked, unary('tanh', scaled), constant(-Infinity)), [read(m)]));
   });
 
   test('a residual that the result replaces', () => {
     const kernel = kernelOf(p);
     const [store] = kernel.stores as [Store];
-    const operands = kernel.operands.map((operand, number): Operand => (number === 2 ? { ...operand, access: 'update' } : operand));
+    const operands = kernel.operands.map((operand, number): Operand =>
+      number === 2 ? { ...operand, access: 'update' } : operand,
+    );
     const value = binary('add', load(2, store.index), binary('mul', total(), constant(0.5)));
     expectKernel({ ...kernel, operands, stores: [{ ...store, value }] });
   });
@@ -122,7 +166,11 @@ describe.each([
     const transposedIndex = indexOf(compact([m, n], true), [M, N]);
     const activation = binary('maximum', total(), constant(0));
     const stores = [...kernel.stores, { operand: 3, index: transposedIndex, value: activation }];
-    expectKernel({ ...kernel, operands: [...kernel.operands, { dtype: 'float32', length: m * n, access: 'write' }], stores });
+    expectKernel({
+      ...kernel,
+      operands: [...kernel.operands, { dtype: 'float32', length: m * n, access: 'write' }],
+      stores,
+    });
   });
 
   test('the plain total twice, and in reversed rows', () => {
@@ -148,7 +196,10 @@ test('attention scores: batch, scale, causal mask, and a result in another order
   const [B, H, T, D] = [2, 3, 17, 8];
   const [batch, head, row, column] = [0, 1, 2, 3];
   // Queries and keys lie side by side in [B, T, 2·H·D].
-  const side = (first: number): { offset: number; strides: number[] } => ({ offset: first, strides: [T * 2 * H * D, D, 2 * H * D, 1] });
+  const side = (first: number): { offset: number; strides: number[] } => ({
+    offset: first,
+    strides: [T * 2 * H * D, D, 2 * H * D, 1],
+  });
   const keys = side(H * D);
   const p: Product = {
     batch: [B, H],
@@ -160,19 +211,38 @@ test('attention scores: batch, scale, causal mask, and a result in another order
     b: { offset: keys.offset, strides: [keys.strides[0]!, keys.strides[1]!, 1, keys.strides[2]!] },
     c: { offset: 0, strides: [T * H * T, T, H * T, 1] },
   };
-  const causal: Scalar = { op: 'inside', dtype: 'bool', index: indexOf({ offset: 0, strides: [1, -1] }, [row, column]), low: 0, high: T };
+  const causal: Scalar = {
+    op: 'inside',
+    dtype: 'bool',
+    index: indexOf({ offset: 0, strides: [1, -1] }, [row, column]),
+    low: 0,
+    high: T,
+  };
   const bias = load(3, indexOf({ offset: 0, strides: [H * T, T, 1] }, [batch, head, column]));
-  const value = where(causal, binary('add', binary('mul', total(), constant(D ** -0.5)), bias), constant(-1e9));
+  const value = where(
+    causal,
+    binary('add', binary('mul', total(), constant(D ** -0.5)), bias),
+    constant(-1e9),
+  );
   expectKernel(finished(p, value, [read(B * H * T)]));
 });
 
 test('integers, float64, and a sum in integers that becomes a float64', () => {
   const sizes = { m: 11, n: 14, k: 9 };
   const integers = product({ ...sizes, dtype: 'int32' });
-  expectKernel(finished(integers, binary('add', total('int32'), load(3, alongN, 'int32'), 'int32'), [read(14, 'int32')]));
-  expectKernel(finished(integers, binary('mul', cast(total('int32'), 'float64'), constant(0.5, 'float64'), 'float64')));
+  expectKernel(
+    finished(integers, binary('add', total('int32'), load(3, alongN, 'int32'), 'int32'), [read(14, 'int32')]),
+  );
+  expectKernel(
+    finished(integers, binary('mul', cast(total('int32'), 'float64'), constant(0.5, 'float64'), 'float64')),
+  );
   const doubles = product({ ...sizes, dtype: 'float64' });
-  expectKernel(finished(doubles, binary('add', total('float64'), load(3, alongN, 'float64'), 'float64'), [read(14, 'float64')]), 1e-12);
+  expectKernel(
+    finished(doubles, binary('add', total('float64'), load(3, alongN, 'float64'), 'float64'), [
+      read(14, 'float64'),
+    ]),
+    1e-12,
+  );
   expectKernel(finished(doubles, cast(total('float64'), 'float32')), 1e-6);
 });
 

@@ -1,4 +1,5 @@
-// How products are cut: tiles cover all rows, and sums, packed operands and working memory stay within bounds.
+// How products are cut: tiles cover all rows, and sums, packed operands and working memory stay within
+// bounds.
 import { describe, expect, test } from 'vitest';
 import { planContract, rowRanges } from '../src/contract/plan.ts';
 import { TILES } from '../src/contract/tiles.ts';
@@ -22,33 +23,43 @@ test('rows are covered by as few tiles as there can be, whose heights differ by 
   }
 });
 
-describe.each(TILES.map((tile) => [`${tile.rows} × ${tile.vectors}`, tile] as const))('tile %s', (_, tile) => {
-  const plan = (sizes: { batch?: readonly number[]; m: number; n: number; k: number }, transposed = ''): ReturnType<typeof planContract> =>
-    planContract(kernelOf(product(sizes, transposed)), tile);
+describe.each(TILES.map((tile) => [`${tile.rows} × ${tile.vectors}`, tile] as const))(
+  'tile %s',
+  (_, tile) => {
+    const plan = (
+      sizes: { batch?: readonly number[]; m: number; n: number; k: number },
+      transposed = '',
+    ): ReturnType<typeof planContract> => planContract(kernelOf(product(sizes, transposed)), tile);
 
-  test('no sum runs over more than 1024 terms, and all tiles cut k in the same places', () => {
-    for (const k of [1, 5, 1023, 1024, 1025, 2049, 100_001, 1_000_003]) {
-      const { kBlock, kBlocks } = plan({ m: 100, n: 100, k });
-      expect(kBlock).toBeLessThanOrEqual(1024);
-      expect(kBlock * (kBlocks - 1)).toBeLessThan(k);
-      expect(kBlock * kBlocks).toBeGreaterThanOrEqual(k);
-      for (const other of TILES) expect(planContract(kernelOf(product({ m: 100, n: 100, k })), other)).toMatchObject({ kBlock, kBlocks });
-    }
-  });
+    test('no sum runs over more than 1024 terms, and all tiles cut k in the same places', () => {
+      for (const k of [1, 5, 1023, 1024, 1025, 2049, 100_001, 1_000_003]) {
+        const { kBlock, kBlocks } = plan({ m: 100, n: 100, k });
+        expect(kBlock).toBeLessThanOrEqual(1024);
+        expect(kBlock * (kBlocks - 1)).toBeLessThan(k);
+        expect(kBlock * kBlocks).toBeGreaterThanOrEqual(k);
+        for (const other of TILES)
+          expect(planContract(kernelOf(product({ m: 100, n: 100, k })), other)).toMatchObject({
+            kBlock,
+            kBlocks,
+          });
+      }
+    });
 
-  test('small operands are read where they are, large ones and columns that are apart are packed', () => {
-    expect(plan({ m: 64, n: 64, k: 64 }).packsB).toBe(false);
-    expect(plan({ m: 1, n: 4096, k: 4096 }).packsB).toBe(false);
-    expect(plan({ m: 512, n: 512, k: 512 }).packsB).toBe(true);
-    expect(plan({ m: 64, n: 64, k: 64 }, 'b').packsB).toBe(true);
-    expect(plan({ m: 64, n: 64, k: 64 }).packsA).toBe(false);
-    expect(plan({ m: 64, n: 64, k: 64 }, 'a').packsA).toBe(true);
-    expect(plan({ m: 2, n: 64, k: 64 }, 'b')).toMatchObject({ isDot: true, packsA: false, packsB: false });
-  });
+    test('small operands are read where they are, large ones and columns that are apart are packed', () => {
+      expect(plan({ m: 64, n: 64, k: 64 }).packsB).toBe(false);
+      expect(plan({ m: 1, n: 4096, k: 4096 }).packsB).toBe(false);
+      expect(plan({ m: 512, n: 512, k: 512 }).packsB).toBe(true);
+      expect(plan({ m: 64, n: 64, k: 64 }, 'b').packsB).toBe(true);
+      expect(plan({ m: 64, n: 64, k: 64 }).packsA).toBe(false);
+      expect(plan({ m: 64, n: 64, k: 64 }, 'a').packsA).toBe(true);
+      expect(plan({ m: 2, n: 64, k: 64 }, 'b')).toMatchObject({ isDot: true, packsA: false, packsB: false });
+    });
 
-  test('working memory stays below 1 MiB', () => {
-    for (const k of [64, 1000, 1024, 1025, 8192]) {
-      for (const n of [64, 1000, 4096]) expect(plan({ m: 4096, n, k }, 'ab').scratch.bytes).toBeLessThan(2 ** 20);
-    }
-  });
-});
+    test('working memory stays below 1 MiB', () => {
+      for (const k of [64, 1000, 1024, 1025, 8192]) {
+        for (const n of [64, 1000, 4096])
+          expect(plan({ m: 4096, n, k }, 'ab').scratch.bytes).toBeLessThan(2 ** 20);
+      }
+    });
+  },
+);

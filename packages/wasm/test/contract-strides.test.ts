@@ -1,4 +1,5 @@
-// Any strides: operands that are broadcast, reversed, permuted, sliced, or all of that at once, found at random.
+// Any strides: operands that are broadcast, reversed, permuted, sliced, or all of that at once, found at
+// random.
 import fc from 'fast-check';
 import { beforeAll, test } from 'vitest';
 import { TILES } from '../src/contract/tiles.ts';
@@ -6,7 +7,10 @@ import { enableRelaxedSimd, expectProduct, WAYS, type Layout } from './support/c
 
 beforeAll(enableRelaxedSimd);
 
-/** A layout of these extents: axes in some order in memory, with gaps, some reversed, and, where nothing is stored there, some broadcast. */
+/**
+ * A layout of these extents: axes in some order in memory, with gaps, some reversed, and, where nothing is
+ * stored there, some broadcast.
+ */
 function layoutOf(extents: readonly number[], isStored: boolean): fc.Arbitrary<Layout> {
   const axes = extents.map((_, axis) => axis);
   return fc

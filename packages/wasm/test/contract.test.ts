@@ -1,8 +1,17 @@
-// Matrix products of every shape, layout and dtype against plain double loops, with separate and with fused multiply-adds, by every tile.
+// Matrix products of every shape, layout and dtype against plain double loops, with separate and with fused
+// multiply-adds, by every tile.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { chooseTile } from '../src/contract/choose.ts';
 import { TILES, tilesFor } from '../src/contract/tiles.ts';
-import { enableRelaxedSimd, expectProduct, kernelOf, numbers, product, runContract, WAYS } from './support/contract.ts';
+import {
+  enableRelaxedSimd,
+  expectProduct,
+  kernelOf,
+  numbers,
+  product,
+  runContract,
+  WAYS,
+} from './support/contract.ts';
 
 beforeAll(enableRelaxedSimd);
 
@@ -122,16 +131,24 @@ test('long sums do not drift: 0.1 added up 100 000 times is off by less than 10â
       [9, 5],
     ] as const) {
       const kernel = kernelOf(product({ m, n, k }, transposed));
-      const arrays = [new Float32Array(m * k).fill(1), new Float32Array(k * n).fill(term), new Float32Array(m * n)];
+      const arrays = [
+        new Float32Array(m * k).fill(1),
+        new Float32Array(k * n).fill(term),
+        new Float32Array(m * n),
+      ];
       for (const [way] of WAYS) {
-        for (const value of runContract(kernel, arrays, way!)[2]!) expect(Math.abs(value / (k * term) - 1)).toBeLessThan(1e-5);
+        for (const value of runContract(kernel, arrays, way!)[2]!)
+          expect(Math.abs(value / (k * term) - 1)).toBeLessThan(1e-5);
       }
     }
   }
 });
 
-test.each([false, true])('the tile that is chosen is one of those that there are (fused: %s)', (relaxedSimd) => {
-  const features = { relaxedSimd };
-  expect(tilesFor(features)).toContain(chooseTile(features));
-  expect(TILES).toEqual(expect.arrayContaining([...tilesFor(features)]));
-});
+test.each([false, true])(
+  'the tile that is chosen is one of those that there are (fused: %s)',
+  (relaxedSimd) => {
+    const features = { relaxedSimd };
+    expect(tilesFor(features)).toContain(chooseTile(features));
+    expect(TILES).toEqual(expect.arrayContaining([...tilesFor(features)]));
+  },
+);

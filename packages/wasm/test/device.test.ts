@@ -1,12 +1,30 @@
-/** The device as a user of `graph` sees it: what it says of itself, what goes in and comes out, what it refuses, and that it can be disposed of. */
-import { add, constant, createReference, DeviceError, exp, leaf, mul, neg, runtimeOf, type Device, type Leaf } from '@firsthand/graph';
+/**
+ * The device as a user of `graph` sees it: what it says of itself, what goes in and comes out, what it
+ * refuses, and that it can be disposed of.
+ */
+import {
+  add,
+  constant,
+  createReference,
+  DeviceError,
+  exp,
+  leaf,
+  mul,
+  neg,
+  runtimeOf,
+  type Device,
+  type Leaf,
+} from '@firsthand/graph';
 import type { DType, TypedArray } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createWasm } from '../src/index.ts';
 
 /** A leaf with elements on a device. */
 function stored(device: Device, data: TypedArray, dtype: DType): Leaf {
-  const created = leaf({ role: 'stored', name: null, shape: [data.length], dtype, host: null, sample: null }, device);
+  const created = leaf(
+    { role: 'stored', name: null, shape: [data.length], dtype, host: null, sample: null },
+    device,
+  );
   created.cell = runtimeOf(device).adopt(device.upload(data, dtype));
   return created;
 }
@@ -18,7 +36,9 @@ describe('a wasm device', () => {
     expect(device.name).toBe('wasm');
     const x = stored(device, Float32Array.of(1, -2, 0.5), 'float32');
     for (let run = 0; run < 3; run++) {
-      expect(await runtime.read(neg(mul(x, constant(3, [3], 'float32'))))).toEqual(Float32Array.of(-3, 6, -1.5));
+      expect(await runtime.read(neg(mul(x, constant(3, [3], 'float32'))))).toEqual(
+        Float32Array.of(-3, 6, -1.5),
+      );
     }
     expect(runtime.counters).toMatchObject({ compilations: 1, programs: 3 });
   });
@@ -101,7 +121,9 @@ describe('options', () => {
   test('that make no sense are refused', async () => {
     await expect(createWasm({ maxBytes: 1000 })).rejects.toThrow(/maxBytes is 1000/);
     await expect(createWasm({ threads: -4 })).rejects.toThrow(/threads is -4/);
-    await expect(createWasm({ threads: 1, relaxedSimd: false, maxBytes: 2 ** 20 })).resolves.toMatchObject({ name: 'wasm' });
+    await expect(createWasm({ threads: 1, relaxedSimd: false, maxBytes: 2 ** 20 })).resolves.toMatchObject({
+      name: 'wasm',
+    });
   });
 
   test('a limit on memory is one', async () => {

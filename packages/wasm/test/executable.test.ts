@@ -1,4 +1,7 @@
-/** Plans written by hand, run on linear memory: where arguments and outputs lie, what is overwritten, what a failure leaves, how kernels are shared. */
+/**
+ * Plans written by hand, run on linear memory: where arguments and outputs lie, what is overwritten, what a
+ * failure leaves, how kernels are shared.
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Plan } from '@firsthand/compiler';
@@ -8,20 +11,42 @@ import { WasmExecutable } from '../src/runtime/executable.ts';
 import { PAGE } from '../src/runtime/memory.ts';
 import type { WasmStorage } from '../src/runtime/storage.ts';
 import type { Storages } from '../src/runtime/storages.ts';
-import { add, argument, buffer, constant, element, map, mul, openSession, output, plan, planned, single } from './plans.ts';
+import {
+  add,
+  argument,
+  buffer,
+  constant,
+  element,
+  map,
+  mul,
+  openSession,
+  output,
+  plan,
+  planned,
+  single,
+} from './plans.ts';
 
 const LONG = 1000; // 4000 bytes: too many to move to the host
 
 /** out = 2a + 1 */
 function twicePlusOne(length: number): Plan {
   const kernel = map(length, [length], add(mul(element(0), constant(2)), constant(1)));
-  return plan([buffer(length, argument(0)), buffer(length, output(0))], [planned(kernel, [0, 1])], [{ buffer: 1 }]);
+  return plan(
+    [buffer(length, argument(0)), buffer(length, output(0))],
+    [planned(kernel, [0, 1])],
+    [{ buffer: 1 }],
+  );
 }
 
 /** a ← a + b, and the old a times 10 as a second output. */
 function update(length: number): Plan {
   return plan(
-    [buffer(length, argument(0)), buffer(length, argument(1)), buffer(length, argument(0)), buffer(length, output(1))],
+    [
+      buffer(length, argument(0)),
+      buffer(length, argument(1)),
+      buffer(length, argument(0)),
+      buffer(length, output(1)),
+    ],
     [
       planned(map(length, [length], mul(element(0), constant(10))), [0, 3]),
       planned(map(length, [length, length], add(element(0), element(1))), [0, 1, 2]),
@@ -82,7 +107,11 @@ describe.each([
     const times = map(length, [length], mul(element(0), constant(3)));
     const sum = map(length, [length, length], add(element(0), element(1)));
     const chain = plan(
-      [buffer(length, argument(0)), buffer(length, { kind: 'arena', offset: 128 }), buffer(length, output(0))],
+      [
+        buffer(length, argument(0)),
+        buffer(length, { kind: 'arena', offset: 128 }),
+        buffer(length, output(0)),
+      ],
       [planned(times, [0, 1]), planned(sum, [1, 0, 2])],
       [{ buffer: 2 }],
       128 + 4 * length,
@@ -164,7 +193,8 @@ describe('arguments', () => {
     );
     const executable = new WasmExecutable(some, session);
     const x = filled(storages, length, 7);
-    for (let run = 0; run < 3; run++) expect(read(storages, executable.run([x]).outputs[0])).toEqual(numbers(8, () => 7));
+    for (let run = 0; run < 3; run++)
+      expect(read(storages, executable.run([x]).outputs[0])).toEqual(numbers(8, () => 7));
     expect(onHost(x)).toBe(false);
     expect(storages.memory.size).toBeLessThan(1.3 * 4 * length);
   });
@@ -172,7 +202,13 @@ describe('arguments', () => {
   test('from the host are elements of the argument’s dtype', () => {
     const { session, storages } = openSession();
     const scale = plan(
-      [buffer(LONG, argument(0)), buffer(1, argument(1)), buffer(3, argument(2)), buffer(LONG, output(0)), buffer(3, output(1))],
+      [
+        buffer(LONG, argument(0)),
+        buffer(1, argument(1)),
+        buffer(3, argument(2)),
+        buffer(LONG, output(0)),
+        buffer(3, output(1)),
+      ],
       [
         planned(map(LONG, [LONG, 1], mul(element(0), single(1))), [0, 1, 3]),
         planned(map(3, [3, 1], mul(element(0), single(1))), [2, 1, 4]),
@@ -190,7 +226,11 @@ describe('arguments', () => {
 
   test('that a plan does not read may be anything', () => {
     const { session, storages } = openSession();
-    const second = plan([buffer(4, argument(1)), buffer(4, output(0))], [planned(map(4, [4], element(0)), [0, 1])], [{ buffer: 1 }]);
+    const second = plan(
+      [buffer(4, argument(1)), buffer(4, output(0))],
+      [planned(map(4, [4], element(0)), [0, 1])],
+      [{ buffer: 1 }],
+    );
     const { outputs } = new WasmExecutable(second, session).run([7, upload(storages, 4, (index) => index)]);
     expect(read(storages, outputs[0])).toEqual(numbers(4, (index) => index));
   });
@@ -202,7 +242,10 @@ describe('arguments', () => {
     freed.dispose();
     const wrong: readonly [readonly Arg[], RegExp][] = [
       [[], /argument 0 of a run is missing/],
-      [[upload(storages, 9, () => 0)], /argument 0 of a run is float32 \[9\], the program was compiled for float32 \[8\]/],
+      [
+        [upload(storages, 9, () => 0)],
+        /argument 0 of a run is float32 \[9\], the program was compiled for float32 \[8\]/,
+      ],
       [[storages.upload(new Int32Array(8), 'int32')], /int32 \[8\]/],
       [[3], /argument 0 of a run is \[1\]/],
       [[[1, 2, 3]], /argument 0 of a run is \[3\]/],
@@ -264,14 +307,23 @@ describe('kernels', () => {
     const { session, library, storages } = openSession();
     const twice = (): ReturnType<typeof map> => map(8, [8], mul(element(0), constant(2)));
     const chain = plan(
-      [buffer(8, argument(0)), buffer(8, { kind: 'arena', offset: 0 }), buffer(8, { kind: 'arena', offset: 64 }), buffer(8, output(0))],
+      [
+        buffer(8, argument(0)),
+        buffer(8, { kind: 'arena', offset: 0 }),
+        buffer(8, { kind: 'arena', offset: 64 }),
+        buffer(8, output(0)),
+      ],
       [planned(twice(), [0, 1]), planned(twice(), [1, 2]), planned(twice(), [2, 3])],
       [{ buffer: 3 }],
       128,
     );
     const executable = new WasmExecutable(chain, session);
     expect(library.counts).toEqual({ kernels: 1, modules: 1 });
-    const single = plan([buffer(8, argument(0)), buffer(8, output(0))], [planned(twice(), [0, 1], 'another name')], [{ buffer: 1 }]);
+    const single = plan(
+      [buffer(8, argument(0)), buffer(8, output(0))],
+      [planned(twice(), [0, 1], 'another name')],
+      [{ buffer: 1 }],
+    );
     const other = new WasmExecutable(single, session);
     expect(library.counts).toEqual({ kernels: 1, modules: 1 });
     new WasmExecutable(twicePlusOne(8), session);
@@ -285,7 +337,8 @@ describe('kernels', () => {
     const { session, library, storages } = openSession({ moduleBytes: 1500 });
     const count = 40;
     const steps = Array.from({ length: count }, (_, index) => map(8, [8], add(element(0), constant(index))));
-    const arena = (number: number): ReturnType<typeof buffer> => buffer(8, { kind: 'arena', offset: 64 * number });
+    const arena = (number: number): ReturnType<typeof buffer> =>
+      buffer(8, { kind: 'arena', offset: 64 * number });
     const chain = plan(
       [buffer(8, argument(0)), ...steps.slice(1).map((_, index) => arena(index % 2)), buffer(8, output(0))],
       steps.map((kernel, index) => planned(kernel, [index, index + 1])),
@@ -304,9 +357,17 @@ describe('kernels', () => {
     const count = 5000;
     const increment = map(4, [4], add(element(0), constant(1)));
     const chain = plan(
-      [buffer(4, argument(0)), buffer(4, { kind: 'arena', offset: 0 }), buffer(4, { kind: 'arena', offset: 64 }), buffer(4, output(0))],
+      [
+        buffer(4, argument(0)),
+        buffer(4, { kind: 'arena', offset: 0 }),
+        buffer(4, { kind: 'arena', offset: 64 }),
+        buffer(4, output(0)),
+      ],
       Array.from({ length: count }, (_, index) =>
-        planned(increment, [index === 0 ? 0 : 1 + ((index - 1) % 2), index === count - 1 ? 3 : 1 + (index % 2)]),
+        planned(increment, [
+          index === 0 ? 0 : 1 + ((index - 1) % 2),
+          index === count - 1 ? 3 : 1 + (index % 2),
+        ]),
       ),
       [{ buffer: 3 }],
       128,
@@ -318,7 +379,11 @@ describe('kernels', () => {
 
 describe('a closed session', () => {
   test('lets go of its memory, whoever still holds a program or a storage', async () => {
-    const { executable, x, memory } = ((): { executable: WasmExecutable; x: WasmStorage; memory: WeakRef<ArrayBuffer> } => {
+    const { executable, x, memory } = ((): {
+      executable: WasmExecutable;
+      x: WasmStorage;
+      memory: WeakRef<ArrayBuffer>;
+    } => {
       const { session, storages } = openSession();
       const created = new WasmExecutable(twicePlusOne(LONG), session);
       const stored = upload(storages, LONG, () => 1);

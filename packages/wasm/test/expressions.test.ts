@@ -1,4 +1,5 @@
-// Expressions at random, over shapes, strides, dtypes and guards at random: compiled code and interpreter give the same bits, where every operation is rounded once.
+// Expressions at random, over shapes, strides, dtypes and guards at random: compiled code and interpreter
+// give the same bits, where every operation is rounded once.
 import type { Index, LoopKernel, Operand, Scalar } from '@firsthand/compiler';
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { DTYPES, type DType } from '@firsthand/linalg';
@@ -8,8 +9,21 @@ import { affine, constant, divided, EVERY_DTYPE, filled, rowMajor, SPECIAL } fro
 import { expectSame } from './support/kernels.ts';
 
 /** What is exact, or one rounding of an exact result, in both. */
-const EXACT_UNARY: readonly UnaryKind[] = ['neg', 'abs', 'sign', 'sqrt', 'reciprocal', 'floor', 'ceil', 'round', 'logicalNot', 'isNaN'];
-const EXACT_BINARY: readonly BinaryKind[] = (Object.keys(BINARY_RULES) as BinaryKind[]).filter((kind) => kind !== 'pow' && kind !== 'mod');
+const EXACT_UNARY: readonly UnaryKind[] = [
+  'neg',
+  'abs',
+  'sign',
+  'sqrt',
+  'reciprocal',
+  'floor',
+  'ceil',
+  'round',
+  'logicalNot',
+  'isNaN',
+];
+const EXACT_BINARY: readonly BinaryKind[] = (Object.keys(BINARY_RULES) as BinaryKind[]).filter(
+  (kind) => kind !== 'pow' && kind !== 'mod',
+);
 
 /** Numbers from a seed: the same for each run of a test. */
 class Choices {
@@ -82,7 +96,12 @@ class Builder {
     const end = Math.min(high + 1, low + choices.below(high + 2));
     const condition: Scalar = { op: 'inside', dtype: 'bool', index, low, high: end };
     const operand = this.operand(dtype, Math.max(end - low, 1), 'read');
-    const value: Scalar = { op: 'load', dtype, operand, index: { offset: index.offset - low, terms: index.terms } };
+    const value: Scalar = {
+      op: 'load',
+      dtype,
+      operand,
+      index: { offset: index.offset - low, terms: index.terms },
+    };
     return { op: 'where', dtype, condition, a: value, b: this.scalar(dtype, 1) };
   }
 
@@ -133,12 +152,23 @@ class Builder {
       const kinds = EXACT_UNARY.filter((kind) => this.#gives(UNARY_RULES[kind], dtype));
       if (kinds.length > 0) {
         const kind = choices.of(kinds);
-        return { op: 'unary', dtype, kind, x: this.scalar(kind === 'isNaN' ? choices.of(EVERY_DTYPE) : dtype, depth - 1) };
+        return {
+          op: 'unary',
+          dtype,
+          kind,
+          x: this.scalar(kind === 'isNaN' ? choices.of(EVERY_DTYPE) : dtype, depth - 1),
+        };
       }
     }
     const kind = choices.of(EXACT_BINARY.filter((each) => this.#gives(BINARY_RULES[each], dtype)));
     const operand = BINARY_RULES[kind] === 'compare' ? choices.of(EVERY_DTYPE) : dtype;
-    return { op: 'binary', dtype, kind, a: this.scalar(operand, depth - 1), b: this.scalar(operand, depth - 1) };
+    return {
+      op: 'binary',
+      dtype,
+      kind,
+      a: this.scalar(operand, depth - 1),
+      b: this.scalar(operand, depth - 1),
+    };
   }
 
   #gives(rule: string, dtype: DType): boolean {
@@ -161,7 +191,11 @@ class Builder {
 const size = (extents: readonly number[]): number => extents.reduce((product, extent) => product * extent, 1);
 const arraysOf = (kernel: LoopKernel, seed: number): Parameters<typeof expectSame>[1] =>
   kernel.operands.map(({ dtype, length }, operand) =>
-    filled(dtype, SPECIAL[dtype].slice((operand * 5 + seed) % SPECIAL[dtype].length).concat(SPECIAL[dtype]), length),
+    filled(
+      dtype,
+      SPECIAL[dtype].slice((operand * 5 + seed) % SPECIAL[dtype].length).concat(SPECIAL[dtype]),
+      length,
+    ),
   );
 
 const extentsOf = fc
@@ -171,25 +205,30 @@ const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 
 test('maps with several outputs', () => {
   fc.assert(
-    fc.property(extentsOf, seeds, fc.array(fc.constantFrom(...EVERY_DTYPE), { minLength: 1, maxLength: 3 }), (extents, seed, dtypes) => {
-      const choices = new Choices(seed);
-      const builder = new Builder(choices, extents);
-      const values = dtypes.map((dtype) => builder.scalar(dtype, 4));
-      const stores = values.map((value) => {
-        const order = choices.of([rowMajor(extents), transposed(extents)]);
-        return { operand: builder.operand(value.dtype, size(extents), 'write'), index: order, value };
-      });
-      const kernel: LoopKernel = {
-        kind: 'loop',
-        operands: builder.operands,
-        rows: extents.slice(0, -1),
-        columns: extents.slice(-1),
-        reductions: [],
-        passes: [{ reductions: [], stores }],
-        rowStores: [],
-      };
-      expectSame(kernel, arraysOf(kernel, seed));
-    }),
+    fc.property(
+      extentsOf,
+      seeds,
+      fc.array(fc.constantFrom(...EVERY_DTYPE), { minLength: 1, maxLength: 3 }),
+      (extents, seed, dtypes) => {
+        const choices = new Choices(seed);
+        const builder = new Builder(choices, extents);
+        const values = dtypes.map((dtype) => builder.scalar(dtype, 4));
+        const stores = values.map((value) => {
+          const order = choices.of([rowMajor(extents), transposed(extents)]);
+          return { operand: builder.operand(value.dtype, size(extents), 'write'), index: order, value };
+        });
+        const kernel: LoopKernel = {
+          kind: 'loop',
+          operands: builder.operands,
+          rows: extents.slice(0, -1),
+          columns: extents.slice(-1),
+          reductions: [],
+          passes: [{ reductions: [], stores }],
+          rowStores: [],
+        };
+        expectSame(kernel, arraysOf(kernel, seed));
+      },
+    ),
     { numRuns: process.env['FIRSTHAND_FULL'] === '1' ? 3000 : 150 },
   );
 }, 600_000);
@@ -200,7 +239,9 @@ test('extremes of rows, and what is made of them in a second pass', () => {
       const rows = Math.min(kept, extents.length - 1);
       const choices = new Choices(seed);
       const builder = new Builder(choices, extents);
-      const kinds = Array.from({ length: 1 + choices.below(2) }, () => choices.of(['max', 'min', 'argmax', 'argmin'] as const));
+      const kinds = Array.from({ length: 1 + choices.below(2) }, () =>
+        choices.of(['max', 'min', 'argmax', 'argmin'] as const),
+      );
       const reductions = kinds.map((kind) => {
         const value = builder.scalar(choices.of(EVERY_DTYPE), 3);
         const dtype: DType = kind === 'max' || kind === 'min' ? value.dtype : 'int32';
@@ -209,7 +250,13 @@ test('extremes of rows, and what is made of them in a second pass', () => {
       const results = reductions.map(({ dtype }, reduction): Scalar => ({ op: 'reduced', dtype, reduction }));
       const [first] = results as [Scalar];
       const kind = choices.of(['eq', 'lt', 'ge'] as const);
-      const element: Scalar = { op: 'binary', dtype: 'bool', kind, a: builder.scalar(first.dtype, 2), b: first };
+      const element: Scalar = {
+        op: 'binary',
+        dtype: 'bool',
+        kind,
+        a: builder.scalar(first.dtype, 2),
+        b: first,
+      };
       const row = builder.ofRows(rows, (): Scalar => ({
         op: 'where',
         dtype: first.dtype,
@@ -227,7 +274,13 @@ test('extremes of rows, and what is made of them in a second pass', () => {
           { reductions: reductions.map((_, number) => number), stores: [] },
           {
             reductions: [],
-            stores: [{ operand: builder.operand('bool', size(extents), 'write'), index: rowMajor(extents), value: element }],
+            stores: [
+              {
+                operand: builder.operand('bool', size(extents), 'write'),
+                index: rowMajor(extents),
+                value: element,
+              },
+            ],
           },
         ],
         rowStores: [row, ...results].map((value) => ({

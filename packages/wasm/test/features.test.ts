@@ -1,4 +1,7 @@
-/** Feature detection: what this engine has is found, and what an engine lacks or a page forbids is an error that says what to do. */
+/**
+ * Feature detection: what this engine has is found, and what an engine lacks or a page forbids is an error
+ * that says what to do.
+ */
 import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -26,7 +29,10 @@ async function bundled(contents: string, format: 'esm' | 'iife'): Promise<string
   return outputFiles[0]!.text;
 }
 
-/** f32x4.relaxed_madd of three zero vectors, written by hand: magic and version, type () → (), one function, its body. */
+/**
+ * f32x4.relaxed_madd of three zero vectors, written by hand: magic and version, type () → (), one function,
+ * its body.
+ */
 const RELAXED: readonly number[] = [
   [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
   [1, 4, 1, 0x60, 0, 0],
@@ -51,9 +57,15 @@ describe('relaxed SIMD', () => {
   });
 
   test('is found by an engine that has it: this Node, with its flag where it needs one', async () => {
-    const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-relaxed-simd'] : [];
-    const input = await bundled("import { detectFeatures } from './features.ts'; console.log(detectFeatures(true));", 'esm');
-    expect(execFileSync(process.execPath, [...flags, '--input-type=module'], { input, encoding: 'utf8' })).toBe('{ relaxedSimd: true }\n');
+    const flags =
+      Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-relaxed-simd'] : [];
+    const input = await bundled(
+      "import { detectFeatures } from './features.ts'; console.log(detectFeatures(true));",
+      'esm',
+    );
+    expect(
+      execFileSync(process.execPath, [...flags, '--input-type=module'], { input, encoding: 'utf8' }),
+    ).toBe('{ relaxedSimd: true }\n');
   });
 });
 
@@ -79,7 +91,10 @@ describe('an engine that cannot', () => {
   });
 
   test('under a policy that forbids compiling, as Node has for contexts of its own', async () => {
-    const code = await bundled("import { detectFeatures } from './features.ts'; globalThis.detect = detectFeatures;", 'iife');
+    const code = await bundled(
+      "import { detectFeatures } from './features.ts'; globalThis.detect = detectFeatures;",
+      'iife',
+    );
     const run = (wasm: boolean): unknown => {
       const context = createContext({ TextEncoder }, { codeGeneration: { strings: true, wasm } });
       return runInContext(`${code}\ntry { detect(false) } catch (error) { error }`, context);

@@ -1,4 +1,5 @@
-// Guards are tested in as few loop variables as decide them, and loops are cut where guards change; so that padded and joined arrays are read whole vectors at a time.
+// Guards are tested in as few loop variables as decide them, and loops are cut where guards change; so that
+// padded and joined arrays are read whole vectors at a time.
 import { evaluateIndex, type Index } from '@firsthand/compiler';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -16,7 +17,8 @@ function nestOf(extents: readonly number[], laneAxis = extents.length - 1): Nest
 /** Every place of a few axes. */
 function placesOf(extents: readonly number[]): number[][] {
   return extents.reduce<number[][]>(
-    (places, extent) => places.flatMap((place) => Array.from({ length: extent }, (_, value) => [...place, value])),
+    (places, extent) =>
+      places.flatMap((place) => Array.from({ length: extent }, (_, value) => [...place, value])),
     [[]],
   );
 }
@@ -30,7 +32,11 @@ describe('a coarse guard', () => {
   test('leaves out what cannot decide', () => {
     const nest = nestOf([8, 3, 4, 32]);
     const guard = { index: affine(-256, [1, 128], [2, 32], [3, 1]), low: 0, high: 128 };
-    expect(coarseGuard(guard, (index) => nest.rangeOf(index))).toEqual({ index: affine(-256, [1, 128]), low: 0, high: 128 });
+    expect(coarseGuard(guard, (index) => nest.rangeOf(index))).toEqual({
+      index: affine(-256, [1, 128]),
+      low: 0,
+      high: 128,
+    });
     const kept = { index: affine(0, [2, 32], [3, 2]), low: 0, high: 64 };
     expect(coarseGuard(kept, (index) => nest.rangeOf(index))).toBe(kept);
   });
@@ -47,9 +53,14 @@ describe('a coarse guard', () => {
         fc.constantFrom(0, 4, 12, 24),
         (factors, offset, low, width) => {
           const nest = nestOf(extents);
-          const guard = { index: affine(offset, [0, factors[0]], [1, factors[1]], [2, factors[2]]), low, high: low + width };
+          const guard = {
+            index: affine(offset, [0, factors[0]], [1, factors[1]], [2, factors[2]]),
+            low,
+            high: low + width,
+          };
           const coarse = coarseGuard(guard, (index) => nest.rangeOf(index));
-          for (const place of places) expect(holds(coarse, place), `${place.join()}`).toBe(holds(guard, place));
+          for (const place of places)
+            expect(holds(coarse, place), `${place.join()}`).toBe(holds(guard, place));
         },
       ),
     );
@@ -92,11 +103,12 @@ describe('segments', () => {
         (factor, offset, low, width) => {
           const guard = { index: affine(offset, [0, factor]), low, high: low + width };
           const segments = segmentsOf([guard], 0, 17, 8);
-          expect(segments.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, value) => from + value))).toEqual(
-            Array.from({ length: 17 }, (_, value) => value),
-          );
+          expect(
+            segments.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, value) => from + value)),
+          ).toEqual(Array.from({ length: 17 }, (_, value) => value));
           for (const { from, to } of segments) {
-            for (let value = from; value < to; value++) expect(holds(guard, [value])).toBe(holds(guard, [from]));
+            for (let value = from; value < to; value++)
+              expect(holds(guard, [value])).toBe(holds(guard, [from]));
           }
         },
       ),
@@ -108,7 +120,11 @@ describe('within a part of an axis', () => {
   const row = affine(62, [0, 1], [1, 1]);
   const index: Index = {
     offset: 5,
-    terms: [...divided('remainder', row, 64, 32).terms, ...divided('quotient', row, 64, 8192).terms, ...affine(0, [1, 2]).terms],
+    terms: [
+      ...divided('remainder', row, 64, 32).terms,
+      ...divided('quotient', row, 64, 8192).terms,
+      ...affine(0, [1, 2]).terms,
+    ],
   };
 
   test('quotients that are the same everywhere disappear', () => {
@@ -117,7 +133,8 @@ describe('within a part of an axis', () => {
     nest.restrict(1, 2, 3, () => {
       const resolved = nest.resolve(index);
       expect(resolved).toEqual({ offset: 5 + 8192 - 64, terms: affine(0, [0, 32], [1, 34]).terms });
-      for (let value = 0; value < 64; value++) expect(evaluateIndex(resolved, [value, 2])).toBe(evaluateIndex(index, [value, 2]));
+      for (let value = 0; value < 64; value++)
+        expect(evaluateIndex(resolved, [value, 2])).toBe(evaluateIndex(index, [value, 2]));
       expect(nest.rangeOf(resolved)).toEqual([5 + 8192 - 64 + 68, 5 + 8192 - 64 + 68 + 32 * 63]);
     });
     expect(nest.resolve(index).terms).toHaveLength(3);
@@ -137,7 +154,10 @@ describe('within a part of an axis', () => {
 });
 
 test('an index shifted along an axis is the index further on', () => {
-  const index: Index = { offset: 1, terms: [...affine(0, [0, 3], [1, -2]).terms, ...divided('remainder', affine(2, [1, 5]), 7, 4).terms] };
+  const index: Index = {
+    offset: 1,
+    terms: [...affine(0, [0, 3], [1, -2]).terms, ...divided('remainder', affine(2, [1, 5]), 7, 4).terms],
+  };
   for (const [a, b] of placesOf([2, 5]) as [number, number][]) {
     expect(evaluateIndex(shiftIndex(index, 1, 3), [a, b])).toBe(evaluateIndex(index, [a, b + 3]));
   }

@@ -1,4 +1,7 @@
-/** The allocator against a plain model: blocks never overlap, are aligned, hold what was asked for, and free neighbours become one. */
+/**
+ * The allocator against a plain model: blocks never overlap, are aligned, hold what was asked for, and free
+ * neighbours become one.
+ */
 import { assert, array, constantFrom, integer, nat, oneof, property, record } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { blockSize, Heap, type Block } from '../src/runtime/heap.ts';
@@ -22,7 +25,9 @@ describe('blocks', () => {
     const heap = new Heap(START);
     heap.extend(START + 1024);
     const blocks = Array.from({ length: 8 }, () => heap.allocate(112)!);
-    expect(blocks.map(({ address }) => address)).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((index) => START + index * 128));
+    expect(blocks.map(({ address }) => address)).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7].map((index) => START + index * 128),
+    );
     expect(heap.allocate(0)).toBeNull();
     expect(heap.used).toBe(1024);
   });
@@ -64,7 +69,8 @@ describe('blocks', () => {
     heap.extend(1 << 24);
     const sizes = Array.from({ length: 50 }, (_, index) => 1000 + 977 * index);
     let live = sizes.map((bytes) => heap.allocate(bytes)!);
-    const end = (blocks: readonly Block[]): number => Math.max(...blocks.map(({ address, size }) => address + size));
+    const end = (blocks: readonly Block[]): number =>
+      Math.max(...blocks.map(({ address, size }) => address + size));
     let next = sizes.map((bytes) => heap.allocate(bytes)!);
     const highest = end(next);
     for (let step = 0; step < 200; step++) {
@@ -140,7 +146,9 @@ test('random allocations: no overlap, exact counts, and a refusal only where not
           expect(block.address % 64).toBe(0);
           expect(block.size).toBe(blockSize(amount));
           // It lies in one of the gaps: it overlaps nothing.
-          expect(free.some(([from, to]) => from <= block.address && block.address + block.size <= to)).toBe(true);
+          expect(free.some(([from, to]) => from <= block.address && block.address + block.size <= to)).toBe(
+            true,
+          );
           live.push(block);
         }
         expect(heap.used).toBe(live.reduce((sum, { size }) => sum + size, 0));

@@ -1,4 +1,7 @@
-/** What engines and addresses set limits to: parameters of a function, the length of one, and memory beyond 2 GiB, where addresses are negative numbers of 32 bits. */
+/**
+ * What engines and addresses set limits to: parameters of a function, the length of one, and memory beyond 2
+ * GiB, where addresses are negative numbers of 32 bits.
+ */
 import { compile, tensor, type Tensor } from '@firsthand/autograd';
 import type { Device } from '@firsthand/graph';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -54,7 +57,9 @@ describe.each([1, 3])('with %i threads', { timeout: 120_000 }, (count) => {
         Array.from({ length: 300 }, (_, place) => (place % 7) ** 2).reduce((a, b) => a + b) + round,
       );
       expect(await x.cumsum(0).slice(0, 299).sum().item()).toBe(await x.sum().item());
-      expect(await sumOf(Array.from({ length: 400 }, (_, index) => tensor(index, { device }))).item()).toBe(79_800);
+      expect(await sumOf(Array.from({ length: 400 }, (_, index) => tensor(index, { device }))).item()).toBe(
+        79_800,
+      );
     }
     expect(storages.memory.size).toBeGreaterThan(2 ** 31);
   });

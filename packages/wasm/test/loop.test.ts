@@ -1,11 +1,21 @@
-// Reductions and kernels of several passes, against the interpreter: every kind and dtype, lanes along columns and along rows, lengths around the sizes of blocks, and long sums.
+// Reductions and kernels of several passes, against the interpreter: every kind and dtype, lanes along
+// columns and along rows, lengths around the sizes of blocks, and long sums.
 import type { LoopKernel, Reduction, Scalar, Store } from '@firsthand/compiler';
 import type { ArgReduceKind, ReduceKind } from '@firsthand/graph';
 import { DTYPES, type DType } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { loopScratch } from '../src/kernels/loop.ts';
 import { planLoop } from '../src/kernels/loop-plan.ts';
-import { affine, constant, EVERY_DTYPE, filled, load, operandsOf, scattered, SPECIAL } from './support/build.ts';
+import {
+  affine,
+  constant,
+  EVERY_DTYPE,
+  filled,
+  load,
+  operandsOf,
+  scattered,
+  SPECIAL,
+} from './support/build.ts';
 import { expectSame, runCompiled, type Tolerance } from './support/kernels.ts';
 
 const KINDS: readonly (ReduceKind | ArgReduceKind)[] = ['sum', 'prod', 'max', 'min', 'argmax', 'argmin'];
@@ -20,16 +30,39 @@ const ROUNDED: { readonly [K in DType]: Tolerance } = {
   bool: EXACT,
 };
 
-const takes = (kind: ReduceKind | ArgReduceKind, dtype: DType): boolean => (kind !== 'sum' && kind !== 'prod') || dtype !== 'bool';
-const resultOf = (kind: ReduceKind | ArgReduceKind, dtype: DType): DType => (kind === 'argmax' || kind === 'argmin' ? 'int32' : dtype);
+const takes = (kind: ReduceKind | ArgReduceKind, dtype: DType): boolean =>
+  (kind !== 'sum' && kind !== 'prod') || dtype !== 'bool';
+const resultOf = (kind: ReduceKind | ArgReduceKind, dtype: DType): DType =>
+  kind === 'argmax' || kind === 'argmin' ? 'int32' : dtype;
 const isExact = (kind: ReduceKind | ArgReduceKind): boolean => kind !== 'sum' && kind !== 'prod';
 
-const unary = (kind: 'exp' | 'neg' | 'rsqrt' | 'log', x: Scalar): Scalar => ({ op: 'unary', dtype: x.dtype, kind, x });
-const binary = (kind: 'add' | 'sub' | 'mul' | 'div', a: Scalar, b: Scalar): Scalar => ({ op: 'binary', dtype: a.dtype, kind, a, b });
-const reduced = (reduction: number, dtype: DType = 'float32'): Scalar => ({ op: 'reduced', dtype, reduction });
+const unary = (kind: 'exp' | 'neg' | 'rsqrt' | 'log', x: Scalar): Scalar => ({
+  op: 'unary',
+  dtype: x.dtype,
+  kind,
+  x,
+});
+const binary = (kind: 'add' | 'sub' | 'mul' | 'div', a: Scalar, b: Scalar): Scalar => ({
+  op: 'binary',
+  dtype: a.dtype,
+  kind,
+  a,
+  b,
+});
+const reduced = (reduction: number, dtype: DType = 'float32'): Scalar => ({
+  op: 'reduced',
+  dtype,
+  reduction,
+});
 
 /** Reduces a matrix with given strides: rows are kept. */
-function reduceKernel(kind: ReduceKind | ArgReduceKind, dtype: DType, rows: number, columns: number, byRows: boolean): LoopKernel {
+function reduceKernel(
+  kind: ReduceKind | ArgReduceKind,
+  dtype: DType,
+  rows: number,
+  columns: number,
+  byRows: boolean,
+): LoopKernel {
   const index = byRows ? affine(0, [0, columns], [1, 1]) : affine(0, [0, 1], [1, rows]);
   const result = resultOf(kind, dtype);
   return {
@@ -62,16 +95,24 @@ describe.each(EVERY_DTYPE)('%s', (dtype) => {
         [21, 67],
       ] as const) {
         const kernel = reduceKernel(kind, dtype, rows, columns, byRows);
-        const numbers = scattered(rows * columns, isProduct ? 0.9 : dtype === 'uint32' ? 0 : -9, isProduct ? 1.1 : 9);
+        const numbers = scattered(
+          rows * columns,
+          isProduct ? 0.9 : dtype === 'uint32' ? 0 : -9,
+          isProduct ? 1.1 : 9,
+        );
         const arrays = [filled(dtype, numbers), filled(kernel.operands[1]!.dtype, [1], rows)];
         expectSame(kernel, arrays, isExact(kind) ? EXACT : ROUNDED[dtype]);
       }
     });
     test('of numbers where it goes wrong', () => {
       // Two signed infinities have no sum, and a product of extremes depends on the order.
-      const numbers = isExact(kind) ? SPECIAL[dtype] : SPECIAL[dtype].filter((value) => Math.abs(value) < 1e9 && Math.abs(value) > 1e-9);
+      const numbers = isExact(kind)
+        ? SPECIAL[dtype]
+        : SPECIAL[dtype].filter((value) => Math.abs(value) < 1e9 && Math.abs(value) > 1e-9);
       for (const length of [5, 11, 40]) {
-        const rows = numbers.map((_, start) => Array.from({ length }, (__, place) => numbers[(start + place) % numbers.length]!));
+        const rows = numbers.map((_, start) =>
+          Array.from({ length }, (__, place) => numbers[(start + place) % numbers.length]!),
+        );
         const kernel = reduceKernel(kind, dtype, rows.length, length, true);
         const arrays = [filled(dtype, rows.flat()), filled(kernel.operands[1]!.dtype, [0], rows.length)];
         expectSame(kernel, arrays, isExact(kind) ? EXACT : ROUNDED[dtype]);
@@ -81,24 +122,29 @@ describe.each(EVERY_DTYPE)('%s', (dtype) => {
 });
 
 describe('extremes', () => {
-  test.each(['argmax', 'argmin'] as const)('%s: the first of equals, the first NaN, and rows that are all the worst', (kind) => {
-    const worst = kind === 'argmax' ? -Infinity : Infinity;
-    const rows = [
-      Array.from({ length: 37 }, () => 1),
-      Array.from({ length: 37 }, () => worst),
-      Array.from({ length: 37 }, (_, place) => (place === 9 || place === 30 ? NaN : place)),
-      Array.from({ length: 37 }, (_, place) => (place === 36 ? NaN : -place)),
-      Array.from({ length: 37 }, (_, place) => (place % 5 === 4 ? -worst : 0)),
-      Array.from({ length: 37 }, (_, place) => (place === 36 ? -worst : worst)),
-    ];
-    for (const dtype of ['float32', 'float64', 'float16'] as const) {
-      for (const byRows of [true, false]) {
-        const kernel = reduceKernel(kind, dtype, rows.length, 37, byRows);
-        const numbers = byRows ? rows.flat() : Array.from({ length: 37 }, (_, column) => rows.map((row) => row[column]!)).flat();
-        expectSame(kernel, [filled(dtype, numbers), filled('int32', [0], rows.length)]);
+  test.each(['argmax', 'argmin'] as const)(
+    '%s: the first of equals, the first NaN, and rows that are all the worst',
+    (kind) => {
+      const worst = kind === 'argmax' ? -Infinity : Infinity;
+      const rows = [
+        Array.from({ length: 37 }, () => 1),
+        Array.from({ length: 37 }, () => worst),
+        Array.from({ length: 37 }, (_, place) => (place === 9 || place === 30 ? NaN : place)),
+        Array.from({ length: 37 }, (_, place) => (place === 36 ? NaN : -place)),
+        Array.from({ length: 37 }, (_, place) => (place % 5 === 4 ? -worst : 0)),
+        Array.from({ length: 37 }, (_, place) => (place === 36 ? -worst : worst)),
+      ];
+      for (const dtype of ['float32', 'float64', 'float16'] as const) {
+        for (const byRows of [true, false]) {
+          const kernel = reduceKernel(kind, dtype, rows.length, 37, byRows);
+          const numbers = byRows
+            ? rows.flat()
+            : Array.from({ length: 37 }, (_, column) => rows.map((row) => row[column]!)).flat();
+          expectSame(kernel, [filled(dtype, numbers), filled('int32', [0], rows.length)]);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 test('a sum of a quarter of a million numbers loses nothing that matters, along a row and down columns', () => {
@@ -108,7 +154,10 @@ test('a sum of a quarter of a million numbers loses nothing that matters, along 
   const exact = Array.from(array).reduce((sum, value) => sum + value, 0);
   const [, row] = runCompiled(reduceKernel('sum', 'float32', 1, n, true), [array, filled('float32', [0], 1)]);
   expect(Math.abs(row![0]! - exact) / exact).toBeLessThan(2e-7);
-  const [, columns] = runCompiled(reduceKernel('sum', 'float32', 8, n / 8, false), [array, filled('float32', [0], 8)]);
+  const [, columns] = runCompiled(reduceKernel('sum', 'float32', 8, n / 8, false), [
+    array,
+    filled('float32', [0], 8),
+  ]);
   for (let column = 0; column < 8; column++) {
     let sum = 0;
     for (let place = column; place < n; place += 8) sum += array[place]!;
@@ -116,7 +165,10 @@ test('a sum of a quarter of a million numbers loses nothing that matters, along 
   }
   // Of numbers that are all 0.1 a running float32 sum is wrong in the third digit.
   const tenths = filled('float32', [0.1], n);
-  const [, sum] = runCompiled(reduceKernel('sum', 'float32', 1, n, true), [tenths, filled('float32', [0], 1)]);
+  const [, sum] = runCompiled(reduceKernel('sum', 'float32', 1, n, true), [
+    tenths,
+    filled('float32', [0], 1),
+  ]);
   expect(Math.abs(sum![0]! / n / Math.fround(0.1) - 1)).toBeLessThan(1e-6);
 });
 
@@ -147,15 +199,24 @@ test('long sums over several axes are emptied in whichever loop is long', () => 
         ),
         rows: [rows],
         columns,
-        reductions: [{ kind: 'sum', dtype: 'float32', value: load(0, 'float32', affine(0, [0, stride], ...terms)) }],
+        reductions: [
+          { kind: 'sum', dtype: 'float32', value: load(0, 'float32', affine(0, [0, stride], ...terms)) },
+        ],
         passes: [{ reductions: [0], stores: [] }],
         rowStores: [{ operand: 2, index: affine(0, [0, 1]), value: reduced(0) }],
       };
       // with and without float64 among the operands, which has two lanes
-      for (const operands of [kernel.operands, kernel.operands.map((operand) => ({ ...operand, dtype: 'float32' as const }))]) {
+      for (const operands of [
+        kernel.operands,
+        kernel.operands.map((operand) => ({ ...operand, dtype: 'float32' as const })),
+      ]) {
         expectSame(
           { ...kernel, operands },
-          [filled('float32', scattered(operands[0]!.length, 0, 1)), filled(operands[1]!.dtype, [0], rows), filled('float32', [0], rows)],
+          [
+            filled('float32', scattered(operands[0]!.length, 0, 1)),
+            filled(operands[1]!.dtype, [0], rows),
+            filled('float32', [0], rows),
+          ],
           ROUNDED.float32,
         );
       }
@@ -201,10 +262,14 @@ describe('several passes', () => {
       [4, 1000],
     ] as const) {
       const kernel = softmax(rows, columns, byRows);
-      expectSame(kernel, [filled('float32', scattered(rows * columns, -30, 30)), filled('float32', [0], rows * columns)], {
-        relative: 2e-6,
-        absolute: 1e-30,
-      });
+      expectSame(
+        kernel,
+        [filled('float32', scattered(rows * columns, -30, 30)), filled('float32', [0], rows * columns)],
+        {
+          relative: 2e-6,
+          absolute: 1e-30,
+        },
+      );
     }
   });
 
@@ -227,7 +292,10 @@ describe('several passes', () => {
       const inverse = constant('float32', 1 / columns);
       const mean = binary('mul', reduced(0), inverse);
       const centred = binary('sub', x, mean);
-      const scale = unary('rsqrt', binary('add', binary('mul', reduced(1), inverse), constant('float32', 1e-5)));
+      const scale = unary(
+        'rsqrt',
+        binary('add', binary('mul', reduced(1), inverse), constant('float32', 1e-5)),
+      );
       const value = binary(
         'add',
         binary('mul', binary('mul', centred, scale), load(1, 'float32', affine(0, [1, 1]))),
@@ -279,12 +347,20 @@ describe('several passes', () => {
       { kind: 'sum', dtype: 'float32', value: x },
       { kind: 'max', dtype: 'int32', value: i },
       { kind: 'argmin', dtype: 'int32', value: x },
-      { kind: 'min', dtype: 'bool', value: { op: 'binary', dtype: 'bool', kind: 'lt', a: x, b: constant('float32', 1.9) } },
+      {
+        kind: 'min',
+        dtype: 'bool',
+        value: { op: 'binary', dtype: 'bool', kind: 'lt', a: x, b: constant('float32', 1.9) },
+      },
       { kind: 'sum', dtype: 'float64', value: { op: 'cast', dtype: 'float64', x } },
     ];
     for (const list of [reductions, reductions.slice(0, 4)]) {
       const operands = operandsOf(
-        [['float32', rows * columns], ['int32', rows * columns], ...list.map(({ dtype }) => [dtype, rows] as const)],
+        [
+          ['float32', rows * columns],
+          ['int32', rows * columns],
+          ...list.map(({ dtype }) => [dtype, rows] as const),
+        ],
         list.length,
       );
       const kernel: LoopKernel = {
@@ -334,7 +410,11 @@ describe('several passes', () => {
         { operand: 2, index: affine(0, [0, 1], [1, 3]), value: reduced(1, 'int32') },
       ],
     };
-    expectSame(kernel, [filled('float32', scattered(360)), filled('float32', [0], 12), filled('int32', [0], 12)], ROUNDED.float32);
+    expectSame(
+      kernel,
+      [filled('float32', scattered(360)), filled('float32', [0], 12), filled('int32', [0], 12)],
+      ROUNDED.float32,
+    );
   });
 });
 

@@ -1,4 +1,7 @@
-/** The functions that modules import, applied to both lanes: they are those of @firsthand/linalg's arrays of float64, bit for bit except for erf. */
+/**
+ * The functions that modules import, applied to both lanes: they are those of @firsthand/linalg's arrays of
+ * float64, bit for bit except for erf.
+ */
 import { array, binary, unary, type BinaryKind, type UnaryKind } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
 import { emitFloat64, FLOAT64_IMPORTS, type Float64Import } from '../src/math/float64.ts';

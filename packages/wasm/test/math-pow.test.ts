@@ -1,10 +1,18 @@
 /**
- * Powers in float32 against `Math.pow` in double precision with IEEE 754's special cases, over random operands whose results cover all floats, and over all pairs of special values, which
- * must be exact. All of it twice: with multiply and add, and with fused multiply-add.
+ * Powers in float32 against `Math.pow` in double precision with IEEE 754's special cases, over random
+ * operands whose results cover all floats, and over all pairs of special values, which must be exact. All of
+ * it twice: with multiply and add, and with fused multiply-add.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { emitPow32 } from '../src/math/power.ts';
-import { apply, compare, noErrors, requireRelaxed, type Applied, type Errors } from './support/vector-functions.ts';
+import {
+  apply,
+  compare,
+  noErrors,
+  requireRelaxed,
+  type Applied,
+  type Errors,
+} from './support/vector-functions.ts';
 
 const LENGTH = 16384;
 const ROUNDS = process.env['FIRSTHAND_FULL'] === '1' ? 1024 : 64;
@@ -34,7 +42,8 @@ describe.each([
   ['with fused multiply-add', true],
 ])('%s', (_, relaxed) => {
   if (relaxed) beforeAll(requireRelaxed);
-  const applied = (): Applied => apply((code, [x, y], features) => emitPow32(code, x!, y!, features), relaxed, LENGTH, 2);
+  const applied = (): Applied =>
+    apply((code, [x, y], features) => emitPow32(code, x!, y!, features), relaxed, LENGTH, 2);
 
   function measure({ operands: [x, y], result, run }: Applied, errors: Errors): void {
     run();
@@ -48,7 +57,10 @@ describe.each([
   // what fills x and y, given uniform random numbers
   test.each<[string, (u: number, v: number) => readonly [number, number]]>([
     ['results from 2⁻¹⁵⁵ to 2¹³⁵', (u, v) => [2 ** (274 * u - 147), (290 * v - 155) / (274 * u - 147)]],
-    ['bases next to 1', (u, v) => [1 + (u - 0.5) * 2 ** -12, (290 * v - 155) / Math.log2(1 + (u - 0.5) * 2 ** -12)]],
+    [
+      'bases next to 1',
+      (u, v) => [1 + (u - 0.5) * 2 ** -12, (290 * v - 155) / Math.log2(1 + (u - 0.5) * 2 ** -12)],
+    ],
     ['everyday operands', (u, v) => [4 * u, 8 * v - 4]],
     ['negative bases and integers', (u, v) => [-(2 ** (8 * u - 4)), Math.round(40 * v - 20)]],
     ['negative bases and halves', (u, v) => [-(2 ** (8 * u - 4)), Math.round(40 * v - 20) / 2]],
@@ -66,7 +78,9 @@ describe.each([
 
   test('any bits', () => {
     const calculation = applied();
-    const [x, y] = calculation.operands.map((operand) => new Uint32Array(operand.buffer, operand.byteOffset, LENGTH));
+    const [x, y] = calculation.operands.map(
+      (operand) => new Uint32Array(operand.buffer, operand.byteOffset, LENGTH),
+    );
     const random = uniform(21);
     const errors = noErrors();
     for (let round = 0; round < ROUNDS; round++) {

@@ -1,13 +1,21 @@
 /**
- * The float32 functions against JavaScript's `Math` in double precision: over points that cover all floats, every float where a formula changes, and the special values, which must be
- * exact. All of it twice: with multiply and add, and with fused multiply-add.
+ * The float32 functions against JavaScript's `Math` in double precision: over points that cover all floats,
+ * every float where a formula changes, and the special values, which must be exact. All of it twice: with
+ * multiply and add, and with fused multiply-add.
  */
 import { array, unary } from '@firsthand/linalg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Code } from '../src/assembler/code.ts';
 import { FLOAT32_FUNCTIONS } from '../src/math/float32.ts';
 import type { FunctionKind } from '../src/math/float64.ts';
-import { apply, compare, noErrors, requireRelaxed, type Applied, type Errors } from './support/vector-functions.ts';
+import {
+  apply,
+  compare,
+  noErrors,
+  requireRelaxed,
+  type Applied,
+  type Errors,
+} from './support/vector-functions.ts';
 
 const FULL = process.env['FIRSTHAND_FULL'] === '1';
 const LENGTH = 16384;
@@ -28,17 +36,37 @@ const angles = [...multiples, Math.PI / 4, 1e5, 2 ** 20, 1e30];
 const halves = [0.5, 1.5, 2.5, 20.5, 100.5, 126.5].map((k) => k * Math.LN2);
 
 const CASES: { readonly [K in FunctionKind]: Case } = {
-  exp: { exact: Math.exp, bound: 1.7, edges: [88.72284, -87.33655, -103.97208, -103.27893, 170, -170, Math.LN2, -Math.LN2, 38.12] },
-  expm1: { exact: Math.expm1, bound: 1.9, edges: [88.72284, -17.32868, -20, 80, 88.37626, ...halves, ...halves.map((x) => -x)] },
+  exp: {
+    exact: Math.exp,
+    bound: 1.7,
+    edges: [88.72284, -87.33655, -103.97208, -103.27893, 170, -170, Math.LN2, -Math.LN2, 38.12],
+  },
+  expm1: {
+    exact: Math.expm1,
+    bound: 1.9,
+    edges: [88.72284, -17.32868, -20, 80, 88.37626, ...halves, ...halves.map((x) => -x)],
+  },
   log: { exact: Math.log, bound: 1.1, edges: [1, 2 / 3, 4 / 3, 2 ** -126, 2 ** -140, 3.4e38] },
-  log1p: { exact: Math.log1p, bound: 1.8, edges: [-1, -1 / 3, 1 / 3, 1, 2 ** 24, 2 ** 100, 2 ** 127, 3.4e38] },
+  log1p: {
+    exact: Math.log1p,
+    bound: 1.8,
+    edges: [-1, -1 / 3, 1 / 3, 1, 2 ** 24, 2 ** 100, 2 ** 127, 3.4e38],
+  },
   sin: { exact: Math.sin, bound: 1.6, edges: angles },
   cos: { exact: Math.cos, bound: 1.6, edges: angles },
   tan: { exact: Math.tan, bound: 1.9, edges: angles },
   tanh: { exact: Math.tanh, bound: 2, edges: [9.010913, 10, ...halves.map((x) => x / 2)] },
   erf: { exact: (x) => valuesOf('erf', Float32Array.of(x))[0]!, bound: 1.8, edges: [1.1, 3.919206, 4] },
-  normalCdf: { exact: (x) => valuesOf('normalCdf', Float32Array.of(x))[0]!, bound: 5.7, edges: [0, 1, 1.8866, 8.2924, 13.2, 14.17, 14.5] },
-  sigmoid: { exact: sigmoid, bound: 2, edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)] },
+  normalCdf: {
+    exact: (x) => valuesOf('normalCdf', Float32Array.of(x))[0]!,
+    bound: 5.7,
+    edges: [0, 1, 1.8866, 8.2924, 13.2, 14.17, 14.5],
+  },
+  sigmoid: {
+    exact: sigmoid,
+    bound: 2,
+    edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)],
+  },
 };
 const KINDS = Object.keys(CASES) as FunctionKind[];
 
@@ -51,7 +79,8 @@ function measure(kind: FunctionKind, { operands: [x], result, run }: Applied, er
   run();
   const { exact } = CASES[kind];
   const expected = kind === 'erf' || kind === 'normalCdf' ? valuesOf(kind, x!) : null;
-  for (let i = 0; i < LENGTH; i++) compare(errors, result[i]!, expected === null ? exact(x![i]!) : expected[i]!, [x![i]!]);
+  for (let i = 0; i < LENGTH; i++)
+    compare(errors, result[i]!, expected === null ? exact(x![i]!) : expected[i]!, [x![i]!]);
 }
 
 function expectWithin(kind: FunctionKind, { worst, at, distances, different }: Errors): void {
@@ -94,7 +123,11 @@ describe.each([
 
   test.each(KINDS)('%s over all floats', (kind) => {
     const calculation = applied(kind);
-    const points = new Uint32Array(calculation.operands[0]!.buffer, calculation.operands[0]!.byteOffset, LENGTH);
+    const points = new Uint32Array(
+      calculation.operands[0]!.buffer,
+      calculation.operands[0]!.byteOffset,
+      LENGTH,
+    );
     const stride = FULL ? 67 : 1021; // a prime, so that all low bits occur with all high bits: 2²⁶ or 2²² points
     const errors = noErrors();
     for (let start = 0; start < 2 ** 32; start += stride * LENGTH) {
@@ -152,7 +185,10 @@ describe.each([
     run();
     expect(result).toEqual(operands[0]);
     const code = new Code(['v128']);
-    /** The number of locals after one emission more: all are vectors, one run of one type, whose length is the second byte. */
+    /**
+     * The number of locals after one emission more: all are vectors, one run of one type, whose length is the
+     * second byte.
+     */
     const emit = (): number => {
       FLOAT32_FUNCTIONS[kind](code, code.params[0]!, { relaxed, imported: () => ({ index: 0 }) });
       code.op('drop');
@@ -180,7 +216,11 @@ test('values that are known to more digits than a float has', () => {
     ['sigmoid', -10, 4.5397868702434395e-5],
   ];
   for (const [kind, x, y] of known) {
-    const { operands, result, run } = apply((code, [v], features) => FLOAT32_FUNCTIONS[kind](code, v!, features), false, 4);
+    const { operands, result, run } = apply(
+      (code, [v], features) => FLOAT32_FUNCTIONS[kind](code, v!, features),
+      false,
+      4,
+    );
     operands[0]!.fill(x);
     run();
     expect(Math.abs(result[0]! / y - 1), `${kind}(${x})`).toBeLessThan(2.5e-7);

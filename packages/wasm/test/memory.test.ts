@@ -1,4 +1,7 @@
-/** Linear memory: it grows as needed and no further than allowed, its views follow, and what it refuses changes nothing. */
+/**
+ * Linear memory: it grows as needed and no further than allowed, its views follow, and what it refuses
+ * changes nothing.
+ */
 import { DeviceError } from '@firsthand/graph';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { LinearMemory, PAGE } from '../src/runtime/memory.ts';
@@ -21,7 +24,9 @@ describe('growth', () => {
     const { views, size } = memory;
     require(memory, 10 * size);
     expect(views.float32.length).toBe(0);
-    expect(memory.views.float32.subarray(address / 4, address / 4 + 1000)).toEqual(new Float32Array(1000).fill(7));
+    expect(memory.views.float32.subarray(address / 4, address / 4 + 1000)).toEqual(
+      new Float32Array(1000).fill(7),
+    );
     for (const view of Object.values(memory.views)) expect(view.byteLength).toBe(memory.size);
     expect(memory.memory.buffer.byteLength).toBe(memory.size);
   });

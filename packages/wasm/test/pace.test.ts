@@ -3,7 +3,11 @@ import { expect, test, vi } from 'vitest';
 import { Pace } from '../src/threads/pace.ts';
 
 /** Runs so often with a clock of its own, and counts the runs by all threads. */
-function together(pace: Pace, runs: number, milliseconds: { readonly together: number; readonly alone: number }): number {
+function together(
+  pace: Pace,
+  runs: number,
+  milliseconds: { readonly together: number; readonly alone: number },
+): number {
   let [now, count] = [0, 0];
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
   for (let run = 0; run < runs; run++) {

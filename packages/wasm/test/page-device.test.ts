@@ -1,5 +1,18 @@
-/** The device of a page's main thread, in Node: what a run promises, the order of the queue, what a failure leaves behind, and what is freed when. */
-import { add, constant, DeviceError, leaf, mul, type Device, type Executable, type Leaf, type Storage } from '@firsthand/graph';
+/**
+ * The device of a page's main thread, in Node: what a run promises, the order of the queue, what a failure
+ * leaves behind, and what is freed when.
+ */
+import {
+  add,
+  constant,
+  DeviceError,
+  leaf,
+  mul,
+  type Device,
+  type Executable,
+  type Leaf,
+  type Storage,
+} from '@firsthand/graph';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
 import { PageDevice } from '../src/runtime/page-device.ts';
@@ -20,7 +33,10 @@ function open(maxBytes?: number): ReturnType<typeof openPageSession> & { readonl
 }
 
 function argument(device: Device, length: number): Leaf {
-  return leaf({ role: 'stored', name: 'x', shape: [length], dtype: 'float32', host: null, sample: null }, device);
+  return leaf(
+    { role: 'stored', name: 'x', shape: [length], dtype: 'float32', host: null, sample: null },
+    device,
+  );
 }
 
 /** out = 2a + 1 */
@@ -74,12 +90,18 @@ describe('a run', () => {
     expect(program.run([a, b]).outputs).toEqual([a]);
     const [twice] = program.run([a, a]).outputs;
     expect(twice).not.toBe(a);
-    expect([await valueOf(device, a), await valueOf(device, b), await valueOf(device, twice!)]).toEqual([21, 10, 42]);
+    expect([await valueOf(device, a), await valueOf(device, b), await valueOf(device, twice!)]).toEqual([
+      21, 10, 42,
+    ]);
   });
 
   test.each<[string, (device: Device) => Storage[], RegExp]>([
     ['another device', () => [filled(open().device, 1)], /another device/],
-    ['another length', (device) => [filled(device, 1, 3)], /is float32 \[3\], the program was compiled for float32 \[100000\]/],
+    [
+      'another length',
+      (device) => [filled(device, 1, 3)],
+      /is float32 \[3\], the program was compiled for float32 \[100000\]/,
+    ],
     ['no argument', () => [], /argument 0 of a run is missing/],
     [
       'a freed one',
@@ -148,7 +170,9 @@ describe('a failure', () => {
     const [first, second] = [program.run([x]), program.run([x])];
     await expect(first.done).rejects.toThrow(DeviceError);
     await expect(second.done).rejects.toThrow(/worker thread has crashed \(.*what no worker has/);
-    await expect(twicePlusOne(device, 5).run([filled(device, 1, 5)]).done).rejects.toThrow(/worker thread has crashed/);
+    await expect(twicePlusOne(device, 5).run([filled(device, 1, 5)]).done).rejects.toThrow(
+      /worker thread has crashed/,
+    );
     expect(await valueOf(device, x)).toBe(1);
   });
 

@@ -1,11 +1,15 @@
 /**
- * Places that lack what Node and pages have: service workers, worklets, pages that forbid workers. Each is a Node of its own from which things are taken away before the program begins; the
- * device computes on one thread there, and nothing waits for ever.
+ * Places that lack what Node and pages have: service workers, worklets, pages that forbid workers. Each is a
+ * Node of its own from which things are taken away before the program begins; the device computes on one
+ * thread there, and nothing waits for ever.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bundle, runProgram } from './bundle.ts';
 
-/** A product that several threads would share, whose checksum depends on every element; alone, and after a while. */
+/**
+ * A product that several threads would share, whose checksum depends on every element; alone, and after a
+ * while.
+ */
 const COMPUTE = `
   const compute = async (options) => {
     try {
@@ -25,7 +29,9 @@ const COMPUTE = `
   };`;
 /** The same in plain loops, of which all sums are integers that float32 holds. */
 const RIGHT = ((): string => {
-  const x = Array.from({ length: 300 }, (_, row) => Array.from({ length: 300 }, (__, column) => (300 * row + column) % 7));
+  const x = Array.from({ length: 300 }, (_, row) =>
+    Array.from({ length: 300 }, (__, column) => (300 * row + column) % 7),
+  );
   const sums = (of: (k: number) => number): number[] => x.map((_, k) => of(k));
   const columns = sums((k) => x.reduce((sum, row) => sum + row[k]!, 0));
   const rows = sums((k) => x[k]!.reduce((a, b) => a + b, 0));
@@ -59,7 +65,10 @@ beforeAll(async () => {
     };`);
 });
 
-/** What each set of options gives, and what the console is told, in a Node from which things have been taken away. */
+/**
+ * What each set of options gives, and what the console is told, in a Node from which things have been taken
+ * away.
+ */
 function runIn(
   place: string,
   ...options: readonly string[]
@@ -92,7 +101,10 @@ describe('without workers', () => {
     ['no Blob', `delete globalThis.Blob; ${SILENT}`],
     ['no URL', `delete globalThis.URL; ${SILENT}`],
     ['no navigator', `delete globalThis.navigator; ${SILENT}`],
-    ['a page that is not isolated, though it has the constructor', `globalThis.crossOriginIsolated = false; ${SILENT}`],
+    [
+      'a page that is not isolated, though it has the constructor',
+      `globalThis.crossOriginIsolated = false; ${SILENT}`,
+    ],
     ['no memory to share', `delete globalThis.SharedArrayBuffer; ${SILENT}`],
     ['no process', `delete globalThis.process;`],
     ['a process that stands in for Node’s', `process.getBuiltinModule = () => undefined;`],
@@ -111,12 +123,18 @@ describe('without workers', () => {
       import { createContext, runInContext } from 'node:vm';
       const lines = [];
       const context = createContext({ print: (text) => lines.push(text) });
-      // A worklet's thread may not wait, nor has it timers, clocks or text encoders; JavaScript's own objects are there.
+      // A worklet's thread may not wait, nor has it timers, clocks or text encoders; JavaScript's own objects
+      // are there.
       runInContext(${JSON.stringify(`${NO_WAIT} (async () => { ${program}\nprint(await compute()); print(await compute({ threads: { wait: true } })); print(await compute({ threads: 2 })); print(await long()); })().catch((error) => print(String(error.stack)))`)}, context);
       for (let round = 0; round < 500 && lines.length < 4; round++) await new Promise((resolve) => setTimeout(resolve, 10));
       console.log(JSON.stringify(lines));
       process.exit(0);`);
-    expect(JSON.parse(output)).toEqual([RIGHT, RIGHT, expect.stringMatching(/^wasm: 2 threads need workers/), 2 ** 25]);
+    expect(JSON.parse(output)).toEqual([
+      RIGHT,
+      RIGHT,
+      expect.stringMatching(/^wasm: 2 threads need workers/),
+      2 ** 25,
+    ]);
   });
 });
 
@@ -127,12 +145,26 @@ describe.each([
   test.each([
     ['forbidden when they are constructed', FORBIDDEN, 'SecurityError: forbidden'],
     ['blocked when their script is loaded', BLOCKED, 'worker-src blob:'],
-  ])('%s: one thread, said once for each device; a number of threads is a typed error', (__, place, reason) => {
-    const { results, warnings } = runIn(`${waiting} ${NO_NODE} ${FOUR_CORES} ${place}`, '', '{ threads: 3 }', '');
-    expect(results).toEqual([RIGHT, expect.stringMatching(/^wasm: 3 threads were asked for, and a worker does not start/), RIGHT]);
-    expect(results[1]).toContain(reason);
-    expect(warnings).toEqual(new Array(2).fill(expect.stringMatching(/one thread, since its workers do not start/)));
-  });
+  ])(
+    '%s: one thread, said once for each device; a number of threads is a typed error',
+    (__, place, reason) => {
+      const { results, warnings } = runIn(
+        `${waiting} ${NO_NODE} ${FOUR_CORES} ${place}`,
+        '',
+        '{ threads: 3 }',
+        '',
+      );
+      expect(results).toEqual([
+        RIGHT,
+        expect.stringMatching(/^wasm: 3 threads were asked for, and a worker does not start/),
+        RIGHT,
+      ]);
+      expect(results[1]).toContain(reason);
+      expect(warnings).toEqual(
+        new Array(2).fill(expect.stringMatching(/one thread, since its workers do not start/)),
+      );
+    },
+  );
 
   test('silent: nothing waits for them', () => {
     const { results } = runIn(`${waiting} ${NO_NODE} ${FOUR_CORES} ${SILENT}`, '', '{ threads: 3 }');
@@ -141,6 +173,13 @@ describe.each([
 });
 
 test('where createWasm waits for workers, a number that does not start is a typed error of it', () => {
-  const { results } = runIn(`${NO_NODE} ${FOUR_CORES} ${BLOCKED}`, '{ threads: { count: 3, wait: true } }', '{ threads: { wait: true } }');
-  expect(results).toEqual([expect.stringMatching(/^wasm: 3 threads were asked for, and a worker does not start/), RIGHT]);
+  const { results } = runIn(
+    `${NO_NODE} ${FOUR_CORES} ${BLOCKED}`,
+    '{ threads: { count: 3, wait: true } }',
+    '{ threads: { wait: true } }',
+  );
+  expect(results).toEqual([
+    expect.stringMatching(/^wasm: 3 threads were asked for, and a worker does not start/),
+    RIGHT,
+  ]);
 });

@@ -1,5 +1,18 @@
-/** Plans written by hand, for tests of what runs them: float32 maps over one axis, small enough to check on paper. */
-import type { Index, LoopKernel, Place, Plan, PlanBuffer, PlannedKernel, Roofline, Scalar, Store } from '@firsthand/compiler';
+/**
+ * Plans written by hand, for tests of what runs them: float32 maps over one axis, small enough to check on
+ * paper.
+ */
+import type {
+  Index,
+  LoopKernel,
+  Place,
+  Plan,
+  PlanBuffer,
+  PlannedKernel,
+  Roofline,
+  Scalar,
+  Store,
+} from '@firsthand/compiler';
 import { TILES } from '../src/contract/tiles.ts';
 import { LinearMemory } from '../src/runtime/memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';
@@ -98,7 +111,12 @@ export function openSession({
   const memory = new LinearMemory(maxBytes, threads > 1);
   const parts = {
     storages: new Storages(memory),
-    library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom, moduleBytes }),
+    library: new KernelLibrary(memory, {
+      features: { relaxedSimd: false },
+      tile: TILES[0]!,
+      divideFrom,
+      moduleBytes,
+    }),
     code: new WeakMap(),
     team: threads > 1 ? new Team(memory, { threads, isOptional: false }, false) : null,
     roofline,
@@ -106,7 +124,9 @@ export function openSession({
   return { ...parts, session: new Session(parts) };
 }
 
-/** The same for a device on a page's main thread, which works in Node as well: all of its threads are workers. */
+/**
+ * The same for a device on a page's main thread, which works in Node as well: all of its threads are workers.
+ */
 export function openPageSession(
   threads: number,
   maxBytes: number = 2 ** 32,

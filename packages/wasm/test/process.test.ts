@@ -1,11 +1,14 @@
 /**
- * Loops that never yield, each in a process of its own: no finalizer runs, so what nobody holds any more must leave linear memory without one (rule 27). And a device that
- * is idle keeps no process alive (rule 28).
+ * Loops that never yield, each in a process of its own: no finalizer runs, so what nobody holds any more must
+ * leave linear memory without one (rule 27). And a device that is idle keeps no process alive (rule 28).
  */
 import { describe, expect, test } from 'vitest';
 import { bundle, runProgram } from './bundle.ts';
 
-/** Runs `step(index)` so often without one turn of the event loop, and prints by how many MiB the process has grown. */
+/**
+ * Runs `step(index)` so often without one turn of the event loop, and prints by how many MiB the process has
+ * grown.
+ */
 function loop(steps: number, definition: string): string {
   return `
     import { noGrad, setDefaultDevice, tensor } from '@firsthand/autograd';

@@ -5,10 +5,24 @@ import { expect, test } from 'vitest';
 import { affine, divided, filled, load, mapKernel, operandsOf, rowMajor } from './support/build.ts';
 import { expectSame, runCompiled } from './support/kernels.ts';
 
-const words = (operand: number): [Scalar, Scalar] => [load(operand, 'uint32', affine(0)), load(operand, 'uint32', affine(1))];
-const random = (dtype: 'uint32' | 'float32', index: Index): Scalar => ({ op: 'random', dtype, key: words(0), counter: words(1), index });
+const words = (operand: number): [Scalar, Scalar] => [
+  load(operand, 'uint32', affine(0)),
+  load(operand, 'uint32', affine(1)),
+];
+const random = (dtype: 'uint32' | 'float32', index: Index): Scalar => ({
+  op: 'random',
+  dtype,
+  key: words(0),
+  counter: words(1),
+  index,
+});
 
-function kernelOf(dtype: 'uint32' | 'float32', extents: readonly number[], index: Index, other: DType = 'uint32'): LoopKernel {
+function kernelOf(
+  dtype: 'uint32' | 'float32',
+  extents: readonly number[],
+  index: Index,
+  other: DType = 'uint32',
+): LoopKernel {
   const size = extents.reduce((product, extent) => product * extent, 1);
   return mapKernel(
     operandsOf([
@@ -21,7 +35,11 @@ function kernelOf(dtype: 'uint32' | 'float32', extents: readonly number[], index
     [{ operand: 3, index: rowMajor(extents), value: random(dtype, index) }],
   );
 }
-const inputs = (kernel: LoopKernel, key: readonly number[], counter: readonly number[]): Parameters<typeof expectSame>[1] => [
+const inputs = (
+  kernel: LoopKernel,
+  key: readonly number[],
+  counter: readonly number[],
+): Parameters<typeof expectSame>[1] => [
   filled('uint32', key),
   filled('uint32', counter),
   filled(kernel.operands[2]!.dtype, [0], 1),
@@ -51,12 +69,17 @@ test('rows that begin within a block, flipped, repeated, divided, and beside flo
       kernelOf(dtype, [24], divided('quotient', affine(0, [0, 1]), 3)),
       kernelOf(dtype, [24], affine(0, [0, 1]), 'float64'),
     ];
-    for (const kernel of kernels) expectSame(kernel, inputs(kernel, [1, 2 ** 32 - 1], [2 ** 32 - 1, 2 ** 32 - 1]));
+    for (const kernel of kernels)
+      expectSame(kernel, inputs(kernel, [1, 2 ** 32 - 1], [2 ** 32 - 1, 2 ** 32 - 1]));
   }
 });
 
 test('keys and counters that change from element to element', () => {
-  const each: Scalar = { op: 'cast', dtype: 'uint32', x: { op: 'index', dtype: 'int32', index: affine(3, [0, 1]) } };
+  const each: Scalar = {
+    op: 'cast',
+    dtype: 'uint32',
+    x: { op: 'index', dtype: 'int32', index: affine(3, [0, 1]) },
+  };
   const value: Scalar = {
     op: 'random',
     dtype: 'uint32',

@@ -1,6 +1,19 @@
-// Rows of products that are finished as soon as they are whole, against the interpreter: softmax, normalisations, losses, sums. And for which products the device asks for that.
+// Rows of products that are finished as soon as they are whole, against the interpreter: softmax,
+// normalisations, losses, sums. And for which products the device asks for that.
 import { printKernel, type ContractKernel } from '@firsthand/compiler';
-import { add, cast, crossEntropy, gelu, layerNorm, matmul, permute, reduce, softmax, transpose, type Node } from '@firsthand/graph';
+import {
+  add,
+  cast,
+  crossEntropy,
+  gelu,
+  layerNorm,
+  matmul,
+  permute,
+  reduce,
+  softmax,
+  transpose,
+  type Node,
+} from '@firsthand/graph';
 import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -29,7 +42,9 @@ function numbers(dtype: DType, length: number, seed: number): TypedArray {
   return array;
 }
 
-/** Sums of products are rounded otherwise than in the interpreter, and what is done with them passes that on. */
+/**
+ * Sums of products are rounded otherwise than in the interpreter, and what is done with them passes that on.
+ */
 function expectFinished(...roots: readonly Node[]): void {
   const kernel = kernelOf(...roots);
   const arrays = kernel.operands.map(({ dtype, length }, operand) => numbers(dtype, length, operand + 1));
@@ -53,13 +68,17 @@ describe('gives what the interpreter gives', () => {
     const stream = add(argument([66, 48]), product(66, 30, 48));
     expectFinished(layerNorm(stream, argument([48]), argument([48])), stream);
   });
-  test('a loss that picks an element of each row', () => expectFinished(crossEntropy(product(48, 16, 40), argument([48], 'int32'))));
+  test('a loss that picks an element of each row', () =>
+    expectFinished(crossEntropy(product(48, 16, 40), argument([48], 'int32'))));
   test('scores of attention, whose heads lie side by side', () => {
     const heads = (): Node => permute(argument([2, 40, 3, 8]), [0, 2, 1, 3]); // (B, H, T, D)
     expectFinished(softmax(matmul(heads(), transpose(heads()))));
   });
   test('a matrix that is computed on either side', () => {
-    const [left, right] = [cast(argument([36, 24], 'int32'), 'float32'), cast(argument([24, 50], 'int32'), 'float32')];
+    const [left, right] = [
+      cast(argument([36, 24], 'int32'), 'float32'),
+      cast(argument([24, 50], 'int32'), 'float32'),
+    ];
     expectFinished(softmax(matmul(left, right)));
   });
   test('of any shape', () => {

@@ -1,12 +1,28 @@
-// Running sums, products and linear recurrences against the interpreter: every dtype, rows in lanes and one by one, stores made of the sum, and long rows.
+// Running sums, products and linear recurrences against the interpreter: every dtype, rows in lanes and one
+// by one, stores made of the sum, and long rows.
 import type { ScanKernel, Scalar } from '@firsthand/compiler';
 import type { ScanKind } from '@firsthand/graph';
 import { DTYPES, type DType } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
-import { affine, constant, EVERY_DTYPE, filled, load, operandsOf, scattered, SPECIAL } from './support/build.ts';
+import {
+  affine,
+  constant,
+  EVERY_DTYPE,
+  filled,
+  load,
+  operandsOf,
+  scattered,
+  SPECIAL,
+} from './support/build.ts';
 import { expectSame, runCompiled } from './support/kernels.ts';
 
-function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[], fold: ScanKind = 'sum'): ScanKernel {
+function scan(
+  dtype: DType,
+  rows: readonly number[],
+  count: number,
+  factors: readonly number[],
+  fold: ScanKind = 'sum',
+): ScanKernel {
   const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
   const length = rows.reduce((product, extent) => product * extent, count);
   // The factors of a linear recurrence are its terms, from the last to the first.
@@ -31,27 +47,41 @@ function scan(dtype: DType, rows: readonly number[], count: number, factors: rea
 const FOLDS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
 const numeric = EVERY_DTYPE.filter((dtype) => dtype !== 'bool');
 
-test.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))('%s of %s', (fold, dtype) => {
-  // Folds of float32 and float16 in float64 are the same whoever folds; so are integers.
-  for (const kernel of [
-    scan(dtype, [], 1, [1], fold),
-    scan(dtype, [], 37, [1], fold),
-    scan(dtype, [2], 9, [9, 1], fold),
-    scan(dtype, [7], 5, [5, 1], fold),
-    scan(dtype, [23], 5, [1, 23], fold),
-    scan(dtype, [3, 6], 4, [24, 1, 6], fold),
-    scan(dtype, [1, 4], 4, [0, 4, 1], fold),
-  ]) {
-    const { length } = kernel.operands[0]!;
-    expectSame(kernel, [filled(dtype, scattered(length, dtype === 'uint32' ? 0 : -50, 50)), filled(dtype, [0], length)]);
-    const numbers = DTYPES[dtype].isFloat ? SPECIAL[dtype].filter((value) => Math.abs(value) < 1e6) : SPECIAL[dtype];
-    expectSame(kernel, [filled(dtype, numbers, length), filled(dtype, [0], length)]);
-  }
-});
+test.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))(
+  '%s of %s',
+  (fold, dtype) => {
+    // Folds of float32 and float16 in float64 are the same whoever folds; so are integers.
+    for (const kernel of [
+      scan(dtype, [], 1, [1], fold),
+      scan(dtype, [], 37, [1], fold),
+      scan(dtype, [2], 9, [9, 1], fold),
+      scan(dtype, [7], 5, [5, 1], fold),
+      scan(dtype, [23], 5, [1, 23], fold),
+      scan(dtype, [3, 6], 4, [24, 1, 6], fold),
+      scan(dtype, [1, 4], 4, [0, 4, 1], fold),
+    ]) {
+      const { length } = kernel.operands[0]!;
+      expectSame(kernel, [
+        filled(dtype, scattered(length, dtype === 'uint32' ? 0 : -50, 50)),
+        filled(dtype, [0], length),
+      ]);
+      const numbers = DTYPES[dtype].isFloat
+        ? SPECIAL[dtype].filter((value) => Math.abs(value) < 1e6)
+        : SPECIAL[dtype];
+      expectSame(kernel, [filled(dtype, numbers, length), filled(dtype, [0], length)]);
+    }
+  },
+);
 
 test.each(FOLDS)('%s: infinities and NaN stay', (fold) => {
-  expectSame(scan('float32', [], 6, [1], fold), [filled('float32', [1, Infinity, 2, -Infinity, 3, 4]), filled('float32', [0], 6)]);
-  expectSame(scan('float32', [5], 6, [1, 5], fold), [filled('float32', [1, NaN, Infinity, -Infinity, 3], 30), filled('float32', [0], 30)]);
+  expectSame(scan('float32', [], 6, [1], fold), [
+    filled('float32', [1, Infinity, 2, -Infinity, 3, 4]),
+    filled('float32', [0], 6),
+  ]);
+  expectSame(scan('float32', [5], 6, [1, 5], fold), [
+    filled('float32', [1, NaN, Infinity, -Infinity, 3], 30),
+    filled('float32', [0], 30),
+  ]);
 });
 
 test('values and stores are expressions; a store may be of another dtype', () => {
@@ -86,7 +116,11 @@ test('values and stores are expressions; a store may be of another dtype', () =>
         {
           operand: 3,
           index: affine(239, [0, -40], [1, -1]),
-          value: { op: 'cast', dtype: 'int32', x: { op: 'binary', dtype: 'float32', kind: 'mul', a: total, b: constant('float32', 10) } },
+          value: {
+            op: 'cast',
+            dtype: 'int32',
+            x: { op: 'binary', dtype: 'float32', kind: 'mul', a: total, b: constant('float32', 10) },
+          },
         },
       ],
     };
@@ -101,7 +135,10 @@ test('values and stores are expressions; a store may be of another dtype', () =>
 
 test('a long running sum is as exact as its end', () => {
   const n = 100_000;
-  const [, sums] = runCompiled(scan('float32', [], n, [1]), [filled('float32', [0.1], n), filled('float32', [0], n)]);
+  const [, sums] = runCompiled(scan('float32', [], n, [1]), [
+    filled('float32', [0.1], n),
+    filled('float32', [0], n),
+  ]);
   expect(sums![n - 1]).toBe(Math.fround(Math.fround(0.1) * n));
 });
 
@@ -136,7 +173,11 @@ test('what is stored follows the sum of its own element, in every segment that a
     value: padded,
     factor: null,
     stores: [
-      { operand: 1, index: affine(0, [0, 1]), value: { op: 'unary', dtype: 'float32', kind: 'neg', x: { op: 'total', dtype: 'float32' } } },
+      {
+        operand: 1,
+        index: affine(0, [0, 1]),
+        value: { op: 'unary', dtype: 'float32', kind: 'neg', x: { op: 'total', dtype: 'float32' } },
+      },
     ],
   };
   const [, sums] = runCompiled(kernel, [filled('float32', [1, 2, 3]), filled('float32', [0], 4)]);

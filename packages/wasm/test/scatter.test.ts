@@ -1,4 +1,5 @@
-// Writing by position against the interpreter: rows and single elements, adding and setting, positions out of range, equal ones, and every dtype.
+// Writing by position against the interpreter: rows and single elements, adding and setting, positions out of
+// range, equal ones, and every dtype.
 import type { Index, Scalar, ScatterKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
@@ -18,7 +19,15 @@ interface Case {
   readonly positionType?: 'int32' | 'uint32';
 }
 
-function scatter({ dtype, mode, extents, positionAt, index, stride, positionType = 'int32' }: Case): ScatterKernel {
+function scatter({
+  dtype,
+  mode,
+  extents,
+  positionAt,
+  index,
+  stride,
+  positionType = 'int32',
+}: Case): ScatterKernel {
   const count = extents.reduce((product, extent) => product * extent, 1);
   return {
     kind: 'scatter',
@@ -43,7 +52,11 @@ function expectScatter(options: Case): void {
   const { dtype } = options;
   // Small whole numbers, so that sums are exact in every order but the last set.
   const values = filled(dtype, scattered(kernel.operands[1]!.length, 1, 60).map(Math.floor));
-  expectSame(kernel, [filled(options.positionType ?? 'int32', POSITIONS), values, filled(dtype, scattered(64, 0, 9).map(Math.floor))]);
+  expectSame(kernel, [
+    filled(options.positionType ?? 'int32', POSITIONS),
+    values,
+    filled(dtype, scattered(64, 0, 9).map(Math.floor)),
+  ]);
 }
 
 for (const mode of ['add', 'set'] as const) {
@@ -89,18 +102,53 @@ for (const mode of ['add', 'set'] as const) {
         });
       }
       // single elements, one position for all, and no loop at all
-      expectScatter({ dtype, mode, extents: [10], positionAt: affine(0, [0, 1]), index: affine(5), stride: 7, positionType });
-      expectScatter({ dtype, mode, extents: [3, 2, 5], positionAt: affine(2), index: affine(0, [0, 5], [2, 1]), stride: 16, positionType });
-      expectScatter({ dtype, mode, extents: [], positionAt: affine(2), index: affine(1), stride: 3, positionType });
+      expectScatter({
+        dtype,
+        mode,
+        extents: [10],
+        positionAt: affine(0, [0, 1]),
+        index: affine(5),
+        stride: 7,
+        positionType,
+      });
+      expectScatter({
+        dtype,
+        mode,
+        extents: [3, 2, 5],
+        positionAt: affine(2),
+        index: affine(0, [0, 5], [2, 1]),
+        stride: 16,
+        positionType,
+      });
+      expectScatter({
+        dtype,
+        mode,
+        extents: [],
+        positionAt: affine(2),
+        index: affine(1),
+        stride: 3,
+        positionType,
+      });
     }
   });
 }
 
 test('sums have the order of the iterations', () => {
-  const kernel = scatter({ dtype: 'float32', mode: 'add', extents: [3, 5], positionAt: affine(6), index: affine(0, [1, 1]), stride: 16 });
+  const kernel = scatter({
+    dtype: 'float32',
+    mode: 'add',
+    extents: [3, 5],
+    positionAt: affine(6),
+    index: affine(0, [1, 1]),
+    stride: 16,
+  });
   const arrays = [
     filled('int32', POSITIONS),
-    filled('float32', [...Array<number>(5).fill(1), ...Array<number>(5).fill(1e8), ...Array<number>(5).fill(-1e8)]),
+    filled('float32', [
+      ...Array<number>(5).fill(1),
+      ...Array<number>(5).fill(1e8),
+      ...Array<number>(5).fill(-1e8),
+    ]),
     filled('float32', [0], 64),
   ];
   expectSame(kernel, arrays);
@@ -109,9 +157,22 @@ test('sums have the order of the iterations', () => {
 });
 
 test('values and positions that are computed', () => {
-  const base = scatter({ dtype: 'float32', mode: 'add', extents: [6, 7], positionAt: affine(0), index: affine(0, [1, 1]), stride: 7 });
+  const base = scatter({
+    dtype: 'float32',
+    mode: 'add',
+    extents: [6, 7],
+    positionAt: affine(0),
+    index: affine(0, [1, 1]),
+    stride: 7,
+  });
   const position: Scalar = { op: 'cast', dtype: 'int32', x: load(1, 'float32', affine(0, [0, 7])) };
-  const value: Scalar = { op: 'binary', dtype: 'float32', kind: 'mul', a: base.value, b: load(1, 'float32', affine(0, [0, 7])) };
+  const value: Scalar = {
+    op: 'binary',
+    dtype: 'float32',
+    kind: 'mul',
+    a: base.value,
+    b: load(1, 'float32', affine(0, [0, 7])),
+  };
   expectSame({ ...base, position, value }, [
     filled('int32', POSITIONS),
     filled('float32', scattered(42, -1, 5)),
@@ -121,7 +182,14 @@ test('values and positions that are computed', () => {
 
 test('an axis of length 0 takes nothing', () => {
   const kernel = {
-    ...scatter({ dtype: 'float32', mode: 'set', extents: [10], positionAt: affine(0, [0, 1]), index: affine(0), stride: 1 }),
+    ...scatter({
+      dtype: 'float32',
+      mode: 'set',
+      extents: [10],
+      positionAt: affine(0, [0, 1]),
+      index: affine(0),
+      stride: 1,
+    }),
     extent: 0,
   };
   expectSame(kernel, [filled('int32', [0], 10), filled('float32', [1], 10), filled('float32', [5], 64)]);

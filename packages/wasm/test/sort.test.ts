@@ -1,11 +1,18 @@
-// Sorting against the interpreter: every dtype, both directions, ties, NaN and signed zeros, and lengths around powers of two.
+// Sorting against the interpreter: every dtype, both directions, ties, NaN and signed zeros, and lengths
+// around powers of two.
 import type { SortKernel } from '@firsthand/compiler';
 import { argsort, NDArray, type DType } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
 import { affine, EVERY_DTYPE, filled, load, operandsOf, scattered, SPECIAL } from './support/build.ts';
 import { expectSame, runCompiled } from './support/kernels.ts';
 
-function sortKernel(dtype: DType, rows: number, count: number, descending: boolean, byRows = true): SortKernel {
+function sortKernel(
+  dtype: DType,
+  rows: number,
+  count: number,
+  descending: boolean,
+  byRows = true,
+): SortKernel {
   const index = byRows ? affine(0, [0, count], [1, 1]) : affine(0, [0, 1], [1, rows]);
   return {
     kind: 'sort',
@@ -26,8 +33,14 @@ test.each(EVERY_DTYPE)('%s', (dtype) => {
     for (const byRows of [true, false]) {
       for (const count of [1, 2, 3, 4, 5, 8, 9, 16, 31, 33, 100]) {
         const kernel = sortKernel(dtype, 3, count, descending, byRows);
-        expectSame(kernel, [filled(dtype, scattered(3 * count, dtype === 'uint32' ? 0 : -9, 9)), filled('int32', [-1], 3 * count)]);
-        expectSame(kernel, [filled(dtype, SPECIAL[dtype].toReversed(), 3 * count), filled('int32', [-1], 3 * count)]);
+        expectSame(kernel, [
+          filled(dtype, scattered(3 * count, dtype === 'uint32' ? 0 : -9, 9)),
+          filled('int32', [-1], 3 * count),
+        ]);
+        expectSame(kernel, [
+          filled(dtype, SPECIAL[dtype].toReversed(), 3 * count),
+          filled('int32', [-1], 3 * count),
+        ]);
       }
     }
   }

@@ -1,4 +1,7 @@
-/** Storages: counted wherever they lie, moved between host and linear memory without anybody noticing, freed once. */
+/**
+ * Storages: counted wherever they lie, moved between host and linear memory without anybody noticing, freed
+ * once.
+ */
 import { createReference, DeviceError } from '@firsthand/graph';
 import { DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import { array, assert, constantFrom, integer, nat, property, record } from 'fast-check';
@@ -43,9 +46,14 @@ describe('the array of a storage that has been disposed', () => {
     const read = storages.read(first);
     first.dispose();
     first.dispose();
-    const others = [storages.upload(new Float32Array(4999), 'float32'), storages.upload(new Int32Array(5000), 'int32')];
+    const others = [
+      storages.upload(new Float32Array(4999), 'float32'),
+      storages.upload(new Int32Array(5000), 'int32'),
+    ];
     expect(others.every((other) => other.content.data !== data)).toBe(true);
-    const [second, third] = [2, 3].map((value) => storages.upload(new Float32Array(5000).fill(value), 'float32'));
+    const [second, third] = [2, 3].map((value) =>
+      storages.upload(new Float32Array(5000).fill(value), 'float32'),
+    );
     expect(second!.content.data).toBe(data);
     expect(third!.content.data).not.toBe(data);
     expect(read.every((each) => each === 1)).toBe(true);
@@ -63,8 +71,8 @@ describe('the array of a storage that has been disposed', () => {
     };
     const again = (length: number, count: number): number => {
       const before = arraysOf(length, count);
-      return Array.from({ length: count }, () => storages.upload(new Float32Array(length), 'float32')).filter(({ content }) =>
-        before.includes(content.data),
+      return Array.from({ length: count }, () => storages.upload(new Float32Array(length), 'float32')).filter(
+        ({ content }) => before.includes(content.data),
       ).length;
     };
     expect([again(1000, 3), again(2 ** 20 + 1, 3), again(2000, 3), again(3000, 20)]).toEqual([0, 0, 3, 8]);
@@ -72,19 +80,26 @@ describe('the array of a storage that has been disposed', () => {
 });
 
 describe('a storage', () => {
-  test.each(Object.keys(DTYPES) as DType[])('of %s reads the same wherever it lies, and is a copy on the way in and out', (dtype) => {
-    const storages = create();
-    const data = SAMPLES[dtype].slice();
-    const storage = storages.upload(data, dtype);
-    data.fill(0);
-    for (const move of [(): void => {}, (): void => storages.promote(storage), (): void => storages.promote(storage)]) {
-      move();
-      const read = storages.read(storage);
-      expect(read).toEqual(SAMPLES[dtype]);
-      read.fill(0);
-    }
-    expect(storages.resident).toBe(1);
-  });
+  test.each(Object.keys(DTYPES) as DType[])(
+    'of %s reads the same wherever it lies, and is a copy on the way in and out',
+    (dtype) => {
+      const storages = create();
+      const data = SAMPLES[dtype].slice();
+      const storage = storages.upload(data, dtype);
+      data.fill(0);
+      for (const move of [
+        (): void => {},
+        (): void => storages.promote(storage),
+        (): void => storages.promote(storage),
+      ]) {
+        move();
+        const read = storages.read(storage);
+        expect(read).toEqual(SAMPLES[dtype]);
+        read.fill(0);
+      }
+      expect(storages.resident).toBe(1);
+    },
+  );
 
   test('counts its own bytes, on the host and in linear memory', () => {
     const storages = create();
@@ -99,22 +114,28 @@ describe('a storage', () => {
     expect([storages.live, storages.peak]).toEqual([0, 850]);
   });
 
-  test.each(['host', 'linear memory'] as const)('on the %s is freed once, by dispose or by its finalizer', (where) => {
-    const storages = create();
-    const { used } = storages.memory;
-    for (const free of [(each: WasmStorage): void => each.dispose(), (each: WasmStorage): void => each.finalize()]) {
-      const kept = storages.upload(new Float32Array(10), 'float32');
-      const storage = storages.upload(new Float32Array(1000), 'float32');
-      if (where === 'linear memory') storages.promote(storage);
-      free(storage);
-      free(storage);
-      storage.finalize();
-      expect(storages.live).toBe(40);
-      expect(storages.memory.used).toBe(used);
-      expect(storages.resident).toBe(0);
-      kept.dispose();
-    }
-  });
+  test.each(['host', 'linear memory'] as const)(
+    'on the %s is freed once, by dispose or by its finalizer',
+    (where) => {
+      const storages = create();
+      const { used } = storages.memory;
+      for (const free of [
+        (each: WasmStorage): void => each.dispose(),
+        (each: WasmStorage): void => each.finalize(),
+      ]) {
+        const kept = storages.upload(new Float32Array(10), 'float32');
+        const storage = storages.upload(new Float32Array(1000), 'float32');
+        if (where === 'linear memory') storages.promote(storage);
+        free(storage);
+        free(storage);
+        storage.finalize();
+        expect(storages.live).toBe(40);
+        expect(storages.memory.used).toBe(used);
+        expect(storages.resident).toBe(0);
+        kept.dispose();
+      }
+    },
+  );
 
   test('that has been freed, or is another device’s, is refused', () => {
     const storages = create();
@@ -122,7 +143,10 @@ describe('a storage', () => {
     freed.dispose();
     expect(() => storages.own(freed)).toThrow(DeviceError);
     expect(() => storages.own(freed)).toThrow(/float32 \[3\] is used after it has been freed/);
-    for (const other of [create().upload(new Float32Array(1), 'float32'), createReference().upload(new Float32Array(1), 'float32')]) {
+    for (const other of [
+      create().upload(new Float32Array(1), 'float32'),
+      createReference().upload(new Float32Array(1), 'float32'),
+    ]) {
       expect(() => storages.own(other)).toThrow(DeviceError);
       expect(() => storages.own(other)).toThrow(/another device/);
     }
@@ -148,7 +172,9 @@ describe('a full memory', () => {
     const { used } = storages.memory;
     const large = storages.upload(new Float32Array(MEBIBYTE), 'float32');
     expect(() => storages.promote(large)).toThrow(DeviceError);
-    expect(() => storages.promote(large)).toThrow(/no room for an array of 4\.0 MiB.*at most 8\.0 MiB.*dispose/);
+    expect(() => storages.promote(large)).toThrow(
+      /no room for an array of 4\.0 MiB.*at most 8\.0 MiB.*dispose/,
+    );
     expect(holds(storages, large, MEBIBYTE, 0)).toBe(true);
     large.dispose();
     expect([storages.live, storages.peak, storages.memory.used]).toEqual([live, peak + 4 * MEBIBYTE, used]);
@@ -164,7 +190,8 @@ describe('a full memory', () => {
     });
     const { live } = storages;
     storages.allocate(2 * MEBIBYTE);
-    // Those of runs 1 and 2 have gone to the host: run 3 is under way, and at least 8 MiB are given up at once.
+    // Those of runs 1 and 2 have gone to the host: run 3 is under way, and at least 8 MiB are given up at
+    // once.
     expect(arrays.map(({ lease }) => lease.block === null)).toEqual([true, false, true]);
     expect(storages.live).toBe(live);
     arrays.forEach((array, index) => expect(holds(storages, array, MEBIBYTE / 2, index + 1)).toBe(true));
@@ -220,14 +247,21 @@ test('random uploads, moves, runs and disposals in a small memory: every array k
       for (const { kind, which, length } of steps) {
         const chosen = held[which % Math.max(1, held.length)];
         if (kind === 'run') storages.run++;
-        if (kind === 'upload') held.push({ storage: storages.upload(new Float32Array(length).fill(++value), 'float32'), value, length });
+        if (kind === 'upload')
+          held.push({
+            storage: storages.upload(new Float32Array(length).fill(++value), 'float32'),
+            value,
+            length,
+          });
         if (chosen !== undefined && kind === 'dispose') {
           chosen.storage.dispose();
           held.splice(held.indexOf(chosen), 1);
         }
         if (chosen !== undefined && kind === 'promote') {
           chosen.storage.lease.lastRun = storages.run;
-          const pinned = held.filter(({ storage }) => storage.lease.block !== null && storage.lease.lastRun === storages.run);
+          const pinned = held.filter(
+            ({ storage }) => storage.lease.block !== null && storage.lease.lastRun === storages.run,
+          );
           try {
             storages.promote(chosen.storage);
           } catch (error) {

@@ -1,4 +1,7 @@
-/** Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing once they are not needed. */
+/**
+ * Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing
+ * once they are not needed.
+ */
 import { tensor } from '@firsthand/autograd';
 import { DeviceError, type Device } from '@firsthand/graph';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -15,7 +18,11 @@ afterEach(() => {
 });
 
 /** A device whose every kernel is divided among so many threads, once they are up. */
-function threaded(threads: number): { readonly device: Device; readonly ready: () => Promise<void>; readonly crash: () => void } {
+function threaded(threads: number): {
+  readonly device: Device;
+  readonly ready: () => Promise<void>;
+  readonly crash: () => void;
+} {
   const { session, team } = openSession({ threads, divideFrom: 0 });
   const device = new WasmDevice(session);
   devices.push(device);

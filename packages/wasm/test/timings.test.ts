@@ -1,11 +1,25 @@
-/** Times of kernels: each is positive and all together are within the run's, on one thread and on two; and that there is nothing of it in programs that are not timed. */
+/**
+ * Times of kernels: each is positive and all together are within the run's, on one thread and on two; and
+ * that there is nothing of it in programs that are not timed.
+ */
 import { compile, manualSeed, randn, type Tensor } from '@firsthand/autograd';
 import type { PlanReport } from '@firsthand/graph';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createWasm, type WasmOptions } from '../src/index.ts';
 import { rooflineOf } from '../src/profile/roofline.ts';
 import { WasmExecutable } from '../src/runtime/executable.ts';
-import { argument, buffer, constant, element, map, mul, openSession, output, plan, planned } from './plans.ts';
+import {
+  argument,
+  buffer,
+  constant,
+  element,
+  map,
+  mul,
+  openSession,
+  output,
+  plan,
+  planned,
+} from './plans.ts';
 
 const restored = WebAssembly.Module;
 afterEach(() => {
@@ -18,13 +32,17 @@ function recordRuns(): Buffer<ArrayBuffer>[] {
   WebAssembly.Module = class extends restored {
     constructor(bytes: BufferSource) {
       super(bytes);
-      if (restored.exports(this).some(({ name }) => name === 'run')) runs.push(Buffer.from(bytes as Uint8Array<ArrayBuffer>));
+      if (restored.exports(this).some(({ name }) => name === 'run'))
+        runs.push(Buffer.from(bytes as Uint8Array<ArrayBuffer>));
     }
   };
   return runs;
 }
 
-/** A product with an epilogue, rows, a sum of everything, and what follows it: kernels that are divided, and one that is too small to be. */
+/**
+ * A product with an epilogue, rows, a sum of everything, and what follows it: kernels that are divided, and
+ * one that is too small to be.
+ */
 function step(x: Tensor, w: Tensor): readonly Tensor[] {
   const y = x.matmul(w).gelu().softmax(-1);
   const loss = y.square().sum();
@@ -32,7 +50,9 @@ function step(x: Tensor, w: Tensor): readonly Tensor[] {
 }
 
 /** The report of a run, and how long the run took, in seconds. */
-async function timedRun(options: WasmOptions): Promise<{ readonly report: PlanReport; readonly wall: number }> {
+async function timedRun(
+  options: WasmOptions,
+): Promise<{ readonly report: PlanReport; readonly wall: number }> {
   const device = await createWasm(options);
   manualSeed(3);
   const [x, w] = [await randn([96, 64]).to(device), await randn([64, 128]).to(device)];
@@ -83,7 +103,10 @@ describe('timings', () => {
       roofline: { flopsPerSecond: 1e9, bytesPerSecond: 1e9, cachedBytesPerSecond: 1e12, resolution: 1e-6 },
     });
     const lengths = [1_000_000, 10];
-    const buffers = lengths.flatMap((length, number) => [buffer(length, argument(number)), buffer(length, output(number))]);
+    const buffers = lengths.flatMap((length, number) => [
+      buffer(length, argument(number)),
+      buffer(length, output(number)),
+    ]);
     const kernels = lengths.map((length, number) =>
       planned(map(length, [length], mul(element(0), constant(2))), [2 * number, 2 * number + 1]),
     );
@@ -93,7 +116,8 @@ describe('timings', () => {
     executable.run(args);
     const [first, second] = executable.report().kernels;
     expect(first!.seconds).toBeGreaterThan(second!.seconds!);
-    // 8 bytes an element are more than one operation: (8 · 10⁶ bytes) / (10⁹ bytes/s), if it takes so long; else 10⁶ operations are more than what caches take for the bytes.
+    // 8 bytes an element are more than one operation: (8 · 10⁶ bytes) / (10⁹ bytes/s), if it takes so long;
+    // else 10⁶ operations are more than what caches take for the bytes.
     const isFromMemory = first!.seconds! >= 8e-3;
     expect(first).toMatchObject({ ceiling: isFromMemory ? 'memory' : 'arithmetic' });
     expect(first!.share).toBeCloseTo((isFromMemory ? 8e-3 : 1e-3) / first!.seconds!);
@@ -108,8 +132,14 @@ describe('timings', () => {
       for (const threads of [{ count: 1 }, { count: 2, divideFrom: 0, wait: true }]) {
         const { report } = await timedRun({ threads, ...options });
         const isTimed = options.timings === true;
-        expect(report.kernels.every(({ seconds, share }) => (seconds !== undefined && share !== undefined) === isTimed)).toBe(true);
-        stamped.push(WebAssembly.Module.imports(new restored(runs.at(-1)!)).some(({ name }) => name === 'stamp'));
+        expect(
+          report.kernels.every(
+            ({ seconds, share }) => (seconds !== undefined && share !== undefined) === isTimed,
+          ),
+        ).toBe(true);
+        stamped.push(
+          WebAssembly.Module.imports(new restored(runs.at(-1)!)).some(({ name }) => name === 'stamp'),
+        );
       }
     }
     expect(stamped).toEqual([false, false, false, false, true, true]);

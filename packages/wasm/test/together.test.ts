@@ -14,13 +14,19 @@ const features = {
 const straight = Object.entries(FLOAT32_FUNCTIONS).filter(([, { together }]) => together !== undefined);
 
 /** f of sixteen numbers at address 0, to address 64. */
-function run(emit: (code: Code, xs: readonly Local[], results: readonly Local[]) => void, values: readonly number[]): Float32Array {
+function run(
+  emit: (code: Code, xs: readonly Local[], results: readonly Local[]) => void,
+  values: readonly number[],
+): Float32Array {
   const module = new Module({ initial: 1, maximum: 1, shared: false });
   module.function(
     'run',
     { params: [], results: [] },
     (code) => {
-      const [xs, results] = [0, 1].map(() => Array.from({ length: VECTORS }, () => code.local('v128'))) as [Local[], Local[]];
+      const [xs, results] = [0, 1].map(() => Array.from({ length: VECTORS }, () => code.local('v128'))) as [
+        Local[],
+        Local[],
+      ];
       xs.forEach((x, vector) =>
         code
           .i32(0)
@@ -52,11 +58,35 @@ function run(emit: (code: Code, xs: readonly Local[], results: readonly Local[])
 }
 
 test('the exponentials, the error function and the normal distribution have such a form', () => {
-  expect(straight.map(([name]) => name).toSorted()).toEqual(['erf', 'exp', 'expm1', 'normalCdf', 'sigmoid', 'tanh']);
+  expect(straight.map(([name]) => name).toSorted()).toEqual([
+    'erf',
+    'exp',
+    'expm1',
+    'normalCdf',
+    'sigmoid',
+    'tanh',
+  ]);
 });
 
 test.each(straight)('%s', (_, f) => {
-  const values = [0, -0, 1, -1, 0.3, -0.7, 88, -103, 1e-30, -1e-40, Infinity, -Infinity, NaN, 12.5, -3.25, 200];
+  const values = [
+    0,
+    -0,
+    1,
+    -1,
+    0.3,
+    -0.7,
+    88,
+    -103,
+    1e-30,
+    -1e-40,
+    Infinity,
+    -Infinity,
+    NaN,
+    12.5,
+    -3.25,
+    200,
+  ];
   const alone = run((code, xs, results) => {
     xs.forEach((x, vector) => {
       f(code, x, features);

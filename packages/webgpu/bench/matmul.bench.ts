@@ -1,8 +1,11 @@
 /**
- * Matrix products as WGSL: GFLOP/s (two operations per multiply-add), and milliseconds of compiling. First the two ladders, whose rungs are the real kernels with other numbers: register
- * tiles, for adapters that compute in software, and tiles in workgroup memory, for hardware; then products as networks have them, by the kernels that are chosen.
+ * Matrix products as WGSL: GFLOP/s (two operations per multiply-add), and milliseconds of compiling. First
+ * the two ladders, whose rungs are the real kernels with other numbers: register tiles, for adapters that
+ * compute in software, and tiles in workgroup memory, for hardware; then products as networks have them, by
+ * the kernels that are chosen.
  *
- * Both ladders on SwiftShader, 256 × 256 × 256, two cores of a busy machine (an idle one is nearly twice as fast):
+ * Both ladders on SwiftShader, 256 × 256 × 256, two cores of a busy machine (an idle one is nearly twice as
+ * fast):
  *
  *   one sum of an invocation, one step in a turn   0.38    one sum                                    0.33
  *   four steps in a turn                           0.44    64 × 64 sums in workgroup memory           0.43
@@ -12,7 +15,8 @@
  *   8 × 8 sums                                     3.44
  *   16 × 8 sums                                    4.54
  *
- * There every barrier costs, and workgroup memory is no nearer than the arrays; the second ladder is for hardware, where it has not been measured yet: FIRSTHAND_GPU=hardware does it.
+ * There every barrier costs, and workgroup memory is no nearer than the arrays; the second ladder is for
+ * hardware, where it has not been measured yet: FIRSTHAND_GPU=hardware does it.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -119,12 +123,18 @@ async function ratesOf(races: readonly Timed[], operations: number): Promise<rea
   return best.map((milliseconds) => operations / milliseconds / 1e6);
 }
 
-async function report(device: GPUDevice, kernel: ContractKernel, shaders: readonly (readonly [string, Shader])[]): Promise<void> {
+async function report(
+  device: GPUDevice,
+  kernel: ContractKernel,
+  shaders: readonly (readonly [string, Shader])[],
+): Promise<void> {
   const races: Timed[] = [];
   for (const [name, shader] of shaders) races.push(await timed(device, name, kernel, shader));
   const rates = await ratesOf(races, operationsOf(kernel));
   races.forEach(({ name, compiling, close }, place) => {
-    console.log(`${name.padEnd(40)} ${rates[place]!.toFixed(2).padStart(8)} GFLOP/s, compiled in ${compiling.toFixed(0).padStart(4)} ms`);
+    console.log(
+      `${name.padEnd(40)} ${rates[place]!.toFixed(2).padStart(8)} GFLOP/s, compiled in ${compiling.toFixed(0).padStart(4)} ms`,
+    );
     close();
   });
 }
@@ -135,7 +145,9 @@ console.log(`## Register tiles, 256 × 256 × 256, on ${profile.name}\n`);
 await report(
   device,
   ladder,
-  IN_SOFTWARE.filter(([name]) => profile.subgroups?.most === 4 || !/tell/.test(name)).map(([name, shader]) => [name, shader(ladder)]),
+  IN_SOFTWARE.filter(([name]) => profile.subgroups?.most === 4 || !/tell/.test(name)).map(
+    ([name, shader]) => [name, shader(ladder)],
+  ),
 );
 console.log(`\n## Tiles in workgroup memory, 256 × 256 × 256, on ${profile.name}\n`);
 await report(
@@ -146,7 +158,9 @@ await report(
 console.log(`\n## The kernels that are chosen on ${profile.name}\n`);
 for (const p of PRODUCTS) {
   const kernel = productKernel(p);
-  await report(device, kernel, [[nameOf(p), contractShaders(kernel, plainLayout(kernel.operands), profile)[0]!]]);
+  await report(device, kernel, [
+    [nameOf(p), contractShaders(kernel, plainLayout(kernel.operands), profile)[0]!],
+  ]);
 }
 device.destroy();
 process.exit();

@@ -1,4 +1,7 @@
-/** The entry point: finds an adapter, asks for what it can do, tests that it computes, and puts a device together. */
+/**
+ * The entry point: finds an adapter, asks for what it can do, tests that it computes, and puts a device
+ * together.
+ */
 import { DeviceError } from '@firsthand/graph';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { KernelDefinition } from './kernels/own.ts';
@@ -14,9 +17,15 @@ import { selfTest } from './self-test.ts';
 export interface WebGPUOptions {
   /** The adapter to use; by default the fastest that the platform offers. */
   readonly adapter?: GPUAdapter;
-  /** A device of the caller's own, with the features and limits that it was asked for; it is not destroyed by `dispose()`. */
+  /**
+   * A device of the caller's own, with the features and limits that it was asked for; it is not destroyed by
+   * `dispose()`.
+   */
   readonly device?: GPUDevice;
-  /** Whether kernels are timed, for `report()`: each becomes a pass of its own then. Needs an adapter with timestamps. */
+  /**
+   * Whether kernels are timed, for `report()`: each becomes a pass of its own then. Needs an adapter with
+   * timestamps.
+   */
   readonly timings?: boolean;
   /** WGSL for composites of the user's own, made by `defineKernel`. */
   readonly kernels?: readonly KernelDefinition[];
@@ -45,8 +54,10 @@ const LIMITS = [
 const FEATURES = ['subgroups', 'timestamp-query'] as const;
 
 /**
- * The GPU device, in browsers and in Node (with the package `webgpu` installed). Programs run asynchronously: values are awaited.
- * @throws OptionError for an option that does not exist; DeviceError (by rejecting) where there is no WebGPU or no adapter; the message says what to do
+ * The GPU device, in browsers and in Node (with the package `webgpu` installed). Programs run asynchronously:
+ * values are awaited.
+ * @throws OptionError for an option that does not exist; DeviceError (by rejecting) where there is no WebGPU
+ *   or no adapter; the message says what to do
  * @example
  * ```ts
  * import { tensor } from '@firsthand/autograd';
@@ -58,17 +69,31 @@ const FEATURES = ['subgroups', 'timestamp-query'] as const;
  */
 export async function createWebGPU(options?: WebGPUOptions): Promise<WebGPUDevice> {
   checkCount('createWebGPU', arguments.length, 1, 'createWebGPU({ adapter, kernels })');
-  const { adapter, device, kernels = [], timings = false, onProgress = () => {} } = checkOptions('createWebGPU', options, WEBGPU_KEYS);
+  const {
+    adapter,
+    device,
+    kernels = [],
+    timings = false,
+    onProgress = () => {},
+  } = checkOptions('createWebGPU', options, WEBGPU_KEYS);
   const chosen = device === undefined ? (adapter ?? (await findAdapter())) : null;
   const gpu = device ?? (await requestDevice(chosen!));
   const { profile, findings } = await selfTest(gpu, profileOf(gpu, chosen));
   if (timings && !gpu.features.has('timestamp-query')) {
     const problem = `timings were asked for, and ${profile.name} has no timestamps`;
-    throw new DeviceError({ operation: 'webgpu', problem, expected: 'timestamps', remedy: 'leave the option out' });
+    throw new DeviceError({
+      operation: 'webgpu',
+      problem,
+      expected: 'timestamps',
+      remedy: 'leave the option out',
+    });
   }
   const roofline = timings ? await measureRoofline(gpu) : null;
   const definitions = new Map(kernels.map((kernel) => [kernel.composite, kernel]));
-  return new SessionDevice(new Session({ gpu, profile, definitions, roofline, isOwn: device === undefined, onProgress }), findings);
+  return new SessionDevice(
+    new Session({ gpu, profile, definitions, roofline, isOwn: device === undefined, onProgress }),
+    findings,
+  );
 }
 
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
@@ -99,7 +124,9 @@ async function importGPU(): Promise<GPU> {
   // The name is not a literal, so that bundlers for browsers leave it alone.
   const name = 'webgpu';
   try {
-    const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as { create: (options: readonly string[]) => GPU };
+    const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
+      create: (options: readonly string[]) => GPU;
+    };
     // Times of kernels need not be rounded to 65,536 ns: there is no page here that others have written.
     return create(['disable-dawn-features=timestamp_quantization']);
   } catch (cause) {
@@ -134,12 +161,21 @@ async function findAdapter(): Promise<GPUAdapter> {
 function profileOf(gpu: GPUDevice, adapter: GPUAdapter | null): AdapterProfile {
   // Where a device does not yet tell, its adapter does.
   const info: Partial<GPUAdapterInfo> = gpu.adapterInfo ?? adapter?.info ?? {};
-  const { vendor = '', architecture = '', description = '', isFallbackAdapter = false, subgroupMinSize, subgroupMaxSize } = info;
-  const name = [vendor, architecture].filter((word) => word !== '').join(' ') || description || 'unknown adapter';
+  const {
+    vendor = '',
+    architecture = '',
+    description = '',
+    isFallbackAdapter = false,
+    subgroupMinSize,
+    subgroupMaxSize,
+  } = info;
+  const name =
+    [vendor, architecture].filter((word) => word !== '').join(' ') || description || 'unknown adapter';
   const { limits } = gpu;
   return {
     name,
-    isSoftware: isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${name} ${description}`),
+    isSoftware:
+      isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/i.test(`${name} ${description}`),
     subgroups:
       gpu.features.has('subgroups') && subgroupMinSize !== undefined && subgroupMaxSize !== undefined
         ? { least: subgroupMinSize, most: subgroupMaxSize, directive: true }

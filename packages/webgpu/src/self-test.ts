@@ -1,6 +1,7 @@
 /**
- * Whether an adapter computes what its language promises, asked once when a device is made: drivers differ in what they make of NaN and infinity, which WGSL lets them
- * assume away, and in which invocations make a subgroup. What fails is switched off where there is another way, and said in words where there is none.
+ * Whether an adapter computes what its language promises, asked once when a device is made: drivers differ in
+ * what they make of NaN and infinity, which WGSL lets them assume away, and in which invocations make a
+ * subgroup. What fails is switched off where there is another way, and said in words where there is none.
  */
 import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { messageOf } from './message.ts';
@@ -56,7 +57,15 @@ const compared = (kind: BinaryKind, x: number, y: number, expected: boolean): Ch
 });
 
 /** Two operations, the first of which the second must not be put together with; operands may be literals. */
-const chained = (title: string, first: BinaryKind, second: BinaryKind, x: number, y: string, z: string, expected: number): Check => ({
+const chained = (
+  title: string,
+  first: BinaryKind,
+  second: BinaryKind,
+  x: number,
+  y: string,
+  z: string,
+  expected: number,
+): Check => ({
   title,
   expression: (a, b) => {
     const operands = [y, z].map((text) => (text === 'y' ? { text: b, needs: [] } : opaqueExpression(text)));
@@ -97,8 +106,20 @@ const checks = (): readonly Check[] => [
   unary('normalCdf', -5, 2.866515718791939e-7),
   unary('sigmoid', -200, 0),
   unary('sin', 1e5, Math.sin(1e5)),
-  { title: 'float16(65520)', expression: (x) => castExpression('float32', 'float16', x), x: 65520, y: 0, expected: Infinity },
-  { title: 'float16(0.1)', expression: (x) => castExpression('float32', 'float16', x), x: 0.1, y: 0, expected: 0.0999755859375 },
+  {
+    title: 'float16(65520)',
+    expression: (x) => castExpression('float32', 'float16', x),
+    x: 65520,
+    y: 0,
+    expected: Infinity,
+  },
+  {
+    title: 'float16(0.1)',
+    expression: (x) => castExpression('float32', 'float16', x),
+    x: 0.1,
+    y: 0,
+    expected: 0.0999755859375,
+  },
 ];
 
 /** Relative errors that no check stays below if anything is wrong. */
@@ -116,10 +137,17 @@ export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise
   return { profile: { ...profile, subgroups }, findings };
 }
 
-/** Subgroups as shaders can use them: with the directive, or where that is not known without it; null where neither works. */
-async function findSubgroups(gpu: GPUDevice, { subgroups }: AdapterProfile): Promise<AdapterProfile['subgroups']> {
+/**
+ * Subgroups as shaders can use them: with the directive, or where that is not known without it; null where
+ * neither works.
+ */
+async function findSubgroups(
+  gpu: GPUDevice,
+  { subgroups }: AdapterProfile,
+): Promise<AdapterProfile['subgroups']> {
   if (subgroups === null) return null;
-  for (const directive of [true, false]) if (await testSubgroups(gpu, directive)) return { ...subgroups, directive };
+  for (const directive of [true, false])
+    if (await testSubgroups(gpu, directive)) return { ...subgroups, directive };
   return null;
 }
 
@@ -140,16 +168,26 @@ fn main(@builtin(workgroup_id) workgroup: vec3u) {
 ${lines.join('\n')}
 }
 `;
-  const found = await compute(gpu, 'self-test', wgsl, Float32Array.from(list.flatMap(({ x, y }) => [x, y])), list.length);
+  const found = await compute(
+    gpu,
+    'self-test',
+    wgsl,
+    Float32Array.from(list.flatMap(({ x, y }) => [x, y])),
+    list.length,
+  );
   if (found === null) return ['the self-test does not run on this adapter: results may be wrong'];
   return list.flatMap(({ title, expected }, place) => {
     const actual = found[place]!;
-    const isRight = Object.is(actual, expected) || Math.abs(actual - expected) <= TOLERANCE * Math.abs(expected);
+    const isRight =
+      Object.is(actual, expected) || Math.abs(actual - expected) <= TOLERANCE * Math.abs(expected);
     return isRight ? [] : [`${title} gives ${actual} on this adapter, not ${expected}`];
   });
 }
 
-/** Whether neighbouring invocations are the subgroups that kernels take them for, and can read each other's registers. */
+/**
+ * Whether neighbouring invocations are the subgroups that kernels take them for, and can read each other's
+ * registers.
+ */
 async function testSubgroups(gpu: GPUDevice, directive: boolean): Promise<boolean> {
   const size = 32;
   const wgsl = `${directive ? SUBGROUPS_DIRECTIVE : ''}@group(0) @binding(0) var<storage, read> given: array<f32>;
@@ -182,7 +220,11 @@ async function compute(
   try {
     gpu.queue.writeBuffer(input, 0, given);
     const module = gpu.createShaderModule({ label, code });
-    const pipeline = gpu.createComputePipeline({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+    const pipeline = gpu.createComputePipeline({
+      label,
+      layout: 'auto',
+      compute: { module, entryPoint: 'main' },
+    });
     const entries = [input, output].map((buffer, binding) => ({ binding, resource: { buffer } }));
     const encoder = gpu.createCommandEncoder({ label });
     const pass = encoder.beginComputePass({ label });
@@ -196,7 +238,9 @@ async function compute(
     await result.mapAsync(MAP_READ);
     return new Float32Array(result.getMappedRange().slice(0));
   } catch (cause) {
-    throw new DeviceError(`webgpu: the GPU device was lost while it was being tested: ${messageOf(cause)}`, { cause });
+    throw new DeviceError(`webgpu: the GPU device was lost while it was being tested: ${messageOf(cause)}`, {
+      cause,
+    });
   } finally {
     for (const buffer of [input, output, result]) buffer.destroy();
   }

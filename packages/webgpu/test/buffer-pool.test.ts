@@ -1,11 +1,16 @@
-// Buffers that are used again, on a GPU that is made up: what is created, what is given back, and what is said when memory has run out.
+// Buffers that are used again, on a GPU that is made up: what is created, what is given back, and what is
+// said when memory has run out.
 import { DeviceError } from '@firsthand/graph';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bufferBytes, BufferPool } from '../src/runtime/buffer-pool.ts';
 
 /** A GPU that counts buffers, and has no memory for those larger than `most`. */
-function fakeGPU(most = Infinity): { readonly device: GPUDevice; readonly made: number[]; readonly destroyed: number[] } {
+function fakeGPU(most = Infinity): {
+  readonly device: GPUDevice;
+  readonly made: number[];
+  readonly destroyed: number[];
+} {
   const [made, destroyed]: [number[], number[]] = [[], []];
   let failure: { readonly message: string } | null = null;
   const device = {
@@ -45,7 +50,12 @@ test('sizes are multiples of 4, hold what is asked for, and waste an eighth at t
 
 test('no size is beyond what a buffer may have, as long as what is asked for is not', () => {
   const most = 2 ** 31 - 4;
-  expect([most, most - 4, most - 5, 1.9e9].map((bytes) => bufferBytes(bytes, most))).toEqual([most, most - 4, most - 4, 2013265920]);
+  expect([most, most - 4, most - 5, 1.9e9].map((bytes) => bufferBytes(bytes, most))).toEqual([
+    most,
+    most - 4,
+    most - 4,
+    2013265920,
+  ]);
   const { device, made } = fakeGPU();
   new BufferPool(device, 0, 'test', () => {}).take(2 ** 31 - 8);
   expect(made).toEqual([2 ** 31 - 8]);

@@ -1,4 +1,5 @@
-// Matrix products of every shape, layout and dtype against the interpreter, by the register tiles that are chosen for software adapters, with and without subgroups.
+// Matrix products of every shape, layout and dtype against the interpreter, by the register tiles that are
+// chosen for software adapters, with and without subgroups.
 import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import fc from 'fast-check';
@@ -48,7 +49,9 @@ test('batches, and operands that they share', async () => {
 
 test('lines that lie apart, from somewhere on', async () => {
   await expectProduct(productKernel({ m: 18, k: 10, n: 22, offset: 5, gap: 3 }));
-  await expectProduct(productKernel({ batch: [2], m: 18, k: 10, n: 22, offset: 4, gap: 4, transposed: 'ab' }));
+  await expectProduct(
+    productKernel({ batch: [2], m: 18, k: 10, n: 22, offset: 4, gap: 4, transposed: 'ab' }),
+  );
 });
 
 test('indices that are not linear', async () => {
@@ -67,7 +70,11 @@ test('what is done with sums: bias and ReLU, a residual, two results of which on
     { batch: [2], m, n, k: 13 },
     (index): readonly Store[] => [
       { operand: 2, index, value: add(relu, residual) },
-      { operand: 5, index: affine(0, [0, m * n], [1, 1], [2, m]), value: { op: 'binary', dtype: 'bool', kind: 'gt', a: biased, b: zero } },
+      {
+        operand: 5,
+        index: affine(0, [0, m * n], [1, 1], [2, m]),
+        value: { op: 'binary', dtype: 'bool', kind: 'gt', a: biased, b: zero },
+      },
     ],
     [
       { dtype: 'float32', length: n, access: 'read' },
@@ -88,7 +95,11 @@ test('a result that is written over the residual', async () => {
     b: load(2, 'float32', affine(0, [0, n], [1, 1])),
   };
   const kernel = productKernel({ m, n, k: 10 }, (index) => [{ operand: 2, index, value }]);
-  const [a, b, c] = kernel.operands as [ContractKernel['operands'][0], ContractKernel['operands'][0], ContractKernel['operands'][0]];
+  const [a, b, c] = kernel.operands as [
+    ContractKernel['operands'][0],
+    ContractKernel['operands'][0],
+    ContractKernel['operands'][0],
+  ];
   await expectProduct({ ...kernel, operands: [a, b, { ...c, access: 'update' }] });
 });
 
@@ -127,7 +138,9 @@ test('a small kernel as text', async () => {
     a: { op: 'total', dtype: 'float32' },
     b: { op: 'const', dtype: 'float32', value: 0 },
   };
-  const kernel = productKernel({ batch: [2], m: 30, k: 6, n: 8, transposed: 'b' }, (index) => [{ operand: 2, index, value: relu }]);
+  const kernel = productKernel({ batch: [2], m: 30, k: 6, n: 8, transposed: 'b' }, (index) => [
+    { operand: 2, index, value: relu },
+  ]);
   const tile: RegisterTile = { lanes: 'n', width: 4, rows: 4, columns: 2, unroll: 4, tells: true };
   const { wgsl } = registerTileShader(kernel, plainLayout(kernel.operands), tile);
   await requireValid(wgsl);
@@ -166,7 +179,8 @@ test('a small kernel as text', async () => {
       return bitcast<f32>(bits);
     }
 
-    // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
+    // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are
+    // zeros.
     fn max_f32(a: f32, b: f32) -> f32 {
       let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
       let larger = select(select(b, a, a > b), equal, a == b);

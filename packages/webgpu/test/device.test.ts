@@ -1,6 +1,16 @@
-// The device in Node: one submission per program, buffers that are used again, kernels that are timed, errors that say what to change.
+// The device in Node: one submission per program, buffers that are used again, kernels that are timed, errors
+// that say what to change.
 import { compile, setDefaultDevice, stateVariable, tensor, Tensor, type Device } from '@firsthand/autograd';
-import { call, DeviceError, getDefaultDevice, mul, unary, type Composite, type Executable, type Program } from '@firsthand/graph';
+import {
+  call,
+  DeviceError,
+  getDefaultDevice,
+  mul,
+  unary,
+  type Composite,
+  type Executable,
+  type Program,
+} from '@firsthand/graph';
 import { array } from '@firsthand/linalg';
 import { createWebGPU, defineKernel } from '@firsthand/webgpu';
 import { afterAll, describe, expect, test, vi } from 'vitest';
@@ -32,7 +42,9 @@ describe('what a person is told', () => {
     const device = await createWebGPU();
     expect(device.profile).toMatchObject({ name: 'google swiftshader', isSoftware: true });
     expect(device.findings).toEqual([]);
-    expect(device.supports('float32') && device.supports('float16') && !device.supports('float64')).toBe(true);
+    expect(device.supports('float32') && device.supports('float16') && !device.supports('float64')).toBe(
+      true,
+    );
     device.dispose();
   });
 
@@ -45,7 +57,8 @@ describe('what a person is told', () => {
   });
 });
 
-// Where conditions are joined by && and ||, four powers in a loop take SwiftShader's compiler many minutes, and gigabytes.
+// Where conditions are joined by && and ||, four powers in a loop take SwiftShader's compiler many minutes,
+// and gigabytes.
 test.each([
   ['pow', (a: number, b: number) => a ** b],
   ['mod', (a: number, b: number) => a % b],
@@ -103,7 +116,11 @@ describe('a training step', () => {
   });
 
   test('goes on after the device is lost, on a fresh one, from what the host holds', async () => {
-    const run = async (steps: number, from: readonly (readonly number[])[], device: Device): Promise<number[][]> => {
+    const run = async (
+      steps: number,
+      from: readonly (readonly number[])[],
+      device: Device,
+    ): Promise<number[][]> => {
       setDefaultDevice(device);
       const w = tensor(
         from.map((row) => [...row]),
@@ -164,7 +181,9 @@ test('a small value that is overwritten while it is on its way to the host is th
   })();
   expect([...(await first)]).toEqual([4, 7]);
   const second = [...(await w.data())];
-  [4, 7].forEach((each, index) => expect(second[index]).toBeCloseTo(Math.sin(Math.tanh(Math.exp(each))) + each, 4));
+  [4, 7].forEach((each, index) =>
+    expect(second[index]).toBeCloseTo(Math.sin(Math.tanh(Math.exp(each))) + each, 4),
+  );
   device.dispose();
 });
 
@@ -188,7 +207,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`,
     };
   });
-  const apply = (x: Tensor, y: Tensor): Tensor => new Tensor(call(swiglu, { beta: 1.5 }, x.read(), y.read())[0]!);
+  const apply = (x: Tensor, y: Tensor): Tensor =>
+    new Tensor(call(swiglu, { beta: 1.5 }, x.read(), y.read())[0]!);
 
   test('gives what the body gives, forward and backward, and is what runs', async () => {
     const results = await Promise.all(
@@ -200,7 +220,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         const out = apply(x.add(0.5), y.neg());
         out.sum().backward();
         const values = { out: [...(await out.data())], grad: [...(await x.grad!.data())] };
-        return { ...values, names: prepared.flatMap((executable) => executable.report().kernels.map(({ name }) => name)) };
+        return {
+          ...values,
+          names: prepared.flatMap((executable) => executable.report().kernels.map(({ name }) => name)),
+        };
       }),
     );
     const [own, body] = results as [(typeof results)[0], (typeof results)[0]];
@@ -212,17 +235,24 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
   test('that asks for more workgroups than a dispatch can have, or for none, is an error', async () => {
     for (const workgroups of [65_536 ** 2, 0]) {
-      const device = await createWebGPU({ kernels: [defineKernel(swiglu, () => ({ workgroups, wgsl: '' }))] });
+      const device = await createWebGPU({
+        kernels: [defineKernel(swiglu, () => ({ workgroups, wgsl: '' }))],
+      });
       const x = tensor([1, 2], { device });
       await expect(apply(x, x).data()).rejects.toThrow(/swiglu.*workgroups/);
     }
   });
 
   test('that does not compile is an error with the line', async () => {
-    const broken = defineKernel(swiglu, () => ({ workgroups: 1, wgsl: '@compute @workgroup_size(1)\nfn main() { y0[0] = nonsense; }' }));
+    const broken = defineKernel(swiglu, () => ({
+      workgroups: 1,
+      wgsl: '@compute @workgroup_size(1)\nfn main() { y0[0] = nonsense; }',
+    }));
     const device = await createWebGPU({ kernels: [broken] });
     const x = tensor([1, 2], { device });
-    await expect(apply(x, x).data()).rejects.toThrow(/kernel "swiglu 2".*does not compile: line \d+: unresolved value 'nonsense'/);
+    await expect(apply(x, x).data()).rejects.toThrow(
+      /kernel "swiglu 2".*does not compile: line \d+: unresolved value 'nonsense'/,
+    );
   });
 });
 
@@ -234,7 +264,9 @@ describe('more arrays than a shader may bind', () => {
     const inputs = Array.from({ length: count }, (_, place) => tensor([place, 1]));
     const total = inputs.reduce((sum, each) => sum.add(each));
     expect(await total.toArray()).toEqual([(count * (count - 1)) / 2, count]);
-    const counters = Array.from({ length: count }, (_, place) => tensor([place], { name: `counter ${place}` }));
+    const counters = Array.from({ length: count }, (_, place) =>
+      tensor([place], { name: `counter ${place}` }),
+    );
     for (const counter of counters) counter.assign(counter.add(total.slice(0, 1, 2)));
     const values = await Promise.all(counters.map((counter) => counter.item()));
     expect(values).toEqual(counters.map((_, place) => place + count));
@@ -251,7 +283,9 @@ describe('bad input', () => {
   test('an array of another device', async () => {
     const [a, b] = [await createWebGPU(), await createWebGPU()];
     expect(() => tensor([1], { device: a }).add(tensor([1], { device: b }))).toThrow(DeviceError);
-    await expect(a.read(b.upload(new Float32Array(1), 'float32'))).rejects.toThrow(/belongs to another device/);
+    await expect(a.read(b.upload(new Float32Array(1), 'float32'))).rejects.toThrow(
+      /belongs to another device/,
+    );
   });
 
   test('an array that is larger than a buffer may be', async () => {
@@ -259,7 +293,9 @@ describe('bad input', () => {
     const device = await createWebGPU({ device: raw });
     const length = raw.limits.maxStorageBufferBindingSize / 4 + 64;
     const x = tensor([1], { device });
-    await expect(x.expand(length).add(1).data()).rejects.toThrow(/maxStorageBufferBindingSize of this adapter is \d+; use smaller batches/);
+    await expect(x.expand(length).add(1).data()).rejects.toThrow(
+      /maxStorageBufferBindingSize of this adapter is \d+; use smaller batches/,
+    );
     // Fused away, it needs no buffer.
     expect(await x.expand(length).slice(0, 0, 2).add(1).toArray()).toEqual([2, 2]);
   });

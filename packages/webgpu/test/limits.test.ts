@@ -1,7 +1,22 @@
-// A device of the limits that every adapter has: eight arrays in a shader, 128 MiB in a binding, 256 MiB in a buffer. What exceeds one of them is split, or refused before it runs.
-import { arange, compile, getDefaultDevice, setDefaultDevice, tensor, type Tensor } from '@firsthand/autograd';
+// A device of the limits that every adapter has: eight arrays in a shader, 128 MiB in a binding, 256 MiB in a
+// buffer. What exceeds one of them is split, or refused before it runs.
+import {
+  arange,
+  compile,
+  getDefaultDevice,
+  setDefaultDevice,
+  tensor,
+  type Tensor,
+} from '@firsthand/autograd';
 import { compileProgram } from '@firsthand/compiler';
-import { closeProgram, DeviceError, keyOf, type Device, type Executable, type Program } from '@firsthand/graph';
+import {
+  closeProgram,
+  DeviceError,
+  keyOf,
+  type Device,
+  type Executable,
+  type Program,
+} from '@firsthand/graph';
 import { createWebGPU } from '@firsthand/webgpu';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { create } from 'webgpu';
@@ -30,7 +45,8 @@ afterAll(() => {
 });
 
 const sumOf = (list: readonly Tensor[]): Tensor => list.reduce((a, b) => a.add(b));
-const filled = (length: number, value: number): Tensor => tensor(new Float32Array(length).fill(value), { device });
+const filled = (length: number, value: number): Tensor =>
+  tensor(new Float32Array(length).fill(value), { device });
 
 /** What the device compiles while `run` runs. */
 async function kernelsOf(run: () => Promise<unknown>): Promise<readonly string[]> {
@@ -131,12 +147,18 @@ test('intermediates may be more together than one binding', async () => {
 test('loops that are longer than numbers of 32 bits are refused', async () => {
   const x = filled(65_536, 1);
   const y = filled(65_537, 1);
-  await expect(x.reshape(65_536, 1).add(y.reshape(1, 65_537)).max().data()).rejects.toThrow(/loops over 4295032832 elements/);
+  await expect(x.reshape(65_536, 1).add(y.reshape(1, 65_537)).max().data()).rejects.toThrow(
+    /loops over 4295032832 elements/,
+  );
 });
 
 test('the compiler leaves room for what a kernel writes', () => {
   const list = Array.from({ length: 30 }, () => tensor(new Float32Array(4096)));
   const request = { effects: [], roots: [sumOf(list).read()] };
-  const plan = compileProgram(closeProgram(request, keyOf(request)), { float64: false, scratch: () => 0, arrayLimit: 8 });
+  const plan = compileProgram(closeProgram(request, keyOf(request)), {
+    float64: false,
+    scratch: () => 0,
+    arrayLimit: 8,
+  });
   expect(Math.max(...plan.kernels.map(({ kernel }) => kernel.operands.length))).toBe(8);
 });

@@ -1,4 +1,5 @@
-// Maps, reductions and row kernels as shaders for software and for hardware, with and without subgroups, beside the interpreter.
+// Maps, reductions and row kernels as shaders for software and for hardware, with and without subgroups,
+// beside the interpreter.
 import { Tensor, tensor } from '@firsthand/autograd';
 import { compileProgram, type Kernel } from '@firsthand/compiler';
 import { closeProgram, keyOf, layerNorm } from '@firsthand/graph';
@@ -6,10 +7,24 @@ import { allocate, sizeOf, type DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { kernelShaders } from '../src/kernels/kernel-shaders.ts';
-import { affine, expectSame, filled, load, operandsOf, PROFILES, rowMajor, runOnGPU, scattered } from './support/kernels.ts';
+import {
+  affine,
+  expectSame,
+  filled,
+  load,
+  operandsOf,
+  PROFILES,
+  rowMajor,
+  runOnGPU,
+  scattered,
+} from './support/kernels.ts';
 import { plainLayout, requireValid } from './support/run-shader.ts';
 
-const SUBGROUPS = { ...PROFILES.hardware, name: 'hardware with subgroups', subgroups: { least: 4, most: 4, directive: true } };
+const SUBGROUPS = {
+  ...PROFILES.hardware,
+  name: 'hardware with subgroups',
+  subgroups: { least: 4, most: 4, directive: true },
+};
 const profiles = [...Object.values(PROFILES), SUBGROUPS];
 // Sums of numbers of both signs come near 0, and their rounding errors do not.
 const CLOSE = { relative: 1e-5, absolute: 3e-5 };
@@ -21,12 +36,17 @@ async function expectKernels(
 ): Promise<void> {
   const tensors = inputs.map(([dtype, shape]) => tensor(allocate(dtype, sizeOf(shape)), { shape, dtype }));
   const request = { effects: [], roots: build(...tensors).map((value) => value.read()) };
-  const { kernels } = compileProgram(closeProgram(request, keyOf(request)), { float64: false, scratch: () => 0 });
+  const { kernels } = compileProgram(closeProgram(request, keyOf(request)), {
+    float64: false,
+    scratch: () => 0,
+  });
   for (const { kernel } of kernels) await expectKernel(kernel);
 }
 
 async function expectKernel(kernel: Kernel): Promise<void> {
-  const arrays = kernel.operands.map(({ dtype, length }, operand) => filled(dtype, scattered(length, -2, 2, operand + 1)));
+  const arrays = kernel.operands.map(({ dtype, length }, operand) =>
+    filled(dtype, scattered(length, -2, 2, operand + 1)),
+  );
   await expectSame(kernel, arrays, CLOSE, profiles);
 }
 
@@ -50,7 +70,12 @@ describe('maps', () => {
     ['flipped', (x) => [x.flip(1).exp()]],
     ['comparisons', (x, y) => [x.lt(y), x.gt(0).logicalAnd(y.gt(0))]],
   ])('%s', async (_, build) => {
-    await expectKernels((x, y, z) => build(x, y, z), ['float32', [12, 8]], ['float32', [12, 8]], ['float32', [8]]);
+    await expectKernels(
+      (x, y, z) => build(x, y, z),
+      ['float32', [12, 8]],
+      ['float32', [12, 8]],
+      ['float32', [8]],
+    );
   });
 
   test.each<DType>(['float32', 'float16', 'int32', 'uint32', 'bool'])('of %s', async (dtype) => {
@@ -72,10 +97,19 @@ describe('maps', () => {
       rows: [],
       columns: [size],
       reductions: [],
-      passes: [{ reductions: [], stores: [{ operand: 1, index: affine(0, [0, 1]), value: load(0, 'float32', affine(3)) }] }],
+      passes: [
+        {
+          reductions: [],
+          stores: [{ operand: 1, index: affine(0, [0, 1]), value: load(0, 'float32', affine(3)) }],
+        },
+      ],
       rowStores: [],
     };
-    const [, result] = await runOnGPU(kernel, [filled('float32', [1, 2, 3, 4]), allocate('float32', size)], PROFILES.hardware);
+    const [, result] = await runOnGPU(
+      kernel,
+      [filled('float32', [1, 2, 3, 4]), allocate('float32', size)],
+      PROFILES.hardware,
+    );
     expect(result!.every((value) => value === 4)).toBe(true);
   });
 });
@@ -116,9 +150,15 @@ describe('rows', () => {
       columns: [2],
       reductions: [{ kind: 'sum', dtype: 'float32', value: load(0, 'float32', affine(0, [1, 1])) }],
       passes: [{ reductions: [0], stores: [] }],
-      rowStores: [{ operand: 1, index: affine(0, [0, 1]), value: { op: 'reduced', dtype: 'float32', reduction: 0 } }],
+      rowStores: [
+        { operand: 1, index: affine(0, [0, 1]), value: { op: 'reduced', dtype: 'float32', reduction: 0 } },
+      ],
     };
-    const [, result] = await runOnGPU(kernel, [filled('float32', [1, 2]), allocate('float32', rows)], PROFILES.software);
+    const [, result] = await runOnGPU(
+      kernel,
+      [filled('float32', [1, 2]), allocate('float32', rows)],
+      PROFILES.software,
+    );
     expect(result!.every((value) => value === 3)).toBe(true);
   });
 
@@ -132,11 +172,17 @@ describe('rows', () => {
   });
 
   test.each<DType>(['float16', 'int32', 'uint32'])('of %s', async (dtype) => {
-    await expectKernels((x) => [x.sum({ axis: 1 }), x.max({ axis: 1 }), x.argmax({ axis: 1 }), x.min()], [dtype, [3, 150]]);
+    await expectKernels(
+      (x) => [x.sum({ axis: 1 }), x.max({ axis: 1 }), x.argmax({ axis: 1 }), x.min()],
+      [dtype, [3, 150]],
+    );
   });
 
   test('of bools', async () => {
-    await expectKernels((x) => [x.any({ axis: 1 }), x.all({ axis: 1 }), x.argmax({ axis: 1 })], ['bool', [3, 150]]);
+    await expectKernels(
+      (x) => [x.any({ axis: 1 }), x.all({ axis: 1 }), x.argmax({ axis: 1 })],
+      ['bool', [3, 150]],
+    );
   });
 
   test('NaN is the extreme, and its first place', async () => {
@@ -175,14 +221,22 @@ describe('rows', () => {
       passes: [{ reductions: [0], stores: [] }],
       rowStores: [{ operand: 1, index: affine(0), value: { op: 'reduced', dtype: 'float32', reduction: 0 } }],
     };
-    await expectSame(kernel, [filled('float32', [0.1], count), allocate('float32', 1)], { relative: 5e-6, absolute: 0 }, profiles);
+    await expectSame(
+      kernel,
+      [filled('float32', [0.1], count), allocate('float32', 1)],
+      { relative: 5e-6, absolute: 0 },
+      profiles,
+    );
   });
 
   test('any sizes', async () => {
     const extent = fc.integer({ min: 1, max: 90 });
     await fc.assert(
       fc.asyncProperty(extent, extent, fc.integer({ min: 1, max: 3 }), async (rows, columns, depth) => {
-        await expectKernels((x) => [x.logSoftmax(1), x.sum({ axis: 0 }), x.sum({ axis: 1 }).exp()], ['float32', [rows, columns, depth]]);
+        await expectKernels(
+          (x) => [x.logSoftmax(1), x.sum({ axis: 0 }), x.sum({ axis: 1 }).exp()],
+          ['float32', [rows, columns, depth]],
+        );
       }),
       { numRuns: process.env['FIRSTHAND_FULL'] === '1' ? 200 : 5 },
     );
@@ -251,18 +305,25 @@ describe('text', () => {
     rowStores: [],
   };
 
-  test.each(profiles.map((profile) => [profile.name, profile] as const))('of a map and of a row kernel: %s', async (_, profile) => {
-    for (const each of [kernel, softmax]) {
-      const text = kernelShaders(each, plainLayout(each.operands), profile, new Map()).map(({ wgsl }) => wgsl);
-      for (const wgsl of text) await requireValid(wgsl);
-      expect(text.join('\n')).toMatchSnapshot();
-    }
-  });
+  test.each(profiles.map((profile) => [profile.name, profile] as const))(
+    'of a map and of a row kernel: %s',
+    async (_, profile) => {
+      for (const each of [kernel, softmax]) {
+        const text = kernelShaders(each, plainLayout(each.operands), profile, new Map()).map(
+          ({ wgsl }) => wgsl,
+        );
+        for (const wgsl of text) await requireValid(wgsl);
+        expect(text.join('\n')).toMatchSnapshot();
+      }
+    },
+  );
 
   test('is the same where subgroups need no directive, but for that', () => {
     const texts = [true, false].map((directive) => {
       const profile = { ...SUBGROUPS, subgroups: { ...SUBGROUPS.subgroups, directive } };
-      return kernelShaders(softmax, plainLayout(softmax.operands), profile, new Map()).map(({ wgsl }) => wgsl);
+      return kernelShaders(softmax, plainLayout(softmax.operands), profile, new Map()).map(
+        ({ wgsl }) => wgsl,
+      );
     });
     expect(texts[0]!.join('')).toMatch(/^enable subgroups;\n/);
     expect(texts[1]!.join('')).toBe(texts[0]!.join('').replace('enable subgroups;\n', ''));

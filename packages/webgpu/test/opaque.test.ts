@@ -1,4 +1,5 @@
-// What shader compilers make of float operations: nothing but the operations, in maps of one and of four elements at a time, in rows, and in what finishes a product.
+// What shader compilers make of float operations: nothing but the operations, in maps of one and of four
+// elements at a time, in rows, and in what finishes a product.
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { kernelShaders } from '../src/kernels/kernel-shaders.ts';
@@ -29,10 +30,11 @@ describe('NaN, infinities and roundings survive', () => {
   });
 
   test('in rows', async () => {
-    const [kernel] = kernelsOf('loop', (x) => [x.sum({ axis: 1 }).mul(0), x.sub(x.sum({ axis: 1, keepDims: true })).mul(0)], [
-      'float32',
-      [12, 3],
-    ]);
+    const [kernel] = kernelsOf(
+      'loop',
+      (x) => [x.sum({ axis: 1 }).mul(0), x.sub(x.sum({ axis: 1, keepDims: true })).mul(0)],
+      ['float32', [12, 3]],
+    );
     await expectSame(
       kernel!,
       kernel!.operands.map(({ dtype, length }) =>
@@ -46,7 +48,12 @@ describe('NaN, infinities and roundings survive', () => {
   });
 
   test('in the results of products', async () => {
-    const [kernel] = kernelsOf('contract', (x, y) => [x.matmul(y).mul(0).add(1)], ['float32', [12, 4]], ['float32', [4, 4]]);
+    const [kernel] = kernelsOf(
+      'contract',
+      (x, y) => [x.matmul(y).mul(0).add(1)],
+      ['float32', [12, 4]],
+      ['float32', [4, 4]],
+    );
     await expectSame(
       kernel!,
       kernel!.operands.map(({ dtype, length }, operand) =>

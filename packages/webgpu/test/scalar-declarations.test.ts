@@ -15,10 +15,13 @@ test.each(NAMES)('%s declares itself, and says what it calls', (name) => {
 
 test('each is declared once, after those that it calls', () => {
   const text = declarationsOf([...NAMES, 'exp_f32', ...NAMES]);
-  const places = NAMES.map((name) => [...text.matchAll(new RegExp(`\\bfn ${name}\\(`, 'g'))].map(({ index }) => index));
+  const places = NAMES.map((name) =>
+    [...text.matchAll(new RegExp(`\\bfn ${name}\\(`, 'g'))].map(({ index }) => index),
+  );
   places.forEach((found, i) => {
     expect(found, NAMES[i]).toHaveLength(1);
-    for (const called of FUNCTIONS[NAMES[i]!].needs) expect(places[NAMES.indexOf(called)]![0]).toBeLessThan(found[0]!);
+    for (const called of FUNCTIONS[NAMES[i]!].needs)
+      expect(places[NAMES.indexOf(called)]![0]).toBeLessThan(found[0]!);
   });
 });
 
@@ -28,5 +31,10 @@ test.each(NAMES)('%s joins conditions without branches', (name) => {
 
 test('what is not called is not declared', () => {
   expect(declarationsOf([])).toBe('');
-  expect(declarationsOf(['sigmoid_f32']).match(/\bfn \w+/g)).toEqual(['fn bounded_by', 'fn power_of_2', 'fn exp_f32', 'fn sigmoid_f32']);
+  expect(declarationsOf(['sigmoid_f32']).match(/\bfn \w+/g)).toEqual([
+    'fn bounded_by',
+    'fn power_of_2',
+    'fn exp_f32',
+    'fn sigmoid_f32',
+  ]);
 });

@@ -1,6 +1,6 @@
 /**
- * The functions of one float32 against JavaScript's `Math` in double precision: over points that cover all floats, about the edges of each formula, and at the special
- * values, which must be exact.
+ * The functions of one float32 against JavaScript's `Math` in double precision: over points that cover all
+ * floats, about the edges of each formula, and at the special values, which must be exact.
  */
 import type { UnaryKind } from '@firsthand/graph';
 import { array, unary } from '@firsthand/linalg';
@@ -18,22 +18,45 @@ interface Case {
 }
 
 const erf = (x: number): number => unary('erf', array(Float64Array.of(x), { dtype: 'float64' })).data[0]!;
-const normalCdf = (x: number): number => unary('normalCdf', array(Float64Array.of(x), { dtype: 'float64' })).data[0]!;
+const normalCdf = (x: number): number =>
+  unary('normalCdf', array(Float64Array.of(x), { dtype: 'float64' })).data[0]!;
 const sigmoid = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
 
 /** Where the nearest power of 2 changes, in the powers' logarithms. */
 const halves = [0.5, 1.5, 2.5, 20.5, 100.5, 126.5].map((k) => k * Math.LN2);
-const angles = [...[1, 2, 3, 4, 5, 100, 101, 1e4, 1e4 + 1, 3e5].map((k) => (k * Math.PI) / 2), Math.PI / 4, 2 ** -12, 12288, 1e30];
+const angles = [
+  ...[1, 2, 3, 4, 5, 100, 101, 1e4, 1e4 + 1, 3e5].map((k) => (k * Math.PI) / 2),
+  Math.PI / 4,
+  2 ** -12,
+  12288,
+  1e30,
+];
 
 const CASES = {
-  exp: { exact: Math.exp, bound: 1.6, edges: [88.72284, -87.33655, -103.97208, -103.27893, 170, -170, Math.LN2, -Math.LN2, 38.12] },
-  expm1: { exact: Math.expm1, bound: 1.8, edges: [88.72284, -17.32868, -20, 80, 88.37626, ...halves, ...halves.map((x) => -x)] },
+  exp: {
+    exact: Math.exp,
+    bound: 1.6,
+    edges: [88.72284, -87.33655, -103.97208, -103.27893, 170, -170, Math.LN2, -Math.LN2, 38.12],
+  },
+  expm1: {
+    exact: Math.expm1,
+    bound: 1.8,
+    edges: [88.72284, -17.32868, -20, 80, 88.37626, ...halves, ...halves.map((x) => -x)],
+  },
   log: { exact: Math.log, bound: 1.1, edges: [1, 2 / 3, 4 / 3, 2 ** -126, 2 ** -140, 3.4e38] },
-  log1p: { exact: Math.log1p, bound: 1.8, edges: [-1, -1 / 3, 1 / 3, 1, 2 ** 24, 2 ** 100, 2 ** 127, 3.4e38] },
+  log1p: {
+    exact: Math.log1p,
+    bound: 1.8,
+    edges: [-1, -1 / 3, 1 / 3, 1, 2 ** 24, 2 ** 100, 2 ** 127, 3.4e38],
+  },
   tanh: { exact: Math.tanh, bound: 2.1, edges: [9.010913, 10, ...halves.map((x) => x / 2)] },
   erf: { exact: erf, bound: 2.3, edges: [1, 3.919206, 4] },
   normalCdf: { exact: normalCdf, bound: 5.7, edges: [0, 1, 1.8866, 8.2924, 13.2, 14.17, 14.5] },
-  sigmoid: { exact: sigmoid, bound: 2.5, edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)] },
+  sigmoid: {
+    exact: sigmoid,
+    bound: 2.5,
+    edges: [16.635532, 87, -80, -87.33655, -103.97208, -110, ...halves, ...halves.map((x) => -x)],
+  },
   sin: { exact: Math.sin, bound: 2, edges: angles },
   cos: { exact: Math.cos, bound: 2, edges: angles },
   tan: { exact: Math.tan, bound: 2.4, edges: angles },
@@ -43,11 +66,30 @@ const CASES = {
   reciprocal: { exact: (x) => 1 / x, bound: 2.5, edges: [1, 3] },
 } satisfies { readonly [K in UnaryKind]?: Case };
 
-const SPECIAL = [0, 1, 2, 3, 0.5, 87, 88, 89, 100, 104, 2 ** 20, 2 ** 24, 1e10, 2 ** 127, 3.4028234e38, Infinity, NaN].flatMap((x) => [
-  x,
-  -x,
+const SPECIAL = [
+  0,
+  1,
+  2,
+  3,
+  0.5,
+  87,
+  88,
+  89,
+  100,
+  104,
+  2 ** 20,
+  2 ** 24,
+  1e10,
+  2 ** 127,
+  3.4028234e38,
+  Infinity,
+  NaN,
+].flatMap((x) => [x, -x]);
+const SMALL = [-149, -140, -126, -125, -100, -30, -24, -12].flatMap((k) => [
+  2 ** k,
+  1.999999 * 2 ** k,
+  -(2 ** k),
 ]);
-const SMALL = [-149, -140, -126, -125, -100, -30, -24, -12].flatMap((k) => [2 ** k, 1.999999 * 2 ** k, -(2 ** k)]);
 
 /** The words of special values, of the floats about edges, and of floats at equal distances among all. */
 function pointsOf(edges: readonly number[], count: number): Uint32Array<ArrayBuffer> {
@@ -74,7 +116,9 @@ test.each(Object.entries<Case>(CASES))('%s', async (kind, { exact, bound, edges 
 
 test('angles that are nearly multiples of π/2', async () => {
   // The floats next to k·π/2: those that lose the most digits. Math reduces angles exactly.
-  const multiples = Array.from({ length: FULL ? 2 ** 20 : 2 ** 16 }, (_, k) => Math.fround(((k + 1) * Math.PI) / 2));
+  const multiples = Array.from({ length: FULL ? 2 ** 20 : 2 ** 16 }, (_, k) =>
+    Math.fround(((k + 1) * Math.PI) / 2),
+  );
   const nearest = 16367173 * 2 ** 72; // of all floats the one nearest to a multiple: 1.6·10⁻⁹ (Muller, "Elementary Functions")
   const points = wordsOf('float32', [...multiples, nearest, -nearest]);
   const kinds = ['sin', 'cos', 'tan'] as const;
@@ -117,14 +161,32 @@ test('values that are known to more digits than a float has', async () => {
     [words],
     known.map(([kind]) => ({ expression: (x) => unaryExpression(kind, 'float32', x), result: 'float32' })),
   );
-  known.forEach(([kind, x, y], i) => expect(Math.abs(results[i]![i]! / y - 1), `${kind}(${x})`).toBeLessThan(2.5e-7));
+  known.forEach(([kind, x, y], i) =>
+    expect(Math.abs(results[i]![i]! / y - 1), `${kind}(${x})`).toBeLessThan(2.5e-7),
+  );
 });
 
 test('what is no function but bits: signs, roundings and tests', async () => {
-  const numbers = [0, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 3.5, 0.49999997, 8388607.5, 8388609, 2 ** 31, 3e38, 1e-40, Infinity, NaN].flatMap(
-    (x) => [x, -x],
-  );
-  const even = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : x < 0 ? -Math.round(-x) : Math.round(x));
+  const numbers = [
+    0,
+    0.3,
+    0.5,
+    0.75,
+    1,
+    1.5,
+    2.5,
+    3.5,
+    0.49999997,
+    8388607.5,
+    8388609,
+    2 ** 31,
+    3e38,
+    1e-40,
+    Infinity,
+    NaN,
+  ].flatMap((x) => [x, -x]);
+  const even = (x: number): number =>
+    Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : x < 0 ? -Math.round(-x) : Math.round(x);
   const exact: { readonly [K in UnaryKind]?: (x: number) => number } = {
     neg: (x) => -x,
     abs: Math.abs,
@@ -138,7 +200,10 @@ test('what is no function but bits: signs, roundings and tests', async () => {
   const results = await evaluate(
     ['float32'],
     [wordsOf('float32', numbers)],
-    kinds.map((kind) => ({ expression: (x) => unaryExpression(kind, 'float32', x), result: kind === 'isNaN' ? 'bool' : 'float32' })),
+    kinds.map((kind) => ({
+      expression: (x) => unaryExpression(kind, 'float32', x),
+      result: kind === 'isNaN' ? 'bool' : 'float32',
+    })),
   );
   kinds.forEach((kind, i) => {
     const { worst, where } = errorsOf(results[i]!, exact[kind]!, numbers.map(Math.fround));

@@ -1,7 +1,15 @@
-/** float16: rounding to binary16 at every binary16 number, at every midpoint between two, and beside them; and operations whose results are rounded. */
+/**
+ * float16: rounding to binary16 at every binary16 number, at every midpoint between two, and beside them; and
+ * operations whose results are rounded.
+ */
 import { fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
-import { binaryExpression, castExpression, reduceExpression, unaryExpression } from '../src/scalar/operations.ts';
+import {
+  binaryExpression,
+  castExpression,
+  reduceExpression,
+  unaryExpression,
+} from '../src/scalar/operations.ts';
 import { evaluate, FULL, numbersOf, randomWords, wordsOf } from './support/scalar.ts';
 
 const half = (x: number): number => fromFloat16Bits(toFloat16Bits(x));
@@ -38,7 +46,8 @@ test('any float32', async () => {
 
 test('operations round once, from float32', async () => {
   const count = 2 ** 16;
-  const random = (seed: number): number[] => Array.from(randomWords(count, seed), (word) => HALVES[word >>> 16]!);
+  const random = (seed: number): number[] =>
+    Array.from(randomWords(count, seed), (word) => HALVES[word >>> 16]!);
   const [a, b] = [random(7), random(8)];
   const binary = {
     add: (x: number, y: number) => x + y,
@@ -49,12 +58,17 @@ test('operations round once, from float32', async () => {
   const results = await evaluate(
     ['float16', 'float16'],
     [wordsOf('float16', a), wordsOf('float16', b)],
-    kinds.map((kind) => ({ expression: (x, y) => binaryExpression(kind, 'float16', x, y), result: 'float16' })),
+    kinds.map((kind) => ({
+      expression: (x, y) => binaryExpression(kind, 'float16', x, y),
+      result: 'float16',
+    })),
   );
   kinds.forEach((kind, k) => {
     const different = a.flatMap((x, i) => {
       const expected = half(Math.fround(binary[kind](x, b[i]!)));
-      return Object.is(results[k]![i], expected) ? [] : [`${kind}(${x}, ${b[i]}) = ${results[k]![i]}, not ${expected}`];
+      return Object.is(results[k]![i], expected)
+        ? []
+        : [`${kind}(${x}, ${b[i]}) = ${results[k]![i]}, not ${expected}`];
     });
     expect(different).toEqual([]);
   });
@@ -67,7 +81,9 @@ test('results are binary16 numbers, or the neighbour of the nearest where float3
     [{ expression: (x) => unaryExpression('exp', 'float16', x), result: 'float16' }],
   );
   expect(results!.map(half)).toEqual(results);
-  const far = HALVES.filter((x, i) => Math.abs(toFloat16Bits(results![i]!) - toFloat16Bits(half(Math.exp(x)))) > 1);
+  const far = HALVES.filter(
+    (x, i) => Math.abs(toFloat16Bits(results![i]!) - toFloat16Bits(half(Math.exp(x)))) > 1,
+  );
   expect(far).toEqual([]);
 });
 

@@ -1,6 +1,8 @@
 /**
- * What must be exact: literals, arithmetic of integers, comparisons, casts, selection and the steps of reductions, at the edges of their dtypes and at random words, against
- * @firsthand/linalg, which has loops of its own. Every entry of the tables is compiled, with operands that are known at run time and with literals.
+ * What must be exact: literals, arithmetic of integers, comparisons, casts, selection and the steps of
+ * reductions, at the edges of their dtypes and at random words, against
+ * @firsthand/linalg, which has loops of its own. Every entry of the tables is compiled, with operands that
+ *   are known at run time and with literals.
  */
 import type { BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
 import { array, binary, unary, type DType } from '@firsthand/linalg';
@@ -17,7 +19,16 @@ import {
   whereExpression,
   type Expression,
 } from '../src/scalar/operations.ts';
-import { DTYPES_OF_WGSL, errorsOf, evaluate, numbersOf, pairsOf, randomWords, wordsOf, type Case } from './support/scalar.ts';
+import {
+  DTYPES_OF_WGSL,
+  errorsOf,
+  evaluate,
+  numbersOf,
+  pairsOf,
+  randomWords,
+  wordsOf,
+  type Case,
+} from './support/scalar.ts';
 
 const COMPARISONS: readonly BinaryKind[] = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'];
 const ARITHMETIC: readonly BinaryKind[] = ['add', 'sub', 'mul', 'div', 'pow', 'mod', 'maximum', 'minimum'];
@@ -39,18 +50,34 @@ const FUNCTIONS: readonly UnaryKind[] = [
   'normalCdf',
   'sigmoid',
 ];
-const UNARY: readonly UnaryKind[] = [...FUNCTIONS, 'floor', 'ceil', 'round', 'neg', 'abs', 'sign', 'logicalNot', 'isNaN'];
+const UNARY: readonly UnaryKind[] = [
+  ...FUNCTIONS,
+  'floor',
+  'ceil',
+  'round',
+  'neg',
+  'abs',
+  'sign',
+  'logicalNot',
+  'isNaN',
+];
 const REDUCTIONS: readonly ReduceKind[] = ['sum', 'prod', 'max', 'min'];
 
 const isNumeric = (dtype: DType): boolean => dtype !== 'bool';
 const isFloat = (dtype: DType): boolean => dtype.startsWith('float');
 const takesUnary = (kind: UnaryKind, dtype: DType): boolean =>
   kind === 'isNaN' ||
-  (kind === 'logicalNot' ? dtype === 'bool' : UNARY.indexOf(kind) <= UNARY.indexOf('round') ? isFloat(dtype) : isNumeric(dtype));
+  (kind === 'logicalNot'
+    ? dtype === 'bool'
+    : UNARY.indexOf(kind) <= UNARY.indexOf('round')
+      ? isFloat(dtype)
+      : isNumeric(dtype));
 const takesBinary = (kind: BinaryKind, dtype: DType): boolean =>
   COMPARISONS.includes(kind) || (LOGIC.includes(kind) ? dtype === 'bool' : isNumeric(dtype));
-const resultOfUnary = (kind: UnaryKind, dtype: DType): DType => (kind === 'isNaN' || kind === 'logicalNot' ? 'bool' : dtype);
-const resultOfBinary = (kind: BinaryKind, dtype: DType): DType => (ARITHMETIC.includes(kind) ? dtype : 'bool');
+const resultOfUnary = (kind: UnaryKind, dtype: DType): DType =>
+  kind === 'isNaN' || kind === 'logicalNot' ? 'bool' : dtype;
+const resultOfBinary = (kind: BinaryKind, dtype: DType): DType =>
+  ARITHMETIC.includes(kind) ? dtype : 'bool';
 
 /** Numbers at the edges of a dtype. */
 const EDGES: { readonly [K in DType]?: readonly number[] } = {
@@ -77,21 +104,36 @@ const EDGES: { readonly [K in DType]?: readonly number[] } = {
     NaN,
   ],
   float16: [0, -0, 0.5, 1, -1, 1.5, -2, 2048, 65504, -65504, 2 ** -24, -(2 ** -14), Infinity, -Infinity, NaN],
-  int32: [0, 1, -1, 2, -2, 3, -3, 7, 16, -17, 1000, 65536, 46341, 16777217, -16777219, 2147483646, 2147483647, -2147483647, -2147483648],
-  uint32: [0, 1, 2, 3, 7, 16, 1000, 65535, 65536, 16777217, 16777219, 2147483647, 2147483648, 4294967167, 4294967294, 4294967295],
+  int32: [
+    0, 1, -1, 2, -2, 3, -3, 7, 16, -17, 1000, 65536, 46341, 16777217, -16777219, 2147483646, 2147483647,
+    -2147483647, -2147483648,
+  ],
+  uint32: [
+    0, 1, 2, 3, 7, 16, 1000, 65535, 65536, 16777217, 16777219, 2147483647, 2147483648, 4294967167, 4294967294,
+    4294967295,
+  ],
   bool: [0, 1],
 };
 const edges = (dtype: DType): readonly number[] => EDGES[dtype]!;
 
 /** What @firsthand/linalg makes of numbers of one dtype. */
 const byLinalg = (dtype: DType, numbers: readonly number[]): ReturnType<typeof array> =>
-  dtype === 'bool' ? array([...numbers]).astype('bool') : array(Float64Array.from(numbers), { dtype: 'float64' }).astype(dtype);
+  dtype === 'bool'
+    ? array([...numbers]).astype('bool')
+    : array(Float64Array.from(numbers), { dtype: 'float64' }).astype(dtype);
 const numbersIn = (result: ReturnType<typeof array>): number[] => [...result.astype('float64').data];
 
 /** Numbers must be the same, NaN and −0 too; a subnormal number may be a zero. */
-function expectSame(got: readonly number[], expected: readonly number[], describeAt: (i: number) => string): void {
-  const isSame = (x: number, y: number): boolean => Object.is(x, y) || (x !== y && Math.abs(x) < 2 ** -126 && Math.abs(y) < 2 ** -126);
-  const different = got.flatMap((x, i) => (isSame(x, expected[i]!) ? [] : [`${describeAt(i)} = ${x}, not ${expected[i]}`]));
+function expectSame(
+  got: readonly number[],
+  expected: readonly number[],
+  describeAt: (i: number) => string,
+): void {
+  const isSame = (x: number, y: number): boolean =>
+    Object.is(x, y) || (x !== y && Math.abs(x) < 2 ** -126 && Math.abs(y) < 2 ** -126);
+  const different = got.flatMap((x, i) =>
+    isSame(x, expected[i]!) ? [] : [`${describeAt(i)} = ${x}, not ${expected[i]}`],
+  );
   expect(different).toEqual([]);
 }
 
@@ -106,13 +148,19 @@ describe('literals', () => {
   test('have the bits of their numbers', async () => {
     for (const dtype of DTYPES_OF_WGSL) {
       const numbers =
-        dtype === 'float32' ? [...edges(dtype), 0.1, 1e-7, 1e21, 1e-40, -1e-45, 2 ** -126, 3.4028235e38, 16777217] : edges(dtype);
+        dtype === 'float32'
+          ? [...edges(dtype), 0.1, 1e-7, 1e21, 1e-40, -1e-45, 2 ** -126, 3.4028235e38, 16777217]
+          : edges(dtype);
       const results = await evaluate(
         [dtype],
         [wordsOf(dtype, [1])],
         numbers.map((value) => ({ expression: () => literal(dtype, value), result: dtype })),
       );
-      expectSame(results.flat(), numbersOf(dtype, wordsOf(dtype, numbers)), (i) => `literal(${dtype}, ${numbers[i]})`);
+      expectSame(
+        results.flat(),
+        numbersOf(dtype, wordsOf(dtype, numbers)),
+        (i) => `literal(${dtype}, ${numbers[i]})`,
+      );
     }
   });
 
@@ -189,12 +237,20 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
     binaryKinds.forEach((kind, k) => {
       if (kind === 'pow' && isFloat(dtype)) return; // not exact: scalar-power.test.ts
       if (kind === 'div' && dtype === 'float32') {
-        const { worst, where } = errorsOf(results[k]!, (p, q) => p / q, ...inputs.map((numbers) => numbers.map(Math.fround)));
+        const { worst, where } = errorsOf(
+          results[k]!,
+          (p, q) => p / q,
+          ...inputs.map((numbers) => numbers.map(Math.fround)),
+        );
         expect(worst, where).toBeLessThanOrEqual(2.5); // the language's
         return;
       }
       const [x, y] = inputs.map((numbers) => byLinalg(dtype, numbers));
-      expectSame(results[k]!, numbersIn(binary(kind, x!, y!)), (i) => `${kind}(${inputs[0]![i]}, ${inputs[1]![i]})`);
+      expectSame(
+        results[k]!,
+        numbersIn(binary(kind, x!, y!)),
+        (i) => `${kind}(${inputs[0]![i]}, ${inputs[1]![i]})`,
+      );
     });
   });
 
@@ -211,7 +267,10 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
     const numbers = edges(dtype).filter((_, i) => i % 3 === 0 || i > edges(dtype).length - 3);
     const [a, b] = pairsOf(numbers);
     const some = (_: number, i: number): boolean => i % 9 === 0;
-    const compare = async (cases: readonly Case[], ...inputs: readonly (readonly number[])[]): Promise<void> => {
+    const compare = async (
+      cases: readonly Case[],
+      ...inputs: readonly (readonly number[])[]
+    ): Promise<void> => {
       const atRuntime = await evaluate(
         inputs.map(() => dtype),
         inputs.map((input) => wordsOf(dtype, input)),
@@ -228,7 +287,10 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
   });
 
   test('casts to every dtype', async () => {
-    const words = [...wordsOf(dtype, edges(dtype)), ...(dtype === 'bool' || dtype === 'float16' ? [] : randomWords(4096, 9))];
+    const words = [
+      ...wordsOf(dtype, edges(dtype)),
+      ...(dtype === 'bool' || dtype === 'float16' ? [] : randomWords(4096, 9)),
+    ];
     const numbers = numbersOf(dtype, Uint32Array.from(words));
     const results = await evaluate(
       [dtype],
@@ -236,7 +298,11 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
       DTYPES_OF_WGSL.map((to) => ({ expression: (x) => castExpression(dtype, to, x), result: to })),
     );
     DTYPES_OF_WGSL.forEach((to, k) => {
-      expectSame(results[k]!, numbersIn(byLinalg(dtype, numbers).astype(to)), (i) => `${dtype} ${numbers[i]} as ${to}`);
+      expectSame(
+        results[k]!,
+        numbersIn(byLinalg(dtype, numbers).astype(to)),
+        (i) => `${dtype} ${numbers[i]} as ${to}`,
+      );
     });
   });
 
@@ -255,11 +321,17 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
       ],
       [
         { expression: (p, q, condition) => whereExpression(condition, p, q), result: dtype },
-        ...REDUCTIONS.map((kind): Case => ({ expression: (p, q) => reduceExpression(kind, dtype, p, q), result: dtype })),
+        ...REDUCTIONS.map((kind): Case => ({
+          expression: (p, q) => reduceExpression(kind, dtype, p, q),
+          result: dtype,
+        })),
         ...REDUCTIONS.map((kind): Case => {
           const identity = reduceIdentity(kind, dtype);
           const step = (text: string): Expression => reduceExpression(kind, dtype, identity.text, text);
-          return { expression: (p) => ({ text: step(p).text, needs: [...identity.needs, ...step(p).needs] }), result: dtype };
+          return {
+            expression: (p) => ({ text: step(p).text, needs: [...identity.needs, ...step(p).needs] }),
+            result: dtype,
+          };
         }),
       ],
     );
@@ -270,10 +342,15 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
       (i) => `where ${i}`,
     );
     const steps: readonly BinaryKind[] =
-      dtype === 'bool' ? ['logicalOr', 'logicalAnd', 'logicalOr', 'logicalAnd'] : ['add', 'mul', 'maximum', 'minimum'];
+      dtype === 'bool'
+        ? ['logicalOr', 'logicalAnd', 'logicalOr', 'logicalAnd']
+        : ['add', 'mul', 'maximum', 'minimum'];
     REDUCTIONS.forEach((kind, k) => {
-      if (dtype !== 'float16' || k > 1) expectSame(results[1 + k]!, numbersIn(binary(steps[k]!, x, y)), (i) => `${kind}(${a[i]}, ${b[i]})`);
-      const kept = results[5 + k]!.map((value, i) => (kind === 'sum' && elements[i] === 0 ? elements[i] : value)); // 0 + −0 = 0
+      if (dtype !== 'float16' || k > 1)
+        expectSame(results[1 + k]!, numbersIn(binary(steps[k]!, x, y)), (i) => `${kind}(${a[i]}, ${b[i]})`);
+      const kept = results[5 + k]!.map((value, i) =>
+        kind === 'sum' && elements[i] === 0 ? elements[i] : value,
+      ); // 0 + −0 = 0
       expectSame(kept, elements, (i) => `${kind}(identity, ${a[i]})`);
     });
   });

@@ -1,12 +1,25 @@
-/** Powers and remainders of float32 against JavaScript's in double precision: over all pairs of special values, and over pairs that are spread over all floats. */
+/**
+ * Powers and remainders of float32 against JavaScript's in double precision: over all pairs of special
+ * values, and over pairs that are spread over all floats.
+ */
 import { expect, test } from 'vitest';
 import { binaryExpression } from '../src/scalar/operations.ts';
-import { errorsOf, evaluate, FULL, numbersOf, pairsOf, randomWords, wordsOf, type Errors } from './support/scalar.ts';
+import {
+  errorsOf,
+  evaluate,
+  FULL,
+  numbersOf,
+  pairsOf,
+  randomWords,
+  wordsOf,
+  type Errors,
+} from './support/scalar.ts';
 
 const COUNT = FULL ? 2 ** 22 : 2 ** 17;
 
 /** xʸ as IEEE 754 has it; JavaScript has NaN for 1^NaN and (±1)^±∞. */
-const pow = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
+const pow = (x: number, y: number): number =>
+  x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y;
 /** x − y·⌊x/y⌋. */
 function mod(x: number, y: number): number {
   const rest = x % y;
@@ -68,7 +81,9 @@ test.each([
 test('mod of any two floats, and of such as are not far apart', async () => {
   const x = randomWords(COUNT, 1);
   const y = randomWords(COUNT, 2);
-  const near = x.map((word, i) => (i % 2 === 0 ? word : (word & 0x807fffff) | ((y[i]! + (i << 19)) & 0x7f800000)));
+  const near = x.map((word, i) =>
+    i % 2 === 0 ? word : (word & 0x807fffff) | ((y[i]! + (i << 19)) & 0x7f800000),
+  );
   const { worst, where } = await errors('mod', mod, near, y);
   expect(worst, where).toBeLessThanOrEqual(0.5);
 });
@@ -84,7 +99,9 @@ test.each([
   ['x very near 1', 1 - 2 ** -10, 1 + 2 ** -10, 140],
   ['common powers', 0, 100, 20],
 ])('pow: %s', async (_, low, high, range) => {
-  const exponents = between(Math.log2(low), Math.log2(high), 5).map((e, i) => (low === 0 ? (100 * i) / COUNT : 2 ** e));
+  const exponents = between(Math.log2(low), Math.log2(high), 5).map((e, i) =>
+    low === 0 ? (100 * i) / COUNT : 2 ** e,
+  );
   const powers = between(-range, range, 6);
   const x = wordsOf('float32', exponents);
   const y = wordsOf(

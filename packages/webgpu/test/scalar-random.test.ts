@@ -10,11 +10,17 @@ async function streamAt(
   counter: readonly [number, number],
   index: Uint32Array<ArrayBuffer>,
 ): Promise<readonly number[][]> {
-  const literals = [key, counter].map((pair) => pair.map((word) => `${word}u`)) as [[string, string], [string, string]];
+  const literals = [key, counter].map((pair) => pair.map((word) => `${word}u`)) as [
+    [string, string],
+    [string, string],
+  ];
   return evaluate(
     ['uint32'],
     [index],
-    (['uint32', 'float32'] as const).map((dtype) => ({ expression: (i) => randomExpression(dtype, ...literals, i), result: dtype })),
+    (['uint32', 'float32'] as const).map((dtype) => ({
+      expression: (i) => randomExpression(dtype, ...literals, i),
+      result: dtype,
+    })),
   );
 }
 

@@ -1,4 +1,5 @@
-// Running sums, products and linear recurrences against the interpreter: every dtype, rows long and short, few and many, in parts and whole, and what the compiler makes of cumsum.
+// Running sums, products and linear recurrences against the interpreter: every dtype, rows long and short,
+// few and many, in parts and whole, and what the compiler makes of cumsum.
 import { grad } from '@firsthand/autograd';
 import type { Scalar, ScanKernel } from '@firsthand/compiler';
 import type { ScanKind } from '@firsthand/graph';
@@ -6,11 +7,27 @@ import { sizeOf, type DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { scanScratchWords, scanShaders } from '../src/kernels/scan.ts';
-import { affine, expectSame, filled, kernelsOf, load, operandsOf, PROFILES, runOnGPU, scattered } from './support/kernels.ts';
+import {
+  affine,
+  expectSame,
+  filled,
+  kernelsOf,
+  load,
+  operandsOf,
+  PROFILES,
+  runOnGPU,
+  scattered,
+} from './support/kernels.ts';
 import { plainLayout } from './support/run-shader.ts';
 
 /** A scan whose operands lie as `factors` say: of the row axes, then of the columns. */
-function scan(dtype: DType, rows: readonly number[], count: number, factors: readonly number[], fold: ScanKind = 'sum'): ScanKernel {
+function scan(
+  dtype: DType,
+  rows: readonly number[],
+  count: number,
+  factors: readonly number[],
+  fold: ScanKind = 'sum',
+): ScanKernel {
   const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
   const length = sizeOf(rows) * count;
   // The factors of a linear recurrence are its terms, from the last to the first.
@@ -43,35 +60,48 @@ function numbersFor(fold: ScanKind, dtype: DType, length: number): number[] {
   if (fold === 'sum' || dtype === 'int32') return whole(length);
   if (fold === 'linear') return whole(length, -1, 2);
   // Powers of two whose products leave no range, and now and then a 0 that ends them all.
-  return whole(length, 0, 100).map((each, place) => (each === 0 && place % 7 === 0 ? 0 : [2, -0.5, 1, -1][place % 4]!));
+  return whole(length, 0, 100).map((each, place) =>
+    each === 0 && place % 7 === 0 ? 0 : [2, -0.5, 1, -1][place % 4]!,
+  );
 }
 
-describe.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))('%s of %s', (fold, dtype) => {
-  test.each<[string, readonly number[], number, readonly number[]]>([
-    ['one element', [], 1, [1]],
-    ['one short row', [], 37, [1]],
-    ['one long row', [], 9003, [1]],
-    ['two long rows', [2], 2100, [2100, 1]],
-    ['columns between rows', [23], 5, [1, 23]],
-    ['several row axes', [3, 1, 6], 70, [420, 0, 1, 6]],
-    ['more rows than invocations', [70], 40, [40, 1]],
-  ])('%s', async (_, rows, count, factors) => {
-    const kernel = scan(dtype, rows, count, factors, fold);
-    const { length } = kernel.operands[0]!;
-    const numbers = numbersFor(fold, dtype, length);
-    await expectSame(kernel, [filled(dtype, numbers), filled(dtype, [0], length)]);
-  });
-});
+describe.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))(
+  '%s of %s',
+  (fold, dtype) => {
+    test.each<[string, readonly number[], number, readonly number[]]>([
+      ['one element', [], 1, [1]],
+      ['one short row', [], 37, [1]],
+      ['one long row', [], 9003, [1]],
+      ['two long rows', [2], 2100, [2100, 1]],
+      ['columns between rows', [23], 5, [1, 23]],
+      ['several row axes', [3, 1, 6], 70, [420, 0, 1, 6]],
+      ['more rows than invocations', [70], 40, [40, 1]],
+    ])('%s', async (_, rows, count, factors) => {
+      const kernel = scan(dtype, rows, count, factors, fold);
+      const { length } = kernel.operands[0]!;
+      const numbers = numbersFor(fold, dtype, length);
+      await expectSame(kernel, [filled(dtype, numbers), filled(dtype, [0], length)]);
+    });
+  },
+);
 
 test('rows of every length', async () => {
   const lengths = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 300, max: 20000 }));
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 2 }), lengths, fc.boolean(), async (rows, count, isLast) => {
-      const outer = sizeOf(rows);
-      const rowFactors = rows.map((_, axis) => sizeOf(rows.slice(axis + 1)) * (isLast ? count : 1));
-      const kernel = scan('int32', rows, count, [...rowFactors, isLast ? 1 : outer]);
-      await expectSame(kernel, [filled('int32', scattered(outer * count, -1e9, 1e9)), filled('int32', [0], outer * count)]);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 2 }),
+      lengths,
+      fc.boolean(),
+      async (rows, count, isLast) => {
+        const outer = sizeOf(rows);
+        const rowFactors = rows.map((_, axis) => sizeOf(rows.slice(axis + 1)) * (isLast ? count : 1));
+        const kernel = scan('int32', rows, count, [...rowFactors, isLast ? 1 : outer]);
+        await expectSame(kernel, [
+          filled('int32', scattered(outer * count, -1e9, 1e9)),
+          filled('int32', [0], outer * count),
+        ]);
+      },
+    ),
     { numRuns: 12 },
   );
 });
@@ -93,8 +123,14 @@ test('infinities and NaN stay, and go no other way than to the right', async () 
       [1500, NaN],
     ],
   ] as const) {
-    await expectSame(scan('float32', [], length, [1]), [filled('float32', with_(places)), filled('float32', [0], length)]);
-    await expectSame(scan('float32', [40], 75, [1, 40]), [filled('float32', with_(places)), filled('float32', [0], length)]);
+    await expectSame(scan('float32', [], length, [1]), [
+      filled('float32', with_(places)),
+      filled('float32', [0], length),
+    ]);
+    await expectSame(scan('float32', [40], 75, [1, 40]), [
+      filled('float32', with_(places)),
+      filled('float32', [0], length),
+    ]);
   }
 });
 
@@ -102,7 +138,10 @@ test('errors do not grow with the row', async () => {
   const length = 100_000;
   const arrays = [filled('float32', scattered(length, 0, 1)), filled('float32', [0], length)];
   await expectSame(scan('float32', [], length, [1]), arrays, { relative: 4e-7, absolute: 0 });
-  await expectSame(scan('float32', [40], length / 40, [length / 40, 1]), arrays, { relative: 4e-7, absolute: 0 });
+  await expectSame(scan('float32', [40], length / 40, [length / 40, 1]), arrays, {
+    relative: 4e-7,
+    absolute: 0,
+  });
 });
 
 test('values and stores are expressions; a store may be of another dtype, and elsewhere', async () => {
@@ -110,7 +149,13 @@ test('values and stores are expressions; a store may be of another dtype, and el
     const index = affine(0, [0, count], [1, 1]);
     const x = load(0, 'float32', index);
     const total: Scalar = { op: 'total', dtype: 'float32' };
-    const product: Scalar = { op: 'binary', dtype: 'float32', kind: 'mul', a: x, b: load(1, 'float32', affine(0, [0, 1])) };
+    const product: Scalar = {
+      op: 'binary',
+      dtype: 'float32',
+      kind: 'mul',
+      a: x,
+      b: load(1, 'float32', affine(0, [0, 1])),
+    };
     const kernel: ScanKernel = {
       kind: 'scan',
       fold: 'sum',
@@ -130,7 +175,11 @@ test('values and stores are expressions; a store may be of another dtype, and el
       factor: null,
       stores: [
         { operand: 2, index, value: { op: 'binary', dtype: 'float32', kind: 'sub', a: total, b: product } },
-        { operand: 3, index: affine(6 * count - 1, [0, -count], [1, -1]), value: { op: 'cast', dtype: 'int32', x: total } },
+        {
+          operand: 3,
+          index: affine(6 * count - 1, [0, -count], [1, -1]),
+          value: { op: 'cast', dtype: 'int32', x: total },
+        },
       ],
     };
     await expectSame(kernel, [
@@ -145,7 +194,11 @@ test('values and stores are expressions; a store may be of another dtype, and el
 test('more rows than a dispatch has workgroups along one dimension', async () => {
   const rows = 64 * 65537;
   const kernel = scan('int32', [rows], 2, [2, 1]);
-  const [, sums] = await runOnGPU(kernel, [filled('int32', [1, 2, 3], 2 * rows), filled('int32', [0], 2 * rows)], PROFILES.software);
+  const [, sums] = await runOnGPU(
+    kernel,
+    [filled('int32', [1, 2, 3], 2 * rows), filled('int32', [0], 2 * rows)],
+    PROFILES.software,
+  );
   const pairs = [1, 3, 3, 4, 2, 5];
   expect(sums!.findIndex((sum, place) => sum !== pairs[place % 6])).toBe(-1);
 });
@@ -157,12 +210,20 @@ describe('cumsum, as the compiler has it', () => {
     ['along the last axis', () => kernelsOf('scan', (x) => [x.cumsum(-1)], ['int32', [3, 1500]])],
     [
       'of something, and then something',
-      () => kernelsOf('scan', (x, y) => [x.mul(y).cumsum(1).mul(x)], ['float32', [6, 100]], ['float32', [6, 1]]),
+      () =>
+        kernelsOf('scan', (x, y) => [x.mul(y).cumsum(1).mul(x)], ['float32', [6, 100]], ['float32', [6, 1]]),
     ],
     ['of a transpose', () => kernelsOf('scan', (x) => [x.transpose().cumsum(0)], ['float32', [12, 40]])],
-    ['backwards', () => kernelsOf('scan', (x) => [grad((each) => each.cumsum(1).square().sum())(x)], ['float32', [4, 65]])],
+    [
+      'backwards',
+      () =>
+        kernelsOf('scan', (x) => [grad((each) => each.cumsum(1).square().sum())(x)], ['float32', [4, 65]]),
+    ],
     ['of two axes', () => kernelsOf('scan', (x) => [x.cumsum(0).cumsum(1)], ['int32', [7, 8]])],
-    ['of rolled and sliced rows', () => kernelsOf('scan', (x) => [x.roll(3, 1).slice(1, 0, 30, 2).cumsum(1)], ['float32', [4, 33]])],
+    [
+      'of rolled and sliced rows',
+      () => kernelsOf('scan', (x) => [x.roll(3, 1).slice(1, 0, 30, 2).cumsum(1)], ['float32', [4, 33]]),
+    ],
     ['of half precision', () => kernelsOf('scan', (x) => [x.cumsum(0)], ['float16', [100]])],
   ])('%s', async (_, kernels) => {
     const found = kernels();
@@ -178,9 +239,16 @@ describe('cumsum, as the compiler has it', () => {
 });
 
 test('few long rows are cut in parts, and many rows are not', () => {
-  const cases = [scan('float32', [], 100_000, [1]), scan('float32', [9000], 300, [300, 1]), scan('float32', [4], 100, [100, 1])];
+  const cases = [
+    scan('float32', [], 100_000, [1]),
+    scan('float32', [9000], 300, [300, 1]),
+    scan('float32', [4], 100, [100, 1]),
+  ];
   const shaders = Object.values(PROFILES).map((profile) =>
-    cases.map((kernel) => [scanShaders(kernel, plainLayout(kernel.operands), profile).length, scanScratchWords(kernel, profile)]),
+    cases.map((kernel) => [
+      scanShaders(kernel, plainLayout(kernel.operands), profile).length,
+      scanScratchWords(kernel, profile),
+    ]),
   );
   expect(shaders).toEqual([
     [

@@ -1,11 +1,23 @@
-// Writing by position against the interpreter: adding and setting, positions out of range, equal ones, every dtype, and targets dealt out in every way.
+// Writing by position against the interpreter: adding and setting, positions out of range, equal ones, every
+// dtype, and targets dealt out in every way.
 import { grad } from '@firsthand/autograd';
 import type { Index, ScatterKernel } from '@firsthand/compiler';
 import { DTYPES, sizeOf, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { scatterPlan } from '../src/kernels/scatter-plan.ts';
-import { affine, DTYPES_OF_WGSL, expectSame, filled, kernelsOf, load, PROFILES, rowMajor, runOnGPU, scattered } from './support/kernels.ts';
+import {
+  affine,
+  DTYPES_OF_WGSL,
+  expectSame,
+  filled,
+  kernelsOf,
+  load,
+  PROFILES,
+  rowMajor,
+  runOnGPU,
+  scattered,
+} from './support/kernels.ts';
 
 const POSITIONS = [3, 1, 1, 0, -1, 4, 3, 2 ** 31 - 1, -(2 ** 31), 3];
 
@@ -20,7 +32,15 @@ interface Case {
   readonly positionType?: 'int32' | 'uint32';
 }
 
-function scatter({ dtype, mode, extents, positionAt, index, stride, positionType = 'int32' }: Case): ScatterKernel {
+function scatter({
+  dtype,
+  mode,
+  extents,
+  positionAt,
+  index,
+  stride,
+  positionType = 'int32',
+}: Case): ScatterKernel {
   return {
     kind: 'scatter',
     operands: [
@@ -56,20 +76,56 @@ describe.each(['add', 'set'] as const)('%s', (mode) => {
         await expectScatter({ ...rows, index: affine(0, [1, 1]), stride: width });
         await expectScatter({ ...rows, index: affine(width - 1, [1, -1]), stride: width });
         await expectScatter({ ...rows, index: affine(0, [1, 4]), stride: 1 });
-        await expectScatter({ ...shared, extents: [width, 10], positionAt: affine(0, [1, 1]), index: affine(0, [0, 1]), stride: width });
+        await expectScatter({
+          ...shared,
+          extents: [width, 10],
+          positionAt: affine(0, [1, 1]),
+          index: affine(0, [0, 1]),
+          stride: width,
+        });
       }
       // single elements, one position for all, no loop at all, and targets that are not told apart
-      await expectScatter({ ...shared, extents: [10], positionAt: affine(0, [0, 1]), index: affine(5), stride: 7 });
-      await expectScatter({ ...shared, extents: [3, 2, 5], positionAt: affine(2), index: affine(0, [0, 5], [2, 1]), stride: 16 });
+      await expectScatter({
+        ...shared,
+        extents: [10],
+        positionAt: affine(0, [0, 1]),
+        index: affine(5),
+        stride: 7,
+      });
+      await expectScatter({
+        ...shared,
+        extents: [3, 2, 5],
+        positionAt: affine(2),
+        index: affine(0, [0, 5], [2, 1]),
+        stride: 16,
+      });
       await expectScatter({ ...shared, extents: [], positionAt: affine(2), index: affine(1), stride: 3 });
-      await expectScatter({ ...shared, extents: [10, 3], positionAt: affine(0, [0, 1]), index: affine(0, [0, 1], [1, 2]), stride: 5 });
+      await expectScatter({
+        ...shared,
+        extents: [10, 3],
+        positionAt: affine(0, [0, 1]),
+        index: affine(0, [0, 1], [1, 2]),
+        stride: 5,
+      });
     }
   });
 });
 
-/** A scatter of `steps` rows of `places` elements to `extent` rows of a target, or, if it is turned, of their columns; its positions are of the rows alone. */
-function tableKernel(dtype: DType, mode: 'add' | 'set', steps: number, places: number, extent: number, isTurned: boolean): ScatterKernel {
-  const at = isTurned ? { index: affine(0, [1, extent]), stride: 1 } : { index: affine(0, [1, 1]), stride: places };
+/**
+ * A scatter of `steps` rows of `places` elements to `extent` rows of a target, or, if it is turned, of their
+ * columns; its positions are of the rows alone.
+ */
+function tableKernel(
+  dtype: DType,
+  mode: 'add' | 'set',
+  steps: number,
+  places: number,
+  extent: number,
+  isTurned: boolean,
+): ScatterKernel {
+  const at = isTurned
+    ? { index: affine(0, [1, extent]), stride: 1 }
+    : { index: affine(0, [1, 1]), stride: places };
   return {
     kind: 'scatter',
     operands: [
@@ -90,7 +146,10 @@ function tableKernel(dtype: DType, mode: 'add' | 'set', steps: number, places: n
 /** Positions from −2 to two beyond the last, and small whole numbers. */
 function tableArrays({ operands, extent }: ScatterKernel): TypedArray[] {
   return operands.map(({ dtype, length }, operand) =>
-    filled(dtype, scattered(length, operand === 0 ? -2 : 0, operand === 0 ? extent + 2 : 9, operand).map(Math.floor)),
+    filled(
+      dtype,
+      scattered(length, operand === 0 ? -2 : 0, operand === 0 ? extent + 2 : 9, operand).map(Math.floor),
+    ),
   );
 }
 
@@ -135,9 +194,20 @@ test('of every size', async () => {
       fc.constantFrom(...DTYPES_OF_WGSL),
       fc.boolean(),
       async (steps, places, extent, mode, dtype, isTurned) => {
-        const kernel = tableKernel(dtype === 'bool' && mode === 'add' ? 'uint32' : dtype, mode, steps, places, extent, isTurned);
+        const kernel = tableKernel(
+          dtype === 'bool' && mode === 'add' ? 'uint32' : dtype,
+          mode,
+          steps,
+          places,
+          extent,
+          isTurned,
+        );
         // Sums of half precision are rounded once here, and at every step there.
-        await expectSame(kernel, tableArrays(kernel), dtype === 'float16' && mode === 'add' ? { relative: 0.02, absolute: 0 } : undefined);
+        await expectSame(
+          kernel,
+          tableArrays(kernel),
+          dtype === 'float16' && mode === 'add' ? { relative: 0.02, absolute: 0 } : undefined,
+        );
       },
     ),
     { numRuns: 12 },
@@ -163,7 +233,11 @@ test('infinities and NaN are set and added as they are', async () => {
 
 test('sums of many keep their digits', async () => {
   const kernel = tableKernel('float32', 'add', 40_000, 1, 3, false);
-  const arrays = [filled('int32', [0, 1, 1, 2], 40_000), filled('float32', scattered(40_000, 0, 1)), filled('float32', [0], 3)];
+  const arrays = [
+    filled('int32', [0, 1, 1, 2], 40_000),
+    filled('float32', scattered(40_000, 0, 1)),
+    filled('float32', [0], 3),
+  ];
   const wanted = [0, 0, 0];
   arrays[0]!.forEach((position, step) => (wanted[position]! += arrays[1]![step]!));
   for (const profile of Object.values(PROFILES)) {
@@ -174,7 +248,10 @@ test('sums of many keep their digits', async () => {
 
 test('more places than a dispatch has workgroups along one dimension', async () => {
   const rows = 64 * 65537;
-  const kernel: ScatterKernel = { ...tableKernel('int32', 'add', 1, rows, 1, false), position: { op: 'const', dtype: 'int32', value: 0 } };
+  const kernel: ScatterKernel = {
+    ...tableKernel('int32', 'add', 1, rows, 1, false),
+    position: { op: 'const', dtype: 'int32', value: 0 },
+  };
   const arrays = [filled('int32', [0], 1), filled('int32', [1, 2, 3], rows), filled('int32', [5, 7], rows)];
   const [, , sums] = await runOnGPU(kernel, arrays, PROFILES.software);
   expect(sums!.findIndex((sum, place) => sum !== 1 + (place % 3) + (place % 2 === 0 ? 5 : 7))).toBe(-1);
@@ -186,17 +263,44 @@ describe('as the compiler has it', () => {
   test.each<[string, () => readonly ScatterKernel[]]>([
     [
       'rows added to a table',
-      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at.reshape(20, 1).expand(20, 6), x)], [f, [9, 6]], [i, [20]], [f, [20, 6]]),
+      () =>
+        kernelsOf(
+          'scatter',
+          (b, at, x) => [b.scatterAdd(0, at.reshape(20, 1).expand(20, 6), x)],
+          [f, [9, 6]],
+          [i, [20]],
+          [f, [20, 6]],
+        ),
     ],
-    ['along the last axis', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(1, at, x)], [f, [5, 7]], [i, [5, 11]], [f, [5, 11]])],
+    [
+      'along the last axis',
+      () =>
+        kernelsOf('scatter', (b, at, x) => [b.scatterAdd(1, at, x)], [f, [5, 7]], [i, [5, 11]], [f, [5, 11]]),
+    ],
     [
       'along a middle axis',
-      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(1, at, x)], [f, [3, 5, 4]], [i, [3, 8, 4]], [f, [3, 8, 4]]),
+      () =>
+        kernelsOf(
+          'scatter',
+          (b, at, x) => [b.scatterAdd(1, at, x)],
+          [f, [3, 5, 4]],
+          [i, [3, 8, 4]],
+          [f, [3, 8, 4]],
+        ),
     ],
-    ['of integers', () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at, x)], [i, [6]], [i, [500]], [i, [500]])],
+    [
+      'of integers',
+      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at, x)], [i, [6]], [i, [500]], [i, [500]]),
+    ],
     [
       'the gradient of gather',
-      () => kernelsOf('scatter', (x, at) => [grad((each) => each.gather(1, at).square().sum())(x)], [f, [4, 9]], [i, [4, 3]]),
+      () =>
+        kernelsOf(
+          'scatter',
+          (x, at) => [grad((each) => each.gather(1, at).square().sum())(x)],
+          [f, [4, 9]],
+          [i, [4, 3]],
+        ),
     ],
     [
       'the gradient of an embedding',
@@ -222,7 +326,14 @@ describe('as the compiler has it', () => {
     ],
     [
       'of a transpose',
-      () => kernelsOf('scatter', (b, at, x) => [b.scatterAdd(0, at, x.transpose())], [f, [5, 4]], [i, [7, 4]], [f, [4, 7]]),
+      () =>
+        kernelsOf(
+          'scatter',
+          (b, at, x) => [b.scatterAdd(0, at, x.transpose())],
+          [f, [5, 4]],
+          [i, [7, 4]],
+          [f, [4, 7]],
+        ),
     ],
   ])('%s', async (_, kernels) => {
     const found = kernels();

@@ -1,4 +1,5 @@
-// Sorting against the interpreter: every dtype, both directions, ties, NaN and signed zeros, and lengths around those at which the way of sorting changes.
+// Sorting against the interpreter: every dtype, both directions, ties, NaN and signed zeros, and lengths
+// around those at which the way of sorting changes.
 import { sort, topk } from '@firsthand/autograd';
 import type { SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
@@ -26,7 +27,13 @@ const NUMBERS: { readonly [K in DType]?: readonly number[] } = {
 };
 
 /** Sorts along the last axis of an array, or along the first. */
-function sortKernel(dtype: DType, rows: number, count: number, descending: boolean, byRows = true): SortKernel {
+function sortKernel(
+  dtype: DType,
+  rows: number,
+  count: number,
+  descending: boolean,
+  byRows = true,
+): SortKernel {
   const index = byRows ? affine(0, [0, count], [1, 1]) : affine(0, [0, 1], [1, rows]);
   return {
     kind: 'sort',
@@ -57,7 +64,13 @@ test('equal elements keep their order, zeros of both signs are equal, NaN of eit
   const array = filled('float32', [0, -0, NaN, 1, -0, 0, -Infinity, NaN, 1, Infinity]);
   new Uint32Array(array.buffer)[7] = 0xffc00000;
   const order = async (descending: boolean): Promise<number[]> => [
-    ...(await runOnGPU(sortKernel('float32', 1, 10, descending), [array, filled('int32', [0], 10)], PROFILES.hardware))[1]!,
+    ...(
+      await runOnGPU(
+        sortKernel('float32', 1, 10, descending),
+        [array, filled('int32', [0], 10)],
+        PROFILES.hardware,
+      )
+    )[1]!,
   ];
   expect(await order(false)).toEqual([6, 0, 1, 4, 5, 3, 8, 9, 2, 7]);
   expect(await order(true)).toEqual([9, 3, 8, 0, 1, 4, 5, 6, 2, 7]);
@@ -74,7 +87,10 @@ test('rows of every length', async () => {
       fc.integer({ min: 1, max: 1000 }),
       async (count, rows, descending, byRows, most) => {
         const kernel = sortKernel('int32', rows, count, descending, byRows);
-        await expectSame(kernel, [filled('int32', scattered(rows * count, -most, most)), filled('int32', [-1], rows * count)]);
+        await expectSame(kernel, [
+          filled('int32', scattered(rows * count, -most, most)),
+          filled('int32', [-1], rows * count),
+        ]);
       },
     ),
     { numRuns: 10 },
@@ -87,14 +103,21 @@ test('long rows', async () => {
     [5, 4096],
   ] as const) {
     const numbers = scattered(rows * count, -500, 500).map((each) => Math.round(each * 100) / 100);
-    await expectSame(sortKernel('float32', rows, count, true), [filled('float32', numbers), filled('int32', [-1], rows * count)]);
+    await expectSame(sortKernel('float32', rows, count, true), [
+      filled('float32', numbers),
+      filled('int32', [-1], rows * count),
+    ]);
   }
 });
 
 test('more rows than a dispatch has workgroups along one dimension', async () => {
   const rows = 64 * 65537;
   const kernel = sortKernel('int32', rows, 2, false);
-  const [, order] = await runOnGPU(kernel, [filled('int32', [1, 2, 3], 2 * rows), filled('int32', [-1], 2 * rows)], PROFILES.software);
+  const [, order] = await runOnGPU(
+    kernel,
+    [filled('int32', [1, 2, 3], 2 * rows), filled('int32', [-1], 2 * rows)],
+    PROFILES.software,
+  );
   const places = [0, 1, 1, 0, 0, 1];
   expect(order!.findIndex((place, at) => place !== places[at % 6])).toBe(-1);
 });
@@ -107,9 +130,16 @@ describe('as the compiler has it', () => {
       () => kernelsOf('sort', (x) => [sort(x, { axis: 0, descending: true }).indices], ['float32', [70, 3]]),
     ],
     ['along a middle axis', () => kernelsOf('sort', (x) => [sort(x, 1).indices], ['int32', [2, 40, 3]])],
-    ['of several row axes', () => kernelsOf('sort', (x) => [sort(x.permute(2, 0, 1)).indices], ['float32', [3, 20, 4]])],
+    [
+      'of several row axes',
+      () => kernelsOf('sort', (x) => [sort(x.permute(2, 0, 1)).indices], ['float32', [3, 20, 4]]),
+    ],
     ['the largest few', () => kernelsOf('sort', (x) => [topk(x, 3).indices], ['float16', [4, 12]])],
-    ['of something', () => kernelsOf('sort', (x, y) => [sort(x.mul(y).add(1)).indices], ['float32', [4, 50]], ['float32', [50]])],
+    [
+      'of something',
+      () =>
+        kernelsOf('sort', (x, y) => [sort(x.mul(y).add(1)).indices], ['float32', [4, 50]], ['float32', [50]]),
+    ],
     ['of flags', () => kernelsOf('sort', (x) => [sort(x, 0).indices], ['bool', [90]])],
   ])('%s', async (_, kernels) => {
     const [kernel] = kernels();

@@ -1,6 +1,7 @@
 /**
- * This project, used as its README says. Operations and training steps are compiled functions; the same training step is there uncompiled too,
- * which builds its graph anew at every step and finds the program that it had.
+ * This project, used as its README says. Operations and training steps are compiled functions; the same
+ * training step is there uncompiled too, which builds its graph anew at every step and finds the program that
+ * it had.
  */
 import {
   attention,
@@ -20,7 +21,14 @@ import { AdamW } from '@firsthand/optim';
 import { CNN } from '../cnn.ts';
 import type { Contender, Notes, Prepared } from '../contender.ts';
 import { GPT } from '../gpt.ts';
-import { attentionInputs, batchShapes, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
+import {
+  attentionInputs,
+  batchShapes,
+  mapInputs,
+  matmulInputs,
+  startingParameters,
+  trainingBatches,
+} from '../inputs.ts';
 import { MLP } from '../mlp.ts';
 import {
   ADAM,
@@ -56,7 +64,9 @@ export function preparePrograms(work: Work): PreparedPrograms {
   }
 }
 
-/** @param options.compiled whether everything is compiled, or there are training steps only and these are not */
+/**
+ * @param options.compiled whether everything is compiled, or there are training steps only and these are not
+ */
 export function createFirsthand(device: Device, { compiled }: { readonly compiled: boolean }): Contender {
   const made = observePlans(device);
   setDefaultDevice(device);
@@ -89,7 +99,10 @@ function observePlans(device: Device): { plans: number; milliseconds: number } {
 }
 
 /** An operation on tensors that are there already. What it gives is freed before it is computed again. */
-function prepareOperation(operation: (...operands: Tensor[]) => readonly Tensor[], operands: readonly Tensor[]): PreparedPrograms {
+function prepareOperation(
+  operation: (...operands: Tensor[]) => readonly Tensor[],
+  operands: readonly Tensor[],
+): PreparedPrograms {
   const compiled = compile(operation);
   let last: readonly Tensor[] = [];
   const free = (): void => {
@@ -114,7 +127,8 @@ function prepareOperation(operation: (...operands: Tensor[]) => readonly Tensor[
 function prepareMatmul(task: MatmulTask): PreparedPrograms {
   const { batch, m, k, n, transposeA, transposeB, chain } = task;
   const [a, b] = matmulInputs(task);
-  const batched = (rows: number, columns: number): number[] => (batch === 1 ? [rows, columns] : [batch, rows, columns]);
+  const batched = (rows: number, columns: number): number[] =>
+    batch === 1 ? [rows, columns] : [batch, rows, columns];
   const multiply = (x: Tensor, y: Tensor): Tensor[] => {
     const right = transposeB ? y.transpose() : y; // (…, k, n)
     let product = (transposeA ? x.transpose() : x).matmul(right); // (…, m, n)
@@ -153,7 +167,10 @@ function prepareMap(task: MapTask): PreparedPrograms {
 function prepareAttention(task: AttentionTask): PreparedPrograms {
   const { operands, upstream } = attentionInputs(task);
   const bothWays = (g: Tensor, ...given: Tensor[]): readonly Tensor[] => {
-    const [y, pull] = vjp((q: Tensor, k: Tensor, v: Tensor) => attention(q, k, v), ...(given as [Tensor, Tensor, Tensor]));
+    const [y, pull] = vjp(
+      (q: Tensor, k: Tensor, v: Tensor) => attention(q, k, v),
+      ...(given as [Tensor, Tensor, Tensor]),
+    );
     return [y, ...pull(g)];
   };
   return prepareOperation(
@@ -178,14 +195,21 @@ function emptyNetwork(task: TrainingTask): Network {
 /** The network with the values from which every contender begins. */
 export function createNetwork(task: TrainingTask): Network {
   const network = emptyNetwork(task);
-  network.loadStateDict(new Map(startingParameters(task).map(({ name, shape, values }) => [name, array(values, { shape })])));
+  network.loadStateDict(
+    new Map(startingParameters(task).map(({ name, shape, values }) => [name, array(values, { shape })])),
+  );
   return network;
 }
 
 /** A training step as a function from a batch to the loss before it. */
 export function createStep(network: Network, task: TrainingTask): (x: Tensor, y: Tensor) => Tensor {
   const { rate, beta1, beta2, epsilon } = ADAM;
-  const settings = { lr: rate, betas: [beta1, beta2], eps: epsilon, weightDecay: WEIGHT_DECAY[task.model] } as const;
+  const settings = {
+    lr: rate,
+    betas: [beta1, beta2],
+    eps: epsilon,
+    weightDecay: WEIGHT_DECAY[task.model],
+  } as const;
   const optimizer = new AdamW(network.parameters(), settings);
   return (x, y) => {
     const value = loss.crossEntropy(network.forward(x), y);

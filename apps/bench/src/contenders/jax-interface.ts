@@ -1,4 +1,7 @@
-/** What is used here of jax-js: its arrays and its functions. An array that goes into a function is consumed; `.ref` keeps it. */
+/**
+ * What is used here of jax-js: its arrays and its functions. An array that goes into a function is consumed;
+ * `.ref` keeps it.
+ */
 
 export interface JaxArray {
   /** The same array, with one more owner. */

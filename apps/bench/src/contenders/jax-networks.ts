@@ -1,4 +1,7 @@
-/** The networks in jax-js, as functions from parameters and a batch to logits. Embeddings are products with one-hot rows, since the gradient of a lookup is not to be had inside jit. */
+/**
+ * The networks in jax-js, as functions from parameters and a batch to logits. Embeddings are products with
+ * one-hot rows, since the gradient of a lookup is not to be had inside jit.
+ */
 import { type GPTConfig, LAYER_NORM_EPSILON, type TrainingTask } from '../tasks.ts';
 import type { Jax, JaxArray, Tree } from './jax-interface.ts';
 
@@ -37,8 +40,9 @@ function mlpLogits(jax: Jax): Logits {
 }
 
 /**
- * 3×3 with padding 1, as the sum of nine products, one for each place in the filter: its own convolution takes more than thirty times as long with its gradients.
- * x: (batch, S, S, C), filter: (3, 3, C, outputs). Result: (batch·S·S, outputs).
+ * 3×3 with padding 1, as the sum of nine products, one for each place in the filter: its own convolution
+ * takes more than thirty times as long with its gradients. x: (batch, S, S, C), filter: (3, 3, C, outputs).
+ * Result: (batch·S·S, outputs).
  */
 function convolve({ numpy }: Jax, x: JaxArray, filter: JaxArray): JaxArray {
   const [batch, size, , channels] = x.shape as readonly [number, number, number, number];
@@ -51,7 +55,9 @@ function convolve({ numpy }: Jax, x: JaxArray, filter: JaxArray): JaxArray {
   ]);
   const products = [0, 1, 2].flatMap((i) =>
     [0, 1, 2].map((j) => {
-      const shifted = padded.ref.slice([], [i, i + size], [j, j + size]).reshape([batch * size * size, channels]);
+      const shifted = padded.ref
+        .slice([], [i, i + size], [j, j + size])
+        .reshape([batch * size * size, channels]);
       return numpy.matmul(shifted, filter.ref.slice([i, i + 1], [j, j + 1]).reshape([channels, outputs]));
     }),
   );
@@ -73,29 +79,38 @@ function cnnLogits(jax: Jax, { batch, size, channels: [first, second] }: CNNTask
   };
 }
 
-function gptLogits(jax: Jax, batch: number, { positions: T, channels: C, layers, heads: H, vocabulary }: GPTConfig): Logits {
+function gptLogits(
+  jax: Jax,
+  batch: number,
+  { positions: T, channels: C, layers, heads: H, vocabulary }: GPTConfig,
+): Logits {
   const { numpy: np, nn } = jax;
-  const maskValues = Float32Array.from({ length: T * T }, (_, at) => (at % T > Math.floor(at / T) ? -1e9 : 0));
+  const maskValues = Float32Array.from({ length: T * T }, (_, at) =>
+    at % T > Math.floor(at / T) ? -1e9 : 0,
+  );
   const mask = np.array(maskValues, { shape: [T, T] });
   const norm = (parameters: Tree, name: string, x: JaxArray): JaxArray =>
     layerNorm(jax, x, parameters[`${name}.weight`]!.ref, parameters[`${name}.bias`]!.ref);
   const attend = (parameters: Tree, name: string, x: JaxArray): JaxArray => {
-    const [q, k, v] = np.split(linear(jax, parameters, `${name}.qkv`, x), 3, -1).map((part) => part.reshape([batch, T, H, C / H])) as [
-      JaxArray,
-      JaxArray,
-      JaxArray,
-    ];
+    const [q, k, v] = np
+      .split(linear(jax, parameters, `${name}.qkv`, x), 3, -1)
+      .map((part) => part.reshape([batch, T, H, C / H])) as [JaxArray, JaxArray, JaxArray];
     const scores = np.matmul(q.transpose([0, 2, 1, 3]), k.transpose([0, 2, 3, 1])).mul(1 / Math.sqrt(C / H)); // (B, H, T, T)
     const y = np.matmul(nn.softmax(scores.add(mask.ref), -1), v.transpose([0, 2, 1, 3])); // (B, H, T, C/H)
     return linear(jax, parameters, `${name}.projection`, y.transpose([0, 2, 1, 3]).reshape([batch * T, C])); // (B·T, C)
   };
   return (parameters, index) => {
-    const embedded = np.matmul(nn.oneHot(index, vocabulary), parameters['tokens.weight']!.ref).reshape([batch, T, C]);
+    const embedded = np
+      .matmul(nn.oneHot(index, vocabulary), parameters['tokens.weight']!.ref)
+      .reshape([batch, T, C]);
     let x = embedded.add(parameters['positions.weight']!.ref).reshape([batch * T, C]); // (B·T, C)
     for (let layer = 0; layer < layers; layer++) {
       const name = `blocks.${layer}`;
       x = x.ref.add(attend(parameters, `${name}.attention`, norm(parameters, `${name}.norm1`, x)));
-      const wide = nn.gelu(linear(jax, parameters, `${name}.expand`, norm(parameters, `${name}.norm2`, x.ref)), { approximate: true });
+      const wide = nn.gelu(
+        linear(jax, parameters, `${name}.expand`, norm(parameters, `${name}.norm2`, x.ref)),
+        { approximate: true },
+      );
       x = x.add(linear(jax, parameters, `${name}.contract`, wide)); // (B·T, C)
     }
     return np.matmul(norm(parameters, 'norm', x), parameters['head.weight']!.ref); // (B·T, V)

@@ -1,13 +1,22 @@
 /**
- * The tasks in jax-js, on whichever of its devices is the default: everything inside `jit`, gradients by `vjp` and `valueAndGrad`, AdamW written out (its library of optimizers
- * is not in the registry). Weights of linear layers are (in, out), as JAX has them, and images have their
- * channels last.
+ * The tasks in jax-js, on whichever of its devices is the default: everything inside `jit`, gradients by
+ * `vjp` and `valueAndGrad`, AdamW written out (its library of optimizers is not in the registry). Weights of
+ * linear layers are (in, out), as JAX has them, and images have their channels last.
  *
- * AᵀBᵀ is written as (BA)ᵀ, which its compiler takes to the fast product; both factors transposed it does not.
+ * AᵀBᵀ is written as (BA)ᵀ, which its compiler takes to the fast product; both factors transposed it does
+ * not.
  */
 import type { Contender, Prepared } from '../contender.ts';
 import { attentionInputs, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
-import { ADAM, type AttentionTask, type MapName, type MapTask, type MatmulTask, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
+import {
+  ADAM,
+  type AttentionTask,
+  type MapName,
+  type MapTask,
+  type MatmulTask,
+  type TrainingTask,
+  WEIGHT_DECAY,
+} from '../tasks.ts';
 import type { Jax, JaxArray, Tree } from './jax-interface.ts';
 import { layerNorm, logitsOf } from './jax-networks.ts';
 import { asChannelsLast } from './layout.ts';
@@ -29,7 +38,11 @@ export function jaxContender(jax: Jax): Contender {
   };
 }
 
-function prepareOperation(jax: Jax, operation: (...operands: JaxArray[]) => JaxArray[], operands: readonly JaxArray[]): Prepared {
+function prepareOperation(
+  jax: Jax,
+  operation: (...operands: JaxArray[]) => JaxArray[],
+  operands: readonly JaxArray[],
+): Prepared {
   const compiled = jax.jit(operation);
   let last: JaxArray[] = [];
   const free = (): void => {
@@ -54,7 +67,8 @@ function prepareMatmul(jax: Jax, task: MatmulTask): Prepared {
   const { matmul, matrixTranspose, array } = jax.numpy;
   const { batch, m, k, n, transposeA, transposeB, chain } = task;
   const [aValues, bValues] = matmulInputs(task);
-  const batched = (rows: number, columns: number): number[] => (batch === 1 ? [rows, columns] : [batch, rows, columns]);
+  const batched = (rows: number, columns: number): number[] =>
+    batch === 1 ? [rows, columns] : [batch, rows, columns];
   const multiply = (a: JaxArray, b: JaxArray): JaxArray[] => {
     if (transposeA && transposeB) return [matrixTranspose(matmul(b, a))];
     let product = transposeA ? matrixTranspose(a) : a;
@@ -160,37 +174,54 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
   };
 
   /** corrections: 1/(1 − β₁ᵗ) and 1/(1 − β₂ᵗ), scalars that change from step to step. */
-  const step = jax.jit((state: AdamState, x: JaxArray, y: JaxArray, first: JaxArray, second: JaxArray): [JaxArray, AdamState] => {
-    const names = Object.keys(state.parameters);
-    const refs = Object.fromEntries(names.map((name) => [name, state.parameters[name]!.ref]));
-    const [loss, gradients] = jax.valueAndGrad(lossOf)(refs, x, y);
-    const next = { parameters: {}, means: {}, squares: {} } as { [K in keyof AdamState]: Record<string, JaxArray> };
-    for (const name of names) {
-      const g = gradients[name]!;
-      const mean = state.means[name]!.mul(beta1).add(g.ref.mul(1 - beta1));
-      const square = state.squares[name]!.mul(beta2).add(np.square(g).mul(1 - beta2));
-      const move = mean.ref.mul(first.ref).div(np.sqrt(square.ref.mul(second.ref)).add(epsilon));
-      next.parameters[name] = state.parameters[name]!.mul(kept).sub(move.mul(rate));
-      next.means[name] = mean;
-      next.squares[name] = square;
-    }
-    first.dispose();
-    second.dispose();
-    return [loss, next];
-  });
+  const step = jax.jit(
+    (
+      state: AdamState,
+      x: JaxArray,
+      y: JaxArray,
+      first: JaxArray,
+      second: JaxArray,
+    ): [JaxArray, AdamState] => {
+      const names = Object.keys(state.parameters);
+      const refs = Object.fromEntries(names.map((name) => [name, state.parameters[name]!.ref]));
+      const [loss, gradients] = jax.valueAndGrad(lossOf)(refs, x, y);
+      const next = { parameters: {}, means: {}, squares: {} } as {
+        [K in keyof AdamState]: Record<string, JaxArray>;
+      };
+      for (const name of names) {
+        const g = gradients[name]!;
+        const mean = state.means[name]!.mul(beta1).add(g.ref.mul(1 - beta1));
+        const square = state.squares[name]!.mul(beta2).add(np.square(g).mul(1 - beta2));
+        const move = mean.ref.mul(first.ref).div(np.sqrt(square.ref.mul(second.ref)).add(epsilon));
+        next.parameters[name] = state.parameters[name]!.mul(kept).sub(move.mul(rate));
+        next.means[name] = mean;
+        next.squares[name] = square;
+      }
+      first.dispose();
+      second.dispose();
+      return [loss, next];
+    },
+  );
 
   const starting = startingParameters(task).map((parameter) => asChannelsLast(parameter, task));
   const arrays = (valuesOf: (values: Float32Array) => Float32Array): Tree =>
-    Object.fromEntries(starting.map(({ name, shape, values }) => [name, np.array(valuesOf(values), { shape })]));
+    Object.fromEntries(
+      starting.map(({ name, shape, values }) => [name, np.array(valuesOf(values), { shape })]),
+    );
   const zeros = (values: Float32Array): Float32Array => new Float32Array(values.length);
-  let state: AdamState = { parameters: arrays((values) => values), means: arrays(zeros), squares: arrays(zeros) };
+  let state: AdamState = {
+    parameters: arrays((values) => values),
+    means: arrays(zeros),
+    squares: arrays(zeros),
+  };
   const batches = trainingBatches(task);
   let count = 0;
   const losses: number[] = [];
   return {
     async run() {
       const { x, y } = batches[count++ % batches.length]!;
-      const correction = (beta: number): JaxArray => np.array(Float32Array.of(1 / (1 - beta ** count)), { shape: [] });
+      const correction = (beta: number): JaxArray =>
+        np.array(Float32Array.of(1 / (1 - beta ** count)), { shape: [] });
       const [loss, next] = step(
         state,
         np.array(x, { shape: xShape }),
@@ -203,7 +234,8 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
     },
     outputs: async () => [Float32Array.from(losses)],
     release() {
-      for (const tree of [state.parameters, state.means, state.squares]) for (const each of Object.values(tree)) each.dispose();
+      for (const tree of [state.parameters, state.means, state.squares])
+        for (const each of Object.values(tree)) each.dispose();
     },
   };
 }

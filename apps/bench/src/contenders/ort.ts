@@ -1,6 +1,7 @@
 /**
- * ONNX Runtime with one thread: for the web, on WebAssembly, and for Node, in native code. It runs models and does no training, so it takes part in operations only, each a model of
- * its own. A session takes typed arrays and gives typed arrays: copying them into its memory and out of it is a part of every run.
+ * ONNX Runtime with one thread: for the web, on WebAssembly, and for Node, in native code. It runs models and
+ * does no training, so it takes part in operations only, each a model of its own. A session takes typed
+ * arrays and gives typed arrays: copying them into its memory and out of it is a part of every run.
  */
 import type { Contender, Prepared } from '../contender.ts';
 import { mapInputs, matmulInputs } from '../inputs.ts';
@@ -62,9 +63,16 @@ async function createOrt(library: string, provider: string): Promise<Contender> 
   };
 }
 
-async function prepareSession(ort: Ort, options: SessionOptions, graph: OnnxGraph, values: readonly Float32Array[]): Promise<Prepared> {
+async function prepareSession(
+  ort: Ort,
+  options: SessionOptions,
+  graph: OnnxGraph,
+  values: readonly Float32Array[],
+): Promise<Prepared> {
   const session = await ort.InferenceSession.create(encodeModel(graph), options);
-  const feeds = Object.fromEntries(graph.inputs.map(({ name, shape }, index) => [name, new ort.Tensor('float32', values[index]!, shape)]));
+  const feeds = Object.fromEntries(
+    graph.inputs.map(({ name, shape }, index) => [name, new ort.Tensor('float32', values[index]!, shape)]),
+  );
   let last: Feeds = {};
   return {
     async run() {

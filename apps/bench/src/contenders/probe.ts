@@ -1,9 +1,11 @@
 /**
- * The ceiling: a WebAssembly function that multiplies and adds in registers and touches no memory. It has as many multiplications and additions as
- * the products of a task, so that its time is the least that the task could take with these instructions.
+ * The ceiling: a WebAssembly function that multiplies and adds in registers and touches no memory. It has as
+ * many multiplications and additions as the products of a task, so that its time is the least that the task
+ * could take with these instructions.
  *
- * Twelve sums, each its own chain of dependent instructions, hide the latency of two units; with factor and summand they take 14 of the 16
- * registers of x86-64. s ← s·½ + 1 stays below 2, so that no number becomes subnormal.
+ * Twelve sums, each its own chain of dependent instructions, hide the latency of two units; with factor and
+ * summand they take 14 of the 16 registers of x86-64. s ← s·½ + 1 stays below 2, so that no number becomes
+ * subnormal.
  */
 import type { Contender } from '../contender.ts';
 import { flopsOf } from '../tasks.ts';
@@ -46,7 +48,11 @@ function leb(value: number): number[] {
 
 const simd = (opcode: number): number[] => [SIMD, ...leb(opcode)];
 const list = (items: readonly (readonly number[])[]): number[] => [...leb(items.length), ...items.flat()];
-const section = (id: number, content: readonly number[]): number[] => [id, ...leb(content.length), ...content];
+const section = (id: number, content: readonly number[]): number[] => [
+  id,
+  ...leb(content.length),
+  ...content,
+];
 
 /** A module that exports `run(turns: i32): f32`, the sum of the first lanes. */
 export function assembleProbe(instructions: ProbeInstructions): Uint8Array<ArrayBuffer> {
@@ -65,8 +71,25 @@ export function assembleProbe(instructions: ProbeInstructions): Uint8Array<Array
   const turn = (sum: number): number[] =>
     instructions === 'madd'
       ? [...get(sum), ...get(factor), ...get(summand), ...simd(F32X4_RELAXED_MADD), LOCAL_SET, ...leb(sum)]
-      : [...get(sum), ...get(factor), ...simd(F32X4_MUL), ...get(summand), ...simd(F32X4_ADD), LOCAL_SET, ...leb(sum)];
-  const countDown = (local: number): number[] => [...get(local), I32_CONST, 1, I32_SUB, LOCAL_TEE, ...leb(local), BR_IF, 0];
+      : [
+          ...get(sum),
+          ...get(factor),
+          ...simd(F32X4_MUL),
+          ...get(summand),
+          ...simd(F32X4_ADD),
+          LOCAL_SET,
+          ...leb(sum),
+        ];
+  const countDown = (local: number): number[] => [
+    ...get(local),
+    I32_CONST,
+    1,
+    I32_SUB,
+    LOCAL_TEE,
+    ...leb(local),
+    BR_IF,
+    0,
+  ];
   const lane = (sum: number): number[] => [...get(sum), ...simd(F32X4_EXTRACT_LANE), 0];
   const code = [
     ...leb(1),
@@ -94,7 +117,9 @@ export function assembleProbe(instructions: ProbeInstructions): Uint8Array<Array
 }
 
 /** @returns the probe's function, or null where the engine has not got the instructions */
-export async function createProbeFunction(instructions: ProbeInstructions): Promise<((turns: number) => number) | null> {
+export async function createProbeFunction(
+  instructions: ProbeInstructions,
+): Promise<((turns: number) => number) | null> {
   const bytes = assembleProbe(instructions);
   if (!WebAssembly.validate(bytes)) return null;
   const { instance } = await WebAssembly.instantiate(bytes);

@@ -8,15 +8,16 @@ import { createOrtNode, createOrtWeb } from './ort.ts';
 import { createProbe } from './probe.ts';
 import { createTfjs } from './tfjs.ts';
 
-export const STARTERS: { readonly [K in NodeContender]: (options: ContenderOptions) => Promise<Contender> } = {
-  firsthand: async ({ device }) => createFirsthand(await DEVICES[device](1), { compiled: true }),
-  'two-threads': async ({ device }) => createFirsthand(await DEVICES[device](2), { compiled: true }),
-  uncompiled: async ({ device }) => createFirsthand(await DEVICES[device](1), { compiled: false }),
-  'mul-add': () => createProbe('mul-add'),
-  madd: () => createProbe('madd'),
-  'tfjs-wasm': createTfjs,
-  'jax-js': createJax,
-  'ort-web': createOrtWeb,
-  'ort-node': createOrtNode,
-  loops: async () => createLoops(),
-};
+export const STARTERS: { readonly [K in NodeContender]: (options: ContenderOptions) => Promise<Contender> } =
+  {
+    firsthand: async ({ device }) => createFirsthand(await DEVICES[device](1), { compiled: true }),
+    'two-threads': async ({ device }) => createFirsthand(await DEVICES[device](2), { compiled: true }),
+    uncompiled: async ({ device }) => createFirsthand(await DEVICES[device](1), { compiled: false }),
+    'mul-add': () => createProbe('mul-add'),
+    madd: () => createProbe('madd'),
+    'tfjs-wasm': createTfjs,
+    'jax-js': createJax,
+    'ort-web': createOrtWeb,
+    'ort-node': createOrtNode,
+    loops: async () => createLoops(),
+  };

@@ -1,10 +1,14 @@
 /**
- * Convolution 3×3 with padding 1 in TensorFlow.js, with a gradient of its own: the WebAssembly backend has a fast convolution, a slow kernel for the gradient
- * of images, and none for that of filters. Both gradients are convolutions too. Images are (batch, S, S, channels), filters (3, 3, channels, outputs).
+ * Convolution 3×3 with padding 1 in TensorFlow.js, with a gradient of its own: the WebAssembly backend has a
+ * fast convolution, a slow kernel for the gradient of images, and none for that of filters. Both gradients
+ * are convolutions too. Images are (batch, S, S, channels), filters (3, 3, channels, outputs).
  */
 import type { Save, Tf, TfTensor } from './tfjs-interface.ts';
 
-/** The padded images, with batch and channels exchanged, convolved with the gradient of the result, g: (batch, S, S, outputs). */
+/**
+ * The padded images, with batch and channels exchanged, convolved with the gradient of the result, g: (batch,
+ * S, S, outputs).
+ */
 function filterGradient(tf: Tf, x: TfTensor, g: TfTensor): TfTensor {
   const around = [1, 1] as const;
   const images = tf.transpose(tf.pad(x, [[0, 0], around, around, [0, 0]]), [3, 1, 2, 0]); // (channels, S + 2, S + 2, batch)
@@ -24,7 +28,10 @@ export function convolve(tf: Tf, x: TfTensor, filter: TfTensor): TfTensor {
     save([image, kernel]);
     return {
       value: tf.conv2d(image, kernel, 1, 'same'),
-      gradFunc: (g: TfTensor, saved: readonly TfTensor[]) => [imageGradient(tf, saved[1]!, g), filterGradient(tf, saved[0]!, g)],
+      gradFunc: (g: TfTensor, saved: readonly TfTensor[]) => [
+        imageGradient(tf, saved[1]!, g),
+        filterGradient(tf, saved[0]!, g),
+      ],
     };
   };
   return tf.customGrad(operation)(x, filter);

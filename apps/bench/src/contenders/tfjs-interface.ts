@@ -52,10 +52,17 @@ export interface Tf {
   maxPool(x: TfTensor, size: number, strides: number, padding: 'valid'): TfTensor;
   oneHot(index: TfTensor, depth: number): TfTensor;
   losses: { softmaxCrossEntropy(oneHot: TfTensor, logits: TfTensor): TfTensor };
-  grads(fn: (...operands: TfTensor[]) => TfTensor): (operands: readonly TfTensor[], upstream: TfTensor) => TfTensor[];
+  grads(
+    fn: (...operands: TfTensor[]) => TfTensor,
+  ): (operands: readonly TfTensor[], upstream: TfTensor) => TfTensor[];
   /** A function with a gradient of its own. */
-  customGrad<A extends readonly TfTensor[]>(fn: (...operands: [...A, Save]) => CustomGradient): (...operands: A) => TfTensor;
-  variableGrads(fn: () => TfTensor): { readonly value: TfTensor; readonly grads: Readonly<Record<string, TfTensor>> };
+  customGrad<A extends readonly TfTensor[]>(
+    fn: (...operands: [...A, Save]) => CustomGradient,
+  ): (...operands: A) => TfTensor;
+  variableGrads(fn: () => TfTensor): {
+    readonly value: TfTensor;
+    readonly grads: Readonly<Record<string, TfTensor>>;
+  };
   train: {
     adam(
       rate: number,

@@ -22,7 +22,10 @@ export function layerNorm(tf: Tf, x: TfTensor, weight: TfTensor, bias: TfTensor)
 export type Parameters = (name: string) => TfVariable;
 
 /** The variables with the values from which every contender begins. */
-export function createParameters(tf: Tf, task: TrainingTask): { readonly get: Parameters; readonly all: readonly TfVariable[] } {
+export function createParameters(
+  tf: Tf,
+  task: TrainingTask,
+): { readonly get: Parameters; readonly all: readonly TfVariable[] } {
   const variables = new Map(
     startingParameters(task).map((parameter) => {
       const { name, shape, values } = asChannelsLast(parameter, task);
@@ -47,23 +50,38 @@ export function mlpLogits(tf: Tf, get: Parameters, x: TfTensor): TfTensor {
 }
 
 /** x: (batch, S, S, 1). Result: (batch, classes). */
-export function cnnLogits(tf: Tf, get: Parameters, { batch, size, channels: [, second] }: CNNTask, x: TfTensor): TfTensor {
-  const layer = (name: string, convolved: TfTensor): TfTensor => tf.maxPool(tf.relu(tf.add(convolved, get(`${name}.bias`))), 2, 2, 'valid');
+export function cnnLogits(
+  tf: Tf,
+  get: Parameters,
+  { batch, size, channels: [, second] }: CNNTask,
+  x: TfTensor,
+): TfTensor {
+  const layer = (name: string, convolved: TfTensor): TfTensor =>
+    tf.maxPool(tf.relu(tf.add(convolved, get(`${name}.bias`))), 2, 2, 'valid');
   const narrow = layer('conv1', convolveImages(tf, x, get('conv1.weight')));
   const deep = layer('conv2', convolve(tf, narrow, get('conv2.weight'))); // (batch, S/4, S/4, second)
   return linear(tf, get, 'fc', tf.reshape(deep, [batch, second * (size / 4) ** 2]));
 }
 
-/** oneHot: (B·T, V). Result: (B·T, V). The layers work on (B·T, C), since products of two axes are faster there than of three. */
-export function gptLogits(tf: Tf, get: Parameters, batch: number, config: GPTConfig, mask: TfTensor, oneHot: TfTensor): TfTensor {
+/**
+ * oneHot: (B·T, V). Result: (B·T, V). The layers work on (B·T, C), since products of two axes are faster
+ * there than of three.
+ */
+export function gptLogits(
+  tf: Tf,
+  get: Parameters,
+  batch: number,
+  config: GPTConfig,
+  mask: TfTensor,
+  oneHot: TfTensor,
+): TfTensor {
   const { positions: T, channels: C, layers, heads: H } = config;
-  const norm = (name: string, x: TfTensor): TfTensor => layerNorm(tf, x, get(`${name}.weight`), get(`${name}.bias`));
+  const norm = (name: string, x: TfTensor): TfTensor =>
+    layerNorm(tf, x, get(`${name}.weight`), get(`${name}.bias`));
   const attend = (name: string, x: TfTensor): TfTensor => {
-    const [q, k, v] = tf.split(linear(tf, get, `${name}.qkv`, x), 3, -1).map((part) => tf.reshape(part, [batch, T, H, C / H])) as [
-      TfTensor,
-      TfTensor,
-      TfTensor,
-    ];
+    const [q, k, v] = tf
+      .split(linear(tf, get, `${name}.qkv`, x), 3, -1)
+      .map((part) => tf.reshape(part, [batch, T, H, C / H])) as [TfTensor, TfTensor, TfTensor];
     const keys = tf.transpose(k, [0, 2, 3, 1]); // (B, H, C/H, T)
     const scores = tf.mul(tf.matMul(tf.transpose(q, [0, 2, 1, 3]), keys), 1 / Math.sqrt(C / H)); // (B, H, T, T)
     const y = tf.matMul(tf.softmax(tf.add(scores, mask)), tf.transpose(v, [0, 2, 1, 3])); // (B, H, T, C/H)
@@ -82,6 +100,8 @@ export function gptLogits(tf: Tf, get: Parameters, batch: number, config: GPTCon
 
 /** 0 where a query may look, and a large negative number where it may not: (T, T). */
 export function causalMask(tf: Tf, positions: number): TfTensor {
-  const values = Float32Array.from({ length: positions ** 2 }, (_, at) => (at % positions > Math.floor(at / positions) ? -1e9 : 0));
+  const values = Float32Array.from({ length: positions ** 2 }, (_, at) =>
+    at % positions > Math.floor(at / positions) ? -1e9 : 0,
+  );
   return tf.tensor(values, [positions, positions]);
 }

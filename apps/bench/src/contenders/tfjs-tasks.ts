@@ -1,17 +1,34 @@
 /**
- * The tasks in TensorFlow.js 4.22, on whichever of its backends is set. Weights of linear layers are (in, out) and images have their channels last, as
- * TensorFlow has them.
+ * The tasks in TensorFlow.js 4.22, on whichever of its backends is set. Weights of linear layers are (in,
+ * out) and images have their channels last, as TensorFlow has them.
  *
- * Some things are written the way that is fast there: a transposed factor is transposed first, since the transposing product is a plain
- * loop on the WebAssembly backend; embeddings are products with one-hot rows, since that backend lacks the kernel for the gradient of a lookup; the
- * gradients of a convolution are convolutions, since it lacks the kernel for that of a filter (`tfjs-convolution.ts`); and AdamW is Adam after
- * the decay, since there is no AdamW.
+ * Some things are written the way that is fast there: a transposed factor is transposed first, since the
+ * transposing product is a plain loop on the WebAssembly backend; embeddings are products with one-hot rows,
+ * since that backend lacks the kernel for the gradient of a lookup; the gradients of a convolution are
+ * convolutions, since it lacks the kernel for that of a filter (`tfjs-convolution.ts`); and AdamW is Adam
+ * after the decay, since there is no AdamW.
  */
 import type { Contender, Prepared } from '../contender.ts';
 import { attentionInputs, mapInputs, matmulInputs, trainingBatches } from '../inputs.ts';
-import { ADAM, type AttentionTask, type MapName, type MapTask, type MatmulTask, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
+import {
+  ADAM,
+  type AttentionTask,
+  type MapName,
+  type MapTask,
+  type MatmulTask,
+  type TrainingTask,
+  WEIGHT_DECAY,
+} from '../tasks.ts';
 import type { Tf, TfTensor } from './tfjs-interface.ts';
-import { causalMask, cnnLogits, createParameters, gelu, gptLogits, layerNorm, mlpLogits } from './tfjs-networks.ts';
+import {
+  causalMask,
+  cnnLogits,
+  createParameters,
+  gelu,
+  gptLogits,
+  layerNorm,
+  mlpLogits,
+} from './tfjs-networks.ts';
 
 /** @param flush makes the backend begin what it has only taken down so far */
 export function tfjsContender(tf: Tf, flush: () => void): Contender {
@@ -31,7 +48,12 @@ export function tfjsContender(tf: Tf, flush: () => void): Contender {
   };
 }
 
-function prepareOperation(tf: Tf, operation: () => readonly TfTensor[], operands: readonly TfTensor[], flush: () => void): Prepared {
+function prepareOperation(
+  tf: Tf,
+  operation: () => readonly TfTensor[],
+  operands: readonly TfTensor[],
+  flush: () => void,
+): Prepared {
   let last: readonly TfTensor[] = [];
   return {
     run() {
@@ -49,7 +71,8 @@ function prepareOperation(tf: Tf, operation: () => readonly TfTensor[], operands
 function prepareMatmul(tf: Tf, task: MatmulTask, flush: () => void): Prepared {
   const { batch, m, k, n, transposeA, transposeB, chain } = task;
   const [aValues, bValues] = matmulInputs(task);
-  const batched = (rows: number, columns: number): number[] => (batch === 1 ? [rows, columns] : [batch, rows, columns]);
+  const batched = (rows: number, columns: number): number[] =>
+    batch === 1 ? [rows, columns] : [batch, rows, columns];
   const a = tf.tensor(aValues, transposeA ? batched(k, m) : batched(m, k));
   const b = tf.tensor(bValues, transposeB ? batched(n, k) : batched(k, n));
   const multiply = (): TfTensor => {
@@ -76,8 +99,15 @@ function prepareMap(tf: Tf, task: MapTask, flush: () => void): Prepared {
   const g = tf.tensor(upstream.values, upstream.shape);
   const map = (...given: TfTensor[]): TfTensor => MAPS[task.map](tf, ...given);
   const gradient = (): TfTensor[] =>
-    task.map === 'add' ? tf.grads((bias) => map(tensors[0]!, bias))([tensors[1]!], g) : tf.grads(map)(tensors, g);
-  return prepareOperation(tf, () => tf.tidy(() => (task.gradient ? gradient() : [map(...tensors)])), [...tensors, g], flush);
+    task.map === 'add'
+      ? tf.grads((bias) => map(tensors[0]!, bias))([tensors[1]!], g)
+      : tf.grads(map)(tensors, g);
+  return prepareOperation(
+    tf,
+    () => tf.tidy(() => (task.gradient ? gradient() : [map(...tensors)])),
+    [...tensors, g],
+    flush,
+  );
 }
 
 function prepareAttention(tf: Tf, task: AttentionTask, flush: () => void): Prepared {
@@ -107,7 +137,8 @@ function prepareTraining(tf: Tf, task: TrainingTask): Prepared {
   const kept = 1 - rate * WEIGHT_DECAY[task.model];
   const mask = task.model === 'gpt' ? causalMask(tf, task.config.positions) : null;
   const classes = task.model === 'gpt' ? task.config.vocabulary : task.classes;
-  const oneHot = (index: Int32Array): TfTensor => tf.oneHot(tf.tensor(index, [index.length], 'int32'), classes);
+  const oneHot = (index: Int32Array): TfTensor =>
+    tf.oneHot(tf.tensor(index, [index.length], 'int32'), classes);
   const logitsOf = (x: Float32Array | Int32Array): TfTensor => {
     switch (task.model) {
       case 'mlp':
@@ -125,7 +156,9 @@ function prepareTraining(tf: Tf, task: TrainingTask): Prepared {
     async run() {
       const { x, y } = batches[count++ % batches.length]!;
       const loss = tf.tidy(() => {
-        const { value, grads } = tf.variableGrads(() => tf.losses.softmaxCrossEntropy(oneHot(y), logitsOf(x)));
+        const { value, grads } = tf.variableGrads(() =>
+          tf.losses.softmaxCrossEntropy(oneHot(y), logitsOf(x)),
+        );
         if (kept !== 1) for (const each of parameters.all) each.assign(tf.mul(each, kept));
         optimizer.applyGradients(grads);
         return value;

@@ -1,4 +1,7 @@
-/** TensorFlow.js in Node, on its WebAssembly backend, with one thread. Its package `tfjs-layers` is loaded for the gradients that it registers. */
+/**
+ * TensorFlow.js in Node, on its WebAssembly backend, with one thread. Its package `tfjs-layers` is loaded for
+ * the gradients that it registers.
+ */
 import type { Contender } from '../contender.ts';
 import { loadPeer } from '../peers.ts';
 import type { Tf } from './tfjs-interface.ts';

@@ -1,4 +1,7 @@
-/** Attention without a mask in plain loops, head by head: its result, and from the gradient of that the gradients of queries, keys and values. */
+/**
+ * Attention without a mask in plain loops, head by head: its result, and from the gradient of that the
+ * gradients of queries, keys and values.
+ */
 import type { AttentionTask } from '../tasks.ts';
 import { softmaxGradient, softmaxRows } from './maps.ts';
 
@@ -17,7 +20,14 @@ function dots(a: Float32Array, b: Float32Array, size: number, scale: number): Fl
 }
 
 /** y += w·x·scale, or wᵀ·x·scale. w: (T, T), x and y: (T, D). */
-function addWeighted(y: Float32Array, w: Float32Array, x: Float32Array, size: number, scale: number, transposed: boolean): void {
+function addWeighted(
+  y: Float32Array,
+  w: Float32Array,
+  x: Float32Array,
+  size: number,
+  scale: number,
+  transposed: boolean,
+): void {
   const positions = x.length / size;
   for (let i = 0; i < positions; i++) {
     for (let j = 0; j < positions; j++) {
@@ -42,7 +52,8 @@ export function attentionBothWays(
   const results = Array.from({ length: 4 }, () => new Float32Array(g.length));
   const scale = 1 / Math.sqrt(size);
   for (let head = 0; head < batch * heads; head++) {
-    const part = (x: Float32Array): Float32Array => x.subarray(head * positions * size, (head + 1) * positions * size);
+    const part = (x: Float32Array): Float32Array =>
+      x.subarray(head * positions * size, (head + 1) * positions * size);
     const [q, k, v] = operands.map(part) as [Float32Array, Float32Array, Float32Array];
     const [y, dq, dk, dv] = results.map(part) as [Float32Array, Float32Array, Float32Array, Float32Array];
     const p = softmaxRows(dots(q, k, size, scale), positions, positions);

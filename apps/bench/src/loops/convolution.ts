@@ -1,6 +1,7 @@
 /**
- * Convolution and max-pooling of images in plain loops, forward and backward. A convolution goes by input channel and place in the kernel, whose one weight then
- * meets whole rows of the image: y[·] += w·x[· + shift]. Images are (batch, channels, S, S).
+ * Convolution and max-pooling of images in plain loops, forward and backward. A convolution goes by input
+ * channel and place in the kernel, whose one weight then meets whole rows of the image: y[·] += w·x[· +
+ * shift]. Images are (batch, channels, S, S).
  */
 import type { Result, Variable } from './layers.ts';
 
@@ -15,7 +16,10 @@ export interface ImageSizes {
   readonly size: number;
 }
 
-/** A weight meets a row of the image: where it is, where the row starts in the input, and in the output, and how long it is. */
+/**
+ * A weight meets a row of the image: where it is, where the row starts in the input, and in the output, and
+ * how long it is.
+ */
 type Visit = (weight: number, input: number, output: number, length: number) => void;
 
 /** Visits every row in which a weight meets the image; what the padding would give is left out. */
@@ -40,12 +44,15 @@ function forEachMeeting({ batch, channels, size }: ImageSizes, outputs: number, 
   }
 }
 
-/** 3×3 with padding 1. x: (batch, in, S, S), weight: (out, in, 3, 3), bias: (out). Result: (batch, out, S, S). */
+/**
+ * 3×3 with padding 1. x: (batch, in, S, S), weight: (out, in, 3, 3), bias: (out). Result: (batch, out, S, S).
+ */
 export function convolution(x: Float32Array, sizes: ImageSizes, weight: Variable, bias: Variable): Result {
   const outputs = bias.value.length;
   const area = sizes.size ** 2;
   const y = new Float32Array(sizes.batch * outputs * area);
-  for (let image = 0; image < sizes.batch * outputs; image++) y.fill(bias.value[image % outputs]!, image * area, (image + 1) * area);
+  for (let image = 0; image < sizes.batch * outputs; image++)
+    y.fill(bias.value[image % outputs]!, image * area, (image + 1) * area);
   forEachMeeting(sizes, outputs, (at, input, output, length) => {
     const w = weight.value[at]!;
     for (let i = 0; i < length; i++) y[output + i]! += w * x[input + i]!;
@@ -67,7 +74,10 @@ export function convolution(x: Float32Array, sizes: ImageSizes, weight: Variable
   return { y, backward };
 }
 
-/** The largest of each 2×2 window; the gradient goes to the first that is as large. x: (images, S, S), S even. Result: (images, S/2, S/2). */
+/**
+ * The largest of each 2×2 window; the gradient goes to the first that is as large. x: (images, S, S), S even.
+ * Result: (images, S/2, S/2).
+ */
 export function maxPool(x: Float32Array, size: number): Result {
   const half = size / 2;
   const y = new Float32Array(x.length / 4);

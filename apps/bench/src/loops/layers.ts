@@ -1,6 +1,7 @@
 /**
- * The layers of the two networks in plain loops. Each runs forward at once and gives back its output with a function that, from the gradient of that
- * output, adds to the gradients of the parameters and returns that of the input: a tape made of closures. x·W is always Σ over contiguous rows.
+ * The layers of the two networks in plain loops. Each runs forward at once and gives back its output with a
+ * function that, from the gradient of that output, adds to the gradients of the parameters and returns that
+ * of the input: a tape made of closures. x·W is always Σ over contiguous rows.
  */
 import { ADAM } from '../tasks.ts';
 import { gelu, geluSlope, layerNormGradient, layerNormRows, softmaxGradient, softmaxRows } from './maps.ts';
@@ -71,7 +72,10 @@ export function linear(x: Float32Array, rows: number, weight: Variable, bias: Va
 
 /** y = max(x, 0). */
 export function relu(x: Float32Array): Result {
-  return { y: x.map((value) => Math.max(value, 0)), backward: (g) => g.map((slope, i) => (x[i]! > 0 ? slope : 0)) };
+  return {
+    y: x.map((value) => Math.max(value, 0)),
+    backward: (g) => g.map((slope, i) => (x[i]! > 0 ? slope : 0)),
+  };
 }
 
 export function geluLayer(x: Float32Array): Result {
@@ -92,7 +96,8 @@ export function layerNorm(x: Float32Array, rows: number, weight: Variable, bias:
 /** Rows of the table. index: (count), table: (entries, channels). The input has no gradient. */
 export function lookup(index: Int32Array, table: Variable, channels: number): Result {
   const y = new Float32Array(index.length * channels);
-  for (const [at, entry] of index.entries()) y.set(table.value.subarray(entry * channels, (entry + 1) * channels), at * channels);
+  for (const [at, entry] of index.entries())
+    y.set(table.value.subarray(entry * channels, (entry + 1) * channels), at * channels);
   const backward = (g: Float32Array): Float32Array => {
     for (const [at, entry] of index.entries()) {
       for (let c = 0; c < channels; c++) table.gradient[entry * channels + c]! += g[at * channels + c]!;
@@ -121,11 +126,16 @@ export function attention(qkv: Float32Array, { batch, positions, channels, heads
   const y = new Float32Array(batch * positions * channels);
   const weights: Float32Array[] = []; // one (T, T) for each sequence and head
   const forEachHead = (
-    visit: (head: number, at: (part: 0 | 1 | 2, position: number) => number, out: (position: number) => number) => void,
+    visit: (
+      head: number,
+      at: (part: 0 | 1 | 2, position: number) => number,
+      out: (position: number) => number,
+    ) => void,
   ): void => {
     for (let b = 0; b < batch; b++) {
       for (let h = 0; h < heads; h++) {
-        const at = (part: number, position: number): number => ((b * positions + position) * 3 + part) * channels + h * size;
+        const at = (part: number, position: number): number =>
+          ((b * positions + position) * 3 + part) * channels + h * size;
         visit(b * heads + h, at, (position) => (b * positions + position) * channels + h * size);
       }
     }
@@ -141,7 +151,8 @@ export function attention(qkv: Float32Array, { batch, positions, channels, heads
     }
     const p = softmaxRows(scores, positions, positions);
     for (let t = 0; t < positions; t++) {
-      for (let s = 0; s <= t; s++) for (let d = 0; d < size; d++) y[out(t) + d]! += p[t * positions + s]! * qkv[at(2, s) + d]!;
+      for (let s = 0; s <= t; s++)
+        for (let d = 0; d < size; d++) y[out(t) + d]! += p[t * positions + s]! * qkv[at(2, s) + d]!;
     }
     weights[head] = p;
   });
@@ -178,8 +189,13 @@ export function attention(qkv: Float32Array, { batch, positions, channels, heads
   return { y, backward };
 }
 
-/** The mean of −ln softmax(logits)[label], and its gradient (softmax − one-hot)/rows. logits: (rows, classes). */
-export function crossEntropy(logits: Float32Array, labels: Int32Array): { readonly loss: number; readonly gradient: Float32Array } {
+/**
+ * The mean of −ln softmax(logits)[label], and its gradient (softmax − one-hot)/rows. logits: (rows, classes).
+ */
+export function crossEntropy(
+  logits: Float32Array,
+  labels: Int32Array,
+): { readonly loss: number; readonly gradient: Float32Array } {
   const rows = labels.length;
   const classes = logits.length / rows;
   const gradient = softmaxRows(logits, rows, classes);
@@ -192,7 +208,10 @@ export function crossEntropy(logits: Float32Array, labels: Int32Array): { readon
   return { loss, gradient };
 }
 
-/** One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019); gradients are 0 afterwards. @param step counts from 1 */
+/**
+ * One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019); gradients are 0 afterwards. @param
+ * step counts from 1
+ */
 export function adamStep(variables: Iterable<Variable>, step: number, weightDecay: number): void {
   const { rate, beta1, beta2, epsilon } = ADAM;
   const [correction1, correction2] = [1 - beta1 ** step, 1 - beta2 ** step];
@@ -201,7 +220,9 @@ export function adamStep(variables: Iterable<Variable>, step: number, weightDeca
       const g = gradient[i]!;
       const m = (mean[i] = beta1 * mean[i]! + (1 - beta1) * g);
       const v = (square[i] = beta2 * square[i]! + (1 - beta2) * g * g);
-      value[i] = value[i]! * (1 - rate * weightDecay) - (rate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
+      value[i] =
+        value[i]! * (1 - rate * weightDecay) -
+        (rate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
     }
     gradient.fill(0);
   }

@@ -1,6 +1,6 @@
 /**
- * Elementwise functions, those along rows, and their gradients, each as a loop after its formula. Sums are taken in double precision, which is
- * what numbers in JavaScript are.
+ * Elementwise functions, those along rows, and their gradients, each as a loop after its formula. Sums are
+ * taken in double precision, which is what numbers in JavaScript are.
  */
 import { LAYER_NORM_EPSILON, type MapName } from '../tasks.ts';
 
@@ -31,7 +31,12 @@ export function geluSlope(x: number): number {
 }
 
 /** Each row of x becomes exp(x − max)/Σ. */
-export function softmaxRows(x: Float32Array, rows: number, columns: number, y: Float32Array = new Float32Array(x.length)): Float32Array {
+export function softmaxRows(
+  x: Float32Array,
+  rows: number,
+  columns: number,
+  y: Float32Array = new Float32Array(x.length),
+): Float32Array {
   for (let row = 0; row < rows; row++) {
     const start = row * columns;
     let max = -Infinity;
@@ -156,7 +161,9 @@ export const GRADIENTS: { readonly [K in MapName]: Loop } = {
     for (let i = 0; i < y.length; i++) y[i] = g[i]! * geluSlope(x![i]!);
     return [y];
   },
-  softmax: ({ operands: [x], upstream: g, y, rows, columns }) => [softmaxGradient(softmaxRows(x!, rows, columns), g, rows, columns, y)],
+  softmax: ({ operands: [x], upstream: g, y, rows, columns }) => [
+    softmaxGradient(softmaxRows(x!, rows, columns), g, rows, columns, y),
+  ],
   layerNorm: ({ operands: [x, weight], upstream: g, y, rows }) => layerNormGradient(x!, weight!, g, rows, y),
   sum: ({ upstream: g, y }) => [y.fill(g[0]!)],
 };

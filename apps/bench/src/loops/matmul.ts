@@ -1,5 +1,6 @@
 /**
- * The product of matrices as three loops, the middle one over the shared axis, so that the innermost runs along rows: what one writes without a library.
+ * The product of matrices as three loops, the middle one over the shared axis, so that the innermost runs
+ * along rows: what one writes without a library.
  */
 import type { MatmulTask } from '../tasks.ts';
 

@@ -1,8 +1,23 @@
-/** The networks in plain loops, put together from `layers.ts` and `convolution.ts`: forward, backward and Adam. */
+/**
+ * The networks in plain loops, put together from `layers.ts` and `convolution.ts`: forward, backward and
+ * Adam.
+ */
 import type { StartingParameter, TrainingBatch } from '../inputs.ts';
 import { type CNNConfig, type GPTConfig, type TrainingTask, WEIGHT_DECAY } from '../tasks.ts';
 import { convolution, maxPool } from './convolution.ts';
-import { adamStep, attention, crossEntropy, geluLayer, layerNorm, linear, lookup, relu, type Result, sum, Variable } from './layers.ts';
+import {
+  adamStep,
+  attention,
+  crossEntropy,
+  geluLayer,
+  layerNorm,
+  linear,
+  lookup,
+  relu,
+  type Result,
+  sum,
+  Variable,
+} from './layers.ts';
 
 /** Gradients by variable, and the loss. */
 type Pass = (variable: (name: string) => Variable, batch: TrainingBatch) => number;
@@ -11,7 +26,10 @@ type Pass = (variable: (name: string) => Variable, batch: TrainingBatch) => numb
  * A function that takes one training step and returns the loss before it.
  * @param parameters what training begins with; they are copied
  */
-export function createStep(task: TrainingTask, parameters: readonly StartingParameter[]): (batch: TrainingBatch) => number {
+export function createStep(
+  task: TrainingTask,
+  parameters: readonly StartingParameter[],
+): (batch: TrainingBatch) => number {
   const variables = new Map(parameters.map(({ name, values }) => [name, new Variable(values)]));
   const variable = (name: string): Variable => {
     const found = variables.get(name);
@@ -52,7 +70,10 @@ const mlpPass: Pass = (variable, { x, y }) => {
 function sequence(x: Float32Array, ...layers: readonly ((x: Float32Array) => Result)[]): Result {
   const results: Result[] = [];
   for (const layer of layers) results.push(layer(results.at(-1)?.y ?? x));
-  return { y: results.at(-1)!.y, backward: (g) => results.reduceRight((slope, result) => result.backward(slope), g) };
+  return {
+    y: results.at(-1)!.y,
+    backward: (g) => results.reduceRight((slope, result) => result.backward(slope), g),
+  };
 }
 
 /** x + layers(x). */
@@ -87,8 +108,10 @@ function gptPass(batch: number, { positions, channels, layers, heads }: GPTConfi
   const rows = batch * positions;
   const order = Int32Array.from({ length: rows }, (_, row) => row % positions);
   return (variable, { x, y }) => {
-    const norm = (name: string) => (h: Float32Array) => layerNorm(h, rows, variable(`${name}.weight`), variable(`${name}.bias`));
-    const dense = (name: string) => (h: Float32Array) => linear(h, rows, variable(`${name}.weight`), variable(`${name}.bias`));
+    const norm = (name: string) => (h: Float32Array) =>
+      layerNorm(h, rows, variable(`${name}.weight`), variable(`${name}.bias`));
+    const dense = (name: string) => (h: Float32Array) =>
+      linear(h, rows, variable(`${name}.weight`), variable(`${name}.bias`));
     const tokens = lookup(x as Int32Array, variable('tokens.weight'), channels);
     const places = lookup(order, variable('positions.weight'), channels);
     const blocks = Array.from({ length: layers }, (_, layer) => `blocks.${layer}`).flatMap((block) => [

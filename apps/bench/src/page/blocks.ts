@@ -1,4 +1,7 @@
-/** How long a page stands still: a timer ticks as often as it may, and the longest time between two ticks is the longest block of the main thread. */
+/**
+ * How long a page stands still: a timer ticks as often as it may, and the longest time between two ticks is
+ * the longest block of the main thread.
+ */
 
 /** The time between two ticks of a page with nothing to do, in milliseconds: browsers allow no less. */
 const TICK = 4;

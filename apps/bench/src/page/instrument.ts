@@ -1,6 +1,7 @@
 /**
- * What a library asks of WebGPU, seen from outside: every method of every interface is wrapped once, before any library is loaded, so that all are
- * counted by the same rules. On request the time inside of the methods is measured too; otherwise a call costs a look-up more, and no clock.
+ * What a library asks of WebGPU, seen from outside: every method of every interface is wrapped once, before
+ * any library is loaded, so that all are counted by the same rules. On request the time inside of the methods
+ * is measured too; otherwise a call costs a look-up more, and no clock.
  */
 
 /** How often something was asked for. */
@@ -179,8 +180,9 @@ export class Instrument {
 }
 
 /**
- * The time that the page's own JavaScript takes for a run until everything has been handed to the GPU: from its beginning to the last call of WebGPU before
- * the first wait is over, or until the run gives its promise, without the time inside of the calls.
+ * The time that the page's own JavaScript takes for a run until everything has been handed to the GPU: from
+ * its beginning to the last call of WebGPU before the first wait is over, or until the run gives its promise,
+ * without the time inside of the calls.
  */
 export class Watch {
   readonly #now: () => number;

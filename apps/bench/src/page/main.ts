@@ -1,6 +1,7 @@
 /**
- * The page: it says what it computes on, does what it is asked, and shows how far it is. All contenders live in it, so that they share one adapter and
- * take turns on it; each starts when it is asked for the first time.
+ * The page: it says what it computes on, does what it is asked, and shows how far it is. All contenders live
+ * in it, so that they share one adapter and take turns on it; each starts when it is asked for the first
+ * time.
  */
 import type { PageContender } from '../contender.ts';
 import type { Reply, Request } from '../protocol.ts';
@@ -12,7 +13,10 @@ import { Instrument } from './instrument.ts';
 import { Observed } from './observed.ts';
 import { STARTERS } from './starters.ts';
 
-/** How often a contender's JavaScript is looked at after its turns, for how long each time, and for how long at most, in milliseconds. */
+/**
+ * How often a contender's JavaScript is looked at after its turns, for how long each time, and for how long
+ * at most, in milliseconds.
+ */
 const CLOSELY = { looks: 9, each: 50, most: 10_000 };
 
 const place: Place = {
@@ -89,7 +93,8 @@ const DOING: { readonly [K in Request['kind']]: string } = {
 
 function showOrder(order: Order): void {
   element('results').textContent = order.lines.join('\n');
-  element('state').textContent = order.kind === 'ask' ? `${order.contender} ${DOING[order.request.kind]}` : 'done';
+  element('state').textContent =
+    order.kind === 'ask' ? `${order.contender} ${DOING[order.request.kind]}` : 'done';
 }
 
 function sayClosed(): void {

@@ -1,6 +1,7 @@
 /**
- * A contender with its calls of WebGPU counted, run by run; what it asks for is noted beside its times. A run is over when the GPU has done all of it: a
- * library that has not waited itself for the last of what it submitted is waited for, by its queue.
+ * A contender with its calls of WebGPU counted, run by run; what it asks for is noted beside its times. A run
+ * is over when the GPU has done all of it: a library that has not waited itself for the last of what it
+ * submitted is waited for, by its queue.
  */
 import type { Contender, Notes, Prepared } from '../contender.ts';
 import type { Work } from '../tasks.ts';
@@ -47,7 +48,11 @@ export class Observed implements Contender {
         if (runs++ > 0) return run();
         const blocks = watchBlocks();
         await run().finally(blocks.stop);
-        last = { ...last, createdBytes: instrument.counts.bytes - begin.bytes, longestBlock: blocks.longest() };
+        last = {
+          ...last,
+          createdBytes: instrument.counts.bytes - begin.bytes,
+          longestBlock: blocks.longest(),
+        };
       },
       outputs: () => prepared.outputs(),
       notes: () => ({ ...prepared.notes?.(), ...last, ...timesOf(watches) }),
@@ -59,7 +64,10 @@ export class Observed implements Contender {
 /** Medians of what was looked at. */
 function timesOf(watches: readonly Watch[]): Notes {
   if (watches.length === 0) return {};
-  return { javascript: median(watches.map((each) => each.javascript)), calls: median(watches.map((each) => each.calls)) };
+  return {
+    javascript: median(watches.map((each) => each.javascript)),
+    calls: median(watches.map((each) => each.calls)),
+  };
 }
 
 function difference(after: Counts, before: Counts): Counts {

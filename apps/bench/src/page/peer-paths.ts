@@ -1,4 +1,7 @@
-/** Where a page finds the libraries to compare with: each a file of its own, built from `peers/` and loaded only if it takes part. */
+/**
+ * Where a page finds the libraries to compare with: each a file of its own, built from `peers/` and loaded
+ * only if it takes part.
+ */
 import type { OWN, PageContender } from '../contender.ts';
 
 export type PagePeer = Exclude<PageContender, typeof OWN>;

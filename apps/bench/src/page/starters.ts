@@ -36,7 +36,8 @@ export const STARTERS: { readonly [K in PageContender]: () => Promise<Contender>
   },
   'jax-js': async () => {
     const jax = (await import(PEER_PATHS['jax-js'])) as Jax;
-    if (!(await jax.init('webgpu')).includes('webgpu')) throw new Error('the webgpu device of jax-js did not start');
+    if (!(await jax.init('webgpu')).includes('webgpu'))
+      throw new Error('the webgpu device of jax-js did not start');
     jax.defaultDevice('webgpu');
     return jaxContender(jax);
   },

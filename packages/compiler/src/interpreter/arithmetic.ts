@@ -1,6 +1,7 @@
 /**
- * What every scalar operation computes, as formulas in double precision; a result is then rounded to its dtype, once. The tables say it without
- * `linalg`, whose arrays the kernels are compared with, and close to the textbook rather than to a processor. Bools are 0 and 1.
+ * What every scalar operation computes, as formulas in double precision; a result is then rounded to its
+ * dtype, once. The tables say it without `linalg`, whose arrays the kernels are compared with, and close to
+ * the textbook rather than to a processor. Bools are 0 and 1.
  */
 import { DTYPES, fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 import type { BinaryKind, DType, UnaryKind } from '@firsthand/graph';
@@ -10,7 +11,10 @@ function toHalf(x: number): number {
   return fromFloat16Bits(toFloat16Bits(x));
 }
 
-/** The element of each dtype that an operation's exact result becomes: floats round, integers wrap. float16 is computed in float32 and then rounded. */
+/**
+ * The element of each dtype that an operation's exact result becomes: floats round, integers wrap. float16 is
+ * computed in float32 and then rounded.
+ */
 export const ROUND: { readonly [K in DType]: (x: number) => number } = {
   float32: Math.fround,
   float64: (x) => x,
@@ -25,7 +29,10 @@ function saturate(x: number, low: number, high: number): number {
   return Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), low), high) + 0; // no integer is −0
 }
 
-/** An element of one dtype as an element of another: fractions are cut off and held within the integers' bounds, integers wrap, bool is `≠ 0`. */
+/**
+ * An element of one dtype as an element of another: fractions are cut off and held within the integers'
+ * bounds, integers wrap, bool is `≠ 0`.
+ */
 export const CAST: { readonly [K in DType]: (x: number, from: DType) => number } = {
   float32: Math.fround,
   float64: (x) => x,
@@ -84,8 +91,14 @@ const BINARY: { readonly [K in BinaryKind]: (a: number, b: number) => number } =
   logicalOr: (a, b) => truth(a !== 0 || b !== 0),
 };
 
-/** Integers whose product or power doubles do not hold exactly. Quotients are cut off by being rounded, and x/0 becomes 0. */
-const INTEGER: { readonly [K in BinaryKind]?: (a: number, b: number) => number } = { mul: Math.imul, pow: integerPower };
+/**
+ * Integers whose product or power doubles do not hold exactly. Quotients are cut off by being rounded, and
+ * x/0 becomes 0.
+ */
+const INTEGER: { readonly [K in BinaryKind]?: (a: number, b: number) => number } = {
+  mul: Math.imul,
+  pow: integerPower,
+};
 
 /** The function of two operands of one dtype. */
 export function binaryFunction(kind: BinaryKind, dtype: DType): (a: number, b: number) => number {
@@ -117,8 +130,9 @@ function roundToEven(x: number): number {
 }
 
 /**
- * 2/√π ∫₀ˣ e^(−t²) dt. Near 0 by the series 2/√π e^(−x²) Σ 2ⁿx²ⁿ⁺¹/(1·3·…·(2n+1)), whose terms have one sign; further out by the continued fraction
- * of 1 − erf(x) = e^(−x²)/√π · 1/(x + ½/(x + 1/(x + 3⁄2/(x + …)))) (Abramowitz and Stegun, 7.1.6 and 7.1.14).
+ * 2/√π ∫₀ˣ e^(−t²) dt. Near 0 by the series 2/√π e^(−x²) Σ 2ⁿx²ⁿ⁺¹/(1·3·…·(2n+1)), whose terms have one sign;
+ * further out by the continued fraction of 1 − erf(x) = e^(−x²)/√π · 1/(x + ½/(x + 1/(x + 3⁄2/(x + …))))
+ * (Abramowitz and Stegun, 7.1.6 and 7.1.14).
  */
 function erf(x: number): number {
   const a = Math.abs(x);
@@ -138,14 +152,15 @@ function erf(x: number): number {
 }
 
 /**
- * 1/√2π ∫ e^(−t²/2) dt up to x. About 0 it is ½ + φ(x)·Σ x²ⁿ⁺¹/(1·3·…·(2n+1)); further out by the continued fraction of 1 − Φ(x) = φ(x)/(x + 1/(x + 2/(x + 3/(x + …))))
- * (Abramowitz and Stegun, 26.2.11 and 26.2.14).
+ * 1/√2π ∫ e^(−t²/2) dt up to x. About 0 it is ½ + φ(x)·Σ x²ⁿ⁺¹/(1·3·…·(2n+1)); further out by the continued
+ * fraction of 1 − Φ(x) = φ(x)/(x + 1/(x + 2/(x + 3/(x + …)))) (Abramowitz and Stegun, 26.2.11 and 26.2.14).
  */
 function normalCdf(x: number): number {
   const a = Math.abs(x);
   if (a > 39) return x < 0 ? 0 : 1;
   const near = Math.round(a * 256) / 256; // whose square is exact
-  const density = (Math.exp(-near * near * 0.5) * Math.exp((near - a) * (near + a) * 0.5)) / Math.sqrt(2 * Math.PI);
+  const density =
+    (Math.exp(-near * near * 0.5) * Math.exp((near - a) * (near + a) * 0.5)) / Math.sqrt(2 * Math.PI);
   if (a > 1.5) {
     let fraction = a;
     for (let n = 400; n > 0; n--) fraction = a + n / fraction;

@@ -1,9 +1,21 @@
 /**
- * The interpreter as a device: compiled plans, kernels in plain loops, and every run finished before `run` returns. What it and the reference device disagree on
- * is the compiler's mistake; what it and a faster device disagree on, with the same plan, is the mistake of that device.
+ * The interpreter as a device: compiled plans, kernels in plain loops, and every run finished before `run`
+ * returns. What it and the reference device disagree on is the compiler's mistake; what it and a faster
+ * device disagree on, with the same plan, is the mistake of that device.
  */
 import { disposedDevice, foreignStorage, freedStorage, unfitArgument } from '@firsthand/graph';
-import type { Arg, Completion, Device, DType, Executable, Leaf, PlanReport, Program, Storage, TypedArray } from '@firsthand/graph';
+import type {
+  Arg,
+  Completion,
+  Device,
+  DType,
+  Executable,
+  Leaf,
+  PlanReport,
+  Program,
+  Storage,
+  TypedArray,
+} from '@firsthand/graph';
 import { allocate, array, sizeOf } from '@firsthand/linalg';
 import { compileProgram } from '../compile.ts';
 import type { Plan, Target } from '../kernel.ts';
@@ -131,7 +143,9 @@ class Interpretation implements Executable {
   run(args: readonly Arg[]): Completion {
     const arrays = this.#leaves.map((leaf, index) => arrayOf(leaf, args[index]));
     const outputs = this.#plan.outputs.map(({ into, dtype, length }) =>
-      into === null ? new InterpreterStorage(poisoned(dtype, length), dtype, this.#memory) : own(args[into] as Storage),
+      into === null
+        ? new InterpreterStorage(poisoned(dtype, length), dtype, this.#memory)
+        : own(args[into] as Storage),
     );
     this.#memory.change(this.#plan.arenaBytes);
     this.#run(

@@ -1,7 +1,8 @@
 /**
- * Scalar expressions as functions of where the loops stand. Each operation becomes one closure over those of its inputs; what occurs more than once remembers
- * its value for the rest of the iteration. `where` evaluates only the side that it takes, so that a guarded load is never out of range, and any other load that
- * is throws: so do loads of arrays that are only written, and stores to arrays that are only read.
+ * Scalar expressions as functions of where the loops stand. Each operation becomes one closure over those of
+ * its inputs; what occurs more than once remembers its value for the rest of the iteration. `where` evaluates
+ * only the side that it takes, so that a guarded load is never out of range, and any other load that is
+ * throws: so do loads of arrays that are only written, and stores to arrays that are only read.
  */
 import { DeviceError, type TypedArray } from '@firsthand/graph';
 import { DTYPES, fromFloat16Bits, philox4x32, toFloat16Bits } from '@firsthand/linalg';
@@ -50,7 +51,10 @@ class Operands {
     this.#operands = operands;
   }
 
-  /** The element of an operand at `locate` of the place; DeviceError where there is none. @throws DeviceError if the operand is not to be read */
+  /**
+   * The element of an operand at `locate` of the place; DeviceError where there is none. @throws DeviceError
+   * if the operand is not to be read
+   */
   loader(operand: number, locate: Locate): Evaluate {
     const { dtype, length } = this.#allowed(operand, 'write', 'loads from');
     const isHalf = dtype === 'float16';
@@ -62,7 +66,10 @@ class Operands {
     };
   }
 
-  /** A function that writes an element; DeviceError where there is none. @throws DeviceError if the operand is not to be written */
+  /**
+   * A function that writes an element; DeviceError where there is none. @throws DeviceError if the operand is
+   * not to be written
+   */
   storer(operand: number): (frame: Frame, at: number, value: number) => void {
     const { dtype, length } = this.#allowed(operand, 'read', 'stores to');
     const isHalf = dtype === 'float16';
@@ -74,13 +81,16 @@ class Operands {
 
   #allowed(operand: number, denied: Operand['access'], what: string): Operand {
     const found = this.#operands[operand]!;
-    if (found.access === denied) throw new DeviceError(`interpreter: a kernel ${what} operand ${operand}, access ${denied}`);
+    if (found.access === denied)
+      throw new DeviceError(`interpreter: a kernel ${what} operand ${operand}, access ${denied}`);
     return found;
   }
 
   #outOfRange({ place }: Frame, operand: number, at: number): DeviceError {
     const { length } = this.#operands[operand]!;
-    return new DeviceError(`interpreter: element ${at} of operand ${operand}, which has ${length}, at [${place.join(', ')}]`);
+    return new DeviceError(
+      `interpreter: element ${at} of operand ${operand}, which has ${length}, at [${place.join(', ')}]`,
+    );
   }
 }
 
@@ -112,13 +122,18 @@ export class Compiler {
     const values = writers.map(() => NaN);
     return (frame) => {
       for (let k = 0; k < writers.length; k++) values[k] = writers[k]!.evaluate(frame);
-      for (let k = 0; k < writers.length; k++) writers[k]!.write(frame, writers[k]!.locate(frame.place), values[k]!);
+      for (let k = 0; k < writers.length; k++)
+        writers[k]!.write(frame, writers[k]!.locate(frame.place), values[k]!);
     };
   }
 
   #compile(scalar: Scalar): Evaluate {
     const inputs = inputsOf(scalar).map((input) => this.#compiled.get(input)!);
-    const compile = COMPILE[scalar.op] as (scalar: Scalar, inputs: readonly Evaluate[], compiler: Compiler) => Evaluate;
+    const compile = COMPILE[scalar.op] as (
+      scalar: Scalar,
+      inputs: readonly Evaluate[],
+      compiler: Compiler,
+    ) => Evaluate;
     const evaluate = compile(scalar, inputs, this);
     return this.#shared.has(scalar) ? remembered(evaluate) : evaluate;
   }
@@ -149,7 +164,11 @@ function remembered(evaluate: Evaluate): Evaluate {
   };
 }
 
-type Compile<K extends ScalarOp> = (scalar: ScalarOf<K>, inputs: readonly Evaluate[], compiler: Compiler) => Evaluate;
+type Compile<K extends ScalarOp> = (
+  scalar: ScalarOf<K>,
+  inputs: readonly Evaluate[],
+  compiler: Compiler,
+) => Evaluate;
 const COMPILE: { readonly [K in ScalarOp]: Compile<K> } = {
   const: ({ dtype, value }) => {
     const element = CAST[dtype](value, 'float64');

@@ -1,6 +1,7 @@
 /**
- * Kernels in plain loops: what each kind means, said as briefly as it can be. Sums and products of floats are kept in double precision and rounded once;
- * integers wrap at every step. Nothing is reordered, blocked or hoisted.
+ * Kernels in plain loops: what each kind means, said as briefly as it can be. Sums and products of floats are
+ * kept in double precision and rounded once; integers wrap at every step. Nothing is reordered, blocked or
+ * hoisted.
  */
 import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
@@ -12,7 +13,8 @@ import { Compiler, indexFunction, type Evaluate, type Frame } from './expression
 /**
  * Runs a kernel once.
  * @param arrays one per operand: float16 as bits, bool as bytes 0 and 1
- * @throws DeviceError where it touches an element that an operand does not have, or not in the way that the operand's access says
+ * @throws DeviceError where it touches an element that an operand does not have, or not in the way that the
+ *   operand's access says
  */
 export function runKernel(kernel: Kernel, arrays: readonly TypedArray[]): void {
   prepareKernel(kernel)(arrays);
@@ -43,7 +45,8 @@ function forEachPlace(frame: Frame, first: number, extents: readonly number[], v
   for (let axis = 0; axis >= 0;) {
     frame.iteration++;
     visit();
-    for (axis = extents.length - 1; axis >= 0 && ++place[first + axis]! === extents[axis]; axis--) place[first + axis] = 0;
+    for (axis = extents.length - 1; axis >= 0 && ++place[first + axis]! === extents[axis]; axis--)
+      place[first + axis] = 0;
   }
   for (let k = 0; k < extents.length; k++) place[first + k] = NaN;
 }
@@ -98,7 +101,11 @@ const FOLD: { readonly [K in ReduceKind | ArgReduceKind]: (dtype: DType) => Fold
   argmin: () => finding((value, best) => value < best),
 };
 
-type Prepare<K extends KernelKind> = (kernel: Extract<Kernel, { readonly kind: K }>, compiler: Compiler, frame: Frame) => () => void;
+type Prepare<K extends KernelKind> = (
+  kernel: Extract<Kernel, { readonly kind: K }>,
+  compiler: Compiler,
+  frame: Frame,
+) => () => void;
 const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
   loop: (kernel, compiler, frame) => {
     const { rows } = kernel;
@@ -111,7 +118,10 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     const side = (factor: StoredFactor | ComputedFactor, axis: number): FactorElements =>
       'value' in factor
         ? computedFactor(factor, compiler, frame, { first, axis })
-        : { prepare: () => {}, element: compiler.operands.loader(factor.operand, indexFunction(factor.index)) };
+        : {
+            prepare: () => {},
+            element: compiler.operands.loader(factor.operand, indexFunction(factor.index)),
+          };
     const sides = [side(a, first), side(b, first + 1)] as const;
     const [left, right] = [sides[0].element, sides[1].element];
     const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
@@ -155,7 +165,11 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
 
   scatter: ({ operands, extents, mode, target, index, position, stride, extent, value }, compiler, frame) => {
     const round = ROUND[operands[target]!.dtype];
-    const [choose, evaluate, locate] = [compiler.evaluator(position), compiler.evaluator(value), indexFunction(index)];
+    const [choose, evaluate, locate] = [
+      compiler.evaluator(position),
+      compiler.evaluator(value),
+      indexFunction(index),
+    ];
     let element = NaN;
     const load = mode === 'add' ? compiler.operands.loader(target, () => element) : null;
     const write = compiler.operands.storer(target);
@@ -175,8 +189,12 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
       forEachPlace(frame, 0, rows, () => {
         const values: number[] = [];
         forEachPlace(frame, rows.length, [count], () => values.push(evaluate(frame)));
-        const order = values.map((_, position) => position).sort((a, b) => compare(values[a]!, values[b]!, descending));
-        forEachPlace(frame, rows.length, [count], () => write(frame, locate(frame.place), order[frame.place[rows.length]!]!));
+        const order = values
+          .map((_, position) => position)
+          .sort((a, b) => compare(values[a]!, values[b]!, descending));
+        forEachPlace(frame, rows.length, [count], () =>
+          write(frame, locate(frame.place), order[frame.place[rows.length]!]!),
+        );
       });
   },
 
@@ -185,8 +203,16 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
   },
 };
 
-/** A function that sweeps over the columns of the row whose place is set, and stores what is stored once per row. */
-function prepareSweeps(first: number, { columns, reductions, passes, rowStores }: RowSweeps, compiler: Compiler, frame: Frame): () => void {
+/**
+ * A function that sweeps over the columns of the row whose place is set, and stores what is stored once per
+ * row.
+ */
+function prepareSweeps(
+  first: number,
+  { columns, reductions, passes, rowStores }: RowSweeps,
+  compiler: Compiler,
+  frame: Frame,
+): () => void {
   const sweeps = passes.map((pass) => ({
     folds: pass.reductions.map((number) => prepareFold(number, reductions[number]!, compiler)),
     store: compiler.stores(pass.stores),
@@ -214,7 +240,10 @@ function compare(a: number, b: number, descending: boolean): number {
   return a < b === descending ? 1 : -1;
 }
 
-/** A matrix of a product: `prepare` computes all of it, at a place of the batch axes, if it lies nowhere; `element` gives its elements at places of the product. */
+/**
+ * A matrix of a product: `prepare` computes all of it, at a place of the batch axes, if it lies nowhere;
+ * `element` gives its elements at places of the product.
+ */
 interface FactorElements {
   readonly prepare: () => void;
   readonly element: Evaluate;

@@ -1,6 +1,7 @@
 /**
- * Plans in order of their kernels, over one arena. Everything that a run has not yet written is filled with NaN (bytes 0xff), so that a value which is read
- * too early, or was overwritten too early, shows as a wrong number.
+ * Plans in order of their kernels, over one arena. Everything that a run has not yet written is filled with
+ * NaN (bytes 0xff), so that a value which is read too early, or was overwritten too early, shows as a wrong
+ * number.
  */
 import type { DType, TypedArray } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
@@ -17,11 +18,18 @@ export function poisoned(dtype: DType, length: number): TypedArray {
 }
 
 function viewOf(buffer: ArrayBuffer, dtype: DType, offset: number, length: number): TypedArray {
-  const View = DTYPES[dtype].constructor as new (buffer?: ArrayBuffer | number, offset?: number, length?: number) => TypedArray;
+  const View = DTYPES[dtype].constructor as new (
+    buffer?: ArrayBuffer | number,
+    offset?: number,
+    length?: number,
+  ) => TypedArray;
   return new View(buffer, offset, length);
 }
 
-/** Runs a plan: what it writes are the arrays of its outputs, which for an update in place are those of arguments. */
+/**
+ * Runs a plan: what it writes are the arrays of its outputs, which for an update in place are those of
+ * arguments.
+ */
 export type RunPlan = (args: readonly TypedArray[], outputs: readonly TypedArray[]) => void;
 
 /** Prepares the kernels of a plan once for many runs. */

@@ -1,13 +1,31 @@
 /**
- * What an element of a node is, as a scalar expression over a kernel's loops: operations become scalar operations, movements rewrite the place, and what is stored is
- * loaded. An element that is asked for twice is one expression.
+ * What an element of a node is, as a scalar expression over a kernel's loops: operations become scalar
+ * operations, movements rewrite the place, and what is stored is loaded. An element that is asked for twice
+ * is one expression.
  */
 import type { Node, NodeOf, Op } from '@firsthand/graph';
 import { full, sizeOf } from '@firsthand/linalg';
 import type { Group } from '../schedule/groups.ts';
-import { addIndices, axisIndex, boundsOf, constantIndex, equalIndex, factorOf, scaleIndex, type Index } from '../index-expression.ts';
+import {
+  addIndices,
+  axisIndex,
+  boundsOf,
+  constantIndex,
+  equalIndex,
+  factorOf,
+  scaleIndex,
+  type Index,
+} from '../index-expression.ts';
 import type { Operand, Reduction, Scalar } from '../kernel.ts';
-import { flatten, movementsOf, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+import {
+  flatten,
+  movementsOf,
+  pull,
+  unflatten,
+  type Coordinates,
+  type Guard,
+  type Space,
+} from '../movement.ts';
 import type { Owner } from '../schedule/storing.ts';
 
 /** The kernel that an expression belongs to: its loops and what they stand for. */
@@ -38,7 +56,12 @@ const EXPRESS: { readonly [K in Expressed]: Express<K> } = {
     };
   },
   cast: (body, { dtype, inputs }, at) => ({ op: 'cast', dtype, x: body.at(inputs[0]!, at) }),
-  unary: (body, { dtype, attrs, inputs }, at) => ({ op: 'unary', dtype, kind: attrs.kind, x: body.at(inputs[0]!, at) }),
+  unary: (body, { dtype, attrs, inputs }, at) => ({
+    op: 'unary',
+    dtype,
+    kind: attrs.kind,
+    x: body.at(inputs[0]!, at),
+  }),
   binary: (body, { dtype, attrs, inputs }, at) => ({
     op: 'binary',
     dtype,
@@ -65,7 +88,9 @@ function constantOf(dtype: Node['dtype'], value: number): Scalar {
 }
 
 function indexScalar(index: Index): Scalar {
-  return index.terms.length === 0 ? { op: 'const', dtype: 'int32', value: index.offset } : { op: 'index', dtype: 'int32', index };
+  return index.terms.length === 0
+    ? { op: 'const', dtype: 'int32', value: index.offset }
+    : { op: 'index', dtype: 'int32', index };
 }
 
 /** The operands of one kernel in the making, with the stored node behind each. */
@@ -88,7 +113,9 @@ export class Operands {
   }
 }
 
-/** The expressions and reductions of one kernel in the making, or of a part of it that has loops of its own. */
+/**
+ * The expressions and reductions of one kernel in the making, or of a part of it that has loops of its own.
+ */
 export class Body {
   readonly frame: Frame;
   readonly reductions: Reduction[] = [];
@@ -99,7 +126,12 @@ export class Body {
   /** The node that a copy stores: it is computed, not loaded. */
   readonly #copied: Node | null;
 
-  constructor(frame: Frame, owners: ReadonlyMap<Node, Owner>, copied: Node | null, operands: Operands = new Operands()) {
+  constructor(
+    frame: Frame,
+    owners: ReadonlyMap<Node, Owner>,
+    copied: Node | null,
+    operands: Operands = new Operands(),
+  ) {
     this.frame = frame;
     this.operands = operands;
     this.#owners = owners;
@@ -108,7 +140,9 @@ export class Body {
 
   /** The nodes that are computed here: neither loaded nor moved. */
   computed(): readonly Node[] {
-    return [...this.#known.keys()].filter((node) => node.op !== 'movement' && node.op !== 'const' && !this.#isStoredElsewhere(node));
+    return [...this.#known.keys()].filter(
+      (node) => node.op !== 'movement' && node.op !== 'const' && !this.#isStoredElsewhere(node),
+    );
   }
 
   #isStoredElsewhere(node: Node): boolean {
@@ -116,7 +150,9 @@ export class Body {
     const owner = this.#owners.get(node);
     if (owner === undefined || node === this.#copied) return false;
     // A copy of what this kernel computes is made after it has run: here the value itself is at hand.
-    return owner === 'copy' ? this.frame.group?.levels.has(movementsOf(node).base) !== true : owner !== this.frame.group;
+    return owner === 'copy'
+      ? this.frame.group?.levels.has(movementsOf(node).base) !== true
+      : owner !== this.frame.group;
   }
 
   /** The element of `node` at a place. */
@@ -131,13 +167,25 @@ export class Body {
 
   #load(node: Node, at: Coordinates): Scalar {
     if (sizeOf(node.shape) === 0) return constantOf(node.dtype, 0); // behind a guard that never holds
-    return { op: 'load', dtype: node.dtype, operand: this.operands.number(node, 'read'), index: flatten(at, node.shape) };
+    return {
+      op: 'load',
+      dtype: node.dtype,
+      operand: this.operands.number(node, 'read'),
+      index: flatten(at, node.shape),
+    };
   }
 
   #express(node: Node, at: Coordinates): Scalar {
     if (node.op === 'movement') return this.#moved(node, at);
-    if (node.op === 'prefixScan' && this.frame.group?.kind === 'scan') return { op: 'total', dtype: node.dtype };
-    if (node.op === 'leaf' || node.op === 'call' || node.op === 'prefixScan' || node.op === 'scatter' || node.op === 'sort') {
+    if (node.op === 'prefixScan' && this.frame.group?.kind === 'scan')
+      return { op: 'total', dtype: node.dtype };
+    if (
+      node.op === 'leaf' ||
+      node.op === 'call' ||
+      node.op === 'prefixScan' ||
+      node.op === 'scatter' ||
+      node.op === 'sort'
+    ) {
       throw new Error(`${node.op}: its value must be stored before it is read`);
     }
     return (EXPRESS[node.op] as Express<Expressed>)(this, node, at);
@@ -154,14 +202,23 @@ export class Body {
     guards.forEach(({ index, high }, each) => {
       const [least, most] = bounds[each]!;
       if (least >= 0 && most < high) return;
-      value = { op: 'where', dtype: node.dtype, condition: { op: 'inside', dtype: 'bool', index, low: 0, high }, a: value, b: zero };
+      value = {
+        op: 'where',
+        dtype: node.dtype,
+        condition: { op: 'inside', dtype: 'bool', index, low: 0, high },
+        a: value,
+        b: zero,
+      };
     });
     return value;
   }
 
   /** @throws Error where a reduction of this kernel is read at another row than the one under way */
   reduced(node: NodeOf<'reduce'> | NodeOf<'argReduce'>, at: Coordinates): Scalar {
-    if (this.frame.group?.levels.get(node) !== 'row' || !equalIndex(flatten(at, node.shape), this.frame.rowPlace)) {
+    if (
+      this.frame.group?.levels.get(node) !== 'row' ||
+      !equalIndex(flatten(at, node.shape), this.frame.rowPlace)
+    ) {
       throw new Error(`${node.attrs.kind}: its value must be stored before it is read`);
     }
     let number = this.#reductionOf.get(node);
@@ -189,10 +246,19 @@ export class Body {
     }
     const index = flatten(place, node.shape);
     const stride = factorOf(index, picked);
-    if (stride === null || !this.#isStoredElsewhere(node)) throw new Error('gather: what it picks from must be stored in one piece');
+    if (stride === null || !this.#isStoredElsewhere(node))
+      throw new Error('gather: what it picks from must be stored in one piece');
     const position = this.at(inputs[1]!, at);
     if (sizeOf(shape) === 0 || extent === 0) return constantOf(dtype, dtype.startsWith('float') ? NaN : 0);
     const rest = addIndices(index, scaleIndex(axisIndex(picked), -stride));
-    return { op: 'gather', dtype, operand: this.operands.number(node, 'read'), index: rest, position, stride, extent };
+    return {
+      op: 'gather',
+      dtype,
+      operand: this.operands.number(node, 'read'),
+      index: rest,
+      position,
+      stride,
+      extent,
+    };
   }
 }

@@ -1,15 +1,22 @@
 /**
- * Loops that run over neighbouring memory as one: two adjacent axes a (outer) and b (inner, b of them) merge where every index expression contains them only as
- * factor·(extent·a + b), as long as the whole can be counted. Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
+ * Loops that run over neighbouring memory as one: two adjacent axes a (outer) and b (inner, b of them) merge
+ * where every index expression contains them only as factor·(extent·a + b), as long as the whole can be
+ * counted. Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
  */
 import { type Index, type Term } from '../index-expression.ts';
 import { MOST_ELEMENTS } from './countable.ts';
 
-/** Which axes become which: for each old axis its new one, with the factor of the old outer axis lost in the merge. */
+/**
+ * Which axes become which: for each old axis its new one, with the factor of the old outer axis lost in the
+ * merge.
+ */
 export interface Coalesced {
   /** New extents. */
   readonly extents: readonly number[];
-  /** For each new axis how many of the first class of axes there are (rows), so that the caller can tell them apart. */
+  /**
+   * For each new axis how many of the first class of axes there are (rows), so that the caller can tell them
+   * apart.
+   */
   readonly rows: number;
   readonly rewrite: (index: Index) => Index;
 }
@@ -31,7 +38,8 @@ function renumber({ offset, terms }: Index, dropped: number): Index {
   const kept: Term[] = [];
   for (const { factor, atom } of terms) {
     if (atom.kind !== 'axis') kept.push({ factor, atom: { ...atom, of: renumber(atom.of, dropped) } });
-    else if (atom.axis !== dropped) kept.push({ factor, atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis } });
+    else if (atom.axis !== dropped)
+      kept.push({ factor, atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis } });
   }
   return { offset, terms: kept };
 }
@@ -53,7 +61,8 @@ export function coalesce(
   const dropped: number[] = [];
   for (let outer = lengths.length - 2; outer >= 0; outer--) {
     const inner = outer + 1;
-    if (inner === rowCount || !mergeable(outer) || lengths[outer]! * lengths[inner]! > MOST_ELEMENTS) continue;
+    if (inner === rowCount || !mergeable(outer) || lengths[outer]! * lengths[inner]! > MOST_ELEMENTS)
+      continue;
     if (!current.every((index) => fits(index, outer, inner, lengths[inner]!))) continue;
     current = current.map((index) => renumber(index, outer));
     lengths = [...lengths.slice(0, outer), lengths[outer]! * lengths[inner]!, ...lengths.slice(inner + 1)];

@@ -1,6 +1,7 @@
 /**
- * Whether a kernel's loops can be counted, and its places computed, in 32 bits, as targets do. A program may name more elements than any memory holds, in values that are never stored;
- * one that would have to count them is refused before anything runs.
+ * Whether a kernel's loops can be counted, and its places computed, in 32 bits, as targets do. A program may
+ * name more elements than any memory holds, in values that are never stored; one that would have to count
+ * them is refused before anything runs.
  */
 import { DeviceError } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -21,16 +22,23 @@ export function requireCountable(kernel: Kernel, describe: () => string): void {
     throw new DeviceError({ operation: describe(), problem, operands, expected, remedy });
   };
   for (const { dtype, length } of kernel.operands) {
-    if (length > MOST_ELEMENTS) refuse(`an array of ${dtype} [${length}] has more elements than the ${MOST_ELEMENTS} that devices count`);
+    if (length > MOST_ELEMENTS)
+      refuse(
+        `an array of ${dtype} [${length}] has more elements than the ${MOST_ELEMENTS} that devices count`,
+      );
   }
   for (const { extents, values } of bodiesOf(kernel)) {
     if (extents.length > MOST_LOOPS) {
-      refuse(`${extents.length} axes that cannot be merged make as many loops, and ${MOST_LOOPS} are the most`, `${MOST_LOOPS}`);
+      refuse(
+        `${extents.length} axes that cannot be merged make as many loops, and ${MOST_LOOPS} are the most`,
+        `${MOST_LOOPS}`,
+      );
     }
     // Every place among so few elements is a small number.
     if (sizeOf(extents) <= MOST_ELEMENTS) continue;
     const longest = Math.max(...extents);
-    if (longest > MOST_ELEMENTS) refuse(`a loop over ${longest} elements is longer than the ${MOST_ELEMENTS} that devices count`);
+    if (longest > MOST_ELEMENTS)
+      refuse(`a loop over ${longest} elements is longer than the ${MOST_ELEMENTS} that devices count`);
     for (const scalar of scalarsIn(values)) {
       if ('index' in scalar && !reaches(scalar.index, extents))
         refuse(`it has ${sizeOf(extents)} elements, whose places do not fit 32 bits`);
@@ -42,6 +50,8 @@ export function requireCountable(kernel: Kernel, describe: () => string): void {
 function reaches(index: Index, extents: readonly number[]): boolean {
   const [low, high] = boundsOf(index, extents);
   return (
-    low >= -MOST_ELEMENTS && high <= MOST_ELEMENTS && index.terms.every(({ atom }) => atom.kind === 'axis' || reaches(atom.of, extents))
+    low >= -MOST_ELEMENTS &&
+    high <= MOST_ELEMENTS &&
+    index.terms.every(({ atom }) => atom.kind === 'axis' || reaches(atom.of, extents))
   );
 }

@@ -1,10 +1,21 @@
 /**
- * What is done with the rows of a matrix product (a softmax of scores, a normalisation, a loss) need not wait until all of them are there: the kernel that does it becomes the last
- * step of the product's, taken with each row as soon as that is whole, while it is in the cache. So the statistics of a row are part of the product like a bias is.
+ * What is done with the rows of a matrix product (a softmax of scores, a normalisation, a loss) need not wait
+ * until all of them are there: the kernel that does it becomes the last step of the product's, taken with
+ * each row as soon as that is whole, while it is in the cache. So the statistics of a row are part of the
+ * product like a bias is.
  */
 import type { Node } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { addIndices, axisIndex, equalIndex, factorOf, isAffine, scaleIndex, substitute, type Index } from '../index-expression.ts';
+import {
+  addIndices,
+  axisIndex,
+  equalIndex,
+  factorOf,
+  isAffine,
+  scaleIndex,
+  substitute,
+  type Index,
+} from '../index-expression.ts';
 import type { ContractKernel, LoopKernel, Operand, RowSweeps, Scalar, Store, Target } from '../kernel.ts';
 import { listAt } from '../lists.ts';
 import { flatten, unflatten } from '../movement.ts';
@@ -12,7 +23,10 @@ import { scalarsIn } from '../scalars.ts';
 import type { LoweredKernel, Unit } from './lower.ts';
 import { scalarRewriter } from './rewrite-scalar.ts';
 
-/** The units, with those kernels that work on the rows of a product made part of it where the target wants that. */
+/**
+ * The units, with those kernels that work on the rows of a product made part of it where the target wants
+ * that.
+ */
 export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishesRows'>): readonly Unit[] {
   if (target.finishesRows === undefined) return units;
   const left = new Set(units);
@@ -26,12 +40,17 @@ export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishe
     const [lowered] = product.kernels;
     if (lowered?.kernel.kind !== 'contract') continue;
     // Who reads a concatenation reads more than this product's part of it.
-    const whole = product.writes.filter((node) => !lowered.operands.includes(node) || writers.get(node)!.length > 1);
+    const whole = product.writes.filter(
+      (node) => !lowered.operands.includes(node) || writers.get(node)!.length > 1,
+    );
     for (const rows of new Set(product.writes.flatMap((node) => readers.get(node) ?? []))) {
       if (rows.reads.some((node) => whole.includes(node))) continue;
       const kernel = left.has(rows) && rows.kernels.length === 1 ? finished(lowered, rows.kernels[0]!) : null;
-      if (kernel === null || !target.finishesRows(kernel.kernel) || needsOther(rows, product, writers)) continue;
-      const reads = [...new Set([...product.reads, ...rows.reads])].filter((node) => !product.writes.includes(node));
+      if (kernel === null || !target.finishesRows(kernel.kernel) || needsOther(rows, product, writers))
+        continue;
+      const reads = [...new Set([...product.reads, ...rows.reads])].filter(
+        (node) => !product.writes.includes(node),
+      );
       const joined: Unit = {
         kernels: [kernel],
         reads,
@@ -74,7 +93,10 @@ interface FinishedProduct extends LoweredKernel {
 }
 
 /** A product with a loop kernel as its last step; null where that kernel does not work on its rows. */
-function finished(product: LoweredKernel, { kernel: loop, operands, nodes }: LoweredKernel): FinishedProduct | null {
+function finished(
+  product: LoweredKernel,
+  { kernel: loop, operands, nodes }: LoweredKernel,
+): FinishedProduct | null {
   const kernel = product.kernel as ContractKernel;
   if (loop.kind !== 'loop' || loop.reductions.length === 0 || kernel.rowFinish !== null) return null;
   const places = placesOf(kernel, loop);
@@ -82,15 +104,22 @@ function finished(product: LoweredKernel, { kernel: loop, operands, nodes }: Low
 
   const joined = [...new Set([...product.operands, ...operands])];
   const list = joined.map((node): Operand => {
-    const both = [kernel.operands[product.operands.indexOf(node)], loop.operands[operands.indexOf(node)]].filter(
-      (each) => each !== undefined,
-    );
-    return both.every(({ access }) => access === both[0]!.access) ? both[0]! : { ...both[0]!, access: 'update' };
+    const both = [
+      kernel.operands[product.operands.indexOf(node)],
+      loop.operands[operands.indexOf(node)],
+    ].filter((each) => each !== undefined);
+    return both.every(({ access }) => access === both[0]!.access)
+      ? both[0]!
+      : { ...both[0]!, access: 'update' };
   });
   const renumbered = (operand: number): number => joined.indexOf(operands[operand]!);
   const index = (of: Index): Index => substitute(of, (axis) => places[axis]!);
   const rewrite = scalarRewriter(index, renumbered);
-  const moved = (store: Store): Store => ({ operand: renumbered(store.operand), index: index(store.index), value: rewrite(store.value) });
+  const moved = (store: Store): Store => ({
+    operand: renumbered(store.operand),
+    index: index(store.index),
+    value: rewrite(store.value),
+  });
   const rowFinish: RowSweeps = {
     columns: loop.columns,
     reductions: loop.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
@@ -98,10 +127,17 @@ function finished(product: LoweredKernel, { kernel: loop, operands, nodes }: Low
     rowStores: loop.rowStores.map(moved),
   };
   if (!staysInRow(kernel, rowFinish)) return null;
-  return { kernel: { ...kernel, operands: list, rowFinish }, operands: joined, nodes: [...new Set([...product.nodes, ...nodes])] };
+  return {
+    kernel: { ...kernel, operands: list, rowFinish },
+    operands: joined,
+    nodes: [...new Set([...product.nodes, ...nodes])],
+  };
 }
 
-/** The loops of a kernel over the rows of a product, as places in the axes of the product, and after them its own columns; null where its rows are others. */
+/**
+ * The loops of a kernel over the rows of a product, as places in the axes of the product, and after them its
+ * own columns; null where its rows are others.
+ */
 function placesOf({ batch, m, n }: ContractKernel, { rows, columns }: LoopKernel): readonly Index[] | null {
   const extents = [...batch, m];
   if (sizeOf(rows) !== sizeOf(extents) || sizeOf(columns) !== n) return null;
@@ -110,11 +146,19 @@ function placesOf({ batch, m, n }: ContractKernel, { rows, columns }: LoopKernel
     extents,
   );
   const outer = unflatten(place, rows, { extents, splits: new Map() });
-  return outer.every(isAffine) ? [...outer, ...columns.map((_, column) => axisIndex(extents.length + column))] : null;
+  return outer.every(isAffine)
+    ? [...outer, ...columns.map((_, column) => axisIndex(extents.length + column))]
+    : null;
 }
 
-/** Whether what is loaded of a product's results are those of the same row: each at its own column, or any that data picks. */
-function staysInRow({ batch, n, stores }: ContractKernel, { columns, reductions, passes, rowStores }: RowSweeps): boolean {
+/**
+ * Whether what is loaded of a product's results are those of the same row: each at its own column, or any
+ * that data picks.
+ */
+function staysInRow(
+  { batch, n, stores }: ContractKernel,
+  { columns, reductions, passes, rowStores }: RowSweeps,
+): boolean {
   const first = batch.length + 1;
   const column = flatten(
     columns.map((_, axis) => axisIndex(first + axis)),
@@ -133,9 +177,13 @@ function staysInRow({ batch, n, stores }: ContractKernel, { columns, reductions,
         substitute(index, (axis) => (axis === first ? column : axisIndex(axis))),
       );
     return (
-      scalar.stride === stride && scalar.extent <= n && equalIndex(addIndices(scalar.index, scaleIndex(axisIndex(first), stride)), index)
+      scalar.stride === stride &&
+      scalar.extent <= n &&
+      equalIndex(addIndices(scalar.index, scaleIndex(axisIndex(first), stride)), index)
     );
   };
-  const values = [...reductions, ...passes.flatMap((pass) => pass.stores), ...rowStores].map(({ value }) => value);
+  const values = [...reductions, ...passes.flatMap((pass) => pass.stores), ...rowStores].map(
+    ({ value }) => value,
+  );
   return scalarsIn(values).every(isOwn);
 }

@@ -1,14 +1,38 @@
 /**
- * The kernel of a matrix product: three loops in a fixed form, between batch axes and the expressions of the stores, so that a bias, an activation or a residual is its last
- * step. The matrices need not exist: then the kernel says what their elements are, over loops of their own.
+ * The kernel of a matrix product: three loops in a fixed form, between batch axes and the expressions of the
+ * stores, so that a bias, an activation or a residual is its last step. The matrices need not exist: then the
+ * kernel says what their elements are, over loops of their own.
  */
 import type { Node, NodeOf } from '@firsthand/graph';
 import { Body, Operands } from './body.ts';
 import { coalesce } from './coalesce.ts';
-import { axisIndex, constantIndex, isAffine, substitute, type Index, type Splits } from '../index-expression.ts';
+import {
+  axisIndex,
+  constantIndex,
+  isAffine,
+  substitute,
+  type Index,
+  type Splits,
+} from '../index-expression.ts';
 import type { ComputedFactor, StoredFactor } from '../kernel.ts';
-import { axesOfSpace, loopsOf, overLoops, storeOf, type LoweredKernel, type LoweringContext, type Stored } from './lower.ts';
-import { flatten, isWidening, pull, unflatten, type Coordinates, type Guard, type Space } from '../movement.ts';
+import {
+  axesOfSpace,
+  loopsOf,
+  overLoops,
+  storeOf,
+  type LoweredKernel,
+  type LoweringContext,
+  type Stored,
+} from './lower.ts';
+import {
+  flatten,
+  isWidening,
+  pull,
+  unflatten,
+  type Coordinates,
+  type Guard,
+  type Space,
+} from '../movement.ts';
 import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
 import type { Group } from '../schedule/groups.ts';
 
@@ -25,7 +49,11 @@ interface Side {
 type ElementAt = (batch: Coordinates, outer: Index, inner: Index) => Coordinates;
 
 /** The kernel for the stored nodes of a group that begins with a matrix product. */
-export function lowerContract(group: Group, nodes: readonly Stored[], context: LoweringContext): LoweredKernel {
+export function lowerContract(
+  group: Group,
+  nodes: readonly Stored[],
+  context: LoweringContext,
+): LoweredKernel {
   const output = group.members[0] as NodeOf<'output'>;
   const [left, right] = output.inputs[0]!.inputs as [Node, Node];
   const batchShape = output.shape.slice(0, -2);
@@ -54,8 +82,8 @@ export function lowerContract(group: Group, nodes: readonly Stored[], context: L
       ] as const;
       const stores = nodes.map((node) => storeOf(node, body, 'full').store);
 
-      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same for all and the left one is stored. The loops of computed matrices come
-      // after those of the product.
+      // Batch axes merge with one another, and the last one with the rows where the right matrix is the same
+      // for all and the left one is stored. The loops of computed matrices come after those of the product.
       const owns = sides.map(({ factor }) => ('value' in factor ? [...factor.inner, ...factor.outer] : []));
       const before = [MATRIX_AXES, MATRIX_AXES + owns[0]!.length];
       const values = sides.map(({ factor }, side) =>
@@ -70,7 +98,12 @@ export function lowerContract(group: Group, nodes: readonly Stored[], context: L
         ),
       ];
       const mergeable = 'value' in sides[0].factor ? first - 1 : first;
-      const merged = coalesce([...extents, k, ...owns.flat()], extents.length, indices, (outer) => outer < mergeable);
+      const merged = coalesce(
+        [...extents, k, ...owns.flat()],
+        extents.length,
+        indices,
+        (outer) => outer < mergeable,
+      );
       const count = merged.rows - 2;
       const rewrite = scalarRewriter(merged.rewrite);
       const [a, b] = sides.map(({ factor }, side): StoredFactor | ComputedFactor => {
@@ -89,7 +122,11 @@ export function lowerContract(group: Group, nodes: readonly Stored[], context: L
           dtype: output.dtype,
           a,
           b,
-          stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+          stores: stores.map((store) => ({
+            ...store,
+            index: merged.rewrite(store.index),
+            value: rewrite(store.value),
+          })),
           rowFinish: null,
         },
         operands: operands.nodes,
@@ -105,10 +142,17 @@ function batchPlace(shape: readonly number[], loops: readonly number[], space: S
   return unflatten(fullPlace, shape, space);
 }
 
-/** The coordinates of an element of an operand, whose batch axes are the last of the product's, or of extent 1. */
+/**
+ * The coordinates of an element of an operand, whose batch axes are the last of the product's, or of extent
+ * 1.
+ */
 function coordinatesIn({ shape }: Node, batch: Coordinates, row: Index, column: Index): Coordinates {
   const missing = batch.length - (shape.length - 2);
-  return [...shape.slice(0, -2).map((extent, axis) => (extent === 1 ? constantIndex(0) : batch[axis + missing]!)), row, column];
+  return [
+    ...shape.slice(0, -2).map((extent, axis) => (extent === 1 ? constantIndex(0) : batch[axis + missing]!)),
+    row,
+    column,
+  ];
 }
 
 /** A matrix that is read from what is stored, through movements; null where no array holds it. */
@@ -127,7 +171,9 @@ function storedFactor(
   }
   const index = flatten(place, node.shape);
   const isStored = node.op === 'leaf' || owners.has(node);
-  return isStored && guards.length === 0 && isAffine(index) ? { operand: operands.number(node, 'read'), index } : null;
+  return isStored && guards.length === 0 && isAffine(index)
+    ? { operand: operands.number(node, 'read'), index }
+    : null;
 }
 
 /** A matrix as what its elements are. Where that divides a batch axis, the product is asked to cut it. */
@@ -139,7 +185,12 @@ function computeFactor(
     batch,
     k,
     outer,
-  }: { readonly batchShape: readonly number[]; readonly batch: readonly number[]; readonly k: number; readonly outer: number },
+  }: {
+    readonly batchShape: readonly number[];
+    readonly batch: readonly number[];
+    readonly k: number;
+    readonly outer: number;
+  },
   splits: Splits,
   { owners }: LoweringContext,
   operands: Operands,
@@ -158,9 +209,15 @@ function computeFactor(
           extents.slice(from, to),
         );
       const body = new Body({ space, group: null, fullPlace, rowPlace: fullPlace }, owners, null, operands);
-      const value = body.at(operand, elementAt(batchPlace(batchShape, batch, space), place(cut, extents.length), place(first, cut)));
+      const value = body.at(
+        operand,
+        elementAt(batchPlace(batchShape, batch, space), place(cut, extents.length), place(first, cut)),
+      );
       for (const [axis, extent] of own) if (axis < first) splits.set(axis, extent);
-      return { factor: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) }, nodes: body.computed() };
+      return {
+        factor: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) },
+        nodes: body.computed(),
+      };
     },
   );
 }

@@ -1,4 +1,7 @@
-/** How each kind of group becomes kernels; and those of running sums, scattering and sorting: loop nests of a fixed form, whose operands and results are expressed as elsewhere. */
+/**
+ * How each kind of group becomes kernels; and those of running sums, scattering and sorting: loop nests of a
+ * fixed form, whose operands and results are expressed as elsewhere.
+ */
 import { constant, type Node, type NodeOf } from '@firsthand/graph';
 import { rowMajorStrides } from '@firsthand/linalg';
 import { Body } from './body.ts';
@@ -34,8 +37,10 @@ export const LOWER: { readonly [K in Exclude<GroupKind, 'concatenation'>]: Lower
 };
 
 /**
- * Loops over the lines of `node` along an axis, which stays one loop whatever its extent, and what the elements of the node's operand are over them.
- * @param express makes the kernel of a body, over the loops as they are; `values` are the elements of the operands
+ * Loops over the lines of `node` along an axis, which stays one loop whatever its extent, and what the
+ * elements of the node's operand are over them.
+ * @param express makes the kernel of a body, over the loops as they are; `values` are the elements of the
+ *   operands
  */
 function overLines(
   node: NodeOf<'prefixScan'> | NodeOf<'sort'>,
@@ -44,7 +49,9 @@ function overLines(
   express: (body: Body, loops: Loops, values: readonly Scalar[]) => Kernel,
 ): LoweredKernel {
   const { axis } = node.attrs;
-  const axes = node.shape.flatMap((extent, each) => (extent === 1 && each !== axis ? [] : [{ extent, isFolded: each === axis }]));
+  const axes = node.shape.flatMap((extent, each) =>
+    extent === 1 && each !== axis ? [] : [{ extent, isFolded: each === axis }],
+  );
   return overLoops(
     axes,
     ({ rows }, split) => split < rows,
@@ -60,7 +67,11 @@ function overLines(
   );
 }
 
-function lowerScan(group: Group, nodes: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerScan(
+  group: Group,
+  nodes: readonly Stored[],
+  context: LoweringContext,
+): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'prefixScan'>;
   const lowered = overLines(node, group, context, (body, { extents, rows }, values): ScanKernel => {
     const stores = nodes.map((stored) => storeOf(stored, body, 'full').store);
@@ -77,13 +88,21 @@ function lowerScan(group: Group, nodes: readonly Stored[], context: LoweringCont
       dtype: node.dtype,
       value: second ?? first,
       factor: second === undefined ? null : first,
-      stores: stores.map((store) => ({ ...store, index: merged.rewrite(store.index), value: rewrite(store.value) })),
+      stores: stores.map((store) => ({
+        ...store,
+        index: merged.rewrite(store.index),
+        value: rewrite(store.value),
+      })),
     };
   });
   return [lowered];
 }
 
-function lowerScatter(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerScatter(
+  group: Group,
+  _: readonly Stored[],
+  context: LoweringContext,
+): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'scatter'>;
   const [base, positions, source] = node.inputs as [Node, Node, Node];
   const { axis, mode } = node.attrs;
@@ -142,12 +161,19 @@ function lowerSort(group: Group, _: readonly Stored[], context: LoweringContext)
   return [lowered];
 }
 
-/** A composite that the target computes itself: it reads and writes whole arrays, also those outputs that nobody reads. */
+/**
+ * A composite that the target computes itself: it reads and writes whole arrays, also those outputs that
+ * nobody reads.
+ */
 function lowerOwn(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const called = group.members[0]!.inputs[0] as NodeOf<'call'>;
   const { composite, attrs, outputs } = called.attrs;
   const space: Space = { extents: [], splits: new Map() };
-  const body = new Body({ space, group, fullPlace: constantIndex(0), rowPlace: constantIndex(0) }, context.owners, null);
+  const body = new Body(
+    { space, group, fullPlace: constantIndex(0), rowPlace: constantIndex(0) },
+    context.owners,
+    null,
+  );
   const inputs = called.inputs.map((operand) => {
     let node = operand;
     while (node.op === 'movement' && !context.owners.has(node)) node = node.inputs[0]!;
@@ -158,6 +184,13 @@ function lowerOwn(group: Group, _: readonly Stored[], context: LoweringContext):
     // What nobody reads needs a place nevertheless.
     return { operand: body.operands.number(member ?? constant(0, shape, dtype), 'write'), shape };
   });
-  const kernel: OwnKernel = { kind: 'own', operands: body.operands.list, composite, attrs, inputs, outputs: results };
+  const kernel: OwnKernel = {
+    kind: 'own',
+    operands: body.operands.list,
+    composite,
+    attrs,
+    inputs,
+    outputs: results,
+  };
   return [{ kernel, operands: body.operands.nodes, nodes: group.members }];
 }

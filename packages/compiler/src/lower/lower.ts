@@ -1,6 +1,8 @@
 /**
- * From a group of nodes to its kernel: the loops are the axes of the group's space, kept ones outside and folded ones inside, and each stored value is an expression
- * over them. Where an expression has to divide a loop variable, the loop is cut in two and everything is expressed again; loops over neighbouring memory merge.
+ * From a group of nodes to its kernel: the loops are the axes of the group's space, kept ones outside and
+ * folded ones inside, and each stored value is an expression over them. Where an expression has to divide a
+ * loop variable, the loop is cut in two and everything is expressed again; loops over neighbouring memory
+ * merge.
  */
 import type { Node, NodeOf } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -108,7 +110,9 @@ export function overLoops<T>(
     const loops = loopsOf(current);
     const splits = new Map<number, number>();
     const result = express(loops, splits);
-    const allowed = new Map([...splits].filter(([axis]) => axis < loops.extents.length && canSplit(loops, axis)));
+    const allowed = new Map(
+      [...splits].filter(([axis]) => axis < loops.extents.length && canSplit(loops, axis)),
+    );
     if (allowed.size === 0 || round === SPLIT_ROUNDS) return result;
     current = splitAxes(loops, allowed);
   }
@@ -167,7 +171,8 @@ export function storeOf(stored: Stored, body: Body, level: 'full' | 'row'): Stor
   const { frame } = body;
   const { value: node, array, placeOf } = targetOf(stored);
   const place = level === 'row' ? frame.rowPlace : frame.fullPlace;
-  const { chain, base } = frame.group?.levels.has(node) === true ? { chain: [], base: node } : movementsOf(node);
+  const { chain, base } =
+    frame.group?.levels.has(node) === true ? { chain: [], base: node } : movementsOf(node);
   const at = unflatten(place, base.shape, frame.space);
   const value = body.at(base, at);
   const index = flatten(rearranged(chain, placeOf)(at, frame.space), array.shape);
@@ -199,7 +204,11 @@ function passesOf(body: Body): (scalar: Scalar) => number {
 }
 
 /** A loop kernel for the stored nodes of a group. */
-export function lowerLoop(group: Group, nodes: readonly Stored[], { owners }: LoweringContext): LoweredKernel {
+export function lowerLoop(
+  group: Group,
+  nodes: readonly Stored[],
+  { owners }: LoweringContext,
+): LoweredKernel {
   return overLoops(
     axesOfSpace(group.space, group.reduced ?? []),
     () => true,
@@ -216,7 +225,11 @@ export function lowerLoop(group: Group, nodes: readonly Stored[], { owners }: Lo
  * A kernel that writes the elements of `source`: by default of the node whose array it is, else what that
  * array is begun with.
  */
-export function lowerCopy(target: Stored, { owners }: LoweringContext, source: Node = targetOf(target).value): LoweredKernel {
+export function lowerCopy(
+  target: Stored,
+  { owners }: LoweringContext,
+  source: Node = targetOf(target).value,
+): LoweredKernel {
   const { array, placeOf } = targetOf(target);
   return overLoops(
     axesOfSpace(source.shape, []),
@@ -227,7 +240,11 @@ export function lowerCopy(target: Stored, { owners }: LoweringContext, source: N
       const body = new Body({ space, group: null, fullPlace, rowPlace }, owners, array);
       const at = unflatten(fullPlace, source.shape, space);
       const value = body.at(source, at);
-      const store = { operand: body.operands.number(array, 'write'), index: flatten(placeOf(at, space), array.shape), value };
+      const store = {
+        operand: body.operands.number(array, 'write'),
+        index: flatten(placeOf(at, space), array.shape),
+        value,
+      };
       return finishLoop(loops, body, [{ store, isRow: false }]);
     },
   );
@@ -239,7 +256,11 @@ function finishLoop({ extents, rows }: Loops, body: Body, stored: readonly Store
   const stores = stored.map(({ store }) => store);
   const merged = coalesce(extents, rows, indicesIn(values, stores));
   const rewrite = scalarRewriter(merged.rewrite);
-  const rewriteStore = ({ operand, index, value }: Store): Store => ({ operand, index: merged.rewrite(index), value: rewrite(value) });
+  const rewriteStore = ({ operand, index, value }: Store): Store => ({
+    operand,
+    index: merged.rewrite(index),
+    value: rewrite(value),
+  });
   const count = Math.max(
     1,
     ...values.map((value) => passOf(value) + 1),
@@ -247,7 +268,9 @@ function finishLoop({ extents, rows }: Loops, body: Body, stored: readonly Store
   );
   const passes = Array.from({ length: count }, (_, pass): Pass => ({
     reductions: values.flatMap((value, number) => (passOf(value) === pass ? [number] : [])),
-    stores: stored.flatMap(({ store, isRow }) => (!isRow && passOf(store.value) === pass ? [rewriteStore(store)] : [])),
+    stores: stored.flatMap(({ store, isRow }) =>
+      !isRow && passOf(store.value) === pass ? [rewriteStore(store)] : [],
+    ),
   }));
   const [kept, folded] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
   // A map sweeps its innermost axis. A reduction over axes of extent 1 sweeps one element.

@@ -1,4 +1,7 @@
-/** A copy of scalar expressions with every index expression rewritten, and operands renumbered; what was shared stays shared. */
+/**
+ * A copy of scalar expressions with every index expression rewritten, and operands renumbered; what was
+ * shared stays shared.
+ */
 import type { Index } from '../index-expression.ts';
 import type { Scalar, Store } from '../kernel.ts';
 import { scalarsIn } from '../scalars.ts';
@@ -15,7 +18,11 @@ type Rewrite<K extends Scalar['op']> = (
 
 const REWRITE: { readonly [K in Scalar['op']]: Rewrite<K> } = {
   const: (scalar) => scalar,
-  load: (scalar, index, _, operand) => ({ ...scalar, operand: operand(scalar.operand), index: index(scalar.index, scalar.operand) }),
+  load: (scalar, index, _, operand) => ({
+    ...scalar,
+    operand: operand(scalar.operand),
+    index: index(scalar.index, scalar.operand),
+  }),
   index: (scalar, index) => ({ ...scalar, index: index(scalar.index, null) }),
   inside: (scalar, index) => ({ ...scalar, index: index(scalar.index, null) }),
   gather: (scalar, index, of, operand) => ({
@@ -32,14 +39,24 @@ const REWRITE: { readonly [K in Scalar['op']]: Rewrite<K> } = {
   }),
   unary: (scalar, _, of) => ({ ...scalar, x: of(scalar.x) }),
   binary: (scalar, _, of) => ({ ...scalar, a: of(scalar.a), b: of(scalar.b) }),
-  where: (scalar, _, of) => ({ ...scalar, condition: of(scalar.condition), a: of(scalar.a), b: of(scalar.b) }),
+  where: (scalar, _, of) => ({
+    ...scalar,
+    condition: of(scalar.condition),
+    a: of(scalar.a),
+    b: of(scalar.b),
+  }),
   cast: (scalar, _, of) => ({ ...scalar, x: of(scalar.x) }),
   reduced: (scalar) => scalar,
   total: (scalar) => scalar,
 };
 
-/** A function that rewrites scalars, each once. Operands keep their numbers unless it is said which they get. */
-export function scalarRewriter(index: RewriteIndex, operand: (operand: number) => number = (number) => number): (scalar: Scalar) => Scalar {
+/**
+ * A function that rewrites scalars, each once. Operands keep their numbers unless it is said which they get.
+ */
+export function scalarRewriter(
+  index: RewriteIndex,
+  operand: (operand: number) => number = (number) => number,
+): (scalar: Scalar) => Scalar {
   const done = new Map<Scalar, Scalar>();
   const rewrite = (scalar: Scalar): Scalar => {
     const known = done.get(scalar);

@@ -1,6 +1,7 @@
 /**
- * Updates that overwrite what they update. A program may say that a variable's storage can be given up: then the kernel that computes the new value writes over the old one,
- * if all others that read it run before, and if it reads itself, element by element, no other place than it writes.
+ * Updates that overwrite what they update. A program may say that a variable's storage can be given up: then
+ * the kernel that computes the new value writes over the old one, if all others that read it run before, and
+ * if it reads itself, element by element, no other place than it writes.
  */
 import type { Node, Program } from '@firsthand/graph';
 import { equalIndex, type Index } from '../index-expression.ts';
@@ -17,21 +18,33 @@ export interface Overwriting {
 /** For each loop body of a kernel, the places at which it reads each operand; null for a gathered one. */
 type Reads = readonly ReadonlyMap<number, readonly (Index | null)[]>[];
 
-/** Where an operand is stored: at which place, and in which pass over the columns; null for once per row, and for the results of a product. */
+/**
+ * Where an operand is stored: at which place, and in which pass over the columns; null for once per row, and
+ * for the results of a product.
+ */
 interface Written {
   readonly pass: number | null;
   readonly index: Index;
 }
 
-/** What is asked of a kernel for each of its operands, found out once: one kernel may update thousands of variables. */
+/**
+ * What is asked of a kernel for each of its operands, found out once: one kernel may update thousands of
+ * variables.
+ */
 interface Facts {
   readonly numbers: ReadonlyMap<Node, number>;
   readonly reads: Reads;
   readonly written: ReadonlyMap<number, Written>;
 }
 
-/** Decides which outputs overwrite arguments. Updates may move behind the last reader of what they overwrite. */
-export function overwrittenArguments(program: Program, units: readonly Unit[], outputs: readonly Node[]): Overwriting {
+/**
+ * Decides which outputs overwrite arguments. Updates may move behind the last reader of what they overwrite.
+ */
+export function overwrittenArguments(
+  program: Program,
+  units: readonly Unit[],
+  outputs: readonly Node[],
+): Overwriting {
   const known = new Map<Kernel, Facts>();
   const factsOf = (lowered: LoweredKernel): Facts => {
     const facts = known.get(lowered.kernel) ?? findFacts(lowered);
@@ -43,7 +56,8 @@ export function overwrittenArguments(program: Program, units: readonly Unit[], o
   const seen = new Set<Node>();
   /** Who writes a value; null for one that several write parts of. */
   const writers = new Map<Node, Unit | null>();
-  for (const unit of units) for (const node of unit.writes) writers.set(node, writers.has(node) ? null : unit);
+  for (const unit of units)
+    for (const node of unit.writes) writers.set(node, writers.has(node) ? null : unit);
   const into = outputs.map((node, output): number | null => {
     const old = program.effects[output]?.into ?? null;
     const writer = writers.get(node) ?? null;
@@ -80,16 +94,21 @@ class UnitOrder {
     return this.#readers.get(node) ?? NOBODY;
   }
 
-  /** Has `writer` run after all other readers of `old`. False, with nothing changed, if one of them needs what it gives, or overwrites what it reads. */
+  /**
+   * Has `writer` run after all other readers of `old`. False, with nothing changed, if one of them needs what
+   * it gives, or overwrites what it reads.
+   */
   overwrite(old: Node, writer: Unit): boolean {
     const place = this.#places.get(writer)!;
     let last = -1;
-    for (const unit of this.readersOf(old)) if (unit !== writer) last = Math.max(last, this.#places.get(unit)!);
+    for (const unit of this.readersOf(old))
+      if (unit !== writer) last = Math.max(last, this.#places.get(unit)!);
     if (last > place) {
       const between = this.units.slice(place + 1, last + 1);
       const [given, read] = [new Set(writer.writes), new Set(writer.reads)];
       if (between.some(({ reads }) => reads.some((node) => given.has(node)))) return false;
-      if (between.some((unit) => this.#overwritten.get(unit)?.some((node) => read.has(node)) === true)) return false;
+      if (between.some((unit) => this.#overwritten.get(unit)?.some((node) => read.has(node)) === true))
+        return false;
       this.units = [...this.units.slice(0, place), ...between, writer, ...this.units.slice(last + 1)];
       this.#places = placesOf(this.units);
     }
@@ -120,8 +139,16 @@ function findFacts({ kernel, operands }: LoweredKernel): Facts {
   };
 }
 
-/** Whether a unit that writes `node` over `old`, which it reads, reads `old` only where it writes, and not after it has written. */
-function overwritesSafely({ kernels }: Unit, node: Node, old: Node, factsOf: (lowered: LoweredKernel) => Facts): boolean {
+/**
+ * Whether a unit that writes `node` over `old`, which it reads, reads `old` only where it writes, and not
+ * after it has written.
+ */
+function overwritesSafely(
+  { kernels }: Unit,
+  node: Node,
+  old: Node,
+  factsOf: (lowered: LoweredKernel) => Facts,
+): boolean {
   if (kernels.length !== 1) return false;
   const [lowered] = kernels as [LoweredKernel];
   const { kernel } = lowered;
@@ -134,7 +161,10 @@ function overwritesSafely({ kernels }: Unit, node: Node, old: Node, factsOf: (lo
   const { stores, rowFinish } = kernel;
   const storing = reads.length - 1 - (rowFinish === null ? 0 : rowFinish.passes.length + 1);
   if (stores.some(({ operand }) => operand === target)) {
-    return !reads.some((body, number) => number !== storing && isRead(body)) && isWritten(reads, written.get(target)!, source);
+    return (
+      !reads.some((body, number) => number !== storing && isRead(body)) &&
+      isWritten(reads, written.get(target)!, source)
+    );
   }
   return (
     rowFinish !== null &&
@@ -144,14 +174,17 @@ function overwritesSafely({ kernels }: Unit, node: Node, old: Node, factsOf: (lo
 }
 
 function sweepsSafely(bodies: Reads, passes: number, target: Written, source: number): boolean {
-  // Once per row: the columns of other rows may read what this one overwrites. In a pass: later passes would read new values.
+  // Once per row: the columns of other rows may read what this one overwrites. In a pass: later passes would
+  // read new values.
   const forbidden = target.pass === null ? bodies.slice(0, passes) : bodies.slice(target.pass + 1);
   return !forbidden.some((body) => body.has(source)) && isWritten(bodies, target, source);
 }
 
 /** Whether every place of `source` that is read is the place of the target that is written. */
 function isWritten(bodies: Reads, { index }: Written, source: number): boolean {
-  return bodies.every((body) => (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, index)));
+  return bodies.every((body) =>
+    (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, index)),
+  );
 }
 
 function placesRead(body: readonly Scalar[]): ReadonlyMap<number, readonly (Index | null)[]> {

@@ -1,11 +1,16 @@
 /**
- * Where intermediates lie in the arena. Each lives from the kernel that writes it to the last that reads it, and two whose lives overlap may not share bytes:
- * packing of intervals, known as dynamic storage allocation. Greedy by size with best fit is close to the optimum on the lives of networks
- * (Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference"); a few orders are tried, and the smallest arena is kept.
+ * Where intermediates lie in the arena. Each lives from the kernel that writes it to the last that reads it,
+ * and two whose lives overlap may not share bytes: packing of intervals, known as dynamic storage allocation.
+ * Greedy by size with best fit is close to the optimum on the lives of networks (Pisarchyk and Lee 2020,
+ * "Efficient Memory Management for Deep Neural Net Inference"); a few orders are tried, and the smallest
+ * arena is kept.
  */
 import { ALIGNMENT } from '../kernel.ts';
 
-/** An array that needs a place: its bytes, and the numbers of the first and the last kernel that touch it, both included. */
+/**
+ * An array that needs a place: its bytes, and the numbers of the first and the last kernel that touch it,
+ * both included.
+ */
 export interface MemoryRequest {
   readonly bytes: number;
   readonly first: number;
@@ -46,7 +51,10 @@ export function planMemory(requests: readonly MemoryRequest[], alignment: number
   };
 }
 
-/** The requests as columns; sizes are in units of the alignment, rounded up, and may be larger than any memory. */
+/**
+ * The requests as columns; sizes are in units of the alignment, rounded up, and may be larger than any
+ * memory.
+ */
 interface Lives {
   readonly sizes: Float64Array;
   readonly firsts: Int32Array;
@@ -61,7 +69,9 @@ function livesOf(requests: readonly MemoryRequest[], alignment: number): Lives {
   };
 }
 
-/** The largest sum of `sizes` alive at one kernel: each is added at its first, and taken away after its last. */
+/**
+ * The largest sum of `sizes` alive at one kernel: each is added at its first, and taken away after its last.
+ */
 function mostAlive({ firsts, lasts }: Lives, sizes: ArrayLike<number>): number {
   const changes = new Float64Array(lasts.reduce((end, last) => Math.max(end, last), 0) + 2);
   for (let request = 0; request < sizes.length; request++) {
@@ -82,7 +92,8 @@ type Order = (lives: Lives, a: number, b: number) => number;
 const ORDERS: { readonly [name: string]: Order } = {
   size: ({ sizes, firsts }, a, b) => sizes[b]! - sizes[a]! || firsts[a]! - firsts[b]!,
   area: ({ sizes, firsts, lasts }, a, b) =>
-    sizes[b]! * (lasts[b]! - firsts[b]! + 1) - sizes[a]! * (lasts[a]! - firsts[a]! + 1) || firsts[a]! - firsts[b]!,
+    sizes[b]! * (lasts[b]! - firsts[b]! + 1) - sizes[a]! * (lasts[a]! - firsts[a]! + 1) ||
+    firsts[a]! - firsts[b]!,
   firstUse: ({ sizes, firsts }, a, b) => firsts[a]! - firsts[b]! || sizes[b]! - sizes[a]!,
 };
 
@@ -98,7 +109,10 @@ const START = 2;
 const END = 3;
 const FIELDS = 4;
 
-/** One after the other, each into the smallest gap that holds it between those that live at the same time, else above them. */
+/**
+ * One after the other, each into the smallest gap that holds it between those that live at the same time,
+ * else above them.
+ */
 function place(lives: Lives, order: Order): Placement {
   const { sizes, firsts, lasts } = lives;
   const offsets = new Float64Array(sizes.length);
@@ -125,7 +139,13 @@ function place(lives: Lives, order: Order): Placement {
   return { offsets, size: arena };
 }
 
-function smallestGap(placed: Float64Array, length: number, first: number, last: number, size: number): number {
+function smallestGap(
+  placed: Float64Array,
+  length: number,
+  first: number,
+  last: number,
+  size: number,
+): number {
   let best = -1;
   let smallest = Infinity;
   let end = 0;

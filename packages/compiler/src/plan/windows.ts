@@ -4,7 +4,15 @@
  * steps of an unrolled loop, each with its own slice of a sequence, have one text and are compiled once.
  */
 import { boundsOf, scaleIndex, type Index } from '../index-expression.ts';
-import type { ComputedFactor, ContractKernel, Kernel, RowSweeps, Scalar, Store, StoredFactor } from '../kernel.ts';
+import type {
+  ComputedFactor,
+  ContractKernel,
+  Kernel,
+  RowSweeps,
+  Scalar,
+  Store,
+  StoredFactor,
+} from '../kernel.ts';
 import { scalarRewriter } from '../lower/rewrite-scalar.ts';
 import { scalarsIn } from '../scalars.ts';
 
@@ -45,7 +53,9 @@ export function windowed(kernel: Kernel, unitOf: (operand: number) => number): W
  * For each operand the least and the largest element that is touched; where guards hide some, as far as they
  * lie in the array.
  */
-function boundsOfOperands(kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>): readonly (readonly [number, number])[] {
+function boundsOfOperands(
+  kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>,
+): readonly (readonly [number, number])[] {
   const bounds = kernel.operands.map((): [number, number] => [Infinity, -1]);
   const touch = (operand: number, index: Index, extents: readonly number[], reach = 0): void => {
     const [low, high] = boundsOf(index, extents);
@@ -53,14 +63,22 @@ function boundsOfOperands(kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>
     bound[0] = Math.max(0, Math.min(bound[0], low + Math.min(reach, 0)));
     bound[1] = Math.min(kernel.operands[operand]!.length - 1, Math.max(bound[1], high + Math.max(reach, 0)));
   };
-  const touchAll = (values: readonly Scalar[], stores: readonly Store[], extents: readonly number[]): void => {
+  const touchAll = (
+    values: readonly Scalar[],
+    stores: readonly Store[],
+    extents: readonly number[],
+  ): void => {
     for (const scalar of scalarsIn([...values, ...stores.map(({ value }) => value)])) {
       if (scalar.op === 'load') touch(scalar.operand, scalar.index, extents);
-      if (scalar.op === 'gather') touch(scalar.operand, scalar.index, extents, Math.max(0, scalar.extent - 1) * scalar.stride);
+      if (scalar.op === 'gather')
+        touch(scalar.operand, scalar.index, extents, Math.max(0, scalar.extent - 1) * scalar.stride);
     }
     for (const { operand, index } of stores) touch(operand, index, extents);
   };
-  const touchSweeps = (rows: readonly number[], { columns, passes, reductions, rowStores }: RowSweeps): void => {
+  const touchSweeps = (
+    rows: readonly number[],
+    { columns, passes, reductions, rowStores }: RowSweeps,
+  ): void => {
     for (const pass of passes) {
       const folded = pass.reductions.map((number) => reductions[number]!.value);
       touchAll(folded, pass.stores, [...rows, ...columns]);
@@ -82,20 +100,33 @@ function boundsOfOperands(kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>
 }
 
 /** The kernel with every index counted from the first element of the operand's window. */
-function moved(kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>, windows: readonly (Window | null)[]): Kernel {
-  const shift = (index: Index, operand: number): Index => scaleIndex(index, 1, -(windows[operand]?.first ?? 0));
+function moved(
+  kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>,
+  windows: readonly (Window | null)[],
+): Kernel {
+  const shift = (index: Index, operand: number): Index =>
+    scaleIndex(index, 1, -(windows[operand]?.first ?? 0));
   const rewrite = scalarRewriter((index, operand) => (operand === null ? index : shift(index, operand)));
-  const store = ({ operand, index, value }: Store): Store => ({ operand, index: shift(index, operand), value: rewrite(value) });
+  const store = ({ operand, index, value }: Store): Store => ({
+    operand,
+    index: shift(index, operand),
+    value: rewrite(value),
+  });
   const sweeps = <T extends RowSweeps>(of: T): T => ({
     ...of,
     reductions: of.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: of.passes.map(({ reductions, stores }) => ({ reductions, stores: stores.map(store) })),
     rowStores: of.rowStores.map(store),
   });
-  const operands = kernel.operands.map((operand, number) => ({ ...operand, length: windows[number]?.length ?? operand.length }));
+  const operands = kernel.operands.map((operand, number) => ({
+    ...operand,
+    length: windows[number]?.length ?? operand.length,
+  }));
   if (kernel.kind === 'loop') return { ...sweeps(kernel), operands };
   const factor = (of: StoredFactor | ComputedFactor): StoredFactor | ComputedFactor =>
-    'value' in of ? { ...of, value: rewrite(of.value) } : { operand: of.operand, index: shift(of.index, of.operand) };
+    'value' in of
+      ? { ...of, value: rewrite(of.value) }
+      : { operand: of.operand, index: shift(of.index, of.operand) };
   const { a, b, stores, rowFinish } = kernel;
   const result: ContractKernel = {
     ...kernel,

@@ -1,4 +1,7 @@
-/** What nodes and kernels are called in reports and profiles: operations in the order of the graph, and the sizes of the loops. */
+/**
+ * What nodes and kernels are called in reports and profiles: operations in the order of the graph, and the
+ * sizes of the loops.
+ */
 import { type Node, SCAN_NAMES } from '@firsthand/graph';
 import type { Kernel } from '../kernel.ts';
 
@@ -7,7 +10,8 @@ const LISTED = 5;
 
 /** The operation of a node in a word. */
 export function describeNode(node: Node): string {
-  if (node.op === 'unary' || node.op === 'binary' || node.op === 'reduce' || node.op === 'argReduce') return node.attrs.kind;
+  if (node.op === 'unary' || node.op === 'binary' || node.op === 'reduce' || node.op === 'argReduce')
+    return node.attrs.kind;
   if (node.op === 'prefixScan') return SCAN_NAMES[node.attrs.kind];
   if (node.op === 'scatter') return `scatter ${node.attrs.mode}`;
   if (node.op === 'cast') return `cast ${node.dtype}`;

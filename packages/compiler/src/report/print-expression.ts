@@ -1,6 +1,7 @@
 /**
- * Scalar expressions as text, in two steps. Numbering gives equal expressions one number, whatever objects they are made of; printing writes each
- * number of a loop body once, as a line of its own where it occurs more than once or has become long. Both take time linear in the expression.
+ * Scalar expressions as text, in two steps. Numbering gives equal expressions one number, whatever objects
+ * they are made of; printing writes each number of a loop body once, as a line of its own where it occurs
+ * more than once or has become long. Both take time linear in the expression.
  */
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type DType, type UnaryKind } from '@firsthand/graph';
 import type { Atom, Index } from '../index-expression.ts';
@@ -16,7 +17,10 @@ const PRODUCT = 4;
 const PREFIX = 5;
 const WHOLE = 6;
 
-/** Longer expressions get a name, so that lines stay readable and the text of a deep expression stays linear in its size. */
+/**
+ * Longer expressions get a name, so that lines stay readable and the text of a deep expression stays linear
+ * in its size.
+ */
 const LONG = 100;
 const OPERANDS = 'abcdefghpquvwxyz';
 const AXES = 'ijklmn';
@@ -70,9 +74,19 @@ function within({ text, binds }: Printed, least: number): string {
   return binds >= least ? text : `(${text})`;
 }
 
-const SUFFIX: { readonly [K in DType]: string } = { float32: '', float64: 'd', float16: 'h', int32: 'i', uint32: 'u', bool: 'b' };
+const SUFFIX: { readonly [K in DType]: string } = {
+  float32: '',
+  float64: 'd',
+  float16: 'h',
+  int32: 'i',
+  uint32: 'u',
+  bool: 'b',
+};
 
-/** A constant: the shortest decimal that reads back as the same number, and a letter for its dtype (none for float32). */
+/**
+ * A constant: the shortest decimal that reads back as the same number, and a letter for its dtype (none for
+ * float32).
+ */
 function printConstant({ value, dtype }: ScalarOf<'const'>): string {
   if (dtype === 'bool' && (value === 0 || value === 1)) return value === 1 ? 'true' : 'false';
   const sign = value < 0 || Object.is(value, -0) ? '−' : '';
@@ -90,13 +104,22 @@ const named =
 /** A chain of these reads from left to right. */
 const infix =
   (sign: string, binds: number) =>
-  (a: Printed, b: Printed): Printed => ({ text: `${within(a, binds)} ${sign} ${within(b, binds + 1)}`, binds });
+  (a: Printed, b: Printed): Printed => ({
+    text: `${within(a, binds)} ${sign} ${within(b, binds + 1)}`,
+    binds,
+  });
 const comparison =
   (sign: string) =>
-  (a: Printed, b: Printed): Printed => ({ text: `${within(a, SUM)} ${sign} ${within(b, SUM)}`, binds: COMPARISON });
+  (a: Printed, b: Printed): Printed => ({
+    text: `${within(a, SUM)} ${sign} ${within(b, SUM)}`,
+    binds: COMPARISON,
+  });
 
 /** Functions that have a sign of their own; all others are written by name. */
-const UNARY_SIGNS: { readonly [K in UnaryKind]?: (x: Printed) => Printed } = { neg: prefix('−'), logicalNot: prefix('!') };
+const UNARY_SIGNS: { readonly [K in UnaryKind]?: (x: Printed) => Printed } = {
+  neg: prefix('−'),
+  logicalNot: prefix('!'),
+};
 
 const BINARY: { readonly [K in BinaryKind]: (a: Printed, b: Printed) => Printed } = {
   add: infix('+', SUM),
@@ -118,7 +141,8 @@ const BINARY: { readonly [K in BinaryKind]: (a: Printed, b: Printed) => Printed 
 };
 
 /** A constant's own minus sign is no operator: −(1) is not −1. */
-const negated = (x: Scalar, printed: Printed): Printed => (x.op === 'const' ? { text: printed.text, binds: OR } : printed);
+const negated = (x: Scalar, printed: Printed): Printed =>
+  x.op === 'const' ? { text: printed.text, binds: OR } : printed;
 
 const PRINT: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, inputs: readonly Printed[]) => Printed } = {
   const: (scalar) => whole(printConstant(scalar)),
@@ -128,7 +152,8 @@ const PRINT: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, inputs: readonly 
   gather: ({ operand, index, stride, extent }, [position]) =>
     whole(`${operandName(operand)}[${printPosition(index, stride, position!.text, extent)}]`),
   random: ({ dtype, index }, inputs) => named(`random_${dtype}`)(...inputs, whole(printIndex(index))),
-  unary: ({ kind, x }, [printed]) => (UNARY_SIGNS[kind] ?? named(kind))(kind === 'neg' ? negated(x, printed!) : printed!),
+  unary: ({ kind, x }, [printed]) =>
+    (UNARY_SIGNS[kind] ?? named(kind))(kind === 'neg' ? negated(x, printed!) : printed!),
   binary: ({ kind }, [a, b]) => BINARY[kind](a!, b!),
   where: (_, inputs) => named('where')(...inputs),
   cast: ({ dtype }, inputs) => named(dtype)(...inputs),
@@ -155,7 +180,8 @@ const EXPECTED: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, kernel: Kernel
   inside: () => 'bool',
   gather: ({ operand }, { operands }) => operands[operand]?.dtype,
   random: ({ dtype }) => dtype,
-  unary: ({ kind, x }) => (UNARY_RULES[kind] === 'float' || UNARY_RULES[kind] === 'number' ? x.dtype : 'bool'),
+  unary: ({ kind, x }) =>
+    UNARY_RULES[kind] === 'float' || UNARY_RULES[kind] === 'number' ? x.dtype : 'bool',
   binary: ({ kind, a }) => (BINARY_RULES[kind] === 'arithmetic' ? a.dtype : 'bool'),
   where: ({ a }) => a.dtype,
   cast: ({ dtype }) => dtype,
@@ -163,7 +189,10 @@ const EXPECTED: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, kernel: Kernel
   total: (_, kernel) => ('dtype' in kernel ? kernel.dtype : undefined),
 };
 
-/** The expressions of one kernel, numbered: equal ones share a number, and inputs have smaller numbers than what they are inputs of. */
+/**
+ * The expressions of one kernel, numbered: equal ones share a number, and inputs have smaller numbers than
+ * what they are inputs of.
+ */
 export class Expressions {
   readonly #kernel: Kernel;
   readonly #numbers = new Map<Scalar, number>();
@@ -228,7 +257,9 @@ export class Expressions {
     const print = PRINT[scalar.op] as (scalar: Scalar, inputs: readonly Printed[]) => Printed;
     const expected = EXPECTED[scalar.op] as (scalar: Scalar, kernel: Kernel) => DType | undefined;
     const printed = print(scalar, inputs);
-    return expected(scalar, this.#kernel) === scalar.dtype ? printed : whole(`(${printed.text}): ${scalar.dtype}`);
+    return expected(scalar, this.#kernel) === scalar.dtype
+      ? printed
+      : whole(`(${printed.text}): ${scalar.dtype}`);
   }
 
   /** How often each expression below the roots occurs. */

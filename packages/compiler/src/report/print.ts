@@ -1,9 +1,20 @@
 /**
- * Kernels as text: loops, and what they compute, with arrays named a, b, … in the order of the operands. The text leaves nothing out: kernels with equal
- * texts compute the same bits from the same arrays, so that it serves as a key for compiled code as well as for reading.
+ * Kernels as text: loops, and what they compute, with arrays named a, b, … in the order of the operands. The
+ * text leaves nothing out: kernels with equal texts compute the same bits from the same arrays, so that it
+ * serves as a key for compiled code as well as for reading.
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
-import type { ComputedFactor, Kernel, KernelKind, LoopKernel, Operand, RowSweeps, Store, StoredFactor, WholeArray } from '../kernel.ts';
+import type {
+  ComputedFactor,
+  Kernel,
+  KernelKind,
+  LoopKernel,
+  Operand,
+  RowSweeps,
+  Store,
+  StoredFactor,
+  WholeArray,
+} from '../kernel.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -13,7 +24,11 @@ type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
  */
 export function printKernel(kernel: Kernel): string {
   const text = new Text();
-  (PRINT[kernel.kind] as (kernel: Kernel, expressions: Expressions, text: Text) => void)(kernel, new Expressions(kernel), text);
+  (PRINT[kernel.kind] as (kernel: Kernel, expressions: Expressions, text: Text) => void)(
+    kernel,
+    new Expressions(kernel),
+    text,
+  );
   return text.toString();
 }
 
@@ -23,7 +38,9 @@ class Text {
   #depth = 0;
 
   header(title: string, operands: readonly Operand[]): void {
-    const list = operands.map(({ dtype, length, access }, operand) => `${operandName(operand)}: ${dtype}[${length}] ${access}`);
+    const list = operands.map(
+      ({ dtype, length, access }, operand) => `${operandName(operand)}: ${dtype}[${length}] ${access}`,
+    );
     this.line(`${title} (${list.join(', ')})`);
   }
   line(line: string): void {
@@ -57,7 +74,12 @@ function printStores(stores: readonly Store[], expressions: Expressions, text: T
 }
 
 /** What is done with a row. */
-function printSweeps(first: number, { columns, passes, reductions, rowStores }: RowSweeps, expressions: Expressions, text: Text): void {
+function printSweeps(
+  first: number,
+  { columns, passes, reductions, rowStores }: RowSweeps,
+  expressions: Expressions,
+  text: Text,
+): void {
   for (const pass of passes) {
     text.loop(columns, first, () => {
       const folded = pass.reductions.map((number) => reductions[number]!);
@@ -74,12 +96,17 @@ function printSweeps(first: number, { columns, passes, reductions, rowStores }: 
   printStores(rowStores, expressions, text);
 }
 
-/** What a reader calls a loop kernel: without reductions a map, with one sweep a reduction, with several a row kernel. */
+/**
+ * What a reader calls a loop kernel: without reductions a map, with one sweep a reduction, with several a row
+ * kernel.
+ */
 function titleOf({ reductions, passes }: LoopKernel): string {
   return reductions.length === 0 ? 'map' : passes.length === 1 ? 'reduce' : 'row';
 }
 
-const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Expressions, text: Text) => void } = {
+const PRINT: {
+  readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Expressions, text: Text) => void;
+} = {
   loop: (kernel, expressions, text) => {
     const { operands, rows } = kernel;
     text.header(titleOf(kernel), operands);
@@ -121,12 +148,19 @@ const PRINT: { readonly [K in KernelKind]: (kernel: KernelOf<K>, expressions: Ex
     text.loop([...rows, count], 0, () => {
       const { lines, texts } = expressions.print(factor === null ? [value] : [value, factor]);
       for (const line of lines) text.line(line);
-      const step = fold === 'linear' ? `= ${texts[1]} · total + ${texts[0]}` : `${fold === 'sum' ? '+=' : '·='} ${texts[0]}`;
+      const step =
+        fold === 'linear'
+          ? `= ${texts[1]} · total + ${texts[0]}`
+          : `${fold === 'sum' ? '+=' : '·='} ${texts[0]}`;
       text.line(`total: ${dtype} ${step}`);
       printStores(stores, expressions, text);
     });
   },
-  scatter: ({ operands, extents, mode, target, index, position, stride, extent, value }, expressions, text) => {
+  scatter: (
+    { operands, extents, mode, target, index, position, stride, extent, value },
+    expressions,
+    text,
+  ) => {
     text.header(`scatter ${mode}`, operands);
     text.loop(extents, 0, () => {
       const { lines, texts } = expressions.print([position, value]);

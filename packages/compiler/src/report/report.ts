@@ -9,11 +9,18 @@ import { trafficOf } from './traffic.ts';
  * @param device the device's name
  * @param sourceOf what the device runs for a kernel, as text
  */
-export function reportOf(plan: Plan, device: string, sourceOf: (kernel: PlannedKernel) => string): PlanReport {
+export function reportOf(
+  plan: Plan,
+  device: string,
+  sourceOf: (kernel: PlannedKernel) => string,
+): PlanReport {
   const kernels = plan.kernels.map((planned) => {
     const { name, nodes, boundary } = planned;
     return { name, nodes, ...trafficOf(planned.kernel), boundary, source: sourceOf(planned) };
   });
-  const outputs = plan.outputs.reduce((sum, { into, dtype, length }) => (into === null ? sum + length * DTYPES[dtype].bytes : sum), 0);
+  const outputs = plan.outputs.reduce(
+    (sum, { into, dtype, length }) => (into === null ? sum + length * DTYPES[dtype].bytes : sum),
+    0,
+  );
   return { device, kernels, peakBytes: plan.arenaBytes + outputs };
 }

@@ -1,6 +1,7 @@
 /**
- * What a device reaches at best, and how near its kernels come to that: a kernel can be no faster than its arithmetic at full speed, nor than its memory. Williams, Waterman and
- * Patterson, "Roofline: an insightful visual performance model for multicore architectures", 2009.
+ * What a device reaches at best, and how near its kernels come to that: a kernel can be no faster than its
+ * arithmetic at full speed, nor than its memory. Williams, Waterman and Patterson, "Roofline: an insightful
+ * visual performance model for multicore architectures", 2009.
  */
 import type { Ceiling, KernelReport, PlanReport } from '@firsthand/graph';
 
@@ -17,8 +18,10 @@ export interface Roofline {
 }
 
 /**
- * A report with the times of its kernels, and each kernel's share of the roofline: max(flops/flopsPerSecond, bytes/bytesPerSecond)/seconds. A kernel that takes less time than its bytes do
- * from memory has found them in caches: its share is that of the caches' rate. A time that the clock is too coarse for is 0, and gives no share.
+ * A report with the times of its kernels, and each kernel's share of the roofline: max(flops/flopsPerSecond,
+ * bytes/bytesPerSecond)/seconds. A kernel that takes less time than its bytes do from memory has found them
+ * in caches: its share is that of the caches' rate. A time that the clock is too coarse for is 0, and gives
+ * no share.
  * @param seconds by kernel, in the order of the report
  */
 export function withTimes(report: PlanReport, seconds: ArrayLike<number>, roofline: Roofline): PlanReport {

@@ -1,6 +1,7 @@
 /**
- * What a kernel costs, read off its text: operations, elements loaded and stored, and memory touched. An expression counts as often as the loops around it change it:
- * what depends on the row alone is computed once per row, as compiled code does.
+ * What a kernel costs, read off its text: operations, elements loaded and stored, and memory touched. An
+ * expression counts as often as the loops around it change it: what depends on the row alone is computed once
+ * per row, as compiled code does.
  */
 import { DTYPES, sizeOf } from '@firsthand/linalg';
 import { dependsOn, type Index } from '../index-expression.ts';
@@ -9,7 +10,10 @@ import { bodiesOf, inputsOf, scalarsIn, type ScalarOf } from '../scalars.ts';
 
 /** The cost of one run of a kernel. */
 export interface Traffic {
-  /** One for each operation on each element, and two for each product of a contraction. Copies and index arithmetic are free. */
+  /**
+   * One for each operation on each element, and two for each product of a contraction. Copies and index
+   * arithmetic are free.
+   */
   readonly flops: number;
   /** Elements that are read, as often as they are. */
   readonly loads: number;
@@ -21,7 +25,8 @@ export interface Traffic {
 
 /** Counts the work of one run. */
 export function trafficOf(kernel: Kernel): Traffic {
-  const rows = kernel.kind === 'loop' ? kernel.rows.length : kernel.kind === 'contract' ? kernel.batch.length + 1 : 0;
+  const rows =
+    kernel.kind === 'loop' ? kernel.rows.length : kernel.kind === 'contract' ? kernel.batch.length + 1 : 0;
   const reads = new Map<number, number>();
   const writes = new Map<number, number>();
   let [flops, loads, stores] = [0, 0, 0];
@@ -33,7 +38,11 @@ export function trafficOf(kernel: Kernel): Traffic {
     const places = sizeOf(extents);
     const depths = new Map<Scalar, number>();
     for (const scalar of scalarsIn(values)) {
-      const own = (DEPTH[scalar.op] as (scalar: Scalar, axes: number, rows: number) => number)(scalar, extents.length, rows);
+      const own = (DEPTH[scalar.op] as (scalar: Scalar, axes: number, rows: number) => number)(
+        scalar,
+        extents.length,
+        rows,
+      );
       const depth = inputsOf(scalar).reduce((most, input) => Math.max(most, depths.get(input)!), own);
       depths.set(scalar, depth);
       const times = sizeOf(extents.slice(0, depth));
@@ -49,11 +58,18 @@ export function trafficOf(kernel: Kernel): Traffic {
     }
   }
   const bytesOf = (touched: ReadonlyMap<number, number>): number =>
-    kernel.operands.reduce((sum, { dtype, length }, operand) => sum + Math.min(length, touched.get(operand) ?? 0) * DTYPES[dtype].bytes, 0);
+    kernel.operands.reduce(
+      (sum, { dtype, length }, operand) =>
+        sum + Math.min(length, touched.get(operand) ?? 0) * DTYPES[dtype].bytes,
+      0,
+    );
   return { flops, loads, stores, bytes: bytesOf(reads) + bytesOf(writes) };
 }
 
-/** How many of the loops change an operation's value by themselves, counted from the outermost to the innermost that does. */
+/**
+ * How many of the loops change an operation's value by themselves, counted from the outermost to the
+ * innermost that does.
+ */
 type Depth<K extends ScalarOp> = (scalar: ScalarOf<K>, axes: number, rows: number) => number;
 const never = (): number => 0;
 const ofIndex = ({ index }: { readonly index: Index }, axes: number): number => {

@@ -1,4 +1,7 @@
-/** Sets of small numbers as bits, which unite a word at a time: whole programs are asked which of thousands of kernels needs which. */
+/**
+ * Sets of small numbers as bits, which unite a word at a time: whole programs are asked which of thousands of
+ * kernels needs which.
+ */
 
 /** A set of small numbers, as bits: as many words as its largest number wants. */
 export class BitSet {

@@ -1,6 +1,6 @@
 /**
- * What a node reads, seen past movements and past values that are computed anew wherever they are needed: for each operand the node that gives the value, and
- * how its places relate to those of the reader.
+ * What a node reads, seen past movements and past values that are computed anew wherever they are needed: for
+ * each operand the node that gives the value, and how its places relate to those of the reader.
  */
 import { isFloat, type Node, type NodeOf, type Op, type UnaryKind, type BinaryKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -14,7 +14,9 @@ export interface Edge {
   readonly base: Node;
   /** Whether element i of the base is read at element i of the reader. */
   readonly isSame: boolean;
-  /** The element of the base that is read, over the axes of the reader's space; null where padding hides some. */
+  /**
+   * The element of the base that is read, over the axes of the reader's space; null where padding hides some.
+   */
   readonly place: Index | null;
 }
 
@@ -35,12 +37,21 @@ export function edgeTo(operand: Node): Edge {
   const extents = operand.shape;
   const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(extents), spaceOf(extents));
   if (isGuarded) return { operand, base, isSame: false, place: null };
-  const isSame = sizeOf(base.shape) === sizeOf(extents) && equalIndex(place, flatten(identityCoordinates(extents), extents));
+  const isSame =
+    sizeOf(base.shape) === sizeOf(extents) &&
+    equalIndex(place, flatten(identityCoordinates(extents), extents));
   return { operand, base, isSame, place };
 }
 
-/** For a reader with axes `shape`: the row of the space that each of its places lies in. The space has as many elements as the reader. */
-export function rowPlace(shape: readonly number[], space: readonly number[], reduced: readonly number[]): Index {
+/**
+ * For a reader with axes `shape`: the row of the space that each of its places lies in. The space has as many
+ * elements as the reader.
+ */
+export function rowPlace(
+  shape: readonly number[],
+  space: readonly number[],
+  reduced: readonly number[],
+): Index {
   const full = flatten(identityCoordinates(shape), shape);
   const at = unflatten(full, space, spaceOf(shape));
   const kept = space.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
@@ -76,6 +87,7 @@ export function isElementwise(node: Node): node is NodeOf<'unary' | 'binary' | '
 /** Whether computing an element costs less than storing it and loading it again. */
 export function isCheap(node: Node): boolean {
   if (node.op === 'unary') return !EXPENSIVE_UNARY.has(node.attrs.kind);
-  if (node.op === 'binary') return !EXPENSIVE_BINARY.has(node.attrs.kind) && (node.attrs.kind !== 'div' || isFloat(node.dtype));
+  if (node.op === 'binary')
+    return !EXPENSIVE_BINARY.has(node.attrs.kind) && (node.attrs.kind !== 'div' || isFloat(node.dtype));
   return node.op === 'where' || node.op === 'cast';
 }

@@ -1,6 +1,7 @@
 /**
- * Groups of nodes that will be one kernel each, and which groups need which. Groups merge, so they are numbered once and found by union; what a group needs,
- * directly or through others, is a bit set, so that a fusion that would close a cycle is refused at once.
+ * Groups of nodes that will be one kernel each, and which groups need which. Groups merge, so they are
+ * numbered once and found by union; what a group needs, directly or through others, is a bit set, so that a
+ * fusion that would close a cycle is refused at once.
  */
 import { sizeOf } from '@firsthand/linalg';
 import type { Node } from '@firsthand/graph';
@@ -44,7 +45,8 @@ export function signatureOf(space: readonly number[], reduced: readonly number[]
     if (extent === 1) return;
     const signed = reduced.includes(axis) ? -extent : extent;
     const last = runs.at(-1);
-    if (last !== undefined && last < 0 === signed < 0) runs[runs.length - 1] = Math.sign(signed) * Math.abs(last * signed);
+    if (last !== undefined && last < 0 === signed < 0)
+      runs[runs.length - 1] = Math.sign(signed) * Math.abs(last * signed);
     else runs.push(signed);
   });
   return runs.join();
@@ -62,7 +64,16 @@ export class Groups {
 
   create(kind: GroupKind, space: readonly number[], reason: string): Group {
     const id = this.#groups.length;
-    const group: Group = { id, kind, members: [], levels: new Map(), space, reduced: null, blocked: new Set(), reason };
+    const group: Group = {
+      id,
+      kind,
+      members: [],
+      levels: new Map(),
+      space,
+      reduced: null,
+      blocked: new Set(),
+      reason,
+    };
     this.#groups.push(group);
     this.#parent.push(id);
     this.#needs.push(new BitSet());
@@ -117,7 +128,10 @@ export class Groups {
     });
   }
 
-  /** Whether some third group lies between the two: they could not run at once. Such a group is needed by the second, and not by the first, since it needs that. */
+  /**
+   * Whether some third group lies between the two: they could not run at once. Such a group is needed by the
+   * second, and not by the first, since it needs that.
+   */
   #isBetween(first: number, second: number): boolean {
     const needs = this.#needs[second]!;
     if (!needs.has(first)) return false;
@@ -129,7 +143,12 @@ export class Groups {
 
   /** Whether two groups could be one, as far as what needs what is concerned. */
   areIndependent(a: Group, b: Group): boolean {
-    return !this.isBlocked(a, b) && !this.isBlocked(b, a) && !this.#isBetween(a.id, b.id) && !this.#isBetween(b.id, a.id);
+    return (
+      !this.isBlocked(a, b) &&
+      !this.isBlocked(b, a) &&
+      !this.#isBetween(a.id, b.id) &&
+      !this.#isBetween(b.id, a.id)
+    );
   }
 
   /** Makes two groups one, which takes `kept`'s number; `levelOf` says where the other's members stand. */

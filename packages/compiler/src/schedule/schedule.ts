@@ -1,12 +1,22 @@
 /**
- * Which nodes become one kernel. Nodes are placed in topological order: each joins the kernel of what it reads where it runs over the same elements, or over the
- * rows of a reduction, and nothing between the two must run in the middle; else it begins a kernel of its own. So softmax, layer normalisation, cross-entropy and
- * their gradients become one kernel each, and a bias or an activation becomes the last step of a matrix product, by these rules and by no name.
+ * Which nodes become one kernel. Nodes are placed in topological order: each joins the kernel of what it
+ * reads where it runs over the same elements, or over the rows of a reduction, and nothing between the two
+ * must run in the middle; else it begins a kernel of its own. So softmax, layer normalisation, cross-entropy
+ * and their gradients become one kernel each, and a bias or an activation becomes the last step of a matrix
+ * product, by these rules and by no name.
  */
 import { postOrder, type ArgReduceKind, type Node, type NodeOf, type ReduceKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './edges.ts';
-import { elementsOfSpace, Groups, rowsOf, signatureOf, type Group, type GroupKind, type Level } from './groups.ts';
+import {
+  elementsOfSpace,
+  Groups,
+  rowsOf,
+  signatureOf,
+  type Group,
+  type GroupKind,
+  type Level,
+} from './groups.ts';
 import { equalIndex } from '../index-expression.ts';
 import type { InParts } from '../in-parts.ts';
 import type { Target } from '../kernel.ts';
@@ -16,7 +26,10 @@ import { isConcatenation, isMatmul } from '../simplify/inline.ts';
 const MEMBER_LIMIT = 160;
 /** The same for kernels of single numbers, which are straight code that runs once. */
 const SINGLE_LIMIT = 1024;
-/** Cost of an expression of constants, indices, random numbers and single numbers that is computed anew wherever it is needed. */
+/**
+ * Cost of an expression of constants, indices, random numbers and single numbers that is computed anew
+ * wherever it is needed.
+ */
 const FREE_COST = 48;
 /** The same for an expression of arguments, which costs loads too. */
 const LIGHT_COST = 8;
@@ -46,18 +59,29 @@ export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}
   }
   scheduler.mergeNeighbours();
   yield;
-  return { order, groups: scheduler.groups, edges: scheduler.edges, isFree: (node) => scheduler.isFree(node) };
+  return {
+    order,
+    groups: scheduler.groups,
+    edges: scheduler.edges,
+    isFree: (node) => scheduler.isFree(node),
+  };
 }
 
 /** Where a target wants fusion to stop. */
 export type FusionLimits = Pick<Target, 'singleLimit' | 'arrayLimit'>;
 
 const NO_EDGES: readonly Edge[] = [];
-/** Arrays of an update that single numbers are for: what is read, what is written, and what is computed from it. */
+/**
+ * Arrays of an update that single numbers are for: what is read, what is written, and what is computed from
+ * it.
+ */
 const SINGLE_ARRAYS = 3;
 /** Arrays by which merged kernels may exceed the limit: what overwrites an argument is counted twice. */
 const OVERWRITTEN = 4;
-/** Arrays that are so much smaller than what a kernel loops over, and those of kernels with so few elements, are not worth a kernel of their own. */
+/**
+ * Arrays that are so much smaller than what a kernel loops over, and those of kernels with so few elements,
+ * are not worth a kernel of their own.
+ */
 const SMALL_ARRAY = 8;
 const SMALL_SPACE = 4096;
 
@@ -77,7 +101,10 @@ class Scheduler {
   readonly #arrayLimit: number;
   /** The nodes that read a node, through movements, of those that have been placed. */
   readonly #placedReaders = new Map<Node, Node[]>();
-  /** The kernel of all single numbers that are asked for and depend on arguments alone (the step counts of optimizers). */
+  /**
+   * The kernel of all single numbers that are asked for and depend on arguments alone (the step counts of
+   * optimizers).
+   */
   #singles: Group | null = null;
   /** How many nodes read a node, through movements. */
   readonly #readers = new Map<Node, number>();
@@ -85,7 +112,11 @@ class Scheduler {
   /** The kernels of composites that the target computes itself. */
   readonly #ofCall = new Map<Node, Group>();
 
-  constructor(order: readonly Node[], roots: ReadonlySet<Node>, { singleLimit = SINGLE_LIMIT, arrayLimit = Infinity }: FusionLimits) {
+  constructor(
+    order: readonly Node[],
+    roots: ReadonlySet<Node>,
+    { singleLimit = SINGLE_LIMIT, arrayLimit = Infinity }: FusionLimits,
+  ) {
     this.#roots = roots;
     this.#singleLimit = singleLimit;
     this.#arrayLimit = arrayLimit;
@@ -117,18 +148,32 @@ class Scheduler {
         this.#singles === null ||
         this.#isCrowded(this.#singles) ||
         this.#singles.members.length * SINGLE_ARRAYS >= this.#arrayLimit + OVERWRITTEN;
-      if (isFull) this.#singles = this.groups.create('loop', [], 'it computes the single numbers that depend on arguments alone');
+      if (isFull)
+        this.#singles = this.groups.create(
+          'loop',
+          [],
+          'it computes the single numbers that depend on arguments alone',
+        );
       this.#join(this.#singles!, node, 'full', NO_EDGES, NO_EDGES);
       return;
     }
     if (isElementwise(node)) this.#placeElementwise(node, node.inputs.map(edgeTo), NO_EDGES);
-    else if (node.op === 'gather') this.#placeElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
+    else if (node.op === 'gather')
+      this.#placeElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
     else if (node.op === 'reduce' || node.op === 'argReduce') this.#placeReduction(node);
     else if (node.op === 'output') this.#placeOutput(node);
-    else if (node.op === 'prefixScan') this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a scan begins a kernel');
+    else if (node.op === 'prefixScan')
+      this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a scan begins a kernel');
     else if (node.op === 'scatter')
-      this.#begin(node, 'scatter', node.inputs[1]!.shape, node.inputs.map(edgeTo), 'scattering begins a kernel');
-    else if (node.op === 'sort') this.#begin(node, 'sort', node.shape, node.inputs.map(edgeTo), 'sorting begins a kernel');
+      this.#begin(
+        node,
+        'scatter',
+        node.inputs[1]!.shape,
+        node.inputs.map(edgeTo),
+        'scattering begins a kernel',
+      );
+    else if (node.op === 'sort')
+      this.#begin(node, 'sort', node.shape, node.inputs.map(edgeTo), 'sorting begins a kernel');
   }
 
   #placeOutput(node: NodeOf<'output'>): void {
@@ -143,7 +188,11 @@ class Scheduler {
       return;
     }
     const group = this.#ofCall.get(called);
-    if (group === undefined) this.#ofCall.set(called, this.#begin(node, 'own', node.shape, edges, 'the device has code of its own for it'));
+    if (group === undefined)
+      this.#ofCall.set(
+        called,
+        this.#begin(node, 'own', node.shape, edges, 'the device has code of its own for it'),
+      );
     else this.#join(group, node, 'full', edges, edges);
   }
 
@@ -186,7 +235,13 @@ class Scheduler {
     return [...found].sort((a, b) => b.id - a.id);
   }
 
-  #begin(node: Node, kind: GroupKind, space: readonly number[], edges: readonly Edge[], reason: string): Group {
+  #begin(
+    node: Node,
+    kind: GroupKind,
+    space: readonly number[],
+    edges: readonly Edge[],
+    reason: string,
+  ): Group {
     const group = this.groups.create(kind, space, reason);
     this.#join(group, node, 'full', edges, edges);
     return group;
@@ -228,11 +283,18 @@ class Scheduler {
   }
 
   /** Where a node would stand in a group, or why it cannot join. */
-  #levelIn(group: Group, node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): Level | { readonly refusal: string } {
-    if (group.kind === 'concatenation') return { refusal: 'it reads a concatenation, whose parts other kernels store' };
+  #levelIn(
+    group: Group,
+    node: Node,
+    aligned: readonly Edge[],
+    elsewhere: readonly Edge[],
+  ): Level | { readonly refusal: string } {
+    if (group.kind === 'concatenation')
+      return { refusal: 'it reads a concatenation, whose parts other kernels store' };
     if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own')
       return { refusal: `nothing joins a ${group.kind} kernel` };
-    if (this.#isCrowded(group)) return { refusal: `the kernel before it has ${group.members.length} operations already` };
+    if (this.#isCrowded(group))
+      return { refusal: `the kernel before it has ${group.members.length} operations already` };
     if (this.#isFull([group], node.shape, [...aligned, ...elsewhere]))
       return { refusal: 'the kernel before it reads as many arrays as one may' };
     const inside = aligned.filter(({ base }) => this.groups.of(base) === group);
@@ -246,13 +308,20 @@ class Scheduler {
       return { refusal: 'it picks elements of a value that must exist whole' };
     const same = inside.find(({ isSame }) => isSame);
     const level = same === undefined ? 'full' : group.levels.get(same.base)!;
-    if (same === undefined && sizeOf(node.shape) !== elementsOfSpace(group)) return { refusal: 'it runs over other elements' };
+    if (same === undefined && sizeOf(node.shape) !== elementsOfSpace(group))
+      return { refusal: 'it runs over other elements' };
     for (const { base, isSame, place } of inside) {
       const theirs = group.levels.get(base)!;
       if (isSame && theirs === level) continue;
       const isOfRow =
-        level === 'full' && theirs === 'row' && place !== null && equalIndex(place, rowPlace(node.shape, group.space, group.reduced!));
-      if (!isOfRow) return { refusal: 'it reads elements of another place (a transposition, a cut, padding or repetition)' };
+        level === 'full' &&
+        theirs === 'row' &&
+        place !== null &&
+        equalIndex(place, rowPlace(node.shape, group.space, group.reduced!));
+      if (!isOfRow)
+        return {
+          refusal: 'it reads elements of another place (a transposition, a cut, padding or repetition)',
+        };
     }
     return level;
   }
@@ -264,7 +333,8 @@ class Scheduler {
     const edge = edgeTo(operand);
     const axes = axesOf(node.attrs);
     const group = this.groups.of(edge.base);
-    const refusal = group === null ? 'it reads arguments only' : this.#refuseReduction(group, edge, operand.shape, axes);
+    const refusal =
+      group === null ? 'it reads arguments only' : this.#refuseReduction(group, edge, operand.shape, axes);
     if (group !== null && refusal === null) {
       this.#shape(group, operand.shape, axes);
       this.#join(group, node, 'row', [edge], []);
@@ -282,24 +352,38 @@ class Scheduler {
     group.reduced = reduced;
   }
 
-  #refuseReduction(group: Group, { base, isSame, place }: Edge, space: readonly number[], axes: readonly number[]): string | null {
+  #refuseReduction(
+    group: Group,
+    { base, isSame, place }: Edge,
+    space: readonly number[],
+    axes: readonly number[],
+  ): string | null {
     if (group.kind === 'concatenation') return 'it reads a concatenation, whose parts other kernels store';
     if (group.kind !== 'loop') return `a reduction does not join a ${group.kind} kernel`;
     if (this.#isCrowded(group)) return `the kernel before it has ${group.members.length} operations already`;
     const level = group.levels.get(base)!;
     if (group.reduced === null) {
-      if (!isSame) return 'it reads elements of another place (a transposition, a cut, padding or repetition)';
-      return areTrailing(space, axes) || this.#readers.get(base) === 1 ? null : 'a sum over columns sweeps in another order';
+      if (!isSame)
+        return 'it reads elements of another place (a transposition, a cut, padding or repetition)';
+      return areTrailing(space, axes) || this.#readers.get(base) === 1
+        ? null
+        : 'a sum over columns sweeps in another order';
     }
-    if (signatureOf(group.space, group.reduced) !== signatureOf(space, axes)) return 'it folds other axes than the kernel before it';
+    if (signatureOf(group.space, group.reduced) !== signatureOf(space, axes))
+      return 'it folds other axes than the kernel before it';
     if (isSame && level === 'full') return null;
-    const isOfRow = level === 'row' && place !== null && equalIndex(place, rowPlace(space, group.space, group.reduced));
-    return isOfRow ? null : 'it reads elements of another place (a transposition, a cut, padding or repetition)';
+    const isOfRow =
+      level === 'row' && place !== null && equalIndex(place, rowPlace(space, group.space, group.reduced));
+    return isOfRow
+      ? null
+      : 'it reads elements of another place (a transposition, a cut, padding or repetition)';
   }
 
   // ---- merging
 
-  /** Kernels over the same elements that read the same arrays become one, where nothing must run between them. */
+  /**
+   * Kernels over the same elements that read the same arrays become one, where nothing must run between them.
+   */
   mergeNeighbours(): void {
     const readers = new Map<Node, Node[]>();
     for (const node of this.edges.keys()) {
@@ -329,7 +413,12 @@ class Scheduler {
         if (sizeOf(base.shape) === 1 || found.has(base)) continue;
         const free = this.#free.get(base);
         if (free === undefined) found.add(base);
-        if (depth === 3 || (free === undefined ? !isElementwise(base) || !isCheap(base) || this.groups.of(base) === own : !free.isLight))
+        if (
+          depth === 3 ||
+          (free === undefined
+            ? !isElementwise(base) || !isCheap(base) || this.groups.of(base) === own
+            : !free.isLight)
+        )
           continue;
         collect(
           base.inputs.map((input) => this.#bases.get(input)!),
@@ -344,7 +433,10 @@ class Scheduler {
     return found;
   }
 
-  /** The arrays that some groups would touch as one kernel: what they read of others, and what others, or callers, read of them. */
+  /**
+   * The arrays that some groups would touch as one kernel: what they read of others, and what others, or
+   * callers, read of them.
+   */
   #arraysOf(together: readonly Group[]): ReadonlySet<Node> {
     const arrays = new Set<Node>();
     const isInside = (node: Node): boolean => together.includes(this.groups.of(node)!);
@@ -358,13 +450,17 @@ class Scheduler {
     return arrays;
   }
 
-  /** Whether some groups as one kernel, with a node of a shape that makes further reads, would read more large arrays than leave room for one that it writes. */
+  /**
+   * Whether some groups as one kernel, with a node of a shape that makes further reads, would read more large
+   * arrays than leave room for one that it writes.
+   */
   #isFull(together: readonly Group[], shape: readonly number[], edges: readonly Edge[]): boolean {
     const space = Math.max(...together.map(elementsOfSpace), sizeOf(shape));
     if (this.#arrayLimit === Infinity || space < SMALL_SPACE) return false;
     const reads = new Set<Node>();
     for (const { members } of together) {
-      for (const member of members) for (const { base } of this.edges.get(member)!) this.#collectReads(base, together, reads);
+      for (const member of members)
+        for (const { base } of this.edges.get(member)!) this.#collectReads(base, together, reads);
     }
     for (const { base } of edges) this.#collectReads(base, together, reads);
     let large = 0;
@@ -372,10 +468,15 @@ class Scheduler {
     return large >= this.#arrayLimit;
   }
 
-  /** Adds the arrays that are read for an element of a node outside of some groups: itself, or those that it is computed from anew. */
+  /**
+   * Adds the arrays that are read for an element of a node outside of some groups: itself, or those that it
+   * is computed from anew.
+   */
   #collectReads(base: Node, inside: readonly Group[], reads: Set<Node>): void {
-    if (this.#free.has(base)) for (const input of base.inputs) this.#collectReads(this.#bases.get(input)!, inside, reads);
-    else if (base.op === 'leaf' || (this.groups.of(base) !== null && !inside.includes(this.groups.of(base)!))) reads.add(base);
+    if (this.#free.has(base))
+      for (const input of base.inputs) this.#collectReads(this.#bases.get(input)!, inside, reads);
+    else if (base.op === 'leaf' || (this.groups.of(base) !== null && !inside.includes(this.groups.of(base)!)))
+      reads.add(base);
   }
 
   #tryMerge(a: Group, b: Group): void {
@@ -389,9 +490,13 @@ class Scheduler {
   }
 }
 
-/** Where the members of one group would stand in another: as they do, or on one level; null where the two do not fit. */
+/**
+ * Where the members of one group would stand in another: as they do, or on one level; null where the two do
+ * not fit.
+ */
 function levelOfMap(kept: Group, gone: Group): Level | 'same' | null {
-  if (gone.reduced !== null) return signatureOf(kept.space, kept.reduced!) === signatureOf(gone.space, gone.reduced) ? 'same' : null;
+  if (gone.reduced !== null)
+    return signatureOf(kept.space, kept.reduced!) === signatureOf(gone.space, gone.reduced) ? 'same' : null;
   const size = elementsOfSpace(gone);
   if (kept.reduced === null) return size === elementsOfSpace(kept) ? 'full' : null;
   if (size === elementsOfSpace(kept)) return areTrailing(kept.space, kept.reduced) ? 'full' : null;
@@ -408,7 +513,9 @@ function areTrailing(space: readonly number[], axes: readonly number[]): boolean
 
 /** The axes that a reduction folds. */
 function axesOf(
-  attrs: { readonly kind: ReduceKind; readonly axes: readonly number[] } | { readonly kind: ArgReduceKind; readonly axis: number },
+  attrs:
+    | { readonly kind: ReduceKind; readonly axes: readonly number[] }
+    | { readonly kind: ArgReduceKind; readonly axis: number },
 ): readonly number[] {
   return 'axes' in attrs ? attrs.axes : [attrs.axis];
 }

@@ -1,13 +1,21 @@
 /**
- * Which values exist in memory. What leaves its kernel is stored, unless computing it anew from values that are stored anyway costs less than storing it and loading it
- * again (½x of a gelu whose x is kept; the mask of a relu is kept as bool). Rearranged values that a matrix product or a caller wants are stored as they are wanted.
+ * Which values exist in memory. What leaves its kernel is stored, unless computing it anew from values that
+ * are stored anyway costs less than storing it and loading it again (½x of a gelu whose x is kept; the mask
+ * of a relu is kept as bool). Rearranged values that a matrix product or a caller wants are stored as they
+ * are wanted.
  */
 import { identity, type Node, type NodeOf } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
 import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
 import type { Group, GroupKind } from './groups.ts';
 import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
-import { isRearrangement, isWidening, movementsBelowWidening, movementsOf, pullThrough } from '../movement.ts';
+import {
+  isRearrangement,
+  isWidening,
+  movementsBelowWidening,
+  movementsOf,
+  pullThrough,
+} from '../movement.ts';
 import { concatenationOf } from '../simplify/concatenate.ts';
 import { isConcatenation, isMatmul } from '../simplify/inline.ts';
 import type { Target } from '../kernel.ts';
@@ -46,8 +54,10 @@ export interface Storing {
 }
 
 /**
- * Decides for a program's roots and schedule. Where the target computes factors, a matrix of a product is not stored if it costs next to nothing (a cast, a scale), or shows elements
- * that are stored in other places (picked rows); the right one neither if it shows elements several times (windows), the left one only if its rows come out as rows.
+ * Decides for a program's roots and schedule. Where the target computes factors, a matrix of a product is not
+ * stored if it costs next to nothing (a cast, a scale), or shows elements that are stored in other places
+ * (picked rows); the right one neither if it shows elements several times (windows), the left one only if its
+ * rows come out as rows.
  */
 export function decideStoring(roots: readonly Node[], schedule: Schedule, target: Target): Storing {
   const { computesFactors = false, widensColumns = false, storesHalvesAsFloats = false } = target;
@@ -67,7 +77,11 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
     owners.set(node, canStore ? group : 'copy');
     if (!canStore && group !== null) storeMember(base);
   };
-  const provide = (operand: Node, isDirect: (chain: readonly NodeOf<'movement'>[]) => boolean, below = movementsOf): void => {
+  const provide = (
+    operand: Node,
+    isDirect: (chain: readonly NodeOf<'movement'>[]) => boolean,
+    below = movementsOf,
+  ): void => {
     const { chain, base } = below(operand);
     const isStored = base.op === 'leaf' || groups.of(base) !== null;
     if (!isStored || !isDirect(chain)) materialize(operand);
@@ -78,9 +92,14 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
     const isComputed = (base: Node): boolean => schedule.isFree(base) || picked.has(base);
     const { base } = movementsOf(left);
     const suits = (widensColumns && isWidening(base)) || isAlongRows(left);
-    if (!(computesFactors && isComputed(base) && suits)) provide(left, (chain) => isMatrix(left, chain), belowFactor);
+    if (!(computesFactors && isComputed(base) && suits))
+      provide(left, (chain) => isMatrix(left, chain), belowFactor);
     if (computesFactors && isComputed(movementsOf(right).base)) return;
-    provide(right, (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)), belowFactor);
+    provide(
+      right,
+      (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)),
+      belowFactor,
+    );
   };
 
   for (const node of order) {
@@ -140,14 +159,22 @@ function placeParts(
     const bytes = elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes;
     const isWanted = isRead.has(node) || owners.has(node) || claimed.has(node);
     const isOnePiece =
-      sizeOf(node.shape.slice(0, axis)) === 1 && operands.every((part) => (sizeOf(part.shape) * bytes) % partAlignment === 0);
+      sizeOf(node.shape.slice(0, axis)) === 1 &&
+      operands.every((part) => (sizeOf(part.shape) * bytes) % partAlignment === 0);
     let offset = 0;
     const placed = operands.map((part) => {
       const { chain, base } = movementsOf(part);
       const group = groups.of(base);
       const slot = { whole: node, offset };
       offset += sizeOf(part.shape);
-      if (isWanted && isOnePiece && group !== null && chain.every(isReshape) && !slots.has(base) && !claimed.has(base)) {
+      if (
+        isWanted &&
+        isOnePiece &&
+        group !== null &&
+        chain.every(isReshape) &&
+        !slots.has(base) &&
+        !claimed.has(base)
+      ) {
         slots.set(base, slot);
         owners.set(base, group);
         return base;
@@ -165,7 +192,10 @@ function placeParts(
   return { slots, parts };
 }
 
-/** Whether a concatenation that is a part of another gives it its parts. One of a single part is there to be stored. */
+/**
+ * Whether a concatenation that is a part of another gives it its parts. One of a single part is there to be
+ * stored.
+ */
 export function joinsInto(node: Node, groups: Schedule['groups']): boolean {
   return groups.of(node)?.kind === 'concatenation' && concatenationOf(node)!.parts.length > 1;
 }
@@ -174,11 +204,20 @@ export function joinsInto(node: Node, groups: Schedule['groups']): boolean {
 export function storesPart(part: Node, groups: Schedule['groups']): boolean {
   const { chain, base } = movementsOf(part);
   const group = groups.of(base);
-  return group !== null && group.kind !== 'concatenation' && !WHOLE.has(group.kind) && chain.every(isRearrangement);
+  return (
+    group !== null && group.kind !== 'concatenation' && !WHOLE.has(group.kind) && chain.every(isRearrangement)
+  );
 }
 
-/** Expensive values on which several wanted cheap ones hang (1 + t and 1 − t² of a tanh): these are stored once, and the cheap ones computed anew. */
-function sharedBehind(wanted: ReadonlySet<Node>, schedule: Schedule, owners: ReadonlyMap<Node, Owner>): readonly Node[] {
+/**
+ * Expensive values on which several wanted cheap ones hang (1 + t and 1 − t² of a tanh): these are stored
+ * once, and the cheap ones computed anew.
+ */
+function sharedBehind(
+  wanted: ReadonlySet<Node>,
+  schedule: Schedule,
+  owners: ReadonlyMap<Node, Owner>,
+): readonly Node[] {
   const hanging = new Map<Node, number>();
   for (const node of wanted) {
     if (owners.has(node)) continue;
@@ -190,8 +229,10 @@ function sharedBehind(wanted: ReadonlySet<Node>, schedule: Schedule, owners: Rea
 }
 
 /**
- * Whether a cheap value can be computed anew from values that are in memory; then the small ones that must be stored for it, else null.
- * @param expensive takes the expensive values that would have to be in memory too; by default there must be none
+ * Whether a cheap value can be computed anew from values that are in memory; then the small ones that must be
+ * stored for it, else null.
+ * @param expensive takes the expensive values that would have to be in memory too; by default there must be
+ *   none
  */
 function canRecompute(
   node: Node,
@@ -260,7 +301,12 @@ function isReshape({ attrs }: NodeOf<'movement'>): boolean {
 
 /** Whether a matrix product can read an operand through these movements: one stride for each axis. */
 function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
-  const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(operand.shape), spaceOf(operand.shape));
+  const { place, isGuarded } = pullThrough(
+    operand,
+    chain,
+    identityCoordinates(operand.shape),
+    spaceOf(operand.shape),
+  );
   return !isGuarded && isAffine(place);
 }
 
@@ -283,24 +329,43 @@ function pickedFactors(roots: readonly Node[], { groups, edges }: Schedule): Rea
   return new Set([...picked].filter((node) => !others.has(node)));
 }
 
-/** Whether elements that are neighbours along the last axis are neighbours in what is computed: in an array of its shape, or in that from which whole rows are picked. */
+/**
+ * Whether elements that are neighbours along the last axis are neighbours in what is computed: in an array of
+ * its shape, or in that from which whole rows are picked.
+ */
 function isAlongRows(operand: Node): boolean {
   const { chain, base } = movementsOf(operand);
-  const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(operand.shape), spaceOf(operand.shape));
+  const { place, isGuarded } = pullThrough(
+    operand,
+    chain,
+    identityCoordinates(operand.shape),
+    spaceOf(operand.shape),
+  );
   if (isGuarded || factorOf(place, operand.shape.length - 1) !== 1) return false;
   return base.op !== 'gather' || (base.attrs.axis < base.shape.length - 1 && isAlongRows(base.inputs[0]!));
 }
 
-/** Whether movements show elements more than once: where that makes no matrix, the elements are better picked up where they are needed than stored again. */
+/**
+ * Whether movements show elements more than once: where that makes no matrix, the elements are better picked
+ * up where they are needed than stored again.
+ */
 function isRepeating(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
   return chain.length > 0 && sizeOf(operand.shape) > sizeOf(chain.at(-1)!.inputs[0]!.shape);
 }
 
-/** Whether elements can be picked through these movements: the picked axis has one stride, and nothing is padded. */
-function isGatherable({ attrs, inputs, shape }: NodeOf<'gather'>, chain: readonly NodeOf<'movement'>[]): boolean {
+/**
+ * Whether elements can be picked through these movements: the picked axis has one stride, and nothing is
+ * padded.
+ */
+function isGatherable(
+  { attrs, inputs, shape }: NodeOf<'gather'>,
+  chain: readonly NodeOf<'movement'>[],
+): boolean {
   const source = inputs[0]!;
   const picked = shape.length;
-  const at = identityCoordinates(shape).map((index, axis) => (axis === attrs.axis ? axisIndex(picked) : index));
+  const at = identityCoordinates(shape).map((index, axis) =>
+    axis === attrs.axis ? axisIndex(picked) : index,
+  );
   const { place, isGuarded } = pullThrough(source, chain, at, spaceOf([...shape, source.shape[attrs.axis]!]));
   return !isGuarded && factorOf(place, picked) !== null;
 }

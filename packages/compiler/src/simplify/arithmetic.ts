@@ -1,16 +1,27 @@
 /**
- * Arithmetic that need not be done. Of the identities of the real numbers, floats keep only those that hold for NaN, infinities and both zeros: x·1 = x but not
- * x·0 = 0 (NaN·0), x + (−0) = x but not x + 0 = x (−0 + 0 = 0), and never a sum in another order. Integers modulo 2³² are a ring and keep more.
+ * Arithmetic that need not be done. Of the identities of the real numbers, floats keep only those that hold
+ * for NaN, infinities and both zeros: x·1 = x but not x·0 = 0 (NaN·0), x + (−0) = x but not x + 0 = x (−0 + 0
+ * = 0), and never a sum in another order. Integers modulo 2³² are a ring and keep more.
  */
 import { type DType, isFloat, type Node } from '@firsthand/graph';
 import { full, reciprocal } from '@firsthand/linalg';
 import { COMMUTATIVE, type Rewriter, type Rule } from './rewrite.ts';
-import { binaryRule, constantOf, inexact, isConstant, operandOf, operandsOf, unaryRule } from './rewrite-rule.ts';
+import {
+  binaryRule,
+  constantOf,
+  inexact,
+  isConstant,
+  operandOf,
+  operandsOf,
+  unaryRule,
+} from './rewrite-rule.ts';
 
 const negative = (x: Node, make: Rewriter): Node => make.unary('neg', x);
-const numberLike = (value: number, { shape, dtype }: Node, make: Rewriter): Node => make.constant(value, shape, dtype);
+const numberLike = (value: number, { shape, dtype }: Node, make: Rewriter): Node =>
+  make.constant(value, shape, dtype);
 /** −1, which uint32 holds as 2³² − 1. */
-const isMinusOne = (node: Node): boolean => isConstant(node, -1) || (node.dtype === 'uint32' && isConstant(node, 2 ** 32 - 1));
+const isMinusOne = (node: Node): boolean =>
+  isConstant(node, -1) || (node.dtype === 'uint32' && isConstant(node, 2 ** 32 - 1));
 
 /** The smallest number above 0 that has all its digits. */
 const NORMAL: { readonly [K in DType]: number } = {
@@ -39,7 +50,8 @@ const isSquare = (x: Node): boolean => {
   return factors !== null && factors[0] === factors[1];
 };
 const isRounded = (x: Node): boolean =>
-  (x.op === 'unary' && ['floor', 'ceil', 'round'].includes(x.attrs.kind)) || (x.op === 'cast' && !isFloat(x.inputs[0]!.dtype));
+  (x.op === 'unary' && ['floor', 'ceil', 'round'].includes(x.attrs.kind)) ||
+  (x.op === 'cast' && !isFloat(x.inputs[0]!.dtype));
 
 const UNARY_RULES: readonly Rule[] = [
   // It flips the sign bit twice.
@@ -47,7 +59,9 @@ const UNARY_RULES: readonly Rule[] = [
   // A product’s sign is the product of the signs.
   unaryRule(['neg'], '−(x·c) = x·(−c)', (x, make) => {
     const [factor, constant] = operandsOf(x, 'mul') ?? [];
-    return factor !== undefined && constant!.op === 'const' ? make.binary('mul', factor, negative(constant, make)) : null;
+    return factor !== undefined && constant!.op === 'const'
+      ? make.binary('mul', factor, negative(constant, make))
+      : null;
   }),
   // For floats: a quotient’s sign is the product of the signs.
   unaryRule(['neg'], '−(x/c) = x/(−c)', (x, make) => {
@@ -104,7 +118,9 @@ const PRODUCT_RULES: readonly Rule[] = [
     return inverse === null ? null : make.binary('mul', a, numberLike(inverse, b, make));
   }),
   // By its definition.
-  binaryRule(['div'], '1/x is the reciprocal', (a, b, make) => (isConstant(a, 1) && isFloat(b.dtype) ? make.unary('reciprocal', b) : null)),
+  binaryRule(['div'], '1/x is the reciprocal', (a, b, make) =>
+    isConstant(a, 1) && isFloat(b.dtype) ? make.unary('reciprocal', b) : null,
+  ),
   // For floats: a quotient’s sign is the product of the signs.
   binaryRule(['div'], '(−a)/(−b) = a/b', (a, b, make) => {
     const [first, second] = [operandOf(a, 'neg'), operandOf(b, 'neg')];
@@ -113,7 +129,9 @@ const PRODUCT_RULES: readonly Rule[] = [
   // For floats: a quotient’s sign is the product of the signs.
   binaryRule(['div'], '(−x)/c = x/(−c)', (a, b, make) => {
     const x = operandOf(a, 'neg');
-    return x === null || b.op !== 'const' || !isFloat(a.dtype) ? null : make.binary('div', x, negative(b, make));
+    return x === null || b.op !== 'const' || !isFloat(a.dtype)
+      ? null
+      : make.binary('div', x, negative(b, make));
   }),
   // Integer division by 0 gives 0; so does its remainder.
   binaryRule(['div', 'mod'], 'n/0 = 0, 0/n = 0', (a, b) => {
@@ -132,7 +150,9 @@ const SUM_RULES: readonly Rule[] = [
   // Also for x = −0: −0 − 0 = −0.
   binaryRule(['sub'], 'x − 0 = x', (a, b) => (isConstant(b, 0) ? a : null)),
   // Also for x = 0 and x = −0; integers have one zero.
-  binaryRule(['sub'], '−0 − x = −x', (a, b, make) => (isConstant(a, isFloat(a.dtype) ? -0 : 0) ? negative(b, make) : null)),
+  binaryRule(['sub'], '−0 − x = −x', (a, b, make) =>
+    isConstant(a, isFloat(a.dtype) ? -0 : 0) ? negative(b, make) : null,
+  ),
   // That is what subtraction is.
   binaryRule(['add'], 'a + (−b) = a − b', (a, b, make) => {
     const [first, second] = [operandOf(a, 'neg'), operandOf(b, 'neg')];
@@ -145,7 +165,9 @@ const SUM_RULES: readonly Rule[] = [
     return positive === null ? null : make.binary('add', a, positive);
   }),
   // For integers; NaN − NaN and ∞ − ∞ are NaN.
-  binaryRule(['sub'], 'n − n = 0', (a, b, make) => (a === b && !isFloat(a.dtype) ? numberLike(0, a, make) : null)),
+  binaryRule(['sub'], 'n − n = 0', (a, b, make) =>
+    a === b && !isFloat(a.dtype) ? numberLike(0, a, make) : null,
+  ),
   // For integers modulo 2³², so that constants meet.
   binaryRule(['sub'], 'n − c = n + (−c)', (a, b, make) =>
     b.op === 'const' && !isFloat(b.dtype) ? make.binary('add', a, negative(b, make)) : null,
@@ -166,14 +188,20 @@ const POWER_RULES: readonly Rule[] = [
   // For every x, NaN included (IEEE 754).
   binaryRule(['pow'], '1ˣ = 1', (a) => (isConstant(a, 1) ? a : null)),
   // For integers modulo 2³².
-  binaryRule(['pow'], 'n² = n·n', (a, b, make) => (isConstant(b, 2) && !isFloat(a.dtype) ? make.binary('mul', a, a) : null)),
+  binaryRule(['pow'], 'n² = n·n', (a, b, make) =>
+    isConstant(b, 2) && !isFloat(a.dtype) ? make.binary('mul', a, a) : null,
+  ),
   inexact(
     // The product is rounded correctly; the power may be off by one in the last place.
-    binaryRule(['pow'], 'x² ≈ x·x', (a, b, make) => (isConstant(b, 2) && isFloat(a.dtype) ? make.binary('mul', a, a) : null)),
+    binaryRule(['pow'], 'x² ≈ x·x', (a, b, make) =>
+      isConstant(b, 2) && isFloat(a.dtype) ? make.binary('mul', a, a) : null,
+    ),
   ),
   inexact(
     // The quotient is rounded correctly; the power may be off by one in the last place.
-    binaryRule(['pow'], 'x⁻¹ ≈ 1/x', (a, b, make) => (isConstant(b, -1) && isFloat(a.dtype) ? make.unary('reciprocal', a) : null)),
+    binaryRule(['pow'], 'x⁻¹ ≈ 1/x', (a, b, make) =>
+      isConstant(b, -1) && isFloat(a.dtype) ? make.unary('reciprocal', a) : null,
+    ),
   ),
 ];
 

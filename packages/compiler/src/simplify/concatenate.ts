@@ -18,7 +18,9 @@ export interface Concatenation {
 /** What a node concatenates, or null for other nodes. */
 export function concatenationOf(node: Node): Concatenation | null {
   const called = node.op === 'output' ? node.inputs[0]! : node;
-  return isConcatenation(called) ? { axis: called.attrs.attrs['axis'] as number, parts: called.inputs } : null;
+  return isConcatenation(called)
+    ? { axis: called.attrs.attrs['axis'] as number, parts: called.inputs }
+    : null;
 }
 
 /** Builds a concatenation. */
@@ -26,7 +28,8 @@ export function concatenated(parts: readonly Node[], axis: number, make: Rewrite
   return make.call(concatenateComposite, { axis }, parts);
 }
 
-const withExtent = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
+const withExtent = (shape: Shape, axis: number, extent: number): number[] =>
+  shape.map((each, place) => (place === axis ? extent : each));
 
 function concatenationRule(
   name: string,
@@ -103,7 +106,10 @@ function mergeSlices(parts: readonly Node[], axis: number, make: Rewriter, shape
   // Along the first axis elements follow one another in row-major order: those of a slice do so, too, where
   // no longer axis comes before the one that is cut.
   const isRows = slices.every(({ begin, end }) =>
-    begin.every((start, each) => each >= box.along || end[each]! - start === 1 || end[box.along]! - begin[box.along]! === 1),
+    begin.every(
+      (start, each) =>
+        each >= box.along || end[each]! - start === 1 || end[box.along]! - begin[box.along]! === 1,
+    ),
   );
   if (!isRows) return null;
   const others = whole.shape.map((_, each) => each).filter((each) => each !== box.along);
@@ -137,7 +143,8 @@ function joinProducts(parts: readonly Node[], axis: number, make: Rewriter): Nod
   for (const part of parts) {
     if (part.op !== 'output' || part.shape.length !== 2) return null;
     const called = part.inputs[0]!;
-    if (!isMatmul(called) || (right !== null && called.inputs[1] !== right) || make.readersOf(part) !== 1) return null;
+    if (!isMatmul(called) || (right !== null && called.inputs[1] !== right) || make.readersOf(part) !== 1)
+      return null;
     right = called.inputs[1]!;
     lefts.push(called.inputs[0]!);
   }
@@ -151,7 +158,8 @@ function startsOf({ parts, axis }: Concatenation): Int32Array {
   let known = starts.get(parts);
   if (known === undefined) {
     known = new Int32Array(parts.length + 1);
-    for (let part = 0; part < parts.length; part++) known[part + 1] = known[part]! + parts[part]!.shape[axis]!;
+    for (let part = 0; part < parts.length; part++)
+      known[part + 1] = known[part]! + parts[part]!.shape[axis]!;
     starts.set(parts, known);
   }
   return known;
@@ -181,7 +189,8 @@ export const CONCATENATION_RULES: readonly Rule[] = [
   concatenationRule('[c c] = c', mergeConstants),
   // Along one axis, where nothing else reads [a b].
   concatenationRule('[[a b] c] = [a b c]', (parts, axis, make) => {
-    const isJoined = (part: Node): boolean => make.readersOf(part) === 1 && concatenationOf(part)?.axis === axis;
+    const isJoined = (part: Node): boolean =>
+      make.readersOf(part) === 1 && concatenationOf(part)?.axis === axis;
     if (!parts.some(isJoined)) return null;
     return concatenated(
       parts.flatMap((part) => (isJoined(part) ? concatenationOf(part)!.parts : [part])),
@@ -190,12 +199,18 @@ export const CONCATENATION_RULES: readonly Rule[] = [
     );
   }),
   // Of one value, one after the other.
-  concatenationRule('slices side by side are one slice', (parts, axis, make, { shape }) => mergeSlices(parts, axis, make, shape)),
+  concatenationRule('slices side by side are one slice', (parts, axis, make, { shape }) =>
+    mergeSlices(parts, axis, make, shape),
+  ),
   // Each part is one row, or several.
-  concatenationRule('a stack is rows, moved', (parts, axis, make, { shape }) => stackAsRows(parts, axis, make, shape)),
+  concatenationRule('a stack is rows, moved', (parts, axis, make, { shape }) =>
+    stackAsRows(parts, axis, make, shape),
+  ),
   inexact(
     // Each row of the result is a row of some aᵢ times b.
-    concatenationRule('[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b', (parts, axis, make) => joinProducts(parts, axis, make)),
+    concatenationRule('[a₁·b; a₂·b; …] ≈ [a₁; a₂; …]·b', (parts, axis, make) =>
+      joinProducts(parts, axis, make),
+    ),
   ),
   // Where it shows a part, or some of one.
   moveRule('shrink', 'shrink([a b]) = shrink(a)', ({ begin, end }, x, make) => {
@@ -206,6 +221,10 @@ export const CONCATENATION_RULES: readonly Rule[] = [
     const number = partAt(begins, begin[axis]!);
     const start = begins[number]!;
     if (end[axis]! > begins[number + 1]!) return null;
-    return make.shrink(parts[number]!, withExtent(begin, axis, begin[axis]! - start), withExtent(end, axis, end[axis]! - start));
+    return make.shrink(
+      parts[number]!,
+      withExtent(begin, axis, begin[axis]! - start),
+      withExtent(end, axis, end[axis]! - start),
+    );
   }),
 ];

@@ -1,6 +1,7 @@
 /**
- * Elementwise work done before its operands are moved, f(move(a), move(b)) = move(f(a, b)): what is repeated is computed once and not per copy, and movements come
- * together, where they cancel. Constants, and values that are only repeated, follow any movement of the others.
+ * Elementwise work done before its operands are moved, f(move(a), move(b)) = move(f(a, b)): what is repeated
+ * is computed once and not per copy, and movements come together, where they cancel. Constants, and values
+ * that are only repeated, follow any movement of the others.
  */
 import type { Node, Op, Shape } from '@firsthand/graph';
 import { broadcastShapes, sizeOf } from '@firsthand/linalg';
@@ -10,7 +11,10 @@ import { type Move, type MoveKind, movedBy } from './rewrite-rule.ts';
 const ELEMENTWISE: readonly Op[] = ['unary', 'binary', 'where', 'cast'];
 
 /** The first operand that is moved in the given way. */
-function firstMoved<K extends MoveKind>(inputs: readonly Node[], kind: K): { readonly move: Move<K>; readonly source: Node } | null {
+function firstMoved<K extends MoveKind>(
+  inputs: readonly Node[],
+  kind: K,
+): { readonly move: Move<K>; readonly source: Node } | null {
   for (const input of inputs) {
     const moved = movedBy(input, kind);
     if (moved !== null) return moved;
@@ -19,7 +23,12 @@ function firstMoved<K extends MoveKind>(inputs: readonly Node[], kind: K): { rea
 }
 
 /** Each operand as it is before the movement, or null where one of them has another past. */
-function before(inputs: readonly Node[], shape: Shape, undo: (input: Node) => Node | null, make: Rewriter): readonly Node[] | null {
+function before(
+  inputs: readonly Node[],
+  shape: Shape,
+  undo: (input: Node) => Node | null,
+  make: Rewriter,
+): readonly Node[] | null {
   const sources: Node[] = [];
   for (const input of inputs) {
     const source = input.op === 'const' ? make.constant(input.attrs.value, shape, input.dtype) : undo(input);
@@ -88,7 +97,11 @@ const hoistPad = hoistRule('f(pad(a)) = pad(f(a)) where f(0) = 0', (node, make) 
   const { move, source } = first;
   const undo = (input: Node): Node | null => {
     const moved = movedBy(input, 'pad');
-    return moved !== null && sameList(moved.move.before, move.before) && sameList(moved.move.after, move.after) ? moved.source : null;
+    return moved !== null &&
+      sameList(moved.move.before, move.before) &&
+      sameList(moved.move.after, move.after)
+      ? moved.source
+      : null;
   };
   const sources = before(node.inputs, source.shape, undo, make);
   if (sources === null) return null;

@@ -1,6 +1,8 @@
 /**
- * Gathering late is computing little: gather(f(a, b), i) = f(gather(a, i), gather(b, i)), so that of a row that is normalised and then asked for one element, such as
- * log softmax at the label, only that element is normalised. An index out of range reads NaN; f must pass it on, and one of its operands must still be gathered.
+ * Gathering late is computing little: gather(f(a, b), i) = f(gather(a, i), gather(b, i)), so that of a row
+ * that is normalised and then asked for one element, such as log softmax at the label, only that element is
+ * normalised. An index out of range reads NaN; f must pass it on, and one of its operands must still be
+ * gathered.
  */
 import type { BinaryKind, DType, Node, NodeOf, Shape, UnaryKind } from '@firsthand/graph';
 import { isFloat } from '@firsthand/graph';
@@ -67,8 +69,9 @@ function isProduct(node: Node): boolean {
 }
 
 /**
- * Whether a gather gains by looking through arithmetic: where that needs a number per row, which must be known before any element of the row is. Otherwise
- * the arithmetic may well be the last step of a matrix product, and is better gathered than done twice.
+ * Whether a gather gains by looking through arithmetic: where that needs a number per row, which must be
+ * known before any element of the row is. Otherwise the arithmetic may well be the last step of a matrix
+ * product, and is better gathered than done twice.
  */
 function isWorthLookingThrough(x: Node, axis: number): boolean {
   const seen = new Set<Node>([x]);
@@ -87,9 +90,11 @@ function isWorthLookingThrough(x: Node, axis: number): boolean {
 const gatherRule = (
   name: string,
   apply: (x: Node, index: Node, axis: number, make: Rewriter, node: NodeOf<'gather'>) => Node | null,
-): Rule => rule('gather', name, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, node.attrs.axis, make, node));
+): Rule =>
+  rule('gather', name, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, node.attrs.axis, make, node));
 
-const withAxis = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
+const withAxis = (shape: Shape, axis: number, extent: number): number[] =>
+  shape.map((each, place) => (place === axis ? extent : each));
 
 /** What an index out of range reads. */
 const missing = (dtype: DType): number => (isFloat(dtype) ? NaN : 0);
@@ -129,7 +134,8 @@ const GATHER_RULES: readonly Rule[] = [
   }),
   // F gives NaN for NaN, which an index out of range reads; where fewer elements are computed.
   gatherRule('gather(f(a, b), i) = f(gather(a, i), gather(b, i))', (x, index, axis, make, { shape }) => {
-    if (!passesNaN(x) || sizeOf(x.shape) < GAIN * sizeOf(shape) || !isWorthLookingThrough(x, axis)) return null;
+    if (!passesNaN(x) || sizeOf(x.shape) < GAIN * sizeOf(shape) || !isWorthLookingThrough(x, axis))
+      return null;
     const isGathered = (input: Node): boolean => input.op !== 'const' && repeatedAlong(input, axis) === null;
     if (!x.inputs.some(isGathered)) return null;
     const operands = x.inputs.map((input) => {
@@ -143,14 +149,18 @@ const GATHER_RULES: readonly Rule[] = [
 
 const OTHER_RULES: readonly Rule[] = [
   // Nothing is written.
-  rule('scatter', 'scatter of nothing', ({ inputs: [base, , source] }) => (sizeOf(source!.shape) === 0 ? base! : null)),
+  rule('scatter', 'scatter of nothing', ({ inputs: [base, , source] }) =>
+    sizeOf(source!.shape) === 0 ? base! : null,
+  ),
   // The first of equals.
   rule('argReduce', 'argmax of equal elements is 0', ({ attrs, inputs: [x], shape }, make) =>
     x!.op === 'const' || x!.shape[attrs.axis] === 1 ? make.constant(0, shape, 'int32') : null,
   ),
   // Sorting is stable.
   rule('sort', 'equal elements stay in their order', ({ attrs, inputs: [x], shape }, make) =>
-    x!.op === 'const' || x!.shape[attrs.axis] === 1 ? make.make('iota', { shape, axis: attrs.axis }, []) : null,
+    x!.op === 'const' || x!.shape[attrs.axis] === 1
+      ? make.make('iota', { shape, axis: attrs.axis }, [])
+      : null,
   ),
   // There is one.
   rule('iota', 'indices along an axis of extent 1 are 0', ({ attrs, shape }, make) =>
@@ -159,7 +169,10 @@ const OTHER_RULES: readonly Rule[] = [
 ];
 
 /** Indices count along one axis wherever it goes: null where the movement makes them something else. */
-function iotaRule<K extends MoveKind>(kind: K, axisAfter: (move: Move<K>, shape: Shape, axis: number) => number): Rule {
+function iotaRule<K extends MoveKind>(
+  kind: K,
+  axisAfter: (move: Move<K>, shape: Shape, axis: number) => number,
+): Rule {
   return moveRule(kind, `${kind} of indices`, (move, x, make, { shape }) => {
     if (x.op !== 'iota') return null;
     const axis = axisAfter(move, x.shape, x.attrs.axis);
@@ -187,7 +200,10 @@ export const SCATTER_IN_FLOAT64: Rule = rule(
   'scatter add in float64',
   ({ attrs, inputs: [base, index, source], dtype }, make) => {
     if (attrs.mode !== 'add' || (dtype !== 'float32' && dtype !== 'float16')) return null;
-    return make.cast(make.make('scatter', attrs, [make.cast(base!, 'float64'), index!, make.cast(source!, 'float64')]), dtype);
+    return make.cast(
+      make.make('scatter', attrs, [make.cast(base!, 'float64'), index!, make.cast(source!, 'float64')]),
+      dtype,
+    );
   },
 );
 

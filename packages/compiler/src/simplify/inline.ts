@@ -52,7 +52,10 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: I
     if (node.op === 'output' && body !== undefined) {
       finished.set(node, body[node.attrs.index]!);
     } else if (node.op === 'call' && !isMatmul(node) && !isConcatenation(node) && !isOwn(node)) {
-      bodies.set(node, expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isOwn));
+      bodies.set(
+        node,
+        expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isOwn),
+      );
       finished.set(node, node);
     } else {
       finished.set(node, inputs === node.inputs ? node : reapply(node, inputs));
@@ -62,11 +65,15 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: I
 }
 
 /** @throws ShapeError unless there is a value of the promised shape and dtype for each output */
-function bodyOf({ attrs: { composite, attrs, outputs } }: NodeOf<'call'>, inputs: readonly Node[]): readonly Node[] {
+function bodyOf(
+  { attrs: { composite, attrs, outputs } }: NodeOf<'call'>,
+  inputs: readonly Node[],
+): readonly Node[] {
   const values = composite.body(attrs, ...inputs);
   outputs.forEach((promised, index) => {
     const value = values[index];
-    if (value !== undefined && value.dtype === promised.dtype && equalShapes(value.shape, promised.shape)) return;
+    if (value !== undefined && value.dtype === promised.dtype && equalShapes(value.shape, promised.shape))
+      return;
     const given = value === undefined ? 'nothing' : describe(value);
     const problem = `output ${index} of the body is ${given}, infer promised ${describe(promised)}`;
     throw new ShapeError({ operation: composite.name, problem, expected: describe(promised) });

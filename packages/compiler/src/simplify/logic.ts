@@ -1,6 +1,6 @@
 /**
- * Choices and questions whose answer is known. A comparison with NaN is false, except ≠, so ¬(a < b) is not a ≥ b; a cast that loses nothing on the way may be skipped,
- * and one that rounds, saturates or wraps may not.
+ * Choices and questions whose answer is known. A comparison with NaN is false, except ≠, so ¬(a < b) is not a
+ * ≥ b; a cast that loses nothing on the way may be skipped, and one that rounds, saturates or wraps may not.
  */
 import { type BinaryKind, type DType, isFloat, type Node } from '@firsthand/graph';
 import { binary, full } from '@firsthand/linalg';
@@ -11,12 +11,27 @@ import { rangeOf } from './arithmetic.ts';
 type Comparison = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
 const COMPARISONS: readonly Comparison[] = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'];
 /** a ∘ b = b ∘′ a */
-const MIRRORED: { readonly [K in Comparison]: Comparison } = { eq: 'eq', ne: 'ne', lt: 'gt', le: 'ge', gt: 'lt', ge: 'le' };
+const MIRRORED: { readonly [K in Comparison]: Comparison } = {
+  eq: 'eq',
+  ne: 'ne',
+  lt: 'gt',
+  le: 'ge',
+  gt: 'lt',
+  ge: 'le',
+};
 /** ¬(a ∘ b) = a ∘′ b for numbers that are not NaN */
-const NEGATED: { readonly [K in Comparison]: Comparison } = { eq: 'ne', ne: 'eq', lt: 'ge', le: 'gt', gt: 'le', ge: 'lt' };
+const NEGATED: { readonly [K in Comparison]: Comparison } = {
+  eq: 'ne',
+  ne: 'eq',
+  lt: 'ge',
+  le: 'gt',
+  gt: 'le',
+  ge: 'lt',
+};
 const isComparison = (kind: BinaryKind): kind is Comparison => kind in MIRRORED;
 
-const truth = (value: boolean, { shape }: Node, make: Rewriter): Node => make.constant(value ? 1 : 0, shape, 'bool');
+const truth = (value: boolean, { shape }: Node, make: Rewriter): Node =>
+  make.constant(value ? 1 : 0, shape, 'bool');
 const not = (x: Node, make: Rewriter): Node => make.unary('logicalNot', x);
 
 /** a ∘ b for two numbers of a dtype. */
@@ -34,13 +49,15 @@ function truthOf(node: Node): Node | null {
 function decided(kind: BinaryKind, x: Node, c: number): boolean | null {
   if (x.op === 'iota') {
     const last = x.shape[x.attrs.axis]! - 1;
-    if (kind === 'eq' || kind === 'ne') return Number.isInteger(c) && c >= 0 && c <= last ? null : kind === 'ne';
+    if (kind === 'eq' || kind === 'ne')
+      return Number.isInteger(c) && c >= 0 && c <= last ? null : kind === 'ne';
     const answer = holds(kind, 0, c, 'int32');
     return answer === holds(kind, last, c, 'int32') ? answer : null;
   }
   const [least, largest] = rangeOf(x.dtype);
   if ((kind === 'lt' && c === least) || (kind === 'gt' && c === largest)) return false;
-  if ((kind === 'ge' && c === least) || (kind === 'le' && c === largest)) return isFloat(x.dtype) ? null : true;
+  if ((kind === 'ge' && c === least) || (kind === 'le' && c === largest))
+    return isFloat(x.dtype) ? null : true;
   return null;
 }
 
@@ -95,10 +112,14 @@ const LOGIC_RULES: readonly Rule[] = [
   binaryRule(['logicalAnd', 'logicalOr'], 't ∧ t = t', (a, b) => (a === b ? a : null)),
   // Two values.
   binaryRule(['logicalAnd', 'logicalOr'], 't ∧ ¬t = false, t ∨ ¬t = true', (a, b, make, { attrs }) =>
-    operandOf(a, 'logicalNot') === b || operandOf(b, 'logicalNot') === a ? truth(attrs.kind === 'logicalOr', a, make) : null,
+    operandOf(a, 'logicalNot') === b || operandOf(b, 'logicalNot') === a
+      ? truth(attrs.kind === 'logicalOr', a, make)
+      : null,
   ),
   // Integers and truth values are numbers, in any dtype.
-  unaryRule(['isNaN'], 'isNaN(n) is false', (x, make) => (x.op === 'cast' && !isFloat(x.inputs[0]!.dtype) ? truth(false, x, make) : null)),
+  unaryRule(['isNaN'], 'isNaN(n) is false', (x, make) =>
+    x.op === 'cast' && !isFloat(x.inputs[0]!.dtype) ? truth(false, x, make) : null,
+  ),
   // A sign changes no NaN, and makes none.
   unaryRule(['isNaN'], 'isNaN(−x) is isNaN(x)', (x, make) => {
     const inner = operandOf(x, 'neg') ?? operandOf(x, 'abs');
@@ -176,4 +197,9 @@ const CAST_RULES: readonly Rule[] = [
 ];
 
 /** Rules about comparisons, truth values, choices and casts. */
-export const LOGIC_AND_CAST_RULES: readonly Rule[] = [...COMPARISON_RULES, ...LOGIC_RULES, ...CHOICE_RULES, ...CAST_RULES];
+export const LOGIC_AND_CAST_RULES: readonly Rule[] = [
+  ...COMPARISON_RULES,
+  ...LOGIC_RULES,
+  ...CHOICE_RULES,
+  ...CAST_RULES,
+];

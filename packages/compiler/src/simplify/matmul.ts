@@ -1,6 +1,7 @@
 /**
- * Matrix products in the form that kernels like: one tall product and not a batch with a common factor, one long inner sum and not a sum of products, no transposition
- * of the result; and for products without much of a matrix in them, a sum of products that fuses with its neighbours.
+ * Matrix products in the form that kernels like: one tall product and not a batch with a common factor, one
+ * long inner sum and not a sum of products, no transposition of the result; and for products without much of
+ * a matrix in them, a sum of products that fuses with its neighbours.
  */
 import type { Node, NodeOf } from '@firsthand/graph';
 import { equalShapes, sizeOf } from '@firsthand/linalg';
@@ -9,8 +10,8 @@ import type { Rewriter, Rule } from './rewrite.ts';
 import { inexact, movedBy, moveRule, reduceRule, rule } from './rewrite-rule.ts';
 
 /**
- * Whether a call is a matrix product that deserves a kernel of its own. A row times a matrix, a matrix times a column, and sums of one or two products are
- * better written as a reduction.
+ * Whether a call is a matrix product that deserves a kernel of its own. A row times a matrix, a matrix times
+ * a column, and sums of one or two products are better written as a reduction.
  */
 export function isContract(node: Node): boolean {
   if (!isMatmul(node)) return false;
@@ -25,7 +26,10 @@ function factorsOf(node: Node): readonly [Node, Node] | null {
   return isMatmul(called) ? [called.inputs[0]!, called.inputs[1]!] : null;
 }
 
-function productRule(name: string, apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'output'>) => Node | null): Rule {
+function productRule(
+  name: string,
+  apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'output'>) => Node | null,
+): Rule {
   return rule('output', name, (node, make) => {
     const factors = factorsOf(node);
     return factors === null ? null : apply(factors[0], factors[1], make, node);
@@ -34,7 +38,8 @@ function productRule(name: string, apply: (a: Node, b: Node, make: Rewriter, nod
 
 const isBatched = (x: Node): boolean => sizeOf(x.shape.slice(0, -2)) > 1;
 /** (…, r, c) as (…·r, c) */
-const stacked = (x: Node, make: Rewriter): Node => make.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
+const stacked = (x: Node, make: Rewriter): Node =>
+  make.reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 
 function transposed(x: Node, make: Rewriter): Node {
   const rank = x.shape.length;
@@ -42,13 +47,18 @@ function transposed(x: Node, make: Rewriter): Node {
   return make.permute(x, axes);
 }
 
-/** Whether all axes but the last lie one after the other in what is below the movements, as far as that can be seen: then stacking them costs nothing. */
+/**
+ * Whether all axes but the last lie one after the other in what is below the movements, as far as that can be
+ * seen: then stacking them costs nothing.
+ */
 function stacksFreely(x: Node): boolean {
   const permuted = movedBy(x, 'permute');
   if (permuted === null) return movedBy(x, 'expand') === null;
   const rows = permuted.move.axes.slice(0, -1).filter((axis) => permuted.source.shape[axis] !== 1);
   const [first = 0] = rows;
-  const between = permuted.source.shape.map((_, axis) => axis).filter((axis) => axis >= first && permuted.source.shape[axis] !== 1);
+  const between = permuted.source.shape
+    .map((_, axis) => axis)
+    .filter((axis) => axis >= first && permuted.source.shape[axis] !== 1);
   return rows.every((axis, place) => axis === between[place]);
 }
 
@@ -77,7 +87,9 @@ export const MATMUL_RULES: readonly Rule[] = [
     // The definition, whose products are rounded before they are added.
     productRule('a·b ≈ Σ aₖ·bₖ', (a, b, make, node) => {
       const called = node.inputs[0] as NodeOf<'call'>;
-      return isContract(called) ? null : make.adopt(called.attrs.composite.body(called.attrs.attrs, a, b), [a, b])[0]!;
+      return isContract(called)
+        ? null
+        : make.adopt(called.attrs.composite.body(called.attrs.attrs, a, b), [a, b])[0]!;
     }),
   ),
 ];
@@ -91,7 +103,9 @@ export const SINGLE_READER_RULES: readonly Rule[] = [
       if (factors === null || make.readersOf(x) !== 1) return null;
       const [a, b] = factors;
       const batch = x.shape.slice(0, -2);
-      const isWhole = axes.every((axis) => axis < batch.length) && batch.every((extent, axis) => extent === 1 || axes.includes(axis));
+      const isWhole =
+        axes.every((axis) => axis < batch.length) &&
+        batch.every((extent, axis) => extent === 1 || axes.includes(axis));
       const areSame = [a, b].every((factor) => sizeOf(factor.shape.slice(0, -2)) === sizeOf(batch));
       const turned = transposed(a, make);
       if (!isWhole || !areSame || copied(turned) + copied(b) > sizeOf(x.shape)) return null;
@@ -104,7 +118,9 @@ export const SINGLE_READER_RULES: readonly Rule[] = [
       const factors = factorsOf(x);
       if (factors === null || make.readersOf(x) !== 1) return null;
       const rank = axes.length;
-      const isTransposition = axes.every((axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place));
+      const isTransposition = axes.every(
+        (axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place),
+      );
       return isTransposition ? make.matmul(transposed(factors[1], make), transposed(factors[0], make)) : null;
     }),
   ),

@@ -1,6 +1,7 @@
 /**
- * Chains of movements in a normal form: two of a kind become one, those that move nothing vanish, and the others are ordered as far as they pass each other. From the
- * value outwards: shrink, pad, flip, permute, reshape, expand. What is cut is cut early, and what is repeated is repeated late.
+ * Chains of movements in a normal form: two of a kind become one, those that move nothing vanish, and the
+ * others are ordered as far as they pass each other. From the value outwards: shrink, pad, flip, permute,
+ * reshape, expand. What is cut is cut early, and what is repeated is repeated late.
  */
 import type { Node, Shape } from '@firsthand/graph';
 import { equalShapes } from '@firsthand/linalg';
@@ -17,7 +18,10 @@ function unpermuted<T>(list: readonly T[], axes: readonly number[]): T[] {
   return result;
 }
 
-/** `expand(reshape(source))` for `reshape(expand(source))`, or null where a repeated axis and another become one. */
+/**
+ * `expand(reshape(source))` for `reshape(expand(source))`, or null where a repeated axis and another become
+ * one.
+ */
 function reshapeBelow(source: Shape, expanded: Shape, to: Shape): Shape | null {
   const inner = to.map(() => 1);
   for (const group of axisGroups(expanded, to)) {
@@ -37,7 +41,9 @@ function movesOnlyOnes(axes: readonly number[], shape: Shape): boolean {
 
 const NEUTRAL: readonly Rule[] = [
   // Moves nothing.
-  moveRule('reshape', 'reshape to the same shape', ({ shape }, x) => (equalShapes(shape, x.shape) ? x : null)),
+  moveRule('reshape', 'reshape to the same shape', ({ shape }, x) =>
+    equalShapes(shape, x.shape) ? x : null,
+  ),
   // Repeats nothing.
   moveRule('expand', 'expand to the same shape', ({ shape }, x) => (equalShapes(shape, x.shape) ? x : null)),
   // Is a reshape: the elements stay in their order.
@@ -47,7 +53,9 @@ const NEUTRAL: readonly Rule[] = [
   // Moves nothing.
   moveRule('pad', 'pad by nothing', (_, x, __, { shape }) => (equalShapes(shape, x.shape) ? x : null)),
   // Moves nothing.
-  moveRule('shrink', 'shrink to all of it', (_, x, __, { shape }) => (equalShapes(shape, x.shape) ? x : null)),
+  moveRule('shrink', 'shrink to all of it', (_, x, __, { shape }) =>
+    equalShapes(shape, x.shape) ? x : null,
+  ),
   // Moves nothing.
   moveRule('flip', 'flip of axes of extent 1', ({ axes }, x, make) => {
     const longer = axes.filter((axis) => x.shape[axis] !== 1);
@@ -72,7 +80,9 @@ function nameOfPair(kind: MoveKind, innerKind: MoveKind): string {
 function pairRule<K extends MoveKind, L extends MoveKind>(kind: K, innerKind: L, apply: Pair<K, L>): Rule {
   return moveRule(kind, nameOfPair(kind, innerKind), (move, x, make, { shape }) => {
     const below = movedBy(x, innerKind);
-    return below === null ? null : apply(move, below.move, below.source, make, { between: x.shape, to: shape });
+    return below === null
+      ? null
+      : apply(move, below.move, below.source, make, { between: x.shape, to: shape });
   });
 }
 
@@ -106,7 +116,10 @@ const COMPOSED: readonly Rule[] = [
   ),
   // An axis that is turned twice stays.
   pairRule('flip', 'flip', ({ axes }, inner, source, make) => {
-    const once = [...axes.filter((axis) => !inner.axes.includes(axis)), ...inner.axes.filter((axis) => !axes.includes(axis))];
+    const once = [
+      ...axes.filter((axis) => !inner.axes.includes(axis)),
+      ...inner.axes.filter((axis) => !axes.includes(axis)),
+    ];
     return make.flip(
       source,
       once.sort((a, b) => a - b),
@@ -118,8 +131,11 @@ const CUT_EARLY: readonly Rule[] = [
   // What is left of the value, and of the zeros on either side.
   pairRule('shrink', 'pad', ({ begin, end }, inner, source, make) => {
     const { shape } = source;
-    const at = (place: number, axis: number): number => Math.min(Math.max(place - inner.before[axis]!, 0), shape[axis]!);
-    const after = shape.map((extent, axis) => Math.max(end[axis]! - Math.max(inner.before[axis]! + extent, begin[axis]!), 0));
+    const at = (place: number, axis: number): number =>
+      Math.min(Math.max(place - inner.before[axis]!, 0), shape[axis]!);
+    const after = shape.map((extent, axis) =>
+      Math.max(end[axis]! - Math.max(inner.before[axis]! + extent, begin[axis]!), 0),
+    );
     const from = begin.map(at);
     const until = end.map(at);
     const kept = make.shrink(source, from, until);
@@ -218,7 +234,9 @@ const REPEAT_LATE: readonly Rule[] = [
     return make.reshape(make.permute(source, [...order, ...ones]), to);
   }),
   // Copies of permuted elements.
-  pairRule('permute', 'expand', ({ axes }, _, source, make, { to }) => make.expand(make.permute(source, axes), to)),
+  pairRule('permute', 'expand', ({ axes }, _, source, make, { to }) =>
+    make.expand(make.permute(source, axes), to),
+  ),
   // Where no repeated axis becomes one with another.
   pairRule('reshape', 'expand', (_, __, source, make, { between, to }) => {
     const inner = reshapeBelow(source.shape, between, to);

@@ -35,7 +35,10 @@ function isSum(node: Node): node is NodeOf<'binary'> {
 }
 
 /** The sums of a graph with their terms: (a + b) + c has three, where nothing else reads a + b. */
-function sumsIn(order: readonly Node[], readers: ReadonlyMap<Node, number>): ReadonlyMap<Node, readonly Node[]> {
+function sumsIn(
+  order: readonly Node[],
+  readers: ReadonlyMap<Node, number>,
+): ReadonlyMap<Node, readonly Node[]> {
   const inner = new Set<Node>();
   for (const node of order) {
     if (!isSum(node)) continue;
@@ -105,7 +108,8 @@ function joinProducts(products: readonly Product[], depths: ReadonlyMap<Node, nu
 
 const JOIN_PRODUCTS: Pass = {
   name: 'Σ aᵢ·bᵢ ≈ [a₁ a₂ …]·[b₁; b₂; …], of the terms of a sum',
-  // The same products, added in one sum; where the factors are short, they are moved at less cost than partial sums.
+  // The same products, added in one sum; where the factors are short, they are moved at less cost than
+  // partial sums.
   exact: false,
   apply(roots, make) {
     const order = orderOf(roots);
@@ -151,12 +155,17 @@ const JOIN_REDUCTIONS: Pass = {
       const { axes } = first.attrs;
       const operands = new Set<Node>();
       for (const term of terms) {
-        if (term.op === 'reduce' && term.attrs.kind === 'sum' && term.attrs.axes.join() === axes.join()) operands.add(term.inputs[0]!);
+        if (term.op === 'reduce' && term.attrs.kind === 'sum' && term.attrs.axes.join() === axes.join())
+          operands.add(term.inputs[0]!);
       }
       const whole = wholes
         .get(first.inputs[0]!)
-        ?.find(({ axis, parts }) => axes.includes(axis) && parts.length === terms.length && parts.every((part) => operands.has(part)));
-      if (whole !== undefined && operands.size === terms.length) replacements.set(sum, make.reduce('sum', whole.node, axes));
+        ?.find(
+          ({ axis, parts }) =>
+            axes.includes(axis) && parts.length === terms.length && parts.every((part) => operands.has(part)),
+        );
+      if (whole !== undefined && operands.size === terms.length)
+        replacements.set(sum, make.reduce('sum', whole.node, axes));
     }
     return replacements;
   },
@@ -185,14 +194,19 @@ const SHARE_PARTS: Pass = {
     for (const whole of wholes) {
       const { parts, axis, node } = whole;
       const key = parts.findIndex(({ op }) => op !== 'const');
-      const longer = key < 0 ? undefined : places.get(parts[key]!)?.find((other) => isWithin(whole, other.whole, other.place - key));
+      const longer =
+        key < 0
+          ? undefined
+          : places.get(parts[key]!)?.find((other) => isWithin(whole, other.whole, other.place - key));
       if (longer === undefined) {
         parts.forEach((part, place) => {
           if (part.op !== 'const') listAt(places, part).push({ whole, place });
         });
         continue;
       }
-      const before = longer.whole.parts.slice(0, longer.place - key).reduce((extent, part) => extent + part.shape[axis]!, 0);
+      const before = longer.whole.parts
+        .slice(0, longer.place - key)
+        .reduce((extent, part) => extent + part.shape[axis]!, 0);
       const begin = node.shape.map((_, each) => (each === axis ? before : 0));
       const end = node.shape.map((extent, each) => (each === axis ? before + extent : extent));
       replacements.set(node, make.shrink(longer.whole.node, begin, end));
@@ -202,7 +216,9 @@ const SHARE_PARTS: Pass = {
 };
 
 function isWithin({ parts, axis }: Whole, longer: Whole, first: number): boolean {
-  return axis === longer.axis && first >= 0 && parts.every((part, place) => longer.parts[first + place] === part);
+  return (
+    axis === longer.axis && first >= 0 && parts.every((part, place) => longer.parts[first + place] === part)
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 /**
- * Reductions that fold less, or nothing: axes of extent 1, axes that only repeat, and axes that a movement has made. The elements are folded in the order in which they
- * were, so that sums round as before; only the sign of a zero may differ, since a sum of −0 alone is −0 or 0 depending on where it starts.
+ * Reductions that fold less, or nothing: axes of extent 1, axes that only repeat, and axes that a movement
+ * has made. The elements are folded in the order in which they were, so that sums round as before; only the
+ * sign of a zero may differ, since a sum of −0 alone is −0 or 0 depending on where it starts.
  */
 import type { Node, ReduceKind, Shape } from '@firsthand/graph';
 import { isFloat, keptShape } from '@firsthand/graph';
@@ -11,10 +12,23 @@ import { axisGroups } from './reshape.ts';
 
 const ALL: readonly ReduceKind[] = ['sum', 'prod', 'max', 'min'];
 const ORDER_FREE: readonly ReduceKind[] = ['max', 'min'];
-/** How many copies may become n·x: below, n is a number of the dtype and no partial sum of the reference rounds. */
-const LARGEST_COUNT = { float16: 2 ** 11, float32: 2 ** 24, float64: 2, int32: 2 ** 31 - 1, uint32: 2 ** 31 - 1, bool: 0 } as const;
+/**
+ * How many copies may become n·x: below, n is a number of the dtype and no partial sum of the reference
+ * rounds.
+ */
+const LARGEST_COUNT = {
+  float16: 2 ** 11,
+  float32: 2 ** 24,
+  float64: 2,
+  int32: 2 ** 31 - 1,
+  uint32: 2 ** 31 - 1,
+  bool: 0,
+} as const;
 
-/** The axes of the value below a reshape that hold what the reduced axes hold, or null where only parts of them do. */
+/**
+ * The axes of the value below a reshape that hold what the reduced axes hold, or null where only parts of
+ * them do.
+ */
 function axesBelow(from: Shape, to: Shape, axes: readonly number[]): readonly number[] | null {
   const below: number[] = [];
   for (const group of axisGroups(from, to)) {
@@ -37,14 +51,18 @@ function withoutOnes(kind: ReduceKind, x: Node, axes: readonly number[], make: R
 /** Rules about reductions. */
 export const REDUCE_RULES: readonly Rule[] = [
   // There is one element, which is the result.
-  reduceRule(['prod', 'max', 'min'], 'fold over axes of extent 1', (x, axes, make, { attrs }) => withoutOnes(attrs.kind, x, axes, make)),
+  reduceRule(['prod', 'max', 'min'], 'fold over axes of extent 1', (x, axes, make, { attrs }) =>
+    withoutOnes(attrs.kind, x, axes, make),
+  ),
   // Other axes remain, and their elements in their order.
   reduceRule(['sum'], 'sum over axes of extent 1', (x, axes, make) =>
     axes.every((axis) => x.shape[axis] === 1) ? null : withoutOnes('sum', x, axes, make),
   ),
   inexact(
     // But for the sign of zero: a sum of −0 may start from 0.
-    reduceRule(['sum'], 'Σ x ≈ x for one x', (x, axes) => (axes.every((axis) => x.shape[axis] === 1) ? x : null)),
+    reduceRule(['sum'], 'Σ x ≈ x for one x', (x, axes) =>
+      axes.every((axis) => x.shape[axis] === 1) ? x : null,
+    ),
   ),
   // Copies of a row have equal folds.
   reduceRule(ALL, 'fold(expand(x)) = expand(fold(x))', (x, axes, make, { attrs, shape }) => {
@@ -62,17 +80,23 @@ export const REDUCE_RULES: readonly Rule[] = [
     return make.expand(make.reduce(attrs.kind, repeated.source, axes), shape);
   }),
   // For integers modulo 2³².
-  reduceRule(['sum'], 'Σ of n equal terms = n·x', (x, axes, make) => (isFloat(x.dtype) ? null : sumOfCopies(x, axes, make))),
+  reduceRule(['sum'], 'Σ of n equal terms = n·x', (x, axes, make) =>
+    isFloat(x.dtype) ? null : sumOfCopies(x, axes, make),
+  ),
   inexact(
     // But for the sign of zero: the partial sums are exact in float64.
-    reduceRule(['sum'], 'Σ of n equal terms ≈ n·x', (x, axes, make) => (isFloat(x.dtype) ? sumOfCopies(x, axes, make) : null)),
+    reduceRule(['sum'], 'Σ of n equal terms ≈ n·x', (x, axes, make) =>
+      isFloat(x.dtype) ? sumOfCopies(x, axes, make) : null,
+    ),
   ),
   // Whole axes are folded, in the same order.
   reduceRule(ALL, 'fold(reshape(x)) = reshape(fold(x))', (x, axes, make, { attrs, shape }) => {
     const reshaped = movedBy(x, 'reshape');
     if (reshaped === null) return null;
     const below = axesBelow(reshaped.source.shape, x.shape, axes);
-    return below === null || below.length === 0 ? null : make.reshape(make.reduce(attrs.kind, reshaped.source, below), shape);
+    return below === null || below.length === 0
+      ? null
+      : make.reshape(make.reduce(attrs.kind, reshaped.source, below), shape);
   }),
   // The folded axes keep their order, or their order has no influence.
   reduceRule(ALL, 'fold(permute(x)) = permute(fold(x))', (x, axes, make, { attrs }) => {
@@ -95,20 +119,27 @@ const MANY = 2 ** 17;
 /** Parts at the most: a thread has several of them. */
 const MOST_PARTS = 16;
 
-/** For targets whose threads share rows: one row cannot be shared. The number of parts follows from the shape alone. */
+/**
+ * For targets whose threads share rows: one row cannot be shared. The number of parts follows from the shape
+ * alone.
+ */
 export const FOLD_IN_PARTS: Rule = inexact(
   // For very many elements; sums are added up in another order.
-  reduceRule(['sum', 'max', 'min'], 'fold(x) ≈ fold(folds of parts)', (x, _axes, make, { attrs, shape, dtype }) => {
-    const count = sizeOf(x.shape);
-    if (sizeOf(shape) !== 1 || count < MANY) return null;
-    let parts = MOST_PARTS;
-    while (count % parts !== 0) parts--;
-    if (parts === 1) return null;
-    // Sums of float16 are float32 until the last: those of the parts may leave its range.
-    const wide = attrs.kind === 'sum' && dtype === 'float16' ? make.cast(x, 'float32') : x;
-    const folded = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
-    return make.cast(make.reshape(make.reduce(attrs.kind, folded, [0]), shape), dtype);
-  }),
+  reduceRule(
+    ['sum', 'max', 'min'],
+    'fold(x) ≈ fold(folds of parts)',
+    (x, _axes, make, { attrs, shape, dtype }) => {
+      const count = sizeOf(x.shape);
+      if (sizeOf(shape) !== 1 || count < MANY) return null;
+      let parts = MOST_PARTS;
+      while (count % parts !== 0) parts--;
+      if (parts === 1) return null;
+      // Sums of float16 are float32 until the last: those of the parts may leave its range.
+      const wide = attrs.kind === 'sum' && dtype === 'float16' ? make.cast(x, 'float32') : x;
+      const folded = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
+      return make.cast(make.reshape(make.reduce(attrs.kind, folded, [0]), shape), dtype);
+    },
+  ),
 );
 
 /** n·x, where all reduced axes are copies; where it has the value of the sum. */

@@ -1,6 +1,6 @@
 /**
- * How the axes of a reshaped array go together: the shortest runs of old and of new axes with equal products, axes of extent 1 aside. [2, 3, 4] as [6, 1, 4]
- * is {0, 1} ↔ {0} and {2} ↔ {2}.
+ * How the axes of a reshaped array go together: the shortest runs of old and of new axes with equal products,
+ * axes of extent 1 aside. [2, 3, 4] as [6, 1, 4] is {0, 1} ↔ {0} and {2} ↔ {2}.
  */
 import type { Shape } from '@firsthand/graph';
 

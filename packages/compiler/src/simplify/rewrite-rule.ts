@@ -1,4 +1,7 @@
-/** How rules are written down: one function per kind of node, which hands a rule its operands by name, and the questions that rules ask of nodes. */
+/**
+ * How rules are written down: one function per kind of node, which hands a rule its operands by name, and the
+ * questions that rules ask of nodes.
+ */
 import type { BinaryKind, Movement, Node, NodeOf, Op, ReduceKind, UnaryKind } from '@firsthand/graph';
 import type { Rewriter, Rule, Site } from './rewrite.ts';
 
@@ -59,7 +62,9 @@ export function moveRule<K extends MoveKind>(
   apply: (move: Move<K>, x: Node, make: Rewriter, node: NodeOf<'movement'>) => Node | null,
 ): Rule {
   const site: Site = `movement ${kind}`;
-  return rule('movement', name, (node, make) => apply(node.attrs as Move<K>, node.inputs[0]!, make, node), [site]);
+  return rule('movement', name, (node, make) => apply(node.attrs as Move<K>, node.inputs[0]!, make, node), [
+    site,
+  ]);
 }
 
 // ---- questions
@@ -85,6 +90,11 @@ export function operandsOf(node: Node, kind: BinaryKind): readonly [Node, Node] 
 }
 
 /** The movement at the top of a node, if it is of the kind, and what it moves. */
-export function movedBy<K extends MoveKind>(node: Node, kind: K): { readonly move: Move<K>; readonly source: Node } | null {
-  return node.op === 'movement' && node.attrs.kind === kind ? { move: node.attrs as Move<K>, source: node.inputs[0]! } : null;
+export function movedBy<K extends MoveKind>(
+  node: Node,
+  kind: K,
+): { readonly move: Move<K>; readonly source: Node } | null {
+  return node.op === 'movement' && node.attrs.kind === kind
+    ? { move: node.attrs as Move<K>, source: node.inputs[0]! }
+    : null;
 }

@@ -1,6 +1,7 @@
 /**
- * A table from short lists of integers to numbers, for hash consing: a key is written word by word into a buffer that all keys share, and looked up where it
- * lies, so that a lookup allocates nothing. Open addressing with linear probing; two keys with one hash are compared in full.
+ * A table from short lists of integers to numbers, for hash consing: a key is written word by word into a
+ * buffer that all keys share, and looked up where it lies, so that a lookup allocates nothing. Open
+ * addressing with linear probing; two keys with one hash are compared in full.
  */
 
 const NONE = -1;

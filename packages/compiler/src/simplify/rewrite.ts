@@ -1,6 +1,7 @@
 /**
- * A graph rebuilt from its leaves up by rules. Every node that is built, by the graph itself or by a rule, is first looked up by operation, attributes and operands,
- * so that equal work exists once (hash consing); then the rules for its operation are tried in order, and the first that applies says what stands in its place.
+ * A graph rebuilt from its leaves up by rules. Every node that is built, by the graph itself or by a rule, is
+ * first looked up by operation, attributes and operands, so that equal work exists once (hash consing); then
+ * the rules for its operation are tried in order, and the first that applies says what stands in its place.
  * One walk suffices, since operands are finished before their readers are built.
  */
 import {
@@ -46,7 +47,10 @@ export interface Rule {
   readonly apply: (node: Node, make: Rewriter) => Node | null;
 }
 
-/** How many rules may be at work inside each other: a rule that digs deeper finds nodes that are left as they are. */
+/**
+ * How many rules may be at work inside each other: a rule that digs deeper finds nodes that are left as they
+ * are.
+ */
 const DEPTH_LIMIT = 64;
 /** Nodes that are rewritten between two points at which rewriting may pause: some hundred microseconds. */
 const PART = 64;
@@ -54,14 +58,26 @@ const NONE: readonly Node[] = [];
 /** Operations whose shape or dtype is said by their attributes and not by their operands. */
 const SHAPED: ReadonlySet<Op> = /* @__PURE__ */ new Set<Op>(['const', 'iota', 'random', 'cast', 'movement']);
 /** a∘b = b∘a, NaN and signed zeros included: equal work whatever the order. */
-export const COMMUTATIVE: readonly BinaryKind[] = ['add', 'mul', 'maximum', 'minimum', 'eq', 'ne', 'logicalAnd', 'logicalOr'];
+export const COMMUTATIVE: readonly BinaryKind[] = [
+  'add',
+  'mul',
+  'maximum',
+  'minimum',
+  'eq',
+  'ne',
+  'logicalAnd',
+  'logicalOr',
+];
 
 /** What `rewrite` needs besides the graph. */
 export interface RewriteOptions {
   readonly rules: readonly Rule[];
   /** Called at each application of a rule. */
   readonly onRewrite?: ((rule: Rule) => void) | undefined;
-  /** How many nodes and roots read each node, for rules that must not compute something twice; without it they don't apply. */
+  /**
+   * How many nodes and roots read each node, for rules that must not compute something twice; without it they
+   * don't apply.
+   */
   readonly readers?: ReadonlyMap<Node, number> | undefined;
 }
 
@@ -81,9 +97,13 @@ export function countReaders(roots: readonly Node[]): ReadonlyMap<Node, number> 
   return readers;
 }
 
-/** What stands in the place of a node's inputs: the very list of its inputs where all stand for themselves. */
+/**
+ * What stands in the place of a node's inputs: the very list of its inputs where all stand for themselves.
+ */
 export function replacedInputs({ inputs }: Node, finished: ReadonlyMap<Node, Node>): readonly Node[] {
-  return inputs.every((input) => finished.get(input) === input) ? inputs : inputs.map((input) => finished.get(input)!);
+  return inputs.every((input) => finished.get(input) === input)
+    ? inputs
+    : inputs.map((input) => finished.get(input)!);
 }
 
 /** Calls `each` for some nodes at a time, without gradients. */
@@ -102,14 +122,19 @@ function isMoved(node: Node, source: Node): boolean {
   return below === source;
 }
 
-/** Builds nodes for rules: each method gives the finished node, which may be another operation than the one asked for. */
+/**
+ * Builds nodes for rules: each method gives the finished node, which may be another operation than the one
+ * asked for.
+ */
 export class Rewriter {
   readonly #rules: readonly Rule[];
   readonly #rulesAt = new Map<Op, Map<string, readonly Rule[]>>();
   readonly #onRewrite: ((rule: Rule) => void) | undefined;
   readonly #given: ReadonlyMap<Node, number> | undefined;
   readonly #readers = new Map<Node, number>();
-  /** Operation, attributes and operands of all nodes that have been asked for, and what stands in their place. */
+  /**
+   * Operation, attributes and operands of all nodes that have been asked for, and what stands in their place.
+   */
   readonly #keys = new KeyTable();
   readonly #finished: (Node | undefined)[] = [];
   readonly #numbers = new Map<Node, number>();
@@ -132,8 +157,8 @@ export class Rewriter {
   }
 
   /**
-   * Rewrites a graph of finished nodes in which other nodes stand in the place of some, here and in what stands in
-   * the place of others.
+   * Rewrites a graph of finished nodes in which other nodes stand in the place of some, here and in what
+   * stands in the place of others.
    */
   *replace(roots: readonly Node[], replacements: ReadonlyMap<Node, Node>): InParts<readonly Node[]> {
     const finished = new Map<Node, Node>();
@@ -158,8 +183,9 @@ export class Rewriter {
   }
 
   /**
-   * What stands in a node's place has the node's readers; below movements that a rule has put on top, so has the value that it has built. Where an operand stands in the
-   * node's place, the node is no reader of it any more.
+   * What stands in a node's place has the node's readers; below movements that a rule has put on top, so has
+   * the value that it has built. Where an operand stands in the node's place, the node is no reader of it any
+   * more.
    */
   #inheritReaders(result: Node, operands: readonly Node[], readers: number): void {
     const known = this.#readers.get(result);

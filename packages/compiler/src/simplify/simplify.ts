@@ -1,6 +1,7 @@
 /**
- * The same values from fewer nodes. What nobody needs is not built, equal work is done once, and each rule of one table replaces a node by something smaller, earlier or
- * equal. A rule states its equation, and beside it why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
+ * The same values from fewer nodes. What nobody needs is not built, equal work is done once, and each rule of
+ * one table replaces a node by something smaller, earlier or equal. A rule states its equation, and beside it
+ * why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
  */
 import { withGradient, type Node } from '@firsthand/graph';
 import type { InParts } from '../in-parts.ts';
@@ -49,13 +50,22 @@ export interface SimplifyOptions {
 /**
  * Rewrites a closed program.
  * @param program nodes over leaves that are arguments; composites are inlined, but for `matmul`
- * @returns one node for each root, with its shape and dtype. It may be a leaf or a constant, and two roots may be one node
+ * @returns one node for each root, with its shape and dtype. It may be a leaf or a constant, and two roots
+ *   may be one node
  */
 export function* simplify(
   program: readonly Node[],
-  { scatterInFloat64 = false, foldsInParts = false, rules = RULES, passes = PASSES, onRewrite }: SimplifyOptions = {},
+  {
+    scatterInFloat64 = false,
+    foldsInParts = false,
+    rules = RULES,
+    passes = PASSES,
+    onRewrite,
+  }: SimplifyOptions = {},
 ): InParts<readonly Node[]> {
-  const allowed = rules.filter((rule) => (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (foldsInParts || rule !== FOLD_IN_PARTS));
+  const allowed = rules.filter(
+    (rule) => (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (foldsInParts || rule !== FOLD_IN_PARTS),
+  );
   // Readers are counted where equal work is one node already.
   const shared = yield* rewrite(program, { rules: [] });
   const rewriter = new Rewriter({ rules: allowed, onRewrite, readers: countReaders(shared) });

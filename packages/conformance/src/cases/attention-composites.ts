@@ -1,7 +1,24 @@
 /** Cases of attention and its gradients: what is hidden, queries that see nothing, broadcast batches. */
 import type { Attrs } from '@firsthand/autograd';
-import { attentionComposite, attentionKeyGradientComposite, attentionQueryGradientComposite } from '@firsthand/graph';
-import { along, at, broadcast, dense, fold, logSumExp, map, matmul, permute, softmaxOf, sum, zip } from '../oracle/dense.ts';
+import {
+  attentionComposite,
+  attentionKeyGradientComposite,
+  attentionQueryGradientComposite,
+} from '@firsthand/graph';
+import {
+  along,
+  at,
+  broadcast,
+  dense,
+  fold,
+  logSumExp,
+  map,
+  matmul,
+  permute,
+  softmaxOf,
+  sum,
+  zip,
+} from '../oracle/dense.ts';
 import type { Dense } from '../oracle/dense.ts';
 import { erase, float } from './composite-case.ts';
 import type { CompositeCase, CompositeExample, Operand } from './composite-case.ts';
@@ -23,7 +40,8 @@ function scores({ causal, scale }: Attrs, q: Dense, k: Dense, given?: Dense): De
   return dense(products.shape, (index) => {
     const [query, key] = index.slice(-2) as [number, number];
     const hidden =
-      (causal === true && key > query + keys - queries) || (given !== undefined && at(broadcast(given, products.shape), index) === 0);
+      (causal === true && key > query + keys - queries) ||
+      (given !== undefined && at(broadcast(given, products.shape), index) === 0);
     return hidden ? -Infinity : at(products, index);
   });
 }
@@ -38,7 +56,13 @@ function attention(attrs: Attrs, q: Dense, k: Dense, v: Dense, given?: Dense): r
 }
 
 /** dq, dk and dv: dS = P·(dP − Σ dP·P) with dP = g vᵀ. */
-function attentionGradients(attrs: Attrs, q: Dense, k: Dense, v: Dense, g: Dense): readonly [Dense, Dense, Dense] {
+function attentionGradients(
+  attrs: Attrs,
+  q: Dense,
+  k: Dense,
+  v: Dense,
+  g: Dense,
+): readonly [Dense, Dense, Dense] {
   const rows = scores(attrs, q, k);
   const last = rows.shape.length - 1;
   const p = along(rows, last, softmaxOf);
@@ -70,12 +94,20 @@ function attentionGradientExample(attrs: Attrs, q: Operand, k: Operand, v: Opera
     true,
     sum,
   );
-  return { attrs, operands: [q, k, v, g, { value: logTotals, dtype: 'float' }, { value: dot, dtype: 'float' }] };
+  return {
+    attrs,
+    operands: [q, k, v, g, { value: logTotals, dtype: 'float' }, { value: dot, dtype: 'float' }],
+  };
 }
 
 const attentionGradientExamples: readonly CompositeExample[] = [
   attentionGradientExample({ causal: false, scale: 0.5 }, float([3, 2]), float([4, 2], 2), float([4, 3], 3)),
-  attentionGradientExample({ causal: true, scale: 1 }, float([2, 3, 2]), float([2, 3, 2], 2), float([2, 3, 2], 3)),
+  attentionGradientExample(
+    { causal: true, scale: 1 },
+    float([2, 3, 2]),
+    float([2, 3, 2], 2),
+    float([2, 3, 2], 3),
+  ),
 ];
 
 /** The three of them. */
@@ -89,7 +121,10 @@ export const ATTENTION_COMPOSITES: {
       { attrs: { causal: false, scale: 0.5 }, operands: [float([3, 2]), float([4, 2], 2), float([4, 3], 3)] },
       { attrs: { causal: true, scale: 1 }, operands: [float([3, 2]), float([3, 2], 2), float([3, 2], 3)] },
       { attrs: { causal: true, scale: 0.7 }, operands: [float([2, 2]), float([4, 2], 2), float([4, 1], 3)] },
-      { attrs: { causal: false, scale: 1 }, operands: [float([2, 2, 2]), float([3, 2], 2), float([1, 3, 2], 3), mask([2, 3])] },
+      {
+        attrs: { causal: false, scale: 1 },
+        operands: [float([2, 2, 2]), float([3, 2], 2), float([1, 3, 2], 3), mask([2, 3])],
+      },
       // Queries 0 and 1 of 4 see no key at all.
       { attrs: { causal: true, scale: 1 }, operands: [float([4, 2]), float([2, 2], 2), float([2, 2], 3)] },
     ],

@@ -1,6 +1,6 @@
 /**
- * The elementwise functions of two operands, and `where`: closed forms, broadcasting, integers, edges. Ties of maximum and
- * minimum share the gradient equally.
+ * The elementwise functions of two operands, and `where`: closed forms, broadcasting, integers, edges. Ties
+ * of maximum and minimum share the gradient equally.
  */
 import { grad, Tensor, where } from '@firsthand/autograd';
 import type { DType } from '@firsthand/autograd';
@@ -97,7 +97,8 @@ const BINARY_CASES: { readonly [K in BinaryKind]: BinaryCase } = {
   },
   pow: {
     f: (a, b) => a ** b,
-    integer: (a, b) => (b < 0 ? (Math.abs(a) === 1 ? a ** b : 0) : Number(BigInt.asIntN(32, BigInt(a) ** BigInt(b)))),
+    integer: (a, b) =>
+      b < 0 ? (Math.abs(a) === 1 ? a ** b : 0) : Number(BigInt.asIntN(32, BigInt(a) ** BigInt(b))),
     smooth: positive,
     // At a = 0 the slope in b is 0 for b ≥ 0; at b = 0 the slope in a is 0.
     edges: [
@@ -177,8 +178,10 @@ const BROADCASTS: readonly (readonly [readonly number[], readonly number[]])[] =
 
 const kinds = Object.keys(BINARY_CASES) as BinaryKind[];
 
-const withNumber = (kind: BinaryKind, x: Tensor, value: number): Tensor => new Tensor(binary(kind, x.read(), value));
-const edgesOf = (kind: BinaryKind, column: 0 | 1 | 2 | 3 | 4): Dense => vector(...BINARY_CASES[kind].edges.map((edge) => edge[column]));
+const withNumber = (kind: BinaryKind, x: Tensor, value: number): Tensor =>
+  new Tensor(binary(kind, x.read(), value));
+const edgesOf = (kind: BinaryKind, column: 0 | 1 | 2 | 3 | 4): Dense =>
+  vector(...BINARY_CASES[kind].edges.map((edge) => edge[column]));
 const integerKinds = kinds.filter((kind) => BINARY_CASES[kind].integer !== null);
 const smoothKinds = kinds.filter((kind) => BINARY_CASES[kind].smooth !== null);
 
@@ -189,7 +192,11 @@ export function describeBinary(device: GetDevice): void {
     const operand = (shape: readonly number[], which: 'a' | 'b', dtype: DType): Dense => {
       const x = samples(shape, ...(smooth ?? wide)[which], which === 'a' ? 1 : 2);
       const round =
-        dtype === 'bool' ? (value: number): number => bit(value > 0) : dtype === 'float32' ? Math.fround : (value: number): number => value;
+        dtype === 'bool'
+          ? (value: number): number => bit(value > 0)
+          : dtype === 'float32'
+            ? Math.fround
+            : (value: number): number => value;
       return map(x, round);
     };
     test.each(BROADCASTS)('values of %j and %j', async (a, b) => {
@@ -200,9 +207,15 @@ export function describeBinary(device: GetDevice): void {
     });
   });
 
-  test.each(kinds.filter((kind) => BINARY_CASES[kind].edges.length > 0))('%s: edges, NaN and infinities', async (kind) => {
-    await expectExact(toTensor(edgesOf(kind, 0), 'float32')[kind](toTensor(edgesOf(kind, 1), 'float32')), edgesOf(kind, 2));
-  });
+  test.each(kinds.filter((kind) => BINARY_CASES[kind].edges.length > 0))(
+    '%s: edges, NaN and infinities',
+    async (kind) => {
+      await expectExact(
+        toTensor(edgesOf(kind, 0), 'float32')[kind](toTensor(edgesOf(kind, 1), 'float32')),
+        edgesOf(kind, 2),
+      );
+    },
+  );
 
   test.each(integerKinds)('%s of int32: wraps, truncates, and divides by zero to 0', async (kind) => {
     const integer = BINARY_CASES[kind].integer!;
@@ -213,11 +226,14 @@ export function describeBinary(device: GetDevice): void {
     await expectValues(withNumber(kind, toTensor(a, 'int32'), 2), zip(a, scalar(2), exact));
   });
 
-  test.each(kinds.filter((kind) => BINARY_RULES[kind] === 'compare'))('%s gives bool, and no gradient', (kind) => {
-    const result = withNumber(kind, toTensor(vector(1, 2), 'float32', { requiresGrad: true }), 1);
-    expect(result.dtype).toBe('bool');
-    expect(result.requiresGrad).toBe(false);
-  });
+  test.each(kinds.filter((kind) => BINARY_RULES[kind] === 'compare'))(
+    '%s gives bool, and no gradient',
+    (kind) => {
+      const result = withNumber(kind, toTensor(vector(1, 2), 'float32', { requiresGrad: true }), 1);
+      expect(result.dtype).toBe('bool');
+      expect(result.requiresGrad).toBe(false);
+    },
+  );
 
   describe.each(smoothKinds)('%s: derivatives', (kind) => {
     const smooth = BINARY_CASES[kind].smooth!;
@@ -261,7 +277,8 @@ export function describeWhere(device: GetDevice): void {
   });
   test('derivatives of both branches', async () => {
     const inputs = [samples([3], -1, 1), samples([2, 3], -1, 1, 2)];
-    const f = (a: Tensor, b: Tensor): Tensor => where(toTensor(condition, 'bool', { device: a.device }), a.square(), b.exp());
+    const f = (a: Tensor, b: Tensor): Tensor =>
+      where(toTensor(condition, 'bool', { device: a.device }), a.square(), b.exp());
     await expectGradients(device(), f, inputs);
     await expectSecondDerivatives(device(), f, inputs);
   });

@@ -1,6 +1,7 @@
 /**
- * The composites, each by four tests: its values against a definition in plain loops, a device's own kernel against the body, the
- * derived derivative against the derivative of the body, and both derivatives against central differences.
+ * The composites, each by four tests: its values against a definition in plain loops, a device's own kernel
+ * against the body, the derived derivative against the derivative of the body, and both derivatives against
+ * central differences.
  */
 import { grad, Tensor } from '@firsthand/autograd';
 import type { Attrs, Composite, DType } from '@firsthand/autograd';
@@ -34,9 +35,14 @@ import type { CompositeCase, CompositeExample, Operand } from './composite-case.
 import { SPATIAL_COMPOSITES } from './spatial-composites.ts';
 
 /** The names that graph exports as `<name>Composite`: a new one has to have cases here. */
-type CompositeName = { [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never }[keyof typeof graph];
+type CompositeName = {
+  [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never;
+}[keyof typeof graph];
 
-const labels = (shape: readonly number[], classes: number): Operand => ({ value: integers(shape, 0, classes), dtype: 'int32' });
+const labels = (shape: readonly number[], classes: number): Operand => ({
+  value: integers(shape, 0, classes),
+  dtype: 'int32',
+});
 const rowExamples: readonly CompositeExample[] = [
   { attrs: { axis: 0 }, operands: [float([4])] },
   { attrs: { axis: 1 }, operands: [float([2, 3])] },
@@ -47,13 +53,29 @@ const axisOf = ({ axis }: Attrs): number => axis as number;
 
 function adamW({ beta1, beta2, eps, weightDecay }: Attrs, ...inputs: readonly Dense[]): readonly Dense[] {
   const [b1, b2] = [beta1 as number, beta2 as number];
-  const [parameter, gradient, mean, square, step, rate] = inputs as [Dense, Dense, Dense, Dense, Dense, Dense];
+  const [parameter, gradient, mean, square, step, rate] = inputs as [
+    Dense,
+    Dense,
+    Dense,
+    Dense,
+    Dense,
+    Dense,
+  ];
   const count = step.data[0]! + 1;
   const lr = rate.data[0]!;
   const m = zip(mean, gradient, (a, g) => b1 * a + (1 - b1) * g);
   const v = zip(square, gradient, (a, g) => b2 * a + (1 - b2) * g * g);
-  const ratio = zip(m, v, (a, b) => a / (1 - b1 ** count) / (Math.sqrt(b / (1 - b2 ** count)) + (eps as number)));
-  return [zip(parameter, ratio, (p, r) => p - lr * (weightDecay as number) * p - lr * r), m, v, scalar(count)];
+  const ratio = zip(
+    m,
+    v,
+    (a, b) => a / (1 - b1 ** count) / (Math.sqrt(b / (1 - b2 ** count)) + (eps as number)),
+  );
+  return [
+    zip(parameter, ratio, (p, r) => p - lr * (weightDecay as number) * p - lr * r),
+    m,
+    v,
+    scalar(count),
+  ];
 }
 
 const adamWExample = (weightDecay: number, step: number): CompositeExample => ({
@@ -107,12 +129,17 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
       { attrs: { axis: 0 }, operands: [float([2]), float([1], 2), float([3], 3)] },
       { attrs: { axis: 0 }, operands: [float([2, 3])] },
       { attrs: { axis: 1 }, operands: [float([2, 1]), float([2, 3], 2)] },
-      { attrs: { axis: 1 }, operands: [float([2, 3, 2]), float([2, 0, 2], 2), float([2, 1, 2], 3), float([2, 2, 2], 4)] },
+      {
+        attrs: { axis: 1 },
+        operands: [float([2, 3, 2]), float([2, 0, 2], 2), float([2, 1, 2], 3), float([2, 2, 2], 4)],
+      },
       { attrs: { axis: 2 }, operands: [1, 2, 3, 4, 5].map((seed) => float([1, 2, 1], seed)) },
     ],
     define: (attrs, ...parts) => {
       const axis = axisOf(attrs);
-      const lines = parts.flatMap((part) => Array.from({ length: part.shape[axis]! }, (_, place) => ({ part, place })));
+      const lines = parts.flatMap((part) =>
+        Array.from({ length: part.shape[axis]! }, (_, place) => ({ part, place })),
+      );
       return [
         dense(parts[0]!.shape.with(axis, lines.length), (index) =>
           at(lines[index[axis]!]!.part, index.with(axis, lines[index[axis]!]!.place)),
@@ -203,12 +230,19 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     ],
   },
   ...ATTENTION_COMPOSITES,
-  adamW: { composite: erase(graph.adamWComposite), outputs: 3, examples: [adamWExample(0, 0), adamWExample(0.1, 4)], define: adamW },
+  adamW: {
+    composite: erase(graph.adamWComposite),
+    outputs: 3,
+    examples: [adamWExample(0, 0), adamWExample(0.1, 4)],
+    define: adamW,
+  },
   ...SPATIAL_COMPOSITES,
 };
 
 function apply(composite: Composite, { attrs }: CompositeExample, inputs: readonly Tensor[]): Tensor[] {
-  return graph.call(composite, attrs, ...inputs.map((input) => input.read())).map((output) => new Tensor(output));
+  return graph
+    .call(composite, attrs, ...inputs.map((input) => input.read()))
+    .map((output) => new Tensor(output));
 }
 
 function tensorsOf(example: CompositeExample, dtype: DType): Tensor[] {
@@ -216,7 +250,11 @@ function tensorsOf(example: CompositeExample, dtype: DType): Tensor[] {
 }
 
 /** A function of the float operands alone: Σ over outputs of weights·output. */
-function asFunction(composite: Composite, example: CompositeExample, outputs: number): (...floats: Tensor[]) => Tensor {
+function asFunction(
+  composite: Composite,
+  example: CompositeExample,
+  outputs: number,
+): (...floats: Tensor[]) => Tensor {
   return (...floats) => {
     let next = 0;
     const inputs = example.operands.map(({ value, dtype }) =>
@@ -230,7 +268,8 @@ function asFunction(composite: Composite, example: CompositeExample, outputs: nu
   };
 }
 
-const floatsOf = (example: CompositeExample): Dense[] => example.operands.flatMap(({ value, dtype }) => (dtype === 'float' ? [value] : []));
+const floatsOf = (example: CompositeExample): Dense[] =>
+  example.operands.flatMap(({ value, dtype }) => (dtype === 'float' ? [value] : []));
 
 export function describeCall(device: GetDevice): void {
   describe.each(Object.keys(COMPOSITE_CASES) as CompositeName[])('%s', (name) => {
@@ -253,12 +292,18 @@ export function describeCall(device: GetDevice): void {
           const actual = apply(composite, example, tensorsOf(example, dtype));
           expect(actual).toHaveLength(expected.length);
           for (const [index, output] of actual.entries())
-            await expectValues(output, expected[index]!, dtype === 'float32' ? { relative: 2e-5, absolute: 2e-6 } : TOLERANCES.float64);
+            await expectValues(
+              output,
+              expected[index]!,
+              dtype === 'float32' ? { relative: 2e-5, absolute: 2e-6 } : TOLERANCES.float64,
+            );
         }
       });
       test('own kernel and inlined body agree', async () => {
         const inputs = tensorsOf(example, 'float32');
-        const body = composite.body(example.attrs, ...inputs.map((input) => input.read())).map((output) => new Tensor(output));
+        const body = composite
+          .body(example.attrs, ...inputs.map((input) => input.read()))
+          .map((output) => new Tensor(output));
         for (const [index, output] of apply(composite, example, inputs).entries()) {
           await expectValues(output, { shape: body[index]!.shape, data: await numbersOf(body[index]!) });
         }
@@ -303,7 +348,11 @@ export function describeOutput(device: GetDevice): void {
   test('several outputs of different shapes and dtypes, each read alone and together', async () => {
     const x = toTensor(vector(0.5, -1.5), 'float32');
     const parts = (): Tensor[] => graph.call(halves, {}, x.read()).map((output) => new Tensor(output));
-    const expected = [vector(0, -2), { shape: [2, 1], data: [Math.exp(0.5), Math.exp(-1.5)] }, vector(Math.sin(0.5), Math.sin(-1.5))];
+    const expected = [
+      vector(0, -2),
+      { shape: [2, 1], data: [Math.exp(0.5), Math.exp(-1.5)] },
+      vector(Math.sin(0.5), Math.sin(-1.5)),
+    ];
     for (const [index, value] of expected.entries()) await expectValues(parts()[index]!, value);
     const together = parts();
     for (const [index, value] of expected.entries()) await expectValues(together[index]!, value);
@@ -314,7 +363,9 @@ export function describeOutput(device: GetDevice): void {
       return power!.flatten().mul(sine!);
     };
     await expectGradients(device(), f, [samples([3], -1, 1)]);
-    await expectGradients(device(), (x) => new Tensor(graph.call(halves, {}, x.read())[2]!), [samples([3], -1, 1)]);
+    await expectGradients(device(), (x) => new Tensor(graph.call(halves, {}, x.read())[2]!), [
+      samples([3], -1, 1),
+    ]);
     await expectSecondDerivatives(device(), f, [samples([3], -1, 1)]);
   });
   test('an operand that occurs twice gets both gradients', async () => {
@@ -325,7 +376,11 @@ export function describeOutput(device: GetDevice): void {
     } satisfies Composite;
     const f = (x: Tensor): Tensor => new Tensor(graph.call(product, {}, x.read(), x.read())[0]!);
     await expectGradients(device(), f, [samples([3], -1, 1)]);
-    await expectGradients(device(), (x) => new Tensor(graph.call(product, {}, x.read(), x.square().read())[0]!), [samples([3], -1, 1)]);
+    await expectGradients(
+      device(),
+      (x) => new Tensor(graph.call(product, {}, x.read(), x.square().read())[0]!),
+      [samples([3], -1, 1)],
+    );
   });
   test('backward, too, differentiates a body without a derived rule', async () => {
     const x = toTensor(vector(1, 2), 'float32', { requiresGrad: true });
@@ -338,7 +393,8 @@ export function describeOutput(device: GetDevice): void {
       infer: (_: Attrs, x: graph.Spec) => [x],
       body: ({ by }: Attrs, x: graph.Node) => [graph.mul(x, by as number)],
     } satisfies Composite;
-    const by = (value: number): Tensor => new Tensor(graph.call(scaled, { by: value }, toTensor(vector(2), 'float32').read())[0]!);
+    const by = (value: number): Tensor =>
+      new Tensor(graph.call(scaled, { by: value }, toTensor(vector(2), 'float32').read())[0]!);
     for (const value of [Infinity, -Infinity, NaN]) await expectValues(by(value), vector(2 * value));
     await expectValues(by(-0).reciprocal(), vector(-Infinity));
     await expectValues(by(0).reciprocal(), vector(Infinity));

@@ -1,6 +1,7 @@
 /**
- * Gather and scatter by naive loops: repeated, reversed and out-of-range indices. Out of range, gather reads NaN (0 for integers)
- * and scatter writes nothing; of several `set`s to one place the last wins, and it alone gets a gradient.
+ * Gather and scatter by naive loops: repeated, reversed and out-of-range indices. Out of range, gather reads
+ * NaN (0 for integers) and scatter writes nothing; of several `set`s to one place the last wins, and it alone
+ * gets a gradient.
  */
 import { grad, Tensor } from '@firsthand/autograd';
 import type { DType } from '@firsthand/autograd';
@@ -45,7 +46,10 @@ function scatterOf(mode: Mode, base: Dense, index: Dense, source: Dense, axis: n
   return { shape: base.shape, data };
 }
 
-const SCATTER_CASES: { readonly [K in Mode]: readonly DType[] } = { add: ['float32', 'int32'], set: ['float32', 'int32', 'bool'] };
+const SCATTER_CASES: { readonly [K in Mode]: readonly DType[] } = {
+  add: ['float32', 'int32'],
+  set: ['float32', 'int32', 'bool'],
+};
 
 export function describeGather(device: GetDevice): void {
   describe.each(SHAPES)('%j by %j along %j', (shape, indexShape, axis) => {
@@ -54,10 +58,17 @@ export function describeGather(device: GetDevice): void {
     test('values, out of range included', async () => {
       const x = integers(shape, -9, 9, 3);
       for (const indexType of ['int32', 'uint32'] as const) {
-        const places = indexType === 'int32' ? index : map(index, (value) => (value < 0 ? 2 ** 32 - 1 : value));
+        const places =
+          indexType === 'int32' ? index : map(index, (value) => (value < 0 ? 2 ** 32 - 1 : value));
         const by = toTensor(places, indexType);
-        await expectValues(new Tensor(gather(toTensor(x, 'float32').read(), by.read(), axis)), gatherOf(x, index, axis, nan));
-        await expectValues(new Tensor(gather(toTensor(x, 'int32').read(), by.read(), axis)), gatherOf(x, index, axis, 0));
+        await expectValues(
+          new Tensor(gather(toTensor(x, 'float32').read(), by.read(), axis)),
+          gatherOf(x, index, axis, nan),
+        );
+        await expectValues(
+          new Tensor(gather(toTensor(x, 'int32').read(), by.read(), axis)),
+          gatherOf(x, index, axis, 0),
+        );
       }
     });
     test('derivatives: repeated reads add up', async () => {
@@ -71,19 +82,25 @@ export function describeGather(device: GetDevice): void {
           ),
           dense(shape, () => 0),
         );
-      const f = (x: Tensor): Tensor => x.gather(axis, toTensor(inside, 'int32', { device: x.device })).square();
+      const f = (x: Tensor): Tensor =>
+        x.gather(axis, toTensor(inside, 'int32', { device: x.device })).square();
       await expectGradients(device(), f, [samples(shape, -2, 2)]);
       await expectSecondDerivatives(device(), f, [samples(shape, -2, 2)]);
     });
   });
   test('an element read out of range gives no gradient', async () => {
     const x = toTensor(vector(1, 2), 'float32');
-    await expectExact(grad((each) => each.gather(0, toTensor(vector(1, 5, 1), 'int32')).sum())(x), vector(0, 2));
+    await expectExact(
+      grad((each) => each.gather(0, toTensor(vector(1, 5, 1), 'int32')).sum())(x),
+      vector(0, 2),
+    );
   });
   test('views as operands', async () => {
     const x = integers([3, 4], -9, 9);
     const index = integers([2, 3], 0, 4);
-    const viewed = new Tensor(gather(toTensor(x, 'float32').flip(1).transpose().read(), toTensor(index, 'int32').flip(0).read(), 0));
+    const viewed = new Tensor(
+      gather(toTensor(x, 'float32').flip(1).transpose().read(), toTensor(index, 'int32').flip(0).read(), 0),
+    );
     await expectValues(
       viewed,
       dense([2, 3], ([i, j]) => at(x, [j!, 3 - at(index, [1 - i!, j!])])),
@@ -99,7 +116,13 @@ export function describeScatter(device: GetDevice): void {
         for (const dtype of SCATTER_CASES[mode]) {
           const range: readonly [number, number] = dtype === 'bool' ? [0, 2] : [-9, 9];
           const [base, source] = [integers(shape, ...range, 3), integers(indexShape, ...range, 4)];
-          const result = scatter(mode, toTensor(base, dtype).read(), toTensor(index, 'int32').read(), toTensor(source, dtype).read(), axis);
+          const result = scatter(
+            mode,
+            toTensor(base, dtype).read(),
+            toTensor(index, 'int32').read(),
+            toTensor(source, dtype).read(),
+            axis,
+          );
           await expectValues(new Tensor(result), scatterOf(mode, base, index, source, axis));
         }
       });

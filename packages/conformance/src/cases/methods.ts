@@ -1,6 +1,7 @@
 /**
- * The methods of a tensor that are no primitive: each with examples, its meaning in plain loops, and derivatives. The table is
- * exhaustive over the methods that give a tensor; primitives of the same name have their own sections.
+ * The methods of a tensor that are no primitive: each with examples, its meaning in plain loops, and
+ * derivatives. The table is exhaustive over the methods that give a tensor; primitives of the same name have
+ * their own sections.
  */
 import type { Tensor } from '@firsthand/autograd';
 import type { ArgReduceKind, BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
@@ -31,7 +32,10 @@ type Elsewhere =
   | 'assign'
   | 'createGradient'
   | 'owned';
-type Method = Exclude<{ [K in keyof Tensor & string]: GivesTensor<Tensor[K]> extends true ? K : never }[keyof Tensor & string], Elsewhere>;
+type Method = Exclude<
+  { [K in keyof Tensor & string]: GivesTensor<Tensor[K]> extends true ? K : never }[keyof Tensor & string],
+  Elsewhere
+>;
 
 const mean = (values: readonly number[]): number => sum(values) / values.length;
 const spread = (values: readonly number[], correction = 1): number =>
@@ -249,12 +253,15 @@ const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
 export function describeMethods(device: GetDevice): void {
   describe.each(Object.keys(METHOD_CASES) as Method[])('%s', (method) => {
     const examples = METHOD_CASES[method];
-    test.each(examples.map((each) => [each.title, each] as const))('value: %s', async (_, { input, tensor, oracle }) => {
-      for (const dtype of (['float32', 'float64'] as const).filter((each) => device().supports(each))) {
-        const x = dtype === 'float32' ? map(input, Math.fround) : input;
-        await expectValues(tensor(toTensor(x, dtype)), oracle(x));
-      }
-    });
+    test.each(examples.map((each) => [each.title, each] as const))(
+      'value: %s',
+      async (_, { input, tensor, oracle }) => {
+        for (const dtype of (['float32', 'float64'] as const).filter((each) => device().supports(each))) {
+          const x = dtype === 'float32' ? map(input, Math.fround) : input;
+          await expectValues(tensor(toTensor(x, dtype)), oracle(x));
+        }
+      },
+    );
     test.each(examples.filter(({ smooth }) => smooth).map((each) => [each.title, each] as const))(
       'derivatives: %s',
       async (_, { input, tensor }) => {

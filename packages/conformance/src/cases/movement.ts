@@ -1,4 +1,7 @@
-/** Movements: which element stands where afterwards, by index arithmetic; their gradients move back, sum what was repeated, drop nothing. */
+/**
+ * Movements: which element stands where afterwards, by index arithmetic; their gradients move back, sum what
+ * was repeated, drop nothing.
+ */
 import { realize, Tensor } from '@firsthand/autograd';
 import { node } from '@firsthand/graph';
 import type { Movement } from '@firsthand/graph';
@@ -120,7 +123,8 @@ export function describeMovement(device: GetDevice): void {
         expected({ shape, data: x.data.map((value) => (value > 0 ? 1 : 0)) }, movement),
       );
       await expectGradients(device(), (each) => move(each, movement), [x]);
-      if (sizeOf(shape) > 0) await expectSecondDerivatives(device(), (each) => move(each.exp(), movement), [x]);
+      if (sizeOf(shape) > 0)
+        await expectSecondDerivatives(device(), (each) => move(each.exp(), movement), [x]);
     });
   });
   test('a chain of all of them, with and without arithmetic between', async () => {

@@ -225,7 +225,10 @@ export const MOVING_METHODS: { readonly [K in MovingMethod]: readonly Example[] 
       (x) => dense(x.shape, ([i, j]) => at(x, [i!, j!]) * (at(x, [0, j!]) > 0 ? 2 : 1)),
     ),
   ],
-  narrow: [example('', (x) => x.narrow(1, 1, 2), cut(1, [1, 2])), example('nothing', (x) => x.narrow(0, 3, 0), cut(0, []))],
+  narrow: [
+    example('', (x) => x.narrow(1, 1, 2), cut(1, [1, 2])),
+    example('nothing', (x) => x.narrow(0, 3, 0), cut(0, [])),
+  ],
   roll: [
     example('', (x) => x.roll(1, 1), cut(1, [3, 0, 1, 2])),
     example('back, more than once around', (x) => x.roll(-5, 1), cut(1, [1, 2, 3, 0])),
@@ -257,7 +260,11 @@ export const MOVING_METHODS: { readonly [K in MovingMethod]: readonly Example[] 
     ),
   ],
   indexSelect: [
-    example('', (x) => x.indexSelect(1, toTensor(vector(3, 0, 3), 'int32', { device: x.device })), cut(1, [3, 0, 3])),
+    example(
+      '',
+      (x) => x.indexSelect(1, toTensor(vector(3, 0, 3), 'int32', { device: x.device })),
+      cut(1, [3, 0, 3]),
+    ),
     example(
       'an index with two axes',
       (x) =>

@@ -1,6 +1,7 @@
 /**
- * Reductions, their positions, running sums and sorting: every axis set, empty axes, NaN, ties. Ties of max and min share the
- * gradient equally (amax, amin); argmax and argmin take the first; NaN wins, and sorts last.
+ * Reductions, their positions, running sums and sorting: every axis set, empty axes, NaN, ties. Ties of max
+ * and min share the gradient equally (amax, amin); argmax and argmin take the first; NaN wins, and sorts
+ * last.
  */
 import { grad, hessian, sort, Tensor } from '@firsthand/autograd';
 import { type ArgReduceKind, linearRecurrence, type ReduceKind, type ScanKind } from '@firsthand/graph';
@@ -167,11 +168,14 @@ export function describeReduce(device: GetDevice): void {
       await expectValues(x[kind](), { shape: [], data: [value] });
       await expectValues(grad((each) => each[kind]())(x), vector(...slopes));
     });
-    test.each(AXES.filter(([shape]) => !shape.includes(0)))('derivatives at %j over %j by central differences', async (shape, axis) => {
-      const x = samples(shape, -2, 2, 5);
-      await expectGradients(device(), (each) => each[kind]({ axis }), [x]);
-      await expectSecondDerivatives(device(), (each) => each[kind]({ axis, keepDims: true }).square(), [x]);
-    });
+    test.each(AXES.filter(([shape]) => !shape.includes(0)))(
+      'derivatives at %j over %j by central differences',
+      async (shape, axis) => {
+        const x = samples(shape, -2, 2, 5);
+        await expectGradients(device(), (each) => each[kind]({ axis }), [x]);
+        await expectSecondDerivatives(device(), (each) => each[kind]({ axis, keepDims: true }).square(), [x]);
+      },
+    );
   });
   test('a long float32 sum is no running sum: the error does not grow with the length', async () => {
     const count = 1 << 20;
@@ -179,7 +183,11 @@ export function describeReduce(device: GetDevice): void {
       dense([], () => Math.fround(0.1)),
       'float32',
     ).expand(count);
-    await expectValues(x.sum(), { shape: [], data: [count * Math.fround(0.1)] }, { relative: 2e-6, absolute: 0 });
+    await expectValues(
+      x.sum(),
+      { shape: [], data: [count * Math.fround(0.1)] },
+      { relative: 2e-6, absolute: 0 },
+    );
   });
 }
 
@@ -236,7 +244,11 @@ const SCAN_CASES: { readonly [K in ScanKind]: ScanCase } = {
     line: (x, other) =>
       x.map((_, place) =>
         sum(
-          other.slice(0, place + 1).map((term, from) => x.slice(from + 1, place + 1).reduce((product, factor) => product * factor, term)),
+          other
+            .slice(0, place + 1)
+            .map((term, from) =>
+              x.slice(from + 1, place + 1).reduce((product, factor) => product * factor, term),
+            ),
         ),
       ),
   },
@@ -265,7 +277,10 @@ export function describeScan(device: GetDevice): void {
     ] as const)('scans %j along %j, in every precision', async (shape, axis) => {
       // Long lines of one sign: a sum that cancels has lost the digits that a device rounds.
       const low = shape.includes(300 as never) ? 0.5 : -1.5;
-      const [x, other] = [1, 2].map((seed) => map(samples(shape, low, 1.5, seed), Math.fround)) as [Dense, Dense];
+      const [x, other] = [1, 2].map((seed) => map(samples(shape, low, 1.5, seed), Math.fround)) as [
+        Dense,
+        Dense,
+      ];
       const expected = alongBoth(x, other, axis < 0 ? axis + shape.length : axis, line);
       for (const dtype of (['float32', 'float64'] as const).filter((each) => device().supports(each))) {
         await expectValues(tensor(toTensor(x, dtype), toTensor(other, dtype), axis), expected);
@@ -276,7 +291,10 @@ export function describeScan(device: GetDevice): void {
     });
     test('float16 is rounded when it is stored', async () => {
       const [x, other] = [vector(1.5, 0.25, -2, 3, 0.125), vector(1, -2, 0.5, 4, 1)];
-      await expectExact(tensor(toTensor(x, 'float16'), toTensor(other, 'float16'), 0), vector(...line(x.data, other.data)));
+      await expectExact(
+        tensor(toTensor(x, 'float16'), toTensor(other, 'float16'), 0),
+        vector(...line(x.data, other.data)),
+      );
     });
     test('integers wrap', async () => {
       const [x, other] = [vector(65536, 65537, -3, 5), vector(1, 2 ** 31 - 1, 7, -1)];
@@ -303,12 +321,20 @@ export function describeScan(device: GetDevice): void {
     });
     test('NaN and infinities go to the right', async () => {
       const [x, other] = [vector(1, 2, nan, 5), vector(1, 1, 1, 1)];
-      await expectValues(tensor(toTensor(x, 'float32'), toTensor(other, 'float32'), 0), vector(...line(x.data, other.data)));
+      await expectValues(
+        tensor(toTensor(x, 'float32'), toTensor(other, 'float32'), 0),
+        vector(...line(x.data, other.data)),
+      );
       const infinite = vector(2, inf, 3, -1);
-      await expectValues(tensor(toTensor(infinite, 'float32'), toTensor(other, 'float32'), 0), vector(...line(infinite.data, other.data)));
+      await expectValues(
+        tensor(toTensor(infinite, 'float32'), toTensor(other, 'float32'), 0),
+        vector(...line(infinite.data, other.data)),
+      );
     });
     test('views: transposed, flipped and stretched', async () => {
-      const [x, other] = [samples([3, 4], -2, 2), samples([3, 4], -2, 2, 2)].map((each) => map(each, Math.fround)) as [Dense, Dense];
+      const [x, other] = [samples([3, 4], -2, 2), samples([3, 4], -2, 2, 2)].map((each) =>
+        map(each, Math.fround),
+      ) as [Dense, Dense];
       const view = (each: Tensor): Tensor => each.transpose().flip(0).unsqueeze(0).expand(2, 4, 3);
       const dense_ = (each: Dense): Dense => along(permute(each, [1, 0]), 0, (column) => column.toReversed());
       const expected = alongBoth(dense_(x), dense_(other), 0, line);
@@ -333,37 +359,49 @@ export function describeScan(device: GetDevice): void {
   const without = (row: readonly number[], ...places: readonly number[]): number =>
     row.reduce((product, value, place) => (places.includes(place) ? product : product * value), 1);
 
-  test.each(rows.map((row) => [row]))('derivatives of prod and cumprod at %j are products of the others', async (row) => {
-    const x = toTensor(vector(...row), 'float32');
-    const n = row.length;
-    const weights = row.map((_, place) => place + 1);
-    const weigh = (y: Tensor): Tensor => y.mul(toTensor(vector(...weights), 'float32')).sum();
-    // ∂/∂xᵢ Π x and ∂²/∂xᵢ∂xⱼ Π x
-    const first = (upTo: number, i: number): number => (i > upTo ? 0 : without(row.slice(0, upTo + 1), i));
-    const second = (upTo: number, i: number, j: number): number =>
-      i === j || Math.max(i, j) > upTo ? 0 : without(row.slice(0, upTo + 1), i, j);
-    const gradient = row.map((_, i) => first(n - 1, i));
-    await expectValues(grad((each) => each.prod())(x), vector(...gradient));
-    await expectValues(
-      hessian((each) => each.prod())(x),
-      dense([n, n], ([i, j]) => second(n - 1, i!, j!)),
-    );
-    const total = (f: (upTo: number) => number): number => sum(weights.map((weight, upTo) => weight * f(upTo)));
-    await expectValues(grad((each) => weigh(each.cumprod(0)))(x), vector(...row.map((_, i) => total((upTo) => first(upTo, i)))));
-    await expectValues(
-      hessian((each) => weigh(each.cumprod(0)))(x),
-      dense([n, n], ([i, j]) => total((upTo) => second(upTo, i!, j!))),
-    );
-  });
+  test.each(rows.map((row) => [row]))(
+    'derivatives of prod and cumprod at %j are products of the others',
+    async (row) => {
+      const x = toTensor(vector(...row), 'float32');
+      const n = row.length;
+      const weights = row.map((_, place) => place + 1);
+      const weigh = (y: Tensor): Tensor => y.mul(toTensor(vector(...weights), 'float32')).sum();
+      // ∂/∂xᵢ Π x and ∂²/∂xᵢ∂xⱼ Π x
+      const first = (upTo: number, i: number): number => (i > upTo ? 0 : without(row.slice(0, upTo + 1), i));
+      const second = (upTo: number, i: number, j: number): number =>
+        i === j || Math.max(i, j) > upTo ? 0 : without(row.slice(0, upTo + 1), i, j);
+      const gradient = row.map((_, i) => first(n - 1, i));
+      await expectValues(grad((each) => each.prod())(x), vector(...gradient));
+      await expectValues(
+        hessian((each) => each.prod())(x),
+        dense([n, n], ([i, j]) => second(n - 1, i!, j!)),
+      );
+      const total = (f: (upTo: number) => number): number =>
+        sum(weights.map((weight, upTo) => weight * f(upTo)));
+      await expectValues(
+        grad((each) => weigh(each.cumprod(0)))(x),
+        vector(...row.map((_, i) => total((upTo) => first(upTo, i)))),
+      );
+      await expectValues(
+        hessian((each) => weigh(each.cumprod(0)))(x),
+        dense([n, n], ([i, j]) => total((upTo) => second(upTo, i!, j!))),
+      );
+    },
+  );
   test('the gradient of a long product has zeros and signs in place', async () => {
     const n = 1000;
-    const row: number[] = Array.from({ length: n }, (_, place) => (place % 3 === 0 ? -1 : place % 3 === 1 ? 2 : 0.5));
+    const row: number[] = Array.from({ length: n }, (_, place) =>
+      place % 3 === 0 ? -1 : place % 3 === 1 ? 2 : 0.5,
+    );
     const sign = (-1) ** Math.ceil(n / 3);
     const slopes = row.map((value) => (sign * without(row.map(Math.abs))) / value);
     await expectValues(grad((each) => each.prod())(toTensor(vector(...row), 'float32')), vector(...slopes));
     const hole = row.with(617, 0);
     const expected = hole.map((_, place) => (place === 617 ? without(hole, 617) : 0));
-    await expectValues(grad((each) => each.prod())(toTensor(vector(...hole), 'float32')), vector(...expected));
+    await expectValues(
+      grad((each) => each.prod())(toTensor(vector(...hole), 'float32')),
+      vector(...expected),
+    );
   });
   test('gradients of float16 products are rounded once', async () => {
     // 300·300 and the running products in between are beyond float16; the gradients are not.

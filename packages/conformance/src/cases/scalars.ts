@@ -1,6 +1,6 @@
 /**
- * Tensors of no axes along an axis, and reductions of truth values. A scalar counts as one row of one element, whose axis is 0, or −1, as in PyTorch; sums and products
- * of bools are int32, extremes are bools.
+ * Tensors of no axes along an axis, and reductions of truth values. A scalar counts as one row of one
+ * element, whose axis is 0, or −1, as in PyTorch; sums and products of bools are int32, extremes are bools.
  */
 import { grad, sort, tensor } from '@firsthand/autograd';
 import type { DType, Tensor } from '@firsthand/autograd';
@@ -58,7 +58,11 @@ const TRUTH_CASES: { readonly [name: string]: TruthCase } = {
   prod: { f: (x) => x.prod({ axis: 1 }), dtype: 'int32', value: vector(0, 1) },
   max: { f: (x) => x.max({ axis: 1 }), dtype: 'bool', value: vector(1, 1) },
   min: { f: (x) => x.min({ axis: 1 }), dtype: 'bool', value: vector(0, 1) },
-  'max of all, keepDims': { f: (x) => x.logicalNot().max({ keepDims: true }), dtype: 'bool', value: { shape: [1, 1], data: [1] } },
+  'max of all, keepDims': {
+    f: (x) => x.logicalNot().max({ keepDims: true }),
+    dtype: 'bool',
+    value: { shape: [1, 1], data: [1] },
+  },
   'min over no axes': { f: (x) => x.min({ axis: [] }), dtype: 'bool', value: rows },
   cumsum: { f: (x) => x.cumsum(1), dtype: 'int32', value: { shape: [2, 3], data: [1, 1, 2, 1, 2, 3] } },
   cumprod: { f: (x) => x.cumprod(1), dtype: 'int32', value: { shape: [2, 3], data: [1, 0, 0, 1, 1, 1] } },
@@ -68,8 +72,16 @@ const TRUTH_CASES: { readonly [name: string]: TruthCase } = {
   any: { f: (x) => x.any({ axis: 0 }), dtype: 'bool', value: vector(1, 1, 1) },
   all: { f: (x) => x.all({ axis: 0 }), dtype: 'bool', value: vector(1, 0, 1) },
   sort: { f: (x) => sort(x, 1).values, dtype: 'bool', value: { shape: [2, 3], data: [0, 1, 1, 1, 1, 1] } },
-  maximum: { f: (x) => x.maximum(x.flip(1).logicalNot()), dtype: 'bool', value: { shape: [2, 3], data: [1, 1, 1, 1, 1, 1] } },
-  minimum: { f: (x) => x.minimum(x.logicalNot().flip(0)), dtype: 'bool', value: { shape: [2, 3], data: [0, 0, 0, 0, 1, 0] } },
+  maximum: {
+    f: (x) => x.maximum(x.flip(1).logicalNot()),
+    dtype: 'bool',
+    value: { shape: [2, 3], data: [1, 1, 1, 1, 1, 1] },
+  },
+  minimum: {
+    f: (x) => x.minimum(x.logicalNot().flip(0)),
+    dtype: 'bool',
+    value: { shape: [2, 3], data: [0, 0, 0, 0, 1, 0] },
+  },
 };
 
 export function describeScalars(): void {
@@ -77,7 +89,8 @@ export function describeScalars(): void {
     const { f, value, slope } = SCALAR_CASES[name]!;
     test.each([0, -1])('along axis %d', async (axis) => {
       await expectValues(f(toTensor(scalar(-3), 'float32'), axis), scalar(value));
-      if (slope !== null) await expectValues(grad((x) => f(x, axis))(toTensor(scalar(-3), 'float32')), scalar(slope));
+      if (slope !== null)
+        await expectValues(grad((x) => f(x, axis))(toTensor(scalar(-3), 'float32')), scalar(slope));
     });
     test.each([1, -2])('has no axis %d', (axis) => {
       expect(() => f(toTensor(scalar(-3), 'float32'), axis)).toThrow(ShapeError);
@@ -86,7 +99,13 @@ export function describeScalars(): void {
   test('what has an axis more or less than its operand takes no axis of a scalar', () => {
     const x = toTensor(scalar(-3), 'float32');
     expect(() => x.sum({ axis: [0, -1] })).toThrow('name one axis twice');
-    for (const call of [() => x.permute(0), () => x.transpose(), () => x.slice(0, 0), () => x.narrow(0, 0, 1), () => x.roll(1, 0)]) {
+    for (const call of [
+      () => x.permute(0),
+      () => x.transpose(),
+      () => x.slice(0, 0),
+      () => x.narrow(0, 0, 1),
+      () => x.roll(1, 0),
+    ]) {
       expect(call).toThrow(ShapeError);
     }
   });

@@ -1,4 +1,7 @@
-/** Values from nothing and from the host: leaves, constants, indices, random numbers, and conversions between dtypes. */
+/**
+ * Values from nothing and from the host: leaves, constants, indices, random numbers, and conversions between
+ * dtypes.
+ */
 import { arange, eye, full, grad, linspace, rand, randint, randn, Tensor, tensor } from '@firsthand/autograd';
 import type { DType } from '@firsthand/autograd';
 import { iota, leaf, random } from '@firsthand/graph';
@@ -19,7 +22,8 @@ const CAST_CASES: { readonly [K in DType]: (x: number) => number } = {
   // They come from float32.
   float64: Math.fround,
   // All of these but the large ones are exact, or have the nearest half-precision number below.
-  float16: (x) => (Math.abs(x) > 65_520 ? Math.sign(x) * inf : x === 0.4 ? 0.39990234375 : x === -0.6 ? -0.60009765625 : x),
+  float16: (x) =>
+    Math.abs(x) > 65_520 ? Math.sign(x) * inf : x === 0.4 ? 0.39990234375 : x === -0.6 ? -0.60009765625 : x,
   int32: (x) => (Number.isNaN(x) ? 0 : Math.min(2 ** 31 - 1, Math.max(-(2 ** 31), Math.trunc(x))) + 0),
   uint32: (x) => (Number.isNaN(x) ? 0 : Math.min(2 ** 32 - 1, Math.max(0, Math.trunc(x))) + 0),
   bool: (x) => (x === 0 ? 0 : 1),
@@ -57,7 +61,8 @@ export function describeConstant(device: GetDevice): void {
   test.each([0, -0, 1.5, -2, inf, nan])('%d at every place', async (value) => {
     await expectExact(full([2, 0], value), filled([2, 0], value));
     await expectExact(full([2, 2], value), filled([2, 2], value));
-    if (device().supports('float64')) await expectExact(full([], value, { dtype: 'float64' }), filled([], value));
+    if (device().supports('float64'))
+      await expectExact(full([], value, { dtype: 'float64' }), filled([], value));
   });
   test('0 and −0 are different programs', async () => {
     await expectExact(full([1], 0).reciprocal(), vector(inf));
@@ -88,9 +93,13 @@ export function describeIota(): void {
     await expectValues(linspace(0, 100, 101, { dtype: 'uint32' }).narrow(0, 29, 1), vector(29));
     await expectExact(linspace(-0.3, 0.3, 7).narrow(0, 3, 1), vector(0));
     await expectExact(linspace(0, 4096, 3, { dtype: 'float16' }), vector(0, 2048, 4096));
-    await expectExact(arange(-1, 1, 0.1), vector(...Array.from({ length: 20 }, (_, i) => Math.fround(-1 + i * 0.1))));
+    await expectExact(
+      arange(-1, 1, 0.1),
+      vector(...Array.from({ length: 20 }, (_, i) => Math.fround(-1 + i * 0.1))),
+    );
     await expectExact(arange(1, 4100, 2, { dtype: 'float16' }).narrow(0, 2048, 1), vector(4096));
-    for (const count of [50, 98, 99]) expect((await linspace(0, 1, count).data()).at(-1), 'the end itself').toBe(1);
+    for (const count of [50, 98, 99])
+      expect((await linspace(0, 1, count).data()).at(-1), 'the end itself').toBe(1);
     await expectValues(
       eye(2, 3),
       dense([2, 3], ([i, j]) => (i === j ? 1 : 0)),
@@ -102,7 +111,9 @@ export function describeRandom(): void {
   test('the oracle reproduces the published vectors', () => {
     expect(philox([0, 0, 0, 0], [0, 0])).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
     const ones = 0xffffffff;
-    expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]);
+    expect(philox([ones, ones, ones, ones], [ones, ones])).toEqual([
+      0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd,
+    ]);
     expect(philox([0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0])).toEqual([
       0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1,
     ]);
@@ -116,19 +127,25 @@ export function describeRandom(): void {
     ],
     [[0xffffffff, 0xffffffff], [0xdeadbeef, 0xcafe], [6]],
     [[3, 0], [9, 9], [0]],
-  ] as const)('counter %j, key %j, shape %j: the published algorithm, bit for bit', async (counter, key, shape) => {
-    const words = (values: readonly number[]): Tensor => toTensor(vector(...values), 'uint32');
-    const bits = philoxWords(
-      [counter[0], counter[1]],
-      [key[0], key[1]],
-      shape.reduce<number>((size, extent) => size * extent, 1),
-    );
-    await expectExact(new Tensor(random(words(key).read(), words(counter).read(), shape, 'uint32')), { shape, data: bits });
-    await expectExact(new Tensor(random(words(key).read(), words(counter).read(), shape, 'float32')), {
-      shape,
-      data: bits.map((word) => Math.floor(word / 256) / 2 ** 24),
-    });
-  });
+  ] as const)(
+    'counter %j, key %j, shape %j: the published algorithm, bit for bit',
+    async (counter, key, shape) => {
+      const words = (values: readonly number[]): Tensor => toTensor(vector(...values), 'uint32');
+      const bits = philoxWords(
+        [counter[0], counter[1]],
+        [key[0], key[1]],
+        shape.reduce<number>((size, extent) => size * extent, 1),
+      );
+      await expectExact(new Tensor(random(words(key).read(), words(counter).read(), shape, 'uint32')), {
+        shape,
+        data: bits,
+      });
+      await expectExact(new Tensor(random(words(key).read(), words(counter).read(), shape, 'float32')), {
+        shape,
+        data: bits.map((word) => Math.floor(word / 256) / 2 ** 24),
+      });
+    },
+  );
   test('uniforms, normals and integers have the right moments', async () => {
     const count = 20_000;
     const moments = async (t: Tensor): Promise<[number, number]> => {
@@ -187,7 +204,16 @@ export function describeCast(device: GetDevice): void {
     );
   });
   test('a leaf of integers has no gradient', () => {
-    const attrs = { role: 'stored', name: null, shape: [1], dtype: 'int32', host: null, sample: null } as const;
-    expect(() => leaf(attrs, device(), { requiresGrad: true })).toThrow('only floating-point values have gradients');
+    const attrs = {
+      role: 'stored',
+      name: null,
+      shape: [1],
+      dtype: 'int32',
+      host: null,
+      sample: null,
+    } as const;
+    expect(() => leaf(attrs, device(), { requiresGrad: true })).toThrow(
+      'only floating-point values have gradients',
+    );
   });
 }

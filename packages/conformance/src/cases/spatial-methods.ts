@@ -1,4 +1,7 @@
-/** Examples of the methods that slide windows: with numbers for both axes and without, with a bias, and the gradient of a bias. */
+/**
+ * Examples of the methods that slide windows: with numbers for both axes and without, with a bias, and the
+ * gradient of a bias.
+ */
 import type { Tensor } from '@firsthand/autograd';
 import { toTensor } from '../compare.ts';
 import type { Dense } from '../oracle/dense.ts';
@@ -23,7 +26,8 @@ const plain = (axes: number): Geometry => {
 const like = (x: Tensor, value: Dense): Tensor => toTensor(value, x.dtype, { device: x.device });
 const plusBias = (y: Dense, bias: Dense): Dense =>
   zip(y, reshape(bias, [bias.shape[0]!, ...y.shape.slice(2).map(() => 1)]), (a, b) => a + b);
-const meanOf = (values: readonly (number | null)[]): number => sum(values.map((value) => value ?? 0)) / values.length;
+const meanOf = (values: readonly (number | null)[]): number =>
+  sum(values.map((value) => value ?? 0)) / values.length;
 const meanInside = (values: readonly (number | null)[]): number => {
   const inside = values.filter((value) => value !== null);
   return sum(inside) / inside.length;
@@ -91,13 +95,35 @@ export const SPATIAL_METHODS: { readonly [K in SpatialMethod]: readonly Example[
     ),
     example(
       'stride, padding, outputPadding, bias',
-      (x) => x.convTranspose2d(like(x, spreading), like(x, bias), { stride: 2, padding: 1, outputPadding: [1, 0] }),
-      (x) => plusBias(transposedConvolution(x, spreading, 1, { stride: [2, 2], padding: [1, 1], dilation: [1, 1] }, [1, 0]), bias),
+      (x) =>
+        x.convTranspose2d(like(x, spreading), like(x, bias), {
+          stride: 2,
+          padding: 1,
+          outputPadding: [1, 0],
+        }),
+      (x) =>
+        plusBias(
+          transposedConvolution(
+            x,
+            spreading,
+            1,
+            { stride: [2, 2], padding: [1, 1], dilation: [1, 1] },
+            [1, 0],
+          ),
+          bias,
+        ),
       image,
     ),
     example(
       'more outputPadding than stride, groups',
-      (x) => x.convTranspose2d(like(x, each), null, { stride: [1, 2], padding: [1, 2], dilation: 3, outputPadding: 2, groups: 2 }),
+      (x) =>
+        x.convTranspose2d(like(x, each), null, {
+          stride: [1, 2],
+          padding: [1, 2],
+          dilation: 3,
+          outputPadding: 2,
+          groups: 2,
+        }),
       (x) => transposedConvolution(x, each, 2, { stride: [1, 2], padding: [1, 2], dilation: [3, 3] }, [2, 2]),
       image,
     ),

@@ -1,6 +1,7 @@
 /**
- * The elementwise functions of one operand: closed forms, derivatives by hand, and what they give at edges. A kind without a
- * case does not compile. Derivatives at ties and edges are PyTorch's: |·|′(0) = 0, √′(0) = ∞, steps are flat.
+ * The elementwise functions of one operand: closed forms, derivatives by hand, and what they give at edges. A
+ * kind without a case does not compile. Derivatives at ties and edges are PyTorch's: |·|′(0) = 0, √′(0) = ∞,
+ * steps are flat.
  */
 import { grad } from '@firsthand/autograd';
 import type { DType } from '@firsthand/autograd';
@@ -30,7 +31,8 @@ const inf = Infinity;
 const stepEdges = (f: (x: number) => number): UnaryCase['edges'] =>
   [-2.5, -1.5, -0.5, -0, 0, 0.5, 1.5, 2.5, 1e6, -inf, inf].map((x) => [x, f(x), 0]);
 /** Halves to the even neighbour. */
-const roundEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.sign(x) * Math.round(Math.abs(x)));
+const roundEven = (x: number): number =>
+  Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.sign(x) * Math.round(Math.abs(x));
 
 const UNARY_CASES: { readonly [K in UnaryKind]: UnaryCase } = {
   neg: {
@@ -253,11 +255,21 @@ const UNARY_CASES: { readonly [K in UnaryKind]: UnaryCase } = {
   },
 };
 
-const SHAPES: readonly (readonly number[])[] = [[], [0], [1], [7], [3, 0, 2], [2, 3], [1, 5, 1], [2, 3, 2, 2]];
+const SHAPES: readonly (readonly number[])[] = [
+  [],
+  [0],
+  [1],
+  [7],
+  [3, 0, 2],
+  [2, 3],
+  [1, 5, 1],
+  [2, 3, 2, 2],
+];
 
 const kinds = Object.keys(UNARY_CASES) as UnaryKind[];
 
-const ofRule = (...rules: readonly string[]): UnaryKind[] => kinds.filter((kind) => rules.includes(UNARY_RULES[kind]));
+const ofRule = (...rules: readonly string[]): UnaryKind[] =>
+  kinds.filter((kind) => rules.includes(UNARY_RULES[kind]));
 const smoothKinds = kinds.filter((kind) => UNARY_CASES[kind].slope !== null);
 const flatKinds = ofRule('float', 'number').filter((kind) => UNARY_CASES[kind].slope === null);
 
@@ -265,7 +277,8 @@ function inputOf(kind: UnaryKind, shape: readonly number[]): Dense {
   const x = samples(shape, ...UNARY_CASES[kind].domain);
   return UNARY_RULES[kind] === 'bool' ? map(x, Math.round) : x;
 }
-const edgesOf = (kind: UnaryKind, column: 0 | 1 | 2): Dense => vector(...UNARY_CASES[kind].edges.map((edge) => edge[column]));
+const edgesOf = (kind: UnaryKind, column: 0 | 1 | 2): Dense =>
+  vector(...UNARY_CASES[kind].edges.map((edge) => edge[column]));
 
 export function describeUnary(device: GetDevice): void {
   describe.each(kinds)('%s', (kind) => {
@@ -290,10 +303,13 @@ export function describeUnary(device: GetDevice): void {
     });
   });
 
-  test.each(kinds.filter((kind) => UNARY_CASES[kind].edges.length > 0))('%s: edges, NaN and infinities', async (kind) => {
-    const expected = map(edgesOf(kind, 1), Math.fround);
-    await expectExact(toTensor(edgesOf(kind, 0), 'float32')[kind](), expected);
-  });
+  test.each(kinds.filter((kind) => UNARY_CASES[kind].edges.length > 0))(
+    '%s: edges, NaN and infinities',
+    async (kind) => {
+      const expected = map(edgesOf(kind, 1), Math.fround);
+      await expectExact(toTensor(edgesOf(kind, 0), 'float32')[kind](), expected);
+    },
+  );
 
   test.each(ofRule('number'))('%s of integers', async (kind) => {
     const x = vector(-7, -1, 0, 1, 7, 2 ** 31 - 1);
@@ -304,7 +320,10 @@ export function describeUnary(device: GetDevice): void {
   });
 
   test.each(flatKinds)('%s is flat: its gradient is 0', async (kind) => {
-    await expectExact(grad((each) => each[kind]().sum())(toTensor(inputOf(kind, [3]), 'float32')), vector(0, 0, 0));
+    await expectExact(
+      grad((each) => each[kind]().sum())(toTensor(inputOf(kind, [3]), 'float32')),
+      vector(0, 0, 0),
+    );
   });
 
   describe.each(smoothKinds)('%s: derivatives', (kind) => {
@@ -312,15 +331,24 @@ export function describeUnary(device: GetDevice): void {
     test('in closed form', async () => {
       const x = inputOf(kind, [2, 5]);
       const expected = map(x, (value) => slope(Math.fround(value)));
-      await expectValues(grad((each) => each[kind]().sum())(toTensor(x, 'float32')), expected, { relative: 2e-5, absolute: 2e-6 });
+      await expectValues(grad((each) => each[kind]().sum())(toTensor(x, 'float32')), expected, {
+        relative: 2e-5,
+        absolute: 2e-6,
+      });
     });
     test('at edges', async () => {
-      await expectValues(grad((each) => each[kind]().sum())(toTensor(edgesOf(kind, 0), 'float32')), edgesOf(kind, 2));
+      await expectValues(
+        grad((each) => each[kind]().sum())(toTensor(edgesOf(kind, 0), 'float32')),
+        edgesOf(kind, 2),
+      );
     });
-    test.each([[[]], [[3]], [[2, 2]]])('first and second, by central differences at shape %j', async (shape) => {
-      const x = reshape(inputOf(kind, [sizeOf(shape)]), shape);
-      await expectGradients(device(), (each) => each[kind](), [x]);
-      await expectSecondDerivatives(device(), (each) => each[kind](), [x]);
-    });
+    test.each([[[]], [[3]], [[2, 2]]])(
+      'first and second, by central differences at shape %j',
+      async (shape) => {
+        const x = reshape(inputOf(kind, [sizeOf(shape)]), shape);
+        await expectGradients(device(), (each) => each[kind](), [x]);
+        await expectSecondDerivatives(device(), (each) => each[kind](), [x]);
+      },
+    );
   });
 }

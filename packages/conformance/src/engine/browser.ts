@@ -1,6 +1,7 @@
 /**
- * A browser, as the semantic rules see it: Chromium, started with `--js-flags=--expose-gc` and `--enable-precise-memory-info`.
- * Its console shows objects and not text, so that text is what a value's own `toString` makes of it.
+ * A browser, as the semantic rules see it: Chromium, started with `--js-flags=--expose-gc` and
+ * `--enable-precise-memory-info`. Its console shows objects and not text, so that text is what a value's own
+ * `toString` makes of it.
  */
 import type { Engine } from './engine.ts';
 
@@ -31,5 +32,6 @@ export const engine: Engine = {
     }
     return seen;
   },
-  print: (value) => (Array.isArray(value) ? value.map(engine.print).join() : (value as { toString(): string }).toString()),
+  print: (value) =>
+    Array.isArray(value) ? value.map(engine.print).join() : (value as { toString(): string }).toString(),
 };

@@ -1,4 +1,7 @@
-/** What the semantic rules need to know of the engine they run in, which no standard names: Node and browsers each answer in their own way. */
+/**
+ * What the semantic rules need to know of the engine they run in, which no standard names: Node and browsers
+ * each answer in their own way.
+ */
 
 export interface Engine {
   /** Runs the garbage collector now. Finalizers run later, when the event loop turns. */

@@ -1,6 +1,6 @@
 /**
- * The oracle's arrays: a shape and plain numbers in row-major order, with nested loops and no views. Everything here is as
- * slow and as obvious as possible, and shares no code with the packages under test.
+ * The oracle's arrays: a shape and plain numbers in row-major order, with nested loops and no views.
+ * Everything here is as slow and as obvious as possible, and shares no code with the packages under test.
  */
 
 /** Elements in row-major order, as doubles; bools are 0 and 1. */
@@ -15,7 +15,10 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** Every index of a shape, in row-major order. */
 export function indicesOf(shape: readonly number[]): number[][] {
-  return shape.reduce<number[][]>((list, extent) => list.flatMap((index) => Array.from({ length: extent }, (_, i) => [...index, i])), [[]]);
+  return shape.reduce<number[][]>(
+    (list, extent) => list.flatMap((index) => Array.from({ length: extent }, (_, i) => [...index, i])),
+    [[]],
+  );
 }
 
 /** The array whose element at each index is `f(index)`. */
@@ -69,7 +72,12 @@ export function zip(a: Dense, b: Dense, f: (x: number, y: number) => number): De
 }
 
 /** f of the elements along the axes (in row-major order), which keep size 1 or disappear. */
-export function fold(x: Dense, axes: readonly number[], keep: boolean, f: (values: readonly number[]) => number): Dense {
+export function fold(
+  x: Dense,
+  axes: readonly number[],
+  keep: boolean,
+  f: (values: readonly number[]) => number,
+): Dense {
   const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
   const lines = dense(kept, (index) => {
     const inner = indicesOf(x.shape.map((extent, axis) => (axes.includes(axis) ? extent : 1)));
@@ -93,7 +101,9 @@ export function fold(x: Dense, axes: readonly number[], keep: boolean, f: (value
 /** Each line along an axis replaced by f of it. */
 export function along(x: Dense, axis: number, f: (line: readonly number[]) => readonly number[]): Dense {
   const result = x.data.slice();
-  for (const start of indicesOf(x.shape.map((extent, each) => (each === axis ? Math.min(1, extent) : extent)))) {
+  for (const start of indicesOf(
+    x.shape.map((extent, each) => (each === axis ? Math.min(1, extent) : extent)),
+  )) {
     const places = Array.from({ length: x.shape[axis]! }, (_, i) => placeOf(x.shape, start.with(axis, i)));
     f(places.map((place) => x.data[place]!)).forEach((value, i) => {
       result[places[i]!] = value;
@@ -125,7 +135,8 @@ export function matmul(a: Dense, b: Dense): Dense {
   return dense([...batch, a.shape.at(-2)!, b.shape.at(-1)!], (index) => {
     const [row, column] = index.slice(-2) as [number, number];
     let total = 0;
-    for (let k = 0; k < inner; k++) total += at(left, [...index.slice(0, -2), row, k]) * at(right, [...index.slice(0, -2), k, column]);
+    for (let k = 0; k < inner; k++)
+      total += at(left, [...index.slice(0, -2), row, k]) * at(right, [...index.slice(0, -2), k, column]);
     return total;
   });
 }
@@ -143,5 +154,7 @@ export function softmaxOf(line: readonly number[]): number[] {
 /** log Σ eˣ of a line. */
 export function logSumExp(line: readonly number[]): number {
   const largest = Math.max(...line);
-  return Number.isFinite(largest) ? largest + Math.log(sum(line.map((value) => Math.exp(value - largest)))) : largest;
+  return Number.isFinite(largest)
+    ? largest + Math.log(sum(line.map((value) => Math.exp(value - largest))))
+    : largest;
 }

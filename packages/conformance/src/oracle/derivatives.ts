@@ -1,6 +1,6 @@
 /**
- * Derivatives of orders 0 to 4 in closed form, in doubles: [f, f′, f″, f‴, f⁗] at a point. What is made of others follows from the rules of
- * Leibniz, (uv)⁽ⁿ⁾ = Σ C(n, k) u⁽ᵏ⁾v⁽ⁿ⁻ᵏ⁾, and of Faà di Bruno for f(u(x)).
+ * Derivatives of orders 0 to 4 in closed form, in doubles: [f, f′, f″, f‴, f⁗] at a point. What is made of
+ * others follows from the rules of Leibniz, (uv)⁽ⁿ⁾ = Σ C(n, k) u⁽ᵏ⁾v⁽ⁿ⁻ᵏ⁾, and of Faà di Bruno for f(u(x)).
  */
 import { erf } from './special.ts';
 
@@ -13,7 +13,8 @@ const jet = (nth: (order: number) => number): Jet => ORDERS.map(nth) as unknown 
 const factorial = (n: number): number => (n <= 1 ? 1 : n * factorial(n - 1));
 const choose = (n: number, k: number): number => factorial(n) / (factorial(k) * factorial(n - k));
 /** p(p − 1)…(p − n + 1) */
-const falling = (p: number, n: number): number => Array.from({ length: n }, (_, i) => p - i).reduce((a, b) => a * b, 1);
+const falling = (p: number, n: number): number =>
+  Array.from({ length: n }, (_, i) => p - i).reduce((a, b) => a * b, 1);
 
 export const constantThen = (value: number, slope: number): Jet => [value, slope, 0, 0, 0];
 
@@ -60,7 +61,13 @@ export const ofSigmoid: Derivatives = (x) => {
 const ofNormalDensity = (x: number): Jet => {
   const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
   if (density === 0) return [0, 0, 0, 0, 0];
-  return [density, -x * density, (x * x - 1) * density, (3 * x - x ** 3) * density, (x ** 4 - 6 * x * x + 3) * density];
+  return [
+    density,
+    -x * density,
+    (x * x - 1) * density,
+    (3 * x - x ** 3) * density,
+    (x ** 4 - 6 * x * x + 3) * density,
+  ];
 };
 
 export const ofErf: Derivatives = (x) => {
@@ -107,7 +114,9 @@ export const ofGeluTanh: Derivatives = (x) => {
   );
 };
 
-/** α(eˣ − 1) below 0, x above; at 0 the first derivative of the left side, and the higher ones of the right. */
+/**
+ * α(eˣ − 1) below 0, x above; at 0 the first derivative of the left side, and the higher ones of the right.
+ */
 export const eluOf =
   (alpha: number): Derivatives =>
   (x) => {
@@ -121,12 +130,18 @@ const FALLING: readonly (readonly number[])[] = [[1], [0, 1], [0, -1, 1], [0, 2,
 
 /** The m-th derivative of a polynomial in b. */
 function polynomialAt(coefficients: readonly number[], b: number, m: number): number {
-  return coefficients.reduce((total, c, power) => (power < m ? total : total + c * falling(power, m) * b ** (power - m)), 0);
+  return coefficients.reduce(
+    (total, c, power) => (power < m ? total : total + c * falling(power, m) * b ** (power - m)),
+    0,
+  );
 }
 
-/** ∂ⁱ/∂aⁱ ∂ʲ/∂bʲ aᵇ for a > 0 and i ≤ 3: the j-th derivative of b(b − 1)…(b − i + 1) · a^(b − i) by Leibniz. */
+/**
+ * ∂ⁱ/∂aⁱ ∂ʲ/∂bʲ aᵇ for a > 0 and i ≤ 3: the j-th derivative of b(b − 1)…(b − i + 1) · a^(b − i) by Leibniz.
+ */
 export function powerPartial(i: number, j: number, a: number, b: number): number {
   let total = 0;
-  for (let m = 0; m <= j; m++) total += choose(j, m) * polynomialAt(FALLING[i]!, b, m) * Math.log(a) ** (j - m);
+  for (let m = 0; m <= j; m++)
+    total += choose(j, m) * polynomialAt(FALLING[i]!, b, m) * Math.log(a) ** (j - m);
   return total * a ** (b - i);
 }

@@ -1,6 +1,7 @@
 /**
- * Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3) in big integers: ten rounds of two
- * multiplications, the key bumped by Weyl constants in between. Its published vectors are checked in the suite.
+ * Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section 3.3) in big
+ * integers: ten rounds of two multiplications, the key bumped by Weyl constants in between. Its published
+ * vectors are checked in the suite.
  */
 const WORD = 32n;
 const MASK = 0xffffffffn;
@@ -20,7 +21,11 @@ export function philox(counter: readonly number[], key: readonly number[]): numb
 }
 
 /** Element i is word i mod 4 of block counter + ⌊i/4⌋, where the counter has 64 bits. */
-export function philoxWords(counter: readonly [number, number], key: readonly [number, number], count: number): number[] {
+export function philoxWords(
+  counter: readonly [number, number],
+  key: readonly [number, number],
+  count: number,
+): number[] {
   const start = (BigInt(counter[1]) << WORD) | BigInt(counter[0]);
   return Array.from({ length: count }, (_, place) => {
     const block = (start + BigInt(Math.floor(place / 4))) & ((1n << 64n) - 1n);

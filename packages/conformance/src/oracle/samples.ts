@@ -1,4 +1,7 @@
-/** Numbers for test inputs: fixed sequences that look random, the same on every machine (Weyl sequence of the golden ratio). */
+/**
+ * Numbers for test inputs: fixed sequences that look random, the same on every machine (Weyl sequence of the
+ * golden ratio).
+ */
 import type { Dense } from './dense.ts';
 import { sizeOf } from './dense.ts';
 

@@ -1,6 +1,7 @@
 /**
- * The error function by its Maclaurin series, erf x = (2/√π) Σ (−1)ⁿ x²ⁿ⁺¹ / (n!(2n+1)), and beyond |x| = 3 by the continued
- * fraction of its complement (Abramowitz & Stegun 7.1.5, 7.1.14). Slow, and independent of the packages' rational approximations.
+ * The error function by its Maclaurin series, erf x = (2/√π) Σ (−1)ⁿ x²ⁿ⁺¹ / (n!(2n+1)), and beyond |x| = 3
+ * by the continued fraction of its complement (Abramowitz & Stegun 7.1.5, 7.1.14). Slow, and independent of
+ * the packages' rational approximations.
  */
 export function erf(x: number): number {
   const size = Math.abs(x);
@@ -20,8 +21,9 @@ function series(x: number): number {
 }
 
 /**
- * Φ(x) = (1 + erf(x/√2))/2, and left of −1 by the continued fraction φ(x)/(z + 1/(z + 2/(z + …))), z = −x (Abramowitz & Stegun 26.2.14), which keeps its digits. The exponential
- * is of x² in two parts, the first of them exact.
+ * Φ(x) = (1 + erf(x/√2))/2, and left of −1 by the continued fraction φ(x)/(z + 1/(z + 2/(z + …))), z = −x
+ * (Abramowitz & Stegun 26.2.14), which keeps its digits. The exponential is of x² in two parts, the first of
+ * them exact.
  */
 export function normalCdf(x: number): number {
   if (!(x < -1)) return (1 + erf(x / Math.SQRT2)) / 2;

@@ -1,6 +1,7 @@
 /**
- * Convolution and pooling by definition: loops over results, channels and taps, with zeros outside of the operand. A window begins at every stride as long as its last
- * tap lies inside of the padded operand, which is found by trying.
+ * Convolution and pooling by definition: loops over results, channels and taps, with zeros outside of the
+ * operand. A window begins at every stride as long as its last tap lies inside of the padded operand, which
+ * is found by trying.
  */
 import type { Dense } from './dense.ts';
 import { at, dense, indicesOf, placeOf, sizeOf } from './dense.ts';
@@ -12,25 +13,41 @@ export interface Geometry {
 }
 
 /** How many windows there are along each spatial axis. */
-function counts(extents: readonly number[], kernel: readonly number[], { stride, padding, dilation }: Geometry): number[] {
+function counts(
+  extents: readonly number[],
+  kernel: readonly number[],
+  { stride, padding, dilation }: Geometry,
+): number[] {
   return extents.map((extent, axis) => {
     let count = 0;
-    while (count * stride[axis]! + (kernel[axis]! - 1) * dilation[axis]! < extent + 2 * padding[axis]!) count++;
+    while (count * stride[axis]! + (kernel[axis]! - 1) * dilation[axis]! < extent + 2 * padding[axis]!)
+      count++;
     return count;
   });
 }
 
 /** The place that a tap of a window reads, in the operand without its padding: it may lie outside. */
-function placeOfTap(window: readonly number[], tap: readonly number[], { stride, padding, dilation }: Geometry): number[] {
+function placeOfTap(
+  window: readonly number[],
+  tap: readonly number[],
+  { stride, padding, dilation }: Geometry,
+): number[] {
   return window.map((step, axis) => step * stride[axis]! + tap[axis]! * dilation[axis]! - padding[axis]!);
 }
 
 const isInside = (place: readonly number[], extents: readonly number[]): boolean =>
   place.every((each, axis) => each >= 0 && each < extents[axis]!);
 
-/** Every product of a convolution by its places in operand, weight and result: what it and its derivatives are sums of. */
+/**
+ * Every product of a convolution by its places in operand, weight and result: what it and its derivatives are
+ * sums of.
+ */
 function forEachProduct(
-  shapes: { readonly x: readonly number[]; readonly weight: readonly number[]; readonly y: readonly number[] },
+  shapes: {
+    readonly x: readonly number[];
+    readonly weight: readonly number[];
+    readonly y: readonly number[];
+  },
   groups: number,
   geometry: Geometry,
   visit: (x: number, weight: number, y: number) => void,
@@ -43,7 +60,11 @@ function forEachProduct(
       for (const tap of indicesOf(kernel)) {
         const place = placeOfTap(window, tap, geometry);
         if (!isInside(place, x.slice(2))) continue;
-        visit(placeOf(x, [n, group * perGroup + c, ...place]), placeOf(weight, [o, c, ...tap]), placeOf(y, [n, o, ...window]));
+        visit(
+          placeOf(x, [n, group * perGroup + c, ...place]),
+          placeOf(weight, [o, c, ...tap]),
+          placeOf(y, [n, o, ...window]),
+        );
       }
     }
   }
@@ -59,7 +80,10 @@ export function convolution(x: Dense, weight: Dense, groups: number, geometry: G
   return { shape, data };
 }
 
-/** y: (N, O, windows…), weight: (O, C/groups, taps…). Result: (N, C, extents…): each element of y spread over what a convolution reads for it. */
+/**
+ * y: (N, O, windows…), weight: (O, C/groups, taps…). Result: (N, C, extents…): each element of y spread over
+ * what a convolution reads for it.
+ */
 export function transposedConvolution(
   y: Dense,
   weight: Dense,
@@ -86,7 +110,13 @@ export function transposedConvolution(
 }
 
 /** x: (N, C, …), g: (N, O, windows…). Result: (O, C/groups, taps…). */
-export function weightGradient(x: Dense, g: Dense, kernel: readonly number[], groups: number, geometry: Geometry): Dense {
+export function weightGradient(
+  x: Dense,
+  g: Dense,
+  kernel: readonly number[],
+  groups: number,
+  geometry: Geometry,
+): Dense {
   const shape = [g.shape[1]!, x.shape[1]! / groups, ...kernel];
   const data = new Array<number>(sizeOf(shape)).fill(0);
   forEachProduct({ x: x.shape, weight: shape, y: g.shape }, groups, geometry, (from, to, window) => {
@@ -95,8 +125,16 @@ export function weightGradient(x: Dense, g: Dense, kernel: readonly number[], gr
   return { shape, data };
 }
 
-/** f of the elements of each window, in row-major order, null where a tap lies outside. x: (N, C, …). Result: (N, C, windows…). */
-export function pool(x: Dense, kernel: readonly number[], geometry: Geometry, f: (values: readonly (number | null)[]) => number): Dense {
+/**
+ * f of the elements of each window, in row-major order, null where a tap lies outside. x: (N, C, …). Result:
+ * (N, C, windows…).
+ */
+export function pool(
+  x: Dense,
+  kernel: readonly number[],
+  geometry: Geometry,
+  f: (values: readonly (number | null)[]) => number,
+): Dense {
   const extents = x.shape.slice(2);
   return dense([...x.shape.slice(0, 2), ...counts(extents, kernel, geometry)], ([n, c, ...window]) => {
     const places = indicesOf(kernel).map((tap) => placeOfTap(window, tap, geometry));
@@ -105,4 +143,5 @@ export function pool(x: Dense, kernel: readonly number[], geometry: Geometry, f:
 }
 
 /** The largest of a window's elements that are there. */
-export const largestOf = (values: readonly (number | null)[]): number => Math.max(...values.map((value) => value ?? -Infinity));
+export const largestOf = (values: readonly (number | null)[]): number =>
+  Math.max(...values.map((value) => value ?? -Infinity));

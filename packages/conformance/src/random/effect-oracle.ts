@@ -1,6 +1,7 @@
 /**
- * Random programs with effects, and what they mean: two parameters, a momentum, a running statistic, two gradients, and losses
- * with derivatives by hand. The oracle does every statement at once, on plain vectors of two numbers.
+ * Random programs with effects, and what they mean: two parameters, a momentum, a running statistic, two
+ * gradients, and losses with derivatives by hand. The oracle does every statement at once, on plain vectors
+ * of two numbers.
  */
 import fc from 'fast-check';
 import { philoxWords } from '../oracle/philox.ts';
@@ -28,7 +29,14 @@ const rate = fc.constantFrom(0.1, 0.02);
 
 export const statements: fc.Arbitrary<readonly Statement[]> = fc.array(
   fc.oneof(
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('forward' as const), slot, kind: fc.constantFrom<LossKind>(0, 1, 2) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('forward' as const),
+        slot,
+        kind: fc.constantFrom<LossKind>(0, 1, 2),
+      }),
+    },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('backward' as const), slot, retain: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('step' as const), parameter, rate }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('momentum' as const), rate }) },
@@ -40,17 +48,30 @@ export const statements: fc.Arbitrary<readonly Statement[]> = fc.array(
       weight: 2,
       arbitrary: fc.record({
         do: fc.constant('read' as const),
-        what: fc.constantFrom('parameter' as const, 'loss' as const, 'gradient' as const, 'statistic' as const),
+        what: fc.constantFrom(
+          'parameter' as const,
+          'loss' as const,
+          'gradient' as const,
+          'statistic' as const,
+        ),
       }),
     },
   ),
   { minLength: 2, maxLength: 16, size: 'max' },
 );
 
-export const START: { readonly [K in 'w' | 'v' | 'm' | 's']: Vector } = { w: [0.4, -0.3], v: [0.7, 0.2], m: [0, 0], s: [1, -0.5] };
+export const START: { readonly [K in 'w' | 'v' | 'm' | 's']: Vector } = {
+  w: [0.4, -0.3],
+  v: [0.7, 0.2],
+  m: [0, 0],
+  s: [1, -0.5],
+};
 export const DATA: Vector = [0.5, -0.25];
 
-const zip = (a: Vector, b: Vector, f: (x: number, y: number) => number): Vector => [f(a[0], b[0]), f(a[1], b[1])];
+const zip = (a: Vector, b: Vector, f: (x: number, y: number) => number): Vector => [
+  f(a[0], b[0]),
+  f(a[1], b[1]),
+];
 const total = (a: Vector): number => a[0] + a[1];
 
 interface Derivatives {
@@ -81,10 +102,18 @@ const LOSSES: { readonly [K in LossKind]: (w: Vector, v: Vector, s: Vector, x: V
     v: s,
   }),
   // Σ tanh(w)
-  2: (w) => ({ value: Math.tanh(w[0]) + Math.tanh(w[1]), w: [1 - Math.tanh(w[0]) ** 2, 1 - Math.tanh(w[1]) ** 2], v: [0, 0] }),
+  2: (w) => ({
+    value: Math.tanh(w[0]) + Math.tanh(w[1]),
+    w: [1 - Math.tanh(w[0]) ** 2, 1 - Math.tanh(w[1]) ** 2],
+    v: [0, 0],
+  }),
 };
 /** The parameters that a loss depends on: the others get no gradient from it. */
-const DEPENDS: { readonly [K in LossKind]: readonly Parameter[] } = { 0: ['w', 'v'], 1: ['w', 'v'], 2: ['w'] };
+const DEPENDS: { readonly [K in LossKind]: readonly Parameter[] } = {
+  0: ['w', 'v'],
+  1: ['w', 'v'],
+  2: ['w'],
+};
 
 /** What runs statements: the oracle, or tensors on a device. */
 export interface Machine<Loss> {
@@ -117,10 +146,14 @@ interface Forward<Loss> {
 }
 
 /**
- * Runs the statements once, and yields where a value is read. A loss is used only while at most one update has moved each variable
- * on since its forward pass, as eager execution promises. Gives the losses that backward started from, in order.
+ * Runs the statements once, and yields where a value is read. A loss is used only while at most one update
+ * has moved each variable on since its forward pass, as eager execution promises. Gives the losses that
+ * backward started from, in order.
  */
-export function* execute<Loss>(list: readonly Statement[], machine: Machine<Loss>): Generator<Reading<Loss>, readonly Loss[]> {
+export function* execute<Loss>(
+  list: readonly Statement[],
+  machine: Machine<Loss>,
+): Generator<Reading<Loss>, readonly Loss[]> {
   const slots: (Forward<Loss> | null)[] = [null, null];
   const versions = { w: 0, v: 0, s: 0 };
   const roots: Loss[] = [];
@@ -129,7 +162,11 @@ export function* execute<Loss>(list: readonly Statement[], machine: Machine<Loss
   for (const statement of list) {
     switch (statement.do) {
       case 'forward':
-        slots[statement.slot] = { loss: machine.forward(statement.kind), versions: { ...versions }, released: false };
+        slots[statement.slot] = {
+          loss: machine.forward(statement.kind),
+          versions: { ...versions },
+          released: false,
+        };
         break;
       case 'backward': {
         const forward = slots[statement.slot]!;
@@ -221,7 +258,9 @@ export class Oracle implements Machine<OracleLoss> {
     this.state.s = zip(this.state.s, this.state.w, (a, b) => 0.9 * a + 0.1 * b);
   }
   noise(): void {
-    const [first, second] = philoxWords([this.#draws++, 0], this.#key, 2).map((word) => Math.floor(word / 256) / 2 ** 24);
+    const [first, second] = philoxWords([this.#draws++, 0], this.#key, 2).map(
+      (word) => Math.floor(word / 256) / 2 ** 24,
+    );
     this.state.s = zip(this.state.s, [first!, second!], (a, u) => 0.5 * a + 0.1 * u);
   }
   zeroGrad(name: Parameter): void {

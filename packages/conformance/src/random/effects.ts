@@ -1,8 +1,17 @@
 /**
- * Random programs with effects on a device against the oracle: eager without reading, eager with reads in between, compiled, and
- * calls of both in turn. All give the same parameters, gradients, statistics and losses.
+ * Random programs with effects on a device against the oracle: eager without reading, eager with reads in
+ * between, compiled, and calls of both in turn. All give the same parameters, gradients, statistics and
+ * losses.
  */
-import { compile, defaultGenerator, manualSeed, noGrad, rand, stateVariable, updateStatistic } from '@firsthand/autograd';
+import {
+  compile,
+  defaultGenerator,
+  manualSeed,
+  noGrad,
+  rand,
+  stateVariable,
+  updateStatistic,
+} from '@firsthand/autograd';
 import type { DType, Tensor } from '@firsthand/autograd';
 import { array } from '@firsthand/linalg';
 import fc from 'fast-check';
@@ -147,7 +156,8 @@ const WAYS: { readonly [name: string]: Way } = {
 };
 
 async function check(list: readonly Statement[], way: Way, dtype: DType): Promise<number> {
-  const tolerance = dtype === 'float64' ? { relative: 1e-9, absolute: 1e-10 } : { relative: 1e-4, absolute: 1e-5 };
+  const tolerance =
+    dtype === 'float64' ? { relative: 1e-9, absolute: 1e-10 } : { relative: 1e-4, absolute: 1e-5 };
   manualSeed(7);
   const [machine, oracle] = [new Tensors(dtype), new Oracle(defaultGenerator().state.key)];
   const call = way.calls(list, dtype);
@@ -159,12 +169,15 @@ async function check(list: readonly Statement[], way: Way, dtype: DType): Promis
   }
   fc.pre(Object.values(oracle.state).every((vector) => vector.every((value) => Math.abs(value) < 1e4)));
   expect(losses).toHaveLength(expected.length);
-  for (const [index, loss] of losses.entries()) await expectValues(loss, { shape: [], data: [expected[index]!] }, tolerance);
-  for (const name of ['w', 'v', 'm', 's'] as const) await expectValues(machine[name], { shape: [2], data: oracle.state[name] }, tolerance);
+  for (const [index, loss] of losses.entries())
+    await expectValues(loss, { shape: [], data: [expected[index]!] }, tolerance);
+  for (const name of ['w', 'v', 'm', 's'] as const)
+    await expectValues(machine[name], { shape: [2], data: oracle.state[name] }, tolerance);
   for (const name of ['w', 'v'] as const) {
     const [actual, gradient] = [machine[name].grad, oracle.gradients[name]];
     expect(actual === null, `${name}.grad is null`).toBe(gradient === null);
-    if (actual !== null && gradient !== null) await expectValues(actual, { shape: [2], data: gradient }, tolerance);
+    if (actual !== null && gradient !== null)
+      await expectValues(actual, { shape: [2], data: gradient }, tolerance);
   }
   return losses.length;
 }
@@ -185,7 +198,12 @@ const KNOWN: readonly (readonly Statement[])[] = [
     { do: 'zeroGrad', parameter: 'v' },
     { do: 'backward', slot: 0, retain: false },
   ],
-  [{ do: 'forward', slot: 0, kind: 1 }, { do: 'backward', slot: 0, retain: false }, { do: 'statistic' }, { do: 'statistic' }],
+  [
+    { do: 'forward', slot: 0, kind: 1 },
+    { do: 'backward', slot: 0, retain: false },
+    { do: 'statistic' },
+    { do: 'statistic' },
+  ],
   [
     { do: 'statistic' },
     { do: 'forward', slot: 1, kind: 1 },

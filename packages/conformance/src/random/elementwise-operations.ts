@@ -1,6 +1,6 @@
 /**
- * Elementwise operations of random programs. Where a function has a kink or a jump, the oracle notes on which side each element
- * lies.
+ * Elementwise operations of random programs. Where a function has a kink or a jump, the oracle notes on which
+ * side each element lies.
  */
 import { checkpoint, where } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
@@ -32,7 +32,9 @@ function kinked(
 export function canBroadcast(a: Dense, b: Dense): boolean {
   const shape = broadcastShape(a.shape, b.shape);
   return [a, b].every((each) =>
-    each.shape.every((extent, axis) => extent === 1 || extent === shape[axis + shape.length - each.shape.length]),
+    each.shape.every(
+      (extent, axis) => extent === 1 || extent === shape[axis + shape.length - each.shape.length],
+    ),
   );
 }
 

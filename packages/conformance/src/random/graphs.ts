@@ -1,7 +1,8 @@
 /**
- * Random programs on a device against the oracle: every value, and the gradients of a weighted sum of all values against central
- * differences of the oracle, f′(x) ≈ (8(f(x+h) − f(x−h)) − (f(x+2h) − f(x−2h))) / 12h. The same program runs in several ways,
- * which must agree: at once, after some values were read, as a functional gradient, and compiled.
+ * Random programs on a device against the oracle: every value, and the gradients of a weighted sum of all
+ * values against central differences of the oracle, f′(x) ≈ (8(f(x+h) − f(x−h)) − (f(x+2h) − f(x−2h))) / 12h.
+ * The same program runs in several ways, which must agree: at once, after some values were read, as a
+ * functional gradient, and compiled.
  */
 import { compile, noGrad, realize, vjp } from '@firsthand/autograd';
 import type { Device, DType, Tensor } from '@firsthand/autograd';
@@ -17,7 +18,8 @@ import { describeProgram, evaluate, programs, run } from './program.ts';
 /** Half the smallest distance of two points. */
 const STEP = 1e-4;
 
-const weightsOf = (value: { readonly shape: readonly number[] }, index: number): Dense => samples(value.shape, -1, 1, index + 1);
+const weightsOf = (value: { readonly shape: readonly number[] }, index: number): Dense =>
+  samples(value.shape, -1, 1, index + 1);
 
 function objective(values: readonly Dense[]): number {
   return values.reduce((total, value, index) => {
@@ -27,7 +29,9 @@ function objective(values: readonly Dense[]): number {
 }
 
 function tensorObjective(values: readonly Tensor[]): Tensor {
-  const parts = values.map((value, index) => value.mul(toTensor(weightsOf(value, index), value.dtype, { device: value.device })).sum());
+  const parts = values.map((value, index) =>
+    value.mul(toTensor(weightsOf(value, index), value.dtype, { device: value.device })).sum(),
+  );
   return parts.reduce((a, b) => a.add(b));
 }
 
@@ -70,7 +74,10 @@ const WAYS: { readonly [name: string]: Way } = {
     return backward(values, inputs);
   },
   'a functional gradient': async (program, inputs) => {
-    const [total, pull] = vjp((...args) => tensorObjective(run(program, args)), ...inputs.map((input) => input.detach()));
+    const [total, pull] = vjp(
+      (...args) => tensorObjective(run(program, args)),
+      ...inputs.map((input) => input.detach()),
+    );
     return pull(total.detach().mul(0).add(1));
   },
   'a compiled functional gradient, called twice': async (program, inputs) => {
@@ -94,11 +101,19 @@ const WAYS: { readonly [name: string]: Way } = {
   },
 };
 
-async function expectGradient(program: RandomProgram, way: Way, dtype: DType, device: Device): Promise<number> {
+async function expectGradient(
+  program: RandomProgram,
+  way: Way,
+  dtype: DType,
+  device: Device,
+): Promise<number> {
   const inputs = program.inputs.map((input) => toTensor(input, dtype, { requiresGrad: true, device }));
   const gradients = await way(program, inputs);
   const scale = 1 + Math.abs(objective(evaluate(program, program.inputs).values));
-  const tolerance = dtype === 'float64' ? { relative: 1e-5, absolute: 1e-7 * scale } : { relative: 1e-2, absolute: 1e-3 * scale };
+  const tolerance =
+    dtype === 'float64'
+      ? { relative: 1e-5, absolute: 1e-7 * scale }
+      : { relative: 1e-2, absolute: 1e-3 * scale };
   let compared = 0;
   for (const [which, expected] of differences(program).entries()) {
     const actual = await gradients[which]!.data();
@@ -113,9 +128,12 @@ async function explained(program: RandomProgram, fn: () => Promise<void>): Promi
   try {
     await fn();
   } catch (error) {
-    throw new Error(`${describeProgram(program)}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, {
-      cause: error,
-    });
+    throw new Error(
+      `${describeProgram(program)}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -127,29 +145,37 @@ export function describeRandomGraphs(device: GetDevice, runs: number): void {
   const tolerance = (): { relative: number; absolute: number } =>
     dtype() === 'float64' ? { relative: 1e-9, absolute: 1e-9 } : { relative: 1e-3, absolute: 1e-4 };
 
-  test(`the values of ${runs} random programs, together, one by one, and without recording`, { timeout: timeoutOf(runs) }, async () => {
-    const check = (program: RandomProgram): Promise<void> =>
-      explained(program, async () => {
-        const { values } = evaluate(program, program.inputs);
-        const inputs = program.inputs.map((input) => toTensor(input, dtype(), { requiresGrad: true }));
-        const together = run(program, inputs);
-        await realize(...together);
-        const alone = noGrad(() => run(program, inputs));
-        for (const [index, expected] of values.entries()) {
-          await expectValues(together[index]!, expected, tolerance());
-          await expectValues(alone[index]!, expected, tolerance());
-        }
-      });
-    await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
-  });
+  test(
+    `the values of ${runs} random programs, together, one by one, and without recording`,
+    { timeout: timeoutOf(runs) },
+    async () => {
+      const check = (program: RandomProgram): Promise<void> =>
+        explained(program, async () => {
+          const { values } = evaluate(program, program.inputs);
+          const inputs = program.inputs.map((input) => toTensor(input, dtype(), { requiresGrad: true }));
+          const together = run(program, inputs);
+          await realize(...together);
+          const alone = noGrad(() => run(program, inputs));
+          for (const [index, expected] of values.entries()) {
+            await expectValues(together[index]!, expected, tolerance());
+            await expectValues(alone[index]!, expected, tolerance());
+          }
+        });
+      await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
+    },
+  );
 
-  test.each(Object.entries(WAYS))(`the gradients of ${runs} random programs: %s`, { timeout: timeoutOf(runs) }, async (_, way) => {
-    let compared = 0;
-    const check = (program: RandomProgram): Promise<void> =>
-      explained(program, async () => {
-        compared += await expectGradient(program, way, dtype(), device());
-      });
-    await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
-    expect(compared, 'elements compared').toBeGreaterThan(runs);
-  });
+  test.each(Object.entries(WAYS))(
+    `the gradients of ${runs} random programs: %s`,
+    { timeout: timeoutOf(runs) },
+    async (_, way) => {
+      let compared = 0;
+      const check = (program: RandomProgram): Promise<void> =>
+        explained(program, async () => {
+          compared += await expectGradient(program, way, dtype(), device());
+        });
+      await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
+      expect(compared, 'elements compared').toBeGreaterThan(runs);
+    },
+  );
 }

@@ -1,4 +1,7 @@
-/** What an operation of a random program is: when it applies, and what it does to tensors and to the oracle's arrays. */
+/**
+ * What an operation of a random program is: when it applies, and what it does to tensors and to the oracle's
+ * arrays.
+ */
 import type { Tensor } from '@firsthand/autograd';
 import type { Dense } from '../oracle/dense.ts';
 

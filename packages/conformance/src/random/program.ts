@@ -1,6 +1,7 @@
 /**
- * Random programs as data: inputs, and a list of operations on earlier values. Choices are plain numbers, so that fast-check
- * shrinks them; a choice that does not fit (shapes, size, magnitude, too close to a kink) is left out when the program is built.
+ * Random programs as data: inputs, and a list of operations on earlier values. Choices are plain numbers, so
+ * that fast-check shrinks them; a choice that does not fit (shapes, size, magnitude, too close to a kink) is
+ * left out when the program is built.
  */
 import type { Tensor } from '@firsthand/autograd';
 import fc from 'fast-check';
@@ -43,10 +44,13 @@ const choices: fc.Arbitrary<readonly Choice[]> = fc.array(
   fc.record({ operation: fc.nat(names.length - 1), a: fc.nat(15), b: fc.nat(15), detail: fc.nat(11) }),
   { minLength: 1, maxLength: 14 },
 );
-const shapes: fc.Arbitrary<readonly (readonly number[])[]> = fc.array(fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }), {
-  minLength: 1,
-  maxLength: 3,
-});
+const shapes: fc.Arbitrary<readonly (readonly number[])[]> = fc.array(
+  fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }),
+  {
+    minLength: 1,
+    maxLength: 3,
+  },
+);
 
 /** Programs with at least one operation. */
 export const programs: fc.Arbitrary<RandomProgram> = fc
@@ -86,7 +90,10 @@ function attempt({ operation, a, b, detail }: Instruction, values: readonly Dens
   const value = operation.oracle(first, second, detail, (_, distance) => {
     nearest = Math.min(nearest, distance);
   });
-  const small = sizeOf(value.shape) <= MAX_SIZE && value.shape.length <= 4 && value.data.every((each) => Math.abs(each) <= MAX_MAGNITUDE);
+  const small =
+    sizeOf(value.shape) <= MAX_SIZE &&
+    value.shape.length <= 4 &&
+    value.data.every((each) => Math.abs(each) <= MAX_MAGNITUDE);
   return small && nearest > MIN_DISTANCE ? value : null;
 }
 
@@ -98,14 +105,16 @@ export function evaluate(
   const values = [...inputs];
   const decisions: number[] = [];
   const decide: Decide = (branch) => decisions.push(branch);
-  for (const { operation, a, b, detail } of instructions) values.push(operation.oracle(values[a]!, values[b]!, detail, decide));
+  for (const { operation, a, b, detail } of instructions)
+    values.push(operation.oracle(values[a]!, values[b]!, detail, decide));
   return { values, decisions: decisions.join() };
 }
 
 /** The same on tensors: inputs, then the result of each instruction. */
 export function run({ instructions }: RandomProgram, inputs: readonly Tensor[]): Tensor[] {
   const values = [...inputs];
-  for (const { operation, a, b, detail } of instructions) values.push(operation.tensor(values[a]!, values[b]!, detail));
+  for (const { operation, a, b, detail } of instructions)
+    values.push(operation.tensor(values[a]!, values[b]!, detail));
   return values;
 }
 

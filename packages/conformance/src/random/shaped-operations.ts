@@ -42,7 +42,9 @@ function reduction(
     tensor: (a, _, detail) => tensor(a, options(a.shape, detail)),
     oracle: (a, _, detail, decide) => {
       const { axis, keepDims } = options(a.shape, detail);
-      return fold(a, axis === undefined ? [...a.shape.keys()] : [axis], keepDims, (values) => f(values, decide));
+      return fold(a, axis === undefined ? [...a.shape.keys()] : [axis], keepDims, (values) =>
+        f(values, decide),
+      );
     },
   };
 }
@@ -50,12 +52,15 @@ function reduction(
 /** Notes the order of the elements of a line, and the smallest gap between two. */
 function noteOrder(line: readonly number[], decide: Decide): number[] {
   const order = [...line.keys()].sort((i, j) => line[i]! - line[j]!);
-  order.forEach((place, rank) => decide(place, rank === 0 ? Infinity : line[place]! - line[order[rank - 1]!]!));
+  order.forEach((place, rank) =>
+    decide(place, rank === 0 ? Infinity : line[place]! - line[order[rank - 1]!]!),
+  );
   return order;
 }
 
 const mean = (values: readonly number[]): number => sum(values) / values.length;
-const variance = (values: readonly number[]): number => mean(values.map((value) => (value - mean(values)) ** 2));
+const variance = (values: readonly number[]): number =>
+  mean(values.map((value) => (value - mean(values)) ** 2));
 const logSumExp = (line: readonly number[]): number =>
   Math.max(...line) + Math.log(sum(line.map((value) => Math.exp(value - Math.max(...line)))));
 const transpose = (x: Dense): Dense =>
@@ -64,17 +69,23 @@ const transpose = (x: Dense): Dense =>
     x.shape.map((_, axis) => (axis < x.shape.length - 2 ? axis : 2 * x.shape.length - 3 - axis)),
   );
 const isMatrix = (a: Dense): boolean => a.shape.length >= 2;
-const rotated = (rank: number, detail: number): number[] => Array.from({ length: rank }, (_, axis) => (axis + detail) % rank);
+const rotated = (rank: number, detail: number): number[] =>
+  Array.from({ length: rank }, (_, axis) => (axis + detail) % rank);
 const indexFor = (x: { readonly shape: readonly number[] }, axis: number, detail: number): Dense =>
   integers(x.shape.with(axis, 1 + (detail % 4)), 0, x.shape[axis]!, 1 + detail);
 const indexTensor = (x: Tensor, index: Dense): Tensor => toTensor(index, 'int32', { device: x.device });
-const hasElements = (a: Dense, _: Dense, detail: number): boolean => hasAxis(a) && a.shape[axisOf(a.shape, detail)]! > 0;
+const hasElements = (a: Dense, _: Dense, detail: number): boolean =>
+  hasAxis(a) && a.shape[axisOf(a.shape, detail)]! > 0;
 const labelsFor = (x: { readonly shape: readonly number[] }, detail: number): Dense =>
   integers(x.shape.slice(0, -1), 0, x.shape.at(-1)!, 1 + detail);
 const ones = (x: Tensor, value: number): Tensor =>
-  toTensor({ shape: [x.shape.at(-1)!], data: Array.from({ length: x.shape.at(-1)! }, (_, i) => value + 0.1 * i) }, x.dtype, {
-    device: x.device,
-  });
+  toTensor(
+    { shape: [x.shape.at(-1)!], data: Array.from({ length: x.shape.at(-1)! }, (_, i) => value + 0.1 * i) },
+    x.dtype,
+    {
+      device: x.device,
+    },
+  );
 
 /** a, with sin a added at the index. */
 function scatterSine(a: Dense, index: Dense, axis: number): Dense {
@@ -111,20 +122,24 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     operands: 1,
     fits: hasAxis,
     tensor: (a, _, detail) => a.cumsum(axisOf(a.shape, detail)),
-    oracle: (a, _, detail) => along(a, axisOf(a.shape, detail), (line) => line.map((__, place) => sum(line.slice(0, place + 1)))),
+    oracle: (a, _, detail) =>
+      along(a, axisOf(a.shape, detail), (line) => line.map((__, place) => sum(line.slice(0, place + 1)))),
   },
   cumprod: {
     operands: 1,
     fits: hasAxis,
     tensor: (a, _, detail) => a.cumprod(axisOf(a.shape, detail)),
     oracle: (a, _, detail) =>
-      along(a, axisOf(a.shape, detail), (line) => line.map((__, place) => line.slice(0, place + 1).reduce((x, y) => x * y, 1))),
+      along(a, axisOf(a.shape, detail), (line) =>
+        line.map((__, place) => line.slice(0, place + 1).reduce((x, y) => x * y, 1)),
+      ),
   },
   sort: {
     operands: 1,
     fits: hasAxis,
     tensor: (a, _, detail) => sort(a, axisOf(a.shape, detail)).values,
-    oracle: (a, _, detail, decide) => along(a, axisOf(a.shape, detail), (line) => noteOrder(line, decide).map((place) => line[place]!)),
+    oracle: (a, _, detail, decide) =>
+      along(a, axisOf(a.shape, detail), (line) => noteOrder(line, decide).map((place) => line[place]!)),
   },
   permute: {
     operands: 1,
@@ -132,7 +147,12 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a, _, detail) => a.permute(...rotated(a.shape.length, detail)),
     oracle: (a, _, detail) => permute(a, rotated(a.shape.length, detail)),
   },
-  flatten: { operands: 1, fits: always, tensor: (a) => a.flatten(), oracle: (a) => reshape(a, [sizeOf(a.shape)]) },
+  flatten: {
+    operands: 1,
+    fits: always,
+    tensor: (a) => a.flatten(),
+    oracle: (a) => reshape(a, [sizeOf(a.shape)]),
+  },
   split: {
     operands: 1,
     fits: (a) => sizeOf(a.shape) % 2 === 0,
@@ -154,7 +174,8 @@ export const SHAPED: { readonly [name: string]: Operation } = {
   pad: {
     operands: 1,
     fits: hasAxis,
-    tensor: (a, _, detail) => a.pad(a.shape.map((__, axis) => (axis === axisOf(a.shape, detail) ? [1, detail % 2] : [0, 0]))),
+    tensor: (a, _, detail) =>
+      a.pad(a.shape.map((__, axis) => (axis === axisOf(a.shape, detail) ? [1, detail % 2] : [0, 0]))),
     oracle: (a, _, detail) => {
       const axis = axisOf(a.shape, detail);
       return dense(a.shape.with(axis, a.shape[axis]! + 1 + (detail % 2)), (index) => {
@@ -179,7 +200,8 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     operands: 1,
     fits: isMatrix,
     tensor: (a, _, detail) => a.tril((detail % 3) - 1),
-    oracle: (a, _, detail) => dense(a.shape, (index) => (index.at(-1)! <= index.at(-2)! + (detail % 3) - 1 ? at(a, index) : 0)),
+    oracle: (a, _, detail) =>
+      dense(a.shape, (index) => (index.at(-1)! <= index.at(-2)! + (detail % 3) - 1 ? at(a, index) : 0)),
   },
   roll: {
     operands: 1,
@@ -193,7 +215,8 @@ export const SHAPED: { readonly [name: string]: Operation } = {
   gather: {
     operands: 1,
     fits: hasElements,
-    tensor: (a, _, detail) => a.gather(axisOf(a.shape, detail), indexTensor(a, indexFor(a, axisOf(a.shape, detail), detail))),
+    tensor: (a, _, detail) =>
+      a.gather(axisOf(a.shape, detail), indexTensor(a, indexFor(a, axisOf(a.shape, detail), detail))),
     oracle: (a, _, detail) => {
       const axis = axisOf(a.shape, detail);
       const index = indexFor(a, axis, detail);
@@ -204,7 +227,11 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     operands: 1,
     fits: hasElements,
     tensor: (a, _, detail) =>
-      a.scatterAdd(axisOf(a.shape, detail), indexTensor(a, integers(a.shape, 0, a.shape[axisOf(a.shape, detail)]!, detail)), a.sin()),
+      a.scatterAdd(
+        axisOf(a.shape, detail),
+        indexTensor(a, integers(a.shape, 0, a.shape[axisOf(a.shape, detail)]!, detail)),
+        a.sin(),
+      ),
     oracle: (a, _, detail) => {
       const axis = axisOf(a.shape, detail);
       return scatterSine(a, integers(a.shape, 0, a.shape[axis]!, detail), axis);
@@ -226,7 +253,8 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     operands: 1,
     fits: hasElements,
     tensor: (a, _, detail) => a.logSoftmax(axisOf(a.shape, detail)),
-    oracle: (a, _, detail) => along(a, axisOf(a.shape, detail), (line) => line.map((value) => value - logSumExp(line))),
+    oracle: (a, _, detail) =>
+      along(a, axisOf(a.shape, detail), (line) => line.map((value) => value - logSumExp(line))),
   },
   layerNorm: {
     operands: 1,
@@ -234,7 +262,9 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a) => new Tensor(layerNorm(a.read(), ones(a, 1).read(), ones(a, 0).read(), 0.5)),
     oracle: (a) =>
       along(a, a.shape.length - 1, (line) =>
-        line.map((value, i) => ((value - mean(line)) / Math.sqrt(variance(line) + 0.5)) * (1 + 0.1 * i) + 0.1 * i),
+        line.map(
+          (value, i) => ((value - mean(line)) / Math.sqrt(variance(line) + 0.5)) * (1 + 0.1 * i) + 0.1 * i,
+        ),
       ),
   },
   crossEntropy: {
@@ -257,7 +287,12 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a, b) => a.matmul(b),
     oracle: (a, b) => matmul(a, b),
   },
-  gram: { operands: 1, fits: isMatrix, tensor: (a) => a.matmul(a.transpose()), oracle: (a) => matmul(a, transpose(a)) },
+  gram: {
+    operands: 1,
+    fits: isMatrix,
+    tensor: (a) => a.matmul(a.transpose()),
+    oracle: (a) => matmul(a, transpose(a)),
+  },
   attention: {
     operands: 1,
     fits: (a) => isMatrix(a) && sizeOf(a.shape) > 0,

@@ -1,8 +1,10 @@
 /**
- * One AdamW update (Loshchilov & Hutter 2019, algorithm 2) as one operation, so that a parameter's update is one node. With t the
- * new step count: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − η·λ·p − η·(m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε).
- * 1 − βᵗ is −expm1(t·ln β): in float32 the plain form loses four digits at t = 1. The root of 1−β₂ᵗ, a single number, is drawn out of the quotient, as in section 2 of Kingma & Ba
- * 2015: with c = √(1−β₂ᵗ), (m/(1−β₁ᵗ)) / (√v/c + ε) = (c/(1−β₁ᵗ))·m / (√v + c·ε), which divides each element once and not twice.
+ * One AdamW update (Loshchilov & Hutter 2019, algorithm 2) as one operation, so that a parameter's update is
+ * one node. With t the new step count: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← p − η·λ·p − η·(m/(1−β₁ᵗ)) /
+ * (√(v/(1−β₂ᵗ)) + ε). 1 − βᵗ is −expm1(t·ln β): in float32 the plain form loses four digits at t = 1. The
+ * root of 1−β₂ᵗ, a single number, is drawn out of the quotient, as in section 2 of Kingma & Ba 2015: with c =
+ * √(1−β₂ᵗ), (m/(1−β₁ᵗ)) / (√v/c + ε) = (c/(1−β₁ᵗ))·m / (√v + c·ε), which divides each element once and not
+ * twice.
  */
 import { DTypeError, equalShapes, ShapeError } from '@firsthand/linalg';
 import { call, computeDType } from '../node.ts';
@@ -29,7 +31,11 @@ export const adamWComposite: Composite<AdamWAttrs> = {
     }
     for (const scalar of [step, rate]) {
       if (scalar.shape.length === 0) continue;
-      throw new ShapeError({ operation: 'adamW', operands: [operandOf(scalar)], expected: 'a step and a learning rate that are scalars' });
+      throw new ShapeError({
+        operation: 'adamW',
+        operands: [operandOf(scalar)],
+        expected: 'a step and a learning rate that are scalars',
+      });
     }
     const { shape, dtype } = parameter;
     const kept = computeDType(dtype);
@@ -60,8 +66,9 @@ export const adamWComposite: Composite<AdamWAttrs> = {
 };
 
 /**
- * The new parameter, first moment, second moment and step count. step and rate: scalars. Moments, step and rate have the parameter's dtype, or float32 for a float16 parameter: in
- * float16 the square of a small gradient and ε would be 0, and a count would stop at 2048. The parameter alone is rounded.
+ * The new parameter, first moment, second moment and step count. step and rate: scalars. Moments, step and
+ * rate have the parameter's dtype, or float32 for a float16 parameter: in float16 the square of a small
+ * gradient and ε would be 0, and a count would stop at 2048. The parameter alone is rounded.
  */
 export function adamW(
   parameter: Node,

@@ -1,6 +1,6 @@
 /**
- * Scaled dot-product attention (Vaswani et al. 2017, section 3.2.1): softmax(q kᵀ·scale + mask) v. A row with every key masked
- * gives 0. A bool mask keeps where it is true; a float mask is added to the scores.
+ * Scaled dot-product attention (Vaswani et al. 2017, section 3.2.1): softmax(q kᵀ·scale + mask) v. A row with
+ * every key masked gives 0. A bool mask keeps where it is true; a float mask is added to the scores.
  */
 import { broadcastShapes, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
 import { sumTo } from '../derived.ts';
@@ -22,13 +22,19 @@ function inferAttention(q: Spec, k: Spec, v: Spec, mask: Spec | undefined): Spec
   requireSameDType('attention', q, k);
   requireSameDType('attention', q, v);
   if (q.shape.length < 2 || k.shape.length < 2 || v.shape.length < 2) {
-    throw new ShapeError({ operation: 'attention', operands: [q, k, v].map(operandOf), expected: 'q, k and v as (…, time, channels)' });
+    throw new ShapeError({
+      operation: 'attention',
+      operands: [q, k, v].map(operandOf),
+      expected: 'q, k and v as (…, time, channels)',
+    });
   }
   if (q.shape.at(-1) !== k.shape.at(-1) || k.shape.at(-2) !== v.shape.at(-2)) {
     const expected = 'q and k that agree in channels, k and v that agree in time';
     throw new ShapeError({ operation: 'attention', operands: [q, k, v].map(operandOf), expected });
   }
-  const batch = [q, k, v].map((each) => each.shape.slice(0, -2)).reduce((a, b) => broadcastShapes('attention', a, b));
+  const batch = [q, k, v]
+    .map((each) => each.shape.slice(0, -2))
+    .reduce((a, b) => broadcastShapes('attention', a, b));
   if (mask !== undefined) {
     const scores = [...batch, q.shape.at(-2)!, k.shape.at(-2)!];
     if (!equalShapes(broadcastShapes('attention mask', mask.shape, scores), scores)) {
@@ -37,7 +43,11 @@ function inferAttention(q: Spec, k: Spec, v: Spec, mask: Spec | undefined): Spec
       throw new ShapeError({ operation: 'attention', problem, operands: [operandOf(mask)], expected });
     }
     if (mask.dtype !== 'bool' && mask.dtype !== q.dtype) {
-      throw new DTypeError({ operation: 'attention', operands: [operandOf(mask)], expected: `a mask of bool or ${q.dtype}` });
+      throw new DTypeError({
+        operation: 'attention',
+        operands: [operandOf(mask)],
+        expected: `a mask of bool or ${q.dtype}`,
+      });
     }
   }
   return { shape: [...batch, q.shape.at(-2)!, v.shape.at(-1)!], dtype: q.dtype };
@@ -60,15 +70,22 @@ function weightsOf(attrs: AttentionAttrs, q: Node, k: Node, mask: Node | undefin
 }
 
 /** P and dS of the rule below. */
-function scoreGradients(attrs: AttentionAttrs, q: Node, k: Node, v: Node, g: Node, mask?: Node): { readonly p: Node; readonly ds: Node } {
+function scoreGradients(
+  attrs: AttentionAttrs,
+  q: Node,
+  k: Node,
+  v: Node,
+  g: Node,
+  mask?: Node,
+): { readonly p: Node; readonly ds: Node } {
   const p = weightsOf(attrs, q, k, mask);
   const dp = matmul(g, transpose(v));
   return { p, ds: mul(p, sub(dp, sum(mul(dp, p), { axis: -1, keepDims: true }))) };
 }
 
 /**
- * Attention as an operation; called through `attention`. Its second output is the logarithm of each row's sum of exponentials, (…, T, 1): with it a device computes the weights
- * again, one by one, without their sum.
+ * Attention as an operation; called through `attention`. Its second output is the logarithm of each row's sum
+ * of exponentials, (…, T, 1): with it a device computes the weights again, one by one, without their sum.
  */
 export const attentionComposite: Composite<AttentionAttrs> = {
   name: 'attention',
@@ -82,7 +99,8 @@ export const attentionComposite: Composite<AttentionAttrs> = {
     const batched = [...result.shape.slice(0, -1), scores.shape.at(-1)!];
     return [result, logsumexp(expand(scores, batched), [batched.length - 1], true)];
   },
-  // o = P v, P = softmax(S): dv = Pᵀ g, dP = g vᵀ, dS = P·(dP − Σ dP·P), dq = dS k·scale, dk = dSᵀ q·scale. P is computed again; and Σ dP·P = Σ g·o.
+  // o = P v, P = softmax(S): dv = Pᵀ g, dP = g vᵀ, dS = P·(dP − Σ dP·P), dq = dS k·scale, dk = dSᵀ q·scale. P
+  // is computed again; and Σ dP·P = Σ g·o.
   vjp([g], [o, logTotal], attrs, q, k, v, mask) {
     if (g === null || g === undefined) return [null, null, null, null];
     if (mask === undefined) {
@@ -101,15 +119,18 @@ export const attentionComposite: Composite<AttentionAttrs> = {
   },
 };
 
-const queryGradient = ({ scale }: AttentionAttrs, ds: Node, q: Node, k: Node): Node => sumTo(matmul(mul(ds, scale), k), q.shape);
-const keyGradient = ({ scale }: AttentionAttrs, ds: Node, q: Node, k: Node): Node => sumTo(matmul(transpose(mul(ds, scale)), q), k.shape);
+const queryGradient = ({ scale }: AttentionAttrs, ds: Node, q: Node, k: Node): Node =>
+  sumTo(matmul(mul(ds, scale), k), q.shape);
+const keyGradient = ({ scale }: AttentionAttrs, ds: Node, q: Node, k: Node): Node =>
+  sumTo(matmul(transpose(mul(ds, scale)), q), k.shape);
 const valueGradient = (p: Node, g: Node, v: Node): Node => sumTo(matmul(transpose(p), g), v.shape);
 
 const specOf = ({ shape, dtype }: Spec): Spec => ({ shape, dtype });
 
 /**
- * dq of attention without a mask, from q, k, v, the result's gradient g, and for each row the second output of attention and Σ g·o, (…, T, 1): the last two are for devices which
- * compute the weights again one by one; the definition here needs neither.
+ * dq of attention without a mask, from q, k, v, the result's gradient g, and for each row the second output
+ * of attention and Σ g·o, (…, T, 1): the last two are for devices which compute the weights again one by one;
+ * the definition here needs neither.
  */
 export const attentionQueryGradientComposite: Composite<AttentionAttrs> = {
   name: 'attentionQueryGradient',
@@ -127,12 +148,19 @@ export const attentionKeyGradientComposite: Composite<AttentionAttrs> = {
   },
 };
 
-/** q: (…, T, D), k: (…, S, D), v: (…, S, E), mask: broadcasts to (…, T, S). Result: (…, T, E). scale: 1/√D by default. */
+/**
+ * q: (…, T, D), k: (…, S, D), v: (…, S, E), mask: broadcasts to (…, T, S). Result: (…, T, E). scale: 1/√D by
+ * default.
+ */
 export function attention(
   q: Node,
   k: Node,
   v: Node,
-  { mask, causal = false, scale }: { readonly mask?: Node; readonly causal?: boolean; readonly scale?: number } = {},
+  {
+    mask,
+    causal = false,
+    scale,
+  }: { readonly mask?: Node; readonly causal?: boolean; readonly scale?: number } = {},
 ): Node {
   const attrs = { causal, scale: scale ?? 1 / Math.sqrt(q.shape.at(-1) ?? 1) };
   return call(attentionComposite, attrs, ...(mask === undefined ? [q, k, v] : [q, k, v, mask]))[0]!;

@@ -16,9 +16,11 @@ interface ConcatenateAttrs extends Attrs {
 /** Parts of one call: more are joined in groups, so that no call has too many operands for the engine. */
 const MOST_PARTS = 4096;
 
-const withExtent = (shape: Shape, axis: number, extent: number): number[] => shape.map((each, place) => (place === axis ? extent : each));
+const withExtent = (shape: Shape, axis: number, extent: number): number[] =>
+  shape.map((each, place) => (place === axis ? extent : each));
 
-const nothingToJoin = (operation: string): ShapeError => new ShapeError({ operation, expected: 'at least one tensor' });
+const nothingToJoin = (operation: string): ShapeError =>
+  new ShapeError({ operation, expected: 'at least one tensor' });
 
 function inferConcatenate({ axis }: ConcatenateAttrs, ...parts: readonly Spec[]): readonly Spec[] {
   const [first, ...rest] = parts;
@@ -28,7 +30,12 @@ function inferConcatenate({ axis }: ConcatenateAttrs, ...parts: readonly Spec[])
     requireSameDType('cat', first, part);
     if (!equalShapes(withExtent(part.shape, axis, 0), withExtent(first.shape, axis, 0))) {
       const problem = `${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${axis}`;
-      throw new ShapeError({ operation: 'cat', problem, operands: [first, part].map(operandOf), expected: 'the same sizes there' });
+      throw new ShapeError({
+        operation: 'cat',
+        problem,
+        operands: [first, part].map(operandOf),
+        expected: 'the same sizes there',
+      });
     }
     extent += part.shape[axis]!;
   }
@@ -73,7 +80,9 @@ export const concatenateComposite: Composite<ConcatenateAttrs> = {
   vjp([g], _outs, { axis }, ...parts) {
     if (g === null || g === undefined) return parts.map(() => null);
     const boxes = partBoxes(parts, axis);
-    return parts.map(({ requiresGrad }, number) => (requiresGrad ? shrink(g, boxes[number]!.begin, boxes[number]!.end) : null));
+    return parts.map(({ requiresGrad }, number) =>
+      requiresGrad ? shrink(g, boxes[number]!.begin, boxes[number]!.end) : null,
+    );
   },
 };
 

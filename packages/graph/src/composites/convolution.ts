@@ -1,7 +1,9 @@
 /**
- * Convolution in the sense of neural networks (cross-correlation), of any number of spatial axes, as one matrix product of the weight with the windows of its operand
- * (Chellapilla, Puri & Simard 2006), the windows being movements. ⟨g, w ⋆ x⟩ is linear in each of g, w and x: its derivatives are w ⋆ x, the weight's gradient and the
- * transposed convolution of g, three operations of which each one's gradients are the other two. Geometry: Dumoulin & Visin 2016.
+ * Convolution in the sense of neural networks (cross-correlation), of any number of spatial axes, as one
+ * matrix product of the weight with the windows of its operand (Chellapilla, Puri & Simard 2006), the windows
+ * being movements. ⟨g, w ⋆ x⟩ is linear in each of g, w and x: its derivatives are w ⋆ x, the weight's
+ * gradient and the transposed convolution of g, three operations of which each one's gradients are the other
+ * two. Geometry: Dumoulin & Visin 2016.
  */
 import { checkOptions, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { OptionKeys } from '@firsthand/linalg';
@@ -44,7 +46,13 @@ const convolutionAttrs = ({ stride, padding, dilation, groups }: ConvolutionAttr
 // ---- what is asked of the operands
 
 /** Ranks, dtypes and groups: what all convolutions ask for. `layout` says what the axes of the weight are. */
-function checkOperands(operation: string, { stride, groups }: ConvolutionAttrs, x: Spec, weight: Spec, layout: string): void {
+function checkOperands(
+  operation: string,
+  { stride, groups }: ConvolutionAttrs,
+  x: Spec,
+  weight: Spec,
+  layout: string,
+): void {
   requireFloat(operation, x);
   requireSameDType(operation, x, weight);
   const rank = stride.length + 2;
@@ -52,7 +60,12 @@ function checkOperands(operation: string, { stride, groups }: ConvolutionAttrs, 
     const spatial = stride.length === 1 ? 'L' : 'H, W';
     const kernel = stride.length === 1 ? 'K' : 'KH, KW';
     const expected = `x as (N, C, ${spatial}) and weight as (${layout}, ${kernel})`;
-    throw new ShapeError({ operation, operands: [x, weight].map(operandOf), expected, remedy: 'unsqueeze(0) adds a batch axis' });
+    throw new ShapeError({
+      operation,
+      operands: [x, weight].map(operandOf),
+      expected,
+      remedy: 'unsqueeze(0) adds a batch axis',
+    });
   }
   if (!Number.isSafeInteger(groups) || groups < 1) {
     const expected = 'a whole number of at least 1';
@@ -82,7 +95,13 @@ function checkDivision(operation: string, what: string, channels: number, groups
   if (channels % groups === 0) return;
   const problem = `${groups} groups do not divide the ${channels} ${what} channels of ${describe(owner)}`;
   const expected = `a divisor of ${channels}`;
-  throw new ShapeError({ operation, problem, operands: [operandOf(owner)], expected, remedy: `choose ${expected}` });
+  throw new ShapeError({
+    operation,
+    problem,
+    operands: [operandOf(owner)],
+    expected,
+    remedy: `choose ${expected}`,
+  });
 }
 
 function inferConvolution(attrs: ConvolutionAttrs, x: Spec, weight: Spec): Spec {
@@ -97,7 +116,10 @@ function inferConvolution(attrs: ConvolutionAttrs, x: Spec, weight: Spec): Spec 
     const takes = `${perGroup} in each of ${groups} groups (${channels} ≠ ${perGroup * groups})`;
     throw channelsDiffer(operation, x, weight, takes, 'x is (N, C, …), weight (O, C/groups, …)');
   }
-  return { shape: [batch, outputs, ...windowCounts(operation, x, { kernel: spatialOf(weight), ...attrs }, padding)], dtype: x.dtype };
+  return {
+    shape: [batch, outputs, ...windowCounts(operation, x, { kernel: spatialOf(weight), ...attrs }, padding)],
+    dtype: x.dtype,
+  };
 }
 
 function inferTransposed(attrs: TransposedAttrs, x: Spec, weight: Spec): Spec {
@@ -108,16 +130,32 @@ function inferTransposed(attrs: TransposedAttrs, x: Spec, weight: Spec): Spec {
   const [inputs, perGroup] = weight.shape as readonly [number, number];
   checkDivision(operation, 'input', channels, groups, x);
   if (inputs !== channels) {
-    throw channelsDiffer(operation, x, weight, `${inputs} (${channels} ≠ ${inputs})`, 'x is (N, C, …), weight (C, O/groups, …)');
+    throw channelsDiffer(
+      operation,
+      x,
+      weight,
+      `${inputs} (${channels} ≠ ${inputs})`,
+      'x is (N, C, …), weight (C, O/groups, …)',
+    );
   }
   const kernel = spatialOf(weight);
   const extents = spatialOf(x).map(
-    (extent, axis) => (extent - 1) * stride[axis]! - 2 * padding[axis]! + span(kernel[axis]!, dilation[axis]!) + outputPadding[axis]!,
+    (extent, axis) =>
+      (extent - 1) * stride[axis]! -
+      2 * padding[axis]! +
+      span(kernel[axis]!, dilation[axis]!) +
+      outputPadding[axis]!,
   );
   if (spatialOf(x).includes(0) || extents.some((extent) => extent < 1)) {
     const problem = `nothing is left of ${describe(x)} with weight ${describe(weight)}: the result would be ${formatShape(extents)}`;
     const operands = [x, weight].map(operandOf);
-    throw new ShapeError({ operation, problem, operands, expected: 'less padding', remedy: 'use less padding' });
+    throw new ShapeError({
+      operation,
+      problem,
+      operands,
+      expected: 'less padding',
+      remedy: 'use less padding',
+    });
   }
   return { shape: [batch, perGroup * groups, ...extents], dtype: x.dtype };
 }
@@ -129,7 +167,12 @@ function inferWeight(attrs: WeightAttrs, x: Spec, g: Spec): Spec {
   const counts = windowCounts(operation, x, attrs, attrs.padding);
   if (g.shape[0] !== x.shape[0] || !equalShapes(spatialOf(g), counts)) {
     const problem = `${describe(g)} is no gradient of a convolution of ${describe(x)}, whose windows are ${formatShape(counts)}`;
-    throw new ShapeError({ operation, problem, operands: [x, g].map(operandOf), expected: formatShape(counts) });
+    throw new ShapeError({
+      operation,
+      problem,
+      operands: [x, g].map(operandOf),
+      expected: formatShape(counts),
+    });
   }
   return { shape: [g.shape[1]!, x.shape[1]! / attrs.groups, ...attrs.kernel], dtype: x.dtype };
 }
@@ -141,11 +184,21 @@ function columns(x: Node, windows: Parameters<typeof unfold>[1], groups: number)
   const all = unfold(x, windows); // (N, C, taps…, windows…)
   const [batch, channels] = x.shape as readonly [number, number];
   const taps = sizeOf(windows.kernel);
-  return reshape(all, [batch, groups, (channels / groups) * taps, sizeOf(all.shape.slice(2 + windows.kernel.length))]);
+  return reshape(all, [
+    batch,
+    groups,
+    (channels / groups) * taps,
+    sizeOf(all.shape.slice(2 + windows.kernel.length)),
+  ]);
 }
 
 /** y[n, o, p] = Σ_{c, k} w[o, c, k]·x[n, c, p·stride + k·dilation] for a padded x. */
-function correlate(x: Node, weight: Node, { stride, dilation, groups }: ConvolutionAttrs, shape: Shape): Node {
+function correlate(
+  x: Node,
+  weight: Node,
+  { stride, dilation, groups }: ConvolutionAttrs,
+  shape: Shape,
+): Node {
   const [outputs, perGroup, ...kernel] = weight.shape as readonly [number, number, ...number[]];
   const rows = reshape(weight, [groups, outputs / groups, perGroup * sizeOf(kernel)]);
   return reshape(matmul(rows, columns(x, { kernel, stride, dilation }, groups)), shape);
@@ -156,13 +209,17 @@ function spread(x: Node, stride: readonly number[]): Node {
   return stride.reduce((value, step, place) => {
     const axis = 2 + place;
     const extent = value.shape[axis]!;
-    const shaped = (each: Node, axes: number, ...extents: number[]): Node => reshape(each, each.shape.toSpliced(axis, axes, ...extents));
+    const shaped = (each: Node, axes: number, ...extents: number[]): Node =>
+      reshape(each, each.shape.toSpliced(axis, axes, ...extents));
     const steps = extendAxis(shaped(value, 1, extent, 1), axis + 1, 0, step - 1);
     return extendAxis(shaped(steps, 2, extent * step), axis, 0, 1 - step);
   }, x);
 }
 
-/** The weight of a convolution for its transpose: inputs and outputs of each group exchanged, the kernel turned around. */
+/**
+ * The weight of a convolution for its transpose: inputs and outputs of each group exchanged, the kernel
+ * turned around.
+ */
 function turned(weight: Node, groups: number): Node {
   const [outputs, perGroup, ...kernel] = weight.shape as readonly [number, number, ...number[]];
   const grouped = reshape(weight, [groups, outputs / groups, perGroup, ...kernel]);
@@ -174,12 +231,18 @@ function turned(weight: Node, groups: number): Node {
   );
 }
 
-/** Convolution as an operation: (N, C, …) and (O, C/groups, taps…) to (N, O, …); called through `conv1d` and `conv2d`. */
+/**
+ * Convolution as an operation: (N, C, …) and (O, C/groups, taps…) to (N, O, …); called through `conv1d` and
+ * `conv2d`.
+ */
 export const convolutionComposite: Composite<ConvolutionAttrs> = {
   name: 'convolution',
   infer: (attrs, x, weight) => [inferConvolution(attrs, x, weight)],
-  body: (attrs, x, weight) => [correlate(padBoth(x, attrs.padding), weight, attrs, inferConvolution(attrs, x, weight).shape)],
-  // y = w ⋆ x: ⟨g, dw ⋆ x⟩ = ⟨weightGradient(x, g), dw⟩, ⟨g, w ⋆ dx⟩ = ⟨transposed(g, w), dx⟩. Elements behind the last window have gradient 0.
+  body: (attrs, x, weight) => [
+    correlate(padBoth(x, attrs.padding), weight, attrs, inferConvolution(attrs, x, weight).shape),
+  ],
+  // y = w ⋆ x: ⟨g, dw ⋆ x⟩ = ⟨weightGradient(x, g), dw⟩, ⟨g, w ⋆ dx⟩ = ⟨transposed(g, w), dx⟩. Elements
+  // behind the last window have gradient 0.
   vjp([g], _outs, attrs, x, weight) {
     if (g === null || g === undefined) return [null, null];
     return [
@@ -190,13 +253,15 @@ export const convolutionComposite: Composite<ConvolutionAttrs> = {
 };
 
 /**
- * Transposed convolution as an operation, the adjoint of `convolution` in its first operand: (N, C, …) and (C, O/groups, taps…) to (N, O, …); called through
- * `convTranspose2d`. x[n, c, i] = Σ_{o, k, p: p·stride + k·dilation − padding = i} w[o, c, k]·y[n, o, p].
+ * Transposed convolution as an operation, the adjoint of `convolution` in its first operand: (N, C, …) and
+ * (C, O/groups, taps…) to (N, O, …); called through `convTranspose2d`. x[n, c, i] = Σ_{o, k, p: p·stride +
+ * k·dilation − padding = i} w[o, c, k]·y[n, o, p].
  */
 export const transposedConvolutionComposite: Composite<TransposedAttrs> = {
   name: 'transposedConvolution',
   infer: (attrs, y, weight) => [inferTransposed(attrs, y, weight)],
-  // The substitution k → K − 1 − k makes it a convolution of y with stride − 1 zeros between its elements and (K − 1)·dilation − padding around them.
+  // The substitution k → K − 1 − k makes it a convolution of y with stride − 1 zeros between its elements and
+  // (K − 1)·dilation − padding around them.
   body(attrs, y, weight) {
     const { stride, padding, dilation, groups, outputPadding } = attrs;
     const surrounded = spatialOf(weight).reduce(
@@ -209,7 +274,8 @@ export const transposedConvolutionComposite: Composite<TransposedAttrs> = {
     const dense = { ...convolutionAttrs(attrs), stride: stride.map(() => 1) };
     return [correlate(surrounded, turned(weight, groups), dense, inferTransposed(attrs, y, weight).shape)];
   },
-  // x = transposed(y, w): ⟨g, transposed(dy, w)⟩ = ⟨w ⋆ g, dy⟩, ⟨g, transposed(y, dw)⟩ = ⟨dw ⋆ g, y⟩ = ⟨weightGradient(g, y), dw⟩.
+  // x = transposed(y, w): ⟨g, transposed(dy, w)⟩ = ⟨w ⋆ g, dy⟩, ⟨g, transposed(y, dw)⟩ = ⟨dw ⋆ g, y⟩ =
+  // ⟨weightGradient(g, y), dw⟩.
   vjp([g], _outs, attrs, y, weight) {
     if (g === null || g === undefined) return [null, null];
     return [
@@ -219,11 +285,15 @@ export const transposedConvolutionComposite: Composite<TransposedAttrs> = {
   },
 };
 
-/** The gradient of a convolution's weight as an operation, from its operand x and the gradient g of its result: (O, C/groups, taps…). */
+/**
+ * The gradient of a convolution's weight as an operation, from its operand x and the gradient g of its
+ * result: (O, C/groups, taps…).
+ */
 export const convolutionWeightGradientComposite: Composite<WeightAttrs> = {
   name: 'convolutionWeightGradient',
   infer: (attrs, x, g) => [inferWeight(attrs, x, g)],
-  // dw[o, c, k] = Σ_{n, p} g[n, o, p]·x[n, c, p·stride + k·dilation], a matrix product whose inner axis is (n, p).
+  // dw[o, c, k] = Σ_{n, p} g[n, o, p]·x[n, c, p·stride + k·dilation], a matrix product whose inner axis is
+  // (n, p).
   body(attrs, x, g) {
     const { padding, groups } = attrs;
     const [batch, outputs] = g.shape as readonly [number, number];
@@ -250,7 +320,8 @@ export const convolutionWeightGradientComposite: Composite<WeightAttrs> = {
 function transposed(attrs: ConvolutionAttrs, y: Node, weight: Node, extents: Shape): Node {
   const { stride, padding, dilation } = attrs;
   const outputPadding = extents.map(
-    (extent, axis) => (extent + 2 * padding[axis]! - span(weight.shape[2 + axis]!, dilation[axis]!)) % stride[axis]!,
+    (extent, axis) =>
+      (extent + 2 * padding[axis]! - span(weight.shape[2 + axis]!, dilation[axis]!)) % stride[axis]!,
   );
   return call(transposedConvolutionComposite, { ...convolutionAttrs(attrs), outputPadding }, y, weight)[0]!;
 }
@@ -287,7 +358,10 @@ export interface Conv2dOptions {
 
 /** Settings of `convTranspose2d`: those of the convolution that it is the transpose of. */
 export interface ConvTranspose2dOptions extends Conv2dOptions {
-  /** Added to one side of the result, since strides round down: less than the stride or the dilation; 0 if not given. */
+  /**
+   * Added to one side of the result, since strides round down: less than the stride or the dilation; 0 if not
+   * given.
+   */
   readonly outputPadding?: number | readonly [number, number];
 }
 
@@ -298,10 +372,19 @@ interface AnyOptions {
   readonly groups?: number;
 }
 
-const CONVOLUTION_KEYS: OptionKeys<AnyOptions> = { stride: true, padding: true, dilation: true, groups: 'number' };
+const CONVOLUTION_KEYS: OptionKeys<AnyOptions> = {
+  stride: true,
+  padding: true,
+  dilation: true,
+  groups: 'number',
+};
 const TRANSPOSED_KEYS: OptionKeys<ConvTranspose2dOptions> = { ...CONVOLUTION_KEYS, outputPadding: true };
 
-function attrsOf(operation: string, axes: number, { stride = 1, padding = 0, dilation = 1, groups = 1 }: AnyOptions): ConvolutionAttrs {
+function attrsOf(
+  operation: string,
+  axes: number,
+  { stride = 1, padding = 0, dilation = 1, groups = 1 }: AnyOptions,
+): ConvolutionAttrs {
   return {
     stride: perAxis(operation, 'stride', stride, axes, 1),
     padding: perAxis(operation, 'padding', padding, axes, 0),
@@ -316,7 +399,12 @@ function checkBias(operation: string, y: Spec, bias: Node): void {
   const channels = y.shape[1]!;
   if (equalShapes(bias.shape, [channels])) return;
   const expected = `[${channels}], a number for each channel of the result ${formatShape(y.shape)}`;
-  throw new ShapeError({ operation, problem: `bias must be ${expected}, got ${describe(bias)}`, operands: [operandOf(bias)], expected });
+  throw new ShapeError({
+    operation,
+    problem: `bias must be ${expected}, got ${describe(bias)}`,
+    operands: [operandOf(bias)],
+    expected,
+  });
 }
 
 /** A convolution, plus its bias if it has one; in float16 both are rounded as one. */
@@ -337,26 +425,43 @@ function withBias<A extends ConvolutionAttrs>(
   return widened(compute, x, weight, bias);
 }
 
-function convolve(axes: number, x: Node, weight: Node, bias: Node | null, options: AnyOptions | undefined): Node {
+function convolve(
+  axes: number,
+  x: Node,
+  weight: Node,
+  bias: Node | null,
+  options: AnyOptions | undefined,
+): Node {
   const operation = `conv${axes}d`;
   const attrs = attrsOf(operation, axes, checkOptions(operation, options, CONVOLUTION_KEYS));
   return withBias(operation, convolutionComposite, attrs, x, weight, bias);
 }
 
-/** x: (N, C, L), weight: (O, C/groups, K), bias: (O). Result: (N, O, ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1). */
+/**
+ * x: (N, C, L), weight: (O, C/groups, K), bias: (O). Result: (N, O, ⌊(L + 2·padding − dilation·(K − 1) −
+ * 1)/stride⌋ + 1).
+ */
 export function conv1d(x: Node, weight: Node, bias: Node | null = null, options?: Conv1dOptions): Node {
   return convolve(1, x, weight, bias, options);
 }
 
-/** x: (N, C, H, W), weight: (O, C/groups, KH, KW), bias: (O). Result: (N, O, H′, W′), sizes as for `conv1d`. */
+/**
+ * x: (N, C, H, W), weight: (O, C/groups, KH, KW), bias: (O). Result: (N, O, H′, W′), sizes as for `conv1d`.
+ */
 export function conv2d(x: Node, weight: Node, bias: Node | null = null, options?: Conv2dOptions): Node {
   return convolve(2, x, weight, bias, options);
 }
 
 /**
- * x: (N, C, H, W), weight: (C, O/groups, KH, KW), bias: (O). Result: (N, O, H′, W′) with H′ = (H − 1)·stride − 2·padding + dilation·(KH − 1) + 1 + outputPadding.
+ * x: (N, C, H, W), weight: (C, O/groups, KH, KW), bias: (O). Result: (N, O, H′, W′) with H′ = (H − 1)·stride
+ * − 2·padding + dilation·(KH − 1) + 1 + outputPadding.
  */
-export function convTranspose2d(x: Node, weight: Node, bias: Node | null = null, options?: ConvTranspose2dOptions): Node {
+export function convTranspose2d(
+  x: Node,
+  weight: Node,
+  bias: Node | null = null,
+  options?: ConvTranspose2dOptions,
+): Node {
   const given = checkOptions('convTranspose2d', options, TRANSPOSED_KEYS);
   const attrs = attrsOf('convTranspose2d', 2, given);
   const { stride, dilation } = attrs;
@@ -365,11 +470,26 @@ export function convTranspose2d(x: Node, weight: Node, bias: Node | null = null,
     const settings = `stride ${stride.join(', ')} and dilation ${dilation.join(', ')}`;
     const expected = 'less than the stride or the dilation';
     const problem = `outputPadding must be ${expected}, got ${outputPadding.join(', ')} with ${settings}`;
-    throw new ShapeError({ operation: 'convTranspose2d', problem, operands: [x, weight].map(operandOf), expected });
+    throw new ShapeError({
+      operation: 'convTranspose2d',
+      problem,
+      operands: [x, weight].map(operandOf),
+      expected,
+    });
   }
   checkOperands('convTranspose2d', attrs, x, weight, 'C, O/groups');
   // Whole strides of it are zeros behind x, which change nothing but the size.
-  const longer = outputPadding.reduce((value, width, axis) => extendAxis(value, 2 + axis, 0, Math.floor(width / stride[axis]!)), x);
+  const longer = outputPadding.reduce(
+    (value, width, axis) => extendAxis(value, 2 + axis, 0, Math.floor(width / stride[axis]!)),
+    x,
+  );
   const rest = outputPadding.map((width, axis) => width % stride[axis]!);
-  return withBias('convTranspose2d', transposedConvolutionComposite, { ...attrs, outputPadding: rest }, longer, weight, bias);
+  return withBias(
+    'convTranspose2d',
+    transposedConvolutionComposite,
+    { ...attrs, outputPadding: rest },
+    longer,
+    weight,
+    bias,
+  );
 }

@@ -19,11 +19,21 @@ export const crossEntropyComposite: Composite = {
     if (logits.shape.length < 1 || !equalShapes(logits.shape.slice(0, -1), labels.shape)) {
       const expected = `labels of shape ${formatShape(logits.shape.slice(0, -1))}`;
       const problem = `logits ${describe(logits)} need ${expected}, got ${describe(labels)}`;
-      throw new ShapeError({ operation: 'crossEntropy', problem, operands: [logits, labels].map(operandOf), expected });
+      throw new ShapeError({
+        operation: 'crossEntropy',
+        problem,
+        operands: [logits, labels].map(operandOf),
+        expected,
+      });
     }
     if (logits.shape.at(-1) === 0) {
       const problem = `no classes in ${describe(logits)}`;
-      throw new ShapeError({ operation: 'crossEntropy', problem, operands: [operandOf(logits)], expected: 'classes' });
+      throw new ShapeError({
+        operation: 'crossEntropy',
+        problem,
+        operands: [operandOf(logits)],
+        expected: 'classes',
+      });
     }
     return [{ shape: labels.shape, dtype: logits.dtype }];
   },

@@ -1,6 +1,7 @@
 /**
- * e^(−x²/2), the normal density without its constant, right to a few units in the last place for every x: −x²/2 rounded to a float would cost x²/2 of them. With h the nearest
- * multiple of 2⁻⁸, whose square is exact, x² = h² + (x − h)(x + h), and the second term is small (as in fdlibm's s_erf.c).
+ * e^(−x²/2), the normal density without its constant, right to a few units in the last place for every x:
+ * −x²/2 rounded to a float would cost x²/2 of them. With h the nearest multiple of 2⁻⁸, whose square is
+ * exact, x² = h² + (x − h)(x + h), and the second term is small (as in fdlibm's s_erf.c).
  */
 import { clamp } from '../derived.ts';
 import { call } from '../node.ts';
@@ -13,8 +14,12 @@ const REACH = { float16: 16, float32: 16, float64: 40 } as const;
 /** So many steps between whole numbers: h has 12 bits then, and 14 in float64. */
 const STEPS = 2 ** 8;
 
-/** e^δ for |δ| ≤ 2⁻⁵, which (x − h)(x + h)/2 is within reach: in float32 1 + δ + δ²/2 + δ³/6 is as exact as the exponential, and quicker. */
-const smallExponential = (x: Node): Node => (x.dtype === 'float64' ? exp(x) : add(mul(x, add(mul(x, add(mul(x, 1 / 6), 0.5)), 1)), 1));
+/**
+ * e^δ for |δ| ≤ 2⁻⁵, which (x − h)(x + h)/2 is within reach: in float32 1 + δ + δ²/2 + δ³/6 is as exact as
+ * the exponential, and quicker.
+ */
+const smallExponential = (x: Node): Node =>
+  x.dtype === 'float64' ? exp(x) : add(mul(x, add(mul(x, add(mul(x, 1 / 6), 0.5)), 1)), 1);
 
 /** The Gaussian as an operation; called through `gaussian`. */
 export const gaussianComposite: Composite = {

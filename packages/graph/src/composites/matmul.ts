@@ -1,6 +1,6 @@
 /**
- * Matrix product over the last two axes: C[…, m, n] = Σₖ A[…, m, k]·B[…, k, n]; leading axes broadcast. The body is the
- * definition; every device is expected to bring a kernel.
+ * Matrix product over the last two axes: C[…, m, n] = Σₖ A[…, m, k]·B[…, k, n]; leading axes broadcast. The
+ * body is the definition; every device is expected to bring a kernel.
  */
 import { broadcastShapes, ShapeError } from '@firsthand/linalg';
 import { sumTo } from '../derived.ts';
@@ -13,13 +13,22 @@ function inferMatmul(a: Spec, b: Spec): Spec {
   requireSameDType('matmul', a, b);
   requireNumbers('matmul', a, "use cast('float32')");
   if (a.shape.length < 2 || b.shape.length < 2) {
-    throw new ShapeError({ operation: 'matmul', operands: [a, b].map(operandOf), expected: 'two axes or more' });
+    throw new ShapeError({
+      operation: 'matmul',
+      operands: [a, b].map(operandOf),
+      expected: 'two axes or more',
+    });
   }
   const inner = a.shape.at(-1)!;
   const other = b.shape.at(-2)!;
   if (inner !== other) {
     const problem = `inner sizes differ: ${describe(a)} · ${describe(b)} (${inner} ≠ ${other})`;
-    throw new ShapeError({ operation: 'matmul', problem, operands: [a, b].map(operandOf), expected: `a second operand […, ${inner}, n]` });
+    throw new ShapeError({
+      operation: 'matmul',
+      problem,
+      operands: [a, b].map(operandOf),
+      expected: `a second operand […, ${inner}, n]`,
+    });
   }
   const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
   return { shape: [...batch, a.shape.at(-2)!, b.shape.at(-1)!], dtype: a.dtype };
@@ -46,18 +55,30 @@ export const matmulComposite: Composite = {
   },
 };
 
-/** Matrix product; one-dimensional operands act as a row on the left and as a column on the right, and lose that axis again. */
+/**
+ * Matrix product; one-dimensional operands act as a row on the left and as a column on the right, and lose
+ * that axis again.
+ */
 export function matmul(a: Node, b: Node): Node {
   if (a.shape.length === 0 || b.shape.length === 0) {
     const problem = `scalars have no inner axis: ${describe(a)} · ${describe(b)}`;
     const expected = 'vectors or matrices';
-    throw new ShapeError({ operation: 'matmul', problem, operands: [a, b].map(operandOf), expected, remedy: 'use mul' });
+    throw new ShapeError({
+      operation: 'matmul',
+      problem,
+      operands: [a, b].map(operandOf),
+      expected,
+      remedy: 'use mul',
+    });
   }
   const left = a.shape.length === 1 ? reshape(a, [1, a.shape[0]!]) : a;
   const right = b.shape.length === 1 ? reshape(b, [b.shape[0]!, 1]) : b;
   const product = call(matmulComposite, {}, left, right)[0]!;
   if (left === a && right === b) return product;
-  const drop = [...(left === a ? [] : [product.shape.length - 2]), ...(right === b ? [] : [product.shape.length - 1])];
+  const drop = [
+    ...(left === a ? [] : [product.shape.length - 2]),
+    ...(right === b ? [] : [product.shape.length - 1]),
+  ];
   return reshape(
     product,
     product.shape.filter((_, axis) => !drop.includes(axis)),

@@ -1,6 +1,8 @@
 /**
- * Pooling: the largest element or the mean of each window. Windows that lie side by side are a reshape, so that pooling is a reduction and nothing else. The largest
- * element passes its gradient to the first of equals in row-major order, as PyTorch's; the position of each is an output, which nobody computes who does not differentiate.
+ * Pooling: the largest element or the mean of each window. Windows that lie side by side are a reshape, so
+ * that pooling is a reduction and nothing else. The largest element passes its gradient to the first of
+ * equals in row-major order, as PyTorch's; the position of each is an output, which nobody computes who does
+ * not differentiate.
  */
 import { checkOptions, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { OptionKeys } from '@firsthand/linalg';
@@ -23,14 +25,25 @@ function inferPool(operation: string, { padding, ...windows }: PoolAttrs, x: Spe
   requireFloat(operation, x);
   const axes = windows.kernel.length;
   if (x.shape.length !== axes + 2) {
-    throw new ShapeError({ operation, operands: [operandOf(x)], expected: 'x as (N, C, H, W)', remedy: 'unsqueeze(0) adds a batch axis' });
+    throw new ShapeError({
+      operation,
+      operands: [operandOf(x)],
+      expected: 'x as (N, C, H, W)',
+      remedy: 'unsqueeze(0) adds a batch axis',
+    });
   }
   padding.forEach((width, axis) => {
     const taps = windows.kernel[axis]!;
     if (width > taps / 2) {
       const problem = `padding ${width} of ${describe(x)} is more than half of the kernel's ${taps} taps`;
       const expected = `a padding of at most ${Math.floor(taps / 2)}`;
-      throw new ShapeError({ operation, problem, operands: [operandOf(x)], expected, remedy: 'use less padding' });
+      throw new ShapeError({
+        operation,
+        problem,
+        operands: [operandOf(x)],
+        expected,
+        remedy: 'use less padding',
+      });
     }
   });
   return { shape: [...x.shape.slice(0, 2), ...windowCounts(operation, x, windows, padding)], dtype: x.dtype };
@@ -45,7 +58,10 @@ function padWithLeast(x: Node, padding: readonly number[]): Node {
   return where(padBoth(constant(1, x.shape, 'bool'), padding), padBoth(x, padding), -Infinity);
 }
 
-/** Maximum pooling as an operation: the largest elements, and their positions in their windows (int32); called through `maxPool2d`. */
+/**
+ * Maximum pooling as an operation: the largest elements, and their positions in their windows (int32); called
+ * through `maxPool2d`.
+ */
 export const maxPoolComposite: Composite<PoolAttrs> = {
   name: 'maxPool',
   infer(attrs, x) {
@@ -104,9 +120,17 @@ export interface MaxPool2dOptions {
 type Pair = number | readonly [number, number];
 
 const MAX_KEYS: OptionKeys<MaxPool2dOptions> = { stride: true, padding: true, dilation: true };
-const AVERAGE_KEYS: OptionKeys<AvgPool2dOptions> = { stride: true, padding: true, countIncludePad: 'boolean' };
+const AVERAGE_KEYS: OptionKeys<AvgPool2dOptions> = {
+  stride: true,
+  padding: true,
+  countIncludePad: 'boolean',
+};
 
-function attrsOf(operation: string, kernel: Pair, { stride, padding = 0, dilation = 1 }: MaxPool2dOptions): PoolAttrs {
+function attrsOf(
+  operation: string,
+  kernel: Pair,
+  { stride, padding = 0, dilation = 1 }: MaxPool2dOptions,
+): PoolAttrs {
   return {
     kernel: perAxis(operation, 'the kernel', kernel, 2, 1),
     stride: perAxis(operation, 'stride', stride ?? kernel, 2, 1),
@@ -117,7 +141,11 @@ function attrsOf(operation: string, kernel: Pair, { stride, padding = 0, dilatio
 
 /** The largest element of each window; NaN wins. x: (N, C, H, W). Result: (N, C, H′, W′). */
 export function maxPool2d(x: Node, kernel: Pair, options?: MaxPool2dOptions): Node {
-  return call(maxPoolComposite, attrsOf('maxPool2d', kernel, checkOptions('maxPool2d', options, MAX_KEYS)), x)[0]!;
+  return call(
+    maxPoolComposite,
+    attrsOf('maxPool2d', kernel, checkOptions('maxPool2d', options, MAX_KEYS)),
+    x,
+  )[0]!;
 }
 
 /** Σ over the taps of each window. */

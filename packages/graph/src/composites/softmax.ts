@@ -1,8 +1,26 @@
 /**
- * Softmax, its logarithm and log-sum-exp, over one axis. All three subtract the row's largest finite value first, so that
- * nothing overflows; a row that is −∞ throughout (fully masked) has softmax 0, log-softmax −∞ and log-sum-exp −∞.
+ * Softmax, its logarithm and log-sum-exp, over one axis. All three subtract the row's largest finite value
+ * first, so that nothing overflows; a row that is −∞ throughout (fully masked) has softmax 0, log-softmax −∞
+ * and log-sum-exp −∞.
  */
-import { add, alongAxis, div, dropAxes, eq, exp, log, lt, max, mul, permute, reshape, sub, sum, unary, where } from '../ops.ts';
+import {
+  add,
+  alongAxis,
+  div,
+  dropAxes,
+  eq,
+  exp,
+  log,
+  lt,
+  max,
+  mul,
+  permute,
+  reshape,
+  sub,
+  sum,
+  unary,
+  where,
+} from '../ops.ts';
 import { stopGradient } from '../derived.ts';
 import { call, constant } from '../node.ts';
 import type { Attrs, Composite, Node, Spec } from '../types.ts';
@@ -92,7 +110,12 @@ export function softmax(x: Node, axis = -1): Node {
 
 /** ln softmax over one axis. */
 export function logSoftmax(x: Node, axis = -1): Node {
-  return alongAxis('logSoftmax', axis, [x], (along, rows) => call(logSoftmaxComposite, { axis: along }, rows)[0]!);
+  return alongAxis(
+    'logSoftmax',
+    axis,
+    [x],
+    (along, rows) => call(logSoftmaxComposite, { axis: along }, rows)[0]!,
+  );
 }
 
 /** log Σ eˣ over one axis or several. */
@@ -104,7 +127,10 @@ export function logsumexp(x: Node, axes: readonly number[], keepDims = false): N
   if (axes.length > 1) {
     // Several axes become one: move them to the end and merge.
     const moved = [...kept, ...axes];
-    rows = reshape(permute(x, moved), [...kept.map((each) => x.shape[each]!), axes.reduce((size, each) => size * x.shape[each]!, 1)]);
+    rows = reshape(permute(x, moved), [
+      ...kept.map((each) => x.shape[each]!),
+      axes.reduce((size, each) => size * x.shape[each]!, 1),
+    ]);
     axis = kept.length;
   }
   const reduced = dropAxes(call(logsumexpComposite, { axis }, rows)[0]!, [axis]);

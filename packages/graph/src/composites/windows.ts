@@ -1,6 +1,7 @@
 /**
- * Sliding windows by movements alone, so that a window is an index and never a copy. Tap k of window o reads element o·stride + k·dilation of its axis (Dumoulin &
- * Visin 2016). An axis of L elements is repeated, and the repetition is cut into rows that are `dilation` longer than L: row k then begins at element k·dilation.
+ * Sliding windows by movements alone, so that a window is an index and never a copy. Tap k of window o reads
+ * element o·stride + k·dilation of its axis (Dumoulin & Visin 2016). An axis of L elements is repeated, and
+ * the repetition is cut into rows that are `dilation` longer than L: row k then begins at element k·dilation.
  */
 import { describeValue, ShapeError } from '@firsthand/linalg';
 import { expand, pad, permute, reshape, shrink, sum } from '../ops.ts';
@@ -28,11 +29,22 @@ interface AxisWindows {
 export type PerAxis = number | readonly number[];
 
 /** @throws ShapeError unless there are as many whole numbers as axes, none of them less than `least` */
-export function perAxis(operation: string, setting: string, value: PerAxis, axes: number, least: number): Extents {
+export function perAxis(
+  operation: string,
+  setting: string,
+  value: PerAxis,
+  axes: number,
+  least: number,
+): Extents {
   const values: unknown = typeof value === 'number' ? Array.from({ length: axes }, () => value) : value;
-  if (!Array.isArray(values) || values.length !== axes || !values.every((each) => Number.isSafeInteger(each) && each >= least)) {
+  if (
+    !Array.isArray(values) ||
+    values.length !== axes ||
+    !values.every((each) => Number.isSafeInteger(each) && each >= least)
+  ) {
     const expected = `${axes === 1 ? 'a whole number' : `a whole number, or ${axes} of them,`} of at least ${least}`;
-    const found = typeof value === 'number' || Array.isArray(value) ? [value].flat().join(', ') : describeValue(value);
+    const found =
+      typeof value === 'number' || Array.isArray(value) ? [value].flat().join(', ') : describeValue(value);
     throw new ShapeError({ operation, problem: `${setting} must be ${expected}, got ${found}`, expected });
   }
   return values as Extents;
@@ -92,10 +104,12 @@ export function padBoth(x: Node, padding: Extents): Node {
 }
 
 /** The first `length` elements of an axis, or all of them and zeros behind. */
-const resize = (x: Node, axis: number, length: number): Node => extendAxis(x, axis, 0, length - x.shape[axis]!);
+const resize = (x: Node, axis: number, length: number): Node =>
+  extendAxis(x, axis, 0, length - x.shape[axis]!);
 
 /** The extents of one axis replaced by others. */
-const replaceAxes = (shape: Shape, axis: number, count: number, extents: Extents): number[] => shape.toSpliced(axis, count, ...extents);
+const replaceAxes = (shape: Shape, axis: number, count: number, extents: Extents): number[] =>
+  shape.toSpliced(axis, count, ...extents);
 
 /** Two neighbouring axes exchanged. */
 function swap(x: Node, axis: number): Node {
@@ -103,7 +117,10 @@ function swap(x: Node, axis: number): Node {
   return permute(x, axes.with(axis, axis + 1).with(axis + 1, axis));
 }
 
-/** Whether each element belongs to one window at most, and windows begin at multiples of their stride that are all there: then they are a reshape. */
+/**
+ * Whether each element belongs to one window at most, and windows begin at multiples of their stride that are
+ * all there: then they are a reshape.
+ */
 const areApart = (extent: number, count: number, { kernel, stride, dilation }: AxisWindows): boolean =>
   (dilation === 1 || kernel === 1) && kernel <= stride && count * stride <= extent;
 
@@ -114,7 +131,8 @@ function repetition(
   windows: AxisWindows,
 ): { readonly step: number; readonly row: number; readonly times: number } {
   const { kernel, dilation } = windows;
-  // A single window takes no step. A row holds `count` steps: for a long last step the axis occurs in it twice.
+  // A single window takes no step. A row holds `count` steps: for a long last step the axis occurs in it
+  // twice.
   const step = count === 1 ? 1 : windows.stride;
   const row = extent * (count * step > extent + dilation ? 2 : 1) + dilation;
   return { step, row, times: Math.ceil((kernel * row) / extent) };
@@ -125,7 +143,8 @@ function unfoldAxis(x: Node, axis: number, windows: AxisWindows): Node {
   const extent = x.shape[axis]!;
   const { kernel, stride } = windows;
   const count = windowCount(extent, windows);
-  const shaped = (value: Node, axes: number, ...extents: number[]): Node => reshape(value, replaceAxes(value.shape, axis, axes, extents));
+  const shaped = (value: Node, axes: number, ...extents: number[]): Node =>
+    reshape(value, replaceAxes(value.shape, axis, axes, extents));
   if (areApart(extent, count, windows)) {
     return swap(resize(shaped(resize(x, axis, count * stride), 1, count, stride), axis + 1, kernel), axis);
   }
@@ -136,11 +155,15 @@ function unfoldAxis(x: Node, axis: number, windows: AxisWindows): Node {
   return shaped(resize(steps, axis + 2, 1), 3, kernel, count);
 }
 
-/** (…, taps, windows, …) as (…, extent, …), the adjoint of `unfoldAxis`: each step backwards, and what was repeated is summed. */
+/**
+ * (…, taps, windows, …) as (…, extent, …), the adjoint of `unfoldAxis`: each step backwards, and what was
+ * repeated is summed.
+ */
 function foldAxis(y: Node, axis: number, extent: number, windows: AxisWindows): Node {
   const { kernel, stride } = windows;
   const count = y.shape[axis + 1]!;
-  const shaped = (value: Node, axes: number, ...extents: number[]): Node => reshape(value, replaceAxes(value.shape, axis, axes, extents));
+  const shaped = (value: Node, axes: number, ...extents: number[]): Node =>
+    reshape(value, replaceAxes(value.shape, axis, axes, extents));
   if (areApart(extent, count, windows)) {
     return resize(shaped(resize(swap(y, axis), axis + 1, stride), 2, count * stride), axis, extent);
   }
@@ -162,11 +185,17 @@ function tapsFirst(rank: number, spatial: number): number[] {
 export function unfold(x: Node, windows: Windows): Node {
   const spatial = windows.kernel.length;
   const first = x.shape.length - spatial;
-  const pairs = windows.kernel.reduce((value, _, axis) => unfoldAxis(value, first + 2 * axis, along(windows, axis)), x);
+  const pairs = windows.kernel.reduce(
+    (value, _, axis) => unfoldAxis(value, first + 2 * axis, along(windows, axis)),
+    x,
+  );
   return permute(pairs, tapsFirst(pairs.shape.length, spatial));
 }
 
-/** The adjoint of `unfold`: each element of the result is the sum of what the windows have in its place. extents: the spatial axes of the result. */
+/**
+ * The adjoint of `unfold`: each element of the result is the sum of what the windows have in its place.
+ * extents: the spatial axes of the result.
+ */
 export function fold(y: Node, extents: Extents, windows: Windows): Node {
   const spatial = extents.length;
   const order = tapsFirst(y.shape.length, spatial);
@@ -175,5 +204,8 @@ export function fold(y: Node, extents: Extents, windows: Windows): Node {
     y,
     order.map((_, axis) => order.indexOf(axis)),
   );
-  return extents.reduceRight((value, extent, axis) => foldAxis(value, first + 2 * axis, extent, along(windows, axis)), pairs);
+  return extents.reduceRight(
+    (value, extent, axis) => foldAxis(value, first + 2 * axis, extent, along(windows, axis)),
+    pairs,
+  );
 }

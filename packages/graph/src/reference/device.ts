@@ -1,12 +1,33 @@
 /**
- * The reference device: interprets a program node by node with `linalg`, frees each intermediate after its last reader, and
- * finishes every run before `run` returns. It is the slowest device, and the one that all others must agree with.
+ * The reference device: interprets a program node by node with `linalg`, frees each intermediate after its
+ * last reader, and finishes every run before `run` returns. It is the slowest device, and the one that all
+ * others must agree with.
  */
-import { allocate, array, checkCount, checkOptions, describeValue, DTYPES, NDArray, OptionError, sizeOf } from '@firsthand/linalg';
+import {
+  allocate,
+  array,
+  checkCount,
+  checkOptions,
+  describeValue,
+  DTYPES,
+  NDArray,
+  OptionError,
+  sizeOf,
+} from '@firsthand/linalg';
 import type { DType, TypedArray } from '@firsthand/linalg';
 import { DeviceError, disposedDevice, foreignStorage, freedStorage, unfitArgument } from '../errors.ts';
 import { postOrder } from '../traverse.ts';
-import type { Arg, Completion, Composite, Device, Executable, Node, PlanReport, Program, Storage } from '../types.ts';
+import type {
+  Arg,
+  Completion,
+  Composite,
+  Device,
+  Executable,
+  Node,
+  PlanReport,
+  Program,
+  Storage,
+} from '../types.ts';
 import { EVALUATE, REFERENCE_KERNELS } from './evaluate.ts';
 import type { ReferenceKernel } from './evaluate.ts';
 import { inlineComposites } from './lower.ts';
@@ -161,7 +182,9 @@ class Interpreter implements Executable {
     this.#args.forEach((place, index) => {
       values[place] = argument(this.#program.args[index]!, args[index]);
     });
-    const borrowed = new Set<TypedArray>(values.flatMap((value) => (value instanceof NDArray ? [value.data] : [])));
+    const borrowed = new Set<TypedArray>(
+      values.flatMap((value) => (value instanceof NDArray ? [value.data] : [])),
+    );
     const buffers = new BufferCount(borrowed, this.#memory);
     this.#steps.forEach((step, place) => {
       const inputs = this.#inputs[place]!.map((input) => values[input]!);
@@ -173,10 +196,12 @@ class Interpreter implements Executable {
         values[dead] = null;
       }
     });
-    // Each output has a storage of its own: views, and arrays that another output or an argument holds, are copied.
+    // Each output has a storage of its own: views, and arrays that another output or an argument holds, are
+    // copied.
     const arrays = this.#outputs.map((place) => {
       const array = (values[place] as NDArray).contiguous();
-      const data = borrowed.has(array.data) || array.data.length !== array.size ? array.copy().data : array.data;
+      const data =
+        borrowed.has(array.data) || array.data.length !== array.size ? array.copy().data : array.data;
       borrowed.add(data);
       return data;
     });
@@ -188,7 +213,8 @@ class Interpreter implements Executable {
 
   #store(data: TypedArray, index: number, args: readonly Arg[]): Storage {
     const into = this.#program.effects[index]?.into ?? null;
-    if (into === null) return new ReferenceStorage(data, this.#steps[this.#outputs[index]!]!.dtype, this.#memory);
+    if (into === null)
+      return new ReferenceStorage(data, this.#steps[this.#outputs[index]!]!.dtype, this.#memory);
     const storage = own(args[this.#program.args.indexOf(into)] as Storage);
     storage.replace(data);
     return storage;
@@ -196,7 +222,8 @@ class Interpreter implements Executable {
 
   #evaluate(step: Node, inputs: readonly Value[]): Value {
     if (step.op === 'output') return (inputs[0] as readonly NDArray[])[step.attrs.index]!;
-    if (step.op === 'call') return this.#kernels.get(step.attrs.composite)!(step.attrs.attrs, ...(inputs as readonly NDArray[]));
+    if (step.op === 'call')
+      return this.#kernels.get(step.attrs.composite)!(step.attrs.attrs, ...(inputs as readonly NDArray[]));
     if (step.op === 'leaf') throw new DeviceError('reference: a leaf that is no argument');
     const evaluate = EVALUATE[step.op] as (node: Node, ...inputs: readonly NDArray[]) => NDArray;
     return evaluate(step, ...(inputs as readonly NDArray[]));
@@ -267,7 +294,10 @@ function argument(leaf: Program['args'][number], arg: Arg | undefined): NDArray 
 }
 
 /** For each step, the places whose last reader it is; outputs are never released. */
-function lastReaders(inputs: readonly (readonly number[])[], outputs: readonly number[]): readonly (readonly number[])[] {
+function lastReaders(
+  inputs: readonly (readonly number[])[],
+  outputs: readonly number[],
+): readonly (readonly number[])[] {
   const last = new Map<number, number>();
   inputs.forEach((list, place) => {
     for (const input of list) last.set(input, place);
@@ -282,7 +312,9 @@ function bytesOf(node: Node): number {
   return sizeOf(node.shape) * DTYPES[node.dtype].bytes;
 }
 
-/** One operation per element computed; a matrix product counts a multiplication and an addition per product. */
+/**
+ * One operation per element computed; a matrix product counts a multiplication and an addition per product.
+ */
 function flopsOf(node: Node): number {
   if (node.op === 'movement' || node.op === 'const' || node.op === 'iota') return 0;
   if (node.op === 'call') return 2 * sizeOf(node.shape) * (node.inputs[0]?.shape.at(-1) ?? 1);

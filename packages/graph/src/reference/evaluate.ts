@@ -1,6 +1,6 @@
 /**
- * What each primitive computes, said with `linalg`: the meaning that every other device is held to. One entry per primitive;
- * the type checker lists the ones that are missing.
+ * What each primitive computes, said with `linalg`: the meaning that every other device is held to. One entry
+ * per primitive; the type checker lists the ones that are missing.
  */
 import {
   argReduce,
@@ -63,7 +63,11 @@ export const EVALUATE: { readonly [K in Evaluated]: Evaluator<K> } = {
   reduce: ({ attrs }, x) => reduce(attrs.kind, x, attrs.axes, true),
   argReduce: ({ attrs }, x) => argReduce(attrs.kind, x, attrs.axis, true),
   prefixScan: ({ attrs: { kind, axis } }, x, term) =>
-    kind === 'sum' ? cumsum(x, { axis }) : kind === 'prod' ? cumprod(x, { axis }) : linearRecurrence(x, term, { axis }),
+    kind === 'sum'
+      ? cumsum(x, { axis })
+      : kind === 'prod'
+        ? cumprod(x, { axis })
+        : linearRecurrence(x, term, { axis }),
   movement: ({ attrs }, x) => (MOVE[attrs.kind] as Mover<Movement['kind']>)(attrs, x),
   gather: ({ attrs }, x, index) => gather(x, index, attrs.axis),
   scatter: ({ attrs }, base, index, source) => scatter(attrs.mode, base, index, source, attrs.axis),
@@ -77,7 +81,10 @@ export type ReferenceKernel = (attrs: Attrs, ...inputs: NDArray[]) => readonly N
  * What the body does at a higher cost: a product's would hold every product of elements at once, a
  * concatenation's would copy by halves.
  */
-export const REFERENCE_KERNELS: ReadonlyMap<Composite, ReferenceKernel> = /* @__PURE__ */ new Map<Composite, ReferenceKernel>([
+export const REFERENCE_KERNELS: ReadonlyMap<Composite, ReferenceKernel> = /* @__PURE__ */ new Map<
+  Composite,
+  ReferenceKernel
+>([
   [matmulComposite, (_, a, b) => [matmul(a, b)]],
   [concatenateComposite, ({ axis }, ...parts) => [concatenate(parts, axis as number)]],
 ]);

@@ -1,6 +1,6 @@
 /**
- * Composites replaced by their bodies, down to primitives and to those composites that the device has a kernel for. This is
- * the definition of what a composite means.
+ * Composites replaced by their bodies, down to primitives and to those composites that the device has a
+ * kernel for. This is the definition of what a composite means.
  */
 import { equalShapes, ShapeError } from '@firsthand/linalg';
 import { rebuild, withGradient } from '../node.ts';
@@ -10,12 +10,21 @@ import type { Composite, Node, NodeOf } from '../types.ts';
 
 const NONE: readonly Node[] = [];
 
-/** The nodes that give the same values as `roots`, without calls of composites for which `isKernel` is false. */
-export function inlineComposites(roots: readonly Node[], isKernel: (composite: Composite) => boolean): readonly Node[] {
+/**
+ * The nodes that give the same values as `roots`, without calls of composites for which `isKernel` is false.
+ */
+export function inlineComposites(
+  roots: readonly Node[],
+  isKernel: (composite: Composite) => boolean,
+): readonly Node[] {
   return withGradient(false, () => lower(roots, new Map(), isKernel));
 }
 
-function lower(roots: readonly Node[], done: Map<Node, Node>, isKernel: (composite: Composite) => boolean): readonly Node[] {
+function lower(
+  roots: readonly Node[],
+  done: Map<Node, Node>,
+  isKernel: (composite: Composite) => boolean,
+): readonly Node[] {
   const bodies = new Map<Node, readonly Node[]>();
   const order = postOrder(roots, (node) => (done.has(node) ? NONE : node.inputs));
   for (const node of order) {
@@ -36,7 +45,10 @@ function lower(roots: readonly Node[], done: Map<Node, Node>, isKernel: (composi
 }
 
 /** @throws ShapeError if the body does not give what `infer` promised */
-function bodyOf({ attrs: { composite, attrs, outputs } }: NodeOf<'call'>, inputs: readonly Node[]): readonly Node[] {
+function bodyOf(
+  { attrs: { composite, attrs, outputs } }: NodeOf<'call'>,
+  inputs: readonly Node[],
+): readonly Node[] {
   const body = composite.body(attrs, ...inputs);
   outputs.forEach((spec, index) => {
     const value = body[index];

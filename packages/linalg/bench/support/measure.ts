@@ -1,4 +1,7 @@
-/** How the benchmarks time a function: warmed up first, then the best of several runs, which is the one least disturbed by the rest of the machine. */
+/**
+ * How the benchmarks time a function: warmed up first, then the best of several runs, which is the one least
+ * disturbed by the rest of the machine.
+ */
 
 /** The shortest of `runs` timed calls, in milliseconds. */
 export function bestOf(runs: number, f: () => unknown): number {

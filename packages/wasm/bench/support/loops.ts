@@ -9,14 +9,27 @@ export const COUNT: number = 1 << 20;
 const x = (index: Index, operand = 0): Scalar => load(operand, 'float32', index);
 const number = (value: number): Scalar => constant('float32', value);
 const unary = (kind: UnaryKind, a: Scalar): Scalar => ({ op: 'unary', dtype: 'float32', kind, x: a });
-const binary = (kind: BinaryKind, a: Scalar, b: Scalar): Scalar => ({ op: 'binary', dtype: 'float32', kind, a, b });
+const binary = (kind: BinaryKind, a: Scalar, b: Scalar): Scalar => ({
+  op: 'binary',
+  dtype: 'float32',
+  kind,
+  a,
+  b,
+});
 const reduced = (reduction: number): Scalar => ({ op: 'reduced', dtype: 'float32', reduction });
 const flat = affine(0, [0, 1]);
 
-function map(arrays: number, value: Scalar, extents: readonly number[] = [COUNT], index: Index = rowMajor(extents)): LoopKernel {
-  return mapKernel(operandsOf(Array.from({ length: arrays + 1 }, () => ['float32', COUNT] as const)), extents, [
-    { operand: arrays, index, value },
-  ]);
+function map(
+  arrays: number,
+  value: Scalar,
+  extents: readonly number[] = [COUNT],
+  index: Index = rowMajor(extents),
+): LoopKernel {
+  return mapKernel(
+    operandsOf(Array.from({ length: arrays + 1 }, () => ['float32', COUNT] as const)),
+    extents,
+    [{ operand: arrays, index, value }],
+  );
 }
 
 /** a + b */
@@ -50,7 +63,11 @@ export function concatenation(rows: number, left: number, right: number): LoopKe
 /** gelu by tanh */
 export function gelu(): LoopKernel {
   const a = x(flat);
-  const inner = binary('mul', a, binary('add', number(0.7978845608), binary('mul', number(0.7978845608 * 0.044715), binary('mul', a, a))));
+  const inner = binary(
+    'mul',
+    a,
+    binary('add', number(0.7978845608), binary('mul', number(0.7978845608 * 0.044715), binary('mul', a, a))),
+  );
   return map(1, binary('mul', binary('mul', number(0.5), a), binary('add', number(1), unary('tanh', inner))));
 }
 
@@ -78,7 +95,11 @@ export function layerNorm(rows: number, columns: number): LoopKernel {
   const mean = binary('mul', reduced(0), number(1 / columns));
   const centred = binary('sub', x(index), mean);
   const scale = unary('rsqrt', binary('add', binary('mul', reduced(1), number(1 / columns)), number(1e-5)));
-  const value = binary('add', binary('mul', binary('mul', centred, scale), x(affine(0, [1, 1]), 1)), x(affine(0, [1, 1]), 2));
+  const value = binary(
+    'add',
+    binary('mul', binary('mul', centred, scale), x(affine(0, [1, 1]), 1)),
+    x(affine(0, [1, 1]), 2),
+  );
   return {
     ...map(3, value, [rows, columns]),
     reductions: [
@@ -107,22 +128,48 @@ export function sum(rows: number, columns: number, index: Index): LoopKernel {
 export function adam(): LoopKernel {
   const [w, g, m, v] = [0, 1, 2, 3].map((operand) => x(flat, operand)) as [Scalar, Scalar, Scalar, Scalar];
   const m2 = binary('add', binary('mul', m, number(0.9)), binary('mul', g, number(0.1)));
-  const v2 = binary('add', binary('mul', v, number(0.999)), binary('mul', binary('mul', g, g), number(0.001)));
-  const w2 = binary('sub', w, binary('div', binary('mul', m2, number(1e-3)), binary('add', unary('sqrt', v2), number(1e-8))));
+  const v2 = binary(
+    'add',
+    binary('mul', v, number(0.999)),
+    binary('mul', binary('mul', g, g), number(0.001)),
+  );
+  const w2 = binary(
+    'sub',
+    w,
+    binary('div', binary('mul', m2, number(1e-3)), binary('add', unary('sqrt', v2), number(1e-8))),
+  );
   const kernel = map(3, w2);
   return {
     ...kernel,
     operands: kernel.operands.map((operand) => ({ ...operand, access: 'update' })),
-    passes: [{ reductions: [], stores: [w2, m2, v2].map((value, position) => ({ operand: [0, 2, 3][position]!, index: flat, value })) }],
+    passes: [
+      {
+        reductions: [],
+        stores: [w2, m2, v2].map((value, position) => ({
+          operand: [0, 2, 3][position]!,
+          index: flat,
+          value,
+        })),
+      },
+    ],
   };
 }
 
 /** dropout: a tenth of the elements */
 export function dropout(): LoopKernel {
-  const words = (operand: number): [Scalar, Scalar] => [load(operand, 'uint32', affine(0)), load(operand, 'uint32', affine(1))];
+  const words = (operand: number): [Scalar, Scalar] => [
+    load(operand, 'uint32', affine(0)),
+    load(operand, 'uint32', affine(1)),
+  ];
   const random: Scalar = { op: 'random', dtype: 'float32', key: words(1), counter: words(1), index: flat };
   const keep: Scalar = { op: 'binary', dtype: 'bool', kind: 'lt', a: random, b: number(0.9) };
-  const value: Scalar = { op: 'where', dtype: 'float32', condition: keep, a: binary('mul', x(flat), number(1 / 0.9)), b: number(0) };
+  const value: Scalar = {
+    op: 'where',
+    dtype: 'float32',
+    condition: keep,
+    a: binary('mul', x(flat), number(1 / 0.9)),
+    b: number(0),
+  };
   return mapKernel(
     operandsOf([
       ['float32', COUNT],

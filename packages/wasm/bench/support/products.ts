@@ -27,7 +27,12 @@ export interface BuiltProduct {
 }
 
 function indexOf(factors: readonly number[]): Index {
-  return { offset: 0, terms: factors.flatMap((factor, axis) => (factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }])) };
+  return {
+    offset: 0,
+    terms: factors.flatMap((factor, axis) =>
+      factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }],
+    ),
+  };
 }
 
 /** The kernel of a product, and its operands' lengths. */
@@ -35,13 +40,20 @@ function kernelOf({ batch = 1, m, k, n, transposed, heads, dtype = 'float32' }: 
   const count = heads?.count ?? 1;
   const groups = batch / count;
   /** Strides by group, head, row and column. */
-  const place = (name: 'a' | 'b', rows: number, columns: number): { readonly strides: readonly number[]; readonly length: number } => {
+  const place = (
+    name: 'a' | 'b',
+    rows: number,
+    columns: number,
+  ): { readonly strides: readonly number[]; readonly length: number } => {
     const isTransposed = transposed?.includes(name) === true;
     const [outer, inner] = isTransposed ? [columns, rows] : [rows, columns];
     const isBeside = heads?.of.includes(name) === true;
     const pitch = isBeside ? heads.pitch : inner;
     const [group, head] = isBeside ? [outer * pitch, inner] : [count * outer * inner, outer * inner];
-    return { strides: [group, head, isTransposed ? 1 : pitch, isTransposed ? pitch : 1], length: groups * group };
+    return {
+      strides: [group, head, isTransposed ? 1 : pitch, isTransposed ? pitch : 1],
+      length: groups * group,
+    };
   };
   const a = place('a', m, k);
   const b = place('b', k, n);
@@ -80,7 +92,12 @@ export function buildProducts(
   products: readonly Product[],
   features: Features,
   tile: Tile,
-): { readonly kernels: readonly BuiltProduct[]; readonly bytes: number; readonly assembled: number; readonly compiled: number } {
+): {
+  readonly kernels: readonly BuiltProduct[];
+  readonly bytes: number;
+  readonly assembled: number;
+  readonly compiled: number;
+} {
   const start = performance.now();
   const kernels = products.map(kernelOf);
   const sizeOf = (kernel: ContractKernel): number =>
@@ -90,9 +107,14 @@ export function buildProducts(
   const tools = { features, functions: new Map(), module };
   kernels.forEach((kernel, index) => {
     const params = new Array<'i32'>(kernel.operands.length + 1).fill('i32');
-    module.function(`product${index}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), {
-      exported: true,
-    });
+    module.function(
+      `product${index}`,
+      { params, results: [] },
+      (code, locals) => emitContract(code, kernel, locals, tools, tile, null),
+      {
+        exported: true,
+      },
+    );
   });
   const bytes = module.toBytes();
   const assembled = performance.now() - start;

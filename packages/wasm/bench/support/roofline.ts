@@ -1,6 +1,6 @@
 /**
- * The roof over every matrix product: multiply-adds on registers alone, x ← x·y + z, in as many independent chains as hide the instructions' latency. A kernel must also load
- * its operands, so it stays below.
+ * The roof over every matrix product: multiply-adds on registers alone, x ← x·y + z, in as many independent
+ * chains as hide the instructions' latency. A kernel must also load its operands, so it stays below.
  */
 import { arithmeticOf } from '../../src/contract/arithmetic.ts';
 import { Module } from '../../src/assembler/module.ts';
@@ -25,12 +25,18 @@ export function probesOf(dtype: DType, relaxedSimd: boolean): readonly Probe[] {
       { params: [], results: [] },
       (code) => {
         const values = Array.from({ length: chains }, () => code.local('v128'));
-        const [counter, address, y, z] = [code.local('i32'), code.local('i32'), code.local('v128'), code.local('v128')];
+        const [counter, address, y, z] = [
+          code.local('i32'),
+          code.local('i32'),
+          code.local('v128'),
+          code.local('v128'),
+        ];
         code.i32(0).memory('v128.load').set(y).i32(0).memory('v128.load', 16).set(z);
         for (const value of values) code.get(z).set(value);
         code.repeat(counter, 0, ROUNDS, 1, () => {
           for (const value of values) {
-            if (arithmetic.fused === null) code.get(value).get(y).op(arithmetic.multiply).get(z).op(arithmetic.add).set(value);
+            if (arithmetic.fused === null)
+              code.get(value).get(y).op(arithmetic.multiply).get(z).op(arithmetic.add).set(value);
             else code.get(value).get(y).get(z).op(arithmetic.fused).set(value);
           }
         });

@@ -1,6 +1,7 @@
 /**
- * A growing list of bytes, and the encodings that WebAssembly is written in: LEB128 integers (7 bits per byte, the eighth says that more follow), little-endian
- * floats, and vectors, which are preceded by their length. WebAssembly core specification, section 5.2.
+ * A growing list of bytes, and the encodings that WebAssembly is written in: LEB128 integers (7 bits per
+ * byte, the eighth says that more follow), little-endian floats, and vectors, which are preceded by their
+ * length. WebAssembly core specification, section 5.2.
  */
 
 const double = /* @__PURE__ */ new DataView(new ArrayBuffer(8));
@@ -91,7 +92,10 @@ export class Bytes {
 /** What stands for half of a surrogate pair, which is no character. */
 const REPLACEMENT = 0xfffd;
 
-/** Text as UTF-8: a code point of more than 7 bits has a first byte that says how many follow, and 6 bits in each of those. Audio worklets have no `TextEncoder`. */
+/**
+ * Text as UTF-8: a code point of more than 7 bits has a first byte that says how many follow, and 6 bits in
+ * each of those. Audio worklets have no `TextEncoder`.
+ */
 function utf8(text: string): Bytes {
   const bytes = new Bytes();
   for (const character of text) {

@@ -1,6 +1,7 @@
 /**
- * The body of one function in the making. Instructions are written in stack order, each call of a method one instruction; locals are values, and blocks are
- * closures that receive a label, so that nesting depth is counted here and nowhere else.
+ * The body of one function in the making. Instructions are written in stack order, each call of a method one
+ * instruction; locals are values, and blocks are closures that receive a label, so that nesting depth is
+ * counted here and nowhere else.
  *
  * ```text
  * code.get(x).get(y).op('f32x4.add').set(z);
@@ -26,7 +27,13 @@ import {
 /** The types of values. */
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 /** The byte that stands for each type. */
-export const VALUE_TYPES: { readonly [K in ValueType]: number } = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+export const VALUE_TYPES: { readonly [K in ValueType]: number } = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
 
 /** A parameter or local variable. */
 export interface Local {
@@ -71,7 +78,10 @@ export class Code {
 
   // ---- locals
 
-  /** A local variable. Its value is whatever an earlier user has left there, so it must be set before it is read. */
+  /**
+   * A local variable. Its value is whatever an earlier user has left there, so it must be set before it is
+   * read.
+   */
   local(type: ValueType): Local {
     const free = this.#free.get(type)?.pop();
     if (free !== undefined) return free;
@@ -132,7 +142,8 @@ export class Code {
   /** The same 32 bits in four lanes. */
   i32x4(value: number): this {
     return this.#vector(this.#words, value | 0, (code) => {
-      for (let lane = 0; lane < 4; lane++) for (let shift = 0; shift < 32; shift += 8) code.byte((value >>> shift) & 255);
+      for (let lane = 0; lane < 4; lane++)
+        for (let shift = 0; shift < 32; shift += 8) code.byte((value >>> shift) & 255);
     });
   }
   /** The same float64 in two lanes. */
@@ -141,8 +152,9 @@ export class Code {
     return this.#vector(this.#doubles, value, (code) => code.float64(value).float64(value));
   }
   /**
-   * A constant is made once, where the function begins, and is a local from there on: an engine makes it by three or four instructions, and not every engine takes
-   * them out of a loop (V8 from 12 on does not), where they double the time of a polynomial. Zero is one instruction anywhere.
+   * A constant is made once, where the function begins, and is a local from there on: an engine makes it by
+   * three or four instructions, and not every engine takes them out of a loop (V8 from 12 on does not), where
+   * they double the time of a polynomial. Zero is one instruction anywhere.
    */
   #vector<K>(known: Map<K, Local>, key: K, write: (code: Bytes) => void): this {
     const make = (code: Bytes): Bytes => {
@@ -195,7 +207,10 @@ export class Code {
     return this;
   }
 
-  /** i8x16.shuffle: byte i of the result is byte lanes[i] of the two vectors on the stack, one after the other. */
+  /**
+   * i8x16.shuffle: byte i of the result is byte lanes[i] of the two vectors on the stack, one after the
+   * other.
+   */
   shuffle(lanes: readonly number[]): this {
     this.#body.byte(SIMD).unsigned(13).append(lanes);
     return this;
@@ -264,8 +279,8 @@ export class Code {
   }
 
   /**
-   * for (counter = from; counter < to; counter += step): the count of rounds is known, so nothing is tested before the first.
-   * Emits nothing where there is no round.
+   * for (counter = from; counter < to; counter += step): the count of rounds is known, so nothing is tested
+   * before the first. Emits nothing where there is no round.
    */
   repeat(counter: Local, from: number, to: number, step: number, body: () => void): this {
     if (from >= to) return this;

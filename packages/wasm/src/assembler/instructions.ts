@@ -1,6 +1,7 @@
 /**
- * The instructions that kernels use, by the names that the specification gives them; one table per form of immediate operands. A number is the opcode after its
- * prefix. WebAssembly core specification, section 5.4, and the relaxed SIMD proposal.
+ * The instructions that kernels use, by the names that the specification gives them; one table per form of
+ * immediate operands. A number is the opcode after its prefix. WebAssembly core specification, section 5.4,
+ * and the relaxed SIMD proposal.
  */
 
 /** Instructions without immediates, one byte. */
@@ -240,7 +241,10 @@ export const LANE_MEMORY = {
   'v128.store64_lane': 0x5b,
 } as const;
 
-/** Instructions on memory that other threads use too, on 32-bit words: prefix 0xfe. WebAssembly threads proposal. */
+/**
+ * Instructions on memory that other threads use too, on 32-bit words: prefix 0xfe. WebAssembly threads
+ * proposal.
+ */
 export const ATOMIC = {
   'memory.atomic.notify': 0x00,
   'memory.atomic.wait32': 0x01,

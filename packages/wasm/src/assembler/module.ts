@@ -1,6 +1,6 @@
 /**
- * A WebAssembly module in the making: imported memory and functions, functions with names, exports. The name section gives profilers and stack traces the
- * kernels' names. WebAssembly core specification, section 5.5.
+ * A WebAssembly module in the making: imported memory and functions, functions with names, exports. The name
+ * section gives profilers and stack traces the kernels' names. WebAssembly core specification, section 5.5.
  */
 import { Bytes } from './bytes.ts';
 import { Code, VALUE_TYPES, type Callee, type Local, type ValueType } from './code.ts';
@@ -31,7 +31,10 @@ export interface MemoryImport {
   readonly shared: boolean;
 }
 
-/** Imports come from the module `env`: the memory as `memory`, functions by their names. Import all functions before defining the first. */
+/**
+ * Imports come from the module `env`: the memory as `memory`, functions by their names. Import all functions
+ * before defining the first.
+ */
 export class Module {
   readonly #memory: MemoryImport;
   readonly #types: string[] = [];
@@ -56,7 +59,8 @@ export class Module {
   }
 
   importFunction(name: string, signature: Signature): Callee {
-    if (this.#functions.length > 0) throw new Error('functions are imported before any is defined: imports are numbered first');
+    if (this.#functions.length > 0)
+      throw new Error('functions are imported before any is defined: imports are numbered first');
     return { index: this.#imports.push({ name, type: this.#type(signature) }) - 1 };
   }
 
@@ -69,7 +73,8 @@ export class Module {
   ): Callee {
     const code = new Code(signature.params);
     build(code, code.params);
-    const index = this.#imports.length + this.#functions.push({ name, type: this.#type(signature), code, exported }) - 1;
+    const index =
+      this.#imports.length + this.#functions.push({ name, type: this.#type(signature), code, exported }) - 1;
     return { index };
   }
 
@@ -96,7 +101,9 @@ export class Module {
     const functions = new Bytes().unsigned(this.#functions.length);
     for (const { type } of this.#functions) functions.unsigned(type);
     section('function', functions);
-    const exported = this.#functions.flatMap(({ name, exported: isExported }, index) => (isExported ? [{ name, index }] : []));
+    const exported = this.#functions.flatMap(({ name, exported: isExported }, index) =>
+      isExported ? [{ name, index }] : [],
+    );
     const exports = new Bytes().unsigned(exported.length);
     for (const { name, index } of exported)
       exports

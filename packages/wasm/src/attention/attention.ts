@@ -1,6 +1,7 @@
 /**
- * The code of a stream: for each block of rows of each batch the state begins, blocks of columns go by, and the outputs are made of the state. Blocks of rows do not wait for
- * each other, so that threads share them. Blocks of columns that no row of the block sees are left out.
+ * The code of a stream: for each block of rows of each batch the state begins, blocks of columns go by, and
+ * the outputs are made of the state. Blocks of rows do not wait for each other, so that threads share them.
+ * Blocks of columns that no row of the block sees are left out.
  */
 import type { Kernel, OwnKernel, Place, Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
@@ -43,7 +44,13 @@ class StreamEmitter {
   readonly #row: Local;
   readonly #column: Local;
 
-  constructor(code: Code, { operands }: OwnKernel, plan: StreamPlan, params: readonly Local[], define: (kernel: Kernel) => Callee) {
+  constructor(
+    code: Code,
+    { operands }: OwnKernel,
+    plan: StreamPlan,
+    params: readonly Local[],
+    define: (kernel: Kernel) => Callee,
+  ) {
     this.#code = code;
     this.#plan = plan;
     this.#params = params;
@@ -111,7 +118,9 @@ class StreamEmitter {
       () => void this.#at(scratch.starts),
       () => void this.#at(scratch.starts + 4),
     ];
-    const next = plan.outputs.map(({ into }, index) => (into === null ? () => void this.#at(scratch.next[index]!) : states[index]!));
+    const next = plan.outputs.map(({ into }, index) =>
+      into === null ? () => void this.#at(scratch.next[index]!) : states[index]!,
+    );
     this.#run(plan, args, next);
     plan.outputs.forEach(({ into, length }, index) => {
       if (into !== null) return;
@@ -130,7 +139,9 @@ class StreamEmitter {
       return;
     }
     // The first key, and the last query with its shift.
-    const [key, query, queries] = stream.rowsAreQueries ? [this.#column, this.#row, rows] : [this.#row, this.#column, columns];
+    const [key, query, queries] = stream.rowsAreQueries
+      ? [this.#column, this.#row, rows]
+      : [this.#row, this.#column, columns];
     code
       .get(key)
       .get(query)

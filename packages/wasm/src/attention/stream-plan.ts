@@ -1,14 +1,25 @@
 /**
- * The programs of a stream for blocks of every size that occurs: how its state begins, a step, and what becomes of the state in the end; with the working memory that a thread
- * needs to run them.
+ * The programs of a stream for blocks of every size that occurs: how its state begins, a step, and what
+ * becomes of the state in the end; with the working memory that a thread needs to run them.
  */
 import { compileProgram, type Kernel, type OwnKernel, type Plan } from '@firsthand/compiler';
-import { argumentLeaf, constant, type AttentionAttrs, type Leaf, type Node, type Program, type Shape } from '@firsthand/graph';
+import {
+  argumentLeaf,
+  constant,
+  type AttentionAttrs,
+  type Leaf,
+  type Node,
+  type Program,
+  type Shape,
+} from '@firsthand/graph';
 import { DTYPES, sizeOf, type DType } from '@firsthand/linalg';
 import { blockSize } from '../runtime/heap.ts';
 import { hider, streamOf, type Stream } from './stream.ts';
 
-/** Rows and columns of a block: the scores between them and what they are made of stay in a second-level cache. */
+/**
+ * Rows and columns of a block: the scores between them and what they are made of stay in a second-level
+ * cache.
+ */
 export const BLOCK: { readonly rows: number; readonly columns: number } = { rows: 128, columns: 128 };
 
 /** An array that has a part for each row, or for each column: an operand, and elements per part. */
@@ -22,7 +33,10 @@ export interface RowBlock {
   readonly rows: number;
   /** No arguments; gives the state. */
   readonly begin: Plan;
-  /** For blocks of columns of each size, the large one first: the arrays of the rows, of the columns, the state, the first row and the first column; gives the state. */
+  /**
+   * For blocks of columns of each size, the large one first: the arrays of the rows, of the columns, the
+   * state, the first row and the first column; gives the state.
+   */
   readonly steps: readonly { readonly columns: number; readonly plan: Plan }[];
   /** The state; gives the outputs. */
   readonly finish: Plan;
@@ -42,7 +56,10 @@ export interface StreamPlan {
   readonly outputs: readonly StreamArray[];
   /** The large block first, then what is left over, if there is a rest. */
   readonly blocks: readonly RowBlock[];
-  /** Offsets in a thread's working memory: the first row and column, the state, as it becomes, and what programs need. */
+  /**
+   * Offsets in a thread's working memory: the first row and column, the state, as it becomes, and what
+   * programs need.
+   */
   readonly scratch: {
     readonly starts: number;
     readonly state: readonly number[];
@@ -64,7 +81,9 @@ export function planStream(kernel: OwnKernel, scratchOf: (kernel: Kernel) => num
 /** All kernels of a plan's programs. */
 export function kernelsOf({ blocks }: StreamPlan): readonly Kernel[] {
   return blocks.flatMap(({ begin, steps, finish }) => {
-    return [begin, ...steps.map(({ plan }) => plan), finish].flatMap(({ kernels }) => kernels.map(({ kernel }) => kernel));
+    return [begin, ...steps.map(({ plan }) => plan), finish].flatMap(({ kernels }) =>
+      kernels.map(({ kernel }) => kernel),
+    );
   });
 }
 
@@ -96,20 +115,33 @@ function makePlan(kernel: OwnKernel, scratchOf: (kernel: Kernel) => number): Str
     return {
       rows: count,
       begin: compileProgram(
-        { args: [], effects: [], roots: state.map(({ width, initial }) => constant(initial, [count, width], dtype)) },
+        {
+          args: [],
+          effects: [],
+          roots: state.map(({ width, initial }) => constant(initial, [count, width], dtype)),
+        },
         target,
       ),
       steps: sizesOf(columns, BLOCK.columns).map((across) => ({
         columns: across,
         plan: compileProgram(
-          stepProgram(stream, attrs, shift, count, across, { rowArrays, columnArrays, states: states(), dtype }),
+          stepProgram(stream, attrs, shift, count, across, {
+            rowArrays,
+            columnArrays,
+            states: states(),
+            dtype,
+          }),
           target,
         ),
       })),
       finish: compileProgram({ args: ending, effects: [], roots: stream.finish(ending) }, target),
     };
   });
-  const programs = blocks.flatMap(({ begin, steps, finish }) => [begin, ...steps.map(({ plan }) => plan), finish]);
+  const programs = blocks.flatMap(({ begin, steps, finish }) => [
+    begin,
+    ...steps.map(({ plan }) => plan),
+    finish,
+  ]);
   const bytes = state.map(({ width }) => blockSize(blocks[0]!.rows * width * DTYPES[dtype].bytes));
   let end = blockSize(8);
   const place = (size: number): number => (end += size) - size;

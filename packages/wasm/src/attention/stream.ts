@@ -1,7 +1,9 @@
 /**
- * Attention without its matrix of scores. A block of rows is held while blocks of columns stream by: each step makes the block of scores between them, and folds it into what is
- * kept of the rows, so that memory grows with the rows and not with rows times columns. Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Rabe and Staats,
- * "Self-attention does not need O(n²) memory", 2021; Dao and others, "FlashAttention", 2022. The steps are written in the graph's primitives, and compiled like everything else.
+ * Attention without its matrix of scores. A block of rows is held while blocks of columns stream by: each
+ * step makes the block of scores between them, and folds it into what is kept of the rows, so that memory
+ * grows with the rows and not with rows times columns. Milakov and Gimelshein, "Online normalizer calculation
+ * for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n²) memory", 2021; Dao and others,
+ * "FlashAttention", 2022. The steps are written in the graph's primitives, and compiled like everything else.
  */
 import type { OwnKernel } from '@firsthand/compiler';
 import {
@@ -33,7 +35,10 @@ import {
 } from '@firsthand/graph';
 import { equalShapes, sizeOf } from '@firsthand/linalg';
 
-/** What a step works on: (block, width) of each array of the rows and of the columns, and what is kept of the rows. */
+/**
+ * What a step works on: (block, width) of each array of the rows and of the columns, and what is kept of the
+ * rows.
+ */
 interface Blocks {
   readonly rows: readonly Node[];
   readonly columns: readonly Node[];
@@ -59,7 +64,8 @@ export interface Stream {
 /** The shift that a softmax subtracts: the largest score, or 0 where that is not finite. */
 const shiftOf = (largest: Node): Node => where(lt(unary('abs', largest), Infinity), largest, 0);
 
-// q; k, v. With m the largest score so far, l = Σ e^(s − m) and O = Σ e^(s − m)·v; a larger m multiplies both by e^(old m − m).
+// q; k, v. With m the largest score so far, l = Σ e^(s − m) and O = Σ e^(s − m)·v; a larger m multiplies both
+// by e^(old m − m).
 const forward: Stream = {
   rows: [0],
   columns: [1, 2],
@@ -75,12 +81,22 @@ const forward: Stream = {
     const shift = shiftOf(next);
     const powers = exp(sub(scores, shift));
     const decay = exp(sub(largest!, shift));
-    return [next, add(mul(total!, decay), sum(powers, { axis: -1, keepDims: true })), add(mul(result!, decay), matmul(powers, v!))];
+    return [
+      next,
+      add(mul(total!, decay), sum(powers, { axis: -1, keepDims: true })),
+      add(mul(result!, decay), matmul(powers, v!)),
+    ];
   },
-  finish: ([largest, total, result]) => [div(result!, where(eq(total!, 0), 1, total!)), add(log(total!), shiftOf(largest!))],
+  finish: ([largest, total, result]) => [
+    div(result!, where(eq(total!, 0), 1, total!)),
+    add(log(total!), shiftOf(largest!)),
+  ],
 };
 
-/** P and dS = P·(dP − Σ g·o) of a block; `side` turns a column of numbers, one per query, to where the queries are. */
+/**
+ * P and dS = P·(dP − Σ g·o) of a block; `side` turns a column of numbers, one per query, to where the queries
+ * are.
+ */
 function gradients(
   scores: Node,
   dp: Node,
@@ -130,18 +146,25 @@ const STREAMS: ReadonlyMap<unknown, Stream> = /* @__PURE__ */ new Map<unknown, S
   [attentionKeyGradientComposite, keyGradient],
 ]);
 
-/** Scores of one head beyond which they are never stored: the time that is saved by not computing them again is little then, and memory is not. */
+/**
+ * Scores of one head beyond which they are never stored: the time that is saved by not computing them again
+ * is little then, and memory is not.
+ */
 const LARGE = 2 ** 20;
 /** Scores of all heads beyond which those of a head are not stored that are so many themselves. */
 const MANY = 2 ** 24;
 const LARGE_OF_MANY = 2 ** 18;
 
-/** Whether a call is computed as a stream: attention without a mask, of long sequences, every one with queries, keys and values of its own. */
+/**
+ * Whether a call is computed as a stream: attention without a mask, of long sequences, every one with
+ * queries, keys and values of its own.
+ */
 export function isStream(composite: Composite, _: Attrs, inputs: readonly Spec[]): boolean {
   const stream = STREAMS.get(composite);
   if (stream === undefined || inputs.length !== stream.rows.length + stream.columns.length) return false;
   const batch = inputs[0]!.shape.slice(0, -2);
-  if (inputs[0]!.dtype === 'float16' || !inputs.every(({ shape }) => equalShapes(shape.slice(0, -2), batch))) return false;
+  if (inputs[0]!.dtype === 'float16' || !inputs.every(({ shape }) => equalShapes(shape.slice(0, -2), batch)))
+    return false;
   const [heads, scores] = [sizeOf(batch), inputs[0]!.shape.at(-2)! * inputs[1]!.shape.at(-2)!];
   return heads > 0 && (scores >= LARGE || (scores >= LARGE_OF_MANY && heads * scores >= MANY));
 }
@@ -154,7 +177,12 @@ export function streamOf({ composite }: OwnKernel): Stream {
 }
 
 /** The place of rows and columns from their first, and which of them see each other: key ≤ query + shift. */
-export function hider(stream: Stream, shift: number, rowStart: Node, columnStart: Node): (scores: Node) => Node {
+export function hider(
+  stream: Stream,
+  shift: number,
+  rowStart: Node,
+  columnStart: Node,
+): (scores: Node) => Node {
   return (scores) => {
     const [row, column] = [add(iota(scores.shape, 0), rowStart), add(iota(scores.shape, 1), columnStart)];
     const [query, key] = stream.rowsAreQueries ? [row, column] : [column, row];

@@ -1,5 +1,6 @@
 /**
- * Byte addresses of elements: operand + offset + Σ stride·counter. Shapes are fixed, so strides are constants, and a loop keeps an address by adding to it.
+ * Byte addresses of elements: operand + offset + Σ stride·counter. Shapes are fixed, so strides are
+ * constants, and a loop keeps an address by adding to it.
  */
 import { factorOf, type Index } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -21,7 +22,8 @@ export type Count = number | Local;
 export function stridesOf(index: Index, axes: number, bytes: number): readonly number[] {
   return Array.from({ length: axes }, (_, axis) => {
     const factor = factorOf(index, axis);
-    if (factor === null) throw new Error(`a contraction reads its operands at affine indices; axis ${axis} is divided`);
+    if (factor === null)
+      throw new Error(`a contraction reads its operands at affine indices; axis ${axis} is divided`);
     return factor * bytes;
   });
 }
@@ -42,7 +44,12 @@ export function emitAddProduct(code: Code, count: Count, factor: number): void {
 }
 
 /** Sets `address` to that of the element at the given places of some axes; the other axes are at 0. */
-export function emitAddress(code: Code, address: Local, view: View, places: readonly (readonly [axis: number, place: Count])[]): void {
+export function emitAddress(
+  code: Code,
+  address: Local,
+  view: View,
+  places: readonly (readonly [axis: number, place: Count])[],
+): void {
   code.get(view.operand);
   emitAddProduct(code, 1, view.offset);
   for (const [axis, place] of places) emitAddProduct(code, place, view.strides[axis]!);
@@ -54,7 +61,10 @@ export function emitAdvance(code: Code, local: Local, bytes: number): void {
   if (bytes !== 0) code.get(local).i32(bytes).op('i32.add').set(local);
 }
 
-/** The offsets of lines from a pointer, which is moved to the lowest of them: the offsets of loads can't be negative. */
+/**
+ * The offsets of lines from a pointer, which is moved to the lowest of them: the offsets of loads can't be
+ * negative.
+ */
 export function offsetsOf(code: Code, pointer: Local, lines: number, stride: number): readonly number[] {
   const least = Math.min(0, (lines - 1) * stride);
   emitAdvance(code, pointer, least);

@@ -1,6 +1,7 @@
 /**
- * What a sum of products is made of, per dtype: how many elements a vector has, how one element is spread over all lanes, and the instructions that multiply and add.
- * Vectors may be partly filled: the last columns of a matrix are loaded and stored lane by lane, so that nothing beyond them is touched.
+ * What a sum of products is made of, per dtype: how many elements a vector has, how one element is spread
+ * over all lanes, and the instructions that multiply and add. Vectors may be partly filled: the last columns
+ * of a matrix are loaded and stored lane by lane, so that nothing beyond them is touched.
  */
 import type { DType } from '@firsthand/graph';
 import type { Code, Local } from '../assembler/code.ts';
@@ -36,8 +37,20 @@ const FLOAT64 = {
   add: 'f64x2.add',
   fused: 'f64x2.relaxed_madd',
 } as const;
-const INTEGER = { lanes: 4, bytes: 4, splat: 'v128.load32_splat', multiply: 'i32x4.mul', add: 'i32x4.add', fused: null } as const;
-const KINDS: { readonly [K in DType]?: Arithmetic } = { float32: FLOAT32, float64: FLOAT64, int32: INTEGER, uint32: INTEGER };
+const INTEGER = {
+  lanes: 4,
+  bytes: 4,
+  splat: 'v128.load32_splat',
+  multiply: 'i32x4.mul',
+  add: 'i32x4.add',
+  fused: null,
+} as const;
+const KINDS: { readonly [K in DType]?: Arithmetic } = {
+  float32: FLOAT32,
+  float64: FLOAT64,
+  int32: INTEGER,
+  uint32: INTEGER,
+};
 
 /**
  * The arithmetic of sums of products.
@@ -46,18 +59,31 @@ const KINDS: { readonly [K in DType]?: Arithmetic } = { float32: FLOAT32, float6
  */
 export function arithmeticOf(dtype: DType, relaxedSimd: boolean): Arithmetic {
   const arithmetic = KINDS[dtype];
-  if (arithmetic === undefined) throw new Error(`contract kernels sum float32, float64, int32 and uint32, not ${dtype}`);
+  if (arithmetic === undefined)
+    throw new Error(`contract kernels sum float32, float64, int32 and uint32, not ${dtype}`);
   return relaxedSimd ? arithmetic : { ...arithmetic, fused: null };
 }
 
 /** sum += a·b */
-export function emitMultiplyAdd(code: Code, { multiply, add, fused }: Arithmetic, sum: Local, a: Local, b: Local): void {
+export function emitMultiplyAdd(
+  code: Code,
+  { multiply, add, fused }: Arithmetic,
+  sum: Local,
+  a: Local,
+  b: Local,
+): void {
   if (fused === null) code.get(sum).get(a).get(b).op(multiply).op(add).set(sum);
   else code.get(a).get(b).get(sum).op(fused).set(sum);
 }
 
 /** Pushes the first `lanes` elements at address + offset, and zeros. */
-export function emitLoad(code: Code, { lanes: all, bytes }: Arithmetic, address: Local, offset: number, lanes: number): void {
+export function emitLoad(
+  code: Code,
+  { lanes: all, bytes }: Arithmetic,
+  address: Local,
+  offset: number,
+  lanes: number,
+): void {
   if (lanes === all) code.get(address).memory('v128.load', offset);
   else if (lanes * bytes === 4) code.get(address).memory('v128.load32_zero', offset);
   else if (lanes * bytes === 8) code.get(address).memory('v128.load64_zero', offset);

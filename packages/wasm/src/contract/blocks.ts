@@ -1,4 +1,7 @@
-/** Loops over ranges that are cut into blocks. Where a range is one block its bounds stay constants, and where a loop has one round there is no loop. */
+/**
+ * Loops over ranges that are cut into blocks. Where a range is one block its bounds stay constants, and where
+ * a loop has one round there is no loop.
+ */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitCount, type Count } from './address.ts';
 
@@ -26,7 +29,14 @@ export function emitLoop(code: Code, counter: Local, end: Count, step: number, b
 }
 
 /** for (counter = from; counter < to; counter += step), where there is at least one round. */
-export function emitRange(code: Code, counter: Local, from: Count, to: Count, step: number, body: () => void): void {
+export function emitRange(
+  code: Code,
+  counter: Local,
+  from: Count,
+  to: Count,
+  step: number,
+  body: () => void,
+): void {
   if (typeof from === 'number' && typeof to === 'number') {
     code.repeat(counter, from, to, step, body);
     return;
@@ -36,8 +46,17 @@ export function emitRange(code: Code, counter: Local, from: Count, to: Count, st
   emitLoop(code, counter, to, step, body);
 }
 
-/** Calls `body` with the bounds of blocks of `step` between `from` and `to`, where there is at least one; the last may be shorter. */
-export function emitBlocks(code: Code, from: Count, to: Count, step: number, body: (from: Count, to: Count) => void): void {
+/**
+ * Calls `body` with the bounds of blocks of `step` between `from` and `to`, where there is at least one; the
+ * last may be shorter.
+ */
+export function emitBlocks(
+  code: Code,
+  from: Count,
+  to: Count,
+  step: number,
+  body: (from: Count, to: Count) => void,
+): void {
   if (typeof from === 'number' && typeof to === 'number' && to - from <= step) {
     body(from, to);
     return;
@@ -53,8 +72,16 @@ export function emitBlocks(code: Code, from: Count, to: Count, step: number, bod
   code.release(first, end);
 }
 
-/** Calls `body` with the first of each group of `size` values, and with how many there are in it. A count that is not a constant is a multiple of the size. */
-export function emitGroups(code: Code, count: Count, size: number, body: (first: Local, size: number) => void): void {
+/**
+ * Calls `body` with the first of each group of `size` values, and with how many there are in it. A count that
+ * is not a constant is a multiple of the size.
+ */
+export function emitGroups(
+  code: Code,
+  count: Count,
+  size: number,
+  body: (first: Local, size: number) => void,
+): void {
   const first = code.local('i32');
   if (typeof count === 'number') {
     const whole = count - (count % size);
@@ -82,7 +109,9 @@ export function emitMinimum(code: Code, target: Local, bound: Count): void {
 
 /** Full vectors, then one with what is left. */
 export function lanesOf(count: number, lanes: number): readonly number[] {
-  return Array.from({ length: Math.ceil(count / lanes) }, (_, vector) => Math.min(lanes, count - vector * lanes));
+  return Array.from({ length: Math.ceil(count / lanes) }, (_, vector) =>
+    Math.min(lanes, count - vector * lanes),
+  );
 }
 
 /** The tiles across some columns, given how many columns each has; n is the first of them. */

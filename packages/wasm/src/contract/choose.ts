@@ -1,6 +1,6 @@
 /**
- * Which register tile is fastest depends on the engine's compiler and on the processor's latencies, so it is found out once, by a race. All tiles give the same bits: the
- * choice is a matter of time alone.
+ * Which register tile is fastest depends on the engine's compiler and on the processor's latencies, so it is
+ * found out once, by a race. All tiles give the same bits: the choice is a matter of time alone.
  */
 import type { ContractKernel, Index } from '@firsthand/compiler';
 import { Module } from '../assembler/module.ts';
@@ -12,7 +12,10 @@ import { tilesFor } from './tiles.ts';
 
 /** Milliseconds after which a race ends. */
 const LIMIT = 10;
-/** Rounds after which it ends even if the clock stands still; the fastest processor takes a microsecond for each. */
+/**
+ * Rounds after which it ends even if the clock stands still; the fastest processor takes a microsecond for
+ * each.
+ */
 const MOST_ROUNDS = 10_000;
 /** A tile must be so much faster than the first to be preferred: less is noise. */
 const MARGIN = 1.05;
@@ -22,7 +25,10 @@ const UNOPTIMIZED = 1.6;
 /** The shape of the race: a multiple of all tiles, small enough for a first-level cache. */
 const RACE = { m: 60, n: 48, k: 64 };
 
-/** The fastest tile here, found in less than 20 ms; the likeliest where the engine's optimizing compiler is not done by then. */
+/**
+ * The fastest tile here, found in less than 20 ms; the likeliest where the engine's optimizing compiler is
+ * not done by then.
+ */
 export function chooseTile(features: Features): Tile {
   const tiles = tilesFor(features);
   const runs = raceOf(tiles, features);
@@ -46,12 +52,21 @@ export function chooseTile(features: Features): Tile {
 function raceOf(tiles: readonly Tile[], features: Features): readonly (() => void)[] {
   const { m, n, k } = RACE;
   const index = (...factors: readonly number[]): Index => {
-    return { offset: 0, terms: factors.flatMap((factor, axis) => (factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }])) };
+    return {
+      offset: 0,
+      terms: factors.flatMap((factor, axis) =>
+        factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }],
+      ),
+    };
   };
   const lengths = [m * k, k * n, m * n];
   const kernel: ContractKernel = {
     kind: 'contract',
-    operands: lengths.map((length, operand) => ({ dtype: 'float32', length, access: operand === 2 ? 'write' : 'read' })),
+    operands: lengths.map((length, operand) => ({
+      dtype: 'float32',
+      length,
+      access: operand === 2 ? 'write' : 'read',
+    })),
     batch: [],
     m,
     n,
@@ -74,9 +89,14 @@ function raceOf(tiles: readonly Tile[], features: Features): readonly (() => voi
   const tools = { features, functions: new Map(), module };
   tiles.forEach((tile, number) => {
     const params = new Array<'i32'>(lengths.length + 1).fill('i32');
-    module.function(`tile${number}`, { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), {
-      exported: true,
-    });
+    module.function(
+      `tile${number}`,
+      { params, results: [] },
+      (code, locals) => emitContract(code, kernel, locals, tools, tile, null),
+      {
+        exported: true,
+      },
+    );
   });
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), { env: { memory } });

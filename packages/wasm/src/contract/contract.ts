@@ -1,7 +1,9 @@
 /**
- * The loops around the register tiles. Blocks of columns, then of rows and of k where k is long; in each, the columns of b are packed once and used for all rows; the rows
- * of a tile are packed once, if at all, and used for all columns. Batch axes along which b does not change run inside the packing. Tiles side by side are finished as soon as they
- * have their last block of k, and rows that sweeps finish when those are all columns.
+ * The loops around the register tiles. Blocks of columns, then of rows and of k where k is long; in each, the
+ * columns of b are packed once and used for all rows; the rows of a tile are packed once, if at all, and used
+ * for all columns. Batch axes along which b does not change run inside the packing. Tiles side by side are
+ * finished as soon as they have their last block of k, and rows that sweeps finish when those are all
+ * columns.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -24,8 +26,10 @@ import { emitSums, tileSums, type RowSource, type Tile, type TileSum } from './t
 import { TILES, tileFor } from './tiles.ts';
 
 /**
- * Values of k times columns in a block, from which tiles side by side are a function of their own: some ten thousand cycles, a call some tens. Engines compile a function for speed
- * once it has run for a while, and go on in the slow code until it returns: a long product that is one function would be slow to its end the first time.
+ * Values of k times columns in a block, from which tiles side by side are a function of their own: some ten
+ * thousand cycles, a call some tens. Engines compile a function for speed once it has run for a while, and go
+ * on in the slow code until it returns: a long product that is one function would be slow to its end the
+ * first time.
  */
 const OUTLINED = 8192;
 
@@ -74,7 +78,14 @@ class ContractEmitter {
   readonly #sums: Local;
   readonly #part: Part | null;
 
-  constructor(code: Code, kernel: ContractKernel, params: readonly Local[], tools: Tools, tile: Tile, part: Part | null) {
+  constructor(
+    code: Code,
+    kernel: ContractKernel,
+    params: readonly Local[],
+    tools: Tools,
+    tile: Tile,
+    part: Part | null,
+  ) {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
     const plan = planContract(kernel, tile);
     const { axes, isPlain } = plan;
@@ -144,7 +155,13 @@ class ContractEmitter {
   }
 
   /** The bounds of a loop: those of this call's part, if it is the loop that is divided. */
-  #overPart(axis: number, from: number, to: number, step: number, body: (from: Count, to: Count) => void): void {
+  #overPart(
+    axis: number,
+    from: number,
+    to: number,
+    step: number,
+    body: (from: Count, to: Count) => void,
+  ): void {
     if (this.#part?.axis === axis) emitPart(this.#code, this.#part, from, to, step, body);
     else body(from, to);
   }
@@ -240,7 +257,13 @@ class ContractEmitter {
           typeof each === 'number' ? each : params[locals.indexOf(each)]!,
         ) as [Local, Local, Local, Local, Count, Count, Count];
         inner.get(innerA).get(innerB).op('i32.add').set(innerA);
-        this.#tiles(inner, a, { a: innerA, b: innerB, target: innerTarget, tile: innerTile }, { from, to }, innerCount);
+        this.#tiles(
+          inner,
+          a,
+          { a: innerA, b: innerB, target: innerTarget, tile: innerTile },
+          { from, to },
+          innerCount,
+        );
         inner.get(innerTarget);
       });
       // V8 extends a parameter to 64 bits at each use, and a sum never: so a is given relative to b.
@@ -254,8 +277,9 @@ class ContractEmitter {
 
   /**
    * The same in the code of any function.
-   * @param pointers the rows of a; where column 0 of b would be, and, in the result, that of the rows; in working memory, where the sums of the first tile are, which is left behind those of
-   * the last; and a tile, for sums that are added to those of earlier blocks of k
+   * @param pointers the rows of a; where column 0 of b would be, and, in the result, that of the rows; in
+   *   working memory, where the sums of the first tile are, which is left behind those of the last; and a
+   *   tile, for sums that are added to those of earlier blocks of k
    */
   #tiles(
     code: Code,
@@ -281,7 +305,15 @@ class ContractEmitter {
       }
       code.set(b);
       const sums = tileSums(code, rows.offsets.length, lanes.length);
-      emitSums(code, arithmetic, sums, { ...rows, pointer: a }, { pointer: b, lanes, step: this.#right.step }, count, unrolls);
+      emitSums(
+        code,
+        arithmetic,
+        sums,
+        { ...rows, pointer: a },
+        { pointer: b, lanes, step: this.#right.step },
+        count,
+        unrolls,
+      );
       code.get(pointers.target);
       if (plain !== null) emitAddProduct(code, n, bytes);
       code.set(target);
@@ -292,7 +324,12 @@ class ContractEmitter {
       }
       if (kBlocks > 1) {
         for (const each of sums) {
-          code.get(target).get(pointers.tile).memory('v128.load', offset(each)).get(target).memory('v128.load', offset(each));
+          code
+            .get(target)
+            .get(pointers.tile)
+            .memory('v128.load', offset(each))
+            .get(target)
+            .memory('v128.load', offset(each));
           code.op(arithmetic.add).memory('v128.store', offset(each));
         }
       }
@@ -316,10 +353,25 @@ class ContractEmitter {
       const right = { pointer: b, offsets: offsetsOf(code, b, count, this.#right.columnStride) };
       const partial = code.local('i32');
       pushScratch(this.#product, scratch.dots).set(partial);
-      emitDots(code, this.#arithmetic, { pointer: a, offsets }, right, this.#kernel.k, partial, (row, vector, total) => {
-        const stored = this.#plain === null ? this.#arithmetic.lanes : lanes[vector]!;
-        emitStore(code, this.#arithmetic, target, row * (this.#plain?.rowStride ?? panelStep) + 16 * vector, total, stored);
-      });
+      emitDots(
+        code,
+        this.#arithmetic,
+        { pointer: a, offsets },
+        right,
+        this.#kernel.k,
+        partial,
+        (row, vector, total) => {
+          const stored = this.#plain === null ? this.#arithmetic.lanes : lanes[vector]!;
+          emitStore(
+            code,
+            this.#arithmetic,
+            target,
+            row * (this.#plain?.rowStride ?? panelStep) + 16 * vector,
+            total,
+            stored,
+          );
+        },
+      );
       code.release(partial);
       if (this.#plain === null) emitAdvance(code, this.#sums, offsets.length * panelStep);
     });

@@ -1,6 +1,8 @@
 /**
- * The innermost loop where k is contiguous in both operands and there are too few rows to pay for packing: vectors run along k. A tile has a vector of partial sums for each of its
- * rows and columns; behind the loop those of neighbouring columns are transposed and added, which gives vectors of totals like any other tile's.
+ * The innermost loop where k is contiguous in both operands and there are too few rows to pay for packing:
+ * vectors run along k. A tile has a vector of partial sums for each of its rows and columns; behind the loop
+ * those of neighbouring columns are transposed and added, which gives vectors of totals like any other
+ * tile's.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAdvance } from './address.ts';
@@ -8,7 +10,10 @@ import { emitLoad, type Arithmetic } from './arithmetic.ts';
 import { emitTranspose } from './pack.ts';
 import { emitClear, emitProductLoop, emitProducts, tileSums } from './tile.ts';
 
-/** Rows of a or columns of b: vectors along k, those of row or column i from pointer + offsets[i]. Offsets are not negative. */
+/**
+ * Rows of a or columns of b: vectors along k, those of row or column i from pointer + offsets[i]. Offsets are
+ * not negative.
+ */
 export interface DotSource {
   readonly pointer: Local;
   readonly offsets: readonly number[];
@@ -17,7 +22,8 @@ export interface DotSource {
 /**
  * The totals of rows × columns over `count` values of k. Changes both pointers.
  * @param partial the address of working memory for a vector per row and column
- * @param finish is given each vector of totals: the row, the number of the vector among the row's, a local that it may change
+ * @param finish is given each vector of totals: the row, the number of the vector among the row's, a local
+ *   that it may change
  */
 export function emitDots(
   code: Code,
@@ -40,7 +46,8 @@ export function emitDots(
   const rest = count % lanes;
   const whole = count - rest;
   // The rest of k comes first, since stores must follow the loop.
-  if (rest > 0) emitProducts(code, arithmetic, sums, load(a, whole * bytes, rest), load(b, whole * bytes, rest));
+  if (rest > 0)
+    emitProducts(code, arithmetic, sums, load(a, whole * bytes, rest), load(b, whole * bytes, rest));
   if (whole > 0) {
     emitProductLoop(code, b.pointer, 16, whole / lanes, false, () => {
       emitProducts(code, arithmetic, sums, load(a, 0, lanes), load(b, 0, lanes));
@@ -57,7 +64,10 @@ export function emitDots(
   emitTotals(code, arithmetic, rows, columns, partial, finish);
 }
 
-/** Adds up the lanes of each vector of partial sums: of `lanes` columns at a time, transposed. Lanes without a column repeat the last one. */
+/**
+ * Adds up the lanes of each vector of partial sums: of `lanes` columns at a time, transposed. Lanes without a
+ * column repeat the last one.
+ */
 function emitTotals(
   code: Code,
   { lanes, add }: Arithmetic,

@@ -1,6 +1,7 @@
 /**
- * Where a matrix of a product lies nowhere (the windows of a convolution, a cast), a block of it at a time is computed into working memory, where the product finds it as
- * it finds any matrix: implicit GEMM (Chetlur et al., "cuDNN: Efficient Primitives for Deep Learning", 2014). A block is filled piece by piece.
+ * Where a matrix of a product lies nowhere (the windows of a convolution, a cast), a block of it at a time is
+ * computed into working memory, where the product finds it as it finds any matrix: implicit GEMM (Chetlur et
+ * al., "cuDNN: Efficient Primitives for Deep Learning", 2014). A block is filled piece by piece.
  */
 import {
   cutFactor,
@@ -27,7 +28,11 @@ export interface FillPlan {
  * Plans the pieces.
  * @param most values of k, and of n, that a piece should have at most
  */
-export function planFill({ batch }: ContractKernel, computed: ComputedFactor, most: { readonly k: number; readonly n: number }): FillPlan {
+export function planFill(
+  { batch }: ContractKernel,
+  computed: ComputedFactor,
+  most: { readonly k: number; readonly n: number },
+): FillPlan {
   const factor = cutFactor(computed, batch.length, most);
   const first = batch.length + 2;
   const { k, n } = factor;
@@ -36,7 +41,9 @@ export function planFill({ batch }: ContractKernel, computed: ComputedFactor, mo
     factor,
     inPiece: { k: sizeOf(k.inside), n: sizeOf(n.inside) },
     // Longer runs of what lies side by side already are copied faster.
-    alongK: run(first + k.inside.length - 1, k.inside.at(-1)!) > run(first + k.inside.length + n.inside.length - 1, n.inside.at(-1)!),
+    alongK:
+      run(first + k.inside.length - 1, k.inside.at(-1)!) >
+      run(first + k.inside.length + n.inside.length - 1, n.inside.at(-1)!),
   };
 }
 
@@ -46,8 +53,9 @@ function isContiguous({ value }: PiecewiseFactor, axis: number): boolean {
 }
 
 /**
- * The kernel that computes a piece, given the values of its first axes: the batch axes, then the numbers of the piece along k and n. Its last operand is the piece in working
- * memory, where neighbours along k and n are `strides` elements apart.
+ * The kernel that computes a piece, given the values of its first axes: the batch axes, then the numbers of
+ * the piece along k and n. Its last operand is the piece in working memory, where neighbours along k and n
+ * are `strides` elements apart.
  */
 export function pieceKernel(
   { batch, operands, dtype }: ContractKernel,
@@ -56,7 +64,10 @@ export function pieceKernel(
 ): LoopKernel {
   const extents = [...batch, k.count, n.count, ...k.inside, ...n.inside];
   const first = batch.length + 2;
-  const terms = [...linear(k.inside, first, strides.k), ...linear(n.inside, first + k.inside.length, strides.n)];
+  const terms = [
+    ...linear(k.inside, first, strides.k),
+    ...linear(n.inside, first + k.inside.length, strides.n),
+  ];
   const length = strides.k * sizeOf(k.inside) + strides.n * sizeOf(n.inside);
   return {
     kind: 'loop',

@@ -18,7 +18,10 @@ export interface FillContext {
   readonly params: readonly Local[];
   readonly batch: readonly Local[];
   readonly tools: Tools;
-  /** Where the block goes. It becomes the address of the element at k = 0 and n = 0, which need not be in the block. */
+  /**
+   * Where the block goes. It becomes the address of the element at k = 0 and n = 0, which need not be in the
+   * block.
+   */
   readonly address: Local;
 }
 
@@ -39,8 +42,14 @@ export function emitFill(
 ): void {
   const { inPiece } = fill;
   const { bytes } = arithmeticOf(kernel.dtype, false);
-  const [first, end] = [quotientOf(code, k.first, inPiece.k, 0), quotientOf(code, k.end, inPiece.k, inPiece.k - 1)];
-  const [left, right] = [quotientOf(code, n.first, inPiece.n, 0), quotientOf(code, n.end, inPiece.n, inPiece.n - 1)];
+  const [first, end] = [
+    quotientOf(code, k.first, inPiece.k, 0),
+    quotientOf(code, k.end, inPiece.k, inPiece.k - 1),
+  ];
+  const [left, right] = [
+    quotientOf(code, n.first, inPiece.n, 0),
+    quotientOf(code, n.end, inPiece.n, inPiece.n - 1),
+  ];
   code.get(address);
   emitAddProduct(code, first, -inPiece.k * strides.k);
   emitAddProduct(code, left, -inPiece.n * strides.n);
@@ -53,7 +62,11 @@ export function emitFill(
       emitAddProduct(code, row, inPiece.k * strides.k);
       emitAddProduct(code, column, inPiece.n * strides.n);
       code.set(at);
-      emitInnerLoop(code, piece, [...params.slice(0, kernel.operands.length), at], tools, [...batch, row, column]);
+      emitInnerLoop(code, piece, [...params.slice(0, kernel.operands.length), at], tools, [
+        ...batch,
+        row,
+        column,
+      ]);
     }),
   );
   code.release(row, column, at, ...[first, end, left, right].filter((count) => typeof count !== 'number'));

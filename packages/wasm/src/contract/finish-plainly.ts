@@ -1,4 +1,7 @@
-/** Where totals are the result, and the columns of the result lie side by side, they are stored as they are, straight from the registers. */
+/**
+ * Where totals are the result, and the columns of the result lie side by side, they are stored as they are,
+ * straight from the registers.
+ */
 import { factorOf, isAffine, type ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAddress, stridesOf } from './address.ts';
@@ -33,7 +36,11 @@ export class PlainFinish {
     this.#kernel = kernel;
     this.#params = params;
     this.#places = places;
-    this.#strides = stridesOf(kernel.stores[0]!.index, places.length, arithmeticOf(kernel.dtype, false).bytes);
+    this.#strides = stridesOf(
+      kernel.stores[0]!.index,
+      places.length,
+      arithmeticOf(kernel.dtype, false).bytes,
+    );
   }
 
   /** Bytes from one row of the results to the next. */
@@ -46,6 +53,11 @@ export class PlainFinish {
     const { operand, index } = this.#kernel.stores[0]!;
     const { bytes } = arithmeticOf(this.#kernel.dtype, false);
     const places = this.#places.map((place, axis) => [axis, place] as const);
-    emitAddress(this.#code, address, { operand: this.#params[operand]!, offset: index.offset * bytes, strides: this.#strides }, places);
+    emitAddress(
+      this.#code,
+      address,
+      { operand: this.#params[operand]!, offset: index.offset * bytes, strides: this.#strides },
+      places,
+    );
   }
 }

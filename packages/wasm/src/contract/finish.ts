@@ -1,6 +1,7 @@
 /**
- * What is done with totals before they are stored: bias, activation, residual, an optimizer's step. Tiles that stand side by side pass through working memory, from where scalar
- * expressions take their totals row by row.
+ * What is done with totals before they are stored: bias, activation, residual, an optimizer's step. Tiles
+ * that stand side by side pass through working memory, from where scalar expressions take their totals row by
+ * row.
  */
 import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -26,14 +27,26 @@ export class ScalarFinish {
   readonly #values: readonly Scalar[];
 
   /** @param places the counters of the batch axes, m and n */
-  constructor(code: Code, kernel: ContractKernel, plan: ContractPlan, params: readonly Local[], places: readonly Local[], tools: Tools) {
+  constructor(
+    code: Code,
+    kernel: ContractKernel,
+    plan: ContractPlan,
+    params: readonly Local[],
+    places: readonly Local[],
+    tools: Tools,
+  ) {
     const { axes } = plan;
     this.#code = code;
     this.#kernel = kernel;
     this.#plan = plan;
     this.#m = places[axes.m]!;
     this.#n = places[axes.n]!;
-    this.#nest = new Nest({ code, extents: [...kernel.batch, kernel.m, kernel.n], axes: places, laneAxis: axes.n });
+    this.#nest = new Nest({
+      code,
+      extents: [...kernel.batch, kernel.m, kernel.n],
+      axes: places,
+      laneAxis: axes.n,
+    });
     this.#stores = kernel.stores;
     this.#values = kernel.stores.map(({ value }) => value);
     this.#emitter = new ScalarEmitter({
@@ -45,7 +58,10 @@ export class ScalarFinish {
     });
   }
 
-  /** Finishes the rows of some tiles side by side, the first of them at the current m: row by row, since memory is read and written fastest in sequence. Their totals lie at `source`, tile after tile. */
+  /**
+   * Finishes the rows of some tiles side by side, the first of them at the current m: row by row, since
+   * memory is read and written fastest in sequence. Their totals lie at `source`, tile after tile.
+   */
   emit(source: Local, height: number, columns: Columns): void {
     const code = this.#code;
     const { axes, panelStep } = this.#plan;
@@ -89,7 +105,10 @@ export class ScalarFinish {
     };
     this.#nest.within(range, () =>
       this.#nest.enter([axes.n], () => {
-        this.#emitter.block = lanesOf(count, width).map((lanes, vector) => ({ shift: vector * width, lanes }));
+        this.#emitter.block = lanesOf(count, width).map((lanes, vector) => ({
+          shift: vector * width,
+          lanes,
+        }));
         const totals = this.#emitter.block.map(({ shift }) => {
           const total = code.local('v128');
           code
@@ -100,7 +119,9 @@ export class ScalarFinish {
         });
         this.#emitter.bindTotal(totals);
         this.#emitter.hoist(this.#values, this.#stores, { shared: true });
-        totals.forEach((_, vector) => this.#nest.enter([], () => this.#emitter.storeAll(this.#stores, vector)));
+        totals.forEach((_, vector) =>
+          this.#nest.enter([], () => this.#emitter.storeAll(this.#stores, vector)),
+        );
         this.#emitter.bindTotal(null);
         code.release(...totals);
       }),

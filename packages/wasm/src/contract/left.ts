@@ -3,7 +3,14 @@ import type { Local } from '../assembler/code.ts';
 import { emitAddress, offsetsOf, type View } from './address.ts';
 import { lanesOf } from './blocks.ts';
 import { emitPack } from './pack.ts';
-import { batchPlaces, emitBlockFill, pushScratch, viewOf, type Block, type ProductCode } from './product-code.ts';
+import {
+  batchPlaces,
+  emitBlockFill,
+  pushScratch,
+  viewOf,
+  type Block,
+  type ProductCode,
+} from './product-code.ts';
 
 /** The left matrix of a product. */
 export class LeftMatrix {
@@ -16,7 +23,11 @@ export class LeftMatrix {
   }
 
   /** Sets `start` to where the rows of a tile begin, and says how they lie there. */
-  rows(start: Local, height: number, k: Block): { readonly offsets: readonly number[]; readonly step: number } {
+  rows(
+    start: Local,
+    height: number,
+    k: Block,
+  ): { readonly offsets: readonly number[]; readonly step: number } {
     const product = this.#product;
     const { code, plan, arithmetic, places } = product;
     const { axes, scratch, packsA, fills } = plan;
@@ -31,7 +42,13 @@ export class LeftMatrix {
     if (!packsA) return { offsets: offsetsOf(code, start, height, lineStride), step: kStride };
     const target = code.local('i32');
     pushScratch(product, scratch.a).set(target);
-    const lines = { lanes: lanesOf(height, lanes), lineStride, kStride, packedStep: height * bytes, padded: false };
+    const lines = {
+      lanes: lanesOf(height, lanes),
+      lineStride,
+      kStride,
+      packedStep: height * bytes,
+      padded: false,
+    };
     emitPack(code, arithmetic, lines, start, target, k.count);
     pushScratch(product, scratch.a).set(start);
     code.release(target);

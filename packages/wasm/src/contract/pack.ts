@@ -1,7 +1,8 @@
 /**
- * Packing copies the part of an operand that a tile reads into the order in which it is read: for each k, the tile's columns of b (or its rows of a) side by side.
- * So the innermost loop reads memory in sequence whatever the operand's strides are. Columns that neighbour each other in memory are copied as vectors; where k does, square blocks
- * are transposed in registers; any other strides are gathered element by element.
+ * Packing copies the part of an operand that a tile reads into the order in which it is read: for each k, the
+ * tile's columns of b (or its rows of a) side by side. So the innermost loop reads memory in sequence
+ * whatever the operand's strides are. Columns that neighbour each other in memory are copied as vectors;
+ * where k does, square blocks are transposed in registers; any other strides are gathered element by element.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAddProduct, emitAdvance, offsetsOf, type Count } from './address.ts';
@@ -24,22 +25,39 @@ export interface Lines {
  * Packs `count` values of k of some lines. Leaves `target` behind the last byte written.
  * @param source a local with the address of the first line's first k; it is changed
  */
-export function emitPack(code: Code, arithmetic: Arithmetic, lines: Lines, source: Local, target: Local, count: Count): void {
+export function emitPack(
+  code: Code,
+  arithmetic: Arithmetic,
+  lines: Lines,
+  source: Local,
+  target: Local,
+  count: Count,
+): void {
   const { lanes, lineStride, kStride } = lines;
   const lineCount = lanes.reduce((sum, of) => sum + of, 0);
   // Constant offsets of loads can't be negative: with a negative stride, they count from the last line.
   const first = lineStride < 0 ? (lineCount - 1) * lineStride : 0;
   emitAdvance(code, source, first);
-  if (lineStride === arithmetic.bytes) emitEach(code, lines, source, target, count, emitCopied, arithmetic, 0);
-  else if (kStride === arithmetic.bytes) emitTransposed(code, arithmetic, lines, source, target, count, -first);
+  if (lineStride === arithmetic.bytes)
+    emitEach(code, lines, source, target, count, emitCopied, arithmetic, 0);
+  else if (kStride === arithmetic.bytes)
+    emitTransposed(code, arithmetic, lines, source, target, count, -first);
   else emitEach(code, lines, source, target, count, emitGathered, arithmetic, -first);
 }
 
 /**
- * Copies `ks` values of k of lines that neighbour each other in memory: a few whole rows at a time, so that reading and writing both use up the cache lines that they touch.
+ * Copies `ks` values of k of lines that neighbour each other in memory: a few whole rows at a time, so that
+ * reading and writing both use up the cache lines that they touch.
  * @param source a local with the address of the first line's first k
  */
-export function emitCopyRows(code: Code, arithmetic: Arithmetic, lines: Lines, source: Local, target: Local, ks: number): void {
+export function emitCopyRows(
+  code: Code,
+  arithmetic: Arithmetic,
+  lines: Lines,
+  source: Local,
+  target: Local,
+  ks: number,
+): void {
   const moved = code.local('i32');
   code.get(source).set(moved);
   const offsets = offsetsOf(code, moved, ks, lines.kStride);
@@ -48,14 +66,28 @@ export function emitCopyRows(code: Code, arithmetic: Arithmetic, lines: Lines, s
     lines.lanes.forEach((count, vector) => {
       emitLoad(code, arithmetic, moved, offset + 16 * vector, count);
       code.set(value);
-      emitStore(code, arithmetic, target, k * lines.packedStep + 16 * vector, value, lines.padded ? arithmetic.lanes : count);
+      emitStore(
+        code,
+        arithmetic,
+        target,
+        k * lines.packedStep + 16 * vector,
+        value,
+        lines.padded ? arithmetic.lanes : count,
+      );
     });
   });
   code.release(moved, value);
 }
 
 /** Stores one k at `target`. */
-type PackOne = (code: Code, arithmetic: Arithmetic, lines: Lines, source: Local, target: Local, first: number) => void;
+type PackOne = (
+  code: Code,
+  arithmetic: Arithmetic,
+  lines: Lines,
+  source: Local,
+  target: Local,
+  first: number,
+) => void;
 
 /** One k after the other. */
 function emitEach(
@@ -125,7 +157,15 @@ const emitGathered: PackOne = (code, arithmetic, lines, source, target, first) =
 };
 
 /** Where k is contiguous: blocks of lanes × lanes are transposed, and the rest of k is gathered. */
-function emitTransposed(code: Code, arithmetic: Arithmetic, lines: Lines, source: Local, target: Local, count: Count, first: number): void {
+function emitTransposed(
+  code: Code,
+  arithmetic: Arithmetic,
+  lines: Lines,
+  source: Local,
+  target: Local,
+  count: Count,
+  first: number,
+): void {
   const { lanes: all } = arithmetic;
   const blocks = (): void => {
     let offset = first;
@@ -136,7 +176,8 @@ function emitTransposed(code: Code, arithmetic: Arithmetic, lines: Lines, source
     emitAdvance(code, source, all * lines.kStride);
     emitAdvance(code, target, all * lines.packedStep);
   };
-  const rest = (of: Count): void => emitEach(code, lines, source, target, of, emitGathered, arithmetic, first);
+  const rest = (of: Count): void =>
+    emitEach(code, lines, source, target, of, emitGathered, arithmetic, first);
   if (typeof count === 'number') {
     const whole = Math.floor(count / all);
     if (whole > 0) emitRounds(code, target, whole, all * lines.packedStep, blocks);
@@ -176,7 +217,14 @@ function emitBlock(
   });
   emitTranspose(code, values);
   values.forEach((value, k) => {
-    emitStore(code, arithmetic, target, k * lines.packedStep + 16 * vector, value, lines.padded ? all : lineCount);
+    emitStore(
+      code,
+      arithmetic,
+      target,
+      k * lines.packedStep + 16 * vector,
+      value,
+      lines.padded ? all : lineCount,
+    );
   });
   code.release(...values);
 }

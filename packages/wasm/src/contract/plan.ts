@@ -1,7 +1,9 @@
 /**
- * How a matrix product is cut into pieces that fit the machine: register tiles, blocks of k whose sums are added up, blocks of columns whose packed form stays in the second-level
- * cache, blocks of rows whose partial sums do. All of it follows from the shape and the strides alone. Blocks of k are the same for all tiles, since they decide the order of
- * additions. Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008.
+ * How a matrix product is cut into pieces that fit the machine: register tiles, blocks of k whose sums are
+ * added up, blocks of columns whose packed form stays in the second-level cache, blocks of rows whose partial
+ * sums do. All of it follows from the shape and the strides alone. Blocks of k are the same for all tiles,
+ * since they decide the order of additions. Goto and van de Geijn, "Anatomy of High-Performance Matrix
+ * Multiplication", 2008.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { dependsOnAxis } from '../kernels/cost.ts';
@@ -16,7 +18,10 @@ import type { Tile } from './tile.ts';
 
 /** The longest sum in one run, in elements: longer ones are split into blocks, whose sums are added. */
 const LONGEST_RUN = 1024;
-/** Bytes of b that are packed at a time: half of a small second-level cache, which a's rows and the results pass through too. */
+/**
+ * Bytes of b that are packed at a time: half of a small second-level cache, which a's rows and the results
+ * pass through too.
+ */
 const PACKED_BYTES = 256 * 1024;
 /** Bytes of b that are computed at a time, where it is computed. */
 const FILLED_BYTES = 256 * 1024;
@@ -26,7 +31,10 @@ const LEAST_COLUMNS = 16;
 const CACHED_BYTES = 16 * 1024;
 /** Tiles of rows for which it doesn't pay to pack what lies in the second-level cache. */
 const FEW_TILES = 12;
-/** The same where rows of b are half of `CONFLICTING_BYTES` apart, so that few of them are in a first-level cache: from 20 rows on, 8 to 16 % on an EPYC of the fourth generation. */
+/**
+ * The same where rows of b are half of `CONFLICTING_BYTES` apart, so that few of them are in a first-level
+ * cache: from 20 rows on, 8 to 16 % on an EPYC of the fourth generation.
+ */
 const FEW_CONFLICTING_TILES = 3;
 /** Rows of b that are so far apart, or a multiple of it, drive each other out of a first-level cache. */
 const CONFLICTING_BYTES = 4096;
@@ -49,7 +57,10 @@ export interface RowRange {
   readonly height: number;
 }
 
-/** How matrices are computed that lie nowhere: a, for a tile of rows and a block of k at a time; b, for a block of k and of columns. */
+/**
+ * How matrices are computed that lie nowhere: a, for a tile of rows and a block of k at a time; b, for a
+ * block of k and of columns.
+ */
 interface Fills {
   readonly a: FillPlan | null;
   readonly b: FillPlan | null;
@@ -73,7 +84,10 @@ export interface ContractPlan extends Tiling {
   /** Whether vectors run along k. */
   readonly isDot: boolean;
   readonly unrolls: boolean;
-  /** Bytes of packed columns per k, and of a row of a tile's totals. All tiles have as many, even if the last has fewer columns. */
+  /**
+   * Bytes of packed columns per k, and of a row of a tile's totals. All tiles have as many, even if the last
+   * has fewer columns.
+   */
   readonly panelStep: number;
   readonly packsA: boolean;
   readonly packsB: boolean;
@@ -89,7 +103,11 @@ export interface ContractPlan extends Tiling {
   readonly columnBlock: number;
   /** Rows in a block of rows, where k is blocked. */
   readonly rowBlock: number;
-  /** Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed or computed rows of a, sums along k, totals (or sums of blocks of k so far) of tiles side by side, a tile, and what finishing a row needs; and its size. */
+  /**
+   * Offsets of the parts of the working memory: computed elements of b, packed columns of b, packed or
+   * computed rows of a, sums along k, totals (or sums of blocks of k so far) of tiles side by side, a tile,
+   * and what finishing a row needs; and its size.
+   */
   readonly scratch: {
     readonly fill: number;
     readonly b: number;
@@ -106,24 +124,36 @@ export interface ContractPlan extends Tiling {
  * The plan for a kernel with tiles of at most a given shape.
  * @param common what the plans for all tiles have in common
  */
-export function planContract(kernel: ContractKernel, tile: Tile, common: CommonPlan = commonPlan(kernel)): ContractPlan {
+export function planContract(
+  kernel: ContractKernel,
+  tile: Tile,
+  common: CommonPlan = commonPlan(kernel),
+): ContractPlan {
   const { fills, isPlain, rowBytes } = common;
   const { batch, m, n, k } = kernel;
   const arithmetic = arithmeticOf(kernel.dtype, false);
   const { lanes, bytes } = arithmetic;
   const axes = { m: batch.length, n: batch.length + 1, k: batch.length + 2 };
   const kBlock = blockOfK(k, fills);
-  const a = 'value' in kernel.a ? [...batch.map(() => 0), pitchOf(kBlock, lanes), 0, bytes] : stridesOf(kernel.a.index, axes.k + 1, bytes);
+  const a =
+    'value' in kernel.a
+      ? [...batch.map(() => 0), pitchOf(kBlock, lanes), 0, bytes]
+      : stridesOf(kernel.a.index, axes.k + 1, bytes);
   const stored = 'value' in kernel.b ? null : stridesOf(kernel.b.index, axes.k + 1, bytes);
   const isDot =
-    a[axes.k] === bytes && stored?.[axes.k] === bytes && k >= 8 * lanes && k <= lanes * LONGEST_RUN && (m <= DOT_ROWS || n <= 2);
+    a[axes.k] === bytes &&
+    stored?.[axes.k] === bytes &&
+    k >= 8 * lanes &&
+    k <= lanes * LONGEST_RUN &&
+    (m <= DOT_ROWS || n <= 2);
   const shape = isDot ? dotTile(m, n) : fitted(m, n, lanes, tile);
   const columns = isDot ? shape.columns : shape.columns * lanes;
   const ranges = rowRanges(m, shape.rows);
   const tallest = Math.max(...ranges.map(({ height }) => height));
   const restColumns = n % columns;
   const wholeColumns = n - restColumns;
-  const filled = fills.b === null ? null : filledBlock(fills.b, kBlock, { n, columns, restColumns, lanes, bytes });
+  const filled =
+    fills.b === null ? null : filledBlock(fills.b, kBlock, { n, columns, restColumns, lanes, bytes });
   const b = stored ?? [...batch.map(() => 0), 0, filled!.strides.n, filled!.strides.k];
   const [bk, bn] = [b[axes.k]!, b[axes.n]!];
 
@@ -132,12 +162,15 @@ export function planContract(kernel: ContractKernel, tile: Tile, common: CommonP
   const bytesOfB = (k - 1) * bk + n * bytes;
   const isNear = filled !== null || bytesOfB <= PACKED_BYTES;
   const fewTiles = bk % (CONFLICTING_BYTES / 2) === 0 ? FEW_CONFLICTING_TILES : FEW_TILES;
-  const staysCached = bytesOfB <= CACHED_BYTES || (isNear && rowTiles <= fewTiles && bk % CONFLICTING_BYTES !== 0);
+  const staysCached =
+    bytesOfB <= CACHED_BYTES || (isNear && rowTiles <= fewTiles && bk % CONFLICTING_BYTES !== 0);
   const packsB = !isDot && !(isReadable && (rowTiles <= 1 || staysCached));
   const packsA = !isDot && a[axes.k] !== bytes && k > 1 && n > 3 * columns;
 
   const width = (count: number): number => Math.ceil(count / lanes) * 16;
-  const packable = packsB ? Math.max(columns, Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns) : Infinity;
+  const packable = packsB
+    ? Math.max(columns, Math.floor(PACKED_BYTES / (width(columns) * kBlock)) * columns)
+    : Infinity;
   const finishable = isPlain ? Infinity : Math.floor(FINISHED_BYTES / (tallest * width(columns))) * columns;
   const columnBlock = Math.min(packable, finishable, filled?.columnBlock ?? Infinity, wholeColumns);
   const kBlocks = Math.ceil(k / (isDot ? k : kBlock));
@@ -152,7 +185,8 @@ export function planContract(kernel: ContractKernel, tile: Tile, common: CommonP
     tile: kBlocks > 1 ? tallest * width(columns) : 0,
     row: rowBytes,
   });
-  const isShared = (axis: number): boolean => ('value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0);
+  const isShared = (axis: number): boolean =>
+    'value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0;
   return {
     axes,
     strides: { a, b },
@@ -167,7 +201,9 @@ export function planContract(kernel: ContractKernel, tile: Tile, common: CommonP
     packsB,
     fills,
     isPlain: isPlain && kBlocks === 1,
-    sharedAxes: batch.flatMap((_, axis) => ((packsB || fills.b !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [])),
+    sharedAxes: batch.flatMap((_, axis) =>
+      (packsB || fills.b !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [],
+    ),
     kBlock: isDot ? k : kBlock,
     kBlocks,
     columnBlock,
@@ -202,14 +238,20 @@ function blockOfK(k: number, { a, b }: Fills): number {
 function fillsOf(kernel: ContractKernel): Fills {
   const { a, b, k, dtype } = kernel;
   const bytesPerColumn = arithmeticOf(dtype, false).bytes * Math.min(k, LONGEST_RUN);
-  const most = { k: LONGEST_RUN, n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytesPerColumn))) };
+  const most = {
+    k: LONGEST_RUN,
+    n: Math.max(LEAST_COLUMNS, Math.floor(FILLED_BYTES / (2 * bytesPerColumn))),
+  };
   return {
     a: 'value' in a ? planFill(kernel, a, { k: LONGEST_RUN, n: 1 }) : null,
     b: 'value' in b ? planFill(kernel, b, most) : null,
   };
 }
 
-/** Bytes from one line of computed elements to the next: one vector more where lines would drive each other out of the cache. */
+/**
+ * Bytes from one line of computed elements to the next: one vector more where lines would drive each other
+ * out of the cache.
+ */
 function pitchOf(count: number, lanes: number): number {
   const line = Math.ceil(count / lanes) * 16;
   return line % CONFLICTING_BYTES === 0 ? line + 16 : line;
@@ -219,8 +261,18 @@ function pitchOf(count: number, lanes: number): number {
 function filledBlock(
   { inPiece, alongK }: FillPlan,
   kBlock: number,
-  sizes: { readonly n: number; readonly columns: number; readonly restColumns: number; readonly lanes: number; readonly bytes: number },
-): { readonly columnBlock: number; readonly strides: { readonly k: number; readonly n: number }; readonly bytes: number } {
+  sizes: {
+    readonly n: number;
+    readonly columns: number;
+    readonly restColumns: number;
+    readonly lanes: number;
+    readonly bytes: number;
+  },
+): {
+  readonly columnBlock: number;
+  readonly strides: { readonly k: number; readonly n: number };
+  readonly bytes: number;
+} {
   const { n, columns, restColumns, lanes, bytes } = sizes;
   const most = Math.floor(FILLED_BYTES / (kBlock * bytes));
   // Blocks that begin with a piece compute nothing twice.
@@ -233,7 +285,9 @@ function filledBlock(
 }
 
 /** Parts of working memory one after the other, from one cache line on each. */
-function placed<K extends string>(sizes: { readonly [P in K]: number }): { readonly [P in K | 'bytes']: number } {
+function placed<K extends string>(sizes: { readonly [P in K]: number }): {
+  readonly [P in K | 'bytes']: number;
+} {
   let bytes = 0;
   const offsets = Object.entries<number>(sizes).map(([part, size]) => {
     const offset = bytes;
@@ -249,7 +303,10 @@ interface TileShape {
   readonly columns: number;
 }
 
-/** The tile for a shape. Fewer rows than a tile has make room for more columns, which are shared out evenly; few columns make room for more rows. */
+/**
+ * The tile for a shape. Fewer rows than a tile has make room for more columns, which are shared out evenly;
+ * few columns make room for more rows.
+ */
 function fitted(m: number, n: number, lanes: number, { rows, vectors }: Tile): TileShape {
   const all = Math.ceil(n / lanes);
   if (m < rows) {
@@ -265,7 +322,10 @@ function dotTile(m: number, n: number): TileShape {
   return { rows: Math.floor(DOT_SUMS / columns), columns };
 }
 
-/** As few tiles as there can be, of two heights that differ by one row: 64 rows in tiles of at most 6 are 9 of 6 and 2 of 5. */
+/**
+ * As few tiles as there can be, of two heights that differ by one row: 64 rows in tiles of at most 6 are 9 of
+ * 6 and 2 of 5.
+ */
 export function rowRanges(m: number, rows: number): readonly RowRange[] {
   const tiles = Math.ceil(m / rows);
   const height = Math.floor(m / tiles);

@@ -1,4 +1,7 @@
-/** What the parts of a product's code share: the kernel and its plan, the counters of its loops, addresses in the working memory, and how matrices that lie nowhere are computed there. */
+/**
+ * What the parts of a product's code share: the kernel and its plan, the counters of its loops, addresses in
+ * the working memory, and how matrices that lie nowhere are computed there.
+ */
 import type { ComputedFactor, ContractKernel, StoredFactor } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
@@ -16,7 +19,9 @@ export interface ProductCode {
   readonly arithmetic: Arithmetic;
   /** The addresses of the operands, then that of the working memory. */
   readonly params: readonly Local[];
-  /** Loop counters: the batch axes, then m and n of the current tile, then the first k of the current block. */
+  /**
+   * Loop counters: the batch axes, then m and n of the current tile, then the first k of the current block.
+   */
   readonly places: readonly Local[];
   readonly tools: Tools;
 }
@@ -40,7 +45,11 @@ export function batchPlaces({ kernel, places }: ProductCode): readonly (readonly
 }
 
 /** Where a matrix lies; one that is computed gets a local for its address. */
-export function viewOf({ code, params, arithmetic }: ProductCode, factor: StoredFactor | ComputedFactor, strides: readonly number[]): View {
+export function viewOf(
+  { code, params, arithmetic }: ProductCode,
+  factor: StoredFactor | ComputedFactor,
+  strides: readonly number[],
+): View {
   if ('value' in factor) return { operand: code.local('i32'), offset: 0, strides };
   return { operand: params[factor.operand]!, offset: factor.index.offset * arithmetic.bytes, strides };
 }

@@ -1,9 +1,19 @@
-/** Columns of the right matrix: where they lie, or computed, or packed side by side for all tiles that use them. */
+/**
+ * Columns of the right matrix: where they lie, or computed, or packed side by side for all tiles that use
+ * them.
+ */
 import type { Local } from '../assembler/code.ts';
 import { emitAddProduct, emitAddress, emitCount, type Count, type View } from './address.ts';
 import { emitGroups, emitTiles, lanesOf, type Columns } from './blocks.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
-import { batchPlaces, emitBlockFill, pushScratch, viewOf, type Block, type ProductCode } from './product-code.ts';
+import {
+  batchPlaces,
+  emitBlockFill,
+  pushScratch,
+  viewOf,
+  type Block,
+  type ProductCode,
+} from './product-code.ts';
 
 /** Values of k that are packed at a time where columns are contiguous. */
 const PACKED_ROWS = 4;
@@ -39,7 +49,8 @@ export class RightMatrix {
   /** Begins to read a block, at the places of the batch axes. */
   begin(k: Block): void {
     const { code, plan } = this.#product;
-    if (!plan.packsB) emitAddress(code, this.#start, this.#view, [...batchPlaces(this.#product), [plan.axes.k, k.first]]);
+    if (!plan.packsB)
+      emitAddress(code, this.#start, this.#view, [...batchPlaces(this.#product), [plan.axes.k, k.first]]);
   }
 
   /** Sets `pointer` to the columns of the current tile. */
@@ -94,7 +105,8 @@ export class RightMatrix {
       });
     } else {
       // What is left of k in the last block alone would need code of its own: then all values go one by one.
-      const isGrouped = typeof k.count === 'number' || (kernel.k % PACKED_ROWS === 0 && kBlock % PACKED_ROWS === 0);
+      const isGrouped =
+        typeof k.count === 'number' || (kernel.k % PACKED_ROWS === 0 && kBlock % PACKED_ROWS === 0);
       const group = isGrouped ? PACKED_ROWS : 1;
       emitGroups(code, k.count, group, (first, ks) => {
         emitTiles(code, plan, n, columns, (count) => {

@@ -1,4 +1,7 @@
-/** What is done with a whole row of a product, as a loop kernel inside of the loops over the batch and over rows. */
+/**
+ * What is done with a whole row of a product, as a loop kernel inside of the loops over the batch and over
+ * rows.
+ */
 import type { ContractKernel, LoopKernel, RowSweeps } from '@firsthand/compiler';
 import { loopScratch } from '../kernels/loop.ts';
 
@@ -9,5 +12,7 @@ export function rowKernel({ operands, batch, m }: ContractKernel, sweeps: RowSwe
 
 /** Bytes of working memory for one row. */
 export function rowScratch(kernel: ContractKernel): number {
-  return kernel.rowFinish === null ? 0 : loopScratch(rowKernel(kernel, kernel.rowFinish), kernel.batch.length + 1);
+  return kernel.rowFinish === null
+    ? 0
+    : loopScratch(rowKernel(kernel, kernel.rowFinish), kernel.batch.length + 1);
 }

@@ -1,7 +1,8 @@
 /**
- * The innermost loop: a tile of sums, `rows` high and `vectors` wide, stays in registers while k runs, sum[i][j] += a[i, k]·b[k, j]. Each k loads the tile's side of b as
- * vectors and that of a as elements spread over all lanes: rows·vectors multiply-adds for rows + vectors loads. Every element is one sum over k in ascending
- * order, so a tile's shape changes the speed and no bit.
+ * The innermost loop: a tile of sums, `rows` high and `vectors` wide, stays in registers while k runs,
+ * sum[i][j] += a[i, k]·b[k, j]. Each k loads the tile's side of b as vectors and that of a as elements spread
+ * over all lanes: rows·vectors multiply-adds for rows + vectors loads. Every element is one sum over k in
+ * ascending order, so a tile's shape changes the speed and no bit.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAddProduct, emitAdvance, type Count } from './address.ts';
@@ -22,7 +23,10 @@ export interface RowSource {
   readonly step: number;
 }
 
-/** The tile's columns of b: vectors of `lanes[j]` elements one after the other at pointer, the next k `step` > 0 bytes on. */
+/**
+ * The tile's columns of b: vectors of `lanes[j]` elements one after the other at pointer, the next k `step` >
+ * 0 bytes on.
+ */
 export interface ColumnSource {
   readonly pointer: Local;
   readonly lanes: readonly number[];
@@ -53,7 +57,10 @@ export function emitClear(code: Code, sums: readonly TileSum[]): void {
   code.op('drop');
 }
 
-/** sums = Σ over `count` values of k, from zero. Changes both pointers. What follows must be stores of the sums in their order (see `emitProductLoop`). */
+/**
+ * sums = Σ over `count` values of k, from zero. Changes both pointers. What follows must be stores of the
+ * sums in their order (see `emitProductLoop`).
+ */
 export function emitSums(
   code: Code,
   arithmetic: Arithmetic,
@@ -65,7 +72,8 @@ export function emitSums(
 ): void {
   emitClear(code, sums);
   const loadRow = (row: number): void => void code.get(a.pointer).memory(arithmetic.splat, a.offsets[row]);
-  const loadColumns = (vector: number): void => emitLoad(code, arithmetic, b.pointer, 16 * vector, b.lanes[vector]!);
+  const loadColumns = (vector: number): void =>
+    emitLoad(code, arithmetic, b.pointer, 16 * vector, b.lanes[vector]!);
   emitProductLoop(code, b.pointer, b.step, count, unrolls, () => {
     emitProducts(code, arithmetic, sums, loadRow, loadColumns);
     emitAdvance(code, a.pointer, a.step);
@@ -76,11 +84,20 @@ export function emitSums(
 /**
  * Runs `body`, which moves `pointer` on by `step`, `count` times.
  *
- * V8's TurboFan (Node 20 and 22) moves all loads of a basic block to its start, and so runs out of registers in all but the smallest tiles, unless control flow meets behind
- * the loop and the sums are then stored in their order. Hence the way around the loop, which is never taken. Nor may it unroll the loop, since all copies but the last suffer
- * the same; it unrolls only loops that have no call: hence the fill, which is never reached, and which compilers remove.
+ * V8's TurboFan (Node 20 and 22) moves all loads of a basic block to its start, and so runs out of registers
+ * in all but the smallest tiles, unless control flow meets behind the loop and the sums are then stored in
+ * their order. Hence the way around the loop, which is never taken. Nor may it unroll the loop, since all
+ * copies but the last suffer the same; it unrolls only loops that have no call: hence the fill, which is
+ * never reached, and which compilers remove.
  */
-export function emitProductLoop(code: Code, pointer: Local, step: number, count: Count, unrolls: boolean, body: () => void): void {
+export function emitProductLoop(
+  code: Code,
+  pointer: Local,
+  step: number,
+  count: Count,
+  unrolls: boolean,
+  body: () => void,
+): void {
   if (count === 1) {
     body();
     return;
@@ -101,7 +118,8 @@ export function emitProductLoop(code: Code, pointer: Local, step: number, count:
 }
 
 /**
- * Adds the products of every row with every column to the sums. The shorter side of the tile is held in registers, the longer one passes through one register.
+ * Adds the products of every row with every column to the sums. The shorter side of the tile is held in
+ * registers, the longer one passes through one register.
  * @param loadRow pushes the vector of a row
  * @param loadColumn pushes the vector of a column
  */

@@ -1,6 +1,8 @@
 /**
- * The register tiles that are worth trying. Sixteen vector registers, of which engines keep one for themselves, hold the sums, one side of the operands, and what passes
- * through. With a multiplication and an addition apart, 8 to 10 sums are enough to hide the addition's latency; fused ones take longer and want 10 to 12.
+ * The register tiles that are worth trying. Sixteen vector registers, of which engines keep one for
+ * themselves, hold the sums, one side of the operands, and what passes through. With a multiplication and an
+ * addition apart, 8 to 10 sums are enough to hide the addition's latency; fused ones take longer and want 10
+ * to 12.
  */
 import type { DType } from '@firsthand/graph';
 import type { Features } from '../features.ts';

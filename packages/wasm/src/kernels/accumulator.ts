@@ -1,5 +1,6 @@
 /**
- * What every reduction in registers has in common: it begins, takes vector after vector, and gives its result, one for a row or, where each lane is a row, one for each lane.
+ * What every reduction in registers has in common: it begins, takes vector after vector, and gives its
+ * result, one for a row or, where each lane is a row, one for each lane.
  */
 import type { Reduction } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
@@ -16,7 +17,10 @@ export interface Accumulator {
   add(vector: number, value: Local, lanes: number): void;
   /** Empties the accumulators of a long sum; for other reductions nothing. */
   flush(): void;
-  /** The results: one per vector of the block where lanes are rows, else one, in all lanes. They are valid until `release`. */
+  /**
+   * The results: one per vector of the block where lanes are rows, else one, in all lanes. They are valid
+   * until `release`.
+   */
   finish(): readonly Local[];
   /** Gives the locals back. */
   release(): void;
@@ -54,7 +58,8 @@ export function isPartial({ reduction, lanesAreRows }: AccumulatorOptions, lanes
 
 /** Puts all lanes together; the result is in all lanes. `combine` takes two registers from the stack. */
 export function acrossLanes(code: Code, dtype: DType, value: Local, combine: Instruction): void {
-  if (dtype !== 'float64') code.get(value).get(value).get(value).shuffle32([2, 3, 0, 1]).op(combine).set(value);
+  if (dtype !== 'float64')
+    code.get(value).get(value).get(value).shuffle32([2, 3, 0, 1]).op(combine).set(value);
   const neighbour = dtype === 'float64' ? ([2, 3, 0, 1] as const) : ([1, 0, 3, 2] as const);
   code.get(value).get(value).get(value).shuffle32(neighbour).op(combine).set(value);
 }

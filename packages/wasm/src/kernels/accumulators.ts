@@ -1,9 +1,19 @@
 /**
- * Reductions in registers. Each vector of a block has an accumulator of its own, which hides the latency of an addition and shortens the chain of roundings; long float sums are
- * emptied into float64 every so often. At the end the accumulators of a row become one value; where each lane is a row, there is nothing to put together.
+ * Reductions in registers. Each vector of a block has an accumulator of its own, which hides the latency of
+ * an addition and shortens the chain of roundings; long float sums are emptied into float64 every so often.
+ * At the end the accumulators of a row become one value; where each lane is a row, there is nothing to put
+ * together.
  */
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
-import { acrossLanes, isPartial, limitsOf, newLocals, putLaneMask, type Accumulator, type AccumulatorOptions } from './accumulator.ts';
+import {
+  acrossLanes,
+  isPartial,
+  limitsOf,
+  newLocals,
+  putLaneMask,
+  type Accumulator,
+  type AccumulatorOptions,
+} from './accumulator.ts';
 import { instructionOf } from '../scalar/arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
@@ -83,11 +93,22 @@ interface Wide {
 /** combines the four lanes on the stack, held in `value`, into two registers of float64 */
 function widenInto(code: Code, { low, high }: Wide, value: Local, combine: 'f64x2.add' | 'f64x2.mul'): void {
   code.get(low).get(value).op('f64x2.promote_low_f32x4').op(combine).set(low);
-  code.get(high).get(value).get(value).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4').op(combine).set(high);
+  code
+    .get(high)
+    .get(value)
+    .get(value)
+    .shuffle32([2, 3, 2, 3])
+    .op('f64x2.promote_low_f32x4')
+    .op(combine)
+    .set(high);
 }
 
 /** Float64 accumulators as float32 results: rounded once. */
-function narrow(options: AccumulatorOptions, wides: readonly Wide[], combine: 'f64x2.add' | 'f64x2.mul'): readonly Local[] {
+function narrow(
+  options: AccumulatorOptions,
+  wides: readonly Wide[],
+  combine: 'f64x2.add' | 'f64x2.mul',
+): readonly Local[] {
   const { code, reduction, lanesAreRows } = options;
   if (!lanesAreRows) {
     together(
@@ -172,9 +193,13 @@ function floatProduct(options: AccumulatorOptions): Accumulator {
 
 const isFloat32 = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float16';
 
-const ACCUMULATORS: { readonly [K in ReduceKind | ArgReduceKind]: (options: AccumulatorOptions, dtype: DType) => Accumulator } = {
-  sum: (options, dtype) => (isFloat32(dtype) ? floatSum(options) : plain(options, instructionOf('add', dtype), 0)),
-  prod: (options, dtype) => (isFloat32(dtype) ? floatProduct(options) : plain(options, instructionOf('mul', dtype), 1)),
+const ACCUMULATORS: {
+  readonly [K in ReduceKind | ArgReduceKind]: (options: AccumulatorOptions, dtype: DType) => Accumulator;
+} = {
+  sum: (options, dtype) =>
+    isFloat32(dtype) ? floatSum(options) : plain(options, instructionOf('add', dtype), 0),
+  prod: (options, dtype) =>
+    isFloat32(dtype) ? floatProduct(options) : plain(options, instructionOf('mul', dtype), 1),
   max: (options, dtype) => plain(options, instructionOf('maximum', dtype), limitsOf(dtype)[0]),
   min: (options, dtype) => plain(options, instructionOf('minimum', dtype), limitsOf(dtype)[1]),
   argmax: (options) => extremePosition(options, 'argmax'),

@@ -1,5 +1,6 @@
 /**
- * What scalar expressions cost, in vector instructions: rough numbers, that decide how often a loop body is repeated, along which axis the lanes lie, and what is worth keeping.
+ * What scalar expressions cost, in vector instructions: rough numbers, that decide how often a loop body is
+ * repeated, along which axis the lanes lie, and what is worth keeping.
  */
 import {
   bodiesOf,
@@ -24,7 +25,11 @@ const POWER = 50;
 const SCATTERED = 5;
 const RANDOM = 40;
 
-const UNARY: { readonly [K in UnaryKind]?: number } = { sqrt: DIVISION, rsqrt: 2 * DIVISION, reciprocal: DIVISION };
+const UNARY: { readonly [K in UnaryKind]?: number } = {
+  sqrt: DIVISION,
+  rsqrt: 2 * DIVISION,
+  reciprocal: DIVISION,
+};
 const BINARY: { readonly [K in BinaryKind]?: number } = { div: DIVISION, pow: POWER, mod: POWER };
 
 const COSTS: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>) => number } = {
@@ -68,7 +73,10 @@ export function workOf(kernel: Kernel): number {
   }, 0);
 }
 
-/** What the loads and stores of some expressions cost if the lanes lie along an axis: side by side, all the same, or each by itself. */
+/**
+ * What the loads and stores of some expressions cost if the lanes lie along an axis: side by side, all the
+ * same, or each by itself.
+ */
 export function accessCost(roots: readonly Scalar[], stores: readonly Store[], axis: number): number {
   const costOfAccess = (index: Index): number => {
     const step = factorOf(index, axis);
@@ -78,7 +86,8 @@ export function accessCost(roots: readonly Scalar[], stores: readonly Store[], a
   for (const scalar of scalarsIn(roots)) {
     if (scalar.op === 'load') cost += costOfAccess(scalar.index);
     // Where the position changes from lane to lane, each lane has an address of its own anyway.
-    if (scalar.op === 'gather') cost += dependsOnAxis(scalar.position, axis) ? SCATTERED : costOfAccess(scalar.index);
+    if (scalar.op === 'gather')
+      cost += dependsOnAxis(scalar.position, axis) ? SCATTERED : costOfAccess(scalar.index);
   }
   for (const { index } of stores) cost += factorOf(index, axis) === 1 ? CHEAP : SCATTERED;
   return cost;

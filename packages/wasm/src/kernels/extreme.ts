@@ -1,18 +1,32 @@
 /**
- * The position of the first largest or smallest element of a row, or of its first NaN. Each lane remembers the best value that it has seen, and where; a later element replaces
- * it only if it is better. Of lanes with equal values the one that saw its value first is right.
+ * The position of the first largest or smallest element of a row, or of its first NaN. Each lane remembers
+ * the best value that it has seen, and where; a later element replaces it only if it is better. Of lanes with
+ * equal values the one that saw its value first is right.
  */
 import type { ArgReduceKind, DType } from '@firsthand/graph';
-import { isPartial, limitsOf, newLocals, putLaneMask, type Accumulator, type AccumulatorOptions } from './accumulator.ts';
+import {
+  isPartial,
+  limitsOf,
+  newLocals,
+  putLaneMask,
+  type Accumulator,
+  type AccumulatorOptions,
+} from './accumulator.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
 import { widenMask, narrowMask } from '../scalar/convert.ts';
 import { putConstant, REGISTERS, type Register } from '../scalar/registers.ts';
 
-/** The position of a lane in which nothing was better than the worst there is: all of them are the worst, and the first is at 0. */
+/**
+ * The position of a lane in which nothing was better than the worst there is: all of them are the worst, and
+ * the first is at 0.
+ */
 const NOWHERE = 2 ** 31 - 1;
 
-/** For integers whether a is better than b; for floats whether a is not better than b, which is false where a is NaN. */
+/**
+ * For integers whether a is better than b; for floats whether a is not better than b, which is false where a
+ * is NaN.
+ */
 const COMPARE: { readonly [K in ArgReduceKind]: { readonly [R in Register]: Instruction } } = {
   argmax: { f32: 'f32x4.le', f64: 'f64x2.le', i32: 'i32x4.gt_s', u32: 'i32x4.gt_u', mask: 'i32x4.gt_u' },
   argmin: { f32: 'f32x4.ge', f64: 'f64x2.ge', i32: 'i32x4.lt_s', u32: 'i32x4.lt_u', mask: 'i32x4.lt_u' },
@@ -111,6 +125,12 @@ export function extremePosition(options: AccumulatorOptions, kind: ArgReduceKind
         return position;
       });
     },
-    release: () => code.release(mask, other.value, other.position, ...bests.flatMap(({ value, position }) => [value, position])),
+    release: () =>
+      code.release(
+        mask,
+        other.value,
+        other.position,
+        ...bests.flatMap(({ value, position }) => [value, position]),
+      ),
   };
 }

@@ -1,5 +1,6 @@
 /**
- * From kernels to functions: for each kind of kernel who emits it, how much working memory it needs, and which functions it imports.
+ * From kernels to functions: for each kind of kernel who emits it, how much working memory it needs, and
+ * which functions it imports.
  */
 import { bodiesOf, scalarsIn, type Kernel, type KernelKind, type OwnKernel } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
@@ -32,7 +33,13 @@ interface Emitter<K extends KernelKind> {
   scratch(kernel: KernelOf<K>): number;
   /** The loop that threads may share. */
   divide(kernel: KernelOf<K>, tile: Tile): Division | null;
-  emit(code: Code, kernel: KernelOf<K>, params: readonly Local[], tools: KernelTools, part: Part | null): void;
+  emit(
+    code: Code,
+    kernel: KernelOf<K>,
+    params: readonly Local[],
+    tools: KernelTools,
+    part: Part | null,
+  ): void;
 }
 
 const none = (): number => 0;
@@ -49,7 +56,8 @@ const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
   own: {
     scratch: (kernel) => streamPlanOf(kernel).scratch.bytes,
     divide: (kernel) => divideStream(streamPlanOf(kernel)),
-    emit: (code, kernel, params, { define }, part) => emitStream(code, kernel, streamPlanOf(kernel), params, define, part),
+    emit: (code, kernel, params, { define }, part) =>
+      emitStream(code, kernel, streamPlanOf(kernel), params, define, part),
   },
 };
 
@@ -68,7 +76,10 @@ export function divisionOf(kernel: Kernel, tile: Tile): Division | null {
   return (EMITTERS[kernel.kind] as Emitter<KernelKind>).divide(kernel, tile);
 }
 
-/** Operands whose addresses are parameters; engines take 1,000 parameters, and beyond a few they go through memory in any case. */
+/**
+ * Operands whose addresses are parameters; engines take 1,000 parameters, and beyond a few they go through
+ * memory in any case.
+ */
 const MOST_PARAMETERS = 256;
 
 /** Whether a kernel with so many operands is given the address of a table of their addresses. */
@@ -77,15 +88,24 @@ export function takesTable(operands: number): boolean {
 }
 
 /**
- * Emits the body of a kernel's function. `params` are the addresses of the operands, or that of the table which they stand in, then that of the working memory; if the kernel is divided,
- * then the first value of the part to compute, and the end of it.
+ * Emits the body of a kernel's function. `params` are the addresses of the operands, or that of the table
+ * which they stand in, then that of the working memory; if the kernel is divided, then the first value of the
+ * part to compute, and the end of it.
  */
-export function emitKernel(code: Code, kernel: Kernel, params: readonly Local[], tools: KernelTools, division: Division | null): void {
+export function emitKernel(
+  code: Code,
+  kernel: Kernel,
+  params: readonly Local[],
+  tools: KernelTools,
+  division: Division | null,
+): void {
   const { operands, kind } = kernel;
   const given = takesTable(operands.length) ? 1 : operands.length;
   const [scratch, first, end] = params.slice(given) as [Local, Local?, Local?];
   const part = division === null ? null : { axis: division.axis, first: first!, end: end! };
-  const addresses = takesTable(operands.length) ? loadAddresses(code, params[0]!, operands.length) : params.slice(0, given);
+  const addresses = takesTable(operands.length)
+    ? loadAddresses(code, params[0]!, operands.length)
+    : params.slice(0, given);
   (EMITTERS[kind] as Emitter<KernelKind>).emit(code, kernel, [...addresses, scratch], tools, part);
 }
 
@@ -101,13 +121,20 @@ function loadAddresses(code: Code, table: Local, count: number): readonly Local[
   });
 }
 
-/** The parameters of a kernel with so many operands: an address for each, or that of their table, one for its scratch memory, and the bounds of its part, if it is divided. */
+/**
+ * The parameters of a kernel with so many operands: an address for each, or that of their table, one for its
+ * scratch memory, and the bounds of its part, if it is divided.
+ */
 export function kernelSignature(operands: number, isDivided: boolean): Signature {
-  return { params: new Array<'i32'>((takesTable(operands) ? 1 : operands) + (isDivided ? 3 : 1)).fill('i32'), results: [] };
+  return {
+    params: new Array<'i32'>((takesTable(operands) ? 1 : operands) + (isDivided ? 3 : 1)).fill('i32'),
+    results: [],
+  };
 }
 
 /** The functions that a kernel's module must import. */
 export function functionsOf(kernel: Kernel): ReadonlySet<Float64Import> {
-  if (kernel.kind === 'own') return new Set(kernelsOf(streamPlanOf(kernel)).flatMap((each) => [...functionsOf(each)]));
+  if (kernel.kind === 'own')
+    return new Set(kernelsOf(streamPlanOf(kernel)).flatMap((each) => [...functionsOf(each)]));
   return new Set(scalarsIn(bodiesOf(kernel).flatMap(({ values }) => values)).flatMap(importsOf));
 }

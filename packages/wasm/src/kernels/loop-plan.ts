@@ -1,9 +1,18 @@
 /**
- * How a loop kernel becomes vector code: along which axis the lanes of registers lie, and how many vectors one loop body computes. Lanes along the innermost column axis sweep
- * contiguous rows (softmax, layer norm, maps); lanes along a row axis compute neighbouring rows at once (sums over the columns of a matrix).
+ * How a loop kernel becomes vector code: along which axis the lanes of registers lie, and how many vectors
+ * one loop body computes. Lanes along the innermost column axis sweep contiguous rows (softmax, layer norm,
+ * maps); lanes along a row axis compute neighbouring rows at once (sums over the columns of a matrix).
  */
 import { togetherKind } from '../scalar/functions.ts';
-import { bodiesOf, factorOf, scalarsIn, type Kernel, type LoopKernel, type Pass, type Scalar } from '@firsthand/compiler';
+import {
+  bodiesOf,
+  factorOf,
+  scalarsIn,
+  type Kernel,
+  type LoopKernel,
+  type Pass,
+  type Scalar,
+} from '@firsthand/compiler';
 import { accessCost, costOfAll } from './cost.ts';
 import { rootsOf, withRowCache } from './row-cache.ts';
 
@@ -20,8 +29,9 @@ export interface LoopPlan {
   /** Whether each lane is a row. */
   readonly lanesAreRows: boolean;
   /**
-   * In a map whose accesses do not agree on which axis is contiguous (a transposition), the axis that should run inside the lanes, a few of its values at a time: so that
-   * a cache line that was loaded for the first of them is still there for the others.
+   * In a map whose accesses do not agree on which axis is contiguous (a transposition), the axis that should
+   * run inside the lanes, a few of its values at a time: so that a cache line that was loaded for the first
+   * of them is still there for the others.
    */
   readonly tileAxis: number | null;
   /** For each pass the vectors of one loop body; where lanes are rows, all passes have the same. */
@@ -31,9 +41,15 @@ export interface LoopPlan {
 /** Vectors per body, while the body stays shorter than so many instructions. */
 const BODY = 40;
 const MOST_VECTORS = 4;
-/** Vectors of a function that are computed together: its constants are loaded once for all of them, and there are registers for no more. */
+/**
+ * Vectors of a function that are computed together: its constants are loaded once for all of them, and there
+ * are registers for no more.
+ */
 const FUNCTION_VECTORS = 6;
-/** The same for what is stored once per row, which is outside of the innermost loops, but takes its time to compile. */
+/**
+ * The same for what is stored once per row, which is outside of the innermost loops, but takes its time to
+ * compile.
+ */
 const ROW_BODY = 400;
 /** Reductions of one pass where each lane is a row. */
 const MOST_REDUCTIONS = 3;
@@ -43,7 +59,10 @@ const ACROSS = 12;
 /** The lanes that registers have in a kernel. */
 export function widthOf(kernel: Kernel): 4 | 2 {
   const roots = bodiesOf(kernel).flatMap(({ values }) => values);
-  return scalarsIn(roots).some(({ dtype }) => dtype === 'float64') || kernel.operands.some(({ dtype }) => dtype === 'float64') ? 2 : 4;
+  return scalarsIn(roots).some(({ dtype }) => dtype === 'float64') ||
+    kernel.operands.some(({ dtype }) => dtype === 'float64')
+    ? 2
+    : 4;
 }
 
 /** Lanes that are fewer elements apart are near enough. */
@@ -58,31 +77,62 @@ const LONG = 16;
 export function planLoop(given: LoopKernel, bound = 0): LoopPlan {
   const width = widthOf(given);
   const { axis: laneAxis, lanesAreRows } = chooseLanes(given, width, bound);
-  const { kernel, offsets, bytes } = lanesAreRows ? { kernel: splitPasses(given), offsets: [], bytes: 0 } : withRowCache(given);
+  const { kernel, offsets, bytes } = lanesAreRows
+    ? { kernel: splitPasses(given), offsets: [], bytes: 0 }
+    : withRowCache(given);
   const extent = [...kernel.rows, ...kernel.columns][laneAxis]!;
-  const inPasses = kernel.passes.map((pass) => Math.min(vectorsOf(kernel, pass, lanesAreRows ? 2 : 1), Math.ceil(extent / width)));
+  const inPasses = kernel.passes.map((pass) =>
+    Math.min(vectorsOf(kernel, pass, lanesAreRows ? 2 : 1), Math.ceil(extent / width)),
+  );
   const tileAxis = isMap(kernel) ? chooseTileAxis(kernel, laneAxis, bound) : null;
   if (lanesAreRows) {
     const rowCost = costOfAll(kernel.rowStores.map(({ value }) => value)) + kernel.rowStores.length;
     inPasses.push(Math.max(1, Math.floor(ROW_BODY / rowCost)));
   }
-  const vectors = lanesAreRows ? inPasses.map(() => Math.min(...inPasses)) : tileAxis === null ? inPasses : [1];
-  return { kernel, cacheOffsets: offsets, scratchBytes: bytes, width, laneAxis, lanesAreRows, tileAxis, vectors };
+  const vectors = lanesAreRows
+    ? inPasses.map(() => Math.min(...inPasses))
+    : tileAxis === null
+      ? inPasses
+      : [1];
+  return {
+    kernel,
+    cacheOffsets: offsets,
+    scratchBytes: bytes,
+    width,
+    laneAxis,
+    lanesAreRows,
+    tileAxis,
+    vectors,
+  };
 }
 
 /** An axis along which elements lie side by side that are far apart along the lanes. */
-function chooseTileAxis({ rows, columns, passes }: LoopKernel, laneAxis: number, bound: number): number | null {
+function chooseTileAxis(
+  { rows, columns, passes }: LoopKernel,
+  laneAxis: number,
+  bound: number,
+): number | null {
   const [{ stores }] = passes as [Pass];
-  const loads = scalarsIn(stores.map(({ value }) => value)).flatMap((scalar) => (scalar.op === 'load' ? [scalar.index] : []));
-  const far = [...loads, ...stores.map(({ index }) => index)].filter((index) => Math.abs(factorOf(index, laneAxis) ?? 0) >= FAR);
+  const loads = scalarsIn(stores.map(({ value }) => value)).flatMap((scalar) =>
+    scalar.op === 'load' ? [scalar.index] : [],
+  );
+  const far = [...loads, ...stores.map(({ index }) => index)].filter(
+    (index) => Math.abs(factorOf(index, laneAxis) ?? 0) >= FAR,
+  );
   const axis = [...rows, ...columns].findIndex(
     (extent, each) =>
-      each >= bound && each !== laneAxis && extent >= LONG && far.some((index) => Math.abs(factorOf(index, each) ?? 0) === 1),
+      each >= bound &&
+      each !== laneAxis &&
+      extent >= LONG &&
+      far.some((index) => Math.abs(factorOf(index, each) ?? 0) === 1),
   );
   return axis < 0 ? null : axis;
 }
 
-/** The kernel with passes of a few reductions each, so that the accumulators of several vectors find room in registers. What a pass stores it stores at its end. */
+/**
+ * The kernel with passes of a few reductions each, so that the accumulators of several vectors find room in
+ * registers. What a pass stores it stores at its end.
+ */
 function splitPasses(kernel: LoopKernel): LoopKernel {
   const passes = kernel.passes.flatMap((pass) => {
     const parts = Math.max(1, Math.ceil(pass.reductions.length / MOST_REDUCTIONS));
@@ -105,13 +155,20 @@ function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
   return wanted >= MOST_VECTORS ? MOST_VECTORS : wanted >= 2 ? 2 : least;
 }
 
-/** Whether a kernel only computes each element of one index space by itself: then its axes may run in any order. */
+/**
+ * Whether a kernel only computes each element of one index space by itself: then its axes may run in any
+ * order.
+ */
 export function isMap({ passes, rowStores, reductions }: LoopKernel): boolean {
   return passes.length === 1 && rowStores.length === 0 && reductions.length === 0;
 }
 
 /** The cheapest axis for the lanes, by what is side by side in memory. */
-function chooseLanes(kernel: LoopKernel, width: number, bound: number): { readonly axis: number; readonly lanesAreRows: boolean } {
+function chooseLanes(
+  kernel: LoopKernel,
+  width: number,
+  bound: number,
+): { readonly axis: number; readonly lanesAreRows: boolean } {
   const { rows, columns, passes } = kernel;
   const extents = [...rows, ...columns];
   const innermost = extents.length - 1;

@@ -1,6 +1,6 @@
 /**
- * Loop kernels: for each row, for each pass, for each column. Either the columns of a row lie along the lanes, or rows do, a block of them at a time; maps, which have no rows, sweep
- * whichever axis suits them.
+ * Loop kernels: for each row, for each pass, for each column. Either the columns of a row lie along the
+ * lanes, or rows do, a block of them at a time; maps, which have no rows, sweep whichever axis suits them.
  */
 import type { LoopKernel, Pass, Scalar, Store } from '@firsthand/compiler';
 import type { Accumulator } from './accumulator.ts';
@@ -20,25 +20,38 @@ const LONGEST_SUM = 64;
 const TILE = 8;
 
 /**
- * Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another is kept.
+ * Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another
+ * is kept.
  * @param bound the number of axes, from the first, that are no loops of it
  */
 export function loopScratch(kernel: LoopKernel, bound = 0): number {
   return kernel.passes.length < 2 ? 0 : planLoop(kernel, bound).scratchBytes;
 }
 
-/** The loop of a kernel that threads share: the outermost that is long enough, of those whose rounds do not wait for each other. */
+/**
+ * The loop of a kernel that threads share: the outermost that is long enough, of those whose rounds do not
+ * wait for each other.
+ */
 export function divideLoop(kernel: LoopKernel): Division | null {
   const { kernel: planned, laneAxis, lanesAreRows, tileAxis, vectors, width } = planLoop(kernel);
   const extents = [...planned.rows, ...planned.columns];
-  const axes = extents.map((_, axis) => axis).filter((axis) => axis !== tileAxis && (isMap(planned) || axis < planned.rows.length));
+  const axes = extents
+    .map((_, axis) => axis)
+    .filter((axis) => axis !== tileAxis && (isMap(planned) || axis < planned.rows.length));
   const outer = axes.filter((axis) => axis !== laneAxis).map((axis) => divide(axis, extents[axis]!, 1));
-  const lanes = isMap(planned) || lanesAreRows ? [divide(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
+  const lanes =
+    isMap(planned) || lanesAreRows ? [divide(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
   return evenest([...outer, ...lanes]);
 }
 
 /** Emits a loop kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+export function emitLoop(
+  code: Code,
+  kernel: LoopKernel,
+  params: readonly Local[],
+  tools: Tools,
+  part: Part | null,
+): void {
   new LoopEmitter(code, planLoop(kernel), params, tools, part, []).emit();
 }
 
@@ -46,7 +59,13 @@ export function emitLoop(code: Code, kernel: LoopKernel, params: readonly Local[
  * Emits a kernel inside of other loops, whose counters are the values of its first axes.
  * @param addresses of its operands, then that of its working memory: a map needs none
  */
-export function emitInnerLoop(code: Code, kernel: LoopKernel, addresses: readonly Local[], tools: Tools, bound: readonly Local[]): void {
+export function emitInnerLoop(
+  code: Code,
+  kernel: LoopKernel,
+  addresses: readonly Local[],
+  tools: Tools,
+  bound: readonly Local[],
+): void {
   new LoopEmitter(code, planLoop(kernel, bound.length), addresses, tools, null, bound).emit();
 }
 
@@ -63,7 +82,14 @@ class LoopEmitter {
   /** Every expression and store: what is hoisted out of the outer loops. */
   readonly #all: Body;
 
-  constructor(code: Code, plan: LoopPlan, params: readonly Local[], tools: Tools, part: Part | null, bound: readonly Local[]) {
+  constructor(
+    code: Code,
+    plan: LoopPlan,
+    params: readonly Local[],
+    tools: Tools,
+    part: Part | null,
+    bound: readonly Local[],
+  ) {
     const { kernel, laneAxis, width } = plan;
     const { rows, columns, operands, passes, rowStores } = kernel;
     this.#code = code;
@@ -108,14 +134,18 @@ class LoopEmitter {
       this.#map();
       return;
     }
-    const outer = kernel.rows.map((_, axis) => axis).filter((axis) => axis >= this.#bound && axis !== laneAxis);
+    const outer = kernel.rows
+      .map((_, axis) => axis)
+      .filter((axis) => axis >= this.#bound && axis !== laneAxis);
     this.#loops.over(outer, this.#all, () => (lanesAreRows ? this.#rowsInLanes() : this.#rowInColumns()));
   }
 
   #map(): void {
     const { laneAxis, tileAxis, vectors } = this.#plan;
     const all = this.#all;
-    const outer = this.#extents.map((_, axis) => axis).filter((axis) => axis >= this.#bound && axis !== laneAxis && axis !== tileAxis);
+    const outer = this.#extents
+      .map((_, axis) => axis)
+      .filter((axis) => axis >= this.#bound && axis !== laneAxis && axis !== tileAxis);
     this.#loops.over(outer, all, () => {
       if (tileAxis === null) {
         this.#loops.blocks(vectors[0]!, all, (block) => this.#block(block, all, []));
@@ -145,12 +175,18 @@ class LoopEmitter {
   /** A row whose columns lie along the lanes. */
   #rowInColumns(): void {
     const { kernel, vectors, width, laneAxis } = this.#plan;
-    const outer = kernel.columns.map((_, column) => kernel.rows.length + column).filter((axis) => axis !== laneAxis);
+    const outer = kernel.columns
+      .map((_, column) => kernel.rows.length + column)
+      .filter((axis) => axis !== laneAxis);
     const finished = kernel.passes.map((pass, number) => {
       const inBlock = vectors[number]!;
-      const rounds = [...outer.map((axis) => this.#extents[axis]!), Math.ceil(this.#extents[laneAxis]! / (inBlock * width))];
+      const rounds = [
+        ...outer.map((axis) => this.#extents[axis]!),
+        Math.ceil(this.#extents[laneAxis]! / (inBlock * width)),
+      ];
       return this.#pass(pass, inBlock, rounds, (body, accumulators, chunks) => {
-        const lanes = (): void => this.#loops.blocks(inBlock, body, (block) => this.#block(block, body, accumulators), chunks.at(-1));
+        const lanes = (): void =>
+          this.#loops.blocks(inBlock, body, (block) => this.#block(block, body, accumulators), chunks.at(-1));
         this.#loops.over(outer, body, lanes, chunks);
       });
     });
@@ -195,7 +231,9 @@ class LoopEmitter {
         accumulators.filter(({ isLongSum }) => isLongSum),
       ),
     );
-    accumulators.forEach((accumulator, position) => emitter.bindReduced(pass.reductions[position]!, accumulator.finish()));
+    accumulators.forEach((accumulator, position) =>
+      emitter.bindReduced(pass.reductions[position]!, accumulator.finish()),
+    );
     return accumulators;
   }
 
@@ -208,8 +246,14 @@ class LoopEmitter {
   }
 }
 
-/** Where in a nest of loops the accumulators of long sums are emptied: for each loop, how often, or not at all. */
-function chunksOf(rounds: readonly number[], accumulators: readonly Accumulator[]): readonly (Chunk | null)[] {
+/**
+ * Where in a nest of loops the accumulators of long sums are emptied: for each loop, how often, or not at
+ * all.
+ */
+function chunksOf(
+  rounds: readonly number[],
+  accumulators: readonly Accumulator[],
+): readonly (Chunk | null)[] {
   const chunks = rounds.map((): Chunk | null => null);
   if (accumulators.length === 0) return chunks;
   let additions = 1;

@@ -1,6 +1,7 @@
 /**
- * The loops of a kernel, opened from the outside in; at each opening everything is computed that the loop variables so far determine. The lane axis runs in blocks of a few
- * vectors; what is left over at its end is one shorter block, so that there is no loop over single elements.
+ * The loops of a kernel, opened from the outside in; at each opening everything is computed that the loop
+ * variables so far determine. The lane axis runs in blocks of a few vectors; what is left over at its end is
+ * one shorter block, so that there is no loop over single elements.
  */
 import type { Operand, Scalar, Store } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -76,8 +77,16 @@ export class Loops {
     this.emitter.hoist(scalars, stores);
   }
 
-  /** Loops over axes, from the outermost to the innermost; between them everything in `hoisted` is computed as early as it can be. */
-  over(axes: readonly number[], hoisted: Body, body: () => void, chunks: readonly (Chunk | null)[] = []): void {
+  /**
+   * Loops over axes, from the outermost to the innermost; between them everything in `hoisted` is computed as
+   * early as it can be.
+   */
+  over(
+    axes: readonly number[],
+    hoisted: Body,
+    body: () => void,
+    chunks: readonly (Chunk | null)[] = [],
+  ): void {
     const [axis, ...inner] = axes;
     if (axis === undefined) {
       body();
@@ -99,20 +108,33 @@ export class Loops {
     this.#segments = left;
   }
 
-  /** The lane axis from end to end: in each segment blocks of so many vectors, then one block of what is left. */
-  blocks(vectors: number, hoisted: Body, body: (vectors: readonly Vector[]) => void, chunk: Chunk | null = null): void {
+  /**
+   * The lane axis from end to end: in each segment blocks of so many vectors, then one block of what is left.
+   */
+  blocks(
+    vectors: number,
+    hoisted: Body,
+    body: (vectors: readonly Vector[]) => void,
+    chunk: Chunk | null = null,
+  ): void {
     const { laneAxis, width, extents } = this.#options;
     if (laneAxis === null) {
       body([{ shift: 0, lanes: 1 }]);
       return;
     }
     const size = vectors * width;
-    for (const { from, to } of segmentsOf(this.emitter.guards.here(), laneAxis, extents[laneAxis]!, LANE_SEGMENTS)) {
+    for (const { from, to } of segmentsOf(
+      this.emitter.guards.here(),
+      laneAxis,
+      extents[laneAxis]!,
+      LANE_SEGMENTS,
+    )) {
       this.nest.within({ from, to, alignment: greatestCommonDivisor(from, size) }, () => {
         this.hoist(hoisted);
         const whole = from + Math.floor((to - from) / size) * size;
         if (whole > from) this.#loop(laneAxis, from, whole, size, chunk, () => body(vectorsOf(size, width)));
-        if (whole < to) this.#loop(laneAxis, whole, whole + 1, 1, null, () => body(vectorsOf(to - whole, width)));
+        if (whole < to)
+          this.#loop(laneAxis, whole, whole + 1, 1, null, () => body(vectorsOf(to - whole, width)));
       });
     }
   }
@@ -123,7 +145,17 @@ export class Loops {
     const extent = this.#options.extents[axis]!;
     const [counter, start, end] = [this.nest.axes[axis] as Local, code.local('i32'), code.local('i32')];
     code.repeat(start, 0, extent, size, () => {
-      code.get(start).i32(size).op('i32.add').tee(end).i32(extent).get(end).i32(extent).op('i32.lt_s').op('select').set(end);
+      code
+        .get(start)
+        .i32(size)
+        .op('i32.add')
+        .tee(end)
+        .i32(extent)
+        .get(end)
+        .i32(extent)
+        .op('i32.lt_s')
+        .op('select')
+        .set(end);
       body((inner) => {
         code.get(start).set(counter);
         code.loop((again) => {
@@ -136,7 +168,11 @@ export class Loops {
   }
 
   /** An innermost body: what is the same in all lanes once, then `body` for each vector of the block. */
-  each(vectors: readonly Vector[], { scalars, stores }: Body, body: (vector: number, lanes: number) => void): void {
+  each(
+    vectors: readonly Vector[],
+    { scalars, stores }: Body,
+    body: (vector: number, lanes: number) => void,
+  ): void {
     this.emitter.block = vectors;
     this.emitter.hoist(scalars, stores, { shared: true });
     vectors.forEach(({ lanes }, vector) => this.nest.enter([], () => body(vector, lanes)));

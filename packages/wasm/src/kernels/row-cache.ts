@@ -1,6 +1,7 @@
 /**
- * Values of a row that are computed once. Where several passes over a row need the same expensive value (the exponentials of a softmax: their sum, then each divided by it),
- * the first pass stores it in working memory, and the later ones load it. This is a rewrite of the kernel: working memory becomes further operands.
+ * Values of a row that are computed once. Where several passes over a row need the same expensive value (the
+ * exponentials of a softmax: their sum, then each divided by it), the first pass stores it in working memory,
+ * and the later ones load it. This is a rewrite of the kernel: working memory becomes further operands.
  */
 import {
   inputsOf,
@@ -45,7 +46,12 @@ const REBUILD: { readonly [K in ScalarOp]: Rebuild<K> } = {
   }),
   unary: (scalar, replace) => ({ ...scalar, x: replace(scalar.x) }),
   binary: (scalar, replace) => ({ ...scalar, a: replace(scalar.a), b: replace(scalar.b) }),
-  where: (scalar, replace) => ({ ...scalar, condition: replace(scalar.condition), a: replace(scalar.a), b: replace(scalar.b) }),
+  where: (scalar, replace) => ({
+    ...scalar,
+    condition: replace(scalar.condition),
+    a: replace(scalar.a),
+    b: replace(scalar.b),
+  }),
   cast: (scalar, replace) => ({ ...scalar, x: replace(scalar.x) }),
   reduced: same,
   total: same,
@@ -53,7 +59,10 @@ const REBUILD: { readonly [K in ScalarOp]: Rebuild<K> } = {
 
 /** The expressions that a pass computes. */
 export function rootsOf({ reductions }: LoopKernel, pass: Pass): readonly Scalar[] {
-  return [...pass.reductions.map((number) => reductions[number]!.value), ...pass.stores.map(({ value }) => value)];
+  return [
+    ...pass.reductions.map((number) => reductions[number]!.value),
+    ...pass.stores.map(({ value }) => value),
+  ];
 }
 
 /** The kernel with caches for what is expensive and needed in several passes. */
@@ -73,14 +82,19 @@ export function withRowCache(kernel: LoopKernel): CachedKernel {
     const dtype = scalar.dtype === 'float64' ? 'float64' : 'float32';
     const size = Math.ceil((length * bytesOf(dtype)) / 16) * 16;
     if (bytes + size > CACHE_BYTES) continue;
-    caches.set(scalar, { operand: operands.length + added.push({ dtype, length, access: 'update' }) - 1, pass });
+    caches.set(scalar, {
+      operand: operands.length + added.push({ dtype, length, access: 'update' }) - 1,
+      pass,
+    });
     offsets.push(bytes);
     bytes += size;
   }
   const rewriters = passes.map((_, pass) =>
     rewriter((scalar) => {
       const cache = caches.get(scalar);
-      return cache === undefined || cache.pass >= pass ? null : { op: 'load', dtype: scalar.dtype, operand: cache.operand, index };
+      return cache === undefined || cache.pass >= pass
+        ? null
+        : { op: 'load', dtype: scalar.dtype, operand: cache.operand, index };
     }),
   );
   const reductions = kernel.reductions.map((reduction, number) => {
@@ -92,14 +106,23 @@ export function withRowCache(kernel: LoopKernel): CachedKernel {
     stores: [
       ...pass.stores.map((store) => ({ ...store, value: rewriters[position]!(store.value) })),
       ...[...caches].flatMap(([value, cache]) =>
-        cache.pass === position ? [{ operand: cache.operand, index, value: rewriters[position]!(value) }] : [],
+        cache.pass === position
+          ? [{ operand: cache.operand, index, value: rewriters[position]!(value) }]
+          : [],
       ),
     ],
   }));
-  return { kernel: { ...kernel, operands: [...operands, ...added], reductions, passes: rewritten }, offsets, bytes };
+  return {
+    kernel: { ...kernel, operands: [...operands, ...added], reductions, passes: rewritten },
+    offsets,
+    bytes,
+  };
 }
 
-/** The outermost expensive expressions that change along a row and occur in several passes, with the first of these passes. */
+/**
+ * The outermost expensive expressions that change along a row and occur in several passes, with the first of
+ * these passes.
+ */
 function chooseCached(kernel: LoopKernel): ReadonlyMap<Scalar, number> {
   const firstPass = new Map<Scalar, number>();
   const chosen = new Map<Scalar, number>();
@@ -110,7 +133,12 @@ function chooseCached(kernel: LoopKernel): ReadonlyMap<Scalar, number> {
       if (visited.has(scalar)) return;
       visited.add(scalar);
       const first = firstPass.get(scalar);
-      if (first !== undefined && first < position && changesAlongRow(scalar, kernel.rows.length) && costOfTree(scalar) >= EXPENSIVE) {
+      if (
+        first !== undefined &&
+        first < position &&
+        changesAlongRow(scalar, kernel.rows.length) &&
+        costOfTree(scalar) >= EXPENSIVE
+      ) {
         chosen.set(scalar, first);
         return;
       }
@@ -146,7 +174,10 @@ function rewriter(replacement: (scalar: Scalar) => Scalar | null): (scalar: Scal
       const inputs = inputsOf(scalar);
       const isChanged = inputs.some((input) => known.get(input) !== input);
       const rebuilt = isChanged
-        ? (REBUILD[scalar.op] as (scalar: Scalar, replace: (input: Scalar) => Scalar) => Scalar)(scalar, (input) => known.get(input)!)
+        ? (REBUILD[scalar.op] as (scalar: Scalar, replace: (input: Scalar) => Scalar) => Scalar)(
+            scalar,
+            (input) => known.get(input)!,
+          )
         : scalar;
       known.set(scalar, replacement(scalar) ?? rebuilt);
     }

@@ -1,6 +1,7 @@
 /**
- * Running sums, products and linear recurrences. Lanes are rows, where there are rows enough, since the elements of one row wait for each other; else a row is swept element
- * by element. Floats are folded in float64, so that each total is rounded once, however long the row has become.
+ * Running sums, products and linear recurrences. Lanes are rows, where there are rows enough, since the
+ * elements of one row wait for each other; else a row is swept element by element. Floats are folded in
+ * float64, so that each total is rounded once, however long the row has become.
  */
 import type { Scalar, ScanKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
@@ -19,7 +20,9 @@ import type { Vector } from '../scalar/nest.ts';
 const WAITING = 6;
 const VECTORS = 4;
 
-/** The running total of one vector: two registers of float64 for float32 and float16, else one of the dtype. */
+/**
+ * The running total of one vector: two registers of float64 for float32 and float16, else one of the dtype.
+ */
 interface Running {
   readonly wide: readonly Local[];
   /** The total as its dtype. */
@@ -35,23 +38,46 @@ interface ScanPlan {
 function planScan(kernel: ScanKernel): ScanPlan {
   const width = widthOf(kernel);
   const laneAxis = chooseLanes(kernel, width);
-  return { width, laneAxis, vectors: laneAxis === null ? 1 : Math.min(VECTORS, Math.ceil(kernel.rows[laneAxis]! / width)) };
+  return {
+    width,
+    laneAxis,
+    vectors: laneAxis === null ? 1 : Math.min(VECTORS, Math.ceil(kernel.rows[laneAxis]! / width)),
+  };
 }
 
 /** The rows that threads share. */
 export function divideScan(kernel: ScanKernel): Division | null {
   const { width, laneAxis, vectors } = planScan(kernel);
-  return evenest(kernel.rows.map((extent, axis) => divide(axis, extent, axis === laneAxis ? vectors * width : 1)));
+  return evenest(
+    kernel.rows.map((extent, axis) => divide(axis, extent, axis === laneAxis ? vectors * width : 1)),
+  );
 }
 
 /** Emits a scan kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitScan(code: Code, kernel: ScanKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+export function emitScan(
+  code: Code,
+  kernel: ScanKernel,
+  params: readonly Local[],
+  tools: Tools,
+  part: Part | null,
+): void {
   const { rows, count, operands, stores } = kernel;
   const last = rows.length;
   const { width, laneAxis, vectors } = planScan(kernel);
   const inputs = inputsOf(kernel);
   const all = { scalars: inputs, stores };
-  const loops = new Loops({ code, tools, operands, addresses: params, extents: [...rows, count], rows: last, laneAxis, width, part, all });
+  const loops = new Loops({
+    code,
+    tools,
+    operands,
+    addresses: params,
+    extents: [...rows, count],
+    rows: last,
+    laneAxis,
+    width,
+    part,
+    all,
+  });
   const { emitter } = loops;
   const row = (block: readonly Vector[]): void => {
     emitter.block = block;
@@ -60,8 +86,11 @@ export function emitScan(code: Code, kernel: ScanKernel, params: readonly Local[
     loops.over([last], all, () => {
       loops.each(block, all, (vector) => {
         const state = running[vector]!;
-        emitter.withLocals(inputs, vector, (element, factor) => advance(code, kernel, state, element, factor));
-        // Known between the fold and the stores only: what depends on it is computed nowhere else, not even before the loop over the next segment.
+        emitter.withLocals(inputs, vector, (element, factor) =>
+          advance(code, kernel, state, element, factor),
+        );
+        // Known between the fold and the stores only: what depends on it is computed nowhere else, not even
+        // before the loop over the next segment.
         emitter.bindTotal(running.map(({ total }) => total));
         emitter.storeAll(stores, vector);
         emitter.bindTotal(null);
@@ -85,7 +114,8 @@ function chooseLanes(kernel: ScanKernel, width: number): number | null {
   return best;
 }
 
-const inputsOf = ({ value, factor }: ScanKernel): readonly Scalar[] => (factor === null ? [value] : [value, factor]);
+const inputsOf = ({ value, factor }: ScanKernel): readonly Scalar[] =>
+  factor === null ? [value] : [value, factor];
 const isWide = ({ dtype }: ScanKernel): boolean => dtype === 'float32' || dtype === 'float16';
 
 function begin(code: Code, kernel: ScanKernel): Running {
@@ -99,19 +129,40 @@ function begin(code: Code, kernel: ScanKernel): Running {
 }
 
 /** Folds an element into the total: total + element, total · element, or factor · total + element. */
-function advance(code: Code, kernel: ScanKernel, { wide, total }: Running, element: Local, factor: Local | undefined): void {
+function advance(
+  code: Code,
+  kernel: ScanKernel,
+  { wide, total }: Running,
+  element: Local,
+  factor: Local | undefined,
+): void {
   const { dtype } = kernel;
   const [low, high] = wide as [Local, Local];
   if (!isWide(kernel)) {
-    fold(code, kernel, low, dtype, () => code.get(element), factor === undefined ? null : () => code.get(factor));
+    fold(
+      code,
+      kernel,
+      low,
+      dtype,
+      () => code.get(element),
+      factor === undefined ? null : () => code.get(factor),
+    );
     code.tee(low).set(total);
     return;
   }
   const promoteLow = (x: Local) => (): unknown => code.get(x).op('f64x2.promote_low_f32x4');
-  const promoteHigh = (x: Local) => (): unknown => code.get(x).get(x).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4');
+  const promoteHigh = (x: Local) => (): unknown =>
+    code.get(x).get(x).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4');
   fold(code, kernel, low, 'float64', promoteLow(element), factor === undefined ? null : promoteLow(factor));
   code.tee(low).op('f32x4.demote_f64x2_zero');
-  fold(code, kernel, high, 'float64', promoteHigh(element), factor === undefined ? null : promoteHigh(factor));
+  fold(
+    code,
+    kernel,
+    high,
+    'float64',
+    promoteHigh(element),
+    factor === undefined ? null : promoteHigh(factor),
+  );
   code.tee(high).op('f32x4.demote_f64x2_zero').shuffle32([0, 1, 4, 5]);
   if (dtype === 'float16') convert(code, 'float32', 'float16');
   code.set(total);

@@ -1,6 +1,7 @@
 /**
- * Writing by computed positions, in row-major order, so that sums have one order and the last `set` wins. Where the position is the same for a whole row of elements (the
- * gradient of an embedding) the row is added vector by vector: its elements have different targets. Else each element goes by itself.
+ * Writing by computed positions, in row-major order, so that sums have one order and the last `set` wins.
+ * Where the position is the same for a whole row of elements (the gradient of an embedding) the row is added
+ * vector by vector: its elements have different targets. Else each element goes by itself.
  */
 import { factorOf, scalarsIn, type Scalar, type ScatterKernel } from '@firsthand/compiler';
 import { emitBinary } from '../scalar/arithmetic.ts';
@@ -25,29 +26,53 @@ function planScatter(kernel: ScatterKernel): ScatterPlan {
   const { extents, index, position } = kernel;
   const width = widthOf(kernel);
   const innermost = extents.length - 1;
-  const hasRows = innermost >= 0 && !changesAlong(position, innermost) && (factorOf(index, innermost) ?? 0) > 0;
+  const hasRows =
+    innermost >= 0 && !changesAlong(position, innermost) && (factorOf(index, innermost) ?? 0) > 0;
   if (!hasRows) return { width, laneAxis: null, vectors: 1 };
   return { width, laneAxis: innermost, vectors: Math.min(VECTORS, Math.ceil(extents[innermost]! / width)) };
 }
 
-/** What threads share: the elements of a row, whose targets differ. Rows may have one target and stay in order. */
+/**
+ * What threads share: the elements of a row, whose targets differ. Rows may have one target and stay in
+ * order.
+ */
 export function divideScatter(kernel: ScatterKernel): Division | null {
   const { laneAxis, vectors, width } = planScatter(kernel);
   return laneAxis === null ? null : divide(laneAxis, kernel.extents[laneAxis]!, vectors * width);
 }
 
 /** Emits a scatter kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitScatter(code: Code, kernel: ScatterKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+export function emitScatter(
+  code: Code,
+  kernel: ScatterKernel,
+  params: readonly Local[],
+  tools: Tools,
+  part: Part | null,
+): void {
   const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
   if (extent === 0) return;
   const { dtype, length } = operands[target]!;
   const { width, laneAxis, vectors } = planScatter(kernel);
   const all = { scalars: [position, value], stores: [] };
-  const loops = new Loops({ code, tools, operands, addresses: params, extents, rows: 0, laneAxis, width, part, all });
+  const loops = new Loops({
+    code,
+    tools,
+    operands,
+    addresses: params,
+    extents,
+    rows: 0,
+    laneAxis,
+    width,
+    part,
+    all,
+  });
   const { emitter, nest } = loops;
   const [place, address] = [code.local('i32'), code.local('i32')];
   // So many elements follow the picked position.
-  const picked = { operand: { dtype, length: length - (extent - 1) * stride, access: 'update' as const }, address };
+  const picked = {
+    operand: { dtype, length: length - (extent - 1) * stride, access: 'update' as const },
+    address,
+  };
   const outer = extents.map((_, axis) => axis).filter((axis) => axis !== laneAxis);
   loops.over(outer, all, () => {
     emitter.block = [{ shift: 0, lanes: 1 }];

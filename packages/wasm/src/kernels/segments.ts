@@ -1,6 +1,7 @@
 /**
- * Parts of an axis in which no guard changes. A padded or concatenated array is guarded by comparisons of a loop variable with constants: between these the loop needs no
- * comparison, and what a guard excludes is not computed at all.
+ * Parts of an axis in which no guard changes. A padded or concatenated array is guarded by comparisons of a
+ * loop variable with constants: between these the loop needs no comparison, and what a guard excludes is not
+ * computed at all.
  */
 import type { Guard } from '../scalar/indices.ts';
 
@@ -11,8 +12,8 @@ export interface Segment {
 }
 
 /**
- * The parts of 0 … extent, in order; one part if there would be more than `most`. A guard that changes along another axis `beside` as well is decided there, for one value of this
- * axis after the other.
+ * The parts of 0 … extent, in order; one part if there would be more than `most`. A guard that changes along
+ * another axis `beside` as well is decided there, for one value of this axis after the other.
  */
 export function segmentsOf(
   guards: readonly Guard[],

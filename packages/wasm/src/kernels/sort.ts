@@ -1,6 +1,8 @@
 /**
- * Sorting: each value becomes an integer that orders as the values do (its bits, with those of negative numbers turned round; NaN the largest), with its position beside it, and
- * these words are merged, runs of 1, 2, 4, … into runs twice as long, between two halves of the working memory. Merging takes the left of equals, so the order is stable.
+ * Sorting: each value becomes an integer that orders as the values do (its bits, with those of negative
+ * numbers turned round; NaN the largest), with its position beside it, and these words are merged, runs of 1,
+ * 2, 4, … into runs twice as long, between two halves of the working memory. Merging takes the left of
+ * equals, so the order is stable.
  */
 import type { SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
@@ -16,7 +18,9 @@ function wordBytes({ value }: SortKernel): 8 | 16 {
   return value.dtype === 'float64' ? 16 : 8;
 }
 
-/** Bytes of each half of the working memory: the words, and one more that merging may read but never takes. */
+/**
+ * Bytes of each half of the working memory: the words, and one more that merging may read but never takes.
+ */
 function halfBytes(kernel: SortKernel): number {
   return (kernel.count + 1) * wordBytes(kernel);
 }
@@ -32,14 +36,31 @@ export function divideSort({ rows }: SortKernel): Division | null {
 }
 
 /** Emits a sort kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitSort(code: Code, kernel: SortKernel, params: readonly Local[], tools: Tools, part: Part | null): void {
+export function emitSort(
+  code: Code,
+  kernel: SortKernel,
+  params: readonly Local[],
+  tools: Tools,
+  part: Part | null,
+): void {
   const { rows, count, operands, value, target, descending } = kernel;
   const scratch = params[operands.length]!;
   const axis = rows.length;
   const width = widthOf(kernel);
   const all = { scalars: [value], stores: [] };
   const extents = [...rows, count];
-  const loops = new Loops({ code, tools, operands, addresses: params, extents, rows: axis, laneAxis: axis, width, part, all });
+  const loops = new Loops({
+    code,
+    tools,
+    operands,
+    addresses: params,
+    extents,
+    rows: axis,
+    laneAxis: axis,
+    width,
+    part,
+    all,
+  });
   const { emitter, nest } = loops;
   const size = wordBytes(kernel);
   const place = code.local('i32');
@@ -58,7 +79,10 @@ export function emitSort(code: Code, kernel: SortKernel, params: readonly Local[
           const [keys, positions] = [code.local('v128'), code.local('v128')];
           putKeys(code, value.dtype, descending, element);
           code.set(keys);
-          emitter.putIndices({ offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis } }] }, block[vector]!);
+          emitter.putIndices(
+            { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis } }] },
+            block[vector]!,
+          );
           code.set(positions);
           locate(scratch);
           storeWords(code, size, place, keys, positions, lanes);
@@ -89,7 +113,8 @@ export function emitSort(code: Code, kernel: SortKernel, params: readonly Local[
 function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void {
   const register = REGISTERS[dtype];
   if (register === 'f32' || register === 'f64') {
-    const [shape, integers, bits] = register === 'f32' ? (['f32x4', 'i32x4', 31] as const) : (['f64x2', 'i64x2', 63] as const);
+    const [shape, integers, bits] =
+      register === 'f32' ? (['f32x4', 'i32x4', 31] as const) : (['f64x2', 'i64x2', 63] as const);
     const key = code.local('v128');
     // Adding 0 makes 0 of −0.
     code
@@ -116,7 +141,14 @@ function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void 
 }
 
 /** Stores keys with their positions, the key in the upper half of each word so that it decides. */
-function storeWords(code: Code, size: 8 | 16, place: Local, keys: Local, positions: Local, lanes: number): void {
+function storeWords(
+  code: Code,
+  size: 8 | 16,
+  place: Local,
+  keys: Local,
+  positions: Local,
+  lanes: number,
+): void {
   const word = code.local('v128');
   if (size === 8) {
     [0, 1].forEach((half) => {
@@ -169,12 +201,38 @@ function loadPositions(code: Code, size: 8 | 16, place: Local, lanes: number): v
  * @returns a local with the address of the half in which they lie sorted; the caller releases it
  */
 function merge(code: Code, scratch: Local, half: number, bytes: number, size: 8 | 16): Local {
-  const names = ['from', 'to', 'run', 'end', 'left', 'right', 'leftEnd', 'rightEnd', 'out', 'isLeft', 'swap'] as const;
-  const local = Object.fromEntries(names.map((name) => [name, code.local('i32')])) as Record<(typeof names)[number], Local>;
+  const names = [
+    'from',
+    'to',
+    'run',
+    'end',
+    'left',
+    'right',
+    'leftEnd',
+    'rightEnd',
+    'out',
+    'isLeft',
+    'swap',
+  ] as const;
+  const local = Object.fromEntries(names.map((name) => [name, code.local('i32')])) as Record<
+    (typeof names)[number],
+    Local
+  >;
   const { from, to, run, end, left, right, leftEnd, rightEnd, out, isLeft, swap } = local;
   /** start + run, but not beyond `end` */
   const advance = (start: Local, result: Local): void => {
-    code.get(start).get(run).op('i32.add').get(end).get(run).get(end).get(start).op('i32.sub').op('i32.lt_u').op('select').set(result);
+    code
+      .get(start)
+      .get(run)
+      .op('i32.add')
+      .get(end)
+      .get(run)
+      .get(end)
+      .get(start)
+      .op('i32.sub')
+      .op('i32.lt_u')
+      .op('select')
+      .set(result);
   };
   code.get(scratch).set(from).get(scratch).i32(half).op('i32.add').set(to).i32(size).set(run);
   code.block((done) => {
@@ -203,9 +261,25 @@ function merge(code: Code, scratch: Local, half: number, bytes: number, size: 8 
           if (size === 8) code.memory('i64.load').memory('i64.store');
           else code.memory('v128.load').memory('v128.store');
           code.get(left).get(isLeft).i32(Math.log2(size)).op('i32.shl').op('i32.add').set(left);
-          code.get(right).i32(size).get(isLeft).i32(Math.log2(size)).op('i32.shl').op('i32.sub').op('i32.add').set(right);
+          code
+            .get(right)
+            .i32(size)
+            .get(isLeft)
+            .i32(Math.log2(size))
+            .op('i32.shl')
+            .op('i32.sub')
+            .op('i32.add')
+            .set(right);
           code.get(out).i32(size).op('i32.add').set(out);
-          code.get(left).get(leftEnd).op('i32.lt_u').get(right).get(rightEnd).op('i32.lt_u').op('i32.or').branchIf(nextWord);
+          code
+            .get(left)
+            .get(leftEnd)
+            .op('i32.lt_u')
+            .get(right)
+            .get(rightEnd)
+            .op('i32.lt_u')
+            .op('i32.or')
+            .branchIf(nextWord);
         });
         code.get(rightEnd).get(end).op('i32.lt_u').branchIf(nextRuns);
       });

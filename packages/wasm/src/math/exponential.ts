@@ -1,7 +1,9 @@
 /**
- * Functions made of exponentials, in float32: e to the x is 2 to the k times e to the r, where k is an integer and r is small (Cody and Waite, "Software
- * Manual for the Elementary Functions", 1980). Polynomials are minimax: found by Remez's exchange for the relative error of the function that they serve, in
- * 120-bit arithmetic, with coefficients rounded to float32 one after the other, lowest first, and the rest fitted anew each time.
+ * Functions made of exponentials, in float32: e to the x is 2 to the k times e to the r, where k is an
+ * integer and r is small (Cody and Waite, "Software Manual for the Elementary Functions", 1980). Polynomials
+ * are minimax: found by Remez's exchange for the relative error of the function that they serve, in 120-bit
+ * arithmetic, with coefficients rounded to float32 one after the other, lowest first, and the rest fitted
+ * anew each time.
  */
 import type { Local } from '../assembler/code.ts';
 import { BIAS, EXPONENT_BIT, LN2, ROUNDER32, SIGN_BIT } from './float-format.ts';
@@ -21,11 +23,16 @@ export const NARROW: readonly number[] = [0.49999997, 0.16666539, 0.0416677445, 
 const HALVED = /* @__PURE__ */ NARROW.map((c, i) => c * (-2) ** (i + 1));
 
 /**
- * e^(x + rest) = (1 + change)·2ʲ·2ʲ with change = r + r²·p(r). Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float;
- * subnormals are rounded once, by the last multiplication. For |x| ≤ 170, beyond which every result is 0 or ∞, 2ʲ is a float.
+ * e^(x + rest) = (1 + change)·2ʲ·2ʲ with change = r + r²·p(r). Two factors, because the results go from 2⁻¹⁴⁹
+ * to 2¹²⁸, which is wider than the exponents of one float; subnormals are rounded once, by the last
+ * multiplication. For |x| ≤ 170, beyond which every result is 0 or ∞, 2ʲ is a float.
  * @param rest small, and not rounded to the unit of x
  */
-export function wideExponential(f: Formula, x: Local, rest: Term | null): { readonly change: Term; readonly power: Local } {
+export function wideExponential(
+  f: Formula,
+  x: Local,
+  rest: Term | null,
+): { readonly change: Term; readonly power: Local } {
   const rounded = f.keep(f.multiplyAdd(x, 0.5 / Math.LN2, ROUNDER));
   const j = f.keep(f.sub(rounded, ROUNDER));
   const reduced = f.multiplyAdd(j, -TWO_LN2[1], f.multiplyAdd(j, -TWO_LN2[0], x));
@@ -70,9 +77,10 @@ export const expm1: VectorFunction = straightFunction((f, x) => {
 });
 
 /**
- * Hyperbolic tangent: (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, with the sign of x. Above and below it is multiplied by 2ᵏ⁻¹, where |x| = k·½ ln 2 + r: it is
- * (2ᵏ⁻¹ − ½ + h)/(2ᵏ⁻¹ + ½ − h), where h = ½(1 − e⁻²ʳ) = r + r²·p(r). One float32 is ½ ln 2 enough: its error is 10⁻⁹, and where k times it is rounded
- * noticeably, e⁻²ˣ is small. At most 2 units in the last place.
+ * Hyperbolic tangent: (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, with the sign of x. Above and below it is multiplied by
+ * 2ᵏ⁻¹, where |x| = k·½ ln 2 + r: it is (2ᵏ⁻¹ − ½ + h)/(2ᵏ⁻¹ + ½ − h), where h = ½(1 − e⁻²ʳ) = r + r²·p(r).
+ * One float32 is ½ ln 2 enough: its error is 10⁻⁹, and where k times it is rounded noticeably, e⁻²ˣ is small.
+ * At most 2 units in the last place.
  */
 export const tanh: VectorFunction = straightFunction((f, x) => {
   const sign = f.keep(f.and(x, f.bits(SIGN_BIT)));
@@ -86,8 +94,8 @@ export const tanh: VectorFunction = straightFunction((f, x) => {
 });
 
 /**
- * 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + 1 − change). The numerator is 2⁶⁴ times that, and never subnormal; the last multiplication rounds a subnormal result once.
- * At most 2 units in the last place.
+ * 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + 1 − change). The numerator is 2⁶⁴ times that, and never subnormal; the last
+ * multiplication rounds a subnormal result once. At most 2 units in the last place.
  */
 export const sigmoid: VectorFunction = straightFunction((f, x) => {
   const bounded = f.keep(f.max(f.min(x, 40), -110)); // the results beyond are 1 and 0

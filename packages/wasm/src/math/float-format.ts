@@ -1,6 +1,6 @@
 /**
- * Facts about float32 and float64 that formulas rest on: where the exponent's bits are, which numbers are ordinary, how a sum rounds to an integer, and ln 2 in
- * parts.
+ * Facts about float32 and float64 that formulas rest on: where the exponent's bits are, which numbers are
+ * ordinary, how a sum rounds to an integer, and ln 2 in parts.
  */
 
 /** The sign's bit; as a float32 it is −0. */
@@ -20,12 +20,15 @@ export const SMALLEST_NORMAL: number = 2 ** -126;
 export const SMALLEST: number = 2 ** -149;
 
 /**
- * Added to a float32 below 2²², it leaves the nearest integer in the lowest bits of the sum, whose unit is 1; subtracted again, it leaves that integer as a
- * float.
+ * Added to a float32 below 2²², it leaves the nearest integer in the lowest bits of the sum, whose unit is 1;
+ * subtracted again, it leaves that integer as a float.
  */
 export const ROUNDER32: number = 1.5 * 2 ** 23;
 /** The same for a float64 below 2⁵¹. */
 export const ROUNDER64: number = 1.5 * 2 ** 52;
 
-/** ln 2 in two parts, the first of 16 bits, so that its product with an integer below 2⁸ is exact (Cody and Waite). */
+/**
+ * ln 2 in two parts, the first of 16 bits, so that its product with an integer below 2⁸ is exact (Cody and
+ * Waite).
+ */
 export const LN2: readonly [number, number] = [45426 * 2 ** -16, 1.42860684e-6];

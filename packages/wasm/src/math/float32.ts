@@ -1,6 +1,7 @@
 /**
- * All functions of one float32 operand that are more than a few instructions, by name. Each has been measured to be within 2 units in the last place of the
- * exact value, `normalCdf` within 5.7, with the special values of JavaScript's `Math`.
+ * All functions of one float32 operand that are more than a few instructions, by name. Each has been measured
+ * to be within 2 units in the last place of the exact value, `normalCdf` within 5.7, with the special values
+ * of JavaScript's `Math`.
  */
 import { erf, normalCdf } from './error-function.ts';
 import { exp, expm1, sigmoid, tanh } from './exponential.ts';

@@ -1,6 +1,6 @@
 /**
- * Functions that modules import: of one float64 or two, with the meaning that they have in @firsthand/linalg. Code in float64 calls them lane by lane, and
- * float32 code where vector code does not reach.
+ * Functions that modules import: of one float64 or two, with the meaning that they have in @firsthand/linalg.
+ * Code in float64 calls them lane by lane, and float32 code where vector code does not reach.
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 
@@ -28,7 +28,10 @@ export type FunctionKind = Exclude<Float64Import, 'pow' | 'mod'>;
 /** A function of numbers that a module imports. */
 export type ScalarFunction = (x: number, y: number) => number;
 
-/** The functions themselves, for the import object's `env`. They refer to nothing outside of themselves: workers get them as text. */
+/**
+ * The functions themselves, for the import object's `env`. They refer to nothing outside of themselves:
+ * workers get them as text.
+ */
 export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction } {
   return {
     exp: Math.exp,
@@ -55,8 +58,9 @@ export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction
 }
 
 /**
- * erf(x), to a few units in the last place: below 2 by the series 2/√π·e^(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, in which nothing cancels, and from there as 1 − erfc(x) by
- * Laplace's continued fraction √π·e^(x²)·erfc(x) = 1/(x + ½/(x + 1/(x + 3/2/(x + …)))). Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.6 and
+ * erf(x), to a few units in the last place: below 2 by the series 2/√π·e^(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, in which
+ * nothing cancels, and from there as 1 − erfc(x) by Laplace's continued fraction √π·e^(x²)·erfc(x) = 1/(x +
+ * ½/(x + 1/(x + 3/2/(x + …)))). Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.6 and
  * 7.1.14.
  */
 function errorFunction(x: number): number {
@@ -75,8 +79,9 @@ function errorFunction(x: number): number {
 }
 
 /**
- * Φ(x), to a few units in the last place: about 0 as ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!!, further out by Laplace's continued fraction (1 − Φ(x))/φ(x) = 1/(x + 1/(x + 2/(x + …))).
- * Abramowitz and Stegun, 26.2.11 and 26.2.14. The exponential is of two factors, the first of a number whose square is exact.
+ * Φ(x), to a few units in the last place: about 0 as ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!!, further out by Laplace's
+ * continued fraction (1 − Φ(x))/φ(x) = 1/(x + 1/(x + 2/(x + …))). Abramowitz and Stegun, 26.2.11 and 26.2.14.
+ * The exponential is of two factors, the first of a number whose square is exact.
  */
 function normalDistribution(x: number): number {
   const magnitude = Math.abs(x);

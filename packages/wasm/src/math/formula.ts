@@ -1,6 +1,7 @@
 /**
- * Formulas over the lanes of vectors. A term is a number, a local, or instructions that leave a value on the stack, so that `add(mul(a, b), c)` reads as
- * mathematics and emits what a stack machine wants. A term that occurs twice is kept in a local, by `keep`.
+ * Formulas over the lanes of vectors. A term is a number, a local, or instructions that leave a value on the
+ * stack, so that `add(mul(a, b), c)` reads as mathematics and emits what a stack machine wants. A term that
+ * occurs twice is kept in a local, by `keep`.
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
@@ -8,7 +9,10 @@ import type { Float64Import } from './float64.ts';
 
 /** What functions may use of the engine and of their module. */
 export interface MathFeatures {
-  /** Whether `relaxed_madd` exists: a·b + c in one instruction, rounded once where the hardware does so, and twice elsewhere. Bounds hold for both. */
+  /**
+   * Whether `relaxed_madd` exists: a·b + c in one instruction, rounded once where the hardware does so, and
+   * twice elsewhere. Bounds hold for both.
+   */
   readonly relaxed: boolean;
   /** The imported function of a name that `FLOAT32_IMPORTS` gives for the function that is emitted. */
   readonly imported: (name: Float64Import) => Callee;
@@ -21,10 +25,16 @@ export type Term = number | Local | (() => void);
 export interface VectorFunction {
   (code: Code, x: Local, features: MathFeatures): void;
   /**
-   * The same for several vectors at once, into locals, one statement of each in turn: a processor waits for the results of a long chain, and finds work in the others
-   * meanwhile. Only functions without rare branches have it.
+   * The same for several vectors at once, into locals, one statement of each in turn: a processor waits for
+   * the results of a long chain, and finds work in the others meanwhile. Only functions without rare branches
+   * have it.
    */
-  readonly together?: (code: Code, xs: readonly Local[], results: readonly Local[], features: MathFeatures) => void;
+  readonly together?: (
+    code: Code,
+    xs: readonly Local[],
+    results: readonly Local[],
+    features: MathFeatures,
+  ) => void;
 }
 
 /** The two shapes of floats. */
@@ -68,7 +78,10 @@ export class Formula {
     return local;
   }
 
-  /** The statements of a formula that has no others than `keep`, in order, and what it gives; nothing is emitted. */
+  /**
+   * The statements of a formula that has no others than `keep`, in order, and what it gives; nothing is
+   * emitted.
+   */
   statements(formula: () => Term): { readonly statements: readonly (() => void)[]; readonly result: Term } {
     const statements: (() => void)[] = [];
     this.#waiting = statements;
@@ -83,7 +96,10 @@ export class Formula {
     this.code.set(local);
   }
 
-  /** Code that is jumped over unless the mask holds in some lane: what is rare costs a test that is predicted well. */
+  /**
+   * Code that is jumped over unless the mask holds in some lane: what is rare costs a test that is predicted
+   * well.
+   */
   whereAny(mask: Term, rare: () => void): void {
     this.put(mask);
     this.code.op('v128.any_true').if(rare);
@@ -126,7 +142,10 @@ export class Formula {
     };
   }
 
-  /** A vector whose lanes 0 and 1 are the low or the high half of x, as functions of float32 lanes into float64 lanes want it. */
+  /**
+   * A vector whose lanes 0 and 1 are the low or the high half of x, as functions of float32 lanes into
+   * float64 lanes want it.
+   */
   half(x: Local, which: Half): Term {
     return which === 'low' ? x : this.shuffle(x, x, [2, 3, 2, 3]);
   }
@@ -143,7 +162,9 @@ export class Formula {
   div(a: Term, b: Term): Term {
     return this.op(`${this.#shape}.div`, a, b);
   }
-  /** b < a ? b : a, hence a where either is NaN. One instruction, where the `min` that propagates NaN is many. */
+  /**
+   * b < a ? b : a, hence a where either is NaN. One instruction, where the `min` that propagates NaN is many.
+   */
   min(a: Term, b: Term): Term {
     return this.op(`${this.#shape}.pmin`, a, b);
   }
@@ -157,11 +178,15 @@ export class Formula {
 
   /** a·b + c. */
   multiplyAdd(a: Term, b: Term, c: Term): Term {
-    return this.features.relaxed ? this.op(`${this.#shape}.relaxed_madd`, a, b, c) : this.add(this.mul(a, b), c);
+    return this.features.relaxed
+      ? this.op(`${this.#shape}.relaxed_madd`, a, b, c)
+      : this.add(this.mul(a, b), c);
   }
   /** c − a·b. */
   multiplySubtract(a: Term, b: Term, c: Term): Term {
-    return this.features.relaxed ? this.op(`${this.#shape}.relaxed_nmadd`, a, b, c) : this.sub(c, this.mul(a, b));
+    return this.features.relaxed
+      ? this.op(`${this.#shape}.relaxed_nmadd`, a, b, c)
+      : this.sub(c, this.mul(a, b));
   }
 
   and(a: Term, b: Term): Term {
@@ -180,10 +205,15 @@ export class Formula {
 
   /** Σ cᵢxⁱ by Horner's rule. */
   polynomial(x: Local, coefficients: readonly number[]): Term {
-    return coefficients.slice(0, -1).reduceRight<Term>((sum, c) => this.multiplyAdd(sum, x, c), coefficients.at(-1)!);
+    return coefficients
+      .slice(0, -1)
+      .reduceRight<Term>((sum, c) => this.multiplyAdd(sum, x, c), coefficients.at(-1)!);
   }
 
-  /** Σ cᵢxⁱ as even(x²) + x·odd(x²): one multiplication more than Horner's rule, and half as long a chain of results that wait for each other. */
+  /**
+   * Σ cᵢxⁱ as even(x²) + x·odd(x²): one multiplication more than Horner's rule, and half as long a chain of
+   * results that wait for each other.
+   */
   twoPolynomials(x: Local, square: Local, coefficients: readonly number[]): Term {
     const [even, odd] = [0, 1].map((parity) =>
       this.polynomial(
@@ -207,7 +237,10 @@ export function float32Function(formula: (f: Formula, x: Local) => Term): Vector
   };
 }
 
-/** A function of float32 lanes from a formula whose only statements are `keep`: it can be emitted for several vectors together. */
+/**
+ * A function of float32 lanes from a formula whose only statements are `keep`: it can be emitted for several
+ * vectors together.
+ */
 export function straightFunction(formula: (f: Formula, x: Local) => Term): VectorFunction {
   const together: NonNullable<VectorFunction['together']> = (code, xs, results, features) => {
     const formulas = xs.map(() => new Formula(code, 'f32x4', features));

@@ -1,21 +1,37 @@
 /**
- * Logarithms in float32: x is 2 to the k times 1 + f with |f| ≤ 1/3, and ln x = k·ln 2 + ln(1 + f), where ln(1 + f) is f plus f² times a minimax polynomial
- * (found as those of `exponential.ts`). Zeros, subnormals, infinities, negative numbers and NaN are replaced by ordinary numbers in code that is jumped over
- * where there are none, and set right by one addition.
+ * Logarithms in float32: x is 2 to the k times 1 + f with |f| ≤ 1/3, and ln x = k·ln 2 + ln(1 + f), where
+ * ln(1 + f) is f plus f² times a minimax polynomial (found as those of `exponential.ts`). Zeros, subnormals,
+ * infinities, negative numbers and NaN are replaced by ordinary numbers in code that is jumped over where
+ * there are none, and set right by one addition.
  */
 import type { Local } from '../assembler/code.ts';
-import { BIAS, EXPONENT_BIT, EXPONENT_MASK, LARGEST, LN2, SIGN_BIT, SMALLEST, SMALLEST_NORMAL } from './float-format.ts';
+import {
+  BIAS,
+  EXPONENT_BIT,
+  EXPONENT_MASK,
+  LARGEST,
+  LN2,
+  SIGN_BIT,
+  SMALLEST,
+  SMALLEST_NORMAL,
+} from './float-format.ts';
 import { float32Function, type Formula, type Term, type VectorFunction } from './formula.ts';
 
 /** (ln(1 + f) − f)/f² for |f| ≤ 1/3, to 2⁻²⁷ of ln(1 + f). */
-const SERIES = [-0.5, 0.333331972, -0.249999195, 0.20011434, -0.1667445, 0.139897034, -0.122732796, 0.140603438, -0.124899827] as const;
+const SERIES = [
+  -0.5, 0.333331972, -0.249999195, 0.20011434, -0.1667445, 0.139897034, -0.122732796, 0.140603438,
+  -0.124899827,
+] as const;
 
 /** The bits of 2/3. */
 const TWO_THIRDS = 0x3f2aaaab;
 /** The float after −1. */
 const ABOVE_MINUS_1 = -1 + 2 ** -24;
 
-/** k·2²³ where y = 2ᵏ·m with m from 2/3 to 4/3, for y normal, positive and finite. Subtracted from the bits of y, it leaves those of m. */
+/**
+ * k·2²³ where y = 2ᵏ·m with m from 2/3 to 4/3, for y normal, positive and finite. Subtracted from the bits of
+ * y, it leaves those of m.
+ */
 function exponentOf(f: Formula, y: Term): Local {
   return f.keep(f.and(f.op('i32x4.sub', y, f.bits(TWO_THIRDS)), f.bits(EXPONENT_MASK)));
 }
@@ -49,7 +65,10 @@ export const log: VectorFunction = float32Function((f, x) => {
   return f.add(logarithm(f, exponent, fraction), correction);
 });
 
-/** ln(1 + x), with 1 + f = 2⁻ᵏ + x·2⁻ᵏ so that no digit of a small x is lost; −∞ at −1, NaN below. At most 1.8 units in the last place. */
+/**
+ * ln(1 + x), with 1 + f = 2⁻ᵏ + x·2⁻ᵏ so that no digit of a small x is lost; −∞ at −1, NaN below. At most 1.8
+ * units in the last place.
+ */
 export const log1p: VectorFunction = float32Function((f, x) => {
   const large = 2 ** 100; // from here on ln(1 + x) is ln x, and 2⁻ᵏ may be subnormal
   const ordinary = f.keep(x);

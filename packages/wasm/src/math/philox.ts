@@ -1,6 +1,7 @@
 /**
- * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11) on vectors, with the bits of @firsthand/linalg's
- * `randomBits`: four blocks at a time, one in each lane, by ten rounds of multiply, swap and xor. Element i is word i mod 4 of block counter + ⌊i/4⌋.
+ * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11) on
+ * vectors, with the bits of @firsthand/linalg's `randomBits`: four blocks at a time, one in each lane, by ten
+ * rounds of multiply, swap and xor. Element i is word i mod 4 of block counter + ⌊i/4⌋.
  */
 import type { Code, Local } from '../assembler/code.ts';
 
@@ -87,7 +88,17 @@ export function emitPhiloxWords(code: Code, key: Words2, counter: Words2, index:
       .set(mask);
   };
   bitOf(0);
-  code.get(c1).get(c0).get(mask).op('v128.bitselect').set(c0).get(c3).get(c2).get(mask).op('v128.bitselect').set(c2);
+  code
+    .get(c1)
+    .get(c0)
+    .get(mask)
+    .op('v128.bitselect')
+    .set(c0)
+    .get(c3)
+    .get(c2)
+    .get(mask)
+    .op('v128.bitselect')
+    .set(c2);
   bitOf(1);
   code.get(c2).get(c0).get(mask).op('v128.bitselect');
   code.release(...block, c0, c1, c2, c3, mask);
@@ -116,7 +127,8 @@ export function emitPhiloxRun(code: Code, key: Words2, counter: Words2, first: L
 
 /** Lane i of vector j becomes lane j of vector i. */
 function transpose(code: Code, [a, b, c, d]: Words4): void {
-  const shuffled = (x: Local, y: Local, lanes: readonly [number, number, number, number]): Code => code.get(x).get(y).shuffle32(lanes);
+  const shuffled = (x: Local, y: Local, lanes: readonly [number, number, number, number]): Code =>
+    code.get(x).get(y).shuffle32(lanes);
   const [low, high] = [
     [0, 4, 1, 5],
     [2, 6, 3, 7],
@@ -133,7 +145,10 @@ function transpose(code: Code, [a, b, c, d]: Words4): void {
   code.release(e, f, g, h);
 }
 
-/** Leaves the uniform float32 in [0, 1) that words stand for on the stack: their upper 24 bits, in units of 2⁻²⁴. */
+/**
+ * Leaves the uniform float32 in [0, 1) that words stand for on the stack: their upper 24 bits, in units of
+ * 2⁻²⁴.
+ */
 export function emitUniform32(code: Code, words: Local): void {
   code
     .get(words)

@@ -1,20 +1,32 @@
 /**
- * Powers in float32: 2 to the y·log₂|x|. The product may be 150, of which the result needs 24 bits behind the point, so that logarithm and product are float64.
- * What IEEE 754 says of zeros, infinities, NaN and negative numbers is put right in code that is jumped over where all x are positive, normal and finite and
- * all y finite.
+ * Powers in float32: 2 to the y·log₂|x|. The product may be 150, of which the result needs 24 bits behind the
+ * point, so that logarithm and product are float64. What IEEE 754 says of zeros, infinities, NaN and negative
+ * numbers is put right in code that is jumped over where all x are positive, normal and finite and all y
+ * finite.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { NARROW } from './exponential.ts';
-import { BIAS, EXPONENT_BIT, EXPONENT_MASK, LARGEST, ROUNDER64, SIGN_BIT, SMALLEST_NORMAL } from './float-format.ts';
+import {
+  BIAS,
+  EXPONENT_BIT,
+  EXPONENT_MASK,
+  LARGEST,
+  ROUNDER64,
+  SIGN_BIT,
+  SMALLEST_NORMAL,
+} from './float-format.ts';
 import { Formula, HALVES, type MathFeatures, type Term } from './formula.ts';
 
 /** The bits of √½, below which a mantissa is taken twice as large and its exponent one less. */
 const ROOT_HALF = 0x3f3504f3;
 /** log₂((1 + s)/(1 − s))/s in powers of s², for mantissas from √½ to √2, to 2⁻³⁷. */
-const LOG2 = [2.885390081790085, 0.9617966733430049, 0.5770835847474597, 0.4116727321114733, 0.340729867970588] as const;
+const LOG2 = [
+  2.885390081790085, 0.9617966733430049, 0.5770835847474597, 0.4116727321114733, 0.340729867970588,
+] as const;
 
 /**
- * Leaves xʸ on the stack, as IEEE 754 has it: 1 where y = 0 or x = 1, whatever the other is, and where x = −1 and y = ±∞. At most 1.1 units in the last place.
+ * Leaves xʸ on the stack, as IEEE 754 has it: 1 where y = 0 or x = 1, whatever the other is, and where x = −1
+ * and y = ±∞. At most 1.1 units in the last place.
  * @param x four float32, not changed
  * @param y four float32, not changed
  */
@@ -63,10 +75,16 @@ function exponential(f: Formula, mantissa: Local, exponent: Local, y: Local): Te
   const fraction = f.add(f.multiplyAdd(square, f.twoPolynomials(r, square, NARROW), r), 1);
   const part = f.keep(f.shift('shr_s', k, 1)); // 2ᵏ in two factors, so that subnormal results are rounded once
   const other = f.op('i32x4.add', f.op('i32x4.sub', k, part), f.bits(BIAS));
-  return f.mul(f.op('i32x4.add', fraction, f.shift('shl', part, EXPONENT_BIT)), f.shift('shl', other, EXPONENT_BIT));
+  return f.mul(
+    f.op('i32x4.add', fraction, f.shift('shl', part, EXPONENT_BIT)),
+    f.shift('shl', other, EXPONENT_BIT),
+  );
 }
 
-/** The result where it is |x|ʸ only for finite |x| other than 0, and finite y. A mask is a NaN, which survives `or`. */
+/**
+ * The result where it is |x|ʸ only for finite |x| other than 0, and finite y. A mask is a NaN, which survives
+ * `or`.
+ */
 function atEdges(f: Formula, x: Local, y: Local, magnitude: Local, result: Local): Term {
   const infinite = f.keep(f.compare('eq', magnitude, Infinity));
   const extreme = f.or(infinite, f.compare('eq', magnitude, 0));

@@ -1,7 +1,9 @@
 /**
- * Sine, cosine and tangent in float32. The angle less the nearest multiple of π/2 is computed in float64, from π/2 in two parts (Cody and Waite, "Software
- * Manual for the Elementary Functions", 1980; the parts are those of fdlibm's e_rem_pio2.c), which keeps all digits even where it nearly vanishes; polynomials
- * of the rest are minimax, found as those of `exponential.ts`. Beyond 2²⁰ the lanes are computed one by one, by imported functions.
+ * Sine, cosine and tangent in float32. The angle less the nearest multiple of π/2 is computed in float64,
+ * from π/2 in two parts (Cody and Waite, "Software Manual for the Elementary Functions", 1980; the parts are
+ * those of fdlibm's e_rem_pio2.c), which keeps all digits even where it nearly vanishes; polynomials of the
+ * rest are minimax, found as those of `exponential.ts`. Beyond 2²⁰ the lanes are computed one by one, by
+ * imported functions.
  */
 import type { Local } from '../assembler/code.ts';
 import { ROUNDER64, SIGN_BIT } from './float-format.ts';
@@ -24,7 +26,11 @@ const TANGENT = [0.333331555, 0.133388355, 0.0534081981, 0.0244414154, 0.0031014
  * @param use what to make of the rest: from a vector of two float64 to one
  * @returns the quadrant, an integer modulo 2³², and use(rest) in float32
  */
-function reduce(f: Formula, x: Local, use: (wide: Formula, rest: Term) => Term): { readonly quadrant: Local; readonly used: Local } {
+function reduce(
+  f: Formula,
+  x: Local,
+  use: (wide: Formula, rest: Term) => Term,
+): { readonly quadrant: Local; readonly used: Local } {
   const wide = new Formula(f.code, 'f64x2', f.features);
   const halves = HALVES.map((half) => {
     const angle = wide.keep(wide.op('f64x2.promote_low_f32x4', f.half(x, half)));
@@ -40,11 +46,18 @@ function reduce(f: Formula, x: Local, use: (wide: Formula, rest: Term) => Term):
 }
 
 /** sin(rest) and cos(rest). */
-function sineAndCosine(f: Formula, x: Local): { readonly quadrant: Local; readonly sine: Term; readonly cosine: Term } {
+function sineAndCosine(
+  f: Formula,
+  x: Local,
+): { readonly quadrant: Local; readonly sine: Term; readonly cosine: Term } {
   const { quadrant, used: rest } = reduce(f, x, (_, wideRest) => wideRest);
   const square = f.keep(f.mul(rest, rest));
   const cube = f.add(f.mul(square, rest), 0); // +0 even for −0, after which −0 + (−⅙)·0 is −0
-  return { quadrant, sine: f.multiplyAdd(cube, f.polynomial(square, SINE), rest), cosine: f.polynomial(square, COSINE) };
+  return {
+    quadrant,
+    sine: f.multiplyAdd(cube, f.polynomial(square, SINE), rest),
+    cosine: f.polynomial(square, COSINE),
+  };
 }
 
 /** All bits of the lanes whose quadrant is odd. */
@@ -52,7 +65,10 @@ const odd = (f: Formula, quadrant: Term): Term => f.shift('shr_s', f.shift('shl'
 /** The sign bit of the lanes whose quadrant is 2 or 3, modulo 4. */
 const opposite = (f: Formula, quadrant: Term): Term => f.and(f.shift('shl', quadrant, 30), f.bits(SIGN_BIT));
 
-/** Replaces the lanes where |x| is large: there the function is imported, and is called for one number at a time. */
+/**
+ * Replaces the lanes where |x| is large: there the function is imported, and is called for one number at a
+ * time.
+ */
 function withLarge(f: Formula, name: 'sin' | 'cos' | 'tan', x: Local, usual: Term): Term {
   const result = f.keep(usual);
   const large = f.keep(f.compare('gt', f.op('f32x4.abs', x), REDUCIBLE));
@@ -60,7 +76,12 @@ function withLarge(f: Formula, name: 'sin' | 'cos' | 'tan', x: Local, usual: Ter
     const { code } = f;
     const imported = f.keep(x);
     for (let lane = 0; lane < 4; lane++) {
-      code.get(imported).get(x).lane('f32x4.extract_lane', lane).op('f64.promote_f32').call(f.features.imported(name));
+      code
+        .get(imported)
+        .get(x)
+        .lane('f32x4.extract_lane', lane)
+        .op('f64.promote_f32')
+        .call(f.features.imported(name));
       code.op('f32.demote_f64').lane('f32x4.replace_lane', lane).set(imported);
     }
     f.assign(result, f.select(large, imported, result));
@@ -82,7 +103,8 @@ export const cos: VectorFunction = float32Function((f, x) => {
 });
 
 /**
- * tan x, which is −1/tan(rest) in odd quadrants; NaN at ±∞. The polynomial is float64 too, lest three roundings add up. At most 1.9 units in the last place.
+ * tan x, which is −1/tan(rest) in odd quadrants; NaN at ±∞. The polynomial is float64 too, lest three
+ * roundings add up. At most 1.9 units in the last place.
  */
 export const tan: VectorFunction = float32Function((f, x) => {
   const { quadrant, used: near } = reduce(f, x, (wide, rest) => {

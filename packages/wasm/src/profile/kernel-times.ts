@@ -1,4 +1,7 @@
-/** The times of a plan's kernels, taken down while it runs: a stamp where a kernel begins, and one where it is done. */
+/**
+ * The times of a plan's kernels, taken down while it runs: a stamp where a kernel begins, and one where it is
+ * done.
+ */
 import { withTimes, type Roofline } from '@firsthand/compiler';
 import type { PlanReport } from '@firsthand/graph';
 import { now } from '../clock.ts';

@@ -1,6 +1,7 @@
 /**
- * What the processor reaches at best with the instructions that kernels use: multiply-adds in registers, a copy from memory to memory, and one within the cache that is nearest. All are code
- * of this package's own assembler, so that what the engine's compiler costs is in the ceiling too.
+ * What the processor reaches at best with the instructions that kernels use: multiply-adds in registers, a
+ * copy from memory to memory, and one within the cache that is nearest. All are code of this package's own
+ * assembler, so that what the engine's compiler costs is in the ceiling too.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
@@ -22,7 +23,8 @@ const MOST_CALLS = 10_000;
 const OPTIMIZED = 1.5;
 
 /**
- * Sums, each a chain of dependent instructions: enough to hide the latency of two units, and few enough to stay, with the two operands that they share, in the 16 registers of x86-64.
+ * Sums, each a chain of dependent instructions: enough to hide the latency of two units, and few enough to
+ * stay, with the two operands that they share, in the 16 registers of x86-64.
  */
 const CHAINS = 12;
 const ROUNDS = 2 ** 18;
@@ -45,14 +47,20 @@ const UNROLLED = 4;
 const measured = /* @__PURE__ */ new Map<boolean, Roofline>();
 
 /**
- * What a device with these features and so many threads reaches at best, in float32. It takes some 0.1 s the first time, and 48 MiB, which are let go.
+ * What a device with these features and so many threads reaches at best, in float32. It takes some 0.1 s the
+ * first time, and 48 MiB, which are let go.
  *
- * The ceilings of arithmetic and of the nearest cache are those of one thread, times the number of threads; that of memory is what one thread's copy reaches, since threads share memory.
+ * The ceilings of arithmetic and of the nearest cache are those of one thread, times the number of threads;
+ * that of memory is what one thread's copy reaches, since threads share memory.
  * @throws DeviceError if the engine has not got the memory
  */
 export function rooflineOf(features: Features, threads: number): Roofline {
   const one = measured.get(features.relaxedSimd) ?? measure(features.relaxedSimd);
-  return { ...one, flopsPerSecond: threads * one.flopsPerSecond, cachedBytesPerSecond: threads * one.cachedBytesPerSecond };
+  return {
+    ...one,
+    flopsPerSecond: threads * one.flopsPerSecond,
+    cachedBytesPerSecond: threads * one.cachedBytesPerSecond,
+  };
 }
 
 function measure(relaxedSimd: boolean): Roofline {
@@ -66,7 +74,12 @@ function measure(relaxedSimd: boolean): Roofline {
     (code, [rounds]) => emitMultiplyAdds(code, arithmetic, rounds!),
     exported,
   );
-  module.function('copy', { params: ['i32', 'i32'], results: [] }, (code, params) => emitCopy(code, params, CHUNK), exported);
+  module.function(
+    'copy',
+    { params: ['i32', 'i32'], results: [] },
+    (code, params) => emitCopy(code, params, CHUNK),
+    exported,
+  );
   module.function('copyCached', { params: ['i32'], results: [] }, emitCachedCopies, exported);
   const memory = allocate(pages);
   const { exports } = instantiate(module.toBytes(), { memory });
@@ -75,10 +88,13 @@ function measure(relaxedSimd: boolean): Roofline {
     readonly copy: (from: number, to: number) => void;
     readonly copyCached: (rounds: number) => void;
   };
-  const before = Math.min(...Array.from({ length: FEW_CALLS }, () => secondsOf(() => multiplyAdd(FEW_ROUNDS))));
+  const before = Math.min(
+    ...Array.from({ length: FEW_CALLS }, () => secondsOf(() => multiplyAdd(FEW_ROUNDS))),
+  );
   // A clock that is too coarse for it says nothing.
   const enough = before > 0 ? (before * (ROUNDS / FEW_ROUNDS)) / OPTIMIZED : Infinity;
-  const flopsPerSecond = (2 * CHAINS * arithmetic.lanes * ROUNDS) / fastest(() => multiplyAdd(ROUNDS), enough);
+  const flopsPerSecond =
+    (2 * CHAINS * arithmetic.lanes * ROUNDS) / fastest(() => multiplyAdd(ROUNDS), enough);
   // Memory that nobody has written yet is a page of zeros that stays in a cache, or none at all.
   new Uint8Array(memory.buffer).fill(1);
   const copied = fastest(() => {
@@ -106,7 +122,10 @@ function allocate(pages: number): WebAssembly.Memory {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch (cause) {
     const problem = `timings are put beside a copy of large arrays, and there is no room for its ${pages * PAGE} bytes`;
-    throw new DeviceError({ operation: 'wasm', problem, expected: `room for its ${pages * PAGE} bytes` }, { cause });
+    throw new DeviceError(
+      { operation: 'wasm', problem, expected: `room for its ${pages * PAGE} bytes` },
+      { cause },
+    );
   }
 }
 
@@ -159,12 +178,19 @@ function emitCopy(code: Code, [from, to]: readonly Local[], bytes: number): void
   });
 }
 
-/** Seconds of the fastest call. While none takes less than `enough`, the engine's optimizing compiler is waited for. */
+/**
+ * Seconds of the fastest call. While none takes less than `enough`, the engine's optimizing compiler is
+ * waited for.
+ */
 function fastest(run: () => void, enough: number): number {
   const start = now();
   const since = (): number => now() - start;
   let best = Infinity;
-  for (let call = 0; call < MOST_CALLS && (since() < LIMIT || (best > enough && since() < PATIENCE)); call++) {
+  for (
+    let call = 0;
+    call < MOST_CALLS && (since() < LIMIT || (best > enough && since() < PATIENCE));
+    call++
+  ) {
     const seconds = secondsOf(run);
     // The clock of a page may stand still.
     if (seconds > 0) best = Math.min(best, seconds);

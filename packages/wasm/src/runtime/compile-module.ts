@@ -1,12 +1,12 @@
 /**
- * From bytes to functions: compiling and instantiating at once, since `run` must be able to start right after `prepare`. What browsers forbid becomes an error
- * that says what to do.
+ * From bytes to functions: compiling and instantiating at once, since `run` must be able to start right after
+ * `prepare`. What browsers forbid becomes an error that says what to do.
  */
 import { DeviceError } from '@firsthand/graph';
 
 /**
- * Bytes of a module beyond which it is split. Chromium compiles up to 8 MiB on a page's main thread without a promise (since version 114; 4 KiB before that),
- * other engines have no limit.
+ * Bytes of a module beyond which it is split. Chromium compiles up to 8 MiB on a page's main thread without a
+ * promise (since version 114; 4 KiB before that), other engines have no limit.
  */
 export const MODULE_BYTES: number = 4 * 2 ** 20;
 
@@ -16,7 +16,10 @@ export interface Compiled {
   readonly exports: WebAssembly.Exports;
 }
 
-/** Compiles a module and instantiates it; all imports come from the module `env`. @throws DeviceError if the engine or the page refuses */
+/**
+ * Compiles a module and instantiates it; all imports come from the module `env`. @throws DeviceError if the
+ * engine or the page refuses
+ */
 export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports): Compiled {
   try {
     const module = new WebAssembly.Module(bytes);
@@ -28,6 +31,9 @@ export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.Mod
     }
     const problem = `this browser does not compile ${bytes.length} bytes of WebAssembly on the main thread of a page (Chromium did not before version 114)`;
     const remedy = 'create the device in a worker';
-    throw new DeviceError({ operation: 'wasm', problem, expected: 'the device in a worker', remedy }, { cause });
+    throw new DeviceError(
+      { operation: 'wasm', problem, expected: 'the device in a worker', remedy },
+      { cause },
+    );
   }
 }

@@ -1,4 +1,7 @@
-/** The device itself: programs compiled by `@firsthand/compiler` and assembled here, storages on the host and in linear memory, runs that are over when `run` returns. */
+/**
+ * The device itself: programs compiled by `@firsthand/compiler` and assembled here, storages on the host and
+ * in linear memory, runs that are over when `run` returns.
+ */
 import { compileProgram, type Target } from '@firsthand/compiler';
 import type { Device, DType, Program, Storage, TypedArray } from '@firsthand/graph';
 import { WasmExecutable } from './executable.ts';

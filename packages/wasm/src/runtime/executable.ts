@@ -1,6 +1,7 @@
 /**
- * A compiled program on linear memory. A run checks its arguments, finds room for everything before it changes anything, hands WebAssembly a table of addresses,
- * and makes storages of the outputs: one step of JavaScript per argument and output, however many kernels there are.
+ * A compiled program on linear memory. A run checks its arguments, finds room for everything before it
+ * changes anything, hands WebAssembly a table of addresses, and makes storages of the outputs: one step of
+ * JavaScript per argument and output, however many kernels there are.
  */
 import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
 import { DeviceError, unfitArgument } from '@firsthand/graph';
@@ -24,12 +25,18 @@ const ELEMENT: { readonly [K in DType]: (value: number) => number } = {
   bool: (value) => (value === 0 ? 0 : 1),
 };
 
-/** Arguments that were copied for one run, in bytes, beyond which the next one, which may move them to linear memory, gets the working region's room. */
+/**
+ * Arguments that were copied for one run, in bytes, beyond which the next one, which may move them to linear
+ * memory, gets the working region's room.
+ */
 const LARGE_BYTES = 16 * 2 ** 20;
 
 /** What a run has been given for an argument, or null for what it does not read. */
 type Input = WasmStorage | HostValue | null;
-/** What an output is made of: a block, the argument that it overwrites, or null for elements in the working region. */
+/**
+ * What an output is made of: a block, the argument that it overwrites, or null for elements in the working
+ * region.
+ */
 type Target = Block | WasmStorage | null;
 
 /** A run that has begun. */
@@ -63,7 +70,14 @@ export class WasmExecutable implements Executable {
     this.#overwritten = this.#layout.arguments.map((_, argument) => targets.has(argument));
     this.#times = roofline === null ? null : new KernelTimes(roofline, plan.kernels.length);
     const kernels = library.require(plan.kernels);
-    const { run, forget } = assembleRun(plan, this.#layout, kernels, storages.memory, team, this.#times?.stamp ?? null);
+    const { run, forget } = assembleRun(
+      plan,
+      this.#layout,
+      kernels,
+      storages.memory,
+      team,
+      this.#times?.stamp ?? null,
+    );
     code.set(this, run);
     if (forget !== null) unused.register(this, forget);
   }
@@ -80,7 +94,10 @@ export class WasmExecutable implements Executable {
 
   // ---- the steps of a run, for a device that does something else meanwhile
 
-  /** What a run of these arguments will give: for each output the argument that it overwrites, or its dtype and length. @throws DeviceError unless they fit */
+  /**
+   * What a run of these arguments will give: for each output the argument that it overwrites, or its dtype
+   * and length. @throws DeviceError unless they fit
+   */
   promise(args: readonly Arg[]): readonly (Storage | ArraySpec)[] {
     const once = new Set<Arg>();
     const repeated = new Set<Arg>();
@@ -95,11 +112,16 @@ export class WasmExecutable implements Executable {
     });
   }
 
-  /** Checks the arguments, finds room for everything, and fills the working region. @throws DeviceError, with nothing changed */
+  /**
+   * Checks the arguments, finds room for everything, and fills the working region. @throws DeviceError, with
+   * nothing changed
+   */
   begin(args: readonly Arg[]): Run {
     const { storages } = this.#session.parts;
     storages.run++;
-    const inputs = this.#layout.arguments.map((spec, index) => (spec === null ? null : accept(storages, spec, args[index], index)));
+    const inputs = this.#layout.arguments.map((spec, index) =>
+      spec === null ? null : accept(storages, spec, args[index], index),
+    );
     const targets: Target[] = [];
     try {
       this.#makeRoom(storages, inputs, targets);
@@ -131,7 +153,10 @@ export class WasmExecutable implements Executable {
     const { storages } = this.#session.parts;
     for (const target of targets) if (target !== null && !isOwn(target)) storages.memory.free(target);
     if (cause instanceof DeviceError) return cause;
-    return new DeviceError(`wasm: a run has failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    return new DeviceError(
+      `wasm: a run has failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 
   report(): PlanReport {
@@ -139,14 +164,18 @@ export class WasmExecutable implements Executable {
     return this.#times?.addTo(report) ?? report;
   }
 
-  /** Moves what must lie in linear memory there, and finds a target for each output. @throws DeviceError if there is no room */
+  /**
+   * Moves what must lie in linear memory there, and finds a target for each output. @throws DeviceError if
+   * there is no room
+   */
   #makeRoom(storages: Storages, inputs: readonly Input[], targets: Target[]): void {
     inputs.forEach((input, index) => {
       if (isOwn(input) && (input.uses > 1 || this.#overwritten[index]!)) storages.promote(input);
     });
     this.#plan.outputs.forEach((spec, output) => {
       const input = spec.into === null ? null : inputs[spec.into]!;
-      // An argument that is passed in another place too keeps its elements: the output gets a copy of them to work on.
+      // An argument that is passed in another place too keeps its elements: the output gets a copy of them to
+      // work on.
       if (isOwn(input) && !input.repeated) targets.push(input);
       else targets.push(this.#layout.small[output] === null ? storages.allocate(bytesOf(spec)) : null);
     });
@@ -156,7 +185,8 @@ export class WasmExecutable implements Executable {
   #bytesToCopy(inputs: readonly Input[]): number {
     let bytes = 0;
     inputs.forEach((input, index) => {
-      if (input !== null && blockOf(input) === null) bytes += blockSize(bytesOf(this.#layout.arguments[index]!));
+      if (input !== null && blockOf(input) === null)
+        bytes += blockSize(bytesOf(this.#layout.arguments[index]!));
     });
     return bytes;
   }
@@ -195,7 +225,12 @@ export class WasmExecutable implements Executable {
 }
 
 /** What a run reads for an argument. @throws DeviceError unless it is what the plan was compiled for */
-function accept(storages: Storages, spec: ArraySpec, arg: Arg | undefined, index: number): WasmStorage | HostValue {
+function accept(
+  storages: Storages,
+  spec: ArraySpec,
+  arg: Arg | undefined,
+  index: number,
+): WasmStorage | HostValue {
   const given = requireFit(spec, arg !== undefined && isStorage(arg) ? storages.own(arg) : arg, index);
   if (isOwn(given)) {
     given.repeated = given.lease.lastRun === storages.run;

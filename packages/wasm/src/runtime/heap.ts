@@ -1,12 +1,16 @@
 /**
- * Where blocks lie in a range of addresses: best fit, with free neighbours joined at once. Free blocks stand in lists by size, four bits of precision to each
- * power of two (Masmano and others, "TLSF", 2004), so that finding, splitting and joining take a few steps however many blocks there are.
- * It knows addresses only; the memory is somewhere else.
+ * Where blocks lie in a range of addresses: best fit, with free neighbours joined at once. Free blocks stand
+ * in lists by size, four bits of precision to each power of two (Masmano and others, "TLSF", 2004), so that
+ * finding, splitting and joining take a few steps however many blocks there are. It knows addresses only; the
+ * memory is somewhere else.
  */
 
 /** Bytes to which addresses and sizes are rounded: one cache line. */
 const UNIT = 64;
-/** Readable bytes that follow what was asked for: a kernel may load a whole vector where the array has one element left. */
+/**
+ * Readable bytes that follow what was asked for: a kernel may load a whole vector where the array has one
+ * element left.
+ */
 const SLACK = 16;
 /** log₂ of the number of lists per power of two; sizes below this power have a list each. */
 const PRECISION = 4;

@@ -1,13 +1,20 @@
 /**
- * The kernels that a device has compiled, found by their text. A kernel names no buffers, so plans share it: what a training step and an evaluation have in common is
- * compiled, and warmed up by the engine, once. New kernels of a plan are one module, or several where that would be too large.
+ * The kernels that a device has compiled, found by their text. A kernel names no buffers, so plans share it:
+ * what a training step and an evaluation have in common is compiled, and warmed up by the engine, once. New
+ * kernels of a plan are one module, or several where that would be too large.
  */
 import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
 import type { Callee } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES } from './compile-module.ts';
 import type { Features } from '../features.ts';
-import { divisionOf, emitKernel, functionsOf, kernelSignature, type KernelTools } from '../kernels/kernel-code.ts';
+import {
+  divisionOf,
+  emitKernel,
+  functionsOf,
+  kernelSignature,
+  type KernelTools,
+} from '../kernels/kernel-code.ts';
 import type { Division } from '../threads/division.ts';
 import { workOf } from '../kernels/cost.ts';
 import type { Tile } from '../contract/tile.ts';
@@ -35,7 +42,10 @@ export interface LibraryOptions {
   readonly features: Features;
   /** The register tile of matrix products. */
   readonly tile: Tile;
-  /** Kernels of at least so much work, in vector instructions, are divided among threads; none is where it is infinite. */
+  /**
+   * Kernels of at least so much work, in vector instructions, are divided among threads; none is where it is
+   * infinite.
+   */
   readonly divideFrom: number;
   /** The size beyond which a module is split. */
   readonly moduleBytes?: number;
@@ -66,7 +76,9 @@ export class KernelLibrary {
     const printed = new Map<Kernel, string>();
     for (const { kernel } of planned) if (!printed.has(kernel)) printed.set(kernel, printKernel(kernel));
     const texts = planned.map(({ kernel }) => printed.get(kernel)!);
-    const missing = new Map(texts.flatMap((text, number): Entry[] => (this.#kernels.has(text) ? [] : [[text, planned[number]!]])));
+    const missing = new Map(
+      texts.flatMap((text, number): Entry[] => (this.#kernels.has(text) ? [] : [[text, planned[number]!]])),
+    );
     if (missing.size > 0) this.#compile([...missing]);
     const functions = texts.map((text) => this.#use(text));
     for (const text of this.#kernels.keys()) {
@@ -85,21 +97,31 @@ export class KernelLibrary {
 
   #compile(entries: readonly Entry[]): void {
     const { features, tile, divideFrom, moduleBytes } = this.#options;
-    const divisions = entries.map(([, { kernel }]) => (workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile)));
+    const divisions = entries.map(([, { kernel }]) =>
+      workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile),
+    );
     // Exports need distinct names; profilers show them.
     const names = entries.map(([, { name }], index) => `${name} #${this.#compiled + index + 1}`);
     const module = new Module(this.#memory.declaration);
     const functions = new Map<Float64Import, Callee>();
     for (const name of new Set(entries.flatMap(([, { kernel }]) => [...functionsOf(kernel)]))) {
-      functions.set(name, module.importFunction(name, { params: new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64'), results: ['f64'] }));
+      functions.set(
+        name,
+        module.importFunction(name, {
+          params: new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64'),
+          results: ['f64'],
+        }),
+      );
     }
     const inner = new Map<string, Callee>();
     const define = (kernel: Kernel): Callee => {
       const text = printKernel(kernel);
       const defined =
         inner.get(text) ??
-        module.function(`${kernel.kind} of ${names[0]!}`, kernelSignature(kernel.operands.length, false), (code, params) =>
-          emitKernel(code, kernel, params, tools, null),
+        module.function(
+          `${kernel.kind} of ${names[0]!}`,
+          kernelSignature(kernel.operands.length, false),
+          (code, params) => emitKernel(code, kernel, params, tools, null),
         );
       inner.set(text, defined);
       return defined;
@@ -108,7 +130,12 @@ export class KernelLibrary {
     entries.forEach(([, { kernel }], index) => {
       const division = divisions[index]!;
       const signature = kernelSignature(kernel.operands.length, division !== null);
-      module.function(names[index]!, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });
+      module.function(
+        names[index]!,
+        signature,
+        (code, params) => emitKernel(code, kernel, params, tools, division),
+        { exported: true },
+      );
     });
     const bytes = module.toBytes();
     if (bytes.length > moduleBytes && entries.length > 1) {
@@ -120,7 +147,12 @@ export class KernelLibrary {
     const compiled = instantiate(bytes, { memory: this.#memory.memory, ...this.#imports });
     entries.forEach(([text], index) => {
       const name = names[index]!;
-      this.#kernels.set(text, { name, value: compiled.exports[name]!, module: compiled.module, division: divisions[index]! });
+      this.#kernels.set(text, {
+        name,
+        value: compiled.exports[name]!,
+        module: compiled.module,
+        division: divisions[index]!,
+      });
     });
     this.#compiled += entries.length;
     this.#modules++;

@@ -1,11 +1,13 @@
 /**
- * Where a run finds what it works on. All runs share one working region, and nothing in it lives longer than the run:
+ * Where a run finds what it works on. All runs share one working region, and nothing in it lives longer than
+ * the run:
  *
  * ```text
  * table of addresses | small outputs | tables of kernels | the plan's arena | arguments that lie on the host, copied for this run
  * ```
  *
- * The table has the addresses of the arguments, then those of the outputs. A kernel with very many operands is given their addresses in a table of its own, which the run fills.
+ * The table has the addresses of the arguments, then those of the outputs. A kernel with very many operands
+ * is given their addresses in a table of its own, which the run fills.
  */
 import type { Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
@@ -26,7 +28,10 @@ export interface ArraySpec {
 export interface Layout {
   /** What the plan knows of each argument; null for those that it does not read. */
   readonly arguments: readonly (ArraySpec | null)[];
-  /** For each output where its elements stand until the run ends; null for those that have a block of their own. */
+  /**
+   * For each output where its elements stand until the run ends; null for those that have a block of their
+   * own.
+   */
   readonly small: readonly (number | null)[];
   /** For each kernel where the addresses of its operands stand; null where they are parameters. */
   readonly tables: readonly (number | null)[];
@@ -56,7 +61,8 @@ export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layou
     if (length > (specs[argument]?.length ?? -1)) specs[argument] = { dtype, length };
   };
   for (const buffer of buffers) {
-    if (buffer.place.kind === 'argument' && read.has(buffer.place.argument)) note(buffer.place.argument, buffer);
+    if (buffer.place.kind === 'argument' && read.has(buffer.place.argument))
+      note(buffer.place.argument, buffer);
   }
   for (const output of outputs) if (output.into !== null) note(output.into, output);
   let at = blockSize(4 * (specs.length + outputs.length));

@@ -1,6 +1,7 @@
 /**
- * The linear memory of a device: one WebAssembly.Memory that grows up to 4 GiB, the blocks in it, and a typed array for each dtype over all of it.
- * Growing detaches the typed arrays, so that nobody may keep one across an allocation. The first page is left empty: no array has address 0.
+ * The linear memory of a device: one WebAssembly.Memory that grows up to 4 GiB, the blocks in it, and a typed
+ * array for each dtype over all of it. Growing detaches the typed arrays, so that nobody may keep one across
+ * an allocation. The first page is left empty: no array has address 0.
  */
 import { DeviceError } from '@firsthand/graph';
 import type { DType, TypedArray } from '@firsthand/linalg';
@@ -51,7 +52,12 @@ export class LinearMemory {
   constructor(maxBytes: number, isShared = false) {
     if (!(maxBytes >= 2 * PAGE)) {
       const expected = `at least ${2 * PAGE}`;
-      throw new DeviceError({ operation: 'wasm', problem: `maxBytes is ${maxBytes}`, expected, remedy: `a device needs ${expected}` });
+      throw new DeviceError({
+        operation: 'wasm',
+        problem: `maxBytes is ${maxBytes}`,
+        expected,
+        remedy: `a device needs ${expected}`,
+      });
     }
     const limit = Math.min(Math.floor(maxBytes / PAGE), MAXIMUM_PAGES);
     this.memory = reserve(limit, isShared);
@@ -97,7 +103,8 @@ export class LinearMemory {
     const pages = this.size / PAGE;
     const needed = Math.ceil((this.size + blockSize(bytes) - this.#heap.spare) / PAGE);
     if (needed > this.maximum) return false;
-    const generous = needed <= DOUBLING_PAGES ? Math.min(2 * pages, DOUBLING_PAGES) : Math.ceil(needed * 1.25);
+    const generous =
+      needed <= DOUBLING_PAGES ? Math.min(2 * pages, DOUBLING_PAGES) : Math.ceil(needed * 1.25);
     const wanted = Math.min(Math.max(needed, generous), this.maximum);
     if (!this.#growBy(wanted - pages) && !this.#growBy(needed - pages)) return false;
     this.#views = viewsOf(this.memory.buffer);
@@ -115,7 +122,10 @@ export class LinearMemory {
   }
 }
 
-/** A memory that may grow to `limit` pages, or to half of that, and so on, where the engine does not reserve as much. */
+/**
+ * A memory that may grow to `limit` pages, or to half of that, and so on, where the engine does not reserve
+ * as much.
+ */
 function reserve(limit: number, shared: boolean): WebAssembly.Memory {
   for (let maximum = limit; ; maximum = Math.floor(maximum / 2)) {
     try {
@@ -124,7 +134,12 @@ function reserve(limit: number, shared: boolean): WebAssembly.Memory {
       if (maximum / 2 >= LEAST_PAGES) continue;
       const remedy = 'close what holds some, or dispose of other devices';
       throw new DeviceError(
-        { operation: 'wasm', problem: 'the engine has no memory left for a device', expected: 'memory', remedy },
+        {
+          operation: 'wasm',
+          problem: 'the engine has no memory left for a device',
+          expected: 'memory',
+          remedy,
+        },
         { cause },
       );
     }

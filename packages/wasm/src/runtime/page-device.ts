@@ -1,9 +1,21 @@
 /**
- * The device on a page's main thread, which must never wait: the synchronous device, behind a queue. Runs, reads and disposals are done one after the other, first in, first out. A run's storages are
- * promised when it is asked for, and made when it has run; meanwhile the workers compute, and the page goes on.
+ * The device on a page's main thread, which must never wait: the synchronous device, behind a queue. Runs,
+ * reads and disposals are done one after the other, first in, first out. A run's storages are promised when
+ * it is asked for, and made when it has run; meanwhile the workers compute, and the page goes on.
  */
 import { DeviceError, foreignStorage, freedStorage } from '@firsthand/graph';
-import type { Arg, Completion, Device, DType, Executable, HostValue, PlanReport, Program, Storage, TypedArray } from '@firsthand/graph';
+import type {
+  Arg,
+  Completion,
+  Device,
+  DType,
+  Executable,
+  HostValue,
+  PlanReport,
+  Program,
+  Storage,
+  TypedArray,
+} from '@firsthand/graph';
 import { WasmDevice } from './device.ts';
 import { isStorage, type WasmExecutable } from './executable.ts';
 import { bytesOf, type ArraySpec } from './layout.ts';
@@ -153,7 +165,9 @@ class PageExecutable implements Executable {
     const device = this.#device;
     device.requireOpen();
     const given = args.map((arg) => (isStorage(arg) ? device.own(arg) : arg));
-    const outputs = this.#inner.promise(given).map((each) => (each instanceof PageStorage ? each : new PageStorage(device, each)));
+    const outputs = this.#inner
+      .promise(given)
+      .map((each) => (each instanceof PageStorage ? each : new PageStorage(device, each)));
     return { outputs, done: device.enqueue(() => this.#execute(given, outputs)) };
   }
 

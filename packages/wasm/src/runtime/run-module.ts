@@ -1,7 +1,8 @@
 /**
- * The function that runs a plan: it calls the plan's kernels in order, with addresses that are constants beyond the base of the working region or stand in the
- * table there. It is a module of its own that imports the kernels, since kernels outlive the plan that they were compiled for. Each thread of a team calls it: of a kernel that is
- * divided every thread computes its part, any other is left to one of them.
+ * The function that runs a plan: it calls the plan's kernels in order, with addresses that are constants
+ * beyond the base of the working region or stand in the table there. It is a module of its own that imports
+ * the kernels, since kernels outlive the plan that they were compiled for. Each thread of a team calls it: of
+ * a kernel that is divided every thread computes its part, any other is left to one of them.
  */
 import type { Place, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
@@ -14,13 +15,19 @@ import type { KernelFunction } from './kernel-library.ts';
 import type { Layout } from './layout.ts';
 import type { LinearMemory } from './memory.ts';
 
-/** Addresses that one function pushes for the calls in it: more are split, so that no function becomes larger than engines take, which is 7.6 MB. Each takes some 10 bytes. */
+/**
+ * Addresses that one function pushes for the calls in it: more are split, so that no function becomes larger
+ * than engines take, which is 7.6 MB. Each takes some 10 bytes.
+ */
 const ADDRESSES = 16_384;
 const RUN: Signature = { params: ['i32', 'i32', 'i32'], results: [] };
 
 /** Stands for the number of a kernel where the next one begins. */
 const BEGINS = -1;
-/** Is told by the first thread that a kernel is done, by its number in the plan; −1 says that the next one begins. */
+/**
+ * Is told by the first thread that a kernel is done, by its number in the plan; −1 says that the next one
+ * begins.
+ */
 export type Stamp = (kernel: number) => void;
 
 /** Runs a plan whose working region is at an address. Null if it has run, else a promise of that. */
@@ -30,7 +37,8 @@ export type Runner = (base: number) => Promise<void> | null;
  * Assembles and compiles the code of a plan.
  * @param kernels the plan's kernels in order, compiled; equal ones may be one function
  * @param team runs plans in which there is a kernel to divide, or all; null for a device of one thread
- * @param stamp if kernels are timed: all threads wait for each other before and after each kernel then, so that its time is its own; else null
+ * @param stamp if kernels are timed: all threads wait for each other before and after each kernel then, so
+ *   that its time is its own; else null
  * @throws DeviceError if the engine refuses
  */
 export function assembleRun(
@@ -49,7 +57,13 @@ export function assembleRun(
   for (const [number, { name, value, division }] of kernels.entries()) {
     if (callees.has(name)) continue;
     env[name] = value;
-    callees.set(name, module.importFunction(name, kernelSignature(plan.kernels[number]!.kernel.operands.length, division !== null)));
+    callees.set(
+      name,
+      module.importFunction(
+        name,
+        kernelSignature(plan.kernels[number]!.kernel.operands.length, division !== null),
+      ),
+    );
   }
   let barrier: Callee | null = null;
   if (shared !== null) {
@@ -64,7 +78,11 @@ export function assembleRun(
   const waits = shared === null || stamped !== null ? [] : waitsOf(plan);
   /** The place of a kernel among those that one thread computes, since the last wait. */
   let whole = 0;
-  const emitCall = (code: Code, number: number, [base, thread, threads]: readonly [Local, Local, Local]): void => {
+  const emitCall = (
+    code: Code,
+    number: number,
+    [base, thread, threads]: readonly [Local, Local, Local],
+  ): void => {
     const { scratch } = plan.kernels[number]!;
     const { name, division } = kernels[number]!;
     if (barrier !== null && waits[number] === true) {
@@ -89,7 +107,11 @@ export function assembleRun(
     if (division !== null || shared === null) call();
     else code.get(thread).i32(whole++).get(threads).op('i32.rem_u').op('i32.eq').if(call);
   };
-  const emitStamp = (code: Code, number: number, [, thread, threads]: readonly [Local, Local, Local]): void => {
+  const emitStamp = (
+    code: Code,
+    number: number,
+    [, thread, threads]: readonly [Local, Local, Local],
+  ): void => {
     if (stamped === null) return;
     if (barrier !== null) {
       code.get(threads).call(barrier);
@@ -133,14 +155,26 @@ export function assembleRun(
   return { run: (base) => shared.run(number, run, base), forget: () => shared.forget(number) };
 }
 
-/** Leaves ⌊units·(thread + next)/threads⌋·grain on the stack: where a thread's part begins, or the next one's. */
-function pushShare(code: Code, units: number, grain: number, thread: Local, next: 0 | 1, threads: Local): void {
+/**
+ * Leaves ⌊units·(thread + next)/threads⌋·grain on the stack: where a thread's part begins, or the next one's.
+ */
+function pushShare(
+  code: Code,
+  units: number,
+  grain: number,
+  thread: Local,
+  next: 0 | 1,
+  threads: Local,
+): void {
   code.get(thread);
   if (next > 0) code.i32(next).op('i32.add');
   code.i32(units).op('i32.mul').get(threads).op('i32.div_u').i32(grain).op('i32.mul');
 }
 
-/** Leaves what a kernel takes for its operands on the stack: their addresses, or the address of the table that they are written to. Threads that share a kernel all write the same there. */
+/**
+ * Leaves what a kernel takes for its operands on the stack: their addresses, or the address of the table that
+ * they are written to. Threads that share a kernel all write the same there.
+ */
 function pushOperands(code: Code, base: Local, plan: Plan, number: number, layout: Layout): void {
   const { buffers } = plan.kernels[number]!;
   const table = layout.tables[number]!;
@@ -161,7 +195,10 @@ function pushAddress(code: Code, base: Local, place: Place, layout: Layout): voi
   code.get(base);
   if (place.kind === 'arena') code.i32(layout.arena + place.offset).op('i32.add');
   else {
-    code.memory('i32.load', 4 * (place.kind === 'argument' ? place.argument : layout.arguments.length + place.output));
+    code.memory(
+      'i32.load',
+      4 * (place.kind === 'argument' ? place.argument : layout.arguments.length + place.output),
+    );
     if (place.offset > 0) code.i32(place.offset).op('i32.add');
   }
 }

@@ -1,4 +1,7 @@
-/** What a device is made of while it is open. Everything is reached through here, so that closing lets go of the memory, whoever still holds a program or a storage. */
+/**
+ * What a device is made of while it is open. Everything is reached through here, so that closing lets go of
+ * the memory, whoever still holds a program or a storage.
+ */
 import type { Roofline } from '@firsthand/compiler';
 import { disposedDevice } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';

@@ -1,14 +1,18 @@
 /**
- * A storage lies on the host, in a typed array that the collector owns, or in linear memory, in a block. Its finalizer reaches neither the elements nor the
- * device: a finalizer that waits for its turn, as it does in a loop that never yields, keeps nothing from the collector (rule 27). So it frees nothing
- * itself: it puts the lease on a list, and the device, if there still is one, frees what is on the list when it next needs room.
+ * A storage lies on the host, in a typed array that the collector owns, or in linear memory, in a block. Its
+ * finalizer reaches neither the elements nor the device: a finalizer that waits for its turn, as it does in a
+ * loop that never yields, keeps nothing from the collector (rule 27). So it frees nothing itself: it puts the
+ * lease on a list, and the device, if there still is one, frees what is on the list when it next needs room.
  */
 import { freedStorage } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
 
-/** The elements, while they lie on the host. Only the storage leads here, and the lease of a block that may have to be given up. */
+/**
+ * The elements, while they lie on the host. Only the storage leads here, and the lease of a block that may
+ * have to be given up.
+ */
 export interface Content {
   data: TypedArray | null;
 }

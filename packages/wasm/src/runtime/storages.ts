@@ -1,6 +1,7 @@
 /**
- * All storages of one device: which lie on the host and which in linear memory, and what to do when that is full. A first use copies an argument into the
- * working region, a second one moves it into linear memory for good; what has not been used for a while goes back to the host before memory grows.
+ * All storages of one device: which lie on the host and which in linear memory, and what to do when that is
+ * full. A first use copies an argument into the working region, a second one moves it into linear memory for
+ * good; what has not been used for a while goes back to the host before memory grows.
  */
 import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
@@ -13,7 +14,10 @@ import { WasmStorage, type Lease, type StorageKeeper } from './storage.ts';
 const IDLE_RUNS = 16;
 /** Below this size memory grows without asking who is idle. */
 const SMALL_MEMORY = 64 * 2 ** 20;
-/** Arrays of the host that wait to be used again, so that loops which dispose of their batches leave the collector in peace: how many at most, and bytes of each. */
+/**
+ * Arrays of the host that wait to be used again, so that loops which dispose of their batches leave the
+ * collector in peace: how many at most, and bytes of each.
+ */
 const SPARES = { most: 8, leastBytes: 4096, mostBytes: 4 * 2 ** 20 } as const;
 /** Bytes that are given up at once at the least: each time costs a look at every block. */
 const EVICTION = 8 * 2 ** 20;
@@ -74,7 +78,9 @@ export class Storages implements StorageKeeper {
   /** A storage on the host, with a copy of `data`. */
   upload(data: TypedArray, dtype: DType): WasmStorage {
     const { constructor } = DTYPES[dtype];
-    const place = this.#spares.findLastIndex((spare) => spare.length === data.length && spare instanceof constructor);
+    const place = this.#spares.findLastIndex(
+      (spare) => spare.length === data.length && spare instanceof constructor,
+    );
     const copy = place < 0 ? allocate(dtype, data.length) : this.#spares.splice(place, 1)[0]!;
     copy.set(data);
     return this.adopt(copy, dtype);
@@ -150,7 +156,10 @@ export class Storages implements StorageKeeper {
   }
 
   /** A copy of the elements at an address. */
-  copyOut(address: number, { dtype, length }: { readonly dtype: DType; readonly length: number }): TypedArray<ArrayBuffer> {
+  copyOut(
+    address: number,
+    { dtype, length }: { readonly dtype: DType; readonly length: number },
+  ): TypedArray<ArrayBuffer> {
     const start = address / DTYPES[dtype].bytes;
     return this.memory.views[dtype].slice(start, start + length);
   }
@@ -171,7 +180,10 @@ export class Storages implements StorageKeeper {
 
   // ---- memory
 
-  /** The address of at least `bytes` bytes for the run under way, and nothing in them. @throws DeviceError if there is no room */
+  /**
+   * The address of at least `bytes` bytes for the run under way, and nothing in them. @throws DeviceError if
+   * there is no room
+   */
   reserve(bytes: number): number {
     if (this.#work !== null && this.#work.size >= bytes) return this.#work.address;
     this.giveBack();
@@ -185,7 +197,10 @@ export class Storages implements StorageKeeper {
     this.#work = null;
   }
 
-  /** A block with room for `bytes`. @throws DeviceError if there is none; nothing has changed then that anybody could see */
+  /**
+   * A block with room for `bytes`. @throws DeviceError if there is none; nothing has changed then that
+   * anybody could see
+   */
   allocate(bytes: number): Block {
     const { memory } = this;
     this.#sweep();
@@ -211,9 +226,14 @@ export class Storages implements StorageKeeper {
     return this.memory.grow(bytes) ? this.memory.allocate(bytes) : null;
   }
 
-  /** Moves arrays that no run since `lastRun` has used to the host, those that have waited longest first, until a block fits. */
+  /**
+   * Moves arrays that no run since `lastRun` has used to the host, those that have waited longest first,
+   * until a block fits.
+   */
   #evictFor(bytes: number, lastRun: number): Block | null {
-    const idle = [...this.#resident].filter((lease) => lease.lastRun <= lastRun).toSorted((a, b) => a.lastRun - b.lastRun);
+    const idle = [...this.#resident]
+      .filter((lease) => lease.lastRun <= lastRun)
+      .toSorted((a, b) => a.lastRun - b.lastRun);
     let freed = 0;
     for (const lease of idle) {
       if (freed >= EVICTION) {

@@ -1,14 +1,24 @@
 /**
- * Elements of arrays at index expressions. An address is a pointer that grows term by term as the loops around it open, so that the innermost one adds what depends on it
- * and nothing else. What lies side by side along the lanes is one load or store, what is the same in all lanes is spread, the rest goes lane by lane.
+ * Elements of arrays at index expressions. An address is a pointer that grows term by term as the loops
+ * around it open, so that the innermost one adds what depends on it and nothing else. What lies side by side
+ * along the lanes is one load or store, what is the same in all lanes is spread, the rest goes lane by lane.
  *
- * An index may lie outside the array where a guard is false. Such loads are pulled inside: once for all lanes, if no guard changes along the lanes, else each lane.
+ * An index may lie outside the array where a guard is false. Such loads are pulled inside: once for all
+ * lanes, if no guard changes along the lanes, else each lane.
  */
 import type { Index, Operand, Term } from '@firsthand/compiler';
 import type { Local } from '../assembler/code.ts';
 import { axesOfAtom, keyOfIndex, shiftIndex } from './indices.ts';
 import type { Nest, Vector } from './nest.ts';
-import { bytesOf, loadContiguous, loadLanes, loadSplat, storeContiguous, storeLanes, type Place } from './registers.ts';
+import {
+  bytesOf,
+  loadContiguous,
+  loadLanes,
+  loadSplat,
+  storeContiguous,
+  storeLanes,
+  type Place,
+} from './registers.ts';
 
 /** An array and the address of its first element. */
 export interface ArrayAt {
@@ -16,7 +26,10 @@ export interface ArrayAt {
   readonly address: Local;
 }
 
-/** The places of a vector's elements: one for all lanes, one for the first of lanes that lie side by side, or one per lane. */
+/**
+ * The places of a vector's elements: one for all lanes, one for the first of lanes that lie side by side, or
+ * one per lane.
+ */
 interface Places {
   readonly kind: 'same' | 'contiguous' | 'lanes';
   readonly places: readonly Place[];
@@ -27,7 +40,10 @@ interface Places {
 /** What is known of an index whatever part of the lane axis code is emitted for. */
 interface Facts {
   readonly key: string;
-  /** By how much it grows from lane to lane, if the lane axis occurs outside quotients and remainders only; else null. */
+  /**
+   * By how much it grows from lane to lane, if the lane axis occurs outside quotients and remainders only;
+   * else null.
+   */
   readonly step: number | null;
 }
 
@@ -49,7 +65,8 @@ export class Access {
   prepare(array: ArrayAt, given: Index): void {
     const index = this.#nest.resolve(given);
     const { step } = this.#factsOf(index);
-    if (step !== null && !this.#isTestedPerLane(array.operand, index, step)) this.#pointer(array, index, step);
+    if (step !== null && !this.#isTestedPerLane(array.operand, index, step))
+      this.#pointer(array, index, step);
   }
 
   /** Leaves the elements for one vector on the stack. */
@@ -78,12 +95,16 @@ export class Access {
     const index = this.#nest.resolve(given);
     const affine = this.#factsOf(index).step;
     const step = affine ?? this.#nest.stepOf(index, vector);
-    if (step === null || this.#isTestedPerLane(operand, index, step)) return this.#eachLane(array, index, vector);
+    if (step === null || this.#isTestedPerLane(operand, index, step))
+      return this.#eachLane(array, index, vector);
     const isInside = this.#isInside(operand, index);
     const steps = Array.from({ length: vector.lanes }, (_, lane) => lane);
     if (affine !== null && step >= 0 && (isInside || this.#rowLimits(operand, step) !== null)) {
       const address = this.#pointer(array, index, step)!;
-      const place = (lane: number): Place => ({ address, offset: (vector.shift + lane) * step * bytesOf(operand.dtype) });
+      const place = (lane: number): Place => ({
+        address,
+        offset: (vector.shift + lane) * step * bytesOf(operand.dtype),
+      });
       if (step <= 1) return { kind: step === 0 ? 'same' : 'contiguous', places: [place(0)], temporary: [] };
       return { kind: 'lanes', places: steps.map(place), temporary: [] };
     }
@@ -93,8 +114,12 @@ export class Access {
     const first = Math.min(0, reach);
     const limits = isInside ? null : ([0, operand.length - 1 - Math.abs(reach)] as const);
     const address = this.#elementAt(array, this.#shifted(index, vector.shift), first, limits);
-    const places = steps.map((lane): Place => ({ address, offset: (lane * step - first) * bytesOf(operand.dtype) }));
-    if (step === 0 || step === 1) return { kind: step === 0 ? 'same' : 'contiguous', places: [places[0]!], temporary: [address] };
+    const places = steps.map((lane): Place => ({
+      address,
+      offset: (lane * step - first) * bytesOf(operand.dtype),
+    }));
+    if (step === 0 || step === 1)
+      return { kind: step === 0 ? 'same' : 'contiguous', places: [places[0]!], temporary: [address] };
     return { kind: 'lanes', places, temporary: [address] };
   }
 
@@ -106,12 +131,22 @@ export class Access {
   /** Each lane by itself, pulled inside if it may be outside. */
   #eachLane(array: ArrayAt, index: Index, { shift, lanes }: Vector): Places {
     const limits = this.#isInside(array.operand, index) ? null : ([0, array.operand.length - 1] as const);
-    const temporary = Array.from({ length: lanes }, (_, lane) => this.#elementAt(array, this.#shifted(index, shift + lane), 0, limits));
+    const temporary = Array.from({ length: lanes }, (_, lane) =>
+      this.#elementAt(array, this.#shifted(index, shift + lane), 0, limits),
+    );
     return { kind: 'lanes', places: temporary.map((address) => ({ address, offset: 0 })), temporary };
   }
 
-  /** The address of element index + shift in a new local; outside the limits, which count elements, it is the address of the lower limit. */
-  #elementAt({ operand, address }: ArrayAt, index: Index, shift: number, limits: readonly [number, number] | null): Local {
+  /**
+   * The address of element index + shift in a new local; outside the limits, which count elements, it is the
+   * address of the lower limit.
+   */
+  #elementAt(
+    { operand, address }: ArrayAt,
+    index: Index,
+    shift: number,
+    limits: readonly [number, number] | null,
+  ): Local {
     const { code } = this.#nest;
     const local = code.local('i32');
     const moved = { offset: index.offset + shift, terms: index.terms };
@@ -159,7 +194,10 @@ export class Access {
     const known = this.#facts.get(index);
     if (known !== undefined) return known;
     const isAffine = index.terms.every((term) => term.atom.kind === 'axis' || !this.#hasLane(term));
-    const facts = { key: keyOfIndex(index), step: isAffine ? this.#nest.stepOf(index, { shift: 0, lanes: 1 }) : null };
+    const facts = {
+      key: keyOfIndex(index),
+      step: isAffine ? this.#nest.stepOf(index, { shift: 0, lanes: 1 }) : null,
+    };
     this.#facts.set(index, facts);
     return facts;
   }
@@ -169,7 +207,10 @@ export class Access {
     return laneAxis !== null && (axesOfAtom(atom) & (1 << laneAxis)) !== 0;
   }
 
-  /** Between what values the part of an index that has no lane axis must lie, so that all lanes of this part of the lane axis lie inside; null if there is none. */
+  /**
+   * Between what values the part of an index that has no lane axis must lie, so that all lanes of this part
+   * of the lane axis lie inside; null if there is none.
+   */
   #rowLimits({ length }: Operand, step: number): readonly [number, number] | null {
     const { from, to } = this.#nest.laneRange;
     const ends = [step * from, step * (to - 1)];
@@ -177,7 +218,10 @@ export class Access {
     return low <= high ? [low, high] : null;
   }
 
-  /** The pointer for an index that is affine in the lane axis, as far as it can be computed; null before anything can. */
+  /**
+   * The pointer for an index that is affine in the lane axis, as far as it can be computed; null before
+   * anything can.
+   */
   #pointer(array: ArrayAt, index: Index, step: number): Local | null {
     const nest = this.#nest;
     const { code } = nest;

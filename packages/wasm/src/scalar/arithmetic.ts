@@ -1,19 +1,29 @@
 /**
- * Operations in registers: for each function of one or two operands the instructions for each kind of register, as tables that the type checker holds complete. Their
- * meaning is linalg's: maxima and minima pass NaN on, integers wrap, division by an integer zero gives 0, a remainder has the divisor's sign.
+ * Operations in registers: for each function of one or two operands the instructions for each kind of
+ * register, as tables that the type checker holds complete. Their meaning is linalg's: maxima and minima pass
+ * NaN on, integers wrap, division by an integer zero gives 0, a remainder has the divisor's sign.
  */
 import type { BinaryKind, DType, UnaryKind } from '@firsthand/graph';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
 import { convert, narrowMask, roundToFloat16 } from './convert.ts';
-import { emitFunction, emitPower, emitRemainder, isFunction, type FloatShape, type FunctionKind, type Tools } from './functions.ts';
+import {
+  emitFunction,
+  emitPower,
+  emitRemainder,
+  isFunction,
+  type FloatShape,
+  type FunctionKind,
+  type Tools,
+} from './functions.ts';
 import { emitInteger, type IntegerKind } from './integers.ts';
 import { REGISTERS, type Register } from './registers.ts';
 
 type PlainUnary = Exclude<UnaryKind, FunctionKind>;
 type FloatUnary = (code: Code, x: Local, shape: FloatShape) => void;
 
-const constant = (code: Code, shape: FloatShape, value: number): Code => (shape === 'f32x4' ? code.f32x4(value) : code.f64x2(value));
+const constant = (code: Code, shape: FloatShape, value: number): Code =>
+  shape === 'f32x4' ? code.f32x4(value) : code.f64x2(value);
 const floatOp =
   (name: 'neg' | 'abs' | 'sqrt' | 'floor' | 'ceil' | 'nearest'): FloatUnary =>
   (code, x, shape) =>
@@ -51,7 +61,9 @@ const INTEGER_UNARY: { readonly [K in PlainUnary]: IntegerUnary | null } = {
   neg: (code, x) => code.get(x).op('i32x4.neg'),
   abs: (code, x, isSigned) => (isSigned ? code.get(x).op('i32x4.abs') : code.get(x)),
   sign: (code, x, isSigned) =>
-    isSigned ? code.get(x).i32x4(1).op('i32x4.min_s').i32x4(-1).op('i32x4.max_s') : code.get(x).i32x4(1).op('i32x4.min_u'),
+    isSigned
+      ? code.get(x).i32x4(1).op('i32x4.min_s').i32x4(-1).op('i32x4.max_s')
+      : code.get(x).i32x4(1).op('i32x4.min_u'),
   sqrt: null,
   rsqrt: null,
   reciprocal: null,
@@ -63,7 +75,16 @@ const INTEGER_UNARY: { readonly [K in PlainUnary]: IntegerUnary | null } = {
 };
 
 /** Functions of float16 whose result is a float16 number already. */
-const EXACT: ReadonlySet<UnaryKind | BinaryKind> = new Set(['neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'maximum', 'minimum']);
+const EXACT: ReadonlySet<UnaryKind | BinaryKind> = new Set([
+  'neg',
+  'abs',
+  'sign',
+  'floor',
+  'ceil',
+  'round',
+  'maximum',
+  'minimum',
+]);
 
 /**
  * Leaves f(x) on the stack.
@@ -82,7 +103,8 @@ export function emitUnary(code: Code, kind: UnaryKind, dtype: DType, x: Local, t
     if (rule === null) throw new Error(`wasm: ${kind} of ${dtype}`);
     rule(code, x, register === 'i32');
   }
-  if (dtype === 'float16' && !EXACT.has(kind) && kind !== 'logicalNot' && kind !== 'isNaN') roundToFloat16(code);
+  if (dtype === 'float16' && !EXACT.has(kind) && kind !== 'logicalNot' && kind !== 'isNaN')
+    roundToFloat16(code);
 }
 
 type CompareKind = 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge';
@@ -119,7 +141,14 @@ const isInstruction = (kind: BinaryKind): kind is InstructionKind => kind in INS
  * Leaves f(a, b) on the stack.
  * @param dtype the operands'
  */
-export function emitBinary(code: Code, kind: BinaryKind, dtype: DType, a: Local, b: Local, tools: Tools): void {
+export function emitBinary(
+  code: Code,
+  kind: BinaryKind,
+  dtype: DType,
+  a: Local,
+  b: Local,
+  tools: Tools,
+): void {
   const register = REGISTERS[dtype];
   if (isCompare(kind)) {
     code.get(a).get(b).op(COMPARE[kind][register]);
@@ -147,10 +176,17 @@ export function emitBinary(code: Code, kind: BinaryKind, dtype: DType, a: Local,
 }
 
 /**
- * Leaves max(x, c) or min(x, c) on the stack, for a number c. `pmax` is one machine instruction, and with x first it passes NaN on; only zeros of different sign it takes
- * for equal, so that +0 as the larger of two zeros must be made by an addition.
+ * Leaves max(x, c) or min(x, c) on the stack, for a number c. `pmax` is one machine instruction, and with x
+ * first it passes NaN on; only zeros of different sign it takes for equal, so that +0 as the larger of two
+ * zeros must be made by an addition.
  */
-export function emitBound(code: Code, kind: 'maximum' | 'minimum', shape: FloatShape, x: Local, bound: number): void {
+export function emitBound(
+  code: Code,
+  kind: 'maximum' | 'minimum',
+  shape: FloatShape,
+  x: Local,
+  bound: number,
+): void {
   constant(code.get(x), shape, bound);
   if (kind === 'maximum') {
     code.op(`${shape}.pmax`);

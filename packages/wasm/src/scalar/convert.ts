@@ -1,6 +1,6 @@
 /**
- * Casts in registers, with the meaning of linalg's `convert`: floats truncate to integers and saturate, NaN is 0; int32 and uint32 share their bits; bool is `≠ 0`;
- * float16 is rounded to nearest, ties to even, once.
+ * Casts in registers, with the meaning of linalg's `convert`: floats truncate to integers and saturate, NaN
+ * is 0; int32 and uint32 share their bits; bool is `≠ 0`; float16 is rounded to nearest, ties to even, once.
  */
 import type { DType } from '@firsthand/linalg';
 import type { Code } from '../assembler/code.ts';
@@ -82,9 +82,10 @@ export function widenMask(code: Code): void {
 }
 
 /**
- * The float16 nearest to each float32, as a float32. Adding a power of two 2¹³ times as large as x pushes out the bits of x below float16's, rounding as every addition
- * does; below 2⁻¹⁴, where float16 numbers are evenly spaced, that power is the one for 2⁻¹⁴. From 65520, which rounds beyond the largest
- * float16, numbers become infinite.
+ * The float16 nearest to each float32, as a float32. Adding a power of two 2¹³ times as large as x pushes out
+ * the bits of x below float16's, rounding as every addition does; below 2⁻¹⁴, where float16 numbers are
+ * evenly spaced, that power is the one for 2⁻¹⁴. From 65520, which rounds beyond the largest float16, numbers
+ * become infinite.
  */
 export function roundToFloat16(code: Code): void {
   const x = code.local('v128');
@@ -106,7 +107,10 @@ export function roundToFloat16(code: Code): void {
   code.release(x, power, magnitude);
 }
 
-/** float64 cut to the 24 bits of a float32, the last of them set where something was cut: rounding that to float16 is as good as rounding once. */
+/**
+ * float64 cut to the 24 bits of a float32, the last of them set where something was cut: rounding that to
+ * float16 is as good as rounding once.
+ */
 function roundToOdd(code: Code): void {
   const x = code.local('v128');
   const cut = new Uint8Array(BigInt64Array.of(0x1fffffffn).buffer);

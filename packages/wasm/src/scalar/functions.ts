@@ -1,5 +1,6 @@
 /**
- * The functions that are more than a few instructions, for each shape of floats: float32 by the formulas of `math`, float64 lane by lane by imported functions.
+ * The functions that are more than a few instructions, for each shape of floats: float32 by the formulas of
+ * `math`, float64 lane by lane by imported functions.
  */
 import type { Scalar } from '@firsthand/compiler';
 import type { UnaryKind } from '@firsthand/graph';
@@ -31,9 +32,13 @@ export function isFunction(kind: UnaryKind): kind is FunctionKind {
   return kind in FLOAT32_FUNCTIONS;
 }
 
-/** The functions that a module must import for an expression, without what it is made of; for most there are none. */
+/**
+ * The functions that a module must import for an expression, without what it is made of; for most there are
+ * none.
+ */
 export function importsOf(scalar: Scalar): readonly Float64Import[] {
-  if (scalar.op === 'unary' && isFunction(scalar.kind)) return scalar.dtype === 'float64' ? [scalar.kind] : FLOAT32_IMPORTS[scalar.kind];
+  if (scalar.op === 'unary' && isFunction(scalar.kind))
+    return scalar.dtype === 'float64' ? [scalar.kind] : FLOAT32_IMPORTS[scalar.kind];
   if (scalar.op !== 'binary' || !DTYPES[scalar.dtype].isFloat) return [];
   if (scalar.kind === 'mod') return ['mod'];
   return scalar.kind === 'pow' && scalar.dtype === 'float64' ? ['pow'] : [];
@@ -50,19 +55,34 @@ function mathFeatures(tools: Tools): MathFeatures {
 }
 
 /** Leaves f(x) on the stack. */
-export function emitFunction(code: Code, kind: FunctionKind, shape: FloatShape, x: Local, tools: Tools): void {
+export function emitFunction(
+  code: Code,
+  kind: FunctionKind,
+  shape: FloatShape,
+  x: Local,
+  tools: Tools,
+): void {
   if (shape === 'f32x4') FLOAT32_FUNCTIONS[kind](code, x, mathFeatures(tools));
   else emitFloat64(code, calleeOf(tools, kind), [x]);
 }
 
-/** The kind of a function of float32 that can be emitted for several vectors at once; null for all other expressions. */
+/**
+ * The kind of a function of float32 that can be emitted for several vectors at once; null for all other
+ * expressions.
+ */
 export function togetherKind(scalar: Scalar): FunctionKind | null {
   if (scalar.op !== 'unary' || scalar.dtype !== 'float32' || !isFunction(scalar.kind)) return null;
   return FLOAT32_FUNCTIONS[scalar.kind].together === undefined ? null : scalar.kind;
 }
 
 /** Computes f of several vectors of float32 into locals. `kind` is one that `togetherKind` gives. */
-export function emitTogether(code: Code, kind: FunctionKind, xs: readonly Local[], results: readonly Local[], tools: Tools): void {
+export function emitTogether(
+  code: Code,
+  kind: FunctionKind,
+  xs: readonly Local[],
+  results: readonly Local[],
+  tools: Tools,
+): void {
   const { together } = FLOAT32_FUNCTIONS[kind];
   if (together === undefined) throw new Error(`wasm: ${kind} takes one vector at a time`);
   together(code, xs, results, mathFeatures(tools));
@@ -74,7 +94,9 @@ export function emitPower(code: Code, shape: FloatShape, a: Local, b: Local, too
   else emitFloat64(code, calleeOf(tools, 'pow'), [a, b]);
 }
 
-/** Leaves the remainder of a/b, which has b's sign, on the stack. That of float32 numbers is exact in float64. */
+/**
+ * Leaves the remainder of a/b, which has b's sign, on the stack. That of float32 numbers is exact in float64.
+ */
 export function emitRemainder(code: Code, shape: FloatShape, a: Local, b: Local, tools: Tools): void {
   const callee = calleeOf(tools, 'mod');
   if (shape === 'f64x2') {

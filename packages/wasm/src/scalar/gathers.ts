@@ -1,7 +1,8 @@
 /**
- * Elements picked by a computed position. A position that is the same in all lanes (the row of an embedding) moves the array's address once, and then its elements
- * are loaded like any others; positions that differ from lane to lane give each lane an address. A position out of range reads element 0 of the axis, and its value is
- * replaced by NaN or 0.
+ * Elements picked by a computed position. A position that is the same in all lanes (the row of an embedding)
+ * moves the array's address once, and then its elements are loaded like any others; positions that differ
+ * from lane to lane give each lane an address. A position out of range reads element 0 of the axis, and its
+ * value is replaced by NaN or 0.
  */
 import type { ScalarOf } from '@firsthand/compiler';
 import { DTYPES, type DType } from '@firsthand/linalg';

@@ -1,6 +1,6 @@
 /**
- * Guards: the `inside` expressions of a kernel, and conditions made of them. Where the loops around the code run over parts of their axes, a guard may be decided, and with it
- * which branch of a `where` exists at all.
+ * Guards: the `inside` expressions of a kernel, and conditions made of them. Where the loops around the code
+ * run over parts of their axes, a guard may be decided, and with it which branch of a `where` exists at all.
  */
 import type { Scalar, ScalarOf } from '@firsthand/compiler';
 import { axesOf, coarseGuard, type Guard } from './indices.ts';
@@ -20,7 +20,10 @@ export class Guards {
     this.#all = [...this.#of.values()];
   }
 
-  /** What all `inside` expressions test in the parts of the axes that code is emitted for, in as few loop variables as possible. */
+  /**
+   * What all `inside` expressions test in the parts of the axes that code is emitted for, in as few loop
+   * variables as possible.
+   */
   here(): readonly Guard[] {
     return this.#all.map((guard) => ({ ...guard, index: this.#nest.settle(guard.index) }));
   }
@@ -34,11 +37,17 @@ export class Guards {
   vary(): boolean {
     const { laneAxis } = this.#nest;
     return (
-      laneAxis !== null && this.#all.some((guard) => ((axesOf(guard.index) >>> laneAxis) & 1) === 1 && this.#truthOfGuard(guard) === null)
+      laneAxis !== null &&
+      this.#all.some(
+        (guard) => ((axesOf(guard.index) >>> laneAxis) & 1) === 1 && this.#truthOfGuard(guard) === null,
+      )
     );
   }
 
-  /** Whether a condition made of guards is the same everywhere here; null if it is not, or is made of other things. */
+  /**
+   * Whether a condition made of guards is the same everywhere here; null if it is not, or is made of other
+   * things.
+   */
   truthOf(scalar: Scalar): boolean | null {
     if (scalar.op === 'const') return scalar.value !== 0;
     if (scalar.op === 'inside') return this.#truthOfGuard(this.of(scalar));

@@ -1,5 +1,6 @@
 /**
- * Index expressions as data: where they depend on what, one lane further on, and the same truth with fewer loop variables.
+ * Index expressions as data: where they depend on what, one lane further on, and the same truth with fewer
+ * loop variables.
  */
 import type { Atom, Index, Term } from '@firsthand/compiler';
 
@@ -36,7 +37,9 @@ export function axesOfAtom(atom: Atom): number {
 
 /** A text that is the same for equal atoms, and for no others. */
 export function keyOfAtom(atom: Atom): string {
-  return atom.kind === 'axis' ? `a${atom.axis}` : `${atom.kind === 'quotient' ? '/' : '%'}${atom.by}(${keyOfIndex(atom.of)})`;
+  return atom.kind === 'axis'
+    ? `a${atom.axis}`
+    : `${atom.kind === 'quotient' ? '/' : '%'}${atom.by}(${keyOfIndex(atom.of)})`;
 }
 
 /** A text that is the same for equal expressions, and for no others. */
@@ -52,7 +55,8 @@ export function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /**
- * The same guard with what cannot decide it left out: 0 ≤ 32·i + j − 32 < 64 is 0 ≤ 32·i − 32 < 64 where j runs from 0 to 31.
+ * The same guard with what cannot decide it left out: 0 ≤ 32·i + j − 32 < 64 is 0 ≤ 32·i − 32 < 64 where j
+ * runs from 0 to 31.
  * @param rangeOf the smallest and the largest value of an expression
  */
 export function coarseGuard(guard: Guard, rangeOf: (index: Index) => readonly [number, number]): Guard {
@@ -65,7 +69,12 @@ export function coarseGuard(guard: Guard, rangeOf: (index: Index) => readonly [n
     if (small.length === 0) continue;
     const [least, most] = rangeOf({ offset: index.offset, terms: small });
     const below = Math.floor(least / unit) * unit;
-    if (most - below < unit) return { index: { offset: below, terms: index.terms.filter(({ factor }) => factor % unit === 0) }, low, high };
+    if (most - below < unit)
+      return {
+        index: { offset: below, terms: index.terms.filter(({ factor }) => factor % unit === 0) },
+        low,
+        high,
+      };
   }
   return guard;
 }

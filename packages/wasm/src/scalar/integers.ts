@@ -1,6 +1,7 @@
 /**
- * Division, remainder and powers of integers, for which WebAssembly has no vector instructions. The quotient of two 32-bit integers in float64 is never rounded across an
- * integer, so that its truncation is exact; powers are by squaring, all lanes at once.
+ * Division, remainder and powers of integers, for which WebAssembly has no vector instructions. The quotient
+ * of two 32-bit integers in float64 is never rounded across an integer, so that its truncation is exact;
+ * powers are by squaring, all lanes at once.
  */
 import type { Code, Local } from '../assembler/code.ts';
 
@@ -44,13 +45,25 @@ const remainder: Rule = (code, isSigned, a, b) => {
   code.op('i32x4.mul').op('i32x4.sub').set(rest).get(rest);
   if (isSigned) {
     // the divisor is added where the signs differ and something is left
-    code.get(rest).get(b).op('v128.xor').i32(31).op('i32x4.shr_s').get(rest).i32x4(0).op('i32x4.ne').op('v128.and');
+    code
+      .get(rest)
+      .get(b)
+      .op('v128.xor')
+      .i32(31)
+      .op('i32x4.shr_s')
+      .get(rest)
+      .i32x4(0)
+      .op('i32x4.ne')
+      .op('v128.and');
     code.get(b).op('v128.and').op('i32x4.add');
   }
   code.get(b).i32x4(0).op('i32x4.ne').op('v128.and').release(rest);
 };
 
-/** Modulo 2³². A negative exponent gives 1/x^|b| truncated: 0 unless x is ±1, whose powers depend on the exponent's last bit alone. */
+/**
+ * Modulo 2³². A negative exponent gives 1/x^|b| truncated: 0 unless x is ±1, whose powers depend on the
+ * exponent's last bit alone.
+ */
 const power: Rule = (code, isSigned, a, b) => {
   const [result, base, rest] = [code.local('v128'), code.local('v128'), code.local('v128')];
   code.i32x4(1).set(result).get(a).set(base).get(b).set(rest);
@@ -61,7 +74,17 @@ const power: Rule = (code, isSigned, a, b) => {
     code.get(rest).i32(1).op('i32x4.shr_u').tee(rest).op('v128.any_true').branchIf(again);
   });
   code.get(result);
-  if (isSigned) code.get(b).i32x4(0).op('i32x4.ge_s').get(a).op('i32x4.abs').i32x4(1).op('i32x4.eq').op('v128.or').op('v128.and');
+  if (isSigned)
+    code
+      .get(b)
+      .i32x4(0)
+      .op('i32x4.ge_s')
+      .get(a)
+      .op('i32x4.abs')
+      .i32x4(1)
+      .op('i32x4.eq')
+      .op('v128.or')
+      .op('v128.and');
   code.release(result, base, rest);
 };
 

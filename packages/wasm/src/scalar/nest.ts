@@ -1,6 +1,7 @@
 /**
- * A loop nest in the making: which loop variables have a value now, and what has been computed already. Each loop body is a scope; what is computed in a scope is kept in
- * locals until its end, so that whoever asks again further inside gets the local. Integers (index expressions) are computed here.
+ * A loop nest in the making: which loop variables have a value now, and what has been computed already. Each
+ * loop body is a scope; what is computed in a scope is kept in locals until its end, so that whoever asks
+ * again further inside gets the local. Integers (index expressions) are computed here.
  */
 import type { Atom, Index, Term } from '@firsthand/compiler';
 import type { Code, Local, ValueType } from '../assembler/code.ts';
@@ -44,7 +45,10 @@ export interface NestOptions {
   readonly extents: readonly number[];
   /** Of each axis: locals that loops set, or constants. */
   readonly axes: readonly AxisValue[];
-  /** The number of axes, from the first, whose locals have their values already: loops outside of the nest set them. */
+  /**
+   * The number of axes, from the first, whose locals have their values already: loops outside of the nest set
+   * them.
+   */
   readonly bound?: number;
   /** The axis along which the lanes of registers lie. */
   readonly laneAxis: number | null;
@@ -62,12 +66,15 @@ export class Nest {
   readonly #scopes: Scope[] = [{ known: new Map(), locals: [] }];
 
   constructor({ code, extents, axes, bound = 0, laneAxis }: NestOptions) {
-    if (extents.length > 30) throw new Error(`wasm: a kernel has ${extents.length} axes, and at most 30 can be`);
+    if (extents.length > 30)
+      throw new Error(`wasm: a kernel has ${extents.length} axes, and at most 30 can be`);
     this.code = code;
     this.extents = extents;
     this.axes = axes;
     this.laneAxis = laneAxis;
-    const parts = axes.map((value, axis) => (typeof value === 'number' ? { from: value, to: value + 1 } : { from: 0, to: extents[axis]! }));
+    const parts = axes.map((value, axis) =>
+      typeof value === 'number' ? { from: value, to: value + 1 } : { from: 0, to: extents[axis]! },
+    );
     this.#known = { parts, laneAlignment: 1, ranges: new Map(), resolved: new Map() };
     axes.forEach((value, axis) => {
       if (typeof value === 'number' || axis < bound) this.#fixed |= 1 << axis;
@@ -180,7 +187,10 @@ export class Nest {
     code.tee(this.keep(key, 'i32'));
   }
 
-  /** Quotients and remainders round towards −∞; a multiple of the divisor is added first where the dividend may be negative. */
+  /**
+   * Quotients and remainders round towards −∞; a multiple of the divisor is added first where the dividend
+   * may be negative.
+   */
   #putDivided({ kind, of, by }: Exclude<Atom, { kind: 'axis' }>): void {
     const { code } = this;
     const [low] = this.rangeOf(of);
@@ -222,7 +232,9 @@ export class Nest {
       return [from, to - 1];
     }
     const [low, high] = this.rangeOf(atom.of);
-    return atom.kind === 'quotient' ? [Math.floor(low / atom.by), Math.floor(high / atom.by)] : [0, atom.by - 1];
+    return atom.kind === 'quotient'
+      ? [Math.floor(low / atom.by), Math.floor(high / atom.by)]
+      : [0, atom.by - 1];
   }
 
   /** The expression without quotients that are the same everywhere here, and without their remainders. */
@@ -240,7 +252,10 @@ export class Nest {
           continue;
         }
         const of = this.resolve(atom.of);
-        const [least, most] = this.rangeOf(of).map((value) => Math.floor(value / atom.by)) as [number, number];
+        const [least, most] = this.rangeOf(of).map((value) => Math.floor(value / atom.by)) as [
+          number,
+          number,
+        ];
         if (least !== most) {
           divided.push({ factor: scale * factor, atom: { ...atom, of } });
         } else if (atom.kind === 'quotient') {
@@ -306,7 +321,10 @@ export class Nest {
     );
   }
 
-  /** Whether the lanes of a vector all have the same quotient by `by`: true if the first of them is known to be far enough from the next multiple. */
+  /**
+   * Whether the lanes of a vector all have the same quotient by `by`: true if the first of them is known to
+   * be far enough from the next multiple.
+   */
   #staysInside({ offset, terms }: Index, step: number, by: number, shift: number, lanes: number): boolean {
     if (lanes === 1) return true;
     if (step < 0) return false;

@@ -1,6 +1,8 @@
 /**
- * Between memory and registers. In a register each element has a lane: float32 and float16 are f32x4, integers i32x4, bool an i32x4 mask (0 or −1), float64 f64x2, beside
- * which all others use the two low lanes. In memory float16 is 16 bits and bool a byte that is 0 or 1; so a load is some raw bytes, decoded, and a store encoded bytes.
+ * Between memory and registers. In a register each element has a lane: float32 and float16 are f32x4,
+ * integers i32x4, bool an i32x4 mask (0 or −1), float64 f64x2, beside which all others use the two low lanes.
+ * In memory float16 is 16 bits and bool a byte that is 0 or 1; so a load is some raw bytes, decoded, and a
+ * store encoded bytes.
  */
 import { DTYPES, fromFloat16Bits, toFloat16Bits, type DType } from '@firsthand/linalg';
 import type { Code, Local } from '../assembler/code.ts';
@@ -46,7 +48,10 @@ export interface Place {
 type PieceBytes = 1 | 2 | 4 | 8 | 16;
 type LaneBytes = Exclude<PieceBytes, 16>;
 
-/** The instruction that loads a piece into the low bytes of a fresh register; what is above them does not matter. */
+/**
+ * The instruction that loads a piece into the low bytes of a fresh register; what is above them does not
+ * matter.
+ */
 const FIRST: { readonly [K in PieceBytes]: MemoryInstruction } = {
   1: 'v128.load8_splat',
   2: 'v128.load16_splat',
@@ -73,7 +78,9 @@ const STORE_LANE: { readonly [K in LaneBytes]: LaneMemoryInstruction } = {
   8: 'v128.store64_lane',
 };
 
-/** 1 to 16 bytes as powers of two, largest first: 12 is 8 and 4. Each piece starts at a multiple of its size. */
+/**
+ * 1 to 16 bytes as powers of two, largest first: 12 is 8 and 4. Each piece starts at a multiple of its size.
+ */
 function piecesOf(bytes: number): { readonly size: PieceBytes; readonly at: number }[] {
   const pieces: { size: PieceBytes; at: number }[] = [];
   let at = 0;
@@ -111,7 +118,13 @@ export function loadLanes(code: Code, dtype: DType, places: readonly Place[]): v
 }
 
 /** Stores the first lanes of a register side by side. */
-export function storeContiguous(code: Code, dtype: DType, lanes: number, { address, offset }: Place, value: Local): void {
+export function storeContiguous(
+  code: Code,
+  dtype: DType,
+  lanes: number,
+  { address, offset }: Place,
+  value: Local,
+): void {
   const raw = encode(code, dtype, value);
   for (const { size, at } of piecesOf(lanes * bytesOf(dtype))) {
     code.get(address).get(raw);
@@ -143,12 +156,23 @@ function decode(code: Code, dtype: DType): void {
   }
 }
 
-/** The raw elements of a register, in its low bytes: the register itself, or a local for the caller to release. */
+/**
+ * The raw elements of a register, in its low bytes: the register itself, or a local for the caller to
+ * release.
+ */
 function encode(code: Code, dtype: DType, value: Local): Local {
   if (dtype !== 'bool' && dtype !== 'float16') return value;
   const raw = code.local('v128');
   if (dtype === 'bool') {
-    code.get(value).get(value).op('i16x8.narrow_i32x4_s').tee(raw).get(raw).op('i8x16.narrow_i16x8_s').op('i8x16.abs').set(raw);
+    code
+      .get(value)
+      .get(value)
+      .op('i16x8.narrow_i32x4_s')
+      .tee(raw)
+      .get(raw)
+      .op('i8x16.narrow_i16x8_s')
+      .op('i8x16.abs')
+      .set(raw);
   } else {
     encodeFloat16(code, value);
     code.tee(raw).get(raw).op('i16x8.narrow_i32x4_u').set(raw);
@@ -157,8 +181,9 @@ function encode(code: Code, dtype: DType, value: Local): Local {
 }
 
 /**
- * The numbers that 16 bits in each i32 lane stand for. Moved to where float32 has exponent and fraction they are a float32 that is too small by 2¹¹², subnormal ones
- * too; infinities and NaN have the largest exponent on either side.
+ * The numbers that 16 bits in each i32 lane stand for. Moved to where float32 has exponent and fraction they
+ * are a float32 that is too small by 2¹¹², subnormal ones too; infinities and NaN have the largest exponent
+ * on either side.
  */
 function decodeFloat16(code: Code): void {
   const bits = code.local('v128');

@@ -1,13 +1,23 @@
 /**
- * Scalar expressions as vector code. Each expression is computed once: in the outermost loop body where all that it depends on has a value, if `hoist` is called there,
- * and otherwise where it is needed. What does not depend on the lane axis has the same value in all lanes; what does is computed for each vector of a block.
+ * Scalar expressions as vector code. Each expression is computed once: in the outermost loop body where all
+ * that it depends on has a value, if `hoist` is called there, and otherwise where it is needed. What does not
+ * depend on the lane axis has the same value in all lanes; what does is computed for each vector of a block.
  *
  * ```text
  * emitter.block = [{ shift: 0, lanes: 4 }, { shift: 4, lanes: 2 }];
  * code.repeat(row, 0, rows, 1, () => nest.enter([0], () => { emitter.hoist(values, stores); … emitter.store(store, vector) … }));
  * ```
  */
-import { factorOf, inputsOf, scalarsIn, type Index, type Scalar, type ScalarOf, type ScalarOp, type Store } from '@firsthand/compiler';
+import {
+  factorOf,
+  inputsOf,
+  scalarsIn,
+  type Index,
+  type Scalar,
+  type ScalarOf,
+  type ScalarOp,
+  type Store,
+} from '@firsthand/compiler';
 import { Access, type ArrayAt } from './access.ts';
 import { emitBinary, emitBound, emitUnary } from './arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
@@ -95,10 +105,16 @@ export class ScalarEmitter {
   // ---- emitting
 
   /**
-   * Computes what depends only on axes that have values here, and occurs in these expressions and stores; addresses too, as far as they go.
-   * @param shared leaves out what differs from lane to lane: right in the innermost body, where each vector computes that for itself
+   * Computes what depends only on axes that have values here, and occurs in these expressions and stores;
+   * addresses too, as far as they go.
+   * @param shared leaves out what differs from lane to lane: right in the innermost body, where each vector
+   *   computes that for itself
    */
-  hoist(scalars: readonly Scalar[], stores: readonly Store[], { shared = false }: { readonly shared?: boolean } = {}): void {
+  hoist(
+    scalars: readonly Scalar[],
+    stores: readonly Store[],
+    { shared = false }: { readonly shared?: boolean } = {},
+  ): void {
     const seen = new Set<Scalar>();
     const visit = (scalar: Scalar): void => {
       if (seen.has(scalar) || scalar.op === 'const') return;
@@ -131,7 +147,8 @@ export class ScalarEmitter {
       return;
     }
     this.#compute(scalar, vector);
-    if (scalar.op !== 'const' && this.#uses.get(scalar)! > 1) this.code.tee(this.nest.keep(this.#key(scalar, vector), 'v128'));
+    if (scalar.op !== 'const' && this.#uses.get(scalar)! > 1)
+      this.code.tee(this.nest.keep(this.#key(scalar, vector), 'v128'));
   }
 
   /** Calls `body` with locals that hold the values for one vector of the block. */
@@ -170,7 +187,8 @@ export class ScalarEmitter {
     const { laneAxis } = nest;
     const index = nest.resolve(given);
     const step = nest.stepOf(index, { shift, lanes });
-    const at = (lane: number): Index => (laneAxis === null ? index : shiftIndex(index, laneAxis, shift + lane));
+    const at = (lane: number): Index =>
+      laneAxis === null ? index : shiftIndex(index, laneAxis, shift + lane);
     nest.put(at(0));
     code.op('i32x4.splat');
     if (step === null) {
@@ -230,7 +248,8 @@ export class ScalarEmitter {
   #dependenceOf(scalar: Scalar): Dependence {
     const known = this.#dependences.get(scalar);
     if (known !== undefined) return known;
-    const index = scalar.op === 'inside' ? this.guards.of(scalar).index : 'index' in scalar ? scalar.index : null;
+    const index =
+      scalar.op === 'inside' ? this.guards.of(scalar).index : 'index' in scalar ? scalar.index : null;
     let axes = index === null ? 0 : axesOf(index);
     let reductions: readonly number[] = [];
     let total = false;
@@ -244,7 +263,8 @@ export class ScalarEmitter {
     for (const input of inputsOf(scalar)) {
       const dependence = this.#dependenceOf(input);
       axes |= dependence.axes;
-      if (dependence.reductions.length > 0) reductions = [...new Set([...reductions, ...dependence.reductions])];
+      if (dependence.reductions.length > 0)
+        reductions = [...new Set([...reductions, ...dependence.reductions])];
       total ||= dependence.total;
     }
     const dependence = { axes, reductions, total };
@@ -254,7 +274,11 @@ export class ScalarEmitter {
 
   #isReady(scalar: Scalar): boolean {
     const { axes, reductions, total } = this.#dependenceOf(scalar);
-    return this.nest.isFixed(axes) && !(total && this.#total === null) && reductions.every((reduction) => this.#reduced.has(reduction));
+    return (
+      this.nest.isFixed(axes) &&
+      !(total && this.#total === null) &&
+      reductions.every((reduction) => this.#reduced.has(reduction))
+    );
   }
 
   #isPerLane(scalar: Scalar): boolean {
@@ -266,7 +290,10 @@ export class ScalarEmitter {
     return `words ${this.#numberOf(scalar)} ${vector}`;
   }
 
-  /** The random words of a whole block at once, if they follow each other and begin with a Philox block: that costs as much as those of one vector do otherwise. */
+  /**
+   * The random words of a whole block at once, if they follow each other and begin with a Philox block: that
+   * costs as much as those of one vector do otherwise.
+   */
   #prepareRandom(scalar: ScalarOf<'random'>): void {
     const { code, nest, block } = this;
     const { key, counter } = scalar;
@@ -286,12 +313,16 @@ export class ScalarEmitter {
       nest.put(index);
       code.set(first);
       const words = emitPhiloxRun(code, [k0, k1], [c0, c1], first);
-      block.forEach((_, vector) => code.get(words[vector]!).set(nest.keep(this.#wordsKey(scalar, vector), 'v128')));
+      block.forEach((_, vector) =>
+        code.get(words[vector]!).set(nest.keep(this.#wordsKey(scalar, vector), 'v128')),
+      );
       code.release(first, ...words);
     });
   }
 
-  /** A function of float32 for all vectors of a block, where its formula can be emitted for several at once. */
+  /**
+   * A function of float32 for all vectors of a block, where its formula can be emitted for several at once.
+   */
   #prepareFunction(scalar: ScalarOf<'unary'>): void {
     const { code, nest, block } = this;
     const kind = togetherKind(scalar);
@@ -309,7 +340,8 @@ export class ScalarEmitter {
 
   readonly #emit: { readonly [K in ScalarOp]: Emit<K> } = {
     const: ({ dtype, value }) => putConstant(this.code, dtype, value),
-    load: ({ operand, index }, vector) => this.access.load(this.#arrays[operand]!, index, this.block[vector]!),
+    load: ({ operand, index }, vector) =>
+      this.access.load(this.#arrays[operand]!, index, this.block[vector]!),
     index: ({ index }, vector) => this.putIndices(index, this.block[vector]!),
     inside: (scalar, vector) => {
       const { index, low, high } = this.guards.of(scalar);
@@ -366,7 +398,9 @@ export class ScalarEmitter {
         (register === 'f32' || register === 'f64')
       ) {
         const bound = elementOf(dtype, b.value);
-        this.withLocals([a], vector, (x) => emitBound(this.code, kind, register === 'f32' ? 'f32x4' : 'f64x2', x, bound));
+        this.withLocals([a], vector, (x) =>
+          emitBound(this.code, kind, register === 'f32' ? 'f32x4' : 'f64x2', x, bound),
+        );
         return;
       }
       this.withLocals([a, b], vector, (x, y) => emitBinary(this.code, kind, a.dtype, x, y, this.#tools));

@@ -1,7 +1,9 @@
 /**
- * How threads wait for each other: code of a module that every thread of a team has an instance of, on a few words in the first page of the shared memory. Whoever waits looks at
- * a word for as long as it takes to wake somebody, or longer, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and Scott, "Algorithms for Scalable
- * Synchronization on Shared-Memory Multiprocessors", 1991: a central barrier, whose sense is a counter.
+ * How threads wait for each other: code of a module that every thread of a team has an instance of, on a few
+ * words in the first page of the shared memory. Whoever waits looks at a word for as long as it takes to wake
+ * somebody, or longer, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and
+ * Scott, "Algorithms for Scalable Synchronization on Shared-Memory Multiprocessors", 1991: a central barrier,
+ * whose sense is a counter.
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
@@ -37,11 +39,17 @@ export const REASON = 1000;
 /** More threads have no words in the first page. */
 export const MOST_THREADS: number = (PAGE - WORDS.taken) / 64;
 
-/** Milliseconds for which a thread looks at a word before it goes to sleep: longer between two jobs, where a program like a training step comes again and again. */
+/**
+ * Milliseconds for which a thread looks at a word before it goes to sleep: longer between two jobs, where a
+ * program like a training step comes again and again.
+ */
 const LOOKING = { barrier: 0.05, job: 1 } as const;
 /** Looks between two at the clock: less than a microsecond on a fast processor. */
 const LOOKS = 2000;
-/** Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads sleep until they are woken. */
+/**
+ * Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads
+ * sleep until they are woken.
+ */
 const PATIENCE = 100_000_000n;
 const FOREVER = -1n;
 
@@ -58,8 +66,14 @@ export interface Control {
 }
 
 /** The module, for workers, and an instance of it for this thread. */
-export function controlOf(memory: LinearMemory): { readonly module: WebAssembly.Module; readonly control: Control } {
-  const { module, exports } = instantiate(controlModule(memory.declaration), { memory: memory.memory, now: time });
+export function controlOf(memory: LinearMemory): {
+  readonly module: WebAssembly.Module;
+  readonly control: Control;
+} {
+  const { module, exports } = instantiate(controlModule(memory.declaration), {
+    memory: memory.memory,
+    now: time,
+  });
   return { module, control: exports as unknown as Control };
 }
 
@@ -67,8 +81,18 @@ function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
   const module = new Module(memory);
   const exported = { exported: true };
   const now = module.importFunction('now', { params: [], results: ['f64'] });
-  module.function('barrier', { params: ['i32'], results: [] }, (code, locals) => barrier(code, locals, now), exported);
-  module.function('next', { params: ['i32'], results: ['i32'] }, (code, locals) => next(code, locals, now), exported);
+  module.function(
+    'barrier',
+    { params: ['i32'], results: [] },
+    (code, locals) => barrier(code, locals, now),
+    exported,
+  );
+  module.function(
+    'next',
+    { params: ['i32'], results: ['i32'] },
+    (code, locals) => next(code, locals, now),
+    exported,
+  );
   module.function('start', { params: ['i32', 'i32'], results: [] }, start, exported);
   module.function('fail', { params: [], results: [] }, fail, exported);
   return module.toBytes();
@@ -77,7 +101,14 @@ function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
 function barrier(code: Code, [threads]: readonly Local[], now: Callee): void {
   const phase = code.local('i32');
   load(code, WORDS.phase).set(phase);
-  code.i32(0).i32(1).atomic('i32.atomic.rmw.add', WORDS.arrived).i32(1).op('i32.add').get(threads!).op('i32.ge_s');
+  code
+    .i32(0)
+    .i32(1)
+    .atomic('i32.atomic.rmw.add', WORDS.arrived)
+    .i32(1)
+    .op('i32.add')
+    .get(threads!)
+    .op('i32.ge_s');
   code.if(
     () => {
       code.i32(0).i32(0).atomic('i32.atomic.store', WORDS.arrived);
@@ -110,7 +141,10 @@ function load(code: Code, word: number): Code {
   return code.i32(0).atomic('i32.atomic.load', word);
 }
 
-/** Adds one to a word, and wakes those who wait for it. Who is about to sleep has said so before it looks at the word for the last time. */
+/**
+ * Adds one to a word, and wakes those who wait for it. Who is about to sleep has said so before it looks at
+ * the word for the last time.
+ */
 function advance(code: Code, word: number, sleepers: number): void {
   code.i32(0).i32(1).atomic('i32.atomic.rmw.add', word).op('drop');
   load(code, sleepers).if(() => wake(code, word));

@@ -1,6 +1,7 @@
 /**
- * How the work of one kernel is divided among threads: one of its loops runs over a part of its range in each. An element is computed by the same instructions whoever computes it,
- * so the number of threads changes no bit (rule 24). Steps of a loop are never torn: each belongs to the part in which it begins.
+ * How the work of one kernel is divided among threads: one of its loops runs over a part of its range in
+ * each. An element is computed by the same instructions whoever computes it, so the number of threads changes
+ * no bit (rule 24). Steps of a loop are never torn: each belongs to the part in which it begins.
  */
 import type { Code, Local } from '../assembler/code.ts';
 
@@ -25,21 +26,42 @@ export function divide(axis: number, extent: number, grain: number): Division | 
   return units < 2 ? null : { axis, units, grain };
 }
 
-/** The one of which a team gets the evenest shares: many pieces are as good as very many; then the one that comes first. */
+/**
+ * The one of which a team gets the evenest shares: many pieces are as good as very many; then the one that
+ * comes first.
+ */
 export function evenest(divisions: readonly (Division | null)[]): Division | null {
-  const shares = (division: Division | null): number => (division === null ? 0 : Math.min(division.units, MANY));
+  const shares = (division: Division | null): number =>
+    division === null ? 0 : Math.min(division.units, MANY);
   return divisions.reduce((best, each) => (shares(each) > shares(best) ? each : best), null);
 }
 
 const MANY = 16;
 
 /**
- * Calls `body` with the bounds of those rounds of `for (counter = from; counter < to; counter += step)` that belong to a part, and skips what it emits where there are none.
+ * Calls `body` with the bounds of those rounds of `for (counter = from; counter < to; counter += step)` that
+ * belong to a part, and skips what it emits where there are none.
  */
-export function emitPart(code: Code, part: Part, from: number, to: number, step: number, body: (start: Local, stop: Local) => void): void {
+export function emitPart(
+  code: Code,
+  part: Part,
+  from: number,
+  to: number,
+  step: number,
+  body: (start: Local, stop: Local) => void,
+): void {
   const [start, stop] = [code.local('i32'), code.local('i32')];
   // start = from + ⌈max(first − from, 0)/step⌉·step
-  code.get(part.first).i32(from).op('i32.sub').tee(start).i32(0).get(start).i32(0).op('i32.gt_s').op('select');
+  code
+    .get(part.first)
+    .i32(from)
+    .op('i32.sub')
+    .tee(start)
+    .i32(0)
+    .get(start)
+    .i32(0)
+    .op('i32.gt_s')
+    .op('select');
   if (step > 1) {
     code
       .i32(step - 1)

@@ -1,4 +1,7 @@
-/** What Node, browsers and other places do differently: whether there are workers, how one is started, how many are worth starting, and whether this thread may sleep. */
+/**
+ * What Node, browsers and other places do differently: whether there are workers, how one is started, how
+ * many are worth starting, and whether this thread may sleep.
+ */
 
 /** A thread that takes messages. */
 export interface WorkerThread {
@@ -32,10 +35,15 @@ function node(): NodeHost | null {
   const { process } = globalThis as { readonly process?: NodeProcess };
   if (typeof process?.getBuiltinModule !== 'function') return null;
   const Worker = process.getBuiltinModule('node:worker_threads')?.Worker;
-  return typeof Worker === 'function' ? { Worker, cores: process.getBuiltinModule('node:os')?.availableParallelism() ?? 1 } : null;
+  return typeof Worker === 'function'
+    ? { Worker, cores: process.getBuiltinModule('node:os')?.availableParallelism() ?? 1 }
+    : null;
 }
 
-/** How many threads there should be: one for each core, and no more than one where memory cannot be shared, or nobody is there to share it. */
+/**
+ * How many threads there should be: one for each core, and no more than one where memory cannot be shared, or
+ * nobody is there to share it.
+ */
 export function idealThreads(): number {
   if (!mayShare() || !mayStart()) return 1;
   const cores = node()?.cores ?? globalThis.navigator?.hardwareConcurrency ?? 1;
@@ -44,10 +52,17 @@ export function idealThreads(): number {
 
 /** Whether memory can be shared: in a page, only if it is cross-origin isolated. */
 export function mayShare(): boolean {
-  return typeof SharedArrayBuffer === 'function' && typeof Atomics === 'object' && globalThis.crossOriginIsolated !== false;
+  return (
+    typeof SharedArrayBuffer === 'function' &&
+    typeof Atomics === 'object' &&
+    globalThis.crossOriginIsolated !== false
+  );
 }
 
-/** Whether there are workers to start, as far as can be known without starting one: service workers and worklets have none. */
+/**
+ * Whether there are workers to start, as far as can be known without starting one: service workers and
+ * worklets have none.
+ */
 export function mayStart(): boolean {
   if (node() !== null) return true;
   const {

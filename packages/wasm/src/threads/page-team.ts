@@ -1,7 +1,8 @@
 /**
- * The threads of a device on a page's main thread, which may not wait: all of them are workers. They take plans and jobs as messages, in order, wait for each other inside WebAssembly,
- * and thread 0 says when a job is over. While workers are slow to come up, and if one does not start, the page's thread runs jobs itself, so that none waits for ever; where a
- * number of threads was asked for, jobs fail if one does not start.
+ * The threads of a device on a page's main thread, which may not wait: all of them are workers. They take
+ * plans and jobs as messages, in order, wait for each other inside WebAssembly, and thread 0 says when a job
+ * is over. While workers are slow to come up, and if one does not start, the page's thread runs jobs itself,
+ * so that none waits for ever; where a number of threads was asked for, jobs fail if one does not start.
  */
 import { type DeviceError, disposedDevice } from '@firsthand/graph';
 import type { LinearMemory } from '../runtime/memory.ts';
@@ -85,7 +86,9 @@ export class PageTeam implements Threads {
   #start(): void {
     const source = workerSource();
     const { memory } = this.#memory;
-    this.#coming = new Promise<void>((resolve) => (this.#come = resolve)).then(() => void (this.#coming = null));
+    this.#coming = new Promise<void>((resolve) => (this.#come = resolve)).then(
+      () => void (this.#coming = null),
+    );
     try {
       for (let thread = 0; thread < this.threads; thread++) {
         const worker = startWorker(
@@ -94,7 +97,13 @@ export class PageTeam implements Threads {
           (answer) => this.#hear(answer as Answer),
         );
         this.#workers.push(worker);
-        worker.postMessage({ action: 'begin', memory, control: this.#module, thread, isAsleep: false } satisfies Message);
+        worker.postMessage({
+          action: 'begin',
+          memory,
+          control: this.#module,
+          thread,
+          isAsleep: false,
+        } satisfies Message);
       }
     } catch (cause) {
       this.#giveUp(String(cause));

@@ -1,6 +1,7 @@
 /**
- * Which kernels of a plan may run at the same time. Threads wait for each other only before a kernel that touches what one of the kernels since the last waiting has written, or
- * writes what one of them has touched; between two waits every thread goes on to the next kernel as soon as it is done.
+ * Which kernels of a plan may run at the same time. Threads wait for each other only before a kernel that
+ * touches what one of the kernels since the last waiting has written, or writes what one of them has touched;
+ * between two waits every thread goes on to the next kernel as soon as it is done.
  */
 import type { Plan, PlannedKernel } from '@firsthand/compiler';
 import { bytesOf } from '../runtime/layout.ts';
@@ -34,9 +35,13 @@ function rangesOf({ buffers }: Plan, { kernel, buffers: numbers, scratch }: Plan
     const { place } = buffer;
     const isWritten = kernel.operands[operand]!.access !== 'read';
     const bytes = bytesOf(buffer);
-    if (place.kind === 'arena') return { where: 'arena', start: place.offset, end: place.offset + bytes, isWritten };
+    if (place.kind === 'arena')
+      return { where: 'arena', start: place.offset, end: place.offset + bytes, isWritten };
     const which = place.kind === 'argument' ? place.argument : place.output;
     return { where: `${place.kind} ${which}`, start: place.offset, end: place.offset + bytes, isWritten };
   });
-  return [...ranges, { where: 'arena', start: scratch.offset, end: scratch.offset + scratch.bytes, isWritten: true }];
+  return [
+    ...ranges,
+    { where: 'arena', start: scratch.offset, end: scratch.offset + scratch.bytes, isWritten: true },
+  ];
 }

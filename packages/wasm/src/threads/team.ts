@@ -1,7 +1,8 @@
 /**
- * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started with the first plan that has work for them; until they have taken it,
- * the first thread runs it alone, with the same bits, so nobody ever waits for a worker to come up. If one of them does not start, it goes on alone, or fails where a number of
- * threads was asked for.
+ * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started
+ * with the first plan that has work for them; until they have taken it, the first thread runs it alone, with
+ * the same bits, so nobody ever waits for a worker to come up. If one of them does not start, it goes on
+ * alone, or fails where a number of threads was asked for.
  */
 import type { DeviceError } from '@firsthand/graph';
 import { now } from '../clock.ts';
@@ -54,10 +55,16 @@ export class Team implements Threads {
 
   /** Whether all workers have taken all that was sent: they run the next job. */
   get isReady(): boolean {
-    return this.#workers.length > 0 && this.#workers.every((_, index) => this.#load(WORDS.taken + 64 * (index + 1)) === this.#sent);
+    return (
+      this.#workers.length > 0 &&
+      this.#workers.every((_, index) => this.#load(WORDS.taken + 64 * (index + 1)) === this.#sent)
+    );
   }
 
-  /** Starts the workers; resolves when they are up, or the first thread goes on alone. @throws DeviceError (by rejecting) if one does not start that was asked for */
+  /**
+   * Starts the workers; resolves when they are up, or the first thread goes on alone. @throws DeviceError (by
+   * rejecting) if one does not start that was asked for
+   */
   async start(): Promise<void> {
     this.#start();
     const until = now() + SILENCE;
@@ -105,7 +112,8 @@ export class Team implements Threads {
     try {
       run(base, 0, this.threads);
     } catch (cause) {
-      if (this.#load(WORDS.failed) === 0) this.#failure = cause instanceof Error ? cause.message : String(cause);
+      if (this.#load(WORDS.failed) === 0)
+        this.#failure = cause instanceof Error ? cause.message : String(cause);
       this.#control.fail();
       this.#requireHealth(cause);
     }
@@ -122,14 +130,18 @@ export class Team implements Threads {
     this.#workers = workers;
     const { memory } = this.#memory;
     try {
-      for (let thread = 1; thread < this.threads; thread++) workers.push(startWorker(source, (reason) => this.#fail(thread, reason)));
+      for (let thread = 1; thread < this.threads; thread++)
+        workers.push(startWorker(source, (reason) => this.#fail(thread, reason)));
       this.#send((thread) => ({ action: 'begin', memory, control: this.#module, thread, isAsleep: true }));
     } catch (cause) {
       this.#giveUp(String(cause));
     }
   }
 
-  /** A worker has ended. One that has taken nothing has not started, and no job has been given to the others then. */
+  /**
+   * A worker has ended. One that has taken nothing has not started, and no job has been given to the others
+   * then.
+   */
   #fail(thread: number, reason: string): void {
     if (this.#load(WORDS.taken + 64 * thread) === 0) return this.#giveUp(reason);
     this.#failure ??= reason;
@@ -154,7 +166,9 @@ export class Team implements Threads {
   /** What a worker has left of its error: no message arrives while this thread waits. */
   #reason(): string {
     const length = this.#load(WORDS.reason);
-    return String.fromCodePoint(...Array.from({ length }, (_, index) => this.#load(WORDS.reason + 4 * (index + 1))));
+    return String.fromCodePoint(
+      ...Array.from({ length }, (_, index) => this.#load(WORDS.reason + 4 * (index + 1))),
+    );
   }
 
   #load(address: number): number {

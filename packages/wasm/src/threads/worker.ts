@@ -1,6 +1,7 @@
 /**
- * What a worker runs, as text, since the package has no file beside its JavaScript. A worker takes messages in its event loop until it has all, then it waits for jobs inside
- * WebAssembly, and comes back when a job says that there are messages. On a page, jobs are messages as well.
+ * What a worker runs, as text, since the package has no file beside its JavaScript. A worker takes messages
+ * in its event loop until it has all, then it waits for jobs inside WebAssembly, and comes back when a job
+ * says that there are messages. On a page, jobs are messages as well.
  */
 import { scalarImports } from '../math/float64.ts';
 import { REASON, WORDS } from './control.ts';

@@ -3,12 +3,21 @@ import type { Atom, Index, LoopKernel, Operand, Scalar, Store, Term } from '@fir
 import { allocate, DTYPES, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 
 /** offset + Σ factor·axis */
-export function affine(offset: number, ...terms: readonly (readonly [axis: number, factor: number])[]): Index {
+export function affine(
+  offset: number,
+  ...terms: readonly (readonly [axis: number, factor: number])[]
+): Index {
   return { offset, terms: terms.map(([axis, factor]): Term => ({ factor, atom: { kind: 'axis', axis } })) };
 }
 
 /** ⌊of/by⌋ or of mod by */
-export function divided(kind: 'quotient' | 'remainder', of: Index, by: number, factor = 1, offset = 0): Index {
+export function divided(
+  kind: 'quotient' | 'remainder',
+  of: Index,
+  by: number,
+  factor = 1,
+  offset = 0,
+): Index {
   const atom: Atom = { kind, of, by };
   return { offset, terms: [{ factor, atom }] };
 }
@@ -23,11 +32,19 @@ export function constant(dtype: DType, value: number): Scalar {
 
 /** The operands of kernels: all but the last `written` are read. */
 export function operandsOf(specs: readonly (readonly [DType, number])[], written = 1): Operand[] {
-  return specs.map(([dtype, length], position) => ({ dtype, length, access: position < specs.length - written ? 'read' : 'write' }));
+  return specs.map(([dtype, length], position) => ({
+    dtype,
+    length,
+    access: position < specs.length - written ? 'read' : 'write',
+  }));
 }
 
 /** A kernel that stores values and reduces nothing. The last extent is the columns'. */
-export function mapKernel(operands: readonly Operand[], extents: readonly number[], stores: readonly Store[]): LoopKernel {
+export function mapKernel(
+  operands: readonly Operand[],
+  extents: readonly number[],
+  stores: readonly Store[],
+): LoopKernel {
   return {
     kind: 'loop',
     operands,
@@ -79,26 +96,100 @@ export const SPECIAL: { readonly [K in DType]: readonly number[] } = {
     -inf,
     nan,
   ],
-  float64: [0, -0, 1, -1, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 3, -7, 1e-300, -5e-324, 1e300, 2 ** 53, 0.1, 700, -746, inf, -inf, nan],
-  float16: [0, -0, 1, -1, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 3, -7, 6e-8, -6e-8, 6.1e-5, 5.96e-5, 65504, -65504, 1000, 0.1, inf, -inf, nan],
-  int32: [0, 1, -1, 2, -2, 3, -3, 7, -7, 31, 255, 65536, 1e9, -1e9, 2 ** 31 - 1, -(2 ** 31), 46341, -(2 ** 31) + 1],
+  float64: [
+    0,
+    -0,
+    1,
+    -1,
+    0.5,
+    -0.5,
+    1.5,
+    -1.5,
+    2.5,
+    -2.5,
+    3,
+    -7,
+    1e-300,
+    -5e-324,
+    1e300,
+    2 ** 53,
+    0.1,
+    700,
+    -746,
+    inf,
+    -inf,
+    nan,
+  ],
+  float16: [
+    0,
+    -0,
+    1,
+    -1,
+    0.5,
+    -0.5,
+    1.5,
+    -1.5,
+    2.5,
+    -2.5,
+    3,
+    -7,
+    6e-8,
+    -6e-8,
+    6.1e-5,
+    5.96e-5,
+    65504,
+    -65504,
+    1000,
+    0.1,
+    inf,
+    -inf,
+    nan,
+  ],
+  int32: [
+    0,
+    1,
+    -1,
+    2,
+    -2,
+    3,
+    -3,
+    7,
+    -7,
+    31,
+    255,
+    65536,
+    1e9,
+    -1e9,
+    2 ** 31 - 1,
+    -(2 ** 31),
+    46341,
+    -(2 ** 31) + 1,
+  ],
   uint32: [0, 1, 2, 3, 7, 31, 255, 65536, 1e9, 2 ** 31 - 1, 2 ** 31, 4e9, 2 ** 32 - 1, 65537],
   bool: [0, 1, 1, 0, 1],
 };
 
 /** An array of a dtype with numbers in it, repeated as often as needed; of bool, whether they are odd. */
-export function filled(dtype: DType, numbers: readonly number[], length: number = numbers.length): TypedArray {
+export function filled(
+  dtype: DType,
+  numbers: readonly number[],
+  length: number = numbers.length,
+): TypedArray {
   const array = allocate(dtype, length);
   for (let index = 0; index < length; index++) {
     const value = numbers[index % numbers.length]!;
-    array[index] = dtype === 'float16' ? toFloat16Bits(value) : dtype === 'bool' ? Math.trunc(value) & 1 : value;
+    array[index] =
+      dtype === 'float16' ? toFloat16Bits(value) : dtype === 'bool' ? Math.trunc(value) & 1 : value;
   }
   return array;
 }
 
 /** Numbers that look random: an even sequence, scaled. */
 export function scattered(length: number, low = -2, high = 2, seed = 1): number[] {
-  return Array.from({ length }, (_, index) => low + (high - low) * (((index + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1));
+  return Array.from(
+    { length },
+    (_, index) => low + (high - low) * (((index + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1),
+  );
 }
 
 /** Every dtype. */

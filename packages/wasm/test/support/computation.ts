@@ -1,4 +1,5 @@
-// A little of everything, computed on a device, in a page and in a worker of it too: what two devices must agree on to the bit.
+// A little of everything, computed on a device, in a page and in a worker of it too: what two devices must
+// agree on to the bit.
 import { manualSeed, randn, sort } from '@firsthand/autograd';
 import type { Device } from '@firsthand/graph';
 

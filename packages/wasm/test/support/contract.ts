@@ -1,4 +1,5 @@
-// Matrix products written down by strides, run as WebAssembly in memory that has room for nothing else, and computed by plain double loops.
+// Matrix products written down by strides, run as WebAssembly in memory that has room for nothing else, and
+// computed by plain double loops.
 import type { ContractKernel, Index, Operand, Store } from '@firsthand/compiler';
 import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import { setFlagsFromString } from 'node:v8';
@@ -18,7 +19,12 @@ const PAGE = 65536;
 const GUARD = 0xa5;
 const GAP = 64;
 /** The relative error of one rounding. */
-const ROUNDING: { readonly [K in DType]?: number } = { float32: 2 ** -24, float64: 2 ** -52, int32: 0, uint32: 0 };
+const ROUNDING: { readonly [K in DType]?: number } = {
+  float32: 2 ** -24,
+  float64: 2 ** -52,
+  int32: 0,
+  uint32: 0,
+};
 
 /** Where elements lie: offset + Σ strides·place, in elements. */
 export interface Layout {
@@ -26,7 +32,10 @@ export interface Layout {
   readonly strides: readonly number[];
 }
 
-/** c[…, m, n] = Σₖ a[…, m, k]·b[…, k, n]. The axes of a are the batch's, m and k; those of b the batch's, k and n; those of c the batch's, m and n. */
+/**
+ * c[…, m, n] = Σₖ a[…, m, k]·b[…, k, n]. The axes of a are the batch's, m and k; those of b the batch's, k
+ * and n; those of c the batch's, m and n.
+ */
 export interface Product {
   readonly batch: readonly number[];
   readonly m: number;
@@ -38,7 +47,10 @@ export interface Product {
   readonly c: Layout;
 }
 
-/** Node 20 has fused multiply-add behind a flag, which can be set until the first module that uses it is compiled. */
+/**
+ * Node 20 has fused multiply-add behind a flag, which can be set until the first module that uses it is
+ * compiled.
+ */
 export function enableRelaxedSimd(): void {
   if (!detectFeatures().relaxedSimd) setFlagsFromString('--experimental-wasm-relaxed-simd');
   expect(detectFeatures(true)).toEqual({ relaxedSimd: true });
@@ -60,7 +72,13 @@ export function compact(extents: readonly number[], isTransposed = false): Layou
 
 /** A product of compact operands. */
 export function product(
-  sizes: { readonly batch?: readonly number[]; readonly m: number; readonly n: number; readonly k: number; readonly dtype?: DType },
+  sizes: {
+    readonly batch?: readonly number[];
+    readonly m: number;
+    readonly n: number;
+    readonly k: number;
+    readonly dtype?: DType;
+  },
   transposed = '',
 ): Product {
   const { batch = [], m, n, k, dtype = 'float32' } = sizes;
@@ -73,17 +91,28 @@ export function product(
 export function indexOf({ offset, strides }: Layout, axes: readonly number[]): Index {
   return {
     offset,
-    terms: strides.flatMap((factor, position) => (factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis: axes[position]! } }])),
+    terms: strides.flatMap((factor, position) =>
+      factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis: axes[position]! } }],
+    ),
   };
 }
 
 /** Elements from the first to the last of a layout, or as many as `offset` asks for. */
 function lengthOf({ offset, strides }: Layout, extents: readonly number[]): number {
-  return 1 + offset + strides.reduce((sum, stride, axis) => sum + Math.max(0, stride * (extents[axis]! - 1)), 0);
+  return (
+    1 + offset + strides.reduce((sum, stride, axis) => sum + Math.max(0, stride * (extents[axis]! - 1)), 0)
+  );
 }
 
-/** The kernel of a product that stores its totals; or that does with them what `stores` say, with operands from number 3 on, and number 2 for c. */
-export function kernelOf(p: Product, stores?: readonly Store[], more: readonly Operand[] = []): ContractKernel {
+/**
+ * The kernel of a product that stores its totals; or that does with them what `stores` say, with operands
+ * from number 3 on, and number 2 for c.
+ */
+export function kernelOf(
+  p: Product,
+  stores?: readonly Store[],
+  more: readonly Operand[] = [],
+): ContractKernel {
   const { batch, m, n, k, dtype } = p;
   const outer = batch.map((_, axis) => axis);
   const [am, an, ak] = [batch.length, batch.length + 1, batch.length + 2];
@@ -119,7 +148,10 @@ export function numbers(dtype: DType, length: number, seed: number): TypedArray 
   return array;
 }
 
-/** Random elements for all operands of a kernel; those that are only written hold them too, to show what is overwritten. */
+/**
+ * Random elements for all operands of a kernel; those that are only written hold them too, to show what is
+ * overwritten.
+ */
 export function operandsFor({ operands }: ContractKernel): TypedArray[] {
   return operands.map(({ dtype, length }, operand) => numbers(dtype, length, operand + 1));
 }
@@ -131,10 +163,16 @@ export interface Way {
 }
 
 /**
- * What a kernel leaves in its operands. Everything else in memory, and operands that are only read, must stay as they are. The operand `first` starts at address 0 and the next one
- * ends where the memory does, so that whoever reads on traps.
+ * What a kernel leaves in its operands. Everything else in memory, and operands that are only read, must stay
+ * as they are. The operand `first` starts at address 0 and the next one ends where the memory does, so that
+ * whoever reads on traps.
  */
-export function runContract(kernel: ContractKernel, arrays: readonly TypedArray[], { relaxedSimd, tile }: Way, first = 0): TypedArray[] {
+export function runContract(
+  kernel: ContractKernel,
+  arrays: readonly TypedArray[],
+  { relaxedSimd, tile }: Way,
+  first = 0,
+): TypedArray[] {
   const scratch = contractScratch(kernel);
   const count = arrays.length;
   const order = arrays.map((_, position) => (first + position) % count);
@@ -161,7 +199,12 @@ export function runContract(kernel: ContractKernel, arrays: readonly TypedArray[
   const params = Array.from({ length: count + 1 }, () => 'i32' as const);
   const tools = { features: { relaxedSimd }, functions, module };
   const exported = { exported: true };
-  module.function('kernel', { params, results: [] }, (code, locals) => emitContract(code, kernel, locals, tools, tile, null), exported);
+  module.function(
+    'kernel',
+    { params, results: [] },
+    (code, locals) => emitContract(code, kernel, locals, tools, tile, null),
+    exported,
+  );
   const division = divideContract(kernel, tile);
   if (division !== null) {
     const { axis } = division;
@@ -173,17 +216,24 @@ export function runContract(kernel: ContractKernel, arrays: readonly TypedArray[
   }
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const compiled = new WebAssembly.Module(module.toBytes());
-  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, ...(functions.size > 0 ? scalarImports() : {}) } });
+  const { exports } = new WebAssembly.Instance(compiled, {
+    env: { memory, ...(functions.size > 0 ? scalarImports() : {}) },
+  });
 
   const bytes = new Uint8Array(memory.buffer).fill(GUARD);
-  const bytesOf = (array: TypedArray): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  const bytesOf = (array: TypedArray): Uint8Array =>
+    new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   arrays.forEach((array, operand) => bytes.set(bytesOf(array), addresses[operand]));
   const expected = bytes.slice();
   const before = bytes.slice();
   (exports['kernel'] as (...addresses: number[]) => void)(...addresses, scratchAt);
   if (division !== null) {
     const run = exports['part'] as (...addresses: readonly number[]) => void;
-    expectSameByParts(run, division, [...addresses, scratchAt], { memory: bytes, before, scratch: [scratchAt, scratchAt + scratch] });
+    expectSameByParts(run, division, [...addresses, scratchAt], {
+      memory: bytes,
+      before,
+      scratch: [scratchAt, scratchAt + scratch],
+    });
   }
   const results = arrays.map((array, operand) => {
     const result = array.slice() as TypedArray;
@@ -216,7 +266,11 @@ function elementAt({ offset, strides }: Layout, place: readonly number[]): numbe
 }
 
 /** Every total, and the sum of its terms' magnitudes, in float64; integers modulo 2³². */
-function* totalsOf(p: Product, a: TypedArray, b: TypedArray): Generator<{ place: readonly number[]; total: number; magnitude: number }> {
+function* totalsOf(
+  p: Product,
+  a: TypedArray,
+  b: TypedArray,
+): Generator<{ place: readonly number[]; total: number; magnitude: number }> {
   const rank = p.batch.length;
   const { isFloat } = DTYPES[p.dtype];
   const [aStep, bStep] = [p.a.strides[rank + 1]!, p.b.strides[rank]!];
@@ -236,17 +290,21 @@ function* totalsOf(p: Product, a: TypedArray, b: TypedArray): Generator<{ place:
 }
 
 /** Every tile, with separate and with fused multiply-adds. */
-export const WAYS: readonly (readonly Way[])[] = [false, true].map((relaxedSimd) => TILES.map((tile) => ({ relaxedSimd, tile })));
+export const WAYS: readonly (readonly Way[])[] = [false, true].map((relaxedSimd) =>
+  TILES.map((tile) => ({ relaxedSimd, tile })),
+);
 
 /**
- * Runs a product by some tiles, with separate and with fused multiply-adds, and compares with double loops. All tiles must give the same bits.
+ * Runs a product by some tiles, with separate and with fused multiply-adds, and compares with double loops.
+ * All tiles must give the same bits.
  * @param every one list of ways for each kind of multiply-add
  */
 export function expectProduct(p: Product, first = 0, every: readonly (readonly Way[])[] = WAYS): void {
   const kernel = kernelOf(p);
   const arrays = operandsFor(kernel);
   const results = every.map((ways) => ways.map((way) => runContract(kernel, arrays, way, first)[2]!));
-  // A sum of r terms is off by at most r roundings of all that is added; sums of at most 1024 terms are added up.
+  // A sum of r terms is off by at most r roundings of all that is added; sums of at most 1024 terms are added
+  // up.
   const roundings = Math.min(p.k, 1024) + Math.ceil(p.k / 1024);
   const bound = roundings * ROUNDING[p.dtype]!;
   const worst = results.map(() => 0);
@@ -260,7 +318,10 @@ export function expectProduct(p: Product, first = 0, every: readonly (readonly W
   for (const error of worst) expect(error).toBeLessThanOrEqual(bound);
   for (const [result, ...others] of results) {
     others.forEach((other, tile) =>
-      expect(Buffer.compare(new Uint8Array(other.buffer), new Uint8Array(result!.buffer)), `tile ${tile + 1}`).toBe(0),
+      expect(
+        Buffer.compare(new Uint8Array(other.buffer), new Uint8Array(result!.buffer)),
+        `tile ${tile + 1}`,
+      ).toBe(0),
     );
   }
 }

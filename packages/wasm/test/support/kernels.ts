@@ -1,11 +1,18 @@
-// Kernels compiled one by one into a memory of their own, and run beside the compiler's interpreter, which evaluates the same kernel in plain loops and double precision.
+// Kernels compiled one by one into a memory of their own, and run beside the compiler's interpreter, which
+// evaluates the same kernel in plain loops and double precision.
 import { printKernel, runKernel, type Kernel } from '@firsthand/compiler';
 import { DTYPES, fromFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 import { expect } from 'vitest';
 import type { Callee } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
 import { TILES } from '../../src/contract/tiles.ts';
-import { divisionOf, emitKernel, functionsOf, kernelSignature, scratchOf } from '../../src/kernels/kernel-code.ts';
+import {
+  divisionOf,
+  emitKernel,
+  functionsOf,
+  kernelSignature,
+  scratchOf,
+} from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
 import type { Division } from '../../src/threads/division.ts';
 import { expectSameByParts } from './parts.ts';
@@ -18,10 +25,15 @@ const GAP = 64;
 /** A kernel's function over a memory, and that of its parts, if it can be divided. */
 interface CompiledKernel {
   readonly division: Division | null;
-  instantiate(memory: WebAssembly.Memory): { readonly [name in 'kernel' | 'part']: (...addresses: readonly number[]) => void };
+  instantiate(memory: WebAssembly.Memory): {
+    readonly [name in 'kernel' | 'part']: (...addresses: readonly number[]) => void;
+  };
 }
 
-/** Compiles a kernel; what the engine says about a module that is not valid becomes the error, with the kernel. */
+/**
+ * Compiles a kernel; what the engine says about a module that is not valid becomes the error, with the
+ * kernel.
+ */
 function compileKernel(kernel: Kernel): CompiledKernel {
   const module = new Module({ initial: 1, maximum: PAGE, shared: false });
   const functions = new Map(
@@ -37,7 +49,9 @@ function compileKernel(kernel: Kernel): CompiledKernel {
   const tools = { features: { relaxedSimd: false }, functions, module, tile, define };
   const emit = (name: string, division: Division | null): void => {
     const signature = kernelSignature(kernel.operands.length, division !== null);
-    module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), { exported: true });
+    module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), {
+      exported: true,
+    });
   };
   const division = divisionOf(kernel, tile);
   emit('kernel', null);
@@ -59,8 +73,12 @@ function compileKernel(kernel: Kernel): CompiledKernel {
 }
 
 /** Views of a memory, one per operand. */
-function layOut(kernel: Kernel, scratch: number): { readonly addresses: readonly number[]; readonly pages: number } {
-  // The first array starts at address 0 and the last ends where the memory does, so that a read outside of them traps.
+function layOut(
+  kernel: Kernel,
+  scratch: number,
+): { readonly addresses: readonly number[]; readonly pages: number } {
+  // The first array starts at address 0 and the last ends where the memory does, so that a read outside of
+  // them traps.
   const sizes = kernel.operands.map(({ dtype, length }) => length * DTYPES[dtype].bytes);
   const order = sizes.map((_, operand) => operand);
   const addresses: number[] = [];
@@ -82,7 +100,11 @@ function layOut(kernel: Kernel, scratch: number): { readonly addresses: readonly
  * @param aliases operand → the operand whose memory it shares
  * @returns the arrays afterwards
  */
-export function runCompiled(kernel: Kernel, arrays: readonly TypedArray[], aliases: ReadonlyMap<number, number> = new Map()): TypedArray[] {
+export function runCompiled(
+  kernel: Kernel,
+  arrays: readonly TypedArray[],
+  aliases: ReadonlyMap<number, number> = new Map(),
+): TypedArray[] {
   const scratch = scratchOf(kernel);
   const { addresses, pages } = layOut(kernel, scratch);
   const places = addresses.map((address, operand) => addresses[aliases.get(operand) ?? operand] ?? address);
@@ -93,7 +115,8 @@ export function runCompiled(kernel: Kernel, arrays: readonly TypedArray[], alias
     return new Uint8Array(memory.buffer, places[operand], length * DTYPES[dtype].bytes);
   };
   arrays.forEach((array, operand) => {
-    if (!aliases.has(operand)) viewOf(operand).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    if (!aliases.has(operand))
+      viewOf(operand).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
   });
   const before = all.slice();
   const { division, instantiate } = compileKernel(kernel);
@@ -111,7 +134,10 @@ export function runCompiled(kernel: Kernel, arrays: readonly TypedArray[], alias
   arrays.forEach((_, operand) => viewOf(operand).fill(GUARD));
   new Uint8Array(memory.buffer, places.at(-1), scratch).fill(GUARD);
   const changed = all.findIndex((byte) => byte !== GUARD);
-  if (changed >= 0) expect.fail(`the kernel wrote byte ${changed}, outside of all arrays (${places.join(', ')})\n${printKernel(kernel)}`);
+  if (changed >= 0)
+    expect.fail(
+      `the kernel wrote byte ${changed}, outside of all arrays (${places.join(', ')})\n${printKernel(kernel)}`,
+    );
   return results;
 }
 
@@ -130,14 +156,26 @@ function numbersOf(array: TypedArray, dtype: DType): number[] {
 
 function differs(actual: number, expected: number, { relative, absolute }: Tolerance): boolean {
   if (Number.isNaN(expected)) return !Number.isNaN(actual);
-  if (actual === expected) return actual === 0 && relative === 0 && absolute === 0 && Object.is(actual, -0) !== Object.is(expected, -0);
+  if (actual === expected)
+    return (
+      actual === 0 && relative === 0 && absolute === 0 && Object.is(actual, -0) !== Object.is(expected, -0)
+    );
   return (
-    !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected)) || !Number.isFinite(actual) || !Number.isFinite(expected)
+    !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected)) ||
+    !Number.isFinite(actual) ||
+    !Number.isFinite(expected)
   );
 }
 
-/** Runs a kernel both ways and compares all arrays; without a tolerance they must be equal, signs of zeros included. */
-export function expectSame(kernel: Kernel, arrays: readonly TypedArray[], tolerance: Tolerance = EXACT): void {
+/**
+ * Runs a kernel both ways and compares all arrays; without a tolerance they must be equal, signs of zeros
+ * included.
+ */
+export function expectSame(
+  kernel: Kernel,
+  arrays: readonly TypedArray[],
+  tolerance: Tolerance = EXACT,
+): void {
   const expected = arrays.map((array) => array.slice());
   runKernel(kernel, expected);
   const actual = runCompiled(kernel, arrays);
@@ -145,6 +183,8 @@ export function expectSame(kernel: Kernel, arrays: readonly TypedArray[], tolera
     const [got, wanted] = [numbersOf(actual[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
     const wrong = wanted.findIndex((value, place) => differs(got[place]!, value, tolerance));
     if (wrong < 0) return;
-    expect.fail(`operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}\n${printKernel(kernel)}`);
+    expect.fail(
+      `operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}\n${printKernel(kernel)}`,
+    );
   });
 }

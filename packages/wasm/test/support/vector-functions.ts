@@ -1,6 +1,7 @@
 /**
- * Vector functions on arrays, and how far their results are from exact ones: a module that applies an emitter to every vector of an array, points that cover all floats, and the distance
- * from a value known in double precision, in units of the last place of a float32.
+ * Vector functions on arrays, and how far their results are from exact ones: a module that applies an emitter
+ * to every vector of an array, points that cover all floats, and the distance from a value known in double
+ * precision, in units of the last place of a float32.
  */
 import { setFlagsFromString } from 'node:v8';
 import { Code, type Callee, type Local } from '../../src/assembler/code.ts';
@@ -41,7 +42,10 @@ export interface Applied {
   readonly codeBytes: number;
 }
 
-/** Assembles a loop that applies an emitter of 128-bit vectors to `length` float32 elements, at most 16384, a multiple of 4. */
+/**
+ * Assembles a loop that applies an emitter of 128-bit vectors to `length` float32 elements, at most 16384, a
+ * multiple of 4.
+ */
 export function apply(emit: Emitter, relaxed: boolean, length: number, arity = 1): Applied {
   const module = new Module({ initial: arity + 1, maximum: arity + 1, shared: false });
   const callees = new Map<Float64Import, Callee>();
@@ -75,7 +79,8 @@ export function apply(emit: Emitter, relaxed: boolean, length: number, arity = 1
   const memory = new WebAssembly.Memory({ initial: arity + 1, maximum: arity + 1 });
   const compiled = new WebAssembly.Module(module.toBytes());
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory, ...scalarImports() } });
-  const floats = (array: number): Float32Array<ArrayBuffer> => new Float32Array(memory.buffer, array * ROOM, length);
+  const floats = (array: number): Float32Array<ArrayBuffer> =>
+    new Float32Array(memory.buffer, array * ROOM, length);
   return {
     operands: Array.from({ length: arity }, (_, i) => floats(i)),
     result: floats(arity),
@@ -94,7 +99,10 @@ export interface Errors {
   at: readonly number[];
   /** How many results are the float next to the exact value but 0, 1, 2, 3 or more floats away. */
   readonly distances: number[];
-  /** Operands of results that are NaN, zero or infinite and should not be, or the other way round, or have the wrong sign; the first few. */
+  /**
+   * Operands of results that are NaN, zero or infinite and should not be, or the other way round, or have the
+   * wrong sign; the first few.
+   */
   readonly different: string[];
 }
 
@@ -109,7 +117,13 @@ export function compare(errors: Errors, got: number, exact: number, at: readonly
   pair[1] = got;
   const rounded = pair[0];
   if (Object.is(got, rounded) && (got === 0 || !Number.isFinite(got))) errors.distances[0]!++;
-  else if (got === 0 || rounded === 0 || !Number.isFinite(got) || !Number.isFinite(rounded) || Math.sign(got) !== Math.sign(rounded)) {
+  else if (
+    got === 0 ||
+    rounded === 0 ||
+    !Number.isFinite(got) ||
+    !Number.isFinite(rounded) ||
+    Math.sign(got) !== Math.sign(rounded)
+  ) {
     if (errors.different.length < 5) errors.different.push(`f(${at.join(', ')}) = ${got}, not ${rounded}`);
   } else {
     errors.distances[Math.min(3, Math.abs(bits[0]! - bits[1]!))]!++;

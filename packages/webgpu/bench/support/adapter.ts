@@ -1,6 +1,8 @@
 /**
- * Shaders timed in Node. The adapter is SwiftShader, which scripts/bench.mjs puts in place, or with FIRSTHAND_GPU=hardware the machine's own. Node's binding takes a core while it waits, so that
- * what counts in software is the processor time of the other threads: it is what the adapter has computed for, whatever else the machine does.
+ * Shaders timed in Node. The adapter is SwiftShader, which scripts/bench.mjs puts in place, or with
+ * FIRSTHAND_GPU=hardware the machine's own. Node's binding takes a core while it waits, so that what counts
+ * in software is the processor time of the other threads: it is what the adapter has computed for, whatever
+ * else the machine does.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -19,7 +21,10 @@ const isSoftware = process.env['FIRSTHAND_GPU'] !== 'hardware';
 let gpu: GPU | null = null;
 
 /** A device and what kernels are chosen by. */
-export async function openDevice(): Promise<{ readonly device: GPUDevice; readonly profile: AdapterProfile }> {
+export async function openDevice(): Promise<{
+  readonly device: GPUDevice;
+  readonly profile: AdapterProfile;
+}> {
   gpu = create([]);
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error('no WebGPU adapter');
@@ -29,7 +34,9 @@ export async function openDevice(): Promise<{ readonly device: GPUDevice; readon
   const profile: AdapterProfile = {
     name: `${info.vendor} ${info.architecture}`,
     isSoftware: info.architecture === 'swiftshader',
-    subgroups: features.has('subgroups') ? { least: info.subgroupMinSize, most: info.subgroupMaxSize, directive: true } : null,
+    subgroups: features.has('subgroups')
+      ? { least: info.subgroupMinSize, most: info.subgroupMaxSize, directive: true }
+      : null,
     maxBindings: 8,
     maxInvocations: limits.maxComputeInvocationsPerWorkgroup,
     workgroupBytes: 16384,
@@ -41,7 +48,8 @@ export async function openDevice(): Promise<{ readonly device: GPUDevice; readon
 function adapterTime(): number {
   let nanoseconds = 0;
   for (const thread of readdirSync('/proc/self/task')) {
-    if (thread !== String(process.pid)) nanoseconds += Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+    if (thread !== String(process.pid))
+      nanoseconds += Number(readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
   }
   return nanoseconds / 1e6;
 }
@@ -57,7 +65,12 @@ export interface Timed {
 }
 
 /** Compiles a shader, and gives it arrays of numbers between −1 and 1. */
-export async function timed(device: GPUDevice, name: string, { operands }: ContractKernel, shader: Shader): Promise<Timed> {
+export async function timed(
+  device: GPUDevice,
+  name: string,
+  { operands }: ContractKernel,
+  shader: Shader,
+): Promise<Timed> {
   const start = performance.now();
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code: shader.wgsl });

@@ -1,6 +1,8 @@
 /**
- * Which workgroup tile is the fastest: the one that takes the fewest turns, if an invocation's tile is weighed by how much it multiplies for what it reads, and if so few workgroups that
- * the adapter is not busy are slower by as much. The weights are what is known of such kernels, not measured: there is no hardware here to measure.
+ * Which workgroup tile is the fastest: the one that takes the fewest turns, if an invocation's tile is
+ * weighed by how much it multiplies for what it reads, and if so few workgroups that the adapter is not busy
+ * are slower by as much. The weights are what is known of such kernels, not measured: there is no hardware
+ * here to measure.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../profile.ts';
@@ -8,7 +10,9 @@ import { tilesOf } from './tiles.ts';
 import { bytesOf, invocationsOf, type WorkgroupTile } from './workgroup-tile.ts';
 
 const COMMON = { buffers: 2, vectors: true } as const;
-/** From the largest to the smallest, with what an invocation of each does in a time, compared with the first. */
+/**
+ * From the largest to the smallest, with what an invocation of each does in a time, compared with the first.
+ */
 export const WORKGROUP_TILES: readonly { readonly tile: WorkgroupTile; readonly rate: number }[] = [
   { tile: { rows: 128, columns: 128, inner: 8, own: { rows: 8, columns: 8 }, ...COMMON }, rate: 1 },
   { tile: { rows: 64, columns: 64, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.7 },
@@ -24,7 +28,10 @@ export const WORKGROUP_TILES: readonly { readonly tile: WorkgroupTile; readonly 
 const ENOUGH = 128;
 
 /** The tile for a product, of those that fit the adapter; null where none does. */
-export function chooseWorkgroupTile(kernel: ContractKernel, { maxInvocations, workgroupBytes }: AdapterProfile): WorkgroupTile | null {
+export function chooseWorkgroupTile(
+  kernel: ContractKernel,
+  { maxInvocations, workgroupBytes }: AdapterProfile,
+): WorkgroupTile | null {
   let best: WorkgroupTile | null = null;
   let least = Infinity;
   for (const { tile, rate } of WORKGROUP_TILES) {

@@ -9,8 +9,16 @@ import { registerTileShader } from './register-tile.ts';
 import { workgroupTileShader } from './workgroup-tile.ts';
 
 /** The shaders of a matrix product. */
-export function contractShaders(kernel: ContractKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
+export function contractShaders(
+  kernel: ContractKernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+): readonly Shader[] {
   const tile = profile.isSoftware ? null : chooseWorkgroupTile(kernel, profile);
   if (tile === null) return [registerTileShader(kernel, layout, chooseRegisterTile(kernel, profile))];
-  return [kernel.m === 1 || kernel.n === 1 ? matrixVectorShader(kernel, layout) : workgroupTileShader(kernel, layout, tile)];
+  return [
+    kernel.m === 1 || kernel.n === 1
+      ? matrixVectorShader(kernel, layout)
+      : workgroupTileShader(kernel, layout, tile),
+  ];
 }

@@ -1,6 +1,7 @@
 /**
- * The two arrays of a product, a[batch, m, k] and b[batch, k, n], seen from a tile: each has an axis of its own, m or n, and shares k with the other. An index is linear in both
- * as a rule: then positions along its own axis become addresses in front of the loop over k. Else a function says where an element lies.
+ * The two arrays of a product, a[batch, m, k] and b[batch, k, n], seen from a tile: each has an axis of its
+ * own, m or n, and shares k with the other. An index is linear in both as a rule: then positions along its
+ * own axis become addresses in front of the loop over k. Else a function says where an element lies.
  */
 import { axisName, factorOf, type ContractKernel, type Index } from '@firsthand/compiler';
 import type { Block } from '../emit/block.ts';
@@ -13,7 +14,10 @@ export interface Factor {
   readonly name: 'left' | 'right';
   readonly operand: number;
   readonly index: Index;
-  /** Elements from one position to the next, along its own axis and along k; null where the index is not linear in both. */
+  /**
+   * Elements from one position to the next, along its own axis and along k; null where the index is not
+   * linear in both.
+   */
   readonly steps: { readonly own: number; readonly inner: number } | null;
   /** Where an element lies, by its positions along both; the axes of the batch have their names. */
   readonly at: (own: string, inner: string) => string;
@@ -24,14 +28,16 @@ export interface Factor {
 function factorFor(kernel: ContractKernel, name: Factor['name']): Factor {
   const rank = kernel.batch.length;
   const [factor, axis] = name === 'left' ? [kernel.a, rank] : [kernel.b, rank + 1];
-  if ('value' in factor) throw new Error('webgpu: a product reads its matrices from arrays; the target asks for no computed ones');
+  if ('value' in factor)
+    throw new Error('webgpu: a product reads its matrices from arrays; the target asks for no computed ones');
   const { operand, index } = factor;
   const [own, inner] = [factorOf(index, axis), factorOf(index, rank + 2)];
   const extents = extentsOf(kernel);
   if (own !== null && inner !== null) {
     const ofBatch = index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank);
     const base = indexText({ offset: index.offset, terms: ofBatch }, extents);
-    const at: Factor['at'] = (ownText, innerText) => sum(sum(base, times(own, ownText)), times(inner, innerText));
+    const at: Factor['at'] = (ownText, innerText) =>
+      sum(sum(base, times(own, ownText)), times(inner, innerText));
     return { name, operand, index, steps: { own, inner }, at, declaration: null };
   }
   const batch = kernel.batch.map((_, each) => axisName(each));
@@ -46,7 +52,10 @@ export function factorsOf(kernel: ContractKernel): readonly [left: Factor, right
   return [factorFor(kernel, 'left'), factorFor(kernel, 'right')];
 }
 
-/** Positions along an axis: `first`, `first + step`, … Where there is an edge, those beyond it stand for the last one, whose elements are there to be loaded. */
+/**
+ * Positions along an axis: `first`, `first + step`, … Where there is an edge, those beyond it stand for the
+ * last one, whose elements are there to be loaded.
+ */
 export interface Positions {
   readonly first: string;
   readonly step: number;
@@ -73,7 +82,12 @@ export class Elements {
   readonly #places: readonly Place[];
 
   /** @param block in front of the loop over k */
-  constructor(factor: Factor, { first, step, count, last }: Positions, expressions: Expressions, block: Block) {
+  constructor(
+    factor: Factor,
+    { first, step, count, last }: Positions,
+    expressions: Expressions,
+    block: Block,
+  ) {
     this.name = factor.name;
     this.count = count;
     this.#factor = factor;

@@ -1,4 +1,7 @@
-/** What becomes of a finished sum: a function that is called with its axes and its value, so that the text is there once, however many sums an invocation has. */
+/**
+ * What becomes of a finished sum: a function that is called with its axes and its value, so that the text is
+ * there once, however many sums an invocation has.
+ */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
 import { Expressions, extentsOf, Scope, type Surroundings } from '../emit/expressions.ts';
@@ -16,7 +19,10 @@ export interface Finish {
   call(row: string, column: string, total: string): string;
 }
 
-/** @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does nothing @param vectors arrays that are declared as vectors of four */
+/**
+ * @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does
+ * nothing @param vectors arrays that are declared as vectors of four
+ */
 export function finishOf(
   kernel: ContractKernel,
   layout: OperandLayout,
@@ -28,11 +34,19 @@ export function finishOf(
   const body = new Block(1);
   const scope = new Scope(body, axes);
   const surroundings: Surroundings = { total: { name: 'total', scope } };
-  const expressions = new Expressions(new Operands(kernel.operands, layout, vectors), extentsOf(kernel), surroundings);
+  const expressions = new Expressions(
+    new Operands(kernel.operands, layout, vectors),
+    extentsOf(kernel),
+    surroundings,
+  );
   const [row, column] = [axisName(batch.length), axisName(batch.length + 1)];
-  const outside = [isEdged.rows ? `${row} >= ${m}` : '', isEdged.columns ? `${column} >= ${n}` : ''].filter((text) => text !== '');
+  const outside = [isEdged.rows ? `${row} >= ${m}` : '', isEdged.columns ? `${column} >= ${n}` : ''].filter(
+    (text) => text !== '',
+  );
   if (outside.length > 0)
-    body.nest(`if (${outside.length === 1 ? outside[0]! : outside.map((text) => `(${text})`).join(' | ')})`).line('return;');
+    body
+      .nest(`if (${outside.length === 1 ? outside[0]! : outside.map((text) => `(${text})`).join(' | ')})`)
+      .line('return;');
   scope.block = body.slot();
   storeAll(expressions, stores, scope);
   const parameters = axes.map((axis) => `${axisName(axis)}: i32`).join(', ');

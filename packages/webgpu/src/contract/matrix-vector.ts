@@ -1,6 +1,8 @@
 /**
- * Products of a vector and a matrix, m = 1 or n = 1, on hardware: nothing can be used twice but the vector, so all that matters is that neighbouring invocations load neighbours, along the
- * matrix's own axis or along k. A workgroup shares out positions and steps along k; the sums of one position are added up by a tree in workgroup memory.
+ * Products of a vector and a matrix, m = 1 or n = 1, on hardware: nothing can be used twice but the vector,
+ * so all that matters is that neighbouring invocations load neighbours, along the matrix's own axis or along
+ * k. A workgroup shares out positions and steps along k; the sums of one position are added up by a tree in
+ * workgroup memory.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -15,7 +17,10 @@ import { SUM_BLOCK } from './sums.ts';
 import { over, rest, sum, times } from './text.ts';
 import { declareTile, edgesOf, tilesOf } from './tiles.ts';
 
-/** Invocations of a workgroup, and those that lie along k: few where the matrix is contiguous along its own axis, many where it is along k. */
+/**
+ * Invocations of a workgroup, and those that lie along k: few where the matrix is contiguous along its own
+ * axis, many where it is along k.
+ */
 const SIZE = 256;
 const SLICES = { own: 4, inner: 64 } as const;
 
@@ -41,7 +46,9 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
 
   const body = new Block(1);
   declareTile(body, kernel, tile);
-  const [slice, place] = alongK ? [rest('lane', slices), over('lane', slices)] : [over('lane', positions), rest('lane', positions)];
+  const [slice, place] = alongK
+    ? [rest('lane', slices), over('lane', slices)]
+    : [over('lane', positions), rest('lane', positions)];
   body.line(`let slice = ${slice};`, `let position = ${sum(m === 1 ? 'column' : 'row', place)};`);
   const at = { step: 1, count: 1 };
   const elements = new Elements(
@@ -60,7 +67,10 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   if (k > perBlock && dtype === 'float32') {
     const outer = body.nest(`for (var begin = slice; begin < ${k}; begin += ${perBlock})`);
     outer.line(`var part = ${type}();`);
-    addTo(outer.nest(`for (var inner = begin; inner < min(begin + ${perBlock}, ${k}); inner += ${slices})`), 'part');
+    addTo(
+      outer.nest(`for (var inner = begin; inner < min(begin + ${perBlock}, ${k}); inner += ${slices})`),
+      'part',
+    );
     outer.line('sum += part;');
   } else {
     addTo(body.nest(`for (var inner = slice; inner < ${k}; inner += ${slices})`), 'sum');

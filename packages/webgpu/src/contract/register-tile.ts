@@ -1,10 +1,12 @@
 /**
- * Matrix products for adapters that compute on the CPU. An invocation keeps a tile of sums in named variables and loads straight from the arrays: nothing is shared but what
- * the caches share, and nobody waits. A workgroup is a subgroup, which is one vector register: its lanes lie along n, where each has columns of its own and all have the same rows,
- * or along m, the other way round.
+ * Matrix products for adapters that compute on the CPU. An invocation keeps a tile of sums in named variables
+ * and loads straight from the arrays: nothing is shared but what the caches share, and nobody waits. A
+ * workgroup is a subgroup, which is one vector register: its lanes lie along n, where each has columns of its
+ * own and all have the same rows, or along m, the other way round.
  *
- * What costs most is a load, since every lane's address is checked: as much as a dozen multiplications and additions of vectors, whether neighbours are loaded or not. So tiles
- * are large, and elements that all lanes need are loaded by one lane each, for as many steps along k as there are lanes, and told to the others.
+ * What costs most is a load, since every lane's address is checked: as much as a dozen multiplications and
+ * additions of vectors, whether neighbours are loaded or not. So tiles are large, and elements that all lanes
+ * need are loaded by one lane each, for as many steps along k as there are lanes, and told to the others.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -30,7 +32,10 @@ export interface RegisterTile {
   readonly columns: number;
   /** Steps along k in one turn of the loop. */
   readonly unroll: number;
-  /** Whether lanes tell each other what they have loaded: they run in step then, and `unroll` is a multiple of `width`. */
+  /**
+   * Whether lanes tell each other what they have loaded: they run in step then, and `unroll` is a multiple of
+   * `width`.
+   */
   readonly tells: boolean;
 }
 
@@ -40,7 +45,11 @@ export function extentOf({ lanes, width, rows, columns }: RegisterTile): TileExt
 }
 
 /** The shader of a product. */
-export function registerTileShader(kernel: ContractKernel, layout: OperandLayout, tile: RegisterTile): Shader {
+export function registerTileShader(
+  kernel: ContractKernel,
+  layout: OperandLayout,
+  tile: RegisterTile,
+): Shader {
   const { m, n, dtype } = kernel;
   const { lanes, width, rows, columns, tells } = tile;
   const extent = extentOf(tile);
@@ -51,10 +60,25 @@ export function registerTileShader(kernel: ContractKernel, layout: OperandLayout
   declareTile(body, kernel, extent, lanes);
 
   const [left, right] = factorsOf(kernel);
-  const rowsOf = { first: 'row', step: lanes === 'm' ? width : 1, count: rows, last: isEdged.rows ? m - 1 : null };
-  const columnsOf = { first: 'column', step: lanes === 'n' ? width : 1, count: columns, last: isEdged.columns ? n - 1 : null };
-  const sources = [new Elements(left, rowsOf, expressions, body), new Elements(right, columnsOf, expressions, body)].map((elements, side) =>
-    tells && (side === 0) === (lanes === 'n') ? toldBy(elements, width) : (block: Block, inner: string) => elements.along(block, inner),
+  const rowsOf = {
+    first: 'row',
+    step: lanes === 'm' ? width : 1,
+    count: rows,
+    last: isEdged.rows ? m - 1 : null,
+  };
+  const columnsOf = {
+    first: 'column',
+    step: lanes === 'n' ? width : 1,
+    count: columns,
+    last: isEdged.columns ? n - 1 : null,
+  };
+  const sources = [
+    new Elements(left, rowsOf, expressions, body),
+    new Elements(right, columnsOf, expressions, body),
+  ].map((elements, side) =>
+    tells && (side === 0) === (lanes === 'n')
+      ? toldBy(elements, width)
+      : (block: Block, inner: string) => elements.along(block, inner),
   ) as [Source, Source];
   const sums = new Sums(elementType(dtype), rows, columns);
   addUp(body, kernel, tile.unroll, sums, sources);
@@ -67,7 +91,10 @@ export function registerTileShader(kernel: ContractKernel, layout: OperandLayout
     size: width,
     workgroups: tilesOf(kernel, extent),
     body,
-    header: headerOf(kernel, `an invocation has ${rows} × ${columns} sums; ${width} lanes lie along ${lanes}`),
+    header: headerOf(
+      kernel,
+      `an invocation has ${rows} × ${columns} sums; ${width} lanes lie along ${lanes}`,
+    ),
     declarations: [...[left, right].flatMap(({ declaration }) => declaration ?? []), finish.declaration],
     ...(tells ? { usesSubgroups: true, lane: 'subgroup_invocation_id' } : {}),
   });
@@ -88,12 +115,19 @@ function toldBy(elements: Elements, width: number): Source {
         return name;
       }),
     );
-    return (position, step = 0) => `subgroupBroadcast(${told[Math.floor(step / width)]![position]!}, ${step % width}u)`;
+    return (position, step = 0) =>
+      `subgroupBroadcast(${told[Math.floor(step / width)]![position]!}, ${step % width}u)`;
   };
 }
 
 /** The loops over k. */
-function addUp(body: Block, { k, dtype }: ContractKernel, unroll: number, sums: Sums, sources: readonly [Source, Source]): void {
+function addUp(
+  body: Block,
+  { k, dtype }: ContractKernel,
+  unroll: number,
+  sums: Sums,
+  sources: readonly [Source, Source],
+): void {
   const whole = k - (k % unroll);
   const type = elementType(dtype);
   const writeSteps = (block: Block, prefix: string, steps: number): void => {

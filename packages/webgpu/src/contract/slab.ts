@@ -1,6 +1,7 @@
 /**
- * The part of a factor that a workgroup multiplies next, in workgroup memory: so many positions along its own axis, and so many steps along k, as vectors of four neighbours. They are
- * neighbours in memory too, along k or along the own axis; where every vector of memory is one of the array's, it is loaded at once.
+ * The part of a factor that a workgroup multiplies next, in workgroup memory: so many positions along its own
+ * axis, and so many steps along k, as vectors of four neighbours. They are neighbours in memory too, along k
+ * or along the own axis; where every vector of memory is one of the array's, it is loaded at once.
  *
  *   along the own axis: vector (step, position / 4) lies at step·(size / 4) + position / 4;
  *   along k: vector (position, step / 4) lies among those of its position, exchanged so that invocations at neighbouring positions read from different banks.
@@ -65,9 +66,14 @@ export class Slab {
   /** The position of an invocation, by a number or its name, from the first of the workgroup's on. */
   position(each: number | string): string {
     const { place, count } = this.#parts;
-    if (this.#alongK) return sum(place, typeof each === 'number' ? this.#across * each : times(this.#across, each));
-    if (typeof each === 'number') return sum(times(4, place), (each % 4) + 4 * this.#across * Math.floor(each / 4));
-    return sum(times(4, place), count === 4 ? each : `${each} % 4 + ${times(4 * this.#across, `${each} / 4`)}`);
+    if (this.#alongK)
+      return sum(place, typeof each === 'number' ? this.#across * each : times(this.#across, each));
+    if (typeof each === 'number')
+      return sum(times(4, place), (each % 4) + 4 * this.#across * Math.floor(each / 4));
+    return sum(
+      times(4, place),
+      count === 4 ? each : `${each} % 4 + ${times(4 * this.#across, `${each} / 4`)}`,
+    );
   }
 
   /** Workgroup memory for so many slabs, and functions that load a vector and say where it goes. */
@@ -95,7 +101,8 @@ export class Slab {
       `let position = ${sum('first', this.#alongK ? across : along)};`,
       `let step = ${sum('inner', this.#alongK ? along : across)};`,
     );
-    const within = (text: string, last: number, isClamped: boolean): string => (isClamped ? `min(${text}, ${last})` : text);
+    const within = (text: string, last: number, isClamped: boolean): string =>
+      isClamped ? `min(${text}, ${last})` : text;
     const element = (part: number): string => {
       const [down, right] = this.#alongK ? [0, part] : [part, 0];
       const lost = isVector ? 4 : 1;
@@ -128,11 +135,16 @@ export class Slab {
   }
   /** A statement that puts a vector in its place in the slab that begins at `begin`. */
   store(begin: string, vector: string, value: string): string {
-    const place = this.#alongK ? `${this.name}_slot(${over(vector, this.#line)}, ${rest(vector, this.#line)})` : vector;
+    const place = this.#alongK
+      ? `${this.name}_slot(${over(vector, this.#line)}, ${rest(vector, this.#line)})`
+      : vector;
     return `${this.name}_slab[${sum(begin, place)}] = ${value};`;
   }
 
-  /** Names the vectors of an invocation at four steps along k, the `quad`th four of the slab that begins at `begin`. */
+  /**
+   * Names the vectors of an invocation at four steps along k, the `quad`th four of the slab that begins at
+   * `begin`.
+   */
   read(block: Block, begin: string, quad: string): SlabReads {
     const { count, type } = this.#parts;
     const at = (name: string, place: string): string => {
@@ -140,7 +152,9 @@ export class Slab {
       return name;
     };
     if (this.#alongK) {
-      const names = range(count).map((each) => at(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`));
+      const names = range(count).map((each) =>
+        at(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`),
+      );
       const one: SlabReads['one'] = (each, step) => `${names[each]!}.${'xyzw'[step]!}`;
       return {
         one,

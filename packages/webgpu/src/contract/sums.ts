@@ -1,4 +1,7 @@
-/** The sums of an invocation in named variables: one vector of up to four columns after another for each row, `sum0`, or `sum0_0`, `sum0_1`, where there are several. */
+/**
+ * The sums of an invocation in named variables: one vector of up to four columns after another for each row,
+ * `sum0`, or `sum0_0`, `sum0_1`, where there are several.
+ */
 import type { Block } from '../emit/block.ts';
 import { sum, times } from './text.ts';
 
@@ -17,12 +20,15 @@ export class Sums {
     this.rows = rows;
     this.columns = columns;
     this.#type = type;
-    this.#widths = Array.from({ length: Math.ceil(columns / 4) }, (_, vector) => Math.min(4, columns - 4 * vector));
+    this.#widths = Array.from({ length: Math.ceil(columns / 4) }, (_, vector) =>
+      Math.min(4, columns - 4 * vector),
+    );
   }
 
   /** Every row's vectors, under a name of their own. */
   #forEach(prefix: string, visit: (name: string, row: number, vector: number) => void): void {
-    for (let row = 0; row < this.rows; row++) this.#widths.forEach((_, vector) => visit(this.#name(prefix, row, vector), row, vector));
+    for (let row = 0; row < this.rows; row++)
+      this.#widths.forEach((_, vector) => visit(this.#name(prefix, row, vector), row, vector));
   }
 
   #name(prefix: string, row: number, vector: number): string {
@@ -34,7 +40,9 @@ export class Sums {
   }
 
   declare(block: Block, prefix: string): void {
-    this.#forEach(prefix, (name, _, vector) => block.line(`var ${name} = ${this.#vectorType(this.#widths[vector]!)}();`));
+    this.#forEach(prefix, (name, _, vector) =>
+      block.line(`var ${name} = ${this.#vectorType(this.#widths[vector]!)}();`),
+    );
   }
   /** Adds one tile to another. */
   add(block: Block, prefix: string, other: string): void {
@@ -42,7 +50,8 @@ export class Sums {
   }
 
   /**
-   * One step along k: adds the products of a column of the left factor and a row of the right one, of which `right` gives as many columns as a vector has.
+   * One step along k: adds the products of a column of the left factor and a row of the right one, of which
+   * `right` gives as many columns as a vector has.
    * @param step tells the names of one loop's steps apart
    */
   addProducts(
@@ -58,10 +67,14 @@ export class Sums {
       block.line(`let ${name}_${step} = ${text};`);
       return `${name}_${step}`;
     };
-    const rights = this.#widths.map((width, vector) => named(several ? `right_${vector}` : 'right', right(4 * vector, width)));
+    const rights = this.#widths.map((width, vector) =>
+      named(several ? `right_${vector}` : 'right', right(4 * vector, width)),
+    );
     for (let row = 0; row < this.rows; row++) {
       const value = several ? named(`left_${row}`, left(row)) : left(row);
-      rights.forEach((right, vector) => block.line(this.#addProduct(this.#name(prefix, row, vector), value, right, this.#widths[vector]!)));
+      rights.forEach((right, vector) =>
+        block.line(this.#addProduct(this.#name(prefix, row, vector), value, right, this.#widths[vector]!)),
+      );
     }
   }
 
@@ -83,7 +96,9 @@ export class Sums {
     };
     if (this.rows === 1) return writeRow(block, '0', names);
     const count = this.#widths.length;
-    block.line(`var sums = array<${this.#vectorType(this.#widths[0]!)}, ${names.length}>(${names.join(', ')});`);
+    block.line(
+      `var sums = array<${this.#vectorType(this.#widths[0]!)}, ${names.length}>(${names.join(', ')});`,
+    );
     const loop = block.nest(`for (var each = 0; each < ${this.rows}; each++)`);
     const vectors = this.#widths.map((_, vector) => (count === 1 ? 'total' : `total${vector}`));
     vectors.forEach((name, vector) => loop.line(`let ${name} = sums[${sum(times(count, 'each'), vector)}];`));
@@ -96,10 +111,17 @@ export class Sums {
 }
 
 /**
- * A loop over k from 0 to `end` in steps of `step`, whose body adds to the sums that it is given the prefix of. Where many floats are added up, sums of blocks are.
+ * A loop over k from 0 to `end` in steps of `step`, whose body adds to the sums that it is given the prefix
+ * of. Where many floats are added up, sums of blocks are.
  * @param step divides `SUM_BLOCK`
  */
-export function sumInBlocks(body: Block, end: number, step: number, sums: Sums, write: (loop: Block, prefix: string) => void): void {
+export function sumInBlocks(
+  body: Block,
+  end: number,
+  step: number,
+  sums: Sums,
+  write: (loop: Block, prefix: string) => void,
+): void {
   if (end <= SUM_BLOCK || !sums.isFloat) {
     write(body.nest(`for (var inner = 0; inner < ${end}; inner += ${step})`), 'sum');
     return;

@@ -1,4 +1,7 @@
-/** Which tile of sums of which matrix a workgroup computes. Tiles are numbered along rows, then down columns, then through the batch. */
+/**
+ * Which tile of sums of which matrix a workgroup computes. Tiles are numbered along rows, then down columns,
+ * then through the batch.
+ */
 import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import type { Block } from '../emit/block.ts';
@@ -18,15 +21,24 @@ export function tilesOf({ batch, m, n }: ContractKernel, { rows, columns }: Tile
 }
 
 /** Whether some tiles go beyond the last row or column. */
-export function edgesOf({ m, n }: ContractKernel, { rows, columns }: TileExtent): { readonly rows: boolean; readonly columns: boolean } {
+export function edgesOf(
+  { m, n }: ContractKernel,
+  { rows, columns }: TileExtent,
+): { readonly rows: boolean; readonly columns: boolean } {
   return { rows: m % rows !== 0, columns: n % columns !== 0 };
 }
 
 /**
- * Declares the axes of the batch, and `row` and `column`, with which the tile begins; lanes along an axis begin one after the other.
+ * Declares the axes of the batch, and `row` and `column`, with which the tile begins; lanes along an axis
+ * begin one after the other.
  * @param lanes the axis along which lanes lie, if they do
  */
-export function declareTile(body: Block, kernel: ContractKernel, extent: TileExtent, lanes?: 'm' | 'n'): void {
+export function declareTile(
+  body: Block,
+  kernel: ContractKernel,
+  extent: TileExtent,
+  lanes?: 'm' | 'n',
+): void {
   const { batch, m, n } = kernel;
   const { rows, columns } = extent;
   const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
@@ -36,6 +48,12 @@ export function declareTile(body: Block, kernel: ContractKernel, extent: TileExt
     body.line(`let matrix = ${over('group', down * across)};`);
     declareAxes(body, 0, batch, 'matrix');
   }
-  const [row, column] = [times(rows, rest(over('group', across), down)), times(columns, rest('group', across))];
-  body.line(`let row = ${lanes === 'm' ? sum(row, 'lane') : row};`, `let column = ${lanes === 'n' ? sum(column, 'lane') : column};`);
+  const [row, column] = [
+    times(rows, rest(over('group', across), down)),
+    times(columns, rest('group', across)),
+  ];
+  body.line(
+    `let row = ${lanes === 'm' ? sum(row, 'lane') : row};`,
+    `let column = ${lanes === 'n' ? sum(column, 'lane') : column};`,
+  );
 }

@@ -1,7 +1,8 @@
 /**
- * Matrix products for hardware, whose memory is far and whose invocations are many. A workgroup computes a tile of sums: it loads slabs of both factors into workgroup memory, from
- * where every invocation takes what it needs for its own smaller tile, which is in registers. With two buffers the next slabs are on their way while these are multiplied, and one barrier
- * parts the turns.
+ * Matrix products for hardware, whose memory is far and whose invocations are many. A workgroup computes a
+ * tile of sums: it loads slabs of both factors into workgroup memory, from where every invocation takes what
+ * it needs for its own smaller tile, which is in registers. With two buffers the next slabs are on their way
+ * while these are multiplied, and one barrier parts the turns.
  */
 import { scalarsIn, type ContractKernel, type Scalar, type Term } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -37,13 +38,26 @@ export function bytesOf({ rows, columns, inner, buffers }: WorkgroupTile): numbe
   return 4 * (rows + columns) * inner * buffers;
 }
 
-/** Whether a factor's array can be declared as vectors: its lines begin and end with whole ones, and nobody touches single elements of it. */
-function isVectorArray({ m, n, k, batch, operands, stores }: ContractKernel, factor: Factor, layout: OperandLayout): boolean {
+/**
+ * Whether a factor's array can be declared as vectors: its lines begin and end with whole ones, and nobody
+ * touches single elements of it.
+ */
+function isVectorArray(
+  { m, n, k, batch, operands, stores }: ContractKernel,
+  factor: Factor,
+  layout: OperandLayout,
+): boolean {
   const { name, operand, index, steps } = factor;
   const alongK = liesAlongK(factor);
-  const [axis, extent] = alongK ? [batch.length + 2, k] : name === 'left' ? [batch.length, m] : [batch.length + 1, n];
-  const isWhole = ({ factor: step, atom }: Term): boolean => step % 4 === 0 || (step === 1 && atom.kind === 'axis' && atom.axis === axis);
-  const touches = (scalar: Scalar): boolean => (scalar.op === 'load' || scalar.op === 'gather') && scalar.operand === operand;
+  const [axis, extent] = alongK
+    ? [batch.length + 2, k]
+    : name === 'left'
+      ? [batch.length, m]
+      : [batch.length + 1, n];
+  const isWhole = ({ factor: step, atom }: Term): boolean =>
+    step % 4 === 0 || (step === 1 && atom.kind === 'axis' && atom.axis === axis);
+  const touches = (scalar: Scalar): boolean =>
+    (scalar.op === 'load' || scalar.op === 'gather') && scalar.operand === operand;
   return (
     steps !== null &&
     (alongK ? steps.inner : steps.own) === 1 &&
@@ -56,13 +70,19 @@ function isVectorArray({ m, n, k, batch, operands, stores }: ContractKernel, fac
 }
 
 /** The shader of a product. */
-export function workgroupTileShader(kernel: ContractKernel, layout: OperandLayout, tile: WorkgroupTile): Shader {
+export function workgroupTileShader(
+  kernel: ContractKernel,
+  layout: OperandLayout,
+  tile: WorkgroupTile,
+): Shader {
   const { dtype } = kernel;
   const { rows, columns, inner, own, buffers } = tile;
   const factors = factorsOf(kernel);
   const canBeVectors = factors.map((factor) => tile.vectors && isVectorArray(kernel, factor, layout));
   // An array that is both factors is declared in one way.
-  const isVector = factors.map(({ operand }) => factors.every((other, each) => other.operand !== operand || canBeVectors[each]!));
+  const isVector = factors.map(({ operand }) =>
+    factors.every((other, each) => other.operand !== operand || canBeVectors[each]!),
+  );
   const vectors = new Set(factors.filter((_, each) => isVector[each]!).map(({ operand }) => operand));
   const finish = finishOf(kernel, layout, edgesOf(kernel, tile), vectors);
   const { expressions } = finish;
@@ -74,8 +94,22 @@ export function workgroupTileShader(kernel: ContractKernel, layout: OperandLayou
   const type = elementType(dtype);
   const common = { kernel, expressions, type, inner };
   const slabs = [
-    new Slab({ ...common, factor: factors[0], isVector: isVector[0]!, size: rows, count: own.rows, place: 'down' }),
-    new Slab({ ...common, factor: factors[1], isVector: isVector[1]!, size: columns, count: own.columns, place: 'across' }),
+    new Slab({
+      ...common,
+      factor: factors[0],
+      isVector: isVector[0]!,
+      size: rows,
+      count: own.rows,
+      place: 'down',
+    }),
+    new Slab({
+      ...common,
+      factor: factors[1],
+      isVector: isVector[1]!,
+      size: columns,
+      count: own.columns,
+      place: 'across',
+    }),
   ] as const;
   const sums = new Sums(type, own.rows, own.columns);
   addUp(body, kernel, tile, sums, slabs);
@@ -102,7 +136,13 @@ export function workgroupTileShader(kernel: ContractKernel, layout: OperandLayou
 }
 
 /** The loop over k. */
-function addUp(body: Block, { k, dtype }: ContractKernel, tile: WorkgroupTile, sums: Sums, slabs: readonly [Slab, Slab]): void {
+function addUp(
+  body: Block,
+  { k, dtype }: ContractKernel,
+  tile: WorkgroupTile,
+  sums: Sums,
+  slabs: readonly [Slab, Slab],
+): void {
   const { inner, buffers } = tile;
   const size = invocationsOf(tile);
   const firsts = ['row', 'column'] as const;
@@ -117,7 +157,8 @@ function addUp(body: Block, { k, dtype }: ContractKernel, tile: WorkgroupTile, s
   );
   const begin = (slab: Slab): string => (buffers === 1 ? '0' : times(slab.vectors, 'buffer'));
   const fill = (block: Block, step: string): void => {
-    for (const { slab, first, vector } of loads) block.line(slab.store(begin(slab), vector, slab.load(first, step, vector)));
+    for (const { slab, first, vector } of loads)
+      block.line(slab.store(begin(slab), vector, slab.load(first, step, vector)));
   };
   sums.declare(body, 'sum');
   if (buffers === 2) {
@@ -132,12 +173,19 @@ function addUp(body: Block, { k, dtype }: ContractKernel, tile: WorkgroupTile, s
     } else {
       for (const { name } of loads) loop.line(`var ${name}: vec4<${elementType(dtype)}>;`);
       const ahead = loop.nest(`if (inner + ${inner} < ${k})`);
-      for (const { slab, first, vector, name } of loads) ahead.line(`${name} = ${slab.load(first, `inner + ${inner}`, vector)};`);
+      for (const { slab, first, vector, name } of loads)
+        ahead.line(`${name} = ${slab.load(first, `inner + ${inner}`, vector)};`);
     }
     const quads = loop.nest(`for (var quad = 0; quad < ${inner / 4}; quad++)`);
-    const [left, right] = slabs.map((slab) => slab.read(quads, begin(slab), 'quad')) as [SlabReads, SlabReads];
+    const [left, right] = slabs.map((slab) => slab.read(quads, begin(slab), 'quad')) as [
+      SlabReads,
+      SlabReads,
+    ];
     for (const step of range(4)) {
-      const [one, four] = [(row: number): string => left.one(row, step), (column: number): string => right.four(column, step)];
+      const [one, four] = [
+        (row: number): string => left.one(row, step),
+        (column: number): string => right.four(column, step),
+      ];
       sums.addProducts(quads, prefix, step, one, four);
     }
     if (buffers === 2) {

@@ -1,4 +1,7 @@
-/** Lines of a program with blocks inside, so that a line can still be added in front of a loop while its body is being written. */
+/**
+ * Lines of a program with blocks inside, so that a line can still be added in front of a loop while its body
+ * is being written.
+ */
 
 /** A sequence of lines and blocks. */
 export class Block {
@@ -30,7 +33,9 @@ export class Block {
 
   toString(): string {
     const indent = '  '.repeat(this.#depth);
-    const inner = this.#parts.map((part) => (typeof part === 'string' ? `${indent}${part}\n` : part.toString())).join('');
+    const inner = this.#parts
+      .map((part) => (typeof part === 'string' ? `${indent}${part}\n` : part.toString()))
+      .join('');
     return this.#closing === null ? inner : `${inner}${'  '.repeat(this.#depth - 1)}${this.#closing}\n`;
   }
 }

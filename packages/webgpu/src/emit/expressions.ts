@@ -1,8 +1,17 @@
 /**
- * Scalar expressions as WGSL. What does not change with the innermost loop is computed in front of it; what occurs more than once has a name; loads have names too, so that
- * all of them happen before the stores of the same iteration.
+ * Scalar expressions as WGSL. What does not change with the innermost loop is computed in front of it; what
+ * occurs more than once has a name; loads have names too, so that all of them happen before the stores of the
+ * same iteration.
  */
-import { inputsOf, scalarsIn, type Index, type Kernel, type Scalar, type ScalarOf, type ScalarOp } from '@firsthand/compiler';
+import {
+  inputsOf,
+  scalarsIn,
+  type Index,
+  type Kernel,
+  type Scalar,
+  type ScalarOf,
+  type ScalarOp,
+} from '@firsthand/compiler';
 import type { Block } from './block.ts';
 import { axesIn, indexText, splitIndex } from './indices.ts';
 import { opaqueOperands } from './opaque.ts';
@@ -41,7 +50,10 @@ export class Scope {
   }
 }
 
-/** What expressions read besides arrays: how a reduction's result and a running total are called, and at which depth they exist. */
+/**
+ * What expressions read besides arrays: how a reduction's result and a running total are called, and at which
+ * depth they exist.
+ */
 export interface Surroundings {
   readonly reduced?: (reduction: number) => { readonly name: string; readonly scope: Scope };
   readonly total?: { readonly name: string; readonly scope: Scope };
@@ -49,7 +61,12 @@ export interface Surroundings {
   readonly load?: (operand: number, index: Index) => string | null;
 }
 
-type Write<K extends ScalarOp> = (writer: Expressions, scalar: ScalarOf<K>, inputs: readonly string[], scope: Scope) => string;
+type Write<K extends ScalarOp> = (
+  writer: Expressions,
+  scalar: ScalarOf<K>,
+  inputs: readonly string[],
+  scope: Scope,
+) => string;
 
 const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   const: (writer, { dtype, value }) => writer.use(literal(dtype, value)),
@@ -62,15 +79,21 @@ const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   },
   gather: (writer, { dtype, operand, index, position, stride, extent }, [text], scope) => {
     const name = writer.name(`i32(${text!})`, scope);
-    const bounded = position.dtype === 'uint32' ? `${text!} < ${extent}u` : `(${name} >= 0) & (${name} < ${extent})`;
+    const bounded =
+      position.dtype === 'uint32' ? `${text!} < ${extent}u` : `(${name} >= 0) & (${name} < ${extent})`;
     const rest = writer.place(index, scope);
     const step = stride === 1 ? name : `${stride} * ${name}`;
-    const element = writer.name(writer.operands.load(operand, rest === '0' ? step : `${rest} + ${step}`), scope);
+    const element = writer.name(
+      writer.operands.load(operand, rest === '0' ? step : `${rest} + ${step}`),
+      scope,
+    );
     const nothing = writer.use(literal(dtype, dtype.startsWith('float') ? NaN : 0));
     return `select(${nothing}, ${element}, ${bounded})`;
   },
   random: (writer, { dtype, index }, [key0, key1, counter0, counter1], scope) =>
-    writer.use(randomExpression(dtype, [key0!, key1!], [counter0!, counter1!], `u32(${writer.place(index, scope)})`)),
+    writer.use(
+      randomExpression(dtype, [key0!, key1!], [counter0!, counter1!], `u32(${writer.place(index, scope)})`),
+    ),
   unary: (writer, { kind, x }, [text]) => writer.use(unaryExpression(kind, x.dtype, text!)),
   binary: (writer, { kind, a }, [left, right]) => writer.use(binaryExpression(kind, a.dtype, left!, right!)),
   where: (writer, _, [condition, a, b]) => writer.use(whereExpression(condition!, a!, b!)),
@@ -146,7 +169,8 @@ export class Expressions {
   place(index: Index, scope: Scope): string {
     if (scope.outer === null) return indexText(index, this.#extents);
     const { outer, inner } = splitIndex(index, (axis) => !scope.axes.has(axis));
-    if (outer.terms.length === 0 || (inner.terms.length === 0 && inner.offset === 0)) return this.#deepPlace(index, scope);
+    if (outer.terms.length === 0 || (inner.terms.length === 0 && inner.offset === 0))
+      return this.#deepPlace(index, scope);
     const text = this.place(outer, scope.outer);
     const base = this.name(text, scope.outer);
     const rest = indexText(inner, this.#extents);
@@ -166,7 +190,8 @@ export class Expressions {
     };
     for (const input of inputsOf(scalar)) within(homes.get(input) ?? scopeOf(scope, input));
     for (const axis of axesOfScalar(scalar))
-      for (let each: Scope | null = scope; each !== null; each = each.outer) if (each.axes.has(axis)) within(each);
+      for (let each: Scope | null = scope; each !== null; each = each.outer)
+        if (each.axes.has(axis)) within(each);
     if (scalar.op === 'reduced') within(this.surroundings.reduced!(scalar.reduction).scope);
     if (scalar.op === 'total') within(this.surroundings.total!.scope);
     return home;
@@ -187,7 +212,8 @@ function lookup(scope: Scope, scalar: Scalar): string | null {
 
 /** The scope that holds an expression which has been written. */
 function scopeOf(scope: Scope, scalar: Scalar): Scope {
-  for (let each: Scope | null = scope; each !== null; each = each.outer) if (each.known.has(scalar)) return each;
+  for (let each: Scope | null = scope; each !== null; each = each.outer)
+    if (each.known.has(scalar)) return each;
   return scope;
 }
 
@@ -201,7 +227,8 @@ function depthOf(scope: Scope): number {
 
 function countUses(order: readonly Scalar[], values: readonly Scalar[]): ReadonlyMap<Scalar, number> {
   const uses = new Map<Scalar, number>();
-  for (const each of [...order.flatMap((scalar) => inputsOf(scalar)), ...values]) uses.set(each, (uses.get(each) ?? 0) + 1);
+  for (const each of [...order.flatMap((scalar) => inputsOf(scalar)), ...values])
+    uses.set(each, (uses.get(each) ?? 0) + 1);
   return uses;
 }
 

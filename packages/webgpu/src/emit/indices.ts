@@ -1,4 +1,7 @@
-/** Index expressions as WGSL: i32 arithmetic on loop variables. Quotients round down, which truncating division does once its operand cannot be negative. */
+/**
+ * Index expressions as WGSL: i32 arithmetic on loop variables. Quotients round down, which truncating
+ * division does once its operand cannot be negative.
+ */
 import { axisName, boundsOf, type Atom, type Index, type Term } from '@firsthand/compiler';
 
 /** An index expression as text. `extents` are those of all loop variables. */
@@ -27,11 +30,17 @@ function atomText(atom: Atom, extents: readonly number[]): string {
 }
 
 /** An expression as the part that depends on some loop variables alone, and the rest. */
-export function splitIndex({ offset, terms }: Index, isOuter: (axis: number) => boolean): { readonly outer: Index; readonly inner: Index } {
+export function splitIndex(
+  { offset, terms }: Index,
+  isOuter: (axis: number) => boolean,
+): { readonly outer: Index; readonly inner: Index } {
   const outer: Term[] = [];
   const inner: Term[] = [];
   for (const term of terms) (axesOf(term.atom).every(isOuter) ? outer : inner).push(term);
-  return { outer: { offset: outer.length > 0 ? offset : 0, terms: outer }, inner: { offset: outer.length > 0 ? 0 : offset, terms: inner } };
+  return {
+    outer: { offset: outer.length > 0 ? offset : 0, terms: outer },
+    inner: { offset: outer.length > 0 ? 0 : offset, terms: inner },
+  };
 }
 
 /** The loop variables in an atom. */

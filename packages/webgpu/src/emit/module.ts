@@ -1,6 +1,8 @@
 /**
- * A module around a shader's statements: declarations of arrays and of the functions that are called, and which invocation is which. Conditions are joined by `&` and `|`
- * everywhere: `&&` and `||` are branches, and SwiftShader's compiler takes a time that is exponential in the number of branches that follow one another in a loop.
+ * A module around a shader's statements: declarations of arrays and of the functions that are called, and
+ * which invocation is which. Conditions are joined by `&` and `|` everywhere: `&&` and `||` are branches, and
+ * SwiftShader's compiler takes a time that is exponential in the number of branches that follow one another
+ * in a loop.
  */
 import type { Block } from './block.ts';
 import type { Expressions } from './expressions.ts';
@@ -19,13 +21,18 @@ export interface ModuleParts {
   /** Invocations of a workgroup. */
   readonly size: number;
   readonly workgroups: number;
-  /** Statements of `main`. `group` is the number of the workgroup, `lane` that of the invocation in it, both i32. */
+  /**
+   * Statements of `main`. `group` is the number of the workgroup, `lane` that of the invocation in it, both
+   * i32.
+   */
   readonly body: Block;
   /** What it computes, as comment lines at the top. */
   readonly header?: readonly string[];
   /** Declarations in front of `main`: workgroup memory, further functions. */
   readonly declarations?: readonly string[];
-  /** The built-in number that is an invocation's `lane`: where workgroups are subgroups, that in the subgroup. */
+  /**
+   * The built-in number that is an invocation's `lane`: where workgroups are subgroups, that in the subgroup.
+   */
   readonly lane?: 'local_invocation_index' | 'subgroup_invocation_id';
   /** Whether invocations read each other's registers. */
   readonly usesSubgroups?: boolean;

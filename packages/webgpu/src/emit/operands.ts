@@ -1,10 +1,16 @@
-/** The arrays of one kernel in WGSL: how they are declared, and how an element is loaded and stored wherever it lies. Every element is one 32-bit word. */
+/**
+ * The arrays of one kernel in WGSL: how they are declared, and how an element is loaded and stored wherever
+ * it lies. Every element is one 32-bit word.
+ */
 import { operandName as letterOf, type Operand } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
 import { elementType } from '../scalar/operations.ts';
 import type { Binding, OperandLayout } from '../shader.ts';
 
-/** The name of an array: its letter; where letters come again, with a number that cannot make a type of it, such as `f32`. */
+/**
+ * The name of an array: its letter; where letters come again, with a number that cannot make a type of it,
+ * such as `f32`.
+ */
 function operandName(operand: number): string {
   return letterOf(operand).replace(/\d+$/, '_$&');
 }
@@ -35,14 +41,18 @@ export class Operands {
     const { dtype } = this.#operands[operand]!;
     const element = toElement(dtype, value);
     const word =
-      this.#layout.packed.has(this.#layout.shares[operand]!) && elementType(dtype) !== 'u32' ? `bitcast<u32>(${element})` : element;
+      this.#layout.packed.has(this.#layout.shares[operand]!) && elementType(dtype) !== 'u32'
+        ? `bitcast<u32>(${element})`
+        : element;
     return `${this.place(operand, index)} = ${word};`;
   }
 
   #element(operand: number, index: string): string {
     const type = elementType(this.#operands[operand]!.dtype);
     const place = this.place(operand, index);
-    return this.#layout.packed.has(this.#layout.shares[operand]!) && type !== 'u32' ? `bitcast<${type}>(${place})` : place;
+    return this.#layout.packed.has(this.#layout.shares[operand]!) && type !== 'u32'
+      ? `bitcast<${type}>(${place})`
+      : place;
   }
 
   /** The element as it stands in memory. */
@@ -74,10 +84,13 @@ export class Operands {
       const { dtype, length } = this.#operands[operand]!;
       const type = elementType(dtype);
       const count = Math.max(length, 1);
-      const array = this.#vectors.has(operand) ? `array<vec4<${type}>, ${count / 4}>` : `array<${type}, ${count}>`;
+      const array = this.#vectors.has(operand)
+        ? `array<vec4<${type}>, ${count / 4}>`
+        : `array<${type}, ${count}>`;
       bind({ kind: 'operand', operand, access }, access, operandName(operand), array);
     }
-    if ([...this.#used].some((operand) => this.#layout.packed.has(operand))) bind({ kind: 'packed' }, 'read_write', 'packed', 'array<u32>');
+    if ([...this.#used].some((operand) => this.#layout.packed.has(operand)))
+      bind({ kind: 'packed' }, 'read_write', 'packed', 'array<u32>');
     if (this.#hasScratch) bind({ kind: 'scratch' }, 'read_write', 'scratch', 'array<u32>');
     return { lines, bindings };
   }

@@ -8,7 +8,8 @@ export function declareAxes(block: Block, first: number, extents: readonly numbe
   extents.forEach((extent, axis) => {
     stride /= extent;
     const whole = stride === 1 ? place : `${place} / ${stride}`;
-    const text = axis === 0 || extent === 1 ? whole : stride === 1 ? `${place} % ${extent}` : `(${whole}) % ${extent}`;
+    const text =
+      axis === 0 || extent === 1 ? whole : stride === 1 ? `${place} % ${extent}` : `(${whole}) % ${extent}`;
     const name = axisName(first + axis);
     if (name !== text) block.line(`let ${name} = ${extent === 1 ? '0' : text};`);
   });

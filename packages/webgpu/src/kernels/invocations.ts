@@ -1,4 +1,6 @@
-/** How pieces of work are counted out to invocations, in workgroups of a size that the number of pieces suits. */
+/**
+ * How pieces of work are counted out to invocations, in workgroups of a size that the number of pieces suits.
+ */
 import type { Block } from '../emit/block.ts';
 import { GROUP_ROW } from '../emit/module.ts';
 
@@ -8,14 +10,22 @@ export interface Workgroups {
   readonly workgroups: number;
 }
 
-/** Workgroups in which each of so many pieces has an invocation: small ones where there are few pieces, so that all cores get some. */
+/**
+ * Workgroups in which each of so many pieces has an invocation: small ones where there are few pieces, so
+ * that all cores get some.
+ */
 export function workgroupsFor(pieces: number): Workgroups {
   const size = Math.min(64, Math.max(4, 2 ** Math.ceil(Math.log2(pieces / 8))));
   return { size, workgroups: Math.ceil(pieces / size) };
 }
 
 /** Declares the number of the piece that an invocation has; one without a piece returns. */
-export function declarePiece(block: Block, name: string, pieces: number, { size, workgroups }: Workgroups): void {
+export function declarePiece(
+  block: Block,
+  name: string,
+  pieces: number,
+  { size, workgroups }: Workgroups,
+): void {
   block.line(`let ${name} = group * ${size} + lane;`);
   if (pieces % size !== 0 || workgroups > GROUP_ROW) block.nest(`if (${name} >= ${pieces})`).line('return;');
 }

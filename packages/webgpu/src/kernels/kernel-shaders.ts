@@ -17,7 +17,12 @@ type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 export type Definitions = ReadonlyMap<Composite, KernelDefinition>;
 
 interface Kind<K extends KernelKind> {
-  shaders(kernel: KernelOf<K>, layout: OperandLayout, profile: AdapterProfile, definitions: Definitions): readonly Shader[];
+  shaders(
+    kernel: KernelOf<K>,
+    layout: OperandLayout,
+    profile: AdapterProfile,
+    definitions: Definitions,
+  ): readonly Shader[];
   /** 32-bit words of working memory. */
   scratchWords(kernel: KernelOf<K>, profile: AdapterProfile): number;
 }
@@ -33,7 +38,12 @@ const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
 };
 
 /** The dispatches of a kernel, in order. */
-export function kernelShaders(kernel: Kernel, layout: OperandLayout, profile: AdapterProfile, definitions: Definitions): readonly Shader[] {
+export function kernelShaders(
+  kernel: Kernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+  definitions: Definitions,
+): readonly Shader[] {
   const shaders = (KINDS[kernel.kind] as Kind<KernelKind>).shaders(kernel, layout, profile, definitions);
   if (profile.subgroups?.directive !== false) return shaders;
   return shaders.map((shader) => ({ ...shader, wgsl: shader.wgsl.replace(SUBGROUPS_DIRECTIVE, '') }));

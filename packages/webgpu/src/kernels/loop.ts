@@ -1,6 +1,7 @@
 /**
- * Loop kernels: maps, with an invocation for each element; reductions and row kernels, with an invocation or a workgroup for each row. Which one it is depends on
- * the adapter: one that computes in software has a few lanes and slow barriers, hardware has thousands of lanes that want to be fed with neighbouring elements.
+ * Loop kernels: maps, with an invocation for each element; reductions and row kernels, with an invocation or
+ * a workgroup for each row. Which one it is depends on the adapter: one that computes in software has a few
+ * lanes and slow barriers, hardware has thousands of lanes that want to be fed with neighbouring elements.
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -15,8 +16,13 @@ import { declarePiece, workgroupsFor } from './invocations.ts';
 import { openRow, storeAll, sweepPass } from './sweep.ts';
 
 /** The shaders of a loop kernel. */
-export function loopShaders(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
-  if (kernel.reductions.length === 0 && kernel.rowStores.length === 0) return [mapShader(kernel, layout, profile)];
+export function loopShaders(
+  kernel: LoopKernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+): readonly Shader[] {
+  if (kernel.reductions.length === 0 && kernel.rowStores.length === 0)
+    return [mapShader(kernel, layout, profile)];
   const strategy = rowStrategy(kernel, profile);
   if (strategy.kind === 'split') return splitShaders(kernel, layout, strategy.parts);
   if (strategy.kind === 'workgroup') return [workgroupRows(kernel, layout, profile, strategy.size)];
@@ -34,7 +40,9 @@ function invocationRows(kernel: LoopKernel, layout: OperandLayout): Shader {
   const { scope, expressions } = row;
   for (const pass of passes) {
     const accumulators = sweepPass(kernel, pass, row, body, { first: '0', step: 1, count: sizeOf(columns) });
-    pass.reductions.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
+    pass.reductions.forEach((number, place) =>
+      body.line(`let r${number} = ${accumulators[place]!.result()};`),
+    );
   }
   scope.block = body.slot();
   storeAll(expressions, rowStores, scope);

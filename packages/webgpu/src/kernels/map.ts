@@ -1,6 +1,7 @@
 /**
- * Maps: kernels whose elements do not depend on one another. On a software adapter an invocation computes elements that lie a workgroup apart, so that neighbours touch
- * neighbours in memory; on hardware it computes four that lie side by side, and loads and stores them as one vector.
+ * Maps: kernels whose elements do not depend on one another. On a software adapter an invocation computes
+ * elements that lie a workgroup apart, so that neighbours touch neighbours in memory; on hardware it computes
+ * four that lie side by side, and loads and stores them as one vector.
  */
 import { axisName, factorOf, scalarsIn, type Index, type LoopKernel, type Scalar } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -16,7 +17,10 @@ import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 import { storeAll } from './sweep.ts';
 
-/** Elements of a map, the least first, from which on invocations compute several each, and in what workgroups: the start of one costs as much as some elements. */
+/**
+ * Elements of a map, the least first, from which on invocations compute several each, and in what workgroups:
+ * the start of one costs as much as some elements.
+ */
 const SHARES = [
   { from: 0, size: 64, perInvocation: 1 },
   { from: 4096, size: 64, perInvocation: 4 },
@@ -41,7 +45,8 @@ function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
   const inner = perInvocation === 1 ? body : body.nest(`for (var step = 0; step < ${perInvocation}; step++)`);
   const first = perInvocation === 1 ? 'group' : `(group * ${perInvocation} + step)`;
   inner.line(`let place = ${first} * ${size} + lane;`);
-  if (total % (size * perInvocation) !== 0 || workgroups > GROUP_ROW) inner.nest(`if (place >= ${total})`).line('return;');
+  if (total % (size * perInvocation) !== 0 || workgroups > GROUP_ROW)
+    inner.nest(`if (place >= ${total})`).line('return;');
   declareAxes(inner, 0, extents, 'place');
   const scope = new Scope(inner.slot(), range(extents.length));
   for (const { stores } of kernel.passes) storeAll(expressions, stores, scope);
@@ -53,7 +58,10 @@ function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
 /** How an access moves with the innermost loop: side by side, or not at all. */
 type Motion = 'vector' | 'still';
 
-/** The operands that are accessed four at a time; null where some access is neither that nor the same for all four. */
+/**
+ * The operands that are accessed four at a time; null where some access is neither that nor the same for all
+ * four.
+ */
 function vectorOperands(kernel: LoopKernel, { shares, packed }: OperandLayout): ReadonlySet<number> | null {
   const extents = extentsOf(kernel);
   const inner = extents.length - 1;
@@ -71,7 +79,8 @@ function vectorOperands(kernel: LoopKernel, { shares, packed }: OperandLayout): 
     if (scalar.op === 'gather' && !note(scalar.operand, 'still')) return null;
     if (scalar.op === 'load' && !note(scalar.operand, motionOf(scalar.index, inner))) return null;
   }
-  if (!stores.every(({ operand, index }) => motionOf(index, inner) === 'vector' && note(operand, 'vector'))) return null;
+  if (!stores.every(({ operand, index }) => motionOf(index, inner) === 'vector' && note(operand, 'vector')))
+    return null;
   return new Set([...motions].flatMap(([operand, motion]) => (motion === 'vector' ? [operand] : [])));
 }
 
@@ -80,16 +89,24 @@ function motionOf(index: Index, inner: number): Motion | null {
   const factor = factorOf(index, inner);
   if (factor === 0) return 'still';
   if (factor !== 1 || index.offset % LANES !== 0) return null;
-  return index.terms.every((term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.factor % LANES === 0))
+  return index.terms.every(
+    (term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.factor % LANES === 0),
+  )
     ? 'vector'
     : null;
 }
 
-/** The index of the vector that an aligned access belongs to, over the same loops with the innermost one counting vectors. */
+/**
+ * The index of the vector that an aligned access belongs to, over the same loops with the innermost one
+ * counting vectors.
+ */
 function vectorIndex({ offset, terms }: Index, inner: number): Index {
   return {
     offset: offset / LANES,
-    terms: terms.map(({ factor, atom }) => ({ factor: atom.kind === 'axis' && atom.axis === inner ? factor : factor / LANES, atom })),
+    terms: terms.map(({ factor, atom }) => ({
+      factor: atom.kind === 'axis' && atom.axis === inner ? factor : factor / LANES,
+      atom,
+    })),
   };
 }
 
@@ -123,10 +140,17 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
   });
   const lanes = body.nest(`for (var element = 0; element < ${LANES}; element++)`);
   const column = axisName(inner);
-  body.line(...stores.map(({ operand, index }, store) => `${operands.place(operand, vectorText(index))} = ${results[store]!};`));
+  body.line(
+    ...stores.map(
+      ({ operand, index }, store) => `${operands.place(operand, vectorText(index))} = ${results[store]!};`,
+    ),
+  );
   const load = (operand: number, index: Index): string | null => {
     if (!vectors.has(layout.shares[operand]!)) return null;
-    return fromElement(kernel.operands[operand]!.dtype, `${loaded.get(operands.place(operand, vectorText(index)))!}[element]`);
+    return fromElement(
+      kernel.operands[operand]!.dtype,
+      `${loaded.get(operands.place(operand, vectorText(index)))!}[element]`,
+    );
   };
   const expressions = new Expressions(operands, extents, { load });
   lanes.line(`let ${column} = ${LANES} * ${column} + element;`);
@@ -136,7 +160,9 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
     scope,
   );
   stores.forEach(({ operand }, store) =>
-    scope.block.line(`${results[store]!}[element] = ${toElement(kernel.operands[operand]!.dtype, values[store]!)};`),
+    scope.block.line(
+      `${results[store]!}[element] = ${toElement(kernel.operands[operand]!.dtype, values[store]!)};`,
+    ),
   );
   return shaderOf({ expressions, ...workgroups, body });
 }

@@ -1,6 +1,7 @@
 /**
- * Kernels that somebody else writes: the WGSL of a composite, with its arrays declared by name. `x0`, `x1`, … are the inputs and `y0`, `y1`, … the outputs, packed in
- * row-major order, one 32-bit word per element (bool as u32 0 and 1, half precision as f32).
+ * Kernels that somebody else writes: the WGSL of a composite, with its arrays declared by name. `x0`, `x1`, …
+ * are the inputs and `y0`, `y1`, … the outputs, packed in row-major order, one 32-bit word per element (bool
+ * as u32 0 and 1, half precision as f32).
  */
 import { checkCount } from '@firsthand/linalg';
 import type { OwnKernel } from '@firsthand/compiler';
@@ -21,8 +22,9 @@ export interface KernelSpec<A extends Attrs = Attrs> {
 /** A kernel as WGSL. */
 export interface KernelSource {
   /**
-   * Functions with the entry point `main`, a compute shader of any workgroup size; the arrays are declared already, with runtime size. Workgroup numbers beyond 65,535
-   * continue in y: `workgroup_id.x + workgroup_id.y * num_workgroups.x`.
+   * Functions with the entry point `main`, a compute shader of any workgroup size; the arrays are declared
+   * already, with runtime size. Workgroup numbers beyond 65,535 continue in y:
+   * `workgroup_id.x + workgroup_id.y * num_workgroups.x`.
    */
   readonly wgsl: string;
   /** How many workgroups run. */
@@ -36,9 +38,11 @@ export interface KernelDefinition {
 }
 
 /**
- * WGSL for an operation that `defineOp` of autograd made, or for a composite of the graph, to be passed to `createWebGPU({ kernels })`. Other devices compute
- * its body, and so does this one where a test asks for both.
- * @param build from shapes, dtypes and attributes to WGSL: a pure function, called once for each program that contains the composite
+ * WGSL for an operation that `defineOp` of autograd made, or for a composite of the graph, to be passed to
+ * `createWebGPU({ kernels })`. Other devices compute its body, and so does this one where a test asks for
+ * both.
+ * @param build from shapes, dtypes and attributes to WGSL: a pure function, called once for each program that
+ *   contains the composite
  */
 export function defineKernel<A extends Attrs>(
   operation: Composite<A> | { readonly composite: Composite<A> },
@@ -57,7 +61,13 @@ export function ownShaders(
   definitions: ReadonlyMap<Composite, KernelDefinition>,
 ): readonly Shader[] {
   const { operands, composite, attrs, inputs, outputs } = kernel;
-  const specOf = ({ operand, shape }: { readonly operand: number; readonly shape: readonly number[] }): Spec => ({
+  const specOf = ({
+    operand,
+    shape,
+  }: {
+    readonly operand: number;
+    readonly shape: readonly number[];
+  }): Spec => ({
     shape,
     dtype: operands[operand]!.dtype,
   });

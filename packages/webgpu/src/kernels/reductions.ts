@@ -1,6 +1,7 @@
 /**
- * Reductions in WGSL: an accumulator for each, how an element is folded in, and how two accumulators become one. Sums of floats are added up in blocks, so that the
- * rounding errors of n summands grow like √n and not like n (Higham, "The accuracy of floating point summation", 1993).
+ * Reductions in WGSL: an accumulator for each, how an element is folded in, and how two accumulators become
+ * one. Sums of floats are added up in blocks, so that the rounding errors of n summands grow like √n and not
+ * like n (Higham, "The accuracy of floating point summation", 1993).
  */
 import type { Reduction } from '@firsthand/compiler';
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
@@ -37,7 +38,11 @@ export interface Accumulator {
 }
 
 /** The accumulator of reduction `number`. */
-export function accumulatorOf({ kind, value }: Reduction, number: number, expressions: Expressions): Accumulator {
+export function accumulatorOf(
+  { kind, value }: Reduction,
+  number: number,
+  expressions: Expressions,
+): Accumulator {
   return kind === 'argmax' || kind === 'argmin'
     ? new Extreme(kind, value.dtype, number, expressions)
     : new Fold(kind, value.dtype, number, expressions);
@@ -95,7 +100,8 @@ class Fold implements Accumulator {
     this.add(block, other!);
   }
   result(): string {
-    if (this.#source !== this.#dtype) return this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));
+    if (this.#source !== this.#dtype)
+      return this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));
     const isArithmetic = this.#dtype === 'float32' && (this.#kind === 'sum' || this.#kind === 'prod');
     return isArithmetic ? this.#expressions.use(opaqueExpression(this.#total)) : this.#total;
   }
@@ -125,9 +131,13 @@ class Extreme implements Accumulator {
   }
 
   #isBetter(x: string, y: string): string {
-    const isBeyond = this.#expressions.use(binaryExpression(this.#kind === 'argmax' ? 'gt' : 'lt', this.#dtype, x, y));
+    const isBeyond = this.#expressions.use(
+      binaryExpression(this.#kind === 'argmax' ? 'gt' : 'lt', this.#dtype, x, y),
+    );
     if (this.#dtype !== 'float32') return isBeyond;
-    const [xIsNaN, yIsNaN] = [x, y].map((each) => this.#expressions.use(unaryExpression('isNaN', 'float32', each)));
+    const [xIsNaN, yIsNaN] = [x, y].map((each) =>
+      this.#expressions.use(unaryExpression('isNaN', 'float32', each)),
+    );
     return `(${isBeyond} | (${xIsNaN!} & !${yIsNaN!}))`;
   }
   begin(block: Block): void {

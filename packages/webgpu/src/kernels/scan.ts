@@ -1,8 +1,10 @@
 /**
- * Running sums and products, and linear recurrences. A row is swept by one invocation; or by a workgroup, each of whose invocations has a stretch of columns, and scans the sums of the stretches in workgroup
- * memory (Hillis and Steele, "Data parallel algorithms", 1986). Where rows are few they are cut in parts besides, whose sums a shader of its own leaves in working memory.
- * Long stretches add up in blocks, so that the rounding errors of n summands grow like √n. A linear recurrence is swept by one invocation always: what a stretch makes of
- * the total before it would overflow where the recurrence itself does not.
+ * Running sums and products, and linear recurrences. A row is swept by one invocation; or by a workgroup,
+ * each of whose invocations has a stretch of columns, and scans the sums of the stretches in workgroup memory
+ * (Hillis and Steele, "Data parallel algorithms", 1986). Where rows are few they are cut in parts besides,
+ * whose sums a shader of its own leaves in working memory. Long stretches add up in blocks, so that the
+ * rounding errors of n summands grow like √n. A linear recurrence is swept by one invocation always: what a
+ * stretch makes of the total before it would overflow where the recurrence itself does not.
  */
 import type { ScanKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -23,7 +25,10 @@ const BLOCK = 32;
 const ENOUGH_ROWS = { software: 32, hardware: 8192 } as const;
 /** Columns of a part at the least, where an invocation has it. */
 const PART_COLUMNS = 256;
-/** Columns of a row that are worth a workgroup, and those that each of its invocations should have, at the least and at the most. */
+/**
+ * Columns of a row that are worth a workgroup, and those that each of its invocations should have, at the
+ * least and at the most.
+ */
 const GROUP_COLUMNS = 64;
 const STRETCH = { least: 4, most: 16 } as const;
 
@@ -38,7 +43,8 @@ function planOf({ fold, rows, count }: ScanKernel, { isSoftware, maxInvocations 
   if (fold === 'linear') return { parts: 1, lanes: 1 };
   const rowCount = sizeOf(rows);
   if (rowCount >= ENOUGH_ROWS[isSoftware ? 'software' : 'hardware']) return { parts: 1, lanes: 1 };
-  if (isSoftware) return { parts: cut(count / PART_COLUMNS, (2 * ENOUGH_ROWS.software) / rowCount), lanes: 1 };
+  if (isSoftware)
+    return { parts: cut(count / PART_COLUMNS, (2 * ENOUGH_ROWS.software) / rowCount), lanes: 1 };
   if (count < GROUP_COLUMNS) return { parts: 1, lanes: 1 };
   const lanes = Math.min(maxInvocations, 256, Math.max(32, 2 ** Math.ceil(Math.log2(count / STRETCH.least))));
   return { parts: cut(count / (lanes * STRETCH.most), 1024 / rowCount), lanes };
@@ -56,9 +62,16 @@ export function scanScratchWords(kernel: ScanKernel, profile: AdapterProfile): n
 }
 
 /** The shaders of a scan kernel. */
-export function scanShaders(kernel: ScanKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
+export function scanShaders(
+  kernel: ScanKernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+): readonly Shader[] {
   const plan = planOf(kernel, profile);
-  const writers = Array.from({ length: plan.parts === 1 ? 1 : 2 }, () => new ScanWriter(kernel, layout, plan));
+  const writers = Array.from(
+    { length: plan.parts === 1 ? 1 : 2 },
+    () => new ScanWriter(kernel, layout, plan),
+  );
   return writers.map((writer, place) => (place === writers.length - 1 ? writer.scan() : writer.foldParts()));
 }
 
@@ -97,7 +110,11 @@ class ScanWriter {
     if (parts > 1) body.line(`let row = piece / ${parts};`, `let part = piece % ${parts};`);
     declareAxes(body, 0, rows, 'row');
     this.#scope = new Scope(body.slot(), range(rows.length));
-    this.#expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel), this.#surroundings);
+    this.#expressions = new Expressions(
+      new Operands(operands, layout),
+      extentsOf(kernel),
+      this.#surroundings,
+    );
     const width = Math.ceil(count / parts);
     this.#columns = Math.ceil(width / lanes);
     const isCut = parts * lanes > 1;
@@ -106,7 +123,11 @@ class ScanWriter {
     if (!isCut) return;
     const [start, own] = [`part * ${width}`, `lane * ${this.#columns}`];
     body.line(`let first = ${[...(parts > 1 ? [start] : []), ...(lanes > 1 ? [own] : [])].join(' + ')};`);
-    const ends = [...(lanes > 1 ? [`first + ${this.#columns}`] : []), ...(parts > 1 ? [`${start} + ${width}`] : []), String(count)];
+    const ends = [
+      ...(lanes > 1 ? [`first + ${this.#columns}`] : []),
+      ...(parts > 1 ? [`${start} + ${width}`] : []),
+      String(count),
+    ];
     body.line(`let end = ${ends.reduce((a, b) => `min(${a}, ${b})`)};`);
   }
 
@@ -128,7 +149,9 @@ class ScanWriter {
     const body = this.#body;
     body.line(`var sum = ${this.#start()};`);
     if (parts > 1) {
-      const loop = body.nest(`for (var other = ${lanes === 1 ? '0' : 'lane'}; other < part; other += ${lanes})`);
+      const loop = body.nest(
+        `for (var other = ${lanes === 1 ? '0' : 'lane'}; other < part; other += ${lanes})`,
+      );
       const word = `${this.#expressions.operands.scratch()}[piece - part + other]`;
       loop.line(`sum = ${this.#fold('sum', `bitcast<${valueType(this.#kernel.dtype)}>(${word})`)};`);
     }
@@ -151,17 +174,27 @@ class ScanWriter {
     const { fold, rows, count, dtype, value, factor, stores } = this.#kernel;
     const axis = rows.length;
     const columns = this.#columns;
-    const perBlock = fold === 'sum' && valueType(dtype) === 'f32' && columns > BLOCK ? 2 ** Math.ceil(Math.log2(columns) / 2) : 0;
+    const perBlock =
+      fold === 'sum' && valueType(dtype) === 'f32' && columns > BLOCK
+        ? 2 ** Math.ceil(Math.log2(columns) / 2)
+        : 0;
     this.#scope.block = this.#body.slot();
-    const outer = perBlock === 0 ? null : this.#body.nest(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
+    const outer =
+      perBlock === 0
+        ? null
+        : this.#body.nest(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
     outer?.line(`var recent = ${this.#start()};`);
-    const [begin, end] = outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
+    const [begin, end] =
+      outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
     const inner = (outer ?? this.#body).nest(`for (var column = ${begin}; column < ${end}; column++)`);
     declareAxes(inner, axis, [count], 'column');
     const scope = new Scope(inner.slot(), [axis], this.#scope);
     const name = outer === null ? 'sum' : 'recent';
     const [text, multiplier] = this.#expressions.write(factor === null ? [value] : [value, factor], scope);
-    const before = multiplier === undefined ? name : this.#expressions.use(reduceExpression('prod', this.#kept(), name, multiplier));
+    const before =
+      multiplier === undefined
+        ? name
+        : this.#expressions.use(reduceExpression('prod', this.#kept(), name, multiplier));
     scope.block.line(`${name} = ${this.#fold(before, text!)};`);
     if (isStoring) {
       const running = outer === null ? 'sum' : this.#fold('sum', 'recent');
@@ -191,7 +224,11 @@ class ScanWriter {
     const loop = body.nest(`for (var width = 1; width < ${this.#plan.lanes}; width *= 2)`);
     loop.line(`var left = ${this.#start()};`);
     loop.nest('if (lane >= width)').line('left = sums[lane - width];');
-    loop.line('workgroupBarrier();', `sums[lane] = ${this.#fold('left', 'sums[lane]')};`, 'workgroupBarrier();');
+    loop.line(
+      'workgroupBarrier();',
+      `sums[lane] = ${this.#fold('left', 'sums[lane]')};`,
+      'workgroupBarrier();',
+    );
   }
 
   /** Shows each `sum` to the other invocations. */
@@ -216,6 +253,11 @@ class ScanWriter {
     return this.#kernel.dtype === 'float16' ? 'float32' : this.#kernel.dtype;
   }
   #shader(): Shader {
-    return shaderOf({ expressions: this.#expressions, ...this.#workgroups, body: this.#body, declarations: this.#declarations });
+    return shaderOf({
+      expressions: this.#expressions,
+      ...this.#workgroups,
+      body: this.#body,
+      declarations: this.#declarations,
+    });
   }
 }

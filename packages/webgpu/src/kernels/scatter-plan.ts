@@ -1,4 +1,7 @@
-/** Who writes what in a scatter kernel: how its work is dealt out to invocations, chosen by a rough estimate of cost. */
+/**
+ * Who writes what in a scatter kernel: how its work is dealt out to invocations, chosen by a rough estimate
+ * of cost.
+ */
 import { isAffine, type ScatterKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { axesIn } from '../emit/indices.ts';
@@ -13,7 +16,10 @@ export interface ScatterPlan {
   readonly walked: readonly number[];
   readonly places: number;
   readonly steps: number;
-  /** Among how many hands the targets of one place are dealt out: a power of two, or as many as there are targets. All of them look at all steps. */
+  /**
+   * Among how many hands the targets of one place are dealt out: a power of two, or as many as there are
+   * targets. All of them look at all steps.
+   */
   readonly hands: number;
   /** In how many parts the steps are cut. What each part finds is put together by a second shader. */
   readonly parts: number;
@@ -34,7 +40,8 @@ export function scatterPlan(kernel: ScatterKernel, { isSoftware }: AdapterProfil
   const axes = range(extents.length);
   const size = (some: readonly number[]): number => sizeOf(some.map((axis) => extents[axis]!));
   // Where targets are not told apart, one invocation does all.
-  if (!isInjective(kernel)) return { kept: [], walked: axes, places: 1, steps: size(axes), hands: 1, parts: 1 };
+  if (!isInjective(kernel))
+    return { kept: [], walked: axes, places: 1, steps: size(axes), hands: 1, parts: 1 };
   const used = new Set(axesIn(index));
   const [kept, walked] = [axes.filter((axis) => used.has(axis)), axes.filter((axis) => !used.has(axis))];
   const [places, steps] = [size(kept), size(walked)];
@@ -47,7 +54,11 @@ export function scatterPlan(kernel: ScatterKernel, { isSoftware }: AdapterProfil
     return rounds(places * hands * parts) * ((steps / parts) * (1 + update) + clearing) + finishing;
   };
   let best = { hands: extent, parts: 1 };
-  for (let parts = 1; parts === 1 || (parts * PART_STEPS <= steps && parts * places * extent <= MOST_WORDS); parts *= 2) {
+  for (
+    let parts = 1;
+    parts === 1 || (parts * PART_STEPS <= steps && parts * places * extent <= MOST_WORDS);
+    parts *= 2
+  ) {
     for (const hands of [extent, ...powersBelow(extent)]) {
       if (cost(hands, parts) < cost(best.hands, best.parts)) best = { hands, parts };
     }
@@ -60,12 +71,20 @@ function powersBelow(limit: number): readonly number[] {
   return range(Math.ceil(Math.log2(limit))).map((exponent) => 2 ** exponent);
 }
 
-/** Whether index + position·stride is another number for each place of the index's axes and each position: every step is larger than what all smaller ones reach. */
+/**
+ * Whether index + position·stride is another number for each place of the index's axes and each position:
+ * every step is larger than what all smaller ones reach.
+ */
 function isInjective({ extents, index, stride, extent }: ScatterKernel): boolean {
   if (!isAffine(index)) return false;
-  const steps = index.terms.map(({ factor }, term) => ({ size: Math.abs(factor), count: extents[axesIn(index)[term]!]! }));
+  const steps = index.terms.map(({ factor }, term) => ({
+    size: Math.abs(factor),
+    count: extents[axesIn(index)[term]!]!,
+  }));
   let reach = 0;
-  for (const { size, count } of [...steps, { size: stride, count: extent }].toSorted((a, b) => a.size - b.size)) {
+  for (const { size, count } of [...steps, { size: stride, count: extent }].toSorted(
+    (a, b) => a.size - b.size,
+  )) {
     if (count > 1 && size <= reach) return false;
     reach += size * (count - 1);
   }

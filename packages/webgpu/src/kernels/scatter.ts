@@ -1,7 +1,9 @@
 /**
- * Writing by computed positions, without atomics, so that sums have one order and the last `set` wins. Places of the axes that the target's index depends on have different
- * targets: they go to different invocations, which walk the steps, the places of the remaining axes, in order. Where they are few, the targets of a place are dealt out
- * besides, each invocation taking those of its hand; and the steps are cut in parts, which leave in working memory their sums, or the last steps that set.
+ * Writing by computed positions, without atomics, so that sums have one order and the last `set` wins. Places
+ * of the axes that the target's index depends on have different targets: they go to different invocations,
+ * which walk the steps, the places of the remaining axes, in order. Where they are few, the targets of a
+ * place are dealt out besides, each invocation taking those of its hand; and the steps are cut in parts,
+ * which leave in working memory their sums, or the last steps that set.
  */
 import { axisName, type ScatterKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -12,7 +14,13 @@ import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
 import { declarePiece, workgroupsFor, type Workgroups } from './invocations.ts';
 import type { AdapterProfile } from '../profile.ts';
-import { binaryExpression, castExpression, reduceExpression, reduceIdentity, valueType } from '../scalar/operations.ts';
+import {
+  binaryExpression,
+  castExpression,
+  reduceExpression,
+  reduceIdentity,
+  valueType,
+} from '../scalar/operations.ts';
 import { scatterPlan, type ScatterPlan } from './scatter-plan.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 
@@ -27,7 +35,11 @@ export function scatterScratchWords(kernel: ScatterKernel, profile: AdapterProfi
 }
 
 /** The shaders of a scatter kernel: none where there is nowhere to write to. */
-export function scatterShaders(kernel: ScatterKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
+export function scatterShaders(
+  kernel: ScatterKernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+): readonly Shader[] {
   if (kernel.extent === 0) return [];
   const plan = scatterPlan(kernel, profile);
   const walk = new ScatterWriter(kernel, layout, plan).walk();
@@ -63,7 +75,10 @@ class ScatterWriter {
     const scope = this.#declarePlace(parts > 1 ? `piece % ${places * hands}` : 'piece', hands, 'hand');
     const width = Math.ceil(steps / parts);
     if (parts > 1) body.line(`let start = part * ${width};`, `let stop = min(start + ${width}, ${steps});`);
-    const range = parts > 1 ? { first: 'start', end: 'stop', count: width } : { first: '0', end: String(steps), count: steps };
+    const range =
+      parts > 1
+        ? { first: 'start', end: 'stop', count: width }
+        : { first: '0', end: String(steps), count: steps };
     if (hands === extent) this.#findOne(range, scope);
     else this.#updateMany(range, scope);
     return this.#shader(workgroups);
@@ -97,19 +112,29 @@ class ScatterWriter {
     return this.#shader(workgroups);
   }
 
-  /** Declares the loop variables of a place, and the number of what is dealt out at it. Neighbours write to neighbours where they can. */
+  /**
+   * Declares the loop variables of a place, and the number of what is dealt out at it. Neighbours write to
+   * neighbours where they can.
+   */
   #declarePlace(piece: string, count: number, name: string): Scope {
     const { places, kept } = this.#plan;
-    const [place, rest] = this.#kernel.stride === 1 ? [count === 1 ? '' : ` / ${count}`, ` % ${count}`] : [` % ${places}`, ` / ${places}`];
+    const [place, rest] =
+      this.#kernel.stride === 1
+        ? [count === 1 ? '' : ` / ${count}`, ` % ${count}`]
+        : [` % ${places}`, ` / ${places}`];
     const grouped = piece.includes('%') ? `(${piece})` : piece;
     if (places > 1) this.#body.line(`let place = ${grouped}${count === 1 ? '' : place};`);
-    if (count > 1 || name === 'position') this.#body.line(`let ${name} = ${places === 1 ? piece : `${grouped}${rest}`};`);
+    if (count > 1 || name === 'position')
+      this.#body.line(`let ${name} = ${places === 1 ? piece : `${grouped}${rest}`};`);
     this.#declareAxes(this.#body, kept, 'place');
     return new Scope(this.#body.slot(), kept);
   }
 
   /** An invocation for one target: what belongs there is found in a register, and stored once. */
-  #findOne({ first, end, count }: { readonly first: string; readonly end: string; readonly count: number }, scope: Scope): void {
+  #findOne(
+    { first, end, count }: { readonly first: string; readonly end: string; readonly count: number },
+    scope: Scope,
+  ): void {
     const { target, mode, value, extent, index, stride } = this.#kernel;
     const { parts } = this.#plan;
     const body = this.#body;
@@ -118,8 +143,10 @@ class ScatterWriter {
     const element = parts > 1 ? '' : this.#expressions.name(this.#element(index, stride, hand, scope), scope);
     const isSum = mode === 'add';
     body.line(`var found = ${parts === 1 ? operands.load(target, element) : isSum ? this.#zero() : '0u'};`);
-    const perBlock = isSum && valueType(this.#kept) === 'f32' && count > BLOCK ? 2 ** Math.ceil(Math.log2(count) / 2) : 0;
-    const outer = perBlock === 0 ? null : body.nest(`for (var begin = ${first}; begin < ${end}; begin += ${perBlock})`);
+    const perBlock =
+      isSum && valueType(this.#kept) === 'f32' && count > BLOCK ? 2 ** Math.ceil(Math.log2(count) / 2) : 0;
+    const outer =
+      perBlock === 0 ? null : body.nest(`for (var begin = ${first}; begin < ${end}; begin += ${perBlock})`);
     outer?.line(`var recent = ${this.#zero()};`);
     const [from, to] = outer === null ? [first, end] : ['begin', `min(begin + ${perBlock}, ${end})`];
     const loop = (outer ?? body).nest(`for (var step = ${from}; step < ${to}; step++)`);
@@ -142,14 +169,19 @@ class ScatterWriter {
     const { places, hands, parts } = this.#plan;
     const body = this.#body;
     const { operands } = this.#expressions;
-    /** The word of a position in working memory: targets are in the order in which the second shader finishes them. */
+    /**
+     * The word of a position in working memory: targets are in the order in which the second shader finishes
+     * them.
+     */
     const word = (position: string): string => {
       const base = `part * ${places * extent}`;
       if (places === 1) return `${operands.scratch()}[${base} + ${position}]`;
       return `${operands.scratch()}[${base} + ${stride === 1 ? `place * ${extent} + ${position}` : `${position} * ${places} + place`}]`;
     };
     if (parts > 1) {
-      const clear = body.nest(`for (var position = ${hands === 1 ? '0' : 'hand'}; position < ${extent}; position += ${hands})`);
+      const clear = body.nest(
+        `for (var position = ${hands === 1 ? '0' : 'hand'}; position < ${extent}; position += ${hands})`,
+      );
       clear.line(`${word('position')} = 0u;`);
     }
     const loop = body.nest(`for (var step = ${first}; step < ${end}; step++)`);
@@ -169,12 +201,20 @@ class ScatterWriter {
     }
     const [text] = this.#expressions.write([value], inner);
     const element = this.#expressions.name(this.#element(index, stride, `i32(${chosen})`, inner), inner);
-    const sum = (): string => this.#expressions.use(binaryExpression('add', this.#dtype, operands.load(target, element), text!));
+    const sum = (): string =>
+      this.#expressions.use(binaryExpression('add', this.#dtype, operands.load(target, element), text!));
     inner.block.line(operands.store(target, element, mode === 'set' ? text! : sum()));
   }
 
-  /** Begins what is done at a step whose position is one of the invocation's. A negative position is, as uint32, beyond every extent. */
-  #look(loop: Block, scope: Scope, isOwn: (chosen: string) => string): { readonly chosen: string; readonly scope: Scope } {
+  /**
+   * Begins what is done at a step whose position is one of the invocation's. A negative position is, as
+   * uint32, beyond every extent.
+   */
+  #look(
+    loop: Block,
+    scope: Scope,
+    isOwn: (chosen: string) => string,
+  ): { readonly chosen: string; readonly scope: Scope } {
     const { walked } = this.#plan;
     this.#declareAxes(loop, walked, 'step');
     const each = new Scope(loop.slot(), walked, scope);
@@ -197,7 +237,9 @@ class ScatterWriter {
       const extent = extents[which]!;
       stride /= extent;
       const whole = stride === 1 ? place : `${place} / ${stride}`;
-      block.line(`let ${axisName(axis)} = ${extent === 1 ? '0' : which === 0 ? whole : `${whole} % ${extent}`};`);
+      block.line(
+        `let ${axisName(axis)} = ${extent === 1 ? '0' : which === 0 ? whole : `${whole} % ${extent}`};`,
+      );
     });
   }
 
@@ -208,7 +250,9 @@ class ScatterWriter {
     return this.#expressions.use(reduceExpression('sum', this.#kept, a, b));
   }
   #rounded(sum: string): string {
-    return this.#dtype === this.#kept ? sum : this.#expressions.use(castExpression(this.#kept, this.#dtype, sum));
+    return this.#dtype === this.#kept
+      ? sum
+      : this.#expressions.use(castExpression(this.#kept, this.#dtype, sum));
   }
   #fromWord(word: string): string {
     return `bitcast<${valueType(this.#kept)}>(${word})`;

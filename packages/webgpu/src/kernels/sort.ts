@@ -1,8 +1,9 @@
 /**
- * Sorting: a value becomes an integer that orders as the values do (its bits, with those of negative numbers turned round; NaN the largest), with its position beside it. Short
- * runs are sorted in registers, where neighbours change places if the left one is larger. Longer rows are runs in working memory, of which two and two are merged until one
- * is left: an invocation finds by binary search what its outputs are made of (Green, McColl and Bader, "GPU merge path", 2012). The left of equals comes first, so the order
- * is stable.
+ * Sorting: a value becomes an integer that orders as the values do (its bits, with those of negative numbers
+ * turned round; NaN the largest), with its position beside it. Short runs are sorted in registers, where
+ * neighbours change places if the left one is larger. Longer rows are runs in working memory, of which two
+ * and two are merged until one is left: an invocation finds by binary search what its outputs are made of
+ * (Green, McColl and Bader, "GPU merge path", 2012). The left of equals comes first, so the order is stable.
  */
 import { axisName, type SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -17,7 +18,10 @@ import type { AdapterProfile } from '../profile.ts';
 import { valueType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../shader.ts';
 
-/** Elements of a run that is sorted in registers: longer ones would be one pass less, and a shader that takes five times as long to compile. */
+/**
+ * Elements of a run that is sorted in registers: longer ones would be one pass less, and a shader that takes
+ * five times as long to compile.
+ */
 const RUN = 8;
 /** Elements that an invocation merges, where there are many: hardware wants many invocations first. */
 const MERGED = { software: 128, hardware: 8 } as const;
@@ -34,13 +38,20 @@ function elementsOf({ rows, count }: SortKernel): number {
   return sizeOf(rows) * count;
 }
 
-/** Words of working memory that a kernel needs: a key and a position for each element, twice, unless one merge is enough. */
+/**
+ * Words of working memory that a kernel needs: a key and a position for each element, twice, unless one merge
+ * is enough.
+ */
 export function sortScratchWords(kernel: SortKernel): number {
   return 2 * elementsOf(kernel) * Math.min(2, mergesOf(kernel));
 }
 
 /** The shaders of a sort kernel. */
-export function sortShaders(kernel: SortKernel, layout: OperandLayout, profile: AdapterProfile): readonly Shader[] {
+export function sortShaders(
+  kernel: SortKernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+): readonly Shader[] {
   const merges = mergesOf(kernel);
   return [
     runShader(kernel, layout, merges === 0),
@@ -85,7 +96,10 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
   for (const element of elements) {
     const inner = body.nest(`if (${columnOf(element)} < ${count})`);
     if (isWhole) storePosition(kernel, expressions, inner, scope, columnOf(element), `i32(e${element}.y)`);
-    else ['x', 'y'].forEach((half, word) => inner.line(`${scratch}[place + ${2 * element + word}] = e${element}.${half};`));
+    else
+      ['x', 'y'].forEach((half, word) =>
+        inner.line(`${scratch}[place + ${2 * element + word}] = e${element}.${half};`),
+      );
   }
   return shaderOf({ expressions, ...workgroups, body, declarations: [keyFunction(value.dtype, descending)] });
 }
@@ -131,8 +145,17 @@ function mergedOf(elements: number, run: number, isSoftware: boolean): number {
   return Math.min(2 * run, MERGED[adapter], shared);
 }
 
-/** Merges runs of `RUN`·2^pass elements two and two, from one half of the working memory to the other; the last pass stores positions. */
-function mergeShader(kernel: SortKernel, layout: OperandLayout, { isSoftware }: AdapterProfile, pass: number, isLast: boolean): Shader {
+/**
+ * Merges runs of `RUN`·2^pass elements two and two, from one half of the working memory to the other; the
+ * last pass stores positions.
+ */
+function mergeShader(
+  kernel: SortKernel,
+  layout: OperandLayout,
+  { isSoftware }: AdapterProfile,
+  pass: number,
+  isLast: boolean,
+): Shader {
   const { rows, count, operands } = kernel;
   const elements = elementsOf(kernel);
   const run = RUN * 2 ** pass;
@@ -173,7 +196,10 @@ function mergeShader(kernel: SortKernel, layout: OperandLayout, { isSoftware }: 
     storePosition(kernel, expressions, loop, scope, 'column', `i32(${position})`);
   } else {
     loop.line(`let place = 2 * (${to === 0 ? '' : `${to} + `}row * ${count} + column);`);
-    loop.line(`${scratch}[place + 1] = ${position};`, `${scratch}[place] = select(right_key, left_key, is_left);`);
+    loop.line(
+      `${scratch}[place + 1] = ${position};`,
+      `${scratch}[place] = select(right_key, left_key, is_left);`,
+    );
   }
   loop.line('left += select(0, 1, is_left);', 'right += select(1, 0, is_left);');
   loop.line(`let next = ${key('select(right, left, is_left)')};`);

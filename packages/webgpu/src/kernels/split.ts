@@ -1,6 +1,6 @@
 /**
- * How the rows of a reduction are shared out, and the long ones: rows that are too few to keep an adapter busy are cut in parts, which one shader folds into working
- * memory and another folds into results.
+ * How the rows of a reduction are shared out, and the long ones: rows that are too few to keep an adapter
+ * busy are cut in parts, which one shader folds into working memory and another folds into results.
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -38,7 +38,11 @@ export function rowStrategy(kernel: LoopKernel, { isSoftware, maxInvocations }: 
   const adapter = isSoftware ? 'software' : 'hardware';
   if (rows >= ENOUGH_ROWS[adapter] || columns < 2 * GROUP_COLUMNS) return { kind: 'invocation' };
   const isOnePass = kernel.passes.length === 1 && kernel.passes[0]!.stores.length === 0;
-  const parts = Math.min(MOST_PARTS[adapter], Math.floor(columns / PART_COLUMNS[adapter]), Math.ceil((2 * ENOUGH_ROWS[adapter]) / rows));
+  const parts = Math.min(
+    MOST_PARTS[adapter],
+    Math.floor(columns / PART_COLUMNS[adapter]),
+    Math.ceil((2 * ENOUGH_ROWS[adapter]) / rows),
+  );
   if (isOnePass && parts > 1 && (isSoftware || rows < 64)) return { kind: 'split', parts };
   const wanted = isSoftware ? WORKGROUP : 2 ** Math.ceil(Math.log2(columns / 4));
   return { kind: 'workgroup', size: Math.min(maxInvocations, 256, Math.max(32, wanted)) };
@@ -49,7 +53,10 @@ export function loopScratchWords(kernel: LoopKernel, profile: AdapterProfile): n
   if (kernel.reductions.length === 0) return 0;
   const strategy = rowStrategy(kernel, profile);
   if (strategy.kind !== 'split') return 0;
-  const states = kernel.reductions.reduce((sum, { kind }) => sum + (kind === 'argmax' || kind === 'argmin' ? 2 : 1), 0);
+  const states = kernel.reductions.reduce(
+    (sum, { kind }) => sum + (kind === 'argmax' || kind === 'argmin' ? 2 : 1),
+    0,
+  );
   return states * sizeOf(kernel.rows) * strategy.parts;
 }
 
@@ -61,7 +68,10 @@ function toWord(type: string, value: string): string {
   return type === 'bool' ? `select(0u, 1u, ${value})` : type === 'u32' ? value : `bitcast<u32>(${value})`;
 }
 
-/** The state of part `part` of row `row` in working memory: reductions after each other, then rows, then parts. */
+/**
+ * The state of part `part` of row `row` in working memory: reductions after each other, then rows, then
+ * parts.
+ */
 function statePlaces(
   accumulators: readonly Accumulator[],
   rows: number,
@@ -97,7 +107,9 @@ function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Sh
   });
   const scratch = expressions.operands.scratch();
   statePlaces(accumulators, rowCount, parts).forEach((places, which) =>
-    places.forEach(({ place, type }, word) => body.line(`${scratch}[${place}] = ${toWord(type, accumulators[which]!.state[word]!.name)};`)),
+    places.forEach(({ place, type }, word) =>
+      body.line(`${scratch}[${place}] = ${toWord(type, accumulators[which]!.state[word]!.name)};`),
+    ),
   );
   return shaderOf({ expressions, ...workgroups, body });
 }

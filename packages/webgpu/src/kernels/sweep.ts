@@ -1,4 +1,6 @@
-/** One pass over the columns of a row: the loop, the elements that are folded, the elements that are stored. */
+/**
+ * One pass over the columns of a row: the loop, the elements that are folded, the elements that are stored.
+ */
 import type { LoopKernel, Pass, Store } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from './axes.ts';
@@ -25,7 +27,8 @@ export interface Columns {
 const BLOCK = 32;
 
 /**
- * One pass over some columns of a row: resets the accumulators of its reductions, loops over the columns, in blocks where there are many, and folds and stores at each.
+ * One pass over some columns of a row: resets the accumulators of its reductions, loops over the columns, in
+ * blocks where there are many, and folds and stores at each.
  * @returns the accumulators, which hold what these columns have given
  */
 export function sweepPass(
@@ -45,7 +48,10 @@ export function sweepPass(
   const write = (loop: Block): void => {
     declareAxes(loop, rows.length, columns, 'column');
     const inner = new Scope(loop.slot(), range(columns.length, rows.length), scope);
-    const values = expressions.write([...numbers.map((number) => reductions[number]!.value), ...stores.map(({ value }) => value)], inner);
+    const values = expressions.write(
+      [...numbers.map((number) => reductions[number]!.value), ...stores.map(({ value }) => value)],
+      inner,
+    );
     const places = stores.map(({ index }) => expressions.place(index, inner));
     accumulators.forEach((accumulator, place) => accumulator.add(inner.block, values[place]!, 'column'));
     stores.forEach(({ operand }, place) =>
@@ -70,7 +76,10 @@ export function openRow(kernel: LoopKernel, layout: OperandLayout, body: Block, 
   declareAxes(body, 0, kernel.rows, row);
   const scope = new Scope(body.slot(), range(kernel.rows.length));
   const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
-  return { scope, expressions: new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced }) };
+  return {
+    scope,
+    expressions: new Expressions(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced }),
+  };
 }
 
 /** Stores at the place of a scope. */
@@ -80,5 +89,7 @@ export function storeAll(expressions: Expressions, stores: readonly Store[], sco
     scope,
   );
   const places = stores.map(({ index }) => expressions.place(index, scope));
-  stores.forEach(({ operand }, place) => scope.block.line(expressions.operands.store(operand, places[place]!, values[place]!)));
+  stores.forEach(({ operand }, place) =>
+    scope.block.line(expressions.operands.store(operand, places[place]!, values[place]!)),
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * A workgroup for each row: its invocations share out the columns, and fold what each has found by a tree in workgroup memory; where the adapter has subgroups, the lowest
- * levels of the tree are shuffles between registers. Every invocation ends with the result, so that the next pass can use it.
+ * A workgroup for each row: its invocations share out the columns, and fold what each has found by a tree in
+ * workgroup memory; where the adapter has subgroups, the lowest levels of the tree are shuffles between
+ * registers. Every invocation ends with the result, so that the next pass can use it.
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -13,7 +14,12 @@ import type { OperandLayout, Shader } from '../shader.ts';
 import { openRow, storeAll, sweepPass } from './sweep.ts';
 
 /** The shader of a kernel with a workgroup of `size` invocations for each row. */
-export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile: AdapterProfile, size: number): Shader {
+export function workgroupRows(
+  kernel: LoopKernel,
+  layout: OperandLayout,
+  profile: AdapterProfile,
+  size: number,
+): Shader {
   const { rows, columns, reductions, passes, rowStores } = kernel;
   const body = new Block(1);
   if (sizeOf(rows) > GROUP_ROW) body.nest(`if (group >= ${sizeOf(rows)})`).line('return;');
@@ -21,19 +27,28 @@ export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile
   const { scope, expressions } = row;
   const declarations: string[] = [];
   for (const pass of passes) {
-    const accumulators = sweepPass(kernel, pass, row, body, { first: 'lane', step: size, count: Math.ceil(sizeOf(columns) / size) });
+    const accumulators = sweepPass(kernel, pass, row, body, {
+      first: 'lane',
+      step: size,
+      count: Math.ceil(sizeOf(columns) / size),
+    });
     accumulators.forEach((accumulator) => {
-      if (canShuffle(accumulator, profile)) foldBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
+      if (canShuffle(accumulator, profile))
+        foldBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
       else foldByTree(body, accumulator, size, declarations);
     });
-    pass.reductions.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
+    pass.reductions.forEach((number, place) =>
+      body.line(`let r${number} = ${accumulators[place]!.result()};`),
+    );
   }
   if (rowStores.length > 0) {
     scope.block = body.slot();
     const first = body.nest('if (lane == 0)');
     storeAll(expressions, rowStores, new Scope(first.slot(), [], scope));
   }
-  const isShuffling = reductions.some((reduction, number) => canShuffle(accumulatorOf(reduction, number, expressions), profile));
+  const isShuffling = reductions.some((reduction, number) =>
+    canShuffle(accumulatorOf(reduction, number, expressions), profile),
+  );
   return shaderOf({
     expressions,
     size,
@@ -43,7 +58,10 @@ export function workgroupRows(kernel: LoopKernel, layout: OperandLayout, profile
     ...(isShuffling
       ? {
           usesSubgroups: true,
-          parameters: ['@builtin(subgroup_size) subgroup_size: u32', '@builtin(subgroup_invocation_id) subgroup_lane: u32'],
+          parameters: [
+            '@builtin(subgroup_size) subgroup_size: u32',
+            '@builtin(subgroup_invocation_id) subgroup_lane: u32',
+          ],
         }
       : {}),
   });
@@ -79,7 +97,13 @@ function foldByTree(body: Block, accumulator: Accumulator, size: number, declara
 }
 
 /** Shuffles inside each subgroup; then every invocation folds what the subgroups have found, in one order. */
-function foldBySubgroups(body: Block, accumulator: Accumulator, size: number, most: number, declarations: string[]): void {
+function foldBySubgroups(
+  body: Block,
+  accumulator: Accumulator,
+  size: number,
+  most: number,
+  declarations: string[],
+): void {
   const shared = shareState(accumulator, most, declarations);
   const shuffle = body.nest('for (var width = subgroup_size / 2u; width > 0u; width /= 2u)');
   const others = accumulator.state.map(({ name }) => {
@@ -89,7 +113,9 @@ function foldBySubgroups(body: Block, accumulator: Accumulator, size: number, mo
   });
   accumulator.combine(shuffle, others);
   const first = body.nest('if (subgroup_lane == 0u)');
-  accumulator.state.forEach(({ name }, word) => first.line(`${shared[word]!}[invocation / subgroup_size] = ${name};`));
+  accumulator.state.forEach(({ name }, word) =>
+    first.line(`${shared[word]!}[invocation / subgroup_size] = ${name};`),
+  );
   body.line('workgroupBarrier();');
   accumulator.state.forEach(({ name }, word) => body.line(`${name} = ${shared[word]!}[0];`));
   const rest = body.nest(`for (var each = 1u; each < ${size}u / subgroup_size; each++)`);

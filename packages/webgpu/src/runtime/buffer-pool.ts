@@ -1,6 +1,7 @@
 /**
- * GPU buffers that are used again: taking one and giving it back are steps of the same queue as the programs, so a buffer can be handed out as soon as it has been given
- * back, whatever the GPU has still to do. In a steady loop no buffer is created.
+ * GPU buffers that are used again: taking one and giving it back are steps of the same queue as the programs,
+ * so a buffer can be handed out as soon as it has been given back, whatever the GPU has still to do. In a
+ * steady loop no buffer is created.
  */
 import { DeviceError } from '@firsthand/graph';
 
@@ -17,7 +18,10 @@ const MOST_FREE = 256 * 2 ** 20;
 /** Offsets and sizes of bindings are multiples of this on every adapter. */
 export const BUFFER_UNIT = 256;
 
-/** Bytes of the buffer that holds `bytes`: at most an eighth more, so that similar sizes share buffers, and no more than a buffer may have. */
+/**
+ * Bytes of the buffer that holds `bytes`: at most an eighth more, so that similar sizes share buffers, and no
+ * more than a buffer may have.
+ */
 export function bufferBytes(bytes: number, most: number = Infinity): number {
   const least = Math.max(bytes, 4);
   const step = Math.max(BUFFER_UNIT, 2 ** (Math.floor(Math.log2(least)) - 3));

@@ -1,8 +1,16 @@
 /**
- * A planned program as commands for the GPU: all dispatches in one pass of one submission. Bind groups are kept for as long as the buffers are the same, so that in a steady
- * loop a run costs the encoder's own calls and little else.
+ * A planned program as commands for the GPU: all dispatches in one pass of one submission. Bind groups are
+ * kept for as long as the buffers are the same, so that in a steady loop a run costs the encoder's own calls
+ * and little else.
  */
-import { compileInParts, reportOf, withTimes, type InParts, type Plan, type Target } from '@firsthand/compiler';
+import {
+  compileInParts,
+  reportOf,
+  withTimes,
+  type InParts,
+  type Plan,
+  type Target,
+} from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { DType, HostValue, PlanReport, Program } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -23,9 +31,15 @@ export interface Parameter {
   readonly length: number;
   readonly name: string | null;
 }
-/** Where an argument's elements are when its run is handed over: in a buffer, or on the host, to be written with the run. */
+/**
+ * Where an argument's elements are when its run is handed over: in a buffer, or on the host, to be written
+ * with the run.
+ */
 export type Source = PooledBuffer | Words | HostValue;
-/** What a run writes. The storage may have been freed before its turn comes; its buffer is given back after that. */
+/**
+ * What a run writes. The storage may have been freed before its turn comes; its buffer is given back after
+ * that.
+ */
 export interface Output {
   readonly storage: WebGPUStorage;
   readonly buffer: PooledBuffer;
@@ -62,21 +76,39 @@ export function parametersOf({ args }: Program): readonly Parameter[] {
   return args.map(({ dtype, shape, attrs }) => ({ dtype, length: sizeOf(shape), name: attrs.name }));
 }
 
-/** Plans a program, and asks for its pipelines. @throws DeviceError if its intermediates are too large for a buffer, or it for a dispatch */
-export function* commandsOf(program: Program, parameters: readonly Parameter[], target: Target, session: Session): InParts<Commands> {
+/**
+ * Plans a program, and asks for its pipelines. @throws DeviceError if its intermediates are too large for a
+ * buffer, or it for a dispatch
+ */
+export function* commandsOf(
+  program: Program,
+  parameters: readonly Parameter[],
+  target: Target,
+  session: Session,
+): InParts<Commands> {
   const plan = yield* compileInParts(program, target);
   requireLimits(plan, session);
   const steps = yield* stepsOf(plan, session.profile, session.definitions, session.pipelines);
-  session.requireSize(steps.packedBytes, 'the arrays of a kernel, of which more are bound than this adapter allows');
+  session.requireSize(
+    steps.packedBytes,
+    'the arrays of a kernel, of which more are bound than this adapter allows',
+  );
   return new Commands(plan, steps, parameters, session);
 }
 
-/** All intermediates are parts of one buffer, and each is bound by itself. @throws DeviceError if one of them, or all of them together, are too large */
+/**
+ * All intermediates are parts of one buffer, and each is bound by itself. @throws DeviceError if one of them,
+ * or all of them together, are too large
+ */
 function requireLimits({ arenaBytes, buffers, kernels }: Plan, session: Session): void {
   session.requireLimit('maxBufferSize', arenaBytes, 'the intermediates of this program');
   for (const { place, dtype, length } of buffers) {
     if (place.kind === 'arena')
-      session.requireLimit('maxStorageBufferBindingSize', length * WORD, `an intermediate of ${dtype} [${length}]`);
+      session.requireLimit(
+        'maxStorageBufferBindingSize',
+        length * WORD,
+        `an intermediate of ${dtype} [${length}]`,
+      );
   }
   for (const { name, scratch } of kernels)
     session.requireLimit('maxStorageBufferBindingSize', scratch.bytes, `the working memory of ${name}`);
@@ -98,7 +130,10 @@ export class Commands {
   /** Outputs that overwrite an argument, and small ones that do not, by number. */
   readonly #overwriting: readonly number[];
   readonly #small: readonly number[];
-  /** Seconds that each kernel took in all runs that were measured, and how many there were: rounded times come right on average. */
+  /**
+   * Seconds that each kernel took in all runs that were measured, and how many there were: rounded times come
+   * right on average.
+   */
   #seconds: readonly number[] | null = null;
   #measured = 0;
 
@@ -111,7 +146,9 @@ export class Commands {
     const targets = new Set(this.into);
     this.isOverwritten = parameters.map((_, argument) => targets.has(argument));
     this.#groups = steps.list.map((step) =>
-      step.kind === 'dispatch' ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() } : null,
+      step.kind === 'dispatch'
+        ? { latest: null, ids: new Float64Array(step.ranges.length), others: new Map() }
+        : null,
     );
     const numbers = plan.outputs.map((_, output) => output);
     this.#overwriting = numbers.filter((output) => this.into[output] !== null);
@@ -130,7 +167,8 @@ export class Commands {
   report(): PlanReport {
     const sources = new Map<number, string[]>();
     for (const step of this.#steps.list) {
-      if (step.kind === 'dispatch') sources.set(step.kernel, [...(sources.get(step.kernel) ?? []), step.wgsl]);
+      if (step.kind === 'dispatch')
+        sources.set(step.kernel, [...(sources.get(step.kernel) ?? []), step.wgsl]);
     }
     const report = reportOf(
       this.#plan,
@@ -146,7 +184,10 @@ export class Commands {
     );
   }
 
-  /** Hands one run to the GPU; resolves when it is done. An output that is not where its argument is begins as a copy of it. */
+  /**
+   * Hands one run to the GPU; resolves when it is done. An output that is not where its argument is begins as
+   * a copy of it.
+   */
   async submit(sources: readonly Source[], outputs: readonly Output[]): Promise<void> {
     const session = this.#session;
     const { gpu, readback } = session;
@@ -169,7 +210,10 @@ export class Commands {
     for (const output of this.#overwriting) session.unstage(outputs[output]!.storage.lease);
     const staged = readback.stage(
       encoder,
-      this.#small.map((output) => ({ buffer: outputs[output]!.buffer, bytes: outputs[output]!.storage.length * WORD })),
+      this.#small.map((output) => ({
+        buffer: outputs[output]!.buffer,
+        bytes: outputs[output]!.storage.length * WORD,
+      })),
     );
     staged?.forEach((place, index) => {
       const { lease } = outputs[this.#small[index]!]!.storage;
@@ -183,12 +227,16 @@ export class Commands {
     if (isNew) {
       const error = await gpu.popErrorScope();
       if (error !== null)
-        throw new DeviceError(`webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`);
+        throw new DeviceError(
+          `webgpu: the program of ${this.#plan.kernels.map(({ name }) => name).join('; ')}: ${error.message}`,
+        );
     }
     await finished;
     if (readStamps !== undefined) {
       const before = this.#seconds;
-      this.#seconds = this.#perKernel(await readStamps()).map((seconds, kernel) => seconds + (before?.[kernel] ?? 0));
+      this.#seconds = this.#perKernel(await readStamps()).map(
+        (seconds, kernel) => seconds + (before?.[kernel] ?? 0),
+      );
       this.#measured++;
     }
     session.requireOpen();
@@ -230,8 +278,15 @@ export class Commands {
     };
   }
 
-  /** Writes what lies on the host: arrays as they are, and all single values that follow one another at once. */
-  #writeHosts(hosts: PooledBuffer | null, sources: readonly Source[], hosted: readonly number[], offsets: readonly number[]): void {
+  /**
+   * Writes what lies on the host: arrays as they are, and all single values that follow one another at once.
+   */
+  #writeHosts(
+    hosts: PooledBuffer | null,
+    sources: readonly Source[],
+    hosted: readonly number[],
+    offsets: readonly number[],
+  ): void {
     for (let first = 0; first < hosted.length;) {
       let end = first;
       while (end < hosted.length && isHostValue(sources[hosted[end]!]!)) end++;
@@ -241,10 +296,17 @@ export class Commands {
         continue;
       }
       const [start, last] = [offsets[hosted[first]!]!, hosted[end - 1]!];
-      const words = new DataView(new ArrayBuffer(offsets[last]! + this.#parameters[last]!.length * WORD - start));
+      const words = new DataView(
+        new ArrayBuffer(offsets[last]! + this.#parameters[last]!.length * WORD - start),
+      );
       for (; first < end; first++) {
         const index = hosted[first]!;
-        writeHostValue(sources[index] as HostValue, this.#parameters[index]!.dtype, words, offsets[index]! - start);
+        writeHostValue(
+          sources[index] as HostValue,
+          this.#parameters[index]!.dtype,
+          words,
+          offsets[index]! - start,
+        );
       }
       this.#session.gpu.queue.writeBuffer(hosts!.buffer, start, words.buffer);
     }
@@ -272,7 +334,8 @@ export class Commands {
   #perKernel(times: readonly number[]): readonly number[] {
     const seconds = this.#plan.kernels.map(() => 0);
     let dispatch = 0;
-    for (const step of this.#steps.list) if (step.kind === 'dispatch') seconds[step.kernel]! += times[dispatch++]!;
+    for (const step of this.#steps.list)
+      if (step.kind === 'dispatch') seconds[step.kernel]! += times[dispatch++]!;
     return seconds;
   }
 
@@ -304,7 +367,10 @@ export class Commands {
     (pass as GPUComputePassEncoder | null)?.end();
   }
 
-  /** Brings the bind groups up to date. Whether some had to be made: then an error scope is open, which looks at them and at what follows. */
+  /**
+   * Brings the bind groups up to date. Whether some had to be made: then an error scope is open, which looks
+   * at them and at what follows.
+   */
   #bind(buffers: Buffers): boolean {
     let isNew = false;
     for (const [place, step] of this.#steps.list.entries()) {
@@ -338,7 +404,11 @@ export class Commands {
       layout: step.pipeline.layout!,
       entries: step.ranges.map((range, binding) => ({
         binding,
-        resource: { buffer: bufferOf(range, buffers).buffer, offset: offsetOf(range, buffers), size: range.bytes },
+        resource: {
+          buffer: bufferOf(range, buffers).buffer,
+          offset: offsetOf(range, buffers),
+          size: range.bytes,
+        },
       })),
     });
     if (cache.others.size >= MOST_GROUPS) cache.others.clear();

@@ -1,4 +1,7 @@
-/** The device itself: programs compiled by `@firsthand/compiler`, written as WGSL here, and run in the GPU's queue. */
+/**
+ * The device itself: programs compiled by `@firsthand/compiler`, written as WGSL here, and run in the GPU's
+ * queue.
+ */
 import type { Target } from '@firsthand/compiler';
 import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
 import { BUFFER_UNIT } from './buffer-pool.ts';

@@ -1,4 +1,7 @@
-/** Elements between the host and the GPU, where each is one 32-bit word: bools are 0 and 1, half precision is single precision. */
+/**
+ * Elements between the host and the GPU, where each is one 32-bit word: bools are 0 and 1, half precision is
+ * single precision.
+ */
 import type { DType, HostValue, TypedArray } from '@firsthand/graph';
 import { allocate, fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 
@@ -29,7 +32,11 @@ const CONVERSIONS: { readonly [K in Exclude<DType, 'float64'>]: Conversion } = {
   },
 };
 
-function narrowed(dtype: DType, words: Float32Array | Uint32Array, element: (word: number) => number): TypedArray<ArrayBuffer> {
+function narrowed(
+  dtype: DType,
+  words: Float32Array | Uint32Array,
+  element: (word: number) => number,
+): TypedArray<ArrayBuffer> {
   const data = allocate(dtype, words.length);
   words.forEach((word, place) => (data[place] = element(word)));
   return data;

@@ -1,18 +1,29 @@
 /**
- * A program on the GPU. A run checks its arguments, finds buffers for its outputs and takes its turn, whether or not the program has been planned by then: while it is being
- * planned, outputs are arrays of their own, and what the plan would write over an argument begins as a copy of it.
+ * A program on the GPU. A run checks its arguments, finds buffers for its outputs and takes its turn, whether
+ * or not the program has been planned by then: while it is being planned, outputs are arrays of their own,
+ * and what the plan would write over an argument begins as a copy of it.
  */
 import type { Target } from '@firsthand/compiler';
 import { unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Program } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { commandsOf, parametersOf, type Commands, type Output, type Parameter, type Source } from './commands.ts';
+import {
+  commandsOf,
+  parametersOf,
+  type Commands,
+  type Output,
+  type Parameter,
+  type Source,
+} from './commands.ts';
 import { WORD } from './elements.ts';
 import type { Session } from './session.ts';
 import type { Sliced } from './slices.ts';
 import { WebGPUStorage } from './storage.ts';
 
-/** Arguments on the host that are larger, or come after so many bytes of others, are given a buffer when they are first used. */
+/**
+ * Arguments on the host that are larger, or come after so many bytes of others, are given a buffer when they
+ * are first used.
+ */
 const LARGE_BYTES = 16 * 2 ** 20;
 
 /** What a run has been given for an argument. */
@@ -25,15 +36,20 @@ export class WebGPUExecutable implements Executable {
   readonly #results: readonly { readonly dtype: DType; readonly length: number }[];
   readonly #planning: Sliced<Commands>;
 
-  /** @throws DeviceError if an output is too large for a buffer, and what planning throws in its first slice */
+  /**
+   * @throws DeviceError if an output is too large for a buffer, and what planning throws in its first slice
+   */
   constructor(program: Program, target: Target, session: Session) {
     this.#session = session;
     this.#parameters = parametersOf(program);
-    this.#results = [...program.effects.map(({ node }) => node), ...program.roots].map(({ dtype, shape }) => ({
-      dtype,
-      length: sizeOf(shape),
-    }));
-    for (const { dtype, length } of this.#results) session.requireSize(length * WORD, `an output of ${dtype} [${length}]`);
+    this.#results = [...program.effects.map(({ node }) => node), ...program.roots].map(
+      ({ dtype, shape }) => ({
+        dtype,
+        length: sizeOf(shape),
+      }),
+    );
+    for (const { dtype, length } of this.#results)
+      session.requireSize(length * WORD, `an output of ${dtype} [${length}]`);
     this.#planning = session.slices.start(commandsOf(program, this.#parameters, target, session));
   }
 

@@ -1,4 +1,7 @@
-/** Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress; those that were used last are kept. */
+/**
+ * Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress; those that
+ * were used last are kept.
+ */
 import { DeviceError } from '@firsthand/graph';
 import { messageOf } from '../message.ts';
 import type { Shader } from '../shader.ts';
@@ -16,7 +19,10 @@ export interface PipelineEntry {
   ready: Promise<void>;
 }
 
-/** Texts that are kept for programs to come; programs that are in use keep their own. A driver may take a few mappings of memory for each. */
+/**
+ * Texts that are kept for programs to come; programs that are in use keep their own. A driver may take a few
+ * mappings of memory for each.
+ */
 const CAPACITY = 1024;
 
 /** The pipelines of a device. */
@@ -70,7 +76,11 @@ export class Pipelines {
     const module = this.#device.createShaderModule({ label, code: title + wgsl });
     this.#device.popErrorScope().catch(() => {});
     try {
-      const pipeline = await this.#device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+      const pipeline = await this.#device.createComputePipelineAsync({
+        label,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main' },
+      });
       entry.pipeline = pipeline;
       entry.layout = pipeline.getBindGroupLayout(0);
     } catch (cause) {
@@ -103,7 +113,9 @@ async function messagesOf(module: GPUShaderModule, cause: unknown): Promise<stri
   try {
     const { messages } = await module.getCompilationInfo();
     const errors = messages.filter(({ type }) => type === 'error');
-    return errors.length === 0 ? fallback : errors.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
+    return errors.length === 0
+      ? fallback
+      : errors.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('; ');
   } catch {
     return fallback; // the device is gone
   }

@@ -1,12 +1,14 @@
 /**
- * From the GPU to the host. Mappable buffers are used again; the small outputs of a run are copied into one by the run itself, so that reading a loss
- * needs no submission of its own and does not hold up the queue.
+ * From the GPU to the host. Mappable buffers are used again; the small outputs of a run are copied into one
+ * by the run itself, so that reading a loss needs no submission of its own and does not hold up the queue.
  */
 import { BUFFER_UNIT, type BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import { MAP_READ } from './usage.ts';
 
-/** Buffers with small outputs that may wait to be read. Those of a run beyond are read by a copy of their own. */
+/**
+ * Buffers with small outputs that may wait to be read. Those of a run beyond are read by a copy of their own.
+ */
 const MOST_WAITING = 16;
 /** Bytes of an output that is small (rule 27). */
 export const SMALL_OUTPUT = 256;
@@ -41,7 +43,11 @@ export class Readback {
     sources: readonly { readonly buffer: PooledBuffer; readonly bytes: number }[],
   ): readonly Staged[] | null {
     if (sources.length === 0 || this.#waiting >= MOST_WAITING) return null;
-    const sheet: Sheet = { buffer: this.#pool.take(sources.length * BUFFER_UNIT), open: sources.length, content: null };
+    const sheet: Sheet = {
+      buffer: this.#pool.take(sources.length * BUFFER_UNIT),
+      open: sources.length,
+      content: null,
+    };
     this.#waiting++;
     return sources.map(({ buffer, bytes }, place) => {
       const offset = place * BUFFER_UNIT;

@@ -1,6 +1,7 @@
 /**
- * An open device: the GPU's device with the pools, pipelines and shared buffers of this one, and the count of bytes. Everything goes through here, so that a device that is
- * lost or closed says so to everybody in the same words.
+ * An open device: the GPU's device with the pools, pipelines and shared buffers of this one, and the count of
+ * bytes. Everything goes through here, so that a device that is lost or closed says so to everybody in the
+ * same words.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
@@ -73,7 +74,10 @@ export class Session implements StorageKeeper {
     this.roofline = roofline;
     this.profile = profile;
     this.definitions = definitions;
-    this.limits = { maxBufferSize: gpu.limits.maxBufferSize, maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize };
+    this.limits = {
+      maxBufferSize: gpu.limits.maxBufferSize,
+      maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
+    };
     this.#isOwn = isOwn;
     this.pipelines = new Pipelines(gpu, onProgress);
     const failed = (error: DeviceError): void => void (this.#failure ??= error);
@@ -81,7 +85,11 @@ export class Session implements StorageKeeper {
     this.#mapPool = new BufferPool(gpu, BUFFER_USAGE.mapRead | BUFFER_USAGE.copyTarget, 'readback', failed);
     this.readback = new Readback(this.#mapPool);
     gpu.addEventListener('uncapturederror', ({ error }) => {
-      failed(new DeviceError(`webgpu: the GPU has refused what it was told to do, and results are lost: ${error.message}`));
+      failed(
+        new DeviceError(
+          `webgpu: the GPU has refused what it was told to do, and results are lost: ${error.message}`,
+        ),
+      );
     });
     void gpu.lost.then(({ reason, message }) => {
       this.#failure ??= new DeviceError(
@@ -102,7 +110,9 @@ export class Session implements StorageKeeper {
     // A loss is announced in a task of its own, after what it made fail.
     await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
     if (this.#failure !== null) return this.#failure;
-    return error instanceof FirsthandError ? error : new DeviceError(`webgpu: ${messageOf(error)}`, { cause: error });
+    return error instanceof FirsthandError
+      ? error
+      : new DeviceError(`webgpu: ${messageOf(error)}`, { cause: error });
   }
 
   /** Bytes on the GPU that storages hold, and the most that they and a run's intermediates have held. */
@@ -132,7 +142,9 @@ export class Session implements StorageKeeper {
     return storage;
   }
 
-  /** A storage with a copy of `data`, on the host for now. @throws DeviceError if no buffer may be as large */
+  /**
+   * A storage with a copy of `data`, on the host for now. @throws DeviceError if no buffer may be as large
+   */
   upload(data: TypedArray, dtype: DType): WebGPUStorage {
     return this.#open(dtype, data.length, conversionOf(dtype).toWords(data));
   }
@@ -159,7 +171,8 @@ export class Session implements StorageKeeper {
   #settle(storage: WebGPUStorage): PooledBuffer {
     const { lease } = storage;
     lease.buffer = this.storagePool.take(lease.held);
-    if (lease.held >= BALLAST_LEAST && this.#live > BALLAST_FROM) storage.ballast = new ArrayBuffer(lease.held);
+    if (lease.held >= BALLAST_LEAST && this.#live > BALLAST_FROM)
+      storage.ballast = new ArrayBuffer(lease.held);
     return lease.buffer;
   }
 
@@ -208,7 +221,8 @@ export class Session implements StorageKeeper {
     const bytes = length * WORD;
     const { promise, isStaged } = await this.#readBuffer(buffer, lease, bytes);
     const content = await promise;
-    // A small result needs its buffer no longer, unless a run has been asked for meanwhile that uses it, and may overwrite it.
+    // A small result needs its buffer no longer, unless a run has been asked for meanwhile that uses it, and
+    // may overwrite it.
     if (isStaged && lease.buffer === buffer && lease.staged !== null && storage.uses === uses) {
       storage.words = new Uint32Array(content.slice(0));
       this.#leave(lease);
@@ -226,7 +240,9 @@ export class Session implements StorageKeeper {
       const fail = (error: unknown): void => void this.explain(error).then(reject);
       const ask = (): void => {
         const isStaged = lease.staged !== null;
-        const content = isStaged ? this.readback.readStaged(lease.staged!, bytes) : this.readback.read(this.gpu, buffer, bytes);
+        const content = isStaged
+          ? this.readback.readStaged(lease.staged!, bytes)
+          : this.readback.read(this.gpu, buffer, bytes);
         resolve({
           promise: content.catch(async (error: unknown) => {
             throw await this.explain(error);

@@ -1,11 +1,15 @@
 /**
- * Long work in short slices, so that a page can draw frames while a program is being planned. What fits into the first slice is done at once; the rest is done in later
- * turns of the event loop, one piece of work after the other.
+ * Long work in short slices, so that a page can draw frames while a program is being planned. What fits into
+ * the first slice is done at once; the rest is done in later turns of the event loop, one piece of work after
+ * the other.
  */
 import type { InParts } from '@firsthand/compiler';
 import { macrotask } from '@firsthand/graph';
 
-/** Milliseconds of a slice: a quarter of a frame at 60 per second; the first comes after whatever has asked for the program. */
+/**
+ * Milliseconds of a slice: a quarter of a frame at 60 per second; the first comes after whatever has asked
+ * for the program.
+ */
 const SLICE = 4;
 
 /** Work that is under way, or done. */

@@ -1,6 +1,7 @@
 /**
- * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run fills. Arrays of the arena are parts of one buffer; a kernel with
- * more arrays than a shader may bind has the smallest of them copied side by side into one.
+ * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run
+ * fills. Arrays of the arena are parts of one buffer; a kernel with more arrays than a shader may bind has
+ * the smallest of them copied side by side into one.
  */
 import {
   bodiesOf,
@@ -30,7 +31,10 @@ export interface Range {
   readonly bytes: number;
 }
 /** Arguments and outputs by number, and the buffers that all programs share. */
-type Slot = { readonly kind: 'argument' | 'output'; readonly number: number } | { readonly kind: 'arena' } | { readonly kind: 'packed' };
+type Slot =
+  | { readonly kind: 'argument' | 'output'; readonly number: number }
+  | { readonly kind: 'arena' }
+  | { readonly kind: 'packed' };
 
 /** One thing for the GPU to do. */
 export type Step =
@@ -51,14 +55,20 @@ export interface Steps {
 }
 
 /** Plans the steps, and asks for the pipelines. */
-export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Definitions, pipelines: Pipelines): InParts<Steps> {
+export function* stepsOf(
+  plan: Plan,
+  profile: AdapterProfile,
+  definitions: Definitions,
+  pipelines: Pipelines,
+): InParts<Steps> {
   const list: Step[] = [];
   let packedBytes = 0;
   for (const [kernel, planned] of plan.kernels.entries()) {
     requireCountable(planned);
     const { layout, bytes, order } = layoutOf(plan, planned, profile);
     packedBytes = Math.max(packedBytes, bytes);
-    const own = (operand: number): Range => rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
+    const own = (operand: number): Range =>
+      rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
     const packed = (operand: number): Range => ({
       slot: { kind: 'packed' },
       offset: layout.packed.get(operand)! * WORD,
@@ -71,7 +81,12 @@ export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defin
       const groups = dispatchOf(shader.workgroups);
       if (groups[1] > GROUP_ROW) {
         const problem = `${describe(planned)} needs ${shader.workgroups} workgroups, and a dispatch has ${GROUP_ROW ** 2} at most`;
-        throw new DeviceError({ operation: 'webgpu', problem, expected: `${GROUP_ROW ** 2} at most`, remedy: 'split the arrays' });
+        throw new DeviceError({
+          operation: 'webgpu',
+          problem,
+          expected: `${GROUP_ROW ** 2} at most`,
+          remedy: 'split the arrays',
+        });
       }
       const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
       const ranges = shader.bindings.map((binding): Range => {
@@ -91,7 +106,10 @@ export function* stepsOf(plan: Plan, profile: AdapterProfile, definitions: Defin
   return { list, packedBytes };
 }
 
-/** Rows, and the columns of each, are counted by one number, which is of 32 bits. @throws DeviceError if there are too many */
+/**
+ * Rows, and the columns of each, are counted by one number, which is of 32 bits. @throws DeviceError if there
+ * are too many
+ */
 function requireCountable(planned: PlannedKernel): void {
   const { kernel } = planned;
   const counted =
@@ -153,18 +171,25 @@ interface KernelLayout {
   readonly order: readonly number[];
 }
 
-function layoutOf(plan: Plan, { kernel, buffers, scratch }: PlannedKernel, { maxBindings }: AdapterProfile): KernelLayout {
+function layoutOf(
+  plan: Plan,
+  { kernel, buffers, scratch }: PlannedKernel,
+  { maxBindings }: AdapterProfile,
+): KernelLayout {
   const { operands } = kernel;
   const places = buffers.map((buffer) => plan.buffers[buffer]!.place);
   // An argument that is overwritten is two operands, what is read and what is written, and one array.
   const shares = places.map((place, operand) => {
     if (place.kind !== 'argument') return operand;
-    const writer = places.findIndex((other, each) => isSame(other, place) && operands[each]!.access !== 'read');
+    const writer = places.findIndex(
+      (other, each) => isSame(other, place) && operands[each]!.access !== 'read',
+    );
     return writer < 0 ? operand : writer;
   });
   // All parts of a buffer are bound in one way.
   const access = places.map((place): Access =>
-    place.kind === 'arena' || places.some((other, each) => isOfOneBuffer(other, place) && operands[each]!.access !== 'read')
+    place.kind === 'arena' ||
+    places.some((other, each) => isOfOneBuffer(other, place) && operands[each]!.access !== 'read')
       ? 'read_write'
       : 'read',
   );
@@ -179,5 +204,9 @@ function layoutOf(plan: Plan, { kernel, buffers, scratch }: PlannedKernel, { max
     packed.set(operand, words);
     words += operands[operand]!.length;
   }
-  return { layout: { shares, access, packed }, bytes: bufferBytes(Math.max(words * WORD, BUFFER_UNIT)), order };
+  return {
+    layout: { shares, access, packed },
+    bytes: bufferBytes(Math.max(words * WORD, BUFFER_UNIT)),
+    order,
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * An array of the device. It lies in a GPU buffer, or on the host: what has been uploaded stays there until it is used a second time, and a small result goes there once it has
- * been read. So a loop that makes new arguments and results in each step needs no new buffers, and waits for no finalizer (rule 27).
+ * An array of the device. It lies in a GPU buffer, or on the host: what has been uploaded stays there until
+ * it is used a second time, and a small result goes there once it has been read. So a loop that makes new
+ * arguments and results in each step needs no new buffers, and waits for no finalizer (rule 27).
  */
 import { freedStorage } from '@firsthand/graph';
 import type { DType, Storage } from '@firsthand/graph';
@@ -32,7 +33,10 @@ export class WebGPUStorage implements Storage {
   readonly finalize: () => void;
   /** The elements while they lie on the host. */
   words: Words | null;
-  /** Host memory of the same size that nobody touches: it makes the collector feel what it would free (rule 27). */
+  /**
+   * Host memory of the same size that nobody touches: it makes the collector feel what it would free (rule
+   * 27).
+   */
   ballast: ArrayBuffer | null = null;
   /** Number of the last run that it was an argument of, and how many there have been. */
   lastRun = 0;

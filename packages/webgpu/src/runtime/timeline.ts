@@ -1,6 +1,6 @@
 /**
- * The order of work. What is asked for is done at once, unless something before it waits for a pipeline to be compiled: then it waits behind it. What has been handed to
- * the GPU's own queue is in order already.
+ * The order of work. What is asked for is done at once, unless something before it waits for a pipeline to be
+ * compiled: then it waits behind it. What has been handed to the GPU's own queue is in order already.
  */
 
 interface Job {
@@ -14,7 +14,10 @@ export class Timeline {
   readonly #jobs: Job[] = [];
   #isBusy = false;
 
-  /** Does a job after all that were added before, and after `ready`; where that fails, `fail` is called in its place. */
+  /**
+   * Does a job after all that were added before, and after `ready`; where that fails, `fail` is called in its
+   * place.
+   */
   add(ready: Promise<void> | null, run: () => void, fail: (error: unknown) => void): void {
     if (ready === null && !this.#isBusy) return run();
     this.#jobs.push({ ready, run, fail });

@@ -1,7 +1,9 @@
 /**
- * How long kernels take on the GPU. While a device measures, each dispatch is a pass of its own between two timestamps, which costs a little: so it is asked for. Times are
- * put beside the roofline of the adapter (Williams and others, "Roofline", 2009): what it reaches on multiply-adds in registers, on a copy from memory to memory, and on reads of what caches hold.
- * Implementations may round timestamps, browsers to 100 µs, so that a short kernel takes no time, or much too much; on average of many runs that comes right.
+ * How long kernels take on the GPU. While a device measures, each dispatch is a pass of its own between two
+ * timestamps, which costs a little: so it is asked for. Times are put beside the roofline of the adapter
+ * (Williams and others, "Roofline", 2009): what it reaches on multiply-adds in registers, on a copy from
+ * memory to memory, and on reads of what caches hold. Implementations may round timestamps, browsers to 100
+ * µs, so that a short kernel takes no time, or much too much; on average of many runs that comes right.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { BUFFER_USAGE, MAP_READ } from './usage.ts';
@@ -27,16 +29,26 @@ export class Stamps {
   /** What the pass of a dispatch begins with. */
   pass(dispatch: number): GPUComputePassDescriptor {
     return {
-      timestampWrites: { querySet: this.#set, beginningOfPassWriteIndex: 2 * dispatch, endOfPassWriteIndex: 2 * dispatch + 1 },
+      timestampWrites: {
+        querySet: this.#set,
+        beginningOfPassWriteIndex: 2 * dispatch,
+        endOfPassWriteIndex: 2 * dispatch + 1,
+      },
     };
   }
 
-  /** Copies the timestamps, at the end of the run's encoder. The result, once the run has been submitted: seconds for each dispatch. */
+  /**
+   * Copies the timestamps, at the end of the run's encoder. The result, once the run has been submitted:
+   * seconds for each dispatch.
+   */
   resolve(encoder: GPUCommandEncoder): () => Promise<readonly number[]> {
     const read = this.resolveStamps(encoder);
     return async () => {
       const stamps = await read();
-      return Array.from({ length: this.#count / 2 }, (_, dispatch) => Number(stamps[2 * dispatch + 1]! - stamps[2 * dispatch]!) * 1e-9);
+      return Array.from(
+        { length: this.#count / 2 },
+        (_, dispatch) => Number(stamps[2 * dispatch + 1]! - stamps[2 * dispatch]!) * 1e-9,
+      );
     };
   }
 
@@ -44,7 +56,11 @@ export class Stamps {
   resolveStamps(encoder: GPUCommandEncoder): () => Promise<BigUint64Array> {
     const size = this.#count * STAMP;
     const { queryResolve, copySource, copyTarget, mapRead } = BUFFER_USAGE;
-    const resolved = this.#gpu.createBuffer({ label: 'kernel times', size, usage: queryResolve | copySource });
+    const resolved = this.#gpu.createBuffer({
+      label: 'kernel times',
+      size,
+      usage: queryResolve | copySource,
+    });
     const result = this.#gpu.createBuffer({ label: 'kernel times', size, usage: mapRead | copyTarget });
     encoder.resolveQuerySet(this.#set, 0, this.#count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, result, 0, size);
@@ -128,7 +144,10 @@ export async function measureRoofline(gpu: GPUDevice): Promise<Roofline> {
   };
 }
 
-/** What timestamps are multiples of, s: rounded ones have a large common divisor. Some that differ are needed to tell. */
+/**
+ * What timestamps are multiples of, s: rounded ones have a large common divisor. Some that differ are needed
+ * to tell.
+ */
 async function resolutionOf(gpu: GPUDevice): Promise<number> {
   const found = new Set<bigint>();
   for (let look = 0; look < MOST_LOOKS && found.size < DISTINCT; look++) {
@@ -150,12 +169,20 @@ function divisorOf(a: bigint, b: bigint): bigint {
 }
 
 /** Seconds of one dispatch: as many are timed together as the clock wants. */
-async function fastest(gpu: GPUDevice, resolution: number, code: string, sizes: readonly number[], workgroups: number): Promise<number> {
+async function fastest(
+  gpu: GPUDevice,
+  resolution: number,
+  code: string,
+  sizes: readonly number[],
+  workgroups: number,
+): Promise<number> {
   const pipeline = await gpu.createComputePipelineAsync({
     layout: 'auto',
     compute: { module: gpu.createShaderModule({ code }), entryPoint: 'main' },
   });
-  const buffers = sizes.map((size) => gpu.createBuffer({ label: 'roofline', size, usage: BUFFER_USAGE.storage }));
+  const buffers = sizes.map((size) =>
+    gpu.createBuffer({ label: 'roofline', size, usage: BUFFER_USAGE.storage }),
+  );
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const group = gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
   const time = async (repeats: number): Promise<number> => {

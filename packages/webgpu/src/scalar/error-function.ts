@@ -1,9 +1,12 @@
 /**
- * The error function. Up to 1 it is x times a polynomial in x². Beyond, 1 − erf x = q(x)⁴: the fourth root of the complement is so smooth that a polynomial of degree
- * 7 serves up to 4, where erf x rounds to 1, and its errors are made small by the complement, which is less than 0.16. The polynomials are minimax for the relative
- * error of erf x, with coefficients rounded to float32 one after the other, lowest first, and the rest fitted anew each time: to 2⁻²⁴ and to 2⁻²⁵.
+ * The error function. Up to 1 it is x times a polynomial in x². Beyond, 1 − erf x = q(x)⁴: the fourth root of
+ * the complement is so smooth that a polynomial of degree 7 serves up to 4, where erf x rounds to 1, and its
+ * errors are made small by the complement, which is less than 0.16. The polynomials are minimax for the
+ * relative error of erf x, with coefficients rounded to float32 one after the other, lowest first, and the
+ * rest fitted anew each time: to 2⁻²⁴ and to 2⁻²⁵.
  *
- * The normal distribution function is that of @firsthand/wasm: Φ(−t) = e^(−t²/2)·R(t), with R a quotient of polynomials whose coefficients are all positive, and t² in two parts.
+ * The normal distribution function is that of @firsthand/wasm: Φ(−t) = e^(−t²/2)·R(t), with R a quotient of
+ * polynomials whose coefficients are all positive, and t² in two parts.
  */
 import type { Declarations } from './declaration.ts';
 import type { ExponentialName } from './exponential.ts';
@@ -33,7 +36,8 @@ fn erf_f32(x: f32) -> f32 {
   normal_cdf_f32: {
     needs: ['bounded_by', 'power_of_2'],
     code: `
-// Φ(−t) = e^(−h²/2)·e^(−(t−h)(t+h)/2)·R(t), where h is the first 12 bits of t = |x|, whose square is exact; the exponential is that of exp_f32.
+// Φ(−t) = e^(−h²/2)·e^(−(t−h)(t+h)/2)·R(t), where h is the first 12 bits of t = |x|, whose square is exact;
+// the exponential is that of exp_f32.
 fn normal_cdf_f32(x: f32) -> f32 {
   let t = bounded_by(abs(x), 14.5);
   let h = bitcast<f32>(bitcast<u32>(t) & 0xfffff000u);

@@ -1,15 +1,24 @@
 /**
- * Functions made of exponentials: e to the x is 2 to the k times e to the r, where k is an integer and r is small (Cody and Waite, "Software Manual for the
- * Elementary Functions", 1980). Polynomials are minimax, those of @firsthand/wasm. There is no branch.
+ * Functions made of exponentials: e to the x is 2 to the k times e to the r, where k is an integer and r is
+ * small (Cody and Waite, "Software Manual for the Elementary Functions", 1980). Polynomials are minimax,
+ * those of @firsthand/wasm. There is no branch.
  *
- * The bits of k + 1.5·2²³ end in those of k, and a product with 2²³ moves them to the exponent. WGSL lets compilers reorder sums, and some do: where that would lose
- * digits, `fma` and `abs` are in the way; the products in `fma` are exact, so that it does not matter whether it rounds them.
+ * The bits of k + 1.5·2²³ end in those of k, and a product with 2²³ moves them to the exponent. WGSL lets
+ * compilers reorder sums, and some do: where that would lose digits, `fma` and `abs` are in the way; the
+ * products in `fma` are exact, so that it does not matter whether it rounds them.
  */
 import type { Declarations } from './declaration.ts';
 import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
-export type ExponentialName = 'exp_f32' | 'expm1_f32' | 'tanh_f32' | 'sigmoid_f32' | 'exp_rest' | 'exp_split' | 'power_of_2';
+export type ExponentialName =
+  | 'exp_f32'
+  | 'expm1_f32'
+  | 'tanh_f32'
+  | 'sigmoid_f32'
+  | 'exp_rest'
+  | 'exp_split'
+  | 'power_of_2';
 
 /** Functions made of exponentials. */
 export const EXPONENTIAL: Declarations<ExponentialName, ExponentialName | FloatBitsName> = {
@@ -44,8 +53,9 @@ fn exp_split(x: f32) -> vec2f {
   exp_f32: {
     needs: ['bounded_by', 'power_of_2'],
     code: `
-// eˣ = (1 + (r + r²·p(r)))·2ʲ·2ʲ with |r| ≤ ln 2. Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸, which is wider than the exponents of one float;
-// subnormal results are rounded once, by the last product. Beyond ±170 every result is 0 or ∞, and 2ʲ still a float.
+// eˣ = (1 + (r + r²·p(r)))·2ʲ·2ʲ with |r| ≤ ln 2. Two factors, because the results go from 2⁻¹⁴⁹ to 2¹²⁸,
+// which is wider than the exponents of one float; subnormal results are rounded once, by the last product.
+// Beyond ±170 every result is 0 or ∞, and 2ʲ still a float.
 fn exp_f32(x: f32) -> f32 {
   let bounded = bounded_by(x, 170.0);
   let j = floor(bounded * 0.72134752 + 0.5);
@@ -60,7 +70,8 @@ fn exp_f32(x: f32) -> f32 {
   expm1_f32: {
     needs: ['is_nan', 'exp_split', 'power_of_2'],
     code: `
-// eˣ − 1 = (eʳ − 1)·2ᵏ + (2ᵏ − 1). From 80 on half of it is computed, and doubled: 2ᵏ may be 2¹²⁸. −0 stays −0.
+// eˣ − 1 = (eʳ − 1)·2ᵏ + (2ᵏ − 1). From 80 on half of it is computed, and doubled: 2ᵏ may be 2¹²⁸. −0 stays
+// −0.
 fn expm1_f32(x: f32) -> f32 {
   let split = exp_split(select(select(x, -20.0, x < -20.0), 89.0, x > 89.0));
   let large = x > 80.0;
@@ -72,7 +83,8 @@ fn expm1_f32(x: f32) -> f32 {
   tanh_f32: {
     needs: ['bounded_by', 'exp_split', 'power_of_2'],
     code: `
-// (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, times 2ᵏ above and below, with the sign of x. tanh 10 rounds to 1. 2ᵏ ≥ 1, and where it is 1, it must vanish before the rest is added.
+// (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, times 2ᵏ above and below, with the sign of x. tanh 10 rounds to 1. 2ᵏ ≥ 1,
+// and where it is 1, it must vanish before the rest is added.
 fn tanh_f32(x: f32) -> f32 {
   let split = exp_split(-2.0 * bounded_by(abs(x), 10.0));
   let power = power_of_2(-split.x);

@@ -1,11 +1,14 @@
 /**
- * Expressions in WGSL: their text, and the functions of this library that it calls. They are made from forms, which are WGSL too, with the operands called a, b
- * and c: `(a + b)`, `exp_f32(a)`.
+ * Expressions in WGSL: their text, and the functions of this library that it calls. They are made from forms,
+ * which are WGSL too, with the operands called a, b and c: `(a + b)`, `exp_f32(a)`.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
 import { FUNCTIONS, type FunctionName } from './functions.ts';
 
-/** An expression in WGSL, with the functions of this library that it calls. Its text is a name, a literal, a call, or stands in parentheses. */
+/**
+ * An expression in WGSL, with the functions of this library that it calls. Its text is a name, a literal, a
+ * call, or stands in parentheses.
+ */
 export interface Expression {
   readonly text: string;
   readonly needs: readonly FunctionName[];
@@ -25,7 +28,8 @@ const VALUE_TYPES: { readonly [K in DType]: ValueType | null } = {
 };
 
 /**
- * The type of a value in registers: float32 and float16 f32 (float16 values are f32 that are binary16 numbers), int32 i32, uint32 u32, bool bool.
+ * The type of a value in registers: float32 and float16 f32 (float16 values are f32 that are binary16
+ * numbers), int32 i32, uint32 u32, bool bool.
  * @throws DTypeError for float64
  */
 export function valueType(dtype: DType): ValueType {
@@ -36,7 +40,8 @@ export function valueType(dtype: DType): ValueType {
 }
 
 /**
- * The type of one element in memory, which is one word of 32 bits: f32 (float32, float16), i32, u32 (uint32; bool as 0 and 1).
+ * The type of one element in memory, which is one word of 32 bits: f32 (float32, float16), i32, u32 (uint32;
+ * bool as 0 and 1).
  * @throws DTypeError for float64
  */
 export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
@@ -53,7 +58,10 @@ const OPERANDS = ['a', 'b', 'c'];
 /** The expression that a form is with these operands. */
 export function expressionOf(form: string, ...operands: readonly string[]): Expression {
   const names: readonly string[] = form.match(/\w+(?=\()/g) ?? [];
-  return { text: form.replaceAll(/\b[abc]\b/g, (name) => operands[OPERANDS.indexOf(name)]!), needs: names.filter(isFunction) };
+  return {
+    text: form.replaceAll(/\b[abc]\b/g, (name) => operands[OPERANDS.indexOf(name)]!),
+    needs: names.filter(isFunction),
+  };
 }
 
 /** The expression that a form is whose first operand is an expression. */
@@ -63,13 +71,26 @@ export function around(form: string, { text, needs }: Expression, ...rest: reado
 }
 
 /** Functions that give their operand back, by its type. */
-const RUNTIME: { readonly [K in ValueType]: string } = { f32: 'runtime_f32(a)', i32: 'runtime_i32(a)', u32: 'runtime_u32(a)', bool: 'a' };
+const RUNTIME: { readonly [K in ValueType]: string } = {
+  f32: 'runtime_f32(a)',
+  i32: 'runtime_i32(a)',
+  u32: 'runtime_u32(a)',
+  bool: 'a',
+};
 
 /**
- * The expression that a form is where not all operands are literals: WGSL computes with literals while it compiles, and calls what overflows an error.
+ * The expression that a form is where not all operands are literals: WGSL computes with literals while it
+ * compiles, and calls what overflows an error.
  * @param type the operands'
  */
-export function runtimeExpression(form: string, type: ValueType, first: string, ...rest: readonly string[]): Expression {
+export function runtimeExpression(
+  form: string,
+  type: ValueType,
+  first: string,
+  ...rest: readonly string[]
+): Expression {
   const literals = [first, ...rest].every((text) => /^-?\d|^i32\(-\d+\)$/.test(text));
-  return literals ? around(form, expressionOf(RUNTIME[type], first), ...rest) : expressionOf(form, first, ...rest);
+  return literals
+    ? around(form, expressionOf(RUNTIME[type], first), ...rest)
+    : expressionOf(form, first, ...rest);
 }

@@ -1,7 +1,8 @@
 /**
- * Floats by their bits. WGSL lets compilers assume that there is neither NaN nor infinity, forbids constants that are, loses the sign of the literal −0.0 and
- * may take subnormal numbers for 0; integers know no such freedom. Shifts, `round`, `min` and conversions to integers are slow on software adapters, where
- * `select`, `floor` and products of integers are fast.
+ * Floats by their bits. WGSL lets compilers assume that there is neither NaN nor infinity, forbids constants
+ * that are, loses the sign of the literal −0.0 and may take subnormal numbers for 0; integers know no such
+ * freedom. Shifts, `round`, `min` and conversions to integers are slow on software adapters, where `select`,
+ * `floor` and products of integers are fast.
  */
 import type { Declarations } from './declaration.ts';
 
@@ -89,7 +90,8 @@ fn is_true(x: f32) -> bool {
   bounded_by: {
     needs: [],
     code: `
-// x, or bound > 0 with the sign of x where |x| is larger; NaN stays, which it might not if floats were compared.
+// x, or bound > 0 with the sign of x where |x| is larger; NaN stays, which it might not if floats were
+// compared.
 fn bounded_by(x: f32, bound: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let limit = bitcast<u32>(bound);
@@ -100,7 +102,8 @@ fn bounded_by(x: f32, bound: f32) -> f32 {
   sign_f32: {
     needs: [],
     code: `
-// 1 with the sign of x; x itself if it is 0, −0 or NaN, which are those below 1 and above ∞ in their bits less 1.
+// 1 with the sign of x; x itself if it is 0, −0 or NaN, which are those below 1 and above ∞ in their bits
+// less 1.
 fn sign_f32(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let kept = (bits & 0x7fffffffu) - 1u >= 0x7f800000u;
@@ -130,8 +133,9 @@ fn min_f32(a: f32, b: f32) -> f32 {
   to_half: {
     needs: [],
     code: `
-// The binary16 number nearest to x, ties to even. From 2⁻¹⁴ on 13 bits of the mantissa are rounded off, a carry runs into the exponent, and from 65520 on the
-// result is ∞. Below, all numbers are multiples of 2⁻²⁴, which is the unit of the sum |x| + ½: it rounds as wanted, and the difference of the bits counts units.
+// The binary16 number nearest to x, ties to even. From 2⁻¹⁴ on 13 bits of the mantissa are rounded off, a
+// carry runs into the exponent, and from 65520 on the result is ∞. Below, all numbers are multiples of 2⁻²⁴,
+// which is the unit of the sum |x| + ½: it rounds as wanted, and the difference of the bits counts units.
 fn to_half(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & 0x7fffffffu;

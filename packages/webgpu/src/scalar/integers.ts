@@ -1,4 +1,7 @@
-/** Functions between floats and integers, and of integers: nothing here traps, and nothing is left to the implementation. */
+/**
+ * Functions between floats and integers, and of integers: nothing here traps, and nothing is left to the
+ * implementation.
+ */
 import type { Declarations } from './declaration.ts';
 import type { FloatBitsName } from './float-bits.ts';
 
@@ -19,7 +22,8 @@ export const INTEGERS: Declarations<IntegerName, IntegerName | FloatBitsName> = 
   u32_to_f32: {
     needs: [],
     code: `
-// The nearest float, ties to even: both halves are exact, and their sum is rounded. WGSL's conversion may give the other neighbour.
+// The nearest float, ties to even: both halves are exact, and their sum is rounded. WGSL's conversion may
+// give the other neighbour.
 fn u32_to_f32(x: u32) -> f32 {
   return f32(x & 0xffff0000u) + f32(x & 0xffffu);
 }`,

@@ -8,17 +8,24 @@ const SMALLEST_NORMAL = 2 ** -126;
 /** The largest float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
-/** A float32 with the fewest digits that round to it and are no larger than all floats are; integers as they are. */
+/**
+ * A float32 with the fewest digits that round to it and are no larger than all floats are; integers as they
+ * are.
+ */
 function digitsOf(value: number): string {
   if (Number.isSafeInteger(value)) return String(value);
   const rounded = Array.from({ length: 17 }, (_, i) => Number(value.toPrecision(i + 1)));
   return String(rounded.find((x) => Math.fround(x) === value && Math.abs(x) <= LARGEST));
 }
 
-/** A float32; NaN, infinities, −0 and subnormal numbers by their bits, because WGSL has no literals for them, or may take them for 0. */
+/**
+ * A float32; NaN, infinities, −0 and subnormal numbers by their bits, because WGSL has no literals for them,
+ * or may take them for 0.
+ */
 function floatText(value: number): string {
   const rounded = Math.fround(value);
-  if (Object.is(rounded, 0) || (Math.abs(rounded) >= SMALLEST_NORMAL && Number.isFinite(rounded))) return `${digitsOf(rounded)}f`;
+  if (Object.is(rounded, 0) || (Math.abs(rounded) >= SMALLEST_NORMAL && Number.isFinite(rounded)))
+    return `${digitsOf(rounded)}f`;
   const bits = new Uint32Array(Float32Array.of(rounded).buffer)[0]!;
   return `f32_of_bits(0x${bits.toString(16).padStart(8, '0')}u)`;
 }
@@ -32,5 +39,7 @@ const TEXT: { readonly [K in ValueType]: (value: number) => string } = {
 
 /** The element of a dtype that a number is or, among floats, is nearest to. */
 export function literal(dtype: DType, value: number): Expression {
-  return expressionOf(TEXT[valueType(dtype)](dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(value)) : value));
+  return expressionOf(
+    TEXT[valueType(dtype)](dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(value)) : value),
+  );
 }

@@ -1,5 +1,6 @@
 /**
- * Logarithms: x is 2 to the k times 1 + f with |f| ≤ 1/3, and ln x = k·ln 2 + ln(1 + f), where ln(1 + f) is f plus f² times a minimax polynomial, that of
+ * Logarithms: x is 2 to the k times 1 + f with |f| ≤ 1/3, and ln x = k·ln 2 + ln(1 + f), where ln(1 + f) is f
+ * plus f² times a minimax polynomial, that of
  * @firsthand/wasm. The multiples of ln 2 stand in `fma` for the reason given in `exponential.ts`.
  */
 import type { Declarations } from './declaration.ts';
@@ -47,7 +48,8 @@ fn log_f32(x: f32) -> f32 {
   log1p_f32: {
     needs: ['log_sum', 'log_limit'],
     code: `
-// ln(1 + x), with 1 + f = 2⁻ᵏ + x·2⁻ᵏ so that no digit of a small x is lost. From 2¹⁰⁰ on it is ln x = ln(2⁻⁶⁴x) + 64 ln 2. −0 stays −0.
+// ln(1 + x), with 1 + f = 2⁻ᵏ + x·2⁻ᵏ so that no digit of a small x is lost. From 2¹⁰⁰ on it is ln x =
+// ln(2⁻⁶⁴x) + 64 ln 2. −0 stays −0.
 fn log1p_f32(x: f32) -> f32 {
   let huge = x > 0x1p100;
   let scaled = x * select(1.0, 0x1p-64, huge);

@@ -1,10 +1,18 @@
 /**
- * What every scalar operation is in WGSL: tables from kinds to text, by the type of the operands. What the language leaves open, or has for some hundred units in
- * the last place, is a function of this library, by name. float16 is computed in float32; the result of every operation that may leave binary16 is rounded.
+ * What every scalar operation is in WGSL: tables from kinds to text, by the type of the operands. What the
+ * language leaves open, or has for some hundred units in the last place, is a function of this library, by
+ * name. float16 is computed in float32; the result of every operation that may leave binary16 is rounded.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
 import type { BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
-import { around, expressionOf, runtimeExpression, valueType, type Expression, type ValueType } from './expression.ts';
+import {
+  around,
+  expressionOf,
+  runtimeExpression,
+  valueType,
+  type Expression,
+  type ValueType,
+} from './expression.ts';
 import { literal } from './literals.ts';
 
 export { elementType, valueType, type Expression } from './expression.ts';
@@ -122,7 +130,8 @@ export function unaryExpression(kind: UnaryKind, dtype: DType, x: string): Expre
 }
 
 /**
- * A function of two operands of one dtype. The result is bool for comparisons and logic, else of the operands' dtype.
+ * A function of two operands of one dtype. The result is bool for comparisons and logic, else of the
+ * operands' dtype.
  * @param dtype the operands'
  * @param a text as `Expression` has it
  * @param b text as `Expression` has it
@@ -132,12 +141,18 @@ export function binaryExpression(kind: BinaryKind, dtype: DType, a: string, b: s
   return apply(kind, BINARY[kind], dtype, [a, b]);
 }
 
-/** A float that no compiler knows anything of: it is not put together with what it is computed from, or is computed from it. */
+/**
+ * A float that no compiler knows anything of: it is not put together with what it is computed from, or is
+ * computed from it.
+ */
 export function opaqueExpression(x: string): Expression {
   return { text: `opaque_f32${x.startsWith('(') ? x : `(${x})`}`, needs: ['opaque_f32'] };
 }
 
-/** An element of one dtype as one of another: floats are cut off and held within an integer's bounds, NaN becomes 0, integers wrap, bool is `≠ 0`. */
+/**
+ * An element of one dtype as one of another: floats are cut off and held within an integer's bounds, NaN
+ * becomes 0, integers wrap, bool is `≠ 0`.
+ */
 export function castExpression(from: DType, to: DType, x: string): Expression {
   const [source, target] = [valueType(from), valueType(to)];
   const cast = source === target ? expressionOf('a', x) : runtimeExpression(CAST[source][target], source, x);
@@ -146,11 +161,17 @@ export function castExpression(from: DType, to: DType, x: string): Expression {
 
 /** condition ? a : b. */
 export function whereExpression(condition: string, a: string, b: string): Expression {
-  return expressionOf(condition === 'true' ? 'b' : condition === 'false' ? 'c' : 'select(c, b, a)', condition, a, b);
+  return expressionOf(
+    condition === 'true' ? 'b' : condition === 'false' ? 'c' : 'select(c, b, a)',
+    condition,
+    a,
+    b,
+  );
 }
 
 /**
- * Word `index` of the Philox4x32-10 stream: word index mod 4 of block counter + ⌊index/4⌋; float32 is (word >> 8)·2⁻²⁴.
+ * Word `index` of the Philox4x32-10 stream: word index mod 4 of block counter + ⌊index/4⌋; float32 is (word
+ * >> 8)·2⁻²⁴.
  * @param key two u32, least significant first
  * @param counter two u32, least significant first
  * @param index u32
@@ -171,7 +192,8 @@ export function reduceIdentity(kind: ReduceKind, dtype: DType): Expression {
 }
 
 /**
- * One more element in a reduction. float16 sums and products are f32 while they grow: round the last one, by `castExpression('float32', 'float16', sum)`.
+ * One more element in a reduction. float16 sums and products are f32 while they grow: round the last one, by
+ * `castExpression('float32', 'float16', sum)`.
  * @param accumulator of type `valueType(dtype)`
  * @param x of type `valueType(dtype)`
  */

@@ -1,6 +1,6 @@
 /**
- * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11), with the bits of @firsthand/linalg's `randomBits`: element i
- * is word i mod 4 of block counter + ⌊i/4⌋.
+ * Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11), with
+ * the bits of @firsthand/linalg's `randomBits`: element i is word i mod 4 of block counter + ⌊i/4⌋.
  */
 import type { Declarations } from './declaration.ts';
 
@@ -12,7 +12,8 @@ export const PHILOX: Declarations<PhiloxName, PhiloxName> = {
   upper_half: {
     needs: [],
     code: `
-// a >> 16, by a float whose last place is 2¹⁶: shifts are slow on software adapters, and four of them are most of a product.
+// a >> 16, by a float whose last place is 2¹⁶: shifts are slow on software adapters, and four of them are
+// most of a product.
 fn upper_half(a: u32) -> u32 {
   return bitcast<u32>(f32(bitcast<i32>(a & 0xffff0000u)) + 0x1.8p39) & 0xffffu;
 }`,

@@ -19,9 +19,10 @@ fn upper_12(x: f32) -> f32 {
   log2_split: {
     needs: ['upper_12'],
     code: `
-// log₂ x for finite x > 0 in two floats, the first of 12 bits, to about 2⁻³⁴ of it. x = 2ᵏ·c·(1 + s)/(1 − s) with c = 1 or 3/2 and |s| ≤ 0.1011, so that
-// log₂ x = k + log₂ c + s·(2/ln 2 + s²·p(s²)). log₂ c, s and 2/ln 2 are two floats each, as in fdlibm's e_pow.c (1993); p is minimax, to 2⁻³⁶.
-// A subnormal number is 2⁻¹⁴⁹ times the integer that its bits are.
+// log₂ x for finite x > 0 in two floats, the first of 12 bits, to about 2⁻³⁴ of it. x = 2ᵏ·c·(1 + s)/(1 − s)
+// with c = 1 or 3/2 and |s| ≤ 0.1011, so that log₂ x = k + log₂ c + s·(2/ln 2 + s²·p(s²)). log₂ c, s and 2/ln
+// 2 are two floats each, as in fdlibm's e_pow.c (1993); p is minimax, to 2⁻³⁶. A subnormal number is 2⁻¹⁴⁹
+// times the integer that its bits are.
 fn log2_split(x: f32) -> vec2f {
   let bits = bitcast<i32>(x);
   let subnormal = bits < 0x800000;
@@ -49,7 +50,8 @@ fn log2_split(x: f32) -> vec2f {
   pow_positive: {
     needs: ['upper_12', 'log2_split', 'exp_rest', 'power_of_2'],
     code: `
-// xʸ = 2^(y·log₂ x) for finite x > 0, in two factors as exp_f32 has them. Beyond 2³⁴ y makes 0 or ∞ of every x but 1, and beyond ±200 so does the product.
+// xʸ = 2^(y·log₂ x) for finite x > 0, in two factors as exp_f32 has them. Beyond 2³⁴ y makes 0 or ∞ of every
+// x but 1, and beyond ±200 so does the product.
 fn pow_positive(x: f32, y: f32) -> f32 {
   let bounded = select(select(y, -0x1p34, y < -0x1p34), 0x1p34, y > 0x1p34);
   let log2 = log2_split(x);
@@ -68,7 +70,8 @@ fn pow_positive(x: f32, y: f32) -> f32 {
   pow_f32: {
     needs: ['f32_of_bits', 'pow_positive'],
     code: `
-// xʸ. 1 where y = 0 or x = 1, whatever the other is, and where x = −1 and y = ±∞; NaN where x < 0 and y is no integer.
+// xʸ. 1 where y = 0 or x = 1, whatever the other is, and where x = −1 and y = ±∞; NaN where x < 0 and y is no
+// integer.
 fn pow_f32(x: f32, y: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & 0x7fffffffu;
@@ -89,8 +92,8 @@ fn pow_f32(x: f32, y: f32) -> f32 {
   mod_f32: {
     needs: ['f32_of_bits'],
     code: `
-// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the place of the last bit of y, and so is the remainder, which is
-// exact: eight more bits of x are divided at a time.
+// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the place of the
+// last bit of y, and so is the remainder, which is exact: eight more bits of x are divided at a time.
 fn mod_f32(x: f32, y: f32) -> f32 {
   let dividend = bitcast<u32>(x) & 0x7fffffffu;
   let divisor = bitcast<u32>(y) & 0x7fffffffu;

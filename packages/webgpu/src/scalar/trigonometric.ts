@@ -1,7 +1,9 @@
 /**
- * Sine, cosine and tangent. The angle less the nearest multiple of π/2 is computed in two floats: up to 12288 from π/2 in four parts, of which three have 11 bits, so
- * that their products with an integer of 13 bits are exact (Cody and Waite, "Software Manual for the Elementary Functions", 1980); beyond, from those of the bits of
- * 2/π that matter, in integers (Payne and Hanek, "Radian Reduction for Trigonometric Functions", SIGNUM 18, 1983). Polynomials of the rest are minimax, those of
+ * Sine, cosine and tangent. The angle less the nearest multiple of π/2 is computed in two floats: up to 12288
+ * from π/2 in four parts, of which three have 11 bits, so that their products with an integer of 13 bits are
+ * exact (Cody and Waite, "Software Manual for the Elementary Functions", 1980); beyond, from those of the
+ * bits of 2/π that matter, in integers (Payne and Hanek, "Radian Reduction for Trigonometric Functions",
+ * SIGNUM 18, 1983). Polynomials of the rest are minimax, those of
  * @firsthand/wasm. Below 2⁻¹² sine and tangent are x.
  */
 import type { Declarations } from './declaration.ts';
@@ -9,15 +11,23 @@ import type { FloatBitsName } from './float-bits.ts';
 import type { PhiloxName } from './philox.ts';
 
 /** The functions of this file. */
-export type TrigonometricName = 'sin_f32' | 'cos_f32' | 'tan_f32' | 'reduce_angle' | 'reduce_large_angle' | 'sin_quadrant';
+export type TrigonometricName =
+  | 'sin_f32'
+  | 'cos_f32'
+  | 'tan_f32'
+  | 'reduce_angle'
+  | 'reduce_large_angle'
+  | 'sin_quadrant';
 
 /** Sine, cosine and tangent. */
-export const TRIGONOMETRIC: Declarations<TrigonometricName, TrigonometricName | FloatBitsName | PhiloxName> = {
-  reduce_large_angle: {
-    needs: ['f32_of_bits', 'multiply_high'],
-    code: `
-// (quadrant, high, low) as reduce_angle has them, for |x| ≥ 2¹²; NaN if x is NaN or infinite. |x| is m·2ᵉ, and m times some 90 bits of 2/π, beginning with the bit
-// of weight 2^(1 − e), is |x|·2/π modulo 4: two bits of quadrant, and the fraction. Each of the words begins 8 bits after the one before it; m makes up for what
+export const TRIGONOMETRIC: Declarations<TrigonometricName, TrigonometricName | FloatBitsName | PhiloxName> =
+  {
+    reduce_large_angle: {
+      needs: ['f32_of_bits', 'multiply_high'],
+      code: `
+// (quadrant, high, low) as reduce_angle has them, for |x| ≥ 2¹²; NaN if x is NaN or infinite. |x| is m·2ᵉ,
+// and m times some 90 bits of 2/π, beginning with the bit of weight 2^(1 − e), is |x|·2/π modulo 4: two bits
+// of quadrant, and the fraction. Each of the words begins 8 bits after the one before it; m makes up for what
 // is between.
 fn reduce_large_angle(x: f32) -> vec3f {
   const words = array(
@@ -51,11 +61,12 @@ fn reduce_large_angle(x: f32) -> vec3f {
   let valid = bits < 0x7f800000u;
   return vec3f(quadrant * sign, select(f32_of_bits(0x7fc00000u), side * sign * high, valid), side * sign * ((product - high) + small));
 }`,
-  },
-  reduce_angle: {
-    needs: ['reduce_large_angle'],
-    code: `
-// (quadrant, high, low): x = quadrant·π/2 + high + low modulo 2π, where |high| ≤ π/4 and quadrant is an integer, as a float.
+    },
+    reduce_angle: {
+      needs: ['reduce_large_angle'],
+      code: `
+// (quadrant, high, low): x = quadrant·π/2 + high + low modulo 2π, where |high| ≤ π/4 and quadrant is an
+// integer, as a float.
 fn reduce_angle(x: f32) -> vec3f {
   if ((bitcast<u32>(x) & 0x7fffffffu) >= 0x46400000u) {
     return reduce_large_angle(x); // software adapters compute it in any case
@@ -66,10 +77,10 @@ fn reduce_angle(x: f32) -> vec3f {
   let high = near - product;
   return vec3f(k, high, fma(-k, 2.56334415e-12, (near - high) - product));
 }`,
-  },
-  sin_quadrant: {
-    needs: [],
-    code: `
+    },
+    sin_quadrant: {
+      needs: [],
+      code: `
 // The sine of quadrant·π/2 + high + low.
 fn sin_quadrant(quadrant: f32, high: f32, low: f32) -> f32 {
   let s = high * high;
@@ -79,27 +90,27 @@ fn sin_quadrant(quadrant: f32, high: f32, low: f32) -> f32 {
   let result = select(sine, cosine, (bits & 1u) != 0u);
   return bitcast<f32>(bitcast<u32>(result) ^ ((bits & 2u) * 0x40000000u));
 }`,
-  },
-  sin_f32: {
-    needs: ['reduce_angle', 'sin_quadrant'],
-    code: `
+    },
+    sin_f32: {
+      needs: ['reduce_angle', 'sin_quadrant'],
+      code: `
 fn sin_f32(x: f32) -> f32 {
   let angle = reduce_angle(x);
   return select(sin_quadrant(angle.x, angle.y, angle.z), x, abs(x) < 0x1p-12);
 }`,
-  },
-  cos_f32: {
-    needs: ['reduce_angle', 'sin_quadrant'],
-    code: `
+    },
+    cos_f32: {
+      needs: ['reduce_angle', 'sin_quadrant'],
+      code: `
 // The sine of x + π/2.
 fn cos_f32(x: f32) -> f32 {
   let angle = reduce_angle(x);
   return sin_quadrant(angle.x + 1.0, angle.y, angle.z);
 }`,
-  },
-  tan_f32: {
-    needs: ['reduce_angle'],
-    code: `
+    },
+    tan_f32: {
+      needs: ['reduce_angle'],
+      code: `
 // The tangent of high + low, or −1 over it in odd quadrants.
 fn tan_f32(x: f32) -> f32 {
   let angle = reduce_angle(x);
@@ -110,5 +121,5 @@ fn tan_f32(x: f32) -> f32 {
   let quotient = select(tangent, -1.0, odd) / select(1.0, tangent, odd);
   return select(quotient, x, abs(x) < 0x1p-12);
 }`,
-  },
-};
+    },
+  };

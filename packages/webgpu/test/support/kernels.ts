@@ -1,4 +1,5 @@
-// Kernels as shaders, beside the compiler's interpreter, which evaluates the same kernel in plain loops and double precision; and short ways to write kernels down by hand.
+// Kernels as shaders, beside the compiler's interpreter, which evaluates the same kernel in plain loops and
+// double precision; and short ways to write kernels down by hand.
 import { tensor, type Tensor } from '@firsthand/autograd';
 import {
   compileProgram,
@@ -12,7 +13,14 @@ import {
   type Term,
 } from '@firsthand/compiler';
 import { closeProgram, keyOf } from '@firsthand/graph';
-import { allocate, fromFloat16Bits, sizeOf, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
+import {
+  allocate,
+  fromFloat16Bits,
+  sizeOf,
+  toFloat16Bits,
+  type DType,
+  type TypedArray,
+} from '@firsthand/linalg';
 import { expect } from 'vitest';
 import { kernelShaders, scratchBytes } from '../../src/kernels/kernel-shaders.ts';
 import type { AdapterProfile } from '../../src/profile.ts';
@@ -44,16 +52,25 @@ function numbersOf(array: TypedArray, dtype: DType): number[] {
 function differs(actual: number, expected: number, { relative, absolute }: Tolerance): boolean {
   if (Number.isNaN(expected)) return !Number.isNaN(actual);
   if (actual === expected) return false;
-  return !Number.isFinite(expected) || !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected));
+  return (
+    !Number.isFinite(expected) || !(Math.abs(actual - expected) <= absolute + relative * Math.abs(expected))
+  );
 }
 
 /** Runs the shaders of a kernel on copies of arrays, one per operand. */
-export function runOnGPU(kernel: Kernel, arrays: readonly TypedArray[], profile: AdapterProfile): Promise<TypedArray[]> {
+export function runOnGPU(
+  kernel: Kernel,
+  arrays: readonly TypedArray[],
+  profile: AdapterProfile,
+): Promise<TypedArray[]> {
   const shaders = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map());
   return runShaders(shaders, kernel.operands, arrays, scratchBytes(kernel, profile) / 4);
 }
 
-/** Runs a kernel as shaders for each profile and in the interpreter, and compares all arrays; without a tolerance they must be equal, but for signs of zeros. */
+/**
+ * Runs a kernel as shaders for each profile and in the interpreter, and compares all arrays; without a
+ * tolerance they must be equal, but for signs of zeros.
+ */
 export async function expectSame(
   kernel: Kernel,
   arrays: readonly TypedArray[],
@@ -68,17 +85,24 @@ export async function expectSame(
       const [got, wanted] = [numbersOf(actual[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
       const wrong = wanted.findIndex((value, place) => differs(got[place]!, value, tolerance));
       if (wrong < 0) return;
-      const text = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map()).map(({ wgsl }) => wgsl);
+      const text = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map()).map(
+        ({ wgsl }) => wgsl,
+      );
       expect.fail(
-        [`${profile.name}: operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}`, printKernel(kernel), ...text].join(
-          '\n',
-        ),
+        [
+          `${profile.name}: operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}`,
+          printKernel(kernel),
+          ...text,
+        ].join('\n'),
       );
     });
   }
 }
 
-/** The kernels of one kind in the plan of a program that gives `build`'s values, over inputs of some dtypes and shapes. */
+/**
+ * The kernels of one kind in the plan of a program that gives `build`'s values, over inputs of some dtypes
+ * and shapes.
+ */
 export function kernelsOf<K extends KernelKind>(
   kind: K,
   build: (...inputs: Tensor[]) => readonly Tensor[],
@@ -86,12 +110,20 @@ export function kernelsOf<K extends KernelKind>(
 ): readonly Extract<Kernel, { readonly kind: K }>[] {
   const tensors = inputs.map(([dtype, shape]) => tensor(allocate(dtype, sizeOf(shape)), { shape, dtype }));
   const request = { effects: [], roots: build(...tensors).map((value) => value.read()) };
-  const { kernels } = compileProgram(closeProgram(request, keyOf(request)), { float64: false, scratch: () => 0 });
-  return kernels.flatMap(({ kernel }) => (kernel.kind === kind ? [kernel as Extract<Kernel, { readonly kind: K }>] : []));
+  const { kernels } = compileProgram(closeProgram(request, keyOf(request)), {
+    float64: false,
+    scratch: () => 0,
+  });
+  return kernels.flatMap(({ kernel }) =>
+    kernel.kind === kind ? [kernel as Extract<Kernel, { readonly kind: K }>] : [],
+  );
 }
 
 /** offset + Σ factor·axis */
-export function affine(offset: number, ...terms: readonly (readonly [axis: number, factor: number])[]): Index {
+export function affine(
+  offset: number,
+  ...terms: readonly (readonly [axis: number, factor: number])[]
+): Index {
   return { offset, terms: terms.map(([axis, factor]): Term => ({ factor, atom: { kind: 'axis', axis } })) };
 }
 
@@ -102,26 +134,41 @@ export function load(operand: number, dtype: DType, index: Index): Scalar {
 
 /** The operands of kernels: all but the last `written` are read. */
 export function operandsOf(specs: readonly (readonly [DType, number])[], written = 1): Operand[] {
-  return specs.map(([dtype, length], place) => ({ dtype, length, access: place < specs.length - written ? 'read' : 'write' }));
+  return specs.map(([dtype, length], place) => ({
+    dtype,
+    length,
+    access: place < specs.length - written ? 'read' : 'write',
+  }));
 }
 
 /** The place in row-major order of an array with these extents. */
 export function rowMajor(extents: readonly number[], offset = 0): Index {
-  const terms = extents.map((_, axis): [number, number] => [axis, extents.slice(axis + 1).reduce((a, b) => a * b, 1)]);
+  const terms = extents.map((_, axis): [number, number] => [
+    axis,
+    extents.slice(axis + 1).reduce((a, b) => a * b, 1),
+  ]);
   return affine(offset, ...terms);
 }
 
 /** An array of a dtype with numbers in it, repeated as often as needed; of bool, whether they are odd. */
-export function filled(dtype: DType, numbers: readonly number[], length: number = numbers.length): TypedArray {
+export function filled(
+  dtype: DType,
+  numbers: readonly number[],
+  length: number = numbers.length,
+): TypedArray {
   const array = allocate(dtype, length);
   for (let place = 0; place < length; place++) {
     const value = numbers[place % numbers.length]!;
-    array[place] = dtype === 'float16' ? toFloat16Bits(value) : dtype === 'bool' ? Math.trunc(value) & 1 : value;
+    array[place] =
+      dtype === 'float16' ? toFloat16Bits(value) : dtype === 'bool' ? Math.trunc(value) & 1 : value;
   }
   return array;
 }
 
 /** Numbers that look random: an even sequence, scaled. */
 export function scattered(length: number, low = -2, high = 2, seed = 1): number[] {
-  return Array.from({ length }, (_, place) => low + (high - low) * (((place + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1));
+  return Array.from(
+    { length },
+    (_, place) => low + (high - low) * (((place + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1),
+  );
 }

@@ -2,7 +2,10 @@
 import type { ContractKernel, Index, Operand, Store } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 
-/** c[…, m, n] = Σₖ a[…, m, k]·b[…, k, n]. `transposed` names the operands whose last two axes are exchanged in memory, `shared` those that the batch shares. */
+/**
+ * c[…, m, n] = Σₖ a[…, m, k]·b[…, k, n]. `transposed` names the operands whose last two axes are exchanged in
+ * memory, `shared` those that the batch shares.
+ */
 export interface Product {
   readonly batch?: readonly number[];
   readonly m: number;
@@ -16,7 +19,10 @@ export interface Product {
   readonly gap?: number;
 }
 
-/** A matrix for each place of the batch, as an index over some axes of the kernel, and how many elements that is. */
+/**
+ * A matrix for each place of the batch, as an index over some axes of the kernel, and how many elements that
+ * is.
+ */
 function matrix(
   p: Product,
   name: string,
@@ -42,14 +48,28 @@ function matrix(
     step *= batch[axis]!;
   }
   const sorted = terms.toSorted(([left], [right]) => left - right);
-  return { index: { offset, terms: sorted.map(([axis, factor]) => ({ factor, atom: { kind: 'axis', axis } })) }, length: offset + step };
+  return {
+    index: { offset, terms: sorted.map(([axis, factor]) => ({ factor, atom: { kind: 'axis', axis } })) },
+    length: offset + step,
+  };
 }
 
-/** The kernel of a product that stores its totals as operand 2; or that does with them what `stores` say, with more operands from number 3 on. */
-export function productKernel(p: Product, stores?: (c: Index) => readonly Store[], more: readonly Operand[] = []): ContractKernel {
+/**
+ * The kernel of a product that stores its totals as operand 2; or that does with them what `stores` say, with
+ * more operands from number 3 on.
+ */
+export function productKernel(
+  p: Product,
+  stores?: (c: Index) => readonly Store[],
+  more: readonly Operand[] = [],
+): ContractKernel {
   const { batch = [], m, n, k, dtype = 'float32' } = p;
   const [am, an, ak] = [batch.length, batch.length + 1, batch.length + 2];
-  const [a, b, c] = [matrix(p, 'a', [am, ak], [m, k]), matrix(p, 'b', [ak, an], [k, n]), matrix(p, 'c', [am, an], [m, n])];
+  const [a, b, c] = [
+    matrix(p, 'a', [am, ak], [m, k]),
+    matrix(p, 'b', [ak, an], [k, n]),
+    matrix(p, 'c', [am, an], [m, n]),
+  ];
   return {
     kind: 'contract',
     operands: [

@@ -13,16 +13,31 @@ import { plainLayout, runShaders } from './run-shader.ts';
 /** A product whose indices are not linear: a is read in pairs of rows, b by quotients along k and n. */
 export function withQuotients(): ContractKernel {
   const pairs = affine(0, [1, 1]);
-  const quotient = (of: Index, by: number, factor: number): Index['terms'][0] => ({ factor, atom: { kind: 'quotient', of, by } });
+  const quotient = (of: Index, by: number, factor: number): Index['terms'][0] => ({
+    factor,
+    atom: { kind: 'quotient', of, by },
+  });
   const a: Index = {
     offset: 30,
-    terms: [...affine(0, [3, 1]).terms, quotient(pairs, 2, 15), { factor: 7, atom: { kind: 'remainder', of: pairs, by: 2 } }],
+    terms: [
+      ...affine(0, [3, 1]).terms,
+      quotient(pairs, 2, 15),
+      { factor: 7, atom: { kind: 'remainder', of: pairs, by: 2 } },
+    ],
   };
   const b: Index = {
     offset: 40,
-    terms: [...affine(0, [0, 3]).terms, quotient(affine(2, [3, 1]), 4, 5), quotient(affine(-4, [2, 1]), 3, 8)],
+    terms: [
+      ...affine(0, [0, 3]).terms,
+      quotient(affine(2, [3, 1]), 4, 5),
+      quotient(affine(-4, [2, 1]), 3, 8),
+    ],
   };
-  return { ...productKernel({ batch: [2], m: 11, k: 15, n: 21 }), a: { operand: 0, index: a }, b: { operand: 1, index: b } };
+  return {
+    ...productKernel({ batch: [2], m: 11, k: 15, n: 21 }),
+    a: { operand: 0, index: a },
+    b: { operand: 1, index: b },
+  };
 }
 
 /** Any product of some thousand numbers. */
@@ -59,14 +74,20 @@ export const chosenFor =
   (kernel, layout) =>
     contractShaders(kernel, layout, profile);
 
-const inSoftware: readonly Way[] = [PROFILES.software, { ...PROFILES.software, subgroups: { least: 4, most: 4, directive: true } }].map(
-  chosenFor,
-);
+const inSoftware: readonly Way[] = [
+  PROFILES.software,
+  { ...PROFILES.software, subgroups: { least: 4, most: 4, directive: true } },
+].map(chosenFor);
 
-/** All ways agree with the interpreter: exactly for integers, up to the roundings of k summands for floats. */
+/**
+ * All ways agree with the interpreter: exactly for integers, up to the roundings of k summands for floats.
+ */
 export async function expectProduct(
   kernel: ContractKernel,
-  { arrays = arraysFor(kernel), ways = inSoftware }: { readonly arrays?: readonly TypedArray[]; readonly ways?: readonly Way[] } = {},
+  {
+    arrays = arraysFor(kernel),
+    ways = inSoftware,
+  }: { readonly arrays?: readonly TypedArray[]; readonly ways?: readonly Way[] } = {},
 ): Promise<void> {
   const expected = arrays.map((array) => array.slice());
   runKernel(kernel, expected);

@@ -1,4 +1,5 @@
-// Shaders run over typed arrays, on whatever adapter Node finds: each operand has a buffer of its own, and every element in it is one 32-bit word.
+// Shaders run over typed arrays, on whatever adapter Node finds: each operand has a buffer of its own, and
+// every element in it is one 32-bit word.
 import type { Operand } from '@firsthand/compiler';
 import { fromFloat16Bits, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 import { create } from 'webgpu';
@@ -36,7 +37,10 @@ async function pipelineOf(wgsl: string): Promise<GPUComputePipeline> {
   if (known !== undefined) return known;
   const on = await testDevice();
   on.pushErrorScope('validation');
-  const pipeline = on.createComputePipeline({ layout: 'auto', compute: { module: on.createShaderModule({ code: wgsl }) } });
+  const pipeline = on.createComputePipeline({
+    layout: 'auto',
+    compute: { module: on.createShaderModule({ code: wgsl }) },
+  });
   const error = await on.popErrorScope();
   if (error !== null) throw new Error(`${error.message}\n${wgsl}`);
   pipelines.set(wgsl, pipeline);
@@ -61,7 +65,8 @@ export function plainLayout(operands: readonly Operand[]): OperandLayout {
 function wordsOf(dtype: DType, array: TypedArray): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(array.length);
   if (dtype === 'float16') new Float32Array(words.buffer).set(Array.from(array, fromFloat16Bits));
-  else if (dtype === 'float32') new Uint32Array(words.buffer).set(new Uint32Array(array.buffer, array.byteOffset, array.length));
+  else if (dtype === 'float32')
+    new Uint32Array(words.buffer).set(new Uint32Array(array.buffer, array.byteOffset, array.length));
   else words.set(array);
   return words;
 }
@@ -71,7 +76,14 @@ function arrayOf(dtype: DType, words: Uint32Array<ArrayBuffer>, like: TypedArray
   const copy = like.slice();
   const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
   if (dtype === 'float16') copy.set(Array.from(floats, toFloat16Bits));
-  else copy.set(dtype === 'float32' ? floats : dtype === 'int32' ? new Int32Array(words.buffer, words.byteOffset, words.length) : words);
+  else
+    copy.set(
+      dtype === 'float32'
+        ? floats
+        : dtype === 'int32'
+          ? new Int32Array(words.buffer, words.byteOffset, words.length)
+          : words,
+    );
   return copy;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Expressions in WGSL computed for every element of arrays, on the adapter that the machine has: in Node that is SwiftShader, unless FIRSTHAND_GPU=hardware. All of
- * them are one shader, because what takes long is to compile.
+ * Expressions in WGSL computed for every element of arrays, on the adapter that the machine has: in Node that
+ * is SwiftShader, unless FIRSTHAND_GPU=hardware. All of them are one shader, because what takes long is to
+ * compile.
  */
 import { create } from 'webgpu';
 
@@ -40,7 +41,9 @@ async function runShader(
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
   const { messages } = await module.getCompilationInfo();
-  const errors = messages.filter(({ type }) => type === 'error').map(({ lineNum, message }) => `line ${lineNum}: ${message}`);
+  const errors = messages
+    .filter(({ type }) => type === 'error')
+    .map(({ lineNum, message }) => `line ${lineNum}: ${message}`);
   const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
   const arrays = inputs.map((data) => {
     const buffer = device.createBuffer({ size: data.byteLength, usage: USAGE.storage | USAGE.copyTarget });
@@ -76,7 +79,11 @@ export interface Elementwise {
 }
 
 /** Computes expressions for every element of arrays. */
-export async function mapWords({ declarations, inputs, expressions }: Elementwise): Promise<readonly Uint32Array[]> {
+export async function mapWords({
+  declarations,
+  inputs,
+  expressions,
+}: Elementwise): Promise<readonly Uint32Array[]> {
   const { length } = inputs[0]!;
   const arrays = [...inputs.map((_, i) => `var<storage, read> in${i}`), 'var<storage, read_write> out'];
   const workgroups = Math.ceil(length / (WORKGROUP * STRIP));

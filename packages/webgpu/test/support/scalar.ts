@@ -1,6 +1,6 @@
 /**
- * Expressions of the scalar library applied to numbers, and how far float32 results are from exact ones: in units of the last place, with leave for an adapter to take
- * subnormal numbers for 0, as WGSL has it.
+ * Expressions of the scalar library applied to numbers, and how far float32 results are from exact ones: in
+ * units of the last place, with leave for an adapter to take subnormal numbers for 0, as WGSL has it.
  */
 import type { DType } from '@firsthand/linalg';
 import { declarationsOf, valueType, type Expression } from '../../src/scalar/operations.ts';
@@ -28,7 +28,9 @@ const TO_WORD = {
 
 /** Numbers as words of 32 bits. */
 export function wordsOf(dtype: DType, numbers: readonly number[]): Uint32Array<ArrayBuffer> {
-  return valueType(dtype) === 'f32' ? new Uint32Array(Float32Array.from(numbers).buffer) : Uint32Array.from(numbers);
+  return valueType(dtype) === 'f32'
+    ? new Uint32Array(Float32Array.from(numbers).buffer)
+    : Uint32Array.from(numbers);
 }
 
 /** The numbers that words are. */
@@ -89,10 +91,14 @@ function acceptable(exact: (...operands: readonly number[]) => number, at: reado
 const pair = new Float32Array(1);
 const bits = new Uint32Array(pair.buffer);
 
-/** How far a float32 is from an exact number in units of its last place; ∞ if one is NaN, 0 or infinite and the other is not, or the signs differ. */
+/**
+ * How far a float32 is from an exact number in units of its last place; ∞ if one is NaN, 0 or infinite and
+ * the other is not, or the signs differ.
+ */
 function distance(got: number, exact: number): number {
   const rounded = Math.fround(exact);
-  if (got === 0 || rounded === 0 || !Number.isFinite(got) || !Number.isFinite(rounded)) return Object.is(got, rounded) ? 0 : Infinity;
+  if (got === 0 || rounded === 0 || !Number.isFinite(got) || !Number.isFinite(rounded))
+    return Object.is(got, rounded) ? 0 : Infinity;
   if (got < 0 !== rounded < 0) return Infinity;
   pair[0] = rounded;
   return Math.abs(got - exact) / 2 ** (Math.max((bits[0]! >>> 23) & 255, 1) - 150);
@@ -119,7 +125,8 @@ export function errorsOf(
     // Sums of small numbers, too, may be off by what is subnormal.
     const isSmall = [...at, expected].some(isSubnormal) && Math.abs(got - expected) < SMALLEST_NORMAL;
     const error = isSmall ? 0 : Math.min(...acceptable(exact, at).map((result) => distance(got, result)));
-    if (error > errors.worst) errors = { worst: error, where: `f(${at.join(', ')}) = ${got}, not ${expected}` };
+    if (error > errors.worst)
+      errors = { worst: error, where: `f(${at.join(', ')}) = ${got}, not ${expected}` };
   });
   return errors;
 }
