@@ -5,7 +5,7 @@ import { parseSync } from 'oxc-parser';
 /**
  * Above the first number a file is too long for one idea and the tests say so; above the second they fail.
  */
-export const lineLimits = { advised: 400, allowed: 440 } as const;
+export const lineLimits = { advised: 500, allowed: 700 } as const;
 
 /**
  * What may stand at the top level of a module that has no side effects: declarations, imports and exports.

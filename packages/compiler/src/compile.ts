@@ -5,7 +5,7 @@
  */
 import type { Leaf, Node, Program } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import { allParts, type InParts } from './in-parts.ts';
+import { runToEnd, type Resumable } from './resumable.ts';
 import { listAt } from './lists.ts';
 import { isRearrangement, movementsOf } from './movement.ts';
 import type { Group } from './schedule/groups.ts';
@@ -14,7 +14,7 @@ import { concatenationOf } from './simplify/concatenate.ts';
 import { inline } from './simplify/inline.ts';
 import type { Kernel, Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
 import { requireCountable } from './lower/countable.ts';
-import { finishRows } from './lower/finish-rows.ts';
+import { fuseRowEpilogues } from './lower/row-epilogue.ts';
 import {
   hasElements,
   lowerCopy,
@@ -57,26 +57,29 @@ import {
  * ```
  */
 export function compileProgram(program: Program, target: Target): Plan {
-  return allParts(compileInParts(program, target));
+  return runToEnd(compileResumable(program, target));
 }
 
 /** The same in parts, for a target that must not hold up the page for as long as a large program takes. */
-export function* compileInParts(program: Program, target: Target): InParts<Plan> {
+export function* compileResumable(program: Program, target: Target): Resumable<Plan> {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const primitives = inline(
     wanted,
-    (call) => target.isOwn?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true,
+    (call) => target.hasKernel?.(call.attrs.composite, call.attrs.attrs, call.inputs) === true,
   );
   yield;
   const simple = yield* simplify(primitives, {
     scatterInFloat64: target.float64,
-    foldsInParts: target.foldsInParts ?? false,
+    foldsInParts: target.splitsReductions ?? false,
   });
   const roots = cutMovements(simple);
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;
-  const units = inOrder(finishRows(yield* lowerAll(schedule, storing, target), target), storing.outputs);
+  const units = inOrder(
+    fuseRowEpilogues(yield* lowerAll(schedule, storing, target), target),
+    storing.outputs,
+  );
   return yield* planOf(program, units, storing, target);
 }
 
@@ -87,7 +90,7 @@ function* lowerAll(
   schedule: Schedule,
   { owners, outputs, slots, parts }: Storing,
   { storesHalvesAsFloats = false }: Target,
-): InParts<readonly Unit[]> {
+): Resumable<readonly Unit[]> {
   const { groups } = schedule;
   const units: Unit[] = [];
   const context = { owners, storesHalvesAsFloats };
@@ -236,7 +239,7 @@ function* planOf(
   ordered: readonly Unit[],
   { outputs, slots }: Storing,
   target: Target,
-): InParts<Plan> {
+): Resumable<Plan> {
   const { units, into } = overwrittenArguments(program, ordered, outputs);
   yield;
   const kernels = units.flatMap(({ kernels: list, boundary }) =>
@@ -245,8 +248,8 @@ function* planOf(
   for (const { kernel, nodes } of kernels) requireCountable(kernel, () => describeKernel(kernel, nodes));
   const numbers = new Map<Node, number>();
   const buffers: PlanBuffer[] = [];
-  const add = (node: Node, place: PlanBuffer['place']): number => {
-    const number = buffers.push({ dtype: node.dtype, length: sizeOf(node.shape), place }) - 1;
+  const add = (node: Node, place: PlanBuffer['location']): number => {
+    const number = buffers.push({ dtype: node.dtype, length: sizeOf(node.shape), location: place }) - 1;
     numbers.set(node, number);
     return number;
   };
@@ -284,7 +287,7 @@ function* planOf(
     const known = numbers.get(node);
     if (known !== undefined) return known;
     const { whole, offset } = slots.get(node)!;
-    const { place } = buffers[numberOf(whole)]!;
+    const { location: place } = buffers[numberOf(whole)]!;
     return add(node, { ...place, offset: place.offset + offset * elementBytes(node.dtype, target) });
   };
   const windowNumbers = new Map<string, number>();
@@ -294,9 +297,9 @@ function* planOf(
     const key = `${number} ${window.first} ${window.length}`;
     let known = windowNumbers.get(key);
     if (known === undefined) {
-      const { dtype, place } = buffers[number]!;
+      const { dtype, location: place } = buffers[number]!;
       const offset = place.offset + window.first * elementBytes(dtype, target);
-      known = buffers.push({ dtype, length: window.length, place: { ...place, offset } }) - 1;
+      known = buffers.push({ dtype, length: window.length, location: { ...place, offset } }) - 1;
       windowNumbers.set(key, known);
     }
     return known;
@@ -310,7 +313,7 @@ function* planOf(
   for (const [place, { kernel: lowered, operands, nodes, boundary }] of kernels.entries()) {
     const arrays = operands.map(numberOf);
     const { kernel, windows } = windowed(lowered, (operand) => {
-      const { place: where, dtype } = buffers[arrays[operand]!]!;
+      const { location: where, dtype } = buffers[arrays[operand]!]!;
       const isWhole = where.kind === 'argument' && overwritten.has(where.argument);
       return isWhole ? 0 : Math.max(1, partAlignment / elementBytes(dtype, target));
     });

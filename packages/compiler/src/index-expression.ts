@@ -12,7 +12,7 @@ export interface Index {
 
 /** factor·atom */
 export interface Term {
-  readonly factor: number;
+  readonly coefficient: number;
   readonly atom: Atom;
 }
 
@@ -31,7 +31,7 @@ export function constantIndex(offset: number): Index {
 
 /** The value of one loop variable. */
 export function axisIndex(axis: number): Index {
-  return { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis } }] };
+  return { offset: 0, terms: [{ coefficient: 1, atom: { kind: 'axis', axis } }] };
 }
 
 /** A text that is the same for equal atoms, and orders terms: loop variables first. */
@@ -43,7 +43,7 @@ function atomKey(atom: Atom): string {
 /** A text that is the same for equal expressions, and for no others. */
 function indexKey({ offset, terms }: Index): string {
   let key = String(offset);
-  for (const { factor, atom } of terms) key += `,${factor}${atomKey(atom)}`;
+  for (const { coefficient, atom } of terms) key += `,${coefficient}${atomKey(atom)}`;
   return key;
 }
 
@@ -52,7 +52,8 @@ export function equalIndex(a: Index, b: Index): boolean {
   if (a === b) return true;
   if (a.offset !== b.offset || a.terms.length !== b.terms.length) return false;
   return a.terms.every(
-    ({ factor, atom }, place) => factor === b.terms[place]!.factor && equalAtom(atom, b.terms[place]!.atom),
+    ({ coefficient, atom }, place) =>
+      coefficient === b.terms[place]!.coefficient && equalAtom(atom, b.terms[place]!.atom),
   );
 }
 
@@ -63,12 +64,12 @@ function equalAtom(a: Atom, b: Atom): boolean {
 }
 
 /** a·x + shift */
-export function scaleIndex({ offset, terms }: Index, factor: number, shift = 0): Index {
-  if (factor === 0) return constantIndex(shift);
-  if (factor === 1) return shift === 0 ? { offset, terms } : { offset: offset + shift, terms };
+export function scaleIndex({ offset, terms }: Index, coefficient: number, shift = 0): Index {
+  if (coefficient === 0) return constantIndex(shift);
+  if (coefficient === 1) return shift === 0 ? { offset, terms } : { offset: offset + shift, terms };
   return {
-    offset: offset * factor + shift,
-    terms: terms.map((term) => ({ factor: term.factor * factor, atom: term.atom })),
+    offset: offset * coefficient + shift,
+    terms: terms.map((term) => ({ coefficient: term.coefficient * coefficient, atom: term.atom })),
   };
 }
 
@@ -81,32 +82,32 @@ export function addIndices(...parts: readonly Index[]): Index {
   if (filled.length <= 1) return filled[0] ?? ZERO;
   if (filled.every(isAffine)) return filled.reduce(addAffine);
   let offset = 0;
-  const sums = new Map<string, { factor: number; atom: Atom }>();
+  const sums = new Map<string, { coefficient: number; atom: Atom }>();
   const collect = (part: Index, scale: number): void => {
     offset += scale * part.offset;
-    for (const { factor, atom } of part.terms) {
+    for (const { coefficient, atom } of part.terms) {
       const key = atomKey(atom);
       const known = sums.get(key);
-      if (known === undefined) sums.set(key, { factor: scale * factor, atom });
-      else known.factor += scale * factor;
+      if (known === undefined) sums.set(key, { coefficient: scale * coefficient, atom });
+      else known.coefficient += scale * coefficient;
     }
   };
   for (const part of filled) collect(part, 1);
   // x = by·⌊x/by⌋ + x mod by, again as long as what comes out fits with something.
   for (let isDone = false; !isDone;) {
     isDone = true;
-    for (const [key, { factor, atom }] of sums) {
-      if (atom.kind !== 'remainder' || factor === 0) continue;
+    for (const [key, { coefficient, atom }] of sums) {
+      if (atom.kind !== 'remainder' || coefficient === 0) continue;
       const partner = sums.get(atomKey({ kind: 'quotient', of: atom.of, by: atom.by }));
-      if (partner === undefined || partner.factor !== factor * atom.by) continue;
+      if (partner === undefined || partner.coefficient !== coefficient * atom.by) continue;
       sums.delete(key);
-      partner.factor = 0;
-      collect(atom.of, factor);
+      partner.coefficient = 0;
+      collect(atom.of, coefficient);
       isDone = false;
       break;
     }
   }
-  const terms = [...sums].filter(([, { factor }]) => factor !== 0);
+  const terms = [...sums].filter(([, { coefficient }]) => coefficient !== 0);
   terms.sort(([a], [b]) => (a < b ? -1 : 1));
   return { offset, terms: terms.map(([, term]) => term) };
 }
@@ -119,8 +120,8 @@ function addAffine(a: Index, b: Index): Index {
     const [x, y] = [a.terms[i], b.terms[j]];
     const [left, right] = [axisOf(x), axisOf(y)];
     if (left === right) {
-      const factor = x!.factor + y!.factor;
-      if (factor !== 0) terms.push({ factor, atom: x!.atom });
+      const coefficient = x!.coefficient + y!.coefficient;
+      if (coefficient !== 0) terms.push({ coefficient: coefficient, atom: x!.atom });
     } else {
       terms.push(left < right ? x! : y!);
     }
@@ -138,10 +139,10 @@ function axisOf(term: Term | undefined): number {
 export function boundsOf({ offset, terms }: Index, extents: readonly number[]): readonly [number, number] {
   let low = offset;
   let high = offset;
-  for (const { factor, atom } of terms) {
+  for (const { coefficient, atom } of terms) {
     const [least, most] = atomBounds(atom, extents);
-    low += factor * (factor > 0 ? least : most);
-    high += factor * (factor > 0 ? most : least);
+    low += coefficient * (coefficient > 0 ? least : most);
+    high += coefficient * (coefficient > 0 ? most : least);
   }
   return [low, high];
 }
@@ -161,25 +162,33 @@ interface Divided {
 
 /** With everything that `by` divides in `whole`. */
 function divide({ offset, terms }: Index, by: number): Divided {
-  const divided = terms.filter(({ factor }) => factor % by === 0);
-  const left = terms.filter(({ factor }) => factor % by !== 0);
+  const divided = terms.filter(({ coefficient }) => coefficient % by === 0);
+  const left = terms.filter(({ coefficient }) => coefficient % by !== 0);
   const shift = Math.floor(offset / by);
   return {
-    whole: { offset: shift, terms: divided.map(({ factor, atom }) => ({ factor: factor / by, atom })) },
+    whole: {
+      offset: shift,
+      terms: divided.map(({ coefficient, atom }) => ({ coefficient: coefficient / by, atom })),
+    },
     rest: { offset: offset - shift * by, terms: left },
   };
 }
 
 /** With as much as there can be of each factor in `whole`: 31·i + j is 30·i + (i + j). */
 function divideFactors({ offset, terms }: Index, by: number): Divided {
-  const part = (of: (factor: number) => number): readonly Term[] =>
-    terms.flatMap(({ factor, atom }) => (of(factor) === 0 ? [] : [{ factor: of(factor), atom }]));
-  const whole = { offset: Math.floor(offset / by), terms: part((factor) => Math.floor(factor / by)) };
+  const part = (of: (coefficient: number) => number): readonly Term[] =>
+    terms.flatMap(({ coefficient, atom }) =>
+      of(coefficient) === 0 ? [] : [{ coefficient: of(coefficient), atom }],
+    );
+  const whole = {
+    offset: Math.floor(offset / by),
+    terms: part((coefficient) => Math.floor(coefficient / by)),
+  };
   return {
     whole,
     rest: {
       offset: offset - whole.offset * by,
-      terms: part((factor) => factor - Math.floor(factor / by) * by),
+      terms: part((coefficient) => coefficient - Math.floor(coefficient / by) * by),
     },
   };
 }
@@ -199,9 +208,9 @@ export type Splits = Map<number, number>;
 
 /** Notes that an axis would better be two loops: its quotient and remainder by `inner` occur. */
 function wantSplit(rest: Index, by: number, extents: readonly number[], splits: Splits): void {
-  for (const { factor, atom } of rest.terms) {
-    if (atom.kind !== 'axis' || by % factor !== 0) continue;
-    const inner = by / factor;
+  for (const { coefficient, atom } of rest.terms) {
+    if (atom.kind !== 'axis' || by % coefficient !== 0) continue;
+    const inner = by / coefficient;
     const extent = extents[atom.axis]!;
     if (inner > 1 && inner < extent && extent % inner === 0 && !splits.has(atom.axis))
       splits.set(atom.axis, inner);
@@ -215,7 +224,10 @@ export function quotient(x: Index, by: number, extents: readonly number[], split
   if (exact !== null) return exact.whole;
   const { whole, rest } = divide(x, by);
   wantSplit(rest, by, extents, splits);
-  return addIndices(whole, { offset: 0, terms: [{ factor: 1, atom: { kind: 'quotient', of: rest, by } }] });
+  return addIndices(whole, {
+    offset: 0,
+    terms: [{ coefficient: 1, atom: { kind: 'quotient', of: rest, by } }],
+  });
 }
 
 /** x mod by, from 0 to by − 1 */
@@ -225,13 +237,13 @@ export function remainder(x: Index, by: number, extents: readonly number[], spli
   if (exact !== null) return exact.rest;
   const { rest } = divide(x, by);
   wantSplit(rest, by, extents, splits);
-  return { offset: 0, terms: [{ factor: 1, atom: { kind: 'remainder', of: rest, by } }] };
+  return { offset: 0, terms: [{ coefficient: 1, atom: { kind: 'remainder', of: rest, by } }] };
 }
 
 /** The value of an expression at a place. */
 export function evaluateIndex({ offset, terms }: Index, place: readonly number[]): number {
   let value = offset;
-  for (const { factor, atom } of terms) value += factor * evaluateAtom(atom, place);
+  for (const { coefficient, atom } of terms) value += coefficient * evaluateAtom(atom, place);
   return value;
 }
 
@@ -246,16 +258,16 @@ function evaluateAtom(atom: Atom, place: readonly number[]): number {
  * The factor of one loop variable, where the expression is otherwise free of it; null where it occurs inside
  * a quotient or remainder.
  */
-export function factorOf({ terms }: Index, axis: number): number | null {
-  let factor = 0;
+export function coefficientOf({ terms }: Index, axis: number): number | null {
+  let coefficient = 0;
   for (const term of terms) {
     if (term.atom.kind === 'axis') {
-      if (term.atom.axis === axis) factor = term.factor;
+      if (term.atom.axis === axis) coefficient = term.coefficient;
     } else if (dependsOn(term.atom.of, axis)) {
       return null;
     }
   }
-  return factor;
+  return coefficient;
 }
 
 /** Whether the value changes with the loop variable. */
@@ -270,9 +282,12 @@ export function isAffine({ terms }: Index): boolean {
 
 /** The expression with something else in place of each loop variable. */
 export function substitute({ offset, terms }: Index, of: (axis: number) => Index): Index {
-  const parts = terms.map(({ factor, atom }) => {
-    if (atom.kind === 'axis') return scaleIndex(of(atom.axis), factor);
-    return { offset: 0, terms: [{ factor, atom: { ...atom, of: substitute(atom.of, of) } }] };
+  const parts = terms.map(({ coefficient, atom }) => {
+    if (atom.kind === 'axis') return scaleIndex(of(atom.axis), coefficient);
+    return {
+      offset: 0,
+      terms: [{ coefficient: coefficient, atom: { ...atom, of: substitute(atom.of, of) } }],
+    };
   });
   return addIndices(constantIndex(offset), ...parts);
 }

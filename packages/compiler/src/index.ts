@@ -1,10 +1,20 @@
 /** How to compute it: the public names of the package, and nothing else. */
 export * from './kernel.ts';
-export { boundsOf, dependsOn, evaluateIndex, factorOf, isAffine } from './index-expression.ts';
+export {
+  boundsOf,
+  dependsOn,
+  evaluateIndex,
+  coefficientOf as factorOf,
+  isAffine,
+} from './index-expression.ts';
 export type { Atom, Index, Term } from './index-expression.ts';
-export { compileInParts, compileProgram } from './compile.ts';
-export { allParts, type InParts } from './in-parts.ts';
-export { cutFactor, type Pieces, type PiecewiseFactor } from './pieces.ts';
+export { compileResumable as compileInParts, compileProgram } from './compile.ts';
+export { runToEnd as allParts, type Resumable as InParts } from './resumable.ts';
+export {
+  tileMatrix as cutFactor,
+  type TiledAxis as Pieces,
+  type TiledMatrix as PiecewiseFactor,
+} from './tiled-matrix.ts';
 export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './scalars.ts';
 export { MOST_ELEMENTS } from './lower/countable.ts';
 export { printKernel } from './report/print.ts';

@@ -120,7 +120,7 @@ export interface Pass {
 }
 
 /** Sweeps over the columns of a row, one after the other, and what is stored behind the last of them. */
-export interface RowSweeps {
+export interface RowLoops {
   /** Extents of the swept axes, which come after those that say which row it is. At least one. */
   readonly columns: readonly number[];
   readonly reductions: readonly Reduction[];
@@ -134,7 +134,7 @@ export interface RowSweeps {
  * and its innermost axis as column; a reduce has one pass, and stores per row; softmax has three passes.
  * Every extent is at least 1.
  */
-export interface LoopKernel extends RowSweeps {
+export interface LoopKernel extends RowLoops {
   readonly kind: 'loop';
   readonly operands: readonly Operand[];
   /** Extents of the kept axes: axes 0 to rows.length − 1. */
@@ -142,7 +142,7 @@ export interface LoopKernel extends RowSweeps {
 }
 
 /** A matrix that lies in an operand. */
-export interface StoredFactor {
+export interface StoredMatrix {
   readonly operand: number;
   readonly index: Index;
 }
@@ -152,7 +152,7 @@ export interface StoredFactor {
  * convolution, a cast). Axes: the batch axes of the product, then those into which k is cut, then those into
  * which m is cut, or n.
  */
-export interface ComputedFactor {
+export interface ImplicitMatrix {
   readonly value: Scalar;
   /**
    * Extents whose product is k, and extents whose product is m or n: at least one of each, outermost first.
@@ -175,14 +175,14 @@ export interface ContractKernel {
   readonly k: number;
   readonly dtype: DType;
   /** Stored; or computed, for targets that ask for it. */
-  readonly a: StoredFactor | ComputedFactor;
-  readonly b: StoredFactor | ComputedFactor;
+  readonly a: StoredMatrix | ImplicitMatrix;
+  readonly b: StoredMatrix | ImplicitMatrix;
   readonly stores: readonly Store[];
   /**
    * What is done with a row of results as soon as it is whole, for targets that ask for it: its axes are the
    * batch axes and m, then the columns. It loads what the stores of that row gave.
    */
-  readonly rowFinish: RowSweeps | null;
+  readonly rowEpilogue: RowLoops | null;
 }
 
 /**
@@ -192,7 +192,7 @@ export interface ContractKernel {
  */
 export interface ScanKernel {
   readonly kind: 'scan';
-  readonly fold: ScanKind;
+  readonly scan: ScanKind;
   readonly operands: readonly Operand[];
   readonly rows: readonly number[];
   /** Extent of the last axis. */
@@ -200,7 +200,7 @@ export interface ScanKernel {
   readonly dtype: DType;
   readonly value: Scalar;
   /** The factors of the linear recurrence; null for sums and products. */
-  readonly factor: Scalar | null;
+  readonly coefficient: Scalar | null;
   readonly stores: readonly Store[];
 }
 
@@ -245,8 +245,8 @@ export interface WholeArray {
 }
 
 /** A composite for which the target has code of its own. An array that is passed twice is one operand. */
-export interface OwnKernel {
-  readonly kind: 'own';
+export interface CustomKernel {
+  readonly kind: 'custom';
   readonly operands: readonly Operand[];
   readonly composite: Composite;
   readonly attrs: Attrs;
@@ -255,7 +255,7 @@ export interface OwnKernel {
 }
 
 /** A loop nest, or what stands for one. */
-export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | SortKernel | OwnKernel;
+export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | SortKernel | CustomKernel;
 /** The kinds of kernels. */
 export type KernelKind = Kernel['kind'];
 
@@ -264,7 +264,7 @@ export type KernelKind = Kernel['kind'];
  * another array begins at a multiple of the target's `partAlignment`, anything else in the arena at a
  * multiple of `ALIGNMENT`.
  */
-export type Place =
+export type BufferLocation =
   | { readonly kind: 'argument'; readonly argument: number; readonly offset: number }
   | { readonly kind: 'output'; readonly output: number; readonly offset: number }
   | { readonly kind: 'arena'; readonly offset: number };
@@ -276,7 +276,7 @@ export const ALIGNMENT = 64;
 export interface PlanBuffer {
   readonly dtype: DType;
   readonly length: number;
-  readonly place: Place;
+  readonly location: BufferLocation;
 }
 
 /** One kernel of a plan, with the buffers that are its operands. */
@@ -325,12 +325,12 @@ export interface Target {
    * Whether the target has code of its own for a call of a composite; by default it has none but for matrix
    * products.
    */
-  isOwn?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
+  hasKernel?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
   /**
    * Whether matrix products compute the elements of their matrices where they need them, if that is cheaper
    * than to store it first.
    */
-  readonly computesFactors?: boolean;
+  readonly implicitMatrices?: boolean;
   /**
    * Whether products that compute their elements widen float16 in a left matrix whose rows do not come out as
    * rows: element by element, but without another array.
@@ -340,9 +340,9 @@ export interface Target {
    * Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default
    * no.
    */
-  finishesRows?(kernel: ContractKernel): boolean;
+  fusesRowEpilogue?(kernel: ContractKernel): boolean;
   /** Whether very many elements are folded into one in parts, which threads share; by default not. */
-  readonly foldsInParts?: boolean;
+  readonly splitsReductions?: boolean;
   /**
    * Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than
    * its compilation is worth. 1024 by default.

@@ -5,7 +5,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import { axisIndex } from './index-expression.ts';
-import type { Kernel, KernelKind, RowSweeps, Scalar, ScalarOp, Store } from './kernel.ts';
+import type { Kernel, KernelKind, RowLoops, Scalar, ScalarOp, Store } from './kernel.ts';
 
 /** A scalar expression of one operation. */
 export type ScalarOf<K extends ScalarOp> = Extract<Scalar, { readonly op: K }>;
@@ -70,7 +70,7 @@ export interface LoopBody {
    * Operations at each place besides those of the values: a reduction folds one element, a contraction
    * multiplies and adds.
    */
-  readonly folds: number;
+  readonly accumulations: number;
   /** The operands that are stored to, once for each store. */
   readonly targets: readonly number[];
 }
@@ -78,13 +78,13 @@ export interface LoopBody {
 function bodyOf(
   extents: readonly number[],
   values: readonly Scalar[],
-  folds: number,
+  accumulations: number,
   stores: readonly Store[],
 ): LoopBody {
   return {
     extents,
     values: [...values, ...stores.map(({ value }) => value)],
-    folds,
+    accumulations: accumulations,
     targets: stores.map(({ operand }) => operand),
   };
 }
@@ -92,7 +92,7 @@ function bodyOf(
 /** A body for each pass, and one for what is stored once per row. */
 function sweepBodies(
   rows: readonly number[],
-  { columns, passes, reductions, rowStores }: RowSweeps,
+  { columns, passes, reductions, rowStores }: RowLoops,
 ): readonly LoopBody[] {
   const swept = passes.map((pass) => {
     const values = pass.reductions.map((number) => reductions[number]!.value);
@@ -103,7 +103,7 @@ function sweepBodies(
 
 const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly LoopBody[] } = {
   loop: (kernel) => sweepBodies(kernel.rows, kernel),
-  contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }) => {
+  contract: ({ batch, m, n, k, dtype, a, b, stores, rowEpilogue }) => {
     const stored = [a, b].flatMap((factor): Scalar[] =>
       'value' in factor ? [] : [{ op: 'load', dtype, ...factor }],
     );
@@ -111,29 +111,29 @@ const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly Lo
       'value' in factor ? [bodyOf([...batch, ...factor.inner, ...factor.outer], [factor.value], 0, [])] : [],
     );
     const factors = [...computed, bodyOf([...batch, m, n, k], stored, 2, [])];
-    const finish = rowFinish === null ? [] : sweepBodies([...batch, m], rowFinish);
+    const finish = rowEpilogue === null ? [] : sweepBodies([...batch, m], rowEpilogue);
     return [...factors, bodyOf([...batch, m, n], [], 0, stores), ...finish];
   },
-  scan: ({ rows, count, value, factor, stores }) => [
+  scan: ({ rows, count, value, coefficient: factor, stores }) => [
     factor === null
       ? bodyOf([...rows, count], [value], 1, stores)
       : bodyOf([...rows, count], [value, factor], 2, stores),
   ],
   scatter: ({ extents, position, value, target }) => [
-    { extents, values: [position, value], folds: 1, targets: [target] },
+    { extents, values: [position, value], accumulations: 1, targets: [target] },
   ],
   sort: ({ rows, count, value, target }) => [
-    { extents: [...rows, count], values: [value], folds: 1, targets: [target.operand] },
+    { extents: [...rows, count], values: [value], accumulations: 1, targets: [target.operand] },
   ],
-  own: ({ operands, inputs, outputs }) => [
+  custom: ({ operands, inputs, outputs }) => [
     ...inputs.map(({ operand, shape }): LoopBody => {
       const value: Scalar = { op: 'load', dtype: operands[operand]!.dtype, operand, index: axisIndex(0) };
-      return { extents: [sizeOf(shape)], values: [value], folds: 0, targets: [] };
+      return { extents: [sizeOf(shape)], values: [value], accumulations: 0, targets: [] };
     }),
     ...outputs.map(({ operand, shape }): LoopBody => ({
       extents: [sizeOf(shape)],
       values: [],
-      folds: 0,
+      accumulations: 0,
       targets: [operand],
     })),
   ],

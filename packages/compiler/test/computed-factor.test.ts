@@ -7,13 +7,13 @@ import { describe, expect, test } from 'vitest';
 import { compileProgram } from '../src/compile.ts';
 import { evaluateIndex } from '../src/index-expression.ts';
 import type { Plan, Scalar, Target } from '../src/kernel.ts';
-import { cutFactor } from '../src/pieces.ts';
+import { tileMatrix } from '../src/tiled-matrix.ts';
 import { printKernel } from '../src/report/print.ts';
 import { trafficOf } from '../src/report/traffic.ts';
 import { at } from './kernels.ts';
 import { argument, planOf } from './plans.ts';
 
-const TARGET: Target = { float64: true, scratch: () => 0, computesFactors: true };
+const TARGET: Target = { float64: true, scratch: () => 0, implicitMatrices: true };
 const plan = (roots: readonly Node[], target: Target = TARGET): Plan => planOf(roots, target);
 const kinds = ({ kernels }: Plan): readonly string[] => kernels.map(({ kernel }) => kernel.kind);
 
@@ -54,7 +54,7 @@ describe('what becomes part of a product', () => {
   test('columns of float16 on the left, where the target widens them', () => {
     const product = matmul(transpose(cast(argument([3, 5], 'float16'), 'float32')), x);
     expect(kinds(plan([product], { ...TARGET, widensColumns: true }))).toEqual(['contract']);
-    expect(kinds(plan([product], { ...TARGET, computesFactors: false, widensColumns: true }))).toEqual([
+    expect(kinds(plan([product], { ...TARGET, implicitMatrices: false, widensColumns: true }))).toEqual([
       'loop',
       'contract',
     ]);
@@ -161,7 +161,7 @@ test('pieces show the same elements', () => {
         const loops = [2, ...inner, ...outer];
         const strides = loops.map((_, axis) => sizeOf(loops.slice(axis + 1)));
         const value: Scalar = { op: 'index', dtype: 'int32', index: at(strides) };
-        const cut = cutFactor({ value, inner, outer }, 1, { k: mostK, n: mostN });
+        const cut = tileMatrix({ value, inner, outer }, 1, { k: mostK, n: mostN });
         if (cut.value.op !== 'index') throw new Error('the value is an index still');
         const [k, n] = [sizeOf(cut.k.inside), sizeOf(cut.n.inside)];
         expect(cut.k.count * k).toBe(sizeOf(inner));

@@ -22,12 +22,12 @@ import { printKernel } from '../src/report/print.ts';
 import { trafficOf } from '../src/report/traffic.ts';
 import { argument, planOf } from './plans.ts';
 
-const TARGET: Target = { float64: true, scratch: () => 0, finishesRows: () => true };
+const TARGET: Target = { float64: true, scratch: () => 0, fusesRowEpilogue: () => true };
 const plan = (roots: readonly Node[], target: Target = TARGET): Plan => planOf(roots, target);
 /** The kinds of the kernels; a product that finishes its rows is called so. */
 const kinds = ({ kernels }: Plan): readonly string[] =>
   kernels.map(({ kernel }) =>
-    kernel.kind === 'contract' && kernel.rowFinish !== null ? 'contract, rows' : kernel.kind,
+    kernel.kind === 'contract' && kernel.rowEpilogue !== null ? 'contract, rows' : kernel.kind,
   );
 
 const [x, w] = [argument([6, 8]), argument([8, 5])] as const;
@@ -45,7 +45,7 @@ describe('part of the product', () => {
   ])('%s', (_, root) => {
     expect(kinds(plan([root]))).toEqual(['contract, rows']);
     expect(kinds(plan([root], { float64: true, scratch: () => 0 }))).toEqual(['contract', 'loop']);
-    expect(kinds(plan([root], { ...TARGET, finishesRows: () => false }))).toEqual(['contract', 'loop']);
+    expect(kinds(plan([root], { ...TARGET, fusesRowEpilogue: () => false }))).toEqual(['contract', 'loop']);
   });
 
   test('layer normalisation of a residual stream, which is stored for others too', () => {

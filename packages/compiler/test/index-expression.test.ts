@@ -10,7 +10,7 @@ import {
   boundsOf,
   constantIndex,
   evaluateIndex,
-  factorOf,
+  coefficientOf,
   isAffine,
   quotient,
   remainder,
@@ -210,7 +210,7 @@ describe('quotients and remainders', () => {
 
   test('the factor of an axis is unknown inside a quotient', () => {
     const x = addIndices(scaleIndex(axisIndex(1), 5), quotient(axisIndex(0), 3, [7, 2], new Map()));
-    expect([factorOf(x, 1), factorOf(x, 2), factorOf(x, 0)]).toEqual([5, 0, null]);
+    expect([coefficientOf(x, 1), coefficientOf(x, 2), coefficientOf(x, 0)]).toEqual([5, 0, null]);
   });
 });
 

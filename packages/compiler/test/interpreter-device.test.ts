@@ -54,10 +54,10 @@ describe('plans', () => {
   /** y = (x + x) + ((x + x) + (x + x)), with the two intermediates at the given offsets. */
   const plan = (...offsets: readonly [number, number]): Plan => ({
     buffers: [
-      { dtype: 'float32', length: 4, place: { kind: 'argument', argument: 0, offset: 0 } },
-      { dtype: 'float32', length: 4, place: { kind: 'output', output: 0, offset: 0 } },
+      { dtype: 'float32', length: 4, location: { kind: 'argument', argument: 0, offset: 0 } },
+      { dtype: 'float32', length: 4, location: { kind: 'output', output: 0, offset: 0 } },
       ...offsets.map(
-        (offset) => ({ dtype: 'float32', length: 4, place: { kind: 'arena', offset } }) as const,
+        (offset) => ({ dtype: 'float32', length: 4, location: { kind: 'arena', offset } }) as const,
       ),
     ],
     kernels: [planned(doubled, 0, 2), planned(doubled, 2, 3), planned(sumOf, 2, 3, 1)],
@@ -93,7 +93,7 @@ describe('plans', () => {
   test('an output may be an argument’s array', () => {
     const inPlace: Plan = {
       ...plan(0, 64),
-      buffers: [{ dtype: 'float32', length: 4, place: { kind: 'argument', argument: 0, offset: 0 } }],
+      buffers: [{ dtype: 'float32', length: 4, location: { kind: 'argument', argument: 0, offset: 0 } }],
       kernels: [
         planned(
           map(

@@ -306,7 +306,7 @@ describe('operations', () => {
   test('quotients, remainders and the numbers of loops', () => {
     const result = new Int32Array(6);
     const atom = (kind: 'quotient' | 'remainder') =>
-      ({ factor: 10, atom: { kind, of: at([1], 1), by: 3 } }) as const;
+      ({ coefficient: 10, atom: { kind, of: at([1], 1), by: 3 } }) as const;
     const value = (kind: 'quotient' | 'remainder'): Scalar => ({
       op: 'index',
       dtype: 'int32',

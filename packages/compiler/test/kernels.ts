@@ -17,7 +17,7 @@ import type {
 /** offset + Σ factors[axis]·axis */
 export function at(factors: readonly number[], offset = 0): Index {
   const terms = factors.flatMap((factor, axis) =>
-    factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } as const }],
+    factor === 0 ? [] : [{ coefficient: factor, atom: { kind: 'axis', axis } as const }],
   );
   return { offset, terms };
 }
@@ -154,7 +154,7 @@ export function contract(
     a: { operand: 0, index: at([m * k, k, 0, 1]) },
     b: { operand: 1, index: at([0, 0, 1, n]) },
     stores: [store(2, at([m * n, n, 1]), value)],
-    rowFinish: null,
+    rowEpilogue: null,
   };
 }
 
@@ -163,13 +163,13 @@ export function scan(dtype: DType, rows: number, count: number, fold: ScanKind =
   const place = at([count, 1]);
   return {
     kind: 'scan',
-    fold,
+    scan: fold,
     operands: [reads(dtype, rows * count), writes(dtype, rows * count)],
     rows: [rows],
     count,
     dtype,
     value: load(0, place, dtype),
-    factor: fold === 'linear' ? load(0, at([1, rows]), dtype) : null,
+    coefficient: fold === 'linear' ? load(0, at([1, rows]), dtype) : null,
     stores: [store(1, place, total(dtype))],
   };
 }

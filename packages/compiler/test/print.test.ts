@@ -117,8 +117,8 @@ function everything(): Kernel {
     counter: [word(3), word(4)],
     index: at([2], 5),
   };
-  const quotient = { factor: 2, atom: { kind: 'quotient', of: at([3], 1), by: 4 } } as const;
-  const remainder = { factor: -1, atom: { kind: 'remainder', of: at([5]), by: 6 } } as const;
+  const quotient = { coefficient: 2, atom: { kind: 'quotient', of: at([3], 1), by: 4 } } as const;
+  const remainder = { coefficient: -1, atom: { kind: 'remainder', of: at([5]), by: 6 } } as const;
   const guarded = where(inside(at([1], -1), 0, 6), load(0, at([1], -1)), constant(-0));
   const shared = binary('mul', binary('add', x, random), constant(0.1));
   return map(

@@ -22,7 +22,7 @@ import {
 import { sizeOf } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { allParts } from '../src/in-parts.ts';
+import { runToEnd } from '../src/resumable.ts';
 import { countReaders, Rewriter } from '../src/simplify/rewrite.ts';
 import { rule } from '../src/simplify/rewrite-rule.ts';
 import { KeyTable } from '../src/simplify/rewrite-table.ts';
@@ -172,7 +172,7 @@ describe('readers', () => {
     const moved = reshape(inner, [6]);
     const roots = [unary('exp', moved), unary('abs', moved)];
     const make = new Rewriter({ rules: [], readers: countReaders(roots) });
-    allParts(make.run(roots, new Map()));
+    runToEnd(make.run(roots, new Map()));
     expect([make.readersOf(inner), make.readersOf(moved)]).toEqual([1, 2]);
     expect(make.readersOf(make.unary('sin', inner))).toBe(Infinity);
   });
@@ -184,7 +184,7 @@ describe('readers', () => {
     const square = argument('s', [3, 3]);
     const roots = [binary('add', neg(square), constant(1, [3, 3], 'float32'))];
     const make = new Rewriter({ rules: [turn], readers: countReaders(roots) });
-    const [root] = allParts(make.run(roots, new Map()));
+    const [root] = runToEnd(make.run(roots, new Map()));
     expect(textOf(root!)).toBe('add(permute[1, 0](mul(s, s)), 1)');
     expect(make.readersOf(root!.inputs[0]!.inputs[0]!)).toBe(1);
   });
@@ -194,7 +194,7 @@ describe('readers', () => {
     const value = neg(x);
     const roots = [cast(reshape(value, [6]), 'float64'), node('unary', { kind: 'exp' }, [x])];
     const make = new Rewriter({ rules: [cancel], readers: countReaders(roots) });
-    allParts(make.run(roots, new Map()));
+    runToEnd(make.run(roots, new Map()));
     expect(make.readersOf(value)).toBe(1);
     expect(make.readersOf(x)).toBe(2);
   });

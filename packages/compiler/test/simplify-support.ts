@@ -13,7 +13,7 @@ import {
   SCAN_NAMES,
 } from '@firsthand/graph';
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
-import { allParts } from '../src/in-parts.ts';
+import { runToEnd } from '../src/resumable.ts';
 import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';
 import { PASSES } from '../src/simplify/passes.ts';
 import { RULES, simplify, type SimplifyOptions } from '../src/simplify/simplify.ts';
@@ -152,7 +152,7 @@ export const EXACT: Pick<SimplifyOptions, 'rules' | 'passes'> = {
 
 /** `simplify` from beginning to end. */
 export const allSimplified = (roots: readonly Node[], options?: SimplifyOptions): readonly Node[] =>
-  allParts(simplify(roots, options));
+  runToEnd(simplify(roots, options));
 /** `rewrite` from beginning to end. */
 export const allRewritten = (roots: readonly Node[], options: RewriteOptions): readonly Node[] =>
-  allParts(rewrite(roots, options));
+  runToEnd(rewrite(roots, options));

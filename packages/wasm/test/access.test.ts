@@ -142,7 +142,7 @@ describe('guards', () => {
     dtype: DType = 'float32',
   ): LoopKernel => {
     const padded = extents.map((extent, axis) => before[axis]! + extent + after[axis]!);
-    const strides = rowMajor(extents).terms.map(({ factor }) => factor);
+    const strides = rowMajor(extents).terms.map(({ coefficient: factor }) => factor);
     const index = affine(
       -strides.reduce((sum, stride, axis) => sum + stride * before[axis]!, 0),
       ...strides.map((stride, axis) => [axis, stride] as const),

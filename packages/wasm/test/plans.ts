@@ -5,7 +5,7 @@
 import type {
   Index,
   LoopKernel,
-  Place,
+  BufferLocation,
   Plan,
   PlanBuffer,
   PlannedKernel,
@@ -22,7 +22,7 @@ import { PageTeam } from '../src/threads/page-team.ts';
 import { Team } from '../src/threads/team.ts';
 
 /** i, the only loop variable. */
-const I: Index = { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis: 0 } }] };
+const I: Index = { offset: 0, terms: [{ coefficient: 1, atom: { kind: 'axis', axis: 0 } }] };
 const FIRST: Index = { offset: 0, terms: [] };
 
 export function constant(value: number): Scalar {
@@ -60,13 +60,13 @@ export function map(length: number, operands: readonly number[], value: Scalar):
   };
 }
 
-export function buffer(length: number, place: Place): PlanBuffer {
-  return { dtype: 'float32', length, place };
+export function buffer(length: number, place: BufferLocation): PlanBuffer {
+  return { dtype: 'float32', length, location: place };
 }
-export function argument(number: number): Place {
+export function argument(number: number): BufferLocation {
   return { kind: 'argument', argument: number, offset: 0 };
 }
-export function output(number: number): Place {
+export function output(number: number): BufferLocation {
   return { kind: 'output', output: number, offset: 0 };
 }
 

@@ -17,7 +17,7 @@ import {
 import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { divideContract, finishesRows } from '../src/contract/division.ts';
+import { divideContract, fusesRowEpilogue } from '../src/contract/division.ts';
 import { isRowByRow, planContract } from '../src/contract/plan.ts';
 import { TILES } from '../src/contract/tiles.ts';
 import { expectSame } from './support/kernels.ts';
@@ -25,10 +25,10 @@ import { argument, kernelsOf } from './support/programs.ts';
 
 /** The only kernel of a program, which is a product that finishes its rows. */
 function kernelOf(...roots: readonly Node[]): ContractKernel {
-  const kernels = kernelsOf(roots, { finishesRows });
+  const kernels = kernelsOf(roots, { fusesRowEpilogue: fusesRowEpilogue });
   expect(kernels.map(({ kind }) => kind)).toEqual(['contract']);
   const kernel = kernels[0] as ContractKernel;
-  expect(kernel.rowFinish, printKernel(kernel)).not.toBe(null);
+  expect(kernel.rowEpilogue, printKernel(kernel)).not.toBe(null);
   return kernel;
 }
 
@@ -101,7 +101,7 @@ describe('is asked for', () => {
   /** The kernel that the compiler would make, if it were asked for always. */
   const offered = (root: Node): ContractKernel => {
     const kernels: ContractKernel[] = [];
-    kernelsOf([root], { finishesRows: (kernel) => kernels.push(kernel) > 0 });
+    kernelsOf([root], { fusesRowEpilogue: (kernel) => kernels.push(kernel) > 0 });
     return kernels[0]!;
   };
   test.each<[string, Node, boolean]>([
@@ -112,7 +112,7 @@ describe('is asked for', () => {
     ['nor where rows are so short that they lie along the lanes', softmax(product(512, 512, 3)), false],
   ])('%s', (_, root, expected) => {
     const kernel = offered(root);
-    expect(finishesRows(kernel)).toBe(expected);
+    expect(fusesRowEpilogue(kernel)).toBe(expected);
     if (!expected) return;
     for (const tile of TILES) {
       expect(isRowByRow(planContract(kernel, tile))).toBe(true);

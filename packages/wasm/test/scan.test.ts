@@ -30,7 +30,7 @@ function scan(
   const backwards = affine(last, ...factors.map((factor, axis) => [axis, -factor] as const));
   return {
     kind: 'scan',
-    fold,
+    scan: fold,
     operands: operandsOf([
       [dtype, length],
       [dtype, length],
@@ -39,7 +39,7 @@ function scan(
     count,
     dtype,
     value: load(0, dtype, index),
-    factor: fold === 'linear' ? load(0, dtype, backwards) : null,
+    coefficient: fold === 'linear' ? load(0, dtype, backwards) : null,
     stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
   };
 }
@@ -96,7 +96,7 @@ test('values and stores are expressions; a store may be of another dtype', () =>
     const product: Scalar = { op: 'binary', dtype: 'float32', kind: 'mul', a: x, b: row };
     const kernel: ScanKernel = {
       kind: 'scan',
-      fold: 'sum',
+      scan: 'sum',
       operands: operandsOf(
         [
           ['float32', 240],
@@ -110,7 +110,7 @@ test('values and stores are expressions; a store may be of another dtype', () =>
       count: 40,
       dtype: 'float32',
       value: product,
-      factor: null,
+      coefficient: null,
       stores: [
         { operand: 2, index, value: { op: 'binary', dtype: 'float32', kind: 'sub', a: total, b: product } },
         {
@@ -162,7 +162,7 @@ test('what is stored follows the sum of its own element, in every segment that a
   };
   const kernel: ScanKernel = {
     kind: 'scan',
-    fold: 'sum',
+    scan: 'sum',
     operands: operandsOf([
       ['float32', 3],
       ['float32', 4],
@@ -171,7 +171,7 @@ test('what is stored follows the sum of its own element, in every segment that a
     count: 4,
     dtype: 'float32',
     value: padded,
-    factor: null,
+    coefficient: null,
     stores: [
       {
         operand: 1,

@@ -35,7 +35,7 @@ function scan(
   const backwards = affine(last, ...factors.map((factor, axis) => [axis, -factor] as const));
   return {
     kind: 'scan',
-    fold,
+    scan: fold,
     operands: operandsOf([
       [dtype, length],
       [dtype, length],
@@ -44,7 +44,7 @@ function scan(
     count,
     dtype,
     value: load(0, dtype, index),
-    factor: fold === 'linear' ? load(0, dtype, backwards) : null,
+    coefficient: fold === 'linear' ? load(0, dtype, backwards) : null,
     stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
   };
 }
@@ -158,7 +158,7 @@ test('values and stores are expressions; a store may be of another dtype, and el
     };
     const kernel: ScanKernel = {
       kind: 'scan',
-      fold: 'sum',
+      scan: 'sum',
       operands: operandsOf(
         [
           ['float32', 6 * count],
@@ -172,7 +172,7 @@ test('values and stores are expressions; a store may be of another dtype, and el
       count,
       dtype: 'float32',
       value: product,
-      factor: null,
+      coefficient: null,
       stores: [
         { operand: 2, index, value: { op: 'binary', dtype: 'float32', kind: 'sub', a: total, b: product } },
         {

@@ -27,10 +27,10 @@ import { poisoned, preparePlan, type RunPlan } from './run-plan.ts';
 const TARGET: Target = {
   scratch: () => 0,
   float64: true,
-  computesFactors: true,
+  implicitMatrices: true,
   widensColumns: true,
-  finishesRows: () => true,
-  foldsInParts: true,
+  fusesRowEpilogue: () => true,
+  splitsReductions: true,
 };
 
 /**

@@ -34,7 +34,7 @@ type Locate = (place: readonly number[]) => number;
 export function indexFunction(index: Index): Locate {
   if (!isAffine(index)) return (place) => evaluateIndex(index, place);
   const { offset } = index;
-  const factors = index.terms.map(({ factor }) => factor);
+  const factors = index.terms.map(({ coefficient: factor }) => factor);
   const axes = index.terms.map(({ atom }) => (atom.kind === 'axis' ? atom.axis : NaN));
   return (place) => {
     let value = offset;

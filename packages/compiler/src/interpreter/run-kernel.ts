@@ -5,7 +5,7 @@
  */
 import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import type { ComputedFactor, Kernel, KernelKind, Reduction, RowSweeps, StoredFactor } from '../kernel.ts';
+import type { ImplicitMatrix, Kernel, KernelKind, Reduction, RowLoops, StoredMatrix } from '../kernel.ts';
 import { bodiesOf } from '../scalars.ts';
 import { binaryFunction, ROUND } from './arithmetic.ts';
 import { Compiler, indexFunction, type Evaluate, type Frame } from './expression.ts';
@@ -113,9 +113,9 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     return () => forEachPlace(frame, 0, rows, sweep);
   },
 
-  contract: ({ batch, m, n, k, dtype, a, b, stores, rowFinish }, compiler, frame) => {
+  contract: ({ batch, m, n, k, dtype, a, b, stores, rowEpilogue }, compiler, frame) => {
     const first = batch.length;
-    const side = (factor: StoredFactor | ComputedFactor, axis: number): FactorElements =>
+    const side = (factor: StoredMatrix | ImplicitMatrix, axis: number): FactorElements =>
       'value' in factor
         ? computedFactor(factor, compiler, frame, { first, axis })
         : {
@@ -127,7 +127,7 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
     const wrap = wrapOf(dtype);
     const store = compiler.stores(stores);
-    const finish = rowFinish === null ? () => {} : prepareSweeps(first + 1, rowFinish, compiler, frame);
+    const finish = rowEpilogue === null ? () => {} : prepareSweeps(first + 1, rowEpilogue, compiler, frame);
     const element = (): void => {
       let sum = 0;
       for (let each = 0; each < k; each++) {
@@ -148,7 +148,7 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
       });
   },
 
-  scan: ({ fold: kind, rows, count, dtype, value, factor, stores }, compiler, frame) => {
+  scan: ({ scan: kind, rows, count, dtype, value, coefficient: factor, stores }, compiler, frame) => {
     const evaluate = compiler.evaluator(value);
     const multiplier = factor === null ? null : compiler.evaluator(factor);
     const store = compiler.stores(stores);
@@ -198,7 +198,7 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
       });
   },
 
-  own: ({ composite }) => {
+  custom: ({ composite }) => {
     throw new Error(`${composite.name}: a target that says isOwn runs the kernel itself`);
   },
 };
@@ -209,7 +209,7 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
  */
 function prepareSweeps(
   first: number,
-  { columns, reductions, passes, rowStores }: RowSweeps,
+  { columns, reductions, passes, rowStores }: RowLoops,
   compiler: Compiler,
   frame: Frame,
 ): () => void {
@@ -251,7 +251,7 @@ interface FactorElements {
 
 /** @param axes the first after the batch axes, and that which is not k */
 function computedFactor(
-  { value, inner, outer }: ComputedFactor,
+  { value, inner, outer }: ImplicitMatrix,
   compiler: Compiler,
   frame: Frame,
   { first, axis }: { readonly first: number; readonly axis: number },

@@ -5,7 +5,7 @@
  */
 import type { DType, TypedArray } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
-import type { Place, Plan } from '../kernel.ts';
+import type { BufferLocation, Plan } from '../kernel.ts';
 import { prepareKernel } from './run-kernel.ts';
 
 /** A byte that makes NaN of every float. */
@@ -37,13 +37,13 @@ export function preparePlan(plan: Plan): RunPlan {
   const kernels = plan.kernels.map(({ kernel, buffers }) => ({ run: prepareKernel(kernel), buffers }));
   return (args, outputs) => {
     const arena = new Uint8Array(plan.arenaBytes).fill(POISON);
-    const arrayAt = (place: Place, dtype: DType, length: number): TypedArray => {
+    const arrayAt = (place: BufferLocation, dtype: DType, length: number): TypedArray => {
       if (place.kind === 'arena') return viewOf(arena.buffer, dtype, place.offset, length);
       const array = place.kind === 'argument' ? args[place.argument]! : outputs[place.output]!;
       const first = place.offset / DTYPES[dtype].bytes;
       return array.length === length ? array : array.subarray(first, first + length);
     };
-    const arrays = plan.buffers.map(({ place, dtype, length }) => arrayAt(place, dtype, length));
+    const arrays = plan.buffers.map(({ location: place, dtype, length }) => arrayAt(place, dtype, length));
     for (const { run, buffers } of kernels) run(buffers.map((number) => arrays[number]!));
   };
 }

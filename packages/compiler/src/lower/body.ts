@@ -12,7 +12,7 @@ import {
   boundsOf,
   constantIndex,
   equalIndex,
-  factorOf,
+  coefficientOf,
   scaleIndex,
   type Index,
 } from '../index-expression.ts';
@@ -245,7 +245,7 @@ export class Body {
       node = node.inputs[0]!;
     }
     const index = flatten(place, node.shape);
-    const stride = factorOf(index, picked);
+    const stride = coefficientOf(index, picked);
     if (stride === null || !this.#isStoredElsewhere(node))
       throw new Error('gather: what it picks from must be stored in one piece');
     const position = this.at(inputs[1]!, at);

@@ -24,7 +24,7 @@ export interface Coalesced {
 /** Whether an expression sees the two axes as one. */
 function fits({ terms }: Index, outer: number, inner: number, extent: number): boolean {
   let [outerFactor, innerFactor] = [0, 0];
-  for (const { factor, atom } of terms) {
+  for (const { coefficient: factor, atom } of terms) {
     if (atom.kind !== 'axis') {
       if (!fits(atom.of, outer, inner, extent)) return false;
     } else if (atom.axis === outer) outerFactor = factor;
@@ -36,10 +36,14 @@ function fits({ terms }: Index, outer: number, inner: number, extent: number): b
 /** Drops the outer axis of a merged pair: its part is in the inner one, which has its number afterwards. */
 function renumber({ offset, terms }: Index, dropped: number): Index {
   const kept: Term[] = [];
-  for (const { factor, atom } of terms) {
-    if (atom.kind !== 'axis') kept.push({ factor, atom: { ...atom, of: renumber(atom.of, dropped) } });
+  for (const { coefficient: factor, atom } of terms) {
+    if (atom.kind !== 'axis')
+      kept.push({ coefficient: factor, atom: { ...atom, of: renumber(atom.of, dropped) } });
     else if (atom.axis !== dropped)
-      kept.push({ factor, atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis } });
+      kept.push({
+        coefficient: factor,
+        atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis },
+      });
   }
   return { offset, terms: kept };
 }

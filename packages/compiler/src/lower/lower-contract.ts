@@ -14,7 +14,7 @@ import {
   type Index,
   type Splits,
 } from '../index-expression.ts';
-import type { ComputedFactor, StoredFactor } from '../kernel.ts';
+import type { ImplicitMatrix, StoredMatrix } from '../kernel.ts';
 import {
   axesOfSpace,
   loopsOf,
@@ -41,7 +41,7 @@ const MATRIX_AXES = 3;
 
 /** A matrix of a product, with the nodes that are computed for it. */
 interface Side {
-  readonly factor: StoredFactor | ComputedFactor;
+  readonly factor: StoredMatrix | ImplicitMatrix;
   readonly nodes: readonly Node[];
 }
 
@@ -106,11 +106,11 @@ export function lowerContract(
       );
       const count = merged.rows - 2;
       const rewrite = scalarRewriter(merged.rewrite);
-      const [a, b] = sides.map(({ factor }, side): StoredFactor | ComputedFactor => {
+      const [a, b] = sides.map(({ factor }, side): StoredMatrix | ImplicitMatrix => {
         if (!('value' in factor)) return { ...factor, index: merged.rewrite(factor.index) };
         const inside = scalarRewriter(shifted(count + before[side]!, -before[side]!));
         return { ...factor, value: inside(rewrite(values[side]!)) };
-      }) as [StoredFactor | ComputedFactor, StoredFactor | ComputedFactor];
+      }) as [StoredMatrix | ImplicitMatrix, StoredMatrix | ImplicitMatrix];
       return {
         kernel: {
           kind: 'contract',
@@ -127,7 +127,7 @@ export function lowerContract(
             index: merged.rewrite(store.index),
             value: rewrite(store.value),
           })),
-          rowFinish: null,
+          rowEpilogue: null,
         },
         operands: operands.nodes,
         nodes: [...sides.flatMap((side) => side.nodes), ...body.computed()],
@@ -162,7 +162,7 @@ function storedFactor(
   space: Space,
   { owners, storesHalvesAsFloats }: LoweringContext,
   operands: Operands,
-): StoredFactor | null {
+): StoredMatrix | null {
   let [node, place] = [operand, at];
   const guards: Guard[] = [];
   while (!owners.has(node) && (node.op === 'movement' || (storesHalvesAsFloats && isWidening(node)))) {

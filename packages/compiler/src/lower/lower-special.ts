@@ -9,7 +9,7 @@ import { coalesce } from './coalesce.ts';
 import { lowerContract } from './lower-contract.ts';
 import type { Group, GroupKind } from '../schedule/groups.ts';
 import { constantIndex } from '../index-expression.ts';
-import type { Kernel, OwnKernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
+import type { Kernel, CustomKernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
 import {
   axesOfSpace,
   lowerCopy,
@@ -33,7 +33,7 @@ export const LOWER: { readonly [K in Exclude<GroupKind, 'concatenation'>]: Lower
   scan: lowerScan,
   scatter: lowerScatter,
   sort: lowerSort,
-  own: lowerOwn,
+  custom: lowerOwn,
 };
 
 /**
@@ -81,13 +81,13 @@ function lowerScan(
     const [first, second] = values.map(rewrite) as [Scalar, Scalar?];
     return {
       kind: 'scan',
-      fold: node.attrs.kind,
+      scan: node.attrs.kind,
       operands: body.operands.list,
       rows: merged.extents.slice(0, merged.rows),
       count: node.shape[node.attrs.axis]!,
       dtype: node.dtype,
       value: second ?? first,
-      factor: second === undefined ? null : first,
+      coefficient: second === undefined ? null : first,
       stores: stores.map((store) => ({
         ...store,
         index: merged.rewrite(store.index),
@@ -184,8 +184,8 @@ function lowerOwn(group: Group, _: readonly Stored[], context: LoweringContext):
     // What nobody reads needs a place nevertheless.
     return { operand: body.operands.number(member ?? constant(0, shape, dtype), 'write'), shape };
   });
-  const kernel: OwnKernel = {
-    kind: 'own',
+  const kernel: CustomKernel = {
+    kind: 'custom',
     operands: body.operands.list,
     composite,
     attrs,

@@ -128,7 +128,7 @@ function findFacts({ kernel, operands }: LoweredKernel): Facts {
   const note = (pass: number | null, stores: readonly Store[]): void => {
     for (const { operand, index } of stores) if (!written.has(operand)) written.set(operand, { pass, index });
   };
-  const sweeps = kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowFinish : null;
+  const sweeps = kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowEpilogue : null;
   if (kernel.kind === 'contract') note(null, kernel.stores);
   sweeps?.passes.forEach(({ stores }, pass) => note(pass, stores));
   if (sweeps !== null) note(null, sweeps.rowStores);
@@ -158,8 +158,8 @@ function overwritesSafely(
   const isRead = (body: ReadonlyMap<number, unknown>): boolean => body.has(source);
   if (kernel.kind === 'loop') return sweepsSafely(reads, kernel.passes.length, written.get(target)!, source);
   if (kernel.kind !== 'contract') return false;
-  const { stores, rowFinish } = kernel;
-  const storing = reads.length - 1 - (rowFinish === null ? 0 : rowFinish.passes.length + 1);
+  const { stores, rowEpilogue } = kernel;
+  const storing = reads.length - 1 - (rowEpilogue === null ? 0 : rowEpilogue.passes.length + 1);
   if (stores.some(({ operand }) => operand === target)) {
     return (
       !reads.some((body, number) => number !== storing && isRead(body)) &&
@@ -167,9 +167,9 @@ function overwritesSafely(
     );
   }
   return (
-    rowFinish !== null &&
+    rowEpilogue !== null &&
     !reads.slice(0, storing + 1).some(isRead) &&
-    sweepsSafely(reads.slice(storing + 1), rowFinish.passes.length, written.get(target)!, source)
+    sweepsSafely(reads.slice(storing + 1), rowEpilogue.passes.length, written.get(target)!, source)
   );
 }
 

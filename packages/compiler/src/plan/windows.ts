@@ -5,13 +5,13 @@
  */
 import { boundsOf, scaleIndex, type Index } from '../index-expression.ts';
 import type {
-  ComputedFactor,
+  ImplicitMatrix,
   ContractKernel,
   Kernel,
-  RowSweeps,
+  RowLoops,
   Scalar,
   Store,
-  StoredFactor,
+  StoredMatrix,
 } from '../kernel.ts';
 import { scalarRewriter } from '../lower/rewrite-scalar.ts';
 import { scalarsIn } from '../scalars.ts';
@@ -77,7 +77,7 @@ function boundsOfOperands(
   };
   const touchSweeps = (
     rows: readonly number[],
-    { columns, passes, reductions, rowStores }: RowSweeps,
+    { columns, passes, reductions, rowStores }: RowLoops,
   ): void => {
     for (const pass of passes) {
       const folded = pass.reductions.map((number) => reductions[number]!.value);
@@ -89,13 +89,13 @@ function boundsOfOperands(
     touchSweeps(kernel.rows, kernel);
     return bounds;
   }
-  const { batch, m, n, k, stores, rowFinish } = kernel;
+  const { batch, m, n, k, stores, rowEpilogue } = kernel;
   for (const factor of [kernel.a, kernel.b]) {
     if ('value' in factor) touchAll([factor.value], [], [...batch, ...factor.inner, ...factor.outer]);
     else touch(factor.operand, factor.index, [...batch, m, n, k]);
   }
   touchAll([], stores, [...batch, m, n]);
-  if (rowFinish !== null) touchSweeps([...batch, m], rowFinish);
+  if (rowEpilogue !== null) touchSweeps([...batch, m], rowEpilogue);
   return bounds;
 }
 
@@ -112,7 +112,7 @@ function moved(
     index: shift(index, operand),
     value: rewrite(value),
   });
-  const sweeps = <T extends RowSweeps>(of: T): T => ({
+  const sweeps = <T extends RowLoops>(of: T): T => ({
     ...of,
     reductions: of.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: of.passes.map(({ reductions, stores }) => ({ reductions, stores: stores.map(store) })),
@@ -123,18 +123,18 @@ function moved(
     length: windows[number]?.length ?? operand.length,
   }));
   if (kernel.kind === 'loop') return { ...sweeps(kernel), operands };
-  const factor = (of: StoredFactor | ComputedFactor): StoredFactor | ComputedFactor =>
+  const factor = (of: StoredMatrix | ImplicitMatrix): StoredMatrix | ImplicitMatrix =>
     'value' in of
       ? { ...of, value: rewrite(of.value) }
       : { operand: of.operand, index: shift(of.index, of.operand) };
-  const { a, b, stores, rowFinish } = kernel;
+  const { a, b, stores, rowEpilogue } = kernel;
   const result: ContractKernel = {
     ...kernel,
     operands,
     a: factor(a),
     b: factor(b),
     stores: stores.map(store),
-    rowFinish: rowFinish === null ? null : sweeps(rowFinish),
+    rowEpilogue: rowEpilogue === null ? null : sweeps(rowEpilogue),
   };
   return result;
 }

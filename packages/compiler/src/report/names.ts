@@ -24,7 +24,7 @@ function sizesOf(kernel: Kernel): readonly number[] {
   if (kernel.kind === 'contract') return [...kernel.batch, kernel.m, kernel.k, kernel.n];
   if (kernel.kind === 'loop') return [...kernel.rows, ...kernel.columns];
   if (kernel.kind === 'scatter') return kernel.extents;
-  if (kernel.kind === 'own') return kernel.outputs[0]?.shape ?? [];
+  if (kernel.kind === 'custom') return kernel.outputs[0]?.shape ?? [];
   return [...kernel.rows, kernel.count];
 }
 

@@ -5,7 +5,7 @@
  */
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type DType, type UnaryKind } from '@firsthand/graph';
 import type { Atom, Index } from '../index-expression.ts';
-import type { Kernel, RowSweeps, Scalar, ScalarOp } from '../kernel.ts';
+import type { Kernel, RowLoops, Scalar, ScalarOp } from '../kernel.ts';
 import { inputsOf, scalarsIn, type ScalarOf } from '../scalars.ts';
 
 /** How tightly an operator binds; operands that bind less tightly stand in parentheses. */
@@ -43,7 +43,7 @@ function lettered(place: number, letters: string): string {
 /** An index expression: `1024·i + j − 1`. */
 export function printIndex({ offset, terms }: Index): string {
   let text = '';
-  for (const { factor, atom } of terms) text += signed(text, factor, printAtom(atom));
+  for (const { coefficient: factor, atom } of terms) text += signed(text, factor, printAtom(atom));
   return offset !== 0 || text === '' ? text + signed(text, offset, '') : text;
 }
 
@@ -168,8 +168,8 @@ export function printPosition(index: Index, stride: number, position: string, ex
 }
 
 /** What a kernel does with rows. */
-function sweepsOf(kernel: Kernel): RowSweeps | null {
-  return kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowFinish : null;
+function sweepsOf(kernel: Kernel): RowLoops | null {
+  return kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowEpilogue : null;
 }
 
 /** The dtype that a reader would expect; where an expression has another, the text says so. */

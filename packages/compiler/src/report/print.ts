@@ -5,14 +5,14 @@
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
 import type {
-  ComputedFactor,
+  ImplicitMatrix,
   Kernel,
   KernelKind,
   LoopKernel,
   Operand,
-  RowSweeps,
+  RowLoops,
   Store,
-  StoredFactor,
+  StoredMatrix,
   WholeArray,
 } from '../kernel.ts';
 
@@ -76,7 +76,7 @@ function printStores(stores: readonly Store[], expressions: Expressions, text: T
 /** What is done with a row. */
 function printSweeps(
   first: number,
-  { columns, passes, reductions, rowStores }: RowSweeps,
+  { columns, passes, reductions, rowStores }: RowLoops,
   expressions: Expressions,
   text: Text,
 ): void {
@@ -112,11 +112,11 @@ const PRINT: {
     text.header(titleOf(kernel), operands);
     text.loop(rows, 0, () => printSweeps(rows.length, kernel, expressions, text));
   },
-  contract: ({ operands, batch, m, n, k, dtype, a, b, stores, rowFinish }, expressions, text) => {
+  contract: ({ operands, batch, m, n, k, dtype, a, b, stores, rowEpilogue }, expressions, text) => {
     const rows = [...batch, m];
     const inner = range(rows.length + 1, k);
     text.header('contract', operands);
-    const element = (factor: StoredFactor | ComputedFactor, name: string): string =>
+    const element = (factor: StoredMatrix | ImplicitMatrix, name: string): string =>
       'value' in factor ? name : `${operandName(factor.operand)}[${printIndex(factor.index)}]`;
     for (const [factor, name, sizes] of [
       [a, 'left', [m, k]],
@@ -134,16 +134,20 @@ const PRINT: {
       text.line(`total: ${dtype} = sum over ${inner} of ${element(a, 'left')} · ${element(b, 'right')}`);
       printStores(stores, expressions, text);
     };
-    if (rowFinish === null) {
+    if (rowEpilogue === null) {
       text.loop([...rows, n], 0, total);
       return;
     }
     text.loop(rows, 0, () => {
       text.loop([n], rows.length, total);
-      printSweeps(rows.length, rowFinish, expressions, text);
+      printSweeps(rows.length, rowEpilogue, expressions, text);
     });
   },
-  scan: ({ fold, operands, rows, count, dtype, value, factor, stores }, expressions, text) => {
+  scan: (
+    { scan: fold, operands, rows, count, dtype, value, coefficient: factor, stores },
+    expressions,
+    text,
+  ) => {
     text.header('scan', operands);
     text.loop([...rows, count], 0, () => {
       const { lines, texts } = expressions.print(factor === null ? [value] : [value, factor]);
@@ -177,8 +181,8 @@ const PRINT: {
       text.line(`${operandName(target.operand)}[${printIndex(target.index)}] = position of ${texts[0]}`);
     });
   },
-  own: ({ operands, composite, attrs, inputs, outputs }, _, text) => {
-    text.header('own', operands);
+  custom: ({ operands, composite, attrs, inputs, outputs }, _, text) => {
+    text.header('custom', operands);
     const list = (arrays: readonly WholeArray[]): string =>
       arrays.map(({ operand, shape }) => `${operandName(operand)}[${shape.join(', ')}]`).join(', ');
     text.line(`${list(outputs)} = ${composite.name} ${JSON.stringify(attrs)} of ${list(inputs)}`);

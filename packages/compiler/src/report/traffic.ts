@@ -34,7 +34,7 @@ export function trafficOf(kernel: Kernel): Traffic {
     loads += times;
     reads.set(operand, (reads.get(operand) ?? 0) + places);
   };
-  for (const { extents, values, folds, targets } of bodiesOf(kernel)) {
+  for (const { extents, values, accumulations: folds, targets } of bodiesOf(kernel)) {
     const places = sizeOf(extents);
     const depths = new Map<Scalar, number>();
     for (const scalar of scalarsIn(values)) {

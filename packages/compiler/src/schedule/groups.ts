@@ -11,7 +11,7 @@ import { BitSet } from './bit-set.ts';
  * The kernel that a group becomes; a concatenation has none, but for parts that are not stored where they
  * belong by the kernels that compute them.
  */
-export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort' | 'own' | 'concatenation';
+export type GroupKind = 'loop' | 'contract' | 'scan' | 'scatter' | 'sort' | 'custom' | 'concatenation';
 
 /** Where a member stands in its group: an element of the full space, or one of a row. */
 export type Level = 'full' | 'row';

@@ -18,7 +18,7 @@ import {
   type Level,
 } from './groups.ts';
 import { equalIndex } from '../index-expression.ts';
-import type { InParts } from '../in-parts.ts';
+import type { Resumable } from '../resumable.ts';
 import type { Target } from '../kernel.ts';
 import { isConcatenation, isMatmul } from '../simplify/inline.ts';
 
@@ -50,7 +50,7 @@ export interface Schedule {
 }
 
 /** Places the nodes that `roots` need. */
-export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}): InParts<Schedule> {
+export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}): Resumable<Schedule> {
   const order = postOrder(roots, (node) => node.inputs);
   const scheduler = new Scheduler(order, new Set(roots), limits);
   for (const node of order) {
@@ -191,7 +191,7 @@ class Scheduler {
     if (group === undefined)
       this.#ofCall.set(
         called,
-        this.#begin(node, 'own', node.shape, edges, 'the device has code of its own for it'),
+        this.#begin(node, 'custom', node.shape, edges, 'the device has code of its own for it'),
       );
     else this.#join(group, node, 'full', edges, edges);
   }
@@ -291,7 +291,7 @@ class Scheduler {
   ): Level | { readonly refusal: string } {
     if (group.kind === 'concatenation')
       return { refusal: 'it reads a concatenation, whose parts other kernels store' };
-    if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'own')
+    if (group.kind === 'scatter' || group.kind === 'sort' || group.kind === 'custom')
       return { refusal: `nothing joins a ${group.kind} kernel` };
     if (this.#isCrowded(group))
       return { refusal: `the kernel before it has ${group.members.length} operations already` };

@@ -8,7 +8,7 @@ import { identity, type Node, type NodeOf } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
 import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
 import type { Group, GroupKind } from './groups.ts';
-import { axisIndex, factorOf, isAffine } from '../index-expression.ts';
+import { axisIndex, coefficientOf, isAffine } from '../index-expression.ts';
 import {
   isRearrangement,
   isWidening,
@@ -27,7 +27,7 @@ const RECOMPUTED = 12;
 const SMALL = 8;
 
 /** Kernels that write their results as they are, and nothing else. */
-const WHOLE: ReadonlySet<GroupKind> = /* @__PURE__ */ new Set(['scatter', 'sort', 'own'] as const);
+const WHOLE: ReadonlySet<GroupKind> = /* @__PURE__ */ new Set(['scatter', 'sort', 'custom'] as const);
 
 /** Who stores a value: the kernel of a group, or a kernel that does nothing else. */
 export type Owner = Group | 'copy';
@@ -60,7 +60,11 @@ export interface Storing {
  * rows come out as rows.
  */
 export function decideStoring(roots: readonly Node[], schedule: Schedule, target: Target): Storing {
-  const { computesFactors = false, widensColumns = false, storesHalvesAsFloats = false } = target;
+  const {
+    implicitMatrices: computesFactors = false,
+    widensColumns = false,
+    storesHalvesAsFloats = false,
+  } = target;
   const owners = new Map<Node, Owner>();
   const { groups, edges, order } = schedule;
   const picked = computesFactors ? pickedFactors(roots, schedule) : new Set<Node>();
@@ -341,7 +345,7 @@ function isAlongRows(operand: Node): boolean {
     identityCoordinates(operand.shape),
     spaceOf(operand.shape),
   );
-  if (isGuarded || factorOf(place, operand.shape.length - 1) !== 1) return false;
+  if (isGuarded || coefficientOf(place, operand.shape.length - 1) !== 1) return false;
   return base.op !== 'gather' || (base.attrs.axis < base.shape.length - 1 && isAlongRows(base.inputs[0]!));
 }
 
@@ -367,5 +371,5 @@ function isGatherable(
     axis === attrs.axis ? axisIndex(picked) : index,
   );
   const { place, isGuarded } = pullThrough(source, chain, at, spaceOf([...shape, source.shape[attrs.axis]!]));
-  return !isGuarded && factorOf(place, picked) !== null;
+  return !isGuarded && coefficientOf(place, picked) !== null;
 }

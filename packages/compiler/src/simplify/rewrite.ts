@@ -25,7 +25,7 @@ import {
   type UnaryKind,
   withGradient,
 } from '@firsthand/graph';
-import { allParts, type InParts } from '../in-parts.ts';
+import { runToEnd, type Resumable } from '../resumable.ts';
 import { KeyTable } from './rewrite-table.ts';
 
 /** Where a rule applies: an operation, or one kind of it. */
@@ -82,7 +82,7 @@ export interface RewriteOptions {
 }
 
 /** The graph of `roots`, rewritten node by node. */
-export function rewrite(roots: readonly Node[], options: RewriteOptions): InParts<readonly Node[]> {
+export function rewrite(roots: readonly Node[], options: RewriteOptions): Resumable<readonly Node[]> {
   return new Rewriter(options).run(roots, new Map());
 }
 
@@ -107,7 +107,7 @@ export function replacedInputs({ inputs }: Node, finished: ReadonlyMap<Node, Nod
 }
 
 /** Calls `each` for some nodes at a time, without gradients. */
-function* inParts(order: readonly Node[], each: (node: Node) => void): InParts<void> {
+function* inParts(order: readonly Node[], each: (node: Node) => void): Resumable<void> {
   for (let first = 0; first < order.length; first += PART) {
     const part = order.slice(first, first + PART);
     withGradient(false, () => part.forEach(each));
@@ -148,7 +148,7 @@ export class Rewriter {
   }
 
   /** Rewrites a graph down to `finished` nodes, which it maps to what stands in their place. */
-  *run(roots: readonly Node[], finished: Map<Node, Node>): InParts<readonly Node[]> {
+  *run(roots: readonly Node[], finished: Map<Node, Node>): Resumable<readonly Node[]> {
     const order = postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs));
     yield* inParts(order, (node) => {
       if (!finished.has(node)) this.#replace(node, finished);
@@ -160,7 +160,7 @@ export class Rewriter {
    * Rewrites a graph of finished nodes in which other nodes stand in the place of some, here and in what
    * stands in the place of others.
    */
-  *replace(roots: readonly Node[], replacements: ReadonlyMap<Node, Node>): InParts<readonly Node[]> {
+  *replace(roots: readonly Node[], replacements: ReadonlyMap<Node, Node>): Resumable<readonly Node[]> {
     const finished = new Map<Node, Node>();
     const inputsOf = (node: Node): readonly Node[] => {
       const replacement = replacements.get(node);
@@ -345,6 +345,6 @@ export class Rewriter {
   }
   /** Nodes built by others over finished nodes. */
   adopt(roots: readonly Node[], over: readonly Node[]): readonly Node[] {
-    return allParts(this.run(roots, new Map(over.map((node) => [node, node]))));
+    return runToEnd(this.run(roots, new Map(over.map((node) => [node, node]))));
   }
 }

@@ -4,7 +4,7 @@
  * why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
  */
 import { withGradient, type Node } from '@firsthand/graph';
-import type { InParts } from '../in-parts.ts';
+import type { Resumable } from '../resumable.ts';
 import { type Pass, PASSES } from './passes.ts';
 import { countReaders, rewrite, Rewriter, type Rule } from './rewrite.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
@@ -62,7 +62,7 @@ export function* simplify(
     passes = PASSES,
     onRewrite,
   }: SimplifyOptions = {},
-): InParts<readonly Node[]> {
+): Resumable<readonly Node[]> {
   const allowed = rules.filter(
     (rule) => (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (foldsInParts || rule !== FOLD_IN_PARTS),
   );

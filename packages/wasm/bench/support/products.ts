@@ -30,7 +30,7 @@ function indexOf(factors: readonly number[]): Index {
   return {
     offset: 0,
     terms: factors.flatMap((factor, axis) =>
-      factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }],
+      factor === 0 ? [] : [{ coefficient: factor, atom: { kind: 'axis', axis } }],
     ),
   };
 }
@@ -72,7 +72,7 @@ function kernelOf({ batch = 1, m, k, n, transposed, heads, dtype = 'float32' }: 
     a: { operand: 0, index: indexOf([a.strides[0]!, a.strides[1]!, a.strides[2]!, 0, a.strides[3]!]) },
     b: { operand: 1, index: indexOf([b.strides[0]!, b.strides[1]!, 0, b.strides[3]!, b.strides[2]!]) },
     stores: [{ operand: 2, index: indexOf([count * m * n, m * n, n, 1]), value: { op: 'total', dtype } }],
-    rowFinish: null,
+    rowEpilogue: null,
   };
 }
 

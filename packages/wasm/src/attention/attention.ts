@@ -3,7 +3,7 @@
  * the outputs are made of the state. Blocks of rows do not wait for each other, so that threads share them.
  * Blocks of columns that no row of the block sees are left out.
  */
-import type { Kernel, OwnKernel, Place, Plan } from '@firsthand/compiler';
+import type { Kernel, CustomKernel, BufferLocation, Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { emitAddProduct } from '../contract/address.ts';
@@ -23,7 +23,7 @@ export function divideStream({ batch, rows }: StreamPlan): Division | null {
  */
 export function emitStream(
   code: Code,
-  kernel: OwnKernel,
+  kernel: CustomKernel,
   plan: StreamPlan,
   params: readonly Local[],
   define: (kernel: Kernel) => Callee,
@@ -46,7 +46,7 @@ class StreamEmitter {
 
   constructor(
     code: Code,
-    { operands }: OwnKernel,
+    { operands }: CustomKernel,
     plan: StreamPlan,
     params: readonly Local[],
     define: (kernel: Kernel) => Callee,
@@ -154,13 +154,13 @@ class StreamEmitter {
 
   /** Calls the kernels of a program, given what pushes the addresses of its arguments and of its outputs. */
   #run({ kernels, buffers }: Plan, args: readonly (() => void)[], results: readonly (() => void)[]): void {
-    const push = (place: Place): void => {
+    const push = (place: BufferLocation): void => {
       if (place.kind === 'arena') this.#at(this.#plan.scratch.arena + place.offset);
       else if (place.kind === 'output') results[place.output]!();
       else args[place.argument]!();
     };
     for (const { kernel, buffers: numbers, scratch } of kernels) {
-      for (const number of numbers) push(buffers[number]!.place);
+      for (const number of numbers) push(buffers[number]!.location);
       this.#at(this.#plan.scratch.arena + scratch.offset);
       this.#code.call(this.#define(kernel));
     }

@@ -2,7 +2,7 @@
  * The programs of a stream for blocks of every size that occurs: how its state begins, a step, and what
  * becomes of the state in the end; with the working memory that a thread needs to run them.
  */
-import { compileProgram, type Kernel, type OwnKernel, type Plan } from '@firsthand/compiler';
+import { compileProgram, type Kernel, type CustomKernel, type Plan } from '@firsthand/compiler';
 import {
   argumentLeaf,
   constant,
@@ -69,10 +69,10 @@ export interface StreamPlan {
   };
 }
 
-const known = /* @__PURE__ */ new WeakMap<OwnKernel, StreamPlan>();
+const known = /* @__PURE__ */ new WeakMap<CustomKernel, StreamPlan>();
 
 /** The plan of a kernel. @param scratchOf what a kernel of a step needs */
-export function planStream(kernel: OwnKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
+export function planStream(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
   const plan = known.get(kernel) ?? makePlan(kernel, scratchOf);
   known.set(kernel, plan);
   return plan;
@@ -92,7 +92,7 @@ function sizesOf(count: number, block: number): readonly number[] {
   return [block, count % block].filter((size) => size > 0 && size <= count);
 }
 
-function makePlan(kernel: OwnKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
+function makePlan(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
   const stream = streamOf(kernel);
   const attrs = kernel.attrs as AttentionAttrs;
   const arrayOf = ({ operand, shape }: { readonly operand: number; readonly shape: Shape }): StreamArray => ({

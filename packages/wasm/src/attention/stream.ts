@@ -5,7 +5,7 @@
  * for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n²) memory", 2021; Dao and others,
  * "FlashAttention", 2022. The steps are written in the graph's primitives, and compiled like everything else.
  */
-import type { OwnKernel } from '@firsthand/compiler';
+import type { CustomKernel } from '@firsthand/compiler';
 import {
   add,
   attentionComposite,
@@ -170,7 +170,7 @@ export function isStream(composite: Composite, _: Attrs, inputs: readonly Spec[]
 }
 
 /** The stream of a kernel. @throws Error if it is another composite's */
-export function streamOf({ composite }: OwnKernel): Stream {
+export function streamOf({ composite }: CustomKernel): Stream {
   const stream = STREAMS.get(composite);
   if (stream === undefined) throw new Error(`${composite.name}: this target has no code of its own for it`);
   return stream;

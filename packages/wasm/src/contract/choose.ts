@@ -55,7 +55,7 @@ function raceOf(tiles: readonly Tile[], features: Features): readonly (() => voi
     return {
       offset: 0,
       terms: factors.flatMap((factor, axis) =>
-        factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis } }],
+        factor === 0 ? [] : [{ coefficient: factor, atom: { kind: 'axis', axis } }],
       ),
     };
   };
@@ -75,7 +75,7 @@ function raceOf(tiles: readonly Tile[], features: Features): readonly (() => voi
     a: { operand: 0, index: index(k, 0, 1) },
     b: { operand: 1, index: index(0, 1, n) },
     stores: [{ operand: 2, index: index(n, 1), value: { op: 'total', dtype: 'float32' } }],
-    rowFinish: null,
+    rowEpilogue: null,
   };
   const addresses = [0, 0, 0];
   let end = 0;

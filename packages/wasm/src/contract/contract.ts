@@ -89,8 +89,8 @@ class ContractEmitter {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
     const plan = planContract(kernel, tile);
     const { axes, isPlain } = plan;
-    if (kernel.rowFinish !== null && !isRowByRow(plan))
-      throw new Error('emitContract: rows that are finished must be whole; see finishesRows');
+    if (kernel.rowEpilogue !== null && !isRowByRow(plan))
+      throw new Error('emitContract: rows that are finished must be whole; see fusesRowEpilogue');
     const places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
     this.#product = { code, kernel, plan, arithmetic, params, places, tools };
     this.#code = code;
@@ -221,15 +221,15 @@ class ContractEmitter {
     const code = this.#code;
     const { kernel, params, tools } = this.#product;
     this.#scalar?.emit(totals, height, columns);
-    const { rowFinish } = kernel;
-    if (rowFinish === null) return;
+    const { rowEpilogue } = kernel;
+    if (rowEpilogue === null) return;
     const m = this.#places[this.#plan.axes.m]!;
     const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
     pushScratch(this.#product, this.#plan.scratch.row).set(scratch);
     code.get(m).i32(height).op('i32.add').set(end);
     emitRange(code, row, m, end, 1, () => {
       const bound = [...this.#places.slice(0, this.#plan.axes.m), row];
-      emitInnerLoop(code, rowKernel(kernel, rowFinish), [...params.slice(0, -1), scratch], tools, bound);
+      emitInnerLoop(code, rowKernel(kernel, rowEpilogue), [...params.slice(0, -1), scratch], tools, bound);
     });
     code.release(row, end, scratch);
   }

@@ -29,7 +29,7 @@ export function divideContract(kernel: ContractKernel, fastest: Tile): Division 
     sharedAxes.includes(axis) ? null : divide(axis, extent, 1),
   );
   const byRows = divide(axes.m, m, ranges[0]!.height);
-  if (kernel.rowFinish !== null) return evenest([...batch, byRows]);
+  if (kernel.rowEpilogue !== null) return evenest([...batch, byRows]);
   const byColumns = divide(axes.n, wholeColumns, columns);
   const isDearByColumns = (packsA || fills.a !== null ? m * k : 0) > (packsB || fills.b !== null ? n * k : 0);
   return evenest([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
@@ -40,9 +40,9 @@ export function divideContract(kernel: ContractKernel, fastest: Tile): Division 
  * tile of rows is whole before the next begins, and sweeps whose lanes lie along the columns, since where
  * rows lie along the lanes many are needed at a time.
  */
-export function finishesRows(kernel: ContractKernel): boolean {
-  const { m, rowFinish } = kernel;
-  if (rowFinish === null || m < LEAST_ROWS || planLoop(rowKernel(kernel, rowFinish)).lanesAreRows)
+export function fusesRowEpilogue(kernel: ContractKernel): boolean {
+  const { m, rowEpilogue } = kernel;
+  if (rowEpilogue === null || m < LEAST_ROWS || planLoop(rowKernel(kernel, rowEpilogue)).lanesAreRows)
     return false;
   const common = commonPlan(kernel);
   return TILES.every((tile) => isRowByRow(planContract(kernel, tile, common)));

@@ -7,7 +7,7 @@ import {
   cutFactor,
   factorOf,
   scalarsIn,
-  type ComputedFactor,
+  type ImplicitMatrix,
   type ContractKernel,
   type LoopKernel,
   type PiecewiseFactor,
@@ -30,7 +30,7 @@ export interface FillPlan {
  */
 export function planFill(
   { batch }: ContractKernel,
-  computed: ComputedFactor,
+  computed: ImplicitMatrix,
   most: { readonly k: number; readonly n: number },
 ): FillPlan {
   const factor = cutFactor(computed, batch.length, most);
@@ -85,6 +85,6 @@ function linear(extents: readonly number[], first: number, stride: number): read
   let factor = stride * sizeOf(extents);
   return extents.flatMap((extent, axis): readonly Term[] => {
     factor /= extent;
-    return extent === 1 ? [] : [{ factor, atom: { kind: 'axis', axis: first + axis } }];
+    return extent === 1 ? [] : [{ coefficient: factor, atom: { kind: 'axis', axis: first + axis } }];
   });
 }

@@ -2,7 +2,7 @@
  * What the parts of a product's code share: the kernel and its plan, the counters of its loops, addresses in
  * the working memory, and how matrices that lie nowhere are computed there.
  */
-import type { ComputedFactor, ContractKernel, StoredFactor } from '@firsthand/compiler';
+import type { ImplicitMatrix, ContractKernel, StoredMatrix } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, emitCount, type Count, type View } from './address.ts';
@@ -47,7 +47,7 @@ export function batchPlaces({ kernel, places }: ProductCode): readonly (readonly
 /** Where a matrix lies; one that is computed gets a local for its address. */
 export function viewOf(
   { code, params, arithmetic }: ProductCode,
-  factor: StoredFactor | ComputedFactor,
+  factor: StoredMatrix | ImplicitMatrix,
   strides: readonly number[],
 ): View {
   if ('value' in factor) return { operand: code.local('i32'), offset: 0, strides };

@@ -67,8 +67,8 @@ const LANES = 4;
 
 /** What a whole kernel costs; composites are only kept where there is much to do. */
 export function workOf(kernel: Kernel): number {
-  if (kernel.kind === 'own') return Number.MAX_VALUE;
-  return bodiesOf(kernel).reduce((sum, { extents, values, folds, targets }) => {
+  if (kernel.kind === 'custom') return Number.MAX_VALUE;
+  return bodiesOf(kernel).reduce((sum, { extents, values, accumulations: folds, targets }) => {
     return sum + (sizeOf(extents) / LANES) * (costOfAll(values) + folds + targets.length);
   }, 0);
 }

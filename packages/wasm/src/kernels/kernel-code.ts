@@ -2,7 +2,7 @@
  * From kernels to functions: for each kind of kernel who emits it, how much working memory it needs, and
  * which functions it imports.
  */
-import { bodiesOf, scalarsIn, type Kernel, type KernelKind, type OwnKernel } from '@firsthand/compiler';
+import { bodiesOf, scalarsIn, type Kernel, type KernelKind, type CustomKernel } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import type { Signature } from '../assembler/module.ts';
 import { divideStream, emitStream } from '../attention/attention.ts';
@@ -53,7 +53,7 @@ const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
   scan: { scratch: none, divide: divideScan, emit: emitScan },
   scatter: { scratch: none, divide: divideScatter, emit: emitScatter },
   sort: { scratch: sortScratch, divide: divideSort, emit: emitSort },
-  own: {
+  custom: {
     scratch: (kernel) => streamPlanOf(kernel).scratch.bytes,
     divide: (kernel) => divideStream(streamPlanOf(kernel)),
     emit: (code, kernel, params, { define }, part) =>
@@ -62,7 +62,7 @@ const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
 };
 
 /** The only composites that this target has code of its own for are streams. */
-function streamPlanOf(kernel: OwnKernel): StreamPlan {
+function streamPlanOf(kernel: CustomKernel): StreamPlan {
   return planStream(kernel, scratchOf);
 }
 
@@ -134,7 +134,7 @@ export function kernelSignature(operands: number, isDivided: boolean): Signature
 
 /** The functions that a kernel's module must import. */
 export function functionsOf(kernel: Kernel): ReadonlySet<Float64Import> {
-  if (kernel.kind === 'own')
+  if (kernel.kind === 'custom')
     return new Set(kernelsOf(streamPlanOf(kernel)).flatMap((each) => [...functionsOf(each)]));
   return new Set(scalarsIn(bodiesOf(kernel).flatMap(({ values }) => values)).flatMap(importsOf));
 }

@@ -159,7 +159,7 @@ export function rowMajor(rows: number, columns: readonly number[]): Index {
   let factor = 1;
   const terms = columns.map((_, column) => {
     const axis = rows + columns.length - 1 - column;
-    const term = { factor, atom: { kind: 'axis' as const, axis } };
+    const term = { coefficient: factor, atom: { kind: 'axis' as const, axis } };
     factor *= columns[axis - rows]!;
     return term;
   });

@@ -114,13 +114,13 @@ function chooseLanes(kernel: ScanKernel, width: number): number | null {
   return best;
 }
 
-const inputsOf = ({ value, factor }: ScanKernel): readonly Scalar[] =>
+const inputsOf = ({ value, coefficient: factor }: ScanKernel): readonly Scalar[] =>
   factor === null ? [value] : [value, factor];
 const isWide = ({ dtype }: ScanKernel): boolean => dtype === 'float32' || dtype === 'float16';
 
 function begin(code: Code, kernel: ScanKernel): Running {
   const wide = newLocals(code, isWide(kernel) ? 2 : 1);
-  const start = kernel.fold === 'prod' ? 1 : 0;
+  const start = kernel.scan === 'prod' ? 1 : 0;
   for (const local of wide) {
     if (isWide(kernel) || kernel.dtype === 'float64') code.f64x2(start).set(local);
     else code.i32x4(start).set(local);
@@ -183,5 +183,5 @@ function fold(
     code.op(instructionOf('mul', dtype));
   }
   putElement();
-  code.op(instructionOf(kernel.fold === 'prod' ? 'mul' : 'add', dtype));
+  code.op(instructionOf(kernel.scan === 'prod' ? 'mul' : 'add', dtype));
 }

@@ -34,8 +34,8 @@ export function segmentsOf(
     }
     for (const bound of [low, high]) {
       // The first value at which factor·value + offset has reached the bound, or has fallen below it.
-      const at = (bound - index.offset) / own.factor;
-      const first = own.factor > 0 ? Math.ceil(at) : Math.floor(at) + 1;
+      const at = (bound - index.offset) / own.coefficient;
+      const first = own.coefficient > 0 ? Math.ceil(at) : Math.floor(at) + 1;
       if (first > 0 && first < extent) breaks.add(first);
     }
   }

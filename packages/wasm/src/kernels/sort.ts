@@ -80,7 +80,7 @@ export function emitSort(
           putKeys(code, value.dtype, descending, element);
           code.set(keys);
           emitter.putIndices(
-            { offset: 0, terms: [{ factor: 1, atom: { kind: 'axis', axis } }] },
+            { offset: 0, terms: [{ coefficient: 1, atom: { kind: 'axis', axis } }] },
             block[vector]!,
           );
           code.set(positions);

@@ -5,7 +5,7 @@
 import { compileProgram, type Target } from '@firsthand/compiler';
 import type { Device, DType, Program, Storage, TypedArray } from '@firsthand/graph';
 import { WasmExecutable } from './executable.ts';
-import { finishesRows } from '../contract/division.ts';
+import { fusesRowEpilogue } from '../contract/division.ts';
 import { isStream } from '../attention/stream.ts';
 import { scratchOf } from '../kernels/kernel-code.ts';
 import type { Session } from './session.ts';
@@ -23,11 +23,11 @@ export class WasmDevice implements Device {
     this.#target = {
       scratch: (kernel) => threads * scratchOf(kernel),
       float64: true,
-      computesFactors: true,
+      implicitMatrices: true,
       widensColumns: true,
-      isOwn: isStream,
-      finishesRows,
-      foldsInParts: true,
+      hasKernel: isStream,
+      fusesRowEpilogue: fusesRowEpilogue,
+      splitsReductions: true,
     };
   }
 

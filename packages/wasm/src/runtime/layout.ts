@@ -50,7 +50,7 @@ export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layou
   const read = new Set<number>();
   for (const planned of kernels) {
     for (const number of planned.buffers) {
-      const { place } = buffers[number]!;
+      const { location: place } = buffers[number]!;
       if (place.kind === 'argument') read.add(place.argument);
     }
   }
@@ -61,8 +61,8 @@ export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layou
     if (length > (specs[argument]?.length ?? -1)) specs[argument] = { dtype, length };
   };
   for (const buffer of buffers) {
-    if (buffer.place.kind === 'argument' && read.has(buffer.place.argument))
-      note(buffer.place.argument, buffer);
+    if (buffer.location.kind === 'argument' && read.has(buffer.location.argument))
+      note(buffer.location.argument, buffer);
   }
   for (const output of outputs) if (output.into !== null) note(output.into, output);
   let at = blockSize(4 * (specs.length + outputs.length));

@@ -4,7 +4,7 @@
  * the kernels, since kernels outlive the plan that they were compiled for. Each thread of a team calls it: of
  * a kernel that is divided every thread computes its part, any other is left to one of them.
  */
-import type { Place, Plan } from '@firsthand/compiler';
+import type { BufferLocation, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
 import { kernelSignature } from '../kernels/kernel-code.ts';
@@ -179,19 +179,19 @@ function pushOperands(code: Code, base: Local, plan: Plan, number: number, layou
   const { buffers } = plan.kernels[number]!;
   const table = layout.tables[number]!;
   if (table === null) {
-    for (const buffer of buffers) pushAddress(code, base, plan.buffers[buffer]!.place, layout);
+    for (const buffer of buffers) pushAddress(code, base, plan.buffers[buffer]!.location, layout);
     return;
   }
   buffers.forEach((buffer, operand) => {
     code.get(base);
-    pushAddress(code, base, plan.buffers[buffer]!.place, layout);
+    pushAddress(code, base, plan.buffers[buffer]!.location, layout);
     code.memory('i32.store', table + 4 * operand);
   });
   code.get(base).i32(table).op('i32.add');
 }
 
 /** Leaves the address of a place on the stack. */
-function pushAddress(code: Code, base: Local, place: Place, layout: Layout): void {
+function pushAddress(code: Code, base: Local, place: BufferLocation, layout: Layout): void {
   code.get(base);
   if (place.kind === 'arena') code.i32(layout.arena + place.offset).op('i32.add');
   else {

@@ -15,12 +15,12 @@ export interface Guard {
 export function shiftIndex(index: Index, axis: number, shift: number): Index {
   let { offset } = index;
   if (shift === 0) return index;
-  const terms = index.terms.map(({ factor, atom }): Term => {
+  const terms = index.terms.map(({ coefficient: factor, atom }): Term => {
     if (atom.kind === 'axis') {
       if (atom.axis === axis) offset += factor * shift;
-      return { factor, atom };
+      return { coefficient: factor, atom };
     }
-    return { factor, atom: { ...atom, of: shiftIndex(atom.of, axis, shift) } };
+    return { coefficient: factor, atom: { ...atom, of: shiftIndex(atom.of, axis, shift) } };
   });
   return { offset, terms };
 }
@@ -44,7 +44,7 @@ export function keyOfAtom(atom: Atom): string {
 
 /** A text that is the same for equal expressions, and for no others. */
 export function keyOfIndex({ offset, terms }: Index): string {
-  return `${offset}${terms.map(({ factor, atom }) => `,${factor}${keyOfAtom(atom)}`).join('')}`;
+  return `${offset}${terms.map(({ coefficient: factor, atom }) => `,${factor}${keyOfAtom(atom)}`).join('')}`;
 }
 
 /** The largest number that divides both; the other one, where one of them is 0. */
@@ -61,17 +61,17 @@ export function greatestCommonDivisor(a: number, b: number): number {
  */
 export function coarseGuard(guard: Guard, rangeOf: (index: Index) => readonly [number, number]): Guard {
   const { index, low, high } = guard;
-  const units = [...new Set(index.terms.map(({ factor }) => Math.abs(factor)))].filter(
+  const units = [...new Set(index.terms.map(({ coefficient: factor }) => Math.abs(factor)))].filter(
     (unit) => unit > 1 && low % unit === 0 && high % unit === 0,
   );
   for (const unit of units.sort((a, b) => b - a)) {
-    const small = index.terms.filter(({ factor }) => factor % unit !== 0);
+    const small = index.terms.filter(({ coefficient: factor }) => factor % unit !== 0);
     if (small.length === 0) continue;
     const [least, most] = rangeOf({ offset: index.offset, terms: small });
     const below = Math.floor(least / unit) * unit;
     if (most - below < unit)
       return {
-        index: { offset: below, terms: index.terms.filter(({ factor }) => factor % unit === 0) },
+        index: { offset: below, terms: index.terms.filter(({ coefficient: factor }) => factor % unit === 0) },
         low,
         high,
       };

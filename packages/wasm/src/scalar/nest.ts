@@ -153,11 +153,11 @@ export class Nest {
     const varying: Term[] = [];
     for (const term of terms) {
       const value = term.atom.kind === 'axis' ? this.axes[term.atom.axis]! : null;
-      if (typeof value === 'number') constant += term.factor * value;
+      if (typeof value === 'number') constant += term.coefficient * value;
       else varying.push(term);
     }
     varying.forEach((term, position) => {
-      this.#putTerm(term.factor * scale, term.atom);
+      this.#putTerm(term.coefficient * scale, term.atom);
       if (position > 0) code.op('i32.add');
     });
     if (varying.length === 0) code.i32(constant * scale);
@@ -216,7 +216,7 @@ export class Nest {
     if (known !== undefined) return known;
     let low = index.offset;
     let high = index.offset;
-    for (const { factor, atom } of index.terms) {
+    for (const { coefficient: factor, atom } of index.terms) {
       const [least, most] = this.#atomRange(atom);
       low += factor * (factor > 0 ? least : most);
       high += factor * (factor > 0 ? most : least);
@@ -246,7 +246,7 @@ export class Nest {
     const factors = new Map<number, number>();
     const divided: Term[] = [];
     const add = (terms: readonly Term[], scale: number): void => {
-      for (const { factor, atom } of terms) {
+      for (const { coefficient: factor, atom } of terms) {
         if (atom.kind === 'axis') {
           factors.set(atom.axis, (factors.get(atom.axis) ?? 0) + scale * factor);
           continue;
@@ -257,7 +257,7 @@ export class Nest {
           number,
         ];
         if (least !== most) {
-          divided.push({ factor: scale * factor, atom: { ...atom, of } });
+          divided.push({ coefficient: scale * factor, atom: { ...atom, of } });
         } else if (atom.kind === 'quotient') {
           offset += scale * factor * least;
         } else {
@@ -269,7 +269,7 @@ export class Nest {
     add(index.terms, 1);
     const affine = [...factors]
       .filter(([, factor]) => factor !== 0)
-      .map(([axis, factor]): Term => ({ factor, atom: { kind: 'axis', axis } }));
+      .map(([axis, factor]): Term => ({ coefficient: factor, atom: { kind: 'axis', axis } }));
     const resolved = { offset, terms: [...affine, ...divided] };
     this.#known.resolved.set(index, resolved);
     this.#known.resolved.set(resolved, resolved);
@@ -284,7 +284,7 @@ export class Nest {
       return to - from === 1 ? from : null;
     };
     return {
-      offset: terms.reduce((sum, term) => sum + term.factor * (single(term) ?? 0), offset),
+      offset: terms.reduce((sum, term) => sum + term.coefficient * (single(term) ?? 0), offset),
       terms: terms.filter((term) => single(term) === null),
     };
   }
@@ -294,7 +294,7 @@ export class Nest {
     const { laneAxis } = this;
     if (laneAxis === null) return 0;
     let step = 0;
-    for (const { factor, atom } of index.terms) {
+    for (const { coefficient: factor, atom } of index.terms) {
       if (atom.kind === 'axis') {
         if (atom.axis === laneAxis) step += factor;
         continue;
@@ -312,7 +312,7 @@ export class Nest {
   isMultiple({ offset, terms }: Index, of: number): boolean {
     return (
       offset % of === 0 &&
-      terms.every(({ factor, atom }) => {
+      terms.every(({ coefficient: factor, atom }) => {
         const value = atom.kind === 'axis' ? this.axes[atom.axis]! : null;
         if (typeof value === 'number') return (factor * value) % of === 0;
         const isLane = atom.kind === 'axis' && atom.axis === this.laneAxis;
@@ -329,7 +329,7 @@ export class Nest {
     if (lanes === 1) return true;
     if (step < 0) return false;
     let divisor = by;
-    for (const { factor, atom } of terms) {
+    for (const { coefficient: factor, atom } of terms) {
       const isLane = atom.kind === 'axis' && atom.axis === this.laneAxis;
       divisor = greatestCommonDivisor(divisor, isLane ? factor * this.#known.laneAlignment : factor);
     }

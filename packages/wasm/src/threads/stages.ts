@@ -32,7 +32,7 @@ function conflict(a: Range, b: Range): boolean {
 function rangesOf({ buffers }: Plan, { kernel, buffers: numbers, scratch }: PlannedKernel): readonly Range[] {
   const ranges = numbers.map((number, operand): Range => {
     const buffer = buffers[number]!;
-    const { place } = buffer;
+    const { location: place } = buffer;
     const isWritten = kernel.operands[operand]!.access !== 'read';
     const bytes = bytesOf(buffer);
     if (place.kind === 'arena')

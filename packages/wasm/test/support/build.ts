@@ -7,7 +7,10 @@ export function affine(
   offset: number,
   ...terms: readonly (readonly [axis: number, factor: number])[]
 ): Index {
-  return { offset, terms: terms.map(([axis, factor]): Term => ({ factor, atom: { kind: 'axis', axis } })) };
+  return {
+    offset,
+    terms: terms.map(([axis, factor]): Term => ({ coefficient: factor, atom: { kind: 'axis', axis } })),
+  };
 }
 
 /** ⌊of/by⌋ or of mod by */
@@ -19,7 +22,7 @@ export function divided(
   offset = 0,
 ): Index {
   const atom: Atom = { kind, of, by };
-  return { offset, terms: [{ factor, atom }] };
+  return { offset, terms: [{ coefficient: factor, atom }] };
 }
 
 export function load(operand: number, dtype: DType, index: Index): Scalar {

@@ -92,7 +92,7 @@ export function indexOf({ offset, strides }: Layout, axes: readonly number[]): I
   return {
     offset,
     terms: strides.flatMap((factor, position) =>
-      factor === 0 ? [] : [{ factor, atom: { kind: 'axis', axis: axes[position]! } }],
+      factor === 0 ? [] : [{ coefficient: factor, atom: { kind: 'axis', axis: axes[position]! } }],
     ),
   };
 }
@@ -133,7 +133,7 @@ export function kernelOf(
     a: { operand: 0, index: indexOf(p.a, [...outer, am, ak]) },
     b: { operand: 1, index: indexOf(p.b, [...outer, ak, an]) },
     stores: stores ?? [total],
-    rowFinish: null,
+    rowEpilogue: null,
   };
 }
 

@@ -54,7 +54,7 @@ function isVectorArray(
     : name === 'left'
       ? [batch.length, m]
       : [batch.length + 1, n];
-  const isWhole = ({ factor: step, atom }: Term): boolean =>
+  const isWhole = ({ coefficient: step, atom }: Term): boolean =>
     step % 4 === 0 || (step === 1 && atom.kind === 'axis' && atom.axis === axis);
   const touches = (scalar: Scalar): boolean =>
     (scalar.op === 'load' || scalar.op === 'gather') && scalar.operand === operand;

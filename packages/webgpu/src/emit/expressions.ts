@@ -237,6 +237,6 @@ export function extentsOf(kernel: Kernel): readonly number[] {
   if (kernel.kind === 'loop') return [...kernel.rows, ...kernel.columns];
   if (kernel.kind === 'contract') return [...kernel.batch, kernel.m, kernel.n, kernel.k];
   if (kernel.kind === 'scatter') return kernel.extents;
-  if (kernel.kind === 'own') return [];
+  if (kernel.kind === 'custom') return [];
   return [...kernel.rows, kernel.count];
 }

@@ -7,7 +7,7 @@ import { axisName, boundsOf, type Atom, type Index, type Term } from '@firsthand
 /** An index expression as text. `extents` are those of all loop variables. */
 export function indexText({ offset, terms }: Index, extents: readonly number[]): string {
   let text = '';
-  for (const { factor, atom } of terms) text += signed(text, factor, atomText(atom, extents));
+  for (const { coefficient: factor, atom } of terms) text += signed(text, factor, atomText(atom, extents));
   return offset !== 0 || text === '' ? text + signed(text, offset, '') : text;
 }
 

@@ -34,7 +34,7 @@ const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
   scan: { shaders: scanShaders, scratchWords: scanScratchWords },
   scatter: { shaders: scatterShaders, scratchWords: scatterScratchWords },
   sort: { shaders: sortShaders, scratchWords: sortScratchWords },
-  own: { shaders: ownShaders, scratchWords: none },
+  custom: { shaders: ownShaders, scratchWords: none },
 };
 
 /** The dispatches of a kernel, in order. */

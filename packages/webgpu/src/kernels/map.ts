@@ -90,7 +90,7 @@ function motionOf(index: Index, inner: number): Motion | null {
   if (factor === 0) return 'still';
   if (factor !== 1 || index.offset % LANES !== 0) return null;
   return index.terms.every(
-    (term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.factor % LANES === 0),
+    (term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.coefficient % LANES === 0),
   )
     ? 'vector'
     : null;
@@ -103,8 +103,8 @@ function motionOf(index: Index, inner: number): Motion | null {
 function vectorIndex({ offset, terms }: Index, inner: number): Index {
   return {
     offset: offset / LANES,
-    terms: terms.map(({ factor, atom }) => ({
-      factor: atom.kind === 'axis' && atom.axis === inner ? factor : factor / LANES,
+    terms: terms.map(({ coefficient, atom }) => ({
+      coefficient: atom.kind === 'axis' && atom.axis === inner ? coefficient : coefficient / LANES,
       atom,
     })),
   };

@@ -4,7 +4,7 @@
  * as u32 0 and 1, half precision as f32).
  */
 import { checkCount } from '@firsthand/linalg';
-import type { OwnKernel } from '@firsthand/compiler';
+import type { CustomKernel } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Attrs, Composite, Spec } from '@firsthand/graph';
 import type { AdapterProfile } from '../profile.ts';
@@ -55,7 +55,7 @@ export function defineKernel<A extends Attrs>(
 
 /** The shader of a composite's own kernel. @throws DeviceError if it asks for no workgroups */
 export function ownShaders(
-  kernel: OwnKernel,
+  kernel: CustomKernel,
   { access }: OperandLayout,
   profile: AdapterProfile,
   definitions: ReadonlyMap<Composite, KernelDefinition>,

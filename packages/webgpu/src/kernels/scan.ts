@@ -39,7 +39,10 @@ interface ScanPlan {
   readonly lanes: number;
 }
 
-function planOf({ fold, rows, count }: ScanKernel, { isSoftware, maxInvocations }: AdapterProfile): ScanPlan {
+function planOf(
+  { scan: fold, rows, count }: ScanKernel,
+  { isSoftware, maxInvocations }: AdapterProfile,
+): ScanPlan {
   if (fold === 'linear') return { parts: 1, lanes: 1 };
   const rowCount = sizeOf(rows);
   if (rowCount >= ENOUGH_ROWS[isSoftware ? 'software' : 'hardware']) return { parts: 1, lanes: 1 };
@@ -171,7 +174,7 @@ class ScanWriter {
 
   /** Folds the columns of the invocation into `sum`. */
   #sweep(isStoring: boolean): void {
-    const { fold, rows, count, dtype, value, factor, stores } = this.#kernel;
+    const { scan: fold, rows, count, dtype, value, coefficient: factor, stores } = this.#kernel;
     const axis = rows.length;
     const columns = this.#columns;
     const perBlock =
@@ -246,7 +249,7 @@ class ScanWriter {
   }
   /** How two totals become one; a linear recurrence adds its terms. */
   #kind(): 'sum' | 'prod' {
-    return this.#kernel.fold === 'prod' ? 'prod' : 'sum';
+    return this.#kernel.scan === 'prod' ? 'prod' : 'sum';
   }
   /** Half precision is kept in single precision until it is stored. */
   #kept(): ScanKernel['dtype'] {

@@ -77,7 +77,7 @@ function powersBelow(limit: number): readonly number[] {
  */
 function isInjective({ extents, index, stride, extent }: ScatterKernel): boolean {
   if (!isAffine(index)) return false;
-  const steps = index.terms.map(({ factor }, term) => ({
+  const steps = index.terms.map(({ coefficient: factor }, term) => ({
     size: Math.abs(factor),
     count: extents[axesIn(index)[term]!]!,
   }));

@@ -102,7 +102,7 @@ export function* commandsOf(
  */
 function requireLimits({ arenaBytes, buffers, kernels }: Plan, session: Session): void {
   session.requireLimit('maxBufferSize', arenaBytes, 'the intermediates of this program');
-  for (const { place, dtype, length } of buffers) {
+  for (const { location: place, dtype, length } of buffers) {
     if (place.kind === 'arena')
       session.requireLimit(
         'maxStorageBufferBindingSize',

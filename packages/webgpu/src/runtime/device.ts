@@ -37,7 +37,7 @@ export class SessionDevice implements WebGPUDevice {
       float64: false,
       singleLimit: SINGLE_LIMIT,
       arrayLimit: session.profile.maxBindings,
-      isOwn: (composite) => session.definitions.has(composite),
+      hasKernel: (composite) => session.definitions.has(composite),
       elementBytes: () => WORD,
       storesHalvesAsFloats: true,
       alignment: BUFFER_UNIT,

@@ -10,7 +10,7 @@ import {
   type InParts,
   type Kernel,
   type Operand,
-  type Place,
+  type BufferLocation,
   type Plan,
   type PlannedKernel,
 } from '@firsthand/compiler';
@@ -147,19 +147,19 @@ function describe({ name, kernel }: PlannedKernel): string {
 }
 
 function rangeOf(plan: Plan, buffer: number, { length }: Operand): Range {
-  const { place } = plan.buffers[buffer]!;
+  const { location: place } = plan.buffers[buffer]!;
   const bytes = Math.max(length, 1) * WORD;
   if (place.kind === 'arena') return { slot: { kind: 'arena' }, offset: place.offset, bytes };
   const number = place.kind === 'argument' ? place.argument : place.output;
   return { slot: { kind: place.kind, number }, offset: place.offset, bytes };
 }
 
-function isOfOneBuffer(a: Place, b: Place): boolean {
+function isOfOneBuffer(a: BufferLocation, b: BufferLocation): boolean {
   if (a.kind === 'argument') return b.kind === 'argument' && a.argument === b.argument;
   return a.kind === 'output' && b.kind === 'output' && a.output === b.output;
 }
 
-function isSame(a: Place, b: Place): boolean {
+function isSame(a: BufferLocation, b: BufferLocation): boolean {
   return isOfOneBuffer(a, b) && a.offset === b.offset;
 }
 
@@ -177,7 +177,7 @@ function layoutOf(
   { maxBindings }: AdapterProfile,
 ): KernelLayout {
   const { operands } = kernel;
-  const places = buffers.map((buffer) => plan.buffers[buffer]!.place);
+  const places = buffers.map((buffer) => plan.buffers[buffer]!.location);
   // An argument that is overwritten is two operands, what is read and what is written, and one array.
   const shares = places.map((place, operand) => {
     if (place.kind !== 'argument') return operand;

@@ -124,7 +124,10 @@ export function affine(
   offset: number,
   ...terms: readonly (readonly [axis: number, factor: number])[]
 ): Index {
-  return { offset, terms: terms.map(([axis, factor]): Term => ({ factor, atom: { kind: 'axis', axis } })) };
+  return {
+    offset,
+    terms: terms.map(([axis, factor]): Term => ({ coefficient: factor, atom: { kind: 'axis', axis } })),
+  };
 }
 
 /** The element of an operand. */

@@ -49,7 +49,10 @@ function matrix(
   }
   const sorted = terms.toSorted(([left], [right]) => left - right);
   return {
-    index: { offset, terms: sorted.map(([axis, factor]) => ({ factor, atom: { kind: 'axis', axis } })) },
+    index: {
+      offset,
+      terms: sorted.map(([axis, factor]) => ({ coefficient: factor, atom: { kind: 'axis', axis } })),
+    },
     length: offset + step,
   };
 }
@@ -86,6 +89,6 @@ export function productKernel(
     a: { operand: 0, index: a.index },
     b: { operand: 1, index: b.index },
     stores: stores?.(c.index) ?? [{ operand: 2, index: c.index, value: { op: 'total', dtype } }],
-    rowFinish: null,
+    rowEpilogue: null,
   };
 }

@@ -14,7 +14,7 @@ import { plainLayout, runShaders } from './run-shader.ts';
 export function withQuotients(): ContractKernel {
   const pairs = affine(0, [1, 1]);
   const quotient = (of: Index, by: number, factor: number): Index['terms'][0] => ({
-    factor,
+    coefficient: factor,
     atom: { kind: 'quotient', of, by },
   });
   const a: Index = {
@@ -22,7 +22,7 @@ export function withQuotients(): ContractKernel {
     terms: [
       ...affine(0, [3, 1]).terms,
       quotient(pairs, 2, 15),
-      { factor: 7, atom: { kind: 'remainder', of: pairs, by: 2 } },
+      { coefficient: 7, atom: { kind: 'remainder', of: pairs, by: 2 } },
     ],
   };
   const b: Index = {

@@ -5,7 +5,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import { addIndices, axisIndex, scaleIndex, substitute, type Index } from './index-expression.ts';
-import type { ComputedFactor, Scalar } from './kernel.ts';
+import type { ImplicitMatrix, Scalar } from './kernel.ts';
 import { scalarRewriter } from './lower/rewrite-scalar.ts';
 import { unflatten } from './movement.ts';
 
@@ -13,7 +13,7 @@ import { unflatten } from './movement.ts';
 const SHORTEST = 16;
 
 /** The pieces of a computed matrix along one of its sides. */
-export interface Pieces {
+export interface TiledAxis {
   /** How many there are. */
   readonly count: number;
   /** Extents of the loops inside of each; at least one. */
@@ -24,10 +24,10 @@ export interface Pieces {
  * A computed matrix whose value has the batch axes, then the numbers of the piece along k and along n, then
  * the loops inside a piece: those of k, then those of n.
  */
-export interface PiecewiseFactor {
+export interface TiledMatrix {
   readonly value: Scalar;
-  readonly k: Pieces;
-  readonly n: Pieces;
+  readonly k: TiledAxis;
+  readonly n: TiledAxis;
 }
 
 interface Cut {
@@ -53,40 +53,40 @@ function cut(extents: readonly number[], most: number): Cut {
 }
 
 /** The places of the loops of one side, given the counter of pieces and the loops inside. */
-function placesOf(
+function loopIndices(
   loops: readonly number[],
   { outside, inside }: Cut,
   counter: number,
   first: number,
 ): readonly Index[] {
   const count = sizeOf(outside);
-  const places = unflatten(axisIndex(counter), outside, {
+  const indices = unflatten(axisIndex(counter), outside, {
     extents: Array.from({ length: counter + 1 }, () => count),
     splits: new Map(),
   });
   const inner = inside.map((_, axis) => axisIndex(first + axis));
-  if (outside.length + inside.length === loops.length) return [...places, ...inner];
-  return [...places.slice(0, -1), addIndices(scaleIndex(places.at(-1)!, inside[0]!), inner[0]!)];
+  if (outside.length + inside.length === loops.length) return [...indices, ...inner];
+  return [...indices.slice(0, -1), addIndices(scaleIndex(indices.at(-1)!, inside[0]!), inner[0]!)];
 }
 
 /**
  * Cuts a matrix that is computed inside of `batch` loops.
  * @param most values of k, and of n, in a piece
  */
-export function cutFactor(
-  { value, inner, outer }: ComputedFactor,
+export function tileMatrix(
+  { value, inner, outer }: ImplicitMatrix,
   batch: number,
   most: { readonly k: number; readonly n: number },
-): PiecewiseFactor {
+): TiledMatrix {
   const [k, n] = [cut(inner, most.k), cut(outer, most.n)];
   const first = batch + 2;
-  const places = [
+  const indices = [
     ...Array.from({ length: batch }, (_, axis) => axisIndex(axis)),
-    ...placesOf(inner, k, batch, first),
-    ...placesOf(outer, n, batch + 1, first + k.inside.length),
+    ...loopIndices(inner, k, batch, first),
+    ...loopIndices(outer, n, batch + 1, first + k.inside.length),
   ];
   return {
-    value: scalarRewriter((index) => substitute(index, (axis) => places[axis]!))(value),
+    value: scalarRewriter((index) => substitute(index, (axis) => indices[axis]!))(value),
     k: { count: sizeOf(k.outside), inside: k.inside },
     n: { count: sizeOf(n.outside), inside: n.inside },
   };

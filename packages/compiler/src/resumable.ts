@@ -4,10 +4,10 @@
  */
 
 /** Work that gives a `T` at its end. */
-export type InParts<T> = Generator<void, T>;
+export type Resumable<T> = Generator<void, T>;
 
 /** Does all parts, one after the other. */
-export function allParts<T>(work: InParts<T>): T {
+export function runToEnd<T>(work: Resumable<T>): T {
   let part = work.next();
   while (part.done !== true) part = work.next();
   return part.value;

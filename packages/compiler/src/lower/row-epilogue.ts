@@ -10,13 +10,13 @@ import {
   addIndices,
   axisIndex,
   equalIndex,
-  factorOf,
+  coefficientOf,
   isAffine,
   scaleIndex,
   substitute,
   type Index,
 } from '../index-expression.ts';
-import type { ContractKernel, LoopKernel, Operand, RowSweeps, Scalar, Store, Target } from '../kernel.ts';
+import type { ContractKernel, LoopKernel, Operand, RowLoops, Scalar, Store, Target } from '../kernel.ts';
 import { listAt } from '../lists.ts';
 import { flatten, unflatten } from '../movement.ts';
 import { scalarsIn } from '../scalars.ts';
@@ -27,8 +27,11 @@ import { scalarRewriter } from './rewrite-scalar.ts';
  * The units, with those kernels that work on the rows of a product made part of it where the target wants
  * that.
  */
-export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishesRows'>): readonly Unit[] {
-  if (target.finishesRows === undefined) return units;
+export function fuseRowEpilogues(
+  units: readonly Unit[],
+  target: Pick<Target, 'fusesRowEpilogue'>,
+): readonly Unit[] {
+  if (target.fusesRowEpilogue === undefined) return units;
   const left = new Set(units);
   const writers = new Map<Node, Unit[]>();
   const readers = new Map<Node, Unit[]>();
@@ -46,7 +49,7 @@ export function finishRows(units: readonly Unit[], target: Pick<Target, 'finishe
     for (const rows of new Set(product.writes.flatMap((node) => readers.get(node) ?? []))) {
       if (rows.reads.some((node) => whole.includes(node))) continue;
       const kernel = left.has(rows) && rows.kernels.length === 1 ? finished(lowered, rows.kernels[0]!) : null;
-      if (kernel === null || !target.finishesRows(kernel.kernel) || needsOther(rows, product, writers))
+      if (kernel === null || !target.fusesRowEpilogue(kernel.kernel) || needsOther(rows, product, writers))
         continue;
       const reads = [...new Set([...product.reads, ...rows.reads])].filter(
         (node) => !product.writes.includes(node),
@@ -98,7 +101,7 @@ function finished(
   { kernel: loop, operands, nodes }: LoweredKernel,
 ): FinishedProduct | null {
   const kernel = product.kernel as ContractKernel;
-  if (loop.kind !== 'loop' || loop.reductions.length === 0 || kernel.rowFinish !== null) return null;
+  if (loop.kind !== 'loop' || loop.reductions.length === 0 || kernel.rowEpilogue !== null) return null;
   const places = placesOf(kernel, loop);
   if (places === null) return null;
 
@@ -120,15 +123,15 @@ function finished(
     index: index(store.index),
     value: rewrite(store.value),
   });
-  const rowFinish: RowSweeps = {
+  const rowEpilogue: RowLoops = {
     columns: loop.columns,
     reductions: loop.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: loop.passes.map(({ reductions, stores }) => ({ reductions, stores: stores.map(moved) })),
     rowStores: loop.rowStores.map(moved),
   };
-  if (!staysInRow(kernel, rowFinish)) return null;
+  if (!staysInRow(kernel, rowEpilogue)) return null;
   return {
-    kernel: { ...kernel, operands: list, rowFinish },
+    kernel: { ...kernel, operands: list, rowEpilogue: rowEpilogue },
     operands: joined,
     nodes: [...new Set([...product.nodes, ...nodes])],
   };
@@ -157,7 +160,7 @@ function placesOf({ batch, m, n }: ContractKernel, { rows, columns }: LoopKernel
  */
 function staysInRow(
   { batch, n, stores }: ContractKernel,
-  { columns, reductions, passes, rowStores }: RowSweeps,
+  { columns, reductions, passes, rowStores }: RowLoops,
 ): boolean {
   const first = batch.length + 1;
   const column = flatten(
@@ -169,7 +172,7 @@ function staysInRow(
     if (scalar.op !== 'load' && scalar.op !== 'gather') return true;
     const index = given.get(scalar.operand);
     if (index === undefined) return true;
-    const stride = factorOf(index, first);
+    const stride = coefficientOf(index, first);
     if (stride === null) return false;
     if (scalar.op === 'load')
       return equalIndex(
