@@ -31,7 +31,7 @@ async function planOf<M extends Module & { forward(x: Tensor): Tensor }>(
     name: 'reference',
     supports: () => true,
     prepare(program) {
-      plans.push(compileProgram(program, { float64: true, scratch: () => 0 }));
+      plans.push(compileProgram(program, { float64: true, plan: () => ({ scratch: 0 }) }));
       return reference.prepare(program);
     },
     upload: (data, dtype) => reference.upload(data, dtype),

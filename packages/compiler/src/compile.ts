@@ -12,7 +12,15 @@ import type { Group } from './schedule/groups.ts';
 import { overwrittenArguments } from './plan/in-place.ts';
 import { concatenationOf } from './simplify/concatenate.ts';
 import { inline } from './simplify/inline.ts';
-import type { Kernel, Plan, PlanBuffer, PlannedKernel, PlanOutput, Target } from './kernel.ts';
+import type {
+  BufferLocation,
+  KernelPlan,
+  Plan,
+  PlanBuffer,
+  PlannedKernel,
+  PlanOutput,
+  Target,
+} from './kernel.ts';
 import { requireCountable } from './lower/countable.ts';
 import { fuseRowEpilogues } from './lower/row-epilogue.ts';
 import {
@@ -27,9 +35,9 @@ import {
   type Unit,
 } from './lower/lower.ts';
 import { LOWER } from './lower/lower-special.ts';
-import { interned } from './plan/interned.ts';
+import { KernelTable, type KernelEntry } from './plan/interned.ts';
 import { planMemory } from './plan/memory-plan.ts';
-import { type Window, windowed } from './plan/windows.ts';
+import { type Window, windowed, type WindowedKernel } from './plan/windows.ts';
 import { describeKernel, describeNode } from './report/names.ts';
 import { cutMovements } from './schedule/cut-movements.ts';
 import { scheduleNodes, type Schedule } from './schedule/schedule.ts';
@@ -51,17 +59,20 @@ import {
  * import { compileProgram, printKernel } from '@firsthand/compiler';
  * import { createReference, leaf, softmax } from '@firsthand/graph';
  * const x = leaf({ role: 'stored', name: 'x', shape: [4, 8], dtype: 'float32', host: null, sample: null }, createReference());
- * const plan = compileProgram({ args: [x], effects: [], roots: [softmax(x)] }, { float64: true, scratch: () => 0 });
+ * const plan = compileProgram({ args: [x], effects: [], roots: [softmax(x)] }, { float64: true, plan: () => ({ scratch: 0 }) });
  * console.log(plan.kernels.length); // 1
  * console.log(printKernel(plan.kernels[0]!.kernel).split('\n').length > 3); // true
  * ```
  */
-export function compileProgram(program: Program, target: Target): Plan {
+export function compileProgram<P extends KernelPlan>(program: Program, target: Target<P>): Plan<P> {
   return runToEnd(compileResumable(program, target));
 }
 
 /** The same in parts, for a target that must not hold up the page for as long as a large program takes. */
-export function* compileResumable(program: Program, target: Target): Resumable<Plan> {
+export function* compileResumable<P extends KernelPlan>(
+  program: Program,
+  target: Target<P>,
+): Resumable<Plan<P>> {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const primitives = inline(
     wanted,
@@ -76,11 +87,10 @@ export function* compileResumable(program: Program, target: Target): Resumable<P
   const schedule = yield* scheduleNodes(roots, target);
   const storing = decideStoring(roots, schedule, target);
   yield;
-  const units = inOrder(
-    fuseRowEpilogues(yield* lowerAll(schedule, storing, target), target),
-    storing.outputs,
-  );
-  return yield* planOf(program, units, storing, target);
+  const table = new KernelTable(target);
+  const lowered = yield* lowerAll(schedule, storing, target);
+  const fused = target.rowEpilogues === true ? fuseRowEpilogues(lowered, table) : lowered;
+  return yield* planOf(program, inOrder(fused, storing.outputs), storing, target, table);
 }
 
 // ---- lowering
@@ -234,22 +244,40 @@ function bytesOf(node: Node, target: Target): number {
   return sizeOf(node.shape) * elementBytes(node.dtype, target);
 }
 
-function* planOf(
+function* planOf<P extends KernelPlan>(
   program: Program,
   ordered: readonly Unit[],
   { outputs, slots }: Storing,
-  target: Target,
-): Resumable<Plan> {
+  target: Target<P>,
+  table: KernelTable<P>,
+): Resumable<Plan<P>> {
   const { units, into } = overwrittenArguments(program, ordered, outputs);
   yield;
   const kernels = units.flatMap(({ kernels: list, boundary }) =>
     list.map((lowered) => ({ ...lowered, boundary })),
   );
   for (const { kernel, nodes } of kernels) requireCountable(kernel, () => describeKernel(kernel, nodes));
+  // An array that an output overwrites is bound as one operand.
+  const overwritten = new Set<Node>();
+  into.forEach((argument, output) => {
+    if (argument !== null) overwritten.add(program.args[argument]!).add(outputs[output]!);
+  });
+  const { partAlignment = 1 } = target;
+  const planned: (WindowedKernel & KernelEntry<P>)[] = [];
+  for (const { kernel: lowered, operands } of kernels) {
+    const { kernel, windows } = windowed(lowered, (operand) => {
+      const node = operands[operand]!;
+      if (overwritten.has(arrayOf(node, slots))) return 0;
+      return Math.max(1, partAlignment / elementBytes(node.dtype, target));
+    });
+    planned.push({ ...table.entry(kernel), windows });
+    yield;
+  }
+
   const numbers = new Map<Node, number>();
   const buffers: PlanBuffer[] = [];
-  const add = (node: Node, place: PlanBuffer['location']): number => {
-    const number = buffers.push({ dtype: node.dtype, length: sizeOf(node.shape), location: place }) - 1;
+  const add = (node: Node, location: BufferLocation): number => {
+    const number = buffers.push({ dtype: node.dtype, length: sizeOf(node.shape), location }) - 1;
     numbers.set(node, number);
     return number;
   };
@@ -262,19 +290,18 @@ function* planOf(
     );
     return { buffer, dtype: node.dtype, length: sizeOf(node.shape), into: argument };
   });
-  // What is neither argument nor output lives from the kernel that writes it, or a part of it, to the last
-  // one that reads it.
+  // An intermediate is live from the kernel that first writes it, or a part of it, to the last that reads it.
   const lives = new Map<Node, { first: number; last: number }>();
   const requests: { bytes: number; first: number; last: number }[] = [];
-  kernels.forEach(({ operands, kernel }, place) => {
+  kernels.forEach(({ operands }, position) => {
     for (const operand of operands) {
       const node = arrayOf(operand, slots);
       if (numbers.has(node)) continue;
       const life = lives.get(node);
-      if (life === undefined) lives.set(node, { first: place, last: place });
-      else life.last = place;
+      if (life === undefined) lives.set(node, { first: position, last: position });
+      else life.last = position;
     }
-    requests.push({ bytes: target.scratch(kernel), first: place, last: place });
+    requests.push({ bytes: planned[position]!.plan.scratch, first: position, last: position });
   });
   for (const [node, life] of lives) requests.push({ bytes: bytesOf(node, target), ...life });
   yield;
@@ -287,8 +314,8 @@ function* planOf(
     const known = numbers.get(node);
     if (known !== undefined) return known;
     const { whole, offset } = slots.get(node)!;
-    const { location: place } = buffers[numberOf(whole)]!;
-    return add(node, { ...place, offset: place.offset + offset * elementBytes(node.dtype, target) });
+    const { location } = buffers[numberOf(whole)]!;
+    return add(node, { ...location, offset: location.offset + offset * elementBytes(node.dtype, target) });
   };
   const windowNumbers = new Map<string, number>();
   /** The number of the buffer that is a part of another. */
@@ -297,38 +324,27 @@ function* planOf(
     const key = `${number} ${window.first} ${window.length}`;
     let known = windowNumbers.get(key);
     if (known === undefined) {
-      const { dtype, location: place } = buffers[number]!;
-      const offset = place.offset + window.first * elementBytes(dtype, target);
-      known = buffers.push({ dtype, length: window.length, location: { ...place, offset } }) - 1;
+      const { dtype, location } = buffers[number]!;
+      const offset = location.offset + window.first * elementBytes(dtype, target);
+      known = buffers.push({ dtype, length: window.length, location: { ...location, offset } }) - 1;
       windowNumbers.set(key, known);
     }
     return known;
   };
-  // What is overwritten is bound as one array.
-  const overwritten = new Set(into);
-  const { partAlignment = 1 } = target;
-  /** By name: few kernels that differ have a name in common. */
-  const namesakes = new Map<string, Kernel[]>();
-  const planned: PlannedKernel[] = [];
-  for (const [place, { kernel: lowered, operands, nodes, boundary }] of kernels.entries()) {
+  const list = kernels.map(({ operands, nodes, boundary }, position): PlannedKernel<P> => {
+    const { kernel, plan, windows } = planned[position]!;
     const arrays = operands.map(numberOf);
-    const { kernel, windows } = windowed(lowered, (operand) => {
-      const { location: where, dtype } = buffers[arrays[operand]!]!;
-      const isWhole = where.kind === 'argument' && overwritten.has(where.argument);
-      return isWhole ? 0 : Math.max(1, partAlignment / elementBytes(dtype, target));
-    });
-    const name = describeKernel(kernel, nodes);
-    planned.push({
-      kernel: interned(kernel, listAt(namesakes, name)),
+    return {
+      kernel,
+      plan,
       buffers: arrays.map((number, operand) => windowOf(number, windows[operand]!)),
-      scratch: { bytes: requests[place]!.bytes, offset: offsets[place]! },
-      name,
+      scratch: { bytes: plan.scratch, offset: offsets[position]! },
+      name: describeKernel(kernel, nodes),
       nodes: nodes.map(describeNode),
       boundary,
-    });
-    yield;
-  }
-  return { buffers, kernels: planned, outputs: planOutputs, arenaBytes, liveBytes };
+    };
+  });
+  return { buffers, kernels: list, outputs: planOutputs, arenaBytes, liveBytes };
 }
 
 /** The node in whose array a node lies: a concatenation that is no part of another, or the node itself. */

@@ -279,10 +279,23 @@ export interface PlanBuffer {
   readonly location: BufferLocation;
 }
 
+/** What a target has planned for a kernel; targets add what they emit code from (tiles, partition, dispatches). */
+export interface KernelPlan {
+  /** Bytes of working memory that the kernel needs while it runs. */
+  readonly scratch: number;
+  /**
+   * Of a matrix product with a row epilogue: whether to fuse the two. Default: two kernels, and this plan is
+   * dropped.
+   */
+  readonly fusesRowEpilogue?: boolean;
+}
+
 /** One kernel of a plan, with the buffers that are its operands. */
-export interface PlannedKernel {
+export interface PlannedKernel<P extends KernelPlan = KernelPlan> {
   /** One object for all kernels of a plan that are equal. */
   readonly kernel: Kernel;
+  /** The target's answer for this kernel, one object for all that are equal. */
+  readonly plan: P;
   /** Numbers in `Plan.buffers`, one per operand. */
   readonly buffers: readonly number[];
   /** Bytes that the target asked for, and where they lie in the arena. */
@@ -303,10 +316,10 @@ export interface PlanOutput {
 }
 
 /** An executable plan: kernels in order, and where every array lies. */
-export interface Plan {
+export interface Plan<P extends KernelPlan = KernelPlan> {
   /** All of each argument, and what else kernels touch; some are parts of others. */
   readonly buffers: readonly PlanBuffer[];
-  readonly kernels: readonly PlannedKernel[];
+  readonly kernels: readonly PlannedKernel<P>[];
   /** In the order of the program: effects, then roots. */
   readonly outputs: readonly PlanOutput[];
   /** Bytes of the arena. */
@@ -316,9 +329,9 @@ export interface Plan {
 }
 
 /** What a device tells the compiler of itself. */
-export interface Target {
-  /** Bytes of working memory that a kernel needs while it runs. */
-  scratch(kernel: Kernel): number;
+export interface Target<P extends KernelPlan = KernelPlan> {
+  /** Plans a kernel. Asked once for each distinct kernel of a program; code is emitted from the answer. */
+  plan(kernel: Kernel): P;
   /** Whether sums of scattered elements may be kept in float64. */
   readonly float64: boolean;
   /**
@@ -337,10 +350,10 @@ export interface Target {
    */
   readonly widensColumns?: boolean;
   /**
-   * Whether a matrix product and what is to be done with its rows should be one kernel, this one; by default
-   * no.
+   * Whether the target has code for row epilogues: it is then asked to plan a matrix product fused with the
+   * row-wise kernel (softmax, norm, loss) behind it. Default: false.
    */
-  fusesRowEpilogue?(kernel: ContractKernel): boolean;
+  readonly rowEpilogues?: boolean;
   /** Whether very many elements are folded into one in parts, which threads share; by default not. */
   readonly splitsReductions?: boolean;
   /**

@@ -13,7 +13,7 @@ import { trafficOf } from '../src/report/traffic.ts';
 import { at } from './kernels.ts';
 import { argument, planOf } from './plans.ts';
 
-const TARGET: Target = { float64: true, scratch: () => 0, implicitMatrices: true };
+const TARGET: Target = { float64: true, plan: () => ({ scratch: 0 }), implicitMatrices: true };
 const plan = (roots: readonly Node[], target: Target = TARGET): Plan => planOf(roots, target);
 const kinds = ({ kernels }: Plan): readonly string[] => kernels.map(({ kernel }) => kernel.kind);
 
@@ -23,7 +23,10 @@ describe('what becomes part of a product', () => {
 
   test('windows, where the target asks for it', () => {
     expect(kinds(plan([windows]))).toEqual(['contract']);
-    expect(kinds(plan([windows], { float64: true, scratch: () => 0 }))).toEqual(['loop', 'contract']);
+    expect(kinds(plan([windows], { float64: true, plan: () => ({ scratch: 0 }) }))).toEqual([
+      'loop',
+      'contract',
+    ]);
     expect(plan([windows]).arenaBytes).toBe(0);
   });
 
@@ -39,10 +42,9 @@ describe('what becomes part of a product', () => {
   test('on the left: rows that come out as rows', () => {
     const half = argument([5, 3], 'float16');
     expect(kinds(plan([matmul(cast(half, 'float32'), x)]))).toEqual(['contract']);
-    expect(kinds(plan([matmul(cast(half, 'float32'), x)], { float64: true, scratch: () => 0 }))).toEqual([
-      'loop',
-      'contract',
-    ]);
+    expect(
+      kinds(plan([matmul(cast(half, 'float32'), x)], { float64: true, plan: () => ({ scratch: 0 }) })),
+    ).toEqual(['loop', 'contract']);
     const columns = argument([3, 5], 'float16');
     expect(kinds(plan([matmul(transpose(cast(columns, 'float32')), x)]))).toEqual(['loop', 'contract']);
     const [table, rows] = [argument([40, 3]), argument([5, 3], 'int32')];
@@ -63,7 +65,7 @@ describe('what becomes part of a product', () => {
   });
 
   test('float16 as it is, where it is stored as float32', () => {
-    const target: Target = { float64: false, scratch: () => 0, storesHalvesAsFloats: true };
+    const target: Target = { float64: false, plan: () => ({ scratch: 0 }), storesHalvesAsFloats: true };
     const [left, right] = [argument([3, 5], 'float16'), argument([3, 8], 'float16')];
     const product = matmul(transpose(cast(left, 'float32')), cast(right, 'float32'));
     const [{ kernel }] = plan([product], target).kernels as [Plan['kernels'][number]];

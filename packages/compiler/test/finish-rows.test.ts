@@ -22,7 +22,11 @@ import { printKernel } from '../src/report/print.ts';
 import { trafficOf } from '../src/report/traffic.ts';
 import { argument, planOf } from './plans.ts';
 
-const TARGET: Target = { float64: true, scratch: () => 0, fusesRowEpilogue: () => true };
+const TARGET: Target = {
+  float64: true,
+  plan: () => ({ scratch: 0, fusesRowEpilogue: true }),
+  rowEpilogues: true,
+};
 const plan = (roots: readonly Node[], target: Target = TARGET): Plan => planOf(roots, target);
 /** The kinds of the kernels; a product that finishes its rows is called so. */
 const kinds = ({ kernels }: Plan): readonly string[] =>
@@ -44,8 +48,11 @@ describe('part of the product', () => {
     ['columns, which are rows of the transposed product', softmax(transpose(scores))],
   ])('%s', (_, root) => {
     expect(kinds(plan([root]))).toEqual(['contract, rows']);
-    expect(kinds(plan([root], { float64: true, scratch: () => 0 }))).toEqual(['contract', 'loop']);
-    expect(kinds(plan([root], { ...TARGET, fusesRowEpilogue: () => false }))).toEqual(['contract', 'loop']);
+    expect(kinds(plan([root], { float64: true, plan: () => ({ scratch: 0 }) }))).toEqual([
+      'contract',
+      'loop',
+    ]);
+    expect(kinds(plan([root], { ...TARGET, plan: () => ({ scratch: 0 }) }))).toEqual(['contract', 'loop']);
   });
 
   test('layer normalisation of a residual stream, which is stored for others too', () => {

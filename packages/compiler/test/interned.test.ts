@@ -1,20 +1,23 @@
-// Interning: equal kernels are one object, whatever objects they are made of; kernels that differ anywhere
-// are not.
-import { expect, test } from 'vitest';
-import type { Kernel, Scalar } from '../src/kernel.ts';
-import { interned } from '../src/plan/interned.ts';
+// Interning: equal kernels are one object, whatever objects they are made of, and are planned once; kernels
+// that differ anywhere are not.
+import { expect, test, vi } from 'vitest';
+import type { Kernel, KernelPlan, Scalar } from '../src/kernel.ts';
+import { KernelTable } from '../src/plan/interned.ts';
 import { printKernel } from '../src/report/print.ts';
 import { at, binary, constant, load, map, reads, softmax, store, unary, writes } from './kernels.ts';
 
+const tableOf = (): KernelTable<KernelPlan> => new KernelTable({ plan: () => ({ scratch: 0 }) });
 const OPERANDS = [reads('float32', 8), writes('float32', 8)];
 const kernel = (value: Scalar, length = 8): Kernel => map(length, OPERANDS, store(1, at([1]), value));
 
-test('equal kernels are the first of them', () => {
-  const known: Kernel[] = [];
-  const first = interned(softmax(4, 8), known);
-  expect(interned(softmax(4, 8), known)).toBe(first);
-  expect(interned(softmax(8, 4), known)).not.toBe(first);
-  expect(interned(softmax(4, 8), known)).toBe(first);
+test('equal kernels are the first of them, and are planned once', () => {
+  const plan = vi.fn<() => KernelPlan>(() => ({ scratch: 0 }));
+  const table = new KernelTable({ plan });
+  const first = table.entry(softmax(4, 8));
+  expect(table.entry(softmax(4, 8))).toBe(first);
+  expect(table.entry(softmax(8, 4))).not.toBe(first);
+  expect(table.entry(softmax(4, 8))).toBe(first);
+  expect(plan).toHaveBeenCalledTimes(2);
 });
 
 test('kernels that differ in one place are two, as their texts are', () => {
@@ -31,8 +34,8 @@ test('kernels that differ in one place are two, as their texts are', () => {
     kernel(binary('add', constant(0), x)),
     map(8, OPERANDS, store(1, at([1]), x), store(1, at([1]), x)),
   ];
-  const known: Kernel[] = [];
-  expect(new Set(kernels.map((each) => interned(each, known))).size).toBe(kernels.length);
+  const table = tableOf();
+  expect(new Set(kernels.map((each) => table.entry(each))).size).toBe(kernels.length);
   expect(new Set(kernels.map(printKernel)).size).toBe(kernels.length);
 });
 
@@ -42,6 +45,6 @@ test('expressions that share their parts are compared in a time that is linear i
     for (let level = 0; level < 100; level++) value = binary('mul', value, value);
     return kernel(value);
   };
-  const known: Kernel[] = [];
-  expect(interned(deep(), known)).toBe(interned(deep(), known));
+  const table = tableOf();
+  expect(table.entry(deep())).toBe(table.entry(deep()));
 });

@@ -38,6 +38,7 @@ describe('plans', () => {
   const planned = (kernel: Kernel, ...buffers: number[]): PlannedKernel => ({
     kernel,
     buffers,
+    plan: { scratch: 0 },
     scratch: { bytes: 0, offset: 0 },
     name: '',
     nodes: [],

@@ -148,6 +148,7 @@ test('a plan in the words of a report', () => {
       {
         kernel,
         buffers: [0, 1],
+        plan: { scratch: 0 },
         scratch: { bytes: 0, offset: 0 },
         name: 'softmax 6×10',
         nodes: ['max', 'sub', 'exp', 'sum', 'div'],

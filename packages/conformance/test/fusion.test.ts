@@ -5,7 +5,7 @@ import { compileProgram, type Plan } from '@firsthand/compiler';
 import { closeProgram, crossEntropy, keyOf, layerNorm } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 
-const target = { float64: true, scratch: (): number => 0 };
+const target = { float64: true, plan: () => ({ scratch: 0 }) };
 
 /** The plan of the program that gives these values. */
 function planOf(

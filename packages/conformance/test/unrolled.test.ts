@@ -5,7 +5,7 @@ import { compileProgram, type Plan, printKernel, trafficOf } from '@firsthand/co
 import { closeProgram, keyOf, postOrder } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 
-const target = { float64: true, computesFactors: true, scratch: (): number => 0 };
+const target = { float64: true, implicitMatrices: true, plan: () => ({ scratch: 0 }) };
 const [BATCH, INPUTS, UNITS] = [4, 8, 16];
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 

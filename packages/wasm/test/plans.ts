@@ -72,7 +72,15 @@ export function output(number: number): BufferLocation {
 
 /** A kernel of a plan, with the buffers that are its operands. */
 export function planned(kernel: LoopKernel, buffers: readonly number[], name = 'map'): PlannedKernel {
-  return { kernel, buffers, scratch: { bytes: 0, offset: 0 }, name, nodes: [name], boundary: 'made by hand' };
+  return {
+    kernel,
+    plan: { scratch: 0 },
+    buffers,
+    scratch: { bytes: 0, offset: 0 },
+    name,
+    nodes: [name],
+    boundary: 'made by hand',
+  };
 }
 
 /** A plan whose outputs are buffers by number, each a storage of its own, or `into` an argument. */

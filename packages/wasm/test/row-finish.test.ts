@@ -1,6 +1,6 @@
 // Rows of products that are finished as soon as they are whole, against the interpreter: softmax,
 // normalisations, losses, sums. And for which products the device asks for that.
-import { printKernel, type ContractKernel } from '@firsthand/compiler';
+import { printKernel, type ContractKernel, type Target } from '@firsthand/compiler';
 import {
   add,
   cast,
@@ -23,9 +23,18 @@ import { TILES } from '../src/contract/tiles.ts';
 import { expectSame } from './support/kernels.ts';
 import { argument, kernelsOf } from './support/programs.ts';
 
+/** A target that fuses a product and the kernel of its rows where `fuses` says so. */
+const fusing = (fuses: (kernel: ContractKernel) => boolean): Partial<Target> => ({
+  plan: (kernel) => ({
+    scratch: 0,
+    fusesRowEpilogue: kernel.kind === 'contract' && kernel.rowEpilogue !== null && fuses(kernel),
+  }),
+  rowEpilogues: true,
+});
+
 /** The only kernel of a program, which is a product that finishes its rows. */
 function kernelOf(...roots: readonly Node[]): ContractKernel {
-  const kernels = kernelsOf(roots, { fusesRowEpilogue: fusesRowEpilogue });
+  const kernels = kernelsOf(roots, fusing(fusesRowEpilogue));
   expect(kernels.map(({ kind }) => kind)).toEqual(['contract']);
   const kernel = kernels[0] as ContractKernel;
   expect(kernel.rowEpilogue, printKernel(kernel)).not.toBe(null);
@@ -101,7 +110,10 @@ describe('is asked for', () => {
   /** The kernel that the compiler would make, if it were asked for always. */
   const offered = (root: Node): ContractKernel => {
     const kernels: ContractKernel[] = [];
-    kernelsOf([root], { fusesRowEpilogue: (kernel) => kernels.push(kernel) > 0 });
+    kernelsOf(
+      [root],
+      fusing((kernel) => kernels.push(kernel) > 0),
+    );
     return kernels[0]!;
   };
   test.each<[string, Node, boolean]>([

@@ -157,7 +157,7 @@ test('the compiler leaves room for what a kernel writes', () => {
   const request = { effects: [], roots: [sumOf(list).read()] };
   const plan = compileProgram(closeProgram(request, keyOf(request)), {
     float64: false,
-    scratch: () => 0,
+    plan: () => ({ scratch: 0 }),
     arrayLimit: 8,
   });
   expect(Math.max(...plan.kernels.map(({ kernel }) => kernel.operands.length))).toBe(8);

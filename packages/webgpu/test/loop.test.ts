@@ -38,7 +38,7 @@ async function expectKernels(
   const request = { effects: [], roots: build(...tensors).map((value) => value.read()) };
   const { kernels } = compileProgram(closeProgram(request, keyOf(request)), {
     float64: false,
-    scratch: () => 0,
+    plan: () => ({ scratch: 0 }),
   });
   for (const { kernel } of kernels) await expectKernel(kernel);
 }

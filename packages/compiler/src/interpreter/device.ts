@@ -25,11 +25,11 @@ import { poisoned, preparePlan, type RunPlan } from './run-plan.ts';
 
 /** No working memory; all that a target may ask for. */
 const TARGET: Target = {
-  scratch: () => 0,
+  plan: () => ({ scratch: 0, fusesRowEpilogue: true }),
   float64: true,
   implicitMatrices: true,
   widensColumns: true,
-  fusesRowEpilogue: () => true,
+  rowEpilogues: true,
   splitsReductions: true,
 };
 

@@ -16,7 +16,8 @@ import {
   substitute,
   type Index,
 } from '../index-expression.ts';
-import type { ContractKernel, LoopKernel, Operand, RowLoops, Scalar, Store, Target } from '../kernel.ts';
+import type { ContractKernel, LoopKernel, Operand, RowLoops, Scalar, Store, KernelPlan } from '../kernel.ts';
+import type { KernelTable } from '../plan/interned.ts';
 import { listAt } from '../lists.ts';
 import { flatten, unflatten } from '../movement.ts';
 import { scalarsIn } from '../scalars.ts';
@@ -24,14 +25,10 @@ import type { LoweredKernel, Unit } from './lower.ts';
 import { scalarRewriter } from './rewrite-scalar.ts';
 
 /**
- * The units, with those kernels that work on the rows of a product made part of it where the target wants
- * that.
+ * The units, with row-wise kernels fused into the matrix products before them where the target's plan says
+ * so.
  */
-export function fuseRowEpilogues(
-  units: readonly Unit[],
-  target: Pick<Target, 'fusesRowEpilogue'>,
-): readonly Unit[] {
-  if (target.fusesRowEpilogue === undefined) return units;
+export function fuseRowEpilogues(units: readonly Unit[], table: KernelTable<KernelPlan>): readonly Unit[] {
   const left = new Set(units);
   const writers = new Map<Node, Unit[]>();
   const readers = new Map<Node, Unit[]>();
@@ -49,8 +46,8 @@ export function fuseRowEpilogues(
     for (const rows of new Set(product.writes.flatMap((node) => readers.get(node) ?? []))) {
       if (rows.reads.some((node) => whole.includes(node))) continue;
       const kernel = left.has(rows) && rows.kernels.length === 1 ? finished(lowered, rows.kernels[0]!) : null;
-      if (kernel === null || !target.fusesRowEpilogue(kernel.kernel) || needsOther(rows, product, writers))
-        continue;
+      if (kernel === null || needsOther(rows, product, writers)) continue;
+      if (table.entry(kernel.kernel).plan.fusesRowEpilogue !== true) continue;
       const reads = [...new Set([...product.reads, ...rows.reads])].filter(
         (node) => !product.writes.includes(node),
       );

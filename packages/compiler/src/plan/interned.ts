@@ -1,18 +1,35 @@
 /**
- * Interning: kernels of one plan that are equal part by part become one object, so that what a target makes
- * of a kernel (its text, its code) is made once, however often an unrolled loop runs it. Comparing two
- * kernels costs a fraction of printing one.
+ * The distinct kernels of a plan. Kernels that are equal part by part become one object, so that the target
+ * plans and emits each once, however often an unrolled loop or a repeated layer runs it. Comparing two
+ * kernels costs a fraction of printing or planning one.
  */
-import type { Kernel } from '../kernel.ts';
+import { listAt } from '../lists.ts';
+import type { Kernel, KernelPlan, Target } from '../kernel.ts';
 
-/**
- * The kernel among those that are known which is equal to this one; this one, which becomes known, where
- * there is none.
- */
-export function interned(kernel: Kernel, known: Kernel[]): Kernel {
-  const first = known.find((each) => isEqual(each, kernel, new Map()));
-  if (first === undefined) known.push(kernel);
-  return first ?? kernel;
+/** A distinct kernel with the target's plan for it. */
+export interface KernelEntry<P extends KernelPlan> {
+  readonly kernel: Kernel;
+  readonly plan: P;
+}
+
+/** The distinct kernels of a plan, found by their operands and compared part by part. */
+export class KernelTable<P extends KernelPlan> {
+  readonly #target: Pick<Target<P>, 'plan'>;
+  readonly #entries = new Map<string, KernelEntry<P>[]>();
+
+  constructor(target: Pick<Target<P>, 'plan'>) {
+    this.#target = target;
+  }
+
+  /** The entry of the kernel equal to this one, which is planned and entered if it is the first. */
+  entry(kernel: Kernel): KernelEntry<P> {
+    let key = kernel.kind as string;
+    for (const { dtype, length, access } of kernel.operands) key += ` ${dtype}${length}${access}`;
+    const alike = listAt(this.#entries, key);
+    let entry = alike.find((each) => isEqual(each.kernel, kernel, new Map()));
+    if (entry === undefined) alike.push((entry = { kernel, plan: this.#target.plan(kernel) }));
+    return entry;
+  }
 }
 
 /**

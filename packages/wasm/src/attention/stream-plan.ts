@@ -108,7 +108,7 @@ function makePlan(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): 
   const keysBeyond = stream.rowsAreQueries ? columns - rows : rows - columns;
   const shift = attrs.causal ? keysBeyond : null;
   const state = stream.state(kernel.inputs.map(({ shape }) => shape.at(-1)!));
-  const target = { scratch: scratchOf, float64: true };
+  const target = { plan: (inner: Kernel) => ({ scratch: scratchOf(inner) }), float64: true };
   const blocks = sizesOf(rows, BLOCK.rows).map((count): RowBlock => {
     const states = (): Leaf[] => state.map(({ width }) => argument([count, width], dtype));
     const ending = states();

@@ -21,12 +21,15 @@ export class WasmDevice implements Device {
     const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
     this.#target = {
-      scratch: (kernel) => threads * scratchOf(kernel),
+      plan: (kernel) => ({
+        scratch: threads * scratchOf(kernel),
+        fusesRowEpilogue: kernel.kind === 'contract' && fusesRowEpilogue(kernel),
+      }),
       float64: true,
       implicitMatrices: true,
       widensColumns: true,
       hasKernel: isStream,
-      fusesRowEpilogue: fusesRowEpilogue,
+      rowEpilogues: true,
       splitsReductions: true,
     };
   }

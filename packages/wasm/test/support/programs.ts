@@ -13,6 +13,6 @@ export function argument(shape: Shape, dtype: DType = 'float32'): Leaf {
 /** The kernels of a program, by default for a target that asks for computed matrices. */
 export function kernelsOf(roots: readonly Node[], asks: Partial<Target> = {}): readonly Kernel[] {
   const args = postOrder(roots, (node) => node.inputs).filter((node): node is Leaf => node.op === 'leaf');
-  const target = { float64: true, scratch: () => 0, computesFactors: true, ...asks };
+  const target = { float64: true, plan: () => ({ scratch: 0 }), implicitMatrices: true, ...asks };
   return compileProgram({ args, effects: [], roots }, target).kernels.map(({ kernel }) => kernel);
 }

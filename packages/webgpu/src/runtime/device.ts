@@ -33,7 +33,7 @@ export class SessionDevice implements WebGPUDevice {
     this.#session = session;
     this.findings = findings;
     this.#target = {
-      scratch: (kernel) => scratchBytes(kernel, session.profile),
+      plan: (kernel) => ({ scratch: scratchBytes(kernel, session.profile) }),
       float64: false,
       singleLimit: SINGLE_LIMIT,
       arrayLimit: session.profile.maxBindings,

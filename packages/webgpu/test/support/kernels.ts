@@ -112,7 +112,7 @@ export function kernelsOf<K extends KernelKind>(
   const request = { effects: [], roots: build(...tensors).map((value) => value.read()) };
   const { kernels } = compileProgram(closeProgram(request, keyOf(request)), {
     float64: false,
-    scratch: () => 0,
+    plan: () => ({ scratch: 0 }),
   });
   return kernels.flatMap(({ kernel }) =>
     kernel.kind === kind ? [kernel as Extract<Kernel, { readonly kind: K }>] : [],
