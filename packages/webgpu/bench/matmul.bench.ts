@@ -20,10 +20,10 @@
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { contractShaders } from '../src/contract/contract.ts';
-import { registerTileShader, type RegisterTile } from '../src/contract/register-tile.ts';
-import { workgroupTileShader, type WorkgroupTile } from '../src/contract/workgroup-tile.ts';
-import type { Shader } from '../src/shader.ts';
+import { contractShaders } from '../src/matmul/plan-matmul.ts';
+import { registerTileShader, type RegisterTile } from '../src/matmul/register-tile.ts';
+import { workgroupTileShader, type WorkgroupTile } from '../src/matmul/workgroup-tile.ts';
+import type { Shader } from '../src/emit/shader.ts';
 import { productKernel, type Product } from '../test/support/product-kernel.ts';
 import { plainLayout } from '../test/support/run-shader.ts';
 import { openDevice, timed, type Timed } from './support/adapter.ts';
@@ -42,7 +42,7 @@ const register =
       rows: 1,
       columns: 1,
       unroll: 1,
-      tells: false,
+      broadcasts: false,
       ...tile,
     });
 
@@ -51,9 +51,9 @@ const IN_SOFTWARE: readonly Rung[] = [
   ['four steps in a turn', register({ unroll: 4 })],
   ['4 × 4 sums', register({ unroll: 4, rows: 4, columns: 4 })],
   ['8 × 4 sums', register({ unroll: 4, rows: 8, columns: 4 })],
-  ['lanes tell each other what they loaded', register({ unroll: 4, rows: 8, columns: 4, tells: true })],
-  ['8 × 8 sums', register({ unroll: 4, rows: 8, columns: 8, tells: true })],
-  ['16 × 8 sums', register({ unroll: 4, rows: 16, columns: 8, tells: true })],
+  ['lanes tell each other what they loaded', register({ unroll: 4, rows: 8, columns: 4, broadcasts: true })],
+  ['8 × 8 sums', register({ unroll: 4, rows: 8, columns: 8, broadcasts: true })],
+  ['16 × 8 sums', register({ unroll: 4, rows: 16, columns: 8, broadcasts: true })],
 ];
 
 const workgroup =
@@ -62,8 +62,8 @@ const workgroup =
     workgroupTileShader(kernel, plainLayout(kernel.operands), {
       rows: 64,
       columns: 64,
-      inner: 16,
-      own: { rows: 4, columns: 4 },
+      depth: 16,
+      perInvocation: { rows: 4, columns: 4 },
       buffers: 1,
       vectors: false,
       ...tile,
@@ -76,7 +76,14 @@ const ON_HARDWARE: readonly Rung[] = [
   ['two buffers', workgroup({ vectors: true, buffers: 2 })],
   [
     '128 × 128 sums, 8 × 8 of an invocation',
-    workgroup({ vectors: true, buffers: 2, rows: 128, columns: 128, inner: 8, own: { rows: 8, columns: 8 } }),
+    workgroup({
+      vectors: true,
+      buffers: 2,
+      rows: 128,
+      columns: 128,
+      depth: 8,
+      perInvocation: { rows: 8, columns: 8 },
+    }),
   ],
 ];
 

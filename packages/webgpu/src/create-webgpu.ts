@@ -4,13 +4,13 @@
  */
 import { DeviceError } from '@firsthand/graph';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
-import type { KernelDefinition } from './kernels/own.ts';
-import { messageOf } from './message.ts';
-import type { AdapterProfile } from './profile.ts';
+import type { KernelDefinition } from './kernels/custom-kernel.ts';
+import { messageOf } from './runtime/message.ts';
+import type { AdapterProfile } from './emit/profile.ts';
 import { SessionDevice, type WebGPUDevice } from './runtime/device.ts';
 import type { Progress } from './runtime/pipelines.ts';
 import { Session } from './runtime/session.ts';
-import { measureRoofline } from './runtime/timer.ts';
+import { measureRoofline } from './runtime/timestamps.ts';
 import { selfTest } from './self-test.ts';
 
 /** Options of `createWebGPU`. */
@@ -91,7 +91,7 @@ export async function createWebGPU(options?: WebGPUOptions): Promise<WebGPUDevic
   const roofline = timings ? await measureRoofline(gpu) : null;
   const definitions = new Map(kernels.map((kernel) => [kernel.composite, kernel]));
   return new SessionDevice(
-    new Session({ gpu, profile, definitions, roofline, isOwn: device === undefined, onProgress }),
+    new Session({ gpu, profile, definitions, roofline, ownsDevice: device === undefined, onProgress }),
     findings,
   );
 }

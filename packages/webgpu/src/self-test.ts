@@ -4,8 +4,8 @@
  * subgroup. What fails is switched off where there is another way, and said in words where there is none.
  */
 import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
-import { messageOf } from './message.ts';
-import type { AdapterProfile } from './profile.ts';
+import { messageOf } from './runtime/message.ts';
+import type { AdapterProfile } from './emit/profile.ts';
 import {
   binaryExpression,
   castExpression,
@@ -15,7 +15,7 @@ import {
   type Expression,
 } from './scalar/operations.ts';
 import { SUBGROUPS_DIRECTIVE } from './emit/module.ts';
-import { BUFFER_USAGE, MAP_READ } from './runtime/usage.ts';
+import { BUFFER_USAGE, MAP_READ } from './runtime/webgpu-flags.ts';
 
 /** What the test has found. */
 export interface SelfTest {

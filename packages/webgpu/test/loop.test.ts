@@ -6,7 +6,7 @@ import { closeProgram, keyOf, layerNorm } from '@firsthand/graph';
 import { allocate, sizeOf, type DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { kernelShaders } from '../src/kernels/kernel-shaders.ts';
+import { kernelShaders } from '../src/kernels/plan-kernel.ts';
 import {
   affine,
   expectSame,

@@ -2,7 +2,7 @@
 // elements at a time, in rows, and in what finishes a product.
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { kernelShaders } from '../src/kernels/kernel-shaders.ts';
+import { kernelShaders } from '../src/kernels/plan-kernel.ts';
 import { expectSame, filled, kernelsOf, PROFILES } from './support/kernels.ts';
 import { plainLayout } from './support/run-shader.ts';
 

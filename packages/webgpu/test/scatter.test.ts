@@ -155,7 +155,7 @@ function tableArrays({ operands, extent }: ScatterKernel): TypedArray[] {
 
 /** Whether an invocation has one target or several or all of a place, and whether the steps are cut. */
 function wayOf(kernel: ScatterKernel, profile: 'software' | 'hardware'): string {
-  const { hands, parts } = scatterPlan(kernel, PROFILES[profile]);
+  const { stripes: hands, chunks: parts } = scatterPlan(kernel, PROFILES[profile]);
   return `${hands === kernel.extent ? 'one' : hands === 1 ? 'all' : 'several'}, ${parts === 1 ? 'whole' : 'cut'}`;
 }
 

@@ -9,8 +9,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { create } from 'webgpu';
 import { dispatchOf } from '../../src/emit/module.ts';
-import type { AdapterProfile } from '../../src/profile.ts';
-import type { Shader } from '../../src/shader.ts';
+import type { AdapterProfile } from '../../src/emit/profile.ts';
+import type { Shader } from '../../src/emit/shader.ts';
 
 /** What buffers are used for; Node has no GPUBufferUsage. */
 const STORAGE = 0x0080;

@@ -18,14 +18,14 @@ export class Block {
     this.#parts.push(...lines);
   }
   /** `opening { … }`, to be filled later. */
-  nest(opening: string): Block {
+  open(opening: string): Block {
     this.line(`${opening} {`);
     const block = new Block(this.#depth + 1, '}');
     this.#parts.push(block);
     return block;
   }
   /** A place at this depth that lines can be added to later. */
-  slot(): Block {
+  insertionPoint(): Block {
     const block = new Block(this.#depth);
     this.#parts.push(block);
     return block;

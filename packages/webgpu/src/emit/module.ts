@@ -5,9 +5,9 @@
  * in a loop.
  */
 import type { Block } from './block.ts';
-import type { Expressions } from './expressions.ts';
+import type { ExpressionWriter } from './expression-writer.ts';
 import { declarationsOf } from '../scalar/operations.ts';
-import type { Shader } from '../shader.ts';
+import type { Shader } from './shader.ts';
 
 /** Workgroups along one dimension, at most: more are laid out in rows. */
 export const GROUP_ROW = 65535;
@@ -17,7 +17,7 @@ export const SUBGROUPS_DIRECTIVE = 'enable subgroups;\n';
 
 /** What a module is made of. */
 export interface ModuleParts {
-  readonly expressions: Expressions;
+  readonly expressions: ExpressionWriter;
   /** Invocations of a workgroup. */
   readonly size: number;
   readonly workgroups: number;
@@ -53,7 +53,7 @@ export function shaderOf({
   parameters = [],
 }: ModuleParts): Shader {
   const { lines, bindings } = expressions.operands.declare();
-  const isFolded = workgroups > GROUP_ROW;
+  const isTwoDimensional = workgroups > GROUP_ROW;
   const text = [
     ...header.map((line) => `${line}\n`),
     usesSubgroups ? SUBGROUPS_DIRECTIVE : '',
@@ -61,11 +61,11 @@ export function shaderOf({
     withBreak(declarationsOf(expressions.needs)),
     `\n@compute @workgroup_size(${size})\nfn main(${[
       '@builtin(workgroup_id) workgroup: vec3u',
-      ...(isFolded ? ['@builtin(num_workgroups) workgroups: vec3u'] : []),
+      ...(isTwoDimensional ? ['@builtin(num_workgroups) workgroups: vec3u'] : []),
       `@builtin(${lane}) invocation: u32`,
       ...parameters,
     ].join(', ')}) {\n`,
-    `  let group = i32(${isFolded ? 'workgroup.x + workgroup.y * workgroups.x' : 'workgroup.x'});\n`,
+    `  let group = i32(${isTwoDimensional ? 'workgroup.x + workgroup.y * workgroups.x' : 'workgroup.x'});\n`,
     '  let lane = i32(invocation);\n',
     expressions.needs.has('opaque_f32') ? '  zero = workgroup.z;\n' : '',
     body.toString(),

@@ -5,7 +5,7 @@
 import { operandName as letterOf, type Operand } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
 import { elementType } from '../scalar/operations.ts';
-import type { Binding, OperandLayout } from '../shader.ts';
+import type { Binding, OperandLayout } from './shader.ts';
 
 /**
  * The name of an array: its letter; where letters come again, with a number that cannot make a type of it,
@@ -41,23 +41,23 @@ export class Operands {
     const { dtype } = this.#operands[operand]!;
     const element = toElement(dtype, value);
     const word =
-      this.#layout.packed.has(this.#layout.shares[operand]!) && elementType(dtype) !== 'u32'
+      this.#layout.packed.has(this.#layout.aliasOf[operand]!) && elementType(dtype) !== 'u32'
         ? `bitcast<u32>(${element})`
         : element;
-    return `${this.place(operand, index)} = ${word};`;
+    return `${this.reference(operand, index)} = ${word};`;
   }
 
   #element(operand: number, index: string): string {
     const type = elementType(this.#operands[operand]!.dtype);
-    const place = this.place(operand, index);
-    return this.#layout.packed.has(this.#layout.shares[operand]!) && type !== 'u32'
+    const place = this.reference(operand, index);
+    return this.#layout.packed.has(this.#layout.aliasOf[operand]!) && type !== 'u32'
       ? `bitcast<${type}>(${place})`
       : place;
   }
 
   /** The element as it stands in memory. */
-  place(operand: number, index: string): string {
-    const shared = this.#layout.shares[operand]!;
+  reference(operand: number, index: string): string {
+    const shared = this.#layout.aliasOf[operand]!;
     this.#used.add(shared);
     const first = this.#layout.packed.get(shared);
     if (first === undefined) return `${operandName(shared)}[${index}]`;

@@ -7,13 +7,13 @@ import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { Block } from '../emit/block.ts';
 import { shaderOf } from '../emit/module.ts';
-import type { AdapterProfile } from '../profile.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
 import { mapShader } from './map.ts';
-import { rowStrategy, splitShaders } from './split.ts';
+import { rowStrategy, splitShaders } from './split-rows.ts';
 import { workgroupRows } from './workgroup-rows.ts';
-import { declarePiece, workgroupsFor } from './invocations.ts';
-import { openRow, storeAll, sweepPass } from './sweep.ts';
+import { declareWorkItem, workgroupsFor } from './work-items.ts';
+import { openRow, storeAll, loopOverColumns } from './row-loop.ts';
 
 /** The shaders of a loop kernel. */
 export function loopShaders(
@@ -24,7 +24,7 @@ export function loopShaders(
   if (kernel.reductions.length === 0 && kernel.rowStores.length === 0)
     return [mapShader(kernel, layout, profile)];
   const strategy = rowStrategy(kernel, profile);
-  if (strategy.kind === 'split') return splitShaders(kernel, layout, strategy.parts);
+  if (strategy.kind === 'split') return splitShaders(kernel, layout, strategy.chunks);
   if (strategy.kind === 'workgroup') return [workgroupRows(kernel, layout, profile, strategy.size)];
   return [invocationRows(kernel, layout)];
 }
@@ -35,16 +35,20 @@ function invocationRows(kernel: LoopKernel, layout: OperandLayout): Shader {
   const count = sizeOf(rows);
   const workgroups = workgroupsFor(count);
   const body = new Block(1);
-  declarePiece(body, 'row', count, workgroups);
+  declareWorkItem(body, 'row', count, workgroups);
   const row = openRow(kernel, layout, body, 'row');
   const { scope, expressions } = row;
   for (const pass of passes) {
-    const accumulators = sweepPass(kernel, pass, row, body, { first: '0', step: 1, count: sizeOf(columns) });
+    const accumulators = loopOverColumns(kernel, pass, row, body, {
+      first: '0',
+      step: 1,
+      count: sizeOf(columns),
+    });
     pass.reductions.forEach((number, place) =>
       body.line(`let r${number} = ${accumulators[place]!.result()};`),
     );
   }
-  scope.block = body.slot();
+  scope.block = body.insertionPoint();
   storeAll(expressions, rowStores, scope);
   return shaderOf({ expressions, ...workgroups, body });
 }

@@ -5,23 +5,23 @@
  */
 import { axisName, factorOf, scalarsIn, type Index, type LoopKernel, type Scalar } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { declareAxes, range } from './axes.ts';
+import { declareAxes, range } from '../emit/axes.ts';
 import { Block } from '../emit/block.ts';
-import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { ExpressionWriter, extentsOf, Scope } from '../emit/expression-writer.ts';
 import { indexText } from '../emit/indices.ts';
 import { GROUP_ROW, shaderOf } from '../emit/module.ts';
 import { fromElement, Operands, toElement } from '../emit/operands.ts';
-import { declarePiece } from './invocations.ts';
-import type { AdapterProfile } from '../profile.ts';
+import { declareWorkItem } from './work-items.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { storeAll } from './sweep.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { storeAll } from './row-loop.ts';
 
 /**
  * Elements of a map, the least first, from which on invocations compute several each, and in what workgroups:
  * the start of one costs as much as some elements.
  */
-const SHARES = [
+const MAP_SIZES = [
   { from: 0, size: 64, perInvocation: 1 },
   { from: 4096, size: 64, perInvocation: 4 },
   { from: 65536, size: 256, perInvocation: 16 },
@@ -38,17 +38,17 @@ export function mapShader(kernel: LoopKernel, layout: OperandLayout, profile: Ad
 function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
   const extents = extentsOf(kernel);
   const total = sizeOf(extents);
-  const { size, perInvocation } = SHARES.findLast(({ from }) => total >= from)!;
+  const { size, perInvocation } = MAP_SIZES.findLast(({ from }) => total >= from)!;
   const workgroups = Math.ceil(total / (size * perInvocation));
-  const expressions = new Expressions(new Operands(kernel.operands, layout), extents);
+  const expressions = new ExpressionWriter(new Operands(kernel.operands, layout), extents);
   const body = new Block(1);
-  const inner = perInvocation === 1 ? body : body.nest(`for (var step = 0; step < ${perInvocation}; step++)`);
+  const inner = perInvocation === 1 ? body : body.open(`for (var step = 0; step < ${perInvocation}; step++)`);
   const first = perInvocation === 1 ? 'group' : `(group * ${perInvocation} + step)`;
   inner.line(`let place = ${first} * ${size} + lane;`);
   if (total % (size * perInvocation) !== 0 || workgroups > GROUP_ROW)
-    inner.nest(`if (place >= ${total})`).line('return;');
+    inner.open(`if (place >= ${total})`).line('return;');
   declareAxes(inner, 0, extents, 'place');
-  const scope = new Scope(inner.slot(), range(extents.length));
+  const scope = new Scope(inner.insertionPoint(), range(extents.length));
   for (const { stores } of kernel.passes) storeAll(expressions, stores, scope);
   return shaderOf({ expressions, size, workgroups, body });
 }
@@ -62,7 +62,10 @@ type Motion = 'vector' | 'still';
  * The operands that are accessed four at a time; null where some access is neither that nor the same for all
  * four.
  */
-function vectorOperands(kernel: LoopKernel, { shares, packed }: OperandLayout): ReadonlySet<number> | null {
+function vectorOperands(
+  kernel: LoopKernel,
+  { aliasOf: shares, packed }: OperandLayout,
+): ReadonlySet<number> | null {
   const extents = extentsOf(kernel);
   const inner = extents.length - 1;
   if (extents[inner]! % LANES !== 0 || packed.size > 0 || kernel.passes.length !== 1) return null;
@@ -114,12 +117,12 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
   const extents = extentsOf(kernel);
   const inner = extents.length - 1;
   const quads = extents.with(inner, extents[inner]! / LANES);
-  const pieces = sizeOf(quads);
-  const workgroups = { size: SIZE, workgroups: Math.ceil(pieces / SIZE) };
+  const items = sizeOf(quads);
+  const workgroups = { size: SIZE, workgroups: Math.ceil(items / SIZE) };
   const operands = new Operands(kernel.operands, layout, vectors);
   const { stores } = kernel.passes[0]!;
   const body = new Block(1);
-  declarePiece(body, 'quad', pieces, workgroups);
+  declareWorkItem(body, 'quad', items, workgroups);
   // The innermost loop counts vectors here, and elements in the loop over lanes.
   declareAxes(body, 0, quads, 'quad');
   const vectorText = (index: Index): string => indexText(vectorIndex(index, inner), quads);
@@ -128,8 +131,8 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
     (scalar): scalar is Extract<Scalar, { op: 'load' }> => scalar.op === 'load',
   );
   for (const { operand, index } of loads) {
-    if (!vectors.has(layout.shares[operand]!)) continue;
-    const place = operands.place(operand, vectorText(index));
+    if (!vectors.has(layout.aliasOf[operand]!)) continue;
+    const place = operands.reference(operand, vectorText(index));
     if (loaded.has(place)) continue;
     loaded.set(place, `v${loaded.size}`);
     body.line(`let ${loaded.get(place)!} = ${place};`);
@@ -138,23 +141,24 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
     body.line(`var result${store}: vec4<${elementType(kernel.operands[operand]!.dtype)}>;`);
     return `result${store}`;
   });
-  const lanes = body.nest(`for (var element = 0; element < ${LANES}; element++)`);
+  const lanes = body.open(`for (var element = 0; element < ${LANES}; element++)`);
   const column = axisName(inner);
   body.line(
     ...stores.map(
-      ({ operand, index }, store) => `${operands.place(operand, vectorText(index))} = ${results[store]!};`,
+      ({ operand, index }, store) =>
+        `${operands.reference(operand, vectorText(index))} = ${results[store]!};`,
     ),
   );
   const load = (operand: number, index: Index): string | null => {
-    if (!vectors.has(layout.shares[operand]!)) return null;
+    if (!vectors.has(layout.aliasOf[operand]!)) return null;
     return fromElement(
       kernel.operands[operand]!.dtype,
-      `${loaded.get(operands.place(operand, vectorText(index)))!}[element]`,
+      `${loaded.get(operands.reference(operand, vectorText(index)))!}[element]`,
     );
   };
-  const expressions = new Expressions(operands, extents, { load });
+  const expressions = new ExpressionWriter(operands, extents, { load });
   lanes.line(`let ${column} = ${LANES} * ${column} + element;`);
-  const scope = new Scope(lanes.slot(), range(extents.length));
+  const scope = new Scope(lanes.insertionPoint(), range(extents.length));
   const values = expressions.write(
     stores.map(({ value }) => value),
     scope,

@@ -6,7 +6,7 @@
 import type { Reduction } from '@firsthand/compiler';
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
 import type { Block } from '../emit/block.ts';
-import type { Expressions } from '../emit/expressions.ts';
+import type { ExpressionWriter } from '../emit/expression-writer.ts';
 import {
   binaryExpression,
   castExpression,
@@ -18,7 +18,7 @@ import {
 } from '../scalar/operations.ts';
 
 /** The position of nothing: behind every column. */
-const NOWHERE = '2147483647';
+const NO_POSITION = '2147483647';
 
 /** One reduction under way. */
 export interface Accumulator {
@@ -41,35 +41,35 @@ export interface Accumulator {
 export function accumulatorOf(
   { kind, value }: Reduction,
   number: number,
-  expressions: Expressions,
+  expressions: ExpressionWriter,
 ): Accumulator {
   return kind === 'argmax' || kind === 'argmin'
-    ? new Extreme(kind, value.dtype, number, expressions)
-    : new Fold(kind, value.dtype, number, expressions);
+    ? new ArgReduce(kind, value.dtype, number, expressions)
+    : new Reduce(kind, value.dtype, number, expressions);
 }
 
 /** Half precision is kept in single precision until the end. */
-function kept(dtype: DType): DType {
+function accumulatorDType(dtype: DType): DType {
   return dtype === 'float16' ? 'float32' : dtype;
 }
 
-class Fold implements Accumulator {
+class Reduce implements Accumulator {
   readonly state: readonly { readonly name: string; readonly type: string }[];
   readonly #kind: ReduceKind;
   readonly #dtype: DType;
   readonly #source: DType;
   readonly #total: string;
-  readonly #part: string;
-  readonly #expressions: Expressions;
+  readonly #blockTotal: string;
+  readonly #expressions: ExpressionWriter;
   readonly #isBlocked: boolean;
   #isInBlock = false;
 
-  constructor(kind: ReduceKind, dtype: DType, number: number, expressions: Expressions) {
+  constructor(kind: ReduceKind, dtype: DType, number: number, expressions: ExpressionWriter) {
     this.#kind = kind;
     this.#source = dtype;
-    this.#dtype = kept(dtype);
+    this.#dtype = accumulatorDType(dtype);
     this.#total = `total${number}`;
-    this.#part = `part${number}`;
+    this.#blockTotal = `part${number}`;
     this.#expressions = expressions;
     this.#isBlocked = kind === 'sum' && this.#dtype === 'float32';
     this.state = [{ name: this.#total, type: valueType(this.#dtype) }];
@@ -78,7 +78,7 @@ class Fold implements Accumulator {
   #identity(): string {
     return this.#expressions.use(reduceIdentity(this.#kind, this.#dtype));
   }
-  #folded(a: string, b: string): string {
+  #combined(a: string, b: string): string {
     return this.#expressions.use(reduceExpression(this.#kind, this.#dtype, a, b));
   }
   begin(block: Block): void {
@@ -86,14 +86,14 @@ class Fold implements Accumulator {
   }
   beginBlock(block: Block): void {
     this.#isInBlock = this.#isBlocked;
-    if (this.#isBlocked) block.line(`var ${this.#part} = ${this.#identity()};`);
+    if (this.#isBlocked) block.line(`var ${this.#blockTotal} = ${this.#identity()};`);
   }
   add(block: Block, value: string): void {
-    const name = this.#isInBlock ? this.#part : this.#total;
-    block.line(`${name} = ${this.#folded(name, value)};`);
+    const name = this.#isInBlock ? this.#blockTotal : this.#total;
+    block.line(`${name} = ${this.#combined(name, value)};`);
   }
   endBlock(block: Block): void {
-    if (this.#isBlocked) block.line(`${this.#total} = ${this.#folded(this.#total, this.#part)};`);
+    if (this.#isBlocked) block.line(`${this.#total} = ${this.#combined(this.#total, this.#blockTotal)};`);
     this.#isInBlock = false;
   }
   combine(block: Block, [other]: readonly string[]): void {
@@ -108,19 +108,19 @@ class Fold implements Accumulator {
 }
 
 /** The place of the first extreme, or of the first NaN. */
-class Extreme implements Accumulator {
+class ArgReduce implements Accumulator {
   readonly state: readonly { readonly name: string; readonly type: string }[];
   readonly #kind: ArgReduceKind;
   readonly #dtype: DType;
   readonly #source: DType;
   readonly #best: string;
   readonly #at: string;
-  readonly #expressions: Expressions;
+  readonly #expressions: ExpressionWriter;
 
-  constructor(kind: ArgReduceKind, dtype: DType, number: number, expressions: Expressions) {
+  constructor(kind: ArgReduceKind, dtype: DType, number: number, expressions: ExpressionWriter) {
     this.#kind = kind;
     this.#source = dtype;
-    this.#dtype = dtype === 'bool' ? 'int32' : kept(dtype);
+    this.#dtype = dtype === 'bool' ? 'int32' : accumulatorDType(dtype);
     this.#best = `best${number}`;
     this.#at = `at${number}`;
     this.#expressions = expressions;
@@ -141,19 +141,19 @@ class Extreme implements Accumulator {
     return `(${isBeyond} | (${xIsNaN!} & !${yIsNaN!}))`;
   }
   begin(block: Block): void {
-    block.line(`var ${this.#best}: ${valueType(this.#dtype)};`, `var ${this.#at} = ${NOWHERE};`);
+    block.line(`var ${this.#best}: ${valueType(this.#dtype)};`, `var ${this.#at} = ${NO_POSITION};`);
   }
   beginBlock(): void {}
   endBlock(): void {}
   add(block: Block, value: string, column: string): void {
     const x = this.#source === 'bool' ? this.#expressions.use(castExpression('bool', 'int32', value)) : value;
-    const inner = block.nest(`if ((${this.#at} == ${NOWHERE}) | ${this.#isBetter(x, this.#best)})`);
+    const inner = block.open(`if ((${this.#at} == ${NO_POSITION}) | ${this.#isBetter(x, this.#best)})`);
     inner.line(`${this.#best} = ${x};`, `${this.#at} = ${column};`);
   }
   combine(block: Block, [best, at]: readonly string[]): void {
     const isFirst = `((${at!} < ${this.#at}) & !${this.#isBetter(this.#best, best!)})`;
-    const inner = block.nest(
-      `if ((${at!} != ${NOWHERE}) & ((${this.#at} == ${NOWHERE}) | ${this.#isBetter(best!, this.#best)} | ${isFirst}))`,
+    const inner = block.open(
+      `if ((${at!} != ${NO_POSITION}) & ((${this.#at} == ${NO_POSITION}) | ${this.#isBetter(best!, this.#best)} | ${isFirst}))`,
     );
     inner.line(`${this.#best} = ${best!};`, `${this.#at} = ${at!};`);
   }

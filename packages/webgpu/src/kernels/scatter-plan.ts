@@ -5,24 +5,24 @@
 import { isAffine, type ScatterKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { axesIn } from '../emit/indices.ts';
-import { range } from './axes.ts';
-import type { AdapterProfile } from '../profile.ts';
+import { range } from '../emit/axes.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 
 /** How the work is dealt out: each combination of a place, a hand and a part has an invocation. */
 export interface ScatterPlan {
   /** Axes that the target's index depends on: each of their places has targets of its own. */
-  readonly kept: readonly number[];
+  readonly parallelAxes: readonly number[];
   /** The other axes, whose places are steps in row-major order. */
-  readonly walked: readonly number[];
-  readonly places: number;
+  readonly sequentialAxes: readonly number[];
+  readonly targetSlices: number;
   readonly steps: number;
   /**
    * Among how many hands the targets of one place are dealt out: a power of two, or as many as there are
    * targets. All of them look at all steps.
    */
-  readonly hands: number;
+  readonly stripes: number;
   /** In how many parts the steps are cut. What each part finds is put together by a second shader. */
-  readonly parts: number;
+  readonly chunks: number;
 }
 
 /** Invocations that keep an adapter busy. */
@@ -31,7 +31,7 @@ const ENOUGH = { software: 32, hardware: 16384 } as const;
 const UPDATE = { software: 3, hardware: 20 } as const;
 const SHADER = { software: 5000, hardware: 2000 } as const;
 /** Steps of a part at the least, and words of working memory at the most. */
-const PART_STEPS = 64;
+const LEAST_CHUNK_STEPS = 64;
 const MOST_WORDS = 2 ** 22;
 
 /** Chooses a plan: the cheapest one, of all numbers of hands and parts. */
@@ -41,29 +41,46 @@ export function scatterPlan(kernel: ScatterKernel, { isSoftware }: AdapterProfil
   const size = (some: readonly number[]): number => sizeOf(some.map((axis) => extents[axis]!));
   // Where targets are not told apart, one invocation does all.
   if (!isInjective(kernel))
-    return { kept: [], walked: axes, places: 1, steps: size(axes), hands: 1, parts: 1 };
+    return {
+      parallelAxes: [],
+      sequentialAxes: axes,
+      targetSlices: 1,
+      steps: size(axes),
+      stripes: 1,
+      chunks: 1,
+    };
   const used = new Set(axesIn(index));
-  const [kept, walked] = [axes.filter((axis) => used.has(axis)), axes.filter((axis) => !used.has(axis))];
-  const [places, steps] = [size(kept), size(walked)];
+  const [parallelAxes, sequentialAxes] = [
+    axes.filter((axis) => used.has(axis)),
+    axes.filter((axis) => !used.has(axis)),
+  ];
+  const [targetSlices, steps] = [size(parallelAxes), size(sequentialAxes)];
   const adapter = isSoftware ? 'software' : 'hardware';
-  const rounds = (pieces: number): number => Math.max(1, pieces / ENOUGH[adapter]);
-  const cost = (hands: number, parts: number): number => {
-    const update = hands === extent ? 1 / extent : UPDATE[adapter] / hands;
-    const clearing = parts > 1 && hands < extent ? extent / hands : 0;
-    const finishing = parts > 1 ? SHADER[adapter] + 2 * parts * rounds(places * extent) : 0;
-    return rounds(places * hands * parts) * ((steps / parts) * (1 + update) + clearing) + finishing;
+  const rounds = (items: number): number => Math.max(1, items / ENOUGH[adapter]);
+  const cost = (stripes: number, chunks: number): number => {
+    const update = stripes === extent ? 1 / extent : UPDATE[adapter] / stripes;
+    const clearing = chunks > 1 && stripes < extent ? extent / stripes : 0;
+    const finishing = chunks > 1 ? SHADER[adapter] + 2 * chunks * rounds(targetSlices * extent) : 0;
+    return rounds(targetSlices * stripes * chunks) * ((steps / chunks) * (1 + update) + clearing) + finishing;
   };
-  let best = { hands: extent, parts: 1 };
+  let best = { stripes: extent, chunks: 1 };
   for (
-    let parts = 1;
-    parts === 1 || (parts * PART_STEPS <= steps && parts * places * extent <= MOST_WORDS);
-    parts *= 2
+    let chunks = 1;
+    chunks === 1 || (chunks * LEAST_CHUNK_STEPS <= steps && chunks * targetSlices * extent <= MOST_WORDS);
+    chunks *= 2
   ) {
-    for (const hands of [extent, ...powersBelow(extent)]) {
-      if (cost(hands, parts) < cost(best.hands, best.parts)) best = { hands, parts };
+    for (const stripes of [extent, ...powersBelow(extent)]) {
+      if (cost(stripes, chunks) < cost(best.stripes, best.chunks))
+        best = { stripes: stripes, chunks: chunks };
     }
   }
-  return { kept, walked, places, steps, ...best };
+  return {
+    parallelAxes: parallelAxes,
+    sequentialAxes: sequentialAxes,
+    targetSlices: targetSlices,
+    steps,
+    ...best,
+  };
 }
 
 /** Powers of two that are smaller than a number. */

@@ -8,15 +8,15 @@
 import { axisName, type SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { declareAxes, range } from './axes.ts';
+import { declareAxes, range } from '../emit/axes.ts';
 import { Block } from '../emit/block.ts';
-import { Expressions, extentsOf, Scope } from '../emit/expressions.ts';
+import { ExpressionWriter, extentsOf, Scope } from '../emit/expression-writer.ts';
 import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
-import { declarePiece, workgroupsFor } from './invocations.ts';
-import type { AdapterProfile } from '../profile.ts';
+import { declareWorkItem, workgroupsFor } from './work-items.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 import { valueType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
 
 /**
  * Elements of a run that is sorted in registers: longer ones would be one pass less, and a shader that takes
@@ -64,22 +64,22 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
   const { rows, count, operands, value, descending } = kernel;
   const axis = rows.length;
   const perRow = Math.ceil(count / RUN);
-  const pieces = sizeOf(rows) * perRow;
-  const expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel));
-  const workgroups = workgroupsFor(pieces);
+  const items = sizeOf(rows) * perRow;
+  const expressions = new ExpressionWriter(new Operands(operands, layout), extentsOf(kernel));
+  const workgroups = workgroupsFor(items);
   const body = new Block(1);
-  declarePiece(body, isWhole ? 'row' : 'piece', pieces, workgroups);
+  declareWorkItem(body, isWhole ? 'row' : 'piece', items, workgroups);
   if (!isWhole) body.line(`let row = piece / ${perRow};`, `let first = piece % ${perRow} * ${RUN};`);
   declareAxes(body, 0, rows, 'row');
-  const scope = new Scope(body.slot(), range(axis));
+  const scope = new Scope(body.insertionPoint(), range(axis));
   const elements = range(isWhole ? count : RUN);
   const columnOf = (element: number): string => (isWhole ? String(element) : `first + ${element}`);
   for (const element of elements) {
     // What is behind the end of the row is larger than all else.
     body.line(`var e${element} = vec2u(0xffffffffu, u32(${columnOf(element)}));`);
-    const inner = body.nest(`if (${columnOf(element)} < ${count})`);
+    const inner = body.open(`if (${columnOf(element)} < ${count})`);
     inner.line(`let ${axisName(axis)} = ${columnOf(element)};`);
-    const each = new Scope(inner.slot(), [axis], scope);
+    const each = new Scope(inner.insertionPoint(), [axis], scope);
     const [text] = expressions.write([value], each);
     each.block.line(`e${element}.x = sort_key(${text!});`);
   }
@@ -94,7 +94,7 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
   const scratch = isWhole ? '' : expressions.operands.scratch();
   if (!isWhole) body.line(`let place = 2 * (row * ${count} + first);`);
   for (const element of elements) {
-    const inner = body.nest(`if (${columnOf(element)} < ${count})`);
+    const inner = body.open(`if (${columnOf(element)} < ${count})`);
     if (isWhole) storePosition(kernel, expressions, inner, scope, columnOf(element), `i32(e${element}.y)`);
     else
       ['x', 'y'].forEach((half, word) =>
@@ -107,15 +107,15 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
 /** Stores where the element at a column of the sorted row is. */
 function storePosition(
   { rows, target }: SortKernel,
-  expressions: Expressions,
+  expressions: ExpressionWriter,
   block: Block,
   scope: Scope,
   column: string,
   position: string,
 ): void {
   block.line(`let ${axisName(rows.length)} = ${column};`);
-  const inner = new Scope(block.slot(), [rows.length], scope);
-  const place = expressions.place(target.index, inner);
+  const inner = new Scope(block.insertionPoint(), [rows.length], scope);
+  const place = expressions.index(target.index, inner);
   inner.block.line(expressions.operands.store(target.operand, place, position));
 }
 
@@ -161,16 +161,16 @@ function mergeShader(
   const run = RUN * 2 ** pass;
   const merged = mergedOf(elements, run, isSoftware);
   const perRow = Math.ceil(count / merged);
-  const pieces = sizeOf(rows) * perRow;
+  const items = sizeOf(rows) * perRow;
   const [from, to] = pass % 2 === 0 ? [0, elements] : [elements, 0];
-  const expressions = new Expressions(new Operands(operands, layout), extentsOf(kernel));
+  const expressions = new ExpressionWriter(new Operands(operands, layout), extentsOf(kernel));
   const scratch = expressions.operands.scratch();
-  const workgroups = workgroupsFor(pieces);
+  const workgroups = workgroupsFor(items);
   const body = new Block(1);
-  declarePiece(body, 'piece', pieces, workgroups);
+  declareWorkItem(body, 'piece', items, workgroups);
   body.line(`let row = piece / ${perRow};`, `let first = piece % ${perRow} * ${merged};`);
   declareAxes(body, 0, rows, 'row');
-  const scope = new Scope(body.slot(), range(rows.length));
+  const scope = new Scope(body.insertionPoint(), range(rows.length));
   const key = (element: string): string => `${scratch}[2 * (${element})]`;
   body.line(
     `let origin = ${from === 0 ? '' : `${from} + `}row * ${count};`,
@@ -182,14 +182,14 @@ function mergeShader(
     'var low = max(0, before - (end - middle));',
     'var high = min(before, middle - begin);',
   );
-  const search = body.nest('while (low < high)');
+  const search = body.open('while (low < high)');
   search.line('let half = (low + high) / 2;');
   search.line(`let is_left = ${key('begin + half')} <= ${key('middle + before - half - 1')};`);
   search.line('low = select(low, half + 1, is_left);', 'high = select(half, high, is_left);');
   body.line('var left = begin + low;', 'var right = middle + before - low;');
   // What is behind the end of a run is read, and not used.
   body.line(`var left_key = ${key('left')};`, `var right_key = ${key('right')};`);
-  const loop = body.nest(`for (var column = first; column < min(first + ${merged}, end - origin); column++)`);
+  const loop = body.open(`for (var column = first; column < min(first + ${merged}, end - origin); column++)`);
   loop.line('let is_left = (left < middle) & ((right >= end) | (left_key <= right_key));');
   const position = `${scratch}[2 * select(right, left, is_left) + 1]`;
   if (isLast) {

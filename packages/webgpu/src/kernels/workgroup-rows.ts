@@ -6,12 +6,12 @@
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { Block } from '../emit/block.ts';
-import { Scope } from '../emit/expressions.ts';
+import { Scope } from '../emit/expression-writer.ts';
 import { GROUP_ROW, shaderOf } from '../emit/module.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
-import type { AdapterProfile } from '../profile.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { openRow, storeAll, sweepPass } from './sweep.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { openRow, storeAll, loopOverColumns } from './row-loop.ts';
 
 /** The shader of a kernel with a workgroup of `size` invocations for each row. */
 export function workgroupRows(
@@ -22,29 +22,29 @@ export function workgroupRows(
 ): Shader {
   const { rows, columns, reductions, passes, rowStores } = kernel;
   const body = new Block(1);
-  if (sizeOf(rows) > GROUP_ROW) body.nest(`if (group >= ${sizeOf(rows)})`).line('return;');
+  if (sizeOf(rows) > GROUP_ROW) body.open(`if (group >= ${sizeOf(rows)})`).line('return;');
   const row = openRow(kernel, layout, body, 'group');
   const { scope, expressions } = row;
   const declarations: string[] = [];
   for (const pass of passes) {
-    const accumulators = sweepPass(kernel, pass, row, body, {
+    const accumulators = loopOverColumns(kernel, pass, row, body, {
       first: 'lane',
       step: size,
       count: Math.ceil(sizeOf(columns) / size),
     });
     accumulators.forEach((accumulator) => {
       if (canShuffle(accumulator, profile))
-        foldBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
-      else foldByTree(body, accumulator, size, declarations);
+        reduceBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
+      else reduceByTree(body, accumulator, size, declarations);
     });
     pass.reductions.forEach((number, place) =>
       body.line(`let r${number} = ${accumulators[place]!.result()};`),
     );
   }
   if (rowStores.length > 0) {
-    scope.block = body.slot();
-    const first = body.nest('if (lane == 0)');
-    storeAll(expressions, rowStores, new Scope(first.slot(), [], scope));
+    scope.block = body.insertionPoint();
+    const first = body.open('if (lane == 0)');
+    storeAll(expressions, rowStores, new Scope(first.insertionPoint(), [], scope));
   }
   const isShuffling = reductions.some((reduction, number) =>
     canShuffle(accumulatorOf(reduction, number, expressions), profile),
@@ -73,7 +73,11 @@ function canShuffle({ state }: Accumulator, { subgroups }: AdapterProfile): bool
 }
 
 /** Workgroup memory for the state of an accumulator. */
-function shareState({ state }: Accumulator, count: number, declarations: string[]): readonly string[] {
+function declareSharedState(
+  { state }: Accumulator,
+  count: number,
+  declarations: string[],
+): readonly string[] {
   return state.map(({ name, type }) => {
     const shared = `shared_${name}`;
     declarations.push(`var<workgroup> ${shared}: array<${type}, ${count}>;`);
@@ -81,12 +85,12 @@ function shareState({ state }: Accumulator, count: number, declarations: string[
   });
 }
 
-function foldByTree(body: Block, accumulator: Accumulator, size: number, declarations: string[]): void {
-  const shared = shareState(accumulator, size, declarations);
+function reduceByTree(body: Block, accumulator: Accumulator, size: number, declarations: string[]): void {
+  const shared = declareSharedState(accumulator, size, declarations);
   accumulator.state.forEach(({ name }, word) => body.line(`${shared[word]!}[lane] = ${name};`));
   body.line('workgroupBarrier();');
-  const loop = body.nest(`for (var width = ${size / 2}; width > 0; width /= 2)`);
-  const half = loop.nest('if (lane < width)');
+  const loop = body.open(`for (var width = ${size / 2}; width > 0; width /= 2)`);
+  const half = loop.open('if (lane < width)');
   accumulator.combine(
     half,
     shared.map((name) => `${name}[lane + width]`),
@@ -97,28 +101,28 @@ function foldByTree(body: Block, accumulator: Accumulator, size: number, declara
 }
 
 /** Shuffles inside each subgroup; then every invocation folds what the subgroups have found, in one order. */
-function foldBySubgroups(
+function reduceBySubgroups(
   body: Block,
   accumulator: Accumulator,
   size: number,
   most: number,
   declarations: string[],
 ): void {
-  const shared = shareState(accumulator, most, declarations);
-  const shuffle = body.nest('for (var width = subgroup_size / 2u; width > 0u; width /= 2u)');
+  const shared = declareSharedState(accumulator, most, declarations);
+  const shuffle = body.open('for (var width = subgroup_size / 2u; width > 0u; width /= 2u)');
   const others = accumulator.state.map(({ name }) => {
     const other = `other_${name}`;
     shuffle.line(`let ${other} = subgroupShuffleXor(${name}, width);`);
     return other;
   });
   accumulator.combine(shuffle, others);
-  const first = body.nest('if (subgroup_lane == 0u)');
+  const first = body.open('if (subgroup_lane == 0u)');
   accumulator.state.forEach(({ name }, word) =>
     first.line(`${shared[word]!}[invocation / subgroup_size] = ${name};`),
   );
   body.line('workgroupBarrier();');
   accumulator.state.forEach(({ name }, word) => body.line(`${name} = ${shared[word]!}[0];`));
-  const rest = body.nest(`for (var each = 1u; each < ${size}u / subgroup_size; each++)`);
+  const rest = body.open(`for (var each = 1u; each < ${size}u / subgroup_size; each++)`);
   accumulator.combine(
     rest,
     shared.map((name) => `${name}[each]`),

@@ -18,12 +18,12 @@ import { BUFFER_UNIT, type PooledBuffer } from './buffer-pool.ts';
 import { WORD, writeHostValue, type Words } from './elements.ts';
 import { SMALL_OUTPUT } from './readback.ts';
 import type { Session } from './session.ts';
-import { stepsOf, titleOf, type Range, type Step, type Steps } from './steps.ts';
+import { stepsOf, titleOf, type BufferRange, type Step, type Steps } from './steps.ts';
 import type { WebGPUStorage } from './storage.ts';
-import { MOST_STAMPS, Stamps } from './timer.ts';
+import { MOST_STAMPS, Stamps } from './timestamps.ts';
 
 /** Bind groups of one dispatch that are kept. */
-const MOST_GROUPS = 16;
+const MOST_BIND_GROUPS = 16;
 
 /** What a program is given for an argument. */
 export interface Parameter {
@@ -65,7 +65,7 @@ interface Copy {
 }
 
 /** The bind groups of one dispatch: the latest, and others by the numbers of their buffers. */
-interface GroupCache {
+interface BindGroupCache {
   latest: GPUBindGroup | null;
   readonly ids: Float64Array;
   readonly others: Map<string, GPUBindGroup>;
@@ -126,7 +126,7 @@ export class Commands {
   readonly #session: Session;
   readonly #parameters: readonly Parameter[];
   readonly #steps: Steps;
-  readonly #groups: readonly (GroupCache | null)[];
+  readonly #groups: readonly (BindGroupCache | null)[];
   /** Outputs that overwrite an argument, and small ones that do not, by number. */
   readonly #overwriting: readonly number[];
   readonly #small: readonly number[];
@@ -207,7 +207,7 @@ export class Commands {
     this.#encode(encoder, buffers, stamps);
     const readStamps = stamps?.resolve(encoder);
     // What is overwritten is not what was on its way to the host.
-    for (const output of this.#overwriting) session.unstage(outputs[output]!.storage.lease);
+    for (const output of this.#overwriting) session.unstage(outputs[output]!.storage.allocation);
     const staged = readback.stage(
       encoder,
       this.#small.map((output) => ({
@@ -216,9 +216,9 @@ export class Commands {
       })),
     );
     staged?.forEach((place, index) => {
-      const { lease } = outputs[this.#small[index]!]!.storage;
-      if (lease.buffer === null) readback.release(place);
-      else lease.staged = place;
+      const { allocation } = outputs[this.#small[index]!]!.storage;
+      if (allocation.buffer === null) readback.release(place);
+      else allocation.staged = place;
     });
     gpu.queue.submit([encoder.finish()]);
     const finished = gpu.queue.onSubmittedWorkDone();
@@ -266,9 +266,9 @@ export class Commands {
       bytes += Math.ceil((Math.max(this.#parameters[index]!.length, 1) * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
     }
     for (const { to, argument } of copies) placed[argument] = to;
-    const hosts = bytes > 0 ? session.hosts(bytes) : null;
-    for (const index of hosted) placed[index] = hosts;
-    this.#writeHosts(hosts, sources, hosted, offsets);
+    const hostValues = bytes > 0 ? session.hostValues(bytes) : null;
+    for (const index of hosted) placed[index] = hostValues;
+    this.#writeHosts(hostValues, sources, hosted, offsets);
     return {
       arguments: placed as PooledBuffer[],
       argumentOffsets: offsets,
@@ -282,7 +282,7 @@ export class Commands {
    * Writes what lies on the host: arrays as they are, and all single values that follow one another at once.
    */
   #writeHosts(
-    hosts: PooledBuffer | null,
+    hostValues: PooledBuffer | null,
     sources: readonly Source[],
     hosted: readonly number[],
     offsets: readonly number[],
@@ -292,7 +292,7 @@ export class Commands {
       while (end < hosted.length && isHostValue(sources[hosted[end]!]!)) end++;
       if (end === first) {
         const index = hosted[first++]!;
-        this.#write(hosts!, offsets[index]!, sources[index]!, index);
+        this.#write(hostValues!, offsets[index]!, sources[index]!, index);
         continue;
       }
       const [start, last] = [offsets[hosted[first]!]!, hosted[end - 1]!];
@@ -308,7 +308,7 @@ export class Commands {
           offsets[index]! - start,
         );
       }
-      this.#session.gpu.queue.writeBuffer(hosts!.buffer, start, words.buffer);
+      this.#session.gpu.queue.writeBuffer(hostValues!.buffer, start, words.buffer);
     }
   }
 
@@ -374,16 +374,16 @@ export class Commands {
   #bind(buffers: Buffers): boolean {
     let isNew = false;
     for (const [place, step] of this.#steps.list.entries()) {
-      if (step.kind === 'copy' || this.#isBound(step, this.#groups[place]!, buffers)) continue;
+      if (step.kind === 'copy' || this.#findBindGroup(step, this.#groups[place]!, buffers)) continue;
       if (!isNew) this.#session.gpu.pushErrorScope('validation');
       isNew = true;
-      this.#makeGroup(step, this.#groups[place]!, buffers);
+      this.#makeBindGroup(step, this.#groups[place]!, buffers);
     }
     return isNew;
   }
 
   /** Finds the bind group of a dispatch among those that are kept. */
-  #isBound(step: Dispatch, cache: GroupCache, buffers: Buffers): boolean {
+  #findBindGroup(step: Dispatch, cache: BindGroupCache, buffers: Buffers): boolean {
     const { ids } = cache;
     let isLatest = cache.latest !== null;
     for (let binding = 0; binding < step.ranges.length; binding++) {
@@ -399,7 +399,7 @@ export class Commands {
     return known !== undefined;
   }
 
-  #makeGroup(step: Dispatch, cache: GroupCache, buffers: Buffers): void {
+  #makeBindGroup(step: Dispatch, cache: BindGroupCache, buffers: Buffers): void {
     const group = this.#session.gpu.createBindGroup({
       layout: step.pipeline.layout!,
       entries: step.ranges.map((range, binding) => ({
@@ -411,19 +411,19 @@ export class Commands {
         },
       })),
     });
-    if (cache.others.size >= MOST_GROUPS) cache.others.clear();
+    if (cache.others.size >= MOST_BIND_GROUPS) cache.others.clear();
     cache.others.set(cache.ids.join(), group);
     cache.latest = group;
   }
 }
 
-function bufferOf({ slot }: Range, buffers: Buffers): PooledBuffer {
+function bufferOf({ slot }: BufferRange, buffers: Buffers): PooledBuffer {
   if (slot.kind === 'argument') return buffers.arguments[slot.number]!;
   if (slot.kind === 'output') return buffers.outputs[slot.number]!;
   return slot.kind === 'arena' ? buffers.arena! : buffers.packed!;
 }
 
-function offsetOf({ slot, offset }: Range, buffers: Buffers): number {
+function offsetOf({ slot, offset }: BufferRange, buffers: Buffers): number {
   return slot.kind === 'argument' ? buffers.argumentOffsets[slot.number]! + offset : offset;
 }
 

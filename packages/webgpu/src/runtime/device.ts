@@ -8,8 +8,8 @@ import { BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import { WebGPUExecutable } from './executable.ts';
 import type { Session } from './session.ts';
-import { scratchBytes } from '../kernels/kernel-shaders.ts';
-import type { AdapterProfile } from '../profile.ts';
+import { scratchBytes } from '../kernels/plan-kernel.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 
 /** Shaders are compiled slowly, and many that are short and alike are one pipeline. */
 const SINGLE_LIMIT = 96;
@@ -59,7 +59,7 @@ export class SessionDevice implements WebGPUDevice {
     return this.#session.upload(data, dtype);
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
-    return this.#session.read(this.#session.own(storage));
+    return this.#session.read(this.#session.requireOwn(storage));
   }
   memory(): { live: number; peak: number } {
     return this.#session.memory;

@@ -17,7 +17,7 @@ import {
 } from './commands.ts';
 import { WORD } from './elements.ts';
 import type { Session } from './session.ts';
-import type { Sliced } from './slices.ts';
+import type { TimeSlicedTask } from './time-slices.ts';
 import { WebGPUStorage } from './storage.ts';
 
 /**
@@ -34,7 +34,7 @@ export class WebGPUExecutable implements Executable {
   readonly #session: Session;
   readonly #parameters: readonly Parameter[];
   readonly #results: readonly { readonly dtype: DType; readonly length: number }[];
-  readonly #planning: Sliced<Commands>;
+  readonly #planning: TimeSlicedTask<Commands>;
 
   /**
    * @throws DeviceError if an output is too large for a buffer, and what planning throws in its first slice
@@ -50,7 +50,7 @@ export class WebGPUExecutable implements Executable {
     );
     for (const { dtype, length } of this.#results)
       session.requireSize(length * WORD, `an output of ${dtype} [${length}]`);
-    this.#planning = session.slices.start(commandsOf(program, this.#parameters, target, session));
+    this.#planning = session.slicer.start(commandsOf(program, this.#parameters, target, session));
   }
 
   run(args: readonly Arg[]): Completion {
@@ -71,7 +71,7 @@ export class WebGPUExecutable implements Executable {
       // What is passed in another place too keeps its elements, and so does a value of the host.
       const isOverwritten = input instanceof WebGPUStorage && !repeated.has(input);
       const storage = isOverwritten ? input : session.allocate(dtype, length);
-      return { storage, buffer: storage.lease.buffer! };
+      return { storage, buffer: storage.allocation.buffer! };
     });
     const done = new Promise<void>((resolve, reject) => {
       const fail = (error: unknown): void => void session.explain(error).then(reject);
@@ -113,7 +113,7 @@ export class WebGPUExecutable implements Executable {
   #accept(arg: Arg | undefined, index: number, repeated: Set<WebGPUStorage>): Input {
     const { dtype, length } = this.#parameters[index]!;
     if (arg === undefined) throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length });
-    const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.own(arg) : arg;
+    const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.requireOwn(arg) : arg;
     const found = typeof given === 'number' ? 1 : given.length;
     if (found !== length || (given instanceof WebGPUStorage && given.dtype !== dtype)) {
       throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length }, given);

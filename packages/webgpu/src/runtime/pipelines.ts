@@ -3,8 +3,8 @@
  * were used last are kept.
  */
 import { DeviceError } from '@firsthand/graph';
-import { messageOf } from '../message.ts';
-import type { Shader } from '../shader.ts';
+import { messageOf } from './message.ts';
+import type { Shader } from '../emit/shader.ts';
 
 /** How many pipelines have been asked for, and how many are there. */
 export interface Progress {
@@ -31,7 +31,7 @@ export class Pipelines {
   readonly #progress: (progress: Progress) => void;
   readonly #entries = new Map<string, PipelineEntry>();
   readonly #shaders = new Map<string, readonly Shader[]>();
-  #asked = 0;
+  #requested = 0;
   #ready = 0;
 
   constructor(device: GPUDevice, progress: (progress: Progress) => void) {
@@ -60,10 +60,10 @@ export class Pipelines {
     const entry: PipelineEntry = { pipeline: null, layout: null, ready: Promise.resolve() };
     entry.ready = this.#compile(entry, wgsl, title, describe);
     use(this.#entries, wgsl, entry);
-    this.#asked++;
+    this.#requested++;
     entry.ready.catch(() => {
       this.#entries.delete(wgsl);
-      this.#asked--;
+      this.#requested--;
     });
     this.#report();
     return entry;
@@ -92,7 +92,7 @@ export class Pipelines {
   }
 
   #report(): void {
-    this.#progress({ ready: this.#ready, total: this.#asked });
+    this.#progress({ ready: this.#ready, total: this.#requested });
   }
 }
 

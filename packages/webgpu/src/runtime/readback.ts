@@ -4,7 +4,7 @@
  */
 import { BUFFER_UNIT, type BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
-import { MAP_READ } from './usage.ts';
+import { MAP_READ } from './webgpu-flags.ts';
 
 /**
  * Buffers with small outputs that may wait to be read. Those of a run beyond are read by a copy of their own.
@@ -14,7 +14,7 @@ const MOST_WAITING = 16;
 export const SMALL_OUTPUT = 256;
 
 /** Small outputs of one run on their way to the host. */
-interface Sheet {
+interface StagingBuffer {
   readonly buffer: PooledBuffer;
   /** Outputs that may still be asked for. */
   open: number;
@@ -23,8 +23,8 @@ interface Sheet {
 }
 
 /** The place of one small output on its way to the host. */
-export interface Staged {
-  readonly sheet: Sheet;
+export interface StagedOutput {
+  readonly staging: StagingBuffer;
   readonly offset: number;
 }
 
@@ -41,9 +41,9 @@ export class Readback {
   stage(
     encoder: GPUCommandEncoder,
     sources: readonly { readonly buffer: PooledBuffer; readonly bytes: number }[],
-  ): readonly Staged[] | null {
+  ): readonly StagedOutput[] | null {
     if (sources.length === 0 || this.#waiting >= MOST_WAITING) return null;
-    const sheet: Sheet = {
+    const staging: StagingBuffer = {
       buffer: this.#pool.take(sources.length * BUFFER_UNIT),
       open: sources.length,
       content: null,
@@ -51,26 +51,26 @@ export class Readback {
     this.#waiting++;
     return sources.map(({ buffer, bytes }, place) => {
       const offset = place * BUFFER_UNIT;
-      encoder.copyBufferToBuffer(buffer.buffer, 0, sheet.buffer.buffer, offset, bytes);
-      return { sheet, offset };
+      encoder.copyBufferToBuffer(buffer.buffer, 0, staging.buffer.buffer, offset, bytes);
+      return { staging: staging, offset };
     });
   }
 
   /** The bytes of a staged output. */
-  async readStaged({ sheet, offset }: Staged, bytes: number): Promise<ArrayBuffer> {
-    sheet.content ??= copyOf(sheet.buffer, sheet.buffer.bytes);
-    return (await sheet.content).slice(offset, offset + bytes);
+  async readStaged({ staging, offset }: StagedOutput, bytes: number): Promise<ArrayBuffer> {
+    staging.content ??= copyOf(staging.buffer, staging.buffer.bytes);
+    return (await staging.content).slice(offset, offset + bytes);
   }
 
   /** Nobody will ask for this output any more. */
-  release({ sheet }: Staged): void {
-    if (--sheet.open > 0) return;
+  release({ staging }: StagedOutput): void {
+    if (--staging.open > 0) return;
     this.#waiting--;
     // A buffer that is being mapped is free when that is over.
-    if (sheet.content === null) this.#pool.give(sheet.buffer);
+    if (staging.content === null) this.#pool.give(staging.buffer);
     else
-      void sheet.content.then(
-        () => this.#pool.give(sheet.buffer),
+      void staging.content.then(
+        () => this.#pool.give(staging.buffer),
         () => {},
       );
   }

@@ -11,13 +11,13 @@ import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { conversionOf, WORD, type Words } from './elements.ts';
 import { Pipelines, type Progress } from './pipelines.ts';
 import { Readback } from './readback.ts';
-import { WebGPUStorage, type Lease, type StorageKeeper } from './storage.ts';
-import { Slices } from './slices.ts';
+import { WebGPUStorage, type Allocation, type StorageOwner } from './storage.ts';
+import { TimeSlicer } from './time-slices.ts';
 import { Timeline } from './timeline.ts';
-import { BUFFER_USAGE } from './usage.ts';
-import type { Definitions } from '../kernels/kernel-shaders.ts';
-import { messageOf } from '../message.ts';
-import type { AdapterProfile } from '../profile.ts';
+import { BUFFER_USAGE } from './webgpu-flags.ts';
+import type { Definitions } from '../kernels/plan-kernel.ts';
+import { messageOf } from './message.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 
 /** Live bytes beyond which the collector is made to feel each storage: below, there is no hurry. */
 const BALLAST_FROM = 64 * 2 ** 20;
@@ -40,12 +40,12 @@ export interface SessionParts {
   /** What the adapter reaches at best, if kernels are to be timed; else null. */
   readonly roofline: Roofline | null;
   /** Whether the GPU's device is destroyed with the session. */
-  readonly isOwn: boolean;
+  readonly ownsDevice: boolean;
   readonly onProgress: (progress: Progress) => void;
 }
 
 /** What a device is made of. */
-export class Session implements StorageKeeper {
+export class Session implements StorageOwner {
   readonly gpu: GPUDevice;
   readonly profile: AdapterProfile;
   /** Kernels of the user's own. */
@@ -54,22 +54,22 @@ export class Session implements StorageKeeper {
   readonly roofline: Roofline | null;
   readonly limits: Limits;
   readonly timeline: Timeline = new Timeline();
-  readonly slices: Slices = new Slices();
+  readonly slicer: TimeSlicer = new TimeSlicer();
   readonly pipelines: Pipelines;
   readonly storagePool: BufferPool;
   readonly readback: Readback;
-  readonly #isOwn: boolean;
+  readonly #ownsDevice: boolean;
   readonly #mapPool: BufferPool;
   #arena: PooledBuffer | null = null;
   #packed: PooledBuffer | null = null;
-  #hosts: PooledBuffer | null = null;
+  #hostValues: PooledBuffer | null = null;
   #failure: DeviceError | null = null;
   #live = 0;
   #peak = 0;
   /** Number of the latest run. */
   run = 0;
 
-  constructor({ gpu, profile, definitions, roofline, isOwn, onProgress }: SessionParts) {
+  constructor({ gpu, profile, definitions, roofline, ownsDevice, onProgress }: SessionParts) {
     this.gpu = gpu;
     this.roofline = roofline;
     this.profile = profile;
@@ -78,7 +78,7 @@ export class Session implements StorageKeeper {
       maxBufferSize: gpu.limits.maxBufferSize,
       maxStorageBufferBindingSize: gpu.limits.maxStorageBufferBindingSize,
     };
-    this.#isOwn = isOwn;
+    this.#ownsDevice = ownsDevice;
     this.pipelines = new Pipelines(gpu, onProgress);
     const failed = (error: DeviceError): void => void (this.#failure ??= error);
     this.storagePool = new BufferPool(gpu, STORAGE_USAGE, 'storage', failed);
@@ -129,8 +129,8 @@ export class Session implements StorageKeeper {
     this.#live = 0;
     this.storagePool.clear();
     this.#mapPool.clear();
-    for (const shared of [this.#arena, this.#packed, this.#hosts]) shared?.buffer.destroy();
-    if (this.#isOwn) this.gpu.destroy();
+    for (const shared of [this.#arena, this.#packed, this.#hostValues]) shared?.buffer.destroy();
+    if (this.#ownsDevice) this.gpu.destroy();
   }
 
   // ---- storages
@@ -138,7 +138,7 @@ export class Session implements StorageKeeper {
   /** A storage in a buffer, with anything in it. @throws DeviceError if no buffer may be as large */
   allocate(dtype: DType, length: number): WebGPUStorage {
     const storage = this.#open(dtype, length, null);
-    this.#settle(storage);
+    this.#attachBuffer(storage);
     return storage;
   }
 
@@ -151,9 +151,9 @@ export class Session implements StorageKeeper {
 
   /** Moves the elements from the host into a buffer. */
   promote(storage: WebGPUStorage): PooledBuffer {
-    const { lease, words } = storage;
-    if (lease.buffer !== null) return lease.buffer;
-    const buffer = this.#settle(storage);
+    const { allocation, words } = storage;
+    if (allocation.buffer !== null) return allocation.buffer;
+    const buffer = this.#attachBuffer(storage);
     if (words!.length > 0) this.gpu.queue.writeBuffer(buffer.buffer, 0, words!);
     storage.words = null;
     return buffer;
@@ -161,34 +161,34 @@ export class Session implements StorageKeeper {
 
   #open(dtype: DType, length: number, words: Words | null): WebGPUStorage {
     this.requireOpen();
-    const held = length * WORD;
-    this.requireSize(held, `an array of ${dtype} [${length}]`);
-    this.#live += held;
+    const bytes = length * WORD;
+    this.requireSize(bytes, `an array of ${dtype} [${length}]`);
+    this.#live += bytes;
     this.measure(0);
-    return new WebGPUStorage(this, dtype, length, { buffer: null, held, staged: null }, words);
+    return new WebGPUStorage(this, dtype, length, { buffer: null, bytes: bytes, staged: null }, words);
   }
 
-  #settle(storage: WebGPUStorage): PooledBuffer {
-    const { lease } = storage;
-    lease.buffer = this.storagePool.take(lease.held);
-    if (lease.held >= BALLAST_LEAST && this.#live > BALLAST_FROM)
-      storage.ballast = new ArrayBuffer(lease.held);
-    return lease.buffer;
+  #attachBuffer(storage: WebGPUStorage): PooledBuffer {
+    const { allocation } = storage;
+    allocation.buffer = this.storagePool.take(allocation.bytes);
+    if (allocation.bytes >= BALLAST_LEAST && this.#live > BALLAST_FROM)
+      storage.ballast = new ArrayBuffer(allocation.bytes);
+    return allocation.buffer;
   }
 
-  release(lease: Lease): void {
+  release(allocation: Allocation): void {
     if (this.#failure !== null) return;
-    this.#live -= lease.held;
-    lease.held = 0;
-    this.#leave(lease);
+    this.#live -= allocation.bytes;
+    allocation.bytes = 0;
+    this.#detachBuffer(allocation);
   }
 
   /** Gives the buffer back, behind the runs that were asked for before. */
-  #leave(lease: Lease): void {
-    const { buffer } = lease;
+  #detachBuffer(allocation: Allocation): void {
+    const { buffer } = allocation;
     if (buffer === null) return;
-    lease.buffer = null;
-    this.unstage(lease);
+    allocation.buffer = null;
+    this.unstage(allocation);
     this.timeline.add(
       null,
       () => this.storagePool.give(buffer),
@@ -197,14 +197,14 @@ export class Session implements StorageKeeper {
   }
 
   /** A copy that is on its way to the host is not wanted any more. */
-  unstage(lease: Lease): void {
-    if (lease.staged !== null) this.readback.release(lease.staged);
-    lease.staged = null;
+  unstage(allocation: Allocation): void {
+    if (allocation.staged !== null) this.readback.release(allocation.staged);
+    allocation.staged = null;
   }
 
   /** @throws DeviceError unless it is a storage of this device */
-  own(storage: Storage): WebGPUStorage {
-    if (!(storage instanceof WebGPUStorage) || storage.keeper !== this) {
+  requireOwn(storage: Storage): WebGPUStorage {
+    if (!(storage instanceof WebGPUStorage) || storage.owner !== this) {
       throw foreignStorage('webgpu');
     }
     return storage;
@@ -214,18 +214,18 @@ export class Session implements StorageKeeper {
   async read(storage: WebGPUStorage): Promise<TypedArray<ArrayBuffer>> {
     this.requireOpen();
     storage.requireAlive();
-    const { dtype, length, lease, words, uses } = storage;
+    const { dtype, length, allocation, words, uses } = storage;
     const conversion = conversionOf(dtype);
     if (words !== null) return conversion.fromWords(words.slice().buffer);
-    const buffer = lease.buffer!;
+    const buffer = allocation.buffer!;
     const bytes = length * WORD;
-    const { promise, isStaged } = await this.#readBuffer(buffer, lease, bytes);
+    const { promise, isStaged } = await this.#readBuffer(buffer, allocation, bytes);
     const content = await promise;
     // A small result needs its buffer no longer, unless a run has been asked for meanwhile that uses it, and
     // may overwrite it.
-    if (isStaged && lease.buffer === buffer && lease.staged !== null && storage.uses === uses) {
+    if (isStaged && allocation.buffer === buffer && allocation.staged !== null && storage.uses === uses) {
       storage.words = new Uint32Array(content.slice(0));
-      this.#leave(lease);
+      this.#detachBuffer(allocation);
     }
     return conversion.fromWords(content);
   }
@@ -233,15 +233,15 @@ export class Session implements StorageKeeper {
   /** Asks for the bytes in the order of the runs. */
   #readBuffer(
     buffer: PooledBuffer,
-    lease: Lease,
+    allocation: Allocation,
     bytes: number,
   ): Promise<{ readonly promise: Promise<ArrayBuffer>; readonly isStaged: boolean }> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => void this.explain(error).then(reject);
       const ask = (): void => {
-        const isStaged = lease.staged !== null;
+        const isStaged = allocation.staged !== null;
         const content = isStaged
-          ? this.readback.readStaged(lease.staged!, bytes)
+          ? this.readback.readStaged(allocation.staged!, bytes)
           : this.readback.read(this.gpu, buffer, bytes);
         resolve({
           promise: content.catch(async (error: unknown) => {
@@ -275,18 +275,18 @@ export class Session implements StorageKeeper {
 
   /** Intermediates. */
   arena(bytes: number): PooledBuffer {
-    return (this.#arena = this.#grown(this.#arena, bytes));
+    return (this.#arena = this.#atLeast(this.#arena, bytes));
   }
   /** Arrays side by side. */
   packed(bytes: number): PooledBuffer {
-    return (this.#packed = this.#grown(this.#packed, bytes));
+    return (this.#packed = this.#atLeast(this.#packed, bytes));
   }
   /** Values from the host. */
-  hosts(bytes: number): PooledBuffer {
-    return (this.#hosts = this.#grown(this.#hosts, bytes));
+  hostValues(bytes: number): PooledBuffer {
+    return (this.#hostValues = this.#atLeast(this.#hostValues, bytes));
   }
 
-  #grown(shared: PooledBuffer | null, bytes: number): PooledBuffer {
+  #atLeast(shared: PooledBuffer | null, bytes: number): PooledBuffer {
     if (shared !== null && shared.bytes >= bytes) return shared;
     if (shared !== null) this.storagePool.give(shared);
     return this.storagePool.take(bytes);

@@ -16,22 +16,22 @@ import {
 } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { kernelShaders, type Definitions } from '../kernels/kernel-shaders.ts';
+import { kernelShaders, type Definitions } from '../kernels/plan-kernel.ts';
 import { dispatchOf, GROUP_ROW } from '../emit/module.ts';
-import type { AdapterProfile } from '../profile.ts';
-import type { Access, OperandLayout } from '../shader.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import type { Access, OperandLayout } from '../emit/shader.ts';
 import { bufferBytes, BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import type { PipelineEntry, Pipelines } from './pipelines.ts';
 
 /** A part of a buffer: which one a run has to look up, or the arena, or the buffer of packed arrays. */
-export interface Range {
-  readonly slot: Slot;
+export interface BufferRange {
+  readonly slot: BufferSlot;
   readonly offset: number;
   readonly bytes: number;
 }
 /** Arguments and outputs by number, and the buffers that all programs share. */
-type Slot =
+type BufferSlot =
   | { readonly kind: 'argument' | 'output'; readonly number: number }
   | { readonly kind: 'arena' }
   | { readonly kind: 'packed' };
@@ -43,10 +43,10 @@ export type Step =
       readonly kernel: number;
       readonly wgsl: string;
       readonly pipeline: PipelineEntry;
-      readonly ranges: readonly Range[];
+      readonly ranges: readonly BufferRange[];
       readonly groups: readonly [number, number];
     }
-  | { readonly kind: 'copy'; readonly from: Range; readonly to: Range };
+  | { readonly kind: 'copy'; readonly from: BufferRange; readonly to: BufferRange };
 
 /** The steps of a plan, and the bytes that its packed arrays take at most. */
 export interface Steps {
@@ -67,9 +67,9 @@ export function* stepsOf(
     requireCountable(planned);
     const { layout, bytes, order } = layoutOf(plan, planned, profile);
     packedBytes = Math.max(packedBytes, bytes);
-    const own = (operand: number): Range =>
+    const own = (operand: number): BufferRange =>
       rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
-    const packed = (operand: number): Range => ({
+    const packed = (operand: number): BufferRange => ({
       slot: { kind: 'packed' },
       offset: layout.packed.get(operand)! * WORD,
       bytes: planned.kernel.operands[operand]!.length * WORD,
@@ -89,7 +89,7 @@ export function* stepsOf(
         });
       }
       const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
-      const ranges = shader.bindings.map((binding): Range => {
+      const ranges = shader.bindings.map((binding): BufferRange => {
         if (binding.kind === 'operand') return own(binding.operand);
         if (binding.kind === 'packed') return { slot: { kind: 'packed' }, offset: 0, bytes };
         return { slot: { kind: 'arena' }, offset: planned.scratch.offset, bytes: planned.scratch.bytes };
@@ -128,12 +128,16 @@ function requireCountable(planned: PlannedKernel): void {
 }
 
 /** A text that is the same for kernels with the same shaders. */
-function textOf(kernel: Kernel, { shares, access, packed }: OperandLayout): string {
+function textOf(kernel: Kernel, { aliasOf: shares, access, packed }: OperandLayout): string {
   return `${printKernel(kernel)}\n${shares.join()} ${access.join()} ${[...packed].join()}`;
 }
 
 /** Whether another operand that shares this one's memory is written. */
-function isOverwritten({ shares }: OperandLayout, { kernel }: PlannedKernel, operand: number): boolean {
+function isOverwritten(
+  { aliasOf: shares }: OperandLayout,
+  { kernel }: PlannedKernel,
+  operand: number,
+): boolean {
   return kernel.operands.some(({ access }, other) => shares[other] === operand && access !== 'read');
 }
 
@@ -146,7 +150,7 @@ function describe({ name, kernel }: PlannedKernel): string {
   return `kernel "${name}" on ${kernel.operands.map(({ dtype, length }) => `${dtype}[${length}]`).join(', ')}`;
 }
 
-function rangeOf(plan: Plan, buffer: number, { length }: Operand): Range {
+function rangeOf(plan: Plan, buffer: number, { length }: Operand): BufferRange {
   const { location: place } = plan.buffers[buffer]!;
   const bytes = Math.max(length, 1) * WORD;
   if (place.kind === 'arena') return { slot: { kind: 'arena' }, offset: place.offset, bytes };
@@ -195,7 +199,8 @@ function layoutOf(
   );
   const distinct = [...new Set(shares)];
   const room = maxBindings - (scratch.bytes > 0 ? 1 : 0);
-  if (distinct.length <= room) return { layout: { shares, access, packed: new Map() }, bytes: 0, order: [] };
+  if (distinct.length <= room)
+    return { layout: { aliasOf: shares, access, packed: new Map() }, bytes: 0, order: [] };
   const bySize = distinct.toSorted((a, b) => operands[a]!.length - operands[b]!.length || a - b);
   const order = bySize.slice(0, distinct.length - room + 1).sort((a, b) => a - b);
   const packed = new Map<number, number>();
@@ -205,7 +210,7 @@ function layoutOf(
     words += operands[operand]!.length;
   }
   return {
-    layout: { shares, access, packed },
+    layout: { aliasOf: shares, access, packed },
     bytes: bufferBytes(Math.max(words * WORD, BUFFER_UNIT)),
     order,
   };

@@ -8,28 +8,28 @@ import type { DType, Storage } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { PooledBuffer } from './buffer-pool.ts';
 import type { Words } from './elements.ts';
-import type { Staged } from './readback.ts';
+import type { StagedOutput } from './readback.ts';
 
 /** What a storage holds, and what its finalizer gives back. */
-export interface Lease {
+export interface Allocation {
   buffer: PooledBuffer | null;
   /** Bytes in the count of live bytes; 0 once they have been given back. */
-  held: number;
+  bytes: number;
   /** A copy that is on its way to the host, or null. */
-  staged: Staged | null;
+  staged: StagedOutput | null;
 }
 
 /** Who takes back what storages hold. */
-export interface StorageKeeper {
-  release(lease: Lease): void;
+export interface StorageOwner {
+  release(allocation: Allocation): void;
 }
 
 /** An array of a WebGPU device. */
 export class WebGPUStorage implements Storage {
   readonly dtype: DType;
   readonly length: number;
-  readonly keeper: StorageKeeper;
-  readonly lease: Lease;
+  readonly owner: StorageOwner;
+  readonly allocation: Allocation;
   readonly finalize: () => void;
   /** The elements while they lie on the host. */
   words: Words | null;
@@ -42,13 +42,19 @@ export class WebGPUStorage implements Storage {
   lastRun = 0;
   uses = 0;
 
-  constructor(keeper: StorageKeeper, dtype: DType, length: number, lease: Lease, words: Words | null) {
-    this.keeper = keeper;
+  constructor(
+    owner: StorageOwner,
+    dtype: DType,
+    length: number,
+    allocation: Allocation,
+    words: Words | null,
+  ) {
+    this.owner = owner;
     this.dtype = dtype;
     this.length = length;
-    this.lease = lease;
+    this.allocation = allocation;
     this.words = words;
-    this.finalize = (): void => keeper.release(lease);
+    this.finalize = (): void => owner.release(allocation);
   }
 
   get bytes(): number {
@@ -56,7 +62,7 @@ export class WebGPUStorage implements Storage {
   }
   /** @throws DeviceError once the storage has been freed */
   requireAlive(): void {
-    if (this.words !== null || this.lease.buffer !== null) return;
+    if (this.words !== null || this.allocation.buffer !== null) return;
     throw freedStorage('webgpu', this);
   }
   dispose(): void {

@@ -65,7 +65,7 @@ export function expressionOf(form: string, ...operands: readonly string[]): Expr
 }
 
 /** The expression that a form is whose first operand is an expression. */
-export function around(form: string, { text, needs }: Expression, ...rest: readonly string[]): Expression {
+export function wrapped(form: string, { text, needs }: Expression, ...rest: readonly string[]): Expression {
   const outer = expressionOf(form, text, ...rest);
   return { text: outer.text, needs: [...needs, ...outer.needs] };
 }
@@ -91,6 +91,6 @@ export function runtimeExpression(
 ): Expression {
   const literals = [first, ...rest].every((text) => /^-?\d|^i32\(-\d+\)$/.test(text));
   return literals
-    ? around(form, expressionOf(RUNTIME[type], first), ...rest)
+    ? wrapped(form, expressionOf(RUNTIME[type], first), ...rest)
     : expressionOf(form, first, ...rest);
 }

@@ -6,7 +6,7 @@
 import { DTypeError, type DType } from '@firsthand/linalg';
 import type { BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
 import {
-  around,
+  wrapped,
   expressionOf,
   runtimeExpression,
   valueType,
@@ -82,12 +82,12 @@ const CAST: { readonly [From in ValueType]: { readonly [To in ValueType]: string
 };
 
 /** What a reduction begins with, and how it goes on. */
-interface Fold {
+interface ReduceRule {
   readonly identity: { readonly [K in ValueType]: number };
   readonly step: { readonly [K in ValueType]: string };
 }
 
-const FOLDS: { readonly [K in ReduceKind]: Fold } = {
+const REDUCE: { readonly [K in ReduceKind]: ReduceRule } = {
   sum: {
     identity: { f32: 0, i32: 0, u32: 0, bool: 0 },
     step: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)', bool: '(a | b)' },
@@ -108,7 +108,7 @@ const FOLDS: { readonly [K in ReduceKind]: Fold } = {
 
 /** A result, rounded to binary16 if it is to be. */
 function rounded(expression: Expression, rounds: boolean): Expression {
-  return rounds ? around('to_half(a)', expression) : expression;
+  return rounds ? wrapped('to_half(a)', expression) : expression;
 }
 
 /** What a rule makes of operands of a dtype. */
@@ -188,7 +188,7 @@ export function randomExpression(
 
 /** What a reduction of no elements gives. */
 export function reduceIdentity(kind: ReduceKind, dtype: DType): Expression {
-  return literal(dtype, FOLDS[kind].identity[valueType(dtype)]);
+  return literal(dtype, REDUCE[kind].identity[valueType(dtype)]);
 }
 
 /**
@@ -198,5 +198,5 @@ export function reduceIdentity(kind: ReduceKind, dtype: DType): Expression {
  * @param x of type `valueType(dtype)`
  */
 export function reduceExpression(kind: ReduceKind, dtype: DType, accumulator: string, x: string): Expression {
-  return runtimeExpression(FOLDS[kind].step[valueType(dtype)], valueType(dtype), accumulator, x);
+  return runtimeExpression(REDUCE[kind].step[valueType(dtype)], valueType(dtype), accumulator, x);
 }

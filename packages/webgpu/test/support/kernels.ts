@@ -22,8 +22,8 @@ import {
   type TypedArray,
 } from '@firsthand/linalg';
 import { expect } from 'vitest';
-import { kernelShaders, scratchBytes } from '../../src/kernels/kernel-shaders.ts';
-import type { AdapterProfile } from '../../src/profile.ts';
+import { kernelShaders, scratchBytes } from '../../src/kernels/plan-kernel.ts';
+import type { AdapterProfile } from '../../src/emit/profile.ts';
 import { plainLayout, runShaders } from './run-shader.ts';
 
 const LIMITS = { maxBindings: 8, maxInvocations: 256, workgroupBytes: 16384 } as const;

@@ -3,9 +3,9 @@ import { printKernel, runKernel, type ContractKernel, type Index } from '@firsth
 import type { DType, TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { contractShaders } from '../../src/contract/contract.ts';
-import type { AdapterProfile } from '../../src/profile.ts';
-import type { OperandLayout, Shader } from '../../src/shader.ts';
+import { contractShaders } from '../../src/matmul/plan-matmul.ts';
+import type { AdapterProfile } from '../../src/emit/profile.ts';
+import type { OperandLayout, Shader } from '../../src/emit/shader.ts';
 import { affine, filled, PROFILES, scattered } from './kernels.ts';
 import { productKernel, type Product } from './product-kernel.ts';
 import { plainLayout, runShaders } from './run-shader.ts';

@@ -4,7 +4,7 @@ import type { Operand } from '@firsthand/compiler';
 import { fromFloat16Bits, toFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 import { create } from 'webgpu';
 import { dispatchOf } from '../../src/emit/module.ts';
-import type { OperandLayout, Shader } from '../../src/shader.ts';
+import type { OperandLayout, Shader } from '../../src/emit/shader.ts';
 
 /** What buffers are used for, and how one is mapped; Node has no names for them. */
 const USAGE = { mapRead: 0x0001, copySource: 0x0004, copyTarget: 0x0008, storage: 0x0080 } as const;
@@ -55,7 +55,7 @@ export async function requireValid(wgsl: string): Promise<void> {
 /** The layout of operands that share nothing and are not packed. */
 export function plainLayout(operands: readonly Operand[]): OperandLayout {
   return {
-    shares: operands.map((_, operand) => operand),
+    aliasOf: operands.map((_, operand) => operand),
     access: operands.map(({ access }) => (access === 'read' ? 'read' : 'read_write')),
     packed: new Map(),
   };

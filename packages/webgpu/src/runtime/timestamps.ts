@@ -6,7 +6,7 @@
  * µs, so that a short kernel takes no time, or much too much; on average of many runs that comes right.
  */
 import type { Roofline } from '@firsthand/compiler';
-import { BUFFER_USAGE, MAP_READ } from './usage.ts';
+import { BUFFER_USAGE, MAP_READ } from './webgpu-flags.ts';
 
 /** Bytes of a timestamp, which is in nanoseconds. */
 const STAMP = 8;

@@ -10,10 +10,10 @@ import { macrotask } from '@firsthand/graph';
  * Milliseconds of a slice: a quarter of a frame at 60 per second; the first comes after whatever has asked
  * for the program.
  */
-const SLICE = 4;
+const SLICE_MILLISECONDS = 4;
 
 /** Work that is under way, or done. */
-export class Sliced<T> {
+export class TimeSlicedTask<T> {
   readonly #work: InParts<T>;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
   #settle: () => void = () => {};
@@ -51,13 +51,13 @@ export class Sliced<T> {
 }
 
 /** The work of one device. */
-export class Slices {
-  readonly #waiting: Sliced<unknown>[] = [];
+export class TimeSlicer {
+  readonly #waiting: TimeSlicedTask<unknown>[] = [];
 
   /** Begins a piece of work. @throws what it throws in its first slice */
-  start<T>(work: InParts<T>): Sliced<T> {
-    const sliced = new Sliced(work);
-    if (this.#waiting.length === 0) sliced.advance(performance.now() + SLICE);
+  start<T>(work: InParts<T>): TimeSlicedTask<T> {
+    const sliced = new TimeSlicedTask(work);
+    if (this.#waiting.length === 0) sliced.advance(performance.now() + SLICE_MILLISECONDS);
     if (sliced.isDone) {
       sliced.finish();
       return sliced;
@@ -69,7 +69,7 @@ export class Slices {
   async #work(): Promise<void> {
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       await macrotask();
-      first.advance(performance.now() + SLICE);
+      first.advance(performance.now() + SLICE_MILLISECONDS);
       if (first.isDone) this.#waiting.shift();
     }
   }

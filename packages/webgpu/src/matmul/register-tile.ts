@@ -11,15 +11,15 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
 import { shaderOf } from '../emit/module.ts';
-import { range } from '../kernels/axes.ts';
+import { range } from '../emit/axes.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { Elements, factorsOf, type Load } from './factor.ts';
-import { finishOf } from './finish.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { ElementReader, matrixOperandsOf, type Load } from './matrix-operand.ts';
+import { epilogueOf } from './epilogue.ts';
 import { headerOf } from './header.ts';
-import { sumInBlocks, Sums, vectorText } from './sums.ts';
-import { sum, times } from './text.ts';
-import { declareTile, edgesOf, tilesOf, type TileExtent } from './tiles.ts';
+import { sumInBlocks, AccumulatorTile, vectorText } from './accumulator-tile.ts';
+import { addText, mulText } from '../emit/text.ts';
+import { declareTile, edgesOf, tilesOf, type TileExtent } from './tile-grid.ts';
 
 /** How the work is shared out. */
 export interface RegisterTile {
@@ -36,7 +36,7 @@ export interface RegisterTile {
    * Whether lanes tell each other what they have loaded: they run in step then, and `unroll` is a multiple of
    * `width`.
    */
-  readonly tells: boolean;
+  readonly broadcasts: boolean;
 }
 
 /** Rows and columns of a workgroup. */
@@ -51,15 +51,15 @@ export function registerTileShader(
   tile: RegisterTile,
 ): Shader {
   const { m, n, dtype } = kernel;
-  const { lanes, width, rows, columns, tells } = tile;
+  const { lanes, width, rows, columns, broadcasts } = tile;
   const extent = extentOf(tile);
   const isEdged = edgesOf(kernel, extent);
-  const finish = finishOf(kernel, layout, isEdged);
-  const { expressions } = finish;
+  const epilogue = epilogueOf(kernel, layout, isEdged);
+  const { expressions } = epilogue;
   const body = new Block(1);
   declareTile(body, kernel, extent, lanes);
 
-  const [left, right] = factorsOf(kernel);
+  const [left, right] = matrixOperandsOf(kernel);
   const rowsOf = {
     first: 'row',
     step: lanes === 'm' ? width : 1,
@@ -73,17 +73,21 @@ export function registerTileShader(
     last: isEdged.columns ? n - 1 : null,
   };
   const sources = [
-    new Elements(left, rowsOf, expressions, body),
-    new Elements(right, columnsOf, expressions, body),
+    new ElementReader(left, rowsOf, expressions, body),
+    new ElementReader(right, columnsOf, expressions, body),
   ].map((elements, side) =>
-    tells && (side === 0) === (lanes === 'n')
-      ? toldBy(elements, width)
+    broadcasts && (side === 0) === (lanes === 'n')
+      ? broadcasting(elements, width)
       : (block: Block, inner: string) => elements.along(block, inner),
   ) as [Source, Source];
-  const sums = new Sums(elementType(dtype), rows, columns);
-  addUp(body, kernel, tile.unroll, sums, sources);
-  sums.forEach(body, (row, column, total) =>
-    finish.call(sum('row', times(rowsOf.step, row)), sum('column', times(columnsOf.step, column)), total),
+  const accumulators = new AccumulatorTile(elementType(dtype), rows, columns);
+  multiply(body, kernel, tile.unroll, accumulators, sources);
+  accumulators.forEach(body, (row, column, total) =>
+    epilogue.call(
+      addText('row', mulText(rowsOf.step, row)),
+      addText('column', mulText(columnsOf.step, column)),
+      total,
+    ),
   );
 
   return shaderOf({
@@ -95,8 +99,8 @@ export function registerTileShader(
       kernel,
       `an invocation has ${rows} × ${columns} sums; ${width} lanes lie along ${lanes}`,
     ),
-    declarations: [...[left, right].flatMap(({ declaration }) => declaration ?? []), finish.declaration],
-    ...(tells ? { usesSubgroups: true, lane: 'subgroup_invocation_id' } : {}),
+    declarations: [...[left, right].flatMap(({ declaration }) => declaration ?? []), epilogue.declaration],
+    ...(broadcasts ? { usesSubgroups: true, lane: 'subgroup_invocation_id' } : {}),
   });
 }
 
@@ -104,11 +108,11 @@ export function registerTileShader(
 type Source = (block: Block, inner: string, steps: number) => Load;
 
 /** Elements that all lanes need: each lane loads those of one step, and tells them in its turn. */
-function toldBy(elements: Elements, width: number): Source {
+function broadcasting(elements: ElementReader, width: number): Source {
   return (block, inner, steps) => {
     if (steps % width !== 0) return elements.along(block, inner);
-    const load = elements.along(block, sum(inner, 'lane'));
-    const told = range(steps / width).map((turn) =>
+    const load = elements.along(block, addText(inner, 'lane'));
+    const loaded = range(steps / width).map((turn) =>
       range(elements.count).map((position) => {
         const name = `${elements.name}_told${position}${turn === 0 ? '' : `_${turn}`}`;
         block.line(`let ${name} = ${load(position, turn * width)};`);
@@ -116,16 +120,16 @@ function toldBy(elements: Elements, width: number): Source {
       }),
     );
     return (position, step = 0) =>
-      `subgroupBroadcast(${told[Math.floor(step / width)]![position]!}, ${step % width}u)`;
+      `subgroupBroadcast(${loaded[Math.floor(step / width)]![position]!}, ${step % width}u)`;
   };
 }
 
 /** The loops over k. */
-function addUp(
+function multiply(
   body: Block,
   { k, dtype }: ContractKernel,
   unroll: number,
-  sums: Sums,
+  accumulators: AccumulatorTile,
   sources: readonly [Source, Source],
 ): void {
   const whole = k - (k % unroll);
@@ -138,10 +142,11 @@ function addUp(
           type,
           range(width).map((each) => right(column + each, step)),
         );
-      sums.addProducts(block, prefix, step, (row) => left(row, step), rights);
+      accumulators.addProducts(block, prefix, step, (row) => left(row, step), rights);
     }
   };
-  sums.declare(body, 'sum');
-  if (whole > 0) sumInBlocks(body, whole, unroll, sums, (loop, prefix) => writeSteps(loop, prefix, unroll));
-  if (whole < k) writeSteps(body.nest(`for (var inner = ${whole}; inner < ${k}; inner++)`), 'sum', 1);
+  accumulators.declare(body, 'sum');
+  if (whole > 0)
+    sumInBlocks(body, whole, unroll, accumulators, (loop, prefix) => writeSteps(loop, prefix, unroll));
+  if (whole < k) writeSteps(body.open(`for (var inner = ${whole}; inner < ${k}; inner++)`), 'sum', 1);
 }

@@ -14,18 +14,18 @@ export interface Workgroups {
  * Workgroups in which each of so many pieces has an invocation: small ones where there are few pieces, so
  * that all cores get some.
  */
-export function workgroupsFor(pieces: number): Workgroups {
-  const size = Math.min(64, Math.max(4, 2 ** Math.ceil(Math.log2(pieces / 8))));
-  return { size, workgroups: Math.ceil(pieces / size) };
+export function workgroupsFor(items: number): Workgroups {
+  const size = Math.min(64, Math.max(4, 2 ** Math.ceil(Math.log2(items / 8))));
+  return { size, workgroups: Math.ceil(items / size) };
 }
 
 /** Declares the number of the piece that an invocation has; one without a piece returns. */
-export function declarePiece(
+export function declareWorkItem(
   block: Block,
   name: string,
-  pieces: number,
+  items: number,
   { size, workgroups }: Workgroups,
 ): void {
   block.line(`let ${name} = group * ${size} + lane;`);
-  if (pieces % size !== 0 || workgroups > GROUP_ROW) block.nest(`if (${name} >= ${pieces})`).line('return;');
+  if (items % size !== 0 || workgroups > GROUP_ROW) block.open(`if (${name} >= ${items})`).line('return;');
 }

@@ -3,13 +3,13 @@
  * `sum0`, or `sum0_0`, `sum0_1`, where there are several.
  */
 import type { Block } from '../emit/block.ts';
-import { sum, times } from './text.ts';
+import { addText, mulText } from '../emit/text.ts';
 
 /** Summands of one running sum of floats, at most: longer sums are added up in blocks. */
 export const SUM_BLOCK = 512;
 
 /** A tile of sums: up to three columns, or a multiple of four. */
-export class Sums {
+export class AccumulatorTile {
   readonly rows: number;
   readonly columns: number;
   /** Columns of the vectors. */
@@ -99,9 +99,11 @@ export class Sums {
     block.line(
       `var sums = array<${this.#vectorType(this.#widths[0]!)}, ${names.length}>(${names.join(', ')});`,
     );
-    const loop = block.nest(`for (var each = 0; each < ${this.rows}; each++)`);
+    const loop = block.open(`for (var each = 0; each < ${this.rows}; each++)`);
     const vectors = this.#widths.map((_, vector) => (count === 1 ? 'total' : `total${vector}`));
-    vectors.forEach((name, vector) => loop.line(`let ${name} = sums[${sum(times(count, 'each'), vector)}];`));
+    vectors.forEach((name, vector) =>
+      loop.line(`let ${name} = sums[${addText(mulText(count, 'each'), vector)}];`),
+    );
     writeRow(loop, 'each', vectors);
   }
 
@@ -119,18 +121,18 @@ export function sumInBlocks(
   body: Block,
   end: number,
   step: number,
-  sums: Sums,
+  accumulators: AccumulatorTile,
   write: (loop: Block, prefix: string) => void,
 ): void {
-  if (end <= SUM_BLOCK || !sums.isFloat) {
-    write(body.nest(`for (var inner = 0; inner < ${end}; inner += ${step})`), 'sum');
+  if (end <= SUM_BLOCK || !accumulators.isFloat) {
+    write(body.open(`for (var inner = 0; inner < ${end}; inner += ${step})`), 'sum');
     return;
   }
-  const outer = body.nest(`for (var begin = 0; begin < ${end}; begin += ${SUM_BLOCK})`);
-  sums.declare(outer, 'part');
+  const outer = body.open(`for (var begin = 0; begin < ${end}; begin += ${SUM_BLOCK})`);
+  accumulators.declare(outer, 'part');
   const stop = end % SUM_BLOCK === 0 ? `begin + ${SUM_BLOCK}` : `min(begin + ${SUM_BLOCK}, ${end})`;
-  write(outer.nest(`for (var inner = begin; inner < ${stop}; inner += ${step})`), 'part');
-  sums.add(outer, 'sum', 'part');
+  write(outer.open(`for (var inner = begin; inner < ${stop}; inner += ${step})`), 'part');
+  accumulators.add(outer, 'sum', 'part');
 }
 
 /** The type of so many numbers. */

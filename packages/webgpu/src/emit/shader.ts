@@ -33,7 +33,7 @@ export interface OperandLayout {
    * For each operand the one whose memory it is: itself, but for an array that is overwritten by what is
    * computed from it.
    */
-  readonly shares: readonly number[];
+  readonly aliasOf: readonly number[];
   /**
    * Arrays of the arena are declared writable in every kernel: they are parts of one buffer, which must not
    * be bound both ways.

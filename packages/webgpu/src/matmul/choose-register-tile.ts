@@ -5,9 +5,9 @@
  * smaller one wastes less at the edges and is compiled sooner.
  */
 import type { ContractKernel } from '@firsthand/compiler';
-import type { AdapterProfile } from '../profile.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 import { extentOf, type RegisterTile } from './register-tile.ts';
-import { tilesOf } from './tiles.ts';
+import { tilesOf } from './tile-grid.ts';
 
 const ROWS = [1, 2, 3, 4, 6, 8, 12, 16] as const;
 const COLUMNS = [1, 2, 3, 4, 8] as const;
@@ -40,14 +40,14 @@ function registerTiles({ subgroups }: AdapterProfile): readonly RegisterTile[] {
   const unroll = Math.max(4, width);
   return (['n', 'm'] as const).flatMap((lanes) =>
     ROWS.flatMap((rows) =>
-      COLUMNS.map((columns) => ({ lanes, width, rows, columns, unroll, tells: inStep !== null })),
+      COLUMNS.map((columns) => ({ lanes, width, rows, columns, unroll, broadcasts: inStep !== null })),
     ),
   );
 }
 
 /** Nanoseconds that a product takes with a tile, and that compiling adds. */
 function costOf(kernel: ContractKernel, tile: RegisterTile): number {
-  const { lanes, width, rows, columns, unroll, tells } = tile;
+  const { lanes, width, rows, columns, unroll, broadcasts: tells } = tile;
   const [shared, own] = lanes === 'n' ? [rows, columns] : [columns, rows];
   const [products, loads] = [rows * columns, own + (tells ? shared / width : shared)];
   const { product, load, store, turn, workgroup } = NANOSECONDS;

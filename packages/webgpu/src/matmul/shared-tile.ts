@@ -8,19 +8,19 @@
  */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
-import type { Expressions } from '../emit/expressions.ts';
-import { range } from '../kernels/axes.ts';
-import type { Factor } from './factor.ts';
-import { vectorText } from './sums.ts';
-import { over, rest, sum, times } from './text.ts';
+import type { ExpressionWriter } from '../emit/expression-writer.ts';
+import { range } from '../emit/axes.ts';
+import type { MatrixOperand } from './matrix-operand.ts';
+import { vectorText } from './accumulator-tile.ts';
+import { divText, modText, addText, mulText } from '../emit/text.ts';
 
 /** What a slab is cut from, and how. */
-export interface SlabParts {
+export interface SharedTileParts {
   readonly kernel: ContractKernel;
-  readonly factor: Factor;
+  readonly matrix: MatrixOperand;
   /** Whether the array is declared as vectors. */
   readonly isVector: boolean;
-  readonly expressions: Expressions;
+  readonly expressions: ExpressionWriter;
   /** The type of an element. */
   readonly type: string;
   /** Positions along the own axis, and steps along k. */
@@ -32,7 +32,7 @@ export interface SlabParts {
 }
 
 /** Whether vectors lie along k in memory, and not along the factor's own axis. */
-export function liesAlongK({ steps }: Factor): boolean {
+export function isContiguousAlongK({ strides: steps }: MatrixOperand): boolean {
   return steps !== null && steps.inner === 1 && steps.own !== 1;
 }
 
@@ -40,39 +40,39 @@ export function liesAlongK({ steps }: Factor): boolean {
 const BANKS = 8;
 
 /** A slab. */
-export class Slab {
+export class SharedTile {
   /** Vectors in it. */
   readonly vectors: number;
-  readonly #parts: SlabParts;
+  readonly #parts: SharedTileParts;
   readonly #alongK: boolean;
   /** Vectors from one line to the next: of a position along k, or of a step along the own axis. */
   readonly #line: number;
   /** Invocations along the own axis. */
   readonly #across: number;
 
-  constructor(parts: SlabParts) {
-    const { size, inner, count, factor } = parts;
+  constructor(parts: SharedTileParts) {
+    const { size, inner, count, matrix } = parts;
     this.#parts = parts;
     this.vectors = (size * inner) / 4;
-    this.#alongK = liesAlongK(factor);
+    this.#alongK = isContiguousAlongK(matrix);
     this.#line = (this.#alongK ? inner : size) / 4;
     this.#across = size / count;
   }
 
-  get name(): Factor['name'] {
-    return this.#parts.factor.name;
+  get name(): MatrixOperand['name'] {
+    return this.#parts.matrix.name;
   }
 
   /** The position of an invocation, by a number or its name, from the first of the workgroup's on. */
   position(each: number | string): string {
     const { place, count } = this.#parts;
     if (this.#alongK)
-      return sum(place, typeof each === 'number' ? this.#across * each : times(this.#across, each));
+      return addText(place, typeof each === 'number' ? this.#across * each : mulText(this.#across, each));
     if (typeof each === 'number')
-      return sum(times(4, place), (each % 4) + 4 * this.#across * Math.floor(each / 4));
-    return sum(
-      times(4, place),
-      count === 4 ? each : `${each} % 4 + ${times(4 * this.#across, `${each} / 4`)}`,
+      return addText(mulText(4, place), (each % 4) + 4 * this.#across * Math.floor(each / 4));
+    return addText(
+      mulText(4, place),
+      count === 4 ? each : `${each} % 4 + ${mulText(4 * this.#across, `${each} / 4`)}`,
     );
   }
 
@@ -88,29 +88,32 @@ export class Slab {
 
   #slotFunction(): string {
     const turned = this.#line === 1 ? 'quad' : `(quad ^ (position / ${BANKS / this.#line} % ${this.#line}))`;
-    return `// The place of a vector.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${sum(times(this.#line, 'position'), turned)};\n}`;
+    return `// The place of a vector.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${addText(mulText(this.#line, 'position'), turned)};\n}`;
   }
 
   #loadFunction(): string {
-    const { kernel, factor, size, inner, type, isVector, expressions } = this.#parts;
-    const extent = factor.name === 'left' ? kernel.m : kernel.n;
+    const { kernel, matrix, size, inner, type, isVector, expressions } = this.#parts;
+    const extent = matrix.name === 'left' ? kernel.m : kernel.n;
     const [hasEdge, hasTail] = [extent % size !== 0, kernel.k % inner !== 0];
-    const [across, along] = [over('vector', this.#line), times(4, rest('vector', this.#line))];
+    const [across, along] = [divText('vector', this.#line), mulText(4, modText('vector', this.#line))];
     const body = new Block(1);
     body.line(
-      `let position = ${sum('first', this.#alongK ? across : along)};`,
-      `let step = ${sum('inner', this.#alongK ? along : across)};`,
+      `let position = ${addText('first', this.#alongK ? across : along)};`,
+      `let step = ${addText('inner', this.#alongK ? along : across)};`,
     );
     const within = (text: string, last: number, isClamped: boolean): string =>
       isClamped ? `min(${text}, ${last})` : text;
     const element = (part: number): string => {
       const [down, right] = this.#alongK ? [0, part] : [part, 0];
       const lost = isVector ? 4 : 1;
-      const own = within(sum('position', down), extent - (this.#alongK ? 1 : lost), hasEdge);
-      const index = factor.at(own, within(sum('step', right), kernel.k - (this.#alongK ? lost : 1), hasTail));
-      const value = expressions.operands.load(factor.operand, isVector ? `(${index}) / 4` : index);
+      const own = within(addText('position', down), extent - (this.#alongK ? 1 : lost), hasEdge);
+      const index = matrix.at(
+        own,
+        within(addText('step', right), kernel.k - (this.#alongK ? lost : 1), hasTail),
+      );
+      const value = expressions.operands.load(matrix.operand, isVector ? `(${index}) / 4` : index);
       const zero = isVector ? `vec4<${type}>()` : `${type}()`;
-      return hasTail ? `select(${zero}, ${value}, ${sum('step', right)} < ${kernel.k})` : value;
+      return hasTail ? `select(${zero}, ${value}, ${addText('step', right)} < ${kernel.k})` : value;
     };
     if (isVector) body.line(`return ${element(0)};`);
     else {
@@ -136,26 +139,26 @@ export class Slab {
   /** A statement that puts a vector in its place in the slab that begins at `begin`. */
   store(begin: string, vector: string, value: string): string {
     const place = this.#alongK
-      ? `${this.name}_slot(${over(vector, this.#line)}, ${rest(vector, this.#line)})`
+      ? `${this.name}_slot(${divText(vector, this.#line)}, ${modText(vector, this.#line)})`
       : vector;
-    return `${this.name}_slab[${sum(begin, place)}] = ${value};`;
+    return `${this.name}_slab[${addText(begin, place)}] = ${value};`;
   }
 
   /**
    * Names the vectors of an invocation at four steps along k, the `quad`th four of the slab that begins at
    * `begin`.
    */
-  read(block: Block, begin: string, quad: string): SlabReads {
+  read(block: Block, begin: string, quad: string): SharedTileReads {
     const { count, type } = this.#parts;
     const at = (name: string, place: string): string => {
-      block.line(`let ${name} = ${this.name}_slab[${sum(begin, place)}];`);
+      block.line(`let ${name} = ${this.name}_slab[${addText(begin, place)}];`);
       return name;
     };
     if (this.#alongK) {
       const names = range(count).map((each) =>
         at(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`),
       );
-      const one: SlabReads['one'] = (each, step) => `${names[each]!}.${'xyzw'[step]!}`;
+      const one: SharedTileReads['one'] = (each, step) => `${names[each]!}.${'xyzw'[step]!}`;
       return {
         one,
         four: (each, step) =>
@@ -167,8 +170,11 @@ export class Slab {
     }
     const names = range(4).map((step) =>
       range(count / 4).map((four) => {
-        const line = times(this.#line, step === 0 ? `4 * ${quad}` : `4 * ${quad} + ${step}`);
-        return at(`${this.name}${four}_at${step}`, sum(sum(line, this.#parts.place), this.#across * four));
+        const line = mulText(this.#line, step === 0 ? `4 * ${quad}` : `4 * ${quad} + ${step}`);
+        return at(
+          `${this.name}${four}_at${step}`,
+          addText(addText(line, this.#parts.place), this.#across * four),
+        );
       }),
     );
     return {
@@ -179,7 +185,7 @@ export class Slab {
 }
 
 /** Elements at the positions of an invocation, by number, and at one of four steps. */
-export interface SlabReads {
+export interface SharedTileReads {
   one(each: number, step: number): string;
   four(each: number, step: number): string;
 }

@@ -2,15 +2,15 @@
 import type { Kernel, KernelKind } from '@firsthand/compiler';
 import type { Composite } from '@firsthand/graph';
 import { SUBGROUPS_DIRECTIVE } from '../emit/module.ts';
-import { contractShaders } from '../contract/contract.ts';
+import { contractShaders } from '../matmul/plan-matmul.ts';
 import { loopShaders } from './loop.ts';
-import { ownShaders, type KernelDefinition } from './own.ts';
-import { loopScratchWords } from './split.ts';
+import { customShaders, type KernelDefinition } from './custom-kernel.ts';
+import { loopScratchWords } from './split-rows.ts';
 import { scanScratchWords, scanShaders } from './scan.ts';
 import { scatterScratchWords, scatterShaders } from './scatter.ts';
 import { sortScratchWords, sortShaders } from './sort.ts';
-import type { AdapterProfile } from '../profile.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 /** Kernels that a user has written, by composite. */
@@ -34,7 +34,7 @@ const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
   scan: { shaders: scanShaders, scratchWords: scanScratchWords },
   scatter: { shaders: scatterShaders, scratchWords: scatterScratchWords },
   sort: { shaders: sortShaders, scratchWords: sortScratchWords },
-  custom: { shaders: ownShaders, scratchWords: none },
+  custom: { shaders: customShaders, scratchWords: none },
 };
 
 /** The dispatches of a kernel, in order. */

@@ -1,9 +1,9 @@
 /** Matrix products as shaders: which kind of tile, and how large, is chosen by the adapter and the shape. */
 import type { ContractKernel } from '@firsthand/compiler';
-import type { AdapterProfile } from '../profile.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { chooseRegisterTile } from './choose-register.ts';
-import { chooseWorkgroupTile } from './choose-workgroup.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { chooseRegisterTile } from './choose-register-tile.ts';
+import { chooseWorkgroupTile } from './choose-workgroup-tile.ts';
 import { matrixVectorShader } from './matrix-vector.ts';
 import { registerTileShader } from './register-tile.ts';
 import { workgroupTileShader } from './workgroup-tile.ts';

@@ -1,6 +1,6 @@
 // Work in slices: in order, not longer than a slice at a time, and told of what fails.
 import { expect, test, vi } from 'vitest';
-import { Slices } from '../src/runtime/slices.ts';
+import { TimeSlicer } from '../src/runtime/time-slices.ts';
 
 /** A clock that goes on by one millisecond whenever it is looked at. */
 function tick(): void {
@@ -17,14 +17,14 @@ function* count(to: number, log: (at: number) => void = () => {}): Generator<voi
 }
 
 test('what is short is done at once', () => {
-  const sliced = new Slices().start(count(3));
+  const sliced = new TimeSlicer().start(count(3));
   expect(sliced.isDone).toBe(true);
   expect(sliced.finish()).toBe(3);
 });
 
 test('what is long is done in turns of the event loop, one piece after the other', async () => {
   tick();
-  const slices = new Slices();
+  const slices = new TimeSlicer();
   const log: string[] = [];
   const [first, second] = ['a', 'b'].map((name) => slices.start(count(20, (at) => log.push(`${name}${at}`))));
   expect(log).toHaveLength(4);
@@ -38,7 +38,7 @@ test('the event loop has its turns in between', async () => {
   tick();
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
-  const sliced = new Slices().start(
+  const sliced = new TimeSlicer().start(
     count(50, () => {
       const start = Date.now();
       while (Date.now() < start + 1);
@@ -51,7 +51,7 @@ test('the event loop has its turns in between', async () => {
 
 test('what somebody cannot wait for is finished at once', async () => {
   tick();
-  const slices = new Slices();
+  const slices = new TimeSlicer();
   const first = slices.start(count(100));
   expect(first.finish()).toBe(100);
   const second = slices.start(count(100));
@@ -61,7 +61,7 @@ test('what somebody cannot wait for is finished at once', async () => {
 
 test('a failure is thrown in the first slice, and told to whoever asks after it', async () => {
   tick();
-  const slices = new Slices();
+  const slices = new TimeSlicer();
   function* fail(after: number): Generator<void, number> {
     yield* count(after);
     throw new RangeError(`after ${after}`);

@@ -1,7 +1,7 @@
 /** Sums, products and quotients as text, without what changes nothing. */
 
 /** `left + right` */
-export function sum(left: string, right: string | number): string {
+export function addText(left: string, right: string | number): string {
   const added = String(right);
   if (added === '0') return left;
   if (left === '0') return added;
@@ -12,7 +12,7 @@ export function sum(left: string, right: string | number): string {
 const WHOLE = /^[\w.]+(\([^()]*\))?$/;
 
 /** `factor * text` */
-export function times(factor: number, text: string): string {
+export function mulText(factor: number, text: string): string {
   if (factor === 0 || text === '0') return '0';
   if (factor === 1) return text;
   if (/^\d+$/.test(text)) return String(factor * Number(text));
@@ -20,10 +20,10 @@ export function times(factor: number, text: string): string {
 }
 
 /** `text / by`, rounded down where nothing is negative. */
-export function over(text: string, by: number): string {
+export function divText(text: string, by: number): string {
   return by === 1 ? text : `${WHOLE.test(text) ? text : `(${text})`} / ${by}`;
 }
 /** `text % by` */
-export function rest(text: string, by: number): string {
+export function modText(text: string, by: number): string {
   return by === 1 ? '0' : `${WHOLE.test(text) || /^\w+ \/ \d+$/.test(text) ? text : `(${text})`} % ${by}`;
 }

@@ -6,8 +6,8 @@ import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import type { Block } from '../emit/block.ts';
 import { GROUP_ROW } from '../emit/module.ts';
-import { declareAxes } from '../kernels/axes.ts';
-import { over, rest, sum, times } from './text.ts';
+import { declareAxes } from '../emit/axes.ts';
+import { divText, modText, addText, mulText } from '../emit/text.ts';
 
 /** Rows and columns of a tile. */
 export interface TileExtent {
@@ -43,17 +43,17 @@ export function declareTile(
   const { rows, columns } = extent;
   const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
   const tiles = tilesOf(kernel, extent);
-  if (tiles > GROUP_ROW) body.nest(`if (group >= ${tiles})`).line('return;');
+  if (tiles > GROUP_ROW) body.open(`if (group >= ${tiles})`).line('return;');
   if (batch.length > 0) {
-    body.line(`let matrix = ${over('group', down * across)};`);
+    body.line(`let matrix = ${divText('group', down * across)};`);
     declareAxes(body, 0, batch, 'matrix');
   }
   const [row, column] = [
-    times(rows, rest(over('group', across), down)),
-    times(columns, rest('group', across)),
+    mulText(rows, modText(divText('group', across), down)),
+    mulText(columns, modText('group', across)),
   ];
   body.line(
-    `let row = ${lanes === 'm' ? sum(row, 'lane') : row};`,
-    `let column = ${lanes === 'n' ? sum(column, 'lane') : column};`,
+    `let row = ${lanes === 'm' ? addText(row, 'lane') : row};`,
+    `let column = ${lanes === 'n' ? addText(column, 'lane') : column};`,
   );
 }

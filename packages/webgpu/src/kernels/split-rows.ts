@@ -6,11 +6,11 @@ import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { Block } from '../emit/block.ts';
 import { shaderOf } from '../emit/module.ts';
-import { declarePiece, workgroupsFor } from './invocations.ts';
+import { declareWorkItem, workgroupsFor } from './work-items.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
-import type { AdapterProfile } from '../profile.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { openRow, storeAll, sweepPass } from './sweep.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { openRow, storeAll, loopOverColumns } from './row-loop.ts';
 
 /** Invocations of a workgroup that folds a row in software. */
 const WORKGROUP = 64;
@@ -19,16 +19,16 @@ const WORKGROUP = 64;
 export type RowStrategy =
   | { readonly kind: 'invocation' }
   | { readonly kind: 'workgroup'; readonly size: number }
-  | { readonly kind: 'split'; readonly parts: number };
+  | { readonly kind: 'split'; readonly chunks: number };
 
 /** Rows that keep an adapter busy when each has one invocation: in software a few vectors for each core. */
 const ENOUGH_ROWS = { software: 32, hardware: 8192 } as const;
 /** Columns of a part, at the least. */
-const PART_COLUMNS = { software: 256, hardware: 64 } as const;
+const LEAST_CHUNK_COLUMNS = { software: 256, hardware: 64 } as const;
 /** Parts of a row, at the most. */
-const MOST_PARTS = { software: 64, hardware: 1024 } as const;
+const MOST_CHUNKS = { software: 64, hardware: 1024 } as const;
 /** Parts above which their results are added up in blocks of so many. */
-const PART_BLOCK = 32;
+const PARTIAL_BLOCK = 32;
 /** Columns of a row that are worth a workgroup. */
 const GROUP_COLUMNS = 32;
 
@@ -38,12 +38,12 @@ export function rowStrategy(kernel: LoopKernel, { isSoftware, maxInvocations }: 
   const adapter = isSoftware ? 'software' : 'hardware';
   if (rows >= ENOUGH_ROWS[adapter] || columns < 2 * GROUP_COLUMNS) return { kind: 'invocation' };
   const isOnePass = kernel.passes.length === 1 && kernel.passes[0]!.stores.length === 0;
-  const parts = Math.min(
-    MOST_PARTS[adapter],
-    Math.floor(columns / PART_COLUMNS[adapter]),
+  const chunks = Math.min(
+    MOST_CHUNKS[adapter],
+    Math.floor(columns / LEAST_CHUNK_COLUMNS[adapter]),
     Math.ceil((2 * ENOUGH_ROWS[adapter]) / rows),
   );
-  if (isOnePass && parts > 1 && (isSoftware || rows < 64)) return { kind: 'split', parts };
+  if (isOnePass && chunks > 1 && (isSoftware || rows < 64)) return { kind: 'split', chunks: chunks };
   const wanted = isSoftware ? WORKGROUP : 2 ** Math.ceil(Math.log2(columns / 4));
   return { kind: 'workgroup', size: Math.min(maxInvocations, 256, Math.max(32, wanted)) };
 }
@@ -57,7 +57,7 @@ export function loopScratchWords(kernel: LoopKernel, profile: AdapterProfile): n
     (sum, { kind }) => sum + (kind === 'argmax' || kind === 'argmin' ? 2 : 1),
     0,
   );
-  return states * sizeOf(kernel.rows) * strategy.parts;
+  return states * sizeOf(kernel.rows) * strategy.chunks;
 }
 
 /** A word of working memory as a value, and a value as a word. */
@@ -72,41 +72,41 @@ function toWord(type: string, value: string): string {
  * The state of part `part` of row `row` in working memory: reductions after each other, then rows, then
  * parts.
  */
-function statePlaces(
+function stateSlots(
   accumulators: readonly Accumulator[],
   rows: number,
-  parts: number,
+  chunks: number,
 ): readonly (readonly { readonly place: string; readonly type: string }[])[] {
   let next = 0;
   return accumulators.map(({ state }) =>
     state.map(({ type }) => {
-      const first = next++ * rows * parts;
-      return { place: first === 0 ? `row * ${parts} + part` : `${first} + row * ${parts} + part`, type };
+      const first = next++ * rows * chunks;
+      return { place: first === 0 ? `row * ${chunks} + part` : `${first} + row * ${chunks} + part`, type };
     }),
   );
 }
 
 /** The two shaders of a reduction whose rows are cut in parts. */
-export function splitShaders(kernel: LoopKernel, layout: OperandLayout, parts: number): readonly Shader[] {
-  return [foldParts(kernel, layout, parts), foldRows(kernel, layout, parts)];
+export function splitShaders(kernel: LoopKernel, layout: OperandLayout, chunks: number): readonly Shader[] {
+  return [reduceChunks(kernel, layout, chunks), reducePartials(kernel, layout, chunks)];
 }
 
-function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
+function reduceChunks(kernel: LoopKernel, layout: OperandLayout, chunks: number): Shader {
   const { rows, columns, passes } = kernel;
   const rowCount = sizeOf(rows);
-  const workgroups = workgroupsFor(rowCount * parts);
+  const workgroups = workgroupsFor(rowCount * chunks);
   const body = new Block(1);
-  declarePiece(body, 'place', rowCount * parts, workgroups);
-  body.line(`let row = place / ${parts};`, `let part = place % ${parts};`);
+  declareWorkItem(body, 'place', rowCount * chunks, workgroups);
+  body.line(`let row = place / ${chunks};`, `let part = place % ${chunks};`);
   const opened = openRow(kernel, layout, body, 'row');
   const { expressions } = opened;
-  const accumulators = sweepPass(kernel, passes[0]!, opened, body, {
+  const accumulators = loopOverColumns(kernel, passes[0]!, opened, body, {
     first: 'part',
-    step: parts,
-    count: Math.ceil(sizeOf(columns) / parts),
+    step: chunks,
+    count: Math.ceil(sizeOf(columns) / chunks),
   });
   const scratch = expressions.operands.scratch();
-  statePlaces(accumulators, rowCount, parts).forEach((places, which) =>
+  stateSlots(accumulators, rowCount, chunks).forEach((places, which) =>
     places.forEach(({ place, type }, word) =>
       body.line(`${scratch}[${place}] = ${toWord(type, accumulators[which]!.state[word]!.name)};`),
     ),
@@ -114,23 +114,27 @@ function foldParts(kernel: LoopKernel, layout: OperandLayout, parts: number): Sh
   return shaderOf({ expressions, ...workgroups, body });
 }
 
-function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Shader {
+function reducePartials(kernel: LoopKernel, layout: OperandLayout, chunks: number): Shader {
   const { rows, reductions, passes, rowStores } = kernel;
   const count = sizeOf(rows);
   const workgroups = workgroupsFor(count);
   const body = new Block(1);
-  declarePiece(body, 'row', count, workgroups);
+  declareWorkItem(body, 'row', count, workgroups);
   const { scope, expressions } = openRow(kernel, layout, body, 'row');
   const numbers = passes[0]!.reductions;
   const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
   for (const accumulator of accumulators) accumulator.begin(body);
-  const isBlocked = parts > PART_BLOCK;
-  const outer = isBlocked ? body.nest(`for (var begin = 0; begin < ${parts}; begin += ${PART_BLOCK})`) : body;
+  const isBlocked = chunks > PARTIAL_BLOCK;
+  const outer = isBlocked
+    ? body.open(`for (var begin = 0; begin < ${chunks}; begin += ${PARTIAL_BLOCK})`)
+    : body;
   if (isBlocked) for (const accumulator of accumulators) accumulator.beginBlock(outer);
-  const [first, end] = isBlocked ? ['begin', `min(begin + ${PART_BLOCK}, ${parts})`] : ['0', String(parts)];
-  const loop = outer.nest(`for (var part = ${first}; part < ${end}; part++)`);
+  const [first, end] = isBlocked
+    ? ['begin', `min(begin + ${PARTIAL_BLOCK}, ${chunks})`]
+    : ['0', String(chunks)];
+  const loop = outer.open(`for (var part = ${first}; part < ${end}; part++)`);
   const scratch = expressions.operands.scratch();
-  statePlaces(accumulators, count, parts).forEach((places, which) => {
+  stateSlots(accumulators, count, chunks).forEach((places, which) => {
     const names = places.map(({ place, type }, word) => {
       const name = `${accumulators[which]!.state[word]!.name}_part`;
       loop.line(`let ${name} = ${fromWord(type, `${scratch}[${place}]`)};`);
@@ -140,7 +144,7 @@ function foldRows(kernel: LoopKernel, layout: OperandLayout, parts: number): Sha
   });
   if (isBlocked) for (const accumulator of accumulators) accumulator.endBlock(outer);
   numbers.forEach((number, place) => body.line(`let r${number} = ${accumulators[place]!.result()};`));
-  scope.block = body.slot();
+  scope.block = body.insertionPoint();
   storeAll(expressions, rowStores, scope);
   return shaderOf({ expressions, ...workgroups, body });
 }

@@ -7,34 +7,34 @@
 import { scalarsIn, type ContractKernel, type Scalar, type Term } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
 import { shaderOf } from '../emit/module.ts';
-import { range } from '../kernels/axes.ts';
+import { range } from '../emit/axes.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { factorsOf, type Factor } from './factor.ts';
-import { finishOf } from './finish.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { matrixOperandsOf, type MatrixOperand } from './matrix-operand.ts';
+import { epilogueOf } from './epilogue.ts';
 import { headerOf } from './header.ts';
-import { liesAlongK, Slab, type SlabReads } from './slab.ts';
-import { sumInBlocks, Sums } from './sums.ts';
-import { over, rest, sum, times } from './text.ts';
-import { declareTile, edgesOf, tilesOf, type TileExtent } from './tiles.ts';
+import { isContiguousAlongK, SharedTile, type SharedTileReads } from './shared-tile.ts';
+import { sumInBlocks, AccumulatorTile } from './accumulator-tile.ts';
+import { divText, modText, addText, mulText } from '../emit/text.ts';
+import { declareTile, edgesOf, tilesOf, type TileExtent } from './tile-grid.ts';
 
 /** How the work is shared out. */
 export interface WorkgroupTile extends TileExtent {
   /** Steps along k that are in workgroup memory: a multiple of 4 that divides `SUM_BLOCK`. */
-  readonly inner: number;
+  readonly depth: number;
   /** Rows and columns of an invocation: 4 or 8. */
-  readonly own: { readonly rows: number; readonly columns: number };
+  readonly perInvocation: { readonly rows: number; readonly columns: number };
   readonly buffers: 1 | 2;
   /** Whether arrays are loaded four elements at a time where that can be. */
   readonly vectors: boolean;
 }
 
 /** Invocations of a workgroup. */
-export function invocationsOf({ rows, columns, own }: WorkgroupTile): number {
+export function invocationsOf({ rows, columns, perInvocation: own }: WorkgroupTile): number {
   return (rows * columns) / (own.rows * own.columns);
 }
 /** Bytes of workgroup memory. */
-export function bytesOf({ rows, columns, inner, buffers }: WorkgroupTile): number {
+export function bytesOf({ rows, columns, depth: inner, buffers }: WorkgroupTile): number {
   return 4 * (rows + columns) * inner * buffers;
 }
 
@@ -44,11 +44,11 @@ export function bytesOf({ rows, columns, inner, buffers }: WorkgroupTile): numbe
  */
 function isVectorArray(
   { m, n, k, batch, operands, stores }: ContractKernel,
-  factor: Factor,
+  matrix: MatrixOperand,
   layout: OperandLayout,
 ): boolean {
-  const { name, operand, index, steps } = factor;
-  const alongK = liesAlongK(factor);
+  const { name, operand, index, strides: steps } = matrix;
+  const alongK = isContiguousAlongK(matrix);
   const [axis, extent] = alongK
     ? [batch.length + 2, k]
     : name === 'left'
@@ -64,7 +64,7 @@ function isVectorArray(
     [extent, index.offset, operands[operand]!.length].every((size) => size % 4 === 0) &&
     index.terms.every(isWhole) &&
     !layout.packed.has(operand) &&
-    layout.shares.every((shared, other) => (shared === operand) === (other === operand)) &&
+    layout.aliasOf.every((shared, other) => (shared === operand) === (other === operand)) &&
     !scalarsIn(stores.map(({ value }) => value)).some(touches)
   );
 }
@@ -76,46 +76,46 @@ export function workgroupTileShader(
   tile: WorkgroupTile,
 ): Shader {
   const { dtype } = kernel;
-  const { rows, columns, inner, own, buffers } = tile;
-  const factors = factorsOf(kernel);
-  const canBeVectors = factors.map((factor) => tile.vectors && isVectorArray(kernel, factor, layout));
+  const { rows, columns, depth: inner, perInvocation: own, buffers } = tile;
+  const matrices = matrixOperandsOf(kernel);
+  const canBeVectors = matrices.map((matrix) => tile.vectors && isVectorArray(kernel, matrix, layout));
   // An array that is both factors is declared in one way.
-  const isVector = factors.map(({ operand }) =>
-    factors.every((other, each) => other.operand !== operand || canBeVectors[each]!),
+  const isVector = matrices.map(({ operand }) =>
+    matrices.every((other, each) => other.operand !== operand || canBeVectors[each]!),
   );
-  const vectors = new Set(factors.filter((_, each) => isVector[each]!).map(({ operand }) => operand));
-  const finish = finishOf(kernel, layout, edgesOf(kernel, tile), vectors);
-  const { expressions } = finish;
+  const vectors = new Set(matrices.filter((_, each) => isVector[each]!).map(({ operand }) => operand));
+  const epilogue = epilogueOf(kernel, layout, edgesOf(kernel, tile), vectors);
+  const { expressions } = epilogue;
   const size = invocationsOf(tile);
   const across = columns / own.columns;
   const body = new Block(1);
   declareTile(body, kernel, tile);
-  body.line(`let down = ${over('lane', across)};`, `let across = ${rest('lane', across)};`);
+  body.line(`let down = ${divText('lane', across)};`, `let across = ${modText('lane', across)};`);
   const type = elementType(dtype);
   const common = { kernel, expressions, type, inner };
-  const slabs = [
-    new Slab({
+  const sharedTiles = [
+    new SharedTile({
       ...common,
-      factor: factors[0],
+      matrix: matrices[0],
       isVector: isVector[0]!,
       size: rows,
       count: own.rows,
       place: 'down',
     }),
-    new Slab({
+    new SharedTile({
       ...common,
-      factor: factors[1],
+      matrix: matrices[1],
       isVector: isVector[1]!,
       size: columns,
       count: own.columns,
       place: 'across',
     }),
   ] as const;
-  const sums = new Sums(type, own.rows, own.columns);
-  addUp(body, kernel, tile, sums, slabs);
-  sums.forEach(body, (each, other, total) => {
-    const [rowOf, columnOf] = [slabs[0].position(each), slabs[1].position(Number(other))];
-    return finish.call(sum('row', rowOf), sum('column', columnOf), total);
+  const accumulators = new AccumulatorTile(type, own.rows, own.columns);
+  multiply(body, kernel, tile, accumulators, sharedTiles);
+  accumulators.forEach(body, (each, other, total) => {
+    const [rowOf, columnOf] = [sharedTiles[0].position(each), sharedTiles[1].position(Number(other))];
+    return epilogue.call(addText('row', rowOf), addText('column', columnOf), total);
   });
 
   return shaderOf({
@@ -128,69 +128,70 @@ export function workgroupTileShader(
       `a workgroup has ${rows} × ${columns} sums, an invocation ${own.rows} × ${own.columns}; ${inner} steps along k are in workgroup memory`,
     ),
     declarations: [
-      ...factors.flatMap(({ declaration }) => declaration ?? []),
-      ...slabs.flatMap((slab) => slab.declarations(buffers)),
-      finish.declaration,
+      ...matrices.flatMap(({ declaration }) => declaration ?? []),
+      ...sharedTiles.flatMap((sharedTile) => sharedTile.declarations(buffers)),
+      epilogue.declaration,
     ],
   });
 }
 
 /** The loop over k. */
-function addUp(
+function multiply(
   body: Block,
   { k, dtype }: ContractKernel,
   tile: WorkgroupTile,
-  sums: Sums,
-  slabs: readonly [Slab, Slab],
+  accumulators: AccumulatorTile,
+  sharedTiles: readonly [SharedTile, SharedTile],
 ): void {
-  const { inner, buffers } = tile;
+  const { depth: inner, buffers } = tile;
   const size = invocationsOf(tile);
   const firsts = ['row', 'column'] as const;
   /** Every vector that an invocation loads: of which slab, from which corner, and which. */
-  const loads = slabs.flatMap((slab, side) =>
-    range(slab.vectors / size).map((each) => ({
-      slab,
+  const loads = sharedTiles.flatMap((sharedTile, side) =>
+    range(sharedTile.vectors / size).map((each) => ({
+      sharedTile: sharedTile,
       first: firsts[side]!,
-      vector: sum('lane', size * each),
-      name: `${slab.name}_next${each}`,
+      vector: addText('lane', size * each),
+      name: `${sharedTile.name}_next${each}`,
     })),
   );
-  const begin = (slab: Slab): string => (buffers === 1 ? '0' : times(slab.vectors, 'buffer'));
-  const fill = (block: Block, step: string): void => {
-    for (const { slab, first, vector } of loads)
-      block.line(slab.store(begin(slab), vector, slab.load(first, step, vector)));
+  const begin = (sharedTile: SharedTile): string =>
+    buffers === 1 ? '0' : mulText(sharedTile.vectors, 'buffer');
+  const pack = (block: Block, step: string): void => {
+    for (const { sharedTile, first, vector } of loads)
+      block.line(sharedTile.store(begin(sharedTile), vector, sharedTile.load(first, step, vector)));
   };
-  sums.declare(body, 'sum');
+  accumulators.declare(body, 'sum');
   if (buffers === 2) {
     body.line('var buffer = 0;');
-    fill(body, '0');
+    pack(body, '0');
     body.line('workgroupBarrier();');
   }
-  sumInBlocks(body, k, inner, sums, (loop, prefix) => {
+  sumInBlocks(body, k, inner, accumulators, (loop, prefix) => {
     if (buffers === 1) {
-      fill(loop, 'inner');
+      pack(loop, 'inner');
       loop.line('workgroupBarrier();');
     } else {
       for (const { name } of loads) loop.line(`var ${name}: vec4<${elementType(dtype)}>;`);
-      const ahead = loop.nest(`if (inner + ${inner} < ${k})`);
-      for (const { slab, first, vector, name } of loads)
-        ahead.line(`${name} = ${slab.load(first, `inner + ${inner}`, vector)};`);
+      const ahead = loop.open(`if (inner + ${inner} < ${k})`);
+      for (const { sharedTile, first, vector, name } of loads)
+        ahead.line(`${name} = ${sharedTile.load(first, `inner + ${inner}`, vector)};`);
     }
-    const quads = loop.nest(`for (var quad = 0; quad < ${inner / 4}; quad++)`);
-    const [left, right] = slabs.map((slab) => slab.read(quads, begin(slab), 'quad')) as [
-      SlabReads,
-      SlabReads,
-    ];
+    const quads = loop.open(`for (var quad = 0; quad < ${inner / 4}; quad++)`);
+    const [left, right] = sharedTiles.map((sharedTile) =>
+      sharedTile.read(quads, begin(sharedTile), 'quad'),
+    ) as [SharedTileReads, SharedTileReads];
     for (const step of range(4)) {
       const [one, four] = [
         (row: number): string => left.one(row, step),
         (column: number): string => right.four(column, step),
       ];
-      sums.addProducts(quads, prefix, step, one, four);
+      accumulators.addProducts(quads, prefix, step, one, four);
     }
     if (buffers === 2) {
       loop.line('buffer = 1 - buffer;');
-      for (const { slab, vector, name } of loads) loop.line(slab.store(begin(slab), vector, name));
+      for (const { sharedTile, vector, name } of loads)
+        loop.line(sharedTile.store(begin(sharedTile), vector, name));
     }
     loop.line('workgroupBarrier();');
   });

@@ -5,8 +5,8 @@
  * here to measure.
  */
 import type { ContractKernel } from '@firsthand/compiler';
-import type { AdapterProfile } from '../profile.ts';
-import { tilesOf } from './tiles.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
+import { tilesOf } from './tile-grid.ts';
 import { bytesOf, invocationsOf, type WorkgroupTile } from './workgroup-tile.ts';
 
 const COMMON = { buffers: 2, vectors: true } as const;
@@ -14,14 +14,35 @@ const COMMON = { buffers: 2, vectors: true } as const;
  * From the largest to the smallest, with what an invocation of each does in a time, compared with the first.
  */
 export const WORKGROUP_TILES: readonly { readonly tile: WorkgroupTile; readonly rate: number }[] = [
-  { tile: { rows: 128, columns: 128, inner: 8, own: { rows: 8, columns: 8 }, ...COMMON }, rate: 1 },
-  { tile: { rows: 64, columns: 64, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.7 },
-  { tile: { rows: 32, columns: 64, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.65 },
-  { tile: { rows: 64, columns: 32, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.65 },
-  { tile: { rows: 32, columns: 32, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.6 },
-  { tile: { rows: 16, columns: 64, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.5 },
-  { tile: { rows: 64, columns: 16, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.5 },
-  { tile: { rows: 16, columns: 16, inner: 16, own: { rows: 4, columns: 4 }, ...COMMON }, rate: 0.3 },
+  { tile: { rows: 128, columns: 128, depth: 8, perInvocation: { rows: 8, columns: 8 }, ...COMMON }, rate: 1 },
+  {
+    tile: { rows: 64, columns: 64, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.7,
+  },
+  {
+    tile: { rows: 32, columns: 64, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.65,
+  },
+  {
+    tile: { rows: 64, columns: 32, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.65,
+  },
+  {
+    tile: { rows: 32, columns: 32, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.6,
+  },
+  {
+    tile: { rows: 16, columns: 64, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.5,
+  },
+  {
+    tile: { rows: 64, columns: 16, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.5,
+  },
+  {
+    tile: { rows: 16, columns: 16, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
+    rate: 0.3,
+  },
 ];
 
 /** Workgroups that keep an adapter busy. */

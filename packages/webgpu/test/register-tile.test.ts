@@ -4,9 +4,9 @@ import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chooseRegisterTile } from '../src/contract/choose-register.ts';
-import { registerTileShader, type RegisterTile } from '../src/contract/register-tile.ts';
-import type { AdapterProfile } from '../src/profile.ts';
+import { chooseRegisterTile } from '../src/matmul/choose-register-tile.ts';
+import { registerTileShader, type RegisterTile } from '../src/matmul/register-tile.ts';
+import type { AdapterProfile } from '../src/emit/profile.ts';
 import { affine, kernelsOf, load, PROFILES } from './support/kernels.ts';
 import { plainLayout, requireValid } from './support/run-shader.ts';
 import { arraysFor, expectProduct, products, withQuotients } from './support/products.ts';
@@ -141,7 +141,7 @@ test('a small kernel as text', async () => {
   const kernel = productKernel({ batch: [2], m: 30, k: 6, n: 8, transposed: 'b' }, (index) => [
     { operand: 2, index, value: relu },
   ]);
-  const tile: RegisterTile = { lanes: 'n', width: 4, rows: 4, columns: 2, unroll: 4, tells: true };
+  const tile: RegisterTile = { lanes: 'n', width: 4, rows: 4, columns: 2, unroll: 4, broadcasts: true };
   const { wgsl } = registerTileShader(kernel, plainLayout(kernel.operands), tile);
   await requireValid(wgsl);
   expect(wgsl).toMatchInlineSnapshot(`

@@ -40,7 +40,7 @@ export class Scope {
   /** Texts that have names here. */
   readonly names: Map<string, string> = new Map();
   /** Expressions that have been written here. */
-  readonly known: Map<Scalar, string> = new Map();
+  readonly values: Map<Scalar, string> = new Map();
 
   /** @param axes loop variables that change in this scope, besides those of the scopes around it */
   constructor(block: Block, axes: readonly number[], outer: Scope | null = null) {
@@ -62,7 +62,7 @@ export interface Surroundings {
 }
 
 type Write<K extends ScalarOp> = (
-  writer: Expressions,
+  writer: ExpressionWriter,
   scalar: ScalarOf<K>,
   inputs: readonly string[],
   scope: Scope,
@@ -71,19 +71,19 @@ type Write<K extends ScalarOp> = (
 const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   const: (writer, { dtype, value }) => writer.use(literal(dtype, value)),
   load: (writer, { operand, index }, _, scope) =>
-    writer.surroundings.load?.(operand, index) ?? writer.operands.load(operand, writer.place(index, scope)),
-  index: (writer, { index }, _, scope) => `(${writer.place(index, scope)})`,
+    writer.surroundings.load?.(operand, index) ?? writer.operands.load(operand, writer.index(index, scope)),
+  index: (writer, { index }, _, scope) => `(${writer.index(index, scope)})`,
   inside: (writer, { index, low, high }, _, scope) => {
-    const place = writer.place(index, scope);
+    const place = writer.index(index, scope);
     return `((${place} >= ${low}) & (${place} < ${high}))`;
   },
   gather: (writer, { dtype, operand, index, position, stride, extent }, [text], scope) => {
-    const name = writer.name(`i32(${text!})`, scope);
+    const name = writer.define(`i32(${text!})`, scope);
     const bounded =
       position.dtype === 'uint32' ? `${text!} < ${extent}u` : `(${name} >= 0) & (${name} < ${extent})`;
-    const rest = writer.place(index, scope);
+    const rest = writer.index(index, scope);
     const step = stride === 1 ? name : `${stride} * ${name}`;
-    const element = writer.name(
+    const element = writer.define(
       writer.operands.load(operand, rest === '0' ? step : `${rest} + ${step}`),
       scope,
     );
@@ -92,7 +92,7 @@ const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   },
   random: (writer, { dtype, index }, [key0, key1, counter0, counter1], scope) =>
     writer.use(
-      randomExpression(dtype, [key0!, key1!], [counter0!, counter1!], `u32(${writer.place(index, scope)})`),
+      randomExpression(dtype, [key0!, key1!], [counter0!, counter1!], `u32(${writer.index(index, scope)})`),
     ),
   unary: (writer, { kind, x }, [text]) => writer.use(unaryExpression(kind, x.dtype, text!)),
   binary: (writer, { kind, a }, [left, right]) => writer.use(binaryExpression(kind, a.dtype, left!, right!)),
@@ -106,7 +106,7 @@ const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
 const PLAIN: ReadonlySet<ScalarOp> = /* @__PURE__ */ new Set(['const', 'reduced', 'total'] as const);
 
 /** The expressions of one shader. */
-export class Expressions {
+export class ExpressionWriter {
   readonly operands: Operands;
   readonly surroundings: Surroundings;
   readonly needs: Set<FunctionName> = new Set();
@@ -130,30 +130,30 @@ export class Expressions {
   write(values: readonly Scalar[], scope: Scope): readonly string[] {
     const order = scalarsIn(values, (scalar) => lookup(scope, scalar) !== null);
     const uses = countUses(order, values);
-    const homes = new Map<Scalar, Scope>();
+    const definitionScopes = new Map<Scalar, Scope>();
     for (const scalar of order) {
-      const home = this.#homeOf(scalar, scope, homes);
-      homes.set(scalar, home);
+      const definitionScope = this.#homeOf(scalar, scope, definitionScopes);
+      definitionScopes.set(scalar, definitionScope);
       const isOpaque = opaqueOperands(scalar);
       const inputs = inputsOf(scalar).map((input, place) => {
-        const text = lookup(home, input)!;
+        const text = lookup(definitionScope, input)!;
         return isOpaque[place]! ? this.use(opaqueExpression(text)) : text;
       });
-      const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar, inputs, home);
+      const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar, inputs, definitionScope);
       const isNamed =
         !PLAIN.has(scalar.op) &&
         (scalar.op === 'load' ||
           scalar.op === 'gather' ||
           uses.get(scalar)! > 1 ||
           text.length > LONG ||
-          (home !== scope && inputs.length > 0));
-      home.known.set(scalar, isNamed ? this.name(text, home) : text);
+          (definitionScope !== scope && inputs.length > 0));
+      definitionScope.values.set(scalar, isNamed ? this.define(text, definitionScope) : text);
     }
     return values.map((value) => lookup(scope, value)!);
   }
 
   /** A name for a text in a scope. */
-  name(text: string, scope: Scope): string {
+  define(text: string, scope: Scope): string {
     if (/^\w+$/.test(text)) return text;
     for (let each: Scope | null = scope; each !== null; each = each.outer) {
       const known = each.names.get(text);
@@ -166,35 +166,35 @@ export class Expressions {
   }
 
   /** An index as text; the part that does not change with the innermost loop has a name in front of it. */
-  place(index: Index, scope: Scope): string {
+  index(index: Index, scope: Scope): string {
     if (scope.outer === null) return indexText(index, this.#extents);
     const { outer, inner } = splitIndex(index, (axis) => !scope.axes.has(axis));
     if (outer.terms.length === 0 || (inner.terms.length === 0 && inner.offset === 0))
       return this.#deepPlace(index, scope);
-    const text = this.place(outer, scope.outer);
-    const base = this.name(text, scope.outer);
+    const text = this.index(outer, scope.outer);
+    const base = this.define(text, scope.outer);
     const rest = indexText(inner, this.#extents);
     return rest.startsWith('-') ? `${base} - ${rest.slice(1)}` : `${base} + ${rest}`;
   }
 
   #deepPlace(index: Index, scope: Scope): string {
     const isOuter = index.terms.length > 0 && !axesIn(index).some((axis) => scope.axes.has(axis));
-    return isOuter ? this.place(index, scope.outer!) : indexText(index, this.#extents);
+    return isOuter ? this.index(index, scope.outer!) : indexText(index, this.#extents);
   }
 
   /** The outermost scope in which an expression can be computed. */
-  #homeOf(scalar: Scalar, scope: Scope, homes: ReadonlyMap<Scalar, Scope>): Scope {
-    let home = rootOf(scope);
+  #homeOf(scalar: Scalar, scope: Scope, definitionScopes: ReadonlyMap<Scalar, Scope>): Scope {
+    let definitionScope = rootOf(scope);
     const within = (other: Scope): void => {
-      if (depthOf(other) > depthOf(home)) home = other;
+      if (depthOf(other) > depthOf(definitionScope)) definitionScope = other;
     };
-    for (const input of inputsOf(scalar)) within(homes.get(input) ?? scopeOf(scope, input));
+    for (const input of inputsOf(scalar)) within(definitionScopes.get(input) ?? scopeOf(scope, input));
     for (const axis of axesOfScalar(scalar))
       for (let each: Scope | null = scope; each !== null; each = each.outer)
         if (each.axes.has(axis)) within(each);
     if (scalar.op === 'reduced') within(this.surroundings.reduced!(scalar.reduction).scope);
     if (scalar.op === 'total') within(this.surroundings.total!.scope);
-    return home;
+    return definitionScope;
   }
 }
 
@@ -204,7 +204,7 @@ function axesOfScalar(scalar: Scalar): readonly number[] {
 
 function lookup(scope: Scope, scalar: Scalar): string | null {
   for (let each: Scope | null = scope; each !== null; each = each.outer) {
-    const text = each.known.get(scalar);
+    const text = each.values.get(scalar);
     if (text !== undefined) return text;
   }
   return null;
@@ -213,7 +213,7 @@ function lookup(scope: Scope, scalar: Scalar): string | null {
 /** The scope that holds an expression which has been written. */
 function scopeOf(scope: Scope, scalar: Scalar): Scope {
   for (let each: Scope | null = scope; each !== null; each = each.outer)
-    if (each.known.has(scalar)) return each;
+    if (each.values.has(scalar)) return each;
   return scope;
 }
 

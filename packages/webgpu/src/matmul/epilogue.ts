@@ -4,16 +4,16 @@
  */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
-import { Expressions, extentsOf, Scope, type Surroundings } from '../emit/expressions.ts';
+import { ExpressionWriter, extentsOf, Scope, type Surroundings } from '../emit/expression-writer.ts';
 import { Operands } from '../emit/operands.ts';
-import { range } from '../kernels/axes.ts';
-import { storeAll } from '../kernels/sweep.ts';
+import { range } from '../emit/axes.ts';
+import { storeAll } from '../kernels/row-loop.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { OperandLayout } from '../shader.ts';
+import type { OperandLayout } from '../emit/shader.ts';
 
 /** The function `finish`, and the expressions of the shader that it is a part of. */
-export interface Finish {
-  readonly expressions: Expressions;
+export interface Epilogue {
+  readonly expressions: ExpressionWriter;
   readonly declaration: string;
   /** A call of it. */
   call(row: string, column: string, total: string): string;
@@ -23,18 +23,18 @@ export interface Finish {
  * @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does
  * nothing @param vectors arrays that are declared as vectors of four
  */
-export function finishOf(
+export function epilogueOf(
   kernel: ContractKernel,
   layout: OperandLayout,
   isEdged: { readonly rows: boolean; readonly columns: boolean },
   vectors?: ReadonlySet<number>,
-): Finish {
+): Epilogue {
   const { batch, m, n, dtype, stores } = kernel;
   const axes = range(batch.length + 2);
   const body = new Block(1);
   const scope = new Scope(body, axes);
   const surroundings: Surroundings = { total: { name: 'total', scope } };
-  const expressions = new Expressions(
+  const expressions = new ExpressionWriter(
     new Operands(kernel.operands, layout, vectors),
     extentsOf(kernel),
     surroundings,
@@ -45,9 +45,9 @@ export function finishOf(
   );
   if (outside.length > 0)
     body
-      .nest(`if (${outside.length === 1 ? outside[0]! : outside.map((text) => `(${text})`).join(' | ')})`)
+      .open(`if (${outside.length === 1 ? outside[0]! : outside.map((text) => `(${text})`).join(' | ')})`)
       .line('return;');
-  scope.block = body.slot();
+  scope.block = body.insertionPoint();
   storeAll(expressions, stores, scope);
   const parameters = axes.map((axis) => `${axisName(axis)}: i32`).join(', ');
   const first = batch.map((_, axis) => `${axisName(axis)}, `).join('');

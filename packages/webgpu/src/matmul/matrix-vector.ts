@@ -8,21 +8,21 @@ import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
 import { shaderOf } from '../emit/module.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../shader.ts';
-import { Elements, factorsOf } from './factor.ts';
-import { finishOf } from './finish.ts';
+import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { ElementReader, matrixOperandsOf } from './matrix-operand.ts';
+import { epilogueOf } from './epilogue.ts';
 import { headerOf } from './header.ts';
-import { liesAlongK } from './slab.ts';
-import { SUM_BLOCK } from './sums.ts';
-import { over, rest, sum, times } from './text.ts';
-import { declareTile, edgesOf, tilesOf } from './tiles.ts';
+import { isContiguousAlongK } from './shared-tile.ts';
+import { SUM_BLOCK } from './accumulator-tile.ts';
+import { divText, modText, addText, mulText } from '../emit/text.ts';
+import { declareTile, edgesOf, tilesOf } from './tile-grid.ts';
 
 /**
  * Invocations of a workgroup, and those that lie along k: few where the matrix is contiguous along its own
  * axis, many where it is along k.
  */
 const SIZE = 256;
-const SLICES = { own: 4, inner: 64 } as const;
+const K_RANGES = { own: 4, inner: 64 } as const;
 
 /** The least power of two that is not below a number, or `most`. */
 function power(number: number, most: number): number {
@@ -32,32 +32,32 @@ function power(number: number, most: number): number {
 /** The shader of a product with m = 1 or n = 1. */
 export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout): Shader {
   const { m, n, k, dtype } = kernel;
-  const [left, right] = factorsOf(kernel);
+  const [left, right] = matrixOperandsOf(kernel);
   const [vector, matrix, extent] = m === 1 ? [left, right, n] : [right, left, m];
-  const alongK = liesAlongK(matrix);
-  const wanted = power(k, alongK ? SLICES.inner : SLICES.own);
+  const alongK = isContiguousAlongK(matrix);
+  const wanted = power(k, alongK ? K_RANGES.inner : K_RANGES.own);
   const positions = power(extent, SIZE / wanted);
   const slices = power(k, SIZE / positions);
   const size = positions * slices;
   const tile = m === 1 ? { rows: 1, columns: positions } : { rows: positions, columns: 1 };
-  const finish = finishOf(kernel, layout, edgesOf(kernel, tile));
-  const { expressions } = finish;
+  const epilogue = epilogueOf(kernel, layout, edgesOf(kernel, tile));
+  const { expressions } = epilogue;
   const type = elementType(dtype);
 
   const body = new Block(1);
   declareTile(body, kernel, tile);
   const [slice, place] = alongK
-    ? [rest('lane', slices), over('lane', slices)]
-    : [over('lane', positions), rest('lane', positions)];
-  body.line(`let slice = ${slice};`, `let position = ${sum(m === 1 ? 'column' : 'row', place)};`);
+    ? [modText('lane', slices), divText('lane', slices)]
+    : [divText('lane', positions), modText('lane', positions)];
+  body.line(`let slice = ${slice};`, `let position = ${addText(m === 1 ? 'column' : 'row', place)};`);
   const at = { step: 1, count: 1 };
-  const elements = new Elements(
+  const elements = new ElementReader(
     matrix,
     { ...at, first: 'position', last: extent % positions === 0 ? null : extent - 1 },
     expressions,
     body,
   );
-  const factors = new Elements(vector, { ...at, first: '0', last: null }, expressions, body);
+  const factors = new ElementReader(vector, { ...at, first: '0', last: null }, expressions, body);
   const addTo = (block: Block, total: string): void => {
     const [element, factor] = [elements, factors].map((each) => each.along(block, 'inner')(0));
     block.line(`${total} += ${factor!} * ${element!};`);
@@ -65,26 +65,26 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   body.line(`var sum = ${type}();`);
   const perBlock = SUM_BLOCK * slices;
   if (k > perBlock && dtype === 'float32') {
-    const outer = body.nest(`for (var begin = slice; begin < ${k}; begin += ${perBlock})`);
+    const outer = body.open(`for (var begin = slice; begin < ${k}; begin += ${perBlock})`);
     outer.line(`var part = ${type}();`);
     addTo(
-      outer.nest(`for (var inner = begin; inner < min(begin + ${perBlock}, ${k}); inner += ${slices})`),
+      outer.open(`for (var inner = begin; inner < min(begin + ${perBlock}, ${k}); inner += ${slices})`),
       'part',
     );
     outer.line('sum += part;');
   } else {
-    addTo(body.nest(`for (var inner = slice; inner < ${k}; inner += ${slices})`), 'sum');
+    addTo(body.open(`for (var inner = slice; inner < ${k}; inner += ${slices})`), 'sum');
   }
   const distance = alongK ? 1 : positions;
   if (slices > 1) {
     body.line('parts[lane] = sum;');
-    const tree = body.nest(`for (var half = ${slices / 2}; half > 0; half /= 2)`);
+    const tree = body.open(`for (var half = ${slices / 2}; half > 0; half /= 2)`);
     tree.line('workgroupBarrier();');
-    tree.nest('if (slice < half)').line(`parts[lane] += parts[lane + ${times(distance, 'half')}];`);
+    tree.open('if (slice < half)').line(`parts[lane] += parts[lane + ${mulText(distance, 'half')}];`);
   }
-  const last = slices === 1 ? body : body.nest('if (slice == 0)');
+  const last = slices === 1 ? body : body.open('if (slice == 0)');
   const total = slices === 1 ? 'sum' : 'parts[lane]';
-  last.line(m === 1 ? finish.call('row', 'position', total) : finish.call('position', 'column', total));
+  last.line(m === 1 ? epilogue.call('row', 'position', total) : epilogue.call('position', 'column', total));
 
   return shaderOf({
     expressions,
@@ -95,7 +95,7 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
     declarations: [
       ...[left, right].flatMap(({ declaration }) => declaration ?? []),
       ...(slices > 1 ? [`var<workgroup> parts: array<${type}, ${size}>;`] : []),
-      finish.declaration,
+      epilogue.declaration,
     ],
   });
 }

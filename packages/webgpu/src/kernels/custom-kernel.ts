@@ -7,9 +7,9 @@ import { checkCount } from '@firsthand/linalg';
 import type { CustomKernel } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Attrs, Composite, Spec } from '@firsthand/graph';
-import type { AdapterProfile } from '../profile.ts';
+import type { AdapterProfile } from '../emit/profile.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { Binding, OperandLayout, Shader } from '../shader.ts';
+import type { Binding, OperandLayout, Shader } from '../emit/shader.ts';
 
 /** What a kernel is written for. */
 export interface KernelSpec<A extends Attrs = Attrs> {
@@ -54,7 +54,7 @@ export function defineKernel<A extends Attrs>(
 }
 
 /** The shader of a composite's own kernel. @throws DeviceError if it asks for no workgroups */
-export function ownShaders(
+export function customShaders(
   kernel: CustomKernel,
   { access }: OperandLayout,
   profile: AdapterProfile,

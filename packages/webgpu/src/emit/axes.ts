@@ -1,6 +1,6 @@
 /** Loop variables from one running number, which is how invocations are counted. */
 import { axisName } from '@firsthand/compiler';
-import type { Block } from '../emit/block.ts';
+import type { Block } from './block.ts';
 
 /** Declares the loop variables `first`, `first + 1`, … at element `place` of a space in row-major order. */
 export function declareAxes(block: Block, first: number, extents: readonly number[], place: string): void {

@@ -3,14 +3,14 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chooseWorkgroupTile, WORKGROUP_TILES } from '../src/contract/choose-workgroup.ts';
-import { SUM_BLOCK } from '../src/contract/sums.ts';
+import { chooseWorkgroupTile, WORKGROUP_TILES } from '../src/matmul/choose-workgroup-tile.ts';
+import { SUM_BLOCK } from '../src/matmul/accumulator-tile.ts';
 import {
   bytesOf,
   invocationsOf,
   workgroupTileShader,
   type WorkgroupTile,
-} from '../src/contract/workgroup-tile.ts';
+} from '../src/matmul/workgroup-tile.ts';
 import { affine, load, PROFILES } from './support/kernels.ts';
 import { chosenFor, expectProduct, products, withQuotients, type Way } from './support/products.ts';
 import { productKernel } from './support/product-kernel.ts';
@@ -19,16 +19,16 @@ import { plainLayout, requireValid } from './support/run-shader.ts';
 const small: WorkgroupTile = {
   rows: 16,
   columns: 16,
-  inner: 8,
-  own: { rows: 4, columns: 4 },
+  depth: 8,
+  perInvocation: { rows: 4, columns: 4 },
   buffers: 2,
   vectors: true,
 };
 const wide: WorkgroupTile = {
   rows: 8,
   columns: 32,
-  inner: 4,
-  own: { rows: 4, columns: 8 },
+  depth: 4,
+  perInvocation: { rows: 4, columns: 8 },
   buffers: 1,
   vectors: true,
 };
@@ -90,7 +90,7 @@ test('an array that is both factors, and one that is added to the result as well
 test('products of any extents and layouts', async () => {
   await fc.assert(
     fc.asyncProperty(products, async (p) =>
-      expectProduct(productKernel(p), { ways: by({ ...small, inner: 4 }) }),
+      expectProduct(productKernel(p), { ways: by({ ...small, depth: 4 }) }),
     ),
     { numRuns: 12 },
   );
@@ -104,9 +104,9 @@ test('every tile fits the limits that adapters have at least, and its slabs are 
   for (const { tile } of WORKGROUP_TILES) {
     expect(invocationsOf(tile)).toBeLessThanOrEqual(256);
     expect(bytesOf(tile)).toBeLessThanOrEqual(16384);
-    expect(SUM_BLOCK % tile.inner).toBe(0);
+    expect(SUM_BLOCK % tile.depth).toBe(0);
     for (const lines of [tile.rows, tile.columns])
-      expect(((lines * tile.inner) / 4) % invocationsOf(tile)).toBe(0);
+      expect(((lines * tile.depth) / 4) % invocationsOf(tile)).toBe(0);
   }
 });
 
