@@ -21,9 +21,9 @@ const PERMITTED: Readonly<Record<string, readonly Permitted[]>> = {
   ],
   'the platform fails, and no call is wrong': [
     ['packages/graph/src/flights.ts', 'String(error)'],
-    ['packages/wasm/src/runtime/compile-module.ts', 'does not compile'],
+    ['packages/wasm/src/engine/instantiate.ts', 'does not compile'],
     ['packages/wasm/src/runtime/executable.ts', 'a run has failed'],
-    ['packages/wasm/src/threads/threads.ts', 'a worker thread has crashed'],
+    ['packages/wasm/src/threads/team.ts', 'a worker thread has crashed'],
     ['packages/webgpu/src/runtime/commands.ts', 'error.message'],
     ['packages/webgpu/src/runtime/session.ts', 'has refused what it was told'],
     ['packages/webgpu/src/runtime/session.ts', 'has been lost'],

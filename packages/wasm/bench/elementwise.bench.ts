@@ -8,7 +8,7 @@ import { Generator } from '@firsthand/linalg';
 import type { Callee } from '../src/assembler/code.ts';
 import { Module } from '../src/assembler/module.ts';
 import { TILES } from '../src/contract/tiles.ts';
-import { detectFeatures } from '../src/features.ts';
+import { detectFeatures } from '../src/engine/features.ts';
 import { emitKernel, functionsOf, scratchOf } from '../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../src/math/float64.ts';
 import { affine } from '../test/support/build.ts';

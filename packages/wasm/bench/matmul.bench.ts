@@ -5,7 +5,7 @@
  * with separate multiplications and additions, then with fused ones.
  */
 import { setFlagsFromString } from 'node:v8';
-import { detectFeatures } from '../src/features.ts';
+import { detectFeatures } from '../src/engine/features.ts';
 import { chooseTile } from '../src/contract/choose.ts';
 import { tilesFor } from '../src/contract/tiles.ts';
 import { buildProducts, type Product } from './support/products.ts';

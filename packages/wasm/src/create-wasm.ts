@@ -4,18 +4,18 @@ import { checkChoice, checkCount, checkOptions, type OptionKeys } from '@firstha
 import { chooseTile } from './contract/choose.ts';
 import type { Tile } from './contract/tile.ts';
 import { WasmDevice } from './runtime/device.ts';
-import { detectFeatures, type Features } from './features.ts';
+import { detectFeatures, type Features } from './engine/features.ts';
 import { KernelLibrary } from './runtime/kernel-library.ts';
-import { LinearMemory } from './runtime/memory.ts';
+import { LinearMemory } from './memory/linear-memory.ts';
 import { rooflineOf } from './profile/roofline.ts';
 import { PageDevice } from './runtime/page-device.ts';
 import { Session } from './runtime/session.ts';
-import { Storages } from './runtime/storages.ts';
-import { MOST_THREADS } from './threads/control.ts';
-import { idealThreads, mayShare, mayStart, mayWait } from './threads/host.ts';
+import { StorageManager } from './memory/storage-manager.ts';
+import { MAX_THREADS } from './threads/synchronization.ts';
+import { idealThreads, mayShare, mayStart, mayWait } from './threads/platform.ts';
 import { PageTeam } from './threads/page-team.ts';
-import { Team } from './threads/team.ts';
-import type { Threads } from './threads/threads.ts';
+import { BlockingTeam } from './threads/blocking-team.ts';
+import type { Team } from './threads/team.ts';
 
 /** How the work of kernels is shared. */
 export interface ThreadOptions {
@@ -94,11 +94,11 @@ export async function createWasm(options?: WasmOptions): Promise<Device> {
     maxBytes = 2 ** 32,
     timings = false,
   } = checkOptions('createWasm', options, WASM_KEYS);
-  const shared: ThreadOptions =
+  const threadOptions: ThreadOptions =
     typeof threads === 'object'
       ? checkOptions('createWasm: threads', threads, THREAD_KEYS)
       : { count: threads };
-  const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = shared;
+  const { count: wanted = 'auto', divideFrom = DIVIDE_FROM, wait = false } = threadOptions;
   if (typeof relaxedSimd !== 'boolean') checkChoice('createWasm', 'relaxedSimd', relaxedSimd, ['auto']);
   const features = detectFeatures(relaxedSimd);
   const { memory, team } = open(maxBytes, wanted, wait);
@@ -110,15 +110,15 @@ export async function createWasm(options?: WasmOptions): Promise<Device> {
     divideFrom: team === null ? Infinity : divideFrom,
   });
   const session = new Session({
-    storages: new Storages(memory),
+    storages: new StorageManager(memory),
     library,
     code: new WeakMap(),
     team,
     roofline,
   });
   const device = team instanceof PageTeam ? new PageDevice(session) : new WasmDevice(session);
-  if (team !== null) forgotten.register(device, team);
-  if (team instanceof Team && wait) await team.start();
+  if (team !== null) dropped.register(device, team);
+  if (team instanceof BlockingTeam && wait) await team.start();
   return device;
 }
 
@@ -130,12 +130,15 @@ function open(
   maxBytes: number,
   wanted: number | 'auto',
   wait: boolean,
-): { readonly memory: LinearMemory; readonly team: Threads | null } {
+): { readonly memory: LinearMemory; readonly team: Team | null } {
   const count = { threads: threadsFor(wanted), isOptional: wanted === 'auto' };
   if (count.threads > 1) {
     try {
       const memory = new LinearMemory(maxBytes, true);
-      return { memory, team: mayWait() ? new Team(memory, count, wait) : new PageTeam(memory, count) };
+      return {
+        memory,
+        team: mayWait() ? new BlockingTeam(memory, count, wait) : new PageTeam(memory, count),
+      };
     } catch (error) {
       // There is less memory to share than for one thread alone, or the engine knows no threads.
       if (!count.isOptional) throw error;
@@ -148,7 +151,7 @@ function open(
 const DIVIDE_FROM = 16_384;
 
 /** A device that nobody has disposed of, and nobody can use any more. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Threads>((team) => team.stop());
+const dropped = /* @__PURE__ */ new FinalizationRegistry<Team>((team) => team.stop());
 
 /** The error of threads that cannot be here. */
 function noThreads(problem: string): DeviceError {
@@ -159,8 +162,8 @@ function noThreads(problem: string): DeviceError {
 /** @throws DeviceError if there cannot be as many threads as were asked for */
 function threadsFor(wanted: number | 'auto'): number {
   if (wanted === 'auto') return idealThreads();
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MOST_THREADS) {
-    const expected = `a number from 1 to ${MOST_THREADS}, or 'auto'`;
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
+    const expected = `a number from 1 to ${MAX_THREADS}, or 'auto'`;
     throw new DeviceError({
       operation: 'wasm',
       problem: `threads is ${String(wanted)}`,

@@ -8,9 +8,9 @@ import type { Plan } from '@firsthand/compiler';
 import { DeviceError, type Arg, type Storage } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 import { WasmExecutable } from '../src/runtime/executable.ts';
-import { PAGE } from '../src/runtime/memory.ts';
-import type { WasmStorage } from '../src/runtime/storage.ts';
-import type { Storages } from '../src/runtime/storages.ts';
+import { PAGE } from '../src/memory/linear-memory.ts';
+import type { WasmStorage } from '../src/memory/storage.ts';
+import type { StorageManager } from '../src/memory/storage-manager.ts';
 import {
   add,
   argument,
@@ -58,16 +58,16 @@ function update(length: number): Plan {
 const numbers = (length: number, of: (index: number) => number): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length }, (_, index) => of(index));
 
-function upload(storages: Storages, length: number, of: (index: number) => number): WasmStorage {
+function upload(storages: StorageManager, length: number, of: (index: number) => number): WasmStorage {
   return storages.upload(numbers(length, of), 'float32');
 }
 
-function filled(storages: Storages, length: number, value: number): WasmStorage {
+function filled(storages: StorageManager, length: number, value: number): WasmStorage {
   return storages.upload(new Float32Array(length).fill(value), 'float32');
 }
 
-function read(storages: Storages, storage: Storage | undefined): Float32Array {
-  return storages.read(storages.own(storage!)) as Float32Array;
+function read(storages: StorageManager, storage: Storage | undefined): Float32Array {
+  return storages.read(storages.requireOwned(storage!)) as Float32Array;
 }
 
 function onHost(storage: Storage | undefined): boolean {

@@ -9,7 +9,7 @@ import { createContext, runInContext } from 'node:vm';
 import { DeviceError } from '@firsthand/graph';
 import { build } from 'esbuild';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { detectFeatures } from '../src/features.ts';
+import { detectFeatures } from '../src/engine/features.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -60,7 +60,7 @@ describe('relaxed SIMD', () => {
     const flags =
       Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-wasm-relaxed-simd'] : [];
     const input = await bundled(
-      "import { detectFeatures } from './features.ts'; console.log(detectFeatures(true));",
+      "import { detectFeatures } from './engine/features.ts'; console.log(detectFeatures(true));",
       'esm',
     );
     expect(
@@ -92,7 +92,7 @@ describe('an engine that cannot', () => {
 
   test('under a policy that forbids compiling, as Node has for contexts of its own', async () => {
     const code = await bundled(
-      "import { detectFeatures } from './features.ts'; globalThis.detect = detectFeatures;",
+      "import { detectFeatures } from './engine/features.ts'; globalThis.detect = detectFeatures;",
       'iife',
     );
     const run = (wasm: boolean): unknown => {

@@ -4,7 +4,7 @@
  */
 import { assert, array, constantFrom, integer, nat, oneof, property, record } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { blockSize, Heap, type Block } from '../src/runtime/heap.ts';
+import { blockSize, Heap, type Block } from '../src/memory/heap.ts';
 
 const START = 65536;
 
@@ -45,7 +45,7 @@ describe('blocks', () => {
       heap.extend(3 * 128);
       const blocks = [0, 1, 2].map(() => heap.allocate(100)!);
       for (const index of order) heap.free(blocks[index]!);
-      expect(heap.spare).toBe(3 * 128);
+      expect(heap.freeAtEnd).toBe(3 * 128);
       expect(heap.allocate(3 * 128 - 16)).toMatchObject({ address: 0, size: 3 * 128 });
     }
   });
@@ -101,7 +101,7 @@ describe('blocks', () => {
     expect(second).toMatchObject({ address: START + first.size, size: rest });
     heap.free(first);
     heap.free(second);
-    expect(heap.spare).toBe(2 ** 32 - 2 * START);
+    expect(heap.freeAtEnd).toBe(2 ** 32 - 2 * START);
   });
 });
 
@@ -153,7 +153,7 @@ test('random allocations: no overlap, exact counts, and a refusal only where not
         }
         expect(heap.used).toBe(live.reduce((sum, { size }) => sum + size, 0));
         const last = gaps(live, end).at(-1);
-        expect(heap.spare).toBe(last !== undefined && last[1] === end ? end - last[0] : 0);
+        expect(heap.freeAtEnd).toBe(last !== undefined && last[1] === end ? end - last[0] : 0);
         expect(heap.end).toBe(end);
       }
     }),

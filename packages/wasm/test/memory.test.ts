@@ -4,7 +4,7 @@
  */
 import { DeviceError } from '@firsthand/graph';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { LinearMemory, PAGE } from '../src/runtime/memory.ts';
+import { LinearMemory, PAGE } from '../src/memory/linear-memory.ts';
 
 afterEach(() => {
   vi.unstubAllGlobals();

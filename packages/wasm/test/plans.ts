@@ -14,12 +14,12 @@ import type {
   Store,
 } from '@firsthand/compiler';
 import { TILES } from '../src/contract/tiles.ts';
-import { LinearMemory } from '../src/runtime/memory.ts';
+import { LinearMemory } from '../src/memory/linear-memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';
 import { Session, type Parts } from '../src/runtime/session.ts';
-import { Storages } from '../src/runtime/storages.ts';
+import { StorageManager } from '../src/memory/storage-manager.ts';
 import { PageTeam } from '../src/threads/page-team.ts';
-import { Team } from '../src/threads/team.ts';
+import { BlockingTeam } from '../src/threads/blocking-team.ts';
 
 /** i, the only loop variable. */
 const I: Index = { offset: 0, terms: [{ coefficient: 1, atom: { kind: 'axis', axis: 0 } }] };
@@ -115,10 +115,10 @@ export function openSession({
   readonly threads?: number;
   readonly divideFrom?: number;
   readonly roofline?: Roofline | null;
-} = {}): Parts & { readonly session: Session; readonly team: Team | null } {
+} = {}): Parts & { readonly session: Session; readonly team: BlockingTeam | null } {
   const memory = new LinearMemory(maxBytes, threads > 1);
   const parts = {
-    storages: new Storages(memory),
+    storages: new StorageManager(memory),
     library: new KernelLibrary(memory, {
       features: { relaxedSimd: false },
       tile: TILES[0]!,
@@ -126,7 +126,7 @@ export function openSession({
       moduleBytes,
     }),
     code: new WeakMap(),
-    team: threads > 1 ? new Team(memory, { threads, isOptional: false }, false) : null,
+    team: threads > 1 ? new BlockingTeam(memory, { threads, isOptional: false }, false) : null,
     roofline,
   };
   return { ...parts, session: new Session(parts) };
@@ -141,7 +141,7 @@ export function openPageSession(
 ): Parts & { readonly session: Session; readonly team: PageTeam } {
   const memory = new LinearMemory(maxBytes, true);
   const parts = {
-    storages: new Storages(memory),
+    storages: new StorageManager(memory),
     library: new KernelLibrary(memory, { features: { relaxedSimd: false }, tile: TILES[0]!, divideFrom: 0 }),
     code: new WeakMap(),
     team: new PageTeam(memory, { threads, isOptional: false }),

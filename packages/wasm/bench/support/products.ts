@@ -4,7 +4,7 @@ import { Generator, type DType } from '@firsthand/linalg';
 import { Module } from '../../src/assembler/module.ts';
 import { contractScratch, emitContract } from '../../src/contract/contract.ts';
 import type { Tile } from '../../src/contract/tile.ts';
-import type { Features } from '../../src/features.ts';
+import type { Features } from '../../src/engine/features.ts';
 
 /** [batch, m, k] · [batch, k, n]; transposed operands are stored with their last two axes exchanged. */
 export interface Product {

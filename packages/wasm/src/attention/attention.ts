@@ -8,12 +8,12 @@ import { DTYPES } from '@firsthand/linalg';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { emitAddProduct } from '../contract/address.ts';
 import { emitRange } from '../contract/blocks.ts';
-import { divide, emitPart, type Division, type Part } from '../threads/division.ts';
+import { partitionAxis, emitInRange, type Partition, type AxisRange } from '../threads/partition.ts';
 import { BLOCK, type RowBlock, type StreamArray, type StreamPlan } from './stream-plan.ts';
 
 /** Blocks of rows, of all batches. */
-export function divideStream({ batch, rows }: StreamPlan): Division | null {
-  return divide(0, batch * Math.ceil(rows / BLOCK.rows), 1);
+export function divideStream({ batch, rows }: StreamPlan): Partition | null {
+  return partitionAxis(0, batch * Math.ceil(rows / BLOCK.rows), 1);
 }
 
 /**
@@ -27,7 +27,7 @@ export function emitStream(
   plan: StreamPlan,
   params: readonly Local[],
   define: (kernel: Kernel) => Callee,
-  part: Part | null,
+  part: AxisRange | null,
 ): void {
   new StreamEmitter(code, kernel, plan, params, define).emit(part);
 }
@@ -60,7 +60,7 @@ class StreamEmitter {
     [this.#batch, this.#row, this.#column] = [code.local('i32'), code.local('i32'), code.local('i32')];
   }
 
-  emit(part: Part | null): void {
+  emit(part: AxisRange | null): void {
     const code = this.#code;
     const { batch, rows, blocks } = this.#plan;
     const perBatch = Math.ceil(rows / BLOCK.rows);
@@ -81,7 +81,8 @@ class StreamEmitter {
           );
     };
     if (part === null) emitRange(code, block, 0, batch * perBatch, 1, one);
-    else emitPart(code, part, 0, batch * perBatch, 1, (from, to) => emitRange(code, block, from, to, 1, one));
+    else
+      emitInRange(code, part, 0, batch * perBatch, 1, (from, to) => emitRange(code, block, from, to, 1, one));
   }
 
   #rows({ rows, begin, steps, finish }: RowBlock): void {

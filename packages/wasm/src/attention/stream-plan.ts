@@ -13,7 +13,7 @@ import {
   type Shape,
 } from '@firsthand/graph';
 import { DTYPES, sizeOf, type DType } from '@firsthand/linalg';
-import { blockSize } from '../runtime/heap.ts';
+import { blockSize } from '../memory/heap.ts';
 import { hider, streamOf, type Stream } from './stream.ts';
 
 /**

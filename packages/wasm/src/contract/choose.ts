@@ -4,8 +4,8 @@
  */
 import type { ContractKernel, Index } from '@firsthand/compiler';
 import { Module } from '../assembler/module.ts';
-import { now } from '../clock.ts';
-import type { Features } from '../features.ts';
+import { now } from '../engine/clock.ts';
+import type { Features } from '../engine/features.ts';
 import { contractScratch, emitContract } from './contract.ts';
 import type { Tile } from './tile.ts';
 import { tilesFor } from './tiles.ts';

@@ -10,7 +10,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Signature } from '../assembler/module.ts';
 import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
-import { emitPart, type Part } from '../threads/division.ts';
+import { emitInRange, type AxisRange } from '../threads/partition.ts';
 import { emitAddProduct, emitAdvance, emitCount, offsetsOf, type Count } from './address.ts';
 import { arithmeticOf, emitStore, type Arithmetic } from './arithmetic.ts';
 import { emitBlocks, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
@@ -51,7 +51,7 @@ export function emitContract(
   params: readonly Local[],
   tools: Tools,
   fastest: Tile,
-  part: Part | null,
+  part: AxisRange | null,
 ): void {
   new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest), part).emit();
 }
@@ -76,7 +76,7 @@ class ContractEmitter {
   readonly #scalar: ScalarFinish | null;
   /** Where the totals of the next tile go, or its sums so far, if they are not stored plainly. */
   readonly #sums: Local;
-  readonly #part: Part | null;
+  readonly #part: AxisRange | null;
 
   constructor(
     code: Code,
@@ -84,7 +84,7 @@ class ContractEmitter {
     params: readonly Local[],
     tools: Tools,
     tile: Tile,
-    part: Part | null,
+    part: AxisRange | null,
   ) {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
     const plan = planContract(kernel, tile);
@@ -162,7 +162,7 @@ class ContractEmitter {
     step: number,
     body: (from: Count, to: Count) => void,
   ): void {
-    if (this.#part?.axis === axis) emitPart(this.#code, this.#part, from, to, step, body);
+    if (this.#part?.axis === axis) emitInRange(this.#code, this.#part, from, to, step, body);
     else body(from, to);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { planLoop } from '../kernels/loop-plan.ts';
-import { divide, evenest, type Division } from '../threads/division.ts';
+import { partitionAxis, mostEven, type Partition } from '../threads/partition.ts';
 import { commonPlan, isRowByRow, planContract } from './plan.ts';
 import { rowKernel } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
@@ -21,18 +21,18 @@ const LEAST_ROWS = 32;
  * packed by the thread that uses it, or over rows, whichever packs less in every thread. Where rows are
  * finished, each is whole in one thread.
  */
-export function divideContract(kernel: ContractKernel, fastest: Tile): Division | null {
+export function divideContract(kernel: ContractKernel, fastest: Tile): Partition | null {
   const plan = planContract(kernel, tileFor(kernel.dtype, fastest));
   const { axes, columns, wholeColumns, ranges, packsA, packsB, fills, sharedAxes } = plan;
   const { m, n, k } = kernel;
   const batch = kernel.batch.map((extent, axis) =>
-    sharedAxes.includes(axis) ? null : divide(axis, extent, 1),
+    sharedAxes.includes(axis) ? null : partitionAxis(axis, extent, 1),
   );
-  const byRows = divide(axes.m, m, ranges[0]!.height);
-  if (kernel.rowEpilogue !== null) return evenest([...batch, byRows]);
-  const byColumns = divide(axes.n, wholeColumns, columns);
+  const byRows = partitionAxis(axes.m, m, ranges[0]!.height);
+  if (kernel.rowEpilogue !== null) return mostEven([...batch, byRows]);
+  const byColumns = partitionAxis(axes.n, wholeColumns, columns);
   const isDearByColumns = (packsA || fills.a !== null ? m * k : 0) > (packsB || fills.b !== null ? n * k : 0);
-  return evenest([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
+  return mostEven([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
 }
 
 /**

@@ -5,7 +5,7 @@
  * to 12.
  */
 import type { DType } from '@firsthand/graph';
-import type { Features } from '../features.ts';
+import type { Features } from '../engine/features.ts';
 import type { Tile } from './tile.ts';
 
 const SMALL: Tile = { rows: 4, vectors: 2, unrolls: true };

@@ -11,7 +11,7 @@ import { contractScratch, emitContract } from '../contract/contract.ts';
 import { divideContract } from '../contract/division.ts';
 import type { Tile } from '../contract/tile.ts';
 import { importsOf, type Tools } from '../scalar/functions.ts';
-import type { Division, Part } from '../threads/division.ts';
+import type { Partition, AxisRange } from '../threads/partition.ts';
 import { divideLoop, emitLoop, loopScratch } from './loop.ts';
 import type { Float64Import } from '../math/float64.ts';
 import { divideScan, emitScan } from './scan.ts';
@@ -32,13 +32,13 @@ interface Emitter<K extends KernelKind> {
   /** Bytes. */
   scratch(kernel: KernelOf<K>): number;
   /** The loop that threads may share. */
-  divide(kernel: KernelOf<K>, tile: Tile): Division | null;
+  divide(kernel: KernelOf<K>, tile: Tile): Partition | null;
   emit(
     code: Code,
     kernel: KernelOf<K>,
     params: readonly Local[],
     tools: KernelTools,
-    part: Part | null,
+    part: AxisRange | null,
   ): void;
 }
 
@@ -72,7 +72,7 @@ export function scratchOf(kernel: Kernel): number {
 }
 
 /** The loop of a kernel that threads share; null where there is none. */
-export function divisionOf(kernel: Kernel, tile: Tile): Division | null {
+export function divisionOf(kernel: Kernel, tile: Tile): Partition | null {
   return (EMITTERS[kernel.kind] as Emitter<KernelKind>).divide(kernel, tile);
 }
 
@@ -97,7 +97,7 @@ export function emitKernel(
   kernel: Kernel,
   params: readonly Local[],
   tools: KernelTools,
-  division: Division | null,
+  division: Partition | null,
 ): void {
   const { operands, kind } = kernel;
   const given = takesTable(operands.length) ? 1 : operands.length;

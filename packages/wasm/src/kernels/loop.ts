@@ -9,7 +9,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { isMap, planLoop, type LoopPlan } from './loop-plan.ts';
 import { Loops, type Body, type Chunk } from './loops.ts';
-import { divide, evenest, type Division, type Part } from '../threads/division.ts';
+import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
 import type { Vector } from '../scalar/nest.ts';
 import { rowMajor } from './row-cache.ts';
 
@@ -32,16 +32,18 @@ export function loopScratch(kernel: LoopKernel, bound = 0): number {
  * The loop of a kernel that threads share: the outermost that is long enough, of those whose rounds do not
  * wait for each other.
  */
-export function divideLoop(kernel: LoopKernel): Division | null {
+export function divideLoop(kernel: LoopKernel): Partition | null {
   const { kernel: planned, laneAxis, lanesAreRows, tileAxis, vectors, width } = planLoop(kernel);
   const extents = [...planned.rows, ...planned.columns];
   const axes = extents
     .map((_, axis) => axis)
     .filter((axis) => axis !== tileAxis && (isMap(planned) || axis < planned.rows.length));
-  const outer = axes.filter((axis) => axis !== laneAxis).map((axis) => divide(axis, extents[axis]!, 1));
+  const outer = axes
+    .filter((axis) => axis !== laneAxis)
+    .map((axis) => partitionAxis(axis, extents[axis]!, 1));
   const lanes =
-    isMap(planned) || lanesAreRows ? [divide(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
-  return evenest([...outer, ...lanes]);
+    isMap(planned) || lanesAreRows ? [partitionAxis(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
+  return mostEven([...outer, ...lanes]);
 }
 
 /** Emits a loop kernel. `params` are the addresses of its operands, then that of its working memory. */
@@ -50,7 +52,7 @@ export function emitLoop(
   kernel: LoopKernel,
   params: readonly Local[],
   tools: Tools,
-  part: Part | null,
+  part: AxisRange | null,
 ): void {
   new LoopEmitter(code, planLoop(kernel), params, tools, part, []).emit();
 }
@@ -87,7 +89,7 @@ class LoopEmitter {
     plan: LoopPlan,
     params: readonly Local[],
     tools: Tools,
-    part: Part | null,
+    part: AxisRange | null,
     bound: readonly Local[],
   ) {
     const { kernel, laneAxis, width } = plan;

@@ -9,7 +9,7 @@ import type { Tools } from '../scalar/functions.ts';
 import { greatestCommonDivisor } from '../scalar/indices.ts';
 import { Nest, type Vector } from '../scalar/nest.ts';
 import { ScalarEmitter } from '../scalar/scalar-emitter.ts';
-import { emitPart, type Part } from '../threads/division.ts';
+import { emitInRange, type AxisRange } from '../threads/partition.ts';
 import { segmentsOf } from './segments.ts';
 
 /** The lane axis has at most so many parts, in which guards are constant; beyond, guards are tested. */
@@ -46,7 +46,7 @@ export interface LoopsOptions {
   /** The lanes of a register. */
   readonly width: 4 | 2;
   /** The part of one axis over which the loops run; null for all of it. */
-  readonly part?: Part | null;
+  readonly part?: AxisRange | null;
   /** All that is computed inside. */
   readonly all: Body;
 }
@@ -185,7 +185,7 @@ export class Loops {
     if (typeof counter === 'number') {
       inside();
     } else if (this.#options.part?.axis === axis) {
-      emitPart(code, this.#options.part, from, to, step, (start, stop) => {
+      emitInRange(code, this.#options.part, from, to, step, (start, stop) => {
         code.get(start).set(counter);
         code.loop((again) => {
           inside();

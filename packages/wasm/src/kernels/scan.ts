@@ -13,7 +13,7 @@ import { accessCost } from './cost.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
-import { divide, evenest, type Division, type Part } from '../threads/division.ts';
+import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
 import type { Vector } from '../scalar/nest.ts';
 
 /** Waiting for the operation before, in vector instructions. */
@@ -46,10 +46,10 @@ function planScan(kernel: ScanKernel): ScanPlan {
 }
 
 /** The rows that threads share. */
-export function divideScan(kernel: ScanKernel): Division | null {
+export function divideScan(kernel: ScanKernel): Partition | null {
   const { width, laneAxis, vectors } = planScan(kernel);
-  return evenest(
-    kernel.rows.map((extent, axis) => divide(axis, extent, axis === laneAxis ? vectors * width : 1)),
+  return mostEven(
+    kernel.rows.map((extent, axis) => partitionAxis(axis, extent, axis === laneAxis ? vectors * width : 1)),
   );
 }
 
@@ -59,7 +59,7 @@ export function emitScan(
   kernel: ScanKernel,
   params: readonly Local[],
   tools: Tools,
-  part: Part | null,
+  part: AxisRange | null,
 ): void {
   const { rows, count, operands, stores } = kernel;
   const last = rows.length;

@@ -9,7 +9,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
-import { divide, type Division, type Part } from '../threads/division.ts';
+import { partitionAxis, type Partition, type AxisRange } from '../threads/partition.ts';
 import { axesOf } from '../scalar/indices.ts';
 import { bytesOf } from '../scalar/registers.ts';
 
@@ -36,9 +36,9 @@ function planScatter(kernel: ScatterKernel): ScatterPlan {
  * What threads share: the elements of a row, whose targets differ. Rows may have one target and stay in
  * order.
  */
-export function divideScatter(kernel: ScatterKernel): Division | null {
+export function divideScatter(kernel: ScatterKernel): Partition | null {
   const { laneAxis, vectors, width } = planScatter(kernel);
-  return laneAxis === null ? null : divide(laneAxis, kernel.extents[laneAxis]!, vectors * width);
+  return laneAxis === null ? null : partitionAxis(laneAxis, kernel.extents[laneAxis]!, vectors * width);
 }
 
 /** Emits a scatter kernel. `params` are the addresses of its operands, then that of its working memory. */
@@ -47,7 +47,7 @@ export function emitScatter(
   kernel: ScatterKernel,
   params: readonly Local[],
   tools: Tools,
-  part: Part | null,
+  part: AxisRange | null,
 ): void {
   const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
   if (extent === 0) return;

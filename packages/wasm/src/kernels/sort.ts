@@ -10,7 +10,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
-import { divide, evenest, type Division, type Part } from '../threads/division.ts';
+import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
 import { REGISTERS } from '../scalar/registers.ts';
 
 /** Bytes of a key with its position: 32 bits each, or 64 bits each for float64. */
@@ -31,8 +31,8 @@ export function sortScratch(kernel: SortKernel): number {
 }
 
 /** The rows that threads share. */
-export function divideSort({ rows }: SortKernel): Division | null {
-  return evenest(rows.map((extent, axis) => divide(axis, extent, 1)));
+export function divideSort({ rows }: SortKernel): Partition | null {
+  return mostEven(rows.map((extent, axis) => partitionAxis(axis, extent, 1)));
 }
 
 /** Emits a sort kernel. `params` are the addresses of its operands, then that of its working memory. */
@@ -41,7 +41,7 @@ export function emitSort(
   kernel: SortKernel,
   params: readonly Local[],
   tools: Tools,
-  part: Part | null,
+  part: AxisRange | null,
 ): void {
   const { rows, count, operands, value, target, descending } = kernel;
   const scratch = params[operands.length]!;

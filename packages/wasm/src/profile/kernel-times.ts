@@ -4,7 +4,7 @@
  */
 import { withTimes, type Roofline } from '@firsthand/compiler';
 import type { PlanReport } from '@firsthand/graph';
-import { now } from '../clock.ts';
+import { now } from '../engine/clock.ts';
 
 /** The kernels of one plan, in its latest run. */
 export class KernelTimes {

@@ -8,15 +8,15 @@ import { DeviceError } from '@firsthand/graph';
 import type { Code, Local } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 import { arithmeticOf, type Arithmetic } from '../contract/arithmetic.ts';
-import type { Features } from '../features.ts';
-import { instantiate } from '../runtime/compile-module.ts';
-import { now } from '../clock.ts';
-import { PAGE } from '../runtime/memory.ts';
+import type { Features } from '../engine/features.ts';
+import { instantiate } from '../engine/instantiate.ts';
+import { now } from '../engine/clock.ts';
+import { PAGE } from '../memory/linear-memory.ts';
 
 /** Milliseconds after which a measurement ends, with the call that is under way. */
 const LIMIT = 15;
 /** The same while the engine's optimizing compiler is not done, as on a machine that is busy. */
-const PATIENCE = 200;
+const OPTIMIZE_LIMIT = 200;
 /** Calls after which a measurement ends even if the clock stands still. */
 const MOST_CALLS = 10_000;
 /** How many times as fast arithmetic is once it is: before, every operand goes through memory. */
@@ -188,7 +188,7 @@ function fastest(run: () => void, enough: number): number {
   let best = Infinity;
   for (
     let call = 0;
-    call < MOST_CALLS && (since() < LIMIT || (best > enough && since() < PATIENCE));
+    call < MOST_CALLS && (since() < LIMIT || (best > enough && since() < OPTIMIZE_LIMIT));
     call++
   ) {
     const seconds = secondsOf(run);
@@ -202,7 +202,7 @@ function fastest(run: () => void, enough: number): number {
 function resolutionOfClock(): number {
   let smallest = Infinity;
   const start = now();
-  for (let [look, last] = [0, start]; look < MOST_CALLS && last - start < LIMIT; look++) {
+  for (let [iteration, last] = [0, start]; iteration < MOST_CALLS && last - start < LIMIT; iteration++) {
     const next = now();
     if (next > last) smallest = Math.min(smallest, next - last);
     last = next;

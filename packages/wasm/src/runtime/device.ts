@@ -9,7 +9,7 @@ import { fusesRowEpilogue } from '../contract/division.ts';
 import { isStream } from '../attention/stream.ts';
 import { scratchOf } from '../kernels/kernel-code.ts';
 import type { Session } from './session.ts';
-import type { WasmStorage } from './storage.ts';
+import type { WasmStorage } from '../memory/storage.ts';
 
 /** A device over a session. */
 export class WasmDevice implements Device {
@@ -46,7 +46,7 @@ export class WasmDevice implements Device {
   }
   readSync(storage: Storage): TypedArray<ArrayBuffer> {
     const { storages } = this.#session.parts;
-    return storages.read(storages.own(storage));
+    return storages.read(storages.requireOwned(storage));
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);

@@ -8,12 +8,12 @@ import { DeviceError, unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Storage } from '@firsthand/graph';
 import { toFloat16Bits } from '@firsthand/linalg';
 import { KernelTimes } from '../profile/kernel-times.ts';
-import { blockSize, type Block } from './heap.ts';
+import { blockSize, type Block } from '../memory/heap.ts';
 import { bytesOf, layoutOf, type ArraySpec, type Layout } from './layout.ts';
 import { assembleRun } from './run-module.ts';
 import type { Session } from './session.ts';
-import { WasmStorage } from './storage.ts';
-import type { Storages } from './storages.ts';
+import { WasmStorage } from '../memory/storage.ts';
+import type { StorageManager } from '../memory/storage-manager.ts';
 
 /** How a number of the host becomes an element; what typed arrays do by themselves is left to them. */
 const ELEMENT: { readonly [K in DType]: (value: number) => number } = {
@@ -37,11 +37,11 @@ type Input = WasmStorage | HostValue | null;
  * What an output is made of: a block, the argument that it overwrites, or null for elements in the working
  * region.
  */
-type Target = Block | WasmStorage | null;
+type OutputTarget = Block | WasmStorage | null;
 
 /** A run that has begun. */
 export interface Run {
-  readonly targets: readonly Target[];
+  readonly targets: readonly OutputTarget[];
   /** Where its working region is. */
   readonly base: number;
   /** Bytes of arguments in there. */
@@ -98,13 +98,13 @@ export class WasmExecutable implements Executable {
    * What a run of these arguments will give: for each output the argument that it overwrites, or its dtype
    * and length. @throws DeviceError unless they fit
    */
-  promise(args: readonly Arg[]): readonly (Storage | ArraySpec)[] {
-    const once = new Set<Arg>();
+  expectedOutputs(args: readonly Arg[]): readonly (Storage | ArraySpec)[] {
+    const seen = new Set<Arg>();
     const repeated = new Set<Arg>();
     this.#layout.arguments.forEach((spec, index) => {
       if (spec === null) return;
       const arg = requireFit(spec, args[index], index);
-      (once.has(arg) ? repeated : once).add(arg);
+      (seen.has(arg) ? repeated : seen).add(arg);
     });
     return this.#plan.outputs.map((spec) => {
       const arg = spec.into === null ? null : args[spec.into]!;
@@ -122,11 +122,11 @@ export class WasmExecutable implements Executable {
     const inputs = this.#layout.arguments.map((spec, index) =>
       spec === null ? null : accept(storages, spec, args[index], index),
     );
-    const targets: Target[] = [];
+    const targets: OutputTarget[] = [];
     try {
-      this.#makeRoom(storages, inputs, targets);
+      this.#allocateOutputs(storages, inputs, targets);
       const copied = this.#bytesToCopy(inputs);
-      const base = storages.reserve(this.#layout.bytes + copied);
+      const base = storages.reserveWorkspace(this.#layout.bytes + copied);
       this.#fill(storages, inputs, targets, base);
       return { targets, base, copied };
     } catch (cause) {
@@ -143,15 +143,15 @@ export class WasmExecutable implements Executable {
   finish({ targets, base, copied }: Run): readonly WasmStorage[] {
     const { storages } = this.#session.parts;
     const outputs = targets.map((target, output) => this.#output(storages, target, output, base));
-    storages.measure(this.#plan.arenaBytes);
-    if (copied > LARGE_BYTES) storages.giveBack();
+    storages.recordPeak(this.#plan.arenaBytes);
+    if (copied > LARGE_BYTES) storages.freeWorkspace();
     return outputs;
   }
 
   /** Frees what a run that has failed was given. @returns why it has, as a typed error */
-  abandon(targets: readonly Target[], cause: unknown): DeviceError {
+  abandon(targets: readonly OutputTarget[], cause: unknown): DeviceError {
     const { storages } = this.#session.parts;
-    for (const target of targets) if (target !== null && !isOwn(target)) storages.memory.free(target);
+    for (const target of targets) if (target !== null && !isWasmStorage(target)) storages.memory.free(target);
     if (cause instanceof DeviceError) return cause;
     return new DeviceError(
       `wasm: a run has failed: ${cause instanceof Error ? cause.message : String(cause)}`,
@@ -168,16 +168,16 @@ export class WasmExecutable implements Executable {
    * Moves what must lie in linear memory there, and finds a target for each output. @throws DeviceError if
    * there is no room
    */
-  #makeRoom(storages: Storages, inputs: readonly Input[], targets: Target[]): void {
+  #allocateOutputs(storages: StorageManager, inputs: readonly Input[], targets: OutputTarget[]): void {
     inputs.forEach((input, index) => {
-      if (isOwn(input) && (input.uses > 1 || this.#overwritten[index]!)) storages.promote(input);
+      if (isWasmStorage(input) && (input.uses > 1 || this.#overwritten[index]!)) storages.promote(input);
     });
     this.#plan.outputs.forEach((spec, output) => {
       const input = spec.into === null ? null : inputs[spec.into]!;
       // An argument that is passed in another place too keeps its elements: the output gets a copy of them to
       // work on.
-      if (isOwn(input) && !input.repeated) targets.push(input);
-      else targets.push(this.#layout.small[output] === null ? storages.allocate(bytesOf(spec)) : null);
+      if (isWasmStorage(input) && !input.repeated) targets.push(input);
+      else targets.push(this.#layout.smallOutputs[output] === null ? storages.allocate(bytesOf(spec)) : null);
     });
   }
 
@@ -192,8 +192,13 @@ export class WasmExecutable implements Executable {
   }
 
   /** Fills the working region: addresses, and elements from the host. */
-  #fill(storages: Storages, inputs: readonly Input[], targets: readonly Target[], base: number): void {
-    const { arguments: specs, small, bytes } = this.#layout;
+  #fill(
+    storages: StorageManager,
+    inputs: readonly Input[],
+    targets: readonly OutputTarget[],
+    base: number,
+  ): void {
+    const { arguments: specs, smallOutputs: small, bytes } = this.#layout;
     const table = storages.memory.views.uint32;
     const first = base / 4;
     let free = base + bytes;
@@ -203,38 +208,46 @@ export class WasmExecutable implements Executable {
       table[first + index] = block?.address ?? free;
       if (block !== null) return;
       const spec = specs[index]!;
-      storages.copyIn(free, isOwn(input) ? input.content.data! : elementsOf(input, spec.dtype), spec.dtype);
+      storages.copyIn(
+        free,
+        isWasmStorage(input) ? input.content.data! : elementsOf(input, spec.dtype),
+        spec.dtype,
+      );
       free += blockSize(bytesOf(spec));
     });
     targets.forEach((target, output) => {
       const address = target === null ? base + small[output]! : blockOf(target)!.address;
       table[first + inputs.length + output] = address;
       const { into } = this.#plan.outputs[output]!;
-      if (into === null || isOwn(target)) return;
+      if (into === null || isWasmStorage(target)) return;
       storages.memory.copy(address, table[first + into]!, bytesOf(specs[into]!));
       table[first + into] = address;
     });
   }
 
-  #output(storages: Storages, target: Target, output: number, base: number): WasmStorage {
-    if (isOwn(target)) return target;
+  #output(storages: StorageManager, target: OutputTarget, output: number, base: number): WasmStorage {
+    if (isWasmStorage(target)) return target;
     const spec = this.#plan.outputs[output]!;
-    if (target !== null) return storages.place(target, spec.dtype, spec.length);
-    return storages.adopt(storages.copyOut(base + this.#layout.small[output]!, spec), spec.dtype);
+    if (target !== null) return storages.adoptBlock(target, spec.dtype, spec.length);
+    return storages.adopt(storages.copyOut(base + this.#layout.smallOutputs[output]!, spec), spec.dtype);
   }
 }
 
 /** What a run reads for an argument. @throws DeviceError unless it is what the plan was compiled for */
 function accept(
-  storages: Storages,
+  storages: StorageManager,
   spec: ArraySpec,
   arg: Arg | undefined,
   index: number,
 ): WasmStorage | HostValue {
-  const given = requireFit(spec, arg !== undefined && isStorage(arg) ? storages.own(arg) : arg, index);
-  if (isOwn(given)) {
-    given.repeated = given.lease.lastRun === storages.run;
-    given.lease.lastRun = storages.run;
+  const given = requireFit(
+    spec,
+    arg !== undefined && isStorage(arg) ? storages.requireOwned(arg) : arg,
+    index,
+  );
+  if (isWasmStorage(given)) {
+    given.repeated = given.allocation.lastRun === storages.run;
+    given.allocation.lastRun = storages.run;
     given.uses++;
   }
   return given;
@@ -252,13 +265,13 @@ export function isStorage(arg: Arg): arg is Storage {
   return typeof arg === 'object' && 'bytes' in arg;
 }
 
-function isOwn(value: Input | Target): value is WasmStorage {
+function isWasmStorage(value: Input | OutputTarget): value is WasmStorage {
   return value instanceof WasmStorage;
 }
 
 /** Where a value lies in linear memory; null for what lies on the host. */
 function blockOf(value: WasmStorage | Block | HostValue): Block | null {
-  if (isOwn(value)) return value.lease.block;
+  if (isWasmStorage(value)) return value.allocation.block;
   return typeof value === 'object' && 'address' in value ? value : null;
 }
 

@@ -6,8 +6,8 @@
 import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
 import type { Callee } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
-import { instantiate, MODULE_BYTES } from './compile-module.ts';
-import type { Features } from '../features.ts';
+import { instantiate, MODULE_BYTES } from '../engine/instantiate.ts';
+import type { Features } from '../engine/features.ts';
 import {
   divisionOf,
   emitKernel,
@@ -15,11 +15,11 @@ import {
   kernelSignature,
   type KernelTools,
 } from '../kernels/kernel-code.ts';
-import type { Division } from '../threads/division.ts';
+import type { Partition } from '../threads/partition.ts';
 import { workOf } from '../kernels/cost.ts';
 import type { Tile } from '../contract/tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
-import type { LinearMemory } from './memory.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
 
 /** Kernels that are kept for plans to come; plans that are in use keep their own. */
 const CAPACITY = 4096;
@@ -34,7 +34,7 @@ export interface KernelFunction {
   readonly value: WebAssembly.ExportValue;
   readonly module: WebAssembly.Module;
   /** The loop that threads share: the function then takes the part to compute. */
-  readonly division: Division | null;
+  readonly partition: Partition | null;
 }
 
 /** What a library compiles for. */
@@ -97,7 +97,7 @@ export class KernelLibrary {
 
   #compile(entries: readonly Entry[]): void {
     const { features, tile, divideFrom, moduleBytes } = this.#options;
-    const divisions = entries.map(([, { kernel }]) =>
+    const partitions = entries.map(([, { kernel }]) =>
       workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile),
     );
     // Exports need distinct names; profilers show them.
@@ -128,12 +128,12 @@ export class KernelLibrary {
     };
     const tools: KernelTools = { features, functions, module, tile, define };
     entries.forEach(([, { kernel }], index) => {
-      const division = divisions[index]!;
-      const signature = kernelSignature(kernel.operands.length, division !== null);
+      const partition = partitions[index]!;
+      const signature = kernelSignature(kernel.operands.length, partition !== null);
       module.function(
         names[index]!,
         signature,
-        (code, params) => emitKernel(code, kernel, params, tools, division),
+        (code, params) => emitKernel(code, kernel, params, tools, partition),
         { exported: true },
       );
     });
@@ -151,7 +151,7 @@ export class KernelLibrary {
         name,
         value: compiled.exports[name]!,
         module: compiled.module,
-        division: divisions[index]!,
+        partition: partitions[index]!,
       });
     });
     this.#compiled += entries.length;

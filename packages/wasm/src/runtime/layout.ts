@@ -13,10 +13,10 @@ import type { Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
 import type { DType } from '@firsthand/linalg';
 import { takesTable } from '../kernels/kernel-code.ts';
-import { blockSize } from './heap.ts';
+import { blockSize } from '../memory/heap.ts';
 
 /** Outputs of at most so many bytes are moved to the host when a run ends: no finalizer has to free them. */
-const SMALL_BYTES = 256;
+const SMALL_OUTPUT_BYTES = 256;
 
 /** An array before it exists. */
 export interface ArraySpec {
@@ -32,7 +32,7 @@ export interface Layout {
    * For each output where its elements stand until the run ends; null for those that have a block of their
    * own.
    */
-  readonly small: readonly (number | null)[];
+  readonly smallOutputs: readonly (number | null)[];
   /** For each kernel where the addresses of its operands stand; null where they are parameters. */
   readonly tables: readonly (number | null)[];
   readonly arena: number;
@@ -50,33 +50,39 @@ export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layou
   const read = new Set<number>();
   for (const planned of kernels) {
     for (const number of planned.buffers) {
-      const { location: place } = buffers[number]!;
-      if (place.kind === 'argument') read.add(place.argument);
+      const { location } = buffers[number]!;
+      if (location.kind === 'argument') read.add(location.argument);
     }
   }
   const specs: (ArraySpec | null)[] = [];
-  const note = (argument: number, { dtype, length }: ArraySpec): void => {
+  const recordArgument = (argument: number, { dtype, length }: ArraySpec): void => {
     while (specs.length <= argument) specs.push(null);
     // A buffer may be a part of an argument: the longest is all of it.
     if (length > (specs[argument]?.length ?? -1)) specs[argument] = { dtype, length };
   };
   for (const buffer of buffers) {
     if (buffer.location.kind === 'argument' && read.has(buffer.location.argument))
-      note(buffer.location.argument, buffer);
+      recordArgument(buffer.location.argument, buffer);
   }
-  for (const output of outputs) if (output.into !== null) note(output.into, output);
-  let at = blockSize(4 * (specs.length + outputs.length));
-  const small = outputs.map((output) => {
-    if (output.into !== null || bytesOf(output) > SMALL_BYTES) return null;
-    const start = at;
-    at += blockSize(bytesOf(output));
+  for (const output of outputs) if (output.into !== null) recordArgument(output.into, output);
+  let end = blockSize(4 * (specs.length + outputs.length));
+  const smallOutputs = outputs.map((output) => {
+    if (output.into !== null || bytesOf(output) > SMALL_OUTPUT_BYTES) return null;
+    const start = end;
+    end += blockSize(bytesOf(output));
     return start;
   });
   const tables = kernels.map((planned) => {
     if (!takesTable(planned.buffers.length)) return null;
-    const start = at;
-    at += blockSize(4 * planned.buffers.length);
+    const start = end;
+    end += blockSize(4 * planned.buffers.length);
     return start;
   });
-  return { arguments: specs, small, tables, arena: at, bytes: at + blockSize(arenaBytes) };
+  return {
+    arguments: specs,
+    smallOutputs: smallOutputs,
+    tables,
+    arena: end,
+    bytes: end + blockSize(arenaBytes),
+  };
 }

@@ -20,7 +20,7 @@ import { WasmDevice } from './device.ts';
 import { isStorage, type WasmExecutable } from './executable.ts';
 import { bytesOf, type ArraySpec } from './layout.ts';
 import type { Session } from './session.ts';
-import type { WasmStorage } from './storage.ts';
+import type { WasmStorage } from '../memory/storage.ts';
 
 /** A device whose threads are all workers. */
 export class PageDevice implements Device {
@@ -30,7 +30,7 @@ export class PageDevice implements Device {
   /** Settles when all that has been asked for is done. */
   #last: Promise<unknown> = Promise.resolve();
   /** Bytes of storages that are promised and not made yet. */
-  #promised = 0;
+  #pendingBytes = 0;
   #peak = 0;
 
   /** @param session one whose threads run all plans */
@@ -52,12 +52,12 @@ export class PageDevice implements Device {
     return storage;
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
-    const own = this.own(storage);
-    return this.enqueue(() => this.#inner.readSync(own.inner));
+    const owned = this.requireOwned(storage);
+    return this.enqueue(() => this.#inner.readSync(owned.inner));
   }
   memory(): { live: number; peak: number } {
     const { live, peak } = this.#inner.memory();
-    return { live: live + this.#promised, peak: Math.max(peak, this.#peak) };
+    return { live: live + this.#pendingBytes, peak: Math.max(peak, this.#peak) };
   }
   dispose(): void {
     this.#inner.dispose();
@@ -73,13 +73,13 @@ export class PageDevice implements Device {
   }
 
   /** Bytes have been promised. */
-  promise(bytes: number): void {
-    this.#promised += bytes;
-    this.#peak = Math.max(this.#peak, this.#inner.memory().live + this.#promised);
+  addPending(bytes: number): void {
+    this.#pendingBytes += bytes;
+    this.#peak = Math.max(this.#peak, this.#inner.memory().live + this.#pendingBytes);
   }
   /** Bytes that were promised are there, or will never be. */
   settle(bytes: number): void {
-    this.#promised -= bytes;
+    this.#pendingBytes -= bytes;
   }
 
   /** @throws DeviceError once the device has been disposed of */
@@ -88,7 +88,7 @@ export class PageDevice implements Device {
   }
 
   /** @throws DeviceError unless it is a storage of this device that has not been freed */
-  own(storage: Storage): PageStorage {
+  requireOwned(storage: Storage): PageStorage {
     if (!(storage instanceof PageStorage) || storage.device !== this) {
       throw foreignStorage('wasm');
     }
@@ -115,7 +115,7 @@ class PageStorage implements Storage {
     this.length = length;
     this.device = device;
     this.finalize = (): void => void device.enqueue(() => last.finalize());
-    device.promise(this.bytes);
+    device.addPending(this.bytes);
   }
 
   get bytes(): number {
@@ -164,9 +164,9 @@ class PageExecutable implements Executable {
   run(args: readonly Arg[]): Completion {
     const device = this.#device;
     device.requireOpen();
-    const given = args.map((arg) => (isStorage(arg) ? device.own(arg) : arg));
+    const given = args.map((arg) => (isStorage(arg) ? device.requireOwned(arg) : arg));
     const outputs = this.#inner
-      .promise(given)
+      .expectedOutputs(given)
       .map((each) => (each instanceof PageStorage ? each : new PageStorage(device, each)));
     return { outputs, done: device.enqueue(() => this.#execute(given, outputs)) };
   }

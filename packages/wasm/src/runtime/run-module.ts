@@ -8,18 +8,18 @@ import type { BufferLocation, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
 import { kernelSignature } from '../kernels/kernel-code.ts';
-import { waitsOf } from '../threads/stages.ts';
-import type { RunFunction, Threads } from '../threads/threads.ts';
-import { instantiate } from './compile-module.ts';
+import { barriersOf } from './hazards.ts';
+import type { RunFunction, Team } from '../threads/team.ts';
+import { instantiate } from '../engine/instantiate.ts';
 import type { KernelFunction } from './kernel-library.ts';
 import type { Layout } from './layout.ts';
-import type { LinearMemory } from './memory.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
 
 /**
  * Addresses that one function pushes for the calls in it: more are split, so that no function becomes larger
  * than engines take, which is 7.6 MB. Each takes some 10 bytes.
  */
-const ADDRESSES = 16_384;
+const MAX_ADDRESSES = 16_384;
 const RUN: Signature = { params: ['i32', 'i32', 'i32'], results: [] };
 
 /** Stands for the number of a kernel where the next one begins. */
@@ -46,22 +46,22 @@ export function assembleRun(
   layout: Layout,
   kernels: readonly KernelFunction[],
   memory: LinearMemory,
-  team: Threads | null,
+  team: Team | null,
   stamp: Stamp | null,
 ): { readonly run: Runner; readonly forget: (() => void) | null } {
-  const isDivided = kernels.some(({ division }) => division !== null);
-  const shared = isDivided || team?.runsAll === true ? team : null;
+  const isParallel = kernels.some(({ partition }) => partition !== null);
+  const shared = isParallel || team?.runsSerialPlans === true ? team : null;
   const module = new Module(memory.declaration);
   const env: WebAssembly.ModuleImports = { memory: memory.memory };
   const callees = new Map<string, Callee>();
-  for (const [number, { name, value, division }] of kernels.entries()) {
+  for (const [number, { name, value, partition }] of kernels.entries()) {
     if (callees.has(name)) continue;
     env[name] = value;
     callees.set(
       name,
       module.importFunction(
         name,
-        kernelSignature(plan.kernels[number]!.kernel.operands.length, division !== null),
+        kernelSignature(plan.kernels[number]!.kernel.operands.length, partition !== null),
       ),
     );
   }
@@ -70,105 +70,109 @@ export function assembleRun(
     env['barrier'] = shared.barrier;
     barrier = module.importFunction('barrier', { params: ['i32'], results: [] });
   }
-  let stamped: Callee | null = null;
+  let stampFunction: Callee | null = null;
   if (stamp !== null) {
     env['stamp'] = stamp;
-    stamped = module.importFunction('stamp', { params: ['i32'], results: [] });
+    stampFunction = module.importFunction('stamp', { params: ['i32'], results: [] });
   }
-  const waits = shared === null || stamped !== null ? [] : waitsOf(plan);
+  const barriers = shared === null || stampFunction !== null ? [] : barriersOf(plan);
   /** The place of a kernel among those that one thread computes, since the last wait. */
-  let whole = 0;
+  let serialKernels = 0;
   const emitCall = (
     code: Code,
     number: number,
     [base, thread, threads]: readonly [Local, Local, Local],
   ): void => {
     const { scratch } = plan.kernels[number]!;
-    const { name, division } = kernels[number]!;
-    if (barrier !== null && waits[number] === true) {
+    const { name, partition } = kernels[number]!;
+    if (barrier !== null && barriers[number] === true) {
       code.get(threads).call(barrier);
-      whole = 0;
+      serialKernels = 0;
     }
     const call = (): void => {
       pushOperands(code, base, plan, number, layout);
       pushAddress(code, base, { kind: 'arena', offset: scratch.offset }, layout);
-      if (division !== null && shared !== null) {
+      if (partition !== null && shared !== null) {
         // Each thread has working memory of its own.
         code
           .get(thread)
           .i32(scratch.bytes / shared.threads)
           .op('i32.mul')
           .op('i32.add');
-        pushShare(code, division.units, division.grain, thread, 0, threads);
-        pushShare(code, division.units, division.grain, thread, 1, threads);
+        pushChunkStart(code, partition.chunks, partition.chunkSize, thread, 0, threads);
+        pushChunkStart(code, partition.chunks, partition.chunkSize, thread, 1, threads);
       }
       code.call(callees.get(name)!);
     };
-    if (division !== null || shared === null) call();
-    else code.get(thread).i32(whole++).get(threads).op('i32.rem_u').op('i32.eq').if(call);
+    if (partition !== null || shared === null) call();
+    else code.get(thread).i32(serialKernels++).get(threads).op('i32.rem_u').op('i32.eq').if(call);
   };
   const emitStamp = (
     code: Code,
     number: number,
     [, thread, threads]: readonly [Local, Local, Local],
   ): void => {
-    if (stamped === null) return;
+    if (stampFunction === null) return;
     if (barrier !== null) {
       code.get(threads).call(barrier);
       // Who has slept at a barrier may not be awake yet when it opens, but is once it has come to the next.
       if (number === BEGINS) code.get(threads).call(barrier);
-      whole = 0;
+      serialKernels = 0;
     }
     code
       .get(thread)
       .op('i32.eqz')
-      .if(() => code.i32(number).call(stamped));
+      .if(() => code.i32(number).call(stampFunction));
   };
-  const parts: Callee[] = [];
+  const functions: Callee[] = [];
   for (let next = 0; next < kernels.length;) {
-    const part = module.function(`run ${parts.length}`, RUN, (code, params) => {
+    const function_ = module.function(`run ${functions.length}`, RUN, (code, params) => {
       const locals = params as readonly [Local, Local, Local];
-      for (let addresses = 0; next < kernels.length && addresses < ADDRESSES; next++) {
+      for (let addresses = 0; next < kernels.length && addresses < MAX_ADDRESSES; next++) {
         emitStamp(code, BEGINS, locals);
         emitCall(code, next, locals);
         emitStamp(code, next, locals);
         addresses += plan.kernels[next]!.buffers.length + 1;
       }
     });
-    parts.push(part);
+    functions.push(function_);
   }
-  const callParts = (code: Code, [base, thread, threads]: readonly Local[]): void => {
-    for (const part of parts) code.get(base!).get(thread!).get(threads!).call(part);
+  const callFunctions = (code: Code, [base, thread, threads]: readonly Local[]): void => {
+    for (const function_ of functions) code.get(base!).get(thread!).get(threads!).call(function_);
     if (barrier !== null) code.get(threads!).call(barrier);
   };
-  module.function('run', RUN, callParts, { exported: true });
+  module.function('run', RUN, callFunctions, { exported: true });
   const compiled = instantiate(module.toBytes(), env);
   const run = compiled.exports['run'] as RunFunction;
   if (shared === null) {
-    const alone: Runner = (base) => {
+    const serial: Runner = (base) => {
       run(base, 0, 1);
       return null;
     };
-    return { run: alone, forget: null };
+    return { run: serial, forget: null };
   }
-  const number = shared.add([...new Set(kernels.map((kernel) => kernel.module))], compiled.module, isDivided);
+  const number = shared.add(
+    [...new Set(kernels.map((kernel) => kernel.module))],
+    compiled.module,
+    isParallel,
+  );
   return { run: (base) => shared.run(number, run, base), forget: () => shared.forget(number) };
 }
 
 /**
  * Leaves ⌊units·(thread + next)/threads⌋·grain on the stack: where a thread's part begins, or the next one's.
  */
-function pushShare(
+function pushChunkStart(
   code: Code,
-  units: number,
-  grain: number,
+  chunks: number,
+  chunkSize: number,
   thread: Local,
-  next: 0 | 1,
+  offset: 0 | 1,
   threads: Local,
 ): void {
   code.get(thread);
-  if (next > 0) code.i32(next).op('i32.add');
-  code.i32(units).op('i32.mul').get(threads).op('i32.div_u').i32(grain).op('i32.mul');
+  if (offset > 0) code.i32(offset).op('i32.add');
+  code.i32(chunks).op('i32.mul').get(threads).op('i32.div_u').i32(chunkSize).op('i32.mul');
 }
 
 /**
@@ -191,14 +195,14 @@ function pushOperands(code: Code, base: Local, plan: Plan, number: number, layou
 }
 
 /** Leaves the address of a place on the stack. */
-function pushAddress(code: Code, base: Local, place: BufferLocation, layout: Layout): void {
+function pushAddress(code: Code, base: Local, location: BufferLocation, layout: Layout): void {
   code.get(base);
-  if (place.kind === 'arena') code.i32(layout.arena + place.offset).op('i32.add');
+  if (location.kind === 'arena') code.i32(layout.arena + location.offset).op('i32.add');
   else {
     code.memory(
       'i32.load',
-      4 * (place.kind === 'argument' ? place.argument : layout.arguments.length + place.output),
+      4 * (location.kind === 'argument' ? location.argument : layout.arguments.length + location.output),
     );
-    if (place.offset > 0) code.i32(place.offset).op('i32.add');
+    if (location.offset > 0) code.i32(location.offset).op('i32.add');
   }
 }

@@ -6,24 +6,24 @@ import type { Roofline } from '@firsthand/compiler';
 import { disposedDevice } from '@firsthand/graph';
 import type { KernelLibrary } from './kernel-library.ts';
 import type { Runner } from './run-module.ts';
-import type { Storages } from './storages.ts';
-import type { Threads } from '../threads/threads.ts';
+import type { StorageManager } from '../memory/storage-manager.ts';
+import type { Team } from '../threads/team.ts';
 
 /** The parts of an open device. */
 export interface Parts {
-  readonly storages: Storages;
+  readonly storages: StorageManager;
   readonly library: KernelLibrary;
   /** The code of each executable. */
   readonly code: WeakMap<object, Runner>;
   /** The device's threads; null where it has but the one that runs programs. */
-  readonly team: Threads | null;
+  readonly team: Team | null;
   /** What kernels that are timed are put beside; null where none are timed. */
   readonly roofline: Roofline | null;
 }
 
 /** A device's parts, until it is closed. */
 export class Session {
-  readonly #storages: Storages;
+  readonly #storages: StorageManager;
   #parts: Parts | null;
 
   constructor(parts: Parts) {

@@ -7,7 +7,7 @@ import type { UnaryKind } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import type { Module } from '../assembler/module.ts';
-import type { Features } from '../features.ts';
+import type { Features } from '../engine/features.ts';
 import { FLOAT32_FUNCTIONS, FLOAT32_IMPORTS } from '../math/float32.ts';
 import { emitFloat64, type Float64Import, type FunctionKind } from '../math/float64.ts';
 import type { MathFeatures } from '../math/formula.ts';

@@ -5,10 +5,10 @@
  * so that none waits for ever; where a number of threads was asked for, jobs fail if one does not start.
  */
 import { type DeviceError, disposedDevice } from '@firsthand/graph';
-import type { LinearMemory } from '../runtime/memory.ts';
-import { controlOf, type Control } from './control.ts';
-import { startWorker, type WorkerThread } from './host.ts';
-import { crash, unstarted, type RunFunction, type ThreadCount, type Threads } from './threads.ts';
+import type { LinearMemory } from '../memory/linear-memory.ts';
+import { createSynchronization, type Synchronization } from './synchronization.ts';
+import { startWorker, type WorkerThread } from './platform.ts';
+import { crash, unstarted, type RunFunction, type ThreadCount, type Team } from './team.ts';
 import { workerSource, type Answer, type Message } from './worker.ts';
 
 /** Whoever waits for the job under way. */
@@ -18,43 +18,43 @@ interface Waiting {
 }
 
 /** Milliseconds for which the first job waits for workers to come up: several times what they take. */
-const PATIENCE = 2000;
+const START_TIMEOUT = 2000;
 
 /** Workers over one memory, started with the first plan. */
-export class PageTeam implements Threads {
+export class PageTeam implements Team {
   readonly threads: number;
-  readonly runsAll = true;
+  readonly runsSerialPlans = true;
   readonly #memory: LinearMemory;
   readonly #module: WebAssembly.Module;
-  readonly #control: Control;
+  readonly #synchronization: Synchronization;
   #workers: WorkerThread[] = [];
   #plans = 0;
   #waiting: Waiting | null = null;
   #failure: DeviceError | null = null;
   readonly #count: ThreadCount;
-  #isAlone = false;
+  #isSerial = false;
   /** Workers that have said that they are up: jobs are given to all or none. */
   #up = 0;
   /** Resolves when all are up, one has not started, or nobody is waited for any longer; then null. */
-  #coming: Promise<void> | null = null;
-  #come: () => void = () => {};
+  #starting: Promise<void> | null = null;
+  #endStart: () => void = () => {};
 
   /** @param memory one that is shared */
   constructor(memory: LinearMemory, count: ThreadCount) {
     this.threads = count.threads;
     this.#count = count;
     this.#memory = memory;
-    const { module, control } = controlOf(memory);
+    const { module, synchronization: control } = createSynchronization(memory);
     this.#module = module;
-    this.#control = control;
+    this.#synchronization = control;
   }
 
   get barrier(): (threads: number) => void {
-    return this.#control.barrier;
+    return this.#synchronization.barrier;
   }
 
   add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module, isDivided: boolean): number {
-    if (this.#workers.length === 0 && this.#failure === null && !this.#isAlone) this.#start();
+    if (this.#workers.length === 0 && this.#failure === null && !this.#isSerial) this.#start();
     const plan = this.#plans++;
     this.#send({ action: 'plan', plan, kernels, run, threads: isDivided ? this.threads : 1 });
     return plan;
@@ -66,9 +66,9 @@ export class PageTeam implements Threads {
 
   /** Runs a plan, after the job before has been run. */
   async run(plan: number, run: RunFunction, base: number): Promise<void> {
-    if (this.#coming !== null) {
-      const timer = setTimeout(() => this.#come(), PATIENCE);
-      await this.#coming;
+    if (this.#starting !== null) {
+      const timer = setTimeout(() => this.#endStart(), START_TIMEOUT);
+      await this.#starting;
       clearTimeout(timer);
     }
     if (this.#failure !== null) throw this.#failure;
@@ -86,21 +86,21 @@ export class PageTeam implements Threads {
   #start(): void {
     const source = workerSource();
     const { memory } = this.#memory;
-    this.#coming = new Promise<void>((resolve) => (this.#come = resolve)).then(
-      () => void (this.#coming = null),
+    this.#starting = new Promise<void>((resolve) => (this.#endStart = resolve)).then(
+      () => void (this.#starting = null),
     );
     try {
       for (let thread = 0; thread < this.threads; thread++) {
         const worker = startWorker(
           source,
           (reason) => this.#end(reason),
-          (answer) => this.#hear(answer as Answer),
+          (answer) => this.#onAnswer(answer as Answer),
         );
         this.#workers.push(worker);
         worker.postMessage({
           action: 'begin',
           memory,
-          control: this.#module,
+          synchronization: this.#module,
           thread,
           isAsleep: false,
         } satisfies Message);
@@ -118,13 +118,13 @@ export class PageTeam implements Threads {
 
   /** The page's thread is alone from here on, and goes on if that will do. */
   #giveUp(reason: string): void {
-    if (this.#isAlone) return;
-    this.#isAlone = true;
+    if (this.#isSerial) return;
+    this.#isSerial = true;
     this.#up = 0;
     this.#terminate();
     const failure = unstarted(reason, this.#count);
     if (failure !== null) this.#failure ??= failure;
-    this.#come();
+    this.#endStart();
   }
 
   #terminate(): void {
@@ -136,10 +136,10 @@ export class PageTeam implements Threads {
     for (const worker of this.#workers) worker.postMessage(message);
   }
 
-  #hear(answer: Answer): void {
+  #onAnswer(answer: Answer): void {
     if (answer.says === 'crashed') return this.#end(answer.reason);
     if (answer.says === 'up') {
-      if (++this.#up === this.threads) this.#come();
+      if (++this.#up === this.threads) this.#endStart();
       return;
     }
     this.#waiting?.resolve();
@@ -152,6 +152,6 @@ export class PageTeam implements Threads {
     this.#terminate();
     this.#waiting?.reject(this.#failure);
     this.#waiting = null;
-    this.#come();
+    this.#endStart();
   }
 }

@@ -1,184 +1,68 @@
 /**
- * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started
- * with the first plan that has work for them; until they have taken it, the first thread runs it alone, with
- * the same bits, so nobody ever waits for a worker to come up. If one of them does not start, it goes on
- * alone, or fails where a number of threads was asked for.
+ * What a device sees of its threads, wherever they run: they take plans, run them, and forget them. Where
+ * workers turn out not to start, and nobody has asked for a number of them, the thread that runs programs
+ * runs them alone, with the same bits.
  */
-import type { DeviceError } from '@firsthand/graph';
-import { now } from '../clock.ts';
-import type { LinearMemory } from '../runtime/memory.ts';
-import { controlOf, WORDS, type Control } from './control.ts';
-import { Pace } from './pace.ts';
-import { startWorker, type WorkerThread } from './host.ts';
-import { crash, unstarted, type RunFunction, type ThreadCount, type Threads } from './threads.ts';
-import { workerSource, type Message } from './worker.ts';
+import { DeviceError } from '@firsthand/graph';
 
-/** Milliseconds after which a worker that does not answer never will. */
-const SILENCE = 20_000;
+/** Code of a plan: the base of the working region, the number of the thread, and how many there are. */
+export type RunFunction = (base: number, thread: number, threads: number) => void;
 
-/** Threads over one memory, of which the one that creates it is the first. */
-export class Team implements Threads {
+/** Threads over one memory. */
+export interface Team {
+  /** How many share the work of a kernel. */
   readonly threads: number;
-  readonly runsAll = false;
-  readonly #memory: LinearMemory;
-  readonly #waits: boolean;
-  readonly #module: WebAssembly.Module;
-  readonly #control: Control;
-  readonly #words: Int32Array;
-  #workers: readonly WorkerThread[] = [];
-  #sent = 0;
-  #plans = 0;
-  readonly #paces = new Map<number, Pace>();
-  #failure: string | null = null;
-  readonly #count: ThreadCount;
-  #isAlone = false;
-  #unstarted: DeviceError | null = null;
-
   /**
-   * @param memory one that is shared
-   * @param waits whether runs wait until all workers have a plan
+   * Whether they run plans without a kernel to divide as well; else those are left to the thread that
+   * compiles them.
    */
-  constructor(memory: LinearMemory, count: ThreadCount, waits: boolean) {
-    this.threads = count.threads;
-    this.#count = count;
-    this.#memory = memory;
-    this.#waits = waits;
-    const { module, control } = controlOf(memory);
-    this.#module = module;
-    this.#control = control;
-    this.#words = new Int32Array(memory.memory.buffer);
-  }
-
-  get barrier(): (threads: number) => void {
-    return this.#control.barrier;
-  }
-
-  /** Whether all workers have taken all that was sent: they run the next job. */
-  get isReady(): boolean {
-    return (
-      this.#workers.length > 0 &&
-      this.#workers.every((_, index) => this.#load(WORDS.taken + 64 * (index + 1)) === this.#sent)
-    );
-  }
-
+  readonly runsSerialPlans: boolean;
+  /** What plans import to wait for each other. */
+  readonly barrier: (threads: number) => void;
+  /** Takes a plan. @returns its number */
+  add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module, isParallel: boolean): number;
+  /** Nobody needs a plan any longer. */
+  forget(plan: number): void;
   /**
-   * Starts the workers; resolves when they are up, or the first thread goes on alone. @throws DeviceError (by
-   * rejecting) if one does not start that was asked for
+   * Runs a plan. Null if it has run, else a promise of that. @throws DeviceError, or rejects with it, if a
+   * thread has crashed
    */
-  async start(): Promise<void> {
-    this.#start();
-    const until = now() + SILENCE;
-    while (!this.isReady && !this.#isAlone) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      this.#requireHealth();
-      if (now() > until) this.#giveUp('it does not answer');
-    }
-    this.#requireHealth();
-  }
+  run(plan: number, run: RunFunction, base: number): Promise<void> | null;
+  /** Ends the workers. */
+  stop(): void;
+}
 
-  add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module): number {
-    if (this.#workers.length === 0 && !this.#isAlone) this.#start();
-    const plan = this.#plans++;
-    if (this.#isAlone) return plan;
-    this.#paces.set(plan, new Pace());
-    this.#send(() => ({ action: 'plan', plan, kernels, run, threads: this.threads }));
-    return plan;
-  }
+/** How many threads there should be, and whether fewer will do. */
+export interface ThreadCount {
+  readonly threads: number;
+  /** Whether nobody has asked for this number: where workers do not start, one thread will do. */
+  readonly isOptional: boolean;
+}
 
-  forget(plan: number): void {
-    this.#paces.delete(plan);
-    if (this.#workers.length > 0) this.#send(() => ({ action: 'forget', plan }));
+/**
+ * Where one thread will do, says once that there are no more: programs take several times as long then, and
+ * nothing else tells. Else an error that says so.
+ */
+export function unstarted(reason: string, { threads, isOptional }: ThreadCount): DeviceError | null {
+  if (!isOptional) {
+    return new DeviceError({
+      operation: 'wasm',
+      problem: `${threads} threads were asked for, and a worker does not start (${reason})`,
+      expected: "threads: 1, or 'auto'",
+      remedy: "a page's Content-Security-Policy must allow worker-src blob:, or give threads: 1, or 'auto'",
+    });
   }
+  // oxlint-disable-next-line no-console -- said once for each device, to whoever wonders why one core is busy
+  globalThis.console?.warn(
+    `firsthand: the wasm device computes on one thread, since its workers do not start: ${reason}`,
+  );
+  return null;
+}
 
-  /** Runs a plan, and returns when it has run. @throws DeviceError if a worker has crashed */
-  run(plan: number, run: RunFunction, base: number): null {
-    this.#requireHealth();
-    const until = this.#waits ? now() + SILENCE : 0;
-    while (this.#waits && !this.isReady && !this.#isAlone) {
-      Atomics.wait(this.#words, WORDS.failed / 4, 0, 1);
-      this.#requireHealth();
-      if (now() > until) throw crash((this.#failure = 'it does not answer'));
-    }
-    const together = (): void => this.#runTogether(plan, run, base);
-    const alone = (): void => run(base, 0, 1);
-    if (!this.isReady) alone();
-    else if (this.#waits) together();
-    else this.#paces.get(plan)!.run(together, alone);
-    return null;
-  }
-
-  #runTogether(plan: number, run: RunFunction, base: number): void {
-    this.#control.start(plan, base);
-    try {
-      run(base, 0, this.threads);
-    } catch (cause) {
-      if (this.#load(WORDS.failed) === 0)
-        this.#failure = cause instanceof Error ? cause.message : String(cause);
-      this.#control.fail();
-      this.#requireHealth(cause);
-    }
-  }
-
-  stop(): void {
-    for (const worker of this.#workers) worker.terminate();
-    this.#workers = [];
-  }
-
-  #start(): void {
-    const source = workerSource();
-    const workers: WorkerThread[] = [];
-    this.#workers = workers;
-    const { memory } = this.#memory;
-    try {
-      for (let thread = 1; thread < this.threads; thread++)
-        workers.push(startWorker(source, (reason) => this.#fail(thread, reason)));
-      this.#send((thread) => ({ action: 'begin', memory, control: this.#module, thread, isAsleep: true }));
-    } catch (cause) {
-      this.#giveUp(String(cause));
-    }
-  }
-
-  /**
-   * A worker has ended. One that has taken nothing has not started, and no job has been given to the others
-   * then.
-   */
-  #fail(thread: number, reason: string): void {
-    if (this.#load(WORDS.taken + 64 * thread) === 0) return this.#giveUp(reason);
-    this.#failure ??= reason;
-    this.#control.fail();
-  }
-
-  /** The first thread is alone from here on, and goes on if that will do. */
-  #giveUp(reason: string): void {
-    if (this.#isAlone) return;
-    this.#isAlone = true;
-    this.stop();
-    this.#unstarted = unstarted(reason, this.#count);
-  }
-
-  /** The job that says so comes before the messages: so none is taken for a later one. */
-  #send(messageFor: (thread: number) => Message): void {
-    Atomics.store(this.#words, WORDS.sent / 4, ++this.#sent);
-    this.#control.start(-1, 0);
-    this.#workers.forEach((worker, index) => worker.postMessage(messageFor(index + 1)));
-  }
-
-  /** What a worker has left of its error: no message arrives while this thread waits. */
-  #reason(): string {
-    const length = this.#load(WORDS.reason);
-    return String.fromCodePoint(
-      ...Array.from({ length }, (_, index) => this.#load(WORDS.reason + 4 * (index + 1))),
-    );
-  }
-
-  #load(address: number): number {
-    return Atomics.load(this.#words, address / 4);
-  }
-
-  #requireHealth(cause?: unknown): void {
-    if (this.#unstarted !== null) throw this.#unstarted;
-    if (this.#failure === null && this.#load(WORDS.failed) === 0) return;
-    this.#failure ??= this.#reason();
-    throw crash(this.#failure, cause);
-  }
+/** A worker has ended for a reason of its own. */
+export function crash(reason: string, cause?: unknown): DeviceError {
+  return new DeviceError(
+    `wasm: a worker thread has crashed (${reason}); create another device with createWasm()`,
+    { cause },
+  );
 }

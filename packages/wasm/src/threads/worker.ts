@@ -4,14 +4,14 @@
  * says that there are messages. On a page, jobs are messages as well.
  */
 import { scalarImports } from '../math/float64.ts';
-import { REASON, WORDS } from './control.ts';
+import { REASON_LENGTH, WORDS } from './synchronization.ts';
 
 /** What a worker is told. */
 export type Message =
   | {
       readonly action: 'begin';
       readonly memory: WebAssembly.Memory;
-      readonly control: WebAssembly.Module;
+      readonly synchronization: WebAssembly.Module;
       readonly thread: number;
       /** Whether it waits for jobs inside WebAssembly, and so hears of messages only when a job says so. */
       readonly isAsleep: boolean;
@@ -39,7 +39,7 @@ const env = { ${imports.join(', ')}, stamp() {}, now: () => performance.now() };
 const plans = new Map();
 const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
 const port = node === undefined ? globalThis : node.parentPort;
-let words, control, thread, isAsleep;
+let words, synchronization, thread, isAsleep;
 let seen = 0;
 let taken = 0;
 
@@ -49,8 +49,8 @@ const actions = {
     ({ thread, isAsleep } = message);
     env.memory = message.memory;
     words = new Int32Array(message.memory.buffer);
-    control = instantiate(message.control, env);
-    env.barrier = control.barrier;
+    synchronization = instantiate(message.synchronization, env);
+    env.barrier = synchronization.barrier;
     if (!isAsleep) port.postMessage({ says: 'up' });
   },
   plan({ plan, kernels, run, threads }) {
@@ -68,7 +68,7 @@ const actions = {
 };
 const load = (address) => Atomics.load(words, address / 4);
 
-const hasFailed = () => control !== undefined && load(${WORDS.failed}) !== 0;
+const hasFailed = () => synchronization !== undefined && load(${WORDS.failed}) !== 0;
 
 function receive(message) {
   // A job without one of the threads would be half done, and look whole.
@@ -79,18 +79,18 @@ function receive(message) {
     seen = load(${WORDS.job});
     Atomics.store(words, (${WORDS.taken} + 64 * thread) / 4, ++taken);
     while (taken === load(${WORDS.sent})) {
-      seen = control.next(seen);
+      seen = synchronization.next(seen);
       const plan = load(${WORDS.plan});
       if (plan >= 0) actions.run({ plan, base: load(${WORDS.base}) });
     }
   } catch (error) {
-    if (control === undefined) throw error;
+    if (synchronization === undefined) throw error;
     // What fails after another has crashed fails because of that.
     if (hasFailed()) return;
-    const reason = Array.from(String(error)).slice(0, ${REASON});
+    const reason = Array.from(String(error)).slice(0, ${REASON_LENGTH});
     reason.forEach((character, index) => Atomics.store(words, ${WORDS.reason} / 4 + 1 + index, character.codePointAt(0)));
     Atomics.store(words, ${WORDS.reason} / 4, reason.length);
-    control.fail();
+    synchronization.fail();
     if (!isAsleep) port.postMessage({ says: 'crashed', reason: reason.join('') });
   }
 }

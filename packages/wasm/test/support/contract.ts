@@ -10,10 +10,10 @@ import { contractScratch, emitContract } from '../../src/contract/contract.ts';
 import { divideContract } from '../../src/contract/division.ts';
 import type { Tile } from '../../src/contract/tile.ts';
 import { TILES } from '../../src/contract/tiles.ts';
-import { detectFeatures } from '../../src/features.ts';
+import { detectFeatures } from '../../src/engine/features.ts';
 import { functionsOf } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports } from '../../src/math/float64.ts';
-import { expectSameByParts } from './parts.ts';
+import { expectSameByRanges } from './ranges.ts';
 
 const PAGE = 65536;
 const GUARD = 0xa5;
@@ -229,7 +229,7 @@ export function runContract(
   (exports['kernel'] as (...addresses: number[]) => void)(...addresses, scratchAt);
   if (division !== null) {
     const run = exports['part'] as (...addresses: readonly number[]) => void;
-    expectSameByParts(run, division, [...addresses, scratchAt], {
+    expectSameByRanges(run, division, [...addresses, scratchAt], {
       memory: bytes,
       before,
       scratch: [scratchAt, scratchAt + scratch],

@@ -14,8 +14,8 @@ import {
   scratchOf,
 } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
-import type { Division } from '../../src/threads/division.ts';
-import { expectSameByParts } from './parts.ts';
+import type { Partition } from '../../src/threads/partition.ts';
+import { expectSameByRanges } from './ranges.ts';
 
 const PAGE = 65536;
 const GUARD = 0xa5;
@@ -24,7 +24,7 @@ const GAP = 64;
 
 /** A kernel's function over a memory, and that of its parts, if it can be divided. */
 interface CompiledKernel {
-  readonly division: Division | null;
+  readonly division: Partition | null;
   instantiate(memory: WebAssembly.Memory): {
     readonly [name in 'kernel' | 'part']: (...addresses: readonly number[]) => void;
   };
@@ -47,7 +47,7 @@ function compileKernel(kernel: Kernel): CompiledKernel {
     throw new Error('only composites are made of other kernels');
   };
   const tools = { features: { relaxedSimd: false }, functions, module, tile, define };
-  const emit = (name: string, division: Division | null): void => {
+  const emit = (name: string, division: Partition | null): void => {
     const signature = kernelSignature(kernel.operands.length, division !== null);
     module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), {
       exported: true,
@@ -124,7 +124,11 @@ export function runCompiled(
   run.kernel(...places);
   if (division !== null) {
     const start = places.at(-1)!;
-    expectSameByParts(run.part, division, places, { memory: all, before, scratch: [start, start + scratch] });
+    expectSameByRanges(run.part, division, places, {
+      memory: all,
+      before,
+      scratch: [start, start + scratch],
+    });
   }
   const results = arrays.map((array, operand) => {
     const copy = array.slice();

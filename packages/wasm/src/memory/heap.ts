@@ -14,11 +14,11 @@ const UNIT = 64;
 const SLACK = 16;
 /** log₂ of the number of lists per power of two; sizes below this power have a list each. */
 const PRECISION = 4;
-const LISTS_PER_POWER = 1 << PRECISION;
+const LISTS_PER_OCTAVE = 1 << PRECISION;
 /** Lists for all sizes of a memory of 2³² bytes. */
-const LISTS = (32 - Math.log2(UNIT) - PRECISION + 2) * LISTS_PER_POWER;
+const LISTS = (32 - Math.log2(UNIT) - PRECISION + 2) * LISTS_PER_OCTAVE;
 /** Blocks of a list that are looked at once one has been found that fits. */
-const PATIENCE = 32;
+const SEARCH_LIMIT = 32;
 
 /** A piece of the range. Every address belongs to one. */
 export interface Block {
@@ -32,8 +32,8 @@ interface Piece extends Block {
   size: number;
   free: boolean;
   /** Neighbours by address. */
-  before: Piece | null;
-  after: Piece | null;
+  lower: Piece | null;
+  upper: Piece | null;
   /** Neighbours in the list of free blocks. */
   previous: Piece | null;
   next: Piece | null;
@@ -46,9 +46,9 @@ export function blockSize(bytes: number): number {
 
 function listOf(size: number): number {
   const units = size / UNIT;
-  if (units < LISTS_PER_POWER) return units;
+  if (units < LISTS_PER_OCTAVE) return units;
   const shift = 31 - Math.clz32(units) - PRECISION;
-  return shift * LISTS_PER_POWER + (units >>> shift);
+  return shift * LISTS_PER_OCTAVE + (units >>> shift);
 }
 
 /** The blocks of a range that starts at `start` and grows at its end. */
@@ -74,7 +74,7 @@ export class Heap {
     return this.#used;
   }
   /** Free bytes at the end of the range: what a larger range would be added to. */
-  get spare(): number {
+  get freeAtEnd(): number {
     return this.#last?.free === true ? this.#last.size : 0;
   }
 
@@ -84,12 +84,12 @@ export class Heap {
       address: this.#end,
       size: end - this.#end,
       free: false,
-      before: this.#last,
-      after: null,
+      lower: this.#last,
+      upper: null,
       previous: null,
       next: null,
     };
-    if (this.#last !== null) this.#last.after = piece;
+    if (this.#last !== null) this.#last.upper = piece;
     this.#last = piece;
     this.#end = end;
     this.#release(piece);
@@ -100,7 +100,7 @@ export class Heap {
     const size = blockSize(bytes);
     const piece = this.#find(size);
     if (piece === null) return null;
-    this.#unlist(piece);
+    this.#remove(piece);
     piece.free = false;
     if (piece.size > size) this.#split(piece, size);
     this.#used += piece.size;
@@ -142,43 +142,43 @@ export class Heap {
       address: piece.address + size,
       size: piece.size - size,
       free: true,
-      before: piece,
-      after: piece.after,
+      lower: piece,
+      upper: piece.upper,
       previous: null,
       next: null,
     };
-    if (rest.after === null) this.#last = rest;
-    else rest.after.before = rest;
-    piece.after = rest;
+    if (rest.upper === null) this.#last = rest;
+    else rest.upper.lower = rest;
+    piece.upper = rest;
     piece.size = size;
-    this.#list(rest);
+    this.#insert(rest);
   }
 
   /** Joins a piece with its free neighbours, and lists the whole. */
   #release(piece: Piece): void {
     let whole = piece;
-    if (piece.after?.free === true) {
-      this.#unlist(piece.after);
-      this.#join(piece, piece.after);
+    if (piece.upper?.free === true) {
+      this.#remove(piece.upper);
+      this.#join(piece, piece.upper);
     }
-    if (piece.before?.free === true) {
-      whole = piece.before;
-      this.#unlist(whole);
+    if (piece.lower?.free === true) {
+      whole = piece.lower;
+      this.#remove(whole);
       this.#join(whole, piece);
     }
     piece.free = true;
     whole.free = true;
-    this.#list(whole);
+    this.#insert(whole);
   }
 
   #join(piece: Piece, after: Piece): void {
     piece.size += after.size;
-    piece.after = after.after;
-    if (after.after === null) this.#last = piece;
-    else after.after.before = piece;
+    piece.upper = after.upper;
+    if (after.upper === null) this.#last = piece;
+    else after.upper.lower = piece;
   }
 
-  #list(piece: Piece): void {
+  #insert(piece: Piece): void {
     const list = listOf(piece.size);
     const next = this.#lists[list]!;
     piece.previous = null;
@@ -188,7 +188,7 @@ export class Heap {
     this.#filled[list >>> 5]! |= 1 << (list & 31);
   }
 
-  #unlist(piece: Piece): void {
+  #remove(piece: Piece): void {
     const { previous, next } = piece;
     if (next !== null) next.previous = previous;
     if (previous !== null) {
@@ -204,11 +204,11 @@ export class Heap {
 /** The smallest piece of a list that has `size` bytes, among the first that do. */
 function bestIn(first: Piece | null, size: number): Piece | null {
   let best: Piece | null = null;
-  let patience = PATIENCE;
-  for (let piece = first; piece !== null && patience > 0; piece = piece.next) {
+  let left = SEARCH_LIMIT;
+  for (let piece = first; piece !== null && left > 0; piece = piece.next) {
     if (piece.size === size) return piece;
     if (piece.size > size && (best === null || piece.size < best.size)) best = piece;
-    if (best !== null) patience--;
+    if (best !== null) left--;
   }
   return best;
 }

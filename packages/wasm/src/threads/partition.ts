@@ -6,34 +6,34 @@
 import type { Code, Local } from '../assembler/code.ts';
 
 /** The loop that is divided: `units` pieces of `grain` values each, together at least its extent. */
-export interface Division {
+export interface Partition {
   /** The number of the loop's axis, in the words of the kernel. */
   readonly axis: number;
-  readonly units: number;
-  readonly grain: number;
+  readonly chunks: number;
+  readonly chunkSize: number;
 }
 
 /** What one call works on: first ≤ value < end. */
-export interface Part {
+export interface AxisRange {
   readonly axis: number;
   readonly first: Local;
   readonly end: Local;
 }
 
 /** The division of an axis into pieces of at least `grain` values; null where there is but one. */
-export function divide(axis: number, extent: number, grain: number): Division | null {
-  const units = Math.ceil(extent / grain);
-  return units < 2 ? null : { axis, units, grain };
+export function partitionAxis(axis: number, extent: number, chunkSize: number): Partition | null {
+  const chunks = Math.ceil(extent / chunkSize);
+  return chunks < 2 ? null : { axis, chunks: chunks, chunkSize: chunkSize };
 }
 
 /**
  * The one of which a team gets the evenest shares: many pieces are as good as very many; then the one that
  * comes first.
  */
-export function evenest(divisions: readonly (Division | null)[]): Division | null {
-  const shares = (division: Division | null): number =>
-    division === null ? 0 : Math.min(division.units, MANY);
-  return divisions.reduce((best, each) => (shares(each) > shares(best) ? each : best), null);
+export function mostEven(partitions: readonly (Partition | null)[]): Partition | null {
+  const shares = (partition: Partition | null): number =>
+    partition === null ? 0 : Math.min(partition.chunks, MANY);
+  return partitions.reduce((best, each) => (shares(each) > shares(best) ? each : best), null);
 }
 
 const MANY = 16;
@@ -42,9 +42,9 @@ const MANY = 16;
  * Calls `body` with the bounds of those rounds of `for (counter = from; counter < to; counter += step)` that
  * belong to a part, and skips what it emits where there are none.
  */
-export function emitPart(
+export function emitInRange(
   code: Code,
-  part: Part,
+  range: AxisRange,
   from: number,
   to: number,
   step: number,
@@ -53,7 +53,7 @@ export function emitPart(
   const [start, stop] = [code.local('i32'), code.local('i32')];
   // start = from + ⌈max(first − from, 0)/step⌉·step
   code
-    .get(part.first)
+    .get(range.first)
     .i32(from)
     .op('i32.sub')
     .tee(start)
@@ -72,7 +72,7 @@ export function emitPart(
       .op('i32.mul');
   }
   code.i32(from).op('i32.add').set(start);
-  code.get(part.end).i32(to).get(part.end).i32(to).op('i32.lt_s').op('select').set(stop);
+  code.get(range.end).i32(to).get(range.end).i32(to).op('i32.lt_s').op('select').set(stop);
   code.get(start).get(stop).op('i32.lt_s');
   code.if(() => body(start, stop));
   code.release(start, stop);

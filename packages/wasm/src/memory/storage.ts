@@ -18,11 +18,11 @@ export interface Content {
 }
 
 /** What a storage takes: bytes in the count, and a block if it lies in linear memory. */
-export interface Lease {
+export interface Allocation {
   readonly dtype: DType;
   readonly length: number;
   /** Bytes in the count of live bytes; 0 once they have been given back. */
-  held: number;
+  liveBytes: number;
   block: Block | null;
   /** Where the elements go when the block is given up; null without a block. */
   content: Content | null;
@@ -31,11 +31,11 @@ export interface Lease {
 }
 
 /** What storages need of those who keep them. */
-export interface StorageKeeper {
+export interface StorageOwner {
   /** Leases of storages that the collector has taken. */
-  readonly collected: Lease[];
+  readonly collected: Allocation[];
   /** Gives back what a lease holds, once. */
-  release(lease: Lease): void;
+  release(allocation: Allocation): void;
   /** Takes an array of the host that nobody needs any more. */
   recycle(data: TypedArray): void;
 }
@@ -45,9 +45,9 @@ export class WasmStorage implements Storage {
   readonly dtype: DType;
   readonly length: number;
   readonly finalize: () => void;
-  readonly keeper: StorageKeeper;
+  readonly owner: StorageOwner;
   readonly content: Content;
-  readonly lease: Lease;
+  readonly allocation: Allocation;
   /** Runs that have had it as an argument. */
   uses = 0;
   /** Whether the last run had it as an argument more than once. */
@@ -55,14 +55,14 @@ export class WasmStorage implements Storage {
   /** Where the last run found its elements. */
   address = 0;
 
-  constructor(keeper: StorageKeeper, content: Content, lease: Lease) {
-    this.dtype = lease.dtype;
-    this.length = lease.length;
-    this.keeper = keeper;
+  constructor(owner: StorageOwner, content: Content, allocation: Allocation) {
+    this.dtype = allocation.dtype;
+    this.length = allocation.length;
+    this.owner = owner;
     this.content = content;
-    this.lease = lease;
-    const { collected } = keeper;
-    this.finalize = (): void => void collected.push(lease);
+    this.allocation = allocation;
+    const { collected } = owner;
+    this.finalize = (): void => void collected.push(allocation);
   }
 
   get bytes(): number {
@@ -72,13 +72,13 @@ export class WasmStorage implements Storage {
   dispose(): void {
     const { data } = this.content;
     this.content.data = null;
-    if (data !== null) this.keeper.recycle(data);
-    this.keeper.release(this.lease);
+    if (data !== null) this.owner.recycle(data);
+    this.owner.release(this.allocation);
   }
 
   /** @throws DeviceError once the storage has been freed */
   requireAlive(): void {
-    if (this.content.data !== null || this.lease.block !== null) return;
+    if (this.content.data !== null || this.allocation.block !== null) return;
     throw freedStorage('wasm', this);
   }
 }

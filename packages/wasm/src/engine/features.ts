@@ -4,8 +4,8 @@
  * policy allows compiling at all only compiling shows.
  */
 import { DeviceError } from '@firsthand/graph';
-import type { Code, Local } from './assembler/code.ts';
-import { Module } from './assembler/module.ts';
+import type { Code, Local } from '../assembler/code.ts';
+import { Module } from '../assembler/module.ts';
 
 /** What kernels may use. Kernels for other features are other code, with other bits (rule 24). */
 export interface Features {

@@ -6,25 +6,25 @@ import { createReference, DeviceError } from '@firsthand/graph';
 import { DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import { array, assert, constantFrom, integer, nat, property, record } from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LinearMemory } from '../src/runtime/memory.ts';
-import type { WasmStorage } from '../src/runtime/storage.ts';
-import { Storages } from '../src/runtime/storages.ts';
+import { LinearMemory } from '../src/memory/linear-memory.ts';
+import type { WasmStorage } from '../src/memory/storage.ts';
+import { StorageManager } from '../src/memory/storage-manager.ts';
 
 const MEBIBYTE = 2 ** 20;
 
-function create(maxBytes = 2 ** 32): Storages {
-  return new Storages(new LinearMemory(maxBytes));
+function create(maxBytes = 2 ** 32): StorageManager {
+  return new StorageManager(new LinearMemory(maxBytes));
 }
 
 /** A storage that lies in linear memory, filled with a number. */
-function resident(storages: Storages, length: number, value: number): WasmStorage {
+function resident(storages: StorageManager, length: number, value: number): WasmStorage {
   const storage = storages.upload(new Float32Array(length).fill(value), 'float32');
   storages.promote(storage);
   return storage;
 }
 
 /** Whether every element of a storage of so many elements is `value`. */
-function holds(storages: Storages, storage: WasmStorage, length: number, value: number): boolean {
+function holds(storages: StorageManager, storage: WasmStorage, length: number, value: number): boolean {
   const data = storages.read(storage);
   return data.length === length && data.every((each) => each === value);
 }
@@ -108,7 +108,7 @@ describe('a storage', () => {
     expect([storages.live, storages.peak]).toEqual([800, 800]);
     storages.promote(storage);
     expect([storages.live, storages.peak]).toEqual([800, 800]);
-    storages.measure(50);
+    storages.recordPeak(50);
     expect([storages.live, storages.peak]).toEqual([800, 850]);
     storage.dispose();
     expect([storages.live, storages.peak]).toEqual([0, 850]);
@@ -141,14 +141,14 @@ describe('a storage', () => {
     const storages = create();
     const freed = storages.upload(new Float32Array(3), 'float32');
     freed.dispose();
-    expect(() => storages.own(freed)).toThrow(DeviceError);
-    expect(() => storages.own(freed)).toThrow(/float32 \[3\] is used after it has been freed/);
+    expect(() => storages.requireOwned(freed)).toThrow(DeviceError);
+    expect(() => storages.requireOwned(freed)).toThrow(/float32 \[3\] is used after it has been freed/);
     for (const other of [
       create().upload(new Float32Array(1), 'float32'),
       createReference().upload(new Float32Array(1), 'float32'),
     ]) {
-      expect(() => storages.own(other)).toThrow(DeviceError);
-      expect(() => storages.own(other)).toThrow(/another device/);
+      expect(() => storages.requireOwned(other)).toThrow(DeviceError);
+      expect(() => storages.requireOwned(other)).toThrow(/another device/);
     }
   });
 
@@ -156,7 +156,7 @@ describe('a storage', () => {
     const storages = create();
     const storage = storages.upload(new Int32Array(0), 'int32');
     storages.promote(storage);
-    expect(storages.read(storages.own(storage))).toEqual(new Int32Array(0));
+    expect(storages.read(storages.requireOwned(storage))).toEqual(new Int32Array(0));
     storage.dispose();
     expect(storages.live).toBe(0);
   });
@@ -167,7 +167,7 @@ describe('a full memory', () => {
     const storages = create(8 * MEBIBYTE);
     const storage = resident(storages, MEBIBYTE, 3);
     storages.run = 1;
-    storage.lease.lastRun = 1;
+    storage.allocation.lastRun = 1;
     const { live, peak } = storages;
     const { used } = storages.memory;
     const large = storages.upload(new Float32Array(MEBIBYTE), 'float32');
@@ -186,13 +186,13 @@ describe('a full memory', () => {
     const arrays = [1, 2, 3].map((value) => resident(storages, MEBIBYTE / 2, value)); // 2 MiB each
     storages.run = 3;
     [2, 3, 1].forEach((run, index) => {
-      arrays[index]!.lease.lastRun = run;
+      arrays[index]!.allocation.lastRun = run;
     });
     const { live } = storages;
     storages.allocate(2 * MEBIBYTE);
     // Those of runs 1 and 2 have gone to the host: run 3 is under way, and at least 8 MiB are given up at
     // once.
-    expect(arrays.map(({ lease }) => lease.block === null)).toEqual([true, false, true]);
+    expect(arrays.map(({ allocation: lease }) => lease.block === null)).toEqual([true, false, true]);
     expect(storages.live).toBe(live);
     arrays.forEach((array, index) => expect(holds(storages, array, MEBIBYTE / 2, index + 1)).toBe(true));
     arrays[0]!.dispose();
@@ -203,11 +203,11 @@ describe('a full memory', () => {
 
   test('gives up the working region last, and takes it anew', () => {
     const storages = create(8 * MEBIBYTE);
-    storages.reserve(4 * MEBIBYTE);
+    storages.reserveWorkspace(4 * MEBIBYTE);
     const block = storages.allocate(5 * MEBIBYTE);
-    expect(() => storages.reserve(4 * MEBIBYTE)).toThrow(/no room/);
+    expect(() => storages.reserveWorkspace(4 * MEBIBYTE)).toThrow(/no room/);
     storages.memory.free(block);
-    expect(storages.reserve(4 * MEBIBYTE)).toBeGreaterThan(0);
+    expect(storages.reserveWorkspace(4 * MEBIBYTE)).toBeGreaterThan(0);
   });
 
   test('is not reached by arrays that nobody uses any more, even if no finalizer runs', () => {
@@ -224,11 +224,11 @@ describe('a full memory', () => {
 describe('the working region', () => {
   test('is one, as large as the largest run needs', () => {
     const storages = create();
-    const first = storages.reserve(1000);
+    const first = storages.reserveWorkspace(1000);
     const { used } = storages.memory;
-    expect(storages.reserve(500)).toBe(first);
+    expect(storages.reserveWorkspace(500)).toBe(first);
     expect(storages.memory.used).toBe(used);
-    storages.reserve(5000);
+    storages.reserveWorkspace(5000);
     expect(storages.memory.used).toBeLessThan(used + 4200);
   });
 });
@@ -258,9 +258,9 @@ test('random uploads, moves, runs and disposals in a small memory: every array k
           held.splice(held.indexOf(chosen), 1);
         }
         if (chosen !== undefined && kind === 'promote') {
-          chosen.storage.lease.lastRun = storages.run;
+          chosen.storage.allocation.lastRun = storages.run;
           const pinned = held.filter(
-            ({ storage }) => storage.lease.block !== null && storage.lease.lastRun === storages.run,
+            ({ storage }) => storage.allocation.block !== null && storage.allocation.lastRun === storages.run,
           );
           try {
             storages.promote(chosen.storage);
@@ -271,7 +271,9 @@ test('random uploads, moves, runs and disposals in a small memory: every array k
           }
         }
         expect(storages.live).toBe(held.reduce((sum, { storage }) => sum + storage.bytes, 0));
-        expect(storages.resident).toBe(held.filter(({ storage }) => storage.lease.block !== null).length);
+        expect(storages.resident).toBe(
+          held.filter(({ storage }) => storage.allocation.block !== null).length,
+        );
       }
       expect(held.every((each) => holds(storages, each.storage, each.length, each.value))).toBe(true);
     }),

@@ -101,7 +101,7 @@ export class LinearMemory {
   /** Grows until a block of `bytes` fits. False, with nothing changed, if it must not or cannot. */
   grow(bytes: number): boolean {
     const pages = this.size / PAGE;
-    const needed = Math.ceil((this.size + blockSize(bytes) - this.#heap.spare) / PAGE);
+    const needed = Math.ceil((this.size + blockSize(bytes) - this.#heap.freeAtEnd) / PAGE);
     if (needed > this.maximum) return false;
     const generous =
       needed <= DOUBLING_PAGES ? Math.min(2 * pages, DOUBLING_PAGES) : Math.ceil(needed * 1.25);

@@ -17,21 +17,21 @@ interface NodeWorker {
   on(event: string, listener: (value: unknown) => void): void;
 }
 interface NodeProcess {
-  getBuiltinModule?(name: 'node:worker_threads'): { readonly Worker?: NodeHost['Worker'] } | undefined;
+  getBuiltinModule?(name: 'node:worker_threads'): { readonly Worker?: NodePlatform['Worker'] } | undefined;
   getBuiltinModule?(name: 'node:os'): { availableParallelism(): number } | undefined;
 }
 
 /** More threads than this have not been seen to pay: they wait for each other after every kernel. */
-const MOST = 8;
+const MAX_AUTO_THREADS = 8;
 
 /** What is used of Node: its workers, and how many cores it has. */
-interface NodeHost {
+interface NodePlatform {
   readonly Worker: new (source: string, options: { readonly eval: true }) => NodeWorker;
   readonly cores: number;
 }
 
 /** Node, if this is it; bundlers' stand-ins for `process` lack its modules. */
-function node(): NodeHost | null {
+function nodePlatform(): NodePlatform | null {
   const { process } = globalThis as { readonly process?: NodeProcess };
   if (typeof process?.getBuiltinModule !== 'function') return null;
   const Worker = process.getBuiltinModule('node:worker_threads')?.Worker;
@@ -46,8 +46,8 @@ function node(): NodeHost | null {
  */
 export function idealThreads(): number {
   if (!mayShare() || !mayStart()) return 1;
-  const cores = node()?.cores ?? globalThis.navigator?.hardwareConcurrency ?? 1;
-  return Math.max(1, Math.min(cores, MOST));
+  const cores = nodePlatform()?.cores ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  return Math.max(1, Math.min(cores, MAX_AUTO_THREADS));
 }
 
 /** Whether memory can be shared: in a page, only if it is cross-origin isolated. */
@@ -64,7 +64,7 @@ export function mayShare(): boolean {
  * worklets have none.
  */
 export function mayStart(): boolean {
-  if (node() !== null) return true;
+  if (nodePlatform() !== null) return true;
   const {
     Worker: Thread,
     Blob: File,
@@ -99,13 +99,13 @@ export function startWorker(
   const fail = (reason: string): void => {
     if (isWanted) onFailure(reason);
   };
-  const hear = (message: unknown): void => {
+  const deliver = (message: unknown): void => {
     if (isWanted) onMessage(message);
   };
-  const host = node();
-  if (host !== null) {
-    const worker = new host.Worker(source, { eval: true });
-    worker.on('message', hear);
+  const platform = nodePlatform();
+  if (platform !== null) {
+    const worker = new platform.Worker(source, { eval: true });
+    worker.on('message', deliver);
     worker.on('error', (error) => fail(String(error)));
     worker.on('exit', (code) => fail(`it has ended with code ${String(code)}`));
     // Last, since who listens for messages holds the process.
@@ -121,7 +121,7 @@ export function startWorker(
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   try {
     const worker = new Worker(url);
-    worker.addEventListener('message', ({ data }) => hear(data));
+    worker.addEventListener('message', ({ data }) => deliver(data));
     worker.addEventListener('error', ({ message }) =>
       fail(message || 'the page forbids it: its Content-Security-Policy must allow worker-src blob:'),
     );

@@ -7,9 +7,9 @@
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
-import { now as time } from '../clock.ts';
-import { instantiate } from '../runtime/compile-module.ts';
-import { PAGE, type LinearMemory } from '../runtime/memory.ts';
+import { now as time } from '../engine/clock.ts';
+import { instantiate } from '../engine/instantiate.ts';
+import { PAGE, type LinearMemory } from '../memory/linear-memory.ts';
 
 /** Addresses of the words, each on a cache line of its own but for those that are written together. */
 export const WORDS = {
@@ -35,26 +35,26 @@ export const WORDS = {
 } as const;
 
 /** Characters of an error that a worker leaves. */
-export const REASON = 1000;
+export const REASON_LENGTH = 1000;
 /** More threads have no words in the first page. */
-export const MOST_THREADS: number = (PAGE - WORDS.taken) / 64;
+export const MAX_THREADS: number = (PAGE - WORDS.taken) / 64;
 
 /**
  * Milliseconds for which a thread looks at a word before it goes to sleep: longer between two jobs, where a
  * program like a training step comes again and again.
  */
-const LOOKING = { barrier: 0.05, job: 1 } as const;
+const SPIN_MS = { barrier: 0.05, job: 1 } as const;
 /** Looks between two at the clock: less than a microsecond on a fast processor. */
-const LOOKS = 2000;
+const SPIN_ITERATIONS = 2000;
 /**
  * Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads
  * sleep until they are woken.
  */
-const PATIENCE = 100_000_000n;
+const POLL_INTERVAL = 100_000_000n;
 const FOREVER = -1n;
 
 /** The functions of the module. */
-export interface Control {
+export interface Synchronization {
   /** Returns when `threads` threads have called it. Traps if one of them has crashed. */
   barrier(threads: number): void;
   /** Returns the number of the job once it is another than `seen`. */
@@ -66,18 +66,18 @@ export interface Control {
 }
 
 /** The module, for workers, and an instance of it for this thread. */
-export function controlOf(memory: LinearMemory): {
+export function createSynchronization(memory: LinearMemory): {
   readonly module: WebAssembly.Module;
-  readonly control: Control;
+  readonly synchronization: Synchronization;
 } {
-  const { module, exports } = instantiate(controlModule(memory.declaration), {
+  const { module, exports } = instantiate(synchronizationModule(memory.declaration), {
     memory: memory.memory,
     now: time,
   });
-  return { module, control: exports as unknown as Control };
+  return { module, synchronization: exports as unknown as Synchronization };
 }
 
-function controlModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
+function synchronizationModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
   const module = new Module(memory);
   const exported = { exported: true };
   const now = module.importFunction('now', { params: [], results: ['f64'] });
@@ -115,14 +115,14 @@ function barrier(code: Code, [threads]: readonly Local[], now: Callee): void {
       advance(code, WORDS.phase, WORDS.sleeping);
     },
     () =>
-      waitWhile(code, now, WORDS.phase, phase, WORDS.sleeping, LOOKING.barrier, PATIENCE, () => {
+      waitWhile(code, now, WORDS.phase, phase, WORDS.sleeping, SPIN_MS.barrier, POLL_INTERVAL, () => {
         load(code, WORDS.failed).if(() => code.op('unreachable'));
       }),
   );
 }
 
 function next(code: Code, [seen]: readonly Local[], now: Callee): void {
-  waitWhile(code, now, WORDS.job, seen!, WORDS.idle, LOOKING.job, FOREVER, () => {});
+  waitWhile(code, now, WORDS.job, seen!, WORDS.idle, SPIN_MS.job, FOREVER, () => {});
   load(code, WORDS.job);
 }
 
@@ -161,28 +161,28 @@ function waitWhile(
   word: number,
   value: Local,
   sleepers: number,
-  looking: number,
-  patience: bigint,
+  spinMs: number,
+  pollInterval: bigint,
   check: () => void,
 ): void {
-  const [left, end] = [code.local('i32'), code.local('f64')];
-  code.f64(0).set(end);
+  const [left, spinEnd] = [code.local('i32'), code.local('f64')];
+  code.f64(0).set(spinEnd);
   code.block((done) => {
     code.loop((again) => {
-      code.i32(LOOKS).set(left);
+      code.i32(SPIN_ITERATIONS).set(left);
       code.loop((look) => {
         load(code, word).get(value).op('i32.ne').branchIf(done);
         code.get(left).i32(1).op('i32.sub').tee(left).branchIf(look);
       });
       code
-        .get(end)
+        .get(spinEnd)
         .f64(0)
         .op('f64.eq')
-        .if(() => code.call(now).f64(looking).op('f64.add').set(end));
-      code.call(now).get(end).op('f64.lt').branchIf(again);
+        .if(() => code.call(now).f64(spinMs).op('f64.add').set(spinEnd));
+      code.call(now).get(spinEnd).op('f64.lt').branchIf(again);
       check();
       code.i32(0).i32(1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
-      code.i32(0).get(value).i64(patience).atomic('memory.atomic.wait32', word).op('drop');
+      code.i32(0).get(value).i64(pollInterval).atomic('memory.atomic.wait32', word).op('drop');
       code.i32(0).i32(-1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
       code.branch(again);
     });

@@ -7,8 +7,8 @@ import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
 import type { DType, Storage, TypedArray } from '@firsthand/graph';
 import { allocate, DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
-import type { LinearMemory } from './memory.ts';
-import { WasmStorage, type Lease, type StorageKeeper } from './storage.ts';
+import type { LinearMemory } from './linear-memory.ts';
+import { WasmStorage, type Allocation, type StorageOwner } from './storage.ts';
 
 /** Runs after which an unused array may lose its block to another. */
 const IDLE_RUNS = 16;
@@ -18,18 +18,18 @@ const SMALL_MEMORY = 64 * 2 ** 20;
  * Arrays of the host that wait to be used again, so that loops which dispose of their batches leave the
  * collector in peace: how many at most, and bytes of each.
  */
-const SPARES = { most: 8, leastBytes: 4096, mostBytes: 4 * 2 ** 20 } as const;
+const RECYCLED = { maxCount: 8, minBytes: 4096, maxBytes: 4 * 2 ** 20 } as const;
 /** Bytes that are given up at once at the least: each time costs a look at every block. */
-const EVICTION = 8 * 2 ** 20;
+const EVICTION_BYTES = 8 * 2 ** 20;
 
 /** The storages of a device, over its linear memory. */
-export class Storages implements StorageKeeper {
-  readonly collected: Lease[] = [];
+export class StorageManager implements StorageOwner {
+  readonly collected: Allocation[] = [];
   #memory: LinearMemory | null;
-  readonly #resident = new Set<Lease>();
+  readonly #resident = new Set<Allocation>();
   /** The latest last. */
-  readonly #spares: TypedArray[] = [];
-  #work: Block | null = null;
+  readonly #recycled: TypedArray[] = [];
+  #workspace: Block | null = null;
   #live = 0;
   #peak = 0;
   /** Number of the latest run. */
@@ -47,7 +47,7 @@ export class Storages implements StorageKeeper {
 
   /** Bytes that storages hold, wherever they lie. */
   get live(): number {
-    this.#sweep();
+    this.#releaseCollected();
     return this.#live;
   }
   /** The largest that `live` has been, with the intermediates of the run that was under way. */
@@ -56,7 +56,7 @@ export class Storages implements StorageKeeper {
   }
   /** Arrays that lie in linear memory. */
   get resident(): number {
-    this.#sweep();
+    this.#releaseCollected();
     return this.#resident.size;
   }
 
@@ -64,12 +64,12 @@ export class Storages implements StorageKeeper {
   close(): void {
     this.#memory = null;
     this.#resident.clear();
-    this.#spares.length = 0;
+    this.#recycled.length = 0;
     this.#live = 0;
   }
 
   /** Counts a run's intermediates. */
-  measure(intermediates: number): void {
+  recordPeak(intermediates: number): void {
     this.#peak = Math.max(this.#peak, this.#live + intermediates);
   }
 
@@ -78,18 +78,18 @@ export class Storages implements StorageKeeper {
   /** A storage on the host, with a copy of `data`. */
   upload(data: TypedArray, dtype: DType): WasmStorage {
     const { constructor } = DTYPES[dtype];
-    const place = this.#spares.findLastIndex(
-      (spare) => spare.length === data.length && spare instanceof constructor,
+    const index = this.#recycled.findLastIndex(
+      (array) => array.length === data.length && array instanceof constructor,
     );
-    const copy = place < 0 ? allocate(dtype, data.length) : this.#spares.splice(place, 1)[0]!;
+    const copy = index < 0 ? allocate(dtype, data.length) : this.#recycled.splice(index, 1)[0]!;
     copy.set(data);
     return this.adopt(copy, dtype);
   }
 
   recycle(data: TypedArray): void {
-    if (data.byteLength < SPARES.leastBytes || data.byteLength > SPARES.mostBytes) return;
-    this.#spares.push(data);
-    if (this.#spares.length > SPARES.most) this.#spares.shift();
+    if (data.byteLength < RECYCLED.minBytes || data.byteLength > RECYCLED.maxBytes) return;
+    this.#recycled.push(data);
+    if (this.#recycled.length > RECYCLED.maxCount) this.#recycled.shift();
   }
 
   /** A storage on the host, whose elements are `data` itself. */
@@ -98,38 +98,45 @@ export class Storages implements StorageKeeper {
   }
 
   /** A storage whose elements lie in `block`. */
-  place(block: Block, dtype: DType, length: number): WasmStorage {
+  adoptBlock(block: Block, dtype: DType, length: number): WasmStorage {
     return this.#open(dtype, length, null, block);
   }
 
   /** Gives back what the collector has taken. */
-  #sweep(): void {
+  #releaseCollected(): void {
     if (this.collected.length === 0) return;
-    for (const lease of this.collected.splice(0)) this.release(lease);
+    for (const allocation of this.collected.splice(0)) this.release(allocation);
   }
 
   #open(dtype: DType, length: number, data: TypedArray | null, block: Block | null): WasmStorage {
     const content = { data };
-    const held = length * DTYPES[dtype].bytes;
-    const lease: Lease = { dtype, length, held, block: null, content: null, lastRun: this.run };
-    const storage = new WasmStorage(this, content, lease);
-    if (block !== null) this.#settle(storage, block);
-    this.#sweep();
-    this.#live += held;
-    this.measure(0);
+    const liveBytes = length * DTYPES[dtype].bytes;
+    const allocation: Allocation = {
+      dtype,
+      length,
+      liveBytes: liveBytes,
+      block: null,
+      content: null,
+      lastRun: this.run,
+    };
+    const storage = new WasmStorage(this, content, allocation);
+    if (block !== null) this.#attach(storage, block);
+    this.#releaseCollected();
+    this.#live += liveBytes;
+    this.recordPeak(0);
     return storage;
   }
 
-  release(lease: Lease): void {
+  release(allocation: Allocation): void {
     if (this.#memory === null) return;
-    this.#live -= lease.held;
-    lease.held = 0;
-    if (lease.block !== null) this.#leave(lease, lease.block);
+    this.#live -= allocation.liveBytes;
+    allocation.liveBytes = 0;
+    if (allocation.block !== null) this.#detach(allocation, allocation.block);
   }
 
   /** @throws DeviceError unless it is a storage of this device that has not been freed */
-  own(storage: Storage): WasmStorage {
-    if (!(storage instanceof WasmStorage) || storage.keeper !== this) {
+  requireOwned(storage: Storage): WasmStorage {
+    if (!(storage instanceof WasmStorage) || storage.owner !== this) {
       throw foreignStorage('wasm');
     }
     storage.requireAlive();
@@ -138,7 +145,7 @@ export class Storages implements StorageKeeper {
 
   /** A copy of the elements. */
   read(storage: WasmStorage): TypedArray<ArrayBuffer> {
-    return storage.content.data?.slice() ?? this.copyOut(storage.lease.block!.address, storage);
+    return storage.content.data?.slice() ?? this.copyOut(storage.allocation.block!.address, storage);
   }
 
   /** Moves the elements from the host into linear memory. @throws DeviceError if there is no room */
@@ -147,7 +154,7 @@ export class Storages implements StorageKeeper {
     if (data === null) return;
     const block = this.allocate(storage.bytes);
     this.copyIn(block.address, data, storage.dtype);
-    this.#settle(storage, block);
+    this.#attach(storage, block);
   }
 
   /** Writes elements to an address. */
@@ -164,18 +171,18 @@ export class Storages implements StorageKeeper {
     return this.memory.views[dtype].slice(start, start + length);
   }
 
-  #settle({ content, lease }: WasmStorage, block: Block): void {
+  #attach({ content, allocation }: WasmStorage, block: Block): void {
     content.data = null;
-    lease.content = content;
-    lease.block = block;
-    this.#resident.add(lease);
+    allocation.content = content;
+    allocation.block = block;
+    this.#resident.add(allocation);
   }
 
-  #leave(lease: Lease, block: Block): void {
+  #detach(allocation: Allocation, block: Block): void {
     this.memory.free(block);
-    this.#resident.delete(lease);
-    lease.block = null;
-    lease.content = null;
+    this.#resident.delete(allocation);
+    allocation.block = null;
+    allocation.content = null;
   }
 
   // ---- memory
@@ -184,17 +191,17 @@ export class Storages implements StorageKeeper {
    * The address of at least `bytes` bytes for the run under way, and nothing in them. @throws DeviceError if
    * there is no room
    */
-  reserve(bytes: number): number {
-    if (this.#work !== null && this.#work.size >= bytes) return this.#work.address;
-    this.giveBack();
-    this.#work = this.allocate(bytes);
-    return this.#work.address;
+  reserveWorkspace(bytes: number): number {
+    if (this.#workspace !== null && this.#workspace.size >= bytes) return this.#workspace.address;
+    this.freeWorkspace();
+    this.#workspace = this.allocate(bytes);
+    return this.#workspace.address;
   }
 
   /** The working region is not needed before the next run. */
-  giveBack(): void {
-    if (this.#work !== null) this.memory.free(this.#work);
-    this.#work = null;
+  freeWorkspace(): void {
+    if (this.#workspace !== null) this.memory.free(this.#workspace);
+    this.#workspace = null;
   }
 
   /**
@@ -203,14 +210,14 @@ export class Storages implements StorageKeeper {
    */
   allocate(bytes: number): Block {
     const { memory } = this;
-    this.#sweep();
+    this.#releaseCollected();
     const block =
       memory.allocate(bytes) ??
       (memory.size >= SMALL_MEMORY ? this.#evictFor(bytes, this.run - IDLE_RUNS) : null) ??
       this.#growFor(bytes) ??
       this.#evictFor(bytes, this.run - 1) ??
       this.#growFor(bytes) ??
-      this.#withoutWork(bytes);
+      this.#withoutWorkspace(bytes);
     if (block !== null) return block;
     throw new DeviceError({
       operation: 'wasm',
@@ -232,29 +239,29 @@ export class Storages implements StorageKeeper {
    */
   #evictFor(bytes: number, lastRun: number): Block | null {
     const idle = [...this.#resident]
-      .filter((lease) => lease.lastRun <= lastRun)
+      .filter((allocation) => allocation.lastRun <= lastRun)
       .toSorted((a, b) => a.lastRun - b.lastRun);
     let freed = 0;
-    for (const lease of idle) {
-      if (freed >= EVICTION) {
+    for (const allocation of idle) {
+      if (freed >= EVICTION_BYTES) {
         const block = this.memory.allocate(bytes);
         if (block !== null) return block;
         freed = 0;
       }
-      this.#evict(lease, lease.block!);
-      freed += lease.held;
+      this.#evict(allocation, allocation.block!);
+      freed += allocation.liveBytes;
     }
     return this.memory.allocate(bytes);
   }
 
-  #evict(lease: Lease, block: Block): void {
-    lease.content!.data = this.copyOut(block.address, lease);
-    this.#leave(lease, block);
+  #evict(allocation: Allocation, block: Block): void {
+    allocation.content!.data = this.copyOut(block.address, allocation);
+    this.#detach(allocation, block);
   }
 
   /** The last resort is the working region: a run that needs it takes it after everything else. */
-  #withoutWork(bytes: number): Block | null {
-    this.giveBack();
+  #withoutWorkspace(bytes: number): Block | null {
+    this.freeWorkspace();
     return this.memory.allocate(bytes) ?? this.#growFor(bytes);
   }
 }
