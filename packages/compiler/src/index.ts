@@ -1,21 +1,21 @@
 /** How to compute it: the public names of the package, and nothing else. */
-export * from './kernel.ts';
+export * from './ir/kernel.ts';
 export {
   boundsOf,
   dependsOn,
   evaluateIndex,
   coefficientOf as factorOf,
   isAffine,
-} from './index-expression.ts';
-export type { Atom, Index, Term } from './index-expression.ts';
-export { compileResumable as compileInParts, compileProgram } from './compile.ts';
-export { runToEnd as allParts, type Resumable as InParts } from './resumable.ts';
+} from './ir/index-expression.ts';
+export type { Atom, Index, Term } from './ir/index-expression.ts';
+export { compileResumable as compileInParts, compileProgram } from './plan/compile.ts';
+export { runToEnd as allParts, type Resumable as InParts } from './support/resumable.ts';
 export {
   tileMatrix as cutFactor,
   type TiledAxis as Pieces,
   type TiledMatrix as PiecewiseFactor,
-} from './tiled-matrix.ts';
-export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './scalars.ts';
+} from './ir/tiled-matrix.ts';
+export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './ir/scalars.ts';
 export { MOST_ELEMENTS } from './lower/countable.ts';
 export { printKernel } from './report/print.ts';
 export { axisName, operandName } from './report/print-expression.ts';

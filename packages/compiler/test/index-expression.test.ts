@@ -16,8 +16,8 @@ import {
   remainder,
   scaleIndex,
   type Index,
-} from '../src/index-expression.ts';
-import { flatten, isRearrangement, pull, push, unflatten, type Guard } from '../src/movement.ts';
+} from '../src/ir/index-expression.ts';
+import { flatten, isRearrangement, pull, push, unflatten, type Guard } from '../src/ir/coordinates.ts';
 
 /** All places of a shape, in row-major order. */
 function placesOf(shape: readonly number[]): number[][] {

@@ -31,7 +31,7 @@ import { fromFloat16Bits, sizeOf } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createInterpreter } from '../src/interpreter/device.ts';
 import { poisoned, preparePlan } from '../src/interpreter/run-plan.ts';
-import type { Kernel, Plan, PlannedKernel } from '../src/kernel.ts';
+import type { Kernel, Plan, PlannedKernel } from '../src/ir/kernel.ts';
 import { at, binary, constant as scalar, load, map, reads, store, writes } from './kernels.ts';
 
 describe('plans', () => {

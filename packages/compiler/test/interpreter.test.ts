@@ -23,7 +23,7 @@ import {
 } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { prepareKernel, runKernel } from '../src/interpreter/run-kernel.ts';
-import type { Kernel, LoopKernel, Scalar } from '../src/kernel.ts';
+import type { Kernel, LoopKernel, Scalar } from '../src/ir/kernel.ts';
 import {
   at,
   binary,

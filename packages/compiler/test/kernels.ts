@@ -2,7 +2,7 @@
 // the tests share.
 import { BINARY_RULES } from '@firsthand/graph';
 import type { BinaryKind, DType, ScanKind, UnaryKind } from '@firsthand/graph';
-import type { Index } from '../src/index-expression.ts';
+import type { Index } from '../src/ir/index-expression.ts';
 import type {
   ContractKernel,
   LoopKernel,
@@ -12,7 +12,7 @@ import type {
   ScatterKernel,
   SortKernel,
   Store,
-} from '../src/kernel.ts';
+} from '../src/ir/kernel.ts';
 
 /** offset + Σ factors[axis]·axis */
 export function at(factors: readonly number[], offset = 0): Index {

@@ -1,7 +1,7 @@
 // The arena: no two intermediates that live at the same time share bytes, and little is wasted on the lives
 // that networks have.
 import { expect, test } from 'vitest';
-import { ALIGNMENT } from '../src/kernel.ts';
+import { ALIGNMENT } from '../src/ir/kernel.ts';
 import { planMemory, type MemoryPlan, type MemoryRequest } from '../src/plan/memory-plan.ts';
 
 /** A stream of numbers in [0, 1) that a seed determines (Park and Miller 1988). */

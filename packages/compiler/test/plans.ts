@@ -8,8 +8,8 @@ import {
   type Node,
   type Shape,
 } from '@firsthand/graph';
-import { compileProgram } from '../src/compile.ts';
-import type { Plan, Target } from '../src/kernel.ts';
+import { compileProgram } from '../src/plan/compile.ts';
+import type { Plan, Target } from '../src/ir/kernel.ts';
 
 const device = createReference();
 

@@ -1,7 +1,7 @@
 // The text of kernels: readable for each kind, the same for equal kernels however their objects are shared,
 // and different as soon as anything differs.
 import { expect, test } from 'vitest';
-import type { Kernel, Scalar } from '../src/kernel.ts';
+import type { Kernel, Scalar } from '../src/ir/kernel.ts';
 import { printKernel } from '../src/report/print.ts';
 import {
   at,

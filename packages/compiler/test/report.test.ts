@@ -1,6 +1,6 @@
 // Reports: the work of each kind of kernel, counted by hand, and what a plan says of itself.
 import { expect, test } from 'vitest';
-import type { Kernel, Plan, Scalar } from '../src/kernel.ts';
+import type { Kernel, Plan, Scalar } from '../src/ir/kernel.ts';
 import { reportOf } from '../src/report/report.ts';
 import { trafficOf } from '../src/report/traffic.ts';
 import {

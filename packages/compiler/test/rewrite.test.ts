@@ -22,10 +22,10 @@ import {
 import { sizeOf } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { runToEnd } from '../src/resumable.ts';
+import { runToEnd } from '../src/support/resumable.ts';
 import { countReaders, Rewriter } from '../src/simplify/rewrite.ts';
 import { rule } from '../src/simplify/rewrite-rule.ts';
-import { KeyTable } from '../src/simplify/rewrite-table.ts';
+import { KeyTable } from '../src/simplify/key-table.ts';
 import { axesBefore, axisGroups } from '../src/simplify/reshape.ts';
 import { allRewritten, allSimplified, argument, evaluate, elements, textOf } from './simplify-support.ts';
 

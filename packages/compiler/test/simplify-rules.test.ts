@@ -88,7 +88,7 @@ const exactness = new Map(ALL.map(({ name, exact }) => [name, exact]));
 describe.each(CASES)('%s', (rule, before, after) => {
   const { node: result, applied } = simplified(before, {
     scatterInFloat64: rule.startsWith('scatter add'),
-    foldsInParts: rule.startsWith('fold(x)'),
+    splitsReductions: rule.startsWith('fold(x)'),
   });
 
   test(`becomes ${after}`, () => {

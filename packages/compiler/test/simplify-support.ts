@@ -13,7 +13,7 @@ import {
   SCAN_NAMES,
 } from '@firsthand/graph';
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
-import { runToEnd } from '../src/resumable.ts';
+import { runToEnd } from '../src/support/resumable.ts';
 import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';
 import { PASSES } from '../src/simplify/passes.ts';
 import { RULES, simplify, type SimplifyOptions } from '../src/simplify/simplify.ts';

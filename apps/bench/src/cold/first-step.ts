@@ -36,11 +36,13 @@ export async function firstStep(id: string): Promise<FirstStep> {
     executable.run = (args) => timed('run', () => run(args));
     return executable;
   };
-  for (const name of ['Module', 'Instance'] as const) {
-    WebAssembly[name] = new Proxy(WebAssembly[name], {
-      construct: (target, args) => timed('assemble', () => Reflect.construct(target, args) as object),
+  const assembling = <T extends object>(constructor: T): T =>
+    new Proxy(constructor, {
+      construct: (target, args) =>
+        timed('assemble', () => Reflect.construct(target as new () => object, args) as object),
     });
-  }
+  WebAssembly.Module = assembling(WebAssembly.Module);
+  WebAssembly.Instance = assembling(WebAssembly.Instance);
   setDefaultDevice(device);
   const { work } = TASKS.find((task) => task.id === id)!;
   if (work.kind !== 'training') throw new RangeError(`${id} is no training step`);

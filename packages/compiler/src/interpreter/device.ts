@@ -17,8 +17,8 @@ import type {
   TypedArray,
 } from '@firsthand/graph';
 import { allocate, array, sizeOf } from '@firsthand/linalg';
-import { compileProgram } from '../compile.ts';
-import type { Plan, Target } from '../kernel.ts';
+import { compileProgram } from '../plan/compile.ts';
+import type { Plan, Target } from '../ir/kernel.ts';
 import { printKernel } from '../report/print.ts';
 import { reportOf } from '../report/report.ts';
 import { poisoned, preparePlan, type RunPlan } from './run-plan.ts';
@@ -86,7 +86,7 @@ class InterpreterStorage implements Storage {
   }
 }
 
-function own(storage: Storage): InterpreterStorage {
+function ownStorage(storage: Storage): InterpreterStorage {
   if (storage instanceof InterpreterStorage) return storage;
   throw foreignStorage('interpreter');
 }
@@ -111,7 +111,7 @@ class Interpreter implements Device {
   }
   readSync(storage: Storage): TypedArray<ArrayBuffer> {
     this.#requireOpen();
-    return own(storage).data.slice();
+    return ownStorage(storage).data.slice();
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);
@@ -145,7 +145,7 @@ class Interpretation implements Executable {
     const outputs = this.#plan.outputs.map(({ into, dtype, length }) =>
       into === null
         ? new InterpreterStorage(poisoned(dtype, length), dtype, this.#memory)
-        : own(args[into] as Storage),
+        : ownStorage(args[into] as Storage),
     );
     this.#memory.change(this.#plan.arenaBytes);
     this.#run(
@@ -163,6 +163,6 @@ class Interpretation implements Executable {
 
 function arrayOf({ dtype, shape }: Leaf, arg: Arg | undefined): TypedArray {
   if (arg === undefined) throw unfitArgument('interpreter', 'an argument', { dtype, length: sizeOf(shape) });
-  if (typeof arg === 'object' && 'bytes' in arg) return own(arg).data;
+  if (typeof arg === 'object' && 'bytes' in arg) return ownStorage(arg).data;
   return array(typeof arg === 'number' ? [arg] : arg, { dtype }).data;
 }

@@ -6,16 +6,16 @@
  */
 import { DeviceError, type TypedArray } from '@firsthand/graph';
 import { DTYPES, fromFloat16Bits, philox4x32, toFloat16Bits } from '@firsthand/linalg';
-import { evaluateIndex, isAffine, type Index } from '../index-expression.ts';
-import type { Operand, Scalar, ScalarOp, Store } from '../kernel.ts';
-import { inputsOf, scalarsIn, type ScalarOf } from '../scalars.ts';
+import { evaluateIndex, isAffine, type Index } from '../ir/index-expression.ts';
+import type { Operand, Scalar, ScalarOp, Store } from '../ir/kernel.ts';
+import { inputsOf, scalarsIn, type ScalarOf } from '../ir/scalars.ts';
 import { binaryFunction, CAST, ROUND, UNARY } from './arithmetic.ts';
 
 /** Where a run of a kernel stands. */
 export interface Frame {
   arrays: readonly TypedArray[];
   /** The loop variables; NaN outside of their loops. */
-  readonly place: number[];
+  readonly counters: number[];
   /** Counts the places: what an expression remembers is forgotten at the next. */
   iteration: number;
   /** Finished reductions of the row, by number. */
@@ -28,17 +28,17 @@ export interface Frame {
 export type Evaluate = (frame: Frame) => number;
 
 /** Where an element is, when the loops stand at a place. */
-type Locate = (place: readonly number[]) => number;
+type Locate = (counters: readonly number[]) => number;
 
 /** An index expression as a function. */
 export function indexFunction(index: Index): Locate {
-  if (!isAffine(index)) return (place) => evaluateIndex(index, place);
+  if (!isAffine(index)) return (counters) => evaluateIndex(index, counters);
   const { offset } = index;
-  const factors = index.terms.map(({ coefficient: factor }) => factor);
+  const coefficients = index.terms.map(({ coefficient }) => coefficient);
   const axes = index.terms.map(({ atom }) => (atom.kind === 'axis' ? atom.axis : NaN));
-  return (place) => {
+  return (counters) => {
     let value = offset;
-    for (let k = 0; k < factors.length; k++) value += factors[k]! * place[axes[k]!]!;
+    for (let k = 0; k < coefficients.length; k++) value += coefficients[k]! * counters[axes[k]!]!;
     return value;
   };
 }
@@ -59,7 +59,7 @@ class Operands {
     const { dtype, length } = this.#allowed(operand, 'write', 'loads from');
     const isHalf = dtype === 'float16';
     return (frame) => {
-      const at = locate(frame.place);
+      const at = locate(frame.counters);
       if (!(at >= 0 && at < length)) throw this.#outOfRange(frame, operand, at);
       const element = frame.arrays[operand]![at]!;
       return isHalf ? fromFloat16Bits(element) : element;
@@ -86,10 +86,10 @@ class Operands {
     return found;
   }
 
-  #outOfRange({ place }: Frame, operand: number, at: number): DeviceError {
+  #outOfRange({ counters }: Frame, operand: number, at: number): DeviceError {
     const { length } = this.#operands[operand]!;
     return new DeviceError(
-      `interpreter: element ${at} of operand ${operand}, which has ${length}, at [${place.join(', ')}]`,
+      `interpreter: element ${at} of operand ${operand}, which has ${length}, at [${counters.join(', ')}]`,
     );
   }
 }
@@ -123,7 +123,7 @@ export class Compiler {
     return (frame) => {
       for (let k = 0; k < writers.length; k++) values[k] = writers[k]!.evaluate(frame);
       for (let k = 0; k < writers.length; k++)
-        writers[k]!.write(frame, writers[k]!.locate(frame.place), values[k]!);
+        writers[k]!.write(frame, writers[k]!.locate(frame.counters), values[k]!);
     };
   }
 
@@ -177,30 +177,30 @@ const COMPILE: { readonly [K in ScalarOp]: Compile<K> } = {
   load: ({ operand, index }, _, { operands }) => operands.loader(operand, indexFunction(index)),
   index: ({ index }) => {
     const locate = indexFunction(index);
-    return (frame) => locate(frame.place) | 0;
+    return (frame) => locate(frame.counters) | 0;
   },
   inside: ({ index, low, high }) => {
     const locate = indexFunction(index);
     return (frame) => {
-      const value = locate(frame.place);
+      const value = locate(frame.counters);
       return low <= value && value < high ? 1 : 0;
     };
   },
   gather: ({ dtype, operand, index, stride, extent }, [position], { operands }) => {
     const locate = indexFunction(index);
     const missing = DTYPES[dtype].isFloat ? NaN : 0;
-    let picked = NaN;
-    const load = operands.loader(operand, (place) => locate(place) + picked * stride);
+    let chosen = NaN;
+    const load = operands.loader(operand, (counters) => locate(counters) + chosen * stride);
     return (frame) => {
-      picked = position!(frame);
-      return picked >= 0 && picked < extent ? load(frame) : missing;
+      chosen = position!(frame);
+      return chosen >= 0 && chosen < extent ? load(frame) : missing;
     };
   },
   random: ({ dtype, index }, words) => {
     const locate = indexFunction(index);
     return (frame) => {
       const [key0, key1, low, high] = words.map((word) => word(frame)) as [number, number, number, number];
-      const element = locate(frame.place);
+      const element = locate(frame.counters);
       const block = low + Math.floor(element / 4);
       const carried = (high + Math.floor(block / 2 ** 32)) >>> 0;
       const word = philox4x32([block >>> 0, carried, 0, 0], [key0, key1])[element % 4]!;

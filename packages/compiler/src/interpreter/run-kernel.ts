@@ -5,8 +5,8 @@
  */
 import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import type { ImplicitMatrix, Kernel, KernelKind, Reduction, RowLoops, StoredMatrix } from '../kernel.ts';
-import { bodiesOf } from '../scalars.ts';
+import type { ImplicitMatrix, Kernel, KernelKind, Reduction, RowLoops, StoredMatrix } from '../ir/kernel.ts';
+import { bodiesOf } from '../ir/scalars.ts';
 import { binaryFunction, ROUND } from './arithmetic.ts';
 import { Compiler, indexFunction, type Evaluate, type Frame } from './expression.ts';
 
@@ -24,8 +24,8 @@ export function runKernel(kernel: Kernel, arrays: readonly TypedArray[]): void {
 export function prepareKernel(kernel: Kernel): (arrays: readonly TypedArray[]) => void {
   const bodies = bodiesOf(kernel);
   const axes = bodies.reduce((most, { extents }) => Math.max(most, extents.length), 0);
-  const place = Array.from({ length: axes }, () => NaN);
-  const frame: Frame = { arrays: [], place, iteration: 0, reduced: [], total: NaN };
+  const counters = Array.from({ length: axes }, () => NaN);
+  const frame: Frame = { arrays: [], counters, iteration: 0, reduced: [], total: NaN };
   const compiler = new Compiler(
     kernel.operands,
     bodies.flatMap(({ values }) => values),
@@ -39,20 +39,20 @@ export function prepareKernel(kernel: Kernel): (arrays: readonly TypedArray[]) =
 }
 
 /** Calls `visit` at every place of a few axes in row-major order; afterwards their variables are NaN. */
-function forEachPlace(frame: Frame, first: number, extents: readonly number[], visit: () => void): void {
-  const { place } = frame;
-  for (let k = 0; k < extents.length; k++) place[first + k] = 0;
+function forEachIteration(frame: Frame, first: number, extents: readonly number[], visit: () => void): void {
+  const { counters } = frame;
+  for (let k = 0; k < extents.length; k++) counters[first + k] = 0;
   for (let axis = 0; axis >= 0;) {
     frame.iteration++;
     visit();
-    for (axis = extents.length - 1; axis >= 0 && ++place[first + axis]! === extents[axis]; axis--)
-      place[first + axis] = 0;
+    for (axis = extents.length - 1; axis >= 0 && ++counters[first + axis]! === extents[axis]; axis--)
+      counters[first + axis] = 0;
   }
-  for (let k = 0; k < extents.length; k++) place[first + k] = NaN;
+  for (let k = 0; k < extents.length; k++) counters[first + k] = NaN;
 }
 
 /** A reduction under way. */
-interface Fold {
+interface Accumulator {
   add(value: number): void;
   result(): number;
 }
@@ -63,7 +63,11 @@ function wrapOf(dtype: DType): (x: number) => number {
 }
 
 /** What is added up: a double until the end, or an integer that wraps. */
-function folding(start: number, step: (sum: number, value: number) => number, dtype: DType): Fold {
+function accumulating(
+  start: number,
+  step: (sum: number, value: number) => number,
+  dtype: DType,
+): Accumulator {
   const round = ROUND[dtype];
   const wrap = wrapOf(dtype);
   let sum = start;
@@ -73,14 +77,14 @@ function folding(start: number, step: (sum: number, value: number) => number, dt
   };
 }
 
-/** The linear recurrence total = factor·total + value. */
-function recurring(dtype: DType, factor: () => number): Fold {
+/** The linear recurrence total = coefficient·total + value. */
+function recurring(dtype: DType, coefficient: () => number): Accumulator {
   const multiply = binaryFunction('mul', dtype);
-  return folding(0, (total, value) => multiply(factor(), total) + value, dtype);
+  return accumulating(0, (total, value) => multiply(coefficient(), total) + value, dtype);
 }
 
 /** The position of the first value that no earlier one is as good as; nothing is better than NaN. */
-function finding(isBetter: (value: number, best: number) => boolean): Fold {
+function finding(isBetter: (value: number, best: number) => boolean): Accumulator {
   let [position, best, found] = [-1, NaN, 0];
   return {
     add: (value) => {
@@ -92,11 +96,11 @@ function finding(isBetter: (value: number, best: number) => boolean): Fold {
   };
 }
 
-const FOLD: { readonly [K in ReduceKind | ArgReduceKind]: (dtype: DType) => Fold } = {
-  sum: (dtype) => folding(0, (sum, value) => sum + value, dtype),
-  prod: (dtype) => folding(1, binaryFunction('mul', dtype), dtype),
-  max: (dtype) => folding(-Infinity, Math.max, dtype),
-  min: (dtype) => folding(Infinity, Math.min, dtype),
+const ACCUMULATORS: { readonly [K in ReduceKind | ArgReduceKind]: (dtype: DType) => Accumulator } = {
+  sum: (dtype) => accumulating(0, (sum, value) => sum + value, dtype),
+  prod: (dtype) => accumulating(1, binaryFunction('mul', dtype), dtype),
+  max: (dtype) => accumulating(-Infinity, Math.max, dtype),
+  min: (dtype) => accumulating(Infinity, Math.min, dtype),
   argmax: () => finding((value, best) => value > best),
   argmin: () => finding((value, best) => value < best),
 };
@@ -109,55 +113,57 @@ type Prepare<K extends KernelKind> = (
 const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
   loop: (kernel, compiler, frame) => {
     const { rows } = kernel;
-    const sweep = prepareSweeps(rows.length, kernel, compiler, frame);
-    return () => forEachPlace(frame, 0, rows, sweep);
+    const runRow = prepareRowLoops(rows.length, kernel, compiler, frame);
+    return () => forEachIteration(frame, 0, rows, runRow);
   },
 
   contract: ({ batch, m, n, k, dtype, a, b, stores, rowEpilogue }, compiler, frame) => {
     const first = batch.length;
-    const side = (factor: StoredMatrix | ImplicitMatrix, axis: number): FactorElements =>
-      'value' in factor
-        ? computedFactor(factor, compiler, frame, { first, axis })
+    const side = (matrix: StoredMatrix | ImplicitMatrix, axis: number): MatrixElements =>
+      'value' in matrix
+        ? computedMatrix(matrix, compiler, frame, { first, axis })
         : {
             prepare: () => {},
-            element: compiler.operands.loader(factor.operand, indexFunction(factor.index)),
+            element: compiler.operands.loader(matrix.operand, indexFunction(matrix.index)),
           };
     const sides = [side(a, first), side(b, first + 1)] as const;
     const [left, right] = [sides[0].element, sides[1].element];
     const [multiply, round] = [binaryFunction('mul', dtype), ROUND[dtype]];
     const wrap = wrapOf(dtype);
     const store = compiler.stores(stores);
-    const finish = rowEpilogue === null ? () => {} : prepareSweeps(first + 1, rowEpilogue, compiler, frame);
+    const epilogue =
+      rowEpilogue === null ? () => {} : prepareRowLoops(first + 1, rowEpilogue, compiler, frame);
     const element = (): void => {
       let sum = 0;
       for (let each = 0; each < k; each++) {
-        frame.place[first + 2] = each;
+        frame.counters[first + 2] = each;
         sum = wrap(sum + multiply(left(frame), right(frame)));
       }
-      frame.place[first + 2] = NaN;
+      frame.counters[first + 2] = NaN;
       frame.total = round(sum);
       store(frame);
     };
     return () =>
-      forEachPlace(frame, 0, batch, () => {
+      forEachIteration(frame, 0, batch, () => {
         for (const { prepare } of sides) prepare();
-        forEachPlace(frame, first, [m], () => {
-          forEachPlace(frame, first + 1, [n], element);
-          finish();
+        forEachIteration(frame, first, [m], () => {
+          forEachIteration(frame, first + 1, [n], element);
+          epilogue();
         });
       });
   },
 
-  scan: ({ scan: kind, rows, count, dtype, value, coefficient: factor, stores }, compiler, frame) => {
+  scan: ({ scan: kind, rows, count, dtype, value, coefficient, stores }, compiler, frame) => {
     const evaluate = compiler.evaluator(value);
-    const multiplier = factor === null ? null : compiler.evaluator(factor);
+    const multiplier = coefficient === null ? null : compiler.evaluator(coefficient);
     const store = compiler.stores(stores);
     return () =>
-      forEachPlace(frame, 0, rows, () => {
-        const fold = kind === 'linear' ? recurring(dtype, () => multiplier!(frame)) : FOLD[kind](dtype);
-        forEachPlace(frame, rows.length, [count], () => {
-          fold.add(evaluate(frame));
-          frame.total = fold.result();
+      forEachIteration(frame, 0, rows, () => {
+        const accumulator =
+          kind === 'linear' ? recurring(dtype, () => multiplier!(frame)) : ACCUMULATORS[kind](dtype);
+        forEachIteration(frame, rows.length, [count], () => {
+          accumulator.add(evaluate(frame));
+          frame.total = accumulator.result();
           store(frame);
         });
       });
@@ -174,10 +180,10 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     const load = mode === 'add' ? compiler.operands.loader(target, () => element) : null;
     const write = compiler.operands.storer(target);
     return () =>
-      forEachPlace(frame, 0, extents, () => {
+      forEachIteration(frame, 0, extents, () => {
         const chosen = choose(frame);
         if (!(chosen >= 0 && chosen < extent)) return;
-        element = locate(frame.place) + chosen * stride;
+        element = locate(frame.counters) + chosen * stride;
         write(frame, element, load === null ? evaluate(frame) : round(load(frame) + evaluate(frame)));
       });
   },
@@ -186,14 +192,14 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
     const [evaluate, locate] = [compiler.evaluator(value), indexFunction(target.index)];
     const write = compiler.operands.storer(target.operand);
     return () =>
-      forEachPlace(frame, 0, rows, () => {
+      forEachIteration(frame, 0, rows, () => {
         const values: number[] = [];
-        forEachPlace(frame, rows.length, [count], () => values.push(evaluate(frame)));
+        forEachIteration(frame, rows.length, [count], () => values.push(evaluate(frame)));
         const order = values
           .map((_, position) => position)
           .sort((a, b) => compare(values[a]!, values[b]!, descending));
-        forEachPlace(frame, rows.length, [count], () =>
-          write(frame, locate(frame.place), order[frame.place[rows.length]!]!),
+        forEachIteration(frame, rows.length, [count], () =>
+          write(frame, locate(frame.counters), order[frame.counters[rows.length]!]!),
         );
       });
   },
@@ -207,26 +213,26 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
  * A function that sweeps over the columns of the row whose place is set, and stores what is stored once per
  * row.
  */
-function prepareSweeps(
+function prepareRowLoops(
   first: number,
   { columns, reductions, passes, rowStores }: RowLoops,
   compiler: Compiler,
   frame: Frame,
 ): () => void {
-  const sweeps = passes.map((pass) => ({
-    folds: pass.reductions.map((number) => prepareFold(number, reductions[number]!, compiler)),
+  const loops = passes.map((pass) => ({
+    accumulators: pass.reductions.map((number) => prepareReduction(number, reductions[number]!, compiler)),
     store: compiler.stores(pass.stores),
   }));
   const storeRow = compiler.stores(rowStores);
   return () => {
     frame.reduced.fill(NaN);
-    for (const { folds, store } of sweeps) {
-      const under = folds.map(({ begin }) => begin());
-      forEachPlace(frame, first, columns, () => {
-        for (let k = 0; k < folds.length; k++) under[k]!.add(folds[k]!.value(frame));
+    for (const { accumulators, store } of loops) {
+      const under = accumulators.map(({ begin }) => begin());
+      forEachIteration(frame, first, columns, () => {
+        for (let k = 0; k < accumulators.length; k++) under[k]!.add(accumulators[k]!.value(frame));
         store(frame);
       });
-      folds.forEach(({ number }, k) => (frame.reduced[number] = under[k]!.result()));
+      accumulators.forEach(({ number }, k) => (frame.reduced[number] = under[k]!.result()));
     }
     frame.iteration++;
     storeRow(frame);
@@ -244,37 +250,41 @@ function compare(a: number, b: number, descending: boolean): number {
  * A matrix of a product: `prepare` computes all of it, at a place of the batch axes, if it lies nowhere;
  * `element` gives its elements at places of the product.
  */
-interface FactorElements {
+interface MatrixElements {
   readonly prepare: () => void;
   readonly element: Evaluate;
 }
 
 /** @param axes the first after the batch axes, and that which is not k */
-function computedFactor(
+function computedMatrix(
   { value, inner, outer }: ImplicitMatrix,
   compiler: Compiler,
   frame: Frame,
   { first, axis }: { readonly first: number; readonly axis: number },
-): FactorElements {
+): MatrixElements {
   const evaluate = compiler.evaluator(value);
   const columns = sizeOf(outer);
   let elements: number[] = [];
   return {
     prepare: () => {
       elements = [];
-      forEachPlace(frame, first, [...inner, ...outer], () => elements.push(evaluate(frame)));
+      forEachIteration(frame, first, [...inner, ...outer], () => elements.push(evaluate(frame)));
     },
-    element: ({ place }) => elements[place[first + 2]! * columns + place[axis]!]!,
+    element: ({ counters }) => elements[counters[first + 2]! * columns + counters[axis]!]!,
   };
 }
 
 /** A reduction of a sweep: its number, what it folds, and a new fold for each row. */
-interface Folding {
+interface PreparedReduction {
   readonly number: number;
   readonly value: Evaluate;
-  readonly begin: () => Fold;
+  readonly begin: () => Accumulator;
 }
 
-function prepareFold(number: number, { kind, dtype, value }: Reduction, compiler: Compiler): Folding {
-  return { number, value: compiler.evaluator(value), begin: () => FOLD[kind](dtype) };
+function prepareReduction(
+  number: number,
+  { kind, dtype, value }: Reduction,
+  compiler: Compiler,
+): PreparedReduction {
+  return { number, value: compiler.evaluator(value), begin: () => ACCUMULATORS[kind](dtype) };
 }

@@ -5,7 +5,7 @@
  */
 import type { DType, TypedArray } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
-import type { BufferLocation, Plan } from '../kernel.ts';
+import type { BufferLocation, Plan } from '../ir/kernel.ts';
 import { prepareKernel } from './run-kernel.ts';
 
 /** A byte that makes NaN of every float. */
@@ -37,13 +37,13 @@ export function preparePlan(plan: Plan): RunPlan {
   const kernels = plan.kernels.map(({ kernel, buffers }) => ({ run: prepareKernel(kernel), buffers }));
   return (args, outputs) => {
     const arena = new Uint8Array(plan.arenaBytes).fill(POISON);
-    const arrayAt = (place: BufferLocation, dtype: DType, length: number): TypedArray => {
-      if (place.kind === 'arena') return viewOf(arena.buffer, dtype, place.offset, length);
-      const array = place.kind === 'argument' ? args[place.argument]! : outputs[place.output]!;
-      const first = place.offset / DTYPES[dtype].bytes;
+    const arrayAt = (location: BufferLocation, dtype: DType, length: number): TypedArray => {
+      if (location.kind === 'arena') return viewOf(arena.buffer, dtype, location.offset, length);
+      const array = location.kind === 'argument' ? args[location.argument]! : outputs[location.output]!;
+      const first = location.offset / DTYPES[dtype].bytes;
       return array.length === length ? array : array.subarray(first, first + length);
     };
-    const arrays = plan.buffers.map(({ location: place, dtype, length }) => arrayAt(place, dtype, length));
+    const arrays = plan.buffers.map(({ location, dtype, length }) => arrayAt(location, dtype, length));
     for (const { run, buffers } of kernels) run(buffers.map((number) => arrays[number]!));
   };
 }

@@ -15,8 +15,8 @@ import {
   coefficientOf,
   scaleIndex,
   type Index,
-} from '../index-expression.ts';
-import type { Operand, Reduction, Scalar } from '../kernel.ts';
+} from '../ir/index-expression.ts';
+import type { Operand, Reduction, Scalar } from '../ir/kernel.ts';
 import {
   flatten,
   movementsOf,
@@ -25,8 +25,8 @@ import {
   type Coordinates,
   type Guard,
   type Space,
-} from '../movement.ts';
-import type { Owner } from '../schedule/storing.ts';
+} from '../ir/coordinates.ts';
+import type { Owner } from '../schedule/materialisation.ts';
 
 /** The kernel that an expression belongs to: its loops and what they stand for. */
 export interface Frame {
@@ -34,8 +34,8 @@ export interface Frame {
   /** The group that is lowered, or null for a copy. */
   readonly group: Group | null;
   /** The place in the full space, and in the rows, in row-major order. */
-  readonly fullPlace: Index;
-  readonly rowPlace: Index;
+  readonly fullIndex: Index;
+  readonly rowIndex: Index;
 }
 
 type Expressed = Exclude<Op, 'leaf' | 'call' | 'movement' | 'prefixScan' | 'scatter' | 'sort'>;
@@ -120,7 +120,7 @@ export class Body {
   readonly frame: Frame;
   readonly reductions: Reduction[] = [];
   readonly operands: Operands;
-  readonly #owners: ReadonlyMap<Node, Owner>;
+  readonly #storedBy: ReadonlyMap<Node, Owner>;
   readonly #known = new Map<Node, { readonly at: Coordinates; readonly scalar: Scalar }[]>();
   readonly #reductionOf = new Map<Node, number>();
   /** The node that a copy stores: it is computed, not loaded. */
@@ -128,13 +128,13 @@ export class Body {
 
   constructor(
     frame: Frame,
-    owners: ReadonlyMap<Node, Owner>,
+    storedBy: ReadonlyMap<Node, Owner>,
     copied: Node | null,
     operands: Operands = new Operands(),
   ) {
     this.frame = frame;
     this.operands = operands;
-    this.#owners = owners;
+    this.#storedBy = storedBy;
     this.#copied = copied;
   }
 
@@ -147,12 +147,12 @@ export class Body {
 
   #isStoredElsewhere(node: Node): boolean {
     if (node.op === 'leaf') return true;
-    const owner = this.#owners.get(node);
-    if (owner === undefined || node === this.#copied) return false;
+    const by = this.#storedBy.get(node);
+    if (by === undefined || node === this.#copied) return false;
     // A copy of what this kernel computes is made after it has run: here the value itself is at hand.
-    return owner === 'copy'
+    return by === 'copy'
       ? this.frame.group?.levels.has(movementsOf(node).base) !== true
-      : owner !== this.frame.group;
+      : by !== this.frame.group;
   }
 
   /** The element of `node` at a place. */
@@ -217,14 +217,14 @@ export class Body {
   reduced(node: NodeOf<'reduce'> | NodeOf<'argReduce'>, at: Coordinates): Scalar {
     if (
       this.frame.group?.levels.get(node) !== 'row' ||
-      !equalIndex(flatten(at, node.shape), this.frame.rowPlace)
+      !equalIndex(flatten(at, node.shape), this.frame.rowIndex)
     ) {
       throw new Error(`${node.attrs.kind}: its value must be stored before it is read`);
     }
     let number = this.#reductionOf.get(node);
     if (number === undefined) {
       const operand = node.inputs[0]!;
-      const value = this.at(operand, unflatten(this.frame.fullPlace, operand.shape, this.frame.space));
+      const value = this.at(operand, unflatten(this.frame.fullIndex, operand.shape, this.frame.space));
       number = this.reductions.push({ kind: node.attrs.kind, dtype: node.dtype, value }) - 1;
       this.#reductionOf.set(node, number);
     }

@@ -3,7 +3,7 @@
  * where every index expression contains them only as factor·(extent·a + b), as long as the whole can be
  * counted. Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
  */
-import { type Index, type Term } from '../index-expression.ts';
+import { type Index, type Term } from '../ir/index-expression.ts';
 import { MOST_ELEMENTS } from './countable.ts';
 
 /**
@@ -23,25 +23,25 @@ export interface Coalesced {
 
 /** Whether an expression sees the two axes as one. */
 function fits({ terms }: Index, outer: number, inner: number, extent: number): boolean {
-  let [outerFactor, innerFactor] = [0, 0];
-  for (const { coefficient: factor, atom } of terms) {
+  let [outerCoefficient, innerCoefficient] = [0, 0];
+  for (const { coefficient, atom } of terms) {
     if (atom.kind !== 'axis') {
       if (!fits(atom.of, outer, inner, extent)) return false;
-    } else if (atom.axis === outer) outerFactor = factor;
-    else if (atom.axis === inner) innerFactor = factor;
+    } else if (atom.axis === outer) outerCoefficient = coefficient;
+    else if (atom.axis === inner) innerCoefficient = coefficient;
   }
-  return outerFactor === innerFactor * extent;
+  return outerCoefficient === innerCoefficient * extent;
 }
 
 /** Drops the outer axis of a merged pair: its part is in the inner one, which has its number afterwards. */
 function renumber({ offset, terms }: Index, dropped: number): Index {
   const kept: Term[] = [];
-  for (const { coefficient: factor, atom } of terms) {
+  for (const { coefficient, atom } of terms) {
     if (atom.kind !== 'axis')
-      kept.push({ coefficient: factor, atom: { ...atom, of: renumber(atom.of, dropped) } });
+      kept.push({ coefficient: coefficient, atom: { ...atom, of: renumber(atom.of, dropped) } });
     else if (atom.axis !== dropped)
       kept.push({
-        coefficient: factor,
+        coefficient: coefficient,
         atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis },
       });
   }

@@ -5,9 +5,9 @@
  */
 import { DeviceError } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { boundsOf, type Index } from '../index-expression.ts';
-import type { Kernel } from '../kernel.ts';
-import { bodiesOf, scalarsIn } from '../scalars.ts';
+import { boundsOf, type Index } from '../ir/index-expression.ts';
+import type { Kernel } from '../ir/kernel.ts';
+import { bodiesOf, scalarsIn } from '../ir/scalars.ts';
 
 /** The largest count, and the largest place. */
 export const MOST_ELEMENTS: number = 2 ** 31 - 1;

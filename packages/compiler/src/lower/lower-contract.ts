@@ -13,8 +13,8 @@ import {
   substitute,
   type Index,
   type Splits,
-} from '../index-expression.ts';
-import type { ImplicitMatrix, StoredMatrix } from '../kernel.ts';
+} from '../ir/index-expression.ts';
+import type { ImplicitMatrix, StoredMatrix } from '../ir/kernel.ts';
 import {
   axesOfSpace,
   loopsOf,
@@ -32,8 +32,8 @@ import {
   type Coordinates,
   type Guard,
   type Space,
-} from '../movement.ts';
-import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
+} from '../ir/coordinates.ts';
+import { indicesIn, scalarRewriter } from '../ir/rewrite-scalar.ts';
 import type { Group } from '../schedule/groups.ts';
 
 /** The loops over rows, columns and k, in the numbering of a product's axes. */
@@ -41,7 +41,7 @@ const MATRIX_AXES = 3;
 
 /** A matrix of a product, with the nodes that are computed for it. */
 interface Side {
-  readonly factor: StoredMatrix | ImplicitMatrix;
+  readonly matrix: StoredMatrix | ImplicitMatrix;
   readonly nodes: readonly Node[];
 }
 
@@ -58,21 +58,26 @@ export function lowerContract(
   const [left, right] = output.inputs[0]!.inputs as [Node, Node];
   const batchShape = output.shape.slice(0, -2);
   const [m, n, k] = [output.shape.at(-2)!, output.shape.at(-1)!, left.shape.at(-1)!];
-  const matrix = [m, n].map((extent) => ({ extent, isFolded: false }));
+  const matrix = [m, n].map((extent) => ({ extent, isReduced: false }));
   return overLoops(
     [...axesOfSpace(batchShape, []), ...matrix],
     // Rows and columns of the product stay whole.
     ({ rows }, axis) => axis < rows - 2,
-    ({ extents, fullPlace }, splits) => {
+    ({ extents, fullIndex }, splits) => {
       const first = extents.length - 2;
       const space: Space = { extents: [...extents, k], splits };
       const operands = new Operands();
-      const body = new Body({ space, group, fullPlace, rowPlace: fullPlace }, context.owners, null, operands);
+      const body = new Body(
+        { space, group, fullIndex: fullIndex, rowIndex: fullIndex },
+        context.storedBy,
+        null,
+        operands,
+      );
       const [row, column, inner] = [axisIndex(first), axisIndex(first + 1), axisIndex(first + 2)];
-      const batch = batchPlace(batchShape, extents.slice(0, first), space);
+      const batch = batchCoordinates(batchShape, extents.slice(0, first), space);
       const sideOf = (operand: Node, at: ElementAt, outer: Index, extent: number): Side => {
-        const stored = storedFactor(operand, at(batch, outer, inner), space, context, operands);
-        if (stored !== null) return { factor: stored, nodes: [] };
+        const stored = storedMatrix(operand, at(batch, outer, inner), space, context, operands);
+        if (stored !== null) return { matrix: stored, nodes: [] };
         const sizes = { batchShape, batch: extents.slice(0, first), k, outer: extent };
         return computeFactor(operand, at, sizes, splits, context, operands);
       };
@@ -84,32 +89,34 @@ export function lowerContract(
 
       // Batch axes merge with one another, and the last one with the rows where the right matrix is the same
       // for all and the left one is stored. The loops of computed matrices come after those of the product.
-      const owns = sides.map(({ factor }) => ('value' in factor ? [...factor.inner, ...factor.outer] : []));
-      const before = [MATRIX_AXES, MATRIX_AXES + owns[0]!.length];
-      const values = sides.map(({ factor }, side) =>
-        'value' in factor ? scalarRewriter(shifted(first, before[side]!))(factor.value) : null,
+      const ownExtents = sides.map(({ matrix }) =>
+        'value' in matrix ? [...matrix.inner, ...matrix.outer] : [],
       );
-      const places = sides.flatMap(({ factor }) => ('value' in factor ? [] : [factor.index]));
+      const before = [MATRIX_AXES, MATRIX_AXES + ownExtents[0]!.length];
+      const values = sides.map(({ matrix }, side) =>
+        'value' in matrix ? scalarRewriter(shifted(first, before[side]!))(matrix.value) : null,
+      );
+      const storedIndices = sides.flatMap(({ matrix }) => ('value' in matrix ? [] : [matrix.index]));
       const indices = [
-        ...places,
+        ...storedIndices,
         ...indicesIn(
           values.filter((value) => value !== null),
           stores,
         ),
       ];
-      const mergeable = 'value' in sides[0].factor ? first - 1 : first;
+      const mergeable = 'value' in sides[0].matrix ? first - 1 : first;
       const merged = coalesce(
-        [...extents, k, ...owns.flat()],
+        [...extents, k, ...ownExtents.flat()],
         extents.length,
         indices,
         (outer) => outer < mergeable,
       );
       const count = merged.rows - 2;
       const rewrite = scalarRewriter(merged.rewrite);
-      const [a, b] = sides.map(({ factor }, side): StoredMatrix | ImplicitMatrix => {
-        if (!('value' in factor)) return { ...factor, index: merged.rewrite(factor.index) };
+      const [a, b] = sides.map(({ matrix }, side): StoredMatrix | ImplicitMatrix => {
+        if (!('value' in matrix)) return { ...matrix, index: merged.rewrite(matrix.index) };
         const inside = scalarRewriter(shifted(count + before[side]!, -before[side]!));
-        return { ...factor, value: inside(rewrite(values[side]!)) };
+        return { ...matrix, value: inside(rewrite(values[side]!)) };
       }) as [StoredMatrix | ImplicitMatrix, StoredMatrix | ImplicitMatrix];
       return {
         kernel: {
@@ -137,9 +144,9 @@ export function lowerContract(
 }
 
 /** The coordinates of the batch axes; those of extent 1 have no loop. */
-function batchPlace(shape: readonly number[], loops: readonly number[], space: Space): Coordinates {
-  const { fullPlace } = loopsOf(loops.map((extent) => ({ extent, isFolded: false })));
-  return unflatten(fullPlace, shape, space);
+function batchCoordinates(shape: readonly number[], loops: readonly number[], space: Space): Coordinates {
+  const { fullIndex } = loopsOf(loops.map((extent) => ({ extent, isReduced: false })));
+  return unflatten(fullIndex, shape, space);
 }
 
 /**
@@ -156,21 +163,21 @@ function coordinatesIn({ shape }: Node, batch: Coordinates, row: Index, column: 
 }
 
 /** A matrix that is read from what is stored, through movements; null where no array holds it. */
-function storedFactor(
+function storedMatrix(
   operand: Node,
   at: Coordinates,
   space: Space,
-  { owners, storesHalvesAsFloats }: LoweringContext,
+  { storedBy, storesHalvesAsFloats }: LoweringContext,
   operands: Operands,
 ): StoredMatrix | null {
   let [node, place] = [operand, at];
   const guards: Guard[] = [];
-  while (!owners.has(node) && (node.op === 'movement' || (storesHalvesAsFloats && isWidening(node)))) {
+  while (!storedBy.has(node) && (node.op === 'movement' || (storesHalvesAsFloats && isWidening(node)))) {
     if (node.op === 'movement') place = pull(node, place, space, guards);
     node = node.inputs[0]!;
   }
   const index = flatten(place, node.shape);
-  const isStored = node.op === 'leaf' || owners.has(node);
+  const isStored = node.op === 'leaf' || storedBy.has(node);
   return isStored && guards.length === 0 && isAffine(index)
     ? { operand: operands.number(node, 'read'), index }
     : null;
@@ -192,15 +199,15 @@ function computeFactor(
     readonly outer: number;
   },
   splits: Splits,
-  { owners }: LoweringContext,
+  { storedBy }: LoweringContext,
   operands: Operands,
 ): Side {
   const first = batch.length;
   return overLoops(
-    [...batch, k, outer].map((extent) => ({ extent, isFolded: false })),
+    [...batch, k, outer].map((extent) => ({ extent, isReduced: false })),
     (_, axis) => axis >= first,
-    ({ extents, fullPlace }, own) => {
-      const space: Space = { extents, splits: own };
+    ({ extents, fullIndex }, ownSplits) => {
+      const space: Space = { extents, splits: ownSplits };
       let cut = first + 1;
       for (let rows = extents[first]!; rows < k; cut++) rows *= extents[cut]!;
       const place = (from: number, to: number): Index =>
@@ -208,14 +215,19 @@ function computeFactor(
           extents.slice(from, to).map((_, axis) => axisIndex(from + axis)),
           extents.slice(from, to),
         );
-      const body = new Body({ space, group: null, fullPlace, rowPlace: fullPlace }, owners, null, operands);
+      const body = new Body(
+        { space, group: null, fullIndex: fullIndex, rowIndex: fullIndex },
+        storedBy,
+        null,
+        operands,
+      );
       const value = body.at(
         operand,
-        elementAt(batchPlace(batchShape, batch, space), place(cut, extents.length), place(first, cut)),
+        elementAt(batchCoordinates(batchShape, batch, space), place(cut, extents.length), place(first, cut)),
       );
-      for (const [axis, extent] of own) if (axis < first) splits.set(axis, extent);
+      for (const [axis, extent] of ownSplits) if (axis < first) splits.set(axis, extent);
       return {
-        factor: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) },
+        matrix: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) },
         nodes: body.computed(),
       };
     },

@@ -8,8 +8,8 @@ import { Body } from './body.ts';
 import { coalesce } from './coalesce.ts';
 import { lowerContract } from './lower-contract.ts';
 import type { Group, GroupKind } from '../schedule/groups.ts';
-import { constantIndex } from '../index-expression.ts';
-import type { Kernel, CustomKernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../kernel.ts';
+import { constantIndex } from '../ir/index-expression.ts';
+import type { Kernel, CustomKernel, Scalar, ScanKernel, ScatterKernel, SortKernel } from '../ir/kernel.ts';
 import {
   axesOfSpace,
   lowerCopy,
@@ -21,8 +21,8 @@ import {
   type LoweringContext,
   type Stored,
 } from './lower.ts';
-import { flatten, unflatten, type Space } from '../movement.ts';
-import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
+import { flatten, unflatten, type Space } from '../ir/coordinates.ts';
+import { indicesIn, scalarRewriter } from '../ir/rewrite-scalar.ts';
 
 type Lower = (group: Group, nodes: readonly Stored[], context: LoweringContext) => readonly LoweredKernel[];
 
@@ -33,7 +33,7 @@ export const LOWER: { readonly [K in Exclude<GroupKind, 'concatenation'>]: Lower
   scan: lowerScan,
   scatter: lowerScatter,
   sort: lowerSort,
-  custom: lowerOwn,
+  custom: lowerCustom,
 };
 
 /**
@@ -50,17 +50,21 @@ function overLines(
 ): LoweredKernel {
   const { axis } = node.attrs;
   const axes = node.shape.flatMap((extent, each) =>
-    extent === 1 && each !== axis ? [] : [{ extent, isFolded: each === axis }],
+    extent === 1 && each !== axis ? [] : [{ extent, isReduced: each === axis }],
   );
   return overLoops(
     axes,
     ({ rows }, split) => split < rows,
     (loops, splits) => {
-      const { extents, fullPlace, rowPlace } = loops;
+      const { extents, fullIndex, rowIndex } = loops;
       const space: Space = { extents, splits };
-      const body = new Body({ space, group, fullPlace, rowPlace }, context.owners, null);
-      const place = unflatten(fullPlace, node.shape, space);
-      const values = node.inputs.map((input) => body.at(input, place));
+      const body = new Body(
+        { space, group, fullIndex: fullIndex, rowIndex: rowIndex },
+        context.storedBy,
+        null,
+      );
+      const coordinates = unflatten(fullIndex, node.shape, space);
+      const values = node.inputs.map((input) => body.at(input, coordinates));
       const kernel = express(body, loops, values);
       return { kernel, operands: body.operands.nodes, nodes: body.computed() };
     },
@@ -112,10 +116,14 @@ function lowerScatter(
     axesOfSpace(positions.shape, []),
     () => true,
     (loops, splits) => {
-      const { extents, fullPlace, rowPlace } = loops;
+      const { extents, fullIndex, rowIndex } = loops;
       const space: Space = { extents, splits };
-      const body = new Body({ space, group: null, fullPlace, rowPlace }, context.owners, null);
-      const at = unflatten(fullPlace, positions.shape, space);
+      const body = new Body(
+        { space, group: null, fullIndex: fullIndex, rowIndex: rowIndex },
+        context.storedBy,
+        null,
+      );
+      const at = unflatten(fullIndex, positions.shape, space);
       const target = body.operands.number(node, 'update');
       const position = body.at(positions, at);
       const value = body.at(source, at);
@@ -145,9 +153,9 @@ function lowerScatter(
 
 function lowerSort(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const node = group.members[0] as NodeOf<'sort'>;
-  const lowered = overLines(node, null, context, (body, { extents, rows, fullPlace }, values): SortKernel => {
+  const lowered = overLines(node, null, context, (body, { extents, rows, fullIndex }, values): SortKernel => {
     const target = body.operands.number(node, 'write');
-    const merged = coalesce(extents, rows, [fullPlace, ...indicesIn(values, [])]);
+    const merged = coalesce(extents, rows, [fullIndex, ...indicesIn(values, [])]);
     return {
       kind: 'sort',
       operands: body.operands.list,
@@ -155,7 +163,7 @@ function lowerSort(group: Group, _: readonly Stored[], context: LoweringContext)
       count: node.shape[node.attrs.axis]!,
       descending: node.attrs.descending,
       value: scalarRewriter(merged.rewrite)(values[0]!),
-      target: { operand: target, index: merged.rewrite(fullPlace) },
+      target: { operand: target, index: merged.rewrite(fullIndex) },
     };
   });
   return [lowered];
@@ -165,18 +173,18 @@ function lowerSort(group: Group, _: readonly Stored[], context: LoweringContext)
  * A composite that the target computes itself: it reads and writes whole arrays, also those outputs that
  * nobody reads.
  */
-function lowerOwn(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
+function lowerCustom(group: Group, _: readonly Stored[], context: LoweringContext): readonly LoweredKernel[] {
   const called = group.members[0]!.inputs[0] as NodeOf<'call'>;
   const { composite, attrs, outputs } = called.attrs;
   const space: Space = { extents: [], splits: new Map() };
   const body = new Body(
-    { space, group, fullPlace: constantIndex(0), rowPlace: constantIndex(0) },
-    context.owners,
+    { space, group, fullIndex: constantIndex(0), rowIndex: constantIndex(0) },
+    context.storedBy,
     null,
   );
   const inputs = called.inputs.map((operand) => {
     let node = operand;
-    while (node.op === 'movement' && !context.owners.has(node)) node = node.inputs[0]!;
+    while (node.op === 'movement' && !context.storedBy.has(node)) node = node.inputs[0]!;
     return { operand: body.operands.number(node, 'read'), shape: operand.shape };
   });
   const results = outputs.map(({ shape, dtype }, index) => {

@@ -9,12 +9,12 @@ import { sizeOf } from '@firsthand/linalg';
 import { Body } from './body.ts';
 import { coalesce } from './coalesce.ts';
 import type { Group } from '../schedule/groups.ts';
-import { addIndices, axisIndex, scaleIndex, type Index } from '../index-expression.ts';
-import type { Kernel, LoopKernel, Pass, Scalar, Store } from '../kernel.ts';
-import { flatten, movementsOf, push, unflatten, type Coordinates, type Space } from '../movement.ts';
-import { indicesIn, scalarRewriter } from './rewrite-scalar.ts';
-import { inputsOf } from '../scalars.ts';
-import type { Owner } from '../schedule/storing.ts';
+import { addIndices, axisIndex, scaleIndex, type Index } from '../ir/index-expression.ts';
+import type { Kernel, LoopKernel, Pass, Scalar, Store } from '../ir/kernel.ts';
+import { flatten, movementsOf, push, unflatten, type Coordinates, type Space } from '../ir/coordinates.ts';
+import { indicesIn, scalarRewriter } from '../ir/rewrite-scalar.ts';
+import { inputsOf } from '../ir/scalars.ts';
+import type { Owner } from '../schedule/materialisation.ts';
 
 /** A kernel with the stored nodes that are its operands. */
 export interface LoweredKernel {
@@ -35,7 +35,7 @@ export interface Unit {
 
 /** What lowering needs to know of the whole program. */
 export interface LoweringContext {
-  readonly owners: ReadonlyMap<Node, Owner>;
+  readonly storedBy: ReadonlyMap<Node, Owner>;
   /** Whether float16 arrays may be read as float32. */
   readonly storesHalvesAsFloats: boolean;
 }
@@ -43,7 +43,7 @@ export interface LoweringContext {
 /** One loop of a kernel in the making. */
 interface Axis {
   readonly extent: number;
-  readonly isFolded: boolean;
+  readonly isReduced: boolean;
 }
 
 /** The loops of a kernel, and the two places that they stand for. */
@@ -52,15 +52,15 @@ export interface Loops {
   /** Extents by kernel axis: kept ones first. */
   readonly extents: readonly number[];
   readonly rows: number;
-  readonly fullPlace: Index;
-  readonly rowPlace: Index;
+  readonly fullIndex: Index;
+  readonly rowIndex: Index;
 }
 
 /** Numbers the axes of a space, kept ones before folded ones, leaving out those of extent 1. */
 export function loopsOf(axes: readonly Axis[]): Loops {
-  const rows = axes.filter(({ isFolded }) => !isFolded).length;
+  const rows = axes.filter(({ isReduced }) => !isReduced).length;
   let [nextRow, nextColumn] = [0, rows];
-  const numbers = axes.map(({ isFolded }) => (isFolded ? nextColumn++ : nextRow++));
+  const numbers = axes.map(({ isReduced }) => (isReduced ? nextColumn++ : nextRow++));
   const place = (includes: (axis: Axis) => boolean): Index => {
     const parts: Index[] = [];
     let stride = 1;
@@ -75,23 +75,31 @@ export function loopsOf(axes: readonly Axis[]): Loops {
   axes.forEach(({ extent }, position) => {
     extents[numbers[position]!] = extent;
   });
-  return { axes, extents, rows, fullPlace: place(() => true), rowPlace: place(({ isFolded }) => !isFolded) };
+  return {
+    axes,
+    extents,
+    rows,
+    fullIndex: place(() => true),
+    rowIndex: place(({ isReduced }) => !isReduced),
+  };
 }
 
-export function axesOfSpace(space: readonly number[], folded: readonly number[]): readonly Axis[] {
-  return space.flatMap((extent, axis) => (extent === 1 ? [] : [{ extent, isFolded: folded.includes(axis) }]));
+export function axesOfSpace(space: readonly number[], reduced: readonly number[]): readonly Axis[] {
+  return space.flatMap((extent, axis) =>
+    extent === 1 ? [] : [{ extent, isReduced: reduced.includes(axis) }],
+  );
 }
 
 /** Cuts the loops that `splits` names: axis → extent of the inner part. */
 function splitAxes({ axes, rows }: Loops, splits: ReadonlyMap<number, number>): readonly Axis[] {
   let [nextRow, nextColumn] = [0, rows];
-  return axes.flatMap(({ extent, isFolded }) => {
-    const inner = splits.get(isFolded ? nextColumn++ : nextRow++);
+  return axes.flatMap(({ extent, isReduced }) => {
+    const inner = splits.get(isReduced ? nextColumn++ : nextRow++);
     return inner === undefined
-      ? [{ extent, isFolded }]
+      ? [{ extent, isReduced: isReduced }]
       : [
-          { extent: extent / inner, isFolded },
-          { extent: inner, isFolded },
+          { extent: extent / inner, isReduced: isReduced },
+          { extent: inner, isReduced: isReduced },
         ];
   });
 }
@@ -122,42 +130,49 @@ export function overLoops<T>(
  * A value that a kernel stores: a node in an array of its own, or a part of a concatenation at its place in
  * an array of the whole.
  */
-export type Stored = Node | PartOfWhole;
+export type Stored = Node | ConcatenatedPart;
 
 /** A part of a concatenation, and where its elements go. */
-export interface PartOfWhole {
+export interface ConcatenatedPart {
   readonly part: Node;
   /** The concatenation, or a rearrangement of it, or what it is a part of. */
   readonly array: Node;
-  readonly placeOf: PlaceOf;
+  readonly coordinatesOf: CoordinateMap;
 }
 
 /** From coordinates in a part to those in the array. */
-export type PlaceOf = (at: Coordinates, space: Space) => Coordinates;
+export type CoordinateMap = (at: Coordinates, space: Space) => Coordinates;
 
 /** Where the elements of a node go that is rearranged and then stored. */
-export function rearranged(chain: readonly NodeOf<'movement'>[], placeOf: PlaceOf): PlaceOf {
-  if (chain.length === 0) return placeOf;
+export function rearranged(
+  chain: readonly NodeOf<'movement'>[],
+  coordinatesOf: CoordinateMap,
+): CoordinateMap {
+  if (chain.length === 0) return coordinatesOf;
   return (at, space) =>
-    placeOf(
+    coordinatesOf(
       chain.toReversed().reduce<Coordinates>((place, movement) => push(movement, place, space), at),
       space,
     );
 }
 
 /** Where the elements of a part go that begins at an index of the concatenation's axis. */
-export function shifted(axis: number, begin: number, placeOf: PlaceOf): PlaceOf {
+export function shifted(axis: number, begin: number, coordinatesOf: CoordinateMap): CoordinateMap {
   return (at, space) =>
-    placeOf(
+    coordinatesOf(
       at.map((index, each) => (each === axis ? scaleIndex(index, 1, begin) : index)),
       space,
     );
 }
 
 /** The node whose elements are computed, and the node in whose array they go. */
-function targetOf(stored: Stored): { readonly value: Node; readonly array: Node; readonly placeOf: PlaceOf } {
-  if (!('part' in stored)) return { value: stored, array: stored, placeOf: (at) => at };
-  return { value: stored.part, array: stored.array, placeOf: stored.placeOf };
+function targetOf(stored: Stored): {
+  readonly value: Node;
+  readonly array: Node;
+  readonly coordinatesOf: CoordinateMap;
+} {
+  if (!('part' in stored)) return { value: stored, array: stored, coordinatesOf: (at) => at };
+  return { value: stored.part, array: stored.array, coordinatesOf: stored.coordinatesOf };
 }
 
 /** A store of a node in a body: its value and where it goes, and whether once per element or once per row. */
@@ -169,13 +184,13 @@ export interface StoredValue {
 /** The store of a member of the group, or of a rearrangement of one, which is written where it belongs. */
 export function storeOf(stored: Stored, body: Body, level: 'full' | 'row'): StoredValue {
   const { frame } = body;
-  const { value: node, array, placeOf } = targetOf(stored);
-  const place = level === 'row' ? frame.rowPlace : frame.fullPlace;
+  const { value: node, array, coordinatesOf } = targetOf(stored);
+  const place = level === 'row' ? frame.rowIndex : frame.fullIndex;
   const { chain, base } =
     frame.group?.levels.has(node) === true ? { chain: [], base: node } : movementsOf(node);
   const at = unflatten(place, base.shape, frame.space);
   const value = body.at(base, at);
-  const index = flatten(rearranged(chain, placeOf)(at, frame.space), array.shape);
+  const index = flatten(rearranged(chain, coordinatesOf)(at, frame.space), array.shape);
   return { store: { operand: body.operands.number(array, 'write'), index, value }, isRow: level === 'row' };
 }
 
@@ -207,16 +222,20 @@ function passesOf(body: Body): (scalar: Scalar) => number {
 export function lowerLoop(
   group: Group,
   nodes: readonly Stored[],
-  { owners }: LoweringContext,
+  { storedBy }: LoweringContext,
 ): LoweredKernel {
   return overLoops(
     axesOfSpace(group.space, group.reduced ?? []),
     () => true,
     (loops, splits) => {
-      const { extents, fullPlace, rowPlace } = loops;
-      const body = new Body({ space: { extents, splits }, group, fullPlace, rowPlace }, owners, null);
+      const { extents, fullIndex, rowIndex } = loops;
+      const body = new Body(
+        { space: { extents, splits }, group, fullIndex: fullIndex, rowIndex: rowIndex },
+        storedBy,
+        null,
+      );
       const stored = nodes.map((node) => storeOf(node, body, levelOf(group, node)));
-      return finishLoop(loops, body, stored);
+      return buildLoop(loops, body, stored);
     },
   );
 }
@@ -227,30 +246,34 @@ export function lowerLoop(
  */
 export function lowerCopy(
   target: Stored,
-  { owners }: LoweringContext,
+  { storedBy }: LoweringContext,
   source: Node = targetOf(target).value,
 ): LoweredKernel {
-  const { array, placeOf } = targetOf(target);
+  const { array, coordinatesOf } = targetOf(target);
   return overLoops(
     axesOfSpace(source.shape, []),
     () => true,
     (loops, splits) => {
-      const { extents, fullPlace, rowPlace } = loops;
+      const { extents, fullIndex, rowIndex } = loops;
       const space = { extents, splits };
-      const body = new Body({ space, group: null, fullPlace, rowPlace }, owners, array);
-      const at = unflatten(fullPlace, source.shape, space);
+      const body = new Body(
+        { space, group: null, fullIndex: fullIndex, rowIndex: rowIndex },
+        storedBy,
+        array,
+      );
+      const at = unflatten(fullIndex, source.shape, space);
       const value = body.at(source, at);
       const store = {
         operand: body.operands.number(array, 'write'),
-        index: flatten(placeOf(at, space), array.shape),
+        index: flatten(coordinatesOf(at, space), array.shape),
         value,
       };
-      return finishLoop(loops, body, [{ store, isRow: false }]);
+      return buildLoop(loops, body, [{ store, isRow: false }]);
     },
   );
 }
 
-function finishLoop({ extents, rows }: Loops, body: Body, stored: readonly StoredValue[]): LoweredKernel {
+function buildLoop({ extents, rows }: Loops, body: Body, stored: readonly StoredValue[]): LoweredKernel {
   const passOf = passesOf(body);
   const values = body.reductions.map(({ value }) => value);
   const stores = stored.map(({ store }) => store);
@@ -272,15 +295,15 @@ function finishLoop({ extents, rows }: Loops, body: Body, stored: readonly Store
       !isRow && passOf(store.value) === pass ? [rewriteStore(store)] : [],
     ),
   }));
-  const [kept, folded] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
+  const [kept, reduced] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
   // A map sweeps its innermost axis. A reduction over axes of extent 1 sweeps one element.
-  const isMap = folded.length === 0;
-  const swept = isMap && kept.length > 0 && values.length === 0 ? [kept.pop()!] : isMap ? [1] : folded;
+  const isMap = reduced.length === 0;
+  const columns = isMap && kept.length > 0 && values.length === 0 ? [kept.pop()!] : isMap ? [1] : reduced;
   const kernel: LoopKernel = {
     kind: 'loop',
     operands: body.operands.list,
     rows: kept,
-    columns: swept,
+    columns: columns,
     reductions: body.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: passes.filter(({ reductions, stores: inPass }) => reductions.length + inPass.length > 0),
     rowStores: stored.flatMap(({ store, isRow }) => (isRow ? [rewriteStore(store)] : [])),

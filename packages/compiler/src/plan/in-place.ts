@@ -4,10 +4,10 @@
  * if it reads itself, element by element, no other place than it writes.
  */
 import type { Node, Program } from '@firsthand/graph';
-import { equalIndex, type Index } from '../index-expression.ts';
-import type { Kernel, Scalar, Store } from '../kernel.ts';
+import { equalIndex, type Index } from '../ir/index-expression.ts';
+import type { Kernel, Scalar, Store } from '../ir/kernel.ts';
 import type { LoweredKernel, Unit } from '../lower/lower.ts';
-import { bodiesOf, scalarsIn } from '../scalars.ts';
+import { bodiesOf, scalarsIn } from '../ir/scalars.ts';
 
 /** The order to run in, and for each output the argument that it overwrites, or null. */
 export interface Overwriting {
@@ -80,7 +80,7 @@ class UnitOrder {
 
   constructor(units: readonly Unit[]) {
     this.units = units;
-    this.#places = placesOf(units);
+    this.#places = positionsOf(units);
     for (const unit of units) {
       for (const node of unit.reads) {
         const readers = this.#readers.get(node);
@@ -110,7 +110,7 @@ class UnitOrder {
       if (between.some((unit) => this.#overwritten.get(unit)?.some((node) => read.has(node)) === true))
         return false;
       this.units = [...this.units.slice(0, place), ...between, writer, ...this.units.slice(last + 1)];
-      this.#places = placesOf(this.units);
+      this.#places = positionsOf(this.units);
     }
     const overwritten = this.#overwritten.get(writer);
     if (overwritten === undefined) this.#overwritten.set(writer, [old]);
@@ -119,7 +119,7 @@ class UnitOrder {
   }
 }
 
-function placesOf(units: readonly Unit[]): ReadonlyMap<Unit, number> {
+function positionsOf(units: readonly Unit[]): ReadonlyMap<Unit, number> {
   return new Map(units.map((unit, place) => [unit, place]));
 }
 
@@ -128,13 +128,13 @@ function findFacts({ kernel, operands }: LoweredKernel): Facts {
   const note = (pass: number | null, stores: readonly Store[]): void => {
     for (const { operand, index } of stores) if (!written.has(operand)) written.set(operand, { pass, index });
   };
-  const sweeps = kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowEpilogue : null;
+  const rowLoops = kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowEpilogue : null;
   if (kernel.kind === 'contract') note(null, kernel.stores);
-  sweeps?.passes.forEach(({ stores }, pass) => note(pass, stores));
-  if (sweeps !== null) note(null, sweeps.rowStores);
+  rowLoops?.passes.forEach(({ stores }, pass) => note(pass, stores));
+  if (rowLoops !== null) note(null, rowLoops.rowStores);
   return {
     numbers: new Map(operands.map((node, number) => [node, number])),
-    reads: bodiesOf(kernel).map(({ values }) => placesRead(values)),
+    reads: bodiesOf(kernel).map(({ values }) => indicesRead(values)),
     written,
   };
 }
@@ -156,24 +156,25 @@ function overwritesSafely(
   const [target, source] = [numbers.get(node), numbers.get(old)!];
   if (target === undefined) return false; // it writes parts of it
   const isRead = (body: ReadonlyMap<number, unknown>): boolean => body.has(source);
-  if (kernel.kind === 'loop') return sweepsSafely(reads, kernel.passes.length, written.get(target)!, source);
+  if (kernel.kind === 'loop')
+    return overwritesRowSafely(reads, kernel.passes.length, written.get(target)!, source);
   if (kernel.kind !== 'contract') return false;
   const { stores, rowEpilogue } = kernel;
-  const storing = reads.length - 1 - (rowEpilogue === null ? 0 : rowEpilogue.passes.length + 1);
+  const storeBody = reads.length - 1 - (rowEpilogue === null ? 0 : rowEpilogue.passes.length + 1);
   if (stores.some(({ operand }) => operand === target)) {
     return (
-      !reads.some((body, number) => number !== storing && isRead(body)) &&
+      !reads.some((body, number) => number !== storeBody && isRead(body)) &&
       isWritten(reads, written.get(target)!, source)
     );
   }
   return (
     rowEpilogue !== null &&
-    !reads.slice(0, storing + 1).some(isRead) &&
-    sweepsSafely(reads.slice(storing + 1), rowEpilogue.passes.length, written.get(target)!, source)
+    !reads.slice(0, storeBody + 1).some(isRead) &&
+    overwritesRowSafely(reads.slice(storeBody + 1), rowEpilogue.passes.length, written.get(target)!, source)
   );
 }
 
-function sweepsSafely(bodies: Reads, passes: number, target: Written, source: number): boolean {
+function overwritesRowSafely(bodies: Reads, passes: number, target: Written, source: number): boolean {
   // Once per row: the columns of other rows may read what this one overwrites. In a pass: later passes would
   // read new values.
   const forbidden = target.pass === null ? bodies.slice(0, passes) : bodies.slice(target.pass + 1);
@@ -187,7 +188,7 @@ function isWritten(bodies: Reads, { index }: Written, source: number): boolean {
   );
 }
 
-function placesRead(body: readonly Scalar[]): ReadonlyMap<number, readonly (Index | null)[]> {
+function indicesRead(body: readonly Scalar[]): ReadonlyMap<number, readonly (Index | null)[]> {
   const places = new Map<number, (Index | null)[]>();
   for (const scalar of scalarsIn(body)) {
     if (scalar.op !== 'load' && scalar.op !== 'gather') continue;

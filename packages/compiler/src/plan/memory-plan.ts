@@ -5,7 +5,7 @@
  * "Efficient Memory Management for Deep Neural Net Inference"); a few orders are tried, and the smallest
  * arena is kept.
  */
-import { ALIGNMENT } from '../kernel.ts';
+import { ALIGNMENT } from '../ir/kernel.ts';
 
 /**
  * An array that needs a place: its bytes, and the numbers of the first and the last kernel that touch it,

@@ -3,7 +3,7 @@
  * which a kernel touches a part alone becomes that part. Its index expressions count from there, so that the
  * steps of an unrolled loop, each with its own slice of a sequence, have one text and are compiled once.
  */
-import { boundsOf, scaleIndex, type Index } from '../index-expression.ts';
+import { boundsOf, scaleIndex, type Index } from '../ir/index-expression.ts';
 import type {
   ImplicitMatrix,
   ContractKernel,
@@ -12,9 +12,9 @@ import type {
   Scalar,
   Store,
   StoredMatrix,
-} from '../kernel.ts';
-import { scalarRewriter } from '../lower/rewrite-scalar.ts';
-import { scalarsIn } from '../scalars.ts';
+} from '../ir/kernel.ts';
+import { scalarRewriter } from '../ir/rewrite-scalar.ts';
+import { scalarsIn } from '../ir/scalars.ts';
 
 /** The part of an operand that a kernel touches, in elements. */
 export interface Window {
@@ -75,27 +75,27 @@ function boundsOfOperands(
     }
     for (const { operand, index } of stores) touch(operand, index, extents);
   };
-  const touchSweeps = (
+  const touchRowLoops = (
     rows: readonly number[],
     { columns, passes, reductions, rowStores }: RowLoops,
   ): void => {
     for (const pass of passes) {
-      const folded = pass.reductions.map((number) => reductions[number]!.value);
-      touchAll(folded, pass.stores, [...rows, ...columns]);
+      const reduced = pass.reductions.map((number) => reductions[number]!.value);
+      touchAll(reduced, pass.stores, [...rows, ...columns]);
     }
     touchAll([], rowStores, rows);
   };
   if (kernel.kind === 'loop') {
-    touchSweeps(kernel.rows, kernel);
+    touchRowLoops(kernel.rows, kernel);
     return bounds;
   }
   const { batch, m, n, k, stores, rowEpilogue } = kernel;
-  for (const factor of [kernel.a, kernel.b]) {
-    if ('value' in factor) touchAll([factor.value], [], [...batch, ...factor.inner, ...factor.outer]);
-    else touch(factor.operand, factor.index, [...batch, m, n, k]);
+  for (const matrix of [kernel.a, kernel.b]) {
+    if ('value' in matrix) touchAll([matrix.value], [], [...batch, ...matrix.inner, ...matrix.outer]);
+    else touch(matrix.operand, matrix.index, [...batch, m, n, k]);
   }
   touchAll([], stores, [...batch, m, n]);
-  if (rowEpilogue !== null) touchSweeps([...batch, m], rowEpilogue);
+  if (rowEpilogue !== null) touchRowLoops([...batch, m], rowEpilogue);
   return bounds;
 }
 
@@ -112,7 +112,7 @@ function moved(
     index: shift(index, operand),
     value: rewrite(value),
   });
-  const sweeps = <T extends RowLoops>(of: T): T => ({
+  const movedRowLoops = <T extends RowLoops>(of: T): T => ({
     ...of,
     reductions: of.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: of.passes.map(({ reductions, stores }) => ({ reductions, stores: stores.map(store) })),
@@ -122,8 +122,8 @@ function moved(
     ...operand,
     length: windows[number]?.length ?? operand.length,
   }));
-  if (kernel.kind === 'loop') return { ...sweeps(kernel), operands };
-  const factor = (of: StoredMatrix | ImplicitMatrix): StoredMatrix | ImplicitMatrix =>
+  if (kernel.kind === 'loop') return { ...movedRowLoops(kernel), operands };
+  const matrix = (of: StoredMatrix | ImplicitMatrix): StoredMatrix | ImplicitMatrix =>
     'value' in of
       ? { ...of, value: rewrite(of.value) }
       : { operand: of.operand, index: shift(of.index, of.operand) };
@@ -131,10 +131,10 @@ function moved(
   const result: ContractKernel = {
     ...kernel,
     operands,
-    a: factor(a),
-    b: factor(b),
+    a: matrix(a),
+    b: matrix(b),
     stores: stores.map(store),
-    rowEpilogue: rowEpilogue === null ? null : sweeps(rowEpilogue),
+    rowEpilogue: rowEpilogue === null ? null : movedRowLoops(rowEpilogue),
   };
   return result;
 }

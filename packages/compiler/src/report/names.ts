@@ -3,7 +3,7 @@
  * sizes of the loops.
  */
 import { type Node, SCAN_NAMES } from '@firsthand/graph';
-import type { Kernel } from '../kernel.ts';
+import type { Kernel } from '../ir/kernel.ts';
 
 /** Operations that a kernel's name lists before it says that there are more. */
 const LISTED = 5;

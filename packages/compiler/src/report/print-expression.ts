@@ -4,9 +4,9 @@
  * more than once or has become long. Both take time linear in the expression.
  */
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type DType, type UnaryKind } from '@firsthand/graph';
-import type { Atom, Index } from '../index-expression.ts';
-import type { Kernel, RowLoops, Scalar, ScalarOp } from '../kernel.ts';
-import { inputsOf, scalarsIn, type ScalarOf } from '../scalars.ts';
+import type { Atom, Index } from '../ir/index-expression.ts';
+import type { Kernel, RowLoops, Scalar, ScalarOp } from '../ir/kernel.ts';
+import { inputsOf, scalarsIn, type ScalarOf } from '../ir/scalars.ts';
 
 /** How tightly an operator binds; operands that bind less tightly stand in parentheses. */
 const OR = 0;
@@ -15,7 +15,7 @@ const COMPARISON = 2;
 const SUM = 3;
 const PRODUCT = 4;
 const PREFIX = 5;
-const WHOLE = 6;
+const ATOMIC = 6;
 
 /**
  * Longer expressions get a name, so that lines stay readable and the text of a deep expression stays linear
@@ -35,24 +35,24 @@ export function axisName(axis: number): string {
   return lettered(axis, AXES);
 }
 
-function lettered(place: number, letters: string): string {
-  const round = Math.floor(place / letters.length);
-  return `${letters[place % letters.length]!}${round === 0 ? '' : round}`;
+function lettered(position: number, letters: string): string {
+  const round = Math.floor(position / letters.length);
+  return `${letters[position % letters.length]!}${round === 0 ? '' : round}`;
 }
 
 /** An index expression: `1024·i + j − 1`. */
 export function printIndex({ offset, terms }: Index): string {
   let text = '';
-  for (const { coefficient: factor, atom } of terms) text += signed(text, factor, printAtom(atom));
+  for (const { coefficient, atom } of terms) text += signed(text, coefficient, printAtom(atom));
   return offset !== 0 || text === '' ? text + signed(text, offset, '') : text;
 }
 
 /** A term after `text`: with the operator between them, or with its own sign at the start. */
-function signed(text: string, factor: number, atom: string): string {
-  const sign = factor < 0 ? '−' : '';
-  const magnitude = Math.abs(factor);
+function signed(text: string, coefficient: number, atom: string): string {
+  const sign = coefficient < 0 ? '−' : '';
+  const magnitude = Math.abs(coefficient);
   const term = atom === '' ? String(magnitude) : magnitude === 1 ? atom : `${magnitude}·${atom}`;
-  return text === '' ? sign + term : ` ${factor < 0 ? '−' : '+'} ${term}`;
+  return text === '' ? sign + term : ` ${coefficient < 0 ? '−' : '+'} ${term}`;
 }
 
 function printAtom(atom: Atom): string {
@@ -67,7 +67,7 @@ interface Printed {
   readonly binds: number;
 }
 
-const whole = (text: string): Printed => ({ text, binds: WHOLE });
+const atomic = (text: string): Printed => ({ text, binds: ATOMIC });
 
 /** The text where an operand must bind at least so tightly. */
 function within({ text, binds }: Printed, least: number): string {
@@ -100,7 +100,7 @@ const prefix =
 const named =
   (name: string) =>
   (...inputs: readonly Printed[]): Printed =>
-    whole(`${name}(${inputs.map(({ text }) => text).join(', ')})`);
+    atomic(`${name}(${inputs.map(({ text }) => text).join(', ')})`);
 /** A chain of these reads from left to right. */
 const infix =
   (sign: string, binds: number) =>
@@ -145,20 +145,20 @@ const negated = (x: Scalar, printed: Printed): Printed =>
   x.op === 'const' ? { text: printed.text, binds: OR } : printed;
 
 const PRINT: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, inputs: readonly Printed[]) => Printed } = {
-  const: (scalar) => whole(printConstant(scalar)),
-  load: ({ operand, index }) => whole(`${operandName(operand)}[${printIndex(index)}]`),
-  index: ({ index }) => whole(`⟨${printIndex(index)}⟩`),
+  const: (scalar) => atomic(printConstant(scalar)),
+  load: ({ operand, index }) => atomic(`${operandName(operand)}[${printIndex(index)}]`),
+  index: ({ index }) => atomic(`⟨${printIndex(index)}⟩`),
   inside: ({ index, low, high }) => ({ text: `${low} ≤ ${printIndex(index)} < ${high}`, binds: COMPARISON }),
   gather: ({ operand, index, stride, extent }, [position]) =>
-    whole(`${operandName(operand)}[${printPosition(index, stride, position!.text, extent)}]`),
-  random: ({ dtype, index }, inputs) => named(`random_${dtype}`)(...inputs, whole(printIndex(index))),
+    atomic(`${operandName(operand)}[${printPosition(index, stride, position!.text, extent)}]`),
+  random: ({ dtype, index }, inputs) => named(`random_${dtype}`)(...inputs, atomic(printIndex(index))),
   unary: ({ kind, x }, [printed]) =>
     (UNARY_SIGNS[kind] ?? named(kind))(kind === 'neg' ? negated(x, printed!) : printed!),
   binary: ({ kind }, [a, b]) => BINARY[kind](a!, b!),
   where: (_, inputs) => named('where')(...inputs),
   cast: ({ dtype }, inputs) => named(dtype)(...inputs),
-  reduced: ({ reduction }) => whole(`r${reduction}`),
-  total: () => whole('total'),
+  reduced: ({ reduction }) => atomic(`r${reduction}`),
+  total: () => atomic('total'),
 };
 
 /** A place that data decides: `j + 4·{a[i] in 0..10}`. */
@@ -230,7 +230,7 @@ export class Expressions {
       const long = written.text.length > LONG && !(used === 1 && ends.has(number));
       const isNamed = inputs.length > 0 && (used > 1 || long);
       if (isNamed) lines.push(`t${this.#names} = ${written.text}`);
-      printed.set(number, isNamed ? whole(`t${this.#names++}`) : written);
+      printed.set(number, isNamed ? atomic(`t${this.#names++}`) : written);
     }
     return { lines, texts: numbers.map((number) => printed.get(number)!.text) };
   }
@@ -240,7 +240,7 @@ export class Expressions {
       const inputs = inputsOf(scalar).map((input) => this.#numbers.get(input)!);
       const printed = this.#write(
         scalar,
-        inputs.map((number) => whole(`#${number}`)),
+        inputs.map((number) => atomic(`#${number}`)),
       );
       const number = this.#byText.get(printed.text) ?? this.#scalars.length;
       this.#numbers.set(scalar, number);
@@ -259,7 +259,7 @@ export class Expressions {
     const printed = print(scalar, inputs);
     return expected(scalar, this.#kernel) === scalar.dtype
       ? printed
-      : whole(`(${printed.text}): ${scalar.dtype}`);
+      : atomic(`(${printed.text}): ${scalar.dtype}`);
   }
 
   /** How often each expression below the roots occurs. */

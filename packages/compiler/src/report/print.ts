@@ -14,7 +14,7 @@ import type {
   Store,
   StoredMatrix,
   WholeArray,
-} from '../kernel.ts';
+} from '../ir/kernel.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
@@ -70,11 +70,11 @@ function stored({ operand, index }: Store, value: string): string {
 function printStores(stores: readonly Store[], expressions: Expressions, text: Text): void {
   const { lines, texts } = expressions.print(stores.map(({ value }) => value));
   for (const line of lines) text.line(line);
-  stores.forEach((store, place) => text.line(stored(store, texts[place]!)));
+  stores.forEach((store, position) => text.line(stored(store, texts[position]!)));
 }
 
 /** What is done with a row. */
-function printSweeps(
+function printRowLoops(
   first: number,
   { columns, passes, reductions, rowStores }: RowLoops,
   expressions: Expressions,
@@ -82,15 +82,15 @@ function printSweeps(
 ): void {
   for (const pass of passes) {
     text.loop(columns, first, () => {
-      const folded = pass.reductions.map((number) => reductions[number]!);
-      const { lines, texts } = expressions.print([...folded, ...pass.stores].map(({ value }) => value));
+      const reduced = pass.reductions.map((number) => reductions[number]!);
+      const { lines, texts } = expressions.print([...reduced, ...pass.stores].map(({ value }) => value));
       for (const line of lines) text.line(line);
-      pass.reductions.forEach((number, place) => {
+      pass.reductions.forEach((number, position) => {
         const { kind, dtype, value } = reductions[number]!;
         const expected = kind === 'argmax' || kind === 'argmin' ? 'int32' : value.dtype;
-        text.line(`r${number}${dtype === expected ? '' : `: ${dtype}`} = ${kind} ${texts[place]}`);
+        text.line(`r${number}${dtype === expected ? '' : `: ${dtype}`} = ${kind} ${texts[position]}`);
       });
-      pass.stores.forEach((store, place) => text.line(stored(store, texts[folded.length + place]!)));
+      pass.stores.forEach((store, position) => text.line(stored(store, texts[reduced.length + position]!)));
     });
   }
   printStores(rowStores, expressions, text);
@@ -110,22 +110,22 @@ const PRINT: {
   loop: (kernel, expressions, text) => {
     const { operands, rows } = kernel;
     text.header(titleOf(kernel), operands);
-    text.loop(rows, 0, () => printSweeps(rows.length, kernel, expressions, text));
+    text.loop(rows, 0, () => printRowLoops(rows.length, kernel, expressions, text));
   },
   contract: ({ operands, batch, m, n, k, dtype, a, b, stores, rowEpilogue }, expressions, text) => {
     const rows = [...batch, m];
     const inner = range(rows.length + 1, k);
     text.header('contract', operands);
-    const element = (factor: StoredMatrix | ImplicitMatrix, name: string): string =>
-      'value' in factor ? name : `${operandName(factor.operand)}[${printIndex(factor.index)}]`;
-    for (const [factor, name, sizes] of [
+    const element = (matrix: StoredMatrix | ImplicitMatrix, name: string): string =>
+      'value' in matrix ? name : `${operandName(matrix.operand)}[${printIndex(matrix.index)}]`;
+    for (const [matrix, name, sizes] of [
       [a, 'left', [m, k]],
       [b, 'right', [k, n]],
     ] as const) {
-      if (!('value' in factor)) continue;
+      if (!('value' in matrix)) continue;
       text.line(`${name}[${[...batch, ...sizes].join(', ')}]:`);
-      text.loop([...batch, ...factor.inner, ...factor.outer], 0, () => {
-        const { lines, texts } = expressions.print([factor.value]);
+      text.loop([...batch, ...matrix.inner, ...matrix.outer], 0, () => {
+        const { lines, texts } = expressions.print([matrix.value]);
         for (const line of lines) text.line(line);
         text.line(`${name} = ${texts[0]}`);
       });
@@ -140,22 +140,18 @@ const PRINT: {
     }
     text.loop(rows, 0, () => {
       text.loop([n], rows.length, total);
-      printSweeps(rows.length, rowEpilogue, expressions, text);
+      printRowLoops(rows.length, rowEpilogue, expressions, text);
     });
   },
-  scan: (
-    { scan: fold, operands, rows, count, dtype, value, coefficient: factor, stores },
-    expressions,
-    text,
-  ) => {
+  scan: ({ scan, operands, rows, count, dtype, value, coefficient: matrix, stores }, expressions, text) => {
     text.header('scan', operands);
     text.loop([...rows, count], 0, () => {
-      const { lines, texts } = expressions.print(factor === null ? [value] : [value, factor]);
+      const { lines, texts } = expressions.print(matrix === null ? [value] : [value, matrix]);
       for (const line of lines) text.line(line);
       const step =
-        fold === 'linear'
+        scan === 'linear'
           ? `= ${texts[1]} · total + ${texts[0]}`
-          : `${fold === 'sum' ? '+=' : '·='} ${texts[0]}`;
+          : `${scan === 'sum' ? '+=' : '·='} ${texts[0]}`;
       text.line(`total: ${dtype} ${step}`);
       printStores(stores, expressions, text);
     });
@@ -169,8 +165,8 @@ const PRINT: {
     text.loop(extents, 0, () => {
       const { lines, texts } = expressions.print([position, value]);
       for (const line of lines) text.line(line);
-      const place = printPosition(index, stride, texts[0]!, extent);
-      text.line(`${operandName(target)}[${place}] ${mode === 'add' ? '+=' : '='} ${texts[1]}`);
+      const element = printPosition(index, stride, texts[0]!, extent);
+      text.line(`${operandName(target)}[${element}] ${mode === 'add' ? '+=' : '='} ${texts[1]}`);
     });
   },
   sort: ({ operands, rows, count, descending, value, target }, expressions, text) => {

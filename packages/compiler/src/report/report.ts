@@ -1,7 +1,7 @@
 /** What a plan does, kernel by kernel, in the words that every device reports in. */
 import type { PlanReport } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
-import type { Plan, PlannedKernel } from '../kernel.ts';
+import type { Plan, PlannedKernel } from '../ir/kernel.ts';
 import { trafficOf } from './traffic.ts';
 
 /**

@@ -4,9 +4,9 @@
  * per row, as compiled code does.
  */
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import { dependsOn, type Index } from '../index-expression.ts';
-import type { Kernel, Scalar, ScalarOp } from '../kernel.ts';
-import { bodiesOf, inputsOf, scalarsIn, type ScalarOf } from '../scalars.ts';
+import { dependsOn, type Index } from '../ir/index-expression.ts';
+import type { Kernel, Scalar, ScalarOp } from '../ir/kernel.ts';
+import { bodiesOf, inputsOf, scalarsIn, type ScalarOf } from '../ir/scalars.ts';
 
 /** The cost of one run of a kernel. */
 export interface Traffic {
@@ -30,12 +30,12 @@ export function trafficOf(kernel: Kernel): Traffic {
   const reads = new Map<number, number>();
   const writes = new Map<number, number>();
   let [flops, loads, stores] = [0, 0, 0];
-  const read = (operand: number, times: number, places: number): void => {
+  const read = (operand: number, times: number, iterations: number): void => {
     loads += times;
-    reads.set(operand, (reads.get(operand) ?? 0) + places);
+    reads.set(operand, (reads.get(operand) ?? 0) + iterations);
   };
-  for (const { extents, values, accumulations: folds, targets } of bodiesOf(kernel)) {
-    const places = sizeOf(extents);
+  for (const { extents, values, accumulations, targets } of bodiesOf(kernel)) {
+    const iterations = sizeOf(extents);
     const depths = new Map<Scalar, number>();
     for (const scalar of scalarsIn(values)) {
       const own = (DEPTH[scalar.op] as (scalar: Scalar, axes: number, rows: number) => number)(
@@ -47,14 +47,14 @@ export function trafficOf(kernel: Kernel): Traffic {
       depths.set(scalar, depth);
       const times = sizeOf(extents.slice(0, depth));
       if (computes(scalar)) flops += times;
-      if (scalar.op === 'load') read(scalar.operand, times, placesOf(scalar.index, extents));
+      if (scalar.op === 'load') read(scalar.operand, times, iterationsOf(scalar.index, extents));
       if (scalar.op === 'gather') read(scalar.operand, times, times);
     }
-    flops += folds * places;
-    stores += targets.length * places;
+    flops += accumulations * iterations;
+    stores += targets.length * iterations;
     for (const operand of targets) {
-      writes.set(operand, (writes.get(operand) ?? 0) + places);
-      if (kernel.kind === 'scatter' && kernel.mode === 'add') read(operand, places, places);
+      writes.set(operand, (writes.get(operand) ?? 0) + iterations);
+      if (kernel.kind === 'scatter' && kernel.mode === 'add') read(operand, iterations, iterations);
     }
   }
   const bytesOf = (touched: ReadonlyMap<number, number>): number =>
@@ -99,6 +99,9 @@ function computes(scalar: Scalar): boolean {
 }
 
 /** How many places an index goes to, at most. */
-function placesOf(index: Index, extents: readonly number[]): number {
-  return extents.reduce((places, extent, axis) => (dependsOn(index, axis) ? places * extent : places), 1);
+function iterationsOf(index: Index, extents: readonly number[]): number {
+  return extents.reduce(
+    (iterations, extent, axis) => (dependsOn(index, axis) ? iterations * extent : iterations),
+    1,
+  );
 }

@@ -13,7 +13,7 @@ import {
 } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import { replacedInputs } from '../simplify/rewrite.ts';
-import { isElementwise } from './edges.ts';
+import { isElementwise } from './reads.ts';
 
 /**
  * Reshapes one above the other in the index of an element, from which on the value is stored. Convolutions

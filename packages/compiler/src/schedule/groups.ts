@@ -5,7 +5,7 @@
  */
 import { sizeOf } from '@firsthand/linalg';
 import type { Node } from '@firsthand/graph';
-import { BitSet } from './bit-set.ts';
+import { BitSet } from '../support/bit-set.ts';
 
 /**
  * The kernel that a group becomes; a concatenation has none, but for parts that are not stored where they
@@ -152,25 +152,25 @@ export class Groups {
   }
 
   /** Makes two groups one, which takes `kept`'s number; `levelOf` says where the other's members stand. */
-  merge(kept: Group, gone: Group, levelOf: (node: Node) => Level): void {
-    for (const node of gone.members) kept.levels.set(node, levelOf(node));
-    kept.members.push(...gone.members);
-    for (const id of gone.blocked) kept.blocked.add(id);
-    this.#parent[gone.id] = kept.id;
+  merge(kept: Group, absorbed: Group, levelOf: (node: Node) => Level): void {
+    for (const node of absorbed.members) kept.levels.set(node, levelOf(node));
+    kept.members.push(...absorbed.members);
+    for (const id of absorbed.blocked) kept.blocked.add(id);
+    this.#parent[absorbed.id] = kept.id;
     const ours = this.#needs[kept.id]!;
-    ours.addAll(this.#needs[gone.id]!);
+    ours.addAll(this.#needs[absorbed.id]!);
     ours.delete(kept.id);
-    ours.delete(gone.id);
-    this.#needs[gone.id] = new BitSet();
-    if (!this.#isNeeded[kept.id]! && !this.#isNeeded[gone.id]!) return;
+    ours.delete(absorbed.id);
+    this.#needs[absorbed.id] = new BitSet();
+    if (!this.#isNeeded[kept.id]! && !this.#isNeeded[absorbed.id]!) return;
     this.#isNeeded[kept.id] = true;
     this.#groups.forEach((_, each) => {
       if (each === kept.id || this.#parent[each] !== each) return;
-      if (!this.#has(each, kept.id) && !this.#has(each, gone.id)) return;
+      if (!this.#has(each, kept.id) && !this.#has(each, absorbed.id)) return;
       const needs = this.#needs[each]!;
       needs.addAll(ours);
       needs.add(kept.id);
-      needs.delete(gone.id);
+      needs.delete(absorbed.id);
     });
   }
 

@@ -7,7 +7,7 @@
  */
 import { postOrder, type ArgReduceKind, type Node, type NodeOf, type ReduceKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './edges.ts';
+import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './reads.ts';
 import {
   elementsOfSpace,
   Groups,
@@ -17,9 +17,9 @@ import {
   type GroupKind,
   type Level,
 } from './groups.ts';
-import { equalIndex } from '../index-expression.ts';
-import type { Resumable } from '../resumable.ts';
-import type { Target } from '../kernel.ts';
+import { equalIndex } from '../ir/index-expression.ts';
+import type { Resumable } from '../support/resumable.ts';
+import type { Target } from '../ir/kernel.ts';
 import { isConcatenation, isMatmul } from '../simplify/inline.ts';
 
 /** Members of one kernel before fusion stops: code that is longer is compiled slowly and runs no faster. */
@@ -30,9 +30,9 @@ const SINGLE_LIMIT = 1024;
  * Cost of an expression of constants, indices, random numbers and single numbers that is computed anew
  * wherever it is needed.
  */
-const FREE_COST = 48;
+const REMATERIALISED_COST = 48;
 /** The same for an expression of arguments, which costs loads too. */
-const LIGHT_COST = 8;
+const ARGUMENT_COST = 8;
 /** Elements of a row for one value that is computed beside it. */
 const ROW_LENGTH = 8;
 const EXPENSIVE = 12;
@@ -46,7 +46,7 @@ export interface Schedule {
   /** What each placed node reads; gathered, multiplied, sorted and scattered operands too. */
   readonly edges: ReadonlyMap<Node, readonly Edge[]>;
   /** Whether a node is computed wherever it is needed, and belongs to no kernel. */
-  isFree(node: Node): boolean;
+  isRematerialisable(node: Node): boolean;
 }
 
 /** Places the nodes that `roots` need. */
@@ -54,7 +54,7 @@ export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}
   const order = postOrder(roots, (node) => node.inputs);
   const scheduler = new Scheduler(order, new Set(roots), limits);
   for (const node of order) {
-    scheduler.place(node);
+    scheduler.assign(node);
     yield;
   }
   scheduler.mergeNeighbours();
@@ -63,7 +63,7 @@ export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}
     order,
     groups: scheduler.groups,
     edges: scheduler.edges,
-    isFree: (node) => scheduler.isFree(node),
+    isRematerialisable: (node) => scheduler.isRematerialisable(node),
   };
 }
 
@@ -88,14 +88,14 @@ const SMALL_SPACE = 4096;
 interface Cost {
   readonly operations: number;
   /** Whether arguments of several elements are read. */
-  readonly isLight: boolean;
+  readonly readsArguments: boolean;
 }
 
 class Scheduler {
   readonly groups = new Groups();
   readonly edges = new Map<Node, readonly Edge[]>();
   /** Cost of the nodes that are free, and whether they read arguments. */
-  readonly #free = new Map<Node, Cost>();
+  readonly #cost = new Map<Node, Cost>();
   readonly #roots: ReadonlySet<Node>;
   readonly #singleLimit: number;
   readonly #arrayLimit: number;
@@ -131,19 +131,23 @@ class Scheduler {
     }
   }
 
-  isFree(node: Node): boolean {
-    return this.#free.has(node);
+  isRematerialisable(node: Node): boolean {
+    return this.#cost.has(node);
   }
 
-  place(node: Node): void {
+  assign(node: Node): void {
     if (node.op === 'leaf' || node.op === 'movement' || node.op === 'call') return;
     const cost = this.#freeCost(node);
     const isRoot = this.#roots.has(node) && isElementwise(node);
-    if (cost !== null && !isRoot && cost.operations <= (cost.isLight ? LIGHT_COST : FREE_COST)) {
-      this.#free.set(node, cost);
+    if (
+      cost !== null &&
+      !isRoot &&
+      cost.operations <= (cost.readsArguments ? ARGUMENT_COST : REMATERIALISED_COST)
+    ) {
+      this.#cost.set(node, cost);
       return;
     }
-    if (cost !== null && isRoot && sizeOf(node.shape) === 1 && cost.operations <= FREE_COST) {
+    if (cost !== null && isRoot && sizeOf(node.shape) === 1 && cost.operations <= REMATERIALISED_COST) {
       const isFull =
         this.#singles === null ||
         this.#isCrowded(this.#singles) ||
@@ -198,26 +202,26 @@ class Scheduler {
 
   /** What it costs to compute an element of a node that depends on no other kernel; null for other nodes. */
   #freeCost(node: Node): Cost | null {
-    if (node.op === 'const' || node.op === 'iota') return { operations: 0, isLight: false };
-    if (node.op === 'random') return { operations: RANDOM_COST, isLight: false };
+    if (node.op === 'const' || node.op === 'iota') return { operations: 0, readsArguments: false };
+    if (node.op === 'random') return { operations: RANDOM_COST, readsArguments: false };
     if (!isElementwise(node)) return null;
     const isSingle = sizeOf(node.shape) === 1;
     let operations = isCheap(node) ? 1 : EXPENSIVE;
-    let isLight = false;
+    let readsArguments = false;
     for (const input of node.inputs) {
       const base = this.#bases.get(input)!;
       if (base.op === 'leaf') {
         if (sizeOf(base.shape) === 1 && isSingle) continue;
         operations += LOAD_COST;
-        isLight = true;
+        readsArguments = true;
         continue;
       }
-      const below = this.#free.get(base);
+      const below = this.#cost.get(base);
       if (below === undefined) return null;
       operations += below.operations;
-      isLight ||= below.isLight;
+      readsArguments ||= below.readsArguments;
     }
-    return { operations, isLight };
+    return { operations, readsArguments: readsArguments };
   }
 
   /** Whether a kernel has as many operations as one should have. */
@@ -411,13 +415,13 @@ class Scheduler {
     const collect = (bases: readonly Node[], depth: number): void => {
       for (const base of bases) {
         if (sizeOf(base.shape) === 1 || found.has(base)) continue;
-        const free = this.#free.get(base);
-        if (free === undefined) found.add(base);
+        const cost = this.#cost.get(base);
+        if (cost === undefined) found.add(base);
         if (
           depth === 3 ||
-          (free === undefined
+          (cost === undefined
             ? !isElementwise(base) || !isCheap(base) || this.groups.of(base) === own
-            : !free.isLight)
+            : !cost.readsArguments)
         )
           continue;
         collect(
@@ -473,7 +477,7 @@ class Scheduler {
    * is computed from anew.
    */
   #collectReads(base: Node, inside: readonly Group[], reads: Set<Node>): void {
-    if (this.#free.has(base))
+    if (this.#cost.has(base))
       for (const input of base.inputs) this.#collectReads(this.#bases.get(input)!, inside, reads);
     else if (base.op === 'leaf' || (this.groups.of(base) !== null && !inside.includes(this.groups.of(base)!)))
       reads.add(base);
@@ -481,12 +485,12 @@ class Scheduler {
 
   #tryMerge(a: Group, b: Group): void {
     if (a.kind !== 'loop' || b.kind !== 'loop' || a.members.length + b.members.length > MEMBER_LIMIT) return;
-    const [kept, gone] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
-    const level = levelOfMap(kept, gone);
-    if (level === null || !this.groups.areIndependent(kept, gone)) return;
+    const [kept, absorbed] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
+    const level = levelOfMap(kept, absorbed);
+    if (level === null || !this.groups.areIndependent(kept, absorbed)) return;
     if (this.#arrayLimit < Infinity && this.#arraysOf([a, b]).size > this.#arrayLimit + OVERWRITTEN) return;
     if (this.#isFull([a, b], [], NO_EDGES)) return;
-    this.groups.merge(kept, gone, (node) => (level === 'same' ? gone.levels.get(node)! : level));
+    this.groups.merge(kept, absorbed, (node) => (level === 'same' ? absorbed.levels.get(node)! : level));
   }
 }
 
@@ -494,10 +498,12 @@ class Scheduler {
  * Where the members of one group would stand in another: as they do, or on one level; null where the two do
  * not fit.
  */
-function levelOfMap(kept: Group, gone: Group): Level | 'same' | null {
-  if (gone.reduced !== null)
-    return signatureOf(kept.space, kept.reduced!) === signatureOf(gone.space, gone.reduced) ? 'same' : null;
-  const size = elementsOfSpace(gone);
+function levelOfMap(kept: Group, absorbed: Group): Level | 'same' | null {
+  if (absorbed.reduced !== null)
+    return signatureOf(kept.space, kept.reduced!) === signatureOf(absorbed.space, absorbed.reduced)
+      ? 'same'
+      : null;
+  const size = elementsOfSpace(absorbed);
   if (kept.reduced === null) return size === elementsOfSpace(kept) ? 'full' : null;
   if (size === elementsOfSpace(kept)) return areTrailing(kept.space, kept.reduced) ? 'full' : null;
   // What is done once per row is done one by one: rows must be few beside their elements.

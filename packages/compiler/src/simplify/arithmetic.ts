@@ -46,8 +46,8 @@ function exactReciprocal(node: Node): number | null {
 const isPositive = (x: Node): boolean =>
   x.op === 'unary' ? ['abs', 'exp', 'sigmoid'].includes(x.attrs.kind) : isFloat(x.dtype) && isSquare(x);
 const isSquare = (x: Node): boolean => {
-  const factors = operandsOf(x, 'mul');
-  return factors !== null && factors[0] === factors[1];
+  const operands = operandsOf(x, 'mul');
+  return operands !== null && operands[0] === operands[1];
 };
 const isRounded = (x: Node): boolean =>
   (x.op === 'unary' && ['floor', 'ceil', 'round'].includes(x.attrs.kind)) ||
@@ -58,9 +58,9 @@ const UNARY_RULES: readonly Rule[] = [
   unaryRule(['neg'], '−(−x) = x', (x) => operandOf(x, 'neg')),
   // A product’s sign is the product of the signs.
   unaryRule(['neg'], '−(x·c) = x·(−c)', (x, make) => {
-    const [factor, constant] = operandsOf(x, 'mul') ?? [];
-    return factor !== undefined && constant!.op === 'const'
-      ? make.binary('mul', factor, negative(constant, make))
+    const [operand, constant] = operandsOf(x, 'mul') ?? [];
+    return operand !== undefined && constant!.op === 'const'
+      ? make.binary('mul', operand, negative(constant, make))
       : null;
   }),
   // For floats: a quotient’s sign is the product of the signs.

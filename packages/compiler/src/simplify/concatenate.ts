@@ -29,7 +29,7 @@ export function concatenated(parts: readonly Node[], axis: number, make: Rewrite
 }
 
 const withExtent = (shape: Shape, axis: number, extent: number): number[] =>
-  shape.map((each, place) => (place === axis ? extent : each));
+  shape.map((each, position) => (position === axis ? extent : each));
 
 function concatenationRule(
   name: string,

@@ -39,7 +39,7 @@ function before(
 }
 
 const sameList = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((each, place) => each === b[place]);
+  a.length === b.length && a.every((each, position) => each === b[position]);
 
 function hoistRule(name: string, apply: Rule['apply']): Rule {
   return { name, exact: true, at: ELEMENTWISE, apply };

@@ -94,7 +94,7 @@ const gatherRule = (
   rule('gather', name, (node, make) => apply(node.inputs[0]!, node.inputs[1]!, node.attrs.axis, make, node));
 
 const withAxis = (shape: Shape, axis: number, extent: number): number[] =>
-  shape.map((each, place) => (place === axis ? extent : each));
+  shape.map((each, position) => (position === axis ? extent : each));
 
 /** What an index out of range reads. */
 const missing = (dtype: DType): number => (isFloat(dtype) ? NaN : 0);
@@ -110,11 +110,11 @@ const GATHER_RULES: readonly Rule[] = [
   }),
   // One place is read for all, known now.
   gatherRule('gather(x, k) is a part of x', (x, index, axis, make, { shape, dtype }) => {
-    const place = constantOf(index);
-    if (place === null) return null;
-    if (!(place >= 0 && place < x.shape[axis]!)) return make.constant(missing(dtype), shape, dtype);
-    const begin = x.shape.map((_, each) => (each === axis ? place : 0));
-    return make.expand(make.shrink(x, begin, withAxis(x.shape, axis, place + 1)), shape);
+    const position = constantOf(index);
+    if (position === null) return null;
+    if (!(position >= 0 && position < x.shape[axis]!)) return make.constant(missing(dtype), shape, dtype);
+    const begin = x.shape.map((_, each) => (each === axis ? position : 0));
+    return make.expand(make.shrink(x, begin, withAxis(x.shape, axis, position + 1)), shape);
   }),
   // Each place is read where it is.
   gatherRule('gather(x, 0, 1, 2, …) is the beginning of x', (x, index, axis, make, { shape }) => {
@@ -129,8 +129,8 @@ const GATHER_RULES: readonly Rule[] = [
     const { source } = reshaped;
     const along = axesBefore(source.shape, x.shape)[axis]!;
     if (along < 0) return null;
-    const places = make.reshape(index, withAxis(source.shape, along, shape[axis]!));
-    return make.reshape(make.make('gather', { axis: along }, [source, places]), shape);
+    const positions = make.reshape(index, withAxis(source.shape, along, shape[axis]!));
+    return make.reshape(make.make('gather', { axis: along }, [source, positions]), shape);
   }),
   // F gives NaN for NaN, which an index out of range reads; where fewer elements are computed.
   gatherRule('gather(f(a, b), i) = f(gather(a, i), gather(b, i))', (x, index, axis, make, { shape }) => {

@@ -20,7 +20,7 @@ import { replacedInputs } from './rewrite.ts';
 const NONE: readonly Node[] = [];
 
 /** Calls that a target computes by code of its own: they stay. */
-export type IsOwn = (call: NodeOf<'call'>) => boolean;
+export type IsCustom = (call: NodeOf<'call'>) => boolean;
 
 /**
  * The same values without calls, but for `matmul`, `concatenate` and what `isOwn` names.
@@ -28,8 +28,8 @@ export type IsOwn = (call: NodeOf<'call'>) => boolean;
  * @returns one node for each root
  * @throws ShapeError if a composite's body does not give what its `infer` promised
  */
-export function inline(roots: readonly Node[], isOwn: IsOwn = () => false): readonly Node[] {
-  return withGradient(false, () => expandCalls(roots, new Map(), isOwn));
+export function inline(roots: readonly Node[], isCustom: IsCustom = () => false): readonly Node[] {
+  return withGradient(false, () => expandCalls(roots, new Map(), isCustom));
 }
 
 /** Whether a node is the call of a matrix product. */
@@ -43,7 +43,7 @@ export function isConcatenation(node: Node): node is NodeOf<'call'> {
 }
 
 /** @param finished nodes with what stands in their place; the walk ends there */
-function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: IsOwn): readonly Node[] {
+function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isCustom: IsCustom): readonly Node[] {
   const bodies = new Map<Node, readonly Node[]>();
   for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {
     if (finished.has(node)) continue;
@@ -51,10 +51,10 @@ function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isOwn: I
     const body = node.op === 'output' ? bodies.get(node.inputs[0]!) : undefined;
     if (node.op === 'output' && body !== undefined) {
       finished.set(node, body[node.attrs.index]!);
-    } else if (node.op === 'call' && !isMatmul(node) && !isConcatenation(node) && !isOwn(node)) {
+    } else if (node.op === 'call' && !isMatmul(node) && !isConcatenation(node) && !isCustom(node)) {
       bodies.set(
         node,
-        expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isOwn),
+        expandCalls(bodyOf(node, inputs), new Map(inputs.map((input) => [input, input])), isCustom),
       );
       finished.set(node, node);
     } else {

@@ -21,7 +21,7 @@ export function isContract(node: Node): boolean {
 }
 
 /** The operands of a matrix product, or null for other nodes. */
-function factorsOf(node: Node): readonly [Node, Node] | null {
+function matricesOf(node: Node): readonly [Node, Node] | null {
   const called = node.op === 'output' ? node.inputs[0]! : node;
   return isMatmul(called) ? [called.inputs[0]!, called.inputs[1]!] : null;
 }
@@ -31,8 +31,8 @@ function productRule(
   apply: (a: Node, b: Node, make: Rewriter, node: NodeOf<'output'>) => Node | null,
 ): Rule {
   return rule('output', name, (node, make) => {
-    const factors = factorsOf(node);
-    return factors === null ? null : apply(factors[0], factors[1], make, node);
+    const matrices = matricesOf(node);
+    return matrices === null ? null : apply(matrices[0], matrices[1], make, node);
   });
 }
 
@@ -51,7 +51,7 @@ function transposed(x: Node, make: Rewriter): Node {
  * Whether all axes but the last lie one after the other in what is below the movements, as far as that can be
  * seen: then stacking them costs nothing.
  */
-function stacksFreely(x: Node): boolean {
+function stacksWithoutCopy(x: Node): boolean {
   const permuted = movedBy(x, 'permute');
   if (permuted === null) return movedBy(x, 'expand') === null;
   const rows = permuted.move.axes.slice(0, -1).filter((axis) => permuted.source.shape[axis] !== 1);
@@ -59,11 +59,11 @@ function stacksFreely(x: Node): boolean {
   const between = permuted.source.shape
     .map((_, axis) => axis)
     .filter((axis) => axis >= first && permuted.source.shape[axis] !== 1);
-  return rows.every((axis, place) => axis === between[place]);
+  return rows.every((axis, position) => axis === between[position]);
 }
 
 /** Elements to be copied before a value can be stacked. */
-const copied = (x: Node): number => (stacksFreely(x) ? 0 : sizeOf(x.shape));
+const copied = (x: Node): number => (stacksWithoutCopy(x) ? 0 : sizeOf(x.shape));
 
 /** What is repeated along batch axes only, or the node itself: a product repeats its operands by itself. */
 function withoutRepetition(x: Node): Node {
@@ -80,7 +80,7 @@ export const MATMUL_RULES: readonly Rule[] = [
   }),
   // Each row of the result is a row of some aᵢ times b.
   productRule('a batch of aᵢ·b is one product', (a, b, make, { shape }) => {
-    if (isBatched(b) || a.shape.length + b.shape.length === 4 || !stacksFreely(a)) return null;
+    if (isBatched(b) || a.shape.length + b.shape.length === 4 || !stacksWithoutCopy(a)) return null;
     return make.reshape(make.matmul(stacked(a, make), stacked(b, make)), shape);
   }),
   inexact(
@@ -99,14 +99,14 @@ export const SINGLE_READER_RULES: readonly Rule[] = [
   inexact(
     // The same products, added in one sum and not by batches.
     reduceRule(['sum'], 'Σᵢ aᵢ·bᵢ ≈ [a₁ a₂ …]·[b₁; b₂; …]', (x, axes, make, { shape }) => {
-      const factors = factorsOf(x);
-      if (factors === null || make.readersOf(x) !== 1) return null;
-      const [a, b] = factors;
+      const matrices = matricesOf(x);
+      if (matrices === null || make.readersOf(x) !== 1) return null;
+      const [a, b] = matrices;
       const batch = x.shape.slice(0, -2);
       const isWhole =
         axes.every((axis) => axis < batch.length) &&
         batch.every((extent, axis) => extent === 1 || axes.includes(axis));
-      const areSame = [a, b].every((factor) => sizeOf(factor.shape.slice(0, -2)) === sizeOf(batch));
+      const areSame = [a, b].every((matrix) => sizeOf(matrix.shape.slice(0, -2)) === sizeOf(batch));
       const turned = transposed(a, make);
       if (!isWhole || !areSame || copied(turned) + copied(b) > sizeOf(x.shape)) return null;
       return make.reshape(make.matmul(transposed(stacked(turned, make), make), stacked(b, make)), shape);
@@ -115,13 +115,15 @@ export const SINGLE_READER_RULES: readonly Rule[] = [
   inexact(
     // The same products; partial sums may be formed in another order.
     moveRule('permute', '(a·b)ᵀ ≈ bᵀ·aᵀ', ({ axes }, x, make) => {
-      const factors = factorsOf(x);
-      if (factors === null || make.readersOf(x) !== 1) return null;
+      const matrices = matricesOf(x);
+      if (matrices === null || make.readersOf(x) !== 1) return null;
       const rank = axes.length;
       const isTransposition = axes.every(
-        (axis, place) => axis === (place < rank - 2 ? place : 2 * rank - 3 - place),
+        (axis, position) => axis === (position < rank - 2 ? position : 2 * rank - 3 - position),
       );
-      return isTransposition ? make.matmul(transposed(factors[1], make), transposed(factors[0], make)) : null;
+      return isTransposition
+        ? make.matmul(transposed(matrices[1], make), transposed(matrices[0], make))
+        : null;
     }),
   ),
 ];

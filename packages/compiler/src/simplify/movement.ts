@@ -12,8 +12,8 @@ import { axesBefore, axisGroups, isSqueeze } from './reshape.ts';
 /** The axes of a value that is permuted, for a list over the axes of the result. */
 function unpermuted<T>(list: readonly T[], axes: readonly number[]): T[] {
   const result = list.slice();
-  axes.forEach((axis, place) => {
-    result[axis] = list[place]!;
+  axes.forEach((axis, position) => {
+    result[axis] = list[position]!;
   });
   return result;
 }
@@ -36,7 +36,7 @@ function reshapeBelow(source: Shape, expanded: Shape, to: Shape): Shape | null {
 /** Whether a permutation leaves the axes longer than 1 in their order. */
 function movesOnlyOnes(axes: readonly number[], shape: Shape): boolean {
   const longer = axes.filter((axis) => shape[axis] !== 1);
-  return longer.every((axis, place) => place === 0 || axis > longer[place - 1]!);
+  return longer.every((axis, position) => position === 0 || axis > longer[position - 1]!);
 }
 
 const NEUTRAL: readonly Rule[] = [
@@ -131,16 +131,16 @@ const CUT_EARLY: readonly Rule[] = [
   // What is left of the value, and of the zeros on either side.
   pairRule('shrink', 'pad', ({ begin, end }, inner, source, make) => {
     const { shape } = source;
-    const at = (place: number, axis: number): number =>
-      Math.min(Math.max(place - inner.before[axis]!, 0), shape[axis]!);
+    const at = (position: number, axis: number): number =>
+      Math.min(Math.max(position - inner.before[axis]!, 0), shape[axis]!);
     const after = shape.map((extent, axis) =>
       Math.max(end[axis]! - Math.max(inner.before[axis]! + extent, begin[axis]!), 0),
     );
     const from = begin.map(at);
     const until = end.map(at);
-    const kept = make.shrink(source, from, until);
+    const visible = make.shrink(source, from, until);
     return make.pad(
-      kept,
+      visible,
       begin.map((start, axis) => end[axis]! - start - after[axis]! - (until[axis]! - from[axis]!)),
       after,
     );
@@ -148,7 +148,7 @@ const CUT_EARLY: readonly Rule[] = [
   // The box is turned with the axis.
   pairRule('shrink', 'flip', ({ begin, end }, { axes }, source, make) => {
     const turned = (list: readonly number[], other: readonly number[]): number[] =>
-      list.map((place, axis) => (axes.includes(axis) ? source.shape[axis]! - other[axis]! : place));
+      list.map((position, axis) => (axes.includes(axis) ? source.shape[axis]! - other[axis]! : position));
     return make.flip(make.shrink(source, turned(begin, end), turned(end, begin)), axes);
   }),
   // The box is permuted with the axes.
@@ -172,12 +172,12 @@ const CUT_EARLY: readonly Rule[] = [
   // Of what is repeated, fewer copies; an axis of extent 1 stays.
   pairRule('shrink', 'expand', ({ begin, end }, _, source, make, { between, to }) => {
     const isRepeated = (axis: number): boolean => source.shape[axis] !== between[axis];
-    const kept = make.shrink(
+    const visible = make.shrink(
       source,
       begin.map((start, axis) => (isRepeated(axis) ? 0 : start)),
       end.map((stop, axis) => (isRepeated(axis) ? 1 : stop)),
     );
-    return make.expand(kept, to);
+    return make.expand(visible, to);
   }),
   // The zeros are turned with the axis.
   pairRule('pad', 'flip', ({ before, after }, { axes }, source, make) => {

@@ -4,8 +4,8 @@
  * one array, and short concatenations that nobody needs in memory become expressions.
  */
 import { concatenateComposite, postOrder, type Node, type NodeOf } from '@firsthand/graph';
-import { listAt } from '../lists.ts';
-import { movementsOf } from '../movement.ts';
+import { listAt } from '../support/lists.ts';
+import { movementsOf } from '../ir/coordinates.ts';
 import { concatenated, type Concatenation, concatenationOf } from './concatenate.ts';
 import { isMatmul } from './inline.ts';
 import { isContract } from './matmul.ts';
@@ -190,22 +190,22 @@ const SHARE_PARTS: Pass = {
     const wholes = [...concatenationsIn(orderOf(roots))].sort((a, b) => b.parts.length - a.parts.length);
     const replacements = new Map<Node, Node>();
     /** Where a part that is no constant occurs in longer ones. */
-    const places = new Map<Node, { readonly whole: Whole; readonly place: number }[]>();
+    const positions = new Map<Node, { readonly whole: Whole; readonly position: number }[]>();
     for (const whole of wholes) {
       const { parts, axis, node } = whole;
       const key = parts.findIndex(({ op }) => op !== 'const');
       const longer =
         key < 0
           ? undefined
-          : places.get(parts[key]!)?.find((other) => isWithin(whole, other.whole, other.place - key));
+          : positions.get(parts[key]!)?.find((other) => isWithin(whole, other.whole, other.position - key));
       if (longer === undefined) {
-        parts.forEach((part, place) => {
-          if (part.op !== 'const') listAt(places, part).push({ whole, place });
+        parts.forEach((part, position) => {
+          if (part.op !== 'const') listAt(positions, part).push({ whole, position: position });
         });
         continue;
       }
       const before = longer.whole.parts
-        .slice(0, longer.place - key)
+        .slice(0, longer.position - key)
         .reduce((extent, part) => extent + part.shape[axis]!, 0);
       const begin = node.shape.map((_, each) => (each === axis ? before : 0));
       const end = node.shape.map((extent, each) => (each === axis ? before + extent : extent));
@@ -217,7 +217,9 @@ const SHARE_PARTS: Pass = {
 
 function isWithin({ parts, axis }: Whole, longer: Whole, first: number): boolean {
   return (
-    axis === longer.axis && first >= 0 && parts.every((part, place) => longer.parts[first + place] === part)
+    axis === longer.axis &&
+    first >= 0 &&
+    parts.every((part, position) => longer.parts[first + position] === part)
   );
 }
 

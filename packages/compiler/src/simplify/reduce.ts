@@ -103,7 +103,7 @@ export const REDUCE_RULES: readonly Rule[] = [
     const permuted = movedBy(x, 'permute');
     if (permuted === null) return null;
     const below = ascending(axes).map((axis) => permuted.move.axes[axis]!);
-    const isOrdered = below.every((axis, place) => place === 0 || axis > below[place - 1]!);
+    const isOrdered = below.every((axis, position) => position === 0 || axis > below[position - 1]!);
     if (!isOrdered && isFloat(x.dtype) && !ORDER_FREE.includes(attrs.kind)) return null;
     return make.permute(make.reduce(attrs.kind, permuted.source, ascending(below)), permuted.move.axes);
   }),
@@ -123,7 +123,7 @@ const MOST_PARTS = 16;
  * For targets whose threads share rows: one row cannot be shared. The number of parts follows from the shape
  * alone.
  */
-export const FOLD_IN_PARTS: Rule = inexact(
+export const SPLIT_REDUCTION: Rule = inexact(
   // For very many elements; sums are added up in another order.
   reduceRule(
     ['sum', 'max', 'min'],
@@ -136,8 +136,8 @@ export const FOLD_IN_PARTS: Rule = inexact(
       if (parts === 1) return null;
       // Sums of float16 are float32 until the last: those of the parts may leave its range.
       const wide = attrs.kind === 'sum' && dtype === 'float16' ? make.cast(x, 'float32') : x;
-      const folded = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
-      return make.cast(make.reshape(make.reduce(attrs.kind, folded, [0]), shape), dtype);
+      const partial = make.reduce(attrs.kind, make.reshape(wide, [parts, count / parts]), [1]);
+      return make.cast(make.reshape(make.reduce(attrs.kind, partial, [0]), shape), dtype);
     },
   ),
 );

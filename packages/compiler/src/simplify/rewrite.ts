@@ -25,8 +25,8 @@ import {
   type UnaryKind,
   withGradient,
 } from '@firsthand/graph';
-import { runToEnd, type Resumable } from '../resumable.ts';
-import { KeyTable } from './rewrite-table.ts';
+import { runToEnd, type Resumable } from '../support/resumable.ts';
+import { KeyTable } from './key-table.ts';
 
 /** Where a rule applies: an operation, or one kind of it. */
 export type Site =

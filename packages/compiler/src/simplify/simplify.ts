@@ -4,7 +4,7 @@
  * why it holds for NaN, infinities and signed zeros; one that changes the rounding of a result is marked.
  */
 import { withGradient, type Node } from '@firsthand/graph';
-import type { Resumable } from '../resumable.ts';
+import type { Resumable } from '../support/resumable.ts';
 import { type Pass, PASSES } from './passes.ts';
 import { countReaders, rewrite, Rewriter, type Rule } from './rewrite.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
@@ -15,7 +15,7 @@ import { INDEX_RULES, SCATTER_IN_FLOAT64 } from './indexing.ts';
 import { LOGIC_AND_CAST_RULES } from './logic.ts';
 import { MATMUL_RULES, SINGLE_READER_RULES } from './matmul.ts';
 import { MOVEMENT_RULES } from './movement.ts';
-import { FOLD_IN_PARTS, REDUCE_RULES } from './reduce.ts';
+import { SPLIT_REDUCTION, REDUCE_RULES } from './reduce.ts';
 
 /** All rules. Of those for one operation the first that applies is taken. */
 export const RULES: readonly Rule[] = [
@@ -30,7 +30,7 @@ export const RULES: readonly Rule[] = [
   ...MATMUL_RULES,
   ...CONCATENATION_RULES,
   SCATTER_IN_FLOAT64,
-  FOLD_IN_PARTS,
+  SPLIT_REDUCTION,
 ];
 
 /** Options of `simplify`. */
@@ -38,7 +38,7 @@ export interface SimplifyOptions {
   /** Keeps sums of scattered floats in float64, for targets that have it. */
   readonly scatterInFloat64?: boolean;
   /** Folds very many elements in parts, for targets whose threads share rows. */
-  readonly foldsInParts?: boolean;
+  readonly splitsReductions?: boolean;
   /** The rules that may be applied; all of them by default. */
   readonly rules?: readonly Rule[];
   /** The passes that may be run after the rules; all of them by default. */
@@ -57,14 +57,15 @@ export function* simplify(
   program: readonly Node[],
   {
     scatterInFloat64 = false,
-    foldsInParts = false,
+    splitsReductions = false,
     rules = RULES,
     passes = PASSES,
     onRewrite,
   }: SimplifyOptions = {},
 ): Resumable<readonly Node[]> {
   const allowed = rules.filter(
-    (rule) => (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (foldsInParts || rule !== FOLD_IN_PARTS),
+    (rule) =>
+      (scatterInFloat64 || rule !== SCATTER_IN_FLOAT64) && (splitsReductions || rule !== SPLIT_REDUCTION),
   );
   // Readers are counted where equal work is one node already.
   const shared = yield* rewrite(program, { rules: [] });

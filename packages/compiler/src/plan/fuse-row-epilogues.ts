@@ -15,14 +15,22 @@ import {
   scaleIndex,
   substitute,
   type Index,
-} from '../index-expression.ts';
-import type { ContractKernel, LoopKernel, Operand, RowLoops, Scalar, Store, KernelPlan } from '../kernel.ts';
-import type { KernelTable } from '../plan/interned.ts';
-import { listAt } from '../lists.ts';
-import { flatten, unflatten } from '../movement.ts';
-import { scalarsIn } from '../scalars.ts';
-import type { LoweredKernel, Unit } from './lower.ts';
-import { scalarRewriter } from './rewrite-scalar.ts';
+} from '../ir/index-expression.ts';
+import type {
+  ContractKernel,
+  LoopKernel,
+  Operand,
+  RowLoops,
+  Scalar,
+  Store,
+  KernelPlan,
+} from '../ir/kernel.ts';
+import type { KernelTable } from './kernel-table.ts';
+import { listAt } from '../support/lists.ts';
+import { flatten, unflatten } from '../ir/coordinates.ts';
+import { scalarsIn } from '../ir/scalars.ts';
+import type { LoweredKernel, Unit } from '../lower/lower.ts';
+import { scalarRewriter } from '../ir/rewrite-scalar.ts';
 
 /**
  * The units, with row-wise kernels fused into the matrix products before them where the target's plan says

@@ -2,9 +2,9 @@
  * A copy of scalar expressions with every index expression rewritten, and operands renumbered; what was
  * shared stays shared.
  */
-import type { Index } from '../index-expression.ts';
-import type { Scalar, Store } from '../kernel.ts';
-import { scalarsIn } from '../scalars.ts';
+import type { Index } from './index-expression.ts';
+import type { Scalar, Store } from './kernel.ts';
+import { scalarsIn } from './scalars.ts';
 
 /** An index expression rewritten; `operand` says of which array it is an index, null where it is none. */
 type RewriteIndex = (index: Index, operand: number | null) => Index;

@@ -4,8 +4,15 @@
  */
 import { isFloat, type Node, type NodeOf, type Op, type UnaryKind, type BinaryKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { axisIndex, constantIndex, equalIndex, type Index } from '../index-expression.ts';
-import { flatten, movementsOf, pullThrough, unflatten, type Coordinates, type Space } from '../movement.ts';
+import { axisIndex, constantIndex, equalIndex, type Index } from '../ir/index-expression.ts';
+import {
+  flatten,
+  movementsOf,
+  pullThrough,
+  unflatten,
+  type Coordinates,
+  type Space,
+} from '../ir/coordinates.ts';
 
 /** A read of `base` by some node. */
 export interface Edge {

@@ -279,7 +279,10 @@ export interface PlanBuffer {
   readonly location: BufferLocation;
 }
 
-/** What a target has planned for a kernel; targets add what they emit code from (tiles, partition, dispatches). */
+/**
+ * What a target has planned for a kernel; targets add what they emit code from (tiles, partition,
+ * dispatches).
+ */
 export interface KernelPlan {
   /** Bytes of working memory that the kernel needs while it runs. */
   readonly scratch: number;

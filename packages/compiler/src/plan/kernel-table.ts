@@ -3,8 +3,8 @@
  * plans and emits each once, however often an unrolled loop or a repeated layer runs it. Comparing two
  * kernels costs a fraction of printing or planning one.
  */
-import { listAt } from '../lists.ts';
-import type { Kernel, KernelPlan, Target } from '../kernel.ts';
+import { listAt } from '../support/lists.ts';
+import type { Kernel, KernelPlan, Target } from '../ir/kernel.ts';
 
 /** A distinct kernel with the target's plan for it. */
 export interface KernelEntry<P extends KernelPlan> {

@@ -6,8 +6,8 @@
 import { sizeOf } from '@firsthand/linalg';
 import { addIndices, axisIndex, scaleIndex, substitute, type Index } from './index-expression.ts';
 import type { ImplicitMatrix, Scalar } from './kernel.ts';
-import { scalarRewriter } from './lower/rewrite-scalar.ts';
-import { unflatten } from './movement.ts';
+import { scalarRewriter } from './rewrite-scalar.ts';
+import { unflatten } from './coordinates.ts';
 
 /** A loop that is too long for a piece is cut into parts of at least so many values. */
 const SHORTEST = 16;

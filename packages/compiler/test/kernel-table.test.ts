@@ -1,8 +1,8 @@
 // Interning: equal kernels are one object, whatever objects they are made of, and are planned once; kernels
 // that differ anywhere are not.
 import { expect, test, vi } from 'vitest';
-import type { Kernel, KernelPlan, Scalar } from '../src/kernel.ts';
-import { KernelTable } from '../src/plan/interned.ts';
+import type { Kernel, KernelPlan, Scalar } from '../src/ir/kernel.ts';
+import { KernelTable } from '../src/plan/kernel-table.ts';
 import { printKernel } from '../src/report/print.ts';
 import { at, binary, constant, load, map, reads, softmax, store, unary, writes } from './kernels.ts';
 

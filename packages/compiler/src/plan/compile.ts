@@ -5,13 +5,13 @@
  */
 import type { Leaf, Node, Program } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import { runToEnd, type Resumable } from './resumable.ts';
-import { listAt } from './lists.ts';
-import { isRearrangement, movementsOf } from './movement.ts';
-import type { Group } from './schedule/groups.ts';
-import { overwrittenArguments } from './plan/in-place.ts';
-import { concatenationOf } from './simplify/concatenate.ts';
-import { inline } from './simplify/inline.ts';
+import { runToEnd, type Resumable } from '../support/resumable.ts';
+import { listAt } from '../support/lists.ts';
+import { isRearrangement, movementsOf } from '../ir/coordinates.ts';
+import type { Group } from '../schedule/groups.ts';
+import { overwrittenArguments } from './in-place.ts';
+import { concatenationOf } from '../simplify/concatenate.ts';
+import { inline } from '../simplify/inline.ts';
 import type {
   BufferLocation,
   KernelPlan,
@@ -20,28 +20,28 @@ import type {
   PlannedKernel,
   PlanOutput,
   Target,
-} from './kernel.ts';
-import { requireCountable } from './lower/countable.ts';
-import { fuseRowEpilogues } from './lower/row-epilogue.ts';
+} from '../ir/kernel.ts';
+import { requireCountable } from '../lower/countable.ts';
+import { fuseRowEpilogues } from './fuse-row-epilogues.ts';
 import {
   hasElements,
   lowerCopy,
   type LoweredKernel,
-  type PartOfWhole,
-  type PlaceOf,
+  type ConcatenatedPart,
+  type CoordinateMap,
   rearranged,
   shifted,
   type Stored,
   type Unit,
-} from './lower/lower.ts';
-import { LOWER } from './lower/lower-special.ts';
-import { KernelTable, type KernelEntry } from './plan/interned.ts';
-import { planMemory } from './plan/memory-plan.ts';
-import { type Window, windowed, type WindowedKernel } from './plan/windows.ts';
-import { describeKernel, describeNode } from './report/names.ts';
-import { cutMovements } from './schedule/cut-movements.ts';
-import { scheduleNodes, type Schedule } from './schedule/schedule.ts';
-import { simplify } from './simplify/simplify.ts';
+} from '../lower/lower.ts';
+import { LOWER } from '../lower/lower-special.ts';
+import { KernelTable, type KernelEntry } from './kernel-table.ts';
+import { planMemory } from './memory-plan.ts';
+import { type Window, windowed, type WindowedKernel } from './windows.ts';
+import { describeKernel, describeNode } from '../report/names.ts';
+import { cutMovements } from '../schedule/cut-movements.ts';
+import { scheduleNodes, type Schedule } from '../schedule/schedule.ts';
+import { simplify } from '../simplify/simplify.ts';
 import {
   decideStoring,
   joinsInto,
@@ -49,7 +49,7 @@ import {
   type Slot,
   storesPart,
   type Storing,
-} from './schedule/storing.ts';
+} from '../schedule/materialisation.ts';
 
 /**
  * Compiles a program for a target.
@@ -81,7 +81,7 @@ export function* compileResumable<P extends KernelPlan>(
   yield;
   const simple = yield* simplify(primitives, {
     scatterInFloat64: target.float64,
-    foldsInParts: target.splitsReductions ?? false,
+    splitsReductions: target.splitsReductions ?? false,
   });
   const roots = cutMovements(simple);
   const schedule = yield* scheduleNodes(roots, target);
@@ -98,21 +98,21 @@ export function* compileResumable<P extends KernelPlan>(
 /** Lowers from the last kernel to the first: what a kernel stores is what later ones read. */
 function* lowerAll(
   schedule: Schedule,
-  { owners, outputs, slots, parts }: Storing,
+  { storedBy, outputs, slots, parts }: Storing,
   { storesHalvesAsFloats = false }: Target,
 ): Resumable<readonly Unit[]> {
   const { groups } = schedule;
   const units: Unit[] = [];
-  const context = { owners, storesHalvesAsFloats };
+  const context = { storedBy: storedBy, storesHalvesAsFloats };
   const needed = new Set<Node>();
   /** Copies that have been asked for, and not been made. */
   const copies: Stored[] = [];
   /** Parts of concatenations to be stored by the kernels that compute them. */
-  const partsOf = new Map<Group, PartOfWhole[]>();
+  const partsOf = new Map<Group, ConcatenatedPart[]>();
   const need = (node: Node): void => {
     if (node.op === 'leaf' || needed.has(node)) return;
     needed.add(node);
-    if (owners.get(node) === 'copy') copies.push(node);
+    if (storedBy.get(node) === 'copy') copies.push(node);
   };
   const emit = (kernels: readonly LoweredKernel[], arrays: readonly Node[], boundary: string): void => {
     const written = new Set(arrays);
@@ -134,16 +134,16 @@ function* lowerAll(
    * Sees to it that the parts of a concatenation are stored in an array: each by the kernel that computes it,
    * or by a copy.
    */
-  const needParts = (whole: Node, array: Node, placeOf: PlaceOf): void => {
+  const needParts = (whole: Node, array: Node, coordinatesOf: CoordinateMap): void => {
     const { axis, parts: operands } = concatenationOf(whole)!;
     let begin = 0;
     for (const part of operands) {
-      const stored = { part, array, placeOf: shifted(axis, begin, placeOf) };
+      const stored = { part, array, coordinatesOf: shifted(axis, begin, coordinatesOf) };
       begin += part.shape[axis]!;
       const { chain, base } = movementsOf(part);
       const group = groups.of(base);
       if (joinsInto(base, groups) && chain.every(isRearrangement))
-        needParts(base, array, rearranged(chain, stored.placeOf));
+        needParts(base, array, rearranged(chain, stored.coordinatesOf));
       else if (!storesPart(part, groups)) copies.push(stored);
       else listAt(partsOf, group!).push(stored);
     }
@@ -161,7 +161,7 @@ function* lowerAll(
   };
 
   const stored = new Map<Owner, Node[]>();
-  for (const [node, owner] of owners) listAt(stored, owner).push(node);
+  for (const [node, owner] of storedBy) listAt(stored, owner).push(node);
   outputs.filter(hasElements).forEach(need);
   emitCopies();
   for (const group of latestFirst(schedule)) {

@@ -16,8 +16,8 @@ import {
   type Node,
 } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
-import { compileProgram } from '../src/compile.ts';
-import type { Plan, Target } from '../src/kernel.ts';
+import { compileProgram } from '../src/plan/compile.ts';
+import type { Plan, Target } from '../src/ir/kernel.ts';
 import { printKernel } from '../src/report/print.ts';
 import { trafficOf } from '../src/report/traffic.ts';
 import { argument, planOf } from './plans.ts';

@@ -4,10 +4,10 @@ import { add, cast, conv1d, exp, gather, matmul, mul, pad, transpose, type Node 
 import { sizeOf } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileProgram } from '../src/compile.ts';
-import { evaluateIndex } from '../src/index-expression.ts';
-import type { Plan, Scalar, Target } from '../src/kernel.ts';
-import { tileMatrix } from '../src/tiled-matrix.ts';
+import { compileProgram } from '../src/plan/compile.ts';
+import { evaluateIndex } from '../src/ir/index-expression.ts';
+import type { Plan, Scalar, Target } from '../src/ir/kernel.ts';
+import { tileMatrix } from '../src/ir/tiled-matrix.ts';
 import { printKernel } from '../src/report/print.ts';
 import { trafficOf } from '../src/report/traffic.ts';
 import { at } from './kernels.ts';

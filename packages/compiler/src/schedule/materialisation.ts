@@ -6,19 +6,19 @@
  */
 import { identity, type Node, type NodeOf } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
-import { identityCoordinates, isCheap, isElementwise, spaceOf } from './edges.ts';
+import { identityCoordinates, isCheap, isElementwise, spaceOf } from './reads.ts';
 import type { Group, GroupKind } from './groups.ts';
-import { axisIndex, coefficientOf, isAffine } from '../index-expression.ts';
+import { axisIndex, coefficientOf, isAffine } from '../ir/index-expression.ts';
 import {
   isRearrangement,
   isWidening,
   movementsBelowWidening,
   movementsOf,
   pullThrough,
-} from '../movement.ts';
+} from '../ir/coordinates.ts';
 import { concatenationOf } from '../simplify/concatenate.ts';
 import { isConcatenation, isMatmul } from '../simplify/inline.ts';
-import type { Target } from '../kernel.ts';
+import type { Target } from '../ir/kernel.ts';
 import type { Schedule } from './schedule.ts';
 
 /** Operations that are computed again rather than stored, at most. */
@@ -44,7 +44,7 @@ export interface Slot {
 /** The values that exist in memory. */
 export interface Storing {
   /** Stored nodes (members of groups, movements on top of them, free values) with who stores them. */
-  readonly owners: ReadonlyMap<Node, Owner>;
+  readonly storedBy: ReadonlyMap<Node, Owner>;
   /** For each root the node whose storage is the output's. */
   readonly outputs: readonly Node[];
   /** Nodes that lie in the arrays of concatenations. */
@@ -65,20 +65,20 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
     widensColumns = false,
     storesHalvesAsFloats = false,
   } = target;
-  const owners = new Map<Node, Owner>();
+  const storedBy = new Map<Node, Owner>();
   const { groups, edges, order } = schedule;
   const picked = computesFactors ? pickedFactors(roots, schedule) : new Set<Node>();
 
   const storeMember = (node: Node): void => {
-    owners.set(node, groups.of(node)!);
+    storedBy.set(node, groups.of(node)!);
   };
   /** Stores exactly this node: through the kernel of what it rearranges, or by a copy. */
   const materialize = (node: Node): void => {
-    if (owners.has(node)) return;
+    if (storedBy.has(node)) return;
     const { chain, base } = movementsOf(node);
     const group = groups.of(base);
     const canStore = group !== null && chain.every(isRearrangement) && !WHOLE.has(group.kind);
-    owners.set(node, canStore ? group : 'copy');
+    storedBy.set(node, canStore ? group : 'copy');
     if (!canStore && group !== null) storeMember(base);
   };
   const provide = (
@@ -93,7 +93,7 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
   };
   const belowFactor = storesHalvesAsFloats ? movementsBelowWidening : movementsOf;
   const provideFactors = ([left, right]: readonly [Node, Node]): void => {
-    const isComputed = (base: Node): boolean => schedule.isFree(base) || picked.has(base);
+    const isComputed = (base: Node): boolean => schedule.isRematerialisable(base) || picked.has(base);
     const { base } = movementsOf(left);
     const suits = (widensColumns && isWidening(base)) || isAlongRows(left);
     if (!(computesFactors && isComputed(base) && suits))
@@ -116,8 +116,8 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
       else for (const operand of inputs) provide(operand, (chain) => chain.every(isReshape));
     }
   }
-  const outputs = chooseOutputs(roots, schedule, owners, storeMember, materialize);
-  const { slots, parts } = placeParts(schedule, owners, outputs, target);
+  const outputs = chooseOutputs(roots, schedule, storedBy, storeMember, materialize);
+  const { slots, parts } = placeParts(schedule, storedBy, outputs, target);
 
   // Values that another kernel reads: expensive ones are stored, cheap ones where their operands are not.
   const wanted = new Set<Node>();
@@ -131,14 +131,14 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
   }
   for (const node of picked) wanted.delete(node);
   for (const node of wanted) if (!isElementwise(node) || !isCheap(node)) storeMember(node);
-  for (const node of sharedBehind(wanted, schedule, owners)) storeMember(node);
+  for (const node of sharedBehind(wanted, schedule, storedBy)) storeMember(node);
   for (const node of order) {
-    if (!wanted.has(node) || owners.has(node)) continue;
-    const small = canRecompute(node, schedule, owners);
+    if (!wanted.has(node) || storedBy.has(node)) continue;
+    const small = canRecompute(node, schedule, storedBy);
     if (small === null) storeMember(node);
     else for (const each of small) storeMember(each);
   }
-  return { owners, outputs, slots, parts };
+  return { storedBy: storedBy, outputs, slots, parts };
 }
 
 /**
@@ -148,7 +148,7 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
  */
 function placeParts(
   { groups, edges, order }: Schedule,
-  owners: Map<Node, Owner>,
+  storedBy: Map<Node, Owner>,
   outputs: readonly Node[],
   { elementBytes, partAlignment = 1 }: Pick<Target, 'elementBytes' | 'partAlignment'>,
 ): Pick<Storing, 'slots' | 'parts'> {
@@ -161,7 +161,7 @@ function placeParts(
     if (node.op !== 'output' || groups.of(node)?.kind !== 'concatenation') continue;
     const { axis, parts: operands } = concatenationOf(node)!;
     const bytes = elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes;
-    const isWanted = isRead.has(node) || owners.has(node) || claimed.has(node);
+    const isWanted = isRead.has(node) || storedBy.has(node) || claimed.has(node);
     const isOnePiece =
       sizeOf(node.shape.slice(0, axis)) === 1 &&
       operands.every((part) => (sizeOf(part.shape) * bytes) % partAlignment === 0);
@@ -180,15 +180,15 @@ function placeParts(
         !claimed.has(base)
       ) {
         slots.set(base, slot);
-        owners.set(base, group);
+        storedBy.set(base, group);
         return base;
       }
       const canStore = chain.every(isRearrangement) && (joinsInto(base, groups) || storesPart(part, groups));
-      if (!canStore && group !== null) owners.set(base, group);
+      if (!canStore && group !== null) storedBy.set(base, group);
       if (!isOnePiece) return part;
       const own = identity(part);
       slots.set(own, slot);
-      owners.set(own, canStore ? group! : 'copy');
+      storedBy.set(own, canStore ? group! : 'copy');
       return own;
     });
     if (isOnePiece) parts.set(node, placed);
@@ -220,13 +220,13 @@ export function storesPart(part: Node, groups: Schedule['groups']): boolean {
 function sharedBehind(
   wanted: ReadonlySet<Node>,
   schedule: Schedule,
-  owners: ReadonlyMap<Node, Owner>,
+  storedBy: ReadonlyMap<Node, Owner>,
 ): readonly Node[] {
   const hanging = new Map<Node, number>();
   for (const node of wanted) {
-    if (owners.has(node)) continue;
+    if (storedBy.has(node)) continue;
     const expensive = new Set<Node>();
-    if (canRecompute(node, schedule, owners, expensive) === null || expensive.size !== 1) continue;
+    if (canRecompute(node, schedule, storedBy, expensive) === null || expensive.size !== 1) continue;
     for (const each of expensive) hanging.set(each, (hanging.get(each) ?? 0) + 1);
   }
   return [...hanging].flatMap(([node, count]) => (count > 1 ? [node] : []));
@@ -240,8 +240,8 @@ function sharedBehind(
  */
 function canRecompute(
   node: Node,
-  { groups, isFree }: Schedule,
-  owners: ReadonlyMap<Node, Owner>,
+  { groups, isRematerialisable }: Schedule,
+  storedBy: ReadonlyMap<Node, Owner>,
   expensive: Set<Node> | null = null,
 ): readonly Node[] | null {
   const small: Node[] = [];
@@ -254,8 +254,8 @@ function canRecompute(
     if (seen.size > RECOMPUTED) return null;
     for (const input of next.inputs) {
       const { chain, base } = movementsOf(input);
-      if (isFree(base)) continue;
-      if (base.op === 'leaf' || owners.has(base) || chain.some((movement) => owners.has(movement))) {
+      if (isRematerialisable(base)) continue;
+      if (base.op === 'leaf' || storedBy.has(base) || chain.some((movement) => storedBy.has(movement))) {
         if (sizeOf(base.shape) * SMALL > sizeOf(node.shape)) large.add(base);
       } else if (isElementwise(base) && isCheap(base)) {
         pending.push(base);
@@ -276,7 +276,7 @@ function canRecompute(
 function chooseOutputs(
   roots: readonly Node[],
   { groups }: Schedule,
-  owners: ReadonlyMap<Node, Owner>,
+  storedBy: ReadonlyMap<Node, Owner>,
   storeMember: (node: Node) => void,
   materialize: (node: Node) => void,
 ): readonly Node[] {
@@ -286,7 +286,7 @@ function chooseOutputs(
     if (groups.of(base) !== null && chain.every(isReshape)) {
       if (!claimed.has(base)) {
         claimed.add(base);
-        if (!owners.has(base)) storeMember(base);
+        if (!storedBy.has(base)) storeMember(base);
         return base;
       }
     }
