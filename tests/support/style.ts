@@ -61,3 +61,62 @@ export function headerFaults(path: string, text: string): string[] {
         `${path}: opens without a comment that states its idea in a sentence or more: what it is, and a formula or a source where there is one`,
       ];
 }
+
+/** Columns of a line of code, a comment or a page. */
+export const COLUMNS = 110;
+
+const columnsOf = (line: string): number => [...line].length;
+
+/** The texts that cannot be broken: strings, templates and regular expressions, as ranges of the file. */
+function unbreakable(path: string, text: string): readonly (readonly [start: number, end: number])[] {
+  const ranges: [number, number][] = [];
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) value.forEach(visit);
+    if (typeof value !== 'object' || value === null || !('type' in value)) return;
+    const node = value as { readonly type: string; readonly start: number; readonly end: number };
+    if (node.type === 'Literal' || node.type === 'TemplateLiteral') ranges.push([node.start, node.end]);
+    Object.values(node).forEach(visit);
+  };
+  const { program, comments } = parseSync(path, text);
+  visit(program);
+  // What the formatter is told to leave alone: the statement after the mark.
+  for (const { value, end } of comments)
+    if (/(?:oxfmt|prettier)-ignore/.test(value))
+      ranges.push([end, program.body.find(({ start }) => start >= end)?.end ?? end]);
+  return ranges;
+}
+
+/** The lines of a source file that are too long, except where a text that cannot be broken reaches past. */
+export function longLines(path: string, text: string): string[] {
+  if (text.split('\n').every((line) => columnsOf(line) <= COLUMNS)) return [];
+  const ranges = unbreakable(path, text);
+  let start = 0;
+  return text.split('\n').flatMap((line, index) => {
+    const last = start + line.length;
+    const first = start + [...line].slice(0, COLUMNS).join('').length;
+    start = last + 1;
+    const isText = ranges.some(([from, to]) => from < last && to > first);
+    return columnsOf(line) <= COLUMNS || isText ? [] : [`${path}:${index + 1}: ${columnsOf(line)} columns`];
+  });
+}
+
+/** A sentence of a page takes fewer than three lines. */
+const SENTENCE = 3 * COLUMNS;
+
+/** The sentences of a page of Markdown that are too long, and its lines, tables and code excepted. */
+export function pageFaults(path: string, text: string): string[] {
+  const page = text.replaceAll(/^(?:```|~~~)[\s\S]*?^(?:```|~~~)$/gm, '');
+  const lines = page.split('\n').filter((line) => !line.startsWith('|') && !/https?:\/\/\S+/.test(line));
+  const long = lines.filter((line) => columnsOf(line) > COLUMNS);
+  const sentences = page
+    .split(/\n\s*\n|^#.*$|^\|.*$|^\s*(?:[-*]|\d+\.) /m)
+    .flatMap((paragraph) => paragraph.replaceAll(/\s+/g, ' ').split(/(?<=[.:!?][)"”`]?) (?=[A-Z`*[(“])/));
+  return [
+    ...long.map((line) => `${path}: ${columnsOf(line)} columns: ${line}`),
+    ...sentences
+      .filter((sentence) => columnsOf(sentence) >= SENTENCE)
+      .map(
+        (sentence) => `${path}: a sentence of ${columnsOf(sentence)} characters: ${sentence.slice(0, 60)}…`,
+      ),
+  ];
+}
