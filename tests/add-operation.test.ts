@@ -50,7 +50,7 @@ const insertions: readonly Insertion[] = [
   {
     file: 'packages/webgpu/src/scalar/operations.ts',
     before: '  tan: ',
-    text: "  cosh: { f32: '(0.5 * (exp_f32(a) + exp_f32(-a)))', rounds: true },",
+    text: "  cosh: { f32: '(0.5 * (exp_f32(a) + exp_f32(-a)))' },",
   },
   { file: 'packages/wasm/src/math/float64.ts', before: '  tan: 1', text: '  cosh: 1,' },
   { file: 'packages/wasm/src/math/float64.ts', before: '    tan: ', text: '    cosh: Math.cosh,' },

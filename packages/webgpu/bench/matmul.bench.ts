@@ -20,7 +20,7 @@
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
-import { contractShaders } from '../src/matmul/plan-matmul.ts';
+import { planMatmul } from '../src/matmul/plan-matmul.ts';
 import { registerTileShader, type RegisterTile } from '../src/matmul/register-tile.ts';
 import { workgroupTileShader, type WorkgroupTile } from '../src/matmul/workgroup-tile.ts';
 import type { Shader } from '../src/emit/shader.ts';
@@ -166,7 +166,7 @@ console.log(`\n## The kernels that are chosen on ${profile.name}\n`);
 for (const p of PRODUCTS) {
   const kernel = productKernel(p);
   await report(device, kernel, [
-    [nameOf(p), contractShaders(kernel, plainLayout(kernel.operands), profile)[0]!],
+    [nameOf(p), planMatmul(kernel, profile).emit(plainLayout(kernel.operands))[0]!],
   ]);
 }
 device.destroy();

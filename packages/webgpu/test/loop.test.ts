@@ -6,7 +6,6 @@ import { closeProgram, keyOf, layerNorm } from '@firsthand/graph';
 import { allocate, sizeOf, type DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { kernelShaders } from '../src/kernels/plan-kernel.ts';
 import {
   affine,
   expectSame,
@@ -17,8 +16,9 @@ import {
   rowMajor,
   runOnGPU,
   scattered,
+  shadersOf,
 } from './support/kernels.ts';
-import { plainLayout, requireValid } from './support/run-shader.ts';
+import { requireValid } from './support/run-shader.ts';
 
 const SUBGROUPS = {
   ...PROFILES.hardware,
@@ -309,9 +309,7 @@ describe('text', () => {
     'of a map and of a row kernel: %s',
     async (_, profile) => {
       for (const each of [kernel, softmax]) {
-        const text = kernelShaders(each, plainLayout(each.operands), profile, new Map()).map(
-          ({ wgsl }) => wgsl,
-        );
+        const text = shadersOf(each, profile).map(({ wgsl }) => wgsl);
         for (const wgsl of text) await requireValid(wgsl);
         expect(text.join('\n')).toMatchSnapshot();
       }
@@ -321,9 +319,7 @@ describe('text', () => {
   test('is the same where subgroups need no directive, but for that', () => {
     const texts = [true, false].map((directive) => {
       const profile = { ...SUBGROUPS, subgroups: { ...SUBGROUPS.subgroups, directive } };
-      return kernelShaders(softmax, plainLayout(softmax.operands), profile, new Map()).map(
-        ({ wgsl }) => wgsl,
-      );
+      return shadersOf(softmax, profile).map(({ wgsl }) => wgsl);
     });
     expect(texts[0]!.join('')).toMatch(/^enable subgroups;\n/);
     expect(texts[1]!.join('')).toBe(texts[0]!.join('').replace('enable subgroups;\n', ''));

@@ -2,9 +2,7 @@
 // elements at a time, in rows, and in what finishes a product.
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { kernelShaders } from '../src/kernels/plan-kernel.ts';
-import { expectSame, filled, kernelsOf, PROFILES } from './support/kernels.ts';
-import { plainLayout } from './support/run-shader.ts';
+import { expectSame, filled, kernelsOf, PROFILES, shadersOf } from './support/kernels.ts';
 
 const SPECIAL = [0, -0, 1, -1, 3, 49, 3e38, -3e38, 1e30, Infinity, -Infinity, NaN];
 const chains = (x: Tensor, y: Tensor): readonly Tensor[] => [
@@ -70,7 +68,7 @@ test('only what could be rewritten is opaque', () => {
     ['float32', [8]],
     ['float32', [8]],
   );
-  const { wgsl } = kernelShaders(kernel!, plainLayout(kernel!.operands), PROFILES.software, new Map())[0]!;
+  const { wgsl } = shadersOf(kernel!, PROFILES.software)[0]!;
   expect(wgsl.slice(wgsl.indexOf('fn main'))).toMatchInlineSnapshot(`
     "fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) invocation: u32) {
       let group = i32(workgroup.x);

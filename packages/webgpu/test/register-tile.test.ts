@@ -179,8 +179,7 @@ test('a small kernel as text', async () => {
       return bitcast<f32>(bits);
     }
 
-    // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are
-    // zeros.
+    // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
     fn max_f32(a: f32, b: f32) -> f32 {
       let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
       let larger = select(select(b, a, a > b), equal, a == b);

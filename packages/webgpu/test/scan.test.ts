@@ -6,7 +6,7 @@ import type { ScanKind } from '@firsthand/graph';
 import { sizeOf, type DType } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { scanScratchWords, scanShaders } from '../src/kernels/scan.ts';
+import { planScan } from '../src/kernels/scan.ts';
 import {
   affine,
   expectSame,
@@ -245,10 +245,10 @@ test('few long rows are cut in parts, and many rows are not', () => {
     scan('float32', [4], 100, [100, 1]),
   ];
   const shaders = Object.values(PROFILES).map((profile) =>
-    cases.map((kernel) => [
-      scanShaders(kernel, plainLayout(kernel.operands), profile).length,
-      scanScratchWords(kernel, profile),
-    ]),
+    cases.map((kernel) => {
+      const plan = planScan(kernel, profile);
+      return [plan.emit(plainLayout(kernel.operands)).length, plan.scratch / 4];
+    }),
   );
   expect(shaders).toEqual([
     [

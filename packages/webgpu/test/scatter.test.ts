@@ -5,7 +5,7 @@ import type { Index, ScatterKernel } from '@firsthand/compiler';
 import { DTYPES, sizeOf, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { scatterPlan } from '../src/kernels/scatter-plan.ts';
+import { scatterPartition } from '../src/kernels/scatter-partition.ts';
 import {
   affine,
   DTYPES_OF_WGSL,
@@ -153,10 +153,10 @@ function tableArrays({ operands, extent }: ScatterKernel): TypedArray[] {
   );
 }
 
-/** Whether an invocation has one target or several or all of a place, and whether the steps are cut. */
-function wayOf(kernel: ScatterKernel, profile: 'software' | 'hardware'): string {
-  const { stripes: hands, chunks: parts } = scatterPlan(kernel, PROFILES[profile]);
-  return `${hands === kernel.extent ? 'one' : hands === 1 ? 'all' : 'several'}, ${parts === 1 ? 'whole' : 'cut'}`;
+/** Whether an invocation has one, several or all targets of a slice, and whether steps are in chunks. */
+function partitionOf(kernel: ScatterKernel, profile: 'software' | 'hardware'): string {
+  const { stripes, chunks } = scatterPartition(kernel, PROFILES[profile]);
+  return `${stripes === kernel.extent ? 'one' : stripes === 1 ? 'all' : 'several'}, ${chunks === 1 ? 'whole' : 'cut'}`;
 }
 
 describe('targets are dealt out', () => {
@@ -175,7 +175,7 @@ describe('targets are dealt out', () => {
     for (const isTurned of [false, true]) {
       for (const mode of ['add', 'set'] as const) {
         const kernel = tableKernel(isTurned ? 'int32' : 'float32', mode, steps, places, extent, isTurned);
-        expect(wayOf(kernel, profile)).toBe(way);
+        expect(partitionOf(kernel, profile)).toBe(way);
         await expectSame(kernel, tableArrays(kernel), undefined, [PROFILES[profile]]);
       }
     }

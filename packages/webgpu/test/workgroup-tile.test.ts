@@ -12,7 +12,7 @@ import {
   type WorkgroupTile,
 } from '../src/matmul/workgroup-tile.ts';
 import { affine, load, PROFILES } from './support/kernels.ts';
-import { chosenFor, expectProduct, products, withQuotients, type Way } from './support/products.ts';
+import { plannedFor, expectProduct, products, withQuotients, type Emitter } from './support/products.ts';
 import { productKernel } from './support/product-kernel.ts';
 import { plainLayout, requireValid } from './support/run-shader.ts';
 
@@ -32,46 +32,50 @@ const wide: WorkgroupTile = {
   buffers: 1,
   vectors: true,
 };
-const by = (...tiles: readonly WorkgroupTile[]): readonly Way[] =>
+const by = (...tiles: readonly WorkgroupTile[]): readonly Emitter[] =>
   tiles.map((tile) => (kernel, layout) => [workgroupTileShader(kernel, layout, tile)]);
 
 describe.each(['', 'a', 'b', 'ab'])('transposed: %s', (transposed) => {
   test('whole tiles', async () => {
-    await expectProduct(productKernel({ m: 32, k: 24, n: 32, transposed }), { ways: by(small, wide) });
+    await expectProduct(productKernel({ m: 32, k: 24, n: 32, transposed }), { emitters: by(small, wide) });
   });
   test('edges on all sides', async () => {
-    await expectProduct(productKernel({ m: 20, k: 13, n: 35, transposed }), { ways: by(small) });
+    await expectProduct(productKernel({ m: 20, k: 13, n: 35, transposed }), { emitters: by(small) });
   });
   test('edges between vectors', async () => {
-    await expectProduct(productKernel({ batch: [2], m: 20, k: 12, n: 36, transposed }), { ways: by(small) });
+    await expectProduct(productKernel({ batch: [2], m: 20, k: 12, n: 36, transposed }), {
+      emitters: by(small),
+    });
   });
   test('vectors times matrices', async () => {
-    const hardware = [chosenFor(PROFILES.hardware)];
-    await expectProduct(productKernel({ m: 1, k: 300, n: 70, transposed }), { ways: hardware });
-    await expectProduct(productKernel({ batch: [3], m: 70, k: 3, n: 1, transposed }), { ways: hardware });
+    const hardware = [plannedFor(PROFILES.hardware)];
+    await expectProduct(productKernel({ m: 1, k: 300, n: 70, transposed }), { emitters: hardware });
+    await expectProduct(productKernel({ batch: [3], m: 70, k: 3, n: 1, transposed }), { emitters: hardware });
     await expectProduct(productKernel({ m: 1, k: 2300, n: 1, transposed, dtype: 'int32' }), {
-      ways: hardware,
+      emitters: hardware,
     });
   });
 });
 
 test('long sums', async () => {
-  await expectProduct(productKernel({ m: 5, k: 2 * SUM_BLOCK + 20, n: 9 }), { ways: by(small) });
+  await expectProduct(productKernel({ m: 5, k: 2 * SUM_BLOCK + 20, n: 9 }), { emitters: by(small) });
   await expectProduct(productKernel({ m: 5, k: 3 * SUM_BLOCK, n: 1 }), {
-    ways: [chosenFor(PROFILES.hardware)],
+    emitters: [plannedFor(PROFILES.hardware)],
   });
-  await expectProduct(productKernel({ m: 1, k: 5000, n: 100 }), { ways: [chosenFor(PROFILES.hardware)] });
+  await expectProduct(productKernel({ m: 1, k: 5000, n: 100 }), {
+    emitters: [plannedFor(PROFILES.hardware)],
+  });
 });
 
 test('indices that are not linear', async () => {
-  await expectProduct(withQuotients(), { ways: by(small) });
+  await expectProduct(withQuotients(), { emitters: by(small) });
 });
 
 test('an array that is both factors, and one that is added to the result as well', async () => {
   const squared = productKernel({ m: 16, k: 16, n: 16 });
   await expectProduct(
     { ...squared, b: { operand: 0, index: affine(0, [1, 1], [2, 16]) } },
-    { ways: by(small) },
+    { emitters: by(small) },
   );
   const value = {
     op: 'binary',
@@ -84,20 +88,20 @@ test('an array that is both factors, and one that is added to the result as well
   const longer = added.operands.map((operand, place) =>
     place === 1 ? { ...operand, length: 260 } : operand,
   );
-  await expectProduct({ ...added, operands: longer }, { ways: by(small) });
+  await expectProduct({ ...added, operands: longer }, { emitters: by(small) });
 });
 
 test('products of any extents and layouts', async () => {
   await fc.assert(
     fc.asyncProperty(products, async (p) =>
-      expectProduct(productKernel(p), { ways: by({ ...small, depth: 4 }) }),
+      expectProduct(productKernel(p), { emitters: by({ ...small, depth: 4 }) }),
     ),
     { numRuns: 12 },
   );
 });
 
 test('the tile that is chosen for a large adapter', async () => {
-  await expectProduct(productKernel({ m: 70, k: 20, n: 66 }), { ways: [chosenFor(PROFILES.hardware)] });
+  await expectProduct(productKernel({ m: 70, k: 20, n: 66 }), { emitters: [plannedFor(PROFILES.hardware)] });
 });
 
 test('every tile fits the limits that adapters have at least, and its slabs are shared out evenly', () => {
@@ -129,7 +133,7 @@ test('large products have large tiles, small and narrow ones small and narrow on
 
 test('an adapter without room for a tile has register tiles', () => {
   const kernel = productKernel({ m: 64, k: 64, n: 64 });
-  const [shader] = chosenFor({ ...PROFILES.hardware, workgroupBytes: 1024 })(
+  const [shader] = plannedFor({ ...PROFILES.hardware, workgroupBytes: 1024 })(
     kernel,
     plainLayout(kernel.operands),
   );
@@ -138,7 +142,7 @@ test('an adapter without room for a tile has register tiles', () => {
 
 test('a small kernel as text', async () => {
   const kernel = productKernel({ m: 40, k: 12, n: 32, transposed: 'b' });
-  const tile = { ...small, rows: 8, columns: 8, inner: 4 };
+  const tile = { ...small, rows: 8, columns: 8, depth: 4 };
   const { wgsl } = workgroupTileShader(kernel, plainLayout(kernel.operands), tile);
   await requireValid(wgsl);
   expect(wgsl).toMatchInlineSnapshot(`
@@ -261,7 +265,7 @@ test('a small kernel as text', async () => {
 
 test('a vector and a matrix as text', async () => {
   const kernel = productKernel({ m: 1, k: 100, n: 200, transposed: 'b' });
-  const { wgsl } = chosenFor(PROFILES.hardware)(kernel, plainLayout(kernel.operands))[0]!;
+  const { wgsl } = plannedFor(PROFILES.hardware)(kernel, plainLayout(kernel.operands))[0]!;
   await requireValid(wgsl);
   expect(wgsl).toMatchInlineSnapshot(`
     "// contract (a: float32[100] read, b: float32[20000] read, c: float32[200] write)

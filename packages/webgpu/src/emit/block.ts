@@ -1,7 +1,4 @@
-/**
- * Lines of a program with blocks inside, so that a line can still be added in front of a loop while its body
- * is being written.
- */
+/** A tree of lines and blocks of WGSL: a line can be inserted before a loop while its body is being written. */
 
 /** A sequence of lines and blocks. */
 export class Block {
@@ -14,17 +11,18 @@ export class Block {
     this.#closing = closing;
   }
 
+  /** Appends lines. */
   line(...lines: readonly string[]): void {
     this.#parts.push(...lines);
   }
-  /** `opening { … }`, to be filled later. */
+  /** Appends `opening { … }`. @returns the block between the braces */
   open(opening: string): Block {
     this.line(`${opening} {`);
     const block = new Block(this.#depth + 1, '}');
     this.#parts.push(block);
     return block;
   }
-  /** A place at this depth that lines can be added to later. */
+  /** Appends an empty block of the same depth, into which lines are inserted later. */
   insertionPoint(): Block {
     const block = new Block(this.#depth);
     this.#parts.push(block);

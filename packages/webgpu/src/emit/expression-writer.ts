@@ -1,21 +1,24 @@
 /**
- * Scalar expressions as WGSL. What does not change with the innermost loop is computed in front of it; what
- * occurs more than once has a name; loads have names too, so that all of them happen before the stores of the
- * same iteration.
+ * Writes scalar expressions as WGSL. Each is defined in the outermost scope in which it can be computed, so
+ * that loop invariants come before the loop; what is used more than once is a `let`. Loads are too: all loads
+ * of an iteration precede its stores.
  */
 import {
   inputsOf,
   scalarsIn,
   type Index,
   type Kernel,
+  type KernelKind,
   type Scalar,
   type ScalarOf,
   type ScalarOp,
+  type Store,
 } from '@firsthand/compiler';
 import type { Block } from './block.ts';
 import { axesIn, indexText, splitIndex } from './indices.ts';
 import { opaqueOperands } from './opaque.ts';
 import type { Operands } from './operands.ts';
+import { addText, mulText } from './text.ts';
 import {
   binaryExpression,
   castExpression,
@@ -28,21 +31,21 @@ import {
   type FunctionName,
 } from '../scalar/operations.ts';
 
-/** Longer expressions get a name, so that lines stay readable. */
+/** Characters above which an expression gets a name, so that lines stay readable. */
 const LONG = 72;
 
-/** Where statements go: a block, the loop variables that it may read, and the scope around it. */
+/** A codegen scope: the block that statements are appended to, its loop variables, and the enclosing scope. */
 export class Scope {
-  /** Where the next statement goes: in front of the loop that is being written. */
+  /** The insertion point of the next statement: before the loop that is being written. */
   block: Block;
   readonly outer: Scope | null;
   readonly axes: ReadonlySet<number>;
-  /** Texts that have names here. */
+  /** The names that are defined here, by the text that they stand for. */
   readonly names: Map<string, string> = new Map();
-  /** Expressions that have been written here. */
+  /** The texts of the expressions that have been written here. */
   readonly values: Map<Scalar, string> = new Map();
 
-  /** @param axes loop variables that change in this scope, besides those of the scopes around it */
+  /** @param axes the loop variables of this scope, besides those of the enclosing scopes */
   constructor(block: Block, axes: readonly number[], outer: Scope | null = null) {
     this.block = block;
     this.outer = outer;
@@ -50,14 +53,11 @@ export class Scope {
   }
 }
 
-/**
- * What expressions read besides arrays: how a reduction's result and a running total are called, and at which
- * depth they exist.
- */
+/** What expressions read besides arrays: the names of reduction results and of the total, with their scopes. */
 export interface Surroundings {
   readonly reduced?: (reduction: number) => { readonly name: string; readonly scope: Scope };
   readonly total?: { readonly name: string; readonly scope: Scope };
-  /** An element that is in a register already, or null. */
+  /** The name of an element that is in a register already, or null. */
   readonly load?: (operand: number, index: Index) => string | null;
 }
 
@@ -74,19 +74,15 @@ const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
     writer.surroundings.load?.(operand, index) ?? writer.operands.load(operand, writer.index(index, scope)),
   index: (writer, { index }, _, scope) => `(${writer.index(index, scope)})`,
   inside: (writer, { index, low, high }, _, scope) => {
-    const place = writer.index(index, scope);
-    return `((${place} >= ${low}) & (${place} < ${high}))`;
+    const text = writer.index(index, scope);
+    return `((${text} >= ${low}) & (${text} < ${high}))`;
   },
   gather: (writer, { dtype, operand, index, position, stride, extent }, [text], scope) => {
     const name = writer.define(`i32(${text!})`, scope);
     const bounded =
       position.dtype === 'uint32' ? `${text!} < ${extent}u` : `(${name} >= 0) & (${name} < ${extent})`;
-    const rest = writer.index(index, scope);
-    const step = stride === 1 ? name : `${stride} * ${name}`;
-    const element = writer.define(
-      writer.operands.load(operand, rest === '0' ? step : `${rest} + ${step}`),
-      scope,
-    );
+    const offset = addText(writer.index(index, scope), mulText(stride, name));
+    const element = writer.define(writer.operands.load(operand, offset), scope);
     const nothing = writer.use(literal(dtype, dtype.startsWith('float') ? NaN : 0));
     return `select(${nothing}, ${element}, ${bounded})`;
   },
@@ -102,10 +98,10 @@ const WRITE: { readonly [K in ScalarOp]: Write<K> } = {
   total: (writer) => writer.surroundings.total!.name,
 };
 
-/** Kinds that are as short as a name, or that stand for one. */
+/** Operations whose text is a literal or a name already. */
 const PLAIN: ReadonlySet<ScalarOp> = /* @__PURE__ */ new Set(['const', 'reduced', 'total'] as const);
 
-/** The expressions of one shader. */
+/** Writes the expressions of one shader. */
 export class ExpressionWriter {
   readonly operands: Operands;
   readonly surroundings: Surroundings;
@@ -120,39 +116,39 @@ export class ExpressionWriter {
     this.#extents = extents;
   }
 
-  /** Notes what an expression calls, and returns its text. */
+  /** The text of an expression, whose functions the shader will declare. */
   use({ text, needs }: Expression): string {
     for (const name of needs) this.needs.add(name);
     return text;
   }
 
-  /** The texts of some values in a scope, once statements have named what they share. */
+  /** Writes the definitions that some values need in a scope. @returns the texts of the values */
   write(values: readonly Scalar[], scope: Scope): readonly string[] {
     const order = scalarsIn(values, (scalar) => lookup(scope, scalar) !== null);
     const uses = countUses(order, values);
-    const definitionScopes = new Map<Scalar, Scope>();
+    const scopes = new Map<Scalar, Scope>();
     for (const scalar of order) {
-      const definitionScope = this.#homeOf(scalar, scope, definitionScopes);
-      definitionScopes.set(scalar, definitionScope);
+      const home = this.#scopeOf(scalar, scope, scopes);
+      scopes.set(scalar, home);
       const isOpaque = opaqueOperands(scalar);
-      const inputs = inputsOf(scalar).map((input, place) => {
-        const text = lookup(definitionScope, input)!;
-        return isOpaque[place]! ? this.use(opaqueExpression(text)) : text;
+      const inputs = inputsOf(scalar).map((input, position) => {
+        const text = lookup(home, input)!;
+        return isOpaque[position]! ? this.use(opaqueExpression(text)) : text;
       });
-      const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar, inputs, definitionScope);
+      const text = (WRITE[scalar.op] as Write<ScalarOp>)(this, scalar, inputs, home);
       const isNamed =
         !PLAIN.has(scalar.op) &&
         (scalar.op === 'load' ||
           scalar.op === 'gather' ||
           uses.get(scalar)! > 1 ||
           text.length > LONG ||
-          (definitionScope !== scope && inputs.length > 0));
-      definitionScope.values.set(scalar, isNamed ? this.define(text, definitionScope) : text);
+          (home !== scope && inputs.length > 0));
+      home.values.set(scalar, isNamed ? this.define(text, home) : text);
     }
     return values.map((value) => lookup(scope, value)!);
   }
 
-  /** A name for a text in a scope. */
+  /** Defines a name for a text, unless the scope or an enclosing one has one. */
   define(text: string, scope: Scope): string {
     if (/^\w+$/.test(text)) return text;
     for (let each: Scope | null = scope; each !== null; each = each.outer) {
@@ -165,64 +161,50 @@ export class ExpressionWriter {
     return name;
   }
 
-  /** An index as text; the part that does not change with the innermost loop has a name in front of it. */
+  /** The text of an index; its loop-invariant part is defined in the enclosing scope. */
   index(index: Index, scope: Scope): string {
     if (scope.outer === null) return indexText(index, this.#extents);
     const { outer, inner } = splitIndex(index, (axis) => !scope.axes.has(axis));
     if (outer.terms.length === 0 || (inner.terms.length === 0 && inner.offset === 0))
-      return this.#deepPlace(index, scope);
-    const text = this.index(outer, scope.outer);
-    const base = this.define(text, scope.outer);
-    const rest = indexText(inner, this.#extents);
-    return rest.startsWith('-') ? `${base} - ${rest.slice(1)}` : `${base} + ${rest}`;
+      return outer.terms.length > 0 ? this.index(index, scope.outer) : indexText(index, this.#extents);
+    const base = this.define(this.index(outer, scope.outer), scope.outer);
+    return addText(base, indexText(inner, this.#extents));
   }
 
-  #deepPlace(index: Index, scope: Scope): string {
-    const isOuter = index.terms.length > 0 && !axesIn(index).some((axis) => scope.axes.has(axis));
-    return isOuter ? this.index(index, scope.outer!) : indexText(index, this.#extents);
+  /** Stores the values of `stores` at their indices. */
+  storeAll(stores: readonly Store[], scope: Scope): void {
+    const values = this.write(
+      stores.map(({ value }) => value),
+      scope,
+    );
+    const indices = stores.map(({ index }) => this.index(index, scope));
+    stores.forEach(({ operand }, store) =>
+      scope.block.line(this.operands.store(operand, indices[store]!, values[store]!)),
+    );
   }
 
-  /** The outermost scope in which an expression can be computed. */
-  #homeOf(scalar: Scalar, scope: Scope, definitionScopes: ReadonlyMap<Scalar, Scope>): Scope {
-    let definitionScope = rootOf(scope);
-    const within = (other: Scope): void => {
-      if (depthOf(other) > depthOf(definitionScope)) definitionScope = other;
-    };
-    for (const input of inputsOf(scalar)) within(definitionScopes.get(input) ?? scopeOf(scope, input));
-    for (const axis of axesOfScalar(scalar))
-      for (let each: Scope | null = scope; each !== null; each = each.outer)
-        if (each.axes.has(axis)) within(each);
-    if (scalar.op === 'reduced') within(this.surroundings.reduced!(scalar.reduction).scope);
-    if (scalar.op === 'total') within(this.surroundings.total!.scope);
-    return definitionScope;
+  /** The outermost scope in which an expression can be computed: the innermost one that it depends on. */
+  #scopeOf(scalar: Scalar, scope: Scope, scopes: ReadonlyMap<Scalar, Scope>): Scope {
+    const dependencies = inputsOf(scalar).map((input) => scopes.get(input) ?? definingScope(scope, input));
+    if (scalar.op === 'reduced') dependencies.push(this.surroundings.reduced!(scalar.reduction).scope);
+    if (scalar.op === 'total') dependencies.push(this.surroundings.total!.scope);
+    const axes = 'index' in scalar ? axesIn(scalar.index) : [];
+    for (let each: Scope | null = scope; each !== null; each = each.outer)
+      if (each.outer === null || dependencies.includes(each) || axes.some((axis) => each.axes.has(axis)))
+        return each;
+    return scope;
   }
-}
-
-function axesOfScalar(scalar: Scalar): readonly number[] {
-  return 'index' in scalar ? axesIn(scalar.index) : [];
 }
 
 function lookup(scope: Scope, scalar: Scalar): string | null {
-  for (let each: Scope | null = scope; each !== null; each = each.outer) {
-    const text = each.values.get(scalar);
-    if (text !== undefined) return text;
-  }
-  return null;
+  return definingScope(scope, scalar).values.get(scalar) ?? null;
 }
 
-/** The scope that holds an expression which has been written. */
-function scopeOf(scope: Scope, scalar: Scalar): Scope {
+/** The scope in which an expression has been written; this one where there is none. */
+function definingScope(scope: Scope, scalar: Scalar): Scope {
   for (let each: Scope | null = scope; each !== null; each = each.outer)
     if (each.values.has(scalar)) return each;
   return scope;
-}
-
-function rootOf(scope: Scope): Scope {
-  return scope.outer === null ? scope : rootOf(scope.outer);
-}
-
-function depthOf(scope: Scope): number {
-  return scope.outer === null ? 0 : 1 + depthOf(scope.outer);
 }
 
 function countUses(order: readonly Scalar[], values: readonly Scalar[]): ReadonlyMap<Scalar, number> {
@@ -232,11 +214,16 @@ function countUses(order: readonly Scalar[], values: readonly Scalar[]): Readonl
   return uses;
 }
 
-/** Extents of all loop variables of a kernel. */
+const EXTENTS: { readonly [K in KernelKind]: (kernel: Extract<Kernel, { kind: K }>) => readonly number[] } = {
+  loop: ({ rows, columns }) => [...rows, ...columns],
+  contract: ({ batch, m, n, k }) => [...batch, m, n, k],
+  scan: ({ rows, count }) => [...rows, count],
+  scatter: ({ extents }) => extents,
+  sort: ({ rows, count }) => [...rows, count],
+  custom: () => [],
+};
+
+/** The extents of all loop variables of a kernel. */
 export function extentsOf(kernel: Kernel): readonly number[] {
-  if (kernel.kind === 'loop') return [...kernel.rows, ...kernel.columns];
-  if (kernel.kind === 'contract') return [...kernel.batch, kernel.m, kernel.n, kernel.k];
-  if (kernel.kind === 'scatter') return kernel.extents;
-  if (kernel.kind === 'custom') return [];
-  return [...kernel.rows, kernel.count];
+  return (EXTENTS[kernel.kind] as (kernel: Kernel) => readonly number[])(kernel);
 }

@@ -1,21 +1,21 @@
 /**
- * Index expressions as WGSL: i32 arithmetic on loop variables. Quotients round down, which truncating
- * division does once its operand cannot be negative.
+ * Index expressions as WGSL: i32 arithmetic on loop variables. Quotients are floored; WGSL's division
+ * truncates, so an operand that may be negative is shifted by a multiple of the divisor first.
  */
 import { axisName, boundsOf, type Atom, type Index, type Term } from '@firsthand/compiler';
 
 /** An index expression as text. `extents` are those of all loop variables. */
 export function indexText({ offset, terms }: Index, extents: readonly number[]): string {
   let text = '';
-  for (const { coefficient: factor, atom } of terms) text += signed(text, factor, atomText(atom, extents));
+  for (const { coefficient, atom } of terms) text += signed(text, coefficient, atomText(atom, extents));
   return offset !== 0 || text === '' ? text + signed(text, offset, '') : text;
 }
 
-function signed(text: string, factor: number, atom: string): string {
-  const magnitude = Math.abs(factor);
+function signed(text: string, coefficient: number, atom: string): string {
+  const magnitude = Math.abs(coefficient);
   const term = atom === '' ? String(magnitude) : magnitude === 1 ? atom : `${magnitude} * ${atom}`;
-  if (text === '') return factor < 0 ? `-${term}` : term;
-  return ` ${factor < 0 ? '-' : '+'} ${term}`;
+  if (text === '') return coefficient < 0 ? `-${term}` : term;
+  return ` ${coefficient < 0 ? '-' : '+'} ${term}`;
 }
 
 function atomText(atom: Atom, extents: readonly number[]): string {
@@ -29,7 +29,7 @@ function atomText(atom: Atom, extents: readonly number[]): string {
   return shift === 0 ? `((${text}) / ${by})` : `((${text}) / ${by} - ${shift})`;
 }
 
-/** An expression as the part that depends on some loop variables alone, and the rest. */
+/** Splits an index into the terms over outer loop variables only, and the others: their sum is the index. */
 export function splitIndex(
   { offset, terms }: Index,
   isOuter: (axis: number) => boolean,

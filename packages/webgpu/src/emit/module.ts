@@ -1,18 +1,17 @@
 /**
- * A module around a shader's statements: declarations of arrays and of the functions that are called, and
- * which invocation is which. Conditions are joined by `&` and `|` everywhere: `&&` and `||` are branches, and
- * SwiftShader's compiler takes a time that is exponential in the number of branches that follow one another
- * in a loop.
+ * Assembles a shader module: declarations of operands and library functions, then `main`, which numbers its
+ * workgroup and its invocation. Everywhere conditions are joined by `&` and `|`: `&&` and `||` are branches,
+ * and SwiftShader's compile time is exponential in the number of successive branches in a loop.
  */
 import type { Block } from './block.ts';
 import type { ExpressionWriter } from './expression-writer.ts';
 import { declarationsOf } from '../scalar/operations.ts';
 import type { Shader } from './shader.ts';
 
-/** Workgroups along one dimension, at most: more are laid out in rows. */
+/** Workgroups along one dimension, at most (`maxComputeWorkgroupsPerDimension`): more become a grid. */
 export const GROUP_ROW = 65535;
 
-/** What makes subgroups known to a module, where the compiler knows the directive. */
+/** The directive that enables subgroups, where the compiler knows it. */
 export const SUBGROUPS_DIRECTIVE = 'enable subgroups;\n';
 
 /** What a module is made of. */
@@ -21,26 +20,21 @@ export interface ModuleParts {
   /** Invocations of a workgroup. */
   readonly size: number;
   readonly workgroups: number;
-  /**
-   * Statements of `main`. `group` is the number of the workgroup, `lane` that of the invocation in it, both
-   * i32.
-   */
+  /** Statements of `main`: `group` is the workgroup's number, `lane` the invocation's in it, both i32. */
   readonly body: Block;
-  /** What it computes, as comment lines at the top. */
+  /** Comment lines at the top. */
   readonly header?: readonly string[];
-  /** Declarations in front of `main`: workgroup memory, further functions. */
+  /** Declarations before `main`: workgroup memory, functions. */
   readonly declarations?: readonly string[];
-  /**
-   * The built-in number that is an invocation's `lane`: where workgroups are subgroups, that in the subgroup.
-   */
+  /** The built-in value that is an invocation's `lane`; the subgroup's where a workgroup is one subgroup. */
   readonly lane?: 'local_invocation_index' | 'subgroup_invocation_id';
-  /** Whether invocations read each other's registers. */
+  /** Whether it calls subgroup functions. */
   readonly usesSubgroups?: boolean;
-  /** Further built-in parameters of `main`, such as `@builtin(subgroup_size) subgroup_size: u32`. */
+  /** Further parameters of `main`, such as `@builtin(subgroup_size) subgroup_size: u32`. */
   readonly parameters?: readonly string[];
 }
 
-/** A shader from its parts. */
+/** Assembles a shader. */
 export function shaderOf({
   expressions,
   size,
@@ -74,7 +68,7 @@ export function shaderOf({
   return { wgsl: text.join(''), bindings, workgroups };
 }
 
-/** The extents of a dispatch with so many workgroups: at least as many, in rows of at most `GROUP_ROW`. */
+/** The grid of a dispatch: at least `workgroups`, at most `GROUP_ROW` along each dimension. */
 export function dispatchOf(workgroups: number): readonly [number, number] {
   const rows = Math.ceil(workgroups / GROUP_ROW);
   return [Math.ceil(workgroups / rows), rows];

@@ -1,41 +1,30 @@
 /**
- * Which operands of float operations a shader compiler must know nothing of. WGSL allows compilers to compute
- * as if there were neither NaN nor infinity nor rounding: they make 0 of x·0, x of (x − y) + y, and x of
- * x·3/3. All such rewrites need two operations, or an operation and a literal; so it is enough that no
- * arithmetic is seen through by what reads it, and that literals which are rewritten alone are hidden.
+ * Which operands of float operations are hidden from the shader compiler. WGSL allows it to assume that there
+ * is neither NaN nor infinity nor rounding: it makes 0 of x·0, x of (x − y) + y, and x of x·3/3. Such a rewrite
+ * needs two operations, or one and a literal. So arithmetic is hidden from the operation that reads it, and so
+ * are literals that alone cause a rewrite.
  */
 import { inputsOf, type Scalar } from '@firsthand/compiler';
-import type { BinaryKind, DType, UnaryKind } from '@firsthand/graph';
-
-const ARITHMETIC: ReadonlySet<BinaryKind> = /* @__PURE__ */ new Set<BinaryKind>(['add', 'sub', 'mul', 'div']);
-const ARITHMETIC_OF_ONE: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set<UnaryKind>([
-  'neg',
-  'reciprocal',
-  'rsqrt',
-]);
+import type { BinaryKind, DType } from '@firsthand/graph';
+import { exposesArithmetic } from '../scalar/operations.ts';
 
 const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float16';
 
-/**
- * Whether a value comes out of arithmetic that a compiler may put together with what reads it; a float16 that
- * has been rounded has gone through its bits.
- */
+/** Whether a compiler may merge the arithmetic that gives a value with the operation that reads it. */
 function isArithmetic(scalar: Scalar): boolean {
   if (!isFloat(scalar.dtype)) return false;
-  if (scalar.op === 'binary') return ARITHMETIC.has(scalar.kind) && scalar.dtype === 'float32';
-  if (scalar.op === 'unary')
-    return ARITHMETIC_OF_ONE.has(scalar.kind) && (scalar.kind === 'neg' || scalar.dtype === 'float32');
+  if (scalar.op === 'unary' || scalar.op === 'binary') return exposesArithmetic(scalar.kind, scalar.dtype);
   if (scalar.op === 'where')
     return [scalar.a, scalar.b].some((each) => each.op === 'const' || isArithmetic(each));
   return scalar.op === 'total';
 }
 
 /**
- * Whether a compiler may replace an operation by another because one operand is this number. Quotients by
- * anything but a power of two become products with a rounded reciprocal.
+ * Whether a compiler may replace an operation because of this literal operand. A quotient by anything but a
+ * power of two becomes a product with a rounded reciprocal.
  */
 function isRewritten(kind: BinaryKind, value: number, isSecond: boolean): boolean {
-  if (!ARITHMETIC.has(kind)) return !Number.isFinite(value);
+  if (!exposesArithmetic(kind, 'float32')) return !Number.isFinite(value);
   if (value === 0 || !Number.isFinite(value)) return true;
   return kind === 'div' && isSecond && !Number.isInteger(Math.log2(Math.abs(value)));
 }
@@ -45,9 +34,9 @@ export function opaqueOperands(scalar: Scalar): readonly boolean[] {
   const inputs = inputsOf(scalar);
   if ((scalar.op !== 'unary' && scalar.op !== 'binary') || !isFloat(inputs[0]!.dtype))
     return inputs.map(() => false);
-  return inputs.map((input, place) =>
+  return inputs.map((input, operand) =>
     input.op === 'const'
-      ? scalar.op === 'binary' && isRewritten(scalar.kind, input.value, place === 1)
+      ? scalar.op === 'binary' && isRewritten(scalar.kind, input.value, operand === 1)
       : isArithmetic(input),
   );
 }

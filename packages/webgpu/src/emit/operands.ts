@@ -1,26 +1,23 @@
 /**
- * The arrays of one kernel in WGSL: how they are declared, and how an element is loaded and stored wherever
- * it lies. Every element is one 32-bit word.
+ * The operands of a kernel in WGSL: declarations, loads and stores, in a binding of their own or in the packed
+ * buffer. Every element is one 32-bit word.
  */
 import { operandName as letterOf, type Operand } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
 import { elementType } from '../scalar/operations.ts';
 import type { Binding, OperandLayout } from './shader.ts';
 
-/**
- * The name of an array: its letter; where letters come again, with a number that cannot make a type of it,
- * such as `f32`.
- */
+/** The name of an operand: its letter; after z a letter and a number, joined by `_`: `f32` would be a type. */
 function operandName(operand: number): string {
   return letterOf(operand).replace(/\d+$/, '_$&');
 }
 
-/** The arrays of a kernel, and which of them its shader has touched. */
+/** The operands of a kernel, and which of them its shader uses. */
 export class Operands {
   readonly #operands: readonly Operand[];
   readonly #layout: OperandLayout;
   readonly #used = new Set<number>();
-  /** Operands whose elements are read and written four at a time. */
+  /** Operands that are declared as arrays of vec4. */
   readonly #vectors: ReadonlySet<number>;
   #hasScratch = false;
 
@@ -30,7 +27,7 @@ export class Operands {
     this.#vectors = vectors;
   }
 
-  /** The element in memory as a value: a bool is a word that is not 0. */
+  /** The value of an element. */
   load(operand: number, index: string): string {
     const { dtype } = this.#operands[operand]!;
     return fromElement(dtype, this.#element(operand, index));
@@ -49,13 +46,13 @@ export class Operands {
 
   #element(operand: number, index: string): string {
     const type = elementType(this.#operands[operand]!.dtype);
-    const place = this.reference(operand, index);
+    const reference = this.reference(operand, index);
     return this.#layout.packed.has(this.#layout.aliasOf[operand]!) && type !== 'u32'
-      ? `bitcast<${type}>(${place})`
-      : place;
+      ? `bitcast<${type}>(${reference})`
+      : reference;
   }
 
-  /** The element as it stands in memory. */
+  /** The element as a memory reference, which can be read and assigned to. */
   reference(operand: number, index: string): string {
     const shared = this.#layout.aliasOf[operand]!;
     this.#used.add(shared);
@@ -70,7 +67,7 @@ export class Operands {
     return 'scratch';
   }
 
-  /** Declarations of what has been touched, and what is bound for them, in one order. */
+  /** The declarations of the operands in use, and their bindings in the same order. */
   declare(): { readonly lines: readonly string[]; readonly bindings: readonly Binding[] } {
     const bindings: Binding[] = [];
     const lines: string[] = [];
@@ -96,12 +93,12 @@ export class Operands {
   }
 }
 
-/** An element in memory as a value in registers. */
+/** The value of a word in memory: a bool is a word that is not 0. */
 export function fromElement(dtype: DType, element: string): string {
   return dtype === 'bool' ? `(${element} != 0u)` : element;
 }
 
-/** A value in registers as an element in memory. */
+/** The word of a value. */
 export function toElement(dtype: DType, value: string): string {
   return dtype === 'bool' ? `select(0u, 1u, ${value})` : value;
 }

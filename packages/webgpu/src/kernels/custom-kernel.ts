@@ -1,17 +1,17 @@
 /**
- * Kernels that somebody else writes: the WGSL of a composite, with its arrays declared by name. `x0`, `x1`, …
- * are the inputs and `y0`, `y1`, … the outputs, packed in row-major order, one 32-bit word per element (bool
- * as u32 0 and 1, half precision as f32).
+ * Custom kernels: a user's WGSL for a composite, with its arrays declared by name. `x0`, `x1`, … are the inputs
+ * and `y0`, `y1`, … the outputs, contiguous in row-major order, one 32-bit word per element (bool as u32 0 and
+ * 1, float16 as f32).
  */
 import { checkCount } from '@firsthand/linalg';
-import type { CustomKernel } from '@firsthand/compiler';
+import type { CustomKernel, WholeArray } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Attrs, Composite, Spec } from '@firsthand/graph';
 import type { AdapterProfile } from '../emit/profile.ts';
 import { elementType } from '../scalar/operations.ts';
-import type { Binding, OperandLayout, Shader } from '../emit/shader.ts';
+import type { Binding, OperandLayout, Shader, ShaderPlan } from '../emit/shader.ts';
 
-/** What a kernel is written for. */
+/** What a kernel is built from. */
 export interface KernelSpec<A extends Attrs = Attrs> {
   readonly attrs: A;
   readonly inputs: readonly Spec[];
@@ -31,16 +31,18 @@ export interface KernelSource {
   readonly workgroups: number;
 }
 
-/** A composite with WGSL of its own. */
+/** A composite and its custom kernel. */
 export interface KernelDefinition {
   readonly composite: Composite;
   readonly build: (spec: KernelSpec) => KernelSource;
 }
 
+/** Custom kernels by composite. */
+export type Definitions = ReadonlyMap<Composite, KernelDefinition>;
+
 /**
- * WGSL for an operation that `defineOp` of autograd made, or for a composite of the graph, to be passed to
- * `createWebGPU({ kernels })`. Other devices compute its body, and so does this one where a test asks for
- * both.
+ * Defines the WGSL of an operation that `defineOp` of autograd made, or of a composite of the graph, to be
+ * passed to `createWebGPU({ kernels })`. Other devices compute the operation's body.
  * @param build from shapes, dtypes and attributes to WGSL: a pure function, called once for each program that
  *   contains the composite
  */
@@ -50,30 +52,29 @@ export function defineKernel<A extends Attrs>(
 ): KernelDefinition {
   checkCount('defineKernel', arguments.length, 2, 'defineKernel(operation, build)');
   const composite = 'composite' in operation ? operation.composite : operation;
-  return { composite: composite, build: build as unknown as KernelDefinition['build'] };
+  return { composite, build: build as unknown as KernelDefinition['build'] };
 }
 
-/** The shader of a composite's own kernel. @throws DeviceError if it asks for no workgroups */
-export function customShaders(
+/** Plans a custom kernel: how it is divided is the user's decision. */
+export function planCustomKernel(
   kernel: CustomKernel,
+  profile: AdapterProfile,
+  definitions: Definitions,
+): ShaderPlan<null> {
+  const { build } = definitions.get(kernel.composite)!;
+  return { scratch: 0, partition: null, emit: (layout) => [customShader(kernel, layout, profile, build)] };
+}
+
+/** @throws DeviceError if the kernel asks for no workgroups */
+function customShader(
+  { operands, composite, attrs, inputs, outputs }: CustomKernel,
   { access }: OperandLayout,
   profile: AdapterProfile,
-  definitions: ReadonlyMap<Composite, KernelDefinition>,
-): readonly Shader[] {
-  const { operands, composite, attrs, inputs, outputs } = kernel;
-  const specOf = ({
-    operand,
-    shape,
-  }: {
-    readonly operand: number;
-    readonly shape: readonly number[];
-  }): Spec => ({
-    shape,
-    dtype: operands[operand]!.dtype,
-  });
-  const { wgsl, workgroups } = definitions
-    .get(composite)!
-    .build({ attrs, inputs: inputs.map(specOf), outputs: outputs.map(specOf), profile });
+  build: KernelDefinition['build'],
+): Shader {
+  const specOf = ({ operand, shape }: WholeArray): Spec => ({ shape, dtype: operands[operand]!.dtype });
+  const specs = { inputs: inputs.map(specOf), outputs: outputs.map(specOf) };
+  const { wgsl, workgroups } = build({ attrs, ...specs, profile });
   if (!(Number.isInteger(workgroups) && workgroups > 0)) {
     const expected = 'a whole number above 0';
     const problem = `the kernel of ${composite.name} asks for ${workgroups} workgroups`;
@@ -85,7 +86,7 @@ export function customShaders(
   const lines: string[] = [];
   const declare = (operand: number, name: string): void => {
     const known = declared.get(operand);
-    // What is passed twice is bound once.
+    // An array that is passed twice is bound once.
     if (known !== undefined) {
       text = text.replace(new RegExp(`\\b${name}\\b`, 'g'), known);
       return;
@@ -96,7 +97,7 @@ export function customShaders(
     );
     bindings.push({ kind: 'operand', operand, access: access[operand]! });
   };
-  inputs.forEach(({ operand }, place) => declare(operand, `x${place}`));
-  outputs.forEach(({ operand }, place) => declare(operand, `y${place}`));
-  return [{ wgsl: `${lines.join('\n')}\n\n${text}`, bindings, workgroups }];
+  inputs.forEach(({ operand }, input) => declare(operand, `x${input}`));
+  outputs.forEach(({ operand }, output) => declare(operand, `y${output}`));
+  return { wgsl: `${lines.join('\n')}\n\n${text}`, bindings, workgroups };
 }

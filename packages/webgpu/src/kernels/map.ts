@@ -1,7 +1,7 @@
 /**
- * Maps: kernels whose elements do not depend on one another. On a software adapter an invocation computes
- * elements that lie a workgroup apart, so that neighbours touch neighbours in memory; on hardware it computes
- * four that lie side by side, and loads and stores them as one vector.
+ * Maps: kernels without reductions. On a software adapter an invocation computes elements that are a workgroup
+ * apart, so that neighbouring invocations access neighbouring elements. On hardware it computes four
+ * consecutive ones, and loads and stores them as one vec4.
  */
 import { axisName, factorOf, scalarsIn, type Index, type LoopKernel, type Scalar } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -15,11 +15,10 @@ import { declareWorkItem } from './work-items.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../emit/shader.ts';
-import { storeAll } from './row-loop.ts';
 
 /**
- * Elements of a map, the least first, from which on invocations compute several each, and in what workgroups:
- * the start of one costs as much as some elements.
+ * Workgroup size and elements per invocation by the number of elements: an invocation's start costs as much as
+ * a few elements.
  */
 const MAP_SIZES = [
   { from: 0, size: 64, perInvocation: 1 },
@@ -49,19 +48,16 @@ function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
     inner.open(`if (place >= ${total})`).line('return;');
   declareAxes(inner, 0, extents, 'place');
   const scope = new Scope(inner.insertionPoint(), range(extents.length));
-  for (const { stores } of kernel.passes) storeAll(expressions, stores, scope);
+  for (const { stores } of kernel.passes) expressions.storeAll(stores, scope);
   return shaderOf({ expressions, size, workgroups, body });
 }
 
 // ---- four at a time
 
-/** How an access moves with the innermost loop: side by side, or not at all. */
+/** How an access moves along the innermost axis: contiguously, or not at all. */
 type Motion = 'vector' | 'still';
 
-/**
- * The operands that are accessed four at a time; null where some access is neither that nor the same for all
- * four.
- */
+/** The operands that are accessed as vec4; null unless each access is either that or the same for all four. */
 function vectorOperands(
   kernel: LoopKernel,
   { aliasOf: shares, packed }: OperandLayout,
@@ -72,10 +68,10 @@ function vectorOperands(
   const { stores } = kernel.passes[0]!;
   const motions = new Map<number, Motion>();
   const note = (operand: number, motion: Motion | null): boolean => {
-    const shared = shares[operand]!;
-    if (motion === null || (motions.get(shared) ?? motion) !== motion) return false;
-    if (motion === 'vector' && kernel.operands[shared]!.length % LANES !== 0) return false;
-    motions.set(shared, motion);
+    const array = shares[operand]!;
+    if (motion === null || (motions.get(array) ?? motion) !== motion) return false;
+    if (motion === 'vector' && kernel.operands[array]!.length % LANES !== 0) return false;
+    motions.set(array, motion);
     return true;
   };
   for (const scalar of scalarsIn(stores.map(({ value }) => value))) {
@@ -87,11 +83,11 @@ function vectorOperands(
   return new Set([...motions].flatMap(([operand, motion]) => (motion === 'vector' ? [operand] : [])));
 }
 
-/** How an access moves; null if four neighbours are not one aligned vector. */
+/** How an access moves; null if four consecutive elements are not one aligned vector. */
 function motionOf(index: Index, inner: number): Motion | null {
-  const factor = factorOf(index, inner);
-  if (factor === 0) return 'still';
-  if (factor !== 1 || index.offset % LANES !== 0) return null;
+  const stride = factorOf(index, inner);
+  if (stride === 0) return 'still';
+  if (stride !== 1 || index.offset % LANES !== 0) return null;
   return index.terms.every(
     (term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.coefficient % LANES === 0),
   )
@@ -99,10 +95,7 @@ function motionOf(index: Index, inner: number): Motion | null {
     : null;
 }
 
-/**
- * The index of the vector that an aligned access belongs to, over the same loops with the innermost one
- * counting vectors.
- */
+/** The index of the vector of an aligned access, over the same axes, of which the innermost counts vectors. */
 function vectorIndex({ offset, terms }: Index, inner: number): Index {
   return {
     offset: offset / LANES,
@@ -123,7 +116,7 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
   const { stores } = kernel.passes[0]!;
   const body = new Block(1);
   declareWorkItem(body, 'quad', items, workgroups);
-  // The innermost loop counts vectors here, and elements in the loop over lanes.
+  // The innermost axis counts vectors here, and elements in the loop over the four.
   declareAxes(body, 0, quads, 'quad');
   const vectorText = (index: Index): string => indexText(vectorIndex(index, inner), quads);
   const loaded = new Map<string, string>();
@@ -132,10 +125,10 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
   );
   for (const { operand, index } of loads) {
     if (!vectors.has(layout.aliasOf[operand]!)) continue;
-    const place = operands.reference(operand, vectorText(index));
-    if (loaded.has(place)) continue;
-    loaded.set(place, `v${loaded.size}`);
-    body.line(`let ${loaded.get(place)!} = ${place};`);
+    const reference = operands.reference(operand, vectorText(index));
+    if (loaded.has(reference)) continue;
+    loaded.set(reference, `v${loaded.size}`);
+    body.line(`let ${loaded.get(reference)!} = ${reference};`);
   }
   const results = stores.map(({ operand }, store) => {
     body.line(`var result${store}: vec4<${elementType(kernel.operands[operand]!.dtype)}>;`);

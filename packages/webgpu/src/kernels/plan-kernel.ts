@@ -1,55 +1,35 @@
-/** From a kernel to its shaders, by kind. */
+/** Plans a kernel of any kind, once: what it needs, which invocations compute what, and how to emit it. */
 import type { Kernel, KernelKind } from '@firsthand/compiler';
-import type { Composite } from '@firsthand/graph';
 import { SUBGROUPS_DIRECTIVE } from '../emit/module.ts';
-import { contractShaders } from '../matmul/plan-matmul.ts';
-import { loopShaders } from './loop.ts';
-import { customShaders, type KernelDefinition } from './custom-kernel.ts';
-import { loopScratchWords } from './split-rows.ts';
-import { scanScratchWords, scanShaders } from './scan.ts';
-import { scatterScratchWords, scatterShaders } from './scatter.ts';
-import { sortScratchWords, sortShaders } from './sort.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
-import type { OperandLayout, Shader } from '../emit/shader.ts';
+import type { ShaderPlan } from '../emit/shader.ts';
+import { planMatmul } from '../matmul/plan-matmul.ts';
+import { planCustomKernel, type Definitions } from './custom-kernel.ts';
+import { planLoop } from './loop.ts';
+import { planScan } from './scan.ts';
+import { planScatter } from './scatter.ts';
+import { planSort } from './sort.ts';
 
-type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
-/** Kernels that a user has written, by composite. */
-export type Definitions = ReadonlyMap<Composite, KernelDefinition>;
+type Planner<K extends Kernel> = (kernel: K, profile: AdapterProfile, definitions: Definitions) => ShaderPlan;
 
-interface Kind<K extends KernelKind> {
-  shaders(
-    kernel: KernelOf<K>,
-    layout: OperandLayout,
-    profile: AdapterProfile,
-    definitions: Definitions,
-  ): readonly Shader[];
-  /** 32-bit words of working memory. */
-  scratchWords(kernel: KernelOf<K>, profile: AdapterProfile): number;
-}
-
-const none = (): number => 0;
-const KINDS: { readonly [K in KernelKind]: Kind<K> } = {
-  loop: { shaders: loopShaders, scratchWords: loopScratchWords },
-  contract: { shaders: contractShaders, scratchWords: none },
-  scan: { shaders: scanShaders, scratchWords: scanScratchWords },
-  scatter: { shaders: scatterShaders, scratchWords: scatterScratchWords },
-  sort: { shaders: sortShaders, scratchWords: sortScratchWords },
-  custom: { shaders: customShaders, scratchWords: none },
+const PLANNERS: { readonly [K in KernelKind]: Planner<Extract<Kernel, { readonly kind: K }>> } = {
+  loop: planLoop,
+  contract: planMatmul,
+  scan: planScan,
+  scatter: planScatter,
+  sort: planSort,
+  custom: planCustomKernel,
 };
 
-/** The dispatches of a kernel, in order. */
-export function kernelShaders(
+/** Plans a kernel for an adapter. */
+export function planKernel(
   kernel: Kernel,
-  layout: OperandLayout,
   profile: AdapterProfile,
-  definitions: Definitions,
-): readonly Shader[] {
-  const shaders = (KINDS[kernel.kind] as Kind<KernelKind>).shaders(kernel, layout, profile, definitions);
-  if (profile.subgroups?.directive !== false) return shaders;
-  return shaders.map((shader) => ({ ...shader, wgsl: shader.wgsl.replace(SUBGROUPS_DIRECTIVE, '') }));
-}
-
-/** Bytes of working memory that a kernel needs while it runs. */
-export function scratchBytes(kernel: Kernel, profile: AdapterProfile): number {
-  return 4 * (KINDS[kernel.kind] as Kind<KernelKind>).scratchWords(kernel, profile);
+  definitions: Definitions = new Map(),
+): ShaderPlan {
+  const plan = (PLANNERS[kernel.kind] as Planner<Kernel>)(kernel, profile, definitions);
+  if (profile.subgroups?.directive !== false) return plan;
+  const emit: ShaderPlan['emit'] = (layout) =>
+    plan.emit(layout).map((shader) => ({ ...shader, wgsl: shader.wgsl.replace(SUBGROUPS_DIRECTIVE, '') }));
+  return { ...plan, emit };
 }

@@ -1,7 +1,7 @@
 /**
- * Reductions in WGSL: an accumulator for each, how an element is folded in, and how two accumulators become
- * one. Sums of floats are added up in blocks, so that the rounding errors of n summands grow like √n and not
- * like n (Higham, "The accuracy of floating point summation", 1993).
+ * Accumulators of reductions in WGSL: how to add an element, and how to combine two states. Sums of floats are
+ * blocked: the rounding error of n summands grows like √n, not like n (Higham, "The accuracy of floating point
+ * summation", 1993).
  */
 import type { Reduction } from '@firsthand/compiler';
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
@@ -17,21 +17,21 @@ import {
   valueType,
 } from '../scalar/operations.ts';
 
-/** The position of nothing: behind every column. */
+/** The position of an empty argmax: greater than every column. */
 const NO_POSITION = '2147483647';
 
-/** One reduction under way. */
+/** The accumulator of one reduction. */
 export interface Accumulator {
-  /** Declares and resets the variables. */
+  /** Declares and initialises the variables. */
   begin(block: Block): void;
-  /** Folds an element in. `column` is its position in the row. */
+  /** Accumulates an element. `column` is its position in the row. */
   add(block: Block, value: string, column: string): void;
-  /** A block of columns begins, and ends. */
+  /** A block of columns begins, or ends. */
   beginBlock(block: Block): void;
   endBlock(block: Block): void;
-  /** The variables whose values are the state, as words in memory, and their types. */
+  /** The variables that hold the state, and their types: one word of memory each. */
   readonly state: readonly { readonly name: string; readonly type: string }[];
-  /** Folds another state in. */
+  /** Combines another state with this one. */
   combine(block: Block, other: readonly string[]): void;
   /** The result. */
   result(): string;
@@ -44,20 +44,21 @@ export function accumulatorOf(
   expressions: ExpressionWriter,
 ): Accumulator {
   return kind === 'argmax' || kind === 'argmin'
-    ? new ArgReduce(kind, value.dtype, number, expressions)
-    : new Reduce(kind, value.dtype, number, expressions);
+    ? new ArgReduceAccumulator(kind, value.dtype, number, expressions)
+    : new ReduceAccumulator(kind, value.dtype, number, expressions);
 }
 
-/** Half precision is kept in single precision until the end. */
-function accumulatorDType(dtype: DType): DType {
+/** The dtype of an accumulator: float16 accumulates in float32. */
+export function accumulatorDType(dtype: DType): DType {
   return dtype === 'float16' ? 'float32' : dtype;
 }
 
-class Reduce implements Accumulator {
+class ReduceAccumulator implements Accumulator {
   readonly state: readonly { readonly name: string; readonly type: string }[];
   readonly #kind: ReduceKind;
+  /** The dtype of the elements, and that of the accumulator. */
+  readonly #elementDType: DType;
   readonly #dtype: DType;
-  readonly #source: DType;
   readonly #total: string;
   readonly #blockTotal: string;
   readonly #expressions: ExpressionWriter;
@@ -66,7 +67,7 @@ class Reduce implements Accumulator {
 
   constructor(kind: ReduceKind, dtype: DType, number: number, expressions: ExpressionWriter) {
     this.#kind = kind;
-    this.#source = dtype;
+    this.#elementDType = dtype;
     this.#dtype = accumulatorDType(dtype);
     this.#total = `total${number}`;
     this.#blockTotal = `part${number}`;
@@ -100,26 +101,27 @@ class Reduce implements Accumulator {
     this.add(block, other!);
   }
   result(): string {
-    if (this.#source !== this.#dtype)
-      return this.#expressions.use(castExpression(this.#dtype, this.#source, this.#total));
+    if (this.#elementDType !== this.#dtype)
+      return this.#expressions.use(castExpression(this.#dtype, this.#elementDType, this.#total));
     const isArithmetic = this.#dtype === 'float32' && (this.#kind === 'sum' || this.#kind === 'prod');
     return isArithmetic ? this.#expressions.use(opaqueExpression(this.#total)) : this.#total;
   }
 }
 
-/** The place of the first extreme, or of the first NaN. */
-class ArgReduce implements Accumulator {
+/** argmax and argmin: the position of the first extreme, or of the first NaN. */
+class ArgReduceAccumulator implements Accumulator {
   readonly state: readonly { readonly name: string; readonly type: string }[];
   readonly #kind: ArgReduceKind;
+  /** The dtype of the elements, and that of the accumulator. */
+  readonly #elementDType: DType;
   readonly #dtype: DType;
-  readonly #source: DType;
   readonly #best: string;
   readonly #at: string;
   readonly #expressions: ExpressionWriter;
 
   constructor(kind: ArgReduceKind, dtype: DType, number: number, expressions: ExpressionWriter) {
     this.#kind = kind;
-    this.#source = dtype;
+    this.#elementDType = dtype;
     this.#dtype = dtype === 'bool' ? 'int32' : accumulatorDType(dtype);
     this.#best = `best${number}`;
     this.#at = `at${number}`;
@@ -146,7 +148,8 @@ class ArgReduce implements Accumulator {
   beginBlock(): void {}
   endBlock(): void {}
   add(block: Block, value: string, column: string): void {
-    const x = this.#source === 'bool' ? this.#expressions.use(castExpression('bool', 'int32', value)) : value;
+    const x =
+      this.#elementDType === 'bool' ? this.#expressions.use(castExpression('bool', 'int32', value)) : value;
     const inner = block.open(`if ((${this.#at} == ${NO_POSITION}) | ${this.#isBetter(x, this.#best)})`);
     inner.line(`${this.#best} = ${x};`, `${this.#at} = ${column};`);
   }

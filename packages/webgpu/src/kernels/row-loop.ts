@@ -1,35 +1,44 @@
-/**
- * One pass over the columns of a row: the loop, the elements that are folded, the elements that are stored.
- */
-import type { LoopKernel, Pass, Store } from '@firsthand/compiler';
+/** One pass over the columns of a row: the loop over the reduction axes, what it accumulates, what it stores. */
+import type { LoopKernel, Pass } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from '../emit/axes.ts';
 import type { Block } from '../emit/block.ts';
 import { ExpressionWriter, extentsOf, Scope } from '../emit/expression-writer.ts';
 import { Operands } from '../emit/operands.ts';
-import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { OperandLayout } from '../emit/shader.ts';
+import { accumulatorOf, type Accumulator } from './reductions.ts';
 
-/** The expressions of a kernel, and the scope of the row under way. */
+/** The expressions of a kernel, and the scope of the current row. */
 export interface Row {
   readonly scope: Scope;
   readonly expressions: ExpressionWriter;
 }
 
-/** Which columns an invocation takes: from `first` on, every `step`th, at most `count` in all. */
+/** The columns of an invocation: every `step`th from `first` on, at most `count`. */
 export interface ColumnRange {
   readonly first: string;
   readonly step: number;
   readonly count: number;
 }
 
-/** Summands above which sums are added up in blocks. */
+/** Summands above which sums are blocked. */
 const BLOCK = 32;
 
+/** Begins the row with the number `row`. The result of reduction n is named rn there. */
+export function openRow(kernel: LoopKernel, layout: OperandLayout, body: Block, row: string): Row {
+  declareAxes(body, 0, kernel.rows, row);
+  const scope = new Scope(body.insertionPoint(), range(kernel.rows.length));
+  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
+  return {
+    scope,
+    expressions: new ExpressionWriter(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced }),
+  };
+}
+
 /**
- * One pass over some columns of a row: resets the accumulators of its reductions, loops over the columns, in
- * blocks where there are many, and folds and stores at each.
- * @returns the accumulators, which hold what these columns have given
+ * Emits one pass over some columns of a row: resets the accumulators of its reductions, then at each column
+ * accumulates and stores. Long loops are blocked.
+ * @returns the accumulators, which hold the reductions over these columns
  */
 export function loopOverColumns(
   kernel: LoopKernel,
@@ -40,7 +49,7 @@ export function loopOverColumns(
 ): readonly Accumulator[] {
   const { rows, columns, reductions } = kernel;
   const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
-  // What does not change with the column is computed in front of the loop.
+  // Loop invariants are defined before the loop.
   scope.block = body.insertionPoint();
   for (const accumulator of accumulators) accumulator.begin(body);
   const total = sizeOf(columns);
@@ -52,10 +61,10 @@ export function loopOverColumns(
       [...numbers.map((number) => reductions[number]!.value), ...stores.map(({ value }) => value)],
       inner,
     );
-    const places = stores.map(({ index }) => expressions.index(index, inner));
-    accumulators.forEach((accumulator, place) => accumulator.add(inner.block, values[place]!, 'column'));
-    stores.forEach(({ operand }, place) =>
-      inner.block.line(expressions.operands.store(operand, places[place]!, values[numbers.length + place]!)),
+    const indices = stores.map(({ index }) => expressions.index(index, inner));
+    accumulators.forEach((accumulator, each) => accumulator.add(inner.block, values[each]!, 'column'));
+    stores.forEach(({ operand }, store) =>
+      inner.block.line(expressions.operands.store(operand, indices[store]!, values[numbers.length + store]!)),
     );
   };
   if (accumulators.length === 0 || count <= BLOCK) {
@@ -71,25 +80,11 @@ export function loopOverColumns(
   return accumulators;
 }
 
-/** Begins a row, whose number is `row`. The result of reduction n is called rn there. */
-export function openRow(kernel: LoopKernel, layout: OperandLayout, body: Block, row: string): Row {
-  declareAxes(body, 0, kernel.rows, row);
-  const scope = new Scope(body.insertionPoint(), range(kernel.rows.length));
-  const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
-  return {
-    scope,
-    expressions: new ExpressionWriter(new Operands(kernel.operands, layout), extentsOf(kernel), { reduced }),
-  };
-}
-
-/** Stores at the place of a scope. */
-export function storeAll(expressions: ExpressionWriter, stores: readonly Store[], scope: Scope): void {
-  const values = expressions.write(
-    stores.map(({ value }) => value),
-    scope,
-  );
-  const places = stores.map(({ index }) => expressions.index(index, scope));
-  stores.forEach(({ operand }, place) =>
-    scope.block.line(expressions.operands.store(operand, places[place]!, values[place]!)),
-  );
+/** Names the results of a pass. */
+export function declareResults(
+  body: Block,
+  { reductions }: Pass,
+  accumulators: readonly Accumulator[],
+): void {
+  reductions.forEach((number, each) => body.line(`let r${number} = ${accumulators[each]!.result()};`));
 }

@@ -1,10 +1,10 @@
 /**
- * Running sums and products, and linear recurrences. A row is swept by one invocation; or by a workgroup,
- * each of whose invocations has a stretch of columns, and scans the sums of the stretches in workgroup memory
- * (Hillis and Steele, "Data parallel algorithms", 1986). Where rows are few they are cut in parts besides,
- * whose sums a shader of its own leaves in working memory. Long stretches add up in blocks, so that the
- * rounding errors of n summands grow like √n. A linear recurrence is swept by one invocation always: what a
- * stretch makes of the total before it would overflow where the recurrence itself does not.
+ * Scans: running sums and products, and linear recurrences. One invocation scans a row; or a workgroup does,
+ * each of whose invocations has consecutive columns, and scans the totals of its invocations in workgroup
+ * memory (Hillis and Steele, "Data parallel algorithms", 1986). Few rows are divided into chunks as well: a
+ * dispatch of its own leaves the total of each chunk in working memory. Long sums are blocked, so that the
+ * rounding error of n summands grows like √n. A linear recurrence is always scanned by one invocation: the
+ * product of a chunk's coefficients may overflow where the recurrence does not.
  */
 import type { ScanKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -13,108 +13,93 @@ import { Block } from '../emit/block.ts';
 import { ExpressionWriter, extentsOf, Scope, type Surroundings } from '../emit/expression-writer.ts';
 import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
+import { accumulatorDType } from './reductions.ts';
 import { declareWorkItem, workgroupsFor, type Workgroups } from './work-items.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import { castExpression, reduceExpression, reduceIdentity, valueType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../emit/shader.ts';
-import { storeAll } from './row-loop.ts';
+import type { OperandLayout, Shader, ShaderPlan } from '../emit/shader.ts';
 
-/** Columns that are added up without blocks. */
+/** Columns above which sums are blocked. */
 const BLOCK = 32;
-/** Rows that keep an adapter busy when each has one invocation. */
+/** Rows that keep an adapter busy with one invocation each. */
 const ENOUGH_ROWS = { software: 32, hardware: 8192 } as const;
-/** Columns of a part at the least, where an invocation has it. */
+/** Columns of a chunk, at least, where one invocation scans it. */
 const LEAST_CHUNK_COLUMNS = 256;
-/**
- * Columns of a row that are worth a workgroup, and those that each of its invocations should have, at the
- * least and at the most.
- */
-const GROUP_COLUMNS = 64;
+/** Columns from which on a row may have a workgroup; columns of an invocation, then. */
+const LONG_ROW = 64;
 const COLUMNS_PER_LANE = { least: 4, most: 16 } as const;
 
-/** How a row is shared out: in parts, each of which one invocation has, or a workgroup. */
-interface ScanPlan {
+/** How a scan is divided: chunks of a row, and invocations of a chunk. */
+export interface ScanPartition {
   readonly chunks: number;
-  /** Invocations of a part. */
   readonly lanes: number;
 }
 
-function planOf(
-  { scan: fold, rows, count }: ScanKernel,
+/** Plans a scan. The total of each chunk is a word of working memory. */
+export function planScan(kernel: ScanKernel, profile: AdapterProfile): ShaderPlan<ScanPartition> {
+  const partition = partitionOf(kernel, profile);
+  const { chunks } = partition;
+  return {
+    scratch: chunks === 1 ? 0 : 4 * chunks * sizeOf(kernel.rows),
+    partition,
+    emit: (layout) => {
+      const scan = new ScanWriter(kernel, layout, partition).scan();
+      return chunks === 1 ? [scan] : [new ScanWriter(kernel, layout, partition).reduceChunks(), scan];
+    },
+  };
+}
+
+function partitionOf(
+  { scan, rows, count }: ScanKernel,
   { isSoftware, maxInvocations }: AdapterProfile,
-): ScanPlan {
-  if (fold === 'linear') return { chunks: 1, lanes: 1 };
+): ScanPartition {
+  if (scan === 'linear') return { chunks: 1, lanes: 1 };
   const rowCount = sizeOf(rows);
   if (rowCount >= ENOUGH_ROWS[isSoftware ? 'software' : 'hardware']) return { chunks: 1, lanes: 1 };
   if (isSoftware)
-    return { chunks: cut(count / LEAST_CHUNK_COLUMNS, (2 * ENOUGH_ROWS.software) / rowCount), lanes: 1 };
-  if (count < GROUP_COLUMNS) return { chunks: 1, lanes: 1 };
-  const lanes = Math.min(
-    maxInvocations,
-    256,
-    Math.max(32, 2 ** Math.ceil(Math.log2(count / COLUMNS_PER_LANE.least))),
-  );
-  return { chunks: cut(count / (lanes * COLUMNS_PER_LANE.most), 1024 / rowCount), lanes };
+    return { chunks: chunksOf(count / LEAST_CHUNK_COLUMNS, (2 * ENOUGH_ROWS.software) / rowCount), lanes: 1 };
+  if (count < LONG_ROW) return { chunks: 1, lanes: 1 };
+  const wanted = Math.max(32, 2 ** Math.ceil(Math.log2(count / COLUMNS_PER_LANE.least)));
+  const lanes = Math.min(maxInvocations, 256, wanted);
+  return { chunks: chunksOf(count / (lanes * COLUMNS_PER_LANE.most), 1024 / rowCount), lanes };
 }
 
-/** As many parts as the columns suffice for, but no more than are of use. */
-function cut(possible: number, useful: number): number {
+/** As many chunks as the columns suffice for, but no more than are useful. */
+function chunksOf(possible: number, useful: number): number {
   return Math.max(1, Math.min(Math.floor(possible), Math.ceil(useful)));
-}
-
-/** Words of working memory that a kernel needs: the total of each part. */
-export function scanScratchWords(kernel: ScanKernel, profile: AdapterProfile): number {
-  const { chunks } = planOf(kernel, profile);
-  return chunks === 1 ? 0 : chunks * sizeOf(kernel.rows);
-}
-
-/** The shaders of a scan kernel. */
-export function scanShaders(
-  kernel: ScanKernel,
-  layout: OperandLayout,
-  profile: AdapterProfile,
-): readonly Shader[] {
-  const plan = planOf(kernel, profile);
-  const writers = Array.from(
-    { length: plan.chunks === 1 ? 1 : 2 },
-    () => new ScanWriter(kernel, layout, plan),
-  );
-  return writers.map((writer, place) =>
-    place === writers.length - 1 ? writer.scan() : writer.reduceChunks(),
-  );
 }
 
 /** One shader of a scan. */
 class ScanWriter {
   readonly #kernel: ScanKernel;
-  readonly #plan: ScanPlan;
+  readonly #partition: ScanPartition;
   readonly #workgroups: Workgroups;
   readonly #body = new Block(1);
-  /** The row's. */
+  /** The scope of the row. */
   readonly #scope: Scope;
   readonly #surroundings: { total?: NonNullable<Surroundings['total']> } = {};
   readonly #expressions: ExpressionWriter;
   readonly #declarations: string[] = [];
-  /** Columns of the invocation: at most so many, and their bounds. */
+  /** Columns of the invocation, at most; the text of their first, and of the end. */
   readonly #columns: number;
   readonly #first: string;
   readonly #end: string;
 
-  constructor(kernel: ScanKernel, layout: OperandLayout, plan: ScanPlan) {
+  constructor(kernel: ScanKernel, layout: OperandLayout, partition: ScanPartition) {
     const { rows, count, operands } = kernel;
-    const { chunks, lanes } = plan;
+    const { chunks, lanes } = partition;
     const items = sizeOf(rows) * chunks;
     const body = this.#body;
     this.#kernel = kernel;
-    this.#plan = plan;
-    const piece = chunks === 1 ? 'row' : 'piece';
+    this.#partition = partition;
+    const item = chunks === 1 ? 'row' : 'piece';
     if (lanes === 1) {
       this.#workgroups = workgroupsFor(items);
-      declareWorkItem(body, piece, items, this.#workgroups);
+      declareWorkItem(body, item, items, this.#workgroups);
     } else {
-      // Fewer than a dispatch has along one dimension.
+      // Below `ENOUGH_ROWS` rows, and about 1024 chunks in all: fewer than `GROUP_ROW`.
       this.#workgroups = { size: lanes, workgroups: items };
-      body.line(`let ${piece} = group;`);
+      body.line(`let ${item} = group;`);
     }
     if (chunks > 1) body.line(`let row = piece / ${chunks};`, `let part = piece % ${chunks};`);
     declareAxes(body, 0, rows, 'row');
@@ -126,10 +111,10 @@ class ScanWriter {
     );
     const width = Math.ceil(count / chunks);
     this.#columns = Math.ceil(width / lanes);
-    const isCut = chunks * lanes > 1;
-    this.#first = isCut ? 'first' : '0';
-    this.#end = isCut ? 'end' : String(count);
-    if (!isCut) return;
+    const isDivided = chunks * lanes > 1;
+    this.#first = isDivided ? 'first' : '0';
+    this.#end = isDivided ? 'end' : String(count);
+    if (!isDivided) return;
     const [start, own] = [`part * ${width}`, `lane * ${this.#columns}`];
     body.line(`let first = ${[...(chunks > 1 ? [start] : []), ...(lanes > 1 ? [own] : [])].join(' + ')};`);
     const ends = [
@@ -140,23 +125,23 @@ class ScanWriter {
     body.line(`let end = ${ends.reduce((a, b) => `min(${a}, ${b})`)};`);
   }
 
-  /** Leaves the total of each part in working memory. */
+  /** The shader that leaves the total of each chunk in working memory. */
   reduceChunks(): Shader {
     const body = this.#body;
-    body.line(`var sum = ${this.#start()};`);
+    body.line(`var sum = ${this.#identity()};`);
     this.#loopOverColumns(false);
     const scratch = this.#expressions.operands.scratch();
-    if (this.#plan.lanes > 1) this.#reduceLanes('whole');
-    const store = this.#plan.lanes === 1 ? body : body.open('if (lane == 0)');
-    store.line(`${scratch}[piece] = bitcast<u32>(${this.#plan.lanes === 1 ? 'sum' : 'whole'});`);
+    if (this.#partition.lanes > 1) this.#reduceLanes('whole');
+    const store = this.#partition.lanes === 1 ? body : body.open('if (lane == 0)');
+    store.line(`${scratch}[piece] = bitcast<u32>(${this.#partition.lanes === 1 ? 'sum' : 'whole'});`);
     return this.#shader();
   }
 
-  /** Stores what has the running totals. */
+  /** The shader that stores the running totals. */
   scan(): Shader {
-    const { chunks, lanes } = this.#plan;
+    const { chunks, lanes } = this.#partition;
     const body = this.#body;
-    body.line(`var sum = ${this.#start()};`);
+    body.line(`var sum = ${this.#identity()};`);
     if (chunks > 1) {
       const loop = body.open(
         `for (var other = ${lanes === 1 ? '0' : 'lane'}; other < part; other += ${lanes})`,
@@ -167,24 +152,24 @@ class ScanWriter {
     if (lanes > 1) {
       if (chunks > 1) {
         this.#reduceLanes('before');
-        body.line('workgroupBarrier();', `sum = ${this.#start()};`);
+        body.line('workgroupBarrier();', `sum = ${this.#identity()};`);
       }
       this.#loopOverColumns(false);
       this.#scanLanes();
-      body.line(`sum = ${chunks > 1 ? 'before' : this.#start()};`);
+      body.line(`sum = ${chunks > 1 ? 'before' : this.#identity()};`);
       body.open('if (lane > 0)').line(`sum = ${this.#combine('sum', 'sums[lane - 1]')};`);
     }
     this.#loopOverColumns(true);
     return this.#shader();
   }
 
-  /** Folds the columns of the invocation into `sum`. */
+  /** Accumulates the columns of the invocation in `sum`. */
   #loopOverColumns(isStoring: boolean): void {
-    const { scan: fold, rows, count, dtype, value, coefficient: factor, stores } = this.#kernel;
+    const { scan, rows, count, dtype, value, coefficient, stores } = this.#kernel;
     const axis = rows.length;
     const columns = this.#columns;
     const perBlock =
-      fold === 'sum' && valueType(dtype) === 'f32' && columns > BLOCK
+      scan === 'sum' && valueType(dtype) === 'f32' && columns > BLOCK
         ? 2 ** Math.ceil(Math.log2(columns) / 2)
         : 0;
     this.#scope.block = this.#body.insertionPoint();
@@ -192,18 +177,23 @@ class ScanWriter {
       perBlock === 0
         ? null
         : this.#body.open(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
-    outer?.line(`var recent = ${this.#start()};`);
+    outer?.line(`var recent = ${this.#identity()};`);
     const [begin, end] =
       outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
     const inner = (outer ?? this.#body).open(`for (var column = ${begin}; column < ${end}; column++)`);
     declareAxes(inner, axis, [count], 'column');
     const scope = new Scope(inner.insertionPoint(), [axis], this.#scope);
     const name = outer === null ? 'sum' : 'recent';
-    const [text, multiplier] = this.#expressions.write(factor === null ? [value] : [value, factor], scope);
+    const [text, multiplier] = this.#expressions.write(
+      coefficient === null ? [value] : [value, coefficient],
+      scope,
+    );
     const before =
       multiplier === undefined
         ? name
-        : this.#expressions.use(reduceExpression('prod', this.#accumulatorDType(), name, multiplier));
+        : this.#expressions.use(
+            reduceExpression('prod', accumulatorDType(this.#kernel.dtype), name, multiplier),
+          );
     scope.block.line(`${name} = ${this.#combine(before, text!)};`);
     if (isStoring) {
       const running = outer === null ? 'sum' : this.#combine('sum', 'recent');
@@ -211,27 +201,27 @@ class ScanWriter {
         `let total = ${dtype === 'float16' ? this.#expressions.use(castExpression('float32', 'float16', running)) : running};`,
       );
       this.#surroundings.total = { name: 'total', scope };
-      storeAll(this.#expressions, stores, scope);
+      this.#expressions.storeAll(stores, scope);
     }
     outer?.line(`sum = ${this.#combine('sum', 'recent')};`);
   }
 
-  /** Folds the `sum` of all invocations of the workgroup into a name. */
+  /** Reduces the `sum`s of the workgroup's invocations by a tree, to a variable. */
   #reduceLanes(name: string): void {
     const body = this.#body;
-    this.#share();
-    const loop = body.open(`for (var width = ${this.#plan.lanes / 2}; width > 0; width /= 2)`);
+    this.#shareSums();
+    const loop = body.open(`for (var width = ${this.#partition.lanes / 2}; width > 0; width /= 2)`);
     loop.open('if (lane < width)').line(`sums[lane] = ${this.#combine('sums[lane]', 'sums[lane + width]')};`);
     loop.line('workgroupBarrier();');
     body.line(`let ${name} = sums[0];`);
   }
 
-  /** Makes the `sums` of the invocations running sums. */
+  /** Scans the `sum`s of the workgroup's invocations, inclusively, in `sums`. */
   #scanLanes(): void {
     const body = this.#body;
-    this.#share();
-    const loop = body.open(`for (var width = 1; width < ${this.#plan.lanes}; width *= 2)`);
-    loop.line(`var left = ${this.#start()};`);
+    this.#shareSums();
+    const loop = body.open(`for (var width = 1; width < ${this.#partition.lanes}; width *= 2)`);
+    loop.line(`var left = ${this.#identity()};`);
     loop.open('if (lane >= width)').line('left = sums[lane - width];');
     loop.line(
       'workgroupBarrier();',
@@ -240,26 +230,22 @@ class ScanWriter {
     );
   }
 
-  /** Shows each `sum` to the other invocations. */
-  #share(): void {
-    const declaration = `var<workgroup> sums: array<${valueType(this.#kernel.dtype)}, ${this.#plan.lanes}>;`;
+  /** Writes each `sum` to workgroup memory. */
+  #shareSums(): void {
+    const declaration = `var<workgroup> sums: array<${valueType(this.#kernel.dtype)}, ${this.#partition.lanes}>;`;
     if (this.#declarations.length === 0) this.#declarations.push(declaration);
     this.#body.line('sums[lane] = sum;', 'workgroupBarrier();');
   }
 
-  #start(): string {
-    return this.#expressions.use(reduceIdentity(this.#kind(), this.#accumulatorDType()));
+  #identity(): string {
+    return this.#expressions.use(reduceIdentity(this.#kind(), accumulatorDType(this.#kernel.dtype)));
   }
   #combine(a: string, b: string): string {
-    return this.#expressions.use(reduceExpression(this.#kind(), this.#accumulatorDType(), a, b));
+    return this.#expressions.use(reduceExpression(this.#kind(), accumulatorDType(this.#kernel.dtype), a, b));
   }
-  /** How two totals become one; a linear recurrence adds its terms. */
+  /** The operator that combines two totals; a linear recurrence adds its terms. */
   #kind(): 'sum' | 'prod' {
     return this.#kernel.scan === 'prod' ? 'prod' : 'sum';
-  }
-  /** Half precision is kept in single precision until it is stored. */
-  #accumulatorDType(): ScanKernel['dtype'] {
-    return this.#kernel.dtype === 'float16' ? 'float32' : this.#kernel.dtype;
   }
   #shader(): Shader {
     return shaderOf({

@@ -1,9 +1,9 @@
 /**
- * Writing by computed positions, without atomics, so that sums have one order and the last `set` wins. Places
- * of the axes that the target's index depends on have different targets: they go to different invocations,
- * which walk the steps, the places of the remaining axes, in order. Where they are few, the targets of a
- * place are dealt out besides, each invocation taking those of its hand; and the steps are cut in parts,
- * which leave in working memory their sums, or the last steps that set.
+ * Scatters, deterministic and without atomics: sums have one order, and the last `set` wins. The axes in the
+ * target's index are parallel: each combination of them writes to a slice of targets of its own. The other
+ * axes are sequential: an invocation loops over their steps in order. Where slices are few, the targets of a
+ * slice are divided into stripes as well, and the steps into chunks, which leave in working memory their sums,
+ * or the last step that sets a target.
  */
 import { axisName, type ScatterKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -12,6 +12,8 @@ import { Block } from '../emit/block.ts';
 import { ExpressionWriter, extentsOf, Scope } from '../emit/expression-writer.ts';
 import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
+import { addText, divText, modText, mulText } from '../emit/text.ts';
+import { accumulatorDType } from './reductions.ts';
 import { declareWorkItem, workgroupsFor, type Workgroups } from './work-items.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import {
@@ -21,58 +23,56 @@ import {
   reduceIdentity,
   valueType,
 } from '../scalar/operations.ts';
-import { scatterPlan, type ScatterPlan } from './scatter-plan.ts';
-import type { OperandLayout, Shader } from '../emit/shader.ts';
+import { scatterPartition, type ScatterPartition } from './scatter-partition.ts';
+import type { OperandLayout, Shader, ShaderPlan } from '../emit/shader.ts';
 
-/** Steps whose values are added up without blocks. */
+/** Steps above which sums are blocked. */
 const BLOCK = 32;
 
-/** Words of working memory that a kernel needs: one for each target and part. */
-export function scatterScratchWords(kernel: ScatterKernel, profile: AdapterProfile): number {
-  if (kernel.extent === 0) return 0;
-  const { targetSlices, chunks } = scatterPlan(kernel, profile);
-  return chunks === 1 ? 0 : chunks * targetSlices * kernel.extent;
-}
-
-/** The shaders of a scatter kernel: none where there is nowhere to write to. */
-export function scatterShaders(
-  kernel: ScatterKernel,
-  layout: OperandLayout,
-  profile: AdapterProfile,
-): readonly Shader[] {
-  if (kernel.extent === 0) return [];
-  const plan = scatterPlan(kernel, profile);
-  const walk = new ScatterWriter(kernel, layout, plan).walk();
-  return plan.chunks === 1 ? [walk] : [walk, new ScatterWriter(kernel, layout, plan).finish()];
+/** Plans a scatter: no dispatch where there is no target, a second one where steps are divided into chunks. */
+export function planScatter(kernel: ScatterKernel, profile: AdapterProfile): ShaderPlan<ScatterPartition> {
+  const partition = scatterPartition(kernel, profile);
+  const { targetSlices, chunks } = partition;
+  return {
+    scratch: chunks === 1 ? 0 : 4 * chunks * targetSlices * kernel.extent,
+    partition,
+    emit: (layout) => {
+      if (kernel.extent === 0) return [];
+      const scatter = new ScatterWriter(kernel, layout, partition).scatter();
+      return chunks === 1
+        ? [scatter]
+        : [scatter, new ScatterWriter(kernel, layout, partition).combineChunks()];
+    },
+  };
 }
 
 /** One shader of a scatter. */
 class ScatterWriter {
   readonly #kernel: ScatterKernel;
-  readonly #plan: ScatterPlan;
+  readonly #partition: ScatterPartition;
   readonly #expressions: ExpressionWriter;
   readonly #body = new Block(1);
-  /** The target's dtype, and that in which sums are kept. */
+  /** The dtype of the target, and that of its sums. */
   readonly #dtype: DType;
   readonly #accumulatorDType: DType;
 
-  constructor(kernel: ScatterKernel, layout: OperandLayout, plan: ScatterPlan) {
+  constructor(kernel: ScatterKernel, layout: OperandLayout, partition: ScatterPartition) {
     this.#kernel = kernel;
-    this.#plan = plan;
+    this.#partition = partition;
     this.#expressions = new ExpressionWriter(new Operands(kernel.operands, layout), extentsOf(kernel));
     this.#dtype = kernel.operands[kernel.target]!.dtype;
-    this.#accumulatorDType = this.#dtype === 'float16' ? 'float32' : this.#dtype;
+    this.#accumulatorDType = accumulatorDType(this.#dtype);
   }
 
-  /** Looks at all positions. */
-  walk(): Shader {
+  /** The shader that loops over the steps. */
+  scatter(): Shader {
     const { extent } = this.#kernel;
-    const { targetSlices, steps, stripes, chunks } = this.#plan;
+    const { targetSlices, steps, stripes, chunks } = this.#partition;
     const body = this.#body;
     const workgroups = workgroupsFor(targetSlices * stripes * chunks);
     declareWorkItem(body, 'piece', targetSlices * stripes * chunks, workgroups);
     if (chunks > 1) body.line(`let part = piece / ${targetSlices * stripes};`);
-    const scope = this.#declarePlace(
+    const scope = this.#declareSlice(
       chunks > 1 ? `piece % ${targetSlices * stripes}` : 'piece',
       stripes,
       'hand',
@@ -83,19 +83,19 @@ class ScatterWriter {
       chunks > 1
         ? { first: 'start', end: 'stop', count: width }
         : { first: '0', end: String(steps), count: steps };
-    if (stripes === extent) this.#findOne(range, scope);
+    if (stripes === extent) this.#updateOne(range, scope);
     else this.#updateMany(range, scope);
     return this.#shader(workgroups);
   }
 
-  /** Puts together what the parts have found, target by target. */
-  finish(): Shader {
+  /** The shader that combines the results of the chunks, target by target. */
+  combineChunks(): Shader {
     const { target, extent, mode, value, stride, index } = this.#kernel;
-    const { targetSlices, sequentialAxes, chunks } = this.#plan;
+    const { targetSlices, sequentialAxes, chunks } = this.#partition;
     const body = this.#body;
     const workgroups = workgroupsFor(targetSlices * extent);
     declareWorkItem(body, 'piece', targetSlices * extent, workgroups);
-    const scope = this.#declarePlace('piece', extent, 'position');
+    const scope = this.#declareSlice('piece', extent, 'position');
     const element = this.#expressions.define(this.#element(index, stride, 'position', scope), scope);
     const word = `${this.#expressions.operands.scratch()}[piece + part * ${targetSlices * extent}]`;
     const loop = `for (var part = 0; part < ${chunks}; part++)`;
@@ -117,30 +117,30 @@ class ScatterWriter {
   }
 
   /**
-   * Declares the loop variables of a place, and the number of what is dealt out at it. Neighbours write to
-   * neighbours where they can.
+   * Declares the parallel axes of a work item, and `name`, its number among the `count` items of its slice.
+   * Neighbouring invocations write to neighbouring targets where they can.
    */
-  #declarePlace(piece: string, count: number, name: string): Scope {
-    const { targetSlices, parallelAxes } = this.#plan;
-    const [place, rest] =
+  #declareSlice(item: string, count: number, name: string): Scope {
+    const { targetSlices, parallelAxes } = this.#partition;
+    const [slice, within] =
       this.#kernel.stride === 1
         ? [count === 1 ? '' : ` / ${count}`, ` % ${count}`]
         : [` % ${targetSlices}`, ` / ${targetSlices}`];
-    const grouped = piece.includes('%') ? `(${piece})` : piece;
-    if (targetSlices > 1) this.#body.line(`let place = ${grouped}${count === 1 ? '' : place};`);
+    const grouped = item.includes('%') ? `(${item})` : item;
+    if (targetSlices > 1) this.#body.line(`let place = ${grouped}${count === 1 ? '' : slice};`);
     if (count > 1 || name === 'position')
-      this.#body.line(`let ${name} = ${targetSlices === 1 ? piece : `${grouped}${rest}`};`);
+      this.#body.line(`let ${name} = ${targetSlices === 1 ? item : `${grouped}${within}`};`);
     this.#declareAxes(this.#body, parallelAxes, 'place');
     return new Scope(this.#body.insertionPoint(), parallelAxes);
   }
 
-  /** An invocation for one target: what belongs there is found in a register, and stored once. */
-  #findOne(
+  /** An invocation for one target: its value is accumulated in a register, and stored once. */
+  #updateOne(
     { first, end, count }: { readonly first: string; readonly end: string; readonly count: number },
     scope: Scope,
   ): void {
     const { target, mode, value, extent, index, stride } = this.#kernel;
-    const { chunks } = this.#plan;
+    const { chunks } = this.#partition;
     const body = this.#body;
     const { operands } = this.#expressions;
     const stripe = extent === 1 ? '0' : 'hand';
@@ -170,16 +170,13 @@ class ScatterWriter {
     else body.line(`${operands.scratch()}[piece] = ${isSum ? this.#toWord('found') : 'found'};`);
   }
 
-  /** An invocation for several targets, in memory. */
+  /** An invocation for several targets: each is updated in memory. */
   #updateMany({ first, end }: { readonly first: string; readonly end: string }, scope: Scope): void {
     const { target, mode, value, extent, index, stride } = this.#kernel;
-    const { targetSlices, stripes, chunks } = this.#plan;
+    const { targetSlices, stripes, chunks } = this.#partition;
     const body = this.#body;
     const { operands } = this.#expressions;
-    /**
-     * The word of a position in working memory: targets are in the order in which the second shader finishes
-     * them.
-     */
+    /** The word of a target in working memory, ordered like the work items of `combineChunks`. */
     const word = (position: string): string => {
       const base = `part * ${targetSlices * extent}`;
       if (targetSlices === 1) return `${operands.scratch()}[${base} + ${position}]`;
@@ -197,13 +194,13 @@ class ScatterWriter {
       return stripes === 1 ? isThere : `(${isThere}) & ((${name} & ${stripes - 1}u) == u32(hand))`;
     });
     if (chunks > 1) {
-      const place = word(`i32(${chosen})`);
+      const partial = word(`i32(${chosen})`);
       if (mode === 'set') {
-        inner.block.line(`${place} = u32(step) + 1u;`);
+        inner.block.line(`${partial} = u32(step) + 1u;`);
         return;
       }
       const [text] = this.#expressions.write([value], inner);
-      inner.block.line(`${place} = ${this.#toWord(this.#plus(this.#fromWord(place), text!))};`);
+      inner.block.line(`${partial} = ${this.#toWord(this.#plus(this.#fromWord(partial), text!))};`);
       return;
     }
     const [text] = this.#expressions.write([value], inner);
@@ -214,41 +211,39 @@ class ScatterWriter {
   }
 
   /**
-   * Begins what is done at a step whose position is one of the invocation's. A negative position is, as
-   * uint32, beyond every extent.
+   * Opens the block for the steps whose target is one of the invocation's. A negative position is, as uint32,
+   * beyond every extent.
    */
   #visitStep(
     loop: Block,
     scope: Scope,
-    isOwn: (chosen: string) => string,
+    condition: (chosen: string) => string,
   ): { readonly chosen: string; readonly scope: Scope } {
-    const { sequentialAxes } = this.#plan;
+    const { sequentialAxes } = this.#partition;
     this.#declareAxes(loop, sequentialAxes, 'step');
     const each = new Scope(loop.insertionPoint(), sequentialAxes, scope);
     const [text] = this.#expressions.write([this.#kernel.position], each);
     const chosen = this.#expressions.define(`u32(${text!})`, each);
     return {
       chosen,
-      scope: new Scope(loop.open(`if (${isOwn(chosen)})`).insertionPoint(), sequentialAxes, each),
+      scope: new Scope(loop.open(`if (${condition(chosen)})`).insertionPoint(), sequentialAxes, each),
     };
   }
 
   #element(index: ScatterKernel['index'], stride: number, position: string, scope: Scope): string {
-    const rest = this.#expressions.index(index, scope);
-    const step = stride === 1 ? position : `${stride} * ${position}`;
-    return rest === '0' ? step : `${rest} + ${step}`;
+    return addText(this.#expressions.index(index, scope), mulText(stride, position));
   }
 
-  /** Declares some loop variables at element `place` of their space in row-major order. */
-  #declareAxes(block: Block, axes: readonly number[], place: string): void {
+  /** Declares the loop variables `axes` of element `position` in row-major order. */
+  #declareAxes(block: Block, axes: readonly number[], position: string): void {
     const extents = axes.map((axis) => this.#kernel.extents[axis]!);
     let stride = sizeOf(extents);
     axes.forEach((axis, which) => {
       const extent = extents[which]!;
       stride /= extent;
-      const whole = stride === 1 ? place : `${place} / ${stride}`;
+      const quotient = divText(position, stride);
       block.line(
-        `let ${axisName(axis)} = ${extent === 1 ? '0' : which === 0 ? whole : `${whole} % ${extent}`};`,
+        `let ${axisName(axis)} = ${extent === 1 ? '0' : which === 0 ? quotient : modText(quotient, extent)};`,
       );
     });
   }

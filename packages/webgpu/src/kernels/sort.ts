@@ -1,9 +1,8 @@
 /**
- * Sorting: a value becomes an integer that orders as the values do (its bits, with those of negative numbers
- * turned round; NaN the largest), with its position beside it. Short runs are sorted in registers, where
- * neighbours change places if the left one is larger. Longer rows are runs in working memory, of which two
- * and two are merged until one is left: an invocation finds by binary search what its outputs are made of
- * (Green, McColl and Bader, "GPU merge path", 2012). The left of equals comes first, so the order is stable.
+ * Sorts, stable. A value becomes a key, an integer of the same order (its bits, inverted for negative numbers;
+ * NaN is the largest), beside its position. Runs are sorted in registers by exchanging neighbours. Rows of
+ * several runs are merged pairwise in working memory: an invocation finds by binary search which inputs its
+ * outputs come from (Green, McColl and Bader, "GPU merge path", 2012). Of equal keys the left one comes first.
  */
 import { axisName, type SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -16,21 +15,34 @@ import { Operands } from '../emit/operands.ts';
 import { declareWorkItem, workgroupsFor } from './work-items.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import { valueType } from '../scalar/operations.ts';
-import type { OperandLayout, Shader } from '../emit/shader.ts';
+import type { OperandLayout, Shader, ShaderPlan } from '../emit/shader.ts';
 
 /**
- * Elements of a run that is sorted in registers: longer ones would be one pass less, and a shader that takes
- * five times as long to compile.
+ * Elements of a run that is sorted in registers: with 16 there is one pass less, and a shader that compiles
+ * five times as long.
  */
 const RUN = 8;
-/** Elements that an invocation merges, where there are many: hardware wants many invocations first. */
+/** Elements that an invocation merges, at most: hardware needs many invocations. */
 const MERGED = { software: 128, hardware: 8 } as const;
 /** Invocations that keep an adapter busy. */
 const ENOUGH = { software: 64, hardware: 16384 } as const;
 
-/** Passes that merge runs. */
-function mergesOf({ count }: SortKernel): number {
-  return Math.max(0, Math.ceil(Math.log2(count / RUN)));
+/** How a sort is divided: a dispatch that sorts runs, then one for each merge. */
+export interface SortPartition {
+  readonly merges: number;
+}
+
+/** Plans a sort. Working memory holds a key and a position per element; twice, if there is more than one merge. */
+export function planSort(kernel: SortKernel, profile: AdapterProfile): ShaderPlan<SortPartition> {
+  const merges = Math.max(0, Math.ceil(Math.log2(kernel.count / RUN)));
+  return {
+    scratch: 4 * 2 * elementsOf(kernel) * Math.min(2, merges),
+    partition: { merges },
+    emit: (layout) => [
+      runShader(kernel, layout, merges === 0),
+      ...range(merges).map((pass) => mergeShader(kernel, layout, profile, pass, pass === merges - 1)),
+    ],
+  };
 }
 
 /** Elements in all rows. */
@@ -38,28 +50,7 @@ function elementsOf({ rows, count }: SortKernel): number {
   return sizeOf(rows) * count;
 }
 
-/**
- * Words of working memory that a kernel needs: a key and a position for each element, twice, unless one merge
- * is enough.
- */
-export function sortScratchWords(kernel: SortKernel): number {
-  return 2 * elementsOf(kernel) * Math.min(2, mergesOf(kernel));
-}
-
-/** The shaders of a sort kernel. */
-export function sortShaders(
-  kernel: SortKernel,
-  layout: OperandLayout,
-  profile: AdapterProfile,
-): readonly Shader[] {
-  const merges = mergesOf(kernel);
-  return [
-    runShader(kernel, layout, merges === 0),
-    ...range(merges).map((pass) => mergeShader(kernel, layout, profile, pass, pass === merges - 1)),
-  ];
-}
-
-/** Sorts each run in registers. A row that is one run is done with that. */
+/** Sorts each run in registers; `isWhole` where a row is one run, whose positions are stored at once. */
 function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean): Shader {
   const { rows, count, operands, value, descending } = kernel;
   const axis = rows.length;
@@ -75,7 +66,7 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
   const elements = range(isWhole ? count : RUN);
   const columnOf = (element: number): string => (isWhole ? String(element) : `first + ${element}`);
   for (const element of elements) {
-    // What is behind the end of the row is larger than all else.
+    // Elements beyond the end of the row are larger than all others.
     body.line(`var e${element} = vec2u(0xffffffffu, u32(${columnOf(element)}));`);
     const inner = body.open(`if (${columnOf(element)} < ${count})`);
     inner.line(`let ${axisName(axis)} = ${columnOf(element)};`);
@@ -104,7 +95,7 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
   return shaderOf({ expressions, ...workgroups, body, declarations: [keyFunction(value.dtype, descending)] });
 }
 
-/** Stores where the element at a column of the sorted row is. */
+/** Stores the position of the element at a column of the sorted row. */
 function storePosition(
   { rows, target }: SortKernel,
   expressions: ExpressionWriter,
@@ -115,17 +106,17 @@ function storePosition(
 ): void {
   block.line(`let ${axisName(rows.length)} = ${column};`);
   const inner = new Scope(block.insertionPoint(), [rows.length], scope);
-  const place = expressions.index(target.index, inner);
-  inner.block.line(expressions.operands.store(target.operand, place, position));
+  const index = expressions.index(target.index, inner);
+  inner.block.line(expressions.operands.store(target.operand, index, position));
 }
 
-/** The function that makes keys of values. */
+/** The function from values to keys. */
 function keyFunction(dtype: DType, descending: boolean): string {
   const type = valueType(dtype);
-  const turned = (key: string): string => (descending ? `~(${key})` : key);
+  const ordered = (key: string): string => (descending ? `~(${key})` : key);
   if (type !== 'f32') {
     const key = { i32: 'bitcast<u32>(x) ^ 0x80000000u', u32: 'x', bool: 'select(0u, 1u, x)' }[type];
-    return `fn sort_key(x: ${type}) -> u32 {\n  return ${turned(key)};\n}`;
+    return `fn sort_key(x: ${type}) -> u32 {\n  return ${ordered(key)};\n}`;
   }
   return [
     'fn sort_key(x: f32) -> u32 {',
@@ -133,21 +124,21 @@ function keyFunction(dtype: DType, descending: boolean): string {
     '  let size = bits & 0x7fffffffu;',
     '  if (size > 0x7f800000u) {\n    return 0xffffffffu;\n  }',
     '  // −0 is 0.',
-    `  return ${turned('select(size | 0x80000000u, ~bits, bits > 0x80000000u)')};`,
+    `  return ${ordered('select(size | 0x80000000u, ~bits, bits > 0x80000000u)')};`,
     '}',
   ].join('\n');
 }
 
-/** Elements that an invocation of a merging pass writes: a power of two, and no more than both runs have. */
+/** Elements that an invocation of a merge writes: a power of two, at most those of both runs. */
 function mergedOf(elements: number, run: number, isSoftware: boolean): number {
   const adapter = isSoftware ? 'software' : 'hardware';
-  const shared = 2 ** Math.floor(Math.log2(Math.max(1, elements / ENOUGH[adapter])));
-  return Math.min(2 * run, MERGED[adapter], shared);
+  const perInvocation = 2 ** Math.floor(Math.log2(Math.max(1, elements / ENOUGH[adapter])));
+  return Math.min(2 * run, MERGED[adapter], perInvocation);
 }
 
 /**
- * Merges runs of `RUN`·2^pass elements two and two, from one half of the working memory to the other; the
- * last pass stores positions.
+ * Merges pairs of runs of `RUN`·2^pass elements, from one half of the working memory to the other; the last
+ * pass stores positions.
  */
 function mergeShader(
   kernel: SortKernel,
@@ -187,7 +178,7 @@ function mergeShader(
   search.line(`let is_left = ${key('begin + half')} <= ${key('middle + before - half - 1')};`);
   search.line('low = select(low, half + 1, is_left);', 'high = select(half, high, is_left);');
   body.line('var left = begin + low;', 'var right = middle + before - low;');
-  // What is behind the end of a run is read, and not used.
+  // The key beyond the end of a run is read, and not used.
   body.line(`var left_key = ${key('left')};`, `var right_key = ${key('right')};`);
   const loop = body.open(`for (var column = first; column < min(first + ${merged}, end - origin); column++)`);
   loop.line('let is_left = (left < middle) & ((right >= end) | (left_key <= right_key));');

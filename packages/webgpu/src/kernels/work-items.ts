@@ -1,6 +1,4 @@
-/**
- * How pieces of work are counted out to invocations, in workgroups of a size that the number of pieces suits.
- */
+/** Work items: numbered units of work, one per invocation, in workgroups of a size that suits their number. */
 import type { Block } from '../emit/block.ts';
 import { GROUP_ROW } from '../emit/module.ts';
 
@@ -10,16 +8,13 @@ export interface Workgroups {
   readonly workgroups: number;
 }
 
-/**
- * Workgroups in which each of so many pieces has an invocation: small ones where there are few pieces, so
- * that all cores get some.
- */
+/** Workgroups with an invocation for each work item: small ones where items are few, so that all cores get some. */
 export function workgroupsFor(items: number): Workgroups {
   const size = Math.min(64, Math.max(4, 2 ** Math.ceil(Math.log2(items / 8))));
   return { size, workgroups: Math.ceil(items / size) };
 }
 
-/** Declares the number of the piece that an invocation has; one without a piece returns. */
+/** Declares the number of the invocation's work item; surplus invocations return. */
 export function declareWorkItem(
   block: Block,
   name: string,

@@ -1,7 +1,7 @@
 /**
- * A workgroup for each row: its invocations share out the columns, and fold what each has found by a tree in
- * workgroup memory; where the adapter has subgroups, the lowest levels of the tree are shuffles between
- * registers. Every invocation ends with the result, so that the next pass can use it.
+ * A workgroup for each row: each invocation reduces every `size`th column, then a tree in workgroup memory
+ * reduces their accumulators. With subgroups the lowest levels of the tree are shuffles between registers.
+ * Every invocation ends with the result, which the next pass reads.
  */
 import type { LoopKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
@@ -11,7 +11,7 @@ import { GROUP_ROW, shaderOf } from '../emit/module.ts';
 import { accumulatorOf, type Accumulator } from './reductions.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import type { OperandLayout, Shader } from '../emit/shader.ts';
-import { openRow, storeAll, loopOverColumns } from './row-loop.ts';
+import { declareResults, loopOverColumns, openRow } from './row-loop.ts';
 
 /** The shader of a kernel with a workgroup of `size` invocations for each row. */
 export function workgroupRows(
@@ -37,14 +37,12 @@ export function workgroupRows(
         reduceBySubgroups(body, accumulator, size, size / profile.subgroups!.least, declarations);
       else reduceByTree(body, accumulator, size, declarations);
     });
-    pass.reductions.forEach((number, place) =>
-      body.line(`let r${number} = ${accumulators[place]!.result()};`),
-    );
+    declareResults(body, pass, accumulators);
   }
   if (rowStores.length > 0) {
     scope.block = body.insertionPoint();
     const first = body.open('if (lane == 0)');
-    storeAll(expressions, rowStores, new Scope(first.insertionPoint(), [], scope));
+    expressions.storeAll(rowStores, new Scope(first.insertionPoint(), [], scope));
   }
   const isShuffling = reductions.some((reduction, number) =>
     canShuffle(accumulatorOf(reduction, number, expressions), profile),
@@ -67,12 +65,12 @@ export function workgroupRows(
   });
 }
 
-/** Registers of bools are not shuffled. */
+/** Whether subgroups can shuffle an accumulator: there is no shuffle of bools. */
 function canShuffle({ state }: Accumulator, { subgroups }: AdapterProfile): boolean {
   return subgroups !== null && state.every(({ type }) => type !== 'bool');
 }
 
-/** Workgroup memory for the state of an accumulator. */
+/** Declares workgroup memory for `count` states of an accumulator. @returns the names, one per word */
 function declareSharedState(
   { state }: Accumulator,
   count: number,
@@ -85,6 +83,7 @@ function declareSharedState(
   });
 }
 
+/** Reduces the accumulators of all invocations by a tree in workgroup memory. */
 function reduceByTree(body: Block, accumulator: Accumulator, size: number, declarations: string[]): void {
   const shared = declareSharedState(accumulator, size, declarations);
   accumulator.state.forEach(({ name }, word) => body.line(`${shared[word]!}[lane] = ${name};`));
@@ -100,7 +99,7 @@ function reduceByTree(body: Block, accumulator: Accumulator, size: number, decla
   accumulator.state.forEach(({ name }, word) => body.line(`${name} = ${shared[word]!}[0];`));
 }
 
-/** Shuffles inside each subgroup; then every invocation folds what the subgroups have found, in one order. */
+/** Reduces each subgroup by shuffles; then every invocation reduces the subgroups' results, in one order. */
 function reduceBySubgroups(
   body: Block,
   accumulator: Accumulator,

@@ -7,7 +7,6 @@ import { Block } from '../emit/block.ts';
 import { ExpressionWriter, extentsOf, Scope, type Surroundings } from '../emit/expression-writer.ts';
 import { Operands } from '../emit/operands.ts';
 import { range } from '../emit/axes.ts';
-import { storeAll } from '../kernels/row-loop.ts';
 import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout } from '../emit/shader.ts';
 
@@ -48,7 +47,7 @@ export function epilogueOf(
       .open(`if (${outside.length === 1 ? outside[0]! : outside.map((text) => `(${text})`).join(' | ')})`)
       .line('return;');
   scope.block = body.insertionPoint();
-  storeAll(expressions, stores, scope);
+  expressions.storeAll(stores, scope);
   const parameters = axes.map((axis) => `${axisName(axis)}: i32`).join(', ');
   const first = batch.map((_, axis) => `${axisName(axis)}, `).join('');
   return {

@@ -14,6 +14,7 @@ import {
 import { DeviceError } from '@firsthand/graph';
 import type { DType, HostValue, PlanReport, Program } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
+import type { ShaderPlan } from '../emit/shader.ts';
 import { BUFFER_UNIT, type PooledBuffer } from './buffer-pool.ts';
 import { WORD, writeHostValue, type Words } from './elements.ts';
 import { SMALL_OUTPUT } from './readback.ts';
@@ -83,12 +84,12 @@ export function parametersOf({ args }: Program): readonly Parameter[] {
 export function* commandsOf(
   program: Program,
   parameters: readonly Parameter[],
-  target: Target,
+  target: Target<ShaderPlan>,
   session: Session,
 ): InParts<Commands> {
   const plan = yield* compileInParts(program, target);
   requireLimits(plan, session);
-  const steps = yield* stepsOf(plan, session.profile, session.definitions, session.pipelines);
+  const steps = yield* stepsOf(plan, session.profile, session.pipelines);
   session.requireSize(
     steps.packedBytes,
     'the arrays of a kernel, of which more are bound than this adapter allows',

@@ -8,8 +8,9 @@ import { BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import { WebGPUExecutable } from './executable.ts';
 import type { Session } from './session.ts';
-import { scratchBytes } from '../kernels/plan-kernel.ts';
+import { planKernel } from '../kernels/plan-kernel.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
+import type { ShaderPlan } from '../emit/shader.ts';
 
 /** Shaders are compiled slowly, and many that are short and alike are one pipeline. */
 const SINGLE_LIMIT = 96;
@@ -27,13 +28,13 @@ export class SessionDevice implements WebGPUDevice {
   readonly name = 'webgpu';
   readonly findings: readonly string[];
   readonly #session: Session;
-  readonly #target: Target;
+  readonly #target: Target<ShaderPlan>;
 
   constructor(session: Session, findings: readonly string[]) {
     this.#session = session;
     this.findings = findings;
     this.#target = {
-      plan: (kernel) => ({ scratch: scratchBytes(kernel, session.profile) }),
+      plan: (kernel) => planKernel(kernel, session.profile, session.definitions),
       float64: false,
       singleLimit: SINGLE_LIMIT,
       arrayLimit: session.profile.maxBindings,

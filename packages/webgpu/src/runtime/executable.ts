@@ -7,6 +7,7 @@ import type { Target } from '@firsthand/compiler';
 import { unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Program } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
+import type { ShaderPlan } from '../emit/shader.ts';
 import {
   commandsOf,
   parametersOf,
@@ -39,7 +40,7 @@ export class WebGPUExecutable implements Executable {
   /**
    * @throws DeviceError if an output is too large for a buffer, and what planning throws in its first slice
    */
-  constructor(program: Program, target: Target, session: Session) {
+  constructor(program: Program, target: Target<ShaderPlan>, session: Session) {
     this.#session = session;
     this.#parameters = parametersOf(program);
     this.#results = [...program.effects.map(({ node }) => node), ...program.roots].map(

@@ -15,7 +15,7 @@ import { WebGPUStorage, type Allocation, type StorageOwner } from './storage.ts'
 import { TimeSlicer } from './time-slices.ts';
 import { Timeline } from './timeline.ts';
 import { BUFFER_USAGE } from './webgpu-flags.ts';
-import type { Definitions } from '../kernels/plan-kernel.ts';
+import type { Definitions } from '../kernels/custom-kernel.ts';
 import { messageOf } from './message.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 

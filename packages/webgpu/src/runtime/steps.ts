@@ -16,10 +16,9 @@ import {
 } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { kernelShaders, type Definitions } from '../kernels/plan-kernel.ts';
 import { dispatchOf, GROUP_ROW } from '../emit/module.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
-import type { Access, OperandLayout } from '../emit/shader.ts';
+import type { Access, OperandLayout, ShaderPlan } from '../emit/shader.ts';
 import { bufferBytes, BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import type { PipelineEntry, Pipelines } from './pipelines.ts';
@@ -56,12 +55,17 @@ export interface Steps {
 
 /** Plans the steps, and asks for the pipelines. */
 export function* stepsOf(
-  plan: Plan,
+  plan: Plan<ShaderPlan>,
   profile: AdapterProfile,
-  definitions: Definitions,
   pipelines: Pipelines,
 ): InParts<Steps> {
   const list: Step[] = [];
+  const texts = new Map<Kernel, string>();
+  const textOf = (kernel: Kernel): string => {
+    const text = texts.get(kernel) ?? printKernel(kernel);
+    texts.set(kernel, text);
+    return text;
+  };
   let packedBytes = 0;
   for (const [kernel, planned] of plan.kernels.entries()) {
     requireCountable(planned);
@@ -75,9 +79,8 @@ export function* stepsOf(
       bytes: planned.kernel.operands[operand]!.length * WORD,
     });
     for (const operand of order) list.push({ kind: 'copy', from: own(operand), to: packed(operand) });
-    for (const shader of pipelines.shadersOf(textOf(planned.kernel, layout), () =>
-      kernelShaders(planned.kernel, layout, profile, definitions),
-    )) {
+    const key = `${textOf(planned.kernel)}\n${keyOf(layout)}`;
+    for (const shader of pipelines.shadersOf(key, () => planned.plan.emit(layout))) {
       const groups = dispatchOf(shader.workgroups);
       if (groups[1] > GROUP_ROW) {
         const problem = `${describe(planned)} needs ${shader.workgroups} workgroups, and a dispatch has ${GROUP_ROW ** 2} at most`;
@@ -127,9 +130,9 @@ function requireCountable(planned: PlannedKernel): void {
   }
 }
 
-/** A text that is the same for kernels with the same shaders. */
-function textOf(kernel: Kernel, { aliasOf: shares, access, packed }: OperandLayout): string {
-  return `${printKernel(kernel)}\n${shares.join()} ${access.join()} ${[...packed].join()}`;
+/** A layout as text: kernels of equal text and layout have equal shaders. */
+function keyOf({ aliasOf, access, packed }: OperandLayout): string {
+  return `${aliasOf.join()} ${access.join()} ${[...packed].join()}`;
 }
 
 /** Whether another operand that shares this one's memory is written. */

@@ -1,14 +1,11 @@
 /**
- * Expressions in WGSL: their text, and the functions of this library that it calls. They are made from forms,
- * which are WGSL too, with the operands called a, b and c: `(a + b)`, `exp_f32(a)`.
+ * WGSL expressions: text, and the library functions that it calls. They are made of forms, which are WGSL with
+ * the operands named a, b and c: `(a + b)`, `exp_f32(a)`.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
 import { FUNCTIONS, type FunctionName } from './functions.ts';
 
-/**
- * An expression in WGSL, with the functions of this library that it calls. Its text is a name, a literal, a
- * call, or stands in parentheses.
- */
+/** An expression, with the library functions that it calls: a name, a literal, a call, or in parentheses. */
 export interface Expression {
   readonly text: string;
   readonly needs: readonly FunctionName[];
@@ -17,7 +14,7 @@ export interface Expression {
 /** The types of values in registers. */
 export type ValueType = 'f32' | 'i32' | 'u32' | 'bool';
 
-/** The types of values by dtype; null for what WGSL has no type for. */
+/** The value type of each dtype; null where WGSL has none. */
 const VALUE_TYPES: { readonly [K in DType]: ValueType | null } = {
   float32: 'f32',
   float64: null,
@@ -55,7 +52,7 @@ function isFunction(name: string): name is FunctionName {
 
 const OPERANDS = ['a', 'b', 'c'];
 
-/** The expression that a form is with these operands. */
+/** Substitutes operands into a form. */
 export function expressionOf(form: string, ...operands: readonly string[]): Expression {
   const names: readonly string[] = form.match(/\w+(?=\()/g) ?? [];
   return {
@@ -64,13 +61,13 @@ export function expressionOf(form: string, ...operands: readonly string[]): Expr
   };
 }
 
-/** The expression that a form is whose first operand is an expression. */
+/** Substitutes an expression for the first operand of a form, and texts for the others. */
 export function wrapped(form: string, { text, needs }: Expression, ...rest: readonly string[]): Expression {
   const outer = expressionOf(form, text, ...rest);
   return { text: outer.text, needs: [...needs, ...outer.needs] };
 }
 
-/** Functions that give their operand back, by its type. */
+/** Identity functions by type: their result is no constant. */
 const RUNTIME: { readonly [K in ValueType]: string } = {
   f32: 'runtime_f32(a)',
   i32: 'runtime_i32(a)',
@@ -79,8 +76,8 @@ const RUNTIME: { readonly [K in ValueType]: string } = {
 };
 
 /**
- * The expression that a form is where not all operands are literals: WGSL computes with literals while it
- * compiles, and calls what overflows an error.
+ * Substitutes operands into a form so that they are not all literals: WGSL evaluates constant expressions at
+ * compile time, where overflow is an error.
  * @param type the operands'
  */
 export function runtimeExpression(

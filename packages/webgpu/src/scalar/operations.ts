@@ -1,7 +1,7 @@
 /**
- * What every scalar operation is in WGSL: tables from kinds to text, by the type of the operands. What the
- * language leaves open, or has for some hundred units in the last place, is a function of this library, by
- * name. float16 is computed in float32; the result of every operation that may leave binary16 is rounded.
+ * Every scalar operation in WGSL: tables from kinds to forms, by the type of the operands. Where the language
+ * leaves a result open, or allows errors of hundreds of units in the last place, the form calls a function of
+ * this library. float16 is computed in float32, and rounded unless the result is exact.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
 import type { BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
@@ -19,61 +19,61 @@ export { elementType, valueType, type Expression } from './expression.ts';
 export { declarationsOf, type FunctionName } from './functions.ts';
 export { literal } from './literals.ts';
 
-/** The form of an operation for each type of operands; absent where it has none. */
+/** The forms of an operation, one for each type of operands that it takes. */
 interface Rule {
   readonly f32?: string;
   readonly i32?: string;
   readonly u32?: string;
   readonly bool?: string;
-  /** Whether a float16 result may need more digits than binary16 has. */
-  readonly rounds?: true;
+  /** Whether the result of float16 operands needs no rounding: it is a binary16 number, or a bool. */
+  readonly isExact?: true;
 }
 
 const UNARY: { readonly [K in UnaryKind]: Rule } = {
-  neg: { f32: '(-a)', i32: '(-a)', u32: '(0u - a)' },
-  abs: { f32: 'abs(a)', i32: 'abs(a)', u32: 'a' },
-  sign: { f32: 'sign_f32(a)', i32: 'sign(a)', u32: 'min(a, 1u)' },
-  exp: { f32: 'exp_f32(a)', rounds: true },
-  expm1: { f32: 'expm1_f32(a)', rounds: true },
-  log: { f32: 'log_f32(a)', rounds: true },
-  log1p: { f32: 'log1p_f32(a)', rounds: true },
-  sqrt: { f32: 'sqrt(a)', rounds: true },
-  rsqrt: { f32: '(1f / sqrt(a))', rounds: true },
-  reciprocal: { f32: '(1f / a)', rounds: true },
-  sin: { f32: 'sin_f32(a)', rounds: true },
-  cos: { f32: 'cos_f32(a)', rounds: true },
-  tan: { f32: 'tan_f32(a)', rounds: true },
-  tanh: { f32: 'tanh_f32(a)', rounds: true },
-  erf: { f32: 'erf_f32(a)', rounds: true },
-  normalCdf: { f32: 'normal_cdf_f32(a)', rounds: true },
-  sigmoid: { f32: 'sigmoid_f32(a)', rounds: true },
-  floor: { f32: 'floor(a)' },
-  ceil: { f32: 'ceil(a)' },
-  round: { f32: 'round(a)' },
+  neg: { f32: '(-a)', i32: '(-a)', u32: '(0u - a)', isExact: true },
+  abs: { f32: 'abs(a)', i32: 'abs(a)', u32: 'a', isExact: true },
+  sign: { f32: 'sign_f32(a)', i32: 'sign(a)', u32: 'min(a, 1u)', isExact: true },
+  exp: { f32: 'exp_f32(a)' },
+  expm1: { f32: 'expm1_f32(a)' },
+  log: { f32: 'log_f32(a)' },
+  log1p: { f32: 'log1p_f32(a)' },
+  sqrt: { f32: 'sqrt(a)' },
+  rsqrt: { f32: '(1f / sqrt(a))' },
+  reciprocal: { f32: '(1f / a)' },
+  sin: { f32: 'sin_f32(a)' },
+  cos: { f32: 'cos_f32(a)' },
+  tan: { f32: 'tan_f32(a)' },
+  tanh: { f32: 'tanh_f32(a)' },
+  erf: { f32: 'erf_f32(a)' },
+  normalCdf: { f32: 'normal_cdf_f32(a)' },
+  sigmoid: { f32: 'sigmoid_f32(a)' },
+  floor: { f32: 'floor(a)', isExact: true },
+  ceil: { f32: 'ceil(a)', isExact: true },
+  round: { f32: 'round(a)', isExact: true },
   logicalNot: { bool: '(!a)' },
-  isNaN: { f32: 'is_nan(a)', i32: 'false', u32: 'false', bool: 'false' },
+  isNaN: { f32: 'is_nan(a)', i32: 'false', u32: 'false', bool: 'false', isExact: true },
 };
 
 const BINARY: { readonly [K in BinaryKind]: Rule } = {
-  add: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)', rounds: true },
-  sub: { f32: '(a - b)', i32: '(a - b)', u32: '(a - b)', rounds: true },
-  mul: { f32: '(a * b)', i32: '(a * b)', u32: '(a * b)', rounds: true },
-  div: { f32: '(a / b)', i32: 'div_i32(a, b)', u32: 'div_u32(a, b)', rounds: true },
-  pow: { f32: 'pow_f32(a, b)', i32: 'pow_i32(a, b)', u32: 'pow_u32(a, b)', rounds: true },
-  mod: { f32: 'mod_f32(a, b)', i32: 'mod_i32(a, b)', u32: 'mod_u32(a, b)', rounds: true },
-  maximum: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)' },
-  minimum: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)' },
-  eq: { f32: '(a == b)', i32: '(a == b)', u32: '(a == b)', bool: '(a == b)' },
-  ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)' }, // WGSL's NaN != x is false where it becomes SPIR-V
-  lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a & b)' },
-  le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a | b)' },
-  gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a & !b)' },
-  ge: { f32: '(a >= b)', i32: '(a >= b)', u32: '(a >= b)', bool: '(a | !b)' },
+  add: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)' },
+  sub: { f32: '(a - b)', i32: '(a - b)', u32: '(a - b)' },
+  mul: { f32: '(a * b)', i32: '(a * b)', u32: '(a * b)' },
+  div: { f32: '(a / b)', i32: 'div_i32(a, b)', u32: 'div_u32(a, b)' },
+  pow: { f32: 'pow_f32(a, b)', i32: 'pow_i32(a, b)', u32: 'pow_u32(a, b)' },
+  mod: { f32: 'mod_f32(a, b)', i32: 'mod_i32(a, b)', u32: 'mod_u32(a, b)' },
+  maximum: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', isExact: true },
+  minimum: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', isExact: true },
+  eq: { f32: '(a == b)', i32: '(a == b)', u32: '(a == b)', bool: '(a == b)', isExact: true },
+  ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)', isExact: true }, // WGSL's NaN != x is false where it becomes SPIR-V
+  lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a & b)', isExact: true },
+  le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a | b)', isExact: true },
+  gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a & !b)', isExact: true },
+  ge: { f32: '(a >= b)', i32: '(a >= b)', u32: '(a >= b)', bool: '(a | !b)', isExact: true },
   logicalAnd: { bool: '(a & b)' },
   logicalOr: { bool: '(a | b)' },
 };
 
-/** By the type of the operand, then that of the result. */
+/** The forms of casts, by the type of the operand, then of the result. */
 const CAST: { readonly [From in ValueType]: { readonly [To in ValueType]: string } } = {
   f32: { f32: 'a', i32: 'f32_to_i32(a)', u32: 'f32_to_u32(a)', bool: 'is_true(a)' },
   i32: { f32: 'f32(a)', i32: 'a', u32: 'bitcast<u32>(a)', bool: '(a != 0i)' },
@@ -81,42 +81,42 @@ const CAST: { readonly [From in ValueType]: { readonly [To in ValueType]: string
   bool: { f32: 'f32(a)', i32: 'i32(a)', u32: 'u32(a)', bool: 'a' },
 };
 
-/** What a reduction begins with, and how it goes on. */
+/** The identity of a reduction, and how it combines two values. */
 interface ReduceRule {
   readonly identity: { readonly [K in ValueType]: number };
-  readonly step: { readonly [K in ValueType]: string };
+  readonly combine: { readonly [K in ValueType]: string };
 }
 
 const REDUCE: { readonly [K in ReduceKind]: ReduceRule } = {
   sum: {
     identity: { f32: 0, i32: 0, u32: 0, bool: 0 },
-    step: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)', bool: '(a | b)' },
+    combine: { f32: '(a + b)', i32: '(a + b)', u32: '(a + b)', bool: '(a | b)' },
   },
   prod: {
     identity: { f32: 1, i32: 1, u32: 1, bool: 1 },
-    step: { f32: '(a * b)', i32: '(a * b)', u32: '(a * b)', bool: '(a & b)' },
+    combine: { f32: '(a * b)', i32: '(a * b)', u32: '(a * b)', bool: '(a & b)' },
   },
   max: {
     identity: { f32: -Infinity, i32: -(2 ** 31), u32: 0, bool: 0 },
-    step: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', bool: '(a | b)' },
+    combine: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', bool: '(a | b)' },
   },
   min: {
     identity: { f32: Infinity, i32: 2 ** 31 - 1, u32: 2 ** 32 - 1, bool: 1 },
-    step: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', bool: '(a & b)' },
+    combine: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', bool: '(a & b)' },
   },
 };
 
-/** A result, rounded to binary16 if it is to be. */
+/** A result, rounded to binary16 where `rounds` says so. */
 function rounded(expression: Expression, rounds: boolean): Expression {
   return rounds ? wrapped('to_half(a)', expression) : expression;
 }
 
-/** What a rule makes of operands of a dtype. */
+/** Applies a rule to operands of a dtype. */
 function apply(kind: string, rule: Rule, dtype: DType, operands: readonly [string, ...string[]]): Expression {
   const type = valueType(dtype);
   const form = rule[type];
   if (form === undefined) throw new DTypeError(`webgpu: ${kind} does not take ${dtype}`);
-  return rounded(runtimeExpression(form, type, ...operands), rule.rounds === true && dtype === 'float16');
+  return rounded(runtimeExpression(form, type, ...operands), rule.isExact !== true && dtype === 'float16');
 }
 
 /**
@@ -142,16 +142,22 @@ export function binaryExpression(kind: BinaryKind, dtype: DType, a: string, b: s
 }
 
 /**
- * A float that no compiler knows anything of: it is not put together with what it is computed from, or is
- * computed from it.
+ * Whether the shader compiler sees float arithmetic in the result of an operation, which it may then merge
+ * with the operation that reads it: the form has an operator of its own, and no rounding hides it.
  */
+export function exposesArithmetic(kind: UnaryKind | BinaryKind, dtype: DType): boolean {
+  const { f32 = '', isExact } = kind in UNARY ? UNARY[kind as UnaryKind] : BINARY[kind as BinaryKind];
+  return /[-+*/]/.test(f32) && (dtype === 'float32' || isExact === true);
+}
+
+/** A float that is opaque to the shader compiler: its value, and the operations before and behind it. */
 export function opaqueExpression(x: string): Expression {
   return { text: `opaque_f32${x.startsWith('(') ? x : `(${x})`}`, needs: ['opaque_f32'] };
 }
 
 /**
- * An element of one dtype as one of another: floats are cut off and held within an integer's bounds, NaN
- * becomes 0, integers wrap, bool is `≠ 0`.
+ * Converts an element to another dtype: floats are truncated and clamped to the integer's range, NaN becomes 0,
+ * integers wrap, bool is `≠ 0`.
  */
 export function castExpression(from: DType, to: DType, x: string): Expression {
   const [source, target] = [valueType(from), valueType(to)];
@@ -186,17 +192,17 @@ export function randomExpression(
   return expressionOf(form, `vec2u(${key.join(', ')})`, `vec2u(${counter.join(', ')})`, index);
 }
 
-/** What a reduction of no elements gives. */
+/** The identity of a reduction: its result over no elements. */
 export function reduceIdentity(kind: ReduceKind, dtype: DType): Expression {
   return literal(dtype, REDUCE[kind].identity[valueType(dtype)]);
 }
 
 /**
- * One more element in a reduction. float16 sums and products are f32 while they grow: round the last one, by
- * `castExpression('float32', 'float16', sum)`.
+ * Combines an element with the accumulator of a reduction. float16 accumulates in f32: the caller rounds the
+ * result, by `castExpression('float32', 'float16', sum)`.
  * @param accumulator of type `valueType(dtype)`
  * @param x of type `valueType(dtype)`
  */
 export function reduceExpression(kind: ReduceKind, dtype: DType, accumulator: string, x: string): Expression {
-  return runtimeExpression(REDUCE[kind].step[valueType(dtype)], valueType(dtype), accumulator, x);
+  return runtimeExpression(REDUCE[kind].combine[valueType(dtype)], valueType(dtype), accumulator, x);
 }

@@ -22,7 +22,8 @@ import {
   type TypedArray,
 } from '@firsthand/linalg';
 import { expect } from 'vitest';
-import { kernelShaders, scratchBytes } from '../../src/kernels/plan-kernel.ts';
+import type { Shader } from '../../src/emit/shader.ts';
+import { planKernel } from '../../src/kernels/plan-kernel.ts';
 import type { AdapterProfile } from '../../src/emit/profile.ts';
 import { plainLayout, runShaders } from './run-shader.ts';
 
@@ -57,14 +58,19 @@ function differs(actual: number, expected: number, { relative, absolute }: Toler
   );
 }
 
+/** The shaders of a kernel whose operands have a buffer each. */
+export function shadersOf(kernel: Kernel, profile: AdapterProfile): readonly Shader[] {
+  return planKernel(kernel, profile).emit(plainLayout(kernel.operands));
+}
+
 /** Runs the shaders of a kernel on copies of arrays, one per operand. */
 export function runOnGPU(
   kernel: Kernel,
   arrays: readonly TypedArray[],
   profile: AdapterProfile,
 ): Promise<TypedArray[]> {
-  const shaders = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map());
-  return runShaders(shaders, kernel.operands, arrays, scratchBytes(kernel, profile) / 4);
+  const { scratch } = planKernel(kernel, profile);
+  return runShaders(shadersOf(kernel, profile), kernel.operands, arrays, scratch / 4);
 }
 
 /**
@@ -83,11 +89,9 @@ export async function expectSame(
     const actual = await runOnGPU(kernel, arrays, profile);
     kernel.operands.forEach(({ dtype }, operand) => {
       const [got, wanted] = [numbersOf(actual[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
-      const wrong = wanted.findIndex((value, place) => differs(got[place]!, value, tolerance));
+      const wrong = wanted.findIndex((value, index) => differs(got[index]!, value, tolerance));
       if (wrong < 0) return;
-      const text = kernelShaders(kernel, plainLayout(kernel.operands), profile, new Map()).map(
-        ({ wgsl }) => wgsl,
-      );
+      const text = shadersOf(kernel, profile).map(({ wgsl }) => wgsl);
       expect.fail(
         [
           `${profile.name}: operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}`,
@@ -119,14 +123,14 @@ export function kernelsOf<K extends KernelKind>(
   );
 }
 
-/** offset + Σ factor·axis */
+/** offset + Σ coefficient·axis */
 export function affine(
   offset: number,
-  ...terms: readonly (readonly [axis: number, factor: number])[]
+  ...terms: readonly (readonly [axis: number, coefficient: number])[]
 ): Index {
   return {
     offset,
-    terms: terms.map(([axis, factor]): Term => ({ coefficient: factor, atom: { kind: 'axis', axis } })),
+    terms: terms.map(([axis, coefficient]): Term => ({ coefficient, atom: { kind: 'axis', axis } })),
   };
 }
 
@@ -137,14 +141,14 @@ export function load(operand: number, dtype: DType, index: Index): Scalar {
 
 /** The operands of kernels: all but the last `written` are read. */
 export function operandsOf(specs: readonly (readonly [DType, number])[], written = 1): Operand[] {
-  return specs.map(([dtype, length], place) => ({
+  return specs.map(([dtype, length], operand) => ({
     dtype,
     length,
-    access: place < specs.length - written ? 'read' : 'write',
+    access: operand < specs.length - written ? 'read' : 'write',
   }));
 }
 
-/** The place in row-major order of an array with these extents. */
+/** The row-major index into an array with these extents. */
 export function rowMajor(extents: readonly number[], offset = 0): Index {
   const terms = extents.map((_, axis): [number, number] => [
     axis,
@@ -160,9 +164,9 @@ export function filled(
   length: number = numbers.length,
 ): TypedArray {
   const array = allocate(dtype, length);
-  for (let place = 0; place < length; place++) {
-    const value = numbers[place % numbers.length]!;
-    array[place] =
+  for (let index = 0; index < length; index++) {
+    const value = numbers[index % numbers.length]!;
+    array[index] =
       dtype === 'float16' ? toFloat16Bits(value) : dtype === 'bool' ? Math.trunc(value) & 1 : value;
   }
   return array;
@@ -172,6 +176,6 @@ export function filled(
 export function scattered(length: number, low = -2, high = 2, seed = 1): number[] {
   return Array.from(
     { length },
-    (_, place) => low + (high - low) * (((place + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1),
+    (_, index) => low + (high - low) * (((index + 1) * 0.6180339887498949 + seed * 0.7548776662466927) % 1),
   );
 }

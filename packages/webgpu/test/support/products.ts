@@ -3,7 +3,7 @@ import { printKernel, runKernel, type ContractKernel, type Index } from '@firsth
 import type { DType, TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { contractShaders } from '../../src/matmul/plan-matmul.ts';
+import { planMatmul } from '../../src/matmul/plan-matmul.ts';
 import type { AdapterProfile } from '../../src/emit/profile.ts';
 import type { OperandLayout, Shader } from '../../src/emit/shader.ts';
 import { affine, filled, PROFILES, scattered } from './kernels.ts';
@@ -13,8 +13,8 @@ import { plainLayout, runShaders } from './run-shader.ts';
 /** A product whose indices are not linear: a is read in pairs of rows, b by quotients along k and n. */
 export function withQuotients(): ContractKernel {
   const pairs = affine(0, [1, 1]);
-  const quotient = (of: Index, by: number, factor: number): Index['terms'][0] => ({
-    coefficient: factor,
+  const quotient = (of: Index, by: number, coefficient: number): Index['terms'][0] => ({
+    coefficient,
     atom: { kind: 'quotient', of, by },
   });
   const a: Index = {
@@ -65,40 +65,40 @@ export function arraysFor({ operands }: ContractKernel): TypedArray[] {
   });
 }
 
-/** A way to make shaders of a product. */
-export type Way = (kernel: ContractKernel, layout: OperandLayout) => readonly Shader[];
+/** Emits the shaders of a product. */
+export type Emitter = (kernel: ContractKernel, layout: OperandLayout) => readonly Shader[];
 
-/** The way for an adapter. */
-export const chosenFor =
-  (profile: AdapterProfile): Way =>
+/** Emits what is planned for an adapter. */
+export const plannedFor =
+  (profile: AdapterProfile): Emitter =>
   (kernel, layout) =>
-    contractShaders(kernel, layout, profile);
+    planMatmul(kernel, profile).emit(layout);
 
-const inSoftware: readonly Way[] = [
+const inSoftware: readonly Emitter[] = [
   PROFILES.software,
   { ...PROFILES.software, subgroups: { least: 4, most: 4, directive: true } },
-].map(chosenFor);
+].map(plannedFor);
 
 /**
- * All ways agree with the interpreter: exactly for integers, up to the roundings of k summands for floats.
+ * All shaders agree with the interpreter: exactly for integers, up to the roundings of k summands for floats.
  */
 export async function expectProduct(
   kernel: ContractKernel,
   {
     arrays = arraysFor(kernel),
-    ways = inSoftware,
-  }: { readonly arrays?: readonly TypedArray[]; readonly ways?: readonly Way[] } = {},
+    emitters = inSoftware,
+  }: { readonly arrays?: readonly TypedArray[]; readonly emitters?: readonly Emitter[] } = {},
 ): Promise<void> {
   const expected = arrays.map((array) => array.slice());
   runKernel(kernel, expected);
   const bound = kernel.dtype === 'float32' ? 2 ** -22 * Math.sqrt(kernel.k) : 0;
-  for (const way of ways) {
-    const shaders = way(kernel, plainLayout(kernel.operands));
+  for (const emit of emitters) {
+    const shaders = emit(kernel, plainLayout(kernel.operands));
     const actual = await runShaders(shaders, kernel.operands, arrays);
     actual.forEach((array, operand) => {
       const wanted = expected[operand]!;
-      const wrong = array.findIndex((value, place) => {
-        const other = wanted[place]!;
+      const wrong = array.findIndex((value, index) => {
+        const other = wanted[index]!;
         return !(Object.is(value, other) || Math.abs(value - other) <= bound * (1 + Math.abs(other)));
       });
       if (wrong < 0) return;

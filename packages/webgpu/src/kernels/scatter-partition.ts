@@ -1,45 +1,42 @@
-/**
- * Who writes what in a scatter kernel: how its work is dealt out to invocations, chosen by a rough estimate
- * of cost.
- */
+/** How a scatter is divided among invocations: the cheapest division, by a rough estimate of its cost. */
 import { isAffine, type ScatterKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { axesIn } from '../emit/indices.ts';
 import { range } from '../emit/axes.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 
-/** How the work is dealt out: each combination of a place, a hand and a part has an invocation. */
-export interface ScatterPlan {
-  /** Axes that the target's index depends on: each of their places has targets of its own. */
+/** The division: each combination of a slice, a stripe and a chunk has an invocation. */
+export interface ScatterPartition {
+  /** Axes in the target's index: each combination of them has a slice of targets of its own. */
   readonly parallelAxes: readonly number[];
-  /** The other axes, whose places are steps in row-major order. */
+  /** The other axes: their combinations are the steps, in row-major order. */
   readonly sequentialAxes: readonly number[];
   readonly targetSlices: number;
   readonly steps: number;
   /**
-   * Among how many hands the targets of one place are dealt out: a power of two, or as many as there are
-   * targets. All of them look at all steps.
+   * Stripes of a slice: target t is in stripe t mod stripes. A power of two, or the number of targets. Each
+   * invocation reads the positions of all steps.
    */
   readonly stripes: number;
-  /** In how many parts the steps are cut. What each part finds is put together by a second shader. */
+  /** Chunks of the steps, whose results a second shader combines. */
   readonly chunks: number;
 }
 
 /** Invocations that keep an adapter busy. */
 const ENOUGH = { software: 32, hardware: 16384 } as const;
-/** What costs how much, where a look at a position costs 1: an update of memory, and a further shader. */
+/** Estimated costs, in reads of a position: an update of memory, and another dispatch. */
 const UPDATE = { software: 3, hardware: 20 } as const;
 const SHADER = { software: 5000, hardware: 2000 } as const;
-/** Steps of a part at the least, and words of working memory at the most. */
+/** Steps of a chunk, at least; words of working memory, at most. */
 const LEAST_CHUNK_STEPS = 64;
 const MOST_WORDS = 2 ** 22;
 
-/** Chooses a plan: the cheapest one, of all numbers of hands and parts. */
-export function scatterPlan(kernel: ScatterKernel, { isSoftware }: AdapterProfile): ScatterPlan {
+/** The cheapest division, over all numbers of stripes and chunks. */
+export function scatterPartition(kernel: ScatterKernel, { isSoftware }: AdapterProfile): ScatterPartition {
   const { extents, index, extent } = kernel;
   const axes = range(extents.length);
   const size = (some: readonly number[]): number => sizeOf(some.map((axis) => extents[axis]!));
-  // Where targets are not told apart, one invocation does all.
+  // Where slices may overlap, one invocation does everything.
   if (!isInjective(kernel))
     return {
       parallelAxes: [],
@@ -89,19 +86,18 @@ function powersBelow(limit: number): readonly number[] {
 }
 
 /**
- * Whether index + position·stride is another number for each place of the index's axes and each position:
- * every step is larger than what all smaller ones reach.
+ * Whether index + position·stride is injective in the index's axes and the position: each stride exceeds the
+ * sum of the ranges of all smaller ones.
  */
 function isInjective({ extents, index, stride, extent }: ScatterKernel): boolean {
   if (!isAffine(index)) return false;
-  const steps = index.terms.map(({ coefficient: factor }, term) => ({
-    size: Math.abs(factor),
+  const strides = index.terms.map(({ coefficient }, term) => ({
+    size: Math.abs(coefficient),
     count: extents[axesIn(index)[term]!]!,
   }));
+  strides.push({ size: stride, count: extent });
   let reach = 0;
-  for (const { size, count } of [...steps, { size: stride, count: extent }].toSorted(
-    (a, b) => a.size - b.size,
-  )) {
+  for (const { size, count } of strides.toSorted((a, b) => a.size - b.size)) {
     if (count > 1 && size <= reach) return false;
     reach += size * (count - 1);
   }
