@@ -9,7 +9,8 @@ import type { Callee } from '../src/assembler/code.ts';
 import { Module } from '../src/assembler/module.ts';
 import { TILES } from '../src/contract/tiles.ts';
 import { detectFeatures } from '../src/engine/features.ts';
-import { emitKernel, functionsOf, scratchOf } from '../src/kernels/kernel-code.ts';
+import { emitKernel, functionsOf, planKernel } from '../src/kernels/kernel-code.ts';
+import type { WasmKernelPlan } from '../src/kernels/kernel-plan.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../src/math/float64.ts';
 import { affine } from '../test/support/build.ts';
 import {
@@ -33,13 +34,15 @@ const noParts = (): Callee => {
   throw new Error('only composites are made of other kernels');
 };
 
+const planOf = (kernel: LoopKernel): WasmKernelPlan => planKernel(kernel, TILES[0]!);
+
 /** Kernels in one module, by name. */
 function assemble(kernels: readonly LoopKernel[]): {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly imports: WebAssembly.ModuleImports;
 } {
   const module = new Module({ initial: 1, maximum: 65536, shared: false });
-  const names = new Set(kernels.flatMap((kernel) => [...functionsOf(kernel)]));
+  const names = new Set(kernels.flatMap((kernel) => [...functionsOf(kernel, planOf(kernel))]));
   const functions = new Map<Float64Import, Callee>();
   for (const name of names) {
     const params = Array.from({ length: FLOAT64_IMPORTS[name] }, () => 'f64' as const);
@@ -53,9 +56,10 @@ function assemble(kernels: readonly LoopKernel[]): {
       (code, locals) =>
         emitKernel(
           code,
-          kernel,
+          kernel.operands.length,
+          planOf(kernel),
           locals,
-          { features, functions, module, tile: TILES[0]!, define: noParts },
+          { features, functions, module, define: noParts },
           null,
         ),
       {
@@ -167,7 +171,8 @@ console.log(
   `${BENCHMARKS.length} kernels, ${bytes.length} bytes, assembled in ${(assembled - start).toFixed(1)} ms, compiled in ${(compiled - assembled).toFixed(1)} ms\n`,
 );
 for (const [number, [name, kernel, plain]] of BENCHMARKS.entries()) {
-  if (scratchOf(kernel) > memory.buffer.byteLength - scratch) throw new Error(`${name} needs more memory`);
+  if (planOf(kernel).scratch > memory.buffer.byteLength - scratch)
+    throw new Error(`${name} needs more memory`);
   const call = instance.exports[`kernel${number}`] as (...addresses: number[]) => void;
   const addresses = [...kernel.operands.map((_, operand) => arrays[operand]!.byteOffset), scratch];
   call(...addresses);

@@ -7,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import type { Plan } from '@firsthand/compiler';
 import { DeviceError, type Arg, type Storage } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
+import type { WasmKernelPlan } from '../src/kernels/kernel-plan.ts';
 import { WasmExecutable } from '../src/runtime/executable.ts';
 import { PAGE } from '../src/memory/linear-memory.ts';
 import type { WasmStorage } from '../src/memory/storage.ts';
@@ -29,7 +30,7 @@ import {
 const LONG = 1000; // 4000 bytes: too many to move to the host
 
 /** out = 2a + 1 */
-function twicePlusOne(length: number): Plan {
+function twicePlusOne(length: number): Plan<WasmKernelPlan> {
   const kernel = map(length, [length], add(mul(element(0), constant(2)), constant(1)));
   return plan(
     [buffer(length, argument(0)), buffer(length, output(0))],
@@ -39,7 +40,7 @@ function twicePlusOne(length: number): Plan {
 }
 
 /** a ← a + b, and the old a times 10 as a second output. */
-function update(length: number): Plan {
+function update(length: number): Plan<WasmKernelPlan> {
   return plan(
     [
       buffer(length, argument(0)),

@@ -14,6 +14,8 @@ import type {
   Store,
 } from '@firsthand/compiler';
 import { TILES } from '../src/contract/tiles.ts';
+import { planKernel } from '../src/kernels/kernel-code.ts';
+import type { WasmKernelPlan } from '../src/kernels/kernel-plan.ts';
 import { LinearMemory } from '../src/memory/linear-memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';
 import { Session, type Parts } from '../src/runtime/session.ts';
@@ -71,10 +73,14 @@ export function output(number: number): BufferLocation {
 }
 
 /** A kernel of a plan, with the buffers that are its operands. */
-export function planned(kernel: LoopKernel, buffers: readonly number[], name = 'map'): PlannedKernel {
+export function planned(
+  kernel: LoopKernel,
+  buffers: readonly number[],
+  name = 'map',
+): PlannedKernel<WasmKernelPlan> {
   return {
     kernel,
-    plan: { scratch: 0 },
+    plan: planKernel(kernel, TILES[0]!),
     buffers,
     scratch: { bytes: 0, offset: 0 },
     name,
@@ -86,10 +92,10 @@ export function planned(kernel: LoopKernel, buffers: readonly number[], name = '
 /** A plan whose outputs are buffers by number, each a storage of its own, or `into` an argument. */
 export function plan(
   buffers: readonly PlanBuffer[],
-  kernels: readonly PlannedKernel[],
+  kernels: readonly PlannedKernel<WasmKernelPlan>[],
   outputs: readonly { readonly buffer: number; readonly into?: number }[],
   arenaBytes = 0,
-): Plan {
+): Plan<WasmKernelPlan> {
   return {
     buffers,
     kernels,

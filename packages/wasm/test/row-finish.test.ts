@@ -17,7 +17,7 @@ import {
 import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { divideContract, fusesRowEpilogue } from '../src/contract/division.ts';
+import { planContractKernel } from '../src/contract/contract.ts';
 import { isRowByRow, planContract } from '../src/contract/plan.ts';
 import { TILES } from '../src/contract/tiles.ts';
 import { expectSame } from './support/kernels.ts';
@@ -32,9 +32,12 @@ const fusing = (fuses: (kernel: ContractKernel) => boolean): Partial<Target> => 
   rowEpilogues: true,
 });
 
+const fuses = (kernel: ContractKernel): boolean =>
+  planContractKernel(kernel, TILES[0]!).fusesRowEpilogue === true;
+
 /** The only kernel of a program, which is a product that finishes its rows. */
 function kernelOf(...roots: readonly Node[]): ContractKernel {
-  const kernels = kernelsOf(roots, fusing(fusesRowEpilogue));
+  const kernels = kernelsOf(roots, fusing(fuses));
   expect(kernels.map(({ kind }) => kind)).toEqual(['contract']);
   const kernel = kernels[0] as ContractKernel;
   expect(kernel.rowEpilogue, printKernel(kernel)).not.toBe(null);
@@ -124,11 +127,13 @@ describe('is asked for', () => {
     ['nor where rows are so short that they lie along the lanes', softmax(product(512, 512, 3)), false],
   ])('%s', (_, root, expected) => {
     const kernel = offered(root);
-    expect(fusesRowEpilogue(kernel)).toBe(expected);
+    expect(fuses(kernel)).toBe(expected);
     if (!expected) return;
     for (const tile of TILES) {
       expect(isRowByRow(planContract(kernel, tile))).toBe(true);
-      expect(divideContract(kernel, tile)!.axis, 'threads have whole rows').toBe(kernel.batch.length);
+      expect(planContractKernel(kernel, tile).partition!.axis, 'threads have whole rows').toBe(
+        kernel.batch.length,
+      );
     }
   });
 });

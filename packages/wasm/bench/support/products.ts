@@ -2,7 +2,7 @@
 import type { ContractKernel, Index } from '@firsthand/compiler';
 import { Generator, type DType } from '@firsthand/linalg';
 import { Module } from '../../src/assembler/module.ts';
-import { contractScratch, emitContract } from '../../src/contract/contract.ts';
+import { planContractKernel } from '../../src/contract/contract.ts';
 import type { Tile } from '../../src/contract/tile.ts';
 import type { Features } from '../../src/engine/features.ts';
 
@@ -101,7 +101,8 @@ export function buildProducts(
   const start = performance.now();
   const kernels = products.map(kernelOf);
   const sizeOf = (kernel: ContractKernel): number =>
-    kernel.operands.reduce((sum, { length }) => sum + 8 * length, contractScratch(kernel)) + 4096;
+    kernel.operands.reduce((sum, { length }) => sum + 8 * length, planContractKernel(kernel, tile).scratch) +
+    4096;
   const pages = Math.ceil(Math.max(...kernels.map(sizeOf)) / 65536);
   const module = new Module({ initial: pages, maximum: pages, shared: false });
   const tools = { features, functions: new Map(), module };
@@ -110,7 +111,7 @@ export function buildProducts(
     module.function(
       `product${index}`,
       { params, results: [] },
-      (code, locals) => emitContract(code, kernel, locals, tools, tile, null),
+      (code, locals) => planContractKernel(kernel, tile).emit(code, locals, tools, null),
       {
         exported: true,
       },

@@ -3,41 +3,49 @@
  * the outputs are made of the state. Blocks of rows do not wait for each other, so that threads share them.
  * Blocks of columns that no row of the block sees are left out.
  */
-import type { Kernel, CustomKernel, BufferLocation, Plan } from '@firsthand/compiler';
+import type { Kernel, CustomKernel, BufferLocation } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
-import type { Callee, Code, Local } from '../assembler/code.ts';
+import type { Code, Local } from '../assembler/code.ts';
 import { emitAddProduct } from '../contract/address.ts';
 import { emitRange } from '../contract/blocks.ts';
-import { partitionAxis, emitInRange, type Partition, type AxisRange } from '../threads/partition.ts';
-import { BLOCK, type RowBlock, type StreamArray, type StreamPlan } from './stream-plan.ts';
-
-/** Blocks of rows, of all batches. */
-export function divideStream({ batch, rows }: StreamPlan): Partition | null {
-  return partitionAxis(0, batch * Math.ceil(rows / BLOCK.rows), 1);
-}
+import { partitionAxis, emitInRange, type AxisRange } from '../threads/partition.ts';
+import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
+import {
+  BLOCK,
+  kernelsOf,
+  planStream,
+  type RowBlock,
+  type StepPlan,
+  type StreamArray,
+  type StreamPlan,
+} from './stream-plan.ts';
 
 /**
- * Writes the body of a stream's function.
- * @param params the addresses of the operands, then that of the working memory
- * @param define gives the function of a kernel
+ * Plans a stream: threads share the blocks of rows, of all batches.
+ * @param planKernel plans a kernel that the stream calls
  */
-export function emitStream(
-  code: Code,
+export function planStreamKernel(
   kernel: CustomKernel,
-  plan: StreamPlan,
-  params: readonly Local[],
-  define: (kernel: Kernel) => Callee,
-  part: AxisRange | null,
-): void {
-  new StreamEmitter(code, kernel, plan, params, define).emit(part);
+  planKernel: (kernel: Kernel) => WasmKernelPlan,
+): WasmKernelPlan {
+  const plan = planStream(kernel, planKernel);
+  return {
+    scratch: plan.scratch.bytes,
+    partition: partitionAxis(0, plan.batch * Math.ceil(plan.rows / BLOCK.rows), 1),
+    callees: kernelsOf(plan),
+    emit: (code, params, { define }, range) =>
+      new StreamEmitter(code, kernel, plan, params, define).emit(range),
+  };
 }
+
+type Define = KernelTools['define'];
 
 class StreamEmitter {
   readonly #code: Code;
   readonly #plan: StreamPlan;
   readonly #params: readonly Local[];
   readonly #scratch: Local;
-  readonly #define: (kernel: Kernel) => Callee;
+  readonly #define: Define;
   readonly #bytes: number;
   /** The batch, the first row and the first column of the blocks. */
   readonly #batch: Local;
@@ -49,7 +57,7 @@ class StreamEmitter {
     { operands }: CustomKernel,
     plan: StreamPlan,
     params: readonly Local[],
-    define: (kernel: Kernel) => Callee,
+    define: Define,
   ) {
     this.#code = code;
     this.#plan = plan;
@@ -93,7 +101,7 @@ class StreamEmitter {
     this.#run(begin, [], states);
     const [large, small] = steps;
     const whole = columns - (columns % BLOCK.columns);
-    const step = ({ columns: across, plan }: { readonly columns: number; readonly plan: Plan }): void =>
+    const step = ({ columns: across, plan }: { readonly columns: number; readonly plan: StepPlan }): void =>
       this.#whereSeen(rows, across, () => this.#step(plan, states));
     if (whole > 0) emitRange(code, this.#column, 0, whole, BLOCK.columns, () => step(large!));
     if (whole < columns) {
@@ -105,7 +113,7 @@ class StreamEmitter {
   }
 
   /** One step; states that cannot be overwritten in place are copied. */
-  #step(plan: Plan, states: readonly (() => void)[]): void {
+  #step(plan: StepPlan, states: readonly (() => void)[]): void {
     const code = this.#code;
     const { rowArrays, columnArrays, rows, columns, scratch } = this.#plan;
     code
@@ -154,16 +162,20 @@ class StreamEmitter {
   }
 
   /** Calls the kernels of a program, given what pushes the addresses of its arguments and of its outputs. */
-  #run({ kernels, buffers }: Plan, args: readonly (() => void)[], results: readonly (() => void)[]): void {
+  #run(
+    { kernels, buffers }: StepPlan,
+    args: readonly (() => void)[],
+    results: readonly (() => void)[],
+  ): void {
     const push = (place: BufferLocation): void => {
       if (place.kind === 'arena') this.#at(this.#plan.scratch.arena + place.offset);
       else if (place.kind === 'output') results[place.output]!();
       else args[place.argument]!();
     };
-    for (const { kernel, buffers: numbers, scratch } of kernels) {
+    for (const { kernel, plan, buffers: numbers, scratch } of kernels) {
       for (const number of numbers) push(buffers[number]!.location);
       this.#at(this.#plan.scratch.arena + scratch.offset);
-      this.#code.call(this.#define(kernel));
+      this.#code.call(this.#define(kernel, plan));
     }
   }
 

@@ -13,6 +13,7 @@ import {
   type Shape,
 } from '@firsthand/graph';
 import { DTYPES, sizeOf, type DType } from '@firsthand/linalg';
+import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { blockSize } from '../memory/heap.ts';
 import { hider, streamOf, type Stream } from './stream.ts';
 
@@ -28,18 +29,21 @@ export interface StreamArray {
   readonly width: number;
 }
 
+/** A program of a stream. */
+export type StepPlan = Plan<WasmKernelPlan>;
+
 /** The programs for blocks of some rows. */
 export interface RowBlock {
   readonly rows: number;
   /** No arguments; gives the state. */
-  readonly begin: Plan;
+  readonly begin: StepPlan;
   /**
    * For blocks of columns of each size, the large one first: the arrays of the rows, of the columns, the
    * state, the first row and the first column; gives the state.
    */
-  readonly steps: readonly { readonly columns: number; readonly plan: Plan }[];
+  readonly steps: readonly { readonly columns: number; readonly plan: StepPlan }[];
   /** The state; gives the outputs. */
-  readonly finish: Plan;
+  readonly finish: StepPlan;
 }
 
 /** A stream for given shapes. */
@@ -69,19 +73,10 @@ export interface StreamPlan {
   };
 }
 
-const known = /* @__PURE__ */ new WeakMap<CustomKernel, StreamPlan>();
-
-/** The plan of a kernel. @param scratchOf what a kernel of a step needs */
-export function planStream(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
-  const plan = known.get(kernel) ?? makePlan(kernel, scratchOf);
-  known.set(kernel, plan);
-  return plan;
-}
-
 /** All kernels of a plan's programs. */
 export function kernelsOf({ blocks }: StreamPlan): readonly Kernel[] {
   return blocks.flatMap(({ begin, steps, finish }) => {
-    return [begin, ...steps.map(({ plan }) => plan), finish].flatMap(({ kernels }) =>
+    return [begin, ...steps.map((step) => step.plan), finish].flatMap(({ kernels }) =>
       kernels.map(({ kernel }) => kernel),
     );
   });
@@ -92,7 +87,8 @@ function sizesOf(count: number, block: number): readonly number[] {
   return [block, count % block].filter((size) => size > 0 && size <= count);
 }
 
-function makePlan(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): StreamPlan {
+/** The plan of a kernel. @param plan plans a kernel of a step */
+export function planStream(kernel: CustomKernel, plan: (kernel: Kernel) => WasmKernelPlan): StreamPlan {
   const stream = streamOf(kernel);
   const attrs = kernel.attrs as AttentionAttrs;
   const arrayOf = ({ operand, shape }: { readonly operand: number; readonly shape: Shape }): StreamArray => ({
@@ -108,7 +104,7 @@ function makePlan(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): 
   const keysBeyond = stream.rowsAreQueries ? columns - rows : rows - columns;
   const shift = attrs.causal ? keysBeyond : null;
   const state = stream.state(kernel.inputs.map(({ shape }) => shape.at(-1)!));
-  const target = { plan: (inner: Kernel) => ({ scratch: scratchOf(inner) }), float64: true };
+  const target = { plan, float64: true };
   const blocks = sizesOf(rows, BLOCK.rows).map((count): RowBlock => {
     const states = (): Leaf[] => state.map(({ width }) => argument([count, width], dtype));
     const ending = states();
@@ -139,7 +135,7 @@ function makePlan(kernel: CustomKernel, scratchOf: (kernel: Kernel) => number): 
   });
   const programs = blocks.flatMap(({ begin, steps, finish }) => [
     begin,
-    ...steps.map(({ plan }) => plan),
+    ...steps.map((step) => step.plan),
     finish,
   ]);
   const bytes = state.map(({ width }) => blockSize(blocks[0]!.rows * width * DTYPES[dtype].bytes));

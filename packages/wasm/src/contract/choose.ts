@@ -6,7 +6,7 @@ import type { ContractKernel, Index } from '@firsthand/compiler';
 import { Module } from '../assembler/module.ts';
 import { now } from '../engine/clock.ts';
 import type { Features } from '../engine/features.ts';
-import { contractScratch, emitContract } from './contract.ts';
+import { planContractKernel } from './contract.ts';
 import type { Tile } from './tile.ts';
 import { tilesFor } from './tiles.ts';
 
@@ -83,16 +83,17 @@ function raceOf(tiles: readonly Tile[], features: Features): readonly (() => voi
     addresses[operand] = end;
     end += 4 * length;
   });
-  const bytes = end + contractScratch(kernel);
+  const plans = tiles.map((tile) => planContractKernel(kernel, tile));
+  const bytes = end + Math.max(...plans.map(({ scratch }) => scratch));
   const pages = Math.ceil(bytes / 65536);
   const module = new Module({ initial: pages, maximum: pages, shared: false });
   const tools = { features, functions: new Map(), module };
-  tiles.forEach((tile, number) => {
+  plans.forEach((plan, number) => {
     const params = new Array<'i32'>(lengths.length + 1).fill('i32');
     module.function(
       `tile${number}`,
       { params, results: [] },
-      (code, locals) => emitContract(code, kernel, locals, tools, tile, null),
+      (code, locals) => plan.emit(code, locals, tools, null),
       {
         exported: true,
       },

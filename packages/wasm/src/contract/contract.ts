@@ -8,6 +8,7 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Signature } from '../assembler/module.ts';
+import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitInRange, type AxisRange } from '../threads/partition.ts';
@@ -19,11 +20,12 @@ import { PlainFinish } from './finish-plainly.ts';
 import { ScalarFinish } from './finish.ts';
 import { LeftMatrix } from './left.ts';
 import { commonPlan, isRowByRow, planContract, type ContractPlan } from './plan.ts';
+import { planPieces, type Pieces } from './fill-plan.ts';
+import { fusesRowEpilogue, partitionContract } from './division.ts';
 import { pushScratch, type Block, type ProductCode } from './product-code.ts';
 import { RightMatrix } from './right.ts';
-import { rowKernel } from './row-kernel.ts';
 import { emitSums, tileSums, type RowSource, type Tile, type TileSum } from './tile.ts';
-import { TILES, tileFor } from './tiles.ts';
+import { tileFor } from './tiles.ts';
 
 /**
  * Values of k times columns in a block, from which tiles side by side are a function of their own: some ten
@@ -33,27 +35,21 @@ import { TILES, tileFor } from './tiles.ts';
  */
 const OUTLINED = 8192;
 
-/** Bytes of working memory that a kernel needs while it runs, with any of `TILES`. */
-export function contractScratch(kernel: ContractKernel): number {
-  const common = commonPlan(kernel);
-  return Math.max(...TILES.map((tile) => planContract(kernel, tile, common).scratch.bytes));
-}
-
 /**
- * Writes the body of a function that computes a matrix product of fixed shape.
- * @param params the addresses of the operands, then that of the working memory
+ * Plans a matrix product of fixed shape.
  * @param fastest the register tile that is fastest for float32, one of `TILES`
- * @param part the part of the loop of `divideContract` to run, or null for all of it
  */
-export function emitContract(
-  code: Code,
-  kernel: ContractKernel,
-  params: readonly Local[],
-  tools: Tools,
-  fastest: Tile,
-  part: AxisRange | null,
-): void {
-  new ContractEmitter(code, kernel, params, tools, tileFor(kernel.dtype, fastest), part).emit();
+export function planContractKernel(kernel: ContractKernel, fastest: Tile): WasmKernelPlan<Tools> {
+  const common = commonPlan(kernel);
+  const plan = planContract(kernel, tileFor(kernel.dtype, fastest), common);
+  const pieces = planPieces(kernel, plan);
+  return {
+    scratch: plan.scratch.bytes,
+    partition: partitionContract(kernel, plan),
+    fusesRowEpilogue: fusesRowEpilogue(kernel, common),
+    emit: (code, params, tools, range) =>
+      new ContractEmitter(code, kernel, plan, pieces, params, tools, range).emit(),
+  };
 }
 
 /** Rows in tiles of one height, at least one. */
@@ -81,18 +77,18 @@ class ContractEmitter {
   constructor(
     code: Code,
     kernel: ContractKernel,
+    plan: ContractPlan,
+    pieces: Pieces,
     params: readonly Local[],
     tools: Tools,
-    tile: Tile,
     part: AxisRange | null,
   ) {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
-    const plan = planContract(kernel, tile);
     const { axes, isPlain } = plan;
     if (kernel.rowEpilogue !== null && !isRowByRow(plan))
-      throw new Error('emitContract: rows that are finished must be whole; see fusesRowEpilogue');
+      throw new Error('emit: a row epilogue needs whole rows; see fusesRowEpilogue');
     const places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
-    this.#product = { code, kernel, plan, arithmetic, params, places, tools };
+    this.#product = { code, kernel, plan, pieces, arithmetic, params, places, tools };
     this.#code = code;
     this.#kernel = kernel;
     this.#arithmetic = arithmetic;
@@ -219,17 +215,17 @@ class ContractEmitter {
   /** What is done with the rows of tiles as soon as their totals are there. */
   #finish(totals: Local, height: number, columns: Columns): void {
     const code = this.#code;
-    const { kernel, params, tools } = this.#product;
+    const { plan, params, tools } = this.#product;
     this.#scalar?.emit(totals, height, columns);
-    const { rowEpilogue } = kernel;
-    if (rowEpilogue === null) return;
+    const { epilogue } = plan;
+    if (epilogue === null) return;
     const m = this.#places[this.#plan.axes.m]!;
     const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
     pushScratch(this.#product, this.#plan.scratch.row).set(scratch);
     code.get(m).i32(height).op('i32.add').set(end);
     emitRange(code, row, m, end, 1, () => {
       const bound = [...this.#places.slice(0, this.#plan.axes.m), row];
-      emitInnerLoop(code, rowKernel(kernel, rowEpilogue), [...params.slice(0, -1), scratch], tools, bound);
+      emitInnerLoop(code, epilogue, [...params.slice(0, -1), scratch], tools, bound);
     });
     code.release(row, end, scratch);
   }

@@ -1,28 +1,26 @@
 /**
- * Which loop of a matrix product threads share, and whether it is worth while to finish its rows at once:
- * what has to do with rows that are whole in one thread.
+ * Which loop of a matrix product threads share, and whether to fuse its row epilogue: both depend on whether a
+ * row is whole in one thread.
  */
 import type { ContractKernel } from '@firsthand/compiler';
-import { planLoop } from '../kernels/loop-plan.ts';
+import { lanesAreRows } from '../kernels/loop-plan.ts';
 import { partitionAxis, mostEven, type Partition } from '../threads/partition.ts';
-import { commonPlan, isRowByRow, planContract } from './plan.ts';
+import { isRowByRow, planContract, type CommonPlan, type ContractPlan } from './plan.ts';
 import { rowKernel } from './row-kernel.ts';
-import type { Tile } from './tile.ts';
-import { tileFor, TILES } from './tiles.ts';
+import { TILES } from './tiles.ts';
 
 /**
- * Rows that a product must have for its rows to be finished by it: fewer are shared unevenly among threads,
+ * Rows that a product must have for its row epilogue to be fused: fewer are shared unevenly among threads,
  * which columns are not.
  */
 const LEAST_ROWS = 32;
 
 /**
  * The loop that threads share: over independent products if there are enough of them; else over columns, each
- * packed by the thread that uses it, or over rows, whichever packs less in every thread. Where rows are
- * finished, each is whole in one thread.
+ * packed by the thread that uses it, or over rows, whichever packs less in every thread. With a row epilogue
+ * each row is whole in one thread.
  */
-export function divideContract(kernel: ContractKernel, fastest: Tile): Partition | null {
-  const plan = planContract(kernel, tileFor(kernel.dtype, fastest));
+export function partitionContract(kernel: ContractKernel, plan: ContractPlan): Partition | null {
   const { axes, columns, wholeColumns, ranges, packsA, packsB, fills, sharedAxes } = plan;
   const { m, n, k } = kernel;
   const batch = kernel.batch.map((extent, axis) =>
@@ -36,14 +34,12 @@ export function divideContract(kernel: ContractKernel, fastest: Tile): Partition
 }
 
 /**
- * Whether rows are better finished where they are computed: all columns and all of k in one block, so that a
- * tile of rows is whole before the next begins, and sweeps whose lanes lie along the columns, since where
- * rows lie along the lanes many are needed at a time.
+ * Whether to fuse the row epilogue: all columns and all of k in one block, so that a tile of rows is whole
+ * before the next begins, and loops whose lanes run along the columns, since lanes that are rows need many rows
+ * at a time. The answer holds for all tiles, so that the kernels of a program do not depend on the machine.
  */
-export function fusesRowEpilogue(kernel: ContractKernel): boolean {
+export function fusesRowEpilogue(kernel: ContractKernel, common: CommonPlan): boolean {
   const { m, rowEpilogue } = kernel;
-  if (rowEpilogue === null || m < LEAST_ROWS || planLoop(rowKernel(kernel, rowEpilogue)).lanesAreRows)
-    return false;
-  const common = commonPlan(kernel);
+  if (rowEpilogue === null || m < LEAST_ROWS || lanesAreRows(rowKernel(kernel, rowEpilogue))) return false;
   return TILES.every((tile) => isRowByRow(planContract(kernel, tile, common)));
 }

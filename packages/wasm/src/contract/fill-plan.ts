@@ -13,7 +13,9 @@ import {
   type PiecewiseFactor,
   type Term,
 } from '@firsthand/compiler';
-import { sizeOf } from '@firsthand/linalg';
+import { DTYPES, sizeOf } from '@firsthand/linalg';
+import { planLoop, type LoopPlan } from '../kernels/loop-plan.ts';
+import type { ContractPlan } from './plan.ts';
 
 /** The pieces of a computed matrix. */
 export interface FillPlan {
@@ -57,7 +59,7 @@ function isContiguous({ value }: PiecewiseFactor, axis: number): boolean {
  * the piece along k and n. Its last operand is the piece in working memory, where neighbours along k and n
  * are `strides` elements apart.
  */
-export function pieceKernel(
+function pieceKernel(
   { batch, operands, dtype }: ContractKernel,
   { factor: { value, k, n } }: FillPlan,
   strides: { readonly k: number; readonly n: number },
@@ -78,6 +80,25 @@ export function pieceKernel(
     passes: [{ reductions: [], stores: [{ operand: operands.length, index: { offset: 0, terms }, value }] }],
     rowStores: [],
   };
+}
+
+/** The loops of the pieces of both matrices; null for one that is stored. */
+export interface Pieces {
+  readonly a: LoopPlan | null;
+  readonly b: LoopPlan | null;
+}
+
+/** Plans the loops of pieces, whose first axes have their values: the batch axes, and the numbers of the piece. */
+export function planPieces(kernel: ContractKernel, { axes, fills, strides }: ContractPlan): Pieces {
+  const { bytes } = DTYPES[kernel.dtype];
+  const plan = (fill: FillPlan | null, of: readonly number[], axis: number): LoopPlan | null =>
+    fill === null
+      ? null
+      : planLoop(
+          pieceKernel(kernel, fill, { k: of[axes.k]! / bytes, n: of[axis]! / bytes }),
+          kernel.batch.length + 2,
+        );
+  return { a: plan(fills.a, strides.a, axes.m), b: plan(fills.b, strides.b, axes.n) };
 }
 
 /** stride·place of loops in row-major order. */

@@ -4,14 +4,16 @@ import type { Code, Local } from '../assembler/code.ts';
 import { emitInnerLoop } from '../kernels/loop.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, type Count } from './address.ts';
-import { arithmeticOf } from './arithmetic.ts';
 import { emitRange } from './blocks.ts';
-import { pieceKernel, type FillPlan } from './fill-plan.ts';
+import type { LoopPlan } from '../kernels/loop-plan.ts';
+import type { FillPlan } from './fill-plan.ts';
 
 /** What a fill is written for. */
 export interface FillContext {
   readonly kernel: ContractKernel;
   readonly fill: FillPlan;
+  /** The loops of a piece. */
+  readonly piece: LoopPlan;
   /** Bytes between neighbours in working memory. */
   readonly strides: { readonly k: number; readonly n: number };
   /** The addresses of the kernel's operands, and the counters of its batch axes. */
@@ -37,11 +39,10 @@ export interface Extent {
  */
 export function emitFill(
   code: Code,
-  { kernel, fill, strides, params, batch, tools, address }: FillContext,
+  { kernel, fill, piece, strides, params, batch, tools, address }: FillContext,
   { k, n }: { readonly k: Extent; readonly n: Extent },
 ): void {
   const { inPiece } = fill;
-  const { bytes } = arithmeticOf(kernel.dtype, false);
   const [first, end] = [
     quotientOf(code, k.first, inPiece.k, 0),
     quotientOf(code, k.end, inPiece.k, inPiece.k - 1),
@@ -54,7 +55,6 @@ export function emitFill(
   emitAddProduct(code, first, -inPiece.k * strides.k);
   emitAddProduct(code, left, -inPiece.n * strides.n);
   code.set(address);
-  const piece = pieceKernel(kernel, fill, { k: strides.k / bytes, n: strides.n / bytes });
   const [row, column, at] = [code.local('i32'), code.local('i32'), code.local('i32')];
   emitRange(code, row, first, end, 1, () =>
     emitRange(code, column, left, right, 1, () => {

@@ -36,7 +36,7 @@ export class LeftMatrix {
     const [lineStride, kStride] = [this.#view.strides[axes.m]!, this.#view.strides[axes.k]!];
     if (fills.a !== null) {
       const end = (): void => void code.get(m).i32(height).op('i32.add');
-      emitBlockFill(product, fills.a, this.#view, axes.m, scratch.a, k, { first: m, end });
+      emitBlockFill(product, 'a', this.#view, scratch.a, k, { first: m, end });
     }
     emitAddress(code, start, this.#view, [...batchPlaces(product), [axes.m, m], [axes.k, k.first]]);
     if (!packsA) return { offsets: offsetsOf(code, start, height, lineStride), step: kStride };

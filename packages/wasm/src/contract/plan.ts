@@ -13,7 +13,8 @@ import type { Tiling } from './blocks.ts';
 import { planFill, type FillPlan } from './fill-plan.ts';
 import { isStoredPlainly } from './finish-plainly.ts';
 import { greatestCommonDivisor } from '../scalar/indices.ts';
-import { rowScratch } from './row-kernel.ts';
+import { planLoop, type LoopPlan } from '../kernels/loop-plan.ts';
+import { rowKernel } from './row-kernel.ts';
 import type { Tile } from './tile.ts';
 
 /** The longest sum in one run, in elements: longer ones are split into blocks, whose sums are added. */
@@ -67,12 +68,12 @@ interface Fills {
 }
 
 /** What the plans of a kernel for all tiles have in common. */
-interface CommonPlan {
+export interface CommonPlan {
   readonly fills: Fills;
   /** Whether all that is done with totals is to store them. */
   readonly isPlain: boolean;
-  /** Bytes of working memory that finishing a row needs. */
-  readonly rowBytes: number;
+  /** The loops of the row epilogue, for one row; null where there is none. */
+  readonly epilogue: LoopPlan | null;
 }
 
 /** The pieces of one kernel. */
@@ -92,6 +93,7 @@ export interface ContractPlan extends Tiling {
   readonly packsA: boolean;
   readonly packsB: boolean;
   readonly fills: Fills;
+  readonly epilogue: LoopPlan | null;
   /** Whether totals go straight from the registers into the results. */
   readonly isPlain: boolean;
   /** The batch axes along which packed columns of b are used again. */
@@ -129,7 +131,7 @@ export function planContract(
   tile: Tile,
   common: CommonPlan = commonPlan(kernel),
 ): ContractPlan {
-  const { fills, isPlain, rowBytes } = common;
+  const { fills, isPlain, epilogue } = common;
   const { batch, m, n, k } = kernel;
   const arithmetic = arithmeticOf(kernel.dtype, false);
   const { lanes, bytes } = arithmetic;
@@ -183,7 +185,7 @@ export function planContract(
     dots: isDot ? 16 * tallest * columns : 0,
     sums: across * (kBlocks > 1 ? rowBlock : isPlain ? 0 : tallest),
     tile: kBlocks > 1 ? tallest * width(columns) : 0,
-    row: rowBytes,
+    row: epilogue?.scratchBytes ?? 0,
   });
   const isShared = (axis: number): boolean =>
     'value' in kernel.b ? !dependsOnAxis(kernel.b.value, axis) : b[axis] === 0;
@@ -200,6 +202,7 @@ export function planContract(
     packsA,
     packsB,
     fills,
+    epilogue,
     isPlain: isPlain && kBlocks === 1,
     sharedAxes: batch.flatMap((_, axis) =>
       (packsB || fills.b !== null) && kBlocks === 1 && isShared(axis) ? [axis] : [],
@@ -214,7 +217,12 @@ export function planContract(
 
 /** Works out what all tiles have in common. */
 export function commonPlan(kernel: ContractKernel): CommonPlan {
-  return { fills: fillsOf(kernel), isPlain: isStoredPlainly(kernel), rowBytes: rowScratch(kernel) };
+  const { rowEpilogue, batch } = kernel;
+  return {
+    fills: fillsOf(kernel),
+    isPlain: isStoredPlainly(kernel),
+    epilogue: rowEpilogue === null ? null : planLoop(rowKernel(kernel, rowEpilogue), batch.length + 1),
+  };
 }
 
 /** Whether a tile of rows is whole, in all columns and over all of k, before the next one begins. */

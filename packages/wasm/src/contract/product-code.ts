@@ -8,7 +8,7 @@ import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, emitCount, type Count, type View } from './address.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { emitFill, type Extent } from './fill.ts';
-import type { FillPlan } from './fill-plan.ts';
+import type { Pieces } from './fill-plan.ts';
 import type { ContractPlan } from './plan.ts';
 
 /** The code of one product in the making. */
@@ -16,6 +16,7 @@ export interface ProductCode {
   readonly code: Code;
   readonly kernel: ContractKernel;
   readonly plan: ContractPlan;
+  readonly pieces: Pieces;
   readonly arithmetic: Arithmetic;
   /** The addresses of the operands, then that of the working memory. */
   readonly params: readonly Local[];
@@ -56,18 +57,18 @@ export function viewOf(
 
 /**
  * Computes a block of a matrix that lies nowhere at an offset of the working memory.
- * @param axis m or n
+ * @param side the left matrix or the right
  */
 export function emitBlockFill(
   product: ProductCode,
-  fill: FillPlan,
+  side: 'a' | 'b',
   { operand, strides }: View,
-  axis: number,
   offset: number,
   { first, count }: Block,
   outer: Extent,
 ): void {
-  const { code, kernel, plan, params, places, tools } = product;
+  const { code, kernel, plan, pieces, params, places, tools } = product;
+  const axis = side === 'a' ? plan.axes.m : plan.axes.n;
   pushScratch(product, offset).set(operand);
   const end = (): void => {
     emitCount(code, first);
@@ -78,7 +79,8 @@ export function emitBlockFill(
     code,
     {
       kernel,
-      fill,
+      fill: plan.fills[side]!,
+      piece: pieces[side]!,
       params,
       tools,
       strides: { k: strides[plan.axes.k]!, n: strides[axis]! },

@@ -78,7 +78,7 @@ export class RightMatrix {
         .op('i32.eq')
         .op('select');
     const outer = { first: from, end: typeof to === 'number' ? kernel.n : end };
-    emitBlockFill(this.#product, plan.fills.b, this.#view, plan.axes.n, plan.scratch.fill, k, outer);
+    emitBlockFill(this.#product, 'b', this.#view, plan.scratch.fill, k, outer);
   }
 
   #pack(columns: Columns, k: Block): void {

@@ -1,79 +1,40 @@
 /**
- * From kernels to functions: for each kind of kernel who emits it, how much working memory it needs, and
- * which functions it imports.
+ * From kernels to functions: for each kind of kernel who plans it, the parameters of its function, and which
+ * functions it imports.
  */
-import { bodiesOf, scalarsIn, type Kernel, type KernelKind, type CustomKernel } from '@firsthand/compiler';
-import type { Callee, Code, Local } from '../assembler/code.ts';
+import { bodiesOf, scalarsIn, type Kernel, type KernelKind } from '@firsthand/compiler';
+import type { Code, Local } from '../assembler/code.ts';
 import type { Signature } from '../assembler/module.ts';
-import { divideStream, emitStream } from '../attention/attention.ts';
-import { kernelsOf, planStream, type StreamPlan } from '../attention/stream-plan.ts';
-import { contractScratch, emitContract } from '../contract/contract.ts';
-import { divideContract } from '../contract/division.ts';
+import { planStreamKernel } from '../attention/attention.ts';
+import { planContractKernel } from '../contract/contract.ts';
 import type { Tile } from '../contract/tile.ts';
-import { importsOf, type Tools } from '../scalar/functions.ts';
-import type { Partition, AxisRange } from '../threads/partition.ts';
-import { divideLoop, emitLoop, loopScratch } from './loop.ts';
+import { importsOf } from '../scalar/functions.ts';
+import type { Partition } from '../threads/partition.ts';
+import type { KernelTools, WasmKernelPlan } from './kernel-plan.ts';
+import { planLoopKernel } from './loop.ts';
 import type { Float64Import } from '../math/float64.ts';
-import { divideScan, emitScan } from './scan.ts';
-import { divideScatter, emitScatter } from './scatter.ts';
-import { divideSort, emitSort, sortScratch } from './sort.ts';
+import { planScanKernel } from './scan.ts';
+import { planScatterKernel } from './scatter.ts';
+import { planSortKernel } from './sort.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
-/** What kernels are emitted with. */
-export interface KernelTools extends Tools {
-  /** The register tile of matrix products that is fastest here. */
-  readonly tile: Tile;
-  /** The function of a kernel that another is made of. */
-  readonly define: (kernel: Kernel) => Callee;
-}
-
-interface Emitter<K extends KernelKind> {
-  /** Bytes. */
-  scratch(kernel: KernelOf<K>): number;
-  /** The loop that threads may share. */
-  divide(kernel: KernelOf<K>, tile: Tile): Partition | null;
-  emit(
-    code: Code,
-    kernel: KernelOf<K>,
-    params: readonly Local[],
-    tools: KernelTools,
-    part: AxisRange | null,
-  ): void;
-}
-
-const none = (): number => 0;
-const EMITTERS: { readonly [K in KernelKind]: Emitter<K> } = {
-  loop: { scratch: loopScratch, divide: divideLoop, emit: emitLoop },
-  contract: {
-    scratch: contractScratch,
-    divide: divideContract,
-    emit: (code, kernel, params, tools, part) => emitContract(code, kernel, params, tools, tools.tile, part),
-  },
-  scan: { scratch: none, divide: divideScan, emit: emitScan },
-  scatter: { scratch: none, divide: divideScatter, emit: emitScatter },
-  sort: { scratch: sortScratch, divide: divideSort, emit: emitSort },
-  custom: {
-    scratch: (kernel) => streamPlanOf(kernel).scratch.bytes,
-    divide: (kernel) => divideStream(streamPlanOf(kernel)),
-    emit: (code, kernel, params, { define }, part) =>
-      emitStream(code, kernel, streamPlanOf(kernel), params, define, part),
-  },
+const PLANS: { readonly [K in KernelKind]: (kernel: KernelOf<K>, tile: Tile) => WasmKernelPlan } = {
+  loop: planLoopKernel,
+  contract: planContractKernel,
+  scan: planScanKernel,
+  scatter: planScatterKernel,
+  sort: planSortKernel,
+  // The only composites that this target has code of its own for are streams.
+  custom: (kernel, tile) => planStreamKernel(kernel, (inner) => planKernel(inner, tile)),
 };
 
-/** The only composites that this target has code of its own for are streams. */
-function streamPlanOf(kernel: CustomKernel): StreamPlan {
-  return planStream(kernel, scratchOf);
-}
-
-/** Bytes of working memory that a kernel needs while it runs. */
-export function scratchOf(kernel: Kernel): number {
-  return (EMITTERS[kernel.kind] as Emitter<KernelKind>).scratch(kernel);
-}
-
-/** The loop of a kernel that threads share; null where there is none. */
-export function divisionOf(kernel: Kernel, tile: Tile): Partition | null {
-  return (EMITTERS[kernel.kind] as Emitter<KernelKind>).divide(kernel, tile);
+/**
+ * Plans a kernel.
+ * @param tile the register tile of matrix products that is fastest here
+ */
+export function planKernel(kernel: Kernel, tile: Tile): WasmKernelPlan {
+  return (PLANS[kernel.kind] as (kernel: Kernel, tile: Tile) => WasmKernelPlan)(kernel, tile);
 }
 
 /**
@@ -89,24 +50,21 @@ export function takesTable(operands: number): boolean {
 
 /**
  * Emits the body of a kernel's function. `params` are the addresses of the operands, or that of the table
- * which they stand in, then that of the working memory; if the kernel is divided, then the first value of the
- * part to compute, and the end of it.
+ * which holds them, then that of the working memory; with a partition, then the bounds of the range of its axis.
  */
 export function emitKernel(
   code: Code,
-  kernel: Kernel,
+  operands: number,
+  plan: WasmKernelPlan,
   params: readonly Local[],
   tools: KernelTools,
-  division: Partition | null,
+  partition: Partition | null,
 ): void {
-  const { operands, kind } = kernel;
-  const given = takesTable(operands.length) ? 1 : operands.length;
+  const given = takesTable(operands) ? 1 : operands;
   const [scratch, first, end] = params.slice(given) as [Local, Local?, Local?];
-  const part = division === null ? null : { axis: division.axis, first: first!, end: end! };
-  const addresses = takesTable(operands.length)
-    ? loadAddresses(code, params[0]!, operands.length)
-    : params.slice(0, given);
-  (EMITTERS[kind] as Emitter<KernelKind>).emit(code, kernel, [...addresses, scratch], tools, part);
+  const range = partition === null ? null : { axis: partition.axis, first: first!, end: end! };
+  const addresses = takesTable(operands) ? loadAddresses(code, params[0]!, operands) : params.slice(0, given);
+  plan.emit(code, [...addresses, scratch], tools, range);
 }
 
 /** The addresses in a table, as locals. */
@@ -132,9 +90,11 @@ export function kernelSignature(operands: number, isDivided: boolean): Signature
   };
 }
 
-/** The functions that a kernel's module must import. */
-export function functionsOf(kernel: Kernel): ReadonlySet<Float64Import> {
-  if (kernel.kind === 'custom')
-    return new Set(kernelsOf(streamPlanOf(kernel)).flatMap((each) => [...functionsOf(each)]));
-  return new Set(scalarsIn(bodiesOf(kernel).flatMap(({ values }) => values)).flatMap(importsOf));
+/** The functions that the module of a kernel must import. */
+export function functionsOf(
+  kernel: Kernel,
+  { callees = [kernel] }: WasmKernelPlan,
+): ReadonlySet<Float64Import> {
+  const values = callees.flatMap(bodiesOf).flatMap((body) => body.values);
+  return new Set(scalarsIn(values).flatMap(importsOf));
 }

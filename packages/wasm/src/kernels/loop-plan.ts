@@ -163,6 +163,11 @@ export function isMap({ passes, rowStores, reductions }: LoopKernel): boolean {
   return passes.length === 1 && rowStores.length === 0 && reductions.length === 0;
 }
 
+/** Whether the lanes of a kernel would be rows. */
+export function lanesAreRows(kernel: LoopKernel): boolean {
+  return chooseLanes(kernel, widthOf(kernel), 0).lanesAreRows;
+}
+
 /** The cheapest axis for the lanes, by what is side by side in memory. */
 function chooseLanes(
   kernel: LoopKernel,

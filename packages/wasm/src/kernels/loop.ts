@@ -7,6 +7,7 @@ import type { Accumulator } from './accumulator.ts';
 import { accumulatorOf } from './accumulators.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
+import type { WasmKernelPlan } from './kernel-plan.ts';
 import { isMap, planLoop, type LoopPlan } from './loop-plan.ts';
 import { Loops, type Body, type Chunk } from './loops.ts';
 import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
@@ -19,56 +20,53 @@ const LONGEST_SUM = 64;
 /** How many values of an axis run inside the lanes, where that axis is cut. */
 const TILE = 8;
 
-/**
- * Bytes of working memory that a loop kernel needs: only what is computed in one pass and needed in another
- * is kept.
- * @param bound the number of axes, from the first, that are no loops of it
- */
-export function loopScratch(kernel: LoopKernel, bound = 0): number {
-  return kernel.passes.length < 2 ? 0 : planLoop(kernel, bound).scratchBytes;
+/** Plans a loop kernel. */
+export function planLoopKernel(kernel: LoopKernel): WasmKernelPlan<Tools> {
+  const plan = planLoop(kernel);
+  return {
+    scratch: plan.scratchBytes,
+    partition: partitionOf(plan),
+    emit: (code, params, tools, range) => new LoopEmitter(code, plan, params, tools, range, []).emit(),
+  };
 }
 
 /**
- * The loop of a kernel that threads share: the outermost that is long enough, of those whose rounds do not
+ * The loop of a kernel that threads share: the outermost that is long enough, of those whose iterations do not
  * wait for each other.
  */
-export function divideLoop(kernel: LoopKernel): Partition | null {
-  const { kernel: planned, laneAxis, lanesAreRows, tileAxis, vectors, width } = planLoop(kernel);
-  const extents = [...planned.rows, ...planned.columns];
+function partitionOf({
+  kernel,
+  laneAxis,
+  lanesAreRows,
+  tileAxis,
+  vectors,
+  width,
+}: LoopPlan): Partition | null {
+  const extents = [...kernel.rows, ...kernel.columns];
   const axes = extents
     .map((_, axis) => axis)
-    .filter((axis) => axis !== tileAxis && (isMap(planned) || axis < planned.rows.length));
+    .filter((axis) => axis !== tileAxis && (isMap(kernel) || axis < kernel.rows.length));
   const outer = axes
     .filter((axis) => axis !== laneAxis)
     .map((axis) => partitionAxis(axis, extents[axis]!, 1));
   const lanes =
-    isMap(planned) || lanesAreRows ? [partitionAxis(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
+    isMap(kernel) || lanesAreRows ? [partitionAxis(laneAxis, extents[laneAxis]!, vectors[0]! * width)] : [];
   return mostEven([...outer, ...lanes]);
 }
 
-/** Emits a loop kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitLoop(
-  code: Code,
-  kernel: LoopKernel,
-  params: readonly Local[],
-  tools: Tools,
-  part: AxisRange | null,
-): void {
-  new LoopEmitter(code, planLoop(kernel), params, tools, part, []).emit();
-}
-
 /**
- * Emits a kernel inside of other loops, whose counters are the values of its first axes.
+ * Emits a kernel inside of other loops, whose counters are the values of its first axes: as many as it was
+ * planned with.
  * @param addresses of its operands, then that of its working memory: a map needs none
  */
 export function emitInnerLoop(
   code: Code,
-  kernel: LoopKernel,
+  plan: LoopPlan,
   addresses: readonly Local[],
   tools: Tools,
   bound: readonly Local[],
 ): void {
-  new LoopEmitter(code, planLoop(kernel, bound.length), addresses, tools, null, bound).emit();
+  new LoopEmitter(code, plan, addresses, tools, null, bound).emit();
 }
 
 /** Runs a body over all columns. */

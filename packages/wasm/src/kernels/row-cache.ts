@@ -67,8 +67,9 @@ export function rootsOf({ reductions }: LoopKernel, pass: Pass): readonly Scalar
 
 /** The kernel with caches for what is expensive and needed in several passes. */
 export function withRowCache(kernel: LoopKernel): CachedKernel {
-  const chosen = chooseCached(kernel);
   const { rows, columns, passes, operands } = kernel;
+  if (passes.length < 2) return { kernel, offsets: [], bytes: 0 };
+  const chosen = chooseCached(kernel);
   const index = rowMajor(rows.length, columns);
   const length = columns.reduce((product, extent) => product * extent, 1);
   // A load that depends on no loop would be hoisted before the store.

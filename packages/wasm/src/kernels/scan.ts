@@ -11,9 +11,10 @@ import type { Code, Local } from '../assembler/code.ts';
 import { convert } from '../scalar/convert.ts';
 import { accessCost } from './cost.ts';
 import type { Tools } from '../scalar/functions.ts';
+import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
-import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
+import { partitionAxis, mostEven, type AxisRange } from '../threads/partition.ts';
 import type { Vector } from '../scalar/nest.ts';
 
 /** Waiting for the operation before, in vector instructions. */
@@ -45,25 +46,29 @@ function planScan(kernel: ScanKernel): ScanPlan {
   };
 }
 
-/** The rows that threads share. */
-export function divideScan(kernel: ScanKernel): Partition | null {
-  const { width, laneAxis, vectors } = planScan(kernel);
-  return mostEven(
-    kernel.rows.map((extent, axis) => partitionAxis(axis, extent, axis === laneAxis ? vectors * width : 1)),
-  );
+/** Plans a scan kernel: threads share rows. */
+export function planScanKernel(kernel: ScanKernel): WasmKernelPlan<Tools> {
+  const plan = planScan(kernel);
+  const { width, laneAxis, vectors } = plan;
+  return {
+    scratch: 0,
+    partition: mostEven(
+      kernel.rows.map((extent, axis) => partitionAxis(axis, extent, axis === laneAxis ? vectors * width : 1)),
+    ),
+    emit: (code, params, tools, range) => emitScan(code, kernel, plan, params, tools, range),
+  };
 }
 
-/** Emits a scan kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitScan(
+function emitScan(
   code: Code,
   kernel: ScanKernel,
+  { width, laneAxis, vectors }: ScanPlan,
   params: readonly Local[],
   tools: Tools,
   part: AxisRange | null,
 ): void {
   const { rows, count, operands, stores } = kernel;
   const last = rows.length;
-  const { width, laneAxis, vectors } = planScan(kernel);
   const inputs = inputsOf(kernel);
   const all = { scalars: inputs, stores };
   const loops = new Loops({

@@ -7,9 +7,10 @@ import { factorOf, scalarsIn, type Scalar, type ScatterKernel } from '@firsthand
 import { emitBinary } from '../scalar/arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
+import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
-import { partitionAxis, type Partition, type AxisRange } from '../threads/partition.ts';
+import { partitionAxis, type AxisRange } from '../threads/partition.ts';
 import { axesOf } from '../scalar/indices.ts';
 import { bytesOf } from '../scalar/registers.ts';
 
@@ -33,18 +34,23 @@ function planScatter(kernel: ScatterKernel): ScatterPlan {
 }
 
 /**
- * What threads share: the elements of a row, whose targets differ. Rows may have one target and stay in
- * order.
+ * Plans a scatter kernel. Threads share the elements of a row, whose targets differ. Rows may have one target
+ * and stay in order.
  */
-export function divideScatter(kernel: ScatterKernel): Partition | null {
-  const { laneAxis, vectors, width } = planScatter(kernel);
-  return laneAxis === null ? null : partitionAxis(laneAxis, kernel.extents[laneAxis]!, vectors * width);
+export function planScatterKernel(kernel: ScatterKernel): WasmKernelPlan<Tools> {
+  const plan = planScatter(kernel);
+  const { laneAxis, vectors, width } = plan;
+  return {
+    scratch: 0,
+    partition: laneAxis === null ? null : partitionAxis(laneAxis, kernel.extents[laneAxis]!, vectors * width),
+    emit: (code, params, tools, range) => emitScatter(code, kernel, plan, params, tools, range),
+  };
 }
 
-/** Emits a scatter kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitScatter(
+function emitScatter(
   code: Code,
   kernel: ScatterKernel,
+  { width, laneAxis, vectors }: ScatterPlan,
   params: readonly Local[],
   tools: Tools,
   part: AxisRange | null,
@@ -52,7 +58,6 @@ export function emitScatter(
   const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
   if (extent === 0) return;
   const { dtype, length } = operands[target]!;
-  const { width, laneAxis, vectors } = planScatter(kernel);
   const all = { scalars: [position, value], stores: [] };
   const loops = new Loops({
     code,

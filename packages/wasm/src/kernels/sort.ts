@@ -8,9 +8,10 @@ import type { SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
+import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
 import { Loops } from './loops.ts';
-import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
+import { partitionAxis, mostEven, type AxisRange } from '../threads/partition.ts';
 import { REGISTERS } from '../scalar/registers.ts';
 
 /** Bytes of a key with its position: 32 bits each, or 64 bits each for float64. */
@@ -25,18 +26,16 @@ function halfBytes(kernel: SortKernel): number {
   return (kernel.count + 1) * wordBytes(kernel);
 }
 
-/** Bytes of working memory that a sort kernel needs. */
-export function sortScratch(kernel: SortKernel): number {
-  return 2 * halfBytes(kernel);
+/** Plans a sort kernel: threads share rows. */
+export function planSortKernel(kernel: SortKernel): WasmKernelPlan<Tools> {
+  return {
+    scratch: 2 * halfBytes(kernel),
+    partition: mostEven(kernel.rows.map((extent, axis) => partitionAxis(axis, extent, 1))),
+    emit: (code, params, tools, range) => emitSort(code, kernel, params, tools, range),
+  };
 }
 
-/** The rows that threads share. */
-export function divideSort({ rows }: SortKernel): Partition | null {
-  return mostEven(rows.map((extent, axis) => partitionAxis(axis, extent, 1)));
-}
-
-/** Emits a sort kernel. `params` are the addresses of its operands, then that of its working memory. */
-export function emitSort(
+function emitSort(
   code: Code,
   kernel: SortKernel,
   params: readonly Local[],

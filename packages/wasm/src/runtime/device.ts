@@ -5,9 +5,9 @@
 import { compileProgram, type Target } from '@firsthand/compiler';
 import type { Device, DType, Program, Storage, TypedArray } from '@firsthand/graph';
 import { WasmExecutable } from './executable.ts';
-import { fusesRowEpilogue } from '../contract/division.ts';
 import { isStream } from '../attention/stream.ts';
-import { scratchOf } from '../kernels/kernel-code.ts';
+import { planKernel } from '../kernels/kernel-code.ts';
+import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import type { Session } from './session.ts';
 import type { WasmStorage } from '../memory/storage.ts';
 
@@ -15,16 +15,16 @@ import type { WasmStorage } from '../memory/storage.ts';
 export class WasmDevice implements Device {
   readonly name = 'wasm';
   readonly #session: Session;
-  readonly #target: Target;
+  readonly #target: Target<WasmKernelPlan>;
 
   constructor(session: Session) {
     const threads = session.parts.team?.threads ?? 1;
     this.#session = session;
     this.#target = {
-      plan: (kernel) => ({
-        scratch: threads * scratchOf(kernel),
-        fusesRowEpilogue: kernel.kind === 'contract' && fusesRowEpilogue(kernel),
-      }),
+      plan: (kernel) => {
+        const plan = planKernel(kernel, session.parts.library.tile);
+        return { ...plan, scratch: threads * plan.scratch };
+      },
       float64: true,
       implicitMatrices: true,
       widensColumns: true,

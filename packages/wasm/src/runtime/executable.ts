@@ -7,6 +7,7 @@ import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
 import { DeviceError, unfitArgument } from '@firsthand/graph';
 import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Storage } from '@firsthand/graph';
 import { toFloat16Bits } from '@firsthand/linalg';
+import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { KernelTimes } from '../profile/kernel-times.ts';
 import { blockSize, type Block } from '../memory/heap.ts';
 import { bytesOf, layoutOf, type ArraySpec, type Layout } from './layout.ts';
@@ -61,7 +62,7 @@ export class WasmExecutable implements Executable {
   /** The times of the kernels; null where they are not measured. */
   readonly #times: KernelTimes | null;
 
-  constructor(plan: Plan, session: Session) {
+  constructor(plan: Plan<WasmKernelPlan>, session: Session) {
     const { storages, library, code, team, roofline } = session.parts;
     this.#plan = plan;
     this.#layout = layoutOf(plan);

@@ -8,13 +8,8 @@ import type { Callee } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES } from '../engine/instantiate.ts';
 import type { Features } from '../engine/features.ts';
-import {
-  divisionOf,
-  emitKernel,
-  functionsOf,
-  kernelSignature,
-  type KernelTools,
-} from '../kernels/kernel-code.ts';
+import { emitKernel, functionsOf, kernelSignature } from '../kernels/kernel-code.ts';
+import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import type { Partition } from '../threads/partition.ts';
 import { workOf } from '../kernels/cost.ts';
 import type { Tile } from '../contract/tile.ts';
@@ -25,7 +20,7 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 const CAPACITY = 4096;
 
 /** A kernel by its text. */
-type Entry = readonly [text: string, planned: PlannedKernel];
+type Entry = readonly [text: string, planned: PlannedKernel<WasmKernelPlan>];
 
 /** A compiled kernel. */
 export interface KernelFunction {
@@ -66,13 +61,18 @@ export class KernelLibrary {
     this.#options = { moduleBytes: MODULE_BYTES, ...options };
   }
 
+  /** The register tile of matrix products that kernels are planned with. */
+  get tile(): Tile {
+    return this.#options.tile;
+  }
+
   /** How many kernels have been compiled, and into how many modules. */
   get counts(): { readonly kernels: number; readonly modules: number } {
     return { kernels: this.#compiled, modules: this.#modules };
   }
 
   /** The functions of a plan's kernels, in order. @throws DeviceError if the engine refuses to compile one */
-  require(planned: readonly PlannedKernel[]): readonly KernelFunction[] {
+  require(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
     const printed = new Map<Kernel, string>();
     for (const { kernel } of planned) if (!printed.has(kernel)) printed.set(kernel, printKernel(kernel));
     const texts = planned.map(({ kernel }) => printed.get(kernel)!);
@@ -96,15 +96,15 @@ export class KernelLibrary {
   }
 
   #compile(entries: readonly Entry[]): void {
-    const { features, tile, divideFrom, moduleBytes } = this.#options;
-    const partitions = entries.map(([, { kernel }]) =>
-      workOf(kernel) < divideFrom ? null : divisionOf(kernel, tile),
+    const { features, divideFrom, moduleBytes } = this.#options;
+    const partitions = entries.map(([, { kernel, plan }]) =>
+      divideFrom === Infinity || workOf(kernel) < divideFrom ? null : plan.partition,
     );
     // Exports need distinct names; profilers show them.
     const names = entries.map(([, { name }], index) => `${name} #${this.#compiled + index + 1}`);
     const module = new Module(this.#memory.declaration);
     const functions = new Map<Float64Import, Callee>();
-    for (const name of new Set(entries.flatMap(([, { kernel }]) => [...functionsOf(kernel)]))) {
+    for (const name of new Set(entries.flatMap(([, { kernel, plan }]) => [...functionsOf(kernel, plan)]))) {
       functions.set(
         name,
         module.importFunction(name, {
@@ -114,26 +114,26 @@ export class KernelLibrary {
       );
     }
     const inner = new Map<string, Callee>();
-    const define = (kernel: Kernel): Callee => {
+    const define: KernelTools['define'] = (kernel, plan) => {
       const text = printKernel(kernel);
       const defined =
         inner.get(text) ??
         module.function(
           `${kernel.kind} of ${names[0]!}`,
           kernelSignature(kernel.operands.length, false),
-          (code, params) => emitKernel(code, kernel, params, tools, null),
+          (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, null),
         );
       inner.set(text, defined);
       return defined;
     };
-    const tools: KernelTools = { features, functions, module, tile, define };
-    entries.forEach(([, { kernel }], index) => {
+    const tools: KernelTools = { features, functions, module, define };
+    entries.forEach(([, { kernel, plan }], index) => {
       const partition = partitions[index]!;
       const signature = kernelSignature(kernel.operands.length, partition !== null);
       module.function(
         names[index]!,
         signature,
-        (code, params) => emitKernel(code, kernel, params, tools, partition),
+        (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, partition),
         { exported: true },
       );
     });

@@ -6,8 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { expect } from 'vitest';
 import type { Code, Local } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
-import { contractScratch, emitContract } from '../../src/contract/contract.ts';
-import { divideContract } from '../../src/contract/division.ts';
+import { planContractKernel } from '../../src/contract/contract.ts';
 import type { Tile } from '../../src/contract/tile.ts';
 import { TILES } from '../../src/contract/tiles.ts';
 import { detectFeatures } from '../../src/engine/features.ts';
@@ -173,7 +172,8 @@ export function runContract(
   { relaxedSimd, tile }: Way,
   first = 0,
 ): TypedArray[] {
-  const scratch = contractScratch(kernel);
+  const plan = planContractKernel(kernel, tile);
+  const { scratch } = plan;
   const count = arrays.length;
   const order = arrays.map((_, position) => (first + position) % count);
   const last = order.splice(1, 1)[0]!;
@@ -191,26 +191,29 @@ export function runContract(
 
   const module = new Module({ initial: pages, maximum: pages, shared: false });
   const functions = new Map(
-    [...functionsOf(kernel)].map((name) => {
+    [...functionsOf(kernel, plan)].map((name) => {
       const params = Array.from({ length: FLOAT64_IMPORTS[name] }, () => 'f64' as const);
       return [name, module.importFunction(name, { params, results: ['f64'] })] as const;
     }),
   );
   const params = Array.from({ length: count + 1 }, () => 'i32' as const);
-  const tools = { features: { relaxedSimd }, functions, module };
+  const define = (): never => {
+    throw new Error('a product calls no kernel');
+  };
+  const tools = { features: { relaxedSimd }, functions, module, define };
   const exported = { exported: true };
   module.function(
     'kernel',
     { params, results: [] },
-    (code, locals) => emitContract(code, kernel, locals, tools, tile, null),
+    (code, locals) => plan.emit(code, locals, tools, null),
     exported,
   );
-  const division = divideContract(kernel, tile);
+  const division = plan.partition;
   if (division !== null) {
     const { axis } = division;
     const build = (code: Code, locals: readonly Local[]): void => {
       const part = { axis, first: locals[count + 1]!, end: locals[count + 2]! };
-      emitContract(code, kernel, locals.slice(0, count + 1), tools, tile, part);
+      plan.emit(code, locals.slice(0, count + 1), tools, part);
     };
     module.function('part', { params: [...params, 'i32', 'i32'], results: [] }, build, exported);
   }

@@ -6,13 +6,7 @@ import { expect } from 'vitest';
 import type { Callee } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
 import { TILES } from '../../src/contract/tiles.ts';
-import {
-  divisionOf,
-  emitKernel,
-  functionsOf,
-  kernelSignature,
-  scratchOf,
-} from '../../src/kernels/kernel-code.ts';
+import { emitKernel, functionsOf, kernelSignature, planKernel } from '../../src/kernels/kernel-code.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
 import type { Partition } from '../../src/threads/partition.ts';
 import { expectSameByRanges } from './ranges.ts';
@@ -35,25 +29,31 @@ interface CompiledKernel {
  * kernel.
  */
 function compileKernel(kernel: Kernel): CompiledKernel {
+  const tile = TILES[0]!;
+  const plan = planKernel(kernel, tile);
   const module = new Module({ initial: 1, maximum: PAGE, shared: false });
   const functions = new Map(
-    [...functionsOf(kernel)].map((name): [Float64Import, Callee] => {
+    [...functionsOf(kernel, plan)].map((name): [Float64Import, Callee] => {
       const params = Array.from({ length: FLOAT64_IMPORTS[name] }, () => 'f64' as const);
       return [name, module.importFunction(name, { params, results: ['f64'] })];
     }),
   );
-  const tile = TILES[0]!;
   const define = (): Callee => {
     throw new Error('only composites are made of other kernels');
   };
-  const tools = { features: { relaxedSimd: false }, functions, module, tile, define };
+  const tools = { features: { relaxedSimd: false }, functions, module, define };
   const emit = (name: string, division: Partition | null): void => {
     const signature = kernelSignature(kernel.operands.length, division !== null);
-    module.function(name, signature, (code, params) => emitKernel(code, kernel, params, tools, division), {
-      exported: true,
-    });
+    module.function(
+      name,
+      signature,
+      (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, division),
+      {
+        exported: true,
+      },
+    );
   };
-  const division = divisionOf(kernel, tile);
+  const division = plan.partition;
   emit('kernel', null);
   if (division !== null) emit('part', division);
   const bytes = module.toBytes();
@@ -105,7 +105,7 @@ export function runCompiled(
   arrays: readonly TypedArray[],
   aliases: ReadonlyMap<number, number> = new Map(),
 ): TypedArray[] {
-  const scratch = scratchOf(kernel);
+  const { scratch } = planKernel(kernel, TILES[0]!);
   const { addresses, pages } = layOut(kernel, scratch);
   const places = addresses.map((address, operand) => addresses[aliases.get(operand) ?? operand] ?? address);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: PAGE });
