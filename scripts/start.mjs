@@ -7,7 +7,10 @@ import { install, readJson, root } from './workspace.mjs';
 
 const [app = 'mnist', ...rest] = process.argv.slice(2);
 const args = rest[0] === '--' ? rest.slice(1) : rest;
-const apps = readdirSync(join(root, 'apps'));
+// What has no `main` is a library of the apps.
+const apps = readdirSync(join(root, 'apps')).filter(
+  (folder) => readJson(`apps/${folder}/package.json`).main !== undefined,
+);
 if (!apps.includes(app)) throw new Error(`no app named ${app}; there are ${apps.toSorted().join(', ')}`);
 
 const folder = `apps/${app}`;

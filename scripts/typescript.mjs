@@ -1,8 +1,8 @@
 // Runs a TypeScript program of this repository with no build step: esbuild joins it and the `@firsthand/*`
 // sources that it imports into one file of JavaScript, in some tens of milliseconds, and Node runs that file.
-// Other packages stay outside and are found from the program's folder.
+// Other packages stay outside; each is found from the folder of the file that imports it.
 import { createRequire } from 'node:module';
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { root } from './workspace.mjs';
@@ -34,19 +34,31 @@ export async function bundle(folder, file) {
     logLevel: 'warning',
     absWorkingDir: root,
     conditions: ['@firsthand/source'],
-    plugins: [
-      { name: 'packages', setup: (/** @type {any} */ api) => api.onResolve({ filter: /^[^./]/ }, external) },
-    ],
+    plugins: [{ name: 'packages', setup: keepOutside }],
   });
   return outfile;
 }
 
 /**
- * Leaves every package outside the bundle but this repository's own.
- * @param {{ path: string, kind: string }} specifier
+ * An esbuild plugin: leaves every package outside the bundle but this repository's own. A package that is not
+ * installed fails when it is imported, as in Node.
+ * @param {any} api
  */
-const external = ({ path, kind }) =>
-  kind === 'entry-point' || path.startsWith('@firsthand/') ? undefined : { path, external: true };
+function keepOutside(api) {
+  api.onResolve(
+    { filter: /^[^./]/ },
+    async (
+      /** @type {{ path: string, kind: string, resolveDir: string, pluginData: unknown }} */ request,
+    ) => {
+      const { path, kind, resolveDir, pluginData } = request;
+      if (kind === 'entry-point' || pluginData === keepOutside || path.startsWith('@firsthand/'))
+        return undefined;
+      const found = await api.resolve(path, { kind, resolveDir, pluginData: keepOutside });
+      const isFile = found.errors.length === 0 && isAbsolute(found.path);
+      return { path: isFile ? pathToFileURL(found.path).href : path, external: true };
+    },
+  );
+}
 
 /**
  * Runs a program in this process, so that its signals, streams and exit status are the program's own.

@@ -147,7 +147,7 @@ describe('nodes', () => {
   });
 });
 
-describe.each(['packages/conformance', 'apps/bench', 'apps/by-hand', 'apps/mnist', 'apps/mnist-page'])(
+describe.each(['packages/conformance', ...workspaces('apps').map(({ folder }) => folder)])(
   '%s, which nobody imports',
   (folder) => {
     test('holds no import cycle', () => {

@@ -7,7 +7,7 @@ import { basename, dirname } from 'node:path';
 import { parseSync } from 'oxc-parser';
 
 /** A word that may not be used. */
-export interface Refused {
+interface Refused {
   /** its forms, as whole words */
   readonly words: RegExp;
   readonly instead: string;
@@ -16,7 +16,7 @@ export interface Refused {
 }
 
 /** Refused in names, comments and names of files. */
-export const REFUSED: readonly Refused[] = [
+const REFUSED: readonly Refused[] = [
   {
     words: /\bplaces?\b/,
     instead: 'index, coordinates, offset, slot or position',
@@ -38,7 +38,7 @@ export const REFUSED: readonly Refused[] = [
 ];
 
 /** Refused in names alone: in a sentence they are plain English. */
-export const REFUSED_IN_NAMES: readonly Refused[] = [
+const REFUSED_IN_NAMES: readonly Refused[] = [
   { words: /\bcells?\b/, instead: 'buffer reference', except: /\b(?:table|rnn|lstm|gru) cells?\b/g },
   { words: /\bowners?\b|\bowned\b/, instead: 'reference count, stored by' },
   { words: /\bkept\b/, instead: 'saved tensors, parallel axes, retained' },
@@ -54,7 +54,7 @@ export const REFUSED_IN_NAMES: readonly Refused[] = [
 ];
 
 /** Phrases for which there is nearly always a noun. */
-export const PARAPHRASES: readonly Refused[] = [
+const PARAPHRASES: readonly Refused[] = [
   { words: /\bwhat (?:is|was|are) (?:to be )?done with\b/, instead: 'epilogue, or the verb' },
   { words: /\bthat which\b/, instead: 'the noun' },
   { words: /\blies?\b/, instead: 'is stored, is, stands' },

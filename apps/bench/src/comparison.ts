@@ -4,12 +4,13 @@
  */
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
+import { UsageError } from '@firsthand/kit/options';
 import { type ContenderName, DESCRIPTIONS, PEERS } from './contender.ts';
 import { engineFlags } from './contender-process.ts';
 import { renderChart } from './chart.ts';
 import type { Outcomes } from './measure.ts';
 import { formatNumber } from './numbers.ts';
-import { type Choices, UsageError } from './options.ts';
+import type { Choices } from './options.ts';
 import { arePeersInstalled, installPeers, peersFolder, peerVersions } from './peers.ts';
 import { startProgress } from './progress.ts';
 import { type Results, type Row, type Setting, toJson, unitOf } from './results.ts';

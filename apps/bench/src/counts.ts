@@ -2,7 +2,7 @@
  * What the contenders ask of WebGPU in a run, as a table: how much is begun, moved and made, and what a page
  * pays for it.
  */
-import Table from 'cli-table3';
+import { drawTable } from '@firsthand/kit/table';
 import { DESCRIPTIONS } from './contender.ts';
 import type { Timed } from './measure.ts';
 import { formatNumber } from './numbers.ts';
@@ -39,18 +39,19 @@ const EXPLANATIONS = [
 
 /** @returns the table, and below it what some of its columns mean */
 export function renderCounts(rows: readonly Row[]): string {
-  const table = new Table({
-    head: ['asked of WebGPU, a run', ...COLUMNS.map(([title]) => title)],
-    colAligns: ['left', ...COLUMNS.map(() => 'right' as const)],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { task, outcomes } of rows) {
+  const body = rows.flatMap(({ task, outcomes }) => {
     const timed = [...outcomes].flatMap(([name, outcome]) =>
       outcome.kind === 'timed' ? [{ name, outcome }] : [],
     );
-    if (timed.length > 0) table.push([task.title, ...COLUMNS.map(() => '')]);
-    for (const { name, outcome } of timed)
-      table.push([`  ${DESCRIPTIONS[name].title}`, ...COLUMNS.map(([, of]) => of(outcome))]);
-  }
-  return [table.toString(), ...EXPLANATIONS].join('\n');
+    if (timed.length === 0) return [];
+    return [
+      [task.title, ...COLUMNS.map(() => '')],
+      ...timed.map(({ name, outcome }) => [
+        `  ${DESCRIPTIONS[name].title}`,
+        ...COLUMNS.map(([, of]) => of(outcome)),
+      ]),
+    ];
+  });
+  const table = drawTable(['asked of WebGPU, a run', ...COLUMNS.map(([title]) => title)], body);
+  return [table, ...EXPLANATIONS].join('\n');
 }

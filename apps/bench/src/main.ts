@@ -3,11 +3,12 @@
  * says so, a comparison on the GPU, or one of the contenders that a comparison starts. Exit codes: 0 done; 1
  * something failed, or a contender did; 2 the arguments are wrong.
  */
+import { UsageError } from '@firsthand/kit/options';
 import { benchmark } from './benchmark.ts';
 import type { DeviceName, NodeContender } from './contender.ts';
 import { CONTENDER_MARK, CONTENDER_WORD } from './contender-process.ts';
 import { STARTERS } from './contenders/table.ts';
-import { parseOptions, parsePageOptions, UsageError } from './options.ts';
+import { parseOptions, parsePageOptions } from './options.ts';
 import { profile } from './profile.ts';
 import { serve } from './serve.ts';
 import { benchmarkWebGPU } from './webgpu.ts';

@@ -1,4 +1,5 @@
 /** Numbers as the tables show them. */
+import { formatPercent as percent } from '@firsthand/kit/numbers';
 
 /** A positive number in three digits: 1139, 27.1, 0.46, 0.0161. */
 export function formatNumber(value: number): string {
@@ -9,7 +10,7 @@ export function formatNumber(value: number): string {
 
 /** A share of 1: 3 %. */
 export function formatPercent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
+  return percent(share, 0);
 }
 
 /** How many times: 2.0×. */

@@ -1,5 +1,6 @@
 /** What a comparison is asked to do, from the command line. What is wrong is said in one line. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { filePath, folderPath, parseArguments, UsageError } from '@firsthand/kit/options';
+import { Command, Option } from 'commander';
 import {
   type ContenderName,
   CONTENDERS,
@@ -36,27 +37,6 @@ export interface PageOptions extends Choices<PageContender> {
   readonly chromium: string | null;
 }
 
-/** The command line is wrong, or asks for a text instead of a run. */
-export class UsageError extends Error {
-  readonly exitCode: number;
-
-  /** @param exitCode 0 if the text was asked for, else 2 */
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-
-function filePath(text: string): string {
-  if (text === '') throw new InvalidArgumentError('It takes the path of a file.');
-  return text;
-}
-
-function folderPath(text: string): string {
-  if (text === '') throw new InvalidArgumentError('It takes the path of a folder.');
-  return text;
-}
-
 const devices = Object.keys(DEVICES) as (keyof typeof DEVICES)[];
 
 /** What can be chosen from, of one comparison. */
@@ -82,9 +62,7 @@ function command({ names, tasks }: Menu<ContenderName>, name: string, descriptio
     .addHelpText(
       'after',
       `\nContenders:\n${contenders}\n\nTasks:\n${tasks.map(({ id }) => `  ${id}`).join('\n')}`,
-    )
-    .allowExcessArguments(false)
-    .exitOverride();
+    );
 }
 
 interface Parsed<Name extends ContenderName> {
@@ -107,26 +85,6 @@ function tasksNamed(words: readonly string[], tasks: readonly Task[]): readonly 
       2,
     );
   return chosen;
-}
-
-/**
- * @throws UsageError with one line that says what is wrong and what would be right; with the help text if
- * that was asked for
- */
-function parse<T>(program: Command, args: readonly string[]): T {
-  let text = '';
-  const collect = (part: string): void => {
-    text += part;
-  };
-  program.configureOutput({ writeOut: collect, writeErr: collect });
-  try {
-    program.parse(args, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) throw new UsageError(text.trimEnd(), 0);
-    throw new UsageError(text.trim().replaceAll(/\s*\n\s*/g, ' '), 2);
-  }
-  return program.opts() as T;
 }
 
 function choicesOf<Name extends ContenderName>(
@@ -166,7 +124,7 @@ export function parseOptions(args: readonly string[]): Options {
         .default(false)
         .conflicts(['contenders', 'device', 'json', 'svg', 'docs']),
     );
-  const parsed = parse<
+  const parsed = parseArguments<
     Parsed<ProcessContender> & ContenderOptions & { readonly profile: boolean; readonly docs?: string }
   >(program, args);
   return {
@@ -194,6 +152,6 @@ export function parsePageOptions(args: readonly string[]): PageOptions {
       .env('FIRSTHAND_CHROMIUM')
       .argParser(filePath),
   );
-  const parsed = parse<Parsed<PageContender> & { readonly chromium?: string }>(program, args);
+  const parsed = parseArguments<Parsed<PageContender> & { readonly chromium?: string }>(program, args);
   return { ...choicesOf(parsed, PAGE_MENU), chromium: parsed.chromium ?? null };
 }

@@ -2,7 +2,8 @@
  * How far the comparison is: before a person, a bar that is drawn over itself; in a pipe or a log, a line
  * when a task is done.
  */
-import { SingleBar } from 'cli-progress';
+import { createBar } from '@firsthand/kit/progress';
+import { canRedraw } from '@firsthand/kit/terminal';
 
 /** Where the comparison stands. */
 export interface Progress {
@@ -17,19 +18,14 @@ export interface Progress {
 
 /** @param total the number of tasks */
 export function startProgress(stream: NodeJS.WriteStream, total: number): Progress {
-  return stream.isTTY && process.env['TERM'] !== 'dumb' ? bar(stream, total) : lines(stream, total);
+  return canRedraw(stream) ? bar(stream, total) : lines(stream, total);
 }
 
 function bar(stream: NodeJS.WriteStream, total: number): Progress {
-  const single = new SingleBar({
-    stream,
+  const single = createBar(stream, {
     format: '{bar} {value}/{total}  {title}  {what}',
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: 20,
-    clearOnComplete: true,
-    hideCursor: true,
-    gracefulExit: true,
+    width: 20,
+    restoresCursor: true,
   });
   single.start(total, 0, { title: '', what: 'starting' });
   return {

@@ -3,7 +3,7 @@
  * of the quartiles, and below it how many times as long the contender takes as this project: more than 1
  * means that this project is faster.
  */
-import Table from 'cli-table3';
+import { drawTable } from '@firsthand/kit/table';
 import { CEILINGS, type ContenderName, DESCRIPTIONS, OWN } from './contender.ts';
 import type { Outcome } from './measure.ts';
 import { formatFactor, formatNumber, formatPercent } from './numbers.ts';
@@ -32,14 +32,13 @@ export function columnsOf(rows: readonly Row[]): ContenderName[] {
 
 function groupTable(group: Group, rows: readonly Row[]): string {
   const columns = columnsOf(rows);
-  const table = new Table({
-    head: [GROUP_TITLES[group], ...columns.map((name) => DESCRIPTIONS[name].title)],
-    colAligns: ['left', ...columns.map(() => 'right' as const)],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const { task, outcomes } of rows)
-    table.push([task.title, ...columns.map((name) => cellLines(task, name, outcomes.get(name)).join('\n'))]);
-  return table.toString();
+  return drawTable(
+    [GROUP_TITLES[group], ...columns.map((name) => DESCRIPTIONS[name].title)],
+    rows.map(({ task, outcomes }) => [
+      task.title,
+      ...columns.map((name) => cellLines(task, name, outcomes.get(name)).join('\n')),
+    ]),
+  );
 }
 
 /**

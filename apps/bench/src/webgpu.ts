@@ -4,13 +4,14 @@
  * a process of their own, say what is right. Each task begins in a page that is new, so that what it costs at
  * first does not depend on the tasks before.
  */
+import { UsageError } from '@firsthand/kit/options';
 import { openPage } from './browser.ts';
 import { describeMachine, goThrough, publish, requirePeers, type Tell } from './comparison.ts';
 import { ORACLE, PAGE_CONTENDERS } from './contender.ts';
 import { startContender } from './contender-process.ts';
 import { renderCounts } from './counts.ts';
 import { measure, type Outcomes } from './measure.ts';
-import { type PageOptions, UsageError } from './options.ts';
+import type { PageOptions } from './options.ts';
 import { buildPage } from './page-build.ts';
 import { PageServer } from './page-server.ts';
 import type { PageSetting, Results, Row } from './results.ts';

@@ -1,8 +1,9 @@
 // The command line: what each option means, and that a wrong one gets one clear line and exit code 2.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { UsageError } from '@firsthand/kit/options';
 import { CONTENDERS, PAGE_CONTENDERS } from '../src/contender.ts';
 import { EFFORTS, PAGE_EFFORTS } from '../src/measure.ts';
-import { parseOptions, parsePageOptions, UsageError } from '../src/options.ts';
+import { parseOptions, parsePageOptions } from '../src/options.ts';
 import { PAGE_TASKS, TASKS } from '../src/tasks.ts';
 
 const usage = (

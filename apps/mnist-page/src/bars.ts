@@ -1,7 +1,7 @@
 /** The probabilities of the ten digits as bars, the likeliest in colour, and what they come to in words. */
 import { CLASSES, likeliest } from 'mnist/digits';
-import { formatPercent } from 'mnist/numbers';
-import { element, make } from './dom.ts';
+import { formatPercent } from '@firsthand/kit/numbers';
+import { element, make } from '@firsthand/kit/dom';
 
 interface Bar {
   readonly item: HTMLLIElement;

@@ -1,28 +1,24 @@
 /**
- * The page's end of the conversation with the worker: requests go out, reports come in, and a question is
- * matched with its answer.
+ * The page's end of the protocol with the worker: posts requests, receives reports, and matches each reading
+ * with its request.
  */
+import { type Handlers, PendingAnswers, receive } from '@firsthand/kit/messages';
 import type { Settings } from 'mnist/settings';
-import { deliver, type Handlers, type PageDevice, type Report, type Request } from './protocol.ts';
+import type { PageDevice, Report, Request } from './protocol.ts';
 
-/** What the page does on each report; answers to `read` go to whoever asked. */
+/** The page's handler of each report; the answer to a `read` goes to its caller. */
 export type ReportHandlers = Omit<Handlers<Report>, 'readings'>;
 
 export class TrainerClient {
   readonly #worker: Worker;
-  readonly #waiting: Map<number, (probabilities: Float32Array | null) => void> = new Map();
-  #questions = 0;
+  readonly #readings: PendingAnswers<Float32Array | null> = new PendingAnswers();
 
   constructor(handlers: ReportHandlers) {
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-    const all: Handlers<Report> = {
+    receive<Report>(this.#worker, {
       ...handlers,
-      readings: ({ id, probabilities }) => {
-        this.#waiting.get(id)?.(probabilities);
-        this.#waiting.delete(id);
-      },
-    };
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<Report>) => deliver(all, data));
+      readings: ({ id, probabilities }) => this.#readings.answer(id, probabilities),
+    });
     // A worker that could not be started, or threw outside of any request.
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault();
@@ -35,11 +31,11 @@ export class TrainerClient {
   }
 
   start(device: PageDevice, settings: Settings): void {
-    this.#ask({ kind: 'start', device, settings });
+    this.#post({ kind: 'start', device, settings });
   }
 
   stop(): void {
-    this.#ask({ kind: 'stop' });
+    this.#post({ kind: 'stop' });
   }
 
   /**
@@ -48,14 +44,10 @@ export class TrainerClient {
    * @returns (n · 10) probabilities; null as long as there is no network
    */
   async read(pixels: Uint8Array): Promise<Float32Array | null> {
-    const id = this.#questions++;
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
-      this.#ask({ kind: 'read', id, pixels });
-    });
+    return this.#readings.request((id) => this.#post({ kind: 'read', id, pixels }));
   }
 
-  #ask(request: Request): void {
+  #post(request: Request): void {
     this.#worker.postMessage(request);
   }
 }

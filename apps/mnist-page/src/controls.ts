@@ -12,7 +12,7 @@ import {
   type Settings,
 } from 'mnist/settings';
 import { CHOICES, DEFAULT_DEVICE } from './choices.ts';
-import { element, make } from './dom.ts';
+import { element, make } from '@firsthand/kit/dom';
 import type { PageDevice } from './protocol.ts';
 
 /** What the page is doing, as far as the buttons are concerned. */

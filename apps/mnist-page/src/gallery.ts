@@ -1,7 +1,7 @@
 /** A row of test images drawn by chance, each with what the network takes it for. */
 import { CLASSES, type Digits, likeliest, PIXELS } from 'mnist/digits';
-import { formatPercent } from 'mnist/numbers';
-import { element, make } from './dom.ts';
+import { formatPercent } from '@firsthand/kit/numbers';
+import { element, make } from '@firsthand/kit/dom';
 import { showImage } from './image.ts';
 
 const SHOWN = 10;

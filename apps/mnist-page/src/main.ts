@@ -4,7 +4,7 @@
  */
 import 'uplot/dist/uPlot.min.css';
 import './style.css';
-import { repairLanguage } from './language.ts';
+import { repairLanguage } from '@firsthand/kit/language';
 import { Status } from './status.ts';
 
 const status = new Status();

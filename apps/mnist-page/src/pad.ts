@@ -1,7 +1,7 @@
 /**
  * The place to draw: the pen's way is kept as points, and shown at once; what it means is for others to say.
  */
-import { element } from './dom.ts';
+import { element } from '@firsthand/kit/dom';
 import type { Point, Stroke } from './strokes.ts';
 
 /** Width of the pen, as a share of the canvas. */

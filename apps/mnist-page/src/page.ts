@@ -1,15 +1,16 @@
 /** Joins the form, the curve, the drawing and the test digits with the worker that trains. */
+import { Curve } from '@firsthand/kit/curve';
+import { element } from '@firsthand/kit/dom';
+import { latestOnly } from '@firsthand/kit/latest';
+import { LossChart } from '@firsthand/kit/loss-chart';
+import { formatCount } from '@firsthand/kit/numbers';
 import { CLASSES, PIXELS } from 'mnist/digits';
-import { formatCount } from 'mnist/numbers';
+import uPlot from 'uplot';
 import { Bars } from './bars.ts';
-import { Chart } from './chart.ts';
 import { TrainerClient } from './client.ts';
 import { Controls, type Order, type Phase } from './controls.ts';
-import { Curve } from './curve.ts';
-import { element } from './dom.ts';
 import { Gallery } from './gallery.ts';
 import { showImage } from './image.ts';
-import { latestOnly } from './latest.ts';
 import { Pad } from './pad.ts';
 import type { Report, Stage } from './protocol.ts';
 import type { Status } from './status.ts';
@@ -27,7 +28,11 @@ const PHASE_AFTER: { readonly [K in Stage]: Phase | null } = {
 
 export class Page {
   readonly #status: Status;
-  readonly #chart: Chart = new Chart();
+  readonly #chart: LossChart = new LossChart(uPlot, {
+    home: element('chart', HTMLDivElement),
+    hint: element('chart-hint', HTMLSpanElement),
+    logarithmic: element('logarithmic', HTMLInputElement),
+  });
   readonly #bars: Bars = new Bars();
   readonly #seen: HTMLImageElement = element('seen', HTMLImageElement);
   readonly #pad: Pad = new Pad((strokes) => this.#show(rasterize(strokes)));
@@ -128,8 +133,8 @@ export class Page {
       this.#blank('There is no network to read it: press Start.');
       return;
     }
-    const own = image === null ? 0 : CLASSES;
-    if (image !== null && image === this.#shown) this.#bars.show(probabilities.subarray(0, own));
-    this.#gallery.show(exhibits, probabilities.subarray(own));
+    const drawn = image === null ? 0 : CLASSES;
+    if (image !== null && image === this.#shown) this.#bars.show(probabilities.subarray(0, drawn));
+    this.#gallery.show(exhibits, probabilities.subarray(drawn));
   });
 }

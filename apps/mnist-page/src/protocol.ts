@@ -63,17 +63,3 @@ export type Report =
   /** probabilities: (n · 10), null as long as there is no network */
   | { readonly kind: 'readings'; readonly id: number; readonly probabilities: Float32Array | null }
   | { readonly kind: 'failed'; readonly stage: Stage; readonly message: string };
-
-/** One handler for each kind of message. */
-export type Handlers<Message extends { readonly kind: string }> = {
-  readonly [K in Message['kind']]: (message: Extract<Message, { readonly kind: K }>) => void;
-};
-
-/** Hands a message to the handler of its kind. */
-export function deliver<Message extends { readonly kind: string }>(
-  handlers: Handlers<Message>,
-  message: Message,
-): void {
-  const handle = handlers[message.kind as Message['kind']] as (message: Message) => void;
-  handle(message);
-}

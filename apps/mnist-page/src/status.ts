@@ -2,9 +2,9 @@
  * What is said of a training in words and numbers: a line, the tiles, a table with a row for each epoch, and
  * what went wrong.
  */
-import { formatCount, formatPercent, formatSeconds } from 'mnist/numbers';
+import { formatCount, formatPercent, formatSeconds } from '@firsthand/kit/numbers';
 import { CHOICES, DEFAULT_DEVICE } from './choices.ts';
-import { element, make } from './dom.ts';
+import { element, make } from '@firsthand/kit/dom';
 import type { Advance, Beginning, EpochResult, PageDevice, Stage } from './protocol.ts';
 
 /** What is said of a failure, by what was under way. */

@@ -7,7 +7,7 @@ import { dirname, parse, join } from 'node:path';
 import { FormatError, readSafetensors } from '@firsthand/data';
 import { writeFileAtomic } from '@firsthand/data/node';
 import { type CheckpointContents, saveCheckpoint } from '@firsthand/train';
-import { UsageError } from './options.ts';
+import { UsageError } from '@firsthand/kit/options';
 import { isSettings, type Settings } from './settings.ts';
 
 const SETTINGS_KEY = 'mnist.settings';

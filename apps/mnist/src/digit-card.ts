@@ -5,8 +5,8 @@
  * as high as its probability.
  */
 import { likeliest } from './digits.ts';
-import { formatPercent } from './numbers.ts';
-import { paint, type Output } from './terminal.ts';
+import { formatPercent } from '@firsthand/kit/numbers';
+import { paint, type Output } from '@firsthand/kit/terminal';
 
 /** One image and the model's opinion of it. */
 export interface Reading {

@@ -2,9 +2,9 @@
  * How far an epoch is: before a person, a bar that is drawn over itself; in a pipe or a log, a line now and
  * then. Both show the same numbers, and both are told them as often as there are any.
  */
-import { SingleBar } from 'cli-progress';
-import { formatClock, formatCount, formatPercent } from './numbers.ts';
-import { writeLine, type Output } from './terminal.ts';
+import { formatClock, formatCount, formatPercent } from '@firsthand/kit/numbers';
+import { createBar } from '@firsthand/kit/progress';
+import { writeLine, type Output } from '@firsthand/kit/terminal';
 
 /** Where an epoch stands. */
 interface Standing {
@@ -48,15 +48,10 @@ const TEXT = '{title} {bar} {percent}  {loss}  {accuracy}  {speed}  {left}';
 const TEXT_WIDTH = 74;
 
 function bar(output: Output, title: string, images: number): Display {
-  const single = new SingleBar({
-    stream: output.stream,
+  const single = createBar(output.stream, {
     format: TEXT,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    barsize: Math.min(40, Math.max(5, output.columns - TEXT_WIDTH)),
-    clearOnComplete: true,
-    hideCursor: true,
-    gracefulExit: false,
+    width: Math.min(40, Math.max(5, output.columns - TEXT_WIDTH)),
+    restoresCursor: false,
   });
   let started = false;
   return {

@@ -5,12 +5,13 @@
  */
 import type { Device } from '@firsthand/autograd';
 import { FirsthandError } from '@firsthand/linalg';
+import { UsageError } from '@firsthand/kit/options';
 import { type DeviceName, DEVICES } from './devices.ts';
 import { loadDigits } from './digit-files.ts';
 import { listen } from './interruption.ts';
-import { parseOptions, UsageError } from './options.ts';
+import { parseOptions } from './options.ts';
 import { run } from './run.ts';
-import { outputOf, paint, showCursor, writeLine } from './terminal.ts';
+import { outputOf, paint, showCursor, writeLine } from '@firsthand/kit/terminal';
 
 const output = outputOf(process.stdout);
 const interruption = listen(process, (exitCode) => {

@@ -6,10 +6,10 @@ import type { Layer } from '@firsthand/nn';
 import type { Callbacks, EpochReport, StepReport } from '@firsthand/train';
 import { type Display, startDisplay } from './display.ts';
 import { type Batch, measureLayers, type Snapshot, snapshot } from './layers.ts';
-import { formatCount, formatPercent, formatSeconds } from './numbers.ts';
+import { formatCount, formatPercent, formatSeconds } from '@firsthand/kit/numbers';
 import type { Settings } from './settings.ts';
 import { layerTable } from './tables.ts';
-import { type Output, paint, writeLine } from './terminal.ts';
+import { type Output, paint, writeLine } from '@firsthand/kit/terminal';
 
 /** What a narrator has to know of the run. */
 interface Subject {

@@ -1,8 +1,6 @@
-/**
- * What a run is asked to do, from the command line: settings, and where the numbers are computed and kept.
- * What is wrong is said in one line.
- */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+/** The command line of a run: its settings, the device that computes and the file of the checkpoint. */
+import { filePath, parseArguments, UsageError } from '@firsthand/kit/options';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { DEVICES, type DeviceName } from './devices.ts';
 import {
   type Count,
@@ -29,17 +27,6 @@ const DEFAULT_DEVICE: DeviceName = 'wasm';
 /** The checkpoint's name where none is given. */
 export const DEFAULT_FILE = 'mnist.safetensors';
 
-/** The command line is wrong, or asks for a text instead of a run. */
-export class UsageError extends Error {
-  readonly exitCode: number;
-
-  /** @param exitCode 0 if the text (help, version) was asked for, else 2 */
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-
 /** A parser of one of the settings that are whole numbers. */
 function count(name: Count): (text: string) => number {
   return (text) => {
@@ -54,11 +41,6 @@ function count(name: Count): (text: string) => number {
 function learningRateOf(text: string): number {
   if (text.trim() !== '' && isLearningRate(Number(text))) return Number(text);
   throw new InvalidArgumentError('It takes a number greater than 0.');
-}
-
-function filePath(text: string): string {
-  if (text === '') throw new InvalidArgumentError('It takes the path of a file.');
-  return text;
 }
 
 const names = <Name extends string>(table: Record<Name, unknown>): Name[] => Object.keys(table) as Name[];
@@ -110,9 +92,7 @@ function command(): Command {
       )
         .preset(DEFAULT_FILE)
         .argParser(filePath),
-    )
-    .allowExcessArguments(false)
-    .exitOverride();
+    );
 }
 
 interface Parsed extends Omit<Settings, 'learningRate'> {
@@ -135,23 +115,11 @@ const SETTING_FLAGS: { readonly [K in keyof Settings]: string } = {
 /**
  * Reads the arguments that follow the program's name.
  * @throws UsageError with one line that says what is wrong and what would be right; with the help text if
- *   that was asked for
+ *   that was requested
  */
 export function parseOptions(args: readonly string[]): Options {
   const program = command();
-  let text = '';
-  const collect = (part: string): void => {
-    text += part;
-  };
-  program.configureOutput({ writeOut: collect, writeErr: collect });
-  try {
-    program.parse(args, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) throw new UsageError(text.trimEnd(), 0);
-    throw new UsageError(text.trim().replaceAll(/\s*\n\s*/g, ' '), 2);
-  }
-  const { device, out, resume, ...rest } = program.opts<Parsed>();
+  const { device, out, resume, ...rest } = parseArguments<Parsed>(program, args);
   const isGiven = (name: string): boolean => program.getOptionValueSource(name) === 'cli';
   return {
     settings: { ...rest, learningRate: rest.learningRate ?? LEARNING_RATES[rest.optimizer] },

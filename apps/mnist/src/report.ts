@@ -5,9 +5,9 @@
 import { drawCards, type Reading } from './digit-card.ts';
 import { CLASSES, type Digits, likeliest, PIXELS } from './digits.ts';
 import type { Evaluation } from './evaluate.ts';
-import { formatCount, formatPercent } from './numbers.ts';
+import { formatCount, formatPercent } from '@firsthand/kit/numbers';
 import { confusionTable } from './tables.ts';
-import { type Output, paint, writeLine } from './terminal.ts';
+import { type Output, paint, writeLine } from '@firsthand/kit/terminal';
 
 /** How many are shown of each kind: right, wrong with conviction, wrong in doubt. */
 const SHOWN = 2;

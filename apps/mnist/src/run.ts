@@ -6,17 +6,18 @@ import { resolve } from 'node:path';
 import { type Device, setDefaultDevice, tensor } from '@firsthand/autograd';
 import { loadBatch } from '@firsthand/data';
 import { loadCheckpoint } from '@firsthand/train';
+import { UsageError } from '@firsthand/kit/options';
 import { earlierFile, readCheckpoint, requireWritable, writeCheckpoint } from './checkpoint.ts';
 import { CLASSES, type Digits, PIXELS } from './digits.ts';
 import { evaluate } from './evaluate.ts';
 import type { Batch } from './layers.ts';
 import { firstDigits, toDataset } from './mnist.ts';
 import { Narrator } from './narrator.ts';
-import { formatCount } from './numbers.ts';
-import { DEFAULT_FILE, type Options, requireSameSettings, UsageError } from './options.ts';
+import { formatCount } from '@firsthand/kit/numbers';
+import { DEFAULT_FILE, type Options, requireSameSettings } from './options.ts';
 import { reportEvaluation } from './report.ts';
 import type { Settings } from './settings.ts';
-import { type Output, paint, writeLine } from './terminal.ts';
+import { type Output, paint, writeLine } from '@firsthand/kit/terminal';
 import { begin, learn, stepsOf, type Training } from './training.ts';
 
 /** Where a run takes place. */

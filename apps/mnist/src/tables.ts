@@ -2,9 +2,9 @@
  * The two tables of the report: what went through each layer in an epoch, and which digit was taken for
  * which.
  */
-import Table from 'cli-table3';
-import { formatMagnitude, formatPercent } from './numbers.ts';
-import { paint, type Output } from './terminal.ts';
+import { formatMagnitude, formatPercent } from '@firsthand/kit/numbers';
+import { drawTable } from '@firsthand/kit/table';
+import { paint, type Output } from '@firsthand/kit/terminal';
 
 /** What a layer did, as root mean squares, so that layers of different sizes compare. */
 export interface LayerStatistics {
@@ -20,22 +20,12 @@ export interface LayerStatistics {
   readonly update: number | null;
 }
 
-/** cli-table3 colours headings and frames unless it is told not to. */
-const PLAIN = { head: [], border: [] } as const;
-
-function draw(
-  output: Output,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  compact: boolean,
-): string {
-  const table = new Table({
-    head: head.map((text) => paint(output, 'bold', text)),
-    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    style: { ...PLAIN, head: [...PLAIN.head], border: [...PLAIN.border], compact },
-  });
-  for (const row of rows) table.push([...row]);
-  return table.toString();
+/** A table with bold headings, where the output shows them. */
+function draw(output: Output, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return drawTable(
+    head.map((text) => paint(output, 'bold', text)),
+    rows,
+  );
 }
 
 /** One line for each layer. */
@@ -47,7 +37,7 @@ export function layerTable(layers: readonly LayerStatistics[], output: Output): 
     measure(gradient),
     measure(update),
   ]);
-  return draw(output, ['layer', 'activation (rms)', 'gradient (rms)', 'update ‖Δw‖/‖w‖'], rows, true);
+  return draw(output, ['layer', 'activation (rms)', 'gradient (rms)', 'update ‖Δw‖/‖w‖'], rows);
 }
 
 /**
@@ -60,11 +50,11 @@ export function confusionTable(counts: Int32Array, output: Output): string {
   const rows = digits.map((written) => {
     const row = counts.subarray(written * classes, (written + 1) * classes);
     const total = row.reduce((sum, count) => sum + count, 0);
-    const cells = Array.from(row, (count, read) => {
+    const entries = Array.from(row, (count, read) => {
       if (count === 0) return paint(output, 'dim', '·');
       return paint(output, written === read ? 'green' : 'red', String(count));
     });
-    return [String(written), ...cells, total === 0 ? '–' : formatPercent(row[written]! / total, 1)];
+    return [String(written), ...entries, total === 0 ? '–' : formatPercent(row[written]! / total, 1)];
   });
-  return draw(output, ['', ...digits.map(String), 'right'], rows, true);
+  return draw(output, ['', ...digits.map(String), 'right'], rows);
 }

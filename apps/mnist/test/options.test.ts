@@ -1,6 +1,7 @@
 // The command line: what each option means, and that a wrong one gets one clear line and exit code 2.
 import { describe, expect, test } from 'vitest';
-import { parseOptions, requireSameSettings, UsageError } from '../src/options.ts';
+import { UsageError } from '@firsthand/kit/options';
+import { parseOptions, requireSameSettings } from '../src/options.ts';
 import { DEFAULTS, isSettings } from '../src/settings.ts';
 
 const usage = (...args: string[]): UsageError => {

@@ -12,10 +12,10 @@ import {
   formatPercent,
   formatPlural,
   formatSeconds,
-} from '../src/numbers.ts';
+} from '@firsthand/kit/numbers';
 import { startDisplay } from '../src/display.ts';
 import { confusionTable, layerTable } from '../src/tables.ts';
-import { paint, plainOutput, type Output } from '../src/terminal.ts';
+import { paint, plainOutput, type Output } from '@firsthand/kit/terminal';
 
 const plain = plainOutput(new PassThrough());
 const colored: Output = { ...plain, redraws: true, colors: true };

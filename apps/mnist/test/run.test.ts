@@ -21,7 +21,7 @@ import { loadDigits } from '../src/digit-files.ts';
 import { firstDigits } from '../src/mnist.ts';
 import { parseOptions } from '../src/options.ts';
 import { run } from '../src/run.ts';
-import { plainOutput } from '../src/terminal.ts';
+import { plainOutput } from '@firsthand/kit/terminal';
 
 const home = mkdtempSync(join(tmpdir(), 'firsthand-mnist-'));
 afterAll(() => rmSync(home, { recursive: true }));

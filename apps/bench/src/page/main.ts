@@ -3,6 +3,7 @@
  * in it, so that they share one adapter and take turns on it; each starts when it is asked for the first
  * time.
  */
+import { element } from '@firsthand/kit/dom';
 import type { PageContender } from '../contender.ts';
 import type { Reply, Request } from '../protocol.ts';
 import type { PageSetting } from '../results.ts';
@@ -72,15 +73,10 @@ async function talk(words: Words): Promise<Order> {
   return (await response.json()) as Order;
 }
 
-function element(id: string): HTMLElement {
-  const found = document.getElementById(id);
-  if (found === null) throw new Error(`the page has no element ${id}`);
-  return found;
-}
-
 function showSetting(setting: PageSetting | null): void {
-  element('adapter').textContent = setting?.adapter ?? 'none: this browser gives the page no WebGPU adapter';
-  element('software').hidden = setting?.software !== true;
+  element('adapter', HTMLElement).textContent =
+    setting?.adapter ?? 'none: this browser gives the page no WebGPU adapter';
+  element('software', HTMLElement).hidden = setting?.software !== true;
 }
 
 /** What is being done, in words. */
@@ -92,8 +88,8 @@ const DOING: { readonly [K in Request['kind']]: string } = {
 };
 
 function showOrder(order: Order): void {
-  element('results').textContent = order.lines.join('\n');
-  element('state').textContent =
+  element('results', HTMLElement).textContent = order.lines.join('\n');
+  element('state', HTMLElement).textContent =
     order.kind === 'ask' ? `${order.contender} ${DOING[order.request.kind]}` : 'done';
 }
 
@@ -118,6 +114,6 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   const text = `the page failed: ${String(error)}`;
-  element('state').textContent = text;
+  element('state', HTMLElement).textContent = text;
   navigator.sendBeacon(GONE_PATH, text);
 });

@@ -1,25 +1,41 @@
 /**
- * The loss curve, drawn by uPlot: the loss of each step, pale, and its running mean. It is drawn at most once
- * a frame, in the style sheet's colours.
+ * A chart of a training's loss in a page, drawn by uPlot: the loss of each step, pale, and its running mean.
+ * It is drawn at most once a frame, in the colours of the style sheet (`--line`, `--muted`, `--curve`,
+ * `--curve-pale`). The page passes uPlot in, so that only a page with a chart installs it.
  */
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import type { Curve } from './curve.ts';
-import { element } from './dom.ts';
 
 const HEIGHT = 250;
 /** What the axes show before there is a loss: an untrained network's is ln 10. */
 const EMPTY = { steps: 1000, loss: 2.5 } as const;
 
-export class Chart {
-  readonly #home: HTMLDivElement = element('chart', HTMLDivElement);
-  readonly #hint: HTMLSpanElement = element('chart-hint', HTMLSpanElement);
-  readonly #logarithmic: HTMLInputElement = element('logarithmic', HTMLInputElement);
+/** The elements of the page that belong to a chart. */
+export interface LossChartElements {
+  /** holds the plot; its width is the plot's */
+  readonly home: HTMLElement;
+  /** shown as long as there is no curve */
+  readonly hint: HTMLElement;
+  /** a check box: whether the loss axis is logarithmic */
+  readonly logarithmic: HTMLInputElement;
+}
+
+export class LossChart {
+  readonly #library: typeof uPlot;
+  readonly #home: HTMLElement;
+  readonly #hint: HTMLElement;
+  readonly #logarithmic: HTMLInputElement;
   #curve: Curve | null = null;
   #steps: number = EMPTY.steps;
-  #plot: uPlot = this.#create();
+  #plot: uPlot;
   #isDue = false;
 
-  constructor() {
+  constructor(library: typeof uPlot, { home, hint, logarithmic }: LossChartElements) {
+    this.#library = library;
+    this.#home = home;
+    this.#hint = hint;
+    this.#logarithmic = logarithmic;
+    this.#plot = this.#create();
     this.#logarithmic.addEventListener('change', () => this.#renew());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#renew());
     new ResizeObserver(() => this.#plot.setSize({ width: this.#home.clientWidth, height: HEIGHT })).observe(
@@ -103,7 +119,7 @@ export class Chart {
         curve('running mean', strong, 2),
       ],
     };
-    const plot = new uPlot(options, this.#data(), this.#home);
+    const plot = new this.#library(options, this.#data(), this.#home);
     // Browsers keep large canvases on the GPU, which may be lost.
     plot.ctx.canvas.addEventListener('contextrestored', () => this.#renew());
     return plot;

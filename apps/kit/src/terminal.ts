@@ -1,6 +1,6 @@
 /**
- * What is known about the place where the output goes. A terminal with a person before it can redraw a line
- * and show colours; a pipe, a file or a log of CI gets plain text without a single control character.
+ * The capabilities of an output stream. An interactive terminal can redraw a line and show colours; a pipe, a
+ * file or a CI log gets plain text without a single control character.
  */
 import { inspect } from 'node:util';
 
@@ -18,9 +18,14 @@ export interface Output {
 const COLUMNS = 80;
 const COLORS = 256;
 
-/** What the stream can do, by its own account: a dumb terminal does not redraw, and NO_COLOR is respected. */
+/** Whether the stream is an interactive terminal that can draw a line over itself. */
+export function canRedraw(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY && process.env['TERM'] !== 'dumb';
+}
+
+/** The capabilities that the stream reports: a dumb terminal does not redraw, and NO_COLOR is respected. */
 export function outputOf(stream: NodeJS.WriteStream): Output {
-  const redraws = stream.isTTY && process.env['TERM'] !== 'dumb';
+  const redraws = canRedraw(stream);
   return {
     stream,
     redraws,
@@ -29,7 +34,7 @@ export function outputOf(stream: NodeJS.WriteStream): Output {
   };
 }
 
-/** A place for plain text, such as a file. */
+/** An output for plain text, such as a file. */
 export function plainOutput(stream: NodeJS.WritableStream): Output {
   return { stream, redraws: false, colors: false, columns: COLUMNS };
 }
