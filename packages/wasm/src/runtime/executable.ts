@@ -11,7 +11,7 @@ import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { KernelTimes } from '../profile/kernel-times.ts';
 import { blockSize, type Block } from '../memory/heap.ts';
 import { bytesOf, layoutOf, type ArraySpec, type Layout } from './layout.ts';
-import { assembleRun } from './run-module.ts';
+import { compileRun } from './run-module.ts';
 import type { Session } from './session.ts';
 import { WasmStorage } from '../memory/storage.ts';
 import type { StorageManager } from '../memory/storage-manager.ts';
@@ -63,22 +63,15 @@ export class WasmExecutable implements Executable {
   readonly #times: KernelTimes | null;
 
   constructor(plan: Plan<WasmKernelPlan>, session: Session) {
-    const { storages, library, code, team, roofline } = session.parts;
+    const { library, code, team, roofline } = session.parts;
     this.#plan = plan;
     this.#layout = layoutOf(plan);
     this.#session = session;
     const targets = new Set(plan.outputs.map(({ into }) => into));
     this.#overwritten = this.#layout.arguments.map((_, argument) => targets.has(argument));
     this.#times = roofline === null ? null : new KernelTimes(roofline, plan.kernels.length);
-    const kernels = library.require(plan.kernels);
-    const { run, forget } = assembleRun(
-      plan,
-      this.#layout,
-      kernels,
-      storages.memory,
-      team,
-      this.#times?.stamp ?? null,
-    );
+    const stamp = this.#times?.stamp ?? null;
+    const { run, forget } = compileRun(plan, this.#layout, library, team, stamp);
     code.set(this, run);
     if (forget !== null) unused.register(this, forget);
   }

@@ -1,12 +1,12 @@
 /**
- * The kernels that a device has compiled, found by their text. A kernel names no buffers, so plans share it:
- * what a training step and an evaluation have in common is compiled, and warmed up by the engine, once. New
- * kernels of a plan are one module, or several where that would be too large.
+ * The compiled kernels of a device, by their text. A kernel names no buffers, so plans share it: what a training
+ * step and an evaluation have in common is compiled, and optimized by the engine, once. A module that defines
+ * kernels imports none, so that no module keeps another alive.
  */
 import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
 import type { Callee } from '../assembler/code.ts';
-import { Module } from '../assembler/module.ts';
-import { instantiate, MODULE_BYTES } from '../engine/instantiate.ts';
+import { Module, type Signature } from '../assembler/module.ts';
+import { instantiate, MODULE_BYTES, type Compiled } from '../engine/instantiate.ts';
 import type { Features } from '../engine/features.ts';
 import { emitKernel, functionsOf, kernelSignature } from '../kernels/kernel-code.ts';
 import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
@@ -16,20 +16,21 @@ import type { Tile } from '../contract/tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 
-/** Kernels that are kept for plans to come; plans that are in use keep their own. */
+/** Kernels that the library holds; the least recently used are dropped. Plans hold the kernels that they call. */
 const CAPACITY = 4096;
 
-/** A kernel by its text. */
-type Entry = readonly [text: string, planned: PlannedKernel<WasmKernelPlan>];
-
-/** A compiled kernel. */
+/** A kernel of a device, compiled or about to be. */
 export interface KernelFunction {
-  /** The name that it is exported by, which no other kernel of the device has. */
+  /** The name of its export, unique in the device. Profilers show it. */
   readonly name: string;
-  readonly value: WebAssembly.ExportValue;
-  readonly module: WebAssembly.Module;
-  /** The loop that threads share: the function then takes the part to compute. */
+  readonly text: string;
+  readonly signature: Signature;
+  /** The loop that threads share: the function then takes the range to compute. */
   readonly partition: Partition | null;
+  /** What it is compiled from; null once it is. */
+  source: PlannedKernel<WasmKernelPlan> | null;
+  /** Null until its module is compiled. */
+  compiled: { readonly module: WebAssembly.Module; readonly value: WebAssembly.ExportValue } | null;
 }
 
 /** What a library compiles for. */
@@ -37,27 +38,37 @@ export interface LibraryOptions {
   readonly features: Features;
   /** The register tile of matrix products. */
   readonly tile: Tile;
-  /**
-   * Kernels of at least so much work, in vector instructions, are divided among threads; none is where it is
-   * infinite.
-   */
+  /** The work, in vector instructions, from which a kernel is partitioned among threads. Infinity: never. */
   readonly divideFrom: number;
-  /** The size beyond which a module is split. */
+  /** Bytes beyond which a module is split. */
   readonly moduleBytes?: number;
 }
 
+/** Functions that a module imports from the host, by name. */
+export type HostImports = {
+  readonly [name: string]: { readonly signature: Signature; readonly value: WebAssembly.ExportValue };
+};
+
+/** Emits the code that calls kernels and imported functions. */
+export type DefineCaller = (
+  module: Module,
+  kernels: ReadonlyMap<KernelFunction, Callee>,
+  imported: ReadonlyMap<string, Callee>,
+) => void;
+
 /** Compiled kernels over one memory. */
 export class KernelLibrary {
-  readonly #memory: LinearMemory;
+  readonly memory: LinearMemory;
   readonly #options: Required<LibraryOptions>;
   readonly #imports = scalarImports();
-  /** In order of use. */
+  /** By text, in order of use. */
   readonly #kernels = new Map<string, KernelFunction>();
+  #named = 0;
   #compiled = 0;
   #modules = 0;
 
   constructor(memory: LinearMemory, options: LibraryOptions) {
-    this.#memory = memory;
+    this.memory = memory;
     this.#options = { moduleBytes: MODULE_BYTES, ...options };
   }
 
@@ -66,52 +77,112 @@ export class KernelLibrary {
     return this.#options.tile;
   }
 
-  /** How many kernels have been compiled, and into how many modules. */
+  /** The number of compiled kernels, and of the modules that define them. */
   get counts(): { readonly kernels: number; readonly modules: number } {
     return { kernels: this.#compiled, modules: this.#modules };
   }
 
-  /** The functions of a plan's kernels, in order. @throws DeviceError if the engine refuses to compile one */
-  require(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
-    const printed = new Map<Kernel, string>();
-    for (const { kernel } of planned) if (!printed.has(kernel)) printed.set(kernel, printKernel(kernel));
-    const texts = planned.map(({ kernel }) => printed.get(kernel)!);
-    const missing = new Map(
-      texts.flatMap((text, number): Entry[] => (this.#kernels.has(text) ? [] : [[text, planned[number]!]])),
-    );
-    if (missing.size > 0) this.#compile([...missing]);
-    const functions = texts.map((text) => this.#use(text));
-    for (const text of this.#kernels.keys()) {
-      if (this.#kernels.size <= CAPACITY) break;
-      this.#kernels.delete(text);
-    }
-    return functions;
+  /** The functions of a plan's kernels, in order; equal kernels are one function. New ones are not compiled yet. */
+  resolve(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
+    const texts = new Map<Kernel, string>();
+    const added = new Map<string, KernelFunction>();
+    return planned.map((source) => {
+      const { kernel } = source;
+      const text = texts.get(kernel) ?? printKernel(kernel);
+      texts.set(kernel, text);
+      const known = this.#kernels.get(text) ?? added.get(text);
+      if (known !== undefined) return known;
+      const partition = this.#partitionOf(source);
+      const name = `${source.name} #${++this.#named}`;
+      const signature = kernelSignature(kernel.operands.length, partition !== null);
+      const created: KernelFunction = { name, text, signature, partition, source, compiled: null };
+      added.set(text, created);
+      return created;
+    });
   }
 
-  #use(text: string): KernelFunction {
-    const compiled = this.#kernels.get(text)!;
-    this.#kernels.delete(text);
-    this.#kernels.set(text, compiled);
+  #partitionOf({ kernel, plan }: PlannedKernel<WasmKernelPlan>): Partition | null {
+    const { divideFrom } = this.#options;
+    return divideFrom === Infinity || workOf(kernel) < divideFrom ? null : plan.partition;
+  }
+
+  /**
+   * Compiles the code that calls a plan's kernels. If all kernels are new, the same module defines them.
+   * @param functions the kernels in order of the plan, from `resolve`
+   * @param imports functions of the host that the code calls, by name
+   * @param define emits the code, given the callees
+   * @throws DeviceError if the engine refuses
+   */
+  compile(functions: readonly KernelFunction[], imports: HostImports, define: DefineCaller): Compiled {
+    const distinct = [...new Set(functions)];
+    const added = distinct.filter(({ compiled }) => compiled === null);
+    if (added.length < distinct.length) this.#compileKernels(added);
+    const canSplit = added.length === distinct.length && added.length > 0;
+    let compiled = this.#build(distinct, imports, canSplit, define);
+    if (compiled === null) {
+      this.#compileKernels(added);
+      compiled = this.#build(distinct, imports, false, define)!;
+    }
+    this.#touch(distinct);
     return compiled;
   }
 
-  #compile(entries: readonly Entry[]): void {
-    const { features, divideFrom, moduleBytes } = this.#options;
-    const partitions = entries.map(([, { kernel, plan }]) =>
-      divideFrom === Infinity || workOf(kernel) < divideFrom ? null : plan.partition,
-    );
-    // Exports need distinct names; profilers show them.
-    const names = entries.map(([, { name }], index) => `${name} #${this.#compiled + index + 1}`);
-    const module = new Module(this.#memory.declaration);
+  /** Compiles new kernels alone, in as few modules as their size allows. */
+  #compileKernels(added: readonly KernelFunction[]): void {
+    if (added.length === 0 || this.#build(added, {}, added.length > 1, () => {}) !== null) return;
+    const half = added.length >>> 1;
+    this.#compileKernels(added.slice(0, half));
+    this.#compileKernels(added.slice(half));
+  }
+
+  /** A module that imports compiled kernels and defines new ones; null if it `canSplit` and is too large. */
+  #build(
+    functions: readonly KernelFunction[],
+    imports: HostImports,
+    canSplit: boolean,
+    define: DefineCaller,
+  ): Compiled | null {
+    const module = new Module(this.memory.declaration);
+    const env: WebAssembly.ModuleImports = { memory: this.memory.memory, ...this.#imports };
+    const imported = new Map<string, Callee>();
+    const kernels = new Map<KernelFunction, Callee>();
+    for (const [name, { signature, value }] of Object.entries(imports)) {
+      env[name] = value;
+      imported.set(name, module.importFunction(name, signature));
+    }
+    const added: [KernelFunction, PlannedKernel<WasmKernelPlan>][] = [];
+    for (const each of functions) {
+      const { name, signature, source, compiled } = each;
+      if (source !== null) added.push([each, source]);
+      if (compiled === null) continue;
+      env[name] = compiled.value;
+      kernels.set(each, module.importFunction(name, signature));
+    }
+    this.#define(module, added, kernels);
+    define(module, kernels, imported);
+    const bytes = module.toBytes();
+    if (canSplit && bytes.length > this.#options.moduleBytes) return null;
+    const compiled = instantiate(bytes, env);
+    for (const [each] of added) {
+      each.compiled = { module: compiled.module, value: compiled.exports[each.name]! };
+      each.source = null;
+      this.#kernels.set(each.text, each);
+    }
+    this.#compiled += added.length;
+    if (added.length > 0) this.#modules++;
+    return compiled;
+  }
+
+  /** Emits new kernels, and the functions that they call. */
+  #define(
+    module: Module,
+    added: readonly (readonly [KernelFunction, PlannedKernel<WasmKernelPlan>])[],
+    callees: Map<KernelFunction, Callee>,
+  ): void {
     const functions = new Map<Float64Import, Callee>();
-    for (const name of new Set(entries.flatMap(([, { kernel, plan }]) => [...functionsOf(kernel, plan)]))) {
-      functions.set(
-        name,
-        module.importFunction(name, {
-          params: new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64'),
-          results: ['f64'],
-        }),
-      );
+    for (const name of new Set(added.flatMap(([, { kernel, plan }]) => [...functionsOf(kernel, plan)]))) {
+      const params = new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64');
+      functions.set(name, module.importFunction(name, { params, results: ['f64'] }));
     }
     const inner = new Map<string, Callee>();
     const define: KernelTools['define'] = (kernel, plan) => {
@@ -119,42 +190,35 @@ export class KernelLibrary {
       const defined =
         inner.get(text) ??
         module.function(
-          `${kernel.kind} of ${names[0]!}`,
+          `${kernel.kind} of ${added[0]![0].name}`,
           kernelSignature(kernel.operands.length, false),
           (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, null),
         );
       inner.set(text, defined);
       return defined;
     };
-    const tools: KernelTools = { features, functions, module, define };
-    entries.forEach(([, { kernel, plan }], index) => {
-      const partition = partitions[index]!;
-      const signature = kernelSignature(kernel.operands.length, partition !== null);
-      module.function(
-        names[index]!,
+    const tools: KernelTools = { features: this.#options.features, functions, module, define };
+    for (const [each, { kernel, plan }] of added) {
+      const { name, signature, partition } = each;
+      const callee = module.function(
+        name,
         signature,
         (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, partition),
         { exported: true },
       );
-    });
-    const bytes = module.toBytes();
-    if (bytes.length > moduleBytes && entries.length > 1) {
-      const half = entries.length >>> 1;
-      this.#compile(entries.slice(0, half));
-      this.#compile(entries.slice(half));
-      return;
+      callees.set(each, callee);
     }
-    const compiled = instantiate(bytes, { memory: this.#memory.memory, ...this.#imports });
-    entries.forEach(([text], index) => {
-      const name = names[index]!;
-      this.#kernels.set(text, {
-        name,
-        value: compiled.exports[name]!,
-        module: compiled.module,
-        partition: partitions[index]!,
-      });
-    });
-    this.#compiled += entries.length;
-    this.#modules++;
+  }
+
+  /** Marks kernels as the most recently used, and drops the least recently used ones. */
+  #touch(functions: readonly KernelFunction[]): void {
+    for (const each of functions) {
+      this.#kernels.delete(each.text);
+      this.#kernels.set(each.text, each);
+    }
+    for (const text of this.#kernels.keys()) {
+      if (this.#kernels.size <= CAPACITY) break;
+      this.#kernels.delete(text);
+    }
   }
 }
