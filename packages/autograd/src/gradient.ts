@@ -8,19 +8,18 @@ import {
   constant,
   describe,
   GradientError,
-  isFree,
   operandOf,
   outputsOf,
   postOrder,
-  walk,
   withGradient,
 } from '@firsthand/graph';
-import type { Node, NodeOf, Saved } from '@firsthand/graph';
+import type { Node, NodeOf } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
 import { total } from './total.ts';
 
 const NONE: readonly Node[] = [];
+const NO_NODES: ReadonlySet<Node> = /* @__PURE__ */ new Set();
 
 /** Where gradients flow on from a node: to its inputs, or to the recomputed copy of a checkpointed value. */
 function sources(node: Node): readonly Node[] {
@@ -28,7 +27,7 @@ function sources(node: Node): readonly Node[] {
   return clone === null ? node.inputs : [clone];
 }
 
-function differentiableSources(node: Node): readonly Node[] {
+export function differentiableSources(node: Node): readonly Node[] {
   if (!node.requiresGrad) return NONE;
   return node.op === 'leaf' ? (compiledFrom.get(node) ?? NONE) : sources(node);
 }
@@ -79,13 +78,13 @@ export function hasOrigin(roots: readonly Node[], known: ReadonlySet<Node>): boo
   return false;
 }
 
-/** What reaches each node, by its place: terms to be added up once all of them are there. */
+/** The gradients that reach each node, by its position in the order: terms that are not added up yet. */
 type Terms = (Node[] | null)[];
 
-function accumulate(terms: Terms, place: number, gradient: Node | null | undefined): void {
+function accumulate(terms: Terms, position: number, gradient: Node | null | undefined): void {
   if (gradient === null || gradient === undefined) return;
-  const list = terms[place] ?? null;
-  if (list === null) terms[place] = [gradient];
+  const list = terms[position] ?? null;
+  if (list === null) terms[position] = [gradient];
   else list.push(gradient);
 }
 
@@ -93,9 +92,35 @@ function totalOf(terms: readonly Node[] | null | undefined): Node | null {
   return terms === null || terms === undefined ? null : total(terms);
 }
 
+/** The part of the graph that a gradient walks through, from the root back to the targets. */
+export interface GradientPaths {
+  /** Inputs before the nodes that read them; the root is the last. */
+  readonly order: readonly Node[];
+  /** For each node, the positions of the nodes to which its gradient flows. */
+  readonly sources: readonly (readonly number[])[];
+  /** For each node, whether a target can be reached from it. */
+  readonly leadsToTarget: readonly boolean[];
+}
+
+/** The paths from `root` to the targets; those in `boundary` end a path. */
+export function gradientPaths(
+  root: Node,
+  isTarget: (node: Node) => boolean,
+  boundary: ReadonlySet<Node> = NO_NODES,
+): GradientPaths {
+  const follow = (node: Node): readonly Node[] => (boundary.has(node) ? NONE : differentiableSources(node));
+  const order = postOrder([root], follow);
+  const sources = order.map((node) => follow(node).map(({ slot }) => slot));
+  const leadsToTarget: boolean[] = [];
+  order.forEach((node, position) => {
+    leadsToTarget.push(isTarget(node) || sources[position]!.some((source) => leadsToTarget[source]!));
+  });
+  return { order, sources, leadsToTarget };
+}
+
 /**
- * The gradients of Σ seed·root with respect to the targets that root depends on. `boundary` targets end the
- * walk: what lies below them is not visited.
+ * The gradients of Σ seed·root with respect to the targets that root depends on. With `boundary`, targets end
+ * the walk: nodes below them are not visited.
  * @throws GradientError where the path has been released by an earlier `backward`, or leaves a compiled
  *   function
  */
@@ -106,27 +131,22 @@ export function gradient(
   boundary = false,
 ): Map<Node, Node> {
   const wanted = new Set(targets);
-  const order = postOrder([root], (node) =>
-    boundary && wanted.has(node) ? NONE : differentiableSources(node),
+  const { order, sources, leadsToTarget } = gradientPaths(
+    root,
+    (node) => wanted.has(node),
+    boundary ? wanted : NO_NODES,
   );
-  const places = order.map((node) =>
-    boundary && wanted.has(node) ? [] : differentiableSources(node).map((source) => source.slot),
-  );
-  const leadsToTarget = order.map(() => false);
-  order.forEach((node, place) => {
-    leadsToTarget[place] = wanted.has(node) || places[place]!.some((source) => leadsToTarget[source]!);
-  });
   const terms: Terms = order.map(() => null);
   const ofOutputs = new Map<number, Terms>();
   terms[order.length - 1] = [seed];
   const result = new Map<Node, Node>();
-  for (let place = order.length - 1; place >= 0; place--) {
-    const node = order[place]!;
-    const outputs = ofOutputs.get(place);
-    if (!leadsToTarget[place] || (terms[place] === null && outputs === undefined)) continue;
-    const g = totalOf(terms[place]);
+  for (let position = order.length - 1; position >= 0; position--) {
+    const node = order[position]!;
+    const outputs = ofOutputs.get(position);
+    if (!leadsToTarget[position] || (terms[position] === null && outputs === undefined)) continue;
+    const g = totalOf(terms[position]);
     if (wanted.has(node) && g !== null) result.set(node, g);
-    const inputs = places[place]!;
+    const inputs = sources[position]!;
     if (inputs.length === 0) continue;
     if (node.closed !== null) throw new GradientError(node.closed);
     if (node.op === 'output' && g !== null) {
@@ -155,7 +175,7 @@ function primitiveRule(g: Node, node: Node): readonly (Node | null)[] {
 }
 
 /** A composite's own rule, or the derivative of its body. */
-function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly (Node | null)[] {
+export function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly (Node | null)[] {
   const { composite, attrs } = call.attrs;
   if (composite.vjp !== undefined) return composite.vjp(gs, outputsOf(call), attrs, ...call.inputs);
   const targets = [...new Set(call.inputs)].filter((input) => input.requiresGrad);
@@ -166,9 +186,9 @@ function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): readonly 
     const g = gs[index] ?? null;
     if (g === null || !value.requiresGrad) return;
     const gradients = gradient(value, g, targets, true);
-    targets.forEach((target, place) => accumulate(terms, place, gradients.get(target)));
+    targets.forEach((target, index) => accumulate(terms, index, gradients.get(target)));
   });
-  // An operand that occurs twice has one gradient, which is counted at its first place.
+  // An operand that occurs twice has one gradient, which is counted where it occurs first.
   return call.inputs.map((input, index) =>
     call.inputs.indexOf(input) === index ? totalOf(terms[targets.indexOf(input)]) : null,
   );
@@ -196,49 +216,6 @@ function reach(root: Node): {
  */
 export function ownedSources(root: Node): readonly Node[] {
   return reach(root).leaves;
-}
-
-/** Whether a node only moves its operand, or widens it: nothing is lost, and its own value is larger. */
-function isExact({ op, dtype, inputs }: Node): boolean {
-  return op === 'movement' || (op === 'cast' && dtype === 'float32' && inputs[0]?.dtype === 'float16');
-}
-
-/**
- * The values that must be kept so that the derivative of `root` needs no second forward pass: what its
- * gradient graph reads of the forward graph. Movements are replaced by what they move, and float16 numbers as
- * float32 by themselves; constants, random numbers and what follows from those alone are cheaper to compute
- * again.
- */
-function savedSet(root: Node): readonly Node[] {
-  const { closed, leaves } = reach(root);
-  // Nobody can differentiate through a consumed root: there is nothing to keep.
-  if (closed !== null || leaves.length === 0) return NONE;
-  const gradients = gradient(root, constant(1, root.shape, root.dtype), leaves);
-  // A checkpoint's copy is no forward value: it is there to be computed again.
-  const forwardOrder = postOrder([root], (node) => node.inputs);
-  const forward = new Set(forwardOrder);
-  const free = new Set<Node>();
-  for (const node of forwardOrder) if (isFree(node, free)) free.add(node);
-  // Another output of a forward call (a row's mean, say) is a forward value too.
-  const isForward = (node: Node): boolean =>
-    forward.has(node) || (node.op === 'output' && forward.has(node.inputs[0]!));
-  const reads = postOrder([...gradients.values()], (node) => (isForward(node) ? NONE : node.inputs));
-  return storedFor(reads.filter((node) => isForward(node) && node.op !== 'call')).filter(
-    (node) => !free.has(node),
-  );
-}
-
-/** What is stored so that these values are at hand: what a movement moves. */
-function storedFor(values: readonly Node[]): readonly Node[] {
-  const stored = new Set<Node>();
-  for (const value of values) {
-    walk(value, (node) => {
-      if (isExact(node) && node.cell === null) return node.inputs;
-      if (node.op !== 'leaf') stored.add(node);
-      return NONE;
-    });
-  }
-  return [...stored];
 }
 
 /** Why no gradient flows through a value that `backward` has passed. */
@@ -273,40 +250,6 @@ export function gradientsOfLeaves(root: Node, seed: Node): ReadonlyMap<Node, Nod
   for (const leaf of leaves)
     if (!gradients.has(leaf)) gradients.set(leaf, constant(0, leaf.shape, leaf.dtype));
   return gradients;
-}
-
-/**
- * Values of which somebody has asked a function that has no derivative: the logits under an argmax, a loss
- * behind detach(). Of more, nothing is kept.
- */
-const MOST_SOURCES = 4;
-
-/**
- * What keeps the forward pass from being computed twice (rule 13), when a value is asked for that is
- * differentiable, or a function without a derivative of values that are: these and what their derivatives
- * read are kept, until somebody differentiates what was made of them, or drops it.
- */
-export function savedSetsOf(asked: Node): readonly Saved[] {
-  if (asked.requiresGrad) {
-    if (asked.closed !== null || asked.op === 'leaf') return [];
-    return [{ root: asked, nodes: withGradient(false, () => savedSet(asked)) }];
-  }
-  const order = postOrder([asked], (node) =>
-    node.requiresGrad || node.op === 'leaf' || node.cell !== null ? NONE : node.inputs,
-  );
-  const sources = order.filter((node) => node.requiresGrad && node.op !== 'leaf' && node.cell === null);
-  // What reads many is a gradient, or a computation of its own; what has been differentiated already is read
-  // for its value only.
-  const isDone = (node: Node): boolean => node.closed !== null || (node.differentiated && node.op !== 'leaf');
-  if (sources.length > MOST_SOURCES || postOrder(sources, differentiableSources).some(isDone)) return [];
-  return withGradient(false, () =>
-    sources.flatMap((root) => {
-      const nodes = savedSet(root);
-      return nodes.length === 0 && ownedSources(root).length === 0
-        ? []
-        : [{ root, nodes: [...new Set([...storedFor([root]), ...nodes])] }];
-    }),
-  );
 }
 
 /** The nodes that a derivative of `root` passes through. */

@@ -5,7 +5,7 @@ import { operandNodes } from './operands.ts';
 import type { Tensor } from './tensor.ts';
 import { withCompanions } from './together.ts';
 import { requireValues } from './trace.ts';
-import { savedSetsOf } from './gradient.ts';
+import { savedSetsOf } from './saved.ts';
 
 /**
  * Gives the tensors their values, those that share work in one program, and waits until they exist.

@@ -2,6 +2,8 @@
  * The derivative of every primitive. A rule takes the gradient `g` of the result and the node `out`, and
  * gives the gradient of each input as new nodes: graph in, graph out, so derivatives of any order exist. The
  * line above a rule is its derivation; y is the result, x (or a, b) the inputs, and dx the gradient of x.
+ * Before the rule stand its residuals: the letters of the values that it reads. A forward pass saves those
+ * and no others.
  */
 import {
   add,
@@ -49,6 +51,7 @@ import type {
   NodeOf,
   Op,
   ReduceKind,
+  Residuals,
   ScanKind,
   UnaryKind,
 } from '@firsthand/graph';
@@ -59,59 +62,64 @@ type Ruled = Exclude<Op, 'leaf' | 'call' | 'output'>;
 /** One derivative rule per primitive: from the gradient of the result to the gradients of the inputs. */
 export type VJPs = { readonly [K in Ruled]: (g: Node, out: NodeOf<K>) => readonly (Node | null)[] };
 
+/**
+ * The residuals of one primitive: for each input, the values that its gradient reads, or null where no
+ * gradient flows.
+ */
+export type ResidualTable = { readonly [K in Ruled]: (out: NodeOf<K>) => Residuals };
+
 function input(out: Node, index: number): Node {
   const found = out.inputs[index];
   if (found === undefined) throw new TypeError(`${out.op} has no input ${index}`);
   return found;
 }
 
-const none = (): null => null;
 /** 2/√π */
 const TWO_OVER_SQRT_PI = 2 / Math.sqrt(Math.PI);
 /** 1/√2π */
 const ONE_OVER_SQRT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
 
-type UnaryRule = (g: Node, x: Node, y: Node) => Node | null;
-const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
+type UnaryRule = (g: Node, x: Node, y: Node) => Node;
+/** null: piecewise constant. */
+const UNARY: { readonly [K in UnaryKind]: readonly ['' | 'x' | 'y', UnaryRule] | null } = {
   // y = −x: dx = −g
-  neg: (g) => neg(g),
+  neg: ['', (g) => neg(g)],
   // y = |x|: dx = g·sign(x), with |·|′(0) = 0
-  abs: (g, x) => mul(g, unary('sign', x)),
-  // piecewise constant
-  sign: none,
-  floor: none,
-  ceil: none,
-  round: none,
-  logicalNot: none,
-  isNaN: none,
+  abs: ['x', (g, x) => mul(g, unary('sign', x))],
+  sign: null,
+  floor: null,
+  ceil: null,
+  round: null,
+  logicalNot: null,
+  isNaN: null,
   // y = eˣ: dx = g·y
-  exp: (g, _, y) => mul(g, y),
+  exp: ['y', (g, _, y) => mul(g, y)],
   // y = eˣ − 1: dx = g·eˣ; y + 1 would have no digits left where eˣ is small
-  expm1: (g, x) => mul(g, exp(x)),
+  expm1: ['x', (g, x) => mul(g, exp(x))],
   // y = ln x: dx = g/x
-  log: (g, x) => div(g, x),
+  log: ['x', (g, x) => div(g, x)],
   // y = ln(1 + x): dx = g/(1 + x)
-  log1p: (g, x) => div(g, add(x, 1)),
+  log1p: ['x', (g, x) => div(g, add(x, 1))],
   // y = √x: dx = g/(2y), ∞ at 0
-  sqrt: (g, _, y) => div(g, mul(y, 2)),
+  sqrt: ['y', (g, _, y) => div(g, mul(y, 2))],
   // y = x^(−1/2): dx = −g·y³/2
-  rsqrt: (g, _, y) => mul(g, mul(mul(y, mul(y, y)), -0.5)),
+  rsqrt: ['y', (g, _, y) => mul(g, mul(mul(y, mul(y, y)), -0.5))],
   // y = 1/x: dx = −g·y²
-  reciprocal: (g, _, y) => neg(mul(g, mul(y, y))),
+  reciprocal: ['y', (g, _, y) => neg(mul(g, mul(y, y)))],
   // y = sin x: dx = g·cos x
-  sin: (g, x) => mul(g, unary('cos', x)),
+  sin: ['x', (g, x) => mul(g, unary('cos', x))],
   // y = cos x: dx = −g·sin x
-  cos: (g, x) => neg(mul(g, unary('sin', x))),
+  cos: ['x', (g, x) => neg(mul(g, unary('sin', x)))],
   // y = tan x: dx = g·(1 + y²)
-  tan: (g, _, y) => mul(g, add(mul(y, y), 1)),
+  tan: ['y', (g, _, y) => mul(g, add(mul(y, y), 1))],
   // y = tanh x: dx = g·(1 − y²)
-  tanh: (g, _, y) => mul(g, sub(1, mul(y, y))),
+  tanh: ['y', (g, _, y) => mul(g, sub(1, mul(y, y)))],
   // y = erf x: dx = g·(2/√π)·e^(−x²)
-  erf: (g, x) => mul(g, mul(exp(neg(mul(x, x))), TWO_OVER_SQRT_PI)),
+  erf: ['x', (g, x) => mul(g, mul(exp(neg(mul(x, x))), TWO_OVER_SQRT_PI))],
   // y = Φ(x): dx = g·φ(x) = g·e^(−x²/2)/√2π
-  normalCdf: (g, x) => mul(g, mul(gaussian(x), ONE_OVER_SQRT_TWO_PI)),
+  normalCdf: ['x', (g, x) => mul(g, mul(gaussian(x), ONE_OVER_SQRT_TWO_PI))],
   // y = 1/(1 + e⁻ˣ): dx = g·y·(1 − y)
-  sigmoid: (g, _, y) => mul(g, mul(y, sub(1, y))),
+  sigmoid: ['y', (g, _, y) => mul(g, mul(y, sub(1, y)))],
 };
 
 /**
@@ -167,36 +175,41 @@ function wholeQuotient(a: Node, b: Node, y: Node): Node {
   return where(eq(y, b), -1, unary('round', quotient));
 }
 
+type BinaryReads = '' | 'a' | 'b' | 'ab' | 'by' | 'aby';
 type BinaryRule = (g: Node, a: Node, b: Node, y: Node) => readonly [Node | null, Node | null];
-const constantRule: BinaryRule = () => [null, null];
-const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
+/** The residuals of da and of db, and the rule; null: piecewise constant. */
+const BINARY: { readonly [K in BinaryKind]: readonly [BinaryReads, BinaryReads, BinaryRule] | null } = {
   // y = a + b
-  add: (g) => [g, g],
+  add: ['', '', (g) => [g, g]],
   // y = a − b
-  sub: (g) => [g, neg(g)],
+  sub: ['', '', (g) => [g, neg(g)]],
   // y = a·b: da = g·b, db = g·a
-  mul: (g, a, b) => [mul(g, b), mul(g, a)],
+  mul: ['b', 'a', (g, a, b) => [mul(g, b), mul(g, a)]],
   // y = a/b: da = g/b, db = −g·a/b² = −g·y/b
-  div: (g, _a, b, y) => [div(g, b), neg(div(mul(g, y), b))],
+  div: ['b', 'by', (g, _a, b, y) => [div(g, b), neg(div(mul(g, y), b))]],
   // y = aᵇ: da = g·b·a^(b−1), 0 where b = 0; db = g·y·ln a, 0 where a = 0 and b ≥ 0
-  pow: (g, a, b, y) =>
-    b.op === 'const'
-      ? [constantPowerGradient(g, a, b), null]
-      : [powerGradient(g, a, b), exponentGradient(g, a, b, y)],
+  pow: [
+    'ab',
+    'aby',
+    (g, a, b, y) =>
+      b.op === 'const'
+        ? [constantPowerGradient(g, a, b), null]
+        : [powerGradient(g, a, b), exponentGradient(g, a, b, y)],
+  ],
   // y = a − b·n: da = g, db = −g·n, where n is the whole number of times that b went into a
-  mod: (g, a, b, y) => [g, b.op === 'const' ? null : neg(mul(g, wholeQuotient(a, b, y)))],
+  mod: ['', 'aby', (g, a, b, y) => [g, b.op === 'const' ? null : neg(mul(g, wholeQuotient(a, b, y)))]],
   // y = max(a, b)
-  maximum: (g, a, b) => [share(lt(a, b), eq(a, b), g), share(lt(b, a), eq(a, b), g)],
+  maximum: ['ab', 'ab', (g, a, b) => [share(lt(a, b), eq(a, b), g), share(lt(b, a), eq(a, b), g)]],
   // y = min(a, b)
-  minimum: (g, a, b) => [share(gt(a, b), eq(a, b), g), share(gt(b, a), eq(a, b), g)],
-  eq: constantRule,
-  ne: constantRule,
-  lt: constantRule,
-  le: constantRule,
-  gt: constantRule,
-  ge: constantRule,
-  logicalAnd: constantRule,
-  logicalOr: constantRule,
+  minimum: ['ab', 'ab', (g, a, b) => [share(gt(a, b), eq(a, b), g), share(gt(b, a), eq(a, b), g)]],
+  eq: null,
+  ne: null,
+  lt: null,
+  le: null,
+  gt: null,
+  ge: null,
+  logicalAnd: null,
+  logicalOr: null,
 };
 
 /** y = the extreme value: elements that equal it share the gradient equally (as PyTorch's amax and amin). */
@@ -246,29 +259,37 @@ function productGradient(g: Node, x: Node, axes: readonly number[]): Node {
   );
 }
 
-const REDUCE: { readonly [K in ReduceKind]: (g: Node, x: Node, y: Node, axes: readonly number[]) => Node } = {
+type ReduceRule = (g: Node, x: Node, y: Node, axes: readonly number[]) => Node;
+const REDUCE: { readonly [K in ReduceKind]: readonly ['' | 'x' | 'xy', ReduceRule] } = {
   // y = Σ x: dx = g, repeated
-  sum: (g, x) => expand(g, x.shape),
-  max: extremeRule,
-  min: extremeRule,
-  prod: (g, x, _, axes) => productGradient(g, x, axes),
+  sum: ['', (g, x) => expand(g, x.shape)],
+  max: ['xy', extremeRule],
+  min: ['xy', extremeRule],
+  prod: ['x', (g, x, _, axes) => productGradient(g, x, axes)],
 };
 
-type ScanRule = (g: Node, out: NodeOf<'prefixScan'>) => readonly (Node | null)[];
-const SCAN: { readonly [K in ScanKind]: ScanRule } = {
+type ScanRule = (g: Node, out: NodeOf<'prefixScan'>) => readonly Node[];
+/** The residuals of each input's gradient, and the rule. */
+const SCAN: { readonly [K in ScanKind]: readonly [readonly ('' | 'a' | 'ay')[], ScanRule] } = {
   // yᵢ = Σ_{j ≤ i} xⱼ: dxⱼ = Σ_{i ≥ j} gᵢ, the running sum from the end
-  sum: (g, { attrs: { axis } }) => [fromTheEnd(cumsum, g, axis)],
-  // yᵢ = xᵢ·yᵢ₋₁ with y₋₁ = 1: dxᵢ = λᵢ·yᵢ₋₁, where λ is what reaches yᵢ
-  prod: (g, out) => {
-    const { axis } = out.attrs;
-    return [mul(adjointOf(g, input(out, 0), axis), where(isFirst(out, axis), 1, shifted(out, axis)))];
-  },
+  sum: [[''], (g, { attrs: { axis } }) => [fromTheEnd(cumsum, g, axis)]],
+  // yᵢ = aᵢ·yᵢ₋₁ with y₋₁ = 1: daᵢ = λᵢ·yᵢ₋₁, where λᵢ is the total derivative with respect to yᵢ
+  prod: [
+    ['ay'],
+    (g, out) => {
+      const { axis } = out.attrs;
+      return [mul(adjointOf(g, input(out, 0), axis), where(isFirst(out, axis), 1, shifted(out, axis)))];
+    },
+  ],
   // yᵢ = aᵢ·yᵢ₋₁ + bᵢ with y₋₁ = 0: daᵢ = λᵢ·yᵢ₋₁, dbᵢ = λᵢ
-  linear: (g, out) => {
-    const { axis } = out.attrs;
-    const adjoint = adjointOf(g, input(out, 0), axis);
-    return [mul(adjoint, shifted(out, axis)), adjoint];
-  },
+  linear: [
+    ['ay', 'a'],
+    (g, out) => {
+      const { axis } = out.attrs;
+      const adjoint = adjointOf(g, input(out, 0), axis);
+      return [mul(adjoint, shifted(out, axis)), adjoint];
+    },
+  ],
 };
 
 /**
@@ -311,11 +332,11 @@ const MOVEMENT: { readonly [K in Movement['kind']]: MovementRule<K> } = {
 type Computed = NodeOf<'unary' | 'binary' | 'reduce' | 'prefixScan'>;
 type Rule = (g: Node, operands: readonly Node[], y: Node) => readonly (Node | null)[];
 
+const roundedToFloat16 = (value: number): number => fromFloat16Bits(toFloat16Bits(value));
+
 /** In float32; a constant stays one, as rules look at exponents. */
 function widenOperand(x: Node): Node {
-  return x.op === 'const'
-    ? constant(fromFloat16Bits(toFloat16Bits(x.attrs.value)), x.shape, 'float32')
-    : widen(x);
+  return x.op === 'const' ? constant(roundedToFloat16(x.attrs.value), x.shape, 'float32') : widen(x);
 }
 
 /**
@@ -341,14 +362,21 @@ export const VJPS: VJPs = {
   random: () => [null, null],
   // y = x in another precision: dx = g in x's
   cast: (g, out) => [cast(g, input(out, 0).dtype)],
-  unary: (g, out) => inFloat32(g, out, (dy, [x], y) => [UNARY[out.attrs.kind](dy, x!, y)]),
-  binary: (g, out) => inFloat32(g, out, (dy, [a, b], y) => BINARY[out.attrs.kind](dy, a!, b!, y)),
+  unary: (g, out) => {
+    const rule = UNARY[out.attrs.kind]?.[1];
+    return rule === undefined ? [null] : inFloat32(g, out, (dy, [x], y) => [rule(dy, x!, y)]);
+  },
+  binary: (g, out) => {
+    const rule = BINARY[out.attrs.kind]?.[2];
+    return rule === undefined ? [null, null] : inFloat32(g, out, (dy, [a, b], y) => rule(dy, a!, b!, y));
+  },
   // y = c ? a : b: da = c ? g : 0, db = c ? 0 : g
   where: (g, out) => [null, where(input(out, 0), g, 0), where(input(out, 0), 0, g)],
-  reduce: (g, out) => inFloat32(g, out, (dy, [x], y) => [REDUCE[out.attrs.kind](dy, x!, y, out.attrs.axes)]),
+  reduce: (g, out) =>
+    inFloat32(g, out, (dy, [x], y) => [REDUCE[out.attrs.kind][1](dy, x!, y, out.attrs.axes)]),
   argReduce: () => [null],
   prefixScan: (g, out) =>
-    inFloat32(g, out, (dy, _, y) => SCAN[out.attrs.kind](dy, y as NodeOf<'prefixScan'>)),
+    inFloat32(g, out, (dy, _, y) => SCAN[out.attrs.kind][1](dy, y as NodeOf<'prefixScan'>)),
   movement: (g, out) => [
     (MOVEMENT[out.attrs.kind] as MovementRule<Movement['kind']>)(g, out.attrs, input(out, 0)),
   ],
@@ -390,3 +418,53 @@ function keepInRange(gathered: Node, index: Node, out: NodeOf<'scatter'>): Node 
   const inside = binary('logicalAnd', ge(position, 0), lt(position, out.shape[out.attrs.axis]!));
   return where(inside, gathered, 0);
 }
+
+/** Whether a rule of float16 computes the result again from the operands, instead of reading it. */
+const recomputes = ({ op, dtype }: Computed): boolean => dtype === 'float16' && op !== 'reduce';
+
+/** The values with these letters: x or a is the first operand, b the second, y the result. */
+function read(letters: string, out: Computed): readonly Node[] {
+  const values: Node[] = [];
+  for (const letter of letters) {
+    if (letter !== 'y') values.push(input(out, letter === 'b' ? 1 : 0));
+    else if (recomputes(out)) values.push(...out.inputs);
+    else values.push(out);
+  }
+  return values;
+}
+
+const NOTHING: readonly Node[] = [];
+
+/** A constant exponent as the rule of `pow` gets it. */
+const exponentOf = ({ attrs }: NodeOf<'const'>, { dtype }: Node): number =>
+  dtype === 'float16' ? roundedToFloat16(attrs.value) : attrs.value;
+
+/** The residuals of the rules above, exhaustive as they are. They are known without building a gradient. */
+export const RESIDUALS: ResidualTable = {
+  const: () => [],
+  iota: () => [],
+  random: () => [null, null],
+  cast: () => [NOTHING],
+  unary(out) {
+    const entry = UNARY[out.attrs.kind];
+    return [entry === null ? null : read(entry[0], out)];
+  },
+  binary(out) {
+    const entry = BINARY[out.attrs.kind];
+    if (entry === null) return [null, null];
+    const b = input(out, 1);
+    if (out.attrs.kind === 'pow' && b.op === 'const') {
+      const value = exponentOf(b, out);
+      return [value === 0 ? null : value === 1 ? NOTHING : [input(out, 0)], null];
+    }
+    return [read(entry[0], out), read(entry[1], out)];
+  },
+  where: (out) => [null, [input(out, 0)], [input(out, 0)]],
+  reduce: (out) => [read(REDUCE[out.attrs.kind][0], out)],
+  argReduce: () => [null],
+  prefixScan: (out) => SCAN[out.attrs.kind][0].map((letters) => read(letters, out)),
+  movement: () => [NOTHING],
+  gather: (out) => [[input(out, 1)], null],
+  scatter: (out) => [out.attrs.mode === 'add' ? NOTHING : [input(out, 1)], null, [input(out, 1)]],
+  sort: () => [null],
+};

@@ -35,7 +35,8 @@ import {
   sizeOf,
 } from '@firsthand/linalg';
 import type { Data, Nested, OptionKeys } from '@firsthand/linalg';
-import { CONSUMED, differentiatedNodes, gradientsOfLeaves, savedSetsOf } from './gradient.ts';
+import { CONSUMED, differentiatedNodes, gradientsOfLeaves } from './gradient.ts';
+import { savedSetsOf } from './saved.ts';
 import { operandNode, seedNode } from './operands.ts';
 import { guardData, storedLeaf, upload } from './stored.ts';
 import { requireOwnValue } from './lent.ts';

@@ -170,7 +170,18 @@ export interface Composite<A extends Attrs = Attrs> {
     attrs: A,
     ...inputs: Node[]
   ): readonly (Node | null)[];
+  /**
+   * The values that `vjp` reads, known without building it; `received` says which outputs have a gradient.
+   * Without it the rule is built to find out.
+   */
+  residuals?(received: readonly boolean[], outs: readonly Node[], attrs: A, ...inputs: Node[]): Residuals;
 }
+
+/**
+ * What the gradient of each input of an operation reads of the forward pass (its saved tensors); null where
+ * no gradient flows to the input.
+ */
+export type Residuals = readonly (readonly Node[] | null)[];
 
 /** Device memory that holds one array, packed in row-major order. */
 export interface Storage {

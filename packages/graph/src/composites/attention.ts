@@ -117,6 +117,15 @@ export const attentionComposite: Composite<AttentionAttrs> = {
       mask.dtype === 'bool' ? null : sumTo(ds, mask.shape),
     ];
   },
+  residuals([result], [o, logTotal], _attrs, q, k, v, mask) {
+    if (result !== true) return [null, null, null, null];
+    if (mask === undefined) {
+      const all = [q, k, v, o!, logTotal!];
+      return [all, all, all];
+    }
+    const weights = [q, k, mask];
+    return [[...weights, v], [...weights, v], weights, mask.dtype === 'bool' ? null : [...weights, v]];
+  },
 };
 
 const queryGradient = ({ scale }: AttentionAttrs, ds: Node, q: Node, k: Node): Node =>

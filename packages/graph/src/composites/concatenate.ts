@@ -84,6 +84,7 @@ export const concatenateComposite: Composite<ConcatenateAttrs> = {
       requiresGrad ? shrink(g, boxes[number]!.begin, boxes[number]!.end) : null,
     );
   },
+  residuals: (_received, _outs, _attrs, ...parts) => parts.map(() => []),
 };
 
 /** Joins values along an axis. @throws ShapeError, DTypeError */

@@ -250,6 +250,7 @@ export const convolutionComposite: Composite<ConvolutionAttrs> = {
       weight.requiresGrad ? weightGradient(attrs, x, g, spatialOf(weight)) : null,
     ];
   },
+  residuals: (_received, _outs, _attrs, x, weight) => [[weight], [x]],
 };
 
 /**
@@ -283,6 +284,7 @@ export const transposedConvolutionComposite: Composite<TransposedAttrs> = {
       weight.requiresGrad ? weightGradient(attrs, g, y, spatialOf(weight)) : null,
     ];
   },
+  residuals: (_received, _outs, _attrs, y, weight) => [[weight], [y]],
 };
 
 /**
@@ -314,6 +316,7 @@ export const convolutionWeightGradientComposite: Composite<WeightAttrs> = {
       g.requiresGrad ? call(convolutionComposite, convolutionAttrs(attrs), x, h)[0]! : null,
     ];
   },
+  residuals: (_received, _outs, _attrs, x, g) => [[g], [x]],
 };
 
 /** The transposed convolution whose result has the given spatial axes. */

@@ -47,6 +47,7 @@ export const crossEntropyComposite: Composite = {
     const target = oneHot(labels, logits.shape.at(-1)!, logits.dtype);
     return [mul(sub(softmax(logits), target), reshape(g, [...g.shape, 1])), null];
   },
+  residuals: (_received, _outs, _attrs, logits, labels) => [[logits, labels], null],
 };
 
 /** logits: (…, classes); labels: (…) int32. Result: (…), the loss of each row. */

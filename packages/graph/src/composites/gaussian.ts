@@ -40,6 +40,7 @@ export const gaussianComposite: Composite = {
     if (g === null || g === undefined) return [null];
     return [neg(mul(g, mul(x, y!)))];
   },
+  residuals: (_received, [y], _attrs, x) => [[x, y!]],
 };
 
 /** e^(−x²/2) */

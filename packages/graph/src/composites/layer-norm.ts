@@ -79,6 +79,11 @@ export const layerNormComposite: Composite<LayerNormAttrs> = {
     if (g === null || g === undefined) return [dx, null, null];
     return [dx, sumTo(mul(g, normal), weight.shape), sumTo(g, weight.shape)];
   },
+  residuals([result, , scale], [, centre, reciprocal], _attrs, x, weight) {
+    const normal = [x, centre!, reciprocal!];
+    if (result === true) return [[...normal, weight], normal, []];
+    return [scale === true ? normal : [], null, null];
+  },
 };
 
 /** x: (…, normalised axes); weight, bias: (normalised axes). */

@@ -53,6 +53,7 @@ export const matmulComposite: Composite = {
       b.requiresGrad ? sumTo(matmul(transpose(a), g), b.shape) : null,
     ];
   },
+  residuals: (_received, _outs, _attrs, a, b) => [[b], [a]],
 };
 
 /**

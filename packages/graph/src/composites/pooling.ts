@@ -95,6 +95,7 @@ export const maxPoolComposite: Composite<PoolAttrs> = {
       ),
     ];
   },
+  residuals: (_received, outs) => [[outs[1]!]],
 };
 
 /** Settings of `avgPool2d`: a number for both axes, or one for the height and one for the width. */

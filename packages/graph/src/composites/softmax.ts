@@ -68,6 +68,7 @@ export const softmaxComposite: Composite<AxisAttrs> = {
     if (g === null || g === undefined) return [null];
     return [mul(y!, sub(g, sum(mul(g, y!), { axis, keepDims: true })))];
   },
+  residuals: (_received, [y]) => [[y!]],
 };
 
 /** Log-softmax as an operation; called through `logSoftmax`. */
@@ -83,6 +84,7 @@ export const logSoftmaxComposite: Composite<AxisAttrs> = {
     if (g === null || g === undefined) return [null];
     return [sub(g, mul(exp(y!), sum(g, { axis, keepDims: true })))];
   },
+  residuals: (_received, [y]) => [[y!]],
 };
 
 /** Log-sum-exp over one axis as an operation; called through `logsumexp`. */
@@ -101,6 +103,7 @@ export const logsumexpComposite: Composite<AxisAttrs> = {
     if (g === null || g === undefined) return [null];
     return [mul(softmax(x, axis), g)];
   },
+  residuals: (_received, _outs, _attrs, x) => [[x]],
 };
 
 /** eˣ / Σ eˣ over one axis; a row that is −∞ throughout gives 0. */
