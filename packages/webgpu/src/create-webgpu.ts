@@ -1,7 +1,4 @@
-/**
- * The entry point: finds an adapter, asks for what it can do, tests that it computes, and puts a device
- * together.
- */
+/** The entry point: finds an adapter, requests its limits and features, runs the self-test, makes the device. */
 import { DeviceError } from '@firsthand/graph';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { KernelDefinition } from './kernels/custom-kernel.ts';
@@ -10,26 +7,20 @@ import type { AdapterProfile } from './emit/profile.ts';
 import { SessionDevice, type WebGPUDevice } from './runtime/device.ts';
 import type { Progress } from './runtime/pipelines.ts';
 import { Session } from './runtime/session.ts';
-import { measureRoofline } from './runtime/timestamps.ts';
+import { measureRoofline } from './runtime/measure-roofline.ts';
 import { selfTest } from './self-test.ts';
 
 /** Options of `createWebGPU`. */
 export interface WebGPUOptions {
   /** The adapter to use; by default the fastest that the platform offers. */
   readonly adapter?: GPUAdapter;
-  /**
-   * A device of the caller's own, with the features and limits that it was asked for; it is not destroyed by
-   * `dispose()`.
-   */
+  /** The caller's own device, with the features and limits that it was made with; `dispose()` leaves it alone. */
   readonly device?: GPUDevice;
-  /**
-   * Whether kernels are timed, for `report()`: each becomes a pass of its own then. Needs an adapter with
-   * timestamps.
-   */
+  /** Whether kernels are timed, for `report()`: each is a pass of its own then. Requires timestamps. */
   readonly timings?: boolean;
-  /** WGSL for composites of the user's own, made by `defineKernel`. */
+  /** Custom kernels, made by `defineKernel`. */
   readonly kernels?: readonly KernelDefinition[];
-  /** Is told how many shaders have been asked for, and how many are compiled. */
+  /** Called with the number of shaders that have been requested, and of those that are compiled. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -41,7 +32,7 @@ const WEBGPU_KEYS: OptionKeys<WebGPUOptions> = {
   onProgress: 'function',
 };
 
-/** Limits that are raised to what the adapter has. */
+/** Limits that are raised to the adapter's. */
 const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -50,7 +41,7 @@ const LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupSizeX',
 ] as const;
-/** Features that are used where the adapter has them. */
+/** Features that are requested where the adapter has them. */
 const FEATURES = ['subgroups', 'timestamp-query'] as const;
 
 /**
@@ -110,10 +101,10 @@ async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   }
 }
 
-/** The GPU of the package `webgpu`, once for the process: its devices end with it. */
+/** The GPU of the package `webgpu`, one for the process: it must outlive its devices. */
 let imported: Promise<GPU> | null = null;
 
-/** What the platform calls WebGPU. */
+/** The platform's WebGPU. */
 async function findGPU(): Promise<GPU> {
   if (typeof navigator !== 'undefined' && navigator.gpu !== undefined) return navigator.gpu;
   imported ??= importGPU();
@@ -121,13 +112,13 @@ async function findGPU(): Promise<GPU> {
 }
 
 async function importGPU(): Promise<GPU> {
-  // The name is not a literal, so that bundlers for browsers leave it alone.
+  // Not a literal specifier: bundlers for browsers must not resolve it.
   const name = 'webgpu';
   try {
     const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)) as {
       create: (options: readonly string[]) => GPU;
     };
-    // Times of kernels need not be rounded to 65,536 ns: there is no page here that others have written.
+    // Timestamps are rounded to 65,536 ns against side channels of foreign pages, of which Node has none.
     return create(['disable-dawn-features=timestamp_quantization']);
   } catch (cause) {
     imported = null;
@@ -157,9 +148,9 @@ async function findAdapter(): Promise<GPUAdapter> {
   });
 }
 
-/** What is known of an adapter from its device. */
+/** The profile of a device. */
 function profileOf(gpu: GPUDevice, adapter: GPUAdapter | null): AdapterProfile {
-  // Where a device does not yet tell, its adapter does.
+  // Older implementations have `info` on the adapter only.
   const info: Partial<GPUAdapterInfo> = gpu.adapterInfo ?? adapter?.info ?? {};
   const {
     vendor = '',

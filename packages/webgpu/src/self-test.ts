@@ -1,7 +1,7 @@
 /**
- * Whether an adapter computes what its language promises, asked once when a device is made: drivers differ in
- * what they make of NaN and infinity, which WGSL lets them assume away, and in which invocations make a
- * subgroup. What fails is switched off where there is another way, and said in words where there is none.
+ * The self-test of an adapter, once when a device is made. Drivers differ in their treatment of NaN and
+ * infinity, which WGSL lets them ignore, and in the invocations of a subgroup. A feature that fails is disabled
+ * where kernels have an alternative; otherwise the fault is reported in `findings`.
  */
 import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { messageOf } from './runtime/message.ts';
@@ -17,9 +17,9 @@ import {
 import { SUBGROUPS_DIRECTIVE } from './emit/module.ts';
 import { BUFFER_USAGE, MAP_READ } from './runtime/webgpu-flags.ts';
 
-/** What the test has found. */
+/** The result of the self-test. */
 export interface SelfTest {
-  /** The profile without what does not work. */
+  /** The profile without the features that failed. */
   readonly profile: AdapterProfile;
   /** A sentence for each fault. */
   readonly findings: readonly string[];
@@ -56,7 +56,7 @@ const compared = (kind: BinaryKind, x: number, y: number, expected: boolean): Ch
   },
 });
 
-/** Two operations, the first of which the second must not be put together with; operands may be literals. */
+/** Two operations that the compiler must not merge; operands may be literals. */
 const chained = (
   title: string,
   first: BinaryKind,
@@ -122,7 +122,7 @@ const checks = (): readonly Check[] => [
   },
 ];
 
-/** Relative errors that no check stays below if anything is wrong. */
+/** Relative tolerance: a faulty function errs by more. */
 const TOLERANCE = 1e-5;
 
 /** Tests a device. @throws DeviceError (by rejecting) if it is lost before it has been tested */
@@ -137,10 +137,7 @@ export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise
   return { profile: { ...profile, subgroups }, findings };
 }
 
-/**
- * Subgroups as shaders can use them: with the directive, or where that is not known without it; null where
- * neither works.
- */
+/** The subgroups of an adapter, with the directive or, where it is unknown, without; null if neither works. */
 async function findSubgroups(
   gpu: GPUDevice,
   { subgroups }: AdapterProfile,
@@ -154,10 +151,10 @@ async function findSubgroups(
 async function testArithmetic(gpu: GPUDevice): Promise<readonly string[]> {
   const list = checks();
   const needs = new Set<Expression['needs'][number]>();
-  const lines = list.map(({ expression }, place) => {
-    const { text, needs: own } = expression(`given[${2 * place}]`, `given[${2 * place + 1}]`);
-    for (const name of own) needs.add(name);
-    return `  found[${place}] = ${text};`;
+  const lines = list.map(({ expression }, check) => {
+    const called = expression(`given[${2 * check}]`, `given[${2 * check + 1}]`);
+    for (const name of called.needs) needs.add(name);
+    return `  found[${check}] = ${called.text};`;
   });
   const wgsl = `@group(0) @binding(0) var<storage, read> given: array<f32>;
 @group(0) @binding(1) var<storage, read_write> found: array<f32>;
@@ -176,18 +173,15 @@ ${lines.join('\n')}
     list.length,
   );
   if (found === null) return ['the self-test does not run on this adapter: results may be wrong'];
-  return list.flatMap(({ title, expected }, place) => {
-    const actual = found[place]!;
+  return list.flatMap(({ title, expected }, check) => {
+    const actual = found[check]!;
     const isRight =
       Object.is(actual, expected) || Math.abs(actual - expected) <= TOLERANCE * Math.abs(expected);
     return isRight ? [] : [`${title} gives ${actual} on this adapter, not ${expected}`];
   });
 }
 
-/**
- * Whether neighbouring invocations are the subgroups that kernels take them for, and can read each other's
- * registers.
- */
+/** Whether subgroups are consecutive invocations, as kernels assume, and shuffles work. */
 async function testSubgroups(gpu: GPUDevice, directive: boolean): Promise<boolean> {
   const size = 32;
   const wgsl = `${directive ? SUBGROUPS_DIRECTIVE : ''}@group(0) @binding(0) var<storage, read> given: array<f32>;

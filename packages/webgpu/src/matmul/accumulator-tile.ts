@@ -1,14 +1,14 @@
 /**
- * The sums of an invocation in named variables: one vector of up to four columns after another for each row,
- * `sum0`, or `sum0_0`, `sum0_1`, where there are several.
+ * The accumulators of an invocation in named variables: for each row vectors of up to four columns, `sum0`, or
+ * `sum0_0`, `sum0_1` where there are several.
  */
 import type { Block } from '../emit/block.ts';
 import { addText, mulText } from '../emit/text.ts';
 
-/** Summands of one running sum of floats, at most: longer sums are added up in blocks. */
+/** Summands above which sums of floats are blocked. */
 export const SUM_BLOCK = 512;
 
-/** A tile of sums: up to three columns, or a multiple of four. */
+/** A tile of accumulators: up to three columns, or a multiple of four. */
 export class AccumulatorTile {
   readonly rows: number;
   readonly columns: number;
@@ -25,7 +25,7 @@ export class AccumulatorTile {
     );
   }
 
-  /** Every row's vectors, under a name of their own. */
+  /** Visits the vectors of all rows. */
   #forEach(prefix: string, visit: (name: string, row: number, vector: number) => void): void {
     for (let row = 0; row < this.rows; row++)
       this.#widths.forEach((_, vector) => visit(this.#name(prefix, row, vector), row, vector));
@@ -44,15 +44,15 @@ export class AccumulatorTile {
       block.line(`var ${name} = ${this.#vectorType(this.#widths[vector]!)}();`),
     );
   }
-  /** Adds one tile to another. */
+  /** Adds the tile with the prefix `other`. */
   add(block: Block, prefix: string, other: string): void {
     this.#forEach(prefix, (name, row, vector) => block.line(`${name} += ${this.#name(other, row, vector)};`));
   }
 
   /**
-   * One step along k: adds the products of a column of the left factor and a row of the right one, of which
-   * `right` gives as many columns as a vector has.
-   * @param step tells the names of one loop's steps apart
+   * Adds the outer product of one step along k: a column of the left matrix by a row of the right one, of which
+   * `right` gives `width` columns from `column` on.
+   * @param step distinguishes the variables of the steps of one iteration
    */
   addProducts(
     block: Block,
@@ -78,13 +78,13 @@ export class AccumulatorTile {
     }
   }
 
-  /** Floats are multiplied and added in one instruction where there is one. */
+  /** A multiply-add, fused for floats. */
   #addProduct(name: string, left: string, right: string, width: number): string {
     if (!this.isFloat) return `${name} += ${left} * ${right};`;
     return `${name} = fma(${width === 1 ? left : `vec${width}(${left})`}, ${right}, ${name});`;
   }
 
-  /** Writes a statement for every sum, in a loop over rows: what it does may be long. */
+  /** Writes a statement for each accumulator, in a loop over rows: the statement may be long. */
   forEach(block: Block, write: (row: string, column: string, sum: string) => string): void {
     const names: string[] = [];
     this.#forEach('sum', (name) => names.push(name));
@@ -113,11 +113,11 @@ export class AccumulatorTile {
 }
 
 /**
- * A loop over k from 0 to `end` in steps of `step`, whose body adds to the sums that it is given the prefix
- * of. Where many floats are added up, sums of blocks are.
+ * A loop over k from 0 to `end` in steps of `step`, blocked where many floats are summed. `write` emits its
+ * body, which accumulates in the tile of the given prefix.
  * @param step divides `SUM_BLOCK`
  */
-export function sumInBlocks(
+export function blockedLoop(
   body: Block,
   end: number,
   step: number,
@@ -135,7 +135,7 @@ export function sumInBlocks(
   accumulators.add(outer, 'sum', 'part');
 }
 
-/** The type of so many numbers. */
+/** The type of a vector, or of one number. */
 function vectorType(type: string, width: number): string {
   return width === 1 ? type : `vec${width}<${type}>`;
 }

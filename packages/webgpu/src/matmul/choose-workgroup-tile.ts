@@ -1,18 +1,15 @@
 /**
- * Which workgroup tile is the fastest: the one that takes the fewest turns, if an invocation's tile is
- * weighed by how much it multiplies for what it reads, and if so few workgroups that the adapter is not busy
- * are slower by as much. The weights are what is known of such kernels, not measured: there is no hardware
- * here to measure.
+ * Chooses the workgroup tile of the least cost: the multiply-adds of all tiles, edges included, weighted by the
+ * throughput of the tile; a grid that is too small to fill the adapter counts as one that does. The throughputs
+ * are estimates from the arithmetic intensity of the register tiles, not measured on hardware.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../emit/profile.ts';
-import { tilesOf } from './tile-grid.ts';
+import { tileCount } from './tile-grid.ts';
 import { bytesOf, invocationsOf, type WorkgroupTile } from './workgroup-tile.ts';
 
 const COMMON = { buffers: 2, vectors: true } as const;
-/**
- * From the largest to the smallest, with what an invocation of each does in a time, compared with the first.
- */
+/** The tiles, from the largest to the smallest, with their throughput relative to the first. */
 export const WORKGROUP_TILES: readonly { readonly tile: WorkgroupTile; readonly rate: number }[] = [
   { tile: { rows: 128, columns: 128, depth: 8, perInvocation: { rows: 8, columns: 8 }, ...COMMON }, rate: 1 },
   {
@@ -57,7 +54,7 @@ export function chooseWorkgroupTile(
   let least = Infinity;
   for (const { tile, rate } of WORKGROUP_TILES) {
     if (invocationsOf(tile) > maxInvocations || bytesOf(tile) > workgroupBytes) continue;
-    const workgroups = tilesOf(kernel, tile);
+    const workgroups = tileCount(kernel, tile);
     const cost = (Math.max(workgroups, ENOUGH) * tile.rows * tile.columns) / rate;
     if (cost < least) [best, least] = [tile, cost];
   }

@@ -1,6 +1,6 @@
 /**
- * What becomes of a finished sum: a function that is called with its axes and its value, so that the text is
- * there once, however many sums an invocation has.
+ * The epilogue of a product (bias, activation, residual, stores): a function of the element's axes and its
+ * total, so that its text occurs once, however many elements an invocation has.
  */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -10,17 +10,17 @@ import { range } from '../emit/axes.ts';
 import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout } from '../emit/shader.ts';
 
-/** The function `finish`, and the expressions of the shader that it is a part of. */
+/** The epilogue function, and the expression writer of its shader. */
 export interface Epilogue {
   readonly expressions: ExpressionWriter;
   readonly declaration: string;
-  /** A call of it. */
+  /** A statement that calls it. */
   call(row: string, column: string, total: string): string;
 }
 
 /**
- * @param isEdged whether it is called for rows and columns beyond the edges of the matrix too, where it does
- * nothing @param vectors arrays that are declared as vectors of four
+ * @param isEdged whether it is also called for rows and columns beyond the matrix, for which it returns at once
+ * @param vectors operands that are declared as arrays of vec4
  */
 export function epilogueOf(
   kernel: ContractKernel,

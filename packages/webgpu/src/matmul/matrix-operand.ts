@@ -1,7 +1,7 @@
 /**
- * The two arrays of a product, a[batch, m, k] and b[batch, k, n], seen from a tile: each has an axis of its
- * own, m or n, and shares k with the other. An index is linear in both as a rule: then positions along its
- * own axis become addresses in front of the loop over k. Else a function says where an element lies.
+ * The two matrices of a product, a[batch, m, k] and b[batch, k, n], as a tile reads them: each has an outer
+ * axis, m or n, and the reduction axis k. Where the index is affine in both, the address of each outer position
+ * is computed before the loop over k. Otherwise a function computes the index of an element.
  */
 import { axisName, factorOf, type ContractKernel, type Index } from '@firsthand/compiler';
 import type { Block } from '../emit/block.ts';
@@ -9,19 +9,16 @@ import { extentsOf, type ExpressionWriter } from '../emit/expression-writer.ts';
 import { indexText } from '../emit/indices.ts';
 import { addText, mulText } from '../emit/text.ts';
 
-/** One of the two arrays. */
+/** One of the two matrices. */
 export interface MatrixOperand {
   readonly name: 'left' | 'right';
   readonly operand: number;
   readonly index: Index;
-  /**
-   * Elements from one position to the next, along its own axis and along k; null where the index is not
-   * linear in both.
-   */
-  readonly strides: { readonly own: number; readonly inner: number } | null;
-  /** Where an element lies, by its positions along both; the axes of the batch have their names. */
-  readonly at: (own: string, inner: string) => string;
-  /** The function that `at` calls, if it does. */
+  /** Elements from one position to the next along each axis; null unless the index is affine in both. */
+  readonly strides: { readonly outer: number; readonly k: number } | null;
+  /** The index of an element, by its positions; it reads the loop variables of the batch. */
+  readonly element: (outer: string, k: string) => string;
+  /** The function that `element` calls, or null. */
   readonly declaration: string | null;
 }
 
@@ -31,51 +28,56 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
   if ('value' in matrix)
     throw new Error('webgpu: a product reads its matrices from arrays; the target asks for no computed ones');
   const { operand, index } = matrix;
-  const [own, inner] = [factorOf(index, axis), factorOf(index, rank + 2)];
+  const [outerStride, kStride] = [factorOf(index, axis), factorOf(index, rank + 2)];
   const extents = extentsOf(kernel);
-  if (own !== null && inner !== null) {
+  if (outerStride !== null && kStride !== null) {
     const ofBatch = index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank);
     const base = indexText({ offset: index.offset, terms: ofBatch }, extents);
-    const at: MatrixOperand['at'] = (ownText, innerText) =>
-      addText(addText(base, mulText(own, ownText)), mulText(inner, innerText));
-    return { name, operand, index, strides: { own, inner }, at, declaration: null };
+    const element: MatrixOperand['element'] = (ownText, innerText) =>
+      addText(addText(base, mulText(outerStride, ownText)), mulText(kStride, innerText));
+    return {
+      name,
+      operand,
+      index,
+      strides: { outer: outerStride, k: kStride },
+      element: element,
+      declaration: null,
+    };
   }
   const batch = kernel.batch.map((_, each) => axisName(each));
   const parameters = [...batch, axisName(axis), axisName(rank + 2)].map((each) => `${each}: i32`).join(', ');
-  const at: MatrixOperand['at'] = (...positions) => `${name}_place(${[...batch, ...positions].join(', ')})`;
+  const element: MatrixOperand['element'] = (...positions) =>
+    `${name}_place(${[...batch, ...positions].join(', ')})`;
   const declaration = `\n// Where an element lies.\nfn ${name}_place(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
-  return { name, operand, index, strides: null, at, declaration };
+  return { name, operand, index, strides: null, element: element, declaration };
 }
 
-/** The arrays of a kernel. */
+/** The matrices of a kernel. */
 export function matrixOperandsOf(
   kernel: ContractKernel,
 ): readonly [left: MatrixOperand, right: MatrixOperand] {
   return [matrixOperandOf(kernel, 'left'), matrixOperandOf(kernel, 'right')];
 }
 
-/**
- * Positions along an axis: `first`, `first + step`, … Where there is an edge, those beyond it stand for the
- * last one, whose elements are there to be loaded.
- */
+/** Positions along an outer axis: `first`, `first + step`, …, clamped to the last one where tiles overhang. */
 export interface PositionRange {
   readonly first: string;
   readonly step: number;
   readonly count: number;
-  /** The last position of the axis, if some may lie beyond it. */
-  readonly last: number | null;
+  /** The last position of the axis; null where no tile overhangs it. */
+  readonly clampedTo: number | null;
 }
 
-/** The text that loads the element at a position, by number, so many steps along k from where the loop is. */
+/** The text that loads the element of a position, by its number, `step` steps along k behind the loop variable. */
 export type Load = (position: number, step?: number) => string;
 
-/** An address or a position: a name, and what is added to it. */
+/** An address or a position: the variable that holds it, and a constant offset. */
 interface Address {
   readonly name: string;
-  readonly more: number;
+  readonly offset: number;
 }
 
-/** The elements of a factor at some positions of its own axis. */
+/** Reads the elements of a matrix at some positions of its outer axis. */
 export class ElementReader {
   readonly name: MatrixOperand['name'];
   readonly count: number;
@@ -83,10 +85,10 @@ export class ElementReader {
   readonly #expressions: ExpressionWriter;
   readonly #addresses: readonly Address[];
 
-  /** @param block in front of the loop over k */
+  /** @param block the block before the loop over k */
   constructor(
     matrix: MatrixOperand,
-    { first, step, count, last }: PositionRange,
+    { first, step, count, clampedTo: last }: PositionRange,
     expressions: ExpressionWriter,
     block: Block,
   ) {
@@ -94,43 +96,44 @@ export class ElementReader {
     this.count = count;
     this.#matrix = matrix;
     this.#expressions = expressions;
-    const own = matrix.strides?.own ?? 1;
-    const at = (position: string): string => (matrix.strides === null ? position : matrix.at(position, '0'));
+    const outerStride = matrix.strides?.outer ?? 1;
+    const element = (position: string): string =>
+      matrix.strides === null ? position : matrix.element(position, '0');
     const named = (text: string, number: number | null): string => {
       const whole = `${matrix.name}${number ?? ''}`;
       block.line(`let ${whole} = ${text};`);
       return whole;
     };
-    const isShared = last === null || own === 0;
-    const shared = isShared ? named(at(first), null) : '';
+    const isShared = last === null || outerStride === 0;
+    const shared = isShared ? named(element(first), null) : '';
     this.#addresses = Array.from({ length: count }, (_, each) =>
       isShared
-        ? { name: shared, more: own * step * each }
+        ? { name: shared, offset: outerStride * step * each }
         : {
-            name: named(at(`min(${addText(first, step * each)}, ${last})`), count === 1 ? null : each),
-            more: 0,
+            name: named(element(`min(${addText(first, step * each)}, ${last})`), count === 1 ? null : each),
+            offset: 0,
           },
     );
   }
 
-  /** What some steps along k from `inner` on have in common is named in a block. */
-  along(block: Block, inner: string): Load {
-    const { strides, at, operand } = this.#matrix;
+  /** The loads of the steps along k from `inner` on; their common addresses are defined in the block. */
+  loadsAt(block: Block, k: string): Load {
+    const { strides, element, operand } = this.#matrix;
     const { operands } = this.#expressions;
     if (strides === null) {
-      const addresses = this.#addresses.map(({ name, more }) => addText(name, more));
-      return (position, step = 0) => operands.load(operand, at(addresses[position]!, addText(inner, step)));
+      const addresses = this.#addresses.map(({ name, offset }) => addText(name, offset));
+      return (position, step = 0) => operands.load(operand, element(addresses[position]!, addText(k, step)));
     }
     const names = new Map<string, string>();
     for (const { name } of this.#addresses) {
       if (names.has(name)) continue;
-      const text = addText(name, mulText(strides.inner, inner));
+      const text = addText(name, mulText(strides.k, k));
       names.set(name, text === name ? name : `${name}_at`);
       if (text !== name) block.line(`let ${name}_at = ${text};`);
     }
     return (position, step = 0) => {
-      const { name, more } = this.#addresses[position]!;
-      return operands.load(operand, addText(names.get(name)!, more + strides.inner * step));
+      const { name, offset } = this.#addresses[position]!;
+      return operands.load(operand, addText(names.get(name)!, offset + strides.k * step));
     };
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Products of a vector and a matrix, m = 1 or n = 1, on hardware: nothing can be used twice but the vector,
- * so all that matters is that neighbouring invocations load neighbours, along the matrix's own axis or along
- * k. A workgroup shares out positions and steps along k; the sums of one position are added up by a tree in
- * workgroup memory.
+ * Matrix-vector products, m = 1 or n = 1, on hardware. They are bound by memory: nothing but the vector is
+ * reused, so neighbouring invocations load neighbouring elements, along the outer axis or along k. A workgroup
+ * is a grid of outer positions by slices of k; the sums of a position are reduced by a tree in workgroup
+ * memory.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -15,17 +15,14 @@ import { headerOf } from './header.ts';
 import { isContiguousAlongK } from './shared-tile.ts';
 import { SUM_BLOCK } from './accumulator-tile.ts';
 import { divText, modText, addText, mulText } from '../emit/text.ts';
-import { declareTile, edgesOf, tilesOf } from './tile-grid.ts';
+import { declareTile, edgesOf, tileCount } from './tile-grid.ts';
 
-/**
- * Invocations of a workgroup, and those that lie along k: few where the matrix is contiguous along its own
- * axis, many where it is along k.
- */
+/** Invocations of a workgroup, and those along k: few where the outer axis is contiguous, many where k is. */
 const SIZE = 256;
-const K_RANGES = { own: 4, inner: 64 } as const;
+const K_SLICES = { outer: 4, k: 64 } as const;
 
-/** The least power of two that is not below a number, or `most`. */
-function power(number: number, most: number): number {
+/** The least power of two that is not below a number, at most `most`. */
+function powerOfTwo(number: number, most: number): number {
   return Math.min(most, 2 ** Math.ceil(Math.log2(number)));
 }
 
@@ -35,9 +32,9 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   const [left, right] = matrixOperandsOf(kernel);
   const [vector, matrix, extent] = m === 1 ? [left, right, n] : [right, left, m];
   const alongK = isContiguousAlongK(matrix);
-  const wanted = power(k, alongK ? K_RANGES.inner : K_RANGES.own);
-  const positions = power(extent, SIZE / wanted);
-  const slices = power(k, SIZE / positions);
+  const wanted = powerOfTwo(k, alongK ? K_SLICES.k : K_SLICES.outer);
+  const positions = powerOfTwo(extent, SIZE / wanted);
+  const slices = powerOfTwo(k, SIZE / positions);
   const size = positions * slices;
   const tile = m === 1 ? { rows: 1, columns: positions } : { rows: positions, columns: 1 };
   const epilogue = epilogueOf(kernel, layout, edgesOf(kernel, tile));
@@ -46,20 +43,20 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
 
   const body = new Block(1);
   declareTile(body, kernel, tile);
-  const [slice, place] = alongK
+  const [slice, position] = alongK
     ? [modText('lane', slices), divText('lane', slices)]
     : [divText('lane', positions), modText('lane', positions)];
-  body.line(`let slice = ${slice};`, `let position = ${addText(m === 1 ? 'column' : 'row', place)};`);
+  body.line(`let slice = ${slice};`, `let position = ${addText(m === 1 ? 'column' : 'row', position)};`);
   const at = { step: 1, count: 1 };
   const elements = new ElementReader(
     matrix,
-    { ...at, first: 'position', last: extent % positions === 0 ? null : extent - 1 },
+    { ...at, first: 'position', clampedTo: extent % positions === 0 ? null : extent - 1 },
     expressions,
     body,
   );
-  const factors = new ElementReader(vector, { ...at, first: '0', last: null }, expressions, body);
+  const factors = new ElementReader(vector, { ...at, first: '0', clampedTo: null }, expressions, body);
   const addTo = (block: Block, total: string): void => {
-    const [element, factor] = [elements, factors].map((each) => each.along(block, 'inner')(0));
+    const [element, factor] = [elements, factors].map((each) => each.loadsAt(block, 'inner')(0));
     block.line(`${total} += ${factor!} * ${element!};`);
   };
   body.line(`var sum = ${type}();`);
@@ -89,7 +86,7 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   return shaderOf({
     expressions,
     size,
-    workgroups: tilesOf(kernel, tile),
+    workgroups: tileCount(kernel, tile),
     body,
     header: headerOf(kernel, `a workgroup has ${positions} sums, each of which ${slices} invocations add up`),
     declarations: [

@@ -1,12 +1,12 @@
 /**
- * Matrix products for adapters that compute on the CPU. An invocation keeps a tile of sums in named variables
- * and loads straight from the arrays: nothing is shared but what the caches share, and nobody waits. A
- * workgroup is a subgroup, which is one vector register: its lanes lie along n, where each has columns of its
- * own and all have the same rows, or along m, the other way round.
+ * Matrix products for adapters that compute on the CPU: register tiling. An invocation accumulates a tile in
+ * named variables and loads from the arrays directly, without workgroup memory or barriers. A workgroup is one
+ * subgroup, which is one vector register: its lanes are along n, with columns of their own and common rows, or
+ * along m, the other way round.
  *
- * What costs most is a load, since every lane's address is checked: as much as a dozen multiplications and
- * additions of vectors, whether neighbours are loaded or not. So tiles are large, and elements that all lanes
- * need are loaded by one lane each, for as many steps along k as there are lanes, and told to the others.
+ * A load costs most, as much as a dozen multiply-adds of vectors, whether it is contiguous or not: the address
+ * of every lane is bounds-checked. So tiles are large, and an element that all lanes need is loaded by one lane
+ * and broadcast: each lane loads those of one step along k.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -17,29 +17,26 @@ import type { OperandLayout, Shader } from '../emit/shader.ts';
 import { ElementReader, matrixOperandsOf, type Load } from './matrix-operand.ts';
 import { epilogueOf } from './epilogue.ts';
 import { headerOf } from './header.ts';
-import { sumInBlocks, AccumulatorTile, vectorText } from './accumulator-tile.ts';
+import { blockedLoop, AccumulatorTile, vectorText } from './accumulator-tile.ts';
 import { addText, mulText } from '../emit/text.ts';
-import { declareTile, edgesOf, tilesOf, type TileExtent } from './tile-grid.ts';
+import { declareTile, edgesOf, tileCount, type TileExtent } from './tile-grid.ts';
 
-/** How the work is shared out. */
+/** A register tile. */
 export interface RegisterTile {
-  /** The axis along which lanes lie. */
+  /** The axis of the lanes. */
   readonly lanes: 'm' | 'n';
-  /** Lanes, which are the invocations of a workgroup. */
+  /** Lanes: the invocations of a workgroup. */
   readonly width: number;
-  /** Sums of an invocation; its rows or columns lie `width` apart. */
+  /** Accumulators of an invocation; along the axis of the lanes they are `width` apart. */
   readonly rows: number;
   readonly columns: number;
-  /** Steps along k in one turn of the loop. */
+  /** Steps along k in one iteration. */
   readonly unroll: number;
-  /**
-   * Whether lanes tell each other what they have loaded: they run in step then, and `unroll` is a multiple of
-   * `width`.
-   */
+  /** Whether lanes broadcast what they have loaded: a workgroup is a subgroup, `unroll` a multiple of `width`. */
   readonly broadcasts: boolean;
 }
 
-/** Rows and columns of a workgroup. */
+/** The tile of a workgroup. */
 export function extentOf({ lanes, width, rows, columns }: RegisterTile): TileExtent {
   return lanes === 'm' ? { rows: rows * width, columns } : { rows, columns: columns * width };
 }
@@ -64,13 +61,13 @@ export function registerTileShader(
     first: 'row',
     step: lanes === 'm' ? width : 1,
     count: rows,
-    last: isEdged.rows ? m - 1 : null,
+    clampedTo: isEdged.rows ? m - 1 : null,
   };
   const columnsOf = {
     first: 'column',
     step: lanes === 'n' ? width : 1,
     count: columns,
-    last: isEdged.columns ? n - 1 : null,
+    clampedTo: isEdged.columns ? n - 1 : null,
   };
   const sources = [
     new ElementReader(left, rowsOf, expressions, body),
@@ -78,7 +75,7 @@ export function registerTileShader(
   ].map((elements, side) =>
     broadcasts && (side === 0) === (lanes === 'n')
       ? broadcasting(elements, width)
-      : (block: Block, inner: string) => elements.along(block, inner),
+      : (block: Block, inner: string) => elements.loadsAt(block, inner),
   ) as [Source, Source];
   const accumulators = new AccumulatorTile(elementType(dtype), rows, columns);
   multiply(body, kernel, tile.unroll, accumulators, sources);
@@ -93,7 +90,7 @@ export function registerTileShader(
   return shaderOf({
     expressions,
     size: width,
-    workgroups: tilesOf(kernel, extent),
+    workgroups: tileCount(kernel, extent),
     body,
     header: headerOf(
       kernel,
@@ -104,18 +101,18 @@ export function registerTileShader(
   });
 }
 
-/** The elements of a factor for so many steps along k from `inner` on. */
+/** The elements of a matrix for `steps` steps along k from `inner` on. */
 type Source = (block: Block, inner: string, steps: number) => Load;
 
-/** Elements that all lanes need: each lane loads those of one step, and tells them in its turn. */
+/** Elements that all lanes need: each lane loads those of one step, and broadcasts them. */
 function broadcasting(elements: ElementReader, width: number): Source {
   return (block, inner, steps) => {
-    if (steps % width !== 0) return elements.along(block, inner);
-    const load = elements.along(block, addText(inner, 'lane'));
-    const loaded = range(steps / width).map((turn) =>
+    if (steps % width !== 0) return elements.loadsAt(block, inner);
+    const load = elements.loadsAt(block, addText(inner, 'lane'));
+    const loaded = range(steps / width).map((iteration) =>
       range(elements.count).map((position) => {
-        const name = `${elements.name}_told${position}${turn === 0 ? '' : `_${turn}`}`;
-        block.line(`let ${name} = ${load(position, turn * width)};`);
+        const name = `${elements.name}_told${position}${iteration === 0 ? '' : `_${iteration}`}`;
+        block.line(`let ${name} = ${load(position, iteration * width)};`);
         return name;
       }),
     );
@@ -147,6 +144,6 @@ function multiply(
   };
   accumulators.declare(body, 'sum');
   if (whole > 0)
-    sumInBlocks(body, whole, unroll, accumulators, (loop, prefix) => writeSteps(loop, prefix, unroll));
+    blockedLoop(body, whole, unroll, accumulators, (loop, prefix) => writeSteps(loop, prefix, unroll));
   if (whole < k) writeSteps(body.open(`for (var inner = ${whole}; inner < ${k}; inner++)`), 'sum', 1);
 }

@@ -1,10 +1,11 @@
 /**
- * The part of a factor that a workgroup multiplies next, in workgroup memory: so many positions along its own
- * axis, and so many steps along k, as vectors of four neighbours. They are neighbours in memory too, along k
- * or along the own axis; where every vector of memory is one of the array's, it is loaded at once.
+ * A shared-memory tile: the part of a matrix that a workgroup multiplies next, `size` positions along its outer
+ * axis by `depth` steps along k, as vec4s of neighbours. They are contiguous in the array, along k or along the
+ * outer axis; where the array is declared as vec4, each is one load.
  *
- *   along the own axis: vector (step, position / 4) lies at step·(size / 4) + position / 4;
- *   along k: vector (position, step / 4) lies among those of its position, exchanged so that invocations at neighbouring positions read from different banks.
+ *   along the outer axis: vector (step, position / 4) is at step·(size / 4) + position / 4;
+ *   along k: vector (position, step / 4) is in the line of its position, XOR-swizzled: invocations at
+ *   neighbouring positions read from different banks.
  */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -14,7 +15,7 @@ import type { MatrixOperand } from './matrix-operand.ts';
 import { vectorText } from './accumulator-tile.ts';
 import { divText, modText, addText, mulText } from '../emit/text.ts';
 
-/** What a slab is cut from, and how. */
+/** What a shared tile is made of. */
 export interface SharedTileParts {
   readonly kernel: ContractKernel;
   readonly matrix: MatrixOperand;
@@ -23,140 +24,136 @@ export interface SharedTileParts {
   readonly expressions: ExpressionWriter;
   /** The type of an element. */
   readonly type: string;
-  /** Positions along the own axis, and steps along k. */
+  /** Positions along the outer axis, and steps along k. */
   readonly size: number;
-  readonly inner: number;
-  /** Positions of an invocation, and the number that says which invocation along the axis it is. */
-  readonly count: number;
-  readonly place: string;
+  readonly depth: number;
+  /** Outer positions of an invocation, and the variable that numbers the invocations along the outer axis. */
+  readonly perInvocation: number;
+  readonly invocation: string;
 }
 
-/** Whether vectors lie along k in memory, and not along the factor's own axis. */
-export function isContiguousAlongK({ strides: steps }: MatrixOperand): boolean {
-  return steps !== null && steps.inner === 1 && steps.own !== 1;
+/** Whether the elements of a matrix are contiguous along k, and not along the outer axis. */
+export function isContiguousAlongK({ strides }: MatrixOperand): boolean {
+  return strides !== null && strides.k === 1 && strides.outer !== 1;
 }
 
 /** Banks of workgroup memory, in vectors. */
 const BANKS = 8;
 
-/** A slab. */
+/** A shared tile: its declarations, and the statements that write and read it. */
 export class SharedTile {
-  /** Vectors in it. */
+  /** Vectors of one buffer. */
   readonly vectors: number;
   readonly #parts: SharedTileParts;
-  readonly #alongK: boolean;
-  /** Vectors from one line to the next: of a position along k, or of a step along the own axis. */
-  readonly #line: number;
-  /** Invocations along the own axis. */
-  readonly #across: number;
+  readonly #isAlongK: boolean;
+  /** Vectors of a line: of one position along k, or of one step along the outer axis. */
+  readonly #lineVectors: number;
+  /** Invocations along the outer axis. */
+  readonly #invocations: number;
 
   constructor(parts: SharedTileParts) {
-    const { size, inner, count, matrix } = parts;
+    const { size, depth, perInvocation, matrix } = parts;
     this.#parts = parts;
-    this.vectors = (size * inner) / 4;
-    this.#alongK = isContiguousAlongK(matrix);
-    this.#line = (this.#alongK ? inner : size) / 4;
-    this.#across = size / count;
+    this.vectors = (size * depth) / 4;
+    this.#isAlongK = isContiguousAlongK(matrix);
+    this.#lineVectors = (this.#isAlongK ? depth : size) / 4;
+    this.#invocations = size / perInvocation;
   }
 
   get name(): MatrixOperand['name'] {
     return this.#parts.matrix.name;
   }
 
-  /** The position of an invocation, by a number or its name, from the first of the workgroup's on. */
+  /** An outer position of the invocation, relative to the tile, by its number or the variable that holds it. */
   position(each: number | string): string {
-    const { place, count } = this.#parts;
-    if (this.#alongK)
-      return addText(place, typeof each === 'number' ? this.#across * each : mulText(this.#across, each));
+    const { invocation, perInvocation } = this.#parts;
+    if (this.#isAlongK)
+      return addText(
+        invocation,
+        typeof each === 'number' ? this.#invocations * each : mulText(this.#invocations, each),
+      );
     if (typeof each === 'number')
-      return addText(mulText(4, place), (each % 4) + 4 * this.#across * Math.floor(each / 4));
+      return addText(mulText(4, invocation), (each % 4) + 4 * this.#invocations * Math.floor(each / 4));
     return addText(
-      mulText(4, place),
-      count === 4 ? each : `${each} % 4 + ${mulText(4 * this.#across, `${each} / 4`)}`,
+      mulText(4, invocation),
+      perInvocation === 4 ? each : `${each} % 4 + ${mulText(4 * this.#invocations, `${each} / 4`)}`,
     );
   }
 
-  /** Workgroup memory for so many slabs, and functions that load a vector and say where it goes. */
+  /** Workgroup memory for `buffers` tiles, and the functions that load a vector and compute its slot. */
   declarations(buffers: number): readonly string[] {
     const { type } = this.#parts;
     return [
       `\nvar<workgroup> ${this.name}_slab: array<vec4<${type}>, ${buffers * this.vectors}>;`,
-      ...(this.#alongK ? [this.#slotFunction()] : []),
+      ...(this.#isAlongK ? [this.#slotFunction()] : []),
       this.#loadFunction(),
     ];
   }
 
   #slotFunction(): string {
-    const turned = this.#line === 1 ? 'quad' : `(quad ^ (position / ${BANKS / this.#line} % ${this.#line}))`;
-    return `// The place of a vector.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${addText(mulText(this.#line, 'position'), turned)};\n}`;
+    const swizzled =
+      this.#lineVectors === 1
+        ? 'quad'
+        : `(quad ^ (position / ${BANKS / this.#lineVectors} % ${this.#lineVectors}))`;
+    return `// The place of a vector.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${addText(mulText(this.#lineVectors, 'position'), swizzled)};\n}`;
   }
 
   #loadFunction(): string {
-    const { kernel, matrix, size, inner, type, isVector, expressions } = this.#parts;
+    const { kernel, matrix, size, depth, type, isVector, expressions } = this.#parts;
     const extent = matrix.name === 'left' ? kernel.m : kernel.n;
-    const [hasEdge, hasTail] = [extent % size !== 0, kernel.k % inner !== 0];
-    const [across, along] = [divText('vector', this.#line), mulText(4, modText('vector', this.#line))];
-    const body = new Block(1);
-    body.line(
-      `let position = ${addText('first', this.#alongK ? across : along)};`,
-      `let step = ${addText('inner', this.#alongK ? along : across)};`,
-    );
-    const within = (text: string, last: number, isClamped: boolean): string =>
-      isClamped ? `min(${text}, ${last})` : text;
+    const [overhangs, hasTail] = [extent % size !== 0, kernel.k % depth !== 0];
+    const line = divText('vector', this.#lineVectors);
+    const column = mulText(4, modText('vector', this.#lineVectors));
+    const [position, step] = this.#isAlongK ? [line, column] : [column, line];
+    const width = isVector ? 4 : 1;
+    const [outerWidth, kWidth] = this.#isAlongK ? [1, width] : [width, 1];
+    const clamped = (text: string, last: number, canExceed: boolean): string =>
+      canExceed ? `min(${text}, ${last})` : text;
     const element = (part: number): string => {
-      const [down, right] = this.#alongK ? [0, part] : [part, 0];
-      const lost = isVector ? 4 : 1;
-      const own = within(addText('position', down), extent - (this.#alongK ? 1 : lost), hasEdge);
-      const index = matrix.at(
-        own,
-        within(addText('step', right), kernel.k - (this.#alongK ? lost : 1), hasTail),
+      const at = addText('position', this.#isAlongK ? 0 : part);
+      const atStep = addText('step', this.#isAlongK ? part : 0);
+      const index = matrix.element(
+        clamped(at, extent - outerWidth, overhangs),
+        clamped(atStep, kernel.k - kWidth, hasTail),
       );
       const value = expressions.operands.load(matrix.operand, isVector ? `(${index}) / 4` : index);
       const zero = isVector ? `vec4<${type}>()` : `${type}()`;
-      return hasTail ? `select(${zero}, ${value}, ${addText('step', right)} < ${kernel.k})` : value;
+      return hasTail ? `select(${zero}, ${value}, ${atStep} < ${kernel.k})` : value;
     };
-    if (isVector) body.line(`return ${element(0)};`);
-    else {
-      range(4).forEach((part) => body.line(`let part${part} = ${element(part)};`));
-      body.line(
-        `return ${vectorText(
-          type,
-          range(4).map((part) => `part${part}`),
-        )};`,
-      );
-    }
+    const body = new Block(1);
+    body.line(`let position = ${addText('first', position)};`, `let step = ${addText('inner', step)};`);
+    const parts = range(isVector ? 0 : 4).map((part) => `part${part}`);
+    body.line(...parts.map((name, part) => `let ${name} = ${element(part)};`));
+    body.line(`return ${isVector ? element(0) : vectorText(type, parts)};`);
     const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector']
       .map((name) => `${name}: i32`)
       .join(', ');
     return `// A vector of the slab that begins at \`first\` and \`inner\`, by number.\nfn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
   }
 
-  /** A vector of the slab whose corner is at some position and step. */
+  /** Loads a vector of the tile that begins at position `first` and step `inner`. */
   load(first: string, inner: string, vector: string): string {
     const axes = this.#parts.kernel.batch.map((_, axis) => `${axisName(axis)}, `).join('');
     return `${this.name}_vector(${axes}${first}, ${inner}, ${vector})`;
   }
-  /** A statement that puts a vector in its place in the slab that begins at `begin`. */
+  /** A statement that stores a vector in the buffer that begins at `begin`. */
   store(begin: string, vector: string, value: string): string {
-    const place = this.#alongK
-      ? `${this.name}_slot(${divText(vector, this.#line)}, ${modText(vector, this.#line)})`
+    const slot = this.#isAlongK
+      ? `${this.name}_slot(${divText(vector, this.#lineVectors)}, ${modText(vector, this.#lineVectors)})`
       : vector;
-    return `${this.name}_slab[${addText(begin, place)}] = ${value};`;
+    return `${this.name}_slab[${addText(begin, slot)}] = ${value};`;
   }
 
-  /**
-   * Names the vectors of an invocation at four steps along k, the `quad`th four of the slab that begins at
-   * `begin`.
-   */
+  /** Reads the vectors of an invocation at the `quad`th four steps along k, from the buffer at `begin`. */
   read(block: Block, begin: string, quad: string): SharedTileReads {
-    const { count, type } = this.#parts;
-    const at = (name: string, place: string): string => {
-      block.line(`let ${name} = ${this.name}_slab[${addText(begin, place)}];`);
+    const { perInvocation, type } = this.#parts;
+    const read = (name: string, slot: string): string => {
+      block.line(`let ${name} = ${this.name}_slab[${addText(begin, slot)}];`);
       return name;
     };
-    if (this.#alongK) {
-      const names = range(count).map((each) =>
-        at(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`),
+    if (this.#isAlongK) {
+      const names = range(perInvocation).map((each) =>
+        read(`${this.name}${each}`, `${this.name}_slot(${this.position(each)}, ${quad})`),
       );
       const one: SharedTileReads['one'] = (each, step) => `${names[each]!}.${'xyzw'[step]!}`;
       return {
@@ -164,16 +161,16 @@ export class SharedTile {
         four: (each, step) =>
           vectorText(
             type,
-            range(4).map((part) => one(each + part, step)),
+            [0, 1, 2, 3].map((part) => one(each + part, step)),
           ),
       };
     }
     const names = range(4).map((step) =>
-      range(count / 4).map((four) => {
-        const line = mulText(this.#line, step === 0 ? `4 * ${quad}` : `4 * ${quad} + ${step}`);
-        return at(
+      range(perInvocation / 4).map((four) => {
+        const line = mulText(this.#lineVectors, step === 0 ? `4 * ${quad}` : `4 * ${quad} + ${step}`);
+        return read(
           `${this.name}${four}_at${step}`,
-          addText(addText(line, this.#parts.place), this.#across * four),
+          addText(addText(line, this.#parts.invocation), this.#invocations * four),
         );
       }),
     );
@@ -184,7 +181,7 @@ export class SharedTile {
   }
 }
 
-/** Elements at the positions of an invocation, by number, and at one of four steps. */
+/** The elements of an invocation, by the number of their position and one of four steps. */
 export interface SharedTileReads {
   one(each: number, step: number): string;
   four(each: number, step: number): string;

@@ -1,7 +1,4 @@
-/**
- * Which tile of sums of which matrix a workgroup computes. Tiles are numbered along rows, then down columns,
- * then through the batch.
- */
+/** The grid of tiles of a product: workgroups are numbered along the columns, then the rows, then the batch. */
 import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import type { Block } from '../emit/block.ts';
@@ -15,12 +12,12 @@ export interface TileExtent {
   readonly columns: number;
 }
 
-/** Tiles of a product, each of which is a workgroup. */
-export function tilesOf({ batch, m, n }: ContractKernel, { rows, columns }: TileExtent): number {
+/** Tiles of a product: one for each workgroup. */
+export function tileCount({ batch, m, n }: ContractKernel, { rows, columns }: TileExtent): number {
   return sizeOf(batch) * Math.ceil(m / rows) * Math.ceil(n / columns);
 }
 
-/** Whether some tiles go beyond the last row or column. */
+/** Whether tiles overhang the last row or column. */
 export function edgesOf(
   { m, n }: ContractKernel,
   { rows, columns }: TileExtent,
@@ -29,9 +26,8 @@ export function edgesOf(
 }
 
 /**
- * Declares the axes of the batch, and `row` and `column`, with which the tile begins; lanes along an axis
- * begin one after the other.
- * @param lanes the axis along which lanes lie, if they do
+ * Declares the loop variables of the batch, and `row` and `column`, the first of the tile, or of the lane where
+ * lanes are along an axis.
  */
 export function declareTile(
   body: Block,
@@ -42,7 +38,7 @@ export function declareTile(
   const { batch, m, n } = kernel;
   const { rows, columns } = extent;
   const [down, across] = [Math.ceil(m / rows), Math.ceil(n / columns)];
-  const tiles = tilesOf(kernel, extent);
+  const tiles = tileCount(kernel, extent);
   if (tiles > GROUP_ROW) body.open(`if (group >= ${tiles})`).line('return;');
   if (batch.length > 0) {
     body.line(`let matrix = ${divText('group', down * across)};`);

@@ -1,8 +1,8 @@
 /**
- * Matrix products for hardware, whose memory is far and whose invocations are many. A workgroup computes a
- * tile of sums: it loads slabs of both factors into workgroup memory, from where every invocation takes what
- * it needs for its own smaller tile, which is in registers. With two buffers the next slabs are on their way
- * while these are multiplied, and one barrier parts the turns.
+ * Matrix products for hardware: two levels of tiling. A workgroup accumulates a tile of the result; it packs
+ * tiles of both matrices into workgroup memory, from which each invocation computes a smaller tile in
+ * registers. With two buffers the next tiles are loaded while the current ones are multiplied (double
+ * buffering), and an iteration needs one barrier.
  */
 import { scalarsIn, type ContractKernel, type Scalar, type Term } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -14,57 +14,57 @@ import { matrixOperandsOf, type MatrixOperand } from './matrix-operand.ts';
 import { epilogueOf } from './epilogue.ts';
 import { headerOf } from './header.ts';
 import { isContiguousAlongK, SharedTile, type SharedTileReads } from './shared-tile.ts';
-import { sumInBlocks, AccumulatorTile } from './accumulator-tile.ts';
+import { blockedLoop, AccumulatorTile } from './accumulator-tile.ts';
 import { divText, modText, addText, mulText } from '../emit/text.ts';
-import { declareTile, edgesOf, tilesOf, type TileExtent } from './tile-grid.ts';
+import { declareTile, edgesOf, tileCount, type TileExtent } from './tile-grid.ts';
 
-/** How the work is shared out. */
+/** A workgroup's tile. */
 export interface WorkgroupTile extends TileExtent {
-  /** Steps along k that are in workgroup memory: a multiple of 4 that divides `SUM_BLOCK`. */
+  /** Steps along k in workgroup memory: a multiple of 4 that divides `SUM_BLOCK`. */
   readonly depth: number;
-  /** Rows and columns of an invocation: 4 or 8. */
+  /** The register tile of an invocation: 4 or 8 each. */
   readonly perInvocation: { readonly rows: number; readonly columns: number };
   readonly buffers: 1 | 2;
-  /** Whether arrays are loaded four elements at a time where that can be. */
+  /** Whether arrays are loaded as vec4 where their layout allows it. */
   readonly vectors: boolean;
 }
 
 /** Invocations of a workgroup. */
-export function invocationsOf({ rows, columns, perInvocation: own }: WorkgroupTile): number {
-  return (rows * columns) / (own.rows * own.columns);
+export function invocationsOf({ rows, columns, perInvocation }: WorkgroupTile): number {
+  return (rows * columns) / (perInvocation.rows * perInvocation.columns);
 }
 /** Bytes of workgroup memory. */
-export function bytesOf({ rows, columns, depth: inner, buffers }: WorkgroupTile): number {
-  return 4 * (rows + columns) * inner * buffers;
+export function bytesOf({ rows, columns, depth, buffers }: WorkgroupTile): number {
+  return 4 * (rows + columns) * depth * buffers;
 }
 
 /**
- * Whether a factor's array can be declared as vectors: its lines begin and end with whole ones, and nobody
- * touches single elements of it.
+ * Whether a matrix can be declared as an array of vec4: its lines begin and end at vectors, and no other access
+ * is to single elements.
  */
-function isVectorArray(
+function isVectorisable(
   { m, n, k, batch, operands, stores }: ContractKernel,
   matrix: MatrixOperand,
   layout: OperandLayout,
 ): boolean {
-  const { name, operand, index, strides: steps } = matrix;
+  const { name, operand, index, strides } = matrix;
   const alongK = isContiguousAlongK(matrix);
   const [axis, extent] = alongK
     ? [batch.length + 2, k]
     : name === 'left'
       ? [batch.length, m]
       : [batch.length + 1, n];
-  const isWhole = ({ coefficient: step, atom }: Term): boolean =>
-    step % 4 === 0 || (step === 1 && atom.kind === 'axis' && atom.axis === axis);
+  const isAligned = ({ coefficient, atom }: Term): boolean =>
+    coefficient % 4 === 0 || (coefficient === 1 && atom.kind === 'axis' && atom.axis === axis);
   const touches = (scalar: Scalar): boolean =>
     (scalar.op === 'load' || scalar.op === 'gather') && scalar.operand === operand;
   return (
-    steps !== null &&
-    (alongK ? steps.inner : steps.own) === 1 &&
+    strides !== null &&
+    (alongK ? strides.k : strides.outer) === 1 &&
     [extent, index.offset, operands[operand]!.length].every((size) => size % 4 === 0) &&
-    index.terms.every(isWhole) &&
+    index.terms.every(isAligned) &&
     !layout.packed.has(operand) &&
-    layout.aliasOf.every((shared, other) => (shared === operand) === (other === operand)) &&
+    layout.aliasOf.every((array, other) => (array === operand) === (other === operand)) &&
     !scalarsIn(stores.map(({ value }) => value)).some(touches)
   );
 }
@@ -76,10 +76,10 @@ export function workgroupTileShader(
   tile: WorkgroupTile,
 ): Shader {
   const { dtype } = kernel;
-  const { rows, columns, depth: inner, perInvocation: own, buffers } = tile;
+  const { rows, columns, depth, perInvocation, buffers } = tile;
   const matrices = matrixOperandsOf(kernel);
-  const canBeVectors = matrices.map((matrix) => tile.vectors && isVectorArray(kernel, matrix, layout));
-  // An array that is both factors is declared in one way.
+  const canBeVectors = matrices.map((matrix) => tile.vectors && isVectorisable(kernel, matrix, layout));
+  // An array that is both matrices is declared in one way.
   const isVector = matrices.map(({ operand }) =>
     matrices.every((other, each) => other.operand !== operand || canBeVectors[each]!),
   );
@@ -87,31 +87,31 @@ export function workgroupTileShader(
   const epilogue = epilogueOf(kernel, layout, edgesOf(kernel, tile), vectors);
   const { expressions } = epilogue;
   const size = invocationsOf(tile);
-  const across = columns / own.columns;
+  const across = columns / perInvocation.columns;
   const body = new Block(1);
   declareTile(body, kernel, tile);
   body.line(`let down = ${divText('lane', across)};`, `let across = ${modText('lane', across)};`);
   const type = elementType(dtype);
-  const common = { kernel, expressions, type, inner };
+  const common = { kernel, expressions, type, depth };
   const sharedTiles = [
     new SharedTile({
       ...common,
       matrix: matrices[0],
       isVector: isVector[0]!,
       size: rows,
-      count: own.rows,
-      place: 'down',
+      perInvocation: perInvocation.rows,
+      invocation: 'down',
     }),
     new SharedTile({
       ...common,
       matrix: matrices[1],
       isVector: isVector[1]!,
       size: columns,
-      count: own.columns,
-      place: 'across',
+      perInvocation: perInvocation.columns,
+      invocation: 'across',
     }),
   ] as const;
-  const accumulators = new AccumulatorTile(type, own.rows, own.columns);
+  const accumulators = new AccumulatorTile(type, perInvocation.rows, perInvocation.columns);
   multiply(body, kernel, tile, accumulators, sharedTiles);
   accumulators.forEach(body, (each, other, total) => {
     const [rowOf, columnOf] = [sharedTiles[0].position(each), sharedTiles[1].position(Number(other))];
@@ -121,11 +121,11 @@ export function workgroupTileShader(
   return shaderOf({
     expressions,
     size,
-    workgroups: tilesOf(kernel, tile),
+    workgroups: tileCount(kernel, tile),
     body,
     header: headerOf(
       kernel,
-      `a workgroup has ${rows} × ${columns} sums, an invocation ${own.rows} × ${own.columns}; ${inner} steps along k are in workgroup memory`,
+      `a workgroup has ${rows} × ${columns} sums, an invocation ${perInvocation.rows} × ${perInvocation.columns}; ${depth} steps along k are in workgroup memory`,
     ),
     declarations: [
       ...matrices.flatMap(({ declaration }) => declaration ?? []),
@@ -143,13 +143,13 @@ function multiply(
   accumulators: AccumulatorTile,
   sharedTiles: readonly [SharedTile, SharedTile],
 ): void {
-  const { depth: inner, buffers } = tile;
+  const { depth, buffers } = tile;
   const size = invocationsOf(tile);
   const firsts = ['row', 'column'] as const;
-  /** Every vector that an invocation loads: of which slab, from which corner, and which. */
+  /** The vectors that an invocation loads: their tile, its first row or column, their number in it. */
   const loads = sharedTiles.flatMap((sharedTile, side) =>
     range(sharedTile.vectors / size).map((each) => ({
-      sharedTile: sharedTile,
+      sharedTile,
       first: firsts[side]!,
       vector: addText('lane', size * each),
       name: `${sharedTile.name}_next${each}`,
@@ -167,17 +167,17 @@ function multiply(
     pack(body, '0');
     body.line('workgroupBarrier();');
   }
-  sumInBlocks(body, k, inner, accumulators, (loop, prefix) => {
+  blockedLoop(body, k, depth, accumulators, (loop, prefix) => {
     if (buffers === 1) {
       pack(loop, 'inner');
       loop.line('workgroupBarrier();');
     } else {
       for (const { name } of loads) loop.line(`var ${name}: vec4<${elementType(dtype)}>;`);
-      const ahead = loop.open(`if (inner + ${inner} < ${k})`);
+      const ahead = loop.open(`if (inner + ${depth} < ${k})`);
       for (const { sharedTile, first, vector, name } of loads)
-        ahead.line(`${name} = ${sharedTile.load(first, `inner + ${inner}`, vector)};`);
+        ahead.line(`${name} = ${sharedTile.load(first, `inner + ${depth}`, vector)};`);
     }
-    const quads = loop.open(`for (var quad = 0; quad < ${inner / 4}; quad++)`);
+    const quads = loop.open(`for (var quad = 0; quad < ${depth / 4}; quad++)`);
     const [left, right] = sharedTiles.map((sharedTile) =>
       sharedTile.read(quads, begin(sharedTile), 'quad'),
     ) as [SharedTileReads, SharedTileReads];

@@ -1,19 +1,18 @@
 /**
- * GPU buffers that are used again: taking one and giving it back are steps of the same queue as the programs,
- * so a buffer can be handed out as soon as it has been given back, whatever the GPU has still to do. In a
- * steady loop no buffer is created.
+ * A pool of GPU buffers. Programs run in the order of one queue, and so do the pool's operations: a buffer that
+ * has been given back can be taken at once, even while the GPU still uses it. A steady loop creates no buffer.
  */
 import { DeviceError } from '@firsthand/graph';
 
-/** A GPU buffer with a number that no other ever has. */
+/** A GPU buffer with a unique number. */
 export interface PooledBuffer {
   readonly id: number;
   readonly buffer: GPUBuffer;
-  /** Its size. */
+  /** The size of the buffer. */
   readonly bytes: number;
 }
 
-/** Free bytes beyond which the pool gives back to the driver what has lain longest. */
+/** Free bytes above which the pool destroys the buffers that have been unused longest. */
 const MOST_FREE = 256 * 2 ** 20;
 /** Offsets and sizes of bindings are multiples of this on every adapter. */
 export const BUFFER_UNIT = 256;
@@ -37,11 +36,11 @@ export class BufferPool {
   readonly #usage: number;
   readonly #label: string;
   readonly #failed: (error: DeviceError) => void;
-  /** By size, the latest last. */
+  /** Free buffers by size, the most recent last. */
   readonly #free = new Map<number, PooledBuffer[]>();
   #freeBytes = 0;
 
-  /** @param failed is told when the GPU has no memory for a buffer that has been handed out */
+  /** @param failed is called if the GPU has no memory for a buffer that has been taken */
   constructor(device: GPUDevice, usage: number, label: string, failed: (error: DeviceError) => void) {
     this.#device = device;
     this.#usage = usage;
@@ -49,7 +48,7 @@ export class BufferPool {
     this.#failed = failed;
   }
 
-  /** A buffer with room for `bytes`, with anything in it. */
+  /** A buffer of at least `bytes`, its contents arbitrary. */
   take(bytes: number): PooledBuffer {
     const size = bufferBytes(bytes, this.#device.limits.maxBufferSize);
     const list = this.#free.get(size);
@@ -60,10 +59,11 @@ export class BufferPool {
     return known;
   }
 
+  /** Gives a buffer back. */
   give(buffer: PooledBuffer): void {
     const list = this.#free.get(buffer.bytes) ?? [];
     list.push(buffer);
-    // The list moves to the end: those of sizes that nobody asks for any more go first.
+    // The list moves to the end: sizes that are no longer requested are dropped first.
     this.#free.delete(buffer.bytes);
     this.#free.set(buffer.bytes, list);
     this.#freeBytes += buffer.bytes;
@@ -78,7 +78,7 @@ export class BufferPool {
     oldest.buffer.destroy();
   }
 
-  /** Gives everything that is free back to the driver. */
+  /** Destroys all free buffers. */
   clear(): void {
     for (const list of this.#free.values()) for (const { buffer } of list) buffer.destroy();
     this.#free.clear();

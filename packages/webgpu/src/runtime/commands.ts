@@ -1,7 +1,6 @@
 /**
- * A planned program as commands for the GPU: all dispatches in one pass of one submission. Bind groups are
- * kept for as long as the buffers are the same, so that in a steady loop a run costs the encoder's own calls
- * and little else.
+ * A planned program as GPU commands: all dispatches in one pass of one submission. Bind groups are cached by
+ * their buffers: in a steady loop a run costs little more than the calls of the command encoder.
  */
 import {
   compileInParts,
@@ -23,24 +22,18 @@ import { stepsOf, titleOf, type BufferRange, type Step, type Steps } from './ste
 import type { WebGPUStorage } from './storage.ts';
 import { MOST_STAMPS, Stamps } from './timestamps.ts';
 
-/** Bind groups of one dispatch that are kept. */
+/** Cached bind groups of one dispatch, at most. */
 const MOST_BIND_GROUPS = 16;
 
-/** What a program is given for an argument. */
+/** What a program expects as an argument. */
 export interface Parameter {
   readonly dtype: DType;
   readonly length: number;
   readonly name: string | null;
 }
-/**
- * Where an argument's elements are when its run is handed over: in a buffer, or on the host, to be written
- * with the run.
- */
+/** Where the elements of an argument are when its run is submitted: in a buffer, or on the host, to be uploaded. */
 export type Source = PooledBuffer | Words | HostValue;
-/**
- * What a run writes. The storage may have been freed before its turn comes; its buffer is given back after
- * that.
- */
+/** An output of a run. Its storage may be freed before the run is submitted; the buffer is released after it. */
 export interface Output {
   readonly storage: WebGPUStorage;
   readonly buffer: PooledBuffer;
@@ -57,7 +50,7 @@ interface Buffers {
   readonly packed: PooledBuffer | null;
 }
 
-/** A copy of an argument into the output that the plan would have written over it. */
+/** A copy of an argument to the output that the plan writes in its place. */
 interface Copy {
   readonly from: Source;
   readonly to: PooledBuffer;
@@ -65,7 +58,7 @@ interface Copy {
   readonly argument: number;
 }
 
-/** The bind groups of one dispatch: the latest, and others by the numbers of their buffers. */
+/** The bind groups of one dispatch: the latest, and all by the ids of their buffers. */
 interface BindGroupCache {
   latest: GPUBindGroup | null;
   readonly ids: Float64Array;
@@ -78,8 +71,8 @@ export function parametersOf({ args }: Program): readonly Parameter[] {
 }
 
 /**
- * Plans a program, and asks for its pipelines. @throws DeviceError if its intermediates are too large for a
- * buffer, or it for a dispatch
+ * Plans a program, and requests its pipelines.
+ * @throws DeviceError if its intermediates are too large for a buffer, or a kernel for a dispatch
  */
 export function* commandsOf(
   program: Program,
@@ -97,14 +90,11 @@ export function* commandsOf(
   return new Commands(plan, steps, parameters, session);
 }
 
-/**
- * All intermediates are parts of one buffer, and each is bound by itself. @throws DeviceError if one of them,
- * or all of them together, are too large
- */
+/** @throws DeviceError if the arena is too large for a buffer, or an intermediate for a binding */
 function requireLimits({ arenaBytes, buffers, kernels }: Plan, session: Session): void {
   session.requireLimit('maxBufferSize', arenaBytes, 'the intermediates of this program');
-  for (const { location: place, dtype, length } of buffers) {
-    if (place.kind === 'arena')
+  for (const { location, dtype, length } of buffers) {
+    if (location.kind === 'arena')
       session.requireLimit(
         'maxStorageBufferBindingSize',
         length * WORD,
@@ -115,26 +105,23 @@ function requireLimits({ arenaBytes, buffers, kernels }: Plan, session: Session)
     session.requireLimit('maxStorageBufferBindingSize', scratch.bytes, `the working memory of ${name}`);
 }
 
-/** A plan with its pipelines. */
+/** A planned program with its pipelines. */
 export class Commands {
-  /** For each output the argument that it is written over, or null. */
+  /** For each output the argument that it overwrites, or null. */
   readonly into: readonly (number | null)[];
-  /** For each argument whether an output is: it must lie in a buffer then. */
+  /** For each argument whether an output overwrites it: it must be in a buffer then. */
   readonly isOverwritten: readonly boolean[];
-  /** Resolves when all pipelines are there; null from then on. */
+  /** Resolves when all pipelines are ready; null from then on. */
   ready: Promise<void> | null;
   readonly #plan: Plan;
   readonly #session: Session;
   readonly #parameters: readonly Parameter[];
   readonly #steps: Steps;
   readonly #groups: readonly (BindGroupCache | null)[];
-  /** Outputs that overwrite an argument, and small ones that do not, by number. */
+  /** The numbers of the outputs that overwrite an argument, and of the small ones that do not. */
   readonly #overwriting: readonly number[];
   readonly #small: readonly number[];
-  /**
-   * Seconds that each kernel took in all runs that were measured, and how many there were: rounded times come
-   * right on average.
-   */
+  /** Seconds of each kernel, summed over the measured runs, and their number: rounding averages out. */
   #seconds: readonly number[] | null = null;
   #measured = 0;
 
@@ -161,7 +148,7 @@ export class Commands {
       step.kind === 'dispatch' && step.pipeline.pipeline === null ? [step.pipeline.ready] : [],
     );
     this.ready = waiting.length === 0 ? null : Promise.all(waiting).then(() => void (this.ready = null));
-    // Whoever runs the program is told.
+    // A failure is reported to every run.
     this.ready?.catch(() => {});
   }
 
@@ -185,10 +172,7 @@ export class Commands {
     );
   }
 
-  /**
-   * Hands one run to the GPU; resolves when it is done. An output that is not where its argument is begins as
-   * a copy of it.
-   */
+  /** Submits one run; resolves when the GPU has done it. */
   async submit(sources: readonly Source[], outputs: readonly Output[]): Promise<void> {
     const session = this.#session;
     const { gpu, readback } = session;
@@ -207,7 +191,7 @@ export class Commands {
     const stamps = this.#stamps();
     this.#encode(encoder, buffers, stamps);
     const readStamps = stamps?.resolve(encoder);
-    // What is overwritten is not what was on its way to the host.
+    // A pending copy of an overwritten array is out of date.
     for (const output of this.#overwriting) session.unstage(outputs[output]!.storage.allocation);
     const staged = readback.stage(
       encoder,
@@ -216,14 +200,14 @@ export class Commands {
         bytes: outputs[output]!.storage.length * WORD,
       })),
     );
-    staged?.forEach((place, index) => {
+    staged?.forEach((copy, index) => {
       const { allocation } = outputs[this.#small[index]!]!.storage;
-      if (allocation.buffer === null) readback.release(place);
-      else allocation.staged = place;
+      if (allocation.buffer === null) readback.release(copy);
+      else allocation.staged = copy;
     });
     gpu.queue.submit([encoder.finish()]);
     const finished = gpu.queue.onSubmittedWorkDone();
-    // Where what comes before its turn fails, the device has been lost, and nobody waits for this any more.
+    // If the error scope fails first, the device is lost, and nothing awaits this promise.
     finished.catch(() => {});
     if (isNew) {
       const error = await gpu.popErrorScope();
@@ -247,15 +231,15 @@ export class Commands {
     const session = this.#session;
     const { arenaBytes } = this.#plan;
     const { packedBytes } = this.#steps;
-    const placed: (PooledBuffer | null)[] = [];
+    const bound: (PooledBuffer | null)[] = [];
     const offsets: number[] = [];
-    // Few arguments lie on the host: their places in the buffer that all runs share.
+    // The arguments on the host, which share one upload buffer: usually few.
     const hosted: number[] = [];
     let bytes = 0;
     for (let index = 0; index < sources.length; index++) {
       const source = sources[index]!;
       offsets.push(0);
-      placed.push(isBuffer(source) ? source : null);
+      bound.push(isBuffer(source) ? source : null);
       if (isBuffer(source)) continue;
       const copy = copies.find(({ argument }) => argument === index);
       if (copy !== undefined) {
@@ -266,12 +250,12 @@ export class Commands {
       offsets[index] = bytes;
       bytes += Math.ceil((Math.max(this.#parameters[index]!.length, 1) * WORD) / BUFFER_UNIT) * BUFFER_UNIT;
     }
-    for (const { to, argument } of copies) placed[argument] = to;
+    for (const { to, argument } of copies) bound[argument] = to;
     const hostValues = bytes > 0 ? session.hostValues(bytes) : null;
-    for (const index of hosted) placed[index] = hostValues;
+    for (const index of hosted) bound[index] = hostValues;
     this.#writeHosts(hostValues, sources, hosted, offsets);
     return {
-      arguments: placed as PooledBuffer[],
+      arguments: bound as PooledBuffer[],
       argumentOffsets: offsets,
       outputs: outputs.map(({ buffer }) => buffer),
       arena: arenaBytes > 0 ? session.arena(arenaBytes) : null,
@@ -279,9 +263,7 @@ export class Commands {
     };
   }
 
-  /**
-   * Writes what lies on the host: arrays as they are, and all single values that follow one another at once.
-   */
+  /** Uploads the arguments on the host: arrays one by one, runs of consecutive numbers together. */
   #writeHosts(
     hostValues: PooledBuffer | null,
     sources: readonly Source[],
@@ -324,14 +306,14 @@ export class Commands {
     queue.writeBuffer(target.buffer, offset, words.buffer);
   }
 
-  /** Timestamps for a run, if it is to be measured and is not too long for that. */
+  /** Timestamps for a run, if kernels are timed and the query set suffices. */
   #stamps(): Stamps | null {
     if (this.#session.roofline === null) return null;
     const dispatches = this.#steps.list.filter(({ kind }) => kind === 'dispatch').length;
     return dispatches > 0 && 2 * dispatches <= MOST_STAMPS ? new Stamps(this.#session.gpu, dispatches) : null;
   }
 
-  /** The times of dispatches as times of kernels. */
+  /** Sums the times of dispatches by kernel. */
   #perKernel(times: readonly number[]): readonly number[] {
     const seconds = this.#plan.kernels.map(() => 0);
     let dispatch = 0;
@@ -343,7 +325,7 @@ export class Commands {
   #encode(encoder: GPUCommandEncoder, buffers: Buffers, stamps: Stamps | null): void {
     let pass: GPUComputePassEncoder | null = null;
     let dispatch = 0;
-    this.#steps.list.forEach((step, place) => {
+    this.#steps.list.forEach((step, position) => {
       if (step.kind === 'copy') {
         pass?.end();
         pass = null;
@@ -362,28 +344,25 @@ export class Commands {
       }
       pass ??= encoder.beginComputePass();
       pass.setPipeline(step.pipeline.pipeline!);
-      pass.setBindGroup(0, this.#groups[place]!.latest);
+      pass.setBindGroup(0, this.#groups[position]!.latest);
       pass.dispatchWorkgroups(step.groups[0], step.groups[1]);
     });
     (pass as GPUComputePassEncoder | null)?.end();
   }
 
-  /**
-   * Brings the bind groups up to date. Whether some had to be made: then an error scope is open, which looks
-   * at them and at what follows.
-   */
+  /** Updates the bind groups. @returns whether some are new: then an error scope is open, for the caller to pop */
   #bind(buffers: Buffers): boolean {
     let isNew = false;
-    for (const [place, step] of this.#steps.list.entries()) {
-      if (step.kind === 'copy' || this.#findBindGroup(step, this.#groups[place]!, buffers)) continue;
+    for (const [position, step] of this.#steps.list.entries()) {
+      if (step.kind === 'copy' || this.#findBindGroup(step, this.#groups[position]!, buffers)) continue;
       if (!isNew) this.#session.gpu.pushErrorScope('validation');
       isNew = true;
-      this.#makeBindGroup(step, this.#groups[place]!, buffers);
+      this.#makeBindGroup(step, this.#groups[position]!, buffers);
     }
     return isNew;
   }
 
-  /** Finds the bind group of a dispatch among those that are kept. */
+  /** Whether the cache has the bind group of a dispatch, which becomes the latest. */
   #findBindGroup(step: Dispatch, cache: BindGroupCache, buffers: Buffers): boolean {
     const { ids } = cache;
     let isLatest = cache.latest !== null;

@@ -1,7 +1,4 @@
-/**
- * The device itself: programs compiled by `@firsthand/compiler`, written as WGSL here, and run in the GPU's
- * queue.
- */
+/** The device: what it tells the compiler as a target, and the programs and arrays of its session. */
 import type { Target } from '@firsthand/compiler';
 import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
 import { BUFFER_UNIT } from './buffer-pool.ts';
@@ -12,14 +9,14 @@ import { planKernel } from '../kernels/plan-kernel.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import type { ShaderPlan } from '../emit/shader.ts';
 
-/** Shaders are compiled slowly, and many that are short and alike are one pipeline. */
+/** Operations of a kernel of single numbers, at most: shaders compile slowly, and equal short ones are shared. */
 const SINGLE_LIMIT = 96;
 
-/** A device on a GPU, with what it has found out about it. */
+/** A device on a GPU. */
 export interface WebGPUDevice extends Device {
-  /** What kernels are chosen by. */
+  /** The facts by which kernels are chosen. */
   readonly profile: AdapterProfile;
-  /** What the self-test has switched off, and why; empty on a sound adapter. */
+  /** The faults that the self-test has found; empty on a sound adapter. */
   readonly findings: readonly string[];
 }
 

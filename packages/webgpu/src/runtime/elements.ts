@@ -1,20 +1,17 @@
-/**
- * Elements between the host and the GPU, where each is one 32-bit word: bools are 0 and 1, half precision is
- * single precision.
- */
+/** Converts elements between the host and the GPU, where each is a 32-bit word: bool is 0 or 1, float16 is f32. */
 import type { DType, HostValue, TypedArray } from '@firsthand/graph';
 import { allocate, fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 
 /** Bytes of an element on the GPU. */
 export const WORD = 4;
 
-/** Elements as they lie on the GPU. */
+/** Elements as the GPU stores them. */
 export type Words = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 interface Conversion {
-  /** Elements of the host as words, in an array of their own. */
+  /** Converts elements of the host to words, in a new array. */
   readonly toWords: (data: TypedArray) => Words;
-  /** Words as elements of the host, in an array of their own. */
+  /** Converts words to elements of the host, in a new array. */
   readonly fromWords: (bytes: ArrayBuffer) => TypedArray<ArrayBuffer>;
 }
 
@@ -38,19 +35,19 @@ function narrowed(
   element: (word: number) => number,
 ): TypedArray<ArrayBuffer> {
   const data = allocate(dtype, words.length);
-  words.forEach((word, place) => (data[place] = element(word)));
+  words.forEach((word, index) => (data[index] = element(word)));
   return data;
 }
 
-/** The conversion of a dtype that the GPU has. */
+/** The conversion of a dtype other than float64. */
 export function conversionOf(dtype: DType): Conversion {
   return CONVERSIONS[dtype as Exclude<DType, 'float64'>];
 }
 
 /** Writes a host value as words of a dtype. */
 export function writeHostValue(value: HostValue, dtype: DType, words: DataView, offset: number): void {
-  (typeof value === 'number' ? [value] : value).forEach((each, place) => {
-    const at = offset + place * WORD;
+  (typeof value === 'number' ? [value] : value).forEach((each, index) => {
+    const at = offset + index * WORD;
     if (dtype === 'float32' || dtype === 'float16')
       words.setFloat32(at, dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(each)) : each, true);
     else words.setUint32(at, dtype === 'bool' ? Number(each !== 0) : each, true);

@@ -1,7 +1,6 @@
 /**
- * A program on the GPU. A run checks its arguments, finds buffers for its outputs and takes its turn, whether
- * or not the program has been planned by then: while it is being planned, outputs are arrays of their own,
- * and what the plan would write over an argument begins as a copy of it.
+ * A program on the GPU. A run checks its arguments, allocates its outputs and joins the timeline, planned or
+ * not. Until the program is planned, no output overwrites an argument: it is allocated, and starts as a copy.
  */
 import type { Target } from '@firsthand/compiler';
 import { unfitArgument } from '@firsthand/graph';
@@ -21,13 +20,10 @@ import type { Session } from './session.ts';
 import type { TimeSlicedTask } from './time-slices.ts';
 import { WebGPUStorage } from './storage.ts';
 
-/**
- * Arguments on the host that are larger, or come after so many bytes of others, are given a buffer when they
- * are first used.
- */
+/** Bytes of arguments on the host, one or all together, above which an argument gets a buffer on first use. */
 const LARGE_BYTES = 16 * 2 ** 20;
 
-/** What a run has been given for an argument. */
+/** A checked argument of a run. */
 type Input = WebGPUStorage | HostValue;
 
 /** A program that is planned, or being planned. */
@@ -37,9 +33,7 @@ export class WebGPUExecutable implements Executable {
   readonly #results: readonly { readonly dtype: DType; readonly length: number }[];
   readonly #planning: TimeSlicedTask<Commands>;
 
-  /**
-   * @throws DeviceError if an output is too large for a buffer, and what planning throws in its first slice
-   */
+  /** @throws DeviceError if an output is too large for a buffer, and what the first time slice of planning throws */
   constructor(program: Program, target: Target<ShaderPlan>, session: Session) {
     this.#session = session;
     this.#parameters = parametersOf(program);
@@ -59,17 +53,17 @@ export class WebGPUExecutable implements Executable {
     session.requireOpen();
     session.run++;
     const repeated = new Set<WebGPUStorage>();
-    const inputs = this.#parameters.map((_, index) => this.#accept(args[index], index, repeated));
+    const inputs = this.#parameters.map((_, index) => this.#checkArgument(args[index], index, repeated));
     const commands = this.#planning.isDone ? this.#planning.finish() : null;
     let hosted = 0;
     const sources = inputs.map((input, index) => {
       const source = this.#sourceOf(input, commands?.isOverwritten[index] === true || hosted > LARGE_BYTES);
-      if (input instanceof WebGPUStorage && source === input.words) hosted += input.bytes;
+      if (input instanceof WebGPUStorage && source === input.hostWords) hosted += input.bytes;
       return source;
     });
     const outputs = this.#results.map(({ dtype, length }, output): Output => {
       const input = inputs[commands?.into[output] ?? -1];
-      // What is passed in another place too keeps its elements, and so does a value of the host.
+      // An argument that is passed twice keeps its elements, and so does a value of the host.
       const isOverwritten = input instanceof WebGPUStorage && !repeated.has(input);
       const storage = isOverwritten ? input : session.allocate(dtype, length);
       return { storage, buffer: storage.allocation.buffer! };
@@ -92,26 +86,26 @@ export class WebGPUExecutable implements Executable {
     return this.#planning.finish().report();
   }
 
-  /** Resolves when the program has been planned, and its pipelines are there. */
+  /** Resolves when the program is planned and its pipelines are ready. */
   #readiness(): Promise<void> {
     const readiness = this.#planning.settled.then(async () => {
       await this.#planning.finish().ready;
     });
-    // It may fail before its turn comes.
+    // It may reject before the timeline awaits it.
     readiness.catch(() => {});
     return readiness;
   }
 
-  /** Where an argument is now. One that is used again, or is wanted there, moves into a buffer. */
-  #sourceOf(input: Input, isWanted: boolean): Source {
+  /** The source of an argument. It moves to a buffer if it is large, used again, or needed there. */
+  #sourceOf(input: Input, needsBuffer: boolean): Source {
     if (!(input instanceof WebGPUStorage)) return input;
-    const { words, uses, length } = input;
-    const isMoving = words === null || uses > 1 || isWanted || length * WORD > LARGE_BYTES;
-    return isMoving ? this.#session.promote(input) : words;
+    const { hostWords, uses, length } = input;
+    const moves = hostWords === null || uses > 1 || needsBuffer || length * WORD > LARGE_BYTES;
+    return moves ? this.#session.promote(input) : hostWords;
   }
 
   /** @throws DeviceError unless the argument is what the program was compiled for */
-  #accept(arg: Arg | undefined, index: number, repeated: Set<WebGPUStorage>): Input {
+  #checkArgument(arg: Arg | undefined, index: number, repeated: Set<WebGPUStorage>): Input {
     const { dtype, length } = this.#parameters[index]!;
     if (arg === undefined) throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length });
     const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.requireOwn(arg) : arg;

@@ -1,4 +1,4 @@
-/** What was thrown, in words. */
+/** The message of whatever has been thrown. */
 
 /** The message of an error, or whatever else has been thrown as text. */
 export function messageOf(thrown: unknown): string {

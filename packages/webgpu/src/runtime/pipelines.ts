@@ -1,28 +1,22 @@
-/**
- * Compiled shaders: one pipeline for each text, compiled off the page's thread, with progress; those that
- * were used last are kept.
- */
+/** The pipeline cache: one pipeline per shader text, compiled off the page's thread; least recently used go first. */
 import { DeviceError } from '@firsthand/graph';
 import { messageOf } from './message.ts';
 import type { Shader } from '../emit/shader.ts';
 
-/** How many pipelines have been asked for, and how many are there. */
+/** Pipelines that have been requested, and those that are ready. */
 export interface Progress {
   readonly ready: number;
   readonly total: number;
 }
 
-/** A pipeline, or the promise of one. */
+/** A pipeline that is ready or being compiled. */
 export interface PipelineEntry {
   pipeline: GPUComputePipeline | null;
   layout: GPUBindGroupLayout | null;
   ready: Promise<void>;
 }
 
-/**
- * Texts that are kept for programs to come; programs that are in use keep their own. A driver may take a few
- * mappings of memory for each.
- */
+/** Entries of the cache; programs keep their own pipelines. A driver may need a few memory mappings for each. */
 const CAPACITY = 1024;
 
 /** The pipelines of a device. */
@@ -39,7 +33,7 @@ export class Pipelines {
     this.#progress = progress;
   }
 
-  /** The shaders of a kernel, written once for all kernels with the same text. */
+  /** The shaders of a kernel, emitted once for all kernels of equal text. */
   shadersOf(text: string, write: () => readonly Shader[]): readonly Shader[] {
     const shaders = this.#shaders.get(text) ?? write();
     use(this.#shaders, text, shaders);
@@ -48,8 +42,8 @@ export class Pipelines {
 
   /**
    * The pipeline of a text.
-   * @param title lines of comment in front of it: what it computes for whom asked first
-   * @param describe says what is being computed, if compiling fails
+   * @param title comment lines above it: what it computes, for the kernel that requested it first
+   * @param describe names the kernel if compiling fails
    */
   require(wgsl: string, title: string, describe: () => string): PipelineEntry {
     const known = this.#entries.get(wgsl);
@@ -71,7 +65,7 @@ export class Pipelines {
 
   async #compile(entry: PipelineEntry, wgsl: string, title: string, describe: () => string): Promise<void> {
     const label = title.split('\n', 1)[0]!.replace(/^\/\/ /, '');
-    // What is wrong with it is told when its pipeline fails.
+    // Errors of the module are reported when its pipeline fails.
     this.#device.pushErrorScope('validation');
     const module = this.#device.createShaderModule({ label, code: title + wgsl });
     this.#device.popErrorScope().catch(() => {});
@@ -96,7 +90,7 @@ export class Pipelines {
   }
 }
 
-/** Puts an entry last in the order of use, and lets go of what has not been used for longest. */
+/** Makes an entry the most recently used one, and evicts the least recently used one of a full cache. */
 function use<T>(entries: Map<string, T>, key: string, entry: T): void {
   entries.delete(key);
   entries.set(key, entry);
@@ -107,7 +101,7 @@ function use<T>(entries: Map<string, T>, key: string, entry: T): void {
   }
 }
 
-/** What the compiler says of a module, with lines. */
+/** The compiler's errors about a module, with line numbers. */
 async function messagesOf(module: GPUShaderModule, cause: unknown): Promise<string> {
   const fallback = messageOf(cause);
   try {

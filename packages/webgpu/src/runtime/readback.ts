@@ -1,28 +1,26 @@
 /**
- * From the GPU to the host. Mappable buffers are used again; the small outputs of a run are copied into one
- * by the run itself, so that reading a loss needs no submission of its own and does not hold up the queue.
+ * Readback: copies from the GPU to the host, through pooled mappable buffers. A run copies its small outputs to
+ * a staging buffer itself, so that reading a loss needs no submission of its own and does not stall the queue.
  */
 import { BUFFER_UNIT, type BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import { MAP_READ } from './webgpu-flags.ts';
 
-/**
- * Buffers with small outputs that may wait to be read. Those of a run beyond are read by a copy of their own.
- */
-const MOST_WAITING = 16;
-/** Bytes of an output that is small (rule 27). */
+/** Staging buffers that may wait to be read. Small outputs of further runs are read by a copy of their own. */
+const MOST_STAGING = 16;
+/** Bytes of a small output, at most (rule 27). */
 export const SMALL_OUTPUT = 256;
 
-/** Small outputs of one run on their way to the host. */
+/** The small outputs of one run. */
 interface StagingBuffer {
   readonly buffer: PooledBuffer;
-  /** Outputs that may still be asked for. */
-  open: number;
-  /** Their contents, once somebody has asked. */
+  /** Outputs that may still be read. */
+  unread: number;
+  /** The contents, once one of them has been read. */
   content: Promise<ArrayBuffer> | null;
 }
 
-/** The place of one small output on its way to the host. */
+/** One small output in a staging buffer. */
 export interface StagedOutput {
   readonly staging: StagingBuffer;
   readonly offset: number;
@@ -37,20 +35,20 @@ export class Readback {
     this.#pool = pool;
   }
 
-  /** Copies of small buffers by the encoder of the run that fills them; null where too many wait already. */
+  /** Stages small outputs, by the encoder of their run; null where too many buffers wait to be read. */
   stage(
     encoder: GPUCommandEncoder,
     sources: readonly { readonly buffer: PooledBuffer; readonly bytes: number }[],
   ): readonly StagedOutput[] | null {
-    if (sources.length === 0 || this.#waiting >= MOST_WAITING) return null;
+    if (sources.length === 0 || this.#waiting >= MOST_STAGING) return null;
     const staging: StagingBuffer = {
       buffer: this.#pool.take(sources.length * BUFFER_UNIT),
-      open: sources.length,
+      unread: sources.length,
       content: null,
     };
     this.#waiting++;
-    return sources.map(({ buffer, bytes }, place) => {
-      const offset = place * BUFFER_UNIT;
+    return sources.map(({ buffer, bytes }, output) => {
+      const offset = output * BUFFER_UNIT;
       encoder.copyBufferToBuffer(buffer.buffer, 0, staging.buffer.buffer, offset, bytes);
       return { staging: staging, offset };
     });
@@ -62,11 +60,11 @@ export class Readback {
     return (await staging.content).slice(offset, offset + bytes);
   }
 
-  /** Nobody will ask for this output any more. */
+  /** Releases an output that will not be read any more. */
   release({ staging }: StagedOutput): void {
-    if (--staging.open > 0) return;
+    if (--staging.unread > 0) return;
     this.#waiting--;
-    // A buffer that is being mapped is free when that is over.
+    // A buffer that is being mapped is free once it is unmapped.
     if (staging.content === null) this.#pool.give(staging.buffer);
     else
       void staging.content.then(

@@ -1,7 +1,6 @@
 /**
- * An open device: the GPU's device with the pools, pipelines and shared buffers of this one, and the count of
- * bytes. Everything goes through here, so that a device that is lost or closed says so to everybody in the
- * same words.
+ * A session: the GPU's device with the pools, pipelines and shared buffers of this package, its storages and
+ * their byte count. Every use passes here, so that a lost or closed device fails everywhere with one error.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
@@ -19,38 +18,38 @@ import type { Definitions } from '../kernels/custom-kernel.ts';
 import { messageOf } from './message.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 
-/** Live bytes beyond which the collector is made to feel each storage: below, there is no hurry. */
+/** Live bytes above which storages get ballast (see `WebGPUStorage.ballast`). */
 const BALLAST_FROM = 64 * 2 ** 20;
-/** Storages that are too small to be felt. */
+/** Bytes below which a storage gets no ballast. */
 const BALLAST_LEAST = 65536;
 
 const STORAGE_USAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyTarget;
 
-/** The limits of a device that arrays run into. */
+/** The device limits that bound arrays. */
 export interface Limits {
   readonly maxBufferSize: number;
   readonly maxStorageBufferBindingSize: number;
 }
 
-/** What a session is opened with. */
+/** What a session is made of. */
 export interface SessionParts {
   readonly gpu: GPUDevice;
   readonly profile: AdapterProfile;
   readonly definitions: Definitions;
-  /** What the adapter reaches at best, if kernels are to be timed; else null. */
+  /** The roofline of the adapter if kernels are timed, else null. */
   readonly roofline: Roofline | null;
-  /** Whether the GPU's device is destroyed with the session. */
+  /** Whether `close` destroys the GPU's device. */
   readonly ownsDevice: boolean;
   readonly onProgress: (progress: Progress) => void;
 }
 
-/** What a device is made of. */
+/** An open device. */
 export class Session implements StorageOwner {
   readonly gpu: GPUDevice;
   readonly profile: AdapterProfile;
-  /** Kernels of the user's own. */
+  /** Custom kernels. */
   readonly definitions: Definitions;
-  /** What measured kernels are put beside; null where none are measured. */
+  /** The roofline of the adapter if kernels are timed, else null. */
   readonly roofline: Roofline | null;
   readonly limits: Limits;
   readonly timeline: Timeline = new Timeline();
@@ -66,7 +65,7 @@ export class Session implements StorageOwner {
   #failure: DeviceError | null = null;
   #live = 0;
   #peak = 0;
-  /** Number of the latest run. */
+  /** The number of the latest run. */
   run = 0;
 
   constructor({ gpu, profile, definitions, roofline, ownsDevice, onProgress }: SessionParts) {
@@ -105,9 +104,9 @@ export class Session implements StorageOwner {
   requireOpen(): void {
     if (this.#failure !== null) throw this.#failure;
   }
-  /** What an error of the GPU's API really is: the loss of the device, if it is lost. */
+  /** The cause of an error of the GPU's API: the loss of the device, if it is lost. */
   async explain(error: unknown): Promise<Error> {
-    // A loss is announced in a task of its own, after what it made fail.
+    // `lost` resolves in a later task than the calls that fail because of it.
     await Promise.race([this.gpu.lost, new Promise((resolve) => setTimeout(resolve, 20))]);
     if (this.#failure !== null) return this.#failure;
     return error instanceof FirsthandError
@@ -115,15 +114,16 @@ export class Session implements StorageOwner {
       : new DeviceError(`webgpu: ${messageOf(error)}`, { cause: error });
   }
 
-  /** Bytes on the GPU that storages hold, and the most that they and a run's intermediates have held. */
+  /** Bytes of the storages on the GPU, and the peak of these and a run's intermediates. */
   get memory(): { live: number; peak: number } {
     return { live: this.#live, peak: this.#peak };
   }
-  /** Counts a run's intermediates. */
+  /** Updates the peak for a run with `intermediates` bytes. */
   measure(intermediates: number): void {
     this.#peak = Math.max(this.#peak, this.#live + intermediates);
   }
 
+  /** Frees everything. */
   close(): void {
     this.#failure ??= disposedDevice('webgpu', 'create another with createWebGPU()');
     this.#live = 0;
@@ -135,27 +135,25 @@ export class Session implements StorageOwner {
 
   // ---- storages
 
-  /** A storage in a buffer, with anything in it. @throws DeviceError if no buffer may be as large */
+  /** A storage in a buffer, its contents arbitrary. @throws DeviceError if no buffer may be as large */
   allocate(dtype: DType, length: number): WebGPUStorage {
     const storage = this.#open(dtype, length, null);
     this.#attachBuffer(storage);
     return storage;
   }
 
-  /**
-   * A storage with a copy of `data`, on the host for now. @throws DeviceError if no buffer may be as large
-   */
+  /** A storage with a copy of `data`, on the host at first. @throws DeviceError if no buffer may be as large */
   upload(data: TypedArray, dtype: DType): WebGPUStorage {
     return this.#open(dtype, data.length, conversionOf(dtype).toWords(data));
   }
 
   /** Moves the elements from the host into a buffer. */
   promote(storage: WebGPUStorage): PooledBuffer {
-    const { allocation, words } = storage;
+    const { allocation, hostWords } = storage;
     if (allocation.buffer !== null) return allocation.buffer;
     const buffer = this.#attachBuffer(storage);
-    if (words!.length > 0) this.gpu.queue.writeBuffer(buffer.buffer, 0, words!);
-    storage.words = null;
+    if (hostWords!.length > 0) this.gpu.queue.writeBuffer(buffer.buffer, 0, hostWords!);
+    storage.hostWords = null;
     return buffer;
   }
 
@@ -176,6 +174,7 @@ export class Session implements StorageOwner {
     return allocation.buffer;
   }
 
+  /** Releases an allocation. */
   release(allocation: Allocation): void {
     if (this.#failure !== null) return;
     this.#live -= allocation.bytes;
@@ -183,7 +182,7 @@ export class Session implements StorageOwner {
     this.#detachBuffer(allocation);
   }
 
-  /** Gives the buffer back, behind the runs that were asked for before. */
+  /** Gives the buffer back to the pool, after the runs that were requested before. */
   #detachBuffer(allocation: Allocation): void {
     const { buffer } = allocation;
     if (buffer === null) return;
@@ -196,7 +195,7 @@ export class Session implements StorageOwner {
     );
   }
 
-  /** A copy that is on its way to the host is not wanted any more. */
+  /** Drops the pending copy to the host. */
   unstage(allocation: Allocation): void {
     if (allocation.staged !== null) this.readback.release(allocation.staged);
     allocation.staged = null;
@@ -210,27 +209,27 @@ export class Session implements StorageOwner {
     return storage;
   }
 
-  /** A copy of the elements, after all runs that were asked for before. */
+  /** A copy of the elements, after all runs that were requested before. */
   async read(storage: WebGPUStorage): Promise<TypedArray<ArrayBuffer>> {
     this.requireOpen();
     storage.requireAlive();
-    const { dtype, length, allocation, words, uses } = storage;
+    const { dtype, length, allocation, hostWords, uses } = storage;
     const conversion = conversionOf(dtype);
-    if (words !== null) return conversion.fromWords(words.slice().buffer);
+    if (hostWords !== null) return conversion.fromWords(hostWords.slice().buffer);
     const buffer = allocation.buffer!;
     const bytes = length * WORD;
     const { promise, isStaged } = await this.#readBuffer(buffer, allocation, bytes);
     const content = await promise;
-    // A small result needs its buffer no longer, unless a run has been asked for meanwhile that uses it, and
-    // may overwrite it.
+    // A small result moves to the host, unless a run that uses it has been requested meanwhile: it may be
+    // overwritten.
     if (isStaged && allocation.buffer === buffer && allocation.staged !== null && storage.uses === uses) {
-      storage.words = new Uint32Array(content.slice(0));
+      storage.hostWords = new Uint32Array(content.slice(0));
       this.#detachBuffer(allocation);
     }
     return conversion.fromWords(content);
   }
 
-  /** Asks for the bytes in the order of the runs. */
+  /** Reads the bytes, in the order of the runs. */
   #readBuffer(
     buffer: PooledBuffer,
     allocation: Allocation,
@@ -238,7 +237,7 @@ export class Session implements StorageOwner {
   ): Promise<{ readonly promise: Promise<ArrayBuffer>; readonly isStaged: boolean }> {
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => void this.explain(error).then(reject);
-      const ask = (): void => {
+      const read = (): void => {
         const isStaged = allocation.staged !== null;
         const content = isStaged
           ? this.readback.readStaged(allocation.staged!, bytes)
@@ -250,17 +249,17 @@ export class Session implements StorageOwner {
           isStaged,
         });
       };
-      this.timeline.add(null, ask, fail);
+      this.timeline.add(null, read, fail);
     });
   }
 
-  /** @throws DeviceError if a buffer of so many bytes cannot be made, or not be bound as a whole */
+  /** @throws DeviceError if a buffer of `bytes` cannot be made, or not be bound as a whole */
   requireSize(bytes: number, what: string): void {
     this.requireLimit('maxBufferSize', bytes, what);
     this.requireLimit('maxStorageBufferBindingSize', bytes, what);
   }
 
-  /** @throws DeviceError if so many bytes are more than a limit of the device */
+  /** @throws DeviceError if `bytes` exceed a limit of the device */
   requireLimit(limit: keyof Limits, bytes: number, what: string): void {
     if (bytes <= this.limits[limit]) return;
     throw new DeviceError({
@@ -271,17 +270,17 @@ export class Session implements StorageOwner {
     });
   }
 
-  // ---- buffers that all programs share: their runs are in order
+  // ---- buffers that all programs share, since their runs are in order
 
-  /** Intermediates. */
+  /** The arena of intermediates. */
   arena(bytes: number): PooledBuffer {
     return (this.#arena = this.#atLeast(this.#arena, bytes));
   }
-  /** Arrays side by side. */
+  /** The buffer of packed operands. */
   packed(bytes: number): PooledBuffer {
     return (this.#packed = this.#atLeast(this.#packed, bytes));
   }
-  /** Values from the host. */
+  /** The buffer of the arguments that a run uploads. */
   hostValues(bytes: number): PooledBuffer {
     return (this.#hostValues = this.#atLeast(this.#hostValues, bytes));
   }

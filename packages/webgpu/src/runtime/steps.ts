@@ -1,7 +1,7 @@
 /**
- * A plan as what the GPU is told to do: dispatches and copies, with their buffers named by slots that a run
- * fills. Arrays of the arena are parts of one buffer; a kernel with more arrays than a shader may bind has
- * the smallest of them copied side by side into one.
+ * Turns a plan into the steps of the GPU: dispatches and copies, whose buffers are slots that a run fills. All
+ * arrays of the arena are ranges of one buffer. If a kernel has more arrays than a shader may bind, the smallest
+ * of them are packed: copied side by side into one buffer.
  */
 import {
   bodiesOf,
@@ -23,7 +23,7 @@ import { bufferBytes, BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import type { PipelineEntry, Pipelines } from './pipelines.ts';
 
-/** A part of a buffer: which one a run has to look up, or the arena, or the buffer of packed arrays. */
+/** A range of the buffer in a slot. */
 export interface BufferRange {
   readonly slot: BufferSlot;
   readonly offset: number;
@@ -35,7 +35,7 @@ type BufferSlot =
   | { readonly kind: 'arena' }
   | { readonly kind: 'packed' };
 
-/** One thing for the GPU to do. */
+/** One command for the GPU. */
 export type Step =
   | {
       readonly kind: 'dispatch';
@@ -47,13 +47,13 @@ export type Step =
     }
   | { readonly kind: 'copy'; readonly from: BufferRange; readonly to: BufferRange };
 
-/** The steps of a plan, and the bytes that its packed arrays take at most. */
+/** The steps of a plan, and the bytes of its packed buffer. */
 export interface Steps {
   readonly list: readonly Step[];
   readonly packedBytes: number;
 }
 
-/** Plans the steps, and asks for the pipelines. */
+/** Makes the steps, and requests their pipelines. */
 export function* stepsOf(
   plan: Plan<ShaderPlan>,
   profile: AdapterProfile,
@@ -109,10 +109,7 @@ export function* stepsOf(
   return { list, packedBytes };
 }
 
-/**
- * Rows, and the columns of each, are counted by one number, which is of 32 bits. @throws DeviceError if there
- * are too many
- */
+/** Rows and columns are numbered by 32-bit integers. @throws DeviceError if there are too many */
 function requireCountable(planned: PlannedKernel): void {
   const { kernel } = planned;
   const counted =
@@ -135,7 +132,7 @@ function keyOf({ aliasOf, access, packed }: OperandLayout): string {
   return `${aliasOf.join()} ${access.join()} ${[...packed].join()}`;
 }
 
-/** Whether another operand that shares this one's memory is written. */
+/** Whether an operand that aliases this one is written. */
 function isOverwritten(
   { aliasOf: shares }: OperandLayout,
   { kernel }: PlannedKernel,
@@ -144,7 +141,7 @@ function isOverwritten(
   return kernel.operands.some(({ access }, other) => shares[other] === operand && access !== 'read');
 }
 
-/** Comment lines: what a kernel computes. */
+/** Comment lines that say what a kernel computes. */
 export function titleOf({ name, nodes }: PlannedKernel): string {
   return `// ${name}\n// ${nodes.join(', ')}\n`;
 }
@@ -154,11 +151,11 @@ function describe({ name, kernel }: PlannedKernel): string {
 }
 
 function rangeOf(plan: Plan, buffer: number, { length }: Operand): BufferRange {
-  const { location: place } = plan.buffers[buffer]!;
+  const { location } = plan.buffers[buffer]!;
+  const { kind, offset } = location;
   const bytes = Math.max(length, 1) * WORD;
-  if (place.kind === 'arena') return { slot: { kind: 'arena' }, offset: place.offset, bytes };
-  const number = place.kind === 'argument' ? place.argument : place.output;
-  return { slot: { kind: place.kind, number }, offset: place.offset, bytes };
+  if (kind === 'arena') return { slot: { kind }, offset, bytes };
+  return { slot: { kind, number: kind === 'argument' ? location.argument : location.output }, offset, bytes };
 }
 
 function isOfOneBuffer(a: BufferLocation, b: BufferLocation): boolean {
@@ -174,7 +171,7 @@ interface KernelLayout {
   readonly layout: OperandLayout;
   /** Bytes of the packed buffer. */
   readonly bytes: number;
-  /** The operands that are packed. */
+  /** The packed operands, in their order. */
   readonly order: readonly number[];
 }
 
@@ -184,26 +181,25 @@ function layoutOf(
   { maxBindings }: AdapterProfile,
 ): KernelLayout {
   const { operands } = kernel;
-  const places = buffers.map((buffer) => plan.buffers[buffer]!.location);
-  // An argument that is overwritten is two operands, what is read and what is written, and one array.
-  const shares = places.map((place, operand) => {
-    if (place.kind !== 'argument') return operand;
-    const writer = places.findIndex(
-      (other, each) => isSame(other, place) && operands[each]!.access !== 'read',
+  const locations = buffers.map((buffer) => plan.buffers[buffer]!.location);
+  // An argument that is overwritten is two operands, read and written, that alias one array.
+  const aliasOf = locations.map((location, operand) => {
+    if (location.kind !== 'argument') return operand;
+    const writer = locations.findIndex(
+      (other, each) => isSame(other, location) && operands[each]!.access !== 'read',
     );
     return writer < 0 ? operand : writer;
   });
-  // All parts of a buffer are bound in one way.
-  const access = places.map((place): Access =>
-    place.kind === 'arena' ||
-    places.some((other, each) => isOfOneBuffer(other, place) && operands[each]!.access !== 'read')
+  // All ranges of a buffer are bound with one access.
+  const access = locations.map((location): Access =>
+    location.kind === 'arena' ||
+    locations.some((other, each) => isOfOneBuffer(other, location) && operands[each]!.access !== 'read')
       ? 'read_write'
       : 'read',
   );
-  const distinct = [...new Set(shares)];
+  const distinct = [...new Set(aliasOf)];
   const room = maxBindings - (scratch.bytes > 0 ? 1 : 0);
-  if (distinct.length <= room)
-    return { layout: { aliasOf: shares, access, packed: new Map() }, bytes: 0, order: [] };
+  if (distinct.length <= room) return { layout: { aliasOf, access, packed: new Map() }, bytes: 0, order: [] };
   const bySize = distinct.toSorted((a, b) => operands[a]!.length - operands[b]!.length || a - b);
   const order = bySize.slice(0, distinct.length - room + 1).sort((a, b) => a - b);
   const packed = new Map<number, number>();
@@ -213,7 +209,7 @@ function layoutOf(
     words += operands[operand]!.length;
   }
   return {
-    layout: { aliasOf: shares, access, packed },
+    layout: { aliasOf, access, packed },
     bytes: bufferBytes(Math.max(words * WORD, BUFFER_UNIT)),
     order,
   };

@@ -1,7 +1,7 @@
 /**
- * An array of the device. It lies in a GPU buffer, or on the host: what has been uploaded stays there until
- * it is used a second time, and a small result goes there once it has been read. So a loop that makes new
- * arguments and results in each step needs no new buffers, and waits for no finalizer (rule 27).
+ * An array of the device, in a GPU buffer or on the host: an upload stays on the host until its second use, and
+ * a small result moves there once it has been read. So a loop that makes new arguments and results in each step
+ * needs no new buffers, and waits for no finalizer (rule 27).
  */
 import { freedStorage } from '@firsthand/graph';
 import type { DType, Storage } from '@firsthand/graph';
@@ -10,16 +10,16 @@ import type { PooledBuffer } from './buffer-pool.ts';
 import type { Words } from './elements.ts';
 import type { StagedOutput } from './readback.ts';
 
-/** What a storage holds, and what its finalizer gives back. */
+/** The GPU memory of a storage, which its finalizer releases. */
 export interface Allocation {
   buffer: PooledBuffer | null;
-  /** Bytes in the count of live bytes; 0 once they have been given back. */
+  /** Bytes that count as live; 0 once they have been released. */
   bytes: number;
-  /** A copy that is on its way to the host, or null. */
+  /** The pending copy to the host, or null. */
   staged: StagedOutput | null;
 }
 
-/** Who takes back what storages hold. */
+/** Releases allocations. */
 export interface StorageOwner {
   release(allocation: Allocation): void;
 }
@@ -31,14 +31,11 @@ export class WebGPUStorage implements Storage {
   readonly owner: StorageOwner;
   readonly allocation: Allocation;
   readonly finalize: () => void;
-  /** The elements while they lie on the host. */
-  words: Words | null;
-  /**
-   * Host memory of the same size that nobody touches: it makes the collector feel what it would free (rule
-   * 27).
-   */
+  /** The elements while they are on the host, else null. */
+  hostWords: Words | null;
+  /** Unused host memory of the same size: it shows the garbage collector what a collection would free (rule 27). */
   ballast: ArrayBuffer | null = null;
-  /** Number of the last run that it was an argument of, and how many there have been. */
+  /** The number of the last run that had it as an argument, and the count of such runs. */
   lastRun = 0;
   uses = 0;
 
@@ -47,13 +44,13 @@ export class WebGPUStorage implements Storage {
     dtype: DType,
     length: number,
     allocation: Allocation,
-    words: Words | null,
+    hostWords: Words | null,
   ) {
     this.owner = owner;
     this.dtype = dtype;
     this.length = length;
     this.allocation = allocation;
-    this.words = words;
+    this.hostWords = hostWords;
     this.finalize = (): void => owner.release(allocation);
   }
 
@@ -62,11 +59,11 @@ export class WebGPUStorage implements Storage {
   }
   /** @throws DeviceError once the storage has been freed */
   requireAlive(): void {
-    if (this.words !== null || this.allocation.buffer !== null) return;
+    if (this.hostWords !== null || this.allocation.buffer !== null) return;
     throw freedStorage('webgpu', this);
   }
   dispose(): void {
-    this.words = null;
+    this.hostWords = null;
     this.finalize();
   }
 }

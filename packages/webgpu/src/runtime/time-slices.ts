@@ -1,39 +1,35 @@
 /**
- * Long work in short slices, so that a page can draw frames while a program is being planned. What fits into
- * the first slice is done at once; the rest is done in later turns of the event loop, one piece of work after
- * the other.
+ * Time slicing: long tasks yield to the event loop, so that a page draws frames while a program is planned.
+ * The first slice runs at once, the others in later turns of the event loop, one task after the other.
  */
 import type { InParts } from '@firsthand/compiler';
 import { macrotask } from '@firsthand/graph';
 
-/**
- * Milliseconds of a slice: a quarter of a frame at 60 per second; the first comes after whatever has asked
- * for the program.
- */
+/** Milliseconds of a slice: a quarter of a frame at 60 per second; the caller's work precedes the first. */
 const SLICE_MILLISECONDS = 4;
 
-/** Work that is under way, or done. */
+/** A task that is in progress, or settled. */
 export class TimeSlicedTask<T> {
-  readonly #work: InParts<T>;
+  readonly #task: InParts<T>;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
   #settle: () => void = () => {};
-  /** Resolves when the work is done or has failed. */
+  /** Resolves when the task has ended or failed. */
   readonly settled: Promise<void> = new Promise((resolve) => (this.#settle = resolve));
 
-  constructor(work: InParts<T>) {
-    this.#work = work;
+  constructor(task: InParts<T>) {
+    this.#task = task;
   }
 
   get isDone(): boolean {
     return this.#outcome !== null;
   }
 
-  /** Works until a time, as `performance.now()` has it, or to the end. */
+  /** Resumes the task until a time of `performance.now()`, or to its end. */
   advance(until: number): void {
     try {
       while (this.#outcome === null) {
-        const part = this.#work.next();
-        if (part.done === true) this.#outcome = { value: part.value };
+        const step = this.#task.next();
+        if (step.done === true) this.#outcome = { value: step.value };
         else if (performance.now() >= until) return;
       }
     } catch (error) {
@@ -42,7 +38,7 @@ export class TimeSlicedTask<T> {
     this.#settle();
   }
 
-  /** What the work gives; whatever is left of it is done at once. @throws what the work throws */
+  /** Completes the task at once. @returns its result @throws what the task throws */
   finish(): T {
     this.advance(Infinity);
     if ('error' in this.#outcome!) throw this.#outcome.error;
@@ -50,13 +46,13 @@ export class TimeSlicedTask<T> {
   }
 }
 
-/** The work of one device. */
+/** The tasks of one device. */
 export class TimeSlicer {
   readonly #waiting: TimeSlicedTask<unknown>[] = [];
 
-  /** Begins a piece of work. @throws what it throws in its first slice */
-  start<T>(work: InParts<T>): TimeSlicedTask<T> {
-    const sliced = new TimeSlicedTask(work);
+  /** Starts a task. @throws what it throws in its first slice */
+  start<T>(task: InParts<T>): TimeSlicedTask<T> {
+    const sliced = new TimeSlicedTask(task);
     if (this.#waiting.length === 0) sliced.advance(performance.now() + SLICE_MILLISECONDS);
     if (sliced.isDone) {
       sliced.finish();

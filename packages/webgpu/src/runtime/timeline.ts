@@ -1,6 +1,6 @@
 /**
- * The order of work. What is asked for is done at once, unless something before it waits for a pipeline to be
- * compiled: then it waits behind it. What has been handed to the GPU's own queue is in order already.
+ * A queue that keeps jobs in order before they reach the GPU's queue: a job runs at once, unless an earlier one
+ * waits for its program to be planned or its pipelines to be compiled.
  */
 
 interface Job {
@@ -14,10 +14,7 @@ export class Timeline {
   readonly #jobs: Job[] = [];
   #isBusy = false;
 
-  /**
-   * Does a job after all that were added before, and after `ready`; where that fails, `fail` is called in its
-   * place.
-   */
+  /** Runs a job after all earlier ones and after `ready`; calls `fail` instead if `ready` or the job fails. */
   add(ready: Promise<void> | null, run: () => void, fail: (error: unknown) => void): void {
     if (ready === null && !this.#isBusy) return run();
     this.#jobs.push({ ready, run, fail });

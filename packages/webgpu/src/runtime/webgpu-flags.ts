@@ -1,4 +1,4 @@
-/** Flags of the WebGPU API by number: browsers have them as globals, Node does not. */
+/** Bit flags of the WebGPU API: browsers have them as globals, Node does not. */
 
 /** GPUBufferUsage. */
 export const BUFFER_USAGE = {
