@@ -20,6 +20,7 @@ import { root, run } from './workspace.mjs';
 const packages = {
   linalg: { lines: 40, floor: 80, device: 'reference' },
   graph: { lines: 30, floor: 40, device: 'reference' },
+  runtime: { lines: 30, floor: 40, device: 'reference' },
   autograd: { lines: 30, floor: 85, device: 'reference' },
   compiler: { lines: 30, floor: 60, device: 'interpreter' },
   nn: { lines: 60, floor: 85 },

@@ -30,7 +30,7 @@ const insertions: readonly Insertion[] = [
     before: 'export const tan: ',
     text: "export const cosh: UnaryFunction = (x) => unary('cosh', x);\n/** Tangent. */",
   },
-  { file: 'packages/graph/src/primitives.ts', before: "  tan: 'float'", text: "  cosh: 'float'," },
+  { file: 'packages/graph/src/ir/primitives.ts', before: "  tan: 'float'", text: "  cosh: 'float'," },
   {
     file: 'packages/autograd/src/rules.ts',
     before: '  tan: ',
@@ -69,7 +69,7 @@ const insertions: readonly Insertion[] = [
 ];
 /** Where the tables are that the type checker must name once the kind exists in linalg. */
 const tables = [
-  'packages/graph/src/primitives.ts',
+  'packages/graph/src/ir/primitives.ts',
   'packages/autograd/src/rules.ts',
   'packages/conformance/src/cases/unary.ts',
   'packages/compiler/src/interpreter/arithmetic.ts',

@@ -14,13 +14,13 @@ const PERMITTED: Readonly<Record<string, readonly Permitted[]>> = {
   'no call brings it about: it would be a fault of ours': [
     ['packages/autograd/src/replay.ts', 'neither argument nor state'],
     ['packages/compiler/src/interpreter/expression.ts', 'interpreter: '],
-    ['packages/graph/src/primitives.ts', 'is missing'],
-    ['packages/graph/src/reference/device.ts', 'a leaf that is no argument'],
-    ['packages/graph/src/runtime.ts', 'no value'],
+    ['packages/graph/src/ir/primitives.ts', 'is missing'],
+    ['packages/graph/src/reference/interpreter.ts', 'a leaf that is no argument'],
+    ['packages/runtime/src/runtime.ts', 'no value'],
     ['packages/webgpu/src/scalar/operations.ts', 'does not take'],
   ],
   'the platform fails, and no call is wrong': [
-    ['packages/graph/src/flights.ts', 'String(error)'],
+    ['packages/runtime/src/run-tracker.ts', 'String(error)'],
     ['packages/wasm/src/engine/instantiate.ts', 'does not compile'],
     ['packages/wasm/src/runtime/executable.ts', 'a run has failed'],
     ['packages/wasm/src/threads/team.ts', 'a worker thread has crashed'],
@@ -31,7 +31,7 @@ const PERMITTED: Readonly<Record<string, readonly Permitted[]>> = {
     ['packages/webgpu/src/self-test.ts', 'was lost while it was being tested'],
   ],
   'a node keeps the facts': [['packages/autograd/src/gradient.ts', 'closed']],
-  'any read of the value brings it about': [['packages/graph/src/cell.ts', 'operation: null']],
+  'any read of the value brings it about': [['packages/runtime/src/buffer-reference.ts', 'operation: null']],
   'it is about a result, for which nothing was expected': [
     ['packages/train/src/non-finite.ts', 'the loss is'],
   ],

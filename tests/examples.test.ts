@@ -5,7 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { setDefaultDevice } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import { command, tool } from './support/command.ts';

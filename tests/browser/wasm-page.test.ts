@@ -1,7 +1,7 @@
 // What threads are in an isolated page: its main thread goes on while workers compute, and a worker has
 // threads of its own, which it waits for.
 import { type Tensor, tensor } from '@firsthand/autograd';
-import type { Device } from '@firsthand/graph';
+import type { Device } from '@firsthand/runtime';
 import { createWasm } from '@firsthand/wasm';
 import { afterEach, expect, test } from 'vitest';
 

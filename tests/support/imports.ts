@@ -5,17 +5,18 @@
 export const floors: Readonly<Record<string, number>> = {
   linalg: 0,
   graph: 1,
-  autograd: 2,
-  compiler: 2,
-  wasm: 3,
-  webgpu: 3,
-  nn: 3,
-  optim: 3,
-  data: 3,
-  train: 4,
-  inspect: 5,
-  transformer: 5,
-  firsthand: 6,
+  runtime: 2,
+  autograd: 3,
+  compiler: 3,
+  wasm: 4,
+  webgpu: 4,
+  nn: 4,
+  optim: 4,
+  data: 4,
+  train: 5,
+  inspect: 6,
+  transformer: 6,
+  firsthand: 7,
 };
 
 /**
@@ -55,6 +56,7 @@ export function forbidden(imports: readonly Import[]): string[] {
 export const seesNodes: ReadonlySet<string> = new Set([
   'linalg',
   'graph',
+  'runtime',
   'autograd',
   'compiler',
   'wasm',
@@ -67,9 +69,11 @@ export const seesNodes: ReadonlySet<string> = new Set([
  * @returns one line for each, empty where all is well
  */
 export function nodeAccess(file: string, text: string, specifiers: readonly string[]): string[] {
-  const imported = specifiers.filter((specifier) => /^@firsthand\/(graph|compiler)(\/|$)/.test(specifier));
+  const imported = specifiers.filter((specifier) =>
+    /^@firsthand\/(graph|runtime|compiler)(\/|$)/.test(specifier),
+  );
   const reached = [
-    ...text.matchAll(/\.(?:read\(\)|owned\(\)|node\.(?:op|cell|inputs|attrs|owner|requiresGrad)\b)/g),
+    ...text.matchAll(/\.(?:read\(\)|owned\(\)|node\.(?:op|stored|inputs|attrs|owner|requiresGrad)\b)/g),
   ].map(([access]) => access);
   return [
     ...imported.map(

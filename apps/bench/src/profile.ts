@@ -2,7 +2,8 @@
  * Where the time of this project's own programs goes: each task on the wasm device, which times its kernels,
  * and a table of them. Nobody is compared, and nothing is installed.
  */
-import { type PlanReport, reportTable, setDefaultDevice } from '@firsthand/autograd';
+import { type PlanReport, setDefaultDevice } from '@firsthand/autograd';
+import { reportTable } from '@firsthand/train';
 import { createWasm } from '@firsthand/wasm';
 import { describeMachine } from './comparison.ts';
 import { type PreparedPrograms, preparePrograms } from './contenders/firsthand.ts';

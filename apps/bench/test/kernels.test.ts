@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from '@firsthand/autograd';
 import { compileProgram, type Plan } from '@firsthand/compiler';
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { loss, type Module } from '@firsthand/nn';
 import { AdamW } from '@firsthand/optim';
 import { afterAll, expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 // This project's networks at a tiny size on the reference device: they have the parameters that every
 // contender begins with, they learn, and they compute what the plain loops compute.
 import { compile, setDefaultDevice, tensor } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { firstDifference } from '../src/compare.ts';
 import { createFirsthand, createNetwork, createStep } from '../src/contenders/firsthand.ts';

@@ -3,8 +3,9 @@
  * the arithmetic: building the graph, keying it and finding its program, and replaying a compiled step. The
  * device here computes nothing.
  */
-import { runtimeOf } from '@firsthand/graph';
-import type { Device, Executable, Node, Program, Storage } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
+import type { Node, Program } from '@firsthand/graph';
+import type { Device, Executable, Storage } from '@firsthand/runtime';
 import { zeros } from '@firsthand/linalg';
 import {
   adamW,

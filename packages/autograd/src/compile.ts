@@ -3,7 +3,8 @@
  * traces `f`; later calls with the same structure copy arguments in, sample host values, and run. Everything
  * the trace read or rebound is state: it is read from the handles at each call and rebound after it.
  */
-import { isGradientEnabled, type PlanReport } from '@firsthand/graph';
+import { isGradientEnabled } from '@firsthand/graph';
+import { type PlanReport } from '@firsthand/runtime';
 import { checkCount, checkFunction, checkOptions, OptionError, type OptionKeys } from '@firsthand/linalg';
 import { Structure } from './plans.ts';
 import { executablesOf, replay } from './replay.ts';
@@ -38,13 +39,12 @@ export interface CompiledFunction<A extends readonly unknown[], R> {
    * inside others only, whose programs it is part of.
    * @example
    * ```ts
-   * import { compile, reportTable, type Tensor, tensor } from '@firsthand/autograd';
+   * import { compile, type Tensor, tensor } from '@firsthand/autograd';
    * const double = compile((x: Tensor) => x.mul(2));
    * double(tensor([1, 2]));
    * double(tensor([1, 2, 3]));
    * double(tensor([4, 5]));
    * console.log(double.reports().map(({ kernels }) => kernels.at(-1)!.stores)); // [ 3, 2 ]
-   * console.log(reportTable(double.reports().at(-1)!).split('\n')[0]); // kernel MFLOP MB
    * ```
    */
   reports(): readonly PlanReport[];

@@ -12,6 +12,7 @@ import {
   oneHot as oneHotNode,
   operandOf,
 } from '@firsthand/graph';
+import { bufferOf, deviceOf } from '@firsthand/runtime';
 import {
   checkCount,
   checkOptions,
@@ -123,16 +124,16 @@ function requireInRange(
   count: number,
   remedy: string,
 ): void {
-  const { cell, device } = indices;
+  const [buffer, device] = [bufferOf(indices), deviceOf(indices)];
   if (
-    cell === null ||
+    buffer === null ||
     device?.readSync === undefined ||
-    cell.flight !== null ||
-    cell.failure !== null ||
-    cell.stale !== null
+    buffer.inFlight !== null ||
+    buffer.failure !== null ||
+    buffer.stale !== null
   )
     return;
-  const values = device.readSync(cell.storage);
+  const values = device.readSync(buffer.storage);
   const position = values.findIndex((value) => value < 0 || value >= count);
   if (position < 0) return;
   const problem = `${noun} ${values[position]} at position ${position} is not ${kind} from 0 to ${count - 1}`;

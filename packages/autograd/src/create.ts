@@ -4,14 +4,12 @@
  */
 import {
   add,
-  checkDevice,
   boxMuller,
   cast,
   constant,
   DeviceError,
   eq,
   expand,
-  getDefaultDevice,
   hostLeaf,
   iota,
   isFloat,
@@ -22,12 +20,13 @@ import {
   operandOf,
   random,
   reshape,
-  runtimeOf,
   shrink,
   storedAttributes,
   tracked,
 } from '@firsthand/graph';
-import type { Device, DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
+import { checkDevice, getDefaultDevice, runtimeOf } from '@firsthand/runtime';
+import type { DType, HostValue, Leaf, Node, Shape } from '@firsthand/graph';
+import type { Device } from '@firsthand/runtime';
 import {
   arange as counted,
   readArray,
@@ -203,7 +202,7 @@ function lazy(
   if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).owned();
   runtimeOf(device).realize([value]);
   const created = leaf(storedAttributes(value, name ?? null), device, { requiresGrad });
-  created.cell = value.cell;
+  created.stored = value.stored;
   return new Tensor(created, name ?? null).owned();
 }
 

@@ -177,7 +177,7 @@ const SPECS_KEPT = 256;
  */
 function requireClosed(name: string, values: readonly Node[]): void {
   const leaf = postOrder(values, (node) => node.inputs).find(
-    ({ op, cell }) => op === 'leaf' || cell !== null,
+    ({ op, stored: buffer }) => op === 'leaf' || buffer !== null,
   );
   if (leaf === undefined) return;
   const found = leaf.op === 'leaf' ? (leaf.owner?.name ?? leaf.attrs.name) : null;

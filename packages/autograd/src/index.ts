@@ -10,19 +10,15 @@ export type {
   ReduceOptions,
   SliceRange,
 } from '@firsthand/linalg';
+export { computeDType, DeviceError, GradientError, NonFiniteError } from '@firsthand/graph';
 export {
   checkDevice,
-  computeDType,
   createReference,
-  DeviceError,
   effectGroup,
   getDefaultDevice,
-  GradientError,
-  NonFiniteError,
-  reportTable,
   setDefaultDevice,
   StaleError,
-} from '@firsthand/graph';
+} from '@firsthand/runtime';
 export type {
   Attrs,
   AvgPool2dOptions,
@@ -30,15 +26,12 @@ export type {
   Conv1dOptions,
   Conv2dOptions,
   ConvTranspose2dOptions,
-  Device,
   DType,
-  Ceiling,
-  KernelReport,
   MaxPool2dOptions,
-  PlanReport,
   Shape,
   TypedArray,
 } from '@firsthand/graph';
+export type { Device, Ceiling, KernelReport, PlanReport } from '@firsthand/runtime';
 export { Tensor } from './tensor.ts';
 export type { Sorted } from './tensor.ts';
 export type { NormOptions, SortOptions, TopKOptions, VarianceOptions } from './axes.ts';

@@ -2,7 +2,8 @@
  * Tensors that stand for other values while a function runs. Such a handle is lent: it is read as usual, and
  * cannot be given a value meanwhile.
  */
-import { GradientError, type Handle, type Node } from '@firsthand/graph';
+import { GradientError, type Node } from '@firsthand/graph';
+import { type Handle } from '@firsthand/runtime';
 
 /** A tensor, seen from here. */
 interface Readable extends Handle {

@@ -3,7 +3,7 @@
  * not build their values again.
  */
 import { checkCount } from '@firsthand/linalg';
-import type { Handle } from '@firsthand/graph';
+import type { Handle } from '@firsthand/runtime';
 import { currentTrace } from './trace.ts';
 import { Value } from './value.ts';
 

@@ -3,7 +3,7 @@
  * optimizer's groups still mean the same parameters. All values are copied before the first handle is
  * rebound.
  */
-import { checkDevice, type Device, replaceGeneration } from '@firsthand/graph';
+import { replaceVersion, checkDevice, type Device, bufferOf } from '@firsthand/runtime';
 import { checkCount, NDArray } from '@firsthand/linalg';
 import type { Tensor } from './tensor.ts';
 import { operandNodes } from './operands.ts';
@@ -30,11 +30,11 @@ export async function moveInPlace(tensors: readonly Tensor[], device: Device): P
     }),
   );
   for (const { tensor, grad, leaf } of copies) {
-    const old = tensor.node.cell;
+    const old = bufferOf(tensor.node);
     leaf.owner = tensor;
     tensor.grad = null;
     tensor.node = leaf;
-    replaceGeneration(tensor, old, leaf.cell!);
+    replaceVersion(tensor, old, bufferOf(leaf)!);
     tensor.previous = null; // readers built earlier hold the old value; once they are gone, the collector frees it
     tensor.grad = grad;
   }

@@ -5,19 +5,10 @@
  * course, and its programs.
  */
 import type { ErrorFacts } from '@firsthand/linalg';
-import { DeviceError, getDefaultDevice, leaf, postOrder, Recorder, sameList } from '@firsthand/graph';
-import type {
-  Cell,
-  ConstantNode,
-  Courses,
-  Device,
-  Executable,
-  Handle,
-  HostValue,
-  Leaf,
-  Node,
-  TypedArray,
-} from '@firsthand/graph';
+import { DeviceError, leaf, postOrder, Recorder, sameList } from '@firsthand/graph';
+import { getDefaultDevice, bufferOf, deviceOf } from '@firsthand/runtime';
+import type { ConstantNode, TraceTree, HostValue, Leaf, Node, TypedArray } from '@firsthand/graph';
+import type { BufferReference, Device, Executable, Handle } from '@firsthand/runtime';
 import type { Guards } from './guards.ts';
 import { rebuild, Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
@@ -32,7 +23,7 @@ export type Source =
   | { readonly kind: 'host'; readonly index: number }
   | { readonly kind: 'number'; readonly index: number }
   | { readonly kind: 'data'; readonly index: number }
-  | { readonly kind: 'constant'; readonly cell: Cell };
+  | { readonly kind: 'constant'; readonly buffer: BufferReference };
 
 /** Where an output goes: it becomes the new value of a variable, or of its gradient. */
 export type Target =
@@ -97,7 +88,7 @@ export interface Plan {
   /**
    * The host data that the function has made tensors of: where they are, and for a comparison what they were.
    */
-  readonly data: readonly { readonly cell: Cell; readonly elements: TypedArray | null }[];
+  readonly data: readonly { readonly buffer: BufferReference; readonly elements: TypedArray | null }[];
   /** What the function has returned, with a `Result` for each tensor that is no variable. */
   readonly value: unknown;
   /** Whether numbers in it are expected to be others in the next trace. */
@@ -127,7 +118,7 @@ export interface Call {
 
 /**
  * Traces `fn`.
- * @param courses that earlier traces have taken; a new one is added
+ * @param traces that earlier traces have taken; a new one is added
  * @param options.isTracedAgain whether other numbers have been seen, or are to be expected: programs take
  *   them from their runs then
  * @param options.keepsData whether host data are kept, for a comparison
@@ -136,11 +127,11 @@ export interface Call {
 export function tracePlan(
   fn: (...args: readonly unknown[]) => unknown,
   { args, tensors, numbers }: Call,
-  courses: Courses<Course>,
+  traces: TraceTree<Course>,
   guards: Guards,
   { isTracedAgain, keepsData }: { readonly isTracedAgain: boolean; readonly keepsData: boolean },
 ): { readonly plan: Plan; readonly hosts: readonly HostValue[] } {
-  const recorder = new Recorder(courses, numbers);
+  const recorder = new Recorder(traces, numbers);
   const trace = new Trace(recorder as Recorder<never>, guards);
   const placeholders: Tensor[] = [];
   const { roots, value } = trace.run(() => {
@@ -172,7 +163,7 @@ export function tracePlan(
     values: trace.values,
     samples: trace.hosts.map(({ attrs }) => attrs.sample ?? ((): HostValue => attrs.host ?? 0)),
     data: trace.data.map(({ node, elements }) => ({
-      cell: node.cell!,
+      buffer: bufferOf(node)!,
       elements: keepsData ? (elements?.slice() ?? null) : null,
     })),
     value,
@@ -224,10 +215,10 @@ function createCourse(
   data.forEach(({ node }, index) => sourceOf.set(node, { kind: 'data', index }));
   recorder.constants.forEach((constant, index) => sourceOf.set(constant, { kind: 'number', index }));
   const outputs = [...rebindings.map(({ value }) => value), ...roots.map(({ node }) => node)];
-  const order = postOrder(outputs, (node) => (node.cell === null ? node.inputs : []));
-  const captured = order.reduce((bytes, node) => bytes + (node.cell?.storage.bytes ?? 0), 0);
+  const order = postOrder(outputs, (node) => (node.stored === null ? node.inputs : []));
+  const captured = order.reduce((bytes, node) => bytes + (bufferOf(node)?.storage.bytes ?? 0), 0);
   return {
-    device: deviceOf([...order, ...handles.map(({ before }) => before), ...args.map(({ node }) => node)]),
+    device: commonDevice([...order, ...handles.map(({ before }) => before), ...args.map(({ node }) => node)]),
     end,
     handles: handles.map(({ handle, before }) => ({ handle, requiresGrad: before.requiresGrad })),
     gradients: gradients.map(({ owner, before }) => ({ owner, present: before !== null })),
@@ -245,8 +236,9 @@ function createCourse(
 }
 
 /** The device of the first node that is on one. */
-function deviceOf(nodes: readonly Node[]): Device {
-  return nodes.find(({ device }) => device !== null)?.device ?? getDefaultDevice();
+function commonDevice(nodes: readonly Node[]): Device {
+  const first = nodes.find(({ device }) => device !== null);
+  return (first === undefined ? null : deviceOf(first)) ?? getDefaultDevice();
 }
 
 function rebindingsOf({ rebound, gradients }: Trace): Rebinding[] {

@@ -3,7 +3,7 @@
  * arguments, and by their guards; a number that has not been seen is traced again, on the courses of earlier
  * traces.
  */
-import { Courses } from '@firsthand/graph';
+import { TraceTree } from '@firsthand/graph';
 import type { HostValue } from '@firsthand/graph';
 import { Guards } from './guards.ts';
 import { planFits, tracePlan } from './plan.ts';
@@ -23,12 +23,12 @@ const SPARE_STEPS = 20_000;
 export class Structure {
   /** By numbers, in order of use. */
   readonly #plans = new Map<string | number, Plan[]>();
-  #courses = new Courses<Course>();
+  #traces = new TraceTree<Course>();
   #guards: Guards | null = null;
   /** How many plans each course has. */
   readonly #uses = new Map<Course, number>();
   #count = 0;
-  #traces = 0;
+  #traceCount = 0;
   /** What the plans and their courses keep alive, roughly. */
   bytes = 0;
   readonly #keepsData: boolean;
@@ -59,8 +59,8 @@ export class Structure {
     call: Call,
   ): { readonly plan: Plan; readonly hosts: readonly HostValue[] } {
     if (this.#guards?.hold() === false) this.#guards = null;
-    const isTracedAgain = this.#traces++ > 0 || call.numbers.length > 0;
-    const traced = tracePlan(fn, call, this.#courses, new Guards(this.#guards), {
+    const isTracedAgain = this.#traceCount++ > 0 || call.numbers.length > 0;
+    const traced = tracePlan(fn, call, this.#traces, new Guards(this.#guards), {
       isTracedAgain,
       keepsData: this.#keepsData,
     });
@@ -75,7 +75,7 @@ export class Structure {
    * @throws CaptureError if the function has become another
    */
   verify(fn: (...args: readonly unknown[]) => unknown, call: Call, plan: Plan): readonly HostValue[] {
-    const again = tracePlan(fn, call, this.#courses, new Guards(), {
+    const again = tracePlan(fn, call, this.#traces, new Guards(), {
       isTracedAgain: true,
       keepsData: this.#keepsData,
     });
@@ -95,7 +95,7 @@ export class Structure {
       this.#plans.delete(oldest);
       for (const each of dropped) this.#use(each, -1);
     }
-    if (this.#courses.size > SPARE_STEPS + 4 * plan.course.size) this.#courses = new Courses();
+    if (this.#traces.size > SPARE_STEPS + 4 * plan.course.size) this.#traces = new TraceTree();
   }
 
   /** Counts a plan of a course, or one less. */

@@ -1,6 +1,6 @@
 /** Several values at once: those that share work become one program, and nothing is computed twice. */
-import { runtimeOf } from '@firsthand/graph';
-import type { Device } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
+import type { Device } from '@firsthand/runtime';
 import { operandNodes } from './operands.ts';
 import type { Tensor } from './tensor.ts';
 import { withCompanions } from './together.ts';

@@ -2,19 +2,10 @@
  * Running a plan once: arguments are collected, the executable is called, handles are rebound. No graph is
  * built.
  */
-import {
-  DeviceError,
-  GradientError,
-  isExclusive,
-  leaf,
-  operandOf,
-  replaceGeneration,
-  requireReadable,
-  runtimeOf,
-  setConstant,
-  storedAttributes,
-} from '@firsthand/graph';
-import type { Cell, Device, Executable, Handle, HostValue, Leaf, Node, Runtime } from '@firsthand/graph';
+import { DeviceError, GradientError, leaf, operandOf, setConstant, storedAttributes } from '@firsthand/graph';
+import type { HostValue, Leaf, Node } from '@firsthand/graph';
+import { replaceVersion, isExclusive, requireReadable, runtimeOf, bufferOf } from '@firsthand/runtime';
+import type { BufferReference, Device, Executable, Handle, Runtime } from '@firsthand/runtime';
 import { noteCompiled } from './gradient.ts';
 import type { Course, Plan, Rebinding, Root, Source, Target, Variant } from './plan.ts';
 import { rebuild, Result } from './structure.ts';
@@ -33,7 +24,7 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   requireDistinct(course, tensors);
   runtime.flush();
   const given: Given = {
-    args: tensors.map((tensor) => cellOf(runtime, tensor)),
+    args: tensors.map((tensor) => bufferOfHandle(runtime, tensor)),
     hosts: hosts ?? samples.map((sample) => sample()),
     plan,
   };
@@ -82,51 +73,58 @@ export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
   ].toReversed();
 }
 
-/** The cell of a handle's value; a value that has not been computed is enqueued first. */
-function cellOf(runtime: Runtime, handle: Handle): Cell {
+/** The buffer of a handle's value; a value that has not been computed is enqueued first. */
+function bufferOfHandle(runtime: Runtime, handle: Handle): BufferReference {
   const node = handle instanceof Tensor ? handle.toCompute('read', runtime.device) : handle.node;
-  if (node.cell === null) runtime.realize([node]);
-  return requireReadable(node.cell!);
+  if (node.stored === null) runtime.realize([node]);
+  return requireReadable(bufferOf(node)!);
 }
 
 /** What a run is given. */
 interface Given {
-  readonly args: readonly Cell[];
+  readonly args: readonly BufferReference[];
   readonly hosts: readonly HostValue[];
   readonly plan: Plan;
 }
 
-function inputFrom(runtime: Runtime, source: Source, { args, hosts, plan }: Given): Cell | HostValue {
+function inputFrom(
+  runtime: Runtime,
+  source: Source,
+  { args, hosts, plan }: Given,
+): BufferReference | HostValue {
   switch (source.kind) {
     case 'argument':
       return args[source.index]!;
     case 'handle':
-      return cellOf(runtime, source.handle);
+      return bufferOfHandle(runtime, source.handle);
     case 'gradient':
-      return cellOf(runtime, source.owner.gradient!);
+      return bufferOfHandle(runtime, source.owner.gradient!);
     case 'host':
       return hosts[source.index]!;
     case 'number':
       return plan.values[source.index]!;
     case 'data':
-      return requireReadable(plan.data[source.index]!.cell);
+      return requireReadable(plan.data[source.index]!.buffer);
     case 'constant':
-      return requireReadable(source.cell);
+      return requireReadable(source.buffer);
   }
 }
 
-/** The cell that the run may overwrite: its only owner is the variable, and no argument shares it. */
-function overwritable({ target, before }: Rebinding, args: readonly Cell[]): Cell | null {
+/** The buffer that the run may overwrite: the variable alone refers to it, and no argument shares it. */
+function overwritable(
+  { target, before }: Rebinding,
+  args: readonly BufferReference[],
+): BufferReference | null {
   if (before === null) return null;
   const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
-  const cell = handle?.node.cell ?? null;
-  return cell !== null && isExclusive(cell) && !args.includes(cell) ? cell : null;
+  const buffer = handle === null ? null : bufferOf(handle.node);
+  return buffer !== null && isExclusive(buffer) && !args.includes(buffer) ? buffer : null;
 }
 
-function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (Cell | null)[]): Variant {
-  const key = overwrites.every((cell) => cell !== null)
+function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (BufferReference | null)[]): Variant {
+  const key = overwrites.every((buffer) => buffer !== null)
     ? 'all'
-    : overwrites.map((cell) => (cell === null ? '0' : '1')).join('');
+    : overwrites.map((buffer) => (buffer === null ? '0' : '1')).join('');
   let variant = plan.variants.get(key);
   if (variant !== undefined) return variant;
   const { variants } = plan.course;
@@ -145,14 +143,14 @@ function createVariant(
   plan: Plan,
   runtime: Runtime,
   key: string,
-  overwrites: readonly (Cell | null)[],
+  overwrites: readonly (BufferReference | null)[],
 ): Variant {
   const { course, values, data, isTracedAgain } = plan;
   const { constants, rebindings, roots, varying, sourceOf } = course;
   // Another trace of the same course may have left its numbers and its data in the nodes.
   constants.forEach((constant, index) => setConstant(constant, values[index]!));
   course.data.forEach((each, index) => {
-    each.cell = data[index]!.cell;
+    each.stored = data[index]!.buffer;
   });
   const prepared = runtime.prepare({
     effects: rebindings.map(({ value, before }, index) => ({
@@ -179,11 +177,12 @@ function createVariant(
 function sourceFor({ sourceOf }: Course, node: Node): Source {
   const source = sourceOf.get(node);
   if (source !== undefined) return source;
-  if (node.cell !== null) return { kind: 'constant', cell: node.cell };
+  const buffer = bufferOf(node);
+  if (buffer !== null) return { kind: 'constant', buffer };
   throw new GradientError('compile: a value inside depends on a leaf that is neither argument nor state');
 }
 
-function rebind(target: Target, cell: Cell, device: Device): void {
+function rebind(target: Target, buffer: BufferReference, device: Device): void {
   const handle =
     target.kind === 'handle'
       ? target.handle
@@ -191,19 +190,19 @@ function rebind(target: Target, cell: Cell, device: Device): void {
   const before = handle.node;
   const requiresGrad = target.kind === 'handle' && target.requiresGrad;
   const next = leaf(storedAttributes(before, handle.name), device, { requiresGrad });
-  next.cell = cell;
+  next.stored = buffer;
   next.owner = handle;
   handle.node = next;
-  replaceGeneration(handle, before.cell, cell);
+  replaceVersion(handle, bufferOf(before), buffer);
 }
 
 function placeholderFor({ node }: GradientOwner, device: Device): Leaf {
   return leaf(storedAttributes(node, null), device);
 }
 
-function storedResult({ node, closed }: Root, cell: Cell, device: Device): Leaf {
+function storedResult({ node, closed }: Root, buffer: BufferReference, device: Device): Leaf {
   const result = leaf(storedAttributes(node, null), device, { requiresGrad: closed !== null });
-  result.cell = cell;
+  result.stored = buffer;
   result.closed = closed;
   return result;
 }

@@ -3,8 +3,9 @@
  * that a later derivative computes nothing of the forward pass again (rule 13). They are the residuals of the
  * derivative rules on the way from the root to the variables; no gradient is built to find them.
  */
-import { constant, isFree, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
-import type { Node, NodeOf, Residuals, Saved } from '@firsthand/graph';
+import { constant, isRematerialisable, outputsOf, postOrder, walk, withGradient } from '@firsthand/graph';
+import type { Node, NodeOf, Residuals } from '@firsthand/graph';
+import type { SavedSet } from '@firsthand/runtime';
 import {
   callRule,
   differentiableSources,
@@ -26,7 +27,7 @@ function storedFor(values: Iterable<Node>): readonly Node[] {
   const stored = new Set<Node>();
   for (const value of values) {
     walk(value, (node) => {
-      if (isExact(node) && node.cell === null) return node.inputs;
+      if (isExact(node) && node.stored === null) return node.inputs;
       if (node.op !== 'leaf') stored.add(node);
       return NONE;
     });
@@ -110,7 +111,7 @@ export function savedSet(root: Node): readonly Node[] {
     });
   }
   const free = new Set<Node>();
-  for (const node of order) if (isFree(node, free)) free.add(node);
+  for (const node of order) if (isRematerialisable(node, free)) free.add(node);
   return storedFor(forward).filter((node) => !free.has(node));
 }
 
@@ -124,15 +125,15 @@ const MOST_SOURCES = 4;
  * What to save with a requested value: the saved set of a differentiable value; and of differentiable values
  * to which a function without a derivative was applied, these values and their saved sets.
  */
-export function savedSetsOf(requested: Node): readonly Saved[] {
+export function savedSetsOf(requested: Node): readonly SavedSet[] {
   if (requested.requiresGrad) {
     if (requested.closed !== null || requested.op === 'leaf') return [];
     return [{ root: requested, nodes: withGradient(false, () => savedSet(requested)) }];
   }
   const order = postOrder([requested], (node) =>
-    node.requiresGrad || node.op === 'leaf' || node.cell !== null ? NONE : node.inputs,
+    node.requiresGrad || node.op === 'leaf' || node.stored !== null ? NONE : node.inputs,
   );
-  const sources = order.filter((node) => node.requiresGrad && node.op !== 'leaf' && node.cell === null);
+  const sources = order.filter((node) => node.requiresGrad && node.op !== 'leaf' && node.stored === null);
   if (sources.length === 0) return [];
   // A function of many is a gradient, or a computation of its own; a value that has been differentiated
   // already is read for itself.

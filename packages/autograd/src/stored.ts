@@ -1,16 +1,15 @@
 /** Host data as leaves of the graph: copied to a device that has its dtype. */
 import {
-  type Device,
-  getDefaultDevice,
   leaf,
   type Leaf,
   type Node,
   placed,
-  runtimeOf,
   type Spec,
   storedAttributes,
   type TypedArray,
+  type Placement,
 } from '@firsthand/graph';
+import { type Device, getDefaultDevice, runtimeOf } from '@firsthand/runtime';
 import { type Data, DTypeError, type NDArray } from '@firsthand/linalg';
 import { currentTrace } from './trace.ts';
 
@@ -33,7 +32,7 @@ export function upload(
   data: TypedArray,
   spec: Spec,
   device: Device,
-): NonNullable<Node['cell']> {
+): NonNullable<Node['stored']> {
   requireSupport(operation, device, spec);
   return runtimeOf(device).adopt(device.upload(data, spec.dtype));
 }
@@ -55,7 +54,7 @@ export function storedLeaf(
   const created = leaf(storedAttributes({ shape: [...shape], dtype }, name), device, { requiresGrad });
   const packed = values.contiguous();
   const elements = packed.data.subarray(packed.offset, packed.offset + packed.size);
-  created.cell = upload(operation, elements, values, device);
+  created.stored = upload(operation, elements, values, device);
   currentTrace()?.addData(created, elements);
   return created;
 }
@@ -64,6 +63,6 @@ export function storedLeaf(
  * A value on a device. A constant is on none, and is made on the default device: as the derivative of a
  * tensor that is elsewhere, it goes there.
  */
-export function placedOn(value: Node, device: Device | null): Node {
+export function placedOn(value: Node, device: Placement | null): Node {
   return device === null || device === getDefaultDevice() ? value : placed(value, device);
 }

@@ -16,7 +16,8 @@ import {
   storedAttributes,
   withRecorder,
 } from '@firsthand/graph';
-import type { Handle, Leaf, Node, Recorder, TypedArray } from '@firsthand/graph';
+import type { Leaf, Node, Recorder, TypedArray } from '@firsthand/graph';
+import type { Handle } from '@firsthand/runtime';
 import { Guards } from './guards.ts';
 
 /** A handle that may have a gradient: a tensor, seen from here. */

@@ -5,23 +5,28 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
   add,
-  checkDevice,
   describe,
-  effectGroup,
-  getDefaultDevice,
   GradientError,
-  Handle,
   identity,
   leaf,
   operandOf,
   placed,
-  requireAssignable,
-  runtimeOf,
-  StaleError,
   storedAttributes,
   withGradient,
 } from '@firsthand/graph';
-import type { Device, DType, EffectKind, Node, Runtime, Shape, TypedArray } from '@firsthand/graph';
+import {
+  checkDevice,
+  effectGroup,
+  getDefaultDevice,
+  Handle,
+  requireAssignable,
+  runtimeOf,
+  StaleError,
+  bufferOf,
+  deviceOf,
+} from '@firsthand/runtime';
+import type { DType, Node, Shape, TypedArray } from '@firsthand/graph';
+import type { Device, EffectKind, Runtime } from '@firsthand/runtime';
 import {
   readArray,
   checkCount,
@@ -134,7 +139,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     return sizeOf(this.node.shape);
   }
   get device(): Device {
-    return this.node.device ?? getDefaultDevice();
+    return deviceOf(this.node) ?? getDefaultDevice();
   }
   /**
    * Whether it is data and no computed value: what `tensor` and its like make, a parameter, an optimizer's
@@ -177,10 +182,11 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   /** Another leaf with the same value, stored or pending. */
   private copyLeaf(node: Node & { readonly op: 'leaf' }, requiresGrad: boolean): Node {
-    const pending = node.cell === null && node.inputs.length > 0 ? { pending: node, after: node.after } : {};
+    const pending =
+      node.stored === null && node.inputs.length > 0 ? { pending: node, after: node.after } : {};
     const copy = leaf(node.attrs, this.device, { requiresGrad, ...pending });
-    copy.cell = node.cell;
-    if (copy.cell !== null) currentTrace()?.addData(copy, null);
+    copy.stored = node.stored;
+    if (copy.stored !== null) currentTrace()?.addData(copy, null);
     return copy;
   }
 
@@ -269,7 +275,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const { shape, dtype, name, requiresGrad } = this;
     const storage = upload('to', await this.data(), this, device);
     const moved = leaf(storedAttributes({ shape, dtype }, name), device, { requiresGrad });
-    moved.cell = storage;
+    moved.stored = storage;
     const tensor = this.wrap(moved, name);
     if (requiresGrad) moved.owner = tensor;
     return tensor;
@@ -291,7 +297,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (gradient !== null) this.runtime().abandon(gradient);
     // A gradient given by hand (clipped, say) is stored by the program that computes it, as one from backward
     // is.
-    if (value !== null && value.node.cell === null && value.pending === null && !value.requiresGrad) {
+    if (value !== null && value.node.stored === null && value.pending === null && !value.requiresGrad) {
       value.isGradient = true;
       this.runtime().assign(value, value.node, 'grad');
     }
@@ -340,7 +346,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const passed = runtime.savesImplied && !retainGraph ? differentiatedNodes(root) : [];
     runtime.keepRoot(root, kept, () => {
       if (retainGraph) return;
-      if (root.cell !== null && root.op !== 'leaf') root.inputs = [];
+      if (root.stored !== null && root.op !== 'leaf') root.inputs = [];
       runtime.releaseSaved(root);
       runtime.releaseImplied(passed);
     });
@@ -385,7 +391,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     checkCount('detach', arguments.length, 0, 'x.detach()');
     const node = this.read('detach');
     const pending = this.pending?.target === node;
-    if (node.op !== 'leaf' || (node.cell === null && !pending))
+    if (node.op !== 'leaf' || (node.stored === null && !pending))
       return this.wrap(withGradient(false, () => identity(node)));
     const detached = this.wrap(this.copyLeaf(node, false));
     this.shareWith(detached, detached.node);
@@ -427,9 +433,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     checkCount('dispose', arguments.length, 0, 'x.dispose()');
     if (this.#disposed) return;
     this.#disposed = true;
-    this.hold(null);
-    const { cell, hasReaders } = this.node;
-    if (cell !== null && cell.owners === 0 && !hasReaders) this.runtime().release(cell);
+    this.referTo(null);
+    const buffer = bufferOf(this.node);
+    if (buffer !== null && buffer.referenceCount === 0 && !this.node.hasReaders)
+      this.runtime().release(buffer);
   }
 
   [Symbol.dispose](): void {
@@ -443,12 +450,17 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const name = this.name === null ? '' : ` "${this.name}"`;
     const head = `Tensor${name} ${this.dtype} ${formatShape(this.shape)} on ${this.device.name}`;
     if (this.#disposed) return `${head} (disposed)`;
-    const { cell } = this.node;
+    const buffer = bufferOf(this.node);
     const { device } = this;
-    if (cell === null) return `${head} (not computed)`;
-    if (cell.flight !== null || cell.failure !== null || cell.stale !== null || device.readSync === undefined)
+    if (buffer === null) return `${head} (not computed)`;
+    if (
+      buffer.inFlight !== null ||
+      buffer.failure !== null ||
+      buffer.stale !== null ||
+      device.readSync === undefined
+    )
       return `${head} (on the device)`;
-    return `${head}\n${this.toNDArray(device.readSync(cell.storage)).toString()}`;
+    return `${head}\n${this.toNDArray(device.readSync(buffer.storage)).toString()}`;
   }
 
   static {
@@ -483,7 +495,7 @@ export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node
   requireOwnValue(handle, 'assign');
   const trace = currentTrace();
   if (trace === null) {
-    runtimeOf(handle.node.device ?? value.device ?? getDefaultDevice()).assign(handle, value, kind);
+    runtimeOf(deviceOf(handle.node) ?? deviceOf(value) ?? getDefaultDevice()).assign(handle, value, kind);
     return;
   }
   trace.requireRebindable(handle);

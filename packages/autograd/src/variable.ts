@@ -2,7 +2,7 @@
  * A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are
  * one.
  */
-import { getDefaultDevice } from '@firsthand/graph';
+import { getDefaultDevice } from '@firsthand/runtime';
 import { readArray, checkCount, checkOptions, type Data } from '@firsthand/linalg';
 import { CREATE_KEYS, type CreateOptions } from './create.ts';
 import { Tensor } from './tensor.ts';

@@ -3,7 +3,8 @@
  * out of reach of guards; tracing it once more and comparing the two traces finds those that have changed
  * since, and says what they have become.
  */
-import { describe, type Handle, type Node, postOrder, titleOf } from '@firsthand/graph';
+import { describe, type Node, postOrder, titleOf } from '@firsthand/graph';
+import { type Handle } from '@firsthand/runtime';
 import { FirsthandError, type TypedArray } from '@firsthand/linalg';
 import { isPlain } from './guards.ts';
 import type { Course, Plan } from './plan.ts';

@@ -284,7 +284,6 @@ const TABLE: CallTable = {
   effectGroup: fn('effectGroup', [() => 1]),
   getDefaultDevice: fn('getDefaultDevice', []),
   setDefaultDevice: fn('setDefaultDevice', [x.device]),
-  reportTable: fn('reportTable', [{ kernels: [], peakBytes: 0 }]),
 };
 
 testCalls(autograd, ['Tensor'], TABLE);
@@ -345,7 +344,6 @@ testRefusals(
     call('moveInPlace', [x], 'wasm'),
     call('setDefaultDevice', 'wasm'),
     call('createReference', { kernels: 1 }),
-    call('reportTable', 1),
     ['a pull of vjp with two gradients', () => (autograd.vjp(same, x)[1] as unknown as Call)(x, 1)],
     ['slice(0, "1")', () => (x as unknown as Record<string, Call>)['slice']!(0, '1')],
     ['slice(0, 0, 2, "1")', () => (x as unknown as Record<string, Call>)['slice']!(0, 0, 2, '1')],

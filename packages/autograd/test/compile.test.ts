@@ -2,7 +2,7 @@
  * `compile(f)` gives what `f` gives, once per structure; the conformance package holds it to every rule on
  * every device.
  */
-import { createReference, runtimeOf } from '@firsthand/graph';
+import { createReference, runtimeOf, bufferOf } from '@firsthand/runtime';
 import { expect, test } from 'vitest';
 
 import {
@@ -192,13 +192,13 @@ test('updates are in place while the variable is the only owner', async () => {
   });
   f();
   const { live } = device.memory();
-  const old = w.node.cell!.storage;
+  const old = bufferOf(w.node)!.storage;
   f();
-  expect(w.node.cell!.storage).toBe(old);
+  expect(bufferOf(w.node)!.storage).toBe(old);
   expect(device.memory().live).toBe(live);
   const kept = w.detach();
   f();
-  expect(w.node.cell!.storage).not.toBe(old);
+  expect(bufferOf(w.node)!.storage).not.toBe(old);
   expect((await kept.data())[0]).toBe(2);
   expect((await w.data())[0]).toBe(3);
 });

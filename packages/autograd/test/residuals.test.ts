@@ -10,7 +10,6 @@ import {
   callNode,
   cast,
   type Composite,
-  createReference,
   type DType,
   gather,
   leaf,
@@ -30,6 +29,7 @@ import {
   walk,
   where,
 } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { describe, expect, test } from 'vitest';
 
 import { RESIDUALS, VJPS } from '../src/rules.ts';

@@ -2,7 +2,7 @@
  * What a tensor is and does besides arithmetic: creation, reading, printing, gradients that accumulate,
  * errors at the call.
  */
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { array } from '@firsthand/linalg';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 
@@ -429,7 +429,7 @@ describe('handles', () => {
   });
 
   test('values cannot be read on a device that is gone', async () => {
-    const { createReference } = await import('@firsthand/graph');
+    const { createReference } = await import('@firsthand/runtime');
     const device = createReference();
     const x = tensor([1], { device });
     device.dispose();

@@ -4,11 +4,9 @@ import {
   add,
   argumentLeaf,
   constant,
-  createReference,
   crossEntropy,
   DeviceError,
   exp,
-  Handle,
   hostLeaf,
   layerNorm,
   leaf,
@@ -16,17 +14,16 @@ import {
   mul,
   neg,
   reshape,
-  runtimeOf,
   softmax,
   sum,
   transpose,
-  type Device,
   type DType,
   type Leaf,
   type Node,
   type Shape,
   type TypedArray,
 } from '@firsthand/graph';
+import { createReference, Handle, runtimeOf, type Device, bufferOf } from '@firsthand/runtime';
 import { fromFloat16Bits, sizeOf } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createInterpreter } from '../src/interpreter/device.ts';
@@ -116,7 +113,7 @@ describe('plans', () => {
 /** A stored value with its storage. */
 function stored(data: TypedArray, shape: Shape, dtype: DType, device: Device): Leaf {
   const result = leaf({ role: 'stored', name: null, shape, dtype, host: null, sample: null }, device);
-  result.cell = runtimeOf(device).adopt(device.upload(data, dtype));
+  result.stored = runtimeOf(device).adopt(device.upload(data, dtype));
   return result;
 }
 const wave = (shape: Shape): Float32Array =>
@@ -177,7 +174,7 @@ describe('the device', () => {
     const x = stored(Float32Array.of(1, 2), [2], 'float32', device);
     const again = [reshape(x, [2, 1]), reshape(x, [1, 2])];
     runtime.realize(again);
-    expect(new Set([x, ...again].map((node) => node.cell!.storage)).size).toBe(3);
+    expect(new Set([x, ...again].map((node) => bufferOf(node)!.storage)).size).toBe(3);
     const program = {
       args: [argumentLeaf(x)],
       effects: [] as { node: Node; into: Leaf }[],
@@ -187,8 +184,8 @@ describe('the device', () => {
       node: add(program.args[0]!, constant(1, [2], 'float32')),
       into: program.args[0]!,
     });
-    const { outputs } = device.prepare(program).run([x.cell!.storage]);
-    expect(outputs[0]).toBe(x.cell!.storage);
+    const { outputs } = device.prepare(program).run([bufferOf(x)!.storage]);
+    expect(outputs[0]).toBe(bufferOf(x)!.storage);
     expect([...(await device.read(outputs[0]!))]).toEqual([2, 3]);
   });
 
@@ -200,8 +197,8 @@ describe('the device', () => {
     runtimeOf(device).realize([y]);
     // The inner product, [10, 10], lies in the arena; y is a storage.
     expect(device.memory()).toEqual({ live: 8000, peak: 8000 + 448 });
-    y.cell!.storage.dispose();
-    y.cell!.storage.dispose();
+    bufferOf(y)!.storage.dispose();
+    bufferOf(y)!.storage.dispose();
     expect(device.memory().live).toBe(4000);
   });
 

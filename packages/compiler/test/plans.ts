@@ -1,13 +1,6 @@
 // Programs for tests of plans: arguments, and the plan of what is computed from them.
-import {
-  createReference,
-  leaf,
-  postOrder,
-  type DType,
-  type Leaf,
-  type Node,
-  type Shape,
-} from '@firsthand/graph';
+import { leaf, postOrder, type DType, type Leaf, type Node, type Shape } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { compileProgram } from '../src/plan/compile.ts';
 import type { Plan, Target } from '../src/ir/kernel.ts';
 

@@ -2,7 +2,7 @@
  * Times in a report, and shares of a roofline whose corner is easy to see: a kernel is as near to its best as
  * what it uses more of.
  */
-import type { KernelReport } from '@firsthand/graph';
+import type { KernelReport } from '@firsthand/runtime';
 import { expect, test } from 'vitest';
 import { withTimes } from '../src/index.ts';
 

@@ -2,16 +2,8 @@
  * What the tests of simplification build on: arguments, programs run by the reference device, and nodes as
  * text.
  */
-import {
-  createReference,
-  type Device,
-  type DType,
-  leaf,
-  type Leaf,
-  type Node,
-  type Program,
-  SCAN_NAMES,
-} from '@firsthand/graph';
+import { type DType, leaf, type Leaf, type Node, type Program, SCAN_NAMES } from '@firsthand/graph';
+import { createReference, type Device } from '@firsthand/runtime';
 import { allocate, formatShape, fromFloat16Bits, NDArray, type TypedArray } from '@firsthand/linalg';
 import { runToEnd } from '../src/support/resumable.ts';
 import { rewrite, type RewriteOptions } from '../src/simplify/rewrite.ts';

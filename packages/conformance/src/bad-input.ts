@@ -28,7 +28,8 @@ import {
   widened,
 } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
-import { createReference, crossEntropy, layerNorm } from '@firsthand/graph';
+import { crossEntropy, layerNorm } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { loss } from '@firsthand/nn';
 import { describe, test } from 'vitest';
 import { bools, expectFailure, floats, halves, whole } from './bad-call.ts';

@@ -5,7 +5,7 @@
  */
 import { getDefaultDevice, grad, gradCheck, setDefaultDevice } from '@firsthand/autograd';
 import type { Device, Tensor } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { expect } from 'vitest';
 import { expectValues, numbersOf, toTensor } from './compare.ts';
 import type { Dense } from './oracle/dense.ts';

@@ -7,7 +7,8 @@
  */
 import { attention, compile, einsum, Tensor, tensor } from '@firsthand/autograd';
 import type { Device, DType } from '@firsthand/autograd';
-import { createReference, layerNorm } from '@firsthand/graph';
+import { layerNorm } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 import { Linear, loss } from '@firsthand/nn';
 import { describe, expect, test } from 'vitest';

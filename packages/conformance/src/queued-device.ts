@@ -5,17 +5,8 @@
  * proved before there is a GPU.
  */
 import { DeviceError } from '@firsthand/graph';
-import type {
-  Arg,
-  Completion,
-  Device,
-  DType,
-  Executable,
-  PlanReport,
-  Program,
-  Storage,
-  TypedArray,
-} from '@firsthand/graph';
+import type { DType, Program, TypedArray } from '@firsthand/graph';
+import type { Arg, Completion, Device, Executable, PlanReport, Storage } from '@firsthand/runtime';
 import { allocate, DTYPES, sizeOf } from '@firsthand/linalg';
 
 export interface QueuedOptions {

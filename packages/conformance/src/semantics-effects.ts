@@ -5,7 +5,7 @@
  */
 import { noGrad, realize, stateVariable, tensor, updateStatistic } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
-import { effectGroup, runtimeOf } from '@firsthand/graph';
+import { effectGroup, runtimeOf } from '@firsthand/runtime';
 import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createQueued } from './queued-device.ts';

@@ -6,7 +6,7 @@
 import { engine } from '#engine';
 import { compile, DeviceError, noGrad, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
-import { runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
 import { describe, expect, test } from 'vitest';
 import { createQueued } from './queued-device.ts';
 import type { QueuedDevice } from './queued-device.ts';

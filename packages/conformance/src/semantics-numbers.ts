@@ -15,7 +15,8 @@ import {
   zeros,
 } from '@firsthand/autograd';
 import { hostLeaf, random } from '@firsthand/graph';
-import type { Device, DType } from '@firsthand/graph';
+import type { DType } from '@firsthand/graph';
+import type { Device } from '@firsthand/runtime';
 import type { GeneratorState } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { batch, freshDevice, Momentum, Network, sample } from './semantics-world.ts';

@@ -23,7 +23,7 @@ import {
   vjp,
   zeros,
 } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { describe, expect, test } from 'vitest';
 import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
 import type { CreateDevice } from './semantics-world.ts';

@@ -12,8 +12,8 @@ import {
   type Tensor,
   tensor,
 } from '@firsthand/autograd';
-import { effectGroup, runtimeOf } from '@firsthand/graph';
-import type { Counters, Device } from '@firsthand/graph';
+import { effectGroup, runtimeOf } from '@firsthand/runtime';
+import type { Counters, Device } from '@firsthand/runtime';
 import { engine } from '#engine';
 import { zeros } from '@firsthand/linalg';
 

@@ -19,7 +19,7 @@ import {
   vmap,
   zeros,
 } from '@firsthand/autograd';
-import { runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
 import { functionalCall, Linear, Module } from '@firsthand/nn';
 import { describe, expect, test } from 'vitest';
 import { expectValues, toTensor } from './compare.ts';

@@ -1,5 +1,5 @@
 /** The reference device behind an asynchronous queue: the same answers, whenever the work is done. */
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { createQueued } from '../src/queued-device.ts';
 import { describeConformance } from '../src/suite.ts';
 

@@ -1,5 +1,5 @@
 /** The reference device, against independent values. */
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { describeConformance } from '../src/suite.ts';
 
 describeConformance('reference', () => createReference(), {

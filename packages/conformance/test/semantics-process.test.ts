@@ -55,7 +55,7 @@ const LOOP = `
 async function compileProgram(name: string, code: string): Promise<void> {
   const contents = `
     import { setDefaultDevice, tensor } from '@firsthand/autograd';
-    import { createReference, runtimeOf } from '@firsthand/graph';
+    import { createReference, runtimeOf } from '@firsthand/runtime';
     import { createWebGPU } from '@firsthand/webgpu';
     import { createQueued } from './queued-device.ts';
     const device = createQueued(createReference());

@@ -1,7 +1,8 @@
 // The queue that stands in for a GPU: it must run later, in order, fail on demand, and notice every use of
 // freed storage.
 import { tensor } from '@firsthand/autograd';
-import { add, constant, createReference, DeviceError, leaf } from '@firsthand/graph';
+import { add, constant, DeviceError, leaf } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import type { Program } from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
 import { createQueued } from '../src/queued-device.ts';

@@ -1,5 +1,5 @@
 // The rules of docs/semantics.md on the reference device.
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { describeSemantics } from '../src/semantics.ts';
 
 describeSemantics('the reference', () => createReference(), {

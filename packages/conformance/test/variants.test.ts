@@ -5,7 +5,7 @@
  */
 import type { Device } from '@firsthand/autograd';
 import { tensor } from '@firsthand/autograd';
-import { createReference } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { expect, test } from 'vitest';
 import { describeConformance } from '../src/suite.ts';
 

@@ -10,7 +10,7 @@ import {
   type Device,
   type Tensor,
 } from '@firsthand/autograd';
-import { createReference, getDefaultDevice } from '@firsthand/graph';
+import { createReference, getDefaultDevice } from '@firsthand/runtime';
 import { Embedding, LayerNorm, Linear, loss, Module } from '@firsthand/nn';
 import { AdamW } from '@firsthand/optim';
 import { createWebGPU } from '@firsthand/webgpu';

@@ -4,7 +4,8 @@
  * oracle gives, and what the host is told of a program that cannot be planned is what it is told of others.
  */
 import { setDefaultDevice, tensor, type Device } from '@firsthand/autograd';
-import { DeviceError, getDefaultDevice } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { getDefaultDevice } from '@firsthand/runtime';
 import { createWebGPU } from '@firsthand/webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { describeRandomEffects } from '../src/random/effects.ts';

@@ -1,16 +1,6 @@
-/** What to compute, and where: the public names of the package, and nothing else. */
-export * from './types.ts';
-export { reportTable } from './report-table.ts';
-export {
-  DeviceError,
-  disposedDevice,
-  foreignStorage,
-  freedStorage,
-  GradientError,
-  NonFiniteError,
-  StaleError,
-  unfitArgument,
-} from './errors.ts';
+/** The intermediate representation and its reference interpreter: the public names of the package, and nothing else. */
+export * from './ir/types.ts';
+export { DeviceError, GradientError, NonFiniteError } from './ir/errors.ts';
 export {
   argumentLeaf,
   call,
@@ -33,25 +23,25 @@ export {
   widened,
   withGradient,
   withRecorder,
-} from './node.ts';
-export { Courses, Recorder, sameList, setConstant } from './recorder.ts';
-export type { BuildMode } from './recorder.ts';
-export { isFree, nextStamp, postOrder, unstored, walk } from './traverse.ts';
-export type { Follow } from './traverse.ts';
+} from './ir/node.ts';
+export { Recorder, sameList, setConstant, TraceTree } from './ir/recorder.ts';
+export type { BuildMode } from './ir/recorder.ts';
+export { isRematerialisable, nextStamp, postOrder, unstored, walk } from './ir/traverse.ts';
+export type { Follow } from './ir/traverse.ts';
 export {
   aboutNodes,
   describe,
   operandOf,
   isFloat,
-  keptShape,
+  keepDimsShape,
   reducedAxes,
   requireFloat,
   requireIndex,
   requireSameDType,
-} from './shapes.ts';
-export { BINARY_RULES, PRIMITIVES, SCAN_NAMES, UNARY_RULES } from './primitives.ts';
-export * from './ops.ts';
-export * from './derived.ts';
+} from './ir/shapes.ts';
+export { BINARY_RULES, PRIMITIVES, SCAN_NAMES, UNARY_RULES } from './ir/primitives.ts';
+export * from './operations/ops.ts';
+export * from './operations/derived.ts';
 export { adamW, adamWComposite } from './composites/adamw.ts';
 export type { AdamWAttrs } from './composites/adamw.ts';
 export {
@@ -61,7 +51,14 @@ export {
   attentionQueryGradientComposite,
   type AttentionAttrs,
 } from './composites/attention.ts';
-export { concatenate, concatenateComposite, partBoxes, stack, unbind } from './composites/concatenate.ts';
+export {
+  concatenate,
+  concatenateComposite,
+  partBoxes,
+  roll,
+  stack,
+  unbind,
+} from './composites/concatenate.ts';
 export {
   conv1d,
   conv2d,
@@ -85,16 +82,9 @@ export {
   softmax,
   softmaxComposite,
 } from './composites/softmax.ts';
-export { createCell, failedCell, isExclusive, releaseCell, requireReadable } from './cell.ts';
-export { macrotask } from './flights.ts';
-export { Handle } from './handle.ts';
-export type { EffectKind } from './handle.ts';
-export { closeProgram, keyOf } from './key.ts';
-export type { Keyed, Request } from './key.ts';
-export { replaceGeneration, requireAssignable } from './generation.ts';
-export { effectGroup, Runtime, runtimeOf } from './runtime.ts';
-export type { Saved } from './kept.ts';
-export type { Counters, SavedSets } from './runtime.ts';
-export { checkDevice, getDefaultDevice, setDefaultDevice } from './default-device.ts';
-export { createReference } from './reference/device.ts';
-export type { ReferenceOptions } from './reference/device.ts';
+export { argumentsOf, closeProgram, keyOf } from './ir/program.ts';
+export type { Keyed, Request } from './ir/program.ts';
+export { evaluate, Interpreter } from './reference/interpreter.ts';
+export type { AllocationCounter } from './reference/interpreter.ts';
+export { REFERENCE_KERNELS } from './reference/evaluate.ts';
+export type { ReferenceKernel } from './reference/evaluate.ts';

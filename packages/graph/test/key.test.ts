@@ -120,7 +120,7 @@ test('a closed program holds no cell and no node of the graph that it was made f
   const seen: Node[] = [...program.roots];
   for (const node of seen) {
     expect([x, y, graph]).not.toContain(node);
-    expect(node.cell).toBeNull();
+    expect(node.stored).toBeNull();
     seen.push(...node.inputs);
   }
 });

@@ -1,6 +1,5 @@
 /**
- * Building checks everything at the call: the error names the operation, the operands and the remedy, and
- * nothing was enqueued.
+ * Building checks everything at the call: the error names the operation, the operands and the remedy.
  */
 import { expect, test } from 'vitest';
 
@@ -9,7 +8,6 @@ import {
   cast,
   concatenate,
   constant,
-  createReference,
   crossEntropy,
   DeviceError,
   gather,
@@ -22,7 +20,6 @@ import {
   mul,
   pad,
   reshape,
-  runtimeOf,
   slice,
   sqrt,
   where,
@@ -97,7 +94,7 @@ test.each([
   ],
   [
     'devices',
-    () => add(x, stored([1], [1], 'float32', createReference())),
+    () => add(x, stored([1], [1], 'float32', { ...device })),
     DeviceError,
     'operands are on different devices',
   ],
@@ -108,10 +105,8 @@ test.each([
     'only floating-point values have gradients',
   ],
 ])('%s', (_, build, type, message) => {
-  const { programs } = runtimeOf(device).counters;
   expect(build).toThrow(type);
   expect(build).toThrow(message);
-  expect(runtimeOf(device).counters.programs).toBe(programs);
 });
 
 test('an operand with a name is named', () => {
@@ -124,20 +119,20 @@ test('an operand with a name is named', () => {
   );
 });
 
-test('an index out of range reads NaN, or 0 for integers', async () => {
+test('an index out of range reads NaN, or 0 for integers', () => {
   const index = stored(Int32Array.of(1, -1, 2), [3], 'int32');
-  expect(await valuesOf(indexSelect(stored([7, 8], [2]), index, 0))).toEqual([8, Number.NaN, Number.NaN]);
-  expect(await valuesOf(indexSelect(stored(Int32Array.of(7, 8), [2], 'int32'), index, 0))).toEqual([8, 0, 0]);
+  expect(valuesOf(indexSelect(stored([7, 8], [2]), index, 0))).toEqual([8, Number.NaN, Number.NaN]);
+  expect(valuesOf(indexSelect(stored(Int32Array.of(7, 8), [2], 'int32'), index, 0))).toEqual([8, 0, 0]);
 });
 
-test('constants belong to no device and join any', async () => {
+test('constants belong to no device and join any', () => {
   const two = constant(2, [2, 3], 'float32');
   expect(two.device).toBeNull();
-  expect(await valuesOf(mul(two, x))).toEqual([2, 4, 6, 8, 10, 12]);
-  expect(await valuesOf(two)).toEqual([2, 2, 2, 2, 2, 2]);
+  expect(valuesOf(mul(two, x))).toEqual([2, 4, 6, 8, 10, 12]);
+  expect(valuesOf(two)).toEqual([2, 2, 2, 2, 2, 2]);
 });
 
-test('a host leaf is sampled when it is built', async () => {
+test('a host leaf is sampled when it is built', () => {
   let rate = 1;
   const first = mul(
     x,
@@ -147,5 +142,5 @@ test('a host leaf is sampled when it is built', async () => {
     ),
   );
   rate = 10;
-  expect((await valuesOf(first))[0]).toBe(1);
+  expect(valuesOf(first)[0]).toBe(1);
 });

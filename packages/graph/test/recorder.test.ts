@@ -1,4 +1,4 @@
-/** Courses: a graph that is built again is the graph that was built before, as far as it is the same. */
+/** TraceTree: a graph that is built again is the graph that was built before, as far as it is the same. */
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -7,7 +7,7 @@ import {
   call,
   constant,
   type Composite,
-  Courses,
+  TraceTree,
   hostLeaf,
   leaf,
   mul,
@@ -29,13 +29,13 @@ import { device, stored } from './support.ts';
 const x = stored([1, 2, 3, 4], [2, 2]);
 const y = stored([5, 6, 7, 8], [2, 2]);
 
-/** Builds on the courses, and gives what was built and the constants on the way. */
+/** Builds on the traces, and gives what was built and the constants on the way. */
 function build<T>(
-  courses: Courses<string>,
+  traces: TraceTree<string>,
   fn: () => T,
   numbers: readonly number[] = [],
 ): { readonly value: T; readonly recorder: Recorder<string> } {
-  const recorder = new Recorder(courses, numbers);
+  const recorder = new Recorder(traces, numbers);
   return { value: withRecorder(recorder as unknown as Recorder<never>, fn), recorder };
 }
 const constants = (recorder: Recorder<string>): number[] =>
@@ -43,7 +43,7 @@ const constants = (recorder: Recorder<string>): number[] =>
 
 describe('what is built again', () => {
   test('is the same node, of every kind', () => {
-    const courses = new Courses<string>();
+    const traces = new TraceTree<string>();
     const fn = (): Node[] => [
       relu(mul(add(x, y), 2)),
       sum(x, { axis: 0 }),
@@ -58,27 +58,27 @@ describe('what is built again', () => {
         weightDecay: 0,
       }),
     ];
-    const first = build(courses, fn);
-    const size = courses.size;
-    const second = build(courses, fn);
+    const first = build(traces, fn);
+    const size = traces.size;
+    const second = build(traces, fn);
     expect(second.value).toHaveLength(first.value.length);
     second.value.forEach((node, index) => expect(node).toBe(first.value[index]));
-    expect(courses.size).toBe(size);
+    expect(traces.size).toBe(size);
     expect(constants(second.recorder)).toEqual(constants(first.recorder));
     const called = first.value.at(-1)!.inputs[0]! as Node & { op: 'call' };
     expect(outputsOf(called)).toHaveLength(4);
   });
 
   test('may have other constants, which are those of the latest course; exponents make another', () => {
-    const courses = new Courses<string>();
+    const traces = new TraceTree<string>();
     const fn = (n: number, power: number) => () => pow(add(mul(x, n), 1), power);
-    const first = build(courses, fn(2, 3));
-    const second = build(courses, fn(5, 3));
+    const first = build(traces, fn(2, 3));
+    const second = build(traces, fn(5, 3));
     expect(second.value).toBe(first.value);
     expect(constants(second.recorder)).toEqual([5, 1]);
     expect(first.value.inputs[0]!.inputs[0]!.inputs[1]!.attrs).toMatchObject({ value: 5 });
-    expect(build(courses, fn(5, 4)).value).not.toBe(first.value);
-    expect(build(courses, fn(2, 3)).value).toBe(first.value);
+    expect(build(traces, fn(5, 4)).value).not.toBe(first.value);
+    expect(build(traces, fn(2, 3)).value).toBe(first.value);
   });
 
   test.each<[string, () => Node, () => Node]>([
@@ -101,14 +101,14 @@ describe('what is built again', () => {
     ['a value to differentiate with respect to', () => reshape(x, [1, 4]), () => tracked(reshape(x, [4]))],
     ['another mode', () => withGradient(true, () => neg(x)), () => withGradient(false, () => neg(x))],
   ])('%s is another node, and both are found again', (_, a, b) => {
-    const courses = new Courses<string>();
-    const first = build(courses, a).value;
-    const second = build(courses, b).value;
+    const traces = new TraceTree<string>();
+    const first = build(traces, a).value;
+    const second = build(traces, b).value;
     expect(second).not.toBe(first);
-    const { size } = courses;
-    expect(build(courses, a).value).toBe(first);
-    expect(build(courses, b).value).toBe(second);
-    expect(courses.size).toBe(size);
+    const { size } = traces;
+    expect(build(traces, a).value).toBe(first);
+    expect(build(traces, b).value).toBe(second);
+    expect(traces.size).toBe(size);
   });
 
   test('attributes of composites count, those that are missing too', () => {
@@ -117,26 +117,26 @@ describe('what is built again', () => {
       infer: (_, a) => [a],
       body: (_, a) => [neg(a)],
     };
-    const courses = new Courses<string>();
+    const traces = new TraceTree<string>();
     const nodes = [{ a: 1, b: 2 }, { a: 1 }, { b: 2 }, { a: 2, b: 2 }].map(
-      (attrs) => build(courses, () => call(composite, attrs, x)[0]!).value,
+      (attrs) => build(traces, () => call(composite, attrs, x)[0]!).value,
     );
     expect(new Set(nodes).size).toBe(4);
   });
 
   test('two equal nodes of one course stay two', () => {
-    const courses = new Courses<string>();
+    const traces = new TraceTree<string>();
     const fn = (): Node[] => [neg(x), neg(x)];
-    const first = build(courses, fn).value;
-    const second = build(courses, fn).value;
+    const first = build(traces, fn).value;
+    const second = build(traces, fn).value;
     expect(first[0]).not.toBe(first[1]);
     expect([second[0] === first[0], second[1] === first[1]]).toEqual([true, true]);
   });
 });
 
-test('courses end where they end, and remember what became of them', () => {
-  const courses = new Courses<string>();
-  const end = (fn: () => unknown): string[] => build(courses, fn).recorder.ends();
+test('traces end where they end, and remember what became of them', () => {
+  const traces = new TraceTree<string>();
+  const end = (fn: () => unknown): string[] => build(traces, fn).recorder.ends();
   end(() => neg(x)).push('short');
   end(() => add(neg(x), y)).push('long');
   expect(end(() => neg(x))).toEqual(['short']);
@@ -145,7 +145,7 @@ test('courses end where they end, and remember what became of them', () => {
 });
 
 test('what is computed of nodes alone is built once for a key, with its constants', () => {
-  const courses = new Courses<string>();
+  const traces = new TraceTree<string>();
   let built = 0;
   const fn = (n: number) => (): Node => {
     const recorded = current!;
@@ -158,7 +158,7 @@ test('what is computed of nodes alone is built once for a key, with its constant
   };
   let current: Recorder<string> | null = null;
   const run = (n: number): { readonly value: Node; readonly values: number[] } => {
-    current = new Recorder(courses, []);
+    current = new Recorder(traces, []);
     const value = withRecorder(current as unknown as Recorder<never>, fn(n));
     return { value, values: constants(current) };
   };
@@ -170,8 +170,8 @@ test('what is computed of nodes alone is built once for a key, with its constant
 });
 
 test('constants that are the numbers of a call vary; those that stand in every formula do only where they come from the caller', () => {
-  const courses = new Courses<string>();
-  const recorder = new Recorder(courses, [0.3, 1]);
+  const traces = new TraceTree<string>();
+  const recorder = new Recorder(traces, [0.3, 1]);
   withRecorder(recorder as unknown as Recorder<never>, () => {
     relu(mul(x, 0.3));
     add(x, 1);
@@ -183,9 +183,9 @@ test('constants that are the numbers of a call vary; those that stand in every f
 });
 
 test('of very many branches the latest stay', () => {
-  const courses = new Courses<string>();
+  const traces = new TraceTree<string>();
   const fn = (n: number) => (): Node => reshape(x, [1, ...Array.from({ length: n }, () => 1), 4]);
-  const nodes = Array.from({ length: 40 }, (_, n) => build(courses, fn(n)).value);
-  expect(build(courses, fn(39)).value).toBe(nodes[39]);
-  expect(build(courses, fn(0)).value).not.toBe(nodes[0]);
+  const nodes = Array.from({ length: 40 }, (_, n) => build(traces, fn(n)).value);
+  expect(build(traces, fn(39)).value).toBe(nodes[39]);
+  expect(build(traces, fn(0)).value).not.toBe(nodes[0]);
 });

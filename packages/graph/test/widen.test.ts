@@ -65,8 +65,8 @@ test('derived operations are float32 between two casts', () => {
   expect([widen(single), widen(half).dtype]).toEqual([single, 'float32']);
 });
 
-test('what leaves the range on the way comes back', async () => {
+test('what leaves the range on the way comes back', () => {
   const length = (x: Node): Node => sqrt(sum(mul(x, x)));
-  expect(await valuesOf(cast(length(half), 'float32'))).toEqual([Infinity]);
-  expect(await valuesOf(cast(widened(length, half), 'float32'))).toEqual([500]);
+  expect(valuesOf(cast(length(half), 'float32'))).toEqual([Infinity]);
+  expect(valuesOf(cast(widened(length, half), 'float32'))).toEqual([500]);
 });

@@ -10,7 +10,7 @@ import {
   tensor,
   zeros,
 } from '@firsthand/autograd';
-import { createReference, type Device } from '@firsthand/graph';
+import { createReference, type Device } from '@firsthand/runtime';
 import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,6 +1,6 @@
 // Clipping and schedules against their formulas in plain numbers.
 import { compile, getDefaultDevice, type Tensor, tensor } from '@firsthand/autograd';
-import { runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
 import { FirsthandError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';

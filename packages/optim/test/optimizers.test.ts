@@ -1,7 +1,7 @@
 // Optimizers against torch's formulas, written again element by element in plain numbers, over random
 // settings and gradients; groups, state, errors.
 import { compile, getDefaultDevice, type Tensor, tensor } from '@firsthand/autograd';
-import { runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
 import { FirsthandError, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';

@@ -7,4 +7,5 @@ export type { Callbacks, FitOptimizer, FitOptions, StepReport } from './fit-opti
 export { accuracy, type Metrics, RunningMeans, type Totals } from './metrics.ts';
 export { type EpochReport, Progress, type ProgressState } from './progress.ts';
 export { NonFiniteLossError, type NonFinitePolicy } from './non-finite.ts';
+export { reportTable } from './report-table.ts';
 export type { LossFunction, StepValues } from './step-values.ts';

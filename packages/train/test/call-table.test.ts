@@ -53,6 +53,9 @@ const TABLE: CallTable = {
       (train.evaluate as Call)({ ...needed(), ...(options as object) }, ...more),
     options: { compile: 'compiled' },
   },
+  reportTable: {
+    call: (...more) => (train.reportTable as Call)({ kernels: [], peakBytes: 0 }, ...more),
+  },
   accuracy: {
     call: (...more) => (train.accuracy as Call)(tensor([[1, 2]]), tensor([1], { dtype: 'int32' }), ...more),
   },
@@ -94,6 +97,7 @@ testRefusals({
   'evaluate()': () => (train.evaluate as Call)(),
   'evaluate(model, data)': () => (train.evaluate as Call)(model, loader()),
   'evaluate with compile: 1': () => (train.evaluate as Call)({ ...needed(), compile: 1 }),
+  'reportTable(1)': () => (train.reportTable as Call)(1),
   'accuracy without labels': () => (train.accuracy as Call)(tensor([[1, 2]])),
   'accuracy with labels that are numbers': () => (train.accuracy as Call)(tensor([[1, 2]]), [1]),
   'saveCheckpoint(model)': () => (train.saveCheckpoint as Call)(model),

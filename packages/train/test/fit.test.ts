@@ -1,7 +1,7 @@
 // The loop: what it computes against a loop written out by hand, what it reports, and how it stops and fails.
 import { manualSeed, type Tensor, tensor } from '@firsthand/autograd';
 import { ArrayDataset, DataLoader } from '@firsthand/data';
-import { createReference, type Device, getDefaultDevice, runtimeOf } from '@firsthand/graph';
+import { createReference, type Device, getDefaultDevice, runtimeOf } from '@firsthand/runtime';
 import { array, FirsthandError, Generator } from '@firsthand/linalg';
 import { Dropout, Linear, loss, type Module, Sequential } from '@firsthand/nn';
 import { SGD } from '@firsthand/optim';

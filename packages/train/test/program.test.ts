@@ -1,7 +1,7 @@
 // The program that the design promises, as it is written there but for its device and its data: compiled and
 // plain it gives the same losses.
 import { compile, getDefaultDevice, manualSeed, type Tensor, tensor } from '@firsthand/autograd';
-import { runtimeOf } from '@firsthand/graph';
+import { runtimeOf } from '@firsthand/runtime';
 import { Generator } from '@firsthand/linalg';
 import { Linear, loss, Module } from '@firsthand/nn';
 import { AdamW } from '@firsthand/optim';

@@ -1,5 +1,6 @@
 /** The entry point: finds out what the engine can do, reserves the memory, and puts a device together. */
-import { DeviceError, type Device } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { type Device } from '@firsthand/runtime';
 import { checkChoice, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import { chooseTile } from './contract/choose.ts';
 import type { Tile } from './contract/tile.ts';

@@ -3,13 +3,8 @@
  * gradients.
  */
 import { attention, grad, manualSeed, randn, realize, type Device, type Tensor } from '@firsthand/autograd';
-import {
-  attention as attentionNode,
-  createReference,
-  leaf,
-  runtimeOf,
-  type PlanReport,
-} from '@firsthand/graph';
+import { attention as attentionNode, leaf } from '@firsthand/graph';
+import { createReference, runtimeOf, type PlanReport } from '@firsthand/runtime';
 import type { DType } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createWasm } from '../src/index.ts';

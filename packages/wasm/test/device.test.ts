@@ -2,19 +2,8 @@
  * The device as a user of `graph` sees it: what it says of itself, what goes in and comes out, what it
  * refuses, and that it can be disposed of.
  */
-import {
-  add,
-  constant,
-  createReference,
-  DeviceError,
-  exp,
-  leaf,
-  mul,
-  neg,
-  runtimeOf,
-  type Device,
-  type Leaf,
-} from '@firsthand/graph';
+import { add, constant, DeviceError, exp, leaf, mul, neg, type Leaf } from '@firsthand/graph';
+import { createReference, runtimeOf, type Device, bufferOf } from '@firsthand/runtime';
 import type { DType, TypedArray } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { createWasm } from '../src/index.ts';
@@ -25,7 +14,7 @@ function stored(device: Device, data: TypedArray, dtype: DType): Leaf {
     { role: 'stored', name: null, shape: [data.length], dtype, host: null, sample: null },
     device,
   );
-  created.cell = runtimeOf(device).adopt(device.upload(data, dtype));
+  created.stored = runtimeOf(device).adopt(device.upload(data, dtype));
   return created;
 }
 
@@ -103,7 +92,7 @@ describe('a wasm device', () => {
     device.dispose();
     const uses: readonly (() => unknown)[] = [
       () => device.upload(Float32Array.of(1), 'float32'),
-      () => device.readSync!(x.cell!.storage),
+      () => device.readSync!(bufferOf(x)!.storage),
       () => device.prepare({ args: [], effects: [], roots: [] }),
       () => runtime.realize([neg(x)]),
       () => runtime.realize([exp(x)]),
@@ -112,7 +101,7 @@ describe('a wasm device', () => {
       expect(use).toThrow(DeviceError);
       expect(use).toThrow(/disposed/);
     }
-    await expect(device.read(x.cell!.storage)).rejects.toThrow(DeviceError);
+    await expect(device.read(bufferOf(x)!.storage)).rejects.toThrow(DeviceError);
     expect(device.memory().live).toBe(0);
   });
 });

@@ -5,7 +5,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Plan } from '@firsthand/compiler';
-import { DeviceError, type Arg, type Storage } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { type Arg, type Storage } from '@firsthand/runtime';
 import { describe, expect, test } from 'vitest';
 import type { WasmKernelPlan } from '../src/kernels/kernel-plan.ts';
 import { WasmExecutable } from '../src/runtime/executable.ts';

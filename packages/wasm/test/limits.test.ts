@@ -3,7 +3,7 @@
  * GiB, where addresses are negative numbers of 32 bits.
  */
 import { compile, tensor, type Tensor } from '@firsthand/autograd';
-import type { Device } from '@firsthand/graph';
+import type { Device } from '@firsthand/runtime';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createWasm } from '../src/index.ts';
 import { WasmDevice } from '../src/runtime/device.ts';

@@ -2,17 +2,8 @@
  * The device of a page's main thread, in Node: what a run promises, the order of the queue, what a failure
  * leaves behind, and what is freed when.
  */
-import {
-  add,
-  constant,
-  DeviceError,
-  leaf,
-  mul,
-  type Device,
-  type Executable,
-  type Leaf,
-  type Storage,
-} from '@firsthand/graph';
+import { add, constant, DeviceError, leaf, mul, type Leaf } from '@firsthand/graph';
+import { type Device, type Executable, type Storage } from '@firsthand/runtime';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
 import { PageDevice } from '../src/runtime/page-device.ts';

@@ -2,7 +2,8 @@
  * Storages: counted wherever they lie, moved between host and linear memory without anybody noticing, freed
  * once.
  */
-import { createReference, DeviceError } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import { DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import { array, assert, constantFrom, integer, nat, property, record } from 'fast-check';
 import { describe, expect, test } from 'vitest';

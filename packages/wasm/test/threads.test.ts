@@ -3,7 +3,8 @@
  * once they are not needed.
  */
 import { tensor } from '@firsthand/autograd';
-import { DeviceError, type Device } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { type Device } from '@firsthand/runtime';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
 import { WasmDevice } from '../src/runtime/device.ts';

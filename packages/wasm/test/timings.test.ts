@@ -3,7 +3,7 @@
  * that there is nothing of it in programs that are not timed.
  */
 import { compile, manualSeed, randn, type Tensor } from '@firsthand/autograd';
-import type { PlanReport } from '@firsthand/graph';
+import type { PlanReport } from '@firsthand/runtime';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createWasm, type WasmOptions } from '../src/index.ts';
 import { rooflineOf } from '../src/profile/roofline.ts';

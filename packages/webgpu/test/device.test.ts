@@ -1,16 +1,8 @@
 // The device in Node: one submission per program, buffers that are used again, kernels that are timed, errors
 // that say what to change.
 import { compile, setDefaultDevice, stateVariable, tensor, Tensor, type Device } from '@firsthand/autograd';
-import {
-  call,
-  DeviceError,
-  getDefaultDevice,
-  mul,
-  unary,
-  type Composite,
-  type Executable,
-  type Program,
-} from '@firsthand/graph';
+import { call, DeviceError, mul, unary, type Composite, type Program } from '@firsthand/graph';
+import { getDefaultDevice, type Executable } from '@firsthand/runtime';
 import { array } from '@firsthand/linalg';
 import { createWebGPU, defineKernel } from '@firsthand/webgpu';
 import { afterAll, describe, expect, test, vi } from 'vitest';

@@ -9,14 +9,8 @@ import {
   type Tensor,
 } from '@firsthand/autograd';
 import { compileProgram } from '@firsthand/compiler';
-import {
-  closeProgram,
-  DeviceError,
-  keyOf,
-  type Device,
-  type Executable,
-  type Program,
-} from '@firsthand/graph';
+import { closeProgram, DeviceError, keyOf, type Program } from '@firsthand/graph';
+import { type Device, type Executable } from '@firsthand/runtime';
 import { createWebGPU } from '@firsthand/webgpu';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { create } from 'webgpu';

@@ -3,19 +3,9 @@
  * returns. What it and the reference device disagree on is the compiler's mistake; what it and a faster
  * device disagree on, with the same plan, is the mistake of that device.
  */
-import { disposedDevice, foreignStorage, freedStorage, unfitArgument } from '@firsthand/graph';
-import type {
-  Arg,
-  Completion,
-  Device,
-  DType,
-  Executable,
-  Leaf,
-  PlanReport,
-  Program,
-  Storage,
-  TypedArray,
-} from '@firsthand/graph';
+import { disposedDevice, foreignStorage, freedStorage, unfitArgument } from '@firsthand/runtime';
+import type { DType, Leaf, Program, TypedArray } from '@firsthand/graph';
+import type { Arg, Completion, Device, Executable, PlanReport, Storage } from '@firsthand/runtime';
 import { allocate, array, sizeOf } from '@firsthand/linalg';
 import { compileProgram } from '../plan/compile.ts';
 import type { Plan, Target } from '../ir/kernel.ts';

@@ -1,5 +1,5 @@
 /** What a plan does, kernel by kernel, in the words that every device reports in. */
-import type { PlanReport } from '@firsthand/graph';
+import type { PlanReport } from '@firsthand/runtime';
 import { DTYPES } from '@firsthand/linalg';
 import type { Plan, PlannedKernel } from '../ir/kernel.ts';
 import { trafficOf } from './traffic.ts';

@@ -3,7 +3,7 @@
  * arithmetic at full speed, nor than its memory. Williams, Waterman and Patterson, "Roofline: an insightful
  * visual performance model for multicore architectures", 2009.
  */
-import type { Ceiling, KernelReport, PlanReport } from '@firsthand/graph';
+import type { Ceiling, KernelReport, PlanReport } from '@firsthand/runtime';
 
 /** What a device reaches at best. */
 export interface Roofline {

@@ -4,7 +4,7 @@
  * sign of a zero may differ, since a sum of −0 alone is −0 or 0 depending on where it starts.
  */
 import type { Node, ReduceKind, Shape } from '@firsthand/graph';
-import { isFloat, keptShape } from '@firsthand/graph';
+import { isFloat, keepDimsShape } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
 import type { Rewriter, Rule } from './rewrite.ts';
 import { inexact, movedBy, reduceRule, rule } from './rewrite-rule.ts';
@@ -146,7 +146,7 @@ export const SPLIT_REDUCTION: Rule = inexact(
 function sumOfCopies(x: Node, axes: readonly number[], make: Rewriter): Node | null {
   const repeated = movedBy(x, 'expand');
   if (repeated === null || !axes.every((axis) => isRepeated(repeated.source, x, axis))) return null;
-  const shape = keptShape(x.shape, axes);
+  const shape = keepDimsShape(x.shape, axes);
   const count = sizeOf(x.shape) / sizeOf(shape);
   if (count > LARGEST_COUNT[x.dtype]) return null;
   return make.binary('mul', make.expand(repeated.source, shape), make.constant(count, shape, x.dtype));

@@ -7,10 +7,10 @@
  * twice.
  */
 import { DTypeError, equalShapes, ShapeError } from '@firsthand/linalg';
-import { call, computeDType } from '../node.ts';
-import { add, div, mul, neg, sqrt, sub, unary } from '../ops.ts';
-import type { Attrs, Composite, Node } from '../types.ts';
-import { describe, operandOf, requireFloat, requireSameDType, shapesDiffer } from '../shapes.ts';
+import { call, computeDType } from '../ir/node.ts';
+import { add, div, mul, neg, sqrt, sub, unary } from '../operations/ops.ts';
+import type { Attrs, Composite, Node } from '../ir/types.ts';
+import { describe, operandOf, requireFloat, requireSameDType, shapesDiffer } from '../ir/shapes.ts';
 
 /** The decay rates of the two moments, the term that keeps the quotient finite, and the weight decay λ. */
 export interface AdamWAttrs extends Attrs {

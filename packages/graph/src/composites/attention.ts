@@ -3,13 +3,13 @@
  * every key masked gives 0. A bool mask keeps where it is true; a float mask is added to the scores.
  */
 import { broadcastShapes, DTypeError, equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
-import { sumTo } from '../derived.ts';
-import { call } from '../node.ts';
-import { add, expand, iota, le, mul, sub, sum, transpose, where } from '../ops.ts';
-import type { Attrs, Composite, Node, Spec } from '../types.ts';
+import { sumTo } from '../operations/derived.ts';
+import { call } from '../ir/node.ts';
+import { add, expand, iota, le, mul, sub, sum, transpose, where } from '../operations/ops.ts';
+import type { Attrs, Composite, Node, Spec } from '../ir/types.ts';
 import { matmul } from './matmul.ts';
 import { logsumexp, softmax } from './softmax.ts';
-import { describe, operandOf, requireFloat, requireSameDType } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireSameDType } from '../ir/shapes.ts';
 
 /** Whether later keys are hidden, and what scores are multiplied by. */
 export interface AttentionAttrs extends Attrs {

@@ -4,10 +4,11 @@
  * no better, joins by halves.
  */
 import { equalShapes, formatShape, normalizeAxis, ShapeError } from '@firsthand/linalg';
-import { callNode } from '../node.ts';
-import { iota, lt, pad, reshape, shrink, where } from '../ops.ts';
-import { operandOf, requireSameDType, shapesDiffer } from '../shapes.ts';
-import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
+import { callNode } from '../ir/node.ts';
+import { slice } from '../operations/derived.ts';
+import { iota, lt, pad, reshape, shrink, where } from '../operations/ops.ts';
+import { operandOf, requireSameDType, shapesDiffer } from '../ir/shapes.ts';
+import type { Attrs, Composite, Node, Shape, Spec } from '../ir/types.ts';
 
 interface ConcatenateAttrs extends Attrs {
   readonly axis: number;
@@ -129,4 +130,13 @@ export function unbind(x: Node, axis: number): readonly Node[] {
       rest,
     ),
   );
+}
+
+/** Elements shifted along an axis; what leaves at one end enters at the other. */
+export function roll(x: Node, shift: number, axis: number): Node {
+  const along = normalizeAxis('roll', axis, x.shape.length);
+  const extent = x.shape[along]!;
+  const offset = extent === 0 ? 0 : ((shift % extent) + extent) % extent;
+  if (offset === 0) return x;
+  return concatenate([slice(x, along, extent - offset, extent), slice(x, along, 0, extent - offset)], along);
 }

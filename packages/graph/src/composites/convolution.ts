@@ -7,10 +7,10 @@
  */
 import { checkOptions, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { OptionKeys } from '@firsthand/linalg';
-import { call, widened } from '../node.ts';
-import { add, flip, permute, reshape } from '../ops.ts';
-import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
-import { describe, operandOf, requireFloat, requireSameDType } from '../shapes.ts';
+import { call, widened } from '../ir/node.ts';
+import { add, flip, permute, reshape } from '../operations/ops.ts';
+import type { Attrs, Composite, Node, Shape, Spec } from '../ir/types.ts';
+import { describe, operandOf, requireFloat, requireSameDType } from '../ir/shapes.ts';
 import { matmul } from './matmul.ts';
 import { extendAxis, padBoth, perAxis, span, unfold, windowCounts } from './windows.ts';
 import type { PerAxis } from './windows.ts';

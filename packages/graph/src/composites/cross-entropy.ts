@@ -3,12 +3,12 @@
  * loss[n] = −log softmax(logits[n])[label[n]]. A label outside [0, classes) gives NaN.
  */
 import { equalShapes, formatShape, ShapeError } from '@firsthand/linalg';
-import { oneHot } from '../derived.ts';
-import { call } from '../node.ts';
-import { gather, mul, neg, reshape, sub } from '../ops.ts';
-import type { Composite, Node } from '../types.ts';
+import { oneHot } from '../operations/derived.ts';
+import { call } from '../ir/node.ts';
+import { gather, mul, neg, reshape, sub } from '../operations/ops.ts';
+import type { Composite, Node } from '../ir/types.ts';
 import { logSoftmax, softmax } from './softmax.ts';
-import { describe, operandOf, requireFloat, requireIndex } from '../shapes.ts';
+import { describe, operandOf, requireFloat, requireIndex } from '../ir/shapes.ts';
 
 /** Cross-entropy as an operation; called through `crossEntropy`. */
 export const crossEntropyComposite: Composite = {

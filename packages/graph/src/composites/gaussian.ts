@@ -3,11 +3,11 @@
  * −x²/2 rounded to a float would cost x²/2 of them. With h the nearest multiple of 2⁻⁸, whose square is
  * exact, x² = h² + (x − h)(x + h), and the second term is small (as in fdlibm's s_erf.c).
  */
-import { clamp } from '../derived.ts';
-import { call } from '../node.ts';
-import { add, exp, mul, neg, sub, unary } from '../ops.ts';
-import type { Composite, Node } from '../types.ts';
-import { requireFloat } from '../shapes.ts';
+import { clamp } from '../operations/derived.ts';
+import { call } from '../ir/node.ts';
+import { add, exp, mul, neg, sub, unary } from '../operations/ops.ts';
+import type { Composite, Node } from '../ir/types.ts';
+import { requireFloat } from '../ir/shapes.ts';
 
 /** Beyond, the result is 0: e^(−128) in float32, e^(−800) in float64. */
 const REACH = { float16: 16, float32: 16, float64: 40 } as const;

@@ -4,11 +4,11 @@
  * compute them again.
  */
 import { equalShapes, ShapeError, sizeOf } from '@firsthand/linalg';
-import { mean, sumTo, variance } from '../derived.ts';
-import { call } from '../node.ts';
-import { add, div, expand, mul, rsqrt, sub } from '../ops.ts';
-import type { Attrs, Composite, Node } from '../types.ts';
-import { describe, operandOf, requireFloat, requireSameDType } from '../shapes.ts';
+import { mean, sumTo, variance } from '../operations/derived.ts';
+import { call } from '../ir/node.ts';
+import { add, div, expand, mul, rsqrt, sub } from '../operations/ops.ts';
+import type { Attrs, Composite, Node } from '../ir/types.ts';
+import { describe, operandOf, requireFloat, requireSameDType } from '../ir/shapes.ts';
 
 interface LayerNormAttrs extends Attrs {
   readonly eps: number;

@@ -3,11 +3,11 @@
  * body is the definition; every device is expected to bring a kernel.
  */
 import { broadcastShapes, ShapeError } from '@firsthand/linalg';
-import { sumTo } from '../derived.ts';
-import { call } from '../node.ts';
-import { expand, mul, reshape, sum, transpose } from '../ops.ts';
-import type { Composite, Node, Spec } from '../types.ts';
-import { describe, operandOf, requireNumbers, requireSameDType } from '../shapes.ts';
+import { sumTo } from '../operations/derived.ts';
+import { call } from '../ir/node.ts';
+import { expand, mul, reshape, sum, transpose } from '../operations/ops.ts';
+import type { Composite, Node, Spec } from '../ir/types.ts';
+import { describe, operandOf, requireNumbers, requireSameDType } from '../ir/shapes.ts';
 
 function inferMatmul(a: Spec, b: Spec): Spec {
   requireSameDType('matmul', a, b);

@@ -6,10 +6,10 @@
  */
 import { checkOptions, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { OptionKeys } from '@firsthand/linalg';
-import { call, constant, widened } from '../node.ts';
-import { argReduce, div, eq, expand, iota, max, reshape, sum, where } from '../ops.ts';
-import type { Attrs, Composite, Node, Shape, Spec } from '../types.ts';
-import { describe, operandOf, requireFloat } from '../shapes.ts';
+import { call, constant, widened } from '../ir/node.ts';
+import { argReduce, div, eq, expand, iota, max, reshape, sum, where } from '../operations/ops.ts';
+import type { Attrs, Composite, Node, Shape, Spec } from '../ir/types.ts';
+import { describe, operandOf, requireFloat } from '../ir/shapes.ts';
 import { fold, padBoth, perAxis, unfold, windowCounts } from './windows.ts';
 import type { Windows } from './windows.ts';
 

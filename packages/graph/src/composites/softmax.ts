@@ -20,11 +20,11 @@ import {
   sum,
   unary,
   where,
-} from '../ops.ts';
-import { stopGradient } from '../derived.ts';
-import { call, constant } from '../node.ts';
-import type { Attrs, Composite, Node, Spec } from '../types.ts';
-import { keptShape, requireFloat } from '../shapes.ts';
+} from '../operations/ops.ts';
+import { stopGradient } from '../operations/derived.ts';
+import { call, constant } from '../ir/node.ts';
+import type { Attrs, Composite, Node, Spec } from '../ir/types.ts';
+import { keepDimsShape, requireFloat } from '../ir/shapes.ts';
 
 interface AxisAttrs extends Attrs {
   readonly axis: number;
@@ -40,7 +40,7 @@ function exponentials(x: Node, axis: number): { shifted: Node; powers: Node; tot
 
 /** The row's largest element where that is finite, else 0; an empty row has none. */
 function shiftOf(x: Node, axis: number): Node {
-  if (x.shape[axis] === 0) return constant(0, keptShape(x.shape, [axis]), x.dtype);
+  if (x.shape[axis] === 0) return constant(0, keepDimsShape(x.shape, [axis]), x.dtype);
   const largest = stopGradient(max(x, { axis, keepDims: true }));
   return where(lt(unary('abs', largest), Infinity), largest, 0);
 }

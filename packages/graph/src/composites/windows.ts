@@ -4,9 +4,9 @@
  * the repetition is cut into rows that are `dilation` longer than L: row k then begins at element k·dilation.
  */
 import { describeValue, ShapeError } from '@firsthand/linalg';
-import { expand, pad, permute, reshape, shrink, sum } from '../ops.ts';
-import type { Node, Shape, Spec } from '../types.ts';
-import { describe, operandOf } from '../shapes.ts';
+import { expand, pad, permute, reshape, shrink, sum } from '../operations/ops.ts';
+import type { Node, Shape, Spec } from '../ir/types.ts';
+import { describe, operandOf } from '../ir/shapes.ts';
 
 /** One number for each spatial axis, which are the last axes. */
 type Extents = readonly number[];

@@ -25,7 +25,7 @@ import {
 } from '@firsthand/linalg';
 import { concatenateComposite } from '../composites/concatenate.ts';
 import { matmulComposite } from '../composites/matmul.ts';
-import type { Attrs, Composite, Movement, NodeOf, Op } from '../types.ts';
+import type { Attrs, Composite, Movement, NodeOf, Op } from '../ir/types.ts';
 
 /** The primitives that are evaluated here; leaves are arguments, and calls are kernels or inlined. */
 type Evaluated = Exclude<Op, 'leaf' | 'call' | 'output'>;

@@ -3,10 +3,10 @@
  * kernel for. This is the definition of what a composite means.
  */
 import { equalShapes, ShapeError } from '@firsthand/linalg';
-import { rebuild, withGradient } from '../node.ts';
-import { describe } from '../shapes.ts';
-import { postOrder } from '../traverse.ts';
-import type { Composite, Node, NodeOf } from '../types.ts';
+import { rebuild, withGradient } from '../ir/node.ts';
+import { describe } from '../ir/shapes.ts';
+import { postOrder } from '../ir/traverse.ts';
+import type { Composite, Node, NodeOf } from '../ir/types.ts';
 
 const NONE: readonly Node[] = [];
 

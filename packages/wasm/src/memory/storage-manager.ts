@@ -3,8 +3,10 @@
  * full. A first use copies an argument into the working region, a second one moves it into linear memory for
  * good; what has not been used for a while goes back to the host before memory grows.
  */
-import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
-import type { DType, Storage, TypedArray } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { disposedDevice, foreignStorage } from '@firsthand/runtime';
+import type { DType, TypedArray } from '@firsthand/graph';
+import type { Storage } from '@firsthand/runtime';
 import { allocate, DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
 import type { LinearMemory } from './linear-memory.ts';

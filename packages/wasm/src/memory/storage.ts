@@ -4,8 +4,9 @@
  * loop that never yields, keeps nothing from the collector (rule 27). So it frees nothing itself: it puts the
  * lease on a list, and the device, if there still is one, frees what is on the list when it next needs room.
  */
-import { freedStorage } from '@firsthand/graph';
-import type { DType, Storage, TypedArray } from '@firsthand/graph';
+import { freedStorage } from '@firsthand/runtime';
+import type { DType, TypedArray } from '@firsthand/graph';
+import type { Storage } from '@firsthand/runtime';
 import { DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
 

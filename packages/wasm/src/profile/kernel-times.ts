@@ -3,7 +3,7 @@
  * done.
  */
 import { withTimes, type Roofline } from '@firsthand/compiler';
-import type { PlanReport } from '@firsthand/graph';
+import type { PlanReport } from '@firsthand/runtime';
 import { now } from '../engine/clock.ts';
 
 /** The kernels of one plan, in its latest run. */

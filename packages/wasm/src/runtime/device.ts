@@ -3,7 +3,8 @@
  * in linear memory, runs that are over when `run` returns.
  */
 import { compileProgram, type Target } from '@firsthand/compiler';
-import type { Device, DType, Program, Storage, TypedArray } from '@firsthand/graph';
+import type { DType, Program, TypedArray } from '@firsthand/graph';
+import type { Device, Storage } from '@firsthand/runtime';
 import { WasmExecutable } from './executable.ts';
 import { isStream } from '../attention/stream.ts';
 import { planKernel } from '../kernels/kernel-code.ts';

@@ -4,8 +4,10 @@
  * JavaScript per argument and output, however many kernels there are.
  */
 import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
-import { DeviceError, unfitArgument } from '@firsthand/graph';
-import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Storage } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { unfitArgument } from '@firsthand/runtime';
+import type { DType, HostValue } from '@firsthand/graph';
+import type { Arg, Completion, Executable, PlanReport, Storage } from '@firsthand/runtime';
 import { toFloat16Bits } from '@firsthand/linalg';
 import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { KernelTimes } from '../profile/kernel-times.ts';

@@ -3,19 +3,10 @@
  * reads and disposals are done one after the other, first in, first out. A run's storages are promised when
  * it is asked for, and made when it has run; meanwhile the workers compute, and the page goes on.
  */
-import { DeviceError, foreignStorage, freedStorage } from '@firsthand/graph';
-import type {
-  Arg,
-  Completion,
-  Device,
-  DType,
-  Executable,
-  HostValue,
-  PlanReport,
-  Program,
-  Storage,
-  TypedArray,
-} from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { foreignStorage, freedStorage } from '@firsthand/runtime';
+import type { DType, HostValue, Program, TypedArray } from '@firsthand/graph';
+import type { Arg, Completion, Device, Executable, PlanReport, Storage } from '@firsthand/runtime';
 import { WasmDevice } from './device.ts';
 import { isStorage, type WasmExecutable } from './executable.ts';
 import { bytesOf, type ArraySpec } from './layout.ts';

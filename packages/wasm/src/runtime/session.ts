@@ -3,7 +3,7 @@
  * the memory, whoever still holds a program or a storage.
  */
 import type { Roofline } from '@firsthand/compiler';
-import { disposedDevice } from '@firsthand/graph';
+import { disposedDevice } from '@firsthand/runtime';
 import type { KernelLibrary } from './kernel-library.ts';
 import type { Runner } from './run-module.ts';
 import type { StorageManager } from '../memory/storage-manager.ts';

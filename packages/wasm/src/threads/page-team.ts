@@ -4,7 +4,8 @@
  * is over. While workers are slow to come up, and if one does not start, the page's thread runs jobs itself,
  * so that none waits for ever; where a number of threads was asked for, jobs fail if one does not start.
  */
-import { type DeviceError, disposedDevice } from '@firsthand/graph';
+import { type DeviceError } from '@firsthand/graph';
+import { disposedDevice } from '@firsthand/runtime';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 import { createSynchronization, type Synchronization } from './synchronization.ts';
 import { startWorker, type WorkerThread } from './platform.ts';

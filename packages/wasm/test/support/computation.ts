@@ -1,7 +1,7 @@
 // A little of everything, computed on a device, in a page and in a worker of it too: what two devices must
 // agree on to the bit.
 import { manualSeed, randn, sort } from '@firsthand/autograd';
-import type { Device } from '@firsthand/graph';
+import type { Device } from '@firsthand/runtime';
 
 /** The values of a product with an epilogue, rows, sums, sorting and running sums, and of their gradients. */
 export type Values = readonly (readonly number[])[];

@@ -1,6 +1,7 @@
 // Programs for tests of kernels: arguments, and the kernels of what is computed from them.
 import { compileProgram, type Kernel, type Target } from '@firsthand/compiler';
-import { createReference, leaf, postOrder, type Leaf, type Node } from '@firsthand/graph';
+import { leaf, postOrder, type Leaf, type Node } from '@firsthand/graph';
+import { createReference } from '@firsthand/runtime';
 import type { DType, Shape } from '@firsthand/linalg';
 
 const device = createReference();

@@ -11,7 +11,8 @@ import {
   type Target,
 } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
-import type { DType, HostValue, PlanReport, Program } from '@firsthand/graph';
+import type { DType, HostValue, Program } from '@firsthand/graph';
+import type { PlanReport } from '@firsthand/runtime';
 import { sizeOf } from '@firsthand/linalg';
 import type { ShaderPlan } from '../emit/shader.ts';
 import { BUFFER_UNIT, type PooledBuffer } from './buffer-pool.ts';

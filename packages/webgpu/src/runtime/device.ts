@@ -1,6 +1,7 @@
 /** The device: what it tells the compiler as a target, and the programs and arrays of its session. */
 import type { Target } from '@firsthand/compiler';
-import type { Device, DType, Executable, Program, Storage, TypedArray } from '@firsthand/graph';
+import type { DType, Program, TypedArray } from '@firsthand/graph';
+import type { Device, Executable, Storage } from '@firsthand/runtime';
 import { BUFFER_UNIT } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import { WebGPUExecutable } from './executable.ts';

@@ -3,8 +3,9 @@
  * not. Until the program is planned, no output overwrites an argument: it is allocated, and starts as a copy.
  */
 import type { Target } from '@firsthand/compiler';
-import { unfitArgument } from '@firsthand/graph';
-import type { Arg, Completion, DType, Executable, HostValue, PlanReport, Program } from '@firsthand/graph';
+import { unfitArgument } from '@firsthand/runtime';
+import type { DType, HostValue, Program } from '@firsthand/graph';
+import type { Arg, Completion, Executable, PlanReport } from '@firsthand/runtime';
 import { sizeOf } from '@firsthand/linalg';
 import type { ShaderPlan } from '../emit/shader.ts';
 import {

@@ -3,8 +3,10 @@
  * their byte count. Every use passes here, so that a lost or closed device fails everywhere with one error.
  */
 import type { Roofline } from '@firsthand/compiler';
-import { DeviceError, disposedDevice, foreignStorage } from '@firsthand/graph';
-import type { DType, Storage, TypedArray } from '@firsthand/graph';
+import { DeviceError } from '@firsthand/graph';
+import { disposedDevice, foreignStorage } from '@firsthand/runtime';
+import type { DType, TypedArray } from '@firsthand/graph';
+import type { Storage } from '@firsthand/runtime';
 import { FirsthandError } from '@firsthand/linalg';
 import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { conversionOf, WORD, type Words } from './elements.ts';

@@ -3,8 +3,9 @@
  * a small result moves there once it has been read. So a loop that makes new arguments and results in each step
  * needs no new buffers, and waits for no finalizer (rule 27).
  */
-import { freedStorage } from '@firsthand/graph';
-import type { DType, Storage } from '@firsthand/graph';
+import { freedStorage } from '@firsthand/runtime';
+import type { DType } from '@firsthand/graph';
+import type { Storage } from '@firsthand/runtime';
 import { DTYPES } from '@firsthand/linalg';
 import type { PooledBuffer } from './buffer-pool.ts';
 import type { Words } from './elements.ts';

@@ -3,7 +3,7 @@
  * The first slice runs at once, the others in later turns of the event loop, one task after the other.
  */
 import type { InParts } from '@firsthand/compiler';
-import { macrotask } from '@firsthand/graph';
+import { macrotask } from '@firsthand/runtime';
 
 /** Milliseconds of a slice: a quarter of a frame at 60 per second; the caller's work precedes the first. */
 const SLICE_MILLISECONDS = 4;
