@@ -41,9 +41,9 @@ export function flatten(coordinates: Coordinates, shape: Shape): Index {
 }
 
 /** The coordinates of a place in row-major order. */
-export function unflatten(place: Index, shape: Shape, { extents, splits }: Space): Coordinates {
+export function unflatten(index: Index, shape: Shape, { extents, splits }: Space): Coordinates {
   const coordinates: Index[] = new Array<Index>(shape.length);
-  let rest = place;
+  let rest = index;
   // The outermost axis that is longer than 1 needs no remainder: it takes what is left.
   const first = shape.findIndex((extent) => extent !== 1);
   for (let axis = shape.length - 1; axis >= 0; axis--) {
@@ -62,13 +62,13 @@ export function unflatten(place: Index, shape: Shape, { extents, splits }: Space
 
 /** Whether two shapes differ in axes of size 1 alone; then coordinates carry over one by one. */
 function carry(coordinates: Coordinates, from: Shape, to: Shape): Coordinates | null {
-  const kept = coordinates.filter((_, axis) => from[axis] !== 1);
+  const longer = coordinates.filter((_, axis) => from[axis] !== 1);
   const lengths = from.filter((extent) => extent !== 1);
   const wanted = to.filter((extent) => extent !== 1);
   if (lengths.length !== wanted.length || lengths.some((extent, axis) => extent !== wanted[axis]))
     return null;
   let next = 0;
-  return to.map((extent) => (extent === 1 ? constantIndex(0) : kept[next++]!));
+  return to.map((extent) => (extent === 1 ? constantIndex(0) : longer[next++]!));
 }
 
 function reshapeCoordinates(coordinates: Coordinates, from: Shape, to: Shape, space: Space): Coordinates {
@@ -181,12 +181,12 @@ export function pullThrough(
   chain: readonly NodeOf<'movement'>[],
   at: Coordinates,
   space: Space,
-): { readonly place: Index; readonly isGuarded: boolean } {
+): { readonly index: Index; readonly isGuarded: boolean } {
   const guards: Guard[] = [];
   let coordinates = at;
   for (const movement of chain) coordinates = pull(movement, coordinates, space, guards);
   return {
-    place: flatten(coordinates, chain.at(-1)?.inputs[0]!.shape ?? operand.shape),
+    index: flatten(coordinates, chain.at(-1)?.inputs[0]!.shape ?? operand.shape),
     isGuarded: guards.length > 0,
   };
 }

@@ -175,7 +175,7 @@ function divide({ offset, terms }: Index, by: number): Divided {
 }
 
 /** With as much as there can be of each factor in `whole`: 31·i + j is 30·i + (i + j). */
-function divideFactors({ offset, terms }: Index, by: number): Divided {
+function divideCoefficients({ offset, terms }: Index, by: number): Divided {
   const part = (of: (coefficient: number) => number): readonly Term[] =>
     terms.flatMap(({ coefficient, atom }) =>
       of(coefficient) === 0 ? [] : [{ coefficient: of(coefficient), atom }],
@@ -195,7 +195,7 @@ function divideFactors({ offset, terms }: Index, by: number): Divided {
 
 /** The division whose rest is known to lie between 0 and by − 1; null where none is known. */
 function divideExactly(x: Index, by: number, extents: readonly number[]): Divided | null {
-  for (const way of [divide, divideFactors]) {
+  for (const way of [divide, divideCoefficients]) {
     const divided = way(x, by);
     const [low, high] = boundsOf(divided.rest, extents);
     if (low >= 0 && high < by) return divided;

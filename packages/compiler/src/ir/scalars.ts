@@ -90,34 +90,34 @@ function bodyOf(
 }
 
 /** A body for each pass, and one for what is stored once per row. */
-function sweepBodies(
+function rowLoopBodies(
   rows: readonly number[],
   { columns, passes, reductions, rowStores }: RowLoops,
 ): readonly LoopBody[] {
-  const swept = passes.map((pass) => {
+  const bodies = passes.map((pass) => {
     const values = pass.reductions.map((number) => reductions[number]!.value);
     return bodyOf([...rows, ...columns], values, values.length, pass.stores);
   });
-  return [...swept, bodyOf(rows, [], 0, rowStores)];
+  return [...bodies, bodyOf(rows, [], 0, rowStores)];
 }
 
 const BODIES: { readonly [K in KernelKind]: (kernel: KernelOf<K>) => readonly LoopBody[] } = {
-  loop: (kernel) => sweepBodies(kernel.rows, kernel),
+  loop: (kernel) => rowLoopBodies(kernel.rows, kernel),
   contract: ({ batch, m, n, k, dtype, a, b, stores, rowEpilogue }) => {
-    const stored = [a, b].flatMap((factor): Scalar[] =>
-      'value' in factor ? [] : [{ op: 'load', dtype, ...factor }],
+    const stored = [a, b].flatMap((matrix): Scalar[] =>
+      'value' in matrix ? [] : [{ op: 'load', dtype, ...matrix }],
     );
-    const computed = [a, b].flatMap((factor) =>
-      'value' in factor ? [bodyOf([...batch, ...factor.inner, ...factor.outer], [factor.value], 0, [])] : [],
+    const computed = [a, b].flatMap((matrix) =>
+      'value' in matrix ? [bodyOf([...batch, ...matrix.inner, ...matrix.outer], [matrix.value], 0, [])] : [],
     );
-    const factors = [...computed, bodyOf([...batch, m, n, k], stored, 2, [])];
-    const finish = rowEpilogue === null ? [] : sweepBodies([...batch, m], rowEpilogue);
-    return [...factors, bodyOf([...batch, m, n], [], 0, stores), ...finish];
+    const matrices = [...computed, bodyOf([...batch, m, n, k], stored, 2, [])];
+    const epilogue = rowEpilogue === null ? [] : rowLoopBodies([...batch, m], rowEpilogue);
+    return [...matrices, bodyOf([...batch, m, n], [], 0, stores), ...epilogue];
   },
-  scan: ({ rows, count, value, coefficient: factor, stores }) => [
-    factor === null
+  scan: ({ rows, count, value, coefficient: matrix, stores }) => [
+    matrix === null
       ? bodyOf([...rows, count], [value], 1, stores)
-      : bodyOf([...rows, count], [value, factor], 2, stores),
+      : bodyOf([...rows, count], [value, matrix], 2, stores),
   ],
   scatter: ({ extents, position, value, target }) => [
     { extents, values: [position, value], accumulations: 1, targets: [target] },

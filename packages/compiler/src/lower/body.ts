@@ -26,7 +26,7 @@ import {
   type Guard,
   type Space,
 } from '../ir/coordinates.ts';
-import type { Owner } from '../schedule/materialisation.ts';
+import type { StoredBy } from '../schedule/materialisation.ts';
 
 /** The kernel that an expression belongs to: its loops and what they stand for. */
 export interface Frame {
@@ -120,7 +120,7 @@ export class Body {
   readonly frame: Frame;
   readonly reductions: Reduction[] = [];
   readonly operands: Operands;
-  readonly #storedBy: ReadonlyMap<Node, Owner>;
+  readonly #storedBy: ReadonlyMap<Node, StoredBy>;
   readonly #known = new Map<Node, { readonly at: Coordinates; readonly scalar: Scalar }[]>();
   readonly #reductionOf = new Map<Node, number>();
   /** The node that a copy stores: it is computed, not loaded. */
@@ -128,7 +128,7 @@ export class Body {
 
   constructor(
     frame: Frame,
-    storedBy: ReadonlyMap<Node, Owner>,
+    storedBy: ReadonlyMap<Node, StoredBy>,
     copied: Node | null,
     operands: Operands = new Operands(),
   ) {

@@ -14,7 +14,7 @@ import type { Kernel, LoopKernel, Pass, Scalar, Store } from '../ir/kernel.ts';
 import { flatten, movementsOf, push, unflatten, type Coordinates, type Space } from '../ir/coordinates.ts';
 import { indicesIn, scalarRewriter } from '../ir/rewrite-scalar.ts';
 import { inputsOf } from '../ir/scalars.ts';
-import type { Owner } from '../schedule/materialisation.ts';
+import type { StoredBy } from '../schedule/materialisation.ts';
 
 /** A kernel with the stored nodes that are its operands. */
 export interface LoweredKernel {
@@ -35,7 +35,7 @@ export interface Unit {
 
 /** What lowering needs to know of the whole program. */
 export interface LoweringContext {
-  readonly storedBy: ReadonlyMap<Node, Owner>;
+  readonly storedBy: ReadonlyMap<Node, StoredBy>;
   /** Whether float16 arrays may be read as float32. */
   readonly storesHalvesAsFloats: boolean;
 }

@@ -43,12 +43,12 @@ import { cutMovements } from '../schedule/cut-movements.ts';
 import { scheduleNodes, type Schedule } from '../schedule/schedule.ts';
 import { simplify } from '../simplify/simplify.ts';
 import {
-  decideStoring,
+  decideMaterialisation,
   joinsInto,
-  type Owner,
+  type StoredBy,
   type Slot,
   storesPart,
-  type Storing,
+  type Materialisation,
 } from '../schedule/materialisation.ts';
 
 /**
@@ -85,12 +85,12 @@ export function* compileResumable<P extends KernelPlan>(
   });
   const roots = cutMovements(simple);
   const schedule = yield* scheduleNodes(roots, target);
-  const storing = decideStoring(roots, schedule, target);
+  const materialisation = decideMaterialisation(roots, schedule, target);
   yield;
   const table = new KernelTable(target);
-  const lowered = yield* lowerAll(schedule, storing, target);
+  const lowered = yield* lowerAll(schedule, materialisation, target);
   const fused = target.rowEpilogues === true ? fuseRowEpilogues(lowered, table) : lowered;
-  return yield* planOf(program, inOrder(fused, storing.outputs), storing, target, table);
+  return yield* planOf(program, inOrder(fused, materialisation.outputs), materialisation, target, table);
 }
 
 // ---- lowering
@@ -98,7 +98,7 @@ export function* compileResumable<P extends KernelPlan>(
 /** Lowers from the last kernel to the first: what a kernel stores is what later ones read. */
 function* lowerAll(
   schedule: Schedule,
-  { storedBy, outputs, slots, parts }: Storing,
+  { storedBy, outputs, slots, parts }: Materialisation,
   { storesHalvesAsFloats = false }: Target,
 ): Resumable<readonly Unit[]> {
   const { groups } = schedule;
@@ -160,7 +160,7 @@ function* lowerAll(
     else inside.forEach(need);
   };
 
-  const stored = new Map<Owner, Node[]>();
+  const stored = new Map<StoredBy, Node[]>();
   for (const [node, owner] of storedBy) listAt(stored, owner).push(node);
   outputs.filter(hasElements).forEach(need);
   emitCopies();
@@ -247,7 +247,7 @@ function bytesOf(node: Node, target: Target): number {
 function* planOf<P extends KernelPlan>(
   program: Program,
   ordered: readonly Unit[],
-  { outputs, slots }: Storing,
+  { outputs, slots }: Materialisation,
   target: Target<P>,
   table: KernelTable<P>,
 ): Resumable<Plan<P>> {

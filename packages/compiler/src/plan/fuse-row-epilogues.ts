@@ -48,12 +48,12 @@ export function fuseRowEpilogues(units: readonly Unit[], table: KernelTable<Kern
     const [lowered] = product.kernels;
     if (lowered?.kernel.kind !== 'contract') continue;
     // Who reads a concatenation reads more than this product's part of it.
-    const whole = product.writes.filter(
+    const readWhole = product.writes.filter(
       (node) => !lowered.operands.includes(node) || writers.get(node)!.length > 1,
     );
     for (const rows of new Set(product.writes.flatMap((node) => readers.get(node) ?? []))) {
-      if (rows.reads.some((node) => whole.includes(node))) continue;
-      const kernel = left.has(rows) && rows.kernels.length === 1 ? finished(lowered, rows.kernels[0]!) : null;
+      if (rows.reads.some((node) => readWhole.includes(node))) continue;
+      const kernel = left.has(rows) && rows.kernels.length === 1 ? fused(lowered, rows.kernels[0]!) : null;
       if (kernel === null || needsOther(rows, product, writers)) continue;
       if (table.entry(kernel.kernel).plan.fusesRowEpilogue !== true) continue;
       const reads = [...new Set([...product.reads, ...rows.reads])].filter(
@@ -96,19 +96,19 @@ function needsOther(unit: Unit, product: Unit, writers: ReadonlyMap<Node, readon
   return false;
 }
 
-interface FinishedProduct extends LoweredKernel {
+interface FusedProduct extends LoweredKernel {
   readonly kernel: ContractKernel;
 }
 
 /** A product with a loop kernel as its last step; null where that kernel does not work on its rows. */
-function finished(
+function fused(
   product: LoweredKernel,
   { kernel: loop, operands, nodes }: LoweredKernel,
-): FinishedProduct | null {
+): FusedProduct | null {
   const kernel = product.kernel as ContractKernel;
   if (loop.kind !== 'loop' || loop.reductions.length === 0 || kernel.rowEpilogue !== null) return null;
-  const places = placesOf(kernel, loop);
-  if (places === null) return null;
+  const axes = axesOfLoop(kernel, loop);
+  if (axes === null) return null;
 
   const joined = [...new Set([...product.operands, ...operands])];
   const list = joined.map((node): Operand => {
@@ -121,7 +121,7 @@ function finished(
       : { ...both[0]!, access: 'update' };
   });
   const renumbered = (operand: number): number => joined.indexOf(operands[operand]!);
-  const index = (of: Index): Index => substitute(of, (axis) => places[axis]!);
+  const index = (of: Index): Index => substitute(of, (axis) => axes[axis]!);
   const rewrite = scalarRewriter(index, renumbered);
   const moved = (store: Store): Store => ({
     operand: renumbered(store.operand),
@@ -146,14 +146,14 @@ function finished(
  * The loops of a kernel over the rows of a product, as places in the axes of the product, and after them its
  * own columns; null where its rows are others.
  */
-function placesOf({ batch, m, n }: ContractKernel, { rows, columns }: LoopKernel): readonly Index[] | null {
+function axesOfLoop({ batch, m, n }: ContractKernel, { rows, columns }: LoopKernel): readonly Index[] | null {
   const extents = [...batch, m];
   if (sizeOf(rows) !== sizeOf(extents) || sizeOf(columns) !== n) return null;
-  const place = flatten(
+  const rowIndex = flatten(
     extents.map((_, axis) => axisIndex(axis)),
     extents,
   );
-  const outer = unflatten(place, rows, { extents, splits: new Map() });
+  const outer = unflatten(rowIndex, rows, { extents, splits: new Map() });
   return outer.every(isAffine)
     ? [...outer, ...columns.map((_, column) => axisIndex(extents.length + column))]
     : null;

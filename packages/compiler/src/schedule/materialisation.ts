@@ -30,7 +30,7 @@ const SMALL = 8;
 const WHOLE: ReadonlySet<GroupKind> = /* @__PURE__ */ new Set(['scatter', 'sort', 'custom'] as const);
 
 /** Who stores a value: the kernel of a group, or a kernel that does nothing else. */
-export type Owner = Group | 'copy';
+export type StoredBy = Group | 'copy';
 
 /**
  * Where a stored node lies that is a part of a concatenation: in the whole, `offset` elements from its
@@ -42,9 +42,9 @@ export interface Slot {
 }
 
 /** The values that exist in memory. */
-export interface Storing {
+export interface Materialisation {
   /** Stored nodes (members of groups, movements on top of them, free values) with who stores them. */
-  readonly storedBy: ReadonlyMap<Node, Owner>;
+  readonly storedBy: ReadonlyMap<Node, StoredBy>;
   /** For each root the node whose storage is the output's. */
   readonly outputs: readonly Node[];
   /** Nodes that lie in the arrays of concatenations. */
@@ -59,15 +59,19 @@ export interface Storing {
  * (picked rows); the right one neither if it shows elements several times (windows), the left one only if its
  * rows come out as rows.
  */
-export function decideStoring(roots: readonly Node[], schedule: Schedule, target: Target): Storing {
+export function decideMaterialisation(
+  roots: readonly Node[],
+  schedule: Schedule,
+  target: Target,
+): Materialisation {
   const {
-    implicitMatrices: computesFactors = false,
+    implicitMatrices = false,
     widensColumns = false,
     storesHalvesAsFloats = false,
   } = target;
-  const storedBy = new Map<Node, Owner>();
+  const storedBy = new Map<Node, StoredBy>();
   const { groups, edges, order } = schedule;
-  const picked = computesFactors ? pickedFactors(roots, schedule) : new Set<Node>();
+  const gathered = implicitMatrices ? gatheredMatrices(roots, schedule) : new Set<Node>();
 
   const storeMember = (node: Node): void => {
     storedBy.set(node, groups.of(node)!);
@@ -91,18 +95,18 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
     if (!isStored || !isDirect(chain)) materialize(operand);
     else if (base.op !== 'leaf') storeMember(base);
   };
-  const belowFactor = storesHalvesAsFloats ? movementsBelowWidening : movementsOf;
-  const provideFactors = ([left, right]: readonly [Node, Node]): void => {
-    const isComputed = (base: Node): boolean => schedule.isRematerialisable(base) || picked.has(base);
+  const belowMatrix = storesHalvesAsFloats ? movementsBelowWidening : movementsOf;
+  const provideMatrices = ([left, right]: readonly [Node, Node]): void => {
+    const isComputed = (base: Node): boolean => schedule.isRematerialisable(base) || gathered.has(base);
     const { base } = movementsOf(left);
     const suits = (widensColumns && isWidening(base)) || isAlongRows(left);
-    if (!(computesFactors && isComputed(base) && suits))
-      provide(left, (chain) => isMatrix(left, chain), belowFactor);
-    if (computesFactors && isComputed(movementsOf(right).base)) return;
+    if (!(implicitMatrices && isComputed(base) && suits))
+      provide(left, (chain) => isMatrix(left, chain), belowMatrix);
+    if (implicitMatrices && isComputed(movementsOf(right).base)) return;
     provide(
       right,
-      (chain) => isMatrix(right, chain) || (computesFactors && isRepeating(right, chain)),
-      belowFactor,
+      (chain) => isMatrix(right, chain) || (implicitMatrices && isRepeating(right, chain)),
+      belowMatrix,
     );
   };
 
@@ -111,13 +115,13 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
       provide(node.inputs[0]!, (chain) => isGatherable(node, chain));
     } else if (node.op === 'call') {
       const { inputs } = node;
-      if (isMatmul(node)) provideFactors(inputs as [Node, Node]);
+      if (isMatmul(node)) provideMatrices(inputs as [Node, Node]);
       else if (isConcatenation(node)) continue;
       else for (const operand of inputs) provide(operand, (chain) => chain.every(isReshape));
     }
   }
   const outputs = chooseOutputs(roots, schedule, storedBy, storeMember, materialize);
-  const { slots, parts } = placeParts(schedule, storedBy, outputs, target);
+  const { slots, parts } = placeConcatenations(schedule, storedBy, outputs, target);
 
   // Values that another kernel reads: expensive ones are stored, cheap ones where their operands are not.
   const wanted = new Set<Node>();
@@ -129,7 +133,7 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
       if (group !== null && group !== own) wanted.add(base);
     }
   }
-  for (const node of picked) wanted.delete(node);
+  for (const node of gathered) wanted.delete(node);
   for (const node of wanted) if (!isElementwise(node) || !isCheap(node)) storeMember(node);
   for (const node of sharedBehind(wanted, schedule, storedBy)) storeMember(node);
   for (const node of order) {
@@ -146,12 +150,12 @@ export function decideStoring(roots: readonly Node[], schedule: Schedule, target
  * beginning: whatever reads it reads it there, and a concatenation costs nothing. Other parts are stored at
  * their places by the kernels that compute them; what is in memory already, or in no kernel, is copied.
  */
-function placeParts(
+function placeConcatenations(
   { groups, edges, order }: Schedule,
-  storedBy: Map<Node, Owner>,
+  storedBy: Map<Node, StoredBy>,
   outputs: readonly Node[],
   { elementBytes, partAlignment = 1 }: Pick<Target, 'elementBytes' | 'partAlignment'>,
-): Pick<Storing, 'slots' | 'parts'> {
+): Pick<Materialisation, 'slots' | 'parts'> {
   const slots = new Map<Node, Slot>();
   const parts = new Map<Node, readonly Node[]>();
   const claimed = new Set(outputs);
@@ -220,16 +224,16 @@ export function storesPart(part: Node, groups: Schedule['groups']): boolean {
 function sharedBehind(
   wanted: ReadonlySet<Node>,
   schedule: Schedule,
-  storedBy: ReadonlyMap<Node, Owner>,
+  storedBy: ReadonlyMap<Node, StoredBy>,
 ): readonly Node[] {
-  const hanging = new Map<Node, number>();
+  const dependents = new Map<Node, number>();
   for (const node of wanted) {
     if (storedBy.has(node)) continue;
     const expensive = new Set<Node>();
     if (canRecompute(node, schedule, storedBy, expensive) === null || expensive.size !== 1) continue;
-    for (const each of expensive) hanging.set(each, (hanging.get(each) ?? 0) + 1);
+    for (const each of expensive) dependents.set(each, (dependents.get(each) ?? 0) + 1);
   }
-  return [...hanging].flatMap(([node, count]) => (count > 1 ? [node] : []));
+  return [...dependents].flatMap(([node, count]) => (count > 1 ? [node] : []));
 }
 
 /**
@@ -241,7 +245,7 @@ function sharedBehind(
 function canRecompute(
   node: Node,
   { groups, isRematerialisable }: Schedule,
-  storedBy: ReadonlyMap<Node, Owner>,
+  storedBy: ReadonlyMap<Node, StoredBy>,
   expensive: Set<Node> | null = null,
 ): readonly Node[] | null {
   const small: Node[] = [];
@@ -276,7 +280,7 @@ function canRecompute(
 function chooseOutputs(
   roots: readonly Node[],
   { groups }: Schedule,
-  storedBy: ReadonlyMap<Node, Owner>,
+  storedBy: ReadonlyMap<Node, StoredBy>,
   storeMember: (node: Node) => void,
   materialize: (node: Node) => void,
 ): readonly Node[] {
@@ -305,32 +309,32 @@ function isReshape({ attrs }: NodeOf<'movement'>): boolean {
 
 /** Whether a matrix product can read an operand through these movements: one stride for each axis. */
 function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
-  const { place, isGuarded } = pullThrough(
+  const { index: index, isGuarded } = pullThrough(
     operand,
     chain,
     identityCoordinates(operand.shape),
     spaceOf(operand.shape),
   );
-  return !isGuarded && isAffine(place);
+  return !isGuarded && isAffine(index);
 }
 
 /** Gathers that nothing reads but matrix products, which pick the elements up themselves. */
-function pickedFactors(roots: readonly Node[], { groups, edges }: Schedule): ReadonlySet<Node> {
-  const isPick = (node: Node): boolean => {
+function gatheredMatrices(roots: readonly Node[], { groups, edges }: Schedule): ReadonlySet<Node> {
+  const isGathered = (node: Node): boolean => {
     if (node.op !== 'gather' || groups.of(node)?.members.length !== 1) return false;
     const positions = movementsOf(node.inputs[1]!).base;
     return positions.op === 'leaf' || groups.of(positions) !== null;
   };
-  const picked = new Set<Node>();
+  const gathered = new Set<Node>();
   const others = new Set<Node>(roots.map((root) => movementsOf(root).base));
   for (const [node, list] of edges) {
     const isProduct = node.op === 'output' && isMatmul(node.inputs[0]!);
     list.forEach(({ base, operand }, number) => {
-      const isFactor = isProduct && isPick(base) && (number === 1 || isAlongRows(operand));
-      (isFactor ? picked : others).add(base);
+      const isMatrixOfProduct = isProduct && isGathered(base) && (number === 1 || isAlongRows(operand));
+      (isMatrixOfProduct ? gathered : others).add(base);
     });
   }
-  return new Set([...picked].filter((node) => !others.has(node)));
+  return new Set([...gathered].filter((node) => !others.has(node)));
 }
 
 /**
@@ -339,13 +343,13 @@ function pickedFactors(roots: readonly Node[], { groups, edges }: Schedule): Rea
  */
 function isAlongRows(operand: Node): boolean {
   const { chain, base } = movementsOf(operand);
-  const { place, isGuarded } = pullThrough(
+  const { index: index, isGuarded } = pullThrough(
     operand,
     chain,
     identityCoordinates(operand.shape),
     spaceOf(operand.shape),
   );
-  if (isGuarded || coefficientOf(place, operand.shape.length - 1) !== 1) return false;
+  if (isGuarded || coefficientOf(index, operand.shape.length - 1) !== 1) return false;
   return base.op !== 'gather' || (base.attrs.axis < base.shape.length - 1 && isAlongRows(base.inputs[0]!));
 }
 
@@ -366,10 +370,15 @@ function isGatherable(
   chain: readonly NodeOf<'movement'>[],
 ): boolean {
   const source = inputs[0]!;
-  const picked = shape.length;
+  const gathered = shape.length;
   const at = identityCoordinates(shape).map((index, axis) =>
-    axis === attrs.axis ? axisIndex(picked) : index,
+    axis === attrs.axis ? axisIndex(gathered) : index,
   );
-  const { place, isGuarded } = pullThrough(source, chain, at, spaceOf([...shape, source.shape[attrs.axis]!]));
-  return !isGuarded && coefficientOf(place, picked) !== null;
+  const { index: index, isGuarded } = pullThrough(
+    source,
+    chain,
+    at,
+    spaceOf([...shape, source.shape[attrs.axis]!]),
+  );
+  return !isGuarded && coefficientOf(index, gathered) !== null;
 }

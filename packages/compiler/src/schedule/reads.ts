@@ -24,7 +24,7 @@ export interface Edge {
   /**
    * The element of the base that is read, over the axes of the reader's space; null where padding hides some.
    */
-  readonly place: Index | null;
+  readonly index: Index | null;
 }
 
 /** A space of its own, with one loop per axis. */
@@ -40,31 +40,36 @@ export function identityCoordinates(extents: readonly number[]): Coordinates {
 /** The read of `operand` by a node whose places are those of `operand`. */
 export function edgeTo(operand: Node): Edge {
   const { chain, base } = movementsOf(operand);
-  if (chain.length === 0) return { operand, base, isSame: true, place: null };
+  if (chain.length === 0) return { operand, base, isSame: true, index: null };
   const extents = operand.shape;
-  const { place, isGuarded } = pullThrough(operand, chain, identityCoordinates(extents), spaceOf(extents));
-  if (isGuarded) return { operand, base, isSame: false, place: null };
+  const { index: index, isGuarded } = pullThrough(
+    operand,
+    chain,
+    identityCoordinates(extents),
+    spaceOf(extents),
+  );
+  if (isGuarded) return { operand, base, isSame: false, index: null };
   const isSame =
     sizeOf(base.shape) === sizeOf(extents) &&
-    equalIndex(place, flatten(identityCoordinates(extents), extents));
-  return { operand, base, isSame, place };
+    equalIndex(index, flatten(identityCoordinates(extents), extents));
+  return { operand, base, isSame, index: index };
 }
 
 /**
  * For a reader with axes `shape`: the row of the space that each of its places lies in. The space has as many
  * elements as the reader.
  */
-export function rowPlace(
+export function rowIndexOf(
   shape: readonly number[],
   space: readonly number[],
   reduced: readonly number[],
 ): Index {
   const full = flatten(identityCoordinates(shape), shape);
   const at = unflatten(full, space, spaceOf(shape));
-  const kept = space.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
+  const parallelAxes = space.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
   return flatten(
-    kept.map((axis) => at[axis]!),
-    kept.map((axis) => space[axis]!),
+    parallelAxes.map((axis) => at[axis]!),
+    parallelAxes.map((axis) => space[axis]!),
   );
 }
 

@@ -7,7 +7,7 @@
  */
 import { postOrder, type ArgReduceKind, type Node, type NodeOf, type ReduceKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
-import { edgeTo, isCheap, isElementwise, rowPlace, type Edge } from './reads.ts';
+import { edgeTo, isCheap, isElementwise, rowIndexOf, type Edge } from './reads.ts';
 import {
   elementsOfSpace,
   Groups,
@@ -314,14 +314,14 @@ class Scheduler {
     const level = same === undefined ? 'full' : group.levels.get(same.base)!;
     if (same === undefined && sizeOf(node.shape) !== elementsOfSpace(group))
       return { refusal: 'it runs over other elements' };
-    for (const { base, isSame, place } of inside) {
+    for (const { base, isSame, index: place } of inside) {
       const theirs = group.levels.get(base)!;
       if (isSame && theirs === level) continue;
       const isOfRow =
         level === 'full' &&
         theirs === 'row' &&
         place !== null &&
-        equalIndex(place, rowPlace(node.shape, group.space, group.reduced!));
+        equalIndex(place, rowIndexOf(node.shape, group.space, group.reduced!));
       if (!isOfRow)
         return {
           refusal: 'it reads elements of another place (a transposition, a cut, padding or repetition)',
@@ -358,7 +358,7 @@ class Scheduler {
 
   #refuseReduction(
     group: Group,
-    { base, isSame, place }: Edge,
+    { base, isSame, index: place }: Edge,
     space: readonly number[],
     axes: readonly number[],
   ): string | null {
@@ -377,7 +377,7 @@ class Scheduler {
       return 'it folds other axes than the kernel before it';
     if (isSame && level === 'full') return null;
     const isOfRow =
-      level === 'row' && place !== null && equalIndex(place, rowPlace(space, group.space, group.reduced));
+      level === 'row' && place !== null && equalIndex(place, rowIndexOf(space, group.space, group.reduced));
     return isOfRow
       ? null
       : 'it reads elements of another place (a transposition, a cut, padding or repetition)';
