@@ -1,20 +1,10 @@
 /** How to compute it: the public names of the package, and nothing else. */
 export * from './ir/kernel.ts';
-export {
-  boundsOf,
-  dependsOn,
-  evaluateIndex,
-  coefficientOf as factorOf,
-  isAffine,
-} from './ir/index-expression.ts';
+export { boundsOf, dependsOn, evaluateIndex, coefficientOf, isAffine } from './ir/index-expression.ts';
 export type { Atom, Index, Term } from './ir/index-expression.ts';
-export { compileResumable as compileInParts, compileProgram } from './plan/compile.ts';
-export { runToEnd as allParts, type Resumable as InParts } from './support/resumable.ts';
-export {
-  tileMatrix as cutFactor,
-  type TiledAxis as Pieces,
-  type TiledMatrix as PiecewiseFactor,
-} from './ir/tiled-matrix.ts';
+export { compileResumable, compileProgram } from './plan/compile.ts';
+export { runToEnd, type Resumable } from './support/resumable.ts';
+export { tileMatrix, type TiledAxis, type TiledMatrix } from './ir/tiled-matrix.ts';
 export { bodiesOf, inputsOf, scalarsIn, type LoopBody, type ScalarOf } from './ir/scalars.ts';
 export { MOST_ELEMENTS } from './lower/countable.ts';
 export { printKernel } from './report/print.ts';

@@ -64,11 +64,7 @@ export function decideMaterialisation(
   schedule: Schedule,
   target: Target,
 ): Materialisation {
-  const {
-    implicitMatrices = false,
-    widensColumns = false,
-    storesHalvesAsFloats = false,
-  } = target;
+  const { implicitMatrices = false, widensColumns = false, storesHalvesAsFloats = false } = target;
   const storedBy = new Map<Node, StoredBy>();
   const { groups, edges, order } = schedule;
   const gathered = implicitMatrices ? gatheredMatrices(roots, schedule) : new Set<Node>();
@@ -309,7 +305,7 @@ function isReshape({ attrs }: NodeOf<'movement'>): boolean {
 
 /** Whether a matrix product can read an operand through these movements: one stride for each axis. */
 function isMatrix(operand: Node, chain: readonly NodeOf<'movement'>[]): boolean {
-  const { index: index, isGuarded } = pullThrough(
+  const { index, isGuarded } = pullThrough(
     operand,
     chain,
     identityCoordinates(operand.shape),
@@ -343,7 +339,7 @@ function gatheredMatrices(roots: readonly Node[], { groups, edges }: Schedule): 
  */
 function isAlongRows(operand: Node): boolean {
   const { chain, base } = movementsOf(operand);
-  const { index: index, isGuarded } = pullThrough(
+  const { index, isGuarded } = pullThrough(
     operand,
     chain,
     identityCoordinates(operand.shape),
@@ -374,11 +370,6 @@ function isGatherable(
   const at = identityCoordinates(shape).map((index, axis) =>
     axis === attrs.axis ? axisIndex(gathered) : index,
   );
-  const { index: index, isGuarded } = pullThrough(
-    source,
-    chain,
-    at,
-    spaceOf([...shape, source.shape[attrs.axis]!]),
-  );
+  const { index, isGuarded } = pullThrough(source, chain, at, spaceOf([...shape, source.shape[attrs.axis]!]));
   return !isGuarded && coefficientOf(index, gathered) !== null;
 }

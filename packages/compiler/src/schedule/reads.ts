@@ -42,12 +42,7 @@ export function edgeTo(operand: Node): Edge {
   const { chain, base } = movementsOf(operand);
   if (chain.length === 0) return { operand, base, isSame: true, index: null };
   const extents = operand.shape;
-  const { index: index, isGuarded } = pullThrough(
-    operand,
-    chain,
-    identityCoordinates(extents),
-    spaceOf(extents),
-  );
+  const { index, isGuarded } = pullThrough(operand, chain, identityCoordinates(extents), spaceOf(extents));
   if (isGuarded) return { operand, base, isSame: false, index: null };
   const isSame =
     sizeOf(base.shape) === sizeOf(extents) &&

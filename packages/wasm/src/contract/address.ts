@@ -2,7 +2,7 @@
  * Byte addresses of elements: operand + offset + Σ stride·counter. Shapes are fixed, so strides are
  * constants, and a loop keeps an address by adding to it.
  */
-import { factorOf, type Index } from '@firsthand/compiler';
+import { coefficientOf, type Index } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 
 /** Where an operand's elements lie, in bytes: `strides` by axis of the kernel. */
@@ -21,7 +21,7 @@ export type Count = number | Local;
  */
 export function stridesOf(index: Index, axes: number, bytes: number): readonly number[] {
   return Array.from({ length: axes }, (_, axis) => {
-    const factor = factorOf(index, axis);
+    const factor = coefficientOf(index, axis);
     if (factor === null)
       throw new Error(`a contraction reads its operands at affine indices; axis ${axis} is divided`);
     return factor * bytes;

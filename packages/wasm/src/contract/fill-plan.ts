@@ -4,13 +4,13 @@
  * al., "cuDNN: Efficient Primitives for Deep Learning", 2014). A block is filled piece by piece.
  */
 import {
-  cutFactor,
-  factorOf,
+  tileMatrix,
+  coefficientOf,
   scalarsIn,
   type ImplicitMatrix,
   type ContractKernel,
   type LoopKernel,
-  type PiecewiseFactor,
+  type TiledMatrix,
   type Term,
 } from '@firsthand/compiler';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
@@ -19,7 +19,7 @@ import type { ContractPlan } from './plan.ts';
 
 /** The pieces of a computed matrix. */
 export interface FillPlan {
-  readonly factor: PiecewiseFactor;
+  readonly factor: TiledMatrix;
   /** Values of k, and of n (or m, in the left matrix), in a piece. */
   readonly inPiece: { readonly k: number; readonly n: number };
   /** Whether neighbours along k are better neighbours in working memory than those along n. */
@@ -35,7 +35,7 @@ export function planFill(
   computed: ImplicitMatrix,
   most: { readonly k: number; readonly n: number },
 ): FillPlan {
-  const factor = cutFactor(computed, batch.length, most);
+  const factor = tileMatrix(computed, batch.length, most);
   const first = batch.length + 2;
   const { k, n } = factor;
   const run = (axis: number, extent: number): number => (isContiguous(factor, axis) ? extent : 1);
@@ -50,8 +50,10 @@ export function planFill(
 }
 
 /** Whether all that is loaded lies side by side along an axis. */
-function isContiguous({ value }: PiecewiseFactor, axis: number): boolean {
-  return scalarsIn([value]).every((scalar) => scalar.op !== 'load' || factorOf(scalar.index, axis) === 1);
+function isContiguous({ value }: TiledMatrix, axis: number): boolean {
+  return scalarsIn([value]).every(
+    (scalar) => scalar.op !== 'load' || coefficientOf(scalar.index, axis) === 1,
+  );
 }
 
 /**

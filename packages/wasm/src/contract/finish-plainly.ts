@@ -2,7 +2,7 @@
  * Where totals are the result, and the columns of the result lie side by side, they are stored as they are,
  * straight from the registers.
  */
-import { factorOf, isAffine, type ContractKernel } from '@firsthand/compiler';
+import { coefficientOf, isAffine, type ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAddress, stridesOf } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
@@ -16,8 +16,8 @@ export function isStoredPlainly({ stores, operands, batch, dtype }: ContractKern
         value.op === 'total' &&
         operands[operand]!.dtype === dtype &&
         isAffine(index) &&
-        factorOf(index, batch.length + 1) === 1 &&
-        factorOf(index, batch.length)! >= 0,
+        coefficientOf(index, batch.length + 1) === 1 &&
+        coefficientOf(index, batch.length)! >= 0,
     )
   );
 }

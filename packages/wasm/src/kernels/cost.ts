@@ -4,7 +4,7 @@
  */
 import {
   bodiesOf,
-  factorOf,
+  coefficientOf,
   scalarsIn,
   type Index,
   type Kernel,
@@ -79,7 +79,7 @@ export function workOf(kernel: Kernel): number {
  */
 export function accessCost(roots: readonly Scalar[], stores: readonly Store[], axis: number): number {
   const costOfAccess = (index: Index): number => {
-    const step = factorOf(index, axis);
+    const step = coefficientOf(index, axis);
     return step === 1 ? CHEAP : step === 0 ? CHEAP / 4 : SCATTERED;
   };
   let cost = 0;
@@ -89,11 +89,11 @@ export function accessCost(roots: readonly Scalar[], stores: readonly Store[], a
     if (scalar.op === 'gather')
       cost += dependsOnAxis(scalar.position, axis) ? SCATTERED : costOfAccess(scalar.index);
   }
-  for (const { index } of stores) cost += factorOf(index, axis) === 1 ? CHEAP : SCATTERED;
+  for (const { index } of stores) cost += coefficientOf(index, axis) === 1 ? CHEAP : SCATTERED;
   return cost;
 }
 
 /** Whether an expression changes along an axis. */
 export function dependsOnAxis(scalar: Scalar, axis: number): boolean {
-  return scalarsIn([scalar]).some((each) => 'index' in each && factorOf(each.index, axis) !== 0);
+  return scalarsIn([scalar]).some((each) => 'index' in each && coefficientOf(each.index, axis) !== 0);
 }

@@ -6,7 +6,7 @@
 import { togetherKind } from '../scalar/functions.ts';
 import {
   bodiesOf,
-  factorOf,
+  coefficientOf,
   scalarsIn,
   type Kernel,
   type LoopKernel,
@@ -117,14 +117,14 @@ function chooseTileAxis(
     scalar.op === 'load' ? [scalar.index] : [],
   );
   const far = [...loads, ...stores.map(({ index }) => index)].filter(
-    (index) => Math.abs(factorOf(index, laneAxis) ?? 0) >= FAR,
+    (index) => Math.abs(coefficientOf(index, laneAxis) ?? 0) >= FAR,
   );
   const axis = [...rows, ...columns].findIndex(
     (extent, each) =>
       each >= bound &&
       each !== laneAxis &&
       extent >= LONG &&
-      far.some((index) => Math.abs(factorOf(index, each) ?? 0) === 1),
+      far.some((index) => Math.abs(coefficientOf(index, each) ?? 0) === 1),
   );
   return axis < 0 ? null : axis;
 }

@@ -3,7 +3,7 @@
  * Where the position is the same for a whole row of elements (the gradient of an embedding) the row is added
  * vector by vector: its elements have different targets. Else each element goes by itself.
  */
-import { factorOf, scalarsIn, type Scalar, type ScatterKernel } from '@firsthand/compiler';
+import { coefficientOf, scalarsIn, type Scalar, type ScatterKernel } from '@firsthand/compiler';
 import { emitBinary } from '../scalar/arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
@@ -28,7 +28,7 @@ function planScatter(kernel: ScatterKernel): ScatterPlan {
   const width = widthOf(kernel);
   const innermost = extents.length - 1;
   const hasRows =
-    innermost >= 0 && !changesAlong(position, innermost) && (factorOf(index, innermost) ?? 0) > 0;
+    innermost >= 0 && !changesAlong(position, innermost) && (coefficientOf(index, innermost) ?? 0) > 0;
   if (!hasRows) return { width, laneAxis: null, vectors: 1 };
   return { width, laneAxis: innermost, vectors: Math.min(VECTORS, Math.ceil(extents[innermost]! / width)) };
 }

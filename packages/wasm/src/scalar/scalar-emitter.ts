@@ -9,7 +9,7 @@
  * ```
  */
 import {
-  factorOf,
+  coefficientOf,
   inputsOf,
   scalarsIn,
   type Index,
@@ -302,7 +302,7 @@ export class ScalarEmitter {
     const inputs = [...key, ...counter];
     if (lane === null || block.length > 4 || block.some(({ shift }, vector) => shift !== 4 * vector)) return;
     if (
-      factorOf(index, lane) !== 1 ||
+      coefficientOf(index, lane) !== 1 ||
       !nest.isMultiple(index, 4) ||
       inputs.some((input) => this.#isPerLane(input) || !this.#isReady(input))
     )

@@ -3,7 +3,14 @@
  * apart, so that neighbouring invocations access neighbouring elements. On hardware it computes four
  * consecutive ones, and loads and stores them as one vec4.
  */
-import { axisName, factorOf, scalarsIn, type Index, type LoopKernel, type Scalar } from '@firsthand/compiler';
+import {
+  axisName,
+  coefficientOf,
+  scalarsIn,
+  type Index,
+  type LoopKernel,
+  type Scalar,
+} from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from '../emit/axes.ts';
 import { Block } from '../emit/block.ts';
@@ -85,7 +92,7 @@ function vectorOperands(
 
 /** How an access moves; null if four consecutive elements are not one aligned vector. */
 function motionOf(index: Index, inner: number): Motion | null {
-  const stride = factorOf(index, inner);
+  const stride = coefficientOf(index, inner);
   if (stride === 0) return 'still';
   if (stride !== 1 || index.offset % LANES !== 0) return null;
   return index.terms.every(

@@ -3,7 +3,7 @@
  * axis, m or n, and the reduction axis k. Where the index is affine in both, the address of each outer position
  * is computed before the loop over k. Otherwise a function computes the index of an element.
  */
-import { axisName, factorOf, type ContractKernel, type Index } from '@firsthand/compiler';
+import { axisName, coefficientOf, type ContractKernel, type Index } from '@firsthand/compiler';
 import type { Block } from '../emit/block.ts';
 import { extentsOf, type ExpressionWriter } from '../emit/expression-writer.ts';
 import { indexText } from '../emit/indices.ts';
@@ -28,7 +28,7 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
   if ('value' in matrix)
     throw new Error('webgpu: a product reads its matrices from arrays; the target asks for no computed ones');
   const { operand, index } = matrix;
-  const [outerStride, kStride] = [factorOf(index, axis), factorOf(index, rank + 2)];
+  const [outerStride, kStride] = [coefficientOf(index, axis), coefficientOf(index, rank + 2)];
   const extents = extentsOf(kernel);
   if (outerStride !== null && kStride !== null) {
     const ofBatch = index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank);

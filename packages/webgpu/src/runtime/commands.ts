@@ -3,10 +3,10 @@
  * their buffers: in a steady loop a run costs little more than the calls of the command encoder.
  */
 import {
-  compileInParts,
+  compileResumable,
   reportOf,
   withTimes,
-  type InParts,
+  type Resumable,
   type Plan,
   type Target,
 } from '@firsthand/compiler';
@@ -80,8 +80,8 @@ export function* commandsOf(
   parameters: readonly Parameter[],
   target: Target<ShaderPlan>,
   session: Session,
-): InParts<Commands> {
-  const plan = yield* compileInParts(program, target);
+): Resumable<Commands> {
+  const plan = yield* compileResumable(program, target);
   requireLimits(plan, session);
   const steps = yield* stepsOf(plan, session.profile, session.pipelines);
   session.requireSize(

@@ -7,7 +7,7 @@ import {
   bodiesOf,
   MOST_ELEMENTS,
   printKernel,
-  type InParts,
+  type Resumable,
   type Kernel,
   type Operand,
   type BufferLocation,
@@ -58,7 +58,7 @@ export function* stepsOf(
   plan: Plan<ShaderPlan>,
   profile: AdapterProfile,
   pipelines: Pipelines,
-): InParts<Steps> {
+): Resumable<Steps> {
   const list: Step[] = [];
   const texts = new Map<Kernel, string>();
   const textOf = (kernel: Kernel): string => {

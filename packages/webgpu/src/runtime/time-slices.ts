@@ -2,7 +2,7 @@
  * Time slicing: long tasks yield to the event loop, so that a page draws frames while a program is planned.
  * The first slice runs at once, the others in later turns of the event loop, one task after the other.
  */
-import type { InParts } from '@firsthand/compiler';
+import type { Resumable } from '@firsthand/compiler';
 import { macrotask } from '@firsthand/runtime';
 
 /** Milliseconds of a slice: a quarter of a frame at 60 per second; the caller's work precedes the first. */
@@ -10,13 +10,13 @@ const SLICE_MILLISECONDS = 4;
 
 /** A task that is in progress, or settled. */
 export class TimeSlicedTask<T> {
-  readonly #task: InParts<T>;
+  readonly #task: Resumable<T>;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
   #settle: () => void = () => {};
   /** Resolves when the task has ended or failed. */
   readonly settled: Promise<void> = new Promise((resolve) => (this.#settle = resolve));
 
-  constructor(task: InParts<T>) {
+  constructor(task: Resumable<T>) {
     this.#task = task;
   }
 
@@ -51,7 +51,7 @@ export class TimeSlicer {
   readonly #waiting: TimeSlicedTask<unknown>[] = [];
 
   /** Starts a task. @throws what it throws in its first slice */
-  start<T>(task: InParts<T>): TimeSlicedTask<T> {
+  start<T>(task: Resumable<T>): TimeSlicedTask<T> {
     const sliced = new TimeSlicedTask(task);
     if (this.#waiting.length === 0) sliced.advance(performance.now() + SLICE_MILLISECONDS);
     if (sliced.isDone) {
