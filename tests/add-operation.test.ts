@@ -34,12 +34,12 @@ const insertions: readonly Insertion[] = [
   {
     file: 'packages/autograd/src/rules.ts',
     before: '  tan: ',
-    text: '  // y = (eˣ + e⁻ˣ)/2: dx = g·(eˣ − e⁻ˣ)/2\n  cosh: (g, x) => mul(g, mul(sub(exp(x), exp(neg(x))), 0.5)),',
+    text: "  // y = (eˣ + e⁻ˣ)/2: dx = g·(eˣ − e⁻ˣ)/2\n  cosh: ['x', (g, x) => mul(g, mul(sub(exp(x), exp(neg(x))), 0.5))],",
   },
   {
-    file: 'packages/autograd/src/elementwise.ts',
-    before: '  tanh(): T {',
-    text: "  cosh(): T {\n    return this.unary('cosh', arguments.length);\n  }",
+    file: 'packages/autograd/src/tensor.ts',
+    before: '  tanh(): Tensor {',
+    text: "  cosh(): Tensor {\n    return this.unary('cosh', arguments.length);\n  }",
   },
   {
     file: 'packages/conformance/src/cases/unary.ts',

@@ -33,8 +33,7 @@ export type {
 } from '@firsthand/graph';
 export type { Device, Ceiling, KernelReport, PlanReport } from '@firsthand/runtime';
 export { Tensor } from './tensor.ts';
-export type { Sorted } from './tensor.ts';
-export type { NormOptions, SortOptions, TopKOptions, VarianceOptions } from './axes.ts';
+export type { NormOptions, Sorted, SortOptions, TopKOptions, VarianceOptions } from './tensor.ts';
 export type { BackwardOptions } from './value.ts';
 export {
   arange,

@@ -1,60 +1,567 @@
 /**
  * `Tensor`: an n-dimensional array that does not exist yet. Every method adds nodes to a graph, with shapes
- * and dtypes checked at the call; asking for a value runs the graph. Axes may be negative, counting from the
- * end.
+ * and dtypes checked at the call; asking for a value runs the graph. Operands broadcast against each other
+ * (aligned at the last axis, size 1 stretches) and share one dtype; a JavaScript number takes the tensor's.
+ * Axes may be negative, counting from the end.
  */
 import {
   aboutNodes,
+  all,
+  any,
+  argReduce,
+  argsort,
   at,
+  avgPool2d,
+  binary,
+  cast,
+  clamp,
+  conv1d,
+  conv2d,
+  convTranspose2d,
+  cumprod,
+  cumsum,
+  elu,
   expand,
   flip,
   gather,
+  gelu,
   indexSelect,
+  leakyRelu,
+  logSoftmax,
+  logicalNot,
+  logsumexp,
   matmul,
+  maxPool2d,
+  mean,
+  mul,
+  norm,
   operandOf,
   pad,
   permute,
+  reciprocal,
+  reduce,
   reducedAxes,
+  relu,
   reshape,
   roll,
+  rsqrt,
   scatterAdd,
+  silu,
   slice,
+  softmax,
+  softplus,
+  standardDeviation,
+  topk,
   transpose,
   tril,
   triu,
+  unary,
   unbind,
+  variance,
+  where,
 } from '@firsthand/graph';
-import type { Node, Shape } from '@firsthand/graph';
+import type {
+  ArgReduceKind,
+  AvgPool2dOptions,
+  BinaryKind,
+  Conv1dOptions,
+  Conv2dOptions,
+  ConvTranspose2dOptions,
+  DType,
+  MaxPool2dOptions,
+  Node,
+  ReduceKind,
+  Shape,
+  UnaryKind,
+} from '@firsthand/graph';
 import {
   AXIS_KEYS,
+  OptionError,
+  REDUCE_KEYS,
+  ShapeError,
   axisOptions,
+  checkChoice,
   checkCount,
+  checkDType,
   checkNumber,
   checkShape,
   describeValue,
   formatShape,
   normalizeAxis,
   oneAxisOptions,
-  OptionError,
   readExchange,
   readSizes,
-  ShapeError,
   sizeOf,
 } from '@firsthand/linalg';
-import type { AxisArgument, AxisOptions, OneAxis, ShapeArguments, SliceRange } from '@firsthand/linalg';
-import { Axes, type SortedOf } from './axes.ts';
+import type {
+  ArgReduceOptions,
+  AxisArgument,
+  AxisOptions,
+  OneAxis,
+  OptionKeys,
+  ReduceOptions,
+  ShapeArguments,
+  SliceRange,
+} from '@firsthand/linalg';
 import { operandNode } from './operands.ts';
+import { noteNumber } from './trace.ts';
+import { Value } from './value.ts';
+
+/** A tensor, or a number of the tensor's dtype. */
+export type TensorOperand = Tensor | number;
+
+/** Options of `var` and `std`: the divisor is n − correction, 1 by default. */
+export interface VarianceOptions extends ReduceOptions {
+  readonly correction?: number | undefined;
+}
+
+/** Options of `norm`: its order is 1, 2 (default) or Infinity. */
+export interface NormOptions extends ReduceOptions {
+  readonly order?: number | undefined;
+}
+
+/** Along which axis (the last by default) and in which direction (ascending by default). */
+export interface SortOptions extends OneAxis {
+  readonly descending?: boolean | undefined;
+}
+
+/**
+ * Along which axis (the last by default), and whether the largest (by default) or the smallest elements are
+ * taken.
+ */
+export interface TopKOptions extends OneAxis {
+  readonly largest?: boolean | undefined;
+}
 
 /** Elements along an axis, and where they were. */
-export type Sorted = SortedOf<Tensor>;
+export interface Sorted {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+}
+
+const SORT_KEYS: OptionKeys<SortOptions> = { axis: true, descending: 'boolean' };
+const TOPK_KEYS: OptionKeys<TopKOptions> = { axis: true, largest: 'boolean' };
+const VARIANCE_KEYS: OptionKeys<VarianceOptions> = { ...REDUCE_KEYS, correction: 'number' };
+const NORM_KEYS: OptionKeys<NormOptions> = { ...REDUCE_KEYS, order: 'number' };
 
 /**
  * An n-dimensional array that is described before it is computed; made by `tensor`, `zeros`, `randn` and
  * their like.
  */
-export class Tensor extends Axes<Tensor> {
+export class Tensor extends Value<Tensor> {
   protected wrap(node: Node, name: string | null = null, inPlace = false): Tensor {
     return new Tensor(node, name, inPlace);
+  }
+
+  /** An elementwise operation with another operand. @param given how many arguments the method was called with */
+  private binary(kind: BinaryKind, other: TensorOperand, given: number): Tensor {
+    checkCount(kind, given, 1, `x.${kind}(y)`);
+    const x = this.read(kind);
+    const y = typeof other === 'number' ? noteNumber(other) : operandNode(other, kind, 'the other operand');
+    return this.about([x, y], () => binary(kind, x, y));
+  }
+  /** An elementwise function. @param given how many arguments the method was called with */
+  private unary(kind: UnaryKind, given: number): Tensor {
+    return this.plain(kind, given, (x) => unary(kind, x));
+  }
+  /** A method without arguments. @param given how many it was called with */
+  private plain(operation: string, given: number, fn: (x: Node) => Node): Tensor {
+    checkCount(operation, given, 0, `x.${operation}()`);
+    return this.derive(operation, fn);
+  }
+  /** A function of this tensor; its errors name the operand. */
+  private derive(operation: string, fn: (x: Node) => Node): Tensor {
+    const x = this.read(operation);
+    return this.about([x], () => fn(x));
+  }
+  /** A function of several operands; its errors name those that are nodes. */
+  private about(operands: readonly (Node | number | null)[], fn: () => Node): Tensor {
+    try {
+      return this.wrap(fn());
+    } catch (error) {
+      throw aboutNodes(
+        error,
+        operands.filter((each) => typeof each === 'object' && each !== null),
+      );
+    }
+  }
+
+  // ---- arithmetic
+
+  /** this + other */
+  add(other: TensorOperand): Tensor {
+    return this.binary('add', other, arguments.length);
+  }
+  /** this − other */
+  sub(other: TensorOperand): Tensor {
+    return this.binary('sub', other, arguments.length);
+  }
+  /** this · other, element by element */
+  mul(other: TensorOperand): Tensor {
+    return this.binary('mul', other, arguments.length);
+  }
+  /** this / other; integers truncate toward zero, and give 0 for a division by zero */
+  div(other: TensorOperand): Tensor {
+    return this.binary('div', other, arguments.length);
+  }
+  /**
+   * this to the power of other. Derivatives of every order are right at 0, those beyond a whole exponent
+   * being 0. The derivative with respect to the exponent is 0 at the base 0 (exponents ≥ 0), NaN for a
+   * negative base.
+   */
+  pow(other: TensorOperand): Tensor {
+    return this.binary('pow', other, arguments.length);
+  }
+  /**
+   * The remainder with the sign of the divisor, as torch.remainder. Its derivative in the divisor is −n,
+   * where n is how often that went into this.
+   */
+  mod(other: TensorOperand): Tensor {
+    return this.binary('mod', other, arguments.length);
+  }
+  /** The larger of two elements; NaN wins. Ties share the gradient equally. */
+  maximum(other: TensorOperand): Tensor {
+    return this.binary('maximum', other, arguments.length);
+  }
+  /** The smaller of two elements; NaN wins. Ties share the gradient equally. */
+  minimum(other: TensorOperand): Tensor {
+    return this.binary('minimum', other, arguments.length);
+  }
+  neg(): Tensor {
+    return this.unary('neg', arguments.length);
+  }
+  /** |x|, with derivative 0 at 0 */
+  abs(): Tensor {
+    return this.unary('abs', arguments.length);
+  }
+  /** −1, 0 or 1 */
+  sign(): Tensor {
+    return this.unary('sign', arguments.length);
+  }
+  square(): Tensor {
+    return this.plain('square', arguments.length, (x) => mul(x, x));
+  }
+
+  // ---- functions (floating point)
+
+  exp(): Tensor {
+    return this.unary('exp', arguments.length);
+  }
+  /** eˣ − 1, exact near 0 */
+  expm1(): Tensor {
+    return this.unary('expm1', arguments.length);
+  }
+  log(): Tensor {
+    return this.unary('log', arguments.length);
+  }
+  /** ln(1 + x), exact near 0 */
+  log1p(): Tensor {
+    return this.unary('log1p', arguments.length);
+  }
+  sqrt(): Tensor {
+    return this.unary('sqrt', arguments.length);
+  }
+  /** 1/√x */
+  rsqrt(): Tensor {
+    return this.plain('rsqrt', arguments.length, rsqrt);
+  }
+  /** 1/x */
+  reciprocal(): Tensor {
+    return this.plain('reciprocal', arguments.length, reciprocal);
+  }
+  sin(): Tensor {
+    return this.unary('sin', arguments.length);
+  }
+  cos(): Tensor {
+    return this.unary('cos', arguments.length);
+  }
+  tan(): Tensor {
+    return this.unary('tan', arguments.length);
+  }
+  tanh(): Tensor {
+    return this.unary('tanh', arguments.length);
+  }
+  /** (2/√π) ∫₀ˣ e^(−t²) dt */
+  erf(): Tensor {
+    return this.unary('erf', arguments.length);
+  }
+  /** Φ(x), the distribution function of the standard normal, with all its digits far to the left too. */
+  normalCdf(): Tensor {
+    return this.unary('normalCdf', arguments.length);
+  }
+  floor(): Tensor {
+    return this.unary('floor', arguments.length);
+  }
+  ceil(): Tensor {
+    return this.unary('ceil', arguments.length);
+  }
+  /** The nearest whole number, halves to even. */
+  round(): Tensor {
+    return this.unary('round', arguments.length);
+  }
+
+  // ---- activations
+
+  /** 1/(1 + e⁻ˣ) */
+  sigmoid(): Tensor {
+    return this.unary('sigmoid', arguments.length);
+  }
+  /** max(x, 0), with derivative 0 at 0 */
+  relu(): Tensor {
+    return this.plain('relu', arguments.length, relu);
+  }
+  /** x for x > 0, else slope·x */
+  leakyRelu(slope = 0.01): Tensor {
+    checkNumbers('leakyRelu', arguments, 'slope');
+    return this.derive('leakyRelu', (x) => leakyRelu(x, slope));
+  }
+  /** x for x > 0, else α(eˣ − 1); at 0 the first derivative is α, all higher ones are 0 */
+  elu(alpha = 1): Tensor {
+    checkNumbers('elu', arguments, 'alpha');
+    return this.derive('elu', (x) => elu(x, alpha));
+  }
+  /** x·Φ(x), exactly or by its tanh approximation (Hendrycks & Gimpel 2016) */
+  gelu(approximate: 'none' | 'tanh' = 'none'): Tensor {
+    checkCount('gelu', arguments.length, 1, "x.gelu('tanh')");
+    checkChoice('gelu', 'the approximation', approximate, ['none', 'tanh']);
+    return this.derive('gelu', (x) => gelu(x, approximate));
+  }
+  /** x·σ(x) */
+  silu(): Tensor {
+    return this.plain('silu', arguments.length, silu);
+  }
+  /** ln(1 + eˣ) */
+  softplus(): Tensor {
+    return this.plain('softplus', arguments.length, softplus);
+  }
+  /** x limited to [low, high]; null leaves a side open. The gradient passes at the bounds. */
+  clamp(low: number | null | undefined, high: number | null = null): Tensor {
+    checkNumbers('clamp', arguments, 'low, high');
+    return this.derive('clamp', (x) => clamp(x, low ?? null, high));
+  }
+
+  // ---- comparison and logic (bool)
+
+  eq(other: TensorOperand): Tensor {
+    return this.binary('eq', other, arguments.length);
+  }
+  ne(other: TensorOperand): Tensor {
+    return this.binary('ne', other, arguments.length);
+  }
+  lt(other: TensorOperand): Tensor {
+    return this.binary('lt', other, arguments.length);
+  }
+  le(other: TensorOperand): Tensor {
+    return this.binary('le', other, arguments.length);
+  }
+  gt(other: TensorOperand): Tensor {
+    return this.binary('gt', other, arguments.length);
+  }
+  ge(other: TensorOperand): Tensor {
+    return this.binary('ge', other, arguments.length);
+  }
+  logicalAnd(other: Tensor): Tensor {
+    return this.binary('logicalAnd', other, arguments.length);
+  }
+  logicalOr(other: Tensor): Tensor {
+    return this.binary('logicalOr', other, arguments.length);
+  }
+  logicalNot(): Tensor {
+    return this.plain('logicalNot', arguments.length, logicalNot);
+  }
+  isNaN(): Tensor {
+    return this.unary('isNaN', arguments.length);
+  }
+
+  /** this with `value` where the mask holds. mask: bool, broadcasts. */
+  maskedFill(mask: Tensor, value: TensorOperand): Tensor {
+    checkCount('maskedFill', arguments.length, 2, 'x.maskedFill(mask, value)');
+    const x = this.read('maskedFill');
+    const m = operandNode(mask, 'maskedFill', 'the mask');
+    const y = typeof value === 'number' ? noteNumber(value) : operandNode(value, 'maskedFill', 'the value');
+    return this.about([m, x, y], () => where(m, y, x));
+  }
+  /** this where the condition holds, other elsewhere. condition: bool, broadcasts. */
+  where(condition: Tensor, other: TensorOperand): Tensor {
+    checkCount('where', arguments.length, 2, 'x.where(condition, other)');
+    const x = this.read('where');
+    const c = operandNode(condition, 'where', 'the condition');
+    const y =
+      typeof other === 'number' ? noteNumber(other) : operandNode(other, 'where', 'the other operand');
+    return this.about([c, x, y], () => where(c, x, y));
+  }
+
+  /** The elements in another dtype: toward zero for integers, `≠ 0` for bool. */
+  cast(dtype: DType): Tensor {
+    checkCount('cast', arguments.length, 1, "x.cast('float32')");
+    checkDType('cast', dtype);
+    return this.derive('cast', (x) => cast(x, dtype));
+  }
+
+  // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims }; a
+  // tensor of no axes has an axis 0, or −1, of one element
+
+  /** @param given how many arguments the method was called with */
+  private over<O extends ReduceOptions>(
+    operation: string,
+    axis: AxisArgument<O> | undefined,
+    keys: OptionKeys<O>,
+    given: number,
+    fn: (x: Node, options: O) => Node,
+  ): Tensor {
+    if (given > 1) checkCount(operation, given, 1, `x.${operation}({ ${Object.keys(keys).join(', ')} })`);
+    const options = axisOptions(operation, axis, keys);
+    return this.derive(operation, (x) => fn(x, options));
+  }
+  private reduce(kind: ReduceKind, axis: AxisArgument | undefined, given: number): Tensor {
+    return this.over(kind, axis, REDUCE_KEYS, given, (x, options) => reduce(kind, x, options));
+  }
+  private argReduce(
+    kind: ArgReduceKind,
+    axis: AxisArgument<ArgReduceOptions> | undefined,
+    given: number,
+  ): Tensor {
+    checkCount(kind, given, 1, `x.${kind}({ axis, keepDims })`);
+    const options = oneAxisOptions<ArgReduceOptions>(kind, axis, REDUCE_KEYS);
+    return this.derive(kind, (x) => argReduce(kind, x, options));
+  }
+  /** @param given how many arguments the method was called with */
+  private along(
+    operation: string,
+    axis: AxisArgument<OneAxis> | undefined,
+    given: number,
+  ): number | undefined {
+    checkCount(operation, given, 1, `x.${operation}(axis)`);
+    return oneAxisOptions(operation, axis, AXIS_KEYS).axis;
+  }
+
+  /**
+   * Σ x; a bool counts (int32).
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const x = tensor([[1, 2], [3, 4]]);
+   * console.log(await x.sum(1).toArray(), await x.sum([0, 1]).item()); // [ 3, 7 ] 10
+   * console.log(await x.sum({ axis: 1, keepDims: true }).toArray()); // [ [ 3 ], [ 7 ] ]
+   * ```
+   */
+  sum(axis?: AxisArgument): Tensor {
+    return this.reduce('sum', axis, arguments.length);
+  }
+  /** Π x; of a bool, int32 */
+  prod(axis?: AxisArgument): Tensor {
+    return this.reduce('prod', axis, arguments.length);
+  }
+  /**
+   * The largest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError for
+   * an empty axis
+   */
+  max(axis?: AxisArgument): Tensor {
+    return this.reduce('max', axis, arguments.length);
+  }
+  /**
+   * The smallest element; NaN wins; of a bool, a bool. Ties share the gradient equally. @throws ShapeError
+   * for an empty axis
+   */
+  min(axis?: AxisArgument): Tensor {
+    return this.reduce('min', axis, arguments.length);
+  }
+  mean(axis?: AxisArgument): Tensor {
+    return this.over('mean', axis, REDUCE_KEYS, arguments.length, mean);
+  }
+  /** Σ (x − mean)² / (n − correction); correction 1 by default. */
+  var(axis?: AxisArgument<VarianceOptions>): Tensor {
+    return this.over('var', axis, VARIANCE_KEYS, arguments.length, variance);
+  }
+  /** √var, with derivative 0 where all elements are equal. */
+  std(axis?: AxisArgument<VarianceOptions>): Tensor {
+    return this.over('std', axis, VARIANCE_KEYS, arguments.length, standardDeviation);
+  }
+  /**
+   * The 1-, 2- (default) or ∞-norm, `norm({ order: 1 })`; derivative 0 at the origin. A number is the axis.
+   */
+  norm(axis?: AxisArgument<NormOptions>): Tensor {
+    return this.over('norm', axis, NORM_KEYS, arguments.length, norm);
+  }
+  /** int32 index of the first largest element, along one axis or of all elements in row-major order. */
+  argmax(axis?: AxisArgument<ArgReduceOptions>): Tensor {
+    return this.argReduce('argmax', axis, arguments.length);
+  }
+  /** int32 index of the first smallest element, along one axis or of all elements in row-major order. */
+  argmin(axis?: AxisArgument<ArgReduceOptions>): Tensor {
+    return this.argReduce('argmin', axis, arguments.length);
+  }
+  /** True where any element is. */
+  any(axis?: AxisArgument): Tensor {
+    return this.over('any', axis, REDUCE_KEYS, arguments.length, any);
+  }
+  /** True where all elements are. */
+  all(axis?: AxisArgument): Tensor {
+    return this.over('all', axis, REDUCE_KEYS, arguments.length, all);
+  }
+  /**
+   * Running products along an axis: y[i] = x[0] · … · x[i]; of a bool, int32. Derivatives of every order are
+   * exact at zeros, too.
+   */
+  cumprod(axis: AxisArgument<OneAxis>): Tensor {
+    const along = requireAxis('cumprod', this.along('cumprod', axis, arguments.length));
+    return this.derive('cumprod', (x) => cumprod(x, along));
+  }
+  /** Running sums along an axis; a bool counts (int32). */
+  cumsum(axis: AxisArgument<OneAxis>): Tensor {
+    const along = requireAxis('cumsum', this.along('cumsum', axis, arguments.length));
+    return this.derive('cumsum', (x) => cumsum(x, along));
+  }
+  /** ln Σ eˣ without overflow. */
+  logsumexp(axis?: AxisArgument): Tensor {
+    return this.over('logsumexp', axis, REDUCE_KEYS, arguments.length, (x, options) =>
+      logsumexp(x, reducedAxes('logsumexp', options.axis, x.shape.length), options.keepDims),
+    );
+  }
+  /** eˣ / Σ eˣ along one axis, the last by default; a row that is −∞ throughout gives 0. */
+  softmax(axis?: AxisArgument<OneAxis>): Tensor {
+    const along = this.along('softmax', axis, arguments.length);
+    return this.derive('softmax', (x) => softmax(x, along));
+  }
+  /** ln softmax, without overflow. */
+  logSoftmax(axis?: AxisArgument<OneAxis>): Tensor {
+    const along = this.along('logSoftmax', axis, arguments.length);
+    return this.derive('logSoftmax', (x) => logSoftmax(x, along));
+  }
+
+  // ---- order
+
+  /**
+   * The elements in order along an axis, stable, NaN last, with their int32 positions.
+   * @param axis a number, or { axis, descending }
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const { values, indices } = tensor([3, 1, 2]).sort({ descending: true });
+   * console.log(await values.toArray(), await indices.toArray()); // [ 3, 2, 1 ] [ 0, 2, 1 ]
+   * ```
+   */
+  sort(axis?: AxisArgument<SortOptions>): Sorted {
+    checkCount('sort', arguments.length, 1, 'x.sort({ axis, descending })');
+    const { axis: along = -1, descending = false } = oneAxisOptions<SortOptions>('sort', axis, SORT_KEYS);
+    const indices = this.derive('sort', (x) => argsort(x, along, descending));
+    return { values: this.derive('sort', (x) => gather(x, indices.read(), along)), indices };
+  }
+  /**
+   * The `count` largest (or smallest) elements along an axis, in order, with their int32 positions.
+   * @param axis a number, or { axis, largest }
+   */
+  topk(count: number, axis?: AxisArgument<TopKOptions>): Sorted {
+    checkCount('topk', arguments.length, 2, 'x.topk(count, { axis, largest })');
+    checkNumber('topk', 'the count', count);
+    const { axis: along = -1, largest = true } = oneAxisOptions<TopKOptions>('topk', axis, TOPK_KEYS);
+    const x = this.read('topk');
+    try {
+      const { values, indices } = topk(x, count, along, largest);
+      return { values: this.wrap(values), indices: this.wrap(indices) };
+    } catch (error) {
+      throw aboutNodes(error, [x]);
+    }
   }
 
   // ---- products
@@ -69,13 +576,117 @@ export class Tensor extends Axes<Tensor> {
     const [x, y] = [this.read('matmul'), operandNode(other, 'matmul', 'the other operand')];
     return this.about([x, y], () => matmul(x, y));
   }
-  /** A tensor computed of several nodes, which its errors name. */
-  private about(nodes: readonly Node[], fn: () => Node): Tensor {
-    try {
-      return this.wrap(fn());
-    } catch (error) {
-      throw aboutNodes(error, nodes);
-    }
+
+  // ---- convolution and pooling
+
+  /** A convolution of this with a weight and perhaps a bias. */
+  private convolve<O>(
+    name: string,
+    fn: (x: Node, weight: Node, bias: Node | null, options?: O) => Node,
+    weight: Tensor,
+    bias: Tensor | null,
+    options: O | undefined,
+    given: number,
+  ): Tensor {
+    checkCount(name, given, 3, `x.${name}(weight, bias, options)`);
+    const added =
+      bias === null
+        ? null
+        : operandNode(bias, name, 'the bias (null where there is none, and the options after it)');
+    const [x, w] = [this.read(name), operandNode(weight, name, 'the weight')];
+    return this.about([x, w, added], () => fn(x, w, added, options));
+  }
+
+  /**
+   * Convolution along one axis, without turning the kernel around. this: (N, C, L), weight: (O, C/groups, K),
+   * bias: (O). Result: (N, O, L′), L′ = ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1.
+   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one
+   *   floating-point dtype
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const x = tensor([[[1, 2, 4, 8]]]); // (1, 1, 4)
+   * const differences = tensor([[[-1, 1]]]); // (1, 1, 2)
+   * console.log(await x.conv1d(differences).toArray()); // [ [ [ 1, 2, 4 ] ] ]
+   * console.log(await x.conv1d(differences, null, { stride: 2, padding: 1 }).toArray()); // [ [ [ 1, 2, -8 ] ] ]
+   * ```
+   */
+  conv1d(weight: Tensor, bias: Tensor | null = null, options?: Conv1dOptions): Tensor {
+    return this.convolve('conv1d', conv1d, weight, bias, options, arguments.length);
+  }
+
+  /**
+   * Convolution along two axes, without turning the kernel around. this: (N, C, H, W), weight: (O, C/groups,
+   * KH, KW), bias: (O). Result: (N, O, H′, W′), H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1.
+   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one
+   *   floating-point dtype
+   * @example
+   * ```ts
+   * import { ones, tensor } from '@firsthand/autograd';
+   * const x = tensor([[[[1, 2, 3], [4, 5, 6], [7, 8, 9]]]]); // (1, 1, 3, 3)
+   * const y = x.conv2d(ones([1, 1, 2, 2]), tensor([0.5])); // (1, 1, 2, 2)
+   * console.log(await y.squeeze().toArray()); // [ [ 12.5, 16.5 ], [ 24.5, 28.5 ] ]
+   * console.log(x.conv2d(ones([4, 1, 3, 3]), null, { padding: 1, stride: [1, 2] }).shape); // [ 1, 4, 3, 2 ]
+   * ```
+   */
+  conv2d(weight: Tensor, bias: Tensor | null = null, options?: Conv2dOptions): Tensor {
+    return this.convolve('conv2d', conv2d, weight, bias, options, arguments.length);
+  }
+
+  /**
+   * The transpose of a convolution along two axes: what its gradient does. this: (N, C, H, W), weight: (C,
+   * O/groups, KH, KW), bias: (O). Result: (N, O, H′, W′), H′ = (H − 1)·stride − 2·padding + dilation·(KH − 1)
+   * + 1 + outputPadding.
+   * @throws ShapeError if channels, groups or sizes do not fit; DTypeError unless all are of one
+   *   floating-point dtype
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const x = tensor([[[[1, 2]]]]); // (1, 1, 1, 2)
+   * const weight = tensor([[[[1, 10], [3, 30]]]]); // (1, 1, 2, 2)
+   * console.log(await x.convTranspose2d(weight).squeeze().toArray()); // [ [ 1, 12, 20 ], [ 3, 36, 60 ] ]
+   * console.log(x.convTranspose2d(weight, null, { stride: 2, outputPadding: [0, 1] }).shape); // [ 1, 1, 2, 5 ]
+   * ```
+   */
+  convTranspose2d(weight: Tensor, bias: Tensor | null = null, options?: ConvTranspose2dOptions): Tensor {
+    return this.convolve('convTranspose2d', convTranspose2d, weight, bias, options, arguments.length);
+  }
+
+  /**
+   * The largest element of each window; NaN wins. The first of equals, in row-major order, has the gradient.
+   * this: (N, C, H, W). Result: (N, C, H′, W′), H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1.
+   * Padding is −∞.
+   * @throws ShapeError if a window does not fit, or padding is more than half of the kernel; DTypeError for
+   *   integers
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const x = tensor([[[[1, 2, 3, 4], [8, 7, 6, 5]]]]); // (1, 1, 2, 4)
+   * console.log(await x.maxPool2d(2).squeeze().toArray()); // [ 8, 6 ]
+   * console.log(await x.maxPool2d([1, 3], { stride: 1 }).squeeze().toArray()); // [ [ 3, 4 ], [ 8, 7 ] ]
+   * ```
+   */
+  maxPool2d(kernel: number | readonly [number, number], options?: MaxPool2dOptions): Tensor {
+    checkCount('maxPool2d', arguments.length, 2, 'x.maxPool2d(kernel, { stride, padding, dilation })');
+    return this.derive('maxPool2d', (x) => maxPool2d(x, kernel, options));
+  }
+
+  /**
+   * The mean of each window. this: (N, C, H, W). Result: (N, C, H′, W′), H′ = ⌊(H + 2·padding − KH)/stride⌋ +
+   * 1. Zeros around the tensor count as elements, unless `countIncludePad` is false.
+   * @throws ShapeError if a window does not fit, or padding is more than half of the kernel; DTypeError for
+   *   integers
+   * @example
+   * ```ts
+   * import { tensor } from '@firsthand/autograd';
+   * const x = tensor([[[[1, 2, 3, 4], [5, 6, 7, 8]]]]); // (1, 1, 2, 4)
+   * console.log(await x.avgPool2d(2).squeeze().toArray()); // [ 3.5, 5.5 ]
+   * console.log(await x.avgPool2d(2, { padding: [0, 1], countIncludePad: false }).squeeze().toArray()); // [ 3, 4.5, 6 ]
+   * ```
+   */
+  avgPool2d(kernel: number | readonly [number, number], options?: AvgPool2dOptions): Tensor {
+    checkCount('avgPool2d', arguments.length, 2, 'x.avgPool2d(kernel, { stride, padding, countIncludePad })');
+    return this.derive('avgPool2d', (x) => avgPool2d(x, kernel, options));
   }
 
   // ---- movement: no elements are copied
@@ -391,6 +1002,37 @@ export class Tensor extends Axes<Tensor> {
     const added = operandNode(source, 'scatterAdd', 'the source');
     return this.about([x, at, added], () => scatterAdd(x, at, added, axis));
   }
+}
+
+/**
+ * @throws OptionError unless the arguments are numbers (null where a side is open), no more than there are
+ * names
+ */
+function checkNumbers(operation: string, given: ArrayLike<unknown>, names: string): void {
+  const list = names.split(', ');
+  const call = `x.${operation}(${names})`;
+  checkCount(operation, given.length, list.length, call);
+  for (let k = 0; k < given.length; k++) {
+    const value = given[k];
+    if (value === undefined || value === null || typeof value === 'number') continue;
+    throw new OptionError({
+      operation,
+      problem: `${list[k]!} is ${describeValue(value)}`,
+      expected: 'a number',
+      remedy: `write ${call}`,
+    });
+  }
+}
+
+/** @throws OptionError for an operation that has no axis by default */
+function requireAxis(operation: string, axis: number | undefined): number {
+  if (axis !== undefined) return axis;
+  throw new OptionError({
+    operation,
+    problem: 'no axis is given',
+    expected: 'an axis',
+    remedy: `write x.${operation}(0)`,
+  });
 }
 
 /** How an axis is divided into pieces of one size, the last of which may have less. */
