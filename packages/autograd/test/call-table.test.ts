@@ -140,7 +140,7 @@ const METHODS: Readonly<
 // prettier-ignore
 const PARTS = [
   'about', 'addGradient', 'adoptGradient', 'along', 'argReduce', 'axisFor', 'binary', 'convolve',
-  'copyLeaf', 'createGradient', 'dataNode', 'decode', 'derive', 'enqueueGradient', 'forValue', 'hold',
+  'copyLeaf', 'createGradient', 'dataNode', 'decode', 'derive', 'enqueueGradient', 'forValue', 'referTo',
   'keepAsRoot', 'outlive', 'over', 'owned', 'pieces', 'plain', 'read', 'rebindLeaf', 'reduce',
   'requireSingle', 'runtime', 'shareWith', 'toCompute', 'toJSON', 'toNDArray', 'toString', 'unary', 'wrap',
 ].map((name) => `Tensor.${name}`);

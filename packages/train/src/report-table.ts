@@ -1,7 +1,4 @@
-/**
- * What a program's kernels do, as a table for people: the slowest first where the device has measured them,
- * else in order.
- */
+/** The report of a program as a table for the terminal: the slowest kernels first where the device times them. */
 import { checkCount, describeValue, OptionError } from '@firsthand/linalg';
 import type { Ceiling, KernelReport, PlanReport } from '@firsthand/autograd';
 
@@ -65,11 +62,11 @@ const TIMES: readonly Column[] = [
  * than the shortest that it tells. Else rows are in order, and show operations and bytes.
  * @example
  * ```ts
- * import { createReference, leaf, matmul, reportTable, runtimeOf } from '@firsthand/graph';
- * const device = createReference();
- * const x = leaf({ role: 'stored', name: 'x', shape: [64, 64], dtype: 'float32', host: null, sample: null }, device);
- * const { executable } = runtimeOf(device).prepare({ effects: [], roots: [matmul(x, x)] });
- * console.log(reportTable(executable.report())); // kernel MFLOP MB matmul 0.524 0.049 total 0.524 0.049
+ * import { compile, ones, type Tensor } from '@firsthand/autograd';
+ * import { reportTable } from '@firsthand/train';
+ * const square = compile((x: Tensor) => x.matmul(x));
+ * square(ones([64, 64]));
+ * console.log(reportTable(square.reports()[0]!)); // kernel MFLOP MB matmul 0.524 0.049 total 0.524 0.049
  * ```
  */
 export function reportTable(report: PlanReport): string {

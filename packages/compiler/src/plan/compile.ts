@@ -57,8 +57,8 @@ import {
  * @example
  * ```ts
  * import { compileProgram, printKernel } from '@firsthand/compiler';
- * import { createReference, leaf, softmax } from '@firsthand/graph';
- * const x = leaf({ role: 'stored', name: 'x', shape: [4, 8], dtype: 'float32', host: null, sample: null }, createReference());
+ * import { leaf, softmax } from '@firsthand/graph';
+ * const x = leaf({ role: 'argument', name: 'x', shape: [4, 8], dtype: 'float32', host: null, sample: null }, null);
  * const plan = compileProgram({ args: [x], effects: [], roots: [softmax(x)] }, { float64: true, plan: () => ({ scratch: 0 }) });
  * console.log(plan.kernels.length); // 1
  * console.log(printKernel(plan.kernels[0]!.kernel).split('\n').length > 3); // true
