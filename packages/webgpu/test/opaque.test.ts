@@ -74,11 +74,11 @@ test('only what could be rewritten is opaque', () => {
       let group = i32(workgroup.x);
       let lane = i32(invocation);
       zero = workgroup.z;
-      let place = group * 64 + lane;
-      if (place >= 8) {
+      let element = group * 64 + lane;
+      if (element >= 8) {
         return;
       }
-      let i = place;
+      let i = element;
       let t0 = a[i];
       let t1 = b[i];
       let t2 = (opaque_f32(opaque_f32(opaque_f32(t0 * 2f) + 1f) / opaque_f32(7f)) - opaque_f32(t1 * 0.25f));

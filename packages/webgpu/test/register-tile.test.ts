@@ -149,23 +149,23 @@ test('a small kernel as text', async () => {
     // for i in 0..2, j in 0..30, k in 0..8
     //   total: float32 = sum over l in 0..6 of a[180·i + 6·j + l] · b[48·i + 6·k + l]
     //   c[240·i + 8·j + k] = max(total, 0)
-    // an invocation has 4 × 2 sums; 4 lanes lie along n
+    // an invocation has 4 × 2 sums; 4 lanes are along n
     enable subgroups;
     @group(0) @binding(0) var<storage, read> a: array<f32, 360>;
     @group(0) @binding(1) var<storage, read> b: array<f32, 96>;
     @group(0) @binding(2) var<storage, read_write> c: array<f32, 480>;
 
-    // What becomes of a sum.
-    fn finish(i: i32, j: i32, k: i32, total: f32) {
+    // What is computed from the total of an element, and stored.
+    fn epilogue(i: i32, j: i32, k: i32, total: f32) {
       if (j >= 30) {
         return;
       }
       c[240 * i + 8 * j + k] = max_f32(opaque_f32(total), 0f);
     }
-    // 0, which no compiler knows: \`main\` sets it to the z of its workgroup.
+    // 0, but unknown to the compiler: \`main\` sets it to the z of its workgroup.
     var<private> zero: u32;
 
-    // x, of which the compiler knows nothing, neither its value nor how it was computed.
+    // x, opaque to the compiler: neither its value nor its computation is known.
     fn opaque_f32(x: f32) -> f32 {
       return bitcast<f32>(bitcast<u32>(x) ^ zero);
     }
@@ -174,7 +174,7 @@ test('a small kernel as text', async () => {
       return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
     }
 
-    // The float with these bits. A parameter is no constant, so that NaN and infinity are allowed.
+    // The float with these bits. A parameter is no constant, so NaN and infinity are allowed.
     fn f32_of_bits(bits: u32) -> f32 {
       return bitcast<f32>(bits);
     }
@@ -209,31 +209,31 @@ test('a small kernel as text', async () => {
         let left1_at = left1 + inner + lane;
         let left2_at = left2 + inner + lane;
         let left3_at = left3 + inner + lane;
-        let left_told0 = a[left0_at];
-        let left_told1 = a[left1_at];
-        let left_told2 = a[left2_at];
-        let left_told3 = a[left3_at];
+        let left_loaded0 = a[left0_at];
+        let left_loaded1 = a[left1_at];
+        let left_loaded2 = a[left2_at];
+        let left_loaded3 = a[left3_at];
         let right_at = right + inner;
         let right_0 = vec2<f32>(b[right_at], b[right_at + 24]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 0u)), right_0, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 0u)), right_0, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 0u)), right_0, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 0u)), right_0, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_loaded0, 0u)), right_0, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_loaded1, 0u)), right_0, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_loaded2, 0u)), right_0, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_loaded3, 0u)), right_0, sum3);
         let right_1 = vec2<f32>(b[right_at + 1], b[right_at + 25]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 1u)), right_1, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 1u)), right_1, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 1u)), right_1, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 1u)), right_1, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_loaded0, 1u)), right_1, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_loaded1, 1u)), right_1, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_loaded2, 1u)), right_1, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_loaded3, 1u)), right_1, sum3);
         let right_2 = vec2<f32>(b[right_at + 2], b[right_at + 26]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 2u)), right_2, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 2u)), right_2, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 2u)), right_2, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 2u)), right_2, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_loaded0, 2u)), right_2, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_loaded1, 2u)), right_2, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_loaded2, 2u)), right_2, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_loaded3, 2u)), right_2, sum3);
         let right_3 = vec2<f32>(b[right_at + 3], b[right_at + 27]);
-        sum0 = fma(vec2(subgroupBroadcast(left_told0, 3u)), right_3, sum0);
-        sum1 = fma(vec2(subgroupBroadcast(left_told1, 3u)), right_3, sum1);
-        sum2 = fma(vec2(subgroupBroadcast(left_told2, 3u)), right_3, sum2);
-        sum3 = fma(vec2(subgroupBroadcast(left_told3, 3u)), right_3, sum3);
+        sum0 = fma(vec2(subgroupBroadcast(left_loaded0, 3u)), right_3, sum0);
+        sum1 = fma(vec2(subgroupBroadcast(left_loaded1, 3u)), right_3, sum1);
+        sum2 = fma(vec2(subgroupBroadcast(left_loaded2, 3u)), right_3, sum2);
+        sum3 = fma(vec2(subgroupBroadcast(left_loaded3, 3u)), right_3, sum3);
       }
       for (var inner = 4; inner < 6; inner++) {
         let left0_at = left0 + inner;
@@ -250,8 +250,8 @@ test('a small kernel as text', async () => {
       var sums = array<vec2<f32>, 4>(sum0, sum1, sum2, sum3);
       for (var each = 0; each < 4; each++) {
         let total = sums[each];
-        finish(i, row + each, column, total.x);
-        finish(i, row + each, column + 4, total.y);
+        epilogue(i, row + each, column, total.x);
+        epilogue(i, row + each, column + 4, total.y);
       }
     }
     "

@@ -155,32 +155,32 @@ test('a small kernel as text', async () => {
     @group(0) @binding(1) var<storage, read> b: array<vec4<f32>, 96>;
     @group(0) @binding(2) var<storage, read_write> c: array<f32, 1280>;
 
-    var<workgroup> left_slab: array<vec4<f32>, 16>;
-    // The place of a vector.
+    var<workgroup> left_tile: array<vec4<f32>, 16>;
+    // The slot of a vector in its buffer.
     fn left_slot(position: i32, quad: i32) -> i32 {
       return position + quad;
     }
-    // A vector of the slab that begins at \`first\` and \`inner\`, by number.
+    // A vector of the tile that begins at \`first\` and \`inner\`, by its number.
     fn left_vector(first: i32, inner: i32, vector: i32) -> vec4<f32> {
       let position = first + vector;
       let step = inner;
       return a[(12 * position + step) / 4];
     }
 
-    var<workgroup> right_slab: array<vec4<f32>, 16>;
-    // The place of a vector.
+    var<workgroup> right_tile: array<vec4<f32>, 16>;
+    // The slot of a vector in its buffer.
     fn right_slot(position: i32, quad: i32) -> i32 {
       return position + quad;
     }
-    // A vector of the slab that begins at \`first\` and \`inner\`, by number.
+    // A vector of the tile that begins at \`first\` and \`inner\`, by its number.
     fn right_vector(first: i32, inner: i32, vector: i32) -> vec4<f32> {
       let position = first + vector;
       let step = inner;
       return b[(12 * position + step) / 4];
     }
 
-    // What becomes of a sum.
-    fn finish(i: i32, j: i32, total: f32) {
+    // What is computed from the total of an element, and stored.
+    fn epilogue(i: i32, j: i32, total: f32) {
       c[32 * i + j] = total;
     }
 
@@ -197,10 +197,10 @@ test('a small kernel as text', async () => {
       var sum2 = vec4<f32>();
       var sum3 = vec4<f32>();
       var buffer = 0;
-      left_slab[8 * buffer + left_slot(lane, 0)] = left_vector(row, 0, lane);
-      left_slab[8 * buffer + left_slot(lane + 4, 0)] = left_vector(row, 0, lane + 4);
-      right_slab[8 * buffer + right_slot(lane, 0)] = right_vector(column, 0, lane);
-      right_slab[8 * buffer + right_slot(lane + 4, 0)] = right_vector(column, 0, lane + 4);
+      left_tile[8 * buffer + left_slot(lane, 0)] = left_vector(row, 0, lane);
+      left_tile[8 * buffer + left_slot(lane + 4, 0)] = left_vector(row, 0, lane + 4);
+      right_tile[8 * buffer + right_slot(lane, 0)] = right_vector(column, 0, lane);
+      right_tile[8 * buffer + right_slot(lane + 4, 0)] = right_vector(column, 0, lane + 4);
       workgroupBarrier();
       for (var inner = 0; inner < 12; inner += 4) {
         var left_next0: vec4<f32>;
@@ -214,14 +214,14 @@ test('a small kernel as text', async () => {
           right_next1 = right_vector(column, inner + 4, lane + 4);
         }
         for (var quad = 0; quad < 1; quad++) {
-          let left0 = left_slab[8 * buffer + left_slot(down, quad)];
-          let left1 = left_slab[8 * buffer + left_slot(down + 2, quad)];
-          let left2 = left_slab[8 * buffer + left_slot(down + 4, quad)];
-          let left3 = left_slab[8 * buffer + left_slot(down + 6, quad)];
-          let right0 = right_slab[8 * buffer + right_slot(across, quad)];
-          let right1 = right_slab[8 * buffer + right_slot(across + 2, quad)];
-          let right2 = right_slab[8 * buffer + right_slot(across + 4, quad)];
-          let right3 = right_slab[8 * buffer + right_slot(across + 6, quad)];
+          let left0 = left_tile[8 * buffer + left_slot(down, quad)];
+          let left1 = left_tile[8 * buffer + left_slot(down + 2, quad)];
+          let left2 = left_tile[8 * buffer + left_slot(down + 4, quad)];
+          let left3 = left_tile[8 * buffer + left_slot(down + 6, quad)];
+          let right0 = right_tile[8 * buffer + right_slot(across, quad)];
+          let right1 = right_tile[8 * buffer + right_slot(across + 2, quad)];
+          let right2 = right_tile[8 * buffer + right_slot(across + 4, quad)];
+          let right3 = right_tile[8 * buffer + right_slot(across + 6, quad)];
           let right_0 = vec4<f32>(right0.x, right1.x, right2.x, right3.x);
           sum0 = fma(vec4(left0.x), right_0, sum0);
           sum1 = fma(vec4(left1.x), right_0, sum1);
@@ -244,19 +244,19 @@ test('a small kernel as text', async () => {
           sum3 = fma(vec4(left3.w), right_3, sum3);
         }
         buffer = 1 - buffer;
-        left_slab[8 * buffer + left_slot(lane, 0)] = left_next0;
-        left_slab[8 * buffer + left_slot(lane + 4, 0)] = left_next1;
-        right_slab[8 * buffer + right_slot(lane, 0)] = right_next0;
-        right_slab[8 * buffer + right_slot(lane + 4, 0)] = right_next1;
+        left_tile[8 * buffer + left_slot(lane, 0)] = left_next0;
+        left_tile[8 * buffer + left_slot(lane + 4, 0)] = left_next1;
+        right_tile[8 * buffer + right_slot(lane, 0)] = right_next0;
+        right_tile[8 * buffer + right_slot(lane + 4, 0)] = right_next1;
         workgroupBarrier();
       }
       var sums = array<vec4<f32>, 4>(sum0, sum1, sum2, sum3);
       for (var each = 0; each < 4; each++) {
         let total = sums[each];
-        finish(row + down + 2 * each, column + across, total.x);
-        finish(row + down + 2 * each, column + across + 2, total.y);
-        finish(row + down + 2 * each, column + across + 4, total.z);
-        finish(row + down + 2 * each, column + across + 6, total.w);
+        epilogue(row + down + 2 * each, column + across, total.x);
+        epilogue(row + down + 2 * each, column + across + 2, total.y);
+        epilogue(row + down + 2 * each, column + across + 4, total.z);
+        epilogue(row + down + 2 * each, column + across + 6, total.w);
       }
     }
     "
@@ -272,14 +272,14 @@ test('a vector and a matrix as text', async () => {
     // for i in 0..1, j in 0..200
     //   total: float32 = sum over k in 0..100 of a[100·i + k] · b[100·j + k]
     //   c[200·i + j] = total
-    // a workgroup has 4 sums, each of which 64 invocations add up
+    // a workgroup has 4 sums, each of which is reduced by 64 invocations
     @group(0) @binding(0) var<storage, read> a: array<f32, 100>;
     @group(0) @binding(1) var<storage, read> b: array<f32, 20000>;
     @group(0) @binding(2) var<storage, read_write> c: array<f32, 200>;
-    var<workgroup> parts: array<f32, 256>;
+    var<workgroup> partials: array<f32, 256>;
 
-    // What becomes of a sum.
-    fn finish(i: i32, j: i32, total: f32) {
+    // What is computed from the total of an element, and stored.
+    fn epilogue(i: i32, j: i32, total: f32) {
       c[200 * i + j] = total;
     }
 
@@ -299,15 +299,15 @@ test('a vector and a matrix as text', async () => {
         let left_at = left + inner;
         sum += a[left_at] * b[right_at];
       }
-      parts[lane] = sum;
+      partials[lane] = sum;
       for (var half = 32; half > 0; half /= 2) {
         workgroupBarrier();
         if (slice < half) {
-          parts[lane] += parts[lane + half];
+          partials[lane] += partials[lane + half];
         }
       }
       if (slice == 0) {
-        finish(row, position, parts[lane]);
+        epilogue(row, position, partials[lane]);
       }
     }
     "

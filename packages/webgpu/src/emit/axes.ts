@@ -2,16 +2,21 @@
 import { axisName } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import type { Block } from './block.ts';
+import { divText, modText } from './text.ts';
 
-/** Declares the loop variables `first`, `first + 1`, … of element `position` in row-major order. */
-export function declareAxes(block: Block, first: number, extents: readonly number[], position: string): void {
+/** Declares the loop variables `axes` of element `position` of their space, in row-major order. */
+export function declareAxes(
+  block: Block,
+  axes: readonly number[],
+  extents: readonly number[],
+  position: string,
+): void {
   let stride = sizeOf(extents);
-  extents.forEach((extent, axis) => {
+  extents.forEach((extent, each) => {
     stride /= extent;
-    const quotient = stride === 1 ? position : `${position} / ${stride}`;
-    const remainder = stride === 1 ? position : `(${quotient})`;
-    const text = extent === 1 ? '0' : axis === 0 ? quotient : `${remainder} % ${extent}`;
-    const name = axisName(first + axis);
+    const quotient = divText(position, stride);
+    const text = extent === 1 ? '0' : each === 0 ? quotient : modText(quotient, extent);
+    const name = axisName(axes[each]!);
     if (name !== text) block.line(`let ${name} = ${text};`);
   });
 }

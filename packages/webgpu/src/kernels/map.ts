@@ -50,10 +50,10 @@ function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
   const body = new Block(1);
   const inner = perInvocation === 1 ? body : body.open(`for (var step = 0; step < ${perInvocation}; step++)`);
   const first = perInvocation === 1 ? 'group' : `(group * ${perInvocation} + step)`;
-  inner.line(`let place = ${first} * ${size} + lane;`);
+  inner.line(`let element = ${first} * ${size} + lane;`);
   if (total % (size * perInvocation) !== 0 || workgroups > GROUP_ROW)
-    inner.open(`if (place >= ${total})`).line('return;');
-  declareAxes(inner, 0, extents, 'place');
+    inner.open(`if (element >= ${total})`).line('return;');
+  declareAxes(inner, range(extents.length), extents, 'element');
   const scope = new Scope(inner.insertionPoint(), range(extents.length));
   for (const { stores } of kernel.passes) expressions.storeAll(stores, scope);
   return shaderOf({ expressions, size, workgroups, body });
@@ -124,7 +124,7 @@ function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlyS
   const body = new Block(1);
   declareWorkItem(body, 'quad', items, workgroups);
   // The innermost axis counts vectors here, and elements in the loop over the four.
-  declareAxes(body, 0, quads, 'quad');
+  declareAxes(body, range(quads.length), quads, 'quad');
   const vectorText = (index: Index): string => indexText(vectorIndex(index, inner), quads);
   const loaded = new Map<string, string>();
   const loads = scalarsIn(stores.map(({ value }) => value)).filter(

@@ -70,7 +70,7 @@ class ReduceAccumulator implements Accumulator {
     this.#elementDType = dtype;
     this.#dtype = accumulatorDType(dtype);
     this.#total = `total${number}`;
-    this.#blockTotal = `part${number}`;
+    this.#blockTotal = `block${number}`;
     this.#expressions = expressions;
     this.#isBlocked = kind === 'sum' && this.#dtype === 'float32';
     this.state = [{ name: this.#total, type: valueType(this.#dtype) }];

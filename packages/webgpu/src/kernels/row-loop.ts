@@ -26,8 +26,9 @@ const BLOCK = 32;
 
 /** Begins the row with the number `row`. The result of reduction n is named rn there. */
 export function openRow(kernel: LoopKernel, layout: OperandLayout, body: Block, row: string): Row {
-  declareAxes(body, 0, kernel.rows, row);
-  const scope = new Scope(body.insertionPoint(), range(kernel.rows.length));
+  const axes = range(kernel.rows.length);
+  declareAxes(body, axes, kernel.rows, row);
+  const scope = new Scope(body.insertionPoint(), axes);
   const reduced = (reduction: number): { name: string; scope: Scope } => ({ name: `r${reduction}`, scope });
   return {
     scope,
@@ -48,6 +49,7 @@ export function loopOverColumns(
   { first, step, count }: ColumnRange,
 ): readonly Accumulator[] {
   const { rows, columns, reductions } = kernel;
+  const columnAxes = range(columns.length, rows.length);
   const accumulators = numbers.map((number) => accumulatorOf(reductions[number]!, number, expressions));
   // Loop invariants are defined before the loop.
   scope.block = body.insertionPoint();
@@ -55,8 +57,8 @@ export function loopOverColumns(
   const total = sizeOf(columns);
   const next = step === 1 ? 'column++' : `column += ${step}`;
   const write = (loop: Block): void => {
-    declareAxes(loop, rows.length, columns, 'column');
-    const inner = new Scope(loop.insertionPoint(), range(columns.length, rows.length), scope);
+    declareAxes(loop, columnAxes, columns, 'column');
+    const inner = new Scope(loop.insertionPoint(), columnAxes, scope);
     const values = expressions.write(
       [...numbers.map((number) => reductions[number]!.value), ...stores.map(({ value }) => value)],
       inner,

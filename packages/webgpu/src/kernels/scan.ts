@@ -92,7 +92,7 @@ class ScanWriter {
     const body = this.#body;
     this.#kernel = kernel;
     this.#partition = partition;
-    const item = chunks === 1 ? 'row' : 'piece';
+    const item = chunks === 1 ? 'row' : 'item';
     if (lanes === 1) {
       this.#workgroups = workgroupsFor(items);
       declareWorkItem(body, item, items, this.#workgroups);
@@ -101,8 +101,8 @@ class ScanWriter {
       this.#workgroups = { size: lanes, workgroups: items };
       body.line(`let ${item} = group;`);
     }
-    if (chunks > 1) body.line(`let row = piece / ${chunks};`, `let part = piece % ${chunks};`);
-    declareAxes(body, 0, rows, 'row');
+    if (chunks > 1) body.line(`let row = item / ${chunks};`, `let chunk = item % ${chunks};`);
+    declareAxes(body, range(rows.length), rows, 'row');
     this.#scope = new Scope(body.insertionPoint(), range(rows.length));
     this.#expressions = new ExpressionWriter(
       new Operands(operands, layout),
@@ -115,7 +115,7 @@ class ScanWriter {
     this.#first = isDivided ? 'first' : '0';
     this.#end = isDivided ? 'end' : String(count);
     if (!isDivided) return;
-    const [start, own] = [`part * ${width}`, `lane * ${this.#columns}`];
+    const [start, own] = [`chunk * ${width}`, `lane * ${this.#columns}`];
     body.line(`let first = ${[...(chunks > 1 ? [start] : []), ...(lanes > 1 ? [own] : [])].join(' + ')};`);
     const ends = [
       ...(lanes > 1 ? [`first + ${this.#columns}`] : []),
@@ -131,9 +131,9 @@ class ScanWriter {
     body.line(`var sum = ${this.#identity()};`);
     this.#loopOverColumns(false);
     const scratch = this.#expressions.operands.scratch();
-    if (this.#partition.lanes > 1) this.#reduceLanes('whole');
+    if (this.#partition.lanes > 1) this.#reduceLanes('chunk_total');
     const store = this.#partition.lanes === 1 ? body : body.open('if (lane == 0)');
-    store.line(`${scratch}[piece] = bitcast<u32>(${this.#partition.lanes === 1 ? 'sum' : 'whole'});`);
+    store.line(`${scratch}[item] = bitcast<u32>(${this.#partition.lanes === 1 ? 'sum' : 'chunk_total'});`);
     return this.#shader();
   }
 
@@ -144,9 +144,9 @@ class ScanWriter {
     body.line(`var sum = ${this.#identity()};`);
     if (chunks > 1) {
       const loop = body.open(
-        `for (var other = ${lanes === 1 ? '0' : 'lane'}; other < part; other += ${lanes})`,
+        `for (var other = ${lanes === 1 ? '0' : 'lane'}; other < chunk; other += ${lanes})`,
       );
-      const word = `${this.#expressions.operands.scratch()}[piece - part + other]`;
+      const word = `${this.#expressions.operands.scratch()}[item - chunk + other]`;
       loop.line(`sum = ${this.#combine('sum', `bitcast<${valueType(this.#kernel.dtype)}>(${word})`)};`);
     }
     if (lanes > 1) {
@@ -177,13 +177,13 @@ class ScanWriter {
       perBlock === 0
         ? null
         : this.#body.open(`for (var begin = ${this.#first}; begin < ${this.#end}; begin += ${perBlock})`);
-    outer?.line(`var recent = ${this.#identity()};`);
+    outer?.line(`var block_sum = ${this.#identity()};`);
     const [begin, end] =
       outer === null ? [this.#first, this.#end] : ['begin', `min(begin + ${perBlock}, ${this.#end})`];
     const inner = (outer ?? this.#body).open(`for (var column = ${begin}; column < ${end}; column++)`);
-    declareAxes(inner, axis, [count], 'column');
+    declareAxes(inner, [axis], [count], 'column');
     const scope = new Scope(inner.insertionPoint(), [axis], this.#scope);
-    const name = outer === null ? 'sum' : 'recent';
+    const name = outer === null ? 'sum' : 'block_sum';
     const [text, multiplier] = this.#expressions.write(
       coefficient === null ? [value] : [value, coefficient],
       scope,
@@ -196,14 +196,14 @@ class ScanWriter {
           );
     scope.block.line(`${name} = ${this.#combine(before, text!)};`);
     if (isStoring) {
-      const running = outer === null ? 'sum' : this.#combine('sum', 'recent');
+      const running = outer === null ? 'sum' : this.#combine('sum', 'block_sum');
       scope.block.line(
         `let total = ${dtype === 'float16' ? this.#expressions.use(castExpression('float32', 'float16', running)) : running};`,
       );
       this.#surroundings.total = { name: 'total', scope };
       this.#expressions.storeAll(stores, scope);
     }
-    outer?.line(`sum = ${this.#combine('sum', 'recent')};`);
+    outer?.line(`sum = ${this.#combine('sum', 'block_sum')};`);
   }
 
   /** Reduces the `sum`s of the workgroup's invocations by a tree, to a variable. */

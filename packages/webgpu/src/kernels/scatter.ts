@@ -5,14 +5,14 @@
  * slice are divided into stripes as well, and the steps into chunks, which leave in working memory their sums,
  * or the last step that sets a target.
  */
-import { axisName, type ScatterKernel } from '@firsthand/compiler';
+import type { ScatterKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
-import { sizeOf } from '@firsthand/linalg';
+import { declareAxes } from '../emit/axes.ts';
 import { Block } from '../emit/block.ts';
 import { ExpressionWriter, extentsOf, Scope } from '../emit/expression-writer.ts';
 import { shaderOf } from '../emit/module.ts';
 import { Operands } from '../emit/operands.ts';
-import { addText, divText, modText, mulText } from '../emit/text.ts';
+import { addText, mulText } from '../emit/text.ts';
 import { accumulatorDType } from './reductions.ts';
 import { declareWorkItem, workgroupsFor, type Workgroups } from './work-items.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
@@ -70,15 +70,15 @@ class ScatterWriter {
     const { targetSlices, steps, stripes, chunks } = this.#partition;
     const body = this.#body;
     const workgroups = workgroupsFor(targetSlices * stripes * chunks);
-    declareWorkItem(body, 'piece', targetSlices * stripes * chunks, workgroups);
-    if (chunks > 1) body.line(`let part = piece / ${targetSlices * stripes};`);
+    declareWorkItem(body, 'item', targetSlices * stripes * chunks, workgroups);
+    if (chunks > 1) body.line(`let chunk = item / ${targetSlices * stripes};`);
     const scope = this.#declareSlice(
-      chunks > 1 ? `piece % ${targetSlices * stripes}` : 'piece',
+      chunks > 1 ? `item % ${targetSlices * stripes}` : 'item',
       stripes,
-      'hand',
+      'stripe',
     );
     const width = Math.ceil(steps / chunks);
-    if (chunks > 1) body.line(`let start = part * ${width};`, `let stop = min(start + ${width}, ${steps});`);
+    if (chunks > 1) body.line(`let start = chunk * ${width};`, `let stop = min(start + ${width}, ${steps});`);
     const range =
       chunks > 1
         ? { first: 'start', end: 'stop', count: width }
@@ -94,15 +94,15 @@ class ScatterWriter {
     const { targetSlices, sequentialAxes, chunks } = this.#partition;
     const body = this.#body;
     const workgroups = workgroupsFor(targetSlices * extent);
-    declareWorkItem(body, 'piece', targetSlices * extent, workgroups);
-    const scope = this.#declareSlice('piece', extent, 'position');
+    declareWorkItem(body, 'item', targetSlices * extent, workgroups);
+    const scope = this.#declareSlice('item', extent, 'position');
     const element = this.#expressions.define(this.#element(index, stride, 'position', scope), scope);
-    const word = `${this.#expressions.operands.scratch()}[piece + part * ${targetSlices * extent}]`;
-    const loop = `for (var part = 0; part < ${chunks}; part++)`;
+    const word = `${this.#expressions.operands.scratch()}[item + chunk * ${targetSlices * extent}]`;
+    const loop = `for (var chunk = 0; chunk < ${chunks}; chunk++)`;
     if (mode === 'add') {
-      body.line(`var found = ${this.#expressions.operands.load(target, element)};`);
-      body.open(loop).line(`found = ${this.#plus('found', this.#fromWord(word))};`);
-      body.line(this.#expressions.operands.store(target, element, this.#rounded('found')));
+      body.line(`var result = ${this.#expressions.operands.load(target, element)};`);
+      body.open(loop).line(`result = ${this.#plus('result', this.#fromWord(word))};`);
+      body.line(this.#expressions.operands.store(target, element, this.#rounded('result')));
     } else {
       body.line('var last = 0u;');
       body.open(loop).line(`last = max(last, ${word});`);
@@ -127,10 +127,10 @@ class ScatterWriter {
         ? [count === 1 ? '' : ` / ${count}`, ` % ${count}`]
         : [` % ${targetSlices}`, ` / ${targetSlices}`];
     const grouped = item.includes('%') ? `(${item})` : item;
-    if (targetSlices > 1) this.#body.line(`let place = ${grouped}${count === 1 ? '' : slice};`);
+    if (targetSlices > 1) this.#body.line(`let slice = ${grouped}${count === 1 ? '' : slice};`);
     if (count > 1 || name === 'position')
       this.#body.line(`let ${name} = ${targetSlices === 1 ? item : `${grouped}${within}`};`);
-    this.#declareAxes(this.#body, parallelAxes, 'place');
+    this.#declareAxes(this.#body, parallelAxes, 'slice');
     return new Scope(this.#body.insertionPoint(), parallelAxes);
   }
 
@@ -143,31 +143,31 @@ class ScatterWriter {
     const { chunks } = this.#partition;
     const body = this.#body;
     const { operands } = this.#expressions;
-    const stripe = extent === 1 ? '0' : 'hand';
+    const stripe = extent === 1 ? '0' : 'stripe';
     const element =
       chunks > 1 ? '' : this.#expressions.define(this.#element(index, stride, stripe, scope), scope);
     const isSum = mode === 'add';
-    body.line(`var found = ${chunks === 1 ? operands.load(target, element) : isSum ? this.#zero() : '0u'};`);
+    body.line(`var result = ${chunks === 1 ? operands.load(target, element) : isSum ? this.#zero() : '0u'};`);
     const perBlock =
       isSum && valueType(this.#accumulatorDType) === 'f32' && count > BLOCK
         ? 2 ** Math.ceil(Math.log2(count) / 2)
         : 0;
     const outer =
       perBlock === 0 ? null : body.open(`for (var begin = ${first}; begin < ${end}; begin += ${perBlock})`);
-    outer?.line(`var recent = ${this.#zero()};`);
+    outer?.line(`var block_sum = ${this.#zero()};`);
     const [from, to] = outer === null ? [first, end] : ['begin', `min(begin + ${perBlock}, ${end})`];
     const loop = (outer ?? body).open(`for (var step = ${from}; step < ${to}; step++)`);
     const { scope: inner } = this.#visitStep(loop, scope, (chosen) => `${chosen} == u32(${stripe})`);
     if (!isSum && chunks > 1) {
-      inner.block.line('found = u32(step) + 1u;');
+      inner.block.line('result = u32(step) + 1u;');
     } else {
       const [text] = this.#expressions.write([value], inner);
-      const name = outer === null ? 'found' : 'recent';
+      const name = outer === null ? 'result' : 'block_sum';
       inner.block.line(`${name} = ${isSum ? this.#plus(name, text!) : text!};`);
     }
-    outer?.line(`found = ${this.#plus('found', 'recent')};`);
-    if (chunks === 1) body.line(operands.store(target, element, isSum ? this.#rounded('found') : 'found'));
-    else body.line(`${operands.scratch()}[piece] = ${isSum ? this.#toWord('found') : 'found'};`);
+    outer?.line(`result = ${this.#plus('result', 'block_sum')};`);
+    if (chunks === 1) body.line(operands.store(target, element, isSum ? this.#rounded('result') : 'result'));
+    else body.line(`${operands.scratch()}[item] = ${isSum ? this.#toWord('result') : 'result'};`);
   }
 
   /** An invocation for several targets: each is updated in memory. */
@@ -178,20 +178,20 @@ class ScatterWriter {
     const { operands } = this.#expressions;
     /** The word of a target in working memory, ordered like the work items of `combineChunks`. */
     const word = (position: string): string => {
-      const base = `part * ${targetSlices * extent}`;
+      const base = `chunk * ${targetSlices * extent}`;
       if (targetSlices === 1) return `${operands.scratch()}[${base} + ${position}]`;
-      return `${operands.scratch()}[${base} + ${stride === 1 ? `place * ${extent} + ${position}` : `${position} * ${targetSlices} + place`}]`;
+      return `${operands.scratch()}[${base} + ${stride === 1 ? `slice * ${extent} + ${position}` : `${position} * ${targetSlices} + slice`}]`;
     };
     if (chunks > 1) {
       const clear = body.open(
-        `for (var position = ${stripes === 1 ? '0' : 'hand'}; position < ${extent}; position += ${stripes})`,
+        `for (var position = ${stripes === 1 ? '0' : 'stripe'}; position < ${extent}; position += ${stripes})`,
       );
       clear.line(`${word('position')} = 0u;`);
     }
     const loop = body.open(`for (var step = ${first}; step < ${end}; step++)`);
     const { chosen, scope: inner } = this.#visitStep(loop, scope, (name) => {
       const isThere = `${name} < ${extent}u`;
-      return stripes === 1 ? isThere : `(${isThere}) & ((${name} & ${stripes - 1}u) == u32(hand))`;
+      return stripes === 1 ? isThere : `(${isThere}) & ((${name} & ${stripes - 1}u) == u32(stripe))`;
     });
     if (chunks > 1) {
       const partial = word(`i32(${chosen})`);
@@ -234,18 +234,9 @@ class ScatterWriter {
     return addText(this.#expressions.index(index, scope), mulText(stride, position));
   }
 
-  /** Declares the loop variables `axes` of element `position` in row-major order. */
   #declareAxes(block: Block, axes: readonly number[], position: string): void {
     const extents = axes.map((axis) => this.#kernel.extents[axis]!);
-    let stride = sizeOf(extents);
-    axes.forEach((axis, which) => {
-      const extent = extents[which]!;
-      stride /= extent;
-      const quotient = divText(position, stride);
-      block.line(
-        `let ${axisName(axis)} = ${extent === 1 ? '0' : which === 0 ? quotient : modText(quotient, extent)};`,
-      );
-    });
+    declareAxes(block, axes, extents, position);
   }
 
   #zero(): string {

@@ -59,9 +59,9 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
   const expressions = new ExpressionWriter(new Operands(operands, layout), extentsOf(kernel));
   const workgroups = workgroupsFor(items);
   const body = new Block(1);
-  declareWorkItem(body, isWhole ? 'row' : 'piece', items, workgroups);
-  if (!isWhole) body.line(`let row = piece / ${perRow};`, `let first = piece % ${perRow} * ${RUN};`);
-  declareAxes(body, 0, rows, 'row');
+  declareWorkItem(body, isWhole ? 'row' : 'item', items, workgroups);
+  if (!isWhole) body.line(`let row = item / ${perRow};`, `let first = item % ${perRow} * ${RUN};`);
+  declareAxes(body, range(rows.length), rows, 'row');
   const scope = new Scope(body.insertionPoint(), range(axis));
   const elements = range(isWhole ? count : RUN);
   const columnOf = (element: number): string => (isWhole ? String(element) : `first + ${element}`);
@@ -83,13 +83,13 @@ function runShader(kernel: SortKernel, layout: OperandLayout, isWhole: boolean):
     }
   }
   const scratch = isWhole ? '' : expressions.operands.scratch();
-  if (!isWhole) body.line(`let place = 2 * (row * ${count} + first);`);
+  if (!isWhole) body.line(`let slot = 2 * (row * ${count} + first);`);
   for (const element of elements) {
     const inner = body.open(`if (${columnOf(element)} < ${count})`);
     if (isWhole) storePosition(kernel, expressions, inner, scope, columnOf(element), `i32(e${element}.y)`);
     else
       ['x', 'y'].forEach((half, word) =>
-        inner.line(`${scratch}[place + ${2 * element + word}] = e${element}.${half};`),
+        inner.line(`${scratch}[slot + ${2 * element + word}] = e${element}.${half};`),
       );
   }
   return shaderOf({ expressions, ...workgroups, body, declarations: [keyFunction(value.dtype, descending)] });
@@ -158,9 +158,9 @@ function mergeShader(
   const scratch = expressions.operands.scratch();
   const workgroups = workgroupsFor(items);
   const body = new Block(1);
-  declareWorkItem(body, 'piece', items, workgroups);
-  body.line(`let row = piece / ${perRow};`, `let first = piece % ${perRow} * ${merged};`);
-  declareAxes(body, 0, rows, 'row');
+  declareWorkItem(body, 'item', items, workgroups);
+  body.line(`let row = item / ${perRow};`, `let first = item % ${perRow} * ${merged};`);
+  declareAxes(body, range(rows.length), rows, 'row');
   const scope = new Scope(body.insertionPoint(), range(rows.length));
   const key = (element: string): string => `${scratch}[2 * (${element})]`;
   body.line(
@@ -186,10 +186,10 @@ function mergeShader(
   if (isLast) {
     storePosition(kernel, expressions, loop, scope, 'column', `i32(${position})`);
   } else {
-    loop.line(`let place = 2 * (${to === 0 ? '' : `${to} + `}row * ${count} + column);`);
+    loop.line(`let slot = 2 * (${to === 0 ? '' : `${to} + `}row * ${count} + column);`);
     loop.line(
-      `${scratch}[place + 1] = ${position};`,
-      `${scratch}[place] = select(right_key, left_key, is_left);`,
+      `${scratch}[slot + 1] = ${position};`,
+      `${scratch}[slot] = select(right_key, left_key, is_left);`,
     );
   }
   loop.line('left += select(0, 1, is_left);', 'right += select(1, 0, is_left);');

@@ -26,7 +26,7 @@ export function splitShaders(kernel: LoopKernel, layout: OperandLayout, chunks: 
   return [reduceChunks(kernel, layout, chunks), reducePartials(kernel, layout, chunks)];
 }
 
-/** One word of the state of an accumulator, for chunk `part` of row `row` in working memory. */
+/** One word of the state of an accumulator, for chunk `chunk` of row `row` in working memory. */
 interface StateWord {
   readonly slot: string;
   readonly name: string;
@@ -43,7 +43,7 @@ function stateWords(
   return accumulators.map(({ state }) =>
     state.map(({ name, type }) => {
       const first = next++ * rows * chunks;
-      return { slot: `${first === 0 ? '' : `${first} + `}row * ${chunks} + part`, name, type };
+      return { slot: `${first === 0 ? '' : `${first} + `}row * ${chunks} + chunk`, name, type };
     }),
   );
 }
@@ -53,12 +53,12 @@ function reduceChunks(kernel: LoopKernel, layout: OperandLayout, chunks: number)
   const rowCount = sizeOf(rows);
   const workgroups = workgroupsFor(rowCount * chunks);
   const body = new Block(1);
-  declareWorkItem(body, 'place', rowCount * chunks, workgroups);
-  body.line(`let row = place / ${chunks};`, `let part = place % ${chunks};`);
+  declareWorkItem(body, 'item', rowCount * chunks, workgroups);
+  body.line(`let row = item / ${chunks};`, `let chunk = item % ${chunks};`);
   const row = openRow(kernel, layout, body, 'row');
   const { expressions } = row;
   const accumulators = loopOverColumns(kernel, passes[0]!, row, body, {
-    first: 'part',
+    first: 'chunk',
     step: chunks,
     count: Math.ceil(sizeOf(columns) / chunks),
   });
@@ -88,12 +88,12 @@ function reducePartials(kernel: LoopKernel, layout: OperandLayout, chunks: numbe
   const [first, end] = isBlocked
     ? ['begin', `min(begin + ${PARTIAL_BLOCK}, ${chunks})`]
     : ['0', String(chunks)];
-  const loop = outer.open(`for (var part = ${first}; part < ${end}; part++)`);
+  const loop = outer.open(`for (var chunk = ${first}; chunk < ${end}; chunk++)`);
   const scratch = expressions.operands.scratch();
   stateWords(accumulators, count, chunks).forEach((words, each) => {
     const partials = words.map(({ slot, name, type }) => {
-      loop.line(`let ${name}_part = ${fromWord(type, `${scratch}[${slot}]`)};`);
-      return `${name}_part`;
+      loop.line(`let ${name}_partial = ${fromWord(type, `${scratch}[${slot}]`)};`);
+      return `${name}_partial`;
     });
     accumulators[each]!.combine(loop, partials);
   });

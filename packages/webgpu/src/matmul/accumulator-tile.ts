@@ -129,10 +129,10 @@ export function blockedLoop(
     return;
   }
   const outer = body.open(`for (var begin = 0; begin < ${end}; begin += ${SUM_BLOCK})`);
-  accumulators.declare(outer, 'part');
+  accumulators.declare(outer, 'block');
   const stop = end % SUM_BLOCK === 0 ? `begin + ${SUM_BLOCK}` : `min(begin + ${SUM_BLOCK}, ${end})`;
-  write(outer.open(`for (var inner = begin; inner < ${stop}; inner += ${step})`), 'part');
-  accumulators.add(outer, 'sum', 'part');
+  write(outer.open(`for (var inner = begin; inner < ${stop}; inner += ${step})`), 'block');
+  accumulators.add(outer, 'sum', 'block');
 }
 
 /** The type of a vector, or of one number. */

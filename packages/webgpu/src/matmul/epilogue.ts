@@ -52,7 +52,7 @@ export function epilogueOf(
   const first = batch.map((_, axis) => `${axisName(axis)}, `).join('');
   return {
     expressions,
-    declaration: `\n// What becomes of a sum.\nfn finish(${parameters}, total: ${elementType(dtype)}) {\n${body.toString()}}`,
-    call: (rowText, columnText, total) => `finish(${first}${rowText}, ${columnText}, ${total});`,
+    declaration: `\n// What is computed from the total of an element, and stored.\nfn epilogue(${parameters}, total: ${elementType(dtype)}) {\n${body.toString()}}`,
+    call: (rowText, columnText, total) => `epilogue(${first}${rowText}, ${columnText}, ${total});`,
   };
 }

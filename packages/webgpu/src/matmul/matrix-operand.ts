@@ -47,8 +47,8 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
   const batch = kernel.batch.map((_, each) => axisName(each));
   const parameters = [...batch, axisName(axis), axisName(rank + 2)].map((each) => `${each}: i32`).join(', ');
   const element: MatrixOperand['element'] = (...positions) =>
-    `${name}_place(${[...batch, ...positions].join(', ')})`;
-  const declaration = `\n// Where an element lies.\nfn ${name}_place(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
+    `${name}_index(${[...batch, ...positions].join(', ')})`;
+  const declaration = `\n// The index of an element.\nfn ${name}_index(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
   return { name, operand, index, strides: null, element: element, declaration };
 }
 

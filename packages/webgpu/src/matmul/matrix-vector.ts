@@ -63,24 +63,24 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
   const perBlock = SUM_BLOCK * slices;
   if (k > perBlock && dtype === 'float32') {
     const outer = body.open(`for (var begin = slice; begin < ${k}; begin += ${perBlock})`);
-    outer.line(`var part = ${type}();`);
+    outer.line(`var block = ${type}();`);
     addTo(
       outer.open(`for (var inner = begin; inner < min(begin + ${perBlock}, ${k}); inner += ${slices})`),
-      'part',
+      'block',
     );
-    outer.line('sum += part;');
+    outer.line('sum += block;');
   } else {
     addTo(body.open(`for (var inner = slice; inner < ${k}; inner += ${slices})`), 'sum');
   }
   const distance = alongK ? 1 : positions;
   if (slices > 1) {
-    body.line('parts[lane] = sum;');
+    body.line('partials[lane] = sum;');
     const tree = body.open(`for (var half = ${slices / 2}; half > 0; half /= 2)`);
     tree.line('workgroupBarrier();');
-    tree.open('if (slice < half)').line(`parts[lane] += parts[lane + ${mulText(distance, 'half')}];`);
+    tree.open('if (slice < half)').line(`partials[lane] += partials[lane + ${mulText(distance, 'half')}];`);
   }
   const last = slices === 1 ? body : body.open('if (slice == 0)');
-  const total = slices === 1 ? 'sum' : 'parts[lane]';
+  const total = slices === 1 ? 'sum' : 'partials[lane]';
   last.line(m === 1 ? epilogue.call('row', 'position', total) : epilogue.call('position', 'column', total));
 
   return shaderOf({
@@ -88,10 +88,13 @@ export function matrixVectorShader(kernel: ContractKernel, layout: OperandLayout
     size,
     workgroups: tileCount(kernel, tile),
     body,
-    header: headerOf(kernel, `a workgroup has ${positions} sums, each of which ${slices} invocations add up`),
+    header: headerOf(
+      kernel,
+      `a workgroup has ${positions} sums, each of which is reduced by ${slices} invocations`,
+    ),
     declarations: [
       ...[left, right].flatMap(({ declaration }) => declaration ?? []),
-      ...(slices > 1 ? [`var<workgroup> parts: array<${type}, ${size}>;`] : []),
+      ...(slices > 1 ? [`var<workgroup> partials: array<${type}, ${size}>;`] : []),
       epilogue.declaration,
     ],
   });

@@ -94,7 +94,7 @@ export function registerTileShader(
     body,
     header: headerOf(
       kernel,
-      `an invocation has ${rows} × ${columns} sums; ${width} lanes lie along ${lanes}`,
+      `an invocation has ${rows} × ${columns} sums; ${width} lanes are along ${lanes}`,
     ),
     declarations: [...[left, right].flatMap(({ declaration }) => declaration ?? []), epilogue.declaration],
     ...(broadcasts ? { usesSubgroups: true, lane: 'subgroup_invocation_id' } : {}),
@@ -111,7 +111,7 @@ function broadcasting(elements: ElementReader, width: number): Source {
     const load = elements.loadsAt(block, addText(inner, 'lane'));
     const loaded = range(steps / width).map((iteration) =>
       range(elements.count).map((position) => {
-        const name = `${elements.name}_told${position}${iteration === 0 ? '' : `_${iteration}`}`;
+        const name = `${elements.name}_loaded${position}${iteration === 0 ? '' : `_${iteration}`}`;
         block.line(`let ${name} = ${load(position, iteration * width)};`);
         return name;
       }),

@@ -84,7 +84,7 @@ export class SharedTile {
   declarations(buffers: number): readonly string[] {
     const { type } = this.#parts;
     return [
-      `\nvar<workgroup> ${this.name}_slab: array<vec4<${type}>, ${buffers * this.vectors}>;`,
+      `\nvar<workgroup> ${this.name}_tile: array<vec4<${type}>, ${buffers * this.vectors}>;`,
       ...(this.#isAlongK ? [this.#slotFunction()] : []),
       this.#loadFunction(),
     ];
@@ -95,7 +95,7 @@ export class SharedTile {
       this.#lineVectors === 1
         ? 'quad'
         : `(quad ^ (position / ${BANKS / this.#lineVectors} % ${this.#lineVectors}))`;
-    return `// The place of a vector.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${addText(mulText(this.#lineVectors, 'position'), swizzled)};\n}`;
+    return `// The slot of a vector in its buffer.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${addText(mulText(this.#lineVectors, 'position'), swizzled)};\n}`;
   }
 
   #loadFunction(): string {
@@ -128,7 +128,7 @@ export class SharedTile {
     const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector']
       .map((name) => `${name}: i32`)
       .join(', ');
-    return `// A vector of the slab that begins at \`first\` and \`inner\`, by number.\nfn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
+    return `// A vector of the tile that begins at \`first\` and \`inner\`, by its number.\nfn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
   }
 
   /** Loads a vector of the tile that begins at position `first` and step `inner`. */
@@ -141,14 +141,14 @@ export class SharedTile {
     const slot = this.#isAlongK
       ? `${this.name}_slot(${divText(vector, this.#lineVectors)}, ${modText(vector, this.#lineVectors)})`
       : vector;
-    return `${this.name}_slab[${addText(begin, slot)}] = ${value};`;
+    return `${this.name}_tile[${addText(begin, slot)}] = ${value};`;
   }
 
   /** Reads the vectors of an invocation at the `quad`th four steps along k, from the buffer at `begin`. */
   read(block: Block, begin: string, quad: string): SharedTileReads {
     const { perInvocation, type } = this.#parts;
     const read = (name: string, slot: string): string => {
-      block.line(`let ${name} = ${this.name}_slab[${addText(begin, slot)}];`);
+      block.line(`let ${name} = ${this.name}_tile[${addText(begin, slot)}];`);
       return name;
     };
     if (this.#isAlongK) {

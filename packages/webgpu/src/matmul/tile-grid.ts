@@ -3,7 +3,7 @@ import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import type { Block } from '../emit/block.ts';
 import { GROUP_ROW } from '../emit/module.ts';
-import { declareAxes } from '../emit/axes.ts';
+import { declareAxes, range } from '../emit/axes.ts';
 import { divText, modText, addText, mulText } from '../emit/text.ts';
 
 /** Rows and columns of a tile. */
@@ -42,7 +42,7 @@ export function declareTile(
   if (tiles > GROUP_ROW) body.open(`if (group >= ${tiles})`).line('return;');
   if (batch.length > 0) {
     body.line(`let matrix = ${divText('group', down * across)};`);
-    declareAxes(body, 0, batch, 'matrix');
+    declareAxes(body, range(batch.length), batch, 'matrix');
   }
   const [row, column] = [
     mulText(rows, modText(divText('group', across), down)),

@@ -1,10 +1,10 @@
-/** What a function of the library is: its WGSL, and which others it calls. */
+/** The declaration of a library function: its WGSL, and the functions that it calls. */
 
 /** A function in WGSL. */
 export interface Declaration<Name extends string> {
   /** The functions that it calls. */
   readonly needs: readonly Name[];
-  /** From the comment above it to its last brace. */
+  /** The text, from the comment above it to its last brace. */
   readonly code: string;
 }
 

@@ -16,7 +16,7 @@ export type ExponentialName =
   | 'expm1_f32'
   | 'tanh_f32'
   | 'sigmoid_f32'
-  | 'exp_rest'
+  | 'expm1_reduced'
   | 'exp_split'
   | 'power_of_2';
 
@@ -30,11 +30,11 @@ fn power_of_2(k: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(k + (0x1.8p23 + 127.0)) * 0x800000u);
 }`,
   },
-  exp_rest: {
+  expm1_reduced: {
     needs: [],
     code: `
 // eʳ − 1 = r + r²·p(r) for |r| ≤ ½ ln 2, to 2⁻²⁶ of it.
-fn exp_rest(r: f32) -> f32 {
+fn expm1_reduced(r: f32) -> f32 {
   let s = r * r;
   let even = 0.49999997 + s * (0.0416677445 + s * 0.00138393568);
   let odd = 0.16666539 + s * 0.00836705789;
@@ -42,12 +42,12 @@ fn exp_rest(r: f32) -> f32 {
 }`,
   },
   exp_split: {
-    needs: ['exp_rest'],
+    needs: ['expm1_reduced'],
     code: `
 // (k, eʳ − 1) where x = k·ln 2 + r and |r| ≤ ½ ln 2.
 fn exp_split(x: f32) -> vec2f {
   let k = floor(x * 1.44269504 + 0.5);
-  return vec2f(k, exp_rest(fma(k, -1.42860684e-6, fma(k, -0.693145752, x))));
+  return vec2f(k, expm1_reduced(fma(k, -1.42860684e-6, fma(k, -0.693145752, x))));
 }`,
   },
   exp_f32: {

@@ -1,8 +1,8 @@
 /**
- * Floats by their bits. WGSL lets compilers assume that there is neither NaN nor infinity, forbids constants
- * that are, loses the sign of the literal −0.0 and may take subnormal numbers for 0; integers know no such
- * freedom. Shifts, `round`, `min` and conversions to integers are slow on software adapters, where `select`,
- * `floor` and products of integers are fast.
+ * Floats by their bits. WGSL lets compilers assume that there is neither NaN nor infinity, forbids them as
+ * constants, loses the sign of the literal −0.0 and may flush subnormal numbers; integers are exact. Shifts,
+ * `round`, `min` and conversions to integers are slow on software adapters; `select`, `floor` and products of
+ * integers are fast.
  */
 import type { Declarations } from './declaration.ts';
 
@@ -27,10 +27,10 @@ export const FLOAT_BITS: Declarations<FloatBitsName, FloatBitsName> = {
   opaque_f32: {
     needs: [],
     code: `
-// 0, which no compiler knows: \`main\` sets it to the z of its workgroup.
+// 0, but unknown to the compiler: \`main\` sets it to the z of its workgroup.
 var<private> zero: u32;
 
-// x, of which the compiler knows nothing, neither its value nor how it was computed.
+// x, opaque to the compiler: neither its value nor its computation is known.
 fn opaque_f32(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) ^ zero);
 }`,
@@ -38,7 +38,7 @@ fn opaque_f32(x: f32) -> f32 {
   f32_of_bits: {
     needs: [],
     code: `
-// The float with these bits. A parameter is no constant, so that NaN and infinity are allowed.
+// The float with these bits. A parameter is no constant, so NaN and infinity are allowed.
 fn f32_of_bits(bits: u32) -> f32 {
   return bitcast<f32>(bits);
 }`,
@@ -90,8 +90,7 @@ fn is_true(x: f32) -> bool {
   bounded_by: {
     needs: [],
     code: `
-// x, or bound > 0 with the sign of x where |x| is larger; NaN stays, which it might not if floats were
-// compared.
+// x, clamped to ±bound, for bound > 0. NaN stays NaN: the bits are compared, not the floats.
 fn bounded_by(x: f32, bound: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let limit = bitcast<u32>(bound);
@@ -106,8 +105,8 @@ fn bounded_by(x: f32, bound: f32) -> f32 {
 // less 1.
 fn sign_f32(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
-  let kept = (bits & 0x7fffffffu) - 1u >= 0x7f800000u;
-  return select(bitcast<f32>((bits & 0x80000000u) | 0x3f800000u), x, kept);
+  let unchanged = (bits & 0x7fffffffu) - 1u >= 0x7f800000u;
+  return select(bitcast<f32>((bits & 0x80000000u) | 0x3f800000u), x, unchanged);
 }`,
   },
   max_f32: {

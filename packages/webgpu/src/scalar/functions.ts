@@ -1,4 +1,4 @@
-/** All functions of the library by name, and the text that declares those that a shader calls. */
+/** The library of WGSL functions, and the declarations of those that a shader calls. */
 import type { Declaration } from './declaration.ts';
 import { ERROR_FUNCTION, type ErrorFunctionName } from './error-function.ts';
 import { EXPONENTIAL, type ExponentialName } from './exponential.ts';
@@ -32,7 +32,7 @@ export const FUNCTIONS: { readonly [K in FunctionName]: Declaration<FunctionName
   ...PHILOX,
 };
 
-/** The declarations of functions, each after those that it calls, once each. */
+/** Declares functions and all that they call, once each, callees first. */
 export function declarationsOf(needs: Iterable<FunctionName>): string {
   const declared = new Set<FunctionName>();
   const texts: string[] = [];

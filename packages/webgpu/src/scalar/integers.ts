@@ -1,7 +1,4 @@
-/**
- * Functions between floats and integers, and of integers: nothing here traps, and nothing is left to the
- * implementation.
- */
+/** Conversions between floats and integers, and integer functions: no traps, no implementation-defined results. */
 import type { Declarations } from './declaration.ts';
 import type { FloatBitsName } from './float-bits.ts';
 
@@ -31,7 +28,7 @@ fn u32_to_f32(x: u32) -> f32 {
   f32_to_i32: {
     needs: ['is_nan'],
     code: `
-// Cut off, and held within bounds; NaN becomes 0. WGSL's conversion stops at the largest float below 2³¹.
+// Truncated and clamped; NaN becomes 0. WGSL's conversion clamps to the largest float below 2³¹.
 fn f32_to_i32(x: f32) -> i32 {
   return select(select(i32(x), 0x7fffffff, x >= 0x1p31), 0, is_nan(x));
 }`,
@@ -46,7 +43,7 @@ fn f32_to_u32(x: f32) -> u32 {
   div_i32: {
     needs: [],
     code: `
-// Cut off; x/0 = 0, and −2³¹/−1 = −2³¹ as WGSL has it.
+// Truncated; x/0 = 0, and −2³¹/−1 = −2³¹ as in WGSL.
 fn div_i32(a: i32, b: i32) -> i32 {
   return select(a / b, 0, b == 0);
 }`,
@@ -63,8 +60,8 @@ fn div_u32(a: u32, b: u32) -> u32 {
     code: `
 // a − b·⌊a/b⌋, which has the sign of b; 0 where b = 0.
 fn mod_i32(a: i32, b: i32) -> i32 {
-  let rest = a % b;
-  let signed = select(rest, rest + b, (rest != 0) & ((rest < 0) != (b < 0)));
+  let remainder = a % b;
+  let signed = select(remainder, remainder + b, (remainder != 0) & ((remainder < 0) != (b < 0)));
   return select(signed, 0, b == 0);
 }`,
   },
@@ -82,8 +79,8 @@ fn mod_u32(a: u32, b: u32) -> u32 {
 fn pow_u32(a: u32, b: u32) -> u32 {
   var power = 1u;
   var square = a;
-  for (var rest = b; rest != 0u; rest >>= 1u) {
-    power *= select(1u, square, (rest & 1u) != 0u);
+  for (var exponent = b; exponent != 0u; exponent >>= 1u) {
+    power *= select(1u, square, (exponent & 1u) != 0u);
     square *= square;
   }
   return power;
@@ -92,7 +89,7 @@ fn pow_u32(a: u32, b: u32) -> u32 {
   pow_i32: {
     needs: ['pow_u32'],
     code: `
-// aᵇ modulo 2³²; 1/a^|b| cut off where b < 0, which is 0 unless a is 1 or −1.
+// aᵇ modulo 2³²; 1/a^|b| truncated where b < 0, which is 0 unless a is 1 or −1.
 fn pow_i32(a: i32, b: i32) -> i32 {
   let unit = select(select(0, select(1, -1, (b & 1) != 0), a == -1), 1, a == 1);
   return select(bitcast<i32>(pow_u32(bitcast<u32>(a), bitcast<u32>(b))), unit, b < 0);

@@ -1,4 +1,4 @@
-/** Numbers as WGSL writes them. */
+/** Numbers as WGSL literals. */
 import { fromFloat16Bits, toFloat16Bits, type DType } from '@firsthand/linalg';
 import { expressionOf, valueType, type Expression, type ValueType } from './expression.ts';
 
@@ -8,20 +8,14 @@ const SMALLEST_NORMAL = 2 ** -126;
 /** The largest float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127;
 
-/**
- * A float32 with the fewest digits that round to it and are no larger than all floats are; integers as they
- * are.
- */
+/** The shortest decimal that rounds to a float32 and does not exceed the largest one; integers in full. */
 function digitsOf(value: number): string {
   if (Number.isSafeInteger(value)) return String(value);
   const rounded = Array.from({ length: 17 }, (_, i) => Number(value.toPrecision(i + 1)));
   return String(rounded.find((x) => Math.fround(x) === value && Math.abs(x) <= LARGEST));
 }
 
-/**
- * A float32; NaN, infinities, −0 and subnormal numbers by their bits, because WGSL has no literals for them,
- * or may take them for 0.
- */
+/** A float32; NaN, infinities, −0 and subnormal numbers by their bits: WGSL has no literals for them, or flushes them. */
 function floatText(value: number): string {
   const rounded = Math.fround(value);
   if (Object.is(rounded, 0) || (Math.abs(rounded) >= SMALLEST_NORMAL && Number.isFinite(rounded)))
@@ -37,7 +31,7 @@ const TEXT: { readonly [K in ValueType]: (value: number) => string } = {
   bool: (value) => (value === 0 ? 'false' : 'true'),
 };
 
-/** The element of a dtype that a number is or, among floats, is nearest to. */
+/** The literal of a number in a dtype, rounded to the nearest float. */
 export function literal(dtype: DType, value: number): Expression {
   return expressionOf(
     TEXT[valueType(dtype)](dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(value)) : value),

@@ -12,7 +12,7 @@ export const PHILOX: Declarations<PhiloxName, PhiloxName> = {
   upper_half: {
     needs: [],
     code: `
-// a >> 16, by a float whose last place is 2¹⁶: shifts are slow on software adapters, and four of them are
+// a >> 16, by a float whose last bit is 2¹⁶: shifts are slow on software adapters, and four of them are
 // most of a product.
 fn upper_half(a: u32) -> u32 {
   return bitcast<u32>(f32(bitcast<i32>(a & 0xffff0000u)) + 0x1.8p39) & 0xffffu;

@@ -48,7 +48,7 @@ fn log2_split(x: f32) -> vec2f {
 }`,
   },
   pow_positive: {
-    needs: ['upper_12', 'log2_split', 'exp_rest', 'power_of_2'],
+    needs: ['upper_12', 'log2_split', 'expm1_reduced', 'power_of_2'],
     code: `
 // xʸ = 2^(y·log₂ x) for finite x > 0, in two factors as exp_f32 has them. Beyond 2³⁴ y makes 0 or ∞ of every
 // x but 1, and beyond ±200 so does the product.
@@ -61,10 +61,10 @@ fn pow_positive(x: f32, y: f32) -> f32 {
   let power = product + small;
   let usual = abs(power) < 200.0;
   let n = floor(select(select(-200.0, 200.0, power > 0.0), power, usual) + 0.5);
-  let rest = select(0.0, fma(y_high, log2.x, -n) + small, usual);
+  let reduced = select(0.0, fma(y_high, log2.x, -n) + small, usual);
   let half = floor(n * 0.5);
   let first = power_of_2(half);
-  return fma(exp_rest(rest * 0.693147181), first, first) * power_of_2(n - half);
+  return fma(expm1_reduced(reduced * 0.693147181), first, first) * power_of_2(n - half);
 }`,
   },
   pow_f32: {
@@ -92,8 +92,8 @@ fn pow_f32(x: f32, y: f32) -> f32 {
   mod_f32: {
     needs: ['f32_of_bits'],
     code: `
-// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the place of the
-// last bit of y, and so is the remainder, which is exact: eight more bits of x are divided at a time.
+// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the weight of the
+// last bit of y, and so is the remainder, which is exact: each step divides eight more bits of x.
 fn mod_f32(x: f32, y: f32) -> f32 {
   let dividend = bitcast<u32>(x) & 0x7fffffffu;
   let divisor = bitcast<u32>(y) & 0x7fffffffu;
@@ -102,15 +102,15 @@ fn mod_f32(x: f32, y: f32) -> f32 {
   let opposite = ((bitcast<u32>(x) ^ bitcast<u32>(y)) & 0x80000000u) != 0u;
   let e = max(divisor >> 23u, 1u);
   let m = max((divisor & 0x7fffffu) + select(0u, 0x800000u, divisor >= 0x800000u), 1u);
-  var rest = ((dividend & 0x7fffffu) + select(0u, 0x800000u, dividend >= 0x800000u)) % m;
-  var places = select(0u, max(dividend >> 23u, 1u) - e, divides);
-  while (places != 0u) {
-    let step = min(places, 8u);
-    rest = (rest << step) % m;
-    places -= step;
+  var remainder = ((dividend & 0x7fffffu) + select(0u, 0x800000u, dividend >= 0x800000u)) % m;
+  var shift = select(0u, max(dividend >> 23u, 1u) - e, divides);
+  while (shift != 0u) {
+    let step = min(shift, 8u);
+    remainder = (remainder << step) % m;
+    shift -= step;
   }
-  let wrong = opposite & (rest != 0u);
-  let integer = select(rest, m - rest, wrong);
+  let wrong = opposite & (remainder != 0u);
+  let integer = select(remainder, m - remainder, wrong);
   // integer·2^(e − 150): the exponent grows by e − 150, or the bits of a subnormal number are moved
   let float = bitcast<u32>(f32(integer));
   let exact = select(integer << (e - 1u), float + ((e - 150u) << 23u), ((float >> 23u) + e > 150u) & (integer != 0u));

@@ -36,10 +36,10 @@ fn reduce_large_angle(x: f32) -> vec3f {
     0xddc0db62u, 0xc0db6295u, 0xdb629599u, 0x6295993cu, 0x95993c43u, 0x993c4390u, 0x3c439041u, 0x439041feu,
   );
   let bits = bitcast<u32>(x) & 0x7fffffffu;
-  let place = bits - 0x44000000u; // the number of the first bit, less 16 and times 2²³
-  let m2 = ((bits & 0x7fffffu) | 0x800000u) * select(1u, 2u, (place & 0x800000u) != 0u);
-  let m = m2 * select(1u, 4u, (place & 0x1000000u) != 0u) * select(1u, 16u, (place & 0x2000000u) != 0u);
-  let number = (place >> 26u) & 15u;
+  let position = bits - 0x44000000u; // the number of the first bit, less 16 and times 2²³
+  let m2 = ((bits & 0x7fffffu) | 0x800000u) * select(1u, 2u, (position & 0x800000u) != 0u);
+  let m = m2 * select(1u, 4u, (position & 0x1000000u) != 0u) * select(1u, 16u, (position & 0x2000000u) != 0u);
+  let number = (position >> 26u) & 15u;
   let w0 = words[number];
   let w1 = words[number + 4u];
   let w2 = words[number + 8u] >> 8u;
