@@ -4,21 +4,19 @@
  * values alone cannot tell.
  */
 import { describe } from 'vitest';
-import { describeCompile } from './semantics-compile.ts';
-import { describeEffects } from './semantics-effects.ts';
-import { describeFailure } from './semantics-failure.ts';
-import { describeGradients } from './semantics-gradients.ts';
-import { describeGuards } from './semantics-guards.ts';
-import { describeLifetime } from './semantics-lifetime.ts';
-import { describeLoops } from './semantics-loops.ts';
-import { describeMachine } from './semantics-machine.ts';
-import { describeNumbers } from './semantics-numbers.ts';
-import { describeSaved } from './semantics-saved.ts';
-import { describeSettings } from './semantics-settings.ts';
-import { describeTrace } from './semantics-trace.ts';
-import { describeValues } from './semantics-values.ts';
-import { describeVarying } from './semantics-varying.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { describeCompile } from './semantics/compile.ts';
+import { describeEffects } from './semantics/effects.ts';
+import { describeFailure } from './semantics/failure.ts';
+import { describeGradients } from './semantics/gradients.ts';
+import { describeGuards, describeSettings } from './semantics/guards.ts';
+import { describeLifetime } from './semantics/lifetime.ts';
+import { describeMachine } from './semantics/machine.ts';
+import { describeNumbers } from './semantics/numbers.ts';
+import { describeSaved } from './semantics/saved.ts';
+import { describeTrace } from './semantics/trace.ts';
+import { describeLoops, describeValues } from './semantics/values.ts';
+import { describeVarying } from './semantics/varying.ts';
+import type { CreateDevice } from './semantics/fixture.ts';
 
 export interface SemanticsOptions {
   /** How many steps the loop of tiny steps takes, whose memory must stay flat. */

@@ -29,8 +29,8 @@ import { describeFunctional } from './functional.ts';
 import { describeTails } from './tails.ts';
 import { describeHalfTraining } from './half-training.ts';
 import { describeHalf } from './half.ts';
-import { describeFixtures } from './fixtures.ts';
-import type { RecordedCase } from './fixtures.ts';
+import { describeFixtures, describeTrainingFixtures } from './fixtures.ts';
+import type { RecordedCase, TrainingFixtures } from './fixtures.ts';
 import { describeGradientsOfValues } from './gradients-of-values.ts';
 import type { GetDevice } from './get-device.ts';
 import { describeTrees } from './trees.ts';
@@ -42,8 +42,6 @@ import { describeLimits } from './limits.ts';
 import { describeRandomEffects } from './random/effects.ts';
 import { describeRandomGraphs } from './random/graphs.ts';
 import { describeSequences } from './sequences.ts';
-import { describeTrainingFixtures } from './training-fixtures.ts';
-import type { TrainingFixtures } from './training-fixtures.ts';
 
 type Section = (device: GetDevice, randomPrograms: number) => void;
 

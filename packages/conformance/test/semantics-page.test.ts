@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest';
 
 const here = new URL('.', import.meta.url);
 const page = readFileSync(new URL('../../../docs/semantics.md', here), 'utf8');
-const sources = [new URL('../src/', here), here].flatMap((folder) =>
+const sources = [new URL('../src/semantics/', here), here].flatMap((folder) =>
   readdirSync(folder)
-    .filter((file) => file.startsWith('semantics-') && file !== 'semantics-page.test.ts')
+    .filter((file) => folder !== here || (file.startsWith('semantics-') && file !== 'semantics-page.test.ts'))
     .map((file) => readFileSync(new URL(file, folder), 'utf8')),
 );
 const declared = sources.flatMap((source) =>
@@ -24,9 +24,11 @@ describe('docs/semantics.md', () => {
 
   test('names the tests of every rule', () => {
     const named = rules.flatMap((rule) =>
-      [...rule.matchAll(/— \*(rule \d+: [^*]+)\*/g)].flatMap((match) => match[1]!.split('; ')),
+      [...rule.matchAll(/—\s\*(rule \d+:\s[^*]+)\*/g)].flatMap((match) =>
+        match[1]!.replaceAll(/\s+/g, ' ').split('; '),
+      ),
     );
     expect([...named].sort()).toEqual([...new Set(declared)].sort());
-    for (const rule of rules) expect(rule).toMatch(new RegExp(`— \\*rule ${Number.parseInt(rule, 10)}: `));
+    for (const rule of rules) expect(rule).toMatch(new RegExp(`—\\s\\*rule ${Number.parseInt(rule, 10)}:\\s`));
   });
 });

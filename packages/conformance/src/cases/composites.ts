@@ -6,13 +6,23 @@
 import { grad, Tensor } from '@firsthand/autograd';
 import type { Attrs, Composite, DType } from '@firsthand/autograd';
 import * as graph from '@firsthand/graph';
+import {
+  attentionComposite,
+  attentionKeyGradientComposite,
+  attentionQueryGradientComposite,
+  convolutionComposite,
+  convolutionWeightGradientComposite,
+  maxPoolComposite,
+  transposedConvolutionComposite,
+} from '@firsthand/graph';
 import { describe, expect, test } from 'vitest';
-import { expectValues, numbersOf, toTensor, TOLERANCES } from '../compare.ts';
+import { expectValues, numbersOf, TOLERANCES, toTensor } from '../compare.ts';
+import type { GetDevice } from '../get-device.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
-import type { Dense } from '../oracle/dense.ts';
 import {
   along,
   at,
+  broadcast,
   broadcastShape,
   dense,
   fold,
@@ -20,19 +30,299 @@ import {
   logSumExp,
   map,
   matmul,
+  permute,
   scalar,
   softmaxOf,
   sum,
   vector,
   zip,
 } from '../oracle/dense.ts';
+import type { Dense } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
 import { gaussian } from '../oracle/special.ts';
-import type { GetDevice } from '../get-device.ts';
-import { ATTENTION_COMPOSITES } from './attention-composites.ts';
-import { erase, float } from './composite-case.ts';
-import type { CompositeCase, CompositeExample, Operand } from './composite-case.ts';
-import { SPATIAL_COMPOSITES } from './spatial-composites.ts';
+import { convolution, largestOf, pool, transposedConvolution, weightGradient } from '../oracle/windows.ts';
+import type { Geometry } from '../oracle/windows.ts';
+
+interface Operand {
+  readonly value: Dense;
+  /** Floats are differentiated, in the dtype of the test. */
+  readonly dtype: 'float' | 'int32' | 'bool';
+}
+
+interface CompositeExample {
+  readonly attrs: Attrs;
+  readonly operands: readonly Operand[];
+}
+
+interface CompositeCase {
+  readonly composite: Composite;
+  readonly examples: readonly CompositeExample[];
+  readonly define: (attrs: Attrs, ...inputs: readonly Dense[]) => readonly Dense[];
+  /** The outputs that have a meaning outside of the composite, and are differentiated. */
+  readonly outputs: number;
+}
+
+const float = (shape: readonly number[], seed = 1, low = -2, high = 2): Operand => ({
+  value: samples(shape, low, high, seed),
+  dtype: 'float',
+});
+
+/** A composite of any attributes, as the table holds it. */
+const erase = <A extends Attrs>(composite: Composite<A>): Composite => composite;
+
+const mask = (shape: readonly number[]): Operand => ({
+  value: dense(shape, (index) => ((sum(index) + 1) % 3 === 0 ? 0 : 1)),
+  dtype: 'bool',
+});
+
+const transpose = (x: Dense): Dense =>
+  permute(
+    x,
+    x.shape.map((_, axis) => (axis < x.shape.length - 2 ? axis : 2 * x.shape.length - 3 - axis)),
+  );
+
+function scores({ causal, scale }: Attrs, q: Dense, k: Dense, given?: Dense): Dense {
+  const products = map(matmul(q, transpose(k)), (product) => product * (scale as number));
+  const [queries, keys] = products.shape.slice(-2) as [number, number];
+  return dense(products.shape, (index) => {
+    const [query, key] = index.slice(-2) as [number, number];
+    const hidden =
+      (causal === true && key > query + keys - queries) ||
+      (given !== undefined && at(broadcast(given, products.shape), index) === 0);
+    return hidden ? -Infinity : at(products, index);
+  });
+}
+
+/** The result, and log Σ exp of each row of scores. */
+function attention(attrs: Attrs, q: Dense, k: Dense, v: Dense, given?: Dense): readonly Dense[] {
+  const rows = scores(attrs, q, k, given);
+  const last = rows.shape.length - 1;
+  const result = matmul(along(rows, last, softmaxOf), v);
+  const logTotals = fold(rows, [last], true, logSumExp);
+  return [result, broadcast(logTotals, [...result.shape.slice(0, -1), 1])];
+}
+
+/** dq, dk and dv: dS = P·(dP − Σ dP·P) with dP = g vᵀ. */
+function attentionGradients(
+  attrs: Attrs,
+  q: Dense,
+  k: Dense,
+  v: Dense,
+  g: Dense,
+): readonly [Dense, Dense, Dense] {
+  const rows = scores(attrs, q, k);
+  const last = rows.shape.length - 1;
+  const p = along(rows, last, softmaxOf);
+  const dp = matmul(g, transpose(v));
+  const ds = zip(
+    p,
+    zip(
+      dp,
+      fold(
+        zip(dp, p, (a, b) => a * b),
+        [last],
+        true,
+        sum,
+      ),
+      (a, b) => a - b,
+    ),
+    (a, b) => a * b * (attrs['scale'] as number),
+  );
+  return [matmul(ds, k), matmul(transpose(ds), q), matmul(transpose(p), g)];
+}
+
+/** What the gradients of attention take, with what they are told of the forward computation. */
+function attentionGradientExample(attrs: Attrs, q: Operand, k: Operand, v: Operand): CompositeExample {
+  const [result, logTotals] = attention(attrs, q.value, k.value, v.value) as [Dense, Dense];
+  const g = float(result.shape, 5);
+  const dot = fold(
+    zip(g.value, result, (a, b) => a * b),
+    [result.shape.length - 1],
+    true,
+    sum,
+  );
+  return {
+    attrs,
+    operands: [q, k, v, g, { value: logTotals, dtype: 'float' }, { value: dot, dtype: 'float' }],
+  };
+}
+
+const attentionGradientExamples: readonly CompositeExample[] = [
+  attentionGradientExample({ causal: false, scale: 0.5 }, float([3, 2]), float([4, 2], 2), float([4, 3], 3)),
+  attentionGradientExample(
+    { causal: true, scale: 1 },
+    float([2, 3, 2]),
+    float([2, 3, 2], 2),
+    float([2, 3, 2], 3),
+  ),
+];
+
+/** The three of them. */
+const ATTENTION_COMPOSITES: {
+  readonly [K in 'attention' | 'attentionQueryGradient' | 'attentionKeyGradient']: CompositeCase;
+} = {
+  attention: {
+    composite: erase(attentionComposite),
+    outputs: 1,
+    examples: [
+      { attrs: { causal: false, scale: 0.5 }, operands: [float([3, 2]), float([4, 2], 2), float([4, 3], 3)] },
+      { attrs: { causal: true, scale: 1 }, operands: [float([3, 2]), float([3, 2], 2), float([3, 2], 3)] },
+      { attrs: { causal: true, scale: 0.7 }, operands: [float([2, 2]), float([4, 2], 2), float([4, 1], 3)] },
+      {
+        attrs: { causal: false, scale: 1 },
+        operands: [float([2, 2, 2]), float([3, 2], 2), float([1, 3, 2], 3), mask([2, 3])],
+      },
+      // Queries 0 and 1 of 4 see no key at all.
+      { attrs: { causal: true, scale: 1 }, operands: [float([4, 2]), float([2, 2], 2), float([2, 2], 3)] },
+    ],
+    define: attention,
+  },
+  attentionQueryGradient: {
+    composite: erase(attentionQueryGradientComposite),
+    outputs: 1,
+    examples: attentionGradientExamples,
+    define: (attrs, q, k, v, g) => [attentionGradients(attrs, q, k, v, g)[0]],
+  },
+  attentionKeyGradient: {
+    composite: erase(attentionKeyGradientComposite),
+    outputs: 2,
+    examples: attentionGradientExamples,
+    define: (attrs, q, k, v, g) => attentionGradients(attrs, q, k, v, g).slice(1),
+  },
+};
+
+type SpatialComposite = 'convolution' | 'transposedConvolution' | 'convolutionWeightGradient' | 'maxPool';
+interface Settings {
+  readonly stride?: readonly number[];
+  readonly padding?: readonly number[];
+  readonly dilation?: readonly number[];
+  readonly groups?: number;
+}
+
+function attrsOf(axes: number, { groups = 1, ...settings }: Settings): Attrs {
+  const all = (value: number): number[] => Array.from({ length: axes }, () => value);
+  return { stride: all(1), padding: all(0), dilation: all(1), ...settings, groups };
+}
+
+const geometryOf = (attrs: Attrs): Geometry => attrs as unknown as Geometry;
+const groupsOf = ({ groups }: Attrs): number => groups as number;
+const attributeOf = (attrs: Attrs, name: string): readonly number[] => attrs[name] as readonly number[];
+
+const convolved = (
+  x: readonly number[],
+  weight: readonly number[],
+  settings: Settings = {},
+): CompositeExample => ({
+  attrs: attrsOf(x.length - 2, settings),
+  operands: [float(x), float(weight, 2)],
+});
+const transposed = (
+  y: readonly number[],
+  weight: readonly number[],
+  {
+    outputPadding = y.slice(2).map(() => 0),
+    ...settings
+  }: Settings & { readonly outputPadding?: readonly number[] } = {},
+): CompositeExample => ({
+  attrs: { ...attrsOf(y.length - 2, settings), outputPadding },
+  operands: [float(y), float(weight, 2)],
+});
+const weighed = (
+  x: readonly number[],
+  g: readonly number[],
+  kernel: readonly number[],
+  settings: Settings = {},
+): CompositeExample => ({
+  attrs: { ...attrsOf(kernel.length, settings), kernel },
+  operands: [float(x), float(g, 2)],
+});
+const pooled = (
+  x: readonly number[],
+  kernel: readonly number[],
+  stride: readonly number[],
+  settings: Settings = {},
+): CompositeExample => {
+  const { groups: _, ...attrs } = attrsOf(kernel.length, { stride, ...settings });
+  return { attrs: { kernel, ...attrs }, operands: [float(x)] };
+};
+
+const SPATIAL_COMPOSITES: { readonly [K in SpatialComposite]: CompositeCase } = {
+  convolution: {
+    composite: erase(convolutionComposite),
+    outputs: 1,
+    define: (attrs, x, weight) => [convolution(x, weight, groupsOf(attrs), geometryOf(attrs))],
+    examples: [
+      convolved([1, 1, 4], [1, 1, 2]),
+      convolved([2, 2, 7], [3, 2, 3], { stride: [2], padding: [1] }),
+      convolved([1, 1, 6], [2, 1, 1], { stride: [5] }),
+      convolved([0, 1, 3], [1, 1, 2]),
+      convolved([2, 2, 4, 3], [3, 2, 3, 2]),
+      convolved([1, 2, 5, 4], [2, 2, 3, 2], { stride: [2, 1], padding: [1, 0], dilation: [1, 2] }),
+      convolved([1, 1, 6, 3], [2, 1, 2, 2], { stride: [2, 2], padding: [2, 1], dilation: [2, 2] }),
+      convolved([2, 4, 3, 3], [2, 2, 2, 2], { groups: 2 }),
+      convolved([1, 2, 4, 3], [4, 1, 2, 2], { padding: [1, 1], groups: 2 }),
+      convolved([2, 2, 2, 3], [3, 2, 1, 1]),
+      convolved([1, 2, 3, 4], [2, 2, 1, 1], { stride: [2, 2] }),
+      convolved([2, 2, 3, 2], [2, 2, 3, 2]),
+      convolved([1, 1, 6, 5], [2, 1, 2, 2], { stride: [3, 2] }),
+    ],
+  },
+  transposedConvolution: {
+    composite: erase(transposedConvolutionComposite),
+    outputs: 1,
+    define: (attrs, y, weight) => [
+      transposedConvolution(
+        y,
+        weight,
+        groupsOf(attrs),
+        geometryOf(attrs),
+        attributeOf(attrs, 'outputPadding'),
+      ),
+    ],
+    examples: [
+      transposed([1, 1, 3], [1, 1, 2]),
+      transposed([2, 2, 3], [2, 3, 3], { stride: [2], padding: [1], outputPadding: [1] }),
+      transposed([1, 1, 1], [1, 1, 2], { stride: [6], padding: [2], outputPadding: [5] }),
+      transposed([1, 2, 2, 3], [2, 2, 3, 2], {
+        stride: [2, 1],
+        padding: [1, 0],
+        dilation: [1, 2],
+        outputPadding: [1, 0],
+      }),
+      transposed([2, 4, 2, 1], [4, 1, 2, 2], { groups: 2, stride: [2, 2] }),
+      transposed([1, 2, 3, 2], [2, 1, 1, 1], { groups: 2, stride: [2, 3] }),
+    ],
+  },
+  convolutionWeightGradient: {
+    composite: erase(convolutionWeightGradientComposite),
+    outputs: 1,
+    define: (attrs, x, g) => [
+      weightGradient(x, g, attributeOf(attrs, 'kernel'), groupsOf(attrs), geometryOf(attrs)),
+    ],
+    examples: [
+      weighed([2, 2, 6], [2, 3, 3], [3], { stride: [2], padding: [1] }),
+      weighed([2, 2, 4, 3], [2, 2, 3, 1], [2, 2], { dilation: [1, 2] }),
+      weighed([1, 4, 3, 2], [1, 2, 2, 2], [2, 1], { groups: 2 }),
+    ],
+  },
+  maxPool: {
+    composite: erase(maxPoolComposite),
+    // The positions of the largest elements are internal.
+    outputs: 1,
+    define: (attrs, x) => {
+      const of = (f: (values: readonly (number | null)[]) => number) =>
+        pool(x, attributeOf(attrs, 'kernel'), geometryOf(attrs), f);
+      return [of(largestOf), of((values) => values.indexOf(largestOf(values)))];
+    },
+    examples: [
+      pooled([2, 2, 4, 6], [2, 3], [2, 3]),
+      pooled([1, 1, 5, 3], [2, 2], [2, 2]),
+      pooled([1, 2, 4, 5], [3, 2], [1, 2], { padding: [1, 1] }),
+      pooled([1, 1, 5, 4], [2, 2], [1, 1], { dilation: [2, 3] }),
+      pooled([1, 1, 6, 4], [2, 2], [3, 2], { padding: [1, 0] }),
+    ],
+  },
+};
 
 /** The names that graph exports as `<name>Composite`: a new one has to have cases here. */
 type CompositeName = {

@@ -18,8 +18,8 @@ import {
 import type { Tensor } from '@firsthand/autograd';
 import { array, DTypeError } from '@firsthand/linalg';
 import { describe, expect, test, vi } from 'vitest';
-import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 export function describeLifetime(createDevice: CreateDevice): void {
   describe('rule 9: what a program keeps', () => {

@@ -5,8 +5,8 @@
 import { checkpoint, GradientError, noGrad, rand, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { batch, collect, counted, freshDevice, Momentum, Network } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, collect, counted, freshDevice, Momentum, Network } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 export function describeSaved(createDevice: CreateDevice): void {
   describe('rule 13: the forward pass is not computed twice', () => {

@@ -22,8 +22,8 @@ import {
 import type { DType } from '@firsthand/graph';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { batch, counted, freshDevice, Momentum, Network } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, counted, freshDevice, Momentum, Network } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 type Step = (x: Tensor, n: number) => Tensor;
 

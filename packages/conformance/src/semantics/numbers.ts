@@ -19,8 +19,8 @@ import type { DType } from '@firsthand/graph';
 import type { Device } from '@firsthand/runtime';
 import type { GeneratorState } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
-import { batch, freshDevice, Momentum, Network, sample } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, freshDevice, Momentum, Network, sample } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 /** The words of Philox4x32-10 for a key and a counter, and the uniforms made of the same words. */
 async function words(

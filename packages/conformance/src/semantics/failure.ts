@@ -8,10 +8,10 @@ import { compile, DeviceError, noGrad, realize, tensor } from '@firsthand/autogr
 import type { Tensor } from '@firsthand/autograd';
 import { runtimeOf } from '@firsthand/runtime';
 import { describe, expect, test } from 'vitest';
-import { createQueued } from './queued-device.ts';
-import type { QueuedDevice } from './queued-device.ts';
-import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { createQueued } from '../queued-device.ts';
+import type { QueuedDevice } from '../queued-device.ts';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 export function describeFailure(createDevice: CreateDevice): void {
   const queued = async (): Promise<QueuedDevice> => {

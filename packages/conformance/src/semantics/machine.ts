@@ -7,9 +7,9 @@ import { engine } from '#engine';
 import { checkpoint, compile, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { createQueued } from './queued-device.ts';
-import { batch, collect, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { createQueued } from '../queued-device.ts';
+import { batch, collect, counted, freshDevice, Momentum, Network, trainingStep } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 /** @param steps how many steps the loop of tiny steps takes */
 export function describeMachine(createDevice: CreateDevice, steps: number): void {

@@ -8,9 +8,9 @@ import type { Tensor } from '@firsthand/autograd';
 import { effectGroup, runtimeOf } from '@firsthand/runtime';
 import { array } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
-import { createQueued } from './queued-device.ts';
-import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { createQueued } from '../queued-device.ts';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 export function describeEffects(createDevice: CreateDevice): void {
   describe('rule 5: effects happen in program order', () => {

@@ -6,8 +6,8 @@
 import { compile, guard, manualSeed, noGrad, rand, tensor, updateStatistic } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { batch, counted, freshDevice, Momentum, Network, sample } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, counted, freshDevice, Momentum, Network, sample } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 type Data = { readonly x: Tensor; readonly y: Tensor };
 

@@ -5,8 +5,8 @@
 import { grad, GradientError, realize, tensor } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
-import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 export function describeGradients(createDevice: CreateDevice): void {
   describe('rule 12: gradients are nodes', () => {

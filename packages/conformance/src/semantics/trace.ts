@@ -19,8 +19,8 @@ import {
 import type { Tensor } from '@firsthand/autograd';
 import { array, type NDArray } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
-import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './semantics-world.ts';
-import type { CreateDevice } from './semantics-world.ts';
+import { batch, counted, freshDevice, Momentum, Network, trainingStep } from './fixture.ts';
+import type { CreateDevice } from './fixture.ts';
 
 export function describeTrace(createDevice: CreateDevice): void {
   describe('rule 18: the stated differences', () => {
