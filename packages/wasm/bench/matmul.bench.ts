@@ -6,8 +6,8 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { detectFeatures } from '../src/engine/features.ts';
-import { chooseTile } from '../src/contract/choose.ts';
-import { tilesFor } from '../src/contract/tiles.ts';
+import { chooseTile } from '../src/matmul/choose-tile.ts';
+import { tilesFor } from '../src/matmul/tile-sizes.ts';
 import { buildProducts, type Product } from './support/products.ts';
 import { probesOf } from './support/roofline.ts';
 

@@ -2,8 +2,8 @@
 import { DeviceError } from '@firsthand/graph';
 import { type Device } from '@firsthand/runtime';
 import { checkChoice, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
-import { chooseTile } from './contract/choose.ts';
-import type { Tile } from './contract/tile.ts';
+import { chooseTile } from './matmul/choose-tile.ts';
+import type { Tile } from './matmul/register-tile.ts';
 import { WasmDevice } from './runtime/device.ts';
 import { detectFeatures, type Features } from './engine/features.ts';
 import { KernelLibrary } from './runtime/kernel-library.ts';

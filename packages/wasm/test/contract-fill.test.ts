@@ -30,9 +30,9 @@ import {
 } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planContractKernel } from '../src/contract/contract.ts';
-import { planContract } from '../src/contract/plan.ts';
-import { TILES } from '../src/contract/tiles.ts';
+import { planMatmulKernel } from '../src/matmul/matmul.ts';
+import { planMatmul } from '../src/matmul/matmul-plan.ts';
+import { TILES } from '../src/matmul/tile-sizes.ts';
 import { expectSame } from './support/kernels.ts';
 import { argument, kernelsOf } from './support/programs.ts';
 
@@ -290,8 +290,8 @@ test('a block needs little working memory, however large the matrix is', () => {
   ]) {
     const matrix = 4 * sizeOf([...kernel.batch, kernel.k, kernel.n]);
     expect(matrix).toBeGreaterThan(200e6);
-    for (const tile of TILES) expect(planContractKernel(kernel, tile).scratch).toBeLessThan(2 ** 20);
+    for (const tile of TILES) expect(planMatmulKernel(kernel, tile).scratch).toBeLessThan(2 ** 20);
     for (const tile of TILES)
-      expect(planContract(kernel, tile).kBlock).toBe(planContract(kernel, TILES[0]!).kBlock);
+      expect(planMatmul(kernel, tile).kBlock).toBe(planMatmul(kernel, TILES[0]!).kBlock);
   }
 });

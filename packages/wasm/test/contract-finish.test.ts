@@ -11,8 +11,8 @@ import {
 } from '@firsthand/compiler';
 import { DTYPES, fromFloat16Bits, type DType, type TypedArray } from '@firsthand/linalg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { planContractKernel } from '../src/contract/contract.ts';
-import { TILES, tilesFor } from '../src/contract/tiles.ts';
+import { planMatmulKernel } from '../src/matmul/matmul.ts';
+import { TILES, tilesFor } from '../src/matmul/tile-sizes.ts';
 import {
   compact,
   enableRelaxedSimd,
@@ -249,7 +249,7 @@ test('integers, float64, and a sum in integers that becomes a float64', () => {
 test('working memory has a bound that does not grow with the rows, and little of it is needed for small products', () => {
   for (const tile of TILES) {
     const scratch = (m: number, n: number, k: number): number =>
-      planContractKernel(kernelOf(product({ m, n, k })), tile).scratch;
+      planMatmulKernel(kernelOf(product({ m, n, k })), tile).scratch;
     expect(scratch(100_000, 64, 3000)).toBe(scratch(10_000, 64, 3000));
     expect(scratch(4096, 4096, 8192)).toBeLessThan(2 ** 20);
     expect(scratch(4, 4, 4)).toBeLessThan(1024);

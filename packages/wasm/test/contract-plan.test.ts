@@ -1,8 +1,8 @@
 // How products are cut: tiles cover all rows, and sums, packed operands and working memory stay within
 // bounds.
 import { describe, expect, test } from 'vitest';
-import { planContract, rowRanges } from '../src/contract/plan.ts';
-import { TILES } from '../src/contract/tiles.ts';
+import { planMatmul, rowRanges } from '../src/matmul/matmul-plan.ts';
+import { TILES } from '../src/matmul/tile-sizes.ts';
 import { kernelOf, product } from './support/contract.ts';
 
 test('rows are covered by as few tiles as there can be, whose heights differ by one at most', () => {
@@ -29,7 +29,7 @@ describe.each(TILES.map((tile) => [`${tile.rows} × ${tile.vectors}`, tile] as c
     const plan = (
       sizes: { batch?: readonly number[]; m: number; n: number; k: number },
       transposed = '',
-    ): ReturnType<typeof planContract> => planContract(kernelOf(product(sizes, transposed)), tile);
+    ): ReturnType<typeof planMatmul> => planMatmul(kernelOf(product(sizes, transposed)), tile);
 
     test('no sum runs over more than 1024 terms, and all tiles cut k in the same places', () => {
       for (const k of [1, 5, 1023, 1024, 1025, 2049, 100_001, 1_000_003]) {
@@ -38,7 +38,7 @@ describe.each(TILES.map((tile) => [`${tile.rows} × ${tile.vectors}`, tile] as c
         expect(kBlock * (kBlocks - 1)).toBeLessThan(k);
         expect(kBlock * kBlocks).toBeGreaterThanOrEqual(k);
         for (const other of TILES)
-          expect(planContract(kernelOf(product({ m: 100, n: 100, k })), other)).toMatchObject({
+          expect(planMatmul(kernelOf(product({ m: 100, n: 100, k })), other)).toMatchObject({
             kBlock,
             kBlocks,
           });

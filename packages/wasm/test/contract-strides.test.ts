@@ -2,7 +2,7 @@
 // random.
 import fc from 'fast-check';
 import { beforeAll, test } from 'vitest';
-import { TILES } from '../src/contract/tiles.ts';
+import { TILES } from '../src/matmul/tile-sizes.ts';
 import { enableRelaxedSimd, expectProduct, WAYS, type Layout } from './support/contract.ts';
 
 beforeAll(enableRelaxedSimd);

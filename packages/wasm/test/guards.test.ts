@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Code } from '../src/assembler/code.ts';
 import { coarseGuard, shiftIndex, type Guard } from '../src/scalar/indices.ts';
 import { Nest } from '../src/scalar/nest.ts';
-import { segmentsOf } from '../src/kernels/segments.ts';
+import { splitIndexSet } from '../src/kernels/index-set-splitting.ts';
 import { affine, divided } from './support/build.ts';
 
 function nestOf(extents: readonly number[], laneAxis = extents.length - 1): Nest {
@@ -75,22 +75,22 @@ describe('segments', () => {
       { index: affine(0, [0, 1]), low: 1, high: 2 },
       { index: affine(0, [0, 1], [1, 1]), low: 1, high: 2 },
     ];
-    expect(segmentsOf(guards, 1, 10, 8)).toEqual([
+    expect(splitIndexSet(guards, 1, 10, 8)).toEqual([
       { from: 0, to: 3 },
       { from: 3, to: 5 },
       { from: 5, to: 7 },
       { from: 7, to: 10 },
     ]);
-    expect(segmentsOf(guards, 1, 10, 3)).toEqual([{ from: 0, to: 10 }]);
-    expect(segmentsOf([], 0, 5, 8)).toEqual([{ from: 0, to: 5 }]);
+    expect(splitIndexSet(guards, 1, 10, 3)).toEqual([{ from: 0, to: 10 }]);
+    expect(splitIndexSet([], 0, 5, 8)).toEqual([{ from: 0, to: 5 }]);
   });
 
   test('are single values where a guard changes along the lanes too, if they are few', () => {
     const window = { index: affine(-1, [0, 1], [1, 1]), low: 0, high: 20 };
     const ones = Array.from({ length: 3 }, (_, value) => ({ from: value, to: value + 1 }));
-    expect(segmentsOf([window], 0, 3, 8, 1)).toEqual(ones);
-    expect(segmentsOf([window], 0, 3, 8, 2)).toEqual([{ from: 0, to: 3 }]);
-    expect(segmentsOf([window], 0, 9, 8, 1)).toEqual([{ from: 0, to: 9 }]);
+    expect(splitIndexSet([window], 0, 3, 8, 1)).toEqual(ones);
+    expect(splitIndexSet([window], 0, 3, 8, 2)).toEqual([{ from: 0, to: 3 }]);
+    expect(splitIndexSet([window], 0, 9, 8, 1)).toEqual([{ from: 0, to: 9 }]);
   });
 
   test('hold guards that are constant in them', () => {
@@ -102,7 +102,7 @@ describe('segments', () => {
         fc.nat({ max: 12 }),
         (factor, offset, low, width) => {
           const guard = { index: affine(offset, [0, factor]), low, high: low + width };
-          const segments = segmentsOf([guard], 0, 17, 8);
+          const segments = splitIndexSet([guard], 0, 17, 8);
           expect(
             segments.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, value) => from + value)),
           ).toEqual(Array.from({ length: 17 }, (_, value) => value));

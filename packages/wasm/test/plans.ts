@@ -13,8 +13,8 @@ import type {
   Scalar,
   Store,
 } from '@firsthand/compiler';
-import { TILES } from '../src/contract/tiles.ts';
-import { planKernel } from '../src/kernels/kernel-code.ts';
+import { TILES } from '../src/matmul/tile-sizes.ts';
+import { planKernel } from '../src/runtime/plan-kernel.ts';
 import type { WasmKernelPlan } from '../src/kernels/kernel-plan.ts';
 import { LinearMemory } from '../src/memory/linear-memory.ts';
 import { KernelLibrary } from '../src/runtime/kernel-library.ts';

@@ -17,9 +17,9 @@ import {
 import { allocate, DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planContractKernel } from '../src/contract/contract.ts';
-import { isRowByRow, planContract } from '../src/contract/plan.ts';
-import { TILES } from '../src/contract/tiles.ts';
+import { planMatmulKernel } from '../src/matmul/matmul.ts';
+import { isRowByRow, planMatmul } from '../src/matmul/matmul-plan.ts';
+import { TILES } from '../src/matmul/tile-sizes.ts';
 import { expectSame } from './support/kernels.ts';
 import { argument, kernelsOf } from './support/programs.ts';
 
@@ -33,7 +33,7 @@ const fusing = (fuses: (kernel: ContractKernel) => boolean): Partial<Target> => 
 });
 
 const fuses = (kernel: ContractKernel): boolean =>
-  planContractKernel(kernel, TILES[0]!).fusesRowEpilogue === true;
+  planMatmulKernel(kernel, TILES[0]!).fusesRowEpilogue === true;
 
 /** The only kernel of a program, which is a product that finishes its rows. */
 function kernelOf(...roots: readonly Node[]): ContractKernel {
@@ -130,8 +130,8 @@ describe('is asked for', () => {
     expect(fuses(kernel)).toBe(expected);
     if (!expected) return;
     for (const tile of TILES) {
-      expect(isRowByRow(planContract(kernel, tile))).toBe(true);
-      expect(planContractKernel(kernel, tile).partition!.axis, 'threads have whole rows').toBe(
+      expect(isRowByRow(planMatmul(kernel, tile))).toBe(true);
+      expect(planMatmulKernel(kernel, tile).partition!.axis, 'threads have whole rows').toBe(
         kernel.batch.length,
       );
     }

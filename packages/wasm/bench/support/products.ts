@@ -2,8 +2,8 @@
 import type { ContractKernel, Index } from '@firsthand/compiler';
 import { Generator, type DType } from '@firsthand/linalg';
 import { Module } from '../../src/assembler/module.ts';
-import { planContractKernel } from '../../src/contract/contract.ts';
-import type { Tile } from '../../src/contract/tile.ts';
+import { planMatmulKernel } from '../../src/matmul/matmul.ts';
+import type { Tile } from '../../src/matmul/register-tile.ts';
 import type { Features } from '../../src/engine/features.ts';
 
 /** [batch, m, k] · [batch, k, n]; transposed operands are stored with their last two axes exchanged. */
@@ -101,7 +101,7 @@ export function buildProducts(
   const start = performance.now();
   const kernels = products.map(kernelOf);
   const sizeOf = (kernel: ContractKernel): number =>
-    kernel.operands.reduce((sum, { length }) => sum + 8 * length, planContractKernel(kernel, tile).scratch) +
+    kernel.operands.reduce((sum, { length }) => sum + 8 * length, planMatmulKernel(kernel, tile).scratch) +
     4096;
   const pages = Math.ceil(Math.max(...kernels.map(sizeOf)) / 65536);
   const module = new Module({ initial: pages, maximum: pages, shared: false });
@@ -111,7 +111,7 @@ export function buildProducts(
     module.function(
       `product${index}`,
       { params, results: [] },
-      (code, locals) => planContractKernel(kernel, tile).emit(code, locals, tools, null),
+      (code, locals) => planMatmulKernel(kernel, tile).emit(code, locals, tools, null),
       {
         exported: true,
       },

@@ -2,7 +2,7 @@
  * The roof over every matrix product: multiply-adds on registers alone, x ← x·y + z, in as many independent
  * chains as hide the instructions' latency. A kernel must also load its operands, so it stays below.
  */
-import { arithmeticOf } from '../../src/contract/arithmetic.ts';
+import { arithmeticOf } from '../../src/matmul/arithmetic.ts';
 import { Module } from '../../src/assembler/module.ts';
 import type { DType } from '@firsthand/graph';
 

@@ -1,27 +1,27 @@
 /**
- * What every reduction in registers has in common: it begins, takes vector after vector, and gives its
- * result, one for a row or, where each lane is a row, one for each lane.
+ * The interface of reductions in registers: start, add vector after vector, and give the result, one per row
+ * or, where each lane is a row, one per lane.
  */
 import type { Reduction } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
 
-/** A reduction in the making. */
+/** A reduction while it is emitted. */
 export interface Accumulator {
-  /** Whether it is a sum of floats, whose accumulators must be emptied from time to time. */
+  /** Whether it is a sum of floats, whose accumulators must be flushed every so often. */
   readonly isLongSum: boolean;
-  /** Sets the accumulators to their start. */
+  /** Sets the accumulators to the identity. */
   begin(): void;
-  /** Takes one vector of the block into account, its first `lanes` lanes. */
+  /** Adds the first `lanes` lanes of one vector of the block. */
   add(vector: number, value: Local, lanes: number): void;
-  /** Empties the accumulators of a long sum; for other reductions nothing. */
+  /** Flushes the accumulators of a long sum; nothing for other reductions. */
   flush(): void;
   /**
    * The results: one per vector of the block where lanes are rows, else one, in all lanes. They are valid
    * until `release`.
    */
-  finish(): readonly Local[];
+  result(): readonly Local[];
   /** Gives the locals back. */
   release(): void;
 }
@@ -32,7 +32,7 @@ export interface AccumulatorOptions {
   readonly reduction: Reduction;
   /** The number of vectors of a block. */
   readonly vectors: number;
-  /** Whether each lane is a row of its own, so that lanes are never put together. */
+  /** Whether each lane is a row, so that lanes are never combined. */
   readonly lanesAreRows: boolean;
   /** Whether `flush` is called during the loops; where lanes are rows, after the last addition too. */
   readonly isLong: boolean;
@@ -51,12 +51,12 @@ export function putLaneMask(code: Code, dtype: DType, lanes: number): void {
   code.v128(Array.from({ length: 16 }, (_, byte) => (byte < lanes * bytes ? 255 : 0)));
 }
 
-/** Whether a vector with so many lanes leaves some of the register unused, which must then not count. */
+/** Whether a vector leaves some lanes of the register unused, which must then not count. */
 export function isPartial({ reduction, lanesAreRows }: AccumulatorOptions, lanes: number): boolean {
   return !lanesAreRows && lanes < lanesOf(reduction.value.dtype);
 }
 
-/** Puts all lanes together; the result is in all lanes. `combine` takes two registers from the stack. */
+/** Combines all lanes; the result is in all lanes. `combine` takes two registers from the stack. */
 export function acrossLanes(code: Code, dtype: DType, value: Local, combine: Instruction): void {
   if (dtype !== 'float64')
     code.get(value).get(value).get(value).shuffle32([2, 3, 0, 1]).op(combine).set(value);
@@ -64,7 +64,7 @@ export function acrossLanes(code: Code, dtype: DType, value: Local, combine: Ins
   code.get(value).get(value).get(value).shuffle32(neighbour).op(combine).set(value);
 }
 
-/** So many new locals for registers. */
+/** New locals for registers. */
 export function newLocals(code: Code, count: number): readonly Local[] {
   return Array.from({ length: count }, () => code.local('v128'));
 }

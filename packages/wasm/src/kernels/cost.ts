@@ -1,6 +1,6 @@
 /**
- * What scalar expressions cost, in vector instructions: rough numbers, that decide how often a loop body is
- * repeated, along which axis the lanes lie, and what is worth keeping.
+ * Costs of scalar expressions in vector instructions: rough numbers that decide how far a loop is unrolled,
+ * which axis is vectorised, and what is cached.
  */
 import {
   bodiesOf,
@@ -21,7 +21,7 @@ const CHEAP = 1;
 const DIVISION = 5;
 const FUNCTION = 20;
 const POWER = 50;
-/** An access of one lane after the other. */
+/** An access of each lane by itself. */
 const SCATTERED = 5;
 const RANDOM = 40;
 
@@ -52,12 +52,12 @@ function costOf(scalar: Scalar): number {
   return (COSTS[scalar.op] as (scalar: Scalar) => number)(scalar);
 }
 
-/** The cost of everything in some expressions, each counted once. */
+/** The cost of some expressions, each subexpression counted once. */
 export function costOfAll(roots: readonly Scalar[]): number {
   return scalarsIn(roots).reduce((sum, scalar) => sum + costOf(scalar), 0);
 }
 
-/** The cost of an expression with all that it is made of. */
+/** The cost of an expression with its subexpressions. */
 export function costOfTree(scalar: Scalar): number {
   return costOfAll([scalar]);
 }
@@ -65,17 +65,17 @@ export function costOfTree(scalar: Scalar): number {
 /** Lanes of a register: of float32, which most kernels compute with. */
 const LANES = 4;
 
-/** What a whole kernel costs; composites are only kept where there is much to do. */
-export function workOf(kernel: Kernel): number {
+/** The cost of a whole kernel; composites are custom kernels only where there is much to compute. */
+export function costOfKernel(kernel: Kernel): number {
   if (kernel.kind === 'custom') return Number.MAX_VALUE;
-  return bodiesOf(kernel).reduce((sum, { extents, values, accumulations: folds, targets }) => {
-    return sum + (sizeOf(extents) / LANES) * (costOfAll(values) + folds + targets.length);
+  return bodiesOf(kernel).reduce((sum, { extents, values, accumulations, targets }) => {
+    return sum + (sizeOf(extents) / LANES) * (costOfAll(values) + accumulations + targets.length);
   }, 0);
 }
 
 /**
- * What the loads and stores of some expressions cost if the lanes lie along an axis: side by side, all the
- * same, or each by itself.
+ * The cost of the loads and stores of some expressions if an axis is vectorised: contiguous, broadcast, or
+ * each lane by itself.
  */
 export function accessCost(roots: readonly Scalar[], stores: readonly Store[], axis: number): number {
   const costOfAccess = (index: Index): number => {
@@ -85,7 +85,7 @@ export function accessCost(roots: readonly Scalar[], stores: readonly Store[], a
   let cost = 0;
   for (const scalar of scalarsIn(roots)) {
     if (scalar.op === 'load') cost += costOfAccess(scalar.index);
-    // Where the position changes from lane to lane, each lane has an address of its own anyway.
+    // Where the gathered index differs between lanes, each lane has an address of its own anyway.
     if (scalar.op === 'gather')
       cost += dependsOnAxis(scalar.position, axis) ? SCATTERED : costOfAccess(scalar.index);
   }

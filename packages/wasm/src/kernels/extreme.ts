@@ -1,7 +1,7 @@
 /**
- * The position of the first largest or smallest element of a row, or of its first NaN. Each lane remembers
- * the best value that it has seen, and where; a later element replaces it only if it is better. Of lanes with
- * equal values the one that saw its value first is right.
+ * argmax and argmin: the index of the first largest or smallest element of a row, or of its first NaN. Each
+ * lane keeps the best value so far and its index; a later element replaces it only if it is better. Between
+ * lanes of equal values, the smaller index wins.
  */
 import type { ArgReduceKind, DType } from '@firsthand/graph';
 import {
@@ -18,8 +18,8 @@ import { widenMask, narrowMask } from '../scalar/convert.ts';
 import { putConstant, REGISTERS, type Register } from '../scalar/registers.ts';
 
 /**
- * The position of a lane in which nothing was better than the worst there is: all of them are the worst, and
- * the first is at 0.
+ * The index of a lane that no element has replaced: all its elements are the worst value there is, and the
+ * first of them is at 0.
  */
 const NOWHERE = 2 ** 31 - 1;
 
@@ -111,7 +111,7 @@ export function extremePosition(options: AccumulatorOptions, kind: ArgReduceKind
       });
     },
     flush: () => {},
-    finish: () => {
+    result: () => {
       if (!lanesAreRows) {
         const [first, ...rest] = bests;
         for (const next of rest) merge(first!, next);

@@ -1,6 +1,6 @@
 /**
- * What every kind of kernel is planned into, once: how much working memory it needs, which of its loops threads
- * share, and how its code is emitted. The decisions themselves (lanes, tiles, blocks) are data of the kind's own.
+ * A kernel is planned once: how much working memory it needs, which of its loops threads share, and how its
+ * code is emitted. The decisions themselves (lanes, tiles, blocks) are data of each kind of kernel.
  */
 import type { Kernel, KernelPlan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';

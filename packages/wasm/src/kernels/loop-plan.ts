@@ -1,7 +1,7 @@
 /**
- * How a loop kernel becomes vector code: along which axis the lanes of registers lie, and how many vectors
- * one loop body computes. Lanes along the innermost column axis sweep contiguous rows (softmax, layer norm,
- * maps); lanes along a row axis compute neighbouring rows at once (sums over the columns of a matrix).
+ * How a loop kernel is vectorised: along which axis, and how many vectors one loop body computes. Lanes along
+ * the innermost column axis suit contiguous rows (softmax, layer norm, maps); lanes along a row axis compute
+ * neighbouring rows at once (sums over the columns of a matrix).
  */
 import { togetherKind } from '../scalar/functions.ts';
 import {
@@ -18,9 +18,9 @@ import { rootsOf, withRowCache } from './row-cache.ts';
 
 /** The decisions for one kernel. */
 export interface LoopPlan {
-  /** With the caches of rows among its operands. */
+  /** With the row caches among its operands. */
   readonly kernel: LoopKernel;
-  /** For each operand that is a cache, bytes from the start of the working memory. */
+  /** For each operand that is a row cache, its offset in the working memory, in bytes. */
   readonly cacheOffsets: readonly number[];
   readonly scratchBytes: number;
   /** Lanes of a register that are used: 2 in a kernel in which float64 occurs. */
@@ -29,31 +29,28 @@ export interface LoopPlan {
   /** Whether each lane is a row. */
   readonly lanesAreRows: boolean;
   /**
-   * In a map whose accesses do not agree on which axis is contiguous (a transposition), the axis that should
-   * run inside the lanes, a few of its values at a time: so that a cache line that was loaded for the first
-   * of them is still there for the others.
+   * In a map whose accesses disagree on which axis is contiguous (a transposition), the axis of which a few
+   * values run inside the lanes, so that a cache line loaded for the first of them is still cached for the
+   * others.
    */
   readonly tileAxis: number | null;
-  /** For each pass the vectors of one loop body; where lanes are rows, all passes have the same. */
+  /** The vectors of one loop body for each pass; where lanes are rows, the same for all passes. */
   readonly vectors: readonly number[];
 }
 
-/** Vectors per body, while the body stays shorter than so many instructions. */
+/** Vectors per body, while the body is shorter than this many instructions. */
 const BODY = 40;
 const MOST_VECTORS = 4;
 /**
- * Vectors of a function that are computed together: its constants are loaded once for all of them, and there
- * are registers for no more.
+ * Vectors of a math function that are computed together: its constants are loaded once for all of them, and
+ * there are registers for no more.
  */
 const FUNCTION_VECTORS = 6;
-/**
- * The same for what is stored once per row, which is outside of the innermost loops, but takes its time to
- * compile.
- */
+/** The same for stores once per row, which are outside of the innermost loops but take time to compile. */
 const ROW_BODY = 400;
-/** Reductions of one pass where each lane is a row. */
+/** Reductions per pass where each lane is a row. */
 const MOST_REDUCTIONS = 3;
-/** Putting the lanes of a register together at the end of a row, in vector instructions. */
+/** Combining the lanes of a register at the end of a row, in vector instructions. */
 const ACROSS = 12;
 
 /** The lanes that registers have in a kernel. */
@@ -65,14 +62,14 @@ export function widthOf(kernel: Kernel): 4 | 2 {
     : 4;
 }
 
-/** Lanes that are fewer elements apart are near enough. */
+/** Strides from which neighbouring lanes do not share a cache line. */
 const FAR = 32;
-/** An axis must be so long to be worth cutting. */
+/** The shortest axis that is worth tiling. */
 const LONG = 16;
 
 /**
- * Decides.
- * @param bound the number of axes, from the first, that have a value already and are no loops
+ * Plans the loops.
+ * @param bound the number of leading axes that have a value already and are no loops
  */
 export function planLoop(given: LoopKernel, bound = 0): LoopPlan {
   const width = widthOf(given);
@@ -106,7 +103,7 @@ export function planLoop(given: LoopKernel, bound = 0): LoopPlan {
   };
 }
 
-/** An axis along which elements lie side by side that are far apart along the lanes. */
+/** An axis that is contiguous in accesses whose stride along the lanes is far. */
 function chooseTileAxis(
   { rows, columns, passes }: LoopKernel,
   laneAxis: number,
@@ -130,8 +127,8 @@ function chooseTileAxis(
 }
 
 /**
- * The kernel with passes of a few reductions each, so that the accumulators of several vectors find room in
- * registers. What a pass stores it stores at its end.
+ * The kernel with a few reductions per pass, so that the accumulators of several vectors fit into registers.
+ * A pass stores at its end.
  */
 function splitPasses(kernel: LoopKernel): LoopKernel {
   const passes = kernel.passes.flatMap((pass) => {
@@ -144,7 +141,7 @@ function splitPasses(kernel: LoopKernel): LoopKernel {
   return { ...kernel, passes };
 }
 
-/** How many vectors make a loop body that is neither too long nor too short. */
+/** Vectors of a loop body: enough to hide latencies, few enough to keep the code short. */
 function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
   const roots = rootsOf(kernel, pass);
   const scalars = scalarsIn(roots);
@@ -156,19 +153,19 @@ function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
 }
 
 /**
- * Whether a kernel only computes each element of one index space by itself: then its axes may run in any
+ * Whether a kernel computes each element of one index space independently: then its axes may run in any
  * order.
  */
 export function isMap({ passes, rowStores, reductions }: LoopKernel): boolean {
   return passes.length === 1 && rowStores.length === 0 && reductions.length === 0;
 }
 
-/** Whether the lanes of a kernel would be rows. */
+/** Whether a kernel would be vectorised along rows. */
 export function lanesAreRows(kernel: LoopKernel): boolean {
   return chooseLanes(kernel, widthOf(kernel), 0).lanesAreRows;
 }
 
-/** The cheapest axis for the lanes, by what is side by side in memory. */
+/** The cheapest axis to vectorise, by what is contiguous in memory. */
 function chooseLanes(
   kernel: LoopKernel,
   width: number,

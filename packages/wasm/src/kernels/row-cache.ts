@@ -1,7 +1,7 @@
 /**
- * Values of a row that are computed once. Where several passes over a row need the same expensive value (the
- * exponentials of a softmax: their sum, then each divided by it), the first pass stores it in working memory,
- * and the later ones load it. This is a rewrite of the kernel: working memory becomes further operands.
+ * Caches for expensive values of a row. Where several passes over a row need the same value (the exponentials
+ * of a softmax: first their sum, then each divided by it), the first pass stores it in working memory, and
+ * later ones load it. This is a rewrite of the kernel: row caches become further operands.
  */
 import {
   inputsOf,
@@ -18,12 +18,12 @@ import { bytesOf } from '../scalar/registers.ts';
 import { costOfTree } from './cost.ts';
 import { axesOf } from '../scalar/indices.ts';
 
-/** Values that are cheaper than this are computed again. */
+/** Values that are cheaper than this are recomputed. */
 const EXPENSIVE = 8;
-/** A row that needs more bytes is computed again: storing it would cost as much. */
+/** Rows that need more bytes are recomputed: storing them would cost as much. */
 const CACHE_BYTES = 2 ** 18;
 
-/** A kernel with operands beyond its own, which lie in working memory one after the other. */
+/** A kernel with row caches: operands in working memory, one after the other. */
 export interface CachedKernel {
   readonly kernel: LoopKernel;
   /** Bytes from the start of the working memory, for each additional operand. */
@@ -65,7 +65,7 @@ export function rootsOf({ reductions }: LoopKernel, pass: Pass): readonly Scalar
   ];
 }
 
-/** The kernel with caches for what is expensive and needed in several passes. */
+/** The kernel with caches for expensive values that several passes need. */
 export function withRowCache(kernel: LoopKernel): CachedKernel {
   const { rows, columns, passes, operands } = kernel;
   if (passes.length < 2) return { kernel, offsets: [], bytes: 0 };
@@ -155,19 +155,19 @@ function changesAlongRow(scalar: Scalar, rows: number): boolean {
   return scalarsIn([scalar]).some((each) => 'index' in each && axesOf(each.index) >>> rows !== 0);
 }
 
-/** The position among the columns. */
+/** The index among the columns. */
 export function rowMajor(rows: number, columns: readonly number[]): Index {
-  let factor = 1;
+  let coefficient = 1;
   const terms = columns.map((_, column) => {
     const axis = rows + columns.length - 1 - column;
-    const term = { coefficient: factor, atom: { kind: 'axis' as const, axis } };
-    factor *= columns[axis - rows]!;
+    const term = { coefficient, atom: { kind: 'axis' as const, axis } };
+    coefficient *= columns[axis - rows]!;
     return term;
   });
   return { offset: 0, terms: terms.toReversed() };
 }
 
-/** Replaces expressions within others; what contains nothing to replace stays the same object. */
+/** Replaces expressions within others; an expression with nothing to replace stays the same object. */
 function rewriter(replacement: (scalar: Scalar) => Scalar | null): (scalar: Scalar) => Scalar {
   const known = new Map<Scalar, Scalar>();
   return (root) => {

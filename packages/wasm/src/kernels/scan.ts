@@ -1,7 +1,7 @@
 /**
- * Running sums, products and linear recurrences. Lanes are rows, where there are rows enough, since the
- * elements of one row wait for each other; else a row is swept element by element. Floats are folded in
- * float64, so that each total is rounded once, however long the row has become.
+ * Running sums, products and linear recurrences. Lanes are rows where there are enough of them, since the
+ * elements of one row depend on each other; otherwise a row is scanned element by element. Floats accumulate
+ * in float64, so that each total is rounded once, however long the row.
  */
 import type { Scalar, ScanKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
@@ -13,11 +13,11 @@ import { accessCost } from './cost.ts';
 import type { Tools } from '../scalar/functions.ts';
 import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
-import { Loops } from './loops.ts';
+import { LoopNest } from './loop-nest.ts';
 import { partitionAxis, mostEven, type AxisRange } from '../threads/partition.ts';
 import type { Vector } from '../scalar/nest.ts';
 
-/** Waiting for the operation before, in vector instructions. */
+/** The latency of the previous operation, in vector instructions. */
 const WAITING = 6;
 const VECTORS = 4;
 
@@ -65,13 +65,13 @@ function emitScan(
   { width, laneAxis, vectors }: ScanPlan,
   params: readonly Local[],
   tools: Tools,
-  part: AxisRange | null,
+  range: AxisRange | null,
 ): void {
   const { rows, count, operands, stores } = kernel;
   const last = rows.length;
   const inputs = inputsOf(kernel);
   const all = { scalars: inputs, stores };
-  const loops = new Loops({
+  const loops = new LoopNest({
     code,
     tools,
     operands,
@@ -80,7 +80,7 @@ function emitScan(
     rows: last,
     laneAxis,
     width,
-    part,
+    range: range,
     all,
   });
   const { emitter } = loops;
@@ -91,11 +91,11 @@ function emitScan(
     loops.over([last], all, () => {
       loops.each(block, all, (vector) => {
         const state = running[vector]!;
-        emitter.withLocals(inputs, vector, (element, factor) =>
-          advance(code, kernel, state, element, factor),
+        emitter.withLocals(inputs, vector, (element, coefficient) =>
+          accumulateElement(code, kernel, state, element, coefficient),
         );
-        // Known between the fold and the stores only: what depends on it is computed nowhere else, not even
-        // before the loop over the next segment.
+        // Bound between the accumulation and the stores only: what depends on the total must not be hoisted,
+        // not even before the loop over the next range.
         emitter.bindTotal(running.map(({ total }) => total));
         emitter.storeAll(stores, vector);
         emitter.bindTotal(null);
@@ -107,7 +107,7 @@ function emitScan(
   loops.over(outer, all, () => loops.blocks(vectors, all, row));
 }
 
-/** The row axis whose elements suit the lanes best, or null if sweeping one row by itself costs less. */
+/** The row axis to vectorise, or null if scanning one row at a time costs less. */
 function chooseLanes(kernel: ScanKernel, width: number): number | null {
   const { rows, stores } = kernel;
   const inputs = inputsOf(kernel);
@@ -119,8 +119,8 @@ function chooseLanes(kernel: ScanKernel, width: number): number | null {
   return best;
 }
 
-const inputsOf = ({ value, coefficient: factor }: ScanKernel): readonly Scalar[] =>
-  factor === null ? [value] : [value, factor];
+const inputsOf = ({ value, coefficient }: ScanKernel): readonly Scalar[] =>
+  coefficient === null ? [value] : [value, coefficient];
 const isWide = ({ dtype }: ScanKernel): boolean => dtype === 'float32' || dtype === 'float16';
 
 function begin(code: Code, kernel: ScanKernel): Running {
@@ -133,24 +133,24 @@ function begin(code: Code, kernel: ScanKernel): Running {
   return { wide, total: code.local('v128') };
 }
 
-/** Folds an element into the total: total + element, total · element, or factor · total + element. */
-function advance(
+/** Accumulates an element: total + element, total · element, or coefficient · total + element. */
+function accumulateElement(
   code: Code,
   kernel: ScanKernel,
   { wide, total }: Running,
   element: Local,
-  factor: Local | undefined,
+  coefficient: Local | undefined,
 ): void {
   const { dtype } = kernel;
   const [low, high] = wide as [Local, Local];
   if (!isWide(kernel)) {
-    fold(
+    accumulate(
       code,
       kernel,
       low,
       dtype,
       () => code.get(element),
-      factor === undefined ? null : () => code.get(factor),
+      coefficient === undefined ? null : () => code.get(coefficient),
     );
     code.tee(low).set(total);
     return;
@@ -158,15 +158,22 @@ function advance(
   const promoteLow = (x: Local) => (): unknown => code.get(x).op('f64x2.promote_low_f32x4');
   const promoteHigh = (x: Local) => (): unknown =>
     code.get(x).get(x).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4');
-  fold(code, kernel, low, 'float64', promoteLow(element), factor === undefined ? null : promoteLow(factor));
+  accumulate(
+    code,
+    kernel,
+    low,
+    'float64',
+    promoteLow(element),
+    coefficient === undefined ? null : promoteLow(coefficient),
+  );
   code.tee(low).op('f32x4.demote_f64x2_zero');
-  fold(
+  accumulate(
     code,
     kernel,
     high,
     'float64',
     promoteHigh(element),
-    factor === undefined ? null : promoteHigh(factor),
+    coefficient === undefined ? null : promoteHigh(coefficient),
   );
   code.tee(high).op('f32x4.demote_f64x2_zero').shuffle32([0, 1, 4, 5]);
   if (dtype === 'float16') convert(code, 'float32', 'float16');
@@ -174,17 +181,17 @@ function advance(
 }
 
 /** Leaves the next total of one register on the stack. */
-function fold(
+function accumulate(
   code: Code,
   kernel: ScanKernel,
   total: Local,
   dtype: DType,
   putElement: () => unknown,
-  putFactor: (() => unknown) | null,
+  putCoefficient: (() => unknown) | null,
 ): void {
   code.get(total);
-  if (putFactor !== null) {
-    putFactor();
+  if (putCoefficient !== null) {
+    putCoefficient();
     code.op(instructionOf('mul', dtype));
   }
   putElement();

@@ -1,7 +1,7 @@
 /**
- * Writing by computed positions, in row-major order, so that sums have one order and the last `set` wins.
- * Where the position is the same for a whole row of elements (the gradient of an embedding) the row is added
- * vector by vector: its elements have different targets. Else each element goes by itself.
+ * Scattering in row-major order, so that sums have one order and the last `set` wins. Where a whole row of
+ * elements has one index (the gradient of an embedding), the row is added vector by vector: its elements have
+ * different targets. Otherwise each element is stored by itself.
  */
 import { coefficientOf, scalarsIn, type Scalar, type ScatterKernel } from '@firsthand/compiler';
 import { emitBinary } from '../scalar/arithmetic.ts';
@@ -9,7 +9,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
-import { Loops } from './loops.ts';
+import { LoopNest } from './loop-nest.ts';
 import { partitionAxis, type AxisRange } from '../threads/partition.ts';
 import { axesOf } from '../scalar/indices.ts';
 import { bytesOf } from '../scalar/registers.ts';
@@ -18,7 +18,7 @@ const VECTORS = 2;
 
 interface ScatterPlan {
   readonly width: 4 | 2;
-  /** The innermost axis, where a row of elements has one position; else null. */
+  /** The innermost axis, where a row of elements has one index; else null. */
   readonly laneAxis: number | null;
   readonly vectors: number;
 }
@@ -34,8 +34,8 @@ function planScatter(kernel: ScatterKernel): ScatterPlan {
 }
 
 /**
- * Plans a scatter kernel. Threads share the elements of a row, whose targets differ. Rows may have one target
- * and stay in order.
+ * Plans a scatter kernel. Threads share the elements of a row, whose targets differ. Rows may have the same
+ * target and stay in order.
  */
 export function planScatterKernel(kernel: ScatterKernel): WasmKernelPlan<Tools> {
   const plan = planScatter(kernel);
@@ -53,13 +53,13 @@ function emitScatter(
   { width, laneAxis, vectors }: ScatterPlan,
   params: readonly Local[],
   tools: Tools,
-  part: AxisRange | null,
+  range: AxisRange | null,
 ): void {
   const { operands, extents, mode, target, index, position, stride, extent, value } = kernel;
   if (extent === 0) return;
   const { dtype, length } = operands[target]!;
   const all = { scalars: [position, value], stores: [] };
-  const loops = new Loops({
+  const loops = new LoopNest({
     code,
     tools,
     operands,
@@ -68,12 +68,12 @@ function emitScatter(
     rows: 0,
     laneAxis,
     width,
-    part,
+    range: range,
     all,
   });
   const { emitter, nest } = loops;
-  const [place, address] = [code.local('i32'), code.local('i32')];
-  // So many elements follow the picked position.
+  const [selected, address] = [code.local('i32'), code.local('i32')];
+  // The elements of the target from the picked index on.
   const picked = {
     operand: { dtype, length: length - (extent - 1) * stride, access: 'update' as const },
     address,
@@ -82,10 +82,10 @@ function emitScatter(
   loops.over(outer, all, () => {
     emitter.block = [{ shift: 0, lanes: 1 }];
     emitter.emit(position, 0);
-    code.lane('i32x4.extract_lane', 0).tee(place).i32(extent).op('i32.lt_u');
+    code.lane('i32x4.extract_lane', 0).tee(selected).i32(extent).op('i32.lt_u');
     code.if(() => {
       code
-        .get(place)
+        .get(selected)
         .i32(stride * bytesOf(dtype))
         .op('i32.mul')
         .get(params[target]!)
@@ -114,7 +114,7 @@ function emitScatter(
       nest.enter([], rows);
     });
   });
-  code.release(place, address);
+  code.release(selected, address);
 }
 
 /** Whether an expression changes along an axis. */

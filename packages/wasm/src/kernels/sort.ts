@@ -1,8 +1,8 @@
 /**
- * Sorting: each value becomes an integer that orders as the values do (its bits, with those of negative
- * numbers turned round; NaN the largest), with its position beside it, and these words are merged, runs of 1,
- * 2, 4, … into runs twice as long, between two halves of the working memory. Merging takes the left of
- * equals, so the order is stable.
+ * Merge sort: each value becomes an integer that orders as the values do (its bits, with those of negative
+ * numbers inverted; NaN the largest), paired with its index, and these words are merged, runs of 1, 2, 4, …
+ * into runs twice as long, between two halves of the working memory. The left of equals comes first, so the
+ * order is stable.
  */
 import type { SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
@@ -10,7 +10,7 @@ import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
-import { Loops } from './loops.ts';
+import { LoopNest } from './loop-nest.ts';
 import { partitionAxis, mostEven, type AxisRange } from '../threads/partition.ts';
 import { REGISTERS } from '../scalar/registers.ts';
 
@@ -40,7 +40,7 @@ function emitSort(
   kernel: SortKernel,
   params: readonly Local[],
   tools: Tools,
-  part: AxisRange | null,
+  range: AxisRange | null,
 ): void {
   const { rows, count, operands, value, target, descending } = kernel;
   const scratch = params[operands.length]!;
@@ -48,7 +48,7 @@ function emitSort(
   const width = widthOf(kernel);
   const all = { scalars: [value], stores: [] };
   const extents = [...rows, count];
-  const loops = new Loops({
+  const loops = new LoopNest({
     code,
     tools,
     operands,
@@ -57,18 +57,18 @@ function emitSort(
     rows: axis,
     laneAxis: axis,
     width,
-    part,
+    range: range,
     all,
   });
   const { emitter, nest } = loops;
   const size = wordBytes(kernel);
-  const place = code.local('i32');
-  /** Sets `place` to the word of the first lane, in the half of the memory that begins at `from`. */
+  const address = code.local('i32');
+  /** Sets `address` to the word of the first lane, in the half of the memory that begins at `from`. */
   const locate = (from: Local): void => {
     const counter = nest.axes[axis]!;
     if (typeof counter === 'number') code.i32(counter * size);
     else code.get(counter).i32(Math.log2(size)).op('i32.shl');
-    code.get(from).op('i32.add').set(place);
+    code.get(from).op('i32.add').set(address);
   };
   const outer = rows.map((_, each) => each);
   loops.over(outer, all, () => {
@@ -84,7 +84,7 @@ function emitSort(
           );
           code.set(positions);
           locate(scratch);
-          storeWords(code, size, place, keys, positions, lanes);
+          storeWords(code, size, address, keys, positions, lanes);
           code.release(keys, positions);
         });
       });
@@ -97,7 +97,7 @@ function emitSort(
       block.forEach((vector) => {
         const positions = code.local('v128');
         locate(sorted);
-        loadPositions(code, size, place, vector.lanes);
+        loadPositions(code, size, address, vector.lanes);
         code.set(positions);
         emitter.access.store(array, target.index, vector, positions);
         code.release(positions);
@@ -105,7 +105,7 @@ function emitSort(
     });
     code.release(sorted);
   });
-  code.release(place);
+  code.release(address);
 }
 
 /** Leaves keys on the stack: as signed integers they are in the order of the values. */
@@ -139,11 +139,11 @@ function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void 
   if ((register === 'mask') !== descending) code.op('v128.not');
 }
 
-/** Stores keys with their positions, the key in the upper half of each word so that it decides. */
+/** Stores keys with their indices, the key in the upper half of each word so that it decides. */
 function storeWords(
   code: Code,
   size: 8 | 16,
-  place: Local,
+  address: Local,
   keys: Local,
   positions: Local,
   lanes: number,
@@ -160,12 +160,12 @@ function storeWords(
         .set(word);
       if (present > 1)
         code
-          .get(place)
+          .get(address)
           .get(word)
           .memory('v128.store', 16 * half);
       else
         code
-          .get(place)
+          .get(address)
           .get(word)
           .laneMemory('v128.store64_lane', 0, 16 * half);
     });
@@ -177,7 +177,7 @@ function storeWords(
         .shuffle32([2 * lane, 2 * lane + 1, 4 + lane, 4 + lane])
         .set(word);
       code
-        .get(place)
+        .get(address)
         .get(word)
         .memory('v128.store', 16 * lane);
     }
@@ -185,11 +185,11 @@ function storeWords(
   code.release(word);
 }
 
-/** Leaves the positions of so many words on the stack, as i32x4. */
-function loadPositions(code: Code, size: 8 | 16, place: Local, lanes: number): void {
+/** Leaves the indices of some words on the stack, as i32x4. */
+function loadPositions(code: Code, size: 8 | 16, address: Local, lanes: number): void {
   const at = size === 8 ? 0 : 8;
-  for (let lane = lanes - 1; lane > 0; lane--) code.get(place);
-  code.get(place).memory('v128.load32_zero', at);
+  for (let lane = lanes - 1; lane > 0; lane--) code.get(address);
+  code.get(address).memory('v128.load32_zero', at);
   for (let lane = 1; lane < lanes; lane++) code.laneMemory('v128.load32_lane', lane, at + lane * size);
 }
 
@@ -197,7 +197,7 @@ function loadPositions(code: Code, size: 8 | 16, place: Local, lanes: number): v
  * Sorts the words at the start of the working memory.
  * @param half bytes between the two halves
  * @param bytes of all words
- * @returns a local with the address of the half in which they lie sorted; the caller releases it
+ * @returns a local with the address of the half that holds the sorted words; the caller releases it
  */
 function merge(code: Code, scratch: Local, half: number, bytes: number, size: 8 | 16): Local {
   const names = [

@@ -7,7 +7,7 @@ import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
 import type { Code, Local } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
-import { arithmeticOf, type Arithmetic } from '../contract/arithmetic.ts';
+import { arithmeticOf, type Arithmetic } from '../matmul/arithmetic.ts';
 import type { Features } from '../engine/features.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { now } from '../engine/clock.ts';

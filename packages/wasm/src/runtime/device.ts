@@ -6,8 +6,8 @@ import { compileProgram, type Target } from '@firsthand/compiler';
 import type { DType, Program, TypedArray } from '@firsthand/graph';
 import type { Device, Storage } from '@firsthand/runtime';
 import { WasmExecutable } from './executable.ts';
-import { isStream } from '../attention/stream.ts';
-import { planKernel } from '../kernels/kernel-code.ts';
+import { hasBlockwiseKernel } from '../attention/algorithms.ts';
+import { planKernel } from './plan-kernel.ts';
 import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import type { Session } from './session.ts';
 import type { WasmStorage } from '../memory/storage.ts';
@@ -29,7 +29,7 @@ export class WasmDevice implements Device {
       float64: true,
       implicitMatrices: true,
       widensColumns: true,
-      hasKernel: isStream,
+      hasKernel: hasBlockwiseKernel,
       rowEpilogues: true,
       splitsReductions: true,
     };

@@ -8,11 +8,11 @@ import type { Callee } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES, type Compiled } from '../engine/instantiate.ts';
 import type { Features } from '../engine/features.ts';
-import { emitKernel, functionsOf, kernelSignature } from '../kernels/kernel-code.ts';
+import { emitKernel, functionsOf, kernelSignature } from './plan-kernel.ts';
 import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import type { Partition } from '../threads/partition.ts';
-import { workOf } from '../kernels/cost.ts';
-import type { Tile } from '../contract/tile.ts';
+import { costOfKernel } from '../kernels/cost.ts';
+import type { Tile } from '../matmul/register-tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 
@@ -103,7 +103,7 @@ export class KernelLibrary {
 
   #partitionOf({ kernel, plan }: PlannedKernel<WasmKernelPlan>): Partition | null {
     const { divideFrom } = this.#options;
-    return divideFrom === Infinity || workOf(kernel) < divideFrom ? null : plan.partition;
+    return divideFrom === Infinity || costOfKernel(kernel) < divideFrom ? null : plan.partition;
   }
 
   /**

@@ -12,7 +12,7 @@
 import type { Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
 import type { DType } from '@firsthand/linalg';
-import { takesTable } from '../kernels/kernel-code.ts';
+import { takesTable } from './plan-kernel.ts';
 import { blockSize } from '../memory/heap.ts';
 
 /** Outputs of at most so many bytes are moved to the host when a run ends: no finalizer has to free them. */

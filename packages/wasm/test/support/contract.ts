@@ -6,11 +6,11 @@ import { setFlagsFromString } from 'node:v8';
 import { expect } from 'vitest';
 import type { Code, Local } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
-import { planContractKernel } from '../../src/contract/contract.ts';
-import type { Tile } from '../../src/contract/tile.ts';
-import { TILES } from '../../src/contract/tiles.ts';
+import { planMatmulKernel } from '../../src/matmul/matmul.ts';
+import type { Tile } from '../../src/matmul/register-tile.ts';
+import { TILES } from '../../src/matmul/tile-sizes.ts';
 import { detectFeatures } from '../../src/engine/features.ts';
-import { functionsOf } from '../../src/kernels/kernel-code.ts';
+import { functionsOf } from '../../src/runtime/plan-kernel.ts';
 import { FLOAT64_IMPORTS, scalarImports } from '../../src/math/float64.ts';
 import { expectSameByRanges } from './ranges.ts';
 
@@ -172,7 +172,7 @@ export function runContract(
   { relaxedSimd, tile }: Way,
   first = 0,
 ): TypedArray[] {
-  const plan = planContractKernel(kernel, tile);
+  const plan = planMatmulKernel(kernel, tile);
   const { scratch } = plan;
   const count = arrays.length;
   const order = arrays.map((_, position) => (first + position) % count);

@@ -1,8 +1,8 @@
 /**
  * The innermost loop: a tile of sums, `rows` high and `vectors` wide, stays in registers while k runs,
- * sum[i][j] += a[i, k]·b[k, j]. Each k loads the tile's side of b as vectors and that of a as elements spread
- * over all lanes: rows·vectors multiply-adds for rows + vectors loads. Every element is one sum over k in
- * ascending order, so a tile's shape changes the speed and no bit.
+ * sum[i][j] += a[i, k]·b[k, j]. Each k loads the tile's columns of b as vectors and broadcasts its elements
+ * of a: rows·vectors multiply-adds for rows + vectors loads. Every element is one sum over k in ascending
+ * order, so the tile's shape changes the speed and no bit.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAddProduct, emitAdvance, type Count } from './address.ts';
@@ -43,9 +43,9 @@ export interface TileSum {
 /** Locals for the sums of a tile, in the order in which each step of k adds to them. */
 export function tileSums(code: Code, rows: number, columns: number): TileSum[] {
   const wide = columns > rows;
-  const held = Math.min(rows, columns);
+  const inRegisters = Math.min(rows, columns);
   return Array.from({ length: rows * columns }, (_, index) => {
-    const [outer, inner] = [Math.floor(index / held), index % held];
+    const [outer, inner] = [Math.floor(index / inRegisters), index % inRegisters];
     return { row: wide ? inner : outer, column: wide ? outer : inner, sum: code.local('v128') };
   });
 }
@@ -58,8 +58,8 @@ export function emitClear(code: Code, sums: readonly TileSum[]): void {
 }
 
 /**
- * sums = Σ over `count` values of k, from zero. Changes both pointers. What follows must be stores of the
- * sums in their order (see `emitProductLoop`).
+ * sums = Σ over `count` values of k, from zero. Changes both pointers. The code after it must store the sums
+ * in their order (see `emitProductLoop`).
  */
 export function emitSums(
   code: Code,
@@ -82,13 +82,13 @@ export function emitSums(
 }
 
 /**
- * Runs `body`, which moves `pointer` on by `step`, `count` times.
+ * Runs `body`, which advances `pointer` by `step`, `count` times.
  *
  * V8's TurboFan (Node 20 and 22) moves all loads of a basic block to its start, and so runs out of registers
  * in all but the smallest tiles, unless control flow meets behind the loop and the sums are then stored in
- * their order. Hence the way around the loop, which is never taken. Nor may it unroll the loop, since all
- * copies but the last suffer the same; it unrolls only loops that have no call: hence the fill, which is
- * never reached, and which compilers remove.
+ * their order. Hence the branch around the loop, which is never taken. Nor may TurboFan unroll the loop,
+ * since all copies but the last suffer the same; it unrolls only loops without a call: hence the memory.fill,
+ * which is never reached, and which compilers remove.
  */
 export function emitProductLoop(
   code: Code,
@@ -118,7 +118,7 @@ export function emitProductLoop(
 }
 
 /**
- * Adds the products of every row with every column to the sums. The shorter side of the tile is held in
+ * Adds the products of every row with every column to the sums. The shorter side of the tile stays in
  * registers, the longer one passes through one register.
  * @param loadRow pushes the vector of a row
  * @param loadColumn pushes the vector of a column
@@ -134,17 +134,23 @@ export function emitProducts(
   const wide = last.column > last.row;
   const values = Array.from({ length: Math.min(last.row, last.column) + 1 }, () => code.local('v128'));
   const value = code.local('v128');
-  values.forEach((local, held) => {
-    (wide ? loadRow : loadColumn)(held);
+  values.forEach((local, inRegisters) => {
+    (wide ? loadRow : loadColumn)(inRegisters);
     code.set(local);
   });
   for (const { row, column, sum } of sums) {
-    const [passing, held] = wide ? [column, row] : [row, column];
-    if (held === 0) {
+    const [passing, inRegisters] = wide ? [column, row] : [row, column];
+    if (inRegisters === 0) {
       (wide ? loadColumn : loadRow)(passing);
       code.set(value);
     }
-    emitMultiplyAdd(code, arithmetic, sum, wide ? values[held]! : value, wide ? value : values[held]!);
+    emitMultiplyAdd(
+      code,
+      arithmetic,
+      sum,
+      wide ? values[inRegisters]! : value,
+      wide ? value : values[inRegisters]!,
+    );
   }
   code.release(...values, value);
 }

@@ -1,27 +1,27 @@
 /**
- * Parts of an axis in which no guard changes. A padded or concatenated array is guarded by comparisons of a
- * loop variable with constants: between these the loop needs no comparison, and what a guard excludes is not
- * computed at all.
+ * Index-set splitting: an axis is split where a bounds predicate changes. A padded or concatenated array is
+ * guarded by comparisons of a loop variable with constants: between these the loop needs no comparison, and
+ * an excluded branch is not computed at all.
  */
 import type { Guard } from '../scalar/indices.ts';
 
 /** from ≤ loop variable < to */
-export interface Segment {
+export interface IndexRange {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * The parts of 0 … extent, in order; one part if there would be more than `most`. A guard that changes along
- * another axis `beside` as well is decided there, for one value of this axis after the other.
+ * The ranges of 0 … extent, in order; one range if there would be more than `most`. A predicate that also
+ * changes along the axis `beside` is decided there, for one value of this axis after the other.
  */
-export function segmentsOf(
+export function splitIndexSet(
   guards: readonly Guard[],
   axis: number,
   extent: number,
   most: number,
   beside: number | null = null,
-): readonly Segment[] {
+): readonly IndexRange[] {
   const breaks = new Set<number>();
   for (const { index, low, high } of guards) {
     const own = index.terms.find(({ atom }) => atom.kind === 'axis' && atom.axis === axis);
@@ -33,7 +33,7 @@ export function segmentsOf(
       continue;
     }
     for (const bound of [low, high]) {
-      // The first value at which factor·value + offset has reached the bound, or has fallen below it.
+      // The first value at which coefficient·value + offset reaches the bound, or falls below it.
       const at = (bound - index.offset) / own.coefficient;
       const first = own.coefficient > 0 ? Math.ceil(at) : Math.floor(at) + 1;
       if (first > 0 && first < extent) breaks.add(first);

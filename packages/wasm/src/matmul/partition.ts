@@ -5,9 +5,9 @@
 import type { ContractKernel } from '@firsthand/compiler';
 import { lanesAreRows } from '../kernels/loop-plan.ts';
 import { partitionAxis, mostEven, type Partition } from '../threads/partition.ts';
-import { isRowByRow, planContract, type CommonPlan, type ContractPlan } from './plan.ts';
+import { isRowByRow, planMatmul, type CommonPlan, type MatmulPlan } from './matmul-plan.ts';
 import { rowKernel } from './row-kernel.ts';
-import { TILES } from './tiles.ts';
+import { TILES } from './tile-sizes.ts';
 
 /**
  * Rows that a product must have for its row epilogue to be fused: fewer are shared unevenly among threads,
@@ -20,8 +20,8 @@ const LEAST_ROWS = 32;
  * packed by the thread that uses it, or over rows, whichever packs less in every thread. With a row epilogue
  * each row is whole in one thread.
  */
-export function partitionContract(kernel: ContractKernel, plan: ContractPlan): Partition | null {
-  const { axes, columns, wholeColumns, ranges, packsA, packsB, fills, sharedAxes } = plan;
+export function partitionMatmul(kernel: ContractKernel, plan: MatmulPlan): Partition | null {
+  const { axes, columns, wholeColumns, ranges, packsA, packsB, implicit, sharedAxes } = plan;
   const { m, n, k } = kernel;
   const batch = kernel.batch.map((extent, axis) =>
     sharedAxes.includes(axis) ? null : partitionAxis(axis, extent, 1),
@@ -29,7 +29,8 @@ export function partitionContract(kernel: ContractKernel, plan: ContractPlan): P
   const byRows = partitionAxis(axes.m, m, ranges[0]!.height);
   if (kernel.rowEpilogue !== null) return mostEven([...batch, byRows]);
   const byColumns = partitionAxis(axes.n, wholeColumns, columns);
-  const isDearByColumns = (packsA || fills.a !== null ? m * k : 0) > (packsB || fills.b !== null ? n * k : 0);
+  const isDearByColumns =
+    (packsA || implicit.a !== null ? m * k : 0) > (packsB || implicit.b !== null ? n * k : 0);
   return mostEven([...batch, ...(isDearByColumns ? [byRows, byColumns] : [byColumns, byRows])]);
 }
 
@@ -41,5 +42,5 @@ export function partitionContract(kernel: ContractKernel, plan: ContractPlan): P
 export function fusesRowEpilogue(kernel: ContractKernel, common: CommonPlan): boolean {
   const { m, rowEpilogue } = kernel;
   if (rowEpilogue === null || m < LEAST_ROWS || lanesAreRows(rowKernel(kernel, rowEpilogue))) return false;
-  return TILES.every((tile) => isRowByRow(planContract(kernel, tile, common)));
+  return TILES.every((tile) => isRowByRow(planMatmul(kernel, tile, common)));
 }

@@ -1,37 +1,45 @@
 /**
- * The loops around the register tiles. Blocks of columns, then of rows and of k where k is long; in each, the
- * columns of b are packed once and used for all rows; the rows of a tile are packed once, if at all, and used
- * for all columns. Batch axes along which b does not change run inside the packing. Tiles side by side are
- * finished as soon as they have their last block of k, and rows that sweeps finish when those are all
+ * The loops around the register tiles. Blocks of columns, then of rows and of k where k is long; in each
+ * block, the columns of b are packed once and used for all rows, and the rows of a tile are packed at most
+ * once and used for all columns. Batch axes along which b does not change run inside the packing. The
+ * epilogue of tiles side by side follows their last block of k; the row epilogue follows when those are all
  * columns.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Signature } from '../assembler/module.ts';
 import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
-import { emitInnerLoop } from '../kernels/loop.ts';
+import { emitInnerLoop } from '../kernels/loop-kernel.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitInRange, type AxisRange } from '../threads/partition.ts';
 import { emitAddProduct, emitAdvance, emitCount, offsetsOf, type Count } from './address.ts';
 import { arithmeticOf, emitStore, type Arithmetic } from './arithmetic.ts';
-import { emitBlocks, emitLoop, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocks.ts';
+import {
+  emitBlocks,
+  emitLoop,
+  emitMinimum,
+  emitRange,
+  emitTiles,
+  lanesOf,
+  type Columns,
+} from './blocked-loops.ts';
 import { emitDots, type DotSource } from './dot.ts';
-import { PlainFinish } from './finish-plainly.ts';
-import { ScalarFinish } from './finish.ts';
-import { LeftMatrix } from './left.ts';
-import { commonPlan, isRowByRow, planContract, type ContractPlan } from './plan.ts';
-import { planPieces, type Pieces } from './fill-plan.ts';
-import { fusesRowEpilogue, partitionContract } from './division.ts';
-import { pushScratch, type Block, type ProductCode } from './product-code.ts';
-import { RightMatrix } from './right.ts';
-import { emitSums, tileSums, type RowSource, type Tile, type TileSum } from './tile.ts';
-import { tileFor } from './tiles.ts';
+import { DirectStore } from './direct-store.ts';
+import { Epilogue } from './epilogue.ts';
+import { LeftMatrix } from './left-matrix.ts';
+import { planForAllTiles, isRowByRow, planMatmul, type MatmulPlan } from './matmul-plan.ts';
+import { planImplicitTiles, type ImplicitTiles } from './implicit-plan.ts';
+import { fusesRowEpilogue, partitionMatmul } from './partition.ts';
+import { pushScratch, type Block, type MatmulCode } from './matmul-code.ts';
+import { RightMatrix } from './right-matrix.ts';
+import { emitSums, tileSums, type RowSource, type Tile, type TileSum } from './register-tile.ts';
+import { tileFor } from './tile-sizes.ts';
 
 /**
- * Values of k times columns in a block, from which tiles side by side are a function of their own: some ten
- * thousand cycles, a call some tens. Engines compile a function for speed once it has run for a while, and go
- * on in the slow code until it returns: a long product that is one function would be slow to its end the
- * first time.
+ * Values of k times columns in a block from which the tiles side by side become a function of their own: they
+ * take about ten thousand cycles, a call takes tens. An engine optimizes a function after it has run for a
+ * while, but continues in the slow code until it returns: a long product that is one function would be slow
+ * to its end the first time.
  */
 const OUTLINED = 8192;
 
@@ -39,67 +47,67 @@ const OUTLINED = 8192;
  * Plans a matrix product of fixed shape.
  * @param fastest the register tile that is fastest for float32, one of `TILES`
  */
-export function planContractKernel(kernel: ContractKernel, fastest: Tile): WasmKernelPlan<Tools> {
-  const common = commonPlan(kernel);
-  const plan = planContract(kernel, tileFor(kernel.dtype, fastest), common);
-  const pieces = planPieces(kernel, plan);
+export function planMatmulKernel(kernel: ContractKernel, fastest: Tile): WasmKernelPlan<Tools> {
+  const common = planForAllTiles(kernel);
+  const plan = planMatmul(kernel, tileFor(kernel.dtype, fastest), common);
+  const tiles = planImplicitTiles(kernel, plan);
   return {
     scratch: plan.scratch.bytes,
-    partition: partitionContract(kernel, plan),
+    partition: partitionMatmul(kernel, plan),
     fusesRowEpilogue: fusesRowEpilogue(kernel, common),
     emit: (code, params, tools, range) =>
-      new ContractEmitter(code, kernel, plan, pieces, params, tools, range).emit(),
+      new MatmulEmitter(code, kernel, plan, tiles, params, tools, range).emit(),
   };
 }
 
-/** Rows in tiles of one height, at least one. */
+/** Rows in tiles of one height, at least one tile. */
 interface Rows {
   readonly from: Count;
   readonly to: Count;
   readonly height: number;
 }
 
-class ContractEmitter {
-  readonly #product: ProductCode;
+class MatmulEmitter {
+  readonly #product: MatmulCode;
   readonly #code: Code;
   readonly #kernel: ContractKernel;
   readonly #arithmetic: Arithmetic;
-  readonly #plan: ContractPlan;
+  readonly #plan: MatmulPlan;
   readonly #left: LeftMatrix;
   readonly #right: RightMatrix;
-  readonly #places: readonly Local[];
-  readonly #plain: PlainFinish | null;
-  readonly #scalar: ScalarFinish | null;
-  /** Where the totals of the next tile go, or its sums so far, if they are not stored plainly. */
+  readonly #counters: readonly Local[];
+  readonly #direct: DirectStore | null;
+  readonly #epilogue: Epilogue | null;
+  /** The address of the next tile's totals, or of its sums so far, unless totals are stored directly. */
   readonly #sums: Local;
-  readonly #part: AxisRange | null;
+  readonly #range: AxisRange | null;
 
   constructor(
     code: Code,
     kernel: ContractKernel,
-    plan: ContractPlan,
-    pieces: Pieces,
+    plan: MatmulPlan,
+    tiles: ImplicitTiles,
     params: readonly Local[],
     tools: Tools,
-    part: AxisRange | null,
+    range: AxisRange | null,
   ) {
     const arithmetic = arithmeticOf(kernel.dtype, tools.features.relaxedSimd);
-    const { axes, isPlain } = plan;
+    const { axes, storesDirectly: isPlain } = plan;
     if (kernel.rowEpilogue !== null && !isRowByRow(plan))
       throw new Error('emit: a row epilogue needs whole rows; see fusesRowEpilogue');
-    const places = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
-    this.#product = { code, kernel, plan, pieces, arithmetic, params, places, tools };
+    const counters = Array.from({ length: axes.k + 1 }, () => code.local('i32'));
+    this.#product = { code, kernel, plan, tiles: tiles, arithmetic, params, counters: counters, tools };
     this.#code = code;
     this.#kernel = kernel;
     this.#arithmetic = arithmetic;
     this.#plan = plan;
-    this.#places = places;
-    this.#part = part;
+    this.#counters = counters;
+    this.#range = range;
     this.#left = new LeftMatrix(this.#product);
     this.#right = new RightMatrix(this.#product);
-    const outer = places.slice(0, axes.k);
-    this.#plain = isPlain ? new PlainFinish(code, kernel, params, outer) : null;
-    this.#scalar = isPlain ? null : new ScalarFinish(code, kernel, plan, params, outer, tools);
+    const outer = counters.slice(0, axes.k);
+    this.#direct = isPlain ? new DirectStore(code, kernel, params, outer) : null;
+    this.#epilogue = isPlain ? null : new Epilogue(code, kernel, plan, params, outer, tools);
     this.#sums = code.local('i32');
   }
 
@@ -128,7 +136,7 @@ class ContractEmitter {
       return;
     }
     this.#overPart(axis, 0, this.#kernel.batch[axis]!, 1, (from, to) =>
-      emitRange(this.#code, this.#places[axis]!, from, to, 1, () => this.#overBatch(inner, body)),
+      emitRange(this.#code, this.#counters[axis]!, from, to, 1, () => this.#overBatch(inner, body)),
     );
   }
 
@@ -150,7 +158,7 @@ class ContractEmitter {
     emitBlocks(this.#code, from, to, step, (first, end) => body({ from: first, to: end, height }));
   }
 
-  /** The bounds of a loop: those of this call's part, if it is the loop that is divided. */
+  /** The bounds of a loop: those of the call's range, for the loop that threads share. */
   #overPart(
     axis: number,
     from: number,
@@ -158,17 +166,17 @@ class ContractEmitter {
     step: number,
     body: (from: Count, to: Count) => void,
   ): void {
-    if (this.#part?.axis === axis) emitInRange(this.#code, this.#part, from, to, step, body);
+    if (this.#range?.axis === axis) emitInRange(this.#code, this.#range, from, to, step, body);
     else body(from, to);
   }
 
-  // ---- what is done in them
+  // ---- bodies
 
-  /** All blocks of k for some rows and columns. Their sums meet in the working memory. */
+  /** All blocks of k for some rows and columns. Their sums are added up in working memory. */
   #blocksOfK(rows: Rows, columns: Columns): void {
     const code = this.#code;
     const { axes, scratch, kBlock } = this.#plan;
-    const first = this.#places[axes.k]!;
+    const first = this.#counters[axes.k]!;
     const count = code.local('i32');
     pushScratch(this.#product, scratch.sums)
       .i32(0)
@@ -193,53 +201,53 @@ class ContractEmitter {
     const { axes, scratch, isDot, kBlocks } = this.#plan;
     const [a, totals] = [code.local('i32'), code.local('i32')];
     this.#right.begin(k);
-    emitRange(code, this.#places[axes.m]!, from, to, height, () => {
+    emitRange(code, this.#counters[axes.m]!, from, to, height, () => {
       const rows = this.#left.rows(a, height, k);
       if (kBlocks === 1) pushScratch(this.#product, scratch.sums).set(this.#sums);
       code.get(this.#sums).set(totals);
       if (isDot) this.#dotRow({ pointer: a, offsets: rows.offsets }, columns, k);
       else this.#tileRow({ pointer: a, ...rows }, columns, k);
       if (kBlocks === 1) {
-        this.#finish(totals, height, columns);
+        this.#epilogues(totals, height, columns);
         return;
       }
       code
         .get(k.first as Local)
         .i32(this.#kernel.k - this.#plan.kBlock)
         .op('i32.ge_s');
-      code.if(() => this.#finish(totals, height, columns));
+      code.if(() => this.#epilogues(totals, height, columns));
     });
     code.release(a, totals);
   }
 
-  /** What is done with the rows of tiles as soon as their totals are there. */
-  #finish(totals: Local, height: number, columns: Columns): void {
+  /** The epilogue of a row of tiles, as soon as their totals are complete. */
+  #epilogues(totals: Local, height: number, columns: Columns): void {
     const code = this.#code;
     const { plan, params, tools } = this.#product;
-    this.#scalar?.emit(totals, height, columns);
+    this.#epilogue?.emit(totals, height, columns);
     const { epilogue } = plan;
     if (epilogue === null) return;
-    const m = this.#places[this.#plan.axes.m]!;
+    const m = this.#counters[this.#plan.axes.m]!;
     const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
     pushScratch(this.#product, this.#plan.scratch.row).set(scratch);
     code.get(m).i32(height).op('i32.add').set(end);
     emitRange(code, row, m, end, 1, () => {
-      const bound = [...this.#places.slice(0, this.#plan.axes.m), row];
+      const bound = [...this.#counters.slice(0, this.#plan.axes.m), row];
       emitInnerLoop(code, epilogue, [...params.slice(0, -1), scratch], tools, bound);
     });
     code.release(row, end, scratch);
   }
 
-  /** The tiles of some rows, side by side: here, or as a call. */
+  /** The tiles side by side of some rows: inline, or as a call. */
   #tileRow(a: RowSource, columns: Columns, k: Block): void {
     const code = this.#code;
     const { axes, columnBlock, kBlock, kBlocks, scratch } = this.#plan;
     const { count } = k;
     const [b, tile] = [code.local('i32'), code.local('i32')];
-    const target = this.#plain === null ? this.#sums : code.local('i32');
-    code.i32(0).set(this.#places[axes.n]!);
+    const target = this.#direct === null ? this.#sums : code.local('i32');
+    code.i32(0).set(this.#counters[axes.n]!);
     this.#right.tile(b, columns, k);
-    this.#plain?.locate(target);
+    this.#direct?.locate(target);
     if (kBlocks > 1) pushScratch(this.#product, scratch.tile).set(tile);
     const pointers = { a: a.pointer, b, target, tile };
     if (columnBlock * kBlock < OUTLINED) {
@@ -262,7 +270,7 @@ class ContractEmitter {
         );
         inner.get(innerTarget);
       });
-      // V8 extends a parameter to 64 bits at each use, and a sum never: so a is given relative to b.
+      // V8 extends a parameter to 64 bits at each use, but never a sum: so a is given relative to b.
       code.get(a.pointer).get(b).op('i32.sub').set(a.pointer);
       for (const local of locals) code.get(local);
       code.call(callee).set(target);
@@ -272,10 +280,10 @@ class ContractEmitter {
   }
 
   /**
-   * The same in the code of any function.
-   * @param pointers the rows of a; where column 0 of b would be, and, in the result, that of the rows; in
-   *   working memory, where the sums of the first tile are, which is left behind those of the last; and a
-   *   tile, for sums that are added to those of earlier blocks of k
+   * The tiles side by side, in the code of any function.
+   * @param pointers the rows of a; column 0 of b; column 0 of the result's rows; in working memory, the sums
+   *   of the first tile (left behind those of the last); and a tile of sums that are added to those of
+   *   earlier blocks of k
    */
   #tiles(
     code: Code,
@@ -287,8 +295,8 @@ class ContractEmitter {
     const arithmetic = this.#arithmetic;
     const { packsB, kBlocks, unrolls, panelStep } = this.#plan;
     const { bytes, lanes: all } = arithmetic;
-    const plain = this.#plain;
-    const rowStep = plain?.rowStride ?? panelStep;
+    const direct = this.#direct;
+    const rowStep = direct?.rowStride ?? panelStep;
     const [n, a, b, target] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
     emitTiles(code, this.#plan, n, columns, (width) => {
       const lanes = lanesOf(width, all);
@@ -311,11 +319,11 @@ class ContractEmitter {
         unrolls,
       );
       code.get(pointers.target);
-      if (plain !== null) emitAddProduct(code, n, bytes);
+      if (direct !== null) emitAddProduct(code, n, bytes);
       code.set(target);
       const offset = ({ row, column }: TileSum): number => row * rowStep + 16 * column;
       for (const each of sums) {
-        const stored = plain === null ? all : lanes[each.column]!;
+        const stored = direct === null ? all : lanes[each.column]!;
         emitStore(code, arithmetic, kBlocks > 1 ? pointers.tile : target, offset(each), each.sum, stored);
       }
       if (kBlocks > 1) {
@@ -330,22 +338,22 @@ class ContractEmitter {
         }
       }
       code.release(...sums.map(({ sum }) => sum));
-      if (plain === null) emitAdvance(code, pointers.target, rows.offsets.length * rowStep);
+      if (direct === null) emitAdvance(code, pointers.target, rows.offsets.length * rowStep);
     });
     code.release(n, a, b, target);
   }
 
-  /** The same where vectors run along k. */
+  /** The tiles side by side where vectors run along k. */
   #dotRow({ pointer, offsets }: DotSource, columns: Columns, k: Block): void {
     const code = this.#code;
     const { axes, scratch, panelStep } = this.#plan;
     const [a, b, target] = [code.local('i32'), code.local('i32'), code.local('i32')];
-    emitTiles(code, this.#plan, this.#places[axes.n]!, columns, (count) => {
+    emitTiles(code, this.#plan, this.#counters[axes.n]!, columns, (count) => {
       const lanes = lanesOf(count, this.#arithmetic.lanes);
       code.get(pointer).set(a);
       this.#right.tile(b, columns, k);
       code.get(this.#sums).set(target);
-      this.#plain?.locate(target);
+      this.#direct?.locate(target);
       const right = { pointer: b, offsets: offsetsOf(code, b, count, this.#right.columnStride) };
       const partial = code.local('i32');
       pushScratch(this.#product, scratch.dots).set(partial);
@@ -357,19 +365,19 @@ class ContractEmitter {
         this.#kernel.k,
         partial,
         (row, vector, total) => {
-          const stored = this.#plain === null ? this.#arithmetic.lanes : lanes[vector]!;
+          const stored = this.#direct === null ? this.#arithmetic.lanes : lanes[vector]!;
           emitStore(
             code,
             this.#arithmetic,
             target,
-            row * (this.#plain?.rowStride ?? panelStep) + 16 * vector,
+            row * (this.#direct?.rowStride ?? panelStep) + 16 * vector,
             total,
             stored,
           );
         },
       );
       code.release(partial);
-      if (this.#plain === null) emitAdvance(code, this.#sums, offsets.length * panelStep);
+      if (this.#direct === null) emitAdvance(code, this.#sums, offsets.length * panelStep);
     });
     code.release(a, b, target);
   }

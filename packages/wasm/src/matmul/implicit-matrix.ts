@@ -1,19 +1,19 @@
-/** Computes a block of a matrix that lies nowhere: the pieces that it touches, one after the other. */
+/** Computes a block of an implicit matrix into working memory, one tile after the other. */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
-import { emitInnerLoop } from '../kernels/loop.ts';
+import { emitInnerLoop } from '../kernels/loop-kernel.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, type Count } from './address.ts';
-import { emitRange } from './blocks.ts';
+import { emitRange } from './blocked-loops.ts';
 import type { LoopPlan } from '../kernels/loop-plan.ts';
-import type { FillPlan } from './fill-plan.ts';
+import type { ImplicitPlan } from './implicit-plan.ts';
 
-/** What a fill is written for. */
-export interface FillContext {
+/** What packing an implicit matrix needs. */
+export interface ImplicitContext {
   readonly kernel: ContractKernel;
-  readonly fill: FillPlan;
-  /** The loops of a piece. */
-  readonly piece: LoopPlan;
+  readonly implicit: ImplicitPlan;
+  /** The loops of one tile. */
+  readonly tileLoops: LoopPlan;
   /** Bytes between neighbours in working memory. */
   readonly strides: { readonly k: number; readonly n: number };
   /** The addresses of the kernel's operands, and the counters of its batch axes. */
@@ -21,28 +21,28 @@ export interface FillContext {
   readonly batch: readonly Local[];
   readonly tools: Tools;
   /**
-   * Where the block goes. It becomes the address of the element at k = 0 and n = 0, which need not be in the
+   * The address of the block; it becomes that of the element at k = 0 and n = 0, which need not be in the
    * block.
    */
   readonly address: Local;
 }
 
-/** Values from `first` to `end`: a count, or what code leaves on the stack. */
+/** Values from `first` to `end`: a count, or a number that code leaves on the stack. */
 export interface Extent {
   readonly first: Count;
   readonly end: Count | (() => void);
 }
 
 /**
- * Computes the elements of a block: all pieces that it touches.
+ * Computes all tiles that overlap a block.
  * @param n columns of the right matrix, or rows of the left one
  */
-export function emitFill(
+export function packImplicit(
   code: Code,
-  { kernel, fill, piece, strides, params, batch, tools, address }: FillContext,
+  { kernel, implicit, tileLoops, strides, params, batch, tools, address }: ImplicitContext,
   { k, n }: { readonly k: Extent; readonly n: Extent },
 ): void {
-  const { inPiece } = fill;
+  const { tile: inPiece } = implicit;
   const [first, end] = [
     quotientOf(code, k.first, inPiece.k, 0),
     quotientOf(code, k.end, inPiece.k, inPiece.k - 1),
@@ -62,7 +62,7 @@ export function emitFill(
       emitAddProduct(code, row, inPiece.k * strides.k);
       emitAddProduct(code, column, inPiece.n * strides.n);
       code.set(at);
-      emitInnerLoop(code, piece, [...params.slice(0, kernel.operands.length), at], tools, [
+      emitInnerLoop(code, tileLoops, [...params.slice(0, kernel.operands.length), at], tools, [
         ...batch,
         row,
         column,
@@ -72,7 +72,7 @@ export function emitFill(
   code.release(row, column, at, ...[first, end, left, right].filter((count) => typeof count !== 'number'));
 }
 
-/** ⌊(value + more)/by⌋, of a count or of what code leaves on the stack. */
+/** ⌊(value + more)/by⌋ of a count, or of a number that code leaves on the stack. */
 function quotientOf(code: Code, value: Count | (() => void), by: number, more: number): Count {
   if (typeof value === 'number') return Math.floor((value + more) / by);
   const quotient = code.local('i32');

@@ -1,11 +1,11 @@
 /**
- * Loops over ranges that are cut into blocks. Where a range is one block its bounds stay constants, and where
- * a loop has one round there is no loop.
+ * Loops over ranges that are cut into blocks. Where a range is one block its bounds stay constants, and a
+ * loop of one iteration is no loop.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitCount, type Count } from './address.ts';
 
-/** Columns of a tile, those that whole tiles cover, and how many are left over. */
+/** Columns of a tile, columns that whole tiles cover, and columns left over. */
 export interface Tiling {
   readonly columns: number;
   readonly wholeColumns: number;
@@ -18,7 +18,7 @@ export interface Columns {
   readonly to: Count;
 }
 
-/** for (; counter < end; counter += step), where there is at least one round. */
+/** for (; counter < end; counter += step), with at least one iteration. */
 export function emitLoop(code: Code, counter: Local, end: Count, step: number, body: () => void): void {
   code.loop((again) => {
     body();
@@ -28,7 +28,7 @@ export function emitLoop(code: Code, counter: Local, end: Count, step: number, b
   });
 }
 
-/** for (counter = from; counter < to; counter += step), where there is at least one round. */
+/** for (counter = from; counter < to; counter += step), with at least one iteration. */
 export function emitRange(
   code: Code,
   counter: Local,
@@ -47,7 +47,7 @@ export function emitRange(
 }
 
 /**
- * Calls `body` with the bounds of blocks of `step` between `from` and `to`, where there is at least one; the
+ * Calls `body` with the bounds of blocks of `step` between `from` and `to`; there is at least one, and the
  * last may be shorter.
  */
 export function emitBlocks(
@@ -73,8 +73,8 @@ export function emitBlocks(
 }
 
 /**
- * Calls `body` with the first of each group of `size` values, and with how many there are in it. A count that
- * is not a constant is a multiple of the size.
+ * Calls `body` with the first of each group of `size` values and the size of the group. A count that is not a
+ * constant is a multiple of `size`.
  */
 export function emitGroups(
   code: Code,
@@ -107,14 +107,14 @@ export function emitMinimum(code: Code, target: Local, bound: Count): void {
   });
 }
 
-/** Full vectors, then one with what is left. */
+/** Lanes of each vector: full vectors, then one with the rest. */
 export function lanesOf(count: number, lanes: number): readonly number[] {
   return Array.from({ length: Math.ceil(count / lanes) }, (_, vector) =>
     Math.min(lanes, count - vector * lanes),
   );
 }
 
-/** The tiles across some columns, given how many columns each has; n is the first of them. */
+/** Emits the tiles across a range of columns; n is the first column of each. */
 export function emitTiles(
   code: Code,
   { columns, wholeColumns, restColumns }: Tiling,

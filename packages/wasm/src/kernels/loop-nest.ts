@@ -1,7 +1,7 @@
 /**
- * The loops of a kernel, opened from the outside in; at each opening everything is computed that the loop
- * variables so far determine. The lane axis runs in blocks of a few vectors; what is left over at its end is
- * one shorter block, so that there is no loop over single elements.
+ * The loop nest of a kernel, opened from the outside in; at each opening, every expression that the loop
+ * variables so far determine is computed (hoisted). The vectorised axis runs in blocks of a few vectors; the
+ * remainder is one shorter block, so that there is no loop over single elements.
  */
 import type { Operand, Scalar, Store } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -10,57 +10,60 @@ import { greatestCommonDivisor } from '../scalar/indices.ts';
 import { Nest, type Vector } from '../scalar/nest.ts';
 import { ScalarEmitter } from '../scalar/scalar-emitter.ts';
 import { emitInRange, type AxisRange } from '../threads/partition.ts';
-import { segmentsOf } from './segments.ts';
+import { splitIndexSet } from './index-set-splitting.ts';
 
-/** The lane axis has at most so many parts, in which guards are constant; beyond, guards are tested. */
-const LANE_SEGMENTS = 16;
-/** Other axes have so many together: each part is code of its own. */
-const SEGMENTS = 8;
+/**
+ * Ranges of the vectorised axis in which bounds predicates are constant, at most; beyond, predicates are
+ * tested.
+ */
+const MOST_LANE_RANGES = 16;
+/** Ranges of all other axes together, at most: each is code of its own. */
+const MOST_RANGES = 8;
 
-/** What a body computes: values, and values that it stores. */
+/** The expressions of a body, and its stores. */
 export interface Body {
   readonly scalars: readonly Scalar[];
   readonly stores: readonly Store[];
 }
 
-/** Something to be done after every so many rounds of a loop, and at its end. */
-export interface Chunk {
-  readonly rounds: number;
+/** An action after a number of iterations of a loop, repeatedly, and at its end. */
+export interface PeriodicAction {
+  readonly iterations: number;
   readonly after: () => void;
 }
 
 /** What loops are built from. */
-export interface LoopsOptions {
+export interface LoopNestOptions {
   readonly code: Code;
   readonly tools: Tools;
   readonly operands: readonly Operand[];
   /** One per operand. */
   readonly addresses: readonly Local[];
   readonly extents: readonly number[];
-  /** The values of the first axes, where those are no loops of this nest. */
+  /** The counters of the leading axes that are no loops of this nest. */
   readonly bound?: readonly Local[];
   /** The number of axes, from the first, that `reduced` values depend on. */
   readonly rows: number;
-  /** The axis along which the lanes lie; null for code that computes one element at a time. */
+  /** The vectorised axis; null for code that computes one element at a time. */
   readonly laneAxis: number | null;
   /** The lanes of a register. */
   readonly width: 4 | 2;
-  /** The part of one axis over which the loops run; null for all of it. */
-  readonly part?: AxisRange | null;
+  /** The range of one axis over which the loops run; null for all of it. */
+  readonly range?: AxisRange | null;
   /** All that is computed inside. */
   readonly all: Body;
 }
 
 /** Loops over the axes of one kernel. */
-export class Loops {
+export class LoopNest {
   readonly code: Code;
   readonly nest: Nest;
   readonly emitter: ScalarEmitter;
-  readonly #options: LoopsOptions;
-  /** Into how many parts axes may still be cut. */
-  #segments = SEGMENTS;
+  readonly #options: LoopNestOptions;
+  /** How many ranges axes may still be split into. */
+  #splits = MOST_RANGES;
 
-  constructor(options: LoopsOptions) {
+  constructor(options: LoopNestOptions) {
     const { code, tools, operands, addresses, extents, bound = [], rows, laneAxis, all } = options;
     const axes = extents.map((extent, axis) => (extent === 1 ? 0 : (bound[axis] ?? code.local('i32'))));
     this.code = code;
@@ -72,20 +75,20 @@ export class Loops {
     this.hoist(all);
   }
 
-  /** Computes what depends on nothing that has no value yet. */
+  /** Hoists what depends on no unbound axis. */
   hoist({ scalars, stores }: Body): void {
     this.emitter.hoist(scalars, stores);
   }
 
   /**
    * Loops over axes, from the outermost to the innermost; between them everything in `hoisted` is computed as
-   * early as it can be.
+   * early as possible.
    */
   over(
     axes: readonly number[],
     hoisted: Body,
     body: () => void,
-    chunks: readonly (Chunk | null)[] = [],
+    chunks: readonly (PeriodicAction | null)[] = [],
   ): void {
     const [axis, ...inner] = axes;
     if (axis === undefined) {
@@ -93,29 +96,29 @@ export class Loops {
       return;
     }
     const { extents, laneAxis } = this.#options;
-    const segments = segmentsOf(this.emitter.guards.here(), axis, extents[axis]!, this.#segments, laneAxis);
-    const left = this.#segments;
-    this.#segments = Math.floor(left / segments.length);
-    for (const { from, to } of segments) {
+    const splits = splitIndexSet(this.emitter.guards.here(), axis, extents[axis]!, this.#splits, laneAxis);
+    const left = this.#splits;
+    this.#splits = Math.floor(left / splits.length);
+    for (const { from, to } of splits) {
       const loop = (): void =>
         this.#loop(axis, from, to, 1, chunks[0] ?? null, () => {
           this.hoist(hoisted);
           this.over(inner, hoisted, body, chunks.slice(1));
         });
-      if (segments.length === 1) loop();
+      if (splits.length === 1) loop();
       else this.nest.restrict(axis, from, to, loop);
     }
-    this.#segments = left;
+    this.#splits = left;
   }
 
   /**
-   * The lane axis from end to end: in each segment blocks of so many vectors, then one block of what is left.
+   * The vectorised axis from end to end: in each range blocks of vectors, then one block with the remainder.
    */
   blocks(
     vectors: number,
     hoisted: Body,
     body: (vectors: readonly Vector[]) => void,
-    chunk: Chunk | null = null,
+    chunk: PeriodicAction | null = null,
   ): void {
     const { laneAxis, width, extents } = this.#options;
     if (laneAxis === null) {
@@ -123,11 +126,11 @@ export class Loops {
       return;
     }
     const size = vectors * width;
-    for (const { from, to } of segmentsOf(
+    for (const { from, to } of splitIndexSet(
       this.emitter.guards.here(),
       laneAxis,
       extents[laneAxis]!,
-      LANE_SEGMENTS,
+      MOST_LANE_RANGES,
     )) {
       this.nest.within({ from, to, alignment: greatestCommonDivisor(from, size) }, () => {
         this.hoist(hoisted);
@@ -178,21 +181,28 @@ export class Loops {
     vectors.forEach(({ lanes }, vector) => this.nest.enter([], () => body(vector, lanes)));
   }
 
-  #loop(axis: number, from: number, to: number, step: number, chunk: Chunk | null, body: () => void): void {
+  #loop(
+    axis: number,
+    from: number,
+    to: number,
+    step: number,
+    chunk: PeriodicAction | null,
+    body: () => void,
+  ): void {
     const { code } = this;
     const counter = this.nest.axes[axis]!;
     const inside = (): void => this.nest.enter([axis], body);
     if (typeof counter === 'number') {
       inside();
-    } else if (this.#options.part?.axis === axis) {
-      emitInRange(code, this.#options.part, from, to, step, (start, stop) => {
+    } else if (this.#options.range?.axis === axis) {
+      emitInRange(code, this.#options.range, from, to, step, (start, stop) => {
         code.get(start).set(counter);
         code.loop((again) => {
           inside();
           code.get(counter).i32(step).op('i32.add').tee(counter).get(stop).op('i32.lt_s').branchIf(again);
         });
       });
-    } else if (chunk === null || (to - from) / step <= chunk.rounds) {
+    } else if (chunk === null || (to - from) / step <= chunk.iterations) {
       code.repeat(counter, from, to, step, inside);
     } else {
       const end = code.local('i32');
@@ -200,7 +210,7 @@ export class Loops {
       code.loop((again) => {
         code
           .get(counter)
-          .i32(chunk.rounds * step)
+          .i32(chunk.iterations * step)
           .op('i32.add')
           .tee(end)
           .i32(to)
@@ -221,7 +231,7 @@ export class Loops {
   }
 }
 
-/** So many elements as vectors; the last may be shorter. */
+/** A number of elements as vectors; the last may be shorter. */
 function vectorsOf(elements: number, width: number): readonly Vector[] {
   return Array.from({ length: Math.ceil(elements / width) }, (_, vector) => ({
     shift: vector * width,

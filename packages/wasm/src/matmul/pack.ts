@@ -1,8 +1,8 @@
 /**
  * Packing copies the part of an operand that a tile reads into the order in which it is read: for each k, the
  * tile's columns of b (or its rows of a) side by side. So the innermost loop reads memory in sequence
- * whatever the operand's strides are. Columns that neighbour each other in memory are copied as vectors;
- * where k does, square blocks are transposed in registers; any other strides are gathered element by element.
+ * whatever the operand's strides. Contiguous columns are copied as vectors; where k is contiguous, square
+ * blocks are transposed in registers; with any other strides elements are gathered one by one.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAddProduct, emitAdvance, offsetsOf, type Count } from './address.ts';
@@ -22,7 +22,7 @@ export interface Lines {
 }
 
 /**
- * Packs `count` values of k of some lines. Leaves `target` behind the last byte written.
+ * Packs `count` values of k of some lines. Leaves `target` after the last byte written.
  * @param source a local with the address of the first line's first k; it is changed
  */
 export function emitPack(
@@ -35,7 +35,7 @@ export function emitPack(
 ): void {
   const { lanes, lineStride, kStride } = lines;
   const lineCount = lanes.reduce((sum, of) => sum + of, 0);
-  // Constant offsets of loads can't be negative: with a negative stride, they count from the last line.
+  // Offsets of loads are unsigned: with a negative stride, they count from the last line.
   const first = lineStride < 0 ? (lineCount - 1) * lineStride : 0;
   emitAdvance(code, source, first);
   if (lineStride === arithmetic.bytes)
@@ -46,8 +46,8 @@ export function emitPack(
 }
 
 /**
- * Copies `ks` values of k of lines that neighbour each other in memory: a few whole rows at a time, so that
- * reading and writing both use up the cache lines that they touch.
+ * Copies `ks` values of k of contiguous lines: a few whole rows at a time, so that reading and writing both
+ * use whole cache lines.
  * @param source a local with the address of the first line's first k
  */
 export function emitCopyRows(
@@ -107,7 +107,7 @@ function emitEach(
   });
 }
 
-/** Runs `body`, which moves `target` on, until it has moved by count·bytes. */
+/** Runs `body`, which advances `target`, until it has advanced by count·bytes. */
 function emitRounds(code: Code, target: Local, count: Count, bytes: number, body: () => void): void {
   if (count === 1) {
     body();

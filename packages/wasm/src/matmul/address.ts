@@ -1,18 +1,18 @@
 /**
  * Byte addresses of elements: operand + offset + Σ stride·counter. Shapes are fixed, so strides are
- * constants, and a loop keeps an address by adding to it.
+ * constants, and a loop advances an address by adding to it.
  */
 import { coefficientOf, type Index } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 
-/** Where an operand's elements lie, in bytes: `strides` by axis of the kernel. */
+/** The layout of an operand's elements in bytes; `strides` by axis of the kernel. */
 export interface View {
   readonly operand: Local;
   readonly offset: number;
   readonly strides: readonly number[];
 }
 
-/** A number known when code is written, or a local that holds it when it runs. */
+/** A number that is known when code is emitted, or a local that holds it at run time. */
 export type Count = number | Local;
 
 /**
@@ -21,10 +21,10 @@ export type Count = number | Local;
  */
 export function stridesOf(index: Index, axes: number, bytes: number): readonly number[] {
   return Array.from({ length: axes }, (_, axis) => {
-    const factor = coefficientOf(index, axis);
-    if (factor === null)
+    const coefficient = coefficientOf(index, axis);
+    if (coefficient === null)
       throw new Error(`a contraction reads its operands at affine indices; axis ${axis} is divided`);
-    return factor * bytes;
+    return coefficient * bytes;
   });
 }
 
@@ -35,24 +35,24 @@ export function emitCount(code: Code, count: Count): void {
 }
 
 /** Adds count·factor to the number on the stack. */
-export function emitAddProduct(code: Code, count: Count, factor: number): void {
-  if (factor === 0 || count === 0) return;
-  if (typeof count === 'number') code.i32(count * factor);
-  else if (factor === 1) code.get(count);
-  else code.get(count).i32(factor).op('i32.mul');
+export function emitAddProduct(code: Code, count: Count, coefficient: number): void {
+  if (coefficient === 0 || count === 0) return;
+  if (typeof count === 'number') code.i32(count * coefficient);
+  else if (coefficient === 1) code.get(count);
+  else code.get(count).i32(coefficient).op('i32.mul');
   code.op('i32.add');
 }
 
-/** Sets `address` to that of the element at the given places of some axes; the other axes are at 0. */
+/** Sets `address` to that of the element at these coordinates of some axes; the other axes are at 0. */
 export function emitAddress(
   code: Code,
   address: Local,
   view: View,
-  places: readonly (readonly [axis: number, place: Count])[],
+  coordinates: readonly (readonly [axis: number, coordinate: Count])[],
 ): void {
   code.get(view.operand);
   emitAddProduct(code, 1, view.offset);
-  for (const [axis, place] of places) emitAddProduct(code, place, view.strides[axis]!);
+  for (const [axis, coordinate] of coordinates) emitAddProduct(code, coordinate, view.strides[axis]!);
   code.set(address);
 }
 
@@ -62,8 +62,7 @@ export function emitAdvance(code: Code, local: Local, bytes: number): void {
 }
 
 /**
- * The offsets of lines from a pointer, which is moved to the lowest of them: the offsets of loads can't be
- * negative.
+ * The offsets of lines from a pointer, which is moved to the lowest of them: offsets of loads are unsigned.
  */
 export function offsetsOf(code: Code, pointer: Local, lines: number, stride: number): readonly number[] {
   const least = Math.min(0, (lines - 1) * stride);

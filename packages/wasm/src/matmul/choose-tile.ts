@@ -1,25 +1,25 @@
 /**
  * Which register tile is fastest depends on the engine's compiler and on the processor's latencies, so it is
- * found out once, by a race. All tiles give the same bits: the choice is a matter of time alone.
+ * measured once, by a race. All tiles give the same bits: the choice affects time alone.
  */
 import type { ContractKernel, Index } from '@firsthand/compiler';
 import { Module } from '../assembler/module.ts';
 import { now } from '../engine/clock.ts';
 import type { Features } from '../engine/features.ts';
-import { planContractKernel } from './contract.ts';
-import type { Tile } from './tile.ts';
-import { tilesFor } from './tiles.ts';
+import { planMatmulKernel } from './matmul.ts';
+import type { Tile } from './register-tile.ts';
+import { tilesFor } from './tile-sizes.ts';
 
 /** Milliseconds after which a race ends. */
 const LIMIT = 10;
 /**
- * Rounds after which it ends even if the clock stands still; the fastest processor takes a microsecond for
- * each.
+ * Iterations after which it ends even if the clock stands still; the fastest processor takes a microsecond
+ * for each.
  */
 const MOST_ROUNDS = 10_000;
-/** A tile must be so much faster than the first to be preferred: less is noise. */
+/** A tile is preferred to the first only if it is faster by this factor: less is noise. */
 const MARGIN = 1.05;
-/** What runs so much slower than the fastest has not been optimized yet. */
+/** A tile that is slower than the fastest by this factor has not been optimized by the engine yet. */
 const UNOPTIMIZED = 1.6;
 
 /** The shape of the race: a multiple of all tiles, small enough for a first-level cache. */
@@ -83,7 +83,7 @@ function raceOf(tiles: readonly Tile[], features: Features): readonly (() => voi
     addresses[operand] = end;
     end += 4 * length;
   });
-  const plans = tiles.map((tile) => planContractKernel(kernel, tile));
+  const plans = tiles.map((tile) => planMatmulKernel(kernel, tile));
   const bytes = end + Math.max(...plans.map(({ scratch }) => scratch));
   const pages = Math.ceil(bytes / 65536);
   const module = new Module({ initial: pages, maximum: pages, shared: false });

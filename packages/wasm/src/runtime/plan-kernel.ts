@@ -5,28 +5,28 @@
 import { bodiesOf, scalarsIn, type Kernel, type KernelKind } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Signature } from '../assembler/module.ts';
-import { planStreamKernel } from '../attention/attention.ts';
-import { planContractKernel } from '../contract/contract.ts';
-import type { Tile } from '../contract/tile.ts';
+import { planAttentionKernel } from '../attention/blockwise-code.ts';
+import { planMatmulKernel } from '../matmul/matmul.ts';
+import type { Tile } from '../matmul/register-tile.ts';
 import { importsOf } from '../scalar/functions.ts';
 import type { Partition } from '../threads/partition.ts';
-import type { KernelTools, WasmKernelPlan } from './kernel-plan.ts';
-import { planLoopKernel } from './loop.ts';
+import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
+import { planLoopKernel } from '../kernels/loop-kernel.ts';
 import type { Float64Import } from '../math/float64.ts';
-import { planScanKernel } from './scan.ts';
-import { planScatterKernel } from './scatter.ts';
-import { planSortKernel } from './sort.ts';
+import { planScanKernel } from '../kernels/scan.ts';
+import { planScatterKernel } from '../kernels/scatter.ts';
+import { planSortKernel } from '../kernels/sort.ts';
 
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
 const PLANS: { readonly [K in KernelKind]: (kernel: KernelOf<K>, tile: Tile) => WasmKernelPlan } = {
   loop: planLoopKernel,
-  contract: planContractKernel,
+  contract: planMatmulKernel,
   scan: planScanKernel,
   scatter: planScatterKernel,
   sort: planSortKernel,
   // The only composites that this target has code of its own for are streams.
-  custom: (kernel, tile) => planStreamKernel(kernel, (inner) => planKernel(inner, tile)),
+  custom: (kernel, tile) => planAttentionKernel(kernel, (inner) => planKernel(inner, tile)),
 };
 
 /**

@@ -1,7 +1,6 @@
 /**
- * What is done with totals before they are stored: bias, activation, residual, an optimizer's step. Tiles
- * that stand side by side pass through working memory, from where scalar expressions take their totals row by
- * row.
+ * The elementwise epilogue of a product (bias, activation, residual, an optimizer's update). Tiles side by
+ * side are stored in working memory; the epilogue loads their totals from there row by row.
  */
 import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -11,14 +10,14 @@ import { Nest } from '../scalar/nest.ts';
 import { ScalarEmitter } from '../scalar/scalar-emitter.ts';
 import { emitAdvance } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
-import { emitTiles, lanesOf, type Columns } from './blocks.ts';
-import type { ContractPlan } from './plan.ts';
+import { emitTiles, lanesOf, type Columns } from './blocked-loops.ts';
+import type { MatmulPlan } from './matmul-plan.ts';
 
-/** Evaluates the expressions of the stores with totals from memory. */
-export class ScalarFinish {
+/** Evaluates the expressions of the stores, with totals from memory. */
+export class Epilogue {
   readonly #code: Code;
   readonly #kernel: ContractKernel;
-  readonly #plan: ContractPlan;
+  readonly #plan: MatmulPlan;
   readonly #m: Local;
   readonly #n: Local;
   readonly #nest: Nest;
@@ -26,25 +25,25 @@ export class ScalarFinish {
   readonly #stores: readonly Store[];
   readonly #values: readonly Scalar[];
 
-  /** @param places the counters of the batch axes, m and n */
+  /** @param counters the counters of the batch axes, m and n */
   constructor(
     code: Code,
     kernel: ContractKernel,
-    plan: ContractPlan,
+    plan: MatmulPlan,
     params: readonly Local[],
-    places: readonly Local[],
+    counters: readonly Local[],
     tools: Tools,
   ) {
     const { axes } = plan;
     this.#code = code;
     this.#kernel = kernel;
     this.#plan = plan;
-    this.#m = places[axes.m]!;
-    this.#n = places[axes.n]!;
+    this.#m = counters[axes.m]!;
+    this.#n = counters[axes.n]!;
     this.#nest = new Nest({
       code,
       extents: [...kernel.batch, kernel.m, kernel.n],
-      axes: places,
+      axes: counters,
       laneAxis: axes.n,
     });
     this.#stores = kernel.stores;
@@ -59,8 +58,8 @@ export class ScalarFinish {
   }
 
   /**
-   * Finishes the rows of some tiles side by side, the first of them at the current m: row by row, since
-   * memory is read and written fastest in sequence. Their totals lie at `source`, tile after tile.
+   * Emits the epilogue of some rows of tiles side by side, the first row at the current m: row by row, since
+   * memory is fastest in sequence. The totals are at `source`, tile after tile.
    */
   emit(source: Local, height: number, columns: Columns): void {
     const code = this.#code;
@@ -91,7 +90,7 @@ export class ScalarFinish {
     code.release(row, end, tile);
   }
 
-  /** One row of a tile, whose totals lie at an address. */
+  /** One row of a tile, whose totals are at an address. */
   #vectors(address: Local, count: number): void {
     const code = this.#code;
     const { axes, wholeColumns, columns } = this.#plan;

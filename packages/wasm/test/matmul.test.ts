@@ -1,8 +1,8 @@
 // Matrix products of every shape, layout and dtype against plain double loops, with separate and with fused
 // multiply-adds, by every tile.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { chooseTile } from '../src/contract/choose.ts';
-import { TILES, tilesFor } from '../src/contract/tiles.ts';
+import { chooseTile } from '../src/matmul/choose-tile.ts';
+import { TILES, tilesFor } from '../src/matmul/tile-sizes.ts';
 import {
   enableRelaxedSimd,
   expectProduct,

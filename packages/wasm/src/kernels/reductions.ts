@@ -1,8 +1,7 @@
 /**
  * Reductions in registers. Each vector of a block has an accumulator of its own, which hides the latency of
- * an addition and shortens the chain of roundings; long float sums are emptied into float64 every so often.
- * At the end the accumulators of a row become one value; where each lane is a row, there is nothing to put
- * together.
+ * an addition and shortens the chain of roundings; long float sums are flushed into float64 every so often.
+ * At the end the accumulators of a row are combined; where each lane is a row, there is nothing to combine.
  */
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';
 import {
@@ -21,8 +20,8 @@ import { roundToFloat16 } from '../scalar/convert.ts';
 import { extremePosition } from './extreme.ts';
 import { putConstant } from '../scalar/registers.ts';
 
-/** Puts several registers together in the first of them. */
-function together(code: Code, locals: readonly Local[], combine: Instruction): void {
+/** Combines several registers in the first of them. */
+function combineRegisters(code: Code, locals: readonly Local[], combine: Instruction): void {
   for (let width = 1; width < locals.length; width *= 2) {
     for (let index = 0; index + width < locals.length; index += 2 * width) {
       code
@@ -49,7 +48,7 @@ function plain(options: AccumulatorOptions, combine: Instruction, identity: numb
   const { code, reduction, vectors, lanesAreRows } = options;
   const { dtype } = reduction.value;
   const current = newLocals(code, vectors);
-  // A running sum of float64 numbers is emptied too, into another float64.
+  // A running sum of float64 numbers is flushed too, into another float64.
   const flushed = newLocals(code, combine === 'f64x2.add' ? (lanesAreRows ? vectors : 1) : 0);
   const clear = (locals: readonly Local[]): void => {
     for (const local of locals) {
@@ -59,7 +58,7 @@ function plain(options: AccumulatorOptions, combine: Instruction, identity: numb
   };
   const flush = (): void => {
     if (flushed.length === 0) return;
-    if (!lanesAreRows) together(code, current, combine);
+    if (!lanesAreRows) combineRegisters(code, current, combine);
     flushed.forEach((local, index) => code.get(local).get(current[index]!).op(combine).set(local));
     clear(current);
   };
@@ -72,11 +71,11 @@ function plain(options: AccumulatorOptions, combine: Instruction, identity: numb
       code.op(combine).set(current[vector]!);
     },
     flush,
-    finish: () => {
+    result: () => {
       flush();
       const results = flushed.length > 0 ? flushed : current;
       if (lanesAreRows) return results;
-      if (flushed.length === 0) together(code, current, combine);
+      if (flushed.length === 0) combineRegisters(code, current, combine);
       acrossLanes(code, dtype, results[0]!, combine);
       return [results[0]!];
     },
@@ -90,7 +89,7 @@ interface Wide {
   readonly high: Local;
 }
 
-/** combines the four lanes on the stack, held in `value`, into two registers of float64 */
+/** Combines the four lanes of `value` into two registers of float64. */
 function widenInto(code: Code, { low, high }: Wide, value: Local, combine: 'f64x2.add' | 'f64x2.mul'): void {
   code.get(low).get(value).op('f64x2.promote_low_f32x4').op(combine).set(low);
   code
@@ -111,7 +110,7 @@ function narrow(
 ): readonly Local[] {
   const { code, reduction, lanesAreRows } = options;
   if (!lanesAreRows) {
-    together(
+    combineRegisters(
       code,
       wides.flatMap(({ low, high }) => [low, high]),
       combine,
@@ -131,7 +130,7 @@ function narrow(
 const newWides = (code: Code, count: number): Wide[] =>
   Array.from({ length: count }, () => ({ low: code.local('v128'), high: code.local('v128') }));
 
-/** Sums of float32: in float32 for a while, then emptied into float64. */
+/** Sums of float32: in float32 for a while, then flushed into float64. */
 function floatSum(options: AccumulatorOptions): Accumulator {
   const { code, reduction, vectors, lanesAreRows, isLong } = options;
   const current = newLocals(code, vectors);
@@ -141,7 +140,7 @@ function floatSum(options: AccumulatorOptions): Accumulator {
     for (const local of locals) code.v128([0]).set(local);
   };
   const flush = (): void => {
-    if (!lanesAreRows) together(code, current, 'f32x4.add');
+    if (!lanesAreRows) combineRegisters(code, current, 'f32x4.add');
     wides.forEach((wide, index) => widenInto(code, wide, current[index]!, 'f64x2.add'));
     clear(current);
   };
@@ -154,7 +153,7 @@ function floatSum(options: AccumulatorOptions): Accumulator {
       code.op('f32x4.add').set(current[vector]!);
     },
     flush,
-    finish: () => {
+    result: () => {
       if (!lanesAreRows) flush();
       if (wides.length > 0) return narrow(options, wides, 'f64x2.add');
       if (reduction.dtype === 'float16') {
@@ -170,7 +169,7 @@ function floatSum(options: AccumulatorOptions): Accumulator {
   };
 }
 
-/** Products of float32: in float64, where what overflows on the way may come back. */
+/** Products of float32 in float64, where an intermediate overflow does no harm. */
 function floatProduct(options: AccumulatorOptions): Accumulator {
   const { code, vectors } = options;
   const wides = newWides(code, vectors);
@@ -186,7 +185,7 @@ function floatProduct(options: AccumulatorOptions): Accumulator {
       widenInto(code, wides[vector]!, value, 'f64x2.mul');
     },
     flush: () => {},
-    finish: () => narrow(options, wides, 'f64x2.mul'),
+    result: () => narrow(options, wides, 'f64x2.mul'),
     release: () => code.release(value, ...wides.flatMap(({ low, high }) => [low, high])),
   };
 }

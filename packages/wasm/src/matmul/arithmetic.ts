@@ -1,7 +1,7 @@
 /**
- * What a sum of products is made of, per dtype: how many elements a vector has, how one element is spread
- * over all lanes, and the instructions that multiply and add. Vectors may be partly filled: the last columns
- * of a matrix are loaded and stored lane by lane, so that nothing beyond them is touched.
+ * The multiply-add of each dtype: elements per vector, how one element is broadcast to all lanes, and the
+ * instructions. Vectors may be partly used: the last columns of a matrix are loaded and stored lane by
+ * lane, so that nothing beyond them is touched.
  */
 import type { DType } from '@firsthand/graph';
 import type { Code, Local } from '../assembler/code.ts';

@@ -1,6 +1,6 @@
 /**
- * The programs of a stream for blocks of every size that occurs: how its state begins, a step, and what
- * becomes of the state in the end; with the working memory that a thread needs to run them.
+ * The programs of a blockwise algorithm for each size of block that occurs (initial state, step, outputs),
+ * and the working memory that a thread needs to run them.
  */
 import { compileProgram, type Kernel, type CustomKernel, type Plan } from '@firsthand/compiler';
 import {
@@ -15,54 +15,51 @@ import {
 import { DTYPES, sizeOf, type DType } from '@firsthand/linalg';
 import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { blockSize } from '../memory/heap.ts';
-import { hider, streamOf, type Stream } from './stream.ts';
+import { causalMask, algorithmOf, type BlockwiseAlgorithm } from './algorithms.ts';
 
-/**
- * Rows and columns of a block: the scores between them and what they are made of stay in a second-level
- * cache.
- */
+/** Rows and columns of a block: their scores and intermediates stay in a second-level cache. */
 export const BLOCK: { readonly rows: number; readonly columns: number } = { rows: 128, columns: 128 };
 
-/** An array that has a part for each row, or for each column: an operand, and elements per part. */
-export interface StreamArray {
+/** An array indexed by row or by column: its operand, and elements per index. */
+export interface BlockArray {
   readonly operand: number;
   readonly width: number;
 }
 
-/** A program of a stream. */
+/** A program of the algorithm. */
 export type StepPlan = Plan<WasmKernelPlan>;
 
-/** The programs for blocks of some rows. */
+/** The programs for blocks of one number of rows. */
 export interface RowBlock {
   readonly rows: number;
   /** No arguments; gives the state. */
   readonly begin: StepPlan;
   /**
-   * For blocks of columns of each size, the large one first: the arrays of the rows, of the columns, the
-   * state, the first row and the first column; gives the state.
+   * For blocks of columns of each size, the large one first. Arguments: the arrays of the rows, of the
+   * columns, the state, the first row and the first column. Outputs: the state.
    */
   readonly steps: readonly { readonly columns: number; readonly plan: StepPlan }[];
   /** The state; gives the outputs. */
-  readonly finish: StepPlan;
+  readonly outputs: StepPlan;
 }
 
-/** A stream for given shapes. */
-export interface StreamPlan {
-  readonly stream: Stream;
+/** A blockwise algorithm for given shapes. */
+export interface BlockwisePlan {
+  readonly algorithm: BlockwiseAlgorithm;
   readonly dtype: DType;
   readonly batch: number;
   readonly rows: number;
   readonly columns: number;
-  /** What is added to a query for the last key that it sees; null where all see all. */
-  readonly shift: number | null;
-  readonly rowArrays: readonly StreamArray[];
-  readonly columnArrays: readonly StreamArray[];
-  readonly outputs: readonly StreamArray[];
-  /** The large block first, then what is left over, if there is a rest. */
+  /** Added to a query: the last key that it sees. Null without a causal mask. */
+  readonly diagonalOffset: number | null;
+  readonly rowArrays: readonly BlockArray[];
+  readonly columnArrays: readonly BlockArray[];
+  readonly outputs: readonly BlockArray[];
+  /** The full block first, then the remainder, if there is one. */
   readonly blocks: readonly RowBlock[];
   /**
-   * Offsets in a thread's working memory: the first row and column, the state, as it becomes, and what
-   * programs need.
+   * Offsets in a thread's working memory: the first row and column, the state, the next state, and the
+   * programs' arena.
    */
   readonly scratch: {
     readonly starts: number;
@@ -74,9 +71,9 @@ export interface StreamPlan {
 }
 
 /** All kernels of a plan's programs. */
-export function kernelsOf({ blocks }: StreamPlan): readonly Kernel[] {
-  return blocks.flatMap(({ begin, steps, finish }) => {
-    return [begin, ...steps.map((step) => step.plan), finish].flatMap(({ kernels }) =>
+export function kernelsOf({ blocks }: BlockwisePlan): readonly Kernel[] {
+  return blocks.flatMap(({ begin, steps, outputs }) => {
+    return [begin, ...steps.map((step) => step.plan), outputs].flatMap(({ kernels }) =>
       kernels.map(({ kernel }) => kernel),
     );
   });
@@ -88,22 +85,22 @@ function sizesOf(count: number, block: number): readonly number[] {
 }
 
 /** The plan of a kernel. @param plan plans a kernel of a step */
-export function planStream(kernel: CustomKernel, plan: (kernel: Kernel) => WasmKernelPlan): StreamPlan {
-  const stream = streamOf(kernel);
+export function planBlockwise(kernel: CustomKernel, plan: (kernel: Kernel) => WasmKernelPlan): BlockwisePlan {
+  const algorithm = algorithmOf(kernel);
   const attrs = kernel.attrs as AttentionAttrs;
-  const arrayOf = ({ operand, shape }: { readonly operand: number; readonly shape: Shape }): StreamArray => ({
+  const arrayOf = ({ operand, shape }: { readonly operand: number; readonly shape: Shape }): BlockArray => ({
     operand,
     width: shape.at(-1)!,
   });
-  const rowArrays = stream.rows.map((input) => arrayOf(kernel.inputs[input]!));
-  const columnArrays = stream.columns.map((input) => arrayOf(kernel.inputs[input]!));
-  const first = kernel.inputs[stream.rows[0]!]!;
+  const rowArrays = algorithm.rows.map((input) => arrayOf(kernel.inputs[input]!));
+  const columnArrays = algorithm.columns.map((input) => arrayOf(kernel.inputs[input]!));
+  const first = kernel.inputs[algorithm.rows[0]!]!;
   const batch = sizeOf(first.shape.slice(0, -2));
-  const [rows, columns] = [first.shape.at(-2)!, kernel.inputs[stream.columns[0]!]!.shape.at(-2)!];
+  const [rows, columns] = [first.shape.at(-2)!, kernel.inputs[algorithm.columns[0]!]!.shape.at(-2)!];
   const dtype = kernel.operands[first.operand]!.dtype;
-  const keysBeyond = stream.rowsAreQueries ? columns - rows : rows - columns;
-  const shift = attrs.causal ? keysBeyond : null;
-  const state = stream.state(kernel.inputs.map(({ shape }) => shape.at(-1)!));
+  const keysBeyond = algorithm.rowsAreQueries ? columns - rows : rows - columns;
+  const diagonalOffset = attrs.causal ? keysBeyond : null;
+  const state = algorithm.state(kernel.inputs.map(({ shape }) => shape.at(-1)!));
   const target = { plan, float64: true };
   const blocks = sizesOf(rows, BLOCK.rows).map((count): RowBlock => {
     const states = (): Leaf[] => state.map(({ width }) => argument([count, width], dtype));
@@ -121,7 +118,7 @@ export function planStream(kernel: CustomKernel, plan: (kernel: Kernel) => WasmK
       steps: sizesOf(columns, BLOCK.columns).map((across) => ({
         columns: across,
         plan: compileProgram(
-          stepProgram(stream, attrs, shift, count, across, {
+          stepProgram(algorithm, attrs, diagonalOffset, count, across, {
             rowArrays,
             columnArrays,
             states: states(),
@@ -130,26 +127,26 @@ export function planStream(kernel: CustomKernel, plan: (kernel: Kernel) => WasmK
           target,
         ),
       })),
-      finish: compileProgram({ args: ending, effects: [], roots: stream.finish(ending) }, target),
+      outputs: compileProgram({ args: ending, effects: [], roots: algorithm.outputs(ending) }, target),
     };
   });
-  const programs = blocks.flatMap(({ begin, steps, finish }) => [
+  const programs = blocks.flatMap(({ begin, steps, outputs }) => [
     begin,
     ...steps.map((step) => step.plan),
-    finish,
+    outputs,
   ]);
   const bytes = state.map(({ width }) => blockSize(blocks[0]!.rows * width * DTYPES[dtype].bytes));
   let end = blockSize(8);
-  const place = (size: number): number => (end += size) - size;
-  const scratch = { starts: 0, state: bytes.map(place), next: bytes.map(place) };
-  const arena = place(blockSize(Math.max(...programs.map(({ arenaBytes }) => arenaBytes))));
+  const allocate = (size: number): number => (end += size) - size;
+  const scratch = { starts: 0, state: bytes.map(allocate), next: bytes.map(allocate) };
+  const arena = allocate(blockSize(Math.max(...programs.map(({ arenaBytes }) => arenaBytes))));
   return {
-    stream,
+    algorithm: algorithm,
     dtype,
     batch,
     rows,
     columns,
-    shift,
+    diagonalOffset: diagonalOffset,
     rowArrays,
     columnArrays,
     outputs: kernel.outputs.map(arrayOf),
@@ -159,16 +156,16 @@ export function planStream(kernel: CustomKernel, plan: (kernel: Kernel) => WasmK
 }
 
 interface StepParts {
-  readonly rowArrays: readonly StreamArray[];
-  readonly columnArrays: readonly StreamArray[];
+  readonly rowArrays: readonly BlockArray[];
+  readonly columnArrays: readonly BlockArray[];
   readonly states: readonly Leaf[];
   readonly dtype: DType;
 }
 
 function stepProgram(
-  stream: Stream,
+  algorithm: BlockwiseAlgorithm,
   attrs: AttentionAttrs,
-  shift: number | null,
+  diagonalOffset: number | null,
   rows: number,
   columns: number,
   { rowArrays, columnArrays, states, dtype }: StepParts,
@@ -176,8 +173,11 @@ function stepProgram(
   const ofRows = rowArrays.map(({ width }) => argument([rows, width], dtype));
   const ofColumns = columnArrays.map(({ width }) => argument([columns, width], dtype));
   const [rowStart, columnStart] = [argument([], 'int32'), argument([], 'int32')];
-  const hide = shift === null ? (scores: Node): Node => scores : hider(stream, shift, rowStart, columnStart);
-  const next = stream.step(attrs, { rows: ofRows, columns: ofColumns, state: states, hide });
+  const mask =
+    diagonalOffset === null
+      ? (scores: Node): Node => scores
+      : causalMask(algorithm, diagonalOffset, rowStart, columnStart);
+  const next = algorithm.step(attrs, { rows: ofRows, columns: ofColumns, state: states, mask: mask });
   return {
     args: [...ofRows, ...ofColumns, ...states, rowStart, columnStart],
     effects: next.map((node, index) => ({ node, into: states[index]! })),

@@ -1,48 +1,48 @@
 /**
- * The code of a stream: for each block of rows of each batch the state begins, blocks of columns go by, and
- * the outputs are made of the state. Blocks of rows do not wait for each other, so that threads share them.
- * Blocks of columns that no row of the block sees are left out.
+ * Emits blockwise attention: for each block of rows, initialise the state, fold in each block of columns,
+ * write the outputs. Blocks of rows are independent, so threads share them. Blocks of columns that the causal
+ * mask hides entirely are skipped.
  */
 import type { Kernel, CustomKernel, BufferLocation } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
 import type { Code, Local } from '../assembler/code.ts';
-import { emitAddProduct } from '../contract/address.ts';
-import { emitRange } from '../contract/blocks.ts';
+import { emitAddProduct } from '../matmul/address.ts';
+import { emitRange } from '../matmul/blocked-loops.ts';
 import { partitionAxis, emitInRange, type AxisRange } from '../threads/partition.ts';
 import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import {
   BLOCK,
   kernelsOf,
-  planStream,
+  planBlockwise,
   type RowBlock,
   type StepPlan,
-  type StreamArray,
-  type StreamPlan,
-} from './stream-plan.ts';
+  type BlockArray,
+  type BlockwisePlan,
+} from './blockwise-plan.ts';
 
 /**
- * Plans a stream: threads share the blocks of rows, of all batches.
- * @param planKernel plans a kernel that the stream calls
+ * Plans a kernel: threads share the blocks of rows, of all batches.
+ * @param planKernel plans a kernel that this one calls
  */
-export function planStreamKernel(
+export function planAttentionKernel(
   kernel: CustomKernel,
   planKernel: (kernel: Kernel) => WasmKernelPlan,
 ): WasmKernelPlan {
-  const plan = planStream(kernel, planKernel);
+  const plan = planBlockwise(kernel, planKernel);
   return {
     scratch: plan.scratch.bytes,
     partition: partitionAxis(0, plan.batch * Math.ceil(plan.rows / BLOCK.rows), 1),
     callees: kernelsOf(plan),
     emit: (code, params, { define }, range) =>
-      new StreamEmitter(code, kernel, plan, params, define).emit(range),
+      new BlockwiseEmitter(code, kernel, plan, params, define).emit(range),
   };
 }
 
 type Define = KernelTools['define'];
 
-class StreamEmitter {
+class BlockwiseEmitter {
   readonly #code: Code;
-  readonly #plan: StreamPlan;
+  readonly #plan: BlockwisePlan;
   readonly #params: readonly Local[];
   readonly #scratch: Local;
   readonly #define: Define;
@@ -55,7 +55,7 @@ class StreamEmitter {
   constructor(
     code: Code,
     { operands }: CustomKernel,
-    plan: StreamPlan,
+    plan: BlockwisePlan,
     params: readonly Local[],
     define: Define,
   ) {
@@ -68,7 +68,7 @@ class StreamEmitter {
     [this.#batch, this.#row, this.#column] = [code.local('i32'), code.local('i32'), code.local('i32')];
   }
 
-  emit(part: AxisRange | null): void {
+  emit(range: AxisRange | null): void {
     const code = this.#code;
     const { batch, rows, blocks } = this.#plan;
     const perBatch = Math.ceil(rows / BLOCK.rows);
@@ -88,12 +88,14 @@ class StreamEmitter {
             () => this.#rows(first),
           );
     };
-    if (part === null) emitRange(code, block, 0, batch * perBatch, 1, one);
+    if (range === null) emitRange(code, block, 0, batch * perBatch, 1, one);
     else
-      emitInRange(code, part, 0, batch * perBatch, 1, (from, to) => emitRange(code, block, from, to, 1, one));
+      emitInRange(code, range, 0, batch * perBatch, 1, (from, to) =>
+        emitRange(code, block, from, to, 1, one),
+      );
   }
 
-  #rows({ rows, begin, steps, finish }: RowBlock): void {
+  #rows({ rows, begin, steps, outputs: program }: RowBlock): void {
     const code = this.#code;
     const { columns, scratch, outputs } = this.#plan;
     const states = scratch.state.map((offset) => () => void this.#at(offset));
@@ -108,8 +110,8 @@ class StreamEmitter {
       code.i32(whole).set(this.#column);
       step(small ?? large!);
     }
-    const placeOf = (array: StreamArray) => () => this.#part(array, this.#row, this.#plan.rows);
-    this.#run(finish, states, outputs.map(placeOf));
+    const outputAddress = (array: BlockArray) => () => this.#range(array, this.#row, this.#plan.rows);
+    this.#run(program, states, outputs.map(outputAddress));
   }
 
   /** One step; states that cannot be overwritten in place are copied. */
@@ -121,8 +123,8 @@ class StreamEmitter {
       .get(this.#column)
       .memory('i32.store', scratch.starts + 4);
     const args = [
-      ...rowArrays.map((array) => () => this.#part(array, this.#row, rows)),
-      ...columnArrays.map((array) => () => this.#part(array, this.#column, columns)),
+      ...rowArrays.map((array) => () => this.#range(array, this.#row, rows)),
+      ...columnArrays.map((array) => () => this.#range(array, this.#column, columns)),
       ...states,
       () => void this.#at(scratch.starts),
       () => void this.#at(scratch.starts + 4),
@@ -139,16 +141,16 @@ class StreamEmitter {
     });
   }
 
-  /** Runs `body` where some row of the block sees some of its columns. */
+  /** Runs `body` unless the causal mask hides the whole block. */
   #whereSeen(rows: number, columns: number, body: () => void): void {
     const code = this.#code;
-    const { shift, stream } = this.#plan;
+    const { diagonalOffset: shift, algorithm } = this.#plan;
     if (shift === null) {
       body();
       return;
     }
-    // The first key, and the last query with its shift.
-    const [key, query, queries] = stream.rowsAreQueries
+    // The first key, and the last query plus the diagonal offset.
+    const [key, query, queries] = algorithm.rowsAreQueries
       ? [this.#column, this.#row, rows]
       : [this.#row, this.#column, columns];
     code
@@ -161,16 +163,19 @@ class StreamEmitter {
       .if(body);
   }
 
-  /** Calls the kernels of a program, given what pushes the addresses of its arguments and of its outputs. */
+  /**
+   * Calls the kernels of a program, given functions that push the addresses of its arguments and of its
+   * outputs.
+   */
   #run(
     { kernels, buffers }: StepPlan,
     args: readonly (() => void)[],
     results: readonly (() => void)[],
   ): void {
-    const push = (place: BufferLocation): void => {
-      if (place.kind === 'arena') this.#at(this.#plan.scratch.arena + place.offset);
-      else if (place.kind === 'output') results[place.output]!();
-      else args[place.argument]!();
+    const push = (location: BufferLocation): void => {
+      if (location.kind === 'arena') this.#at(this.#plan.scratch.arena + location.offset);
+      else if (location.kind === 'output') results[location.output]!();
+      else args[location.argument]!();
     };
     for (const { kernel, plan, buffers: numbers, scratch } of kernels) {
       for (const number of numbers) push(buffers[number]!.location);
@@ -186,8 +191,8 @@ class StreamEmitter {
     return this.#code;
   }
 
-  /** Pushes the address of an array's part from a row or column on, of which each batch has `count`. */
-  #part({ operand, width }: StreamArray, from: Local, count: number): void {
+  /** Pushes the address of an array's elements from a row or column on; each batch has `count` of them. */
+  #range({ operand, width }: BlockArray, from: Local, count: number): void {
     const code = this.#code;
     code.get(this.#params[operand]!).get(this.#batch).i32(count).op('i32.mul').get(from).op('i32.add');
     code

@@ -1,23 +1,23 @@
 /**
- * Loop kernels: for each row, for each pass, for each column. Either the columns of a row lie along the
- * lanes, or rows do, a block of them at a time; maps, which have no rows, sweep whichever axis suits them.
+ * Loop kernels: for each row, for each pass, for each column. Either the columns of a row are vectorised, or
+ * a block of rows is; maps, which have no rows, are vectorised along the axis that suits their accesses.
  */
 import type { LoopKernel, Pass, Scalar, Store } from '@firsthand/compiler';
 import type { Accumulator } from './accumulator.ts';
-import { accumulatorOf } from './accumulators.ts';
+import { accumulatorOf } from './reductions.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import type { WasmKernelPlan } from './kernel-plan.ts';
 import { isMap, planLoop, type LoopPlan } from './loop-plan.ts';
-import { Loops, type Body, type Chunk } from './loops.ts';
+import { LoopNest, type Body, type PeriodicAction } from './loop-nest.ts';
 import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
 import type { Vector } from '../scalar/nest.ts';
 import { rowMajor } from './row-cache.ts';
 
-/** Additions to one accumulator before it is emptied. */
+/** Additions to one accumulator before it is flushed. */
 const LONGEST_SUM = 64;
 
-/** How many values of an axis run inside the lanes, where that axis is cut. */
+/** Values of an axis that run inside the lanes, where that axis is tiled. */
 const TILE = 8;
 
 /** Plans a loop kernel. */
@@ -31,8 +31,8 @@ export function planLoopKernel(kernel: LoopKernel): WasmKernelPlan<Tools> {
 }
 
 /**
- * The loop of a kernel that threads share: the outermost that is long enough, of those whose iterations do not
- * wait for each other.
+ * The loop that threads share: the outermost one that is long enough, of those whose iterations are
+ * independent.
  */
 function partitionOf({
   kernel,
@@ -55,8 +55,7 @@ function partitionOf({
 }
 
 /**
- * Emits a kernel inside of other loops, whose counters are the values of its first axes: as many as it was
- * planned with.
+ * Emits a kernel inside of other loops, whose counters are its first axes: as many as it was planned with.
  * @param addresses of its operands, then that of its working memory: a map needs none
  */
 export function emitInnerLoop(
@@ -70,14 +69,18 @@ export function emitInnerLoop(
 }
 
 /** Runs a body over all columns. */
-type Sweep = (body: Body, accumulators: readonly Accumulator[], chunks: readonly (Chunk | null)[]) => void;
+type ColumnLoop = (
+  body: Body,
+  accumulators: readonly Accumulator[],
+  chunks: readonly (PeriodicAction | null)[],
+) => void;
 
 class LoopEmitter {
   readonly #code: Code;
   readonly #plan: LoopPlan;
-  readonly #loops: Loops;
+  readonly #loops: LoopNest;
   readonly #extents: readonly number[];
-  /** The number of axes, from the first, that are no loops of this nest. */
+  /** The number of leading axes that are bound, and no loops of this nest. */
   readonly #bound: number;
   /** Every expression and store: what is hoisted out of the outer loops. */
   readonly #all: Body;
@@ -87,7 +90,7 @@ class LoopEmitter {
     plan: LoopPlan,
     params: readonly Local[],
     tools: Tools,
-    part: AxisRange | null,
+    range: AxisRange | null,
     bound: readonly Local[],
   ) {
     const { kernel, laneAxis, width } = plan;
@@ -101,7 +104,7 @@ class LoopEmitter {
       stores: [...passes.flatMap(({ stores }) => stores), ...rowStores],
     };
     const addresses = this.#addresses(params);
-    this.#loops = new Loops({
+    this.#loops = new LoopNest({
       code,
       tools,
       operands,
@@ -111,12 +114,12 @@ class LoopEmitter {
       rows: rows.length,
       laneAxis,
       width,
-      part,
+      range: range,
       all: this.#all,
     });
   }
 
-  /** The parameters, and the places of caches in the working memory. */
+  /** The parameters, and the addresses of row caches in the working memory. */
   #addresses(params: readonly Local[]): readonly Local[] {
     const { kernel, cacheOffsets } = this.#plan;
     const own = kernel.operands.length - cacheOffsets.length;
@@ -161,7 +164,7 @@ class LoopEmitter {
     });
   }
 
-  /** The innermost body: for each vector of the block what is reduced, and what is stored. */
+  /** The innermost body: for each vector of the block, its reductions and its stores. */
   #block(vectors: readonly Vector[], body: Body, accumulators: readonly Accumulator[]): void {
     const { emitter } = this.#loops;
     this.#loops.each(vectors, body, (vector, lanes) => {
@@ -172,13 +175,13 @@ class LoopEmitter {
     });
   }
 
-  /** A row whose columns lie along the lanes. */
+  /** One row, vectorised along its columns. */
   #rowInColumns(): void {
     const { kernel, vectors, width, laneAxis } = this.#plan;
     const outer = kernel.columns
       .map((_, column) => kernel.rows.length + column)
       .filter((axis) => axis !== laneAxis);
-    const finished = kernel.passes.map((pass, number) => {
+    const accumulators = kernel.passes.map((pass, number) => {
       const inBlock = vectors[number]!;
       const rounds = [
         ...outer.map((axis) => this.#extents[axis]!),
@@ -190,27 +193,32 @@ class LoopEmitter {
         this.#loops.over(outer, body, lanes, chunks);
       });
     });
-    this.#finishRow([{ shift: 0, lanes: 1 }], finished.flat());
+    this.#storeRow([{ shift: 0, lanes: 1 }], accumulators.flat());
   }
 
-  /** Rows that lie along the lanes, a block of them at a time. */
+  /** A block of rows, one per lane. */
   #rowsInLanes(): void {
     const { kernel, vectors } = this.#plan;
     const columns = kernel.columns.map((_, column) => kernel.rows.length + column);
     this.#loops.blocks(vectors[0]!, this.#all, (block) => {
       this.#loops.emitter.block = block;
       this.#loops.hoist(this.#all);
-      const finished = kernel.passes.map((pass) =>
+      const accumulators = kernel.passes.map((pass) =>
         this.#pass(pass, block.length, kernel.columns, (body, accumulators, chunks) => {
           this.#loops.over(columns, body, () => this.#block(block, body, accumulators), chunks);
         }),
       );
-      this.#finishRow(block, finished.flat());
+      this.#storeRow(block, accumulators.flat());
     });
   }
 
-  /** One pass over the columns; its results are bound until the row is finished. */
-  #pass(pass: Pass, vectors: number, rounds: readonly number[], sweep: Sweep): readonly Accumulator[] {
+  /** One pass over the columns; its results are bound until the row is stored. */
+  #pass(
+    pass: Pass,
+    vectors: number,
+    rounds: readonly number[],
+    columnLoop: ColumnLoop,
+  ): readonly Accumulator[] {
     const { kernel, lanesAreRows } = this.#plan;
     const { emitter } = this.#loops;
     const positions = rowMajor(kernel.rows.length, kernel.columns);
@@ -223,7 +231,7 @@ class LoopEmitter {
     const body = { scalars: reductions.map(({ value }): Scalar => value), stores: pass.stores };
     this.#loops.hoist(body);
     for (const accumulator of accumulators) accumulator.begin();
-    sweep(
+    columnLoop(
       body,
       accumulators,
       chunksOf(
@@ -232,12 +240,12 @@ class LoopEmitter {
       ),
     );
     accumulators.forEach((accumulator, position) =>
-      emitter.bindReduced(pass.reductions[position]!, accumulator.finish()),
+      emitter.bindReduced(pass.reductions[position]!, accumulator.result()),
     );
     return accumulators;
   }
 
-  #finishRow(vectors: readonly Vector[], accumulators: readonly Accumulator[]): void {
+  #storeRow(vectors: readonly Vector[], accumulators: readonly Accumulator[]): void {
     const stores: readonly Store[] = this.#plan.kernel.rowStores;
     const { emitter } = this.#loops;
     this.#loops.each(vectors, { scalars: [], stores }, (vector) => emitter.storeAll(stores, vector));
@@ -247,20 +255,20 @@ class LoopEmitter {
 }
 
 /**
- * Where in a nest of loops the accumulators of long sums are emptied: for each loop, how often, or not at
- * all.
+ * Where in a loop nest the accumulators of long sums are flushed: for each loop, after how many iterations,
+ * or never.
  */
 function chunksOf(
   rounds: readonly number[],
   accumulators: readonly Accumulator[],
-): readonly (Chunk | null)[] {
-  const chunks = rounds.map((): Chunk | null => null);
+): readonly (PeriodicAction | null)[] {
+  const chunks = rounds.map((): PeriodicAction | null => null);
   if (accumulators.length === 0) return chunks;
   let additions = 1;
   for (let loop = rounds.length - 1; loop >= 0; loop--) {
     if (additions * rounds[loop]! > LONGEST_SUM) {
       chunks[loop] = {
-        rounds: Math.max(1, Math.floor(LONGEST_SUM / additions)),
+        iterations: Math.max(1, Math.floor(LONGEST_SUM / additions)),
         after: () => {
           for (const accumulator of accumulators) accumulator.flush();
         },

@@ -1,14 +1,13 @@
 /**
  * The innermost loop where k is contiguous in both operands and there are too few rows to pay for packing:
- * vectors run along k. A tile has a vector of partial sums for each of its rows and columns; behind the loop
- * those of neighbouring columns are transposed and added, which gives vectors of totals like any other
- * tile's.
+ * vectors run along k. A tile has a vector of partial sums for each row and column; after the loop, those of
+ * neighbouring columns are transposed and added, which gives vectors of totals like any other tile's.
  */
 import type { Code, Local } from '../assembler/code.ts';
 import { emitAdvance } from './address.ts';
 import { emitLoad, type Arithmetic } from './arithmetic.ts';
 import { emitTranspose } from './pack.ts';
-import { emitClear, emitProductLoop, emitProducts, tileSums } from './tile.ts';
+import { emitClear, emitProductLoop, emitProducts, tileSums } from './register-tile.ts';
 
 /**
  * Rows of a or columns of b: vectors along k, those of row or column i from pointer + offsets[i]. Offsets are
@@ -22,7 +21,7 @@ export interface DotSource {
 /**
  * The totals of rows × columns over `count` values of k. Changes both pointers.
  * @param partial the address of working memory for a vector per row and column
- * @param finish is given each vector of totals: the row, the number of the vector among the row's, a local
+ * @param emitTotal is given each vector of totals: the row, the number of the vector among the row's, a local
  *   that it may change
  */
 export function emitDots(
@@ -32,7 +31,7 @@ export function emitDots(
   b: DotSource,
   count: number,
   partial: Local,
-  finish: (row: number, vector: number, total: Local) => void,
+  emitTotal: (row: number, vector: number, total: Local) => void,
 ): void {
   const { lanes, bytes } = arithmetic;
   const [rows, columns] = [a.offsets.length, b.offsets.length];
@@ -45,7 +44,7 @@ export function emitDots(
   emitClear(code, sums);
   const rest = count % lanes;
   const whole = count - rest;
-  // The rest of k comes first, since stores must follow the loop.
+  // The remainder of k comes first, since stores must follow the loop.
   if (rest > 0)
     emitProducts(code, arithmetic, sums, load(a, whole * bytes, rest), load(b, whole * bytes, rest));
   if (whole > 0) {
@@ -61,11 +60,11 @@ export function emitDots(
       .get(sum)
       .memory('v128.store', 16 * (row * columns + column));
   code.release(...sums.map(({ sum }) => sum));
-  emitTotals(code, arithmetic, rows, columns, partial, finish);
+  emitTotals(code, arithmetic, rows, columns, partial, emitTotal);
 }
 
 /**
- * Adds up the lanes of each vector of partial sums: of `lanes` columns at a time, transposed. Lanes without a
+ * Sums the lanes of each vector of partial sums, transposed, `lanes` columns at a time. Lanes without a
  * column repeat the last one.
  */
 function emitTotals(
@@ -74,7 +73,7 @@ function emitTotals(
   rows: number,
   columns: number,
   partial: Local,
-  finish: (row: number, vector: number, total: Local) => void,
+  emitTotal: (row: number, vector: number, total: Local) => void,
 ): void {
   const values = Array.from({ length: lanes }, () => code.local('v128'));
   for (let row = 0; row < rows; row++) {
@@ -96,7 +95,7 @@ function emitTotals(
             .set(values[lane]!);
         }
       }
-      finish(row, first / lanes, values[0]!);
+      emitTotal(row, first / lanes, values[0]!);
     }
   }
   code.release(...values);
