@@ -31,9 +31,9 @@ export interface ThreadOptions {
    */
   readonly divideFrom?: number;
   /**
-   * Whether `createWasm` waits until the workers are up, and runs until all have a program. By default
-   * (false) the first thread runs it alone until then, with the same bits, so that nothing waits for workers
-   * to start. On a page's main thread, which runs nothing, jobs always wait for their workers, in the queue.
+   * Whether `createWasm` waits until the workers are up, and runs until all have the program. By default (false) the
+   * first thread runs it alone until then, with the same bits, and workers are started once there has been some work
+   * for them. On a page's main thread, which runs nothing, jobs always wait for their workers, in the queue.
    */
   readonly wait?: boolean;
 }

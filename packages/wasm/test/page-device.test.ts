@@ -157,7 +157,7 @@ describe('a failure', () => {
     await program.run([x]).done;
     const module = new Module({ initial: 1, maximum: 65535, shared: true });
     module.importFunction('what no worker has', { params: [], results: [] });
-    team.add([], new WebAssembly.Module(module.toBytes()), true);
+    team.add({ kernels: [], run: new WebAssembly.Module(module.toBytes()), isParallel: true, work: 0 });
     const [first, second] = [program.run([x]), program.run([x])];
     await expect(first.done).rejects.toThrow(DeviceError);
     await expect(second.done).rejects.toThrow(/worker thread has crashed \(.*what no worker has/);

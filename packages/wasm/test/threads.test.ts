@@ -29,13 +29,11 @@ function threaded(threads: number): {
   devices.push(device);
   return {
     device,
-    ready: async () => {
-      while (!team!.isReady) await new Promise((resolve) => setTimeout(resolve, 1));
-    },
+    ready: () => team!.start(),
     crash: () => {
       const module = new Module({ initial: 1, maximum: 65535, shared: true });
       module.importFunction('what no worker has', { params: [], results: [] });
-      team!.add([], new WebAssembly.Module(module.toBytes()));
+      team!.add({ kernels: [], run: new WebAssembly.Module(module.toBytes()), isParallel: true, work: 0 });
     },
   };
 }
@@ -49,6 +47,22 @@ describe('threads', () => {
       await ready();
       for (let run = 0; run < 3; run++) expect(await compute(device)).toEqual(expected);
     }
+  });
+
+  test('start once there is work for them: a device that is used once starts none', async () => {
+    const { session, team } = openSession({ threads: 2, divideFrom: 0 });
+    const device = new WasmDevice(session);
+    devices.push(device);
+    const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+    await tensor(new Float32Array(1000), { device }).exp().data();
+    await turns();
+    expect(team!.isReady).toBe(false);
+    const x = tensor(new Float32Array(2 ** 20), { device });
+    for (let run = 0; run < 50 && !team!.isReady; run++) {
+      await x.exp().data();
+      await turns();
+    }
+    expect(team!.isReady).toBe(true);
   });
 
   test('elements that are read are not in the shared memory: they can be given to a Blob, and to another thread', async () => {

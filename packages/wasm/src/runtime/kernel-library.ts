@@ -27,6 +27,8 @@ export interface KernelFunction {
   readonly signature: Signature;
   /** The loop that threads share: the function then takes the range to compute. */
   readonly partition: Partition | null;
+  /** Its cost in vector instructions; 0 on a device of one thread. */
+  readonly work: number;
   /** What it is compiled from; null once it is. */
   source: PlannedKernel<WasmKernelPlan> | null;
   /** Null until its module is compiled. */
@@ -92,18 +94,15 @@ export class KernelLibrary {
       texts.set(kernel, text);
       const known = this.#kernels.get(text) ?? added.get(text);
       if (known !== undefined) return known;
-      const partition = this.#partitionOf(source);
+      const { divideFrom } = this.#options;
+      const work = divideFrom === Infinity ? 0 : costOfKernel(kernel);
+      const partition = divideFrom === Infinity || work < divideFrom ? null : source.plan.partition;
       const name = `${source.name} #${++this.#named}`;
       const signature = kernelSignature(kernel.operands.length, partition !== null);
-      const created: KernelFunction = { name, text, signature, partition, source, compiled: null };
+      const created: KernelFunction = { name, text, signature, partition, work, source, compiled: null };
       added.set(text, created);
       return created;
     });
-  }
-
-  #partitionOf({ kernel, plan }: PlannedKernel<WasmKernelPlan>): Partition | null {
-    const { divideFrom } = this.#options;
-    return divideFrom === Infinity || costOfKernel(kernel) < divideFrom ? null : plan.partition;
   }
 
   /**

@@ -66,7 +66,8 @@ export function compileRun(
   }
   const dependencies = new Set(kernels.map(({ compiled }) => compiled!.module));
   dependencies.delete(module);
-  const number = shared.add([...dependencies], module, isParallel);
+  const work = kernels.reduce((sum, kernel) => sum + kernel.work, 0);
+  const number = shared.add({ kernels: [...dependencies], run: module, isParallel, work });
   return { run: (base) => shared.run(number, run, base), forget: () => shared.forget(number) };
 }
 

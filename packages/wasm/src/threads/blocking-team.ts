@@ -1,69 +1,89 @@
 /**
- * The threads of a device: the one that runs programs, and workers over the same memory. Workers are started
- * with the first plan that has work for them; until they have taken it, the first thread runs it alone, with
- * the same bits, so nobody ever waits for a worker to come up. If one of them does not start, it goes on
- * alone, or fails where a number of threads was asked for.
+ * The team of a device on a thread that may block: that thread is the first of the team, workers over the same memory
+ * are the others. Workers are started once the plans that can use them have done some work, since a worker costs
+ * several megabytes and milliseconds. Until all workers have taken a plan, the first thread runs it serially, with the
+ * same bits, so that no run waits for a worker to start.
  */
 import type { DeviceError } from '@firsthand/graph';
 import { now } from '../engine/clock.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import { createSynchronization, WORDS, type Synchronization } from './synchronization.ts';
-import { ThreadTuner } from './tuner.ts';
 import { startWorker, type WorkerThread } from './platform.ts';
-import { crash, unstarted, type RunFunction, type ThreadCount, type Team } from './team.ts';
+import { createSynchronization, WORDS } from './synchronization.ts';
+import {
+  crash,
+  reportUnstarted,
+  type PlanCode,
+  type RunFunction,
+  type Team,
+  type ThreadCount,
+} from './team.ts';
+import { ThreadTuner } from './tuner.ts';
 import { workerSource, type Message } from './worker.ts';
 
-/** Milliseconds after which a worker that does not answer never will. */
+/**
+ * Work in parallel plans, in vector instructions, after which workers are started: some 5 ms, about what starting them
+ * costs. A device that is used once and dropped starts none.
+ */
+const START_WORK = 2 ** 24;
+/** Milliseconds after which a worker that does not answer is given up. */
 const START_TIMEOUT = 20_000;
 
-/** Threads over one memory, of which the one that creates it is the first. */
+/** Threads over one memory; the one that creates the team is the first. */
 export class BlockingTeam implements Team {
   readonly threads: number;
   readonly runsSerialPlans = false;
   readonly #memory: LinearMemory;
-  readonly #waits: boolean;
-  readonly #module: WebAssembly.Module;
-  readonly #synchronization: Synchronization;
-  readonly #words: Int32Array;
-  #workers: readonly WorkerThread[] = [];
-  #sent = 0;
-  #plans = 0;
-  readonly #tuners = new Map<number, ThreadTuner>();
-  #failure: string | null = null;
   readonly #count: ThreadCount;
+  readonly #waits: boolean;
+  readonly #words: Int32Array;
+  /** Compiled when a plan first needs it. */
+  #compiled: ReturnType<typeof createSynchronization> | null = null;
+  /** Null until they are started. */
+  #workers: readonly WorkerThread[] | null = null;
+  /** Messages that every worker has been sent. */
+  #sent = 0;
+  #added = 0;
+  readonly #plans = new Map<number, { readonly code: PlanCode; readonly tuner: ThreadTuner }>();
+  /** Work that has been run, while no workers are started. */
+  #work = 0;
+  /** Whether the workers did not start. */
   #isSerial = false;
   #unstarted: DeviceError | null = null;
+  /** Why a worker has crashed. */
+  #failure: string | null = null;
 
   /**
    * @param memory one that is shared
-   * @param waits whether runs wait until all workers have a plan
+   * @param waits whether runs wait until all workers have the plan
    */
   constructor(memory: LinearMemory, count: ThreadCount, waits: boolean) {
     this.threads = count.threads;
-    this.#count = count;
     this.#memory = memory;
+    this.#count = count;
     this.#waits = waits;
-    const { module, synchronization } = createSynchronization(memory);
-    this.#module = module;
-    this.#synchronization = synchronization;
     this.#words = new Int32Array(memory.memory.buffer);
   }
 
-  get barrier(): (threads: number) => void {
-    return this.#synchronization.barrier;
+  get #synchronization(): ReturnType<typeof createSynchronization> {
+    return (this.#compiled ??= createSynchronization(this.#memory));
   }
 
-  /** Whether all workers have taken all that was sent: they run the next job. */
+  get barrier(): (threads: number) => void {
+    return this.#synchronization.functions.barrier;
+  }
+
+  /** Whether all workers have taken all messages: they run the next job. */
   get isReady(): boolean {
     return (
-      this.#workers.length > 0 &&
+      this.#workers !== null &&
+      !this.#isSerial &&
       this.#workers.every((_, index) => this.#load(WORDS.taken + 64 * (index + 1)) === this.#sent)
     );
   }
 
   /**
    * Starts the workers; resolves when they are up, or the first thread goes on alone. @throws DeviceError (by
-   * rejecting) if one does not start that was asked for
+   * rejecting) if a requested worker does not start
    */
   async start(): Promise<void> {
     this.#start();
@@ -76,100 +96,107 @@ export class BlockingTeam implements Team {
     this.#requireHealth();
   }
 
-  add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module): number {
-    if (this.#workers.length === 0 && !this.#isSerial) this.#start();
-    const plan = this.#plans++;
-    if (this.#isSerial) return plan;
-    this.#tuners.set(plan, new ThreadTuner());
-    this.#send(() => ({ action: 'plan', plan, kernels, run, threads: this.threads }));
+  add(code: PlanCode): number {
+    const plan = this.#added++;
+    this.#plans.set(plan, { code, tuner: new ThreadTuner() });
+    if (this.#workers !== null) this.#sendPlan(plan, code);
     return plan;
   }
 
   forget(plan: number): void {
-    this.#tuners.delete(plan);
-    if (this.#workers.length > 0) this.#send(() => ({ action: 'forget', plan }));
+    this.#plans.delete(plan);
+    if (this.#workers !== null) this.#send(() => ({ action: 'forget', plan }));
   }
 
   /** Runs a plan, and returns when it has run. @throws DeviceError if a worker has crashed */
   run(plan: number, run: RunFunction, base: number): null {
-    this.#requireHealth();
-    const until = this.#waits ? now() + START_TIMEOUT : 0;
-    while (this.#waits && !this.isReady && !this.#isSerial) {
-      Atomics.wait(this.#words, WORDS.failed / 4, 0, 1);
-      this.#requireHealth();
-      if (now() > until) throw crash((this.#failure = 'it does not answer'));
+    const { code, tuner } = this.#plans.get(plan)!;
+    if (this.#workers === null) {
+      this.#work += code.work;
+      if (this.#waits || this.#work >= START_WORK) this.#start();
     }
+    this.#requireHealth();
+    if (this.#waits) this.#awaitWorkers();
     const parallel = (): void => this.#runParallel(plan, run, base);
     const serial = (): void => run(base, 0, 1);
     if (!this.isReady) serial();
     else if (this.#waits) parallel();
-    else this.#tuners.get(plan)!.run(parallel, serial);
+    else tuner.run(parallel, serial);
     return null;
   }
 
+  stop(): void {
+    for (const worker of this.#workers ?? []) worker.terminate();
+    this.#workers = [];
+    this.#isSerial = true;
+  }
+
+  #awaitWorkers(): void {
+    const until = now() + START_TIMEOUT;
+    while (!this.isReady && !this.#isSerial) {
+      Atomics.wait(this.#words, WORDS.failed / 4, 0, 1);
+      this.#requireHealth();
+      if (now() > until) throw crash((this.#failure = 'it does not answer'));
+    }
+  }
+
   #runParallel(plan: number, run: RunFunction, base: number): void {
-    this.#synchronization.start(plan, base);
+    const { start, fail } = this.#synchronization.functions;
+    start(plan, base);
     try {
       run(base, 0, this.threads);
     } catch (cause) {
       if (this.#load(WORDS.failed) === 0)
         this.#failure = cause instanceof Error ? cause.message : String(cause);
-      this.#synchronization.fail();
+      fail();
       this.#requireHealth(cause);
     }
   }
 
-  stop(): void {
-    for (const worker of this.#workers) worker.terminate();
-    this.#workers = [];
-  }
-
   #start(): void {
+    if (this.#workers !== null) return;
     const source = workerSource();
     const workers: WorkerThread[] = [];
     this.#workers = workers;
     const { memory } = this.#memory;
+    const { module } = this.#synchronization;
     try {
       for (let thread = 1; thread < this.threads; thread++)
-        workers.push(startWorker(source, (reason) => this.#fail(thread, reason)));
-      this.#send((thread) => ({
-        action: 'begin',
-        memory,
-        synchronization: this.#module,
-        thread,
-        isAsleep: true,
-      }));
+        workers.push(startWorker(source, (reason) => this.#onEnd(thread, reason)));
+      this.#send((thread) => ({ action: 'begin', memory, synchronization: module, thread, isAsleep: true }));
+      for (const [plan, { code }] of this.#plans) this.#sendPlan(plan, code);
     } catch (cause) {
       this.#giveUp(String(cause));
     }
   }
 
-  /**
-   * A worker has ended. One that has taken nothing has not started, and no job has been given to the others
-   * then.
-   */
-  #fail(thread: number, reason: string): void {
+  /** A worker has ended. One that has taken no message has not started, and then no job was given to the others. */
+  #onEnd(thread: number, reason: string): void {
     if (this.#load(WORDS.taken + 64 * thread) === 0) return this.#giveUp(reason);
     this.#failure ??= reason;
-    this.#synchronization.fail();
+    this.#synchronization.functions.fail();
   }
 
-  /** The first thread is alone from here on, and goes on if that will do. */
+  /** The first thread goes on alone, if that will do. */
   #giveUp(reason: string): void {
     if (this.#isSerial) return;
-    this.#isSerial = true;
     this.stop();
-    this.#unstarted = unstarted(reason, this.#count);
+    this.#unstarted = reportUnstarted(reason, this.#count);
   }
 
-  /** The job that says so comes before the messages: so none is taken for a later one. */
+  #sendPlan(plan: number, { kernels, run }: PlanCode): void {
+    this.#send(() => ({ action: 'plan', plan, kernels, run, threads: this.threads }));
+  }
+
+  /** Sends a message after the job that announces it, so that no worker takes it for a later one. */
   #send(messageFor: (thread: number) => Message): void {
+    if (this.#isSerial) return;
     Atomics.store(this.#words, WORDS.sent / 4, ++this.#sent);
-    this.#synchronization.start(-1, 0);
-    this.#workers.forEach((worker, index) => worker.postMessage(messageFor(index + 1)));
+    this.#synchronization.functions.start(-1, 0);
+    this.#workers!.forEach((worker, index) => worker.postMessage(messageFor(index + 1)));
   }
 
-  /** What a worker has left of its error: no message arrives while this thread waits. */
+  /** The error that a worker has left in memory: no message arrives while this thread waits. */
   #reason(): string {
     const length = this.#load(WORDS.reason);
     return String.fromCodePoint(

@@ -1,24 +1,31 @@
 /**
- * The threads of a device on a page's main thread, which may not wait: all of them are workers. They take
- * plans and jobs as messages, in order, wait for each other inside WebAssembly, and thread 0 says when a job
- * is over. While workers are slow to come up, and if one does not start, the page's thread runs jobs itself,
- * so that none waits for ever; where a number of threads was asked for, jobs fail if one does not start.
+ * The team of a device on a page's main thread, which may not block: all threads are workers. They take plans and jobs
+ * as messages, in order, meet at barriers inside WebAssembly, and thread 0 answers when a job is done. Until all
+ * workers are up, or if one does not start, the page's thread runs the jobs, so that none waits for ever; if a number
+ * of threads was requested and one does not start, jobs fail.
  */
 import { type DeviceError } from '@firsthand/graph';
 import { disposedDevice } from '@firsthand/runtime';
 import type { LinearMemory } from '../memory/linear-memory.ts';
-import { createSynchronization, type Synchronization } from './synchronization.ts';
+import { createSynchronization } from './synchronization.ts';
 import { startWorker, type WorkerThread } from './platform.ts';
-import { crash, unstarted, type RunFunction, type ThreadCount, type Team } from './team.ts';
+import {
+  crash,
+  reportUnstarted,
+  type PlanCode,
+  type RunFunction,
+  type ThreadCount,
+  type Team,
+} from './team.ts';
 import { workerSource, type Answer, type Message } from './worker.ts';
 
-/** Whoever waits for the job under way. */
-interface Waiting {
+/** The promise of the job in progress. */
+interface PendingJob {
   readonly resolve: () => void;
   readonly reject: (error: DeviceError) => void;
 }
 
-/** Milliseconds for which the first job waits for workers to come up: several times what they take. */
+/** Milliseconds for which the first job waits for workers to start: several times what they take. */
 const START_TIMEOUT = 2000;
 
 /** Workers over one memory, started with the first plan. */
@@ -26,17 +33,16 @@ export class PageTeam implements Team {
   readonly threads: number;
   readonly runsSerialPlans = true;
   readonly #memory: LinearMemory;
-  readonly #module: WebAssembly.Module;
-  readonly #synchronization: Synchronization;
+  readonly #synchronization: ReturnType<typeof createSynchronization>;
   #workers: WorkerThread[] = [];
   #plans = 0;
-  #waiting: Waiting | null = null;
+  #job: PendingJob | null = null;
   #failure: DeviceError | null = null;
   readonly #count: ThreadCount;
   #isSerial = false;
-  /** Workers that have said that they are up: jobs are given to all or none. */
+  /** Workers that are up: jobs are given to all or none. */
   #up = 0;
-  /** Resolves when all are up, one has not started, or nobody is waited for any longer; then null. */
+  /** Resolves when all are up, one has not started, or the timeout has passed; then null. */
   #starting: Promise<void> | null = null;
   #endStart: () => void = () => {};
 
@@ -45,19 +51,17 @@ export class PageTeam implements Team {
     this.threads = count.threads;
     this.#count = count;
     this.#memory = memory;
-    const { module, synchronization: control } = createSynchronization(memory);
-    this.#module = module;
-    this.#synchronization = control;
+    this.#synchronization = createSynchronization(memory);
   }
 
   get barrier(): (threads: number) => void {
-    return this.#synchronization.barrier;
+    return this.#synchronization.functions.barrier;
   }
 
-  add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module, isDivided: boolean): number {
+  add({ kernels, run, isParallel }: PlanCode): number {
     if (this.#workers.length === 0 && this.#failure === null && !this.#isSerial) this.#start();
     const plan = this.#plans++;
-    this.#send({ action: 'plan', plan, kernels, run, threads: isDivided ? this.threads : 1 });
+    this.#send({ action: 'plan', plan, kernels, run, threads: isParallel ? this.threads : 1 });
     return plan;
   }
 
@@ -65,7 +69,7 @@ export class PageTeam implements Team {
     this.#send({ action: 'forget', plan });
   }
 
-  /** Runs a plan, after the job before has been run. */
+  /** Runs a plan, after the job before is done. */
   async run(plan: number, run: RunFunction, base: number): Promise<void> {
     if (this.#starting !== null) {
       const timer = setTimeout(() => this.#endStart(), START_TIMEOUT);
@@ -75,7 +79,7 @@ export class PageTeam implements Team {
     if (this.#failure !== null) throw this.#failure;
     if (this.#up < this.threads) return run(base, 0, 1);
     return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#job = { resolve, reject };
       this.#send({ action: 'run', plan, base });
     });
   }
@@ -94,14 +98,14 @@ export class PageTeam implements Team {
       for (let thread = 0; thread < this.threads; thread++) {
         const worker = startWorker(
           source,
-          (reason) => this.#end(reason),
+          (reason) => this.#onEnd(reason),
           (answer) => this.#onAnswer(answer as Answer),
         );
         this.#workers.push(worker);
         worker.postMessage({
           action: 'begin',
           memory,
-          synchronization: this.#module,
+          synchronization: this.#synchronization.module,
           thread,
           isAsleep: false,
         } satisfies Message);
@@ -111,19 +115,19 @@ export class PageTeam implements Team {
     }
   }
 
-  /** A worker has ended. Before all are up none has been given a job. */
-  #end(reason: string): void {
+  /** A worker has ended. No job was given to any before all were up. */
+  #onEnd(reason: string): void {
     if (this.#up < this.threads) this.#giveUp(reason);
     else this.#fail(crash(reason));
   }
 
-  /** The page's thread is alone from here on, and goes on if that will do. */
+  /** The page's thread goes on alone, if that will do. */
   #giveUp(reason: string): void {
     if (this.#isSerial) return;
     this.#isSerial = true;
     this.#up = 0;
     this.#terminate();
-    const failure = unstarted(reason, this.#count);
+    const failure = reportUnstarted(reason, this.#count);
     if (failure !== null) this.#failure ??= failure;
     this.#endStart();
   }
@@ -138,21 +142,21 @@ export class PageTeam implements Team {
   }
 
   #onAnswer(answer: Answer): void {
-    if (answer.says === 'crashed') return this.#end(answer.reason);
+    if (answer.says === 'crashed') return this.#onEnd(answer.reason);
     if (answer.says === 'up') {
       if (++this.#up === this.threads) this.#endStart();
       return;
     }
-    this.#waiting?.resolve();
-    this.#waiting = null;
+    this.#job?.resolve();
+    this.#job = null;
   }
 
-  /** The workers are of no use without one of them. */
+  /** Ends the team: a job needs all workers. */
   #fail(failure: DeviceError): void {
     this.#failure ??= failure;
     this.#terminate();
-    this.#waiting?.reject(this.#failure);
-    this.#waiting = null;
+    this.#job?.reject(this.#failure);
+    this.#job = null;
     this.#endStart();
   }
 }

@@ -1,9 +1,8 @@
 /**
- * How threads wait for each other: code of a module that every thread of a team has an instance of, on a few
- * words in the first page of the shared memory. Whoever waits looks at a word for as long as it takes to wake
- * somebody, or longer, since most waits are short, and then sleeps until it is woken. Mellor-Crummey and
- * Scott, "Algorithms for Scalable Synchronization on Shared-Memory Multiprocessors", 1991: a central barrier,
- * whose sense is a counter.
+ * How threads wait for each other: the code of a module that every thread of a team instantiates, and the words of
+ * shared memory that it works on. A waiting thread spins for about as long as waking it would take, since most waits
+ * are short, then sleeps. The barrier is a central one whose sense is a counter (Mellor-Crummey and Scott,
+ * "Algorithms for Scalable Synchronization on Shared-Memory Multiprocessors", 1991).
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
@@ -11,45 +10,41 @@ import { now as time } from '../engine/clock.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { PAGE, type LinearMemory } from '../memory/linear-memory.ts';
 
-/** Addresses of the words, each on a cache line of its own but for those that are written together. */
+/**
+ * Addresses in the first page of the memory. Words that different threads write are on cache lines of their own.
+ */
 export const WORDS = {
   /** Counts jobs; a new number wakes the workers. */
   job: 64,
-  /** Threads that sleep until there is one. */
+  /** Threads that sleep until the next job. */
   idle: 128,
-  /** The plan to run, or −1: there are messages. And where its working region is. */
+  /** The plan to run, or −1 if there are messages; and the base of its workspace. */
   plan: 192,
   base: 196,
-  /** Threads that have come to the barrier, how often all have, and those that sleep there. */
+  /** The barrier: threads that have arrived, a counter of completed barriers, threads that sleep. */
   arrived: 256,
   phase: 320,
   sleeping: 384,
   /** Not 0 once a worker has crashed. */
   failed: 448,
-  /** Why: the number of characters, at most `REASON`, and a word for each. */
+  /** The error of a crashed worker: its length, and a word for each character. */
   reason: 512,
   /** Messages that every worker has been sent. */
   sent: 8128,
-  /** For each thread, at 64 bytes from one to the next from here: the messages that it has taken. */
+  /** Messages that each thread has taken: a word for each, 64 bytes apart. */
   taken: 8192,
 } as const;
 
-/** Characters of an error that a worker leaves. */
+/** The most characters of a crashed worker's error. */
 export const REASON_LENGTH = 1000;
-/** More threads have no words in the first page. */
+/** The most threads that have words in the first page. */
 export const MAX_THREADS: number = (PAGE - WORDS.taken) / 64;
 
-/**
- * Milliseconds for which a thread looks at a word before it goes to sleep: longer between two jobs, where a
- * program like a training step comes again and again.
- */
+/** Milliseconds of spinning: longer between two jobs, since a training step comes again at once. */
 const SPIN_MS = { barrier: 0.05, job: 1 } as const;
-/** Looks between two at the clock: less than a microsecond on a fast processor. */
+/** Spin iterations between two readings of the clock: less than a microsecond on a fast processor. */
 const SPIN_ITERATIONS = 2000;
-/**
- * Nanoseconds after which who sleeps at the barrier looks whether a worker has crashed; between jobs threads
- * sleep until they are woken.
- */
+/** Nanoseconds after which a thread that sleeps at the barrier checks for crashed workers; never between jobs. */
 const POLL_INTERVAL = 100_000_000n;
 const FOREVER = -1n;
 
@@ -57,48 +52,40 @@ const FOREVER = -1n;
 export interface Synchronization {
   /** Returns when `threads` threads have called it. Traps if one of them has crashed. */
   barrier(threads: number): void;
-  /** Returns the number of the job once it is another than `seen`. */
+  /** Returns the number of the job once it differs from `seen`. */
   next(seen: number): number;
-  /** Makes a job known, and wakes who sleeps. */
+  /** Publishes a job, and wakes the threads that sleep. */
   start(plan: number, base: number): void;
-  /** A worker has crashed: all who wait at the barrier trap. */
+  /** A worker has crashed: all threads at the barrier trap. */
   fail(): void;
 }
 
-/** The module, for workers, and an instance of it for this thread. */
+/** Compiles the module, and instantiates it for this thread. */
 export function createSynchronization(memory: LinearMemory): {
   readonly module: WebAssembly.Module;
-  readonly synchronization: Synchronization;
+  readonly functions: Synchronization;
 } {
   const { module, exports } = instantiate(synchronizationModule(memory.declaration), {
     memory: memory.memory,
     now: time,
   });
-  return { module, synchronization: exports as unknown as Synchronization };
+  return { module, functions: exports as unknown as Synchronization };
 }
 
 function synchronizationModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
   const module = new Module(memory);
   const exported = { exported: true };
   const now = module.importFunction('now', { params: [], results: ['f64'] });
-  module.function(
-    'barrier',
-    { params: ['i32'], results: [] },
-    (code, locals) => barrier(code, locals, now),
-    exported,
-  );
-  module.function(
-    'next',
-    { params: ['i32'], results: ['i32'] },
-    (code, locals) => next(code, locals, now),
-    exported,
-  );
-  module.function('start', { params: ['i32', 'i32'], results: [] }, start, exported);
-  module.function('fail', { params: [], results: [] }, fail, exported);
+  const barrier = (code: Code, params: readonly Local[]): void => emitBarrier(code, params, now);
+  const next = (code: Code, params: readonly Local[]): void => emitNext(code, params, now);
+  module.function('barrier', { params: ['i32'], results: [] }, barrier, exported);
+  module.function('next', { params: ['i32'], results: ['i32'] }, next, exported);
+  module.function('start', { params: ['i32', 'i32'], results: [] }, emitStart, exported);
+  module.function('fail', { params: [], results: [] }, emitFail, exported);
   return module.toBytes();
 }
 
-function barrier(code: Code, [threads]: readonly Local[], now: Callee): void {
+function emitBarrier(code: Code, [threads]: readonly Local[], now: Callee): void {
   const phase = code.local('i32');
   load(code, WORDS.phase).set(phase);
   code
@@ -121,18 +108,18 @@ function barrier(code: Code, [threads]: readonly Local[], now: Callee): void {
   );
 }
 
-function next(code: Code, [seen]: readonly Local[], now: Callee): void {
+function emitNext(code: Code, [seen]: readonly Local[], now: Callee): void {
   waitWhile(code, now, WORDS.job, seen!, WORDS.idle, SPIN_MS.job, FOREVER, () => {});
   load(code, WORDS.job);
 }
 
-function start(code: Code, [plan, base]: readonly Local[]): void {
+function emitStart(code: Code, [plan, base]: readonly Local[]): void {
   code.i32(0).get(plan!).atomic('i32.atomic.store', WORDS.plan);
   code.i32(0).get(base!).atomic('i32.atomic.store', WORDS.base);
   advance(code, WORDS.job, WORDS.idle);
 }
 
-function fail(code: Code): void {
+function emitFail(code: Code): void {
   code.i32(0).i32(1).atomic('i32.atomic.store', WORDS.failed);
   wake(code, WORDS.phase);
 }
@@ -142,8 +129,8 @@ function load(code: Code, word: number): Code {
 }
 
 /**
- * Adds one to a word, and wakes those who wait for it. Who is about to sleep has said so before it looks at
- * the word for the last time.
+ * Adds one to a word, and wakes the threads that wait for it. A thread counts itself as a sleeper before it reads the
+ * word for the last time, so none is missed.
  */
 function advance(code: Code, word: number, sleepers: number): void {
   code.i32(0).i32(1).atomic('i32.atomic.rmw.add', word).op('drop');
@@ -170,9 +157,9 @@ function waitWhile(
   code.block((done) => {
     code.loop((again) => {
       code.i32(SPIN_ITERATIONS).set(left);
-      code.loop((look) => {
+      code.loop((spin) => {
         load(code, word).get(value).op('i32.ne').branchIf(done);
-        code.get(left).i32(1).op('i32.sub').tee(left).branchIf(look);
+        code.get(left).i32(1).op('i32.sub').tee(left).branchIf(spin);
       });
       code
         .get(spinEnd)

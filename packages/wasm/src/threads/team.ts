@@ -1,49 +1,56 @@
 /**
- * What a device sees of its threads, wherever they run: they take plans, run them, and forget them. Where
- * workers turn out not to start, and nobody has asked for a number of them, the thread that runs programs
- * runs them alone, with the same bits.
+ * A team of threads, as a device sees it: it takes plans, runs them, and forgets them. Where workers do not start and
+ * no number of threads was requested, the thread that runs programs does so alone, with the same bits.
  */
 import { DeviceError } from '@firsthand/graph';
 
-/** Code of a plan: the base of the working region, the number of the thread, and how many there are. */
+/** The code of a plan: the base of the workspace, the number of the thread, and the number of threads. */
 export type RunFunction = (base: number, thread: number, threads: number) => void;
+
+/** The code of a plan, for threads that instantiate it. */
+export interface PlanCode {
+  /** The modules of the kernels that `run` imports. */
+  readonly kernels: readonly WebAssembly.Module[];
+  readonly run: WebAssembly.Module;
+  /** Whether it has a partitioned kernel. */
+  readonly isParallel: boolean;
+  /** What its kernels cost, in vector instructions. */
+  readonly work: number;
+}
 
 /** Threads over one memory. */
 export interface Team {
-  /** How many share the work of a kernel. */
+  /** The number of threads that share the work of a kernel. */
   readonly threads: number;
-  /**
-   * Whether they run plans without a kernel to divide as well; else those are left to the thread that
-   * compiles them.
-   */
+  /** Whether the team also runs plans without a partitioned kernel; else the compiling thread does. */
   readonly runsSerialPlans: boolean;
-  /** What plans import to wait for each other. */
+  /** The barrier that plans import. */
   readonly barrier: (threads: number) => void;
   /** Takes a plan. @returns its number */
-  add(kernels: readonly WebAssembly.Module[], run: WebAssembly.Module, isParallel: boolean): number;
-  /** Nobody needs a plan any longer. */
+  add(code: PlanCode): number;
+  /** Lets go of a plan. */
   forget(plan: number): void;
   /**
-   * Runs a plan. Null if it has run, else a promise of that. @throws DeviceError, or rejects with it, if a
-   * thread has crashed
+   * Runs a plan. Null if it has run, else a promise of that. @throws DeviceError, or rejects with it, if a thread has
+   * crashed
    */
   run(plan: number, run: RunFunction, base: number): Promise<void> | null;
   /** Ends the workers. */
   stop(): void;
 }
 
-/** How many threads there should be, and whether fewer will do. */
+/** The number of threads, and whether fewer will do. */
 export interface ThreadCount {
   readonly threads: number;
-  /** Whether nobody has asked for this number: where workers do not start, one thread will do. */
+  /** Whether the number is a default: one thread will do if workers do not start. */
   readonly isOptional: boolean;
 }
 
 /**
- * Where one thread will do, says once that there are no more: programs take several times as long then, and
- * nothing else tells. Else an error that says so.
+ * Reports workers that do not start. A requested number of threads gives an error. Else a warning on the console:
+ * programs take several times as long, and nothing else tells.
  */
-export function unstarted(reason: string, { threads, isOptional }: ThreadCount): DeviceError | null {
+export function reportUnstarted(reason: string, { threads, isOptional }: ThreadCount): DeviceError | null {
   if (!isOptional) {
     return new DeviceError({
       operation: 'wasm',
@@ -59,7 +66,7 @@ export function unstarted(reason: string, { threads, isOptional }: ThreadCount):
   return null;
 }
 
-/** A worker has ended for a reason of its own. */
+/** The error of a device whose worker has crashed. */
 export function crash(reason: string, cause?: unknown): DeviceError {
   return new DeviceError(
     `wasm: a worker thread has crashed (${reason}); create another device with createWasm()`,

@@ -1,22 +1,22 @@
 /**
- * What a worker runs, as text, since the package has no file beside its JavaScript. A worker takes messages
- * in its event loop until it has all, then it waits for jobs inside WebAssembly, and comes back when a job
- * says that there are messages. On a page, jobs are messages as well.
+ * The script of a worker, as text, since the package has no file beside its JavaScript. A worker of a blocking team
+ * takes messages in its event loop until it has all, then waits for jobs inside WebAssembly, and returns to the event
+ * loop when a job announces messages. A worker of a page's team takes jobs as messages as well.
  */
 import { scalarImports } from '../math/float64.ts';
 import { REASON_LENGTH, WORDS } from './synchronization.ts';
 
-/** What a worker is told. */
+/** What a worker is sent. */
 export type Message =
   | {
       readonly action: 'begin';
       readonly memory: WebAssembly.Memory;
       readonly synchronization: WebAssembly.Module;
       readonly thread: number;
-      /** Whether it waits for jobs inside WebAssembly, and so hears of messages only when a job says so. */
+      /** Whether it waits for jobs inside WebAssembly, so that a job must announce messages. */
       readonly isAsleep: boolean;
     }
-  /** A plan: the modules of its kernels, the one that calls them, and how many threads run it. */
+  /** A plan: the modules of its kernels, the one that calls them, and the number of threads that run it. */
   | {
       readonly action: 'plan';
       readonly plan: number;
@@ -24,14 +24,14 @@ export type Message =
       readonly run: WebAssembly.Module;
       readonly threads: number;
     }
-  /** Runs a plan whose working region is at `base`. */
+  /** Runs a plan with the workspace at `base`. */
   | { readonly action: 'run'; readonly plan: number; readonly base: number }
   | { readonly action: 'forget'; readonly plan: number };
 
-/** What a worker that is not asleep says: that it is up, that the job is over, or why it has crashed. */
+/** What a worker of a page's team answers: it is up, the job is done, or why it has crashed. */
 export type Answer = { readonly says: 'up' | 'done' } | { readonly says: 'crashed'; readonly reason: string };
 
-/** The source of a worker: a script that runs in browsers and in Node, there as a module too. */
+/** A script that runs in browsers and in Node, there also as a module. */
 export function workerSource(): string {
   const imports = Object.entries(scalarImports()).map(([name, value]) => `${name}: ${sourceOf(name, value)}`);
   return `'use strict';
@@ -71,7 +71,7 @@ const load = (address) => Atomics.load(words, address / 4);
 const hasFailed = () => synchronization !== undefined && load(${WORDS.failed}) !== 0;
 
 function receive(message) {
-  // A job without one of the threads would be half done, and look whole.
+  // Without one of the threads a job would be done in part, and nothing would tell.
   if (hasFailed()) return;
   try {
     actions[message.action](message);
@@ -85,7 +85,7 @@ function receive(message) {
     }
   } catch (error) {
     if (synchronization === undefined) throw error;
-    // What fails after another has crashed fails because of that.
+    // A failure after another worker's crash is its consequence.
     if (hasFailed()) return;
     const reason = Array.from(String(error)).slice(0, ${REASON_LENGTH});
     reason.forEach((character, index) => Atomics.store(words, ${WORDS.reason} / 4 + 1 + index, character.codePointAt(0)));
@@ -100,7 +100,7 @@ else port.on('message', receive);
 `;
 }
 
-/** The text of a function that refers to nothing but what every JavaScript engine has. */
+/** The text of a function that refers only to globals of JavaScript. */
 function sourceOf(name: string, value: (x: number, y: number) => number): string {
   const text = String(value);
   return text.includes('[native code]') ? `Math.${name}` : `(${text})`;
