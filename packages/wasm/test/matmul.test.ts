@@ -11,7 +11,7 @@ import {
   product,
   runContract,
   WAYS,
-} from './support/contract.ts';
+} from './support/matmul.ts';
 
 beforeAll(enableRelaxedSimd);
 

@@ -1,6 +1,5 @@
-// Products whose matrices lie nowhere, against the interpreter, which computes all of it first: windows,
-// casts, scales and picked rows, in one block and in many. Whole numbers that are small enough make every
-// order of additions exact.
+// Products of implicit matrices (windows, casts, scales, gathered rows), in one block and in many, against
+// the interpreter, which materialises them. Small whole numbers make every order of additions exact.
 import { printKernel, type ContractKernel } from '@firsthand/compiler';
 import {
   add,

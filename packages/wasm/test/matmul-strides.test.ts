@@ -1,9 +1,8 @@
-// Any strides: operands that are broadcast, reversed, permuted, sliced, or all of that at once, found at
-// random.
+// Operands of any strides: broadcast, reversed, permuted, sliced, or all of that at once, drawn at random.
 import fc from 'fast-check';
 import { beforeAll, test } from 'vitest';
 import { TILES } from '../src/matmul/tile-sizes.ts';
-import { enableRelaxedSimd, expectProduct, WAYS, type Layout } from './support/contract.ts';
+import { enableRelaxedSimd, expectProduct, WAYS, type Layout } from './support/matmul.ts';
 
 beforeAll(enableRelaxedSimd);
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { planMatmul, rowRanges } from '../src/matmul/matmul-plan.ts';
 import { TILES } from '../src/matmul/tile-sizes.ts';
-import { kernelOf, product } from './support/contract.ts';
+import { kernelOf, product } from './support/matmul.ts';
 
 test('rows are covered by as few tiles as there can be, whose heights differ by one at most', () => {
   for (let rows = 1; rows <= 8; rows++) {

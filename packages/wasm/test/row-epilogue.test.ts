@@ -1,5 +1,5 @@
-// Rows of products that are finished as soon as they are whole, against the interpreter: softmax,
-// normalisations, losses, sums. And for which products the device asks for that.
+// Row epilogues of products (softmax, normalisations, losses, sums) against the interpreter, and for which
+// products the device asks for them.
 import { printKernel, type ContractKernel, type Target } from '@firsthand/compiler';
 import {
   add,
@@ -57,7 +57,7 @@ function numbers(dtype: DType, length: number, seed: number): TypedArray {
 /**
  * Sums of products are rounded otherwise than in the interpreter, and what is done with them passes that on.
  */
-function expectFinished(...roots: readonly Node[]): void {
+function expectFused(...roots: readonly Node[]): void {
   const kernel = kernelOf(...roots);
   const arrays = kernel.operands.map(({ dtype, length }, operand) => numbers(dtype, length, operand + 1));
   expectSame(kernel, arrays, { relative: 1e-4, absolute: 1e-4 });
@@ -67,31 +67,31 @@ const product = (m: number, k: number, n: number, dtype: DType = 'float32'): Nod
   matmul(argument([m, k], dtype), argument([k, n], dtype));
 
 describe('gives what the interpreter gives', () => {
-  test('softmax', () => expectFinished(softmax(product(50, 20, 33))));
-  test('softmax of float64', () => expectFinished(softmax(product(50, 20, 33, 'float64'))));
-  test('an activation, then softmax', () => expectFinished(softmax(gelu(product(45, 24, 70)))));
+  test('softmax', () => expectFused(softmax(product(50, 20, 33))));
+  test('softmax of float64', () => expectFused(softmax(product(50, 20, 33, 'float64'))));
+  test('an activation, then softmax', () => expectFused(softmax(gelu(product(45, 24, 70)))));
   test('a sum of each row, and the rows', () => {
     const rows = product(64, 64, 64);
-    expectFinished(reduce('sum', rows, { axis: 1 }), rows);
+    expectFused(reduce('sum', rows, { axis: 1 }), rows);
   });
-  test('a sum of integers', () => expectFinished(reduce('sum', product(40, 9, 21, 'int32'), { axis: 1 })));
-  test('the largest of each row', () => expectFinished(reduce('max', product(40, 9, 21), { axis: 1 })));
+  test('a sum of integers', () => expectFused(reduce('sum', product(40, 9, 21, 'int32'), { axis: 1 })));
+  test('the largest of each row', () => expectFused(reduce('max', product(40, 9, 21), { axis: 1 })));
   test('layer normalisation of a residual stream', () => {
     const stream = add(argument([66, 48]), product(66, 30, 48));
-    expectFinished(layerNorm(stream, argument([48]), argument([48])), stream);
+    expectFused(layerNorm(stream, argument([48]), argument([48])), stream);
   });
   test('a loss that picks an element of each row', () =>
-    expectFinished(crossEntropy(product(48, 16, 40), argument([48], 'int32'))));
+    expectFused(crossEntropy(product(48, 16, 40), argument([48], 'int32'))));
   test('scores of attention, whose heads lie side by side', () => {
     const heads = (): Node => permute(argument([2, 40, 3, 8]), [0, 2, 1, 3]); // (B, H, T, D)
-    expectFinished(softmax(matmul(heads(), transpose(heads()))));
+    expectFused(softmax(matmul(heads(), transpose(heads()))));
   });
   test('a matrix that is computed on either side', () => {
     const [left, right] = [
       cast(argument([36, 24], 'int32'), 'float32'),
       cast(argument([24, 50], 'int32'), 'float32'),
     ];
-    expectFinished(softmax(matmul(left, right)));
+    expectFused(softmax(matmul(left, right)));
   });
   test('of any shape', () => {
     const sizes = fc.record({
@@ -102,14 +102,14 @@ describe('gives what the interpreter gives', () => {
     fc.assert(
       fc.property(sizes, fc.option(fc.integer({ min: 2, max: 3 })), ({ m, k, n }, batch) => {
         const axes = batch === null ? [] : [batch];
-        expectFinished(softmax(matmul(argument([...axes, m, k]), argument([...axes, k, n]))));
+        expectFused(softmax(matmul(argument([...axes, m, k]), argument([...axes, k, n]))));
       }),
       { numRuns: 40 },
     );
   });
 });
 
-describe('is asked for', () => {
+describe('are fused', () => {
   /** The kernel that the compiler would make, if it were asked for always. */
   const offered = (root: Node): ContractKernel => {
     const kernels: ContractKernel[] = [];

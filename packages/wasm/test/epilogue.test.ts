@@ -1,6 +1,6 @@
-// What follows a matrix product in its kernel: bias, activation, residual, masks, several results, results of
-// other dtypes. The compiler's interpreter, which computes in float64, gives what is expected; the simplest
-// case is also written out in plain loops.
+// Epilogues of matrix products: bias, activation, residual, masks, several results, results of other dtypes.
+// Expected values come from the compiler's interpreter, which computes in float64; the simplest case is also
+// written out in plain loops.
 import {
   runKernel,
   type ContractKernel,
@@ -23,7 +23,7 @@ import {
   runContract,
   type Product,
   type Way,
-} from './support/contract.ts';
+} from './support/matmul.ts';
 
 beforeAll(enableRelaxedSimd);
 

@@ -179,13 +179,13 @@ export function runContract(
   const last = order.splice(1, 1)[0]!;
   const addresses: number[] = [];
   let end = 0;
-  const place = (bytes: number): number => {
+  const index = (bytes: number): number => {
     const address = end;
     end = Math.ceil((end + bytes + GAP) / 64) * 64;
     return address;
   };
-  for (const operand of order) addresses[operand] = place(arrays[operand]!.byteLength);
-  const scratchAt = place(scratch);
+  for (const operand of order) addresses[operand] = index(arrays[operand]!.byteLength);
+  const scratchAt = index(scratch);
   const pages = Math.ceil((end + arrays[last]!.byteLength) / PAGE);
   addresses[last] = pages * PAGE - arrays[last]!.byteLength;
 
@@ -250,22 +250,22 @@ export function runContract(
 }
 
 /** All places of some extents, in row-major order. */
-function* placesOf(extents: readonly number[]): Generator<readonly number[]> {
+function* indicesOf(extents: readonly number[]): Generator<readonly number[]> {
   const size = extents.reduce((product_, extent) => product_ * extent, 1);
   for (let index = 0; index < size; index++) {
     let rest = index;
     yield extents.map((_, axis) => {
       const inner = extents.slice(axis + 1).reduce((product_, extent) => product_ * extent, 1);
-      const place = Math.floor(rest / inner);
+      const index = Math.floor(rest / inner);
       rest %= inner;
-      return place;
+      return index;
     });
   }
 }
 
 /** The number of the element at a place. */
-function elementAt({ offset, strides }: Layout, place: readonly number[]): number {
-  return place.reduce((sum, at, axis) => sum + at * strides[axis]!, offset);
+function elementAt({ offset, strides }: Layout, index: readonly number[]): number {
+  return index.reduce((sum, at, axis) => sum + at * strides[axis]!, offset);
 }
 
 /** Every total, and the sum of its terms' magnitudes, in float64; integers modulo 2³². */
@@ -273,14 +273,14 @@ function* totalsOf(
   p: Product,
   a: TypedArray,
   b: TypedArray,
-): Generator<{ place: readonly number[]; total: number; magnitude: number }> {
+): Generator<{ index: readonly number[]; total: number; magnitude: number }> {
   const rank = p.batch.length;
   const { isFloat } = DTYPES[p.dtype];
   const [aStep, bStep] = [p.a.strides[rank + 1]!, p.b.strides[rank]!];
-  for (const place of placesOf([...p.batch, p.m, p.n])) {
-    const outer = place.slice(0, rank);
-    let from = elementAt(p.a, [...outer, place[rank]!, 0]);
-    let at = elementAt(p.b, [...outer, 0, place[rank + 1]!]);
+  for (const index of indicesOf([...p.batch, p.m, p.n])) {
+    const outer = index.slice(0, rank);
+    let from = elementAt(p.a, [...outer, index[rank]!, 0]);
+    let at = elementAt(p.b, [...outer, 0, index[rank + 1]!]);
     let [total, magnitude] = [0, 0];
     for (let k = 0; k < p.k; k++, from += aStep, at += bStep) {
       const term = isFloat ? a[from]! * b[at]! : Math.imul(a[from]!, b[at]!);
@@ -288,7 +288,7 @@ function* totalsOf(
       magnitude += Math.abs(term);
     }
     if (p.dtype === 'uint32') total >>>= 0;
-    yield { place, total, magnitude };
+    yield { index: index, total, magnitude };
   }
 }
 
@@ -311,8 +311,8 @@ export function expectProduct(p: Product, first = 0, every: readonly (readonly W
   const roundings = Math.min(p.k, 1024) + Math.ceil(p.k / 1024);
   const bound = roundings * ROUNDING[p.dtype]!;
   const worst = results.map(() => 0);
-  for (const { place, total, magnitude } of totalsOf(p, arrays[0]!, arrays[1]!)) {
-    const at = elementAt(p.c, place);
+  for (const { index, total, magnitude } of totalsOf(p, arrays[0]!, arrays[1]!)) {
+    const at = elementAt(p.c, index);
     results.forEach(([result], mode) => {
       const error = Math.abs(result![at]! - total) / Math.max(magnitude, 1e-300);
       if (!(error <= worst[mode]!)) worst[mode] = error;
