@@ -1,4 +1,4 @@
-/** The entry point: finds an adapter, requests its limits and features, runs the self-test, makes the device. */
+/** The entry point: requests an adapter and its device, runs the self-test, opens the session. */
 import { DeviceError } from '@firsthand/graph';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
 import type { KernelDefinition } from './kernels/custom-kernel.ts';
@@ -14,7 +14,7 @@ import { selfTest } from './self-test.ts';
 export interface WebGPUOptions {
   /** The adapter to use; by default the fastest that the platform offers. */
   readonly adapter?: GPUAdapter;
-  /** The caller's own device, with the features and limits that it was made with; `dispose()` leaves it alone. */
+  /** The caller's own device, used with its features and limits; `dispose()` does not destroy it. */
   readonly device?: GPUDevice;
   /** Whether kernels are timed, for `report()`: each is a pass of its own then. Requires timestamps. */
   readonly timings?: boolean;

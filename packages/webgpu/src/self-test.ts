@@ -1,7 +1,7 @@
 /**
  * The self-test of an adapter, once when a device is made. Drivers differ in their treatment of NaN and
- * infinity, which WGSL lets them ignore, and in the invocations of a subgroup. A feature that fails is disabled
- * where kernels have an alternative; otherwise the fault is reported in `findings`.
+ * infinity, which WGSL lets them ignore, and in the invocations of a subgroup. A feature that fails is not
+ * used where kernels have an alternative; otherwise the fault is reported in `findings`.
  */
 import { DeviceError, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { messageOf } from './runtime/message.ts';
@@ -137,7 +137,7 @@ export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise
   return { profile: { ...profile, subgroups }, findings };
 }
 
-/** The subgroups of an adapter, with the directive or, where it is unknown, without; null if neither works. */
+/** The subgroups of an adapter, with the directive or else without; null if neither works. */
 async function findSubgroups(
   gpu: GPUDevice,
   { subgroups }: AdapterProfile,

@@ -154,7 +154,7 @@ describe('a training step', () => {
   });
 });
 
-test('a small value that is overwritten while it is on its way to the host is the new one from then on', async () => {
+test('a small value that is overwritten while it is being read is the new one from then on', async () => {
   const raw = await rawDevice();
   const device = await createWebGPU({ device: raw });
   setDefaultDevice(device);

@@ -58,7 +58,7 @@ test('indices that are not linear', async () => {
   await expectProduct(withQuotients());
 });
 
-test('what is done with sums: bias and ReLU, a residual, two results of which one is transposed', async () => {
+test('epilogues: bias and ReLU, a residual, two results of which one is transposed', async () => {
   const [m, n] = [19, 35];
   const total: Scalar = { op: 'total', dtype: 'float32' };
   const zero: Scalar = { op: 'const', dtype: 'float32', value: 0 };

@@ -103,7 +103,8 @@ function pointsOf(edges: readonly number[], count: number): Uint32Array<ArrayBuf
 
 test.each(Object.entries<Case>(CASES))('%s', async (kind, { exact, bound, edges }) => {
   const count = FULL ? 2 ** 22 : 2 ** 18;
-  const points = pointsOf(edges, kind === 'erf' || kind === 'normalCdf' ? count / 8 : count); // whose exact values take long
+  // The exact values of these two take long.
+  const points = pointsOf(edges, kind === 'erf' || kind === 'normalCdf' ? count / 8 : count);
   const [results] = await evaluate(
     ['float32'],
     [points],
@@ -119,7 +120,8 @@ test('angles that are nearly multiples of π/2', async () => {
   const multiples = Array.from({ length: FULL ? 2 ** 20 : 2 ** 16 }, (_, k) =>
     Math.fround(((k + 1) * Math.PI) / 2),
   );
-  const nearest = 16367173 * 2 ** 72; // of all floats the one nearest to a multiple: 1.6·10⁻⁹ (Muller, "Elementary Functions")
+  // The float nearest to a multiple: 1.6·10⁻⁹ (Muller, "Elementary Functions").
+  const nearest = 16367173 * 2 ** 72;
   const points = wordsOf('float32', [...multiples, nearest, -nearest]);
   const kinds = ['sin', 'cos', 'tan'] as const;
   const results = await evaluate(

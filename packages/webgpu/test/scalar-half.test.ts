@@ -31,7 +31,8 @@ test('every binary16 number is its own rounding', async () => {
 
 test('midpoints go to the even neighbour, and the floats beside them to the nearest', async () => {
   const finite = Array.from({ length: 0x7c00 }, (_, bits) => fromFloat16Bits(bits));
-  const midpoints = finite.map((x, bits) => (x + (bits === 0x7bff ? 65536 : fromFloat16Bits(bits + 1))) / 2); // exact
+  // Exact.
+  const midpoints = finite.map((x, bits) => (x + (bits === 0x7bff ? 65536 : fromFloat16Bits(bits + 1))) / 2);
   const magnitudes = [...wordsOf('float32', midpoints)].flatMap((word) => [word - 1, word, word + 1]);
   const words = Uint32Array.from([...magnitudes, ...magnitudes.map((word) => word | 0x80000000)]);
   expect(await roundedOf(words)).toEqual(numbersOf('float32', words).map(half));

@@ -60,7 +60,7 @@ describe.each([false, true])('descending: %s', (descending) => {
   });
 });
 
-test('equal elements keep their order, zeros of both signs are equal, NaN of either sign is last', async () => {
+test('equal elements stay in order, zeros of both signs are equal, NaN of either sign is last', async () => {
   const array = filled('float32', [0, -0, NaN, 1, -0, 0, -Infinity, NaN, 1, Infinity]);
   new Uint32Array(array.buffer)[7] = 0xffc00000;
   const order = async (descending: boolean): Promise<number[]> => [

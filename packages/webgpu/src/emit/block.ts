@@ -1,4 +1,6 @@
-/** A tree of lines and blocks of WGSL: a line can be inserted before a loop while its body is being written. */
+/**
+ * A tree of lines and blocks of WGSL: a line can be inserted before a loop while its body is being written.
+ */
 
 /** A sequence of lines and blocks. */
 export class Block {

@@ -34,7 +34,9 @@ import {
 /** Characters above which an expression gets a name, so that lines stay readable. */
 const LONG = 72;
 
-/** A codegen scope: the block that statements are appended to, its loop variables, and the enclosing scope. */
+/**
+ * A codegen scope: the block that statements are appended to, its loop variables, and the enclosing scope.
+ */
 export class Scope {
   /** The insertion point of the next statement: before the loop that is being written. */
   block: Block;
@@ -53,7 +55,9 @@ export class Scope {
   }
 }
 
-/** What expressions read besides arrays: the names of reduction results and of the total, with their scopes. */
+/**
+ * What expressions read besides arrays: the names of reduction results and of the total, with their scopes.
+ */
 export interface Surroundings {
   readonly reduced?: (reduction: number) => { readonly name: string; readonly scope: Scope };
   readonly total?: { readonly name: string; readonly scope: Scope };

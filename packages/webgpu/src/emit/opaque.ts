@@ -1,8 +1,8 @@
 /**
  * Which operands of float operations are hidden from the shader compiler. WGSL allows it to assume that there
- * is neither NaN nor infinity nor rounding: it makes 0 of x·0, x of (x − y) + y, and x of x·3/3. Such a rewrite
- * needs two operations, or one and a literal. So arithmetic is hidden from the operation that reads it, and so
- * are literals that alone cause a rewrite.
+ * is neither NaN nor infinity nor rounding: it makes 0 of x·0, x of (x − y) + y, and x of x·3/3. Such a
+ * rewrite needs two operations, or one and a literal. So arithmetic is hidden from the operation that reads
+ * it, and so are literals that alone cause a rewrite.
  */
 import { inputsOf, type Scalar } from '@firsthand/compiler';
 import type { BinaryKind, DType } from '@firsthand/graph';

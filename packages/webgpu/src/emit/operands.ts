@@ -1,13 +1,15 @@
 /**
- * The operands of a kernel in WGSL: declarations, loads and stores, in a binding of their own or in the packed
- * buffer. Every element is one 32-bit word.
+ * The operands of a kernel in WGSL: declarations, loads and stores, in a binding of their own or in the
+ * packed buffer. Every element is one 32-bit word.
  */
 import { operandName as letterOf, type Operand } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
 import { elementType } from '../scalar/operations.ts';
 import type { Binding, OperandLayout } from './shader.ts';
 
-/** The name of an operand: its letter; after z a letter and a number, joined by `_`: `f32` would be a type. */
+/**
+ * The name of an operand: its letter; after z a letter and a number, joined by `_`: `f32` would be a type.
+ */
 function operandName(operand: number): string {
   return letterOf(operand).replace(/\d+$/, '_$&');
 }

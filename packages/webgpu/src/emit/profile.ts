@@ -1,4 +1,6 @@
-/** The adapter's profile: the facts that decide which WGSL is fast, or allowed. Plans depend on nothing else. */
+/**
+ * The adapter's profile: the facts that decide which WGSL is fast, or allowed. Plans depend on nothing else.
+ */
 
 /** Facts about an adapter. */
 export interface AdapterProfile {

@@ -1,4 +1,6 @@
-/** Sums, products, quotients and remainders of non-negative integers as text, simplified where that is free. */
+/**
+ * Sums, products, quotients and remainders of non-negative integers as text, simplified where that is free.
+ */
 
 /** `left + right` */
 export function addText(left: string, right: string | number): string {

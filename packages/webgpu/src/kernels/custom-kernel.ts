@@ -1,7 +1,7 @@
 /**
- * Custom kernels: a user's WGSL for a composite, with its arrays declared by name. `x0`, `x1`, … are the inputs
- * and `y0`, `y1`, … the outputs, contiguous in row-major order, one 32-bit word per element (bool as u32 0 and
- * 1, float16 as f32).
+ * Custom kernels: a user's WGSL for a composite, with its arrays declared by name. `x0`, `x1`, … are the
+ * inputs and `y0`, `y1`, … the outputs, contiguous in row-major order, one 32-bit word per element (bool as
+ * u32 0 and 1, float16 as f32).
  */
 import { checkCount } from '@firsthand/linalg';
 import type { CustomKernel, WholeArray } from '@firsthand/compiler';

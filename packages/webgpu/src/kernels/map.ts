@@ -1,7 +1,7 @@
 /**
- * Maps: kernels without reductions. On a software adapter an invocation computes elements that are a workgroup
- * apart, so that neighbouring invocations access neighbouring elements. On hardware it computes four
- * consecutive ones, and loads and stores them as one vec4.
+ * Maps: kernels without reductions. On a software adapter an invocation computes elements that are a
+ * workgroup apart, so that neighbouring invocations access neighbouring elements. On hardware it computes
+ * four consecutive ones, and loads and stores them as one vec4.
  */
 import {
   axisName,
@@ -24,8 +24,8 @@ import { elementType } from '../scalar/operations.ts';
 import type { OperandLayout, Shader } from '../emit/shader.ts';
 
 /**
- * Workgroup size and elements per invocation by the number of elements: an invocation's start costs as much as
- * a few elements.
+ * Workgroup size and elements per invocation by the number of elements: an invocation's start costs as much
+ * as a few elements.
  */
 const MAP_SIZES = [
   { from: 0, size: 64, perInvocation: 1 },
@@ -64,7 +64,9 @@ function scalarMap(kernel: LoopKernel, layout: OperandLayout): Shader {
 /** How an access moves along the innermost axis: contiguously, or not at all. */
 type Motion = 'vector' | 'still';
 
-/** The operands that are accessed as vec4; null unless each access is either that or the same for all four. */
+/**
+ * The operands that are accessed as vec4; null unless each access is either that or the same for all four.
+ */
 function vectorOperands(
   kernel: LoopKernel,
   { aliasOf: shares, packed }: OperandLayout,
@@ -102,7 +104,9 @@ function motionOf(index: Index, inner: number): Motion | null {
     : null;
 }
 
-/** The index of the vector of an aligned access, over the same axes, of which the innermost counts vectors. */
+/**
+ * The index of the vector of an aligned access, over the same axes, of which the innermost counts vectors.
+ */
 function vectorIndex({ offset, terms }: Index, inner: number): Index {
   return {
     offset: offset / LANES,

@@ -1,7 +1,7 @@
 /**
- * Accumulators of reductions in WGSL: how to add an element, and how to combine two states. Sums of floats are
- * blocked: the rounding error of n summands grows like √n, not like n (Higham, "The accuracy of floating point
- * summation", 1993).
+ * Accumulators of reductions in WGSL: how to add an element, and how to combine two states. Sums of floats
+ * are blocked: the rounding error of n summands grows like √n, not like n (Higham, "The accuracy of floating
+ * point summation", 1993).
  */
 import type { Reduction } from '@firsthand/compiler';
 import type { ArgReduceKind, DType, ReduceKind } from '@firsthand/graph';

@@ -1,4 +1,6 @@
-/** One pass over the columns of a row: the loop over the reduction axes, what it accumulates, what it stores. */
+/**
+ * One pass over the columns of a row: the loop over the reduction axes, what it accumulates, what it stores.
+ */
 import type { LoopKernel, Pass } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from '../emit/axes.ts';

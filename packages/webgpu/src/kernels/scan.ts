@@ -115,11 +115,13 @@ class ScanWriter {
     this.#first = isDivided ? 'first' : '0';
     this.#end = isDivided ? 'end' : String(count);
     if (!isDivided) return;
-    const [start, own] = [`chunk * ${width}`, `lane * ${this.#columns}`];
-    body.line(`let first = ${[...(chunks > 1 ? [start] : []), ...(lanes > 1 ? [own] : [])].join(' + ')};`);
+    const [chunkStart, laneStart] = [`chunk * ${width}`, `lane * ${this.#columns}`];
+    body.line(
+      `let first = ${[...(chunks > 1 ? [chunkStart] : []), ...(lanes > 1 ? [laneStart] : [])].join(' + ')};`,
+    );
     const ends = [
       ...(lanes > 1 ? [`first + ${this.#columns}`] : []),
-      ...(chunks > 1 ? [`${start} + ${width}`] : []),
+      ...(chunks > 1 ? [`${chunkStart} + ${width}`] : []),
       String(count),
     ];
     body.line(`let end = ${ends.reduce((a, b) => `min(${a}, ${b})`)};`);
@@ -164,7 +166,7 @@ class ScanWriter {
   }
 
   /** Accumulates the columns of the invocation in `sum`. */
-  #loopOverColumns(isStoring: boolean): void {
+  #loopOverColumns(storesTotals: boolean): void {
     const { scan, rows, count, dtype, value, coefficient, stores } = this.#kernel;
     const axis = rows.length;
     const columns = this.#columns;
@@ -195,7 +197,7 @@ class ScanWriter {
             reduceExpression('prod', accumulatorDType(this.#kernel.dtype), name, multiplier),
           );
     scope.block.line(`${name} = ${this.#combine(before, text!)};`);
-    if (isStoring) {
+    if (storesTotals) {
       const running = outer === null ? 'sum' : this.#combine('sum', 'block_sum');
       scope.block.line(
         `let total = ${dtype === 'float16' ? this.#expressions.use(castExpression('float32', 'float16', running)) : running};`,

@@ -2,8 +2,8 @@
  * Scatters, deterministic and without atomics: sums have one order, and the last `set` wins. The axes in the
  * target's index are parallel: each combination of them writes to a slice of targets of its own. The other
  * axes are sequential: an invocation loops over their steps in order. Where slices are few, the targets of a
- * slice are divided into stripes as well, and the steps into chunks, which leave in working memory their sums,
- * or the last step that sets a target.
+ * slice are divided into stripes as well, and the steps into chunks, which leave in working memory their
+ * sums, or the last step that sets a target.
  */
 import type { ScatterKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -29,7 +29,9 @@ import type { OperandLayout, Shader, ShaderPlan } from '../emit/shader.ts';
 /** Steps above which sums are blocked. */
 const BLOCK = 32;
 
-/** Plans a scatter: no dispatch where there is no target, a second one where steps are divided into chunks. */
+/**
+ * Plans a scatter: no dispatch where there is no target, a second one where steps are divided into chunks.
+ */
 export function planScatter(kernel: ScatterKernel, profile: AdapterProfile): ShaderPlan<ScatterPartition> {
   const partition = scatterPartition(kernel, profile);
   const { targetSlices, chunks } = partition;
@@ -171,24 +173,23 @@ class ScatterWriter {
   }
 
   /** An invocation for several targets: each is updated in memory. */
-  #updateMany({ first, end }: { readonly first: string; readonly end: string }, scope: Scope): void {
+  #updateMany(steps: { readonly first: string; readonly end: string }, scope: Scope): void {
     const { target, mode, value, extent, index, stride } = this.#kernel;
     const { targetSlices, stripes, chunks } = this.#partition;
     const body = this.#body;
     const { operands } = this.#expressions;
     /** The word of a target in working memory, ordered like the work items of `combineChunks`. */
     const word = (position: string): string => {
+      const slot = stride === 1 ? `slice * ${extent} + ${position}` : `${position} * ${targetSlices} + slice`;
       const base = `chunk * ${targetSlices * extent}`;
-      if (targetSlices === 1) return `${operands.scratch()}[${base} + ${position}]`;
-      return `${operands.scratch()}[${base} + ${stride === 1 ? `slice * ${extent} + ${position}` : `${position} * ${targetSlices} + slice`}]`;
+      return `${operands.scratch()}[${base} + ${targetSlices === 1 ? position : slot}]`;
     };
     if (chunks > 1) {
-      const clear = body.open(
-        `for (var position = ${stripes === 1 ? '0' : 'stripe'}; position < ${extent}; position += ${stripes})`,
-      );
-      clear.line(`${word('position')} = 0u;`);
+      const first = stripes === 1 ? '0' : 'stripe';
+      const clear = `for (var position = ${first}; position < ${extent}; position += ${stripes})`;
+      body.open(clear).line(`${word('position')} = 0u;`);
     }
-    const loop = body.open(`for (var step = ${first}; step < ${end}; step++)`);
+    const loop = body.open(`for (var step = ${steps.first}; step < ${steps.end}; step++)`);
     const { chosen, scope: inner } = this.#visitStep(loop, scope, (name) => {
       const isThere = `${name} < ${extent}u`;
       return stripes === 1 ? isThere : `(${isThere}) & ((${name} & ${stripes - 1}u) == u32(stripe))`;

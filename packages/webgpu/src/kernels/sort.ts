@@ -1,8 +1,9 @@
 /**
- * Sorts, stable. A value becomes a key, an integer of the same order (its bits, inverted for negative numbers;
- * NaN is the largest), beside its position. Runs are sorted in registers by exchanging neighbours. Rows of
- * several runs are merged pairwise in working memory: an invocation finds by binary search which inputs its
- * outputs come from (Green, McColl and Bader, "GPU merge path", 2012). Of equal keys the left one comes first.
+ * Sorts, stable. A value becomes a key, an integer of the same order (its bits, inverted for negative
+ * numbers; NaN is the largest), beside its position. Runs are sorted in registers by exchanging neighbours.
+ * Rows of several runs are merged pairwise in working memory: an invocation finds by binary search which
+ * inputs its outputs come from (Green, McColl and Bader, "GPU merge path", 2012). Of equal keys the left one
+ * comes first.
  */
 import { axisName, type SortKernel } from '@firsthand/compiler';
 import type { DType } from '@firsthand/graph';
@@ -32,7 +33,10 @@ export interface SortPartition {
   readonly merges: number;
 }
 
-/** Plans a sort. Working memory holds a key and a position per element; twice, if there is more than one merge. */
+/**
+ * Plans a sort. Working memory holds a key and a position per element; twice, if there is more than one
+ * merge.
+ */
 export function planSort(kernel: SortKernel, profile: AdapterProfile): ShaderPlan<SortPartition> {
   const merges = Math.max(0, Math.ceil(Math.log2(kernel.count / RUN)));
   return {

@@ -1,4 +1,6 @@
-/** Work items: numbered units of work, one per invocation, in workgroups of a size that suits their number. */
+/**
+ * Work items: numbered units of work, one per invocation, in workgroups of a size that suits their number.
+ */
 import type { Block } from '../emit/block.ts';
 import { GROUP_ROW } from '../emit/module.ts';
 
@@ -8,7 +10,10 @@ export interface Workgroups {
   readonly workgroups: number;
 }
 
-/** Workgroups with an invocation for each work item: small ones where items are few, so that all cores get some. */
+/**
+ * Workgroups with an invocation for each work item: small ones where items are few, so that all cores get
+ * some.
+ */
 export function workgroupsFor(items: number): Workgroups {
   const size = Math.min(64, Math.max(4, 2 ** Math.ceil(Math.log2(items / 8))));
   return { size, workgroups: Math.ceil(items / size) };

@@ -1,6 +1,6 @@
 /**
- * The accumulators of an invocation in named variables: for each row vectors of up to four columns, `sum0`, or
- * `sum0_0`, `sum0_1` where there are several.
+ * The accumulators of an invocation in named variables: for each row vectors of up to four columns, `sum0`,
+ * or `sum0_0`, `sum0_1` where there are several.
  */
 import type { Block } from '../emit/block.ts';
 import { addText, mulText } from '../emit/text.ts';
@@ -50,8 +50,8 @@ export class AccumulatorTile {
   }
 
   /**
-   * Adds the outer product of one step along k: a column of the left matrix by a row of the right one, of which
-   * `right` gives `width` columns from `column` on.
+   * Adds the outer product of one step along k: a column of the left matrix by a row of the right one, of
+   * which `right` gives `width` columns from `column` on.
    * @param step distinguishes the variables of the steps of one iteration
    */
   addProducts(

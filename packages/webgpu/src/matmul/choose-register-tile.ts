@@ -1,7 +1,7 @@
 /**
- * Chooses the register tile of the least cost, by a model: nanoseconds of one core of a busy machine, fitted to
- * 67 runs of shapes and tiles on SwiftShader (half of them within 4 %, all within a quarter). Only their ratios
- * matter. A larger tile loads less; a smaller one wastes less at the edges, and compiles faster.
+ * Chooses the register tile of the least cost, by a model: nanoseconds of one core of a busy machine, fitted
+ * to 67 runs of shapes and tiles on SwiftShader (half of them within 4 %, all within a quarter). Only their
+ * ratios matter. A larger tile loads less; a smaller one wastes less at the edges, and compiles faster.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../emit/profile.ts';

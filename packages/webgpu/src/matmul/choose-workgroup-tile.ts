@@ -1,7 +1,7 @@
 /**
- * Chooses the workgroup tile of the least cost: the multiply-adds of all tiles, edges included, weighted by the
- * throughput of the tile; a grid that is too small to fill the adapter counts as one that does. The throughputs
- * are estimates from the arithmetic intensity of the register tiles, not measured on hardware.
+ * Chooses the workgroup tile of the least cost: the multiply-adds of all tiles, edges included, weighted by
+ * the throughput of the tile; a grid that is too small to fill the adapter counts as one that does. The
+ * throughputs are estimates from the arithmetic intensity of the register tiles, not measured on hardware.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import type { AdapterProfile } from '../emit/profile.ts';

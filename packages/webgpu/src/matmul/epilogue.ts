@@ -19,7 +19,8 @@ export interface Epilogue {
 }
 
 /**
- * @param isEdged whether it is also called for rows and columns beyond the matrix, for which it returns at once
+ * @param isEdged whether it is also called for rows and columns beyond the matrix, for which it returns at
+ *   once
  * @param vectors operands that are declared as arrays of vec4
  */
 export function epilogueOf(

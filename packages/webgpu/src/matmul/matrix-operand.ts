@@ -1,7 +1,7 @@
 /**
  * The two matrices of a product, a[batch, m, k] and b[batch, k, n], as a tile reads them: each has an outer
- * axis, m or n, and the reduction axis k. Where the index is affine in both, the address of each outer position
- * is computed before the loop over k. Otherwise a function computes the index of an element.
+ * axis, m or n, and the reduction axis k. Where the index is affine in both, the address of each outer
+ * position is computed before the loop over k. Otherwise a function computes the index of an element.
  */
 import { axisName, coefficientOf, type ContractKernel, type Index } from '@firsthand/compiler';
 import type { Block } from '../emit/block.ts';
@@ -33,8 +33,8 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
   if (outerStride !== null && kStride !== null) {
     const ofBatch = index.terms.filter(({ atom }) => atom.kind !== 'axis' || atom.axis < rank);
     const base = indexText({ offset: index.offset, terms: ofBatch }, extents);
-    const element: MatrixOperand['element'] = (ownText, innerText) =>
-      addText(addText(base, mulText(outerStride, ownText)), mulText(kStride, innerText));
+    const element: MatrixOperand['element'] = (outerText, kText) =>
+      addText(addText(base, mulText(outerStride, outerText)), mulText(kStride, kText));
     return {
       name,
       operand,
@@ -59,7 +59,9 @@ export function matrixOperandsOf(
   return [matrixOperandOf(kernel, 'left'), matrixOperandOf(kernel, 'right')];
 }
 
-/** Positions along an outer axis: `first`, `first + step`, …, clamped to the last one where tiles overhang. */
+/**
+ * Positions along an outer axis: `first`, `first + step`, …, clamped to the last one where tiles overhang.
+ */
 export interface PositionRange {
   readonly first: string;
   readonly step: number;
@@ -68,7 +70,10 @@ export interface PositionRange {
   readonly clampedTo: number | null;
 }
 
-/** The text that loads the element of a position, by its number, `step` steps along k behind the loop variable. */
+/**
+ * The text that loads the element of a position, by its number, `step` steps along k behind the loop
+ * variable.
+ */
 export type Load = (position: number, step?: number) => string;
 
 /** An address or a position: the variable that holds it, and a constant offset. */

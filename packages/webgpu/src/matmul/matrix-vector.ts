@@ -1,8 +1,8 @@
 /**
  * Matrix-vector products, m = 1 or n = 1, on hardware. They are bound by memory: nothing but the vector is
- * reused, so neighbouring invocations load neighbouring elements, along the outer axis or along k. A workgroup
- * is a grid of outer positions by slices of k; the sums of a position are reduced by a tree in workgroup
- * memory.
+ * reused, so neighbouring invocations load neighbouring elements, along the outer axis or along k. A
+ * workgroup is a grid of outer positions by slices of k; the sums of a position are reduced by a tree in
+ * workgroup memory.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';

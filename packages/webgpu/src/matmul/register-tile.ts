@@ -1,12 +1,12 @@
 /**
  * Matrix products for adapters that compute on the CPU: register tiling. An invocation accumulates a tile in
- * named variables and loads from the arrays directly, without workgroup memory or barriers. A workgroup is one
- * subgroup, which is one vector register: its lanes are along n, with columns of their own and common rows, or
- * along m, the other way round.
+ * named variables and loads from the arrays directly, without workgroup memory or barriers. A workgroup is
+ * one subgroup, which is one vector register: its lanes are along n, with columns of their own and common
+ * rows, or along m, the other way round.
  *
- * A load costs most, as much as a dozen multiply-adds of vectors, whether it is contiguous or not: the address
- * of every lane is bounds-checked. So tiles are large, and an element that all lanes need is loaded by one lane
- * and broadcast: each lane loads those of one step along k.
+ * A load costs most, as much as a dozen multiply-adds of vectors, whether it is contiguous or not: the
+ * address of every lane is bounds-checked. So tiles are large, and an element that all lanes need is loaded
+ * by one lane and broadcast: each lane loads those of one step along k.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { Block } from '../emit/block.ts';
@@ -32,7 +32,9 @@ export interface RegisterTile {
   readonly columns: number;
   /** Steps along k in one iteration. */
   readonly unroll: number;
-  /** Whether lanes broadcast what they have loaded: a workgroup is a subgroup, `unroll` a multiple of `width`. */
+  /**
+   * Whether lanes broadcast what they have loaded: a workgroup is a subgroup, `unroll` a multiple of `width`.
+   */
   readonly broadcasts: boolean;
 }
 

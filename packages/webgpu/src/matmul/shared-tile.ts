@@ -1,7 +1,7 @@
 /**
- * A shared-memory tile: the part of a matrix that a workgroup multiplies next, `size` positions along its outer
- * axis by `depth` steps along k, as vec4s of neighbours. They are contiguous in the array, along k or along the
- * outer axis; where the array is declared as vec4, each is one load.
+ * A shared-memory tile: the part of a matrix that a workgroup multiplies next, `size` positions along its
+ * outer axis by `depth` steps along k, as vec4s of neighbours. They are contiguous in the array, along k or
+ * along the outer axis; where the array is declared as vec4, each is one load.
  *
  *   along the outer axis: vector (step, position / 4) is at step·(size / 4) + position / 4;
  *   along k: vector (position, step / 4) is in the line of its position, XOR-swizzled: invocations at
@@ -64,7 +64,9 @@ export class SharedTile {
     return this.#parts.matrix.name;
   }
 
-  /** An outer position of the invocation, relative to the tile, by its number or the variable that holds it. */
+  /**
+   * An outer position of the invocation, relative to the tile, by its number or the variable that holds it.
+   */
   position(each: number | string): string {
     const { invocation, perInvocation } = this.#parts;
     if (this.#isAlongK)

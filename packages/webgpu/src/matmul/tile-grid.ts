@@ -1,4 +1,6 @@
-/** The grid of tiles of a product: workgroups are numbered along the columns, then the rows, then the batch. */
+/**
+ * The grid of tiles of a product: workgroups are numbered along the columns, then the rows, then the batch.
+ */
 import type { ContractKernel } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import type { Block } from '../emit/block.ts';
@@ -26,8 +28,8 @@ export function edgesOf(
 }
 
 /**
- * Declares the loop variables of the batch, and `row` and `column`, the first of the tile, or of the lane where
- * lanes are along an axis.
+ * Declares the loop variables of the batch, and `row` and `column`, the first of the tile, or of the lane
+ * where lanes are along an axis.
  */
 export function declareTile(
   body: Block,

@@ -39,8 +39,8 @@ export function bytesOf({ rows, columns, depth, buffers }: WorkgroupTile): numbe
 }
 
 /**
- * Whether a matrix can be declared as an array of vec4: its lines begin and end at vectors, and no other access
- * is to single elements.
+ * Whether a matrix can be declared as an array of vec4: its lines begin and end at vectors, and no other
+ * access is to single elements.
  */
 function isVectorisable(
   { m, n, k, batch, operands, stores }: ContractKernel,

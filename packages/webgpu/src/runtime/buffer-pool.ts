@@ -1,6 +1,7 @@
 /**
- * A pool of GPU buffers. Programs run in the order of one queue, and so do the pool's operations: a buffer that
- * has been given back can be taken at once, even while the GPU still uses it. A steady loop creates no buffer.
+ * A pool of GPU buffers. Programs run in the order of one queue, and so do the pool's operations: a buffer
+ * that has been given back can be taken at once, even while the GPU still uses it. A steady loop creates no
+ * buffer.
  */
 import { DeviceError } from '@firsthand/graph';
 

@@ -32,9 +32,14 @@ export interface Parameter {
   readonly length: number;
   readonly name: string | null;
 }
-/** Where the elements of an argument are when its run is submitted: in a buffer, or on the host, to be uploaded. */
+/**
+ * Where the elements of an argument are when its run is submitted: in a buffer, or on the host, to be
+ * uploaded.
+ */
 export type Source = PooledBuffer | Words | HostValue;
-/** An output of a run. Its storage may be freed before the run is submitted; the buffer is released after it. */
+/**
+ * An output of a run. Its storage may be freed before the run is submitted; the buffer is released after it.
+ */
 export interface Output {
   readonly storage: WebGPUStorage;
   readonly buffer: PooledBuffer;
@@ -51,7 +56,7 @@ interface Buffers {
   readonly packed: PooledBuffer | null;
 }
 
-/** A copy of an argument to the output that the plan writes in its place. */
+/** A copy of an argument to the output that overwrites it in the plan. */
 interface Copy {
   readonly from: Source;
   readonly to: PooledBuffer;
@@ -351,7 +356,10 @@ export class Commands {
     (pass as GPUComputePassEncoder | null)?.end();
   }
 
-  /** Updates the bind groups. @returns whether some are new: then an error scope is open, for the caller to pop */
+  /**
+   * Updates the bind groups. @returns whether some are new: then an error scope is open, for the caller to
+   * pop
+   */
   #bind(buffers: Buffers): boolean {
     let isNew = false;
     for (const [position, step] of this.#steps.list.entries()) {

@@ -10,7 +10,9 @@ import { planKernel } from '../kernels/plan-kernel.ts';
 import type { AdapterProfile } from '../emit/profile.ts';
 import type { ShaderPlan } from '../emit/shader.ts';
 
-/** Operations of a kernel of single numbers, at most: shaders compile slowly, and equal short ones are shared. */
+/**
+ * Operations of a kernel of single numbers, at most: shaders compile slowly, and equal short ones are shared.
+ */
 const SINGLE_LIMIT = 96;
 
 /** A device on a GPU. */
@@ -58,7 +60,7 @@ export class SessionDevice implements WebGPUDevice {
     return this.#session.upload(data, dtype);
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
-    return this.#session.read(this.#session.requireOwn(storage));
+    return this.#session.read(this.#session.requireStorage(storage));
   }
   memory(): { live: number; peak: number } {
     return this.#session.memory;

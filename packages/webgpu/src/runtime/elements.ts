@@ -1,4 +1,7 @@
-/** Converts elements between the host and the GPU, where each is a 32-bit word: bool is 0 or 1, float16 is f32. */
+/**
+ * Converts elements between the host and the GPU, where each is a 32-bit word: bool is 0 or 1, float16 is
+ * f32.
+ */
 import type { DType, HostValue, TypedArray } from '@firsthand/graph';
 import { allocate, fromFloat16Bits, toFloat16Bits } from '@firsthand/linalg';
 

@@ -21,7 +21,9 @@ import type { Session } from './session.ts';
 import type { TimeSlicedTask } from './time-slices.ts';
 import { WebGPUStorage } from './storage.ts';
 
-/** Bytes of arguments on the host, one or all together, above which an argument gets a buffer on first use. */
+/**
+ * Bytes of arguments on the host, one or all together, above which an argument gets a buffer on first use.
+ */
 const LARGE_BYTES = 16 * 2 ** 20;
 
 /** A checked argument of a run. */
@@ -34,7 +36,10 @@ export class WebGPUExecutable implements Executable {
   readonly #results: readonly { readonly dtype: DType; readonly length: number }[];
   readonly #planning: TimeSlicedTask<Commands>;
 
-  /** @throws DeviceError if an output is too large for a buffer, and what the first time slice of planning throws */
+  /**
+   * @throws DeviceError if an output is too large for a buffer, and what the first time slice of planning
+   * throws
+   */
   constructor(program: Program, target: Target<ShaderPlan>, session: Session) {
     this.#session = session;
     this.#parameters = parametersOf(program);
@@ -109,7 +114,7 @@ export class WebGPUExecutable implements Executable {
   #checkArgument(arg: Arg | undefined, index: number, repeated: Set<WebGPUStorage>): Input {
     const { dtype, length } = this.#parameters[index]!;
     if (arg === undefined) throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length });
-    const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.requireOwn(arg) : arg;
+    const given = typeof arg === 'object' && 'bytes' in arg ? this.#session.requireStorage(arg) : arg;
     const found = typeof given === 'number' ? 1 : given.length;
     if (found !== length || (given instanceof WebGPUStorage && given.dtype !== dtype)) {
       throw unfitArgument('webgpu', this.#titleOf(index), { dtype, length }, given);

@@ -1,6 +1,7 @@
 /**
- * Measures the roofline of an adapter (Williams and others, "Roofline", 2009): the throughput of multiply-adds
- * in registers, of a copy from memory to memory, and of reads from the caches. Reports compare kernels with it.
+ * Measures the roofline of an adapter (Williams and others, "Roofline", 2009): the throughput of
+ * multiply-adds in registers, of a copy from memory to memory, and of reads from the caches. Reports compare
+ * kernels with it.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { Stamps } from './timestamps.ts';

@@ -1,4 +1,7 @@
-/** The pipeline cache: one pipeline per shader text, compiled off the page's thread; least recently used go first. */
+/**
+ * The pipeline cache: one pipeline per shader text, compiled off the page's thread; least recently used go
+ * first.
+ */
 import { DeviceError } from '@firsthand/graph';
 import { messageOf } from './message.ts';
 import type { Shader } from '../emit/shader.ts';
@@ -16,7 +19,9 @@ export interface PipelineEntry {
   ready: Promise<void>;
 }
 
-/** Entries of the cache; programs keep their own pipelines. A driver may need a few memory mappings for each. */
+/**
+ * Entries of the cache; programs keep their own pipelines. A driver may need a few memory mappings for each.
+ */
 const CAPACITY = 1024;
 
 /** The pipelines of a device. */

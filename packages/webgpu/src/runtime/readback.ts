@@ -1,12 +1,15 @@
 /**
- * Readback: copies from the GPU to the host, through pooled mappable buffers. A run copies its small outputs to
- * a staging buffer itself, so that reading a loss needs no submission of its own and does not stall the queue.
+ * Readback: copies from the GPU to the host, through pooled mappable buffers. A run copies its small outputs
+ * to a staging buffer itself, so that reading a loss needs no submission of its own and does not stall the
+ * queue.
  */
 import { BUFFER_UNIT, type BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { WORD } from './elements.ts';
 import { MAP_READ } from './webgpu-flags.ts';
 
-/** Staging buffers that may wait to be read. Small outputs of further runs are read by a copy of their own. */
+/**
+ * Staging buffers that may wait to be read. Small outputs of further runs are read by a copy of their own.
+ */
 const MOST_STAGING = 16;
 /** Bytes of a small output, at most (rule 27). */
 export const SMALL_OUTPUT = 256;

@@ -12,7 +12,7 @@ import { BufferPool, type PooledBuffer } from './buffer-pool.ts';
 import { conversionOf, WORD, type Words } from './elements.ts';
 import { Pipelines, type Progress } from './pipelines.ts';
 import { Readback } from './readback.ts';
-import { WebGPUStorage, type Allocation, type StorageOwner } from './storage.ts';
+import { WebGPUStorage, type Allocation, type StorageSession } from './storage.ts';
 import { TimeSlicer } from './time-slices.ts';
 import { Timeline } from './timeline.ts';
 import { BUFFER_USAGE } from './webgpu-flags.ts';
@@ -46,7 +46,7 @@ export interface SessionParts {
 }
 
 /** An open device. */
-export class Session implements StorageOwner {
+export class Session implements StorageSession {
   readonly gpu: GPUDevice;
   readonly profile: AdapterProfile;
   /** Custom kernels. */
@@ -144,7 +144,9 @@ export class Session implements StorageOwner {
     return storage;
   }
 
-  /** A storage with a copy of `data`, on the host at first. @throws DeviceError if no buffer may be as large */
+  /**
+   * A storage with a copy of `data`, on the host at first. @throws DeviceError if no buffer may be as large
+   */
   upload(data: TypedArray, dtype: DType): WebGPUStorage {
     return this.#open(dtype, data.length, conversionOf(dtype).toWords(data));
   }
@@ -204,8 +206,8 @@ export class Session implements StorageOwner {
   }
 
   /** @throws DeviceError unless it is a storage of this device */
-  requireOwn(storage: Storage): WebGPUStorage {
-    if (!(storage instanceof WebGPUStorage) || storage.owner !== this) {
+  requireStorage(storage: Storage): WebGPUStorage {
+    if (!(storage instanceof WebGPUStorage) || storage.session !== this) {
       throw foreignStorage('webgpu');
     }
     return storage;

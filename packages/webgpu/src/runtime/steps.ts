@@ -1,7 +1,7 @@
 /**
- * Turns a plan into the steps of the GPU: dispatches and copies, whose buffers are slots that a run fills. All
- * arrays of the arena are ranges of one buffer. If a kernel has more arrays than a shader may bind, the smallest
- * of them are packed: copied side by side into one buffer.
+ * Turns a plan into the steps of the GPU: dispatches and copies, whose buffers are slots that a run fills.
+ * All arrays of the arena are ranges of one buffer. If a kernel has more arrays than a shader may bind, the
+ * smallest of them are packed: copied side by side into one buffer.
  */
 import {
   bodiesOf,
@@ -71,14 +71,14 @@ export function* stepsOf(
     requireCountable(planned);
     const { layout, bytes, order } = layoutOf(plan, planned, profile);
     packedBytes = Math.max(packedBytes, bytes);
-    const own = (operand: number): BufferRange =>
+    const rangeIn = (operand: number): BufferRange =>
       rangeOf(plan, planned.buffers[operand]!, planned.kernel.operands[operand]!);
     const packed = (operand: number): BufferRange => ({
       slot: { kind: 'packed' },
       offset: layout.packed.get(operand)! * WORD,
       bytes: planned.kernel.operands[operand]!.length * WORD,
     });
-    for (const operand of order) list.push({ kind: 'copy', from: own(operand), to: packed(operand) });
+    for (const operand of order) list.push({ kind: 'copy', from: rangeIn(operand), to: packed(operand) });
     const key = `${textOf(planned.kernel)}\n${keyOf(layout)}`;
     for (const shader of pipelines.shadersOf(key, () => planned.plan.emit(layout))) {
       const groups = dispatchOf(shader.workgroups);
@@ -93,7 +93,7 @@ export function* stepsOf(
       }
       const pipeline = pipelines.require(shader.wgsl, titleOf(planned), () => describe(planned));
       const ranges = shader.bindings.map((binding): BufferRange => {
-        if (binding.kind === 'operand') return own(binding.operand);
+        if (binding.kind === 'operand') return rangeIn(binding.operand);
         if (binding.kind === 'packed') return { slot: { kind: 'packed' }, offset: 0, bytes };
         return { slot: { kind: 'arena' }, offset: planned.scratch.offset, bytes: planned.scratch.bytes };
       });
@@ -101,7 +101,7 @@ export function* stepsOf(
     }
     for (const operand of order) {
       if (planned.kernel.operands[operand]!.access !== 'read' || isOverwritten(layout, planned, operand)) {
-        list.push({ kind: 'copy', from: packed(operand), to: own(operand) });
+        list.push({ kind: 'copy', from: packed(operand), to: rangeIn(operand) });
       }
     }
     yield;
@@ -147,7 +147,8 @@ export function titleOf({ name, nodes }: PlannedKernel): string {
 }
 
 function describe({ name, kernel }: PlannedKernel): string {
-  return `kernel "${name}" on ${kernel.operands.map(({ dtype, length }) => `${dtype}[${length}]`).join(', ')}`;
+  const arrays = kernel.operands.map(({ dtype, length }) => `${dtype}[${length}]`);
+  return `kernel "${name}" on ${arrays.join(', ')}`;
 }
 
 function rangeOf(plan: Plan, buffer: number, { length }: Operand): BufferRange {

@@ -1,7 +1,7 @@
 /**
- * An array of the device, in a GPU buffer or on the host: an upload stays on the host until its second use, and
- * a small result moves there once it has been read. So a loop that makes new arguments and results in each step
- * needs no new buffers, and waits for no finalizer (rule 27).
+ * An array of the device, in a GPU buffer or on the host: an upload stays on the host until its second use,
+ * and a small result moves there once it has been read. So a loop that makes new arguments and results in
+ * each step needs no new buffers, and waits for no finalizer (rule 27).
  */
 import { freedStorage } from '@firsthand/runtime';
 import type { DType } from '@firsthand/graph';
@@ -20,8 +20,8 @@ export interface Allocation {
   staged: StagedOutput | null;
 }
 
-/** Releases allocations. */
-export interface StorageOwner {
+/** The session of a storage, which releases its allocation. */
+export interface StorageSession {
   release(allocation: Allocation): void;
 }
 
@@ -29,30 +29,33 @@ export interface StorageOwner {
 export class WebGPUStorage implements Storage {
   readonly dtype: DType;
   readonly length: number;
-  readonly owner: StorageOwner;
+  readonly session: StorageSession;
   readonly allocation: Allocation;
   readonly finalize: () => void;
   /** The elements while they are on the host, else null. */
   hostWords: Words | null;
-  /** Unused host memory of the same size: it shows the garbage collector what a collection would free (rule 27). */
+  /**
+   * Unused host memory of the same size: it shows the garbage collector what a collection would free (rule
+   * 27).
+   */
   ballast: ArrayBuffer | null = null;
   /** The number of the last run that had it as an argument, and the count of such runs. */
   lastRun = 0;
   uses = 0;
 
   constructor(
-    owner: StorageOwner,
+    session: StorageSession,
     dtype: DType,
     length: number,
     allocation: Allocation,
     hostWords: Words | null,
   ) {
-    this.owner = owner;
+    this.session = session;
     this.dtype = dtype;
     this.length = length;
     this.allocation = allocation;
     this.hostWords = hostWords;
-    this.finalize = (): void => owner.release(allocation);
+    this.finalize = (): void => session.release(allocation);
   }
 
   get bytes(): number {

@@ -12,9 +12,9 @@ const SLICE_MILLISECONDS = 4;
 export class TimeSlicedTask<T> {
   readonly #task: Resumable<T>;
   #outcome: { readonly value: T } | { readonly error: unknown } | null = null;
-  #settle: () => void = () => {};
+  #resolveSettled: () => void = () => {};
   /** Resolves when the task has ended or failed. */
-  readonly settled: Promise<void> = new Promise((resolve) => (this.#settle = resolve));
+  readonly settled: Promise<void> = new Promise((resolve) => (this.#resolveSettled = resolve));
 
   constructor(task: Resumable<T>) {
     this.#task = task;
@@ -35,7 +35,7 @@ export class TimeSlicedTask<T> {
     } catch (error) {
       this.#outcome = { error };
     }
-    this.#settle();
+    this.#resolveSettled();
   }
 
   /** Completes the task at once. @returns its result @throws what the task throws */

@@ -1,6 +1,6 @@
 /**
- * A queue that keeps jobs in order before they reach the GPU's queue: a job runs at once, unless an earlier one
- * waits for its program to be planned or its pipelines to be compiled.
+ * A queue that keeps jobs in order before they reach the GPU's queue: a job runs at once, unless an earlier
+ * one waits for its program to be planned or its pipelines to be compiled.
  */
 
 interface Job {
@@ -14,7 +14,9 @@ export class Timeline {
   readonly #jobs: Job[] = [];
   #isBusy = false;
 
-  /** Runs a job after all earlier ones and after `ready`; calls `fail` instead if `ready` or the job fails. */
+  /**
+   * Runs a job after all earlier ones and after `ready`; calls `fail` instead if `ready` or the job fails.
+   */
   add(ready: Promise<void> | null, run: () => void, fail: (error: unknown) => void): void {
     if (ready === null && !this.#isBusy) return run();
     this.#jobs.push({ ready, run, fail });

@@ -35,8 +35,8 @@ export class Stamps {
   }
 
   /**
-   * Encodes the copy of the timestamps, at the end of the run. @returns a function that reads, once the run has
-   * been submitted, the seconds of each dispatch
+   * Encodes the copy of the timestamps, at the end of the run. @returns a function that reads, once the run
+   * has been submitted, the seconds of each dispatch
    */
   resolve(encoder: GPUCommandEncoder): () => Promise<readonly number[]> {
     const read = this.resolveStamps(encoder);
@@ -64,7 +64,7 @@ export class Stamps {
     return async () => {
       await result.mapAsync(MAP_READ);
       const stamps = new BigUint64Array(result.getMappedRange().slice(0));
-      for (const owned of [resolved, result]) owned.destroy();
+      for (const buffer of [resolved, result]) buffer.destroy();
       this.#set.destroy();
       return stamps;
     };

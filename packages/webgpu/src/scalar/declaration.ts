@@ -9,6 +9,6 @@ export interface Declaration<Name extends string> {
 }
 
 /** Functions by name. */
-export type Declarations<Own extends string, Called extends string> = {
-  readonly [K in Own]: Declaration<Called>;
+export type Declarations<Defined extends string, Called extends string> = {
+  readonly [K in Defined]: Declaration<Called>;
 };

@@ -1,6 +1,6 @@
 /**
- * WGSL expressions: text, and the library functions that it calls. They are made of forms, which are WGSL with
- * the operands named a, b and c: `(a + b)`, `exp_f32(a)`.
+ * WGSL expressions: text, and the library functions that it calls. They are made of forms, which are WGSL
+ * with the operands named a, b and c: `(a + b)`, `exp_f32(a)`.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
 import { FUNCTIONS, type FunctionName } from './functions.ts';

@@ -1,4 +1,7 @@
-/** Conversions between floats and integers, and integer functions: no traps, no implementation-defined results. */
+/**
+ * Conversions between floats and integers, and integer functions: no traps, no implementation-defined
+ * results.
+ */
 import type { Declarations } from './declaration.ts';
 import type { FloatBitsName } from './float-bits.ts';
 

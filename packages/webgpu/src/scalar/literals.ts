@@ -15,7 +15,10 @@ function digitsOf(value: number): string {
   return String(rounded.find((x) => Math.fround(x) === value && Math.abs(x) <= LARGEST));
 }
 
-/** A float32; NaN, infinities, −0 and subnormal numbers by their bits: WGSL has no literals for them, or flushes them. */
+/**
+ * A float32; NaN, infinities, −0 and subnormal numbers by their bits: WGSL has no literals for them, or
+ * flushes them.
+ */
 function floatText(value: number): string {
   const rounded = Math.fround(value);
   if (Object.is(rounded, 0) || (Math.abs(rounded) >= SMALLEST_NORMAL && Number.isFinite(rounded)))

@@ -1,7 +1,7 @@
 /**
  * Every scalar operation in WGSL: tables from kinds to forms, by the type of the operands. Where the language
- * leaves a result open, or allows errors of hundreds of units in the last place, the form calls a function of
- * this library. float16 is computed in float32, and rounded unless the result is exact.
+ * leaves a result open, or allows errors of hundreds of ULP, the form calls a function of this library.
+ * float16 is computed in float32, and rounded unless the result is exact.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
 import type { BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
@@ -64,7 +64,8 @@ const BINARY: { readonly [K in BinaryKind]: Rule } = {
   maximum: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', isExact: true },
   minimum: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', isExact: true },
   eq: { f32: '(a == b)', i32: '(a == b)', u32: '(a == b)', bool: '(a == b)', isExact: true },
-  ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)', isExact: true }, // WGSL's NaN != x is false where it becomes SPIR-V
+  // WGSL's NaN != x is false where it becomes SPIR-V.
+  ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)', isExact: true },
   lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a & b)', isExact: true },
   le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a | b)', isExact: true },
   gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a & !b)', isExact: true },
@@ -156,8 +157,8 @@ export function opaqueExpression(x: string): Expression {
 }
 
 /**
- * Converts an element to another dtype: floats are truncated and clamped to the integer's range, NaN becomes 0,
- * integers wrap, bool is `≠ 0`.
+ * Converts an element to another dtype: floats are truncated and clamped to the integer's range, NaN becomes
+ * 0, integers wrap, bool is `≠ 0`.
  */
 export function castExpression(from: DType, to: DType, x: string): Expression {
   const [source, target] = [valueType(from), valueType(to)];

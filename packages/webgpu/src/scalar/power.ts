@@ -92,8 +92,8 @@ fn pow_f32(x: f32, y: f32) -> f32 {
   mod_f32: {
     needs: ['f32_of_bits'],
     code: `
-// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the weight of the
-// last bit of y, and so is the remainder, which is exact: each step divides eight more bits of x.
+// x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the weight of
+// the last bit of y, and so is the remainder, which is exact: each step divides eight more bits of x.
 fn mod_f32(x: f32, y: f32) -> f32 {
   let dividend = bitcast<u32>(x) & 0x7fffffffu;
   let divisor = bitcast<u32>(y) & 0x7fffffffu;
