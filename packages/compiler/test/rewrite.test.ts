@@ -25,7 +25,7 @@ import { describe, expect, test } from 'vitest';
 import { runToEnd } from '../src/support/resumable.ts';
 import { countReaders, Rewriter } from '../src/simplify/rewrite.ts';
 import { rule } from '../src/simplify/rewrite-rule.ts';
-import { KeyTable } from '../src/simplify/key-table.ts';
+import { KeyTable } from '../src/support/key-table.ts';
 import { axesBefore, axisGroups } from '../src/simplify/reshape.ts';
 import { allRewritten, allSimplified, argument, evaluate, elements, textOf } from './simplify-support.ts';
 

@@ -11,7 +11,8 @@ import type { Kernel, KernelKind, RowLoops, Scalar, ScalarOp, Store } from './ke
 export type ScalarOf<K extends ScalarOp> = Extract<Scalar, { readonly op: K }>;
 type KernelOf<K extends KernelKind> = Extract<Kernel, { readonly kind: K }>;
 
-const none = (): readonly Scalar[] => [];
+const NO_INPUTS: readonly Scalar[] = [];
+const none = (): readonly Scalar[] => NO_INPUTS;
 const INPUTS: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>) => readonly Scalar[] } = {
   const: none,
   load: none,
@@ -33,29 +34,33 @@ export function inputsOf(scalar: Scalar): readonly Scalar[] {
 }
 
 /**
- * Everything that occurs in `roots`, once each, inputs before what they are inputs of. Those that `isDone`
- * holds for are left out, with all below them.
+ * All scalars below `roots`, each once, inputs first. A scalar that is done is left out, with everything that
+ * only it reads.
  */
-export function scalarsIn(
-  roots: readonly Scalar[],
-  isDone: (scalar: Scalar) => boolean = () => false,
-): Scalar[] {
+export function scalarsIn(roots: readonly Scalar[], isDone?: (scalar: Scalar) => boolean): Scalar[] {
   const order: Scalar[] = [];
   const seen = new Set<Scalar>();
   const stack = roots.toReversed();
-  for (let scalar = stack.at(-1); scalar !== undefined; scalar = stack.at(-1)) {
-    const missing =
-      seen.has(scalar) || isDone(scalar)
-        ? []
-        : inputsOf(scalar).filter((input) => !seen.has(input) && !isDone(input));
-    if (missing.length > 0) {
-      stack.push(...missing.toReversed());
+  /** For each entry of the stack: whether its inputs are in order already. */
+  const areInputsDone = stack.map(() => false);
+  for (let scalar = stack.pop(); scalar !== undefined; scalar = stack.pop()) {
+    if (areInputsDone.pop()!) {
+      order.push(scalar);
       continue;
     }
-    stack.pop();
-    if (seen.has(scalar) || isDone(scalar)) continue;
+    if (seen.has(scalar) || isDone?.(scalar) === true) continue;
     seen.add(scalar);
-    order.push(scalar);
+    const inputs = inputsOf(scalar);
+    if (inputs.length === 0) {
+      order.push(scalar);
+      continue;
+    }
+    stack.push(scalar);
+    areInputsDone.push(true);
+    for (let number = inputs.length - 1; number >= 0; number--) {
+      stack.push(inputs[number]!);
+      areInputsDone.push(false);
+    }
   }
   return order;
 }

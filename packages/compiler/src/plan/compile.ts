@@ -14,6 +14,7 @@ import { concatenationOf } from '../simplify/concatenate.ts';
 import { inline } from '../simplify/inline.ts';
 import type {
   BufferLocation,
+  Kernel,
   KernelPlan,
   Plan,
   PlanBuffer,
@@ -21,6 +22,7 @@ import type {
   PlanOutput,
   Target,
 } from '../ir/kernel.ts';
+import { EqualGroups } from '../lower/equal-groups.ts';
 import { requireCountable } from '../lower/countable.ts';
 import { fuseRowEpilogues } from './fuse-row-epilogues.ts';
 import {
@@ -103,7 +105,8 @@ function* lowerAll(
 ): Resumable<readonly Unit[]> {
   const { groups } = schedule;
   const units: Unit[] = [];
-  const context = { storedBy: storedBy, storesHalvesAsFloats };
+  const context = { storedBy, storesHalvesAsFloats };
+  const equal = new EqualGroups(context);
   const needed = new Set<Node>();
   /** Copies that have been asked for, and not been made. */
   const copies: Stored[] = [];
@@ -171,7 +174,11 @@ function* lowerAll(
     } else {
       const all = [...nodes, ...(partsOf.get(group) ?? [])];
       const arrays = [...nodes, ...(partsOf.get(group) ?? []).map(({ array }) => array)];
-      if (all.length > 0) emit(LOWER[group.kind](group, all, context), arrays, group.reason);
+      if (all.length > 0) {
+        const { kind } = group;
+        const kernels = equal.lower(group, all, () => LOWER[kind](group, all, context));
+        emit(kernels, arrays, group.reason);
+      }
     }
     emitCopies();
     yield;
@@ -244,6 +251,9 @@ function bytesOf(node: Node, target: Target): number {
   return sizeOf(node.shape) * elementBytes(node.dtype, target);
 }
 
+/** A distinct kernel with its plan, and the parts of its operands. */
+type PlannedWindows<P extends KernelPlan> = KernelEntry<P> & Pick<WindowedKernel, 'windows'>;
+
 function* planOf<P extends KernelPlan>(
   program: Program,
   ordered: readonly Unit[],
@@ -256,22 +266,30 @@ function* planOf<P extends KernelPlan>(
   const kernels = units.flatMap(({ kernels: list, boundary }) =>
     list.map((lowered) => ({ ...lowered, boundary })),
   );
-  for (const { kernel, nodes } of kernels) requireCountable(kernel, () => describeKernel(kernel, nodes));
   // An array that an output overwrites is bound as one operand.
   const overwritten = new Set<Node>();
   into.forEach((argument, output) => {
     if (argument !== null) overwritten.add(program.args[argument]!).add(outputs[output]!);
   });
   const { partAlignment = 1 } = target;
-  const planned: (WindowedKernel & KernelEntry<P>)[] = [];
-  for (const { kernel: lowered, operands } of kernels) {
-    const { kernel, windows } = windowed(lowered, (operand) => {
-      const node = operands[operand]!;
-      if (overwritten.has(arrayOf(node, slots))) return 0;
-      return Math.max(1, partAlignment / elementBytes(node.dtype, target));
-    });
-    planned.push({ ...table.entry(kernel), windows });
-    yield;
+  /** Kernels of equal groups are one object: they are windowed and planned once if their parts may be alike. */
+  const known = new Map<Kernel, { readonly units: readonly number[]; readonly entry: PlannedWindows<P> }>();
+  const planned: PlannedWindows<P>[] = [];
+  for (const { kernel: lowered, operands, nodes } of kernels) {
+    const units = operands.map((node) =>
+      overwritten.has(arrayOf(node, slots))
+        ? 0
+        : Math.max(1, partAlignment / elementBytes(node.dtype, target)),
+    );
+    let found = known.get(lowered);
+    if (found?.units.every((unit, operand) => unit === units[operand]) !== true) {
+      requireCountable(lowered, () => describeKernel(lowered, nodes));
+      const { kernel, windows } = windowed(lowered, units);
+      found = { units, entry: { ...table.entry(kernel), windows } };
+      known.set(lowered, found);
+      yield;
+    }
+    planned.push(found.entry);
   }
 
   const numbers = new Map<Node, number>();

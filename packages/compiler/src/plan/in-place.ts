@@ -5,7 +5,7 @@
  */
 import type { Node, Program } from '@firsthand/graph';
 import { equalIndex, type Index } from '../ir/index-expression.ts';
-import type { Kernel, Scalar, Store } from '../ir/kernel.ts';
+import type { Scalar, Store } from '../ir/kernel.ts';
 import type { LoweredKernel, Unit } from '../lower/lower.ts';
 import { bodiesOf, scalarsIn } from '../ir/scalars.ts';
 
@@ -45,10 +45,10 @@ export function overwrittenArguments(
   units: readonly Unit[],
   outputs: readonly Node[],
 ): Overwriting {
-  const known = new Map<Kernel, Facts>();
+  const known = new Map<LoweredKernel, Facts>();
   const factsOf = (lowered: LoweredKernel): Facts => {
-    const facts = known.get(lowered.kernel) ?? findFacts(lowered);
-    known.set(lowered.kernel, facts);
+    const facts = known.get(lowered) ?? findFacts(lowered);
+    known.set(lowered, facts);
     return facts;
   };
   const numbers = new Map<Node, number>(program.args.map((argument, number) => [argument, number]));

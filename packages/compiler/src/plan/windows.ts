@@ -31,16 +31,16 @@ export interface WindowedKernel {
 
 /**
  * The kernel over the parts that it touches.
- * @param unitOf for each operand the number of elements of which the first of a part must be a multiple; 0
- * where the operand must stay whole
+ * @param units for each operand the number of elements of which the first of a part must be a multiple; 0
+ *   where the operand must stay whole
  */
-export function windowed(kernel: Kernel, unitOf: (operand: number) => number): WindowedKernel {
+export function windowed(kernel: Kernel, units: readonly number[]): WindowedKernel {
   const whole = { kernel, windows: kernel.operands.map(() => null) };
   if (kernel.kind !== 'loop' && kernel.kind !== 'contract') return whole;
   const bounds = boundsOfOperands(kernel);
   const windows = kernel.operands.map(({ length }, operand): Window | null => {
     const [low, high] = bounds[operand]!;
-    const unit = unitOf(operand);
+    const unit = units[operand]!;
     if (unit === 0 || high < low || high - low + 1 === length) return null;
     const first = low - (low % unit);
     return { first, length: high + 1 - first };

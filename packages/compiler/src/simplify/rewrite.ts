@@ -18,7 +18,6 @@ import {
   type Node,
   type Op,
   postOrder,
-  PRIMITIVES,
   reapply,
   type ReduceKind,
   type Shape,
@@ -26,7 +25,7 @@ import {
   withGradient,
 } from '@firsthand/graph';
 import { runToEnd, type Resumable } from '../support/resumable.ts';
-import { KeyTable } from './key-table.ts';
+import { KeyTable } from '../support/key-table.ts';
 
 /** Where a rule applies: an operation, or one kind of it. */
 export type Site =
@@ -138,7 +137,6 @@ export class Rewriter {
   readonly #keys = new KeyTable();
   readonly #finished: (Node | undefined)[] = [];
   readonly #numbers = new Map<Node, number>();
-  readonly #interned = new Map<object | string, number>();
   #depth = 0;
 
   constructor({ rules, onRewrite, readers }: RewriteOptions) {
@@ -256,25 +254,12 @@ export class Rewriter {
     return number;
   }
 
-  readonly #write = (value: number): void => this.#keys.write(value);
-
-  readonly #intern = (value: object | string): number => {
-    let code = this.#interned.get(value);
-    if (code === undefined) {
-      code = this.#interned.size;
-      this.#interned.set(value, code);
-    }
-    return code;
-  };
-
   #keyOf(node: Node): number {
-    const { op, attrs, inputs } = node;
-    const write = this.#write;
-    write(this.#intern(op));
-    const encode = PRIMITIVES[op].encode as (attrs: Attributes[Op], ...rest: readonly unknown[]) => void;
-    encode(attrs, write, this.#intern);
+    const { op, inputs } = node;
+    const { write } = this.#keys;
+    this.#keys.writeOperation(node);
     if (SHAPED.has(op)) {
-      write(this.#intern(node.dtype));
+      write(this.#keys.intern(node.dtype));
       for (const extent of node.shape) write(extent);
     }
     if (op === 'binary' && COMMUTATIVE.includes(node.attrs.kind)) {

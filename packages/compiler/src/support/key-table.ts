@@ -4,6 +4,8 @@
  * addressing with linear probing; two keys with one hash are compared in full.
  */
 
+import { type Attributes, type Node, type Op, PRIMITIVES } from '@firsthand/graph';
+
 const NONE = -1;
 
 /** Keys and their numbers, in the order of their first appearance: 0, 1, 2, … */
@@ -17,14 +19,30 @@ export class KeyTable {
   /** Places in `#starts`, by hash; as many as a power of two. */
   #slots = new Int32Array(1 << 9).fill(NONE);
 
+  readonly #interned = new Map<object | string, number>();
+
+  /** The word that stands for a string, or for one object, in keys. */
+  readonly intern = (value: object | string): number => {
+    let word = this.#interned.get(value);
+    if (word === undefined) this.#interned.set(value, (word = this.#interned.size));
+    return word;
+  };
+
   /** Appends a word to the key being written. */
-  write(word: number): void {
+  readonly write = (word: number): void => {
     if (this.#end === this.#words.length) {
       const larger = new Int32Array(this.#words.length * 2);
       larger.set(this.#words);
       this.#words = larger;
     }
     this.#words[this.#end++] = word;
+  };
+
+  /** Appends an operation and its attributes. */
+  writeOperation({ op, attrs }: Node): void {
+    this.write(this.intern(op));
+    const encode = PRIMITIVES[op].encode as (attrs: Attributes[Op], ...rest: readonly unknown[]) => void;
+    encode(attrs, this.write, this.intern);
   }
 
   /** The number of the key that has been written, which begins a new one. */
