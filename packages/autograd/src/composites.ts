@@ -3,7 +3,6 @@
  * kernel for each of them.
  */
 import {
-  adamW as adamWNode,
   constant,
   crossEntropy as crossEntropyNode,
   indexSelect as indexSelectNode,
@@ -16,16 +15,13 @@ import { bufferOf, deviceOf } from '@firsthand/runtime';
 import {
   checkCount,
   checkOptions,
-  describeValue,
   type DType,
   formatShape,
-  OptionError,
   type OptionKeys,
   readSizes,
   type Shape,
   ShapeError,
 } from '@firsthand/linalg';
-import { full } from './create.ts';
 import { Tensor } from './tensor.ts';
 import { operandNode } from './operands.ts';
 
@@ -176,88 +172,6 @@ export function embedding(index: Tensor, weight: Tensor): Tensor {
     'check the ids, or the number of embeddings',
   );
   return rows;
-}
-
-/**
- * What AdamW remembers of a parameter: running means of its gradient and of the square, and the number of
- * steps, a scalar.
- */
-export interface AdamWVariables {
-  readonly mean: Tensor;
-  readonly square: Tensor;
-  readonly step: Tensor;
-}
-
-/** Options of {@link adamW}. */
-export interface AdamWOptions {
-  /** η, the learning rate: a number, or a scalar; 0.001 if not given */
-  readonly lr?: number | Tensor | undefined;
-  /** β₁ and β₂, how slowly the two running means forget; 0.9 and 0.999 if not given */
-  readonly betas?: readonly [number, number] | undefined;
-  /** ε, added to the root of the mean square; 1e-8 if not given */
-  readonly eps?: number | undefined;
-  /** λ: each step multiplies the parameter by 1 − η·λ; 0.01 if not given */
-  readonly weightDecay?: number | undefined;
-}
-
-const ADAMW_KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: 'number', weightDecay: 'number' };
-
-/**
- * One step of Adam with decoupled weight decay (Loshchilov & Hutter 2019) as a function: nothing is updated,
- * the new values are returned. Running means begin at 0, and so does the number of steps.
- * @param gradient of the parameter's shape
- * @returns the new parameter, and the new variables
- * @throws ShapeError, DTypeError if they do not fit each other
- * @example
- * ```ts
- * import { adamW, tensor, zerosLike } from '@firsthand/autograd';
- * const w = tensor([3, -4]);
- * const start = { mean: zerosLike(w), square: zerosLike(w), step: tensor(0) };
- * const { parameter, step } = adamW(w, w.mul(2), start, { lr: 0.5, weightDecay: 0 });
- * console.log(await parameter.toArray(), await step.item()); // [ 2.5, -3.5 ] 1
- * ```
- */
-export function adamW(
-  parameter: Tensor,
-  gradient: Tensor,
-  variables: AdamWVariables,
-  options?: AdamWOptions,
-): AdamWVariables & { readonly parameter: Tensor } {
-  checkCount(
-    'adamW',
-    arguments.length,
-    4,
-    'adamW(parameter, gradient, variables, { lr, betas, eps, weightDecay })',
-  );
-  const {
-    lr = 1e-3,
-    betas = [0.9, 0.999],
-    eps = 1e-8,
-    weightDecay = 0.01,
-  } = checkOptions('adamW', options, ADAMW_KEYS);
-  if (!Array.isArray(betas) || betas.length !== 2) {
-    throw new OptionError({
-      operation: 'adamW',
-      problem: `betas is ${describeValue(betas)}`,
-      expected: 'two numbers, [β₁, β₂]',
-    });
-  }
-  const { mean, square, step } = variables ?? {};
-  const operands = Object.entries({ parameter, gradient, mean, square, step }).map(([name, each]) =>
-    operandNode(each, 'adamW', `the ${name}`),
-  );
-  const rate = typeof lr === 'number' ? full([], lr, { dtype: step.dtype, device: parameter.device }) : lr;
-  const values = adamWNode(
-    ...(operands as [Node, Node, Node, Node, Node]),
-    operandNode(rate, 'adamW', 'lr'),
-    {
-      beta1: betas[0],
-      beta2: betas[1],
-      eps,
-      weightDecay,
-    },
-  ).map((node) => new Tensor(node)) as [Tensor, Tensor, Tensor, Tensor];
-  return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };
 }
 
 /**

@@ -3,7 +3,7 @@
  * enough, a derivative. The operation stays one in the graph, so that a device may have a kernel for it; all
  * others run the body.
  */
-import { call, constant, operandOf, postOrder, withGradient } from '@firsthand/graph';
+import { call, constant, operandOf, postOrder, withGradient, withRecorder } from '@firsthand/graph';
 import type { Attrs, Composite, Node, Spec } from '@firsthand/graph';
 import {
   checkCount,
@@ -128,7 +128,8 @@ export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operati
     const known = specs.get(key);
     if (known !== undefined) return known;
     const stand = inputs.map(({ shape, dtype }) => constant(0, shape, dtype));
-    const values = withGradient(false, () => run(attrs, stand));
+    // Not a part of the function that is traced: it is built for the first call only.
+    const values = withRecorder(null, () => withGradient(false, () => run(attrs, stand)));
     requireClosed(name, values);
     const found = values.map(({ shape, dtype }) => ({ shape, dtype }));
     if (specs.size >= SPECS_KEPT) specs.clear();

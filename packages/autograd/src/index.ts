@@ -58,8 +58,8 @@ export {
 } from './create.ts';
 export type { CreateOptions, StateOptions } from './create.ts';
 export { attention, cat, multinomial, stack, where } from './functions.ts';
-export { adamW, crossEntropy, embedding, layerNorm, oneHot, stopGradient } from './composites.ts';
-export type { AdamWOptions, AdamWVariables, LayerNormFunctionOptions } from './composites.ts';
+export { crossEntropy, embedding, layerNorm, oneHot, stopGradient } from './composites.ts';
+export type { LayerNormFunctionOptions } from './composites.ts';
 export {
   abs,
   add,

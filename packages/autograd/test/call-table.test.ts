@@ -234,12 +234,6 @@ const TABLE: CallTable = {
   layerNorm: fn('layerNorm', [x, 2], { weight: 'weights', bias: 'biass', eps: 'epsilon' }),
   crossEntropy: fn('crossEntropy', [x, tensor([0, 1], { dtype: 'int32' })]),
   embedding: fn('embedding', [index, x]),
-  adamW: fn('adamW', [vector, vector, { mean: vector, square: vector, step: tensor(0) }], {
-    lr: 'learningRate',
-    betas: 'beta',
-    eps: 'epsilon',
-    weightDecay: 'weight_decay',
-  }),
   stopGradient: fn('stopGradient', [x]),
   widened: { call: (...more) => autograd.widened((t) => t, x, ...(more as [])), variadic: true },
 
@@ -313,9 +307,6 @@ testRefusals(
     call('pad', x, [[0, 1, 2], [0, 0]]), // prettier-ignore
     call('layerNorm', x, '2'),
     call('layerNorm', x, 2, { eps: '1' }),
-    call('adamW', x, x),
-    call('adamW', x, x, { mean: x, square: x, step: x }, { betas: 0.9 }),
-    call('adamW', x, x, { mean: x, square: x, step: x }, { eps: '1' }),
     ...[
       'noGrad',
       'grad',

@@ -4,11 +4,9 @@ import { describe, expect, test } from 'vitest';
 import * as autograd from '../src/index.ts';
 import * as methods from '../src/methods.ts';
 import {
-  adamW,
   crossEntropy,
   DTypeError,
   grad,
-  hostValue,
   layerNorm,
   oneHot,
   OptionError,
@@ -16,7 +14,6 @@ import {
   stopGradient,
   Tensor,
   tensor,
-  zerosLike,
 } from '../src/index.ts';
 
 const a = tensor([
@@ -228,41 +225,6 @@ describe('crossEntropy', () => {
       'crossEntropy: label 3 at position 1 is not a class from 0 to 2',
     );
     expect(() => crossEntropy(a, tensor([0, 1]))).toThrow(DTypeError);
-  });
-});
-
-describe('adamW', () => {
-  test('is a function: new values, and nothing is updated', async () => {
-    const w = tensor([3, -4]);
-    const start = { mean: zerosLike(w), square: zerosLike(w), step: tensor(0) };
-    let state = { parameter: w, ...start };
-    for (let i = 0; i < 2; i++)
-      state = adamW(state.parameter, state.parameter.mul(2), state, { lr: 0.5, weightDecay: 0 });
-    // p₁ = (2.5, −3.5); m₂/(1 − β₁²) over √(v₂/(1 − β₂²)) is close to 1 as the gradients are close to equal
-    const [p, q] = (await state.parameter.toArray()) as [number, number];
-    const ratio = (g1: number, g2: number): number =>
-      (0.09 * g1 + 0.1 * g2) / 0.19 / Math.sqrt((0.999 * g1 * g1 + g2 * g2) / 1.999);
-    expect(p).toBeCloseTo(2.5 - 0.5 * ratio(6, 5), 5);
-    expect(q).toBeCloseTo(-3.5 - 0.5 * ratio(-8, -7), 5);
-    expect([await state.step.item(), await w.toArray(), await start.step.item()]).toEqual([2, [3, -4], 0]);
-  });
-  test('its learning rate may be a host value, and it is differentiable', async () => {
-    const w = tensor([3, -4]);
-    const start = { mean: zerosLike(w), square: zerosLike(w), step: tensor(0) };
-    const setting = { lr: 0.5 };
-    const { parameter } = adamW(w, w.mul(2), start, { lr: hostValue(() => setting.lr), weightDecay: 0.1 });
-    expect(((await parameter.toArray()) as number[])[0]).toBeCloseTo(3 * 0.95 - 0.5, 5);
-    const slope = grad((rate: Tensor) =>
-      adamW(w, w.mul(2), start, { lr: rate, weightDecay: 0 }).parameter.sum(),
-    )(tensor(0.5));
-    expect(await slope.item()).toBeCloseTo(0, 5); // −1 and 1
-  });
-  test('errors', () => {
-    const w = tensor([3, -4]);
-    const start = { mean: zerosLike(w), square: zerosLike(w), step: tensor(0) };
-    expect(() => adamW(w, tensor([1]), start)).toThrow(ShapeError);
-    expect(() => adamW(w, w, { ...start, mean: 0 as never })).toThrow('adamW: the mean is of type number');
-    expect(() => adamW(w, w, start, { epsilon: 1 } as never)).toThrow(OptionError);
   });
 });
 

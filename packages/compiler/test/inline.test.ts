@@ -4,7 +4,6 @@
  */
 import {
   add,
-  adamW,
   attention,
   call,
   type Composite,
@@ -22,6 +21,7 @@ import {
   reshape,
   softmax,
 } from '@firsthand/graph';
+import { adamWComposite } from '@firsthand/optim';
 import { sizeOf } from '@firsthand/linalg';
 import { describe, expect, test } from 'vitest';
 import { inline } from '../src/simplify/inline.ts';
@@ -63,7 +63,7 @@ const composites: readonly (readonly [string, readonly Node[]])[] = [
   ],
   ['crossEntropy', [crossEntropy(x, labels)]],
   ['layerNorm', [normal]],
-  ['adamW', adamW(x, gradient, mean, square, step, rate, settings)],
+  ['adamW', call(adamWComposite, settings, x, gradient, mean, square, step, rate)],
   ['matmul', [matmul(q, reshape(k, [2, 2, 3, 6])), matmul(x, weight)]],
   ['a composite of composites', [neg(attention(softmax(q), k, v)), statistics.inputs[0]!]],
 ];

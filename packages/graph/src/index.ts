@@ -42,8 +42,6 @@ export {
 export { BINARY_RULES, PRIMITIVES, SCAN_NAMES, UNARY_RULES } from './ir/primitives.ts';
 export * from './operations/ops.ts';
 export * from './operations/derived.ts';
-export { adamW, adamWComposite } from './composites/adamw.ts';
-export type { AdamWAttrs } from './composites/adamw.ts';
 export {
   attention,
   attentionComposite,

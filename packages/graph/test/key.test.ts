@@ -7,11 +7,9 @@ import { expect, test } from 'vitest';
 
 import {
   add,
-  adamW,
   call,
   closeProgram,
   type Composite,
-  constant,
   cumprod,
   cumsum,
   hostLeaf,
@@ -123,11 +121,4 @@ test('a closed program holds no cell and no node of the graph that it was made f
     expect(node.stored).toBeNull();
     seen.push(...node.inputs);
   }
-});
-
-test('AdamW is one call with four outputs', () => {
-  const scalar = constant(0, [], 'float32');
-  const outputs = adamW(x, y, x, y, scalar, scalar, { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 });
-  expect(outputs.map((node) => node.op)).toEqual(['output', 'output', 'output', 'output']);
-  expect(new Set(outputs.map((node) => node.inputs[0])).size).toBe(1);
 });

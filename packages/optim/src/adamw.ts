@@ -1,14 +1,21 @@
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019): running means of the gradient and of its
- * square, corrected for having begun at 0, give each element a step size of its own. The formula, and its
- * fused form, are autograd's `adamW`.
+ * square, corrected for having begun at 0, give each element a step size of its own. `adamw-update.ts` has the
+ * formula.
  */
-import { adamW, type AdamWOptions, type Tensor } from '@firsthand/autograd';
+import type { Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
+import {
+  adamW,
+  type AdamWCoefficients,
+  adamWFormula,
+  type AdamWOptions,
+  type AdamWVariables,
+  coefficientsOf,
+} from './adamw-update.ts';
 import { type GroupOptions, withSettings } from './group.ts';
 import { Optimizer, type StateShapes } from './optimizer.ts';
 import { requireAtLeast } from './settings.ts';
-import { widen } from './widen.ts';
 
 /** Settings of `AdamW`. */
 export interface AdamWSettings {
@@ -22,12 +29,8 @@ export interface AdamWSettings {
   readonly weightDecay: number;
 }
 
-/** Running means of the gradient and of its square, and the number of steps, a scalar. */
-export interface AdamWState {
-  readonly mean: Tensor;
-  readonly square: Tensor;
-  readonly step: Tensor;
-}
+/** The state of `AdamW` for one parameter. */
+export type AdamWState = AdamWVariables;
 
 const DEFAULTS: AdamWSettings = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01 };
 
@@ -62,12 +65,9 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
     );
   }
 
-  protected override numbersOf({
-    betas: [beta1, beta2],
-    eps,
-    weightDecay,
-  }: AdamWSettings): readonly number[] {
-    return [beta1, 1 - beta1, Math.log(beta1), beta2, 1 - beta2, Math.log(beta2), eps, weightDecay];
+  protected override numbersOf({ betas, eps, weightDecay }: AdamWSettings): readonly number[] {
+    const coefficients = coefficientsOf(betas, eps, weightDecay);
+    return COEFFICIENTS.map((name) => coefficients[name]);
   }
 
   protected update(
@@ -110,12 +110,18 @@ const optionsOf = ({ betas, eps, weightDecay }: AdamWSettings, lr: Tensor): Adam
   weightDecay,
 });
 
-type Numbers = readonly [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+const COEFFICIENTS = [
+  'beta1',
+  'rest1',
+  'log1',
+  'beta2',
+  'rest2',
+  'log2',
+  'eps',
+  'weightDecay',
+] as const satisfies readonly (keyof AdamWCoefficients<number>)[];
 
-/**
- * The same step with the numbers of the formula, as `numbersOf` lists them, from a tensor: autograd's `adamW`
- * has the derivation.
- */
+/** The same step with the coefficients as `numbersOf` lists them, in a tensor: their values vary between runs. */
 function varyingStep(
   parameter: Tensor,
   gradient: Tensor,
@@ -123,15 +129,14 @@ function varyingStep(
   rate: Tensor,
   numbers: Tensor,
 ): AdamWState & { readonly parameter: Tensor } {
-  const [beta1, rest1, log1, beta2, rest2, log2, eps, decay] = numbers.unbind() as unknown as Numbers;
-  const [p, g] = [widen(parameter), widen(gradient)];
-  const count = state.step.add(1);
-  const correction = (log: Tensor): Tensor => count.mul(log).expm1().neg(); // 1 − βᵗ
-  const mean = state.mean.mul(beta1).add(g.mul(rest1));
-  const square = state.square.mul(beta2).add(g.mul(g).mul(rest2));
-  const root = correction(log2).sqrt();
-  const size = square.sqrt().add(root.mul(eps));
-  const decayed = p.mul(rate.mul(decay).neg().add(1));
-  const updated = decayed.sub(mean.div(size).mul(rate.mul(root).div(correction(log1))));
-  return { parameter: updated.cast(parameter.dtype), mean, square, step: count };
+  const scalars = numbers.unbind();
+  const coefficients = Object.fromEntries(COEFFICIENTS.map((name, index) => [name, scalars[index]!]));
+  const [next, mean, square, step] = adamWFormula(
+    parameter,
+    gradient,
+    state,
+    rate,
+    coefficients as unknown as AdamWCoefficients<Tensor>,
+  );
+  return { parameter: next, mean, square, step };
 }

@@ -3,6 +3,7 @@
  * else.
  */
 export { AdamW, type AdamWSettings, type AdamWState } from './adamw.ts';
+export { adamW, adamWComposite, type AdamWOptions, type AdamWVariables } from './adamw-update.ts';
 export { clipGradNorm, clipGradValue } from './clip.ts';
 export type { GroupOptions, ParameterGroup } from './group.ts';
 export { Optimizer, type OptimizerState, type SavedOptimizerState, type StateShapes } from './optimizer.ts';

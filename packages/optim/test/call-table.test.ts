@@ -27,8 +27,15 @@ const schedule =
     );
 const saved = new optim.SGD(parameters(), { lr: 0.1 }).stateDict();
 
+const vector = tensor([1, 2]);
+const start = { mean: vector, square: vector, step: tensor(0) };
+
 const TABLE: CallTable = {
   'new Optimizer': null,
+  adamW: {
+    call: (...more) => (optim.adamW as Call)(vector, vector, start, ...more),
+    options: { lr: 'learningRate', betas: 'beta', eps: 'epsilon', weightDecay: 'weight_decay' },
+  },
   'new AdamW': {
     call: (...more) => new (optim.AdamW as unknown as Loose)(parameters(), ...more),
     options: { lr: 'learningRate', betas: 'beta', eps: 'epsilon', weightDecay: 'weight_decay' },
@@ -84,6 +91,9 @@ testRefusals({
   'SGD with { params }': () => made('SGD', [{ params: parameters() }], { lr: 0.1 }),
   'SGD of a group of one tensor': () => made('SGD', [{ parameters: parameters()[0] }], { lr: 0.1 }),
   'SGD of a group with { wd }': () => made('SGD', [{ parameters: parameters(), wd: 1 }], { lr: 0.1 }),
+  'adamW without variables': () => (optim.adamW as Call)(vector, vector),
+  'adamW with one beta': () => (optim.adamW as Call)(vector, vector, start, { betas: 0.9 }),
+  'adamW with eps: "1"': () => (optim.adamW as Call)(vector, vector, start, { eps: '1' }),
   'AdamW with one beta': () => made('AdamW', parameters(), { betas: 0.9 }),
   'AdamW with [β₁]': () => made('AdamW', parameters(), { betas: [0.9] }),
   'addGroup()': () => method('addGroup')(),

@@ -15,6 +15,7 @@ import {
   maxPoolComposite,
   transposedConvolutionComposite,
 } from '@firsthand/graph';
+import * as optim from '@firsthand/optim';
 import { describe, expect, test } from 'vitest';
 import { expectValues, numbersOf, TOLERANCES, toTensor } from '../compare.ts';
 import type { GetDevice } from '../get-device.ts';
@@ -324,10 +325,9 @@ const SPATIAL_COMPOSITES: { readonly [K in SpatialComposite]: CompositeCase } = 
   },
 };
 
-/** The names that graph exports as `<name>Composite`: a new one has to have cases here. */
-type CompositeName = {
-  [K in keyof typeof graph]: K extends `${infer Name}Composite` ? Name : never;
-}[keyof typeof graph];
+/** The names that graph and optim export as `<name>Composite`: a new one has to have cases here. */
+type CompositeName = NameOf<keyof typeof graph | keyof typeof optim>;
+type NameOf<K> = K extends `${infer Name}Composite` ? Name : never;
 
 const labels = (shape: readonly number[], classes: number): Operand => ({
   value: integers(shape, 0, classes),
@@ -521,7 +521,7 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
   },
   ...ATTENTION_COMPOSITES,
   adamW: {
-    composite: erase(graph.adamWComposite),
+    composite: erase(optim.adamWComposite),
     outputs: 3,
     examples: [adamWExample(0, 0), adamWExample(0.1, 4)],
     define: adamW,

@@ -32,8 +32,8 @@ export function isGradientEnabled(): boolean {
 
 let recorder: Recorder<never> | null = null;
 
-/** Runs `fn`, whose nodes follow a course of `next` or are recorded there. */
-export function withRecorder<T>(next: Recorder<never>, fn: () => T): T {
+/** Runs `fn`, whose nodes follow a trace of `next` or are recorded there; null: no trace has them. */
+export function withRecorder<T>(next: Recorder<never> | null, fn: () => T): T {
   const outer = recorder;
   recorder = next;
   try {

@@ -8,7 +8,6 @@ import type { Node, Program } from '@firsthand/graph';
 import type { Device, Executable, Storage } from '@firsthand/runtime';
 import { zeros } from '@firsthand/linalg';
 import {
-  adamW,
   compile,
   crossEntropy,
   defaultGenerator,
@@ -17,7 +16,8 @@ import {
   stateVariable,
   type Tensor,
   tensor,
-} from '../src/index.ts';
+} from '@firsthand/autograd';
+import { adamW } from '../src/index.ts';
 
 /** A device whose programs give storages and do no work. */
 function createIdle(): Device {
