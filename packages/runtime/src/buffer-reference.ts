@@ -19,6 +19,10 @@ export interface BufferReference extends StoredValue {
   failure: Error | null;
   /** The name of the variable whose update has overwritten or freed the storage. */
   stale: string | null;
+  /** Whether the value was requested: then no backward pass releases it. */
+  requested: boolean;
+  /** The number of roots for whose derivative the value is saved. */
+  savedFor: number;
 }
 
 /**
@@ -59,7 +63,18 @@ export function failedBuffer(failure: Error, device: Device, dtype: DType): Buff
 }
 
 function reference(storage: Storage, device: Device, failure: Error | null): BufferReference {
-  return { storage, device, referenceCount: 0, inFlight: null, failure, stale: null, stamp: 0, slot: 0 };
+  return {
+    storage,
+    device,
+    referenceCount: 0,
+    inFlight: null,
+    failure,
+    stale: null,
+    requested: false,
+    savedFor: 0,
+    stamp: 0,
+    slot: 0,
+  };
 }
 
 /** Frees the storage, in the device's queue; later readers are told which variable was updated. */

@@ -160,8 +160,9 @@ export class Runtime {
     for (const node of nodes) {
       const failure = failures.get(node);
       if (failure !== undefined) throw failure;
-      this.#saved.markRequested(node);
-      requireReadable(bufferOf(node)!);
+      const buffer = bufferOf(node)!;
+      buffer.requested = true;
+      requireReadable(buffer);
     }
   }
 
@@ -269,12 +270,9 @@ export class Runtime {
         node.stored = outputs[written.length + index]!;
       });
     }
-    // A root of `backward` stays readable, if it was kept for another reason too.
-    for (const node of [
-      ...values,
-      ...effects.flatMap(({ kind, target }) => (kind === 'root' ? [target] : [])),
-    ])
-      this.#saved.markRequested(node);
+    // Roots of `backward` stay readable, even those that were stored before.
+    for (const node of values) bufferOf(node)!.requested = true;
+    for (const { kind, target } of effects) if (kind === 'root') bufferOf(target)!.requested = true;
     for (const each of kept) this.#saved.add(each, !isValue.has(each.root));
     for (const effect of effects) {
       if (!effect.keep) this.#settle(effect);

@@ -17,15 +17,6 @@ export class SavedTensors {
   /** Their number, dropped ones included. */
   impliedCount = 0;
   readonly #ofRoot = new WeakMap<Node, readonly Node[]>();
-  /** The number of roots for which a node is saved. */
-  readonly #rootCounts = new WeakMap<Node, number>();
-  /** Nodes whose values were requested: they stay stored as long as the node exists. */
-  readonly #requested = new WeakSet<Node>();
-
-  /** The value of `node` was requested: no backward pass releases it. */
-  markRequested(node: Node): void {
-    this.#requested.add(node);
-  }
 
   /** A saved set has been stored; its root was requested, or is only `implied`. */
   add({ root, nodes }: SavedSet, implied: boolean): void {
@@ -35,16 +26,17 @@ export class SavedTensors {
       this.#implied.add(root);
       this.impliedCount++;
     }
-    for (const node of nodes) this.#rootCounts.set(node, (this.#rootCounts.get(node) ?? 0) + 1);
+    for (const node of nodes) {
+      const buffer = bufferOf(node);
+      if (buffer !== null) buffer.savedFor++;
+    }
   }
 
   /** Frees what was saved for `root` and for no other root. */
   release(root: Node): void {
     for (const node of this.#ofRoot.get(root) ?? []) {
-      const count = (this.#rootCounts.get(node) ?? 1) - 1;
-      this.#rootCounts.set(node, count);
       const buffer = bufferOf(node);
-      if (count > 0 || buffer === null || this.#requested.has(node)) continue;
+      if (buffer === null || --buffer.savedFor > 0 || buffer.requested) continue;
       node.stored = null;
       releaseBuffer(buffer, 'a value kept for backward()');
     }

@@ -84,6 +84,7 @@ function create<K extends Op>(
     differentiated: false,
     owner: null,
     closed: null,
+    outputs: null,
     stamp: 0,
     slot: 0,
   };
@@ -166,10 +167,10 @@ export function callNode<A extends Attrs>(
   composite: Composite<A>,
   attrs: A,
   ...inputs: Node[]
-): NodeOf<'output'>[] {
+): readonly NodeOf<'output'>[] {
   const erased = composite as unknown as Composite;
   const known = recorder?.follow('call', { composite: erased, attrs, outputs: [] }, inputs, mode());
-  if (known !== undefined && known !== null) return outputNodes.get(known) as NodeOf<'output'>[];
+  if (known !== undefined && known !== null) return known.outputs!;
   const outputs = composite.infer(attrs, ...inputs);
   const called = recorded(
     derive(
@@ -180,7 +181,7 @@ export function callNode<A extends Attrs>(
     ),
   );
   const values = outputs.map((spec, index) => derive('output', { index }, [called], spec));
-  outputNodes.set(called, values);
+  called.outputs = values;
   return values;
 }
 
@@ -206,7 +207,7 @@ function rounded(x: Node, dtype: DType): Node {
  * A call of a composite: its outputs. Of float16 operands it is computed in float32, and what `infer` says to
  * be float16 is rounded once.
  */
-export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): Node[] {
+export function call<A extends Attrs>(composite: Composite<A>, attrs: A, ...inputs: Node[]): readonly Node[] {
   if (!inputs.some(({ dtype }) => dtype === 'float16')) return callNode(composite, attrs, ...inputs);
   const promised = composite.infer(attrs, ...inputs);
   return callNode(composite, attrs, ...inputs.map(widen)).map((value, index) =>
@@ -233,11 +234,9 @@ export function widened(compute: (...operands: Node[]) => Node, ...operands: Nod
   }
 }
 
-const outputNodes = /* @__PURE__ */ new WeakMap<Node, NodeOf<'output'>[]>();
-
 /** The values of a call that `call` has built, in order. */
 export function outputsOf(called: NodeOf<'call'>): readonly NodeOf<'output'>[] {
-  return outputNodes.get(called) ?? [];
+  return called.outputs ?? [];
 }
 
 /** What a leaf is that holds a variable or an earlier result. */

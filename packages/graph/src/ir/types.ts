@@ -145,6 +145,8 @@ export interface NodeBase<K extends Op> extends Spec {
   owner: Variable | null;
   /** Why no gradient flows through this node any more, or null. */
   closed: ErrorFacts | null;
+  /** The outputs of a call, in order; null for other operations. */
+  outputs: readonly NodeOf<'output'>[] | null;
   /** Traversal marks: `slot` is meaningful while `stamp` is the current traversal's number. */
   stamp: number;
   slot: number;
