@@ -34,6 +34,7 @@ export class Bytes {
 
   /** An unsigned integer below 2³², as LEB128. */
   unsigned(value: number): this {
+    if (value >= 0 && value < 128) return this.byte(value);
     let rest = value >>> 0;
     while (rest >= 128) {
       this.byte((rest & 127) | 128);

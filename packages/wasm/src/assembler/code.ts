@@ -59,6 +59,11 @@ const ATOMIC_PREFIX = 0xfe;
 const WORD_ALIGNMENT = 2;
 const NO_RESULT = 0x40;
 
+/** Opcodes by name. */
+interface Opcodes {
+  readonly [name: string]: number;
+}
+
 /** Parameters, locals and instructions of one function. */
 export class Code {
   readonly params: readonly Local[];
@@ -131,8 +136,10 @@ export class Code {
   }
   /** A vector of 16 bytes; shorter lists are repeated to fill it. */
   v128(bytes: ArrayLike<number>): this {
-    const vector = Array.from({ length: 16 }, (_, index) => bytes[index % bytes.length]!);
-    return this.#vector(this.#vectors, vector.join(), (code) => code.append(vector));
+    const vector = Uint8Array.from({ length: 16 }, (_, index) => bytes[index % bytes.length]!);
+    const words = new Int32Array(vector.buffer);
+    if (words.every((word) => word === words[0])) return this.i32x4(words[0]!);
+    return this.#vector(this.#vectors, words.join(), (code) => code.append(vector));
   }
   /** The same float32 in four lanes. */
   f32x4(value: number): this {
@@ -178,15 +185,20 @@ export class Code {
   // ---- instructions
 
   op(name: Instruction): this {
-    if (name in PLAIN) this.#body.byte(PLAIN[name as keyof typeof PLAIN]);
-    else this.#body.byte(SIMD).unsigned(VECTOR[name as keyof typeof VECTOR]);
+    return this.#opcode(name, PLAIN, VECTOR);
+  }
+
+  /** Writes an opcode of one byte, or the prefix of vector instructions and an opcode of theirs. */
+  #opcode(name: string, plain: Opcodes, vector: Opcodes): this {
+    const opcode = plain[name];
+    if (opcode !== undefined) this.#body.byte(opcode);
+    else this.#body.byte(SIMD).unsigned(vector[name]!);
     return this;
   }
 
   /** Loads from, or stores to, the address on the stack plus `offset`. */
   memory(name: MemoryInstruction, offset = 0): this {
-    if (name in MEMORY) this.#body.byte(MEMORY[name as keyof typeof MEMORY]);
-    else this.#body.byte(SIMD).unsigned(VECTOR_MEMORY[name as keyof typeof VECTOR_MEMORY]);
+    this.#opcode(name, MEMORY, VECTOR_MEMORY);
     this.#body.byte(0).unsigned(offset); // alignment is a hint that engines ignore
     return this;
   }

@@ -41,6 +41,7 @@ export class Module {
   readonly #typeBytes: Bytes[] = [];
   readonly #imports: Import[] = [];
   readonly #functions: Defined[] = [];
+  readonly #shared = new Map<string, Callee>();
 
   constructor(memory: MemoryImport) {
     this.#memory = memory;
@@ -76,6 +77,13 @@ export class Module {
     const index =
       this.#imports.length + this.#functions.push({ name, type: this.#type(signature), code, exported }) - 1;
     return { index };
+  }
+
+  /** A function that is defined the first time it is asked for by its name. */
+  shared(name: string, signature: Signature, build: (code: Code, params: readonly Local[]) => void): Callee {
+    const known = this.#shared.get(name) ?? this.function(name, signature, build);
+    this.#shared.set(name, known);
+    return known;
   }
 
   /** The module's bytes. */

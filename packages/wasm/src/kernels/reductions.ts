@@ -137,7 +137,7 @@ function floatSum(options: AccumulatorOptions): Accumulator {
   // A short sum of each lane by itself needs no float64.
   const wides = newWides(code, !lanesAreRows ? 1 : isLong ? vectors : 0);
   const clear = (locals: readonly Local[]): void => {
-    for (const local of locals) code.v128([0]).set(local);
+    for (const local of locals) code.i32x4(0).set(local);
   };
   const flush = (): void => {
     if (!lanesAreRows) combineRegisters(code, current, 'f32x4.add');

@@ -118,7 +118,7 @@ function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void 
     // Adding 0 makes 0 of −0.
     code
       .get(x)
-      .v128([0])
+      .i32x4(0)
       .op(`${shape}.add`)
       .tee(key)
       .get(key)

@@ -52,7 +52,7 @@ export function tileSums(code: Code, rows: number, columns: number): TileSum[] {
 
 /** sums = 0 */
 export function emitClear(code: Code, sums: readonly TileSum[]): void {
-  code.v128([0]);
+  code.i32x4(0);
   for (const { sum } of sums) code.tee(sum);
   code.op('drop');
 }

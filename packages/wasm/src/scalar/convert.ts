@@ -117,6 +117,6 @@ function roundToOdd(code: Code): void {
   const kept = cut.map((byte) => ~byte);
   const last = new Uint8Array(BigInt64Array.of(0x20000000n).buffer);
   code.tee(x).v128(kept).op('v128.and');
-  code.get(x).v128(cut).op('v128.and').v128([0]).op('i64x2.ne').v128(last).op('v128.and').op('v128.or');
+  code.get(x).v128(cut).op('v128.and').i32x4(0).op('i64x2.ne').v128(last).op('v128.and').op('v128.or');
   code.release(x);
 }

@@ -6,7 +6,7 @@ import type { Scalar } from '@firsthand/compiler';
 import type { UnaryKind } from '@firsthand/graph';
 import { DTYPES } from '@firsthand/linalg';
 import type { Callee, Code, Local } from '../assembler/code.ts';
-import type { Module } from '../assembler/module.ts';
+import type { Module, Signature } from '../assembler/module.ts';
 import type { Features } from '../engine/features.ts';
 import { FLOAT32_FUNCTIONS, FLOAT32_IMPORTS } from '../math/float32.ts';
 import { emitFloat64, type Float64Import, type FunctionKind } from '../math/float64.ts';
@@ -22,6 +22,11 @@ export interface Tools {
   readonly functions: ReadonlyMap<Float64Import, Callee>;
   /** The module, in which a kernel may define functions that it calls. */
   readonly module: Module;
+  /**
+   * Whether functions of float32 are called, not inlined: for code that runs so rarely that emitting and
+   * compiling each copy takes longer than all calls.
+   */
+  readonly callsFunctions?: boolean;
 }
 
 /** The shapes of floats in registers. */
@@ -62,8 +67,28 @@ export function emitFunction(
   x: Local,
   tools: Tools,
 ): void {
-  if (shape === 'f32x4') FLOAT32_FUNCTIONS[kind](code, x, mathFeatures(tools));
-  else emitFloat64(code, calleeOf(tools, kind), [x]);
+  if (shape === 'f64x2') emitFloat64(code, calleeOf(tools, kind), [x]);
+  else
+    emitFloat32(code, kind, [x], tools, (inner, [y]) =>
+      FLOAT32_FUNCTIONS[kind](inner, y!, mathFeatures(tools)),
+    );
+}
+
+/** Emits a function of vectors, or a call of it. */
+function emitFloat32(
+  code: Code,
+  name: FunctionKind | 'pow',
+  operands: readonly Local[],
+  { callsFunctions = false, module }: Tools,
+  emit: (code: Code, operands: readonly Local[]) => void,
+): void {
+  if (!callsFunctions) {
+    emit(code, operands);
+    return;
+  }
+  const signature: Signature = { params: operands.map(() => 'v128'), results: ['v128'] };
+  for (const operand of operands) code.get(operand);
+  code.call(module.shared(name, signature, emit));
 }
 
 /**
@@ -90,8 +115,9 @@ export function emitTogether(
 
 /** Leaves aᵇ on the stack. */
 export function emitPower(code: Code, shape: FloatShape, a: Local, b: Local, tools: Tools): void {
-  if (shape === 'f32x4') emitPow32(code, a, b, mathFeatures(tools));
-  else emitFloat64(code, calleeOf(tools, 'pow'), [a, b]);
+  if (shape === 'f64x2') emitFloat64(code, calleeOf(tools, 'pow'), [a, b]);
+  else
+    emitFloat32(code, 'pow', [a, b], tools, (inner, [x, y]) => emitPow32(inner, x!, y!, mathFeatures(tools)));
 }
 
 /**

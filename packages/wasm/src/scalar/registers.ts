@@ -149,7 +149,7 @@ export function storeLanes(code: Code, dtype: DType, places: readonly Place[], v
 /** Raw elements in the low bytes of the register on the stack become what their dtype is in registers. */
 function decode(code: Code, dtype: DType): void {
   if (dtype === 'bool') {
-    code.v128([0]).op('i8x16.ne').op('i16x8.extend_low_i8x16_s').op('i32x4.extend_low_i16x8_s');
+    code.i32x4(0).op('i8x16.ne').op('i16x8.extend_low_i8x16_s').op('i32x4.extend_low_i16x8_s');
   } else if (dtype === 'float16') {
     code.op('i32x4.extend_low_i16x8_u');
     decodeFloat16(code);

@@ -18,6 +18,7 @@ import {
   type ScalarOp,
   type Store,
 } from '@firsthand/compiler';
+import { sizeOf } from '@firsthand/linalg';
 import { Access, type ArrayAt } from './access.ts';
 import { emitBinary, emitBound, emitUnary } from './arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
@@ -41,6 +42,13 @@ export interface EmitterOptions {
   /** Every expression that will be asked for: what occurs more than once is kept. */
   readonly roots: readonly Scalar[];
 }
+
+/**
+ * Elements up to which a kernel calls its functions (exp, pow, …). 256 calls cost half a microsecond; to emit and
+ * compile one copy of a function takes longer, and the scalars of an optimizer (β^t for each parameter) would
+ * have a hundred copies.
+ */
+const FEW_ELEMENTS = 1024;
 
 /** What the value of an expression depends on: axes as bits, and reductions by number. */
 interface Dependence {
@@ -70,7 +78,7 @@ export class ScalarEmitter {
 
   constructor({ nest, tools, arrays, rows, roots }: EmitterOptions) {
     this.nest = nest;
-    this.#tools = tools;
+    this.#tools = { ...tools, callsFunctions: sizeOf(nest.extents) <= FEW_ELEMENTS };
     this.#arrays = arrays;
     this.#rows = rows;
     const scalars = scalarsIn(roots);
@@ -326,7 +334,8 @@ export class ScalarEmitter {
   #prepareFunction(scalar: ScalarOf<'unary'>): void {
     const { code, nest, block } = this;
     const kind = togetherKind(scalar);
-    if (kind === null || block.length === 1 || nest.find(this.#key(scalar, 0)) !== undefined) return;
+    if (kind === null || this.#tools.callsFunctions === true || block.length === 1) return;
+    if (nest.find(this.#key(scalar, 0)) !== undefined) return;
     const operands = block.map((_, vector) => this.#keep(scalar.x, vector));
     const results = block.map((_, vector) => nest.keep(this.#key(scalar, vector), 'v128'));
     emitTogether(code, kind, operands, results, this.#tools);
