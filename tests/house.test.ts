@@ -1,11 +1,21 @@
-// The house stands: imports between packages go down only, no package holds a cycle, and a package's manifest
-// names what it imports. Each rule is first shown to fail on a made-up repository that breaks it.
+// The house stands: a package imports what the table lists, folders inside it import lower folders only, no
+// package holds a cycle, and its manifest names what it imports. Each rule is first shown to fail on a made-up
+// repository that breaks it.
 import { posix } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
 import { examplesOfMarkdown } from './support/examples.ts';
-import { cycles, floors, forbidden, type Import, nodeAccess, seesNodes } from './support/imports.ts';
+import {
+  cycles,
+  forbidden,
+  house,
+  type Import,
+  misplaced,
+  nodeAccess,
+  seesNodes,
+  upward,
+} from './support/imports.ts';
 import { entriesOf, filesUnder, importsOf, publicPackages, read, workspaces } from './support/repository.ts';
 
 const importsByPackage = new Map<string, Import[]>(
@@ -35,16 +45,17 @@ const edgesWithin = (imports: readonly Import[]): Map<string, string[]> => {
 
 describe('the rules can fail', () => {
   const wrong: readonly [string, string, string][] = [
-    ['linalg', '@firsthand/graph', 'from linalg (floor 0) to graph (floor 1)'],
-    ['nn', '@firsthand/optim', 'from nn (floor 4) to optim (floor 4)'],
-    ['graph', '@firsthand/graph', 'from graph (floor 1) to graph (floor 1)'],
-    ['graph', '@firsthand/linalg/src/shape.ts', "is not this package's own"],
-    ['graph', 'lodash', "is not this package's own"],
-    ['graph', 'fs', "is not this package's own"],
+    ['linalg', '@firsthand/graph', 'linalg imports nothing only'],
+    ['nn', '@firsthand/optim', 'nn imports linalg, autograd only'],
+    ['nn', '@firsthand/graph', 'nn imports linalg, autograd only'],
+    ['graph', '@firsthand/graph', 'graph imports linalg only'],
+    ['graph', '@firsthand/linalg/src/shape.ts', 'is neither of this repository'],
+    ['graph', 'lodash', 'is neither of this repository'],
+    ['graph', 'fs', 'is neither of this repository'],
     ['graph', 'node:fs', 'only the ./node entry point of graph may'],
     ['train', '@firsthand/data/node', 'only the ./node entry point of train may'],
     ['graph', './node', 'does not end in .ts'],
-    ['attic', '@firsthand/linalg', 'attic has no floor'],
+    ['attic', '@firsthand/linalg', 'attic has no place in the table'],
   ];
   test.each(wrong)('%s may not import %s', (from, specifier, reason) => {
     expect(forbidden([{ from, file: 'a.ts', isNodeEntry: false, specifier }])).toEqual([
@@ -52,7 +63,7 @@ describe('the rules can fail', () => {
     ]);
   });
 
-  test('a floor below, a file beside and, in an entry point for Node, Node are allowed', () => {
+  test('a package on the list, a file beside and, in an entry point for Node, Node are allowed', () => {
     const right = ['@firsthand/data', '@firsthand/data/node', './fit.ts', 'node:fs'].map((specifier) => ({
       from: 'train',
       file: 'node.ts',
@@ -60,6 +71,39 @@ describe('the rules can fail', () => {
       specifier,
     }));
     expect(forbidden(right)).toEqual([]);
+  });
+
+  test('a list that goes up, sideways or nowhere, and a permission that nobody uses, are found', () => {
+    const table = {
+      low: { floor: 0, imports: ['high'] },
+      mid: { floor: 1, imports: ['low', 'beside'] },
+      beside: { floor: 1, imports: ['attic'] },
+      high: { floor: 2, imports: ['mid', 'low'] },
+    };
+    const imported = new Map([
+      ['mid', new Set(['low', 'beside'])],
+      ['high', new Set(['mid'])],
+    ]);
+    expect(misplaced(table, imported)).toEqual([
+      'low (floor 0) lists high (floor 2)',
+      'mid (floor 1) lists beside (floor 1)',
+      'beside lists attic, which has no place in the table',
+      'high lists low and does not import it',
+    ]);
+  });
+
+  test('an import of a higher folder, of the root, or from a folder without a place is found', () => {
+    const edges = new Map([
+      ['index.ts', ['top/a.ts', 'low/b.ts']],
+      ['top/a.ts', ['low/b.ts', 'top/c.ts']],
+      ['low/b.ts', ['top/c.ts', 'low/d.ts', 'index.ts']],
+      ['attic/e.ts', ['low/b.ts']],
+    ]);
+    expect(upward(['low', 'top'], edges)).toEqual([
+      'low/b.ts imports top/c.ts, which is above it',
+      'low/b.ts imports index.ts, which is above it',
+      'attic/e.ts: its folder is not in the table',
+    ]);
   });
 
   test('a cycle is found, through types and re-exports too, and a diamond is none', () => {
@@ -77,35 +121,56 @@ describe('the rules can fail', () => {
 });
 
 describe.each([...importsByPackage])('%s', (name, imports) => {
-  test('has a floor, and imports what is below it', () => {
-    expect(floors[name]).toBeTypeOf('number');
+  test('imports what its list allows', () => {
     expect(forbidden(imports)).toEqual([]);
+  });
+
+  test('has folders that import lower ones only', () => {
+    const root = `packages/${name}/src/`;
+    const within = (file: string): string => (file.startsWith(root) ? file.slice(root.length) : file);
+    const edges = [...edgesWithin(imports)].map(
+      ([file, targets]) => [within(file), targets.map(within)] as const,
+    );
+    expect(edges.length).toBeGreaterThan(0);
+    expect(upward(house[name]?.folders ?? [], new Map(edges))).toEqual([]);
   });
 
   test('holds no import cycle', () => {
     expect(cycles(edgesWithin(imports))).toEqual([]);
   });
 
-  test('names every package that it imports in its manifest', () => {
-    const imported = [
-      ...new Set(
-        imports
-          .map(({ specifier }) => specifier)
-          .filter((specifier) => specifier.startsWith('@firsthand/'))
-          .map((specifier) => specifier.replace(/\/node$/, '')),
-      ),
-    ];
-    const declared = Object.keys(
-      publicPackages.find(({ manifest }) => manifest.name === `@firsthand/${name}`)?.manifest.dependencies ??
-        {},
+  test('depends in its manifest on the packages of its list, and on no other of this repository', () => {
+    const { manifest } = publicPackages.find((each) => each.manifest.name === `@firsthand/${name}`)!;
+    const declared = Object.keys(manifest.dependencies ?? {}).flatMap((each) =>
+      each.startsWith('@firsthand/') ? [each.replace('@firsthand/', '')] : [],
     );
-    expect(declared).toEqual(expect.arrayContaining(imported));
+    expect(declared.toSorted()).toEqual(house[name]?.imports.toSorted());
+  });
+});
+
+describe('the table', () => {
+  test('goes down, and permits nothing that nobody uses', () => {
+    const imported = new Map(
+      [...importsByPackage].map(([name, imports]) => [
+        name,
+        new Set(imports.flatMap(({ specifier }) => /^@firsthand\/([^/]+)/.exec(specifier)?.[1] ?? [])),
+      ]),
+    );
+    expect(misplaced(house, imported)).toEqual([]);
+    expect(Object.keys(house).toSorted()).toEqual([...importsByPackage.keys()].toSorted());
+  });
+
+  test('is the one that the readme shows', () => {
+    const rows = [...read('README.md').matchAll(/^\| (\d+) \| \[`@firsthand\/([a-z]+)`\]/gm)];
+    expect(Object.fromEntries(rows.map(([, floor, name]) => [name, Number(floor)]))).toEqual(
+      Object.fromEntries(Object.entries(house).map(([name, { floor }]) => [name, floor])),
+    );
   });
 });
 
 describe('nodes', () => {
   const above = [
-    ...publicPackages.filter(({ manifest }) => !seesNodes.has(manifest.name.replace('@firsthand/', ''))),
+    ...publicPackages.filter(({ manifest }) => !seesNodes(manifest.name.replace('@firsthand/', ''))),
     ...workspaces('apps'),
   ];
 

@@ -17,7 +17,7 @@ import {
   type Tensor,
   tensor,
 } from '@firsthand/autograd';
-import { adamW } from '../src/index.ts';
+import { adamW } from '@firsthand/optim';
 
 /** A device whose programs give storages and do no work. */
 function createIdle(): Device {
