@@ -1,7 +1,8 @@
-// The latency of a small eager expression whose shape is new, so that nothing of its program is cached: graph,
-// compiler, code generation, WebAssembly compilation and one run. Prints the median and the first of several shapes
-// for three expressions, with one thread and with all: milliseconds of processor time of all threads of the process,
-// since the machine may have other work, and of the clock. `BENCH_SHAPES=60` sets the number of shapes.
+// The latency of a small eager expression whose shape is new, so that nothing of its program is cached:
+// graph, compiler, code generation, WebAssembly compilation and one run. Prints the median and the first of
+// several shapes for three expressions, with one thread and with all: milliseconds of processor time of all
+// threads of the process, since the machine may have other work, and of the clock. `BENCH_SHAPES=60` sets the
+// number of shapes.
 import { setDefaultDevice, type Tensor, tensor } from '@firsthand/autograd';
 import { createWasm } from '@firsthand/wasm';
 

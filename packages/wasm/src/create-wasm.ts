@@ -1,4 +1,4 @@
-/** The entry point: finds out what the engine can do, reserves the memory, and puts a device together. */
+/** The entry point: detects the features of the engine, reserves memory, and assembles a device. */
 import { DeviceError } from '@firsthand/graph';
 import { type Device } from '@firsthand/runtime';
 import { checkChoice, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';
@@ -18,22 +18,23 @@ import { PageTeam } from './threads/page-team.ts';
 import { BlockingTeam } from './threads/blocking-team.ts';
 import type { Team } from './threads/team.ts';
 
-/** How the work of kernels is shared. */
+/** How threads share the work of kernels. */
 export interface ThreadOptions {
   /**
-   * How many there are, by default what `'auto'` stands for. On a page's main thread all are workers;
-   * elsewhere the thread that runs programs is one of them.
+   * The number of threads, `'auto'` by default. On a page's main thread all are workers; elsewhere the thread
+   * that runs programs is one of them.
    */
   readonly count?: number | 'auto';
   /**
-   * Work from which a kernel is divided, in vector instructions: less would take longer to hand out than to
-   * do. 0 divides whatever can be; 16,384 by default.
+   * Work of a kernel, in vector instructions, from which it is partitioned among threads: less is faster on
+   * one thread. 0 partitions every kernel that can be; 16,384 by default.
    */
   readonly divideFrom?: number;
   /**
-   * Whether `createWasm` waits until the workers are up, and runs until all have the program. By default (false) the
-   * first thread runs it alone until then, with the same bits, and workers are started once there has been some work
-   * for them. On a page's main thread, which runs nothing, jobs always wait for their workers, in the queue.
+   * Whether `createWasm` waits until the workers are up, and runs until all have the program. By default
+   * (false) the first thread runs it alone until then, with the same bits, and workers are started once there
+   * has been some work for them. On a page's main thread, which runs nothing, jobs always wait for their
+   * workers, in the queue.
    */
   readonly wait?: boolean;
 }
@@ -41,27 +42,25 @@ export interface ThreadOptions {
 /** Options of `createWasm`. */
 export interface WasmOptions {
   /**
-   * Threads that share the work of a kernel; the bits of results do not depend on how many. `'auto'`, the
-   * default, takes one for each core, up to 8, and one alone where memory cannot be shared, as in a page that
-   * is not cross-origin isolated, or no worker started, as in a service worker. A number that cannot be had
-   * there is a `DeviceError`. Where workers turn out not to start, since a Content-Security-Policy forbids
-   * them, say, `'auto'` goes on with one thread, and says so once on the console, and a number is a
-   * `DeviceError` of the run that finds out. More than one on a page's main thread, which may not wait, make
-   * the device asynchronous.
+   * Threads that share the work of a kernel; results do not depend on the number, in any bit. `'auto'`, the
+   * default, is one for each core, up to 8, and one where memory cannot be shared, as in a page that is not
+   * cross-origin isolated, or no worker started, as in a service worker. A number that is not available there
+   * is a `DeviceError`. If workers turn out not to start, as under a Content-Security-Policy, `'auto'` goes
+   * on with one thread and a warning on the console; a number is a `DeviceError` of the run that finds out.
+   * On a page's main thread, which may not block, more than one make the device asynchronous.
    */
   readonly threads?: number | 'auto' | ThreadOptions;
   /**
-   * Whether kernels may use relaxed SIMD, which has a fused multiply-add. By default they do where the engine
-   * has it; `true` insists on it, and `false` gives the bits of an engine without it.
+   * Whether kernels use relaxed SIMD, which has a fused multiply-add. By default they do if the engine has
+   * it; `true` requires it, and `false` gives the bits of an engine without it.
    */
   readonly relaxedSimd?: boolean | 'auto';
   /** Bytes to which linear memory may grow: 4 GiB by default, which is WebAssembly's own limit. */
   readonly maxBytes?: number;
   /**
-   * Whether kernels are timed, for `report()`. Threads wait for each other before and after each kernel then,
-   * so that programs are a little slower, and what the processor reaches at best is measured when the first
-   * such device is made, in some 0.1 s. Nothing is timed where all threads are workers, on a page's main
-   * thread.
+   * Whether kernels are timed, for `report()`. Threads meet at a barrier before and after each kernel then,
+   * so that programs are a little slower, and the first such device measures the roofline of the processor,
+   * in some 0.1 s. Nothing is timed on a page's main thread if it has workers.
    */
   readonly timings?: boolean;
 }
@@ -75,8 +74,8 @@ const WASM_KEYS: OptionKeys<WasmOptions> = {
 const THREAD_KEYS: OptionKeys<ThreadOptions> = { count: true, divideFrom: 'number', wait: 'boolean' };
 
 /**
- * The fast CPU device: programs become WebAssembly SIMD. It works while `run` lasts, so values can be read
- * synchronously; but with several threads on a page's main thread workers do all of the work, while the page
+ * The fast CPU device: programs become WebAssembly SIMD. A run is complete when it returns, so values can be
+ * read synchronously. With several threads on a page's main thread, workers do all of the work while the page
  * goes on, and values are awaited.
  * @throws OptionError for an option that does not exist; DeviceError (by rejecting) if the engine lacks
  *   WebAssembly SIMD, if the page's policy forbids compiling, or if there is no memory
@@ -124,8 +123,8 @@ export async function createWasm(options?: WasmOptions): Promise<Device> {
 }
 
 /**
- * Reserves the memory, and gathers the threads. @throws DeviceError if there is no memory, or there cannot be
- * as many threads as were asked for
+ * Reserves memory, and makes the team. @throws DeviceError without memory, or without a requested number of
+ * threads
  */
 function open(
   maxBytes: number,
@@ -141,26 +140,26 @@ function open(
         team: mayWait() ? new BlockingTeam(memory, count, wait) : new PageTeam(memory, count),
       };
     } catch (error) {
-      // There is less memory to share than for one thread alone, or the engine knows no threads.
+      // The engine has less shared memory than private memory, or no threads.
       if (!count.isOptional) throw error;
     }
   }
   return { memory: new LinearMemory(maxBytes), team: null };
 }
 
-/** Vector instructions: some microseconds, several times what waiting for each other takes. */
+/** Vector instructions: some microseconds, several times the cost of a barrier. */
 const DIVIDE_FROM = 16_384;
 
-/** A device that nobody has disposed of, and nobody can use any more. */
+/** Ends the workers of devices that were garbage collected without being disposed of. */
 const dropped = /* @__PURE__ */ new FinalizationRegistry<Team>((team) => team.stop());
 
-/** The error of threads that cannot be here. */
+/** The error of threads that are not available. */
 function noThreads(problem: string): DeviceError {
   const expected = "threads: 1, or 'auto'";
   return new DeviceError({ operation: 'wasm', problem, expected, remedy: `give ${expected}` });
 }
 
-/** @throws DeviceError if there cannot be as many threads as were asked for */
+/** The number of threads. @throws DeviceError if a requested number is not available */
 function threadsFor(wanted: number | 'auto'): number {
   if (wanted === 'auto') return idealThreads();
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
@@ -186,7 +185,7 @@ function threadsFor(wanted: number | 'auto'): number {
   return wanted;
 }
 
-/** The fastest register tiles, with relaxed SIMD and without: the race is run once. */
+/** The fastest register tiles, by relaxed SIMD: measured once. */
 const tiles = /* @__PURE__ */ new Map<boolean, Tile>();
 
 function tileFor(features: Features): Tile {

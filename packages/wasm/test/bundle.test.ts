@@ -1,10 +1,7 @@
-/**
- * What a page loads: one file of JavaScript without any other, which trains a network. Its size is held to a
- * limit, since every page pays for it.
- */
+/** A page that trains a network loads one file of JavaScript and no other. Its size has a limit. */
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { bundle, runProgram } from './bundle.ts';
+import { bundle, runProgram } from './support/run-program.ts';
 
 /** Two classes of points in the plane, one inside a circle; a network of 2-16-2 learns which is which. */
 const PROGRAM = `

@@ -1,6 +1,6 @@
 /**
- * Plans written by hand, run on linear memory: where arguments and outputs lie, what is overwritten, what a
- * failure leaves, how kernels are shared.
+ * Handwritten plans on linear memory: residency of arguments and outputs, overwritten arguments, the state
+ * after a failure, shared kernels.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -69,7 +69,7 @@ function filled(storages: StorageManager, length: number, value: number): WasmSt
 }
 
 function read(storages: StorageManager, storage: Storage | undefined): Float32Array {
-  return storages.read(storages.requireOwned(storage!)) as Float32Array;
+  return storages.read(storages.resolve(storage!)) as Float32Array;
 }
 
 function onHost(storage: Storage | undefined): boolean {
@@ -396,7 +396,7 @@ describe('a closed session', () => {
     })();
     setFlagsFromString('--expose-gc');
     const collect = runInNewContext('gc') as () => void;
-    for (let turn = 0; turn < 10 && memory.deref() !== undefined; turn++) {
+    for (let attempt = 0; attempt < 10 && memory.deref() !== undefined; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, 5));
       collect();
     }

@@ -1,6 +1,6 @@
 /**
- * The allocator against a plain model: blocks never overlap, are aligned, hold what was asked for, and free
- * neighbours become one.
+ * The allocator against a plain model: blocks do not overlap, are aligned and as large as requested, and free
+ * neighbours are coalesced.
  */
 import { assert, array, constantFrom, integer, nat, oneof, property, record } from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -145,7 +145,7 @@ test('random allocations: no overlap, exact counts, and a refusal only where not
           if (block === null) continue;
           expect(block.address % 64).toBe(0);
           expect(block.size).toBe(blockSize(amount));
-          // It lies in one of the gaps: it overlaps nothing.
+          // It is within one of the gaps, so it overlaps no other.
           expect(free.some(([from, to]) => from <= block.address && block.address + block.size <= to)).toBe(
             true,
           );

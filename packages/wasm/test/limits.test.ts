@@ -13,7 +13,7 @@ const devices: Device[] = [];
 afterEach(() => {
   for (const device of devices.splice(0)) device.dispose();
 });
-const kept = (device: Device): Device => {
+const tracked = (device: Device): Device => {
   devices.push(device);
   return device;
 };
@@ -21,7 +21,7 @@ const sumOf = (list: readonly Tensor[]): Tensor => list.reduce((a, b) => a.add(b
 
 describe.each([1, 3])('with %i threads', { timeout: 120_000 }, (count) => {
   test.each([255, 256, 257, 1500])('a kernel of %i arrays and more', async (arrays) => {
-    const device = kept(await createWasm({ threads: { count, divideFrom: 0, wait: true } }));
+    const device = tracked(await createWasm({ threads: { count, divideFrom: 0, wait: true } }));
     // Single numbers, of which one kernel takes very many; their sum, and each of them again.
     const list = Array.from({ length: arrays }, (_, index) => tensor(index, { device }));
     const both = compile((...given: Tensor[]) => [sumOf(given), ...given.map((each) => each.mul(2))]);
@@ -31,7 +31,7 @@ describe.each([1, 3])('with %i threads', { timeout: 120_000 }, (count) => {
   });
 
   test('a run of more kernels than one function calls', async () => {
-    const device = kept(await createWasm({ threads: { count, divideFrom: 0, wait: true } }));
+    const device = tracked(await createWasm({ threads: { count, divideFrom: 0, wait: true } }));
     const half = tensor([0.5, 0.5, 0.5, 0.5], { shape: [2, 2], device });
     let x = tensor([1, 2, 3, 4], { shape: [2, 2], device });
     for (let index = 0; index < 6000; index++) x = x.matmul(half);
@@ -43,18 +43,18 @@ describe.each([1, 3])('with %i threads', { timeout: 120_000 }, (count) => {
 
   test('arrays beyond 2 GiB', async () => {
     const { session, storages } = openSession({ threads: count, divideFrom: count > 1 ? 0 : Infinity });
-    const device = kept(new WasmDevice(session));
+    const device = tracked(new WasmDevice(session));
     const block = storages.allocate(2 ** 31);
     expect(block.address + block.size).toBeGreaterThan(2 ** 31);
     const x = tensor(
-      Float32Array.from({ length: 90_000 }, (_, place) => place % 7),
+      Float32Array.from({ length: 90_000 }, (_, index) => index % 7),
       { shape: [300, 300], device },
     );
     for (let round = 0; round < 2; round++) {
       const softmax = x.add(round).softmax();
       expect(await softmax.sum().item()).toBeCloseTo(300, 3);
       expect(await x.matmul(x.transpose()).add(round).slice(0, 0, 1).slice(1, 0, 1).item()).toBe(
-        Array.from({ length: 300 }, (_, place) => (place % 7) ** 2).reduce((a, b) => a + b) + round,
+        Array.from({ length: 300 }, (_, index) => (index % 7) ** 2).reduce((a, b) => a + b) + round,
       );
       expect(await x.cumsum(0).slice(0, 299).sum().item()).toBe(await x.sum().item());
       expect(await sumOf(Array.from({ length: 400 }, (_, index) => tensor(index, { device }))).item()).toBe(
@@ -66,7 +66,7 @@ describe.each([1, 3])('with %i threads', { timeout: 120_000 }, (count) => {
 });
 
 test('more than there can be is refused, and what is there stays', async () => {
-  const device = kept(await createWasm({ threads: 1, maxBytes: 2 ** 26 }));
+  const device = tracked(await createWasm({ threads: 1, maxBytes: 2 ** 26 }));
   const x = tensor([1, 2], { device });
   const y = x.add(1);
   await y.data();

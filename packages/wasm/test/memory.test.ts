@@ -82,18 +82,18 @@ describe('limits', () => {
 
   test('an engine that reserves less than 4 GiB gives what it can, and one that gives nothing is an error', () => {
     const Real = WebAssembly.Memory;
-    const asked: number[] = [];
+    const requested: number[] = [];
     const refusing = (most: number) =>
       class {
         constructor({ initial, maximum }: { initial: number; maximum: number }) {
-          asked.push(maximum);
+          requested.push(maximum);
           if (maximum > most) throw new RangeError('could not allocate memory');
           return new Real({ initial, maximum });
         }
       };
     vi.stubGlobal('WebAssembly', { Memory: refusing(20_000) });
     const memory = new LinearMemory(2 ** 32);
-    expect(asked).toEqual([65535, 32767, 16383]);
+    expect(requested).toEqual([65535, 32767, 16383]);
     expect(memory.grow(2 ** 30 - 2 ** 20)).toBe(true);
     expect(memory.grow(2 ** 30)).toBe(false);
     vi.stubGlobal('WebAssembly', { Memory: refusing(0) });

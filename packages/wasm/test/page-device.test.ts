@@ -1,6 +1,6 @@
 /**
- * The device of a page's main thread, in Node: what a run promises, the order of the queue, what a failure
- * leaves behind, and what is freed when.
+ * The device of a page's main thread, in Node: outputs before the run is done, the order of the queue, the
+ * state after a failure, and when memory is freed.
  */
 import { add, constant, DeviceError, leaf, mul, type Leaf } from '@firsthand/graph';
 import { type Device, type Executable, type Storage } from '@firsthand/runtime';

@@ -62,8 +62,8 @@ export function map(length: number, operands: readonly number[], value: Scalar):
   };
 }
 
-export function buffer(length: number, place: BufferLocation): PlanBuffer {
-  return { dtype: 'float32', length, location: place };
+export function buffer(length: number, location: BufferLocation): PlanBuffer {
+  return { dtype: 'float32', length, location: location };
 }
 export function argument(number: number): BufferLocation {
   return { kind: 'argument', argument: number, offset: 0 };

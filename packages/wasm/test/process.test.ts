@@ -3,7 +3,7 @@
  * leave linear memory without one (rule 27). And a device that is idle keeps no process alive (rule 28).
  */
 import { describe, expect, test } from 'vitest';
-import { bundle, runProgram } from './bundle.ts';
+import { bundle, runProgram } from './support/run-program.ts';
 
 /**
  * Runs `step(index)` so often without one turn of the event loop, and prints by how many MiB the process has

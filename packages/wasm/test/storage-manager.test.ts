@@ -1,7 +1,4 @@
-/**
- * Storages: counted wherever they lie, moved between host and linear memory without anybody noticing, freed
- * once.
- */
+/** Storages are counted on the host and in linear memory, move between them unchanged, and are freed once. */
 import { DeviceError } from '@firsthand/graph';
 import { createReference } from '@firsthand/runtime';
 import { DTYPES, type DType, type TypedArray } from '@firsthand/linalg';
@@ -17,14 +14,14 @@ function create(maxBytes = 2 ** 32): StorageManager {
   return new StorageManager(new LinearMemory(maxBytes));
 }
 
-/** A storage that lies in linear memory, filled with a number. */
+/** A storage in linear memory, filled with a number. */
 function resident(storages: StorageManager, length: number, value: number): WasmStorage {
   const storage = storages.upload(new Float32Array(length).fill(value), 'float32');
   storages.promote(storage);
   return storage;
 }
 
-/** Whether every element of a storage of so many elements is `value`. */
+/** Whether a storage has `length` elements, each equal to `value`. */
 function holds(storages: StorageManager, storage: WasmStorage, length: number, value: number): boolean {
   const data = storages.read(storage);
   return data.length === length && data.every((each) => each === value);
@@ -124,7 +121,7 @@ describe('a storage', () => {
         (each: WasmStorage): void => each.dispose(),
         (each: WasmStorage): void => each.finalize(),
       ]) {
-        const kept = storages.upload(new Float32Array(10), 'float32');
+        const retained = storages.upload(new Float32Array(10), 'float32');
         const storage = storages.upload(new Float32Array(1000), 'float32');
         if (where === 'linear memory') storages.promote(storage);
         free(storage);
@@ -133,7 +130,7 @@ describe('a storage', () => {
         expect(storages.live).toBe(40);
         expect(storages.memory.used).toBe(used);
         expect(storages.resident).toBe(0);
-        kept.dispose();
+        retained.dispose();
       }
     },
   );
@@ -142,14 +139,14 @@ describe('a storage', () => {
     const storages = create();
     const freed = storages.upload(new Float32Array(3), 'float32');
     freed.dispose();
-    expect(() => storages.requireOwned(freed)).toThrow(DeviceError);
-    expect(() => storages.requireOwned(freed)).toThrow(/float32 \[3\] is used after it has been freed/);
+    expect(() => storages.resolve(freed)).toThrow(DeviceError);
+    expect(() => storages.resolve(freed)).toThrow(/float32 \[3\] is used after it has been freed/);
     for (const other of [
       create().upload(new Float32Array(1), 'float32'),
       createReference().upload(new Float32Array(1), 'float32'),
     ]) {
-      expect(() => storages.requireOwned(other)).toThrow(DeviceError);
-      expect(() => storages.requireOwned(other)).toThrow(/another device/);
+      expect(() => storages.resolve(other)).toThrow(DeviceError);
+      expect(() => storages.resolve(other)).toThrow(/another device/);
     }
   });
 
@@ -157,7 +154,7 @@ describe('a storage', () => {
     const storages = create();
     const storage = storages.upload(new Int32Array(0), 'int32');
     storages.promote(storage);
-    expect(storages.read(storages.requireOwned(storage))).toEqual(new Int32Array(0));
+    expect(storages.read(storages.resolve(storage))).toEqual(new Int32Array(0));
     storage.dispose();
     expect(storages.live).toBe(0);
   });
@@ -193,7 +190,7 @@ describe('a full memory', () => {
     storages.allocate(2 * MEBIBYTE);
     // Those of runs 1 and 2 have gone to the host: run 3 is under way, and at least 8 MiB are given up at
     // once.
-    expect(arrays.map(({ allocation: lease }) => lease.block === null)).toEqual([true, false, true]);
+    expect(arrays.map(({ allocation }) => allocation.block === null)).toEqual([true, false, true]);
     expect(storages.live).toBe(live);
     arrays.forEach((array, index) => expect(holds(storages, array, MEBIBYTE / 2, index + 1)).toBe(true));
     arrays[0]!.dispose();
@@ -243,24 +240,24 @@ test('random uploads, moves, runs and disposals in a small memory: every array k
   assert(
     property(array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const storages = create(MEBIBYTE);
-      const held: { readonly storage: WasmStorage; readonly value: number; readonly length: number }[] = [];
+      const live: { readonly storage: WasmStorage; readonly value: number; readonly length: number }[] = [];
       let value = 0;
       for (const { kind, which, length } of steps) {
-        const chosen = held[which % Math.max(1, held.length)];
+        const chosen = live[which % Math.max(1, live.length)];
         if (kind === 'run') storages.run++;
         if (kind === 'upload')
-          held.push({
+          live.push({
             storage: storages.upload(new Float32Array(length).fill(++value), 'float32'),
             value,
             length,
           });
         if (chosen !== undefined && kind === 'dispose') {
           chosen.storage.dispose();
-          held.splice(held.indexOf(chosen), 1);
+          live.splice(live.indexOf(chosen), 1);
         }
         if (chosen !== undefined && kind === 'promote') {
           chosen.storage.allocation.lastRun = storages.run;
-          const pinned = held.filter(
+          const pinned = live.filter(
             ({ storage }) => storage.allocation.block !== null && storage.allocation.lastRun === storages.run,
           );
           try {
@@ -271,12 +268,12 @@ test('random uploads, moves, runs and disposals in a small memory: every array k
             expect(pinned.length).toBeGreaterThan(0);
           }
         }
-        expect(storages.live).toBe(held.reduce((sum, { storage }) => sum + storage.bytes, 0));
+        expect(storages.live).toBe(live.reduce((sum, { storage }) => sum + storage.bytes, 0));
         expect(storages.resident).toBe(
-          held.filter(({ storage }) => storage.allocation.block !== null).length,
+          live.filter(({ storage }) => storage.allocation.block !== null).length,
         );
       }
-      expect(held.every((each) => holds(storages, each.storage, each.length, each.value))).toBe(true);
+      expect(live.every((each) => holds(storages, each.storage, each.length, each.value))).toBe(true);
     }),
     { numRuns: 60 },
   );

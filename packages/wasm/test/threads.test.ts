@@ -1,7 +1,4 @@
-/**
- * Threads: the same bits for any number of them, what happens when one crashes, and that they hold nothing
- * once they are not needed.
- */
+/** Threads: the same bits for any number, when workers start, crashes, and processes that end. */
 import { tensor } from '@firsthand/autograd';
 import { DeviceError } from '@firsthand/graph';
 import { type Device } from '@firsthand/runtime';
@@ -9,7 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Module } from '../src/assembler/module.ts';
 import { WasmDevice } from '../src/runtime/device.ts';
 import { createWasm } from '../src/index.ts';
-import { bundle, runProgram } from './bundle.ts';
+import { bundle, runProgram } from './support/run-program.ts';
 import { openSession } from './plans.ts';
 import { compute } from './support/computation.ts';
 
@@ -18,7 +15,7 @@ afterEach(() => {
   for (const device of devices.splice(0)) device.dispose();
 });
 
-/** A device whose every kernel is divided among so many threads, once they are up. */
+/** A device that partitions every kernel among its threads, once they are up. */
 function threaded(threads: number): {
   readonly device: Device;
   readonly ready: () => Promise<void>;
@@ -53,14 +50,14 @@ describe('threads', () => {
     const { session, team } = openSession({ threads: 2, divideFrom: 0 });
     const device = new WasmDevice(session);
     devices.push(device);
-    const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+    const idle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
     await tensor(new Float32Array(1000), { device }).exp().data();
-    await turns();
+    await idle();
     expect(team!.isReady).toBe(false);
     const x = tensor(new Float32Array(2 ** 20), { device });
     for (let run = 0; run < 50 && !team!.isReady; run++) {
       await x.exp().data();
-      await turns();
+      await idle();
     }
     expect(team!.isReady).toBe(true);
   });

@@ -94,7 +94,7 @@ describe('timings', () => {
       results.push(step(x, w).flatMap((each) => Array.from(each.dataSync())));
       device.dispose();
     }
-    expect(results[0]!.every((value, place) => Object.is(value, results[1]![place]))).toBe(true);
+    expect(results[0]!.every((value, index) => Object.is(value, results[1]![index]))).toBe(true);
     expect(results[0]).toHaveLength(results[1]!.length);
   });
 
@@ -143,9 +143,9 @@ describe('timings', () => {
       }
     }
     expect(stamped).toEqual([false, false, false, false, true, true]);
-    const [alone, together, sameAlone, sameTogether] = runs;
-    expect(alone!.equals(sameAlone!)).toBe(true);
-    expect(together!.equals(sameTogether!)).toBe(true);
+    const [serial, parallel, sameSerial, sameParallel] = runs;
+    expect(serial!.equals(sameSerial!)).toBe(true);
+    expect(parallel!.equals(sameParallel!)).toBe(true);
   });
 });
 

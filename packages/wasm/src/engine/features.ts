@@ -1,13 +1,13 @@
 /**
- * What the engine can do, found out by asking it whether it accepts tiny modules: WebAssembly itself, SIMD,
- * which is required, and relaxed SIMD (fused multiply-add), which is used where it exists. Whether the page's
- * policy allows compiling at all only compiling shows.
+ * The features of the engine, detected by validating tiny modules: WebAssembly, SIMD, which is required, and
+ * relaxed SIMD (fused multiply-add), which is optional. Whether the page's policy permits compiling shows
+ * only when compiling.
  */
 import { DeviceError } from '@firsthand/graph';
 import type { Code, Local } from '../assembler/code.ts';
 import { Module } from '../assembler/module.ts';
 
-/** What kernels may use. Kernels for other features are other code, with other bits (rule 24). */
+/** What kernels may use. Other features give other code, and other bits (rule 24). */
 export interface Features {
   /** Fused multiply-add: `f32x4.relaxed_madd`. */
   readonly relaxedSimd: boolean;
@@ -17,9 +17,9 @@ const INSTEAD = 'createReference() of @firsthand/graph runs everywhere';
 
 /**
  * The features to generate code for.
- * @param relaxedSimd `'auto'` takes what the engine has, `false` does without, `true` insists
- * @throws DeviceError if the engine lacks WebAssembly or SIMD, or relaxed SIMD where it was insisted on, and
- *   if the page forbids to compile
+ * @param relaxedSimd `'auto'` uses it if the engine has it, `false` does not, `true` requires it
+ * @throws DeviceError if the engine lacks WebAssembly or SIMD, or required relaxed SIMD, or the page forbids
+ *   compiling
  */
 export function detectFeatures(relaxedSimd: boolean | 'auto' = 'auto'): Features {
   if (typeof WebAssembly === 'undefined') {
@@ -58,14 +58,14 @@ function lacking(expected: string, problem: string, remedy: string, cause?: unkn
   );
 }
 
-/** A module with one function that does something with a vector. */
+/** A module with one function of a vector. */
 function probe(build: (code: Code, x: Local) => void): Uint8Array<ArrayBuffer> {
   const module = new Module({ initial: 0, maximum: 1, shared: false });
   module.function('probe', { params: ['v128'], results: [] }, (code, [x]) => build(code, x!));
   return module.toBytes();
 }
 
-/** @throws DeviceError if a module that the engine accepts may not be compiled */
+/** @throws DeviceError if a valid module may not be compiled */
 function requirePermission(bytes: Uint8Array<ArrayBuffer>): void {
   try {
     void new WebAssembly.Module(bytes);

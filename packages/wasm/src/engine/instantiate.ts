@@ -1,24 +1,24 @@
 /**
- * From bytes to functions: compiling and instantiating at once, since `run` must be able to start right after
- * `prepare`. What browsers forbid becomes an error that says what to do.
+ * Compiles and instantiates modules synchronously, since `run` must be able to start right after `prepare`. A
+ * refusal of the browser becomes an error with a remedy.
  */
 import { DeviceError } from '@firsthand/graph';
 
 /**
- * Bytes of a module beyond which it is split. Chromium compiles up to 8 MiB on a page's main thread without a
- * promise (since version 114; 4 KiB before that), other engines have no limit.
+ * Bytes beyond which a module is split. Chromium compiles up to 8 MiB synchronously on a page's main thread
+ * (4 KiB before version 114); other engines have no limit.
  */
 export const MODULE_BYTES: number = 4 * 2 ** 20;
 
-/** A module, and what its instance here exports. */
+/** A module, and the exports of its instance on this thread. */
 export interface Compiled {
   readonly module: WebAssembly.Module;
   readonly exports: WebAssembly.Exports;
 }
 
 /**
- * Compiles a module and instantiates it; all imports come from the module `env`. @throws DeviceError if the
- * engine or the page refuses
+ * Compiles a module and instantiates it with the imports `env`. @throws DeviceError if the engine or page
+ * refuses
  */
 export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports): Compiled {
   try {

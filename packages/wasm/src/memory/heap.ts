@@ -1,15 +1,15 @@
 /**
- * Where blocks lie in a range of addresses: best fit, with free neighbours joined at once. Free blocks stand
- * in lists by size, four bits of precision to each power of two (Masmano and others, "TLSF", 2004), so that
- * finding, splitting and joining take a few steps however many blocks there are. It knows addresses only; the
- * memory is somewhere else.
+ * The allocator of a range of addresses: good fit, with free neighbours coalesced at once. Free regions are
+ * in lists by size, sixteen lists for each power of two (Masmano and others, "TLSF", 2004), so that finding,
+ * splitting and coalescing take a few steps for any number of regions. It deals in addresses alone, and
+ * touches no memory.
  */
 
 /** Bytes to which addresses and sizes are rounded: one cache line. */
 const UNIT = 64;
 /**
- * Readable bytes that follow what was asked for: a kernel may load a whole vector where the array has one
- * element left.
+ * Readable bytes after the requested ones: a kernel may load a whole vector where the array has one element
+ * left.
  */
 const SLACK = 16;
 /** log₂ of the number of lists per power of two; sizes below this power have a list each. */
@@ -17,10 +17,10 @@ const PRECISION = 4;
 const LISTS_PER_OCTAVE = 1 << PRECISION;
 /** Lists for all sizes of a memory of 2³² bytes. */
 const LISTS = (32 - Math.log2(UNIT) - PRECISION + 2) * LISTS_PER_OCTAVE;
-/** Blocks of a list that are looked at once one has been found that fits. */
+/** Regions of a list that are compared once one that fits has been found. */
 const SEARCH_LIMIT = 32;
 
-/** A piece of the range. Every address belongs to one. */
+/** An allocated part of the range. */
 export interface Block {
   /** First byte: a multiple of 64. */
   readonly address: number;
@@ -28,18 +28,18 @@ export interface Block {
   readonly size: number;
 }
 
-interface Piece extends Block {
+interface Region extends Block {
   size: number;
   free: boolean;
   /** Neighbours by address. */
-  lower: Piece | null;
-  upper: Piece | null;
+  lower: Region | null;
+  upper: Region | null;
   /** Neighbours in the list of free blocks. */
-  previous: Piece | null;
-  next: Piece | null;
+  previous: Region | null;
+  next: Region | null;
 }
 
-/** Bytes that a block takes which has room for `bytes`. */
+/** Bytes of a block with room for `bytes`. */
 export function blockSize(bytes: number): number {
   return Math.ceil((bytes + SLACK) / UNIT) * UNIT;
 }
@@ -51,12 +51,12 @@ function listOf(size: number): number {
   return shift * LISTS_PER_OCTAVE + (units >>> shift);
 }
 
-/** The blocks of a range that starts at `start` and grows at its end. */
+/** Allocates blocks of a range that starts at `start` and grows at its end. */
 export class Heap {
-  readonly #lists: (Piece | null)[] = new Array<Piece | null>(LISTS).fill(null);
-  /** One bit per list that is not empty. */
+  readonly #lists: (Region | null)[] = new Array<Region | null>(LISTS).fill(null);
+  /** One bit for each list: whether it has regions. */
   readonly #filled = new Uint32Array(LISTS / 32 + 1);
-  #last: Piece | null = null;
+  #last: Region | null = null;
   #end: number;
   #used = 0;
 
@@ -73,14 +73,14 @@ export class Heap {
   get used(): number {
     return this.#used;
   }
-  /** Free bytes at the end of the range: what a larger range would be added to. */
+  /** Free bytes at the end of the range: an extension adds to them. */
   get freeAtEnd(): number {
     return this.#last?.free === true ? this.#last.size : 0;
   }
 
-  /** The range now reaches to `end`, a multiple of 64. */
+  /** Extends the range to `end`, a multiple of 64. */
   extend(end: number): void {
-    const piece: Piece = {
+    const region: Region = {
       address: this.#end,
       size: end - this.#end,
       free: false,
@@ -89,34 +89,34 @@ export class Heap {
       previous: null,
       next: null,
     };
-    if (this.#last !== null) this.#last.upper = piece;
-    this.#last = piece;
+    if (this.#last !== null) this.#last.upper = region;
+    this.#last = region;
     this.#end = end;
-    this.#release(piece);
+    this.#release(region);
   }
 
-  /** A block with room for `bytes` and the slack; null if no free block is as large. */
+  /** Allocates a block with room for `bytes` and the slack; null if no free region is as large. */
   allocate(bytes: number): Block | null {
     const size = blockSize(bytes);
-    const piece = this.#find(size);
-    if (piece === null) return null;
-    this.#remove(piece);
-    piece.free = false;
-    if (piece.size > size) this.#split(piece, size);
-    this.#used += piece.size;
-    return piece;
+    const region = this.#find(size);
+    if (region === null) return null;
+    this.#remove(region);
+    region.free = false;
+    if (region.size > size) this.#split(region, size);
+    this.#used += region.size;
+    return region;
   }
 
-  /** Gives a block back. A block that is free already is left as it is. */
+  /** Frees a block. Does nothing if it is free already. */
   free(block: Block): void {
-    const piece = block as Piece;
-    if (piece.free) return;
-    this.#used -= piece.size;
-    this.#release(piece);
+    const region = block as Region;
+    if (region.free) return;
+    this.#used -= region.size;
+    this.#release(region);
   }
 
-  /** The free block of at least `size` bytes that fits best, or nearly so. */
-  #find(size: number): Piece | null {
+  /** The free region of at least `size` bytes that fits best, or nearly so. */
+  #find(size: number): Region | null {
     if (size > this.#end) return null; // nor is there a list for what no memory holds
     const list = listOf(size);
     // The lists are in order of size: the first one with a block that fits has the best.
@@ -137,77 +137,77 @@ export class Heap {
     return -1;
   }
 
-  #split(piece: Piece, size: number): void {
-    const rest: Piece = {
-      address: piece.address + size,
-      size: piece.size - size,
+  #split(region: Region, size: number): void {
+    const rest: Region = {
+      address: region.address + size,
+      size: region.size - size,
       free: true,
-      lower: piece,
-      upper: piece.upper,
+      lower: region,
+      upper: region.upper,
       previous: null,
       next: null,
     };
     if (rest.upper === null) this.#last = rest;
     else rest.upper.lower = rest;
-    piece.upper = rest;
-    piece.size = size;
+    region.upper = rest;
+    region.size = size;
     this.#insert(rest);
   }
 
-  /** Joins a piece with its free neighbours, and lists the whole. */
-  #release(piece: Piece): void {
-    let whole = piece;
-    if (piece.upper?.free === true) {
-      this.#remove(piece.upper);
-      this.#join(piece, piece.upper);
+  /** Coalesces a region with its free neighbours, and inserts the result into its list. */
+  #release(region: Region): void {
+    let whole = region;
+    if (region.upper?.free === true) {
+      this.#remove(region.upper);
+      this.#join(region, region.upper);
     }
-    if (piece.lower?.free === true) {
-      whole = piece.lower;
+    if (region.lower?.free === true) {
+      whole = region.lower;
       this.#remove(whole);
-      this.#join(whole, piece);
+      this.#join(whole, region);
     }
-    piece.free = true;
+    region.free = true;
     whole.free = true;
     this.#insert(whole);
   }
 
-  #join(piece: Piece, after: Piece): void {
-    piece.size += after.size;
-    piece.upper = after.upper;
-    if (after.upper === null) this.#last = piece;
-    else after.upper.lower = piece;
+  #join(region: Region, after: Region): void {
+    region.size += after.size;
+    region.upper = after.upper;
+    if (after.upper === null) this.#last = region;
+    else after.upper.lower = region;
   }
 
-  #insert(piece: Piece): void {
-    const list = listOf(piece.size);
+  #insert(region: Region): void {
+    const list = listOf(region.size);
     const next = this.#lists[list]!;
-    piece.previous = null;
-    piece.next = next;
-    if (next !== null) next.previous = piece;
-    this.#lists[list] = piece;
+    region.previous = null;
+    region.next = next;
+    if (next !== null) next.previous = region;
+    this.#lists[list] = region;
     this.#filled[list >>> 5]! |= 1 << (list & 31);
   }
 
-  #remove(piece: Piece): void {
-    const { previous, next } = piece;
+  #remove(region: Region): void {
+    const { previous, next } = region;
     if (next !== null) next.previous = previous;
     if (previous !== null) {
       previous.next = next;
       return;
     }
-    const list = listOf(piece.size);
+    const list = listOf(region.size);
     this.#lists[list] = next;
     if (next === null) this.#filled[list >>> 5]! &= ~(1 << (list & 31));
   }
 }
 
-/** The smallest piece of a list that has `size` bytes, among the first that do. */
-function bestIn(first: Piece | null, size: number): Piece | null {
-  let best: Piece | null = null;
+/** The smallest of the first regions in a list that have `size` bytes. */
+function bestIn(first: Region | null, size: number): Region | null {
+  let best: Region | null = null;
   let left = SEARCH_LIMIT;
-  for (let piece = first; piece !== null && left > 0; piece = piece.next) {
-    if (piece.size === size) return piece;
-    if (piece.size > size && (best === null || piece.size < best.size)) best = piece;
+  for (let region = first; region !== null && left > 0; region = region.next) {
+    if (region.size === size) return region;
+    if (region.size > size && (best === null || region.size < best.size)) best = region;
     if (best !== null) left--;
   }
   return best;

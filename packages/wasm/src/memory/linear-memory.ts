@@ -1,7 +1,8 @@
 /**
- * The linear memory of a device: one WebAssembly.Memory that grows up to 4 GiB, the blocks in it, and a typed
- * array for each dtype over all of it. Growing detaches the typed arrays, so that nobody may keep one across
- * an allocation. The first page is left empty: no array has address 0.
+ * The linear memory of a device: one WebAssembly.Memory that grows up to 4 GiB, the heap of blocks in it, and
+ * a typed array for each dtype over all of it. Growth detaches the typed arrays, so no reference to one
+ * outlives an allocation. The first page is not allocated: no array has address 0, and threads synchronise
+ * there.
  */
 import { DeviceError } from '@firsthand/graph';
 import type { DType, TypedArray } from '@firsthand/linalg';
@@ -14,9 +15,9 @@ export const PAGE = 65536;
 const MAXIMUM_PAGES = 65535;
 /** Pages that the memory starts with, the empty first one included. */
 const INITIAL_PAGES = 16;
-/** Some phones refuse to reserve 4 GiB; with less than this many pages there is no point in going on. */
+/** Some phones refuse to reserve 4 GiB. With fewer pages than this a device is of no use. */
 const LEAST_PAGES = 1024;
-/** Up to here memory grows to twice its size, beyond to a quarter more than is needed. */
+/** Pages up to which memory doubles; beyond, it grows to a quarter more than is needed. */
 const DOUBLING_PAGES = 1024;
 
 /** All of the memory as elements of each dtype; index = address / bytes per element. */
@@ -67,11 +68,11 @@ export class LinearMemory {
     this.#heap.extend(this.memory.buffer.byteLength);
   }
 
-  /** Views of the memory as it is now; the next growth detaches them. */
+  /** Views of the memory. The next growth detaches them. */
   get views(): Views {
     return this.#views;
   }
-  /** How modules declare it when they import it. */
+  /** The declaration of modules that import it. */
   get declaration(): MemoryImport {
     return { initial: 1, maximum: this.maximum, shared: this.#isShared };
   }
@@ -84,7 +85,7 @@ export class LinearMemory {
     return this.#heap.used;
   }
 
-  /** A block with room for `bytes`, with anything in it; null if the memory would have to grow. */
+  /** Allocates an uninitialised block with room for `bytes`; null if the memory would have to grow. */
   allocate(bytes: number): Block | null {
     return this.#heap.allocate(bytes);
   }
@@ -98,7 +99,9 @@ export class LinearMemory {
     this.#views.bool.copyWithin(to, from, from + bytes);
   }
 
-  /** Grows until a block of `bytes` fits. False, with nothing changed, if it must not or cannot. */
+  /**
+   * Grows until a block of `bytes` fits. False, with nothing changed, at the limit or if the engine refuses.
+   */
   grow(bytes: number): boolean {
     const pages = this.size / PAGE;
     const needed = Math.ceil((this.size + blockSize(bytes) - this.#heap.freeAtEnd) / PAGE);
@@ -122,10 +125,7 @@ export class LinearMemory {
   }
 }
 
-/**
- * A memory that may grow to `limit` pages, or to half of that, and so on, where the engine does not reserve
- * as much.
- */
+/** A memory that may grow to `limit` pages, or to half of that, and so on, if the engine reserves no more. */
 function reserve(limit: number, shared: boolean): WebAssembly.Memory {
   for (let maximum = limit; ; maximum = Math.floor(maximum / 2)) {
     try {

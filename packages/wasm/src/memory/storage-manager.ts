@@ -1,7 +1,7 @@
 /**
- * All storages of one device: which lie on the host and which in linear memory, and what to do when that is
- * full. A first use copies an argument into the working region, a second one moves it into linear memory for
- * good; what has not been used for a while goes back to the host before memory grows.
+ * The residency of a device's arrays: on the host or in linear memory. The first run that reads an array of
+ * the host copies it into the workspace, the second moves it into linear memory for good. Before memory grows
+ * far, arrays that no recent run has used are evicted to the host.
  */
 import { DeviceError } from '@firsthand/graph';
 import { disposedDevice, foreignStorage } from '@firsthand/runtime';
@@ -10,26 +10,25 @@ import type { Storage } from '@firsthand/runtime';
 import { allocate, DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
 import type { LinearMemory } from './linear-memory.ts';
-import { WasmStorage, type Allocation, type StorageOwner } from './storage.ts';
+import { WasmStorage, type Allocation, type StorageAllocator } from './storage.ts';
 
-/** Runs after which an unused array may lose its block to another. */
+/** Runs without use after which an array may be evicted. */
 const IDLE_RUNS = 16;
-/** Below this size memory grows without asking who is idle. */
+/** Bytes of linear memory below which it grows without eviction. */
 const SMALL_MEMORY = 64 * 2 ** 20;
 /**
- * Arrays of the host that wait to be used again, so that loops which dispose of their batches leave the
- * collector in peace: how many at most, and bytes of each.
+ * Arrays of the host that are recycled: a loop that disposes of its batches makes no garbage. Bytes of each.
  */
 const RECYCLED = { maxCount: 8, minBytes: 4096, maxBytes: 4 * 2 ** 20 } as const;
-/** Bytes that are given up at once at the least: each time costs a look at every block. */
+/** The least bytes of one eviction: each scans all blocks. */
 const EVICTION_BYTES = 8 * 2 ** 20;
 
 /** The storages of a device, over its linear memory. */
-export class StorageManager implements StorageOwner {
+export class StorageManager implements StorageAllocator {
   readonly collected: Allocation[] = [];
   #memory: LinearMemory | null;
   readonly #resident = new Set<Allocation>();
-  /** The latest last. */
+  /** The most recent last. */
   readonly #recycled: TypedArray[] = [];
   #workspace: Block | null = null;
   #live = 0;
@@ -47,22 +46,22 @@ export class StorageManager implements StorageOwner {
     return this.#memory;
   }
 
-  /** Bytes that storages hold, wherever they lie. */
+  /** Bytes of all storages, on the host and in linear memory. */
   get live(): number {
     this.#releaseCollected();
     return this.#live;
   }
-  /** The largest that `live` has been, with the intermediates of the run that was under way. */
+  /** The maximum of `live` plus the intermediates of a run. */
   get peak(): number {
     return this.#peak;
   }
-  /** Arrays that lie in linear memory. */
+  /** The number of arrays in linear memory. */
   get resident(): number {
     this.#releaseCollected();
     return this.#resident.size;
   }
 
-  /** Lets go of the linear memory, and of all that lies in it. */
+  /** Releases the linear memory with all arrays in it. */
   close(): void {
     this.#memory = null;
     this.#resident.clear();
@@ -70,7 +69,7 @@ export class StorageManager implements StorageOwner {
     this.#live = 0;
   }
 
-  /** Counts a run's intermediates. */
+  /** Records the peak of a run with these bytes of intermediates. */
   recordPeak(intermediates: number): void {
     this.#peak = Math.max(this.#peak, this.#live + intermediates);
   }
@@ -99,12 +98,12 @@ export class StorageManager implements StorageOwner {
     return this.#open(dtype, data.length, data, null);
   }
 
-  /** A storage whose elements lie in `block`. */
+  /** A storage whose elements are in `block`. */
   adoptBlock(block: Block, dtype: DType, length: number): WasmStorage {
     return this.#open(dtype, length, null, block);
   }
 
-  /** Gives back what the collector has taken. */
+  /** Releases the allocations of storages that have been garbage collected. */
   #releaseCollected(): void {
     if (this.collected.length === 0) return;
     for (const allocation of this.collected.splice(0)) this.release(allocation);
@@ -136,9 +135,9 @@ export class StorageManager implements StorageOwner {
     if (allocation.block !== null) this.#detach(allocation, allocation.block);
   }
 
-  /** @throws DeviceError unless it is a storage of this device that has not been freed */
-  requireOwned(storage: Storage): WasmStorage {
-    if (!(storage instanceof WasmStorage) || storage.owner !== this) {
+  /** The storage of this device behind a handle. @throws DeviceError if it is another device's, or freed */
+  resolve(storage: Storage): WasmStorage {
+    if (!(storage instanceof WasmStorage) || storage.allocator !== this) {
       throw foreignStorage('wasm');
     }
     storage.requireAlive();
@@ -190,8 +189,8 @@ export class StorageManager implements StorageOwner {
   // ---- memory
 
   /**
-   * The address of at least `bytes` bytes for the run under way, and nothing in them. @throws DeviceError if
-   * there is no room
+   * The address of a workspace of at least `bytes` bytes, uninitialised. @throws DeviceError if there is no
+   * room
    */
   reserveWorkspace(bytes: number): number {
     if (this.#workspace !== null && this.#workspace.size >= bytes) return this.#workspace.address;
@@ -200,16 +199,13 @@ export class StorageManager implements StorageOwner {
     return this.#workspace.address;
   }
 
-  /** The working region is not needed before the next run. */
+  /** Frees the workspace until the next run. */
   freeWorkspace(): void {
     if (this.#workspace !== null) this.memory.free(this.#workspace);
     this.#workspace = null;
   }
 
-  /**
-   * A block with room for `bytes`. @throws DeviceError if there is none; nothing has changed then that
-   * anybody could see
-   */
+  /** Allocates a block with room for `bytes`. @throws DeviceError if there is none, with no visible change */
   allocate(bytes: number): Block {
     const { memory } = this;
     this.#releaseCollected();
@@ -235,10 +231,7 @@ export class StorageManager implements StorageOwner {
     return this.memory.grow(bytes) ? this.memory.allocate(bytes) : null;
   }
 
-  /**
-   * Moves arrays that no run since `lastRun` has used to the host, those that have waited longest first,
-   * until a block fits.
-   */
+  /** Evicts arrays that no run since `lastRun` has used, least recently used first, until a block fits. */
   #evictFor(bytes: number, lastRun: number): Block | null {
     const idle = [...this.#resident]
       .filter((allocation) => allocation.lastRun <= lastRun)
@@ -261,7 +254,7 @@ export class StorageManager implements StorageOwner {
     this.#detach(allocation, block);
   }
 
-  /** The last resort is the working region: a run that needs it takes it after everything else. */
+  /** The last resort: gives up the workspace, which a run reserves after everything else. */
   #withoutWorkspace(bytes: number): Block | null {
     this.freeWorkspace();
     return this.memory.allocate(bytes) ?? this.#growFor(bytes);

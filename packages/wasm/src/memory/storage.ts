@@ -1,8 +1,8 @@
 /**
- * A storage lies on the host, in a typed array that the collector owns, or in linear memory, in a block. Its
- * finalizer reaches neither the elements nor the device: a finalizer that waits for its turn, as it does in a
- * loop that never yields, keeps nothing from the collector (rule 27). So it frees nothing itself: it puts the
- * lease on a list, and the device, if there still is one, frees what is on the list when it next needs room.
+ * An array of the device. Its elements are on the host, in a typed array that the garbage collector owns, or
+ * in a block of linear memory. Its finalizer must reach neither the elements nor the device, since a pending
+ * finalizer would keep them alive in a loop that never yields (rule 27). So it only appends the allocation to
+ * a list, and the device frees what is on the list when it next needs room.
  */
 import { freedStorage } from '@firsthand/runtime';
 import type { DType, TypedArray } from '@firsthand/graph';
@@ -11,33 +11,32 @@ import { DTYPES } from '@firsthand/linalg';
 import type { Block } from './heap.ts';
 
 /**
- * The elements, while they lie on the host. Only the storage leads here, and the lease of a block that may
- * have to be given up.
+ * The elements on the host. Referenced by the storage, and by the allocation of a block that may be evicted.
  */
 export interface Content {
   data: TypedArray | null;
 }
 
-/** What a storage takes: bytes in the count, and a block if it lies in linear memory. */
+/** What a storage occupies: counted bytes, and a block of linear memory if it has one. */
 export interface Allocation {
   readonly dtype: DType;
   readonly length: number;
-  /** Bytes in the count of live bytes; 0 once they have been given back. */
+  /** Bytes in the count of live bytes; 0 once they are released. */
   liveBytes: number;
   block: Block | null;
-  /** Where the elements go when the block is given up; null without a block. */
+  /** Receives the elements when the block is evicted; null without a block. */
   content: Content | null;
   /** Number of the last run that used the storage. */
   lastRun: number;
 }
 
-/** What storages need of those who keep them. */
-export interface StorageOwner {
-  /** Leases of storages that the collector has taken. */
+/** What a storage needs of its manager. */
+export interface StorageAllocator {
+  /** Allocations of storages that have been garbage collected. */
   readonly collected: Allocation[];
-  /** Gives back what a lease holds, once. */
+  /** Releases an allocation, once. */
   release(allocation: Allocation): void;
-  /** Takes an array of the host that nobody needs any more. */
+  /** Takes an array of the host for reuse. */
   recycle(data: TypedArray): void;
 }
 
@@ -46,23 +45,21 @@ export class WasmStorage implements Storage {
   readonly dtype: DType;
   readonly length: number;
   readonly finalize: () => void;
-  readonly owner: StorageOwner;
+  readonly allocator: StorageAllocator;
   readonly content: Content;
   readonly allocation: Allocation;
-  /** Runs that have had it as an argument. */
+  /** Runs that had it as an argument. */
   uses = 0;
-  /** Whether the last run had it as an argument more than once. */
+  /** Whether it was an argument of the last run more than once. */
   repeated = false;
-  /** Where the last run found its elements. */
-  address = 0;
 
-  constructor(owner: StorageOwner, content: Content, allocation: Allocation) {
+  constructor(allocator: StorageAllocator, content: Content, allocation: Allocation) {
     this.dtype = allocation.dtype;
     this.length = allocation.length;
-    this.owner = owner;
+    this.allocator = allocator;
     this.content = content;
     this.allocation = allocation;
-    const { collected } = owner;
+    const { collected } = allocator;
     this.finalize = (): void => void collected.push(allocation);
   }
 
@@ -73,8 +70,8 @@ export class WasmStorage implements Storage {
   dispose(): void {
     const { data } = this.content;
     this.content.data = null;
-    if (data !== null) this.owner.recycle(data);
-    this.owner.release(this.allocation);
+    if (data !== null) this.allocator.recycle(data);
+    this.allocator.release(this.allocation);
   }
 
   /** @throws DeviceError once the storage has been freed */

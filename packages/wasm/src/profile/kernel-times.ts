@@ -1,27 +1,24 @@
-/**
- * The times of a plan's kernels, taken down while it runs: a stamp where a kernel begins, and one where it is
- * done.
- */
+/** The times of a plan's kernels, from stamps at the beginning and end of each. */
 import { withTimes, type Roofline } from '@firsthand/compiler';
 import type { PlanReport } from '@firsthand/runtime';
 import { now } from '../engine/clock.ts';
 
-/** The kernels of one plan, in its latest run. */
+/** The times of one plan's latest run. */
 export class KernelTimes {
   readonly #roofline: Roofline;
   readonly #seconds: Float64Array;
-  /** When the kernel that runs has begun, in milliseconds. */
+  /** Start of the current kernel, in milliseconds. */
   #start = 0;
-  /** Whether the latest run has come to its end. */
+  /** Whether the latest run is complete. */
   #isComplete = false;
 
-  /** @param roofline what the kernels are put beside */
+  /** @param roofline the ceilings that the kernels are compared with */
   constructor(roofline: Roofline, kernels: number) {
     this.#roofline = roofline;
     this.#seconds = new Float64Array(kernels);
   }
 
-  /** Takes down that a kernel is done; −1 says that the next one begins. */
+  /** Records the end of a kernel, or the beginning of the next, by −1. */
   readonly stamp = (kernel: number): void => {
     const time = now();
     if (kernel < 0) this.#start = time;
@@ -29,7 +26,7 @@ export class KernelTimes {
     this.#isComplete = kernel === this.#seconds.length - 1;
   };
 
-  /** A report with the times of the latest run; as it was if there was none, or it has failed. */
+  /** Adds the times of the latest run to a report; unchanged if there was none, or it failed. */
   addTo(report: PlanReport): PlanReport {
     return this.#isComplete ? withTimes(report, this.#seconds, this.#roofline) : report;
   }

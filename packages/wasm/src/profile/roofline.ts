@@ -1,7 +1,7 @@
 /**
- * What the processor reaches at best with the instructions that kernels use: multiply-adds in registers, a
- * copy from memory to memory, and one within the cache that is nearest. All are code of this package's own
- * assembler, so that what the engine's compiler costs is in the ceiling too.
+ * The roofline of the processor, measured with the instructions that kernels use: multiply-adds in registers,
+ * a copy from memory to memory, and one within the nearest cache. The code comes from this package's
+ * assembler, so that the ceilings include the cost of the engine's compiler.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
@@ -13,46 +13,45 @@ import { instantiate } from '../engine/instantiate.ts';
 import { now } from '../engine/clock.ts';
 import { PAGE } from '../memory/linear-memory.ts';
 
-/** Milliseconds after which a measurement ends, with the call that is under way. */
+/** Milliseconds after which a measurement ends, after the current call. */
 const LIMIT = 15;
-/** The same while the engine's optimizing compiler is not done, as on a machine that is busy. */
+/** The same while the engine's optimizing compiler is not done, as on a busy machine. */
 const OPTIMIZE_LIMIT = 200;
-/** Calls after which a measurement ends even if the clock stands still. */
+/** Calls after which a measurement ends even if the clock does not advance. */
 const MOST_CALLS = 10_000;
-/** How many times as fast arithmetic is once it is: before, every operand goes through memory. */
+/** The least speed-up of optimized arithmetic: before, every operand goes through memory. */
 const OPTIMIZED = 1.5;
 
 /**
- * Sums, each a chain of dependent instructions: enough to hide the latency of two units, and few enough to
- * stay, with the two operands that they share, in the 16 registers of x86-64.
+ * Sums, each a chain of dependent instructions: enough to hide the latency of two units, and few enough for
+ * the 16 registers of x86-64, with the two shared operands.
  */
 const CHAINS = 12;
 const ROUNDS = 2 ** 18;
-/** A few calls of so few rounds are no reason to optimize the code yet. */
+/** A few calls with few rounds do not trigger optimization. */
 const FEW_ROUNDS = 2 ** 9;
 const FEW_CALLS = 4;
 
-/** Bytes of the arrays that are copied, far more than caches hold. */
+/** Bytes of the copied arrays, far more than the caches. */
 const COPIED = 24 * 2 ** 20;
-/** Bytes of one call: many calls, so that the engine has occasion to go over to its optimized code. */
+/** Bytes of one call: with many calls the engine can switch to optimized code. */
 const CHUNK = 2 ** 20;
-/** Bytes that are copied again and again: with their copy, half of a small first-level cache. */
+/** Bytes copied within the cache: with the copy, half of a small first-level cache. */
 const CACHED = 8 * 2 ** 10;
 const CACHED_ROUNDS = 2 ** 6;
 const VECTOR = 16;
-/** Vectors that one round of the copy's loop moves. */
+/** Vectors per iteration of the copy's loop. */
 const UNROLLED = 4;
 
-/** What one thread reaches, with relaxed SIMD and without: measured once. */
+/** The roofline of one thread, by relaxed SIMD: measured once. */
 const measured = /* @__PURE__ */ new Map<boolean, Roofline>();
 
 /**
- * What a device with these features and so many threads reaches at best, in float32. It takes some 0.1 s the
- * first time, and 48 MiB, which are let go.
+ * The float32 roofline of a device. The first call takes some 0.1 s, and 48 MiB, which are released.
  *
  * The ceilings of arithmetic and of the nearest cache are those of one thread, times the number of threads;
- * that of memory is what one thread's copy reaches, since threads share memory.
- * @throws DeviceError if the engine has not got the memory
+ * that of memory is the bandwidth of one thread's copy, since threads share memory.
+ * @throws DeviceError if the engine has no memory for it
  */
 export function rooflineOf(features: Features, threads: number): Roofline {
   const one = measured.get(features.relaxedSimd) ?? measure(features.relaxedSimd);
@@ -91,11 +90,11 @@ function measure(relaxedSimd: boolean): Roofline {
   const before = Math.min(
     ...Array.from({ length: FEW_CALLS }, () => secondsOf(() => multiplyAdd(FEW_ROUNDS))),
   );
-  // A clock that is too coarse for it says nothing.
+  // The clock may be too coarse for this.
   const enough = before > 0 ? (before * (ROUNDS / FEW_ROUNDS)) / OPTIMIZED : Infinity;
   const flopsPerSecond =
     (2 * CHAINS * arithmetic.lanes * ROUNDS) / fastest(() => multiplyAdd(ROUNDS), enough);
-  // Memory that nobody has written yet is a page of zeros that stays in a cache, or none at all.
+  // Unwritten memory is one page of zeros that stays in a cache.
   new Uint8Array(memory.buffer).fill(1);
   const copied = fastest(() => {
     for (let from = 0; from < COPIED; from += CHUNK) copy(from, COPIED + from);
@@ -129,7 +128,7 @@ function allocate(pages: number): WebAssembly.Memory {
   }
 }
 
-/** Each sum becomes sum·½ + 1, as often as asked: it stays below 2, so that no number becomes subnormal. */
+/** Repeats sum ← sum·½ + 1 for each sum. It stays below 2, so no number becomes subnormal. */
 function emitMultiplyAdds(code: Code, { multiply, add, fused }: Arithmetic, rounds: Local): void {
   const sums = Array.from({ length: CHAINS }, () => code.local('v128'));
   const [factor, summand] = [code.local('v128'), code.local('v128')];
@@ -142,7 +141,7 @@ function emitMultiplyAdds(code: Code, { multiply, add, fused }: Arithmetic, roun
     }
     code.get(rounds).i32(1).op('i32.sub').tee(rounds).branchIf(again);
   });
-  // What nobody reads need not be computed.
+  // Stores the sums, or they need not be computed.
   sums.forEach((sum, chain) =>
     code
       .i32(0)
@@ -151,7 +150,7 @@ function emitMultiplyAdds(code: Code, { multiply, add, fused }: Arithmetic, roun
   );
 }
 
-/** Copies the first `CACHED` bytes behind themselves, as often as asked. */
+/** Repeats copying the first `CACHED` bytes behind themselves. */
 function emitCachedCopies(code: Code, [rounds]: readonly Local[]): void {
   const [from, to] = [code.local('i32'), code.local('i32')];
   code.loop((again) => {
@@ -161,7 +160,7 @@ function emitCachedCopies(code: Code, [rounds]: readonly Local[]): void {
   });
 }
 
-/** Copies so many bytes. */
+/** Copies bytes in an unrolled loop. */
 function emitCopy(code: Code, [from, to]: readonly Local[], bytes: number): void {
   const counter = code.local('i32');
   code.repeat(counter, 0, bytes, UNROLLED * VECTOR, () => {
@@ -179,8 +178,8 @@ function emitCopy(code: Code, [from, to]: readonly Local[], bytes: number): void
 }
 
 /**
- * Seconds of the fastest call. While none takes less than `enough`, the engine's optimizing compiler is
- * waited for.
+ * Seconds of the fastest call. Waits for the engine's optimizing compiler while none takes less than
+ * `enough`.
  */
 function fastest(run: () => void, enough: number): number {
   const start = now();
@@ -192,13 +191,13 @@ function fastest(run: () => void, enough: number): number {
     call++
   ) {
     const seconds = secondsOf(run);
-    // The clock of a page may stand still.
+    // The clock of a page may not advance.
     if (seconds > 0) best = Math.min(best, seconds);
   }
   return best;
 }
 
-/** The smallest step of the clock, s; 0 if it stands still. */
+/** The smallest step of the clock in seconds; 0 if it does not advance. */
 function resolutionOfClock(): number {
   let smallest = Infinity;
   const start = now();

@@ -1,6 +1,6 @@
 /**
- * The device itself: programs compiled by `@firsthand/compiler` and assembled here, storages on the host and
- * in linear memory, runs that are over when `run` returns.
+ * The synchronous device: programs are compiled by `@firsthand/compiler` and assembled here, arrays are on
+ * the host or in linear memory, and a run is complete when `run` returns.
  */
 import { compileProgram, type Target } from '@firsthand/compiler';
 import type { DType, Program, TypedArray } from '@firsthand/graph';
@@ -47,7 +47,7 @@ export class WasmDevice implements Device {
   }
   readSync(storage: Storage): TypedArray<ArrayBuffer> {
     const { storages } = this.#session.parts;
-    return storages.read(storages.requireOwned(storage));
+    return storages.read(storages.resolve(storage));
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);

@@ -1,7 +1,7 @@
 /**
- * A compiled program on linear memory. A run checks its arguments, finds room for everything before it
- * changes anything, hands WebAssembly a table of addresses, and makes storages of the outputs: one step of
- * JavaScript per argument and output, however many kernels there are.
+ * A compiled program on linear memory. A run checks its arguments, allocates everything before it changes
+ * anything, fills in the address table, calls WebAssembly once, and makes storages of the outputs: the
+ * JavaScript of a run is proportional to arguments and outputs, not to kernels.
  */
 import { printKernel, reportOf, type Plan } from '@firsthand/compiler';
 import { DeviceError } from '@firsthand/graph';
@@ -18,7 +18,7 @@ import type { Session } from './session.ts';
 import { WasmStorage } from '../memory/storage.ts';
 import type { StorageManager } from '../memory/storage-manager.ts';
 
-/** How a number of the host becomes an element; what typed arrays do by themselves is left to them. */
+/** Converts a number of the host to an element, where storing it in a typed array does not. */
 const ELEMENT: { readonly [K in DType]: (value: number) => number } = {
   float32: (value) => value,
   float64: (value) => value,
@@ -29,29 +29,26 @@ const ELEMENT: { readonly [K in DType]: (value: number) => number } = {
 };
 
 /**
- * Arguments that were copied for one run, in bytes, beyond which the next one, which may move them to linear
- * memory, gets the working region's room.
+ * Bytes of copied arguments beyond which the workspace is freed after a run: the next may move them into
+ * memory.
  */
 const LARGE_BYTES = 16 * 2 ** 20;
 
-/** What a run has been given for an argument, or null for what it does not read. */
+/** The value of an argument; null if the plan does not read it. */
 type Input = WasmStorage | HostValue | null;
-/**
- * What an output is made of: a block, the argument that it overwrites, or null for elements in the working
- * region.
- */
+/** The target of an output: a block, the argument that it overwrites, or null for the workspace. */
 type OutputTarget = Block | WasmStorage | null;
 
-/** A run that has begun. */
+/** A run in progress. */
 export interface Run {
   readonly targets: readonly OutputTarget[];
-  /** Where its working region is. */
+  /** Address of the workspace. */
   readonly base: number;
-  /** Bytes of arguments in there. */
+  /** Bytes of the arguments that were copied there. */
   readonly copied: number;
 }
 
-/** Workers forget the plans that nobody can run any more. */
+/** Workers forget the plans of executables that have been garbage collected. */
 const unused = /* @__PURE__ */ new FinalizationRegistry<() => void>((forget) => forget());
 
 /** A plan with its code. */
@@ -59,9 +56,9 @@ export class WasmExecutable implements Executable {
   readonly #plan: Plan;
   readonly #layout: Layout;
   readonly #session: Session;
-  /** Whether an argument is the target of an output: it must lie in linear memory then. */
+  /** Whether an output overwrites the argument, which must be in linear memory then. */
   readonly #overwritten: readonly boolean[];
-  /** The times of the kernels; null where they are not measured. */
+  /** Null if kernels are not timed. */
   readonly #times: KernelTimes | null;
 
   constructor(plan: Plan<WasmKernelPlan>, session: Session) {
@@ -88,11 +85,11 @@ export class WasmExecutable implements Executable {
     return { outputs: this.finish(run), done: null };
   }
 
-  // ---- the steps of a run, for a device that does something else meanwhile
+  // ---- the steps of a run, for the device that goes on meanwhile
 
   /**
-   * What a run of these arguments will give: for each output the argument that it overwrites, or its dtype
-   * and length. @throws DeviceError unless they fit
+   * For each output of a run the argument that it overwrites, or its spec. @throws DeviceError unless they
+   * fit
    */
   expectedOutputs(args: readonly Arg[]): readonly (Storage | ArraySpec)[] {
     const seen = new Set<Arg>();
@@ -109,8 +106,8 @@ export class WasmExecutable implements Executable {
   }
 
   /**
-   * Checks the arguments, finds room for everything, and fills the working region. @throws DeviceError, with
-   * nothing changed
+   * Checks the arguments, allocates everything, and fills the workspace. @throws DeviceError, with nothing
+   * changed
    */
   begin(args: readonly Arg[]): Run {
     const { storages } = this.#session.parts;
@@ -135,7 +132,7 @@ export class WasmExecutable implements Executable {
     return this.#session.parts.code.get(this)!(base);
   }
 
-  /** Makes storages of what the code has written. */
+  /** Makes storages of the outputs. */
   finish({ targets, base, copied }: Run): readonly WasmStorage[] {
     const { storages } = this.#session.parts;
     const outputs = targets.map((target, output) => this.#output(storages, target, output, base));
@@ -144,7 +141,7 @@ export class WasmExecutable implements Executable {
     return outputs;
   }
 
-  /** Frees what a run that has failed was given. @returns why it has, as a typed error */
+  /** Frees what a failed run has allocated. @returns the cause as a typed error */
   abandon(targets: readonly OutputTarget[], cause: unknown): DeviceError {
     const { storages } = this.#session.parts;
     for (const target of targets) if (target !== null && !isWasmStorage(target)) storages.memory.free(target);
@@ -161,8 +158,8 @@ export class WasmExecutable implements Executable {
   }
 
   /**
-   * Moves what must lie in linear memory there, and finds a target for each output. @throws DeviceError if
-   * there is no room
+   * Moves arguments into linear memory, and allocates a target for each output. @throws DeviceError without
+   * room
    */
   #allocateOutputs(storages: StorageManager, inputs: readonly Input[], targets: OutputTarget[]): void {
     inputs.forEach((input, index) => {
@@ -170,14 +167,13 @@ export class WasmExecutable implements Executable {
     });
     this.#plan.outputs.forEach((spec, output) => {
       const input = spec.into === null ? null : inputs[spec.into]!;
-      // An argument that is passed in another place too keeps its elements: the output gets a copy of them to
-      // work on.
+      // An argument that is passed twice is not overwritten: the output works on a copy.
       if (isWasmStorage(input) && !input.repeated) targets.push(input);
       else targets.push(this.#layout.smallOutputs[output] === null ? storages.allocate(bytesOf(spec)) : null);
     });
   }
 
-  /** Bytes in the working region for the arguments that lie on the host. */
+  /** Bytes in the workspace for the arguments on the host. */
   #bytesToCopy(inputs: readonly Input[]): number {
     let bytes = 0;
     inputs.forEach((input, index) => {
@@ -187,7 +183,7 @@ export class WasmExecutable implements Executable {
     return bytes;
   }
 
-  /** Fills the working region: addresses, and elements from the host. */
+  /** Fills the workspace: addresses, and elements from the host. */
   #fill(
     storages: StorageManager,
     inputs: readonly Input[],
@@ -229,18 +225,14 @@ export class WasmExecutable implements Executable {
   }
 }
 
-/** What a run reads for an argument. @throws DeviceError unless it is what the plan was compiled for */
+/** Checks an argument, and records its use. @throws DeviceError unless it fits the spec */
 function accept(
   storages: StorageManager,
   spec: ArraySpec,
   arg: Arg | undefined,
   index: number,
 ): WasmStorage | HostValue {
-  const given = requireFit(
-    spec,
-    arg !== undefined && isStorage(arg) ? storages.requireOwned(arg) : arg,
-    index,
-  );
+  const given = requireFit(spec, arg !== undefined && isStorage(arg) ? storages.resolve(arg) : arg, index);
   if (isWasmStorage(given)) {
     given.repeated = given.allocation.lastRun === storages.run;
     given.allocation.lastRun = storages.run;
@@ -249,7 +241,7 @@ function accept(
   return given;
 }
 
-/** @throws DeviceError unless an argument is what the plan was compiled for */
+/** @throws DeviceError unless an argument fits its spec */
 function requireFit<T extends Arg>({ dtype, length }: ArraySpec, arg: T | undefined, index: number): T {
   const found = typeof arg === 'object' ? arg.length : 1;
   if (arg !== undefined && found === length && !(isStorage(arg) && arg.dtype !== dtype)) return arg;
@@ -265,7 +257,7 @@ function isWasmStorage(value: Input | OutputTarget): value is WasmStorage {
   return value instanceof WasmStorage;
 }
 
-/** Where a value lies in linear memory; null for what lies on the host. */
+/** The block of a value; null if it is on the host. */
 function blockOf(value: WasmStorage | Block | HostValue): Block | null {
   if (isWasmStorage(value)) return value.allocation.block;
   return typeof value === 'object' && 'address' in value ? value : null;

@@ -1,12 +1,12 @@
 /**
- * Which kernels of a plan may run at the same time. Threads wait for each other only before a kernel that
- * touches what one of the kernels since the last waiting has written, or writes what one of them has touched;
- * between two waits every thread goes on to the next kernel as soon as it is done.
+ * The hazards between kernels of a plan. A barrier precedes a kernel that reads or writes what a kernel since
+ * the last barrier has written, or writes what one has read. Between two barriers threads go on to the next
+ * kernel without waiting.
  */
 import type { Plan, PlannedKernel } from '@firsthand/compiler';
 import { bytesOf } from './layout.ts';
 
-/** Bytes that a kernel touches: of an argument, an output, or the arena. */
+/** Bytes of an argument, an output or the arena that a kernel reads or writes. */
 interface Access {
   readonly region: string;
   readonly start: number;
@@ -14,7 +14,7 @@ interface Access {
   readonly isWritten: boolean;
 }
 
-/** For each kernel of a plan, whether all threads wait for each other before it. */
+/** For each kernel of a plan, whether a barrier precedes it. */
 export function barriersOf(plan: Plan): readonly boolean[] {
   let pending: Access[] = [];
   return plan.kernels.map((kernel) => {

@@ -1,7 +1,7 @@
 /**
- * The compiled kernels of a device, by their text. A kernel names no buffers, so plans share it: what a training
- * step and an evaluation have in common is compiled, and optimized by the engine, once. A module that defines
- * kernels imports none, so that no module keeps another alive.
+ * The compiled kernels of a device, by their text. A kernel names no buffers, so plans share it: what a
+ * training step and an evaluation have in common is compiled, and optimized by the engine, once. A module
+ * that defines kernels imports none, so that no module keeps another alive.
  */
 import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
 import type { Callee } from '../assembler/code.ts';
@@ -16,7 +16,9 @@ import type { Tile } from '../matmul/register-tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 
-/** Kernels that the library holds; the least recently used are dropped. Plans hold the kernels that they call. */
+/**
+ * Kernels that the library holds; the least recently used are dropped. Plans hold the kernels that they call.
+ */
 const CAPACITY = 4096;
 
 /** A kernel of a device, compiled or about to be. */
@@ -84,7 +86,10 @@ export class KernelLibrary {
     return { kernels: this.#compiled, modules: this.#modules };
   }
 
-  /** The functions of a plan's kernels, in order; equal kernels are one function. New ones are not compiled yet. */
+  /**
+   * The functions of a plan's kernels, in order; equal kernels are one function. New ones are not compiled
+   * yet.
+   */
   resolve(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
     const texts = new Map<Kernel, string>();
     const added = new Map<string, KernelFunction>();

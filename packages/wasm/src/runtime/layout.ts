@@ -1,13 +1,13 @@
 /**
- * Where a run finds what it works on. All runs share one working region, and nothing in it lives longer than
- * the run:
+ * The layout of the workspace, the region of linear memory that all runs share. Nothing in it outlives a run:
  *
  * ```text
- * table of addresses | small outputs | tables of kernels | the plan's arena | arguments that lie on the host, copied for this run
+ * address table | small outputs | address tables of kernels | arena | copied arguments
  * ```
  *
- * The table has the addresses of the arguments, then those of the outputs. A kernel with very many operands
- * is given their addresses in a table of its own, which the run fills.
+ * The address table has the addresses of the arguments, then those of the outputs. A kernel with very many
+ * operands takes its addresses from a table of its own. Arguments on the host are copied behind the plan's
+ * arena.
  */
 import type { Plan } from '@firsthand/compiler';
 import { DTYPES } from '@firsthand/linalg';
@@ -15,7 +15,7 @@ import type { DType } from '@firsthand/linalg';
 import { takesTable } from './plan-kernel.ts';
 import { blockSize } from '../memory/heap.ts';
 
-/** Outputs of at most so many bytes are moved to the host when a run ends: no finalizer has to free them. */
+/** Outputs of at most these bytes are moved to the host after a run: no finalizer has to free them. */
 const SMALL_OUTPUT_BYTES = 256;
 
 /** An array before it exists. */
@@ -24,19 +24,16 @@ export interface ArraySpec {
   readonly length: number;
 }
 
-/** Offsets in the working region, in bytes. */
+/** Byte offsets in the workspace. */
 export interface Layout {
-  /** What the plan knows of each argument; null for those that it does not read. */
+  /** The arguments; null for those that the plan does not read. */
   readonly arguments: readonly (ArraySpec | null)[];
-  /**
-   * For each output where its elements stand until the run ends; null for those that have a block of their
-   * own.
-   */
+  /** The offset of each small output; null for the outputs that have a block. */
   readonly smallOutputs: readonly (number | null)[];
-  /** For each kernel where the addresses of its operands stand; null where they are parameters. */
+  /** The offset of each kernel's address table; null for kernels whose addresses are parameters. */
   readonly tables: readonly (number | null)[];
   readonly arena: number;
-  /** Bytes before the arguments that a run copies. */
+  /** Bytes without the copied arguments. */
   readonly bytes: number;
 }
 
@@ -45,7 +42,7 @@ export function bytesOf({ dtype, length }: ArraySpec): number {
   return length * DTYPES[dtype].bytes;
 }
 
-/** The layout of a plan's working region. */
+/** The layout for a plan. */
 export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layout {
   const read = new Set<number>();
   for (const planned of kernels) {
@@ -57,7 +54,7 @@ export function layoutOf({ buffers, kernels, outputs, arenaBytes }: Plan): Layou
   const specs: (ArraySpec | null)[] = [];
   const recordArgument = (argument: number, { dtype, length }: ArraySpec): void => {
     while (specs.length <= argument) specs.push(null);
-    // A buffer may be a part of an argument: the longest is all of it.
+    // A buffer may be a slice of an argument; the longest is all of it.
     if (length > (specs[argument]?.length ?? -1)) specs[argument] = { dtype, length };
   };
   for (const buffer of buffers) {

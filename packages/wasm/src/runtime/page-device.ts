@@ -1,7 +1,7 @@
 /**
- * The device on a page's main thread, which must never wait: the synchronous device, behind a queue. Runs,
- * reads and disposals are done one after the other, first in, first out. A run's storages are promised when
- * it is asked for, and made when it has run; meanwhile the workers compute, and the page goes on.
+ * The device of a page's main thread, which must not block: the synchronous device behind a queue. Runs,
+ * reads and disposals are jobs, done in order. `run` returns storages at once; the job fills them in while
+ * workers compute and the page goes on.
  */
 import { DeviceError } from '@firsthand/graph';
 import { foreignStorage, freedStorage } from '@firsthand/runtime';
@@ -18,9 +18,9 @@ export class PageDevice implements Device {
   readonly name = 'wasm';
   readonly #session: Session;
   readonly #inner: WasmDevice;
-  /** Settles when all that has been asked for is done. */
+  /** Resolves when all jobs in the queue are done. */
   #last: Promise<unknown> = Promise.resolve();
-  /** Bytes of storages that are promised and not made yet. */
+  /** Bytes of storages whose run is not done yet. */
   #pendingBytes = 0;
   #peak = 0;
 
@@ -39,12 +39,12 @@ export class PageDevice implements Device {
   upload(data: TypedArray, dtype: DType): Storage {
     this.requireOpen();
     const storage = new PageStorage(this, { dtype, length: data.length });
-    storage.settle(this.#inner.upload(data, dtype));
+    storage.complete(this.#inner.upload(data, dtype));
     return storage;
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
-    const owned = this.requireOwned(storage);
-    return this.enqueue(() => this.#inner.readSync(owned.inner));
+    const resolved = this.resolve(storage);
+    return this.enqueue(() => this.#inner.readSync(resolved.inner));
   }
   memory(): { live: number; peak: number } {
     const { live, peak } = this.#inner.memory();
@@ -56,20 +56,20 @@ export class PageDevice implements Device {
 
   // ---- for programs and storages
 
-  /** Does a job once all before it are done. */
+  /** Appends a job to the queue. */
   enqueue<T>(job: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(job);
     this.#last = result.catch(() => {});
     return result;
   }
 
-  /** Bytes have been promised. */
+  /** Counts the bytes of a storage whose run has been queued. */
   addPending(bytes: number): void {
     this.#pendingBytes += bytes;
     this.#peak = Math.max(this.#peak, this.#inner.memory().live + this.#pendingBytes);
   }
-  /** Bytes that were promised are there, or will never be. */
-  settle(bytes: number): void {
+  /** The run of such a storage is done, or has failed. */
+  complete(bytes: number): void {
     this.#pendingBytes -= bytes;
   }
 
@@ -78,8 +78,8 @@ export class PageDevice implements Device {
     this.#session.requireOpen();
   }
 
-  /** @throws DeviceError unless it is a storage of this device that has not been freed */
-  requireOwned(storage: Storage): PageStorage {
+  /** The storage of this device behind a handle. @throws DeviceError if it is another device's, or freed */
+  resolve(storage: Storage): PageStorage {
     if (!(storage instanceof PageStorage) || storage.device !== this) {
       throw foreignStorage('wasm');
     }
@@ -88,13 +88,13 @@ export class PageDevice implements Device {
   }
 }
 
-/** An array that is there, or will be once the run that makes it has run. */
+/** An array whose elements exist once the run that computes it is done. */
 class PageStorage implements Storage {
   readonly dtype: DType;
   readonly length: number;
   readonly device: PageDevice;
   readonly finalize: () => void;
-  /** What its finalizer does in the end: it must not know the elements, which the inner storage may hold. */
+  /** The inner finalizer. The outer one must not reach the inner storage, which may hold the elements. */
   readonly #last: { finalize: () => void } = { finalize: () => {} };
   #inner: WasmStorage | null = null;
   #failure: DeviceError | null = null;
@@ -118,16 +118,19 @@ class PageStorage implements Storage {
     if (this.#isDisposed) throw freedStorage('wasm', this);
   }
 
-  /** What a job finds in it. @throws the failure of the run that should have made it */
+  /**
+   * The storage of the synchronous device, for jobs. @throws the error of the run that should have computed
+   * it
+   */
   get inner(): WasmStorage {
     if (this.#failure !== null) throw this.#failure;
     return this.#inner!;
   }
 
-  /** The run has made it, or overwritten it, or failed. */
-  settle(outcome: WasmStorage | DeviceError): void {
+  /** Takes the outcome of the run that computes or overwrites it. */
+  complete(outcome: WasmStorage | DeviceError): void {
     if (this.#inner !== null) return;
-    this.device.settle(this.bytes);
+    this.device.complete(this.bytes);
     if (outcome instanceof DeviceError) {
       this.#failure = outcome;
       return;
@@ -155,7 +158,7 @@ class PageExecutable implements Executable {
   run(args: readonly Arg[]): Completion {
     const device = this.#device;
     device.requireOpen();
-    const given = args.map((arg) => (isStorage(arg) ? device.requireOwned(arg) : arg));
+    const given = args.map((arg) => (isStorage(arg) ? device.resolve(arg) : arg));
     const outputs = this.#inner
       .expectedOutputs(given)
       .map((each) => (each instanceof PageStorage ? each : new PageStorage(device, each)));
@@ -174,9 +177,9 @@ class PageExecutable implements Executable {
       } catch (cause) {
         throw this.#inner.abandon(run.targets, cause);
       }
-      this.#inner.finish(run).forEach((made, output) => outputs[output]!.settle(made));
+      this.#inner.finish(run).forEach((made, output) => outputs[output]!.complete(made));
     } catch (error) {
-      for (const output of outputs) output.settle(error as DeviceError);
+      for (const output of outputs) output.complete(error as DeviceError);
       throw error;
     }
   }

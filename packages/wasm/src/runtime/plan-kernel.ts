@@ -50,7 +50,8 @@ export function takesTable(operands: number): boolean {
 
 /**
  * Emits the body of a kernel's function. `params` are the addresses of the operands, or that of the table
- * which holds them, then that of the working memory; with a partition, then the bounds of the range of its axis.
+ * which holds them, then that of the working memory; with a partition, then the bounds of the range of its
+ * axis.
  */
 export function emitKernel(
   code: Code,

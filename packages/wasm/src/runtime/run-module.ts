@@ -1,8 +1,8 @@
 /**
- * The function that runs a plan: it calls the kernels in order. Addresses are constants relative to the base of the
- * workspace, or stand in the address table there. On a device with several threads each thread calls it: every
- * thread computes its range of a partitioned kernel, any other kernel is computed by one of them, and a barrier
- * precedes a kernel that depends on an earlier one.
+ * The function that runs a plan: it calls the kernels in order. Addresses are constants relative to the base
+ * of the workspace, or stand in the address table there. On a device with several threads each thread calls
+ * it: every thread computes its range of a partitioned kernel, any other kernel is computed by one of them,
+ * and a barrier precedes a kernel that depends on an earlier one.
  */
 import type { BufferLocation, Plan } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
@@ -15,8 +15,8 @@ import type { HostImports, KernelFunction, KernelLibrary } from './kernel-librar
 import type { Layout } from './layout.ts';
 
 /**
- * Addresses that one function pushes; the calls of larger plans are split among several functions. Each takes some
- * 10 bytes, and engines refuse functions of more than 7.6 MB.
+ * Addresses that one function pushes; the calls of larger plans are split among several functions. Each takes
+ * some 10 bytes, and engines refuse functions of more than 7.6 MB.
  */
 const MAX_ADDRESSES = 16_384;
 /** Base of the workspace, number of the thread, number of threads. */
@@ -26,7 +26,10 @@ const ONE_INTEGER: Signature = { params: ['i32'], results: [] };
 
 /** Stands for the number of a kernel where the next one begins. */
 const BEGINS = -1;
-/** Is called by the first thread when a kernel is done, with its number in the plan, and with −1 when one begins. */
+/**
+ * Is called by the first thread when a kernel is done, with its number in the plan, and with −1 when one
+ * begins.
+ */
 export type Stamp = (kernel: number) => void;
 
 /** Runs a plan with the workspace at an address. Null if it has run, else a promise of that. */
@@ -35,7 +38,8 @@ export type Runner = (base: number) => Promise<void> | null;
 /**
  * Compiles the code of a plan.
  * @param team runs plans with a partitioned kernel, or all; null for a device of one thread
- * @param stamp records the times of kernels; null where they are not measured. Threads meet at a barrier before and
+ * @param stamp records the times of kernels; null where they are not measured. Threads meet at a barrier
+ *   before and
  *   after each kernel then, so that a time is the kernel's own
  * @throws DeviceError if the engine refuses
  */
@@ -105,8 +109,8 @@ class RunEmitter {
 
   /** Defines and exports `run`. */
   define(module: Module): void {
-    const pieces = this.#pieces();
-    const [first, last] = [pieces.slice(0, -1), pieces.at(-1) ?? []];
+    const groups = this.#groups();
+    const [first, last] = [groups.slice(0, -1), groups.at(-1) ?? []];
     const callees = first.map((numbers, index) =>
       module.function(`run ${index}`, RUN, (code, params) =>
         this.#emitKernels(code, numbers, params as RunParams),
@@ -124,18 +128,18 @@ class RunEmitter {
   }
 
   /** The numbers of the kernels, in pieces of at most `MAX_ADDRESSES` addresses. */
-  #pieces(): readonly (readonly number[])[] {
-    const pieces: number[][] = [];
+  #groups(): readonly (readonly number[])[] {
+    const groups: number[][] = [];
     let addresses = Infinity;
     this.#plan.kernels.forEach(({ buffers }, number) => {
       if (addresses >= MAX_ADDRESSES) {
-        pieces.push([]);
+        groups.push([]);
         addresses = 0;
       }
-      pieces.at(-1)!.push(number);
+      groups.at(-1)!.push(number);
       addresses += buffers.length + 1;
     });
-    return pieces;
+    return groups;
   }
 
   #emitKernels(code: Code, numbers: readonly number[], params: RunParams): void {
@@ -186,7 +190,8 @@ class RunEmitter {
     if (stamp === null) return;
     if (this.#barrier !== null) {
       this.#emitBarrier(code, threads);
-      // A thread that slept at a barrier may still be waking when it opens, but not once it has come to the next.
+      // A thread that slept at a barrier may still be waking when it opens, but not once it has come to the
+      // next.
       if (number === BEGINS) this.#emitBarrier(code, threads);
     }
     code
@@ -196,8 +201,8 @@ class RunEmitter {
   }
 
   /**
-   * Pushes the addresses of a kernel's operands, or fills the kernel's address table and pushes its address. Threads
-   * that share a kernel all write the same values there.
+   * Pushes the addresses of a kernel's operands, or fills the kernel's address table and pushes its address.
+   * Threads that share a kernel all write the same values there.
    */
   #pushOperands(code: Code, base: Local, number: number): void {
     const { buffers } = this.#plan.kernels[number]!;
@@ -230,7 +235,10 @@ class RunEmitter {
   }
 }
 
-/** Pushes ⌊chunks·(thread + offset)/threads⌋·chunkSize: the start of a thread's range, or of the next thread's. */
+/**
+ * Pushes ⌊chunks·(thread + offset)/threads⌋·chunkSize: the start of a thread's range, or of the next
+ * thread's.
+ */
 function pushChunkStart(
   code: Code,
   { chunks, chunkSize }: Partition,

@@ -1,6 +1,6 @@
 /**
- * What a device is made of while it is open. Everything is reached through here, so that closing lets go of
- * the memory, whoever still holds a program or a storage.
+ * The parts of an open device. Executables and storages reach them only through the session, so that closing
+ * releases the memory while they still exist.
  */
 import type { Roofline } from '@firsthand/compiler';
 import { disposedDevice } from '@firsthand/runtime';
@@ -15,9 +15,9 @@ export interface Parts {
   readonly library: KernelLibrary;
   /** The code of each executable. */
   readonly code: WeakMap<object, Runner>;
-  /** The device's threads; null where it has but the one that runs programs. */
+  /** Null on a device of one thread. */
   readonly team: Team | null;
-  /** What kernels that are timed are put beside; null where none are timed. */
+  /** The ceilings that timed kernels are compared with; null if none are timed. */
   readonly roofline: Roofline | null;
 }
 
@@ -41,7 +41,7 @@ export class Session {
     void this.parts;
   }
 
-  /** Bytes that storages hold, and the most that they and a run's intermediates have held. */
+  /** Bytes of all storages, and the peak with a run's intermediates. */
   get memory(): { live: number; peak: number } {
     const { live, peak } = this.#storages;
     return { live, peak };

@@ -1,8 +1,8 @@
 /**
- * The team of a device on a thread that may block: that thread is the first of the team, workers over the same memory
- * are the others. Workers are started once the plans that can use them have done some work, since a worker costs
- * several megabytes and milliseconds. Until all workers have taken a plan, the first thread runs it serially, with the
- * same bits, so that no run waits for a worker to start.
+ * The team of a device on a thread that may block: that thread is the first of the team, workers over the
+ * same memory are the others. Workers are started once the plans that can use them have done some work, since
+ * a worker costs several megabytes and milliseconds. Until all workers have taken a plan, the first thread
+ * runs it serially, with the same bits, so that no run waits for a worker to start.
  */
 import type { DeviceError } from '@firsthand/graph';
 import { now } from '../engine/clock.ts';
@@ -21,8 +21,8 @@ import { ThreadTuner } from './tuner.ts';
 import { workerSource, type Message } from './worker.ts';
 
 /**
- * Work in parallel plans, in vector instructions, after which workers are started: some 5 ms, about what starting them
- * costs. A device that is used once and dropped starts none.
+ * Work in parallel plans, in vector instructions, after which workers are started: some 5 ms, about what
+ * starting them costs. A device that is used once and dropped starts none.
  */
 const START_WORK = 2 ** 24;
 /** Milliseconds after which a worker that does not answer is given up. */
@@ -170,7 +170,10 @@ export class BlockingTeam implements Team {
     }
   }
 
-  /** A worker has ended. One that has taken no message has not started, and then no job was given to the others. */
+  /**
+   * A worker has ended. One that has taken no message has not started, and then no job was given to the
+   * others.
+   */
   #onEnd(thread: number, reason: string): void {
     if (this.#load(WORDS.taken + 64 * thread) === 0) return this.#giveUp(reason);
     this.#failure ??= reason;

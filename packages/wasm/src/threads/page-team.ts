@@ -1,8 +1,8 @@
 /**
- * The team of a device on a page's main thread, which may not block: all threads are workers. They take plans and jobs
- * as messages, in order, meet at barriers inside WebAssembly, and thread 0 answers when a job is done. Until all
- * workers are up, or if one does not start, the page's thread runs the jobs, so that none waits for ever; if a number
- * of threads was requested and one does not start, jobs fail.
+ * The team of a device on a page's main thread, which may not block: all threads are workers. They take plans
+ * and jobs as messages, in order, meet at barriers inside WebAssembly, and thread 0 answers when a job is
+ * done. Until all workers are up, or if one does not start, the page's thread runs the jobs, so that none
+ * waits for ever; if a number of threads was requested and one does not start, jobs fail.
  */
 import { type DeviceError } from '@firsthand/graph';
 import { disposedDevice } from '@firsthand/runtime';

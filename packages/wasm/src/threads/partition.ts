@@ -1,46 +1,44 @@
 /**
- * How the work of one kernel is divided among threads: one of its loops runs over a part of its range in
- * each. An element is computed by the same instructions whoever computes it, so the number of threads changes
- * no bit (rule 24). Steps of a loop are never torn: each belongs to the part in which it begins.
+ * The partition of a kernel among threads: each computes a range of one loop. The same instructions compute
+ * an element in any range, so that results do not depend on the number of threads (rule 24). A vector
+ * iteration of the loop is not split: it belongs to the range in which it starts.
  */
 import type { Code, Local } from '../assembler/code.ts';
 
-/** The loop that is divided: `units` pieces of `grain` values each, together at least its extent. */
+/** The partitioned loop: `chunks` chunks of `chunkSize` values, which cover its extent. */
 export interface Partition {
-  /** The number of the loop's axis, in the words of the kernel. */
+  /** The axis of the loop, numbered by the kernel's kind. */
   readonly axis: number;
   readonly chunks: number;
   readonly chunkSize: number;
 }
 
-/** What one call works on: first ≤ value < end. */
+/** The range of one call: first ≤ value < end. */
 export interface AxisRange {
   readonly axis: number;
   readonly first: Local;
   readonly end: Local;
 }
 
-/** The division of an axis into pieces of at least `grain` values; null where there is but one. */
+/** The partition of an axis into chunks of at least `chunkSize` values; null if there is only one chunk. */
 export function partitionAxis(axis: number, extent: number, chunkSize: number): Partition | null {
   const chunks = Math.ceil(extent / chunkSize);
-  return chunks < 2 ? null : { axis, chunks: chunks, chunkSize: chunkSize };
+  return chunks < 2 ? null : { axis, chunks, chunkSize };
 }
 
-/**
- * The one of which a team gets the evenest shares: many pieces are as good as very many; then the one that
- * comes first.
- */
+/** Chunks from which threads get about equal ranges: more chunks are no better. */
+const MANY_CHUNKS = 16;
+
+/** The partition with the most even ranges; of equally good ones the first. */
 export function mostEven(partitions: readonly (Partition | null)[]): Partition | null {
-  const shares = (partition: Partition | null): number =>
-    partition === null ? 0 : Math.min(partition.chunks, MANY);
-  return partitions.reduce((best, each) => (shares(each) > shares(best) ? each : best), null);
+  const evenness = (partition: Partition | null): number =>
+    partition === null ? 0 : Math.min(partition.chunks, MANY_CHUNKS);
+  return partitions.reduce((best, each) => (evenness(each) > evenness(best) ? each : best), null);
 }
 
-const MANY = 16;
-
 /**
- * Calls `body` with the bounds of those rounds of `for (counter = from; counter < to; counter += step)` that
- * belong to a part, and skips what it emits where there are none.
+ * Calls `body` with the bounds of the iterations of `for (counter = from; counter < to; counter += step)`
+ * that start in a range. The code that it emits is skipped if there are none.
  */
 export function emitInRange(
   code: Code,

@@ -1,6 +1,6 @@
 /**
- * What Node, browsers and other places do differently: whether there are workers, how one is started, how
- * many are worth starting, and whether this thread may sleep.
+ * The differences between Node, browsers and other environments: whether workers exist, how one is started,
+ * how many are worth starting, and whether this thread may block.
  */
 
 /** A thread that takes messages. */
@@ -9,7 +9,7 @@ export interface WorkerThread {
   terminate(): void;
 }
 
-/** What is used of Node's workers. */
+/** The part of Node's workers that is used. */
 interface NodeWorker {
   postMessage(message: unknown): void;
   terminate(): Promise<number>;
@@ -21,16 +21,18 @@ interface NodeProcess {
   getBuiltinModule?(name: 'node:os'): { availableParallelism(): number } | undefined;
 }
 
-/** More threads than this have not been seen to pay: they wait for each other after every kernel. */
+/**
+ * The most threads of `auto`. More have not paid in measurements: threads wait for each other at barriers.
+ */
 const MAX_AUTO_THREADS = 8;
 
-/** What is used of Node: its workers, and how many cores it has. */
+/** The part of Node that is used: workers, and the number of cores. */
 interface NodePlatform {
   readonly Worker: new (source: string, options: { readonly eval: true }) => NodeWorker;
   readonly cores: number;
 }
 
-/** Node, if this is it; bundlers' stand-ins for `process` lack its modules. */
+/** Null outside Node. Bundlers' stand-ins for `process` lack its modules. */
 function nodePlatform(): NodePlatform | null {
   const { process } = globalThis as { readonly process?: NodeProcess };
   if (typeof process?.getBuiltinModule !== 'function') return null;
@@ -41,8 +43,7 @@ function nodePlatform(): NodePlatform | null {
 }
 
 /**
- * How many threads there should be: one for each core, and no more than one where memory cannot be shared, or
- * nobody is there to share it.
+ * The default number of threads: one for each core, or one if memory cannot be shared or no workers exist.
  */
 export function idealThreads(): number {
   if (!mayShare() || !mayStart()) return 1;
@@ -60,8 +61,7 @@ export function mayShare(): boolean {
 }
 
 /**
- * Whether there are workers to start, as far as can be known without starting one: service workers and
- * worklets have none.
+ * Whether workers exist, as far as can be known without starting one. Service workers and worklets have none.
  */
 export function mayStart(): boolean {
   if (nodePlatform() !== null) return true;
@@ -73,7 +73,7 @@ export function mayStart(): boolean {
   return [Thread, File, Address?.createObjectURL].every((each) => typeof each === 'function');
 }
 
-/** Whether this thread, which may share memory, may wait for another: the main thread of a page may not. */
+/** Whether this thread, which can share memory, may block: the main thread of a page may not. */
 export function mayWait(): boolean {
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0);
@@ -84,11 +84,11 @@ export function mayWait(): boolean {
 }
 
 /**
- * Starts a worker that holds no process.
+ * Starts a worker that keeps no process alive.
  * @param source a script that imports nothing
- * @param onFailure is called once it has ended for whatever reason but `terminate`
- * @param onMessage is called with what it says until then
- * @throws whatever the platform throws where it lets none be started
+ * @param onFailure is called if it ends for any reason but `terminate`
+ * @param onMessage is called with its messages
+ * @throws what the platform throws if it allows none
  */
 export function startWorker(
   source: string,
@@ -108,7 +108,7 @@ export function startWorker(
     worker.on('message', deliver);
     worker.on('error', (error) => fail(String(error)));
     worker.on('exit', (code) => fail(`it has ended with code ${String(code)}`));
-    // Last, since who listens for messages holds the process.
+    // Last, since a listener for messages keeps the process alive.
     worker.unref();
     return {
       postMessage: (message) => worker.postMessage(message),

@@ -1,8 +1,9 @@
 /**
- * How threads wait for each other: the code of a module that every thread of a team instantiates, and the words of
- * shared memory that it works on. A waiting thread spins for about as long as waking it would take, since most waits
- * are short, then sleeps. The barrier is a central one whose sense is a counter (Mellor-Crummey and Scott,
- * "Algorithms for Scalable Synchronization on Shared-Memory Multiprocessors", 1991).
+ * How threads wait for each other: the code of a module that every thread of a team instantiates, and the
+ * words of shared memory that it works on. A waiting thread spins for about as long as waking it would take,
+ * since most waits are short, then sleeps. The barrier is a central one whose sense is a counter
+ * (Mellor-Crummey and Scott, "Algorithms for Scalable Synchronization on Shared-Memory Multiprocessors",
+ * 1991).
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type MemoryImport } from '../assembler/module.ts';
@@ -11,7 +12,8 @@ import { instantiate } from '../engine/instantiate.ts';
 import { PAGE, type LinearMemory } from '../memory/linear-memory.ts';
 
 /**
- * Addresses in the first page of the memory. Words that different threads write are on cache lines of their own.
+ * Addresses in the first page of the memory. Words that different threads write are on cache lines of their
+ * own.
  */
 export const WORDS = {
   /** Counts jobs; a new number wakes the workers. */
@@ -44,7 +46,9 @@ export const MAX_THREADS: number = (PAGE - WORDS.taken) / 64;
 const SPIN_MS = { barrier: 0.05, job: 1 } as const;
 /** Spin iterations between two readings of the clock: less than a microsecond on a fast processor. */
 const SPIN_ITERATIONS = 2000;
-/** Nanoseconds after which a thread that sleeps at the barrier checks for crashed workers; never between jobs. */
+/**
+ * Nanoseconds after which a thread that sleeps at the barrier checks for crashed workers; never between jobs.
+ */
 const POLL_INTERVAL = 100_000_000n;
 const FOREVER = -1n;
 
@@ -129,8 +133,8 @@ function load(code: Code, word: number): Code {
 }
 
 /**
- * Adds one to a word, and wakes the threads that wait for it. A thread counts itself as a sleeper before it reads the
- * word for the last time, so none is missed.
+ * Adds one to a word, and wakes the threads that wait for it. A thread counts itself as a sleeper before it
+ * reads the word for the last time, so none is missed.
  */
 function advance(code: Code, word: number, sleepers: number): void {
   code.i32(0).i32(1).atomic('i32.atomic.rmw.add', word).op('drop');

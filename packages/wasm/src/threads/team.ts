@@ -1,6 +1,7 @@
 /**
- * A team of threads, as a device sees it: it takes plans, runs them, and forgets them. Where workers do not start and
- * no number of threads was requested, the thread that runs programs does so alone, with the same bits.
+ * A team of threads, as a device sees it: it takes plans, runs them, and forgets them. Where workers do not
+ * start and no number of threads was requested, the thread that runs programs does so alone, with the same
+ * bits.
  */
 import { DeviceError } from '@firsthand/graph';
 
@@ -31,8 +32,8 @@ export interface Team {
   /** Lets go of a plan. */
   forget(plan: number): void;
   /**
-   * Runs a plan. Null if it has run, else a promise of that. @throws DeviceError, or rejects with it, if a thread has
-   * crashed
+   * Runs a plan. Null if it has run, else a promise of that. @throws DeviceError, or rejects with it, if a
+   * thread has crashed
    */
   run(plan: number, run: RunFunction, base: number): Promise<void> | null;
   /** Ends the workers. */
@@ -47,8 +48,8 @@ export interface ThreadCount {
 }
 
 /**
- * Reports workers that do not start. A requested number of threads gives an error. Else a warning on the console:
- * programs take several times as long, and nothing else tells.
+ * Reports workers that do not start. A requested number of threads gives an error. Else a warning on the
+ * console: programs take several times as long, and nothing else tells.
  */
 export function reportUnstarted(reason: string, { threads, isOptional }: ThreadCount): DeviceError | null {
   if (!isOptional) {

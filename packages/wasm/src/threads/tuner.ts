@@ -1,7 +1,8 @@
 /**
- * The threading tuner: decides for one plan whether all threads run it or the first alone. Parallel runs meet at
- * barriers, which cost much where other programs keep the cores busy. So the tuner keeps a moving average of the
- * time of each mode, runs the faster one, and probes the other at growing intervals. Both give the same bits.
+ * The threading tuner: decides for one plan whether all threads run it or the first alone. Parallel runs meet
+ * at barriers, which cost much where other programs keep the cores busy. So the tuner keeps a moving average
+ * of the time of each mode, runs the faster one, and probes the other at growing intervals. Both give the
+ * same bits.
  */
 import { now } from '../engine/clock.ts';
 
@@ -17,7 +18,9 @@ const FIRST_PROBES: readonly number[] = [2, 4, 8, 16, 32];
 const PROBE_INTERVAL: { readonly [K in Mode]: number } = { parallel: 256, serial: 64 };
 /** Runs of a probe. The fastest counts: in the first, threads may have to be woken. */
 const PROBE_RUNS = 3;
-/** A probe ends early if a run takes this many milliseconds longer than the faster mode. Waking takes less. */
+/**
+ * A probe ends early if a run takes this many milliseconds longer than the faster mode. Waking takes less.
+ */
 const WAKE_MS = 1;
 /** Weight of a slower sample in the moving average; samples are clipped at `CLIP` times the average. */
 const WEIGHT = 1 / 8;

@@ -1,7 +1,8 @@
 /**
- * The script of a worker, as text, since the package has no file beside its JavaScript. A worker of a blocking team
- * takes messages in its event loop until it has all, then waits for jobs inside WebAssembly, and returns to the event
- * loop when a job announces messages. A worker of a page's team takes jobs as messages as well.
+ * The script of a worker, as text, since the package has no file beside its JavaScript. A worker of a
+ * blocking team takes messages in its event loop until it has all, then waits for jobs inside WebAssembly,
+ * and returns to the event loop when a job announces messages. A worker of a page's team takes jobs as
+ * messages as well.
  */
 import { scalarImports } from '../math/float64.ts';
 import { REASON_LENGTH, WORDS } from './synchronization.ts';

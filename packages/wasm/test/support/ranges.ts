@@ -1,5 +1,5 @@
-// Runs the ranges of a partitioned kernel one after the other, from the last to the first: a range that reads or
-// writes what belongs to another is found.
+// Runs the ranges of a partitioned kernel one after the other, from the last to the first: a range that reads
+// or writes what belongs to another is found.
 import { expect } from 'vitest';
 import type { Partition } from '../../src/threads/partition.ts';
 
@@ -9,8 +9,8 @@ const THREADS = 3;
 type KernelFunction = (...addresses: readonly number[]) => void;
 
 /**
- * Runs a kernel range by range on memory as it was before, and expects the bytes that the whole kernel left, except
- * in the scratch memory.
+ * Runs a kernel range by range on memory as it was before, and expects the bytes that the whole kernel left,
+ * except in the scratch memory.
  */
 export function expectSameByRanges(
   run: KernelFunction,

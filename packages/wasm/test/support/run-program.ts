@@ -7,7 +7,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-const packages = new URL('../../', import.meta.url);
+const packages = new URL('../../../', import.meta.url);
 const NAMES = ['linalg', 'graph', 'autograd', 'compiler', 'nn', 'optim', 'wasm'];
 const alias = Object.fromEntries(
   NAMES.map((name) => [`@firsthand/${name}`, fileURLToPath(new URL(`${name}/src/index.ts`, packages))]),

@@ -1,15 +1,12 @@
 /**
- * Places that lack what Node and pages have: service workers, worklets, pages that forbid workers. Each is a
- * Node of its own from which things are taken away before the program begins; the device computes on one
+ * Environments without the features of Node and pages: service workers, worklets, pages that forbid workers.
+ * Each is a Node process in which globals are removed before the program begins. The device computes on one
  * thread there, and nothing waits for ever.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { bundle, runProgram } from './bundle.ts';
+import { bundle, runProgram } from './support/run-program.ts';
 
-/**
- * A product that several threads would share, whose checksum depends on every element; alone, and after a
- * while.
- */
+/** A product that several threads would share, whose checksum depends on every element, three times. */
 const COMPUTE = `
   const compute = async (options) => {
     try {
@@ -65,16 +62,13 @@ beforeAll(async () => {
     };`);
 });
 
-/**
- * What each set of options gives, and what the console is told, in a Node from which things have been taken
- * away.
- */
+/** The results of each set of options, and the warnings on the console, in an environment. */
 function runIn(
-  place: string,
+  environment: string,
   ...options: readonly string[]
 ): { readonly results: readonly string[]; readonly warnings: readonly string[] } {
   const calls = options.map((each) => `results.push(await compute(${each}));`).join('\n');
-  const output = runProgram(`${place}
+  const output = runProgram(`${environment}
     const warnings = [], results = [];
     console.warn = (text) => warnings.push(text);
     ${program}
@@ -108,10 +102,10 @@ describe('without workers', () => {
     ['no memory to share', `delete globalThis.SharedArrayBuffer; ${SILENT}`],
     ['no process', `delete globalThis.process;`],
     ['a process that stands in for Node’s', `process.getBuiltinModule = () => undefined;`],
-  ])('%s', (_, place) => {
+  ])('%s', (_, environment) => {
     // What the test itself needs is kept aside.
     const { results, warnings } = runIn(
-      `const kept = globalThis.process; ${NO_WAIT} ${NO_NODE.replace('undefined', '() => undefined, configurable: true, writable: true')} ${place} queueMicrotask(() => (globalThis.process = kept));`,
+      `const kept = globalThis.process; ${NO_WAIT} ${NO_NODE.replace('undefined', '() => undefined, configurable: true, writable: true')} ${environment} queueMicrotask(() => (globalThis.process = kept));`,
       '',
     );
     expect(results).toEqual([RIGHT]);
@@ -147,9 +141,9 @@ describe.each([
     ['blocked when their script is loaded', BLOCKED, 'worker-src blob:'],
   ])(
     '%s: one thread, said once for each device; a number of threads is a typed error',
-    (__, place, reason) => {
+    (__, environment, reason) => {
       const { results, warnings } = runIn(
-        `${waiting} ${NO_NODE} ${FOUR_CORES} ${place}`,
+        `${waiting} ${NO_NODE} ${FOUR_CORES} ${environment}`,
         '',
         '{ threads: 3 }',
         '',
