@@ -1,4 +1,4 @@
-// Loads and stores wherever index expressions put them: strides, flips, quotients, guards and gathers. Arrays
+// Loads and stores wherever index expressions put them: strides, flips, quotients, bounds predicates and gathers. Arrays
 // lie at the very start and end of the memory, so that a read outside of them traps, and every byte between
 // them is checked.
 import type { Index, LoopKernel, Scalar } from '@firsthand/compiler';

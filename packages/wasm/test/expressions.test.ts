@@ -1,4 +1,4 @@
-// Expressions at random, over shapes, strides, dtypes and guards at random: compiled code and interpreter
+// Expressions at random, over shapes, strides, dtypes and bounds predicates at random: compiled code and interpreter
 // give the same bits, where every operation is rounded once.
 import type { Index, LoopKernel, Operand, Scalar } from '@firsthand/compiler';
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type UnaryKind } from '@firsthand/graph';

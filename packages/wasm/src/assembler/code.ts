@@ -5,7 +5,10 @@
  *
  * ```text
  * code.get(x).get(y).op('f32x4.add').set(z);
- * code.loop((again) => { …; code.get(i).i32(1).op('i32.add').tee(i).get(n).op('i32.lt_s').branchIf(again); });
+ * code.loop((again) => {
+ *   …;
+ *   code.get(i).i32(1).op('i32.add').tee(i).get(n).op('i32.lt_s').branchIf(again);
+ * });
  * ```
  */
 import { Bytes } from './bytes.ts';
@@ -155,12 +158,13 @@ export class Code {
   }
   /** The same float64 in two lanes. */
   f64x2(value: number): this {
-    if (Object.is(value, -0)) return this.v128([0, 0, 0, 0, 0, 0, 0, 0x80]); // a map has one entry for both zeros
+    // A map has one entry for both zeros.
+    if (Object.is(value, -0)) return this.v128([0, 0, 0, 0, 0, 0, 0, 0x80]);
     return this.#vector(this.#doubles, value, (code) => code.float64(value).float64(value));
   }
   /**
-   * A constant is made once, where the function begins, and is a local from there on: an engine makes it by
-   * three or four instructions, and not every engine takes them out of a loop (V8 from 12 on does not), where
+   * A constant is set once, in the prologue of the function, and is a local from there on: it takes three or
+   * four machine instructions, and not every engine hoists them out of a loop (V8 from 12 on does not), where
    * they double the time of a polynomial. Zero is one instruction anywhere.
    */
   #vector<K>(known: Map<K, Local>, key: K, write: (code: Bytes) => void): this {
@@ -255,11 +259,11 @@ export class Code {
 
   /** Branches to the label leave the block. */
   block(inside: (end: Label) => void): this {
-    return this.#nest(0x02, inside);
+    return this.#structured(0x02, inside);
   }
   /** Branches to the label begin the next round. */
   loop(inside: (again: Label) => void): this {
-    return this.#nest(0x03, inside);
+    return this.#structured(0x03, inside);
   }
   /** Runs one of two branches by the i32 on the stack. */
   if(then: () => void, otherwise?: () => void): this {
@@ -274,7 +278,7 @@ export class Code {
     this.#body.byte(0x0b);
     return this;
   }
-  #nest(opcode: number, inside: (label: Label) => void): this {
+  #structured(opcode: number, inside: (label: Label) => void): this {
     this.#body.byte(opcode).byte(NO_RESULT);
     inside({ depth: ++this.#depth });
     this.#depth--;

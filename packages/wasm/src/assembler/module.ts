@@ -79,7 +79,7 @@ export class Module {
     return { index };
   }
 
-  /** A function that is defined the first time it is asked for by its name. */
+  /** The function of a name, defined the first time. */
   shared(name: string, signature: Signature, build: (code: Code, params: readonly Local[]) => void): Callee {
     const known = this.#shared.get(name) ?? this.function(name, signature, build);
     this.#shared.set(name, known);

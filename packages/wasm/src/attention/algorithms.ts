@@ -1,9 +1,9 @@
 /**
- * Blockwise (flash) attention, forward and backward: for a block of rows, blocks of columns are accumulated into a
- * running state, so that memory grows with rows, not with rows times columns. Milakov and Gimelshein, "Online
- * normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n²) memory",
- * 2021; Dao et al., "FlashAttention", 2022. Each step is written in the graph's primitives and compiled like
- * any program.
+ * Blockwise (flash) attention, forward and backward: for a block of rows, blocks of columns are accumulated
+ * into a running state, so that memory grows with rows, not with rows times columns. Milakov and Gimelshein,
+ * "Online normalizer calculation for softmax", 2018; Rabe and Staats, "Self-attention does not need O(n²)
+ * memory", 2021; Dao et al., "FlashAttention", 2022. Each step is written in the graph's primitives and
+ * compiled like any program.
  */
 import type { CustomKernel } from '@firsthand/compiler';
 import {

@@ -36,7 +36,7 @@ export interface AccumulatorOptions {
   readonly lanesAreRows: boolean;
   /** Whether `flush` is called during the loops; where lanes are rows, after the last addition too. */
   readonly isLong: boolean;
-  /** Leaves the positions of a vector's elements among the columns, as i32x4, on the stack. */
+  /** Pushes the positions of a vector's elements among the columns, as i32x4. */
   readonly putPositions: (vector: number) => void;
 }
 
@@ -45,7 +45,7 @@ function lanesOf(dtype: DType): 2 | 4 {
   return dtype === 'float64' ? 2 : 4;
 }
 
-/** Leaves a mask of the first lanes on the stack. */
+/** Pushes a mask of the first lanes. */
 export function putLaneMask(code: Code, dtype: DType, lanes: number): void {
   const bytes = 16 / lanesOf(dtype);
   code.v128(Array.from({ length: 16 }, (_, byte) => (byte < lanes * bytes ? 255 : 0)));

@@ -38,7 +38,7 @@ interface Best {
   readonly position: Local;
 }
 
-/** Leaves a mask on the stack: where a is better than b, or NaN while b is not. */
+/** Pushes a mask: where a is better than b, or NaN while b is not. */
 function putBetter(code: Code, kind: ArgReduceKind, dtype: DType, a: Local, b: Local): void {
   const register = REGISTERS[dtype];
   code.get(a).get(b).op(COMPARE[kind][register]);
@@ -51,7 +51,7 @@ function putBetter(code: Code, kind: ArgReduceKind, dtype: DType, a: Local, b: L
     .op('v128.and');
 }
 
-/** Leaves a mask on the stack: where a and b are equal, or both NaN. */
+/** Pushes a mask: where a and b are equal, or both NaN. */
 function putEqual(code: Code, dtype: DType, a: Local, b: Local): void {
   const register = REGISTERS[dtype];
   if (register !== 'f32' && register !== 'f64') {

@@ -3,7 +3,7 @@
  * guarded by comparisons of a loop variable with constants: between these the loop needs no comparison, and
  * an excluded branch is not computed at all.
  */
-import type { Guard } from '../scalar/indices.ts';
+import type { BoundsPredicate } from '../scalar/indices.ts';
 
 /** from ≤ loop variable < to */
 export interface IndexRange {
@@ -16,17 +16,17 @@ export interface IndexRange {
  * changes along the axis `beside` is decided there, for one value of this axis after the other.
  */
 export function splitIndexSet(
-  guards: readonly Guard[],
+  predicates: readonly BoundsPredicate[],
   axis: number,
   extent: number,
   most: number,
   beside: number | null = null,
 ): readonly IndexRange[] {
   const breaks = new Set<number>();
-  for (const { index, low, high } of guards) {
-    const own = index.terms.find(({ atom }) => atom.kind === 'axis' && atom.axis === axis);
-    if (own === undefined) continue;
-    const [other, ...more] = index.terms.filter((term) => term !== own);
+  for (const { index, low, high } of predicates) {
+    const axisTerm = index.terms.find(({ atom }) => atom.kind === 'axis' && atom.axis === axis);
+    if (axisTerm === undefined) continue;
+    const [other, ...more] = index.terms.filter((term) => term !== axisTerm);
     if (other !== undefined) {
       const isBeside = more.length === 0 && other.atom.kind === 'axis' && other.atom.axis === beside;
       for (let value = 1; isBeside && value < extent; value++) breaks.add(value);
@@ -34,8 +34,8 @@ export function splitIndexSet(
     }
     for (const bound of [low, high]) {
       // The first value at which coefficient·value + offset reaches the bound, or falls below it.
-      const at = (bound - index.offset) / own.coefficient;
-      const first = own.coefficient > 0 ? Math.ceil(at) : Math.floor(at) + 1;
+      const at = (bound - index.offset) / axisTerm.coefficient;
+      const first = axisTerm.coefficient > 0 ? Math.ceil(at) : Math.floor(at) + 1;
       if (first > 0 && first < extent) breaks.add(first);
     }
   }

@@ -11,7 +11,7 @@ import type { WasmKernelPlan } from './kernel-plan.ts';
 import { isMap, planLoop, type LoopPlan } from './loop-plan.ts';
 import { LoopNest, type Body, type PeriodicAction } from './loop-nest.ts';
 import { partitionAxis, mostEven, type Partition, type AxisRange } from '../threads/partition.ts';
-import type { Vector } from '../scalar/nest.ts';
+import type { Vector } from '../scalar/codegen-scope.ts';
 import { rowMajor } from './row-cache.ts';
 
 /** Additions to one accumulator before it is flushed. */
@@ -80,7 +80,7 @@ class LoopEmitter {
   readonly #plan: LoopPlan;
   readonly #loops: LoopNest;
   readonly #extents: readonly number[];
-  /** The number of leading axes that are bound, and no loops of this nest. */
+  /** The number of leading axes that are bound, and not looped over here. */
   readonly #bound: number;
   /** Every expression and store: what is hoisted out of the outer loops. */
   readonly #all: Body;
@@ -122,13 +122,13 @@ class LoopEmitter {
   /** The parameters, and the addresses of row caches in the working memory. */
   #addresses(params: readonly Local[]): readonly Local[] {
     const { kernel, cacheOffsets } = this.#plan;
-    const own = kernel.operands.length - cacheOffsets.length;
+    const given = kernel.operands.length - cacheOffsets.length;
     const caches = cacheOffsets.map((offset) => {
       const address = this.#code.local('i32');
-      this.#code.get(params[own]!).i32(offset).op('i32.add').set(address);
+      this.#code.get(params[given]!).i32(offset).op('i32.add').set(address);
       return address;
     });
-    return [...params.slice(0, own), ...caches];
+    return [...params.slice(0, given), ...caches];
   }
 
   emit(): void {

@@ -7,7 +7,7 @@ import type { Operand, Scalar, Store } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { greatestCommonDivisor } from '../scalar/indices.ts';
-import { Nest, type Vector } from '../scalar/nest.ts';
+import { CodegenScope, type Vector } from '../scalar/codegen-scope.ts';
 import { ScalarEmitter } from '../scalar/scalar-emitter.ts';
 import { emitInRange, type AxisRange } from '../threads/partition.ts';
 import { splitIndexSet } from './index-set-splitting.ts';
@@ -40,7 +40,7 @@ export interface LoopNestOptions {
   /** One per operand. */
   readonly addresses: readonly Local[];
   readonly extents: readonly number[];
-  /** The counters of the leading axes that are no loops of this nest. */
+  /** The counters of the leading axes, which enclosing loops set. */
   readonly bound?: readonly Local[];
   /** The number of axes, from the first, that `reduced` values depend on. */
   readonly rows: number;
@@ -57,7 +57,7 @@ export interface LoopNestOptions {
 /** Loops over the axes of one kernel. */
 export class LoopNest {
   readonly code: Code;
-  readonly nest: Nest;
+  readonly scope: CodegenScope;
   readonly emitter: ScalarEmitter;
   readonly #options: LoopNestOptions;
   /** How many ranges axes may still be split into. */
@@ -68,10 +68,10 @@ export class LoopNest {
     const axes = extents.map((extent, axis) => (extent === 1 ? 0 : (bound[axis] ?? code.local('i32'))));
     this.code = code;
     this.#options = options;
-    this.nest = new Nest({ code, extents, axes, bound: bound.length, laneAxis });
+    this.scope = new CodegenScope({ code, extents, axes, bound: bound.length, laneAxis });
     const arrays = operands.map((operand, number) => ({ operand, address: addresses[number]! }));
     const roots = [...all.scalars, ...all.stores.map(({ value }) => value)];
-    this.emitter = new ScalarEmitter({ nest: this.nest, tools, arrays, rows, roots });
+    this.emitter = new ScalarEmitter({ scope: this.scope, tools, arrays, rows, roots });
     this.hoist(all);
   }
 
@@ -96,7 +96,13 @@ export class LoopNest {
       return;
     }
     const { extents, laneAxis } = this.#options;
-    const splits = splitIndexSet(this.emitter.guards.here(), axis, extents[axis]!, this.#splits, laneAxis);
+    const splits = splitIndexSet(
+      this.emitter.predicates.here(),
+      axis,
+      extents[axis]!,
+      this.#splits,
+      laneAxis,
+    );
     const left = this.#splits;
     this.#splits = Math.floor(left / splits.length);
     for (const { from, to } of splits) {
@@ -106,7 +112,7 @@ export class LoopNest {
           this.over(inner, hoisted, body, chunks.slice(1));
         });
       if (splits.length === 1) loop();
-      else this.nest.restrict(axis, from, to, loop);
+      else this.scope.inRange(axis, from, to, loop);
     }
     this.#splits = left;
   }
@@ -127,12 +133,12 @@ export class LoopNest {
     }
     const size = vectors * width;
     for (const { from, to } of splitIndexSet(
-      this.emitter.guards.here(),
+      this.emitter.predicates.here(),
       laneAxis,
       extents[laneAxis]!,
       MOST_LANE_RANGES,
     )) {
-      this.nest.within({ from, to, alignment: greatestCommonDivisor(from, size) }, () => {
+      this.scope.inLaneRange({ from, to, alignment: greatestCommonDivisor(from, size) }, () => {
         this.hoist(hoisted);
         const whole = from + Math.floor((to - from) / size) * size;
         if (whole > from) this.#loop(laneAxis, from, whole, size, chunk, () => body(vectorsOf(size, width)));
@@ -146,7 +152,7 @@ export class LoopNest {
   tiles(axis: number, size: number, body: (values: (inner: () => void) => void) => void): void {
     const { code } = this;
     const extent = this.#options.extents[axis]!;
-    const [counter, start, end] = [this.nest.axes[axis] as Local, code.local('i32'), code.local('i32')];
+    const [counter, start, end] = [this.scope.axes[axis] as Local, code.local('i32'), code.local('i32')];
     code.repeat(start, 0, extent, size, () => {
       code
         .get(start)
@@ -162,7 +168,7 @@ export class LoopNest {
       body((inner) => {
         code.get(start).set(counter);
         code.loop((again) => {
-          this.nest.enter([axis], inner);
+          this.scope.inScope([axis], inner);
           code.get(counter).i32(1).op('i32.add').tee(counter).get(end).op('i32.lt_s').branchIf(again);
         });
       });
@@ -178,7 +184,7 @@ export class LoopNest {
   ): void {
     this.emitter.block = vectors;
     this.emitter.hoist(scalars, stores, { shared: true });
-    vectors.forEach(({ lanes }, vector) => this.nest.enter([], () => body(vector, lanes)));
+    vectors.forEach(({ lanes }, vector) => this.scope.inScope([], () => body(vector, lanes)));
   }
 
   #loop(
@@ -190,8 +196,8 @@ export class LoopNest {
     body: () => void,
   ): void {
     const { code } = this;
-    const counter = this.nest.axes[axis]!;
-    const inside = (): void => this.nest.enter([axis], body);
+    const counter = this.scope.axes[axis]!;
+    const inside = (): void => this.scope.inScope([axis], body);
     if (typeof counter === 'number') {
       inside();
     } else if (this.#options.range?.axis === axis) {

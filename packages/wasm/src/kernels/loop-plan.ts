@@ -3,7 +3,7 @@
  * the innermost column axis suit contiguous rows (softmax, layer norm, maps); lanes along a row axis compute
  * neighbouring rows at once (sums over the columns of a matrix).
  */
-import { togetherKind } from '../scalar/functions.ts';
+import { interleavedKind } from '../scalar/functions.ts';
 import {
   bodiesOf,
   coefficientOf,
@@ -147,7 +147,7 @@ function vectorsOf(kernel: LoopKernel, pass: Pass, least: 1 | 2): number {
   const scalars = scalarsIn(roots);
   // Random words come sixteen at a time.
   if (scalars.some(({ op }) => op === 'random')) return MOST_VECTORS;
-  if (scalars.some((scalar) => togetherKind(scalar) !== null)) return FUNCTION_VECTORS;
+  if (scalars.some((scalar) => interleavedKind(scalar) !== null)) return FUNCTION_VECTORS;
   const wanted = Math.floor(BODY / Math.max(1, costOfAll(roots) + pass.stores.length));
   return wanted >= MOST_VECTORS ? MOST_VECTORS : wanted >= 2 ? 2 : least;
 }

@@ -33,7 +33,7 @@ function combineRegisters(code: Code, locals: readonly Local[], combine: Instruc
   }
 }
 
-/** Leaves the register on the stack, with the identity in lanes that do not count. */
+/** Pushes the register, with the identity in lanes that do not count. */
 function putCounting(options: AccumulatorOptions, value: Local, lanes: number, identity: number): void {
   const { code, reduction } = options;
   code.get(value);

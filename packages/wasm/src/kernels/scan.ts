@@ -15,7 +15,7 @@ import type { WasmKernelPlan } from './kernel-plan.ts';
 import { widthOf } from './loop-plan.ts';
 import { LoopNest } from './loop-nest.ts';
 import { partitionAxis, mostEven, type AxisRange } from '../threads/partition.ts';
-import type { Vector } from '../scalar/nest.ts';
+import type { Vector } from '../scalar/codegen-scope.ts';
 
 /** The latency of the previous operation, in vector instructions. */
 const WAITING = 6;
@@ -180,7 +180,7 @@ function accumulateElement(
   code.set(total);
 }
 
-/** Leaves the next total of one register on the stack. */
+/** Pushes the next total of one register. */
 function accumulate(
   code: Code,
   kernel: ScanKernel,

@@ -71,7 +71,7 @@ function emitScatter(
     range: range,
     all,
   });
-  const { emitter, nest } = loops;
+  const { emitter, scope } = loops;
   const [selected, address] = [code.local('i32'), code.local('i32')];
   // The elements of the target from the picked index on.
   const picked = {
@@ -111,7 +111,7 @@ function emitScatter(
             });
           });
         });
-      nest.enter([], rows);
+      scope.inScope([], rows);
     });
   });
   code.release(selected, address);

@@ -60,12 +60,12 @@ function emitSort(
     range: range,
     all,
   });
-  const { emitter, nest } = loops;
+  const { emitter, scope } = loops;
   const size = wordBytes(kernel);
   const address = code.local('i32');
   /** Sets `address` to the word of the first lane, in the half of the memory that begins at `from`. */
   const locate = (from: Local): void => {
-    const counter = nest.axes[axis]!;
+    const counter = scope.axes[axis]!;
     if (typeof counter === 'number') code.i32(counter * size);
     else code.get(counter).i32(Math.log2(size)).op('i32.shl');
     code.get(from).op('i32.add').set(address);
@@ -108,7 +108,7 @@ function emitSort(
   code.release(address);
 }
 
-/** Leaves keys on the stack: as signed integers they are in the order of the values. */
+/** Pushes keys: as signed integers they are in the order of the values. */
 function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void {
   const register = REGISTERS[dtype];
   if (register === 'f32' || register === 'f64') {
@@ -185,7 +185,7 @@ function storeWords(
   code.release(word);
 }
 
-/** Leaves the indices of some words on the stack, as i32x4. */
+/** Pushes the indices of some words, as i32x4. */
 function loadPositions(code: Code, size: 8 | 16, address: Local, lanes: number): void {
   const at = size === 8 ? 0 : 8;
   for (let lane = lanes - 1; lane > 0; lane--) code.get(address);

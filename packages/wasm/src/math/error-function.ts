@@ -6,7 +6,7 @@
  *
  * Φ(−t) = e^(−t²/2)·R(t) for t ≥ 0, where R falls from ½ as 1/t does. With all its coefficients positive, a
  * quotient of polynomials loses no digits. The exponent is −h²/2 with the first 12 bits h of t, whose square
- * is exact, and −(t − h)(t + h)/2, which is small: t²/2 rounded would cost as many units in the last place as
+ * is exact, and −(t − h)(t + h)/2, which is small: t²/2 rounded would cost as many ulp as
  * it is.
  */
 import { wideExponential } from './exponential.ts';
@@ -23,14 +23,14 @@ const TAIL = [
   -0.000177466529,
 ] as const;
 
-/** erf(x); ±1 at ±∞. At most 1.8 units in the last place. */
+/** erf(x); ±1 at ±∞. At most 1.8 ulp. */
 export const erf: VectorFunction = straightFunction((f, x) => {
-  const sign = f.keep(f.and(x, f.bits(SIGN_BIT)));
-  const magnitude = f.keep(f.min(f.xor(x, sign), 4));
-  const square = f.keep(f.mul(magnitude, magnitude));
+  const sign = f.local(f.and(x, f.bits(SIGN_BIT)));
+  const magnitude = f.local(f.min(f.xor(x, sign), 4));
+  const square = f.local(f.mul(magnitude, magnitude));
   const near = f.multiplyAdd(magnitude, f.polynomial(square, NEAR), magnitude);
-  const root = f.keep(f.polynomial(magnitude, TAIL));
-  const root2 = f.keep(f.mul(root, root));
+  const root = f.local(f.polynomial(magnitude, TAIL));
+  const root2 = f.local(f.mul(root, root));
   return f.or(f.select(f.compare('lt', magnitude, 1.1), near, f.multiplySubtract(root2, root2, 1)), sign);
 });
 
@@ -40,15 +40,15 @@ const BELOW = [1, 1.67227089, 1.19904852, 0.467221886, 0.101118371, 0.0102009233
 /** Beyond, Φ(−t) is less than half of the smallest float. */
 const REACH = 14.5;
 
-/** Φ(x): 0 at −∞, 1 at ∞. At most 5.7 units in the last place. */
+/** Φ(x): 0 at −∞, 1 at ∞. At most 5.7 ulp. */
 export const normalCdf: VectorFunction = straightFunction((f, x) => {
-  const t = f.keep(f.min(f.and(x, f.bits(~SIGN_BIT)), REACH));
-  const head = f.keep(f.and(t, f.bits(-(2 ** 12))));
-  const main = f.keep(f.mul(f.mul(head, head), -0.5));
+  const t = f.local(f.min(f.and(x, f.bits(~SIGN_BIT)), REACH));
+  const head = f.local(f.and(t, f.bits(-(2 ** 12))));
+  const main = f.local(f.mul(f.mul(head, head), -0.5));
   const { change, power } = wideExponential(f, main, f.mul(f.mul(f.sub(t, head), f.add(t, head)), -0.5));
-  const square = f.keep(f.mul(t, t));
-  const above = f.keep(f.twoPolynomials(t, square, ABOVE));
+  const square = f.local(f.mul(t, t));
+  const above = f.local(f.twoPolynomials(t, square, ABOVE));
   const quotient = f.div(f.multiplyAdd(change, above, above), f.twoPolynomials(t, square, BELOW));
-  const upper = f.keep(f.mul(f.mul(quotient, power), power));
+  const upper = f.local(f.mul(f.mul(quotient, power), power));
   return f.select(f.compare('lt', x, 0), upper, f.sub(1, upper));
 });

@@ -33,18 +33,18 @@ export function wideExponential(
   x: Local,
   rest: Term | null,
 ): { readonly change: Term; readonly power: Local } {
-  const rounded = f.keep(f.multiplyAdd(x, 0.5 / Math.LN2, ROUNDER));
-  const j = f.keep(f.sub(rounded, ROUNDER));
+  const rounded = f.local(f.multiplyAdd(x, 0.5 / Math.LN2, ROUNDER));
+  const j = f.local(f.sub(rounded, ROUNDER));
   const reduced = f.multiplyAdd(j, -TWO_LN2[1], f.multiplyAdd(j, -TWO_LN2[0], x));
-  const r = f.keep(rest === null ? reduced : f.add(reduced, rest));
-  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT));
-  const square = f.keep(f.mul(r, r));
+  const r = f.local(rest === null ? reduced : f.add(reduced, rest));
+  const power = f.local(f.shift('shl', rounded, EXPONENT_BIT));
+  const square = f.local(f.mul(r, r));
   return { change: f.multiplyAdd(square, f.twoPolynomials(r, square, WIDE), r), power };
 }
 
-/** eˣ. At most 1.7 units in the last place. */
+/** eˣ. At most 1.7 ulp. */
 export const exp: VectorFunction = straightFunction((f, x) => {
-  const { change, power } = wideExponential(f, f.keep(f.max(f.min(x, 170), -170)), null);
+  const { change, power } = wideExponential(f, f.local(f.max(f.min(x, 170), -170)), null);
   return f.mul(f.mul(f.add(change, 1), power), power);
 });
 
@@ -58,21 +58,21 @@ function nearExponential(
   x: Local,
   { sign, bias }: { readonly sign: 1 | -1; readonly bias: number },
 ): { readonly change: Term; readonly rounded: Local } {
-  const rounded = f.keep(f.multiplyAdd(x, 1 / Math.LN2, ROUNDER32 + bias));
-  const k = f.keep(f.sub(rounded, ROUNDER32 + bias));
-  const r = f.keep(f.multiplyAdd(k, -LN2[1], f.multiplyAdd(k, -LN2[0], x)));
-  const square = f.keep(f.mul(r, r));
+  const rounded = f.local(f.multiplyAdd(x, 1 / Math.LN2, ROUNDER32 + bias));
+  const k = f.local(f.sub(rounded, ROUNDER32 + bias));
+  const r = f.local(f.multiplyAdd(k, -LN2[1], f.multiplyAdd(k, -LN2[0], x)));
+  const square = f.local(f.mul(r, r));
   const signed = NARROW.map((c, i) => c * sign ** (i + 1));
   return { change: f.multiplyAdd(square, f.twoPolynomials(r, square, signed), r), rounded };
 }
 
-/** eˣ − 1 = change·2ᵏ + (2ᵏ − 1). At most 1.9 units in the last place. */
+/** eˣ − 1 = change·2ᵏ + (2ᵏ − 1). At most 1.9 ulp. */
 export const expm1: VectorFunction = straightFunction((f, x) => {
-  const bounded = f.keep(f.max(f.min(x, 89), -20)); // e⁻²⁰ is less than half a unit of 1, e⁸⁹ overflows
+  const bounded = f.local(f.max(f.min(x, 89), -20)); // e⁻²⁰ is less than half a unit of 1, e⁸⁹ overflows
   const { change, rounded } = nearExponential(f, bounded, { sign: 1, bias: BIAS });
-  const large = f.keep(f.compare('gt', x, 80)); // where 2ᵏ may be 2¹²⁸, half the result is computed, and doubled
-  const power = f.keep(f.shift('shl', f.op('i32x4.add', rounded, large), EXPONENT_BIT)); // a mask is −1
-  const result = f.keep(f.multiplyAdd(change, power, f.sub(power, 1)));
+  const large = f.local(f.compare('gt', x, 80)); // 2ᵏ may be 2¹²⁸: half the result is computed, then doubled
+  const power = f.local(f.shift('shl', f.op('i32x4.add', rounded, large), EXPONENT_BIT)); // a mask is −1
+  const result = f.local(f.multiplyAdd(change, power, f.sub(power, 1)));
   return f.or(f.add(result, f.and(result, large)), f.and(x, f.bits(SIGN_BIT))); // −0 stays −0
 });
 
@@ -80,26 +80,26 @@ export const expm1: VectorFunction = straightFunction((f, x) => {
  * Hyperbolic tangent: (1 − e⁻²ˣ)/(1 + e⁻²ˣ) for |x|, with the sign of x. Above and below it is multiplied by
  * 2ᵏ⁻¹, where |x| = k·½ ln 2 + r: it is (2ᵏ⁻¹ − ½ + h)/(2ᵏ⁻¹ + ½ − h), where h = ½(1 − e⁻²ʳ) = r + r²·p(r).
  * One float32 is ½ ln 2 enough: its error is 10⁻⁹, and where k times it is rounded noticeably, e⁻²ˣ is small.
- * At most 2 units in the last place.
+ * At most 2 ulp.
  */
 export const tanh: VectorFunction = straightFunction((f, x) => {
-  const sign = f.keep(f.and(x, f.bits(SIGN_BIT)));
-  const magnitude = f.keep(f.min(f.xor(x, sign), 10)); // tanh 10 rounds to 1
-  const rounded = f.keep(f.multiplyAdd(magnitude, 2 / Math.LN2, ROUNDER - 1));
-  const r = f.keep(f.multiplyAdd(f.sub(rounded, ROUNDER - 1), -Math.LN2 / 2, magnitude));
-  const square = f.keep(f.mul(r, r));
-  const h = f.keep(f.multiplyAdd(square, f.twoPolynomials(r, square, HALVED), r));
-  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT)); // 2ᵏ⁻¹
+  const sign = f.local(f.and(x, f.bits(SIGN_BIT)));
+  const magnitude = f.local(f.min(f.xor(x, sign), 10)); // tanh 10 rounds to 1
+  const rounded = f.local(f.multiplyAdd(magnitude, 2 / Math.LN2, ROUNDER - 1));
+  const r = f.local(f.multiplyAdd(f.sub(rounded, ROUNDER - 1), -Math.LN2 / 2, magnitude));
+  const square = f.local(f.mul(r, r));
+  const h = f.local(f.multiplyAdd(square, f.twoPolynomials(r, square, HALVED), r));
+  const power = f.local(f.shift('shl', rounded, EXPONENT_BIT)); // 2ᵏ⁻¹
   return f.or(f.div(f.add(f.sub(power, 0.5), h), f.sub(f.add(power, 0.5), h)), sign);
 });
 
 /**
  * 1/(1 + e⁻ˣ) = 2ᵏ/(2ᵏ + 1 − change). The numerator is 2⁶⁴ times that, and never subnormal; the last
- * multiplication rounds a subnormal result once. At most 2 units in the last place.
+ * multiplication rounds a subnormal result once. At most 2 ulp.
  */
 export const sigmoid: VectorFunction = straightFunction((f, x) => {
-  const bounded = f.keep(f.max(f.min(x, 40), -110)); // the results beyond are 1 and 0
+  const bounded = f.local(f.max(f.min(x, 40), -110)); // the results beyond are 1 and 0
   const { change, rounded } = nearExponential(f, bounded, { sign: -1, bias: BIAS + 64 });
-  const power = f.keep(f.shift('shl', rounded, EXPONENT_BIT)); // 2⁶⁴·2ᵏ
+  const power = f.local(f.shift('shl', rounded, EXPONENT_BIT)); // 2⁶⁴·2ᵏ
   return f.mul(f.div(power, f.add(f.sub(f.mul(power, 2 ** -64), change), 1)), 2 ** -64);
 });

@@ -1,7 +1,7 @@
 /**
  * All functions of one float32 operand that are more than a few instructions, by name. Each has been measured
- * to be within 2 units in the last place of the exact value, `normalCdf` within 5.7, with the special values
- * of JavaScript's `Math`.
+ * to be within 2 ulp (units of the last binary digit) of the exact value, `normalCdf` within 5.7, with the
+ * special values of JavaScript's `Math`.
  */
 import { erf, normalCdf } from './error-function.ts';
 import { exp, expm1, sigmoid, tanh } from './exponential.ts';
@@ -10,7 +10,7 @@ import type { VectorFunction } from './formula.ts';
 import { log, log1p } from './logarithm.ts';
 import { cos, sin, tan } from './trigonometric.ts';
 
-/** The functions: they read a vector of four float32 and leave one on the stack. */
+/** The functions: they read a vector of four float32 and push one. */
 export const FLOAT32_FUNCTIONS: { readonly [K in FunctionKind]: VectorFunction } = {
   exp,
   expm1,

@@ -51,14 +51,15 @@ export function scalarImports(): { readonly [K in Float64Import]: ScalarFunction
     pow: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : Math.pow(x, y)),
     mod: (x, y) => {
       const rest = x % y;
-      if (Number.isNaN(rest)) return NaN; // always with the same bits: those of the remainder change when the engine optimizes
+      // Always the same bits: those of `rest` change when the engine optimizes.
+      if (Number.isNaN(rest)) return NaN;
       return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
     },
   };
 }
 
 /**
- * erf(x), to a few units in the last place: below 2 by the series 2/√π·e^(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, in which
+ * erf(x), to a few ulp: below 2 by the series 2/√π·e^(−x²)·Σ 2ⁿx²ⁿ⁺¹/(2n+1)!!, in which
  * nothing cancels, and from there as 1 − erfc(x) by Laplace's continued fraction √π·e^(x²)·erfc(x) = 1/(x +
  * ½/(x + 1/(x + 3/2/(x + …)))). Abramowitz and Stegun, "Handbook of Mathematical Functions", 7.1.6 and
  * 7.1.14.
@@ -79,7 +80,7 @@ function errorFunction(x: number): number {
 }
 
 /**
- * Φ(x), to a few units in the last place: about 0 as ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!!, further out by Laplace's
+ * Φ(x), to a few ulp: about 0 as ½ + φ(x)·Σ x²ⁿ⁺¹/(2n+1)!!, further out by Laplace's
  * continued fraction (1 − Φ(x))/φ(x) = 1/(x + 1/(x + 2/(x + …))). Abramowitz and Stegun, 26.2.11 and 26.2.14.
  * The exponential is of two factors, the first of a number whose square is exact.
  */
@@ -95,14 +96,14 @@ function normalDistribution(x: number): number {
     return 0.5 + density * sum;
   }
   let rest = 0;
-  // So many terms of the fraction are enough, the more the nearer to 0.
+  // Enough terms of the fraction: the nearer to 0, the more.
   for (let k = Math.ceil(30 + 900 / (magnitude * magnitude)); k > 0; k--) rest = k / (magnitude + rest);
   const upper = density / (magnitude + rest);
   return x < 0 ? upper : 1 - upper;
 }
 
 /**
- * Leaves f(operands) on the stack, lane by lane.
+ * Pushes f(operands), lane by lane.
  * @param operands one or two vectors of two float64, not changed
  */
 export function emitFloat64(code: Code, callee: Callee, operands: readonly Local[]): void {

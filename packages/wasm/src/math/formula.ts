@@ -1,7 +1,7 @@
 /**
  * Formulas over the lanes of vectors. A term is a number, a local, or instructions that leave a value on the
- * stack, so that `add(mul(a, b), c)` reads as mathematics and emits what a stack machine wants. A term that
- * occurs twice is kept in a local, by `keep`.
+ * stack, so that `add(mul(a, b), c)` reads as mathematics and emits code for a stack machine. `local`
+ * computes a term that occurs twice once.
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
@@ -18,10 +18,10 @@ export interface MathFeatures {
   readonly imported: (name: Float64Import) => Callee;
 }
 
-/** A value: the same number in all lanes, a local, or instructions that leave it on the stack. */
+/** A value: the same number in all lanes, a local, or instructions that push it. */
 export type Term = number | Local | (() => void);
 
-/** Reads the vector local x, which it does not change, and leaves f of each lane on the stack. */
+/** Reads the vector local x, which it does not change, and pushes f of each lane. */
 export interface VectorFunction {
   (code: Code, x: Local, features: MathFeatures): void;
   /**
@@ -29,7 +29,7 @@ export interface VectorFunction {
    * the results of a long chain, and finds work in the others meanwhile. Only functions without rare branches
    * have it.
    */
-  readonly together?: (
+  readonly interleaved?: (
     code: Code,
     xs: readonly Local[],
     results: readonly Local[],
@@ -48,7 +48,7 @@ export class Formula {
   readonly code: Code;
   readonly features: MathFeatures;
   readonly #shape: FloatShape;
-  readonly #kept: Local[] = [];
+  readonly #locals: Local[] = [];
   /** Statements that wait to be emitted, or null while each is emitted as it comes. */
   #waiting: (() => void)[] | null = null;
 
@@ -60,7 +60,7 @@ export class Formula {
 
   // ---- statements
 
-  /** Leaves a term on the stack. */
+  /** Pushes a term. */
   put(term: Term): void {
     if (typeof term === 'function') term();
     else if (typeof term === 'object') this.code.get(term);
@@ -69,17 +69,17 @@ export class Formula {
   }
 
   /** Computes a term once: a local that holds its value until `release`. */
-  keep(term: Term): Local {
+  local(term: Term): Local {
     if (this.#waiting === null) this.put(term);
     const local = this.code.local('v128');
-    this.#kept.push(local);
+    this.#locals.push(local);
     if (this.#waiting === null) this.code.set(local);
     else this.#waiting.push(() => this.assign(local, term));
     return local;
   }
 
   /**
-   * The statements of a formula that has no others than `keep`, in order, and what it gives; nothing is
+   * The statements of a formula that has no others than `local`, in order, and its result; nothing is
    * emitted.
    */
   statements(formula: () => Term): { readonly statements: readonly (() => void)[]; readonly result: Term } {
@@ -90,7 +90,7 @@ export class Formula {
     return { statements, result };
   }
 
-  /** Gives another value to a local that is kept. */
+  /** Assigns another value to a local of the formula. */
   assign(local: Local, term: Term): void {
     this.put(term);
     this.code.set(local);
@@ -105,9 +105,9 @@ export class Formula {
     this.code.op('v128.any_true').if(rare);
   }
 
-  /** Gives the kept locals back. */
+  /** Releases the locals of the formula. */
   release(): void {
-    this.code.release(...this.#kept.splice(0));
+    this.code.release(...this.#locals.splice(0));
   }
 
   // ---- terms
@@ -238,18 +238,18 @@ export function float32Function(formula: (f: Formula, x: Local) => Term): Vector
 }
 
 /**
- * A function of float32 lanes from a formula whose only statements are `keep`: it can be emitted for several
+ * A function of float32 lanes from a formula whose only statements are `local`: it can be emitted for several
  * vectors together.
  */
 export function straightFunction(formula: (f: Formula, x: Local) => Term): VectorFunction {
-  const together: NonNullable<VectorFunction['together']> = (code, xs, results, features) => {
+  const interleaved: NonNullable<VectorFunction['interleaved']> = (code, xs, results, features) => {
     const formulas = xs.map(() => new Formula(code, 'f32x4', features));
     const lists = formulas.map((f, vector) => f.statements(() => formula(f, xs[vector]!)));
-    lists[0]?.statements.forEach((_, place) => {
-      for (const { statements } of lists) statements[place]!();
+    lists[0]?.statements.forEach((_, step) => {
+      for (const { statements } of lists) statements[step]!();
     });
     lists.forEach(({ result }, vector) => formulas[vector]!.assign(results[vector]!, result));
     for (const f of formulas) f.release();
   };
-  return Object.assign(float32Function(formula), { together });
+  return Object.assign(float32Function(formula), { interleaved: interleaved });
 }

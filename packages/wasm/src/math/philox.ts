@@ -69,7 +69,7 @@ function blockOf(code: Code, counter: Words2, index: Local): Words2 {
 }
 
 /**
- * Leaves the words of any four elements on the stack.
+ * Pushes the words of any four elements.
  * @param counter the first block's number, not changed
  * @param index four unsigned indices of elements, not changed
  */
@@ -146,7 +146,7 @@ function transpose(code: Code, [a, b, c, d]: Words4): void {
 }
 
 /**
- * Leaves the uniform float32 in [0, 1) that words stand for on the stack: their upper 24 bits, in units of
+ * Pushes the uniform float32 in [0, 1) that words stand for: their upper 24 bits, in units of
  * 2⁻²⁴.
  */
 export function emitUniform32(code: Code, words: Local): void {

@@ -33,14 +33,14 @@ function reduce(
 ): { readonly quadrant: Local; readonly used: Local } {
   const wide = new Formula(f.code, 'f64x2', f.features);
   const halves = HALVES.map((half) => {
-    const angle = wide.keep(wide.op('f64x2.promote_low_f32x4', f.half(x, half)));
-    const rounded = wide.keep(wide.multiplyAdd(angle, 2 / Math.PI, ROUNDER64));
-    const turns = wide.keep(wide.sub(rounded, ROUNDER64));
-    const rest = wide.multiplyAdd(turns, -HALF_PI[1], wide.multiplyAdd(turns, -HALF_PI[0], angle));
-    return { rounded, used: wide.keep(wide.op('f32x4.demote_f64x2_zero', use(wide, rest))) };
+    const angle = wide.local(wide.op('f64x2.promote_low_f32x4', f.half(x, half)));
+    const rounded = wide.local(wide.multiplyAdd(angle, 2 / Math.PI, ROUNDER64));
+    const quadrant = wide.local(wide.sub(rounded, ROUNDER64));
+    const rest = wide.multiplyAdd(quadrant, -HALF_PI[1], wide.multiplyAdd(quadrant, -HALF_PI[0], angle));
+    return { rounded, used: wide.local(wide.op('f32x4.demote_f64x2_zero', use(wide, rest))) };
   });
-  const quadrant = f.keep(f.shuffle(halves[0]!.rounded, halves[1]!.rounded, [0, 2, 4, 6]));
-  const used = f.keep(f.shuffle(halves[0]!.used, halves[1]!.used, [0, 1, 4, 5]));
+  const quadrant = f.local(f.shuffle(halves[0]!.rounded, halves[1]!.rounded, [0, 2, 4, 6]));
+  const used = f.local(f.shuffle(halves[0]!.used, halves[1]!.used, [0, 1, 4, 5]));
   wide.release();
   return { quadrant, used };
 }
@@ -51,7 +51,7 @@ function sineAndCosine(
   x: Local,
 ): { readonly quadrant: Local; readonly sine: Term; readonly cosine: Term } {
   const { quadrant, used: rest } = reduce(f, x, (_, wideRest) => wideRest);
-  const square = f.keep(f.mul(rest, rest));
+  const square = f.local(f.mul(rest, rest));
   const cube = f.add(f.mul(square, rest), 0); // +0 even for −0, after which −0 + (−⅙)·0 is −0
   return {
     quadrant,
@@ -70,11 +70,11 @@ const opposite = (f: Formula, quadrant: Term): Term => f.and(f.shift('shl', quad
  * time.
  */
 function withLarge(f: Formula, name: 'sin' | 'cos' | 'tan', x: Local, usual: Term): Term {
-  const result = f.keep(usual);
-  const large = f.keep(f.compare('gt', f.op('f32x4.abs', x), REDUCIBLE));
+  const result = f.local(usual);
+  const large = f.local(f.compare('gt', f.op('f32x4.abs', x), REDUCIBLE));
   f.whereAny(large, () => {
     const { code } = f;
-    const imported = f.keep(x);
+    const imported = f.local(x);
     for (let lane = 0; lane < 4; lane++) {
       code
         .get(imported)
@@ -89,13 +89,13 @@ function withLarge(f: Formula, name: 'sin' | 'cos' | 'tan', x: Local, usual: Ter
   return result;
 }
 
-/** sin x; NaN at ±∞. At most 1.6 units in the last place. */
+/** sin x; NaN at ±∞. At most 1.6 ulp. */
 export const sin: VectorFunction = float32Function((f, x) => {
   const { quadrant, sine, cosine } = sineAndCosine(f, x);
   return withLarge(f, 'sin', x, f.xor(f.select(odd(f, quadrant), cosine, sine), opposite(f, quadrant)));
 });
 
-/** cos x; NaN at ±∞. At most 1.6 units in the last place. */
+/** cos x; NaN at ±∞. At most 1.6 ulp. */
 export const cos: VectorFunction = float32Function((f, x) => {
   const { quadrant, sine, cosine } = sineAndCosine(f, x);
   const next = f.op('i32x4.add', quadrant, f.bits(1));
@@ -104,12 +104,12 @@ export const cos: VectorFunction = float32Function((f, x) => {
 
 /**
  * tan x, which is −1/tan(rest) in odd quadrants; NaN at ±∞. The polynomial is float64 too, lest three
- * roundings add up. At most 1.9 units in the last place.
+ * roundings add up. At most 1.9 ulp.
  */
 export const tan: VectorFunction = float32Function((f, x) => {
   const { quadrant, used: near } = reduce(f, x, (wide, rest) => {
-    const r = wide.keep(rest);
-    const square = wide.keep(wide.mul(r, r));
+    const r = wide.local(rest);
+    const square = wide.local(wide.mul(r, r));
     return wide.multiplyAdd(wide.mul(square, r), wide.polynomial(square, TANGENT), r);
   });
   return withLarge(f, 'tan', x, f.select(odd(f, quadrant), f.div(-1, near), near));

@@ -6,7 +6,7 @@ import type { ContractKernel, Scalar, Store } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { widthOf } from '../kernels/loop-plan.ts';
-import { Nest } from '../scalar/nest.ts';
+import { CodegenScope } from '../scalar/codegen-scope.ts';
 import { ScalarEmitter } from '../scalar/scalar-emitter.ts';
 import { emitAdvance } from './address.ts';
 import { arithmeticOf } from './arithmetic.ts';
@@ -20,7 +20,7 @@ export class Epilogue {
   readonly #plan: MatmulPlan;
   readonly #m: Local;
   readonly #n: Local;
-  readonly #nest: Nest;
+  readonly #scope: CodegenScope;
   readonly #emitter: ScalarEmitter;
   readonly #stores: readonly Store[];
   readonly #values: readonly Scalar[];
@@ -40,7 +40,7 @@ export class Epilogue {
     this.#plan = plan;
     this.#m = counters[axes.m]!;
     this.#n = counters[axes.n]!;
-    this.#nest = new Nest({
+    this.#scope = new CodegenScope({
       code,
       extents: [...kernel.batch, kernel.m, kernel.n],
       axes: counters,
@@ -49,7 +49,7 @@ export class Epilogue {
     this.#stores = kernel.stores;
     this.#values = kernel.stores.map(({ value }) => value);
     this.#emitter = new ScalarEmitter({
-      nest: this.#nest,
+      scope: this.#scope,
       tools,
       arrays: kernel.operands.map((operand, number) => ({ operand, address: params[number]! })),
       rows: 0,
@@ -71,10 +71,10 @@ export class Epilogue {
       .i32(height * panelStep)
       .op('i32.add')
       .set(end);
-    this.#nest.enter([...this.#kernel.batch.keys()], () => {
+    this.#scope.inScope([...this.#kernel.batch.keys()], () => {
       this.#emitter.hoist(this.#values, this.#stores);
       code.loop((again) => {
-        this.#nest.enter([axes.m], () => {
+        this.#scope.inScope([axes.m], () => {
           this.#emitter.hoist(this.#values, this.#stores);
           code.get(row).set(tile);
           emitTiles(code, this.#plan, this.#n, columns, (count) => {
@@ -102,8 +102,8 @@ export class Epilogue {
       to: isWhole ? wholeColumns : this.#kernel.n,
       alignment: isWhole ? columns : wholeColumns || this.#kernel.n,
     };
-    this.#nest.within(range, () =>
-      this.#nest.enter([axes.n], () => {
+    this.#scope.inLaneRange(range, () =>
+      this.#scope.inScope([axes.n], () => {
         this.#emitter.block = lanesOf(count, width).map((lanes, vector) => ({
           shift: vector * width,
           lanes,
@@ -119,7 +119,7 @@ export class Epilogue {
         this.#emitter.bindTotal(totals);
         this.#emitter.hoist(this.#values, this.#stores, { shared: true });
         totals.forEach((_, vector) =>
-          this.#nest.enter([], () => this.#emitter.storeAll(this.#stores, vector)),
+          this.#scope.inScope([], () => this.#emitter.storeAll(this.#stores, vector)),
         );
         this.#emitter.bindTotal(null);
         code.release(...totals);

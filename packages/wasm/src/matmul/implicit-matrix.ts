@@ -42,25 +42,19 @@ export function packImplicit(
   { kernel, implicit, tileLoops, strides, params, batch, tools, address }: ImplicitContext,
   { k, n }: { readonly k: Extent; readonly n: Extent },
 ): void {
-  const { tile: inPiece } = implicit;
-  const [first, end] = [
-    quotientOf(code, k.first, inPiece.k, 0),
-    quotientOf(code, k.end, inPiece.k, inPiece.k - 1),
-  ];
-  const [left, right] = [
-    quotientOf(code, n.first, inPiece.n, 0),
-    quotientOf(code, n.end, inPiece.n, inPiece.n - 1),
-  ];
+  const { tile } = implicit;
+  const [first, end] = [quotientOf(code, k.first, tile.k, 0), quotientOf(code, k.end, tile.k, tile.k - 1)];
+  const [left, right] = [quotientOf(code, n.first, tile.n, 0), quotientOf(code, n.end, tile.n, tile.n - 1)];
   code.get(address);
-  emitAddProduct(code, first, -inPiece.k * strides.k);
-  emitAddProduct(code, left, -inPiece.n * strides.n);
+  emitAddProduct(code, first, -tile.k * strides.k);
+  emitAddProduct(code, left, -tile.n * strides.n);
   code.set(address);
   const [row, column, at] = [code.local('i32'), code.local('i32'), code.local('i32')];
   emitRange(code, row, first, end, 1, () =>
     emitRange(code, column, left, right, 1, () => {
       code.get(address);
-      emitAddProduct(code, row, inPiece.k * strides.k);
-      emitAddProduct(code, column, inPiece.n * strides.n);
+      emitAddProduct(code, row, tile.k * strides.k);
+      emitAddProduct(code, column, tile.n * strides.n);
       code.set(at);
       emitInnerLoop(code, tileLoops, [...params.slice(0, kernel.operands.length), at], tools, [
         ...batch,

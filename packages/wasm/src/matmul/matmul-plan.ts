@@ -274,7 +274,7 @@ function pitchOf(count: number, lanes: number): number {
 
 /** A block of an implicit b in working memory: its columns, the strides in bytes, and its bytes. */
 function implicitBlock(
-  { tile: inPiece, alongK }: ImplicitPlan,
+  { tile, alongK }: ImplicitPlan,
   kBlock: number,
   sizes: {
     readonly n: number;
@@ -291,10 +291,10 @@ function implicitBlock(
   const { n, columns, restColumns, lanes, bytes } = sizes;
   const most = Math.floor(IMPLICIT_BYTES / (kBlock * bytes));
   // Blocks that begin with a tile compute nothing twice.
-  const aligned = (columns * inPiece.n) / greatestCommonDivisor(columns, inPiece.n);
+  const aligned = (columns * tile.n) / greatestCommonDivisor(columns, tile.n);
   const unit = aligned <= most ? aligned : columns;
   const columnBlock = Math.max(1, Math.floor(most / unit)) * unit;
-  const across = Math.min(n, columnBlock + restColumns + 2 * (inPiece.n - 1));
+  const across = Math.min(n, columnBlock + restColumns + 2 * (tile.n - 1));
   const strides = alongK ? { k: bytes, n: pitchOf(kBlock, lanes) } : { k: pitchOf(across, lanes), n: bytes };
   return { columnBlock, strides, bytes: alongK ? across * strides.n : kBlock * strides.k };
 }

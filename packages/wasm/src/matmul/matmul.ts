@@ -113,8 +113,8 @@ class MatmulEmitter {
 
   emit(): void {
     const { kBlocks, sharedAxes } = this.#plan;
-    const own = this.#kernel.batch.map((_, axis) => axis).filter((axis) => !sharedAxes.includes(axis));
-    this.#overBatch(own, () =>
+    const unshared = this.#kernel.batch.map((_, axis) => axis).filter((axis) => !sharedAxes.includes(axis));
+    this.#overBatch(unshared, () =>
       this.#overColumnBlocks((columns) => {
         if (kBlocks > 1) {
           this.#overRows((all) => this.#overRowBlocks(all, (rows) => this.#blocksOfK(rows, columns)));

@@ -1,6 +1,6 @@
 /**
- * Which loop of a matrix product threads share, and whether to fuse its row epilogue: both depend on whether a
- * row is whole in one thread.
+ * Which loop of a matrix product threads share, and whether to fuse its row epilogue: both depend on whether
+ * a row is whole in one thread.
  */
 import type { ContractKernel } from '@firsthand/compiler';
 import { lanesAreRows } from '../kernels/loop-plan.ts';
@@ -36,8 +36,9 @@ export function partitionMatmul(kernel: ContractKernel, plan: MatmulPlan): Parti
 
 /**
  * Whether to fuse the row epilogue: all columns and all of k in one block, so that a tile of rows is whole
- * before the next begins, and loops whose lanes run along the columns, since lanes that are rows need many rows
- * at a time. The answer holds for all tiles, so that the kernels of a program do not depend on the machine.
+ * before the next begins, and loops whose lanes run along the columns, since lanes that are rows need many
+ * rows at a time. The answer holds for all tiles, so that the kernels of a program do not depend on the
+ * machine.
  */
 export function fusesRowEpilogue(kernel: ContractKernel, common: CommonPlan): boolean {
   const { m, rowEpilogue } = kernel;

@@ -1,15 +1,16 @@
 /**
- * Elements of arrays at index expressions. An address is a pointer that grows term by term as the loops
- * around it open, so that the innermost one adds what depends on it and nothing else. What lies side by side
- * along the lanes is one load or store, what is the same in all lanes is spread, the rest goes lane by lane.
+ * Loads and stores of array elements at index expressions. Each enclosing loop adds its terms to a pointer,
+ * so that the innermost loop adds only the terms of its own variable. Elements that are contiguous along the
+ * lanes are one load or store, an element that all lanes share is a splat, all others are accessed lane by
+ * lane.
  *
- * An index may lie outside the array where a guard is false. Such loads are pulled inside: once for all
- * lanes, if no guard changes along the lanes, else each lane.
+ * An index may be out of bounds where a bounds predicate is false. Such addresses are clamped into the array:
+ * once for all lanes if no predicate differs between lanes, else for each lane.
  */
 import type { Index, Operand, Term } from '@firsthand/compiler';
 import type { Local } from '../assembler/code.ts';
 import { axesOfAtom, keyOfIndex, shiftIndex } from './indices.ts';
-import type { Nest, Vector } from './nest.ts';
+import type { CodegenScope, Vector } from './codegen-scope.ts';
 import {
   bytesOf,
   loadContiguous,
@@ -17,7 +18,7 @@ import {
   loadSplat,
   storeContiguous,
   storeLanes,
-  type Place,
+  type ElementAddress,
 } from './registers.ts';
 
 /** An array and the address of its first element. */
@@ -27,114 +28,112 @@ export interface ArrayAt {
 }
 
 /**
- * The places of a vector's elements: one for all lanes, one for the first of lanes that lie side by side, or
- * one per lane.
+ * The addresses of a vector's elements: one for all lanes, that of the first of contiguous lanes, or one per
+ * lane.
  */
-interface Places {
+interface VectorAddresses {
   readonly kind: 'same' | 'contiguous' | 'lanes';
-  readonly places: readonly Place[];
-  /** Locals to be released. */
+  readonly elements: readonly ElementAddress[];
+  /** Locals for the caller to release. */
   readonly temporary: readonly Local[];
 }
 
-/** What is known of an index whatever part of the lane axis code is emitted for. */
+/** Properties of an index that do not depend on the range of the lane axis. */
 interface Facts {
   readonly key: string;
-  /**
-   * By how much it grows from lane to lane, if the lane axis occurs outside quotients and remainders only;
-   * else null.
-   */
+  /** The step from lane to lane; null if the lane axis occurs in a quotient or a remainder. */
   readonly step: number | null;
 }
 
-/** Loads and stores in one nest. */
+/** Loads and stores of one kernel. */
 export class Access {
-  readonly #nest: Nest;
-  /** Whether a guard may change from lane to lane here. */
-  readonly #guardsVary: () => boolean;
-  /** What is still to be added to a pointer. */
+  readonly #scope: CodegenScope;
+  /** Whether a bounds predicate may differ between lanes here. */
+  readonly #predicatesVary: () => boolean;
+  /** The terms that are not yet added to a pointer. */
   readonly #pending = new Map<Local, readonly Term[]>();
   readonly #facts = new Map<Index, Facts>();
 
-  constructor(nest: Nest, guardsVary: () => boolean) {
-    this.#nest = nest;
-    this.#guardsVary = guardsVary;
+  constructor(scope: CodegenScope, predicatesVary: () => boolean) {
+    this.#scope = scope;
+    this.#predicatesVary = predicatesVary;
   }
 
-  /** Computes as much of an address as the axes that have values allow. */
+  /** Computes the terms of an address whose axes have values. */
   prepare(array: ArrayAt, given: Index): void {
-    const index = this.#nest.resolve(given);
+    const index = this.#scope.resolve(given);
     const { step } = this.#factsOf(index);
     if (step !== null && !this.#isTestedPerLane(array.operand, index, step))
       this.#pointer(array, index, step);
   }
 
-  /** Leaves the elements for one vector on the stack. */
+  /** Pushes the elements for one vector. */
   load(array: ArrayAt, index: Index, vector: Vector): void {
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     const { dtype } = array.operand;
-    const { kind, places, temporary } = this.#places(array, index, vector);
-    if (kind === 'same') loadSplat(code, dtype, places[0]!);
-    else if (kind === 'contiguous') loadContiguous(code, dtype, vector.lanes, places[0]!);
-    else loadLanes(code, dtype, places);
+    const { kind, elements, temporary } = this.#elementsOf(array, index, vector);
+    if (kind === 'same') loadSplat(code, dtype, elements[0]!);
+    else if (kind === 'contiguous') loadContiguous(code, dtype, vector.lanes, elements[0]!);
+    else loadLanes(code, dtype, elements);
     code.release(...temporary);
   }
 
-  /** Stores one vector. Where all its lanes have one place, the first is stored. */
+  /** Stores one vector. Where all lanes have one address, the first is stored. */
   store(array: ArrayAt, index: Index, vector: Vector, value: Local): void {
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     const { dtype } = array.operand;
-    const { kind, places, temporary } = this.#places(array, index, vector);
-    if (kind === 'lanes') storeLanes(code, dtype, places, value);
-    else storeContiguous(code, dtype, kind === 'same' ? 1 : vector.lanes, places[0]!, value);
+    const { kind, elements, temporary } = this.#elementsOf(array, index, vector);
+    if (kind === 'lanes') storeLanes(code, dtype, elements, value);
+    else storeContiguous(code, dtype, kind === 'same' ? 1 : vector.lanes, elements[0]!, value);
     code.release(...temporary);
   }
 
-  #places(array: ArrayAt, given: Index, vector: Vector): Places {
+  #elementsOf(array: ArrayAt, given: Index, vector: Vector): VectorAddresses {
     const { operand } = array;
-    const index = this.#nest.resolve(given);
+    const index = this.#scope.resolve(given);
     const affine = this.#factsOf(index).step;
-    const step = affine ?? this.#nest.stepOf(index, vector);
+    const step = affine ?? this.#scope.stepOf(index, vector);
     if (step === null || this.#isTestedPerLane(operand, index, step))
       return this.#eachLane(array, index, vector);
     const isInside = this.#isInside(operand, index);
     const steps = Array.from({ length: vector.lanes }, (_, lane) => lane);
     if (affine !== null && step >= 0 && (isInside || this.#rowLimits(operand, step) !== null)) {
       const address = this.#pointer(array, index, step)!;
-      const place = (lane: number): Place => ({
+      const addressOf = (lane: number): ElementAddress => ({
         address,
         offset: (vector.shift + lane) * step * bytesOf(operand.dtype),
       });
-      if (step <= 1) return { kind: step === 0 ? 'same' : 'contiguous', places: [place(0)], temporary: [] };
-      return { kind: 'lanes', places: steps.map(place), temporary: [] };
+      if (step <= 1)
+        return { kind: step === 0 ? 'same' : 'contiguous', elements: [addressOf(0)], temporary: [] };
+      return { kind: 'lanes', elements: steps.map(addressOf), temporary: [] };
     }
     const reach = step * (vector.lanes - 1);
     if (operand.length <= Math.abs(reach)) return this.#eachLane(array, index, vector);
-    // The lowest place is the pointer, so that no offset is negative.
+    // The pointer is the lowest address, so that no offset is negative.
     const first = Math.min(0, reach);
     const limits = isInside ? null : ([0, operand.length - 1 - Math.abs(reach)] as const);
     const address = this.#elementAt(array, this.#shifted(index, vector.shift), first, limits);
-    const places = steps.map((lane): Place => ({
+    const elements = steps.map((lane): ElementAddress => ({
       address,
       offset: (lane * step - first) * bytesOf(operand.dtype),
     }));
     if (step === 0 || step === 1)
-      return { kind: step === 0 ? 'same' : 'contiguous', places: [places[0]!], temporary: [address] };
-    return { kind: 'lanes', places, temporary: [address] };
+      return { kind: step === 0 ? 'same' : 'contiguous', elements: [elements[0]!], temporary: [address] };
+    return { kind: 'lanes', elements: elements, temporary: [address] };
   }
 
-  /** Whether some lanes may be inside and others outside. */
+  /** Whether some lanes may be in bounds and others not. */
   #isTestedPerLane(operand: Operand, index: Index, step: number): boolean {
-    return step !== 0 && !this.#isInside(operand, index) && this.#guardsVary();
+    return step !== 0 && !this.#isInside(operand, index) && this.#predicatesVary();
   }
 
-  /** Each lane by itself, pulled inside if it may be outside. */
-  #eachLane(array: ArrayAt, index: Index, { shift, lanes }: Vector): Places {
+  /** An address for each lane, clamped if it may be out of bounds. */
+  #eachLane(array: ArrayAt, index: Index, { shift, lanes }: Vector): VectorAddresses {
     const limits = this.#isInside(array.operand, index) ? null : ([0, array.operand.length - 1] as const);
     const temporary = Array.from({ length: lanes }, (_, lane) =>
       this.#elementAt(array, this.#shifted(index, shift + lane), 0, limits),
     );
-    return { kind: 'lanes', places: temporary.map((address) => ({ address, offset: 0 })), temporary };
+    return { kind: 'lanes', elements: temporary.map((address) => ({ address, offset: 0 })), temporary };
   }
 
   /**
@@ -147,13 +146,13 @@ export class Access {
     shift: number,
     limits: readonly [number, number] | null,
   ): Local {
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     const local = code.local('i32');
     const moved = { offset: index.offset + shift, terms: index.terms };
     if (limits === null) {
-      this.#nest.sum(moved.offset, moved.terms, bytesOf(operand.dtype));
+      this.#scope.pushSum(moved.offset, moved.terms, bytesOf(operand.dtype));
     } else {
-      this.#nest.put(moved);
+      this.#scope.push(moved);
       this.#limit(limits);
       code.i32(bytesOf(operand.dtype)).op('i32.mul');
     }
@@ -161,9 +160,9 @@ export class Access {
     return local;
   }
 
-  /** An integer on the stack, or `low` if it does not lie in low…high. */
+  /** Replaces the integer on the stack by `low` if it is not in low…high. */
   #limit([low, high]: readonly [number, number]): void {
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     const beyond = code.local('i32');
     code
       .i32(low)
@@ -180,13 +179,13 @@ export class Access {
   }
 
   #shifted(index: Index, shift: number): Index {
-    const { laneAxis } = this.#nest;
+    const { laneAxis } = this.#scope;
     return laneAxis === null ? index : shiftIndex(index, laneAxis, shift);
   }
 
-  /** Whether every value of an index lies inside the array. */
+  /** Whether every value of an index is in bounds. */
   #isInside({ length }: Operand, index: Index): boolean {
-    const [low, high] = this.#nest.rangeOf(index);
+    const [low, high] = this.#scope.rangeOf(index);
     return low >= 0 && high < length;
   }
 
@@ -196,23 +195,23 @@ export class Access {
     const isAffine = index.terms.every((term) => term.atom.kind === 'axis' || !this.#hasLane(term));
     const facts = {
       key: keyOfIndex(index),
-      step: isAffine ? this.#nest.stepOf(index, { shift: 0, lanes: 1 }) : null,
+      step: isAffine ? this.#scope.stepOf(index, { shift: 0, lanes: 1 }) : null,
     };
     this.#facts.set(index, facts);
     return facts;
   }
 
   #hasLane({ atom }: Term): boolean {
-    const { laneAxis } = this.#nest;
+    const { laneAxis } = this.#scope;
     return laneAxis !== null && (axesOfAtom(atom) & (1 << laneAxis)) !== 0;
   }
 
   /**
-   * Between what values the part of an index that has no lane axis must lie, so that all lanes of this part
-   * of the lane axis lie inside; null if there is none.
+   * The bounds of an index without its lane axis for which all lanes of the current range are in bounds; null
+   * if there are none.
    */
   #rowLimits({ length }: Operand, step: number): readonly [number, number] | null {
-    const { from, to } = this.#nest.laneRange;
+    const { from, to } = this.#scope.laneRange;
     const ends = [step * from, step * (to - 1)];
     const [low, high] = [-Math.min(...ends), length - 1 - Math.max(...ends)];
     return low <= high ? [low, high] : null;
@@ -223,42 +222,42 @@ export class Access {
    * anything can.
    */
   #pointer(array: ArrayAt, index: Index, step: number): Local | null {
-    const nest = this.#nest;
-    const { code } = nest;
+    const scope = this.#scope;
+    const { code } = scope;
     const { operand, address } = array;
     const isInside = this.#isInside(operand, index);
-    const { from, to } = nest.laneRange;
+    const { from, to } = scope.laneRange;
     const key = `pointer ${address.index} ${this.#factsOf(index).key}${isInside ? '' : ` ${from} ${to}`}`;
-    const known = nest.find(key);
+    const known = scope.lookUp(key);
     const pending = known === undefined ? index.terms : this.#pending.get(known)!;
-    const isReady = ({ atom }: Term): boolean => nest.isFixed(axesOfAtom(atom));
+    const isReady = ({ atom }: Term): boolean => scope.isFixed(axesOfAtom(atom));
     const [ready, rest] = [pending.filter(isReady), pending.filter((term) => !isReady(term))];
     if (known !== undefined) {
       if (ready.length === 0) return known;
       code.get(known);
-      nest.sum(0, ready, bytesOf(operand.dtype));
+      scope.pushSum(0, ready, bytesOf(operand.dtype));
     } else if (isInside) {
       if (ready.length === 0 && index.offset === 0) return rest.length === 0 ? address : null;
       code.get(address);
-      nest.sum(index.offset, ready, bytesOf(operand.dtype));
+      scope.pushSum(index.offset, ready, bytesOf(operand.dtype));
     } else {
       const limits = this.#rowLimits(operand, step);
       if (limits === null || rest.some((term) => !this.#hasLane(term))) return null;
       code.get(address);
-      nest.sum(
+      scope.pushSum(
         index.offset,
         ready.filter((term) => !this.#hasLane(term)),
         1,
       );
       this.#limit(limits);
-      nest.sum(
+      scope.pushSum(
         0,
         ready.filter((term) => this.#hasLane(term)),
         1,
       );
       code.op('i32.add').i32(bytesOf(operand.dtype)).op('i32.mul');
     }
-    const pointer = nest.keep(key, 'i32');
+    const pointer = scope.define(key, 'i32');
     code.op('i32.add').set(pointer);
     this.#pending.set(pointer, rest);
     return pointer;

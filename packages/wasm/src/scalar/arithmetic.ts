@@ -87,7 +87,7 @@ const EXACT: ReadonlySet<UnaryKind | BinaryKind> = new Set([
 ]);
 
 /**
- * Leaves f(x) on the stack.
+ * Pushes f(x).
  * @param dtype the operand's
  */
 export function emitUnary(code: Code, kind: UnaryKind, dtype: DType, x: Local, tools: Tools): void {
@@ -138,7 +138,7 @@ const isCompare = (kind: BinaryKind): kind is CompareKind => kind in COMPARE;
 const isInstruction = (kind: BinaryKind): kind is InstructionKind => kind in INSTRUCTIONS;
 
 /**
- * Leaves f(a, b) on the stack.
+ * Pushes f(a, b).
  * @param dtype the operands'
  */
 export function emitBinary(
@@ -176,7 +176,7 @@ export function emitBinary(
 }
 
 /**
- * Leaves max(x, c) or min(x, c) on the stack, for a number c. `pmax` is one machine instruction, and with x
+ * Pushes max(x, c) or min(x, c), for a number c. `pmax` is one machine instruction, and with x
  * first it passes NaN on; only zeros of different sign it takes for equal, so that +0 as the larger of two
  * zeros must be made by an addition.
  */

@@ -114,9 +114,9 @@ export function roundToFloat16(code: Code): void {
 function roundToOdd(code: Code): void {
   const x = code.local('v128');
   const cut = new Uint8Array(BigInt64Array.of(0x1fffffffn).buffer);
-  const kept = cut.map((byte) => ~byte);
+  const retained = cut.map((byte) => ~byte);
   const last = new Uint8Array(BigInt64Array.of(0x20000000n).buffer);
-  code.tee(x).v128(kept).op('v128.and');
+  code.tee(x).v128(retained).op('v128.and');
   code.get(x).v128(cut).op('v128.and').i32x4(0).op('i64x2.ne').v128(last).op('v128.and').op('v128.or');
   code.release(x);
 }

@@ -15,7 +15,7 @@ import { emitPow32 } from '../math/power.ts';
 
 export type { FunctionKind } from '../math/float64.ts';
 
-/** What operations may call upon. */
+/** What code is emitted with. */
 export interface Tools {
   readonly features: Features;
   /** The imported functions that the kernel needs. */
@@ -38,7 +38,7 @@ export function isFunction(kind: UnaryKind): kind is FunctionKind {
 }
 
 /**
- * The functions that a module must import for an expression, without what it is made of; for most there are
+ * The functions that a module must import for an expression, not counting its operands; for most there are
  * none.
  */
 export function importsOf(scalar: Scalar): readonly Float64Import[] {
@@ -59,7 +59,7 @@ function mathFeatures(tools: Tools): MathFeatures {
   return { relaxed: tools.features.relaxedSimd, imported: (name) => calleeOf(tools, name) };
 }
 
-/** Leaves f(x) on the stack. */
+/** Pushes f(x). */
 export function emitFunction(
   code: Code,
   kind: FunctionKind,
@@ -95,25 +95,25 @@ function emitFloat32(
  * The kind of a function of float32 that can be emitted for several vectors at once; null for all other
  * expressions.
  */
-export function togetherKind(scalar: Scalar): FunctionKind | null {
+export function interleavedKind(scalar: Scalar): FunctionKind | null {
   if (scalar.op !== 'unary' || scalar.dtype !== 'float32' || !isFunction(scalar.kind)) return null;
-  return FLOAT32_FUNCTIONS[scalar.kind].together === undefined ? null : scalar.kind;
+  return FLOAT32_FUNCTIONS[scalar.kind].interleaved === undefined ? null : scalar.kind;
 }
 
-/** Computes f of several vectors of float32 into locals. `kind` is one that `togetherKind` gives. */
-export function emitTogether(
+/** Computes f of several vectors of float32 into locals. `kind` is one that `interleavedKind` gives. */
+export function emitInterleaved(
   code: Code,
   kind: FunctionKind,
   xs: readonly Local[],
   results: readonly Local[],
   tools: Tools,
 ): void {
-  const { together } = FLOAT32_FUNCTIONS[kind];
-  if (together === undefined) throw new Error(`wasm: ${kind} takes one vector at a time`);
-  together(code, xs, results, mathFeatures(tools));
+  const { interleaved } = FLOAT32_FUNCTIONS[kind];
+  if (interleaved === undefined) throw new Error(`wasm: ${kind} takes one vector at a time`);
+  interleaved(code, xs, results, mathFeatures(tools));
 }
 
-/** Leaves aᵇ on the stack. */
+/** Pushes aᵇ. */
 export function emitPower(code: Code, shape: FloatShape, a: Local, b: Local, tools: Tools): void {
   if (shape === 'f64x2') emitFloat64(code, calleeOf(tools, 'pow'), [a, b]);
   else
@@ -121,7 +121,7 @@ export function emitPower(code: Code, shape: FloatShape, a: Local, b: Local, too
 }
 
 /**
- * Leaves the remainder of a/b, which has b's sign, on the stack. That of float32 numbers is exact in float64.
+ * Pushes the remainder of a/b, which has b's sign. That of float32 numbers is exact in float64.
  */
 export function emitRemainder(code: Code, shape: FloatShape, a: Local, b: Local, tools: Tools): void {
   const callee = calleeOf(tools, 'mod');

@@ -1,41 +1,41 @@
 /**
  * Elements picked by a computed position. A position that is the same in all lanes (the row of an embedding)
- * moves the array's address once, and then its elements are loaded like any others; positions that differ
- * from lane to lane give each lane an address. A position out of range reads element 0 of the axis, and its
- * value is replaced by NaN or 0.
+ * moves the array's address once, and its elements are loaded like any others; positions that differ between
+ * lanes give each lane an address. A position out of range reads element 0 of the axis, and its value is
+ * replaced by NaN or 0.
  */
 import type { ScalarOf } from '@firsthand/compiler';
 import { DTYPES, type DType } from '@firsthand/linalg';
 import type { Access, ArrayAt } from './access.ts';
 import type { Local } from '../assembler/code.ts';
 import { widenMask } from './convert.ts';
-import type { Nest, Vector } from './nest.ts';
+import type { CodegenScope, Vector } from './codegen-scope.ts';
 import { bytesOf, loadLanes, putConstant } from './registers.ts';
 
 type Gather = ScalarOf<'gather'>;
 
-/** The gathers of one nest. */
+/** The gathers of one kernel. */
 export class Gathers {
-  readonly #nest: Nest;
+  readonly #scope: CodegenScope;
   readonly #access: Access;
-  /** Under which key the nest has the mask of a gather; the gather itself is the key of the moved address. */
+  /** The keys of the gathers' masks in the scope; a gather itself is the key of its moved address. */
   readonly #maskKeys = new Map<Gather, symbol>();
 
-  constructor(nest: Nest, access: Access) {
-    this.#nest = nest;
+  constructor(scope: CodegenScope, access: Access) {
+    this.#scope = scope;
     this.#access = access;
   }
 
   /**
-   * Computes what a gather whose position is the same in all lanes can have computed before the lanes are.
-   * @param putPosition leaves the position, in all lanes, on the stack
+   * Hoists the address of a gather whose position is the same in all lanes.
+   * @param putPosition pushes the position, in all lanes
    */
   prepare(array: ArrayAt, gather: Gather, putPosition: () => void): void {
     if (isEmpty(array, gather)) return;
     this.#access.prepare(this.#move(array, gather, putPosition), gather.index);
   }
 
-  /** Leaves the elements of one vector on the stack; the position is the same in all lanes. */
+  /** Pushes the elements of one vector; the position is the same in all lanes. */
   loadMoved(array: ArrayAt, gather: Gather, vector: Vector, putPosition: () => void): void {
     if (isEmpty(array, gather)) {
       this.#putMissing(gather.dtype);
@@ -43,29 +43,29 @@ export class Gathers {
     }
     const moved = this.#move(array, gather, putPosition);
     this.#access.load(moved, gather.index, vector);
-    this.#select(gather.dtype, this.#nest.find(this.#maskKey(gather))!);
+    this.#select(gather.dtype, this.#scope.lookUp(this.#maskKey(gather))!);
   }
 
   /**
-   * Leaves the elements of one vector on the stack; each lane has a position of its own.
+   * Pushes the elements of one vector; each lane has a position of its own.
    * @param positions the register of the positions
-   * @param putIndices leaves the index, in each lane, on the stack
+   * @param putIndices pushes the index, in each lane
    */
   loadEach(array: ArrayAt, gather: Gather, vector: Vector, positions: Local, putIndices: () => void): void {
     if (isEmpty(array, gather)) {
       this.#putMissing(gather.dtype);
       return;
     }
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     const { stride, extent, index, dtype } = gather;
     const { operand, address } = array;
-    const [mask, places] = [code.local('v128'), code.local('v128')];
+    const [mask, byteAddresses] = [code.local('v128'), code.local('v128')];
     code.get(positions).i32x4(extent).op('i32x4.lt_u').set(mask);
     code.get(positions).get(mask).op('v128.and');
     if (stride !== 1) code.i32x4(stride).op('i32x4.mul');
     putIndices();
     code.op('i32x4.add');
-    const [low, high] = this.#nest.rangeOf(index);
+    const [low, high] = this.#scope.rangeOf(index);
     if (low < 0 || high + (extent - 1) * stride >= operand.length) {
       code
         .i32x4(0)
@@ -79,10 +79,10 @@ export class Gathers {
       .get(address)
       .op('i32x4.splat')
       .op('i32x4.add')
-      .set(places);
+      .set(byteAddresses);
     const addresses = Array.from({ length: vector.lanes }, (_, lane) => {
       const local = code.local('i32');
-      code.get(places).lane('i32x4.extract_lane', lane).set(local);
+      code.get(byteAddresses).lane('i32x4.extract_lane', lane).set(local);
       return local;
     });
     loadLanes(
@@ -91,23 +91,23 @@ export class Gathers {
       addresses.map((each) => ({ address: each, offset: 0 })),
     );
     this.#select(dtype, mask);
-    code.release(mask, places, ...addresses);
+    code.release(mask, byteAddresses, ...addresses);
   }
 
   /** The array from the picked position on, or from element 0 of the axis. */
   #move({ operand, address }: ArrayAt, gather: Gather, putPosition: () => void): ArrayAt {
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     const { stride, extent } = gather;
-    // So many elements follow, whatever the position.
+    // The elements that follow any position.
     const rest = { ...operand, length: operand.length - (extent - 1) * stride };
-    const known = this.#nest.find(gather);
+    const known = this.#scope.lookUp(gather);
     if (known !== undefined) return { operand: rest, address: known };
     const [position, isValid] = [code.local('i32'), code.local('i32')];
     putPosition();
     code.lane('i32x4.extract_lane', 0).tee(position).i32(extent).op('i32.lt_u').set(isValid);
-    const mask = this.#nest.keep(this.#maskKey(gather), 'v128');
+    const mask = this.#scope.define(this.#maskKey(gather), 'v128');
     code.i32(0).get(isValid).op('i32.sub').op('i32x4.splat').set(mask);
-    const moved = this.#nest.keep(gather, 'i32');
+    const moved = this.#scope.define(gather, 'i32');
     code.get(position).i32(0).get(isValid).op('select');
     code
       .i32(stride * bytesOf(operand.dtype))
@@ -128,12 +128,12 @@ export class Gathers {
   }
 
   #putMissing(dtype: DType): void {
-    putConstant(this.#nest.code, dtype, DTYPES[dtype].isFloat ? NaN : 0);
+    putConstant(this.#scope.code, dtype, DTYPES[dtype].isFloat ? NaN : 0);
   }
 
-  /** Of the register on the stack, the lanes of the mask; the others are missing. */
+  /** Replaces the lanes of the register on the stack that are not in the mask by the missing value. */
   #select(dtype: DType, mask: Local): void {
-    const { code } = this.#nest;
+    const { code } = this.#scope;
     this.#putMissing(dtype);
     code.get(mask);
     if (dtype === 'float64') widenMask(code);

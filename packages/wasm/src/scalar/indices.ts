@@ -1,11 +1,11 @@
 /**
- * Index expressions as data: where they depend on what, one lane further on, and the same truth with fewer
- * loop variables.
+ * Index expressions as data: the axes that they depend on, their keys, shifts by lanes, and bounds predicates
+ * with fewer loop variables.
  */
 import type { Atom, Index, Term } from '@firsthand/compiler';
 
 /** low ≤ index < high */
-export interface Guard {
+export interface BoundsPredicate {
   readonly index: Index;
   readonly low: number;
   readonly high: number;
@@ -15,12 +15,12 @@ export interface Guard {
 export function shiftIndex(index: Index, axis: number, shift: number): Index {
   let { offset } = index;
   if (shift === 0) return index;
-  const terms = index.terms.map(({ coefficient: factor, atom }): Term => {
+  const terms = index.terms.map(({ coefficient, atom }): Term => {
     if (atom.kind === 'axis') {
-      if (atom.axis === axis) offset += factor * shift;
-      return { coefficient: factor, atom };
+      if (atom.axis === axis) offset += coefficient * shift;
+      return { coefficient, atom };
     }
-    return { coefficient: factor, atom: { ...atom, of: shiftIndex(atom.of, axis, shift) } };
+    return { coefficient, atom: { ...atom, of: shiftIndex(atom.of, axis, shift) } };
   });
   return { offset, terms };
 }
@@ -35,16 +35,16 @@ export function axesOfAtom(atom: Atom): number {
   return atom.kind === 'axis' ? 1 << atom.axis : axesOf(atom.of);
 }
 
-/** A text that is the same for equal atoms, and for no others. */
+/** A key: equal for equal atoms, and for no others. */
 export function keyOfAtom(atom: Atom): string {
   return atom.kind === 'axis'
     ? `a${atom.axis}`
     : `${atom.kind === 'quotient' ? '/' : '%'}${atom.by}(${keyOfIndex(atom.of)})`;
 }
 
-/** A text that is the same for equal expressions, and for no others. */
+/** A key: equal for equal expressions, and for no others. */
 export function keyOfIndex({ offset, terms }: Index): string {
-  return `${offset}${terms.map(({ coefficient: factor, atom }) => `,${factor}${keyOfAtom(atom)}`).join('')}`;
+  return `${offset}${terms.map(({ coefficient, atom }) => `,${coefficient}${keyOfAtom(atom)}`).join('')}`;
 }
 
 /** The largest number that divides both; the other one, where one of them is 0. */
@@ -55,26 +55,32 @@ export function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /**
- * The same guard with what cannot decide it left out: 0 ≤ 32·i + j − 32 < 64 is 0 ≤ 32·i − 32 < 64 where j
- * runs from 0 to 31.
+ * The same predicate without terms that cannot decide it: 0 ≤ 32·i + j − 32 < 64 is 0 ≤ 32·i − 32 < 64 where
+ * j runs from 0 to 31.
  * @param rangeOf the smallest and the largest value of an expression
  */
-export function coarseGuard(guard: Guard, rangeOf: (index: Index) => readonly [number, number]): Guard {
-  const { index, low, high } = guard;
-  const units = [...new Set(index.terms.map(({ coefficient: factor }) => Math.abs(factor)))].filter(
+export function coarsePredicate(
+  predicate: BoundsPredicate,
+  rangeOf: (index: Index) => readonly [number, number],
+): BoundsPredicate {
+  const { index, low, high } = predicate;
+  const units = [...new Set(index.terms.map(({ coefficient }) => Math.abs(coefficient)))].filter(
     (unit) => unit > 1 && low % unit === 0 && high % unit === 0,
   );
   for (const unit of units.sort((a, b) => b - a)) {
-    const small = index.terms.filter(({ coefficient: factor }) => factor % unit !== 0);
+    const small = index.terms.filter(({ coefficient }) => coefficient % unit !== 0);
     if (small.length === 0) continue;
     const [least, most] = rangeOf({ offset: index.offset, terms: small });
     const below = Math.floor(least / unit) * unit;
     if (most - below < unit)
       return {
-        index: { offset: below, terms: index.terms.filter(({ coefficient: factor }) => factor % unit === 0) },
+        index: {
+          offset: below,
+          terms: index.terms.filter(({ coefficient }) => coefficient % unit === 0),
+        },
         low,
         high,
       };
   }
-  return guard;
+  return predicate;
 }

@@ -90,7 +90,7 @@ const power: Rule = (code, isSigned, a, b) => {
 
 const RULES: { readonly [K in IntegerKind]: Rule } = { div: quotient, mod: remainder, pow: power };
 
-/** Leaves the result on the stack; `isSigned` says whether the lanes are int32 or uint32. */
+/** Pushes the result; `isSigned` says whether the lanes are int32 or uint32. */
 export function emitInteger(code: Code, kind: IntegerKind, isSigned: boolean, a: Local, b: Local): void {
   RULES[kind](code, isSigned, a, b);
 }

@@ -8,7 +8,7 @@ import { DTYPES, fromFloat16Bits, toFloat16Bits, type DType } from '@firsthand/l
 import type { Code, Local } from '../assembler/code.ts';
 import type { LaneMemoryInstruction, MemoryInstruction } from '../assembler/instructions.ts';
 
-/** How elements lie in registers. */
+/** Formats of elements in registers. */
 export type Register = 'f32' | 'f64' | 'i32' | 'u32' | 'mask';
 
 /** The register of each dtype. */
@@ -31,7 +31,7 @@ export function elementOf(dtype: DType, value: number): number {
   return dtype === 'float16' ? fromFloat16Bits(toFloat16Bits(value)) : value;
 }
 
-/** Leaves a number in all lanes on the stack, as its dtype is in registers. */
+/** Pushes a number in all lanes, as its dtype is in registers. */
 export function putConstant(code: Code, dtype: DType, value: number): void {
   const register = REGISTERS[dtype];
   if (register === 'f64') code.f64x2(value);
@@ -39,20 +39,19 @@ export function putConstant(code: Code, dtype: DType, value: number): void {
   else code.i32x4(register === 'mask' ? (value === 0 ? 0 : -1) : value);
 }
 
-/** Where an element is: an address in a local, and a constant offset that is never negative. */
-export interface Place {
+/** The address of an element: a local, and a constant offset that is never negative. */
+export interface ElementAddress {
   readonly address: Local;
   readonly offset: number;
 }
 
-type PieceBytes = 1 | 2 | 4 | 8 | 16;
-type LaneBytes = Exclude<PieceBytes, 16>;
+type AccessBytes = 1 | 2 | 4 | 8 | 16;
+type LaneBytes = Exclude<AccessBytes, 16>;
 
 /**
- * The instruction that loads a piece into the low bytes of a fresh register; what is above them does not
- * matter.
+ * The instruction that loads a number of bytes into the low end of a register; the bytes above do not matter.
  */
-const FIRST: { readonly [K in PieceBytes]: MemoryInstruction } = {
+const FIRST: { readonly [K in AccessBytes]: MemoryInstruction } = {
   1: 'v128.load8_splat',
   2: 'v128.load16_splat',
   4: 'v128.load32_zero',
@@ -79,54 +78,59 @@ const STORE_LANE: { readonly [K in LaneBytes]: LaneMemoryInstruction } = {
 };
 
 /**
- * 1 to 16 bytes as powers of two, largest first: 12 is 8 and 4. Each piece starts at a multiple of its size.
+ * 1 to 16 bytes as accesses of powers of two, largest first: 12 is 8 and 4. Each is aligned to its size.
  */
-function piecesOf(bytes: number): { readonly size: PieceBytes; readonly at: number }[] {
-  const pieces: { size: PieceBytes; at: number }[] = [];
+function accessesOf(bytes: number): { readonly size: AccessBytes; readonly at: number }[] {
+  const accesses: { size: AccessBytes; at: number }[] = [];
   let at = 0;
   for (const size of [16, 8, 4, 2, 1] as const) {
     if ((bytes & size) === 0) continue;
-    pieces.push({ size, at });
+    accesses.push({ size, at });
     at += size;
   }
-  return pieces;
+  return accesses;
 }
 
-/** Leaves on the stack the registers of `lanes` elements that lie side by side. */
-export function loadContiguous(code: Code, dtype: DType, lanes: number, { address, offset }: Place): void {
-  const [first, ...rest] = piecesOf(lanes * bytesOf(dtype));
+/** Pushes the registers of `lanes` contiguous elements. */
+export function loadContiguous(
+  code: Code,
+  dtype: DType,
+  lanes: number,
+  { address, offset }: ElementAddress,
+): void {
+  const [first, ...rest] = accessesOf(lanes * bytesOf(dtype));
   for (const _ of rest) code.get(address);
   code.get(address).memory(FIRST[first!.size], offset);
   for (const { size, at } of rest) code.laneMemory(LOAD_LANE[size as LaneBytes], at / size, offset + at);
   decode(code, dtype);
 }
 
-/** Leaves on the stack one element in all lanes. */
-export function loadSplat(code: Code, dtype: DType, { address, offset }: Place): void {
+/** Pushes one element in all lanes. */
+export function loadSplat(code: Code, dtype: DType, { address, offset }: ElementAddress): void {
   code.get(address).memory(SPLAT[bytesOf(dtype) as LaneBytes], offset);
   decode(code, dtype);
 }
 
-/** Leaves on the stack the elements at several places, one per lane. */
-export function loadLanes(code: Code, dtype: DType, places: readonly Place[]): void {
+/** Pushes the elements at several addresses, one per lane. */
+export function loadLanes(code: Code, dtype: DType, elements: readonly ElementAddress[]): void {
   const size = bytesOf(dtype) as LaneBytes;
-  const [first, ...rest] = places;
+  const [first, ...rest] = elements;
   for (const { address } of rest.toReversed()) code.get(address);
   code.get(first!.address).memory(FIRST[size], first!.offset);
   rest.forEach(({ offset }, index) => code.laneMemory(LOAD_LANE[size], index + 1, offset));
   decode(code, dtype);
 }
 
-/** Stores the first lanes of a register side by side. */
+/** Stores the first lanes of a register contiguously. */
 export function storeContiguous(
   code: Code,
   dtype: DType,
   lanes: number,
-  { address, offset }: Place,
+  { address, offset }: ElementAddress,
   value: Local,
 ): void {
   const raw = encode(code, dtype, value);
-  for (const { size, at } of piecesOf(lanes * bytesOf(dtype))) {
+  for (const { size, at } of accessesOf(lanes * bytesOf(dtype))) {
     code.get(address).get(raw);
     if (size === 16) code.memory('v128.store', offset);
     else code.laneMemory(STORE_LANE[size], at / size, offset + at);
@@ -134,10 +138,15 @@ export function storeContiguous(
   if (raw !== value) code.release(raw);
 }
 
-/** Stores each lane of a register at its place. */
-export function storeLanes(code: Code, dtype: DType, places: readonly Place[], value: Local): void {
+/** Stores each lane of a register at its address. */
+export function storeLanes(
+  code: Code,
+  dtype: DType,
+  elements: readonly ElementAddress[],
+  value: Local,
+): void {
   const raw = encode(code, dtype, value);
-  places.forEach(({ address, offset }, lane) => {
+  elements.forEach(({ address, offset }, lane) => {
     code
       .get(address)
       .get(raw)
@@ -146,7 +155,7 @@ export function storeLanes(code: Code, dtype: DType, places: readonly Place[], v
   if (raw !== value) code.release(raw);
 }
 
-/** Raw elements in the low bytes of the register on the stack become what their dtype is in registers. */
+/** Converts raw elements in the low bytes of the register on the stack to the format of their dtype. */
 function decode(code: Code, dtype: DType): void {
   if (dtype === 'bool') {
     code.i32x4(0).op('i8x16.ne').op('i16x8.extend_low_i8x16_s').op('i32x4.extend_low_i16x8_s');

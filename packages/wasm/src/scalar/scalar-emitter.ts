@@ -1,11 +1,13 @@
 /**
- * Scalar expressions as vector code. Each expression is computed once: in the outermost loop body where all
- * that it depends on has a value, if `hoist` is called there, and otherwise where it is needed. What does not
- * depend on the lane axis has the same value in all lanes; what does is computed for each vector of a block.
+ * Vector code for scalar expressions. Each expression is computed once: in the outermost loop body where its
+ * operands have values, if `hoist` is called there (loop-invariant code motion), else where it is needed. An
+ * expression that does not depend on the lane axis is computed once for all lanes, any other for each vector
+ * of a block.
  *
  * ```text
  * emitter.block = [{ shift: 0, lanes: 4 }, { shift: 4, lanes: 2 }];
- * code.repeat(row, 0, rows, 1, () => nest.enter([0], () => { emitter.hoist(values, stores); … emitter.store(store, vector) … }));
+ * code.repeat(row, 0, rows, 1, () =>
+ *   scope.inScope([0], () => { emitter.hoist(values, stores); … emitter.storeAll(stores, vector) … }));
  * ```
  */
 import {
@@ -23,30 +25,30 @@ import { Access, type ArrayAt } from './access.ts';
 import { emitBinary, emitBound, emitUnary } from './arithmetic.ts';
 import type { Code, Local } from '../assembler/code.ts';
 import { convert, widenMask } from './convert.ts';
-import { emitTogether, togetherKind, type Tools } from './functions.ts';
+import { emitInterleaved, interleavedKind, type Tools } from './functions.ts';
 import { Gathers } from './gathers.ts';
-import { Guards } from './guards.ts';
+import { BoundsPredicates } from './bounds-predicates.ts';
 import { axesOf, shiftIndex } from './indices.ts';
-import type { Nest, Vector } from './nest.ts';
+import type { CodegenScope, Vector } from './codegen-scope.ts';
 import { emitPhiloxRun, emitPhiloxWords, emitUniform32 } from '../math/philox.ts';
 import { elementOf, putConstant, REGISTERS } from './registers.ts';
 
-/** What an emitter works with. */
+/** The kernel and its scope. */
 export interface EmitterOptions {
-  readonly nest: Nest;
+  readonly scope: CodegenScope;
   readonly tools: Tools;
-  /** The operands of the kernel and where they lie. */
+  /** The operands of the kernel and their addresses. */
   readonly arrays: readonly ArrayAt[];
   /** The number of axes, from the first, on which `reduced` values depend. */
   readonly rows: number;
-  /** Every expression that will be asked for: what occurs more than once is kept. */
+  /** Every expression that will be emitted: one that occurs more than once gets a local. */
   readonly roots: readonly Scalar[];
 }
 
 /**
- * Elements up to which a kernel calls its functions (exp, pow, …). 256 calls cost half a microsecond; to emit and
- * compile one copy of a function takes longer, and the scalars of an optimizer (β^t for each parameter) would
- * have a hundred copies.
+ * Elements up to which a kernel calls its functions (exp, pow, …). 256 calls cost half a microsecond; to emit
+ * and compile one copy of a function takes longer, and the scalars of an optimizer (β^t for each parameter)
+ * would have a hundred copies.
  */
 const FEW_ELEMENTS = 1024;
 
@@ -61,11 +63,11 @@ type Emit<K extends ScalarOp> = (scalar: ScalarOf<K>, vector: number) => void;
 
 /** Emits the expressions of one kernel. */
 export class ScalarEmitter {
-  /** The vectors that the loop body which is being emitted computes. */
+  /** The vectors of the loop body that is being emitted. */
   block: readonly Vector[] = [{ shift: 0, lanes: 1 }];
-  readonly nest: Nest;
+  readonly scope: CodegenScope;
   readonly access: Access;
-  readonly guards: Guards;
+  readonly predicates: BoundsPredicates;
   readonly #arrays: readonly ArrayAt[];
   readonly #tools: Tools;
   readonly #rows: number;
@@ -76,24 +78,24 @@ export class ScalarEmitter {
   #total: readonly Local[] | null = null;
   #reduced = new Map<number, readonly Local[]>();
 
-  constructor({ nest, tools, arrays, rows, roots }: EmitterOptions) {
-    this.nest = nest;
-    this.#tools = { ...tools, callsFunctions: sizeOf(nest.extents) <= FEW_ELEMENTS };
+  constructor({ scope, tools, arrays, rows, roots }: EmitterOptions) {
+    this.scope = scope;
+    this.#tools = { ...tools, callsFunctions: sizeOf(scope.extents) <= FEW_ELEMENTS };
     this.#arrays = arrays;
     this.#rows = rows;
     const scalars = scalarsIn(roots);
     for (const scalar of roots) this.#count(scalar);
     for (const scalar of scalars) for (const input of inputsOf(scalar)) this.#count(input);
-    this.guards = new Guards(nest, scalars);
-    this.access = new Access(nest, () => this.guards.vary());
-    this.#gathers = new Gathers(nest, this.access);
+    this.predicates = new BoundsPredicates(scope, scalars);
+    this.access = new Access(scope, () => this.predicates.vary());
+    this.#gathers = new Gathers(scope, this.access);
   }
 
   get code(): Code {
-    return this.nest.code;
+    return this.scope.code;
   }
 
-  // ---- values from outside
+  // ---- values of reductions and products
 
   /** The registers that hold `total`: one per vector of the block. */
   bindTotal(totals: readonly Local[] | null): void {
@@ -113,10 +115,9 @@ export class ScalarEmitter {
   // ---- emitting
 
   /**
-   * Computes what depends only on axes that have values here, and occurs in these expressions and stores;
-   * addresses too, as far as they go.
-   * @param shared leaves out what differs from lane to lane: right in the innermost body, where each vector
-   *   computes that for itself
+   * Computes the parts of these expressions and stores, addresses too, whose axes have values here.
+   * @param shared only parts that are the same in all lanes: in the innermost body each vector computes the
+   *   others
    */
   hoist(
     scalars: readonly Scalar[],
@@ -128,8 +129,8 @@ export class ScalarEmitter {
       if (seen.has(scalar) || scalar.op === 'const') return;
       seen.add(scalar);
       if (this.#isReady(scalar) && !(shared && this.#isPerLane(scalar))) {
-        if (!this.#isPerLane(scalar)) this.#keep(scalar, 0);
-        else this.block.forEach((_, vector) => this.#keep(scalar, vector));
+        if (!this.#isPerLane(scalar)) this.#define(scalar, 0);
+        else this.block.forEach((_, vector) => this.#define(scalar, vector));
         return;
       }
       for (const input of this.#liveInputs(scalar)) visit(input);
@@ -147,25 +148,25 @@ export class ScalarEmitter {
     }
   }
 
-  /** Leaves the value for one vector of the block on the stack. */
+  /** Pushes the value for one vector of the block. */
   emit(scalar: Scalar, vector: number): void {
-    const known = this.#known(scalar, vector);
+    const known = this.#lookUp(scalar, vector);
     if (known !== undefined) {
       this.code.get(known);
       return;
     }
     this.#compute(scalar, vector);
     if (scalar.op !== 'const' && this.#uses.get(scalar)! > 1)
-      this.code.tee(this.nest.keep(this.#key(scalar, vector), 'v128'));
+      this.code.tee(this.scope.define(this.#key(scalar, vector), 'v128'));
   }
 
   /** Calls `body` with locals that hold the values for one vector of the block. */
   withLocals(scalars: readonly Scalar[], vector: number, body: (...locals: readonly Local[]) => void): void {
     const temporary: Local[] = [];
     const locals = scalars.map((scalar) => {
-      const known = this.#known(scalar, vector);
+      const known = this.#lookUp(scalar, vector);
       if (known !== undefined) return known;
-      if (scalar.op !== 'const' && this.#uses.get(scalar)! > 1) return this.#keep(scalar, vector);
+      if (scalar.op !== 'const' && this.#uses.get(scalar)! > 1) return this.#define(scalar, vector);
       this.#compute(scalar, vector);
       const local = this.code.local('v128');
       this.code.set(local);
@@ -191,17 +192,17 @@ export class ScalarEmitter {
 
   /** Leaves the values of an index expression in the lanes of a vector, as i32x4. */
   putIndices(given: Index, { shift, lanes }: Vector): void {
-    const { nest, code } = this;
-    const { laneAxis } = nest;
-    const index = nest.resolve(given);
-    const step = nest.stepOf(index, { shift, lanes });
+    const { scope, code } = this;
+    const { laneAxis } = scope;
+    const index = scope.resolve(given);
+    const step = scope.stepOf(index, { shift, lanes });
     const at = (lane: number): Index =>
       laneAxis === null ? index : shiftIndex(index, laneAxis, shift + lane);
-    nest.put(at(0));
+    scope.push(at(0));
     code.op('i32x4.splat');
     if (step === null) {
       for (let lane = 1; lane < lanes; lane++) {
-        nest.put(at(lane));
+        scope.push(at(lane));
         code.lane('i32x4.replace_lane', lane);
       }
     } else if (step !== 0) {
@@ -209,7 +210,7 @@ export class ScalarEmitter {
     }
   }
 
-  // ---- what is known
+  // ---- locals and dependences
 
   #count(scalar: Scalar): void {
     this.#uses.set(scalar, (this.#uses.get(scalar) ?? 0) + 1);
@@ -226,10 +227,10 @@ export class ScalarEmitter {
     return this.#numberOf(scalar) * 64 + (this.#isPerLane(scalar) ? vector + 1 : 0);
   }
 
-  #known(scalar: Scalar, vector: number): Local | undefined {
+  #lookUp(scalar: Scalar, vector: number): Local | undefined {
     if (scalar.op === 'total') return this.#bound(this.#total, vector);
     if (scalar.op === 'reduced') return this.#bound(this.#reduced.get(scalar.reduction) ?? null, vector);
-    return this.nest.find(this.#key(scalar, vector));
+    return this.scope.lookUp(this.#key(scalar, vector));
   }
 
   #bound(locals: readonly Local[] | null, vector: number): Local {
@@ -237,11 +238,11 @@ export class ScalarEmitter {
     return locals.length === 1 ? locals[0]! : locals[vector]!;
   }
 
-  #keep(scalar: Scalar, vector: number): Local {
-    const known = this.#known(scalar, vector);
+  #define(scalar: Scalar, vector: number): Local {
+    const known = this.#lookUp(scalar, vector);
     if (known !== undefined) return known;
     this.#compute(scalar, vector);
-    const local = this.nest.keep(this.#key(scalar, vector), 'v128');
+    const local = this.scope.define(this.#key(scalar, vector), 'v128');
     this.code.set(local);
     return local;
   }
@@ -249,7 +250,7 @@ export class ScalarEmitter {
   /** The inputs, without the branch of a `where` that is never taken here. */
   #liveInputs(scalar: Scalar): readonly Scalar[] {
     if (scalar.op !== 'where') return inputsOf(scalar);
-    const truth = this.guards.truthOf(scalar.condition);
+    const truth = this.predicates.truthOf(scalar.condition);
     return truth === null ? inputsOf(scalar) : [truth ? scalar.a : scalar.b];
   }
 
@@ -257,7 +258,7 @@ export class ScalarEmitter {
     const known = this.#dependences.get(scalar);
     if (known !== undefined) return known;
     const index =
-      scalar.op === 'inside' ? this.guards.of(scalar).index : 'index' in scalar ? scalar.index : null;
+      scalar.op === 'inside' ? this.predicates.of(scalar).index : 'index' in scalar ? scalar.index : null;
     let axes = index === null ? 0 : axesOf(index);
     let reductions: readonly number[] = [];
     let total = false;
@@ -265,7 +266,7 @@ export class ScalarEmitter {
       axes = (1 << this.#rows) - 1;
       reductions = [scalar.reduction];
     } else if (scalar.op === 'total') {
-      axes = (1 << this.nest.extents.length) - 1;
+      axes = (1 << this.scope.extents.length) - 1;
       total = true;
     }
     for (const input of inputsOf(scalar)) {
@@ -283,14 +284,14 @@ export class ScalarEmitter {
   #isReady(scalar: Scalar): boolean {
     const { axes, reductions, total } = this.#dependenceOf(scalar);
     return (
-      this.nest.isFixed(axes) &&
+      this.scope.isFixed(axes) &&
       !(total && this.#total === null) &&
       reductions.every((reduction) => this.#reduced.has(reduction))
     );
   }
 
   #isPerLane(scalar: Scalar): boolean {
-    const { laneAxis } = this.nest;
+    const { laneAxis } = this.scope;
     return laneAxis !== null && (this.#dependenceOf(scalar).axes & (1 << laneAxis)) !== 0;
   }
 
@@ -299,46 +300,44 @@ export class ScalarEmitter {
   }
 
   /**
-   * The random words of a whole block at once, if they follow each other and begin with a Philox block: that
-   * costs as much as those of one vector do otherwise.
+   * The random words of a whole block at once, if they are consecutive and begin with a Philox block: at the
+   * cost of one vector's words.
    */
   #prepareRandom(scalar: ScalarOf<'random'>): void {
-    const { code, nest, block } = this;
+    const { code, scope, block } = this;
     const { key, counter } = scalar;
-    const index = nest.resolve(scalar.index);
-    const lane = nest.laneAxis;
+    const index = scope.resolve(scalar.index);
+    const lane = scope.laneAxis;
     const inputs = [...key, ...counter];
     if (lane === null || block.length > 4 || block.some(({ shift }, vector) => shift !== 4 * vector)) return;
     if (
       coefficientOf(index, lane) !== 1 ||
-      !nest.isMultiple(index, 4) ||
+      !scope.isMultiple(index, 4) ||
       inputs.some((input) => this.#isPerLane(input) || !this.#isReady(input))
     )
       return;
-    if (nest.find(this.#wordsKey(scalar, 0)) !== undefined) return;
+    if (scope.lookUp(this.#wordsKey(scalar, 0)) !== undefined) return;
     this.withLocals(inputs, 0, (k0, k1, c0, c1) => {
       const first = code.local('i32');
-      nest.put(index);
+      scope.push(index);
       code.set(first);
       const words = emitPhiloxRun(code, [k0, k1], [c0, c1], first);
       block.forEach((_, vector) =>
-        code.get(words[vector]!).set(nest.keep(this.#wordsKey(scalar, vector), 'v128')),
+        code.get(words[vector]!).set(scope.define(this.#wordsKey(scalar, vector), 'v128')),
       );
       code.release(first, ...words);
     });
   }
 
-  /**
-   * A function of float32 for all vectors of a block, where its formula can be emitted for several at once.
-   */
+  /** A function of float32 for all vectors of a block, interleaved, where its formula allows that. */
   #prepareFunction(scalar: ScalarOf<'unary'>): void {
-    const { code, nest, block } = this;
-    const kind = togetherKind(scalar);
+    const { code, scope, block } = this;
+    const kind = interleavedKind(scalar);
     if (kind === null || this.#tools.callsFunctions === true || block.length === 1) return;
-    if (nest.find(this.#key(scalar, 0)) !== undefined) return;
-    const operands = block.map((_, vector) => this.#keep(scalar.x, vector));
-    const results = block.map((_, vector) => nest.keep(this.#key(scalar, vector), 'v128'));
-    emitTogether(code, kind, operands, results, this.#tools);
+    if (scope.lookUp(this.#key(scalar, 0)) !== undefined) return;
+    const operands = block.map((_, vector) => this.#define(scalar.x, vector));
+    const results = block.map((_, vector) => scope.define(this.#key(scalar, vector), 'v128'));
+    emitInterleaved(code, kind, operands, results, this.#tools);
   }
 
   // ---- the operations
@@ -353,8 +352,8 @@ export class ScalarEmitter {
       this.access.load(this.#arrays[operand]!, index, this.block[vector]!),
     index: ({ index }, vector) => this.putIndices(index, this.block[vector]!),
     inside: (scalar, vector) => {
-      const { index, low, high } = this.guards.of(scalar);
-      const truth = this.guards.truthOf(scalar);
+      const { index, low, high } = this.predicates.of(scalar);
+      const truth = this.predicates.truthOf(scalar);
       if (truth !== null) {
         this.code.i32x4(truth ? -1 : 0);
         return;
@@ -377,7 +376,7 @@ export class ScalarEmitter {
     random: (scalar, vector) => {
       const { code } = this;
       const { dtype, key, counter, index } = scalar;
-      const prepared = this.nest.find(this.#wordsKey(scalar, vector));
+      const prepared = this.scope.lookUp(this.#wordsKey(scalar, vector));
       if (prepared !== undefined) {
         if (dtype === 'float32') emitUniform32(code, prepared);
         else code.get(prepared);
@@ -415,7 +414,7 @@ export class ScalarEmitter {
       this.withLocals([a, b], vector, (x, y) => emitBinary(this.code, kind, a.dtype, x, y, this.#tools));
     },
     where: ({ condition, a, b, dtype }, vector) => {
-      const truth = this.guards.truthOf(condition);
+      const truth = this.predicates.truthOf(condition);
       if (truth !== null) {
         this.emit(truth ? a : b, vector);
         return;
@@ -430,7 +429,7 @@ export class ScalarEmitter {
       this.emit(x, vector);
       convert(this.code, x.dtype, dtype);
     },
-    reduced: (scalar, vector) => this.code.get(this.#known(scalar, vector)!),
-    total: (scalar, vector) => this.code.get(this.#known(scalar, vector)!),
+    reduced: (scalar, vector) => this.code.get(this.#lookUp(scalar, vector)!),
+    total: (scalar, vector) => this.code.get(this.#lookUp(scalar, vector)!),
   };
 }

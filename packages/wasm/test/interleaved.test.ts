@@ -11,7 +11,9 @@ const features = {
     throw new Error('no function is imported');
   },
 };
-const straight = Object.entries(FLOAT32_FUNCTIONS).filter(([, { together }]) => together !== undefined);
+const straight = Object.entries(FLOAT32_FUNCTIONS).filter(
+  ([, { interleaved: together }]) => together !== undefined,
+);
 
 /** f of sixteen numbers at address 0, to address 64. */
 function run(
@@ -93,7 +95,7 @@ test.each(straight)('%s', (_, f) => {
       code.set(results[vector]!);
     });
   }, values);
-  const together = run((code, xs, results) => f.together!(code, xs, results, features), values);
+  const together = run((code, xs, results) => f.interleaved!(code, xs, results, features), values);
   expect(together).toEqual(alone);
   expect(new Set(alone).size).toBeGreaterThan(4);
 });

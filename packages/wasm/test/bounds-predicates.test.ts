@@ -1,17 +1,17 @@
-// Guards are tested in as few loop variables as decide them, and loops are cut where guards change; so that
+// Guards are tested in as few loop variables as decide them, and loops are cut where bounds predicates change; so that
 // padded and joined arrays are read whole vectors at a time.
 import { evaluateIndex, type Index } from '@firsthand/compiler';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Code } from '../src/assembler/code.ts';
-import { coarseGuard, shiftIndex, type Guard } from '../src/scalar/indices.ts';
-import { Nest } from '../src/scalar/nest.ts';
+import { coarsePredicate, shiftIndex, type BoundsPredicate } from '../src/scalar/indices.ts';
+import { CodegenScope } from '../src/scalar/codegen-scope.ts';
 import { splitIndexSet } from '../src/kernels/index-set-splitting.ts';
 import { affine, divided } from './support/build.ts';
 
-function nestOf(extents: readonly number[], laneAxis = extents.length - 1): Nest {
+function nestOf(extents: readonly number[], laneAxis = extents.length - 1): CodegenScope {
   const code = new Code([]);
-  return new Nest({ code, extents, axes: extents.map(() => code.local('i32')), laneAxis });
+  return new CodegenScope({ code, extents, axes: extents.map(() => code.local('i32')), laneAxis });
 }
 
 /** Every place of a few axes. */
@@ -23,7 +23,7 @@ function placesOf(extents: readonly number[]): number[][] {
   );
 }
 
-const holds = ({ index, low, high }: Guard, place: readonly number[]): boolean => {
+const holds = ({ index, low, high }: BoundsPredicate, place: readonly number[]): boolean => {
   const value = evaluateIndex(index, place);
   return value >= low && value < high;
 };
@@ -32,13 +32,13 @@ describe('a coarse guard', () => {
   test('leaves out what cannot decide', () => {
     const nest = nestOf([8, 3, 4, 32]);
     const guard = { index: affine(-256, [1, 128], [2, 32], [3, 1]), low: 0, high: 128 };
-    expect(coarseGuard(guard, (index) => nest.rangeOf(index))).toEqual({
+    expect(coarsePredicate(guard, (index) => nest.rangeOf(index))).toEqual({
       index: affine(-256, [1, 128]),
       low: 0,
       high: 128,
     });
     const kept = { index: affine(0, [2, 32], [3, 2]), low: 0, high: 64 };
-    expect(coarseGuard(kept, (index) => nest.rangeOf(index))).toBe(kept);
+    expect(coarsePredicate(kept, (index) => nest.rangeOf(index))).toBe(kept);
   });
 
   test('is true where the guard is', () => {
@@ -58,7 +58,7 @@ describe('a coarse guard', () => {
             low,
             high: low + width,
           };
-          const coarse = coarseGuard(guard, (index) => nest.rangeOf(index));
+          const coarse = coarsePredicate(guard, (index) => nest.rangeOf(index));
           for (const place of places)
             expect(holds(coarse, place), `${place.join()}`).toBe(holds(guard, place));
         },
@@ -130,7 +130,7 @@ describe('within a part of an axis', () => {
   test('quotients that are the same everywhere disappear', () => {
     const nest = nestOf([64, 3]);
     expect(nest.resolve(index).terms).toHaveLength(3);
-    nest.restrict(1, 2, 3, () => {
+    nest.inRange(1, 2, 3, () => {
       const resolved = nest.resolve(index);
       expect(resolved).toEqual({ offset: 5 + 8192 - 64, terms: affine(0, [0, 32], [1, 34]).terms });
       for (let value = 0; value < 64; value++)
@@ -145,7 +145,7 @@ describe('within a part of an axis', () => {
     const eighth = divided('quotient', affine(8, [0, 16], [1, 1]), 8);
     const vector = { shift: 4, lanes: 4 };
     expect(nest.stepOf(eighth, vector)).toBeNull();
-    nest.within({ from: 0, to: 64, alignment: 8 }, () => {
+    nest.inLaneRange({ from: 0, to: 64, alignment: 8 }, () => {
       expect(nest.stepOf(eighth, vector)).toBe(0);
       expect(nest.stepOf(divided('remainder', affine(8, [0, 16], [1, 1]), 8, 3), vector)).toBe(3);
       expect(nest.stepOf(divided('quotient', affine(2, [1, 1]), 8), vector)).toBeNull();
