@@ -109,23 +109,15 @@ export async function createWasm(options?: WasmOptions): Promise<Device> {
     tile: tileFor(features),
     divideFrom: team === null ? Infinity : divideFrom,
   });
-  const session = new Session({
-    storages: new StorageManager(memory),
-    library,
-    code: new WeakMap(),
-    team,
-    roofline,
-  });
+  const storages = new StorageManager(memory);
+  const session = new Session({ storages, library, code: new WeakMap(), team, roofline });
   const device = team instanceof PageTeam ? new PageDevice(session) : new WasmDevice(session);
   if (team !== null) dropped.register(device, team);
   if (team instanceof BlockingTeam && wait) await team.start();
   return device;
 }
 
-/**
- * Reserves memory, and makes the team. @throws DeviceError without memory, or without a requested number of
- * threads
- */
+/** Reserves memory, and makes the team. @throws DeviceError without memory or the requested threads */
 function open(
   maxBytes: number,
   wanted: number | 'auto',
@@ -135,10 +127,8 @@ function open(
   if (count.threads > 1) {
     try {
       const memory = new LinearMemory(maxBytes, true);
-      return {
-        memory,
-        team: mayWait() ? new BlockingTeam(memory, count, wait) : new PageTeam(memory, count),
-      };
+      const team = mayWait() ? new BlockingTeam(memory, count, wait) : new PageTeam(memory, count);
+      return { memory, team };
     } catch (error) {
       // The engine has less shared memory than private memory, or no threads.
       if (!count.isOptional) throw error;
@@ -154,8 +144,7 @@ const DIVIDE_FROM = 16_384;
 const dropped = /* @__PURE__ */ new FinalizationRegistry<Team>((team) => team.stop());
 
 /** The error of threads that are not available. */
-function noThreads(problem: string): DeviceError {
-  const expected = "threads: 1, or 'auto'";
+function noThreads(problem: string, expected = "threads: 1, or 'auto'"): DeviceError {
   return new DeviceError({ operation: 'wasm', problem, expected, remedy: `give ${expected}` });
 }
 
@@ -163,13 +152,7 @@ function noThreads(problem: string): DeviceError {
 function threadsFor(wanted: number | 'auto'): number {
   if (wanted === 'auto') return idealThreads();
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
-    const expected = `a number from 1 to ${MAX_THREADS}, or 'auto'`;
-    throw new DeviceError({
-      operation: 'wasm',
-      problem: `threads is ${String(wanted)}`,
-      expected,
-      remedy: `give ${expected}`,
-    });
+    throw noThreads(`threads is ${String(wanted)}`, `a number from 1 to ${MAX_THREADS}, or 'auto'`);
   }
   if (wanted > 1 && !mayShare()) {
     throw noThreads(

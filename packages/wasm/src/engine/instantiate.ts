@@ -16,10 +16,7 @@ export interface Compiled {
   readonly exports: WebAssembly.Exports;
 }
 
-/**
- * Compiles a module and instantiates it with the imports `env`. @throws DeviceError if the engine or page
- * refuses
- */
+/** Compiles a module and instantiates it with the imports `env`. @throws DeviceError if this is refused */
 export function instantiate(bytes: Uint8Array<ArrayBuffer>, env: WebAssembly.ModuleImports): Compiled {
   try {
     const module = new WebAssembly.Module(bytes);

@@ -7,10 +7,7 @@
 
 /** Bytes to which addresses and sizes are rounded: one cache line. */
 const UNIT = 64;
-/**
- * Readable bytes after the requested ones: a kernel may load a whole vector where the array has one element
- * left.
- */
+/** Readable bytes after the requested ones: a kernel may load a whole vector for the last element. */
 const SLACK = 16;
 /** log₂ of the number of lists per power of two; sizes below this power have a list each. */
 const PRECISION = 4;

@@ -188,10 +188,7 @@ export class StorageManager implements StorageAllocator {
 
   // ---- memory
 
-  /**
-   * The address of a workspace of at least `bytes` bytes, uninitialised. @throws DeviceError if there is no
-   * room
-   */
+  /** The address of an uninitialised workspace of at least `bytes` bytes. @throws DeviceError without room */
   reserveWorkspace(bytes: number): number {
     if (this.#workspace !== null && this.#workspace.size >= bytes) return this.#workspace.address;
     this.freeWorkspace();

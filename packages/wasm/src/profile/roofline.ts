@@ -177,10 +177,7 @@ function emitCopy(code: Code, [from, to]: readonly Local[], bytes: number): void
   });
 }
 
-/**
- * Seconds of the fastest call. Waits for the engine's optimizing compiler while none takes less than
- * `enough`.
- */
+/** Seconds of the fastest call. Waits for the optimizing compiler while none takes less than `enough`. */
 function fastest(run: () => void, enough: number): number {
   const start = now();
   const since = (): number => now() - start;

@@ -28,10 +28,7 @@ const ELEMENT: { readonly [K in DType]: (value: number) => number } = {
   bool: (value) => (value === 0 ? 0 : 1),
 };
 
-/**
- * Bytes of copied arguments beyond which the workspace is freed after a run: the next may move them into
- * memory.
- */
+/** Bytes of copied arguments beyond which a run frees the workspace: the next may move them into memory. */
 const LARGE_BYTES = 16 * 2 ** 20;
 
 /** The value of an argument; null if the plan does not read it. */
@@ -87,10 +84,7 @@ export class WasmExecutable implements Executable {
 
   // ---- the steps of a run, for the device that goes on meanwhile
 
-  /**
-   * For each output of a run the argument that it overwrites, or its spec. @throws DeviceError unless they
-   * fit
-   */
+  /** For each output the argument that it overwrites, or its spec. @throws DeviceError unless they fit */
   expectedOutputs(args: readonly Arg[]): readonly (Storage | ArraySpec)[] {
     const seen = new Set<Arg>();
     const repeated = new Set<Arg>();
@@ -105,10 +99,7 @@ export class WasmExecutable implements Executable {
     });
   }
 
-  /**
-   * Checks the arguments, allocates everything, and fills the workspace. @throws DeviceError, with nothing
-   * changed
-   */
+  /** Checks arguments, allocates everything, fills the workspace. @throws DeviceError, with nothing changed */
   begin(args: readonly Arg[]): Run {
     const { storages } = this.#session.parts;
     storages.run++;
@@ -157,10 +148,7 @@ export class WasmExecutable implements Executable {
     return this.#times?.addTo(report) ?? report;
   }
 
-  /**
-   * Moves arguments into linear memory, and allocates a target for each output. @throws DeviceError without
-   * room
-   */
+  /** Moves arguments into memory, and allocates a target for each output. @throws DeviceError without room */
   #allocateOutputs(storages: StorageManager, inputs: readonly Input[], targets: OutputTarget[]): void {
     inputs.forEach((input, index) => {
       if (isWasmStorage(input) && (input.uses > 1 || this.#overwritten[index]!)) storages.promote(input);

@@ -4,7 +4,7 @@
  * that defines kernels imports none, so that no module keeps another alive.
  */
 import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
-import type { Callee } from '../assembler/code.ts';
+import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES, type Compiled } from '../engine/instantiate.ts';
 import type { Features } from '../engine/features.ts';
@@ -21,6 +21,8 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
  */
 const CAPACITY = 4096;
 
+type Source = Pick<PlannedKernel<WasmKernelPlan>, 'kernel' | 'plan'>;
+
 /** A kernel of a device, compiled or about to be. */
 export interface KernelFunction {
   /** The name of its export, unique in the device. Profilers show it. */
@@ -32,7 +34,7 @@ export interface KernelFunction {
   /** Its cost in vector instructions; 0 on a device of one thread. */
   readonly work: number;
   /** What it is compiled from; null once it is. */
-  source: PlannedKernel<WasmKernelPlan> | null;
+  source: Source | null;
   /** Null until its module is compiled. */
   compiled: { readonly module: WebAssembly.Module; readonly value: WebAssembly.ExportValue } | null;
 }
@@ -86,10 +88,7 @@ export class KernelLibrary {
     return { kernels: this.#compiled, modules: this.#modules };
   }
 
-  /**
-   * The functions of a plan's kernels, in order; equal kernels are one function. New ones are not compiled
-   * yet.
-   */
+  /** The functions of a plan's kernels, in order, new ones not compiled yet. Equal kernels are one function. */
   resolve(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
     const texts = new Map<Kernel, string>();
     const added = new Map<string, KernelFunction>();
@@ -121,13 +120,20 @@ export class KernelLibrary {
     const distinct = [...new Set(functions)];
     const added = distinct.filter(({ compiled }) => compiled === null);
     if (added.length < distinct.length) this.#compileKernels(added);
-    const canSplit = added.length === distinct.length && added.length > 0;
-    let compiled = this.#build(distinct, imports, canSplit, define);
+    const isNew = added.length > 0 && added.length === distinct.length;
+    let compiled = this.#build(distinct, imports, isNew, define);
     if (compiled === null) {
       this.#compileKernels(added);
       compiled = this.#build(distinct, imports, false, define)!;
     }
-    this.#touch(distinct);
+    for (const each of distinct) {
+      this.#kernels.delete(each.text);
+      this.#kernels.set(each.text, each);
+    }
+    for (const text of this.#kernels.keys()) {
+      if (this.#kernels.size <= CAPACITY) break;
+      this.#kernels.delete(text);
+    }
     return compiled;
   }
 
@@ -154,7 +160,7 @@ export class KernelLibrary {
       env[name] = value;
       imported.set(name, module.importFunction(name, signature));
     }
-    const added: [KernelFunction, PlannedKernel<WasmKernelPlan>][] = [];
+    const added: [KernelFunction, Source][] = [];
     for (const each of functions) {
       const { name, signature, source, compiled } = each;
       if (source !== null) added.push([each, source]);
@@ -170,7 +176,6 @@ export class KernelLibrary {
     for (const [each] of added) {
       each.compiled = { module: compiled.module, value: compiled.exports[each.name]! };
       each.source = null;
-      this.#kernels.set(each.text, each);
     }
     this.#compiled += added.length;
     if (added.length > 0) this.#modules++;
@@ -180,7 +185,7 @@ export class KernelLibrary {
   /** Emits new kernels, and the functions that they call. */
   #define(
     module: Module,
-    added: readonly (readonly [KernelFunction, PlannedKernel<WasmKernelPlan>])[],
+    added: readonly (readonly [KernelFunction, Source])[],
     callees: Map<KernelFunction, Callee>,
   ): void {
     const functions = new Map<Float64Import, Callee>();
@@ -188,41 +193,21 @@ export class KernelLibrary {
       const params = new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64');
       functions.set(name, module.importFunction(name, { params, results: ['f64'] }));
     }
+    const emit = (name: string, source: Source, partition: Partition | null, exported: boolean): Callee => {
+      const { length } = source.kernel.operands;
+      const body = (code: Code, params: readonly Local[]): void =>
+        emitKernel(code, length, source.plan, params, tools, partition);
+      return module.function(name, kernelSignature(length, partition !== null), body, { exported });
+    };
     const inner = new Map<string, Callee>();
     const define: KernelTools['define'] = (kernel, plan) => {
       const text = printKernel(kernel);
-      const defined =
-        inner.get(text) ??
-        module.function(
-          `${kernel.kind} of ${added[0]![0].name}`,
-          kernelSignature(kernel.operands.length, false),
-          (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, null),
-        );
-      inner.set(text, defined);
-      return defined;
+      const name = `${kernel.kind} of ${added[0]![0].name}`;
+      const callee = inner.get(text) ?? emit(name, { kernel, plan }, null, false);
+      inner.set(text, callee);
+      return callee;
     };
     const tools: KernelTools = { features: this.#options.features, functions, module, define };
-    for (const [each, { kernel, plan }] of added) {
-      const { name, signature, partition } = each;
-      const callee = module.function(
-        name,
-        signature,
-        (code, params) => emitKernel(code, kernel.operands.length, plan, params, tools, partition),
-        { exported: true },
-      );
-      callees.set(each, callee);
-    }
-  }
-
-  /** Marks kernels as the most recently used, and drops the least recently used ones. */
-  #touch(functions: readonly KernelFunction[]): void {
-    for (const each of functions) {
-      this.#kernels.delete(each.text);
-      this.#kernels.set(each.text, each);
-    }
-    for (const text of this.#kernels.keys()) {
-      if (this.#kernels.size <= CAPACITY) break;
-      this.#kernels.delete(text);
-    }
+    for (const [each, source] of added) callees.set(each, emit(each.name, source, each.partition, true));
   }
 }

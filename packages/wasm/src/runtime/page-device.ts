@@ -118,10 +118,7 @@ class PageStorage implements Storage {
     if (this.#isDisposed) throw freedStorage('wasm', this);
   }
 
-  /**
-   * The storage of the synchronous device, for jobs. @throws the error of the run that should have computed
-   * it
-   */
+  /** The storage of the synchronous device, for jobs. @throws the error of the run that computes it */
   get inner(): WasmStorage {
     if (this.#failure !== null) throw this.#failure;
     return this.#inner!;

@@ -26,10 +26,7 @@ const ONE_INTEGER: Signature = { params: ['i32'], results: [] };
 
 /** Stands for the number of a kernel where the next one begins. */
 const BEGINS = -1;
-/**
- * Is called by the first thread when a kernel is done, with its number in the plan, and with −1 when one
- * begins.
- */
+/** The first thread calls it with the number of each kernel that is done, and with −1 when one begins. */
 export type Stamp = (kernel: number) => void;
 
 /** Runs a plan with the workspace at an address. Null if it has run, else a promise of that. */
@@ -58,7 +55,15 @@ export function compileRun(
     ...(stamp !== null && { stamp: { signature: ONE_INTEGER, value: stamp } }),
   };
   const { module, exports } = library.compile(kernels, imports, (target, callees, imported) =>
-    new RunEmitter(plan, layout, kernels, callees, imported, shared?.threads ?? 1).define(target),
+    new RunEmitter({
+      plan,
+      layout,
+      kernels,
+      callees,
+      threads: shared?.threads ?? 1,
+      barrier: imported.get('barrier') ?? null,
+      stamp: imported.get('stamp') ?? null,
+    }).define(target),
   );
   const run = exports['run'] as RunFunction;
   if (shared === null) {
@@ -75,36 +80,30 @@ export function compileRun(
   return { run: (base) => shared.run(number, run, base), forget: () => shared.forget(number) };
 }
 
+/** What the code of a plan is emitted from. */
+interface RunParts {
+  readonly plan: Plan;
+  readonly layout: Layout;
+  readonly kernels: readonly KernelFunction[];
+  readonly callees: ReadonlyMap<KernelFunction, Callee>;
+  /** Null on a device of one thread. */
+  readonly barrier: Callee | null;
+  /** Null if kernels are not timed. */
+  readonly stamp: Callee | null;
+  readonly threads: number;
+}
+
 /** Emits the code of one plan. */
 class RunEmitter {
-  readonly #plan: Plan;
-  readonly #layout: Layout;
-  readonly #kernels: readonly KernelFunction[];
-  readonly #callees: ReadonlyMap<KernelFunction, Callee>;
-  readonly #barrier: Callee | null;
-  readonly #stamp: Callee | null;
-  readonly #threads: number;
+  readonly #parts: RunParts;
   /** For each kernel, whether a barrier precedes it. */
   readonly #barriers: readonly boolean[];
   /** Kernels without a partition since the last barrier: they go round the threads. */
   #serialKernels = 0;
 
-  constructor(
-    plan: Plan,
-    layout: Layout,
-    kernels: readonly KernelFunction[],
-    callees: ReadonlyMap<KernelFunction, Callee>,
-    imported: ReadonlyMap<string, Callee>,
-    threads: number,
-  ) {
-    this.#plan = plan;
-    this.#layout = layout;
-    this.#kernels = kernels;
-    this.#callees = callees;
-    this.#barrier = imported.get('barrier') ?? null;
-    this.#stamp = imported.get('stamp') ?? null;
-    this.#threads = threads;
-    this.#barriers = this.#barrier === null || this.#stamp !== null ? [] : barriersOf(plan);
+  constructor(parts: RunParts) {
+    this.#parts = parts;
+    this.#barriers = parts.barrier === null || parts.stamp !== null ? [] : barriersOf(parts.plan);
   }
 
   /** Defines and exports `run`. */
@@ -122,7 +121,7 @@ class RunEmitter {
         code.call(callee);
       }
       this.#emitKernels(code, last, params as RunParams);
-      if (this.#barrier !== null) code.get(params[2]!).call(this.#barrier);
+      if (this.#parts.barrier !== null) code.get(params[2]!).call(this.#parts.barrier);
     };
     module.function('run', RUN, run, { exported: true });
   }
@@ -131,7 +130,7 @@ class RunEmitter {
   #groups(): readonly (readonly number[])[] {
     const groups: number[][] = [];
     let addresses = Infinity;
-    this.#plan.kernels.forEach(({ buffers }, number) => {
+    this.#parts.plan.kernels.forEach(({ buffers }, number) => {
       if (addresses >= MAX_ADDRESSES) {
         groups.push([]);
         addresses = 0;
@@ -151,25 +150,25 @@ class RunEmitter {
   }
 
   #emitCall(code: Code, number: number, [base, thread, threads]: RunParams): void {
-    const { scratch } = this.#plan.kernels[number]!;
-    const kernel = this.#kernels[number]!;
+    const { scratch } = this.#parts.plan.kernels[number]!;
+    const kernel = this.#parts.kernels[number]!;
     if (this.#barriers[number] === true) this.#emitBarrier(code, threads);
     const call = (): void => {
       this.#pushOperands(code, base, number);
       this.#pushAddress(code, base, { kind: 'arena', offset: scratch.offset });
-      if (kernel.partition !== null && this.#barrier !== null) {
+      if (kernel.partition !== null && this.#parts.barrier !== null) {
         // Each thread has scratch memory of its own.
         code
           .get(thread)
-          .i32(scratch.bytes / this.#threads)
+          .i32(scratch.bytes / this.#parts.threads)
           .op('i32.mul')
           .op('i32.add');
         pushChunkStart(code, kernel.partition, thread, 0, threads);
         pushChunkStart(code, kernel.partition, thread, 1, threads);
       }
-      code.call(this.#callees.get(kernel)!);
+      code.call(this.#parts.callees.get(kernel)!);
     };
-    if (kernel.partition !== null || this.#barrier === null) call();
+    if (kernel.partition !== null || this.#parts.barrier === null) call();
     else
       code
         .get(thread)
@@ -181,14 +180,14 @@ class RunEmitter {
   }
 
   #emitBarrier(code: Code, threads: Local): void {
-    code.get(threads).call(this.#barrier!);
+    code.get(threads).call(this.#parts.barrier!);
     this.#serialKernels = 0;
   }
 
   #emitStamp(code: Code, number: number, [, thread, threads]: RunParams): void {
-    const stamp = this.#stamp;
+    const stamp = this.#parts.stamp;
     if (stamp === null) return;
-    if (this.#barrier !== null) {
+    if (this.#parts.barrier !== null) {
       this.#emitBarrier(code, threads);
       // A thread that slept at a barrier may still be waking when it opens, but not once it has come to the
       // next.
@@ -205,10 +204,10 @@ class RunEmitter {
    * Threads that share a kernel all write the same values there.
    */
   #pushOperands(code: Code, base: Local, number: number): void {
-    const { buffers } = this.#plan.kernels[number]!;
-    const table = this.#layout.tables[number]!;
+    const { buffers } = this.#parts.plan.kernels[number]!;
+    const table = this.#parts.layout.tables[number]!;
     const push = (buffer: number): void =>
-      this.#pushAddress(code, base, this.#plan.buffers[buffer]!.location);
+      this.#pushAddress(code, base, this.#parts.plan.buffers[buffer]!.location);
     if (table === null) {
       buffers.forEach(push);
       return;
@@ -223,7 +222,7 @@ class RunEmitter {
 
   /** Pushes the address of a buffer. */
   #pushAddress(code: Code, base: Local, location: BufferLocation): void {
-    const { arena, arguments: specs } = this.#layout;
+    const { arena, arguments: specs } = this.#parts.layout;
     code.get(base);
     if (location.kind === 'arena') {
       code.i32(arena + location.offset).op('i32.add');
@@ -235,10 +234,7 @@ class RunEmitter {
   }
 }
 
-/**
- * Pushes ⌊chunks·(thread + offset)/threads⌋·chunkSize: the start of a thread's range, or of the next
- * thread's.
- */
+/** Pushes ⌊chunks·(thread + offset)/threads⌋·chunkSize: the start of a thread's range, or of the next's. */
 function pushChunkStart(
   code: Code,
   { chunks, chunkSize }: Partition,

@@ -36,8 +36,7 @@ export class BlockingTeam implements Team {
   readonly #count: ThreadCount;
   readonly #waits: boolean;
   readonly #words: Int32Array;
-  /** Compiled when a plan first needs it. */
-  #compiled: ReturnType<typeof createSynchronization> | null = null;
+  readonly #synchronization: ReturnType<typeof createSynchronization>;
   /** Null until they are started. */
   #workers: readonly WorkerThread[] | null = null;
   /** Messages that every worker has been sent. */
@@ -61,11 +60,8 @@ export class BlockingTeam implements Team {
     this.#memory = memory;
     this.#count = count;
     this.#waits = waits;
+    this.#synchronization = createSynchronization(memory);
     this.#words = new Int32Array(memory.memory.buffer);
-  }
-
-  get #synchronization(): ReturnType<typeof createSynchronization> {
-    return (this.#compiled ??= createSynchronization(this.#memory));
   }
 
   get barrier(): (threads: number) => void {
@@ -170,10 +166,7 @@ export class BlockingTeam implements Team {
     }
   }
 
-  /**
-   * A worker has ended. One that has taken no message has not started, and then no job was given to the
-   * others.
-   */
+  /** A worker has ended. One that has taken no message has not started, so the others were given no job. */
   #onEnd(thread: number, reason: string): void {
     if (this.#load(WORDS.taken + 64 * thread) === 0) return this.#giveUp(reason);
     this.#failure ??= reason;

@@ -102,6 +102,13 @@ export function startWorker(
   const deliver = (message: unknown): void => {
     if (isWanted) onMessage(message);
   };
+  const handleOf = (worker: Pick<NodeWorker | Worker, 'postMessage' | 'terminate'>): WorkerThread => ({
+    postMessage: (message) => worker.postMessage(message),
+    terminate: () => {
+      isWanted = false;
+      void worker.terminate();
+    },
+  });
   const platform = nodePlatform();
   if (platform !== null) {
     const worker = new platform.Worker(source, { eval: true });
@@ -110,13 +117,7 @@ export function startWorker(
     worker.on('exit', (code) => fail(`it has ended with code ${String(code)}`));
     // Last, since a listener for messages keeps the process alive.
     worker.unref();
-    return {
-      postMessage: (message) => worker.postMessage(message),
-      terminate: () => {
-        isWanted = false;
-        void worker.terminate();
-      },
-    };
+    return handleOf(worker);
   }
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   try {
@@ -126,13 +127,7 @@ export function startWorker(
       fail(message || 'the page forbids it: its Content-Security-Policy must allow worker-src blob:'),
     );
     worker.addEventListener('messageerror', () => fail('it cannot take memory that is shared'));
-    return {
-      postMessage: (message) => worker.postMessage(message),
-      terminate: () => {
-        isWanted = false;
-        worker.terminate();
-      },
-    };
+    return handleOf(worker);
   } finally {
     URL.revokeObjectURL(url);
   }

@@ -11,10 +11,7 @@ import { now as time } from '../engine/clock.ts';
 import { instantiate } from '../engine/instantiate.ts';
 import { PAGE, type LinearMemory } from '../memory/linear-memory.ts';
 
-/**
- * Addresses in the first page of the memory. Words that different threads write are on cache lines of their
- * own.
- */
+/** Addresses in the first page of memory. Words that different threads write are on different cache lines. */
 export const WORDS = {
   /** Counts jobs; a new number wakes the workers. */
   job: 64,

@@ -11,10 +11,7 @@ const OTHER: { readonly [K in Mode]: Mode } = { parallel: 'serial', serial: 'par
 
 /** Runs in the faster mode after which the slower one is probed. */
 const FIRST_PROBES: readonly number[] = [2, 4, 8, 16, 32];
-/**
- * Runs between later probes, by the faster mode. Serial is probed seldom: its time does not depend on other
- * programs.
- */
+/** Runs between later probes, by the faster mode. Other programs change the time of serial runs little. */
 const PROBE_INTERVAL: { readonly [K in Mode]: number } = { parallel: 256, serial: 64 };
 /** Runs of a probe. The fastest counts: in the first, threads may have to be woken. */
 const PROBE_RUNS = 3;
