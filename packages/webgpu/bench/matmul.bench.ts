@@ -7,11 +7,11 @@
  * Both ladders on SwiftShader, 256 × 256 × 256, two cores of a busy machine (an idle one is nearly twice as
  * fast):
  *
- *   one sum of an invocation, one step in a turn   0.38    one sum                                    0.33
- *   four steps in a turn                           0.44    64 × 64 sums in workgroup memory           0.43
+ *   one sum of an invocation, one step            0.38    one sum                                    0.33
+ *   four steps in an iteration                     0.44    64 × 64 sums in workgroup memory           0.43
  *   4 × 4 sums                                     1.13    loads of four                              0.57
  *   8 × 4 sums                                     1.97    two buffers                                0.44
- *   lanes tell each other what they loaded         2.89    128 × 128 sums, 8 × 8 of an invocation     0.94
+ *   lanes broadcast what they loaded               2.89    128 × 128 sums, 8 × 8 of an invocation     0.94
  *   8 × 8 sums                                     3.44
  *   16 × 8 sums                                    4.54
  *
@@ -48,10 +48,10 @@ const register =
 
 const IN_SOFTWARE: readonly Rung[] = [
   ['one sum, one step', register({})],
-  ['four steps in a turn', register({ unroll: 4 })],
+  ['four steps in an iteration', register({ unroll: 4 })],
   ['4 × 4 sums', register({ unroll: 4, rows: 4, columns: 4 })],
   ['8 × 4 sums', register({ unroll: 4, rows: 8, columns: 4 })],
-  ['lanes tell each other what they loaded', register({ unroll: 4, rows: 8, columns: 4, broadcasts: true })],
+  ['lanes broadcast what they loaded', register({ unroll: 4, rows: 8, columns: 4, broadcasts: true })],
   ['8 × 8 sums', register({ unroll: 4, rows: 8, columns: 8, broadcasts: true })],
   ['16 × 8 sums', register({ unroll: 4, rows: 16, columns: 8, broadcasts: true })],
 ];
@@ -119,13 +119,13 @@ function nameOf({ batch = [], m, k, n, transposed = '', dtype = 'float32' }: Pro
   return `${batch.map((extent) => `${extent}·`).join('')}(${m} × ${k})${left} (${k} × ${n})${right}${dtype === 'float32' ? '' : ` ${dtype}`}`;
 }
 
-/** GFLOP/s of each, the best of many runs in turns. */
+/** GFLOP/s of each, the best of many interleaved runs. */
 async function ratesOf(races: readonly Timed[], operations: number): Promise<readonly number[]> {
   const times = Math.max(1, Math.floor(5e7 / operations));
   const best = races.map(() => Infinity);
   for (const { run } of races) await run(1);
   const until = performance.now() + MILLISECONDS * races.length;
-  do for (const [place, { run }] of races.entries()) best[place] = Math.min(best[place]!, await run(times));
+  do for (const [race, { run }] of races.entries()) best[race] = Math.min(best[race]!, await run(times));
   while (performance.now() < until);
   return best.map((milliseconds) => operations / milliseconds / 1e6);
 }
@@ -138,9 +138,9 @@ async function report(
   const races: Timed[] = [];
   for (const [name, shader] of shaders) races.push(await timed(device, name, kernel, shader));
   const rates = await ratesOf(races, operationsOf(kernel));
-  races.forEach(({ name, compiling, close }, place) => {
+  races.forEach(({ name, compiling, close }, race) => {
     console.log(
-      `${name.padEnd(40)} ${rates[place]!.toFixed(2).padStart(8)} GFLOP/s, compiled in ${compiling.toFixed(0).padStart(4)} ms`,
+      `${name.padEnd(40)} ${rates[race]!.toFixed(2).padStart(8)} GFLOP/s, compiled in ${compiling.toFixed(0).padStart(4)} ms`,
     );
     close();
   });
@@ -152,7 +152,7 @@ console.log(`## Register tiles, 256 × 256 × 256, on ${profile.name}\n`);
 await report(
   device,
   ladder,
-  IN_SOFTWARE.filter(([name]) => profile.subgroups?.most === 4 || !/tell/.test(name)).map(
+  IN_SOFTWARE.filter(([name]) => profile.subgroups?.most === 4 || !/broadcast/.test(name)).map(
     ([name, shader]) => [name, shader(ladder)],
   ),
 );

@@ -37,7 +37,7 @@ test('a buffer that has been given back is handed out again, for any size that i
   expect(made).toEqual([1024, 1024]);
 });
 
-test('sizes are multiples of 4, hold what is asked for, and waste an eighth at the most', () => {
+test('sizes are multiples of 4, at least the requested bytes, and waste an eighth at most', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (bytes) => {
       const size = bufferBytes(bytes);
@@ -48,7 +48,7 @@ test('sizes are multiples of 4, hold what is asked for, and waste an eighth at t
   );
 });
 
-test('no size is beyond what a buffer may have, as long as what is asked for is not', () => {
+test('no size exceeds the limit of a buffer, unless the request does', () => {
   const most = 2 ** 31 - 4;
   expect([most, most - 4, most - 5, 1.9e9].map((bytes) => bufferBytes(bytes, most))).toEqual([
     most,
@@ -61,7 +61,7 @@ test('no size is beyond what a buffer may have, as long as what is asked for is 
   expect(made).toEqual([2 ** 31 - 8]);
 });
 
-test('what lies free for long is given back to the driver, the longest first', () => {
+test('buffers that are free for long are destroyed, the oldest first', () => {
   const { device, destroyed } = fakeGPU();
   const pool = new BufferPool(device, 0, 'test', () => {});
   const large = [100, 110, 130].map((mebibytes) => pool.take(mebibytes * 2 ** 20));
@@ -71,7 +71,7 @@ test('what lies free for long is given back to the driver, the longest first', (
   expect(destroyed).toHaveLength(3);
 });
 
-test('no memory is an error that says how much was asked for, and what to do', async () => {
+test('no memory is an error that says how much was requested, and what to do', async () => {
   const { device } = fakeGPU(2 ** 20);
   const errors: DeviceError[] = [];
   const pool = new BufferPool(device, 0, 'test', (error) => errors.push(error));

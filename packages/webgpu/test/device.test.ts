@@ -29,7 +29,7 @@ function executablesOf(device: Device): Executable[] {
   return list;
 }
 
-describe('what a person is told', () => {
+describe('errors say what to do', () => {
   test('the adapter, and that it computes in software', async () => {
     const device = await createWebGPU();
     expect(device.profile).toMatchObject({ name: 'google swiftshader', isSoftware: true });
@@ -219,8 +219,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       }),
     );
     const [own, body] = results as [(typeof results)[0], (typeof results)[0]];
-    own.out.forEach((value, place) => expect(value).toBeCloseTo(body.out[place]!, 5));
-    own.grad.forEach((value, place) => expect(value).toBeCloseTo(body.grad[place]!, 5));
+    own.out.forEach((value, index) => expect(value).toBeCloseTo(body.out[index]!, 5));
+    own.grad.forEach((value, index) => expect(value).toBeCloseTo(body.grad[index]!, 5));
     expect(own.names).toContain('swiglu 6');
     expect(body.names.join()).not.toContain('swiglu');
   });
@@ -253,15 +253,15 @@ describe('more arrays than a shader may bind', () => {
     const device = await createWebGPU();
     setDefaultDevice(device);
     const count = 3 * device.profile.maxBindings;
-    const inputs = Array.from({ length: count }, (_, place) => tensor([place, 1]));
+    const inputs = Array.from({ length: count }, (_, index) => tensor([index, 1]));
     const total = inputs.reduce((sum, each) => sum.add(each));
     expect(await total.toArray()).toEqual([(count * (count - 1)) / 2, count]);
-    const counters = Array.from({ length: count }, (_, place) =>
-      tensor([place], { name: `counter ${place}` }),
+    const counters = Array.from({ length: count }, (_, index) =>
+      tensor([index], { name: `counter ${index}` }),
     );
     for (const counter of counters) counter.assign(counter.add(total.slice(0, 1, 2)));
     const values = await Promise.all(counters.map((counter) => counter.item()));
-    expect(values).toEqual(counters.map((_, place) => place + count));
+    expect(values).toEqual(counters.map((_, index) => index + count));
     device.dispose();
   });
 });

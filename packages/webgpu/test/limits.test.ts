@@ -55,7 +55,7 @@ async function kernelsOf(run: () => Promise<unknown>): Promise<readonly string[]
   return list.flatMap((executable) => executable.report().kernels.map(({ source }) => source));
 }
 
-test('a sum of 40 arrays is several kernels, of which none has to copy arrays together', async () => {
+test('a sum of 40 arrays is several kernels, none of which packs arrays', async () => {
   const list = Array.from({ length: 40 }, (_, index) => filled(8192, index));
   let sum: Float32Array | null = null;
   const kernels = await kernelsOf(async () => {
@@ -66,7 +66,7 @@ test('a sum of 40 arrays is several kernels, of which none has to copy arrays to
   for (const source of kernels) expect(source).not.toContain('packed');
 });
 
-test('small arrays, and single numbers, lie side by side in one', async () => {
+test('small arrays, and single numbers, are packed into one buffer', async () => {
   const weights = Array.from({ length: 60 }, (_, index) => tensor([index, 1, 2], { device }));
   const x = filled(8190, 1).reshape(2730, 3);
   const step = compile((given: Tensor) => sumOf(weights.map((each) => each.mul(given))).sum());

@@ -185,7 +185,7 @@ describe('rows', () => {
     );
   });
 
-  test('NaN is the extreme, and its first place', async () => {
+  test('NaN is the extreme, and its first position', async () => {
     const numbers = scattered(2 * 300);
     numbers[170] = NaN;
     numbers[250] = NaN;

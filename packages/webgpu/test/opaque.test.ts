@@ -1,5 +1,5 @@
-// What shader compilers make of float operations: nothing but the operations, in maps of one and of four
-// elements at a time, in rows, and in what finishes a product.
+// Shader compilers rewrite no float operation: in maps of one and of four elements, in rows, in the epilogue
+// of a product.
 import type { Tensor } from '@firsthand/autograd';
 import { describe, expect, test } from 'vitest';
 import { expectSame, filled, kernelsOf, PROFILES, shadersOf } from './support/kernels.ts';
@@ -19,7 +19,7 @@ describe('NaN, infinities and roundings survive', () => {
     const [kernel] = kernelsOf('loop', chains, ['float32', [rows, 12]], ['float32', [rows, 12]]);
     const length = 12 * rows;
     const [x, y] = [0, 1].map((which) =>
-      Array.from({ length }, (_, place) => SPECIAL[which === 0 ? place % 12 : Math.floor(place / 12) % 12]!),
+      Array.from({ length }, (_, index) => SPECIAL[which === 0 ? index % 12 : Math.floor(index / 12) % 12]!),
     );
     const arrays = kernel!.operands.map(({ dtype, length: size }, operand) =>
       filled(dtype, operand === 0 ? x! : operand === 1 ? y! : [0], size),

@@ -47,7 +47,7 @@ test('batches, and operands that they share', async () => {
   await expectProduct(productKernel({ batch: [300, 250], m: 1, k: 2, n: 3 }));
 });
 
-test('lines that lie apart, from somewhere on', async () => {
+test('lines with gaps, from an offset on', async () => {
   await expectProduct(productKernel({ m: 18, k: 10, n: 22, offset: 5, gap: 3 }));
   await expectProduct(
     productKernel({ batch: [2], m: 18, k: 10, n: 22, offset: 4, gap: 4, transposed: 'ab' }),
@@ -170,13 +170,13 @@ test('a small kernel as text', async () => {
       return bitcast<f32>(bitcast<u32>(x) ^ zero);
     }
 
-    fn either_nan(a: f32, b: f32) -> bool {
-      return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
-    }
-
     // The float with these bits. A parameter is no constant, so NaN and infinity are allowed.
     fn f32_of_bits(bits: u32) -> f32 {
       return bitcast<f32>(bits);
+    }
+
+    fn either_nan(a: f32, b: f32) -> bool {
+      return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
     }
 
     // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
@@ -258,7 +258,7 @@ test('a small kernel as text', async () => {
   `);
 });
 
-test('tiles are large where there is much to do, and their lanes lie where there is room', () => {
+test('tiles are large where products are, and lanes are along the longer axis', () => {
   const profile: AdapterProfile = { ...PROFILES.software, subgroups: { least: 4, most: 4, directive: true } };
   const tileFor = (product: Product): string => {
     const { lanes, rows, columns } = chooseRegisterTile(productKernel(product), profile);

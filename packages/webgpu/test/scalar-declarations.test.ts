@@ -1,27 +1,35 @@
-/** The library's functions say which others they call, and are declared after them. */
+/** Each of the library's functions declares itself, and is declared after those that it calls. */
 import { expect, test } from 'vitest';
-import { declarationsOf, FUNCTIONS, type FunctionName } from '../src/scalar/functions.ts';
+import { declarationsOf, FUNCTIONS, functionsIn, type FunctionName } from '../src/scalar/functions.ts';
 
 const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 /** WGSL without comments. */
-const codeOf = (name: FunctionName): string => FUNCTIONS[name].code.replaceAll(/\/\/.*/g, '');
+const codeOf = (name: FunctionName): string => FUNCTIONS[name].replaceAll(/\/\/.*/g, '');
+/** The functions that a function calls. */
+const calledBy = (name: FunctionName): FunctionName[] =>
+  NAMES.filter((other) => other !== name && new RegExp(`\\b${other}\\(`).test(codeOf(name)));
 
-test.each(NAMES)('%s declares itself, and says what it calls', (name) => {
-  const code = codeOf(name);
-  expect([...code.matchAll(/\bfn (\w+)/g)].map((match) => match[1])).toEqual([name]);
-  const called = NAMES.filter((other) => other !== name && new RegExp(`\\b${other}\\(`).test(code));
-  expect([...FUNCTIONS[name].needs].sort()).toEqual(called.sort());
+test.each(NAMES)('%s declares itself, and what it calls is known', (name) => {
+  expect([...codeOf(name).matchAll(/\bfn (\w+)/g)].map((match) => match[1])).toEqual([name]);
+  expect([...new Set(functionsIn(FUNCTIONS[name]))].sort()).toEqual(calledBy(name).sort());
+});
+
+test('calls in comments and of the language are none', () => {
+  expect(functionsIn('// exp_f32(x)\nlet y = select(1.0, exp_f32(tanh(x)), is_nan(x));')).toEqual([
+    'exp_f32',
+    'is_nan',
+  ]);
 });
 
 test('each is declared once, after those that it calls', () => {
   const text = declarationsOf([...NAMES, 'exp_f32', ...NAMES]);
-  const places = NAMES.map((name) =>
+  const positions = NAMES.map((name) =>
     [...text.matchAll(new RegExp(`\\bfn ${name}\\(`, 'g'))].map(({ index }) => index),
   );
-  places.forEach((found, i) => {
+  positions.forEach((found, i) => {
     expect(found, NAMES[i]).toHaveLength(1);
-    for (const called of FUNCTIONS[NAMES[i]!].needs)
-      expect(places[NAMES.indexOf(called)]![0]).toBeLessThan(found[0]!);
+    for (const called of calledBy(NAMES[i]!))
+      expect(positions[NAMES.indexOf(called)]![0]).toBeLessThan(found[0]!);
   });
 });
 

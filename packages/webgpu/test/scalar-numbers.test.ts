@@ -276,10 +276,10 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
         inputs.map((input) => wordsOf(dtype, input)),
         cases,
       );
-      const places = inputs[0]!.map((_, i) => inputs.map((input) => input[i]!));
-      const literals = places.flatMap((operands) => cases.map((c) => ofLiterals(c, dtype, operands)));
+      const tuples = inputs[0]!.map((_, i) => inputs.map((input) => input[i]!));
+      const literals = tuples.flatMap((operands) => cases.map((c) => ofLiterals(c, dtype, operands)));
       const results = await evaluate([dtype], [wordsOf(dtype, [1])], literals);
-      const expected = places.flatMap((_, i) => atRuntime.map((result) => result[i]!));
+      const expected = tuples.flatMap((_, i) => atRuntime.map((result) => result[i]!));
       expectSame(results.flat(), expected, (i) => literals[i]!.expression('', '', '').text);
     };
     await compare(unaryCases, numbers);
@@ -348,10 +348,10 @@ describe.each(DTYPES_OF_WGSL)('%s', (dtype) => {
     REDUCTIONS.forEach((kind, k) => {
       if (dtype !== 'float16' || k > 1)
         expectSame(results[1 + k]!, numbersIn(binary(steps[k]!, x, y)), (i) => `${kind}(${a[i]}, ${b[i]})`);
-      const kept = results[5 + k]!.map((value, i) =>
+      const unchanged = results[5 + k]!.map((value, i) =>
         kind === 'sum' && elements[i] === 0 ? elements[i] : value,
       ); // 0 + −0 = 0
-      expectSame(kept, elements, (i) => `${kind}(identity, ${a[i]})`);
+      expectSame(unchanged, elements, (i) => `${kind}(identity, ${a[i]})`);
     });
   });
 });

@@ -20,22 +20,22 @@ import {
 } from './support/kernels.ts';
 import { plainLayout } from './support/run-shader.ts';
 
-/** A scan whose operands lie as `factors` say: of the row axes, then of the columns. */
+/** A scan whose operands have the given strides: of the row axes, then of the columns. */
 function scan(
   dtype: DType,
   rows: readonly number[],
   count: number,
-  factors: readonly number[],
-  fold: ScanKind = 'sum',
+  strides: readonly number[],
+  kind: ScanKind = 'sum',
 ): ScanKernel {
-  const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
+  const index = affine(0, ...strides.map((stride, axis) => [axis, stride] as const));
   const length = sizeOf(rows) * count;
-  // The factors of a linear recurrence are its terms, from the last to the first.
-  const last = [...rows, count].reduce((sum, extent, axis) => sum + (extent - 1) * factors[axis]!, 0);
-  const backwards = affine(last, ...factors.map((factor, axis) => [axis, -factor] as const));
+  // The coefficients of a linear recurrence are its terms, from the last to the first.
+  const last = [...rows, count].reduce((sum, extent, axis) => sum + (extent - 1) * strides[axis]!, 0);
+  const backwards = affine(last, ...strides.map((stride, axis) => [axis, -stride] as const));
   return {
     kind: 'scan',
-    scan: fold,
+    scan: kind,
     operands: operandsOf([
       [dtype, length],
       [dtype, length],
@@ -44,30 +44,30 @@ function scan(
     count,
     dtype,
     value: load(0, dtype, index),
-    coefficient: fold === 'linear' ? load(0, dtype, backwards) : null,
+    coefficient: kind === 'linear' ? load(0, dtype, backwards) : null,
     stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
   };
 }
 
-const FOLDS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
+const KINDS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
 const numeric: readonly DType[] = ['float32', 'float16', 'int32', 'uint32'];
 /** Whole numbers, so that sums of floats are exact in every order. */
 const whole = (length: number, low = -3, high = 4): number[] => scattered(length, low, high).map(Math.floor);
 
-/** Numbers whose folds are exact in every order; those of integers wrap. */
-function numbersFor(fold: ScanKind, dtype: DType, length: number): number[] {
+/** Numbers whose scans are exact in every order; those of integers wrap. */
+function numbersFor(kind: ScanKind, dtype: DType, length: number): number[] {
   if (dtype === 'uint32') return whole(length, 0, 9).map((each) => (each === 7 ? 2 ** 32 - 1 : each));
-  if (fold === 'sum' || dtype === 'int32') return whole(length);
-  if (fold === 'linear') return whole(length, -1, 2);
+  if (kind === 'sum' || dtype === 'int32') return whole(length);
+  if (kind === 'linear') return whole(length, -1, 2);
   // Powers of two whose products leave no range, and now and then a 0 that ends them all.
-  return whole(length, 0, 100).map((each, place) =>
-    each === 0 && place % 7 === 0 ? 0 : [2, -0.5, 1, -1][place % 4]!,
+  return whole(length, 0, 100).map((each, index) =>
+    each === 0 && index % 7 === 0 ? 0 : [2, -0.5, 1, -1][index % 4]!,
   );
 }
 
-describe.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))(
+describe.each(KINDS.flatMap((kind) => numeric.map((dtype) => [kind, dtype] as const)))(
   '%s of %s',
-  (fold, dtype) => {
+  (kind, dtype) => {
     test.each<[string, readonly number[], number, readonly number[]]>([
       ['one element', [], 1, [1]],
       ['one short row', [], 37, [1]],
@@ -76,10 +76,10 @@ describe.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as co
       ['columns between rows', [23], 5, [1, 23]],
       ['several row axes', [3, 1, 6], 70, [420, 0, 1, 6]],
       ['more rows than invocations', [70], 40, [40, 1]],
-    ])('%s', async (_, rows, count, factors) => {
-      const kernel = scan(dtype, rows, count, factors, fold);
+    ])('%s', async (_, rows, count, strides) => {
+      const kernel = scan(dtype, rows, count, strides, kind);
       const { length } = kernel.operands[0]!;
-      const numbers = numbersFor(fold, dtype, length);
+      const numbers = numbersFor(kind, dtype, length);
       await expectSame(kernel, [filled(dtype, numbers), filled(dtype, [0], length)]);
     });
   },
@@ -109,9 +109,9 @@ test('rows of every length', async () => {
 test('infinities and NaN stay, and go no other way than to the right', async () => {
   const length = 3000;
   const numbers = whole(length);
-  const with_ = (places: readonly (readonly [number, number])[]): number[] =>
-    places.reduce((list, [at, value]) => list.with(at, value), numbers);
-  for (const places of [
+  const with_ = (positions: readonly (readonly [number, number])[]): number[] =>
+    positions.reduce((list, [at, value]) => list.with(at, value), numbers);
+  for (const positions of [
     [[700, Infinity]],
     [
       [5, Infinity],
@@ -124,11 +124,11 @@ test('infinities and NaN stay, and go no other way than to the right', async () 
     ],
   ] as const) {
     await expectSame(scan('float32', [], length, [1]), [
-      filled('float32', with_(places)),
+      filled('float32', with_(positions)),
       filled('float32', [0], length),
     ]);
     await expectSame(scan('float32', [40], 75, [1, 40]), [
-      filled('float32', with_(places)),
+      filled('float32', with_(positions)),
       filled('float32', [0], length),
     ]);
   }
@@ -200,7 +200,7 @@ test('more rows than a dispatch has workgroups along one dimension', async () =>
     PROFILES.software,
   );
   const pairs = [1, 3, 3, 4, 2, 5];
-  expect(sums!.findIndex((sum, place) => sum !== pairs[place % 6])).toBe(-1);
+  expect(sums!.findIndex((sum, index) => sum !== pairs[index % 6])).toBe(-1);
 });
 
 describe('cumsum, as the compiler has it', () => {

@@ -84,7 +84,7 @@ describe.each(['add', 'set'] as const)('%s', (mode) => {
           stride: width,
         });
       }
-      // single elements, one position for all, no loop at all, and targets that are not told apart
+      // single elements, one position for all, no loop at all, and slices that overlap
       await expectScatter({
         ...shared,
         extents: [10],
@@ -112,34 +112,34 @@ describe.each(['add', 'set'] as const)('%s', (mode) => {
 });
 
 /**
- * A scatter of `steps` rows of `places` elements to `extent` rows of a target, or, if it is turned, of their
+ * A scatter of `steps` rows of `slices` elements to `extent` rows of a target, or, if it is turned, of their
  * columns; its positions are of the rows alone.
  */
 function tableKernel(
   dtype: DType,
   mode: 'add' | 'set',
   steps: number,
-  places: number,
+  slices: number,
   extent: number,
   isTurned: boolean,
 ): ScatterKernel {
   const at = isTurned
     ? { index: affine(0, [1, extent]), stride: 1 }
-    : { index: affine(0, [1, 1]), stride: places };
+    : { index: affine(0, [1, 1]), stride: slices };
   return {
     kind: 'scatter',
     operands: [
       { dtype: 'int32', length: steps, access: 'read' },
-      { dtype, length: steps * places, access: 'read' },
-      { dtype, length: extent * places, access: 'update' },
+      { dtype, length: steps * slices, access: 'read' },
+      { dtype, length: extent * slices, access: 'update' },
     ],
-    extents: [steps, places],
+    extents: [steps, slices],
     mode,
     target: 2,
     ...at,
     extent,
     position: load(0, 'int32', affine(0, [0, 1])),
-    value: load(1, dtype, rowMajor([steps, places])),
+    value: load(1, dtype, rowMajor([steps, slices])),
   };
 }
 
@@ -159,7 +159,7 @@ function partitionOf(kernel: ScatterKernel, profile: 'software' | 'hardware'): s
   return `${stripes === kernel.extent ? 'one' : stripes === 1 ? 'all' : 'several'}, ${chunks === 1 ? 'whole' : 'cut'}`;
 }
 
-describe('targets are dealt out', () => {
+describe('targets are divided among invocations', () => {
   test.each<[string, 'software' | 'hardware', number, number, number]>([
     ['one, whole', 'software', 50, 2, 5],
     ['several, whole', 'software', 200, 2, 30],
@@ -171,10 +171,10 @@ describe('targets are dealt out', () => {
     ['several, whole', 'hardware', 50, 20, 1001],
     ['one, cut', 'hardware', 3000, 3, 7],
     ['several, cut', 'hardware', 3000, 1, 1001],
-  ])('%s (%s, %i steps, %i places, %i targets of each)', async (way, profile, steps, places, extent) => {
+  ])('%s (%s, %i steps, %i slices, %i targets of each)', async (way, profile, steps, slices, extent) => {
     for (const isTurned of [false, true]) {
       for (const mode of ['add', 'set'] as const) {
-        const kernel = tableKernel(isTurned ? 'int32' : 'float32', mode, steps, places, extent, isTurned);
+        const kernel = tableKernel(isTurned ? 'int32' : 'float32', mode, steps, slices, extent, isTurned);
         expect(partitionOf(kernel, profile)).toBe(way);
         await expectSame(kernel, tableArrays(kernel), undefined, [PROFILES[profile]]);
       }
@@ -193,12 +193,12 @@ test('of every size', async () => {
       modes,
       fc.constantFrom(...DTYPES_OF_WGSL),
       fc.boolean(),
-      async (steps, places, extent, mode, dtype, isTurned) => {
+      async (steps, slices, extent, mode, dtype, isTurned) => {
         const kernel = tableKernel(
           dtype === 'bool' && mode === 'add' ? 'uint32' : dtype,
           mode,
           steps,
-          places,
+          slices,
           extent,
           isTurned,
         );
@@ -242,11 +242,11 @@ test('sums of many keep their digits', async () => {
   arrays[0]!.forEach((position, step) => (wanted[position]! += arrays[1]![step]!));
   for (const profile of Object.values(PROFILES)) {
     const [, , sums] = await runOnGPU(kernel, arrays, profile);
-    wanted.forEach((sum, place) => expect(Math.abs(sums![place]! / sum - 1)).toBeLessThan(2e-5));
+    wanted.forEach((sum, index) => expect(Math.abs(sums![index]! / sum - 1)).toBeLessThan(2e-5));
   }
 });
 
-test('more places than a dispatch has workgroups along one dimension', async () => {
+test('more slices than a dispatch has workgroups along one dimension', async () => {
   const rows = 64 * 65537;
   const kernel: ScatterKernel = {
     ...tableKernel('int32', 'add', 1, rows, 1, false),
@@ -254,7 +254,7 @@ test('more places than a dispatch has workgroups along one dimension', async () 
   };
   const arrays = [filled('int32', [0], 1), filled('int32', [1, 2, 3], rows), filled('int32', [5, 7], rows)];
   const [, , sums] = await runOnGPU(kernel, arrays, PROFILES.software);
-  expect(sums!.findIndex((sum, place) => sum !== 1 + (place % 3) + (place % 2 === 0 ? 5 : 7))).toBe(-1);
+  expect(sums!.findIndex((sum, index) => sum !== 1 + (index % 3) + (index % 2 === 0 ? 5 : 7))).toBe(-1);
 });
 
 describe('as the compiler has it', () => {

@@ -118,8 +118,8 @@ test('more rows than a dispatch has workgroups along one dimension', async () =>
     [filled('int32', [1, 2, 3], 2 * rows), filled('int32', [-1], 2 * rows)],
     PROFILES.software,
   );
-  const places = [0, 1, 1, 0, 0, 1];
-  expect(order!.findIndex((place, at) => place !== places[at % 6])).toBe(-1);
+  const positions = [0, 1, 1, 0, 0, 1];
+  expect(order!.findIndex((position, at) => position !== positions[at % 6])).toBe(-1);
 });
 
 describe('as the compiler has it', () => {

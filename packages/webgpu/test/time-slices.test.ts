@@ -1,4 +1,4 @@
-// Work in slices: in order, not longer than a slice at a time, and told of what fails.
+// Time slices: tasks run in order, no longer than a slice at a time, and report what fails.
 import { expect, test, vi } from 'vitest';
 import { TimeSlicer } from '../src/runtime/time-slices.ts';
 
@@ -16,13 +16,13 @@ function* count(to: number, log: (at: number) => void = () => {}): Generator<voi
   return to;
 }
 
-test('what is short is done at once', () => {
+test('a short task runs at once', () => {
   const sliced = new TimeSlicer().start(count(3));
   expect(sliced.isDone).toBe(true);
   expect(sliced.finish()).toBe(3);
 });
 
-test('what is long is done in turns of the event loop, one piece after the other', async () => {
+test('a long task runs in later turns of the event loop, one task after the other', async () => {
   tick();
   const slices = new TimeSlicer();
   const log: string[] = [];
@@ -49,7 +49,7 @@ test('the event loop has its turns in between', async () => {
   expect(turns).toBeGreaterThan(1);
 });
 
-test('what somebody cannot wait for is finished at once', async () => {
+test('a task is finished at once on demand', async () => {
   tick();
   const slices = new TimeSlicer();
   const first = slices.start(count(100));
@@ -59,7 +59,7 @@ test('what somebody cannot wait for is finished at once', async () => {
   expect(second.finish()).toBe(100);
 });
 
-test('a failure is thrown in the first slice, and told to whoever asks after it', async () => {
+test('a failure is thrown in the first slice, or by finish after it', async () => {
   tick();
   const slices = new TimeSlicer();
   function* fail(after: number): Generator<void, number> {

@@ -85,8 +85,8 @@ test('an array that is both factors, and one that is added to the result as well
     b: load(1, 'float32', affine(3, [0, 16], [1, 1])),
   } as const;
   const added: ContractKernel = { ...squared, stores: squared.stores.map((store) => ({ ...store, value })) };
-  const longer = added.operands.map((operand, place) =>
-    place === 1 ? { ...operand, length: 260 } : operand,
+  const longer = added.operands.map((operand, position) =>
+    position === 1 ? { ...operand, length: 260 } : operand,
   );
   await expectProduct({ ...added, operands: longer }, { emitters: by(small) });
 });

@@ -59,7 +59,7 @@ export interface Timed {
   readonly name: string;
   /** Milliseconds until there is a pipeline. */
   readonly compiling: number;
-  /** Milliseconds of one of so many runs. In software that is processor time, shared out to all cores. */
+  /** Milliseconds per run, of `times` runs. In software: processor time divided by the cores. */
   run(times: number): Promise<number>;
   close(): void;
 }
@@ -80,7 +80,7 @@ export async function timed(
   if (error !== null) throw new Error(`${error.message}\n${shader.wgsl}`);
   const buffers = operands.map(({ length, dtype }) => {
     const buffer = device.createBuffer({ size: 4 * length, usage: STORAGE, mappedAtCreation: true });
-    const numbers = Array.from({ length }, (_, place) => ((place * 0.618) % 2) - 1);
+    const numbers = Array.from({ length }, (_, index) => ((index * 0.618) % 2) - 1);
     if (dtype === 'float32') new Float32Array(buffer.getMappedRange()).set(numbers);
     else new Int32Array(buffer.getMappedRange()).set(numbers.map((number) => number * 1000));
     buffer.unmap();

@@ -10,6 +10,7 @@ import {
   type Index,
   type LoopKernel,
   type Scalar,
+  type Term,
 } from '@firsthand/compiler';
 import { sizeOf } from '@firsthand/linalg';
 import { declareAxes, range } from '../emit/axes.ts';
@@ -67,17 +68,14 @@ type Motion = 'vector' | 'still';
 /**
  * The operands that are accessed as vec4; null unless each access is either that or the same for all four.
  */
-function vectorOperands(
-  kernel: LoopKernel,
-  { aliasOf: shares, packed }: OperandLayout,
-): ReadonlySet<number> | null {
+function vectorOperands(kernel: LoopKernel, { aliasOf, packed }: OperandLayout): ReadonlySet<number> | null {
   const extents = extentsOf(kernel);
   const inner = extents.length - 1;
   if (extents[inner]! % LANES !== 0 || packed.size > 0 || kernel.passes.length !== 1) return null;
   const { stores } = kernel.passes[0]!;
   const motions = new Map<number, Motion>();
   const note = (operand: number, motion: Motion | null): boolean => {
-    const array = shares[operand]!;
+    const array = aliasOf[operand]!;
     if (motion === null || (motions.get(array) ?? motion) !== motion) return false;
     if (motion === 'vector' && kernel.operands[array]!.length % LANES !== 0) return false;
     motions.set(array, motion);
@@ -97,24 +95,19 @@ function motionOf(index: Index, inner: number): Motion | null {
   const stride = coefficientOf(index, inner);
   if (stride === 0) return 'still';
   if (stride !== 1 || index.offset % LANES !== 0) return null;
-  return index.terms.every(
-    (term) => term.atom.kind === 'axis' && (term.atom.axis === inner || term.coefficient % LANES === 0),
-  )
-    ? 'vector'
-    : null;
+  const isAligned = index.terms.every(
+    ({ atom, coefficient }) => atom.kind === 'axis' && (atom.axis === inner || coefficient % LANES === 0),
+  );
+  return isAligned ? 'vector' : null;
 }
 
-/**
- * The index of the vector of an aligned access, over the same axes, of which the innermost counts vectors.
- */
+/** The index of the vec4 of an aligned access, over the same axes, of which the innermost counts vec4s. */
 function vectorIndex({ offset, terms }: Index, inner: number): Index {
-  return {
-    offset: offset / LANES,
-    terms: terms.map(({ coefficient, atom }) => ({
-      coefficient: atom.kind === 'axis' && atom.axis === inner ? coefficient : coefficient / LANES,
-      atom,
-    })),
-  };
+  const isInner = ({ atom }: Term): boolean => atom.kind === 'axis' && atom.axis === inner;
+  const scaled = terms.map((term) =>
+    isInner(term) ? term : { ...term, coefficient: term.coefficient / LANES },
+  );
+  return { offset: offset / LANES, terms: scaled };
 }
 
 function vectorMap(kernel: LoopKernel, layout: OperandLayout, vectors: ReadonlySet<number>): Shader {

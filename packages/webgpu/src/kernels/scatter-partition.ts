@@ -37,20 +37,11 @@ export function scatterPartition(kernel: ScatterKernel, { isSoftware }: AdapterP
   const axes = range(extents.length);
   const size = (some: readonly number[]): number => sizeOf(some.map((axis) => extents[axis]!));
   // Where slices may overlap, one invocation does everything.
-  if (!isInjective(kernel))
-    return {
-      parallelAxes: [],
-      sequentialAxes: axes,
-      targetSlices: 1,
-      steps: size(axes),
-      stripes: 1,
-      chunks: 1,
-    };
+  const whole = { targetSlices: 1, steps: size(axes), stripes: 1, chunks: 1 };
+  if (!isInjective(kernel)) return { parallelAxes: [], sequentialAxes: axes, ...whole };
   const used = new Set(axesIn(index));
-  const [parallelAxes, sequentialAxes] = [
-    axes.filter((axis) => used.has(axis)),
-    axes.filter((axis) => !used.has(axis)),
-  ];
+  const parallelAxes = axes.filter((axis) => used.has(axis));
+  const sequentialAxes = axes.filter((axis) => !used.has(axis));
   const [targetSlices, steps] = [size(parallelAxes), size(sequentialAxes)];
   const adapter = isSoftware ? 'software' : 'hardware';
   const rounds = (items: number): number => Math.max(1, items / ENOUGH[adapter]);
@@ -67,17 +58,10 @@ export function scatterPartition(kernel: ScatterKernel, { isSoftware }: AdapterP
     chunks *= 2
   ) {
     for (const stripes of [extent, ...powersBelow(extent)]) {
-      if (cost(stripes, chunks) < cost(best.stripes, best.chunks))
-        best = { stripes: stripes, chunks: chunks };
+      if (cost(stripes, chunks) < cost(best.stripes, best.chunks)) best = { stripes, chunks };
     }
   }
-  return {
-    parallelAxes: parallelAxes,
-    sequentialAxes: sequentialAxes,
-    targetSlices: targetSlices,
-    steps,
-    ...best,
-  };
+  return { parallelAxes, sequentialAxes, targetSlices, steps, ...best };
 }
 
 /** Powers of two that are smaller than a number. */

@@ -8,39 +8,24 @@ import type { AdapterProfile } from '../emit/profile.ts';
 import { tileCount } from './tile-grid.ts';
 import { bytesOf, invocationsOf, type WorkgroupTile } from './workgroup-tile.ts';
 
-const COMMON = { buffers: 2, vectors: true } as const;
-/** The tiles, from the largest to the smallest, with their throughput relative to the first. */
-export const WORKGROUP_TILES: readonly { readonly tile: WorkgroupTile; readonly rate: number }[] = [
-  { tile: { rows: 128, columns: 128, depth: 8, perInvocation: { rows: 8, columns: 8 }, ...COMMON }, rate: 1 },
-  {
-    tile: { rows: 64, columns: 64, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.7,
-  },
-  {
-    tile: { rows: 32, columns: 64, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.65,
-  },
-  {
-    tile: { rows: 64, columns: 32, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.65,
-  },
-  {
-    tile: { rows: 32, columns: 32, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.6,
-  },
-  {
-    tile: { rows: 16, columns: 64, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.5,
-  },
-  {
-    tile: { rows: 64, columns: 16, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.5,
-  },
-  {
-    tile: { rows: 16, columns: 16, depth: 16, perInvocation: { rows: 4, columns: 4 }, ...COMMON },
-    rate: 0.3,
-  },
-];
+/** Rows, columns, depth, rows and columns of an invocation; throughput relative to the first. */
+const SIZES = [
+  [128, 128, 8, 8, 1],
+  [64, 64, 16, 4, 0.7],
+  [32, 64, 16, 4, 0.65],
+  [64, 32, 16, 4, 0.65],
+  [32, 32, 16, 4, 0.6],
+  [16, 64, 16, 4, 0.5],
+  [64, 16, 16, 4, 0.5],
+  [16, 16, 16, 4, 0.3],
+] as const;
+
+/** The tiles, from the largest to the smallest, with their throughput. */
+export const WORKGROUP_TILES: readonly { readonly tile: WorkgroupTile; readonly rate: number }[] =
+  /* @__PURE__ */ SIZES.map(([rows, columns, depth, side, rate]) => ({
+    tile: { rows, columns, depth, perInvocation: { rows: side, columns: side }, buffers: 2, vectors: true },
+    rate,
+  }));
 
 /** Workgroups that keep an adapter busy. */
 const ENOUGH = 128;

@@ -40,7 +40,7 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
       operand,
       index,
       strides: { outer: outerStride, k: kStride },
-      element: element,
+      element,
       declaration: null,
     };
   }
@@ -49,7 +49,7 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
   const element: MatrixOperand['element'] = (...positions) =>
     `${name}_index(${[...batch, ...positions].join(', ')})`;
   const declaration = `\n// The index of an element.\nfn ${name}_index(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
-  return { name, operand, index, strides: null, element: element, declaration };
+  return { name, operand, index, strides: null, element, declaration };
 }
 
 /** The matrices of a kernel. */

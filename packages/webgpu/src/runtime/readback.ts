@@ -53,7 +53,7 @@ export class Readback {
     return sources.map(({ buffer, bytes }, output) => {
       const offset = output * BUFFER_UNIT;
       encoder.copyBufferToBuffer(buffer.buffer, 0, staging.buffer.buffer, offset, bytes);
-      return { staging: staging, offset };
+      return { staging, offset };
     });
   }
 

@@ -167,7 +167,7 @@ export class Session implements StorageSession {
     this.requireSize(bytes, `an array of ${dtype} [${length}]`);
     this.#live += bytes;
     this.measure(0);
-    return new WebGPUStorage(this, dtype, length, { buffer: null, bytes: bytes, staged: null }, words);
+    return new WebGPUStorage(this, dtype, length, { buffer: null, bytes, staged: null }, words);
   }
 
   #attachBuffer(storage: WebGPUStorage): PooledBuffer {

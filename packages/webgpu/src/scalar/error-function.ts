@@ -8,18 +8,13 @@
  * The normal distribution function is that of @firsthand/wasm: Φ(−t) = e^(−t²/2)·R(t), with R a quotient of
  * polynomials whose coefficients are all positive, and t² in two parts.
  */
-import type { Declarations } from './declaration.ts';
-import type { ExponentialName } from './exponential.ts';
-import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
 export type ErrorFunctionName = 'erf_f32' | 'normal_cdf_f32';
 
 /** The error function, and that of the normal distribution. */
-export const ERROR_FUNCTION: Declarations<ErrorFunctionName, ExponentialName | FloatBitsName> = {
-  erf_f32: {
-    needs: ['bounded_by'],
-    code: `
+export const ERROR_FUNCTION: Readonly<Record<ErrorFunctionName, string>> = {
+  erf_f32: `
 // erf x: x·p(x²) where |x| < 1, else 1 − q(x)⁴, with the sign of x.
 fn erf_f32(x: f32) -> f32 {
   let a = bounded_by(abs(x), 4.0);
@@ -32,10 +27,7 @@ fn erf_f32(x: f32) -> f32 {
   let result = select(a * p, 1.0 - complement, a >= 1.0);
   return bitcast<f32>(bitcast<u32>(result) | (bitcast<u32>(x) & 0x80000000u));
 }`,
-  },
-  normal_cdf_f32: {
-    needs: ['bounded_by', 'power_of_2'],
-    code: `
+  normal_cdf_f32: `
 // Φ(−t) = e^(−h²/2)·e^(−(t−h)(t+h)/2)·R(t), where h is the first 12 bits of t = |x|, whose square is exact;
 // the exponential is that of exp_f32.
 fn normal_cdf_f32(x: f32) -> f32 {
@@ -53,5 +45,4 @@ fn normal_cdf_f32(x: f32) -> f32 {
   let upper = (fma(change, above, above) / below) * power * power;
   return select(1.0 - upper, upper, x < 0.0);
 }`,
-  },
 };

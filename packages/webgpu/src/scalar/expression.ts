@@ -3,7 +3,7 @@
  * with the operands named a, b and c: `(a + b)`, `exp_f32(a)`.
  */
 import { DTypeError, type DType } from '@firsthand/linalg';
-import { FUNCTIONS, type FunctionName } from './functions.ts';
+import { functionsIn, type FunctionName } from './functions.ts';
 
 /** An expression, with the library functions that it calls: a name, a literal, a call, or in parentheses. */
 export interface Expression {
@@ -46,19 +46,12 @@ export function elementType(dtype: DType): 'f32' | 'i32' | 'u32' {
   return type === 'bool' ? 'u32' : type;
 }
 
-function isFunction(name: string): name is FunctionName {
-  return Object.hasOwn(FUNCTIONS, name);
-}
-
 const OPERANDS = ['a', 'b', 'c'];
 
 /** Substitutes operands into a form. */
 export function expressionOf(form: string, ...operands: readonly string[]): Expression {
-  const names: readonly string[] = form.match(/\w+(?=\()/g) ?? [];
-  return {
-    text: form.replaceAll(/\b[abc]\b/g, (name) => operands[OPERANDS.indexOf(name)]!),
-    needs: names.filter(isFunction),
-  };
+  const text = form.replaceAll(/\b[abc]\b/g, (name) => operands[OPERANDS.indexOf(name)]!);
+  return { text, needs: functionsIn(form) };
 }
 
 /** Substitutes an expression for the first operand of a form, and texts for the others. */

@@ -4,7 +4,6 @@
  * `round`, `min` and conversions to integers are slow on software adapters; `select`, `floor` and products of
  * integers are fast.
  */
-import type { Declarations } from './declaration.ts';
 
 /** The functions of this file. */
 export type FloatBitsName =
@@ -23,10 +22,8 @@ export type FloatBitsName =
   | 'to_half';
 
 /** Floats by their bits. */
-export const FLOAT_BITS: Declarations<FloatBitsName, FloatBitsName> = {
-  opaque_f32: {
-    needs: [],
-    code: `
+export const FLOAT_BITS: Readonly<Record<FloatBitsName, string>> = {
+  opaque_f32: `
 // 0, but unknown to the compiler: \`main\` sets it to the z of its workgroup.
 var<private> zero: u32;
 
@@ -34,62 +31,38 @@ var<private> zero: u32;
 fn opaque_f32(x: f32) -> f32 {
   return bitcast<f32>(bitcast<u32>(x) ^ zero);
 }`,
-  },
-  f32_of_bits: {
-    needs: [],
-    code: `
+  f32_of_bits: `
 // The float with these bits. A parameter is no constant, so NaN and infinity are allowed.
 fn f32_of_bits(bits: u32) -> f32 {
   return bitcast<f32>(bits);
 }`,
-  },
-  runtime_f32: {
-    needs: [],
-    code: `
+  runtime_f32: `
 // x, but not as a constant: constants that overflow are errors.
 fn runtime_f32(x: f32) -> f32 {
   return x;
 }`,
-  },
-  runtime_i32: {
-    needs: [],
-    code: `
+  runtime_i32: `
 fn runtime_i32(x: i32) -> i32 {
   return x;
 }`,
-  },
-  runtime_u32: {
-    needs: [],
-    code: `
+  runtime_u32: `
 fn runtime_u32(x: u32) -> u32 {
   return x;
 }`,
-  },
-  is_nan: {
-    needs: [],
-    code: `
+  is_nan: `
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }`,
-  },
-  either_nan: {
-    needs: [],
-    code: `
+  either_nan: `
 fn either_nan(a: f32, b: f32) -> bool {
   return max(bitcast<u32>(a) & 0x7fffffffu, bitcast<u32>(b) & 0x7fffffffu) > 0x7f800000u;
 }`,
-  },
-  is_true: {
-    needs: [],
-    code: `
+  is_true: `
 // x ≠ 0, for NaN and subnormal numbers too.
 fn is_true(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) != 0u;
 }`,
-  },
-  bounded_by: {
-    needs: [],
-    code: `
+  bounded_by: `
 // x, clamped to ±bound, for bound > 0. NaN stays NaN: the bits are compared, not the floats.
 fn bounded_by(x: f32, bound: f32) -> f32 {
   let bits = bitcast<u32>(x);
@@ -97,10 +70,7 @@ fn bounded_by(x: f32, bound: f32) -> f32 {
   let larger = (bits & 0x7fffffffu) - limit <= 0x7f800000u - limit;
   return select(x, bitcast<f32>((bits & 0x80000000u) | limit), larger);
 }`,
-  },
-  sign_f32: {
-    needs: [],
-    code: `
+  sign_f32: `
 // 1 with the sign of x; x itself if it is 0, −0 or NaN, which are those below 1 and above ∞ in their bits
 // less 1.
 fn sign_f32(x: f32) -> f32 {
@@ -108,30 +78,21 @@ fn sign_f32(x: f32) -> f32 {
   let unchanged = (bits & 0x7fffffffu) - 1u >= 0x7f800000u;
   return select(bitcast<f32>((bits & 0x80000000u) | 0x3f800000u), x, unchanged);
 }`,
-  },
-  max_f32: {
-    needs: ['either_nan', 'f32_of_bits'],
-    code: `
+  max_f32: `
 // The larger one, 0 being larger than −0; NaN if one is. Equal numbers have equal bits unless they are zeros.
 fn max_f32(a: f32, b: f32) -> f32 {
   let equal = bitcast<f32>(bitcast<u32>(a) & bitcast<u32>(b));
   let larger = select(select(b, a, a > b), equal, a == b);
   return select(larger, f32_of_bits(0x7fc00000u), either_nan(a, b));
 }`,
-  },
-  min_f32: {
-    needs: ['either_nan', 'f32_of_bits'],
-    code: `
+  min_f32: `
 // The smaller one, −0 being smaller than 0; NaN if one is.
 fn min_f32(a: f32, b: f32) -> f32 {
   let equal = bitcast<f32>(bitcast<u32>(a) | bitcast<u32>(b));
   let smaller = select(select(b, a, a < b), equal, a == b);
   return select(smaller, f32_of_bits(0x7fc00000u), either_nan(a, b));
 }`,
-  },
-  to_half: {
-    needs: [],
-    code: `
+  to_half: `
 // The binary16 number nearest to x, ties to even. From 2⁻¹⁴ on 13 bits of the mantissa are rounded off, a
 // carry runs into the exponent, and from 65520 on the result is ∞. Below, all numbers are multiples of 2⁻²⁴,
 // which is the unit of the sum |x| + ½: it rounds as wanted, and the difference of the bits counts units.
@@ -145,5 +106,4 @@ fn to_half(x: f32) -> f32 {
   let small = bitcast<u32>(f32(units) * 0x1p-24);
   return bitcast<f32>(select(normal, small, magnitude < 0x38800000u) | (bits & 0x80000000u));
 }`,
-  },
 };

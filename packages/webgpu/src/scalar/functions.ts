@@ -1,5 +1,4 @@
 /** The library of WGSL functions, and the declarations of those that a shader calls. */
-import type { Declaration } from './declaration.ts';
 import { ERROR_FUNCTION, type ErrorFunctionName } from './error-function.ts';
 import { EXPONENTIAL, type ExponentialName } from './exponential.ts';
 import { FLOAT_BITS, type FloatBitsName } from './float-bits.ts';
@@ -20,8 +19,8 @@ export type FunctionName =
   | PowerName
   | TrigonometricName;
 
-/** The functions. */
-export const FUNCTIONS: { readonly [K in FunctionName]: Declaration<FunctionName> } = {
+/** The text of each function, from the comment above it to its last brace. */
+export const FUNCTIONS: Readonly<Record<FunctionName, string>> = {
   ...FLOAT_BITS,
   ...INTEGERS,
   ...EXPONENTIAL,
@@ -32,16 +31,22 @@ export const FUNCTIONS: { readonly [K in FunctionName]: Declaration<FunctionName
   ...PHILOX,
 };
 
+/** The functions that a text calls, besides those of the language. */
+export function functionsIn(text: string): readonly FunctionName[] {
+  const names: readonly string[] = text.replaceAll(/\/\/.*|\bfn \w+/g, '').match(/\w+(?=\()/g) ?? [];
+  return names.filter((name): name is FunctionName => Object.hasOwn(FUNCTIONS, name));
+}
+
 /** Declares functions and all that they call, once each, callees first. */
-export function declarationsOf(needs: Iterable<FunctionName>): string {
+export function declarationsOf(names: Iterable<FunctionName>): string {
   const declared = new Set<FunctionName>();
   const texts: string[] = [];
   const declare = (name: FunctionName): void => {
     if (declared.has(name)) return;
     declared.add(name);
-    for (const called of FUNCTIONS[name].needs) declare(called);
-    texts.push(FUNCTIONS[name].code.trim());
+    for (const called of functionsIn(FUNCTIONS[name])) declare(called);
+    texts.push(FUNCTIONS[name].trim());
   };
-  for (const name of needs) declare(name);
+  for (const name of names) declare(name);
   return texts.join('\n\n');
 }

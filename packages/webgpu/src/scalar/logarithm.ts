@@ -3,16 +3,13 @@
  * plus f² times a minimax polynomial, that of
  * @firsthand/wasm. The multiples of ln 2 stand in `fma` for the reason given in `exponential.ts`.
  */
-import type { Declarations } from './declaration.ts';
 
 /** The functions of this file. */
 export type LogarithmName = 'log_f32' | 'log1p_f32' | 'log_sum' | 'log_limit';
 
 /** Logarithms. */
-export const LOGARITHM: Declarations<LogarithmName, LogarithmName> = {
-  log_sum: {
-    needs: [],
-    code: `
+export const LOGARITHM: Readonly<Record<LogarithmName, string>> = {
+  log_sum: `
 // k·ln 2 + ln(1 + f) for |f| ≤ 1/3.
 fn log_sum(k: f32, f: f32) -> f32 {
   let s = f * f;
@@ -20,20 +17,14 @@ fn log_sum(k: f32, f: f32) -> f32 {
   let odd = 0.333331972 + s * (0.20011434 + s * (0.139897034 + s * 0.140603438));
   return fma(k, 0.693145752, fma(k, 1.42860684e-6, f + s * (even + f * odd)));
 }`,
-  },
-  log_limit: {
-    needs: [],
-    code: `
+  log_limit: `
 // The logarithm of what is not positive and finite: −∞ of zeros, ∞ of ∞, else NaN.
 fn log_limit(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let limit = select(0x7fc00000u, bits, bits == 0x7f800000u);
   return bitcast<f32>(select(limit, 0xff800000u, (bits & 0x7fffffffu) == 0u));
 }`,
-  },
-  log_f32: {
-    needs: ['log_sum', 'log_limit'],
-    code: `
+  log_f32: `
 // ln x. A subnormal number is 2⁻¹⁴⁹ times the integer that its bits are.
 fn log_f32(x: f32) -> f32 {
   let bits = bitcast<i32>(x);
@@ -44,10 +35,7 @@ fn log_f32(x: f32) -> f32 {
   let result = log_sum(k, bitcast<f32>(normal - exponent) - 1.0);
   return select(log_limit(x), result, bitcast<u32>(bits) - 1u < 0x7f7fffffu);
 }`,
-  },
-  log1p_f32: {
-    needs: ['log_sum', 'log_limit'],
-    code: `
+  log1p_f32: `
 // ln(1 + x), with 1 + f = 2⁻ᵏ + x·2⁻ᵏ so that no digit of a small x is lost. From 2¹⁰⁰ on it is ln x =
 // ln(2⁻⁶⁴x) + 64 ln 2. −0 stays −0.
 fn log1p_f32(x: f32) -> f32 {
@@ -62,5 +50,4 @@ fn log1p_f32(x: f32) -> f32 {
   let finite = (bits < 0x7f800000u) | ((bits >= 0x80000000u) & (bits < 0xbf800000u));
   return select(log_limit(1.0 + x), signed, finite);
 }`,
-  },
 };

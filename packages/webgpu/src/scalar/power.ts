@@ -1,24 +1,16 @@
 /** Powers and remainders of floats, with the special values of IEEE 754. */
-import type { Declarations } from './declaration.ts';
-import type { ExponentialName } from './exponential.ts';
-import type { FloatBitsName } from './float-bits.ts';
 
 /** The functions of this file. */
 export type PowerName = 'upper_12' | 'log2_split' | 'pow_positive' | 'pow_f32' | 'mod_f32';
 
 /** Powers and remainders of floats. */
-export const POWER: Declarations<PowerName, PowerName | ExponentialName | FloatBitsName> = {
-  upper_12: {
-    needs: [],
-    code: `
+export const POWER: Readonly<Record<PowerName, string>> = {
+  upper_12: `
 // x rounded to 12 bits: products of two such numbers are exact.
 fn upper_12(x: f32) -> f32 {
   return bitcast<f32>((bitcast<u32>(x) + 0x800u) & 0xfffff000u);
 }`,
-  },
-  log2_split: {
-    needs: ['upper_12'],
-    code: `
+  log2_split: `
 // log₂ x for finite x > 0 in two floats, the first of 12 bits, to about 2⁻³⁴ of it. x = 2ᵏ·c·(1 + s)/(1 − s)
 // with c = 1 or 3/2 and |s| ≤ 0.1011, so that log₂ x = k + log₂ c + s·(2/ln 2 + s²·p(s²)). log₂ c, s and 2/ln
 // 2 are two floats each, as in fdlibm's e_pow.c (1993); p is minimax, to 2⁻³⁶. A subnormal number is 2⁻¹⁴⁹
@@ -46,10 +38,7 @@ fn log2_split(x: f32) -> vec2f {
   let high = upper_12((whole + product) + small);
   return vec2f(high, fma(s_high, 2.8857421875, whole - high) + small);
 }`,
-  },
-  pow_positive: {
-    needs: ['upper_12', 'log2_split', 'expm1_reduced', 'power_of_2'],
-    code: `
+  pow_positive: `
 // xʸ = 2^(y·log₂ x) for finite x > 0, in two factors as exp_f32 has them. Beyond 2³⁴ y makes 0 or ∞ of every
 // x but 1, and beyond ±200 so does the product.
 fn pow_positive(x: f32, y: f32) -> f32 {
@@ -66,10 +55,7 @@ fn pow_positive(x: f32, y: f32) -> f32 {
   let first = power_of_2(half);
   return fma(expm1_reduced(reduced * 0.693147181), first, first) * power_of_2(n - half);
 }`,
-  },
-  pow_f32: {
-    needs: ['f32_of_bits', 'pow_positive'],
-    code: `
+  pow_f32: `
 // xʸ. 1 where y = 0 or x = 1, whatever the other is, and where x = −1 and y = ±∞; NaN where x < 0 and y is no
 // integer.
 fn pow_f32(x: f32, y: f32) -> f32 {
@@ -88,10 +74,7 @@ fn pow_f32(x: f32, y: f32) -> f32 {
   let one = (y == 0.0) | (bits == 0x3f800000u);
   return f32_of_bits(select(select(signed, 0x7fc00000u, invalid), 0x3f800000u, one));
 }`,
-  },
-  mod_f32: {
-    needs: ['f32_of_bits'],
-    code: `
+  mod_f32: `
 // x − y·⌊x/y⌋, which has the sign of y. Where |x| ≥ |y| both are integers times 2^(e − 150), the weight of
 // the last bit of y, and so is the remainder, which is exact: each step divides eight more bits of x.
 fn mod_f32(x: f32, y: f32) -> f32 {
@@ -118,5 +101,4 @@ fn mod_f32(x: f32, y: f32) -> f32 {
   let smaller = select(x, x + y, opposite & (dividend != 0u)); // where |x| < |y|
   return select(f32_of_bits(0x7fc00000u), select(smaller, bitcast<f32>(exact | sign), divides), valid);
 }`,
-  },
 };

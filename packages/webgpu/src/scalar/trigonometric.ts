@@ -6,9 +6,6 @@
  * SIGNUM 18, 1983). Polynomials of the rest are minimax, those of
  * @firsthand/wasm. Below 2⁻¹² sine and tangent are x.
  */
-import type { Declarations } from './declaration.ts';
-import type { FloatBitsName } from './float-bits.ts';
-import type { PhiloxName } from './philox.ts';
 
 /** The functions of this file. */
 export type TrigonometricName =
@@ -20,11 +17,8 @@ export type TrigonometricName =
   | 'sin_quadrant';
 
 /** Sine, cosine and tangent. */
-export const TRIGONOMETRIC: Declarations<TrigonometricName, TrigonometricName | FloatBitsName | PhiloxName> =
-  {
-    reduce_large_angle: {
-      needs: ['f32_of_bits', 'multiply_high'],
-      code: `
+export const TRIGONOMETRIC: Readonly<Record<TrigonometricName, string>> = {
+  reduce_large_angle: `
 // (quadrant, high, low) as reduce_angle has them, for |x| ≥ 2¹²; NaN if x is NaN or infinite. |x| is m·2ᵉ,
 // and m times some 90 bits of 2/π, beginning with the bit of weight 2^(1 − e), is |x|·2/π modulo 4: two bits
 // of quadrant, and the fraction. Each of the words begins 8 bits after the one before it; m makes up for what
@@ -61,10 +55,7 @@ fn reduce_large_angle(x: f32) -> vec3f {
   let valid = bits < 0x7f800000u;
   return vec3f(quadrant * sign, select(f32_of_bits(0x7fc00000u), side * sign * high, valid), side * sign * ((product - high) + small));
 }`,
-    },
-    reduce_angle: {
-      needs: ['reduce_large_angle'],
-      code: `
+  reduce_angle: `
 // (quadrant, high, low): x = quadrant·π/2 + high + low modulo 2π, where |high| ≤ π/4 and quadrant is an
 // integer, as a float.
 fn reduce_angle(x: f32) -> vec3f {
@@ -77,10 +68,7 @@ fn reduce_angle(x: f32) -> vec3f {
   let high = near - product;
   return vec3f(k, high, fma(-k, 2.56334415e-12, (near - high) - product));
 }`,
-    },
-    sin_quadrant: {
-      needs: [],
-      code: `
+  sin_quadrant: `
 // The sine of quadrant·π/2 + high + low.
 fn sin_quadrant(quadrant: f32, high: f32, low: f32) -> f32 {
   let s = high * high;
@@ -90,27 +78,18 @@ fn sin_quadrant(quadrant: f32, high: f32, low: f32) -> f32 {
   let result = select(sine, cosine, (bits & 1u) != 0u);
   return bitcast<f32>(bitcast<u32>(result) ^ ((bits & 2u) * 0x40000000u));
 }`,
-    },
-    sin_f32: {
-      needs: ['reduce_angle', 'sin_quadrant'],
-      code: `
+  sin_f32: `
 fn sin_f32(x: f32) -> f32 {
   let angle = reduce_angle(x);
   return select(sin_quadrant(angle.x, angle.y, angle.z), x, abs(x) < 0x1p-12);
 }`,
-    },
-    cos_f32: {
-      needs: ['reduce_angle', 'sin_quadrant'],
-      code: `
+  cos_f32: `
 // The sine of x + π/2.
 fn cos_f32(x: f32) -> f32 {
   let angle = reduce_angle(x);
   return sin_quadrant(angle.x + 1.0, angle.y, angle.z);
 }`,
-    },
-    tan_f32: {
-      needs: ['reduce_angle'],
-      code: `
+  tan_f32: `
 // The tangent of high + low, or −1 over it in odd quadrants.
 fn tan_f32(x: f32) -> f32 {
   let angle = reduce_angle(x);
@@ -121,5 +100,4 @@ fn tan_f32(x: f32) -> f32 {
   let quotient = select(tangent, -1.0, odd) / select(1.0, tangent, odd);
   return select(quotient, x, abs(x) < 0x1p-12);
 }`,
-    },
-  };
+};

@@ -20,8 +20,7 @@ export interface Product {
 }
 
 /**
- * A matrix for each place of the batch, as an index over some axes of the kernel, and how many elements that
- * is.
+ * A matrix for each index of the batch: its index over some axes of the kernel, and the elements of all.
  */
 function matrix(
   p: Product,
@@ -51,7 +50,7 @@ function matrix(
   return {
     index: {
       offset,
-      terms: sorted.map(([axis, factor]) => ({ coefficient: factor, atom: { kind: 'axis', axis } })),
+      terms: sorted.map(([axis, coefficient]) => ({ coefficient, atom: { kind: 'axis', axis } })),
     },
     length: offset + step,
   };

@@ -61,7 +61,7 @@ export function plainLayout(operands: readonly Operand[]): OperandLayout {
   };
 }
 
-/** The words of an array in GPU memory. float16 is computed with, and kept, in single precision. */
+/** The words of an array in GPU memory: float16 is computed and stored as f32. */
 function wordsOf(dtype: DType, array: TypedArray): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(array.length);
   if (dtype === 'float16') new Float32Array(words.buffer).set(Array.from(array, fromFloat16Bits));

@@ -6,7 +6,7 @@ import type { DType } from '@firsthand/linalg';
 import { declarationsOf, valueType, type Expression } from '../../src/scalar/operations.ts';
 import { mapWords } from './run-wgsl.ts';
 
-/** Whether the long sweeps are asked for. */
+/** Whether to run the long tests. */
 export const FULL: boolean = process.env['FIRSTHAND_FULL'] === '1';
 
 /** The dtypes that WGSL has values for. */
