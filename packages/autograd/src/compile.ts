@@ -6,7 +6,7 @@
 import { isGradientEnabled } from '@firsthand/graph';
 import { type PlanReport } from '@firsthand/runtime';
 import { checkCount, checkFunction, checkOptions, OptionError, type OptionKeys } from '@firsthand/linalg';
-import { Structure } from './plans.ts';
+import { PlanCache } from './plan-cache.ts';
 import { executablesOf, replay } from './replay.ts';
 import { areStatisticsSuppressed } from './statistics.ts';
 import { flatten } from './structure.ts';
@@ -98,14 +98,14 @@ export function compile<A extends readonly unknown[], R>(
   const traced = fn as (...args: readonly unknown[]) => unknown;
   let calls = 0;
   /** In order of use. */
-  const structures = new Map<string, Structure>();
+  const structures = new Map<string, PlanCache>();
   let bytes = 0;
   const run = (...args: A): R => {
     // Inside another trace the function is part of it.
     if (currentTrace() !== null) return fn(...args);
     const { tensors, numbers, signature } = flatten(args);
     const key = `${signature}|${isGradientEnabled()}|${areStatisticsSuppressed()}`;
-    const structure = structures.get(key) ?? new Structure(verify > 0);
+    const structure = structures.get(key) ?? new PlanCache(verify > 0);
     structures.delete(key);
     structures.set(key, structure);
     const known = structure.find(numbers);

@@ -172,7 +172,10 @@ function stored(
   values: NDArray,
   { device = getDefaultDevice(), requiresGrad = false, name }: CreateOptions,
 ): Tensor {
-  return new Tensor(storedLeaf(operation, values, device, requiresGrad, name ?? null), name ?? null).owned();
+  return new Tensor(
+    storedLeaf(operation, values, device, requiresGrad, name ?? null),
+    name ?? null,
+  ).asVariable();
 }
 
 /**
@@ -199,11 +202,11 @@ function lazy(
   const value = placedOn(made, device);
   if (!requiresGrad) return new Tensor(value, name ?? null);
   // Inside compile each call makes the value anew.
-  if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).owned();
+  if (currentTrace() !== null) return new Tensor(tracked(value), name ?? null).asVariable();
   runtimeOf(device).realize([value]);
   const created = leaf(storedAttributes(value, name ?? null), device, { requiresGrad });
   created.stored = value.stored;
-  return new Tensor(created, name ?? null).owned();
+  return new Tensor(created, name ?? null).asVariable();
 }
 
 /**

@@ -132,7 +132,7 @@ export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operati
     const values = withRecorder(null, () => withGradient(false, () => run(attrs, stand)));
     requireClosed(name, values);
     const found = values.map(({ shape, dtype }) => ({ shape, dtype }));
-    if (specs.size >= SPECS_KEPT) specs.clear();
+    if (specs.size >= SPEC_CACHE_SIZE) specs.clear();
     specs.set(key, found);
     return found;
   };
@@ -171,7 +171,7 @@ export function defineOp<F extends OpBody>(definition: OpDefinition<F>): Operati
 const DEFINITION_KEYS = { name: 'string', body: 'function', vjp: 'function' } as const;
 
 /** Shapes that an operation remembers: a loop over ragged batches has some, and a mistake has any number. */
-const SPECS_KEPT = 256;
+const SPEC_CACHE_SIZE = 256;
 
 /**
  * @throws DTypeError if the values depend on more than constants: on a captured tensor, or on random numbers
@@ -181,7 +181,7 @@ function requireClosed(name: string, values: readonly Node[]): void {
     ({ op, stored: buffer }) => op === 'leaf' || buffer !== null,
   );
   if (leaf === undefined) return;
-  const found = leaf.op === 'leaf' ? (leaf.owner?.name ?? leaf.attrs.name) : null;
+  const found = leaf.op === 'leaf' ? (leaf.variable?.name ?? leaf.attrs.name) : null;
   throw new DTypeError({
     operation: name,
     problem: `the body depends on ${found === null ? 'a tensor' : `"${found}"`} that is none of its arguments`,

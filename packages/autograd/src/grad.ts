@@ -5,7 +5,7 @@
  */
 import { add, constant, describe, GradientError, type Node, operandOf } from '@firsthand/graph';
 import { checkCount, checkOptions } from '@firsthand/linalg';
-import { gradient, ownedSources } from './gradient.ts';
+import { gradient, variableLeaves } from './gradient.ts';
 import {
   type Argnums,
   hasHistory,
@@ -21,7 +21,7 @@ import {
 } from './linearize.ts';
 import { placedOn } from './stored.ts';
 import { Tensor } from './tensor.ts';
-import { computeTogether } from './together.ts';
+import { shareProgram } from './companions.ts';
 import { currentTrace } from './trace.ts';
 import { derivativeOf, tensorsOf, type TensorsOf, variablesOf } from './tree.ts';
 import { operandNode, seedNode } from './operands.ts';
@@ -70,7 +70,7 @@ export function differentiate(
   const history = hasHistory([root, ...others], inputs);
   const found = pullBack([root], [constant(1, root.shape, root.dtype)], inputs, history);
   const [shown, ...rest] = released([root, ...others], history);
-  if (currentTrace() === null) computeTogether(shown!, found);
+  if (currentTrace() === null) shareProgram(shown!, found);
   return {
     value: new Tensor(shown!),
     aux: withResults(aux, rest),
@@ -230,10 +230,10 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
   });
   // A variable that has been updated since has another node: the one that the value was computed from names
   // it as its owner.
-  const earlier = ownedSources(root);
+  const earlier = variableLeaves(root);
   const found = gradient(root, start, [...targets, ...earlier]);
   const totals = variables.map(({ tensor }, index) => {
-    const nodes = new Set([targets[index]!, ...earlier.filter(({ owner }) => owner === tensor)]);
+    const nodes = new Set([targets[index]!, ...earlier.filter(({ variable: owner }) => owner === tensor)]);
     const terms = [...nodes].flatMap((node) => found.get(node) ?? []);
     const total =
       terms.length === 0 ? zerosLike(targets[index]!) : terms.reduce((sum, term) => add(sum, term));

@@ -16,7 +16,7 @@ import {
 import type { Node, NodeOf } from '@firsthand/graph';
 import { checkpointedClone } from './checkpoint-record.ts';
 import { VJPS } from './rules.ts';
-import { total } from './total.ts';
+import { sumGradients } from './sum-gradients.ts';
 
 const NONE: readonly Node[] = [];
 const NO_NODES: ReadonlySet<Node> = /* @__PURE__ */ new Set();
@@ -88,8 +88,8 @@ function accumulate(terms: Terms, position: number, gradient: Node | null | unde
   else list.push(gradient);
 }
 
-function totalOf(terms: readonly Node[] | null | undefined): Node | null {
-  return terms === null || terms === undefined ? null : total(terms);
+function sumOf(terms: readonly Node[] | null | undefined): Node | null {
+  return terms === null || terms === undefined ? null : sumGradients(terms);
 }
 
 /** The part of the graph that a gradient walks through, from the root back to the targets. */
@@ -144,7 +144,7 @@ export function gradient(
     const node = order[position]!;
     const outputs = ofOutputs.get(position);
     if (!leadsToTarget[position] || (terms[position] === null && outputs === undefined)) continue;
-    const g = totalOf(terms[position]);
+    const g = sumOf(terms[position]);
     if (wanted.has(node) && g !== null) result.set(node, g);
     const inputs = sources[position]!;
     if (inputs.length === 0) continue;
@@ -157,7 +157,7 @@ export function gradient(
     } else {
       const rule =
         outputs !== undefined && node.op === 'call'
-          ? callRule(outputs.map(totalOf), node)
+          ? callRule(outputs.map(sumOf), node)
           : g === null
             ? []
             : primitiveRule(g, node);
@@ -190,7 +190,7 @@ export function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): re
   });
   // An operand that occurs twice has one gradient, which is counted where it occurs first.
   return call.inputs.map((input, index) =>
-    call.inputs.indexOf(input) === index ? totalOf(terms[targets.indexOf(input)]) : null,
+    call.inputs.indexOf(input) === index ? sumOf(terms[targets.indexOf(input)]) : null,
   );
 }
 
@@ -207,14 +207,14 @@ function reach(root: Node): {
   return {
     order,
     closed: order.find((node) => node.closed !== null)?.closed ?? null,
-    leaves: order.filter((node) => node.owner !== null && node.requiresGrad),
+    leaves: order.filter((node) => node.variable !== null && node.requiresGrad),
   };
 }
 
 /**
  * The owned nodes that a gradient of `root` reaches: leaves of variables as they were when it was computed.
  */
-export function ownedSources(root: Node): readonly Node[] {
+export function variableLeaves(root: Node): readonly Node[] {
   return reach(root).leaves;
 }
 

@@ -70,11 +70,11 @@ function sameElements(collection: Collection, elements: ArrayLike<unknown>): boo
  */
 function lookUp(object: object, key: PropertyKey): unknown {
   for (
-    let holder: object | null = object;
-    holder !== null;
-    holder = Object.getPrototypeOf(holder) as object | null
+    let target: object | null = object;
+    target !== null;
+    target = Object.getPrototypeOf(target) as object | null
   ) {
-    const property = Object.getOwnPropertyDescriptor(holder, key);
+    const property = Object.getOwnPropertyDescriptor(target, key);
     if (property !== undefined) return property.get ?? property.value;
   }
   return undefined;

@@ -25,7 +25,7 @@ import {
 } from '@firsthand/linalg';
 import { gradient, hasOrigin, transforming } from './gradient.ts';
 import { withoutStatistics } from './statistics.ts';
-import { substituteNodes } from './lent.ts';
+import { substituteNodes } from './node-substitution.ts';
 import { placedOn } from './stored.ts';
 import { Tensor } from './tensor.ts';
 import { derivativeOf, mapTree, type TreeVariable, variablesOf, withVariables } from './tree.ts';
@@ -131,11 +131,11 @@ export function linearize(
   });
   return withGradient(true, () =>
     withoutStatistics(() => {
-      const owned = new Map<Tensor, Node>();
+      const parameters = new Map<Tensor, Node>();
       const copies = groups.map((group) =>
-        group.map(({ tensor, isOwned }) => {
-          const copy = (isOwned ? owned.get(tensor) : undefined) ?? tracked(tensor.read());
-          if (isOwned) owned.set(tensor, copy);
+        group.map(({ tensor, isParameter }) => {
+          const copy = (isParameter ? parameters.get(tensor) : undefined) ?? tracked(tensor.read());
+          if (isParameter) parameters.set(tensor, copy);
           return copy;
         }),
       );
@@ -149,7 +149,7 @@ export function linearize(
             );
       });
       const value: unknown = transforming(() =>
-        substituteNodes(owned, () => (f as (...all: unknown[]) => unknown)(...replaced)),
+        substituteNodes(parameters, () => (f as (...all: unknown[]) => unknown)(...replaced)),
       );
       refuseAsynchronous(operation, value);
       const structure = (parts: readonly unknown[]): unknown => {

@@ -31,7 +31,7 @@ export async function moveInPlace(tensors: readonly Tensor[], device: Device): P
   );
   for (const { tensor, grad, leaf } of copies) {
     const old = bufferOf(tensor.node);
-    leaf.owner = tensor;
+    leaf.variable = tensor;
     tensor.grad = null;
     tensor.node = leaf;
     replaceVersion(tensor, old, bufferOf(leaf)!);

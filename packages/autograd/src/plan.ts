@@ -13,13 +13,13 @@ import type { Guards } from './guards.ts';
 import { rebuild, Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
 import { Trace } from './trace.ts';
-import type { GradientOwner } from './trace.ts';
+import type { DifferentiableHandle } from './trace.ts';
 
 /** Where an argument of the program comes from. */
 export type Source =
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'handle'; readonly handle: Handle }
-  | { readonly kind: 'gradient'; readonly owner: GradientOwner }
+  | { readonly kind: 'gradient'; readonly variable: DifferentiableHandle }
   | { readonly kind: 'host'; readonly index: number }
   | { readonly kind: 'number'; readonly index: number }
   | { readonly kind: 'data'; readonly index: number }
@@ -28,7 +28,7 @@ export type Source =
 /** Where an output goes: it becomes the new value of a variable, or of its gradient. */
 export type Target =
   | { readonly kind: 'handle'; readonly handle: Handle; readonly requiresGrad: boolean }
-  | { readonly kind: 'gradient'; readonly owner: GradientOwner };
+  | { readonly kind: 'gradient'; readonly variable: DifferentiableHandle };
 
 export interface Rebinding {
   readonly target: Target;
@@ -43,7 +43,7 @@ export interface Variant {
   readonly executable: Executable;
   readonly sources: readonly Source[];
   /** Constants that the executable holds, by their index in the course, and their values. */
-  readonly held: readonly number[];
+  readonly embedded: readonly number[];
   readonly values: readonly number[];
   /** The number of its latest run, among all runs of plans. */
   lastRun: number;
@@ -57,15 +57,15 @@ export interface Root {
 }
 
 /** What traces share that build the same graph. */
-export interface Course {
+export interface TracedGraph {
   readonly device: Device;
   /** What its traces have rebound and returned. */
   readonly end: readonly unknown[];
   readonly handles: readonly { readonly handle: Handle; readonly requiresGrad: boolean }[];
-  readonly gradients: readonly { readonly owner: GradientOwner; readonly present: boolean }[];
+  readonly gradients: readonly { readonly variable: DifferentiableHandle; readonly present: boolean }[];
   readonly rebindings: readonly Rebinding[];
   /** Owners whose gradient is null after the call. */
-  readonly cleared: readonly GradientOwner[];
+  readonly cleared: readonly DifferentiableHandle[];
   readonly roots: readonly Root[];
   readonly constants: readonly ConstantNode[];
   /** The constants that are known to vary. */
@@ -80,7 +80,7 @@ export interface Course {
 }
 
 export interface Plan {
-  readonly course: Course;
+  readonly graph: TracedGraph;
   readonly guards: Guards;
   /** The values of the course's constants. */
   readonly values: readonly number[];
@@ -100,12 +100,12 @@ export interface Plan {
 const BYTES_PER_NODE = 256;
 
 /** True while everything that the trace depended on is as it was. */
-export function planFits({ guards, course: { handles, gradients, device } }: Plan): boolean {
+export function planFits({ guards, graph: { handles, gradients, device } }: Plan): boolean {
   for (const { handle, requiresGrad } of handles) {
     const { node } = handle;
     if (node.requiresGrad !== requiresGrad || (node.device !== device && node.device !== null)) return false;
   }
-  for (const { owner, present } of gradients) if ((owner.gradient !== null) !== present) return false;
+  for (const { variable, present } of gradients) if ((variable.gradient !== null) !== present) return false;
   return guards.hold();
 }
 
@@ -127,7 +127,7 @@ export interface Call {
 export function tracePlan(
   fn: (...args: readonly unknown[]) => unknown,
   { args, tensors, numbers }: Call,
-  traces: TraceTree<Course>,
+  traces: TraceTree<TracedGraph>,
   guards: Guards,
   { isTracedAgain, keepsData }: { readonly isTracedAgain: boolean; readonly keepsData: boolean },
 ): { readonly plan: Plan; readonly hosts: readonly HostValue[] } {
@@ -139,7 +139,7 @@ export function tracePlan(
       const created = leaf({ role: 'argument', name, shape, dtype, host: null, sample: null }, device, {
         requiresGrad,
       });
-      const argument = new Tensor(created, name).owned();
+      const argument = new Tensor(created, name).asVariable();
       trace.addArgument(argument);
       placeholders.push(argument);
     }
@@ -154,11 +154,11 @@ export function tracePlan(
   });
   const end = endOf(trace, roots);
   const ends = recorder.ends();
-  let course = ends.find((each) => sameList(each.end, end));
-  if (course === undefined) ends.push((course = createCourse(trace, roots, end, placeholders)));
-  for (const constant of recorder.varying) course.varying.add(constant);
+  let graph = ends.find((each) => sameList(each.end, end));
+  if (graph === undefined) ends.push((graph = createGraph(trace, roots, end, placeholders)));
+  for (const constant of recorder.varying) graph.varying.add(constant);
   const plan: Plan = {
-    course,
+    graph,
     guards: trace.guards.settled(),
     values: trace.values,
     samples: trace.hosts.map(({ attrs }) => attrs.sample ?? ((): HostValue => attrs.host ?? 0)),
@@ -192,25 +192,25 @@ function refuseLater(returned: unknown): void {
 function endOf({ rebound, gradients }: Trace, roots: readonly Root[]): readonly unknown[] {
   const end: unknown[] = [];
   for (const { handle, node } of rebound) end.push(handle, node);
-  for (const { owner, before, after } of gradients.values()) end.push(owner, before !== null, after);
+  for (const { variable, before, after } of gradients.values()) end.push(variable, before !== null, after);
   for (const { node, closed } of roots) end.push(node, closed);
   return end;
 }
 
-function createCourse(
+function createGraph(
   trace: Trace,
   roots: readonly Root[],
   end: readonly unknown[],
   args: readonly Tensor[],
-): Course {
+): TracedGraph {
   const { handles, hosts, data, recorder } = trace;
   const gradients = [...trace.gradients.values()];
   const rebindings = rebindingsOf(trace);
   const sourceOf = new Map<Node, Source>();
   args.forEach(({ node }, index) => sourceOf.set(node, { kind: 'argument', index }));
   for (const { handle, placeholder } of handles) sourceOf.set(placeholder, { kind: 'handle', handle });
-  for (const { owner, placeholder } of gradients)
-    if (placeholder !== null) sourceOf.set(placeholder, { kind: 'gradient', owner });
+  for (const { variable, placeholder } of gradients)
+    if (placeholder !== null) sourceOf.set(placeholder, { kind: 'gradient', variable });
   hosts.forEach((host, index) => sourceOf.set(host, { kind: 'host', index }));
   data.forEach(({ node }, index) => sourceOf.set(node, { kind: 'data', index }));
   recorder.constants.forEach((constant, index) => sourceOf.set(constant, { kind: 'number', index }));
@@ -221,9 +221,12 @@ function createCourse(
     device: commonDevice([...order, ...handles.map(({ before }) => before), ...args.map(({ node }) => node)]),
     end,
     handles: handles.map(({ handle, before }) => ({ handle, requiresGrad: before.requiresGrad })),
-    gradients: gradients.map(({ owner, before }) => ({ owner, present: before !== null })),
+    gradients: gradients.map(({ variable, before }) => ({
+      variable,
+      present: before !== null,
+    })),
     rebindings,
-    cleared: gradients.flatMap(({ owner, after }) => (after === null ? [owner] : [])),
+    cleared: gradients.flatMap(({ variable, after }) => (after === null ? [variable] : [])),
     roots,
     constants: [...recorder.constants],
     varying: new Set(),
@@ -247,10 +250,10 @@ function rebindingsOf({ rebound, gradients }: Trace): Rebinding[] {
     value: node,
     before: placeholder,
   }));
-  const accumulated = [...gradients.values()].flatMap(({ owner, after, placeholder }): Rebinding[] =>
+  const accumulated = [...gradients.values()].flatMap(({ variable, after, placeholder }): Rebinding[] =>
     after === null || after === placeholder
       ? []
-      : [{ target: { kind: 'gradient', owner }, value: after, before: placeholder }],
+      : [{ target: { kind: 'gradient', variable }, value: after, before: placeholder }],
   );
   return [...handles, ...accumulated];
 }

@@ -3,7 +3,7 @@ import { runtimeOf } from '@firsthand/runtime';
 import type { Device } from '@firsthand/runtime';
 import { operandNodes } from './operands.ts';
 import type { Tensor } from './tensor.ts';
-import { withCompanions } from './together.ts';
+import { withCompanions } from './companions.ts';
 import { requireValues } from './trace.ts';
 import { savedSetsOf } from './saved.ts';
 

@@ -7,10 +7,10 @@ import type { HostValue, Leaf, Node } from '@firsthand/graph';
 import { replaceVersion, isExclusive, requireReadable, runtimeOf, bufferOf } from '@firsthand/runtime';
 import type { BufferReference, Device, Executable, Handle, Runtime } from '@firsthand/runtime';
 import { noteCompiled } from './gradient.ts';
-import type { Course, Plan, Rebinding, Root, Source, Target, Variant } from './plan.ts';
+import type { TracedGraph, Plan, Rebinding, Root, Source, Target, Variant } from './plan.ts';
 import { rebuild, Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
-import type { GradientOwner } from './trace.ts';
+import type { DifferentiableHandle } from './trace.ts';
 
 let runs = 0;
 
@@ -18,10 +18,10 @@ let runs = 0;
  * Runs the plan once. `hosts` are the values that a trace has just sampled; they are sampled anew when null.
  */
 export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly HostValue[] | null): unknown {
-  const { course, samples } = plan;
-  const { device, rebindings, cleared } = course;
+  const { graph, samples } = plan;
+  const { device, rebindings, cleared } = graph;
   const runtime = runtimeOf(device);
-  requireDistinct(course, tensors);
+  requireDistinct(graph, tensors);
   runtime.flush();
   const given: Given = {
     args: tensors.map((tensor) => bufferOfHandle(runtime, tensor)),
@@ -31,12 +31,12 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
   const overwrites = rebindings.map((rebinding) => overwritable(rebinding, given.args));
   const variant = variantFor(plan, runtime, overwrites);
   const inputs = variant.sources.map((source) => inputFrom(runtime, source, given));
-  const cells = runtime.submit(variant.executable, inputs, overwrites);
+  const buffers = runtime.submit(variant.executable, inputs, overwrites);
   variant.lastRun = ++runs;
-  rebindings.forEach(({ target }, index) => rebind(target, cells[index]!, device));
-  for (const owner of cleared) owner.gradient = null;
-  const results = course.roots.map((root, index) =>
-    storedResult(root, cells[rebindings.length + index]!, device),
+  rebindings.forEach(({ target }, index) => rebind(target, buffers[index]!, device));
+  for (const variable of cleared) variable.gradient = null;
+  const results = graph.roots.map((root, index) =>
+    storedResult(root, buffers[rebindings.length + index]!, device),
   );
   noteCompiled(results, tensors);
   const outputs = results.map((result) => new Tensor(result));
@@ -50,9 +50,9 @@ export function replay(plan: Plan, tensors: readonly Tensor[], hosts: readonly H
  * @throws DeviceError if an argument is a variable that the function rebinds: it would be read both before
  * and after
  */
-function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): void {
+function requireDistinct({ rebindings }: TracedGraph, tensors: readonly Tensor[]): void {
   for (const { target } of rebindings) {
-    const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
+    const handle = target.kind === 'handle' ? target.handle : target.variable.gradient;
     if (handle === null || !tensors.some((tensor) => tensor === handle)) continue;
     const name = handle.name === null ? 'an argument' : `"${handle.name}"`;
     throw new DeviceError({
@@ -67,7 +67,7 @@ function requireDistinct({ rebindings }: Course, tensors: readonly Tensor[]): vo
 
 /** The programs of plans, each once, the one that ran last at the end. */
 export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
-  const variants = [...new Set(plans.map(({ course }) => course))].flatMap((course) => course.variants);
+  const variants = [...new Set(plans.map(({ graph }) => graph))].flatMap((graph) => graph.variants);
   return [
     ...new Set(variants.toSorted((a, b) => b.lastRun - a.lastRun).map(({ executable }) => executable)),
   ].toReversed();
@@ -98,7 +98,7 @@ function inputFrom(
     case 'handle':
       return bufferOfHandle(runtime, source.handle);
     case 'gradient':
-      return bufferOfHandle(runtime, source.owner.gradient!);
+      return bufferOfHandle(runtime, source.variable.gradient!);
     case 'host':
       return hosts[source.index]!;
     case 'number':
@@ -116,7 +116,7 @@ function overwritable(
   args: readonly BufferReference[],
 ): BufferReference | null {
   if (before === null) return null;
-  const handle = target.kind === 'handle' ? target.handle : target.owner.gradient;
+  const handle = target.kind === 'handle' ? target.handle : target.variable.gradient;
   const buffer = handle === null ? null : bufferOf(handle.node);
   return buffer !== null && isExclusive(buffer) && !args.includes(buffer) ? buffer : null;
 }
@@ -127,16 +127,16 @@ function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (BufferRe
     : overwrites.map((buffer) => (buffer === null ? '0' : '1')).join('');
   let variant = plan.variants.get(key);
   if (variant !== undefined) return variant;
-  const { variants } = plan.course;
-  variant = variants.find((each) => each.overwrites === key && holdsNumbersOf(each, plan));
+  const { variants } = plan.graph;
+  variant = variants.find((each) => each.overwrites === key && matchesNumbers(each, plan));
   if (variant === undefined) variants.push((variant = createVariant(plan, runtime, key, overwrites)));
   plan.variants.set(key, variant);
   return variant;
 }
 
 /** True unless the program holds another number than the plan has. */
-function holdsNumbersOf({ held, values }: Variant, plan: Plan): boolean {
-  return held.every((constant, index) => Object.is(plan.values[constant], values[index]));
+function matchesNumbers({ embedded, values }: Variant, plan: Plan): boolean {
+  return embedded.every((constant, index) => Object.is(plan.values[constant], values[index]));
 }
 
 function createVariant(
@@ -145,11 +145,11 @@ function createVariant(
   key: string,
   overwrites: readonly (BufferReference | null)[],
 ): Variant {
-  const { course, values, data, isTracedAgain } = plan;
-  const { constants, rebindings, roots, varying, sourceOf } = course;
+  const { graph, values, data, isTracedAgain } = plan;
+  const { constants, rebindings, roots, varying, sourceOf } = graph;
   // Another trace of the same course may have left its numbers and its data in the nodes.
   constants.forEach((constant, index) => setConstant(constant, values[index]!));
-  course.data.forEach((each, index) => {
+  graph.data.forEach((each, index) => {
     each.stored = data[index]!.buffer;
   });
   const prepared = runtime.prepare({
@@ -160,21 +160,21 @@ function createVariant(
     roots: roots.map(({ node }) => node),
     varying: isTracedAgain ? varying : undefined,
   });
-  const held = prepared.held.flatMap((constant) => {
+  const embedded = prepared.held.flatMap((constant) => {
     const source = sourceOf.get(constant);
     return source?.kind === 'number' ? [source.index] : [];
   });
   return {
     overwrites: key,
     executable: prepared.executable,
-    sources: prepared.args.map((node) => sourceFor(course, node)),
-    held,
-    values: held.map((index) => values[index]!),
+    sources: prepared.args.map((node) => sourceFor(graph, node)),
+    embedded,
+    values: embedded.map((index) => values[index]!),
     lastRun: 0,
   };
 }
 
-function sourceFor({ sourceOf }: Course, node: Node): Source {
+function sourceFor({ sourceOf }: TracedGraph, node: Node): Source {
   const source = sourceOf.get(node);
   if (source !== undefined) return source;
   const buffer = bufferOf(node);
@@ -186,17 +186,19 @@ function rebind(target: Target, buffer: BufferReference, device: Device): void {
   const handle =
     target.kind === 'handle'
       ? target.handle
-      : (target.owner.gradient ??= target.owner.createGradient(placeholderFor(target.owner, device)));
+      : (target.variable.gradient ??= target.variable.createGradient(
+          placeholderFor(target.variable, device),
+        ));
   const before = handle.node;
   const requiresGrad = target.kind === 'handle' && target.requiresGrad;
   const next = leaf(storedAttributes(before, handle.name), device, { requiresGrad });
   next.stored = buffer;
-  next.owner = handle;
+  next.variable = handle;
   handle.node = next;
   replaceVersion(handle, bufferOf(before), buffer);
 }
 
-function placeholderFor({ node }: GradientOwner, device: Device): Leaf {
+function placeholderFor({ node }: DifferentiableHandle, device: Device): Leaf {
   return leaf(storedAttributes(node, null), device);
 }
 

@@ -11,7 +11,7 @@ import {
   differentiableSources,
   type GradientPaths,
   gradientPaths,
-  ownedSources,
+  variableLeaves,
 } from './gradient.ts';
 import { RESIDUALS } from './rules.ts';
 
@@ -88,7 +88,7 @@ function residualsOnPaths({ order, sources, leadsToTarget }: GradientPaths): rea
  * functions of those alone are cheaper to compute again.
  */
 export function savedSet(root: Node): readonly Node[] {
-  const paths = gradientPaths(root, ({ owner, requiresGrad }) => owner !== null && requiresGrad);
+  const paths = gradientPaths(root, ({ variable: owner, requiresGrad }) => owner !== null && requiresGrad);
   // Nobody can differentiate through a consumed root: there is nothing to save.
   if (!paths.leadsToTarget.at(-1) || paths.order.some(({ closed }) => closed !== null)) return NONE;
   const reads = residualsOnPaths(paths);
@@ -142,7 +142,7 @@ export function savedSetsOf(requested: Node): readonly SavedSet[] {
   return withGradient(false, () =>
     sources.flatMap((root) => {
       const nodes = savedSet(root);
-      return nodes.length === 0 && ownedSources(root).length === 0
+      return nodes.length === 0 && variableLeaves(root).length === 0
         ? []
         : [{ root, nodes: [...new Set([...storedFor([root]), ...nodes])] }];
     }),

@@ -4,7 +4,7 @@
  */
 import { checkCount, checkFunction } from '@firsthand/linalg';
 import { assignVariable } from './value.ts';
-import { isSubstituted } from './lent.ts';
+import { isSubstituted } from './node-substitution.ts';
 import type { Tensor } from './tensor.ts';
 
 let suppressed = false;

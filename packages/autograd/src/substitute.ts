@@ -3,7 +3,7 @@
  * own.
  */
 import { checkCount, checkFunction, describeValue, OptionError } from '@firsthand/linalg';
-import { substituteNodes } from './lent.ts';
+import { substituteNodes } from './node-substitution.ts';
 import { refuseAsynchronous } from './linearize.ts';
 import { operandNode } from './operands.ts';
 import type { Tensor } from './tensor.ts';

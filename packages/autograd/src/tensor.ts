@@ -892,7 +892,7 @@ export class Tensor extends Value<Tensor> {
   split(sizes: readonly number[] | number, axis?: AxisArgument<OneAxis>): Tensor[] {
     checkCount('split', arguments.length, 2, 'x.split(sizes, axis)');
     const along = this.axisFor('split', axis);
-    return this.pieces(
+    return this.parts(
       'split',
       typeof sizes === 'number' ? equalSizes('split', this, along, sizes) : sizes,
       along,
@@ -914,7 +914,7 @@ export class Tensor extends Value<Tensor> {
         expected: 'a whole number of pieces, 1 or more',
       });
     }
-    return this.pieces(
+    return this.parts(
       'chunk',
       equalSizes('chunk', this, along, Math.max(1, Math.ceil(this.shape[along]! / count))),
       along,
@@ -925,7 +925,7 @@ export class Tensor extends Value<Tensor> {
     const along = oneAxisOptions(operation, axis, AXIS_KEYS).axis ?? 0;
     return normalizeAxis(operation, along, this.ndim, [operandOf(this.read(operation))]);
   }
-  private pieces(operation: string, sizes: readonly number[], along: number): Tensor[] {
+  private parts(operation: string, sizes: readonly number[], along: number): Tensor[] {
     const total = readSizes(operation, [sizes]).reduce((sum, size) => sum + size, 0);
     if (total !== this.shape[along]) {
       throw new ShapeError({
@@ -937,9 +937,9 @@ export class Tensor extends Value<Tensor> {
     }
     let start = 0;
     return sizes.map((size) => {
-      const piece = this.narrow(along, start, size);
+      const part = this.narrow(along, start, size);
       start += size;
-      return piece;
+      return part;
     });
   }
   /**

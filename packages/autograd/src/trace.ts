@@ -21,7 +21,7 @@ import type { Handle } from '@firsthand/runtime';
 import { Guards } from './guards.ts';
 
 /** A handle that may have a gradient: a tensor, seen from here. */
-export interface GradientOwner extends Handle {
+export interface DifferentiableHandle extends Handle {
   gradient: Handle | null;
   /** A gradient handle for this owner with the given value. */
   createGradient(value: Node): Handle;
@@ -34,7 +34,7 @@ export interface TracedHandle {
   readonly placeholder: Leaf;
 }
 export interface TracedGradient {
-  readonly owner: GradientOwner;
+  readonly variable: DifferentiableHandle;
   readonly before: Handle | null;
   readonly placeholder: Leaf | null;
   /** The gradient's value when the trace ended, null if there was none. */
@@ -65,7 +65,7 @@ function enter(trace: Trace | null): Trace | null {
 
 export class Trace {
   readonly handles: TracedHandle[] = [];
-  readonly gradients: Map<GradientOwner, TracedGradient> = new Map();
+  readonly gradients: Map<DifferentiableHandle, TracedGradient> = new Map();
   readonly guards: Guards;
   readonly hosts: Leaf[] = [];
   /** Leaves with host data that the body made, in order. */
@@ -106,11 +106,11 @@ export class Trace {
     const placeholder =
       this.recorder.followSubject(handle, device, requiresGrad, null) ??
       leaf(storedAttributes(before, handle.name), device, { requiresGrad, subject: handle });
-    const owner = before.op === 'leaf' ? handle : null;
+    const variable = before.op === 'leaf' ? handle : null;
     // The leaf may have stood for a value with another kind of past in an earlier trace.
-    if (placeholder.hasReaders && placeholder.owner !== owner) this.#isIrregular = true;
-    placeholder.owner = owner;
-    placeholder.closed = owner === null && requiresGrad ? captured(handle) : null;
+    if (placeholder.hasReaders && placeholder.variable !== variable) this.#isIrregular = true;
+    placeholder.variable = variable;
+    placeholder.closed = variable === null && requiresGrad ? captured(handle) : null;
     this.handles.push({ handle, before, placeholder });
     handle.adoptedBy = this;
     handle.node = placeholder;
@@ -152,18 +152,18 @@ export class Trace {
   }
 
   /** The gradient of `owner` is read or set: on entry it is a path, not a handle. */
-  adoptGradient(owner: GradientOwner): void {
-    if (this.gradients.has(owner)) return;
-    const before = owner.gradient;
+  adoptGradient(variable: DifferentiableHandle): void {
+    if (this.gradients.has(variable)) return;
+    const before = variable.gradient;
     if (before === null) {
-      this.gradients.set(owner, { owner, before, placeholder: null, after: null });
+      this.gradients.set(variable, { variable, before, placeholder: null, after: null });
       return;
     }
     const placeholder = leaf(storedAttributes(before.node, before.name), before.node.device, {
-      subject: owner,
+      subject: variable,
     });
-    this.gradients.set(owner, { owner, before, placeholder, after: null });
-    owner.gradient = owner.createGradient(placeholder);
+    this.gradients.set(variable, { variable, before, placeholder, after: null });
+    variable.gradient = variable.createGradient(placeholder);
   }
 
   /** A host value is sampled again at every call, in the order in which the body asked for them. */
@@ -187,7 +187,7 @@ export class Trace {
         pending: value,
         ...(isOutside ? { subject: handle } : {}),
       });
-    target.owner = handle;
+    target.variable = handle;
     if (!isOutside) this.mark(target);
     handle.node = target;
   }
@@ -240,11 +240,11 @@ export class Trace {
       handle.adoptedBy = null;
     }
     for (const entry of this.gradients.values()) {
-      entry.after = entry.owner.gradient?.node ?? null;
-      entry.owner.gradient = entry.before;
+      entry.after = entry.variable.gradient?.node ?? null;
+      entry.variable.gradient = entry.before;
     }
     for (const node of this.#marked) {
-      node.owner = null;
+      node.variable = null;
       node.closed = null;
     }
     this.values = this.recorder.constants.map(({ attrs }) => attrs.value);

@@ -85,13 +85,13 @@ export interface TreeVariable {
    * Whether a module has it, which is not rebuilt: the tensor then stands for another value while the
    * function runs.
    */
-  readonly isOwned: boolean;
+  readonly isParameter: boolean;
   readonly beside: unknown;
 }
 
 /** The parameters of a module that are not frozen. */
-const trainable = (owner: ParameterOwner): [string, Tensor][] =>
-  [...owner.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
+const trainable = (module: ParameterOwner): [string, Tensor][] =>
+  [...module.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
 
 /** The variables of a structure, in order, each with what another structure has in its place. */
 export function variablesOf(tree: unknown, beside?: unknown): TreeVariable[] {
@@ -99,11 +99,11 @@ export function variablesOf(tree: unknown, beside?: unknown): TreeVariable[] {
   mapTree(
     tree,
     (leaf, path, other) => {
-      if (leaf instanceof Tensor) found.push({ tensor: leaf, path, isOwned: false, beside: other });
+      if (leaf instanceof Tensor) found.push({ tensor: leaf, path, isParameter: false, beside: other });
       if (!isParameterOwner(leaf)) return;
       for (const [name, tensor] of trainable(leaf)) {
         const part = isNode(other) ? partOf(other, name) : other;
-        found.push({ tensor, path: path === '' ? name : `${path}.${name}`, isOwned: true, beside: part });
+        found.push({ tensor, path: path === '' ? name : `${path}.${name}`, isParameter: true, beside: part });
       }
     },
     beside,

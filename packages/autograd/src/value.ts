@@ -44,10 +44,10 @@ import { CONSUMED, differentiatedNodes, gradientsOfLeaves } from './gradient.ts'
 import { savedSetsOf } from './saved.ts';
 import { operandNode, seedNode } from './operands.ts';
 import { guardData, storedLeaf, upload } from './stored.ts';
-import { requireOwnValue } from './lent.ts';
-import { withCompanions } from './together.ts';
+import { requireNotSubstituted } from './node-substitution.ts';
+import { withCompanions } from './companions.ts';
 import { currentTrace, requireValues } from './trace.ts';
-import type { GradientOwner, Trace } from './trace.ts';
+import type { DifferentiableHandle, Trace } from './trace.ts';
 
 /** Options of `backward`. */
 export interface BackwardOptions {
@@ -57,7 +57,7 @@ export interface BackwardOptions {
 
 const BACKWARD_KEYS: OptionKeys<BackwardOptions> = { retainGraph: 'boolean' };
 
-export abstract class Value<T extends Value<T>> extends Handle implements GradientOwner {
+export abstract class Value<T extends Value<T>> extends Handle implements DifferentiableHandle {
   /** The gradient handle itself; `grad` is how it is read. */
   gradient: Handle | null = null;
   /** The trace in which this handle was made, null outside of `compile`. */
@@ -74,8 +74,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
   }
 
   /** Makes this handle the one in which the gradient of its leaf accumulates. @internal */
-  owned(): this {
-    this.node.owner = this;
+  asVariable(): this {
+    this.node.variable = this;
     currentTrace()?.mark(this.node);
     return this;
   }
@@ -109,8 +109,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
    * say. @throws StaleError unless it depends on constants alone
    */
   private outlive(operation: string, trace: Trace): void {
-    const own = this.node.requiresGrad ? null : trace.constantCopy(this.node);
-    if (own === null) {
+    const copy = this.node.requiresGrad ? null : trace.constantCopy(this.node);
+    if (copy === null) {
       throw new StaleError({
         operation,
         problem: 'this tensor was made inside compile and is no result of it',
@@ -119,7 +119,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
         remedy: 'return it from the compiled function',
       });
     }
-    this.node = own;
+    this.node = copy;
     this.#birth = null;
   }
 
@@ -164,7 +164,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
         remedy: 'set it before the call',
       });
     }
-    requireOwnValue(this, operation);
+    requireNotSubstituted(this, operation);
     const { node } = this;
     if (node.requiresGrad === value) return;
     if (node.op !== 'leaf') {
@@ -192,7 +192,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 
   private rebindLeaf(node: Node & { readonly op: 'leaf' }, requiresGrad: boolean): void {
     const copy = this.copyLeaf(node, requiresGrad);
-    copy.owner = this;
+    copy.variable = this;
     this.node = copy;
     this.shareWith(this, copy);
   }
@@ -277,7 +277,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     const moved = leaf(storedAttributes({ shape, dtype }, name), device, { requiresGrad });
     moved.stored = storage;
     const tensor = this.wrap(moved, name);
-    if (requiresGrad) moved.owner = tensor;
+    if (requiresGrad) moved.variable = tensor;
     return tensor;
   }
 
@@ -328,16 +328,16 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
     if (trace === null) this.runtime().enqueueBefore(root);
     const differentiate = (): ReadonlyMap<Node, Node> => gradientsOfLeaves(root, start);
     const gradients = trace === null ? differentiate() : trace.memo([root, start], differentiate);
-    const kept = retainGraph && trace === null ? savedSetsOf(root).flatMap(({ nodes }) => nodes) : [];
+    const saved = retainGraph && trace === null ? savedSetsOf(root).flatMap(({ nodes }) => nodes) : [];
     if (!retainGraph && root.op !== 'leaf') {
       root.closed = CONSUMED;
       trace?.mark(root);
     }
     // Gradients that are pending run first, before this root could be drawn into their program (rule 7a).
-    if (trace === null) for (const node of gradients.keys()) (node.owner as Value<T>).enqueueGradient();
+    if (trace === null) for (const node of gradients.keys()) (node.variable as Value<T>).enqueueGradient();
     effectGroup(() => {
-      if (trace === null) this.keepAsRoot(root, retainGraph, kept);
-      for (const [node, value] of gradients) (node.owner as Value<T>).addGradient(value);
+      if (trace === null) this.keepAsRoot(root, retainGraph, saved);
+      for (const [node, value] of gradients) (node.variable as Value<T>).addGradient(value);
     });
   }
 
@@ -382,7 +382,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
       const expected = 'requiresGrad: true';
       throw new GradientError({ operation: 'retainGrad', problem, operands: [operandOf(node)], expected });
     }
-    node.owner = this;
+    node.variable = this;
     currentTrace()?.mark(node);
   }
 
@@ -492,7 +492,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Gradie
 /** Rebinds a variable, in the trace or in the queue. */
 export function assignVariable<T extends Value<T>>(handle: Value<T>, value: Node, kind: EffectKind): void {
   handle.read();
-  requireOwnValue(handle, 'assign');
+  requireNotSubstituted(handle, 'assign');
   const trace = currentTrace();
   if (trace === null) {
     runtimeOf(deviceOf(handle.node) ?? deviceOf(value) ?? getDefaultDevice()).assign(handle, value, kind);

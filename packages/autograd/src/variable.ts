@@ -29,6 +29,6 @@ export class Variable extends Tensor {
       ),
       name ?? null,
     );
-    this.owned();
+    this.asVariable();
   }
 }

@@ -7,7 +7,7 @@ import { describe, type Node, postOrder, titleOf } from '@firsthand/graph';
 import { type Handle } from '@firsthand/runtime';
 import { FirsthandError, type TypedArray } from '@firsthand/linalg';
 import { isPlain } from './guards.ts';
-import type { Course, Plan } from './plan.ts';
+import type { TracedGraph, Plan } from './plan.ts';
 import { Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
 
@@ -35,13 +35,13 @@ export class CaptureError extends FirsthandError {
 /** @throws CaptureError if a function that is traced once more has become something else than `plan` */
 export function requireSamePlan(plan: Plan, again: Plan): void {
   const differences =
-    plan.course === again.course ? otherNumbers(plan, again) : otherCourse(plan.course, again.course);
+    plan.graph === again.graph ? otherNumbers(plan, again) : otherGraph(plan.graph, again.graph);
   if (differences.length === 0 && !sameResult(plan.value, again.value))
     differences.push('it returns other values that are no tensors');
   if (differences.length > 0) throw new CaptureError(differences);
 }
 
-function nodesOf({ rebindings, roots }: Course): readonly Node[] {
+function nodesOf({ rebindings, roots }: TracedGraph): readonly Node[] {
   return postOrder(
     [...rebindings.map(({ value }) => value), ...roots.map(({ node }) => node)],
     ({ inputs }) => inputs,
@@ -59,17 +59,17 @@ function readerOf(constant: Node, nodes: readonly Node[]): string {
   return describe(constant);
 }
 
-function otherNumbers({ course, values, data }: Plan, again: Plan): string[] {
-  const nodes = nodesOf(course);
+function otherNumbers({ graph, values, data }: Plan, again: Plan): string[] {
+  const nodes = nodesOf(graph);
   const numbers = values.flatMap((value, index) =>
-    Object.is(value, again.values[index]) || !nodes.includes(course.constants[index]!)
+    Object.is(value, again.values[index]) || !nodes.includes(graph.constants[index]!)
       ? []
-      : [`the number ${value} in ${readerOf(course.constants[index]!, nodes)} is ${again.values[index]} now`],
+      : [`the number ${value} in ${readerOf(graph.constants[index]!, nodes)} is ${again.values[index]} now`],
   );
   const arrays = data.flatMap(({ elements }, index) =>
     sameElements(elements, again.data[index]!.elements)
       ? []
-      : [`the data of a tensor, ${describe(course.data[index]!)}, are others now`],
+      : [`the data of a tensor, ${describe(graph.data[index]!)}, are others now`],
   );
   return [...numbers, ...arrays];
 }
@@ -85,15 +85,15 @@ function sameElements(a: TypedArray | null, b: TypedArray | null): boolean {
 const nameOf = (handle: Handle | undefined): string =>
   handle === undefined ? 'none' : describe(handle.node);
 
-function otherCourse(course: Course, again: Course): string[] {
-  const length = Math.max(course.handles.length, again.handles.length);
+function otherGraph(graph: TracedGraph, again: TracedGraph): string[] {
+  const length = Math.max(graph.handles.length, again.handles.length);
   for (let index = 0; index < length; index++) {
-    const [before, now] = [course.handles[index]?.handle, again.handles[index]?.handle];
+    const [before, now] = [graph.handles[index]?.handle, again.handles[index]?.handle];
     if (before !== now) return [`where it read the variable ${nameOf(before)}, it reads ${nameOf(now)} now`];
   }
-  const [before, now] = [nodesOf(course), nodesOf(again)];
-  const place = before.findIndex((node, index) => node !== now[index]);
-  const [first, second] = [before[place], now[place < 0 ? before.length : place]];
+  const [before, now] = [nodesOf(graph), nodesOf(again)];
+  const position = before.findIndex((node, index) => node !== now[index]);
+  const [first, second] = [before[position], now[position < 0 ? before.length : position]];
   if (first === undefined && second === undefined) return ['it assigns or returns other tensors'];
   const title = (node: Node | undefined): string =>
     node === undefined ? 'nothing more' : `${titleOf(node)} (${describe(node)})`;

@@ -141,7 +141,7 @@ const METHODS: Readonly<
 const PARTS = [
   'about', 'addGradient', 'adoptGradient', 'along', 'argReduce', 'axisFor', 'binary', 'convolve',
   'copyLeaf', 'createGradient', 'dataNode', 'decode', 'derive', 'enqueueGradient', 'forValue', 'referTo',
-  'keepAsRoot', 'outlive', 'over', 'owned', 'pieces', 'plain', 'read', 'rebindLeaf', 'reduce',
+  'keepAsRoot', 'outlive', 'over', 'asVariable', 'parts', 'plain', 'read', 'rebindLeaf', 'reduce',
   'requireSingle', 'runtime', 'shareWith', 'toCompute', 'toJSON', 'toNDArray', 'toString', 'unary', 'wrap',
 ].map((name) => `Tensor.${name}`);
 const CLASSES = [

@@ -96,7 +96,7 @@ export class Runtime {
       enqueued: null,
     };
     this.#queue.push(effect);
-    target.owner = handle;
+    target.variable = handle;
     handle.node = target;
     handle.pending = effect;
     if (++handle.pendingCount >= PENDING_LIMIT) this.#enqueue(this.#queue.length, [], null);

@@ -511,7 +511,7 @@ type Elsewhere =
   | 'cumprod'
   | 'assign'
   | 'createGradient'
-  | 'owned';
+  | 'asVariable';
 type Method = Exclude<
   { [K in keyof Tensor & string]: GivesTensor<Tensor[K]> extends true ? K : never }[keyof Tensor & string],
   Elsewhere

@@ -82,7 +82,7 @@ function create<K extends Op>(
     hasHandle: false,
     computed: false,
     differentiated: false,
-    owner: null,
+    variable: null,
     closed: null,
     outputs: null,
     stamp: 0,

@@ -20,7 +20,7 @@ export function isFloat(dtype: DType): boolean {
 
 /** An operand as errors carry it: its name, if it is a variable that has one, shape and dtype. */
 export function operandOf(value: Spec | Node): OperandFacts {
-  const name = 'op' in value && value.op === 'leaf' ? (value.owner?.name ?? value.attrs.name) : null;
+  const name = 'op' in value && value.op === 'leaf' ? (value.variable?.name ?? value.attrs.name) : null;
   return { name, shape: value.shape, dtype: value.dtype };
 }
 

@@ -142,7 +142,7 @@ export interface NodeBase<K extends Op> extends Spec {
   /** True once a `backward` has passed through this node. */
   differentiated: boolean;
   /** The handle that this leaf is the value of: where its gradient accumulates. */
-  owner: Variable | null;
+  variable: Variable | null;
   /** Why no gradient flows through this node any more, or null. */
   closed: ErrorFacts | null;
   /** The outputs of a call, in order; null for other operations. */

@@ -7,7 +7,7 @@ import { TraceTree } from '@firsthand/graph';
 import type { HostValue } from '@firsthand/graph';
 import { Guards } from './guards.ts';
 import { planFits, tracePlan } from './plan.ts';
-import type { Call, Course, Plan } from './plan.ts';
+import type { Call, TracedGraph, Plan } from './plan.ts';
 import { requireSamePlan } from './verify.ts';
 
 /**
@@ -17,16 +17,16 @@ const PLANS_PER_NUMBERS = 16;
 /** Plans in all. */
 const PLANS = 256;
 /** Nodes that courses may hold beside those of the latest one. */
-const SPARE_STEPS = 20_000;
+const EXTRA_STEPS = 20_000;
 
 /** Arguments of one structure: all but the numbers and the values of tensors is the same. */
-export class Structure {
+export class PlanCache {
   /** By numbers, in order of use. */
   readonly #plans = new Map<string | number, Plan[]>();
-  #traces = new TraceTree<Course>();
+  #traces = new TraceTree<TracedGraph>();
   #guards: Guards | null = null;
   /** How many plans each course has. */
-  readonly #uses = new Map<Course, number>();
+  readonly #uses = new Map<TracedGraph, number>();
   #count = 0;
   #traceCount = 0;
   /** What the plans and their courses keep alive, roughly. */
@@ -42,14 +42,14 @@ export class Structure {
   find(numbers: readonly number[]): Plan | null {
     const key = keyOf(numbers);
     const plans = this.#plans.get(key);
-    const place = plans?.findIndex(planFits) ?? -1;
-    if (plans === undefined || place < 0) return null;
+    const index = plans?.findIndex(planFits) ?? -1;
+    if (plans === undefined || index < 0) return null;
     if (this.#plans.size > 1) {
       this.#plans.delete(key);
       this.#plans.set(key, plans);
     }
-    const plan = plans[place]!;
-    if (place > 0) plans.unshift(...plans.splice(place, 1));
+    const plan = plans[index]!;
+    if (index > 0) plans.unshift(...plans.splice(index, 1));
     return plan;
   }
 
@@ -95,16 +95,16 @@ export class Structure {
       this.#plans.delete(oldest);
       for (const each of dropped) this.#use(each, -1);
     }
-    if (this.#traces.size > SPARE_STEPS + 4 * plan.course.size) this.#traces = new TraceTree();
+    if (this.#traces.size > EXTRA_STEPS + 4 * plan.graph.size) this.#traces = new TraceTree();
   }
 
   /** Counts a plan of a course, or one less. */
-  #use({ course }: Plan, change: 1 | -1): void {
-    const uses = (this.#uses.get(course) ?? 0) + change;
-    if (uses === 1 && change === 1) this.bytes += course.bytes;
-    if (uses === 0) this.bytes -= course.bytes;
-    if (uses === 0) this.#uses.delete(course);
-    else this.#uses.set(course, uses);
+  #use({ graph }: Plan, change: 1 | -1): void {
+    const uses = (this.#uses.get(graph) ?? 0) + change;
+    if (uses === 1 && change === 1) this.bytes += graph.bytes;
+    if (uses === 0) this.bytes -= graph.bytes;
+    if (uses === 0) this.#uses.delete(graph);
+    else this.#uses.set(graph, uses);
     this.#count += change;
   }
 

@@ -8,7 +8,7 @@ import { add, concatenate, constant, node, pad, scatter } from '@firsthand/graph
 import type { Movement, Node, NodeOf } from '@firsthand/graph';
 
 /** Σ terms. @param terms of one shape and dtype; at least one */
-export function total(terms: readonly Node[]): Node {
+export function sumGradients(terms: readonly Node[]): Node {
   const isPlain = terms.length === 1 || terms.every(({ op }) => op !== 'movement' && op !== 'scatter');
   const joined = isPlain ? terms : joinPadded(joinScattered(terms));
   return joined.reduce((left, right) => add(left, right));

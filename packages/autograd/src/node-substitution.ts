@@ -10,16 +10,16 @@ interface Readable extends Handle {
   read(): Node;
 }
 
-const lent = /* @__PURE__ */ new Set<Handle>();
+const substituted = /* @__PURE__ */ new Set<Handle>();
 
 /** Whether a handle stands for another value at the moment. */
 export function isSubstituted(handle: Handle): boolean {
-  return lent.has(handle);
+  return substituted.has(handle);
 }
 
 /** @throws GradientError if the handle stands for another value: it would lose the one that it is given */
-export function requireOwnValue(handle: Handle, operation: string): void {
-  if (!lent.has(handle)) return;
+export function requireNotSubstituted(handle: Handle, operation: string): void {
+  if (!substituted.has(handle)) return;
   throw new GradientError({
     operation,
     problem: `${handle.name === null ? 'the tensor' : `"${handle.name}"`} stands for another value in this call`,
@@ -33,19 +33,19 @@ export function requireOwnValue(handle: Handle, operation: string): void {
  * was.
  */
 export function substituteNodes<T>(values: ReadonlyMap<Readable, Node>, fn: () => T): T {
-  const before: { readonly handle: Readable; readonly node: Node; readonly wasLent: boolean }[] = [];
+  const before: { readonly handle: Readable; readonly node: Node; readonly wasSubstituted: boolean }[] = [];
   try {
     for (const [handle, value] of values) {
       // Inside compile, reading makes the handle state of the trace.
-      before.push({ handle, node: handle.read(), wasLent: lent.has(handle) });
-      lent.add(handle);
+      before.push({ handle, node: handle.read(), wasSubstituted: substituted.has(handle) });
+      substituted.add(handle);
       handle.node = value;
     }
     return fn();
   } finally {
-    for (const { handle, node, wasLent } of before.toReversed()) {
+    for (const { handle, node, wasSubstituted: wasLent } of before.toReversed()) {
       handle.node = node;
-      if (!wasLent) lent.delete(handle);
+      if (!wasLent) substituted.delete(handle);
     }
   }
 }

@@ -11,7 +11,7 @@ const companions = /* @__PURE__ */ new WeakMap<Node, readonly Node[]>();
  * The value and its gradients are computed together, whichever is read first. Constants are on no device, and
  * need no company.
  */
-export function computeTogether(value: Node, gradients: readonly Node[]): void {
+export function shareProgram(value: Node, gradients: readonly Node[]): void {
   const all = [value, ...gradients].filter(({ device }) => device !== null);
   for (const each of all) companions.set(each, all);
 }
