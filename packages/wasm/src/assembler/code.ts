@@ -4,10 +4,10 @@
  * counted here and nowhere else.
  *
  * ```text
- * code.get(x).get(y).op('f32x4.add').set(z);
+ * code.get(x).get(y).op('f32x4.add').set(z); // or code.op('f32x4.add', x, y).set(z)
  * code.loop((again) => {
  *   …;
- *   code.get(i).i32(1).op('i32.add').tee(i).get(n).op('i32.lt_s').branchIf(again);
+ *   code.op('i32.add', i, 1).tee(i).op('i32.lt_s', n).branchIf(again);
  * });
  * ```
  */
@@ -119,6 +119,11 @@ export class Code {
     return this;
   }
 
+  /** Pushes a local, or a number as i32. */
+  push(operand: Local | number): this {
+    return typeof operand === 'number' ? this.i32(operand) : this.get(operand);
+  }
+
   // ---- constants
 
   i32(value: number): this {
@@ -188,7 +193,9 @@ export class Code {
 
   // ---- instructions
 
-  op(name: Instruction): this {
+  /** An instruction; operands that are not on the stack yet are pushed first, numbers as i32. */
+  op(name: Instruction, ...operands: readonly (Local | number)[]): this {
+    for (const operand of operands) this.push(operand);
     return this.#opcode(name, PLAIN, VECTOR);
   }
 
@@ -305,9 +312,14 @@ export class Code {
       body();
       return this;
     }
+    return this.iterate(counter, to, step, body);
+  }
+
+  /** for (; counter < end; counter += step), with at least one iteration. */
+  iterate(counter: Local, end: Local | number, step: number, body: () => void): this {
     return this.loop((again) => {
       body();
-      this.get(counter).i32(step).op('i32.add').tee(counter).i32(to).op('i32.lt_s').branchIf(again);
+      this.op('i32.add', counter, step).tee(counter).op('i32.lt_s', end).branchIf(again);
     });
   }
 

@@ -74,19 +74,15 @@ class BlockwiseEmitter {
     const perBatch = Math.ceil(rows / BLOCK.rows);
     const block = code.local('i32');
     const one = (): void => {
-      code.get(block).i32(perBatch).op('i32.div_u').set(this.#batch);
-      code.get(block).i32(perBatch).op('i32.rem_u').i32(BLOCK.rows).op('i32.mul').set(this.#row);
+      code.op('i32.div_u', block, perBatch).set(this.#batch);
+      code.op('i32.rem_u', block, perBatch).op('i32.mul', BLOCK.rows).set(this.#row);
       const [first, rest] = blocks as [RowBlock, RowBlock | undefined];
       if (rest === undefined) this.#rows(first);
       else
-        code
-          .get(this.#row)
-          .i32(rows - rest.rows)
-          .op('i32.eq')
-          .if(
-            () => this.#rows(rest),
-            () => this.#rows(first),
-          );
+        code.op('i32.eq', this.#row, rows - rest.rows).if(
+          () => this.#rows(rest),
+          () => this.#rows(first),
+        );
     };
     if (range === null) emitRange(code, block, 0, batch * perBatch, 1, one);
     else
@@ -155,9 +151,7 @@ class BlockwiseEmitter {
       : [this.#row, this.#column, columns];
     code
       .get(key)
-      .get(query)
-      .i32(queries - 1 + shift)
-      .op('i32.add')
+      .op('i32.add', query, queries - 1 + shift)
       .op('i32.gt_s')
       .op('i32.eqz')
       .if(body);
@@ -194,10 +188,7 @@ class BlockwiseEmitter {
   /** Pushes the address of an array's elements from a row or column on; each batch has `count` of them. */
   #range({ operand, width }: BlockArray, from: Local, count: number): void {
     const code = this.#code;
-    code.get(this.#params[operand]!).get(this.#batch).i32(count).op('i32.mul').get(from).op('i32.add');
-    code
-      .i32(width * this.#bytes)
-      .op('i32.mul')
-      .op('i32.add');
+    code.get(this.#params[operand]!).op('i32.mul', this.#batch, count).op('i32.add', from);
+    code.op('i32.mul', width * this.#bytes).op('i32.add');
   }
 }

@@ -55,12 +55,12 @@ function putBetter(code: Code, kind: ArgReduceKind, dtype: DType, a: Local, b: L
 function putEqual(code: Code, dtype: DType, a: Local, b: Local): void {
   const register = REGISTERS[dtype];
   if (register !== 'f32' && register !== 'f64') {
-    code.get(a).get(b).op('i32x4.eq');
+    code.op('i32x4.eq', a, b);
     return;
   }
   const shape = register === 'f32' ? 'f32x4' : 'f64x2';
-  code.get(a).get(b).op(`${shape}.eq`);
-  code.get(a).get(a).op(`${shape}.ne`).get(b).get(b).op(`${shape}.ne`).op('v128.and').op('v128.or');
+  code.op(`${shape}.eq`, a, b);
+  code.op(`${shape}.ne`, a, a).op(`${shape}.ne`, b, b).op('v128.and').op('v128.or');
 }
 
 /** The accumulator of argmax and argmin. */
@@ -74,14 +74,14 @@ export function extremePosition(options: AccumulatorOptions, kind: ArgReduceKind
   /** Takes values and positions where the mask on the stack is set. */
   const replace = (best: Best, value: Local, putPosition: () => void): void => {
     code.set(mask);
-    code.get(value).get(best.value).get(mask).op('v128.bitselect').set(best.value);
+    code.op('v128.bitselect', value, best.value, mask).set(best.value);
     putPosition();
-    code.get(best.position).get(mask).op('v128.bitselect').set(best.position);
+    code.op('v128.bitselect', best.position, mask).set(best.position);
   };
   const merge = (best: Best, next: Best): void => {
     putBetter(code, kind, dtype, next.value, best.value);
     putEqual(code, dtype, next.value, best.value);
-    code.get(next.position).get(best.position).op('i32x4.lt_s').op('v128.and').op('v128.or');
+    code.op('i32x4.lt_s', next.position, best.position).op('v128.and').op('v128.or');
     replace(best, next.value, () => code.get(next.position));
   };
   const mergeRotated = (best: Best, lanes: readonly [number, number, number, number]): void => {

@@ -125,7 +125,7 @@ class LoopEmitter {
     const given = kernel.operands.length - cacheOffsets.length;
     const caches = cacheOffsets.map((offset) => {
       const address = this.#code.local('i32');
-      this.#code.get(params[given]!).i32(offset).op('i32.add').set(address);
+      this.#code.op('i32.add', params[given]!, offset).set(address);
       return address;
     });
     return [...params.slice(0, given), ...caches];

@@ -154,23 +154,10 @@ export class LoopNest {
     const extent = this.#options.extents[axis]!;
     const [counter, start, end] = [this.scope.axes[axis] as Local, code.local('i32'), code.local('i32')];
     code.repeat(start, 0, extent, size, () => {
-      code
-        .get(start)
-        .i32(size)
-        .op('i32.add')
-        .tee(end)
-        .i32(extent)
-        .get(end)
-        .i32(extent)
-        .op('i32.lt_s')
-        .op('select')
-        .set(end);
+      code.op('i32.add', start, size).tee(end).i32(extent).op('i32.lt_s', end, extent).op('select').set(end);
       body((inner) => {
         code.get(start).set(counter);
-        code.loop((again) => {
-          this.scope.inScope([axis], inner);
-          code.get(counter).i32(1).op('i32.add').tee(counter).get(end).op('i32.lt_s').branchIf(again);
-        });
+        code.iterate(counter, end, 1, () => this.scope.inScope([axis], inner));
       });
     });
     code.release(start, end);
@@ -203,10 +190,7 @@ export class LoopNest {
     } else if (this.#options.range?.axis === axis) {
       emitInRange(code, this.#options.range, from, to, step, (start, stop) => {
         code.get(start).set(counter);
-        code.loop((again) => {
-          inside();
-          code.get(counter).i32(step).op('i32.add').tee(counter).get(stop).op('i32.lt_s').branchIf(again);
-        });
+        code.iterate(counter, stop, step, inside);
       });
     } else if (chunk === null || (to - from) / step <= chunk.iterations) {
       code.repeat(counter, from, to, step, inside);
@@ -215,22 +199,15 @@ export class LoopNest {
       code.i32(from).set(counter);
       code.loop((again) => {
         code
-          .get(counter)
-          .i32(chunk.iterations * step)
-          .op('i32.add')
+          .op('i32.add', counter, chunk.iterations * step)
           .tee(end)
           .i32(to)
-          .get(end)
-          .i32(to)
-          .op('i32.lt_s')
+          .op('i32.lt_s', end, to)
           .op('select')
           .set(end);
-        code.loop((next) => {
-          inside();
-          code.get(counter).i32(step).op('i32.add').tee(counter).get(end).op('i32.lt_s').branchIf(next);
-        });
+        code.iterate(counter, end, step, inside);
         chunk.after();
-        code.get(counter).i32(to).op('i32.lt_s').branchIf(again);
+        code.op('i32.lt_s', counter, to).branchIf(again);
       });
       code.release(end);
     }

@@ -91,7 +91,7 @@ interface Wide {
 
 /** Combines the four lanes of `value` into two registers of float64. */
 function widenInto(code: Code, { low, high }: Wide, value: Local, combine: 'f64x2.add' | 'f64x2.mul'): void {
-  code.get(low).get(value).op('f64x2.promote_low_f32x4').op(combine).set(low);
+  code.get(low).op('f64x2.promote_low_f32x4', value).op(combine).set(low);
   code
     .get(high)
     .get(value)
@@ -118,8 +118,8 @@ function narrow(
     acrossLanes(code, 'float64', wides[0]!.low, combine);
   }
   return (lanesAreRows ? wides : wides.slice(0, 1)).map(({ low, high }) => {
-    code.get(low).op('f32x4.demote_f64x2_zero');
-    if (lanesAreRows) code.get(high).op('f32x4.demote_f64x2_zero').shuffle32([0, 1, 4, 5]);
+    code.op('f32x4.demote_f64x2_zero', low);
+    if (lanesAreRows) code.op('f32x4.demote_f64x2_zero', high).shuffle32([0, 1, 4, 5]);
     else code.set(low).get(low).get(low).shuffle32([0, 0, 0, 0]);
     if (reduction.dtype === 'float16') roundToFloat16(code);
     code.set(low);

@@ -155,7 +155,7 @@ function accumulateElement(
     code.tee(low).set(total);
     return;
   }
-  const promoteLow = (x: Local) => (): unknown => code.get(x).op('f64x2.promote_low_f32x4');
+  const promoteLow = (x: Local) => (): unknown => code.op('f64x2.promote_low_f32x4', x);
   const promoteHigh = (x: Local) => (): unknown =>
     code.get(x).get(x).shuffle32([2, 3, 2, 3]).op('f64x2.promote_low_f32x4');
   accumulate(

@@ -82,14 +82,11 @@ function emitScatter(
   loops.over(outer, all, () => {
     emitter.block = [{ shift: 0, lanes: 1 }];
     emitter.emit(position, 0);
-    code.lane('i32x4.extract_lane', 0).tee(selected).i32(extent).op('i32.lt_u');
+    code.lane('i32x4.extract_lane', 0).tee(selected).op('i32.lt_u', extent);
     code.if(() => {
       code
-        .get(selected)
-        .i32(stride * bytesOf(dtype))
-        .op('i32.mul')
-        .get(params[target]!)
-        .op('i32.add')
+        .op('i32.mul', selected, stride * bytesOf(dtype))
+        .op('i32.add', params[target]!)
         .set(address);
       const body = { scalars: [value], stores: [] };
       const rows = (): void =>

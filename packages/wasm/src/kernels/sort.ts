@@ -67,8 +67,8 @@ function emitSort(
   const locate = (from: Local): void => {
     const counter = scope.axes[axis]!;
     if (typeof counter === 'number') code.i32(counter * size);
-    else code.get(counter).i32(Math.log2(size)).op('i32.shl');
-    code.get(from).op('i32.add').set(address);
+    else code.op('i32.shl', counter, Math.log2(size));
+    code.op('i32.add', from).set(address);
   };
   const outer = rows.map((_, each) => each);
   loops.over(outer, all, () => {
@@ -121,16 +121,13 @@ function putKeys(code: Code, dtype: DType, descending: boolean, x: Local): void 
       .i32x4(0)
       .op(`${shape}.add`)
       .tee(key)
-      .get(key)
-      .i32(bits)
-      .op(`${integers}.shr_s`)
-      .i32(1)
-      .op(`${integers}.shr_u`)
+      .op(`${integers}.shr_s`, key, bits)
+      .op(`${integers}.shr_u`, 1)
       .op('v128.xor');
     if (descending) code.op('v128.not');
     code.set(key);
     const largest = register === 'f32' ? [255, 255, 255, 127] : [255, 255, 255, 255, 255, 255, 255, 127];
-    code.v128(largest).get(key).get(x).get(x).op(`${shape}.ne`).op('v128.bitselect').release(key);
+    code.v128(largest).get(key).op(`${shape}.ne`, x, x).op('v128.bitselect').release(key);
     return;
   }
   code.get(x);
@@ -221,23 +218,19 @@ function merge(code: Code, scratch: Local, half: number, bytes: number, size: 8 
   /** start + run, but not beyond `end` */
   const advance = (start: Local, result: Local): void => {
     code
-      .get(start)
-      .get(run)
-      .op('i32.add')
+      .op('i32.add', start, run)
       .get(end)
       .get(run)
-      .get(end)
-      .get(start)
-      .op('i32.sub')
+      .op('i32.sub', end, start)
       .op('i32.lt_u')
       .op('select')
       .set(result);
   };
-  code.get(scratch).set(from).get(scratch).i32(half).op('i32.add').set(to).i32(size).set(run);
+  code.get(scratch).set(from).op('i32.add', scratch, half).set(to).i32(size).set(run);
   code.block((done) => {
     code.loop((again) => {
-      code.get(run).i32(bytes).op('i32.ge_u').branchIf(done);
-      code.get(from).i32(bytes).op('i32.add').set(end).get(from).set(rightEnd).get(to).set(out);
+      code.op('i32.ge_u', run, bytes).branchIf(done);
+      code.op('i32.add', from, bytes).set(end).get(from).set(rightEnd).get(to).set(out);
       code.loop((nextRuns) => {
         code.get(rightEnd).set(left);
         advance(left, leftEnd);
@@ -251,39 +244,27 @@ function merge(code: Code, scratch: Local, half: number, bytes: number, size: 8 
             .get(right)
             .memory('i64.load')
             .op('i64.le_s')
-            .get(right)
-            .get(rightEnd)
-            .op('i32.ge_u')
+            .op('i32.ge_u', right, rightEnd)
             .op('i32.or');
-          code.get(left).get(leftEnd).op('i32.lt_u').op('i32.and').set(isLeft);
-          code.get(out).get(left).get(right).get(isLeft).op('select');
+          code.op('i32.lt_u', left, leftEnd).op('i32.and').set(isLeft);
+          code.get(out).op('select', left, right, isLeft);
           if (size === 8) code.memory('i64.load').memory('i64.store');
           else code.memory('v128.load').memory('v128.store');
-          code.get(left).get(isLeft).i32(Math.log2(size)).op('i32.shl').op('i32.add').set(left);
+          code.get(left).op('i32.shl', isLeft, Math.log2(size)).op('i32.add').set(left);
           code
             .get(right)
             .i32(size)
-            .get(isLeft)
-            .i32(Math.log2(size))
-            .op('i32.shl')
+            .op('i32.shl', isLeft, Math.log2(size))
             .op('i32.sub')
             .op('i32.add')
             .set(right);
-          code.get(out).i32(size).op('i32.add').set(out);
-          code
-            .get(left)
-            .get(leftEnd)
-            .op('i32.lt_u')
-            .get(right)
-            .get(rightEnd)
-            .op('i32.lt_u')
-            .op('i32.or')
-            .branchIf(nextWord);
+          code.op('i32.add', out, size).set(out);
+          code.op('i32.lt_u', left, leftEnd).op('i32.lt_u', right, rightEnd).op('i32.or').branchIf(nextWord);
         });
-        code.get(rightEnd).get(end).op('i32.lt_u').branchIf(nextRuns);
+        code.op('i32.lt_u', rightEnd, end).branchIf(nextRuns);
       });
       code.get(from).set(swap).get(to).set(from).get(swap).set(to);
-      code.get(run).i32(1).op('i32.shl').set(run).branch(again);
+      code.op('i32.shl', run, 1).set(run).branch(again);
     });
   });
   code.release(to, run, end, left, right, leftEnd, rightEnd, out, isLeft, swap);

@@ -50,8 +50,8 @@ export function emitPhiloxBlocks(code: Code, key: Words2, counter: Words2): Word
         .shuffle32(lanes);
     const low = [0, 2, 4, 6] as const;
     const high = [1, 3, 5, 7] as const;
-    half(1, high).get(c1).op('v128.xor').get(keys[0]).op('v128.xor').set(c0);
-    half(0, high).get(c3).op('v128.xor').get(keys[1]).op('v128.xor').set(c2);
+    half(1, high).op('v128.xor', c1).op('v128.xor', keys[0]).set(c0);
+    half(0, high).op('v128.xor', c3).op('v128.xor', keys[1]).set(c2);
     half(1, low).set(c1);
     half(0, low).set(c3);
     keys.forEach((word, i) => code.get(word).i32x4(WEYL[i]!).op('i32x4.add').set(word));
@@ -63,8 +63,8 @@ export function emitPhiloxBlocks(code: Code, key: Words2, counter: Words2): Word
 /** counter + ⌊index/4⌋ in 64 bits, for unsigned indices. */
 function blockOf(code: Code, counter: Words2, index: Local): Words2 {
   const [low, high] = [code.local('v128'), code.local('v128')];
-  code.get(index).i32(2).op('i32x4.shr_u').get(counter[0]).op('i32x4.add').set(low);
-  code.get(counter[1]).get(low).get(counter[0]).op('i32x4.lt_u').op('i32x4.sub').set(high); // a mask is −1
+  code.op('i32x4.shr_u', index, 2).op('i32x4.add', counter[0]).set(low);
+  code.get(counter[1]).op('i32x4.lt_u', low, counter[0]).op('i32x4.sub').set(high); // a mask is −1
   return [low, high];
 }
 
@@ -80,27 +80,14 @@ export function emitPhiloxWords(code: Code, key: Words2, counter: Words2, index:
   /** All bits of the lanes in which a bit of the index is set. */
   const bitOf = (bit: number): void => {
     code
-      .get(index)
-      .i32(31 - bit)
-      .op('i32x4.shl')
-      .i32(31)
-      .op('i32x4.shr_s')
+      .op('i32x4.shl', index, 31 - bit)
+      .op('i32x4.shr_s', 31)
       .set(mask);
   };
   bitOf(0);
-  code
-    .get(c1)
-    .get(c0)
-    .get(mask)
-    .op('v128.bitselect')
-    .set(c0)
-    .get(c3)
-    .get(c2)
-    .get(mask)
-    .op('v128.bitselect')
-    .set(c2);
+  code.op('v128.bitselect', c1, c0, mask).set(c0).op('v128.bitselect', c3, c2, mask).set(c2);
   bitOf(1);
-  code.get(c2).get(c0).get(mask).op('v128.bitselect');
+  code.op('v128.bitselect', c2, c0, mask);
   code.release(...block, c0, c1, c2, c3, mask);
 }
 
@@ -113,8 +100,7 @@ export function emitPhiloxWords(code: Code, key: Words2, counter: Words2, index:
 export function emitPhiloxRun(code: Code, key: Words2, counter: Words2, first: Local): Words4 {
   const index = code.local('v128');
   code
-    .get(first)
-    .op('i32x4.splat')
+    .op('i32x4.splat', first)
     .v128([0, 4, 8, 12].flatMap((step) => [step, 0, 0, 0]))
     .op('i32x4.add')
     .set(index);
@@ -151,9 +137,7 @@ function transpose(code: Code, [a, b, c, d]: Words4): void {
  */
 export function emitUniform32(code: Code, words: Local): void {
   code
-    .get(words)
-    .i32(8)
-    .op('i32x4.shr_u')
+    .op('i32x4.shr_u', words, 8)
     .op('f32x4.convert_i32x4_s')
     .f32x4(2 ** -24)
     .op('f32x4.mul');

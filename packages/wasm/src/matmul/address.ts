@@ -28,18 +28,12 @@ export function stridesOf(index: Index, axes: number, bytes: number): readonly n
   });
 }
 
-/** Pushes a count. */
-export function emitCount(code: Code, count: Count): void {
-  if (typeof count === 'number') code.i32(count);
-  else code.get(count);
-}
-
 /** Adds count·factor to the number on the stack. */
 export function emitAddProduct(code: Code, count: Count, coefficient: number): void {
   if (coefficient === 0 || count === 0) return;
   if (typeof count === 'number') code.i32(count * coefficient);
   else if (coefficient === 1) code.get(count);
-  else code.get(count).i32(coefficient).op('i32.mul');
+  else code.op('i32.mul', count, coefficient);
   code.op('i32.add');
 }
 
@@ -58,7 +52,7 @@ export function emitAddress(
 
 /** local += bytes */
 export function emitAdvance(code: Code, local: Local, bytes: number): void {
-  if (bytes !== 0) code.get(local).i32(bytes).op('i32.add').set(local);
+  if (bytes !== 0) code.op('i32.add', local, bytes).set(local);
 }
 
 /**

@@ -3,7 +3,7 @@
  * loop of one iteration is no loop.
  */
 import type { Code, Local } from '../assembler/code.ts';
-import { emitCount, type Count } from './address.ts';
+import type { Count } from './address.ts';
 
 /** Columns of a tile, columns that whole tiles cover, and columns left over. */
 export interface Tiling {
@@ -16,16 +16,6 @@ export interface Tiling {
 export interface Columns {
   readonly from: Count;
   readonly to: Count;
-}
-
-/** for (; counter < end; counter += step), with at least one iteration. */
-export function emitLoop(code: Code, counter: Local, end: Count, step: number, body: () => void): void {
-  code.loop((again) => {
-    body();
-    code.get(counter).i32(step).op('i32.add').tee(counter);
-    emitCount(code, end);
-    code.op('i32.lt_s').branchIf(again);
-  });
 }
 
 /** for (counter = from; counter < to; counter += step), with at least one iteration. */
@@ -41,9 +31,7 @@ export function emitRange(
     code.repeat(counter, from, to, step, body);
     return;
   }
-  emitCount(code, from);
-  code.set(counter);
-  emitLoop(code, counter, to, step, body);
+  code.push(from).set(counter).iterate(counter, to, step, body);
 }
 
 /**
@@ -62,10 +50,9 @@ export function emitBlocks(
     return;
   }
   const [first, end] = [code.local('i32'), code.local('i32')];
-  emitCount(code, from);
-  code.set(first);
-  emitLoop(code, first, to, step, () => {
-    code.get(first).i32(step).op('i32.add');
+  code.push(from).set(first);
+  code.iterate(first, to, step, () => {
+    code.op('i32.add', first, step);
     emitMinimum(code, end, to);
     body(first, end);
   });
@@ -92,19 +79,17 @@ export function emitGroups(
     }
   } else {
     code.i32(0).set(first);
-    emitLoop(code, first, count, size, () => body(first, size));
+    code.iterate(first, count, size, () => body(first, size));
   }
   code.release(first);
 }
 
 /** target = min(the number on the stack, bound) */
 export function emitMinimum(code: Code, target: Local, bound: Count): void {
-  code.tee(target);
-  emitCount(code, bound);
-  code.op('i32.gt_s').if(() => {
-    emitCount(code, bound);
-    code.set(target);
-  });
+  code
+    .tee(target)
+    .op('i32.gt_s', bound)
+    .if(() => code.push(bound).set(target));
 }
 
 /** Lanes of each vector: full vectors, then one with the rest. */
@@ -129,5 +114,5 @@ export function emitTiles(
     tile(restColumns);
   };
   if (typeof to === 'number') rest();
-  else code.get(to).i32(wholeColumns).op('i32.eq').if(rest);
+  else code.op('i32.eq', to, wholeColumns).if(rest);
 }

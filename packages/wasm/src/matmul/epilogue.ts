@@ -68,8 +68,7 @@ export class Epilogue {
     code
       .get(source)
       .tee(row)
-      .i32(height * panelStep)
-      .op('i32.add')
+      .op('i32.add', height * panelStep)
       .set(end);
     this.#scope.inScope([...this.#kernel.batch.keys()], () => {
       this.#emitter.hoist(this.#values, this.#stores);
@@ -83,7 +82,7 @@ export class Epilogue {
           });
         });
         emitAdvance(code, this.#m, 1);
-        code.get(row).i32(panelStep).op('i32.add').tee(row).get(end).op('i32.ne').branchIf(again);
+        code.op('i32.add', row, panelStep).tee(row).op('i32.ne', end).branchIf(again);
       });
     });
     emitAdvance(code, this.#m, -height);

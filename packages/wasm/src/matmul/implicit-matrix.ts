@@ -73,7 +73,7 @@ function quotientOf(code: Code, value: Count | (() => void), by: number, more: n
   if (typeof value === 'function') value();
   else code.get(value);
   emitAddProduct(code, 1, more);
-  if (by > 1) code.i32(by).op('i32.div_u');
+  if (by > 1) code.op('i32.div_u', by);
   code.set(quotient);
   return quotient;
 }

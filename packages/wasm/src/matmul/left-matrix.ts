@@ -35,7 +35,7 @@ export class LeftMatrix {
     const m = counters[axes.m]!;
     const [lineStride, kStride] = [this.#view.strides[axes.m]!, this.#view.strides[axes.k]!];
     if (implicit.a !== null) {
-      const end = (): void => void code.get(m).i32(height).op('i32.add');
+      const end = (): void => void code.op('i32.add', m, height);
       packImplicitBlock(product, 'a', this.#view, scratch.a, k, { first: m, end });
     }
     emitAddress(code, start, this.#view, [...batchCounters(product), [axes.m, m], [axes.k, k.first]]);

@@ -5,7 +5,7 @@
 import type { ImplicitMatrix, ContractKernel, StoredMatrix } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
 import type { Tools } from '../scalar/functions.ts';
-import { emitAddProduct, emitCount, type Count, type View } from './address.ts';
+import { emitAddProduct, type Count, type View } from './address.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { packImplicit, type Extent } from './implicit-matrix.ts';
 import type { ImplicitTiles } from './implicit-plan.ts';
@@ -70,11 +70,7 @@ export function packImplicitBlock(
   const { code, kernel, plan, tiles, params, counters, tools } = product;
   const axis = side === 'a' ? plan.axes.m : plan.axes.n;
   pushScratch(product, offset).set(operand);
-  const end = (): void => {
-    emitCount(code, first);
-    emitCount(code, count);
-    code.op('i32.add');
-  };
+  const end = (): void => void code.op('i32.add', first, count);
   packImplicit(
     code,
     {

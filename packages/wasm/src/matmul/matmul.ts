@@ -12,17 +12,9 @@ import type { WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { emitInnerLoop } from '../kernels/loop-kernel.ts';
 import type { Tools } from '../scalar/functions.ts';
 import { emitInRange, type AxisRange } from '../threads/partition.ts';
-import { emitAddProduct, emitAdvance, emitCount, offsetsOf, type Count } from './address.ts';
+import { emitAddProduct, emitAdvance, offsetsOf, type Count } from './address.ts';
 import { arithmeticOf, emitStore, type Arithmetic } from './arithmetic.ts';
-import {
-  emitBlocks,
-  emitLoop,
-  emitMinimum,
-  emitRange,
-  emitTiles,
-  lanesOf,
-  type Columns,
-} from './blocked-loops.ts';
+import { emitBlocks, emitMinimum, emitRange, emitTiles, lanesOf, type Columns } from './blocked-loops.ts';
 import { emitDots, type DotSource } from './dot.ts';
 import { DirectStore } from './direct-store.ts';
 import { Epilogue } from './epilogue.ts';
@@ -184,8 +176,8 @@ class MatmulEmitter {
       .memoryFill()
       .i32(0)
       .set(first);
-    emitLoop(code, first, this.#kernel.k, kBlock, () => {
-      code.i32(this.#kernel.k).get(first).op('i32.sub');
+    code.iterate(first, this.#kernel.k, kBlock, () => {
+      code.op('i32.sub', this.#kernel.k, first);
       emitMinimum(code, count, kBlock);
       const k = { first, count };
       this.#right.prepare(columns, k);
@@ -211,10 +203,7 @@ class MatmulEmitter {
         this.#epilogues(totals, height, columns);
         return;
       }
-      code
-        .get(k.first as Local)
-        .i32(this.#kernel.k - this.#plan.kBlock)
-        .op('i32.ge_s');
+      code.op('i32.ge_s', k.first, this.#kernel.k - this.#plan.kBlock);
       code.if(() => this.#epilogues(totals, height, columns));
     });
     code.release(a, totals);
@@ -230,7 +219,7 @@ class MatmulEmitter {
     const m = this.#counters[this.#plan.axes.m]!;
     const [row, end, scratch] = [code.local('i32'), code.local('i32'), code.local('i32')];
     pushScratch(this.#product, this.#plan.scratch.row).set(scratch);
-    code.get(m).i32(height).op('i32.add').set(end);
+    code.op('i32.add', m, height).set(end);
     emitRange(code, row, m, end, 1, () => {
       const bound = [...this.#counters.slice(0, this.#plan.axes.m), row];
       emitInnerLoop(code, epilogue, [...params.slice(0, -1), scratch], tools, bound);
@@ -260,7 +249,7 @@ class MatmulEmitter {
         const [innerB, innerA, innerTarget, innerTile, from, to, innerCount] = given.map((each) =>
           typeof each === 'number' ? each : params[locals.indexOf(each)]!,
         ) as [Local, Local, Local, Local, Count, Count, Count];
-        inner.get(innerA).get(innerB).op('i32.add').set(innerA);
+        inner.op('i32.add', innerA, innerB).set(innerA);
         this.#tiles(
           inner,
           a,
@@ -271,7 +260,7 @@ class MatmulEmitter {
         inner.get(innerTarget);
       });
       // V8 extends a parameter to 64 bits at each use, but never a sum: so a is given relative to b.
-      code.get(a.pointer).get(b).op('i32.sub').set(a.pointer);
+      code.op('i32.sub', a.pointer, b).set(a.pointer);
       for (const local of locals) code.get(local);
       code.call(callee).set(target);
     }
@@ -303,9 +292,7 @@ class MatmulEmitter {
       code.get(pointers.a).set(a).get(pointers.b);
       if (!packsB) emitAddProduct(code, n, this.#right.columnStride);
       else {
-        code.get(n);
-        emitCount(code, count);
-        code.op('i32.mul').i32(bytes).op('i32.mul').op('i32.add');
+        code.op('i32.mul', n, count).op('i32.mul', bytes).op('i32.add');
       }
       code.set(b);
       const sums = tileSums(code, rows.offsets.length, lanes.length);

@@ -119,7 +119,7 @@ function emitRounds(code: Code, target: Local, count: Count, bytes: number, body
   code.set(end);
   code.loop((again) => {
     body();
-    code.get(target).get(end).op('i32.ne').branchIf(again);
+    code.op('i32.ne', target, end).branchIf(again);
   });
   code.release(end);
 }
@@ -185,13 +185,9 @@ function emitTransposed(
     return;
   }
   const part = code.local('i32');
-  code.get(count).i32(-all).op('i32.and').tee(part);
+  code.op('i32.and', count, -all).tee(part);
   code.if(() => emitRounds(code, target, part, lines.packedStep, blocks));
-  code
-    .get(count)
-    .i32(all - 1)
-    .op('i32.and')
-    .tee(part);
+  code.op('i32.and', count, all - 1).tee(part);
   code.if(() => rest(part));
   code.release(part);
 }

@@ -107,11 +107,11 @@ export function emitProductLoop(
   emitAddProduct(code, count, step);
   code.set(end);
   code.block((around) => {
-    if (!unrolls) code.get(end).op('i32.eqz').branchIf(around);
+    if (!unrolls) code.op('i32.eqz', end).branchIf(around);
     code.loop((again) => {
       if (!unrolls) code.i32(0).if(() => code.i32(0).i32(0).i32(0).memoryFill());
       body();
-      code.get(pointer).get(end).op('i32.ne').branchIf(again);
+      code.op('i32.ne', pointer, end).branchIf(again);
     });
   });
   code.release(end);

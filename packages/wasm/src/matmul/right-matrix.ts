@@ -2,7 +2,7 @@
  * Columns of the right matrix: read in place, computed, or packed side by side for all tiles that use them.
  */
 import type { Local } from '../assembler/code.ts';
-import { emitAddProduct, emitAddress, emitCount, type Count, type View } from './address.ts';
+import { emitAddProduct, emitAddress, type Count, type View } from './address.ts';
 import { emitGroups, emitTiles, lanesOf, type Columns } from './blocked-loops.ts';
 import { emitCopyRows, emitPack, type Lines } from './pack.ts';
 import {
@@ -72,9 +72,7 @@ export class RightMatrix {
       void code
         .i32(kernel.n)
         .get(to as Local)
-        .get(to as Local)
-        .i32(plan.wholeColumns)
-        .op('i32.eq')
+        .op('i32.eq', to, plan.wholeColumns)
         .op('select');
     const outer = { first: from, end: typeof to === 'number' ? kernel.n : end };
     packImplicitBlock(this.#product, 'b', this.#view, plan.scratch.implicit, k, outer);
@@ -128,8 +126,7 @@ export class RightMatrix {
   #panel({ from }: Columns, { count }: Block): void {
     const { code, plan, arithmetic, counters } = this.#product;
     pushScratch(this.#product, plan.scratch.b).get(counters[plan.axes.n]!);
-    if (typeof from !== 'number') code.get(from).op('i32.sub');
-    emitCount(code, count);
-    code.op('i32.mul').i32(arithmetic.bytes).op('i32.mul').op('i32.add');
+    if (typeof from !== 'number') code.op('i32.sub', from);
+    code.op('i32.mul', count).op('i32.mul', arithmetic.bytes).op('i32.add');
   }
 }

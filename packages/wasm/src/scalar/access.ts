@@ -154,9 +154,9 @@ export class Access {
     } else {
       this.#scope.push(moved);
       this.#limit(limits);
-      code.i32(bytesOf(operand.dtype)).op('i32.mul');
+      code.op('i32.mul', bytesOf(operand.dtype));
     }
-    code.get(address).op('i32.add').set(local);
+    code.op('i32.add', address).set(local);
     return local;
   }
 
@@ -165,16 +165,12 @@ export class Access {
     const { code } = this.#scope;
     const beyond = code.local('i32');
     code
-      .i32(low)
-      .op('i32.sub')
+      .op('i32.sub', low)
       .tee(beyond)
       .i32(0)
-      .get(beyond)
-      .i32(high - low)
-      .op('i32.le_u')
+      .op('i32.le_u', beyond, high - low)
       .op('select')
-      .i32(low)
-      .op('i32.add');
+      .op('i32.add', low);
     code.release(beyond);
   }
 
@@ -255,7 +251,7 @@ export class Access {
         ready.filter((term) => this.#hasLane(term)),
         1,
       );
-      code.op('i32.add').i32(bytesOf(operand.dtype)).op('i32.mul');
+      code.op('i32.add').op('i32.mul', bytesOf(operand.dtype));
     }
     const pointer = scope.define(key, 'i32');
     code.op('i32.add').set(pointer);

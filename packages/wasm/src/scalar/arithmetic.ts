@@ -39,18 +39,18 @@ const FLOAT_UNARY: { readonly [K in PlainUnary]: FloatUnary } = {
       .op('v128.and')
       .op('v128.or')
       .get(x);
-    constant(code.get(x).op(`${shape}.abs`), shape, 0)
+    constant(code.op(`${shape}.abs`, x), shape, 0)
       .op(`${shape}.gt`)
       .op('v128.bitselect');
   },
   sqrt: floatOp('sqrt'),
-  rsqrt: (code, x, shape) => constant(code, shape, 1).get(x).op(`${shape}.sqrt`).op(`${shape}.div`),
-  reciprocal: (code, x, shape) => constant(code, shape, 1).get(x).op(`${shape}.div`),
+  rsqrt: (code, x, shape) => constant(code, shape, 1).op(`${shape}.sqrt`, x).op(`${shape}.div`),
+  reciprocal: (code, x, shape) => constant(code, shape, 1).op(`${shape}.div`, x),
   floor: floatOp('floor'),
   ceil: floatOp('ceil'),
   round: floatOp('nearest'),
   logicalNot: (code, x, shape) => constant(code.get(x), shape, 0).op(`${shape}.eq`),
-  isNaN: (code, x, shape) => code.get(x).get(x).op(`${shape}.ne`),
+  isNaN: (code, x, shape) => code.op(`${shape}.ne`, x, x),
 };
 
 type IntegerUnary = (code: Code, x: Local, isSigned: boolean) => void;
@@ -58,8 +58,8 @@ const identity: IntegerUnary = (code, x) => code.get(x);
 
 /** The same for integers; whole numbers are their own floor. */
 const INTEGER_UNARY: { readonly [K in PlainUnary]: IntegerUnary | null } = {
-  neg: (code, x) => code.get(x).op('i32x4.neg'),
-  abs: (code, x, isSigned) => (isSigned ? code.get(x).op('i32x4.abs') : code.get(x)),
+  neg: (code, x) => code.op('i32x4.neg', x),
+  abs: (code, x, isSigned) => (isSigned ? code.op('i32x4.abs', x) : code.get(x)),
   sign: (code, x, isSigned) =>
     isSigned
       ? code.get(x).i32x4(1).op('i32x4.min_s').i32x4(-1).op('i32x4.max_s')
@@ -168,7 +168,7 @@ export function emitBinary(
     throw new Error(`wasm: ${kind} of bool`);
   } else {
     const shape = register === 'f32' ? 'f32x4' : 'f64x2';
-    if (kind === 'div') code.get(a).get(b).op(`${shape}.div`);
+    if (kind === 'div') code.op(`${shape}.div`, a, b);
     else if (kind === 'pow') emitPower(code, shape, a, b, tools);
     else emitRemainder(code, shape, a, b, tools);
   }

@@ -160,7 +160,7 @@ export class CodegenScope {
       if (position > 0) code.op('i32.add');
     });
     if (varying.length === 0) code.i32(constant * scale);
-    else if (constant !== 0) code.i32(constant * scale).op('i32.add');
+    else if (constant !== 0) code.op('i32.add', constant * scale);
   }
 
   /** Pushes factor·atom; defines it if it takes more than an instruction. */
@@ -178,8 +178,8 @@ export class CodegenScope {
     }
     if (factor !== 1) {
       this.#pushTerm(1, atom);
-      if (factor > 0 && Number.isInteger(Math.log2(factor))) code.i32(Math.log2(factor)).op('i32.shl');
-      else code.i32(factor).op('i32.mul');
+      if (factor > 0 && Number.isInteger(Math.log2(factor))) code.op('i32.shl', Math.log2(factor));
+      else code.op('i32.mul', factor);
     } else if (atom.kind !== 'axis') {
       this.#pushDivided(atom);
     }
@@ -197,13 +197,13 @@ export class CodegenScope {
     this.pushSum(of.offset + lift * by, of.terms, 1);
     const power = Math.log2(by);
     if (kind === 'quotient') {
-      if (Number.isInteger(power)) code.i32(power).op('i32.shr_u');
-      else code.i32(by).op('i32.div_u');
-      if (lift > 0) code.i32(lift).op('i32.sub');
+      if (Number.isInteger(power)) code.op('i32.shr_u', power);
+      else code.op('i32.div_u', by);
+      if (lift > 0) code.op('i32.sub', lift);
     } else if (Number.isInteger(power)) {
-      code.i32(by - 1).op('i32.and');
+      code.op('i32.and', by - 1);
     } else {
-      code.i32(by).op('i32.rem_u');
+      code.op('i32.rem_u', by);
     }
   }
 

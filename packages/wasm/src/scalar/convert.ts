@@ -101,7 +101,7 @@ export function roundToFloat16(code: Code): void {
     .op('i32x4.add')
     .set(power);
   code.f32x4(Infinity);
-  code.get(x).op('f32x4.abs').tee(magnitude).get(power).op('f32x4.add').get(power).op('f32x4.sub');
+  code.op('f32x4.abs', x).tee(magnitude).op('f32x4.add', power).op('f32x4.sub', power);
   code.get(magnitude).f32x4(65520).op('f32x4.ge').op('v128.bitselect');
   code.get(x).i32x4(0x80000000).op('v128.and').op('v128.or');
   code.release(x, power, magnitude);

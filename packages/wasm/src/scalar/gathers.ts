@@ -61,7 +61,7 @@ export class Gathers {
     const { operand, address } = array;
     const [mask, byteAddresses] = [code.local('v128'), code.local('v128')];
     code.get(positions).i32x4(extent).op('i32x4.lt_u').set(mask);
-    code.get(positions).get(mask).op('v128.and');
+    code.op('v128.and', positions, mask);
     if (stride !== 1) code.i32x4(stride).op('i32x4.mul');
     putIndices();
     code.op('i32x4.add');
@@ -74,10 +74,8 @@ export class Gathers {
         .op('i32x4.min_s');
     }
     code
-      .i32(Math.log2(bytesOf(operand.dtype)))
-      .op('i32x4.shl')
-      .get(address)
-      .op('i32x4.splat')
+      .op('i32x4.shl', Math.log2(bytesOf(operand.dtype)))
+      .op('i32x4.splat', address)
       .op('i32x4.add')
       .set(byteAddresses);
     const addresses = Array.from({ length: vector.lanes }, (_, lane) => {
@@ -104,16 +102,14 @@ export class Gathers {
     if (known !== undefined) return { operand: rest, address: known };
     const [position, isValid] = [code.local('i32'), code.local('i32')];
     putPosition();
-    code.lane('i32x4.extract_lane', 0).tee(position).i32(extent).op('i32.lt_u').set(isValid);
+    code.lane('i32x4.extract_lane', 0).tee(position).op('i32.lt_u', extent).set(isValid);
     const mask = this.#scope.define(this.#maskKey(gather), 'v128');
-    code.i32(0).get(isValid).op('i32.sub').op('i32x4.splat').set(mask);
+    code.op('i32.sub', 0, isValid).op('i32x4.splat').set(mask);
     const moved = this.#scope.define(gather, 'i32');
-    code.get(position).i32(0).get(isValid).op('select');
+    code.op('select', position, 0, isValid);
     code
-      .i32(stride * bytesOf(operand.dtype))
-      .op('i32.mul')
-      .get(address)
-      .op('i32.add')
+      .op('i32.mul', stride * bytesOf(operand.dtype))
+      .op('i32.add', address)
       .set(moved);
     code.release(position, isValid);
     return { operand: rest, address: moved };

@@ -25,7 +25,7 @@ function divideLow(code: Code, isSigned: boolean, a: () => void, b: () => void):
 /** Truncated; by 0 it is 0. The lowest int32 by −1, which is no int32, wraps, as −a does. */
 const quotient: Rule = (code, isSigned, a, b) => {
   const high = (x: Local) => (): unknown => code.get(x).get(x).shuffle32([2, 3, 2, 3]);
-  if (isSigned) code.get(a).op('i32x4.neg');
+  if (isSigned) code.op('i32x4.neg', a);
   divideLow(
     code,
     isSigned,
@@ -45,17 +45,8 @@ const remainder: Rule = (code, isSigned, a, b) => {
   code.op('i32x4.mul').op('i32x4.sub').set(rest).get(rest);
   if (isSigned) {
     // the divisor is added where the signs differ and something is left
-    code
-      .get(rest)
-      .get(b)
-      .op('v128.xor')
-      .i32(31)
-      .op('i32x4.shr_s')
-      .get(rest)
-      .i32x4(0)
-      .op('i32x4.ne')
-      .op('v128.and');
-    code.get(b).op('v128.and').op('i32x4.add');
+    code.op('v128.xor', rest, b).op('i32x4.shr_s', 31).get(rest).i32x4(0).op('i32x4.ne').op('v128.and');
+    code.op('v128.and', b).op('i32x4.add');
   }
   code.get(b).i32x4(0).op('i32x4.ne').op('v128.and').release(rest);
 };
@@ -68,10 +59,10 @@ const power: Rule = (code, isSigned, a, b) => {
   const [result, base, rest] = [code.local('v128'), code.local('v128'), code.local('v128')];
   code.i32x4(1).set(result).get(a).set(base).get(b).set(rest);
   code.loop((again) => {
-    code.get(result).get(base).op('i32x4.mul').get(result);
+    code.op('i32x4.mul', result, base).get(result);
     code.i32x4(0).get(rest).i32x4(1).op('v128.and').op('i32x4.sub').op('v128.bitselect').set(result);
-    code.get(base).get(base).op('i32x4.mul').set(base);
-    code.get(rest).i32(1).op('i32x4.shr_u').tee(rest).op('v128.any_true').branchIf(again);
+    code.op('i32x4.mul', base, base).set(base);
+    code.op('i32x4.shr_u', rest, 1).tee(rest).op('v128.any_true').branchIf(again);
   });
   code.get(result);
   if (isSigned)
@@ -79,8 +70,7 @@ const power: Rule = (code, isSigned, a, b) => {
       .get(b)
       .i32x4(0)
       .op('i32x4.ge_s')
-      .get(a)
-      .op('i32x4.abs')
+      .op('i32x4.abs', a)
       .i32x4(1)
       .op('i32x4.eq')
       .op('v128.or')

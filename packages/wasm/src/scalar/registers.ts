@@ -174,17 +174,14 @@ function encode(code: Code, dtype: DType, value: Local): Local {
   const raw = code.local('v128');
   if (dtype === 'bool') {
     code
-      .get(value)
-      .get(value)
-      .op('i16x8.narrow_i32x4_s')
+      .op('i16x8.narrow_i32x4_s', value, value)
       .tee(raw)
-      .get(raw)
-      .op('i8x16.narrow_i16x8_s')
+      .op('i8x16.narrow_i16x8_s', raw)
       .op('i8x16.abs')
       .set(raw);
   } else {
     encodeFloat16(code, value);
-    code.tee(raw).get(raw).op('i16x8.narrow_i32x4_u').set(raw);
+    code.tee(raw).op('i16x8.narrow_i32x4_u', raw).set(raw);
   }
   return raw;
 }
@@ -201,13 +198,12 @@ function decodeFloat16(code: Code): void {
     .tee(bits)
     .i32x4(0x7fff)
     .op('v128.and')
-    .i32(13)
-    .op('i32x4.shl')
+    .op('i32x4.shl', 13)
     .tee(magnitude)
     .f32x4(2 ** 112)
     .op('f32x4.mul');
   code.get(magnitude).i32x4(0x0f7fffff).op('i32x4.gt_s').i32x4(0x7f800000).op('v128.and').op('v128.or');
-  code.get(bits).i32x4(0x8000).op('v128.and').i32(16).op('i32x4.shl').op('v128.or');
+  code.get(bits).i32x4(0x8000).op('v128.and').op('i32x4.shl', 16).op('v128.or');
   code.release(bits, magnitude);
 }
 
@@ -215,14 +211,12 @@ function decodeFloat16(code: Code): void {
 function encodeFloat16(code: Code, value: Local): void {
   code.i32x4(0x7e00);
   code
-    .get(value)
-    .op('f32x4.abs')
+    .op('f32x4.abs', value)
     .f32x4(2 ** -112)
     .op('f32x4.mul')
-    .i32(13)
-    .op('i32x4.shr_u')
+    .op('i32x4.shr_u', 13)
     .i32x4(0x7c00)
     .op('i32x4.min_u');
-  code.get(value).i32(16).op('i32x4.shr_u').i32x4(0x8000).op('v128.and').op('v128.or');
-  code.get(value).get(value).op('f32x4.ne').op('v128.bitselect');
+  code.op('i32x4.shr_u', value, 16).i32x4(0x8000).op('v128.and').op('v128.or');
+  code.op('f32x4.ne', value, value).op('v128.bitselect');
 }
