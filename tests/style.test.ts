@@ -136,7 +136,12 @@ test('apps, scripts, tests and benchmarks state their idea', () => {
 });
 
 /** The workspaces that speak the field's words, and whose lines end where they should. */
-const SPEAKING: readonly string[] = ['packages/webgpu'];
+const SPEAKING: readonly string[] = [
+  'packages/conformance',
+  'packages/train',
+  'packages/webgpu',
+  ...workspaces('apps').map(({ folder }) => folder),
+];
 
 test.each(SPEAKING)('%s speaks the field’s words, and its lines end in time', (folder) => {
   const inside = filesUnder(`${folder}/src`, '.ts');

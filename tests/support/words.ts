@@ -20,7 +20,7 @@ const REFUSED: readonly Refused[] = [
   {
     words: /\bplaces?\b/,
     instead: 'index, coordinates, offset, slot or position',
-    except: /\b(?:in|out of|decimal) places?\b/g,
+    except: /\b(?:in|out of|decimal|last|units? in the last) places?\b/g,
   },
   { words: /\bflights?\b/, instead: 'in-flight run', except: /\bin flight\b/g },
   { words: /\bbreathes?\b/, instead: 'back-pressure' },
@@ -39,7 +39,11 @@ const REFUSED: readonly Refused[] = [
 
 /** Refused in names alone: in a sentence they are plain English. */
 const REFUSED_IN_NAMES: readonly Refused[] = [
-  { words: /\bcells?\b/, instead: 'buffer reference', except: /\b(?:table|rnn|lstm|gru) cells?\b/g },
+  {
+    words: /\bcells?\b/,
+    instead: 'buffer reference',
+    except: /\b(?:table|recurrent|rnn|lstm|gru) cells?\b/g,
+  },
   { words: /\bowners?\b|\bowned\b/, instead: 'reference count, stored by' },
   { words: /\bkept\b/, instead: 'saved tensors, parallel axes, retained' },
   { words: /\bown\b/, instead: 'custom kernel' },
@@ -49,7 +53,7 @@ const REFUSED_IN_NAMES: readonly Refused[] = [
   { words: /\bsegments?\b/, instead: 'index-set splitting', except: /\bdata segments?\b/g },
   { words: /\bways?\b|\btogether\b|\balone\b/, instead: 'mode, parallel, serial' },
   { words: /\blooks\b/, instead: 'spin iterations' },
-  { words: /\bspares?\b|\bsettle\b/, instead: 'recycled array; attach, complete' },
+  { words: /\bspares?\b/, instead: 'recycled array' },
   { words: /\bturns?\b/, instead: 'iterations' },
 ];
 

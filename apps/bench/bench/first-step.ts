@@ -1,7 +1,7 @@
-// The first training step of the MLP and of the GPT in fresh processes, one thread: medians of milliseconds by
-// phase. Arguments are other checkouts of this repository, such as an older one: their processes and ours take
-// turns, so that whatever else the machine does meets all of them. `BENCH_TASKS=training/gpt` picks tasks,
-// `BENCH_ROUNDS=9` is how many processes each has.
+// The first training step of the MLP and of the GPT in fresh processes, one thread: medians of milliseconds
+// by phase. Arguments are other checkouts of this repository, such as an older one: their processes and ours
+// take turns, so that whatever else the machine does meets all of them. `BENCH_TASKS=training/gpt` picks
+// tasks, `BENCH_ROUNDS=9` is how many processes each has.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,7 +4,7 @@
  */
 import { describeMachine, goThrough, publish, requirePeers, type Tell } from './comparison.ts';
 import { CONTENDERS, isTorch, type ProcessContender } from './contender.ts';
-import { type Asked, startContender } from './contender-process.ts';
+import { type ContenderClient, startContender } from './contender-process.ts';
 import { writeDocs } from './docs.ts';
 import { type FootprintSetting, measureFootprint } from './footprint.ts';
 import { measure, type Outcomes } from './measure.ts';
@@ -32,7 +32,7 @@ export async function benchmark(options: Options, program: string): Promise<bool
   console.log(
     `${setting.processor}, ${setting.cores} cores, one thread where nothing else is said; firsthand on the ${device} device`,
   );
-  const start = (name: ProcessContender): Asked =>
+  const start = (name: ProcessContender): ContenderClient =>
     isTorch(name) ? startTorch(name) : startContender(program, name, options);
   const contenders = new Map(names.map((name) => [name, start(name)]));
   const footprint: FootprintSetting = { contenders: names, effort, start };
@@ -41,7 +41,7 @@ export async function benchmark(options: Options, program: string): Promise<bool
       ? measureFootprint(task.work, footprint, tell)
       : measure(task, contenders, effort, tell);
   const rows = await goThrough(tasks, measureOne).finally(() => {
-    for (const asked of contenders.values()) asked.stop();
+    for (const client of contenders.values()) client.stop();
   });
   const results: Results = { setting, rows };
   const done = await publish(results, renderTables(results), options);

@@ -3,8 +3,8 @@
  * longer than this project, on a logarithmic axis. Vega-Lite describes it, Vega draws it as SVG without a
  * browser.
  */
-import { DESCRIPTIONS, OWN } from './contender.ts';
-import { GROUP_TITLES, placeOf, type Results, type Row } from './results.ts';
+import { DESCRIPTIONS, OURS } from './contender.ts';
+import { GROUP_TITLES, describeSetting, type Results, type Row } from './results.ts';
 import type { Group } from './tasks.ts';
 
 interface Dot {
@@ -21,7 +21,7 @@ function dotsOf(rows: readonly Row[]): Dot[] {
             {
               task: titleOf(task),
               contender: DESCRIPTIONS[name].title,
-              factor: name === OWN ? 1 : outcome.factor,
+              factor: name === OURS ? 1 : outcome.factor,
             },
           ]
         : [],
@@ -98,7 +98,7 @@ export async function renderChart({ rows, setting }: Results): Promise<string> {
       text: groups.includes('footprint')
         ? 'Relative to firsthand: to the right is slower, or more'
         : 'Time relative to firsthand: to the right is slower',
-      subtitle: placeOf(setting),
+      subtitle: describeSetting(setting),
     },
     vconcat: views,
     resolve: { scale: { color: 'shared', x: 'shared' } },

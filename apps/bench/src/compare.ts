@@ -1,5 +1,5 @@
 /**
- * Whether a contender computed what it was asked for: each number is compared with that of the plain loops.
+ * Compares a contender's results with those of the plain loops, number by number.
  * Near zero, where numbers are the small difference of large ones, their size as a whole sets the scale.
  */
 

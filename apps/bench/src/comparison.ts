@@ -61,7 +61,7 @@ function lineOf({ task, outcomes }: Row): string {
 }
 
 /**
- * Prints the tables, and writes the files that were asked for.
+ * Prints the tables, and writes the requested files.
  * @returns whether every contender did its tasks, and did them right
  */
 export async function publish(

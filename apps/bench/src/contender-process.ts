@@ -1,13 +1,13 @@
 /**
- * A contender from outside: a child process that is asked one thing at a time. A child that dies or hangs
- * fails the request and every later one.
+ * The client of a contender in a child process: one request at a time. A child that dies or hangs fails the
+ * request and every later one.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { ContenderOptions, NodeContender } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
 
-/** Someone to ask, whether in a process of its own or, in tests, here. */
-export interface Asked {
+/** Sends requests to a contender, in a process of its own or, in tests, in this one. */
+export interface ContenderClient {
   ask(request: Request): Promise<Reply>;
   stop(): void;
 }
@@ -25,8 +25,8 @@ export interface Channel {
 /** The word that tells the program to be a contender; its name and its device follow. */
 export const CONTENDER_WORD = '--contender';
 
-/** Longer than anything takes that is worth waiting for, in milliseconds. */
-const PATIENCE = 180_000;
+/** The longest time for a reply, in milliseconds; no task takes as long. */
+const TIMEOUT = 180_000;
 
 /**
  * Set for contenders, so that one that is started wrongly, and takes itself for the program, does not start
@@ -46,14 +46,18 @@ export function engineFlags(flags: readonly string[]): string[] {
  * Starts a contender that runs in Node.
  * @param program the file of this program, which the child runs with other words
  */
-export function startContender(program: string, name: NodeContender, { device }: ContenderOptions): Asked {
+export function startContender(
+  program: string,
+  name: NodeContender,
+  { device }: ContenderOptions,
+): ContenderClient {
   const child = fork(program, [CONTENDER_WORD, name, device], {
     execArgv: [...engineFlags(process.execArgv), '--expose-gc'],
     env: { ...process.env, [CONTENDER_MARK]: '1' },
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  return askThrough(child, {
+  return connectThrough(child, {
     send(request, fail) {
       child.send(request, (error) => {
         if (error !== null) fail();
@@ -70,8 +74,8 @@ export function startContender(program: string, name: NodeContender, { device }:
   });
 }
 
-/** Someone to ask, from a child whose errors go into a pipe. */
-export function askThrough(child: ChildProcess, channel: Channel): Asked {
+/** The client of a child whose errors go into a pipe. */
+export function connectThrough(child: ChildProcess, channel: Channel): ContenderClient {
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     words = (words + chunk.toString()).slice(-2000);
@@ -90,7 +94,7 @@ export function askThrough(child: ChildProcess, channel: Channel): Asked {
       if (ended === null) {
         const reply = await sendAndWait(child, channel, request);
         if (reply !== null) return reply;
-        end(`no answer in ${PATIENCE / 1000} s`);
+        end(`no answer in ${TIMEOUT / 1000} s`);
         child.kill('SIGKILL');
       }
       return { kind: 'failed', message: ended ?? 'the process ended' };
@@ -111,7 +115,7 @@ function sendAndWait(child: ChildProcess, channel: Channel, request: Request): P
       resolve(reply);
     };
     const close = (): void => finish(null);
-    const timer = setTimeout(close, PATIENCE);
+    const timer = setTimeout(close, TIMEOUT);
     const deafen = channel.listen(finish);
     child.once('close', close);
     channel.send(request, () => child.kill('SIGKILL')); // its end says what was wrong

@@ -67,7 +67,7 @@ export type PageContender = (typeof PAGE_CONTENDERS)[number];
 export type ContenderName = ProcessContender | PageContender;
 
 /** The one that the others are compared with. */
-export const OWN = 'firsthand';
+export const OURS = 'firsthand';
 
 /** The one whose results are right by definition. */
 export const ORACLE = 'loops';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { renderChart } from './chart.ts';
 import { DESCRIPTIONS } from './contender.ts';
 import { GROUP_TITLES, type Results, type Row, type Setting } from './results.ts';
-import { cellLines, columnsOf, remarks } from './table.ts';
+import { entryLines, columnsOf, remarks } from './table.ts';
 import type { Group } from './tasks.ts';
 
 const INDEX = 'benchmarks.md';
@@ -28,7 +28,7 @@ const groupsOf = ({ rows }: Results): Group[] => [...new Set(rows.map(({ task })
 
 /** @param numeric whether all columns but the first have numbers, which stand to the right */
 function tableOf(head: readonly string[], body: readonly (readonly string[])[], numeric: boolean): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const line = (entries: readonly string[]): string => `| ${entries.join(' | ')} |`;
   const alignments = head.map((_, column) => (numeric && column > 0 ? '--:' : '---'));
   return [line(head), `|${alignments.join('|')}|`, ...body.map(line)].join('\n');
 }
@@ -37,7 +37,7 @@ function resultsTable(rows: readonly Row[]): string {
   const columns = columnsOf(rows);
   const body = rows.map(({ task, outcomes }) => [
     task.title.trim(),
-    ...columns.map((name) => cellLines(task, name, outcomes.get(name)).join('<br>')),
+    ...columns.map((name) => entryLines(task, name, outcomes.get(name)).join('<br>')),
   ]);
   return tableOf(['', ...columns.map((name) => DESCRIPTIONS[name].title)], body, true);
 }

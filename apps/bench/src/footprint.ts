@@ -10,21 +10,21 @@ import { join } from 'node:path';
 import { buildCold, COLD_CONTENDERS, type ColdContender, weigh } from './cold-build.ts';
 import { firstLoss } from './cold/loops.ts';
 import { firstDifference } from './compare.ts';
-import { CEILINGS, type ContenderName, type Notes, OWN, type ProcessContender } from './contender.ts';
-import { type Asked, engineFlags } from './contender-process.ts';
+import { CEILINGS, type ContenderName, type Notes, OURS, type ProcessContender } from './contender.ts';
+import { type ContenderClient, engineFlags } from './contender-process.ts';
 import type { Effort, Outcome, Outcomes } from './measure.ts';
 import { factor, summarize } from './statistics.ts';
 import { type FootprintTask, type MLPTask, TASKS } from './tasks.ts';
 
 /** Longer than any start takes, in milliseconds. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 
 /** What it takes to measure. */
 export interface FootprintSetting {
   readonly contenders: readonly ProcessContender[];
   readonly effort: Effort;
   /** Starts a contender's process, a new one at each call. */
-  start(name: ProcessContender): Asked;
+  start(name: ProcessContender): ContenderClient;
 }
 
 type Tell = (name: ContenderName, what: string) => void;
@@ -41,18 +41,18 @@ export async function measureFootprint(
   tell: Tell,
 ): Promise<Outcomes> {
   const measured = await { coldStart: coldStarts, bundle: bundles, memory: memories }[of](setting, tell);
-  const own = measured.get(OWN);
-  const ownValues = own !== undefined && 'values' in own ? own.values : null;
+  const ours = measured.get(OURS);
+  const ourValues = ours !== undefined && 'values' in ours ? ours.values : null;
   return new Map(
     setting.contenders.map((name): [ContenderName, Outcome] => {
       const found = measured.get(name) ?? { kind: 'unable' };
       if ('kind' in found) return [name, found];
       const rounds = found.values.map((value) => [value]);
       const ratio =
-        ownValues === null
+        ourValues === null
           ? null
           : factor(
-              ownValues.map((value) => [value]),
+              ourValues.map((value) => [value]),
               rounds,
             );
       const { notes } = found;
@@ -120,7 +120,7 @@ function startOnce(file: string): Promise<{ readonly milliseconds: number; reado
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     let said: { readonly milliseconds: number; readonly words: string } | null = null;
-    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT);
     child.stdout.once('data', (chunk: Buffer) => {
       said = { milliseconds: performance.now() - start, words: chunk.toString().trim() };
       child.kill('SIGKILL');
@@ -146,16 +146,16 @@ async function bundles({ contenders }: FootprintSetting, tell: Tell): Promise<Me
 const GPT = 'training/gpt';
 const STEPS = 3;
 
-/** Megabytes that the process has held at most, after some steps of the GPT and nothing else. */
+/** Peak memory of the process in megabytes, after some steps of the GPT and nothing else. */
 async function memories({ contenders, start }: FootprintSetting, tell: Tell): Promise<Measured> {
   const measured: Measured = new Map();
   for (const name of contenders) {
     if (CEILINGS.has(name)) continue;
     tell(name, 'memory');
-    const asked = start(name);
-    const reply = await asked.ask({ kind: 'prepare', task: GPT, runs: STEPS, enough: Number.MAX_VALUE });
-    const released = await asked.ask({ kind: 'release' });
-    asked.stop();
+    const client = start(name);
+    const reply = await client.ask({ kind: 'prepare', task: GPT, runs: STEPS, enough: Number.MAX_VALUE });
+    const released = await client.ask({ kind: 'release' });
+    client.stop();
     const peak = released.kind === 'done' ? released.notes['peakResidentBytes'] : undefined;
     if (reply.kind === 'failed') measured.set(name, { kind: 'failed', message: reply.message });
     else if (reply.kind === 'prepared' && peak !== undefined)

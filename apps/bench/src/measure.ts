@@ -4,8 +4,8 @@
  * does falls on all alike. The order turns too.
  */
 import { firstDifference } from './compare.ts';
-import { CEILINGS, type ContenderName, type Notes, ORACLE, OWN } from './contender.ts';
-import type { Asked } from './contender-process.ts';
+import { CEILINGS, type ContenderName, type Notes, ORACLE, OURS } from './contender.ts';
+import type { ContenderClient } from './contender-process.ts';
 import type { Reply, Request } from './protocol.ts';
 import { factor, type Summary, summarize } from './statistics.ts';
 import type { Task } from './tasks.ts';
@@ -81,19 +81,19 @@ const NEVER = Number.MAX_VALUE;
  */
 export async function measure(
   task: Task,
-  contenders: ReadonlyMap<ContenderName, Asked>,
+  contenders: ReadonlyMap<ContenderName, ContenderClient>,
   effort: Effort,
   tell: (name: ContenderName, what: string) => void,
-  judge: Asked | null = null,
+  judge: ContenderClient | null = null,
 ): Promise<Outcomes> {
   const outcomes = new Map<ContenderName, Outcome>();
   const ready: Ready[] = [];
   if (judge !== null) tell(ORACLE, 'check');
   let expected = judge === null ? null : await judgement(task, judge);
   const enough = task.work.kind === 'training' ? NEVER : effort.most;
-  for (const [name, asked] of oracleFirst(contenders)) {
+  for (const [name, client] of oracleFirst(contenders)) {
     tell(name, 'check');
-    const reply = await asked.ask({ kind: 'prepare', task: task.id, runs: RUNS, enough });
+    const reply = await client.ask({ kind: 'prepare', task: task.id, runs: RUNS, enough });
     if (reply.kind !== 'prepared') {
       outcomes.set(name, reply.kind === 'unable' ? reply : { kind: 'failed', message: messageOf(reply) });
       continue;
@@ -101,29 +101,29 @@ export async function measure(
     if (name === ORACLE) expected = reply.outputs;
     const difference =
       expected === null || CEILINGS.has(name) ? null : firstDifference(reply.outputs, expected);
-    if (difference === null) ready.push({ name, asked, first: reply, rounds: [], failure: null });
+    if (difference === null) ready.push({ name, client, first: reply, rounds: [], failure: null });
     else outcomes.set(name, { kind: 'wrong', message: difference });
   }
   for (const each of ready) await warmUp(each, effort, tell);
   for (let round = 0; round < effort.rounds; round++) {
-    const turn = round % Math.max(1, ready.length);
-    for (const each of [...ready.slice(turn), ...ready.slice(0, turn)]) {
+    const first = round % Math.max(1, ready.length);
+    for (const each of [...ready.slice(first), ...ready.slice(0, first)]) {
       if (each.failure !== null || round >= roundsOf(each, effort)) continue;
       tell(each.name, `round ${round + 1} of ${effort.rounds}`);
-      const reply = await each.asked.ask({ kind: 'time', milliseconds: effort.round });
+      const reply = await each.client.ask({ kind: 'time', milliseconds: effort.round });
       if (reply.kind === 'times') each.rounds.push(reply.times);
       else each.failure = messageOf(reply);
     }
   }
-  const own = ready.find(({ name }) => name === OWN);
-  for (const each of ready) outcomes.set(each.name, await outcomeOf(each, own));
-  for (const [name, asked] of contenders)
-    if (!ready.some((each) => each.name === name)) await asked.ask({ kind: 'release' });
+  const ours = ready.find(({ name }) => name === OURS);
+  for (const each of ready) outcomes.set(each.name, await outcomeOf(each, ours));
+  for (const [name, client] of contenders)
+    if (!ready.some((each) => each.name === name)) await client.ask({ kind: 'release' });
   return new Map([...contenders.keys()].map((name) => [name, outcomes.get(name)!]));
 }
 
 /** What is right. An operation need be computed once only. */
-async function judgement(task: Task, judge: Asked): Promise<readonly Float32Array[]> {
+async function judgement(task: Task, judge: ContenderClient): Promise<readonly Float32Array[]> {
   const runs = task.work.kind === 'training' ? RUNS : 1;
   const reply = await judge.ask({ kind: 'prepare', task: task.id, runs, enough: NEVER });
   if (reply.kind !== 'prepared')
@@ -135,18 +135,20 @@ async function judgement(task: Task, judge: Asked): Promise<readonly Float32Arra
 /** A contender whose results are right. */
 interface Ready {
   readonly name: ContenderName;
-  readonly asked: Asked;
+  readonly client: ContenderClient;
   /** Milliseconds of the runs that made the compared results, and notes. */
   readonly first: { readonly times: readonly number[]; readonly notes: Notes };
   readonly rounds: (readonly number[])[];
   failure: string | null;
 }
 
-function oracleFirst(contenders: ReadonlyMap<ContenderName, Asked>): (readonly [ContenderName, Asked])[] {
+function oracleFirst(
+  contenders: ReadonlyMap<ContenderName, ContenderClient>,
+): (readonly [ContenderName, ContenderClient])[] {
   return [...contenders].toSorted(([a], [b]) => Number(b === ORACLE) - Number(a === ORACLE));
 }
 
-/** How often it gets its turn: as often as the others, unless it is very slow; perhaps never. */
+/** The number of rounds of a contender: that of the others, fewer if it is very slow, perhaps none. */
 function roundsOf({ first }: Ready, { rounds, most }: Effort): number {
   return Math.min(rounds, Math.floor(most / first.times.at(-1)!));
 }
@@ -159,12 +161,12 @@ async function warmUp(
   if (roundsOf(ready, effort) === 0 || ready.first.times.at(-1)! > effort.warmUp) return;
   tell(ready.name, 'warm-up');
   const request: Request = { kind: 'warmUp', milliseconds: effort.warmUp };
-  const reply = await ready.asked.ask(request);
+  const reply = await ready.client.ask(request);
   if (reply.kind !== 'done') ready.failure = messageOf(reply);
 }
 
-async function outcomeOf(ready: Ready, own: Ready | undefined): Promise<Outcome> {
-  const released = await ready.asked.ask({ kind: 'release' });
+async function outcomeOf(ready: Ready, ours: Ready | undefined): Promise<Outcome> {
+  const released = await ready.client.ask({ kind: 'release' });
   if (ready.failure !== null) return { kind: 'failed', message: ready.failure };
   const rounds = timesOf(ready);
   return {
@@ -172,7 +174,7 @@ async function outcomeOf(ready: Ready, own: Ready | undefined): Promise<Outcome>
     firstRun: ready.first.times[0]!,
     time: summarize(rounds.flat()),
     rounds,
-    factor: own === undefined || own.failure !== null ? null : factor(timesOf(own), rounds),
+    factor: ours === undefined || ours.failure !== null ? null : factor(timesOf(ours), rounds),
     firstNotes: ready.first.notes,
     notes: released.kind === 'done' ? released.notes : {},
   };

@@ -1,4 +1,4 @@
-/** What a comparison is asked to do, from the command line. What is wrong is said in one line. */
+/** The command lines of the two comparisons: tasks, contenders, effort and the files to write. */
 import { filePath, folderPath, parseArguments, UsageError } from '@firsthand/kit/options';
 import { Command, Option } from 'commander';
 import {

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BuildOptions } from 'esbuild';
-import { OWN, type PageContender } from './contender.ts';
+import { OURS, type PageContender } from './contender.ts';
 import { PEER_PATHS, type PagePeer } from './page/peer-paths.ts';
 import { peersFolder } from './peers.ts';
 
@@ -58,7 +58,7 @@ export async function buildPage(contenders: readonly PageContender[]): Promise<P
     }),
   );
   for (const name of contenders) {
-    if (name === OWN) continue;
+    if (name === OURS) continue;
     const stdin = { contents: PEER_SOURCES[name], resolveDir: peersFolder() };
     files.set(PEER_PATHS[name], await script({ stdin }));
   }

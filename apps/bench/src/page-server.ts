@@ -1,19 +1,19 @@
 /**
- * The page from outside: a server on this machine gives it its files and asks it one thing at a time. The
- * page's request for the next thing to do stays unanswered until there is one. A page that is closed or hangs
- * fails what it is asked, then and later.
+ * The server of the page: it serves the files and sends one request at a time. The page polls for the next
+ * order with a request that stays unanswered until there is one. A page that is closed or hangs fails the
+ * request and every later one.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { PageContender } from './contender.ts';
-import type { Asked } from './contender-process.ts';
+import type { ContenderClient } from './contender-process.ts';
 import type { PageFiles } from './page-build.ts';
 import type { Reply } from './protocol.ts';
 import type { PageSetting } from './results.ts';
 import { decodeWords, GONE_PATH, type Order, TALK_PATH, type Words } from './wire.ts';
 
 /** Longer than a training step's first run takes anywhere, in milliseconds. */
-const PATIENCE = 900_000;
+const TIMEOUT = 900_000;
 
 /** They isolate the page from all others, in return for which its clock is precise. */
 const ISOLATION = {
@@ -81,15 +81,15 @@ export class PageServer {
     if (this.#failure !== null) return;
     this.#setting = undefined;
     this.#order({ kind: 'reload' });
-    await this.hello().catch(() => {}); // whoever is asked next says why
+    await this.hello().catch(() => {}); // the next request says why
   }
 
   /** One of the contenders in the page. */
-  contender(name: PageContender): Asked {
+  contender(name: PageContender): ContenderClient {
     return {
       ask: async (request) => {
         if (this.#failure !== null) return { kind: 'failed', message: this.#failure };
-        const timer = setTimeout(() => this.fail(`no answer in ${PATIENCE / 1000} s`), PATIENCE);
+        const timer = setTimeout(() => this.fail(`no answer in ${TIMEOUT / 1000} s`), TIMEOUT);
         const reply = new Promise<Reply>((resolve, reject) => {
           this.#asking = { resolve, reject };
         });

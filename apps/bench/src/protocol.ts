@@ -1,5 +1,5 @@
 /**
- * What the benchmark and a contender's process say to each other: one request at a time, one reply to each.
+ * The protocol between the benchmark and a contender's process: one request at a time, one reply to each.
  */
 
 import type { Notes } from './contender.ts';
@@ -10,9 +10,9 @@ export type Request =
    * than `enough` milliseconds is the last.
    */
   | { readonly kind: 'prepare'; readonly task: string; readonly runs: number; readonly enough: number }
-  /** Runs the task for so many milliseconds, without looking. */
+  /** Runs the task for a time, without timing it. */
   | { readonly kind: 'warmUp'; readonly milliseconds: number }
-  /** Times runs for so many milliseconds; at least one. */
+  /** Times runs for a time; at least one run. */
   | { readonly kind: 'time'; readonly milliseconds: number }
   /** Gives the task's memory back. */
   | { readonly kind: 'release' };

@@ -30,8 +30,8 @@ export interface PageSetting {
   readonly features: readonly string[];
 }
 
-/** Where it was measured, in a line. */
-export function placeOf({ node, processor, page }: Setting): string {
+/** The machine and engine of the measurement, in a line. */
+export function describeSetting({ node, processor, page }: Setting): string {
   if (page === null) return `Node ${node}, ${processor}, one thread`;
   return `WebGPU on ${page.adapter}${page.software ? ', a GPU IN SOFTWARE' : ''}`;
 }

@@ -7,15 +7,15 @@
 /** A list of measurements in brief. */
 export interface Summary {
   readonly median: number;
-  /** A quarter of the values lies below. */
+  /** The lower quartile. */
   readonly low: number;
-  /** A quarter of the values lies above. */
+  /** The upper quartile. */
   readonly high: number;
   readonly count: number;
 }
 
 /**
- * The value below which a share of the values lies, linear between neighbours.
+ * The quantile of the values, linear between neighbours.
  * @param share from 0 to 1
  * @throws RangeError if there are no values
  */
@@ -51,11 +51,11 @@ export function spread({ median: middle, low, high }: Summary): number {
 /**
  * How many times as long `other` takes as `own`: the median over the rounds that both ran of the quotient of
  * the rounds' medians.
- * @param own times by round
+ * @param ours times by round
  * @param other times by round
  * @throws RangeError if there is no round of both
  */
-export function factor(own: readonly (readonly number[])[], other: readonly (readonly number[])[]): number {
-  const common = Math.min(own.length, other.length);
-  return median(Array.from({ length: common }, (_, round) => median(other[round]!) / median(own[round]!)));
+export function factor(ours: readonly (readonly number[])[], other: readonly (readonly number[])[]): number {
+  const common = Math.min(ours.length, other.length);
+  return median(Array.from({ length: common }, (_, round) => median(other[round]!) / median(ours[round]!)));
 }

@@ -4,7 +4,7 @@
  * means that this project is faster.
  */
 import { drawTable } from '@firsthand/kit/table';
-import { CEILINGS, type ContenderName, DESCRIPTIONS, OWN } from './contender.ts';
+import { CEILINGS, type ContenderName, DESCRIPTIONS, OURS } from './contender.ts';
 import type { Outcome } from './measure.ts';
 import { formatFactor, formatNumber, formatPercent } from './numbers.ts';
 import { GROUP_TITLES, type Results, type Row, unitOf } from './results.ts';
@@ -12,14 +12,14 @@ import { spread } from './statistics.ts';
 import type { Group, Task } from './tasks.ts';
 
 /** The median with its spread; below it, for the others, the factor. */
-export function cellLines(task: Task, name: ContenderName, outcome: Outcome | undefined): readonly string[] {
+export function entryLines(task: Task, name: ContenderName, outcome: Outcome | undefined): readonly string[] {
   if (outcome === undefined || outcome.kind === 'unable') return ['–'];
   if (outcome.kind === 'wrong') return ['WRONG'];
   if (outcome.kind === 'failed') return ['FAILED'];
   const { time, factor } = outcome;
   const rate = formatNumber(unitOf(task).of(time.median));
   const first = time.count > 1 ? `${rate} ±${formatPercent(spread(time))}` : rate;
-  return name === OWN || factor === null ? [first] : [first, formatFactor(factor)];
+  return name === OURS || factor === null ? [first] : [first, formatFactor(factor)];
 }
 
 /** The contenders that did, or should have done, one of the tasks. */
@@ -36,7 +36,7 @@ function groupTable(group: Group, rows: readonly Row[]): string {
     [GROUP_TITLES[group], ...columns.map((name) => DESCRIPTIONS[name].title)],
     rows.map(({ task, outcomes }) => [
       task.title,
-      ...columns.map((name) => cellLines(task, name, outcomes.get(name)).join('\n')),
+      ...columns.map((name) => entryLines(task, name, outcomes.get(name)).join('\n')),
     ]),
   );
 }

@@ -85,18 +85,18 @@ export interface CNNConfig {
 export type MLPTask = Extract<TrainingTask, { model: 'mlp' }>;
 
 /**
- * What a contender costs besides the time of a step; it is found out about it, and not asked of it.
+ * What a contender costs besides the time of a step; it is measured from outside, without a request.
  * - `coldStart`: milliseconds from the start of a process to the first loss of the MLP, imports and compiling
  *   included.
  * - `bundle`: kilobytes, after gzip, that a page loads to train the MLP.
- * - `memory`: megabytes that a process has held at most after some steps of the GPT.
+ * - `memory`: peak memory of a process in megabytes after some steps of the GPT.
  */
 export interface FootprintTask {
   readonly kind: 'footprint';
   readonly of: 'coldStart' | 'bundle' | 'memory';
 }
 
-/** What a contender is asked to do. */
+/** The work of a task. */
 export type Work = MatmulTask | MapTask | AttentionTask | TrainingTask;
 
 export type Group = 'matmul' | 'elementwise' | 'attention' | 'training' | 'footprint';
@@ -239,7 +239,8 @@ export function flopsOf(work: Task['work']): number | null {
     case 'footprint':
       return null;
     case 'attention':
-      return 3 * 2 * 2 * work.batch * work.heads * work.positions ** 2 * work.size; // two products forward, four backward
+      // Two products forward, four backward
+      return 3 * 2 * 2 * work.batch * work.heads * work.positions ** 2 * work.size;
     case 'training':
       return trainingFlops(work);
   }
@@ -261,7 +262,7 @@ function mlpFlops({ batch, inputs, hidden, classes }: Extract<TrainingTask, { mo
   return 2 * batch * (2 * inputs * hidden + 3 * hidden * classes);
 }
 
-/** The same: the second convolution has a quarter of the first one's places. */
+/** The same: the second convolution has a quarter of the first one's pixels. */
 function cnnFlops(batch: number, { size, channels: [first, second], classes }: CNNConfig): number {
   const [whole, half, quarter] = [size ** 2, (size / 2) ** 2, (size / 4) ** 2];
   return 2 * batch * (2 * whole * first * 9 + 3 * half * second * first * 9 + 3 * quarter * second * classes);
@@ -269,6 +270,7 @@ function cnnFlops(batch: number, { size, channels: [first, second], classes }: C
 
 function gptFlops(batch: number, { vocabulary, positions, channels, layers }: GPTConfig): number {
   const weights = layers * 12 * channels * channels + channels * vocabulary;
-  const attention = layers * 2 * positions * channels; // for one token: q·k for all keys, and the weighted sum of their values
+  // For one token: q·k for all keys, and the weighted sum of their values
+  const attention = layers * 2 * positions * channels;
   return 3 * 2 * batch * positions * (weights + attention);
 }

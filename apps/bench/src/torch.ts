@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TorchContender } from './contender.ts';
-import { type Asked, askThrough } from './contender-process.ts';
+import { type ContenderClient, connectThrough } from './contender-process.ts';
 import { attentionInputs, batchShapes, startingParameters, trainingBatches } from './inputs.ts';
 import { peersFolder } from './peers.ts';
 import type { Reply, Request } from './protocol.ts';
@@ -71,12 +71,12 @@ function decodeReply(line: string): Reply {
 }
 
 /** Starts PyTorch with its number of threads. */
-export function startTorch(name: TorchContender): Asked {
+export function startTorch(name: TorchContender): ContenderClient {
   const program = join(dirname(peersFolder()), 'src/contenders/pytorch.py');
   const child = spawn(python(), [program, String(THREADS[name])], { stdio: ['pipe', 'pipe', 'pipe'] });
   const lines = createInterface({ input: child.stdout });
   child.stdin.on('error', () => {}); // the end of the process says it
-  const asked = askThrough(child, {
+  const client = connectThrough(child, {
     send(request, fail) {
       child.stdin.write(`${JSON.stringify(request)}\n`, (error) => {
         if (error !== null && error !== undefined) fail();
@@ -93,7 +93,7 @@ export function startTorch(name: TorchContender): Asked {
   });
   return {
     async ask(request: Request) {
-      if (request.kind !== 'prepare') return asked.ask(request);
+      if (request.kind !== 'prepare') return client.ask(request);
       const work = TASKS.find(({ id }) => id === request.task)?.work;
       const inputs = work === undefined || work.kind === 'footprint' ? null : plainInputs(work);
       if (inputs === null) return { kind: 'unable' };
@@ -102,8 +102,8 @@ export function startTorch(name: TorchContender): Asked {
         work,
         inputs,
       };
-      return asked.ask(whole);
+      return client.ask(whole);
     },
-    stop: () => asked.stop(),
+    stop: () => client.stop(),
   };
 }

@@ -1,35 +1,35 @@
 /**
- * A contender's side of the conversation: it gets ready, runs, and times itself, so that no message lies
- * between the clock and the work.
+ * A contender's side of the protocol: it prepares, runs and times itself, so that no message comes between
+ * the clock and the work.
  */
 import type { Contender, Notes, Prepared } from './contender.ts';
 import type { Reply, Request } from './protocol.ts';
 import { TASKS } from './tasks.ts';
 
-/** The least that is worth a look at the clock, in milliseconds. */
+/** The shortest time that the clock measures well, in milliseconds: shorter runs are timed in groups. */
 const LEAST = 2;
 
-/** What the place that a contender lives in has to offer. */
-export interface Place {
+/** What the process or page of a contender offers it. */
+export interface Host {
   /** The time in milliseconds. */
   now(): number;
   /** Gives finalizers and other tasks of the engine their turn, as in any program. */
   pause(): Promise<void>;
-  /** The most bytes that the process has held, where it has one of its own. */
+  /** Peak memory of the process in bytes, where the contender has one of its own. */
   peakMemory?(): number;
 }
 
 /** Answers requests for one contender. */
 export class Worker {
   readonly #contender: Contender;
-  readonly #place: Place;
+  readonly #host: Host;
   #prepared: Prepared | null = null;
   /** Of a run, in milliseconds, as last seen. */
   #estimate = 0;
 
-  constructor(contender: Contender, place: Place) {
+  constructor(contender: Contender, host: Host) {
     this.#contender = contender;
-    this.#place = place;
+    this.#host = host;
   }
 
   /** Never rejects: what goes wrong is a reply too. */
@@ -63,9 +63,9 @@ export class Worker {
     const times: number[] = [];
     let notes: Notes = {};
     while (times.length < runs && (times.at(-1) ?? 0) <= enough) {
-      const start = this.#place.now();
+      const start = this.#host.now();
       await this.#prepared.run();
-      times.push(this.#place.now() - start);
+      times.push(this.#host.now() - start);
       if (times.length === 1) notes = this.#prepared.notes?.() ?? {};
     }
     this.#estimate = times.at(-1)!;
@@ -77,23 +77,23 @@ export class Worker {
     globalThis.gc?.();
     const times: number[] = [];
     for (let left = milliseconds; left > 0 || times.length === 0;) {
-      const together = Math.max(1, Math.ceil(LEAST / Math.max(this.#estimate, 1e-4)));
-      const start = this.#place.now();
-      for (let run = 0; run < together; run++) {
+      const runs = Math.max(1, Math.ceil(LEAST / Math.max(this.#estimate, 1e-4)));
+      const start = this.#host.now();
+      for (let run = 0; run < runs; run++) {
         const running = this.#prepared.run();
         if (running !== undefined) await running;
       }
-      const passed = this.#place.now() - start;
-      this.#estimate = passed / together;
+      const passed = this.#host.now() - start;
+      this.#estimate = passed / runs;
       times.push(this.#estimate);
       left -= passed;
-      await this.#place.pause();
+      await this.#host.pause();
     }
     return times;
   }
 
   #release(): Reply {
-    const peak = this.#place.peakMemory?.();
+    const peak = this.#host.peakMemory?.();
     const notes = { ...this.#prepared?.notes?.(), ...(peak !== undefined && { peakResidentBytes: peak }) };
     this.#prepared?.release();
     this.#prepared = null;

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { weigh } from '../src/cold-build.ts';
 import type { ProcessContender } from '../src/contender.ts';
-import type { Asked } from '../src/contender-process.ts';
+import type { ContenderClient } from '../src/contender-process.ts';
 import { type FootprintSetting, measureFootprint } from '../src/footprint.ts';
 import { EFFORTS } from '../src/measure.ts';
 import type { Reply } from '../src/protocol.ts';
@@ -19,7 +19,7 @@ function setting(
   peaks: Partial<Record<ProcessContender, number>>,
   unable: readonly ProcessContender[] = [],
 ): FootprintSetting {
-  const start = (name: ProcessContender): Asked => ({
+  const start = (name: ProcessContender): ContenderClient => ({
     async ask({ kind }): Promise<Reply> {
       if (kind === 'release') return { kind: 'done', notes: { peakResidentBytes: peaks[name]! } };
       if (Number.isNaN(peaks[name])) return { kind: 'failed', message: 'gone' };

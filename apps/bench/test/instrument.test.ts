@@ -107,18 +107,18 @@ test('everyone gets the adapter of high performance', async () => {
 
 describe('the end of what was submitted', () => {
   test('is waited for', async () => {
-    await instrument.settle();
+    await instrument.complete();
     expect(waited).toBe(0);
     new scope.GPUQueue().submit();
-    await instrument.settle();
-    await instrument.settle();
+    await instrument.complete();
+    await instrument.complete();
     expect(waited).toBe(1);
   });
 
   test('is not waited for again where the library has done so', async () => {
     new scope.GPUQueue().submit();
     await new scope.GPUBuffer().mapAsync();
-    await instrument.settle();
+    await instrument.complete();
     expect(waited).toBe(0);
   });
 
@@ -127,7 +127,7 @@ describe('the end of what was submitted', () => {
     const mapped = new scope.GPUBuffer().mapAsync();
     queue.submit();
     await mapped;
-    await instrument.settle();
+    await instrument.complete();
     expect(waited).toBe(1);
   });
 });
@@ -139,11 +139,11 @@ test('what a device refuses is an error, once, of a run that uses the device', a
     Object.assign(new Event('uncapturederror'), { error: { message: 'no such binding' } }),
   );
   new scope.GPUQueue().submit();
-  await instrument.settle();
+  await instrument.complete();
   instrument.begin();
   adapter.device.queue.submit();
-  await expect(instrument.settle()).rejects.toThrow('no such binding');
-  await instrument.settle();
+  await expect(instrument.complete()).rejects.toThrow('no such binding');
+  await instrument.complete();
 });
 
 describe('JavaScript', () => {

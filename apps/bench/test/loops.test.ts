@@ -1,7 +1,7 @@
 // The plain loops say what is right, so they are checked against something simpler still: sums written out,
 // and slopes by central differences.
 import { describe, expect, test } from 'vitest';
-import { attentionBothWays } from '../src/loops/attention.ts';
+import { attentionForwardAndBackward } from '../src/loops/attention.ts';
 import { convolution, maxPool } from '../src/loops/convolution.ts';
 import { mapInputs, startingParameters, trainingBatches, uniform } from '../src/inputs.ts';
 import { GRADIENTS, MAPS } from '../src/loops/maps.ts';
@@ -222,14 +222,14 @@ test('attention without a mask: weights add up to 1, and gradients are slopes', 
   const work: AttentionTask = { kind: 'attention', batch: 1, heads: 2, positions: 3, size: 4 };
   const operands = [1, 2, 3].map((seed) => uniform(seed, 2 * 3 * 4));
   const g = uniform(4, 2 * 3 * 4);
-  const [, ...gradients] = attentionBothWays(work, operands, g);
-  const value = (): number => weigh(attentionBothWays(work, operands, g)[0]!, g);
+  const [, ...gradients] = attentionForwardAndBackward(work, operands, g);
+  const value = (): number => weigh(attentionForwardAndBackward(work, operands, g)[0]!, g);
   operands.forEach((x, index) => {
     for (let i = 0; i < x.length; i++)
       expect(Math.abs(gradients[index]![i]! - slope(value, x, i))).toBeLessThan(2e-3);
   });
   operands[2]!.fill(7);
-  for (const each of attentionBothWays(work, operands, g)[0]!) expect(each).toBeCloseTo(7, 5);
+  for (const each of attentionForwardAndBackward(work, operands, g)[0]!) expect(each).toBeCloseTo(7, 5);
 });
 
 test("Adam's first step moves parameters by the learning rate against the gradient's sign, after the decay", () => {

@@ -2,7 +2,7 @@
 // fewer of them.
 import { describe, expect, test } from 'vitest';
 import type { ContenderName } from '../src/contender.ts';
-import type { Asked } from '../src/contender-process.ts';
+import type { ContenderClient } from '../src/contender-process.ts';
 import { type Effort, measure, type Outcome } from '../src/measure.ts';
 import type { Reply, Request } from '../src/protocol.ts';
 import { TASKS } from '../src/tasks.ts';
@@ -15,7 +15,7 @@ function scripted(
   log: string[],
   name: ContenderName,
   answers: Partial<Record<Request['kind'], Reply>>,
-): Asked {
+): ContenderClient {
   const usual: Record<Request['kind'], Reply> = {
     prepare: { kind: 'prepared', outputs: [Float32Array.of(1, 2)], times: [8, 4], notes: {} },
     warmUp: { kind: 'done', notes: {} },

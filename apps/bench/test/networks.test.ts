@@ -12,7 +12,7 @@ import {
   startingParameters,
   trainingBatches,
 } from '../src/inputs.ts';
-import { attentionBothWays } from '../src/loops/attention.ts';
+import { attentionForwardAndBackward } from '../src/loops/attention.ts';
 import { createStep as createPlainStep } from '../src/loops/training.ts';
 import { type AttentionTask, TASKS, type TrainingTask } from '../src/tasks.ts';
 
@@ -72,7 +72,7 @@ test('attention and its gradients are those of the plain loops', async () => {
   const prepared = (await createFirsthand(createReference(), { compiled: true }).prepare(work))!;
   await prepared.run();
   const { operands, upstream } = attentionInputs(work);
-  const expected = attentionBothWays(
+  const expected = attentionForwardAndBackward(
     work,
     operands.map(({ values }) => values),
     upstream.values,

@@ -10,7 +10,7 @@ import { renderDocs, writeDocs } from '../src/docs.ts';
 import { EFFORTS, type Outcome, type Timed } from '../src/measure.ts';
 import { formatFactor, formatNumber, formatPercent } from '../src/numbers.ts';
 import { startProgress } from '../src/progress.ts';
-import { placeOf, type Results, toJson } from '../src/results.ts';
+import { describeSetting, type Results, toJson } from '../src/results.ts';
 import { summarize } from '../src/statistics.ts';
 import { renderTables } from '../src/table.ts';
 import { TASKS } from '../src/tasks.ts';
@@ -159,9 +159,11 @@ test('what was asked of WebGPU', () => {
 
 test('the place names the adapter, and shouts if it is none', () => {
   const page = { browser: 'a browser', adapter: 'a vendor', software: true, features: [] };
-  expect(placeOf(results.setting)).toBe('Node 20.20.2, some processor, one thread');
-  expect(placeOf({ ...results.setting, page })).toBe('WebGPU on a vendor, a GPU IN SOFTWARE');
-  expect(placeOf({ ...results.setting, page: { ...page, software: false } })).toBe('WebGPU on a vendor');
+  expect(describeSetting(results.setting)).toBe('Node 20.20.2, some processor, one thread');
+  expect(describeSetting({ ...results.setting, page })).toBe('WebGPU on a vendor, a GPU IN SOFTWARE');
+  expect(describeSetting({ ...results.setting, page: { ...page, software: false } })).toBe(
+    'WebGPU on a vendor',
+  );
 });
 
 test('the JSON has everything', () => {

@@ -1,12 +1,12 @@
 // A contender's side: what it answers, and how it times. The clock here moves only when the contender runs.
 import { describe, expect, test } from 'vitest';
 import type { Contender } from '../src/contender.ts';
-import { type Place, Worker } from '../src/worker.ts';
+import { type Host, Worker } from '../src/worker.ts';
 
 /** A contender whose every run takes so many milliseconds of `now`'s time, and the first ten more. */
 function createSlow(milliseconds: number): {
   readonly contender: Contender;
-  readonly place: Place;
+  readonly place: Host;
   readonly log: string[];
 } {
   let time = 0;

@@ -44,11 +44,11 @@ function zeros<A extends Numbers>(like: A, length: number): A {
   return new (like.constructor as new (length: number) => A)(length);
 }
 
-// ----------------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------------------------------------
 // three matrix products
 //
-// The innermost loop of each walks along rows, so both arrays are read in the order in which they lie in
-// memory: every cache line that is fetched is used whole, and the processor fetches the next one ahead of
+// The innermost loop of each walks along rows, so both arrays are read in the order in which they are stored
+// in memory: every cache line that is fetched is used whole, and the processor fetches the next one ahead of
 // time. The textbook order for X·W (fix r and c, sum over k) would walk down a column of W and touch a new
 // cache line at every step: several times slower, for the same sums. Four of five pixels of a digit are 0,
 // and relu zeroes hidden units: a row that would be multiplied by 0 is skipped.
@@ -107,7 +107,7 @@ export function timesTransposed<A extends Numbers>(G: A, W: A, R: number): A {
   return Y as A;
 }
 
-// ------------------------------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------------------------------------
 // forward
 
 /** The network's scores for a batch of images X (B, I). */
@@ -145,7 +145,7 @@ export function crossEntropy(logP: Numbers, labels: Uint8Array): number {
   return sum / B;
 }
 
-// -----------------------------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------------------------------------
 // backward
 //
 // Write dV for ∂L/∂V, an array of V's shape. We go through the forward pass backwards and apply the chain
@@ -154,13 +154,14 @@ export function crossEntropy(logP: Numbers, labels: Uint8Array): number {
 // 1. Loss. One example with label y adds L_b = (1/B)·(log Σⱼ exp(zⱼ) − z_y) to L. Differentiating by its
 //   score zᵢ:
 //        ∂/∂zᵢ log Σⱼ exp(zⱼ) = exp(zᵢ) / Σⱼ exp(zⱼ) = pᵢ,        ∂z_y/∂zᵢ = 1 if i = y, else 0
-//    so  dZ[b, i] = (P[b, i] − [i = label_b]) / B.  The whole gradient of softmax and cross-entropy is "what was said minus what is true".
+//    so  dZ[b, i] = (P[b, i] − [i = label_b]) / B.  The whole gradient of softmax and cross-entropy is the
+//    predicted distribution minus the true one.
 //
 // 2. Affine layer. Z[b, c] = Σₕ H[b, h]·W2[h, c] + b2[c]. Each symbol on the right is touched by several
 //   elements of Z; sum over them:
-//        dW2[h, c] = Σ_b dZ[b, c]·∂Z[b, c]/∂W2[h, c] = Σ_b H[b, h]·dZ[b, c]        that is  dW2 = Hᵀ·dZ
-//        db2[c]    = Σ_b dZ[b, c]·1                                                that is  the sum of dZ's rows
-//        dH[b, h]  = Σ_c dZ[b, c]·∂Z[b, c]/∂H[b, h]  = Σ_c dZ[b, c]·W2[h, c]       that is  dH = dZ·W2ᵀ
+//        dW2[h, c] = Σ_b dZ[b, c]·∂Z[b, c]/∂W2[h, c] = Σ_b H[b, h]·dZ[b, c]    that is  dW2 = Hᵀ·dZ
+//        db2[c]    = Σ_b dZ[b, c]·1                                            that is  the sum of dZ's rows
+//        dH[b, h]  = Σ_c dZ[b, c]·∂Z[b, c]/∂H[b, h]  = Σ_c dZ[b, c]·W2[h, c]   that is  dH = dZ·W2ᵀ
 //
 // 3. Relu. H = max(A, 0) has slope 1 where A > 0 and 0 where A ≤ 0 (at A = 0 we choose 0), and A > 0 exactly
 //   where H > 0:
@@ -203,7 +204,7 @@ export function backward<A extends Numbers>(
   return { W1: dW1, b1: db1, W2: dW2, b2: db2 };
 }
 
-// -----------------------------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------------------------------------
 // learning
 
 /**
@@ -309,7 +310,7 @@ export function accuracy<A extends Numbers>(network: Network<A>, { images, label
   return right / labels.length;
 }
 
-// ---------------------------------------------------------------------------------------------------------------------------------
+// -----------------------------------------------------------------------------------------------------------
 // data
 
 /**
@@ -364,8 +365,8 @@ interface Order {
 }
 
 /**
- * What the command line asks for; null if there is nothing to train, since help was asked for or something is
- * wrong, which is said.
+ * The epochs and examples of the command line; null if there is nothing to train: help was requested, or an
+ * error was printed.
  */
 function readCommandLine(args: readonly string[]): Order | null {
   const options = {

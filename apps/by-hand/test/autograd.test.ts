@@ -50,7 +50,8 @@ async function expectSameGradients(
   for (const name of PARAMETERS) {
     const gradient = await parameters[name].grad!.data();
     expect(gradient).toBeInstanceOf(Float64Array);
-    expect(Math.max(...Array.from(gradient, Math.abs))).toBeGreaterThan(1e-4); // two gradients that are all zero would agree on nothing
+    // Two gradients that are all zero would agree on nothing
+    expect(Math.max(...Array.from(gradient, Math.abs))).toBeGreaterThan(1e-4);
     sameNumbers(byHand[name], gradient, 1e-10);
   }
 }

@@ -24,7 +24,8 @@ describe('gradients', () => {
       return (above - below) / (2 * step);
     });
     sameNumbers(gradient[name], numerical, 1e-8);
-    expect(Math.max(...gradient[name].map(Math.abs))).toBeGreaterThan(1e-3); // a gradient that is all zero would show nothing
+    // A gradient that is all zero would show nothing
+    expect(Math.max(...gradient[name].map(Math.abs))).toBeGreaterThan(1e-3);
   });
 
   it('stay away from relu’s kink, where a central difference means nothing', () => {

@@ -1,6 +1,6 @@
 /**
- * Asks for something again and again, but for one thing at a time: what was asked for in the meantime is
- * asked for once, afterwards, as it is then.
+ * Repeats work one run at a time: requests that arrive during a run lead to one run after it, with the state
+ * of that time.
  */
 
 /** A function that runs `work`; if it runs already, it will run once more. */

@@ -1,5 +1,5 @@
 /**
- * The place to draw: the pen's way is kept as points, and shown at once; what it means is for others to say.
+ * The drawing area: records the strokes of the pen as points and draws them at once.
  */
 import { element } from '@firsthand/kit/dom';
 import type { Point, Stroke } from './strokes.ts';

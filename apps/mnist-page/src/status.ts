@@ -79,7 +79,7 @@ export class Status {
 
   endEpoch({ epoch, loss, trainingAccuracy, testAccuracy, seconds }: EpochResult): void {
     this.#set('accuracy', formatPercent(testAccuracy));
-    const cells = [
+    const entries = [
       loss.toFixed(4),
       formatPercent(trainingAccuracy),
       formatPercent(testAccuracy),
@@ -87,7 +87,7 @@ export class Status {
     ];
     const heading = Object.assign(make('th', { textContent: String(epoch + 1) }), { scope: 'row' });
     this.#table.tBodies[0]!.append(
-      make('tr', {}, heading, ...cells.map((textContent) => make('td', { textContent }))),
+      make('tr', {}, heading, ...entries.map((textContent) => make('td', { textContent }))),
     );
     this.#table.hidden = false;
   }

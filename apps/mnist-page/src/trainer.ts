@@ -110,7 +110,7 @@ export class Trainer {
 /** Tells the page about a training, a few times a second. */
 export class Reporter implements Callbacks {
   readonly #tell: (report: Report) => void;
-  #place: Pick<StepReport, 'epoch' | 'step' | 'examplesPerSecond'> = {
+  #standing: Pick<StepReport, 'epoch' | 'step' | 'examplesPerSecond'> = {
     epoch: 0,
     step: 0,
     examplesPerSecond: 0,
@@ -127,9 +127,9 @@ export class Reporter implements Callbacks {
 
   onStep(report: StepReport): void {
     const { epoch, step, examplesPerSecond } = report;
-    this.#place = { epoch, step, examplesPerSecond };
+    this.#standing = { epoch, step, examplesPerSecond };
     // Not awaited: the device works on while the loss is on its way. Losses may arrive in another order than
-    // they were asked for, and a curve goes forward only. If one fails, training fails and says so.
+    // they were requested, and a curve goes forward only. If one fails, training fails and says so.
     const values = report.values().catch(() => null);
     this.#arrival = this.#arrival.then(async () => {
       const loss = (await values)?.['loss'];
@@ -161,7 +161,10 @@ export class Reporter implements Callbacks {
 
   /** Tells how far the training is, with all losses that have arrived. */
   advance(): void {
-    this.#tell({ kind: 'advanced', advance: { ...this.#place, steps: this.#steps, losses: this.#losses } });
+    this.#tell({
+      kind: 'advanced',
+      advance: { ...this.#standing, steps: this.#steps, losses: this.#losses },
+    });
     this.#steps = [];
     this.#losses = [];
     this.#last = performance.now();

@@ -67,12 +67,12 @@ export interface EarlierFile {
 export async function earlierFile(path: string): Promise<EarlierFile | null> {
   if (!(await exists(path))) return null;
   const newName = await freeName(path);
-  let isKept = false;
+  let isRenamed = false;
   return {
     newName,
     async keep() {
-      if (isKept) return;
-      isKept = true;
+      if (isRenamed) return;
+      isRenamed = true;
       await rename(path, newName);
     },
   };

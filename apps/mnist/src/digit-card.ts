@@ -29,14 +29,14 @@ const GAP = '   ';
 export function drawDigit(pixels: Uint8Array, output: Pick<Output, 'colors'>, side: number = SIDE): string[] {
   const lines: string[] = [];
   for (let row = 0; row < side; row += 2) {
-    const cells = Array.from({ length: side }, (_, column) => {
+    const characters = Array.from({ length: side }, (_, column) => {
       const upper = pixels[row * side + column] ?? 0;
       const lower = pixels[(row + 1) * side + column] ?? 0;
       return output.colors
         ? halfBlock(upper, lower)
         : SHADES[Math.round(((upper + lower) / 2 / 255) * (SHADES.length - 1))]!;
     });
-    lines.push(cells.join('') + (output.colors ? RESET : ''));
+    lines.push(characters.join('') + (output.colors ? RESET : ''));
   }
   return lines;
 }

@@ -1,6 +1,6 @@
 /**
- * How far an epoch is: before a person, a bar that is drawn over itself; in a pipe or a log, a line now and
- * then. Both show the same numbers, and both are told them as often as there are any.
+ * The progress of an epoch: in a terminal, a bar that is drawn over itself; in a pipe or a log, a line every
+ * few seconds. Both show the same numbers.
  */
 import { formatClock, formatCount, formatPercent } from '@firsthand/kit/numbers';
 import { createBar } from '@firsthand/kit/progress';
@@ -22,7 +22,7 @@ interface Standing {
 /** One epoch's display. */
 export interface Display {
   update(standing: Standing): void;
-  /** Removes what is drawn over itself, so that a line can take its place. */
+  /** Removes what is drawn over itself, so that a line can replace it. */
   stop(): void;
 }
 

@@ -14,7 +14,7 @@ const SAME_SIGNAL_MILLISECONDS = 300;
 export interface Interruption {
   /** Aborted by the first request to stop. */
   readonly signal: AbortSignal;
-  /** What the program should end with, 0 while nobody has asked it to stop. */
+  /** What the program should end with, 0 as long as no stop was requested. */
   exitCode(): number;
   /** Asks the run to stop because nobody reads its output any more. */
   unread(): void;

@@ -42,7 +42,8 @@ export async function measureLayers(
   loss.crossEntropy(model.forward(probe.image), probe.label).backward();
   for (const end of unsubscribe) end();
   const parameters = model.parameters();
-  await realize(...outputs.values(), ...parameters.map((parameter) => parameter.grad!)); // together: one forward pass serves all
+  // Together: one forward pass serves all
+  await realize(...outputs.values(), ...parameters.map((parameter) => parameter.grad!));
   const after = await snapshot(model);
   const gradients = new Map<string, ArrayLike<number>>();
   for (const [name, parameter] of model.namedParameters()) {
@@ -50,17 +51,17 @@ export async function measureLayers(
     parameter.grad = null;
   }
   const statistics = layers.map(async ([name]): Promise<LayerStatistics> => {
-    const own = [...after.keys()].filter((parameter) => parameter.startsWith(`${name}.`));
+    const ofLayer = [...after.keys()].filter((parameter) => parameter.startsWith(`${name}.`));
     const activation = rootMeanSquare([await outputs.get(name)!.data()]);
-    if (own.length === 0) return { name, activation, gradient: null, update: null };
-    const change = own.map((parameter) =>
+    if (ofLayer.length === 0) return { name, activation, gradient: null, update: null };
+    const change = ofLayer.map((parameter) =>
       Float64Array.from(after.get(parameter)!, (value, i) => value - before.get(parameter)![i]!),
     );
-    const size = rootMeanSquare(own.map((parameter) => before.get(parameter)!));
+    const size = rootMeanSquare(ofLayer.map((parameter) => before.get(parameter)!));
     return {
       name,
       activation,
-      gradient: rootMeanSquare(own.map((parameter) => gradients.get(parameter)!)),
+      gradient: rootMeanSquare(ofLayer.map((parameter) => gradients.get(parameter)!)),
       update: rootMeanSquare(change) / size,
     };
   });

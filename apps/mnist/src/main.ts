@@ -55,7 +55,7 @@ async function openDevice(name: DeviceName): Promise<Device> {
 }
 
 /**
- * Says what went wrong: in a line where the cause lies outside of the program, with the stack where it is the
+ * Says what went wrong: in a line where the cause is outside of the program, with the stack where it is the
  * program's own.
  */
 function report(error: unknown): number {

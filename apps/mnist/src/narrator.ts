@@ -42,7 +42,8 @@ export class Narrator implements Callbacks {
   onStep({ epoch, position, means, examplesPerSecond, secondsLeft }: StepReport): void {
     const { images, settings } = this.#subject;
     const { loss, accuracy } = means;
-    if (loss === undefined || accuracy === undefined) return; // the first steps' values are still on their way
+    // The first steps' values are still on their way
+    if (loss === undefined || accuracy === undefined) return;
     this.#display ??= startDisplay(this.#output, this.#title(epoch), images);
     this.#display.update({
       images: Math.min(position * settings.batchSize, images),
@@ -58,10 +59,10 @@ export class Narrator implements Callbacks {
     const { model, probe } = this.#subject;
     const loss = `loss ${training['loss']!.toFixed(4)}`;
     const accuracy = `accuracy ${formatPercent(training['accuracy']!)}`;
-    const pace = `${formatSeconds(seconds)}, ${formatCount(examplesPerSecond)} images/s`;
+    const throughput = `${formatSeconds(seconds)}, ${formatCount(examplesPerSecond)} images/s`;
     writeLine(
       this.#output,
-      [paint(this.#output, 'bold', this.#title(epoch)), loss, accuracy, pace].join('  '),
+      [paint(this.#output, 'bold', this.#title(epoch)), loss, accuracy, throughput].join('  '),
     );
     writeLine(this.#output, layerTable(await measureLayers(model, probe, this.#before), this.#output));
     this.#before = await snapshot(model);

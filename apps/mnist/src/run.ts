@@ -20,7 +20,7 @@ import type { Settings } from './settings.ts';
 import { type Output, paint, writeLine } from '@firsthand/kit/terminal';
 import { begin, learn, stepsOf, type Training } from './training.ts';
 
-/** Where a run takes place. */
+/** The environment of a run. */
 export interface Surroundings {
   readonly device: Device;
   /** What there is to learn from, and what is kept apart for the test. */

@@ -16,7 +16,7 @@ export interface Settings {
   readonly seed: number;
   /** Units of the hidden layer. */
   readonly hidden: number;
-  /** Learn from the first so many images only. */
+  /** The number of images to learn from, counted from the first. */
   readonly examples: number;
 }
 

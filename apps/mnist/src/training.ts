@@ -1,7 +1,7 @@
 /**
- * Training apart from where it takes place: what a run begins with, and the loop. The program in the terminal
- * and the page in a browser train with it, each with callbacks of its own. All that determines the numbers is
- * in the settings.
+ * The training itself, without its user interface: the initial state and the loop. The program in the
+ * terminal and the page in a browser train with it, each with callbacks of its own. All that determines the
+ * numbers is in the settings.
  */
 import { manualSeed } from '@firsthand/autograd';
 import { DataLoader } from '@firsthand/data';

@@ -168,7 +168,8 @@ describe('a small run', () => {
     const go = async (device: Device, signal: AbortSignal, ...args: string[]): Promise<boolean> =>
       run(parseOptions(args), { device, train, test: digits, output, signal });
     const out = join(home, 'middle.safetensors');
-    const stopping = afterUploads(await createWasm(), 2 * 40, () => stop.abort()); // images and labels of each batch, and a little more
+    // Images and labels of each batch, and a little more
+    const stopping = afterUploads(await createWasm(), 2 * 40, () => stop.abort());
     expect(await go(stopping, stop.signal, ...SMALL, '--out', out)).toBe(false);
     const { data } = contents('middle.safetensors').metadata['firsthand.checkpoint'] as {
       data: DataLoaderState;
@@ -250,7 +251,8 @@ describe('files', () => {
       '--out',
       'kept.safetensors',
     ]);
-    expect([wrong.code, existsSync(join(home, 'kept.3.safetensors'))]).toEqual([1, false]); // nothing was saved in its place
+    // Nothing was saved in its place
+    expect([wrong.code, existsSync(join(home, 'kept.3.safetensors'))]).toEqual([1, false]);
     expect(readFileSync(join(home, 'kept.safetensors'))).toEqual(last);
     const { out } = await start(['--resume', 'kept.safetensors', '--epochs', '2']);
     expect([out.includes('is there already'), existsSync(join(home, 'kept.3.safetensors'))]).toEqual([

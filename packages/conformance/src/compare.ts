@@ -54,7 +54,7 @@ export async function expectValues(
   expect(actual.shape, 'shape').toEqual(expected.shape);
   const values = await numbersOf(actual);
   expect(values, 'number of elements').toHaveLength(expected.data.length);
-  const wrong = values.findIndex((value, place) => !isClose(value, expected.data[place]!, tolerance));
+  const wrong = values.findIndex((value, position) => !isClose(value, expected.data[position]!, tolerance));
   if (wrong < 0) return;
   const index = indicesOf(expected.shape)[wrong]!;
   expect.fail(

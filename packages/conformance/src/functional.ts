@@ -135,7 +135,7 @@ function describeTransforms(): void {
     await expectValues(
       vmap((each) => each.cumsum(0), { axis: 1, outAxis: 1 })(toTensor(rows, float)),
       along(rows, 0, (line) =>
-        line.map((_, place) => line.slice(0, place + 1).reduce((sum, each) => sum + each, 0)),
+        line.map((_, position) => line.slice(0, position + 1).reduce((sum, each) => sum + each, 0)),
       ),
       tolerance,
     );

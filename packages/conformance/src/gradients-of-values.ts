@@ -98,7 +98,7 @@ function describeGradients(): void {
     };
     const [plain, compiled] = [await run(null), await run(compile)];
     plain.forEach((list, index) =>
-      list.forEach((each, place) => expect(compiled[index]![place]).toBeCloseTo(each, 5)),
+      list.forEach((each, position) => expect(compiled[index]![position]).toBeCloseTo(each, 5)),
     );
     expect(plain[1]![0]).toBeLessThan(plain[0]![0]!);
   });

@@ -1,7 +1,7 @@
 /**
  * Derivatives of a device against central differences. The device's own float64 is used where it has one;
  * elsewhere the differences are those of the reference device in float64, and the device's float32 gradients
- * are held against them.
+ * are compared with them.
  */
 import { getDefaultDevice, grad, gradCheck, setDefaultDevice } from '@firsthand/autograd';
 import type { Device, Tensor } from '@firsthand/autograd';
@@ -52,7 +52,7 @@ export async function expectGradients(
   }
 }
 
-/** The reference device's gradients, which were held against central differences by `gradCheck`. */
+/** The reference device's gradients, which `gradCheck` compared with central differences. */
 async function numericGradients(f: TensorFunction, inputs: readonly Dense[]): Promise<Tensor[]> {
   const tensors = inputs.map((input) => toTensor(input));
   expect((await gradCheck(f, tensors)).mismatches).toEqual([]);

@@ -23,13 +23,13 @@ const GRADIENTS = [
 
 type Optimizer = AdamW | SGD;
 /** The parameter after each step, which is rounded to float16 before the next one. */
-type Oracle = (lr: number, decay: number) => (p: number, g: number, place: number) => number;
+type Oracle = (lr: number, decay: number) => (p: number, g: number, position: number) => number;
 
 /** Adam with decoupled weight decay; ε = 1e-8. */
 const adamOracle: Oracle = (lr, decay) => {
   const state = START.map(() => ({ m: 0, v: 0, t: 0 }));
-  return (p, g, place) => {
-    const each = state[place]!;
+  return (p, g, position) => {
+    const each = state[position]!;
     each.t++;
     each.m = 0.9 * each.m + 0.1 * g;
     each.v = 0.999 * each.v + 0.001 * g * g;
@@ -42,8 +42,8 @@ const sgdOracle =
   (momentum: number, dampening: number, nesterov: boolean): Oracle =>
   (lr, decay) => {
     const state = START.map(() => ({ b: 0, t: 0 }));
-    return (p, g, place) => {
-      const each = state[place]!;
+    return (p, g, position) => {
+      const each = state[position]!;
       const slope = g + decay * p;
       each.b = each.t++ === 0 ? slope : momentum * each.b + (1 - dampening) * slope;
       return p - lr * (momentum === 0 ? slope : nesterov ? slope + momentum * each.b : each.b);
@@ -99,7 +99,7 @@ export function describeHalfTraining(device: GetDevice): void {
         for (const [number, gradient] of GRADIENTS.entries()) {
           const before = await numbersOf(p.detach());
           step(halves(gradient));
-          const expected = before.map((value, place) => update(value, gradient[place]!, place));
+          const expected = before.map((value, position) => update(value, gradient[position]!, position));
           const after = await numbersOf(p.detach());
           expectHalves(after, expected, `after step ${number + 1}`);
           if (decay === 0) expect(after[0], 'the parameter whose gradients are 0').toBe(START[0]);

@@ -113,7 +113,7 @@ export function expectHalves(actual: readonly number[], expected: readonly numbe
       return Math.abs(value) === Infinity && Math.sign(value) === Math.sign(wanted);
     return Math.abs(value - wanted) <= 2 * unit(wanted);
   };
-  const wrong = actual.findIndex((value, place) => !isNear(value, expected[place]!));
+  const wrong = actual.findIndex((value, position) => !isNear(value, expected[position]!));
   if (wrong >= 0) expect.fail(`${title}: element ${wrong} is ${actual[wrong]}, expected ${expected[wrong]}`);
 }
 
@@ -217,8 +217,8 @@ const VALUES: { readonly [title: string]: (...operands: readonly Dense[]) => rea
   elu: (x) => x.data.map((value) => (value > 0 ? value : 1.3 * Math.expm1(value))),
   'matmul whose partial sums are beyond float16': () => [0, 0, 20_000, 20_000, 40_000, 40_000],
   avgPool2d: (x) =>
-    Array.from({ length: 96 }, (_, place) => {
-      const [plane, row, column] = [Math.floor(place / 16), Math.floor(place / 4) % 4, place % 4];
+    Array.from({ length: 96 }, (_, position) => {
+      const [plane, row, column] = [Math.floor(position / 16), Math.floor(position / 4) % 4, position % 4];
       const first = plane * 64 + row * 16 + column * 2;
       return meanOf([0, 1, 8, 9].map((step) => x.data[first + step]!));
     }),

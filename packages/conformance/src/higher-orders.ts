@@ -1,7 +1,7 @@
 /**
  * Derivatives of orders 1 to 4, where a rule easily loses them: at 0, for small and large arguments, at kinks
- * and ties, in masked rows. Where a derivative is finite it is held against its closed form; where it is
- * infinite or does not exist, against what PyTorch gives (fixtures/derivatives.json), or what is stated here.
+ * and ties, in masked rows. Where a derivative is finite it is compared with its closed form; where it is
+ * infinite or does not exist, with PyTorch's (fixtures/derivatives.json) or with what is stated here.
  * Stated: the 2-norm and the standard deviation have derivatives 0 of every order where they are 0, and a
  * power has them where base and exponent are 0.
  */
@@ -138,7 +138,7 @@ type Variable = 'a' | 'b';
 /** Sequences of up to three variables to differentiate with respect to, in that order. */
 const SEQUENCES: readonly (readonly Variable[])[] = [1, 2, 3].flatMap((length) =>
   Array.from({ length: 2 ** length }, (_, bits) =>
-    Array.from({ length }, (__, place): Variable => ((bits >> place) & 1 ? 'a' : 'b')),
+    Array.from({ length }, (__, position): Variable => ((bits >> position) & 1 ? 'a' : 'b')),
   ),
 );
 
@@ -239,11 +239,11 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
         );
         const values = await numbersOf(a!.mod(b!));
         const slopes = await numbersOf(derivativeOf((divisor) => a!.mod(divisor))(b!));
-        pairs.forEach(([x, y], place) => {
-          expect(Number.isInteger(slopes[place])).toBe(true);
+        pairs.forEach(([x, y], position) => {
+          expect(Number.isInteger(slopes[position])).toBe(true);
           // One time more or less would be off by |y|; the remainder itself is rounded where its sign was
           // changed.
-          expect(Math.abs(x + y * slopes[place]! - values[place]!)).toBeLessThanOrEqual(
+          expect(Math.abs(x + y * slopes[position]! - values[position]!)).toBeLessThanOrEqual(
             2 ** -24 * Math.abs(y),
           );
         });
@@ -302,13 +302,13 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
       dtype,
     );
     const seen = (x: Tensor): Tensor => x.indexSelect(0, tensor([0, 2], { dtype: 'int32' }));
-    const ways = [
+    const modes = [
       (x: Tensor[]): Tensor => attention(x[0]!, x[1]!, x[2]!, { mask }),
       (x: Tensor[]): Tensor => attention(x[0]!, x[1]!, x[2]!, { mask: additive }),
     ];
     const inputs = [q, k, v].map((each) => toTensor(each, dtype));
-    for (const way of ways) {
-      await expectValues(way(inputs).narrow(0, 1, 1), { shape: [1, 2], data: [0, 0] });
+    for (const mode of modes) {
+      await expectValues(mode(inputs).narrow(0, 1, 1), { shape: [1, 2], data: [0, 0] });
       const reduced = (x: Tensor[]): Tensor =>
         attention(seen(x[0]!), x[1]!, x[2]!, { mask: seen(mask.cast('int32')).cast('bool') });
       for (const which of [0, 1, 2]) {
@@ -323,7 +323,7 @@ export function describeHigherOrders(device: GetDevice, recorded: readonly Recor
             data: await numbersOf(order(reduced, inputs[which]!)),
           };
           expect(expected.data.every(Number.isFinite)).toBe(true);
-          await expectValues(order(way, inputs[which]!), expected, { relative: 1e-4, absolute: 1e-5 });
+          await expectValues(order(mode, inputs[which]!), expected, { relative: 1e-4, absolute: 1e-5 });
         }
       }
     }

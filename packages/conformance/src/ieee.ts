@@ -186,13 +186,13 @@ async function differences(
   ) as [Tensor, Tensor];
   const f = (a: Tensor, b: Tensor): Tensor => chain(TENSORS, a, b);
   const values = await numbersOf((compiled ? compile(f) : f)(x, y));
-  return at.flatMap((point, place) => {
+  return at.flatMap((point, position) => {
     let isSubnormal = false;
     const expected = chain(
       numbers(dtype, () => (isSubnormal = true)),
       ...point,
     );
-    const value = values[place]!;
+    const value = values[position]!;
     const isRight =
       isSubnormal ||
       Object.is(value, expected) ||

@@ -23,7 +23,7 @@ export function describeLimits(device: GetDevice): void {
       expect(await sumOf(times(count, () => tensor(1))).item()).toBe(count);
     });
 
-    test.each(['plain', 'compiled'])('steps: a running loss, read at the end, of %s ones', async (way) => {
+    test.each(['plain', 'compiled'])('steps: a running loss, read at the end, of %s ones', async (mode) => {
       const [steps, rate] = [1500, 1e-3];
       const w = tensor([1], { requiresGrad: true });
       const plain = (): Tensor => {
@@ -33,7 +33,7 @@ export function describeLimits(device: GetDevice): void {
         w.grad = null;
         return loss.detach();
       };
-      const step = way === 'plain' ? plain : compile(plain);
+      const step = mode === 'plain' ? plain : compile(plain);
       let total = tensor(0);
       for (let index = 0; index < steps; index++) total = total.add(step());
       // Σ r²ⁱ with r = 1 − 2·rate
@@ -122,7 +122,9 @@ export function describeLimits(device: GetDevice): void {
       let wanted = times(24, (index) => index);
       for (let index = 0; index < 60; index++) {
         x = between(x.reshape(6, 4).transpose().reshape(24));
-        wanted = betweenNumbers(times(24, (place) => wanted[(place % 6) * 4 + Math.floor(place / 6)]!));
+        wanted = betweenNumbers(
+          times(24, (position) => wanted[(position % 6) * 4 + Math.floor(position / 6)]!),
+        );
       }
       expect(await x.toArray()).toEqual(wanted);
     });

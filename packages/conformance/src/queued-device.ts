@@ -47,7 +47,7 @@ export interface QueuedDevice extends Device {
   idle(): Promise<void>;
 }
 
-/** Jobs that the log holds at the least, once there have been so many. */
+/** The log keeps at least this number of its latest jobs. */
 const LOG_LENGTH = 10_000;
 
 /** Elements of an array that a failed run leaves garbage in. */
@@ -95,18 +95,18 @@ class QueuedExecutable implements Executable {
 
   run(args: readonly Arg[]): Completion {
     const { effects, roots } = this.#program;
-    const own = args.map((arg) =>
-      typeof arg === 'object' && 'bytes' in arg ? this.#device.own(arg, 'run') : arg,
+    const storages = args.map((arg) =>
+      typeof arg === 'object' && 'bytes' in arg ? this.#device.storageOf(arg, 'run') : arg,
     );
     const into = effects.map((effect) =>
-      effect.into === null ? null : (own[this.#program.args.indexOf(effect.into)] as QueuedStorage),
+      effect.into === null ? null : (storages[this.#program.args.indexOf(effect.into)] as QueuedStorage),
     );
     const outputs = [...effects.map((effect) => effect.node), ...roots].map(
       ({ dtype, shape }, index) => into[index] ?? this.#device.promise(dtype, sizeOf(shape)),
     );
     const done = this.#device.enqueueRun(() => {
       const { outputs: values, done: finished } = this.compile().run(
-        own.map((arg) => (arg instanceof QueuedStorage ? arg.inner! : arg)),
+        storages.map((arg) => (arg instanceof QueuedStorage ? arg.inner! : arg)),
       );
       values.forEach((value, index) => this.#device.fulfil(outputs[index]!, value));
       return finished ?? Promise.resolve();
@@ -138,7 +138,7 @@ class Queued implements QueuedDevice {
   readonly #maxQueued: number;
   #jobs: (() => Promise<void>)[] = [];
   #running = false;
-  #held = false;
+  #paused = false;
   #disposed = false;
   /** Bytes of storages that are promised and not made yet. */
   #promised = 0;
@@ -173,11 +173,11 @@ class Queued implements QueuedDevice {
 
   read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     this.#requireOpen();
-    const own = this.own(storage, 'read');
+    const queued = this.storageOf(storage, 'read');
     return new Promise((resolve, reject) => {
       this.#enqueue(async () => {
         this.#record({ kind: 'read' });
-        await this.inner.read(own.inner!).then(resolve, reject);
+        await this.inner.read(queued.inner!).then(resolve, reject);
       });
     });
   }
@@ -202,10 +202,10 @@ class Queued implements QueuedDevice {
     this.#nextCompileFailure = error;
   }
   hold(): void {
-    this.#held = true;
+    this.#paused = true;
   }
   resume(): void {
-    this.#held = false;
+    this.#paused = false;
     this.#start();
   }
   idle(): Promise<void> {
@@ -217,7 +217,7 @@ class Queued implements QueuedDevice {
   // ---- storages
 
   /** @throws DeviceError for a storage of another device, or one that has been freed */
-  own(storage: Storage, use: string): QueuedStorage {
+  storageOf(storage: Storage, use: string): QueuedStorage {
     if (!(storage instanceof QueuedStorage))
       throw new DeviceError(`queued: ${use} got a storage of another device`);
     if (storage.disposed)
@@ -296,16 +296,16 @@ class Queued implements QueuedDevice {
   }
 
   #start(): void {
-    if (this.#running || this.#held || this.#jobs.length === 0) return;
+    if (this.#running || this.#paused || this.#jobs.length === 0) return;
     this.#running = true;
     const { port1, port2 } = new MessageChannel();
-    const turn = async (): Promise<void> => {
+    const task = async (): Promise<void> => {
       try {
-        if (!this.#held) await this.#jobs.shift()!();
+        if (!this.#paused) await this.#jobs.shift()!();
       } finally {
         // A job that throws is a fault of this device, and an unhandled rejection: it fails the test run.
         // Those after it go on.
-        if (!this.#held && this.#jobs.length > 0) port2.postMessage(null);
+        if (!this.#paused && this.#jobs.length > 0) port2.postMessage(null);
         else {
           // An open port would keep the process alive.
           port1.close();
@@ -313,7 +313,7 @@ class Queued implements QueuedDevice {
         }
       }
     };
-    port1.onmessage = () => void turn();
+    port1.onmessage = () => void task();
     port2.postMessage(null);
   }
 

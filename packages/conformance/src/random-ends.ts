@@ -37,7 +37,7 @@ const half = (x: number): number => fromFloat16Bits(toFloat16Bits(x));
 const uniforms = (block: number, count: number): number[] =>
   philoxWords([block, 0], KEY, count).map((word) => Math.floor(word / 256) / 2 ** 24);
 
-const WAYS: { readonly [way: string]: (draw: () => Tensor) => Tensor } = {
+const MODES: { readonly [mode: string]: (draw: () => Tensor) => Tensor } = {
   eager: (draw) => draw(),
   compiled: (draw) => compile(draw)(),
 };
@@ -54,7 +54,7 @@ function describeUniforms(device: GetDevice): void {
     expect(uniforms(BLOCK_OF_ZERO, 4)[3]).toBe(0);
     expect(uniforms(BLOCK_OF_ONE, 4)[0]).toBe(1 - 2 ** -24);
   });
-  describe.each(Object.entries(WAYS))('%s', (_, run) => {
+  describe.each(Object.entries(MODES))('%s', (_, run) => {
     test.each(ROUNDED)('%s in [0, 1): the bits of a seed, and never 1', async (dtype, rounded) => {
       if (!device().supports(dtype)) return expect(() => rand([1], { dtype })).toThrow(DTypeError);
       for (const block of [BLOCK_OF_ZERO, BLOCK_OF_ONE, 0]) {
@@ -129,7 +129,7 @@ function describeIntegers(device: GetDevice): void {
 
 function describeMultinomial(device: GetDevice): void {
   const floats: readonly DType[] = ['float32', 'float64', 'float16'];
-  describe.each(Object.entries(WAYS))('%s', (_, run) => {
+  describe.each(Object.entries(MODES))('%s', (_, run) => {
     const draw = async (
       weights: readonly number[],
       dtype: DType,
@@ -186,11 +186,11 @@ function describeMultinomial(device: GetDevice): void {
     for (const dtype of ['float32', 'float16'] as const) {
       manualSeed(8);
       const drawn = await numbersOf(multinomial(tensor([weights], { dtype }), count, { replacement: true }));
-      weights.forEach((weight, place) => {
-        const share = drawn.filter((each) => each === place).length / count;
+      weights.forEach((weight, position) => {
+        const share = drawn.filter((each) => each === position).length / count;
         const p = weight / 8;
         // Five standard deviations.
-        expect(Math.abs(share - p), `${dtype}, class ${place}`).toBeLessThanOrEqual(
+        expect(Math.abs(share - p), `${dtype}, class ${position}`).toBeLessThanOrEqual(
           5 * Math.sqrt((p * (1 - p)) / count),
         );
       });
@@ -229,14 +229,14 @@ function describeDropout(device: GetDevice): void {
         const x = tensor([2 ** -8, 2 ** -8, 2 ** -8, 2 ** -8], { dtype, requiresGrad: true });
         const y = new Dropout(p).forward(x);
         y.sum().backward();
-        const kept = uniforms(block, 4).map((uniform) => uniform >= p);
+        const retained = uniforms(block, 4).map((uniform) => uniform >= p);
         const scale = 1 / (1 - p);
-        const expected = (value: number): number[] => kept.map((each) => (each ? value * scale : 0));
+        const expected = (value: number): number[] => retained.map((each) => (each ? value * scale : 0));
         const near = (found: readonly number[], wanted: readonly number[]): void =>
-          wanted.forEach((value, place) => {
+          wanted.forEach((value, position) => {
             // A gradient beyond 65504 is no float16.
             const exact = dtype === 'float16' ? half(value) : value;
-            expect(found[place], `p ${p}, block ${block}, element ${place}`).toSatisfy(
+            expect(found[position], `p ${p}, block ${block}, element ${position}`).toSatisfy(
               (each: number) => each === exact || Math.abs(each - exact) <= 2 ** -10 * Math.abs(exact),
             );
           });

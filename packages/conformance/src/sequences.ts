@@ -25,7 +25,7 @@ import { samples } from './oracle/samples.ts';
 const tolerance = { relative: 2e-5, absolute: 2e-6 };
 const x = samples([3, 6, 4], -1, 1);
 const sum = (parts: readonly Tensor[]): Tensor => parts.reduce((a, b) => a.add(b));
-/** Each part weighs otherwise, so that none may take the place of another. */
+/** Each part has another weight, so that exchanged parts change the sum. */
 const weigh = (parts: readonly Tensor[]): Tensor =>
   sum(parts.map((part, number) => part.sin().mul(number + 1)));
 const range = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
@@ -176,7 +176,7 @@ const STEPS = 5;
 const BATCH = 2;
 const WIDTH = 3;
 
-interface Cell {
+interface RecurrentCell {
   /** Columns of the weights per unit. */
   readonly gates: number;
   readonly states: number;
@@ -184,7 +184,7 @@ interface Cell {
 }
 
 /** From x·W + b of a step, and the states, the next states; the first of them is the output. */
-const CELLS: { readonly [name: string]: Cell } = {
+const RECURRENT_CELLS: { readonly [name: string]: RecurrentCell } = {
   'a plain net': {
     gates: 1,
     states: 1,
@@ -206,14 +206,14 @@ const CELLS: { readonly [name: string]: Cell } = {
     states: 2,
     next(input, [h, c], recurrent) {
       const [i, f, g, o] = chunk(input.add(h!.matmul(recurrent)), 4, 1) as [Tensor, Tensor, Tensor, Tensor];
-      const cell = f.sigmoid().mul(c!).add(i.sigmoid().mul(g.tanh()));
-      return [o.sigmoid().mul(cell.tanh()), cell];
+      const state = f.sigmoid().mul(c!).add(i.sigmoid().mul(g.tanh()));
+      return [o.sigmoid().mul(state.tanh()), state];
     },
   },
 };
 
 /** Ways to take a sequence (B, T, C) apart. */
-const WAYS: { readonly [name: string]: (a: Tensor) => readonly Tensor[] } = {
+const MODES: { readonly [name: string]: (a: Tensor) => readonly Tensor[] } = {
   unbind: (a) => a.unbind(1),
   narrow: (a) => range(STEPS).map((step) => a.narrow(1, step, 1).squeeze(1)),
   split: (a) =>
@@ -226,7 +226,7 @@ const WAYS: { readonly [name: string]: (a: Tensor) => readonly Tensor[] } = {
 
 /** All outputs (B, T, C), with the projection of the inputs step by step or at once. */
 function run(
-  { gates, states, next }: Cell,
+  { gates, states, next }: RecurrentCell,
   steps: (a: Tensor) => readonly Tensor[],
   atOnce: boolean,
 ): TensorFunction {
@@ -273,7 +273,7 @@ function lstm(input: Dense, weight: Dense, recurrent: Dense, bias: Dense): Dense
   return dense([BATCH, STEPS, units], ([row, step, unit]) => outputs[row!]![step!]![unit!]!);
 }
 
-function operandsOf({ gates }: Cell): readonly Dense[] {
+function operandsOf({ gates }: RecurrentCell): readonly Dense[] {
   return [
     samples([BATCH, STEPS, 4], -1, 1),
     samples([4, gates * WIDTH], -1, 1, 2),
@@ -283,19 +283,19 @@ function operandsOf({ gates }: Cell): readonly Dense[] {
 }
 
 function describeRecurrentNets(device: GetDevice): void {
-  test.each(Object.entries(CELLS))('%s, unrolled by hand', async (_, cell) => {
-    for (const steps of Object.values(WAYS)) {
+  test.each(Object.entries(RECURRENT_CELLS))('%s, unrolled by hand', async (_, state) => {
+    for (const steps of Object.values(MODES)) {
       for (const atOnce of [false, true])
-        await expectGradients(device(), run(cell, steps, atOnce), operandsOf(cell));
+        await expectGradients(device(), run(state, steps, atOnce), operandsOf(state));
     }
   });
   test('an LSTM gives what plain loops give, with and without compile, and with gradients beside', async () => {
-    const cell = CELLS['an LSTM']!;
-    const operands = operandsOf(cell);
+    const state = RECURRENT_CELLS['an LSTM']!;
+    const operands = operandsOf(state);
     const expected = lstm(
       ...(operands.map((operand) => map(operand, Math.fround)) as [Dense, Dense, Dense, Dense]),
     );
-    const f = run(cell, WAYS['unbind']!, true);
+    const f = run(state, MODES['unbind']!, true);
     const inputs = operands.map((operand) => toTensor(operand, 'float32', { requiresGrad: true }));
     await expectValues(f(...inputs), expected, tolerance);
     const step = compile((...tensors: Tensor[]) => {
@@ -325,11 +325,11 @@ function describeRecurrentNets(device: GetDevice): void {
     );
   });
   test('second derivatives', async () => {
-    const cell = CELLS['a plain net']!;
+    const state = RECURRENT_CELLS['a plain net']!;
     await expectSecondDerivatives(
       device(),
-      run({ ...cell }, (a) => a.unbind(1).slice(0, 2), false),
-      operandsOf(cell),
+      run({ ...state }, (a) => a.unbind(1).slice(0, 2), false),
+      operandsOf(state),
     );
   });
 }

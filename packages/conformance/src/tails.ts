@@ -63,8 +63,8 @@ export function describeTails(device: GetDevice): void {
     );
     const found = await numbersOf(compute(toTensor(points, 'float32', { device: device() })));
     let [worst, at] = [0, 0];
-    points.data.forEach((x, place) => {
-      const error = Math.abs(found[place]! - exact(x)) / unit(scale(x)) / bound(x);
+    points.data.forEach((x, position) => {
+      const error = Math.abs(found[position]! - exact(x)) / unit(scale(x)) / bound(x);
       if (!(error <= worst)) [worst, at] = [error, x];
     });
     expect(worst, `of its bound, at ${at}`).toBeLessThanOrEqual(1);

@@ -205,7 +205,8 @@ function describeStructures(): void {
     );
   });
   test('vmap: structures, and arguments that are not mapped', async () => {
-    const each = vmap(grad(f), { axis: [null, 0] })(params(), x().unsqueeze(1)); // a gradient for each example
+    // A gradient for each example
+    const each = vmap(grad(f), { axis: [null, 0] })(params(), x().unsqueeze(1));
     await expectValues(
       each.w,
       dense([4, 3, 2], ([n, i, o]) => at(X, [n!, i!]) * at(slope, [n!, o!])),

@@ -50,7 +50,8 @@ class SmallGPT extends Module {
     ) as [Tensor, Tensor, Tensor];
     const mixed = attention(q, k, v, { causal: true }).permute(0, 2, 1, 3).reshape(B, T, C); // (B, T, C)
     const y = x.add(this.projection.forward(mixed)); // (B, T, C)
-    const z = y.add(this.contract.forward(this.expand.forward(this.norm2.forward(y)).gelu('tanh'))); // (B, T, C)
+    // (B, T, C)
+    const z = y.add(this.contract.forward(this.expand.forward(this.norm2.forward(y)).gelu('tanh')));
     return this.head.forward(z).reshape(B * T, V); // (B·T, V)
   }
 }

@@ -119,9 +119,9 @@ export function noBatches(operation: string, option: string, epoch: number | nul
 }
 
 /**
- * Items in groups of `size`; the last group may be smaller. It is yielded before the source is asked for
- * more, if `count` says how many items there are: a loader then still is in the epoch that its last batch
- * belongs to.
+ * Items in groups of `size`; the last group may be smaller. It is yielded before the next item is requested,
+ * if `count` says how many items there are: a loader then still is in the epoch that its last batch belongs
+ * to.
  */
 export async function* grouped<Item>(
   source: AsyncIterable<Item>,

@@ -184,12 +184,12 @@ export async function saveCheckpoint(
 
 /**
  * Goes back to a checkpoint: the objects given take the state that they had when it was saved, all or none of
- * them. What the file has and is not asked for is left alone: give only the model to use one that was
- * trained.
+ * them. What the file has and `contents` does not request is ignored: give only the model to use one that
+ * was trained.
  * @param bytes the whole file; it is copied
  * @param contents what to load into, made as what was saved
  * @returns the metadata that was given to `saveCheckpoint`
- * @throws FormatError if the bytes are no checkpoint or lack a part that is asked for; StateDictError or
+ * @throws FormatError if the bytes are no checkpoint or lack a requested part; StateDictError or
  *   ShapeError if the model or the optimizer is
  *   another than was saved
  */
@@ -236,7 +236,7 @@ export function loadCheckpoint(bytes: Uint8Array, contents: CheckpointContents):
   return metadata;
 }
 
-/** The error of a file that lacks what was asked for. */
+/** The error of a file that lacks what was requested. */
 const notSaved = (problem: string, remedy?: string, expected = 'a file of saveCheckpoint'): FormatError =>
   new FormatError({ operation: 'loadCheckpoint', problem, expected, remedy });
 

@@ -1,10 +1,7 @@
-/**
- * Time in a training: how fast an epoch goes, when it will be over, and when the event loop had its last
- * turn.
- */
+/** Time in a training: the throughput of an epoch, the time that is left, and yields to the event loop. */
 
-/** Counts batches and examples against the clock, from its making on. */
-export class Pace {
+/** Counts batches and examples per second, from its construction on. */
+export class Throughput {
   readonly #began = performance.now();
   readonly #secondsBefore: number;
   #batches = 0;
@@ -15,7 +12,7 @@ export class Pace {
     this.#secondsBefore = secondsBefore;
   }
 
-  /** Counts batches with so many examples in all. */
+  /** Adds batches, and the examples in all of them. */
   count(batches: number, examples: number): void {
     this.#batches += batches;
     this.#examples += examples;
@@ -34,25 +31,25 @@ export class Pace {
     return (performance.now() - this.#began) / 1000;
   }
 
-  /** since its making: an interruption does not slow it down */
+  /** since its construction: an interruption does not slow it down */
   get examplesPerSecond(): number {
     return this.#examples / Math.max(this.#elapsed, 1e-6);
   }
 
-  /** What so many more batches will take, at the pace so far. */
+  /** The seconds that this number of further batches will take, at the throughput so far. */
   secondsFor(batches: number): number {
     return (batches * this.#elapsed) / this.#batches;
   }
 }
 
-/** Between turns of the event loop, in milliseconds: signals, timers and pages are kept waiting no longer. */
-const TURN = 50;
+/** Milliseconds between two yields: the longest time for which signals, timers and pages wait. */
+const YIELD_INTERVAL = 50;
 
-/** A function that lets the event loop turn if it has not for a while. */
-export function turnTaker(): () => Promise<void> {
+/** A function that yields to the event loop if the last yield is too long ago. */
+export function eventLoopYielder(): () => Promise<void> {
   let last = performance.now();
   return async () => {
-    if (performance.now() - last < TURN) return;
+    if (performance.now() - last < YIELD_INTERVAL) return;
     await new Promise((resolve) => setTimeout(resolve, 0));
     last = performance.now();
   };

@@ -14,7 +14,7 @@ import {
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
 import { type LossFunction, type StepValues, stepValues } from './step-values.ts';
 
-/** Values that may be waited for: so many steps may run ahead of the one whose values are read. */
+/** The number of steps that may run ahead of the one whose values are read. */
 export const AHEAD = 8;
 
 /** What `evaluate` needs. */
@@ -33,7 +33,8 @@ async function inUse<T>(model: Module, fn: () => Promise<T>): Promise<T> {
   try {
     return await fn();
   } finally {
-    for (const { module, training } of modes) module.train(training); // from the outside in, so that each has its own in the end
+    // From the outside in, so that each has its own in the end
+    for (const { module, training } of modes) module.train(training);
   }
 }
 
@@ -85,9 +86,11 @@ const KEYS: OptionKeys<EvaluateOptions<Module, string>> = {
  * import { Linear, loss } from '@firsthand/nn';
  * import { evaluate } from '@firsthand/train';
  * manualSeed(0);
- * const data = new DataLoader(new ArrayDataset({ x: array([[0], [0]]), y: array([[1], [1]]) }), { batchSize: 1 });
+ * const dataset = new ArrayDataset({ x: array([[0], [0]]), y: array([[1], [1]]) });
+ * const data = new DataLoader(dataset, { batchSize: 1 });
  * const model = new Linear(1, 1, { bias: false });
- * console.log(await evaluate({ model, data, loss: (net, { x, y }) => loss.mse(net.forward(x), y) })); // { loss: 1 }
+ // { loss: 1 }
+ * console.log(await evaluate({ model, data, loss: (net, { x, y }) => loss.mse(net.forward(x), y) }));
  * ```
  */
 export async function evaluate<M extends Module, Name extends string>(

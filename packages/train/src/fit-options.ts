@@ -45,7 +45,7 @@ export interface StepReport {
   readonly learningRates: readonly number[];
   /** examples per second in this epoch, since it began or was resumed */
   readonly examplesPerSecond: number;
-  /** until the last epoch ends, at this pace; null if the data does not say how many batches it has */
+  /** until the last epoch ends, at this throughput; null if the data does not say how many batches it has */
   readonly secondsLeft: number | null;
   /** means over the epoch so far, without the last few steps, which may still run */
   readonly means: Metrics;

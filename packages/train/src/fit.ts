@@ -17,7 +17,7 @@ import {
   restart,
   toTensors,
 } from './batch.ts';
-import { Pace, turnTaker } from './clock.ts';
+import { Throughput, eventLoopYielder } from './clock.ts';
 import { AHEAD, evaluator } from './evaluate.ts';
 import { checkFit, type FitOptions, type StepReport } from './fit-options.ts';
 import { type Metrics, readScalars, RunningMeans } from './metrics.ts';
@@ -107,7 +107,8 @@ function stepFunction<M extends Module, Name extends string>(
  * import { fit } from '@firsthand/train';
  * manualSeed(0);
  * const x = new Generator(1).normal([64, 2]);
- * const data = new DataLoader(new ArrayDataset({ x, y: sum(x, { axis: 1, keepDims: true }) }), { batchSize: 16 });
+ * const dataset = new ArrayDataset({ x, y: sum(x, { axis: 1, keepDims: true }) });
+ * const data = new DataLoader(dataset, { batchSize: 16 });
  * const model = new Linear(2, 1);
  * const { epochs } = await fit({
  *   model,
@@ -171,7 +172,7 @@ export async function fit<M extends Module, Name extends string>(
   const plainStep = stepFunction(options, updated, inspect);
   const step = compile ? compileFunction(plainStep) : plainStep;
   const device = model.parameters()[0]?.device ?? getDefaultDevice();
-  const turn = turnTaker();
+  const yieldToEventLoop = eventLoopYielder();
   const learningRates = (): number[] => optimizer.groups.map(({ lr }) => lr);
 
   /** The values of a batch's step, once they are there and its loss is known to be finite. */
@@ -211,15 +212,15 @@ export async function fit<M extends Module, Name extends string>(
   /** One epoch, or what is left of it. False if it was stopped. */
   const runEpoch = async (): Promise<boolean> => {
     const { epoch, position: first } = progress;
-    const pace = new Pace(progress.seconds);
+    const throughput = new Throughput(progress.seconds);
     const { length } = data;
     let moves = schedule === undefined;
     for await (const group of grouped(data, accumulate, length === undefined ? undefined : length - first)) {
       const total = group.reduce((sum, fields) => sum + countExamples('fit', fields), 0);
       const values = takeStep(group, total);
-      pace.count(group.length, total);
+      throughput.count(group.length, total);
       await progress.running.settle(AHEAD);
-      progress.spend(pace.seconds);
+      progress.spend(throughput.seconds);
       const { position } = progress;
       moves ||= learningRates().some((rate) => rate !== 0);
       const report: StepReport = {
@@ -228,8 +229,9 @@ export async function fit<M extends Module, Name extends string>(
         position,
         batches: length ?? null,
         learningRates: learningRates(),
-        examplesPerSecond: pace.examplesPerSecond,
-        secondsLeft: length === undefined ? null : pace.secondsFor(length * (epochs - epoch) - position),
+        examplesPerSecond: throughput.examplesPerSecond,
+        secondsLeft:
+          length === undefined ? null : throughput.secondsFor(length * (epochs - epoch) - position),
         means: progress.running.means(),
         values: async () => {
           await values.settle();
@@ -237,7 +239,7 @@ export async function fit<M extends Module, Name extends string>(
         },
       };
       for (const callback of callbacks) await callback.onStep?.(report);
-      await turn();
+      await yieldToEventLoop();
       if (signal?.aborted === true) return false;
     }
     if (progress.position === 0) throw noBatches('fit', 'data', epoch);
@@ -247,7 +249,7 @@ export async function fit<M extends Module, Name extends string>(
         'schedule',
         `the schedule's learning rates are 0 in all of epoch ${epoch}, so that nothing is learned; let it end later`,
       );
-    const { seconds, examplesPerSecond } = pace;
+    const { seconds, examplesPerSecond } = throughput;
     const training = progress.running.means();
     const validation = validate === null ? null : await validate();
     if (nonFinite !== 'ignore' && validation !== null && !Number.isFinite(validation['loss'])) {

@@ -1,7 +1,7 @@
 /**
  * Metrics: scalars that a step gives besides its loss, averaged over examples on the host. Reading a value
- * waits for the device, so values are read some steps later than they are asked for: the loop stays ahead of
- * the device and never waits for the step that it has just begun.
+ * waits for the device, so values are read some steps after they are requested: the loop stays ahead of the
+ * device and never waits for the step that it has just begun.
  */
 import { realize, Tensor } from '@firsthand/autograd';
 import {

@@ -10,7 +10,7 @@ import type { Module } from '@firsthand/nn';
 /** Groups of parameters, as an optimizer has them. */
 type Groups = readonly { readonly parameters?: Iterable<Tensor> }[];
 
-/** At most so many names in a message. */
+/** The largest number of names in a message. */
 const NAMED = 5;
 
 function list(names: readonly string[]): string {
@@ -40,15 +40,15 @@ export function updatedTensors(model: Module, groups: Groups): ReadonlyMap<Tenso
  *   model's
  */
 export function compareParameters(model: Module, updated: ReadonlyMap<Tensor, string>): string[] {
-  const own = model.namedParameters();
-  const trainable = [...own].filter(([, parameter]) => parameter.requiresGrad);
+  const ofModel = model.namedParameters();
+  const trainable = [...ofModel].filter(([, parameter]) => parameter.requiresGrad);
   if (trainable.length === 0 && ![...updated.keys()].some(({ requiresGrad }) => requiresGrad)) {
     throw new FirsthandError({
       operation: 'fit',
-      problem: `there is nothing to train: ${own.size === 0 ? 'the model has no parameters' : `all ${countOf(own.size, 'parameter')} of the model are frozen`}`,
-      expected: own.size === 0 ? 'layers, or Parameter fields' : 'requiresGrad = true',
+      problem: `there is nothing to train: ${ofModel.size === 0 ? 'the model has no parameters' : `all ${countOf(ofModel.size, 'parameter')} of the model are frozen`}`,
+      expected: ofModel.size === 0 ? 'layers, or Parameter fields' : 'requiresGrad = true',
       remedy:
-        own.size === 0
+        ofModel.size === 0
           ? 'give it layers, or Parameter fields'
           : 'set requiresGrad = true on those that are to learn',
     });
@@ -62,7 +62,7 @@ export function compareParameters(model: Module, updated: ReadonlyMap<Tensor, st
       remedy: 'make it with this model.parameters()',
     });
   }
-  const members = new Set<Tensor>(own.values());
+  const members = new Set<Tensor>(ofModel.values());
   const foreign = [...updated].filter(([tensor]) => !members.has(tensor)).map(([, name]) => name);
   const warnings: string[] = [];
   if (missing.length > 0) {

@@ -103,7 +103,7 @@ export class Progress {
     this.running.totals = { sums: {}, weight: 0 };
   }
 
-  /** The progress as data, once every value that has been asked for is there. */
+  /** The progress as data, once every requested value has arrived. */
   async state(): Promise<ProgressState> {
     checkCount('state', arguments.length, 0, 'progress.state()');
     await this.running.settle();

@@ -1,4 +1,6 @@
-/** The report of a program as a table for the terminal: the slowest kernels first where the device times them. */
+/**
+ * The report of a program as a table for the terminal: the slowest kernels first where the device times them.
+ */
 import { checkCount, describeValue, OptionError } from '@firsthand/linalg';
 import type { Ceiling, KernelReport, PlanReport } from '@firsthand/autograd';
 

@@ -267,7 +267,8 @@ describe('a file that does not fit changes nothing', () => {
       const wrong: (string | undefined)[] = Array.isArray(at(header, parent))
         ? ['wrong']
         : [undefined, 'wrong'];
-      if (parent.at(-1) === 'training' || parent.at(-1) === 'sums') wrong.shift(); // a metric less is no error
+      // A metric less is no error
+      if (parent.at(-1) === 'training' || parent.at(-1) === 'sums') wrong.shift();
       for (const value of wrong) {
         const copy = structuredClone(header);
         if (value === undefined) Reflect.deleteProperty(at(copy, parent), key);

@@ -385,7 +385,8 @@ describe('reports', () => {
     await means.settle();
     expect(means.means()).toEqual({ a: 2 });
     means.add(Promise.reject(new FirsthandError('no value')), 1);
-    await new Promise((resolve) => setTimeout(resolve, 0)); // nobody waits for it yet, which is no unhandled rejection
+    // Nobody waits for it yet, which is no unhandled rejection
+    await new Promise((resolve) => setTimeout(resolve, 0));
     await expect(means.settle()).rejects.toThrow('no value');
     means.totals = { sums: { a: 6 }, weight: 2 }; // forgets what has not come
     await means.settle();

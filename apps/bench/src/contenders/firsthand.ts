@@ -84,7 +84,7 @@ export function createFirsthand(device: Device, { compiled }: { readonly compile
   };
 }
 
-/** Counts what the device is asked to prepare, and the milliseconds that it takes, from now on. */
+/** Counts the programs that the device prepares, and the milliseconds that this takes, from now on. */
 function observePlans(device: Device): { plans: number; milliseconds: number } {
   const observed = { plans: 0, milliseconds: 0 };
   const prepare = device.prepare.bind(device);
@@ -166,7 +166,7 @@ function prepareMap(task: MapTask): PreparedPrograms {
 
 function prepareAttention(task: AttentionTask): PreparedPrograms {
   const { operands, upstream } = attentionInputs(task);
-  const bothWays = (g: Tensor, ...given: Tensor[]): readonly Tensor[] => {
+  const forwardAndBackward = (g: Tensor, ...given: Tensor[]): readonly Tensor[] => {
     const [y, pull] = vjp(
       (q: Tensor, k: Tensor, v: Tensor) => attention(q, k, v),
       ...(given as [Tensor, Tensor, Tensor]),
@@ -174,7 +174,7 @@ function prepareAttention(task: AttentionTask): PreparedPrograms {
     return [y, ...pull(g)];
   };
   return prepareOperation(
-    bothWays,
+    forwardAndBackward,
     [upstream, ...operands].map(({ values, shape }) => tensor(values, { shape })),
   );
 }

@@ -40,7 +40,7 @@ function mlpLogits(jax: Jax): Logits {
 }
 
 /**
- * 3×3 with padding 1, as the sum of nine products, one for each place in the filter: its own convolution
+ * 3×3 with padding 1, as the sum of nine products, one for each tap of the filter: its own convolution
  * takes more than thirty times as long with its gradients. x: (batch, S, S, C), filter: (3, 3, C, outputs).
  * Result: (batch·S·S, outputs).
  */
@@ -95,9 +95,11 @@ function gptLogits(
     const [q, k, v] = np
       .split(linear(jax, parameters, `${name}.qkv`, x), 3, -1)
       .map((part) => part.reshape([batch, T, H, C / H])) as [JaxArray, JaxArray, JaxArray];
-    const scores = np.matmul(q.transpose([0, 2, 1, 3]), k.transpose([0, 2, 3, 1])).mul(1 / Math.sqrt(C / H)); // (B, H, T, T)
+    // (B, H, T, T)
+    const scores = np.matmul(q.transpose([0, 2, 1, 3]), k.transpose([0, 2, 3, 1])).mul(1 / Math.sqrt(C / H));
     const y = np.matmul(nn.softmax(scores.add(mask.ref), -1), v.transpose([0, 2, 1, 3])); // (B, H, T, C/H)
-    return linear(jax, parameters, `${name}.projection`, y.transpose([0, 2, 1, 3]).reshape([batch * T, C])); // (B·T, C)
+    // (B·T, C)
+    return linear(jax, parameters, `${name}.projection`, y.transpose([0, 2, 1, 3]).reshape([batch * T, C]));
   };
   return (parameters, index) => {
     const embedded = np

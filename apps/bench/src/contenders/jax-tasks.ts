@@ -131,11 +131,11 @@ function prepareAttention(jax: Jax, task: AttentionTask): Prepared {
     const scores = np.matmul(q, np.matrixTranspose(k)).mul(1 / Math.sqrt(task.size)); // (batch, heads, T, T)
     return np.matmul(nn.softmax(scores, -1), v);
   };
-  const bothWays = (g: JaxArray, ...given: JaxArray[]): JaxArray[] =>
+  const forwardAndBackward = (g: JaxArray, ...given: JaxArray[]): JaxArray[] =>
     valueAndGradients(jax, (...[q, k, v]) => attend(q!, k!, v!), given, g);
   return prepareOperation(
     jax,
-    bothWays,
+    forwardAndBackward,
     [upstream, ...operands].map(({ values, shape }) => np.array(values, { shape })),
   );
 }
@@ -161,7 +161,7 @@ function shapeOfInputs(task: TrainingTask): readonly number[] {
 function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
   const { numpy: np, nn } = jax;
   const { rate, beta1, beta2, epsilon } = ADAM;
-  const kept = 1 - rate * WEIGHT_DECAY[task.model];
+  const retained = 1 - rate * WEIGHT_DECAY[task.model];
   const logits = logitsOf(jax, task);
   const classes = task.model === 'gpt' ? task.config.vocabulary : task.classes;
   const xShape = shapeOfInputs(task);
@@ -193,7 +193,7 @@ function prepareTraining(jax: Jax, task: TrainingTask): Prepared {
         const mean = state.means[name]!.mul(beta1).add(g.ref.mul(1 - beta1));
         const square = state.squares[name]!.mul(beta2).add(np.square(g).mul(1 - beta2));
         const move = mean.ref.mul(first.ref).div(np.sqrt(square.ref.mul(second.ref)).add(epsilon));
-        next.parameters[name] = state.parameters[name]!.mul(kept).sub(move.mul(rate));
+        next.parameters[name] = state.parameters[name]!.mul(retained).sub(move.mul(rate));
         next.means[name] = mean;
         next.squares[name] = square;
       }

@@ -45,7 +45,7 @@ export function asChannelsLast(parameter: StartingParameter, task: TrainingTask)
   const { name, shape } = parameter;
   if (shape.length === 4) return permuted(parameter, shape, [2, 3, 1, 0]);
   if (task.model !== 'cnn' || name !== 'fc.weight') return asInputsFirst(parameter);
-  const [channels, places] = [task.channels[1], (task.size / 4) ** 2];
-  const weight = permuted(parameter, [task.classes, channels, places], [2, 1, 0]);
-  return { ...weight, shape: [places * channels, task.classes] };
+  const [channels, pixels] = [task.channels[1], (task.size / 4) ** 2];
+  const weight = permuted(parameter, [task.classes, channels, pixels], [2, 1, 0]);
+  return { ...weight, shape: [pixels * channels, task.classes] };
 }

@@ -1,7 +1,7 @@
 /** The contender that says what is right: plain loops, which anyone can check by reading. */
 import type { Contender, Prepared } from '../contender.ts';
 import { attentionInputs, mapInputs, matmulInputs, startingParameters, trainingBatches } from '../inputs.ts';
-import { attentionBothWays } from '../loops/attention.ts';
+import { attentionForwardAndBackward } from '../loops/attention.ts';
 import { GRADIENTS, MAPS } from '../loops/maps.ts';
 import { multiply } from '../loops/matmul.ts';
 import { createStep } from '../loops/training.ts';
@@ -59,7 +59,7 @@ function prepareMap(task: MapTask): Prepared {
 function prepareAttention(task: AttentionTask): Prepared {
   const { operands, upstream } = attentionInputs(task);
   const values = operands.map((operand) => operand.values);
-  return repeat(() => attentionBothWays(task, values, upstream.values));
+  return repeat(() => attentionForwardAndBackward(task, values, upstream.values));
 }
 
 function prepareTraining(task: TrainingTask): Prepared {

@@ -15,7 +15,7 @@ export type ProbeInstructions = 'mul-add' | 'madd';
 const CHAINS = 12;
 const LANES = 4;
 /** Of one turn of the loop: a multiplication and an addition in each lane of each chain. */
-export const FLOPS_PER_TURN: number = 2 * CHAINS * LANES;
+export const FLOPS_PER_ITERATION: number = 2 * CHAINS * LANES;
 
 /** "\0asm", version 1. */
 const PREAMBLE = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
@@ -56,7 +56,7 @@ const section = (id: number, content: readonly number[]): number[] => [
 
 /** A module that exports `run(turns: i32): f32`, the sum of the first lanes. */
 export function assembleProbe(instructions: ProbeInstructions): Uint8Array<ArrayBuffer> {
-  const turns = 0;
+  const iterations = 0;
   const sums = Array.from({ length: CHAINS }, (_, chain) => 1 + chain);
   const factor = 1 + CHAINS;
   const summand = 2 + CHAINS;
@@ -68,7 +68,7 @@ export function assembleProbe(instructions: ProbeInstructions): Uint8Array<Array
     LOCAL_SET,
     ...leb(local),
   ];
-  const turn = (sum: number): number[] =>
+  const iteration = (sum: number): number[] =>
     instructions === 'madd'
       ? [...get(sum), ...get(factor), ...get(summand), ...simd(F32X4_RELAXED_MADD), LOCAL_SET, ...leb(sum)]
       : [
@@ -99,8 +99,8 @@ export function assembleProbe(instructions: ProbeInstructions): Uint8Array<Array
     ...splat([0, 0, 0x80, 0x3f], summand), // 1
     BLOCK_LOOP,
     VOID,
-    ...sums.flatMap(turn),
-    ...countDown(turns),
+    ...sums.flatMap(iteration),
+    ...countDown(iterations),
     END,
     ...lane(sums[0]!),
     ...sums.slice(1).flatMap((sum) => [...lane(sum), F32_ADD]),
@@ -119,11 +119,11 @@ export function assembleProbe(instructions: ProbeInstructions): Uint8Array<Array
 /** @returns the probe's function, or null where the engine has not got the instructions */
 export async function createProbeFunction(
   instructions: ProbeInstructions,
-): Promise<((turns: number) => number) | null> {
+): Promise<((iterations: number) => number) | null> {
   const bytes = assembleProbe(instructions);
   if (!WebAssembly.validate(bytes)) return null;
   const { instance } = await WebAssembly.instantiate(bytes);
-  return instance.exports['run'] as (turns: number) => number;
+  return instance.exports['run'] as (iterations: number) => number;
 }
 
 export async function createProbe(instructions: ProbeInstructions): Promise<Contender> {
@@ -132,10 +132,10 @@ export async function createProbe(instructions: ProbeInstructions): Promise<Cont
     async prepare(work) {
       const flops = flopsOf(work);
       if (probe === null || flops === null) return null;
-      const turns = Math.ceil(flops / FLOPS_PER_TURN);
+      const iterations = Math.ceil(flops / FLOPS_PER_ITERATION);
       return {
         run() {
-          probe(turns);
+          probe(iterations);
         },
         outputs: async () => [],
         release() {},

@@ -11,7 +11,8 @@ import type { Save, Tf, TfTensor } from './tfjs-interface.ts';
  */
 function filterGradient(tf: Tf, x: TfTensor, g: TfTensor): TfTensor {
   const around = [1, 1] as const;
-  const images = tf.transpose(tf.pad(x, [[0, 0], around, around, [0, 0]]), [3, 1, 2, 0]); // (channels, S + 2, S + 2, batch)
+  // (channels, S + 2, S + 2, batch)
+  const images = tf.transpose(tf.pad(x, [[0, 0], around, around, [0, 0]]), [3, 1, 2, 0]);
   const filter = tf.transpose(g, [1, 2, 0, 3]); // (S, S, batch, outputs)
   return tf.transpose(tf.conv2d(images, filter, 1, 'valid'), [1, 2, 0, 3]); // from (channels, 3, 3, outputs)
 }

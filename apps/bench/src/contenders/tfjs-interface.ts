@@ -10,7 +10,7 @@ export interface TfVariable extends TfTensor {
   assign(value: TfTensor): void;
 }
 
-/** Keeps tensors until gradients are asked for. */
+/** Keeps tensors until gradients are requested. */
 export type Save = (tensors: readonly TfTensor[]) => void;
 
 interface CustomGradient {

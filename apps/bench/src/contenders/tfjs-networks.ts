@@ -83,9 +83,11 @@ export function gptLogits(
       .split(linear(tf, get, `${name}.qkv`, x), 3, -1)
       .map((part) => tf.reshape(part, [batch, T, H, C / H])) as [TfTensor, TfTensor, TfTensor];
     const keys = tf.transpose(k, [0, 2, 3, 1]); // (B, H, C/H, T)
-    const scores = tf.mul(tf.matMul(tf.transpose(q, [0, 2, 1, 3]), keys), 1 / Math.sqrt(C / H)); // (B, H, T, T)
+    // (B, H, T, T)
+    const scores = tf.mul(tf.matMul(tf.transpose(q, [0, 2, 1, 3]), keys), 1 / Math.sqrt(C / H));
     const y = tf.matMul(tf.softmax(tf.add(scores, mask)), tf.transpose(v, [0, 2, 1, 3])); // (B, H, T, C/H)
-    return linear(tf, get, `${name}.projection`, tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [batch * T, C])); // (B·T, C)
+    // (B·T, C)
+    return linear(tf, get, `${name}.projection`, tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [batch * T, C]));
   };
   const embedded = tf.reshape(tf.matMul(oneHot, get('tokens.weight')), [batch, T, C]);
   let x = tf.reshape(tf.add(embedded, get('positions.weight')), [batch * T, C]); // (B·T, C)

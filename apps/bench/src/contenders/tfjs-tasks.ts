@@ -115,10 +115,11 @@ function prepareAttention(tf: Tf, task: AttentionTask, flush: () => void): Prepa
   const tensors = operands.map(({ values, shape }) => tf.tensor(values, shape));
   const g = tf.tensor(upstream.values, upstream.shape);
   const attend = (q: TfTensor, k: TfTensor, v: TfTensor): TfTensor => {
-    const scores = tf.mul(tf.matMul(q, tf.transpose(k, [0, 1, 3, 2])), 1 / Math.sqrt(task.size)); // (batch, heads, T, T)
+    // (batch, heads, T, T)
+    const scores = tf.mul(tf.matMul(q, tf.transpose(k, [0, 1, 3, 2])), 1 / Math.sqrt(task.size));
     return tf.matMul(tf.softmax(scores), v);
   };
-  const bothWays = (): readonly TfTensor[] => {
+  const forwardAndBackward = (): readonly TfTensor[] => {
     const values: TfTensor[] = [];
     const gradients = tf.grads((...[q, k, v]) => {
       const value = tf.keep(attend(q!, k!, v!));
@@ -127,14 +128,14 @@ function prepareAttention(tf: Tf, task: AttentionTask, flush: () => void): Prepa
     })(tensors, g);
     return [...values, ...gradients];
   };
-  return prepareOperation(tf, () => tf.tidy(bothWays), [...tensors, g], flush);
+  return prepareOperation(tf, () => tf.tidy(forwardAndBackward), [...tensors, g], flush);
 }
 
 function prepareTraining(tf: Tf, task: TrainingTask): Prepared {
   const { rate, beta1, beta2, epsilon } = ADAM;
   const parameters = createParameters(tf, task);
   const optimizer = tf.train.adam(rate, beta1, beta2, epsilon);
-  const kept = 1 - rate * WEIGHT_DECAY[task.model];
+  const retained = 1 - rate * WEIGHT_DECAY[task.model];
   const mask = task.model === 'gpt' ? causalMask(tf, task.config.positions) : null;
   const classes = task.model === 'gpt' ? task.config.vocabulary : task.classes;
   const oneHot = (index: Int32Array): TfTensor =>
@@ -159,7 +160,7 @@ function prepareTraining(tf: Tf, task: TrainingTask): Prepared {
         const { value, grads } = tf.variableGrads(() =>
           tf.losses.softmaxCrossEntropy(oneHot(y), logitsOf(x)),
         );
-        if (kept !== 1) for (const each of parameters.all) each.assign(tf.mul(each, kept));
+        if (retained !== 1) for (const each of parameters.all) each.assign(tf.mul(each, retained));
         optimizer.applyGradients(grads);
         return value;
       });

@@ -44,7 +44,7 @@ function addWeighted(
  * @param g the gradient of y
  * @returns y, dq, dk, dv
  */
-export function attentionBothWays(
+export function attentionForwardAndBackward(
   { batch, heads, positions, size }: AttentionTask,
   operands: readonly Float32Array[],
   g: Float32Array,

@@ -1,6 +1,6 @@
 /**
  * Convolution and max-pooling of images in plain loops, forward and backward. A convolution goes by input
- * channel and place in the kernel, whose one weight then meets whole rows of the image: y[·] += w·x[· +
+ * channel and tap of the kernel, whose one weight then meets whole rows of the image: y[·] += w·x[· +
  * shift]. Images are (batch, channels, S, S).
  */
 import type { Result, Variable } from './layers.ts';

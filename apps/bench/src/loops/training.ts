@@ -113,7 +113,7 @@ function gptPass(batch: number, { positions, channels, layers, heads }: GPTConfi
     const dense = (name: string) => (h: Float32Array) =>
       linear(h, rows, variable(`${name}.weight`), variable(`${name}.bias`));
     const tokens = lookup(x as Int32Array, variable('tokens.weight'), channels);
-    const places = lookup(order, variable('positions.weight'), channels);
+    const embeddings = lookup(order, variable('positions.weight'), channels);
     const blocks = Array.from({ length: layers }, (_, layer) => `blocks.${layer}`).flatMap((block) => [
       residual(
         norm(`${block}.norm1`),
@@ -124,11 +124,11 @@ function gptPass(batch: number, { positions, channels, layers, heads }: GPTConfi
       residual(norm(`${block}.norm2`), dense(`${block}.expand`), geluLayer, dense(`${block}.contract`)),
     ]);
     const head = (h: Float32Array): Result => linear(h, rows, variable('head.weight'), null);
-    const body = sequence(sum(tokens.y, places.y), ...blocks, norm('norm'), head);
+    const body = sequence(sum(tokens.y, embeddings.y), ...blocks, norm('norm'), head);
     const { loss, gradient } = crossEntropy(body.y, y);
     const g = body.backward(gradient);
     tokens.backward(g);
-    places.backward(g);
+    embeddings.backward(g);
     return loss;
   };
 }

@@ -1,10 +1,10 @@
 /**
- * What a library asks of WebGPU, seen from outside: every method of every interface is wrapped once, before
+ * Counts the calls that a library makes of WebGPU: every method of every interface is wrapped once, before
  * any library is loaded, so that all are counted by the same rules. On request the time inside of the methods
  * is measured too; otherwise a call costs a look-up more, and no clock.
  */
 
-/** How often something was asked for. */
+/** The number of calls of each kind. */
 export interface Counts {
   readonly dispatches: number;
   readonly submits: number;
@@ -104,7 +104,7 @@ export class Instrument {
    * Waits for everything that was submitted in this run, unless a wait of the library's own has seen its end.
    * @throws Error if WebGPU has refused something, in which case nothing may have been computed
    */
-  async settle(): Promise<void> {
+  async complete(): Promise<void> {
     const queue = this.#queue;
     if (queue === null) return;
     if (this.#done < this.#counts.submits) await queue.onSubmittedWorkDone();
@@ -139,7 +139,8 @@ export class Instrument {
     }
     if (name === REQUEST_ADAPTER) {
       return function (options) {
-        return call(this, [{ ...(options as object), powerPreference: 'high-performance' }]); // the same one for all
+        // The same one for all
+        return call(this, [{ ...(options as object), powerPreference: 'high-performance' }]);
       };
     }
     if (name === REQUEST_DEVICE) {

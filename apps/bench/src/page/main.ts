@@ -1,14 +1,13 @@
 /**
- * The page: it says what it computes on, does what it is asked, and shows how far it is. All contenders live
- * in it, so that they share one adapter and take turns on it; each starts when it is asked for the first
- * time.
+ * The page: it reports its adapter, answers requests and shows its progress. All contenders live in it, so
+ * that they share one adapter and take turns on it; each starts with its first request.
  */
 import { element } from '@firsthand/kit/dom';
 import type { PageContender } from '../contender.ts';
 import type { Reply, Request } from '../protocol.ts';
 import type { PageSetting } from '../results.ts';
 import { encodeWords, GONE_PATH, type Order, TALK_PATH, type Words } from '../wire.ts';
-import { type Place, Worker } from '../worker.ts';
+import { type Host, Worker } from '../worker.ts';
 import { describePage } from './adapter.ts';
 import { Instrument } from './instrument.ts';
 import { Observed } from './observed.ts';
@@ -18,9 +17,9 @@ import { STARTERS } from './starters.ts';
  * How often a contender's JavaScript is looked at after its turns, for how long each time, and for how long
  * at most, in milliseconds.
  */
-const CLOSELY = { looks: 9, each: 50, most: 10_000 };
+const CLOSELY = { samples: 9, each: 50, most: 10_000 };
 
-const place: Place = {
+const host: Host = {
   now: () => performance.now(),
   // Unlike a timer, a message comes at once.
   pause: () =>
@@ -46,7 +45,7 @@ const seats = new Map<PageContender, Promise<Seat>>();
 
 async function start(name: PageContender): Promise<Seat> {
   const observed = new Observed(await STARTERS[name](), instrument);
-  return { observed, worker: new Worker(observed, place) };
+  return { observed, worker: new Worker(observed, host) };
 }
 
 /** Never rejects. Before a task is given back, its JavaScript is looked at closely. */
@@ -58,7 +57,7 @@ async function answer(name: PageContender, request: Request): Promise<Reply> {
     if (request.kind === 'release') {
       observed.closely = true;
       const end = performance.now() + CLOSELY.most;
-      for (let look = 0; look < CLOSELY.looks && (look === 0 || performance.now() < end); look++)
+      for (let look = 0; look < CLOSELY.samples && (look === 0 || performance.now() < end); look++)
         await worker.answer({ kind: 'time', milliseconds: CLOSELY.each });
       observed.closely = false;
     }

@@ -36,7 +36,7 @@ export class Observed implements Contender {
         const running = prepared.run();
         watch?.returned();
         await running;
-        await instrument.settle();
+        await instrument.complete();
       } finally {
         instrument.unwatch();
       }

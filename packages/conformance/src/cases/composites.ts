@@ -26,7 +26,7 @@ import {
   broadcast,
   broadcastShape,
   dense,
-  fold,
+  reduceAxes,
   indicesOf,
   logSumExp,
   map,
@@ -99,7 +99,7 @@ function attention(attrs: Attrs, q: Dense, k: Dense, v: Dense, given?: Dense): r
   const rows = scores(attrs, q, k, given);
   const last = rows.shape.length - 1;
   const result = matmul(along(rows, last, softmaxOf), v);
-  const logTotals = fold(rows, [last], true, logSumExp);
+  const logTotals = reduceAxes(rows, [last], true, logSumExp);
   return [result, broadcast(logTotals, [...result.shape.slice(0, -1), 1])];
 }
 
@@ -119,7 +119,7 @@ function attentionGradients(
     p,
     zip(
       dp,
-      fold(
+      reduceAxes(
         zip(dp, p, (a, b) => a * b),
         [last],
         true,
@@ -136,7 +136,7 @@ function attentionGradients(
 function attentionGradientExample(attrs: Attrs, q: Operand, k: Operand, v: Operand): CompositeExample {
   const [result, logTotals] = attention(attrs, q.value, k.value, v.value) as [Dense, Dense];
   const g = float(result.shape, 5);
-  const dot = fold(
+  const dot = reduceAxes(
     zip(g.value, result, (a, b) => a * b),
     [result.shape.length - 1],
     true,
@@ -428,11 +428,11 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     define: (attrs, ...parts) => {
       const axis = axisOf(attrs);
       const lines = parts.flatMap((part) =>
-        Array.from({ length: part.shape[axis]! }, (_, place) => ({ part, place })),
+        Array.from({ length: part.shape[axis]! }, (_, position) => ({ part, position: position })),
       );
       return [
         dense(parts[0]!.shape.with(axis, lines.length), (index) =>
-          at(lines[index[axis]!]!.part, index.with(axis, lines[index[axis]!]!.place)),
+          at(lines[index[axis]!]!.part, index.with(axis, lines[index[axis]!]!.position)),
         ),
       ];
     },
@@ -462,7 +462,7 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     composite: erase(graph.logsumexpComposite),
     outputs: 1,
     examples: rowExamples,
-    define: (attrs, x) => [fold(x, [axisOf(attrs)], true, logSumExp)],
+    define: (attrs, x) => [reduceAxes(x, [axisOf(attrs)], true, logSumExp)],
   },
   layerNorm: {
     composite: erase(graph.layerNormComposite),
@@ -476,8 +476,8 @@ const COMPOSITE_CASES: { readonly [K in CompositeName]: CompositeCase } = {
     define: ({ eps }, x, weight, bias) => {
       const axes = weight.shape.map((_, axis) => x.shape.length - weight.shape.length + axis);
       const mean = (values: readonly number[]): number => sum(values) / values.length;
-      const centre = fold(x, axes, true, mean);
-      const scale = fold(
+      const centre = reduceAxes(x, axes, true, mean);
+      const scale = reduceAxes(
         x,
         axes,
         true,
@@ -644,8 +644,8 @@ export function describeOutput(device: GetDevice): void {
       vector(Math.sin(0.5), Math.sin(-1.5)),
     ];
     for (const [index, value] of expected.entries()) await expectValues(parts()[index]!, value);
-    const together = parts();
-    for (const [index, value] of expected.entries()) await expectValues(together[index]!, value);
+    const concatenated = parts();
+    for (const [index, value] of expected.entries()) await expectValues(concatenated[index]!, value);
   });
   test('derivatives through the outputs that are used, without a derived rule', async () => {
     const f = (x: Tensor): Tensor => {

@@ -1,7 +1,7 @@
 /**
  * Gather and scatter by naive loops: repeated, reversed and out-of-range indices. Out of range, gather reads
- * NaN (0 for integers) and scatter writes nothing; of several `set`s to one place the last wins, and it alone
- * gets a gradient.
+ * NaN (0 for integers) and scatter writes nothing; of several `set`s of one element the last wins, and it
+ * alone gets a gradient.
  */
 import { grad, Tensor } from '@firsthand/autograd';
 import type { DType } from '@firsthand/autograd';
@@ -11,7 +11,7 @@ import { describe, test } from 'vitest';
 import { expectExact, expectValues, toTensor } from '../compare.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import type { Dense } from '../oracle/dense.ts';
-import { at, dense, indicesOf, map, placeOf, vector } from '../oracle/dense.ts';
+import { at, dense, indicesOf, map, offsetOf, vector } from '../oracle/dense.ts';
 import { integers, samples } from '../oracle/samples.ts';
 import type { GetDevice } from '../get-device.ts';
 
@@ -29,19 +29,19 @@ const SHAPES = [
 ] as const;
 
 function gatherOf(x: Dense, index: Dense, axis: number, missing: number): Dense {
-  return dense(index.shape, (place) => {
-    const found = at(index, place);
-    return found >= 0 && found < x.shape[axis]! ? at(x, place.with(axis, found)) : missing;
+  return dense(index.shape, (position) => {
+    const found = at(index, position);
+    return found >= 0 && found < x.shape[axis]! ? at(x, position.with(axis, found)) : missing;
   });
 }
 
 function scatterOf(mode: Mode, base: Dense, index: Dense, source: Dense, axis: number): Dense {
   const data = base.data.slice();
-  for (const place of indicesOf(index.shape)) {
-    const target = at(index, place);
+  for (const position of indicesOf(index.shape)) {
+    const target = at(index, position);
     if (!(target >= 0 && target < base.shape[axis]!)) continue;
-    const flat = placeOf(base.shape, place.with(axis, target));
-    data[flat] = mode === 'add' ? data[flat]! + at(source, place) : at(source, place);
+    const flat = offsetOf(base.shape, position.with(axis, target));
+    data[flat] = mode === 'add' ? data[flat]! + at(source, position) : at(source, position);
   }
   return { shape: base.shape, data };
 }
@@ -58,9 +58,9 @@ export function describeGather(device: GetDevice): void {
     test('values, out of range included', async () => {
       const x = integers(shape, -9, 9, 3);
       for (const indexType of ['int32', 'uint32'] as const) {
-        const places =
+        const positions =
           indexType === 'int32' ? index : map(index, (value) => (value < 0 ? 2 ** 32 - 1 : value));
-        const by = toTensor(places, indexType);
+        const by = toTensor(positions, indexType);
         await expectValues(
           new Tensor(gather(toTensor(x, 'float32').read(), by.read(), axis)),
           gatherOf(x, index, axis, nan),

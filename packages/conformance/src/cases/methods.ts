@@ -14,11 +14,11 @@ import {
   at,
   broadcast,
   dense,
-  fold,
+  reduceAxes,
   map,
   matmul,
   permute,
-  placeOf,
+  offsetOf,
   reshape,
   softmaxOf,
   sum,
@@ -58,8 +58,8 @@ function elementwise(tensor: (x: Tensor) => Tensor, f: (x: number) => number, ti
 
 const triangle = (keep: (row: number, column: number) => boolean) => (x: Dense) =>
   dense(x.shape, (index) => (keep(index.at(-2)!, index.at(-1)!) ? at(x, index) : 0));
-const cut = (axis: number, places: readonly number[]) => (x: Dense) =>
-  dense(x.shape.with(axis, places.length), (index) => at(x, index.with(axis, places[index[axis]!]!)));
+const cut = (axis: number, positions: readonly number[]) => (x: Dense) =>
+  dense(x.shape.with(axis, positions.length), (index) => at(x, index.with(axis, positions[index[axis]!]!)));
 
 type MovingMethod =
   | 'matmul'
@@ -603,55 +603,55 @@ const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
     example(
       '',
       (x) => x.mean(),
-      (x) => fold(x, [0, 1], false, mean),
+      (x) => reduceAxes(x, [0, 1], false, mean),
     ),
     example(
       'an axis',
       (x) => x.mean({ axis: 0, keepDims: true }),
-      (x) => fold(x, [0], true, mean),
+      (x) => reduceAxes(x, [0], true, mean),
     ),
   ],
   var: [
     example(
       '',
       (x) => x.var(),
-      (x) => fold(x, [0, 1], false, (values) => spread(values)),
+      (x) => reduceAxes(x, [0, 1], false, (values) => spread(values)),
     ),
     example(
       'biased, an axis',
       (x) => x.var({ axis: 1, correction: 0 }),
-      (x) => fold(x, [1], false, (values) => spread(values, 0)),
+      (x) => reduceAxes(x, [1], false, (values) => spread(values, 0)),
     ),
   ],
   std: [
     example(
       '',
       (x) => x.std({ axis: 1 }),
-      (x) => fold(x, [1], false, (values) => Math.sqrt(spread(values))),
+      (x) => reduceAxes(x, [1], false, (values) => Math.sqrt(spread(values))),
     ),
   ],
   norm: [
     example(
       '2',
       (x) => x.norm({ axis: 1 }),
-      (x) => fold(x, [1], false, (values) => Math.hypot(...values)),
+      (x) => reduceAxes(x, [1], false, (values) => Math.hypot(...values)),
     ),
     example(
       '1',
       (x) => x.norm({ order: 1 }),
-      (x) => fold(x, [0, 1], false, (values) => sum(values.map(Math.abs))),
+      (x) => reduceAxes(x, [0, 1], false, (values) => sum(values.map(Math.abs))),
     ),
     example(
       '∞',
       (x) => x.norm({ order: Infinity, axis: 0 }),
-      (x) => fold(x, [0], false, (values) => Math.max(...values.map(Math.abs))),
+      (x) => reduceAxes(x, [0], false, (values) => Math.max(...values.map(Math.abs))),
     ),
   ],
   any: [
     example(
       '',
       (x) => x.any({ axis: 1 }),
-      (x) => fold(x, [1], false, (values) => Number(values.some((value) => value !== 0))),
+      (x) => reduceAxes(x, [1], false, (values) => Number(values.some((value) => value !== 0))),
       zeroed,
       false,
     ),
@@ -674,7 +674,7 @@ const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
     example(
       '',
       (x) => x.all({ axis: 0 }),
-      (x) => fold(x, [0], false, (values) => Number(values.every((value) => value !== 0))),
+      (x) => reduceAxes(x, [0], false, (values) => Number(values.every((value) => value !== 0))),
       zeroed,
       false,
     ),
@@ -690,12 +690,12 @@ const METHOD_CASES: { readonly [K in Method]: readonly Example[] } = {
     example(
       '',
       (x) => x.logsumexp(),
-      (x) => fold(x, [0, 1], false, logSumExp),
+      (x) => reduceAxes(x, [0, 1], false, logSumExp),
     ),
     example(
       'axes',
       (x) => x.logsumexp({ axis: [0, 2], keepDims: true }),
-      (x) => fold(x, [0, 2], true, logSumExp),
+      (x) => reduceAxes(x, [0, 2], true, logSumExp),
       cube,
     ),
   ],
@@ -754,7 +754,7 @@ export function describeMethods(device: GetDevice): void {
     await expectValues(
       toTensor(cube, 'float32')
         .reshape(-1)
-        .narrow(0, placeOf([2, 3, 4], [1, 2, 3]), 1),
+        .narrow(0, offsetOf([2, 3, 4], [1, 2, 3]), 1),
       vector(at(cube, [1, 2, 3])),
     );
   });

@@ -57,8 +57,10 @@ const MOVEMENT_CASES: { readonly [K in Movement['kind']]: MovementCase<Extract<M
       dense(
         x.shape.map((extent, axis) => before[axis]! + extent + after[axis]!),
         (index) => {
-          const inner = index.map((place, axis) => place - before[axis]!);
-          return inner.every((place, axis) => place >= 0 && place < x.shape[axis]!) ? at(x, inner) : 0;
+          const inner = index.map((position, axis) => position - before[axis]!);
+          return inner.every((position, axis) => position >= 0 && position < x.shape[axis]!)
+            ? at(x, inner)
+            : 0;
         },
       ),
   },
@@ -74,7 +76,7 @@ const MOVEMENT_CASES: { readonly [K in Movement['kind']]: MovementCase<Extract<M
         (index) =>
           at(
             x,
-            index.map((place, axis) => place + begin[axis]!),
+            index.map((position, axis) => position + begin[axis]!),
           ),
       ),
   },
@@ -89,7 +91,7 @@ const MOVEMENT_CASES: { readonly [K in Movement['kind']]: MovementCase<Extract<M
       dense(x.shape, (index) =>
         at(
           x,
-          index.map((place, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - place : place)),
+          index.map((position, axis) => (axes.includes(axis) ? x.shape[axis]! - 1 - position : position)),
         ),
       ),
   },

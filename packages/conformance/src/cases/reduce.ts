@@ -10,7 +10,7 @@ import { describe, expect, test } from 'vitest';
 import { expectExact, expectValues, toTensor } from '../compare.ts';
 import { expectGradients, expectSecondDerivatives } from '../gradients.ts';
 import type { Dense } from '../oracle/dense.ts';
-import { along, dense, fold, map, permute, sum, vector } from '../oracle/dense.ts';
+import { along, dense, reduceAxes, map, permute, sum, vector } from '../oracle/dense.ts';
 import { samples } from '../oracle/samples.ts';
 import type { GetDevice } from '../get-device.ts';
 
@@ -123,7 +123,7 @@ export function describeReduce(device: GetDevice): void {
     test.each(AXES)('values of %j over %j', async (shape, axis) => {
       const x = map(samples(shape, -2, 2), Math.fround);
       for (const keepDims of [false, true]) {
-        const expected = fold(x, axesOf(shape, axis), keepDims, f);
+        const expected = reduceAxes(x, axesOf(shape, axis), keepDims, f);
         for (const dtype of (['float32', 'float64'] as const).filter((each) => device().supports(each))) {
           await expectValues(toTensor(x, dtype)[kind]({ axis, keepDims }), expected);
         }
@@ -133,14 +133,14 @@ export function describeReduce(device: GetDevice): void {
       const x = dense([2, 3], ([i, j]) => 3 * i! - 2 * j! + 1);
       await expectValues(
         toTensor(x, 'int32')[kind]({ axis: 1 }),
-        fold(x, [1], false, (values) => f(values) + 0),
+        reduceAxes(x, [1], false, (values) => f(values) + 0),
       );
     });
     test('views: transposed, flipped and stretched', async () => {
       const x = map(samples([3, 4], -2, 2), Math.fround);
       await expectValues(
         toTensor(x, 'float32').transpose().flip(0)[kind]({ axis: 1 }),
-        fold(
+        reduceAxes(
           along(permute(x, [1, 0]), 0, (line) => line.toReversed()),
           [1],
           false,
@@ -152,7 +152,7 @@ export function describeReduce(device: GetDevice): void {
           .unsqueeze(0)
           .expand(2, 3, 4)
           [kind]({ axis: [0, 2] }),
-        fold(x, [1], false, (values) => f([...values, ...values])),
+        reduceAxes(x, [1], false, (values) => f([...values, ...values])),
       );
     });
     test('an empty axis', async () => {
@@ -195,7 +195,7 @@ export function describeArgReduce(): void {
   describe.each(Object.keys(ARG_REDUCE_CASES) as ArgReduceKind[])('%s', (kind) => {
     const { better, edges } = ARG_REDUCE_CASES[kind];
     const first = (values: readonly number[]): number =>
-      values.reduce((best, value, place) => (better(value, values[best]!) ? place : best), 0);
+      values.reduce((best, value, position) => (better(value, values[best]!) ? position : best), 0);
     test.each([
       [[5], 0],
       [[2, 3], 0],
@@ -207,11 +207,11 @@ export function describeArgReduce(): void {
       for (const keepDims of [false, true]) {
         const result = toTensor(x, 'float32')[kind]({ axis, keepDims });
         expect(result.dtype).toBe('int32');
-        await expectValues(result, fold(x, axesOf(shape, axis), keepDims, first));
+        await expectValues(result, reduceAxes(x, axesOf(shape, axis), keepDims, first));
       }
     });
-    test.each(edges)('ties take the first, NaN wins: %j', async (row, place) => {
-      await expectValues(toTensor(vector(...row), 'float32')[kind](), { shape: [], data: [place] });
+    test.each(edges)('ties take the first, NaN wins: %j', async (row, position) => {
+      await expectValues(toTensor(vector(...row), 'float32')[kind](), { shape: [], data: [position] });
     });
     test('an empty axis has none', () => {
       expect(() =>
@@ -232,22 +232,23 @@ interface ScanCase {
 const SCAN_CASES: { readonly [K in ScanKind]: ScanCase } = {
   sum: {
     tensor: (x, _, axis) => x.cumsum(axis),
-    line: (x) => x.map((_, place) => sum(x.slice(0, place + 1))),
+    line: (x) => x.map((_, position) => sum(x.slice(0, position + 1))),
   },
   prod: {
     tensor: (x, _, axis) => x.cumprod(axis),
-    line: (x) => x.map((_, place) => x.slice(0, place + 1).reduce((product, value) => product * value, 1)),
+    line: (x) =>
+      x.map((_, position) => x.slice(0, position + 1).reduce((product, value) => product * value, 1)),
   },
   linear: {
     tensor: (x, other, axis) => new Tensor(linearRecurrence(x.read(), other.read(), axis)),
     // yᵢ = Σⱼ bⱼ·Πⱼ﹤ₖ﹤₌ᵢ aₖ
     line: (x, other) =>
-      x.map((_, place) =>
+      x.map((_, position) =>
         sum(
           other
-            .slice(0, place + 1)
+            .slice(0, position + 1)
             .map((term, from) =>
-              x.slice(from + 1, place + 1).reduce((product, factor) => product * factor, term),
+              x.slice(from + 1, position + 1).reduce((product, factor) => product * factor, term),
             ),
         ),
       ),
@@ -299,10 +300,10 @@ export function describeScan(device: GetDevice): void {
     test('integers wrap', async () => {
       const [x, other] = [vector(65536, 65537, -3, 5), vector(1, 2 ** 31 - 1, 7, -1)];
       let total = kind === 'prod' ? 1 : 0;
-      const expected = x.data.map((value, place) => {
+      const expected = x.data.map((value, position) => {
         if (kind === 'sum') total = (total + value) | 0;
         else if (kind === 'prod') total = Math.imul(total, value);
-        else total = (Math.imul(value, total) + other.data[place]!) | 0;
+        else total = (Math.imul(value, total) + other.data[position]!) | 0;
         return total;
       });
       await expectValues(tensor(toTensor(x, 'int32'), toTensor(other, 'int32'), 0), vector(...expected));
@@ -356,15 +357,15 @@ export function describeScan(device: GetDevice): void {
     [-1, -0, 5, 2],
     [1e15, 1e15, 1e-15, 1e-15],
   ];
-  const without = (row: readonly number[], ...places: readonly number[]): number =>
-    row.reduce((product, value, place) => (places.includes(place) ? product : product * value), 1);
+  const without = (row: readonly number[], ...positions: readonly number[]): number =>
+    row.reduce((product, value, position) => (positions.includes(position) ? product : product * value), 1);
 
   test.each(rows.map((row) => [row]))(
     'derivatives of prod and cumprod at %j are products of the others',
     async (row) => {
       const x = toTensor(vector(...row), 'float32');
       const n = row.length;
-      const weights = row.map((_, place) => place + 1);
+      const weights = row.map((_, position) => position + 1);
       const weigh = (y: Tensor): Tensor => y.mul(toTensor(vector(...weights), 'float32')).sum();
       // ∂/∂xᵢ Π x and ∂²/∂xᵢ∂xⱼ Π x
       const first = (upTo: number, i: number): number => (i > upTo ? 0 : without(row.slice(0, upTo + 1), i));
@@ -390,14 +391,14 @@ export function describeScan(device: GetDevice): void {
   );
   test('the gradient of a long product has zeros and signs in place', async () => {
     const n = 1000;
-    const row: number[] = Array.from({ length: n }, (_, place) =>
-      place % 3 === 0 ? -1 : place % 3 === 1 ? 2 : 0.5,
+    const row: number[] = Array.from({ length: n }, (_, position) =>
+      position % 3 === 0 ? -1 : position % 3 === 1 ? 2 : 0.5,
     );
     const sign = (-1) ** Math.ceil(n / 3);
     const slopes = row.map((value) => (sign * without(row.map(Math.abs))) / value);
     await expectValues(grad((each) => each.prod())(toTensor(vector(...row), 'float32')), vector(...slopes));
     const hole = row.with(617, 0);
-    const expected = hole.map((_, place) => (place === 617 ? without(hole, 617) : 0));
+    const expected = hole.map((_, position) => (position === 617 ? without(hole, 617) : 0));
     await expectValues(
       grad((each) => each.prod())(toTensor(vector(...hole), 'float32')),
       vector(...expected),
@@ -421,7 +422,7 @@ export function describeScan(device: GetDevice): void {
 export function describeSort(device: GetDevice): void {
   const order = (line: readonly number[], descending: boolean): number[] =>
     line
-      .map((_, place) => place)
+      .map((_, position) => position)
       .sort((a, b) => {
         const [x, y] = [line[a]!, line[b]!];
         if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
@@ -437,14 +438,14 @@ export function describeSort(device: GetDevice): void {
     const x = map(samples(shape, -2, 2), Math.fround);
     for (const descending of [false, true]) {
       const { values, indices } = sort(toTensor(x, 'float32'), { axis, descending });
-      const place = axis < 0 ? axis + shape.length : axis;
+      const position = axis < 0 ? axis + shape.length : axis;
       await expectValues(
         indices,
-        along(x, place, (line) => order(line, descending)),
+        along(x, position, (line) => order(line, descending)),
       );
       await expectValues(
         values,
-        along(x, place, (line) => order(line, descending).map((each) => line[each]!)),
+        along(x, position, (line) => order(line, descending).map((each) => line[each]!)),
       );
     }
   });
@@ -452,7 +453,7 @@ export function describeSort(device: GetDevice): void {
     const row = [2, nan, 1, 2, -inf, nan, inf, 1];
     const { values, indices } = sort(toTensor(vector(...row), 'float32'), { axis: 0, descending });
     await expectValues(indices, vector(...order(row, descending)));
-    await expectExact(values, vector(...order(row, descending).map((place) => row[place]!)));
+    await expectExact(values, vector(...order(row, descending).map((position) => row[position]!)));
   });
   test('the gradient goes where the element came from', async () => {
     const f = (x: Tensor): Tensor => sort(x, { descending: true }).values.square();

@@ -30,14 +30,14 @@ export const scalar = (value: number): Dense => ({ shape: [], data: [value] });
 export const vector = (...data: readonly number[]): Dense => ({ shape: [data.length], data });
 export const filled = (shape: readonly number[], value: number): Dense => dense(shape, () => value);
 
-/** The place of an index in row-major order. */
-export function placeOf(shape: readonly number[], index: readonly number[]): number {
-  return shape.reduce((place, extent, axis) => place * extent + index[axis]!, 0);
+/** The offset of an index in row-major order. */
+export function offsetOf(shape: readonly number[], index: readonly number[]): number {
+  return shape.reduce((position, extent, axis) => position * extent + index[axis]!, 0);
 }
 
 /** The element at an index. */
 export function at(x: Dense, index: readonly number[]): number {
-  return x.data[placeOf(x.shape, index)]!;
+  return x.data[offsetOf(x.shape, index)]!;
 }
 
 export function map(x: Dense, f: (value: number) => number): Dense {
@@ -68,18 +68,18 @@ export function broadcast(x: Dense, shape: readonly number[]): Dense {
 export function zip(a: Dense, b: Dense, f: (x: number, y: number) => number): Dense {
   const shape = broadcastShape(a.shape, b.shape);
   const [left, right] = [broadcast(a, shape), broadcast(b, shape)];
-  return { shape, data: left.data.map((value, place) => f(value, right.data[place]!)) };
+  return { shape, data: left.data.map((value, position) => f(value, right.data[position]!)) };
 }
 
 /** f of the elements along the axes (in row-major order), which keep size 1 or disappear. */
-export function fold(
+export function reduceAxes(
   x: Dense,
   axes: readonly number[],
   keep: boolean,
   f: (values: readonly number[]) => number,
 ): Dense {
-  const kept = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
-  const lines = dense(kept, (index) => {
+  const reducedShape = x.shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+  const lines = dense(reducedShape, (index) => {
     const inner = indicesOf(x.shape.map((extent, axis) => (axes.includes(axis) ? extent : 1)));
     return f(
       inner.map((offset) =>
@@ -104,9 +104,11 @@ export function along(x: Dense, axis: number, f: (line: readonly number[]) => re
   for (const start of indicesOf(
     x.shape.map((extent, each) => (each === axis ? Math.min(1, extent) : extent)),
   )) {
-    const places = Array.from({ length: x.shape[axis]! }, (_, i) => placeOf(x.shape, start.with(axis, i)));
-    f(places.map((place) => x.data[place]!)).forEach((value, i) => {
-      result[places[i]!] = value;
+    const positions = Array.from({ length: x.shape[axis]! }, (_, i) =>
+      offsetOf(x.shape, start.with(axis, i)),
+    );
+    f(positions.map((position) => x.data[position]!)).forEach((value, i) => {
+      result[positions[i]!] = value;
     });
   }
   return { shape: x.shape, data: result };

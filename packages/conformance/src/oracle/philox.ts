@@ -27,8 +27,8 @@ export function philoxWords(
   count: number,
 ): number[] {
   const start = (BigInt(counter[1]) << WORD) | BigInt(counter[0]);
-  return Array.from({ length: count }, (_, place) => {
-    const block = (start + BigInt(Math.floor(place / 4))) & ((1n << 64n) - 1n);
-    return philox([Number(block & MASK), Number(block >> WORD), 0, 0], key)[place % 4]!;
+  return Array.from({ length: count }, (_, position) => {
+    const block = (start + BigInt(Math.floor(position / 4))) & ((1n << 64n) - 1n);
+    return philox([Number(block & MASK), Number(block >> WORD), 0, 0], key)[position % 4]!;
   });
 }

@@ -1,10 +1,10 @@
 /**
  * Convolution and pooling by definition: loops over results, channels and taps, with zeros outside of the
- * operand. A window begins at every stride as long as its last tap lies inside of the padded operand, which
+ * operand. A window begins at every stride as long as its last tap is inside of the padded operand, which
  * is found by trying.
  */
 import type { Dense } from './dense.ts';
-import { at, dense, indicesOf, placeOf, sizeOf } from './dense.ts';
+import { at, dense, indicesOf, offsetOf, sizeOf } from './dense.ts';
 
 export interface Geometry {
   readonly stride: readonly number[];
@@ -26,8 +26,8 @@ function counts(
   });
 }
 
-/** The place that a tap of a window reads, in the operand without its padding: it may lie outside. */
-function placeOfTap(
+/** The coordinates that a tap of a window reads in the operand without padding; they may be outside of it. */
+function coordinatesOfTap(
   window: readonly number[],
   tap: readonly number[],
   { stride, padding, dilation }: Geometry,
@@ -35,12 +35,12 @@ function placeOfTap(
   return window.map((step, axis) => step * stride[axis]! + tap[axis]! * dilation[axis]! - padding[axis]!);
 }
 
-const isInside = (place: readonly number[], extents: readonly number[]): boolean =>
-  place.every((each, axis) => each >= 0 && each < extents[axis]!);
+const isInside = (coordinates: readonly number[], extents: readonly number[]): boolean =>
+  coordinates.every((each, axis) => each >= 0 && each < extents[axis]!);
 
 /**
- * Every product of a convolution by its places in operand, weight and result: what it and its derivatives are
- * sums of.
+ * Every product of a convolution, by its offsets in operand, weight and result: the terms of the convolution
+ * and of its derivatives.
  */
 function forEachProduct(
   shapes: {
@@ -58,12 +58,12 @@ function forEachProduct(
     const group = Math.floor(o / (outputs / groups));
     for (let c = 0; c < perGroup; c++) {
       for (const tap of indicesOf(kernel)) {
-        const place = placeOfTap(window, tap, geometry);
-        if (!isInside(place, x.slice(2))) continue;
+        const coordinates = coordinatesOfTap(window, tap, geometry);
+        if (!isInside(coordinates, x.slice(2))) continue;
         visit(
-          placeOf(x, [n, group * perGroup + c, ...place]),
-          placeOf(weight, [o, c, ...tap]),
-          placeOf(y, [n, o, ...window]),
+          offsetOf(x, [n, group * perGroup + c, ...coordinates]),
+          offsetOf(weight, [o, c, ...tap]),
+          offsetOf(y, [n, o, ...window]),
         );
       }
     }
@@ -126,7 +126,7 @@ export function weightGradient(
 }
 
 /**
- * f of the elements of each window, in row-major order, null where a tap lies outside. x: (N, C, …). Result:
+ * f of the elements of each window, in row-major order, null where a tap is outside. x: (N, C, …). Result:
  * (N, C, windows…).
  */
 export function pool(
@@ -137,8 +137,12 @@ export function pool(
 ): Dense {
   const extents = x.shape.slice(2);
   return dense([...x.shape.slice(0, 2), ...counts(extents, kernel, geometry)], ([n, c, ...window]) => {
-    const places = indicesOf(kernel).map((tap) => placeOfTap(window, tap, geometry));
-    return f(places.map((place) => (isInside(place, extents) ? at(x, [n!, c!, ...place]) : null)));
+    const coordinates = indicesOf(kernel).map((tap) => coordinatesOfTap(window, tap, geometry));
+    return f(
+      coordinates.map((coordinates) =>
+        isInside(coordinates, extents) ? at(x, [n!, c!, ...coordinates]) : null,
+      ),
+    );
   });
 }
 

@@ -133,7 +133,7 @@ export interface Machine<Loss> {
   zeroGrad(parameter: Parameter): void;
 }
 
-/** A value that is asked for in between. */
+/** A value that is read in between. */
 export type Reading<Loss> =
   | { readonly kind: 'parameter' | 'gradient'; readonly of: Parameter }
   | { readonly kind: 'statistic' }

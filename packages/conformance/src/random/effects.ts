@@ -107,7 +107,7 @@ function finish<Loss>(list: readonly Statement[], machine: Machine<Loss>): reado
 
 /** One call of the program; gives the losses. */
 type Call = (machine: Tensors, oracle: Oracle) => Promise<readonly Tensor[]>;
-interface Way {
+interface Mode {
   readonly calls: (list: readonly Statement[], dtype: DType) => Call;
 }
 
@@ -133,7 +133,7 @@ const compiled = (list: readonly Statement[], dtype: DType): Call => {
   };
 };
 
-const WAYS: { readonly [name: string]: Way } = {
+const MODES: { readonly [name: string]: Mode } = {
   'eager, read at the end': { calls: unread },
   'eager, read in between': {
     calls: (list) => async (machine) => {
@@ -155,12 +155,12 @@ const WAYS: { readonly [name: string]: Way } = {
   },
 };
 
-async function check(list: readonly Statement[], way: Way, dtype: DType): Promise<number> {
+async function check(list: readonly Statement[], mode: Mode, dtype: DType): Promise<number> {
   const tolerance =
     dtype === 'float64' ? { relative: 1e-9, absolute: 1e-10 } : { relative: 1e-4, absolute: 1e-5 };
   manualSeed(7);
   const [machine, oracle] = [new Tensors(dtype), new Oracle(defaultGenerator().state.key)];
-  const call = way.calls(list, dtype);
+  const call = mode.calls(list, dtype);
   const losses: Tensor[] = [];
   const expected: number[] = [];
   for (let index = 0; index < CALLS; index++) {
@@ -232,14 +232,14 @@ const KNOWN: readonly (readonly Statement[])[] = [
 ];
 
 export function describeRandomEffects(device: GetDevice, runs: number): void {
-  test.each(Object.entries(WAYS))(
+  test.each(Object.entries(MODES))(
     `${runs} random programs of updates, gradients and reads: %s`,
     { timeout: timeoutOf(runs) },
-    async (_, way) => {
+    async (_, mode) => {
       let losses = 0;
       await fc.assert(
         fc.asyncProperty(statements, async (list) => {
-          losses += await check(list, way, device().supports('float64') ? 'float64' : 'float32');
+          losses += await check(list, mode, device().supports('float64') ? 'float64' : 'float32');
         }),
         { numRuns: runs, examples: KNOWN.map((list) => [list]) },
       );

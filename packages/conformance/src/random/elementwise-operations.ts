@@ -1,6 +1,6 @@
 /**
- * Elementwise operations of random programs. Where a function has a kink or a jump, the oracle notes on which
- * side each element lies.
+ * Elementwise operations of random programs. Where a function has a kink or a jump, the oracle notes the side
+ * of each element.
  */
 import { checkpoint, where } from '@firsthand/autograd';
 import type { Tensor } from '@firsthand/autograd';

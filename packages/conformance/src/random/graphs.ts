@@ -24,7 +24,7 @@ const weightsOf = (value: { readonly shape: readonly number[] }, index: number):
 function objective(values: readonly Dense[]): number {
   return values.reduce((total, value, index) => {
     const weights = weightsOf(value, index);
-    return total + value.data.reduce((sum, each, place) => sum + each * weights.data[place]!, 0);
+    return total + value.data.reduce((sum, each, position) => sum + each * weights.data[position]!, 0);
   }, 0);
 }
 
@@ -39,9 +39,9 @@ function tensorObjective(values: readonly Tensor[]): Tensor {
 function differences(program: RandomProgram): (number | null)[][] {
   const { decisions } = evaluate(program, program.inputs);
   return program.inputs.map((input, which) =>
-    input.data.map((value, place) => {
+    input.data.map((value, position) => {
       const at = (shift: number): number | null => {
-        const moved = { shape: input.shape, data: input.data.with(place, value + shift) };
+        const moved = { shape: input.shape, data: input.data.with(position, value + shift) };
         const result = evaluate(program, program.inputs.with(which, moved));
         return result.decisions === decisions ? objective(result.values) : null;
       };
@@ -52,15 +52,15 @@ function differences(program: RandomProgram): (number | null)[][] {
   );
 }
 
-/** How the gradients are asked for: gradients of the objective with respect to the inputs. */
-type Way = (program: RandomProgram, inputs: readonly Tensor[]) => Promise<readonly Tensor[]>;
+/** One of the calls that give gradients of the objective with respect to the inputs. */
+type GradientMode = (program: RandomProgram, inputs: readonly Tensor[]) => Promise<readonly Tensor[]>;
 
 async function backward(values: readonly Tensor[], inputs: readonly Tensor[]): Promise<readonly Tensor[]> {
   tensorObjective(values).backward();
   return inputs.map((input) => input.grad!);
 }
 
-const WAYS: { readonly [name: string]: Way } = {
+const GRADIENT_MODES: { readonly [name: string]: GradientMode } = {
   'backward at once': (program, inputs) => backward(run(program, inputs), inputs),
   'backward after the objective was read': async (program, inputs) => {
     const total = tensorObjective(run(program, inputs));
@@ -103,12 +103,12 @@ const WAYS: { readonly [name: string]: Way } = {
 
 async function expectGradient(
   program: RandomProgram,
-  way: Way,
+  mode: GradientMode,
   dtype: DType,
   device: Device,
 ): Promise<number> {
   const inputs = program.inputs.map((input) => toTensor(input, dtype, { requiresGrad: true, device }));
-  const gradients = await way(program, inputs);
+  const gradients = await mode(program, inputs);
   const scale = 1 + Math.abs(objective(evaluate(program, program.inputs).values));
   const tolerance =
     dtype === 'float64'
@@ -117,7 +117,7 @@ async function expectGradient(
   let compared = 0;
   for (const [which, expected] of differences(program).entries()) {
     const actual = await gradients[which]!.data();
-    const known = expected.map((value, place) => value ?? actual[place]!);
+    const known = expected.map((value, position) => value ?? actual[position]!);
     compared += expected.filter((value) => value !== null).length;
     await expectValues(gradients[which]!, { shape: program.inputs[which]!.shape, data: known }, tolerance);
   }
@@ -137,7 +137,7 @@ async function explained(program: RandomProgram, fn: () => Promise<void>): Promi
   }
 }
 
-/** How long so many programs may take, ms: a GPU in software compiles shaders for each. */
+/** Time limit of a number of random programs, ms: a GPU in software compiles shaders for each. */
 export const timeoutOf = (runs: number): number => 60_000 + 1000 * runs;
 
 export function describeRandomGraphs(device: GetDevice, runs: number): void {
@@ -153,26 +153,26 @@ export function describeRandomGraphs(device: GetDevice, runs: number): void {
         explained(program, async () => {
           const { values } = evaluate(program, program.inputs);
           const inputs = program.inputs.map((input) => toTensor(input, dtype(), { requiresGrad: true }));
-          const together = run(program, inputs);
-          await realize(...together);
-          const alone = noGrad(() => run(program, inputs));
+          const recorded = run(program, inputs);
+          await realize(...recorded);
+          const unrecorded = noGrad(() => run(program, inputs));
           for (const [index, expected] of values.entries()) {
-            await expectValues(together[index]!, expected, tolerance());
-            await expectValues(alone[index]!, expected, tolerance());
+            await expectValues(recorded[index]!, expected, tolerance());
+            await expectValues(unrecorded[index]!, expected, tolerance());
           }
         });
       await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
     },
   );
 
-  test.each(Object.entries(WAYS))(
+  test.each(Object.entries(GRADIENT_MODES))(
     `the gradients of ${runs} random programs: %s`,
     { timeout: timeoutOf(runs) },
-    async (_, way) => {
+    async (_, mode) => {
       let compared = 0;
       const check = (program: RandomProgram): Promise<void> =>
         explained(program, async () => {
-          compared += await expectGradient(program, way, dtype(), device());
+          compared += await expectGradient(program, mode, dtype(), device());
         });
       await fc.assert(fc.asyncProperty(programs, check), { numRuns: runs });
       expect(compared, 'elements compared').toBeGreaterThan(runs);

@@ -8,12 +8,12 @@ import {
   at,
   broadcast,
   dense,
-  fold,
+  reduceAxes,
   indicesOf,
   map,
   matmul,
   permute,
-  placeOf,
+  offsetOf,
   reshape,
   sizeOf,
   softmaxOf,
@@ -42,7 +42,7 @@ function reduction(
     tensor: (a, _, detail) => tensor(a, options(a.shape, detail)),
     oracle: (a, _, detail, decide) => {
       const { axis, keepDims } = options(a.shape, detail);
-      return fold(a, axis === undefined ? [...a.shape.keys()] : [axis], keepDims, (values) =>
+      return reduceAxes(a, axis === undefined ? [...a.shape.keys()] : [axis], keepDims, (values) =>
         f(values, decide),
       );
     },
@@ -52,8 +52,8 @@ function reduction(
 /** Notes the order of the elements of a line, and the smallest gap between two. */
 function noteOrder(line: readonly number[], decide: Decide): number[] {
   const order = [...line.keys()].sort((i, j) => line[i]! - line[j]!);
-  order.forEach((place, rank) =>
-    decide(place, rank === 0 ? Infinity : line[place]! - line[order[rank - 1]!]!),
+  order.forEach((position, rank) =>
+    decide(position, rank === 0 ? Infinity : line[position]! - line[order[rank - 1]!]!),
   );
   return order;
 }
@@ -90,9 +90,9 @@ const ones = (x: Tensor, value: number): Tensor =>
 /** a, with sin a added at the index. */
 function scatterSine(a: Dense, index: Dense, axis: number): Dense {
   const data = a.data.slice();
-  for (const place of indicesOf(a.shape)) {
-    const target = placeOf(a.shape, place.with(axis, at(index, place)));
-    data[target] = data[target]! + Math.sin(at(a, place));
+  for (const position of indicesOf(a.shape)) {
+    const target = offsetOf(a.shape, position.with(axis, at(index, position)));
+    data[target] = data[target]! + Math.sin(at(a, position));
   }
   return { shape: a.shape, data };
 }
@@ -123,7 +123,9 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     fits: hasAxis,
     tensor: (a, _, detail) => a.cumsum(axisOf(a.shape, detail)),
     oracle: (a, _, detail) =>
-      along(a, axisOf(a.shape, detail), (line) => line.map((__, place) => sum(line.slice(0, place + 1)))),
+      along(a, axisOf(a.shape, detail), (line) =>
+        line.map((__, position) => sum(line.slice(0, position + 1))),
+      ),
   },
   cumprod: {
     operands: 1,
@@ -131,7 +133,7 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a, _, detail) => a.cumprod(axisOf(a.shape, detail)),
     oracle: (a, _, detail) =>
       along(a, axisOf(a.shape, detail), (line) =>
-        line.map((__, place) => line.slice(0, place + 1).reduce((x, y) => x * y, 1)),
+        line.map((__, position) => line.slice(0, position + 1).reduce((x, y) => x * y, 1)),
       ),
   },
   sort: {
@@ -139,7 +141,7 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     fits: hasAxis,
     tensor: (a, _, detail) => sort(a, axisOf(a.shape, detail)).values,
     oracle: (a, _, detail, decide) =>
-      along(a, axisOf(a.shape, detail), (line) => noteOrder(line, decide).map((place) => line[place]!)),
+      along(a, axisOf(a.shape, detail), (line) => noteOrder(line, decide).map((position) => line[position]!)),
   },
   permute: {
     operands: 1,
@@ -179,8 +181,8 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     oracle: (a, _, detail) => {
       const axis = axisOf(a.shape, detail);
       return dense(a.shape.with(axis, a.shape[axis]! + 1 + (detail % 2)), (index) => {
-        const place = index[axis]! - 1;
-        return place >= 0 && place < a.shape[axis]! ? at(a, index.with(axis, place)) : 0;
+        const position = index[axis]! - 1;
+        return position >= 0 && position < a.shape[axis]! ? at(a, index.with(axis, position)) : 0;
       });
     },
   },
@@ -209,7 +211,9 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a, _, detail) => a.roll(detail - 3, axisOf(a.shape, detail)),
     oracle: (a, _, detail) =>
       along(a, axisOf(a.shape, detail), (line) =>
-        line.map((__, place) => line.at((((place - detail + 3) % line.length) + line.length) % line.length)!),
+        line.map((__, position) =>
+          line.at((((position - detail + 3) % line.length) + line.length) % line.length)!,
+        ),
       ),
   },
   gather: {
@@ -220,7 +224,7 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     oracle: (a, _, detail) => {
       const axis = axisOf(a.shape, detail);
       const index = indexFor(a, axis, detail);
-      return dense(index.shape, (place) => at(a, place.with(axis, at(index, place))));
+      return dense(index.shape, (position) => at(a, position.with(axis, at(index, position))));
     },
   },
   scatterAdd: {
@@ -273,7 +277,7 @@ export const SHAPED: { readonly [name: string]: Operation } = {
     tensor: (a, _, detail) => new Tensor(crossEntropy(a.read(), indexTensor(a, labelsFor(a, detail)).read())),
     oracle: (a, _, detail) => {
       const labels = labelsFor(a, detail);
-      const losses = fold(a, [a.shape.length - 1], false, logSumExp);
+      const losses = reduceAxes(a, [a.shape.length - 1], false, logSumExp);
       return dense(labels.shape, (index) => at(losses, index) - at(a, [...index, at(labels, index)]));
     },
   },

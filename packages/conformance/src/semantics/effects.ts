@@ -243,16 +243,16 @@ export function describeEffects(createDevice: CreateDevice): void {
     });
 
     test('eight micro-batches keep gradients, not eight forward passes', async () => {
-      const peak = async (pieces: number): Promise<number> => {
+      const peak = async (chunks: number): Promise<number> => {
         const device = await freshDevice(createDevice);
         const wide = tensor(new Float32Array(4 * 64).fill(0.01), { shape: [4, 64], requiresGrad: true });
         const data = Array.from({ length: 8 }, (_, seed) => batch(256, seed).x);
         const before = device.memory().live;
         const work = await counted(device, async () => {
-          for (const x of data.slice(0, pieces)) x.matmul(wide).tanh().exp().sum().backward();
+          for (const x of data.slice(0, chunks)) x.matmul(wide).tanh().exp().sum().backward();
           await wide.grad!.data();
         });
-        expect(work).toMatchObject({ programs: pieces, recomputed: 0 });
+        expect(work).toMatchObject({ programs: chunks, recomputed: 0 });
         return device.memory().peak - before;
       };
       const [one, eight] = [await peak(1), await peak(8)];

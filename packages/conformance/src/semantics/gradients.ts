@@ -82,18 +82,18 @@ export function describeGradients(createDevice: CreateDevice): void {
         const network = new Network();
         const optimizer = new Momentum(network.parameters);
         // Kept, so that the collector has no part in what is counted.
-        const kept: Tensor[] = [];
+        const retained: Tensor[] = [];
         for (let step = 0; step < 3; step++) {
           const { x, y } = batch(2, 1);
           const loss = network.loss({ x, y });
-          kept.push(x, y, loss);
+          retained.push(x, y, loss);
           loss.backward();
           optimizer.step();
           if (dropped) optimizer.zeroGrad();
           await loss.item();
         }
         const { live } = device.memory();
-        expect(kept).toHaveLength(9);
+        expect(retained).toHaveLength(9);
         return live;
       };
       const gradients = 4 * (4 * 8 + 8 * 3);
@@ -158,15 +158,15 @@ export function describeGradients(createDevice: CreateDevice): void {
       await freshDevice(createDevice);
       const w = tensor([1, 2], { requiresGrad: true });
       w.mul(3).sum().backward();
-      const kept = w.grad!;
-      await kept.data();
-      const snapshot = kept.detach();
+      const retained = w.grad!;
+      await retained.data();
+      const snapshot = retained.detach();
       for (let pass = 0; pass < 2; pass++) {
         w.mul(3).sum().backward();
-        await kept.data();
+        await retained.data();
       }
-      expect(w.grad).toBe(kept);
-      expect(await kept.toArray()).toEqual([9, 9]);
+      expect(w.grad).toBe(retained);
+      expect(await retained.toArray()).toEqual([9, 9]);
       expect(await snapshot.toArray()).toEqual([3, 3]);
     });
 
@@ -174,10 +174,10 @@ export function describeGradients(createDevice: CreateDevice): void {
       await freshDevice(createDevice);
       const w = tensor([3], { requiresGrad: true });
       w.mul(w).sum().backward();
-      const kept = w.grad!;
-      await kept.data();
+      const retained = w.grad!;
+      await retained.data();
       w.grad = null;
-      expect(await kept.item()).toBe(6);
+      expect(await retained.item()).toBe(6);
     });
   });
 

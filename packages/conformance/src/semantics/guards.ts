@@ -301,14 +301,14 @@ export function describeGuards(createDevice: CreateDevice): void {
 
     test('hidden state that a compiled function leaves in a field is refused, and never silently old', async () => {
       await freshDevice(createDevice);
-      class Cell extends Module {
+      class RecurrentCell extends Module {
         hidden: Tensor | null = null;
         forward(x: Tensor): Tensor {
           this.hidden = this.hidden === null ? x : this.hidden.mul(0.5).add(x);
           return this.hidden;
         }
       }
-      const model = new Cell();
+      const model = new RecurrentCell();
       const f = compile((x: Tensor) => model.forward(x));
       expect(await f(tensor([1])).item()).toBe(1);
       expect(() => f(tensor([1]))).toThrow(StaleError);

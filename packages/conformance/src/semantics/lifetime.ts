@@ -1,6 +1,6 @@
 /**
- * Rules 9 to 11: what a program keeps, what happens to values that are asked for too late, when an update may
- * overwrite storage, and what `noGrad` and the functional transforms leave out.
+ * Rules 9 to 11: the values that a program saves, values that are requested too late, updates that overwrite
+ * storage, and what `noGrad` and the functional transforms do not record.
  */
 import {
   grad,
@@ -137,7 +137,7 @@ export function describeLifetime(createDevice: CreateDevice): void {
     test('a second handle forces an update out of place', async () => {
       await freshDevice(createDevice);
       const state = stateVariable(array([1, 2]), { name: 'moment' });
-      const kept = state.detach();
+      const detached = state.detach();
       const w = tensor([5, 6], { name: 'w' });
       const snapshot = w.detach();
       for (let step = 0; step < 4; step++) {
@@ -145,7 +145,7 @@ export function describeLifetime(createDevice: CreateDevice): void {
         w.assign(w.add(1));
         await realize(state, w);
       }
-      expect(await kept.toArray()).toEqual([1, 2]);
+      expect(await detached.toArray()).toEqual([1, 2]);
       expect(await snapshot.toArray()).toEqual([5, 6]);
       expect(await state.toArray()).toEqual([5, 6]);
     });
@@ -182,10 +182,10 @@ export function describeLifetime(createDevice: CreateDevice): void {
         await state.data();
       };
       expect(await counted(device, update)).toMatchObject({ compilations: 1 });
-      const kept = state.detach();
+      const detached = state.detach();
       expect(await counted(device, update)).toMatchObject({ compilations: 1 });
       expect(await counted(device, update)).toMatchObject({ compilations: 0 });
-      expect(await kept.toArray()).toEqual([2, 3]);
+      expect(await detached.toArray()).toEqual([2, 3]);
     });
 
     test('a reader built before the update runs with it or before it', async () => {

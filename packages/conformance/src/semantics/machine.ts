@@ -26,8 +26,8 @@ export function describeMachine(createDevice: CreateDevice, steps: number): void
         w.assign(w.add(x));
         reads.push(w.data());
       }
-      const spare = tensor(new Float32Array(256));
-      spare.dispose();
+      const unused = tensor(new Float32Array(256));
+      unused.dispose();
       device.resume();
       await Promise.all(reads);
       await device.idle();

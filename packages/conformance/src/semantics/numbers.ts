@@ -86,13 +86,13 @@ export function describeNumbers(createDevice: CreateDevice): void {
         .where(rand([1024]).ge(0.5), 0)
         .sum();
       const { live } = device.memory();
-      const kept = (await loss.item()) / 2;
+      const retainedFraction = (await loss.item()) / 2;
       expect(device.memory().live - live).toBe(4);
       loss.backward();
       const gradient = await x.grad!.data();
-      expect(Array.from(gradient).reduce((sum, each) => sum + each, 0) / 2).toBe(kept);
-      expect(kept).toBeGreaterThan(400);
-      expect(kept).toBeLessThan(624);
+      expect(Array.from(gradient).reduce((sum, each) => sum + each, 0) / 2).toBe(retainedFraction);
+      expect(retainedFraction).toBeGreaterThan(400);
+      expect(retainedFraction).toBeLessThan(624);
     });
   });
 

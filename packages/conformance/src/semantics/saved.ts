@@ -115,7 +115,7 @@ export function describeSaved(createDevice: CreateDevice): void {
       await x.grad!.data();
       x.grad = null;
       expect((await collect(device)) - start).toBeLessThan(4096);
-      for (let turn = 0; turn < 50; turn++) await forward();
+      for (let iteration = 0; iteration < 50; iteration++) await forward();
       expect((await collect(device)) - start).toBeLessThan(8 * 4096);
     });
 
@@ -201,11 +201,11 @@ export function describeSaved(createDevice: CreateDevice): void {
       const start = device.memory().live;
       await loss.item();
       expect(device.memory().live - start).toBe(4);
-      const kept = await counted(device, async () => {
+      const work = await counted(device, async () => {
         loss.backward();
         await w.grad!.data();
       });
-      expect(kept.programs).toBe(1);
+      expect(work.programs).toBe(1);
       const g = await w.grad!.data();
       const f = (x: number): number => Math.exp(Math.tanh(Math.exp(Math.tanh(x))));
       const slope = (f(1 + 1e-5) - f(1 - 1e-5)) / 2e-5;

@@ -1,6 +1,6 @@
 /**
- * The edges of rules 18 and 19: what a trace leaves behind when it throws, what may not be asked inside, what
- * the state of a compiled function is, and that nothing is ever silently without a gradient.
+ * The edges of rules 18 and 19: a trace that throws leaves no state behind, values may not be read inside of
+ * one, the state of a compiled function, and no tensor loses its gradient silently.
  */
 import {
   checkpoint,
@@ -64,12 +64,12 @@ export function describeTrace(createDevice: CreateDevice): void {
       await freshDevice(createDevice);
       const x = tensor([1]);
       for (const ask of [(t: Tensor) => t.data(), (t: Tensor) => t.item(), (t: Tensor) => realize(t)]) {
-        let asked: Promise<unknown> = Promise.resolve();
+        let requested: Promise<unknown> = Promise.resolve();
         compile((t: Tensor) => {
-          asked = ask(t.add(1));
+          requested = ask(t.add(1));
           return t.add(2);
         })(x);
-        await expect(asked).rejects.toThrow(DeviceError);
+        await expect(requested).rejects.toThrow(DeviceError);
       }
       expect(() => compile((t: Tensor) => t.dataSync())(x)).toThrow(DeviceError);
       expect(() => compile(async (t: Tensor) => t.add(1))(x)).toThrow(/asynchronous/);

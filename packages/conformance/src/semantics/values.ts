@@ -197,9 +197,9 @@ export function describeValues(createDevice: CreateDevice): void {
       expect(device.memory().live).toBe(before + 4096);
       computed.dispose();
       expect((await same.data())[0]).toBe(1);
-      const alone = x.add(2);
-      await realize(alone);
-      alone.dispose();
+      const unshared = x.add(2);
+      await realize(unshared);
+      unshared.dispose();
       await x.data();
       expect(device.memory().live).toBe(before + 4096);
     });
@@ -259,9 +259,9 @@ export function describeValues(createDevice: CreateDevice): void {
         choose: (sum: Tensor, product: Tensor) => readonly Tensor[],
       ): Promise<readonly number[]> => {
         const sum = tensor([1]).add(1);
-        const asked = choose(sum, sum.mul(10));
-        await realize(...asked);
-        return Promise.all(asked.map((each) => each.item()));
+        const requested = choose(sum, sum.mul(10));
+        await realize(...requested);
+        return Promise.all(requested.map((each) => each.item()));
       };
       const work = await counted(device, async () => {
         expect(await ask((_, product) => [product])).toEqual([20]);
