@@ -31,10 +31,22 @@ export const FUNCTIONS: Readonly<Record<FunctionName, string>> = {
   ...PHILOX,
 };
 
-/** The functions that a text calls, besides those of the language. */
-export function functionsIn(text: string): readonly FunctionName[] {
-  const names: readonly string[] = text.replaceAll(/\/\/.*|\bfn \w+/g, '').match(/\w+(?=\()/g) ?? [];
+/** The library functions that WGSL without comments calls. */
+export function functionsIn(code: string): readonly FunctionName[] {
+  const names: readonly string[] = code.match(/\w+(?=\()/g) ?? [];
   return names.filter((name): name is FunctionName => Object.hasOwn(FUNCTIONS, name));
+}
+
+/** The functions that a function calls: found once, in its text. */
+const CALLS: Map<FunctionName, readonly FunctionName[]> = /* @__PURE__ */ new Map();
+
+/** The functions that a function of the library calls. */
+export function callsOf(name: FunctionName): readonly FunctionName[] {
+  const known = CALLS.get(name);
+  if (known !== undefined) return known;
+  const calls = functionsIn(FUNCTIONS[name].replaceAll(/\/\/.*|\bfn \w+/g, ''));
+  CALLS.set(name, calls);
+  return calls;
 }
 
 /** Declares functions and all that they call, once each, callees first. */
@@ -44,7 +56,7 @@ export function declarationsOf(names: Iterable<FunctionName>): string {
   const declare = (name: FunctionName): void => {
     if (declared.has(name)) return;
     declared.add(name);
-    for (const called of functionsIn(FUNCTIONS[name])) declare(called);
+    for (const called of callsOf(name)) declare(called);
     texts.push(FUNCTIONS[name].trim());
   };
   for (const name of names) declare(name);
