@@ -138,6 +138,8 @@ test('apps, scripts, tests and benchmarks state their idea', () => {
 /** The workspaces that speak the field's words, and whose lines end where they should. */
 const SPEAKING: readonly string[] = [
   'packages/conformance',
+  'packages/graph',
+  'packages/runtime',
   'packages/train',
   'packages/webgpu',
   ...workspaces('apps').map(({ folder }) => folder),

@@ -143,7 +143,7 @@ export function nodeAccess(file: string, text: string, specifiers: readonly stri
     /^@firsthand\/(graph|runtime|compiler)(\/|$)/.test(specifier),
   );
   const reached = [
-    ...text.matchAll(/\.(?:read\(\)|owned\(\)|node\.(?:op|stored|inputs|attrs|owner|requiresGrad)\b)/g),
+    ...text.matchAll(/\.(?:read\(\)|owned\(\)|node\.(?:op|stored|inputs|attrs|variable|requiresGrad)\b)/g),
   ].map(([access]) => access);
   return [
     ...imported.map(

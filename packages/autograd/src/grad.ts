@@ -233,7 +233,7 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
   const earlier = variableLeaves(root);
   const found = gradient(root, start, [...targets, ...earlier]);
   const totals = variables.map(({ tensor }, index) => {
-    const nodes = new Set([targets[index]!, ...earlier.filter(({ variable: owner }) => owner === tensor)]);
+    const nodes = new Set([targets[index]!, ...earlier.filter(({ variable }) => variable === tensor)]);
     const terms = [...nodes].flatMap((node) => found.get(node) ?? []);
     const total =
       terms.length === 0 ? zerosLike(targets[index]!) : terms.reduce((sum, term) => add(sum, term));

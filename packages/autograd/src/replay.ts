@@ -160,7 +160,7 @@ function createVariant(
     roots: roots.map(({ node }) => node),
     varying: isTracedAgain ? varying : undefined,
   });
-  const embedded = prepared.held.flatMap((constant) => {
+  const embedded = prepared.embedded.flatMap((constant) => {
     const source = sourceOf.get(constant);
     return source?.kind === 'number' ? [source.index] : [];
   });

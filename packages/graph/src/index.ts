@@ -1,4 +1,4 @@
-/** The intermediate representation and its reference interpreter: the public names of the package, and nothing else. */
+/** The intermediate representation and its interpreter: the public names of the package, and nothing else. */
 export * from './ir/types.ts';
 export { DeviceError, GradientError, NonFiniteError } from './ir/errors.ts';
 export {

@@ -13,7 +13,7 @@ import {
   sum,
   transposedConvolutionComposite,
 } from '../src/index.ts';
-import { extendAxis, fold, unfold } from '../src/composites/windows.ts';
+import { extendAxis, overlapAdd, unfold } from '../src/composites/windows.ts';
 import { stored, valuesOf } from './support.ts';
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
@@ -52,9 +52,9 @@ describe('along one axis, with axes around it', () => {
         upTo(2 * kernel * count).map((value) => value % 7),
         unfolded.shape,
       );
-      const folded = fold(y, [extent], windows);
-      expect(folded.shape, title).toEqual([2, extent]);
-      expect(valuesOf(sum(mul(folded, x))), title).toEqual(valuesOf(sum(mul(unfolded, y))));
+      const added = overlapAdd(y, [extent], windows);
+      expect(added.shape, title).toEqual([2, extent]);
+      expect(valuesOf(sum(mul(added, x))), title).toEqual(valuesOf(sum(mul(unfolded, y))));
     }
   });
 });

@@ -1,7 +1,7 @@
 /**
- * The program cache: structure → executable, per device. A hit costs one pass over the key; the least
- * recently used programs go first. Programs of one structure that differ in constants are a family: when a
- * constant is seen to vary, a program takes it as an argument.
+ * The program cache of a device: structure → executable, least recently used first out. A hit costs one pass
+ * over the key. Programs of one structure with different constants are a family; a constant that varies from
+ * program to program becomes an argument of the next one.
  */
 import { argumentsOf, closeProgram, keyOf } from '@firsthand/graph';
 import type { Keyed, Request, ConstantNode, Node } from '@firsthand/graph';
@@ -13,9 +13,9 @@ interface Member {
   readonly executable: Executable;
   /** The constants that it was compiled with, in the order of the key. */
   readonly values: Float64Array;
-  /** 1 for those that its runs are given. */
+  /** 1 for the constants that are arguments of its runs. */
   readonly varying: Uint8Array;
-  /** Whether it holds all of them. */
+  /** True if it embeds all constants. */
   readonly isExact: boolean;
 }
 
@@ -23,35 +23,29 @@ interface Member {
 interface Family {
   readonly key: Int32Array;
   readonly members: Member[];
-  /**
-   * From how many programs on a constant that differs becomes an argument; found out when it is first asked
-   * for.
-   */
-  patience: Uint8Array | null;
+  /** For each constant, the number of programs after which a different value makes it an argument; lazy. */
+  thresholds: Uint8Array | null;
 }
 
-/** A request's executable, with the nodes that are its arguments and the order in which it computes. */
+/** A request's executable, its arguments, and its nodes in post-order. */
 export interface Prepared {
   readonly executable: Executable;
-  /** Leaves, stored values, and constants that the program takes from its runs. */
+  /** Leaves, stored values, and the constants that are arguments. */
   readonly args: readonly Node[];
   readonly order: readonly Node[];
-  /** The constants that the program holds. */
-  readonly held: readonly ConstantNode[];
+  /** The constants that are compiled into the program. */
+  readonly embedded: readonly ConstantNode[];
 }
 
-/**
- * Programs of one structure that hold their constants, before one is made that takes those that differ as
- * arguments.
- */
+/** Programs that embed the constants of one structure; the next takes those that differ as arguments. */
 const EXACT_PROGRAMS = 2;
 /**
- * The same for constants of which compiling makes other constants: what a run makes of them instead may
- * differ in the last place.
+ * The same for constants that constant folding combines with others: computed in the run instead, the result
+ * may differ by an ulp.
  */
-const EXACT_FOLDED = 6;
+const INEXACT_PROGRAMS = 6;
 const NEVER = 255;
-/** Programs of one structure that are kept. */
+/** The most programs of one structure. */
 const FAMILY_LIMIT = 32;
 
 export class ProgramCache {
@@ -81,14 +75,19 @@ export class ProgramCache {
 
   #found(keyed: Keyed, { executable, varying, isExact }: Member): Prepared {
     const { constants, order } = keyed;
-    const held = isExact ? constants : constants.filter((_, index) => varying[index] === 0);
-    return { executable, args: isExact ? keyed.args : argumentsOf(keyed, varying), order, held };
+    const embedded = isExact ? constants : constants.filter((_, index) => varying[index] === 0);
+    return {
+      executable,
+      args: isExact ? keyed.args : argumentsOf(keyed, varying),
+      order,
+      embedded: embedded,
+    };
   }
 
   #compile(request: Request, keyed: Keyed, family: Family | null): Member {
     const { constants, hash } = keyed;
     // The key is a view of a buffer that compiling may use again.
-    const entry: Family = family ?? { key: keyed.key.slice(), members: [], patience: null };
+    const entry: Family = family ?? { key: keyed.key.slice(), members: [], thresholds: null };
     const varying = this.#varying(request, keyed, entry);
     const program = closeProgram(
       request,
@@ -132,15 +131,15 @@ export class ProgramCache {
     )
       return varying;
     const nearest = nearestOf(members, constants);
-    family.patience ??= patienceWith(constants, exactConstants(order));
+    family.thresholds ??= thresholdsOf(constants, exactConstants(order));
     for (let index = 0; index < varying.length; index++) {
-      const patience = family.patience[index]!;
-      if (patience === NEVER) continue;
+      const thresholds = family.thresholds[index]!;
+      if (thresholds === NEVER) continue;
       // Numbers of a compiled function vary, and so do constants that are others when it is traced again.
       const differs =
         nearest !== null &&
         !agrees(nearest, constants, index) &&
-        (given !== undefined || members.length >= patience);
+        (given !== undefined || members.length >= thresholds);
       if (differs || given?.has(constants[index]!) === true || nearest?.varying[index] === 1)
         varying[index] = 1;
     }
@@ -185,9 +184,9 @@ function valuesOf(constants: readonly ConstantNode[]): Float64Array {
   return Float64Array.from(constants, ({ attrs }) => attrs.value);
 }
 
-function patienceWith(constants: readonly ConstantNode[], exact: ReadonlySet<ConstantNode>): Uint8Array {
+function thresholdsOf(constants: readonly ConstantNode[], exact: ReadonlySet<ConstantNode>): Uint8Array {
   return Uint8Array.from(constants, (constant) =>
-    constant.dtype === 'bool' ? NEVER : exact.has(constant) ? EXACT_PROGRAMS : EXACT_FOLDED,
+    constant.dtype === 'bool' ? NEVER : exact.has(constant) ? EXACT_PROGRAMS : INEXACT_PROGRAMS,
   );
 }
 

@@ -1,13 +1,13 @@
 /**
- * Which pending effects run together. Effects and asked values that share unrealised work form one program;
- * independent ones run as programs of their own; a value that merely reads an updated variable runs after the
- * update. Union–find over the work that the units reach.
+ * The partition of pending effects and requested values into programs. Those that share unrealised work form
+ * one program, found by union–find over the nodes that they reach. A value that only reads an updated
+ * variable runs after the update.
  */
 import type { PendingEffect } from './handle.ts';
 import { nextStamp, walk } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';
 
-/** A set of units (indices into effects, then asked values) that become one program. */
+/** The units (effects, then requested values) of one program. */
 export interface Component {
   readonly effects: readonly PendingEffect[];
   readonly requested: readonly Node[];
@@ -26,7 +26,7 @@ class Partition {
     this.#parent[unit] = root;
     return root;
   }
-  /** The smaller number stands for the union, so that components keep the order of their first units. */
+  /** The smaller unit represents the union, so that components have the order of their first units. */
   unite(a: number, b: number): void {
     const first = this.find(a);
     const second = this.find(b);
@@ -41,8 +41,8 @@ interface Connection {
 }
 
 /**
- * Unites effects of one group, units that share an unrealised interior node, and an update with those who
- * still read a storage that it replaces or frees. With `updates`, also the updates of one variable.
+ * Unites effects of one group, units that share an unrealised interior node, and an update with the units
+ * that still read a buffer which it replaces or frees. With `updates`, also the updates of one variable.
  */
 function connect(
   effects: readonly PendingEffect[],
@@ -72,8 +72,8 @@ function connect(
       if (older !== undefined) superseded.add(older);
       newest.set(effect.handle, unit);
     }
-    // The update replaces one storage, and frees the generation before it: who still reads either must not
-    // come later.
+    // The update replaces one storage, and frees the version before it: a unit that still reads
+    // either must not come later.
     for (const outgoing of [effect.previous?.stored ?? null, effect.handle.previous]) {
       if (outgoing === null) continue;
       outgoing.stamp = mark;
@@ -120,7 +120,7 @@ export function closePrefix(queue: readonly PendingEffect[], count: number): num
   return end;
 }
 
-/** The programs to run for these effects and asked values, in order. */
+/** The programs of these effects and requested values, in the order in which they run. */
 export function components(
   effects: readonly PendingEffect[],
   requested: readonly Node[],

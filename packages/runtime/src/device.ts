@@ -1,6 +1,6 @@
 /**
- * The seam to devices: a `Device` compiles a program into an `Executable`, whose runs take and give `Storage`s;
- * a `PlanReport` says what the kernels of an executable cost.
+ * The seam to devices: a `Device` compiles a program into an `Executable`, which runs on `Storage`s. A
+ * `PlanReport` states the cost of its kernels.
  */
 import type { DType, HostValue, Placement, Program, TypedArray } from '@firsthand/graph';
 

@@ -8,8 +8,8 @@ import type { DType } from '@firsthand/graph';
 import type { Arg, Storage } from './device.ts';
 
 /**
- * A value was asked for whose inputs have been overwritten or dropped since. The message names the variable
- * that moved on.
+ * A value was requested whose inputs have been overwritten or dropped since. The message names the variable
+ * that was updated.
  */
 export class StaleError extends FirsthandError {
   override readonly name: string = 'StaleError';

@@ -1,6 +1,6 @@
 /**
- * A handle is a mutable reference to a node: what a tensor, a parameter or an optimizer's state is. Updating
- * one rebinds it; readers built earlier keep the node that they read.
+ * A handle is a mutable reference to a node: a tensor, a parameter, an optimizer's state. An update rebinds
+ * it; readers built earlier still have the node that they read.
  */
 import type { Node, Variable } from '@firsthand/graph';
 import { bufferOf } from './buffer-reference.ts';
@@ -13,8 +13,8 @@ import type { BufferReference } from './buffer-reference.ts';
 export type EffectKind = 'grad' | 'stat' | 'update';
 
 /**
- * A rebinding that has been asked for and has not run. A `root` is the value that `backward` started from: it
- * is kept, not rebound.
+ * A rebinding that has been requested and has not run. A `root` is the value that `backward` started from: it
+ * is stored, not rebound.
  */
 export interface PendingEffect {
   readonly sequence: number;
@@ -26,9 +26,9 @@ export interface PendingEffect {
   readonly target: Node;
   readonly value: Node;
   readonly previous: Node | null;
-  /** False once nobody can ask for the value any more: it is used, and never stored. */
+  /** False once the value can no longer be requested: it is used, and never stored. */
   keep: boolean;
-  /** What a root needs to be differentiated again: kept with it. */
+  /** The saved tensors of a root that may be differentiated again: stored with it. */
   readonly saved: readonly Node[];
   /**
    * Leaves made of `target` while it was pending, with their handles: they will share its buffer.
@@ -48,7 +48,7 @@ export class Handle implements Variable {
    */
   readonly inPlace: boolean;
   /**
-   * Whether it holds a gradient: replacing that belongs to the step in which it is used, and starts nothing.
+   * True for a gradient: replacing it belongs to the step that uses it, and starts no run.
    */
   isGradient = false;
   /** The version before the current one. */

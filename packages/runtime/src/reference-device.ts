@@ -57,7 +57,7 @@ class Memory {
 class ReferenceStorage implements Storage {
   readonly dtype: DType;
   readonly length: number;
-  /** Gives the bytes back to the count, once; it knows nothing of the elements. */
+  /** Subtracts the bytes from the count, once; it does not refer to the elements. */
   readonly finalize: () => void;
   #data: TypedArray | null;
 
@@ -65,11 +65,11 @@ class ReferenceStorage implements Storage {
     this.#data = data;
     this.dtype = dtype;
     this.length = data.length;
-    let held = data.byteLength;
-    memory.change(held);
+    let counted = data.byteLength;
+    memory.change(counted);
     this.finalize = () => {
-      memory.change(-held);
-      held = 0;
+      memory.change(-counted);
+      counted = 0;
     };
   }
   get bytes(): number {
@@ -79,7 +79,7 @@ class ReferenceStorage implements Storage {
     if (this.#data === null) throw freedStorage('reference', this);
     return this.#data;
   }
-  /** An in-place update: the new elements take the place of the old ones. */
+  /** An in-place update: new elements replace the old ones. */
   replace(data: TypedArray): void {
     this.#data = data;
   }
@@ -113,7 +113,7 @@ class Reference implements Device {
   }
   readSync(storage: Storage): TypedArray<ArrayBuffer> {
     this.#requireOpen();
-    return own(storage).data.slice();
+    return requireReferenceStorage(storage).data.slice();
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);
@@ -129,7 +129,7 @@ class Reference implements Device {
   }
 }
 
-function own(storage: Storage): ReferenceStorage {
+function requireReferenceStorage(storage: Storage): ReferenceStorage {
   if (storage instanceof ReferenceStorage) return storage;
   throw foreignStorage('reference');
 }
@@ -172,7 +172,7 @@ class ReferenceExecutable implements Executable {
       const { steps, outputs } = this.#interpreter;
       return new ReferenceStorage(data, steps[outputs[index]!]!.dtype, this.#memory);
     }
-    const storage = own(args[this.#program.args.indexOf(into)] as Storage);
+    const storage = requireReferenceStorage(args[this.#program.args.indexOf(into)] as Storage);
     storage.replace(data);
     return storage;
   }
@@ -202,7 +202,8 @@ class ReferenceExecutable implements Executable {
 function arrayOf(leaf: Program['args'][number], arg: Arg | undefined): NDArray {
   const { shape, dtype } = leaf;
   if (arg === undefined) throw unfitArgument('reference', 'an argument', { dtype, length: sizeOf(shape) });
-  if (typeof arg === 'object' && 'bytes' in arg) return NDArray.packed(own(arg).data, shape, dtype);
+  if (typeof arg === 'object' && 'bytes' in arg)
+    return NDArray.packed(requireReferenceStorage(arg).data, shape, dtype);
   return array(typeof arg === 'number' ? arg : [...arg], { shape, dtype });
 }
 

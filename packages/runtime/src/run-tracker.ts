@@ -11,7 +11,7 @@ import type { Device, Executable, Storage } from './device.ts';
 
 /** In-flight runs beyond which the next await waits (rule 8). */
 const IN_FLIGHT_LIMIT = 8;
-/** Bytes of new storage after which an await gives the event loop a turn, so that finalizers run (rule 27). */
+/** Bytes of new storage after which an await yields to the event loop, so that finalizers run (rule 27). */
 const YIELD_BYTES = 64 * 2 ** 20;
 
 function isBuffer(arg: BufferReference | HostValue): arg is BufferReference {
@@ -77,7 +77,7 @@ export class RunTracker {
     }
   }
 
-  /** Waits while more than `IN_FLIGHT_LIMIT` runs are in flight; yields to the event loop every `YIELD_BYTES`. */
+  /** Waits while too many runs are in flight, and yields to the event loop after many new bytes. */
   async backPressure(): Promise<void> {
     for (const run of this.#inFlight) {
       if (this.#inFlight.size <= IN_FLIGHT_LIMIT) break;

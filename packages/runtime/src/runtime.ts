@@ -1,7 +1,7 @@
 /**
- * One device's runtime: the queue of pending effects, the programs made of them, the runs under way.
- * Everything is enqueued without waiting, first in, first out; only reading waits. The rules are those of
- * docs/semantics.md, cited by number.
+ * The runtime of one device: the queue of pending effects, the programs made of them, the in-flight runs.
+ * Everything is enqueued without waiting, first in, first out; only reading waits. Rules are cited by their
+ * number in docs/semantics.md.
  */
 import { checkCount, checkFunction } from '@firsthand/linalg';
 import { ProgramCache } from './cache.ts';
@@ -18,13 +18,13 @@ import type { EffectKind, Handle, PendingEffect } from './handle.ts';
 import { SavedTensors, type SavedSet } from './saved-tensors.ts';
 import type { Device, Executable, Storage } from './device.ts';
 
-/** What the tests count. */
+/** Counts that tests and benchmarks read. */
 export interface Counters {
   /** Programs that the device had to compile. */
   compilations: number;
   /** Programs that were run. */
   programs: number;
-  /** Nodes that were computed a second time because their first value had not been kept. */
+  /** Nodes that were computed a second time because their first value had not been stored. */
   recomputed: number;
 }
 
@@ -48,7 +48,7 @@ export function effectGroup<T>(fn: () => T): T {
   }
 }
 
-/** What is kept with an asked value, for its derivative or for that of what it was made of (rule 13). */
+/** The saved sets of a requested value, for its derivative or for that of its operands (rule 13). */
 export type SavedSetsOf = (requested: Node) => readonly SavedSet[];
 
 /** The queue of one device; got by `runtimeOf(device)`. */
@@ -123,7 +123,7 @@ export class Runtime {
     });
   }
 
-  /** Nobody can ask for the pending value of `handle` any more: it is used, but not stored (rule 15). */
+  /** The pending value of `handle` can no longer be requested: it is used, but not stored (rule 15). */
   abandon(handle: Handle): void {
     if (handle.pending === null || handle.pending.target !== handle.node) return;
     handle.pending.keep = false;
@@ -254,14 +254,14 @@ export class Runtime {
     const written = effects.filter((effect) => effect.handle !== null && effect.keep);
     // A variable gets its value by being rebound, here or by an earlier component.
     const rebound = new Set(written.map((effect) => effect.target));
-    const wanted = requested.filter((node) => node.stored === null && !rebound.has(node));
-    // Each value with what its derivative needs (rule 13).
-    const kept = wanted.flatMap((node) => saved?.(node) ?? []);
-    for (const { target, saved: nodes } of roots) kept.push({ root: target, nodes });
-    const values = [...new Set([...wanted, ...roots.map(({ target }) => target)])];
-    const isValue = new Set(values);
-    const extra = [...new Set(kept.flatMap(({ nodes }) => nodes))].filter(
-      (node) => node.stored === null && !isValue.has(node),
+    const unrealised = requested.filter((node) => node.stored === null && !rebound.has(node));
+    // Each value with the residuals of its derivative (rule 13).
+    const savedSets = unrealised.flatMap((node) => saved?.(node) ?? []);
+    for (const { target, saved: nodes } of roots) savedSets.push({ root: target, nodes });
+    const values = [...new Set([...unrealised, ...roots.map(({ target }) => target)])];
+    const valueSet = new Set(values);
+    const extra = [...new Set(savedSets.flatMap(({ nodes }) => nodes))].filter(
+      (node) => node.stored === null && !valueSet.has(node),
     );
     if (written.length + values.length > 0) {
       const outputs = this.#run(written, [...values, ...extra]);
@@ -273,12 +273,12 @@ export class Runtime {
     // Roots of `backward` stay readable, even those that were stored before.
     for (const node of values) bufferOf(node)!.requested = true;
     for (const { kind, target } of effects) if (kind === 'root') bufferOf(target)!.requested = true;
-    for (const each of kept) this.#saved.add(each, !isValue.has(each.root));
+    for (const each of savedSets) this.#saved.add(each, !valueSet.has(each.root));
     for (const effect of effects) {
-      if (!effect.keep) this.#settle(effect);
+      if (!effect.keep) this.#clearPending(effect);
       effect.enqueued?.();
     }
-    for (const node of wanted) if (!node.requiresGrad) node.inputs = [];
+    for (const node of unrealised) if (!node.requiresGrad) node.inputs = [];
   }
 
   #run(written: readonly PendingEffect[], values: readonly Node[]): readonly BufferReference[] {
@@ -310,12 +310,12 @@ export class Runtime {
     args: readonly (BufferReference | HostValue)[],
     overwrites: readonly (BufferReference | null)[],
   ): BufferReference[] {
-    const cells = this.#runs.submit(executable, args, overwrites);
+    const buffers = this.#runs.submit(executable, args, overwrites);
     this.counters.programs++;
-    return cells;
+    return buffers;
   }
 
-  /** Counts the nodes of a program that an earlier one has computed and not kept, and warns once (rule 9). */
+  /** Counts the nodes of a program that an earlier one has computed and not stored; warns once (rule 9). */
   #countRecomputed(order: readonly Node[], outputs: readonly Node[]): void {
     const repeated: Node[] = [];
     const rematerialisable = new Set<Node>();
@@ -334,27 +334,24 @@ export class Runtime {
     }
   }
 
-  /**
-   * Whether anything is kept for the derivative of values of which only functions without a derivative were
-   * asked for.
-   */
+  /** True while tensors are saved for implied roots: nothing but a function without derivative read them. */
   get savesImplied(): boolean {
     return this.#saved.impliedCount > 0;
   }
 
-  /** Frees what was kept for the derivative of such values among `nodes`, and of no other root (rule 13). */
+  /** Frees what was saved for the implied roots among `nodes`, and for no other root (rule 13). */
   releaseImplied(nodes: readonly Node[]): void {
     this.#saved.releaseImplied(nodes);
   }
 
-  /** Frees what was kept for the derivative of `root`, and of no other root (rule 13). */
+  /** Frees what was saved for `root`, and for no other root (rule 13). */
   releaseSaved(root: Node): void {
     this.#saved.release(root);
   }
 
   // ---- bookkeeping of one effect
 
-  #settle(effect: PendingEffect): void {
+  #clearPending(effect: PendingEffect): void {
     const { handle } = effect;
     if (handle === null) return;
     handle.pendingCount--;
@@ -365,7 +362,7 @@ export class Runtime {
     const { handle, target, previous } = effect;
     target.stored = buffer;
     target.inputs = [];
-    this.#settle(effect);
+    this.#clearPending(effect);
     for (const sharer of effect.sharers) {
       sharer.node.stored = buffer;
       sharer.node.inputs = [];
@@ -375,7 +372,7 @@ export class Runtime {
   }
 
   #fail(effect: PendingEffect, failure: Error): void {
-    this.#settle(effect);
+    this.#clearPending(effect);
     if (effect.target.stored === null)
       effect.target.stored = failedBuffer(failure, this.device, effect.target.dtype);
   }
@@ -384,12 +381,12 @@ export class Runtime {
 function recomputationWarning(repeated: readonly Node[], outputs: readonly Node[]): string {
   const last = repeated.at(-1)!;
   const others = repeated.length === 1 ? '' : ` and ${repeated.length - 1} operations before it`;
-  const wanted = outputs
+  const named = outputs
     .slice(0, 2)
     .map((node) => (node.op === 'leaf' ? describe(node) : `${titleOf(node)} (${describe(node)})`));
-  const more = outputs.length > wanted.length ? ` and ${outputs.length - wanted.length} more` : '';
+  const more = outputs.length > named.length ? ` and ${outputs.length - named.length} more` : '';
   return (
-    `firsthand: for ${wanted.join(' and ')}${more}, ${titleOf(last)} (${describe(last)})${others} were computed a second time: the program that computed them first did not keep them, ` +
+    `firsthand: for ${named.join(' and ')}${more}, ${titleOf(last)} (${describe(last)})${others} were computed a second time: the program that computed them first did not keep them, ` +
     'since nobody had asked for what needs them now. Ask for values that share work together: await realize(a, b).'
   );
 }

@@ -1,6 +1,7 @@
 /**
  * Saved tensors: values that a program stores beyond the requested ones because the derivative of a requested
- * value reads them (residuals), so that no forward pass is computed twice (rule 13). `backward` releases them.
+ * value reads them (residuals), so that no forward pass is computed twice (rule 13). `backward` releases
+ * them.
  */
 import type { Node } from '@firsthand/graph';
 import { bufferOf, releaseBuffer } from './buffer-reference.ts';

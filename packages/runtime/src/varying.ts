@@ -1,15 +1,12 @@
 /**
- * Constants that vary: which of them a program may take from each run instead of holding them, with the same
- * bits. A number that meets arrays element by element may: the same instructions read it from memory. One
- * from which compiling makes other constants by more than IEEE 754's own operations may not, nor one that
- * decides which code is made.
+ * Analysis: the constants that may become arguments of a program without changing a bit of its results. A
+ * constant operand of elementwise arithmetic may: the same instructions read it from memory. A constant that
+ * constant folding combines by more than IEEE 754's exact operations may not, nor one that decides which code
+ * is generated.
  */
 import type { BinaryKind, ConstantNode, Node, UnaryKind } from '@firsthand/graph';
 
-/**
- * Operations whose results are the same bits while compiling and in a run. A device may divide less exactly,
- * in the last place.
- */
+/** Operations of the same bits in constant folding and in a run; a device's division may differ by an ulp. */
 const EXACT: ReadonlySet<BinaryKind | UnaryKind> = /* @__PURE__ */ new Set([
   'add',
   'sub',
@@ -36,12 +33,12 @@ function isExact(node: Node): boolean {
 }
 
 /**
- * The constants among `order`, a post-order, that runs may be given without changing a bit.
- * @param order nodes, inputs before the nodes that read them, down to stored values
+ * The constants among `order` that may become arguments.
+ * @param order nodes in post-order, down to stored values
  */
 export function exactConstants(order: readonly Node[]): ReadonlySet<ConstantNode> {
   const exact = new Set<ConstantNode>();
-  /** What is known before the program runs, with the constants that it depends on. */
+  /** Values known at compile time, with the constants that they depend on. */
   const known = new Map<Node, readonly ConstantNode[]>();
   for (const node of order) {
     if (node.stored !== null) continue;

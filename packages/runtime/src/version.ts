@@ -9,7 +9,7 @@ import type { Handle, PendingEffect } from './handle.ts';
 import { bufferOf, isExclusive, releaseBuffer } from './buffer-reference.ts';
 import type { BufferReference } from './buffer-reference.ts';
 
-/** True if the update may overwrite the old value: nothing else refers to it, and no version of it is kept. */
+/** True if the update may overwrite the old value: no other handle has it, and no version is kept. */
 export function overwritable({ handle, previous }: PendingEffect): boolean {
   const buffer = previous === null ? null : bufferOf(previous);
   return handle !== null && handle.inPlace && buffer !== null && isExclusive(buffer);

@@ -38,7 +38,7 @@ describe('a constant that varies', () => {
   test('alone is taken: the others are still held', () => {
     for (const n of [2, 3]) prepare(add(mul(x, n), 7));
     expect(taken(add(mul(x, 4), 7))).toEqual([4]);
-    expect(prepare(add(mul(x, 5), 7)).held.map(({ attrs }) => attrs.value)).toEqual([7]);
+    expect(prepare(add(mul(x, 5), 7)).embedded.map(({ attrs }) => attrs.value)).toEqual([7]);
     expect(taken(add(mul(x, 5), 8))).toEqual([5, 8]);
     expect(runtime.counters.compilations).toBe(4);
   });

@@ -18,7 +18,7 @@ interface ConcatenateAttrs extends Attrs {
 const MOST_PARTS = 4096;
 
 const withExtent = (shape: Shape, axis: number, extent: number): number[] =>
-  shape.map((each, place) => (place === axis ? extent : each));
+  shape.map((each, index) => (index === axis ? extent : each));
 
 const nothingToJoin = (operation: string): ShapeError =>
   new ShapeError({ operation, expected: 'at least one tensor' });
@@ -30,7 +30,8 @@ function inferConcatenate({ axis }: ConcatenateAttrs, ...parts: readonly Spec[])
   for (const part of rest) {
     requireSameDType('cat', first, part);
     if (!equalShapes(withExtent(part.shape, axis, 0), withExtent(first.shape, axis, 0))) {
-      const problem = `${formatShape(first.shape)} and ${formatShape(part.shape)} differ outside axis ${axis}`;
+      const shapes = [first, part].map(({ shape }) => formatShape(shape)).join(' and ');
+      const problem = `${shapes} differ outside axis ${axis}`;
       throw new ShapeError({
         operation: 'cat',
         problem,
@@ -120,12 +121,12 @@ export function stack(parts: readonly Node[], axis: number): Node {
 export function unbind(x: Node, axis: number): readonly Node[] {
   const along = normalizeAxis('unbind', axis, x.shape.length);
   const rest = x.shape.toSpliced(along, 1);
-  return Array.from({ length: x.shape[along]! }, (_, place) =>
+  return Array.from({ length: x.shape[along]! }, (_, index) =>
     reshape(
       shrink(
         x,
-        x.shape.map((_, each) => (each === along ? place : 0)),
-        withExtent(x.shape, along, place + 1),
+        x.shape.map((_, each) => (each === along ? index : 0)),
+        withExtent(x.shape, along, index + 1),
       ),
       rest,
     ),

@@ -43,9 +43,9 @@ const convolutionAttrs = ({ stride, padding, dilation, groups }: ConvolutionAttr
   groups,
 });
 
-// ---- what is asked of the operands
+// ---- checks of the operands
 
-/** Ranks, dtypes and groups: what all convolutions ask for. `layout` says what the axes of the weight are. */
+/** Checks of ranks, dtypes and groups, for all convolutions. `layout` names the axes of the weight. */
 function checkOperands(
   operation: string,
   { stride, groups }: ConvolutionAttrs,
@@ -81,7 +81,8 @@ function checkOperands(
 /** The error of a weight for other channels than x has; `takes` says how many. */
 function channelsDiffer(operation: string, x: Spec, weight: Spec, takes: string, remedy: string): ShapeError {
   const channels = x.shape[1]!;
-  const problem = `channels differ: ${describe(x)} has ${channels}, weight ${describe(weight)} takes ${takes}`;
+  const [given, filter] = [describe(x), describe(weight)];
+  const problem = `channels differ: ${given} has ${channels}, weight ${filter} takes ${takes}`;
   return new ShapeError({
     operation,
     problem,
@@ -91,14 +92,20 @@ function channelsDiffer(operation: string, x: Spec, weight: Spec, takes: string,
   });
 }
 
-function checkDivision(operation: string, what: string, channels: number, groups: number, owner: Spec): void {
+function checkDivision(
+  operation: string,
+  what: string,
+  channels: number,
+  groups: number,
+  source: Spec,
+): void {
   if (channels % groups === 0) return;
-  const problem = `${groups} groups do not divide the ${channels} ${what} channels of ${describe(owner)}`;
+  const problem = `${groups} groups do not divide the ${channels} ${what} channels of ${describe(source)}`;
   const expected = `a divisor of ${channels}`;
   throw new ShapeError({
     operation,
     problem,
-    operands: [operandOf(owner)],
+    operands: [operandOf(source)],
     expected,
     remedy: `choose ${expected}`,
   });
@@ -206,8 +213,8 @@ function correlate(
 
 /** stride − 1 zeros between neighbours on each spatial axis. */
 function spread(x: Node, stride: readonly number[]): Node {
-  return stride.reduce((value, step, place) => {
-    const axis = 2 + place;
+  return stride.reduce((value, step, index) => {
+    const axis = 2 + index;
     const extent = value.shape[axis]!;
     const shaped = (each: Node, axes: number, ...extents: number[]): Node =>
       reshape(each, each.shape.toSpliced(axis, axes, ...extents));
@@ -300,8 +307,10 @@ export const convolutionWeightGradientComposite: Composite<WeightAttrs> = {
     const { padding, groups } = attrs;
     const [batch, outputs] = g.shape as readonly [number, number];
     const windows = sizeOf(spatialOf(g));
-    const right = permute(columns(padBoth(x, padding), attrs, groups), [1, 0, 3, 2]); // (groups, N, windows, C/groups·taps)
-    const left = permute(reshape(g, [batch, groups, outputs / groups, windows]), [1, 2, 0, 3]); // (groups, O/groups, N, windows)
+    // (groups, N, windows, C/groups·taps)
+    const right = permute(columns(padBoth(x, padding), attrs, groups), [1, 0, 3, 2]);
+    // (groups, O/groups, N, windows)
+    const left = permute(reshape(g, [batch, groups, outputs / groups, windows]), [1, 2, 0, 3]);
     const product = matmul(
       reshape(left, [groups, outputs / groups, batch * windows]),
       reshape(right, [groups, batch * windows, right.shape[3]!]),
@@ -333,29 +342,29 @@ function weightGradient(attrs: ConvolutionAttrs, x: Node, g: Node, kernel: Shape
   return call(convolutionWeightGradientComposite, { ...convolutionAttrs(attrs), kernel }, x, g)[0]!;
 }
 
-// ---- how they are called
+// ---- the public functions
 
 /** Settings of `conv1d`. */
 export interface Conv1dOptions {
-  /** The distance of neighbouring windows; 1 if not given. */
+  /** The step between neighbouring windows; 1 if not given. */
   readonly stride?: number;
   /** Zeros on both sides; 0 if not given. */
   readonly padding?: number;
   /** The distance of a kernel's taps; 1 if not given. */
   readonly dilation?: number;
-  /** Channels are divided into so many groups that do not see each other; 1 if not given. */
+  /** The number of independent groups of channels; 1 if not given. */
   readonly groups?: number;
 }
 
 /** Settings of `conv2d`: a number for both axes, or one for the height and one for the width. */
 export interface Conv2dOptions {
-  /** The distance of neighbouring windows; 1 if not given. */
+  /** The step between neighbouring windows; 1 if not given. */
   readonly stride?: number | readonly [number, number];
   /** Zeros on both sides; 0 if not given. */
   readonly padding?: number | readonly [number, number];
   /** The distance of a kernel's taps; 1 if not given. */
   readonly dilation?: number | readonly [number, number];
-  /** Channels are divided into so many groups that do not see each other; 1 if not given. */
+  /** The number of independent groups of channels; 1 if not given. */
   readonly groups?: number;
 }
 

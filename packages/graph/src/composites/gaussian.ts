@@ -1,6 +1,6 @@
 /**
- * e^(−x²/2), the normal density without its constant, right to a few units in the last place for every x:
- * −x²/2 rounded to a float would cost x²/2 of them. With h the nearest multiple of 2⁻⁸, whose square is
+ * e^(−x²/2), the normal density without its constant, accurate to a few ulp for every x: −x²/2 rounded to a
+ * float would cost x²/2 ulp. With h the nearest multiple of 2⁻⁸, whose square is
  * exact, x² = h² + (x − h)(x + h), and the second term is small (as in fdlibm's s_erf.c).
  */
 import { clamp } from '../operations/derived.ts';
@@ -9,9 +9,9 @@ import { add, exp, mul, neg, sub, unary } from '../operations/ops.ts';
 import type { Composite, Node } from '../ir/types.ts';
 import { requireFloat } from '../ir/shapes.ts';
 
-/** Beyond, the result is 0: e^(−128) in float32, e^(−800) in float64. */
+/** Largest |x| whose result is not 0: e^(−128) in float32, e^(−800) in float64. */
 const REACH = { float16: 16, float32: 16, float64: 40 } as const;
-/** So many steps between whole numbers: h has 12 bits then, and 14 in float64. */
+/** Multiples of h per unit: h has 12 bits then, and 14 in float64. */
 const STEPS = 2 ** 8;
 
 /**

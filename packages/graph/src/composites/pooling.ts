@@ -1,8 +1,8 @@
 /**
- * Pooling: the largest element or the mean of each window. Windows that lie side by side are a reshape, so
- * that pooling is a reduction and nothing else. The largest element passes its gradient to the first of
- * equals in row-major order, as PyTorch's; the position of each is an output, which nobody computes who does
- * not differentiate.
+ * Pooling: the largest element or the mean of each window. Windows that do not overlap are a reshape, so
+ * that pooling is a reduction and nothing else. The gradient of a maximum goes to the first of equal elements
+ * in row-major order, as in PyTorch. The position of each maximum is a second output, which is computed only
+ * for the derivative.
  */
 import { checkOptions, ShapeError, sizeOf } from '@firsthand/linalg';
 import type { OptionKeys } from '@firsthand/linalg';
@@ -10,7 +10,7 @@ import { call, constant, widened } from '../ir/node.ts';
 import { argReduce, div, eq, expand, iota, max, reshape, sum, where } from '../operations/ops.ts';
 import type { Attrs, Composite, Node, Shape, Spec } from '../ir/types.ts';
 import { describe, operandOf, requireFloat } from '../ir/shapes.ts';
-import { fold, padBoth, perAxis, unfold, windowCounts } from './windows.ts';
+import { overlapAdd, padBoth, perAxis, unfold, windowCounts } from './windows.ts';
 import type { Windows } from './windows.ts';
 
 interface PoolAttrs extends Attrs {
@@ -90,7 +90,7 @@ export const maxPoolComposite: Composite<PoolAttrs> = {
     const taps = reshape(windows, [...g.shape.slice(0, 2), ...kernel, ...counts]);
     return [
       padBoth(
-        fold(taps, padded, attrs),
+        overlapAdd(taps, padded, attrs),
         padding.map((width) => -width),
       ),
     ];
@@ -100,7 +100,7 @@ export const maxPoolComposite: Composite<PoolAttrs> = {
 
 /** Settings of `avgPool2d`: a number for both axes, or one for the height and one for the width. */
 export interface AvgPool2dOptions {
-  /** The distance of neighbouring windows; that of the kernel if not given, so that they lie side by side. */
+  /** The step between neighbouring windows; that of the kernel if not given, so that they do not overlap. */
   readonly stride?: number | readonly [number, number];
   /** Zeros on both sides: at most half of the kernel, 0 if not given. */
   readonly padding?: number | readonly [number, number];
@@ -110,7 +110,7 @@ export interface AvgPool2dOptions {
 
 /** Settings of `maxPool2d`: a number for both axes, or one for the height and one for the width. */
 export interface MaxPool2dOptions {
-  /** The distance of neighbouring windows; that of the kernel if not given, so that they lie side by side. */
+  /** The step between neighbouring windows; that of the kernel if not given, so that they do not overlap. */
   readonly stride?: number | readonly [number, number];
   /** −∞ on both sides: at most half of the kernel, 0 if not given. */
   readonly padding?: number | readonly [number, number];

@@ -124,17 +124,17 @@ export function logSoftmax(x: Node, axis = -1): Node {
 /** log Σ eˣ over one axis or several. */
 export function logsumexp(x: Node, axes: readonly number[], keepDims = false): Node {
   if (axes.length === 0) return x;
-  const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const parallel = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   let rows = x;
   let axis = axes[0]!;
   if (axes.length > 1) {
     // Several axes become one: move them to the end and merge.
-    const moved = [...kept, ...axes];
+    const moved = [...parallel, ...axes];
     rows = reshape(permute(x, moved), [
-      ...kept.map((each) => x.shape[each]!),
+      ...parallel.map((each) => x.shape[each]!),
       axes.reduce((size, each) => size * x.shape[each]!, 1),
     ]);
-    axis = kept.length;
+    axis = parallel.length;
   }
   const reduced = dropAxes(call(logsumexpComposite, { axis }, rows)[0]!, [axis]);
   return keepDims

@@ -11,7 +11,7 @@ import { describe, operandOf } from '../ir/shapes.ts';
 /** One number for each spatial axis, which are the last axes. */
 type Extents = readonly number[];
 
-/** Where windows lie: their taps, the distance between them, and the distance of the taps. */
+/** The taps of a window, the step between windows, and the step between taps. */
 export interface Windows {
   readonly kernel: Extents;
   readonly stride: Extents;
@@ -75,7 +75,8 @@ export function windowCounts(operation: string, x: Spec, windows: Windows, paddi
     const needed = span(each.kernel, each.dilation);
     if (extent < 1 || needed > padded) {
       const width = `${each.kernel} taps at dilation ${each.dilation} span ${needed}`;
-      const found = `along spatial axis ${axis}, ${width} of ${padded} elements with padding ${padding[axis]}`;
+      const size = `${padded} elements with padding ${padding[axis]}`;
+      const found = `along spatial axis ${axis}, ${width} of ${size}`;
       throw new ShapeError({
         operation,
         problem: `a window does not fit into ${describe(x)}: ${found}`,
@@ -156,10 +157,10 @@ function unfoldAxis(x: Node, axis: number, windows: AxisWindows): Node {
 }
 
 /**
- * (…, taps, windows, …) as (…, extent, …), the adjoint of `unfoldAxis`: each step backwards, and what was
- * repeated is summed.
+ * (…, taps, windows, …) as (…, extent, …), the adjoint of `unfoldAxis`: its steps reversed, repetitions
+ * summed.
  */
-function foldAxis(y: Node, axis: number, extent: number, windows: AxisWindows): Node {
+function overlapAddAxis(y: Node, axis: number, extent: number, windows: AxisWindows): Node {
   const { kernel, stride } = windows;
   const count = y.shape[axis + 1]!;
   const shaped = (value: Node, axes: number, ...extents: number[]): Node =>
@@ -193,10 +194,10 @@ export function unfold(x: Node, windows: Windows): Node {
 }
 
 /**
- * The adjoint of `unfold`: each element of the result is the sum of what the windows have in its place.
- * extents: the spatial axes of the result.
+ * The adjoint of `unfold` (overlap-add): each element of the result is the sum of the taps that read it.
+ * @param extents the spatial axes of the result
  */
-export function fold(y: Node, extents: Extents, windows: Windows): Node {
+export function overlapAdd(y: Node, extents: Extents, windows: Windows): Node {
   const spatial = extents.length;
   const order = tapsFirst(y.shape.length, spatial);
   const first = y.shape.length - 2 * spatial;
@@ -205,7 +206,7 @@ export function fold(y: Node, extents: Extents, windows: Windows): Node {
     order.map((_, axis) => order.indexOf(axis)),
   );
   return extents.reduceRight(
-    (value, extent, axis) => foldAxis(value, first + 2 * axis, extent, along(windows, axis)),
+    (value, extent, axis) => overlapAddAxis(value, first + 2 * axis, extent, along(windows, axis)),
     pairs,
   );
 }

@@ -1,10 +1,10 @@
 /**
- * The failures that belong to running a graph rather than to describing an array. Each message names the
- * operation, the operand and the remedy; `ShapeError` and `DTypeError` come from the floor below.
+ * Errors of graphs: operands on several devices, values that are not finite, gradients that do not exist.
+ * Each message names the operation, the operand and the remedy. `ShapeError` and `DTypeError` are linalg's.
  */
 import { FirsthandError } from '@firsthand/linalg';
 
-/** A device cannot do what was asked: mixed devices, a disposed device or handle, a failed kernel. */
+/** A device cannot run this: operands on several devices, a disposed device or handle, a failed kernel. */
 export class DeviceError extends FirsthandError {
   override readonly name: string = 'DeviceError';
 }
@@ -14,10 +14,7 @@ export class NonFiniteError extends FirsthandError {
   override readonly name: string = 'NonFiniteError';
 }
 
-/**
- * A gradient was asked for that does not exist: a second pass through a released graph, or a path that was
- * cut.
- */
+/** A gradient that does not exist was requested: a second pass through a released graph, or a cut path. */
 export class GradientError extends FirsthandError {
   override readonly name: string = 'GradientError';
 }

@@ -134,7 +134,7 @@ export function node<K extends Op>(op: K, attrs: Attributes[K], inputs: readonly
   return recorded(derive(op, attrs, inputs, PRIMITIVES[op].infer(attrs, inputs)));
 }
 
-/** A new node, which becomes a step of the course under way. */
+/** A new node, which becomes a step of the trace that is being recorded. */
 function recorded<K extends Op>(created: NodeOf<K>): NodeOf<K> {
   recorder?.record(created as Node, mode());
   return created;
@@ -185,10 +185,7 @@ export function callNode<A extends Attrs>(
   return values;
 }
 
-/**
- * The dtype in which numbers of a dtype are computed with, and kept between computations: float32 for
- * float16.
- */
+/** The dtype of arithmetic and of state for values of a dtype: float32 for float16. */
 export function computeDType(dtype: DType): DType {
   return dtype === 'float16' ? 'float32' : dtype;
 }
@@ -239,12 +236,12 @@ export function outputsOf(called: NodeOf<'call'>): readonly NodeOf<'output'>[] {
   return called.outputs ?? [];
 }
 
-/** What a leaf is that holds a variable or an earlier result. */
+/** The attributes of a leaf for a variable or an earlier result. */
 export function storedAttributes({ shape, dtype }: Spec, name: string | null): Attributes['leaf'] {
   return { role: 'stored', name, shape, dtype, host: null, sample: null };
 }
 
-/** What a leaf may be besides a value: `subject` is what it stands for in a function that is traced. */
+/** Options of a leaf; `subject` is the object of which it is the value, in a function that is traced. */
 interface LeafOptions {
   readonly requiresGrad?: boolean;
   readonly pending?: Node;
@@ -254,7 +251,7 @@ interface LeafOptions {
 
 /**
  * A value from outside the graph; without a device, one that is a constant. `pending` is the node that will
- * give its value, for a variable with an update under way.
+ * give its value, for a variable with a pending update.
  */
 export function leaf(attrs: Attributes['leaf'], device: Placement | null, options: LeafOptions = {}): Leaf {
   const { requiresGrad = false, pending, after = 0, subject = null } = options;
@@ -305,7 +302,7 @@ export function fixedConstant(value: number, shape: Shape, dtype: DType): Node {
   return node('const', { value, shape, dtype, fixed: true }, []);
 }
 
-/** The leaf of a closed program that stands for `source`. */
+/** The argument of a closed program for the value of `source`. */
 export function argumentLeaf(source: Node): Leaf {
   const attrs =
     source.op === 'leaf' ? { ...source.attrs, host: null, sample: null } : storedAttributes(source, null);

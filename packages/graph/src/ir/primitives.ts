@@ -498,12 +498,12 @@ const DTYPE_CODES: { readonly [K in DType]: number } = {
 };
 const OP_CODES = codes(PRIMITIVES);
 
-/** The number that stands for a primitive in a key. */
+/** The code of a primitive in a key. */
 export function opCode(op: Op): number {
   return OP_CODES[op];
 }
 
-/** The number that stands for a dtype in a key. */
+/** The code of a dtype in a key. */
 export function dtypeCode(dtype: DType): number {
   return DTYPE_CODES[dtype];
 }

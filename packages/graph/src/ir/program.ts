@@ -1,8 +1,8 @@
 /**
- * A program's key: its structure as a list of integers. Nodes are numbered in post-order, stored values and
- * leaves become numbered arguments, and host values do not occur. The constants stand beside the key:
- * programs with equal keys and equal constants run the same code on different arguments, and where constants
- * vary, one program takes them as arguments.
+ * Programs and their keys. A key is a program's structure as a list of integers: nodes are numbered in
+ * post-order, stored values and leaves become numbered arguments, host values are left out. Constants are
+ * listed beside the key. Programs with equal keys and equal constants run the same code on different
+ * arguments; where constants vary, one program takes them as arguments.
  */
 import { equalShapes } from '@firsthand/linalg';
 import { argumentLeaf, node as build, numberLeaf, rebuild } from './node.ts';
@@ -11,7 +11,7 @@ import { postOrder, unstored } from './traverse.ts';
 import type { Attributes, ConstantNode, Effect, Leaf, Node, Op, Program } from './types.ts';
 
 /**
- * What is to be computed: new values of variables, and values that are asked for. `into` may be overwritten.
+ * The outputs of a program: new values of variables, and requested values. `into` may be overwritten.
  */
 export interface Request {
   readonly effects: readonly { readonly node: Node; readonly into: Node | null }[];
@@ -23,15 +23,16 @@ export interface Request {
   readonly varying?: ReadonlySet<Node> | undefined;
 }
 
-/** A key, its hash, and what was found on the way. */
+/** A key with its hash, the arguments and the constants of the program. */
 export interface Keyed {
   readonly key: Int32Array;
   readonly hash: number;
   /** The nodes whose values are the program's arguments, in order. */
   readonly args: readonly Node[];
   readonly order: readonly Node[];
-  /** The constants whose values are no part of the key, in order, and how many arguments come before each. */
+  /** The constants, in order: their values are no part of the key. */
   readonly constants: readonly ConstantNode[];
+  /** The number of arguments before each constant. */
   readonly precedence: readonly number[];
 }
 
@@ -62,7 +63,7 @@ function intern(value: object | string): number {
   return code;
 }
 
-/** A variable's pending value stands for the node that computes it. */
+/** True for a variable's pending value: an alias of the node that computes it. */
 function isAlias(node: Node): boolean {
   return node.op === 'leaf' && node.stored === null && node.inputs.length === 1;
 }

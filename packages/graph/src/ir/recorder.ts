@@ -1,31 +1,31 @@
 /**
- * The courses of a function that builds a graph again and again. While it builds what it built before, it is
- * given the very nodes that it built then: nothing is checked or allocated twice, and a whole course that is
- * the same ends with the same graph. Constants may have other values; where anything else differs, a new
- * course branches off.
+ * Traces of a function that builds graphs repeatedly, as a prefix tree of the nodes that it built. While a
+ * run repeats an earlier trace, it is given that trace's nodes: nothing is checked or allocated twice, and a
+ * run that repeats a whole trace ends with the same graph. Constants may have other values; where anything
+ * else differs, a new branch begins.
  */
 import type { Attributes, ConstantNode, Leaf, Node, Op, Placement } from './types.ts';
 
 /** How a node was built: without or with gradients, or as a copy to differentiate with respect to. */
 export type BuildMode = 'plain' | 'gradient' | 'tracked';
 
-/** One node that was built. */
+/** One node of the prefix tree. */
 interface Step<End> {
   readonly node: Node | null;
   readonly mode: BuildMode;
-  /** For a leaf, what it stands for. */
+  /** For a leaf, the object of which it is the value. */
   readonly subject: object | null;
-  /** The first of the steps that have followed, the latest branch first. */
+  /** The first of the steps that have followed this one; the latest branch comes first. */
   next: Step<End> | null;
-  /** Another branch, in the place of this step. */
+  /** The next alternative to this step. */
   other: Step<End> | null;
-  /** What has become of the courses that end here. */
+  /** The results of the traces that end here. */
   ends: End[] | null;
-  /** What functions of nodes alone have given here. */
+  /** Memoised functions of nodes that began here. */
   memos: Memo<End>[] | null;
 }
 
-/** What a function of nodes has given, and the steps that it took. */
+/** The result of a memoised function of nodes, and the steps that it took. */
 interface Memo<End> {
   readonly key: readonly unknown[];
   readonly value: unknown;
@@ -34,16 +34,13 @@ interface Memo<End> {
   readonly values: readonly number[];
 }
 
-/** Branches at one place; the oldest go first. */
+/** Alternatives to one step; the oldest are dropped first. */
 const BRANCHES = 16;
 
-/**
- * Numbers that stand in many formulas: one that equals an argument of the function has nothing to do with it,
- * unless it comes from there.
- */
+/** Numbers of many formulas: one that equals an argument of the function need not come from it. */
 const COMMON: ReadonlySet<number> = /* @__PURE__ */ new Set([0, 0.5, 1, 2, -0.5, -1, -2]);
 
-/** All courses that a function has taken. */
+/** All traces of a function, as a prefix tree. */
 export class TraceTree<End> {
   readonly root: Step<End> = {
     node: null,
@@ -54,15 +51,15 @@ export class TraceTree<End> {
     ends: null,
     memos: null,
   };
-  /** Steps in all. */
+  /** The number of steps. */
   size = 0;
 }
 
-/** Follows one course, and branches off where it is new. */
+/** Follows one trace of a tree, and adds a branch where the run differs. */
 export class Recorder<End = unknown> {
-  /** The constants of the course, in the order in which they were built; their values are this course's. */
+  /** The constants of this run, in the order in which they were built. */
   readonly constants: ConstantNode[] = [];
-  /** Those of them that are numbers with which the function was called. */
+  /** Those of them that are arguments of the function. */
   readonly varying: Set<ConstantNode> = new Set();
   readonly #traces: TraceTree<End>;
   readonly #numbers: ReadonlySet<number>;
@@ -70,19 +67,19 @@ export class Recorder<End = unknown> {
   #expected: number | null = null;
   #isPure = true;
 
-  /** @param numbers with which the function was called */
+  /** @param numbers the numbers among the function's arguments */
   constructor(traces: TraceTree<End>, numbers: Iterable<number>) {
     this.#traces = traces;
     this.#numbers = new Set(numbers);
     this.#at = traces.root;
   }
 
-  /** A number that a caller has given becomes the next constant. */
+  /** The next constant is a number that the caller has given. */
   expect(value: number): void {
     if (this.#numbers.size > 0) this.#expected = value;
   }
 
-  /** The node that was built here before, or null. */
+  /** The node that an earlier trace built at this step, or null. */
   follow(op: Op, attrs: Attributes[Op], inputs: readonly Node[], mode: BuildMode): Node | null {
     for (let step = this.#at.next; step !== null; step = step.other) {
       const { node } = step;
@@ -103,10 +100,7 @@ export class Recorder<End = unknown> {
     return null;
   }
 
-  /**
-   * The stored leaf that stood here before for the same subject, whose shape and dtype are the same as ever,
-   * or null.
-   */
+  /** The stored leaf of the same subject at this step of the latest trace, or null; its spec is unchanged. */
   followSubject(
     subject: object,
     device: Placement | null,
@@ -122,7 +116,7 @@ export class Recorder<End = unknown> {
     return node;
   }
 
-  /** The leaf that stood here before for the same subject, or null. */
+  /** The leaf of the same subject at this step, or null. */
   followLeaf(
     attrs: Attributes['leaf'],
     device: Placement | null,
@@ -140,14 +134,14 @@ export class Recorder<End = unknown> {
       )
         continue;
       this.#at = step;
-      (node as { attrs: Attributes['leaf'] }).attrs = attrs; // another sample, another name
+      (node as { attrs: Attributes['leaf'] }).attrs = attrs; // a new sample, a new name
       node.stored = null;
       return node;
     }
     return null;
   }
 
-  /** A node that was not built here before. */
+  /** Adds a node that no earlier trace built at this step. */
   record(node: Node, mode: BuildMode, subject: object | null = null): void {
     const step: Step<End> = {
       node,
@@ -167,15 +161,14 @@ export class Recorder<End = unknown> {
     if (node.op === 'const') this.#meet(node, node.attrs);
   }
 
-  /** What is being built depends on more than nodes: on a function of the user's. */
+  /** The memoised function depends on more than its key: on a function of the user's. */
   noteImpure(): void {
     this.#isPure = false;
   }
 
   /**
-   * What `build` gives: a function of the nodes in `key` and of everything else in it, which builds nodes and
-   * has no other effect. Where it was built before, for the same key on the same course, it is not built
-   * again.
+   * The result of `build`, memoised by `key` and by the trace so far. `build` must depend on the key alone,
+   * and build nodes without any other effect.
    */
   memo<T>(key: readonly unknown[], build: () => T): T {
     const known = this.#at.memos?.find((memo) => sameList(memo.key, key));
@@ -204,7 +197,7 @@ export class Recorder<End = unknown> {
     return value;
   }
 
-  /** What the courses that end here have become; more may be added. */
+  /** The results of the traces that end here; more may be added. */
   ends(): End[] {
     return (this.#at.ends ??= []);
   }
@@ -220,10 +213,7 @@ export class Recorder<End = unknown> {
   }
 }
 
-/**
- * Gives a constant that is not fixed the value that it has in another trace of its course. Nobody else may
- * hold the node.
- */
+/** Changes the value of a constant that is not fixed. No other trace may be using the node. */
 export function setConstant(node: ConstantNode, value: number): void {
   const { value: before, shape, dtype } = node.attrs;
   if (!Object.is(before, value)) (node as { attrs: Attributes['const'] }).attrs = { value, shape, dtype };

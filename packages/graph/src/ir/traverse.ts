@@ -1,7 +1,6 @@
 /**
- * Walking the graph without recursion: a chain of 100,000 nodes is an ordinary graph. Visited nodes carry the
- * number of the traversal (`stamp`) instead of being kept in a set; traversals run to their end one after
- * another, never interleaved.
+ * Graph traversals without recursion: a chain of 100,000 nodes is an ordinary graph. Visited nodes carry the
+ * traversal's number (`stamp`) instead of being collected in a set, so traversals must not interleave.
  */
 import type { Node, Op } from './types.ts';
 
@@ -23,8 +22,8 @@ export function unstored(node: Node): readonly Node[] {
 }
 
 /**
- * Nodes reachable from `roots`, inputs before the nodes that read them; `slot` of each is its place in the
- * list.
+ * Nodes reachable from `roots` in post-order: inputs before the nodes that read them. `slot` of each is its
+ * index in the list.
  */
 export function postOrder(roots: readonly Node[], follow: Follow): Node[] {
   const mark = nextStamp();
@@ -83,8 +82,8 @@ const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set([
 ]);
 
 /**
- * True for what costs less to compute again than to keep: constants, indices and random numbers, and
- * elementwise functions of these alone. `free` holds the inputs that are.
+ * True for a node that costs less to recompute than to store: constants, indices, random numbers, and
+ * elementwise functions of these alone. `rematerialisable` has the inputs for which it is true.
  */
 export function isRematerialisable(node: Node, rematerialisable: ReadonlySet<Node>): boolean {
   if (node.op === 'const' || node.op === 'iota' || node.op === 'random') return true;

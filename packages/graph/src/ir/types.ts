@@ -1,8 +1,8 @@
 /**
  * The intermediate representation: nodes, composites, programs. A node is one operation on values that may
- * not exist yet; its kind is a key of `Attributes`, so that the type checker holds every table over operations
- * to completeness. No array and no device memory occurs here: `Placement` and `StoredValue` are all that the
- * graph knows of execution.
+ * not exist yet; its kind is a key of `Attributes`, so that the type checker holds every table over
+ * operations to completeness. No array and no device memory occurs here: `Placement` and `StoredValue` are
+ * all that the graph knows of execution.
  */
 import type { BinaryKind, DType, ErrorFacts, Shape, UnaryKind } from '@firsthand/linalg';
 
@@ -133,9 +133,9 @@ export interface NodeBase<K extends Op> extends Spec {
   inputs: readonly Node[];
   /** The stored value, set when the program that computes it is enqueued; see `StoredValue`. */
   stored: StoredValue | null;
-  /** True once another node reads this one, or a second handle stands for it. */
+  /** True once another node reads this one, or a second handle refers to it. */
   hasReaders: boolean;
-  /** True once a handle stands for this node. */
+  /** True once a handle refers to this node. */
   hasHandle: boolean;
   /** True once a program has computed this node without keeping it: computing it again is counted. */
   computed: boolean;
@@ -151,7 +151,7 @@ export interface NodeBase<K extends Op> extends Spec {
   stamp: number;
   slot: number;
 }
-/** What a leaf is the value of: a mutable reference to a node. */
+/** A mutable reference to a node; a leaf may be its value. */
 export interface Variable {
   node: Node;
   name: string | null;

@@ -269,10 +269,7 @@ export function at(x: Node, indices: readonly (number | SliceRange | null)[], op
   );
 }
 
-/**
- * Whole slices of `x` at the given positions of one axis. index: any shape; its axes take the place of
- * `axis`.
- */
+/** Slices of `x` at the given positions of one axis. index: any shape; its axes replace `axis`. */
 export function indexSelect(x: Node, index: Node, axis: number): Node {
   requireIndex('indexSelect', index);
   if (x.shape.length === 0) return indexSelect(reshape(x, [1]), index, axis);

@@ -1,6 +1,6 @@
 /**
  * The operations as functions on nodes: operands are broadcast and JavaScript numbers become constants of the
- * other operand's dtype. Each is one primitive; operations derived from several stand in `derived.ts`.
+ * other operand's dtype. Each is one primitive; `derived.ts` has the operations of several.
  */
 import { SCATTER_NAMES } from '../ir/primitives.ts';
 import {

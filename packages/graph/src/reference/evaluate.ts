@@ -1,6 +1,6 @@
 /**
- * What each primitive computes, said with `linalg`: the meaning that every other device is held to. One entry
- * per primitive; the type checker lists the ones that are missing.
+ * The semantics of each primitive, as a function of `linalg`: every device is tested against it. One entry
+ * per primitive; the type checker lists the missing ones.
  */
 import {
   argReduce,
@@ -74,12 +74,12 @@ export const EVALUATE: { readonly [K in Evaluated]: Evaluator<K> } = {
   sort: ({ attrs }, x) => argsort(x, { axis: attrs.axis, descending: attrs.descending }),
 };
 
-/** A composite computed whole instead of through its body. */
+/** A kernel of a composite, in place of its body. */
 export type ReferenceKernel = (attrs: Attrs, ...inputs: NDArray[]) => readonly NDArray[];
 
 /**
- * What the body does at a higher cost: a product's would hold every product of elements at once, a
- * concatenation's would copy by halves.
+ * Kernels for composites whose bodies cost more: a matrix product's body stores every product of elements at
+ * once, a concatenation's copies by halves.
  */
 export const REFERENCE_KERNELS: ReadonlyMap<Composite, ReferenceKernel> = /* @__PURE__ */ new Map<
   Composite,

@@ -1,7 +1,7 @@
 /**
  * The reference interpreter: a program and its arguments, host arrays in, host arrays out. It inlines
- * composites, evaluates node by node with `linalg`, and drops each intermediate after its last use. It defines
- * what every device has to compute.
+ * composites, evaluates node by node with `linalg`, and drops each intermediate after its last use. It
+ * defines what every device has to compute.
  */
 import { NDArray } from '@firsthand/linalg';
 import type { TypedArray } from '@firsthand/linalg';
@@ -134,7 +134,7 @@ function lastUses(
     for (const input of list) last.set(input, step);
   });
   const dead: number[][] = inputs.map(() => []);
-  const kept = new Set(outputs);
-  for (const [value, step] of last) if (!kept.has(value)) dead[step]!.push(value);
+  const live = new Set(outputs);
+  for (const [value, step] of last) if (!live.has(value)) dead[step]!.push(value);
   return dead;
 }

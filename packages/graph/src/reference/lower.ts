@@ -1,6 +1,6 @@
 /**
- * Composites replaced by their bodies, down to primitives and to those composites that the device has a
- * kernel for. This is the definition of what a composite means.
+ * Lowering: composites are replaced by their bodies, down to primitives and to the composites that have a
+ * kernel. This defines the semantics of composites.
  */
 import { equalShapes, ShapeError } from '@firsthand/linalg';
 import { rebuild, withGradient } from '../ir/node.ts';
