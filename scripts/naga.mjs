@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { loadChromium } from './chromium.mjs';
 import { pnpm, run } from './workspace.mjs';
 
-/** The release whose naga is asked. */
+/** The release whose naga checks the shaders. */
 const PACKAGE = 'wgpu==0.32.0';
 /** Tests whose shaders are many and of every kind. */
 const TESTS = ['packages/webgpu/', 'packages/conformance/test/webgpu.test.ts'];

@@ -1,6 +1,7 @@
-# Gives every WGSL file of a folder to naga, the compiler of Firefox, Deno and wgpu, and says what it refuses. It is reached through the package `wgpu`, whose devices check a shader when it
-# is created, so an adapter is needed, with subgroups: naga takes no shader that its device could not run. naga knows no `enable subgroups;` (gfx-rs/wgpu#5555); our device leaves the line out
-# where it is not known, and so does this.
+# Gives every WGSL file of a folder to naga, the compiler of Firefox, Deno and wgpu, and prints what it refuses.
+# naga is reached through the package `wgpu`, whose devices check a shader when it is created. That needs an
+# adapter with subgroups: naga accepts no shader that its device could not run. naga does not know the directive
+# `enable subgroups;` (gfx-rs/wgpu#5555); our device omits it where it is unknown, and so does this.
 import pathlib
 import sys
 
@@ -24,7 +25,8 @@ def main(folder):
             refused += 1
             print(f"\n{file}\n{error}\n{code}")
     with_directive = sum(DIRECTIVE in file.read_text() for file in files)
-    print(f"naga of wgpu {wgpu.__version__} on {adapters[0].info['device']}: {len(files)} shaders, {with_directive} with subgroups, {refused} refused")
+    where = f"naga of wgpu {wgpu.__version__} on {adapters[0].info['device']}"
+    print(f"{where}: {len(files)} shaders, {with_directive} with subgroups, {refused} refused")
     sys.exit(0 if files and refused == 0 else 1)
 
 

@@ -16,7 +16,7 @@ const launchOptions = {
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Whether the long tests are asked for. */
+    /** Whether to run the long tests. */
     readonly full: boolean;
   }
 }

@@ -18,16 +18,16 @@ interface Declaration {
 }
 
 /** A name in a file of the package. The name `*` stands for all that the file exports. */
-interface Place {
+interface Origin {
   readonly file: string;
   readonly name: string;
 }
 
 interface DeclarationFile {
   readonly declarations: ReadonlyMap<string, readonly Declaration[]>;
-  readonly imports: ReadonlyMap<string, Place>;
+  readonly imports: ReadonlyMap<string, Origin>;
   /** By exported name; a re-export of everything in a file has that file's name as its key. */
-  readonly exports: ReadonlyMap<string, Place>;
+  readonly exports: ReadonlyMap<string, Origin>;
   /** The statements that re-export, as they stand. */
   readonly reexports: readonly string[];
 }
@@ -42,11 +42,11 @@ type Tree = {
 const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 
-/** A node of the syntax tree with all that lie in it. */
+/** A node of the syntax tree and all nodes below it. */
 const nodesIn = (node: Tree): Tree[] => [node, ...Object.values(node).flat().filter(isTree).flatMap(nodesIn)];
 
 /**
- * Where a specifier leads inside the package: `./a.ts`, `./a.js` and `./a` in `dist/b.d.ts` to `dist/a.d.ts`.
+ * The file that a specifier names inside the package: `./a.ts`, `./a.js` and `./a` in `dist/b.d.ts` to `dist/a.d.ts`.
  * Undefined for another package.
  */
 function target(from: string, specifier: string): string | undefined {
@@ -69,7 +69,7 @@ function readDeclarations(file: string): DeclarationFile {
   };
 
   const declarations = new Map<string, Declaration[]>();
-  const exported = new Map<string, Place>();
+  const exported = new Map<string, Origin>();
   const reexports: string[] = [];
   for (const statement of program.body) {
     if (statement.type === 'ImportDeclaration') continue;
@@ -106,19 +106,19 @@ function readDeclarations(file: string): DeclarationFile {
     }
   }
 
-  const imports = new Map<string, Place>();
+  const imports = new Map<string, Origin>();
   for (const { moduleRequest, entries } of module.staticImports) {
-    const place = target(file, moduleRequest.value);
-    if (place !== undefined)
+    const origin = target(file, moduleRequest.value);
+    if (origin !== undefined)
       for (const { importName, localName } of entries)
-        imports.set(localName.value, { file: place, name: importName.name ?? '*' });
+        imports.set(localName.value, { file: origin, name: importName.name ?? '*' });
   }
   for (const { entries } of module.staticExports) {
     for (const { exportName, importName, localName, moduleRequest } of entries) {
-      const place = moduleRequest === null ? file : target(file, moduleRequest.value);
-      if (place === undefined) continue;
+      const origin = moduleRequest === null ? file : target(file, moduleRequest.value);
+      if (origin === undefined) continue;
       const name = moduleRequest === null ? localName.name : importName.name;
-      exported.set(exportName.name ?? place, { file: place, name: name ?? '*' });
+      exported.set(exportName.name ?? origin, { file: origin, name: name ?? '*' });
     }
   }
   return { declarations, imports, exports: exported, reexports };
@@ -145,20 +145,20 @@ export function publicDeclarations(
   const reached = new Map<string, Map<string, string>>();
   const seen = new Set<string>();
   const undocumented: string[] = [];
-  const reach = ({ file, name }: Place, isPublic: boolean): void => {
+  const reach = ({ file, name }: Origin, isPublic: boolean): void => {
     const key = `${file} ${name} ${isPublic}`;
     if (seen.has(key)) return;
     seen.add(key);
     const { declarations, imports, exports } = fileAt(file);
     if (name === '*') {
-      for (const place of exports.values()) reach(place, isPublic);
+      for (const origin of exports.values()) reach(origin, isPublic);
       return;
     }
     const here = declarations.get(name);
     if (here === undefined) {
       const elsewhere = imports.get(name) ?? exports.get(name);
-      const everything = [...exports].flatMap(([exportedAs, place]) =>
-        exportedAs === place.file && place.name === '*' ? place.file : [],
+      const everything = [...exports].flatMap(([exportedAs, origin]) =>
+        exportedAs === origin.file && origin.name === '*' ? origin.file : [],
       );
       if (elsewhere !== undefined) reach(elsewhere, isPublic);
       else

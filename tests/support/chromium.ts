@@ -27,8 +27,7 @@ const unpacked = (file: string): Uint8Array =>
   brotliDecompressSync(readFileSync(join(packageFolder(), 'bin', file)));
 
 /**
- * Unpacks the browser beside its final place and moves it there whole, so that whoever finds the folder finds
- * all of it.
+ * Unpacks the browser into a temporary folder and renames that, so that the final folder is always complete.
  */
 function unpackInto(folder: string): void {
   mkdirSync(dirname(folder), { recursive: true });
@@ -80,8 +79,8 @@ export function softwareGPU(): void {
 }
 
 /**
- * The browser, unpacked when it is asked for the first time (some 3 s, 220 MB). Where the package has none
- * for this machine, `FIRSTHAND_CHROMIUM` names one.
+ * The browser, unpacked on first use (some 3 s, 220 MB). Where the package has none for this machine,
+ * `FIRSTHAND_CHROMIUM` names one.
  * @throws Error where there is no browser to be had: tests that need one fail then, and are never skipped
  */
 export function chromium(): Chromium {

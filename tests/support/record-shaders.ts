@@ -1,5 +1,5 @@
-// Vitest loads this before a test file where FIRSTHAND_WGSL names a folder: every shader that Dawn takes is
-// kept there, for another compiler of WGSL to read. Equal ones are one file.
+// Records shaders: vitest loads this before a test file where FIRSTHAND_WGSL names a folder. Every shader
+// that Dawn accepts is written there, once, for another WGSL compiler to check.
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

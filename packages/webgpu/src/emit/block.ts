@@ -2,6 +2,11 @@
  * A tree of lines and blocks of WGSL: a line can be inserted before a loop while its body is being written.
  */
 
+/** A function with a comment above it. */
+export function functionText(comment: string, signature: string, body: Block): string {
+  return `// ${comment}\nfn ${signature} {\n${body.toString()}}`;
+}
+
 /** A sequence of lines and blocks. */
 export class Block {
   readonly #parts: (string | Block)[] = [];

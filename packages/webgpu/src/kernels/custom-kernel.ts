@@ -92,8 +92,9 @@ function customShader(
       return;
     }
     declared.set(operand, name);
+    const type = elementType(operands[operand]!.dtype);
     lines.push(
-      `@group(0) @binding(${bindings.length}) var<storage, ${access[operand]!}> ${name}: array<${elementType(operands[operand]!.dtype)}>;`,
+      `@group(0) @binding(${bindings.length}) var<storage, ${access[operand]!}> ${name}: array<${type}>;`,
     );
     bindings.push({ kind: 'operand', operand, access: access[operand]! });
   };

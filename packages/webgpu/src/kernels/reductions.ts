@@ -155,9 +155,9 @@ class ArgReduceAccumulator implements Accumulator {
   }
   combine(block: Block, [best, at]: readonly string[]): void {
     const isFirst = `((${at!} < ${this.#at}) & !${this.#isBetter(this.#best, best!)})`;
-    const inner = block.open(
-      `if ((${at!} != ${NO_POSITION}) & ((${this.#at} == ${NO_POSITION}) | ${this.#isBetter(best!, this.#best)} | ${isFirst}))`,
-    );
+    const isEmpty = `(${this.#at} == ${NO_POSITION})`;
+    const replaces = `(${isEmpty} | ${this.#isBetter(best!, this.#best)} | ${isFirst})`;
+    const inner = block.open(`if ((${at!} != ${NO_POSITION}) & ${replaces})`);
     inner.line(`${this.#best} = ${best!};`, `${this.#at} = ${at!};`);
   }
   result(): string {

@@ -199,9 +199,8 @@ class ScanWriter {
     scope.block.line(`${name} = ${this.#combine(before, text!)};`);
     if (storesTotals) {
       const running = outer === null ? 'sum' : this.#combine('sum', 'block_sum');
-      scope.block.line(
-        `let total = ${dtype === 'float16' ? this.#expressions.use(castExpression('float32', 'float16', running)) : running};`,
-      );
+      const cast = castExpression(accumulatorDType(dtype), dtype, running);
+      scope.block.line(`let total = ${dtype === 'float16' ? this.#expressions.use(cast) : running};`);
       this.#surroundings.total = { name: 'total', scope };
       this.#expressions.storeAll(stores, scope);
     }
@@ -234,7 +233,8 @@ class ScanWriter {
 
   /** Writes each `sum` to workgroup memory. */
   #shareSums(): void {
-    const declaration = `var<workgroup> sums: array<${valueType(this.#kernel.dtype)}, ${this.#partition.lanes}>;`;
+    const type = valueType(this.#kernel.dtype);
+    const declaration = `var<workgroup> sums: array<${type}, ${this.#partition.lanes}>;`;
     if (this.#declarations.length === 0) this.#declarations.push(declaration);
     this.#body.line('sums[lane] = sum;', 'workgroupBarrier();');
   }

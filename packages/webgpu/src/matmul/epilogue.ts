@@ -3,7 +3,7 @@
  * total, so that its text occurs once, however many elements an invocation has.
  */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
-import { Block } from '../emit/block.ts';
+import { Block, functionText } from '../emit/block.ts';
 import { ExpressionWriter, extentsOf, Scope, type Surroundings } from '../emit/expression-writer.ts';
 import { Operands } from '../emit/operands.ts';
 import { range } from '../emit/axes.ts';
@@ -50,10 +50,11 @@ export function epilogueOf(
   scope.block = body.insertionPoint();
   expressions.storeAll(stores, scope);
   const parameters = axes.map((axis) => `${axisName(axis)}: i32`).join(', ');
+  const signature = `epilogue(${parameters}, total: ${elementType(dtype)})`;
   const first = batch.map((_, axis) => `${axisName(axis)}, `).join('');
   return {
     expressions,
-    declaration: `\n// What is computed from the total of an element, and stored.\nfn epilogue(${parameters}, total: ${elementType(dtype)}) {\n${body.toString()}}`,
+    declaration: `\n${functionText('What is computed from the total of an element, and stored.', signature, body)}`,
     call: (rowText, columnText, total) => `epilogue(${first}${rowText}, ${columnText}, ${total});`,
   };
 }

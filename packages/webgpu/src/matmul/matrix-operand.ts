@@ -4,7 +4,7 @@
  * position is computed before the loop over k. Otherwise a function computes the index of an element.
  */
 import { axisName, coefficientOf, type ContractKernel, type Index } from '@firsthand/compiler';
-import type { Block } from '../emit/block.ts';
+import { Block, functionText } from '../emit/block.ts';
 import { extentsOf, type ExpressionWriter } from '../emit/expression-writer.ts';
 import { indexText } from '../emit/indices.ts';
 import { addText, mulText } from '../emit/text.ts';
@@ -48,7 +48,10 @@ function matrixOperandOf(kernel: ContractKernel, name: MatrixOperand['name']): M
   const parameters = [...batch, axisName(axis), axisName(rank + 2)].map((each) => `${each}: i32`).join(', ');
   const element: MatrixOperand['element'] = (...positions) =>
     `${name}_index(${[...batch, ...positions].join(', ')})`;
-  const declaration = `\n// The index of an element.\nfn ${name}_index(${parameters}) -> i32 {\n  return ${indexText(index, extents)};\n}`;
+  const body = new Block(1);
+  body.line(`return ${indexText(index, extents)};`);
+  const signature = `${name}_index(${parameters}) -> i32`;
+  const declaration = `\n${functionText('The index of an element.', signature, body)}`;
   return { name, operand, index, strides: null, element, declaration };
 }
 

@@ -8,7 +8,7 @@
  *   neighbouring positions read from different banks.
  */
 import { axisName, type ContractKernel } from '@firsthand/compiler';
-import { Block } from '../emit/block.ts';
+import { Block, functionText } from '../emit/block.ts';
 import type { ExpressionWriter } from '../emit/expression-writer.ts';
 import { range } from '../emit/axes.ts';
 import type { MatrixOperand } from './matrix-operand.ts';
@@ -97,7 +97,10 @@ export class SharedTile {
       this.#lineVectors === 1
         ? 'quad'
         : `(quad ^ (position / ${BANKS / this.#lineVectors} % ${this.#lineVectors}))`;
-    return `// The slot of a vector in its buffer.\nfn ${this.name}_slot(position: i32, quad: i32) -> i32 {\n  return ${addText(mulText(this.#lineVectors, 'position'), swizzled)};\n}`;
+    const body = new Block(1);
+    body.line(`return ${addText(mulText(this.#lineVectors, 'position'), swizzled)};`);
+    const signature = `${this.name}_slot(position: i32, quad: i32) -> i32`;
+    return functionText('The slot of a vector in its buffer.', signature, body);
   }
 
   #loadFunction(): string {
@@ -130,7 +133,8 @@ export class SharedTile {
     const parameters = [...kernel.batch.map((_, axis) => axisName(axis)), 'first', 'inner', 'vector']
       .map((name) => `${name}: i32`)
       .join(', ');
-    return `// A vector of the tile that begins at \`first\` and \`inner\`, by its number.\nfn ${this.name}_vector(${parameters}) -> vec4<${type}> {\n${body.toString()}}`;
+    const comment = 'A vector of the tile that begins at `first` and `inner`, by its number.';
+    return functionText(comment, `${this.name}_vector(${parameters}) -> vec4<${type}>`, body);
   }
 
   /** Loads a vector of the tile that begins at position `first` and step `inner`. */

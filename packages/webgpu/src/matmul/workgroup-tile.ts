@@ -125,7 +125,8 @@ export function workgroupTileShader(
     body,
     header: headerOf(
       kernel,
-      `a workgroup has ${rows} × ${columns} sums, an invocation ${perInvocation.rows} × ${perInvocation.columns}; ${depth} steps along k are in workgroup memory`,
+      `a workgroup has ${rows} × ${columns} sums, an invocation ${perInvocation.rows} × ${perInvocation.columns}; ` +
+        `${depth} steps along k are in workgroup memory`,
     ),
     declarations: [
       ...matrices.flatMap(({ declaration }) => declaration ?? []),
