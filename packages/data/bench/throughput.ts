@@ -1,4 +1,4 @@
-// What feeding a network costs: MNIST through a shuffling loader, as it lies (bytes widened to int32) and
+// What feeding a network costs: MNIST through a shuffling loader, as stored (bytes widened to int32) and
 // scaled to float32, and safetensors to and from bytes. A network on a CPU takes in some ten thousand images
 // per second; a loader should be far from mattering.
 import { readFileSync } from 'node:fs';

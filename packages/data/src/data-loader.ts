@@ -68,7 +68,8 @@ export interface DataLoaderState {
  * ```ts
  * import { arange, Generator } from '@firsthand/linalg';
  * import { ArrayDataset, DataLoader } from '@firsthand/data';
- * const loader = new DataLoader(new ArrayDataset({ x: arange(10) }), { batchSize: 4, shuffle: new Generator(1) });
+ * const dataset = new ArrayDataset({ x: arange(10) });
+ * const loader = new DataLoader(dataset, { batchSize: 4, shuffle: new Generator(1) });
  * const sizes = [];
  * for await (const { x } of loader) sizes.push(x.size);
  * console.log(sizes, loader.epoch); // [ 4, 4, 2 ] 1
@@ -183,8 +184,11 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
       );
     }
     if ((generator === null) !== (this.generator === null)) {
-      const [saved, own] = generator === null ? ['in order', 'shuffled'] : ['shuffled', 'in order'];
-      throw otherState(`the state is of examples ${saved}, this loader's come ${own}`, `examples ${own}`);
+      const [saved, current] = generator === null ? ['in order', 'shuffled'] : ['shuffled', 'in order'];
+      throw otherState(
+        `the state is of examples ${saved}, this loader's come ${current}`,
+        `examples ${current}`,
+      );
     }
     restore(new Generator(0), { key, counter: [0, 0] }); // a key is checked as part of a state
     if (this.generator !== null && generator !== null) restore(this.generator, generator);
@@ -249,7 +253,8 @@ export class DataLoader<Name extends string> implements AsyncIterable<Fields<Nam
       (_, i) => order[begin + i]!,
     );
     const loading = loadBatch(this.dataset, indices, { epoch: this.completedEpochs, key: nextKey(this.key) });
-    loading.catch(() => {}); // the loop reports it when it comes to this batch; a loop that ended earlier never does
+    // The loop reports it when it comes to this batch; a loop that ended earlier never does.
+    loading.catch(() => {});
     return loading;
   }
 

@@ -105,13 +105,14 @@ function stackExamples<Name extends string>(examples: readonly Fields<Name>[]): 
 }
 
 /**
- * Examples held in memory: every field is one array whose first axis counts examples. Arrays that `readIdx`
+ * Examples in memory: every field is one array whose first axis counts examples. Arrays that `readIdx`
  * gives are taken as they are and widened to int32 batch by batch, so that bytes stay bytes in memory.
  * @example
  * ```ts
  * import { array } from '@firsthand/linalg';
  * import { ArrayDataset } from '@firsthand/data';
- * const dataset = new ArrayDataset({ point: array([[0, 1], [2, 3], [4, 5]]), label: array([0, 1, 0], { dtype: 'int32' }) });
+ * const points = array([[0, 1], [2, 3], [4, 5]]);
+ * const dataset = new ArrayDataset({ point: points, label: array([0, 1, 0], { dtype: 'int32' }) });
  * const { point, label } = dataset.batch([2, 0]);
  * console.log(point.toArray(), label.toArray()); // [ [ 4, 5 ], [ 0, 1 ] ] [ 0, 0 ]
  * ```
@@ -213,14 +214,15 @@ export interface ExampleContext {
  * A dataset seen through a function of its batches: scaling, types. For augmentation see `mapExamples`.
  * @param dataset what is seen
  * @param transform from a batch to a batch of as many examples; it must treat examples independently, since
- *   batches may be of any size. Random
- *   numbers come from its context: those of a generator of your own depend on which batches were prefetched, and do not resume exactly.
+ *   batches may be of any size. Random numbers come from its context: those of another generator depend on
+ *   which batches were prefetched, and do not resume exactly.
  * @returns a dataset of the same length
  * @example
  * ```ts
  * import { array, div } from '@firsthand/linalg';
  * import { ArrayDataset, mapDataset } from '@firsthand/data';
- * const bytes = new ArrayDataset({ image: { dtype: 'uint8', shape: [2, 2], data: Uint8Array.of(0, 51, 102, 255) } });
+ * const data = Uint8Array.of(0, 51, 102, 255);
+ * const bytes = new ArrayDataset({ image: { dtype: 'uint8', shape: [2, 2], data } });
  * const scaled = mapDataset(bytes, ({ image }) => ({ image: div(image.astype('float64'), 255) }));
  * console.log((await scaled.get(1)).image.toArray()); // [ 0.4, 1 ]
  * ```
@@ -257,7 +259,9 @@ export function mapDataset<From extends string, To extends string>(
  * import { add, arange } from '@firsthand/linalg';
  * import { ArrayDataset, DataLoader, mapExamples } from '@firsthand/data';
  * const clean = new ArrayDataset({ x: arange(6).reshape([3, 2]) });
- * const noisy = mapExamples(clean, ({ x }, { generator }) => ({ x: add(x, generator.normal(x.shape, { std: 0.1 })) }));
+ * const noisy = mapExamples(clean, ({ x }, { generator }) => {
+ *   return { x: add(x, generator.normal(x.shape, { std: 0.1 })) };
+ * });
  * const loader = new DataLoader(noisy, { batchSize: 2, seed: 7 });
  * for await (const { x } of loader) console.log(x.shape);
  * ```

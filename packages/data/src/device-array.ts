@@ -14,7 +14,8 @@ export interface DeviceArray {
 
 /** Whether an array's elements have to be read from a device. */
 export function isDeviceArray(array: FileArray | NDArray | DeviceArray): array is DeviceArray {
-  return typeof (array as DeviceArray | null | undefined)?.data === 'function'; // what is no array at all is refused by the writer
+  // What is no array at all is refused by the writer.
+  return typeof (array as DeviceArray | null | undefined)?.data === 'function';
 }
 
 /** The same entries in host memory. All reads are enqueued at the call, so later updates do not show. */

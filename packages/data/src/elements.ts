@@ -12,8 +12,8 @@ export type ByteOrder = 'little' | 'big';
 
 const HOST_ORDER: ByteOrder = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 'little' : 'big';
 
-/** Where elements lie in a file. */
-export interface ElementsPlace {
+/** The location of elements in a file. */
+export interface ElementsLocation {
   /** the whole file */
   readonly bytes: Uint8Array;
   /** bytes from its start to the first element */
@@ -32,17 +32,17 @@ export interface ElementsPlace {
  * Reads elements. The result may share the file's memory.
  * @throws FormatError if a bool is neither 0 nor 1, or a 64-bit integer does not fit in 32 bits
  */
-export function readElements(place: ElementsPlace): FileData {
-  switch (place.dtype) {
+export function readElements(location: ElementsLocation): FileData {
+  switch (location.dtype) {
     case 'bfloat16':
-      return readBFloat16(place);
+      return readBFloat16(location);
     case 'int64':
     case 'uint64':
-      return readInteger64(place, place.dtype);
+      return readInteger64(location, location.dtype);
     case 'bool':
-      return readBool(place);
+      return readBool(location);
     default:
-      return readRaw(place, place.dtype);
+      return readRaw(location, location.dtype);
   }
 }
 
@@ -54,7 +54,7 @@ export function writeElements(target: Uint8Array, begin: number, array: FileArra
   writeRaw(target, begin, data, order);
 }
 
-function readRaw({ bytes, begin, count, order }: ElementsPlace, dtype: FileDType): FileData {
+function readRaw({ bytes, begin, count, order }: ElementsLocation, dtype: FileDType): FileData {
   const { constructor: Storage, bytes: width } = FILE_DTYPES[dtype];
   const start = bytes.byteOffset + begin;
   const orderFits = width === 1 || order === HOST_ORDER;
@@ -82,14 +82,14 @@ function reverseEach(bytes: Uint8Array, width: number): void {
   }
 }
 
-function readBool(place: ElementsPlace): FileData {
-  const values = readRaw(place, 'bool');
+function readBool(location: ElementsLocation): FileData {
+  const values = readRaw(location, 'bool');
   const wrong = values.findIndex((value) => value > 1);
   if (wrong >= 0) {
-    const problem = `${place.part}a bool is 0 or 1, element ${wrong} is ${values[wrong]}`;
+    const problem = `${location.part}a bool is 0 or 1, element ${wrong} is ${values[wrong]}`;
     throw new FormatError(
-      { operation: place.operation, problem, expected: '0 or 1' },
-      { offset: place.begin + wrong },
+      { operation: location.operation, problem, expected: '0 or 1' },
+      { offset: location.begin + wrong },
     );
   }
   return values;
@@ -99,8 +99,8 @@ function readBool(place: ElementsPlace): FileData {
  * A bfloat16 is the upper half of a float32: sign, the same 8 bits of exponent, and 7 of the 23 bits of
  * fraction.
  */
-function readBFloat16(place: ElementsPlace): Float32Array {
-  const upper = readRaw(place, 'uint16'); // two bytes per element, as bfloat16
+function readBFloat16(location: ElementsLocation): Float32Array {
+  const upper = readRaw(location, 'uint16'); // two bytes per element, as bfloat16
   const bits = new Uint32Array(upper.length);
   for (let i = 0; i < bits.length; i++) bits[i] = upper[i]! << 16;
   return new Float32Array(bits.buffer);
@@ -126,7 +126,7 @@ function bfloat16Bits(data: FileData): Uint16Array {
 }
 
 function readInteger64(
-  { bytes, begin, count, order, operation, part }: ElementsPlace,
+  { bytes, begin, count, order, operation, part }: ElementsLocation,
   dtype: 'int64' | 'uint64',
 ): FileData {
   const view = new DataView(bytes.buffer, bytes.byteOffset + begin, count * 8);

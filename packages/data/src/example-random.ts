@@ -8,14 +8,14 @@ import { Generator, philox4x32 } from '@firsthand/linalg';
 /** Two 32-bit words, of which Philox makes random numbers. */
 export type Key = readonly [number, number];
 
-/** In which epoch examples are asked for, and the key of that loader's random numbers: plain data. */
+/** The epoch in which examples are requested, and the key of that loader's random numbers: plain data. */
 export interface EpochContext {
   /** counted from 0 */
   readonly epoch: number;
   readonly key: Key;
 }
 
-/** The context of examples that are asked for outside of any loader. */
+/** The context of examples that are requested outside of any loader. */
 export const NO_EPOCH: EpochContext = { epoch: 0, key: [0, 0] };
 
 const TWO_32 = 2 ** 32;

@@ -54,7 +54,7 @@ export interface FileDTypeInfo {
   readonly memory: DType;
 }
 
-/** The facts of each element type of files, in one place. */
+/** The traits of each element type of files. */
 export const FILE_DTYPES: { readonly [K in FileDType]: FileDTypeInfo } = {
   float64: { bytes: 8, constructor: Float64Array, memory: 'float64' },
   float32: { bytes: 4, constructor: Float32Array, memory: 'float32' },

@@ -97,7 +97,8 @@ export class JsonCursor {
     if (close >= this.end) throw this.error('a string without an end', 'a closing quote', begin);
     this.position = close + 1;
     try {
-      return JSON.parse(decoder.decode(this.bytes.subarray(open, close + 1))) as string; // quoted from end to end: JSON.parse gives a string or throws
+      // Quoted from end to end: JSON.parse gives a string or throws.
+      return JSON.parse(decoder.decode(this.bytes.subarray(open, close + 1))) as string;
     } catch {
       throw this.error('a string that is not valid UTF-8 and JSON', 'valid UTF-8 and JSON', open);
     }

@@ -66,10 +66,10 @@ interface Entry {
 }
 
 /**
- * Reads a safetensors file. Data is not copied where it can be used as it lies: an entry's `data` is then a
- * view of the file's bytes, and shows later changes to them. bfloat16 becomes float32 (twice the bytes), and
- * int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype` stays the file's. float16
- * stays as its bits.
+ * Reads a safetensors file. Data is not copied where it can be used as it is stored: an entry's `data` is
+ * then a view of the file's bytes, and shows later changes to them. bfloat16 becomes float32 (twice the
+ * bytes), and int64 and uint64 become int32 and uint32, range-checked; the entry's `dtype` stays the file's.
+ * float16 stays as its bits.
  * @param file the whole file
  * @throws FormatError with the byte offset of the first thing that is not as the format says, or that has a
  *   dtype this reader lacks (8-bit floats and smaller);
@@ -80,7 +80,8 @@ interface Entry {
  * import { readSafetensors, writeSafetensors } from '@firsthand/data';
  * const file = writeSafetensors(new Map([['bias', array([0.5, -1])]]), new Map([['step', '100']]));
  * const { tensors, metadata } = readSafetensors(file);
- * console.log([...tensors].map(([name, tensor]) => [name, array(tensor).toArray()])); // [ [ 'bias', [ 0.5, -1 ] ] ]
+ * const lists = [...tensors].map(([name, tensor]) => [name, array(tensor).toArray()]);
+ * console.log(lists); // [ [ 'bias', [ 0.5, -1 ] ] ]
  * console.log(metadata.get('step')); // 100
  * ```
  */

@@ -190,19 +190,19 @@ function textKind(bytes: Uint8Array): Kind | null {
   };
 }
 
-/** What the readers call what they read, as the table of signatures does. */
-export type OwnKind = 'an idx file (MNIST)' | 'a safetensors file';
+/** The kinds of files that are read, by their names in the table of signatures. */
+export type FileKind = 'an idx file (MNIST)' | 'a safetensors file';
 
 /**
- * The error that a file does not begin as its format says.
+ * The error of a file that does not begin as its format requires.
  * @param operation the reader
- * @param own the kind that it reads
- * @param facts what is wrong with the file if it is of that kind, which is said where nobody knows another,
- *   and what was expected there
+ * @param kind the kind that it reads
+ * @param facts what is wrong with the file if it is of that kind, which is the message if no other kind is
+ *   recognised, and what was expected there
  */
 export function notOfKind(
   operation: string,
-  own: OwnKind,
+  kind: FileKind,
   bytes: Uint8Array,
   { problem, expected }: { readonly problem: string; readonly expected: string },
   offset: number,
@@ -211,16 +211,16 @@ export function notOfKind(
     const remedy = 'the download failed, or it was never written';
     return new FormatError({ operation, problem: `${problem}: it is empty`, expected, remedy }, { offset });
   }
-  const found = SIGNATURES.find(({ name, matches }) => name !== own && matches(bytes)) ?? textKind(bytes);
+  const found = SIGNATURES.find(({ name, matches }) => name !== kind && matches(bytes)) ?? textKind(bytes);
   if (found === null) return new FormatError({ operation, problem, expected }, { offset });
   return new FormatError(
-    { operation, problem: `this is ${found.name}, not ${own}`, expected: own, remedy: found.remedy },
+    { operation, problem: `this is ${found.name}, not ${kind}`, expected: kind, remedy: found.remedy },
     { offset },
   );
 }
 
 /**
- * The bytes of a file, however they are held.
+ * The bytes of a file, in any container.
  * @throws FirsthandError for what holds no bytes, such as a path, a promise or a Blob
  */
 export function bytesOf(operation: string, file: Uint8Array | ArrayBuffer): Uint8Array {

@@ -1,4 +1,4 @@
-// Every function, class and method that people call, held to the convention: an option that does not exist
+// Every function, class and method that people call, follows the convention: an option that does not exist
 // and an argument too many are errors that name the right call.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

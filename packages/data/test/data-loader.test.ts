@@ -64,7 +64,8 @@ describe('an epoch', () => {
       counts.set(order, (counts.get(order) ?? 0) + 1);
     }
     expect(counts.size).toBe(6);
-    for (const count of counts.values()) expect(Math.abs(count - 200)).toBeLessThan(60); // 200 ± 4.6 standard deviations
+    // 200 ± 4.6 standard deviations
+    for (const count of counts.values()) expect(Math.abs(count - 200)).toBeLessThan(60);
   });
 });
 
@@ -229,12 +230,12 @@ describe('random numbers of examples', () => {
     expect(await drawn(new DataLoader(random(11), { batchSize: 3, seed: 6 }))).not.toEqual(expected);
   });
 
-  it('are those of the shuffling generator’s seed where no other is given, and never its own numbers', async () => {
+  it('are those of the shuffling generator’s seed by default, and never its own numbers', async () => {
     const shuffled = await drawn(new DataLoader(random(5), { batchSize: 2, shuffle: new Generator(5) }));
     const seeded = await drawn(new DataLoader(random(5), { batchSize: 2, seed: 5n }));
     expect(shuffled).toEqual(seeded);
-    const own = new Generator(5);
-    const streams = [own, own.split(), own.split()]
+    const generator = new Generator(5);
+    const streams = [generator, generator.split(), generator.split()]
       .map((stream) => stream.uniform([100]).toArray() as number[])
       .flat();
     expect(streams.filter((number) => [...seeded.values()].includes(number))).toEqual([]);
@@ -289,7 +290,7 @@ describe('random numbers of examples', () => {
 });
 
 describe('prefetch', () => {
-  /** A dataset that answers later, last asked first, and records how many questions are open. */
+  /** A dataset that answers later, last request first, and records the number of open requests. */
   function slow(length: number): { dataset: Dataset<'x'>; mostOpen: () => number } {
     let open = 0;
     let most = 0;

@@ -36,12 +36,12 @@ export function fileArray(dtype: FileDType): fc.Arbitrary<FileArray> {
  * half is zero.
  */
 function decode(dtype: FileDType, bytes: Uint8Array): FileData {
-  const own = Uint8Array.from(bytes, (byte, i) => {
+  const elements = Uint8Array.from(bytes, (byte, i) => {
     if (dtype === 'bool') return byte & 1;
     return dtype === 'bfloat16' && i % 4 < 2 ? 0 : byte;
   });
   const { constructor } = FILE_DTYPES[dtype];
-  return new constructor(own.buffer, 0, own.length / constructor.BYTES_PER_ELEMENT);
+  return new constructor(elements.buffer, 0, elements.length / constructor.BYTES_PER_ELEMENT);
 }
 
 /** Every element type of files. */

@@ -2,7 +2,7 @@
  * Hostile files: valid ones, mutated. Whatever the bytes, a reader returns arrays that are consistent, or
  * throws a FormatError that names a byte of the file; it never throws anything else, never allocates more
  * than a small multiple of the file, and never takes long. Every typed array and buffer is counted: the
- * readers are loaded with constructors that add up what they are asked for.
+ * readers are loaded with constructors that add up the requested bytes.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -22,7 +22,7 @@ const COUNTED = [
 ] as const;
 const MILLISECONDS_PER_FILE = 1000;
 
-let allocated = 0; // bytes asked for since it was last set to 0
+let allocated = 0; // bytes requested since it was last set to 0
 let data: typeof Data;
 
 beforeAll(async () => {
@@ -109,17 +109,17 @@ const headerMutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc
         ),
       )
       .map(([which, number]) => (header: string) => {
-        const places = [...header.matchAll(/\d+/g)];
-        const place = places[which % Math.max(1, places.length)];
-        return place === undefined
+        const numbers = [...header.matchAll(/\d+/g)];
+        const found = numbers[which % Math.max(1, numbers.length)];
+        return found === undefined
           ? header
-          : header.slice(0, place.index) + number + header.slice(place.index + place[0].length);
+          : header.slice(0, found.index) + number + header.slice(found.index + found[0].length);
       }),
     fc.tuple(fc.nat(), fc.nat()).map(([a, b]) => (header: string) => {
-      const places = [...header.matchAll(/"data_offsets":\[\d+,\d+\]/g)].map((match) => match[0]);
+      const numbers = [...header.matchAll(/"data_offsets":\[\d+,\d+\]/g)].map((match) => match[0]);
       const [first, second] = [
-        places[a % Math.max(1, places.length)],
-        places[b % Math.max(1, places.length)],
+        numbers[a % Math.max(1, numbers.length)],
+        numbers[b % Math.max(1, numbers.length)],
       ];
       return first === undefined || second === undefined ? header : header.replace(first, second);
     }),
@@ -129,16 +129,16 @@ const headerMutation: fc.Arbitrary<(bytes: number[]) => number[]> = fc
         fc.constantFrom('"BOOL"', '"F64"', '"I64"', '"U64"', '"BF16"', '"F8_E5M2"', '"__proto__"'),
       )
       .map(([which, name]) => (header: string) => {
-        const places = [...header.matchAll(/"(?:[FIU]\d+|BF16|BOOL)"/g)];
-        const place = places[which % Math.max(1, places.length)];
-        return place === undefined
+        const numbers = [...header.matchAll(/"(?:[FIU]\d+|BF16|BOOL)"/g)];
+        const found = numbers[which % Math.max(1, numbers.length)];
+        return found === undefined
           ? header
-          : header.slice(0, place.index) + name + header.slice(place.index + place[0].length);
+          : header.slice(0, found.index) + name + header.slice(found.index + found[0].length);
       }),
     fc.constant((header: string) => header.replace(/\{("[^"]*":\{[^}]*\})/, '{$1,$1')),
     fc.tuple(fc.nat(), fc.constantFrom('[', '{"a":', '"')).map(([at, open]) => (header: string) => {
-      const place = at % (header.length + 1);
-      return header.slice(0, place) + open.repeat(20_000) + header.slice(place);
+      const found = at % (header.length + 1);
+      return header.slice(0, found) + open.repeat(20_000) + header.slice(found);
     }),
   )
   .map((change) => (bytes: number[]) => {

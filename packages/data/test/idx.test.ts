@@ -1,6 +1,5 @@
 /**
- * idx files: bytes written out by hand, round trips for every type, alignment, and every way in which a
- * header can lie.
+ * idx files: handwritten bytes, round trips for every type, alignment, and every kind of false header.
  */
 import { arange, array, DTypeError, ShapeError } from '@firsthand/linalg';
 import fc from 'fast-check';

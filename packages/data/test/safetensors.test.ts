@@ -1,6 +1,6 @@
 /**
  * safetensors: a file of the reference implementation, its exact bytes again on writing, round trips of every
- * dtype, and headers that lie.
+ * dtype, and false headers.
  */
 import { readFileSync } from 'node:fs';
 import { arange, array, DTypeError, FirsthandError, type NDArray, ShapeError } from '@firsthand/linalg';

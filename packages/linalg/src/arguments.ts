@@ -38,7 +38,8 @@ export const REDUCE_KEYS: OptionKeys<ReduceOptions> = { axis: true, keepDims: 'b
  * @example
  * ```ts
  * import { axisOptions, REDUCE_KEYS } from '@firsthand/linalg';
- * console.log(axisOptions('sum', 1, REDUCE_KEYS), axisOptions('sum', { axis: 1, keepDims: true }, REDUCE_KEYS)); // { axis: 1 } { axis: 1, keepDims: true }
+ * console.log(axisOptions('sum', 1, REDUCE_KEYS)); // { axis: 1 }
+ * console.log(axisOptions('sum', { axis: 1, keepDims: true }, REDUCE_KEYS)); // { axis: 1, keepDims: true }
  * ```
  */
 export function axisOptions<O extends AxisOptions>(
@@ -123,7 +124,8 @@ export type ShapeAndOptions<O extends object> =
 export function readSizes(operation: string, sizes: readonly unknown[]): readonly number[] {
   const list: unknown = sizes.length === 1 && Array.isArray(sizes[0]) ? sizes[0] : sizes;
   const wrong: unknown = (list as readonly unknown[]).find((size) => typeof size !== 'number');
-  if (wrong === undefined && !(list as readonly unknown[]).includes(undefined)) return list as Shape; // [undefined].find(…) is undefined too
+  // [undefined].find(…) is undefined too.
+  if (wrong === undefined && !(list as readonly unknown[]).includes(undefined)) return list as Shape;
   throw new ShapeError({
     operation,
     problem: `${describeValue(wrong)} is no size`,

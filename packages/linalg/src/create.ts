@@ -53,7 +53,8 @@ export type Data = NestedData | ArrayData;
  * import { array } from '@firsthand/linalg';
  * console.log(array([[1, 2], [3, 4]]).shape); // [ 2, 2 ]
  * console.log(array(new Int32Array(6), { shape: [2, 3] }).dtype); // int32
- * console.log(array({ data: Uint8Array.of(0, 255), shape: [2, 1], dtype: 'uint8' }).toArray()); // [ [ 0 ], [ 255 ] ]
+ * const bytes = array({ data: Uint8Array.of(0, 255), shape: [2, 1], dtype: 'uint8' });
+ * console.log(bytes.toArray()); // [ [ 0 ], [ 255 ] ]
  * ```
  */
 export function array(data: Data, options?: DataOptions): NDArray {
@@ -224,7 +225,8 @@ export function readRange<O extends RangeOptions>(
  * @example
  * ```ts
  * import { arange } from '@firsthand/linalg';
- * console.log(arange(3).toArray(), arange(1, 2, 0.5, { dtype: 'float64' }).toArray()); // [ 0, 1, 2 ] [ 1, 1.5 ]
+ * console.log(arange(3).toArray()); // [ 0, 1, 2 ]
+ * console.log(arange(1, 2, 0.5, { dtype: 'float64' }).toArray()); // [ 1, 1.5 ]
  * ```
  */
 export function arange(...rangeAndOptions: RangeArguments<RangeOptions>): NDArray {
@@ -264,7 +266,7 @@ export function linspace(start: number, stop: number, count: number, options?: D
   return NDArray.packed(data, [count], dtype);
 }
 
-/** The number that lies i of `last` equal steps from one end of an interval toward the other. */
+/** The number i of `last` equal steps from one end of an interval toward the other. */
 function spaced(from: number, to: number, i: number, last: number): number {
   if (i === 0) return from;
   // Multiplied first: whole numbers stay exact.

@@ -78,20 +78,21 @@ function readArrayData(
   { data, shape, dtype: named }: ArrayData,
   { dtype, copy }: ReadOptions,
 ): Elements {
-  if (sizeOf(shape) !== data.length) {
+  const size = sizeOf(shape);
+  if (size !== data.length) {
     throw new ShapeError({
       operation,
-      problem: `${data.length} elements do not fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
+      problem: `${data.length} elements do not fill shape ${formatShape(shape)}, which holds ${size}`,
       operands: [{ shape, dtype: named }],
-      expected: `${sizeOf(shape)} elements`,
+      expected: `${size} elements`,
     });
   }
-  const own = Object.hasOwn(DTYPES, named)
+  const storedAs = Object.hasOwn(DTYPES, named)
     ? (named as DType)
     : data instanceof Uint16Array
       ? 'int32'
       : undefined;
-  const read = readTyped(operation, data, { dtype: own, copy });
+  const read = readTyped(operation, data, { dtype: storedAs, copy });
   return dtype === undefined || dtype === read.dtype
     ? { ...read, shape }
     : { data: convert(read.data, read.dtype, dtype), shape, dtype };
@@ -112,7 +113,7 @@ function readTyped(operation: string, data: TypedData, { dtype, copy }: ReadOpti
     const elements = data as TypedArray;
     return { data: copy ? elements.slice() : elements, shape, dtype: stored };
   }
-  const own = stored ?? 'int32';
+  const storedAs = stored ?? 'int32';
   if (stored === null && !isSmallInteger(data)) {
     throw new DTypeError({
       operation,
@@ -121,11 +122,11 @@ function readTyped(operation: string, data: TypedData, { dtype, copy }: ReadOpti
       remedy: 'convert it, as with Float32Array.from(data, Number)',
     });
   }
-  const values = allocate(own, data.length);
+  const values = allocate(storedAs, data.length);
   values.set(data);
-  return dtype === undefined || dtype === own
-    ? { data: values, shape, dtype: own }
-    : { data: convert(values, own, dtype), shape, dtype };
+  return dtype === undefined || dtype === storedAs
+    ? { data: values, shape, dtype: storedAs }
+    : { data: convert(values, storedAs, dtype), shape, dtype };
 }
 
 /**

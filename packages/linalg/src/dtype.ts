@@ -1,7 +1,7 @@
 /**
- * The six element types, and how each lies in memory. JavaScript has no array of booleans and Node 20 none of
- * float16, so bool is a byte that is 0 or 1 and float16 is its 16 bits; everything else is the typed array of
- * the same name.
+ * The six element types and their storage. JavaScript has no array of booleans and Node 20 none of float16,
+ * so bool is stored as bytes 0 or 1 and float16 as its 16 bits; the others in the typed array of the same
+ * name.
  */
 import { ShapeError } from './errors.ts';
 import { fromFloat16Bits, toFloat16Bits } from './float16.ts';
@@ -33,7 +33,7 @@ export interface DTypeInfo {
   readonly constructor: new (length: number) => TypedArray<ArrayBuffer>;
 }
 
-/** The facts of each element type, in one place. */
+/** The traits of each element type. */
 export const DTYPES: { readonly [K in DType]: DTypeInfo } = {
   float32: { bytes: 4, isFloat: true, constructor: Float32Array },
   float64: { bytes: 8, isFloat: true, constructor: Float64Array },

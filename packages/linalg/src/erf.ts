@@ -1,5 +1,5 @@
 /**
- * The error function, erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, to within one unit in the last place of a double, and the
+ * The error function, erf(x) = 2/√π ∫₀ˣ e^(−t²) dt, to within one ulp of a double, and the
  * normal distribution function to within a few. Four rational approximations P/Q, one per range of |x|;
  * method and coefficients are those of fdlibm's s_erf.c (Copyright 1993 Sun Microsystems, Inc., freely
  * granted provided that this notice is preserved). Polynomials by Horner's rule, highest power first.
@@ -35,12 +35,13 @@ export function erf(x: number): number {
 /**
  * Φ(x) = ½(1 + erf(x/√2)) = 1/√2π ∫ e^(−t²/2) dt up to x: 0 at −∞, 1 at ∞, NaN at NaN. Below 0 it is half the
  * complement of erf, of which no digits cancel, and whose exponential is of x itself: rounding x/√2 would
- * cost x² units in the last place.
+ * cost x² ulps.
  */
 export function normalCdf(x: number): number {
   const a = Math.abs(x) * Math.SQRT1_2;
   if (a < 0.84375) return 0.5 + 0.5 * erf(x * Math.SQRT1_2);
-  const upper = a < 1.25 ? 0.5 * (1 - nearOne(a - 1)) : 0.5 * normalComplement(Math.abs(x)); // NaN arrives here
+  // NaN arrives here.
+  const upper = a < 1.25 ? 0.5 * (1 - nearOne(a - 1)) : 0.5 * normalComplement(Math.abs(x));
   return x < 0 ? upper : 1 - upper;
 }
 

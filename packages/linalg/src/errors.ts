@@ -74,7 +74,7 @@ export class FirsthandError extends Error {
   readonly operation: string | null;
   /** the operands that did not fit; empty where it is not about operands */
   readonly operands: readonly ErrorOperand[];
-  /** what was expected in their place, or null */
+  /** what was expected instead, or null */
   readonly expected: string | null;
   /**
    * the part of a model in which it happened, `blocks.0.fc1 (Linear)`, or null; the message begins with it
@@ -103,7 +103,8 @@ export class FirsthandError extends Error {
    * an earlier one.
    */
   locate(scope: string): void {
-    const { message, stack } = this; // the stack first: engines write the message into it when it is read, and only once
+    // The stack first: engines write the message into it when it is read, and only once.
+    const { message, stack } = this;
     this.message = `${scope}: ${this.scope === null ? message : message.slice(`${this.scope}: `.length)}`;
     this.scope = scope;
     if (stack !== undefined) this.stack = stack.replace(message, () => this.message);

@@ -9,9 +9,9 @@ export type FloatType = Extract<DType, `float${string}`>;
 
 /** The number of the type that is nearest to x. */
 export function roundToFloat(x: number, dtype: FloatType): number {
-  const cell = allocate(dtype, 1);
-  cell[0] = encode[dtype](x);
-  return decode(dtype, cell[0]);
+  const element = allocate(dtype, 1);
+  element[0] = encode[dtype](x);
+  return decode(dtype, element[0]);
 }
 
 /**
@@ -19,9 +19,9 @@ export function roundToFloat(x: number, dtype: FloatType): number {
  * the subnormal ones included.
  */
 function neighbour(x: number, dtype: FloatType, direction: 1 | -1): number {
-  const cell = allocate(dtype, 1);
-  cell[0] = encode[dtype](x === 0 ? 0 : x);
-  const { buffer } = cell;
+  const element = allocate(dtype, 1);
+  element[0] = encode[dtype](x === 0 ? 0 : x);
+  const { buffer } = element;
   const bits =
     dtype === 'float16'
       ? new Int16Array(buffer)
@@ -30,12 +30,12 @@ function neighbour(x: number, dtype: FloatType, direction: 1 | -1): number {
         : new BigInt64Array(buffer);
   if (x === 0) {
     bits[0] = bits instanceof BigInt64Array ? 1n : 1;
-    return direction * decode(dtype, cell[0]);
+    return direction * decode(dtype, element[0]);
   }
   const step = x > 0 === direction > 0 ? 1 : -1;
   if (bits instanceof BigInt64Array) bits[0]! += BigInt(step);
   else bits[0]! += step;
-  return decode(dtype, cell[0]);
+  return decode(dtype, element[0]);
 }
 
 /**

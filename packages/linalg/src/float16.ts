@@ -24,8 +24,10 @@ export function toFloat16Bits(x: number): number {
   const magnitude = Math.abs(x);
   if (magnitude >= 65520) return sign | 0x7c00;
   if (magnitude < 2 ** -14) return sign | roundHalfEven(magnitude * 2 ** 24);
-  const exponent = Math.floor(Math.log2(magnitude)); // one too high just below a power of two, to which such a number is rounded anyway
-  const significand = roundHalfEven(magnitude * 2 ** (10 - exponent)); // in [1024, 2048]; 2048 carries into the exponent below
+  // One too high just below a power of two, to which such a number is rounded anyway.
+  const exponent = Math.floor(Math.log2(magnitude));
+  // In [1024, 2048]; 2048 carries into the exponent below.
+  const significand = roundHalfEven(magnitude * 2 ** (10 - exponent));
   return sign | (((exponent + 15) << 10) + significand - 1024);
 }
 

@@ -12,7 +12,7 @@ import { sizeOf, type Shape } from './shape.ts';
 export type Nested = number | boolean | readonly Nested[];
 
 /** The elements of a packed array as nested JavaScript arrays. */
-export function nest(data: TypedArray, shape: Shape, dtype: DType): Nested {
+export function nested(data: TypedArray, shape: Shape, dtype: DType): Nested {
   const read = (position: number): Nested =>
     dtype === 'bool' ? data[position] !== 0 : decode(dtype, data[position]!);
   const build = (axis: number, position: number, span: number): Nested => {
@@ -53,7 +53,7 @@ export function formatArray(x: Strided, dtype: DType): string {
   return render(0, 0);
 }
 
-/** All indices of an axis, or those at its ends with null for what lies between. */
+/** All indices of an axis, or those at its ends with null for the indices between. */
 function shownIndices(length: number, summarize: boolean): (number | null)[] {
   const all = Array.from({ length: summarize ? Math.min(length, 2 * EDGE_ITEMS) : length }, (_, i) => i);
   if (!summarize || length <= 2 * EDGE_ITEMS) return all;

@@ -97,8 +97,8 @@ function gatherRow(
 
 /**
  * A copy of `base` with y[…, index[…, i, …], …] set to, or increased by, source[…, i, …], in row-major order
- * of the index: of several sets to one place the last wins, and adds accumulate in double precision, rounded
- * once at the end.
+ * of the index: of several sets of one element the last wins, and adds accumulate in double precision,
+ * rounded once at the end.
  * @param mode 'set' or 'add'
  * @param index int32 or uint32, of base's shape but for the axis; what it puts out of range is dropped
  * @param source of the index's shape and base's type
@@ -123,9 +123,10 @@ export function scatter(
   }
   if (mode === 'add') checkDomain('scatter', base, 'number');
   if (source.ndim !== index.ndim || !source.shape.every((length, k) => length === index.shape[k])) {
+    const [given, expected] = [formatShape(source.shape), formatShape(index.shape)];
     throw new ShapeError({
       operation: 'scatter',
-      problem: `source ${formatShape(source.shape)} and index ${formatShape(index.shape)} must have one shape`,
+      problem: `source ${given} and index ${expected} must have one shape`,
       operands: [base, index, source],
       expected: 'a source of the shape of the index',
     });

@@ -155,8 +155,8 @@ export class Generator {
   }
 
   /**
-   * Uniform numbers in [low, high), of which `high` never comes out: where rounding to the type would leave
-   * the interval, the number next to it inside takes its place.
+   * Uniform numbers in [low, high), which never give `high`: a number that rounds to a value outside of the
+   * interval becomes the nearest one inside.
    * @param options.low 0 if not given
    * @param options.high 1 if not given; where it equals `low`, all numbers are `low`
    * @param options.dtype float32 if not given

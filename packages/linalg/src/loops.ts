@@ -1,12 +1,12 @@
 /**
- * How every kernel walks its arrays. Axes that lie evenly spaced in all operands at once merge into one, so
- * that a contiguous array of any shape becomes a single row; what remains is an inner row with one stride per
- * operand, which the kernel runs, and an odometer over the outer axes.
+ * Iteration over strided arrays. Axes that are evenly spaced in all operands merge into one, so that a
+ * contiguous array of any shape becomes a single row. A kernel runs over an inner row with one stride per
+ * operand; an odometer counts the outer axes.
  */
 import { wordsOf, type TypedArray } from './dtype.ts';
 import { rowMajorStrides, sizeOf, type Shape } from './shape.ts';
 
-/** Where an array's elements lie: what a kernel needs to know of it. */
+/** The layout of an array's elements, for kernels. */
 export interface Strided {
   readonly data: TypedArray;
   readonly shape: Shape;
@@ -77,7 +77,7 @@ export function forEachIndex(
 
 /**
  * Calls `row(length, offsets, steps)` once per inner row of the merged index space; along it, operand k's
- * elements lie at `offsets[k] + i·steps[k]`. Rows come in row-major order.
+ * elements are at `offsets[k] + i·steps[k]`. Rows come in row-major order.
  */
 export function forEachRow(
   shape: Shape,

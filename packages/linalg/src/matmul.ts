@@ -50,7 +50,8 @@ export function matmul(a: NDArray, b: NDArray): NDArray {
   const batch = broadcastArrays('matmul', operands, [left.shape.slice(0, -2), right.shape.slice(0, -2)]);
   const data = allocate(left.dtype, sizeOf(batch) * rows * columns, 'matmul');
   if (right.ndim === 2 && left.ndim > 2) {
-    multiplyBatch([], left.reshape([sizeOf(batch) * rows, inner]), right, data); // one tall product: B is packed once
+    // One tall product: B is packed once.
+    multiplyBatch([], left.reshape([sizeOf(batch) * rows, inner]), right, data);
   } else {
     multiplyBatch(batch, left, right, data);
   }

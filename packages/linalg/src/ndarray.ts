@@ -16,7 +16,7 @@ import {
 import { type ArrayData, type Elements, type NestedData, readData } from './data.ts';
 import { checkDType, convert, decode, DTYPES, encode, type DType, type TypedArray } from './dtype.ts';
 import { printable, ShapeError } from './errors.ts';
-import { formatArray, nest, type Nested } from './format.ts';
+import { formatArray, nested, type Nested } from './format.ts';
 import { copyInto, pack, type Strided } from './loops.ts';
 import { checkNumber, checkOptions, describeValue, isPlain, type OptionKeys } from './options.ts';
 import {
@@ -88,7 +88,7 @@ export class NDArray implements Strided {
 
   /**
    * An array over existing storage, which it shares.
-   * @throws ShapeError if an element would lie outside `data`, or `data` is not the storage of `dtype`
+   * @throws ShapeError if an element is outside `data`, or `data` is not the storage of `dtype`
    */
   static fromParts(
     data: TypedArray,
@@ -271,7 +271,7 @@ export class NDArray implements Strided {
   }
 
   /**
-   * The part of the array that lies in the given ranges, as a view. Axes without a range are kept whole.
+   * The slice of the array by the given ranges, as a view. Axes without a range are whole.
    * @param ranges one per leading axis
    * @throws ShapeError if there are more ranges than axes, a bound is not a whole number, or a step is 0
    * @example
@@ -285,12 +285,9 @@ export class NDArray implements Strided {
     if (ranges.length > this.ndim) {
       throw this.countError('slice', ranges.length, 'ranges', `at most ${this.ndim}`);
     }
-    // A number would be an index, which drops its axis.
-    for (const range of ranges) checkOptions('slice', range ?? {}, RANGE_KEYS);
-    return this.indexed(
-      'slice',
-      ranges.map((range) => checkOptions('slice', range ?? {}, RANGE_KEYS)), // a number, which drops its axis, is at's
-    );
+    // Refuses numbers: an index, which drops its axis, is for `at`.
+    const checked = ranges.map((range) => checkOptions('slice', range ?? {}, RANGE_KEYS));
+    return this.indexed('slice', checked);
   }
 
   /** The view of the elements at an index, which drops its axis, or in a range, for each leading axis. */
@@ -418,7 +415,7 @@ export class NDArray implements Strided {
   /** Nested arrays of numbers, or of booleans for bool; a plain number or boolean for a scalar. */
   toArray(): Nested {
     checkCount('toArray', arguments.length, 0, 'x.toArray()');
-    return nest(this.contiguous().data, this.shape, this.dtype);
+    return nested(this.contiguous().data, this.shape, this.dtype);
   }
 
   /** The elements as numpy prints them, with an ellipsis where an array has more than 1000. */

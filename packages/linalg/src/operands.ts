@@ -105,7 +105,7 @@ export function broadcastArrays(
 /** What element types an operation takes: floats alone, every type but bool, or all. */
 export type Domain = 'float' | 'number' | 'any';
 
-/** @throws DTypeError if the array's type lies outside the domain */
+/** @throws DTypeError if the array's type is outside the domain */
 export function checkDomain(
   operation: string,
   x: { readonly shape: Shape; readonly dtype: DType },

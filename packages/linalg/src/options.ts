@@ -132,7 +132,8 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (Array.isArray(value)) return 'an array';
   if (typeof value !== 'object' || value === null) return String(value);
-  const name = Object.prototype.toString.call(value).slice('[object '.length, -1); // a class's tag, which bundlers do not shorten
+  // The tag of a class, which bundlers do not shorten.
+  const name = Object.prototype.toString.call(value).slice('[object '.length, -1);
   if (name === 'Object') return 'an object';
   return `${/^([AEIOU]|ND)/.test(name) ? 'an' : 'a'} ${name}`;
 }

@@ -99,18 +99,18 @@ export function tensordot(
       expected: 'pairs of axes of one size',
     });
   }
-  const keptA = range(0, a.ndim).filter((axis) => !summedA.includes(axis));
-  const keptB = range(0, b.ndim).filter((axis) => !summedB.includes(axis));
-  const shapeA = keptA.map((axis) => a.shape[axis]!);
-  const shapeB = keptB.map((axis) => b.shape[axis]!);
+  const parallelA = range(0, a.ndim).filter((axis) => !summedA.includes(axis));
+  const parallelB = range(0, b.ndim).filter((axis) => !summedB.includes(axis));
+  const shapeA = parallelA.map((axis) => a.shape[axis]!);
+  const shapeB = parallelB.map((axis) => b.shape[axis]!);
   const inner = sizeOf(sizesA);
-  const left = a.permute([...keptA, ...summedA]).reshape([sizeOf(shapeA), inner]);
-  const right = b.permute([...summedB, ...keptB]).reshape([inner, sizeOf(shapeB)]);
+  const left = a.permute([...parallelA, ...summedA]).reshape([sizeOf(shapeA), inner]);
+  const right = b.permute([...summedB, ...parallelB]).reshape([inner, sizeOf(shapeB)]);
   return matmul(left, right).reshape([...shapeA, ...shapeB]);
 }
 
 /**
- * The Kronecker product: every element of a, multiplied by the whole of b, in its place.
+ * The Kronecker product: each element of a becomes the block of b multiplied by it.
  * @returns sizes multiplied axis by axis; the array with fewer axes gets leading ones
  */
 export function kron(a: NDArray, b: NDArray): NDArray {

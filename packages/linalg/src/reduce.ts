@@ -1,8 +1,8 @@
 /**
  * Reductions: many elements along some axes become one. Sums of floats are pairwise: a run of at most 128 is
  * added left to right in double precision, longer ones are halved, so that rounding errors grow with log n,
- * not n; a float32 result is rounded once, at the end. Columns that lie side by side in memory are reduced
- * together, row upon row.
+ * not n; a float32 result is rounded once, at the end. Columns that are adjacent in memory are reduced at the
+ * same time, row upon row.
  */
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';
 import { ShapeError } from './errors.ts';
@@ -15,31 +15,31 @@ import { formatShape, normalizeAxes, normalizeAxis, sizeOf } from './shape.ts';
 export type ReduceKind = 'sum' | 'prod' | 'max' | 'min';
 
 /** f(x[i], x[i + s], …) over n elements, n ≥ 1. */
-type RowFold = (n: number, x: TypedArray, i: number, s: number) => number;
+type RowReducer = (n: number, x: TypedArray, i: number, s: number) => number;
 
 /** For n columns at once: y[k] = f(y[k], x[i + k·s]). */
-type ColumnFold = (n: number, y: TypedArray, x: TypedArray, i: number, s: number) => void;
+type ColumnReducer = (n: number, y: TypedArray, x: TypedArray, i: number, s: number) => void;
 
 interface ReduceRule {
   /** the value of no elements, or null if there is none */
   readonly identity: number | null;
-  readonly float: Folds;
+  readonly float: Reducers;
   /** wraps modulo 2³² where it must */
-  readonly integer: Folds;
+  readonly integer: Reducers;
 }
 
-interface Folds {
-  readonly row: RowFold;
-  readonly column: ColumnFold;
+interface Reducers {
+  readonly row: RowReducer;
+  readonly column: ColumnReducer;
 }
 
 const PAIRWISE_RUN = 128;
 
-const sumColumn: ColumnFold = (n, y, x, i, s) => {
+const sumColumn: ColumnReducer = (n, y, x, i, s) => {
   for (let k = 0; k < n; k++, i += s) y[k]! += x[i]!; // wraps by itself where y holds integers
 };
 
-const largestOf: Folds = {
+const largestOf: Reducers = {
   row: (n, x, i, s) => {
     let value = x[i]!;
     for (let k = 1; k < n; k++) value = Math.max(value, x[(i += s)]!);
@@ -50,7 +50,7 @@ const largestOf: Folds = {
   },
 };
 
-const smallestOf: Folds = {
+const smallestOf: Reducers = {
   row: (n, x, i, s) => {
     let value = x[i]!;
     for (let k = 1; k < n; k++) value = Math.min(value, x[(i += s)]!);
@@ -112,26 +112,26 @@ function sumRow(n: number, x: TypedArray, i: number, s: number): number {
 }
 
 /**
- * An array arranged for reducing: kept axes in front as they were, all reduced elements along one last axis.
+ * An array arranged for reducing: parallel axes first, in order, all reduced elements along one last axis.
  */
 interface Arranged {
   readonly source: NDArray;
-  /** the kept axes' sizes */
-  readonly kept: readonly number[];
+  /** the sizes of the parallel axes */
+  readonly parallelSizes: readonly number[];
   /** the result's shape */
   readonly shape: readonly number[];
 }
 
 function arrange(x: NDArray, reduced: readonly number[], keepDims: boolean): Arranged {
-  const keptAxes = x.shape.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
-  const kept = keptAxes.map((axis) => x.shape[axis]!);
+  const parallelAxes = x.shape.map((_, axis) => axis).filter((axis) => !reduced.includes(axis));
+  const parallelSizes = parallelAxes.map((axis) => x.shape[axis]!);
   const count = sizeOf(reduced.map((axis) => x.shape[axis]!));
   const ascending = [...reduced].sort((a, b) => a - b);
-  const source = x.permute([...keptAxes, ...ascending]).reshape([...kept, count]);
+  const source = x.permute([...parallelAxes, ...ascending]).reshape([...parallelSizes, count]);
   return {
     source,
-    kept,
-    shape: keepDims ? x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length)) : kept,
+    parallelSizes: parallelSizes,
+    shape: keepDims ? x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length)) : parallelSizes,
   };
 }
 
@@ -147,9 +147,13 @@ function arrange(x: NDArray, reduced: readonly number[], keepDims: boolean): Arr
 export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], keepDims = false): NDArray {
   const rule = REDUCE[kind];
   checkDomain(kind, requireArray(kind, x), kind === 'sum' || kind === 'prod' ? 'number' : 'any');
-  const { source, kept, shape } = arrange(widen(x), normalizeAxes(kind, axes, x.ndim, [x]), keepDims);
+  const { source, parallelSizes, shape } = arrange(
+    widen(x),
+    normalizeAxes(kind, axes, x.ndim, [x]),
+    keepDims,
+  );
   const count = source.shape.at(-1)!;
-  const data = allocate(source.dtype, sizeOf(kept));
+  const data = allocate(source.dtype, sizeOf(parallelSizes));
   if (count === 0 && data.length > 0) {
     if (rule.identity === null) throw noElements(kind, x, `axes ${formatShape(axes)}`);
     data.fill(rule.identity);
@@ -157,8 +161,8 @@ export function reduce(kind: ReduceKind, x: NDArray, axes: readonly number[], ke
     const { row, column } = DTYPES[source.dtype].isFloat ? rule.float : rule.integer;
     const width = source.shape.at(-2) ?? 1;
     const sideBySide = width > 1 && Math.abs(source.strides.at(-2)!) < Math.abs(source.strides.at(-1)!);
-    if (sideBySide) foldColumns(source, count, width, data, column);
-    else foldRows(source, kept, count, data, row);
+    if (sideBySide) reduceColumns(source, count, width, data, column);
+    else reduceRows(source, parallelSizes, count, data, row);
   }
   return NDArray.packed(data, shape, source.dtype).astype(x.dtype);
 }
@@ -172,38 +176,38 @@ function noElements(kind: string, x: NDArray, axes: string): ShapeError {
   });
 }
 
-function foldRows(
+function reduceRows(
   source: NDArray,
-  kept: readonly number[],
+  parallelSizes: readonly number[],
   count: number,
   data: TypedArray,
-  fold: RowFold,
+  row: RowReducer,
 ): void {
   const step = source.strides.at(-1)!;
   let position = 0;
-  forEachIndex(kept, [source.strides], [source.offset], ([start]) => {
-    data[position++] = fold(count, source.data, start!, step);
+  forEachIndex(parallelSizes, [source.strides], [source.offset], ([start]) => {
+    data[position++] = row(count, source.data, start!, step);
   });
 }
 
 /**
- * Reduces `width` columns at once: each row of the source is folded into a row of accumulators, in runs that
+ * Reduces `width` columns at once: each row of the source is added to a row of accumulators, in runs that
  * are halved as in a row.
  */
-function foldColumns(
+function reduceColumns(
   source: NDArray,
   count: number,
   width: number,
   data: TypedArray,
-  column: ColumnFold,
+  column: ColumnReducer,
 ): void {
   const [across, down] = [source.strides.at(-2)!, source.strides.at(-1)!];
   const isFloat = DTYPES[source.dtype].isFloat;
-  const fold = (start: number, rows: number): TypedArray => {
+  const reduceRun = (start: number, rows: number): TypedArray => {
     if (rows > PAIRWISE_RUN) {
       const half = rows >> 1;
-      const top = fold(start, half);
-      column(width, top, fold(start + half * down, rows - half), 0, 1);
+      const top = reduceRun(start, half);
+      column(width, top, reduceRun(start + half * down, rows - half), 0, 1);
       return top;
     }
     const result = isFloat ? new Float64Array(width) : allocate(source.dtype, width);
@@ -213,7 +217,7 @@ function foldColumns(
   };
   let position = 0;
   forEachIndex(source.shape.slice(0, -2), [source.strides], [source.offset], ([start]) => {
-    data.set(fold(start!, count), position);
+    data.set(reduceRun(start!, count), position);
     position += width;
   });
 }
@@ -226,14 +230,18 @@ function foldColumns(
  */
 export function argReduce(kind: 'argmax' | 'argmin', x: NDArray, axis: number, keepDims = false): NDArray {
   if (requireArray(kind, x).ndim === 0) return argReduce(kind, x.reshape([1]), axis);
-  const { source, kept, shape } = arrange(widen(x), [normalizeAxis(kind, axis, x.ndim, [x])], keepDims);
+  const { source, parallelSizes, shape } = arrange(
+    widen(x),
+    [normalizeAxis(kind, axis, x.ndim, [x])],
+    keepDims,
+  );
   const count = source.shape.at(-1)!;
-  const data = new Int32Array(sizeOf(kept));
+  const data = new Int32Array(sizeOf(parallelSizes));
   if (count === 0 && data.length > 0) throw noElements(kind, x, `axis ${axis}`);
   const find = kind === 'argmax' ? largest : smallest;
   const step = source.strides.at(-1)!;
   let position = 0;
-  forEachIndex(kept, [source.strides], [source.offset], ([start]) => {
+  forEachIndex(parallelSizes, [source.strides], [source.offset], ([start]) => {
     data[position++] = find(count, source.data, start!, step);
   });
   return NDArray.packed(data, shape, 'int32');

@@ -1,7 +1,8 @@
 /**
- * Scans: each element of the result is a fold of the elements up to it, along one axis. Running sums, running
- * products, and first-order linear recurrences yᵢ = aᵢ·yᵢ₋₁ + bᵢ, to which the derivatives of all three lead.
- * Folded left to right in double precision and rounded when stored; integers wrap modulo 2³².
+ * Scans: each element of the result reduces the elements up to it, along one axis. Cumulative sums,
+ * cumulative products, and first-order linear recurrences yᵢ = aᵢ·yᵢ₋₁ + bᵢ, to which the derivatives of all
+ * three lead. Accumulated left to right in double precision and rounded when stored; integers wrap modulo
+ * 2³².
  */
 import { AXIS_KEYS, checkCount, oneAxisOptions, type AxisArgument, type OneAxis } from './arguments.ts';
 import { allocate, DTYPES, type TypedArray } from './dtype.ts';

@@ -1,7 +1,7 @@
 /**
- * Arithmetic on shapes, with no array in sight. Element (i₀, …, iₙ₋₁) lies at offset + Σ iₖ·strideₖ; an axis
- * of stride 0 repeats one element, and broadcasting is nothing else: shapes align at their last axis, and an
- * axis of size 1 takes the other's size with stride 0.
+ * Arithmetic on shapes and strides. Element (i₀, …, iₙ₋₁) is at offset + Σ iₖ·strideₖ; an axis of stride 0
+ * repeats one element. Broadcasting aligns shapes at their last axis, and an axis of size 1 takes the other's
+ * size with stride 0.
  */
 import { ShapeError, type ErrorFacts } from './errors.ts';
 import { describeValue } from './options.ts';

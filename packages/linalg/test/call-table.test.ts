@@ -1,4 +1,4 @@
-// Every function and method that people call, held to the convention: an option that does not exist and an
+// Every public function and method follows the convention: an option that does not exist and an
 // argument too many are errors that name the right call.
 import { testCalls, type CallTable } from '../../../tests/support/call-table.ts';
 import * as linalg from '../src/index.ts';

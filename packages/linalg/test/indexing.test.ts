@@ -208,9 +208,9 @@ describe('pad and joins', () => {
         ([x, widths]) => {
           const y = pad(x, widths, -1);
           for (const index of indicesOf(y.shape)) {
-            const own = index.map((i, axis) => i - widths[axis]![0]);
-            const inside = own.every((i, axis) => i >= 0 && i < x.shape[axis]!);
-            expect(y.get(...index)).toBe(inside ? x.get(...own) : -1);
+            const inner = index.map((i, axis) => i - widths[axis]![0]);
+            const inside = inner.every((i, axis) => i >= 0 && i < x.shape[axis]!);
+            expect(y.get(...index)).toBe(inside ? x.get(...inner) : -1);
           }
         },
       ),

@@ -170,10 +170,10 @@ test('the table names every function and method', () => {
   const functions = Object.entries(exports_).flatMap(([name, value]) =>
     typeof value === 'function' && !OTHERS.has(name) ? [name] : [],
   );
-  const methods = [linalg.NDArray, linalg.Generator].flatMap((owner) =>
-    Object.entries(Object.getOwnPropertyDescriptors(owner.prototype)).flatMap(([name, { value }]) =>
+  const methods = [linalg.NDArray, linalg.Generator].flatMap((type) =>
+    Object.entries(Object.getOwnPropertyDescriptors(type.prototype)).flatMap(([name, { value }]) =>
       typeof value === 'function' && !OTHER_METHODS.has(name)
-        ? [`${owner === linalg.NDArray ? 'NDArray' : 'Generator'}.${name}`]
+        ? [`${type === linalg.NDArray ? 'NDArray' : 'Generator'}.${name}`]
         : [],
     ),
   );
@@ -195,12 +195,12 @@ describe.each([...TABLE.keys()])('%s', (name) => {
   test('takes what it should take', () => {
     expect(() => call(...valid)).not.toThrow();
   });
-  const cases = args.flatMap(([kind], place) =>
-    Object.entries(REFUSED[kind]).map(([title, value]) => [place, title, kind, value] as const),
+  const cases = args.flatMap(([kind], position) =>
+    Object.entries(REFUSED[kind]).map(([title, value]) => [position, title, kind, value] as const),
   );
   if (cases.length === 0) return;
-  test.each(cases)('argument %d: %s', (place, _, kind, value) => {
-    const error = failureOf(() => call(...valid.with(place, value)));
+  test.each(cases)('argument %d: %s', (position, _, kind, value) => {
+    const error = failureOf(() => call(...valid.with(position, value)));
     expect(error, 'nothing was thrown').not.toBeNull();
     expect(error, String(error)).toBeInstanceOf(FirsthandError);
     expect(error!.message).toContain(says);

@@ -34,15 +34,15 @@ const STEP: Record<ReduceKind, (a: number, b: number) => number> = {
 };
 const START: Record<ReduceKind, number> = { sum: 0, prod: 1, max: -Infinity, min: Infinity };
 
-/** Folds in index order into a map from kept indices; small whole numbers make every order exact. */
+/** Reduces in index order into a map from parallel indices; small whole numbers make every order exact. */
 function naive(kind: ReduceKind, x: NDArray, axes: number[]): number[] {
   const shape = x.shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
-  const folded = new Map(indicesOf(shape).map((index) => [index.join(), START[kind]]));
+  const reduced = new Map(indicesOf(shape).map((index) => [index.join(), START[kind]]));
   for (const index of indicesOf(x.shape)) {
     const key = index.map((i, axis) => (axes.includes(axis) ? 0 : i)).join();
-    folded.set(key, STEP[kind](folded.get(key)!, x.get(...index)));
+    reduced.set(key, STEP[kind](reduced.get(key)!, x.get(...index)));
   }
-  return [...folded.values()];
+  return [...reduced.values()];
 }
 
 describe('reduce', () => {
@@ -60,7 +60,8 @@ describe('reduce', () => {
           elements(wide).map((value) => (value * 7) % 3),
           { shape: wide.shape, dtype: wide.dtype },
         );
-        wide.data.set(Array.from(wide.data, (value) => (value * 7) % 3)); // the same numbers in the odd layout
+        // The same numbers in the odd layout.
+        wide.data.set(Array.from(wide.data, (value) => (value * 7) % 3));
         const y = reduce(kind, wide, axes, keepDims);
         expect(y.dtype).toBe(x.dtype);
         expect(y.shape).toEqual(
@@ -231,11 +232,13 @@ describe('mean, variance, cumsum', () => {
         { axis: -1 },
       ).toArray(),
     ).toEqual([2, 4]);
-    expect(mean(full([100], 60000, { dtype: 'float16' })).get()).toBe(60000); // the sum would overflow float16
+    // The sum would overflow float16.
+    expect(mean(full([100], 60000, { dtype: 'float16' })).get()).toBe(60000);
   });
 
   test('a standard deviation fits where its square does not', () => {
-    expect(std(array([300, -300, 600, -600], { dtype: 'float16' })).get()).toBe(474.25); // √225000 = 474.34, between 474.25 and 474.5
+    // √225000 = 474.34, between 474.25 and 474.5
+    expect(std(array([300, -300, 600, -600], { dtype: 'float16' })).get()).toBe(474.25);
     expect(std(array([1e30, -1e30], { dtype: 'float32' })).get()).toBe(Math.fround(1e30));
     expect(variance(array([300, -300, 600, -600], { dtype: 'float16' })).get()).toBe(Infinity);
     expect(() => std(array([1, 2], { dtype: 'int32' }))).toThrow('std: ');

@@ -78,7 +78,7 @@ describe('linearRecurrence', () => {
         for (const index of indicesOf(term.shape)) {
           const factors = upTo(factor, index, axis);
           const expected = upTo(term, index, axis).reduce(
-            (total, each, place) => factors[place]! * total + each,
+            (total, each, position) => factors[position]! * total + each,
             0,
           );
           expect(y.get(...index)).toBe(expected);

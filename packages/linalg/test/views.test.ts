@@ -24,7 +24,7 @@ describe('layouts', () => {
     );
   });
 
-  test('contiguous() holds the elements in row-major order, and is the array itself when it already does', () => {
+  test('contiguous() has the elements in row-major order, and is the array itself if it has them so', () => {
     fc.assert(
       fc.property(viewed, (x) => {
         const packed = x.contiguous();
@@ -155,8 +155,8 @@ describe('movement', () => {
         const y = x.broadcastTo(target);
         expect(sharesData(x, y)).toBe(true);
         for (const index of indicesOf(target)) {
-          const own = index.slice(lead.length).map((i, axis) => (x.shape[axis] === 1 ? 0 : i));
-          expect(y.get(...index)).toBe(x.get(...own));
+          const inner = index.slice(lead.length).map((i, axis) => (x.shape[axis] === 1 ? 0 : i));
+          expect(y.get(...index)).toBe(x.get(...inner));
         }
       }),
     );

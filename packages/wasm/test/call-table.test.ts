@@ -1,4 +1,4 @@
-// Every function that people call, held to the convention: an option that does not exist and an argument too
+// Every public function follows the convention: an option that does not exist and an argument too
 // many are errors that name the right call.
 import { testCalls } from '../../../tests/support/call-table.ts';
 import * as wasm from '../src/index.ts';
