@@ -22,15 +22,19 @@ const insertions: readonly Insertion[] = [
   { file: 'packages/linalg/src/unary.ts', before: "  | 'tan'", text: "  | 'cosh'" },
   {
     file: 'packages/linalg/src/unary.ts',
-    before: '  tan: ',
-    text: '  cosh: float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.cosh(x[i]!); }),',
+    before: '  tan:        {',
+    text: "  cosh: { operands: 'float', cost: 20, passesNaN: true, isNonNegative: true, isInteger: false, rounds: true, isReproducible: false },",
+  },
+  {
+    file: 'packages/linalg/src/unary.ts',
+    before: '  tan:          float(',
+    text: '  cosh: float(Math.cosh, (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.cosh(x[i]!); }),',
   },
   {
     file: 'packages/linalg/src/unary.ts',
     before: 'export const tan: ',
     text: "export const cosh: UnaryFunction = (x) => unary('cosh', x);\n/** Tangent. */",
   },
-  { file: 'packages/graph/src/ir/primitives.ts', before: "  tan: 'float'", text: "  cosh: 'float'," },
   {
     file: 'packages/autograd/src/rules.ts',
     before: '  tan: ',
@@ -46,7 +50,6 @@ const insertions: readonly Insertion[] = [
     before: '  tan: {',
     text: '  cosh: { f: Math.cosh, domain: [-3, 3], slope: Math.sinh, edges: [[-0, 1, 0], [-Infinity, Infinity, -Infinity]] },',
   },
-  { file: 'packages/compiler/src/interpreter/arithmetic.ts', before: '  tan: ', text: '  cosh: Math.cosh,' },
   {
     file: 'packages/webgpu/src/scalar/operations.ts',
     before: '  tan: ',
@@ -69,10 +72,8 @@ const insertions: readonly Insertion[] = [
 ];
 /** Where the tables are that the type checker must name once the kind exists in linalg. */
 const tables = [
-  'packages/graph/src/ir/primitives.ts',
   'packages/autograd/src/rules.ts',
   'packages/conformance/src/cases/unary.ts',
-  'packages/compiler/src/interpreter/arithmetic.ts',
   'packages/webgpu/src/scalar/operations.ts',
 ];
 

@@ -4,7 +4,7 @@
  * division by an integer zero gives 0.
  */
 import { checkCount } from './arguments.ts';
-import { allocate, DTYPES, wordsOf, type TypedArray } from './dtype.ts';
+import { allocate, DTYPES, type DType, wordsOf, type TypedArray } from './dtype.ts';
 import { DTypeError } from './errors.ts';
 import { forEachRow } from './loops.ts';
 import { NDArray } from './ndarray.ts';
@@ -38,6 +38,43 @@ export type BinaryKind =
   | 'logicalAnd'
   | 'logicalOr';
 
+/** What compilers and devices decide by, for a function of two operands. */
+export interface BinaryTraits {
+  /** Arithmetic keeps its dtype, comparisons give bool, logic takes and gives bool. */
+  readonly operands: 'arithmetic' | 'compare' | 'logic';
+  /** Vector instructions per vector of floats, roughly: an addition is 1, a division 5, a power 50. */
+  readonly cost: number;
+  /** Whether f(a, b) = f(b, a), NaN and signed zeros included. */
+  readonly commutes: boolean;
+  /** Whether it gives NaN where one of the operands is NaN. */
+  readonly passesNaN: boolean;
+  /** Whether the exact result for operands of some dtype may need rounding to that dtype. */
+  readonly rounds: boolean;
+  /** Whether the result has the same bits on every device; a quotient may differ in the last place. */
+  readonly isReproducible: boolean;
+}
+
+/** The traits of every function of two operands. */
+// oxfmt-ignore
+export const BINARY_TRAITS: { readonly [K in BinaryKind]: BinaryTraits } = {
+  add:        { operands: 'arithmetic', cost: 1,  commutes: true,  passesNaN: true,  rounds: true,  isReproducible: true },
+  sub:        { operands: 'arithmetic', cost: 1,  commutes: false, passesNaN: true,  rounds: true,  isReproducible: true },
+  mul:        { operands: 'arithmetic', cost: 1,  commutes: true,  passesNaN: true,  rounds: true,  isReproducible: true },
+  div:        { operands: 'arithmetic', cost: 5,  commutes: false, passesNaN: true,  rounds: true,  isReproducible: true },
+  pow:        { operands: 'arithmetic', cost: 50, commutes: false, passesNaN: false, rounds: true,  isReproducible: false },
+  mod:        { operands: 'arithmetic', cost: 50, commutes: false, passesNaN: true,  rounds: true,  isReproducible: false },
+  maximum:    { operands: 'arithmetic', cost: 1,  commutes: true,  passesNaN: true,  rounds: false, isReproducible: true },
+  minimum:    { operands: 'arithmetic', cost: 1,  commutes: true,  passesNaN: true,  rounds: false, isReproducible: true },
+  eq:         { operands: 'compare',    cost: 1,  commutes: true,  passesNaN: false, rounds: false, isReproducible: true },
+  ne:         { operands: 'compare',    cost: 1,  commutes: true,  passesNaN: false, rounds: false, isReproducible: true },
+  lt:         { operands: 'compare',    cost: 1,  commutes: false, passesNaN: false, rounds: false, isReproducible: true },
+  le:         { operands: 'compare',    cost: 1,  commutes: false, passesNaN: false, rounds: false, isReproducible: true },
+  gt:         { operands: 'compare',    cost: 1,  commutes: false, passesNaN: false, rounds: false, isReproducible: true },
+  ge:         { operands: 'compare',    cost: 1,  commutes: false, passesNaN: false, rounds: false, isReproducible: true },
+  logicalAnd: { operands: 'logic',      cost: 1,  commutes: true,  passesNaN: false, rounds: false, isReproducible: false },
+  logicalOr:  { operands: 'logic',      cost: 1,  commutes: true,  passesNaN: false, rounds: false, isReproducible: false },
+};
+
 /** For `n` elements: z[o + k] = f(x[i + k·s], y[j + k·t]). */
 type BinaryLoop = (
   n: number,
@@ -55,39 +92,45 @@ interface BinaryRule {
   readonly takes: Domain;
   /** the result's type: the operands', or bool */
   readonly gives: 'same' | 'bool';
+  /** of two elements, in double precision; bools are 0 and 1 */
+  readonly f: (x: number, y: number) => number;
   readonly loop: BinaryLoop;
-  /** the loop for int32 and uint32, where double arithmetic would not be exact */
+  /** the function and the loop for int32 and uint32, where double arithmetic would not be exact */
+  readonly integer?: (x: number, y: number) => number;
   readonly integerLoop?: BinaryLoop;
 }
 
-const numeric = (loop: BinaryLoop): BinaryRule => ({ takes: 'number', gives: 'same', loop });
-const ordered = (loop: BinaryLoop): BinaryRule => ({ takes: 'any', gives: 'same', loop });
-const predicate = (loop: BinaryLoop): BinaryRule => ({ takes: 'any', gives: 'bool', loop });
+type MakeRule = (f: BinaryRule['f'], loop: BinaryLoop) => BinaryRule;
+const numeric: MakeRule = (f, loop) => ({ takes: 'number', gives: 'same', f, loop });
+const ordered: MakeRule = (f, loop) => ({ takes: 'any', gives: 'same', f, loop });
+const predicate: MakeRule = (f, loop) => ({ takes: 'any', gives: 'bool', f, loop });
 
 // oxfmt-ignore
 const BINARY: { readonly [K in BinaryKind]: BinaryRule } = {
-  add: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! + y[j]!; }),
-  sub: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! - y[j]!; }),
+  add: numeric((x, y) => x + y, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! + y[j]!; }),
+  sub: numeric((x, y) => x - y, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! - y[j]!; }),
   mul: {
-    ...numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! * y[j]!; }),
+    ...numeric((x, y) => x * y, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! * y[j]!; }),
+    integer: Math.imul,
     integerLoop: (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.imul(x[i]!, y[j]!); },
   },
-  div: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! / y[j]!; }),
+  div: numeric((x, y) => x / y, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! / y[j]!; }),
   pow: {
-    ...numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = powerOf(x[i]!, y[j]!); }),
+    ...numeric(powerOf, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = powerOf(x[i]!, y[j]!); }),
+    integer: integerPowerOf,
     integerLoop: (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = integerPowerOf(x[i]!, y[j]!); },
   },
-  mod: numeric((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = remainderOf(x[i]!, y[j]!); }),
-  maximum: ordered((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.max(x[i]!, y[j]!); }),
-  minimum: ordered((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.min(x[i]!, y[j]!); }),
-  eq: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! === y[j]! ? 1 : 0; }),
-  ne: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! !== y[j]! ? 1 : 0; }),
-  lt: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! < y[j]! ? 1 : 0; }),
-  le: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! <= y[j]! ? 1 : 0; }),
-  gt: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! > y[j]! ? 1 : 0; }),
-  ge: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! >= y[j]! ? 1 : 0; }),
-  logicalAnd: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i] !== 0 && y[j] !== 0 ? 1 : 0; }),
-  logicalOr: predicate((n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i] !== 0 || y[j] !== 0 ? 1 : 0; }),
+  mod: numeric(remainderOf, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = remainderOf(x[i]!, y[j]!); }),
+  maximum: ordered(Math.max, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.max(x[i]!, y[j]!); }),
+  minimum: ordered(Math.min, (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = Math.min(x[i]!, y[j]!); }),
+  eq: predicate((x, y) => (x === y ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! === y[j]! ? 1 : 0; }),
+  ne: predicate((x, y) => (x !== y ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! !== y[j]! ? 1 : 0; }),
+  lt: predicate((x, y) => (x < y ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! < y[j]! ? 1 : 0; }),
+  le: predicate((x, y) => (x <= y ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! <= y[j]! ? 1 : 0; }),
+  gt: predicate((x, y) => (x > y ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! > y[j]! ? 1 : 0; }),
+  ge: predicate((x, y) => (x >= y ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i]! >= y[j]! ? 1 : 0; }),
+  logicalAnd: predicate((x, y) => (x !== 0 && y !== 0 ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i] !== 0 && y[j] !== 0 ? 1 : 0; }),
+  logicalOr: predicate((x, y) => (x !== 0 || y !== 0 ? 1 : 0), (n, x, i, s, y, j, t, z, o) => { for (let k = 0; k < n; k++, i += s, j += t) z[o + k] = x[i] !== 0 || y[j] !== 0 ? 1 : 0; }),
 };
 
 /** xʸ as IEEE 754 has it; JavaScript alone makes 1^NaN and (±1)^±∞ NaN. */
@@ -112,6 +155,20 @@ function integerPowerOf(x: number, y: number): number {
 function remainderOf(x: number, y: number): number {
   const rest = x % y;
   return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
+}
+
+/**
+ * The function of two elements of a dtype, before rounding: in double precision for floats; integers wrap when
+ * they are stored, and a quotient is truncated. Bools are 0 and 1.
+ * @example
+ * ```ts
+ * import { binaryFunction } from '@firsthand/linalg';
+ * console.log(binaryFunction('mod', 'float32')(-1, 3)); // 2
+ * ```
+ */
+export function binaryFunction(kind: BinaryKind, dtype: DType): (x: number, y: number) => number {
+  const { f, integer = f } = BINARY[kind];
+  return DTYPES[dtype].isFloat ? f : integer;
 }
 
 /**

@@ -37,6 +37,51 @@ export type UnaryKind =
   | 'logicalNot'
   | 'isNaN';
 
+/** What compilers and devices decide by, for a function of one operand. */
+export interface UnaryTraits {
+  /** What graphs apply it to: floats, numbers, or bools; a test takes floats and gives bool. */
+  readonly operands: 'float' | 'number' | 'bool' | 'test';
+  /** Vector instructions per vector, roughly: an addition is 1, a division 5, a function of the library 20. */
+  readonly cost: number;
+  /** Whether it gives NaN for NaN. */
+  readonly passesNaN: boolean;
+  /** Whether no result is below +0, NaN apart. */
+  readonly isNonNegative: boolean;
+  /** Whether every finite result is an integer. */
+  readonly isInteger: boolean;
+  /** Whether the exact result for an operand of some dtype may need rounding to that dtype. */
+  readonly rounds: boolean;
+  /** Whether the result has the same bits on every device. */
+  readonly isReproducible: boolean;
+}
+
+/** The traits of every function of one operand. */
+// oxfmt-ignore
+export const UNARY_TRAITS: { readonly [K in UnaryKind]: UnaryTraits } = {
+  neg:        { operands: 'number', cost: 1,  passesNaN: true,  isNonNegative: false, isInteger: false, rounds: false, isReproducible: true },
+  abs:        { operands: 'number', cost: 1,  passesNaN: true,  isNonNegative: true,  isInteger: false, rounds: false, isReproducible: true },
+  sign:       { operands: 'number', cost: 1,  passesNaN: true,  isNonNegative: false, isInteger: false, rounds: false, isReproducible: false },
+  exp:        { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: true,  isInteger: false, rounds: true,  isReproducible: false },
+  expm1:      { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  log:        { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  log1p:      { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  sqrt:       { operands: 'float',  cost: 5,  passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  rsqrt:      { operands: 'float',  cost: 10, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  reciprocal: { operands: 'float',  cost: 5,  passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  sin:        { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  cos:        { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  tan:        { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  tanh:       { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  erf:        { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  normalCdf:  { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: false, isInteger: false, rounds: true,  isReproducible: false },
+  sigmoid:    { operands: 'float',  cost: 20, passesNaN: true,  isNonNegative: true,  isInteger: false, rounds: true,  isReproducible: false },
+  floor:      { operands: 'float',  cost: 1,  passesNaN: true,  isNonNegative: false, isInteger: true,  rounds: false, isReproducible: false },
+  ceil:       { operands: 'float',  cost: 1,  passesNaN: true,  isNonNegative: false, isInteger: true,  rounds: false, isReproducible: false },
+  round:      { operands: 'float',  cost: 1,  passesNaN: true,  isNonNegative: false, isInteger: true,  rounds: false, isReproducible: false },
+  logicalNot: { operands: 'bool',   cost: 1,  passesNaN: false, isNonNegative: false, isInteger: false, rounds: false, isReproducible: false },
+  isNaN:      { operands: 'test',   cost: 1,  passesNaN: false, isNonNegative: false, isInteger: false, rounds: false, isReproducible: false },
+};
+
 /** For `n` elements: y[o + k] = f(x[i + k·s]). */
 type UnaryLoop = (n: number, x: TypedArray, i: number, s: number, y: TypedArray, o: number) => void;
 
@@ -44,43 +89,58 @@ interface UnaryRule {
   readonly takes: Domain;
   /** the result's type: the operand's, or bool */
   readonly gives: 'same' | 'bool';
+  /** of one element, in double precision; bools are 0 and 1 */
+  readonly f: (x: number) => number;
   readonly loop: UnaryLoop;
 }
 
-const numeric = (loop: UnaryLoop): UnaryRule => ({ takes: 'number', gives: 'same', loop });
-const float = (loop: UnaryLoop): UnaryRule => ({ takes: 'float', gives: 'same', loop });
-const predicate = (loop: UnaryLoop): UnaryRule => ({ takes: 'any', gives: 'bool', loop });
+type MakeRule = (f: UnaryRule['f'], loop: UnaryLoop) => UnaryRule;
+const numeric: MakeRule = (f, loop) => ({ takes: 'number', gives: 'same', f, loop });
+const float: MakeRule = (f, loop) => ({ takes: 'float', gives: 'same', f, loop });
+const predicate: MakeRule = (f, loop) => ({ takes: 'any', gives: 'bool', f, loop });
 
 // oxfmt-ignore
 const UNARY: { readonly [K in UnaryKind]: UnaryRule } = {
-  neg:        numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = -x[i]!; }),
-  abs:        numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.abs(x[i]!); }),
-  sign:       numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sign(x[i]!); }),
-  exp:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.exp(x[i]!); }),
-  expm1:        float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.expm1(x[i]!); }),
-  log:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.log(x[i]!); }),
-  log1p:        float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.log1p(x[i]!); }),
-  sqrt:         float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sqrt(x[i]!); }),
-  rsqrt:        float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = 1 / Math.sqrt(x[i]!); }),
-  reciprocal:   float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = 1 / x[i]!; }),
-  sin:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sin(x[i]!); }),
-  cos:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.cos(x[i]!); }),
-  tan:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tan(x[i]!); }),
-  tanh:         float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tanh(x[i]!); }),
-  erf:          float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = erfOf(x[i]!); }),
-  normalCdf:    float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = normalCdfOf(x[i]!); }),
-  sigmoid:      float((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = sigmoidOf(x[i]!); }),
-  floor:      numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.floor(x[i]!); }),
-  ceil:       numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.ceil(x[i]!); }),
-  round:      numeric((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = roundHalfEven(x[i]!); }),
-  logicalNot: predicate((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = x[i] === 0 ? 1 : 0; }),
-  isNaN:      predicate((n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = x[i] === x[i] ? 0 : 1; }),
+  neg:        numeric((x) => -x,                (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = -x[i]!; }),
+  abs:        numeric(Math.abs,                 (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.abs(x[i]!); }),
+  sign:       numeric(Math.sign,                (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sign(x[i]!); }),
+  exp:          float(Math.exp,                 (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.exp(x[i]!); }),
+  expm1:        float(Math.expm1,               (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.expm1(x[i]!); }),
+  log:          float(Math.log,                 (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.log(x[i]!); }),
+  log1p:        float(Math.log1p,               (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.log1p(x[i]!); }),
+  sqrt:         float(Math.sqrt,                (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sqrt(x[i]!); }),
+  rsqrt:        float((x) => 1 / Math.sqrt(x),  (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = 1 / Math.sqrt(x[i]!); }),
+  reciprocal:   float((x) => 1 / x,             (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = 1 / x[i]!; }),
+  sin:          float(Math.sin,                 (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.sin(x[i]!); }),
+  cos:          float(Math.cos,                 (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.cos(x[i]!); }),
+  tan:          float(Math.tan,                 (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tan(x[i]!); }),
+  tanh:         float(Math.tanh,                (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.tanh(x[i]!); }),
+  erf:          float(erfOf,                    (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = erfOf(x[i]!); }),
+  normalCdf:    float(normalCdfOf,              (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = normalCdfOf(x[i]!); }),
+  sigmoid:      float(sigmoidOf,                (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = sigmoidOf(x[i]!); }),
+  floor:      numeric(Math.floor,               (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.floor(x[i]!); }),
+  ceil:       numeric(Math.ceil,                (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = Math.ceil(x[i]!); }),
+  round:      numeric(roundHalfEven,            (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = roundHalfEven(x[i]!); }),
+  logicalNot: predicate((x) => (x === 0 ? 1 : 0), (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = x[i] === 0 ? 1 : 0; }),
+  isNaN:      predicate((x) => (x === x ? 0 : 1), (n, x, i, s, y, o) => { for (let k = 0; k < n; k++, i += s) y[o + k] = x[i] === x[i] ? 0 : 1; }),
 };
 
 /** 1/(1 + e⁻ˣ), written so that the exponential never overflows. */
 function sigmoidOf(x: number): number {
   const e = Math.exp(-Math.abs(x));
   return (x < 0 ? e : 1) / (1 + e);
+}
+
+/**
+ * The function of one element, in double precision: what a device rounds to the dtype. Bools are 0 and 1.
+ * @example
+ * ```ts
+ * import { unaryFunction } from '@firsthand/linalg';
+ * console.log(unaryFunction('round')(2.5)); // 2
+ * ```
+ */
+export function unaryFunction(kind: UnaryKind): (x: number) => number {
+  return UNARY[kind].f;
 }
 
 /**

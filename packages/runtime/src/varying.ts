@@ -4,32 +4,14 @@
  * constant folding combines by more than IEEE 754's exact operations may not, nor one that decides which code
  * is generated.
  */
-import type { BinaryKind, ConstantNode, Node, UnaryKind } from '@firsthand/graph';
+import type { ConstantNode, Node } from '@firsthand/graph';
+import { BINARY_TRAITS, UNARY_TRAITS } from '@firsthand/linalg';
 
-/** Operations of the same bits in constant folding and in a run; a device's division may differ by an ulp. */
-const EXACT: ReadonlySet<BinaryKind | UnaryKind> = /* @__PURE__ */ new Set([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'maximum',
-  'minimum',
-  'eq',
-  'ne',
-  'lt',
-  'le',
-  'gt',
-  'ge',
-  'neg',
-  'abs',
-] as const);
-
+/** Whether a node's result has the same bits while compiling and in a run. */
 function isExact(node: Node): boolean {
-  return (
-    node.op === 'where' ||
-    node.op === 'cast' ||
-    ((node.op === 'binary' || node.op === 'unary') && EXACT.has(node.attrs.kind))
-  );
+  if (node.op === 'unary') return UNARY_TRAITS[node.attrs.kind].isReproducible;
+  if (node.op === 'binary') return BINARY_TRAITS[node.attrs.kind].isReproducible;
+  return node.op === 'where' || node.op === 'cast';
 }
 
 /**

@@ -5,11 +5,18 @@
  * throws: so do loads of arrays that are only written, and stores to arrays that are only read.
  */
 import { DeviceError, type TypedArray } from '@firsthand/graph';
-import { DTYPES, fromFloat16Bits, philox4x32, toFloat16Bits } from '@firsthand/linalg';
+import {
+  binaryFunction,
+  DTYPES,
+  fromFloat16Bits,
+  philox4x32,
+  toFloat16Bits,
+  unaryFunction,
+} from '@firsthand/linalg';
 import { evaluateIndex, isAffine, type Index } from '../ir/index-expression.ts';
 import type { Operand, Scalar, ScalarOp, Store } from '../ir/kernel.ts';
 import { inputsOf, scalarsIn, type ScalarOf } from '../ir/scalars.ts';
-import { binaryFunction, CAST, ROUND, UNARY } from './arithmetic.ts';
+import { CAST, ROUND } from './arithmetic.ts';
 
 /** Where a run of a kernel stands. */
 export interface Frame {
@@ -208,7 +215,7 @@ const COMPILE: { readonly [K in ScalarOp]: Compile<K> } = {
     };
   },
   unary: ({ dtype, kind }, [x]) => {
-    const [apply, round] = [UNARY[kind], ROUND[dtype]];
+    const [apply, round] = [unaryFunction(kind), ROUND[dtype]];
     return (frame) => round(apply(x!(frame)));
   },
   binary: (scalar, [a, b]) => {

@@ -4,10 +4,10 @@
  * hoisted.
  */
 import type { ArgReduceKind, DType, ReduceKind, TypedArray } from '@firsthand/graph';
-import { DTYPES, sizeOf } from '@firsthand/linalg';
+import { binaryFunction, DTYPES, sizeOf } from '@firsthand/linalg';
 import type { ImplicitMatrix, Kernel, KernelKind, Reduction, RowLoops, StoredMatrix } from '../ir/kernel.ts';
 import { bodiesOf } from '../ir/scalars.ts';
-import { binaryFunction, ROUND } from './arithmetic.ts';
+import { ROUND } from './arithmetic.ts';
 import { Compiler, indexFunction, type Evaluate, type Frame } from './expression.ts';
 
 /**

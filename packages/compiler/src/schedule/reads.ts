@@ -2,8 +2,8 @@
  * What a node reads, seen past movements and past values that are computed anew wherever they are needed: for
  * each operand the node that gives the value, and how its places relate to those of the reader.
  */
-import { isFloat, type Node, type NodeOf, type Op, type UnaryKind, type BinaryKind } from '@firsthand/graph';
-import { sizeOf } from '@firsthand/linalg';
+import { isFloat, type Node, type NodeOf, type Op } from '@firsthand/graph';
+import { BINARY_TRAITS, sizeOf, UNARY_TRAITS } from '@firsthand/linalg';
 import { axisIndex, constantIndex, equalIndex, type Index } from '../ir/index-expression.ts';
 import {
   flatten,
@@ -68,20 +68,8 @@ export function rowIndexOf(
   );
 }
 
-const EXPENSIVE_UNARY: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set([
-  'exp',
-  'expm1',
-  'log',
-  'log1p',
-  'sin',
-  'cos',
-  'tan',
-  'tanh',
-  'erf',
-  'normalCdf',
-  'sigmoid',
-] as const);
-const EXPENSIVE_BINARY: ReadonlySet<BinaryKind> = /* @__PURE__ */ new Set(['pow', 'mod'] as const);
+/** Cost from which an operation is stored rather than computed again: that of a function of the library. */
+const EXPENSIVE = 20;
 
 /** Operations that work element by element. */
 const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['unary', 'binary', 'where', 'cast']);
@@ -93,8 +81,11 @@ export function isElementwise(node: Node): node is NodeOf<'unary' | 'binary' | '
 
 /** Whether computing an element costs less than storing it and loading it again. */
 export function isCheap(node: Node): boolean {
-  if (node.op === 'unary') return !EXPENSIVE_UNARY.has(node.attrs.kind);
-  if (node.op === 'binary')
-    return !EXPENSIVE_BINARY.has(node.attrs.kind) && (node.attrs.kind !== 'div' || isFloat(node.dtype));
+  if (node.op === 'unary') return UNARY_TRAITS[node.attrs.kind].cost < EXPENSIVE;
+  if (node.op === 'binary') {
+    // No processor divides vectors of integers.
+    const isDivision = node.attrs.kind === 'div' && !isFloat(node.dtype);
+    return BINARY_TRAITS[node.attrs.kind].cost < EXPENSIVE && !isDivision;
+  }
   return node.op === 'where' || node.op === 'cast';
 }

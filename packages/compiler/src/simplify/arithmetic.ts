@@ -4,7 +4,7 @@
  * = 0), and never a sum in another order. Integers modulo 2³² are a ring and keep more.
  */
 import { type DType, isFloat, type Node } from '@firsthand/graph';
-import { full, reciprocal } from '@firsthand/linalg';
+import { full, reciprocal, UNARY_TRAITS } from '@firsthand/linalg';
 import { COMMUTATIVE, type Rewriter, type Rule } from './rewrite.ts';
 import {
   binaryRule,
@@ -44,13 +44,13 @@ function exactReciprocal(node: Node): number | null {
 
 /** Functions whose values are never below +0, NaN apart. */
 const isPositive = (x: Node): boolean =>
-  x.op === 'unary' ? ['abs', 'exp', 'sigmoid'].includes(x.attrs.kind) : isFloat(x.dtype) && isSquare(x);
+  x.op === 'unary' ? UNARY_TRAITS[x.attrs.kind].isNonNegative : isFloat(x.dtype) && isSquare(x);
 const isSquare = (x: Node): boolean => {
   const operands = operandsOf(x, 'mul');
   return operands !== null && operands[0] === operands[1];
 };
 const isRounded = (x: Node): boolean =>
-  (x.op === 'unary' && ['floor', 'ceil', 'round'].includes(x.attrs.kind)) ||
+  (x.op === 'unary' && UNARY_TRAITS[x.attrs.kind].isInteger) ||
   (x.op === 'cast' && !isFloat(x.inputs[0]!.dtype));
 
 const UNARY_RULES: readonly Rule[] = [

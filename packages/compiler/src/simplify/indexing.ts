@@ -4,9 +4,9 @@
  * normalised. An index out of range reads NaN; f must pass it on, and one of its operands must still be
  * gathered.
  */
-import type { BinaryKind, DType, Node, NodeOf, Shape, UnaryKind } from '@firsthand/graph';
+import type { DType, Node, NodeOf, Shape } from '@firsthand/graph';
 import { isFloat } from '@firsthand/graph';
-import { sizeOf } from '@firsthand/linalg';
+import { BINARY_TRAITS, sizeOf, UNARY_TRAITS } from '@firsthand/linalg';
 import type { Rewriter, Rule } from './rewrite.ts';
 import { constantOf, isConstant, type Move, moveRule, movedBy, type MoveKind, rule } from './rewrite-rule.ts';
 import { axesBefore } from './reshape.ts';
@@ -15,43 +15,10 @@ import { axesBefore } from './reshape.ts';
 const GAIN = 4;
 /** How many operations a gather looks through. */
 const REACH = 64;
-/** What gives NaN for NaN: not a power (x⁰ = 1), a comparison, or a test. */
-const PASSES_NAN_UNARY: ReadonlySet<UnaryKind> = /* @__PURE__ */ new Set<UnaryKind>([
-  'neg',
-  'abs',
-  'sign',
-  'exp',
-  'expm1',
-  'log',
-  'log1p',
-  'sqrt',
-  'rsqrt',
-  'reciprocal',
-  'sin',
-  'cos',
-  'tan',
-  'tanh',
-  'erf',
-  'normalCdf',
-  'sigmoid',
-  'floor',
-  'ceil',
-  'round',
-]);
-const PASSES_NAN_BINARY: ReadonlySet<BinaryKind> = /* @__PURE__ */ new Set<BinaryKind>([
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'mod',
-  'maximum',
-  'minimum',
-]);
-
 /** Whether a node is float arithmetic that gives NaN where any operand is NaN. */
 function passesNaN(node: Node): boolean {
-  if (node.op === 'unary') return PASSES_NAN_UNARY.has(node.attrs.kind) && isFloat(node.dtype);
-  if (node.op === 'binary') return PASSES_NAN_BINARY.has(node.attrs.kind) && isFloat(node.dtype);
+  if (node.op === 'unary') return UNARY_TRAITS[node.attrs.kind].passesNaN && isFloat(node.dtype);
+  if (node.op === 'binary') return BINARY_TRAITS[node.attrs.kind].passesNaN && isFloat(node.dtype);
   return node.op === 'cast' && isFloat(node.dtype) && isFloat(node.inputs[0]!.dtype);
 }
 

@@ -24,6 +24,7 @@ import {
   type UnaryKind,
   withGradient,
 } from '@firsthand/graph';
+import { BINARY_TRAITS } from '@firsthand/linalg';
 import { runToEnd, type Resumable } from '../support/resumable.ts';
 import { KeyTable } from '../support/key-table.ts';
 
@@ -56,17 +57,10 @@ const PART = 64;
 const NONE: readonly Node[] = [];
 /** Operations whose shape or dtype is said by their attributes and not by their operands. */
 const SHAPED: ReadonlySet<Op> = /* @__PURE__ */ new Set<Op>(['const', 'iota', 'random', 'cast', 'movement']);
-/** a∘b = b∘a, NaN and signed zeros included: equal work whatever the order. */
-export const COMMUTATIVE: readonly BinaryKind[] = [
-  'add',
-  'mul',
-  'maximum',
-  'minimum',
-  'eq',
-  'ne',
-  'logicalAnd',
-  'logicalOr',
-];
+/** Operations with a∘b = b∘a: equal work whatever the order. */
+export const COMMUTATIVE: readonly BinaryKind[] = /* @__PURE__ */ (
+  Object.keys(BINARY_TRAITS) as BinaryKind[]
+).filter((kind) => BINARY_TRAITS[kind].commutes);
 
 /** What `rewrite` needs besides the graph. */
 export interface RewriteOptions {
@@ -262,7 +256,7 @@ export class Rewriter {
       write(this.#keys.intern(node.dtype));
       for (const extent of node.shape) write(extent);
     }
-    if (op === 'binary' && COMMUTATIVE.includes(node.attrs.kind)) {
+    if (op === 'binary' && BINARY_TRAITS[node.attrs.kind].commutes) {
       const [a, b] = [this.#numberOf(inputs[0]!), this.#numberOf(inputs[1]!)];
       write(Math.min(a, b));
       write(Math.max(a, b));

@@ -3,7 +3,18 @@
  * numbers of its attributes distinguish it in a program's key. Shape and dtype are in every key; they need
  * not be repeated here.
  */
-import { checkShape, DTypeError, equalShapes, formatShape, ShapeError, sizeOf } from '@firsthand/linalg';
+import {
+  BINARY_TRAITS,
+  type BinaryTraits,
+  checkShape,
+  DTypeError,
+  equalShapes,
+  formatShape,
+  ShapeError,
+  sizeOf,
+  UNARY_TRAITS,
+  type UnaryTraits,
+} from '@firsthand/linalg';
 import type {
   Attributes,
   Attrs,
@@ -39,55 +50,19 @@ interface Primitive<K extends Op> {
   ): void;
 }
 
-/** What a unary function accepts: floats only, any number, or bool only; and whether it gives bool. */
-type UnaryRule = 'float' | 'number' | 'bool' | 'test';
-/** What each unary function accepts and gives. */
-export const UNARY_RULES: { readonly [K in UnaryKind]: UnaryRule } = {
-  neg: 'number',
-  abs: 'number',
-  sign: 'number',
-  exp: 'float',
-  expm1: 'float',
-  log: 'float',
-  log1p: 'float',
-  sqrt: 'float',
-  rsqrt: 'float',
-  reciprocal: 'float',
-  sin: 'float',
-  cos: 'float',
-  tan: 'float',
-  tanh: 'float',
-  erf: 'float',
-  normalCdf: 'float',
-  sigmoid: 'float',
-  floor: 'float',
-  ceil: 'float',
-  round: 'float',
-  logicalNot: 'bool',
-  isNaN: 'test',
-};
-
-/** Arithmetic keeps its dtype, comparisons give bool, logic takes and gives bool. */
-type BinaryRule = 'arithmetic' | 'compare' | 'logic';
+/** What each unary function accepts and gives: floats only, any number, bool only, or a test that gives bool. */
+export const UNARY_RULES: { readonly [K in UnaryKind]: UnaryTraits['operands'] } =
+  /* @__PURE__ */ operandsOf(UNARY_TRAITS);
 /** What each binary operation accepts and gives. */
-export const BINARY_RULES: { readonly [K in BinaryKind]: BinaryRule } = {
-  add: 'arithmetic',
-  sub: 'arithmetic',
-  mul: 'arithmetic',
-  div: 'arithmetic',
-  pow: 'arithmetic',
-  mod: 'arithmetic',
-  maximum: 'arithmetic',
-  minimum: 'arithmetic',
-  eq: 'compare',
-  ne: 'compare',
-  lt: 'compare',
-  le: 'compare',
-  gt: 'compare',
-  ge: 'compare',
-  logicalAnd: 'logic',
-  logicalOr: 'logic',
-};
+export const BINARY_RULES: { readonly [K in BinaryKind]: BinaryTraits['operands'] } =
+  /* @__PURE__ */ operandsOf(BINARY_TRAITS);
+
+function operandsOf<K extends string, T>(traits: { readonly [P in K]: { readonly operands: T } }): {
+  readonly [P in K]: T;
+} {
+  const kinds = Object.keys(traits) as K[];
+  return Object.fromEntries(kinds.map((kind) => [kind, traits[kind].operands])) as { [P in K]: T };
+}
 
 /** What a scan is called. */
 export const SCAN_NAMES: { readonly [K in ScanKind]: string } = {

@@ -13,24 +13,12 @@ import {
   type ScalarOp,
   type Store,
 } from '@firsthand/compiler';
-import { sizeOf } from '@firsthand/linalg';
-import type { BinaryKind, UnaryKind } from '@firsthand/graph';
-import { isFunction } from '../scalar/functions.ts';
+import { BINARY_TRAITS, sizeOf, UNARY_TRAITS } from '@firsthand/linalg';
 
 const CHEAP = 1;
-const DIVISION = 5;
-const FUNCTION = 20;
-const POWER = 50;
 /** An access of each lane by itself. */
 const SCATTERED = 5;
 const RANDOM = 40;
-
-const UNARY: { readonly [K in UnaryKind]?: number } = {
-  sqrt: DIVISION,
-  rsqrt: 2 * DIVISION,
-  reciprocal: DIVISION,
-};
-const BINARY: { readonly [K in BinaryKind]?: number } = { div: DIVISION, pow: POWER, mod: POWER };
 
 const COSTS: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>) => number } = {
   const: () => 0,
@@ -39,8 +27,8 @@ const COSTS: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>) => number } = {
   inside: () => CHEAP,
   gather: () => 2 * SCATTERED,
   random: () => RANDOM,
-  unary: ({ kind }) => (isFunction(kind) ? FUNCTION : (UNARY[kind] ?? CHEAP)),
-  binary: ({ kind }) => BINARY[kind] ?? CHEAP,
+  unary: ({ kind }) => UNARY_TRAITS[kind].cost,
+  binary: ({ kind }) => BINARY_TRAITS[kind].cost,
   where: () => CHEAP,
   cast: () => CHEAP,
   reduced: () => 0,

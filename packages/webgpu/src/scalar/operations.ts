@@ -3,7 +3,7 @@
  * leaves a result open, or allows errors of hundreds of ULP, the form calls a function of this library.
  * float16 is computed in float32, and rounded unless the result is exact.
  */
-import { DTypeError, type DType } from '@firsthand/linalg';
+import { BINARY_TRAITS, DTypeError, type DType, UNARY_TRAITS } from '@firsthand/linalg';
 import type { BinaryKind, ReduceKind, UnaryKind } from '@firsthand/graph';
 import {
   wrapped,
@@ -25,14 +25,12 @@ interface Rule {
   readonly i32?: string;
   readonly u32?: string;
   readonly bool?: string;
-  /** Whether the result of float16 operands needs no rounding: it is a binary16 number, or a bool. */
-  readonly isExact?: true;
 }
 
 const UNARY: { readonly [K in UnaryKind]: Rule } = {
-  neg: { f32: '(-a)', i32: '(-a)', u32: '(0u - a)', isExact: true },
-  abs: { f32: 'abs(a)', i32: 'abs(a)', u32: 'a', isExact: true },
-  sign: { f32: 'sign_f32(a)', i32: 'sign(a)', u32: 'min(a, 1u)', isExact: true },
+  neg: { f32: '(-a)', i32: '(-a)', u32: '(0u - a)' },
+  abs: { f32: 'abs(a)', i32: 'abs(a)', u32: 'a' },
+  sign: { f32: 'sign_f32(a)', i32: 'sign(a)', u32: 'min(a, 1u)' },
   exp: { f32: 'exp_f32(a)' },
   expm1: { f32: 'expm1_f32(a)' },
   log: { f32: 'log_f32(a)' },
@@ -47,11 +45,11 @@ const UNARY: { readonly [K in UnaryKind]: Rule } = {
   erf: { f32: 'erf_f32(a)' },
   normalCdf: { f32: 'normal_cdf_f32(a)' },
   sigmoid: { f32: 'sigmoid_f32(a)' },
-  floor: { f32: 'floor(a)', isExact: true },
-  ceil: { f32: 'ceil(a)', isExact: true },
-  round: { f32: 'round(a)', isExact: true },
+  floor: { f32: 'floor(a)' },
+  ceil: { f32: 'ceil(a)' },
+  round: { f32: 'round(a)' },
   logicalNot: { bool: '(!a)' },
-  isNaN: { f32: 'is_nan(a)', i32: 'false', u32: 'false', bool: 'false', isExact: true },
+  isNaN: { f32: 'is_nan(a)', i32: 'false', u32: 'false', bool: 'false' },
 };
 
 const BINARY: { readonly [K in BinaryKind]: Rule } = {
@@ -61,15 +59,15 @@ const BINARY: { readonly [K in BinaryKind]: Rule } = {
   div: { f32: '(a / b)', i32: 'div_i32(a, b)', u32: 'div_u32(a, b)' },
   pow: { f32: 'pow_f32(a, b)', i32: 'pow_i32(a, b)', u32: 'pow_u32(a, b)' },
   mod: { f32: 'mod_f32(a, b)', i32: 'mod_i32(a, b)', u32: 'mod_u32(a, b)' },
-  maximum: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)', isExact: true },
-  minimum: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)', isExact: true },
-  eq: { f32: '(a == b)', i32: '(a == b)', u32: '(a == b)', bool: '(a == b)', isExact: true },
+  maximum: { f32: 'max_f32(a, b)', i32: 'max(a, b)', u32: 'max(a, b)' },
+  minimum: { f32: 'min_f32(a, b)', i32: 'min(a, b)', u32: 'min(a, b)' },
+  eq: { f32: '(a == b)', i32: '(a == b)', u32: '(a == b)', bool: '(a == b)' },
   // WGSL's NaN != x is false where it becomes SPIR-V.
-  ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)', isExact: true },
-  lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a & b)', isExact: true },
-  le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a | b)', isExact: true },
-  gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a & !b)', isExact: true },
-  ge: { f32: '(a >= b)', i32: '(a >= b)', u32: '(a >= b)', bool: '(a | !b)', isExact: true },
+  ne: { f32: '(!(a == b))', i32: '(a != b)', u32: '(a != b)', bool: '(a != b)' },
+  lt: { f32: '(a < b)', i32: '(a < b)', u32: '(a < b)', bool: '(!a & b)' },
+  le: { f32: '(a <= b)', i32: '(a <= b)', u32: '(a <= b)', bool: '(!a | b)' },
+  gt: { f32: '(a > b)', i32: '(a > b)', u32: '(a > b)', bool: '(a & !b)' },
+  ge: { f32: '(a >= b)', i32: '(a >= b)', u32: '(a >= b)', bool: '(a | !b)' },
   logicalAnd: { bool: '(a & b)' },
   logicalOr: { bool: '(a | b)' },
 };
@@ -113,11 +111,17 @@ function rounded(expression: Expression, rounds: boolean): Expression {
 }
 
 /** Applies a rule to operands of a dtype. */
-function apply(kind: string, rule: Rule, dtype: DType, operands: readonly [string, ...string[]]): Expression {
+function apply(
+  kind: string,
+  rule: Rule,
+  { rounds }: { readonly rounds: boolean },
+  dtype: DType,
+  operands: readonly [string, ...string[]],
+): Expression {
   const type = valueType(dtype);
   const form = rule[type];
   if (form === undefined) throw new DTypeError(`webgpu: ${kind} does not take ${dtype}`);
-  return rounded(runtimeExpression(form, type, ...operands), rule.isExact !== true && dtype === 'float16');
+  return rounded(runtimeExpression(form, type, ...operands), rounds && dtype === 'float16');
 }
 
 /**
@@ -127,7 +131,7 @@ function apply(kind: string, rule: Rule, dtype: DType, operands: readonly [strin
  * @throws DTypeError if the function does not take the dtype
  */
 export function unaryExpression(kind: UnaryKind, dtype: DType, x: string): Expression {
-  return apply(kind, UNARY[kind], dtype, [x]);
+  return apply(kind, UNARY[kind], UNARY_TRAITS[kind], dtype, [x]);
 }
 
 /**
@@ -139,7 +143,7 @@ export function unaryExpression(kind: UnaryKind, dtype: DType, x: string): Expre
  * @throws DTypeError if the function does not take the dtype
  */
 export function binaryExpression(kind: BinaryKind, dtype: DType, a: string, b: string): Expression {
-  return apply(kind, BINARY[kind], dtype, [a, b]);
+  return apply(kind, BINARY[kind], BINARY_TRAITS[kind], dtype, [a, b]);
 }
 
 /**
@@ -147,8 +151,11 @@ export function binaryExpression(kind: BinaryKind, dtype: DType, a: string, b: s
  * with the operation that reads it: the form has an operator of its own, and no rounding hides it.
  */
 export function exposesArithmetic(kind: UnaryKind | BinaryKind, dtype: DType): boolean {
-  const { f32 = '', isExact } = kind in UNARY ? UNARY[kind as UnaryKind] : BINARY[kind as BinaryKind];
-  return /[-+*/]/.test(f32) && (dtype === 'float32' || isExact === true);
+  const { f32 = '', rounds } =
+    kind in UNARY
+      ? { ...UNARY[kind as UnaryKind], ...UNARY_TRAITS[kind as UnaryKind] }
+      : { ...BINARY[kind as BinaryKind], ...BINARY_TRAITS[kind as BinaryKind] };
+  return /[-+*/]/.test(f32) && (dtype === 'float32' || !rounds);
 }
 
 /** A float that is opaque to the shader compiler: its value, and the operations before and behind it. */
