@@ -11,7 +11,7 @@ import { TILES } from '../src/matmul/tile-sizes.ts';
 import { detectFeatures } from '../src/engine/features.ts';
 import { emitKernel, functionsOf, planKernel } from '../src/runtime/plan-kernel.ts';
 import type { WasmKernelPlan } from '../src/kernels/kernel-plan.ts';
-import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../src/math/float64.ts';
+import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../src/math/functions.ts';
 import { affine } from '../test/support/build.ts';
 import {
   adam,

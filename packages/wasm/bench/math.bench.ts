@@ -5,8 +5,7 @@
  * JavaScript's functions called lane by lane.
  */
 import { philox4x32 } from '@firsthand/linalg';
-import { FLOAT32_FUNCTIONS } from '../src/math/float32.ts';
-import { emitFloat64, type FunctionKind } from '../src/math/float64.ts';
+import { emitFloat64, FLOAT32_FUNCTIONS, type FunctionKind } from '../src/math/functions.ts';
 import { emitPow32 } from '../src/math/power.ts';
 import { emitPhiloxRun } from '../src/math/philox.ts';
 import { apply, hasRelaxed, type Emitter } from '../test/support/vector-functions.ts';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Code, Local } from '../src/assembler/code.ts';
 import { Module } from '../src/assembler/module.ts';
-import { FLOAT32_FUNCTIONS } from '../src/math/float32.ts';
+import { FLOAT32_FUNCTIONS } from '../src/math/functions.ts';
 
 const VECTORS = 4;
 const features = {

@@ -4,7 +4,7 @@
  */
 import { array, binary, unary, type BinaryKind, type UnaryKind } from '@firsthand/linalg';
 import { expect, test } from 'vitest';
-import { emitFloat64, FLOAT64_IMPORTS, type Float64Import } from '../src/math/float64.ts';
+import { emitFloat64, FLOAT64_IMPORTS, type Float64Import } from '../src/math/functions.ts';
 import { apply } from './support/vector-functions.ts';
 
 const SPECIAL = [

@@ -6,8 +6,7 @@
 import { array, unary } from '@firsthand/linalg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Code } from '../src/assembler/code.ts';
-import { FLOAT32_FUNCTIONS } from '../src/math/float32.ts';
-import type { FunctionKind } from '../src/math/float64.ts';
+import { FLOAT32_FUNCTIONS, type FunctionKind } from '../src/math/functions.ts';
 import {
   apply,
   compare,

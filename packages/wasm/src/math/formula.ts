@@ -5,7 +5,6 @@
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import type { Instruction } from '../assembler/instructions.ts';
-import type { Float64Import } from './float64.ts';
 
 /** What functions may use of the engine and of their module. */
 export interface MathFeatures {
@@ -14,8 +13,8 @@ export interface MathFeatures {
    * twice elsewhere. Bounds hold for both.
    */
   readonly relaxed: boolean;
-  /** The imported function of a name that `FLOAT32_IMPORTS` gives for the function that is emitted. */
-  readonly imported: (name: Float64Import) => Callee;
+  /** An imported function of float64, for arguments that the vector code does not reach. */
+  readonly imported: (name: 'sin' | 'cos' | 'tan') => Callee;
 }
 
 /** A value: the same number in all lanes, a local, or instructions that push it. */

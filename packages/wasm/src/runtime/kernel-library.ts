@@ -13,7 +13,7 @@ import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import type { Partition } from '../threads/partition.ts';
 import { costOfKernel } from '../kernels/cost.ts';
 import type { Tile } from '../matmul/register-tile.ts';
-import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/float64.ts';
+import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/functions.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 
 /**

@@ -12,7 +12,7 @@ import { importsOf } from '../scalar/functions.ts';
 import type { Partition } from '../threads/partition.ts';
 import type { KernelTools, WasmKernelPlan } from '../kernels/kernel-plan.ts';
 import { planLoopKernel } from '../kernels/loop-kernel.ts';
-import type { Float64Import } from '../math/float64.ts';
+import type { Float64Import } from '../math/functions.ts';
 import { planScanKernel } from '../kernels/scan.ts';
 import { planScatterKernel } from '../kernels/scatter.ts';
 import { planSortKernel } from '../kernels/sort.ts';

@@ -8,12 +8,17 @@ import { DTYPES } from '@firsthand/linalg';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import type { Module, Signature } from '../assembler/module.ts';
 import type { Features } from '../engine/features.ts';
-import { FLOAT32_FUNCTIONS, FLOAT32_IMPORTS } from '../math/float32.ts';
-import { emitFloat64, type Float64Import, type FunctionKind } from '../math/float64.ts';
+import {
+  emitFloat64,
+  FLOAT32_FUNCTIONS,
+  FLOAT32_IMPORTS,
+  type Float64Import,
+  type FunctionKind,
+} from '../math/functions.ts';
 import type { MathFeatures } from '../math/formula.ts';
 import { emitPow32 } from '../math/power.ts';
 
-export type { FunctionKind } from '../math/float64.ts';
+export type { FunctionKind } from '../math/functions.ts';
 
 /** What code is emitted with. */
 export interface Tools {

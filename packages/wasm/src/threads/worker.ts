@@ -4,7 +4,7 @@
  * and returns to the event loop when a job announces messages. A worker of a page's team takes jobs as
  * messages as well.
  */
-import { scalarImports } from '../math/float64.ts';
+import { scalarImports } from '../math/functions.ts';
 import { REASON_LENGTH, WORDS } from './synchronization.ts';
 
 /** What a worker is sent. */

@@ -7,7 +7,7 @@ import type { Callee } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
 import { TILES } from '../../src/matmul/tile-sizes.ts';
 import { emitKernel, functionsOf, kernelSignature, planKernel } from '../../src/runtime/plan-kernel.ts';
-import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
+import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/functions.ts';
 import type { Partition } from '../../src/threads/partition.ts';
 import { expectSameByRanges } from './ranges.ts';
 

@@ -11,7 +11,7 @@ import type { Tile } from '../../src/matmul/register-tile.ts';
 import { TILES } from '../../src/matmul/tile-sizes.ts';
 import { detectFeatures } from '../../src/engine/features.ts';
 import { functionsOf } from '../../src/runtime/plan-kernel.ts';
-import { FLOAT64_IMPORTS, scalarImports } from '../../src/math/float64.ts';
+import { FLOAT64_IMPORTS, scalarImports } from '../../src/math/functions.ts';
 import { expectSameByRanges } from './ranges.ts';
 
 const PAGE = 65536;

@@ -6,11 +6,16 @@
 import { setFlagsFromString } from 'node:v8';
 import { Code, type Callee, type Local } from '../../src/assembler/code.ts';
 import { Module } from '../../src/assembler/module.ts';
-import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/float64.ts';
+import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../../src/math/functions.ts';
 import type { MathFeatures } from '../../src/math/formula.ts';
 
+/** Here every imported function may be called. */
+interface AllFeatures extends MathFeatures {
+  readonly imported: (name: Float64Import) => Callee;
+}
+
 /** Leaves a function of some vectors on the stack. */
-export type Emitter = (code: Code, operands: readonly Local[], features: MathFeatures) => void;
+export type Emitter = (code: Code, operands: readonly Local[], features: AllFeatures) => void;
 
 /** Whether the engine accepts `f32x4.relaxed_madd`. */
 export function hasRelaxed(): boolean {
@@ -53,7 +58,7 @@ export function apply(emit: Emitter, relaxed: boolean, length: number, arity = 1
     const params = new Array<'f64'>(FLOAT64_IMPORTS[name]).fill('f64');
     callees.set(name, module.importFunction(name, { params, results: ['f64'] }));
   }
-  const features: MathFeatures = { relaxed, imported: (name) => callees.get(name)! };
+  const features: AllFeatures = { relaxed, imported: (name) => callees.get(name)! };
   module.function(
     'run',
     { params: [], results: [] },
