@@ -137,8 +137,11 @@ test('apps, scripts, tests and benchmarks state their idea', () => {
 
 /** The workspaces that speak the field's words, and whose lines end where they should. */
 const SPEAKING: readonly string[] = [
+  'packages/autograd',
   'packages/conformance',
   'packages/graph',
+  'packages/nn',
+  'packages/optim',
   'packages/runtime',
   'packages/train',
   'packages/webgpu',

@@ -1,8 +1,7 @@
 /**
- * What a checkpoint remembers: for the node at its end, the part of the graph between its inputs and that
- * node. The copy that the backward pass differentiates is built when it is first asked for, behind barriers,
- * so that no optimisation merges the two and the first one's intermediates need not be kept (Chen et al.
- * 2016, "sublinear memory cost").
+ * The record of a checkpoint: the part of the graph between its inputs and its result. The backward pass
+ * differentiates a copy of that part, built on first use behind barriers, so that no optimisation merges the
+ * two and no intermediate of the first is saved (Chen et al. 2016, "sublinear memory cost").
  */
 import { node as build, copyNode, withGradient } from '@firsthand/graph';
 import type { Node } from '@firsthand/graph';

@@ -1,7 +1,6 @@
 /**
- * Memory for time: `checkpoint(f)` gives what `f` gives, but keeps none of its intermediates for the backward
- * pass, which computes them again from the arguments (Chen et al. 2016). Random numbers are the same both
- * times.
+ * Memory for time: `checkpoint(f)` has the values of `f`, but saves no intermediates for the backward pass,
+ * which computes them again from the arguments (Chen et al. 2016). Random numbers are the same both times.
  */
 import { checkCount } from '@firsthand/linalg';
 import { recordCheckpoint } from './checkpoint-record.ts';

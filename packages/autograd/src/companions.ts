@@ -1,25 +1,20 @@
 /**
- * Values that are read together: who reads a function's value wants its gradient too, and the two share the
- * forward pass. Reading one of them computes the others in the same program, so that nothing is computed
- * twice (rule 13).
+ * Companions: a function's value and its gradients, which share the forward pass. Reading one of them
+ * computes the others in the same program, so that nothing is computed twice (rule 13).
  */
 import type { Node } from '@firsthand/graph';
 
 const companions = /* @__PURE__ */ new WeakMap<Node, readonly Node[]>();
 
 /**
- * The value and its gradients are computed together, whichever is read first. Constants are on no device, and
- * need no company.
+ * Computes the value and its gradients in one program, whichever is read first. Constants need no program.
  */
 export function shareProgram(value: Node, gradients: readonly Node[]): void {
   const all = [value, ...gradients].filter(({ device }) => device !== null);
   for (const each of all) companions.set(each, all);
 }
 
-/**
- * The nodes with those that are computed together with them. It is said once: afterwards the values are
- * there.
- */
+/** The nodes and their companions, which are then forgotten: their values are stored. */
 export function withCompanions(nodes: readonly Node[]): readonly Node[] {
   if (!nodes.some((node) => companions.has(node))) return nodes;
   const all = new Set(nodes);

@@ -1,7 +1,7 @@
 /**
- * `compile(f)` gives what `f` gives, and runs its graph as one program that is built once. The first call
- * traces `f`; later calls with the same structure copy arguments in, sample host values, and run. Everything
- * the trace read or rebound is state: it is read from the handles at each call and rebound after it.
+ * `compile(f)` has the values and effects of `f`, and runs its graph as one program that is built once. The
+ * first call traces `f`; later calls with the same structure copy arguments in, sample host values, and run.
+ * Handles that the trace read or rebound are state: read at each call, and rebound after it.
  */
 import { isGradientEnabled } from '@firsthand/graph';
 import { type PlanReport } from '@firsthand/runtime';
@@ -17,26 +17,23 @@ export interface CompileOptions {
   /** Bytes that the plans and the constants they captured may hold; the least recently used go first. */
   readonly maxBytes?: number;
   /**
-   * Every so many calls (1: at each) the function is traced once more, and the call throws a `CaptureError`
-   * if it has become another than the one that was compiled, because a variable that it has captured has
-   * changed. For looking for mistakes: side effects of the JavaScript in it happen then, too. Never, if not
-   * given.
+   * n: at every n-th call the function is traced once more, and the call throws a `CaptureError` if the trace
+   * differs from the compiled one, because a variable that it has captured has changed. For debugging: the
+   * side effects of its JavaScript happen again, too. 0 (never) if not given.
    */
   readonly verify?: number;
 }
 
 const OPTION_KEYS: OptionKeys<CompileOptions> = { maxBytes: 'number', verify: 'number' };
 
-/**
- * What `compile` gives: a function like the one that was compiled, which knows the programs it has become.
- */
+/** A compiled function: called as the plain one, with reports of its programs. */
 export interface CompiledFunction<A extends readonly unknown[], R> {
   (...args: A): R;
   /**
-   * What the device runs, a report for each program that the function has been compiled to and still keeps,
-   * the most recently used last. There is more than one where calls differ in structure, or in which
-   * variables may be updated in place. Empty before the first call, and for a function that has been called
-   * inside others only, whose programs it is part of.
+   * A report for each program of the function that is still cached, the most recently used last. There is
+   * more than one where calls differ in structure, or in which variables may be updated in place. Empty
+   * before the first call, and for a function that has been called inside others only, whose programs it is
+   * part of.
    * @example
    * ```ts
    * import { compile, type Tensor, tensor } from '@firsthand/autograd';

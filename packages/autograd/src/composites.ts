@@ -50,7 +50,8 @@ const LAYER_NORM_KEYS: OptionKeys<LayerNormFunctionOptions> = { weight: true, bi
  * import { layerNorm, tensor } from '@firsthand/autograd';
  * const x = tensor([[1, 3], [10, 30]]);
  * console.log(await layerNorm(x, 2, { eps: 0 }).toArray()); // [ [ -1, 1 ], [ -1, 1 ] ]
- * console.log(await layerNorm(x, [2], { weight: tensor([1, 2]), bias: tensor([0, 5]), eps: 0 }).toArray()); // [ [ -1, 7 ], [ -1, 7 ] ]
+ * const affine = { weight: tensor([1, 2]), bias: tensor([0, 5]), eps: 0 };
+ * console.log(await layerNorm(x, [2], affine).toArray()); // [ [ -1, 7 ], [ -1, 7 ] ]
  * ```
  */
 export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormFunctionOptions): Tensor {
@@ -84,8 +85,8 @@ export function layerNorm(x: Tensor, shape: number | Shape, options?: LayerNormF
  * @param labels classes from 0 to C − 1, (…), int32 or uint32
  * @returns (…)
  * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand,
- *   as those of host data on a device that
- *   can be read at once; else such a label gives NaN, as it does inside `compile`. DTypeError for labels that are no integers
+ *   as those of host data on a device that can be read at once; else, and inside `compile`, such a label is
+ *   NaN. DTypeError for labels that are no integers
  * @example
  * ```ts
  * import { crossEntropy, tensor } from '@firsthand/autograd';
@@ -143,8 +144,8 @@ function requireInRange(
  * @param weight the table: (count, size)
  * @returns (…, size)
  * @throws ShapeError if an index is out of range and the indices' values are at hand, as those of host data
- *   on a device that can be read at
- *   once; else such an index gives NaN, as it does inside `compile`. DTypeError for indices that are no integers
+ *   on a device that can be read at once; else, and inside `compile`, such an index gives NaN. DTypeError for
+ *   indices that are no integers
  * @example
  * ```ts
  * import { embedding, tensor } from '@firsthand/autograd';

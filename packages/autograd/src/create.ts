@@ -123,7 +123,8 @@ function readCreate(
  * const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
  * x.mul(x).sum().backward();
  * console.log(await x.grad?.toArray()); // [ [ 2, 4 ], [ 6, 8 ] ]
- * console.log(tensor(array([1, 2]), { dtype: 'int32' }).dtype, tensor(new Uint8Array(6), { shape: [2, 3] }).dtype); // int32 int32
+ * console.log(tensor(array([1, 2]), { dtype: 'int32' }).dtype); // int32
+ * console.log(tensor(new Uint8Array(6), { shape: [2, 3] }).dtype); // int32
  * console.log(await tensor(x, { shape: [4] }).toArray()); // [ 1, 2, 3, 4 ]
  * ```
  */

@@ -182,9 +182,10 @@ function requireClosed(name: string, values: readonly Node[]): void {
   );
   if (leaf === undefined) return;
   const found = leaf.op === 'leaf' ? (leaf.variable?.name ?? leaf.attrs.name) : null;
+  const captured = found === null ? 'a tensor' : `"${found}"`;
   throw new DTypeError({
     operation: name,
-    problem: `the body depends on ${found === null ? 'a tensor' : `"${found}"`} that is none of its arguments`,
+    problem: `the body depends on ${captured} that is none of its arguments`,
     expected: 'an argument',
     remedy: 'pass it as an argument; random numbers too',
   });

@@ -1,6 +1,7 @@
 /**
- * Derivatives as functions of functions. Each transform gives nodes of the same graph, so transforms nest:
- * `hessian` is the `jacobian` of `grad`. Running statistics are not updated inside a transform.
+ * Derivatives as functions of functions. The results of a transform are nodes of the same graph, so
+ * transforms compose: `hessian` is the `jacobian` of `grad`. Running statistics are not updated inside a
+ * transform.
  */
 import {
   add,
@@ -51,8 +52,8 @@ import { seedNode } from './operands.ts';
 type TensorFunction<R = Tensor> = (...args: Tensor[]) => R;
 
 /**
- * The tensor beside each of a structure's, as `operation` is given it. @throws DTypeError naming the place
- * without one
+ * For each tensor of `tree` the leaf of `beside` at its path: a tensor, or null for zero. @throws DTypeError
+ * with the path of another value
  */
 function besideEach(operation: string, noun: string, tree: unknown, beside: unknown): (Tensor | null)[] {
   const found: (Tensor | null)[] = [];
@@ -104,7 +105,8 @@ function isVjpOptions(value: unknown): value is VjpOptions {
  * import { tensor, vjp } from '@firsthand/autograd';
  * const [value, pull] = vjp((a, b) => a.mul(b), tensor([1, 2]), tensor([3, 4]));
  * const [da, db] = pull(tensor([1, 10]));
- * console.log(await value.toArray(), await da!.toArray(), await db!.toArray()); // [ 3, 8 ] [ 3, 40 ] [ 1, 20 ]
+ * console.log(await value.toArray()); // [ 3, 8 ]
+ * console.log(await da!.toArray(), await db!.toArray()); // [ 3, 40 ] [ 1, 20 ]
  * ```
  */
 export function vjp(f: TensorFunction, ...rest: Tensor[]): [Tensor, (cotangent: Tensor) => Tensor[]];
@@ -154,8 +156,7 @@ export function vjp(f: (...args: never[]) => unknown, ...rest: unknown[]): unkno
  * @param primals the arguments, structures as for `grad`; the value may be a structure of tensors too
  * @param tangents one for each argument, of its structure (a map by path for a module); null where the
  *   direction is zero
- * @throws ShapeError if the tangents do not fit the arguments, DTypeError if something in their place is no
- *   tensor
+ * @throws ShapeError if the tangents do not fit the arguments, DTypeError if a tangent is no tensor
  * @example
  * ```ts
  * import { jvp, tensor } from '@firsthand/autograd';
@@ -296,7 +297,7 @@ function argnumsOf(operation: string, options: Argnums | ArgnumsOptions | undefi
 /**
  * All derivatives of the elements of `f` with respect to an argument, the first if not given: (…shape of the
  * value, …shape of the argument). Structures and `argnums` are as for `grad`; the value may be a structure of
- * tensors too, and each of its tensors then has the structure of derivatives in its place.
+ * tensors too, and each of its tensors is then replaced by a structure of derivatives.
  * @throws DTypeError for an argument that has no derivative, or a result that is no tensor
  */
 export function jacobian(f: TensorFunction): TensorFunction;

@@ -1,7 +1,7 @@
 /**
  * Gradients of functions and of values: `grad` and `valueAndGrad` turn a function with one element into its
- * gradient, `gradients` differentiates a tensor that is there already. None of them touches `.grad`; what
- * they give are nodes of the graph.
+ * gradient, `gradients` differentiates an existing tensor. None of them touches `.grad`; their results
+ * are nodes of the graph.
  */
 import { add, constant, describe, GradientError, type Node, operandOf } from '@firsthand/graph';
 import { checkCount, checkOptions } from '@firsthand/linalg';
@@ -131,10 +131,12 @@ export function valueAndGrad(
  * stays as it is.
  * @param options which arguments, the first if not given: a number or an array of numbers, then the result is
  *   an array;
- *   or `{ argnums, hasAux }`: with `hasAux` the function gives `[value, auxiliary]`, and this one `[gradient, auxiliary]`
+ *   or `{ argnums, hasAux }`: with `hasAux` the function gives `[value, auxiliary]`, and this one
+ *   `[gradient, auxiliary]`
  * @throws ShapeError if the function's result has several elements; DTypeError if it is no floating-point
  *   tensor, or if there is
- *   a tensor of integers or bools, or no tensor at all, in what is differentiated with respect to; OptionError for other options
+ *   a tensor of integers or bools, or no tensor at all, among the variables; OptionError for other
+ *   options
  * @example
  * ```ts
  * import { grad, tensor } from '@firsthand/autograd';
@@ -228,8 +230,7 @@ export function gradients<const T>(value: Tensor, wrt: T, options: GradientsOpti
       remedy: 'make it with requiresGrad: true, before the value is computed from it',
     });
   });
-  // A variable that has been updated since has another node: the one that the value was computed from names
-  // it as its owner.
+  // A variable that was updated since has another node; the value was computed from an earlier leaf of it.
   const earlier = variableLeaves(root);
   const found = gradient(root, start, [...targets, ...earlier]);
   const totals = variables.map(({ tensor }, index) => {

@@ -21,7 +21,7 @@ import { sumGradients } from './sum-gradients.ts';
 const NONE: readonly Node[] = [];
 const NO_NODES: ReadonlySet<Node> = /* @__PURE__ */ new Set();
 
-/** Where gradients flow on from a node: to its inputs, or to the recomputed copy of a checkpointed value. */
+/** The nodes to which a node's gradient flows: its inputs, or the recomputed copy of a checkpointed value. */
 function sources(node: Node): readonly Node[] {
   const clone = checkpointedClone(node);
   return clone === null ? node.inputs : [clone];
@@ -59,9 +59,9 @@ export function noteCompiled(results: readonly Node[], args: readonly { readonly
 }
 
 /**
- * Whether a gradient of the roots reaches something else than `known` nodes: a leaf that requires one, or a
- * copy that another transform differentiates with respect to. Gradients go on through known nodes to what
- * they are copies of.
+ * Whether a gradient of the roots reaches a node that is not in `known`: a leaf that requires one, or a copy
+ * that another transform differentiates with respect to. Gradients flow on through known nodes to their
+ * originals.
  */
 export function hasOrigin(roots: readonly Node[], known: ReadonlySet<Node>): boolean {
   const seen = new Set<Node>(roots);
@@ -92,7 +92,7 @@ function sumOf(terms: readonly Node[] | null | undefined): Node | null {
   return terms === null || terms === undefined ? null : sumGradients(terms);
 }
 
-/** The part of the graph that a gradient walks through, from the root back to the targets. */
+/** The nodes that a gradient may pass, from the root back to the targets. */
 export interface GradientPaths {
   /** Inputs before the nodes that read them; the root is the last. */
   readonly order: readonly Node[];
@@ -195,8 +195,8 @@ export function callRule(gs: readonly (Node | null)[], call: NodeOf<'call'>): re
 }
 
 /**
- * What a gradient of `root` would pass through: why it cannot, if a node on its way is closed, and the owned
- * leaves that it reaches.
+ * The nodes that a gradient of `root` passes, the leaves of variables that it reaches, and the reason why a
+ * node on its way is closed, or null.
  */
 function reach(root: Node): {
   readonly order: readonly Node[];
@@ -211,9 +211,7 @@ function reach(root: Node): {
   };
 }
 
-/**
- * The owned nodes that a gradient of `root` reaches: leaves of variables as they were when it was computed.
- */
+/** The leaves that a gradient of `root` reaches: the values of variables when it was computed. */
 export function variableLeaves(root: Node): readonly Node[] {
   return reach(root).leaves;
 }
@@ -227,8 +225,8 @@ export const CONSUMED: ErrorFacts = {
 };
 
 /**
- * The gradients of the variables that `backward` accumulates: owned nodes that require one, reachable from
- * `root`.
+ * The gradients that `backward` accumulates: of the variables' leaves that require one and that `root`
+ * depends on.
  * @throws GradientError if there are none, or if a path to one has been released or leaves a compiled
  *   function
  */

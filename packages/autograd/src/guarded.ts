@@ -1,8 +1,7 @@
 /**
- * Objects whose fields a compiled function may read: modules, optimizers, whatever a layer above derives from
- * `Guarded`. What is constructed is a proxy of the object, so that the object tells a trace under way which
- * of its fields are read, and counts its changes. Outside of `compile` a read costs some 20 ns more than one
- * of a plain field.
+ * Guarded objects: modules, optimizers and other classes whose fields a compiled function may read. The
+ * constructor returns a proxy, which reports each read of a field to the current trace and counts changes.
+ * Outside of `compile` a read costs some 20 ns more than one of a plain field.
  */
 import { checkCount } from '@firsthand/linalg';
 import type { Versioned } from './guards.ts';
@@ -31,7 +30,8 @@ class GuardedFields implements ProxyHandler<object>, Versioned {
   }
   set(object: object, key: PropertyKey, value: unknown, receiver: unknown): boolean {
     currentTrace()?.guards.write(this, object, key);
-    return Reflect.set(object, key, value, receiver); // defines the property, which counts as a change, or calls a setter
+    // Calls a setter, or defines the property, which counts as a change.
+    return Reflect.set(object, key, value, receiver);
   }
   defineProperty(object: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
     this.version++;
@@ -46,8 +46,8 @@ class GuardedFields implements ProxyHandler<object>, Versioned {
 }
 
 /**
- * The base of classes whose fields are part of what a compiled function depends on: after a field has another
- * value, the function is traced again, and earlier values find their earlier programs. Arrays, maps, sets and
+ * The base of classes whose fields compiled functions depend on: when a field has another value, the function
+ * is traced again; when it has an earlier value again, the earlier program runs. Arrays, maps, sets and
  * plain objects in a field count with their elements. Private `#fields` of subclasses are out of reach; read
  * them through {@link guard}, or their elements through {@link guardContents}.
  * @example

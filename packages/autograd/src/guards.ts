@@ -1,7 +1,7 @@
 /**
- * Guards: what a trace has read of JavaScript's own state, and whether that is still as it was. A plan whose
- * guards all hold gives what the function would give; one that fails means another trace. Checking is linear
- * in what was read, and objects that count their changes are skipped while their count stands still.
+ * Guards: the JavaScript state that a trace has read, with the values then. While all of them are equal, the
+ * plan of the trace is valid; otherwise the function is traced again. A check is linear in the number of
+ * reads; objects with an unchanged version number are skipped.
  */
 
 /** An object that counts its changes: as long as `version` is the same, its fields are. */
@@ -9,7 +9,7 @@ export interface Versioned {
   version: number;
 }
 
-/** The fields of one object that a trace has read, has asked for, or has listed. */
+/** The fields of one object that a trace has read, tested for or listed. */
 interface FieldGuards {
   readonly versioned: Versioned;
   readonly object: object;
@@ -17,9 +17,9 @@ interface FieldGuards {
   readonly values: Map<PropertyKey, unknown>;
   readonly presence: Map<PropertyKey, boolean>;
   keys: readonly PropertyKey[] | null;
-  /** Fields that the function set before it read them: what they held before does not matter. */
+  /** Fields that the function set before it read them: their earlier values do not matter. */
   readonly written: Set<PropertyKey>;
-  /** The version at which all of them were last as the trace read them; −1 before the first check. */
+  /** The latest version at which all of them were equal to the trace's; −1 before the first check. */
   checked: number;
 }
 
@@ -80,16 +80,16 @@ function lookUp(object: object, key: PropertyKey): unknown {
   return undefined;
 }
 
-/** Everything that one trace has read. */
+/** All reads of one trace. */
 export class Guards {
-  /** What holds already, and need not be noted again. */
+  /** Guards that are checked with these, whose reads are not noted again. */
   readonly base: Guards | null;
   readonly #fields = new Map<Versioned, FieldGuards>();
   readonly #values = new Map<object, Map<PropertyKey, unknown>>();
   readonly #contents = new Map<Collection, ArrayLike<unknown>>();
   #paused = false;
 
-  /** @param base guards that hold while these are made: what they guard is guarded */
+  /** @param base guards that hold now, and are checked with these */
   constructor(base: Guards | null = null) {
     this.base = base;
   }
@@ -101,7 +101,7 @@ export class Guards {
       : this;
   }
 
-  /** Runs `fn`, whose reads need no guard: what it gives is asked for again at every call. */
+  /** Runs `fn`, whose reads need no guard: it is run again at every call. */
   pause<T>(fn: () => T): T {
     const outer = this.#paused;
     this.#paused = true;
@@ -132,7 +132,7 @@ export class Guards {
     this.contents(value);
   }
 
-  /** Whether such an object has a field was asked. */
+  /** The presence of a field of such an object was tested. */
   presence(versioned: Versioned, object: object, key: PropertyKey): void {
     if (this.#paused || this.base?.fieldsOf(versioned)?.presence.has(key) === true) return;
     const { presence, written } = this.#newFieldsOf(versioned, object);
@@ -196,7 +196,7 @@ export class Guards {
     return fields;
   }
 
-  /** True while everything is as the trace read it. */
+  /** True while all reads would give the same values. */
   hold(): boolean {
     if (this.base !== null && !this.base.hold()) return false;
     for (const fields of this.#fields.values()) {

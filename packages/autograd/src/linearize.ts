@@ -1,7 +1,7 @@
 /**
- * What all derivatives of a function begin with: the function's value at copies of its arguments that require
- * gradients, and gradients of that value with respect to the copies. A module among the arguments stands for
- * copies of its parameters meanwhile.
+ * The first step of every derivative of a function: its value at copies of the arguments that require
+ * gradients, and the gradients of that value with respect to the copies. For modules among the arguments,
+ * copies are substituted for the parameters.
  */
 import {
   add,
@@ -49,10 +49,7 @@ export interface TransformOptions<
 
 const TRANSFORM_KEYS: OptionKeys<TransformOptions> = { argnums: true, hasAux: true };
 
-/**
- * The options, as which a bare number or array stands for `argnums`. @throws OptionError for a key that does
- * not exist
- */
+/** The options; a number or an array is short for `{ argnums }`. @throws OptionError for an unknown key */
 export function transformOptions(
   operation: string,
   options: Argnums | TransformOptions | undefined,
@@ -61,10 +58,7 @@ export function transformOptions(
   return checkOptions(operation, options as TransformOptions, TRANSFORM_KEYS);
 }
 
-/**
- * The numbers of the arguments that are meant. @throws OptionError for one that does not exist, or that is
- * named twice
- */
+/** The positions of `argnums`. @throws OptionError for one that does not exist, or that occurs twice */
 function positionsOf(operation: string, argnums: Argnums, count: number): readonly number[] {
   const list: readonly number[] = typeof argnums === 'number' ? [argnums] : argnums;
   const positions = list.map((number) => {
@@ -207,7 +201,7 @@ export function refuseAsynchronous(operation: string, value: unknown): void {
   });
 }
 
-/** The node of what a function returned. @throws DTypeError unless it is a tensor */
+/** The node of a function's result. @throws DTypeError unless it is a tensor */
 export function resultNode(operation: string, value: unknown, path = ''): Node {
   if (value instanceof Tensor) return value.read();
   const returned = `the function returned ${describeValue(value)}${path === '' ? '' : ` in ${path}`}`;
@@ -253,8 +247,8 @@ export function splitAux(operation: string, result: unknown): readonly [unknown,
 }
 
 /**
- * Whether derivatives of these values with respect to anything else than the copies exist: if nothing outside
- * requires a gradient, what a transform gives has no history, and holds nothing.
+ * Whether these values depend on more than the copies: if nothing outside requires a gradient, the results of
+ * a transform get no history, and keep no graph alive.
  */
 export function hasHistory(nodes: readonly Node[], inputs: readonly Node[]): boolean {
   return isGradientEnabled() && hasOrigin(nodes, new Set(inputs));

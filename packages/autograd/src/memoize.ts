@@ -1,6 +1,6 @@
 /**
- * Assignments that a function makes again and again: a trace that follows the course of an earlier one need
- * not build their values again.
+ * Memoised assignments: a function that is traced again does not build the new values of its variables twice.
+ * An optimizer's updates are the most of a training step's nodes.
  */
 import { checkCount } from '@firsthand/linalg';
 import type { Handle } from '@firsthand/runtime';
@@ -8,11 +8,11 @@ import { currentTrace } from './trace.ts';
 import { Value } from './value.ts';
 
 /**
- * Runs `build`, which assigns values to the variables, and does nothing else. Inside `compile`, where it has
- * assigned to these variables before, and they and the operands were what they are now, the variables get the
- * values of then, and `build` is not run: so a function that is traced again, for another number, costs less.
- * @param operands what the values depend on besides the variables themselves: tensors, and anything else,
- *   which is compared as by `Object.is`
+ * Runs `build`, which assigns values to the variables and has no other effect. Inside `compile`, if an
+ * earlier trace has run it with the same nodes in the variables and operands, the variables get the nodes of
+ * then and `build` is not run, so that tracing a function again costs less.
+ * @param operands the other values that the assignments depend on: tensors, and anything else, compared by
+ *   `Object.is`
  * @example
  * ```ts
  * import { memoizedAssignments, tensor } from '@firsthand/autograd';
@@ -32,7 +32,7 @@ export function memoizedAssignments(
     trace === null
       ? []
       : [...variables, ...operands].map((each): unknown => (each instanceof Value ? each.read() : each));
-  // What was made inside has nodes that belong to one trace.
+  // The nodes of a variable that was made inside belong to one trace.
   if (trace === null || !variables.every((variable) => trace.hasAdopted(variable))) {
     build();
     return;

@@ -35,7 +35,8 @@ export async function moveInPlace(tensors: readonly Tensor[], device: Device): P
     tensor.grad = null;
     tensor.node = leaf;
     replaceVersion(tensor, old, bufferOf(leaf)!);
-    tensor.previous = null; // readers built earlier hold the old value; once they are gone, the collector frees it
+    // Nodes built earlier refer to the old value; the collector frees it after them.
+    tensor.previous = null;
     tensor.grad = grad;
   }
 }

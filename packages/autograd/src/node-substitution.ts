@@ -1,23 +1,23 @@
 /**
- * Tensors that stand for other values while a function runs. Such a handle is lent: it is read as usual, and
- * cannot be given a value meanwhile.
+ * Substitution of nodes: while a function runs, a tensor stands for another value. It is read as usual, and
+ * cannot be assigned to until the function has returned.
  */
 import { GradientError, type Node } from '@firsthand/graph';
 import { type Handle } from '@firsthand/runtime';
 
-/** A tensor, seen from here. */
+/** A handle whose node can be read: a tensor. */
 interface Readable extends Handle {
   read(): Node;
 }
 
 const substituted = /* @__PURE__ */ new Set<Handle>();
 
-/** Whether a handle stands for another value at the moment. */
+/** Whether a handle stands for another value now. */
 export function isSubstituted(handle: Handle): boolean {
   return substituted.has(handle);
 }
 
-/** @throws GradientError if the handle stands for another value: it would lose the one that it is given */
+/** @throws GradientError if the handle stands for another value: its old node would overwrite a new one */
 export function requireNotSubstituted(handle: Handle, operation: string): void {
   if (!substituted.has(handle)) return;
   throw new GradientError({
@@ -29,8 +29,8 @@ export function requireNotSubstituted(handle: Handle, operation: string): void {
 }
 
 /**
- * Runs `fn` while each tensor stands for the node beside it; afterwards, whatever happens, each is what it
- * was.
+ * Runs `fn` while each tensor stands for its node in `values`; then, or after an error, each has its own
+ * again.
  */
 export function substituteNodes<T>(values: ReadonlyMap<Readable, Node>, fn: () => T): T {
   const before: { readonly handle: Readable; readonly node: Node; readonly wasSubstituted: boolean }[] = [];

@@ -1,7 +1,4 @@
-/**
- * Operands as nodes, with an error that says what is wrong with one that is no tensor; the seed of a
- * gradient.
- */
+/** Operands and seeds of gradients as nodes, with an error for values that are no tensors. */
 import { constant, describe, isFloat, type Node, operandOf } from '@firsthand/graph';
 import { describeValue, DTypeError, equalShapes, ShapeError, sizeOf } from '@firsthand/linalg';
 

@@ -1,7 +1,7 @@
 /**
- * The plans of a compiled function for arguments of one structure. They are found by the numbers among the
- * arguments, and by their guards; a number that has not been seen is traced again, on the courses of earlier
- * traces.
+ * The plans of a compiled function for arguments of one structure, a cache in order of use. A plan is found
+ * by the numbers among the arguments, then by its guards. A miss traces the function again; the trace reuses
+ * the nodes of earlier traces as long as it builds the same.
  */
 import { TraceTree } from '@firsthand/graph';
 import type { HostValue } from '@firsthand/graph';
@@ -10,30 +10,28 @@ import { planFits, tracePlan } from './plan.ts';
 import type { Call, TracedGraph, Plan } from './plan.ts';
 import { requireSamePlan } from './verify.ts';
 
-/**
- * Plans for the same numbers, which differ in what their traces have read; the least recently used go first.
- */
+/** Plans for the same numbers, which differ in their guards; the least recently used are dropped first. */
 const PLANS_PER_NUMBERS = 16;
 /** Plans in all. */
 const PLANS = 256;
-/** Nodes that courses may hold beside those of the latest one. */
+/** Nodes of the trace tree, beside four times those of the latest trace, before it is dropped. */
 const EXTRA_STEPS = 20_000;
 
-/** Arguments of one structure: all but the numbers and the values of tensors is the same. */
+/** The plans for arguments that differ in numbers and in values of tensors only. */
 export class PlanCache {
   /** By numbers, in order of use. */
   readonly #plans = new Map<string | number, Plan[]>();
   #traces = new TraceTree<TracedGraph>();
   #guards: Guards | null = null;
-  /** How many plans each course has. */
+  /** The number of plans of each traced graph. */
   readonly #uses = new Map<TracedGraph, number>();
   #count = 0;
   #traceCount = 0;
-  /** What the plans and their courses keep alive, roughly. */
+  /** Bytes of memory that the plans and their graphs keep alive, an estimate. */
   bytes = 0;
   readonly #keepsData: boolean;
 
-  /** @param keepsData whether plans keep the host data in them, so that they can be verified */
+  /** @param keepsData whether plans keep a copy of host data, so that they can be verified */
   constructor(keepsData: boolean) {
     this.#keepsData = keepsData;
   }
@@ -72,7 +70,7 @@ export class PlanCache {
   /**
    * Traces the function once more for a plan that fits.
    * @returns the host values that the trace has sampled
-   * @throws CaptureError if the function has become another
+   * @throws CaptureError if the function builds another graph, or the same with other numbers
    */
   verify(fn: (...args: readonly unknown[]) => unknown, call: Call, plan: Plan): readonly HostValue[] {
     const again = tracePlan(fn, call, this.#traces, new Guards(), {
@@ -98,7 +96,7 @@ export class PlanCache {
     if (this.#traces.size > EXTRA_STEPS + 4 * plan.graph.size) this.#traces = new TraceTree();
   }
 
-  /** Counts a plan of a course, or one less. */
+  /** Adds a plan to the count of its graph, or removes one. */
   #use({ graph }: Plan, change: 1 | -1): void {
     const uses = (this.#uses.get(graph) ?? 0) + change;
     if (uses === 1 && change === 1) this.bytes += graph.bytes;

@@ -1,8 +1,7 @@
 /**
- * Plans. A trace leaves a **course**: the graph that it built, where each argument of its program comes from,
- * where each output goes. A **plan** is a course with what belongs to one trace of it alone: the numbers in
- * it, the guards that it has met, the structure of its result. Traces that differ in numbers only share a
- * course, and its programs.
+ * Plans. A trace gives a **traced graph**: the nodes, the source of each argument of its program and the
+ * target of each output. A **plan** is a traced graph with the facts of one trace: its numbers, its guards,
+ * the structure of its result. Traces that differ in numbers only share a traced graph and its programs.
  */
 import type { ErrorFacts } from '@firsthand/linalg';
 import { DeviceError, leaf, postOrder, Recorder, sameList } from '@firsthand/graph';
@@ -33,38 +32,38 @@ export type Target =
 export interface Rebinding {
   readonly target: Target;
   readonly value: Node;
-  /** The leaf that stands for the value before, whose storage may be overwritten. */
+  /** The placeholder of the old value, whose storage may be overwritten. */
   readonly before: Leaf | null;
 }
 
-/** The executable for one choice of what is overwritten in place, and of the numbers that it holds. */
+/** The executable for one set of buffers that a run overwrites, and for the numbers compiled into it. */
 export interface Variant {
   readonly overwrites: string;
   readonly executable: Executable;
   readonly sources: readonly Source[];
-  /** Constants that the executable holds, by their index in the course, and their values. */
+  /** The constants compiled into the executable, by their index in the graph, and their values. */
   readonly embedded: readonly number[];
   readonly values: readonly number[];
   /** The number of its latest run, among all runs of plans. */
   lastRun: number;
 }
 
-/** A result that is no argument and no variable: an output of the program. */
+/** A result that is neither an argument nor a variable: an output of the program. */
 export interface Root {
   readonly node: Node;
   /** Why it cannot be differentiated, null if it has no gradient. */
   readonly closed: ErrorFacts | null;
 }
 
-/** What traces share that build the same graph. */
+/** The graph of a trace, shared by all traces that build the same nodes. */
 export interface TracedGraph {
   readonly device: Device;
-  /** What its traces have rebound and returned. */
+  /** The handles that its traces rebind, their new values, and the nodes that they return. */
   readonly end: readonly unknown[];
   readonly handles: readonly { readonly handle: Handle; readonly requiresGrad: boolean }[];
   readonly gradients: readonly { readonly variable: DifferentiableHandle; readonly present: boolean }[];
   readonly rebindings: readonly Rebinding[];
-  /** Owners whose gradient is null after the call. */
+  /** Variables whose gradient is null after the call. */
   readonly cleared: readonly DifferentiableHandle[];
   readonly roots: readonly Root[];
   readonly constants: readonly ConstantNode[];
@@ -73,33 +72,34 @@ export interface TracedGraph {
   readonly data: readonly Leaf[];
   readonly sourceOf: ReadonlyMap<Node, Source>;
   readonly variants: Variant[];
-  /** How many nodes it has. */
+  /** Number of nodes. */
   readonly size: number;
-  /** What the course keeps alive, roughly. */
+  /** Bytes of memory that it keeps alive, an estimate. */
   readonly bytes: number;
 }
 
 export interface Plan {
   readonly graph: TracedGraph;
   readonly guards: Guards;
-  /** The values of the course's constants. */
+  /** The values of the graph's constants. */
   readonly values: readonly number[];
   readonly samples: readonly (() => HostValue)[];
   /**
-   * The host data that the function has made tensors of: where they are, and for a comparison what they were.
+   * The host data of which the function has made tensors: their buffers, and a copy of the elements where
+   * plans are verified.
    */
   readonly data: readonly { readonly buffer: BufferReference; readonly elements: TypedArray | null }[];
-  /** What the function has returned, with a `Result` for each tensor that is no variable. */
+  /** The function's result, with a `Result` for each tensor that is no variable. */
   readonly value: unknown;
-  /** Whether numbers in it are expected to be others in the next trace. */
+  /** Whether the next trace is expected to have other numbers: they are arguments of its programs then. */
   readonly isTracedAgain: boolean;
-  /** The variant for each choice of what is overwritten. */
+  /** The variant for each set of buffers that a run overwrites. */
   readonly variants: Map<string, Variant>;
 }
 
 const BYTES_PER_NODE = 256;
 
-/** True while everything that the trace depended on is as it was. */
+/** True while the state that the trace has read is unchanged. */
 export function planFits({ guards, graph: { handles, gradients, device } }: Plan): boolean {
   for (const { handle, requiresGrad } of handles) {
     const { node } = handle;
@@ -109,7 +109,7 @@ export function planFits({ guards, graph: { handles, gradients, device } }: Plan
   return guards.hold();
 }
 
-/** What a function is called with. */
+/** The arguments of a call, and the tensors and numbers among them. */
 export interface Call {
   readonly args: readonly unknown[];
   readonly tensors: readonly Tensor[];
@@ -118,10 +118,10 @@ export interface Call {
 
 /**
  * Traces `fn`.
- * @param traces that earlier traces have taken; a new one is added
- * @param options.isTracedAgain whether other numbers have been seen, or are to be expected: programs take
- *   them from their runs then
- * @param options.keepsData whether host data are kept, for a comparison
+ * @param traces the earlier traces; this one is added
+ * @param options.isTracedAgain whether calls with other numbers were seen or are expected: numbers are
+ *   arguments of the programs then
+ * @param options.keepsData whether to copy host data, so that plans can be verified
  * @returns the plan, with the host values that the trace has sampled
  */
 export function tracePlan(
@@ -173,7 +173,7 @@ export function tracePlan(
   return { plan, hosts: trace.hosts.map(({ attrs }) => attrs.host ?? 0) };
 }
 
-/** @throws DeviceError for a promise or a generator: what the function would do comes too late */
+/** @throws DeviceError for a promise or a generator: its effects would come after the trace */
 function refuseLater(returned: unknown): void {
   if (returned instanceof Promise) returned.catch(() => {});
   const mayIterate = typeof (returned as Partial<Generator> | null | undefined)?.next === 'function';
@@ -188,7 +188,7 @@ function refuseLater(returned: unknown): void {
   });
 }
 
-/** What a trace leaves besides the nodes themselves, as a list to compare. */
+/** The effects and results of a trace as a list, which is equal for equal traced graphs. */
 function endOf({ rebound, gradients }: Trace, roots: readonly Root[]): readonly unknown[] {
   const end: unknown[] = [];
   for (const { handle, node } of rebound) end.push(handle, node);

@@ -1,4 +1,6 @@
-/** Several values at once: those that share work become one program, and nothing is computed twice. */
+/**
+ * `realize`: several values at once; those that share work become one program, so nothing is computed twice.
+ */
 import { runtimeOf } from '@firsthand/runtime';
 import type { Device } from '@firsthand/runtime';
 import { operandNodes } from './operands.ts';

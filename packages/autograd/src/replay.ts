@@ -1,6 +1,6 @@
 /**
- * Running a plan once: arguments are collected, the executable is called, handles are rebound. No graph is
- * built.
+ * Replay: one run of a plan. It collects the arguments, calls the executable, rebinds the handles and builds
+ * no graph.
  */
 import { DeviceError, GradientError, leaf, operandOf, setConstant, storedAttributes } from '@firsthand/graph';
 import type { HostValue, Leaf, Node } from '@firsthand/graph';
@@ -65,7 +65,7 @@ function requireDistinct({ rebindings }: TracedGraph, tensors: readonly Tensor[]
   }
 }
 
-/** The programs of plans, each once, the one that ran last at the end. */
+/** The executables of plans, each once, in order of their latest runs. */
 export function executablesOf(plans: readonly Plan[]): readonly Executable[] {
   const variants = [...new Set(plans.map(({ graph }) => graph))].flatMap((graph) => graph.variants);
   return [
@@ -80,7 +80,7 @@ function bufferOfHandle(runtime: Runtime, handle: Handle): BufferReference {
   return requireReadable(bufferOf(node)!);
 }
 
-/** What a run is given. */
+/** The values of one call: buffers of its arguments, host values, and the plan with its numbers. */
 interface Given {
   readonly args: readonly BufferReference[];
   readonly hosts: readonly HostValue[];
@@ -134,7 +134,7 @@ function variantFor(plan: Plan, runtime: Runtime, overwrites: readonly (BufferRe
   return variant;
 }
 
-/** True unless the program holds another number than the plan has. */
+/** True if the numbers compiled into the program are those of the plan. */
 function matchesNumbers({ embedded, values }: Variant, plan: Plan): boolean {
   return embedded.every((constant, index) => Object.is(plan.values[constant], values[index]));
 }
@@ -147,7 +147,7 @@ function createVariant(
 ): Variant {
   const { graph, values, data, isTracedAgain } = plan;
   const { constants, rebindings, roots, varying, sourceOf } = graph;
-  // Another trace of the same course may have left its numbers and its data in the nodes.
+  // Another trace of the same graph may have left its numbers and its data in the nodes.
   constants.forEach((constant, index) => setConstant(constant, values[index]!));
   graph.data.forEach((each, index) => {
     each.stored = data[index]!.buffer;

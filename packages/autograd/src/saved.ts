@@ -83,12 +83,12 @@ function residualsOnPaths({ order, sources, leadsToTarget }: GradientPaths): rea
 }
 
 /**
- * The values to store so that the derivative of `root` needs no second forward pass. Movements are replaced by
- * their operands, and float16 numbers as float32 by themselves; constants, random numbers and elementwise
- * functions of those alone are cheaper to compute again.
+ * The values to store so that the derivative of `root` needs no second forward pass. Movements are replaced
+ * by their operands, and widened float16 values by the float16 ones; constants, random numbers and
+ * elementwise functions of those alone are cheaper to compute again.
  */
 export function savedSet(root: Node): readonly Node[] {
-  const paths = gradientPaths(root, ({ variable: owner, requiresGrad }) => owner !== null && requiresGrad);
+  const paths = gradientPaths(root, ({ variable, requiresGrad }) => variable !== null && requiresGrad);
   // Nobody can differentiate through a consumed root: there is nothing to save.
   if (!paths.leadsToTarget.at(-1) || paths.order.some(({ closed }) => closed !== null)) return NONE;
   const reads = residualsOnPaths(paths);

@@ -10,8 +10,8 @@ import type { Tensor } from './tensor.ts';
 let suppressed = false;
 
 /**
- * Rebinds a running statistic, unless statistics are suppressed, or another value has been given in its
- * place. The new value is a constant for differentiation.
+ * Rebinds a running statistic, unless statistics are suppressed or another value is substituted for it. The
+ * new value is a constant for differentiation.
  */
 export function updateStatistic(statistic: Tensor, value: Tensor): void {
   checkCount('updateStatistic', arguments.length, 2, 'updateStatistic(statistic, value)');

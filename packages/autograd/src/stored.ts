@@ -37,7 +37,7 @@ export function upload(
   return runtimeOf(device).adopt(device.upload(data, spec.dtype));
 }
 
-/** Host data becomes a part of a program: inside `compile`, other elements next time mean another trace. */
+/** Guards host data that become part of a program: inside `compile`, other elements mean another trace. */
 export function guardData(data: Data): void {
   currentTrace()?.guards.contents(typeof data === 'object' && 'data' in data ? data.data : data);
 }
@@ -60,8 +60,8 @@ export function storedLeaf(
 }
 
 /**
- * A value on a device. A constant is on none, and is made on the default device: as the derivative of a
- * tensor that is elsewhere, it goes there.
+ * A constant as a value of `device`, for the derivative of a tensor there: otherwise it would be computed on
+ * the default device. Other values stay.
  */
 export function placedOn(value: Node, device: Placement | null): Node {
   return device === null || device === getDefaultDevice() ? value : placed(value, device);

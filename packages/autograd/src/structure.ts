@@ -1,6 +1,6 @@
 /**
- * Tensors inside arrays and plain objects: what a compiled function takes and gives. `flatten` lists the
- * tensors and describes the rest by value, `rebuild` puts other tensors in their places.
+ * Structures of tensors, numbers and other values: the arguments and results of compiled functions. `flatten`
+ * lists the tensors and the numbers and describes the rest by value; `rebuild` substitutes other tensors.
  */
 import { describeValue, NDArray, OptionError } from '@firsthand/linalg';
 import { Guarded } from './guarded.ts';

@@ -1,6 +1,6 @@
 /**
- * Calling a function whose tensors stand for other values: how a model runs with parameters that are not its
- * own.
+ * `substitute`: a call of a function whose tensors stand for other values, as when a model runs with
+ * parameters that are not its own.
  */
 import { checkCount, checkFunction, describeValue, OptionError } from '@firsthand/linalg';
 import { substituteNodes } from './node-substitution.ts';
@@ -9,8 +9,8 @@ import { operandNode } from './operands.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
- * Runs `fn` while each tensor (key) stands for the value of another; afterwards, whatever happens, each is
- * what it was. Gradients flow into the values. Meanwhile the tensors cannot be assigned to, and running
+ * Runs `fn` while each tensor (key) stands for the value of another; then, or after an error, each has its
+ * own value again. Gradients flow into the values. Meanwhile the tensors cannot be assigned to, and running
  * statistics among them are not updated.
  * @throws DTypeError for an asynchronous function, which would go on with the tensors' own values
  * @example

@@ -1,8 +1,8 @@
 /**
- * The sum of the gradients that reach a node on several paths. The gradients of n cuts are n arrays that are
- * zero but for a box each: where the boxes do not overlap, their sum is one concatenation, whose cost does
- * not grow with n. Gradients of picked elements are scattered at once. All others are added in the order in
- * which they came.
+ * The sum of the gradients that reach a node on several paths. The gradients of n slices of an array are n
+ * arrays, each zero outside of a box: where the boxes do not overlap, their sum is one concatenation, and its
+ * cost does not grow with n. Gradients of gathered elements become one scatter. All others are added in the
+ * order in which they arrive.
  */
 import { add, concatenate, constant, node, pad, scatter } from '@firsthand/graph';
 import type { Movement, Node, NodeOf } from '@firsthand/graph';
@@ -15,8 +15,7 @@ export function sumGradients(terms: readonly Node[]): Node {
 }
 
 /**
- * Joins terms whose keys are equal, each group in the place of its first term; those without a key stay as
- * they are.
+ * Joins terms with equal keys, each group at the position of its first term; terms without a key stay.
  */
 function joinGroups(
   terms: readonly Node[],
@@ -66,7 +65,7 @@ const joinScattered = (terms: readonly Node[]): readonly Node[] =>
 
 // ---- cuts: boxes in zeros
 
-/** Rearrangements: what they do to one term they do to the sum. */
+/** Rearrangements are linear: a rearranged sum is the sum of the rearranged terms. */
 const REARRANGEMENTS: ReadonlySet<Movement['kind']> = /* @__PURE__ */ new Set<Movement['kind']>([
   'reshape',
   'permute',
@@ -129,7 +128,7 @@ function joinPadded(terms: readonly Node[]): readonly Node[] {
   return joined.length < terms.length ? joinPadded(joined) : joined;
 }
 
-/** Boxes that do not overlap, layer by layer; equal boxes are added up before. */
+/** Layers of boxes that do not overlap; equal boxes are added first. */
 function layersOf(boxes: readonly Padded[]): readonly (readonly Padded[])[] {
   const distinct = new Map<string, Padded>();
   for (const box of boxes) {
@@ -146,7 +145,7 @@ function layersOf(boxes: readonly Padded[]): readonly (readonly Padded[])[] {
   return layers;
 }
 
-/** The boxes side by side, with zeros where there is none. */
+/** The boxes concatenated along the axis, with zeros between them. */
 function concatenated(layer: readonly Padded[]): Node {
   const { axis, extent, before, after, chain, source, begin, end } = layer[0]!;
   const rearranged = (value: Node): Node =>

@@ -153,7 +153,9 @@ export class Tensor extends Value<Tensor> {
     return new Tensor(node, name, inPlace);
   }
 
-  /** An elementwise operation with another operand. @param given how many arguments the method was called with */
+  /**
+   * An elementwise operation with another operand. @param given how many arguments the method was called with
+   */
   private binary(kind: BinaryKind, other: TensorOperand, given: number): Tensor {
     checkCount(kind, given, 1, `x.${kind}(y)`);
     const x = this.read(kind);
@@ -398,8 +400,8 @@ export class Tensor extends Value<Tensor> {
     return this.derive('cast', (x) => cast(x, dtype));
   }
 
-  // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims }; a
-  // tensor of no axes has an axis 0, or −1, of one element
+  // ---- reductions: over all axes by default, else over a number, an array of numbers, or { axis, keepDims
+  // }; a tensor of no axes has an axis 0, or −1, of one element
 
   /** @param given how many arguments the method was called with */
   private over<O extends ReduceOptions>(
@@ -608,7 +610,8 @@ export class Tensor extends Value<Tensor> {
    * const x = tensor([[[1, 2, 4, 8]]]); // (1, 1, 4)
    * const differences = tensor([[[-1, 1]]]); // (1, 1, 2)
    * console.log(await x.conv1d(differences).toArray()); // [ [ [ 1, 2, 4 ] ] ]
-   * console.log(await x.conv1d(differences, null, { stride: 2, padding: 1 }).toArray()); // [ [ [ 1, 2, -8 ] ] ]
+   * const strided = x.conv1d(differences, null, { stride: 2, padding: 1 });
+   * console.log(await strided.toArray()); // [ [ [ 1, 2, -8 ] ] ]
    * ```
    */
   conv1d(weight: Tensor, bias: Tensor | null = null, options?: Conv1dOptions): Tensor {
@@ -645,7 +648,8 @@ export class Tensor extends Value<Tensor> {
    * const x = tensor([[[[1, 2]]]]); // (1, 1, 1, 2)
    * const weight = tensor([[[[1, 10], [3, 30]]]]); // (1, 1, 2, 2)
    * console.log(await x.convTranspose2d(weight).squeeze().toArray()); // [ [ 1, 12, 20 ], [ 3, 36, 60 ] ]
-   * console.log(x.convTranspose2d(weight, null, { stride: 2, outputPadding: [0, 1] }).shape); // [ 1, 1, 2, 5 ]
+   * const strided = x.convTranspose2d(weight, null, { stride: 2, outputPadding: [0, 1] });
+   * console.log(strided.shape); // [ 1, 1, 2, 5 ]
    * ```
    */
   convTranspose2d(weight: Tensor, bias: Tensor | null = null, options?: ConvTranspose2dOptions): Tensor {
@@ -681,7 +685,8 @@ export class Tensor extends Value<Tensor> {
    * import { tensor } from '@firsthand/autograd';
    * const x = tensor([[[[1, 2, 3, 4], [5, 6, 7, 8]]]]); // (1, 1, 2, 4)
    * console.log(await x.avgPool2d(2).squeeze().toArray()); // [ 3.5, 5.5 ]
-   * console.log(await x.avgPool2d(2, { padding: [0, 1], countIncludePad: false }).squeeze().toArray()); // [ 3, 4.5, 6 ]
+   * const padded = x.avgPool2d(2, { padding: [0, 1], countIncludePad: false });
+   * console.log(await padded.squeeze().toArray()); // [ 3, 4.5, 6 ]
    * ```
    */
   avgPool2d(kernel: number | readonly [number, number], options?: AvgPool2dOptions): Tensor {
@@ -978,8 +983,7 @@ export class Tensor extends Value<Tensor> {
   // ---- indexing
 
   /**
-   * Whole slices at the given positions of one axis; the index's axes take that axis's place. index:
-   * integers.
+   * Whole slices at the given positions of one axis, which the axes of `index` replace. index: integers.
    */
   indexSelect(axis: number, index: Tensor): Tensor {
     checkCount('indexSelect', arguments.length, 2, 'x.indexSelect(axis, index)');

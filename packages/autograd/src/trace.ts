@@ -1,7 +1,8 @@
 /**
- * Tracing: while a compiled function's body runs, the handles it reads get placeholders, and what it rebinds
- * is only noted. At the end every handle is as it was before; the trace knows which state goes in, and which
- * comes out. A body that is traced again follows the course of an earlier trace as far as it is the same.
+ * Tracing: while a compiled function's body runs, each handle that it reads gets a placeholder, and each
+ * handle that it rebinds is noted. At the end every handle has its old node again, and the trace knows the
+ * state that the function reads and the state that it changes. A body that is traced again reuses the nodes
+ * of an earlier trace as long as it builds the same.
  */
 import type { ErrorFacts } from '@firsthand/linalg';
 import {
@@ -20,10 +21,10 @@ import type { Leaf, Node, Recorder, TypedArray } from '@firsthand/graph';
 import type { Handle } from '@firsthand/runtime';
 import { Guards } from './guards.ts';
 
-/** A handle that may have a gradient: a tensor, seen from here. */
+/** A handle with a gradient or null: the part of a tensor that a trace needs. */
 export interface DifferentiableHandle extends Handle {
   gradient: Handle | null;
-  /** A gradient handle for this owner with the given value. */
+  /** A handle for this variable's gradient, with the given value. */
   createGradient(value: Node): Handle;
 }
 
@@ -48,15 +49,15 @@ export function currentTrace(): Trace | null {
 }
 
 /**
- * Gives back a number of the caller, which the next constant is made of: where it is one that a compiled
- * function was called with, it varies.
+ * Returns a number of which the next constant is made. If it is an argument of the compiled function, the
+ * constant varies between calls.
  */
 export function noteNumber(value: number): number {
   current?.recorder.expect(value);
   return value;
 }
 
-/** Makes `trace` the current one, and gives the one before. */
+/** Makes `trace` the current one. @returns the one before */
 function enter(trace: Trace | null): Trace | null {
   const outer = current;
   current = trace;
@@ -73,9 +74,7 @@ export class Trace {
   readonly recorder: Recorder<never>;
   /** Handles that stand for the function's arguments. */
   readonly #arguments = new Set<Handle>();
-  /**
-   * Nodes with what only this trace says of them: whose gradient they have, or that they were differentiated.
-   */
+  /** Nodes whose `variable` or `closed` field was set for the time of this trace. */
   readonly #marked: Node[] = [];
   #isIrregular = false;
   ended = false;
@@ -107,7 +106,7 @@ export class Trace {
       this.recorder.followSubject(handle, device, requiresGrad, null) ??
       leaf(storedAttributes(before, handle.name), device, { requiresGrad, subject: handle });
     const variable = before.op === 'leaf' ? handle : null;
-    // The leaf may have stood for a value with another kind of past in an earlier trace.
+    // In an earlier trace the leaf may have been the placeholder of a computed value, or of a variable.
     if (placeholder.hasReaders && placeholder.variable !== variable) this.#isIrregular = true;
     placeholder.variable = variable;
     placeholder.closed = variable === null && requiresGrad ? captured(handle) : null;
@@ -151,7 +150,9 @@ export class Trace {
     this.#arguments.add(handle);
   }
 
-  /** The gradient of `owner` is read or set: on entry it is a path, not a handle. */
+  /**
+   * The gradient of `variable` is read or set: state of the compiled function, found through the variable.
+   */
   adoptGradient(variable: DifferentiableHandle): void {
     if (this.gradients.has(variable)) return;
     const before = variable.gradient;
@@ -166,7 +167,7 @@ export class Trace {
     variable.gradient = variable.createGradient(placeholder);
   }
 
-  /** A host value is sampled again at every call, in the order in which the body asked for them. */
+  /** A host value is sampled again at every call, in the order of the body. */
   addHost(host: Leaf): void {
     this.hosts.push(host);
   }
@@ -192,16 +193,14 @@ export class Trace {
     handle.node = target;
   }
 
-  /**
-   * What `build` gives, a function of the nodes and other values in `key`, and of what this trace has marked.
-   */
+  /** The result of `build`, a function of `key` and of the marked nodes; memoised over the traces. */
   memo<T>(key: readonly unknown[], build: () => T): T {
     return this.#isIrregular
       ? build()
       : this.recorder.memo([...key, isGradientEnabled(), ...this.#marked], build);
   }
 
-  /** The node is marked as one that has an owner, or was differentiated, for as long as this trace lasts. */
+  /** The node has a variable, or was differentiated, for as long as this trace lasts. */
   mark(node: Node): void {
     this.#marked.push(node);
   }
@@ -230,7 +229,7 @@ export class Trace {
     return copies.get(root)!;
   }
 
-  /** What handles held when the body ended that it has rebound. */
+  /** The handles that the body has rebound, with their nodes when it ended. */
   readonly rebound: (TracedHandle & { readonly node: Node })[] = [];
 
   #restore(): void {

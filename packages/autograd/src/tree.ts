@@ -6,14 +6,14 @@
 import { isPlain } from './guards.ts';
 import { Tensor } from './tensor.ts';
 
-/** What is differentiated through its parameters: a module of nn. */
+/** An object that is differentiated with respect to its parameters: a module of nn. */
 export interface ParameterOwner {
   namedParameters(): ReadonlyMap<string, Tensor>;
 }
 
 /**
- * The structure of `T` with a tensor in place of each tensor, a map by path in place of each module, and null
- * in place of what has no derivative (numbers, strings, functions).
+ * The structure of a derivative with respect to `T`: a tensor for each tensor, a map by path for each module,
+ * and null for values that have no derivative (numbers, strings, functions).
  */
 export type TensorsOf<T> = T extends Tensor
   ? Tensor
@@ -39,9 +39,8 @@ function isParameterOwner(value: unknown): value is ParameterOwner {
 /**
  * The same structure with its leaves replaced. A leaf's path is made of the keys that lead to it,
  * `layers.0.weight`.
- * @param beside another structure, whose parts are given beside the leaves that have the same keys; a leaf of
- *   it stands beside all
- *   that is below its place
+ * @param beside another structure, whose leaves are passed with the leaves of the same path; a leaf of it is
+ *   passed with all leaves below its path
  */
 export function mapTree(
   tree: unknown,
@@ -70,21 +69,18 @@ function partOf(tree: object, key: unknown): unknown {
   return Object.hasOwn(tree, key as PropertyKey) ? Reflect.get(tree, key as PropertyKey) : undefined;
 }
 
-/** The tensors of a structure, in order; those of modules are not among them. */
+/** The tensors of a structure, in order, without those of modules. */
 export function tensorsOf(tree: unknown): Tensor[] {
   const found: Tensor[] = [];
   mapTree(tree, (leaf) => (leaf instanceof Tensor ? found.push(leaf) : 0));
   return found;
 }
 
-/** A tensor with respect to which is differentiated. */
+/** A variable of a derivative. */
 export interface TreeVariable {
   readonly tensor: Tensor;
   readonly path: string;
-  /**
-   * Whether a module has it, which is not rebuilt: the tensor then stands for another value while the
-   * function runs.
-   */
+  /** Whether it belongs to a module, which is not rebuilt: nodes are substituted for its parameters. */
   readonly isParameter: boolean;
   readonly beside: unknown;
 }
@@ -93,7 +89,7 @@ export interface TreeVariable {
 const trainable = (module: ParameterOwner): [string, Tensor][] =>
   [...module.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
 
-/** The variables of a structure, in order, each with what another structure has in its place. */
+/** The variables of a structure, in order, each with the leaf of `beside` at its path. */
 export function variablesOf(tree: unknown, beside?: unknown): TreeVariable[] {
   const found: TreeVariable[] = [];
   mapTree(

@@ -1,6 +1,7 @@
 /**
- * What every tensor can do besides arithmetic: say what it is, give its values, accumulate gradients, be
- * rebound. A tensor is a handle on a node; reading its value runs the graph, everything else only builds it.
+ * `Value`: a tensor as a handle on a node, without its operations. It has shape, dtype and device, gives its
+ * elements, accumulates gradients and can be rebound. Reading elements runs the graph; the rest only builds
+ * it.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
@@ -73,7 +74,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
     return created;
   }
 
-  /** Makes this handle the one in which the gradient of its leaf accumulates. @internal */
+  /** Makes this handle the variable in which the gradient of its leaf accumulates. @internal */
   asVariable(): this {
     this.node.variable = this;
     currentTrace()?.mark(this.node);
@@ -81,8 +82,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
   }
 
   /**
-   * The node that this tensor stands for now: how operations, which its errors name, read their operands.
-   * @throws StaleError @internal
+   * The node of this tensor now, for an operation that reads it as an operand. @throws StaleError that names
+   * the operation @internal
    */
   read(operation = 'read'): Node {
     if (this.#disposed) {
@@ -105,8 +106,8 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
   }
 
   /**
-   * A tensor leaves the trace in which it was made: a table that a layer computes once and keeps in a field,
-   * say. @throws StaleError unless it depends on constants alone
+   * A tensor leaves the trace in which it was made, such as a table that a layer computes once and stores in
+   * a field. @throws StaleError unless it depends on constants alone
    */
   private outlive(operation: string, trace: Trace): void {
     const copy = this.node.requiresGrad ? null : trace.constantCopy(this.node);
@@ -142,8 +143,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
     return deviceOf(this.node) ?? getDefaultDevice();
   }
   /**
-   * Whether it is data and no computed value: what `tensor` and its like make, a parameter, an optimizer's
-   * state.
+   * Whether it is data and no computed value: made by `tensor` and its like, a parameter, optimizer state.
    */
   get isLeaf(): boolean {
     return this.node.op === 'leaf';
@@ -295,8 +295,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
     this.gradient = value;
     if (gradient === value || currentTrace() !== null) return;
     if (gradient !== null) this.runtime().abandon(gradient);
-    // A gradient given by hand (clipped, say) is stored by the program that computes it, as one from backward
-    // is.
+    // A gradient that was set (clipped, say) is stored by the program that computes it, like one of backward.
     if (value !== null && value.node.stored === null && value.pending === null && !value.requiresGrad) {
       value.isGradient = true;
       this.runtime().assign(value, value.node, 'grad');
@@ -305,8 +304,9 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
 
   /**
    * Adds the gradient of this value with respect to every leaf that requires one to that leaf's `grad`.
-   * @param seed the gradient of what follows with respect to this value; 1 for a single element. Options may
-   *   stand in its place: `backward({ retainGraph: true })`
+   * @param seed the gradient of a later value with respect to this one; 1 for a single element. It may be
+   *   left
+   *   out before the options: `backward({ retainGraph: true })`
    * @throws GradientError if nothing here requires a gradient, or the graph was released by an earlier
    *   `backward`
    */
@@ -341,10 +341,10 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
     });
   }
 
-  private keepAsRoot(root: Node, retainGraph: boolean, kept: readonly Node[]): void {
+  private keepAsRoot(root: Node, retainGraph: boolean, saved: readonly Node[]): void {
     const runtime = this.runtime();
     const passed = runtime.savesImplied && !retainGraph ? differentiatedNodes(root) : [];
-    runtime.keepRoot(root, kept, () => {
+    runtime.keepRoot(root, saved, () => {
       if (retainGraph) return;
       if (root.stored !== null && root.op !== 'leaf') root.inputs = [];
       runtime.releaseSaved(root);
@@ -475,7 +475,7 @@ export abstract class Value<T extends Value<T>> extends Handle implements Differ
     return this.toString();
   }
 
-  /** What bundlers cannot shorten: the name in error messages. */
+  /** The name in error messages, which bundlers cannot shorten. */
   get [Symbol.toStringTag](): string {
     return 'Tensor';
   }

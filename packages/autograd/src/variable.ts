@@ -1,7 +1,4 @@
-/**
- * A variable as a class, for those that need to tell one kind of variables from another: nn's parameters are
- * one.
- */
+/** The class of variables, which layers above derive their kinds from: nn's `Parameter` is one. */
 import { getDefaultDevice } from '@firsthand/runtime';
 import { readArray, checkCount, checkOptions, type Data } from '@firsthand/linalg';
 import { CREATE_KEYS, type CreateOptions } from './create.ts';

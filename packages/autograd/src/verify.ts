@@ -1,7 +1,6 @@
 /**
- * Whether a compiled function still does what it did when it was traced. Variables that it has captured are
- * out of reach of guards; tracing it once more and comparing the two traces finds those that have changed
- * since, and says what they have become.
+ * Verification of a compiled function. Guards cannot see JavaScript variables that it has captured: tracing
+ * it once more and comparing the two traces finds those that have changed since, and names the difference.
  */
 import { describe, type Node, postOrder, titleOf } from '@firsthand/graph';
 import { type Handle } from '@firsthand/runtime';
@@ -12,12 +11,12 @@ import { Result } from './structure.ts';
 import { Tensor } from './tensor.ts';
 
 /**
- * A compiled function would give something else than the plain one: a variable that it has captured has
+ * A compiled function would give another result than the plain one: a variable that it has captured has
  * changed since it was traced.
  */
 export class CaptureError extends FirsthandError {
   override readonly name: string = 'CaptureError';
-  /** What is otherwise than when the function was traced, in words. */
+  /** The differences to the time when the function was traced, in words. */
   readonly differences: readonly string[];
 
   constructor(differences: readonly string[]) {
@@ -32,7 +31,7 @@ export class CaptureError extends FirsthandError {
   }
 }
 
-/** @throws CaptureError if a function that is traced once more has become something else than `plan` */
+/** @throws CaptureError if a second trace of the function differs from the one of `plan` */
 export function requireSamePlan(plan: Plan, again: Plan): void {
   const differences =
     plan.graph === again.graph ? otherNumbers(plan, again) : otherGraph(plan.graph, again.graph);
@@ -48,7 +47,7 @@ function nodesOf({ rebindings, roots }: TracedGraph): readonly Node[] {
   );
 }
 
-/** The operation that reads a constant, where it is moved to. */
+/** The first operation that reads a constant, but for movements. */
 function readerOf(constant: Node, nodes: readonly Node[]): string {
   const moved = new Set([constant]);
   for (const node of nodes) {
@@ -100,7 +99,7 @@ function otherGraph(graph: TracedGraph, again: TracedGraph): string[] {
   return [`where it built ${title(first)}, it builds ${title(second)} now`];
 }
 
-/** Whether what a function returns besides its outputs is the same; objects of a class may be made anew. */
+/** Whether two results are equal, but for the values of outputs; objects of a class may be new ones. */
 function sameResult(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (a instanceof Result && b instanceof Result) return a.kind === b.kind && a.index === b.index;

@@ -5,9 +5,9 @@ import { Tensor } from './tensor.ts';
 import { operandNodes } from './operands.ts';
 
 /**
- * What `compute` makes of the operands; of float16 operands as float32, rounded to float16 once. Sums,
- * squares and exponentials on the way may then leave the range of float16. Operands of several floating-point
- * dtypes stay as they are, so that `compute` refuses them.
+ * The result of `compute`. float16 operands are given as float32 and the result is rounded to float16 once,
+ * so that intermediate sums, squares and exponentials may leave the range of float16. Operands of several
+ * floating-point dtypes stay as they are, so that `compute` refuses them.
  * @example
  * ```ts
  * import { tensor, widened } from '@firsthand/autograd';

@@ -1,4 +1,4 @@
-// Every function and method that people call, held to the convention: an option that does not exist and an
+// Every function and method that people call, by the convention: an option that does not exist and an
 // argument too many are errors that name the right call.
 import { expect, test } from 'vitest';
 import { testCalls, testRefusals, type CallTable } from '../../../tests/support/call-table.ts';

@@ -203,7 +203,7 @@ test('updates are in place while the variable is the only owner', async () => {
   expect((await w.data())[0]).toBe(3);
 });
 
-test('reports() has a report for each program that a function has become, the most recently used last', async () => {
+test('reports() has a report for each program, the most recently used last', async () => {
   const device = createReference();
   const total = tensor([0, 0], { device });
   const step = compile((x: Tensor) => {

@@ -40,7 +40,7 @@ import {
   zerosLike,
 } from '../src/index.ts';
 
-test('elements that are read are in memory of their own, as a Blob and a transfer to a worker take them', async () => {
+test('elements are read into new memory, as a Blob and a transfer to a worker take it', async () => {
   const x = tensor([1, 2, 3], { dtype: 'float64' });
   const data = await x.data();
   expectTypeOf(data).toEqualTypeOf<TypedArray<ArrayBuffer>>();

@@ -1,6 +1,6 @@
 /**
- * Modules made of other modules: in a row or in a list, where they are named by their numbers, `0.weight`, or
- * by names of their own.
+ * Modules made of other modules: in sequence or in a list, named by their indices, `0.weight`, or in a map,
+ * named by its keys.
  */
 import { DTypeError, guardContents, type Tensor } from '@firsthand/autograd';
 import { checkCount, describeValue, FirsthandError, ShapeError } from '@firsthand/linalg';
@@ -78,7 +78,7 @@ export class Sequential<
   }
 }
 
-/** A list of modules, to be called as its owner sees fit. */
+/** A list of modules, called as the module that has it sees fit. */
 export class ModuleList<M extends Module> extends Module {
   readonly #list: M[];
 
@@ -130,8 +130,8 @@ export class ModuleList<M extends Module> extends Module {
 }
 
 /**
- * Modules by name, to be called as their owner sees fit: heads for several tasks, say. Members are named by
- * their keys: `price.weight`.
+ * Modules by name, called as the module that has them sees fit: heads for several tasks, say. Members are
+ * named by their keys: `price.weight`.
  * @example
  * ```ts
  * import { zeros } from '@firsthand/autograd';
@@ -183,7 +183,7 @@ export class ModuleDict<M extends Module> extends Module {
     });
   }
 
-  /** Adds a module, or puts it in the place of the one of that name. */
+  /** Adds a module, or replaces the one of that name. */
   set(name: string, module: M): this {
     this.#modules.set(name, module);
     return this;

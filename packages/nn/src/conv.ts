@@ -38,7 +38,8 @@ function bothAxes(layer: string, size: number | readonly [number, number]): read
     sizes.length !== 2 ||
     !sizes.every((each) => Number.isSafeInteger(each) && each >= 1)
   ) {
-    const problem = `the kernel size is ${Array.isArray(size) ? `[${size.join(', ')}]` : describeValue(size)}`;
+    const given = Array.isArray(size) ? `[${size.join(', ')}]` : describeValue(size);
+    const problem = `the kernel size is ${given}`;
     throw new ShapeError({
       operation: layer,
       problem,
@@ -104,8 +105,8 @@ abstract class Convolutional<O> extends Module {
 
   constructor(weight: Shape, outputs: number, options: O & ConvOptions) {
     super();
-    const { bias: _bias, dtype: _dtype, device: _device, ...own } = options;
-    this.options = own as unknown as O;
+    const { bias: _bias, dtype: _dtype, device: _device, ...window } = options;
+    this.options = window as unknown as O;
     this.weight = createWeight(weight, options);
     this.bias = createBias(outputs, weight, options);
   }
@@ -141,7 +142,8 @@ export class Conv1d extends Convolutional<Conv1dOptions> {
  * ```ts
  * import { zeros } from '@firsthand/autograd';
  * import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '@firsthand/nn';
- * const model = new Sequential(new Conv2d(1, 8, 3, { padding: 1 }), new ReLU(), new MaxPool2d(2), new Flatten(), new Linear(8 * 14 * 14, 10));
+ * const features = new Sequential(new Conv2d(1, 8, 3, { padding: 1 }), new ReLU(), new MaxPool2d(2));
+ * const model = new Sequential(features, new Flatten(), new Linear(8 * 14 * 14, 10));
  * console.log(model.forward(zeros([5, 1, 28, 28])).shape); // [ 5, 10 ]
  * ```
  */

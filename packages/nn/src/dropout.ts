@@ -33,11 +33,11 @@ export class Dropout extends Module {
   forward(x: Tensor): Tensor {
     const { probability } = this;
     if (!this.training || probability === 0) return x;
-    const kept = rand(x.shape, { device: x.device }).ge(probability);
+    const survives = rand(x.shape, { device: x.device }).ge(probability);
     const scale = probability === 1 ? 0 : 1 / (1 - probability);
     // float32 holds the scale of every probability; float16 has none above 65504, and a gradient of 0 times
     // infinity would be NaN.
     const scaled = x.dtype === 'float16' ? x.cast('float32').mul(scale) : x.mul(scale);
-    return scaled.where(kept, 0).cast(x.dtype);
+    return scaled.where(survives, 0).cast(x.dtype);
   }
 }

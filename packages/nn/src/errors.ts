@@ -1,6 +1,6 @@
 /**
- * The error of saved state that does not fit. It lists everything that is wrong at once, so that a wrong
- * checkpoint is understood in one attempt, and it is thrown before anything has been loaded.
+ * The error of saved state that does not fit. It lists all mismatches at once, so that a wrong checkpoint is
+ * understood in one attempt, and it is thrown before anything is loaded.
  */
 import { FirsthandError } from '@firsthand/linalg';
 

@@ -1,7 +1,6 @@
 /**
- * A model as a function of its parameters: it runs with other tensors in their place. What transforms
- * differentiate, map and nest over parameters (per-example gradients, learning to learn, ensembles) is
- * written with it.
+ * `functionalCall`: a model as a function of its parameters, for transforms over parameters: per-example
+ * gradients, meta-learning, ensembles.
  */
 import { substitute, Tensor } from '@firsthand/autograd';
 import { DTYPES, equalShapes, formatShape } from '@firsthand/linalg';
@@ -27,21 +26,20 @@ function flatten(values: ParameterValues, path = ''): [string, Tensor][] {
 }
 
 /** Why a value cannot stand for a tensor of the model, or null. */
-function mismatch(name: string, own: Tensor, given: Tensor): string | null {
-  if (!equalShapes(own.shape, given.shape))
-    return `${name} (${formatShape(own.shape)}, given ${formatShape(given.shape)})`;
-  return DTYPES[own.dtype].isFloat === DTYPES[given.dtype].isFloat
+function mismatch(name: string, parameter: Tensor, given: Tensor): string | null {
+  if (!equalShapes(parameter.shape, given.shape))
+    return `${name} (${formatShape(parameter.shape)}, given ${formatShape(given.shape)})`;
+  return DTYPES[parameter.dtype].isFloat === DTYPES[given.dtype].isFloat
     ? null
-    : `${name} (${own.dtype}, given ${given.dtype})`;
+    : `${name} (${parameter.dtype}, given ${given.dtype})`;
 }
 
 /**
- * What `model.forward(...inputs)` gives with other tensors in place of the model's own. The model is as
- * before afterwards, whatever happens, and gradients flow into the values. Running statistics among the
- * values are not updated.
+ * `model.forward(...inputs)` with other values substituted for the model's tensors. Then, or after an error,
+ * the model has its own again. Gradients flow into the values. Running statistics among them are not updated.
  * @param values for every parameter that is not frozen, by the paths of `namedParameters`; for frozen ones
- *   and buffers as needed.
- *   A tensor that stands in several places of the model is given once
+ *   and
+ *   buffers as needed. A tensor with several paths in the model is given once
  * @throws StateDictError if a parameter is missing, a name is not the model's, or a shape differs
  * @example
  * ```ts
@@ -60,12 +58,12 @@ export function functionalCall<M extends Module>(
   values: ParameterValues,
   ...inputs: Parameters<M['forward']>
 ): ReturnType<M['forward']> {
-  const own = model.stateDict();
+  const state = model.stateDict();
   const substitutes = new Map<Tensor, Tensor>();
   const unexpected: string[] = [];
   const mismatched: string[] = [];
   for (const [name, value] of flatten(values)) {
-    const target = own.get(name);
+    const target = state.get(name);
     if (target === undefined) {
       unexpected.push(name);
       continue;

@@ -165,10 +165,7 @@ export function ones(shape: Shape, options?: Pick<InitOptions, 'dtype'>): NDArra
   return full(shape, 1, { dtype });
 }
 
-/**
- * Beyond so many standard deviations from the point of highest density lies nothing that these numbers could
- * show.
- */
+/** Standard deviations from the point of highest density beyond which the probability, 1e−15, is ignored. */
 const REACH = 8;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * What layers have in common: options for where and how their parameters are kept, and the shape of a layer
- * that a `Sequential` can hold.
+ * The common part of layers: options for the device and dtype of parameters, and the interface of a layer
+ * that a `Sequential` takes.
  */
 import { checkDevice, type Device, type DType, type Tensor } from '@firsthand/autograd';
 import {

@@ -1,21 +1,18 @@
 /**
- * Errors that say where in a model they happened: one that is thrown inside a `forward` gets the path of the
- * innermost module and its class, `blocks.0.fc1 (Linear): matmul: …`. Each `forward` on the way out knows one
- * step of the path: where the module below is a member of its own.
+ * Located errors: an error thrown inside a `forward` gets the path and class of the innermost module,
+ * `blocks.0.fc1 (Linear): matmul: …`. Each `forward` that it leaves adds one step: the name of the module
+ * below among its members.
  */
 import { FirsthandError } from '@firsthand/linalg';
 
-/** A module, seen from here. */
+/** The part of a module that the path needs. */
 interface Module {
   namedModules(): Map<string, object>;
 }
 
 type Forward = (this: Module, ...inputs: unknown[]) => unknown;
 
-/**
- * What is known of an error on its way out: the last module that it left, the path below that one, the class
- * of the innermost.
- */
+/** The path of an error so far: the last module that it left, the path below it, the innermost class. */
 interface Position {
   readonly module: Module;
   readonly path: string;
@@ -47,12 +44,12 @@ function leave(module: Module, error: FirsthandError): void {
 }
 
 /**
- * Makes the `forward` of a class, and of the classes that it derives from, locate the errors that it throws.
- * Methods stand on the prototype, so that it happens once per class, when the first module is constructed.
+ * Makes the `forward` of a class, and of its base classes, locate the errors that it throws. Methods are on
+ * the prototype, so this happens once per class, when the first module is constructed.
  */
 export function locateErrors(root: object, prototype: object): void {
-  for (let holder = prototype; holder !== root; holder = Object.getPrototypeOf(holder) as object) {
-    const property = Object.getOwnPropertyDescriptor(holder, 'forward');
+  for (let target = prototype; target !== root; target = Object.getPrototypeOf(target) as object) {
+    const property = Object.getOwnPropertyDescriptor(target, 'forward');
     const plain: unknown = property?.value;
     if (property === undefined || typeof plain !== 'function' || located.has(plain as Forward)) continue;
     const forward: Forward = function (...inputs) {
@@ -66,6 +63,6 @@ export function locateErrors(root: object, prototype: object): void {
     Object.defineProperty(forward, 'name', { value: plain.name });
     Object.defineProperty(forward, 'length', { value: plain.length });
     located.add(forward);
-    Object.defineProperty(holder, 'forward', { ...property, value: forward });
+    Object.defineProperty(target, 'forward', { ...property, value: forward });
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Losses: how far a prediction is from what it should be, as a tensor to call `backward` on. Each gives one
- * value per example and then reduces them: to their mean (as torch does by default), to their sum, or not at
- * all. Of float16 all of this is float32, rounded once.
+ * Losses: the distance of a prediction from its target, as a tensor to call `backward` on. Each has one value
+ * per example, reduced to the mean (as torch does by default), to the sum, or not at all. float16 is computed
+ * in float32 and rounded once.
  */
 import { crossEntropy as crossEntropyOfRows, type Data, Tensor, tensor, widened } from '@firsthand/autograd';
 import {
@@ -80,8 +80,8 @@ export function mse(prediction: Tensor, wanted: Tensor | Data, options?: LossOpt
  * @param labels classes from 0 to C − 1, (…), int32 or uint32: a tensor, or data
  * @returns a scalar, or with 'none' (…)
  * @throws ShapeError if the shapes do not fit, or a label is out of range and the labels' values are at hand,
- *   as those of host data on a device that
- *   can be read at once; else such a label gives NaN, as it does inside `compile`. DTypeError for labels that are no integers
+ *   as those of host data on a device that can be read at once; else, and inside `compile`, such a label is
+ *   NaN. DTypeError for labels that are no integers
  * @example
  * ```ts
  * import { tensor } from '@firsthand/autograd';

@@ -81,7 +81,8 @@ function elementsOf(value: unknown): Iterable<readonly [string | number, unknown
  *     return this.output.forward(this.hidden.forward(x).tanh()); // (N, 2) → (N, 1)
  *   }
  * }
- * console.log([...new Net().namedParameters().keys()].join()); // hidden.weight,hidden.bias,output.weight,output.bias
+ * const names = [...new Net().namedParameters().keys()];
+ * console.log(names.join()); // hidden.weight,hidden.bias,output.weight,output.bias
  * ```
  */
 export abstract class Module extends Guarded {
@@ -290,7 +291,7 @@ export abstract class Module extends Guarded {
    */
   onForward<M extends Module>(this: M, hook: ForwardHook<M>): () => void {
     checkCount('onForward', arguments.length, 1, 'model.onForward(hook)');
-    const own = Object.getOwnPropertyDescriptor(this, 'forward');
+    const before = Object.getOwnPropertyDescriptor(this, 'forward');
     if (this.#hooks.size === 0) {
       const plain = this.forward as unknown as Forward;
       const hooked: Forward = (...inputs) => {
@@ -305,8 +306,8 @@ export abstract class Module extends Guarded {
         writable: true,
       });
       this.#unhook = () => {
-        if (own === undefined) Reflect.deleteProperty(this, 'forward');
-        else Object.defineProperty(this, 'forward', own);
+        if (before === undefined) Reflect.deleteProperty(this, 'forward');
+        else Object.defineProperty(this, 'forward', before);
       };
     }
     const entry = (...call: unknown[]): void => hook(...(call as unknown as Parameters<ForwardHook<M>>));

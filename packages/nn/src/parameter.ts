@@ -1,6 +1,6 @@
 /**
- * A parameter is a tensor that training changes: a leaf with a gradient. Modules find theirs by this class,
- * which tells them from buffers (other tensors, which are saved but not trained).
+ * A parameter is a tensor that training changes: a leaf with a gradient. The class tells parameters from
+ * buffers: other tensors in the fields of a module, which are saved but not trained.
  */
 import { type CreateOptions, type Data, type DType, type Shape, Variable } from '@firsthand/autograd';
 import { array, checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';

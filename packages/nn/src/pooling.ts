@@ -1,6 +1,6 @@
 /**
- * Pooling layers: the largest element or the mean of each window. Windows lie side by side if no stride is
- * given, as in torch.nn.
+ * Pooling layers: the largest element or the mean of each window. The stride is the kernel size if none
+ * is given, as in torch.nn.
  */
 import type { AvgPool2dOptions, MaxPool2dOptions, Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, type OptionKeys } from '@firsthand/linalg';

@@ -6,10 +6,7 @@ import { type Data, effectGroup, Tensor } from '@firsthand/autograd';
 import { array, DTYPES, equalShapes, formatShape, type NDArray } from '@firsthand/linalg';
 import { StateDictError, type StateDictMismatch } from './errors.ts';
 
-/**
- * Values by name, as `stateDict` gives them, or as a file holds them; what a reader gives may be passed
- * whole.
- */
+/** Values by name: a result of `stateDict`, or the whole result of a file reader. */
 export type StateDict =
   | ReadonlyMap<string, Tensor | Data>
   | { readonly tensors: ReadonlyMap<string, Tensor | Data>; readonly metadata?: unknown };
@@ -19,17 +16,17 @@ const entriesOf = (state: StateDict): ReadonlyMap<string, Tensor | Data> =>
   'tensors' in state ? state.tensors : state;
 
 /**
- * The mismatch of one value with its place, or null. Floating-point values convert to the place's dtype,
- * others must have it.
+ * The mismatch of a value with the tensor that it is for, or null. Floating-point values convert to the
+ * tensor's dtype, others must have it.
  */
-function mismatch(name: string, own: Tensor, value: Tensor | Data): string | null {
+function mismatch(name: string, target: Tensor, value: Tensor | Data): string | null {
   const given: Tensor | NDArray = value instanceof Tensor ? value : array(value, { copy: false });
-  if (!equalShapes(own.shape, given.shape))
-    return `${name} (${formatShape(own.shape)}, the state has ${formatShape(given.shape)})`;
-  if (own.dtype !== given.dtype && !(DTYPES[own.dtype].isFloat && DTYPES[given.dtype].isFloat))
-    return `${name} (${own.dtype}, the state has ${given.dtype})`;
-  if (given instanceof Tensor && given.device !== own.device)
-    return `${name} (on ${own.device.name}, the state's is on ${given.device.name})`;
+  if (!equalShapes(target.shape, given.shape))
+    return `${name} (${formatShape(target.shape)}, the state has ${formatShape(given.shape)})`;
+  if (target.dtype !== given.dtype && !(DTYPES[target.dtype].isFloat && DTYPES[given.dtype].isFloat))
+    return `${name} (${target.dtype}, the state has ${given.dtype})`;
+  if (given instanceof Tensor && given.device !== target.device)
+    return `${name} (on ${target.device.name}, the state's is on ${given.device.name})`;
   return null;
 }
 
@@ -39,17 +36,17 @@ function mismatch(name: string, own: Tensor, value: Tensor | Data): string | nul
  *   left over
  */
 export function compareStateDict(
-  own: ReadonlyMap<string, Tensor>,
+  targets: ReadonlyMap<string, Tensor>,
   state: StateDict,
   strict: boolean,
 ): StateDictMismatch {
   const values = entriesOf(state);
   const result = {
-    missing: [...own.keys()].filter((name) => !values.has(name)),
-    unexpected: [...values.keys()].filter((name) => !own.has(name)),
+    missing: [...targets.keys()].filter((name) => !values.has(name)),
+    unexpected: [...values.keys()].filter((name) => !targets.has(name)),
     mismatched: [...values].flatMap(([name, given]) => {
-      const place = own.get(name);
-      return place === undefined ? [] : (mismatch(name, place, given) ?? []);
+      const target = targets.get(name);
+      return target === undefined ? [] : (mismatch(name, target, given) ?? []);
     }),
   };
   const { missing, unexpected, mismatched } = result;
@@ -58,11 +55,11 @@ export function compareStateDict(
   return result;
 }
 
-/** Assigns to each tensor the value of its name, all of them together; the state has been compared. */
-export function assignStateDict(own: ReadonlyMap<string, Tensor>, state: StateDict): void {
+/** Assigns to each tensor the value of its name, as one group of effects, after `compareStateDict`. */
+export function assignStateDict(targets: ReadonlyMap<string, Tensor>, state: StateDict): void {
   const values = entriesOf(state);
   effectGroup(() => {
-    for (const [name, target] of own) {
+    for (const [name, target] of targets) {
       const given = values.get(name);
       if (given !== undefined) target.assign(given instanceof Tensor ? given.cast(target.dtype) : given);
     }

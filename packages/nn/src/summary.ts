@@ -15,12 +15,12 @@ const total = (rows: readonly SummaryRow[]): number =>
 
 /** The table: numbers right-aligned, a rule above the sum, frozen parameters marked and counted. */
 export function formatSummary(rows: readonly SummaryRow[]): string {
-  const cells = rows.map(
+  const texts = rows.map(
     ({ name, shape, requiresGrad }) =>
       [name, formatShape(shape), `${grouped(sizeOf(shape))}${requiresGrad ? '' : ' (frozen)'}`] as const,
   );
   const frozen = total(rows.filter(({ requiresGrad }) => !requiresGrad));
-  const all = [['name', 'shape', 'parameters'], ...cells, ['total', '', grouped(total(rows))]] as const;
+  const all = [['name', 'shape', 'parameters'], ...texts, ['total', '', grouped(total(rows))]] as const;
   const widths = [0, 1, 2].map((column) => Math.max(...all.map((row) => row[column]!.length)));
   const lines = all.map(
     ([name, shape, count]) =>

@@ -1,6 +1,6 @@
 /**
- * All parameters as one vector, and back: what optimizers of the whole (line searches, Hessian methods) and
- * comparisons work with.
+ * All parameters as one vector, and back, for optimizers that treat them as a whole (line searches, Hessian
+ * methods) and for comparisons.
  */
 import { cat, effectGroup, noGrad, type Tensor } from '@firsthand/autograd';
 import { checkCount, ShapeError } from '@firsthand/linalg';

@@ -217,7 +217,7 @@ describe('LayerNorm', () => {
 });
 
 describe('Dropout', () => {
-  test('drops a share p in training, scales the rest by 1/(1 − p), and differentiates through the same mask', async () => {
+  test('in training drops a share p, scales the rest, and differentiates through the same mask', async () => {
     manualSeed(3);
     const layer = new Dropout(0.25);
     const x = tensor(
@@ -229,7 +229,8 @@ describe('Dropout', () => {
     const values = [...(await y.data())];
     expect(new Set(values)).toEqual(new Set([0, 4]));
     const dropped = values.filter((value) => value === 0).length / values.length;
-    expect(Math.abs(dropped - 0.25)).toBeLessThan(4 * Math.sqrt((0.25 * 0.75) / 20_000)); // four standard deviations
+    // Four standard deviations.
+    expect(Math.abs(dropped - 0.25)).toBeLessThan(4 * Math.sqrt((0.25 * 0.75) / 20_000));
     const slope = Math.fround(1 / 0.75);
     expect([...(await x.grad!.data())]).toEqual(values.map((value) => (value === 0 ? 0 : slope)));
   });

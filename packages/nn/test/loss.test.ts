@@ -136,7 +136,7 @@ describe('crossEntropy', () => {
     );
   });
 
-  test('names the label that is no class where labels are at hand, and gives NaN where they are not', async () => {
+  test('names the label that is no class where labels are at hand, else gives NaN', async () => {
     const logits = randn([3, 4]);
     expect(() => loss.crossEntropy(logits, labels(0, 4, 1))).toThrow(
       'label 4 at position 1 is not a class from 0 to 3',

@@ -72,7 +72,7 @@ describe('members', () => {
     expect([...new Looped().namedParameters().keys()]).toEqual(['options.layer.weight']);
   });
 
-  test('a value that was computed from parameters is no state; one that was computed from data is', async () => {
+  test('a value computed from parameters is no state; one computed from data is', async () => {
     class Keeps extends Module {
       readonly layer: Linear = new Linear(2, 2);
       readonly triangle: Tensor = ones([2, 2]).tril();
@@ -149,7 +149,7 @@ describe('a shared parameter', () => {
     }
   }
 
-  test('is assigned like any field, counts once, gets one gradient and is saved under both paths', async () => {
+  test('is assigned like any field, counts once, has one gradient, is saved under both paths', async () => {
     manualSeed(3);
     const model = new Tied();
     expect([...model.namedParameters().keys()]).toEqual(['tokens.weight']);
@@ -203,7 +203,7 @@ describe('errors in a forward', () => {
     throw new Error('nothing was thrown');
   };
 
-  test('name the innermost module by its path, once, eagerly and compiled, in message, field and stack', () => {
+  test('name the innermost module once, eagerly and compiled, in message, field and stack', () => {
     const net = new Net();
     for (const run of [(x: Tensor) => net.forward(x), compile((x: Tensor) => net.forward(x))]) {
       const error = failure(() => run(ones([1, 7])));
@@ -218,7 +218,7 @@ describe('errors in a forward', () => {
     expect(failure(() => net.blocks.at(0).fc1.forward(ones([1, 7]))).message).toMatch(/^Linear: matmul: /);
   });
 
-  test('of a class that calls its superclass, of functions in a row, and of a module that is no member', () => {
+  test('of a class that calls its superclass, of functions in a row, of a module that is no member', () => {
     class Child extends Block {
       override forward(x: Tensor): Tensor {
         return super.forward(x.reshape(1, 1, 7));

@@ -340,7 +340,7 @@ describe('moving', () => {
 });
 
 describe('hooks', () => {
-  test('see module, inputs and output of each forward, in the order of subscription, until they unsubscribe', () => {
+  test('see module, inputs and output of each forward, in order, until they unsubscribe', () => {
     const model = new Sequential(new Linear(2, 3), new ReLU());
     const [linear] = model;
     const calls: string[] = [];

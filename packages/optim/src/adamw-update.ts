@@ -25,7 +25,9 @@ import {
 } from '@firsthand/linalg';
 import { widen } from './widen.ts';
 
-/** The state of AdamW for one parameter: running means of its gradient and of the square, and the step count. */
+/**
+ * The state of AdamW for one parameter: running means of its gradient and of its square, and a step count.
+ */
 export interface AdamWVariables {
   readonly mean: Tensor;
   readonly square: Tensor;

@@ -1,7 +1,7 @@
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019): running means of the gradient and of its
- * square, corrected for having begun at 0, give each element a step size of its own. `adamw-update.ts` has the
- * formula.
+ * square, with the bias of their zero initial values corrected, give each element a step size of its own.
+ * `adamw-update.ts` has the formula.
  */
 import type { Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
@@ -121,7 +121,7 @@ const COEFFICIENTS = [
   'weightDecay',
 ] as const satisfies readonly (keyof AdamWCoefficients<number>)[];
 
-/** The same step with the coefficients as `numbersOf` lists them, in a tensor: their values vary between runs. */
+/** The same step with the coefficients of `numbersOf` in a tensor: their values vary between runs. */
 function varyingStep(
   parameter: Tensor,
   gradient: Tensor,

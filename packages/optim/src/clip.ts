@@ -1,11 +1,11 @@
-/** Limiting gradients before a step, so that one bad batch cannot throw the parameters far away. */
+/** Gradient clipping before a step, so that one bad batch does not move the parameters far. */
 import { noGrad, Tensor, zeros } from '@firsthand/autograd';
 import { checkCount, describeValue, FirsthandError, OptionError } from '@firsthand/linalg';
 import { isIterable } from './group.ts';
 import { requireAtLeast } from './settings.ts';
 import { widen } from './widen.ts';
 
-/** First parameters of those for which it has been said that none has a gradient. */
+/** The first parameter of each list without gradients that was warned of. */
 const knownIdle: WeakSet<Tensor> = /* @__PURE__ */ new WeakSet();
 
 /** @throws OptionError for what are no tensors that can be iterated: one tensor, a module */

@@ -1,11 +1,11 @@
 /**
- * Parameters that are updated alike, with settings that may be set between steps. A trace is told which
- * settings it reads; once one has been set to another value, an optimizer may take all of them from each call
- * instead, as it does with the learning rate.
+ * Parameter groups: parameters with common settings, which may be changed between steps. A trace guards the
+ * settings that it reads; once one has changed, an optimizer may make all of them arguments of the compiled
+ * step, as the learning rate is.
  */
 import { guard, type Tensor } from '@firsthand/autograd';
 
-/** Whether parameters can be gone through: one tensor and a module cannot. */
+/** Whether a value is iterable: a list of parameters is, one tensor or a module is not. */
 export function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof (value as Partial<Iterable<unknown>> | null | undefined)?.[Symbol.iterator] === 'function';
 }

@@ -1,7 +1,7 @@
 /**
- * What optimizers share: groups of parameters with settings of their own, state that exists from
- * construction, and one step that is never split. A step is graph like everything else, so that it runs in
- * one program with the forward and backward passes before it.
+ * The base class of optimizers: groups of parameters with their settings, state that exists from
+ * construction, and steps that are never split. A step only builds nodes, so it runs in one program with the
+ * forward and backward passes before it.
  */
 import {
   computeDType,
@@ -207,8 +207,8 @@ export abstract class Optimizer<
   }
 
   /**
-   * Updates every parameter that has a gradient. Builds the update; it runs with the next value that is asked
-   * for. Where no parameter has one, nothing can be updated, which a warning says once.
+   * Updates every parameter that has a gradient. Builds the update; it runs with the next read. If no
+   * parameter has a gradient, nothing is updated, and a warning says so once.
    */
   step(): void {
     checkCount('step', arguments.length, 0, 'optimizer.step()');
@@ -286,7 +286,8 @@ export abstract class Optimizer<
     if (missing.length === 0) return;
     throw new FirsthandError({
       operation: this.constructor.name,
-      problem: `a setting needs the state ${missing.join(', ')}, which exists from construction or not at all`,
+      problem:
+        `a setting needs the state ${missing.join(', ')}, ` + 'which exists from construction or not at all',
       operands: [parameter],
       expected: 'the setting to the constructor',
       remedy: 'give the setting to the constructor',
@@ -349,16 +350,17 @@ export abstract class Optimizer<
     const operation = 'loadStateDict';
     const { tensors, learningRates } = checkOptions(operation, state, { tensors: true, learningRates: true });
     if (!(tensors instanceof Map) || !Array.isArray(learningRates)) {
-      const problem = `tensors is ${describeValue(tensors)}, learningRates is ${describeValue(learningRates)}`;
+      const [map, rates] = [describeValue(tensors), describeValue(learningRates)];
+      const problem = `tensors is ${map}, learningRates is ${rates}`;
       throw new OptionError({
         operation,
         problem,
         expected: 'a state of stateDict(): a Map of tensors, and an array of numbers',
       });
     }
-    const own = this.#named();
-    const missing = [...own.keys()].filter((name) => !tensors.has(name));
-    const unexpected = [...tensors.keys()].filter((name) => !own.has(name));
+    const named = this.#named();
+    const missing = [...named.keys()].filter((name) => !tensors.has(name));
+    const unexpected = [...tensors.keys()].filter((name) => !named.has(name));
     if (missing.length + unexpected.length > 0) {
       const names = `missing ${missing.join(', ') || 'none'}, unexpected ${unexpected.join(', ') || 'none'}`;
       const problem = `the state is of another optimizer or other parameters: ${names}`;
@@ -368,7 +370,7 @@ export abstract class Optimizer<
       const problem = `${this.groups.length} groups need as many learning rates, got [${learningRates.join(', ')}]`;
       throw new FirsthandError({ operation, problem, expected: 'as many learning rates' });
     }
-    for (const [name, tensor] of own) {
+    for (const [name, tensor] of named) {
       const value = tensors.get(name)!;
       const given = value instanceof Tensor ? value : array(value, { copy: false });
       if (!equalShapes(given.shape, tensor.shape) || given.dtype !== tensor.dtype) {

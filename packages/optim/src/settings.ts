@@ -1,6 +1,4 @@
-/**
- * What the settings of optimizers and schedules must satisfy: numbers in a range, checked where they come in.
- */
+/** Checks of the settings of optimizers and schedules: numbers in a range. */
 import { describeValue, FirsthandError } from '@firsthand/linalg';
 
 /** @throws FirsthandError unless the value is a number, low or more, and below `high` if given */
