@@ -80,6 +80,7 @@ export {
   softmax,
   softmaxComposite,
 } from './composites/softmax.ts';
+export { printProgram } from './ir/print.ts';
 export { argumentsOf, closeProgram, keyOf } from './ir/program.ts';
 export type { Keyed, Request } from './ir/program.ts';
 export { evaluate, Interpreter } from './reference/interpreter.ts';
