@@ -131,7 +131,7 @@ export async function selfTest(gpu: GPUDevice, profile: AdapterProfile): Promise
   const findings = [...faults];
   if (subgroups === null && profile.subgroups !== null) {
     findings.push(
-      'shaders that use subgroups are not valid here, or do not shuffle as they should: kernels fold by workgroup memory instead',
+      'shaders that use subgroups are not valid here, or do not shuffle as they should: rows are reduced in workgroup memory instead',
     );
   }
   return { profile: { ...profile, subgroups }, findings };

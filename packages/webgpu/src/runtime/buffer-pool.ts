@@ -101,7 +101,7 @@ export class BufferPool {
           }),
         );
       },
-      () => {}, // the device has been lost, which everybody is told in another way
+      () => {}, // the device is lost, which fails every use of the session
     );
     return { id: ++created, buffer, bytes: size };
   }
