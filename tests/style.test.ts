@@ -158,3 +158,16 @@ test.each(SPEAKING)('%s speaks the field’s words, and its lines end in time', 
   const page = `${folder}/README.md`;
   expect([...pageFaults(page, read(page)), ...pageWordFaults(page, read(page))]).toEqual([]);
 });
+
+test.each(['README.md', 'CONTRIBUTING.md', 'docs/glossary.md', 'docs/numerics.md', 'docs/semantics.md'])(
+  '%s has short sentences and the field’s words',
+  (page) => {
+    expect([...pageFaults(page, read(page)), ...pageWordFaults(page, read(page))]).toEqual([]);
+  },
+);
+
+test('the glossary is sorted, and defines each word once', () => {
+  const words = [...read('docs/glossary.md').matchAll(/^\| ([a-z][^|]*?) \|/gm)].map(([, word]) => word!);
+  expect(words.length).toBeGreaterThan(20);
+  expect(words.slice(1)).toEqual([...new Set(words.slice(1))].toSorted());
+});
