@@ -67,15 +67,15 @@ interface Timed {
  * GFLOP/s of each way, the best of many runs in turns, after a pause in which the engine may finish
  * compiling.
  */
-async function ratesOf(ways: readonly Timed[]): Promise<readonly number[]> {
-  const races = ways.map((way) => ({
-    ...way,
-    rounds: Math.max(1, Math.floor(1e6 / way.operations)),
+async function ratesOf(variants: readonly Timed[]): Promise<readonly number[]> {
+  const races = variants.map((variant) => ({
+    ...variant,
+    rounds: Math.max(1, Math.floor(1e6 / variant.operations)),
     best: Infinity,
   }));
-  for (const { run } of ways) run();
+  for (const { run } of variants) run();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const until = performance.now() + Math.max(MILLISECONDS, ways[0]!.operations / 2e6);
+  const until = performance.now() + Math.max(MILLISECONDS, variants[0]!.operations / 2e6);
   do {
     for (const race of races) {
       const elapsed = timed(() => {

@@ -1,6 +1,6 @@
-// Loads and stores wherever index expressions put them: strides, flips, quotients, bounds predicates and gathers. Arrays
-// lie at the very start and end of the memory, so that a read outside of them traps, and every byte between
-// them is checked.
+// Loads and stores at all kinds of index expressions: strides, flips, quotients, bounds predicates, gathers.
+// Arrays stand at the very start and end of the memory, so that a read outside of them traps, and every byte
+// between them is checked.
 import type { Index, LoopKernel, Scalar } from '@firsthand/compiler';
 import type { DType } from '@firsthand/linalg';
 import { describe, test } from 'vitest';
@@ -18,7 +18,7 @@ import {
 } from './support/build.ts';
 import { expectSame } from './support/kernels.ts';
 
-/** Copies elements of operand 0 to packed places. */
+/** Copies elements of operand 0 to contiguous ones. */
 function copyKernel(dtype: DType, length: number, extents: readonly number[], index: Index): LoopKernel {
   const count = extents.reduce((product, extent) => product * extent, 1);
   return mapKernel(
@@ -33,7 +33,7 @@ function copyKernel(dtype: DType, length: number, extents: readonly number[], in
 
 function expectCopy(dtype: DType, length: number, extents: readonly number[], index: Index): void {
   const kernel = copyKernel(dtype, length, extents, index);
-  const numbers = Array.from({ length }, (_, place) => ((place * 7) % 250) + 1);
+  const numbers = Array.from({ length }, (_, index) => ((index * 7) % 250) + 1);
   expectSame(kernel, [filled(dtype, numbers), filled(dtype, [0], kernel.operands[1]!.length)]);
 }
 
@@ -189,7 +189,7 @@ describe('guards', () => {
     expectPad([17, 33], [3, 5], [4, 9]);
   });
 
-  const pieces = (lengths: readonly number[], dtype: DType): LoopKernel => {
+  const parts = (lengths: readonly number[], dtype: DType): LoopKernel => {
     let start = 0;
     let value: Scalar = constant(dtype, 0);
     lengths.forEach((length, operand) => {
@@ -211,7 +211,7 @@ describe('guards', () => {
     [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
   ])('concatenation of %j', (lengths) => {
     for (const dtype of ['float32', 'float64', 'bool'] as const) {
-      const kernel = pieces(lengths, dtype);
+      const kernel = parts(lengths, dtype);
       expectSame(
         kernel,
         kernel.operands.map(({ length }, operand) => filled(dtype, scattered(length, 0, 5, operand))),
@@ -284,17 +284,17 @@ describe('guards', () => {
   test('that an outer axis decides, with quotients that are constant in each part', () => {
     // three arrays [2, 4, 5, 3] rearranged side by side: [2, 5, 3, 4, 3], the sum of three padded arrays
     const extents = [2, 5, 3, 4, 3];
-    const part = (piece: number): Scalar => {
-      const shift = 2 - piece;
-      const guard = inside(affine(-12 * piece, [2, 12], [3, 3], [4, 1]), 0, 12);
+    const part = (number: number): Scalar => {
+      const shift = 2 - number;
+      const predicate = inside(affine(-12 * number, [2, 12], [3, 3], [4, 1]), 0, 12);
       const row = affine(shift, [1, 1], [2, 1]);
       const terms = [
         ...affine(0, [0, 60], [3, 15], [4, 1]).terms,
         ...divided('remainder', row, 5, 3).terms,
         ...divided('quotient', row, 5, 60).terms,
       ];
-      // where the piece is the right one, the row is that of the result, shifted by 2
-      return where(guard, load(piece, 'float32', { offset: 0, terms }), zero);
+      // where the part is the right one, the row is that of the result, shifted by 2
+      return where(predicate, load(number, 'float32', { offset: 0, terms }), zero);
     };
     const value = binary('add', binary('add', part(0), part(1)), part(2));
     const operands = operandsOf([
@@ -312,7 +312,7 @@ describe('guards', () => {
 
   test('of many parts in several axes', () => {
     const extents = [7, 11, 13];
-    const pieces = Array.from({ length: 5 }, (_, piece) =>
+    const parts = Array.from({ length: 5 }, (_, piece) =>
       where(
         binary(
           'logicalAnd',
@@ -323,7 +323,7 @@ describe('guards', () => {
         constant('float32', piece),
       ),
     );
-    const value = pieces.reduce((a, b) => binary('add', a, b));
+    const value = parts.reduce((a, b) => binary('add', a, b));
     const operands = operandsOf([
       ['float32', 300],
       ['float32', 7 * 11 * 13],

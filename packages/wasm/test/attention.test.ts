@@ -74,8 +74,8 @@ describe('attention without its scores', () => {
       actual.forEach((values, output) => {
         const largest = expected[output]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
         const wrong = values.findIndex(
-          (value, place) =>
-            !(Math.abs(value - expected[output]![place]!) <= tolerance * Math.max(1, largest)),
+          (value, index) =>
+            !(Math.abs(value - expected[output]![index]!) <= tolerance * Math.max(1, largest)),
         );
         expect(wrong, `output ${output}: ${values[wrong]}, expected ${expected[output]![wrong]}`).toBe(-1);
       });

@@ -1,5 +1,5 @@
-// Guards are tested in as few loop variables as decide them, and loops are cut where bounds predicates change; so that
-// padded and joined arrays are read whole vectors at a time.
+// Bounds predicates are tested in as few loop variables as decide them, and loops are split where they
+// change; so that padded and joined arrays are read whole vectors at a time.
 import { evaluateIndex, type Index } from '@firsthand/compiler';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,41 +9,41 @@ import { CodegenScope } from '../src/scalar/codegen-scope.ts';
 import { splitIndexSet } from '../src/kernels/index-set-splitting.ts';
 import { affine, divided } from './support/build.ts';
 
-function nestOf(extents: readonly number[], laneAxis = extents.length - 1): CodegenScope {
+function scopeOf(extents: readonly number[], laneAxis = extents.length - 1): CodegenScope {
   const code = new Code([]);
   return new CodegenScope({ code, extents, axes: extents.map(() => code.local('i32')), laneAxis });
 }
 
-/** Every place of a few axes. */
-function placesOf(extents: readonly number[]): number[][] {
+/** All coordinates of a few axes. */
+function coordinatesOf(extents: readonly number[]): number[][] {
   return extents.reduce<number[][]>(
-    (places, extent) =>
-      places.flatMap((place) => Array.from({ length: extent }, (_, value) => [...place, value])),
+    (points, extent) =>
+      points.flatMap((point) => Array.from({ length: extent }, (_, value) => [...point, value])),
     [[]],
   );
 }
 
-const holds = ({ index, low, high }: BoundsPredicate, place: readonly number[]): boolean => {
-  const value = evaluateIndex(index, place);
+const holds = ({ index, low, high }: BoundsPredicate, point: readonly number[]): boolean => {
+  const value = evaluateIndex(index, point);
   return value >= low && value < high;
 };
 
-describe('a coarse guard', () => {
+describe('a coarse predicate', () => {
   test('leaves out what cannot decide', () => {
-    const nest = nestOf([8, 3, 4, 32]);
-    const guard = { index: affine(-256, [1, 128], [2, 32], [3, 1]), low: 0, high: 128 };
-    expect(coarsePredicate(guard, (index) => nest.rangeOf(index))).toEqual({
+    const scope = scopeOf([8, 3, 4, 32]);
+    const predicate = { index: affine(-256, [1, 128], [2, 32], [3, 1]), low: 0, high: 128 };
+    expect(coarsePredicate(predicate, (index) => scope.rangeOf(index))).toEqual({
       index: affine(-256, [1, 128]),
       low: 0,
       high: 128,
     });
-    const kept = { index: affine(0, [2, 32], [3, 2]), low: 0, high: 64 };
-    expect(coarsePredicate(kept, (index) => nest.rangeOf(index))).toBe(kept);
+    const exact = { index: affine(0, [2, 32], [3, 2]), low: 0, high: 64 };
+    expect(coarsePredicate(exact, (index) => scope.rangeOf(index))).toBe(exact);
   });
 
-  test('is true where the guard is', () => {
+  test('is true where the predicate is', () => {
     const extents = [3, 2, 4];
-    const places = placesOf(extents);
+    const points = coordinatesOf(extents);
     const factor = fc.constantFrom(-12, -4, -3, -1, 1, 2, 3, 4, 6, 12, 24);
     fc.assert(
       fc.property(
@@ -52,15 +52,15 @@ describe('a coarse guard', () => {
         fc.constantFrom(-24, -12, 0, 4, 6),
         fc.constantFrom(0, 4, 12, 24),
         (factors, offset, low, width) => {
-          const nest = nestOf(extents);
-          const guard = {
+          const scope = scopeOf(extents);
+          const predicate = {
             index: affine(offset, [0, factors[0]], [1, factors[1]], [2, factors[2]]),
             low,
             high: low + width,
           };
-          const coarse = coarsePredicate(guard, (index) => nest.rangeOf(index));
-          for (const place of places)
-            expect(holds(coarse, place), `${place.join()}`).toBe(holds(guard, place));
+          const coarse = coarsePredicate(predicate, (index) => scope.rangeOf(index));
+          for (const point of points)
+            expect(holds(coarse, point), `${point.join()}`).toBe(holds(predicate, point));
         },
       ),
     );
@@ -101,14 +101,14 @@ describe('segments', () => {
         fc.integer({ min: -9, max: 9 }),
         fc.nat({ max: 12 }),
         (factor, offset, low, width) => {
-          const guard = { index: affine(offset, [0, factor]), low, high: low + width };
-          const segments = splitIndexSet([guard], 0, 17, 8);
+          const predicate = { index: affine(offset, [0, factor]), low, high: low + width };
+          const ranges = splitIndexSet([predicate], 0, 17, 8);
           expect(
-            segments.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, value) => from + value)),
+            ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, value) => from + value)),
           ).toEqual(Array.from({ length: 17 }, (_, value) => value));
-          for (const { from, to } of segments) {
+          for (const { from, to } of ranges) {
             for (let value = from; value < to; value++)
-              expect(holds(guard, [value])).toBe(holds(guard, [from]));
+              expect(holds(predicate, [value])).toBe(holds(predicate, [from]));
           }
         },
       ),
@@ -128,27 +128,27 @@ describe('within a part of an axis', () => {
   };
 
   test('quotients that are the same everywhere disappear', () => {
-    const nest = nestOf([64, 3]);
-    expect(nest.resolve(index).terms).toHaveLength(3);
-    nest.inRange(1, 2, 3, () => {
-      const resolved = nest.resolve(index);
+    const scope = scopeOf([64, 3]);
+    expect(scope.resolve(index).terms).toHaveLength(3);
+    scope.inRange(1, 2, 3, () => {
+      const resolved = scope.resolve(index);
       expect(resolved).toEqual({ offset: 5 + 8192 - 64, terms: affine(0, [0, 32], [1, 34]).terms });
       for (let value = 0; value < 64; value++)
         expect(evaluateIndex(resolved, [value, 2])).toBe(evaluateIndex(index, [value, 2]));
-      expect(nest.rangeOf(resolved)).toEqual([5 + 8192 - 64 + 68, 5 + 8192 - 64 + 68 + 32 * 63]);
+      expect(scope.rangeOf(resolved)).toEqual([5 + 8192 - 64 + 68, 5 + 8192 - 64 + 68 + 32 * 63]);
     });
-    expect(nest.resolve(index).terms).toHaveLength(3);
+    expect(scope.resolve(index).terms).toHaveLength(3);
   });
 
   test('lanes step evenly where blocks are aligned with quotients', () => {
-    const nest = nestOf([4, 64]);
+    const scope = scopeOf([4, 64]);
     const eighth = divided('quotient', affine(8, [0, 16], [1, 1]), 8);
     const vector = { shift: 4, lanes: 4 };
-    expect(nest.stepOf(eighth, vector)).toBeNull();
-    nest.inLaneRange({ from: 0, to: 64, alignment: 8 }, () => {
-      expect(nest.stepOf(eighth, vector)).toBe(0);
-      expect(nest.stepOf(divided('remainder', affine(8, [0, 16], [1, 1]), 8, 3), vector)).toBe(3);
-      expect(nest.stepOf(divided('quotient', affine(2, [1, 1]), 8), vector)).toBeNull();
+    expect(scope.stepOf(eighth, vector)).toBeNull();
+    scope.inLaneRange({ from: 0, to: 64, alignment: 8 }, () => {
+      expect(scope.stepOf(eighth, vector)).toBe(0);
+      expect(scope.stepOf(divided('remainder', affine(8, [0, 16], [1, 1]), 8, 3), vector)).toBe(3);
+      expect(scope.stepOf(divided('quotient', affine(2, [1, 1]), 8), vector)).toBeNull();
     });
   });
 });
@@ -158,7 +158,7 @@ test('an index shifted along an axis is the index further on', () => {
     offset: 1,
     terms: [...affine(0, [0, 3], [1, -2]).terms, ...divided('remainder', affine(2, [1, 5]), 7, 4).terms],
   };
-  for (const [a, b] of placesOf([2, 5]) as [number, number][]) {
+  for (const [a, b] of coordinatesOf([2, 5]) as [number, number][]) {
     expect(evaluateIndex(shiftIndex(index, 1, 3), [a, b])).toBe(evaluateIndex(index, [a, b + 3]));
   }
 });

@@ -22,13 +22,13 @@ import {
   product,
   runContract,
   type Product,
-  type Way,
+  type ProductOptions,
 } from './support/matmul.ts';
 
 beforeAll(enableRelaxedSimd);
 
 /** The likeliest tile for each kind of multiply-add, and one that is wide. */
-const ways: readonly Way[] = [
+const variants: readonly ProductOptions[] = [
   ...[false, true].map((relaxedSimd) => ({ relaxedSimd, tile: tilesFor({ relaxedSimd })[0]! })),
   { relaxedSimd: true, tile: TILES.at(-1)! },
 ];
@@ -72,8 +72,8 @@ function expectKernel(kernel: ContractKernel, tolerance = 2e-5): void {
   const arrays = operandsFor(kernel);
   const expected = arrays.map((array) => array.slice() as TypedArray);
   runKernel(kernel, expected);
-  for (const way of ways) {
-    const results = runContract(kernel, arrays, way);
+  for (const variant of variants) {
+    const results = runContract(kernel, arrays, variant);
     kernel.operands.forEach(({ dtype, access }, operand) => {
       if (access === 'read') return;
       const [found, wanted] = [numbersOf(results[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
@@ -84,7 +84,7 @@ function expectKernel(kernel: ContractKernel, tolerance = 2e-5): void {
           Math.abs(value - wanted[index]!) <= bound * (1 + Math.abs(wanted[index]!));
         if (!close)
           expect.fail(
-            `operand ${operand}, element ${index}: ${value} instead of ${wanted[index]}; ${JSON.stringify(way)}`,
+            `operand ${operand}, element ${index}: ${value} instead of ${wanted[index]}; ${JSON.stringify(variant)}`,
           );
       });
     });
@@ -124,8 +124,8 @@ describe.each([
     const kernel = finished(p, value, [read(n)]);
     const arrays = operandsFor(kernel);
     const [a, b, , bias] = arrays as [TypedArray, TypedArray, TypedArray, TypedArray];
-    for (const way of ways) {
-      const c = runContract(kernel, arrays, way)[2]!;
+    for (const variant of variants) {
+      const c = runContract(kernel, arrays, variant)[2]!;
       for (let row = 0; row < m; row++) {
         for (let column = 0; column < n; column++) {
           let sum = bias[column]!;
@@ -195,7 +195,7 @@ describe.each([
 test('attention scores: batch, scale, causal mask, and a result in another order of axes', () => {
   const [B, H, T, D] = [2, 3, 17, 8];
   const [batch, head, row, column] = [0, 1, 2, 3];
-  // Queries and keys lie side by side in [B, T, 2·H·D].
+  // Queries and keys stand side by side in [B, T, 2·H·D].
   const side = (first: number): { offset: number; strides: number[] } => ({
     offset: first,
     strides: [T * 2 * H * D, D, 2 * H * D, 1],

@@ -1,5 +1,5 @@
-// Expressions at random, over shapes, strides, dtypes and bounds predicates at random: compiled code and interpreter
-// give the same bits, where every operation is rounded once.
+// Expressions at random, over shapes, strides, dtypes and bounds predicates at random: compiled code and
+// interpreter give the same bits, where every operation is rounded once.
 import type { Index, LoopKernel, Operand, Scalar } from '@firsthand/compiler';
 import { BINARY_RULES, UNARY_RULES, type BinaryKind, type UnaryKind } from '@firsthand/graph';
 import { DTYPES, type DType } from '@firsthand/linalg';
@@ -46,7 +46,7 @@ class Builder {
   readonly #made: Scalar[] = [];
   readonly #choices: Choices;
   readonly extents: readonly number[];
-  /** Axes on which a value of this place may depend. */
+  /** Axes on which a value made here may depend. */
   #axes: number;
 
   constructor(choices: Choices, extents: readonly number[]) {
@@ -67,9 +67,9 @@ class Builder {
     const terms = [];
     for (let axis = 0; axis < this.#axes; axis++) {
       const extent = this.extents[axis]!;
-      const way = choices.below(6);
-      if (way === 0 || extent === 1) continue;
-      if (way === 1 && extent > 3) {
+      const choice = choices.below(6);
+      if (choice === 0 || extent === 1) continue;
+      if (choice === 1 && extent > 3) {
         const by = choices.of([2, 3, 4, 8]);
         const kind = choices.of(['quotient', 'remainder'] as const);
         terms.push(...divided(kind, affine(choices.below(3), [axis, 1]), by).terms);
@@ -115,18 +115,18 @@ class Builder {
   }
 
   leaf(dtype: DType): Scalar {
-    const way = this.#choices.below(8);
-    if (way === 0) return constant(dtype, this.#choices.of(SPECIAL[dtype]));
-    if (way === 1 && dtype === 'int32') return { op: 'index', dtype, index: this.index().index };
+    const choice = this.#choices.below(8);
+    if (choice === 0) return constant(dtype, this.#choices.of(SPECIAL[dtype]));
+    if (choice === 1 && dtype === 'int32') return { op: 'index', dtype, index: this.index().index };
     return this.load(dtype);
   }
 
   operation(dtype: DType, depth: number): Scalar {
     const choices = this.#choices;
-    const way = choices.below(8);
-    if (way === 0) return this.guarded(dtype);
-    if (way === 1) return { op: 'cast', dtype, x: this.scalar(choices.of(EVERY_DTYPE), depth - 1) };
-    if (way === 2)
+    const choice = choices.below(8);
+    if (choice === 0) return this.guarded(dtype);
+    if (choice === 1) return { op: 'cast', dtype, x: this.scalar(choices.of(EVERY_DTYPE), depth - 1) };
+    if (choice === 2)
       return {
         op: 'where',
         dtype,
@@ -134,7 +134,7 @@ class Builder {
         a: this.scalar(dtype, depth - 1),
         b: this.scalar(dtype, depth - 1),
       };
-    if (way === 3) {
+    if (choice === 3) {
       const position = this.scalar('int32', depth - 1);
       const { index, high } = this.index();
       const [stride, extent] = [1 + choices.below(4), 1 + choices.below(5)];
@@ -148,7 +148,7 @@ class Builder {
         extent,
       };
     }
-    if (way === 4) {
+    if (choice === 4) {
       const kinds = EXACT_UNARY.filter((kind) => this.#gives(UNARY_RULES[kind], dtype));
       if (kinds.length > 0) {
         const kind = choices.of(kinds);
@@ -179,11 +179,11 @@ class Builder {
   /** Values that depend on row axes only. */
   ofRows<T>(rows: number, make: () => T): T {
     const all = this.#axes;
-    const kept = this.#made.splice(0);
+    const earlier = this.#made.splice(0);
     this.#axes = rows;
     const made = make();
     this.#axes = all;
-    this.#made.splice(0, this.#made.length, ...kept);
+    this.#made.splice(0, this.#made.length, ...earlier);
     return made;
   }
 }
@@ -235,8 +235,8 @@ test('maps with several outputs', () => {
 
 test('extremes of rows, and what is made of them in a second pass', () => {
   fc.assert(
-    fc.property(extentsOf, fc.nat({ max: 3 }), seeds, (extents, kept, seed) => {
-      const rows = Math.min(kept, extents.length - 1);
+    fc.property(extentsOf, fc.nat({ max: 3 }), seeds, (extents, made, seed) => {
+      const rows = Math.min(made, extents.length - 1);
       const choices = new Choices(seed);
       const builder = new Builder(choices, extents);
       const kinds = Array.from({ length: 1 + choices.below(2) }, () =>
@@ -295,7 +295,7 @@ test('extremes of rows, and what is made of them in a second pass', () => {
   );
 }, 600_000);
 
-/** The place in column-major order. */
+/** The offset in column-major order. */
 function transposed(extents: readonly number[]): Index {
   let factor = 1;
   return affine(

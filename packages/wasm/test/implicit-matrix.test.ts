@@ -236,8 +236,8 @@ describe('on the left', () => {
     const [x, weight] = [argument([3, 21, 50], 'int32'), argument([50, 30])];
     const kernel = kernelOf(matmul(cast(x, 'float32'), weight));
     expectOnLeft(kernel);
-    const [several, own] = [argument([3, 21, 50], 'int32'), argument([3, 50, 30])];
-    expectOnLeft(kernelOf(matmul(cast(several, 'float32'), own)));
+    const [several, unshared] = [argument([3, 21, 50], 'int32'), argument([3, 50, 30])];
+    expectOnLeft(kernelOf(matmul(cast(several, 'float32'), unshared)));
   });
 
   test('few rows of products along k', () => {

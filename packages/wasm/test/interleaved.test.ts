@@ -11,9 +11,7 @@ const features = {
     throw new Error('no function is imported');
   },
 };
-const straight = Object.entries(FLOAT32_FUNCTIONS).filter(
-  ([, { interleaved: together }]) => together !== undefined,
-);
+const straight = Object.entries(FLOAT32_FUNCTIONS).filter(([, { interleaved }]) => interleaved !== undefined);
 
 /** f of sixteen numbers at address 0, to address 64. */
 function run(
@@ -89,13 +87,13 @@ test.each(straight)('%s', (_, f) => {
     -3.25,
     200,
   ];
-  const alone = run((code, xs, results) => {
+  const single = run((code, xs, results) => {
     xs.forEach((x, vector) => {
       f(code, x, features);
       code.set(results[vector]!);
     });
   }, values);
-  const together = run((code, xs, results) => f.interleaved!(code, xs, results, features), values);
-  expect(together).toEqual(alone);
-  expect(new Set(alone).size).toBeGreaterThan(4);
+  const interleaved = run((code, xs, results) => f.interleaved!(code, xs, results, features), values);
+  expect(interleaved).toEqual(single);
+  expect(new Set(single).size).toBeGreaterThan(4);
 });

@@ -110,7 +110,7 @@ describe.each(EVERY_DTYPE)('%s', (dtype) => {
         : SPECIAL[dtype].filter((value) => Math.abs(value) < 1e9 && Math.abs(value) > 1e-9);
       for (const length of [5, 11, 40]) {
         const rows = numbers.map((_, start) =>
-          Array.from({ length }, (__, place) => numbers[(start + place) % numbers.length]!),
+          Array.from({ length }, (__, index) => numbers[(start + index) % numbers.length]!),
         );
         const kernel = reduceKernel(kind, dtype, rows.length, length, true);
         const arrays = [filled(dtype, rows.flat()), filled(kernel.operands[1]!.dtype, [0], rows.length)];
@@ -128,10 +128,10 @@ describe('extremes', () => {
       const rows = [
         Array.from({ length: 37 }, () => 1),
         Array.from({ length: 37 }, () => worst),
-        Array.from({ length: 37 }, (_, place) => (place === 9 || place === 30 ? NaN : place)),
-        Array.from({ length: 37 }, (_, place) => (place === 36 ? NaN : -place)),
-        Array.from({ length: 37 }, (_, place) => (place % 5 === 4 ? -worst : 0)),
-        Array.from({ length: 37 }, (_, place) => (place === 36 ? -worst : worst)),
+        Array.from({ length: 37 }, (_, index) => (index === 9 || index === 30 ? NaN : index)),
+        Array.from({ length: 37 }, (_, index) => (index === 36 ? NaN : -index)),
+        Array.from({ length: 37 }, (_, index) => (index % 5 === 4 ? -worst : 0)),
+        Array.from({ length: 37 }, (_, index) => (index === 36 ? -worst : worst)),
       ];
       for (const dtype of ['float32', 'float64', 'float16'] as const) {
         for (const byRows of [true, false]) {
@@ -146,7 +146,7 @@ describe('extremes', () => {
   );
 });
 
-test('a sum of a quarter of a million numbers loses nothing that matters, along a row and down columns', () => {
+test('a sum of a quarter of a million numbers is as good as exact, along a row and down columns', () => {
   const n = 2 ** 18;
   const numbers = scattered(n, 0, 1);
   const array = filled('float32', numbers);
@@ -159,7 +159,7 @@ test('a sum of a quarter of a million numbers loses nothing that matters, along 
   ]);
   for (let column = 0; column < 8; column++) {
     let sum = 0;
-    for (let place = column; place < n; place += 8) sum += array[place]!;
+    for (let index = column; index < n; index += 8) sum += array[index]!;
     expect(Math.abs(columns![column]! - sum) / sum).toBeLessThan(2e-7);
   }
   // Of numbers that are all 0.1 a running float32 sum is wrong in the third digit.
@@ -384,7 +384,7 @@ describe('several passes', () => {
   });
 
   test('rows and columns of several axes, in any order', () => {
-    // kept axes 0 and 1, folded axes 2 and 3 of an array whose memory order is 2 0 3 1
+    // parallel axes 0 and 1, reduction axes 2 and 3 of an array whose memory order is 2 0 3 1
     const extents = [3, 4, 5, 6];
     const index = affine(0, [0, 24], [1, 1], [2, 72], [3, 4]);
     const kernel: LoopKernel = {

@@ -16,7 +16,7 @@ import {
 
 const LENGTH = 16384;
 const ROUNDS = process.env['FIRSTHAND_FULL'] === '1' ? 1024 : 64;
-/** The largest error, in units of the last place. */
+/** The largest error, in ulp. */
 const BOUND = 1.1;
 
 /** IEEE 754-2019, 9.2.1, where JavaScript differs: 1 to the NaN is 1, and −1 to the ±∞. */
@@ -102,11 +102,11 @@ describe.each([
   });
 
   test('neither operand is changed', () => {
-    for (const kept of [0, 1]) {
+    for (const operand of [0, 1]) {
       const { operands, result, run } = apply(
         (code, [x, y], features) => {
           emitPow32(code, x!, y!, features);
-          code.op('drop').get([x!, y!][kept]!);
+          code.op('drop').get([x!, y!][operand]!);
         },
         relaxed,
         LENGTH,
@@ -114,7 +114,7 @@ describe.each([
       );
       operands.forEach((operand, i) => operand.set(SPECIAL, i));
       run();
-      expect(result).toEqual(operands[kept]);
+      expect(result).toEqual(operands[operand]);
     }
   });
 });

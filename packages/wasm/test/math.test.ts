@@ -22,7 +22,7 @@ const LENGTH = 16384;
 interface Case {
   /** In double precision. */
   readonly exact: (x: number) => number;
-  /** The largest error, in units of the last place; up to 2 unless there is a reason. */
+  /** The largest error, in ulp; up to 2 unless there is a reason. */
   readonly bound: number;
   /** Where one formula gives way to another, or a result to ∞, to 0 or to the next integer. */
   readonly edges: readonly number[];
@@ -127,7 +127,8 @@ describe.each([
       calculation.operands[0]!.byteOffset,
       LENGTH,
     );
-    const stride = FULL ? 67 : 1021; // a prime, so that all low bits occur with all high bits: 2²⁶ or 2²² points
+    // A prime, so that all low bits occur with all high bits: 2²⁶ or 2²² points.
+    const stride = FULL ? 67 : 1021;
     const errors = noErrors();
     for (let start = 0; start < 2 ** 32; start += stride * LENGTH) {
       for (let i = 0; i < LENGTH; i++) points[i] = start + i * stride;
@@ -154,7 +155,7 @@ describe.each([
     const { operands, result, run } = applied(kind, 4);
     const values = SPECIAL.flatMap((value) => [Math.fround(value), -Math.fround(value)]);
     const errors = noErrors();
-    const alone = values.map((value) => {
+    const single = values.map((value) => {
       operands[0]!.fill(value);
       run();
       for (const got of result) compare(errors, got, CASES[kind].exact(value), [value]);
@@ -166,7 +167,7 @@ describe.each([
         operands[0]!.set([first, 0.75, second, first]);
         run();
         const [a, , b, c] = result;
-        expect([a, b, c], `${first}, ${second}`).toEqual([alone[i], alone[j], alone[i]]);
+        expect([a, b, c], `${first}, ${second}`).toEqual([single[i], single[j], single[i]]);
       });
     });
   });

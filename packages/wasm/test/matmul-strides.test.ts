@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { beforeAll, test } from 'vitest';
 import { TILES } from '../src/matmul/tile-sizes.ts';
-import { enableRelaxedSimd, expectProduct, WAYS, type Layout } from './support/matmul.ts';
+import { enableRelaxedSimd, expectProduct, VARIANTS, type Layout } from './support/matmul.ts';
 
 beforeAll(enableRelaxedSimd);
 
@@ -67,7 +67,7 @@ test('products of random shapes, dtypes and strides', () => {
       expectProduct(
         p,
         first,
-        WAYS.map((ways) => [ways[tile]!]),
+        VARIANTS.map((variants) => [variants[tile]!]),
       ),
     ),
     { numRuns: process.env['FIRSTHAND_FULL'] === '1' ? 2000 : 150 },

@@ -10,7 +10,7 @@ import {
   numbers,
   product,
   runContract,
-  WAYS,
+  VARIANTS,
 } from './support/matmul.ts';
 
 beforeAll(enableRelaxedSimd);
@@ -70,7 +70,7 @@ describe.each(['', 'a', 'b', 'ab'])('transposed: %s', (transposed) => {
   });
 
   test('an operand that the batch shares', () => {
-    const own = product({ batch: [2, 3], m: 14, n: 26, k: 40 }, transposed);
+    const unshared = product({ batch: [2, 3], m: 14, n: 26, k: 40 }, transposed);
     const shared = product({ m: 14, n: 26, k: 40 }, transposed);
     for (const [first, second] of [
       [0, 0],
@@ -79,8 +79,8 @@ describe.each(['', 'a', 'b', 'ab'])('transposed: %s', (transposed) => {
     ] as const) {
       const outer = [first * 14 * 40 * 3, second * 14 * 40];
       const inner = [first * 26 * 40, second * 26 * 40];
-      expectProduct({ ...own, a: { offset: 0, strides: [...outer, ...shared.a.strides] } });
-      expectProduct({ ...own, b: { offset: 0, strides: [...inner, ...shared.b.strides] } });
+      expectProduct({ ...unshared, a: { offset: 0, strides: [...outer, ...shared.a.strides] } });
+      expectProduct({ ...unshared, b: { offset: 0, strides: [...inner, ...shared.b.strides] } });
     }
   });
 
@@ -107,8 +107,8 @@ test('NaN and infinities stay in their rows and columns', () => {
   const b = numbers('float32', 11 * 13, 2);
   a[4 * 11 + 3] = NaN;
   b[5 * 13 + 12] = Infinity;
-  for (const way of WAYS.flat()) {
-    const c = runContract(kernel, [a, b, new Float32Array(9 * 13)], way)[2]!;
+  for (const variant of VARIANTS.flat()) {
+    const c = runContract(kernel, [a, b, new Float32Array(9 * 13)], variant)[2]!;
     c.forEach((value, index) => {
       const [row, column] = [Math.floor(index / 13), index % 13];
       if (row === 4) expect(value).toBeNaN();
@@ -136,8 +136,8 @@ test('long sums do not drift: 0.1 added up 100 000 times is off by less than 10â
         new Float32Array(k * n).fill(term),
         new Float32Array(m * n),
       ];
-      for (const [way] of WAYS) {
-        for (const value of runContract(kernel, arrays, way!)[2]!)
+      for (const [variant] of VARIANTS) {
+        for (const value of runContract(kernel, arrays, variant!)[2]!)
           expect(Math.abs(value / (k * term) - 1)).toBeLessThan(1e-5);
       }
     }

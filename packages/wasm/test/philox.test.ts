@@ -120,14 +120,14 @@ test('uniform float32', () => {
 });
 
 test('operands stay as they were', () => {
-  for (let kept = 0; kept < 5; kept++) {
+  for (let operand = 0; operand < 5; operand++) {
     const emit: Emitter = (code, operands) => {
       emitPhiloxWords(code, ...wordsOf(operands), operands[4]!);
       code.op('drop');
       code.release(...emitPhiloxBlocks(code, ...wordsOf(operands)));
-      code.get(operands[kept]!);
+      code.get(operands[operand]!);
     };
     const operands = [1, 2, 3, 4, 5].map((seed) => [seed, seed * 1000, 2 ** 32 - seed, seed << 20]);
-    expect([...compute(emit, operands)]).toEqual(operands[kept]);
+    expect([...compute(emit, operands)]).toEqual(operands[operand]);
   }
 });

@@ -1,4 +1,4 @@
-// Random words inside kernels are those of linalg's Philox stream, however the lanes lie.
+// Random words inside kernels are those of linalg's Philox stream, along whichever axis the lanes run.
 import type { Index, LoopKernel, Scalar } from '@firsthand/compiler';
 import { randomBits, type DType } from '@firsthand/linalg';
 import { expect, test } from 'vitest';

@@ -55,7 +55,7 @@ function numbers(dtype: DType, length: number, seed: number): TypedArray {
 }
 
 /**
- * Sums of products are rounded otherwise than in the interpreter, and what is done with them passes that on.
+ * Sums of products are rounded otherwise than in the interpreter, and the epilogue propagates the difference.
  */
 function expectFused(...roots: readonly Node[]): void {
   const kernel = kernelOf(...roots);
@@ -110,7 +110,7 @@ describe('gives what the interpreter gives', () => {
 });
 
 describe('are fused', () => {
-  /** The kernel that the compiler would make, if it were asked for always. */
+  /** The kernel that the compiler would make if it fused always. */
   const offered = (root: Node): ContractKernel => {
     const kernels: ContractKernel[] = [];
     kernelsOf(

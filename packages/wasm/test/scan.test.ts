@@ -16,12 +16,12 @@ import {
 } from './support/build.ts';
 import { expectSame, runCompiled } from './support/kernels.ts';
 
-function scan(
+function scanKernel(
   dtype: DType,
   rows: readonly number[],
   count: number,
   factors: readonly number[],
-  fold: ScanKind = 'sum',
+  scan: ScanKind = 'sum',
 ): ScanKernel {
   const index = affine(0, ...factors.map((factor, axis) => [axis, factor] as const));
   const length = rows.reduce((product, extent) => product * extent, count);
@@ -30,7 +30,7 @@ function scan(
   const backwards = affine(last, ...factors.map((factor, axis) => [axis, -factor] as const));
   return {
     kind: 'scan',
-    scan: fold,
+    scan,
     operands: operandsOf([
       [dtype, length],
       [dtype, length],
@@ -39,26 +39,26 @@ function scan(
     count,
     dtype,
     value: load(0, dtype, index),
-    coefficient: fold === 'linear' ? load(0, dtype, backwards) : null,
+    coefficient: scan === 'linear' ? load(0, dtype, backwards) : null,
     stores: [{ operand: 1, index, value: { op: 'total', dtype } }],
   };
 }
 
-const FOLDS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
+const SCANS: readonly ScanKind[] = ['sum', 'prod', 'linear'];
 const numeric = EVERY_DTYPE.filter((dtype) => dtype !== 'bool');
 
-test.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)))(
+test.each(SCANS.flatMap((scan) => numeric.map((dtype) => [scan, dtype] as const)))(
   '%s of %s',
-  (fold, dtype) => {
-    // Folds of float32 and float16 in float64 are the same whoever folds; so are integers.
+  (scan, dtype) => {
+    // Sums of float32 and float16 in float64 have the same bits in the interpreter; so have integers.
     for (const kernel of [
-      scan(dtype, [], 1, [1], fold),
-      scan(dtype, [], 37, [1], fold),
-      scan(dtype, [2], 9, [9, 1], fold),
-      scan(dtype, [7], 5, [5, 1], fold),
-      scan(dtype, [23], 5, [1, 23], fold),
-      scan(dtype, [3, 6], 4, [24, 1, 6], fold),
-      scan(dtype, [1, 4], 4, [0, 4, 1], fold),
+      scanKernel(dtype, [], 1, [1], scan),
+      scanKernel(dtype, [], 37, [1], scan),
+      scanKernel(dtype, [2], 9, [9, 1], scan),
+      scanKernel(dtype, [7], 5, [5, 1], scan),
+      scanKernel(dtype, [23], 5, [1, 23], scan),
+      scanKernel(dtype, [3, 6], 4, [24, 1, 6], scan),
+      scanKernel(dtype, [1, 4], 4, [0, 4, 1], scan),
     ]) {
       const { length } = kernel.operands[0]!;
       expectSame(kernel, [
@@ -73,12 +73,12 @@ test.each(FOLDS.flatMap((fold) => numeric.map((dtype) => [fold, dtype] as const)
   },
 );
 
-test.each(FOLDS)('%s: infinities and NaN stay', (fold) => {
-  expectSame(scan('float32', [], 6, [1], fold), [
+test.each(SCANS)('%s: infinities and NaN stay', (scan) => {
+  expectSame(scanKernel('float32', [], 6, [1], scan), [
     filled('float32', [1, Infinity, 2, -Infinity, 3, 4]),
     filled('float32', [0], 6),
   ]);
-  expectSame(scan('float32', [5], 6, [1, 5], fold), [
+  expectSame(scanKernel('float32', [5], 6, [1, 5], scan), [
     filled('float32', [1, NaN, Infinity, -Infinity, 3], 30),
     filled('float32', [0], 30),
   ]);
@@ -135,7 +135,7 @@ test('values and stores are expressions; a store may be of another dtype', () =>
 
 test('a long running sum is as exact as its end', () => {
   const n = 100_000;
-  const [, sums] = runCompiled(scan('float32', [], n, [1]), [
+  const [, sums] = runCompiled(scanKernel('float32', [], n, [1]), [
     filled('float32', [0.1], n),
     filled('float32', [0], n),
   ]);
@@ -144,14 +144,14 @@ test('a long running sum is as exact as its end', () => {
 
 test('a long running product stays in range as long as its total does', () => {
   // Partial products beyond float32's range, whose total comes back.
-  const [, products] = runCompiled(scan('float32', [], 6, [1], 'prod'), [
+  const [, products] = runCompiled(scanKernel('float32', [], 6, [1], 'prod'), [
     filled('float32', [1e30, -1e30, 1e-30, 1e-30, 4, 0]),
     filled('float32', [0], 6),
   ]);
   expect([...products!]).toEqual([1e30, -Infinity, -1e30, -1, -4, -0].map(Math.fround));
 });
 
-test('what is stored follows the sum of its own element, in every segment that a guard cuts the loop into', () => {
+test('a store follows the sum of its own element, in every range into which a bounds predicate splits the loop', () => {
   const inside: Scalar = { op: 'inside', dtype: 'bool', index: affine(-1, [0, 1]), low: 0, high: 3 };
   const padded: Scalar = {
     op: 'where',

@@ -13,7 +13,7 @@ export interface Product {
   readonly k: number;
   readonly n: number;
   readonly transposed?: 'a' | 'b' | 'ab';
-  /** Operands that lie side by side for so many of the batch, as heads do, in rows of `pitch` elements. */
+  /** Operands of which `count` of the batch stand side by side, as heads do, in rows of `pitch` elements. */
   readonly heads?: { readonly of: 'ab' | 'b'; readonly count: number; readonly pitch: number };
   readonly dtype?: DType;
 }
@@ -40,7 +40,7 @@ function kernelOf({ batch = 1, m, k, n, transposed, heads, dtype = 'float32' }: 
   const count = heads?.count ?? 1;
   const groups = batch / count;
   /** Strides by group, head, row and column. */
-  const place = (
+  const layoutOf = (
     name: 'a' | 'b',
     rows: number,
     columns: number,
@@ -55,8 +55,8 @@ function kernelOf({ batch = 1, m, k, n, transposed, heads, dtype = 'float32' }: 
       length: groups * group,
     };
   };
-  const a = place('a', m, k);
-  const b = place('b', k, n);
+  const a = layoutOf('a', m, k);
+  const b = layoutOf('b', k, n);
   return {
     kind: 'contract',
     operands: [

@@ -59,7 +59,7 @@ export function mapKernel(
   };
 }
 
-/** The place in row-major order of an array with these extents. */
+/** The offset in row-major order of an array with these extents. */
 export function rowMajor(extents: readonly number[], offset = 0): Index {
   let factor = 1;
   const terms: [number, number][] = [];

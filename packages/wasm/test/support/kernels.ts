@@ -107,12 +107,14 @@ export function runCompiled(
 ): TypedArray[] {
   const { scratch } = planKernel(kernel, TILES[0]!);
   const { addresses, pages } = layOut(kernel, scratch);
-  const places = addresses.map((address, operand) => addresses[aliases.get(operand) ?? operand] ?? address);
+  const operandAddresses = addresses.map(
+    (address, operand) => addresses[aliases.get(operand) ?? operand] ?? address,
+  );
   const memory = new WebAssembly.Memory({ initial: pages, maximum: PAGE });
   const all = new Uint8Array(memory.buffer).fill(GUARD);
   const viewOf = (operand: number): Uint8Array => {
     const { dtype, length } = kernel.operands[operand]!;
-    return new Uint8Array(memory.buffer, places[operand], length * DTYPES[dtype].bytes);
+    return new Uint8Array(memory.buffer, operandAddresses[operand], length * DTYPES[dtype].bytes);
   };
   arrays.forEach((array, operand) => {
     if (!aliases.has(operand))
@@ -121,10 +123,10 @@ export function runCompiled(
   const before = all.slice();
   const { division, instantiate } = compileKernel(kernel);
   const run = instantiate(memory);
-  run.kernel(...places);
+  run.kernel(...operandAddresses);
   if (division !== null) {
-    const start = places.at(-1)!;
-    expectSameByRanges(run.part, division, places, {
+    const start = operandAddresses.at(-1)!;
+    expectSameByRanges(run.part, division, operandAddresses, {
       memory: all,
       before,
       scratch: [start, start + scratch],
@@ -136,11 +138,11 @@ export function runCompiled(
     return copy;
   });
   arrays.forEach((_, operand) => viewOf(operand).fill(GUARD));
-  new Uint8Array(memory.buffer, places.at(-1), scratch).fill(GUARD);
+  new Uint8Array(memory.buffer, operandAddresses.at(-1), scratch).fill(GUARD);
   const changed = all.findIndex((byte) => byte !== GUARD);
   if (changed >= 0)
     expect.fail(
-      `the kernel wrote byte ${changed}, outside of all arrays (${places.join(', ')})\n${printKernel(kernel)}`,
+      `the kernel wrote byte ${changed}, outside of all arrays (${operandAddresses.join(', ')})\n${printKernel(kernel)}`,
     );
   return results;
 }
@@ -185,7 +187,7 @@ export function expectSame(
   const actual = runCompiled(kernel, arrays);
   kernel.operands.forEach(({ dtype }, operand) => {
     const [got, wanted] = [numbersOf(actual[operand]!, dtype), numbersOf(expected[operand]!, dtype)];
-    const wrong = wanted.findIndex((value, place) => differs(got[place]!, value, tolerance));
+    const wrong = wanted.findIndex((value, index) => differs(got[index]!, value, tolerance));
     if (wrong < 0) return;
     expect.fail(
       `operand ${operand} [${wrong}] is ${got[wrong]}, expected ${wanted[wrong]}\n${printKernel(kernel)}`,

@@ -25,7 +25,7 @@ const ROUNDING: { readonly [K in DType]?: number } = {
   uint32: 0,
 };
 
-/** Where elements lie: offset + Σ strides·place, in elements. */
+/** The layout of an array: offset + Σ strides·coordinate, in elements. */
 export interface Layout {
   readonly offset: number;
   readonly strides: readonly number[];
@@ -156,7 +156,7 @@ export function operandsFor({ operands }: ContractKernel): TypedArray[] {
 }
 
 /** How a kernel is compiled. */
-export interface Way {
+export interface ProductOptions {
   readonly relaxedSimd: boolean;
   readonly tile: Tile;
 }
@@ -169,7 +169,7 @@ export interface Way {
 export function runContract(
   kernel: ContractKernel,
   arrays: readonly TypedArray[],
-  { relaxedSimd, tile }: Way,
+  { relaxedSimd, tile }: ProductOptions,
   first = 0,
 ): TypedArray[] {
   const plan = planMatmulKernel(kernel, tile);
@@ -249,7 +249,7 @@ export function runContract(
   return results;
 }
 
-/** All places of some extents, in row-major order. */
+/** All coordinates of some extents, in row-major order. */
 function* indicesOf(extents: readonly number[]): Generator<readonly number[]> {
   const size = extents.reduce((product_, extent) => product_ * extent, 1);
   for (let index = 0; index < size; index++) {
@@ -263,7 +263,7 @@ function* indicesOf(extents: readonly number[]): Generator<readonly number[]> {
   }
 }
 
-/** The number of the element at a place. */
+/** The offset of the element at some coordinates. */
 function elementAt({ offset, strides }: Layout, index: readonly number[]): number {
   return index.reduce((sum, at, axis) => sum + at * strides[axis]!, offset);
 }
@@ -293,7 +293,7 @@ function* totalsOf(
 }
 
 /** Every tile, with separate and with fused multiply-adds. */
-export const WAYS: readonly (readonly Way[])[] = [false, true].map((relaxedSimd) =>
+export const VARIANTS: readonly (readonly ProductOptions[])[] = [false, true].map((relaxedSimd) =>
   TILES.map((tile) => ({ relaxedSimd, tile })),
 );
 
@@ -302,10 +302,16 @@ export const WAYS: readonly (readonly Way[])[] = [false, true].map((relaxedSimd)
  * All tiles must give the same bits.
  * @param every one list of ways for each kind of multiply-add
  */
-export function expectProduct(p: Product, first = 0, every: readonly (readonly Way[])[] = WAYS): void {
+export function expectProduct(
+  p: Product,
+  first = 0,
+  every: readonly (readonly ProductOptions[])[] = VARIANTS,
+): void {
   const kernel = kernelOf(p);
   const arrays = operandsFor(kernel);
-  const results = every.map((ways) => ways.map((way) => runContract(kernel, arrays, way, first)[2]!));
+  const results = every.map((variants) =>
+    variants.map((variant) => runContract(kernel, arrays, variant, first)[2]!),
+  );
   // A sum of r terms is off by at most r roundings of all that is added; sums of at most 1024 terms are added
   // up.
   const roundings = Math.min(p.k, 1024) + Math.ceil(p.k / 1024);

@@ -1,7 +1,7 @@
 /**
  * Vector functions on arrays, and how far their results are from exact ones: a module that applies an emitter
  * to every vector of an array, points that cover all floats, and the distance from a value known in double
- * precision, in units of the last place of a float32.
+ * precision, in ulp of a float32.
  */
 import { setFlagsFromString } from 'node:v8';
 import { Code, type Callee, type Local } from '../../src/assembler/code.ts';
@@ -14,7 +14,7 @@ interface AllFeatures extends MathFeatures {
   readonly imported: (name: Float64Import) => Callee;
 }
 
-/** Leaves a function of some vectors on the stack. */
+/** Pushes a function of some vectors. */
 export type Emitter = (code: Code, operands: readonly Local[], features: AllFeatures) => void;
 
 /** Whether the engine accepts `f32x4.relaxed_madd`. */
@@ -79,8 +79,8 @@ export function apply(emit: Emitter, relaxed: boolean, length: number, arity = 1
     },
     { exported: true },
   );
-  const alone = new Code(new Array<'v128'>(arity).fill('v128'));
-  emit(alone, alone.params, features);
+  const single = new Code(new Array<'v128'>(arity).fill('v128'));
+  emit(single, single.params, features);
   const memory = new WebAssembly.Memory({ initial: arity + 1, maximum: arity + 1 });
   const compiled = new WebAssembly.Module(module.toBytes());
   const { exports } = new WebAssembly.Instance(compiled, { env: { memory, ...scalarImports() } });
@@ -90,16 +90,16 @@ export function apply(emit: Emitter, relaxed: boolean, length: number, arity = 1
     operands: Array.from({ length: arity }, (_, i) => floats(i)),
     result: floats(arity),
     run: exports['run'] as () => void,
-    codeBytes: alone.toBytes().length,
+    codeBytes: single.toBytes().length,
   };
 }
 
-/** The unit in the last place of float32 numbers, by the bits of their exponents. */
+/** One ulp of float32 numbers, by the bits of their exponents. */
 const UNITS = Array.from({ length: 256 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 150));
 
 /** How far results are from what they should be. */
 export interface Errors {
-  /** In units of the last place, and the operands where it is. */
+  /** In ulp, and the operands where it is. */
   worst: number;
   at: readonly number[];
   /** How many results are the float next to the exact value but 0, 1, 2, 3 or more floats away. */
