@@ -50,7 +50,7 @@ interface Primitive<K extends Op> {
   ): void;
 }
 
-/** What each unary function accepts and gives: floats only, any number, bool only, or a test that gives bool. */
+/** The operands of each unary function: floats only, any number, bool only, or a test that gives bool. */
 export const UNARY_RULES: { readonly [K in UnaryKind]: UnaryTraits['operands'] } =
   /* @__PURE__ */ operandsOf(UNARY_TRAITS);
 /** What each binary operation accepts and gives. */

@@ -12,7 +12,8 @@ import type { Node, Program } from './types.ts';
  * @example
  * ```ts
  * import { leaf, mul, printProgram, softmax } from '@firsthand/graph';
- * const x = leaf({ role: 'argument', name: 'x', shape: [2, 3], dtype: 'float32', host: null, sample: null }, null);
+ * const spec = { shape: [2, 3], dtype: 'float32' } as const;
+ * const x = leaf({ ...spec, role: 'argument', name: 'x', host: null, sample: null }, null);
  * const text = printProgram({ args: [x], effects: [], roots: [mul(softmax(x), 2)] });
  * console.log(text.split('\n')[1]); // %1 = softmax(%0) {axis: 1}
  * ```

@@ -8,7 +8,7 @@ import type { Tools } from '../scalar/functions.ts';
 import { emitAddProduct, type Count, type View } from './address.ts';
 import type { Arithmetic } from './arithmetic.ts';
 import { packImplicit, type Extent } from './implicit-matrix.ts';
-import type { ImplicitTiles } from './implicit-plan.ts';
+import type { ImplicitTiles } from './implicit-tiles.ts';
 import type { MatmulPlan } from './matmul-plan.ts';
 
 /** The code of one product while it is emitted. */

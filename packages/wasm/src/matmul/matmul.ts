@@ -20,7 +20,7 @@ import { DirectStore } from './direct-store.ts';
 import { Epilogue } from './epilogue.ts';
 import { LeftMatrix } from './left-matrix.ts';
 import { planForAllTiles, isRowByRow, planMatmul, type MatmulPlan } from './matmul-plan.ts';
-import { planImplicitTiles, type ImplicitTiles } from './implicit-plan.ts';
+import { planImplicitTiles, type ImplicitTiles } from './implicit-tiles.ts';
 import { fusesRowEpilogue, partitionMatmul } from './partition.ts';
 import { pushScratch, type Block, type MatmulCode } from './matmul-code.ts';
 import { RightMatrix } from './right-matrix.ts';
