@@ -167,7 +167,7 @@ function* lowerAll(
   for (const [node, owner] of storedBy) listAt(stored, owner).push(node);
   outputs.filter(hasElements).forEach(need);
   emitCopies();
-  for (const group of latestFirst(schedule)) {
+  for (const group of groups.latestFirst()) {
     const nodes = (stored.get(group) ?? []).filter((node) => needed.has(node));
     if (group.kind === 'concatenation') {
       for (const node of nodes) needWhole(group.members[0]!, node);
@@ -184,19 +184,6 @@ function* lowerAll(
     yield;
   }
   return units;
-}
-
-/** Groups, each before those that it reads, directly or through others. */
-function latestFirst({ groups, edges }: Schedule): readonly Group[] {
-  const reads = new Map<Group, Set<Group>>(groups.all().map((group) => [group, new Set()]));
-  for (const [node, list] of edges) {
-    const group = groups.of(node)!;
-    for (const { base } of list) {
-      const read = groups.of(base);
-      if (read !== null && read !== group) reads.get(group)!.add(read);
-    }
-  }
-  return afterInputs([...reads.keys()], (group) => [...reads.get(group)!]).toReversed();
 }
 
 /**

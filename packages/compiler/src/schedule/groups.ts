@@ -174,6 +174,12 @@ export class Groups {
     });
   }
 
+  /** The groups, each before those that it needs: a group needs more groups than any of them does. */
+  latestFirst(): readonly Group[] {
+    const counts = new Map(this.all().map((group) => [group, this.#needs[group.id]!.size]));
+    return [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)! || b.id - a.id);
+  }
+
   /** The groups that are left, in the order of their creation. */
   all(): readonly Group[] {
     return this.#groups.filter(({ id }) => this.#parent[id] === id);
