@@ -23,7 +23,7 @@ export interface Frame {
   arrays: readonly TypedArray[];
   /** The loop variables; NaN outside of their loops. */
   readonly counters: number[];
-  /** Counts the places: what an expression remembers is forgotten at the next. */
+  /** Counts iterations: what an expression remembers is forgotten at the next. */
   iteration: number;
   /** Finished reductions of the row, by number. */
   readonly reduced: number[];
@@ -31,10 +31,10 @@ export interface Frame {
   total: number;
 }
 
-/** The value of an expression at a place. Bools are 0 and 1. */
+/** The value of an expression in one iteration. Bools are 0 and 1. */
 export type Evaluate = (frame: Frame) => number;
 
-/** Where an element is, when the loops stand at a place. */
+/** The index of an element, given the loop variables. */
 type Locate = (counters: readonly number[]) => number;
 
 /** An index expression as a function. */
@@ -119,7 +119,7 @@ export class Compiler {
     return this.#compiled.get(scalar)!;
   }
 
-  /** Stores of one place: all values first, then all writes. */
+  /** Stores of one iteration: all values first, then all writes. */
   stores(stores: readonly Store[]): (frame: Frame) => void {
     const writers = stores.map(({ operand, index, value }) => ({
       evaluate: this.evaluator(value),

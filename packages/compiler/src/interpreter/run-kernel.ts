@@ -38,7 +38,9 @@ export function prepareKernel(kernel: Kernel): (arrays: readonly TypedArray[]) =
   };
 }
 
-/** Calls `visit` at every place of a few axes in row-major order; afterwards their variables are NaN. */
+/**
+ * Calls `visit` for every iteration over a few axes in row-major order; afterwards their variables are NaN.
+ */
 function forEachIteration(frame: Frame, first: number, extents: readonly number[], visit: () => void): void {
   const { counters } = frame;
   for (let k = 0; k < extents.length; k++) counters[first + k] = 0;
@@ -209,10 +211,7 @@ const PREPARE: { readonly [K in KernelKind]: Prepare<K> } = {
   },
 };
 
-/**
- * A function that sweeps over the columns of the row whose place is set, and stores what is stored once per
- * row.
- */
+/** A function that runs the passes over the columns of the current row, then the stores per row. */
 function prepareRowLoops(
   first: number,
   { columns, reductions, passes, rowStores }: RowLoops,
@@ -247,8 +246,8 @@ function compare(a: number, b: number, descending: boolean): number {
 }
 
 /**
- * A matrix of a product: `prepare` computes all of it, at a place of the batch axes, if it lies nowhere;
- * `element` gives its elements at places of the product.
+ * A matrix of a product: `prepare` computes an implicit one for the current batch; `element` gives its
+ * elements at the product's loop variables.
  */
 interface MatrixElements {
   readonly prepare: () => void;
@@ -274,7 +273,7 @@ function computedMatrix(
   };
 }
 
-/** A reduction of a sweep: its number, what it folds, and a new fold for each row. */
+/** A reduction of a pass: its number, its value, and a new accumulator for each row. */
 interface PreparedReduction {
   readonly number: number;
   readonly value: Evaluate;

@@ -1,7 +1,6 @@
 /**
- * Movement operations as rewrites of coordinates. `pull` goes from a place in the result to the place in the
- * operand that it shows, and says where there is none (padding); `push` goes the other way, for movements
- * that only rearrange.
+ * Movement operations as rewrites of coordinates. `pull` maps coordinates in the result to coordinates in the
+ * operand, with guards where padding has none; `push` maps the other way, for movements that only rearrange.
  */
 import type { Movement, Node, NodeOf, Shape } from '@firsthand/graph';
 import {
@@ -29,7 +28,7 @@ export interface Space {
   readonly splits: Splits;
 }
 
-/** The place in row-major order. */
+/** The row-major index of coordinates. */
 export function flatten(coordinates: Coordinates, shape: Shape): Index {
   const parts: Index[] = [];
   let stride = 1;
@@ -40,7 +39,7 @@ export function flatten(coordinates: Coordinates, shape: Shape): Index {
   return addIndices(...parts);
 }
 
-/** The coordinates of a place in row-major order. */
+/** The coordinates of a row-major index. */
 export function unflatten(index: Index, shape: Shape, { extents, splits }: Space): Coordinates {
   const coordinates: Index[] = new Array<Index>(shape.length);
   let rest = index;
@@ -108,7 +107,7 @@ const PULL: { readonly [K in Movement['kind']]: Pull<K> } = {
 };
 
 /**
- * The place in the operand of a movement that a place in its result shows. Where a guard is appended and does
+ * The coordinates in the operand of a movement for coordinates in its result. Where an appended guard does
  * not hold, the result is 0.
  */
 export function pull(node: NodeOf<'movement'>, at: Coordinates, space: Space, guards: Guard[]): Coordinates {
@@ -123,7 +122,7 @@ export function isRearrangement({ attrs }: NodeOf<'movement'>): boolean {
   );
 }
 
-/** The place in the result of a rearrangement where a place of its operand shows. */
+/** The coordinates in the result of a rearrangement for coordinates in its operand. */
 export function push(
   { attrs, inputs, shape }: NodeOf<'movement'>,
   at: Coordinates,
@@ -159,8 +158,7 @@ export function isWidening({ op, dtype, inputs }: Node): boolean {
 }
 
 /**
- * As `movementsOf`, past values that are widened too: where halves are stored as floats, nothing has to be
- * done for it.
+ * As `movementsOf`, through casts from float16 to float32 too: no work where float16 is stored as float32.
  */
 export function movementsBelowWidening(node: Node): {
   readonly chain: readonly NodeOf<'movement'>[];

@@ -1,16 +1,18 @@
 /**
- * Integer expressions over a kernel's loop variables: offset + Σ factor·atom, where an atom is a loop
- * variable, or the quotient or remainder of another expression by a constant. Movement operations are
- * rewrites of these. Quotients and remainders are rare: what can be written without them is.
+ * Integer expressions over a kernel's loop variables: offset + Σ coefficient·atom, where an atom is a loop
+ * variable, or the quotient or remainder of another expression by a constant. Movement operations rewrite
+ * these. Quotients and remainders are rare: they are avoided where an expression without them is equal.
  */
 
-/** offset + Σ factor·atom. Atoms are distinct, factors are not 0, terms are in a canonical order. */
+/**
+ * offset + Σ coefficient·atom. Atoms are distinct, coefficients are not 0, terms are in a canonical order.
+ */
 export interface Index {
   readonly offset: number;
   readonly terms: readonly Term[];
 }
 
-/** factor·atom */
+/** coefficient·atom */
 export interface Term {
   readonly coefficient: number;
   readonly atom: Atom;
@@ -174,7 +176,7 @@ function divide({ offset, terms }: Index, by: number): Divided {
   };
 }
 
-/** With as much as there can be of each factor in `whole`: 31·i + j is 30·i + (i + j). */
+/** With the largest multiple of `by` in each coefficient moved to `whole`: 31·i + j is 30·i + (i + j). */
 function divideCoefficients({ offset, terms }: Index, by: number): Divided {
   const part = (of: (coefficient: number) => number): readonly Term[] =>
     terms.flatMap(({ coefficient, atom }) =>
@@ -193,7 +195,7 @@ function divideCoefficients({ offset, terms }: Index, by: number): Divided {
   };
 }
 
-/** The division whose rest is known to lie between 0 and by − 1; null where none is known. */
+/** The division whose remainder is known to be between 0 and by − 1; null where none is known. */
 function divideExactly(x: Index, by: number, extents: readonly number[]): Divided | null {
   for (const way of [divide, divideCoefficients]) {
     const divided = way(x, by);
@@ -240,7 +242,7 @@ export function remainder(x: Index, by: number, extents: readonly number[], spli
   return { offset: 0, terms: [{ coefficient: 1, atom: { kind: 'remainder', of: rest, by } }] };
 }
 
-/** The value of an expression at a place. */
+/** The value of an expression for given loop variables. */
 export function evaluateIndex({ offset, terms }: Index, place: readonly number[]): number {
   let value = offset;
   for (const { coefficient, atom } of terms) value += coefficient * evaluateAtom(atom, place);
@@ -254,10 +256,7 @@ function evaluateAtom(atom: Atom, place: readonly number[]): number {
   return atom.kind === 'quotient' ? whole : value - whole * atom.by;
 }
 
-/**
- * The factor of one loop variable, where the expression is otherwise free of it; null where it occurs inside
- * a quotient or remainder.
- */
+/** The coefficient of one loop variable; null where the variable occurs inside a quotient or remainder. */
 export function coefficientOf({ terms }: Index, axis: number): number | null {
   let coefficient = 0;
   for (const term of terms) {
@@ -280,7 +279,7 @@ export function isAffine({ terms }: Index): boolean {
   return terms.every(({ atom }) => atom.kind === 'axis');
 }
 
-/** The expression with something else in place of each loop variable. */
+/** The expression with another expression substituted for each loop variable. */
 export function substitute({ offset, terms }: Index, of: (axis: number) => Index): Index {
   const parts = terms.map(({ coefficient, atom }) => {
     if (atom.kind === 'axis') return scaleIndex(of(atom.axis), coefficient);

@@ -1,8 +1,7 @@
 /**
  * The vocabulary of kernels: a program becomes a list of loop nests over scalar expressions. A kernel names
- * its arrays by operand number, so that two kernels with the same body are the same code whatever they are
- * given; which buffer is which operand is said beside the body. A scalar expression is a graph: an object
- * that occurs twice is computed once.
+ * its arrays by operand number, so that kernels with the same body are the same code; a planned kernel binds
+ * the operands to buffers. A scalar expression is a graph: an object that occurs twice is computed once.
  */
 import type {
   ArgReduceKind,
@@ -112,16 +111,16 @@ export interface Reduction {
   readonly value: Scalar;
 }
 
-/** One sweep over the columns of a row: reductions by number, and stores of whole rows. */
+/** One loop over the reduction axes of a row: reductions by number, and stores at every column. */
 export interface Pass {
   /** Numbers in `LoopKernel.reductions`; a pass reads results of earlier passes only. */
   readonly reductions: readonly number[];
   readonly stores: readonly Store[];
 }
 
-/** Sweeps over the columns of a row, one after the other, and what is stored behind the last of them. */
+/** The loops over the columns of a row, one pass after another, and the stores after the last. */
 export interface RowLoops {
-  /** Extents of the swept axes, which come after those that say which row it is. At least one. */
+  /** Extents of the columns, whose axes come after those of the rows. At least one. */
   readonly columns: readonly number[];
   readonly reductions: readonly Reduction[];
   readonly passes: readonly Pass[];
@@ -137,20 +136,20 @@ export interface RowLoops {
 export interface LoopKernel extends RowLoops {
   readonly kind: 'loop';
   readonly operands: readonly Operand[];
-  /** Extents of the kept axes: axes 0 to rows.length − 1. */
+  /** Extents of the parallel axes: axes 0 to rows.length − 1. */
   readonly rows: readonly number[];
 }
 
-/** A matrix that lies in an operand. */
+/** A matrix in memory: an index into an operand. */
 export interface StoredMatrix {
   readonly operand: number;
   readonly index: Index;
 }
 
 /**
- * A matrix that lies nowhere: each element is computed where the product needs it (the windows of a
- * convolution, a cast). Axes: the batch axes of the product, then those into which k is cut, then those into
- * which m is cut, or n.
+ * An implicit matrix: not materialised, each element is computed where the product reads it (the windows of a
+ * convolution, a cast). Axes: the batch axes of the product, then those whose product is k, then those whose
+ * product is m or n.
  */
 export interface ImplicitMatrix {
   readonly value: Scalar;
@@ -162,8 +161,8 @@ export interface ImplicitMatrix {
 }
 
 /**
- * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores, and behind each row what finishes
- * it. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n. The dtype of both
+ * total[batch, m, n] = Σₖ a[batch, m, k]·b[batch, k, n], then the stores, then the row epilogue after each
+ * row. Axes: the batch axes, then m, n, k; the stores run over the batch axes, m and n. The dtype of both
  * matrices is that of the total: float32, float64, int32 or uint32.
  */
 export interface ContractKernel {
@@ -179,16 +178,16 @@ export interface ContractKernel {
   readonly b: StoredMatrix | ImplicitMatrix;
   readonly stores: readonly Store[];
   /**
-   * What is done with a row of results as soon as it is whole, for targets that ask for it: its axes are the
-   * batch axes and m, then the columns. It loads what the stores of that row gave.
+   * The row epilogue (softmax, norm, loss), run as soon as a row is complete; null for none. Its axes are the
+   * batch axes and m, then the columns. It loads what the stores of that row wrote.
    */
   readonly rowEpilogue: RowLoops | null;
 }
 
 /**
  * A scan along the columns of each row: running sums of `value`, running products of it, or total =
- * factor·total + value. Stores at every column, whose values contain `total`. Floats are folded in float64
- * where the target has it.
+ * coefficient·total + value. Stores at every column, whose values contain `total`. Floats are accumulated in
+ * float64 where the target has it.
  */
 export interface ScanKernel {
   readonly kind: 'scan';
@@ -199,7 +198,7 @@ export interface ScanKernel {
   readonly count: number;
   readonly dtype: DType;
   readonly value: Scalar;
-  /** The factors of the linear recurrence; null for sums and products. */
+  /** The coefficients of the linear recurrence; null for sums and products. */
   readonly coefficient: Scalar | null;
   readonly stores: readonly Store[];
 }
@@ -260,9 +259,8 @@ export type Kernel = LoopKernel | ContractKernel | ScanKernel | ScatterKernel | 
 export type KernelKind = Kernel['kind'];
 
 /**
- * Where a buffer lies, `offset` bytes from the beginning of an argument, an output or the arena. A part of
- * another array begins at a multiple of the target's `partAlignment`, anything else in the arena at a
- * multiple of `ALIGNMENT`.
+ * The location of a buffer: `offset` bytes into an argument, an output or the arena. A part of another array
+ * begins at a multiple of the target's `partAlignment`, any other arena buffer at a multiple of `ALIGNMENT`.
  */
 export type BufferLocation =
   | { readonly kind: 'argument'; readonly argument: number; readonly offset: number }
@@ -301,7 +299,7 @@ export interface PlannedKernel<P extends KernelPlan = KernelPlan> {
   readonly plan: P;
   /** Numbers in `Plan.buffers`, one per operand. */
   readonly buffers: readonly number[];
-  /** Bytes that the target asked for, and where they lie in the arena. */
+  /** Working memory: the bytes of the target's plan, and their offset in the arena. */
   readonly scratch: { readonly bytes: number; readonly offset: number };
   /** What it computes, in the words of the graph: `softmax`, `matmul + add + relu`. */
   readonly name: string;
@@ -318,7 +316,7 @@ export interface PlanOutput {
   readonly into: number | null;
 }
 
-/** An executable plan: kernels in order, and where every array lies. */
+/** An executable plan: kernels in order, and the location of every array. */
 export interface Plan<P extends KernelPlan = KernelPlan> {
   /** All of each argument, and what else kernels touch; some are parts of others. */
   readonly buffers: readonly PlanBuffer[];
@@ -335,21 +333,15 @@ export interface Plan<P extends KernelPlan = KernelPlan> {
 export interface Target<P extends KernelPlan = KernelPlan> {
   /** Plans a kernel. Asked once for each distinct kernel of a program; code is emitted from the answer. */
   plan(kernel: Kernel): P;
-  /** Whether sums of scattered elements may be kept in float64. */
+  /** Whether to accumulate scattered sums in float64. */
   readonly float64: boolean;
-  /**
-   * Whether the target has code of its own for a call of a composite; by default it has none but for matrix
-   * products.
-   */
+  /** Whether the target has a custom kernel for a call of a composite. Default: for matrix products only. */
   hasKernel?(composite: Composite, attrs: Attrs, inputs: readonly Spec[]): boolean;
-  /**
-   * Whether matrix products compute the elements of their matrices where they need them, if that is cheaper
-   * than to store it first.
-   */
+  /** Whether matrix products may have implicit operands, where that is cheaper than materialising them. */
   readonly implicitMatrices?: boolean;
   /**
-   * Whether products that compute their elements widen float16 in a left matrix whose rows do not come out as
-   * rows: element by element, but without another array.
+   * Whether a product casts float16 in a left matrix whose rows are not contiguous: element by element, but
+   * without another array.
    */
   readonly widensColumns?: boolean;
   /**
@@ -357,29 +349,26 @@ export interface Target<P extends KernelPlan = KernelPlan> {
    * row-wise kernel (softmax, norm, loss) behind it. Default: false.
    */
   readonly rowEpilogues?: boolean;
-  /** Whether very many elements are folded into one in parts, which threads share; by default not. */
+  /** Whether to split large full reductions into partial ones, which threads share. Default: false. */
   readonly splitsReductions?: boolean;
   /**
-   * Operations of a kernel of single numbers, at the most: straight code that runs once may be longer than
-   * its compilation is worth. 1024 by default.
+   * Most operations of a kernel of single numbers: straight-line code that runs once is not worth a long
+   * compilation. Default: 1024.
    */
   readonly singleLimit?: number;
   /**
-   * Arrays that a kernel may touch without further ado: nothing is joined with it that would make them more,
-   * but for small ones. Without a limit by default.
+   * Arrays that a kernel may bind: fusion stops before it exceeds them, small arrays apart. Default: no
+   * limit.
    */
   readonly arrayLimit?: number;
   /** Bytes of an element in memory; by default those of its dtype. */
   elementBytes?(dtype: DType): number;
   /**
-   * Whether a float16 element is stored as the float32 that it is: a matrix product reads such an array
-   * without a cast before it. By default not.
+   * Whether float16 elements are stored as float32: a matrix product then reads such an array without a cast.
+   * Default: false.
    */
   readonly storesHalvesAsFloats?: boolean;
-  /**
-   * Bytes of which the offset of a part of an array must be a multiple, if the part is to be an operand of
-   * its own; 1 by default.
-   */
+  /** Alignment in bytes of a part of an array that is bound as an operand. Default: 1. */
   readonly partAlignment?: number;
   /** Bytes to which offsets in the arena are rounded, a multiple of `ALIGNMENT`, which is the default. */
   readonly alignment?: number;

@@ -69,10 +69,10 @@ export function scalarsIn(roots: readonly Scalar[], isDone?: (scalar: Scalar) =>
 export interface LoopBody {
   /** Extents of the loops around it. */
   readonly extents: readonly number[];
-  /** What is evaluated at each place, in order: what is folded, then what is stored. */
+  /** The values of one iteration, in order: reduced values, then stored values. */
   readonly values: readonly Scalar[];
   /**
-   * Operations at each place besides those of the values: a reduction folds one element, a contraction
+   * Operations of one iteration besides those of the values: a reduction combines one element, a contraction
    * multiplies and adds.
    */
   readonly accumulations: number;

@@ -1,7 +1,7 @@
 /**
- * A computed matrix in pieces: the innermost of the loops into which k and n (or m) are cut run inside a
- * piece, where places are linear in them; the outer ones become two counters, the number of the piece along k
- * and along n, from which their places follow by division, once for the whole piece.
+ * An implicit matrix in tiles: the innermost of the loops that make up k and n (or m) run inside a tile,
+ * where indices are affine in them; the outer ones become two counters, the tile's number along k and along
+ * n, whose division gives the outer loop variables once per tile.
  */
 import { sizeOf } from '@firsthand/linalg';
 import { addIndices, axisIndex, scaleIndex, substitute, type Index } from './index-expression.ts';
@@ -9,7 +9,7 @@ import type { ImplicitMatrix, Scalar } from './kernel.ts';
 import { scalarRewriter } from './rewrite-scalar.ts';
 import { unflatten } from './coordinates.ts';
 
-/** A loop that is too long for a piece is cut into parts of at least so many values. */
+/** Shortest part of a loop that is split because it does not fit a tile. */
 const SHORTEST = 16;
 
 /** The pieces of a computed matrix along one of its sides. */
@@ -52,7 +52,7 @@ function cut(extents: readonly number[], most: number): Cut {
     : { outside: [...outside, last / part], inside: [part] };
 }
 
-/** The places of the loops of one side, given the counter of pieces and the loops inside. */
+/** The loop variables of one side, from the counter of tiles and the loops inside a tile. */
 function loopIndices(
   loops: readonly number[],
   { outside, inside }: Cut,

@@ -1,7 +1,6 @@
 /**
- * What an element of a node is, as a scalar expression over a kernel's loops: operations become scalar
- * operations, movements rewrite the place, and what is stored is loaded. An element that is asked for twice
- * is one expression.
+ * An element of a node as a scalar expression over a kernel's loops: operations become scalar operations,
+ * movements rewrite the index, and stored values are loaded. An element that is read twice is one expression.
  */
 import type { Node, NodeOf, Op } from '@firsthand/graph';
 import { full, sizeOf } from '@firsthand/linalg';
@@ -33,7 +32,7 @@ export interface Frame {
   readonly space: Space;
   /** The group that is lowered, or null for a copy. */
   readonly group: Group | null;
-  /** The place in the full space, and in the rows, in row-major order. */
+  /** The row-major index in the full space, and in the rows. */
   readonly fullIndex: Index;
   readonly rowIndex: Index;
 }
@@ -155,7 +154,7 @@ export class Body {
       : by !== this.frame.group;
   }
 
-  /** The element of `node` at a place. */
+  /** The element of `node` at coordinates. */
   at(node: Node, at: Coordinates): Scalar {
     const list = this.#known.get(node) ?? [];
     const known = list.find((each) => each.at.every((index, axis) => equalIndex(index, at[axis]!)));

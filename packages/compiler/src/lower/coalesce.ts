@@ -1,15 +1,12 @@
 /**
- * Loops that run over neighbouring memory as one: two adjacent axes a (outer) and b (inner, b of them) merge
- * where every index expression contains them only as factor·(extent·a + b), as long as the whole can be
- * counted. Axes of extent 1 are gone before. Fewer, longer loops are what vector code wants.
+ * Loop coalescing: two adjacent axes a (outer) and b (inner, `extent` long) merge where every index
+ * expression contains them only as coefficient·(extent·a + b), as long as the product can be counted. Vector
+ * code wants few, long loops.
  */
 import { type Index, type Term } from '../ir/index-expression.ts';
 import { MOST_ELEMENTS } from './countable.ts';
 
-/**
- * Which axes become which: for each old axis its new one, with the factor of the old outer axis lost in the
- * merge.
- */
+/** The merged loops, and the rewrite of index expressions over the old ones. */
 export interface Coalesced {
   /** New extents. */
   readonly extents: readonly number[];

@@ -9,12 +9,12 @@ import { boundsOf, type Index } from '../ir/index-expression.ts';
 import type { Kernel } from '../ir/kernel.ts';
 import { bodiesOf, scalarsIn } from '../ir/scalars.ts';
 
-/** The largest count, and the largest place. */
+/** The largest count, and the largest index. */
 export const MOST_ELEMENTS: number = 2 ** 31 - 1;
 /** Loops around one another: targets keep sets of them in a word. */
 const MOST_LOOPS = 31;
 
-/** @throws DeviceError unless the kernel's loops and places fit 32 bits */
+/** @throws DeviceError unless the kernel's loops and indices fit 32 bits */
 export function requireCountable(kernel: Kernel, describe: () => string): void {
   const refuse = (problem: string, expected = `at most ${MOST_ELEMENTS} elements`): never => {
     const operands = kernel.operands.map(({ dtype, length }) => ({ shape: [length], dtype }));

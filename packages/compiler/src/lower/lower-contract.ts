@@ -45,7 +45,7 @@ interface Side {
   readonly nodes: readonly Node[];
 }
 
-/** The coordinates in an operand of its element at a place along m or n, and along k. */
+/** The coordinates of an operand's element at an index along m or n, and along k. */
 type ElementAt = (batch: Coordinates, outer: Index, inner: Index) => Coordinates;
 
 /** The kernel for the stored nodes of a group that begins with a matrix product. */
@@ -162,7 +162,7 @@ function coordinatesIn({ shape }: Node, batch: Coordinates, row: Index, column: 
   ];
 }
 
-/** A matrix that is read from what is stored, through movements; null where no array holds it. */
+/** A matrix in memory, read through movements; null for one that is not materialised. */
 function storedMatrix(
   operand: Node,
   at: Coordinates,

@@ -1,8 +1,7 @@
 /**
- * From a group of nodes to its kernel: the loops are the axes of the group's space, kept ones outside and
- * folded ones inside, and each stored value is an expression over them. Where an expression has to divide a
- * loop variable, the loop is cut in two and everything is expressed again; loops over neighbouring memory
- * merge.
+ * Lowers a group of nodes to a kernel: the loops are the axes of the group's space, parallel axes outside and
+ * reduction axes inside, and each stored value is an expression over them. Where an expression divides a loop
+ * variable, the loop is split and everything is expressed again; loops over contiguous memory merge.
  */
 import type { Node, NodeOf } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -46,17 +45,17 @@ interface Axis {
   readonly isReduced: boolean;
 }
 
-/** The loops of a kernel, and the two places that they stand for. */
+/** The loops of a kernel, and the indices of the element and of the row. */
 export interface Loops {
   readonly axes: readonly Axis[];
-  /** Extents by kernel axis: kept ones first. */
+  /** Extents by kernel axis: parallel axes first. */
   readonly extents: readonly number[];
   readonly rows: number;
   readonly fullIndex: Index;
   readonly rowIndex: Index;
 }
 
-/** Numbers the axes of a space, kept ones before folded ones, leaving out those of extent 1. */
+/** Numbers the axes of a space, parallel before reduction axes, without those of extent 1. */
 export function loopsOf(axes: readonly Axis[]): Loops {
   const rows = axes.filter(({ isReduced }) => !isReduced).length;
   let [nextRow, nextColumn] = [0, rows];
@@ -127,8 +126,8 @@ export function overLoops<T>(
 }
 
 /**
- * A value that a kernel stores: a node in an array of its own, or a part of a concatenation at its place in
- * an array of the whole.
+ * A value that a kernel stores: a node in its own array, or a part of a concatenation in the array of the
+ * whole.
  */
 export type Stored = Node | ConcatenatedPart;
 
@@ -296,7 +295,7 @@ function buildLoop({ extents, rows }: Loops, body: Body, stored: readonly Stored
     ),
   }));
   const [kept, reduced] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
-  // A map sweeps its innermost axis. A reduction over axes of extent 1 sweeps one element.
+  // The columns of a map are its innermost axis; those of a reduction over axes of extent 1 one element.
   const isMap = reduced.length === 0;
   const columns = isMap && kept.length > 0 && values.length === 0 ? [kept.pop()!] : isMap ? [1] : reduced;
   const kernel: LoopKernel = {

@@ -1,7 +1,7 @@
 /**
- * From a program to an executable plan: composites are inlined, the graph is simplified, nodes are grouped
- * into kernels, groups are lowered from the last to the first so that nothing is stored which nobody reads,
- * kernels are put in order, and intermediates get their places in one arena.
+ * From a program to an executable plan: composites are inlined, the graph is simplified, nodes are fused into
+ * kernels, groups are lowered from the last to the first so that nothing unread is stored, kernels are
+ * ordered and planned by the target, and intermediates get offsets in one arena.
  */
 import type { Leaf, Node, Program } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
@@ -70,7 +70,7 @@ export function compileProgram<P extends KernelPlan>(program: Program, target: T
   return runToEnd(compileResumable(program, target));
 }
 
-/** The same in parts, for a target that must not hold up the page for as long as a large program takes. */
+/** The same, resumable: it yields often, for targets that must not block a page. */
 export function* compileResumable<P extends KernelPlan>(
   program: Program,
   target: Target<P>,
@@ -228,7 +228,7 @@ function afterInputs<T>(from: readonly T[], inputsOf: (item: T) => readonly T[])
   return order;
 }
 
-// ---- places
+// ---- buffers
 
 function elementBytes(dtype: Node['dtype'], target: Target): number {
   return target.elementBytes?.(dtype) ?? DTYPES[dtype].bytes;
@@ -352,7 +352,9 @@ function* planOf<P extends KernelPlan>(
   return { buffers, kernels: list, outputs: planOutputs, arenaBytes, liveBytes };
 }
 
-/** The node in whose array a node lies: a concatenation that is no part of another, or the node itself. */
+/**
+ * The node whose array holds a node: the outermost concatenation that it is a part of, or the node itself.
+ */
 function arrayOf(node: Node, slots: ReadonlyMap<Node, Slot>): Node {
   let array = node;
   for (let slot = slots.get(array); slot !== undefined; slot = slots.get(array)) array = slot.whole;

@@ -1,8 +1,7 @@
 /**
- * What is done with the rows of a matrix product (a softmax of scores, a normalisation, a loss) need not wait
- * until all of them are there: the kernel that does it becomes the last step of the product's, taken with
- * each row as soon as that is whole, while it is in the cache. So the statistics of a row are part of the
- * product like a bias is.
+ * Row epilogues: a row-wise kernel (softmax of scores, a norm, a loss) that reads a matrix product becomes
+ * the last step of the product, run after each row while that is in the cache. So the statistics of a row are
+ * part of the product, as a bias is.
  */
 import type { Node } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -143,8 +142,8 @@ function fused(
 }
 
 /**
- * The loops of a kernel over the rows of a product, as places in the axes of the product, and after them its
- * own columns; null where its rows are others.
+ * The axes of a row-wise kernel as indices over the axes of the product, then its own columns; null where its
+ * rows are others.
  */
 function axesOfLoop({ batch, m, n }: ContractKernel, { rows, columns }: LoopKernel): readonly Index[] | null {
   const extents = [...batch, m];
@@ -160,8 +159,8 @@ function axesOfLoop({ batch, m, n }: ContractKernel, { rows, columns }: LoopKern
 }
 
 /**
- * Whether what is loaded of a product's results are those of the same row: each at its own column, or any
- * that data picks.
+ * Whether every load of the product's results stays in the row: at its own column, or gathered within the
+ * row.
  */
 function staysInRow(
   { batch, n, stores }: ContractKernel,

@@ -1,7 +1,7 @@
 /**
- * Updates that overwrite what they update. A program may say that a variable's storage can be given up: then
- * the kernel that computes the new value writes over the old one, if all others that read it run before, and
- * if it reads itself, element by element, no other place than it writes.
+ * In-place updates. A program may give up the storage of a variable: the kernel that computes the new value
+ * then overwrites the old one, if all other readers run before it, and if it reads the old value only at the
+ * index that it writes.
  */
 import type { Node, Program } from '@firsthand/graph';
 import { equalIndex, type Index } from '../ir/index-expression.ts';
@@ -15,12 +15,12 @@ export interface Overwriting {
   readonly into: readonly (number | null)[];
 }
 
-/** For each loop body of a kernel, the places at which it reads each operand; null for a gathered one. */
+/** For each loop body of a kernel, the indices at which it reads each operand; null for a gathered one. */
 type Reads = readonly ReadonlyMap<number, readonly (Index | null)[]>[];
 
 /**
- * Where an operand is stored: at which place, and in which pass over the columns; null for once per row, and
- * for the results of a product.
+ * The store of an operand: its index and its pass over the columns; pass null for once per row, and for the
+ * results of a product.
  */
 interface Written {
   readonly pass: number | null;
@@ -181,7 +181,7 @@ function overwritesRowSafely(bodies: Reads, passes: number, target: Written, sou
   return !forbidden.some((body) => body.has(source)) && isWritten(bodies, target, source);
 }
 
-/** Whether every place of `source` that is read is the place of the target that is written. */
+/** Whether `source` is read only at the index where the target is written. */
 function isWritten(bodies: Reads, { index }: Written, source: number): boolean {
   return bodies.every((body) =>
     (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, index)),

@@ -1,7 +1,7 @@
 /**
- * Kernels that do the same to different parts of an array are one kernel with different arrays: an operand of
- * which a kernel touches a part alone becomes that part. Its index expressions count from there, so that the
- * steps of an unrolled loop, each with its own slice of a sequence, have one text and are compiled once.
+ * Windows: an operand of which a kernel touches only a part becomes that part, and its indices count from
+ * there. Kernels that do the same to different parts of an array are then equal, so that the steps of an
+ * unrolled loop, each with its slice of a sequence, are planned and emitted once.
  */
 import { boundsOf, scaleIndex, type Index } from '../ir/index-expression.ts';
 import type {
@@ -50,8 +50,8 @@ export function windowed(kernel: Kernel, units: readonly number[]): WindowedKern
 }
 
 /**
- * For each operand the least and the largest element that is touched; where guards hide some, as far as they
- * lie in the array.
+ * For each operand the least and the largest element that is touched; where guards hide some, clipped to the
+ * array.
  */
 function boundsOfOperands(
   kernel: Extract<Kernel, { kind: 'loop' | 'contract' }>,

@@ -161,7 +161,7 @@ const PRINT: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, inputs: readonly 
   total: () => atomic('total'),
 };
 
-/** A place that data decides: `j + 4·{a[i] in 0..10}`. */
+/** An index that data decides: `j + 4·{a[i] in 0..10}`. */
 export function printPosition(index: Index, stride: number, position: string, extent: number): string {
   const base = printIndex(index);
   return `${base === '0' ? '' : `${base} + `}${stride === 1 ? '' : `${stride}·`}{${position} in 0..${extent}}`;

@@ -98,7 +98,7 @@ function computes(scalar: Scalar): boolean {
   return inputsOf(scalar).length > 0;
 }
 
-/** How many places an index goes to, at most. */
+/** Upper bound of the distinct values of an index. */
 function iterationsOf(index: Index, extents: readonly number[]): number {
   return extents.reduce(
     (iterations, extent, axis) => (dependsOn(index, axis) ? iterations * extent : iterations),

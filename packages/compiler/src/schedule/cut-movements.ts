@@ -1,7 +1,7 @@
 /**
- * Long chains of movements, cut into pieces. A reshape that splits or merges axes writes each new coordinate
- * as a quotient and a remainder of the old ones, so that the place grows by a factor with every reshape whose
- * loops cannot be split. Values in the middle of a long chain are stored, where the next piece begins anew.
+ * Cuts long chains of movements. A reshape that splits or merges axes writes each new coordinate as a
+ * quotient and a remainder of the old ones, so that the index expression multiplies with every reshape whose
+ * loops cannot be split. A value in the middle of a long chain is stored, and the next piece begins there.
  */
 import {
   callNode,
@@ -30,8 +30,8 @@ function regroups(node: Node): boolean {
 }
 
 /**
- * Nodes that are to be stored: those that see as many reshapes below them as there may be. Elementwise
- * operations may be computed anew by whoever reads them, and pass them on.
+ * The nodes to store: those with too many reshapes below them. Elementwise operations may be rematerialised
+ * by their readers, and pass the count on.
  */
 function cutsOf(order: readonly Node[]): ReadonlySet<Node> {
   const cuts = new Set<Node>();

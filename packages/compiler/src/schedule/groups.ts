@@ -25,9 +25,9 @@ export interface Group {
   readonly levels: Map<Node, Level>;
   /** The shape over which the kernel loops. */
   space: readonly number[];
-  /** Axes of the space that reductions fold; null while there is no reduction. */
+  /** The reduction axes of the space; null while there is no reduction. */
   reduced: readonly number[] | null;
-  /** Groups that a member reads at other places than its own: they must be stored before. */
+  /** Groups that a member reads at other indices than its own: they must be stored before. */
   readonly blocked: Set<number>;
   /** Why the first member did not join what it reads. */
   readonly reason: string;
@@ -38,7 +38,7 @@ export function rowsOf({ space, reduced }: Group): number {
   return space.reduce((size, extent, axis) => (reduced?.includes(axis) === true ? size : size * extent), 1);
 }
 
-/** Runs of kept and of folded axes, as extents; kept ones positive, folded ones negative. */
+/** Runs of parallel and of reduction axes, as extents; reduction axes negative. */
 export function signatureOf(space: readonly number[], reduced: readonly number[]): string {
   const runs: number[] = [];
   space.forEach((extent, axis) => {

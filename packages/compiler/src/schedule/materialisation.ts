@@ -1,8 +1,8 @@
 /**
- * Which values exist in memory. What leaves its kernel is stored, unless computing it anew from values that
- * are stored anyway costs less than storing it and loading it again (½x of a gelu whose x is kept; the mask
- * of a relu is kept as bool). Rearranged values that a matrix product or a caller wants are stored as they
- * are wanted.
+ * Materialisation: which values exist in memory, and which kernel stores them. A value that leaves its kernel
+ * is materialised unless recomputing it from materialised values is cheaper (½x of a gelu whose x is saved;
+ * the mask of a relu is saved as bool). A rearranged value that a matrix product or a caller reads is stored
+ * in that arrangement.
  */
 import { identity, type Node, type NodeOf } from '@firsthand/graph';
 import { DTYPES, sizeOf } from '@firsthand/linalg';
@@ -23,7 +23,7 @@ import type { Schedule } from './schedule.ts';
 
 /** Operations that are computed again rather than stored, at most. */
 const RECOMPUTED = 12;
-/** A value that is so much smaller than what is computed from it costs nothing to store. */
+/** A value this many times smaller than its reader costs nothing to store. */
 const SMALL = 8;
 
 /** Kernels that write their results as they are, and nothing else. */
@@ -33,8 +33,7 @@ const WHOLE: ReadonlySet<GroupKind> = /* @__PURE__ */ new Set(['scatter', 'sort'
 export type StoredBy = Group | 'copy';
 
 /**
- * Where a stored node lies that is a part of a concatenation: in the whole, `offset` elements from its
- * beginning.
+ * The slot of a part in the array of its concatenation: `offset` elements from the beginning of the whole.
  */
 export interface Slot {
   readonly whole: Node;
@@ -43,21 +42,23 @@ export interface Slot {
 
 /** The values that exist in memory. */
 export interface Materialisation {
-  /** Stored nodes (members of groups, movements on top of them, free values) with who stores them. */
+  /**
+   * Stored nodes (members of groups, movements on top of them, rematerialisable values) and what stores them.
+   */
   readonly storedBy: ReadonlyMap<Node, StoredBy>;
   /** For each root the node whose storage is the output's. */
   readonly outputs: readonly Node[];
-  /** Nodes that lie in the arrays of concatenations. */
+  /** Nodes stored in the arrays of concatenations. */
   readonly slots: ReadonlyMap<Node, Slot>;
   /** For each concatenation whose parts are such nodes, these nodes; what they hold together is the whole. */
   readonly parts: ReadonlyMap<Node, readonly Node[]>;
 }
 
 /**
- * Decides for a program's roots and schedule. Where the target computes factors, a matrix of a product is not
- * stored if it costs next to nothing (a cast, a scale), or shows elements that are stored in other places
- * (picked rows); the right one neither if it shows elements several times (windows), the left one only if its
- * rows come out as rows.
+ * Decides for a program's roots and schedule. Where the target has implicit matrices, an operand of a product
+ * is not stored if it is nearly free to compute (a cast, a scale) or rearranges stored elements (gathered
+ * rows). A right operand also stays implicit if it repeats elements (windows); a left one only if its rows
+ * are contiguous.
  */
 export function decideMaterialisation(
   roots: readonly Node[],
@@ -142,9 +143,9 @@ export function decideMaterialisation(
 }
 
 /**
- * Where the parts of concatenations are stored. A part that is one piece of the whole lies in there from the
- * beginning: whatever reads it reads it there, and a concatenation costs nothing. Other parts are stored at
- * their places by the kernels that compute them; what is in memory already, or in no kernel, is copied.
+ * Assigns slots to the parts of concatenations. A contiguous part is computed into its slot, so that the
+ * concatenation costs nothing. Other parts are written into the whole by the kernels that compute them; a
+ * part that is in memory already, or in no kernel, is copied.
  */
 function placeConcatenations(
   { groups, edges, order }: Schedule,
@@ -233,8 +234,7 @@ function sharedBehind(
 }
 
 /**
- * Whether a cheap value can be computed anew from values that are in memory; then the small ones that must be
- * stored for it, else null.
+ * Whether a cheap value can be recomputed from values in memory: the small values to store for it, else null.
  * @param expensive takes the expensive values that would have to be in memory too; by default there must be
  *   none
  */
@@ -334,8 +334,8 @@ function gatheredMatrices(roots: readonly Node[], { groups, edges }: Schedule): 
 }
 
 /**
- * Whether elements that are neighbours along the last axis are neighbours in what is computed: in an array of
- * its shape, or in that from which whole rows are picked.
+ * Whether elements contiguous along the last axis are contiguous in memory: in an array of its shape, or in
+ * one whose rows are gathered.
  */
 function isAlongRows(operand: Node): boolean {
   const { chain, base } = movementsOf(operand);

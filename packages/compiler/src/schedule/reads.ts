@@ -1,6 +1,6 @@
 /**
- * What a node reads, seen past movements and past values that are computed anew wherever they are needed: for
- * each operand the node that gives the value, and how its places relate to those of the reader.
+ * The reads of a node, through movements and rematerialised values: for each operand the node that is read,
+ * and how its indices relate to those of the reader.
  */
 import { isFloat, type Node, type NodeOf, type Op } from '@firsthand/graph';
 import { BINARY_TRAITS, sizeOf, UNARY_TRAITS } from '@firsthand/linalg';
@@ -32,12 +32,12 @@ export function spaceOf(extents: readonly number[]): Space {
   return { extents, splits: new Map() };
 }
 
-/** The loop variables themselves; along axes of extent 1 there is but one place. */
+/** The loop variables themselves; 0 along axes of extent 1. */
 export function identityCoordinates(extents: readonly number[]): Coordinates {
   return extents.map((extent, axis) => (extent === 1 ? constantIndex(0) : axisIndex(axis)));
 }
 
-/** The read of `operand` by a node whose places are those of `operand`. */
+/** The read of `operand` by a node over the same indices. */
 export function edgeTo(operand: Node): Edge {
   const { chain, base } = movementsOf(operand);
   if (chain.length === 0) return { operand, base, isSame: true, index: null };
@@ -51,7 +51,7 @@ export function edgeTo(operand: Node): Edge {
 }
 
 /**
- * For a reader with axes `shape`: the row of the space that each of its places lies in. The space has as many
+ * The row of the space that each index of a reader of shape `shape` belongs to. The space has as many
  * elements as the reader.
  */
 export function rowIndexOf(
@@ -74,7 +74,7 @@ const EXPENSIVE = 20;
 /** Operations that work element by element. */
 const ELEMENTWISE: ReadonlySet<Op> = /* @__PURE__ */ new Set(['unary', 'binary', 'where', 'cast']);
 
-/** Whether a node computes each element from the elements of its operands at the same place. */
+/** Whether a node is elementwise: each element from the elements of its operands at the same index. */
 export function isElementwise(node: Node): node is NodeOf<'unary' | 'binary' | 'where' | 'cast'> {
   return ELEMENTWISE.has(node.op);
 }

@@ -1,9 +1,9 @@
 /**
- * Which nodes become one kernel. Nodes are placed in topological order: each joins the kernel of what it
- * reads where it runs over the same elements, or over the rows of a reduction, and nothing between the two
- * must run in the middle; else it begins a kernel of its own. So softmax, layer normalisation, cross-entropy
- * and their gradients become one kernel each, and a bias or an activation becomes the last step of a matrix
- * product, by these rules and by no name.
+ * Fusion: assigns nodes to kernels in topological order. A node joins the kernel of what it reads if it runs
+ * over the same elements, or over the rows of its reduction, and no third kernel must run between the two;
+ * else it begins a kernel. So softmax, layer normalisation, cross-entropy and their gradients become one
+ * kernel each, and a bias or an activation becomes the last step of a matrix product, by these rules and by
+ * no name.
  */
 import { postOrder, type ArgReduceKind, type Node, type NodeOf, type ReduceKind } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -27,8 +27,7 @@ const MEMBER_LIMIT = 160;
 /** The same for kernels of single numbers, which are straight code that runs once. */
 const SINGLE_LIMIT = 1024;
 /**
- * Cost of an expression of constants, indices, random numbers and single numbers that is computed anew
- * wherever it is needed.
+ * Cost up to which an expression of constants, indices, random numbers and single numbers is rematerialised.
  */
 const REMATERIALISED_COST = 48;
 /** The same for an expression of arguments, which costs loads too. */
@@ -71,10 +70,7 @@ export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}
 export type FusionLimits = Pick<Target, 'singleLimit' | 'arrayLimit'>;
 
 const NO_EDGES: readonly Edge[] = [];
-/**
- * Arrays of an update that single numbers are for: what is read, what is written, and what is computed from
- * it.
- */
+/** Arrays of one update of a single number: its input, its output, and the value computed between them. */
 const SINGLE_ARRAYS = 3;
 /** Arrays by which merged kernels may exceed the limit: what overwrites an argument is counted twice. */
 const OVERWRITTEN = 4;
@@ -94,7 +90,7 @@ interface Cost {
 class Scheduler {
   readonly groups = new Groups();
   readonly edges = new Map<Node, readonly Edge[]>();
-  /** Cost of the nodes that are free, and whether they read arguments. */
+  /** Rematerialisable nodes with their costs, and whether they read arguments. */
   readonly #cost = new Map<Node, Cost>();
   readonly #roots: ReadonlySet<Node>;
   readonly #singleLimit: number;
@@ -324,7 +320,7 @@ class Scheduler {
         equalIndex(place, rowIndexOf(node.shape, group.space, group.reduced!));
       if (!isOfRow)
         return {
-          refusal: 'it reads elements of another place (a transposition, a cut, padding or repetition)',
+          refusal: 'it reads elements at another index (a transposition, a cut, padding or repetition)',
         };
     }
     return level;
@@ -368,19 +364,19 @@ class Scheduler {
     const level = group.levels.get(base)!;
     if (group.reduced === null) {
       if (!isSame)
-        return 'it reads elements of another place (a transposition, a cut, padding or repetition)';
+        return 'it reads elements at another index (a transposition, a cut, padding or repetition)';
       return areTrailing(space, axes) || this.#readers.get(base) === 1
         ? null
-        : 'a sum over columns sweeps in another order';
+        : 'a sum over columns loops in another order';
     }
     if (signatureOf(group.space, group.reduced) !== signatureOf(space, axes))
-      return 'it folds other axes than the kernel before it';
+      return 'it reduces other axes than the kernel before it';
     if (isSame && level === 'full') return null;
     const isOfRow =
       level === 'row' && place !== null && equalIndex(place, rowIndexOf(space, group.space, group.reduced));
     return isOfRow
       ? null
-      : 'it reads elements of another place (a transposition, a cut, padding or repetition)';
+      : 'it reads elements at another index (a transposition, a cut, padding or repetition)';
   }
 
   // ---- merging
@@ -408,7 +404,7 @@ class Scheduler {
     }
   }
 
-  /** The arrays that a node reads, directly or through a few cheap operations that may be computed anew. */
+  /** The arrays that a node reads, directly or through a few cheap operations that may be rematerialised. */
   #arraysBehind(node: Node): ReadonlySet<Node> {
     const found = new Set<Node>();
     const own = this.groups.of(node);
@@ -473,8 +469,8 @@ class Scheduler {
   }
 
   /**
-   * Adds the arrays that are read for an element of a node outside of some groups: itself, or those that it
-   * is computed from anew.
+   * Adds the arrays that an element of a node outside of some groups is read from: the node itself, or the
+   * inputs that it is rematerialised from.
    */
   #collectReads(base: Node, inside: readonly Group[], reads: Set<Node>): void {
     if (this.#cost.has(base))
@@ -510,14 +506,14 @@ function levelOfMap(kept: Group, absorbed: Group): Level | 'same' | null {
   return size === rowsOf(kept) && size * ROW_LENGTH <= elementsOfSpace(kept) ? 'row' : null;
 }
 
-/** Whether rows lie one after the other: no kept axis longer than 1 follows a folded one. */
+/** Whether rows are contiguous: no parallel axis longer than 1 follows a reduction axis. */
 function areTrailing(space: readonly number[], axes: readonly number[]): boolean {
   const first = space.findIndex((extent, axis) => extent > 1 && axes.includes(axis));
   if (first < 0) return true;
   return space.every((extent, axis) => axis < first || extent === 1 || axes.includes(axis));
 }
 
-/** The axes that a reduction folds. */
+/** The reduction axes. */
 function axesOf(
   attrs:
     | { readonly kind: ReduceKind; readonly axes: readonly number[] }

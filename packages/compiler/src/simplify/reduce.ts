@@ -1,7 +1,6 @@
 /**
- * Reductions that fold less, or nothing: axes of extent 1, axes that only repeat, and axes that a movement
- * has made. The elements are folded in the order in which they were, so that sums round as before; only the
- * sign of a zero may differ, since a sum of −0 alone is −0 or 0 depending on where it starts.
+ * Smaller reductions: axes of extent 1, axes that only repeat, and axes that a movement made. The order of
+ * the elements is unchanged, so that sums round as before; only the split of large reductions changes it.
  */
 import type { Node, ReduceKind, Shape } from '@firsthand/graph';
 import { isFloat, keepDimsShape } from '@firsthand/graph';
@@ -114,7 +113,7 @@ export const REDUCE_RULES: readonly Rule[] = [
   }),
 ];
 
-/** Elements that are folded into one, from which on that is done in parts. */
+/** Elements of a reduction from which it is split. */
 const MANY = 2 ** 17;
 /** Parts at the most: a thread has several of them. */
 const MOST_PARTS = 16;

@@ -37,7 +37,7 @@ export const RULES: readonly Rule[] = [
 export interface SimplifyOptions {
   /** Keeps sums of scattered floats in float64, for targets that have it. */
   readonly scatterInFloat64?: boolean;
-  /** Folds very many elements in parts, for targets whose threads share rows. */
+  /** Splits large reductions, for targets whose threads share rows. */
   readonly splitsReductions?: boolean;
   /** The rules that may be applied; all of them by default. */
   readonly rules?: readonly Rule[];
