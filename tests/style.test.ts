@@ -140,6 +140,7 @@ const SPEAKING: readonly string[] = [
   'packages/autograd',
   'packages/conformance',
   'packages/graph',
+  'packages/linalg',
   'packages/nn',
   'packages/optim',
   'packages/runtime',

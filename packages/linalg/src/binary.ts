@@ -158,8 +158,8 @@ function remainderOf(x: number, y: number): number {
 }
 
 /**
- * The function of two elements of a dtype, before rounding: in double precision for floats; integers wrap when
- * they are stored, and a quotient is truncated. Bools are 0 and 1.
+ * The function of two elements of a dtype, before rounding: in double precision for floats; integers wrap
+ * when they are stored, and a quotient is truncated. Bools are 0 and 1.
  * @example
  * ```ts
  * import { binaryFunction } from '@firsthand/linalg';

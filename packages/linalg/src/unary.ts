@@ -41,7 +41,9 @@ export type UnaryKind =
 export interface UnaryTraits {
   /** What graphs apply it to: floats, numbers, or bools; a test takes floats and gives bool. */
   readonly operands: 'float' | 'number' | 'bool' | 'test';
-  /** Vector instructions per vector, roughly: an addition is 1, a division 5, a function of the library 20. */
+  /**
+   * Vector instructions per vector, roughly: an addition is 1, a division 5, a function of the library 20.
+   */
   readonly cost: number;
   /** Whether it gives NaN for NaN. */
   readonly passesNaN: boolean;

@@ -4,8 +4,27 @@
  */
 import { describe, expect, test } from 'vitest';
 import {
-  argmax, argmin, argsort, array, cumprod, cumsum, gather, linearRecurrence, max, mean, min, norm, prod, scatter, ShapeError, sort, std, sum, take, variance,
-} from '../src/index.ts'; // prettier-ignore
+  argmax,
+  argmin,
+  argsort,
+  array,
+  cumprod,
+  cumsum,
+  gather,
+  linearRecurrence,
+  max,
+  mean,
+  min,
+  norm,
+  prod,
+  scatter,
+  ShapeError,
+  sort,
+  std,
+  sum,
+  take,
+  variance,
+} from '../src/index.ts';
 import type { NDArray } from '../src/index.ts';
 
 const x = array(-3);
@@ -56,7 +75,10 @@ test('what has an axis more or less than its operand takes no axis of a scalar',
 });
 
 describe('reductions of truth values', () => {
-  const truths = array([[true, false], [true, true]]); // prettier-ignore
+  const truths = array([
+    [true, false],
+    [true, true],
+  ]);
   test('extremes are truth values', () => {
     expect([max(truths, 1).dtype, max(truths, 1).toArray()]).toEqual(['bool', [true, true]]);
     expect([min(truths, 1).dtype, min(truths, 1).toArray()]).toEqual(['bool', [false, true]]);
@@ -65,11 +87,29 @@ describe('reductions of truth values', () => {
   test('sums and products are int32', () => {
     expect([sum(truths, 1).dtype, sum(truths, 1).toArray()]).toEqual(['int32', [1, 2]]);
     expect([prod(truths, 1).dtype, prod(truths, 1).toArray()]).toEqual(['int32', [0, 1]]);
-    expect([cumsum(truths, 0).dtype, cumsum(truths, 0).toArray()]).toEqual(['int32', [[1, 0], [2, 1]]]); // prettier-ignore
-    expect([cumprod(truths, 1).dtype, cumprod(truths, 1).toArray()]).toEqual(['int32', [[1, 0], [1, 1]]]); // prettier-ignore
+    expect([cumsum(truths, 0).dtype, cumsum(truths, 0).toArray()]).toEqual([
+      'int32',
+      [
+        [1, 0],
+        [2, 1],
+      ],
+    ]);
+    expect([cumprod(truths, 1).dtype, cumprod(truths, 1).toArray()]).toEqual([
+      'int32',
+      [
+        [1, 0],
+        [1, 1],
+      ],
+    ]);
   });
   test('positions and order', () => {
-    expect([argmax(truths, 1).toArray(), argmin(truths, 1).toArray()]).toEqual([[0, 0], [1, 0]]); // prettier-ignore
-    expect(sort(truths, 1).toArray()).toEqual([[false, true], [true, true]]); // prettier-ignore
+    expect([argmax(truths, 1).toArray(), argmin(truths, 1).toArray()]).toEqual([
+      [0, 0],
+      [1, 0],
+    ]);
+    expect(sort(truths, 1).toArray()).toEqual([
+      [false, true],
+      [true, true],
+    ]);
   });
 });

@@ -47,7 +47,8 @@ describe('growth', () => {
 
   test('uses the free end: memory grows by what is missing', () => {
     const memory = new LinearMemory(3 * 2 ** 20);
-    expect(memory.grow(2 * 2 ** 20)).toBe(true); // 15 pages are free: one page more than the block itself is needed
+    // 15 pages are free: one page more than the block itself is needed.
+    expect(memory.grow(2 * 2 ** 20)).toBe(true);
     expect(memory.allocate(2 * 2 ** 20)).not.toBeNull();
   });
 

@@ -88,7 +88,7 @@ export class KernelLibrary {
     return { kernels: this.#compiled, modules: this.#modules };
   }
 
-  /** The functions of a plan's kernels, in order, new ones not compiled yet. Equal kernels are one function. */
+  /** The functions of a plan's kernels, in order; new ones are not compiled yet. Equal kernels are one. */
   resolve(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
     const texts = new Map<Kernel, string>();
     const added = new Map<string, KernelFunction>();

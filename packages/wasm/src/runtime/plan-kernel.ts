@@ -1,6 +1,5 @@
 /**
- * From kernels to functions: for each kind of kernel who plans it, the parameters of its function, and which
- * functions it imports.
+ * From kernels to functions: the planner of each kind of kernel, the parameters and imports of its function.
  */
 import { bodiesOf, scalarsIn, type Kernel, type KernelKind } from '@firsthand/compiler';
 import type { Code, Local } from '../assembler/code.ts';
@@ -25,7 +24,7 @@ const PLANS: { readonly [K in KernelKind]: (kernel: KernelOf<K>, tile: Tile) => 
   scan: planScanKernel,
   scatter: planScatterKernel,
   sort: planSortKernel,
-  // The only composites that this target has code of its own for are streams.
+  // The only composite with a custom kernel is attention.
   custom: (kernel, tile) => planAttentionKernel(kernel, (inner) => planKernel(inner, tile)),
 };
 
@@ -43,7 +42,7 @@ export function planKernel(kernel: Kernel, tile: Tile): WasmKernelPlan {
  */
 const MOST_PARAMETERS = 256;
 
-/** Whether a kernel with so many operands is given the address of a table of their addresses. */
+/** Whether a kernel takes its addresses from a table, by its number of operands. */
 export function takesTable(operands: number): boolean {
   return operands > MOST_PARAMETERS;
 }
@@ -81,12 +80,11 @@ function loadAddresses(code: Code, table: Local, count: number): readonly Local[
 }
 
 /**
- * The parameters of a kernel with so many operands: an address for each, or that of their table, one for its
- * scratch memory, and the bounds of its part, if it is divided.
+ * The parameters of a kernel: addresses of operands or of their table, scratch memory, bounds of the range.
  */
-export function kernelSignature(operands: number, isDivided: boolean): Signature {
+export function kernelSignature(operands: number, isPartitioned: boolean): Signature {
   return {
-    params: new Array<'i32'>((takesTable(operands) ? 1 : operands) + (isDivided ? 3 : 1)).fill('i32'),
+    params: new Array<'i32'>((takesTable(operands) ? 1 : operands) + (isPartitioned ? 3 : 1)).fill('i32'),
     results: [],
   };
 }
