@@ -29,16 +29,14 @@ export function detectFeatures(relaxedSimd: boolean | 'auto' = 'auto'): Features
       INSTEAD,
     );
   }
-  const simd = probe((code, x) => code.get(x).get(x).op('f32x4.add').set(x));
+  const simd = probe((code, x) => code.op('f32x4.add', x, x).set(x));
   if (!WebAssembly.validate(simd)) {
     const problem =
       'this engine has no WebAssembly SIMD (Chrome and Edge 91, Firefox 89, Safari 16.4, Node 16 have it)';
     throw lacking('WebAssembly SIMD', problem, INSTEAD);
   }
   requirePermission(simd);
-  const relaxed = WebAssembly.validate(
-    probe((code, x) => code.get(x).get(x).get(x).op('f32x4.relaxed_madd').set(x)),
-  );
+  const relaxed = WebAssembly.validate(probe((code, x) => code.op('f32x4.relaxed_madd', x, x, x).set(x)));
   if (relaxedSimd === true && !relaxed) {
     const having = 'Chrome and Edge 114 and Node 22 have it, Node 20 with --experimental-wasm-relaxed-simd';
     throw lacking(

@@ -1,7 +1,8 @@
 /**
- * Functions that are more than a few instructions, one table for each dtype. float32 has vector code, measured to be
- * within 2 units in the last place of the exact value (`normalCdf` within 5.7), with the special values of JavaScript's
- * `Math`. float64 calls imported functions lane by lane, with the meaning that they have in @firsthand/linalg.
+ * Functions that are more than a few instructions, one table for each dtype. float32 has vector code,
+ * measured to be within 2 units in the last place of the exact value (`normalCdf` within 5.7), with the
+ * special values of JavaScript's `Math`. float64 calls imported functions lane by lane, with the meaning that
+ * they have in @firsthand/linalg.
  */
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { erf, normalCdf } from './error-function.ts';

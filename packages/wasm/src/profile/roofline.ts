@@ -139,7 +139,7 @@ function emitMultiplyAdds(code: Code, { multiply, add, fused }: Arithmetic, roun
       if (fused === null) code.get(sum).get(factor).op(multiply).get(summand).op(add).set(sum);
       else code.get(sum).get(factor).get(summand).op(fused).set(sum);
     }
-    code.get(rounds).i32(1).op('i32.sub').tee(rounds).branchIf(again);
+    code.op('i32.sub', rounds, 1).tee(rounds).branchIf(again);
   });
   // Stores the sums, or they need not be computed.
   sums.forEach((sum, chain) =>
@@ -156,7 +156,7 @@ function emitCachedCopies(code: Code, [rounds]: readonly Local[]): void {
   code.loop((again) => {
     code.i32(0).set(from).i32(CACHED).set(to);
     emitCopy(code, [from, to], CACHED);
-    code.get(rounds!).i32(1).op('i32.sub').tee(rounds!).branchIf(again);
+    code.op('i32.sub', rounds!, 1).tee(rounds!).branchIf(again);
   });
 }
 
@@ -168,11 +168,7 @@ function emitCopy(code: Code, [from, to]: readonly Local[], bytes: number): void
       code.get(to!).get(from!).memory('v128.load', offset).memory('v128.store', offset);
     }
     for (const address of [from!, to!]) {
-      code
-        .get(address)
-        .i32(UNROLLED * VECTOR)
-        .op('i32.add')
-        .set(address);
+      code.op('i32.add', address, UNROLLED * VECTOR).set(address);
     }
   });
 }

@@ -158,11 +158,7 @@ class RunEmitter {
       this.#pushAddress(code, base, { kind: 'arena', offset: scratch.offset });
       if (kernel.partition !== null && this.#parts.barrier !== null) {
         // Each thread has scratch memory of its own.
-        code
-          .get(thread)
-          .i32(scratch.bytes / this.#parts.threads)
-          .op('i32.mul')
-          .op('i32.add');
+        code.op('i32.mul', thread, scratch.bytes / this.#parts.threads).op('i32.add');
         pushChunkStart(code, kernel.partition, thread, 0, threads);
         pushChunkStart(code, kernel.partition, thread, 1, threads);
       }
@@ -172,9 +168,7 @@ class RunEmitter {
     else
       code
         .get(thread)
-        .i32(this.#serialKernels++)
-        .get(threads)
-        .op('i32.rem_u')
+        .op('i32.rem_u', this.#serialKernels++, threads)
         .op('i32.eq')
         .if(call);
   }
@@ -193,10 +187,7 @@ class RunEmitter {
       // next.
       if (number === BEGINS) this.#emitBarrier(code, threads);
     }
-    code
-      .get(thread)
-      .op('i32.eqz')
-      .if(() => code.i32(number).call(stamp));
+    code.op('i32.eqz', thread).if(() => code.i32(number).call(stamp));
   }
 
   /**
@@ -217,7 +208,7 @@ class RunEmitter {
       push(buffer);
       code.memory('i32.store', table + 4 * operand);
     });
-    code.get(base).i32(table).op('i32.add');
+    code.op('i32.add', base, table);
   }
 
   /** Pushes the address of a buffer. */
@@ -225,12 +216,12 @@ class RunEmitter {
     const { arena, arguments: specs } = this.#parts.layout;
     code.get(base);
     if (location.kind === 'arena') {
-      code.i32(arena + location.offset).op('i32.add');
+      code.op('i32.add', arena + location.offset);
       return;
     }
     const entry = location.kind === 'argument' ? location.argument : specs.length + location.output;
     code.memory('i32.load', 4 * entry);
-    if (location.offset > 0) code.i32(location.offset).op('i32.add');
+    if (location.offset > 0) code.op('i32.add', location.offset);
   }
 }
 
@@ -243,6 +234,6 @@ function pushChunkStart(
   threads: Local,
 ): void {
   code.get(thread);
-  if (offset > 0) code.i32(offset).op('i32.add');
-  code.i32(chunks).op('i32.mul').get(threads).op('i32.div_u').i32(chunkSize).op('i32.mul');
+  if (offset > 0) code.op('i32.add', offset);
+  code.op('i32.mul', chunks).op('i32.div_u', threads).op('i32.mul', chunkSize);
 }

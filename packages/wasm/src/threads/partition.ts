@@ -50,28 +50,16 @@ export function emitInRange(
 ): void {
   const [start, stop] = [code.local('i32'), code.local('i32')];
   // start = from + ⌈max(first − from, 0)/step⌉·step
-  code
-    .get(range.first)
-    .i32(from)
-    .op('i32.sub')
-    .tee(start)
-    .i32(0)
-    .get(start)
-    .i32(0)
-    .op('i32.gt_s')
-    .op('select');
+  code.op('i32.sub', range.first, from).tee(start).i32(0).op('i32.gt_s', start, 0).op('select');
   if (step > 1) {
     code
-      .i32(step - 1)
-      .op('i32.add')
-      .i32(step)
-      .op('i32.div_u')
-      .i32(step)
-      .op('i32.mul');
+      .op('i32.add', step - 1)
+      .op('i32.div_u', step)
+      .op('i32.mul', step);
   }
-  code.i32(from).op('i32.add').set(start);
-  code.get(range.end).i32(to).get(range.end).i32(to).op('i32.lt_s').op('select').set(stop);
-  code.get(start).get(stop).op('i32.lt_s');
+  code.op('i32.add', from).set(start);
+  code.get(range.end).i32(to).op('i32.lt_s', range.end, to).op('select').set(stop);
+  code.op('i32.lt_s', start, stop);
   code.if(() => body(start, stop));
   code.release(start, stop);
 }

@@ -89,14 +89,7 @@ function synchronizationModule(memory: MemoryImport): Uint8Array<ArrayBuffer> {
 function emitBarrier(code: Code, [threads]: readonly Local[], now: Callee): void {
   const phase = code.local('i32');
   load(code, WORDS.phase).set(phase);
-  code
-    .i32(0)
-    .i32(1)
-    .atomic('i32.atomic.rmw.add', WORDS.arrived)
-    .i32(1)
-    .op('i32.add')
-    .get(threads!)
-    .op('i32.ge_s');
+  code.i32(0).i32(1).atomic('i32.atomic.rmw.add', WORDS.arrived).op('i32.add', 1).op('i32.ge_s', threads!);
   code.if(
     () => {
       code.i32(0).i32(0).atomic('i32.atomic.store', WORDS.arrived);
@@ -159,15 +152,15 @@ function waitWhile(
     code.loop((again) => {
       code.i32(SPIN_ITERATIONS).set(left);
       code.loop((spin) => {
-        load(code, word).get(value).op('i32.ne').branchIf(done);
-        code.get(left).i32(1).op('i32.sub').tee(left).branchIf(spin);
+        load(code, word).op('i32.ne', value).branchIf(done);
+        code.op('i32.sub', left, 1).tee(left).branchIf(spin);
       });
       code
         .get(spinEnd)
         .f64(0)
         .op('f64.eq')
         .if(() => code.call(now).f64(spinMs).op('f64.add').set(spinEnd));
-      code.call(now).get(spinEnd).op('f64.lt').branchIf(again);
+      code.call(now).op('f64.lt', spinEnd).branchIf(again);
       check();
       code.i32(0).i32(1).atomic('i32.atomic.rmw.add', sleepers).op('drop');
       code.i32(0).get(value).i64(pollInterval).atomic('memory.atomic.wait32', word).op('drop');
