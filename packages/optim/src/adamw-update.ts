@@ -130,6 +130,28 @@ const operation = /* @__PURE__ */ defineOp({
 /** AdamW as devices know it: inputs (parameter, gradient, mean, square, step, rate), four outputs. */
 export const adamWComposite: Composite = operation.composite;
 
+/** The operation on operands that fit each other, as an optimizer's do. */
+export function adamWStep(
+  parameter: Tensor,
+  gradient: Tensor,
+  { mean, square, step }: AdamWVariables,
+  {
+    lr,
+    betas: [beta1, beta2],
+    eps,
+    weightDecay,
+  }: {
+    readonly lr: Tensor;
+    readonly betas: readonly [number, number];
+    readonly eps: number;
+    readonly weightDecay: number;
+  },
+): AdamWVariables & { readonly parameter: Tensor } {
+  const attributes = { beta1, beta2, eps, weightDecay };
+  const values = operation(parameter, gradient, mean, square, step, lr, attributes);
+  return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };
+}
+
 const KEYS: OptionKeys<AdamWOptions> = { lr: true, betas: true, eps: 'number', weightDecay: 'number' };
 
 /**
@@ -179,14 +201,7 @@ export function adamW(
   const rate = typeof lr === 'number' ? full([], lr, { dtype: step.dtype, device: parameter.device }) : lr;
   requireTensor('lr', rate);
   requireFitting(parameter, gradient, [mean, square], [step, rate]);
-  const [beta1, beta2] = betas;
-  const values = operation(parameter, gradient, mean, square, step, rate, {
-    beta1,
-    beta2,
-    eps,
-    weightDecay,
-  });
-  return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };
+  return adamWStep(parameter, gradient, variables, { lr: rate, betas, eps, weightDecay });
 }
 
 /** @throws DTypeError for what is no tensor, which calls from JavaScript can bring about */

@@ -6,10 +6,9 @@
 import type { Tensor } from '@firsthand/autograd';
 import { checkCount, checkOptions, describeValue, OptionError, type OptionKeys } from '@firsthand/linalg';
 import {
-  adamW,
   type AdamWCoefficients,
   adamWFormula,
-  type AdamWOptions,
+  adamWStep,
   type AdamWVariables,
   coefficientsOf,
 } from './adamw-update.ts';
@@ -80,7 +79,7 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
   ): void {
     const next =
       numbers === null
-        ? adamW(parameter, gradient, state, optionsOf(group, rate))
+        ? adamWStep(parameter, gradient, state, { ...group, lr: rate })
         : varyingStep(parameter, gradient, state, rate, numbers);
     parameter.assign(next.parameter);
     state.mean.assign(next.mean);
@@ -102,13 +101,6 @@ function stateShapes({ betas, eps, weightDecay }: AdamWSettings, { shape }: Tens
   requireAtLeast('AdamW', 'weightDecay', weightDecay, 0);
   return { mean: shape, square: shape, step: [] };
 }
-
-const optionsOf = ({ betas, eps, weightDecay }: AdamWSettings, lr: Tensor): AdamWOptions => ({
-  lr,
-  betas,
-  eps,
-  weightDecay,
-});
 
 const COEFFICIENTS = [
   'beta1',
