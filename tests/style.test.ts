@@ -145,6 +145,7 @@ const SPEAKING: readonly string[] = [
   'packages/optim',
   'packages/runtime',
   'packages/train',
+  'packages/compiler',
   'packages/webgpu',
   ...workspaces('apps').map(({ folder }) => folder),
 ];

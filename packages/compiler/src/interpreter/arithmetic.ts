@@ -23,14 +23,14 @@ export const ROUND: { readonly [K in DType]: (x: number) => number } = {
   bool: (x) => (x !== 0 ? 1 : 0),
 };
 
-/** Truncated, and held within bounds; NaN becomes 0. */
+/** Truncated and clamped; NaN becomes 0. */
 function saturate(x: number, low: number, high: number): number {
   return Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), low), high) + 0; // no integer is −0
 }
 
 /**
- * An element of one dtype as an element of another: fractions are cut off and held within the integers'
- * bounds, integers wrap, bool is `≠ 0`.
+ * An element cast from one dtype to another: fractions are truncated and clamped to the integers' range,
+ * integers wrap, bool is `≠ 0`.
  */
 export const CAST: { readonly [K in DType]: (x: number, from: DType) => number } = {
   float32: Math.fround,

@@ -36,7 +36,7 @@ export function createInterpreter(): Device {
   return new Interpreter();
 }
 
-/** Bytes held by storages, and by runs while they last. */
+/** Bytes of storages, and of runs while they last. */
 class Memory {
   live = 0;
   peak = 0;
@@ -59,11 +59,11 @@ class InterpreterStorage implements Storage {
     this.dtype = dtype;
     this.length = data.length;
     this.bytes = data.byteLength;
-    let held = data.byteLength;
-    memory.change(held);
+    let counted = data.byteLength;
+    memory.change(counted);
     this.finalize = () => {
-      memory.change(-held);
-      held = 0;
+      memory.change(-counted);
+      counted = 0;
     };
   }
   get data(): TypedArray {
@@ -76,7 +76,7 @@ class InterpreterStorage implements Storage {
   }
 }
 
-function ownStorage(storage: Storage): InterpreterStorage {
+function interpreterStorage(storage: Storage): InterpreterStorage {
   if (storage instanceof InterpreterStorage) return storage;
   throw foreignStorage('interpreter');
 }
@@ -101,7 +101,7 @@ class Interpreter implements Device {
   }
   readSync(storage: Storage): TypedArray<ArrayBuffer> {
     this.#requireOpen();
-    return ownStorage(storage).data.slice();
+    return interpreterStorage(storage).data.slice();
   }
   async read(storage: Storage): Promise<TypedArray<ArrayBuffer>> {
     return this.readSync(storage);
@@ -135,7 +135,7 @@ class Interpretation implements Executable {
     const outputs = this.#plan.outputs.map(({ into, dtype, length }) =>
       into === null
         ? new InterpreterStorage(poisoned(dtype, length), dtype, this.#memory)
-        : ownStorage(args[into] as Storage),
+        : interpreterStorage(args[into] as Storage),
     );
     this.#memory.change(this.#plan.arenaBytes);
     this.#run(
@@ -153,6 +153,6 @@ class Interpretation implements Executable {
 
 function arrayOf({ dtype, shape }: Leaf, arg: Arg | undefined): TypedArray {
   if (arg === undefined) throw unfitArgument('interpreter', 'an argument', { dtype, length: sizeOf(shape) });
-  if (typeof arg === 'object' && 'bytes' in arg) return ownStorage(arg).data;
+  if (typeof arg === 'object' && 'bytes' in arg) return interpreterStorage(arg).data;
   return array(typeof arg === 'number' ? [arg] : arg, { dtype }).data;
 }

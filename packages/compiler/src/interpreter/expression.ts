@@ -59,8 +59,8 @@ class Operands {
   }
 
   /**
-   * The element of an operand at `locate` of the place; DeviceError where there is none. @throws DeviceError
-   * if the operand is not to be read
+   * The element of an operand at `locate`; a DeviceError where there is none. @throws DeviceError if the
+   * operand is not to be read
    */
   loader(operand: number, locate: Locate): Evaluate {
     const { dtype, length } = this.#allowed(operand, 'write', 'loads from');

@@ -254,7 +254,7 @@ interface MatrixElements {
   readonly element: Evaluate;
 }
 
-/** @param axes the first after the batch axes, and that which is not k */
+/** @param axes the first after the batch axes, and m or n */
 function computedMatrix(
   { value, inner, outer }: ImplicitMatrix,
   compiler: Compiler,

@@ -54,8 +54,8 @@ export function equalIndex(a: Index, b: Index): boolean {
   if (a === b) return true;
   if (a.offset !== b.offset || a.terms.length !== b.terms.length) return false;
   return a.terms.every(
-    ({ coefficient, atom }, place) =>
-      coefficient === b.terms[place]!.coefficient && equalAtom(atom, b.terms[place]!.atom),
+    ({ coefficient, atom }, position) =>
+      coefficient === b.terms[position]!.coefficient && equalAtom(atom, b.terms[position]!.atom),
   );
 }
 
@@ -197,8 +197,8 @@ function divideCoefficients({ offset, terms }: Index, by: number): Divided {
 
 /** The division whose remainder is known to be between 0 and by − 1; null where none is known. */
 function divideExactly(x: Index, by: number, extents: readonly number[]): Divided | null {
-  for (const way of [divide, divideCoefficients]) {
-    const divided = way(x, by);
+  for (const division of [divide, divideCoefficients]) {
+    const divided = division(x, by);
     const [low, high] = boundsOf(divided.rest, extents);
     if (low >= 0 && high < by) return divided;
   }
@@ -243,15 +243,15 @@ export function remainder(x: Index, by: number, extents: readonly number[], spli
 }
 
 /** The value of an expression for given loop variables. */
-export function evaluateIndex({ offset, terms }: Index, place: readonly number[]): number {
+export function evaluateIndex({ offset, terms }: Index, position: readonly number[]): number {
   let value = offset;
-  for (const { coefficient, atom } of terms) value += coefficient * evaluateAtom(atom, place);
+  for (const { coefficient, atom } of terms) value += coefficient * evaluateAtom(atom, position);
   return value;
 }
 
-function evaluateAtom(atom: Atom, place: readonly number[]): number {
-  if (atom.kind === 'axis') return place[atom.axis]!;
-  const value = evaluateIndex(atom.of, place);
+function evaluateAtom(atom: Atom, position: readonly number[]): number {
+  if (atom.kind === 'axis') return position[atom.axis]!;
+  const value = evaluateIndex(atom.of, position);
   const whole = Math.floor(value / atom.by);
   return atom.kind === 'quotient' ? whole : value - whole * atom.by;
 }

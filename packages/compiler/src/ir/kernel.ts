@@ -331,7 +331,7 @@ export interface Plan<P extends KernelPlan = KernelPlan> {
 
 /** What a device tells the compiler of itself. */
 export interface Target<P extends KernelPlan = KernelPlan> {
-  /** Plans a kernel. Asked once for each distinct kernel of a program; code is emitted from the answer. */
+  /** Plans a kernel. Called once for each distinct kernel of a program; code is emitted from the answer. */
   plan(kernel: Kernel): P;
   /** Whether to accumulate scattered sums in float64. */
   readonly float64: boolean;
@@ -345,7 +345,7 @@ export interface Target<P extends KernelPlan = KernelPlan> {
    */
   readonly widensColumns?: boolean;
   /**
-   * Whether the target has code for row epilogues: it is then asked to plan a matrix product fused with the
+   * Whether the target has code for row epilogues: it then plans a matrix product fused with the
    * row-wise kernel (softmax, norm, loss) behind it. Default: false.
    */
   readonly rowEpilogues?: boolean;

@@ -69,12 +69,12 @@ export function scalarRewriter(
 }
 
 /** The index expression of a scalar, if it has one. */
-function ownIndex(scalar: Scalar): Index | null {
+function indexOf(scalar: Scalar): Index | null {
   return 'index' in scalar ? scalar.index : null;
 }
 
 /** Every index expression in the scalars and stores. */
 export function indicesIn(scalars: readonly Scalar[], stores: readonly Store[]): readonly Index[] {
   const all = scalarsIn([...scalars, ...stores.map(({ value }) => value)]);
-  return [...stores.map(({ index }) => index), ...all.flatMap((scalar) => ownIndex(scalar) ?? [])];
+  return [...stores.map(({ index }) => index), ...all.flatMap((scalar) => indexOf(scalar) ?? [])];
 }

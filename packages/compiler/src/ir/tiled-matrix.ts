@@ -36,8 +36,8 @@ interface Cut {
 }
 
 /**
- * The innermost loops with at most so many values together. The last loop alone may be too long: then it is
- * cut, or taken whole if no number divides it; into single values, if they are asked for.
+ * The innermost loops with at most `most` iterations in all. If the last loop alone is longer, it is split,
+ * or stays whole if no part divides it; `most` 1 gives single iterations.
  */
 function cut(extents: readonly number[], most: number): Cut {
   let first = extents.length;

@@ -238,12 +238,12 @@ export class Body {
     const picked = extents.length;
     const space = { extents: [...extents, extent], splits: new Map<number, number>() };
     let node = source;
-    let place = at.map((index, axis) => (axis === attrs.axis ? axisIndex(picked) : index));
+    let coordinates = at.map((index, axis) => (axis === attrs.axis ? axisIndex(picked) : index));
     while (node.op === 'movement' && !this.#isStoredElsewhere(node)) {
-      place = [...pull(node, place, space, [])];
+      coordinates = [...pull(node, coordinates, space, [])];
       node = node.inputs[0]!;
     }
-    const index = flatten(place, node.shape);
+    const index = flatten(coordinates, node.shape);
     const stride = coefficientOf(index, picked);
     if (stride === null || !this.#isStoredElsewhere(node))
       throw new Error('gather: what it picks from must be stored in one piece');

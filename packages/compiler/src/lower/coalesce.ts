@@ -32,17 +32,17 @@ function fits({ terms }: Index, outer: number, inner: number, extent: number): b
 
 /** Drops the outer axis of a merged pair: its part is in the inner one, which has its number afterwards. */
 function renumber({ offset, terms }: Index, dropped: number): Index {
-  const kept: Term[] = [];
+  const remaining: Term[] = [];
   for (const { coefficient, atom } of terms) {
     if (atom.kind !== 'axis')
-      kept.push({ coefficient: coefficient, atom: { ...atom, of: renumber(atom.of, dropped) } });
+      remaining.push({ coefficient: coefficient, atom: { ...atom, of: renumber(atom.of, dropped) } });
     else if (atom.axis !== dropped)
-      kept.push({
+      remaining.push({
         coefficient: coefficient,
         atom: { kind: 'axis', axis: atom.axis > dropped ? atom.axis - 1 : atom.axis },
       });
   }
-  return { offset, terms: kept };
+  return { offset, terms: remaining };
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Whether a kernel's loops can be counted, and its places computed, in 32 bits, as targets do. A program may
- * name more elements than any memory holds, in values that are never stored; one that would have to count
- * them is refused before anything runs.
+ * Refuses kernels whose loop counts and indices do not fit 32 bits, as targets need. A program may name more
+ * elements than any memory holds, in values that are never stored; one that would have to count them is
+ * refused before anything runs.
  */
 import { DeviceError } from '@firsthand/graph';
 import { sizeOf } from '@firsthand/linalg';
@@ -34,7 +34,7 @@ export function requireCountable(kernel: Kernel, describe: () => string): void {
         `${MOST_LOOPS}`,
       );
     }
-    // Every place among so few elements is a small number.
+    // With few elements every index is small.
     if (sizeOf(extents) <= MOST_ELEMENTS) continue;
     const longest = Math.max(...extents);
     if (longest > MOST_ELEMENTS)

@@ -1,8 +1,8 @@
 /**
  * Equal groups are lowered once. Layers and parameters of one shape give groups that differ only in the
  * arrays they touch. The key of a group is everything that lowering reads: its loops, what it stores, and the
- * expressions below that down to stored arrays, written in preorder with back references. A group with a known
- * key takes the kernel of the first such group, over its own arrays.
+ * expressions below that down to stored arrays, written in preorder with back references. A group with a
+ * known key takes the kernel of the first such group, over its own arrays.
  */
 import type { Node } from '@firsthand/graph';
 import type { Group } from '../schedule/groups.ts';

@@ -89,10 +89,10 @@ export function lowerContract(
 
       // Batch axes merge with one another, and the last one with the rows where the right matrix is the same
       // for all and the left one is stored. The loops of computed matrices come after those of the product.
-      const ownExtents = sides.map(({ matrix }) =>
+      const implicitExtents = sides.map(({ matrix }) =>
         'value' in matrix ? [...matrix.inner, ...matrix.outer] : [],
       );
-      const before = [MATRIX_AXES, MATRIX_AXES + ownExtents[0]!.length];
+      const before = [MATRIX_AXES, MATRIX_AXES + implicitExtents[0]!.length];
       const values = sides.map(({ matrix }, side) =>
         'value' in matrix ? scalarRewriter(shifted(first, before[side]!))(matrix.value) : null,
       );
@@ -106,7 +106,7 @@ export function lowerContract(
       ];
       const mergeable = 'value' in sides[0].matrix ? first - 1 : first;
       const merged = coalesce(
-        [...extents, k, ...ownExtents.flat()],
+        [...extents, k, ...implicitExtents.flat()],
         extents.length,
         indices,
         (outer) => outer < mergeable,
@@ -170,20 +170,22 @@ function storedMatrix(
   { storedBy, storesHalvesAsFloats }: LoweringContext,
   operands: Operands,
 ): StoredMatrix | null {
-  let [node, place] = [operand, at];
+  let [node, coordinates] = [operand, at];
   const guards: Guard[] = [];
   while (!storedBy.has(node) && (node.op === 'movement' || (storesHalvesAsFloats && isWidening(node)))) {
-    if (node.op === 'movement') place = pull(node, place, space, guards);
+    if (node.op === 'movement') coordinates = pull(node, coordinates, space, guards);
     node = node.inputs[0]!;
   }
-  const index = flatten(place, node.shape);
+  const index = flatten(coordinates, node.shape);
   const isStored = node.op === 'leaf' || storedBy.has(node);
   return isStored && guards.length === 0 && isAffine(index)
     ? { operand: operands.number(node, 'read'), index }
     : null;
 }
 
-/** A matrix as what its elements are. Where that divides a batch axis, the product is asked to cut it. */
+/**
+ * An implicit operand. Where its expression divides a batch axis, it requests a split of the product's loop.
+ */
 function computeFactor(
   operand: Node,
   elementAt: ElementAt,
@@ -206,11 +208,11 @@ function computeFactor(
   return overLoops(
     [...batch, k, outer].map((extent) => ({ extent, isReduced: false })),
     (_, axis) => axis >= first,
-    ({ extents, fullIndex }, ownSplits) => {
-      const space: Space = { extents, splits: ownSplits };
+    ({ extents, fullIndex }, implicitSplits) => {
+      const space: Space = { extents, splits: implicitSplits };
       let cut = first + 1;
       for (let rows = extents[first]!; rows < k; cut++) rows *= extents[cut]!;
-      const place = (from: number, to: number): Index =>
+      const coordinates = (from: number, to: number): Index =>
         flatten(
           extents.slice(from, to).map((_, axis) => axisIndex(from + axis)),
           extents.slice(from, to),
@@ -223,9 +225,13 @@ function computeFactor(
       );
       const value = body.at(
         operand,
-        elementAt(batchCoordinates(batchShape, batch, space), place(cut, extents.length), place(first, cut)),
+        elementAt(
+          batchCoordinates(batchShape, batch, space),
+          coordinates(cut, extents.length),
+          coordinates(first, cut),
+        ),
       );
-      for (const [axis, extent] of ownSplits) if (axis < first) splits.set(axis, extent);
+      for (const [axis, extent] of implicitSplits) if (axis < first) splits.set(axis, extent);
       return {
         matrix: { value, inner: extents.slice(first, cut), outer: extents.slice(cut) },
         nodes: body.computed(),

@@ -189,7 +189,7 @@ function lowerCustom(group: Group, _: readonly Stored[], context: LoweringContex
   });
   const results = outputs.map(({ shape, dtype }, index) => {
     const member = group.members.find((each) => each.op === 'output' && each.attrs.index === index);
-    // What nobody reads needs a place nevertheless.
+    // An output that nobody reads is an operand nevertheless.
     return { operand: body.operands.number(member ?? constant(0, shape, dtype), 'write'), shape };
   });
   const kernel: CustomKernel = {

@@ -60,7 +60,7 @@ export function loopsOf(axes: readonly Axis[]): Loops {
   const rows = axes.filter(({ isReduced }) => !isReduced).length;
   let [nextRow, nextColumn] = [0, rows];
   const numbers = axes.map(({ isReduced }) => (isReduced ? nextColumn++ : nextRow++));
-  const place = (includes: (axis: Axis) => boolean): Index => {
+  const indexOf = (includes: (axis: Axis) => boolean): Index => {
     const parts: Index[] = [];
     let stride = 1;
     for (let position = axes.length - 1; position >= 0; position--) {
@@ -78,8 +78,8 @@ export function loopsOf(axes: readonly Axis[]): Loops {
     axes,
     extents,
     rows,
-    fullIndex: place(() => true),
-    rowIndex: place(({ isReduced }) => !isReduced),
+    fullIndex: indexOf(() => true),
+    rowIndex: indexOf(({ isReduced }) => !isReduced),
   };
 }
 
@@ -150,7 +150,9 @@ export function rearranged(
   if (chain.length === 0) return coordinatesOf;
   return (at, space) =>
     coordinatesOf(
-      chain.toReversed().reduce<Coordinates>((place, movement) => push(movement, place, space), at),
+      chain
+        .toReversed()
+        .reduce<Coordinates>((coordinates, movement) => push(movement, coordinates, space), at),
       space,
     );
 }
@@ -184,10 +186,10 @@ export interface StoredValue {
 export function storeOf(stored: Stored, body: Body, level: 'full' | 'row'): StoredValue {
   const { frame } = body;
   const { value: node, array, coordinatesOf } = targetOf(stored);
-  const place = level === 'row' ? frame.rowIndex : frame.fullIndex;
+  const indexOf = level === 'row' ? frame.rowIndex : frame.fullIndex;
   const { chain, base } =
     frame.group?.levels.has(node) === true ? { chain: [], base: node } : movementsOf(node);
-  const at = unflatten(place, base.shape, frame.space);
+  const at = unflatten(indexOf, base.shape, frame.space);
   const value = body.at(base, at);
   const index = flatten(rearranged(chain, coordinatesOf)(at, frame.space), array.shape);
   return { store: { operand: body.operands.number(array, 'write'), index, value }, isRow: level === 'row' };
@@ -294,14 +296,15 @@ function buildLoop({ extents, rows }: Loops, body: Body, stored: readonly Stored
       !isRow && passOf(store.value) === pass ? [rewriteStore(store)] : [],
     ),
   }));
-  const [kept, reduced] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
+  const [parallel, reduced] = [merged.extents.slice(0, merged.rows), merged.extents.slice(merged.rows)];
   // The columns of a map are its innermost axis; those of a reduction over axes of extent 1 one element.
   const isMap = reduced.length === 0;
-  const columns = isMap && kept.length > 0 && values.length === 0 ? [kept.pop()!] : isMap ? [1] : reduced;
+  const columns =
+    isMap && parallel.length > 0 && values.length === 0 ? [parallel.pop()!] : isMap ? [1] : reduced;
   const kernel: LoopKernel = {
     kind: 'loop',
     operands: body.operands.list,
-    rows: kept,
+    rows: parallel,
     columns: columns,
     reductions: body.reductions.map((reduction) => ({ ...reduction, value: rewrite(reduction.value) })),
     passes: passes.filter(({ reductions, stores: inPass }) => reductions.length + inPass.length > 0),

@@ -60,8 +60,10 @@ import {
  * ```ts
  * import { compileProgram, printKernel } from '@firsthand/compiler';
  * import { leaf, softmax } from '@firsthand/graph';
- * const x = leaf({ role: 'argument', name: 'x', shape: [4, 8], dtype: 'float32', host: null, sample: null }, null);
- * const plan = compileProgram({ args: [x], effects: [], roots: [softmax(x)] }, { float64: true, plan: () => ({ scratch: 0 }) });
+ * const [shape, dtype] = [[4, 8], 'float32'] as const;
+ * const x = leaf({ role: 'argument', name: 'x', shape, dtype, host: null, sample: null }, null);
+ * const target = { float64: true, plan: () => ({ scratch: 0 }) };
+ * const plan = compileProgram({ args: [x], effects: [], roots: [softmax(x)] }, target);
  * console.log(plan.kernels.length); // 1
  * console.log(printKernel(plan.kernels[0]!.kernel).split('\n').length > 3); // true
  * ```
@@ -108,7 +110,7 @@ function* lowerAll(
   const context = { storedBy, storesHalvesAsFloats };
   const equal = new EqualGroups(context);
   const needed = new Set<Node>();
-  /** Copies that have been asked for, and not been made. */
+  /** Copies that are requested and not made yet. */
   const copies: Stored[] = [];
   /** Parts of concatenations to be stored by the kernels that compute them. */
   const partsOf = new Map<Group, ConcatenatedPart[]>();
@@ -164,7 +166,7 @@ function* lowerAll(
   };
 
   const stored = new Map<StoredBy, Node[]>();
-  for (const [node, owner] of storedBy) listAt(stored, owner).push(node);
+  for (const [node, by] of storedBy) listAt(stored, by).push(node);
   outputs.filter(hasElements).forEach(need);
   emitCopies();
   for (const group of groups.latestFirst()) {
@@ -203,11 +205,11 @@ function inOrder(units: readonly Unit[], outputs: readonly Node[]): readonly Uni
 function afterInputs<T>(from: readonly T[], inputsOf: (item: T) => readonly T[]): readonly T[] {
   const order: T[] = [];
   const visited = new Set<T>();
-  const underWay = new Set<T>();
+  const onPath = new Set<T>();
   const path: { readonly item: T; readonly inputs: readonly T[]; next: number }[] = [];
   const enter = (item: T): void => {
     visited.add(item);
-    underWay.add(item);
+    onPath.add(item);
     path.push({ item, inputs: inputsOf(item), next: 0 });
   };
   for (const start of from) {
@@ -216,11 +218,11 @@ function afterInputs<T>(from: readonly T[], inputsOf: (item: T) => readonly T[])
       const input = top.inputs[top.next++];
       if (input === undefined) {
         order.push(top.item);
-        underWay.delete(top.item);
+        onPath.delete(top.item);
         path.pop();
       } else if (!visited.has(input)) {
         enter(input);
-      } else if (underWay.has(input)) {
+      } else if (onPath.has(input)) {
         throw new Error('compileProgram: two kernels need each other');
       }
     }
@@ -259,7 +261,9 @@ function* planOf<P extends KernelPlan>(
     if (argument !== null) overwritten.add(program.args[argument]!).add(outputs[output]!);
   });
   const { partAlignment = 1 } = target;
-  /** Kernels of equal groups are one object: they are windowed and planned once if their parts may be alike. */
+  /**
+   * Kernels of equal groups are one object: they are windowed and planned once if their parts may be alike.
+   */
   const known = new Map<Kernel, { readonly units: readonly number[]; readonly entry: PlannedWindows<P> }>();
   const planned: PlannedWindows<P>[] = [];
   for (const { kernel: lowered, operands, nodes } of kernels) {

@@ -172,7 +172,7 @@ function staysInRow(
     columns,
   );
   const given = new Map(stores.map(({ operand, index }) => [operand, index]));
-  const isOwn = (scalar: Scalar): boolean => {
+  const isOfRow = (scalar: Scalar): boolean => {
     if (scalar.op !== 'load' && scalar.op !== 'gather') return true;
     const index = given.get(scalar.operand);
     if (index === undefined) return true;
@@ -192,5 +192,5 @@ function staysInRow(
   const values = [...reductions, ...passes.flatMap((pass) => pass.stores), ...rowStores].map(
     ({ value }) => value,
   );
-  return scalarsIn(values).every(isOwn);
+  return scalarsIn(values).every(isOfRow);
 }

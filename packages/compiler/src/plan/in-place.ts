@@ -27,10 +27,7 @@ interface Written {
   readonly index: Index;
 }
 
-/**
- * What is asked of a kernel for each of its operands, found out once: one kernel may update thousands of
- * variables.
- */
+/** The reads and writes of a kernel by operand, found once: one kernel may update thousands of variables. */
 interface Facts {
   readonly numbers: ReadonlyMap<Node, number>;
   readonly reads: Reads;
@@ -76,11 +73,11 @@ class UnitOrder {
   units: readonly Unit[];
   readonly #readers = new Map<Node, Set<Unit>>();
   readonly #overwritten = new Map<Unit, Node[]>();
-  #places: ReadonlyMap<Unit, number>;
+  #indices: ReadonlyMap<Unit, number>;
 
   constructor(units: readonly Unit[]) {
     this.units = units;
-    this.#places = positionsOf(units);
+    this.#indices = positionsOf(units);
     for (const unit of units) {
       for (const node of unit.reads) {
         const readers = this.#readers.get(node);
@@ -99,18 +96,18 @@ class UnitOrder {
    * it gives, or overwrites what it reads.
    */
   overwrite(old: Node, writer: Unit): boolean {
-    const place = this.#places.get(writer)!;
+    const position = this.#indices.get(writer)!;
     let last = -1;
     for (const unit of this.readersOf(old))
-      if (unit !== writer) last = Math.max(last, this.#places.get(unit)!);
-    if (last > place) {
-      const between = this.units.slice(place + 1, last + 1);
+      if (unit !== writer) last = Math.max(last, this.#indices.get(unit)!);
+    if (last > position) {
+      const between = this.units.slice(position + 1, last + 1);
       const [given, read] = [new Set(writer.writes), new Set(writer.reads)];
       if (between.some(({ reads }) => reads.some((node) => given.has(node)))) return false;
       if (between.some((unit) => this.#overwritten.get(unit)?.some((node) => read.has(node)) === true))
         return false;
-      this.units = [...this.units.slice(0, place), ...between, writer, ...this.units.slice(last + 1)];
-      this.#places = positionsOf(this.units);
+      this.units = [...this.units.slice(0, position), ...between, writer, ...this.units.slice(last + 1)];
+      this.#indices = positionsOf(this.units);
     }
     const overwritten = this.#overwritten.get(writer);
     if (overwritten === undefined) this.#overwritten.set(writer, [old]);
@@ -120,7 +117,7 @@ class UnitOrder {
 }
 
 function positionsOf(units: readonly Unit[]): ReadonlyMap<Unit, number> {
-  return new Map(units.map((unit, place) => [unit, place]));
+  return new Map(units.map((unit, position) => [unit, position]));
 }
 
 function findFacts({ kernel, operands }: LoweredKernel): Facts {
@@ -184,18 +181,18 @@ function overwritesRowSafely(bodies: Reads, passes: number, target: Written, sou
 /** Whether `source` is read only at the index where the target is written. */
 function isWritten(bodies: Reads, { index }: Written, source: number): boolean {
   return bodies.every((body) =>
-    (body.get(source) ?? []).every((place) => place !== null && equalIndex(place, index)),
+    (body.get(source) ?? []).every((position) => position !== null && equalIndex(position, index)),
   );
 }
 
 function indicesRead(body: readonly Scalar[]): ReadonlyMap<number, readonly (Index | null)[]> {
-  const places = new Map<number, (Index | null)[]>();
+  const indices = new Map<number, (Index | null)[]>();
   for (const scalar of scalarsIn(body)) {
     if (scalar.op !== 'load' && scalar.op !== 'gather') continue;
-    const place = scalar.op === 'load' ? scalar.index : null;
-    const list = places.get(scalar.operand);
-    if (list === undefined) places.set(scalar.operand, [place]);
-    else list.push(place);
+    const position = scalar.op === 'load' ? scalar.index : null;
+    const list = indices.get(scalar.operand);
+    if (list === undefined) indices.set(scalar.operand, [position]);
+    else list.push(position);
   }
-  return places;
+  return indices;
 }

@@ -1,15 +1,15 @@
 /**
- * Where intermediates lie in the arena. Each lives from the kernel that writes it to the last that reads it,
- * and two whose lives overlap may not share bytes: packing of intervals, known as dynamic storage allocation.
- * Greedy by size with best fit is close to the optimum on the lives of networks (Pisarchyk and Lee 2020,
- * "Efficient Memory Management for Deep Neural Net Inference"); a few orders are tried, and the smallest
- * arena is kept.
+ * Memory planning: offsets of intermediates in the arena. Each lives from the kernel that writes it to the
+ * last that reads it, and two with overlapping lives share no bytes: packing of intervals, known as dynamic
+ * storage allocation. Greedy by size with best fit is close to the optimum on the lives of networks
+ * (Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural Net Inference"); a few orders are
+ * tried, and the smallest arena is used.
  */
 import { ALIGNMENT } from '../ir/kernel.ts';
 
 /**
- * An array that needs a place: its bytes, and the numbers of the first and the last kernel that touch it,
- * both included.
+ * An array to allocate: its bytes, and the numbers of the first and the last kernel that touch it, both
+ * included.
  */
 export interface MemoryRequest {
   readonly bytes: number;
@@ -17,7 +17,7 @@ export interface MemoryRequest {
   readonly last: number;
 }
 
-/** Places in one arena. */
+/** Offsets in one arena. */
 export interface MemoryPlan {
   /** Bytes from the start of the arena, one per request: multiples of the alignment. */
   readonly offsets: readonly number[];
@@ -28,8 +28,8 @@ export interface MemoryPlan {
 }
 
 /**
- * Finds each request a place such that no two that are alive at one kernel share a byte.
- * @param requests in any order; a request of 0 bytes lies at 0
+ * Assigns offsets so that no two requests that are live at one kernel share a byte.
+ * @param requests in any order; a request of 0 bytes gets offset 0
  * @param alignment bytes to which offsets are rounded
  */
 export function planMemory(requests: readonly MemoryRequest[], alignment: number = ALIGNMENT): MemoryPlan {
@@ -37,7 +37,7 @@ export function planMemory(requests: readonly MemoryRequest[], alignment: number
   const least = mostAlive(lives, lives.sizes);
   let best: Placement = { offsets: new Float64Array(), size: Infinity };
   for (const order of Object.values(ORDERS)) {
-    const placement = place(lives, order);
+    const placement = assignOffsets(lives, order);
     if (placement.size < best.size) best = placement;
     if (best.size === least) break;
   }
@@ -113,7 +113,7 @@ const FIELDS = 4;
  * One after the other, each into the smallest gap that holds it between those that live at the same time,
  * else above them.
  */
-function place(lives: Lives, order: Order): Placement {
+function assignOffsets(lives: Lives, order: Order): Placement {
   const { sizes, firsts, lasts } = lives;
   const offsets = new Float64Array(sizes.length);
   /** What has been placed, by ascending start: side by side, since every placement reads it all. */

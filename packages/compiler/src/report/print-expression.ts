@@ -168,7 +168,7 @@ export function printPosition(index: Index, stride: number, position: string, ex
 }
 
 /** What a kernel does with rows. */
-function sweepsOf(kernel: Kernel): RowLoops | null {
+function rowLoopsOf(kernel: Kernel): RowLoops | null {
   return kernel.kind === 'loop' ? kernel : kernel.kind === 'contract' ? kernel.rowEpilogue : null;
 }
 
@@ -185,7 +185,7 @@ const EXPECTED: { readonly [K in ScalarOp]: (scalar: ScalarOf<K>, kernel: Kernel
   binary: ({ kind, a }) => (BINARY_RULES[kind] === 'arithmetic' ? a.dtype : 'bool'),
   where: ({ a }) => a.dtype,
   cast: ({ dtype }) => dtype,
-  reduced: ({ reduction }, kernel) => sweepsOf(kernel)?.reductions[reduction]?.dtype,
+  reduced: ({ reduction }, kernel) => rowLoopsOf(kernel)?.reductions[reduction]?.dtype,
   total: (_, kernel) => ('dtype' in kernel ? kernel.dtype : undefined),
 };
 

@@ -73,7 +73,7 @@ function printStores(stores: readonly Store[], expressions: Expressions, text: T
   stores.forEach((store, position) => text.line(stored(store, texts[position]!)));
 }
 
-/** What is done with a row. */
+/** Prints the passes over a row and the stores after them. */
 function printRowLoops(
   first: number,
   { columns, passes, reductions, rowStores }: RowLoops,
@@ -97,8 +97,7 @@ function printRowLoops(
 }
 
 /**
- * What a reader calls a loop kernel: without reductions a map, with one sweep a reduction, with several a row
- * kernel.
+ * The title of a loop kernel: without reductions a map, with one pass a reduction, with several a row kernel.
  */
 function titleOf({ reductions, passes }: LoopKernel): string {
   return reductions.length === 0 ? 'map' : passes.length === 1 ? 'reduce' : 'row';

@@ -38,12 +38,12 @@ export function trafficOf(kernel: Kernel): Traffic {
     const iterations = sizeOf(extents);
     const depths = new Map<Scalar, number>();
     for (const scalar of scalarsIn(values)) {
-      const own = (DEPTH[scalar.op] as (scalar: Scalar, axes: number, rows: number) => number)(
+      const added = (DEPTH[scalar.op] as (scalar: Scalar, axes: number, rows: number) => number)(
         scalar,
         extents.length,
         rows,
       );
-      const depth = inputsOf(scalar).reduce((most, input) => Math.max(most, depths.get(input)!), own);
+      const depth = inputsOf(scalar).reduce((most, input) => Math.max(most, depths.get(input)!), added);
       depths.set(scalar, depth);
       const times = sizeOf(extents.slice(0, depth));
       if (computes(scalar)) flops += times;

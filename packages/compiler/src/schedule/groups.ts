@@ -129,8 +129,8 @@ export class Groups {
   }
 
   /**
-   * Whether some third group lies between the two: they could not run at once. Such a group is needed by the
-   * second, and not by the first, since it needs that.
+   * Whether a third group must run between the two. Such a group is needed by the second, and not by the
+   * first, since it needs that.
    */
   #isBetween(first: number, second: number): boolean {
     const needs = this.#needs[second]!;
@@ -152,24 +152,24 @@ export class Groups {
   }
 
   /** Makes two groups one, which takes `kept`'s number; `levelOf` says where the other's members stand. */
-  merge(kept: Group, absorbed: Group, levelOf: (node: Node) => Level): void {
-    for (const node of absorbed.members) kept.levels.set(node, levelOf(node));
-    kept.members.push(...absorbed.members);
-    for (const id of absorbed.blocked) kept.blocked.add(id);
-    this.#parent[absorbed.id] = kept.id;
-    const ours = this.#needs[kept.id]!;
+  merge(target: Group, absorbed: Group, levelOf: (node: Node) => Level): void {
+    for (const node of absorbed.members) target.levels.set(node, levelOf(node));
+    target.members.push(...absorbed.members);
+    for (const id of absorbed.blocked) target.blocked.add(id);
+    this.#parent[absorbed.id] = target.id;
+    const ours = this.#needs[target.id]!;
     ours.addAll(this.#needs[absorbed.id]!);
-    ours.delete(kept.id);
+    ours.delete(target.id);
     ours.delete(absorbed.id);
     this.#needs[absorbed.id] = new BitSet();
-    if (!this.#isNeeded[kept.id]! && !this.#isNeeded[absorbed.id]!) return;
-    this.#isNeeded[kept.id] = true;
+    if (!this.#isNeeded[target.id]! && !this.#isNeeded[absorbed.id]!) return;
+    this.#isNeeded[target.id] = true;
     this.#groups.forEach((_, each) => {
-      if (each === kept.id || this.#parent[each] !== each) return;
-      if (!this.#has(each, kept.id) && !this.#has(each, absorbed.id)) return;
+      if (each === target.id || this.#parent[each] !== each) return;
+      if (!this.#has(each, target.id) && !this.#has(each, absorbed.id)) return;
       const needs = this.#needs[each]!;
       needs.addAll(ours);
-      needs.add(kept.id);
+      needs.add(target.id);
       needs.delete(absorbed.id);
     });
   }

@@ -118,16 +118,16 @@ export function decideMaterialisation(
     }
   }
   const outputs = chooseOutputs(roots, schedule, storedBy, storeMember, materialize);
-  const { slots, parts } = placeConcatenations(schedule, storedBy, outputs, target);
+  const { slots, parts } = assignSlots(schedule, storedBy, outputs, target);
 
   // Values that another kernel reads: expensive ones are stored, cheap ones where their operands are not.
   const wanted = new Set<Node>();
   for (const [node, list] of edges) {
-    const own = groups.of(node);
-    if (own?.kind === 'concatenation') continue;
+    const reader = groups.of(node);
+    if (reader?.kind === 'concatenation') continue;
     for (const { base } of list) {
       const group = groups.of(base);
-      if (group !== null && group !== own) wanted.add(base);
+      if (group !== null && group !== reader) wanted.add(base);
     }
   }
   for (const node of gathered) wanted.delete(node);
@@ -147,7 +147,7 @@ export function decideMaterialisation(
  * concatenation costs nothing. Other parts are written into the whole by the kernels that compute them; a
  * part that is in memory already, or in no kernel, is copied.
  */
-function placeConcatenations(
+function assignSlots(
   { groups, edges, order }: Schedule,
   storedBy: Map<Node, StoredBy>,
   outputs: readonly Node[],
@@ -163,7 +163,7 @@ function placeConcatenations(
     const { axis, parts: operands } = concatenationOf(node)!;
     const bytes = elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes;
     const isWanted = isRead.has(node) || storedBy.has(node) || claimed.has(node);
-    const isOnePiece =
+    const isContiguous =
       sizeOf(node.shape.slice(0, axis)) === 1 &&
       operands.every((part) => (sizeOf(part.shape) * bytes) % partAlignment === 0);
     let offset = 0;
@@ -174,7 +174,7 @@ function placeConcatenations(
       offset += sizeOf(part.shape);
       if (
         isWanted &&
-        isOnePiece &&
+        isContiguous &&
         group !== null &&
         chain.every(isReshape) &&
         !slots.has(base) &&
@@ -186,13 +186,13 @@ function placeConcatenations(
       }
       const canStore = chain.every(isRearrangement) && (joinsInto(base, groups) || storesPart(part, groups));
       if (!canStore && group !== null) storedBy.set(base, group);
-      if (!isOnePiece) return part;
-      const own = identity(part);
-      slots.set(own, slot);
-      storedBy.set(own, canStore ? group! : 'copy');
-      return own;
+      if (!isContiguous) return part;
+      const copy = identity(part);
+      slots.set(copy, slot);
+      storedBy.set(copy, canStore ? group! : 'copy');
+      return copy;
     });
-    if (isOnePiece) parts.set(node, placed);
+    if (isContiguous) parts.set(node, placed);
   }
   return { slots, parts };
 }
@@ -290,11 +290,11 @@ function chooseOutputs(
         return base;
       }
     }
-    // A root that is asked for twice, or an argument: a copy of its own.
-    const own = claimed.has(root) || root.op === 'leaf' || groups.of(root) !== null ? identity(root) : root;
-    claimed.add(own);
-    materialize(own);
-    return own;
+    // A root that occurs twice, or an argument: a copy.
+    const copy = claimed.has(root) || root.op === 'leaf' || groups.of(root) !== null ? identity(root) : root;
+    claimed.add(copy);
+    materialize(copy);
+    return copy;
   });
 }
 

@@ -48,7 +48,7 @@ export interface Schedule {
   isRematerialisable(node: Node): boolean;
 }
 
-/** Places the nodes that `roots` need. */
+/** Assigns the nodes that `roots` need. */
 export function* scheduleNodes(roots: readonly Node[], limits: FusionLimits = {}): Resumable<Schedule> {
   const order = postOrder(roots, (node) => node.inputs);
   const scheduler = new Scheduler(order, new Set(roots), limits);
@@ -98,7 +98,7 @@ class Scheduler {
   /** The nodes that read a node, through movements, of those that have been placed. */
   readonly #placedReaders = new Map<Node, Node[]>();
   /**
-   * The kernel of all single numbers that are asked for and depend on arguments alone (the step counts of
+   * The kernel of all single numbers that are outputs and depend on arguments alone (the step counts of
    * optimizers).
    */
   #singles: Group | null = null;
@@ -157,11 +157,11 @@ class Scheduler {
       this.#join(this.#singles!, node, 'full', NO_EDGES, NO_EDGES);
       return;
     }
-    if (isElementwise(node)) this.#placeElementwise(node, node.inputs.map(edgeTo), NO_EDGES);
+    if (isElementwise(node)) this.#assignElementwise(node, node.inputs.map(edgeTo), NO_EDGES);
     else if (node.op === 'gather')
-      this.#placeElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
-    else if (node.op === 'reduce' || node.op === 'argReduce') this.#placeReduction(node);
-    else if (node.op === 'output') this.#placeOutput(node);
+      this.#assignElementwise(node, [edgeTo(node.inputs[1]!)], [edgeTo(node.inputs[0]!)]);
+    else if (node.op === 'reduce' || node.op === 'argReduce') this.#assignReduction(node);
+    else if (node.op === 'output') this.#assignOutput(node);
     else if (node.op === 'prefixScan')
       this.#begin(node, 'scan', node.shape, node.inputs.map(edgeTo), 'a scan begins a kernel');
     else if (node.op === 'scatter')
@@ -176,7 +176,7 @@ class Scheduler {
       this.#begin(node, 'sort', node.shape, node.inputs.map(edgeTo), 'sorting begins a kernel');
   }
 
-  #placeOutput(node: NodeOf<'output'>): void {
+  #assignOutput(node: NodeOf<'output'>): void {
     const called = node.inputs[0]!;
     const edges = called.inputs.map(edgeTo);
     if (isMatmul(called)) {
@@ -191,7 +191,7 @@ class Scheduler {
     if (group === undefined)
       this.#ofCall.set(
         called,
-        this.#begin(node, 'custom', node.shape, edges, 'the device has code of its own for it'),
+        this.#begin(node, 'custom', node.shape, edges, 'the device has code of its reader for it'),
       );
     else this.#join(group, node, 'full', edges, edges);
   }
@@ -263,7 +263,7 @@ class Scheduler {
 
   // ---- elementwise nodes, and gathers by their index
 
-  #placeElementwise(node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): void {
+  #assignElementwise(node: Node, aligned: readonly Edge[], elsewhere: readonly Edge[]): void {
     const edges = [...aligned, ...elsewhere];
     const apart = [...aligned.filter(({ isSame }) => !isSame), ...elsewhere];
     const candidates = this.#groupsOf(aligned);
@@ -310,14 +310,14 @@ class Scheduler {
     const level = same === undefined ? 'full' : group.levels.get(same.base)!;
     if (same === undefined && sizeOf(node.shape) !== elementsOfSpace(group))
       return { refusal: 'it runs over other elements' };
-    for (const { base, isSame, index: place } of inside) {
+    for (const { base, isSame, index } of inside) {
       const theirs = group.levels.get(base)!;
       if (isSame && theirs === level) continue;
       const isOfRow =
         level === 'full' &&
         theirs === 'row' &&
-        place !== null &&
-        equalIndex(place, rowIndexOf(node.shape, group.space, group.reduced!));
+        index !== null &&
+        equalIndex(index, rowIndexOf(node.shape, group.space, group.reduced!));
       if (!isOfRow)
         return {
           refusal: 'it reads elements at another index (a transposition, a cut, padding or repetition)',
@@ -328,7 +328,7 @@ class Scheduler {
 
   // ---- reductions
 
-  #placeReduction(node: NodeOf<'reduce'> | NodeOf<'argReduce'>): void {
+  #assignReduction(node: NodeOf<'reduce'> | NodeOf<'argReduce'>): void {
     const operand = node.inputs[0]!;
     const edge = edgeTo(operand);
     const axes = axesOf(node.attrs);
@@ -354,7 +354,7 @@ class Scheduler {
 
   #refuseReduction(
     group: Group,
-    { base, isSame, index: place }: Edge,
+    { base, isSame, index }: Edge,
     space: readonly number[],
     axes: readonly number[],
   ): string | null {
@@ -373,7 +373,7 @@ class Scheduler {
       return 'it reduces other axes than the kernel before it';
     if (isSame && level === 'full') return null;
     const isOfRow =
-      level === 'row' && place !== null && equalIndex(place, rowIndexOf(space, group.space, group.reduced));
+      level === 'row' && index !== null && equalIndex(index, rowIndexOf(space, group.space, group.reduced));
     return isOfRow
       ? null
       : 'it reads elements at another index (a transposition, a cut, padding or repetition)';
@@ -407,7 +407,7 @@ class Scheduler {
   /** The arrays that a node reads, directly or through a few cheap operations that may be rematerialised. */
   #arraysBehind(node: Node): ReadonlySet<Node> {
     const found = new Set<Node>();
-    const own = this.groups.of(node);
+    const reader = this.groups.of(node);
     const collect = (bases: readonly Node[], depth: number): void => {
       for (const base of bases) {
         if (sizeOf(base.shape) === 1 || found.has(base)) continue;
@@ -416,7 +416,7 @@ class Scheduler {
         if (
           depth === 3 ||
           (cost === undefined
-            ? !isElementwise(base) || !isCheap(base) || this.groups.of(base) === own
+            ? !isElementwise(base) || !isCheap(base) || this.groups.of(base) === reader
             : !cost.readsArguments)
         )
           continue;
@@ -437,12 +437,12 @@ class Scheduler {
    * The arrays that some groups would touch as one kernel: what they read of others, and what others, or
    * callers, read of them.
    */
-  #arraysOf(together: readonly Group[]): ReadonlySet<Node> {
+  #arraysOf(merged: readonly Group[]): ReadonlySet<Node> {
     const arrays = new Set<Node>();
-    const isInside = (node: Node): boolean => together.includes(this.groups.of(node)!);
-    for (const { members } of together) {
+    const isInside = (node: Node): boolean => merged.includes(this.groups.of(node)!);
+    for (const { members } of merged) {
       for (const node of members) {
-        for (const { base } of this.edges.get(node)!) this.#collectReads(base, together, arrays);
+        for (const { base } of this.edges.get(node)!) this.#collectReads(base, merged, arrays);
         const isRead = this.#placedReaders.get(node)?.some((reader) => !isInside(reader)) === true;
         if (isRead || this.#roots.has(node)) arrays.add(node);
       }
@@ -454,15 +454,15 @@ class Scheduler {
    * Whether some groups as one kernel, with a node of a shape that makes further reads, would read more large
    * arrays than leave room for one that it writes.
    */
-  #isFull(together: readonly Group[], shape: readonly number[], edges: readonly Edge[]): boolean {
-    const space = Math.max(...together.map(elementsOfSpace), sizeOf(shape));
+  #isFull(merged: readonly Group[], shape: readonly number[], edges: readonly Edge[]): boolean {
+    const space = Math.max(...merged.map(elementsOfSpace), sizeOf(shape));
     if (this.#arrayLimit === Infinity || space < SMALL_SPACE) return false;
     const reads = new Set<Node>();
-    for (const { members } of together) {
+    for (const { members } of merged) {
       for (const member of members)
-        for (const { base } of this.edges.get(member)!) this.#collectReads(base, together, reads);
+        for (const { base } of this.edges.get(member)!) this.#collectReads(base, merged, reads);
     }
-    for (const { base } of edges) this.#collectReads(base, together, reads);
+    for (const { base } of edges) this.#collectReads(base, merged, reads);
     let large = 0;
     for (const { shape } of reads) if (sizeOf(shape) * SMALL_ARRAY > space) large++;
     return large >= this.#arrayLimit;
@@ -481,12 +481,12 @@ class Scheduler {
 
   #tryMerge(a: Group, b: Group): void {
     if (a.kind !== 'loop' || b.kind !== 'loop' || a.members.length + b.members.length > MEMBER_LIMIT) return;
-    const [kept, absorbed] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
-    const level = levelOfMap(kept, absorbed);
-    if (level === null || !this.groups.areIndependent(kept, absorbed)) return;
+    const [target, absorbed] = a.reduced === null && b.reduced !== null ? [b, a] : [a, b];
+    const level = levelOfMap(target, absorbed);
+    if (level === null || !this.groups.areIndependent(target, absorbed)) return;
     if (this.#arrayLimit < Infinity && this.#arraysOf([a, b]).size > this.#arrayLimit + OVERWRITTEN) return;
     if (this.#isFull([a, b], [], NO_EDGES)) return;
-    this.groups.merge(kept, absorbed, (node) => (level === 'same' ? absorbed.levels.get(node)! : level));
+    this.groups.merge(target, absorbed, (node) => (level === 'same' ? absorbed.levels.get(node)! : level));
   }
 }
 
@@ -494,16 +494,16 @@ class Scheduler {
  * Where the members of one group would stand in another: as they do, or on one level; null where the two do
  * not fit.
  */
-function levelOfMap(kept: Group, absorbed: Group): Level | 'same' | null {
+function levelOfMap(target: Group, absorbed: Group): Level | 'same' | null {
   if (absorbed.reduced !== null)
-    return signatureOf(kept.space, kept.reduced!) === signatureOf(absorbed.space, absorbed.reduced)
+    return signatureOf(target.space, target.reduced!) === signatureOf(absorbed.space, absorbed.reduced)
       ? 'same'
       : null;
   const size = elementsOfSpace(absorbed);
-  if (kept.reduced === null) return size === elementsOfSpace(kept) ? 'full' : null;
-  if (size === elementsOfSpace(kept)) return areTrailing(kept.space, kept.reduced) ? 'full' : null;
+  if (target.reduced === null) return size === elementsOfSpace(target) ? 'full' : null;
+  if (size === elementsOfSpace(target)) return areTrailing(target.space, target.reduced) ? 'full' : null;
   // What is done once per row is done one by one: rows must be few beside their elements.
-  return size === rowsOf(kept) && size * ROW_LENGTH <= elementsOfSpace(kept) ? 'row' : null;
+  return size === rowsOf(target) && size * ROW_LENGTH <= elementsOfSpace(target) ? 'row' : null;
 }
 
 /** Whether rows are contiguous: no parallel axis longer than 1 follows a reduction axis. */

@@ -151,7 +151,7 @@ function joinProducts(parts: readonly Node[], axis: number, make: Rewriter): Nod
   return make.matmul(concatenated(lefts, 0, make), right!);
 }
 
-/** Where each part of a concatenation begins along the axis; it is asked for once for each slice. */
+/** Where each part of a concatenation begins along the axis, looked up once for each slice. */
 const starts = /* @__PURE__ */ new WeakMap<readonly Node[], Int32Array>();
 
 function startsOf({ parts, axis }: Concatenation): Int32Array {

@@ -1,6 +1,6 @@
 /**
- * Gathering late is computing little: gather(f(a, b), i) = f(gather(a, i), gather(b, i)), so that of a row
- * that is normalised and then asked for one element, such as log softmax at the label, only that element is
+ * Late gathers compute less: gather(f(a, b), i) = f(gather(a, i), gather(b, i)), so that of a row that is
+ * normalised and then indexed at one element, such as log softmax at the label, only that element is
  * normalised. An index out of range reads NaN; f must pass it on, and one of its operands must still be
  * gathered.
  */
@@ -75,7 +75,7 @@ const GATHER_RULES: readonly Rule[] = [
   gatherRule('gather(c, i) = c where c is what is missing', (x, _, __, make, { shape, dtype }) => {
     return isConstant(x, missing(dtype)) ? make.constant(missing(dtype), shape, dtype) : null;
   }),
-  // One place is read for all, known now.
+  // One index is read for all, known now.
   gatherRule('gather(x, k) is a part of x', (x, index, axis, make, { shape, dtype }) => {
     const position = constantOf(index);
     if (position === null) return null;
@@ -83,7 +83,7 @@ const GATHER_RULES: readonly Rule[] = [
     const begin = x.shape.map((_, each) => (each === axis ? position : 0));
     return make.expand(make.shrink(x, begin, withAxis(x.shape, axis, position + 1)), shape);
   }),
-  // Each place is read where it is.
+  // Each element is read at its own index.
   gatherRule('gather(x, 0, 1, 2, …) is the beginning of x', (x, index, axis, make, { shape }) => {
     if (index.op !== 'iota' || index.attrs.axis !== axis || shape[axis]! > x.shape[axis]!) return null;
     const begin = x.shape.map(() => 0);

@@ -42,7 +42,7 @@ export function isConcatenation(node: Node): node is NodeOf<'call'> {
   return node.op === 'call' && node.attrs.composite === concatenateComposite;
 }
 
-/** @param finished nodes with what stands in their place; the walk ends there */
+/** @param finished nodes with their replacements; the walk ends there */
 function expandCalls(roots: readonly Node[], finished: Map<Node, Node>, isCustom: IsCustom): readonly Node[] {
   const bodies = new Map<Node, readonly Node[]>();
   for (const node of postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs))) {

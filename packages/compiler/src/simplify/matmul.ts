@@ -48,8 +48,8 @@ function transposed(x: Node, make: Rewriter): Node {
 }
 
 /**
- * Whether all axes but the last lie one after the other in what is below the movements, as far as that can be
- * seen: then stacking them costs nothing.
+ * Whether all axes but the last are contiguous in the value below the movements, as far as can be seen: then
+ * stacking them costs nothing.
  */
 function stacksWithoutCopy(x: Node): boolean {
   const permuted = movedBy(x, 'permute');

@@ -17,7 +17,7 @@ export interface Pass {
   readonly name: string;
   /** Whether every bit is the same, up to the payload of NaN. */
   readonly exact: boolean;
-  /** What stands in the place of nodes. */
+  /** The replacements of nodes. */
   readonly apply: (roots: readonly Node[], make: Rewriter) => ReadonlyMap<Node, Node>;
 }
 

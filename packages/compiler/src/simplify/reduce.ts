@@ -63,7 +63,7 @@ export const REDUCE_RULES: readonly Rule[] = [
       axes.every((axis) => x.shape[axis] === 1) ? x : null,
     ),
   ),
-  // Copies of a row have equal folds.
+  // Copies of a row have equal reductions.
   reduceRule(ALL, 'fold(expand(x)) = expand(fold(x))', (x, axes, make, { attrs, shape }) => {
     const repeated = movedBy(x, 'expand');
     if (repeated === null) return null;
@@ -88,7 +88,7 @@ export const REDUCE_RULES: readonly Rule[] = [
       isFloat(x.dtype) ? sumOfCopies(x, axes, make) : null,
     ),
   ),
-  // Whole axes are folded, in the same order.
+  // Whole axes are reduced, in the same order.
   reduceRule(ALL, 'fold(reshape(x)) = reshape(fold(x))', (x, axes, make, { attrs, shape }) => {
     const reshaped = movedBy(x, 'reshape');
     if (reshaped === null) return null;
@@ -97,7 +97,7 @@ export const REDUCE_RULES: readonly Rule[] = [
       ? null
       : make.reshape(make.reduce(attrs.kind, reshaped.source, below), shape);
   }),
-  // The folded axes keep their order, or their order has no influence.
+  // The reduction axes keep their order, or their order has no influence.
   reduceRule(ALL, 'fold(permute(x)) = permute(fold(x))', (x, axes, make, { attrs }) => {
     const permuted = movedBy(x, 'permute');
     if (permuted === null) return null;

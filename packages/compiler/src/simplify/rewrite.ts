@@ -1,8 +1,8 @@
 /**
- * A graph rebuilt from its leaves up by rules. Every node that is built, by the graph itself or by a rule, is
- * first looked up by operation, attributes and operands, so that equal work exists once (hash consing); then
- * the rules for its operation are tried in order, and the first that applies says what stands in its place.
- * One walk suffices, since operands are finished before their readers are built.
+ * Rebuilds a graph from its leaves up by rules. Every node that is built, by the graph itself or by a rule,
+ * is first looked up by operation, attributes and operands, so that equal work exists once (hash consing).
+ * Then the rules for its operation are tried in order, and the first that applies replaces it. One walk
+ * suffices, since operands are finished before their readers are built.
  */
 import {
   type Attributes,
@@ -43,7 +43,7 @@ export interface Rule {
   /** Whether every bit is the same, up to the payload of NaN. */
   readonly exact: boolean;
   readonly at: readonly Site[];
-  /** What may stand in the node's place, or null where the rule does not apply. The operands are finished. */
+  /** The replacement of the node, or null where the rule does not apply. The operands are finished. */
   readonly apply: (node: Node, make: Rewriter) => Node | null;
 }
 
@@ -90,9 +90,7 @@ export function countReaders(roots: readonly Node[]): ReadonlyMap<Node, number> 
   return readers;
 }
 
-/**
- * What stands in the place of a node's inputs: the very list of its inputs where all stand for themselves.
- */
+/** The replacements of a node's inputs: the same list where no input is replaced. */
 export function replacedInputs({ inputs }: Node, finished: ReadonlyMap<Node, Node>): readonly Node[] {
   return inputs.every((input) => finished.get(input) === input)
     ? inputs
@@ -116,8 +114,8 @@ function isMoved(node: Node, source: Node): boolean {
 }
 
 /**
- * Builds nodes for rules: each method gives the finished node, which may be another operation than the one
- * asked for.
+ * Builds nodes for rules: each method gives the finished node, which may be another operation than the
+ * requested one.
  */
 export class Rewriter {
   readonly #rules: readonly Rule[];
@@ -125,9 +123,7 @@ export class Rewriter {
   readonly #onRewrite: ((rule: Rule) => void) | undefined;
   readonly #given: ReadonlyMap<Node, number> | undefined;
   readonly #readers = new Map<Node, number>();
-  /**
-   * Operation, attributes and operands of all nodes that have been asked for, and what stands in their place.
-   */
+  /** Keys (operation, attributes, operands) of all requested nodes, and their replacements. */
   readonly #keys = new KeyTable();
   readonly #finished: (Node | undefined)[] = [];
   readonly #numbers = new Map<Node, number>();
@@ -139,7 +135,7 @@ export class Rewriter {
     this.#given = readers;
   }
 
-  /** Rewrites a graph down to `finished` nodes, which it maps to what stands in their place. */
+  /** Rewrites a graph down to `finished` nodes, which it maps to their replacements. */
   *run(roots: readonly Node[], finished: Map<Node, Node>): Resumable<readonly Node[]> {
     const order = postOrder(roots, (each) => (finished.has(each) ? NONE : each.inputs));
     yield* inParts(order, (node) => {
@@ -149,8 +145,7 @@ export class Rewriter {
   }
 
   /**
-   * Rewrites a graph of finished nodes in which other nodes stand in the place of some, here and in what
-   * stands in the place of others.
+   * Rewrites a graph of finished nodes in which some are replaced, and so are nodes inside the replacements.
    */
   *replace(roots: readonly Node[], replacements: ReadonlyMap<Node, Node>): Resumable<readonly Node[]> {
     const finished = new Map<Node, Node>();
@@ -175,9 +170,8 @@ export class Rewriter {
   }
 
   /**
-   * What stands in a node's place has the node's readers; below movements that a rule has put on top, so has
-   * the value that it has built. Where an operand stands in the node's place, the node is no reader of it any
-   * more.
+   * A replacement inherits the node's readers; below movements that a rule has put on top, so does the value
+   * that it has built. Where an operand replaces the node, the node is no longer a reader of it.
    */
   #inheritReaders(result: Node, operands: readonly Node[], readers: number): void {
     const known = this.#readers.get(result);

@@ -1,7 +1,4 @@
-/**
- * Sets of small numbers as bits, which unite a word at a time: whole programs are asked which of thousands of
- * kernels needs which.
- */
+/** Sets of small numbers as bits, with unions word by word: for dependences among thousands of kernels. */
 
 /** A set of small numbers, as bits: as many words as its largest number wants. */
 export class BitSet {
@@ -31,8 +28,8 @@ export class BitSet {
   addAll(other: BitSet): void {
     const words = other.#words;
     if (words.length > this.#words.length) this.#grow(words.length);
-    const own = this.#words;
-    for (let word = 0; word < words.length; word++) own[word]! |= words[word]!;
+    const words32 = this.#words;
+    for (let word = 0; word < words.length; word++) words32[word]! |= words[word]!;
   }
 
   /** How many numbers are in it. */

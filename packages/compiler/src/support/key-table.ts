@@ -1,7 +1,7 @@
 /**
  * A table from short lists of integers to numbers, for hash consing: a key is written word by word into a
- * buffer that all keys share, and looked up where it lies, so that a lookup allocates nothing. Open
- * addressing with linear probing; two keys with one hash are compared in full.
+ * buffer that all keys share, and looked up there, so that a lookup allocates nothing. Open addressing with
+ * linear probing; two keys with one hash are compared in full.
  */
 
 import { type Attributes, type Node, type Op, PRIMITIVES } from '@firsthand/graph';
@@ -10,13 +10,13 @@ const NONE = -1;
 
 /** Keys and their numbers, in the order of their first appearance: 0, 1, 2, … */
 export class KeyTable {
-  /** All keys, one after the other; the key being written lies behind the last. */
+  /** All keys, one after the other; the key being written is the last. */
   #words = new Int32Array(1 << 12);
   #end = 0;
   #start = 0;
   #starts: number[] = [];
   #hashes: number[] = [];
-  /** Places in `#starts`, by hash; as many as a power of two. */
+  /** Indices into `#starts`, by hash; a power of two of them. */
   #slots = new Int32Array(1 << 9).fill(NONE);
 
   readonly #interned = new Map<object | string, number>();
