@@ -135,20 +135,21 @@ export function adamWStep(
   parameter: Tensor,
   gradient: Tensor,
   { mean, square, step }: AdamWVariables,
-  {
-    lr,
-    betas: [beta1, beta2],
-    eps,
-    weightDecay,
-  }: {
-    readonly lr: Tensor;
+  rate: Tensor,
+  settings: {
     readonly betas: readonly [number, number];
     readonly eps: number;
     readonly weightDecay: number;
   },
 ): AdamWVariables & { readonly parameter: Tensor } {
+  // The settings of an optimizer are guarded: a read of its learning rate would be a guard on that number.
+  const {
+    betas: [beta1, beta2],
+    eps,
+    weightDecay,
+  } = settings;
   const attributes = { beta1, beta2, eps, weightDecay };
-  const values = operation(parameter, gradient, mean, square, step, lr, attributes);
+  const values = operation(parameter, gradient, mean, square, step, rate, attributes);
   return { parameter: values[0], mean: values[1], square: values[2], step: values[3] };
 }
 
@@ -201,7 +202,7 @@ export function adamW(
   const rate = typeof lr === 'number' ? full([], lr, { dtype: step.dtype, device: parameter.device }) : lr;
   requireTensor('lr', rate);
   requireFitting(parameter, gradient, [mean, square], [step, rate]);
-  return adamWStep(parameter, gradient, variables, { lr: rate, betas, eps, weightDecay });
+  return adamWStep(parameter, gradient, variables, rate, { betas, eps, weightDecay });
 }
 
 /** @throws DTypeError for what is no tensor, which calls from JavaScript can bring about */

@@ -79,7 +79,7 @@ export class AdamW extends Optimizer<AdamWSettings, AdamWState> {
   ): void {
     const next =
       numbers === null
-        ? adamWStep(parameter, gradient, state, { ...group, lr: rate })
+        ? adamWStep(parameter, gradient, state, rate, group)
         : varyingStep(parameter, gradient, state, rate, numbers);
     parameter.assign(next.parameter);
     state.mean.assign(next.mean);
