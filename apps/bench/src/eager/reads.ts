@@ -1,6 +1,6 @@
 /**
- * Eager reads of values that require a gradient: each builds its graph, and runs a program that the cache has.
- * What differs between checkouts is the work of the host, so the values are small.
+ * Eager reads of values that require a gradient: each builds its graph, and runs a program that the cache
+ * has. What differs between checkouts is the work of the host, so the values are small.
  */
 import {
   crossEntropy,
