@@ -1,13 +1,13 @@
-// `npm test`: everything that must hold, stage by stage, with what each took; a stage that fails does not
-// keep the next from being run. The last line counts tests as the runners' own reports do; a stage that fails
-// without a failed test to show for it counts as one. Words name the only stages to run. `--full` adds the
-// long tests (FIRSTHAND_FULL=1): test files read the variable to raise their number of runs; and the stages
-// that are long as a whole.
+// `npm test`: everything that must hold, stage by stage, with the time of each; a stage that fails does not
+// keep the next from running. `published` and `fresh`, which use a core each, run at once. The last line counts
+// tests as the runners' own reports do; a stage that fails without a failed test counts as one. Words name the
+// only stages to run. `--full` adds the long tests (FIRSTHAND_FULL=1: test files read the variable to raise
+// their number of runs) and the stages that are long as a whole.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { install, pnpm, run } from './workspace.mjs';
+import { install, pnpm, pnpmInBackground, run } from './workspace.mjs';
 
 const reports = mkdtempSync(join(tmpdir(), 'firsthand-test-'));
 const full = process.argv.includes('--full');
@@ -38,6 +38,18 @@ const vitestRun = (name) => [
 const vitest = (name, ...args) => tool('vitest', ...vitestRun(name), ...args);
 
 /**
+ * Starts vitest beside the next stage; its output is printed when both have ended.
+ * @param {string} name of the report
+ * @param {...string} args
+ */
+const vitestInBackground = async (name, ...args) => {
+  const log = join(reports, `${name}.log`);
+  const status = await pnpmInBackground(['exec', 'vitest', ...vitestRun(name), ...args], log, env);
+  console.log(`\n━━ ${name}, which ran at the same time\n${readFileSync(log, 'utf8')}`);
+  return status === 0;
+};
+
+/**
  * Runs vitest in another Node, which npx brings.
  * @param {number} version of Node
  * @param {string} name of the report
@@ -62,7 +74,10 @@ const vitestInNode = (version, name, ...args) =>
 
 const turbo = ['turbo', 'run', '--output-logs=errors-only', '--ui=stream', '--continue'];
 
-/** @type {readonly { name: string, long?: true, check: () => boolean }[]} */
+/**
+ * A check that gives a promise runs in the background, beside the stages after it.
+ * @type {readonly { name: string, long?: true, check: () => boolean | Promise<boolean> }[]}
+ */
 const stages = [
   { name: 'install', check: () => install() },
   { name: 'lint', check: () => tool('oxlint', '--type-aware') },
@@ -87,7 +102,7 @@ const stages = [
   { name: 'naga', long: true, check: () => run('node', ['scripts/naga.mjs'], { env }) === 0 },
   { name: 'mutants', long: true, check: () => run('node', ['scripts/mutants.mjs'], { env }) === 0 },
   { name: 'api', check: () => vitest('api', '--root', 'tests/api') },
-  { name: 'published', check: () => vitest('published', '--root', 'tests/published') },
+  { name: 'published', check: () => vitestInBackground('published', '--root', 'tests/published') },
   { name: 'fresh', check: () => vitest('fresh', '--root', 'tests/fresh') },
 ];
 
@@ -112,23 +127,34 @@ if (unknown.length > 0)
     `no such stage: ${unknown.join(', ')}; there are ${stages.map(({ name }) => name).join(', ')}`,
   );
 
-const results = [];
+/**
+ * What a stage came to.
+ * @param {string} name
+ * @param {boolean} ok
+ * @param {number} start of the stage, ms
+ */
+const resultOf = (name, ok, start) => {
+  const count = reportOf(name);
+  const seconds = (performance.now() - start) / 1000;
+  return { name, ok, seconds, ...count, failed: ok ? count.failed : Math.max(1, count.failed) };
+};
+
+const beginning = performance.now();
+/** @type {(ReturnType<typeof resultOf> | Promise<ReturnType<typeof resultOf>>)[]} */
+const stageResults = [];
 for (const { name, check } of stages.filter(({ name, long }) =>
   chosen.length === 0 ? full || long !== true : chosen.includes(name),
 )) {
   console.log(`\n━━ ${name}`);
   const start = performance.now();
   const ok = check();
-  const count = reportOf(name);
-  results.push({
-    name,
-    ok,
-    seconds: (performance.now() - start) / 1000,
-    ...count,
-    failed: ok ? count.failed : Math.max(1, count.failed),
-  });
+  stageResults.push(
+    typeof ok === 'boolean' ? resultOf(name, ok, start) : ok.then((value) => resultOf(name, value, start)),
+  );
   if (name === 'install' && !ok) break;
 }
+const results = await Promise.all(stageResults);
+const whole = (performance.now() - beginning) / 1000;
 rmSync(reports, { recursive: true });
 
 const sum = (/** @type {(result: typeof results[number]) => number} */ part) =>
@@ -136,11 +162,7 @@ const sum = (/** @type {(result: typeof results[number]) => number} */ part) =>
 console.log('');
 for (const { name, ok, seconds } of results)
   console.log(`${ok ? '✓' : '✗'} ${name.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s`);
-console.log(
-  `  ${'in all'.padEnd(10)} ${sum((result) => result.seconds)
-    .toFixed(1)
-    .padStart(6)} s`,
-);
+console.log(`  ${'in all'.padEnd(10)} ${whole.toFixed(1).padStart(6)} s`);
 const skipped = results.flatMap((result) => result.skipped);
 if (skipped.length > 0)
   console.log(

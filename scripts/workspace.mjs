@@ -1,7 +1,7 @@
 // What the scripts know about this repository: where it is, which pnpm it names, and whether its dependencies
 // are in place. Depends on Node alone, since it runs before anything is installed.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,10 +35,32 @@ export function run(command, args, options = {}) {
  * @returns {number} its exit status
  */
 export const pnpm = (args, options = {}) =>
-  run('npx', ['--yes', '--loglevel=error', readJson('package.json').packageManager, ...args], {
+  run('npx', pnpmWords(args), { shell: process.platform === 'win32', ...options });
+
+/** @param {readonly string[]} args */
+const pnpmWords = (args) => ['--yes', '--loglevel=error', readJson('package.json').packageManager, ...args];
+
+/**
+ * Starts the same pnpm in the background, with its output in a file, since a pipe fills while `run` blocks.
+ * @param {readonly string[]} args
+ * @param {string} log the path of the file
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>} its exit status, once it has ended
+ */
+export function pnpmInBackground(args, log, env) {
+  const output = openSync(log, 'w');
+  const child = spawn('npx', pnpmWords(args), {
+    cwd: root,
+    env,
+    stdio: ['ignore', output, output],
     shell: process.platform === 'win32',
-    ...options,
   });
+  closeSync(output);
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(1));
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+}
 
 /**
  * Installs dependencies, unless an installation at least as new as the lock file covers `folder`. A part is

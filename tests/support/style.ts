@@ -64,7 +64,7 @@ export function headerFaults(path: string, text: string): string[] {
 }
 
 /** Columns of a line of code, a comment or a page. */
-export const COLUMNS = 110;
+const COLUMNS = 110;
 
 const columnsOf = (line: string): number => [...line].length;
 
