@@ -139,6 +139,7 @@ test('apps, scripts, tests and benchmarks state their idea', () => {
 const SPEAKING: readonly string[] = [
   'packages/autograd',
   'packages/conformance',
+  'packages/data',
   'packages/graph',
   'packages/linalg',
   'packages/nn',

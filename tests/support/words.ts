@@ -20,7 +20,8 @@ const REFUSED: readonly Refused[] = [
   {
     words: /\bplaces?\b/,
     instead: 'index, coordinates, offset, slot or position',
-    except: /\b(?:in|out of|decimal|last|units? in the last) places?\b/g,
+    // `FormatErrorPlace` is a published name.
+    except: /\b(?:in|out of|decimal|last|format error) places?\b/g,
   },
   { words: /\bflights?\b/, instead: 'in-flight run', except: /\bin flight\b/g },
   { words: /\bbreathes?\b/, instead: 'back-pressure' },
