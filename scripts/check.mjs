@@ -140,7 +140,7 @@ const resultOf = (name, ok, start) => {
 };
 
 const beginning = performance.now();
-/** @type {(ReturnType<typeof resultOf> | Promise<ReturnType<typeof resultOf>>)[]} */
+/** @type {Promise<ReturnType<typeof resultOf>>[]} */
 const stageResults = [];
 for (const { name, check } of stages.filter(({ name, long }) =>
   chosen.length === 0 ? full || long !== true : chosen.includes(name),
@@ -149,7 +149,9 @@ for (const { name, check } of stages.filter(({ name, long }) =>
   const start = performance.now();
   const ok = check();
   stageResults.push(
-    typeof ok === 'boolean' ? resultOf(name, ok, start) : ok.then((value) => resultOf(name, value, start)),
+    typeof ok === 'boolean'
+      ? Promise.resolve(resultOf(name, ok, start))
+      : ok.then((value) => resultOf(name, value, start)),
   );
   if (name === 'install' && !ok) break;
 }
