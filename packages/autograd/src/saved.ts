@@ -87,7 +87,7 @@ function residualsOnPaths({ order, sources, leadsToTarget }: GradientPaths): rea
  * by their operands, and widened float16 values by the float16 ones; constants, random numbers and
  * elementwise functions of those alone are cheaper to compute again.
  */
-export function savedSet(root: Node): readonly Node[] {
+function savedSet(root: Node): readonly Node[] {
   const paths = gradientPaths(root, ({ variable, requiresGrad }) => variable !== null && requiresGrad);
   // Nobody can differentiate through a consumed root: there is nothing to save.
   if (!paths.leadsToTarget.at(-1) || paths.order.some(({ closed }) => closed !== null)) return NONE;

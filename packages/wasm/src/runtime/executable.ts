@@ -99,7 +99,7 @@ export class WasmExecutable implements Executable {
     });
   }
 
-  /** Checks arguments, allocates all blocks, fills the workspace. @throws DeviceError, with nothing changed */
+  /** Checks arguments, allocates blocks, fills the workspace. @throws DeviceError, with nothing changed */
   begin(args: readonly Arg[]): Run {
     const { storages } = this.#session.parts;
     storages.run++;
