@@ -40,7 +40,7 @@ const BINARY = [
 
 /** What packages are built with, and nobody calls to compute. */
 const PARTS = [
-  'describeOperand', 'printable', 'withOperands', 'checkChoice', 'checkFunction', 'checkNumber', 'checkOptions', 'describeValue', 'isPlain', 'nearest', 'normalizeIndex', 'resolveRange', 'NDArray.indexed', 'axisOptions', 'checkCount', 'oneAxisOptions', 'readArray', 'readExchange', 'readShape',
+  'describeOperand', 'unaryFunction', 'binaryFunction', 'printable', 'withOperands', 'checkChoice', 'checkFunction', 'checkNumber', 'checkOptions', 'describeValue', 'isPlain', 'nearest', 'normalizeIndex', 'resolveRange', 'NDArray.indexed', 'axisOptions', 'checkCount', 'oneAxisOptions', 'readArray', 'readExchange', 'readShape',
   'readSizes', 'readRange', 'allocate', 'checkDType', 'fromFloat16Bits', 'toFloat16Bits', 'floatsWithin', 'broadcastShapes', 'checkShape', 'equalShapes', 'formatShape',
   'normalizeAxes', 'normalizeAxis', 'rowMajorStrides', 'sizeOf', 'unary', 'binary', 'reduce', 'argReduce', 'philox4x32', 'randomBits', 'new DTypeError',
   'new FirsthandError', 'new OptionError', 'new ShapeError', 'new NDArray', 'NDArray.fromParts', 'NDArray.packed',

@@ -147,7 +147,7 @@ const TABLE: ReadonlyMap<string, Entry> = new Map([
 
 /** Exports that take no operands: errors, checks, tables, and what is built with the types themselves. */
 const OTHERS = new Set([
-  'describeOperand', 'printable', 'withOperands', 'checkChoice', 'checkFunction', 'checkNumber', 'checkOptions', 'describeValue', 'isPlain', 'nearest', 'axisOptions', 'checkCount', 'oneAxisOptions', 'readArray', 'readExchange', 'readShape',
+  'describeOperand', 'unaryFunction', 'binaryFunction', 'printable', 'withOperands', 'checkChoice', 'checkFunction', 'checkNumber', 'checkOptions', 'describeValue', 'isPlain', 'nearest', 'axisOptions', 'checkCount', 'oneAxisOptions', 'readArray', 'readExchange', 'readShape',
   'readSizes', 'readRange', 'allocate', 'checkDType', 'fromFloat16Bits', 'toFloat16Bits', 'floatsWithin', 'broadcastShapes', 'checkShape', 'equalShapes', 'formatShape',
   'normalizeAxes', 'normalizeAxis', 'normalizeIndex', 'resolveRange', 'rowMajorStrides', 'sizeOf', 'philox4x32', 'randomBits', 'DTypeError', 'FirsthandError', 'OptionError', 'ShapeError', 'NDArray', 'Generator',
 ]); // prettier-ignore
