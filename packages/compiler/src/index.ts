@@ -15,3 +15,4 @@ export { reportOf } from './report/report.ts';
 export { withTimes, type Roofline } from './report/roofline.ts';
 export { createInterpreter } from './interpreter/device.ts';
 export { prepareKernel, runKernel } from './interpreter/run-kernel.ts';
+export { KernelTable } from './plan/kernel-table.ts';

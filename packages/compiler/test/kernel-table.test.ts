@@ -48,3 +48,17 @@ test('expressions that share their parts are compared in a time that is linear i
   const table = tableOf();
   expect(table.entry(deep())).toBe(table.entry(deep()));
 });
+
+test('a table forgets the kernels that were used least recently', () => {
+  const table = tableOf();
+  const lengths = Array.from({ length: 4096 }, (_, index) => index + 1);
+  const sized = (length: number): Kernel =>
+    map(length, [reads('float32', length), writes('float32', length)], store(1, at([1]), load(0, at([1]))));
+  const first = table.entry(sized(1));
+  const second = table.entry(sized(2));
+  for (const length of lengths.slice(2)) table.entry(sized(length));
+  expect(table.entry(sized(1))).toBe(first);
+  table.entry(sized(5000));
+  expect(table.entry(sized(1))).toBe(first);
+  expect(table.entry(sized(2))).not.toBe(second);
+});

@@ -2,6 +2,7 @@
  * Plans written by hand, for tests of what runs them: float32 maps over one axis, small enough to check on
  * paper.
  */
+import { KernelTable } from '@firsthand/compiler';
 import type {
   Index,
   LoopKernel,
@@ -72,6 +73,9 @@ export function output(number: number): BufferLocation {
   return { kind: 'output', output: number, offset: 0 };
 }
 
+/** Equal kernels are one, as in the programs of a device. */
+const KERNELS = new KernelTable<WasmKernelPlan>({ plan: (kernel) => planKernel(kernel, TILES[0]!) });
+
 /** A kernel of a plan, with the buffers that are its operands. */
 export function planned(
   kernel: LoopKernel,
@@ -79,8 +83,7 @@ export function planned(
   name = 'map',
 ): PlannedKernel<WasmKernelPlan> {
   return {
-    kernel,
-    plan: planKernel(kernel, TILES[0]!),
+    ...KERNELS.entry(kernel),
     buffers,
     scratch: { bytes: 0, offset: 0 },
     name,

@@ -55,6 +55,7 @@ import {
 
 /**
  * Compiles a program for a target.
+ * @param table the kernels of earlier programs for the target: equal ones are the same objects in the plan
  * @throws DeviceError if it would have to count to 2³¹
  * @example
  * ```ts
@@ -68,14 +69,19 @@ import {
  * console.log(printKernel(plan.kernels[0]!.kernel).split('\n').length > 3); // true
  * ```
  */
-export function compileProgram<P extends KernelPlan>(program: Program, target: Target<P>): Plan<P> {
-  return runToEnd(compileResumable(program, target));
+export function compileProgram<P extends KernelPlan>(
+  program: Program,
+  target: Target<P>,
+  table?: KernelTable<P>,
+): Plan<P> {
+  return runToEnd(compileResumable(program, target, table));
 }
 
 /** The same, resumable: it yields often, for targets that must not block a page. */
 export function* compileResumable<P extends KernelPlan>(
   program: Program,
   target: Target<P>,
+  table: KernelTable<P> = new KernelTable(target),
 ): Resumable<Plan<P>> {
   const wanted = [...program.effects.map(({ node }) => node), ...program.roots];
   const primitives = inline(
@@ -91,7 +97,6 @@ export function* compileResumable<P extends KernelPlan>(
   const schedule = yield* scheduleNodes(roots, target);
   const materialisation = decideMaterialisation(roots, schedule, target);
   yield;
-  const table = new KernelTable(target);
   const lowered = yield* lowerAll(schedule, materialisation, target);
   const fused = target.rowEpilogues === true ? fuseRowEpilogues(lowered, table) : lowered;
   return yield* planOf(program, inOrder(fused, materialisation.outputs), materialisation, target, table);

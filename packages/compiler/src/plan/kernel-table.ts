@@ -1,9 +1,8 @@
 /**
- * The distinct kernels of a plan. Kernels that are equal part by part become one object, so that the target
- * plans and emits each once, however often an unrolled loop or a repeated layer runs it. Comparing two
- * kernels costs a fraction of printing or planning one.
+ * The distinct kernels of a program, or of all programs of a device. Kernels that are equal part by part become
+ * one object, so that the target plans and emits each once, however often an unrolled loop, a repeated layer or
+ * another program runs it. Comparing two kernels costs a fraction of printing or planning one.
  */
-import { listAt } from '../support/lists.ts';
 import type { Kernel, KernelPlan, Target } from '../ir/kernel.ts';
 
 /** A distinct kernel with the target's plan for it. */
@@ -12,10 +11,15 @@ export interface KernelEntry<P extends KernelPlan> {
   readonly plan: P;
 }
 
-/** The distinct kernels of a plan, found by their operands and compared part by part. */
+/** Kernels that a table holds; the least recently used are dropped. Plans hold their own kernels. */
+const CAPACITY = 4096;
+
+/** Distinct kernels, found by their operands and compared part by part. */
 export class KernelTable<P extends KernelPlan> {
   readonly #target: Pick<Target<P>, 'plan'>;
+  /** In order of use. */
   readonly #entries = new Map<string, KernelEntry<P>[]>();
+  #size = 0;
 
   constructor(target: Pick<Target<P>, 'plan'>) {
     this.#target = target;
@@ -25,9 +29,19 @@ export class KernelTable<P extends KernelPlan> {
   entry(kernel: Kernel): KernelEntry<P> {
     let key = kernel.kind as string;
     for (const { dtype, length, access } of kernel.operands) key += ` ${dtype}${length}${access}`;
-    const alike = listAt(this.#entries, key);
+    const alike = this.#entries.get(key) ?? [];
     let entry = alike.find((each) => isEqual(each.kernel, kernel, new Map()));
-    if (entry === undefined) alike.push((entry = { kernel, plan: this.#target.plan(kernel) }));
+    if (entry === undefined) {
+      alike.push((entry = { kernel, plan: this.#target.plan(kernel) }));
+      this.#size++;
+    }
+    this.#entries.delete(key);
+    this.#entries.set(key, alike);
+    for (const [oldest, { length }] of this.#entries) {
+      if (this.#size <= CAPACITY || oldest === key) break;
+      this.#entries.delete(oldest);
+      this.#size -= length;
+    }
     return entry;
   }
 }

@@ -2,7 +2,7 @@
  * The programs of a blockwise algorithm for each size of block that occurs (initial state, step, outputs),
  * and the working memory that a thread needs to run them.
  */
-import { compileProgram, type Kernel, type CustomKernel, type Plan } from '@firsthand/compiler';
+import { compileProgram, KernelTable, type Kernel, type CustomKernel, type Plan } from '@firsthand/compiler';
 import {
   argumentLeaf,
   constant,
@@ -102,6 +102,7 @@ export function planBlockwise(kernel: CustomKernel, plan: (kernel: Kernel) => Wa
   const diagonalOffset = attrs.causal ? keysBeyond : null;
   const state = algorithm.state(kernel.inputs.map(({ shape }) => shape.at(-1)!));
   const target = { plan, float64: true };
+  const table = new KernelTable<WasmKernelPlan>(target);
   const blocks = sizesOf(rows, BLOCK.rows).map((count): RowBlock => {
     const states = (): Leaf[] => state.map(({ width }) => argument([count, width], dtype));
     const ending = states();
@@ -114,6 +115,7 @@ export function planBlockwise(kernel: CustomKernel, plan: (kernel: Kernel) => Wa
           roots: state.map(({ width, initial }) => constant(initial, [count, width], dtype)),
         },
         target,
+        table,
       ),
       steps: sizesOf(columns, BLOCK.columns).map((across) => ({
         columns: across,
@@ -125,9 +127,10 @@ export function planBlockwise(kernel: CustomKernel, plan: (kernel: Kernel) => Wa
             dtype,
           }),
           target,
+          table,
         ),
       })),
-      outputs: compileProgram({ args: ending, effects: [], roots: algorithm.outputs(ending) }, target),
+      outputs: compileProgram({ args: ending, effects: [], roots: algorithm.outputs(ending) }, target, table),
     };
   });
   const programs = blocks.flatMap(({ begin, steps, outputs }) => [

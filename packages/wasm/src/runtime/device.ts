@@ -2,7 +2,7 @@
  * The synchronous device: programs are compiled by `@firsthand/compiler` and assembled here, arrays are on
  * the host or in linear memory, and a run is complete when `run` returns.
  */
-import { compileProgram, type Target } from '@firsthand/compiler';
+import { compileProgram, KernelTable, type Target } from '@firsthand/compiler';
 import type { DType, Program, TypedArray } from '@firsthand/graph';
 import type { Device, Storage } from '@firsthand/runtime';
 import { WasmExecutable } from './executable.ts';
@@ -17,6 +17,7 @@ export class WasmDevice implements Device {
   readonly name = 'wasm';
   readonly #session: Session;
   readonly #target: Target<WasmKernelPlan>;
+  readonly #kernels: KernelTable<WasmKernelPlan>;
 
   constructor(session: Session) {
     const threads = session.parts.team?.threads ?? 1;
@@ -33,6 +34,7 @@ export class WasmDevice implements Device {
       rowEpilogues: true,
       splitsReductions: true,
     };
+    this.#kernels = new KernelTable(this.#target);
   }
 
   supports(): boolean {
@@ -40,7 +42,7 @@ export class WasmDevice implements Device {
   }
   prepare(program: Program): WasmExecutable {
     this.#session.requireOpen();
-    return new WasmExecutable(compileProgram(program, this.#target), this.#session);
+    return new WasmExecutable(compileProgram(program, this.#target, this.#kernels), this.#session);
   }
   upload(data: TypedArray, dtype: DType): WasmStorage {
     return this.#session.parts.storages.upload(data, dtype);

@@ -1,9 +1,10 @@
 /**
- * The compiled kernels of a device, by their text. A kernel names no buffers, so plans share it: what a
- * training step and an evaluation have in common is compiled, and optimized by the engine, once. A module
- * that defines kernels imports none, so that no module keeps another alive.
+ * The compiled kernels of a device. A kernel names no buffers, and equal kernels of a device's programs are one
+ * object, so plans share its function: what a training step and an evaluation have in common is compiled, and
+ * optimized by the engine, once. A module that defines kernels imports none, so that no module keeps another
+ * alive.
  */
-import { printKernel, type Kernel, type PlannedKernel } from '@firsthand/compiler';
+import type { Kernel, PlannedKernel } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
 import { Module, type Signature } from '../assembler/module.ts';
 import { instantiate, MODULE_BYTES, type Compiled } from '../engine/instantiate.ts';
@@ -16,18 +17,12 @@ import type { Tile } from '../matmul/register-tile.ts';
 import { FLOAT64_IMPORTS, scalarImports, type Float64Import } from '../math/functions.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
 
-/**
- * Kernels that the library holds; the least recently used are dropped. Plans hold the kernels that they call.
- */
-const CAPACITY = 4096;
-
 type Source = Pick<PlannedKernel<WasmKernelPlan>, 'kernel' | 'plan'>;
 
 /** A kernel of a device, compiled or about to be. */
 export interface KernelFunction {
   /** The name of its export, unique in the device. Profilers show it. */
   readonly name: string;
-  readonly text: string;
   readonly signature: Signature;
   /** The loop that threads share: the function then takes the range to compute. */
   readonly partition: Partition | null;
@@ -67,8 +62,7 @@ export class KernelLibrary {
   readonly memory: LinearMemory;
   readonly #options: Required<LibraryOptions>;
   readonly #imports = scalarImports();
-  /** By text, in order of use. */
-  readonly #kernels = new Map<string, KernelFunction>();
+  readonly #kernels = new WeakMap<Kernel, KernelFunction>();
   #named = 0;
   #compiled = 0;
   #modules = 0;
@@ -88,23 +82,20 @@ export class KernelLibrary {
     return { kernels: this.#compiled, modules: this.#modules };
   }
 
-  /** The functions of a plan's kernels, in order; new ones are not compiled yet. Equal kernels are one. */
+  /** The functions of a plan's kernels, in order; new ones are not compiled yet. */
   resolve(planned: readonly PlannedKernel<WasmKernelPlan>[]): readonly KernelFunction[] {
-    const texts = new Map<Kernel, string>();
-    const added = new Map<string, KernelFunction>();
+    const added = new Map<Kernel, KernelFunction>();
     return planned.map((source) => {
       const { kernel } = source;
-      const text = texts.get(kernel) ?? printKernel(kernel);
-      texts.set(kernel, text);
-      const known = this.#kernels.get(text) ?? added.get(text);
+      const known = this.#kernels.get(kernel) ?? added.get(kernel);
       if (known !== undefined) return known;
       const { divideFrom } = this.#options;
       const work = divideFrom === Infinity ? 0 : costOfKernel(kernel);
       const partition = divideFrom === Infinity || work < divideFrom ? null : source.plan.partition;
       const name = `${source.name} #${++this.#named}`;
       const signature = kernelSignature(kernel.operands.length, partition !== null);
-      const created: KernelFunction = { name, text, signature, partition, work, source, compiled: null };
-      added.set(text, created);
+      const created: KernelFunction = { name, signature, partition, work, source, compiled: null };
+      added.set(kernel, created);
       return created;
     });
   }
@@ -125,14 +116,6 @@ export class KernelLibrary {
     if (compiled === null) {
       this.#compileKernels(added);
       compiled = this.#build(distinct, imports, false, define)!;
-    }
-    for (const each of distinct) {
-      this.#kernels.delete(each.text);
-      this.#kernels.set(each.text, each);
-    }
-    for (const text of this.#kernels.keys()) {
-      if (this.#kernels.size <= CAPACITY) break;
-      this.#kernels.delete(text);
     }
     return compiled;
   }
@@ -173,7 +156,8 @@ export class KernelLibrary {
     const bytes = module.toBytes();
     if (canSplit && bytes.length > this.#options.moduleBytes) return null;
     const compiled = instantiate(bytes, env);
-    for (const [each] of added) {
+    for (const [each, { kernel }] of added) {
+      this.#kernels.set(kernel, each);
       each.compiled = { module: compiled.module, value: compiled.exports[each.name]! };
       each.source = null;
     }
@@ -199,12 +183,11 @@ export class KernelLibrary {
         emitKernel(code, length, source.plan, params, tools, partition);
       return module.function(name, kernelSignature(length, partition !== null), body, { exported });
     };
-    const inner = new Map<string, Callee>();
+    const inner = new Map<Kernel, Callee>();
     const define: KernelTools['define'] = (kernel, plan) => {
-      const text = printKernel(kernel);
       const name = `${kernel.kind} of ${added[0]![0].name}`;
-      const callee = inner.get(text) ?? emit(name, { kernel, plan }, null, false);
-      inner.set(text, callee);
+      const callee = inner.get(kernel) ?? emit(name, { kernel, plan }, null, false);
+      inner.set(kernel, callee);
       return callee;
     };
     const tools: KernelTools = { features: this.#options.features, functions, module, define };
