@@ -155,11 +155,14 @@ function assignSlots(
 ): Pick<Materialisation, 'slots' | 'parts'> {
   const slots = new Map<Node, Slot>();
   const parts = new Map<Node, readonly Node[]>();
+  const concatenations = order.filter(
+    (node) => node.op === 'output' && groups.of(node)?.kind === 'concatenation',
+  );
+  if (concatenations.length === 0) return { slots, parts };
   const claimed = new Set(outputs);
   const isRead = new Set<Node>();
   for (const list of edges.values()) for (const { base } of list) isRead.add(base);
-  for (const node of order) {
-    if (node.op !== 'output' || groups.of(node)?.kind !== 'concatenation') continue;
+  for (const node of concatenations) {
     const { axis, parts: operands } = concatenationOf(node)!;
     const bytes = elementBytes?.(node.dtype) ?? DTYPES[node.dtype].bytes;
     const isWanted = isRead.has(node) || storedBy.has(node) || claimed.has(node);
