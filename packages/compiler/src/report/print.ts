@@ -1,7 +1,6 @@
 /**
  * Kernels as text: loops, and what they compute, with arrays named a, b, … in the order of the operands. The
- * text leaves nothing out: kernels with equal texts compute the same bits from the same arrays, so that it
- * serves as a key for compiled code as well as for reading.
+ * text leaves nothing out: kernels with equal texts compute the same bits from the same arrays.
  */
 import { axisName, Expressions, operandName, printIndex, printPosition } from './print-expression.ts';
 import type {
