@@ -1,7 +1,7 @@
 /**
- * The distinct kernels of a program, or of all programs of a device. Kernels that are equal part by part become
- * one object, so that the target plans and emits each once, however often an unrolled loop, a repeated layer or
- * another program runs it. Comparing two kernels costs a fraction of printing or planning one.
+ * The distinct kernels of a program, or of all programs of a device. Kernels that are equal part by part
+ * become one object, so that the target plans and emits each once, however often an unrolled loop, a repeated
+ * layer or another program runs it. Comparing two kernels costs a fraction of printing or planning one.
  */
 import type { Kernel, KernelPlan, Target } from '../ir/kernel.ts';
 

@@ -1,8 +1,8 @@
 /**
- * The compiled kernels of a device. A kernel names no buffers, and equal kernels of a device's programs are one
- * object, so plans share its function: what a training step and an evaluation have in common is compiled, and
- * optimized by the engine, once. A module that defines kernels imports none, so that no module keeps another
- * alive.
+ * The compiled kernels of a device. A kernel names no buffers, and equal kernels of a device's programs are
+ * one object, so plans share its function: what a training step and an evaluation have in common is compiled,
+ * and optimized by the engine, once. A module that defines kernels imports none, so that no module keeps
+ * another alive.
  */
 import type { Kernel, PlannedKernel } from '@firsthand/compiler';
 import type { Callee, Code, Local } from '../assembler/code.ts';
